@@ -1,0 +1,62 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+// Package source is the contract between what emits events and the engine
+// that handles them.
+package source
+
+import (
+	"context"
+
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/problem"
+)
+
+// A Sink takes events.
+type Sink interface {
+	// Deliver blocks while the engine is full: a source is slowed, an event is
+	// never dropped. An error means that ev was not taken, because ctx or the
+	// engine has ended; done is then never called. Otherwise done is called
+	// exactly once, from any goroutine, when every trigger has filtered ev,
+	// acted on it, or given it up. Events that the engine returns unhandled
+	// when it stops are never done.
+	Deliver(ctx context.Context, ev event.Event, done func()) error
+}
+
+// A Source emits events.
+type Source interface {
+	// Run delivers events until ctx ends, then returns nil. Any other return
+	// is a failure: the engine reports it and, after a backoff, calls Run
+	// again, which goes on where it stopped.
+	Run(ctx context.Context, sink Sink) error
+}
+
+// A Subscription is what one trigger asks of a source.
+type Subscription interface {
+	// Key is equal for subscriptions that one source can serve together.
+	Key() string
+	// Wants reports whether the trigger takes ev at all, before its filter.
+	Wants(ev event.Event) bool
+	// Open returns the source that serves all of shared, whose Keys are equal.
+	Open(shared []Subscription) Source
+}
+
+// A Compiler checks the properties that a user wrote and makes a Subscription
+// of them. Paths in the problems are relative to the properties.
+type Compiler func(properties map[string]any) (Subscription, problem.List)
+
+// Registry holds the sources that triggers may name, by type.
+type Registry map[string]Compiler
