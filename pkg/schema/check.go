@@ -1,0 +1,264 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package schema
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
+	cueerrors "cuelang.org/go/cue/errors"
+
+	"github.com/kubevela/kube-trigger/pkg/problem"
+)
+
+// checker walks a schema and data side by side.
+type checker struct{ problems problem.List }
+
+func (c *checker) check(path string, schema cue.Value, data any) {
+	switch data := data.(type) {
+	case map[string]any:
+		if branch, ok := structBranch(schema); ok {
+			c.fields(path, branch, data)
+			return
+		}
+	case []any:
+		if elem, ok := listBranch(schema); ok {
+			for i, d := range data {
+				c.check(path+"["+strconv.Itoa(i)+"]", elem, d)
+			}
+			return
+		}
+	}
+	if err := schema.FillPath(cue.Path{}, data).Err(); err != nil && !isIncomplete(schema) {
+		c.problems.Add(path, "must be %s, not %s", Describe(schema), describeData(data, schema))
+	}
+}
+
+// fields checks a struct: fields that the schema does not know, fields that it
+// misses, and each one that is there.
+func (c *checker) fields(path string, schema cue.Value, data map[string]any) {
+	known := map[string]cue.Value{}
+	var names []string
+	it, err := schema.Fields(cue.Optional(true))
+	for err == nil && it.Next() {
+		name := it.Selector().Unquoted()
+		known[name] = it.Value()
+		names = append(names, name)
+		if _, given := data[name]; !given && !it.IsOptional() && required(it.Value()) {
+			c.problems.Add(problem.Join(path, name), "is required: %s", Describe(it.Value()))
+		}
+	}
+	keys := make([]string, 0, len(data))
+	for k := range data {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	for _, k := range keys {
+		sub, ok := known[k]
+		switch {
+		case ok:
+			c.check(problem.Join(path, k), sub, data[k])
+		case !schema.Allows(cue.Str(k)):
+			hint := problem.Suggest(k, names)
+			if hint == "" && len(names) > 0 {
+				hint = "; known fields: " + strings.Join(names, ", ")
+			}
+			c.problems.Add(problem.Join(path, k), "unknown field%s", hint)
+		}
+	}
+}
+
+// whole reports what only the values together show, such as a rule between two
+// fields.
+func (c *checker) whole(v cue.Value) {
+	for _, e := range cueerrors.Errors(v.Validate()) {
+		format, args := e.Msg()
+		path := ""
+		for _, p := range e.Path() {
+			if !strings.HasPrefix(p, "#") {
+				path = problem.Join(path, p)
+			}
+		}
+		c.problems.Add(path, "%s", fmt.Sprintf(format, args...))
+	}
+}
+
+// structBranch returns the struct that schema is, or the only struct among its
+// alternatives.
+func structBranch(schema cue.Value) (cue.Value, bool) {
+	var found []cue.Value
+	for _, b := range branches(schema) {
+		if b.IncompleteKind() == cue.StructKind {
+			found = append(found, b)
+		}
+	}
+	if len(found) == 1 {
+		return found[0], true
+	}
+	return cue.Value{}, false
+}
+
+// listBranch returns the element of the list that schema is, or of the only
+// list of any length among its alternatives.
+func listBranch(schema cue.Value) (cue.Value, bool) {
+	var found []cue.Value
+	for _, b := range branches(schema) {
+		if e := b.LookupPath(cue.MakePath(cue.AnyIndex)); b.IncompleteKind() == cue.ListKind && e.Exists() {
+			found = append(found, e)
+		}
+	}
+	if len(found) == 1 {
+		return found[0], true
+	}
+	return cue.Value{}, false
+}
+
+// branches returns the alternatives of a disjunction, or v alone.
+func branches(v cue.Value) []cue.Value {
+	op, args := v.Expr()
+	if op == cue.NoOp && len(args) == 1 {
+		return args // what is left of a disjunction without its default
+	}
+	if op != cue.OrOp {
+		return []cue.Value{v}
+	}
+	var out []cue.Value
+	for _, a := range args {
+		out = append(out, branches(a)...)
+	}
+	return out
+}
+
+// required reports whether a field of value v has to be given: it has no
+// default, and nothing but the user can supply it.
+func required(v cue.Value) bool {
+	if d, ok := v.Default(); ok && d.Validate(cue.Concrete(true)) == nil {
+		return false
+	}
+	if v.IncompleteKind() == cue.StructKind {
+		if _, isOr := v.Default(); isOr {
+			return false
+		}
+		it, err := v.Fields()
+		for err == nil && it.Next() {
+			if required(it.Value()) {
+				return true
+			}
+		}
+		return false
+	}
+	if v.IncompleteKind() == cue.ListKind || v.Validate(cue.Concrete(true)) == nil {
+		return false
+	}
+	return !refersToContext(v.Source())
+}
+
+// isIncomplete reports whether v cannot be judged yet because it refers to
+// `context`.
+func isIncomplete(v cue.Value) bool {
+	return v.Err() != nil && refersToContext(v.Source())
+}
+
+func refersToContext(n ast.Node) bool {
+	found := false
+	if n == nil {
+		return false
+	}
+	ast.Walk(n, func(n ast.Node) bool {
+		if id, ok := n.(*ast.Ident); ok && id.Name == "context" {
+			found = true
+		}
+		return !found
+	}, nil)
+	return found
+}
+
+// Describe says in a few words what v allows: `string`, `one of "a", "b"`,
+// `int & >0`.
+func Describe(v cue.Value) string {
+	var words []string
+	if e, ok := listBranch(v); ok {
+		return listOf(e)
+	}
+	for _, b := range branches(v) {
+		w := b.IncompleteKind().String()
+		switch k := b.IncompleteKind(); {
+		case k == cue.BottomKind:
+			continue
+		case k == cue.StructKind:
+			w = "an object"
+		case k == cue.ListKind:
+			w = "a list"
+		default:
+			if text := fmt.Sprint(b); len(text) <= 60 && text != "_" && !strings.Contains(text, "\n") {
+				w = text
+			}
+		}
+		if w != `""` && !slices.Contains(words, w) {
+			words = append(words, w)
+		}
+	}
+	switch len(words) {
+	case 0:
+		return v.IncompleteKind().String()
+	case 1:
+		return words[0]
+	}
+	return "one of " + strings.Join(words, ", ")
+}
+
+func listOf(elem cue.Value) string {
+	if elem.IncompleteKind() == cue.TopKind {
+		return "a list"
+	}
+	return "a list of " + Describe(elem)
+}
+
+// describeData names data's type, and its value where the schema lists the
+// values it wants.
+func describeData(data any, schema cue.Value) string {
+	switch d := data.(type) {
+	case nil:
+		return "null"
+	case bool:
+		return "bool"
+	case map[string]any:
+		return "an object"
+	case []any:
+		return "a list"
+	case string:
+		var want []string
+		for _, b := range branches(schema) {
+			if s, err := b.String(); err == nil {
+				want = append(want, s)
+			}
+		}
+		if schema.IncompleteKind() == cue.StringKind {
+			return strconv.Quote(d) + problem.Suggest(d, want)
+		}
+		return "string"
+	}
+	if schema.IncompleteKind()&cue.NumberKind != 0 {
+		return fmt.Sprint(data)
+	}
+	return "number"
+}
