@@ -1,0 +1,153 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package cluster_test
+
+import (
+	"os"
+	"sync"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/kubevela/kube-trigger/test/cluster"
+)
+
+func configMap(name string) *corev1.ConfigMap {
+	return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: name}}
+}
+
+// create makes a ConfigMap and returns its resourceVersion.
+func create(t *testing.T, c *cluster.Cluster, namespace, name string) string {
+	t.Helper()
+	cm, err := c.Client(t).CoreV1().ConfigMaps(namespace).Create(t.Context(), configMap(name), metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cm.ResourceVersion
+}
+
+func names(t *testing.T, c *cluster.Cluster, namespace string) []string {
+	t.Helper()
+	list, err := c.Client(t).CoreV1().ConfigMaps(namespace).List(t.Context(), metav1.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, cm := range list.Items {
+		names = append(names, cm.Name)
+	}
+	return names
+}
+
+func TestStartIsSharedAndWatches(t *testing.T) {
+	c := cluster.Start(t)
+	if other := cluster.Start(t); other != c {
+		t.Errorf("two tests got %s and %s, want one cluster", c.Config.Host, other.Config.Host)
+	}
+	ns := c.Namespace(t)
+	w, err := c.Client(t).CoreV1().ConfigMaps(ns).Watch(t.Context(), metav1.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Stop()
+	create(t, c, ns, "seen")
+	ev, open := <-w.ResultChan()
+	if cm, ok := ev.Object.(*corev1.ConfigMap); !open || !ok || ev.Type != watch.Added || cm.Name != "seen" {
+		t.Errorf("watch gave %v %v, want ADDED seen", ev.Type, ev.Object)
+	}
+}
+
+func TestTwoAtOnce(t *testing.T) {
+	var wg sync.WaitGroup
+	started := make([]*cluster.Cluster, 2)
+	for i := range started {
+		wg.Go(func() {
+			c, err := cluster.New(t.Context())
+			if err != nil {
+				t.Errorf("cluster %d: %v", i, err)
+			}
+			started[i] = c
+		})
+	}
+	wg.Wait()
+	if t.Failed() {
+		t.FailNow()
+	}
+	ns := started[0].Namespace(t)
+	create(t, started[0], ns, "only-here")
+	if got := names(t, started[1], ns); len(got) != 0 {
+		t.Errorf("the other cluster has %v, want nothing", got)
+	}
+	for i, c := range started {
+		if err := c.Close(); err != nil {
+			t.Errorf("close %d: %v", i, err)
+		}
+		if _, err := os.Stat(c.Kubeconfig); !os.IsNotExist(err) {
+			t.Errorf("kubeconfig %d after close: %v, want that it does not exist", i, err)
+		}
+	}
+}
+
+func TestServiceAccountHasOnlyTheRightsGiven(t *testing.T) {
+	c := cluster.Start(t)
+	ns, other := c.Namespace(t), c.Namespace(t)
+	client, err := kubernetes.NewForConfig(c.ServiceAccount(t, ns, "reader",
+		rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"configmaps"}, Verbs: []string{"list"}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.CoreV1().ConfigMaps(ns).List(t.Context(), metav1.ListOptions{}); err != nil {
+		t.Errorf("list in its namespace: %v", err)
+	}
+	if _, err := client.CoreV1().ConfigMaps(other).List(t.Context(), metav1.ListOptions{}); !apierrors.IsForbidden(err) {
+		t.Errorf("list in another namespace: %v, want forbidden", err)
+	}
+	if _, err := client.CoreV1().ConfigMaps(ns).Create(t.Context(), configMap("a"), metav1.CreateOptions{}); !apierrors.IsForbidden(err) {
+		t.Errorf("create in its namespace: %v, want forbidden", err)
+	}
+}
+
+func TestUserHasNoRights(t *testing.T) {
+	c := cluster.Start(t)
+	client, err := kubernetes.NewForConfig(c.User("jane", "developers"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = client.CoreV1().ConfigMaps("default").List(t.Context(), metav1.ListOptions{})
+	if !apierrors.IsForbidden(err) {
+		t.Errorf("list: %v, want forbidden", err)
+	}
+}
+
+func TestKubeVelaCRDs(t *testing.T) {
+	c := cluster.Start(t, cluster.WithKubeVelaCRDs())
+	kinds, err := c.Client(t).Discovery().ServerResourcesForGroupVersion("core.oam.dev/v1beta1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range kinds.APIResources {
+		if r.Kind == "Application" {
+			return
+		}
+	}
+	t.Errorf("core.oam.dev/v1beta1 has %d resources, none is Application", len(kinds.APIResources))
+}

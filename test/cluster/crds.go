@@ -1,0 +1,153 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
+	"sigs.k8s.io/yaml"
+)
+
+// Install applies files of one CRD each and returns when they are served.
+func (c *Cluster) Install(t testing.TB, files ...string) {
+	t.Helper()
+	if err := c.install(t.Context(), files...); err != nil {
+		t.Fatalf("install CRDs: %v", err)
+	}
+}
+
+// InstallApplicationCRD makes KubeVela's Application known.
+func (c *Cluster) InstallApplicationCRD(t testing.TB) {
+	t.Helper()
+	folder, err := kubeVelaCRDs(t.Context())
+	if err != nil {
+		t.Fatalf("install Application CRD: %v", err)
+	}
+	c.Install(t, filepath.Join(folder, "core.oam.dev_applications.yaml"))
+}
+
+// InstallKubeVelaCRDs makes all of KubeVela's kinds known, and our own.
+func (c *Cluster) InstallKubeVelaCRDs(t testing.TB) {
+	t.Helper()
+	if err := c.installKubeVelaCRDs(t.Context()); err != nil {
+		t.Fatalf("install CRDs: %v", err)
+	}
+}
+
+func (c *Cluster) installKubeVelaCRDs(ctx context.Context) error {
+	vela, err := kubeVelaCRDs(ctx)
+	if err != nil {
+		return err
+	}
+	root, err := root()
+	if err != nil {
+		return err
+	}
+	for _, folder := range []string{vela, filepath.Join(root, "addon", "crds")} {
+		files, err := filepath.Glob(filepath.Join(folder, "*.yaml"))
+		if err != nil {
+			return err
+		}
+		if err := c.install(ctx, files...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// kubeVelaCRDs returns the folder of CRDs in KubeVela's module, which
+// test/kubevela pins.
+func kubeVelaCRDs(ctx context.Context) (string, error) {
+	root, err := root()
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.CommandContext(ctx, "go", "mod", "download", "-json", "github.com/oam-dev/kubevela")
+	cmd.Dir = filepath.Join(root, "test", "kubevela")
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("download KubeVela's module: %w\n%s", err, out)
+	}
+	var module struct{ Dir string }
+	if err := json.Unmarshal(out, &module); err != nil {
+		return "", fmt.Errorf("download KubeVela's module: %w", err)
+	}
+	return filepath.Join(module.Dir, "charts", "vela-core", "crds"), nil
+}
+
+func (c *Cluster) install(ctx context.Context, files ...string) error {
+	client, err := dynamic.NewForConfig(c.Config)
+	if err != nil {
+		return err
+	}
+	crds := client.Resource(schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"})
+	var names []string
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		var crd unstructured.Unstructured
+		if err := yaml.Unmarshal(text, &crd.Object); err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+		if _, err := crds.Apply(ctx, crd.GetName(), &crd, metav1.ApplyOptions{FieldManager: "test", Force: true}); err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+		names = append(names, crd.GetName())
+	}
+	for _, name := range names {
+		if err := established(ctx, crds, name); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func established(ctx context.Context, crds dynamic.ResourceInterface, name string) error {
+	for {
+		crd, err := crds.Get(ctx, name, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		conditions, _, err := unstructured.NestedSlice(crd.Object, "status", "conditions")
+		if err != nil {
+			return err
+		}
+		for _, condition := range conditions {
+			if c, ok := condition.(map[string]any); ok && c["type"] == "Established" && c["status"] == "True" {
+				return nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}

@@ -1,0 +1,138 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package cluster_test
+
+import (
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+
+	"github.com/kubevela/kube-trigger/test/cluster"
+)
+
+// expired says whether a watch from a resourceVersion is refused with 410.
+func expired(t *testing.T, c *cluster.Cluster, namespace, resourceVersion string) bool {
+	t.Helper()
+	w, err := c.Client(t).CoreV1().ConfigMaps(namespace).Watch(t.Context(), metav1.ListOptions{ResourceVersion: resourceVersion})
+	if apierrors.IsResourceExpired(err) || apierrors.IsGone(err) {
+		return true
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Stop()
+	ev := <-w.ResultChan()
+	if ev.Type != watch.Error {
+		return false
+	}
+	err = apierrors.FromObject(ev.Object)
+	return apierrors.IsResourceExpired(err) || apierrors.IsGone(err)
+}
+
+func TestCrashesKeepData(t *testing.T) {
+	c := cluster.Start(t, cluster.Own())
+	ns := c.Namespace(t)
+	host := c.Config.Host
+	create(t, c, ns, "before")
+
+	c.StopAPIServer(t)
+	if _, err := c.Client(t).CoreV1().ConfigMaps(ns).Get(t.Context(), "before", metav1.GetOptions{}); err == nil {
+		t.Error("the API server answers while it is stopped")
+	}
+	c.StartAPIServer(t)
+	create(t, c, ns, "between")
+
+	c.StopEtcd(t)
+	err := c.Client(t).CoreV1().RESTClient().Post().Namespace(ns).Resource("configmaps").
+		Timeout(2 * time.Second).Body(configMap("lost")).Do(t.Context()).Error()
+	if err == nil {
+		t.Error("a write succeeds while etcd is stopped")
+	}
+	c.StartEtcd(t)
+	if got, want := names(t, c, ns), []string{"before", "between"}; !slices.Equal(got, want) {
+		t.Errorf("after two crashes there are %v, want %v", got, want)
+	}
+	if c.Config.Host != host {
+		t.Errorf("host is %s, was %s", c.Config.Host, host)
+	}
+}
+
+func TestExpireEndsOldWatches(t *testing.T) {
+	c := cluster.Start(t, cluster.Own())
+	ns := c.Namespace(t)
+	old := create(t, c, ns, "a")
+	create(t, c, ns, "b")
+	if expired(t, c, ns, old) {
+		t.Fatalf("resourceVersion %s has expired already", old)
+	}
+	c.Compact(t)
+	if expired(t, c, ns, old) {
+		t.Errorf("compaction alone expires a watch from %s; the documentation of Compact says otherwise", old)
+	}
+	c.Expire(t)
+	if !expired(t, c, ns, old) {
+		t.Errorf("a watch from resourceVersion %s is still served", old)
+	}
+}
+
+func TestCompactEndsOldPages(t *testing.T) {
+	c := cluster.Start(t, cluster.Own())
+	ns := c.Namespace(t)
+	for _, name := range []string{"a", "b", "c"} {
+		create(t, c, ns, name)
+	}
+	client := c.Client(t).CoreV1().ConfigMaps(ns)
+	page, err := client.List(t.Context(), metav1.ListOptions{Limit: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	create(t, c, ns, "d")
+	c.Compact(t)
+	_, err = client.List(t.Context(), metav1.ListOptions{Limit: 1, Continue: page.Continue})
+	if !apierrors.IsResourceExpired(err) {
+		t.Errorf("second page after compaction: %v, want that it expired", err)
+	}
+}
+
+func TestRestoreGoesBack(t *testing.T) {
+	c := cluster.Start(t, cluster.Own())
+	ns := c.Namespace(t)
+	create(t, c, ns, "kept")
+	c.Snapshot(t, "first")
+	lost := create(t, c, ns, "lost")
+	c.Restore(t, "first")
+	if got, want := names(t, c, ns), []string{"kept"}; !slices.Equal(got, want) {
+		t.Errorf("after restore there are %v, want %v", got, want)
+	}
+	if rv := number(t, create(t, c, ns, "again")); rv > number(t, lost) {
+		t.Errorf("a write after restore has resourceVersion %d, want at most %s", rv, lost)
+	}
+}
+
+func number(t *testing.T, resourceVersion string) int {
+	t.Helper()
+	n, err := strconv.Atoi(resourceVersion)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}

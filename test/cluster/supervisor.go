@@ -1,0 +1,137 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package cluster
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"sync"
+)
+
+// supervisor is the process that runs the control plane and ends with us,
+// because its stdin does. It is asked in lines of JSON, which are documented in
+// test/controlplane. No goroutine waits for it, so that tests which count
+// goroutines see none of ours.
+type supervisor struct {
+	mu      sync.Mutex
+	process *os.Process
+	stdin   *os.File
+	stdout  *os.File
+	answers *bufio.Reader
+	state   state
+}
+
+type request struct {
+	Do      string
+	Process string `json:",omitempty"`
+	Name    string `json:",omitempty"`
+}
+
+type state struct {
+	Kubeconfig string
+	Dir        string
+	PIDs       map[string]int
+	Error      string
+}
+
+// supervise starts a control plane and returns when it is ready.
+func supervise(ctx context.Context, o options) (*supervisor, error) {
+	program, err := build(ctx)
+	if err != nil {
+		return nil, err
+	}
+	theirIn, stdin, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	stdout, theirOut, err := os.Pipe()
+	if err != nil {
+		return nil, errors.Join(err, theirIn.Close(), stdin.Close())
+	}
+	s := &supervisor{stdin: stdin, stdout: stdout, answers: bufio.NewReader(stdout)}
+	args := []string{"serve"}
+	if o.controllerManager {
+		args = append(args, "-controller-manager")
+	}
+	cmd := exec.Command(program, args...) //nolint:noctx // it ends with its stdin, which Close closes
+	// With files of our own there is no goroutine that copies. Whoever runs the
+	// test waits for stderr to be closed, hence until everything is cleaned up.
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = theirIn, theirOut, os.Stderr
+	err = cmd.Start()
+	s.process = cmd.Process
+	err = errors.Join(err, theirIn.Close(), theirOut.Close())
+	if err == nil {
+		err = s.answer(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
+// ask sends r and returns when it is done.
+func (s *supervisor) ask(r request) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	line, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	if _, err := s.stdin.Write(append(line, '\n')); err != nil {
+		return fmt.Errorf("ask control plane to %s: %w", r.Do, err)
+	}
+	if err := s.answer(context.Background()); err != nil {
+		return fmt.Errorf("ask control plane to %s %s%s: %w", r.Do, r.Process, r.Name, err)
+	}
+	return nil
+}
+
+// answer reads one state, or ends everything when ctx does.
+func (s *supervisor) answer(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, func() { s.stdin.Close() })
+	defer stop()
+	line, err := s.answers.ReadBytes('\n')
+	if err != nil {
+		return errors.Join(fmt.Errorf("control plane ended: %w", err), context.Cause(ctx))
+	}
+	s.state = state{}
+	if err := json.Unmarshal(line, &s.state); err != nil {
+		return fmt.Errorf("answer %q: %w", line, err)
+	}
+	if s.state.Error != "" {
+		return errors.New(s.state.Error)
+	}
+	return nil
+}
+
+// close ends the control plane and waits until its supervisor is gone.
+func (s *supervisor) close() error {
+	err := s.stdin.Close()
+	if errors.Is(err, os.ErrClosed) {
+		err = nil
+	}
+	if s.process != nil {
+		_, waitErr := s.process.Wait()
+		err = errors.Join(err, waitErr)
+	}
+	return errors.Join(err, s.stdout.Close())
+}

@@ -1,0 +1,205 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"controlplane/internal/lock"
+	"controlplane/internal/plane"
+)
+
+// background is a control plane that outlives the command that started it. Its
+// lock is held by its supervisor, so what a crash left is told from what runs.
+type background struct{ dir string }
+
+func parseBackground(name string, args []string, more func(*flag.FlagSet)) (background, error) {
+	flags := flag.NewFlagSet(name, flag.ContinueOnError)
+	dir := flags.String("dir", ".cluster", "folder of the control plane")
+	more(flags)
+	if err := flags.Parse(args); err != nil {
+		return background{}, err
+	}
+	path, err := filepath.Abs(*dir)
+	return background{dir: path}, err
+}
+
+func (b background) path(name string) string { return filepath.Join(b.dir, name) }
+
+// running says whether a supervisor holds the lock.
+func (b background) running() (bool, error) {
+	held, err := lock.Try(b.path(lockName))
+	if errors.Is(err, lock.ErrHeld) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return false, held.Release()
+}
+
+// up starts a control plane, unless it is up, installs CRDs and says how to use
+// it.
+func up(ctx context.Context, args []string, out io.Writer) error {
+	var crds string
+	b, err := parseBackground("up", args, func(f *flag.FlagSet) {
+		f.StringVar(&crds, "crds", "", "folders of CRDs to install, separated by commas; one that is absent is empty")
+	})
+	if err != nil {
+		return err
+	}
+	running, err := b.running()
+	if err != nil {
+		return err
+	}
+	what := "is already up"
+	if !running {
+		what = "is up"
+		if err := b.launch(ctx); err != nil {
+			return err
+		}
+	}
+	if err := b.await(ctx); err != nil {
+		return err
+	}
+	for folder := range strings.SplitSeq(crds, ",") {
+		if err := installCRDs(ctx, b.path("kubeconfig"), folder); err != nil {
+			return err
+		}
+	}
+	_, err = fmt.Fprintf(out, "The cluster %s. To use it:\n\n  export KUBECONFIG=%s\n\nIt runs until `make cluster-down`.\n", what, b.path("kubeconfig"))
+	return err
+}
+
+// launch replaces what a crash left by a new supervisor.
+func (b background) launch(ctx context.Context) error {
+	if _, err := ensure(ctx, os.Stderr); err != nil {
+		return err
+	}
+	if err := errors.Join(os.RemoveAll(b.dir), os.MkdirAll(b.dir, 0o755)); err != nil {
+		return err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	log, err := os.Create(b.path("log"))
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	cmd := exec.Command(self, "hold", "-dir", b.dir)
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	return cmd.Start()
+}
+
+// await returns when the kubeconfig is there.
+func (b background) await(ctx context.Context) error {
+	for range time.Tick(50 * time.Millisecond) {
+		if _, err := os.Stat(b.path("kubeconfig")); err == nil {
+			return nil
+		}
+		if text, err := os.ReadFile(b.path("log")); err == nil && len(text) > 0 {
+			return fmt.Errorf("start in the background: %s", text)
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// hold is the supervisor: it runs the control plane until a signal ends it.
+func hold(ctx context.Context, args []string) (err error) {
+	b, err := parseBackground("hold", args, func(*flag.FlagSet) {})
+	if err != nil {
+		return err
+	}
+	held, err := lock.Try(b.path(lockName))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, held.Release()) }()
+	if err := os.WriteFile(b.path("pid"), []byte(strconv.Itoa(os.Getpid())), 0o644); err != nil {
+		return err
+	}
+	p, err := launch(ctx, plane.Options{Dir: b.dir, ControllerManager: true, Compaction: 5 * time.Minute})
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	<-ctx.Done()
+	return nil
+}
+
+// down ends the control plane and removes its folder.
+func down(ctx context.Context, args []string, out io.Writer) error {
+	b, err := parseBackground("down", args, func(*flag.FlagSet) {})
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(b.dir); errors.Is(err, os.ErrNotExist) {
+		_, err = fmt.Fprintln(out, "No cluster is up.")
+		return err
+	}
+	if err := b.end(ctx); err != nil {
+		return err
+	}
+	if err := os.RemoveAll(b.dir); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(out, "The cluster is down.")
+	return err
+}
+
+// end signals the supervisor and waits until it has given its lock back. A pid
+// is trusted only while the lock is held: it may be another's after a crash.
+func (b background) end(ctx context.Context) error {
+	if running, err := b.running(); err != nil || !running {
+		return err
+	}
+	text, err := os.ReadFile(b.path("pid"))
+	if err != nil {
+		return err
+	}
+	pid, err := strconv.Atoi(string(text))
+	if err != nil {
+		return fmt.Errorf("pid %q: %w", text, err)
+	}
+	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
+		return fmt.Errorf("end process %d: %w", pid, err)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, time.Minute, fmt.Errorf("process %d did not end within a minute", pid))
+	defer cancel()
+	held, err := lock.Take(ctx, b.path(lockName), func() {})
+	if err != nil {
+		return err
+	}
+	return held.Release()
+}

@@ -1,0 +1,119 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package binaries
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// build compiles the programs in a module of its own, so that nothing else has
+// a say in their versions, and renames the finished folder to dir.
+func build(ctx context.Context, m Module, v versions, dir string, progress io.Writer) error {
+	work, err := os.MkdirTemp(filepath.Dir(dir), "build-")
+	if err != nil {
+		return fmt.Errorf("build control plane: %w", err)
+	}
+	out := filepath.Join(work, "out")
+	err = errors.Join(
+		os.WriteFile(filepath.Join(work, "go.mod"), m.Mod, 0o644),
+		os.WriteFile(filepath.Join(work, "go.sum"), m.Sum, 0o644),
+		os.Mkdir(out, 0o755),
+	)
+	if err == nil {
+		err = compile(ctx, work, out, v, progress)
+	}
+	if err == nil {
+		// Go names a program by the folder of its source.
+		err = os.Rename(filepath.Join(out, "server"), filepath.Join(out, "etcd"))
+	}
+	if err == nil {
+		err = errors.Join(os.RemoveAll(dir), os.Rename(out, dir))
+	}
+	if err = errors.Join(err, os.RemoveAll(work)); err != nil {
+		return fmt.Errorf("build control plane: %w", err)
+	}
+	return nil
+}
+
+func compile(ctx context.Context, work, out string, v versions, progress io.Writer) error {
+	// Without a version clients can't parse what /version answers.
+	major, rest, _ := strings.Cut(v.kubernetes, ".")
+	minor, _, _ := strings.Cut(rest, ".")
+	const pkg = "-X k8s.io/component-base/version."
+	ldflags := fmt.Sprintf("-s -w %sgitVersion=v%s %sgitMajor=%s %sgitMinor=%s", pkg, v.kubernetes, pkg, major, pkg, minor)
+	cmd := exec.CommandContext(ctx, "go", "build", "-v", "-ldflags", ldflags, "-o", out+string(filepath.Separator),
+		"go.etcd.io/etcd/server/v3", "k8s.io/kubernetes/cmd/kube-apiserver", "k8s.io/kubernetes/cmd/kube-controller-manager")
+	cmd.Dir = work
+	cmd.Env = append(os.Environ(), "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH, "GOWORK=off", "GO111MODULE=on")
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		return err
+	}
+	what := fmt.Sprintf("etcd %s and Kubernetes %s", v.etcd, v.kubernetes)
+	fmt.Fprintf(progress, "controlplane: building %s; about 6 minutes on 2 cores the first time\n", what)
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	said := report(stderr, progress, what)
+	if err := cmd.Wait(); err != nil {
+		return fmt.Errorf("go build: %w\n%s", err, strings.Join(said, "\n"))
+	}
+	return nil
+}
+
+// report counts the packages that `go build -v` names on r and says every ten
+// seconds how far it is. It returns the last lines that name no package.
+func report(r io.Reader, progress io.Writer, what string) []string {
+	lines := make(chan string)
+	go func() {
+		defer close(lines)
+		for s := bufio.NewScanner(r); s.Scan(); {
+			lines <- s.Text()
+		}
+	}()
+	began := time.Now()
+	tick := time.NewTicker(10 * time.Second)
+	defer tick.Stop()
+	var said []string
+	for packages := 0; ; {
+		select {
+		case line, more := <-lines:
+			elapsed := time.Since(began).Round(time.Second)
+			switch {
+			case !more:
+				fmt.Fprintf(progress, "controlplane: built %s in %s\n", what, elapsed)
+				return said
+			case strings.ContainsAny(line, " \t#"):
+				said = append(said[max(0, len(said)-30):], line)
+			default:
+				packages++
+			}
+		case <-tick.C:
+			fmt.Fprintf(progress, "controlplane: building %s: %d packages compiled, %s\n", what, packages, time.Since(began).Round(time.Second))
+		}
+	}
+}

@@ -1,0 +1,174 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+// Package plane runs a Kubernetes control plane as processes of this machine:
+// etcd, kube-apiserver and, where it is asked for, kube-controller-manager. It
+// listens on 127.0.0.1 only, on free ports which stay the same while it lives,
+// and keeps everything in one folder. Parts of it can be stopped and started to
+// see how its clients take that. A Plane is for one goroutine.
+package plane
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"controlplane/internal/binaries"
+)
+
+// Names of the processes.
+const (
+	Etcd              = "etcd"
+	APIServer         = "kube-apiserver"
+	ControllerManager = "kube-controller-manager"
+)
+
+// Options say what to start.
+type Options struct {
+	Dir               string // holds all files; exists
+	Binaries          binaries.Set
+	ControllerManager bool
+	Compaction        time.Duration // of etcd, by the API server; 0 for never
+}
+
+// Plane is a control plane that was started.
+type Plane struct {
+	opts      Options
+	ports     []port
+	creds     credentials
+	server    string
+	etcd      string
+	processes []*process // in the order in which they are started
+}
+
+// Start returns when the API server is ready. On an error nothing is left
+// running.
+func Start(ctx context.Context, opts Options) (*Plane, error) {
+	p := &Plane{opts: opts}
+	err := p.prepare()
+	for i := 0; err == nil && i < len(p.processes); i++ {
+		err = p.Start(ctx, p.processes[i].name)
+	}
+	if err == nil {
+		err = writeKubeconfig(p.Kubeconfig(), p.server, p.creds.caPEM, "admin", p.creds.admin)
+	}
+	if err != nil {
+		p.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *Plane) prepare() error {
+	for range 3 {
+		reserved, err := reserve()
+		if err != nil {
+			return err
+		}
+		p.ports = append(p.ports, reserved)
+	}
+	secure, client, peer := p.ports[0], p.ports[1], p.ports[2]
+	p.server, p.etcd = secure.url("https"), client.url("http")
+	creds, err := issue(p.opts.Dir)
+	if err != nil {
+		return err
+	}
+	p.creds = creds
+	p.add(Etcd, p.opts.Binaries.Etcd, etcdFlags(p.dataDir(), client, peer))
+	p.add(APIServer, p.opts.Binaries.APIServer, apiServerFlags(p.opts, creds, secure, client))
+	if !p.opts.ControllerManager {
+		return nil
+	}
+	config := filepath.Join(p.opts.Dir, "controller-manager.kubeconfig")
+	p.add(ControllerManager, p.opts.Binaries.ControllerManager, controllerManagerFlags(config, creds))
+	return writeKubeconfig(config, p.server, creds.caPEM, "controller-manager", creds.controllerManager)
+}
+
+func (p *Plane) add(name, path string, args []string) {
+	p.processes = append(p.processes, &process{name: name, path: path, args: args, log: filepath.Join(p.opts.Dir, name+".log")})
+}
+
+func (p *Plane) dataDir() string { return filepath.Join(p.opts.Dir, "etcd") }
+
+// Kubeconfig is the path of a kubeconfig with all rights. It exists once the
+// API server was ready.
+func (p *Plane) Kubeconfig() string { return filepath.Join(p.opts.Dir, "kubeconfig") }
+
+// PIDs returns the id of every process that runs.
+func (p *Plane) PIDs() map[string]int {
+	pids := map[string]int{}
+	for _, proc := range p.processes {
+		if proc.up() {
+			pids[proc.name] = proc.running.Pid
+		}
+	}
+	return pids
+}
+
+// Start starts the named process and returns when it serves.
+func (p *Plane) Start(ctx context.Context, name string) error {
+	proc, err := p.process(name)
+	if err != nil {
+		return err
+	}
+	if err := proc.start(); err != nil {
+		return err
+	}
+	switch name {
+	case Etcd:
+		return p.await(ctx, proc, p.etcd+"/readyz")
+	case APIServer:
+		return p.await(ctx, proc, p.server+"/readyz")
+	}
+	return nil
+}
+
+// Kill ends the named process as a crash would.
+func (p *Plane) Kill(name string) error {
+	proc, err := p.process(name)
+	if err != nil {
+		return err
+	}
+	proc.kill()
+	return nil
+}
+
+func (p *Plane) process(name string) (*process, error) {
+	for _, proc := range p.processes {
+		if proc.name == name {
+			return proc, nil
+		}
+	}
+	return nil, fmt.Errorf("no process %q", name)
+}
+
+// Close ends all processes. The folder stays.
+func (p *Plane) Close() {
+	for i := len(p.processes) - 1; i >= 0; i-- {
+		p.processes[i].kill()
+	}
+	for _, port := range p.ports {
+		port.release()
+	}
+}
+
+// replace puts a copy of the folder from in the place of to.
+func replace(to, from string) error {
+	return errors.Join(os.RemoveAll(to), os.CopyFS(to, os.DirFS(from)))
+}

@@ -1,0 +1,105 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package plane
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"syscall"
+)
+
+// process is a program that can be started again after it was stopped. It ends
+// with this process at the latest, where the system allows that.
+type process struct {
+	name string
+	path string
+	args []string
+	log  string // path of the file that its output is appended to
+
+	running *os.Process
+	exited  chan struct{} // closed when running has ended
+}
+
+func (p *process) start() error {
+	if p.up() {
+		return fmt.Errorf("start %s: already running", p.name)
+	}
+	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return fmt.Errorf("start %s: %w", p.name, err)
+	}
+	started := make(chan error)
+	exited := make(chan struct{})
+	go func() {
+		// The death signal is tied to the thread that started the program.
+		runtime.LockOSThread()
+		defer close(exited)
+		defer log.Close()
+		cmd := exec.Command(p.path, p.args...)
+		cmd.Stdout, cmd.Stderr = log, log
+		cmd.SysProcAttr = child()
+		err := cmd.Start()
+		p.running = cmd.Process
+		started <- err
+		if err == nil {
+			_ = cmd.Wait() // how it ended is in its log
+		}
+	}()
+	p.exited = exited
+	if err := <-started; err != nil {
+		return fmt.Errorf("start %s: %w", p.name, err)
+	}
+	return nil
+}
+
+// up says whether the process runs.
+func (p *process) up() bool {
+	if p.exited == nil {
+		return false
+	}
+	select {
+	case <-p.exited:
+		return false
+	default:
+		return true
+	}
+}
+
+// kill ends the process without giving it time to clean up, and waits until it
+// is gone.
+func (p *process) kill() { p.end(syscall.SIGKILL) }
+
+// stop lets the process end by itself.
+func (p *process) stop() { p.end(syscall.SIGTERM) }
+
+func (p *process) end(sig os.Signal) {
+	if p.up() {
+		_ = p.running.Signal(sig) // fails only if it has just ended
+		<-p.exited
+	}
+}
+
+// failure describes a process that ended too early by the end of its log.
+func (p *process) failure() error {
+	text, err := os.ReadFile(p.log)
+	if err != nil {
+		return fmt.Errorf("%s ended: %w", p.name, err)
+	}
+	return fmt.Errorf("%s ended: ...%s", p.name, text[max(0, len(text)-2000):])
+}
