@@ -18,7 +18,6 @@ package schema
 
 import (
 	"fmt"
-	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -36,8 +35,13 @@ type checker struct{ problems problem.List }
 func (c *checker) check(path string, schema cue.Value, data any) {
 	switch data := data.(type) {
 	case map[string]any:
-		if branch, ok := structBranch(schema); ok {
-			c.fields(path, branch, data)
+		found := structBranches(schema, data)
+		if len(found) == 1 {
+			c.fields(path, found[0], data)
+			return
+		}
+		if key, want := discriminator(schema, data); len(found) == 0 && key != "" {
+			c.problems.Add(problem.Join(path, key), "must be one of %s, not %v%s", quoted(want), describeWord(data[key]), problem.Suggest(fmt.Sprint(data[key]), want))
 			return
 		}
 	case []any:
@@ -63,7 +67,7 @@ func (c *checker) fields(path string, schema cue.Value, data map[string]any) {
 		name := it.Selector().Unquoted()
 		known[name] = it.Value()
 		names = append(names, name)
-		if _, given := data[name]; !given && !it.IsOptional() && required(it.Value()) {
+		if _, given := data[name]; !given && missed(it) {
 			c.problems.Add(problem.Join(path, name), "is required: %s", Describe(it.Value()))
 		}
 	}
@@ -102,19 +106,56 @@ func (c *checker) whole(v cue.Value) {
 	}
 }
 
-// structBranch returns the struct that schema is, or the only struct among its
-// alternatives.
-func structBranch(schema cue.Value) (cue.Value, bool) {
+// structBranches returns the structs among the alternatives of schema that data
+// may be meant to be: those whose fixed words, such as `type: "merge"`, it has.
+func structBranches(schema cue.Value, data map[string]any) []cue.Value {
 	var found []cue.Value
 	for _, b := range branches(schema) {
-		if b.IncompleteKind() == cue.StructKind {
+		if b.IncompleteKind() != cue.StructKind {
+			continue
+		}
+		fits := true
+		for key, word := range words(b) {
+			if given, ok := data[key]; ok && given != word {
+				fits = false
+			}
+		}
+		if fits {
 			found = append(found, b)
 		}
 	}
-	if len(found) == 1 {
-		return found[0], true
+	if d, ok := schema.Default(); ok && len(found) > 1 {
+		return []cue.Value{d} // data does not say which; neither need it
 	}
-	return cue.Value{}, false
+	return found
+}
+
+// discriminator returns the field that tells the alternatives of schema apart,
+// where data has it, and the words that it may hold.
+func discriminator(schema cue.Value, data map[string]any) (key string, want []string) {
+	for _, b := range branches(schema) {
+		for k, word := range words(b) {
+			if _, ok := data[k]; ok && (key == "" || key == k) {
+				key, want = k, append(want, word)
+			}
+		}
+	}
+	return key, want
+}
+
+// words returns the fields of a struct whose value is a fixed string.
+func words(v cue.Value) map[string]string {
+	out := map[string]string{}
+	it, err := v.Fields()
+	for err == nil && it.Next() {
+		if _, isDefault := it.Value().Default(); isDefault {
+			continue
+		}
+		if word, err := it.Value().String(); err == nil {
+			out[it.Selector().Unquoted()] = word
+		}
+	}
+	return out
 }
 
 // listBranch returns the element of the list that schema is, or of the only
@@ -148,22 +189,31 @@ func branches(v cue.Value) []cue.Value {
 	return out
 }
 
+// missed reports whether a field has to be given: it is marked with "!", or it is
+// not optional and its value is required.
+func missed(it *cue.Iterator) bool {
+	if it.FieldType()&cue.RequiredConstraint != 0 {
+		return true
+	}
+	return !it.IsOptional() && required(it.Value())
+}
+
 // required reports whether a field of value v has to be given: it has no
 // default, and nothing but the user can supply it.
 func required(v cue.Value) bool {
-	if d, ok := v.Default(); ok && d.Validate(cue.Concrete(true)) == nil {
-		return false
-	}
 	if v.IncompleteKind() == cue.StructKind {
-		if _, isOr := v.Default(); isOr {
-			return false
+		if d, ok := v.Default(); ok {
+			v = d
 		}
-		it, err := v.Fields()
+		it, err := v.Fields(cue.Optional(true))
 		for err == nil && it.Next() {
-			if required(it.Value()) {
+			if missed(it) {
 				return true
 			}
 		}
+		return false
+	}
+	if d, ok := v.Default(); ok && d.Validate(cue.Concrete(true)) == nil {
 		return false
 	}
 	if v.IncompleteKind() == cue.ListKind || v.Validate(cue.Concrete(true)) == nil {
@@ -190,75 +240,4 @@ func refersToContext(n ast.Node) bool {
 		return !found
 	}, nil)
 	return found
-}
-
-// Describe says in a few words what v allows: `string`, `one of "a", "b"`,
-// `int & >0`.
-func Describe(v cue.Value) string {
-	var words []string
-	if e, ok := listBranch(v); ok {
-		return listOf(e)
-	}
-	for _, b := range branches(v) {
-		w := b.IncompleteKind().String()
-		switch k := b.IncompleteKind(); {
-		case k == cue.BottomKind:
-			continue
-		case k == cue.StructKind:
-			w = "an object"
-		case k == cue.ListKind:
-			w = "a list"
-		default:
-			if text := fmt.Sprint(b); len(text) <= 60 && text != "_" && !strings.Contains(text, "\n") {
-				w = text
-			}
-		}
-		if w != `""` && !slices.Contains(words, w) {
-			words = append(words, w)
-		}
-	}
-	switch len(words) {
-	case 0:
-		return v.IncompleteKind().String()
-	case 1:
-		return words[0]
-	}
-	return "one of " + strings.Join(words, ", ")
-}
-
-func listOf(elem cue.Value) string {
-	if elem.IncompleteKind() == cue.TopKind {
-		return "a list"
-	}
-	return "a list of " + Describe(elem)
-}
-
-// describeData names data's type, and its value where the schema lists the
-// values it wants.
-func describeData(data any, schema cue.Value) string {
-	switch d := data.(type) {
-	case nil:
-		return "null"
-	case bool:
-		return "bool"
-	case map[string]any:
-		return "an object"
-	case []any:
-		return "a list"
-	case string:
-		var want []string
-		for _, b := range branches(schema) {
-			if s, err := b.String(); err == nil {
-				want = append(want, s)
-			}
-		}
-		if schema.IncompleteKind() == cue.StringKind {
-			return strconv.Quote(d) + problem.Suggest(d, want)
-		}
-		return "string"
-	}
-	if schema.IncompleteKind()&cue.NumberKind != 0 {
-		return fmt.Sprint(data)
-	}
-	return "number"
 }

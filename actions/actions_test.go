@@ -1,0 +1,168 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package actions_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/txtar"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/yaml"
+
+	"github.com/kubevela/kube-trigger/actions"
+	"github.com/kubevela/kube-trigger/pkg/action"
+	"github.com/kubevela/kube-trigger/pkg/action/provider"
+	"github.com/kubevela/kube-trigger/pkg/event"
+)
+
+var update = flag.Bool("update", false, "write what the actions did into the golden files")
+
+// TestGolden runs every testdata/ACTION/*.txtar: the action with `properties`
+// and `event`, against `objects`. It compares the provider calls that the
+// template made, in order, with `calls`, and what went wrong with `error`.
+func TestGolden(t *testing.T) {
+	files, err := filepath.Glob("testdata/*/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no golden files", err)
+	}
+	for _, file := range files {
+		name := filepath.Base(filepath.Dir(file))
+		t.Run(name+"/"+strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			ar, err := txtar.ParseFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := run(t, name, section(ar, "properties"), section(ar, "event"), section(ar, "objects"))
+			for _, part := range []string{"calls", "error"} {
+				if *update {
+					set(ar, part, got[part])
+				} else if want := string(section(ar, part)); want != got[part] {
+					t.Errorf("%s:\n got:\n%s\nwant:\n%s", part, got[part], want)
+				}
+			}
+			if *update {
+				if err := os.WriteFile(file, txtar.Format(ar), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func run(t *testing.T, name string, properties, ev, objects []byte) map[string]string {
+	t.Helper()
+	source, err := fs.ReadFile(actions.FS, name+".cue")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tmpl, problems := action.Parse(name, string(source))
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	recorder := &recorder{next: provider.New(provider.Options{Client: cluster(t, objects), Namespace: "default"})}
+	a, problems := tmpl.Compile(action.Options{
+		Trigger:    event.Trigger{Name: "golden", Namespace: "default"},
+		Properties: object(t, properties),
+		Executor:   recorder,
+	})
+	if len(problems) > 0 {
+		return map[string]string{"error": problems.Error() + "\n"}
+	}
+	out := map[string]string{}
+	data := object(t, ev)
+	if err := a.Run(context.Background(), event.Event{Source: "resource-watcher", Type: event.Update, Data: data, Time: time.Unix(0, 0)}); err != nil {
+		out["error"] = fmt.Sprintf("%v\nterminal: %v\n", err, action.IsTerminal(err))
+	}
+	if len(recorder.calls) > 0 {
+		text, err := yaml.Marshal(recorder.calls)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out["calls"] = string(text)
+	}
+	return out
+}
+
+// recorder notes the calls on their way to the executor.
+type recorder struct {
+	next  provider.Executor
+	calls []call
+}
+
+type call struct {
+	Path   string         `json:"path"`
+	Call   string         `json:"call"`
+	Params map[string]any `json:"params"`
+}
+
+func (r *recorder) Execute(ctx context.Context, c provider.Call) (provider.Result, error) {
+	r.calls = append(r.calls, call{c.Path, c.Provider + "." + c.Do, runtime.DeepCopyJSON(c.Params)})
+	return r.next.Execute(ctx, c)
+}
+
+// cluster answers calls from the given objects.
+func cluster(t *testing.T, objects []byte) client.Client {
+	t.Helper()
+	b := fake.NewClientBuilder().WithScheme(runtime.NewScheme())
+	mapper := meta.NewDefaultRESTMapper(nil)
+	for _, doc := range strings.Split(string(objects), "---\n") {
+		if m := object(t, []byte(doc)); len(m) > 0 {
+			u := &unstructured.Unstructured{Object: m}
+			mapper.Add(u.GroupVersionKind(), meta.RESTScopeNamespace)
+			b = b.WithObjects(u)
+		}
+	}
+	return b.WithRESTMapper(mapper).Build()
+}
+
+func object(t *testing.T, text []byte) map[string]any {
+	t.Helper()
+	var m map[string]any
+	if err := yaml.Unmarshal(text, &m); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func section(ar *txtar.Archive, name string) []byte {
+	for _, f := range ar.Files {
+		if f.Name == name {
+			return f.Data
+		}
+	}
+	return nil
+}
+
+func set(ar *txtar.Archive, name, data string) {
+	ar.Files = slices.DeleteFunc(ar.Files, func(f txtar.File) bool { return f.Name == name })
+	if data != "" {
+		ar.Files = append(ar.Files, txtar.File{Name: name, Data: []byte(data)})
+	}
+}

@@ -1,0 +1,136 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package action
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"cuelang.org/go/cue"
+	cueerrors "cuelang.org/go/cue/errors"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+
+	"github.com/kubevela/kube-trigger/pkg/action/provider"
+)
+
+// conflictRounds is how often a template is rendered again at once because an
+// object changed under it. Only as many writers can conflict as run at the same
+// time, and one of them wins each round.
+const conflictRounds = 10
+
+// CallError is a provider call that failed.
+type CallError struct {
+	// Call is the call's path in the template, Function what it calls.
+	Call, Function string
+	err            error
+}
+
+func (e *CallError) Error() string { return fmt.Sprintf("%s (%s): %v", e.Call, e.Function, e.err) }
+
+func (e *CallError) Unwrap() error { return e.err }
+
+func isConflict(err error) bool { return apierrors.IsConflict(err) }
+
+// classify marks as terminal what cannot pass when it is tried again: requests
+// that the API server refuses (4xx other than 409 and 429), kinds that it does
+// not know, parameters that make no sense, and a template that decided to fail.
+func classify(err error) error {
+	var (
+		status apierrors.APIStatus
+		param  *provider.ParamError
+		failed *provider.FailedError
+		panicd *provider.PanicError
+	)
+	switch {
+	case err == nil || IsTerminal(err):
+		return err
+	case errors.As(err, &status):
+		code := status.Status().Code
+		if code >= 400 && code < 500 && code != 409 && code != 429 {
+			return Terminal(err)
+		}
+	case meta.IsNoMatchError(err), errors.As(err, &param), errors.As(err, &failed), errors.As(err, &panicd):
+		return Terminal(err)
+	}
+	return err
+}
+
+// pause waits a few milliseconds, more with every round and never the same for
+// two writers.
+func pause(ctx context.Context, round int) error {
+	t := time.NewTimer(time.Duration(rand.Int64N(int64(5*time.Millisecond) << min(round, 4))))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// incomplete reports whether v is not wrong, but not known yet either.
+func incomplete(v cue.Value) bool {
+	return v.Validate() == nil && v.Validate(cue.Concrete(true)) != nil
+}
+
+// explain says where in the template evaluation failed and why. Values are left
+// out unless they stand in the template's source: they may come from a Secret.
+func (t *Template) explain(err error) error {
+	all := cueerrors.Errors(err)
+	if len(all) == 0 {
+		return err
+	}
+	e := all[0]
+	format, args := e.Msg()
+	for i, a := range args {
+		if text := fmt.Sprint(a); !strings.Contains(t.source, text) && !isKind(text) {
+			args[i] = masked{}
+		}
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "template %q", t.name)
+	for _, pos := range cueerrors.Positions(e) {
+		if pos.Filename() == t.name+".cue" {
+			fmt.Fprintf(&b, ":%d:%d", pos.Line(), pos.Column())
+			break
+		}
+	}
+	if path := e.Path(); len(path) > 0 {
+		b.WriteString(": " + strings.Join(path, "."))
+	}
+	b.WriteString(": " + fmt.Sprintf(format, args...))
+	return errors.New(b.String())
+}
+
+// masked stands for a value that must not be shown.
+type masked struct{}
+
+// Format writes "…" whatever the verb is.
+func (masked) Format(s fmt.State, _ rune) { fmt.Fprint(s, "…") }
+
+func isKind(text string) bool {
+	switch text {
+	case "null", "bool", "int", "float", "number", "string", "bytes", "struct", "list", "_":
+		return true
+	}
+	return false
+}

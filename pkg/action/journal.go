@@ -1,0 +1,65 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package action
+
+import (
+	"context"
+	"sync"
+)
+
+// A Journal remembers which provider calls of one event have succeeded, so that
+// a later attempt at the same event answers them from memory and goes on with
+// the ones that failed: an action that bumps three Applications and is refused
+// at the third does not bump the first two again. Reads are never remembered.
+type Journal struct {
+	mu   sync.Mutex
+	done map[string]map[string]any
+}
+
+// NewJournal returns an empty journal, for one event and one trigger.
+func NewJournal() *Journal { return &Journal{} }
+
+// WithJournal returns a context in which Run keeps j. Without one each Run
+// starts afresh.
+func WithJournal(ctx context.Context, j *Journal) context.Context {
+	return context.WithValue(ctx, journalKey{}, j)
+}
+
+type journalKey struct{}
+
+func journalFrom(ctx context.Context) *Journal {
+	if j, ok := ctx.Value(journalKey{}).(*Journal); ok && j != nil {
+		return j
+	}
+	return NewJournal()
+}
+
+func (j *Journal) get(key string) (map[string]any, bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	result, ok := j.done[key]
+	return result, ok
+}
+
+func (j *Journal) put(key string, result map[string]any) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.done == nil {
+		j.done = map[string]map[string]any{}
+	}
+	j.done[key] = result
+}

@@ -1,0 +1,222 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+// Package provider holds the `vela/*` CUE packages that action templates import,
+// and executes the calls that templates make of them.
+//
+// Every call passes one seam, Executor: a call can be executed, recorded, or
+// answered without a cluster.
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sort"
+
+	"cuelang.org/go/cue"
+	"github.com/go-logr/logr"
+	cuexruntime "github.com/kubevela/pkg/cue/cuex/runtime"
+	wfconfig "github.com/kubevela/workflow/pkg/config"
+	"github.com/kubevela/workflow/pkg/cue/process"
+	"github.com/kubevela/workflow/pkg/providers/builtin"
+	"github.com/kubevela/workflow/pkg/providers/config"
+	"github.com/kubevela/workflow/pkg/providers/email"
+	"github.com/kubevela/workflow/pkg/providers/http"
+	"github.com/kubevela/workflow/pkg/providers/legacy"
+	"github.com/kubevela/workflow/pkg/providers/metrics"
+	"github.com/kubevela/workflow/pkg/providers/time"
+	providertypes "github.com/kubevela/workflow/pkg/providers/types"
+	"github.com/kubevela/workflow/pkg/providers/util"
+	"k8s.io/apimachinery/pkg/util/json"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// Call is one call of a provider function that a template makes.
+type Call struct {
+	// Provider and Do name the function: "kube" and "patch".
+	Provider, Do string
+	// Path is where the call stands in the template: "patches[0]".
+	Path string
+	// Params are the call's parameters as decoded JSON: its `$params`, or all
+	// of its fields for the legacy `vela/op`.
+	Params map[string]any
+	// HandlesErr says that the template looks at what went wrong itself, so
+	// that a failed read is a result, not an error.
+	HandlesErr bool
+	// Value is the call in CUE. It belongs to the evaluation that makes the
+	// call and must not be kept.
+	Value cue.Value
+}
+
+// Result is what a call adds to itself, as decoded JSON: `$returns` or, for
+// `vela/op`, any fields.
+type Result map[string]any
+
+// An Executor executes calls. It is safe for concurrent use.
+type Executor interface {
+	Execute(ctx context.Context, call Call) (Result, error)
+}
+
+// Package is one importable package.
+type Package struct {
+	// Path is what a template imports: "vela/kube".
+	Path string
+	// Source is its CUE.
+	Source string
+}
+
+// Packages returns every package that templates may import, by path.
+func Packages() map[string]Package {
+	packages := map[string]Package{}
+	for name, source := range map[string]string{
+		"kube":    kubeSource,
+		"http":    http.GetTemplate(),
+		"email":   email.GetTemplate(),
+		"metrics": metrics.GetTemplate(),
+		"time":    time.GetTemplate(),
+		"util":    util.GetTemplate(),
+		"builtin": builtin.GetTemplate(),
+		"config":  config.GetTemplate(),
+		"op":      legacy.GetLegacyTemplate(),
+	} {
+		path := cuexruntime.VelaPrefix + name
+		packages[path] = Package{Path: path, Source: source}
+	}
+	return packages
+}
+
+// Options are what providers act with.
+type Options struct {
+	// Client reaches the cluster. Its identity and field manager hold for
+	// every call.
+	Client client.Client
+	// Namespace is where calls look for what is theirs alone, such as the
+	// Secret of a TLS configuration: the trigger's.
+	Namespace string
+}
+
+// New returns the Executor that really executes.
+func New(o Options) Executor {
+	fns := map[string]map[string]cuexruntime.ProviderFn{
+		"http":    http.GetProviders(),
+		"email":   email.GetProviders(),
+		"metrics": metrics.GetProviders(),
+		"time":    time.GetProviders(),
+		"util":    util.GetProviders(),
+		"builtin": builtin.GetProviders(),
+		"config":  config.GetProviders(),
+		"op":      legacy.GetLegacyProviders(),
+	}
+	return &executor{
+		options: o,
+		kube:    kube{client: o.Client},
+		fns:     fns,
+		configs: wfconfig.NewK8sFactory(o.Client),
+	}
+}
+
+type executor struct {
+	options Options
+	kube    kube
+	fns     map[string]map[string]cuexruntime.ProviderFn
+	configs wfconfig.Factory
+}
+
+// Execute runs one call. A panic in a provider is that call's error.
+func (e *executor) Execute(ctx context.Context, call Call) (result Result, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &PanicError{Call: call.Provider + "." + call.Do, Value: p, Stack: debug.Stack()}
+		}
+	}()
+	if cluster := str(call.Params, "cluster"); cluster != "" && cluster != "local" {
+		return nil, &ParamError{Path: "cluster", Message: fmt.Sprintf("%q: only the worker's own cluster can be reached", cluster)}
+	}
+	if call.Provider == "kube" {
+		return e.kube.execute(ctx, call)
+	}
+	fn := e.fns[call.Provider][call.Do]
+	if fn == nil {
+		return nil, fmt.Errorf("no function %q in provider %q", call.Do, call.Provider)
+	}
+	step := &step{}
+	value, err := fn.Call(e.runtime(ctx, step), call.Value)
+	if err != nil {
+		return nil, step.explain(err)
+	}
+	if step.message != "" {
+		logr.FromContextOrDiscard(ctx).Info("template says", "call", call.Path, "message", step.message)
+	}
+	return decode(value)
+}
+
+// runtime returns a context with all that the workflow's providers look for in
+// it, so that none falls back on a client of the process.
+func (e *executor) runtime(ctx context.Context, step *step) context.Context {
+	ctx = context.WithValue(ctx, providertypes.KubeClientKey, e.options.Client)
+	return providertypes.WithRuntimeParams(ctx, providertypes.RuntimeParams{
+		Action:         step,
+		ProcessContext: process.NewContext(process.ContextData{Namespace: e.options.Namespace, Ctx: ctx}),
+		ConfigFactory:  e.configs,
+	})
+}
+
+// decode returns the fields of a call that has been executed.
+func decode(value cue.Value) (Result, error) {
+	data, err := value.MarshalJSON()
+	if err != nil {
+		return nil, errors.New("the provider returned no valid value")
+	}
+	var result Result
+	if err := json.Unmarshal(data, &result); err != nil {
+		return nil, err
+	}
+	delete(result, "$params")
+	return result, nil
+}
+
+// PanicError is a panic in a provider.
+type PanicError struct {
+	Call  string
+	Value any
+	Stack []byte
+}
+
+// Error names the provider function, and not the panic's value, which may hold
+// anything.
+func (e *PanicError) Error() string { return fmt.Sprintf("provider %s panicked", e.Call) }
+
+// IsRead reports whether a call only reads, so that repeating it changes
+// nothing.
+func IsRead(c Call) bool {
+	switch c.Provider + "." + c.Do {
+	case "kube.get", "kube.read", "kube.list", "op.read", "op.list", "config.read", "config.list":
+		return true
+	}
+	return c.Provider == "time" || c.Provider == "util"
+}
+
+// Names returns the import paths of packages, sorted.
+func Names(packages map[string]Package) []string {
+	names := make([]string, 0, len(packages))
+	for n := range packages {
+		names = append(names, n)
+	}
+	sort.Strings(names)
+	return names
+}

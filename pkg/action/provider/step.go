@@ -1,0 +1,70 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package provider
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/kubevela/workflow/api/v1alpha1"
+)
+
+// step stands in for the workflow step that `vela/builtin` believes to control.
+// An action is not a workflow: it can fail and say why, but not be suspended.
+type step struct {
+	failed, message string
+	unsupported     string
+}
+
+func (s *step) Suspend(string) { s.unsupported = "suspend" }
+func (s *step) Resume(string)  { s.unsupported = "resume" }
+func (s *step) Terminate(message string) {
+	s.failed = orDefault(message, "the template ended the action")
+}
+func (s *step) Wait(message string) {
+	s.message = orDefault(message, "the condition does not hold yet")
+}
+func (s *step) Fail(message string)    { s.failed = orDefault(message, "the template failed the action") }
+func (s *step) Message(message string) { s.message = message }
+
+func (s *step) GetStatus() v1alpha1.StepStatus { return v1alpha1.StepStatus{} }
+
+// explain turns the error with which a builtin ends a workflow step into what
+// the template wanted to say.
+func (s *step) explain(err error) error {
+	switch {
+	case s.unsupported != "":
+		return &FailedError{Message: fmt.Sprintf("an action cannot %s; start a workflow for that", s.unsupported)}
+	case s.failed != "":
+		return &FailedError{Message: s.failed}
+	case s.message != "":
+		return errors.New(s.message)
+	}
+	return err
+}
+
+// FailedError says that the template itself decided to fail.
+type FailedError struct{ Message string }
+
+func (e *FailedError) Error() string { return e.Message }
+
+func orDefault(s, fallback string) string {
+	if s == "" {
+		return fallback
+	}
+	return s
+}
