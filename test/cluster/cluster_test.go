@@ -20,7 +20,9 @@ import (
 	"os"
 	"sync"
 	"testing"
+	"time"
 
+	"go.uber.org/goleak"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -150,4 +152,37 @@ func TestKubeVelaCRDs(t *testing.T) {
 		}
 	}
 	t.Errorf("core.oam.dev/v1beta1 has %d resources, none is Application", len(kinds.APIResources))
+}
+
+func TestControllerManagerDeletesNamespaces(t *testing.T) {
+	c := cluster.Start(t, cluster.WithControllerManager())
+	ns := c.Namespace(t)
+	create(t, c, ns, "inside")
+	namespaces := c.Client(t).CoreV1().Namespaces()
+	w, err := namespaces.Watch(t.Context(), metav1.ListOptions{FieldSelector: "metadata.name=" + ns})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Stop()
+	if err := namespaces.Delete(t.Context(), ns, metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.After(time.Minute)
+	for {
+		select {
+		case ev := <-w.ResultChan():
+			if ev.Type == watch.Deleted {
+				return
+			}
+		case <-deadline:
+			t.Fatal("the namespace is still there after a minute")
+		}
+	}
+}
+
+func TestStartsNoGoroutines(t *testing.T) {
+	before := goleak.IgnoreCurrent()
+	c := cluster.Start(t, cluster.Own())
+	c.StopEtcd(t)
+	goleak.VerifyNone(t, before)
 }

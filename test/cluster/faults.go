@@ -43,7 +43,8 @@ func (c *Cluster) StopEtcd(t testing.TB) {
 	c.ask(t, request{Do: "kill", Process: etcd})
 }
 
-// StartEtcd starts it again, on the same port, and returns when it is ready.
+// StartEtcd starts it again, on the same port, and returns when it is ready and
+// the API server, if that runs, has found it.
 func (c *Cluster) StartEtcd(t testing.TB) {
 	t.Helper()
 	c.ask(t, request{Do: "start", Process: etcd})

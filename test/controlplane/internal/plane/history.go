@@ -68,13 +68,14 @@ func (p *Plane) ask(ctx context.Context, path string, in, out any) error {
 	return json.NewDecoder(resp.Body).Decode(out)
 }
 
-// Snapshot keeps a copy of etcd's state under name. etcd is away meanwhile.
+// Snapshot keeps a copy of etcd's state under name. etcd is away meanwhile: it
+// is ended as by a crash, since a clean end waits for its watchers.
 func (p *Plane) Snapshot(ctx context.Context, name string) error {
 	etcd, err := p.process(Etcd)
 	if err != nil {
 		return err
 	}
-	etcd.stop()
+	etcd.kill()
 	if err := replace(p.snapshot(name), p.dataDir()); err != nil {
 		return fmt.Errorf("snapshot %q: %w", name, err)
 	}

@@ -90,18 +90,19 @@ func (p *Plane) prepare() error {
 		return err
 	}
 	p.creds = creds
-	p.add(Etcd, p.opts.Binaries.Etcd, etcdFlags(p.dataDir(), client, peer))
-	p.add(APIServer, p.opts.Binaries.APIServer, apiServerFlags(p.opts, creds, secure, client))
+	p.add(Etcd, p.opts.Binaries.Etcd, p.etcd+"/readyz", etcdFlags(p.dataDir(), client, peer))
+	p.add(APIServer, p.opts.Binaries.APIServer, p.server+"/readyz", apiServerFlags(p.opts, creds, secure, client))
 	if !p.opts.ControllerManager {
 		return nil
 	}
 	config := filepath.Join(p.opts.Dir, "controller-manager.kubeconfig")
-	p.add(ControllerManager, p.opts.Binaries.ControllerManager, controllerManagerFlags(config, creds))
+	p.add(ControllerManager, p.opts.Binaries.ControllerManager, "", controllerManagerFlags(config, creds))
 	return writeKubeconfig(config, p.server, creds.caPEM, "controller-manager", creds.controllerManager)
 }
 
-func (p *Plane) add(name, path string, args []string) {
-	p.processes = append(p.processes, &process{name: name, path: path, args: args, log: filepath.Join(p.opts.Dir, name+".log")})
+func (p *Plane) add(name, path, ready string, args []string) {
+	log := filepath.Join(p.opts.Dir, name+".log")
+	p.processes = append(p.processes, &process{name: name, path: path, args: args, log: log, ready: ready})
 }
 
 func (p *Plane) dataDir() string { return filepath.Join(p.opts.Dir, "etcd") }
@@ -121,7 +122,8 @@ func (p *Plane) PIDs() map[string]int {
 	return pids
 }
 
-// Start starts the named process and returns when it serves.
+// Start starts the named process and returns when all that run are ready: an
+// API server that lost its etcd takes seconds to find it again.
 func (p *Plane) Start(ctx context.Context, name string) error {
 	proc, err := p.process(name)
 	if err != nil {
@@ -130,11 +132,13 @@ func (p *Plane) Start(ctx context.Context, name string) error {
 	if err := proc.start(); err != nil {
 		return err
 	}
-	switch name {
-	case Etcd:
-		return p.await(ctx, proc, p.etcd+"/readyz")
-	case APIServer:
-		return p.await(ctx, proc, p.server+"/readyz")
+	for _, proc := range p.processes {
+		if proc.ready == "" || !proc.up() {
+			continue
+		}
+		if err := p.await(ctx, proc); err != nil {
+			return err
+		}
 	}
 	return nil
 }

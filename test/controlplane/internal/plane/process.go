@@ -21,16 +21,16 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
-	"syscall"
 )
 
 // process is a program that can be started again after it was stopped. It ends
 // with this process at the latest, where the system allows that.
 type process struct {
-	name string
-	path string
-	args []string
-	log  string // path of the file that its output is appended to
+	name  string
+	path  string
+	args  []string
+	log   string // path of the file that its output is appended to
+	ready string // URL that answers 200 when it serves; empty if it has none
 
 	running *os.Process
 	exited  chan struct{} // closed when running has ended
@@ -83,14 +83,9 @@ func (p *process) up() bool {
 
 // kill ends the process without giving it time to clean up, and waits until it
 // is gone.
-func (p *process) kill() { p.end(syscall.SIGKILL) }
-
-// stop lets the process end by itself.
-func (p *process) stop() { p.end(syscall.SIGTERM) }
-
-func (p *process) end(sig os.Signal) {
+func (p *process) kill() {
 	if p.up() {
-		_ = p.running.Signal(sig) // fails only if it has just ended
+		_ = p.running.Kill() // fails only if it has just ended
 		<-p.exited
 	}
 }

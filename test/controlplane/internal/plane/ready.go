@@ -30,14 +30,14 @@ import (
 // is busy with other tests.
 const patience = 2 * time.Minute
 
-// await returns when url answers 200.
-func (p *Plane) await(ctx context.Context, proc *process, url string) error {
+// await returns when proc serves.
+func (p *Plane) await(ctx context.Context, proc *process) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("%s is not ready after %s", proc.name, patience))
 	defer cancel()
 	client := p.client()
 	defer client.CloseIdleConnections()
 	for {
-		if p.ok(ctx, client, url) {
+		if p.ok(ctx, client, proc.ready) {
 			return nil
 		}
 		select {
