@@ -50,6 +50,10 @@ type Event struct {
 	// Old is the object before, with the fields that a trigger refers to; nil
 	// where no trigger does, or where there was none.
 	Old map[string]any
+	// Writer is the field manager that wrote the object last, as far as its
+	// managed fields tell: empty where two wrote within a second, and the one
+	// before where a write only removed fields.
+	Writer string
 	// Time is when the source saw it.
 	Time time.Time
 }
