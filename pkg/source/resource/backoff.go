@@ -1,0 +1,57 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package resource
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"k8s.io/utils/clock"
+)
+
+const (
+	firstDelay = 100 * time.Millisecond
+	lastDelay  = 30 * time.Second
+)
+
+// backoff spaces attempts that keep failing: twice as far each time, up to 30 s,
+// each half as much more or less at random so that many clients spread out.
+type backoff struct{ failures int }
+
+func (b *backoff) next() time.Duration {
+	d := lastDelay
+	if b.failures < 10 {
+		d = min(d, firstDelay<<b.failures)
+	}
+	b.failures++
+	return d/2 + rand.N(d)
+}
+
+func (b *backoff) reset() { b.failures = 0 }
+
+// wait returns whether d passed before ctx ended.
+func wait(ctx context.Context, c clock.Clock, d time.Duration) bool {
+	t := c.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C():
+		return true
+	}
+}

@@ -1,0 +1,184 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package resource_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/utils/clock"
+	clocktesting "k8s.io/utils/clock/testing"
+
+	"github.com/kubevela/kube-trigger/pkg/source/resource"
+	"github.com/kubevela/kube-trigger/test/cluster"
+)
+
+// registry installs and removes the kind Image of kpack.test/v1.
+type registry struct {
+	*testing.T
+	client    dynamic.Interface
+	namespace string
+}
+
+func (r registry) crds() dynamic.ResourceInterface {
+	return r.client.Resource(schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"})
+}
+
+func (r registry) images() dynamic.ResourceInterface {
+	return r.client.Resource(schema.GroupVersionResource{Group: "kpack.test", Version: "v1", Resource: "images"}).Namespace(r.namespace)
+}
+
+func (r registry) install() {
+	r.Helper()
+	crd := map[string]any{
+		"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+		"metadata": map[string]any{"name": "images.kpack.test"},
+		"spec": map[string]any{
+			"group": "kpack.test", "scope": "Namespaced",
+			"names": map[string]any{"kind": "Image", "plural": "images"},
+			"versions": []any{map[string]any{
+				"name": "v1", "served": true, "storage": true,
+				"schema": map[string]any{"openAPIV3Schema": map[string]any{"type": "object", "x-kubernetes-preserve-unknown-fields": true}},
+			}},
+		},
+	}
+	if _, err := r.crds().Create(r.Context(), &unstructured.Unstructured{Object: crd}, metav1.CreateOptions{}); err != nil {
+		r.Fatal(err)
+	}
+	eventually(r.T, func() bool {
+		_, err := r.images().List(r.Context(), metav1.ListOptions{})
+		return err == nil
+	})
+}
+
+func (r registry) remove() {
+	r.Helper()
+	if err := r.crds().Delete(r.Context(), "images.kpack.test", metav1.DeleteOptions{}); err != nil {
+		r.Fatal(err)
+	}
+	eventually(r.T, func() bool {
+		_, err := r.crds().Get(r.Context(), "images.kpack.test", metav1.GetOptions{})
+		_, gone := r.images().List(r.Context(), metav1.ListOptions{})
+		return apierrors.IsNotFound(err) && apierrors.IsNotFound(gone)
+	})
+}
+
+func (r registry) create(name string) {
+	r.Helper()
+	image := map[string]any{"apiVersion": "kpack.test/v1", "kind": "Image", "metadata": map[string]any{"name": name}}
+	eventually(r.T, func() bool {
+		_, err := r.images().Create(r.Context(), &unstructured.Unstructured{Object: image}, metav1.CreateOptions{})
+		return err == nil || apierrors.IsAlreadyExists(err)
+	})
+}
+
+// A kind may come, go and come again while its watch runs.
+func TestKindComesAndGoes(t *testing.T) {
+	t.Parallel()
+	c := cluster.Start(t, cluster.Own())
+	client, err := dynamic.NewForConfig(c.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reg := registry{T: t, client: client, namespace: c.Namespace(t)}
+	fake := clocktesting.NewFakeClock(time.Now())
+	r := open(t, c.Config, fmt.Sprintf(`{"apiVersion": "kpack.test/v1", "kind": "Image", "namespace": %q}`, reg.namespace),
+		func(o *resource.Options) { o.Clock = fake })
+	// within waits for a watch, and takes from the clock no more than it may.
+	within := func(limit time.Duration) {
+		t.Helper()
+		for spent := time.Duration(0); len(r.wire.opened) == 0; {
+			eventually(t, func() bool { return fake.HasWaiters() || len(r.wire.opened) > 0 })
+			if len(r.wire.opened) > 0 {
+				break
+			}
+			if spent >= limit {
+				t.Fatalf("no watch after %s", spent)
+			}
+			fake.Step(time.Second)
+			spent += time.Second
+			time.Sleep(20 * time.Millisecond)
+		}
+		r.established()
+	}
+
+	r.run()
+	eventually(t, fake.HasWaiters)
+	if !r.logged(`"no such kind is registered; waiting for it" "watch"="kpack.test/v1/Image?namespace=` + reg.namespace + `" "kind"="Image" "apiVersion"="kpack.test/v1"`) {
+		t.Errorf("not reported: %v", r.lines)
+	}
+	reg.install()
+	reg.create("before")
+	within(15 * time.Second)
+	reg.create("a")
+	key := reg.namespace + "/"
+	if diff := cmp.Diff([]string{"create " + key + "a"}, brief(r.until(1))); diff != "" {
+		t.Error(diff)
+	}
+
+	// The kind goes while nobody watches.
+	r.stop()
+	reg.remove()
+	r.run()
+	eventually(t, fake.HasWaiters)
+	for range 30 {
+		if len(r.got()) == 3 {
+			break
+		}
+		eventually(t, fake.HasWaiters)
+		fake.Step(time.Second)
+		time.Sleep(20 * time.Millisecond)
+	}
+	if diff := cmp.Diff([]string{"delete " + key + "a", "delete " + key + "before"}, brief(r.until(3)[1:])); diff != "" {
+		t.Error(diff)
+	}
+
+	reg.install()
+	reg.create("again")
+	within(15 * time.Second)
+	reg.create("b")
+	if diff := cmp.Diff([]string{"create " + key + "b"}, brief(r.until(4)[3:])); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// A kind that goes under an established watch deletes its objects.
+func TestKindGoesUnderAWatch(t *testing.T) {
+	t.Parallel()
+	c := cluster.Start(t, cluster.Own())
+	client, err := dynamic.NewForConfig(c.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reg := registry{T: t, client: client, namespace: c.Namespace(t)}
+	reg.install()
+	reg.create("a")
+	r := open(t, c.Config, `{"apiVersion": "kpack.test/v1", "kind": "Image"}`, func(o *resource.Options) { o.Clock = clock.RealClock{} })
+	r.run()
+	r.established()
+	reg.remove()
+	if diff := cmp.Diff([]string{"delete " + reg.namespace + "/a"}, brief(r.until(1))); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -1,0 +1,355 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package resource_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/go-logr/logr/funcr"
+	"go.uber.org/goleak"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/discovery/cached/memory"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/restmapper"
+	"k8s.io/utils/clock"
+
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/source"
+	"github.com/kubevela/kube-trigger/pkg/source/resource"
+)
+
+// patience is how long a test waits for what has to come.
+const patience = 30 * time.Second
+
+// wire stands between a source and the API server. It reports when a watch is
+// established, and does to requests and streams what a bad network does.
+type wire struct {
+	next http.RoundTripper
+	// opened receives the resourceVersion of every watch that is established.
+	opened chan string
+
+	mu      sync.Mutex
+	refuse  []func(*http.Request) *http.Response
+	streams []*stream
+	listed  int
+}
+
+func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
+	watching := r.URL.Query().Get("watch") == "true"
+	w.mu.Lock()
+	if r.URL.Query().Has("limit") {
+		w.listed++
+	}
+	for i, refuse := range w.refuse {
+		if response := refuse(r); response != nil {
+			w.refuse = slices.Delete(w.refuse, i, i+1)
+			w.mu.Unlock()
+			return response, nil
+		}
+	}
+	w.mu.Unlock()
+	response, err := w.next.RoundTrip(r)
+	if err == nil && watching && response.StatusCode == http.StatusOK {
+		s := &stream{ReadCloser: response.Body}
+		w.mu.Lock()
+		w.streams = append(w.streams, s)
+		w.mu.Unlock()
+		response.Body = s
+		w.opened <- r.URL.Query().Get("resourceVersion")
+	}
+	return response, err
+}
+
+// WrappedRoundTripper lets the client find the transport that it wraps.
+func (w *wire) WrappedRoundTripper() http.RoundTripper { return w.next }
+
+// answer makes the wire answer the next request that is a watch, or is not,
+// in place of the API server.
+func (w *wire) answer(watching bool, code int, header http.Header, body io.ReadCloser) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.refuse = append(w.refuse, func(r *http.Request) *http.Response {
+		if (r.URL.Query().Get("watch") == "true") != watching {
+			return nil
+		}
+		return &http.Response{StatusCode: code, Header: header, Body: body, Request: r}
+	})
+}
+
+// cut ends the streams that are open: with io.EOF, or within an object.
+func (w *wire) cut(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, s := range w.streams {
+		s.end(err)
+	}
+	w.streams = nil
+}
+
+// lists returns how many pages were asked for.
+func (w *wire) lists() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.listed
+}
+
+// stream is a response body that can be cut.
+type stream struct {
+	io.ReadCloser
+	mu  sync.Mutex
+	err error
+}
+
+func (s *stream) Read(p []byte) (int, error) {
+	n, err := s.ReadCloser.Read(p)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return 0, s.err
+	}
+	return n, err
+}
+
+func (s *stream) end(err error) {
+	s.mu.Lock()
+	s.err = err
+	s.mu.Unlock()
+	s.ReadCloser.Close()
+}
+
+// recorder is a sink that remembers what it got.
+type recorder struct {
+	mu     sync.Mutex
+	events []event.Event
+	lines  []string // of the log
+	// gate blocks deliveries while it is not nil and not closed.
+	gate chan struct{}
+}
+
+func (r *recorder) Deliver(ctx context.Context, ev event.Event, done func()) error {
+	r.mu.Lock()
+	gate := r.gate
+	r.mu.Unlock()
+	if gate != nil {
+		select {
+		case <-gate:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.events = append(r.events, ev)
+	done()
+	return nil
+}
+
+func (r *recorder) got() []event.Event {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.events)
+}
+
+// logged reports whether the log has a line that contains text.
+func (r *recorder) logged(text string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.ContainsFunc(r.lines, func(line string) bool { return strings.Contains(line, text) })
+}
+
+// brief returns events as "type key".
+func brief(events []event.Event) []string {
+	out := []string{}
+	for _, ev := range events {
+		out = append(out, ev.Type+" "+ev.Key)
+	}
+	return out
+}
+
+// running is a source that runs against a cluster.
+type running struct {
+	*recorder
+	wire    *wire
+	compile source.Compiler
+	source  source.Source
+
+	t      *testing.T
+	cancel context.CancelFunc
+	ended  chan struct{}
+	err    error // of Run, once it has ended
+}
+
+type option func(*resource.Options)
+
+// open returns the source for properties, not running yet.
+func open(t *testing.T, config *rest.Config, properties string, opts ...option) *running {
+	t.Helper()
+	w := &wire{opened: make(chan string, 1000)}
+	config = rest.CopyConfig(config)
+	config.QPS = -1
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		w.next = next
+		return w
+	})
+	client, err := rest.HTTPClientFor(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { utilnet.CloseIdleConnectionsFor(client.Transport) })
+	o := resource.Options{Clock: clock.RealClock{}}
+	d, err1 := discovery.NewDiscoveryClientForConfigAndClient(config, client)
+	dyn, err2 := dynamic.NewForConfigAndClient(config, client)
+	meta, err3 := metadata.NewForConfigAndClient(config, client)
+	if err := errors.Join(err1, err2, err3); err != nil {
+		t.Fatal(err)
+	}
+	o.Client, o.Metadata = dyn, meta
+	o.Mapper = restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(d))
+	for _, opt := range opts {
+		opt(&o)
+	}
+	var given map[string]any
+	if err := json.Unmarshal([]byte(properties), &given); err != nil {
+		t.Fatal(err)
+	}
+	r := &running{t: t, recorder: &recorder{}, wire: w, compile: resource.New(o)}
+	s, problems := r.compile(given)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	r.source = s.Open([]source.Subscription{s})
+	return r
+}
+
+// start runs the source and waits until its watch is established.
+func start(t *testing.T, config *rest.Config, properties string, opts ...option) *running {
+	t.Helper()
+	r := open(t, config, properties, opts...)
+	r.run()
+	r.established()
+	return r
+}
+
+// run starts a Run that ends with the test at the latest.
+func (r *running) run() {
+	log := funcr.New(func(_, args string) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.lines = append(r.lines, args)
+	}, funcr.Options{Verbosity: 1})
+	ctx, cancel := context.WithCancel(logr.NewContext(context.Background(), log))
+	r.cancel, r.ended = cancel, make(chan struct{})
+	go func() {
+		defer close(r.ended)
+		r.err = r.source.Run(ctx, r.recorder)
+	}()
+	r.t.Cleanup(r.stop)
+}
+
+// stop ends the Run; a second stop does nothing.
+func (r *running) stop() {
+	r.t.Helper()
+	r.cancel()
+	select {
+	case <-r.ended:
+		if r.err != nil {
+			r.t.Errorf("run: %v", r.err)
+		}
+	case <-time.After(patience):
+		r.t.Error("run does not end with its context")
+	}
+}
+
+// established waits for a watch and returns the resourceVersion it goes on from.
+func (r *running) established() string {
+	r.t.Helper()
+	select {
+	case rv := <-r.wire.opened:
+		return rv
+	case <-r.ended:
+		r.t.Fatalf("run ended: %v", r.err)
+	case <-time.After(patience):
+		r.t.Fatal("no watch was established")
+	}
+	return ""
+}
+
+// failure waits for Run to return an error.
+func (r *running) failure() error {
+	r.t.Helper()
+	select {
+	case <-r.ended:
+	case <-time.After(patience):
+		r.t.Fatal("run did not fail")
+	}
+	err := r.err
+	if err == nil {
+		r.t.Fatal("run ended without an error")
+	}
+	r.err = nil
+	return err
+}
+
+// until waits until the recorder has n events and returns them.
+func (r *running) until(n int) []event.Event {
+	r.t.Helper()
+	for deadline := time.Now().Add(patience); len(r.got()) < n; time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			r.t.Fatalf("got %d of %d events: %v", len(r.got()), n, brief(r.got()))
+		}
+	}
+	return r.got()
+}
+
+// eventually waits until a condition holds.
+func eventually(t *testing.T, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !holds(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("what was waited for did not come")
+		}
+	}
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if code == 0 {
+		// The shared cluster's clients and supervisor last as long as the process.
+		if err := goleak.Find(
+			goleak.IgnoreAnyFunction("golang.org/x/net/http2.(*clientConnReadLoop).run"),
+			goleak.IgnoreAnyFunction("os/exec.(*Cmd).Wait"),
+		); err != nil {
+			os.Stderr.WriteString(err.Error() + "\n")
+			code = 1
+		}
+	}
+	os.Exit(code)
+}

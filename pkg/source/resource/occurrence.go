@@ -1,0 +1,94 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package resource
+
+import (
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/kubevela/kube-trigger/pkg/event"
+)
+
+// keyOf returns how events and inventory name an object: "namespace/name", or
+// the name where there is no namespace.
+func keyOf(namespace, name string) string {
+	if namespace == "" {
+		return name
+	}
+	return namespace + "/" + name
+}
+
+// happened returns the event that kind of thing happened to o. It takes the
+// managed fields out of o.
+func happened(kind string, o *unstructured.Unstructured, at time.Time) event.Event {
+	ev := event.Event{
+		Source: Type,
+		Type:   kind,
+		ID:     string(o.GetUID()) + "@" + o.GetResourceVersion(),
+		Key:    keyOf(o.GetNamespace(), o.GetName()),
+		Data:   o.Object,
+		Time:   at,
+	}
+	metadata, _ := o.Object["metadata"].(map[string]any)
+	if kind == event.Delete {
+		ev.ID += "/delete"
+	} else {
+		ev.Writer = lastWriter(metadata["managedFields"])
+	}
+	delete(metadata, "managedFields")
+	return ev
+}
+
+// vanished returns the event that the object at key, last seen at v, is gone,
+// with all that is known of it.
+func vanished(kind schema.GroupVersionKind, key, uid string, v version, at time.Time) event.Event {
+	metadata := map[string]any{"name": key, "uid": uid}
+	if namespace, name, ok := strings.Cut(key, "/"); ok {
+		metadata["namespace"], metadata["name"] = namespace, name
+	}
+	apiVersion, kindName := kind.ToAPIVersionAndKind()
+	return event.Event{
+		Source: Type,
+		Type:   event.Delete,
+		ID:     uid + "@" + v.String() + "/delete",
+		Key:    key,
+		Data:   map[string]any{"apiVersion": apiVersion, "kind": kindName, "metadata": metadata},
+		Time:   at,
+	}
+}
+
+// lastWriter returns the field manager whose entry in managedFields is the
+// newest, empty where several are within the same second.
+func lastWriter(managedFields any) string {
+	entries, _ := managedFields.([]any)
+	var newest, writer string
+	for _, e := range entries {
+		entry, _ := e.(map[string]any)
+		at, _ := entry["time"].(string) // RFC 3339 in UTC: sorts as text
+		manager, _ := entry["manager"].(string)
+		switch {
+		case at > newest:
+			newest, writer = at, manager
+		case at == newest && manager != writer:
+			writer = ""
+		}
+	}
+	return writer
+}

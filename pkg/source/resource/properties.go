@@ -1,0 +1,140 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package resource
+
+import (
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/validation"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/labels"
+	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
+	names "k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/problem"
+	"github.com/kubevela/kube-trigger/pkg/schema"
+)
+
+// localCluster is the one cluster that may be named.
+const localCluster = "local"
+
+// query says which objects to watch. Selectors are in canonical form: queries
+// that are equal ask for the same.
+type query struct {
+	kind          runtimeschema.GroupVersionKind
+	namespace     string
+	labels, field string
+}
+
+// String returns the query as in "apps/v1/Deployment?namespace=a&labels=b=c",
+// the same for the same query only.
+func (q query) String() string {
+	var parts []string
+	for _, p := range []struct{ name, value string }{
+		{"namespace", q.namespace}, {"labels", q.labels}, {"fields", q.field},
+	} {
+		if p.value != "" {
+			parts = append(parts, p.name+"="+p.value)
+		}
+	}
+	s := q.kind.GroupVersion().String() + "/" + q.kind.Kind
+	if len(parts) > 0 {
+		s += "?" + strings.Join(parts, "&")
+	}
+	return s
+}
+
+// narrow returns o narrowed down to the objects of q.
+func (q query) narrow(o metav1.ListOptions) metav1.ListOptions {
+	o.LabelSelector, o.FieldSelector = q.labels, q.field
+	return o
+}
+
+// parse checks properties, and returns the objects they ask for and the types
+// of events that are wanted.
+func parse(s *schema.Schema, properties map[string]any) (query, []string, problem.List) {
+	var p struct {
+		APIVersion     string                `json:"apiVersion"`
+		Kind           string                `json:"kind"`
+		Namespace      string                `json:"namespace"`
+		MatchingLabels map[string]string     `json:"matchingLabels"`
+		LabelSelector  *metav1.LabelSelector `json:"labelSelector"`
+		FieldSelector  string                `json:"fieldSelector"`
+		Events         []string              `json:"events"`
+		Clusters       []string              `json:"clusters"`
+	}
+	if problems := s.Decode(properties, &p); len(problems) > 0 {
+		return query{}, nil, problems
+	}
+	var problems problem.List
+	q := query{namespace: p.Namespace}
+	gv, err := runtimeschema.ParseGroupVersion(p.APIVersion)
+	if err != nil || gv.Version == "" {
+		problems.Add("apiVersion", `must be "version" or "group/version", such as "v1" or "apps/v1", not %q`, p.APIVersion)
+	}
+	q.kind = gv.WithKind(p.Kind)
+	if reasons := names.IsDNS1035Label(strings.ToLower(p.Kind)); len(reasons) > 0 {
+		problems.Add("kind", `must be the name of a kind, such as "Deployment", not %q`, p.Kind)
+	}
+	if reasons := names.IsDNS1123Label(p.Namespace); p.Namespace != "" && len(reasons) > 0 {
+		problems.Add("namespace", "%q is not a name: %s", p.Namespace, strings.Join(reasons, "; "))
+	}
+	q.labels = labelSelector(p.MatchingLabels, p.LabelSelector, &problems)
+	fs, err := fields.ParseSelector(p.FieldSelector)
+	if err != nil {
+		problems.Add("fieldSelector", "%v", err)
+	} else {
+		q.field = fs.String()
+	}
+	for i, c := range p.Clusters {
+		if c != localCluster {
+			problems.Add(field.NewPath("clusters").Index(i).String(),
+				"cluster %q cannot be watched: only the cluster that kube-trigger is connected to, %q", c, localCluster)
+		}
+	}
+	if len(p.Events) == 0 {
+		p.Events = []string{event.Create, event.Update, event.Delete}
+	}
+	return q, p.Events, problems
+}
+
+// labelSelector returns the selector for what both match and selector ask for,
+// in canonical form, empty where that is everything.
+func labelSelector(match map[string]string, selector *metav1.LabelSelector, problems *problem.List) string {
+	errs := validation.ValidateLabels(match, field.NewPath("matchingLabels"))
+	errs = append(errs, validation.ValidateLabelSelector(selector, validation.LabelSelectorValidationOptions{}, field.NewPath("labelSelector"))...)
+	for _, e := range errs {
+		problems.Add(e.Field, "%s", e.ErrorBody())
+	}
+	all := labels.NewSelector()
+	for _, part := range []*metav1.LabelSelector{{MatchLabels: match}, selector} {
+		if part == nil || len(errs) > 0 {
+			continue
+		}
+		s, err := metav1.LabelSelectorAsSelector(part)
+		if err != nil {
+			problems.Add("labelSelector", "%v", err)
+			continue
+		}
+		requirements, _ := s.Requirements()
+		all = all.Add(requirements...)
+	}
+	return all.String()
+}

@@ -1,0 +1,102 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+// Package resource is the source "resource-watcher": it emits an event when an
+// object of the Kubernetes API is created, updated or deleted.
+//
+// It lists and watches, without a cache of objects. What it remembers of each
+// object is its name, UID and resourceVersion, about a hundred bytes.
+//
+//   - Objects that exist when a source first starts are not events, unless a
+//     trigger asks for sync.
+//   - After any interruption the watch goes on from the last resourceVersion
+//     that was seen. Where the API server no longer has the history, the
+//     objects are listed, and exactly what differs is emitted.
+//   - An object that did not change is not an event, however often it is listed
+//     or sent.
+//   - With a selector, an object that begins to match is created, and one that
+//     ceases to match is deleted.
+//   - While a delivery blocks, nothing is read from the API server.
+//
+// An event's Data is the object without metadata.managedFields. Where an object
+// went during a gap in the history, its last state is unknown: Data of the
+// delete then has apiVersion, kind and the name, namespace and uid in metadata;
+// metadata.resourceVersion is absent.
+package resource
+
+import (
+	_ "embed"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/metadata"
+	"k8s.io/utils/clock"
+
+	"github.com/kubevela/kube-trigger/pkg/problem"
+	"github.com/kubevela/kube-trigger/pkg/schema"
+	"github.com/kubevela/kube-trigger/pkg/source"
+)
+
+// Type is the name of the source, as triggers write it.
+const Type = "resource-watcher"
+
+const defaultPageSize = 500
+
+//go:embed properties.cue
+var properties string
+
+// Options is what sources of this package work with. All but PageSize are
+// required.
+type Options struct {
+	// Client reads and watches objects.
+	Client dynamic.Interface
+	// Metadata lists objects where their contents do not matter.
+	Metadata metadata.Interface
+	// Mapper knows the kinds that are registered. To see kinds that are
+	// registered later, it is a meta.ResettableRESTMapper, or looks again by
+	// itself.
+	Mapper meta.RESTMapper
+	Clock  clock.Clock
+	// PageSize is the number of objects read at once, 500 if it is 0: the
+	// most that are held in memory.
+	PageSize int64
+}
+
+// New returns the compiler of this source's properties. It needs no cluster to
+// check them; the sources that it opens share o.
+func New(o Options) source.Compiler {
+	if o.PageSize == 0 {
+		o.PageSize = defaultPageSize
+	}
+	known := &kinds{mapper: o.Mapper, clock: o.Clock}
+	s, err := schema.Parse(properties)
+	return func(given map[string]any) (source.Subscription, problem.List) {
+		if err != nil {
+			return nil, problem.List{{Message: err.Error()}}
+		}
+		q, events, problems := parse(s, given)
+		if len(problems) > 0 {
+			return nil, problems
+		}
+		return subscription{
+			query:  q,
+			events: events,
+			open: func(sync bool) source.Source {
+				return newWatcher(o, known, q, sync)
+			},
+		}, nil
+	}
+}

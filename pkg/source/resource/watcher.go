@@ -1,0 +1,158 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package resource
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/go-logr/logr"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kubevela/kube-trigger/pkg/source"
+)
+
+// lookAgain is how often a watch asks whether the kind it waits for is there:
+// together with the 10 seconds between discoveries, it is found within 15.
+const lookAgain = 5 * time.Second
+
+// watcher is the watch of one query. Its state outlives a Run, so that the next
+// one goes on where it stopped.
+type watcher struct {
+	Options
+	query
+	kinds *kinds
+	// sync is set where a trigger wants the objects that exist at first.
+	sync bool
+
+	// mapping is where the objects are served; nil while that is not known.
+	mapping *meta.RESTMapping
+	// stale is set when the API server has denied that mapping.
+	stale bool
+	// started is set once all objects that exist at first are in inventory.
+	started   bool
+	inventory inventory
+	// position is the resourceVersion that the watch has reached; empty where
+	// the objects have to be listed.
+	position string
+	mark     mark
+	backoff  backoff
+}
+
+func newWatcher(o Options, k *kinds, q query, sync bool) *watcher {
+	return &watcher{Options: o, query: q, kinds: k, sync: sync, inventory: newInventory()}
+}
+
+// Run watches until ctx ends. It waits for a kind that is not registered, and
+// bridges by itself interruptions of a watch that was established.
+func (w *watcher) Run(ctx context.Context, sink source.Sink) error {
+	log := logr.FromContextOrDiscard(ctx).WithValues("watch", w.String())
+	ctx = logr.NewContext(ctx, log)
+	defer func() {
+		low, undone := w.mark.Low()
+		log.V(1).Info("watch stopped", "resourceVersion", w.position, "done", low, "undone", undone)
+	}()
+	for {
+		err := w.advance(ctx, sink)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err == nil {
+			w.backoff.reset()
+			continue
+		}
+		delay := w.backoff.next()
+		seconds, asked := apierrors.SuggestsClientDelay(err)
+		switch {
+		case isHistoryGone(err):
+			w.position = ""
+		case apierrors.IsNotFound(err):
+			w.mapping, w.stale, w.position = nil, true, ""
+		case asked || apierrors.IsTooManyRequests(err):
+			delay = max(delay, time.Duration(seconds)*time.Second)
+		case !errors.As(err, &interruption{}):
+			return err
+		}
+		log.Info("watch interrupted; going on", "reason", err.Error(), "delay", delay)
+		if !wait(ctx, w.Clock, delay) {
+			return nil
+		}
+	}
+}
+
+// advance brings the watch from where it is to the end of a stream.
+func (w *watcher) advance(ctx context.Context, sink source.Sink) error {
+	if w.mapping == nil {
+		if err := w.resolve(ctx, sink); err != nil {
+			return err
+		}
+	}
+	if w.position == "" {
+		if err := w.list(ctx, sink); err != nil {
+			return err
+		}
+	}
+	return w.follow(ctx, sink)
+}
+
+// resolve finds out where the objects are served, and waits while they are not.
+func (w *watcher) resolve(ctx context.Context, sink source.Sink) error {
+	for reported := false; ; reported = true {
+		mapping, known, err := w.kinds.find(w.kind, w.stale)
+		if err == nil {
+			if mapping.Scope.Name() == meta.RESTScopeNameRoot && w.namespace != "" {
+				return fmt.Errorf("kind %q in %q belongs to no namespace: namespace %q cannot be given",
+					w.kind.Kind, w.kind.GroupVersion(), w.namespace)
+			}
+			w.mapping, w.stale = mapping, false
+			return nil
+		}
+		if !meta.IsNoMatchError(err) {
+			return fmt.Errorf("look up kind %q in %q: %w", w.kind.Kind, w.kind.GroupVersion(), err)
+		}
+		if !known {
+			if err := w.abandon(ctx, sink); err != nil {
+				return err
+			}
+		}
+		if !reported {
+			logr.FromContextOrDiscard(ctx).Info("no such kind is registered; waiting for it",
+				"kind", w.kind.Kind, "apiVersion", w.kind.GroupVersion().String())
+		}
+		if !wait(ctx, w.Clock, lookAgain) {
+			return ctx.Err()
+		}
+	}
+}
+
+// interruption is the end of a stream that had been established.
+type interruption struct{ error }
+
+func (i interruption) Unwrap() error { return i.error }
+
+// isHistoryGone reports whether the API server no longer, or not yet, has what
+// came after the resourceVersion it was asked about.
+func isHistoryGone(err error) bool {
+	return apierrors.IsResourceExpired(err) || apierrors.IsGone(err) ||
+		apierrors.HasStatusCause(err, metav1.CauseTypeResourceVersionTooLarge) ||
+		apierrors.IsTimeout(err) && strings.Contains(err.Error(), "Too large resource version")
+}
