@@ -30,6 +30,7 @@ import (
 	"syscall"
 	"time"
 
+	"controlplane/internal/binaries"
 	"controlplane/internal/lock"
 	"controlplane/internal/plane"
 )
@@ -37,6 +38,18 @@ import (
 // background is a control plane that outlives the command that started it. Its
 // lock is held by its supervisor, so what a crash left is told from what runs.
 type background struct{ dir string }
+
+// alone keeps commands that start or end a background control plane from
+// meeting each other.
+func alone(ctx context.Context) (*lock.Lock, error) {
+	cache, err := binaries.Cache()
+	if err != nil {
+		return nil, err
+	}
+	return lock.Take(ctx, filepath.Join(cache, "background.lock"), func() {
+		fmt.Fprintln(os.Stderr, "controlplane: another process is starting or ending a cluster; waiting for it")
+	})
+}
 
 func parseBackground(name string, args []string, more func(*flag.FlagSet)) (background, error) {
 	flags := flag.NewFlagSet(name, flag.ContinueOnError)
@@ -65,7 +78,7 @@ func (b background) running() (bool, error) {
 
 // up starts a control plane, unless it is up, installs CRDs and says how to use
 // it.
-func up(ctx context.Context, args []string, out io.Writer) error {
+func up(ctx context.Context, args []string, out io.Writer) (err error) {
 	var crds string
 	b, err := parseBackground("up", args, func(f *flag.FlagSet) {
 		f.StringVar(&crds, "crds", "", "folders of CRDs to install, separated by commas; one that is absent is empty")
@@ -73,6 +86,11 @@ func up(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	held, err := alone(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, held.Release()) }()
 	running, err := b.running()
 	if err != nil {
 		return err
@@ -135,7 +153,8 @@ func (b background) await(ctx context.Context) error {
 	return nil
 }
 
-// hold is the supervisor: it runs the control plane until a signal ends it.
+// hold is the supervisor: it runs the control plane until a signal ends it, or
+// a part of it ends by itself.
 func hold(ctx context.Context, args []string) (err error) {
 	b, err := parseBackground("hold", args, func(*flag.FlagSet) {})
 	if err != nil {
@@ -154,16 +173,20 @@ func hold(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	defer p.Close()
-	<-ctx.Done()
-	return nil
+	return p.Wait(ctx)
 }
 
 // down ends the control plane and removes its folder.
-func down(ctx context.Context, args []string, out io.Writer) error {
+func down(ctx context.Context, args []string, out io.Writer) (err error) {
 	b, err := parseBackground("down", args, func(*flag.FlagSet) {})
 	if err != nil {
 		return err
 	}
+	held, err := alone(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, held.Release()) }()
 	if _, err := os.Stat(b.dir); errors.Is(err, os.ErrNotExist) {
 		_, err = fmt.Fprintln(out, "No cluster is up.")
 		return err

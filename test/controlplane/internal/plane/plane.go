@@ -162,6 +162,28 @@ func (p *Plane) process(name string) (*process, error) {
 	return nil, fmt.Errorf("no process %q", name)
 }
 
+// Wait returns nil when ctx ends, or an error when a process does.
+func (p *Plane) Wait(ctx context.Context) error {
+	ended, cancel := context.WithCancel(ctx)
+	defer cancel()
+	failed := make(chan error, len(p.processes))
+	for _, proc := range p.processes {
+		go func() {
+			select {
+			case <-proc.exited:
+				failed <- proc.failure()
+			case <-ended.Done():
+			}
+		}()
+	}
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+		return nil
+	}
+}
+
 // Close ends all processes. The folder stays.
 func (p *Plane) Close() {
 	for i := len(p.processes) - 1; i >= 0; i-- {
