@@ -1,0 +1,125 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package filter
+
+import (
+	"context"
+	"fmt"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/cuecontext"
+
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/problem"
+	"github.com/kubevela/kube-trigger/pkg/projection"
+)
+
+// Compile makes a filter of expr for the trigger t. It returns every problem it
+// finds, with line and column within expr, and then no filter.
+//
+// expr is CUE, in one of two forms, and may import CUE's standard library and
+// declare let clauses, hidden fields and definitions:
+//
+//   - A boolean expression matches where it is true. Its operands of && and ||
+//     are asked in order, until one decides. An operand that refers to what the
+//     event lacks is not true; so it neither matches nor fails. A field or list
+//     element is lacking also where something on the way to it is null. To ask
+//     for it, compare it with _|_: context.data.spec != _|_.
+//   - Constraints on context match where the event unifies with them and they
+//     add nothing to it: each field that they name must be in the event, but for
+//     those that are optional (name?: …) or have a default (name: *1 | int).
+//
+// An expression that holds nothing, or only comments, matches everything.
+func Compile(expr string, t event.Trigger) (filter Filter, found problem.List) {
+	defer func() {
+		if p := recover(); p != nil {
+			filter, found = nil, problem.List{{Message: fmt.Sprintf("cannot be compiled: %v", p)}}
+		}
+	}()
+	s, found := parse(expr)
+	if s == nil {
+		return nil, found
+	}
+	wrong, err := check(s)
+	if err != nil {
+		return nil, append(found, problem.Problem{Message: err.Error()})
+	}
+	found = append(found, wrong...)
+	found = append(found, build(expr)...)
+	if len(found) > 0 {
+		return nil, sorted(found)
+	}
+	if len(s.conditions) == 0 && len(s.constraints) == 0 {
+		return everything{}, nil
+	}
+	return assemble(s, expr, t), nil
+}
+
+// build returns the problems that CUE finds before there is any event.
+func build(expr string) problem.List {
+	s, found := parse(expr)
+	if len(found) > 0 {
+		return nil
+	}
+	ctx := cuecontext.New()
+	v := ctx.BuildFile(s.assemble())
+	err := v.Validate()
+	if err == nil {
+		err = v.FillPath(contextPath(), ctx.CompileString(event.Schema, cue.Filename("schema"))).Validate()
+	}
+	if err != nil {
+		return problems(err, s)
+	}
+	return nil
+}
+
+func assemble(s *source, expr string, t event.Trigger) Filter {
+	m := newMachine(expr, projection.Of("context", s.file))
+	if len(s.constraints) > 0 {
+		c := &constraints{trigger: t, machine: m}
+		c.shape, c.simple = newShape(s)
+		for _, f := range s.constraints {
+			c.references = append(c.references, s.references(f.Value)...)
+		}
+		return c
+	}
+	var leaves []*leaf
+	return &expression{trigger: t, machine: m, condition: s.newCondition(s.conditions[0], &leaves)}
+}
+
+// expression is a filter that is a boolean expression.
+type expression struct {
+	trigger   event.Trigger
+	machine   *machine
+	condition condition
+}
+
+func (x *expression) Match(ctx context.Context, ev event.Event) (v Verdict, err error) {
+	e := &evaluation{ctx: ctx, machine: x.machine, context: contextOf(ev, x.trigger)}
+	defer e.close(&err)
+	o, err := x.condition.decide(e)
+	if err != nil {
+		return Verdict{}, err
+	}
+	return o.Verdict, nil
+}
+
+type everything struct{}
+
+func (everything) Match(context.Context, event.Event) (Verdict, error) {
+	return Verdict{Match: true}, nil
+}

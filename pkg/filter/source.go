@@ -1,0 +1,183 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package filter
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/errors"
+	"cuelang.org/go/cue/parser"
+	"cuelang.org/go/cue/token"
+
+	"github.com/kubevela/kube-trigger/pkg/problem"
+)
+
+// fileName is the file that positions within the expression name.
+const fileName = "filter"
+
+// source is a parsed expression. Evaluating changes syntax trees, so each
+// evaluator parses the text again; the parts come in the same order each time.
+type source struct {
+	file *ast.File
+	// conditions are the expressions that stand for themselves.
+	conditions []ast.Expr
+	// constraints are the declarations of context.
+	constraints []*ast.Field
+	// helpers are the let clauses, hidden fields and definitions.
+	helpers map[string]ast.Expr
+	// imports maps the names by which packages are known to their paths.
+	imports map[string]string
+}
+
+// parse reads text, and finds what has no place in a filter.
+func parse(text string) (*source, problem.List) {
+	file, err := parser.ParseFile(fileName, text)
+	if err != nil {
+		return nil, problems(err, nil)
+	}
+	s := &source{file: file, helpers: map[string]ast.Expr{}, imports: map[string]string{}}
+	var found findings
+	for _, d := range file.Decls {
+		switch d := d.(type) {
+		case *ast.ImportDecl:
+			for _, spec := range d.Specs {
+				s.imports[importName(spec)] = importPath(spec)
+			}
+		case *ast.LetClause:
+			s.helpers[d.Ident.Name] = d.Expr
+		case *ast.Field:
+			s.field(d, &found)
+		case *ast.EmbedDecl:
+			if _, ok := d.Expr.(*ast.StructLit); ok {
+				found.add(d, "a struct is no condition; write the constraints without braces: context: data: …")
+				continue
+			}
+			s.conditions = append(s.conditions, d.Expr)
+		case *ast.Comprehension:
+			found.add(d, "a filter is not conditional; write it as one condition, with || and &&")
+		case *ast.Ellipsis, *ast.BadDecl, *ast.Alias:
+			found.add(d, "has no place in a filter")
+		}
+	}
+	switch {
+	case len(s.conditions) > 1:
+		found.add(s.conditions[1], "a second condition; join conditions with &&, at the end of the line before")
+	case len(s.conditions) > 0 && len(s.constraints) > 0:
+		found.add(s.conditions[0], "a filter is a condition or constraints on context, not both; write all of it as one condition")
+	case len(s.conditions) == 0 && len(s.constraints) == 0 && len(file.Decls) > 0 && len(found.list) == 0:
+		found.add(file.Decls[0], "there is no condition and no constraint on context")
+	}
+	return s, found.list
+}
+
+// field sorts a field at the top of a filter.
+func (s *source) field(f *ast.Field, found *findings) {
+	name, identifier, err := ast.LabelName(f.Label)
+	switch {
+	case err != nil:
+		found.add(f, "constraints belong under context: the label is computed")
+	case name == "context":
+		s.constraints = append(s.constraints, f)
+	case identifier && (strings.HasPrefix(name, "_") || strings.HasPrefix(name, "#")):
+		s.helpers[name] = f.Value
+	default:
+		found.add(f, "constraints belong under context: there is no %q%s", name, problem.Suggest(name, []string{"context"}))
+	}
+}
+
+// importName returns the name by which a file knows an imported package.
+func importName(spec *ast.ImportSpec) string {
+	if spec.Name != nil {
+		return spec.Name.Name
+	}
+	path := importPath(spec)
+	return path[strings.LastIndexAny(path, "/:")+1:]
+}
+
+func importPath(spec *ast.ImportSpec) string { return strings.Trim(spec.Path.Value, `"`) }
+
+// findings collects problems with their places.
+type findings struct{ list problem.List }
+
+func (f *findings) add(at ast.Node, format string, args ...any) {
+	f.at(at.Pos(), format, args...)
+}
+
+func (f *findings) at(pos token.Pos, format string, args ...any) {
+	f.list.Add("", format, args...)
+	last := &f.list[len(f.list)-1]
+	if pos.Filename() == fileName {
+		last.Line, last.Column = pos.Line(), pos.Column()
+	}
+}
+
+// problems turns an error of CUE into problems, each at its place in the text
+// that s was parsed from; s is nil if it could not be.
+func problems(err error, s *source) problem.List {
+	var found findings
+	for _, e := range errors.Errors(err) {
+		place := e.Position()
+		for _, pos := range slices.Backward(errors.Positions(e)) {
+			if pos.Filename() == fileName {
+				place = pos
+			}
+		}
+		found.at(place, "%s", explain(e, s))
+	}
+	return found.list
+}
+
+func explain(e errors.Error, s *source) string {
+	format, args := e.Msg()
+	message := fmt.Sprintf(format, args...)
+	switch {
+	case s == nil:
+	case format == "reference %q not found" && len(args) == 1:
+		return s.unknown(fmt.Sprint(args[0]))
+	case misfits(e):
+		return "can never match: " + strings.Join(e.Path(), ".") + ": " + message
+	}
+	return message
+}
+
+// unknown says what could be meant by an identifier that nothing declares.
+func (s *source) unknown(name string) string {
+	if slices.Contains(standardLibrary(), name) {
+		return fmt.Sprintf("unknown name %q: import %[1]q is missing", name)
+	}
+	known := append(slices.Collect(maps.Keys(s.helpers)), slices.Collect(maps.Keys(s.imports))...)
+	slices.Sort(known)
+	known = append([]string{"context"}, known...)
+	return fmt.Sprintf("unknown name %q%s", name, problem.Suggest(name, known))
+}
+
+// sorted returns one problem for each place, in the order of the text.
+func sorted(list problem.List) problem.List {
+	slices.SortStableFunc(list, func(a, b problem.Problem) int {
+		if a.Line != b.Line {
+			return a.Line - b.Line
+		}
+		return a.Column - b.Column
+	})
+	return slices.CompactFunc(list, func(a, b problem.Problem) bool {
+		return a.Line == b.Line && a.Column == b.Column && (a.Line > 0 || a.Message == b.Message)
+	})
+}
