@@ -1,0 +1,80 @@
+# Needs Go, make and git; a C compiler adds the race detector to `make test`.
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+IMAGE   ?= kube-trigger:$(VERSION)
+GOARCH  ?= $(shell go env GOARCH)
+
+GOLANGCI_LINT  := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+CONTROLLER_GEN := go run sigs.k8s.io/controller-tools/cmd/controller-gen@v0.20.1
+GOTESTSUM      := go run gotest.tools/gotestsum@v1.13.0 --format pkgname
+
+GO_BUILD  = CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
+RACE      = $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
+# The image trusts what the machine that builds it trusts.
+CA_BUNDLE ?= $(firstword $(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem))
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1	\2/p' $(MAKEFILE_LIST) | \
+		while IFS='	' read -r target text; do printf '  make %-14s %s\n' "$$target" "$$text"; done
+
+.PHONY: build
+build: ## Build bin/kube-trigger, a static binary
+	$(GO_BUILD) -o bin/kube-trigger ./cmd/kube-trigger
+
+.PHONY: test
+test: testbed ## Run all tests, on a real API server
+	@$(if $(RACE),,echo 'make: no C compiler (go env CC): testing without the race detector')
+	cd test/controlplane && $(GOTESTSUM) -- $(RACE) -shuffle=on ./...
+	$(GOTESTSUM) -- $(RACE) -shuffle=on -timeout 20m ./...
+
+.PHONY: demo
+demo: testbed ## See a ConfigMap's edit give an Application a new revision
+	go run ./test/demo
+
+.PHONY: bench
+bench: testbed ## Measure against a hand-written controller and print a table
+	go run ./test/bench
+
+.PHONY: cluster
+cluster: testbed ## Start a control plane that stays up, with KubeVela's CRDs and ours
+	@go -C test/kubevela mod download github.com/oam-dev/kubevela
+	@bin/controlplane up -dir .cluster -crds \
+		"$$(go -C test/kubevela list -m -f '{{.Dir}}' github.com/oam-dev/kubevela)/charts/vela-core/crds,addon/crds"
+
+.PHONY: cluster-down
+cluster-down: bin/controlplane ## End it
+	@bin/controlplane down -dir .cluster
+
+.PHONY: testbed
+testbed: bin/controlplane ## Build etcd and Kubernetes for tests, once (6 minutes)
+	@bin/controlplane build >/dev/null
+
+.PHONY: bin/controlplane
+bin/controlplane:
+	@go -C test/controlplane build -o $(CURDIR)/bin/controlplane .
+
+.PHONY: generate
+generate: ## Generate deepcopy functions and CRDs from pkg/api
+	$(CONTROLLER_GEN) object:headerFile=.boilerplate.go.txt paths=./pkg/api/...
+	$(CONTROLLER_GEN) crd paths=./pkg/api/... output:crd:artifacts:config=addon/crds
+
+.PHONY: lint
+lint: ## Check style and the walls between packages
+	$(GOLANGCI_LINT) run
+	cd test/controlplane && $(GOLANGCI_LINT) run --config ../../.golangci.yaml
+
+.PHONY: image
+image: ## Build a container image with buildah or docker
+	@test -n "$(CA_BUNDLE)" || { echo 'make: no CA certificates found; set CA_BUNDLE to a PEM file' >&2; exit 1; }
+	@rm -rf bin/image && mkdir -p bin/image
+	GOOS=linux GOARCH=$(GOARCH) $(GO_BUILD) -o bin/image/kube-trigger ./cmd/kube-trigger
+	cp "$(CA_BUNDLE)" bin/image/ca-certificates.crt
+	if command -v buildah >/dev/null; then set -- buildah build; else set -- docker build; fi; \
+		"$$@" --platform linux/$(GOARCH) --tag $(IMAGE) --file Dockerfile bin/image
+
+.PHONY: clean
+clean: cluster-down ## Remove what make built here; built control planes stay cached
+	rm -rf bin
