@@ -22,6 +22,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/go-logr/logr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -59,6 +60,7 @@ func (w *watcher) follow(ctx context.Context, sink source.Sink) error {
 		return fmt.Errorf("watch %s: %w", w, err)
 	}
 	defer stream.Stop()
+	w.announce(ctx)
 	opened := w.Clock.Now()
 	deadline := w.Clock.NewTimer(lifetime + overdue)
 	defer deadline.Stop()
@@ -83,6 +85,14 @@ func (w *watcher) follow(ctx context.Context, sink source.Sink) error {
 			}
 			w.backoff.reset()
 		}
+	}
+}
+
+// announce says, the first time, that changes are events from now on.
+func (w *watcher) announce(ctx context.Context) {
+	if !w.announced {
+		logr.FromContextOrDiscard(ctx).Info("watching", "objects", len(w.inventory.entries), "resourceVersion", w.position)
+		w.announced = true
 	}
 }
 

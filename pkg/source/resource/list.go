@@ -20,6 +20,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/go-logr/logr"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -102,6 +103,23 @@ func (w *watcher) compare(ctx context.Context, sink source.Sink) (string, error)
 		}
 	}
 	return page.GetResourceVersion(), nil
+}
+
+// recheck forgets the position where the API server's state is older than it,
+// as after a restore of etcd: a watch from the future would stay silent until
+// that future comes.
+func (w *watcher) recheck(ctx context.Context) error {
+	client := w.Metadata.Resource(w.mapping.Resource).Namespace(w.namespace)
+	page, err := client.List(ctx, w.narrow(metav1.ListOptions{Limit: 1}))
+	if err != nil {
+		return fmt.Errorf("list %s: %w", w, err)
+	}
+	if versionOf(page.ResourceVersion).before(versionOf(w.position)) {
+		logr.FromContextOrDiscard(ctx).Info("the API server went back in time; comparing all objects",
+			"from", w.position, "to", page.ResourceVersion)
+		w.position = ""
+	}
+	return nil
 }
 
 // abandon delivers that all objects are gone, because their kind is. When it

@@ -59,13 +59,13 @@ type wire struct {
 	mu      sync.Mutex
 	refuse  []func(*http.Request) *http.Response
 	streams []*stream
-	listed  int
+	listed  int // pages, without those of one object that ask where the server is
 }
 
 func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	watching := r.URL.Query().Get("watch") == "true"
 	w.mu.Lock()
-	if r.URL.Query().Has("limit") {
+	if limit := r.URL.Query().Get("limit"); limit != "" && limit != "1" {
 		w.listed++
 	}
 	for i, refuse := range w.refuse {
@@ -152,6 +152,8 @@ type recorder struct {
 	lines  []string // of the log
 	// gate blocks deliveries while it is not nil and not closed.
 	gate chan struct{}
+	// undone leaves events undone.
+	undone bool
 }
 
 func (r *recorder) Deliver(ctx context.Context, ev event.Event, done func()) error {
@@ -168,7 +170,9 @@ func (r *recorder) Deliver(ctx context.Context, ev event.Event, done func()) err
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.events = append(r.events, ev)
-	done()
+	if !r.undone {
+		done()
+	}
 	return nil
 }
 

@@ -315,6 +315,25 @@ func TestRunAgain(t *testing.T) {
 	}
 }
 
+// What was delivered but is not done is known when a watch stops.
+func TestUndoneIsKnown(t *testing.T) {
+	b := newBench(t)
+	r := start(t, b.config, b.watching(""))
+	done := b.create("a", nil)
+	r.until(1)
+	r.mu.Lock()
+	r.undone = true
+	r.mu.Unlock()
+	b.create("b", nil)
+	reached := b.create("c", nil)
+	r.until(3)
+	r.stop()
+	want := fmt.Sprintf(`"done"=%q "undone"=2`, done.ResourceVersion)
+	if !r.logged(want) {
+		t.Errorf("no %s, with the watch at %s, in %v", want, reached.ResourceVersion, r.lines)
+	}
+}
+
 // An event that the engine did not take is delivered again.
 func TestUndeliveredIsDeliveredAgain(t *testing.T) {
 	b := newBench(t)
@@ -350,8 +369,8 @@ func TestUnchangedIsNotAnEvent(t *testing.T) {
 	if rv := r.established(); rv != known.ResourceVersion {
 		t.Errorf("the watch went on from %s, want the bookmark's %s", rv, known.ResourceVersion)
 	}
-	b.update("known", `{"data": {"n": "1"}}`)
-	b.want(r.until(1), "update known")
+	b.create("last", nil)
+	b.want(r.until(1), "create last")
 }
 
 func TestRetryAfter(t *testing.T) {
@@ -423,6 +442,32 @@ func TestExpired(t *testing.T) {
 	if n := got[2].Data["data"].(map[string]any)["n"]; n != "2" {
 		t.Errorf("the changed object has state %v, want the last", n)
 	}
+}
+
+// A restored etcd goes back in time: what that undid is told.
+func TestRestored(t *testing.T) {
+	t.Parallel()
+	c := cluster.Start(t, cluster.Own())
+	b := bench{T: t, config: c.Config, client: c.Client(t), namespace: c.Namespace(t)}
+	for _, name := range []string{"kept", "changed", "removed"} {
+		b.create(name, nil)
+	}
+	c.Snapshot(t, "before")
+	r := start(t, b.config, b.watching(""))
+	b.update("changed", `{"data": {"n": "1"}}`)
+	b.delete("removed")
+	b.create("added", nil)
+	for range 10 {
+		b.update("added", `{"metadata": {"labels": {"a": "b"}}}`)
+		b.update("added", `{"metadata": {"labels": null}}`)
+	}
+	r.until(23)
+	r.stop()
+	c.Restore(t, "before")
+	r.run()
+	r.established()
+	b.update("kept", `{"data": {"n": "1"}}`)
+	b.want(r.until(27)[23:], "update changed", "create removed", "delete added", "update kept")
 }
 
 // The API server goes away under an established watch; the source fails while

@@ -56,6 +56,8 @@ type watcher struct {
 	position string
 	mark     mark
 	backoff  backoff
+	// announced is whether it has been said that the watch works.
+	announced bool
 }
 
 func newWatcher(o Options, k *kinds, q query, sync bool) *watcher {
@@ -103,6 +105,11 @@ func (w *watcher) Run(ctx context.Context, sink source.Sink) error {
 func (w *watcher) advance(ctx context.Context, sink source.Sink) error {
 	if w.mapping == nil {
 		if err := w.resolve(ctx, sink); err != nil {
+			return err
+		}
+	}
+	if w.position != "" {
+		if err := w.recheck(ctx); err != nil {
 			return err
 		}
 	}

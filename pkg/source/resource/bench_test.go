@@ -1,0 +1,98 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package resource_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
+
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/source"
+	"github.com/kubevela/kube-trigger/pkg/source/resource"
+)
+
+// BenchmarkWatch measures what one update of a small ConfigMap costs, from the
+// bytes of the stream to the sink, the sending of those bytes included.
+func BenchmarkWatch(b *testing.B) {
+	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+		out.Header().Set("Content-Type", "application/json")
+		if r.URL.Query().Get("watch") == "" {
+			fmt.Fprint(out, `{"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": {"resourceVersion": "1"}, "items": []}`)
+			return
+		}
+		w := bufio.NewWriter(out)
+		for i := range b.N {
+			fmt.Fprintf(w, `{"type": "MODIFIED", "object": {"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "settings", "namespace": "shop",
+				"uid": "0b1c2d3e-0000-4000-8000-123456789abc", "resourceVersion": "%d", "creationTimestamp": "2026-01-01T00:00:00Z",
+				"labels": {"app.oam.dev/name": "shop", "app.oam.dev/component": "settings"}, "annotations": {"note": "of no concern"},
+				"managedFields": [{"manager": "kubectl", "operation": "Update", "apiVersion": "v1", "time": "2026-01-01T00:00:00Z", "fieldsType": "FieldsV1",
+				"fieldsV1": {"f:data": {".": {}, "f:a": {}, "f:b": {}}, "f:metadata": {"f:labels": {".": {}, "f:app.oam.dev/name": {}, "f:app.oam.dev/component": {}}}}}]},
+				"data": {"a": "some value", "b": "and another, a little longer, as they are in practice"}}}`+"\n", i+2)
+		}
+		if err := errors.Join(w.Flush(), http.NewResponseController(out).Flush()); err != nil {
+			return // the client is gone
+		}
+		<-r.Context().Done()
+	}))
+	defer server.Close()
+	config := &rest.Config{Host: server.URL, QPS: -1}
+	mapper := meta.NewDefaultRESTMapper(nil)
+	mapper.Add(schema.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}, meta.RESTScopeNamespace)
+	s, problems := resource.New(resource.Options{
+		Client: dynamic.NewForConfigOrDie(config), Metadata: metadata.NewForConfigOrDie(config), Mapper: mapper, Clock: clock.RealClock{},
+	})(map[string]any{"apiVersion": "v1", "kind": "ConfigMap"})
+	if len(problems) > 0 {
+		b.Fatal(problems)
+	}
+	ctx, cancel := context.WithTimeout(b.Context(), time.Minute)
+	defer cancel()
+	b.ReportAllocs()
+	count := &counter{left: b.N, end: cancel}
+	if err := s.Open([]source.Subscription{s}).Run(ctx, count); err != nil {
+		b.Fatal(err)
+	}
+	if count.left != 0 {
+		b.Fatalf("%d events did not come", count.left)
+	}
+}
+
+// counter is a sink that ends a Run after as many events as are left.
+type counter struct {
+	left int
+	end  context.CancelFunc
+}
+
+func (c *counter) Deliver(_ context.Context, _ event.Event, done func()) error {
+	done()
+	if c.left--; c.left == 0 {
+		c.end()
+	}
+	return nil
+}
