@@ -60,6 +60,9 @@ func Parse(name, source string) (*Template, problem.List) {
 	if list := checkImports(file); len(list) > 0 {
 		return nil, list
 	}
+	if list := checkContext(file); len(list) > 0 {
+		return nil, list
+	}
 	t.context = projection.Of("context", file)
 	t.returns = projection.Of("$returns", file)
 	t.handlesErr = errHandlers(file)
@@ -190,6 +193,29 @@ func checkImports(file *ast.File) problem.List {
 			Message: fmt.Sprintf("no package %q%s; packages: %s", path, problem.Suggest(path, names), strings.Join(names, ", ")),
 		})
 	}
+	return list
+}
+
+// checkContext refuses fields that `context` never has.
+func checkContext(file *ast.File) problem.List {
+	var list problem.List
+	known := event.ContextFields()
+	ast.Walk(file, func(n ast.Node) bool {
+		sel, ok := n.(*ast.SelectorExpr)
+		if !ok {
+			return true
+		}
+		if root, ok := sel.X.(*ast.Ident); !ok || root.Name != "context" {
+			return true
+		}
+		if name := labelName(sel.Sel); !slices.Contains(known, name) {
+			list = append(list, problem.Problem{
+				Line: sel.Sel.Pos().Line(), Column: sel.Sel.Pos().Column(),
+				Message: fmt.Sprintf("context has no field %q (it has %s)%s", name, strings.Join(known, ", "), problem.Suggest(name, known)),
+			})
+		}
+		return true
+	}, nil)
 	return list
 }
 

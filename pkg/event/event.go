@@ -18,7 +18,11 @@ limitations under the License.
 // to actions. It imports nothing else of this project.
 package event
 
-import "time"
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"time"
+)
 
 // Types of events that the resource sources emit.
 const (
@@ -73,6 +77,21 @@ func (t Trigger) String() string {
 	return t.Namespace + "/" + t.Name
 }
 
+// FieldManager returns the name under which the trigger's action writes to the
+// API server. Names too long for the API server end in a hash of the whole.
+func (t Trigger) FieldManager() string {
+	name := "kube-trigger/" + t.String()
+	if len(name) <= maxFieldManager {
+		return name
+	}
+	sum := sha256.Sum256([]byte(name))
+	tail := "-" + hex.EncodeToString(sum[:8])
+	return name[:maxFieldManager-len(tail)] + tail
+}
+
+// maxFieldManager is the longest name that the API server accepts, in bytes.
+const maxFieldManager = 128
+
 // Context returns what CUE sees as `context` when t handles e.
 func (e Event) Context(t Trigger) map[string]any {
 	c := map[string]any{
@@ -86,6 +105,11 @@ func (e Event) Context(t Trigger) map[string]any {
 		c["old"] = e.Old
 	}
 	return c
+}
+
+// ContextFields returns the names of the fields that `context` may have.
+func ContextFields() []string {
+	return []string{"data", "event", "old", "sourceType", "timestamp", "trigger"}
 }
 
 // Schema is the CUE of `context`: what filters and templates are checked

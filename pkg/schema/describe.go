@@ -28,8 +28,13 @@ import (
 )
 
 // Describe says in a few words what v allows: `string`, `one of "a", "b"`,
-// `int & >0`.
+// `int & >0`. A field's attribute `@want("…")` says it in its own words.
 func Describe(v cue.Value) string {
+	if want := v.Attribute("want"); want.Err() == nil {
+		if text, err := want.String(0); err == nil {
+			return text
+		}
+	}
 	var words []string
 	if e, ok := listBranch(v); ok {
 		return listOf(e)

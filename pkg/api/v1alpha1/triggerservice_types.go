@@ -1,0 +1,152 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+)
+
+// TriggerServiceKind is the kind of a TriggerService.
+const TriggerServiceKind = "TriggerService"
+
+// +kubebuilder:object:root=true
+// +kubebuilder:resource:shortName=ts,categories=oam
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+
+// TriggerService says what to do when something happens.
+type TriggerService struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	Spec TriggerServiceSpec `json:"spec,omitempty"`
+}
+
+// +kubebuilder:object:root=true
+
+// TriggerServiceList is a list of TriggerServices.
+type TriggerServiceList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+
+	Items []TriggerService `json:"items"`
+}
+
+// TriggerServiceSpec is what a user wants.
+type TriggerServiceSpec struct {
+	// Triggers run independently of each other: a bad one never stops a good
+	// one.
+	Triggers []Trigger `json:"triggers"`
+	// Worker says what runs the triggers in the cluster.
+	// +optional
+	Worker *Worker `json:"worker,omitempty"`
+	// ServiceAccountName is the identity that the triggers act with, a
+	// ServiceAccount of the same namespace.
+	// +optional
+	ServiceAccountName string `json:"serviceAccountName,omitempty"`
+}
+
+// Trigger is a source of events, a filter, and an action.
+type Trigger struct {
+	// Name is unique within the TriggerService. Default: the TriggerService's
+	// name, "-" and the trigger's index.
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	Name string `json:"name,omitempty"`
+	// Source emits the events.
+	Source Source `json:"source"`
+	// Filter is CUE: a boolean expression such as
+	// `context.data.status.readyReplicas == context.data.status.replicas`, or
+	// constraints such as `context: data: metadata: name: =~"^web-"`. Default:
+	// every event matches.
+	// +optional
+	Filter string `json:"filter,omitempty"`
+	// Action is what to do.
+	Action Action `json:"action"`
+
+	// Timeout ends an attempt at the action. Default: 10s.
+	// +optional
+	Timeout *metav1.Duration `json:"timeout,omitempty"`
+	// Retry says how an action that failed is tried again.
+	// +optional
+	Retry *Retry `json:"retry,omitempty"`
+	// Concurrency is how many objects the trigger acts on at the same time.
+	// Events of one object are always handled one after the other. Default: 4.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	Concurrency int `json:"concurrency,omitempty"`
+	// Suspend stops the trigger from taking events.
+	// +optional
+	Suspend bool `json:"suspend,omitempty"`
+}
+
+// Source is what emits events.
+type Source struct {
+	// Type names the source, such as "resource-watcher".
+	Type string `json:"type"`
+	// Properties are the source's own.
+	// +optional
+	// +kubebuilder:pruning:PreserveUnknownFields
+	Properties *runtime.RawExtension `json:"properties,omitempty"`
+}
+
+// Action is what to do with an event.
+type Action struct {
+	// Type names the action, such as "bump-application-revision".
+	Type string `json:"type"`
+	// Properties are the `parameter` of the action's template.
+	// +optional
+	// +kubebuilder:pruning:PreserveUnknownFields
+	Properties *runtime.RawExtension `json:"properties,omitempty"`
+}
+
+// Retry says how an action that failed is tried again.
+type Retry struct {
+	// Limit is how often. Default: 5; 0 means never.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Limit *int `json:"limit,omitempty"`
+	// Backoff is how long to wait in between, give or take 20 %.
+	// +optional
+	Backoff *Backoff `json:"backoff,omitempty"`
+}
+
+// Backoff grows from Initial to Max by Factor.
+type Backoff struct {
+	// Initial is the wait before the first retry. Default: 2s.
+	// +optional
+	Initial *metav1.Duration `json:"initial,omitempty"`
+	// Max is the longest wait. Default: 1m.
+	// +optional
+	Max *metav1.Duration `json:"max,omitempty"`
+	// Factor multiplies the wait after each retry. Default: 2.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	Factor int `json:"factor,omitempty"`
+}
+
+// Worker says what runs the triggers.
+type Worker struct {
+	// Template names a worker template.
+	// +optional
+	Template string `json:"template,omitempty"`
+	// Properties are the template's own.
+	// +optional
+	// +kubebuilder:pruning:PreserveUnknownFields
+	Properties *runtime.RawExtension `json:"properties,omitempty"`
+}

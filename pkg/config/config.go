@@ -1,0 +1,242 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+// Package config reads triggers from files: YAML, JSON and CUE, one file or all
+// of a directory, bare `triggers:` or TriggerService objects, several documents
+// to a file. It finds every problem of every file, each with its place.
+package config
+
+import (
+	"cmp"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/problem"
+	"github.com/kubevela/kube-trigger/pkg/schema"
+)
+
+//go:embed config.cue
+var configSchema string
+
+// Trigger is a trigger as somebody wrote it.
+type Trigger struct {
+	// ID is its name and namespace. A trigger without a name has that of its
+	// TriggerService or file, "-" and its index, from 0.
+	ID   event.Trigger
+	Spec v1alpha1.Trigger
+
+	place locator
+	path  string
+}
+
+// Diagnose returns problems of the trigger at their places in its file. Their
+// paths are relative to the trigger.
+func (t Trigger) Diagnose(list problem.List) Diagnostics {
+	out := make(Diagnostics, len(list))
+	for i, p := range list {
+		p.Path = problem.Join(t.path, p.Path)
+		out[i] = t.place.diagnose(p)
+	}
+	return out
+}
+
+// Diagnostic is a problem at its place in a file.
+type Diagnostic struct {
+	File string
+	// Line and Column are from 1, or 0 where no place is known.
+	Line, Column int
+	// Path is the field: "triggers[0].filter".
+	Path    string
+	Message string
+}
+
+// String returns "file:line:column: path: message", without what is not known.
+func (d Diagnostic) String() string {
+	s := d.File
+	if d.Line > 0 {
+		s += fmt.Sprintf(":%d:%d", d.Line, d.Column)
+	}
+	if d.Path != "" {
+		s += ": " + d.Path
+	}
+	return s + ": " + d.Message
+}
+
+// Diagnostics is everything that is wrong.
+type Diagnostics []Diagnostic
+
+// Error returns one diagnostic a line.
+func (l Diagnostics) Error() string {
+	lines := make([]string, len(l))
+	for i, d := range l {
+		lines[i] = d.String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Load reads the file or directory at path, of a directory all files that end in
+// .yaml, .yml, .json or .cue, in the order of their names. Triggers that belong
+// to no namespace get the given one.
+func Load(path, namespace string) ([]Trigger, Diagnostics) {
+	files, err := list(path)
+	if err != nil {
+		return nil, Diagnostics{{File: path, Message: err.Error()}}
+	}
+	envelope, err := schema.Parse(configSchema)
+	if err != nil {
+		return nil, Diagnostics{{File: path, Message: err.Error()}}
+	}
+	l := loader{namespace: namespace, schema: envelope}
+	for _, f := range files {
+		l.file(f)
+	}
+	if len(l.triggers) == 0 && len(l.diagnostics) == 0 {
+		l.diagnostics = append(l.diagnostics, Diagnostic{File: path, Message: "no triggers; a configuration starts with `triggers:`, or is a TriggerService"})
+	}
+	l.unique()
+	return l.triggers, l.diagnostics
+}
+
+// Sort orders diagnostics by file and place.
+func (l Diagnostics) Sort() {
+	slices.SortStableFunc(l, func(a, b Diagnostic) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+}
+
+func list(path string) ([]string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("no such file or directory")
+	}
+	if !info.IsDir() {
+		return []string{path}, nil
+	}
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return nil, err
+	}
+	var files []string
+	for _, e := range entries {
+		if !e.IsDir() && slices.Contains(extensions(), filepath.Ext(e.Name())) {
+			files = append(files, filepath.Join(path, e.Name()))
+		}
+	}
+	if len(files) == 0 {
+		return nil, fmt.Errorf("no files that end in %s", strings.Join(extensions(), ", "))
+	}
+	return files, nil
+}
+
+func extensions() []string { return []string{".yaml", ".yml", ".json", ".cue"} }
+
+type loader struct {
+	namespace   string
+	schema      *schema.Schema
+	triggers    []Trigger
+	diagnostics Diagnostics
+}
+
+func (l *loader) file(path string) {
+	docs, diagnostics := read(path)
+	l.diagnostics = append(l.diagnostics, diagnostics...)
+	for _, d := range docs {
+		l.document(path, d)
+	}
+}
+
+// document takes the triggers of one document.
+func (l *loader) document(path string, d document) {
+	base := filepath.Base(path)
+	name, namespace, prefix := strings.TrimSuffix(base, filepath.Ext(base)), l.namespace, ""
+	spec := d.value
+	if _, ok := spec["kind"]; ok || spec["apiVersion"] != nil {
+		if spec["kind"] != v1alpha1.TriggerServiceKind || spec["apiVersion"] != v1alpha1.GroupVersion().String() {
+			l.add(d, "", "must be %s of %s, not %v of %v", v1alpha1.TriggerServiceKind, v1alpha1.GroupVersion(), spec["kind"], spec["apiVersion"])
+			return
+		}
+		meta, _ := spec["metadata"].(map[string]any)
+		if s, ok := meta["name"].(string); ok {
+			name = s
+		}
+		if s, ok := meta["namespace"].(string); ok && s != "" {
+			namespace = s
+		}
+		prefix = "spec"
+		if spec, ok = spec["spec"].(map[string]any); !ok {
+			l.add(d, prefix, "is required: an object")
+			return
+		}
+	}
+	problems := l.schema.Check(spec)
+	for _, p := range problems.Under(prefix) {
+		l.diagnostics = append(l.diagnostics, d.place.diagnose(p))
+	}
+	list, _ := spec["triggers"].([]any)
+	if len(list) == 0 && len(problems) == 0 {
+		l.add(d, problem.Join(prefix, "triggers"), "holds no trigger")
+	}
+	for i, written := range list {
+		t := Trigger{place: d.place, path: problem.Join(prefix, fmt.Sprintf("triggers[%d]", i))}
+		if err := decode(written, &t.Spec); err != nil {
+			if len(problems) == 0 { // else it is known what is wrong
+				l.add(d, t.path, "%v", err)
+			}
+			continue
+		}
+		t.ID = event.Trigger{Name: t.Spec.Name, Namespace: namespace}
+		if t.ID.Name == "" {
+			t.ID.Name = fmt.Sprintf("%s-%d", name, i)
+		}
+		l.triggers = append(l.triggers, t)
+	}
+}
+
+func decode(written any, into *v1alpha1.Trigger) error {
+	data, err := json.Marshal(written)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(data, into)
+}
+
+// unique reports triggers whose names are taken.
+func (l *loader) unique() {
+	first := map[event.Trigger]Trigger{}
+	for _, t := range l.triggers {
+		other, taken := first[t.ID]
+		if !taken {
+			first[t.ID] = t
+			continue
+		}
+		at := other.place.diagnose(problem.Problem{Path: other.path})
+		l.diagnostics = append(l.diagnostics, t.Diagnose(problem.List{{
+			Path:    "name",
+			Message: fmt.Sprintf("%q is taken by the trigger at %s:%d", t.ID.Name, at.File, at.Line),
+		}})...)
+	}
+}
+
+func (l *loader) add(d document, path, format string, args ...any) {
+	l.diagnostics = append(l.diagnostics, d.place.diagnose(problem.Problem{Path: path, Message: fmt.Sprintf(format, args...)}))
+}

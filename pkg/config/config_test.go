@@ -1,0 +1,140 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/cuecontext"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/problem"
+)
+
+// TestSchemaIsTheAPI holds the schema of configurations against the API's types.
+func TestSchemaIsTheAPI(t *testing.T) {
+	root := cuecontext.New().CompileString(configSchema)
+	for path, typ := range map[string]reflect.Type{
+		"":                       reflect.TypeFor[v1alpha1.TriggerServiceSpec](),
+		"#Trigger":               reflect.TypeFor[v1alpha1.Trigger](),
+		"#Trigger.source":        reflect.TypeFor[v1alpha1.Source](),
+		"#Trigger.action":        reflect.TypeFor[v1alpha1.Action](),
+		"#Trigger.retry?":        reflect.TypeFor[v1alpha1.Retry](),
+		"#Trigger.retry.backoff": reflect.TypeFor[v1alpha1.Backoff](),
+		"worker":                 reflect.TypeFor[v1alpha1.Worker](),
+	} {
+		v := root
+		for _, step := range strings.FieldsFunc(path, func(r rune) bool { return r == '.' }) {
+			step = strings.TrimSuffix(step, "?")
+			if strings.HasPrefix(step, "#") {
+				v = v.LookupPath(cue.MakePath(cue.Def(step)))
+			} else if next := v.LookupPath(cue.MakePath(cue.Str(step))); next.Exists() {
+				v = next
+			} else {
+				v = v.LookupPath(cue.MakePath(cue.Str(step).Optional()))
+			}
+		}
+		var inCUE, inGo []string
+		it, err := v.Fields(cue.Optional(true))
+		if err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		for it.Next() {
+			inCUE = append(inCUE, it.Selector().Unquoted())
+		}
+		for i := range typ.NumField() {
+			name, _, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
+			inGo = append(inGo, name)
+		}
+		slices.Sort(inCUE)
+		slices.Sort(inGo)
+		if diff := cmp.Diff(inGo, inCUE); diff != "" {
+			t.Errorf("%s (-Go +CUE):\n%s", path, diff)
+		}
+	}
+}
+
+// TestPlaces marks places in texts of every style with what should be found
+// there.
+func TestPlaces(t *testing.T) {
+	const text = `triggers:
+  - filter: |
+      one
+      two three
+    name: "quoted words"
+    folded: >
+      one two
+      three
+    plain: one two
+`
+	file := filepath.Join(t.TempDir(), "c.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	docs, diagnostics := read(file)
+	if len(diagnostics) > 0 {
+		t.Fatal(diagnostics)
+	}
+	for _, tc := range []struct {
+		path         string
+		line, column int
+		want         string
+	}{
+		{"triggers[0].filter", 2, 5, "three"},
+		{"triggers[0].filter", 0, 0, "filter: |"},
+		{"triggers[0].name", 1, 8, "words"},
+		{"triggers[0].folded", 1, 9, "three"},
+		{"triggers[0].folded", 1, 5, "two"},
+		{"triggers[0].plain", 1, 5, "two"},
+		{"triggers[0].nothing.there", 0, 0, "filter: |"},
+		{"", 0, 0, "triggers:"},
+	} {
+		d := docs[0].place.diagnose(problem.Problem{Path: tc.path, Line: tc.line, Column: tc.column})
+		got := strings.Split(text, "\n")[d.Line-1][d.Column-1:]
+		if !strings.HasPrefix(got, tc.want) {
+			t.Errorf("%s %d:%d: %d:%d is at %q, want %q", tc.path, tc.line, tc.column, d.Line, d.Column, got, tc.want)
+		}
+	}
+}
+
+// FuzzRead reads anything without a panic or a hang.
+func FuzzRead(f *testing.F) {
+	f.Add([]byte("triggers:\n- source: {type: a}\n"), false)
+	f.Add([]byte("triggers: [{source: type: \"a\"}]"), true)
+	f.Add([]byte("a: &a [*a]\n---\n? [b]\n: 2020-01-01\n"), false)
+	f.Fuzz(func(t *testing.T, data []byte, asCUE bool) {
+		name := "c.yaml"
+		if asCUE {
+			name = "c.cue"
+		}
+		file := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(file, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		triggers, diagnostics := Load(file, "default")
+		if len(triggers) == 0 && len(diagnostics) == 0 {
+			t.Error("neither a trigger nor a problem")
+		}
+	})
+}

@@ -1,0 +1,162 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/cuecontext"
+	cueerrors "cuelang.org/go/cue/errors"
+	"gopkg.in/yaml.v3"
+	"k8s.io/apimachinery/pkg/util/json"
+
+	"github.com/kubevela/kube-trigger/pkg/problem"
+)
+
+// maxFile bounds a configuration file, in bytes.
+const maxFile = 8 << 20
+
+// document is one object of a file, and where its fields stand.
+type document struct {
+	value map[string]any
+	place locator
+}
+
+// locator finds the place of a problem in a file.
+type locator interface {
+	diagnose(p problem.Problem) Diagnostic
+}
+
+// read returns the documents of a file.
+func read(path string) ([]document, Diagnostics) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, Diagnostics{{File: path, Message: err.Error()}}
+	}
+	if len(data) > maxFile {
+		return nil, Diagnostics{{File: path, Message: fmt.Sprintf("is larger than %d MiB", maxFile>>20)}}
+	}
+	if filepath.Ext(path) == ".cue" {
+		return readCUE(path, data)
+	}
+	return readYAML(path, data)
+}
+
+// readYAML reads YAML, of which JSON is a part.
+func readYAML(path string, data []byte) ([]document, Diagnostics) {
+	var (
+		docs        []document
+		diagnostics Diagnostics
+		decoder     = yaml.NewDecoder(bytes.NewReader(data))
+		lines       = bytes.Split(data, []byte("\n"))
+	)
+	for {
+		var node yaml.Node
+		err := decoder.Decode(&node)
+		if errors.Is(err, io.EOF) {
+			return docs, diagnostics
+		}
+		if err != nil {
+			return docs, append(diagnostics, yamlDiagnostic(path, err))
+		}
+		if len(node.Content) == 0 || node.Content[0].Tag == "!!null" {
+			continue // an empty document
+		}
+		root := node.Content[0]
+		place := yamlPlace{file: path, root: root, lines: lines}
+		var value any
+		if err := root.Decode(&value); err != nil {
+			return docs, append(diagnostics, yamlDiagnostic(path, err))
+		}
+		object, ok := normal(value).(map[string]any)
+		if !ok {
+			diagnostics = append(diagnostics, place.diagnose(problem.Problem{Message: "must be an object, such as one that starts with `triggers:`"}))
+			continue
+		}
+		docs = append(docs, document{value: object, place: place})
+	}
+}
+
+// normal returns v as decoded JSON has it.
+func normal(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for k, e := range v {
+			v[k] = normal(e)
+		}
+	case map[any]any:
+		out := make(map[string]any, len(v))
+		for k, e := range v {
+			out[fmt.Sprint(k)] = normal(e)
+		}
+		return out
+	case []any:
+		for i, e := range v {
+			v[i] = normal(e)
+		}
+	case int:
+		return int64(v)
+	case uint64:
+		return float64(v)
+	case interface{ String() string }: // a timestamp
+		return v.String()
+	}
+	return v
+}
+
+// yamlDiagnostic takes the place out of the message of a YAML error.
+func yamlDiagnostic(path string, err error) Diagnostic {
+	message := err.Error()
+	if m := regexp.MustCompile(`^yaml: (?:unmarshal errors:\s*)?line (\d+): (.*)`).FindStringSubmatch(message); m != nil {
+		line, _ := strconv.Atoi(m[1])
+		return Diagnostic{File: path, Line: line, Column: 1, Message: "YAML: " + m[2]}
+	}
+	return Diagnostic{File: path, Message: "YAML: " + strings.TrimPrefix(message, "yaml: ")}
+}
+
+// readCUE reads one CUE file, which must be concrete.
+func readCUE(path string, data []byte) ([]document, Diagnostics) {
+	v := cuecontext.New().CompileBytes(data, cue.Filename(path))
+	if err := v.Validate(cue.Concrete(true)); err != nil {
+		var diagnostics Diagnostics
+		for _, e := range cueerrors.Errors(err) {
+			format, args := e.Msg()
+			diagnostics = append(diagnostics, Diagnostic{
+				File: path, Line: e.Position().Line(), Column: e.Position().Column(), Message: fmt.Sprintf(format, args...),
+			})
+		}
+		return nil, diagnostics
+	}
+	text, err := v.MarshalJSON()
+	if err != nil {
+		return nil, Diagnostics{{File: path, Message: err.Error()}}
+	}
+	var object map[string]any
+	if err := json.Unmarshal(text, &object); err != nil {
+		return nil, Diagnostics{{File: path, Message: "must be a struct"}}
+	}
+	return []document{{value: object, place: cuePlace{file: path, root: v}}}, nil
+}
