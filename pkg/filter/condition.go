@@ -35,9 +35,9 @@ type outcome struct {
 }
 
 // condition is a part of a boolean expression: a leaf, or parts that && or ||
-// join. What the event lacks makes a leaf not true. Parts are asked in the order
-// of the text, until one decides; an error in one that is asked is the error of
-// the whole.
+// join. A leaf without an answer, while the event lacks something that it refers
+// to, is not true. Parts are asked in the order of the text, until one decides;
+// an error in one that is asked is the error of the whole.
 type condition interface {
 	decide(e *evaluation) (outcome, error)
 }
@@ -108,13 +108,11 @@ func (l *leaf) decide(e *evaluation) (outcome, error) {
 	}
 	v := all.LookupPath(l.path)
 	if err := v.Err(); err != nil {
-		if incomplete := v.Validate() == nil; incomplete || lacking(err) {
-			if o, ok := l.absent(e); ok {
-				return o, nil
-			}
-			if incomplete {
-				return outcome{absent: true, Verdict: Verdict{Reason: l.source + " refers to what is absent"}}, nil
-			}
+		if o, ok := l.absent(e); ok {
+			return o, nil
+		}
+		if incomplete := v.Validate() == nil; incomplete {
+			return outcome{absent: true, Verdict: Verdict{Reason: l.source + " refers to what is absent"}}, nil
 		}
 		return outcome{}, l.failure(err)
 	}

@@ -55,7 +55,7 @@ func (c *constraints) Match(ctx context.Context, ev event.Event) (v Verdict, err
 		return c.against(e, err)
 	}
 	if !c.simple {
-		if path, added := surplus(result, e.context, nil); added {
+		if path, added := surplus(result, e.context, c.shape, nil); added {
 			return c.shape.deepest(path).lacking(e.context), nil
 		}
 	}
@@ -117,34 +117,45 @@ func fields(path []string) []string {
 }
 
 // surplus returns the path of the first field of v that data lacks, other than
-// by a default.
-func surplus(v cue.Value, data any, at []string) ([]string, bool) {
+// by a default; n is what is known of v, or nil.
+func surplus(v cue.Value, data any, n *shape, at []string) ([]string, bool) {
 	switch data := data.(type) {
 	case map[string]any:
 		it, err := v.Fields()
 		for err == nil && it.Next() {
 			name := it.Selector().Unquoted()
 			path := append(slices.Clip(at), name)
+			field := n.field(name)
 			value, has := data[name]
 			if !has {
-				if _, byDefault := it.Value().Default(); byDefault {
+				if byDefault(it.Value(), field) {
 					continue
 				}
 				return path, true
 			}
-			if path, added := surplus(it.Value(), value, path); added {
+			if path, added := surplus(it.Value(), value, field, path); added {
 				return path, true
 			}
 		}
 	case []any:
 		it, err := v.List()
 		for i := 0; err == nil && i < len(data) && it.Next(); i++ {
-			if path, added := surplus(it.Value(), data[i], append(slices.Clip(at), "[]")); added {
+			if path, added := surplus(it.Value(), data[i], nil, append(slices.Clip(at), "[]")); added {
 				return path, true
 			}
 		}
 	}
 	return nil, false
+}
+
+// byDefault reports whether v is a default. To CUE, so is the empty list that
+// [...int] allows.
+func byDefault(v cue.Value, n *shape) bool {
+	if n != nil {
+		return n.defaulted
+	}
+	_, ok := v.Default()
+	return ok && v.Kind() != cue.ListKind
 }
 
 // contextOf returns what the filter of t sees of ev.

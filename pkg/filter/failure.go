@@ -98,18 +98,3 @@ func misfits(e errors.Error) bool {
 	}
 	return false
 }
-
-// lacking reports whether err is about an element beyond the end of a list, or
-// about a part of null.
-func lacking(err error) bool {
-	for _, e := range errors.Errors(err) {
-		format, args := e.Msg()
-		if strings.HasPrefix(format, "index out of range") {
-			return true
-		}
-		if strings.HasPrefix(format, "invalid operand %s (found") && len(args) > 1 && fmt.Sprint(args[1]) == "null" {
-			return true
-		}
-	}
-	return false
-}

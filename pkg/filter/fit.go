@@ -38,6 +38,8 @@ func newTest(x ast.Expr) test {
 		}
 	case *ast.Ident:
 		return newTypeTest(x.Name)
+	case *ast.ListLit:
+		return newListTest(x)
 	case *ast.UnaryExpr:
 		return newBound(x)
 	case *ast.BinaryExpr:
@@ -83,6 +85,72 @@ func newBound(x *ast.UnaryExpr) test {
 		return func(value any) (bool, bool) { return compare(x.Op, value, want) }
 	}
 	return nil
+}
+
+// newListTest is for lists such as [...{name: "web"}].
+func newListTest(x *ast.ListLit) test {
+	var first []test
+	var rest test
+	for _, elem := range x.Elts {
+		if open, ok := elem.(*ast.Ellipsis); ok {
+			rest = newElementTest(ast.NewIdent("_"))
+			if open.Type != nil {
+				rest = newElementTest(open.Type)
+			}
+			if rest == nil {
+				return nil
+			}
+			continue
+		}
+		t := newElementTest(elem)
+		if t == nil {
+			return nil
+		}
+		first = append(first, t)
+	}
+	return func(value any) (bool, bool) {
+		list, ok := value.([]any)
+		switch {
+		case !ok:
+			return false, false
+		case len(list) < len(first), len(list) > len(first) && rest == nil:
+			return false, true
+		}
+		return every(list, first, rest)
+	}
+}
+
+// every tests the elements of list, and those beyond first with rest.
+func every(list []any, first []test, rest test) (fits, ok bool) {
+	sure := true
+	for i, value := range list {
+		t := rest
+		if i < len(first) {
+			t = first[i]
+		}
+		fits, ok := t(value)
+		if ok && !fits {
+			return false, true
+		}
+		sure = sure && ok
+	}
+	return sure, sure
+}
+
+func newElementTest(x ast.Expr) test {
+	object, ok := x.(*ast.StructLit)
+	if !ok {
+		return newTest(x)
+	}
+	c, n := &shapes{simple: true}, &shape{}
+	c.members(n, object)
+	if !c.simple {
+		return nil
+	}
+	return func(value any) (bool, bool) {
+		v, sure := n.quick(value)
+		return v.Match, sure
+	}
 }
 
 func either(a, b test) test {

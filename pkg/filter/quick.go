@@ -20,6 +20,7 @@ import (
 	"math"
 	"regexp"
 	"strconv"
+	"strings"
 
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/literal"
@@ -44,6 +45,8 @@ func (s *source) newQuick(x ast.Expr) quick {
 		}
 	case *ast.BinaryExpr:
 		return s.newComparison(x)
+	case *ast.CallExpr:
+		return s.newCall(x)
 	case *ast.SelectorExpr, *ast.IndexExpr:
 		if of := s.newOperand(x); of != nil {
 			return func(context map[string]any) (bool, bool) {
@@ -112,6 +115,40 @@ func (s *source) newPattern(left operand, pattern ast.Expr, want bool) quick {
 		value, _ := left(context)
 		text, ok := value.(string)
 		return ok && re.MatchString(text) == want, ok
+	}
+}
+
+// newCall is for strings.HasPrefix and its like.
+func (s *source) newCall(x *ast.CallExpr) quick {
+	fun, ok := x.Fun.(*ast.SelectorExpr)
+	if !ok || len(x.Args) != 2 {
+		return nil
+	}
+	pkg, ok := fun.X.(*ast.Ident)
+	if !ok || s.imports[pkg.Name] != "strings" {
+		return nil
+	}
+	var is func(text, part string) bool
+	switch name, _ := selected(fun.Sel); name {
+	case "HasPrefix":
+		is = strings.HasPrefix
+	case "HasSuffix":
+		is = strings.HasSuffix
+	case "Contains":
+		is = strings.Contains
+	default:
+		return nil
+	}
+	left, right := s.newOperand(x.Args[0]), s.newOperand(x.Args[1])
+	if left == nil || right == nil {
+		return nil
+	}
+	return func(context map[string]any) (bool, bool) {
+		a, _ := left(context)
+		b, _ := right(context)
+		text, ok := a.(string)
+		part, also := b.(string)
+		return ok && also && is(text, part), ok && also
 	}
 }
 

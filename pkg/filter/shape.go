@@ -43,7 +43,6 @@ type place struct{ from, to int }
 
 // shapes collects the constraints of a filter.
 type shapes struct {
-	*source
 	// simple says that the shapes hold all there is to know: no constraint adds
 	// fields to an event, and each is as good as its tests.
 	simple bool
@@ -51,7 +50,7 @@ type shapes struct {
 
 // newShape returns the shape of context, and whether it is all there is.
 func newShape(s *source) (*shape, bool) {
-	c := &shapes{source: s, simple: true}
+	c := &shapes{simple: true}
 	root := &shape{}
 	for _, f := range s.constraints {
 		c.constrain(root, f)
@@ -208,6 +207,14 @@ func (n *shape) deepest(path []string) *shape {
 		n = next
 	}
 	return n
+}
+
+// field returns the shape of a field, or nil where nothing is known of it.
+func (n *shape) field(name string) *shape {
+	if n == nil {
+		return nil
+	}
+	return n.fields[name]
 }
 
 // around returns the deepest shape whose constraints stand around offset, or
