@@ -54,7 +54,7 @@ testbed: bin/controlplane ## Build etcd and Kubernetes for tests, once (6 minute
 
 .PHONY: bin/controlplane
 bin/controlplane:
-	@go -C test/controlplane build -o $(CURDIR)/bin/controlplane .
+	@go -C test/controlplane build -buildvcs=false -o $(CURDIR)/bin/controlplane .
 
 .PHONY: generate
 generate: ## Generate deepcopy functions and CRDs from pkg/api

@@ -68,7 +68,7 @@ func build(ctx context.Context) (string, error) {
 	}
 	// Whoever sees the program sees all of it, also if two build at once.
 	fresh := fmt.Sprintf("%s.%d", program, os.Getpid())
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", fresh, ".")
+	cmd := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-o", fresh, ".")
 	cmd.Dir = src
 	cmd.Env = append(os.Environ(), "GOWORK=off")
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -131,7 +131,7 @@ func (b background) launch(ctx context.Context) error {
 		return err
 	}
 	defer log.Close()
-	cmd := exec.Command(self, "hold", "-dir", b.dir)
+	cmd := exec.Command(self, "hold", "-dir", b.dir) //nolint:noctx // it outlives this command
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	return cmd.Start()

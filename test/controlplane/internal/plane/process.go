@@ -51,7 +51,7 @@ func (p *process) start() error {
 		runtime.LockOSThread()
 		defer close(exited)
 		defer log.Close()
-		cmd := exec.Command(p.path, p.args...)
+		cmd := exec.Command(p.path, p.args...) //nolint:noctx // kill ends it
 		cmd.Stdout, cmd.Stderr = log, log
 		cmd.SysProcAttr = child()
 		err := cmd.Start()

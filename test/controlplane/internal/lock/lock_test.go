@@ -1,0 +1,77 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package lock
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"testing"
+)
+
+func TestOneHolder(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "folder", "lock")
+	held, err := Try(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Try(path); !errors.Is(err, ErrHeld) {
+		t.Errorf("second holder: %v, want %v", err, ErrHeld)
+	}
+	if err := held.Release(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Try(path)
+	if err != nil {
+		t.Fatalf("after release: %v", err)
+	}
+	if err := again.Release(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTakeWaits(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	held, err := Try(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	waited := 0
+	next, err := Take(t.Context(), path, func() {
+		waited++
+		if err := held.Release(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if waited != 1 {
+		t.Errorf("told of the wait %d times, want once", waited)
+	}
+	defer func() {
+		if err := next.Release(); err != nil {
+			t.Error(err)
+		}
+	}()
+
+	ctx, cancel := context.WithCancelCause(t.Context())
+	bored := errors.New("bored")
+	if _, err := Take(ctx, path, func() { cancel(bored) }); !errors.Is(err, bored) {
+		t.Errorf("ended wait: %v, want %v", err, bored)
+	}
+}
