@@ -57,10 +57,7 @@ func Parse(name, source string) (*Template, problem.List) {
 	if err != nil {
 		return nil, problems(err)
 	}
-	if list := checkImports(file); len(list) > 0 {
-		return nil, list
-	}
-	if list := checkContext(file); len(list) > 0 {
+	if list := check(file); len(list) > 0 {
 		return nil, list
 	}
 	t.context = projection.Of("context", file)
@@ -175,48 +172,6 @@ func imports(file *ast.File) ([]*build.Instance, error) {
 		out = append(out, inst)
 	}
 	return out, nil
-}
-
-// checkImports refuses what is neither in CUE's standard library nor ours.
-func checkImports(file *ast.File) problem.List {
-	var list problem.List
-	packages := provider.Packages()
-	for _, spec := range file.Imports {
-		path, _ := strconv.Unquote(spec.Path.Value)
-		_, ours := packages[path]
-		if ours || !strings.Contains(strings.SplitN(path, "/", 2)[0], ".") && !strings.HasPrefix(path, "vela/") {
-			continue
-		}
-		names := provider.Names(packages)
-		list = append(list, problem.Problem{
-			Line: spec.Pos().Line(), Column: spec.Pos().Column(),
-			Message: fmt.Sprintf("no package %q%s; packages: %s", path, problem.Suggest(path, names), strings.Join(names, ", ")),
-		})
-	}
-	return list
-}
-
-// checkContext refuses fields that `context` never has.
-func checkContext(file *ast.File) problem.List {
-	var list problem.List
-	known := event.ContextFields()
-	ast.Walk(file, func(n ast.Node) bool {
-		sel, ok := n.(*ast.SelectorExpr)
-		if !ok {
-			return true
-		}
-		if root, ok := sel.X.(*ast.Ident); !ok || root.Name != "context" {
-			return true
-		}
-		if name := labelName(sel.Sel); !slices.Contains(known, name) {
-			list = append(list, problem.Problem{
-				Line: sel.Sel.Pos().Line(), Column: sel.Sel.Pos().Column(),
-				Message: fmt.Sprintf("context has no field %q (it has %s)%s", name, strings.Join(known, ", "), problem.Suggest(name, known)),
-			})
-		}
-		return true
-	}, nil)
-	return list
 }
 
 // errHandlers returns the names of the calls whose `$returns.err` the template

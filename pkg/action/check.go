@@ -1,0 +1,92 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package action
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/parser"
+	"cuelang.org/go/cue/token"
+
+	"github.com/kubevela/kube-trigger/pkg/action/provider"
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/problem"
+)
+
+// check refuses names that can never exist, which CUE takes for ones that are
+// only not there yet: packages, their definitions, and fields of `context`.
+func check(file *ast.File) problem.List {
+	packages := provider.Packages()
+	known := map[string][]string{"context": event.ContextFields()}
+	titles := map[string]string{"context": "context"}
+	var list problem.List
+	for _, spec := range file.Imports {
+		path, _ := strconv.Unquote(spec.Path.Value)
+		p, ours := packages[path]
+		switch {
+		case ours:
+			name := path[strings.LastIndex(path, "/")+1:]
+			if spec.Name != nil {
+				name = spec.Name.Name
+			}
+			known[name], titles[name] = definitions(p), path
+		case strings.Contains(strings.SplitN(path, "/", 2)[0], ".") || strings.HasPrefix(path, "vela/"):
+			names := provider.Names(packages)
+			list = append(list, at(spec.Pos(), "no package %q%s; packages: %s", path, problem.Suggest(path, names), strings.Join(names, ", ")))
+		}
+	}
+	ast.Walk(file, func(n ast.Node) bool {
+		sel, ok := n.(*ast.SelectorExpr)
+		if !ok {
+			return true
+		}
+		root, ok := sel.X.(*ast.Ident)
+		if !ok || known[root.Name] == nil {
+			return true
+		}
+		names := known[root.Name]
+		if name := labelName(sel.Sel); !slices.Contains(names, name) {
+			list = append(list, at(sel.Sel.Pos(), "%s has no %q%s; it has %s", titles[root.Name], name, problem.Suggest(name, names), strings.Join(names, ", ")))
+		}
+		return true
+	}, nil)
+	return list
+}
+
+func at(pos token.Pos, format string, args ...any) problem.Problem {
+	return problem.Problem{Line: pos.Line(), Column: pos.Column(), Message: fmt.Sprintf(format, args...)}
+}
+
+// definitions returns what a package defines.
+func definitions(p provider.Package) []string {
+	file, err := parser.ParseFile(p.Path, p.Source)
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, d := range file.Decls {
+		if f, ok := d.(*ast.Field); ok {
+			names = append(names, labelName(f.Label))
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}

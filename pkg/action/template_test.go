@@ -1,0 +1,307 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package action_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/kubevela/kube-trigger/pkg/action"
+	"github.com/kubevela/kube-trigger/pkg/action/provider"
+	"github.com/kubevela/kube-trigger/pkg/event"
+)
+
+// script is an Executor that notes the calls and answers them from a function.
+type script struct {
+	mu     sync.Mutex
+	calls  []provider.Call
+	answer func(provider.Call) (provider.Result, error)
+}
+
+func (s *script) Execute(_ context.Context, c provider.Call) (provider.Result, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls = append(s.calls, c)
+	if s.answer == nil {
+		return provider.Result{}, nil
+	}
+	return s.answer(c)
+}
+
+func (s *script) paths() []string {
+	var paths []string
+	for _, c := range s.calls {
+		paths = append(paths, c.Path)
+	}
+	return paths
+}
+
+func compile(t *testing.T, source string, properties map[string]any, executor provider.Executor) action.Action {
+	t.Helper()
+	tmpl, problems := action.Parse("test", source)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	a, problems := tmpl.Compile(action.Options{
+		Trigger: event.Trigger{Name: "t", Namespace: "ns"}, Properties: properties, Executor: executor,
+	})
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	return a
+}
+
+func configMap(name string) event.Event {
+	return event.Event{Source: "resource-watcher", Type: event.Update, Data: map[string]any{
+		"kind": "ConfigMap", "metadata": map[string]any{"name": name, "namespace": "ns"},
+		"data": map[string]any{"password": "canary-4711"},
+	}}
+}
+
+func get(path string) string {
+	return path + `: kube.#Get & {$params: resource: {apiVersion: "v1", kind: "ConfigMap", metadata: {name: "` + path + `"}}}` + "\n"
+}
+
+// TestOrder executes calls when what they refer to is known, whatever their
+// place in the template is.
+func TestOrder(t *testing.T) {
+	source := `import "vela/kube"
+third: kube.#Get & {$params: resource: {apiVersion: "v1", kind: "X", metadata: name: second.$returns.metadata.uid}}
+second: kube.#Get & {$params: resource: {apiVersion: "v1", kind: "X", metadata: name: "\(context.data.metadata.name)-\(first.$returns.metadata.uid)"}}
+` + get("first")
+	s := &script{answer: func(c provider.Call) (provider.Result, error) {
+		return provider.Result{"$returns": map[string]any{"metadata": map[string]any{"uid": "uid-" + c.Path}}}, nil
+	}}
+	if err := compile(t, source, nil, s).Run(t.Context(), configMap("c")); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"first", "second", "third"}, s.paths()); diff != "" {
+		t.Error(diff)
+	}
+	want := map[string]any{"name": "c-uid-first"}
+	if diff := cmp.Diff(want, s.calls[1].Params["resource"].(map[string]any)["metadata"]); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestSteps honours the order that workflow definitions give with @step.
+func TestSteps(t *testing.T) {
+	source := `import "vela/kube"
+` + strings.TrimSpace(get("a")) + " @step(2)\n" + strings.TrimSpace(get("b")) + " @step(1)\n"
+	s := &script{}
+	if err := compile(t, source, nil, s).Run(t.Context(), configMap("c")); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"b", "a"}, s.paths()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestJournal does not repeat the writes of an event that succeeded, in a later
+// attempt at it; it does repeat reads.
+func TestJournal(t *testing.T) {
+	source := `import "vela/kube"
+read: kube.#Get & {$params: resource: {apiVersion: "v1", kind: "X", metadata: name: "r"}}
+patches: [for n in ["a", "b", "c"] {
+	kube.#Patch & {$params: {
+		resource: {apiVersion: "v1", kind: "X", metadata: name: n}
+		patch: data: version: read.$returns.metadata.resourceVersion
+	}}
+}]`
+	fail := true
+	s := &script{answer: func(c provider.Call) (provider.Result, error) {
+		if c.Path == "patches[1]" && fail {
+			return nil, errors.New("out of order")
+		}
+		return provider.Result{"$returns": map[string]any{"metadata": map[string]any{"resourceVersion": "7"}}}, nil
+	}}
+	a := compile(t, source, nil, s)
+	ctx := action.WithJournal(t.Context(), action.NewJournal())
+	if err := a.Run(ctx, configMap("c")); err == nil || action.IsTerminal(err) {
+		t.Fatalf("want an error that may pass, got %v", err)
+	}
+	fail = false
+	if err := a.Run(ctx, configMap("c")); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"read", "patches[0]", "patches[1]", "read", "patches[1]", "patches[2]"}
+	if diff := cmp.Diff(want, s.paths()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestConflict renders a template again when an object changed under it, and
+// repeats only the write that was refused.
+func TestConflict(t *testing.T) {
+	source := `import "vela/kube"
+` + get("read") + `
+patch: kube.#Patch & {$params: {
+	resource: {apiVersion: "v1", kind: "X", metadata: name: "x"}
+	patch: data: metadata: resourceVersion: read.$returns.metadata.resourceVersion
+}}`
+	version := 0
+	s := &script{}
+	s.answer = func(c provider.Call) (provider.Result, error) {
+		if c.Do == "get" {
+			version++
+			return provider.Result{"$returns": map[string]any{"metadata": map[string]any{"resourceVersion": fmt.Sprint(version)}}}, nil
+		}
+		if version < 3 {
+			return nil, apierrors.NewConflict(schema.GroupResource{Resource: "xs"}, "x", errors.New("changed"))
+		}
+		return provider.Result{}, nil
+	}
+	if err := compile(t, source, nil, s).Run(t.Context(), configMap("c")); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"read", "patch", "read", "patch", "read", "patch"}, s.paths()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestErrors tells errors that may pass from those that cannot, and shows
+// nothing of the event.
+func TestErrors(t *testing.T) {
+	group := schema.GroupResource{Resource: "things"}
+	for _, tc := range []struct {
+		name, source string
+		answer       error
+		terminal     bool
+		want         string
+	}{
+		{"not found", get("a"), apierrors.NewNotFound(group, "a"), true, `a (kube.get): things "a" not found`},
+		{"forbidden", get("a"), apierrors.NewForbidden(group, "a", errors.New("no")), true, "is forbidden: no"},
+		{"too many requests", get("a"), apierrors.NewTooManyRequests("later", 1), false, "later"},
+		{"server", get("a"), apierrors.NewInternalError(errors.New("boom")), false, "boom"},
+		{"network", get("a"), errors.New("connection refused"), false, "connection refused"},
+		{"absent", `a: kube.#Get & {$params: resource: {apiVersion: "v1", kind: "X", metadata: name: context.data.status.name}}`, nil, true,
+			`template "test":2:95: a.$params.resource.metadata.name: undefined field: status`},
+		{"conflict", `a: kube.#Get & {$params: resource: {apiVersion: context.data.data.password & "v1", kind: "X"}}`, nil, true,
+			`conflicting values`},
+		{"no function", `a: {#do: "nothing", #provider: "kube", $params: {}}`, errors.New(`no function`), false, "no function"},
+		{"params", get("a"), &provider.ParamError{Path: "x", Message: "is required"}, true, "$params.x is required"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := &script{answer: func(provider.Call) (provider.Result, error) { return provider.Result{}, tc.answer }}
+			err := compile(t, "import \"vela/kube\"\n"+tc.source+"\n_used: kube\n", nil, s).Run(t.Context(), configMap("c"))
+			if err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("got %v, want %q", err, tc.want)
+			}
+			if action.IsTerminal(err) != tc.terminal {
+				t.Errorf("%v: terminal is %v, want %v", err, !tc.terminal, tc.terminal)
+			}
+			if err != nil && strings.Contains(err.Error(), "canary") {
+				t.Errorf("shows the event's data: %v", err)
+			}
+		})
+	}
+}
+
+// TestReturnedErr fails a call whose provider reports an error as a success,
+// unless the template looks at it.
+func TestReturnedErr(t *testing.T) {
+	const read = `import "vela/kube"
+read: kube.#Read & {$params: value: {apiVersion: "v1", kind: "X", metadata: name: "x"}}
+`
+	s := &script{answer: func(provider.Call) (provider.Result, error) {
+		return provider.Result{"$returns": map[string]any{"err": "gone"}}, nil
+	}}
+	if err := compile(t, read, nil, s).Run(t.Context(), configMap("c")); err == nil || !strings.Contains(err.Error(), "gone") {
+		t.Errorf("got %v", err)
+	}
+	handled := read + `if read.$returns.err != _|_ {again: kube.#Get & {$params: resource: {apiVersion: "v1", kind: "X", metadata: name: "y"}}}`
+	s = &script{answer: func(c provider.Call) (provider.Result, error) {
+		if c.HandlesErr != (c.Path == "read") {
+			return nil, fmt.Errorf("%s: HandlesErr is %v", c.Path, c.HandlesErr)
+		}
+		return provider.Result{"$returns": map[string]any{"err": "gone"}}, nil
+	}}
+	err := compile(t, handled, nil, s).Run(t.Context(), configMap("c"))
+	if err == nil || !slices.Equal(s.paths(), []string{"read", "again"}) {
+		t.Errorf("got %v after %v", err, s.paths())
+	}
+}
+
+// TestConcurrent runs one action from many goroutines.
+func TestConcurrent(t *testing.T) {
+	source := `import "vela/kube"
+a: kube.#Get & {$params: resource: {apiVersion: "v1", kind: "X", metadata: name: context.data.metadata.name}}
+b: kube.#Get & {$params: resource: {apiVersion: "v1", kind: "X", metadata: name: a.$returns.metadata.name + "-b"}}`
+	s := &script{answer: func(c provider.Call) (provider.Result, error) {
+		return provider.Result{"$returns": c.Params["resource"].(map[string]any)}, nil
+	}}
+	a := compile(t, source, nil, s)
+	var wg sync.WaitGroup
+	for i := range 16 {
+		wg.Go(func() {
+			for n := range 10 {
+				if err := a.Run(context.Background(), configMap(fmt.Sprintf("c-%d-%d", i, n))); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	seen := map[string]int{}
+	for _, c := range s.calls {
+		seen[c.Params["resource"].(map[string]any)["metadata"].(map[string]any)["name"].(string)]++
+	}
+	if len(seen) != 16*10*2 {
+		t.Errorf("%d different calls, want %d", len(seen), 16*10*2)
+	}
+}
+
+// TestParse finds what is wrong with a template before it runs.
+func TestParse(t *testing.T) {
+	for _, tc := range []struct{ name, source, want string }{
+		{"syntax", "parameter: {", "1:13: expected '}', found 'EOF'"},
+		{"import", `import "vela/cube"`, `1:8: no package "vela/cube"; did you mean "vela/kube"?`},
+		{"context", `a: context.date.name`, `1:12: context has no "date"`},
+		{"function", "import \"vela/kube\"\na: kube.#Gett", `2:9: vela/kube has no "#Gett"; did you mean "#Get"?`},
+		{"parameters", "import \"vela/kube\"\na: kube.#Get & {$params: resourc: {}}", `a.$params.resourc: field not allowed`},
+		{"reference", "a: b.c", `1:4: a: reference "b" not found`},
+		{"contradiction", "a: 1 & 2", `a: conflicting values 2 and 1`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			_, problems := action.Parse("test", tc.source)
+			if !strings.Contains(problems.Error(), tc.want) {
+				t.Errorf("got  %v\nwant %s", problems, tc.want)
+			}
+		})
+	}
+}
+
+// FuzzParse checks any template without a panic.
+func FuzzParse(f *testing.F) {
+	f.Add("import \"vela/kube\"\na: kube.#Get & {$params: resource: {}}\nparameter: {a?: string}")
+	f.Add("parameter: parameter")
+	f.Add("#parameter: {}\nparameter: #parameter\ncontext: {}")
+	f.Fuzz(func(_ *testing.T, source string) {
+		if tmpl, problems := action.Parse("fuzz", source); len(problems) == 0 {
+			_, _ = tmpl.Compile(action.Options{Executor: &script{}})
+		}
+	})
+}
