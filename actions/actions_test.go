@@ -86,7 +86,7 @@ func run(t *testing.T, name string, properties, ev, objects []byte) map[string]s
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	recorder := &recorder{next: provider.New(provider.Options{Client: cluster(t, objects), Namespace: "default"})}
+	recorder := &recorder{next: provider.New(provider.Options{Client: answering(t, objects), Namespace: "default"})}
 	a, problems := tmpl.Compile(action.Options{
 		Trigger:    event.Trigger{Name: "golden", Namespace: "default"},
 		Properties: object(t, properties),
@@ -127,8 +127,8 @@ func (r *recorder) Execute(ctx context.Context, c provider.Call) (provider.Resul
 	return r.next.Execute(ctx, c)
 }
 
-// cluster answers calls from the given objects.
-func cluster(t *testing.T, objects []byte) client.Client {
+// answering answers calls from the given objects.
+func answering(t *testing.T, objects []byte) client.Client {
 	t.Helper()
 	b := fake.NewClientBuilder().WithScheme(runtime.NewScheme())
 	mapper := meta.NewDefaultRESTMapper(nil)

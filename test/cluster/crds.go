@@ -135,10 +135,8 @@ func established(ctx context.Context, crds dynamic.ResourceInterface, name strin
 		if err != nil {
 			return err
 		}
-		conditions, _, err := unstructured.NestedSlice(crd.Object, "status", "conditions")
-		if err != nil {
-			return err
-		}
+		status, _ := crd.Object["status"].(map[string]any)
+		conditions, _ := status["conditions"].([]any) // null at first
 		for _, condition := range conditions {
 			if c, ok := condition.(map[string]any); ok && c["type"] == "Established" && c["status"] == "True" {
 				return nil

@@ -1,0 +1,196 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package actions_test
+
+import (
+	"fmt"
+	"io/fs"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kubevela/kube-trigger/actions"
+	"github.com/kubevela/kube-trigger/pkg/action"
+	"github.com/kubevela/kube-trigger/pkg/action/provider"
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/test/cluster"
+)
+
+// live is an API server with Applications, and a namespace of the test's own.
+type live struct {
+	*cluster.Cluster
+	client.Client
+	namespace string
+}
+
+func start(t *testing.T) live {
+	c := cluster.Start(t)
+	c.InstallApplicationCRD(t)
+	return live{c, connect(t, c.Config), c.Namespace(t)}
+}
+
+func connect(t *testing.T, cfg *rest.Config) client.Client {
+	t.Helper()
+	c, err := client.New(cfg, client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// action compiles a built-in action that acts as the trigger "live".
+func (l live) action(t *testing.T, c client.Client, name string, properties map[string]any) action.Action {
+	t.Helper()
+	source, err := fs.ReadFile(actions.FS, name+".cue")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tmpl, problems := action.Parse(name, string(source))
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	id := event.Trigger{Name: "live", Namespace: l.namespace}
+	a, problems := tmpl.Compile(action.Options{Trigger: id, Properties: properties, Executor: provider.New(provider.Options{
+		Client: client.WithFieldOwner(c, id.FieldManager()), Namespace: l.namespace,
+	})})
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	return a
+}
+
+func (l live) create(t *testing.T, apiVersion, kind, name string, more map[string]any) *unstructured.Unstructured {
+	t.Helper()
+	u := &unstructured.Unstructured{Object: map[string]any{"apiVersion": apiVersion, "kind": kind}}
+	for k, v := range more {
+		u.Object[k] = v
+	}
+	u.SetName(name)
+	u.SetNamespace(l.namespace)
+	if kind == "Application" {
+		u.Object["spec"] = map[string]any{"components": []any{}}
+	}
+	if err := l.Create(t.Context(), u); err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+func (l live) get(t *testing.T, of *unstructured.Unstructured) *unstructured.Unstructured {
+	t.Helper()
+	u := of.DeepCopy()
+	if err := l.Get(t.Context(), client.ObjectKeyFromObject(of), u); err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+const version = "app.oam.dev/publishVersion"
+
+// TestBumpCountsEveryEvent raises a version once an event, however many events
+// there are at a time.
+func TestBumpCountsEveryEvent(t *testing.T) {
+	l := start(t)
+	app := l.create(t, "core.oam.dev/v1beta1", "Application", "web", nil)
+	bump := l.action(t, l.Client, "bump-application-revision", map[string]any{"nameSelector": map[string]any{"name": "web"}})
+	const events, workers = 40, 4
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			for range events / workers {
+				if err := bump.Run(t.Context(), l.event("anything")); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	got := l.get(t, app)
+	if v := got.GetAnnotations()[version]; v != fmt.Sprint(events) {
+		t.Errorf("version %s after %d events", v, events)
+	}
+	managers := got.GetManagedFields()
+	if m := managers[len(managers)-1].Manager; m != "kube-trigger/"+l.namespace+"/live" {
+		t.Errorf("written by %q, want the trigger's own field manager", m)
+	}
+}
+
+func (l live) event(name string) event.Event {
+	return event.Event{Source: "resource-watcher", Type: event.Update, Data: map[string]any{
+		"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": name, "namespace": l.namespace},
+	}}
+}
+
+// TestPatchTypes patches in each of the four ways.
+func TestPatchTypes(t *testing.T) {
+	l := start(t)
+	for _, tc := range []struct {
+		kind string
+		data any
+		want map[string]any
+	}{
+		{"merge", map[string]any{"data": map[string]any{"a": "2", "b": nil}}, map[string]any{"a": "2"}},
+		{"json", []any{map[string]any{"op": "replace", "path": "/data/a", "value": "3"}}, map[string]any{"a": "3", "b": "1"}},
+		{"strategic", map[string]any{"data": map[string]any{"c": "4"}}, map[string]any{"a": "1", "b": "1", "c": "4"}},
+		{"apply", map[string]any{"data": map[string]any{"a": "5"}}, map[string]any{"a": "5", "b": "1"}},
+	} {
+		t.Run(tc.kind, func(t *testing.T) {
+			cm := l.create(t, "v1", "ConfigMap", "patch-"+tc.kind, map[string]any{"data": map[string]any{"a": "1", "b": "1"}})
+			patch := l.action(t, l.Client, "patch-resource", map[string]any{
+				"resource": map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "name": cm.GetName(), "namespace": l.namespace},
+				"patch":    map[string]any{"type": tc.kind, "data": tc.data},
+			})
+			if err := patch.Run(t.Context(), l.event("anything")); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tc.want, l.get(t, cm).Object["data"]); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// TestForbidden says who may not do what, and does not try again.
+func TestForbidden(t *testing.T) {
+	l := start(t)
+	l.create(t, "core.oam.dev/v1beta1", "Application", "web", nil)
+	reader := l.ServiceAccount(t, l.namespace, "reader", rbacv1.PolicyRule{
+		APIGroups: []string{"core.oam.dev"}, Resources: []string{"applications"}, Verbs: []string{"get"},
+	})
+	bump := l.action(t, connect(t, reader), "bump-application-revision", nil)
+	err := bump.Run(t.Context(), l.event("web"))
+	want := fmt.Sprintf(`User "system:serviceaccount:%s:reader" cannot patch resource "applications"`, l.namespace)
+	if err == nil || !strings.Contains(err.Error(), want) || !action.IsTerminal(err) {
+		t.Errorf("got %v, want a terminal error with %q", err, want)
+	}
+}
+
+// TestAbsent names an object that does not exist, and does not try again.
+func TestAbsent(t *testing.T) {
+	l := start(t)
+	bump := l.action(t, l.Client, "bump-application-revision", nil)
+	err := bump.Run(t.Context(), l.event("nothing"))
+	if want := `applications.core.oam.dev "nothing" not found`; err == nil || !strings.Contains(err.Error(), want) || !action.IsTerminal(err) {
+		t.Errorf("got %v, want a terminal error with %q", err, want)
+	}
+}
