@@ -56,6 +56,9 @@ func (w *watcher) follow(ctx context.Context, sink source.Sink) error {
 		AllowWatchBookmarks: true,
 		TimeoutSeconds:      &seconds,
 	}))
+	if apierrors.IsForbidden(err) {
+		err = w.denied(ctx)
+	}
 	if err != nil {
 		return fmt.Errorf("watch %s: %w", w, err)
 	}

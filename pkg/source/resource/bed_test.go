@@ -1,0 +1,90 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package resource_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/test/cluster"
+)
+
+// bed is a namespace of a cluster in which a test moves ConfigMaps.
+type bed struct {
+	*testing.T
+	config    *rest.Config
+	client    kubernetes.Interface
+	namespace string
+}
+
+func newBed(t *testing.T) bed {
+	c := cluster.Start(t)
+	return bed{T: t, config: c.Config, client: c.Client(t), namespace: c.Namespace(t)}
+}
+
+// watching returns the properties of a watch of this namespace's ConfigMaps,
+// without those that the control plane puts there.
+func (b bed) watching(more string) string {
+	return fmt.Sprintf(`{"apiVersion": "v1", "kind": "ConfigMap", "namespace": %q, "fieldSelector": "metadata.name!=kube-root-ca.crt"%s}`, b.namespace, more)
+}
+
+func (b bed) create(name string, labels map[string]string) *corev1.ConfigMap {
+	b.Helper()
+	cm := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels}, Data: map[string]string{"n": "0"}}
+	cm, err := b.client.CoreV1().ConfigMaps(b.namespace).Create(b.Context(), cm, metav1.CreateOptions{FieldManager: "creator"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return cm
+}
+
+func (b bed) update(name, patch string) *corev1.ConfigMap {
+	b.Helper()
+	cm, err := b.client.CoreV1().ConfigMaps(b.namespace).Patch(b.Context(), name, types.MergePatchType, []byte(patch), metav1.PatchOptions{FieldManager: "patcher"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return cm
+}
+
+func (b bed) delete(name string) {
+	b.Helper()
+	if err := b.client.CoreV1().ConfigMaps(b.namespace).Delete(b.Context(), name, metav1.DeleteOptions{}); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// want compares events, as "type name".
+func (b bed) want(got []event.Event, want ...string) {
+	b.Helper()
+	for i, w := range want {
+		kind, name, _ := strings.Cut(w, " ")
+		want[i] = kind + " " + b.namespace + "/" + name
+	}
+	if diff := cmp.Diff(want, brief(got)); diff != "" {
+		b.Error(diff)
+	}
+}
