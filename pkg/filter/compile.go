@@ -19,8 +19,10 @@ package filter
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/cuecontext"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
@@ -66,7 +68,11 @@ func Compile(expr string, t event.Trigger) (filter Filter, found problem.List) {
 	if len(s.conditions) == 0 && len(s.constraints) == 0 {
 		return everything{}, nil
 	}
-	return assemble(s, expr, t), nil
+	f, err := assemble(s, t)
+	if err != nil {
+		return nil, problem.List{{Message: err.Error()}}
+	}
+	return f, nil
 }
 
 // build returns the problems that CUE finds before there is any event.
@@ -76,7 +82,7 @@ func build(expr string) problem.List {
 		return nil
 	}
 	ctx := cuecontext.New()
-	v := ctx.BuildFile(s.assemble())
+	v := ctx.BuildFile(s.named())
 	err := v.Validate()
 	if err == nil {
 		err = v.FillPath(contextPath(), ctx.CompileString(event.Schema, cue.Filename("schema"))).Validate()
@@ -87,18 +93,52 @@ func build(expr string) problem.List {
 	return nil
 }
 
-func assemble(s *source, expr string, t event.Trigger) Filter {
-	m := newMachine(expr, projection.Of("context", s.file))
+// named turns s into a file whose conditions are fields, and returns it.
+func (s *source) named() *ast.File {
 	if len(s.constraints) > 0 {
-		c := &constraints{trigger: t, machine: m}
+		return s.file
+	}
+	s.file.Decls = slices.DeleteFunc(s.file.Decls, func(d ast.Decl) bool {
+		_, condition := d.(*ast.EmbedDecl)
+		return condition
+	})
+	for _, x := range s.conditions {
+		s.file.Decls = append(s.file.Decls, &ast.Field{Label: ast.NewString("condition"), Value: x})
+	}
+	s.file.Decls = append(s.file.Decls, &ast.Field{Label: ast.NewIdent("context"), Value: ast.NewIdent("_")})
+	return s.file
+}
+
+// assemble returns the filter that s is.
+func assemble(s *source, t event.Trigger) (Filter, error) {
+	if len(s.constraints) > 0 {
+		c := &constraints{trigger: t, fields: projection.Of("context", s.file)}
 		c.shape, c.simple = newShape(s)
 		for _, f := range s.constraints {
 			c.references = append(c.references, s.references(f.Value)...)
 		}
-		return c
+		m, err := newMachine(s.text)
+		c.machine = m
+		return c, err
 	}
 	var leaves []*leaf
-	return &expression{trigger: t, machine: m, condition: s.newCondition(s.conditions[0], &leaves)}
+	x := &expression{trigger: t, condition: s.newCondition(s.conditions[0], &leaves)}
+	var programs []string
+	for i, l := range leaves {
+		own, found := parse(s.text)
+		if err := found.Err(); err != nil {
+			return nil, err
+		}
+		p, err := own.isolate(i)
+		if err != nil {
+			return nil, err
+		}
+		l.program = p
+		programs = append(programs, p.text)
+	}
+	m, err := newMachine(programs...)
+	x.machine = m
+	return x, err
 }
 
 // expression is a filter that is a boolean expression.

@@ -18,10 +18,8 @@ package filter
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 
-	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/format"
 	"cuelang.org/go/cue/token"
@@ -82,8 +80,8 @@ type leaf struct {
 	source     string
 	line       int
 	column     int
-	path       cue.Path
 	references []reference
+	program    program
 	// strict says that the leaf cannot be true unless the event has all that it
 	// refers to.
 	strict bool
@@ -102,14 +100,17 @@ func (l *leaf) decide(e *evaluation) (outcome, error) {
 			return l.answer(answer), nil
 		}
 	}
-	all, err := e.result()
+	v, err := e.result(l.program.index, l.program.pick(e.context))
 	if err != nil {
 		return outcome{}, err
 	}
-	v := all.LookupPath(l.path)
+	v = v.LookupPath(resultPath())
 	if err := v.Err(); err != nil {
 		if o, ok := l.absent(e); ok {
 			return o, nil
+		}
+		if l.misfit(e) {
+			return outcome{}, l.errorf("an operand is of the wrong type")
 		}
 		if incomplete := v.Validate() == nil; incomplete {
 			return outcome{absent: true, Verdict: Verdict{Reason: l.source + " refers to what is absent"}}, nil
@@ -131,6 +132,14 @@ func (l *leaf) absent(e *evaluation) (outcome, bool) {
 		}
 	}
 	return outcome{}, false
+}
+
+// misfit reports whether a path leads into something that has no such parts.
+func (l *leaf) misfit(e *evaluation) bool {
+	return slices.ContainsFunc(l.references, func(r reference) bool {
+		_, p := r.in(e.context)
+		return p == misfit
+	})
 }
 
 func (l *leaf) answer(yes bool) outcome {
@@ -166,7 +175,6 @@ func (s *source) newCondition(x ast.Expr, leaves *[]*leaf) condition {
 		source:     excerpt(x),
 		line:       x.Pos().Line(),
 		column:     x.Pos().Column(),
-		path:       cue.MakePath(leafSelector(len(*leaves))),
 		references: s.references(x),
 		strict:     s.strict(x),
 		quick:      s.newQuick(x),
@@ -174,40 +182,6 @@ func (s *source) newCondition(x ast.Expr, leaves *[]*leaf) condition {
 	*leaves = append(*leaves, l)
 	return l
 }
-
-// split returns the leaves of x in the order in which newCondition finds them.
-func split(x ast.Expr) []ast.Expr {
-	switch x := x.(type) {
-	case *ast.ParenExpr:
-		return split(x.X)
-	case *ast.BinaryExpr:
-		if x.Op == token.LAND || x.Op == token.LOR {
-			return append(split(x.X), split(x.Y)...)
-		}
-	}
-	return []ast.Expr{x}
-}
-
-// assemble turns s into the file that is evaluated, and returns it: the filter,
-// with each leaf of its condition as a field. Leaves are known by numbers, so
-// that no identifier can refer to them.
-func (s *source) assemble() *ast.File {
-	s.file.Decls = slices.DeleteFunc(s.file.Decls, func(d ast.Decl) bool {
-		_, condition := d.(*ast.EmbedDecl)
-		return condition
-	})
-	for _, x := range s.conditions {
-		for i, part := range split(x) {
-			s.file.Decls = append(s.file.Decls, &ast.Field{Label: ast.NewString(strconv.Itoa(i)), Value: part})
-		}
-	}
-	if len(s.constraints) == 0 {
-		s.file.Decls = append(s.file.Decls, &ast.Field{Label: ast.NewIdent("context"), Value: ast.NewIdent("_")})
-	}
-	return s.file
-}
-
-func leafSelector(i int) cue.Selector { return cue.Str(strconv.Itoa(i)) }
 
 // strict reports whether x is incomplete wherever the event lacks something
 // that it refers to.

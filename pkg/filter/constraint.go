@@ -26,12 +26,14 @@ import (
 	"cuelang.org/go/cue/literal"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/projection"
 )
 
 // constraints is a filter that declares what context has to be.
 type constraints struct {
 	trigger event.Trigger
 	machine *machine
+	fields  projection.Projection
 	shape   *shape
 	simple  bool
 	// references are the paths that the constraints take values from.
@@ -46,7 +48,7 @@ func (c *constraints) Match(ctx context.Context, ev event.Event) (v Verdict, err
 		return v, nil
 	}
 	defer e.close(&err)
-	all, err := e.result()
+	all, err := e.result(0, map[string]any{"context": c.fields.Pick(e.context)})
 	if err != nil {
 		return Verdict{}, err
 	}

@@ -23,93 +23,94 @@ import (
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/cuecontext"
-
-	"github.com/kubevela/kube-trigger/pkg/projection"
 )
 
-// evaluator is a compiled filter that waits for an event. It serves one
+// evaluator holds compiled programs that wait for an event. It serves one
 // goroutine at a time. Evaluating adds nothing to it: what an event costs is
 // garbage afterwards, except for field names, which CUE keeps for ever.
 type evaluator struct {
-	ctx  *cue.Context
-	base cue.Value
+	ctx   *cue.Context
+	bases []cue.Value
 }
 
-// machine evaluates a filter with CUE, as often at once as there are processors.
+// machine evaluates the programs of a filter with CUE, as often at once as there
+// are processors.
 type machine struct {
-	text   string
-	fields projection.Projection
+	programs []string
 	// idle holds an evaluator, or nil for one that is still to be made, for
 	// each processor.
 	idle chan *evaluator
 }
 
-func newMachine(text string, fields projection.Projection) *machine {
+// newMachine returns a machine with one evaluator ready.
+func newMachine(programs ...string) (*machine, error) {
 	n := runtime.GOMAXPROCS(0)
-	m := &machine{text: text, fields: fields, idle: make(chan *evaluator, n)}
-	for range n {
-		m.idle <- nil
-	}
-	return m
-}
-
-// load compiles the text for evaluation.
-func (m *machine) load() (*evaluator, error) {
-	s, found := parse(m.text)
-	if err := found.Err(); err != nil {
+	m := &machine{programs: programs, idle: make(chan *evaluator, n)}
+	ready, err := m.load()
+	if err != nil {
 		return nil, err
 	}
-	ctx := cuecontext.New()
-	return &evaluator{ctx, ctx.BuildFile(s.assemble())}, nil
+	for range n - 1 {
+		m.idle <- nil
+	}
+	m.idle <- ready
+	return m, nil
 }
 
-// evaluation is what CUE makes of one event. It is made when it is first asked
-// for, and has to be closed.
+// load compiles the programs.
+func (m *machine) load() (*evaluator, error) {
+	e := &evaluator{ctx: cuecontext.New()}
+	for _, text := range m.programs {
+		base := e.ctx.CompileString(text, cue.Filename(fileName))
+		if err := base.Validate(); err != nil {
+			return nil, fmt.Errorf("compile %q: %w", text, err)
+		}
+		e.bases = append(e.bases, base)
+	}
+	return e, nil
+}
+
+// evaluation is what CUE makes of one event. It takes an evaluator when it needs
+// one, and has to be closed to give it back.
 type evaluation struct {
 	ctx     context.Context
 	machine *machine
 	context map[string]any
 
+	taken     bool
 	evaluator *evaluator
-	value     cue.Value
 }
 
-// result returns the filter's value with the event filled in.
-func (e *evaluation) result() (cue.Value, error) {
-	if e.evaluator != nil {
-		return e.value, nil
-	}
-	select {
-	case <-e.ctx.Done():
-		return cue.Value{}, e.ctx.Err()
-	case e.evaluator = <-e.machine.idle:
+// result returns what a program makes of data.
+func (e *evaluation) result(program int, data map[string]any) (cue.Value, error) {
+	if !e.taken {
+		select {
+		case <-e.ctx.Done():
+			return cue.Value{}, e.ctx.Err()
+		case e.evaluator = <-e.machine.idle:
+			e.taken = true
+		}
 	}
 	if e.evaluator == nil {
 		loaded, err := e.machine.load()
 		if err != nil {
-			e.machine.idle <- nil
 			return cue.Value{}, err
 		}
 		e.evaluator = loaded
 	}
 	// Without NilIsAny(false), null would be anything.
-	data := e.evaluator.ctx.Encode(e.machine.fields.Pick(e.context), cue.NilIsAny(false))
-	e.value = e.evaluator.base.FillPath(contextPath(), data)
-	return e.value, nil
+	return e.evaluator.bases[program].Unify(e.evaluator.ctx.Encode(data, cue.NilIsAny(false))), nil
 }
 
 // close gives the evaluator back. It turns a panic of CUE into an error, and
 // gives up an evaluator that has panicked.
 func (e *evaluation) close(err *error) {
-	p := recover()
-	if p != nil {
+	if p := recover(); p != nil {
 		// The panic's text may hold values from the event.
 		*err = fmt.Errorf("cue panicked with a %T", p)
+		e.evaluator = nil
 	}
-	switch {
-	case p != nil && e.evaluator != nil:
-		e.machine.idle <- nil
-	case e.evaluator != nil:
+	if e.taken {
 		e.machine.idle <- e.evaluator
 	}
 }

@@ -74,8 +74,8 @@ func (c *checker) kindOf(x ast.Expr, depth int) kind {
 	case *ast.BottomLit, *ast.SliceExpr:
 		return other
 	case *ast.Ident:
-		if helper, ok := c.helpers[x.Name]; ok && depth > 0 {
-			return c.kindOf(helper, depth-1)
+		if helper := c.helper(x); len(helper) == 1 && depth > 0 {
+			return c.kindOf(helper[0].value, depth-1)
 		}
 		if slices.Contains([]string{"_", "bool", "string", "bytes", "int", "float", "number"}, x.Name) {
 			return other

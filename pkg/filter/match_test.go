@@ -240,7 +240,7 @@ func TestMatchWaitsNoLongerThanItsContext(t *testing.T) {
 type panicking struct{}
 
 func (panicking) decide(e *evaluation) (outcome, error) {
-	if _, err := e.result(); err != nil {
+	if _, err := e.result(0, nil); err != nil {
 		return outcome{}, err
 	}
 	panic("canary")

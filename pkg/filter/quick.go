@@ -169,7 +169,7 @@ func (s *source) newOperand(x ast.Expr) operand {
 		return func(map[string]any) (any, bool) { return value, true }
 	}
 	if call, ok := x.(*ast.CallExpr); ok && len(call.Args) == 1 {
-		if fun, ok := call.Fun.(*ast.Ident); ok && fun.Name == "len" && s.helpers["len"] == nil {
+		if fun, ok := call.Fun.(*ast.Ident); ok && fun.Name == "len" && fun.Node == nil {
 			return length(s.newOperand(call.Args[0]))
 		}
 	}

@@ -112,11 +112,11 @@ func (s *source) reference(x ast.Expr) (reference, bool) {
 func (s *source) resolve(x ast.Expr, depth int) (reference, bool) {
 	switch x := x.(type) {
 	case *ast.Ident:
-		if x.Name == "context" {
+		if s.isRoot(x) {
 			return reference{}, true
 		}
-		if helper, ok := s.helpers[x.Name]; ok && depth > 0 {
-			return s.resolve(helper, depth-1)
+		if helper := s.helper(x); len(helper) == 1 && depth > 0 {
+			return s.resolve(helper[0].value, depth-1)
 		}
 	case *ast.ParenExpr:
 		return s.resolve(x.X, depth)
@@ -174,44 +174,81 @@ func index(x ast.Expr) (step, bool) {
 // text, also by way of helpers.
 func (s *source) references(n ast.Node) []reference {
 	var found []reference
-	seen, texts := map[string]bool{}, map[string]bool{}
+	seen := map[string]bool{}
 	var walk func(n ast.Node)
 	walk = func(n ast.Node) {
-		ast.Walk(n, func(n ast.Node) bool {
-			switch n := n.(type) {
-			case *ast.Field:
-				walk(n.Value)
-				return false
-			case ast.Expr:
-				if r, ok := s.reference(n); ok {
-					if text := r.String(); !texts[text] {
-						texts[text] = true
-						found = append(found, r)
-					}
-					computed(n, walk)
-					return false
-				}
-				if id, ok := n.(*ast.Ident); ok && s.helpers[id.Name] != nil && !seen[id.Name] {
-					seen[id.Name] = true
-					walk(s.helpers[id.Name])
-				}
+		s.each(n, func(_ ast.Expr, r reference) bool {
+			if text := r.String(); !seen[text] {
+				seen[text] = true
+				found = append(found, r)
 			}
 			return true
-		}, nil)
+		}, func(id *ast.Ident) {
+			for _, h := range s.helper(id) {
+				if !seen[id.Name] {
+					walk(h.value)
+				}
+			}
+			seen[id.Name] = true
+		})
 	}
 	walk(n)
 	return found
 }
 
-// computed calls visit with each index on the way of a reference.
-func computed(x ast.Expr, visit func(ast.Node)) {
+// each calls visit with the paths into context in n, the longest first; where it
+// returns false, with the path without its last step. It calls other with the
+// identifiers that begin no such path.
+func (s *source) each(n ast.Node, visit func(ast.Expr, reference) bool, other func(*ast.Ident)) {
+	ast.Walk(n, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.Field:
+			if computed(n.Label) {
+				s.each(n.Label, visit, other)
+			}
+			s.each(n.Value, visit, other)
+			return false
+		case *ast.LetClause:
+			s.each(n.Expr, visit, other)
+			return false
+		case *ast.ForClause:
+			s.each(n.Source, visit, other)
+			return false
+		case *ast.Alias:
+			s.each(n.Expr, visit, other)
+			return false
+		case ast.Expr:
+			if r, ok := s.reference(n); ok && visit(n, r) {
+				s.indices(n, visit, other)
+				return false
+			}
+			if id, ok := n.(*ast.Ident); ok {
+				other(id)
+			}
+			if sel, ok := n.(*ast.SelectorExpr); ok {
+				s.each(sel.X, visit, other)
+				return false
+			}
+		}
+		return true
+	}, nil)
+}
+
+// indices calls each for the indices on the way of a path.
+func (s *source) indices(x ast.Expr, visit func(ast.Expr, reference) bool, other func(*ast.Ident)) {
 	switch x := x.(type) {
 	case *ast.ParenExpr:
-		computed(x.X, visit)
+		s.indices(x.X, visit, other)
 	case *ast.SelectorExpr:
-		computed(x.X, visit)
+		s.indices(x.X, visit, other)
 	case *ast.IndexExpr:
-		computed(x.X, visit)
-		visit(x.Index)
+		s.indices(x.X, visit, other)
+		s.each(x.Index, visit, other)
 	}
+}
+
+// computed reports whether a label has to be evaluated.
+func computed(l ast.Label) bool {
+	_, _, err := ast.LabelName(l)
+	return err != nil
 }

@@ -36,15 +36,47 @@ const fileName = "filter"
 // source is a parsed expression. Evaluating changes syntax trees, so each
 // evaluator parses the text again; the parts come in the same order each time.
 type source struct {
+	text string
 	file *ast.File
 	// conditions are the expressions that stand for themselves.
 	conditions []ast.Expr
 	// constraints are the declarations of context.
 	constraints []*ast.Field
-	// helpers are the let clauses, hidden fields and definitions.
-	helpers map[string]ast.Expr
+	// helpers are the let clauses, hidden fields and definitions, by name.
+	helpers map[string][]helper
 	// imports maps the names by which packages are known to their paths.
 	imports map[string]string
+}
+
+// helper is a declaration that conditions and constraints may refer to: its
+// value, and what identifiers that refer to it are resolved to.
+type helper struct {
+	decl  ast.Decl
+	value ast.Expr
+	node  ast.Node
+}
+
+// helper returns the declarations that id refers to.
+func (s *source) helper(id *ast.Ident) []helper {
+	all := s.helpers[id.Name]
+	if id.Node != nil && !slices.ContainsFunc(all, func(h helper) bool { return h.node == id.Node }) {
+		return nil
+	}
+	return all
+}
+
+// isRoot reports whether id is the context of the event, not something nearer.
+func (s *source) isRoot(id *ast.Ident) bool {
+	return id.Name == "context" && (id.Node == nil || slices.ContainsFunc(s.constraints, func(f *ast.Field) bool {
+		return unaliased(f.Value) == id.Node
+	}))
+}
+
+func unaliased(x ast.Expr) ast.Expr {
+	if a, ok := x.(*ast.Alias); ok {
+		return a.Expr
+	}
+	return x
 }
 
 // parse reads text, and finds what has no place in a filter.
@@ -53,7 +85,7 @@ func parse(text string) (*source, problem.List) {
 	if err != nil {
 		return nil, problems(err, nil)
 	}
-	s := &source{file: file, helpers: map[string]ast.Expr{}, imports: map[string]string{}}
+	s := &source{text: text, file: file, helpers: map[string][]helper{}, imports: map[string]string{}}
 	var found findings
 	for _, d := range file.Decls {
 		switch d := d.(type) {
@@ -62,7 +94,7 @@ func parse(text string) (*source, problem.List) {
 				s.imports[importName(spec)] = importPath(spec)
 			}
 		case *ast.LetClause:
-			s.helpers[d.Ident.Name] = d.Expr
+			s.helpers[d.Ident.Name] = append(s.helpers[d.Ident.Name], helper{d, d.Expr, d})
 		case *ast.Field:
 			s.field(d, &found)
 		case *ast.EmbedDecl:
@@ -91,13 +123,16 @@ func parse(text string) (*source, problem.List) {
 // field sorts a field at the top of a filter.
 func (s *source) field(f *ast.Field, found *findings) {
 	name, identifier, err := ast.LabelName(f.Label)
+	_, aliased := f.Label.(*ast.Alias)
 	switch {
+	case aliased:
+		found.add(f, "an alias has no place here; use a let clause")
 	case err != nil:
 		found.add(f, "constraints belong under context: the label is computed")
 	case name == "context":
 		s.constraints = append(s.constraints, f)
 	case identifier && (strings.HasPrefix(name, "_") || strings.HasPrefix(name, "#")):
-		s.helpers[name] = f.Value
+		s.helpers[name] = append(s.helpers[name], helper{f, f.Value, unaliased(f.Value)})
 	default:
 		found.add(f, "constraints belong under context: there is no %q%s", name, problem.Suggest(name, []string{"context"}))
 	}
