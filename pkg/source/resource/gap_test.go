@@ -117,10 +117,10 @@ func TestUnchangedIsNotAnEvent(t *testing.T) {
 		return fmt.Sprintf(`{"type": %q, "object": {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "known", "namespace": %q, "uid": %q, "resourceVersion": %q}}}`+"\n",
 			kind, b.namespace, known.UID, rv)
 	}
-	r.wire.answer(true, http.StatusOK, http.Header{"Content-Type": {"application/json"}}, io.NopCloser(strings.NewReader(
+	r.wire.answer(true, http.StatusOK,
 		object("ADDED", known.ResourceVersion)+object("MODIFIED", known.ResourceVersion)+object("MODIFIED", "1")+
 			strings.Replace(object("DELETED", known.ResourceVersion), string(known.UID), "another", 1)+
-			object("BOOKMARK", known.ResourceVersion))))
+			object("BOOKMARK", known.ResourceVersion))
 	r.run()
 	if rv := r.established(); rv != known.ResourceVersion {
 		t.Errorf("the watch went on from %s, want the bookmark's %s", rv, known.ResourceVersion)
@@ -147,7 +147,7 @@ func TestHistoryIsGone(t *testing.T) {
 			b := newBed(t)
 			b.create("a", nil)
 			r := open(t, b.config, b.watching(""))
-			r.wire.answer(true, tc.code, http.Header{"Content-Type": {"application/json"}}, io.NopCloser(strings.NewReader(tc.body)))
+			r.wire.answer(true, tc.code, tc.body)
 			r.run()
 			r.established()
 			if n := r.wire.lists(); n != 2 {
@@ -170,8 +170,8 @@ func TestListExpiresBetweenPages(t *testing.T) {
 	r.gate = make(chan struct{})
 	r.run()
 	eventually(t, func() bool { return r.wire.lists() == 1 })
-	r.wire.answer(false, http.StatusGone, http.Header{"Content-Type": {"application/json"}}, io.NopCloser(strings.NewReader(
-		`{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Expired", "code": 410}`)))
+	r.wire.answer(false, http.StatusGone,
+		`{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Expired", "code": 410}`)
 	close(r.gate)
 	r.established()
 	b.want(r.until(4), "sync cm-0", "sync cm-1", "sync cm-2", "sync cm-3")

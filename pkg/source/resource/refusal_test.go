@@ -18,7 +18,6 @@ package resource_test
 
 import (
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -78,8 +77,8 @@ func TestRetryAfter(t *testing.T) {
 	fake := clocktesting.NewFakeClock(time.Now())
 	r := open(t, b.config, b.watching(""), func(o *resource.Options) { o.Clock = fake })
 	// Where a request is answered so, the client itself waits.
-	r.wire.answer(true, http.StatusOK, http.Header{"Content-Type": {"application/json"}}, io.NopCloser(strings.NewReader(
-		`{"type": "ERROR", "object": {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "TooManyRequests", "code": 429, "details": {"retryAfterSeconds": 7}}}`)))
+	r.wire.answer(true, http.StatusOK,
+		`{"type": "ERROR", "object": {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "TooManyRequests", "code": 429, "details": {"retryAfterSeconds": 7}}}`)
 	r.run()
 	eventually(t, func() bool { return r.logged("watch interrupted") && fake.HasWaiters() })
 	fake.Step(6999 * time.Millisecond)

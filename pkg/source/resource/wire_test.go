@@ -20,6 +20,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -31,7 +32,7 @@ type wire struct {
 	opened chan string
 
 	mu      sync.Mutex
-	refuse  []func(*http.Request) *http.Response
+	answers []answer // in place of the API server, each once
 	streams []*stream
 	listed  int // pages, without those of one object that ask where the server is
 }
@@ -42,11 +43,11 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	if limit := r.URL.Query().Get("limit"); limit != "" && limit != "1" {
 		w.listed++
 	}
-	for i, refuse := range w.refuse {
-		if response := refuse(r); response != nil {
-			w.refuse = slices.Delete(w.refuse, i, i+1)
+	for i, a := range w.answers {
+		if a.watching == watching {
+			w.answers = slices.Delete(w.answers, i, i+1)
 			w.mu.Unlock()
-			return response, nil
+			return &http.Response{StatusCode: a.code, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(a.body)), Request: r}, nil
 		}
 	}
 	w.mu.Unlock()
@@ -67,15 +68,10 @@ func (w *wire) WrappedRoundTripper() http.RoundTripper { return w.next }
 
 // answer makes the wire answer the next request that is a watch, or is not,
 // in place of the API server.
-func (w *wire) answer(watching bool, code int, header http.Header, body io.ReadCloser) {
+func (w *wire) answer(watching bool, code int, body string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.refuse = append(w.refuse, func(r *http.Request) *http.Response {
-		if (r.URL.Query().Get("watch") == "true") != watching {
-			return nil
-		}
-		return &http.Response{StatusCode: code, Header: header, Body: body, Request: r}
-	})
+	w.answers = append(w.answers, answer{watching, code, body})
 }
 
 // cut ends the streams that are open: with io.EOF, or within an object.
@@ -93,6 +89,13 @@ func (w *wire) lists() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.listed
+}
+
+// answer is one that the API server did not give.
+type answer struct {
+	watching bool
+	code     int
+	body     string // JSON
 }
 
 // stream is a response body that can be cut.
