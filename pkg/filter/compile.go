@@ -36,11 +36,13 @@ import (
 // expr is CUE, in one of two forms, and may import CUE's standard library and
 // declare let clauses, hidden fields and definitions:
 //
-//   - A boolean expression matches where it is true. Its operands of && and ||
-//     are asked in order, until one decides. An operand that refers to what the
-//     event lacks is not true; so it neither matches nor fails. A field or list
-//     element is lacking also where something on the way to it is null. To ask
-//     for it, compare it with _|_: context.data.spec != _|_.
+//   - A boolean expression matches where it is true. The operands of && and ||
+//     at its top are asked in order, until one decides. An operand that has no
+//     answer, while the event lacks something that it refers to, is not true. A
+//     field or list element is lacking also where something on the way to it is
+//     null. To ask for it, compare it with _|_: context.data.spec != _|_. An
+//     operand that has no answer for another reason is an error: "a" < 1, 1 / 0,
+//     and also "a" == 1, because CUE compares only values of one kind.
 //   - Constraints on context match where the event unifies with them and they
 //     add nothing to it: each field that they name must be in the event, but for
 //     those that are optional (name?: …) or have a default (name: *1 | int).
