@@ -18,6 +18,7 @@ package filter
 
 import (
 	"context"
+	"errors"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -145,7 +146,7 @@ func TestMatchWaitsNoLongerThanItsContext(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := f.Match(ctx, event.Event{Data: map[string]any{"n": int64(5)}}); err != context.Canceled {
+	if _, err := f.Match(ctx, event.Event{Data: map[string]any{"n": int64(5)}}); !errors.Is(err, context.Canceled) {
 		t.Errorf("all evaluators busy: got %v, want %v", err, context.Canceled)
 	}
 }
