@@ -122,8 +122,14 @@ func (r *runner) once(ctx context.Context, ev event.Event, journal *Journal) (er
 		}
 	}()
 	data := r.template.context.Pick(ev.Context(r.options.Trigger))
-	run := &resolution{runner: r, journal: journal, root: base.FillPath(cue.ParsePath("context"), data), executed: map[string]bool{}}
+	run := &resolution{runner: r, journal: journal, root: fill(base, cue.ParsePath("context"), data), executed: map[string]bool{}}
 	return run.resolve(ctx)
+}
+
+// fill returns v with data at path. A null of data stays null; to CUE's own
+// conversion it is anything.
+func fill(v cue.Value, path cue.Path, data map[string]any) cue.Value {
+	return v.FillPath(path, v.Context().Encode(data, cue.NilIsAny(false)))
 }
 
 func (r *runner) borrow() (cue.Value, error) {

@@ -63,7 +63,7 @@ func (r *resolution) resolve(ctx context.Context) error {
 			return &CallError{Call: call.Path, Function: call.Provider + "." + call.Do, err: err}
 		}
 		r.executed[call.Path] = true
-		r.root = r.root.FillPath(call.Value.Path(), r.picked(call, result))
+		r.root = fill(r.root, call.Value.Path(), r.picked(call, result))
 	}
 	return Terminal(fmt.Errorf("template %q makes more than %d calls", r.runner.template.name, maxCalls))
 }

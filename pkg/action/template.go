@@ -62,6 +62,9 @@ func Parse(name, source string) (*Template, problem.List) {
 	}
 	t.context = projection.Of("context", file)
 	t.returns = projection.Of("$returns", file)
+	if callsUsedWhole(file) {
+		t.returns = projection.All()
+	}
 	t.handlesErr = errHandlers(file)
 	abstract, err := t.build(cuecontext.New(), event.Schema)
 	if err != nil {

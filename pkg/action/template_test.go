@@ -220,6 +220,46 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+// TestReturnsInEveryForm hands CUE what a template refers to of a call, in
+// whatever way it refers to it.
+func TestReturnsInEveryForm(t *testing.T) {
+	for _, name := range []string{
+		`a.$returns.metadata.uid`,
+		`a["$returns"].metadata["uid"]`,
+		`json.Marshal(a.$returns.metadata)`,
+		`json.Marshal(a)`,
+		`[for k, v in a if k == "$returns" {v.metadata.uid}][0]`,
+		`[for x in [a] {json.Marshal(x)}][0]`,
+		`all[0].$returns.metadata.uid`,
+		`[for x in all {x.$returns.metadata.uid}][0]`,
+		`[for x in all {json.Marshal(x)}][0]`,
+		`conditional.$returns.metadata.uid`,
+		`json.Marshal(conditional)`,
+	} {
+		source := `import (
+	"encoding/json"
+	"vela/kube"
+)
+` + get("a") + `all: [a]
+conditional: {...}
+if context.data.kind == "ConfigMap" {
+	conditional: kube.#Get & {$params: resource: {apiVersion: "v1", kind: "ConfigMap", metadata: name: "b"}}
+}
+_used: json.Marshal
+last: kube.#Get & {$params: resource: {apiVersion: "v1", kind: "X", metadata: name: ` + name + `}}`
+		var last string
+		s := &script{answer: func(c provider.Call) (provider.Result, error) {
+			if c.Path == "last" {
+				last = fmt.Sprint(c.Params["resource"].(map[string]any)["metadata"])
+			}
+			return provider.Result{"$returns": map[string]any{"metadata": map[string]any{"uid": "the-uid", "null": nil}}}, nil
+		}}
+		if err := compile(t, source, nil, s).Run(t.Context(), configMap("c")); err != nil || !strings.Contains(last, "the-uid") {
+			t.Errorf("%s: got %q, %v", name, last, err)
+		}
+	}
+}
+
 // TestReturnedErr fails a call whose provider reports an error as a success,
 // unless the template looks at it.
 func TestReturnedErr(t *testing.T) {

@@ -38,6 +38,9 @@ type node struct {
 	fields map[string]*node
 }
 
+// All takes everything.
+func All() Projection { return Projection{&node{whole: true}} }
+
 // Whole reports whether p takes everything.
 func (p Projection) Whole() bool { return p.root != nil && p.root.whole }
 

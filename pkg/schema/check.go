@@ -52,7 +52,7 @@ func (c *checker) check(path string, schema cue.Value, data any) {
 			return
 		}
 	}
-	if err := schema.FillPath(cue.Path{}, data).Err(); err != nil && !isIncomplete(schema) {
+	if err := filled(schema, data).Err(); err != nil && !isIncomplete(schema) {
 		c.problems.Add(path, "must be %s, not %s", Describe(schema), describeData(data, schema))
 	}
 }

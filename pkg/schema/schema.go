@@ -76,7 +76,7 @@ func (s *Schema) Check(properties map[string]any) problem.List {
 	data := decoded(properties)
 	c.check("", s.value, data)
 	if len(c.problems) == 0 {
-		c.whole(s.value.FillPath(cue.Path{}, data))
+		c.whole(filled(s.value, data))
 	}
 	return c.problems
 }
@@ -90,7 +90,7 @@ func (s *Schema) Decode(properties map[string]any, into any) problem.List {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var problems problem.List
-	data, err := s.value.FillPath(cue.Path{}, decoded(properties)).MarshalJSON()
+	data, err := filled(s.value, decoded(properties)).MarshalJSON()
 	if err == nil {
 		err = json.Unmarshal(data, into)
 	}
@@ -98,6 +98,12 @@ func (s *Schema) Decode(properties map[string]any, into any) problem.List {
 		problems.Add("", "%v", err)
 	}
 	return problems
+}
+
+// filled returns schema with data. A null of data stays null; to CUE's own
+// conversion it is anything.
+func filled(schema cue.Value, data any) cue.Value {
+	return schema.FillPath(cue.Path{}, schema.Context().Encode(data, cue.NilIsAny(false)))
 }
 
 // decoded returns properties with whole numbers as integers, which decoded JSON

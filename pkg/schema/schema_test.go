@@ -60,6 +60,8 @@ func TestCheck(t *testing.T) {
 		{"not a list", `{` + ok + `, "events": "create"}`, `events: must be a list of one of "create", "update", "delete", not string`},
 		{"out of bounds", `{` + ok + `, "limit": -1}`, `limit: must be`},
 		{"missing inside", `{` + ok + `, "nested": {}}`, `nested.name: is required: string`},
+		{"null", `{` + ok + `, "namespace": null, "events": [null], "free": null}`,
+			"events[0]: must be one of \"create\", \"update\", \"delete\", not null\nfree: must be an object, not null\nnamespace: must be string, not null"},
 		{"not an object", `{` + ok + `, "nested": "x"}`, `nested: must be an object, not string`},
 		{"label value", `{` + ok + `, "matchingLabels": {"a": 1}}`, `matchingLabels.a: `},
 	} {
