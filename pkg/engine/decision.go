@@ -1,0 +1,168 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package engine
+
+import (
+	"errors"
+	"time"
+
+	"github.com/go-logr/logr"
+
+	"github.com/kubevela/kube-trigger/pkg/event"
+)
+
+// Outcome is what became of an event at one trigger.
+type Outcome string
+
+// Suppressed, Filtered, Acted and GivenUp are final: the trigger is done with
+// the event. So is Returned, until the event is delivered again.
+const (
+	// Suppressed: a policy keeps the event from the filter.
+	Suppressed Outcome = "suppressed"
+	// Filtered: the filter said no.
+	Filtered Outcome = "filtered"
+	// Matched: the filter said yes; the action follows.
+	Matched Outcome = "matched"
+	// Acted: the action succeeded.
+	Acted Outcome = "acted"
+	// Failed: an attempt of the action failed; another one follows.
+	Failed Outcome = "failed"
+	// GivenUp: no other attempt follows.
+	GivenUp Outcome = "given-up"
+	// Returned: the engine stopped first. The event is not done.
+	Returned Outcome = "returned"
+)
+
+// Reasons that the engine itself gives. A filter gives its own.
+const (
+	ReasonSuspended = "the trigger is suspended"
+	ReasonError     = "the action failed"
+	ReasonTimeout   = "the action timed out"
+	ReasonHung      = "the action does not stop at its timeout"
+	ReasonTerminal  = "the error is terminal"
+	ReasonExhausted = "no retry is left"
+	ReasonFilter    = "the filter could not be evaluated"
+	ReasonPanic     = "panic"
+	ReasonStopped   = "the engine stopped"
+)
+
+// Decision is what a trigger decided about an event, and why. It holds nothing
+// of the event's data.
+type Decision struct {
+	Trigger event.Trigger
+	Event   Ref
+	Outcome Outcome
+	// Reason says why, in words of which there are few; empty for Matched and
+	// Acted.
+	Reason string
+	// Path is the part of the event that a filter decided by.
+	Path string
+	// Attempt counts the runs of the action, from 1; 0 where it did not run.
+	Attempt int
+	// RetryIn is the wait before the next attempt; only for Failed. It is 0
+	// where the attempt still runs past its timeout.
+	RetryIn time.Duration
+	// Duration is that of the filter or attempt that was decided by.
+	Duration time.Duration
+	// Age is the time since the source saw the event.
+	Age time.Duration
+	// Err is set for Failed and GivenUp.
+	Err error
+	// Time is when it was decided.
+	Time time.Time
+}
+
+// Ref names an event.
+type Ref struct {
+	Source, Type, Cluster, Key, ID string
+}
+
+// An Observer is told every decision, in order for each trigger and key. It
+// is called by many goroutines at once, and must not block.
+type Observer interface {
+	Observe(d Decision)
+}
+
+// A SourceObserver is an Observer that wants to know about sources, too.
+type SourceObserver interface {
+	ObserveSource(f SourceFailure)
+}
+
+// SourceFailure says that a source failed, and that it is started again after
+// RetryIn.
+type SourceFailure struct {
+	Source   string
+	Triggers []event.Trigger
+	Err      error
+	RetryIn  time.Duration
+	Time     time.Time
+}
+
+// reporter logs decisions and passes them to observers.
+type reporter struct {
+	log       logr.Logger
+	observers []Observer
+}
+
+func (r reporter) decision(d Decision) {
+	r.logDecision(d)
+	for _, o := range r.observers {
+		o.Observe(d)
+	}
+}
+
+func (r reporter) sourceFailure(f SourceFailure) {
+	r.log.Error(f.Err, "Source failed", "source", f.Source, "triggers", f.Triggers, "retryIn", f.RetryIn)
+	for _, o := range r.observers {
+		if s, ok := o.(SourceObserver); ok {
+			s.ObserveSource(f)
+		}
+	}
+}
+
+func (r reporter) logDecision(d Decision) {
+	log := r.log
+	if d.Outcome != Acted && d.Outcome != Failed && d.Outcome != GivenUp {
+		log = log.V(1)
+	}
+	if !log.Enabled() && d.Outcome != GivenUp {
+		return
+	}
+	log = log.WithValues("trigger", d.Trigger.String(), "source", d.Event.Source,
+		"type", d.Event.Type, "key", d.Event.Key, "event", d.Event.ID)
+	switch d.Outcome {
+	case Suppressed:
+		log.Info("Event suppressed", "reason", d.Reason)
+	case Filtered:
+		log.Info("Event filtered", "reason", d.Reason, "path", d.Path)
+	case Matched:
+		log.Info("Event matched")
+	case Acted:
+		log.Info("Acted on event", "attempt", d.Attempt, "duration", d.Duration, "age", d.Age)
+	case Failed:
+		log.Info("Action failed", "reason", d.Reason, "error", d.Err.Error(),
+			"attempt", d.Attempt, "retryIn", d.RetryIn, "duration", d.Duration)
+	case GivenUp:
+		var p *panicError
+		if errors.As(d.Err, &p) {
+			log = log.WithValues("stack", string(p.stack))
+		}
+		log.Error(d.Err, "Event given up", "reason", d.Reason, "attempts", d.Attempt)
+	case Returned:
+		log.Info("Event returned", "reason", d.Reason)
+	}
+}

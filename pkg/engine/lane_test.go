@@ -1,0 +1,165 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/kubevela/kube-trigger/pkg/engine"
+	"github.com/kubevela/kube-trigger/pkg/event"
+)
+
+func TestEventsOfOneKeyStayInOrderAcrossRetries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ran := map[string]*tape{"a": {}, "b": {}, "c": {}}
+		failures := 2
+		r := start(t, engine.Options{}, engine.Trigger{
+			Action: actionFunc(func(_ context.Context, ev event.Event) error {
+				ran[ev.Key].add(ev.ID)
+				if ev.ID == "a2" && failures > 0 {
+					failures--
+					return errors.New("not yet")
+				}
+				return nil
+			}),
+		})
+		var all []string
+		for i := range 5 {
+			for _, key := range []string{"a", "b", "c"} {
+				id := fmt.Sprint(key, i)
+				all = append(all, id)
+				r.deliver(key, id)
+			}
+		}
+		synctest.Wait()
+		ran["a"].want(t, "a0", "a1", "a2")
+		ran["b"].want(t, "b0", "b1", "b2", "b3", "b4")
+		ran["c"].want(t, "c0", "c1", "c2", "c3", "c4")
+		pass(time.Minute)
+		ran["a"].want(t, "a0", "a1", "a2", "a2", "a2", "a3", "a4")
+		r.wantDone(all...)
+		r.stop()
+	})
+}
+
+func TestWaitingRetryHoldsNoWorker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, engine.Options{}, engine.Trigger{
+			Policy: engine.Policy{Concurrency: 1},
+			Action: actionFunc(func(_ context.Context, ev event.Event) error {
+				if ev.Key == "bad" {
+					return errors.New("refused")
+				}
+				return nil
+			}),
+		})
+		r.deliver("bad", "1")
+		r.deliver("bad", "2")
+		r.deliver("good", "3")
+		synctest.Wait()
+		r.wantOutcomes("1", engine.Failed)
+		r.wantOutcomes("2")
+		r.wantOutcomes("3", engine.Acted)
+		r.wantDone("3")
+		r.stop()
+	})
+}
+
+func TestLanesTakeTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var ran tape
+		gate := make(chan struct{})
+		r := start(t, engine.Options{}, engine.Trigger{
+			Policy: engine.Policy{Concurrency: 1},
+			Action: actionFunc(func(_ context.Context, ev event.Event) error {
+				<-gate
+				ran.add(ev.ID)
+				return nil
+			}),
+		})
+		for _, id := range []string{"a1", "a2", "a3", "b1", "b2", "c1"} {
+			r.deliver(id[:1], id)
+		}
+		close(gate)
+		synctest.Wait()
+		ran.want(t, "a1", "b1", "c1", "a2", "b2", "a3")
+		r.stop()
+	})
+}
+
+func TestConcurrencyIsUsedAndNotExceeded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gate := make(chan struct{})
+		var ran tape
+		r := start(t, engine.Options{Defaults: engine.Policy{Concurrency: 3}}, engine.Trigger{
+			Action: actionFunc(func(_ context.Context, ev event.Event) error {
+				ran.add(ev.ID)
+				<-gate
+				return nil
+			}),
+		})
+		for i := range 5 {
+			id := fmt.Sprint(i)
+			r.deliver(id, id)
+		}
+		synctest.Wait()
+		if slices.Sort(ran.ids); len(ran.ids) != 3 {
+			t.Errorf("running at once: %v, want 3", ran.ids)
+		}
+		close(gate)
+		synctest.Wait()
+		r.wantDone("0", "1", "2", "3", "4")
+		r.stop()
+	})
+}
+
+func TestHangingTriggerTakesNothingFromAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hang := make(chan struct{})
+		r := start(t, engine.Options{},
+			engine.Trigger{
+				Subscription: subscription{wants: func(ev event.Event) bool { return ev.Key < "k08" }},
+				Action: actionFunc(func(context.Context, event.Event) error {
+					<-hang
+					return nil
+				}),
+			},
+			engine.Trigger{Action: actionFunc(func(context.Context, event.Event) error { return nil })},
+		)
+		for i := range 500 {
+			r.deliver(fmt.Sprintf("k%02d", i%100), fmt.Sprint(i))
+		}
+		synctest.Wait()
+		acted := 0
+		for _, d := range r.decisions {
+			if d.Outcome == engine.Acted && d.Trigger.Name == "t1" {
+				acted++
+			}
+		}
+		if acted != 500 {
+			t.Errorf("the other trigger acted on %d events, want 500", acted)
+		}
+		close(hang)
+		r.stop()
+	})
+}

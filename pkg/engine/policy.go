@@ -1,0 +1,147 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"time"
+)
+
+// What a policy is where neither the trigger nor the engine's options say.
+const (
+	// DefaultTimeout is how long one attempt of an action may take.
+	DefaultTimeout = 10 * time.Second
+	// DefaultRetryLimit is how often a failed action is tried again.
+	DefaultRetryLimit = 5
+	// DefaultBackoffInitial is the wait before the first retry.
+	DefaultBackoffInitial = 2 * time.Second
+	// DefaultBackoffMax is the longest wait before a retry.
+	DefaultBackoffMax = time.Minute
+	// DefaultBackoffFactor is by how much each wait is longer than the last.
+	DefaultBackoffFactor = 2.0
+	// DefaultConcurrency is how many events of one trigger are handled at once.
+	DefaultConcurrency = 4
+	// DefaultQueueSize is how many events of one trigger are taken and not done.
+	DefaultQueueSize = 1000
+)
+
+// Jitter is the part of a wait by which it is made longer or shorter at
+// random, so that what failed together is not tried again together.
+const Jitter = 0.2
+
+// Policy is how a trigger handles events. A field that is zero takes its
+// default.
+type Policy struct {
+	Timeout time.Duration
+	Retry   Retry
+	// Concurrency bounds how many events are handled at once, all of
+	// different keys.
+	Concurrency int
+	// QueueSize bounds how many events are taken and not done: queued,
+	// running, or waiting for a retry. Beyond it the source waits.
+	QueueSize int
+	// Suspend lets all events pass. They are not handled later either.
+	Suspend bool
+}
+
+// Retry is what follows an error that is not terminal.
+type Retry struct {
+	// Limit is the number of attempts after the first. Nil takes the default;
+	// 0 gives up at once.
+	Limit   *int
+	Backoff Backoff
+}
+
+// Backoff is how long to wait before each retry: Initial, then each time
+// Factor as long, up to Max; all of it ± Jitter.
+type Backoff struct {
+	Initial, Max time.Duration
+	Factor       float64
+}
+
+// delay returns the wait after the nth failure, n from 1. random is from [0,1).
+func (b Backoff) delay(n int, random float64) time.Duration {
+	wait := min(float64(b.Initial)*math.Pow(b.Factor, float64(n-1)), float64(b.Max))
+	return time.Duration(wait * (1 + Jitter*(2*random-1)))
+}
+
+func defaultPolicy() Policy {
+	limit := DefaultRetryLimit
+	return Policy{
+		Timeout:     DefaultTimeout,
+		Concurrency: DefaultConcurrency,
+		QueueSize:   DefaultQueueSize,
+		Retry: Retry{Limit: &limit, Backoff: Backoff{
+			Initial: DefaultBackoffInitial,
+			Max:     DefaultBackoffMax,
+			Factor:  DefaultBackoffFactor,
+		}},
+	}
+}
+
+// or returns p with the fields of q where p leaves them open. A Max that p
+// leaves open is at least its Initial.
+func (p Policy) or(q Policy) Policy {
+	p.Timeout = pick(p.Timeout, q.Timeout)
+	p.Concurrency = pick(p.Concurrency, q.Concurrency)
+	p.QueueSize = pick(p.QueueSize, q.QueueSize)
+	p.Suspend = p.Suspend || q.Suspend
+	p.Retry.Limit = pick(p.Retry.Limit, q.Retry.Limit)
+	b, c := &p.Retry.Backoff, q.Retry.Backoff
+	b.Initial = pick(b.Initial, c.Initial)
+	b.Factor = pick(b.Factor, c.Factor)
+	if b.Max == 0 && c.Max != 0 {
+		b.Max = max(c.Max, b.Initial)
+	}
+	return p
+}
+
+func pick[T comparable](a, b T) T {
+	var zero T
+	if a != zero {
+		return a
+	}
+	return b
+}
+
+// check returns what is wrong with a policy that has no field left open.
+func (p Policy) check() error {
+	var errs []error
+	refuse := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if p.Timeout < 0 {
+		refuse("timeout %s: below 0", p.Timeout)
+	}
+	if p.Concurrency < 0 {
+		refuse("concurrency %d: below 0", p.Concurrency)
+	}
+	if p.QueueSize < 0 {
+		refuse("queue size %d: below 0", p.QueueSize)
+	}
+	if *p.Retry.Limit < 0 {
+		refuse("retry limit %d: below 0", *p.Retry.Limit)
+	}
+	b := p.Retry.Backoff
+	if b.Initial < 0 || b.Max < b.Initial {
+		refuse("retry backoff from %s to %s: not a range above 0", b.Initial, b.Max)
+	}
+	if !(b.Factor >= 1) {
+		refuse("retry backoff factor %v: below 1", b.Factor)
+	}
+	return errors.Join(errs...)
+}

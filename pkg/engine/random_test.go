@@ -1,0 +1,242 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/kubevela/kube-trigger/pkg/action"
+	"github.com/kubevela/kube-trigger/pkg/engine"
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/filter"
+)
+
+// FuzzPromises runs random events through random triggers, whose filters and
+// actions fail in every way there is, and checks what the package promises.
+func FuzzPromises(f *testing.F) {
+	for seed := range uint64(20) {
+		f.Add(seed)
+	}
+	f.Add(uint64(time.Now().UnixNano()))
+	f.Fuzz(func(t *testing.T, seed uint64) {
+		t.Logf("seed %d", seed)
+		synctest.Test(t, func(t *testing.T) { newTrial(t, seed).run() })
+	})
+}
+
+const (
+	trialEvents = 200
+	trialKeys   = 8
+)
+
+// trial is one run with random triggers and events.
+type trial struct {
+	t    *testing.T
+	seed uint64
+	rand *rand.Rand
+
+	mu      sync.Mutex
+	working map[string]int    // trigger → events that are being handled
+	busy    map[string]bool   // trigger and key → an event is being handled
+	latest  map[string]int    // trigger and key → the latest event seen
+	visits  map[string]uint64 // trigger, event and stage → how often
+}
+
+func newTrial(t *testing.T, seed uint64) *trial {
+	return &trial{
+		t: t, seed: seed, rand: rand.New(rand.NewPCG(seed, 0)),
+		working: map[string]int{}, busy: map[string]bool{}, latest: map[string]int{}, visits: map[string]uint64{},
+	}
+}
+
+func (x *trial) run() {
+	triggers := make([]engine.Trigger, 1+x.rand.IntN(4))
+	for i := range triggers {
+		triggers[i] = x.trigger(fmt.Sprint("t", i))
+	}
+	r := start(x.t, engine.Options{}, triggers...)
+	var (
+		taken sync.Map
+		wg    sync.WaitGroup
+	)
+	for p := range 2 {
+		pick := rand.New(rand.NewPCG(x.seed, uint64(p+1)))
+		wg.Go(func() {
+			for n := range trialEvents {
+				key := fmt.Sprint("k", 2*pick.IntN(trialKeys/2)+p)
+				id := fmt.Sprintf("%s/%d", key, n)
+				if r.tryDeliver(x.t.Context(), key, id) != nil {
+					return
+				}
+				taken.Store(id, true)
+			}
+		})
+	}
+	early := x.rand.IntN(2) == 0
+	if early {
+		time.Sleep(time.Duration(x.rand.IntN(600)) * time.Second)
+		r.stop()
+		wg.Wait()
+		time.Sleep(time.Hour) // What was left behind returns.
+	} else {
+		wg.Wait()
+		time.Sleep(24 * time.Hour)
+		r.stop()
+	}
+	x.check(r, &taken, len(triggers), early)
+}
+
+// check wants each event that was taken to be done once or returned, and each
+// trigger to have decided once about it.
+func (x *trial) check(r *running, taken *sync.Map, triggers int, early bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	final, returned := map[string]int{}, map[string]bool{}
+	decided := map[string]bool{}
+	for _, d := range r.decisions {
+		if who := d.Trigger.Name + " " + d.Event.ID; decided[who] {
+			x.t.Errorf("%s is %s after all was decided about it", who, d.Outcome)
+		} else {
+			decided[who] = d.Outcome != engine.Matched && d.Outcome != engine.Failed
+		}
+		switch d.Outcome {
+		case engine.Returned:
+			returned[d.Event.ID] = true
+			fallthrough
+		case engine.Filtered, engine.Acted, engine.GivenUp:
+			final[d.Event.ID]++
+		}
+	}
+	n := 0
+	taken.Range(func(id, _ any) bool {
+		n++
+		id = id.(string)
+		if final[id.(string)] != triggers {
+			x.t.Errorf("event %q: %d final decisions by %d triggers", id, final[id.(string)], triggers)
+		}
+		want := 1
+		if returned[id.(string)] {
+			want = 0
+		}
+		if got := r.done[id.(string)]; got != want {
+			x.t.Errorf("event %q is done %d times, want %d", id, got, want)
+		}
+		return true
+	})
+	if len(r.done) > n {
+		x.t.Errorf("%d events are done, but %d were taken", len(r.done), n)
+	}
+	if !early && (n != 2*trialEvents || len(returned) > 0) {
+		x.t.Errorf("%d events were taken and %d returned, want %d and 0", n, len(returned), 2*trialEvents)
+	}
+}
+
+func (x *trial) trigger(name string) engine.Trigger {
+	limit := x.rand.IntN(4)
+	t := engine.Trigger{
+		Trigger: event.Trigger{Name: name},
+		Policy: engine.Policy{
+			Concurrency: 1 + x.rand.IntN(4), QueueSize: 1 + x.rand.IntN(20),
+			Retry: engine.Retry{Limit: &limit},
+		},
+	}
+	t.Filter = filterFunc(func(_ context.Context, ev event.Event) (v filter.Verdict, err error) {
+		defer x.enter(t, ev)()
+		switch n := x.draw(name, ev.ID, "filter"); {
+		case n < 70:
+			v.Match = true
+		case n > 97:
+			err = errors.New("does not evaluate")
+		case n > 95:
+			panic("in a filter")
+		}
+		return v, err
+	})
+	t.Action = actionFunc(func(ctx context.Context, ev event.Event) error {
+		defer x.enter(t, ev)()
+		switch n := x.draw(name, ev.ID, "action"); {
+		case n < 30:
+			return nil
+		case n < 60:
+			time.Sleep(time.Duration(n) * 50 * time.Millisecond)
+			return nil
+		case n < 80:
+			return errors.New("refused")
+		case n < 85:
+			return action.Terminal(errors.New("refused for good"))
+		case n < 90:
+			<-ctx.Done()
+			return ctx.Err()
+		case n < 95:
+			// It does not care for ctx, and ends in the moment in which it is
+			// found out.
+			time.Sleep(time.Duration(n-90)*engine.DefaultTimeout + 12*time.Second)
+			return ctx.Err()
+		default:
+			panic("in an action")
+		}
+	})
+	return t
+}
+
+// enter checks that a filter or action may run now; the result says that it
+// has returned.
+func (x *trial) enter(t engine.Trigger, ev event.Event) func() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	lane := t.Name + " " + ev.Key
+	var n int
+	if _, err := fmt.Sscanf(ev.ID[len(ev.Key):], "/%d", &n); err != nil {
+		x.t.Error(err)
+	}
+	if x.working[t.Name]++; x.working[t.Name] > t.Policy.Concurrency {
+		x.t.Errorf("trigger %q handles %d events at once, want %d at most", t.Name, x.working[t.Name], t.Policy.Concurrency)
+	}
+	if x.busy[lane] {
+		x.t.Errorf("lane %q handles two events at once", lane)
+	}
+	if x.latest[lane] > n {
+		x.t.Errorf("lane %q handles event %d after %d", lane, n, x.latest[lane])
+	}
+	x.busy[lane], x.latest[lane] = true, n
+	return func() {
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		x.working[t.Name]--
+		x.busy[lane] = false
+	}
+}
+
+// draw returns a number below 100 that depends on the seed, on what is asked
+// for, and on how often that was, but not on how goroutines are scheduled.
+func (x *trial) draw(trigger, id, stage string) int {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	what := trigger + " " + id + " " + stage
+	x.visits[what]++
+	h := fnv.New64a()
+	h.Write([]byte(what))
+	return rand.New(rand.NewPCG(x.seed, h.Sum64()+x.visits[what])).IntN(100)
+}

@@ -1,0 +1,256 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/go-logr/logr/funcr"
+	clocktesting "k8s.io/utils/clock/testing"
+
+	"github.com/kubevela/kube-trigger/pkg/action"
+	"github.com/kubevela/kube-trigger/pkg/engine"
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/filter"
+)
+
+func TestRetriesBackOffThenGiveUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var at []time.Time
+		refused := errors.New("refused")
+		r := start(t, engine.Options{}, engine.Trigger{
+			Policy: engine.Policy{Retry: engine.Retry{Backoff: engine.Backoff{Max: 10 * time.Second}}},
+			Action: actionFunc(func(context.Context, event.Event) error {
+				at = append(at, time.Now())
+				return refused
+			}),
+		})
+		r.deliver("a", "1")
+		pass(time.Hour)
+
+		nominal := []time.Duration{2, 4, 8, 10, 10}
+		if len(at) != 6 {
+			t.Fatalf("%d attempts, want 6", len(at))
+		}
+		jittered := false
+		decisions := r.of("1")
+		for i, want := range nominal {
+			want *= time.Second
+			got := at[i+1].Sub(at[i])
+			if off := (got - want).Abs(); off > want/5 {
+				t.Errorf("wait before attempt %d is %s, want %s ±20 %%", i+2, got, want)
+			} else if off > 0 {
+				jittered = true
+			}
+			if d := decisions[i]; d.RetryIn != got || d.Attempt != i+1 || d.Reason != engine.ReasonError {
+				t.Errorf("decision %d is %+v, want a retry in %s", i, d, got)
+			}
+		}
+		if !jittered {
+			t.Error("no wait has any jitter")
+		}
+		r.wantOutcomes("1", engine.Failed, engine.Failed, engine.Failed, engine.Failed, engine.Failed, engine.GivenUp)
+		if d := decisions[5]; d.Attempt != 6 || d.Reason != engine.ReasonExhausted || !errors.Is(d.Err, refused) {
+			t.Errorf("last decision is %+v", d)
+		}
+		r.wantDone("1")
+		r.stop()
+	})
+}
+
+func TestErrorsThatAreNotTriedAgain(t *testing.T) {
+	never := 0
+	for name, c := range map[string]struct {
+		err    error
+		limit  *int
+		reason string
+	}{
+		"terminal": {err: action.Terminal(errors.New("bad template")), reason: engine.ReasonTerminal},
+		"limit 0":  {err: errors.New("refused"), limit: &never, reason: engine.ReasonExhausted},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := start(t, engine.Options{}, engine.Trigger{
+					Policy: engine.Policy{Retry: engine.Retry{Limit: c.limit}},
+					Action: actionFunc(func(_ context.Context, ev event.Event) error {
+						if ev.ID == "1" {
+							return c.err
+						}
+						return nil
+					}),
+				})
+				r.deliver("a", "1")
+				r.deliver("a", "2")
+				synctest.Wait()
+				r.wantOutcomes("1", engine.GivenUp)
+				if d := r.of("1")[0]; d.Reason != c.reason || d.Attempt != 1 {
+					t.Errorf("decision is %+v, want reason %q", d, c.reason)
+				}
+				r.wantOutcomes("2", engine.Acted)
+				r.wantDone("1", "2")
+				r.stop()
+			})
+		})
+	}
+}
+
+func TestFilterThatCannotDecide(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		broken := errors.New("does not evaluate")
+		r := start(t, engine.Options{}, engine.Trigger{
+			Filter: filterFunc(func(_ context.Context, ev event.Event) (filter.Verdict, error) {
+				switch ev.ID {
+				case "1":
+					return filter.Verdict{}, broken
+				case "2":
+					return filter.Verdict{Reason: "context.data.x is absent", Path: "context.data.x"}, nil
+				}
+				return filter.Verdict{Match: true}, nil
+			}),
+			Action: actionFunc(func(_ context.Context, ev event.Event) error {
+				if ev.ID != "3" {
+					t.Errorf("acted on event %q", ev.ID)
+				}
+				return nil
+			}),
+		})
+		for _, id := range []string{"1", "2", "3"} {
+			r.deliver("a", id)
+		}
+		synctest.Wait()
+		r.wantOutcomes("1", engine.GivenUp)
+		if d := r.of("1")[0]; d.Reason != engine.ReasonFilter || d.Attempt != 0 || !errors.Is(d.Err, broken) {
+			t.Errorf("decision is %+v", d)
+		}
+		r.wantOutcomes("2", engine.Filtered)
+		if d := r.of("2")[0]; d.Reason != "context.data.x is absent" || d.Path != "context.data.x" {
+			t.Errorf("decision is %+v", d)
+		}
+		r.wantOutcomes("3", engine.Acted)
+		r.wantDone("1", "2", "3")
+		r.stop()
+	})
+}
+
+func TestFilterIsNotAskedAgainForARetry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked, tries := 0, 0
+		r := start(t, engine.Options{}, engine.Trigger{
+			Filter: filterFunc(func(context.Context, event.Event) (filter.Verdict, error) {
+				asked++
+				return filter.Verdict{Match: true}, nil
+			}),
+			Action: actionFunc(func(context.Context, event.Event) error {
+				if tries++; tries < 3 {
+					return errors.New("not yet")
+				}
+				return nil
+			}),
+		})
+		r.deliver("a", "1")
+		pass(time.Minute)
+		r.wantOutcomes("1", engine.Failed, engine.Failed, engine.Acted)
+		if asked != 1 {
+			t.Errorf("the filter was asked %d times, want 1", asked)
+		}
+		r.stop()
+	})
+}
+
+func TestPanicGivesTheEventUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var lines tape
+		log := funcr.New(func(_, args string) { lines.add(args) }, funcr.Options{})
+		r := startIn(logr.NewContext(t.Context(), log), t, engine.Options{}, engine.Trigger{
+			Filter: filterFunc(func(_ context.Context, ev event.Event) (filter.Verdict, error) {
+				if ev.ID == "1" {
+					panicInFilter()
+				}
+				return filter.Verdict{Match: true}, nil
+			}),
+			Action: actionFunc(func(_ context.Context, ev event.Event) error {
+				if ev.ID == "2" {
+					panicInAction()
+				}
+				return nil
+			}),
+		})
+		for _, id := range []string{"1", "2", "3"} {
+			r.deliver("a", id)
+		}
+		synctest.Wait()
+		for id, want := range map[string][2]string{
+			"1": {engine.ReasonFilter, "panic with a value of type string"},
+			"2": {engine.ReasonPanic, "panic: assignment to entry in nil map"},
+		} {
+			r.wantOutcomes(id, engine.GivenUp)
+			if d := r.of(id)[0]; d.Reason != want[0] || d.Err.Error() != want[1] {
+				t.Errorf("event %q: %+v, want %q", id, d, want)
+			}
+		}
+		r.wantOutcomes("3", engine.Acted)
+		r.wantDone("1", "2", "3")
+		for _, where := range []string{"panicInFilter", "panicInAction"} {
+			if !slices.ContainsFunc(lines.ids, func(l string) bool { return strings.Contains(l, where) }) {
+				t.Errorf("no stack with %s is logged", where)
+			}
+		}
+		r.stop()
+	})
+}
+
+func panicInFilter() { panic("a secret") }
+
+func panicInAction() {
+	var m map[string]int
+	m["x"] = 1
+}
+
+func TestRetryWaitsByTheInjectedClock(t *testing.T) {
+	clock := clocktesting.NewFakeClock(time.Unix(0, 0))
+	ran := make(chan struct{}, 10)
+	r := start(t, engine.Options{Clock: clock}, engine.Trigger{
+		Action: actionFunc(func(context.Context, event.Event) error {
+			ran <- struct{}{}
+			return errors.New("refused")
+		}),
+	})
+	r.deliver("a", "1")
+	<-ran
+	poll(t, "the retry to wait", func() bool { return len(r.of("1")) == 1 && clock.HasWaiters() })
+	wait := r.of("1")[0].RetryIn
+	clock.Step(wait - 1)
+	select {
+	case <-ran:
+		t.Error("tried again too early")
+	default:
+	}
+	clock.Step(1)
+	<-ran
+	poll(t, "the next retry to wait", func() bool { return len(r.of("1")) == 2 && clock.HasWaiters() })
+	r.stop()
+	if clock.HasWaiters() {
+		t.Error("a timer is left behind")
+	}
+}

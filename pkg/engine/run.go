@@ -1,0 +1,153 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package engine
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+	"k8s.io/utils/clock"
+
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/source"
+)
+
+// Run handles events until ctx ends, then returns nil; with FailFast, until
+// the first failure of a source, which it returns.
+//
+// At the end it stops the sources, returns what no worker handles, and gives
+// running actions the grace to finish. Then it ends their contexts. What does
+// not return even so is left behind, and its event is returned.
+func (e *Engine) Run(ctx context.Context) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	actions, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
+
+	var (
+		log     = logr.FromContextOrDiscard(ctx)
+		report  = reporter{log: log, observers: e.options.Observers}
+		runners []*runner
+		sources sync.WaitGroup
+		failed  = make(chan error, len(e.groups))
+	)
+	for _, g := range e.groups {
+		s := e.supervisor(actions, g, ctx.Done(), report)
+		runners = append(runners, s.sink.runners...)
+		sources.Go(func() {
+			if err := s.run(ctx); err != nil {
+				failed <- err
+				stop(err)
+			}
+		})
+	}
+	log.Info("Engine runs", "triggers", len(runners), "sources", len(e.groups))
+	<-ctx.Done()
+	log.Info("Engine stops", "grace", e.options.ShutdownGrace)
+
+	stopped := make(chan struct{})
+	go func() {
+		sources.Wait()
+		close(stopped)
+	}()
+	e.shutDown(stopped, runners, cancel)
+	select {
+	case err := <-failed:
+		return err
+	default:
+		return nil
+	}
+}
+
+// supervisor returns what runs the source of g. Filters and actions get ctx.
+func (e *Engine) supervisor(ctx context.Context, g group, stop <-chan struct{}, report reporter) *supervisor {
+	s := &supervisor{
+		sourceType: g.sourceType,
+		sink:       &sink{stop: stop},
+		clock:      e.options.Clock,
+		report:     report,
+		failFast:   e.options.FailFast,
+	}
+	var shared []source.Subscription
+	for _, t := range g.triggers {
+		named := logr.NewContext(ctx, report.log.WithValues("trigger", t.String()))
+		s.triggers = append(s.triggers, event.Trigger{Name: t.Name, Namespace: t.Namespace})
+		s.sink.runners = append(s.sink.runners, newRunner(named, t, e.options.Clock, report))
+		shared = append(shared, t.Subscription)
+	}
+	s.source = shared[0].Open(shared)
+	return s
+}
+
+// shutDown ends the handling of events when the sources have stopped, or at
+// the end of the grace. cancel ends the contexts of actions.
+func (e *Engine) shutDown(sources <-chan struct{}, runners []*runner, cancel context.CancelCauseFunc) {
+	grace := newPatience(e.options.Clock, e.options.ShutdownGrace)
+	defer grace.timer.Stop()
+	grace.wait(sources)
+	for _, r := range runners {
+		r.close()
+	}
+	var left []*runner
+	for _, r := range runners {
+		if !grace.wait(r.drained) {
+			left = append(left, r)
+		}
+	}
+	if len(left) == 0 {
+		return
+	}
+	cancel(fmt.Errorf("still running %s after the engine was stopped", e.options.ShutdownGrace))
+	last := newPatience(e.options.Clock, overstay)
+	defer last.timer.Stop()
+	for _, r := range left {
+		if !last.wait(r.drained) {
+			r.abandon()
+		}
+	}
+}
+
+// patience is a time to wait in, for one thing after another.
+type patience struct {
+	timer clock.Timer
+	over  bool
+}
+
+func newPatience(c clock.WithDelayedExecution, d time.Duration) *patience {
+	return &patience{timer: c.NewTimer(d)}
+}
+
+// wait reports whether done is closed before the time is over.
+func (p *patience) wait(done <-chan struct{}) bool {
+	if !p.over {
+		select {
+		case <-done:
+			return true
+		case <-p.timer.C():
+			p.over = true
+		}
+	}
+	select {
+	case <-done:
+		return true
+	default:
+		return false
+	}
+}

@@ -1,0 +1,107 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package engine_test
+
+import (
+	"context"
+	"runtime"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/kubevela/kube-trigger/pkg/engine"
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/filter"
+)
+
+// heap returns the bytes that are in use.
+func heap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+// flood delivers n events with a kilobyte of data each, waits until all but
+// left are done, and returns by how much the heap grew.
+func flood(t *testing.T, r *running, n, left int, key func(i int) string) int64 {
+	t.Helper()
+	before := heap()
+	var done atomic.Int64
+	for i := range n {
+		ev := event.Event{Key: key(i), Data: map[string]any{"payload": make([]byte, 1024)}, Time: time.Unix(0, 0)}
+		if err := r.sink.Deliver(t.Context(), ev, func() { done.Add(1) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	poll(t, "all events to be done", func() bool { return done.Load() == int64(n-left) })
+	return heap() - before
+}
+
+func TestMemoryAndGoroutinesAreBounded(t *testing.T) {
+	const events = 100_000
+	nine := filterFunc(func(_ context.Context, ev event.Event) (filter.Verdict, error) {
+		return filter.Verdict{Match: ev.Key[len(ev.Key)-1] == '9'}, nil
+	})
+	var (
+		mu   sync.Mutex
+		most int
+	)
+	count := actionFunc(func(context.Context, event.Event) error {
+		mu.Lock()
+		defer mu.Unlock()
+		most = max(most, runtime.NumGoroutine())
+		return nil
+	})
+	before := runtime.NumGoroutine()
+	r := startUnseen(t, engine.Options{}, engine.Trigger{Filter: nine, Action: count}, engine.Trigger{Action: count})
+	if grown := flood(t, r, events, 0, strconv.Itoa); grown > 2<<20 {
+		t.Errorf("%d events of as many keys leave %d KiB behind", events, grown>>10)
+	}
+	// A worker that ends is counted until the scheduler has buried it, so there
+	// may be more than work. They must not get more with the number of events.
+	if most > before+100 {
+		t.Errorf("%d goroutines at once, from %d before", most, before)
+	}
+	r.stop()
+}
+
+func TestEventThatIsStuckElsewhereHoldsOnlyItself(t *testing.T) {
+	const events = 5000
+	hang, gate := make(chan struct{}), make(chan struct{})
+	first := true
+	r := startUnseen(t, engine.Options{},
+		engine.Trigger{Action: gated(gate), Policy: engine.Policy{QueueSize: events}},
+		engine.Trigger{
+			Subscription: subscription{wants: func(event.Event) bool { defer func() { first = false }(); return first }},
+			Action:       gated(hang),
+		},
+	)
+	grown := flood(t, r, events, 1, func(i int) string {
+		if i == events-1 {
+			close(gate)
+		}
+		return "one"
+	})
+	if grown > 2<<20 {
+		t.Errorf("one event that is not done holds %d KiB", grown>>10)
+	}
+	close(hang)
+	r.stop()
+}

@@ -1,0 +1,72 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/kubevela/kube-trigger/pkg/event"
+)
+
+// sink takes the events of one source for the triggers that it serves.
+type sink struct {
+	runners []*runner
+	stop    <-chan struct{}
+}
+
+// Deliver implements source.Sink. It takes room from all triggers that want ev
+// before any of them gets it, always in the same order, so that an event is
+// taken as a whole and sources cannot lock each other out.
+func (s *sink) Deliver(ctx context.Context, ev event.Event, done func()) error {
+	select {
+	case <-s.stop:
+		return fmt.Errorf("deliver event %q: %w", ev.ID, errStopped)
+	case <-ctx.Done():
+		return fmt.Errorf("deliver event %q: %w", ev.ID, ctx.Err())
+	default:
+	}
+	var d *delivery
+	for _, r := range s.runners {
+		if !r.trigger.Subscription.Wants(ev) {
+			continue
+		}
+		if d == nil {
+			d = &delivery{event: ev, done: done}
+		}
+		if r.trigger.Policy.Suspend {
+			r.report.decision(r.decide(&d.event, Suppressed, ReasonSuspended))
+			continue
+		}
+		if err := r.reserve(ctx, s.stop); err != nil {
+			for i := range d.jobs {
+				d.jobs[i].runner.unreserve()
+			}
+			return fmt.Errorf("deliver event %q to trigger %q: %w", ev.ID, r.trigger, err)
+		}
+		d.jobs = append(d.jobs, job{delivery: d, runner: r})
+	}
+	if d == nil || len(d.jobs) == 0 {
+		done()
+		return nil
+	}
+	d.pending.Store(int32(len(d.jobs)))
+	for i := range d.jobs {
+		d.jobs[i].runner.enqueue(&d.jobs[i])
+	}
+	return nil
+}

@@ -1,0 +1,175 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package engine_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/kubevela/kube-trigger/pkg/engine"
+	"github.com/kubevela/kube-trigger/pkg/event"
+)
+
+func TestActionIsToldToStopAtItsTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tries := 0
+		r := start(t, engine.Options{}, engine.Trigger{
+			Action: actionFunc(func(ctx context.Context, _ event.Event) error {
+				switch tries++; tries {
+				case 1:
+					<-ctx.Done()
+					return ctx.Err()
+				case 2:
+					<-ctx.Done()
+					return fmt.Errorf("patch: %w", ctx.Err())
+				case 3:
+					<-ctx.Done()
+					return context.Cause(ctx)
+				}
+				return nil
+			}),
+		})
+		r.deliver("a", "1")
+		pass(10 * time.Second)
+		r.wantOutcomes("1", engine.Failed)
+		pass(time.Hour)
+		r.wantOutcomes("1", engine.Failed, engine.Failed, engine.Failed, engine.Acted)
+		for i, want := range []string{
+			"timed out after 10s",
+			"timed out after 10s: patch: context deadline exceeded",
+			"timed out after 10s",
+		} {
+			d := r.of("1")[i]
+			if d.Reason != engine.ReasonTimeout || d.Err.Error() != want || d.Duration != 10*time.Second {
+				t.Errorf("decision %d is %+v, want error %q", i, d, want)
+			}
+		}
+		r.wantDone("1")
+		r.stop()
+	})
+}
+
+func TestHungActionKeepsItsWorkerAndItsKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hang := make(chan struct{})
+		var ran tape
+		r := start(t, engine.Options{}, engine.Trigger{
+			Policy: engine.Policy{Concurrency: 2},
+			Action: actionFunc(func(_ context.Context, ev event.Event) error {
+				ran.add(ev.ID)
+				if ev.ID == "1" {
+					<-hang
+				}
+				return nil
+			}),
+		})
+		r.deliver("a", "1")
+		r.deliver("a", "2")
+		pass(11 * time.Second)
+		r.wantOutcomes("1")
+		pass(time.Second)
+		r.wantOutcomes("1", engine.Failed)
+		if d := r.of("1")[0]; d.Reason != engine.ReasonHung || d.Err.Error() != "timed out after 10s, and does not stop" {
+			t.Errorf("decision is %+v", d)
+		}
+		r.deliver("b", "3")
+		synctest.Wait()
+		ran.want(t, "1", "3")
+
+		// Back late but with success, it has acted, and is not run again.
+		close(hang)
+		pass(time.Hour)
+		ran.want(t, "1", "3", "2")
+		r.wantOutcomes("1", engine.Failed, engine.Acted)
+		if d := r.of("1")[1]; d.Attempt != 2 {
+			t.Errorf("decision is %+v, want attempt 2", d)
+		}
+		r.wantDone("1", "2", "3")
+		r.stop()
+	})
+}
+
+func TestActionThatHangsForEverIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hang := make(chan struct{})
+		limit := 2
+		var ran tape
+		r := start(t, engine.Options{}, engine.Trigger{
+			Policy: engine.Policy{Retry: engine.Retry{Limit: &limit}},
+			Action: actionFunc(func(_ context.Context, ev event.Event) error {
+				ran.add(ev.ID)
+				if ev.ID == "1" {
+					<-hang
+				}
+				return nil
+			}),
+		})
+		r.deliver("a", "1")
+		r.deliver("a", "2")
+		pass(time.Hour)
+		r.wantOutcomes("1", engine.Failed, engine.Failed, engine.GivenUp)
+		if d := r.of("1")[2]; d.Attempt != 3 || d.Duration != 32*time.Second || d.Reason != engine.ReasonHung {
+			t.Errorf("decision is %+v", d)
+		}
+		r.wantDone("1")
+		ran.want(t, "1")
+
+		close(hang)
+		synctest.Wait()
+		r.wantOutcomes("1", engine.Failed, engine.Failed, engine.GivenUp)
+		ran.want(t, "1", "2")
+		r.wantDone("1", "2")
+		r.stop()
+	})
+}
+
+// holding is an observer in whose hands a decision stays.
+type holding struct {
+	outcome engine.Outcome
+	release chan struct{}
+}
+
+func (h holding) Observe(d engine.Decision) {
+	if d.Outcome == h.outcome {
+		<-h.release
+	}
+}
+
+func TestRunWaitsForTheVerdictOnAHungAction(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hang, release := make(chan struct{}), make(chan struct{})
+		never := 0
+		r := start(t, engine.Options{Observers: []engine.Observer{holding{engine.GivenUp, release}}}, engine.Trigger{
+			Policy: engine.Policy{Retry: engine.Retry{Limit: &never}},
+			Action: gated(hang),
+		})
+		r.deliver("a", "1")
+		pass(12 * time.Second)
+		close(hang)
+		r.cancel()
+		synctest.Wait()
+		if len(r.ended) > 0 {
+			t.Error("Run returned before the event was given up")
+		}
+		close(release)
+		r.stop()
+		r.wantDone("1")
+	})
+}
