@@ -1,0 +1,93 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package main
+
+import (
+	"fmt"
+
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+
+	"github.com/kubevela/kube-trigger/pkg/action/provider"
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/source"
+	"github.com/kubevela/kube-trigger/pkg/source/resource"
+)
+
+// connection is how sources and actions reach Kubernetes. The zero value reaches
+// nothing, which is enough to check triggers.
+type connection struct {
+	namespace string
+	client    client.Client
+	resources resource.Options
+}
+
+func (o *options) connect() (connection, error) {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = o.kubeconfig
+	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: o.context})
+	var c connection
+	cfg, err := loader.ClientConfig()
+	if err != nil {
+		return c, fmt.Errorf("kubeconfig: %w", err)
+	}
+	if c.namespace, _, err = loader.Namespace(); err != nil {
+		return c, fmt.Errorf("kubeconfig: %w", err)
+	}
+	cfg.UserAgent = "kube-trigger/" + version
+	cfg.QPS = -1 // the API server's own priority and fairness is the limit
+	return c, c.connect(cfg)
+}
+
+func (c *connection) connect(cfg *rest.Config) error {
+	httpClient, err := rest.HTTPClientFor(cfg)
+	if err != nil {
+		return err
+	}
+	mapper, err := apiutil.NewDynamicRESTMapper(cfg, httpClient)
+	if err != nil {
+		return err
+	}
+	c.resources = resource.Options{Mapper: mapper, Clock: clock.RealClock{}}
+	if c.resources.Client, err = dynamic.NewForConfigAndClient(cfg, httpClient); err != nil {
+		return err
+	}
+	if c.resources.Metadata, err = metadata.NewForConfigAndClient(cfg, httpClient); err != nil {
+		return err
+	}
+	c.client, err = client.New(cfg, client.Options{HTTPClient: httpClient, Mapper: mapper})
+	return err
+}
+
+func (c *connection) sources() source.Registry {
+	return source.Registry{
+		resource.Type: resource.New(c.resources),
+	}
+}
+
+// executor executes provider calls as the trigger's own field manager.
+func (c *connection) executor(t event.Trigger) provider.Executor {
+	if c.client == nil {
+		return nil
+	}
+	return provider.New(provider.Options{Client: client.WithFieldOwner(c.client, t.FieldManager()), Namespace: t.Namespace})
+}

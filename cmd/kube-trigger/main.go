@@ -1,0 +1,87 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+// Command kube-trigger acts on events: when something happens, it decides with a
+// CUE expression whether it matters, and runs a CUE action template.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// version is set when the binary is linked.
+var version = "dev" //nolint:gochecknoglobals // the linker can only set a variable
+
+// Exit codes.
+const (
+	exitFailed  = 1 // something went wrong while it ran
+	exitInvalid = 2 // the command line or the configuration is wrong
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := command().ExecuteContext(ctx)
+	if err == nil {
+		return
+	}
+	fmt.Fprintln(os.Stderr, err)
+	if errors.As(err, &invalid{}) {
+		os.Exit(exitInvalid)
+	}
+	os.Exit(exitFailed)
+}
+
+// command returns the root command, which runs triggers when no subcommand is
+// named.
+func command() *cobra.Command {
+	run := runCommand()
+	root := &cobra.Command{
+		Use:           "kube-trigger",
+		Short:         "When something happens, decide, then act",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          noArguments,
+		PreRunE:       run.PreRunE,
+		RunE:          run.RunE,
+	}
+	root.Flags().AddFlagSet(run.Flags())
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.AddCommand(run, validateCommand(), versionCommand())
+	for _, c := range append(root.Commands(), root) {
+		c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return invalid{err} })
+	}
+	return root
+}
+
+func noArguments(cmd *cobra.Command, args []string) error {
+	if err := cobra.NoArgs(cmd, args); err != nil {
+		return invalid{err}
+	}
+	return nil
+}
+
+// invalid marks an error as the user's: of the command line or configuration.
+type invalid struct{ error }
+
+func (e invalid) Unwrap() error { return e.error }

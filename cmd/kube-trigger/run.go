@@ -1,0 +1,197 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"k8s.io/klog/v2"
+	crlog "sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/kubevela/kube-trigger/actions"
+	"github.com/kubevela/kube-trigger/pkg/action"
+	"github.com/kubevela/kube-trigger/pkg/config"
+	"github.com/kubevela/kube-trigger/pkg/engine"
+	"github.com/kubevela/kube-trigger/pkg/trigger"
+)
+
+// options are the flags of run; validate takes those about the configuration.
+type options struct {
+	config, actionsDir  string
+	kubeconfig, context string
+	logLevel, logFormat string
+	workers, queueSize  positive
+	timeout, retryDelay seconds
+	shutdownGrace       seconds
+	maxRetry            int
+	failFast            bool
+}
+
+func (o *options) configFlags(f *pflag.FlagSet) {
+	f.StringVarP(&o.config, "config", "c", "", "the triggers: a file, or all .yaml, .yml, .json and .cue files of a directory")
+	f.StringVar(&o.actionsDir, "actions-dir", "", "a directory of own actions, one CUE template a file; they go before the built-in ones")
+}
+
+func (o *options) runFlags(f *pflag.FlagSet) {
+	o.configFlags(f)
+	o.workers, o.queueSize = engine.DefaultConcurrency, engine.DefaultQueueSize
+	o.timeout, o.retryDelay = seconds(engine.DefaultTimeout), seconds(engine.DefaultBackoffInitial)
+	o.shutdownGrace = seconds(engine.DefaultShutdownGrace)
+	f.StringVar(&o.kubeconfig, "kubeconfig", "", "the kubeconfig file; by default $KUBECONFIG, ~/.kube/config, or the pod's own")
+	f.StringVar(&o.context, "context", "", "the context of the kubeconfig")
+	for _, name := range []string{"kubeconfig", "context"} {
+		_ = f.SetAnnotation(name, noEnvironment, []string{})
+	}
+	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
+	f.StringVar(&o.logFormat, "log-format", "text", "text or json")
+	f.Var(&o.workers, "workers", "how many objects each trigger acts on at the same time")
+	f.Var(&o.queueSize, "queue-size", "how many events each trigger accepts before its source has to wait")
+	f.Var(&o.timeout, "timeout", "how long one attempt at an action may take")
+	f.IntVar(&o.maxRetry, "max-retry", engine.DefaultRetryLimit, "how often an action that failed is tried again")
+	f.Var(&o.retryDelay, "retry-delay", "the wait before the first retry; it doubles after each")
+	f.Var(&o.shutdownGrace, "shutdown-grace", "how long running actions may take to finish when the process is told to end")
+	f.BoolVar(&o.failFast, "fail-fast", false, "exit when a source fails, instead of trying it again")
+}
+
+func runCommand() *cobra.Command {
+	var o options
+	cmd := &cobra.Command{
+		Use:     "run -c FILE|DIR",
+		Short:   "Run triggers",
+		Long:    "Run triggers. Each flag can be given as an environment variable: --log-level as LOG_LEVEL.",
+		Args:    noArguments,
+		PreRunE: fromEnvironment,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
+	}
+	o.runFlags(cmd.Flags())
+	return cmd
+}
+
+// run runs the triggers until the command's context ends.
+func (o *options) run(cmd *cobra.Command) error {
+	log, err := o.logger(cmd.ErrOrStderr())
+	if err != nil {
+		return err
+	}
+	if o.maxRetry < 0 {
+		return invalid{fmt.Errorf("--max-retry %d: must be 0 or more", o.maxRetry)}
+	}
+	// What Kubernetes' libraries log goes the same way.
+	klog.SetLogger(log.WithName("client"))
+	crlog.SetLogger(log.WithName("client"))
+	// The configuration is checked before the cluster is looked for.
+	if _, err := o.compile(connection{}); err != nil {
+		return err
+	}
+	c, err := o.connect()
+	if err != nil {
+		return err
+	}
+	triggers, err := o.compile(c)
+	if err != nil {
+		return err
+	}
+	e, err := engine.New(engine.Options{
+		Defaults: engine.Policy{
+			Timeout:     time.Duration(o.timeout),
+			Concurrency: int(o.workers),
+			QueueSize:   int(o.queueSize),
+			Retry:       engine.Retry{Limit: &o.maxRetry, Backoff: engine.Backoff{Initial: time.Duration(o.retryDelay)}},
+		},
+		ShutdownGrace: time.Duration(o.shutdownGrace),
+		FailFast:      o.failFast,
+	}, triggers)
+	if err != nil {
+		return invalid{err}
+	}
+	log.Info("starting", "config", o.config, "version", version)
+	return e.Run(logr.NewContext(cmd.Context(), log))
+}
+
+// compile reads and checks the triggers. Without a cluster they cannot run.
+func (o *options) compile(c connection) ([]engine.Trigger, error) {
+	if o.config == "" {
+		return nil, invalid{errors.New("no configuration; name a file or directory with --config (-c) or $CONFIG")}
+	}
+	if c.namespace == "" {
+		c.namespace = "default"
+	}
+	templates, diagnostics := o.templates()
+	compiler := trigger.Compiler{Sources: c.sources(), Actions: templates, Executor: c.executor}
+	written, problems := config.Load(o.config, c.namespace)
+	diagnostics = append(diagnostics, problems...)
+	var triggers []engine.Trigger
+	for _, t := range written {
+		compiled, problems := compiler.Compile(t.ID, t.Spec)
+		diagnostics = append(diagnostics, t.Diagnose(problems)...)
+		triggers = append(triggers, compiled)
+	}
+	if len(diagnostics) > 0 {
+		diagnostics.Sort()
+		return nil, invalid{diagnostics}
+	}
+	return triggers, nil
+}
+
+// templates returns the built-in actions and, in their place where the names are
+// the same, those of --actions-dir.
+func (o *options) templates() (map[string]*action.Template, config.Diagnostics) {
+	templates, problems := trigger.Templates(actions.FS)
+	if o.actionsDir != "" {
+		if _, err := os.Stat(o.actionsDir); err != nil {
+			problems.Add("", "no such directory")
+		}
+		own, more := trigger.Templates(os.DirFS(o.actionsDir))
+		problems = append(problems, more...)
+		for name, t := range own {
+			templates[name] = t
+		}
+	}
+	var diagnostics config.Diagnostics
+	for _, p := range problems {
+		file := o.actionsDir
+		if p.Path != "" {
+			file = strings.TrimSuffix(o.actionsDir, "/") + "/" + p.Path
+		}
+		diagnostics = append(diagnostics, config.Diagnostic{File: file, Line: p.Line, Column: p.Column, Message: p.Message})
+	}
+	return templates, diagnostics
+}
+
+func (o *options) logger(to io.Writer) (logr.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(o.logLevel)); err != nil {
+		return logr.Logger{}, invalid{fmt.Errorf("--log-level %q: must be debug, info, warn or error", o.logLevel)}
+	}
+	handlerOptions := &slog.HandlerOptions{Level: level}
+	switch o.logFormat {
+	case "text":
+		return logr.FromSlogHandler(slog.NewTextHandler(to, handlerOptions)), nil
+	case "json":
+		return logr.FromSlogHandler(slog.NewJSONHandler(to, handlerOptions)), nil
+	}
+	return logr.Logger{}, invalid{fmt.Errorf("--log-format %q: must be text or json", o.logFormat)}
+}

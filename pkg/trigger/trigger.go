@@ -1,0 +1,147 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+// Package trigger makes what the engine runs of what a user wrote. Whoever
+// checks a trigger and whoever runs it call the same Compile: what is accepted
+// is what runs.
+package trigger
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/kubevela/kube-trigger/pkg/action"
+	"github.com/kubevela/kube-trigger/pkg/action/provider"
+	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/engine"
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/filter"
+	"github.com/kubevela/kube-trigger/pkg/problem"
+	"github.com/kubevela/kube-trigger/pkg/source"
+)
+
+// Compiler knows what triggers may name.
+type Compiler struct {
+	Sources source.Registry
+	// Actions are the templates, by type.
+	Actions map[string]*action.Template
+	// Executor returns what executes the provider calls of a trigger's action.
+	Executor func(event.Trigger) provider.Executor
+}
+
+// Compile checks everything of a trigger. Paths are relative to it.
+func (c Compiler) Compile(id event.Trigger, spec v1alpha1.Trigger) (engine.Trigger, problem.List) {
+	out := engine.Trigger{Trigger: id, SourceType: spec.Source.Type}
+	var list, problems problem.List
+	out.Subscription, problems = c.source(spec.Source)
+	list = append(list, problems.Under("source")...)
+	out.Filter, problems = filter.Compile(spec.Filter, id)
+	list = append(list, problems.Under("filter")...)
+	out.Action, problems = c.action(id, spec)
+	list = append(list, problems.Under("action")...)
+	out.Policy, problems = policy(spec)
+	return out, append(list, problems...)
+}
+
+func (c Compiler) source(spec v1alpha1.Source) (source.Subscription, problem.List) {
+	var list problem.List
+	compile, ok := c.Sources[spec.Type]
+	if !ok {
+		list.Add("type", "%s", unknown("source", spec.Type, slices.Sorted(maps.Keys(c.Sources))))
+		return nil, list
+	}
+	properties, err := object(spec.Properties)
+	if err != nil {
+		list.Add("properties", "%v", err)
+		return nil, list
+	}
+	sub, list := compile(properties)
+	return sub, list.Under("properties")
+}
+
+func (c Compiler) action(id event.Trigger, spec v1alpha1.Trigger) (action.Action, problem.List) {
+	var list problem.List
+	template, ok := c.Actions[spec.Action.Type]
+	if !ok {
+		list.Add("type", "%s", unknown("action", spec.Action.Type, slices.Sorted(maps.Keys(c.Actions))))
+		return nil, list
+	}
+	properties, err := object(spec.Action.Properties)
+	if err != nil {
+		list.Add("properties", "%v", err)
+		return nil, list
+	}
+	a, list := template.Compile(action.Options{
+		Trigger: id, Properties: properties, Executor: c.Executor(id), Evaluators: spec.Concurrency,
+	})
+	return a, list.Under("properties")
+}
+
+func unknown(what, name string, known []string) string {
+	if name == "" {
+		return fmt.Sprintf("is required; %ss: %s", what, strings.Join(known, ", "))
+	}
+	return fmt.Sprintf("unknown %s %q%s; %ss: %s", what, name, problem.Suggest(name, known), what, strings.Join(known, ", "))
+}
+
+func object(raw *runtime.RawExtension) (map[string]any, error) {
+	if raw == nil || len(raw.Raw) == 0 {
+		return nil, nil
+	}
+	var m map[string]any
+	if err := json.Unmarshal(raw.Raw, &m); err != nil {
+		return nil, fmt.Errorf("must be an object")
+	}
+	return m, nil
+}
+
+// policy takes over what the spec says, and leaves the rest to the engine's
+// defaults.
+func policy(spec v1alpha1.Trigger) (engine.Policy, problem.List) {
+	var list problem.List
+	p := engine.Policy{Concurrency: spec.Concurrency, Suspend: spec.Suspend}
+	duration := func(path string, d *metav1.Duration) time.Duration {
+		if d == nil {
+			return 0
+		}
+		if d.Duration <= 0 {
+			list.Add(path, "must be longer than 0s, not %s", d.Duration)
+		}
+		return d.Duration
+	}
+	p.Timeout = duration("timeout", spec.Timeout)
+	if r := spec.Retry; r != nil {
+		p.Retry.Limit = r.Limit
+		if b := r.Backoff; b != nil {
+			p.Retry.Backoff = engine.Backoff{
+				Initial: duration("retry.backoff.initial", b.Initial),
+				Max:     duration("retry.backoff.max", b.Max),
+				Factor:  float64(b.Factor),
+			}
+		}
+	}
+	if b := p.Retry.Backoff; b.Max > 0 && b.Max < b.Initial {
+		list.Add("retry.backoff.max", "must not be below initial (%s), is %s", b.Initial, b.Max)
+	}
+	return p, list
+}

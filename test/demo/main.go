@@ -1,0 +1,258 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+// Command demo shows the main job on a control plane of its own: a ConfigMap
+// changes, and the Application that it belongs to gets a new revision. It exits
+// with 1 if anything is not as it should be.
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
+
+	"github.com/kubevela/kube-trigger/test/cluster"
+)
+
+const (
+	config    = "examples/bump-application/config.yaml"
+	label     = "trigger.oam.dev/application"
+	version   = "app.oam.dev/publishVersion"
+	namespace = "default"
+	patience  = 30 * time.Second
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx); err != nil {
+		fmt.Fprintf(os.Stderr, "\ndemo: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) (err error) {
+	say("Building kube-trigger. The first time this takes some minutes.")
+	dir, err := os.MkdirTemp("", "kube-trigger-demo-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	binary := filepath.Join(dir, "kube-trigger")
+	build := exec.CommandContext(ctx, "go", "build", "-o", binary, "./cmd/kube-trigger")
+	build.Stdout, build.Stderr = os.Stdout, os.Stderr
+	if err := build.Run(); err != nil {
+		return fmt.Errorf("go build: %w", err)
+	}
+
+	say("Starting a control plane: etcd and kube-apiserver, with KubeVela's Application.")
+	c, err := cluster.New(ctx, cluster.WithKubeVelaCRDs())
+	if err != nil {
+		return err
+	}
+	defer func() {
+		say("Taking the control plane down.")
+		err = errors.Join(err, c.Close())
+	}()
+	client, err := dynamic.NewForConfig(c.Config)
+	if err != nil {
+		return err
+	}
+	d := demo{client.Resource(schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}).Namespace(namespace),
+		client.Resource(schema.GroupVersionResource{Group: "core.oam.dev", Version: "v1beta1", Resource: "applications"}).Namespace(namespace)}
+
+	say("Creating the Applications web and db, the ConfigMap web-settings, which names\nweb in its label %s, and the ConfigMap unrelated.", label)
+	if err := d.setUp(ctx); err != nil {
+		return err
+	}
+
+	say("Running: kube-trigger run -c %s\n", config)
+	text, err := os.ReadFile(config)
+	if err != nil {
+		return err
+	}
+	fmt.Println(indent(string(text)))
+	w, err := start(ctx, binary, c.Kubeconfig)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		say("Ending kube-trigger.")
+		err = errors.Join(err, w.stop())
+	}()
+	return d.show(ctx)
+}
+
+// demo is what the demo changes and watches.
+type demo struct{ configMaps, applications dynamic.ResourceInterface }
+
+func (d demo) setUp(ctx context.Context) error {
+	for _, name := range []string{"web", "db"} {
+		app := &unstructured.Unstructured{Object: map[string]any{
+			"apiVersion": "core.oam.dev/v1beta1", "kind": "Application",
+			"metadata": map[string]any{"name": name, "annotations": map[string]any{version: "1"}},
+			"spec":     map[string]any{"components": []any{}},
+		}}
+		if _, err := d.applications.Create(ctx, app, metav1.CreateOptions{}); err != nil {
+			return err
+		}
+	}
+	for name, labels := range map[string]map[string]any{"web-settings": {label: "web"}, "unrelated": {}} {
+		cm := &unstructured.Unstructured{Object: map[string]any{
+			"apiVersion": "v1", "kind": "ConfigMap",
+			"metadata": map[string]any{"name": name, "labels": labels},
+			"data":     map[string]any{"color": "blue"},
+		}}
+		if _, err := d.configMaps.Create(ctx, cm, metav1.CreateOptions{}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// show edits the ConfigMaps and reports what becomes of the Applications.
+func (d demo) show(ctx context.Context) error {
+	if err := d.edit(ctx, "web-settings", "green"); err != nil {
+		return err
+	}
+	if err := d.until(ctx, "web", "2"); err != nil {
+		return err
+	}
+	say("Edited web-settings.  web: publishVersion: 1 → 2")
+	if err := d.edit(ctx, "unrelated", "red"); err != nil {
+		return err
+	}
+	// One more edit, after the unrelated one: once it has been acted on, the
+	// unrelated one has been seen too.
+	if err := d.edit(ctx, "web-settings", "yellow"); err != nil {
+		return err
+	}
+	if err := d.until(ctx, "web", "3"); err != nil {
+		return err
+	}
+	db, err := d.version(ctx, "db")
+	if err != nil {
+		return err
+	}
+	if db != "1" {
+		return fmt.Errorf("an edit of an unrelated ConfigMap changed db: publishVersion is %s", db)
+	}
+	say("Edited unrelated.     Nothing changed.  db: publishVersion: 1")
+	say("Edited web-settings.  web: publishVersion: 2 → 3")
+	return nil
+}
+
+func (d demo) edit(ctx context.Context, name, color string) error {
+	patch := fmt.Sprintf(`{"data":{"color":%q}}`, color)
+	_, err := d.configMaps.Patch(ctx, name, types.MergePatchType, []byte(patch), metav1.PatchOptions{})
+	return err
+}
+
+func (d demo) version(ctx context.Context, app string) (string, error) {
+	u, err := d.applications.Get(ctx, app, metav1.GetOptions{})
+	if err != nil {
+		return "", err
+	}
+	return u.GetAnnotations()[version], nil
+}
+
+// until waits for an Application's version.
+func (d demo) until(ctx context.Context, app, want string) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		got, err := d.version(ctx, app)
+		if err != nil {
+			return fmt.Errorf("wait for publishVersion %s of %s: %w", want, app, err)
+		}
+		if got == want {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("publishVersion of %s is %s, not %s, after %s", app, got, want, patience)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// worker is a kube-trigger process.
+type worker struct {
+	cmd   *exec.Cmd
+	ended chan error
+}
+
+// start runs kube-trigger and returns when it watches.
+func start(ctx context.Context, binary, kubeconfig string) (*worker, error) {
+	cmd := exec.Command(binary, "run", "-c", config, "--kubeconfig", kubeconfig) //nolint:noctx // it is told to end, not killed
+	output, err := cmd.StderrPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	w := &worker{cmd: cmd, ended: make(chan error, 1)}
+	watching := make(chan struct{}, 1)
+	go func() {
+		lines := bufio.NewScanner(output)
+		for lines.Scan() {
+			fmt.Println("    " + lines.Text())
+			if strings.Contains(lines.Text(), `msg=watching`) {
+				watching <- struct{}{}
+			}
+		}
+		w.ended <- cmd.Wait()
+	}()
+	select {
+	case <-watching:
+		return w, nil
+	case err := <-w.ended:
+		return nil, fmt.Errorf("kube-trigger ended: %w", err)
+	case <-time.After(patience):
+		err = errors.New("kube-trigger does not watch")
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	return nil, errors.Join(err, w.stop())
+}
+
+func (w *worker) stop() error {
+	if err := w.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return nil // it has ended
+	}
+	return <-w.ended
+}
+
+func say(format string, args ...any) { fmt.Printf("\n"+format+"\n", args...) }
+
+func indent(text string) string {
+	return "    " + strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n    ")
+}

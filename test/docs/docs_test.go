@@ -1,0 +1,333 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+// Package docs runs what the documents say.
+package docs
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"cuelang.org/go/cue/parser"
+
+	"github.com/kubevela/kube-trigger/actions"
+	"github.com/kubevela/kube-trigger/pkg/action"
+	"github.com/kubevela/kube-trigger/pkg/action/provider"
+	"github.com/kubevela/kube-trigger/pkg/config"
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/source"
+	"github.com/kubevela/kube-trigger/pkg/source/resource"
+	"github.com/kubevela/kube-trigger/pkg/trigger"
+)
+
+const root = "../.."
+
+// block is a fenced block of a document.
+type block struct{ file, language, text string }
+
+func blocks(t *testing.T, files ...string) []block {
+	t.Helper()
+	fence := regexp.MustCompile("(?ms)^```([a-z]+)\n(.*?)^```")
+	var out []block
+	for _, file := range files {
+		text, err := os.ReadFile(filepath.Join(root, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range fence.FindAllStringSubmatch(string(text), -1) {
+			out = append(out, block{file, m[1], m[2]})
+		}
+	}
+	return out
+}
+
+func documents(t *testing.T) []string {
+	t.Helper()
+	files := []string{"README.md"}
+	for _, pattern := range []string{"docs/*.md", "examples/*/README.md"} {
+		found, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range found {
+			rel, err := filepath.Rel(root, f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			files = append(files, rel)
+		}
+	}
+	if len(files) < 5 {
+		t.Fatalf("found only %v", files)
+	}
+	return files
+}
+
+// check returns what is wrong with a configuration.
+func check(t *testing.T, file string) error {
+	t.Helper()
+	templates, problems := trigger.Templates(actions.FS)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	c := trigger.Compiler{
+		Sources:  source.Registry{resource.Type: resource.New(resource.Options{})},
+		Actions:  templates,
+		Executor: func(event.Trigger) provider.Executor { return nil },
+	}
+	triggers, diagnostics := config.Load(file, "default")
+	for _, tr := range triggers {
+		_, problems := c.Compile(tr.ID, tr.Spec)
+		diagnostics = append(diagnostics, tr.Diagnose(problems)...)
+	}
+	if len(diagnostics) > 0 {
+		return diagnostics
+	}
+	return nil
+}
+
+// TestBlocks checks every block of every document by its language.
+func TestBlocks(t *testing.T) {
+	for _, b := range blocks(t, documents(t)...) {
+		switch b.language {
+		case "yaml":
+			file := filepath.Join(t.TempDir(), "config.yaml")
+			if err := os.WriteFile(file, []byte(b.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := check(t, file); err != nil {
+				t.Errorf("%s: %v\n%s", b.file, err, b.text)
+			}
+		case "cue":
+			if !strings.Contains(b.text, "import ") {
+				if _, err := parser.ParseFile(b.file, b.text); err != nil {
+					t.Errorf("%s: %v", b.file, err)
+				}
+			} else if _, problems := action.Parse("doc", b.text); len(problems) > 0 {
+				t.Errorf("%s: %v", b.file, problems)
+			}
+		case "sh":
+			for _, line := range lines(b.text) {
+				if !known(line) {
+					t.Errorf("%s: no test runs %q", b.file, line)
+				}
+			}
+		default:
+			t.Errorf("%s: a block in %q, which nothing checks", b.file, b.language)
+		}
+	}
+}
+
+// known reports whether a command is run: by TestGettingStarted, or as a step of
+// continuous integration.
+func known(line string) bool {
+	switch strings.TrimSpace(strings.SplitN(line, " #", 2)[0]) {
+	case "make demo", "make test", "make bench", "make build":
+		return true
+	}
+	text, err := os.ReadFile(filepath.Join(root, "docs/getting-started.md"))
+	return err == nil && strings.Contains(string(text), line)
+}
+
+func lines(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return r == '\n' })
+}
+
+// TestExamples checks the configurations of examples.
+func TestExamples(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(root, "examples/*/config.*"))
+	if err != nil || len(files) == 0 {
+		t.Fatal("no examples", err)
+	}
+	for _, f := range files {
+		if err := check(t, f); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestReadmeIsTheExample holds README's first trigger to the example that the
+// demo runs.
+func TestReadmeIsTheExample(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "examples/bump-application/config.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, want, _ := strings.Cut(string(text), "\n") // without its comment
+	for _, b := range blocks(t, "README.md") {
+		if b.language == "yaml" && b.text != want {
+			t.Errorf("README has\n%s\nthe example\n%s", b.text, want)
+		}
+	}
+}
+
+// TestReference finds every property and flag in docs/triggers.md.
+func TestReference(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "docs/triggers.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	top := regexp.MustCompile(`(?m)^([a-zA-Z]+)\??:`)
+	properties, err := os.ReadFile(filepath.Join(root, "pkg/source/resource/properties.cue"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range top.FindAllStringSubmatch(string(properties), -1) {
+		names = append(names, "`"+m[1]+"`")
+	}
+	help := exec.Command("go", "run", "./cmd/kube-trigger", "run", "--help") //nolint:noctx // ends by itself
+	help.Dir = root
+	out, err := help.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	flags := regexp.MustCompile(`(?m)^ +(?:-c, )?(--[a-z-]+)`)
+	for _, m := range flags.FindAllStringSubmatch(string(out), -1) {
+		if m[1] != "--help" {
+			names = append(names, "`"+m[1]+"`")
+		}
+	}
+	if len(names) < 20 {
+		t.Fatalf("found only %v", names)
+	}
+	for _, n := range names {
+		if !strings.Contains(string(text), n) {
+			t.Errorf("docs/triggers.md does not mention %s", n)
+		}
+	}
+}
+
+// TestGettingStarted runs docs/getting-started.md as a newcomer would, in a copy
+// of the tree, and finds at its end what it promises.
+func TestGettingStarted(t *testing.T) {
+	if _, err := exec.LookPath("kubectl"); err != nil {
+		t.Skip("needs kubectl")
+	}
+	dir := copyTree(t)
+	t.Cleanup(func() { shell(t, dir, "make cluster-down") })
+	var out string
+	for _, b := range blocks(t, "docs/getting-started.md") {
+		for _, line := range lines(b.text) {
+			if strings.HasPrefix(line, "bin/kube-trigger run") {
+				background(t, dir, line)
+				continue
+			}
+			if strings.HasPrefix(line, "kubectl get application") {
+				out = until(t, dir, line, `"app.oam.dev/publishVersion":"2"`)
+				continue
+			}
+			shell(t, dir, line)
+		}
+	}
+	if out == "" {
+		t.Error("the document looks at no Application")
+	}
+}
+
+// copyTree copies the files of the working tree that belong to it.
+func copyTree(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	shell(t, root, "git ls-files -z --cached --others --exclude-standard --deduplicate | "+
+		"xargs -0 sh -c 'for f; do test -e \"$f\" && echo \"$f\"; done' sh | tar -cf - -T - | tar -xf - -C "+dir)
+	return dir
+}
+
+const patience = 10 * time.Minute // `make build cluster` may build a control plane
+
+func command(ctx context.Context, dir, line string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "bash", "-c", line)
+	cmd.Dir = dir
+	// What `export KUBECONFIG` of the document does.
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+filepath.Join(dir, ".cluster/kubeconfig"))
+	return cmd
+}
+
+func shell(t *testing.T, dir, line string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	out, err := command(ctx, dir, line).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", line, err, out)
+	}
+	return string(out)
+}
+
+func until(t *testing.T, dir, line, want string) string {
+	t.Helper()
+	deadline := time.Now().Add(time.Minute)
+	for {
+		out := shell(t, dir, line)
+		if strings.Contains(out, want) {
+			return out
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: got %s, want %s", line, out, want)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// background runs kube-trigger until the test ends, and returns when it watches.
+func background(t *testing.T, dir, line string) {
+	t.Helper()
+	cmd := command(context.Background(), dir, "exec "+line)
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	watching := make(chan bool, 1)
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		scanner := bufio.NewScanner(io.TeeReader(stderr, &log))
+		for scanner.Scan() {
+			if strings.Contains(scanner.Text(), "msg=watching") {
+				watching <- true
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		<-read
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("%s: %v\n%s", line, err, log.String())
+		}
+	})
+	select {
+	case <-watching:
+	case <-read:
+		t.Fatalf("%s: ended\n%s", line, log.String())
+	case <-time.After(time.Minute):
+		t.Fatalf("%s: does not watch", line)
+	}
+}
