@@ -36,7 +36,7 @@ import (
 )
 
 // background is a control plane that outlives the command that started it. Its
-// lock is held by its supervisor, so what a crash left is told from what runs.
+// lock is held by its processes, so what a crash left is told from what runs.
 type background struct{ dir string }
 
 // alone keeps commands that start or end a background control plane from
@@ -64,7 +64,7 @@ func parseBackground(name string, args []string, more func(*flag.FlagSet)) (back
 
 func (b background) path(name string) string { return filepath.Join(b.dir, name) }
 
-// running says whether a supervisor holds the lock.
+// running says whether any process holds the lock.
 func (b background) running() (bool, error) {
 	held, err := lock.Try(b.path(lockName))
 	if errors.Is(err, lock.ErrHeld) {
@@ -168,7 +168,7 @@ func hold(ctx context.Context, args []string) (err error) {
 	if err := os.WriteFile(b.path("pid"), []byte(strconv.Itoa(os.Getpid())), 0o644); err != nil {
 		return err
 	}
-	p, err := launch(ctx, plane.Options{Dir: b.dir, ControllerManager: true, Compaction: 5 * time.Minute})
+	p, err := launch(ctx, plane.Options{Dir: b.dir, Lock: held.File(), ControllerManager: true, Compaction: 5 * time.Minute})
 	if err != nil {
 		return err
 	}

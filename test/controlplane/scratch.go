@@ -26,8 +26,8 @@ import (
 	"controlplane/internal/lock"
 )
 
-// scratch is the folder of one control plane. Its lock is held while the
-// supervisor lives; a folder without a holder was left by one that was killed.
+// scratch is the folder of one control plane. Its lock is held while any of its
+// processes lives; a folder without a holder was left by those that were killed.
 type scratch struct {
 	path string
 	lock *lock.Lock

@@ -63,7 +63,7 @@ func serve(ctx context.Context, args []string, in io.Reader, out io.Writer) (err
 	}
 	defer func() { err = errors.Join(err, dir.remove()) }()
 	answers := json.NewEncoder(out)
-	p, err := launch(ctx, plane.Options{Dir: dir.path, ControllerManager: *manager})
+	p, err := launch(ctx, plane.Options{Dir: dir.path, Lock: dir.lock.File(), ControllerManager: *manager})
 	if err != nil {
 		return errors.Join(err, answers.Encode(State{Error: err.Error()}))
 	}

@@ -14,9 +14,9 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package lock is an advisory lock on a file. It ends with the process that
-// holds it, however that process ends, so a lock that can be taken proves that
-// its last holder is gone.
+// Package lock is an advisory lock on a file. It ends with the processes that
+// hold it, however they end, so a lock that can be taken proves that its last
+// holder is gone.
 package lock
 
 import (
@@ -35,6 +35,10 @@ var ErrHeld = errors.New("held by another process")
 
 // Lock is a held lock.
 type Lock struct{ file *os.File }
+
+// File is the lock itself: a process that inherits it holds the lock too, until
+// it ends.
+func (l *Lock) File() *os.File { return l.file }
 
 // Try takes the lock on path, which is created where it is absent, or returns
 // ErrHeld at once.
@@ -75,5 +79,5 @@ func Take(ctx context.Context, path string, waiting func()) (*Lock, error) {
 	}
 }
 
-// Release gives the lock back and leaves the file.
+// Release gives the lock back, unless others hold it too, and leaves the file.
 func (l *Lock) Release() error { return l.file.Close() }

@@ -41,7 +41,8 @@ const (
 
 // Options say what to start.
 type Options struct {
-	Dir               string // holds all files; exists
+	Dir               string   // holds all files; exists
+	Lock              *os.File // inherited by all processes, so that it tells when the last is gone
 	Binaries          binaries.Set
 	ControllerManager bool
 	Compaction        time.Duration // of etcd, by the API server; 0 for never
@@ -102,7 +103,7 @@ func (p *Plane) prepare() error {
 
 func (p *Plane) add(name, path, ready string, args []string) {
 	log := filepath.Join(p.opts.Dir, name+".log")
-	p.processes = append(p.processes, &process{name: name, path: path, args: args, log: log, ready: ready})
+	p.processes = append(p.processes, &process{name: name, path: path, args: args, log: log, lock: p.opts.Lock, ready: ready})
 }
 
 func (p *Plane) dataDir() string { return filepath.Join(p.opts.Dir, "etcd") }

@@ -30,6 +30,7 @@ type process struct {
 	path  string
 	args  []string
 	log   string // path of the file that its output is appended to
+	lock  *os.File
 	ready string // URL that answers 200 when it serves; empty if it has none
 
 	running *os.Process
@@ -53,6 +54,7 @@ func (p *process) start() error {
 		defer log.Close()
 		cmd := exec.Command(p.path, p.args...) //nolint:noctx // kill ends it
 		cmd.Stdout, cmd.Stderr = log, log
+		cmd.ExtraFiles = []*os.File{p.lock}
 		cmd.SysProcAttr = child()
 		err := cmd.Start()
 		p.running = cmd.Process
