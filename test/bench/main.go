@@ -1,0 +1,112 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+// Command bench measures kube-trigger and prints tables in Markdown: filters
+// beside cel-go, and the whole path from an edited ConfigMap to a raised
+// Application, and memory, beside a program written by hand with client-go for
+// this one purpose. It judges nothing.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	only := flag.String("only", strings.Join(sections(), ","), "what to measure, separated by commas")
+	quick := flag.Bool("quick", false, "measure less, in two minutes: numbers that are good for a first look")
+	flag.Parse()
+	size := full()
+	if *quick {
+		size = small()
+	}
+	if err := run(ctx, os.Stdout, strings.Split(*only, ","), size); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func sections() []string { return []string{"filters", "path", "memory"} }
+
+// size is how much is measured.
+type size struct {
+	filter   time.Duration // for each predicate and engine
+	rounds   int           // how often each program takes each load
+	single   int           // updates one at a time
+	burst    int           // updates at once
+	duration time.Duration // of the loads with a rate
+	watched  []int         // ConfigMaps, for memory
+	settle   time.Duration // before memory is read
+}
+
+func full() size {
+	return size{
+		filter: time.Second, rounds: 5, single: 300, burst: 1000, duration: 20 * time.Second,
+		watched: []int{1, 10_000, 50_000}, settle: 30 * time.Second,
+	}
+}
+
+func small() size {
+	return size{
+		filter: 100 * time.Millisecond, rounds: 1, single: 100, burst: 300, duration: 5 * time.Second,
+		watched: []int{1, 5_000}, settle: 5 * time.Second,
+	}
+}
+
+func run(ctx context.Context, out io.Writer, only []string, size size) (err error) {
+	for _, name := range only {
+		if !slices.Contains(sections(), name) {
+			return fmt.Errorf("-only %q: must be of %s", name, strings.Join(sections(), ", "))
+		}
+	}
+	var b *bed
+	if slices.Contains(only, "path") || slices.Contains(only, "memory") {
+		if b, err = newBed(ctx); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, b.close()) }()
+	}
+	if err := describe(ctx, out, b); err != nil {
+		return err
+	}
+	if slices.Contains(only, "filters") {
+		if err := filters(ctx, out, size); err != nil {
+			return fmt.Errorf("filters: %w", err)
+		}
+	}
+	if slices.Contains(only, "path") {
+		if err := path(ctx, out, b, size); err != nil {
+			return fmt.Errorf("path: %w", err)
+		}
+	}
+	if slices.Contains(only, "memory") {
+		if err := memory(ctx, out, b, size); err != nil {
+			return fmt.Errorf("memory: %w", err)
+		}
+	}
+	return nil
+}

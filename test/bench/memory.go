@@ -1,0 +1,122 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const memoryNamespace = "memory"
+
+// memory measures what watching many ConfigMaps of about 1 KiB takes.
+func memory(ctx context.Context, out io.Writer, b *bed, size size) error {
+	if err := b.namespace(ctx, memoryNamespace); err != nil {
+		return err
+	}
+	programs := b.programs()
+	t := newTable("watched ConfigMaps", "measured", programs[0].name, programs[1].name, "ratio")
+	there := 0
+	for _, n := range size.watched {
+		first := there
+		err := each(ctx, n-first, 2*writers, func(ctx context.Context, i int) error {
+			return b.configMap(ctx, memoryNamespace, fmt.Sprintf("watched-%06d", first+i), false, 1024)
+		})
+		if err != nil {
+			return err
+		}
+		there = n
+		var of [2]footprint
+		for i, p := range programs {
+			if of[i], err = b.weigh(ctx, p, size.settle); err != nil {
+				return fmt.Errorf("%s: %w", p.name, err)
+			}
+		}
+		ours, theirs := of[0], of[1]
+		t.row(fmt.Sprint(n), "RSS, MiB", number(ours.rss), number(theirs.rss), ratio(ours.rss, theirs.rss))
+		t.row(fmt.Sprint(n), "largest RSS, MiB", number(ours.peak), number(theirs.peak), ratio(ours.peak, theirs.peak))
+		t.row(fmt.Sprint(n), "live heap, MiB", number(ours.heap), number(theirs.heap), ratio(ours.heap, theirs.heap))
+	}
+	_, err := fmt.Fprintf(out, "\n## Memory\n\nAfter %s without a change.\n\n%s", size.settle, t)
+	return err
+}
+
+// footprint is memory, in MiB.
+type footprint struct{ rss, peak, heap float64 }
+
+// weigh starts p and reads its memory after a while.
+func (b *bed) weigh(ctx context.Context, p program, settle time.Duration) (f footprint, err error) {
+	r, err := b.start(ctx, p, memoryNamespace, "GODEBUG=gctrace=1")
+	if err != nil {
+		return f, err
+	}
+	defer func() { err = errors.Join(err, r.stop()) }()
+	select {
+	case <-time.After(settle):
+	case <-ctx.Done():
+		return f, context.Cause(ctx)
+	}
+	return r.footprint()
+}
+
+func (r *process) footprint() (f footprint, err error) {
+	status := fmt.Sprintf("/proc/%d/status", r.cmd.Process.Pid)
+	if f.rss, err = kibibytes(field(status, "VmRSS")); err != nil {
+		return f, err
+	}
+	if f.peak, err = kibibytes(field(status, "VmHWM")); err != nil {
+		return f, err
+	}
+	f.heap, err = r.liveHeap()
+	return f, err
+}
+
+// kibibytes reads "12 kB" and returns MiB.
+func kibibytes(text string) (float64, error) {
+	n, err := strconv.ParseFloat(strings.TrimSuffix(text, " kB"), 64)
+	return n / 1024, err
+}
+
+// liveHeap returns what the last garbage collection left, as GODEBUG=gctrace=1
+// prints it: "gc 7 …, 12->13->8 MB, …".
+func (r *process) liveHeap() (float64, error) {
+	text, err := os.ReadFile(r.output)
+	if err != nil {
+		return 0, err
+	}
+	heap := 0.0
+	for line := range bytes.Lines(text) {
+		if !bytes.HasPrefix(line, []byte("gc ")) {
+			continue
+		}
+		for part := range strings.SplitSeq(string(line), ", ") {
+			if sizes := strings.Split(strings.TrimSuffix(part, " MB"), "->"); len(sizes) == 3 {
+				if heap, err = strconv.ParseFloat(sizes[2], 64); err != nil {
+					return 0, err
+				}
+			}
+		}
+	}
+	return heap, nil
+}
