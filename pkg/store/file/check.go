@@ -1,0 +1,259 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package file
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"io"
+
+	"github.com/kubevela/kube-trigger/pkg/store"
+	"github.com/kubevela/kube-trigger/pkg/store/internal/record"
+)
+
+// The layout of bbolt's files, as far as a store has it: version 2, written in
+// the byte order of the machine. Two pages of it hold a root each, of which
+// the one of the later transaction counts. bbolt trusts what it reads, and
+// ends the process or loses records where that is wrong; so all of it is
+// checked first.
+const (
+	pageSize    = 4096
+	pageHeader  = 16 // id uint64, flags uint16, count uint16, overflow uint32
+	elementSize = 16
+
+	branchPage = 0x01
+	leafPage   = 0x02
+	metaPage   = 0x04
+
+	metaMagic    = 0xED0CDAED
+	metaVersion  = 2
+	metaChecksum = 56 // bytes before the checksum
+	noFreelist   = 0xffffffffffffffff
+
+	bucketElement = 0x01
+	bucketHeader  = 16 // root uint64, sequence uint64
+)
+
+// meta is a root.
+type meta struct {
+	root, pages, txid uint64
+	freelist          uint64
+}
+
+// check returns nil if f is a store of this format and all of it is sound.
+func check(f io.ReaderAt) error {
+	var metas [2]meta
+	for i := range metas {
+		page := make([]byte, pageSize)
+		if _, err := f.ReadAt(page, int64(i)*pageSize); err != nil {
+			return unreadable(i, err)
+		}
+		m, err := readMeta(page, uint64(i))
+		if err != nil {
+			return err
+		}
+		metas[i] = m
+	}
+	m := metas[0]
+	if metas[1].txid > m.txid {
+		m = metas[1]
+	}
+	if m.freelist != noFreelist {
+		return fmt.Errorf("a database of another program: %w", store.ErrForeign)
+	}
+	w := walk{file: f, meta: m, seen: map[uint64]bool{0: true, 1: true}}
+	if err := w.root(); err != nil {
+		return err
+	}
+	if w.header == nil || w.header.Records != w.records {
+		return fmt.Errorf("%d records, not as many as were written: %w", w.records, store.ErrDamaged)
+	}
+	return nil
+}
+
+func unreadable(page int, err error) error {
+	if err == io.EOF && page == 0 {
+		return fmt.Errorf("empty or short file: %w", store.ErrForeign)
+	}
+	return fmt.Errorf("page %d: %w: %w", page, store.ErrDamaged, err)
+}
+
+func readMeta(page []byte, id uint64) (meta, error) {
+	n := binary.NativeEndian
+	b := page[pageHeader:]
+	if n.Uint32(b) != metaMagic || n.Uint32(b[4:]) != metaVersion {
+		if id == 0 {
+			return meta{}, fmt.Errorf("a file of another kind: %w", store.ErrForeign)
+		}
+		return meta{}, fmt.Errorf("page %d: no root: %w", id, store.ErrDamaged)
+	}
+	sum := fnv.New64a()
+	sum.Write(b[:metaChecksum])
+	if sum.Sum64() != n.Uint64(b[metaChecksum:]) || n.Uint64(page) != id || n.Uint16(page[8:]) != metaPage {
+		return meta{}, fmt.Errorf("page %d: root: %w", id, store.ErrDamaged)
+	}
+	if n.Uint32(b[8:]) != pageSize {
+		return meta{}, fmt.Errorf("a database of another program: %w", store.ErrForeign)
+	}
+	return meta{root: n.Uint64(b[16:]), freelist: n.Uint64(b[32:]), pages: n.Uint64(b[40:]), txid: n.Uint64(b[48:])}, nil
+}
+
+// walk goes through all records once, in the order of their keys.
+type walk struct {
+	file    io.ReaderAt
+	meta    meta
+	seen    map[uint64]bool
+	last    []byte
+	header  *header
+	records int
+}
+
+// root finds the one bucket and walks it.
+func (w *walk) root() error {
+	p, err := w.page(w.meta.root)
+	if err != nil {
+		return err
+	}
+	if p.flags != leafPage || p.count != 1 {
+		return fmt.Errorf("a database of another program: %w", store.ErrForeign)
+	}
+	e, err := p.leaf(0)
+	if err != nil {
+		return err
+	}
+	if e.flags != bucketElement || string(e.key) != bucketName {
+		return fmt.Errorf("a database of another program: %w", store.ErrForeign)
+	}
+	if len(e.value) < bucketHeader {
+		return p.damaged("bucket of %d bytes", len(e.value))
+	}
+	root := binary.NativeEndian.Uint64(e.value)
+	if root != 0 {
+		return w.tree(root, nil, nil)
+	}
+	inline, err := parse(p.id, e.value[bucketHeader:])
+	if err != nil {
+		return err
+	}
+	if inline.flags != leafPage {
+		return p.damaged("inline page of kind %#x", inline.flags)
+	}
+	return w.leaves(inline, nil, nil)
+}
+
+// page reads a page, which is to be read once.
+func (w *walk) page(id uint64) (page, error) {
+	buf := make([]byte, pageSize)
+	if id >= w.meta.pages || w.seen[id] {
+		return page{}, fmt.Errorf("page %d: out of place: %w", id, store.ErrDamaged)
+	}
+	if _, err := w.file.ReadAt(buf, int64(id)*pageSize); err != nil {
+		return page{}, unreadable(int(id), err)
+	}
+	overflow := uint64(binary.NativeEndian.Uint32(buf[12:]))
+	if overflow >= w.meta.pages-id {
+		return page{}, fmt.Errorf("page %d: %d pages long: %w", id, overflow+1, store.ErrDamaged)
+	}
+	for i := range overflow + 1 {
+		if w.seen[id+i] {
+			return page{}, fmt.Errorf("page %d: out of place: %w", id+i, store.ErrDamaged)
+		}
+		w.seen[id+i] = true
+	}
+	if overflow > 0 {
+		// It cannot be longer than the file: its last byte is tried first.
+		if _, err := w.file.ReadAt(make([]byte, 1), int64(id+overflow+1)*pageSize-1); err != nil {
+			return page{}, unreadable(int(id+overflow), err)
+		}
+		buf = make([]byte, (overflow+1)*pageSize)
+		if _, err := w.file.ReadAt(buf, int64(id)*pageSize); err != nil {
+			return page{}, unreadable(int(id), err)
+		}
+	}
+	if got := binary.NativeEndian.Uint64(buf); got != id {
+		return page{}, fmt.Errorf("page %d: has the number %d: %w", id, got, store.ErrDamaged)
+	}
+	return parse(id, buf)
+}
+
+// tree walks the page and what is below it. All keys are to be at or above low,
+// and below high where that is not nil.
+func (w *walk) tree(id uint64, low, high []byte) error {
+	p, err := w.page(id)
+	if err != nil {
+		return err
+	}
+	if p.flags == leafPage {
+		return w.leaves(p, low, high)
+	}
+	if p.count == 0 {
+		return p.damaged("no branches")
+	}
+	key, child, err := p.branch(0)
+	if err != nil {
+		return err
+	}
+	for i := 1; i <= p.count; i++ {
+		next, nextChild, above := []byte(nil), uint64(0), high
+		if i < p.count {
+			if next, nextChild, err = p.branch(i); err != nil {
+				return err
+			}
+			above = next
+		}
+		if err := w.tree(child, key, above); err != nil {
+			return err
+		}
+		key, child = next, nextChild
+	}
+	return nil
+}
+
+// leaves checks each record of the page.
+func (w *walk) leaves(p page, low, high []byte) error {
+	for i := range p.count {
+		e, err := p.leaf(i)
+		switch {
+		case err != nil:
+			return err
+		case e.flags != 0:
+			return p.damaged("record %q of kind %#x", e.key, e.flags)
+		case w.last != nil && bytes.Compare(e.key, w.last) <= 0, bytes.Compare(e.key, low) < 0, high != nil && bytes.Compare(e.key, high) >= 0:
+			return p.damaged("record %q out of order", e.key)
+		}
+		value, err := record.Unseal(e.value, e.key...)
+		if err != nil {
+			return p.damaged("record %q: %w", e.key, err)
+		}
+		w.last = bytes.Clone(e.key)
+		if w.header != nil {
+			w.records++
+			continue
+		}
+		w.header = &header{}
+		if err := json.Unmarshal(value, w.header); err != nil || len(e.key) != 1 || e.key[0] != headerKey {
+			return p.damaged("first record %q is no header", e.key)
+		}
+		if w.header.Format != format {
+			return fmt.Errorf("format %d, where %d is known: %w", w.header.Format, format, store.ErrForeign)
+		}
+	}
+	return nil
+}

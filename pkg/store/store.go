@@ -1,0 +1,131 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+// Package store is the contract of what survives a restart: how far each
+// source has come, events that were accepted but not handled yet, events that
+// triggers gave up, and a short history of what was done.
+//
+// What every Store guarantees:
+//
+//   - A call that returned nil has stored what it was given, even if the
+//     machine loses power right after.
+//   - A call that failed may still have stored it. Each may be repeated with
+//     the same values; the outcome is that of one call.
+//   - One writer at a time. The second is refused when it opens the store; a
+//     writer that lost the store to another one gets ErrFenced from every
+//     later write, and its Lost channel is closed.
+//   - A store that is damaged, or not a store, is refused with ErrDamaged or
+//     ErrForeign and left as it is.
+//   - No data of Secrets: neither in marks and inventories, which hold no
+//     objects at all, nor in dead letters.
+//   - Data of events comes back as it was, but that numbers without a fraction
+//     are int64 wherever they fit.
+//   - All methods are safe for concurrent use.
+//
+// store/file keeps it in one file, store/cluster in Kubernetes objects.
+package store
+
+import (
+	"context"
+	"errors"
+	"iter"
+
+	"github.com/kubevela/kube-trigger/pkg/event"
+)
+
+var (
+	// ErrFenced says that another writer has taken over the store. Nothing may
+	// be written any more, and what was not written is the other's to do again.
+	ErrFenced = errors.New("another writer has taken over the store")
+	// ErrDamaged says that the store does not hold what was written to it.
+	ErrDamaged = errors.New("the store is damaged")
+	// ErrForeign says that something is not a store, or one of a newer format.
+	ErrForeign = errors.New("not a store that this version can read")
+	// ErrNotFound says that there is nothing of the given ID.
+	ErrNotFound = errors.New("not found")
+	// ErrFull says that the spool takes no more events until some are released.
+	ErrFull = errors.New("the spool is full")
+	// ErrRefused says that a value must not or cannot be stored, and that it
+	// makes no sense to try again.
+	ErrRefused = errors.New("refused by the store")
+)
+
+// Store is all of it.
+type Store interface {
+	Resumes
+	Letters
+	Spool
+	History
+	// Lost is closed when another writer has taken over the store.
+	Lost() <-chan struct{}
+	// Close lets the next writer in. Calls that run are finished first, and
+	// later ones fail.
+	Close() error
+}
+
+// Resumes are the places where sources stopped, by the name of what they watch:
+// any string that is the same after a restart, and changes where what is
+// watched does.
+type Resumes interface {
+	// Load returns where watch stopped; the zero Resume where it never ran.
+	Load(ctx context.Context, watch string) (Resume, error)
+	// Save applies c to what is stored of watch: the inventory first, then the
+	// rest, or both at once. A mark is never ahead of its inventory.
+	Save(ctx context.Context, watch string, c Change) error
+	// Forget removes all that is stored of watch.
+	Forget(ctx context.Context, watch string) error
+	// Watches returns the names of all watches that something is stored of,
+	// sorted.
+	Watches(ctx context.Context) ([]string, error)
+}
+
+// Letters are events that triggers gave up. They are bounded in number and age;
+// the oldest go first, and are counted.
+type Letters interface {
+	// Bury stores l and returns its ID. A letter of the same trigger and event
+	// takes the place of the one before.
+	Bury(ctx context.Context, l Letter) (id string, err error)
+	// Buried lists the letters without their events' Data and Old.
+	Buried(ctx context.Context) (Buried, error)
+	// Letter returns one letter as a whole, or ErrNotFound.
+	Letter(ctx context.Context, id string) (Letter, error)
+	// Discard removes a letter. ErrNotFound says that there was none.
+	Discard(ctx context.Context, id string) error
+}
+
+// Spool keeps events of sources that cannot be asked again.
+type Spool interface {
+	// Accept stores ev until it is released. An event of the same source and
+	// ID that is still there stays as it is. ErrFull says that there is no room
+	// now, ErrRefused that there never will be: the event is that of a Secret,
+	// or too large.
+	Accept(ctx context.Context, ev event.Event) error
+	// Spooled returns what was accepted from a source before the call and is
+	// not released, in the order of acceptance. It may be read while events
+	// are accepted and released. It ends with the first error.
+	Spooled(ctx context.Context, source string) iter.Seq2[event.Event, error]
+	// Release removes an event. It is no error if there is none.
+	Release(ctx context.Context, source, id string) error
+}
+
+// History is what was done lately. It is bounded in number; the oldest go
+// first.
+type History interface {
+	// Record adds runs. They have no identity: a repeated call adds them twice.
+	Record(ctx context.Context, runs ...Run) error
+	// Runs returns what is kept, oldest first.
+	Runs(ctx context.Context) ([]Run, error)
+}
