@@ -30,7 +30,7 @@ import (
 )
 
 // version is set when the binary is linked.
-var version = "dev" //nolint:gochecknoglobals // the linker can only set a variable
+var version = "dev"
 
 // Exit codes.
 const (

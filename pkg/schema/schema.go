@@ -55,7 +55,8 @@ func Parse(text string) (*Schema, error) {
 			body = append(body, d)
 		}
 	}
-	file.Decls = append(head, &ast.Field{Label: ast.NewIdent("#properties"), Value: &ast.StructLit{Elts: body}})
+	head = append(head, &ast.Field{Label: ast.NewIdent("#properties"), Value: &ast.StructLit{Elts: body}})
+	file.Decls = head
 	v := cuecontext.New().BuildFile(file).LookupPath(cue.ParsePath("#properties"))
 	if err := v.Err(); err != nil {
 		return nil, fmt.Errorf("build schema: %w", err)

@@ -245,8 +245,8 @@ func start(ctx context.Context, binary, kubeconfig string) (*worker, error) {
 }
 
 func (w *worker) stop() error {
-	if err := w.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		return nil // it has ended
+	if err := w.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
 	}
 	return <-w.ended
 }

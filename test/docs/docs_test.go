@@ -199,7 +199,7 @@ func TestReference(t *testing.T) {
 	for _, m := range top.FindAllStringSubmatch(string(properties), -1) {
 		names = append(names, "`"+m[1]+"`")
 	}
-	help := exec.Command("go", "run", "./cmd/kube-trigger", "run", "--help") //nolint:noctx // ends by itself
+	help := exec.Command("go", "run", "./cmd/kube-trigger", "run", "--help")
 	help.Dir = root
 	out, err := help.Output()
 	if err != nil {

@@ -153,7 +153,6 @@ func (k kube) apply(ctx context.Context, resource any) (map[string]any, error) {
 	}
 	obj = obj.DeepCopy()
 	obj.SetManagedFields(nil)
-	//nolint:staticcheck // The typed replacement of client.Apply needs a newer controller-runtime.
 	if err := k.client.Patch(ctx, obj, client.Apply, client.ForceOwnership); err != nil {
 		return nil, err
 	}
