@@ -27,6 +27,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/problem"
+	"github.com/kubevela/kube-trigger/pkg/projection"
 )
 
 // DefaultEvaluators is how many compiled copies of a template an action keeps
@@ -70,6 +71,9 @@ type runner struct {
 	options  Options
 	free     chan cue.Value
 }
+
+// Context returns the fields of `context` that the action can depend on.
+func (r *runner) Context() projection.Projection { return r.template.context }
 
 // compile returns the template with its parameter, ready for a context. All of
 // it lives in a CUE context of its own.

@@ -31,7 +31,8 @@ type Outcome string
 // Suppressed, Filtered, Acted and GivenUp are final: the trigger is done with
 // the event. So is Returned, until the event is delivered again.
 const (
-	// Suppressed: a policy keeps the event from the filter.
+	// Suppressed: a policy, or what the trigger asked of the source, keeps the
+	// event from the filter.
 	Suppressed Outcome = "suppressed"
 	// Filtered: the filter said no.
 	Filtered Outcome = "filtered"
@@ -47,7 +48,8 @@ const (
 	Returned Outcome = "returned"
 )
 
-// Reasons that the engine itself gives. A filter gives its own.
+// Reasons that the engine itself gives. Subscriptions and filters give their
+// own.
 const (
 	ReasonSuspended = "the trigger is suspended"
 	ReasonError     = "the action failed"

@@ -58,8 +58,14 @@ type subscription struct {
 }
 
 func (s subscription) Key() string                                     { return s.key }
-func (s subscription) Wants(ev event.Event) bool                       { return s.wants == nil || s.wants(ev) }
 func (s subscription) Open(shared []source.Subscription) source.Source { return s.open(shared) }
+
+func (s subscription) Wants(ev event.Event) source.Reason {
+	if s.wants == nil || s.wants(ev) {
+		return ""
+	}
+	return source.NotSubscribed
+}
 
 // running is an engine that runs, with one source in whose place the test
 // delivers, and the record of what came of it.

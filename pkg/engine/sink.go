@@ -42,7 +42,8 @@ func (s *sink) Deliver(ctx context.Context, ev event.Event, done func()) error {
 	}
 	var d *delivery
 	for _, r := range s.runners {
-		if !r.trigger.Subscription.Wants(ev) {
+		if why := r.trigger.Subscription.Wants(ev); why != "" {
+			r.report.decision(r.decide(&ev, Suppressed, string(why)))
 			continue
 		}
 		if d == nil {

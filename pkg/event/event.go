@@ -54,6 +54,11 @@ type Event struct {
 	// Old is the object before, with the fields that a trigger refers to; nil
 	// where no trigger does, or where there was none.
 	Old map[string]any
+	// Unchanged are, of the fields of Data that triggers watch for changes, those
+	// that are known to be as in the object before. Only updates have it.
+	Unchanged []string
+	// For are the triggers that were there when it happened; nil means all.
+	For []Trigger
 	// Writer is the field manager that wrote the object last, as far as its
 	// managed fields tell: empty where two wrote within a second, and the one
 	// before where a write only removed fields.

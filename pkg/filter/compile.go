@@ -124,7 +124,7 @@ func assemble(s *source, t event.Trigger) (Filter, error) {
 		return c, err
 	}
 	var leaves []*leaf
-	x := &expression{trigger: t, condition: s.newCondition(s.conditions[0], &leaves)}
+	x := &expression{trigger: t, fields: projection.Of("context", s.file), condition: s.newCondition(s.conditions[0], &leaves)}
 	var programs []string
 	for i, l := range leaves {
 		own, found := parse(s.text)
@@ -146,6 +146,7 @@ func assemble(s *source, t event.Trigger) (Filter, error) {
 // expression is a filter that is a boolean expression.
 type expression struct {
 	trigger   event.Trigger
+	fields    projection.Projection
 	machine   *machine
 	condition condition
 }
@@ -160,7 +161,13 @@ func (x *expression) Match(ctx context.Context, ev event.Event) (v Verdict, err 
 	return o.Verdict, nil
 }
 
+// Context returns the fields of `context` that the verdict can depend on.
+func (x *expression) Context() projection.Projection { return x.fields }
+
 type everything struct{}
+
+// Context returns the fields of `context` that the verdict can depend on.
+func (everything) Context() projection.Projection { return projection.Projection{} }
 
 func (everything) Match(context.Context, event.Event) (Verdict, error) {
 	return Verdict{Match: true}, nil

@@ -40,6 +40,9 @@ type constraints struct {
 	references []reference
 }
 
+// Context returns the fields of `context` that the verdict can depend on.
+func (c *constraints) Context() projection.Projection { return c.fields }
+
 // Match says yes where the event unifies with the constraints, and they add
 // nothing to it that it did not hold.
 func (c *constraints) Match(ctx context.Context, ev event.Event) (v Verdict, err error) {

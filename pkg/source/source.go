@@ -23,6 +23,7 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/problem"
+	"github.com/kubevela/kube-trigger/pkg/projection"
 )
 
 // A Sink takes events.
@@ -48,15 +49,46 @@ type Source interface {
 type Subscription interface {
 	// Key is equal for subscriptions that one source can serve together.
 	Key() string
-	// Wants reports whether the trigger takes ev at all, before its filter.
-	Wants(ev event.Event) bool
+	// Wants returns why the trigger does not take ev at all, whatever its filter
+	// says; the empty Reason where it takes ev.
+	Wants(ev event.Event) Reason
 	// Open returns the source that serves all of shared, whose Keys are equal.
 	Open(shared []Subscription) Source
 }
 
-// A Compiler checks the properties that a user wrote and makes a Subscription
-// of them. Paths in the problems are relative to the properties.
-type Compiler func(properties map[string]any) (Subscription, problem.List)
+// A Comparer is a Subscription to objects: its updates say what changed, and
+// Trigger.OnChange has an effect.
+type Comparer interface {
+	Subscription
+	Compares()
+}
+
+// Reason says why a trigger does not take an event.
+type Reason string
+
+const (
+	// NotSubscribed: the trigger asked for other types of events.
+	NotSubscribed Reason = "NotSubscribed"
+	// NoChange: none of the fields that the trigger watches has changed.
+	NoChange Reason = "NoChange"
+	// BeforeStart: it happened before the trigger existed, or was announced to
+	// it before.
+	BeforeStart Reason = "BeforeStart"
+)
+
+// Trigger is what a source needs to know of the trigger that subscribes.
+type Trigger struct {
+	event.Trigger
+	// Old are the fields that it refers to below `context.old`.
+	Old projection.Projection
+	// OnChange are the fields of which one has to change for an update to
+	// count. Where there are none, every update does.
+	OnChange []Path
+}
+
+// A Compiler checks the properties that a user wrote for t and makes a
+// Subscription of them. Paths in the problems are relative to the properties.
+type Compiler func(properties map[string]any, t Trigger) (Subscription, problem.List)
 
 // Registry holds the sources that triggers may name, by type.
 type Registry map[string]Compiler

@@ -37,6 +37,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/filter"
 	"github.com/kubevela/kube-trigger/pkg/problem"
+	"github.com/kubevela/kube-trigger/pkg/projection"
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
@@ -53,17 +54,55 @@ type Compiler struct {
 func (c Compiler) Compile(id event.Trigger, spec v1alpha1.Trigger) (engine.Trigger, problem.List) {
 	out := engine.Trigger{Trigger: id, SourceType: spec.Source.Type}
 	var list, problems problem.List
-	out.Subscription, problems = c.source(spec.Source)
-	list = append(list, problems.Under("source")...)
 	out.Filter, problems = filter.Compile(spec.Filter, id)
 	list = append(list, problems.Under("filter")...)
 	out.Action, problems = c.action(id, spec)
 	list = append(list, problems.Under("action")...)
+	asks := source.Trigger{Trigger: id, Old: old(out.Filter).Union(old(out.Action))}
+	asks.OnChange, problems = onChange(spec.OnChange)
+	list = append(list, problems.Under("onChange")...)
+	out.Subscription, problems = c.source(spec.Source, asks)
+	list = append(list, problems.Under("source")...)
+	if _, compares := out.Subscription.(source.Comparer); out.Subscription != nil && len(spec.OnChange) > 0 && !compares {
+		list.Add("onChange", "has no effect with the source %q, whose events are not changes of objects", spec.Source.Type)
+	}
 	out.Policy, problems = policy(spec)
 	return out, append(list, problems...)
 }
 
-func (c Compiler) source(spec v1alpha1.Source) (source.Subscription, problem.List) {
+// old returns what a filter or action refers to below `context.old`. One that
+// refers to `context` as a whole does not name it.
+func old(of any) projection.Projection {
+	r, ok := of.(referrer)
+	if !ok || r.Context().Whole() {
+		return projection.Projection{}
+	}
+	return r.Context().Under("old")
+}
+
+// referrer is what knows the fields of `context` that it can depend on.
+type referrer interface {
+	Context() projection.Projection
+}
+
+// onChange reads the paths of fields.
+func onChange(texts []string) ([]source.Path, problem.List) {
+	var (
+		paths []source.Path
+		list  problem.List
+	)
+	for i, text := range texts {
+		p, err := source.ParsePath(text)
+		if err != nil {
+			list.Add(fmt.Sprintf("[%d]", i), "%v", err)
+			continue
+		}
+		paths = append(paths, p)
+	}
+	return paths, list
+}
+
+func (c Compiler) source(spec v1alpha1.Source, asks source.Trigger) (source.Subscription, problem.List) {
 	var list problem.List
 	compile, ok := c.Sources[spec.Type]
 	if !ok {
@@ -75,7 +114,7 @@ func (c Compiler) source(spec v1alpha1.Source) (source.Subscription, problem.Lis
 		list.Add("properties", "%v", err)
 		return nil, list
 	}
-	sub, list := compile(properties)
+	sub, list := compile(properties, asks)
 	return sub, list.Under("properties")
 }
 

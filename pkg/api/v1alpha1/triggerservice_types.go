@@ -76,6 +76,11 @@ type Trigger struct {
 	// every event matches.
 	// +optional
 	Filter string `json:"filter,omitempty"`
+	// OnChange are fields of the object, such as `data`, `spec.template` or
+	// `metadata.labels["a/b"]`: an update counts only if one of them has
+	// changed. Default: every update counts.
+	// +optional
+	OnChange []string `json:"onChange,omitempty"`
 	// Action is what to do.
 	Action Action `json:"action"`
 

@@ -119,6 +119,11 @@ func (in *Source) DeepCopy() *Source {
 func (in *Trigger) DeepCopyInto(out *Trigger) {
 	*out = *in
 	in.Source.DeepCopyInto(&out.Source)
+	if in.OnChange != nil {
+		in, out := &in.OnChange, &out.OnChange
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
 	in.Action.DeepCopyInto(&out.Action)
 	if in.Timeout != nil {
 		in, out := &in.Timeout, &out.Timeout

@@ -67,7 +67,7 @@ func BenchmarkWatch(b *testing.B) {
 	mapper.Add(schema.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}, meta.RESTScopeNamespace)
 	s, problems := resource.New(resource.Options{
 		Client: dynamic.NewForConfigOrDie(config), Metadata: metadata.NewForConfigOrDie(config), Mapper: mapper, Clock: clock.RealClock{},
-	})(map[string]any{"apiVersion": "v1", "kind": "ConfigMap"})
+	})(map[string]any{"apiVersion": "v1", "kind": "ConfigMap"}, source.Trigger{})
 	if len(problems) > 0 {
 		b.Fatal(problems)
 	}

@@ -93,7 +93,7 @@ func open(t *testing.T, config *rest.Config, properties string, opts ...option) 
 		t.Fatal(err)
 	}
 	r := &running{t: t, recorder: &recorder{}, wire: w, compile: resource.New(o)}
-	s, problems := r.compile(given)
+	s, problems := r.compile(given, source.Trigger{})
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}

@@ -83,7 +83,7 @@ func New(o Options) source.Compiler {
 	}
 	known := &kinds{mapper: o.Mapper, clock: o.Clock}
 	s, err := schema.Parse(properties)
-	return func(given map[string]any) (source.Subscription, problem.List) {
+	return func(given map[string]any, t source.Trigger) (source.Subscription, problem.List) {
 		if err != nil {
 			return nil, problem.List{{Message: err.Error()}}
 		}
@@ -92,11 +92,10 @@ func New(o Options) source.Compiler {
 			return nil, problems
 		}
 		return subscription{
-			query:  q,
-			events: events,
-			open: func(sync bool) source.Source {
-				return newWatcher(o, known, q, sync)
-			},
+			query:   q,
+			trigger: t,
+			events:  events,
+			open:    func(shared []subscription) source.Source { return newWatcher(o, known, q, shared) },
 		}, nil
 	}
 }

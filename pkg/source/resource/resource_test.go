@@ -124,13 +124,43 @@ func TestWants(t *testing.T) {
 		}
 		var got []string
 		for _, kind := range []string{event.Create, event.Update, event.Delete, event.Sync} {
-			if s.Wants(event.Event{Type: kind}) {
+			if s.Wants(event.Event{Type: kind}) == "" {
 				got = append(got, kind)
 			}
 		}
 		if diff := cmp.Diff(tc.want, got); diff != "" {
 			t.Errorf("%s: %s", tc.give, diff)
 		}
+	}
+}
+
+func TestWantsNot(t *testing.T) {
+	shop, other := event.Trigger{Name: "shop"}, event.Trigger{Name: "other"}
+	data, label := source.Path{"data"}, source.Path{"metadata", "labels", "a/b"}
+	for _, tc := range []struct {
+		name string
+		ev   event.Event
+		want source.Reason
+	}{
+		{"nothing is known", event.Event{Type: event.Update}, ""},
+		{"one of two is the same", event.Event{Type: event.Update, Unchanged: []string{data.String()}}, ""},
+		{"both are the same", event.Event{Type: event.Update, Unchanged: []string{"spec", label.String(), data.String()}}, source.NoChange},
+		{"no update", event.Event{Type: event.Create, Unchanged: []string{label.String(), data.String()}}, ""},
+		{"another type", event.Event{Type: event.Sync}, source.NotSubscribed},
+		{"for this one", event.Event{Type: event.Delete, For: []event.Trigger{other, shop}}, ""},
+		{"for another one", event.Event{Type: event.Delete, For: []event.Trigger{other}}, source.BeforeStart},
+		{"for none", event.Event{Type: event.Delete, For: []event.Trigger{}}, source.BeforeStart},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s, problems := resource.New(resource.Options{})(map[string]any{"apiVersion": "v1", "kind": "Pod"},
+				source.Trigger{Trigger: shop, OnChange: []source.Path{data, label}})
+			if problems.Err() != nil {
+				t.Fatal(problems)
+			}
+			if got := s.Wants(tc.ev); got != tc.want {
+				t.Errorf("got %q, want %q", got, tc.want)
+			}
+		})
 	}
 }
 
@@ -151,14 +181,14 @@ func FuzzProperties(f *testing.F) {
 		if json.Unmarshal([]byte(text), &properties) != nil {
 			return
 		}
-		s, problems := check(properties)
+		s, problems := check(properties, source.Trigger{})
 		if (s == nil) == (len(problems) == 0) {
 			t.Fatalf("subscription %v, problems %v", s, problems)
 		}
 		if s == nil {
 			return
 		}
-		again, _ := check(properties)
+		again, _ := check(properties, source.Trigger{})
 		if s.Key() != again.Key() {
 			t.Errorf("key %q, then %q", s.Key(), again.Key())
 		}
@@ -171,5 +201,5 @@ func compile(t *testing.T, text string) (source.Subscription, problem.List) {
 	if err := json.Unmarshal([]byte(text), &properties); err != nil {
 		t.Fatal(err)
 	}
-	return resource.New(resource.Options{})(properties)
+	return resource.New(resource.Options{})(properties, source.Trigger{})
 }

@@ -26,22 +26,49 @@ import (
 // subscription is what one trigger asks for: objects, and types of events.
 type subscription struct {
 	query
-	events []string
-	open   func(sync bool) source.Source
+	trigger source.Trigger
+	events  []string
+	open    func(shared []subscription) source.Source
 }
 
 // Key is equal for the same kind, namespace and selectors, whatever types of
 // events are wanted: one watch serves them all.
 func (s subscription) Key() string { return Type + ":" + s.String() }
 
-// Wants reports whether the type of ev is among those that the trigger takes.
-func (s subscription) Wants(ev event.Event) bool {
-	return slices.Contains(s.events, ev.Type)
+// Wants returns why the trigger does not take ev: its type is not among those
+// that it asked for, it happened before the trigger was there, or it is an
+// update that is known to have changed none of the trigger's fields.
+func (s subscription) Wants(ev event.Event) source.Reason {
+	switch {
+	case !slices.Contains(s.events, ev.Type):
+		return source.NotSubscribed
+	case ev.For != nil && !slices.Contains(ev.For, s.trigger.Trigger):
+		return source.BeforeStart
+	case ev.Type == event.Update && len(s.trigger.OnChange) > 0 && s.unchanged(ev):
+		return source.NoChange
+	}
+	return ""
 }
+
+func (s subscription) unchanged(ev event.Event) bool {
+	for _, p := range s.trigger.OnChange {
+		if !slices.Contains(ev.Unchanged, p.String()) {
+			return false
+		}
+	}
+	return true
+}
+
+// Compares marks that events say what changed.
+func (s subscription) Compares() {}
 
 // Open returns one watch for all of shared.
 func (s subscription) Open(shared []source.Subscription) source.Source {
-	return s.open(slices.ContainsFunc(shared, func(other source.Subscription) bool {
-		return other.Wants(event.Event{Type: event.Sync})
-	}))
+	var all []subscription
+	for _, other := range shared {
+		if other, ok := other.(subscription); ok {
+			all = append(all, other)
+		}
+	}
+	return s.open(all)
 }

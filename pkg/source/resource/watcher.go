@@ -20,6 +20,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,6 +29,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
@@ -60,7 +62,8 @@ type watcher struct {
 	announced bool
 }
 
-func newWatcher(o Options, k *kinds, q query, sync bool) *watcher {
+func newWatcher(o Options, k *kinds, q query, shared []subscription) *watcher {
+	sync := slices.ContainsFunc(shared, func(s subscription) bool { return slices.Contains(s.events, event.Sync) })
 	return &watcher{Options: o, query: q, kinds: k, sync: sync, inventory: newInventory()}
 }
 
