@@ -67,6 +67,7 @@ var promises = map[string]func(t *testing.T, p place){
 	"a large letter keeps its name":       largeLetterKeepsItsName,
 	"no data of secrets":                  noDataOfSecrets,
 	"the spool keeps order":               spoolKeepsOrder,
+	"whole events survive":                wholeEventsSurvive,
 	"the spool is bounded":                spoolIsBounded,
 	"the history is bounded":              historyIsBounded,
 	"calls run at once":                   callsRunAtOnce,

@@ -19,6 +19,7 @@ package store_test
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -132,5 +133,32 @@ func historyIsBounded(t *testing.T, p place) {
 		must(t, s.Record(ctx, want...))
 		same(t, got(s.Runs(ctx))(t), want[runs-limit:])
 		must(t, s.Record(ctx))
+	})
+}
+
+// wholeEventsSurvive notices a field of events that is not stored.
+func wholeEventsSurvive(t *testing.T, p place) {
+	ctx := t.Context()
+	ev := failure(1).Event
+	ev.Source, ev.Unchanged, ev.For = "webhook", []string{"spec"}, []event.Trigger{{Name: "a", Namespace: "b"}}
+	for i, v := range reflect.VisibleFields(reflect.TypeOf(ev)) {
+		if reflect.ValueOf(ev).Field(i).IsZero() {
+			t.Fatalf("the event has no %s", v.Name)
+		}
+	}
+	none := ev
+	none.ID, none.For = "none", []event.Trigger{}
+	p.with(t, func(s store.Store) {
+		must(t, s.Accept(ctx, ev))
+		must(t, s.Accept(ctx, none))
+		id := got(s.Bury(ctx, store.Letter{Event: ev}))(t)
+		same(t, got(s.Letter(ctx, id))(t).Event, ev)
+	})
+	p.with(t, func(s store.Store) {
+		events := spooled(t, s, "webhook")
+		same(t, events, []event.Event{ev, none})
+		if events[1].For == nil {
+			t.Error("an event for no trigger came back as one for all")
+		}
 	})
 }

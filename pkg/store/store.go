@@ -32,7 +32,7 @@ limitations under the License.
 //   - No data of Secrets: neither in marks and inventories, which hold no
 //     objects at all, nor in dead letters.
 //   - Data of events comes back as it was, but that numbers without a fraction
-//     are int64 wherever they fit.
+//     are int64 wherever they fit. Times are kept to the microsecond.
 //   - All methods are safe for concurrent use.
 //
 // store/file keeps it in one file, store/cluster in Kubernetes objects.
@@ -71,8 +71,8 @@ type Store interface {
 	History
 	// Lost is closed when another writer has taken over the store.
 	Lost() <-chan struct{}
-	// Close lets the next writer in. Calls that run are finished first, and
-	// later ones fail.
+	// Close lets the next writer in. Writes that follow fail; one that runs
+	// meanwhile may.
 	Close() error
 }
 
@@ -95,9 +95,14 @@ type Resumes interface {
 // Letters are events that triggers gave up. They are bounded in number and age;
 // the oldest go first, and are counted.
 type Letters interface {
+	Failures
 	// Bury stores l and returns its ID. A letter of the same trigger and event
 	// takes the place of the one before.
 	Bury(ctx context.Context, l Letter) (id string, err error)
+}
+
+// Failures is what people do with letters.
+type Failures interface {
 	// Buried lists the letters without their events' Data and Old.
 	Buried(ctx context.Context) (Buried, error)
 	// Letter returns one letter as a whole, or ErrNotFound.

@@ -40,7 +40,7 @@ func GroupVersion() schema.GroupVersion {
 
 // AddToScheme registers the API's kinds.
 func AddToScheme(s *runtime.Scheme) error {
-	s.AddKnownTypes(GroupVersion(), &TriggerService{}, &TriggerServiceList{})
+	s.AddKnownTypes(GroupVersion(), &TriggerService{}, &TriggerServiceList{}, &TriggerEvent{}, &TriggerEventList{})
 	metav1.AddToGroupVersion(s, GroupVersion())
 	return nil
 }

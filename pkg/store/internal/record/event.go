@@ -29,22 +29,25 @@ import (
 
 // eventJSON is an event as it is stored.
 type eventJSON struct {
-	Source  string          `json:"source,omitempty"`
-	Type    string          `json:"type,omitempty"`
-	ID      string          `json:"id,omitempty"`
-	Cluster string          `json:"cluster,omitempty"`
-	Key     string          `json:"key,omitempty"`
-	Data    json.RawMessage `json:"data,omitempty"`
-	Old     json.RawMessage `json:"old,omitempty"`
-	Writer  string          `json:"writer,omitempty"`
-	Time    time.Time       `json:"time"`
+	Source    string          `json:"source,omitempty"`
+	Type      string          `json:"type,omitempty"`
+	ID        string          `json:"id,omitempty"`
+	Cluster   string          `json:"cluster,omitempty"`
+	Key       string          `json:"key,omitempty"`
+	Data      json.RawMessage `json:"data,omitempty"`
+	Old       json.RawMessage `json:"old,omitempty"`
+	Unchanged []string        `json:"unchanged,omitempty"`
+	// For tells none from all.
+	For    []event.Trigger `json:"for,omitzero"`
+	Writer string          `json:"writer,omitempty"`
+	Time   time.Time       `json:"time"`
 }
 
 // Event returns the JSON of ev.
 func Event(ev event.Event) ([]byte, error) {
 	j := eventJSON{
 		Source: ev.Source, Type: ev.Type, ID: ev.ID, Cluster: ev.Cluster, Key: ev.Key,
-		Writer: ev.Writer, Time: ev.Time.UTC(),
+		Unchanged: ev.Unchanged, For: ev.For, Writer: ev.Writer, Time: ev.Time.UTC(),
 	}
 	var err error
 	if j.Data, err = Object(ev.Data); err != nil {
@@ -64,7 +67,7 @@ func OpenEvent(b []byte) (event.Event, error) {
 	}
 	ev := event.Event{
 		Source: j.Source, Type: j.Type, ID: j.ID, Cluster: j.Cluster, Key: j.Key,
-		Writer: j.Writer, Time: j.Time,
+		Unchanged: j.Unchanged, For: j.For, Writer: j.Writer, Time: j.Time,
 	}
 	var err error
 	if ev.Data, err = OpenObject(j.Data); err != nil {

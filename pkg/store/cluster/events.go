@@ -1,0 +1,150 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package cluster
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/store/internal/record"
+)
+
+// eventSpec returns ev as a TriggerEvent has it.
+func eventSpec(ev event.Event) (v1alpha1.Event, error) {
+	e := v1alpha1.Event{
+		Source: ev.Source, Type: ev.Type, ID: ev.ID, Cluster: ev.Cluster, Key: ev.Key,
+		Unchanged: ev.Unchanged, Writer: ev.Writer, Time: microTime(ev.Time),
+	}
+	if ev.For != nil {
+		e.For = []v1alpha1.TriggerReference{}
+	}
+	for _, t := range ev.For {
+		e.For = append(e.For, v1alpha1.TriggerReference(t))
+	}
+	var err error
+	if e.Data, err = raw(ev.Data); err != nil {
+		return v1alpha1.Event{}, err
+	}
+	e.Old, err = raw(ev.Old)
+	return e, err
+}
+
+func raw(o map[string]any) (*runtime.RawExtension, error) {
+	text, err := record.Object(o)
+	if err != nil || text == nil {
+		return nil, err
+	}
+	return &runtime.RawExtension{Raw: text}, nil
+}
+
+// eventOf is the inverse of eventSpec.
+func eventOf(e v1alpha1.Event) (event.Event, error) {
+	ev := event.Event{
+		Source: e.Source, Type: e.Type, ID: e.ID, Cluster: e.Cluster, Key: e.Key,
+		Unchanged: e.Unchanged, Writer: e.Writer, Time: timeOf(e.Time),
+	}
+	if e.For != nil {
+		ev.For = []event.Trigger{}
+	}
+	for _, t := range e.For {
+		ev.For = append(ev.For, event.Trigger(t))
+	}
+	var err error
+	if e.Data != nil {
+		if ev.Data, err = record.OpenObject(e.Data.Raw); err != nil {
+			return event.Event{}, err
+		}
+	}
+	if e.Old != nil {
+		ev.Old, err = record.OpenObject(e.Old.Raw)
+	}
+	return ev, err
+}
+
+func microTime(t time.Time) *metav1.MicroTime {
+	if t.IsZero() {
+		return nil
+	}
+	m := metav1.NewMicroTime(t.UTC())
+	return &m
+}
+
+func timeOf(t *metav1.MicroTime) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.UTC()
+}
+
+// index knows the TriggerEvents of one kind, by name, and their order.
+type index struct {
+	mu     sync.Mutex
+	loaded bool
+	order  map[string]string
+	// last is the highest order that was given.
+	last string
+}
+
+// list reads the index anew.
+func (s *Store) list(ctx context.Context, i *index, holds string) error {
+	order := map[string]string{}
+	if err := s.each(ctx, s.holding(holds), func(m metav1.PartialObjectMetadata) {
+		order[m.Name] = m.Annotations[orderAnnotation]
+	}); err != nil {
+		return err
+	}
+	i.order, i.loaded = order, true
+	return nil
+}
+
+// each reads the metadata of TriggerEvents.
+func (s *Store) each(ctx context.Context, options []client.ListOption, f func(metav1.PartialObjectMetadata)) error {
+	var all metav1.PartialObjectMetadataList
+	all.SetGroupVersionKind(v1alpha1.GroupVersion().WithKind(v1alpha1.TriggerEventKind + "List"))
+	if err := s.client.List(ctx, &all, options...); err != nil {
+		return err
+	}
+	for _, m := range all.Items {
+		f(m)
+	}
+	return nil
+}
+
+// sorted returns the names in order.
+func (i *index) sorted() []string {
+	return slices.SortedFunc(maps.Keys(i.order), func(a, b string) int {
+		if c := strings.Compare(i.order[a], i.order[b]); c != 0 {
+			return c
+		}
+		return strings.Compare(a, b)
+	})
+}
+
+// oldest returns the order of the first.
+func (i *index) oldest() string {
+	return slices.Min(slices.Collect(maps.Values(i.order)))
+}

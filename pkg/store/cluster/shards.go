@@ -1,0 +1,178 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"hash/fnv"
+	"maps"
+	"slices"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kubevela/kube-trigger/pkg/store"
+	"github.com/kubevela/kube-trigger/pkg/store/internal/record"
+)
+
+const (
+	// maxShard is the size at which shards are split; newShard is how large
+	// new ones are at most.
+	maxShard, newShard = 512 << 10, 256 << 10
+	// maxShards is more than any inventory needs.
+	maxShards = 1 << 12
+)
+
+// shard returns an empty shard of the watch, the ith of n. Those of another n
+// have other names, so that one set is whole while the next is written.
+func (s *Store) shard(name string, n, i uint32) *corev1.ConfigMap {
+	id := record.ID(name)
+	return &corev1.ConfigMap{ObjectMeta: s.meta(
+		fmt.Sprintf("%s-watch-%s-%d-%d", s.owner, id, n, i), shardRecord, map[string]string{watchLabel: id},
+	)}
+}
+
+// shardOf returns which of n shards holds key.
+func shardOf(key string, n uint32) uint32 {
+	h := fnv.New32a()
+	h.Write([]byte(key))
+	sum := h.Sum32()
+	return (sum ^ sum>>16) & (n - 1)
+}
+
+// loadShard claims and reads a shard.
+func (s *Store) loadShard(ctx context.Context, name string, n, i uint32) (map[string]*store.Entry, error) {
+	cm := s.shard(name, n, i)
+	return entriesOf(cm, s.claim(ctx, cm))
+}
+
+// entriesOf returns what cm holds, which was read with err.
+func entriesOf(cm *corev1.ConfigMap, err error) (map[string]*store.Entry, error) {
+	if apierrors.IsNotFound(err) {
+		return nil, fmt.Errorf("ConfigMap %s is missing: %w", cm.Name, store.ErrDamaged)
+	}
+	if err != nil {
+		return nil, err
+	}
+	block, ok := cm.BinaryData[inventoryField]
+	if !ok {
+		return nil, fmt.Errorf("ConfigMap %s: no inventory: %w", cm.Name, store.ErrDamaged)
+	}
+	entries, err := record.OpenBlock(block)
+	if err != nil {
+		return nil, fmt.Errorf("ConfigMap %s: %w", cm.Name, err)
+	}
+	return entries, nil
+}
+
+// writeShards puts changes into the n shards, only those that they belong to,
+// and returns the number of shards, which is larger where they had to be
+// split.
+func (s *Store) writeShards(ctx context.Context, name string, n uint32, changes map[string]*store.Entry) (uint32, error) {
+	by := split(changes, n)
+	for _, i := range slices.Sorted(maps.Keys(by)) {
+		cm := s.shard(name, n, i)
+		entries, err := entriesOf(cm, s.client.Get(ctx, client.ObjectKeyFromObject(cm), cm))
+		if err != nil {
+			return 0, err
+		}
+		merge(entries, by[i])
+		block := record.Block(entries)
+		if len(block) > maxShard {
+			return s.splitShards(ctx, name, n, changes)
+		}
+		cm.BinaryData[inventoryField] = block
+		if err := s.put(ctx, cm); err != nil {
+			return 0, err
+		}
+	}
+	if n > 0 {
+		return n, nil
+	}
+	return s.splitShards(ctx, name, n, changes)
+}
+
+// splitShards writes what the n shards hold, with changes, into more of them.
+func (s *Store) splitShards(ctx context.Context, name string, n uint32, changes map[string]*store.Entry) (uint32, error) {
+	all := map[string]*store.Entry{}
+	for i := range n {
+		cm := s.shard(name, n, i)
+		entries, err := entriesOf(cm, s.client.Get(ctx, client.ObjectKeyFromObject(cm), cm))
+		if err != nil {
+			return 0, err
+		}
+		maps.Copy(all, entries)
+	}
+	merge(all, changes)
+	next := max(2*n, 1)
+	for size := len(record.Block(all)); size > int(next)*newShard; {
+		next *= 2
+	}
+	if next > maxShards {
+		return 0, fmt.Errorf("inventory of %d objects: %w", len(all), store.ErrRefused)
+	}
+	by := split(all, next)
+	for i := range next {
+		cm := s.shard(name, next, i)
+		cm.BinaryData = map[string][]byte{inventoryField: record.Block(by[i])}
+		if err := s.put(ctx, cm); err != nil {
+			return 0, err
+		}
+	}
+	return next, nil
+}
+
+func merge(entries, changes map[string]*store.Entry) {
+	for key, e := range changes {
+		if e == nil {
+			delete(entries, key)
+		} else {
+			entries[key] = e
+		}
+	}
+}
+
+// split returns the entries of each of n shards that has any; of no shards,
+// nothing.
+func split(entries map[string]*store.Entry, n uint32) map[uint32]map[string]*store.Entry {
+	by := map[uint32]map[string]*store.Entry{}
+	if n == 0 {
+		return by
+	}
+	for key, e := range entries {
+		i := shardOf(key, n)
+		if by[i] == nil {
+			by[i] = map[string]*store.Entry{}
+		}
+		by[i][key] = e
+	}
+	return by
+}
+
+// dropShards deletes n shards that no head refers to. One that stays does no
+// harm.
+func (s *Store) dropShards(ctx context.Context, name string, n uint32) {
+	for i := range n {
+		cm := s.shard(name, n, i)
+		if err := client.IgnoreNotFound(s.client.Delete(ctx, cm)); err != nil {
+			logr.FromContextOrDiscard(ctx).Info("unused inventory not deleted", "configMap", cm.Name, "error", err.Error())
+		}
+	}
+}

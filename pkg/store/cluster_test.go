@@ -1,0 +1,66 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package store_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"path/filepath"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/dynamic"
+
+	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/store"
+	clusterstore "github.com/kubevela/kube-trigger/pkg/store/cluster"
+	"github.com/kubevela/kube-trigger/test/cluster"
+)
+
+func TestCluster(t *testing.T) {
+	t.Parallel()
+	c := cluster.Start(t)
+	crds := got(filepath.Glob("../../addon/crds/*_triggerevents.yaml"))(t)
+	c.Install(t, crds...)
+	conformance(t, func(t *testing.T) place {
+		namespace := c.Namespace(t)
+		return place{
+			open: func(t *testing.T, o options) store.Store {
+				t.Helper()
+				return got(clusterstore.Open(t.Context(), clusterstore.Options{
+					Config: c.Config, Namespace: namespace, Owner: "notify", Identity: "worker-0",
+					LeaseDuration: 15 * time.Second, Limits: o.limits, Clock: o.clock,
+				}))(t)
+			},
+			dump: func(t *testing.T) []byte {
+				client := got(dynamic.NewForConfig(c.Config))(t)
+				var all bytes.Buffer
+				for _, resource := range []string{"configmaps", "triggerevents", "events"} {
+					gvr := corev1.SchemeGroupVersion.WithResource(resource)
+					if resource == "triggerevents" {
+						gvr = v1alpha1.GroupVersion().WithResource(resource)
+					}
+					list := got(client.Resource(gvr).Namespace(namespace).List(t.Context(), metav1.ListOptions{}))(t)
+					must(t, json.NewEncoder(&all).Encode(list))
+				}
+				return all.Bytes()
+			},
+		}
+	})
+}
