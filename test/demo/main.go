@@ -32,6 +32,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/oam-dev/kubevela-core-api/apis/core.oam.dev/v1beta1"
+	"github.com/oam-dev/kubevela-core-api/pkg/oam"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -44,7 +46,7 @@ import (
 const (
 	config    = "examples/bump-application/config.yaml"
 	label     = "trigger.oam.dev/application"
-	version   = "app.oam.dev/publishVersion"
+	version   = oam.AnnotationPublishVersion
 	namespace = "default"
 	patience  = 30 * time.Second
 )
@@ -86,7 +88,7 @@ func run(ctx context.Context) (err error) {
 		return err
 	}
 	d := demo{client.Resource(schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}).Namespace(namespace),
-		client.Resource(schema.GroupVersionResource{Group: "core.oam.dev", Version: "v1beta1", Resource: "applications"}).Namespace(namespace)}
+		client.Resource(v1beta1.SchemeGroupVersion.WithResource("applications")).Namespace(namespace)}
 
 	say("Creating the Applications web and db, the ConfigMap web-settings, which names\nweb in its label %s, and the ConfigMap unrelated.", label)
 	if err := d.setUp(ctx); err != nil {
@@ -116,7 +118,7 @@ type demo struct{ configMaps, applications dynamic.ResourceInterface }
 func (d demo) setUp(ctx context.Context) error {
 	for _, name := range []string{"web", "db"} {
 		app := &unstructured.Unstructured{Object: map[string]any{
-			"apiVersion": "core.oam.dev/v1beta1", "kind": "Application",
+			"apiVersion": v1beta1.SchemeGroupVersion.String(), "kind": v1beta1.ApplicationKind,
 			"metadata": map[string]any{"name": name, "annotations": map[string]any{version: "1"}},
 			"spec":     map[string]any{"components": []any{}},
 		}}
