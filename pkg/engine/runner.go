@@ -26,6 +26,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
 // errStopped is what Deliver returns once the engine stops.
@@ -37,65 +38,124 @@ type runner struct {
 	trigger Trigger
 	clock   clock.WithDelayedExecution
 	report  reporter
+	letters store.Letters
 	stages  []stage
 	// timedOut is the cause with which the context of an attempt ends.
 	timedOut error
 	// spawn is the body of a worker.
 	spawn func()
+	// inter buries a dead letter, in a goroutine of its own.
+	inter func(j *job, l store.Letter)
 	// room has an element for each event that is taken and not done.
 	room chan struct{}
+	// graves has an element for each event that is buried without room.
+	graves chan struct{}
+	// closing is closed when the runner is.
+	closing chan struct{}
 
 	mu      sync.Mutex
 	lanes   map[string]*lane
 	ready   lanes
 	workers int
-	// verdicts are those on hung attempts that are being passed on.
-	verdicts int
-	closed   bool
-	// drained is closed when the runner is closed, and no worker or verdict is
+	burials int
+	closed  bool
+	// drained is closed when the runner is closed, and no worker or burial is
 	// left.
 	drained chan struct{}
+	limiter *limiter
+	// loops are counted by key; what is over was last swept out at swept.
+	loops map[string]loop
+	swept time.Time
+	// overruns counts evaluations, and hung given-up actions, that do not end.
+	overruns, hung int
+	// quarantined is since when; zero where it is not. Then barred is open.
+	quarantined time.Time
+	barred      chan struct{}
 }
 
 // newRunner returns the runner of t. ctx is that of its filters and actions.
-func newRunner(ctx context.Context, t Trigger, clk clock.WithDelayedExecution, report reporter) *runner {
+func newRunner(ctx context.Context, t Trigger, o Options, report reporter) *runner {
 	r := &runner{
 		trigger:  t,
-		clock:    clk,
+		clock:    o.Clock,
+		letters:  o.Letters,
 		report:   report,
 		timedOut: fmt.Errorf("timed out after %s", t.Policy.Timeout),
 		room:     make(chan struct{}, t.Policy.QueueSize),
 		lanes:    map[string]*lane{},
+		graves:   make(chan struct{}, maxGraves),
+		closing:  make(chan struct{}),
 		drained:  make(chan struct{}),
+		loops:    map[string]loop{},
+		barred:   make(chan struct{}),
 	}
-	if t.Filter != nil {
-		r.stages = append(r.stages, r.filter)
+	if t.Policy.RateLimit.Limit > 0 {
+		r.limiter = &limiter{RateLimit: t.Policy.RateLimit}
 	}
-	r.stages = append(r.stages, r.act)
+	for _, s := range []struct {
+		stage stage
+		used  bool
+	}{
+		{r.own, t.Guard != nil && !t.Policy.AllowSelfTrigger},
+		{r.debounce, t.Policy.Debounce > 0},
+		{r.filter, t.Filter != nil},
+		{r.breakLoop, t.Guard != nil},
+		{r.act, true},
+	} {
+		if s.used {
+			r.stages = append(r.stages, s.stage)
+		}
+	}
 	r.spawn = func() { r.work(ctx) }
+	r.inter = func(j *job, l store.Letter) { go r.bury(ctx, j, l) }
 	return r
 }
 
+// maxGraves bounds how many events a quarantined trigger buries at once that it
+// had no room for.
+const maxGraves = 64
+
 // reserve takes the room for one event, and waits for it while the runner is
-// full.
-func (r *runner) reserve(ctx context.Context, stop <-chan struct{}) error {
+// full. A quarantined one that is full bars the event instead.
+func (r *runner) reserve(ctx context.Context, stop <-chan struct{}) (barred bool, err error) {
 	select {
 	case r.room <- struct{}{}:
-		return nil
+		return false, nil
 	default:
 	}
+	r.mu.Lock()
+	bar := r.barred
+	r.mu.Unlock()
 	select {
 	case r.room <- struct{}{}:
-		return nil
+		return false, nil
+	case <-bar:
 	case <-ctx.Done():
-		return ctx.Err()
+		return false, ctx.Err()
 	case <-stop:
-		return errStopped
+		return false, errStopped
+	}
+	select {
+	case r.graves <- struct{}{}:
+		return true, nil
+	case <-ctx.Done():
+		return false, ctx.Err()
+	case <-stop:
+		return false, errStopped
 	}
 }
 
 // unreserve gives room back.
 func (r *runner) unreserve() { <-r.room }
+
+// vacate gives back what reserve took for j.
+func (r *runner) vacate(j *job) {
+	if j.barred {
+		<-r.graves
+	} else {
+		r.unreserve()
+	}
+}
 
 // enqueue puts j, for which there is room, behind what its lane has.
 func (r *runner) enqueue(j *job) {
@@ -106,8 +166,15 @@ func (r *runner) enqueue(j *job) {
 		return
 	}
 	key := j.event().Key
+	if r.trigger.Policy.Debounce > 0 {
+		j.arrived = r.clock.Now()
+	}
 	if l, ok := r.lanes[key]; ok {
 		l.push(j)
+		if l.behind++; l.behind >= absorbEvery && l.absorbs && l.timer != nil {
+			l.timer.Stop()
+			r.makeReady(l)
+		}
 		return
 	}
 	l := &lane{key: key}
@@ -118,8 +185,9 @@ func (r *runner) enqueue(j *job) {
 
 // makeReady queues l for a worker. The lock is held.
 func (r *runner) makeReady(l *lane) {
+	l.timer = nil
 	r.ready.push(l)
-	if r.workers < r.trigger.Policy.Concurrency {
+	if r.workers < r.trigger.Policy.Concurrency && r.quarantined.IsZero() {
 		r.workers++
 		go r.spawn()
 	}
@@ -140,7 +208,10 @@ func (r *runner) work(ctx context.Context) {
 func (r *runner) take() *lane {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	l := r.ready.pop()
+	var l *lane
+	if r.quarantined.IsZero() {
+		l = r.ready.pop()
+	}
 	if l == nil {
 		r.workers--
 		r.checkDrained()
@@ -167,18 +238,20 @@ func (r *runner) put(l *lane, s step) {
 		r.giveBack(l.head)
 		delete(r.lanes, l.key)
 	default:
-		l.timer = after(r.clock, s.wait, func() { r.wake(l) })
+		l.absorbs, l.behind = s.absorbs, 0
+		l.wait++
+		wait := l.wait
+		l.timer = after(r.clock, s.wait, func() { r.wake(l, wait) })
 	}
 }
 
-// wake makes a lane ready that has waited.
-func (r *runner) wake(l *lane) {
+// wake makes a lane ready when its nth wait is over.
+func (r *runner) wake(l *lane, wait int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.closed {
+	if r.closed || l.timer == nil || l.wait != wait {
 		return
 	}
-	l.timer = nil
 	r.makeReady(l)
 }
 
@@ -196,8 +269,8 @@ func (r *runner) settle(j *job) {
 
 // release passes on that the trigger is done with a settled event.
 func (r *runner) release(j *job) {
-	r.unreserve()
-	j.delivery.release()
+	r.vacate(j)
+	j.release()
 }
 
 // close returns all events that no worker handles. Workers finish the stage
@@ -206,6 +279,7 @@ func (r *runner) close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.closed = true
+	close(r.closing)
 	r.ready = lanes{}
 	for key, l := range r.lanes {
 		j := l.head
@@ -245,7 +319,7 @@ func (r *runner) giveBack(j *job) {
 }
 
 func (r *runner) checkDrained() {
-	if r.closed && r.workers == 0 && r.verdicts == 0 {
+	if r.closed && r.workers == 0 && r.burials == 0 {
 		close(r.drained)
 	}
 }

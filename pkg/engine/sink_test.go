@@ -19,6 +19,7 @@ package engine_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 
@@ -26,6 +27,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/filter"
+	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
 // gated returns an action that waits until the gate is closed.
@@ -127,7 +129,12 @@ func TestEventsThatNobodyTakesAreDoneAtOnce(t *testing.T) {
 		r.deliver("b", "unwanted")
 		r.deliver("a", "suspended")
 		r.wantDone("unwanted", "suspended")
-		r.wantOutcomes("unwanted")
+		for i, d := range r.decisions[:2] {
+			if d.Event.ID != "unwanted" || d.Trigger.Name != fmt.Sprint("t", i) ||
+				d.Outcome != engine.Suppressed || d.Reason != string(source.NotSubscribed) {
+				t.Errorf("decision %d is %+v", i, d)
+			}
+		}
 		r.wantOutcomes("suspended", engine.Suppressed)
 		r.stop()
 	})

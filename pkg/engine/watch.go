@@ -18,6 +18,7 @@ package engine
 
 import (
 	"fmt"
+	"sync"
 	"time"
 
 	"k8s.io/utils/clock"
@@ -33,22 +34,26 @@ type watch struct {
 	j     *job
 	start time.Time
 
-	// The runner's lock guards what follows.
-
+	// mu is held for as long as a verdict on the attempt is passed on, so that
+	// they stay in order. The runner's lock may be taken within.
+	mu       sync.Mutex
 	timer    clock.Timer
 	returned bool
+	hung     bool
 }
 
 // begin counts an attempt of j and watches over it.
 func (r *runner) begin(j *job) *watch {
 	w := &watch{r: r, j: j, start: r.clock.Now()}
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	j.attempts++
 	j.last = w.start
 	if j.first.IsZero() {
 		j.first = w.start
 	}
+	r.mu.Unlock()
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.timer = after(r.clock, r.trigger.Policy.Timeout+overstay, w.overdue)
 	return w
 }
@@ -56,45 +61,53 @@ func (r *runner) begin(j *job) *watch {
 // end says that the action has returned. It returns the attempts that were
 // used up, and whether that leaves anything to decide about the event.
 func (w *watch) end() (attempts int, inTime bool) {
-	w.r.mu.Lock()
-	defer w.r.mu.Unlock()
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.returned = true
 	w.timer.Stop()
+	if w.hung {
+		w.r.hang(-1)
+	}
+	w.r.mu.Lock()
+	defer w.r.mu.Unlock()
 	return w.j.attempts, !w.j.settled
 }
 
 // overdue counts an attempt that has not returned as failed. It uses up the
 // next one as well, or the event is given up.
 func (w *watch) overdue() {
-	r, j := w.r, w.j
-	r.mu.Lock()
-	if w.returned || j.settled || r.closed {
-		r.mu.Unlock()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.returned {
 		return
 	}
-	err := fmt.Errorf("%w, and does not stop", r.timedOut)
-	d := r.decide(j.event(), Failed, ReasonHung)
-	d.Err, d.Attempt, d.Duration = err, j.attempts, d.Time.Sub(w.start)
-	f := j.failure(r.trigger.Trigger, err)
-	last := j.attempts > *r.trigger.Policy.Retry.Limit
-	if last {
-		j.settled = true
-	} else {
-		j.attempts++
-		w.timer = after(r.clock, r.trigger.Policy.Timeout, w.overdue)
+	f, verdict := w.countOverdue()
+	switch verdict {
+	case GivenUp:
+		w.hung = true
+		w.r.giveUp(w.j, f, ReasonHung)
+		w.r.hang(1)
+	case Failed:
+		d := w.r.decide(w.j.event(), Failed, ReasonHung)
+		d.Err, d.Attempt, d.Duration = f.Err, f.Attempts, d.Time.Sub(w.start)
+		w.r.report.decision(d)
+		w.timer = after(w.r.clock, w.r.trigger.Policy.Timeout, w.overdue)
 	}
-	r.verdicts++
-	r.mu.Unlock()
+}
 
-	if last {
-		r.giveUp(f, ReasonHung)
-		r.release(j)
-	} else {
-		r.report.decision(d)
-	}
-
+// countOverdue returns the attempts so far, and what follows from them. That
+// is nothing where the engine stops: it waits for what runs.
+func (w *watch) countOverdue() (f Failure, verdict Outcome) {
+	r, j := w.r, w.j
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.verdicts--
-	r.checkDrained()
+	if j.settled || r.closed {
+		return f, Returned
+	}
+	f = j.failure(r.trigger.Trigger, fmt.Errorf("%w, and does not stop", r.timedOut))
+	if f.Attempts > *r.trigger.Policy.Retry.Limit {
+		return f, GivenUp
+	}
+	j.attempts++
+	return f, Failed
 }
