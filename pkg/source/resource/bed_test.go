@@ -23,6 +23,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
@@ -87,4 +88,11 @@ func (b bed) want(got []event.Event, want ...string) {
 	if diff := cmp.Diff(want, brief(got)); diff != "" {
 		b.Error(diff)
 	}
+}
+
+func getOptions() metav1.GetOptions { return metav1.GetOptions{} }
+
+// rule allows verbs on a resource of the core group.
+func rule(resource string, verbs ...string) rbacv1.PolicyRule {
+	return rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{resource}, Verbs: verbs}
 }

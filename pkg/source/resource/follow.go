@@ -25,10 +25,8 @@ import (
 	"github.com/go-logr/logr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/watch"
 
-	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
@@ -63,7 +61,7 @@ func (w *watcher) follow(ctx context.Context, sink source.Sink) error {
 		return fmt.Errorf("watch %s: %w", w, err)
 	}
 	defer stream.Stop()
-	w.announce(ctx)
+	w.report(ctx)
 	opened := w.Clock.Now()
 	deadline := w.Clock.NewTimer(lifetime + overdue)
 	defer deadline.Stop()
@@ -91,91 +89,10 @@ func (w *watcher) follow(ctx context.Context, sink source.Sink) error {
 	}
 }
 
-// announce says, the first time, that changes are events from now on.
-func (w *watcher) announce(ctx context.Context) {
-	if !w.announced {
+// report says, the first time, that changes are events from now on.
+func (w *watcher) report(ctx context.Context) {
+	if !w.reported {
 		logr.FromContextOrDiscard(ctx).Info("watching", "objects", len(w.inventory.entries), "resourceVersion", w.position)
-		w.announced = true
+		w.reported = true
 	}
-}
-
-// take handles one event of the stream, other than an error.
-func (w *watcher) take(ctx context.Context, sink source.Sink, got watch.Event) error {
-	o, ok := got.Object.(*unstructured.Unstructured)
-	if !ok {
-		return interruption{fmt.Errorf("watch %s: %s of unexpected %T", w, got.Type, got.Object)}
-	}
-	reached := o.GetResourceVersion()
-	known, isKnown := w.inventory.entries[keyOf(o.GetNamespace(), o.GetName())]
-	id, _ := identify(string(o.GetUID()))
-	same := isKnown && known.identity == id
-	switch {
-	case got.Type == watch.Bookmark:
-	case same && versionOf(reached).before(known.version):
-		// repeated by the API server; what came after it has been handled
-	case got.Type == watch.Added, got.Type == watch.Modified:
-		if err := w.observe(ctx, sink, o, event.Create, reached); err != nil {
-			return err
-		}
-	case got.Type == watch.Deleted && same:
-		if err := w.deliver(ctx, sink, happened(event.Delete, o, w.Clock.Now()), reached); err != nil {
-			return err
-		}
-		w.inventory.remove(keyOf(o.GetNamespace(), o.GetName()))
-	}
-	w.reach(reached)
-	return nil
-}
-
-// observe delivers that o is there, if that is news, as a newcomer where the
-// inventory does not have it, and remembers it. Reached is the place of o on
-// the stream, empty where it comes from a list.
-func (w *watcher) observe(ctx context.Context, sink source.Sink, o *unstructured.Unstructured, newcomer, reached string) error {
-	key, uid, resourceVersion := keyOf(o.GetNamespace(), o.GetName()), string(o.GetUID()), o.GetResourceVersion()
-	known, isKnown := w.inventory.entries[key]
-	id, _ := identify(uid)
-	kind := newcomer
-	switch {
-	case isKnown && known.identity == id && known.version == versionOf(resourceVersion):
-		return nil
-	case isKnown && known.identity == id:
-		kind = event.Update
-	case isKnown:
-		if err := w.bury(ctx, sink, key); err != nil {
-			return err
-		}
-		kind = event.Create
-	}
-	if err := w.deliver(ctx, sink, happened(kind, o, w.Clock.Now()), reached); err != nil {
-		return err
-	}
-	w.inventory.put(key, uid, resourceVersion)
-	return nil
-}
-
-// bury delivers that the object at key is gone, in whatever state, and forgets
-// it.
-func (w *watcher) bury(ctx context.Context, sink source.Sink, key string) error {
-	gone := vanished(w.kind, key, w.inventory.uid(key), w.inventory.entries[key].version, w.Clock.Now())
-	if err := w.deliver(ctx, sink, gone, ""); err != nil {
-		return err
-	}
-	w.inventory.remove(key)
-	return nil
-}
-
-// deliver blocks until the sink has taken ev, which is at reached.
-func (w *watcher) deliver(ctx context.Context, sink source.Sink, ev event.Event, reached string) error {
-	done, cancel := w.mark.Begin(reached)
-	if err := sink.Deliver(ctx, ev, done); err != nil {
-		cancel()
-		return fmt.Errorf("deliver %s: %w", ev.ID, err)
-	}
-	return nil
-}
-
-// reach notes that everything up to resourceVersion has been delivered.
-func (w *watcher) reach(resourceVersion string) {
-	w.position = resourceVersion
-	w.mark.Pass(resourceVersion)
 }

@@ -169,14 +169,14 @@ func TestListExpiresBetweenPages(t *testing.T) {
 	r := open(t, b.config, b.watching(`, "events": ["sync"]`), func(o *resource.Options) { o.PageSize = 2 })
 	r.gate = make(chan struct{})
 	r.run()
-	eventually(t, func() bool { return r.wire.lists() == 1 })
+	eventually(t, func() bool { return r.wire.lists() == 3 })
 	r.wire.answer(false, http.StatusGone,
 		`{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Expired", "code": 410}`)
 	close(r.gate)
 	r.established()
 	b.want(r.until(4), "sync cm-0", "sync cm-1", "sync cm-2", "sync cm-3")
-	if n := r.wire.lists(); n != 4 {
-		t.Errorf("asked for %d pages, want two, of which one failed, and two again", n)
+	if n := r.wire.lists(); n != 6 {
+		t.Errorf("asked for %d pages, want two of names, two of objects, of which one failed, and two again", n)
 	}
 }
 

@@ -19,19 +19,22 @@ package resource
 import (
 	"crypto/sha256"
 	"hash/fnv"
-	"slices"
 	"strconv"
 
 	"github.com/google/uuid"
 )
 
 // inventory is what a watch remembers of the objects that match: by key, which
-// is "namespace/name" or "name", the UID and the version. It is sized for many
+// is "namespace/name" or "name", the UID and the version; and where triggers ask
+// for more, that. It is sized for many
 // thousands of objects.
 type inventory struct {
 	entries map[string]entry
 	// odd holds the UIDs that are not UUIDs, by key; usually none.
 	odd map[string]string
+	// sights holds what triggers want to know of the objects before, by key,
+	// where they do.
+	sights map[string]sight
 }
 
 // entry is one object, as it was last seen.
@@ -45,7 +48,7 @@ type entry struct {
 type identity [16]byte
 
 func newInventory() inventory {
-	return inventory{entries: map[string]entry{}, odd: map[string]string{}}
+	return inventory{entries: map[string]entry{}, odd: map[string]string{}, sights: map[string]sight{}}
 }
 
 // put remembers an object in place of what stood at key.
@@ -61,6 +64,19 @@ func (i inventory) put(key, uid, resourceVersion string) {
 func (i inventory) remove(key string) {
 	delete(i.entries, key)
 	delete(i.odd, key)
+	delete(i.sights, key)
+}
+
+func (i inventory) has(key string) bool {
+	_, ok := i.entries[key]
+	return ok
+}
+
+// look remembers what l keeps of the object at key.
+func (i inventory) look(key string, s sight, l lens) {
+	if !l.empty() {
+		i.sights[key] = s
+	}
 }
 
 // uid returns the UID of the object at key.
@@ -69,18 +85,6 @@ func (i inventory) uid(key string) string {
 		return uid
 	}
 	return uuid.UUID(i.entries[key].identity).String()
-}
-
-// except returns the keys that are not in seen, sorted.
-func (i inventory) except(seen map[string]struct{}) []string {
-	var keys []string
-	for key := range i.entries {
-		if _, ok := seen[key]; !ok {
-			keys = append(keys, key)
-		}
-	}
-	slices.Sort(keys)
-	return keys
 }
 
 func identify(uid string) (id identity, isUUID bool) {

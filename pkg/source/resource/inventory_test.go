@@ -19,7 +19,6 @@ package resource
 import (
 	"fmt"
 	"runtime"
-	"slices"
 	"testing"
 
 	"github.com/google/uuid"
@@ -41,16 +40,6 @@ func TestInventoryKeepsUIDs(t *testing.T) {
 	i.remove("a/b")
 	if len(i.entries) != 0 || len(i.odd) != 0 {
 		t.Errorf("left after remove: %v", i)
-	}
-}
-
-func TestInventoryExcept(t *testing.T) {
-	i := newInventory()
-	for _, key := range []string{"c", "a", "b"} {
-		i.put(key, uuid.NewString(), "1")
-	}
-	if got := i.except(map[string]struct{}{"b": {}, "d": {}}); !slices.Equal(got, []string{"a", "c"}) {
-		t.Errorf("got %v", got)
 	}
 }
 

@@ -52,6 +52,8 @@ type running struct {
 	wire    *wire
 	compile source.Compiler
 	source  source.Source
+	// triggers are what share the source.
+	triggers []source.Subscription
 
 	t      *testing.T
 	cancel context.CancelFunc
@@ -61,8 +63,20 @@ type running struct {
 
 type option func(*resource.Options)
 
+// asked is a trigger and its source's properties.
+type asked struct {
+	trigger    source.Trigger
+	properties string
+}
+
 // open returns the source for properties, not running yet.
 func open(t *testing.T, config *rest.Config, properties string, opts ...option) *running {
+	t.Helper()
+	return openAll(t, config, []asked{{properties: properties}}, opts...)
+}
+
+// openAll returns the source that several triggers share, not running yet.
+func openAll(t *testing.T, config *rest.Config, asks []asked, opts ...option) *running {
 	t.Helper()
 	w := &wire{opened: make(chan string, 1000)}
 	config = rest.CopyConfig(config)
@@ -88,17 +102,31 @@ func open(t *testing.T, config *rest.Config, properties string, opts ...option) 
 	for _, opt := range opts {
 		opt(&o)
 	}
-	var given map[string]any
-	if err := json.Unmarshal([]byte(properties), &given); err != nil {
-		t.Fatal(err)
-	}
 	r := &running{t: t, recorder: &recorder{}, wire: w, compile: resource.New(o)}
-	s, problems := r.compile(given, source.Trigger{})
-	if len(problems) > 0 {
-		t.Fatal(problems)
+	for _, a := range asks {
+		var given map[string]any
+		if err := json.Unmarshal([]byte(a.properties), &given); err != nil {
+			t.Fatal(err)
+		}
+		s, problems := r.compile(given, a.trigger)
+		if len(problems) > 0 {
+			t.Fatal(problems)
+		}
+		r.triggers = append(r.triggers, s)
 	}
-	r.source = s.Open([]source.Subscription{s})
+	r.source = r.triggers[0].Open(r.triggers)
 	return r
+}
+
+// taken returns the events so far that the i-th trigger takes.
+func (r *running) taken(i int) []event.Event {
+	var taken []event.Event
+	for _, ev := range r.got() {
+		if r.triggers[i].Wants(ev) == "" {
+			taken = append(taken, ev)
+		}
+	}
+	return taken
 }
 
 // start runs the source and waits until its watch is established.

@@ -74,6 +74,17 @@ func (m *mark) Pass(resourceVersion string) {
 	m.settle(m.open.PushBack(&place{resourceVersion: resourceVersion}))
 }
 
+// Lose puts the mark at low, where the stream broke off. Events that are not done
+// hold it there until they are, and do not raise it to their own place.
+func (m *mark) Lose(low string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.low = low
+	for e := m.open.Front(); e != nil; e = e.Next() {
+		e.Value.(*place).resourceVersion = ""
+	}
+}
+
 // Low returns the resourceVersion up to which everything is done, empty where
 // nothing is, and the number of events above it that are not.
 func (m *mark) Low() (resourceVersion string, undone int) {

@@ -20,6 +20,7 @@ import (
 	"strings"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -33,6 +34,18 @@ func keyOf(namespace, name string) string {
 		return name
 	}
 	return namespace + "/" + name
+}
+
+// dataOf returns what triggers see of o, which was read as a whole. It takes the
+// managed fields out of o.
+func dataOf(o metav1.Object) map[string]any {
+	u, ok := o.(*unstructured.Unstructured)
+	if !ok {
+		return nil
+	}
+	metadata, _ := u.Object["metadata"].(map[string]any)
+	delete(metadata, "managedFields")
+	return u.Object
 }
 
 // happened returns the event that kind of thing happened to o. It takes the

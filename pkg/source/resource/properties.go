@@ -61,6 +61,9 @@ func (q query) String() string {
 	return s
 }
 
+// key names the watch of the query.
+func (q query) key() string { return Type + ":" + q.String() }
+
 // narrow returns o narrowed down to the objects of q.
 func (q query) narrow(o metav1.ListOptions) metav1.ListOptions {
 	o.LabelSelector, o.FieldSelector = q.labels, q.field

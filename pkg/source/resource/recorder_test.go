@@ -34,6 +34,9 @@ type recorder struct {
 	gate chan struct{}
 	// undone leaves events undone.
 	undone bool
+	// hold leaves the events undone for which it holds.
+	hold func(event.Event) bool
+	held map[string]func()
 }
 
 func (r *recorder) Deliver(ctx context.Context, ev event.Event, done func()) error {
@@ -50,10 +53,26 @@ func (r *recorder) Deliver(ctx context.Context, ev event.Event, done func()) err
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.events = append(r.events, ev)
-	if !r.undone {
+	switch {
+	case r.hold != nil && r.hold(ev):
+		if r.held == nil {
+			r.held = map[string]func(){}
+		}
+		r.held[ev.ID] = done
+	case !r.undone:
 		done()
 	}
 	return nil
+}
+
+// finish lets the events that are held be done.
+func (r *recorder) finish() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, done := range r.held {
+		done()
+	}
+	r.held, r.hold = nil, nil
 }
 
 func (r *recorder) got() []event.Event {

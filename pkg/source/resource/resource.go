@@ -18,13 +18,22 @@ limitations under the License.
 // object of the Kubernetes API is created, updated or deleted.
 //
 // It lists and watches, without a cache of objects. What it remembers of each
-// object is its name, UID and resourceVersion, about a hundred bytes.
+// object is its name, UID and resourceVersion, about a hundred bytes; and what
+// triggers refer to: the fields below `context.old`, and a hash of each path of
+// onChange.
 //
 //   - Objects that exist when a source first starts are not events, unless a
 //     trigger asks for sync.
 //   - After any interruption the watch goes on from the last resourceVersion
-//     that was seen. Where the API server no longer has the history, the
-//     objects are listed, and exactly what differs is emitted.
+//     that was seen. Where the API server no longer has the history, or has
+//     gone back in it, the objects are listed, and exactly what differs is
+//     emitted.
+//   - With a store, a restart is an interruption like any other. What was done
+//     and saved does not come again; what was not, does. Events are saved a
+//     moment after they are done, so that a crash may repeat a few.
+//   - A trigger that is new on a watch that goes on gets what happens from its
+//     first start on; and sync, if it asks for that, without the others getting
+//     it again.
 //   - An object that did not change is not an event, however often it is listed
 //     or sent.
 //   - With a selector, an object that begins to match is created, and one that
@@ -58,8 +67,8 @@ const defaultPageSize = 500
 //go:embed properties.cue
 var properties string
 
-// Options is what sources of this package work with. All but PageSize are
-// required.
+// Options is what sources of this package work with. Client, Metadata, Mapper
+// and Clock are required.
 type Options struct {
 	// Client reads and watches objects.
 	Client dynamic.Interface
@@ -73,6 +82,20 @@ type Options struct {
 	// PageSize is the number of objects read at once, 500 if it is 0: the
 	// most that are held in memory.
 	PageSize int64
+
+	// Resumes and Saver remember where each watch stopped. Where they are nil,
+	// it starts anew with the process.
+	Resumes Resumes
+	Saver   Saver
+	// Server is the API server's address. It stands for the cluster where the
+	// namespace kube-system may not be read.
+	Server string
+	// FromNow makes watches that stopped before leave out what happened since.
+	FromNow bool
+	// SecretKey keys the hashes of what Secrets hold. It must not be kept with
+	// the hashes. Without it they are not saved, and what changed in a Secret
+	// while the API server forgot its history counts as changed in every field.
+	SecretKey []byte
 }
 
 // New returns the compiler of this source's properties. It needs no cluster to

@@ -33,7 +33,7 @@ type subscription struct {
 
 // Key is equal for the same kind, namespace and selectors, whatever types of
 // events are wanted: one watch serves them all.
-func (s subscription) Key() string { return Type + ":" + s.String() }
+func (s subscription) Key() string { return s.key() }
 
 // Wants returns why the trigger does not take ev: its type is not among those
 // that it asked for, it happened before the trigger was there, or it is an

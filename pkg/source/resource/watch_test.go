@@ -102,8 +102,8 @@ func TestSync(t *testing.T) {
 	b.create("new", nil)
 	b.update("cm-3", `{"data": {"n": "1"}}`)
 	b.want(r.until(9)[7:], "create new", "update cm-3")
-	if r.wire.lists() != 3 {
-		t.Errorf("%d pages for 7 objects by 3", r.wire.lists())
+	if r.wire.lists() != 6 {
+		t.Errorf("%d pages for 7 names and objects by 3", r.wire.lists())
 	}
 }
 
@@ -128,7 +128,7 @@ func TestSyncIsTakenUpAgain(t *testing.T) {
 	r.mu.Unlock()
 	r.run()
 	r.established()
-	b.want(r.until(6), "sync cm-0", "sync cm-1", "sync cm-2", "update cm-0", "sync cm-3", "delete cm-1")
+	b.want(r.until(6), "sync cm-0", "sync cm-1", "sync cm-2", "sync cm-3", "update cm-0", "delete cm-1")
 }
 
 func TestManyObjectsOverPages(t *testing.T) {

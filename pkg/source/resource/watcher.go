@@ -20,7 +20,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -28,8 +27,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
-	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
@@ -43,28 +42,47 @@ type watcher struct {
 	Options
 	query
 	kinds *kinds
-	// sync is set where a trigger wants the objects that exist at first.
-	sync bool
+	// lens says what has to be known of an object before it changed.
+	lens lens
+	// members are the triggers that share the watch.
+	members *members
 
 	// mapping is where the objects are served; nil while that is not known.
 	mapping *meta.RESTMapping
 	// stale is set when the API server has denied that mapping.
 	stale bool
+	// loaded is set once the watch is where it stopped before a restart.
+	loaded bool
 	// started is set once all objects that exist at first are in inventory.
 	started   bool
 	inventory inventory
+	// graves are objects that went before a restart, after what is saved as the
+	// position: by key, and up to which version all is done.
+	graves map[string]version
+	// recalled is set once nothing more can be found out about how the objects
+	// in inventory were when the watch stopped.
+	recalled bool
 	// position is the resourceVersion that the watch has reached; empty where
 	// the objects have to be listed.
 	position string
-	mark     mark
-	backoff  backoff
-	// announced is whether it has been said that the watch works.
-	announced bool
+	progress *progress
+	// announced is the key up to which the objects that exist were delivered,
+	// and announcing follows which of those deliveries are done.
+	announced  string
+	announcing *mark
+	backoff    backoff
+	// reported is whether it has been said that the watch works.
+	reported bool
 }
 
 func newWatcher(o Options, k *kinds, q query, shared []subscription) *watcher {
-	sync := slices.ContainsFunc(shared, func(s subscription) bool { return slices.Contains(s.events, event.Sync) })
-	return &watcher{Options: o, query: q, kinds: k, sync: sync, inventory: newInventory()}
+	secret := q.kind.GroupKind() == schema.GroupKind{Kind: "Secret"}
+	return &watcher{
+		Options: o, query: q, kinds: k,
+		lens: newLens(shared, secret, o.SecretKey), members: newMembers(shared),
+		inventory: newInventory(), graves: map[string]version{},
+		progress: newProgress(nil), announcing: &mark{},
+	}
 }
 
 // Run watches until ctx ends. It waits for a kind that is not registered, and
@@ -73,15 +91,22 @@ func (w *watcher) Run(ctx context.Context, sink source.Sink) error {
 	log := logr.FromContextOrDiscard(ctx).WithValues("watch", w.String())
 	ctx = logr.NewContext(ctx, log)
 	defer func() {
-		low, undone := w.mark.Low()
+		low, undone := w.progress.mark.Low()
 		log.V(1).Info("watch stopped", "resourceVersion", w.position, "done", low, "undone", undone)
 	}()
+	if err := w.load(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
 	for {
 		err := w.advance(ctx, sink)
 		if ctx.Err() != nil {
 			return nil
 		}
 		if err == nil {
+			w.members.settle()
 			w.backoff.reset()
 			continue
 		}
@@ -111,15 +136,24 @@ func (w *watcher) advance(ctx context.Context, sink source.Sink) error {
 			return err
 		}
 	}
-	if w.position != "" {
+	if !w.started {
+		if err := w.begin(ctx, sink); err != nil {
+			return err
+		}
+	} else if w.position != "" {
 		if err := w.recheck(ctx); err != nil {
 			return err
 		}
 	}
-	if w.position == "" {
-		if err := w.list(ctx, sink); err != nil {
+	if w.position != "" {
+		if err := w.recall(ctx); err != nil {
 			return err
 		}
+	} else if err := w.compare(ctx, sink); err != nil {
+		return err
+	}
+	if err := w.announce(ctx, sink); err != nil {
+		return err
 	}
 	return w.follow(ctx, sink)
 }
