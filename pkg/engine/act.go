@@ -30,6 +30,11 @@ import (
 
 // act is the stage that makes one attempt of the trigger's action.
 func (r *runner) act(ctx context.Context, j *job) step {
+	if r.limiter != nil {
+		if wait := r.untilTurn(j); wait > 0 {
+			return step{then: paused, wait: wait}
+		}
+	}
 	if j.journal == nil {
 		j.journal = action.NewJournal()
 	}
@@ -56,7 +61,7 @@ func (r *runner) act(ctx context.Context, j *job) step {
 		reason, final = ReasonExhausted, true
 	}
 	if final {
-		r.giveUp(j.failure(r.trigger.Trigger, err), reason)
+		r.giveUp(j, j.failure(r.trigger.Trigger, err), reason)
 		return step{then: finished}
 	}
 	d := r.decide(j.event(), Failed, reason)

@@ -29,11 +29,13 @@ import (
 type Outcome string
 
 // Suppressed, Filtered, Acted and GivenUp are final: the trigger is done with
-// the event. So is Returned, until the event is delivered again.
+// the event, or will be with the one that stands for it. So is Returned, until the event is delivered again.
 const (
 	// Suppressed: a policy, or what the trigger asked of the source, keeps the
 	// event from the filter.
 	Suppressed Outcome = "suppressed"
+	// Queued: the trigger took the event, and handles it when its turn comes.
+	Queued Outcome = "queued"
 	// Filtered: the filter said no.
 	Filtered Outcome = "filtered"
 	// Matched: the filter said yes; the action follows.
@@ -51,15 +53,32 @@ const (
 // Reasons that the engine itself gives. Subscriptions and filters give their
 // own.
 const (
-	ReasonSuspended = "the trigger is suspended"
-	ReasonError     = "the action failed"
-	ReasonTimeout   = "the action timed out"
-	ReasonHung      = "the action does not stop at its timeout"
-	ReasonTerminal  = "the error is terminal"
-	ReasonExhausted = "no retry is left"
-	ReasonFilter    = "the filter could not be evaluated"
-	ReasonPanic     = "panic"
-	ReasonStopped   = "the engine stopped"
+	// ReasonSuspended: the trigger is suspended.
+	ReasonSuspended = "Suspended"
+	// ReasonOwnWrite: the trigger's own action caused the event.
+	ReasonOwnWrite = "OwnWrite"
+	// ReasonDebounced: a later event of the same key stands for this one.
+	ReasonDebounced = "Debounced"
+	// ReasonLoopBroken: triggers keep causing events of the key.
+	ReasonLoopBroken = "LoopBroken"
+	// ReasonError: the action failed.
+	ReasonError = "ActionFailed"
+	// ReasonTimeout: the action timed out.
+	ReasonTimeout = "TimedOut"
+	// ReasonHung: the action does not stop at its timeout.
+	ReasonHung = "Hung"
+	// ReasonTerminal: the error is terminal.
+	ReasonTerminal = "TerminalError"
+	// ReasonExhausted: no retry is left.
+	ReasonExhausted = "RetriesExhausted"
+	// ReasonFilter: the filter could not be evaluated.
+	ReasonFilter = "FilterFailed"
+	// ReasonPanic: the action panicked.
+	ReasonPanic = "Panic"
+	// ReasonQuarantined: an evaluation of the trigger's CUE does not end.
+	ReasonQuarantined = "Quarantined"
+	// ReasonStopped: the engine stopped.
+	ReasonStopped = "Stopped"
 )
 
 // Decision is what a trigger decided about an event, and why. It holds nothing
@@ -68,8 +87,8 @@ type Decision struct {
 	Trigger event.Trigger
 	Event   Ref
 	Outcome Outcome
-	// Reason says why, in words of which there are few; empty for Matched and
-	// Acted.
+	// Reason says why, in one word of which there are few; empty for Queued,
+	// Matched and Acted. That of Filtered is the filter's own, and a sentence.
 	Reason string
 	// Path is the part of the event that a filter decided by.
 	Path string
@@ -114,6 +133,22 @@ type SourceFailure struct {
 	Time     time.Time
 }
 
+// A LetterObserver is an Observer that wants to know about dead letters, too.
+type LetterObserver interface {
+	ObserveBurial(b Burial)
+}
+
+// Burial says that a dead letter was stored, or could not be: then it is tried
+// again after RetryIn, or, where that is 0, refused for good.
+type Burial struct {
+	Trigger event.Trigger
+	// ID is that of the letter in the store.
+	ID      string
+	Err     error
+	RetryIn time.Duration
+	Time    time.Time
+}
+
 // reporter logs decisions and passes them to observers.
 type reporter struct {
 	log       logr.Logger
@@ -136,9 +171,28 @@ func (r reporter) sourceFailure(f SourceFailure) {
 	}
 }
 
+func (r reporter) burial(b Burial) {
+	if b.Err != nil {
+		r.log.Error(b.Err, "Dead letter not stored", "trigger", b.Trigger.String(), "retryIn", b.RetryIn)
+	}
+	for _, o := range r.observers {
+		if l, ok := o.(LetterObserver); ok {
+			l.ObserveBurial(b)
+		}
+	}
+}
+
+func (r reporter) quarantine(t event.Trigger, begins bool) {
+	if begins {
+		r.log.Error(nil, "Trigger quarantined: its CUE or action does not end", "trigger", t.String())
+	} else {
+		r.log.Info("Quarantine lifted", "trigger", t.String())
+	}
+}
+
 func (r reporter) logDecision(d Decision) {
 	log := r.log
-	if d.Outcome != Acted && d.Outcome != Failed && d.Outcome != GivenUp {
+	if d.Outcome != Acted && d.Reason != ReasonLoopBroken && d.Outcome != Failed && d.Outcome != GivenUp {
 		log = log.V(1)
 	}
 	if !log.Enabled() && d.Outcome != GivenUp {
@@ -149,6 +203,8 @@ func (r reporter) logDecision(d Decision) {
 	switch d.Outcome {
 	case Suppressed:
 		log.Info("Event suppressed", "reason", d.Reason)
+	case Queued:
+		log.Info("Event queued")
 	case Filtered:
 		log.Info("Event filtered", "reason", d.Reason, "path", d.Path)
 	case Matched:

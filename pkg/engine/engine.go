@@ -33,11 +33,18 @@ limitations under the License.
 //     for each further timeout that it overstays; when none is left, its event
 //     is given up, so that it does not hold back the source's resume point.
 //   - A panic in a filter or action is a terminal error of that event.
+//   - An event that is given up is done only when it is a dead letter. While the
+//     store fails, that is tried again, beside everything else.
+//   - An evaluation of a filter that takes longer than EvaluationLimit quarantines
+//     its trigger until it ends, as do hung actions that hold all of a trigger's
+//     workers. The event is given up, others wait; those for which there is no
+//     room are given up, too, so that other triggers never wait for this one.
 package engine
 
 import (
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"k8s.io/utils/clock"
@@ -46,6 +53,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/filter"
 	"github.com/kubevela/kube-trigger/pkg/source"
+	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
 // DefaultShutdownGrace is what actions that run get to finish after the
@@ -63,6 +71,8 @@ type Trigger struct {
 	// Filter decides which events matter; nil matches all.
 	Filter filter.Filter
 	Action action.Action
+	// Guard knows which events triggers cause; nil where nothing does.
+	Guard  Guard
 	Policy Policy
 }
 
@@ -76,6 +86,8 @@ type Options struct {
 	// FailFast ends Run with the first failure of a source, instead of
 	// starting that source again.
 	FailFast bool
+	// Letters keep the events that triggers give up. Nil: they are logged only.
+	Letters store.Letters
 	// Observers are told every decision.
 	Observers []Observer
 	// Clock is what waits, ages and durations go by; the real one where it is
@@ -87,6 +99,9 @@ type Options struct {
 type Engine struct {
 	options Options
 	groups  []group
+
+	mu      sync.Mutex
+	runners []*runner
 }
 
 // group is the triggers that one source serves.

@@ -195,14 +195,14 @@ func (r *running) wantDone(ids ...string) {
 	}
 }
 
-// of returns the decisions about one event, without its matches, of triggers
-// that subscribed to it.
+// of returns the decisions about one event by triggers that subscribed to it,
+// but that it is queued or matched.
 func (r *running) of(id string) []engine.Decision {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var out []engine.Decision
 	for _, d := range r.decisions {
-		if d.Event.ID == id && d.Outcome != engine.Matched && d.Reason != string(source.NotSubscribed) {
+		if d.Event.ID == id && d.Outcome != engine.Matched && d.Outcome != engine.Queued && d.Reason != string(source.NotSubscribed) {
 			out = append(out, d)
 		}
 	}

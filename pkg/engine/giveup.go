@@ -17,9 +17,20 @@ limitations under the License.
 package engine
 
 import (
+	"context"
+	"errors"
+	"math/rand/v2"
 	"time"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/store"
+)
+
+const (
+	// buryTimeout is how long one attempt to store a dead letter may take.
+	buryTimeout = 10 * time.Second
+	// buryBackoffMax is the longest wait before the next one, ± Jitter.
+	buryBackoffMax = 10 * time.Second
 )
 
 // Failure is an event that a trigger gives up.
@@ -40,10 +51,66 @@ func (j *job) failure(t event.Trigger, err error) Failure {
 	}
 }
 
-// giveUp is where every event passes that a trigger gives up, before the
-// trigger is done with it.
-func (r *runner) giveUp(f Failure, reason string) {
+// giveUp is where every event passes that a trigger gives up, unless it was
+// settled before. The trigger is done with it once it is a dead letter.
+func (r *runner) giveUp(j *job, f Failure, reason string) {
+	r.mu.Lock()
+	if j.settled {
+		r.mu.Unlock()
+		return
+	}
+	j.settled = true
+	if r.letters != nil {
+		r.burials++
+	}
+	r.mu.Unlock()
+
 	d := r.decide(&f.Event, GivenUp, reason)
 	d.Attempt, d.Err, d.Duration = f.Attempts, f.Err, d.Time.Sub(f.Last)
 	r.report.decision(d)
+	if r.letters == nil {
+		r.release(j)
+		return
+	}
+	r.inter(j, store.Letter{
+		Trigger: f.Trigger, Event: f.Event, Reason: reason, Error: f.Err.Error(),
+		Attempts: f.Attempts, First: f.First, Last: f.Last,
+	})
+}
+
+// bury stores l, and tries until it succeeds or the engine stops. Then j is
+// returned.
+func (r *runner) bury(ctx context.Context, j *job, l store.Letter) {
+	defer func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.burials--
+		r.checkDrained()
+	}()
+	backoff := Backoff{Initial: 100 * time.Millisecond, Max: buryBackoffMax, Factor: 2}
+	for failures := 1; ; failures++ {
+		id, err := r.buryOnce(ctx, l)
+		result := Burial{Trigger: l.Trigger, ID: id, Err: err, Time: r.clock.Now()}
+		if err == nil || errors.Is(err, store.ErrRefused) {
+			r.report.burial(result)
+			r.release(j)
+			return
+		}
+		result.RetryIn = backoff.delay(failures, rand.Float64())
+		r.report.burial(result)
+		timer := r.clock.NewTimer(result.RetryIn)
+		select {
+		case <-timer.C():
+		case <-r.closing:
+			timer.Stop()
+			r.report.decision(r.decide(&l.Event, Returned, ReasonStopped))
+			return
+		}
+	}
+}
+
+func (r *runner) buryOnce(ctx context.Context, l store.Letter) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, buryTimeout)
+	defer cancel()
+	return r.letters.Bury(ctx, l)
 }

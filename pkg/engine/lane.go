@@ -28,16 +28,22 @@ import (
 
 // delivery is an event on its way through all triggers that want it.
 type delivery struct {
-	event   event.Event
+	event event.Event
+	*ticket
+	jobs []job
+}
+
+// ticket counts the triggers that are not done with an event. It holds nothing
+// of the event.
+type ticket struct {
 	done    func()
 	pending atomic.Int32
-	jobs    []job
 }
 
 // release says that one more trigger is done with the event.
-func (d *delivery) release() {
-	if d.pending.Add(-1) == 0 {
-		d.done()
+func (t *ticket) release() {
+	if t.pending.Add(-1) == 0 {
+		t.done()
 	}
 }
 
@@ -52,12 +58,26 @@ type job struct {
 
 	// stage is where to go on.
 	stage int
+	// merged stands for the delivery's own event and those of swallowed.
+	merged    *event.Event
+	swallowed []*ticket
+	// foreign: not all that j stands for was caused by triggers.
+	foreign bool
+	// turn is when the rate limit lets the next attempt begin; zero where that
+	// is not decided.
+	turn time.Time
 	// journal remembers, from one attempt to the next, what has succeeded; set
 	// with the first attempt.
 	journal *action.Journal
 
 	// The runner's lock guards what follows.
 
+	// lane is where the job is.
+	lane *lane
+	// barred: a quarantined trigger had no room for it.
+	barred bool
+	// arrived is when it was queued; zero without Debounce.
+	arrived time.Time
 	// settled is set once by whoever decides what becomes of the event.
 	settled bool
 	// attempts counts the runs of the action; first and last began then.
@@ -65,7 +85,20 @@ type job struct {
 	first, last time.Time
 }
 
-func (j *job) event() *event.Event { return &j.delivery.event }
+func (j *job) event() *event.Event {
+	if j.merged != nil {
+		return j.merged
+	}
+	return &j.delivery.event
+}
+
+// release says that the trigger is done with all that j stands for.
+func (j *job) release() {
+	for _, t := range j.swallowed {
+		t.release()
+	}
+	j.delivery.release()
+}
 
 // lane is the events of one key, in order. It exists while it has any.
 type lane struct {
@@ -75,11 +108,16 @@ type lane struct {
 	next *lane
 	// running: a worker has the lane and handles its head.
 	running bool
-	// timer is set while the lane waits.
+	// timer is set while the lane waits. Each wait has a number of its own.
 	timer clock.Timer
+	wait  int
+	// absorbs: the wait is for more events, of which behind were pushed.
+	absorbs bool
+	behind  int
 }
 
 func (l *lane) push(j *job) {
+	j.lane = l
 	if l.head == nil {
 		l.head = j
 	} else {

@@ -58,7 +58,25 @@ type Policy struct {
 	QueueSize int
 	// Suspend lets all events pass. They are not handled later either.
 	Suspend bool
+	// Debounce is how long after an event of a key the next ones are awaited.
+	// One event stands for them all, with the latest state; it is handled when
+	// that time is over, which later events do not extend. 0: each is handled.
+	Debounce time.Duration
+	// RateLimit bounds how often actions run.
+	RateLimit RateLimit
+	// AllowSelfTrigger handles events that the trigger caused by itself.
+	AllowSelfTrigger bool
 }
+
+// RateLimit is how many runs of a trigger's action, retries among them, may begin
+// within any Period. Those beyond it wait. 0 is no limit.
+type RateLimit struct {
+	Limit  int
+	Period time.Duration
+}
+
+// MaxRateLimit is the largest Limit of a RateLimit.
+const MaxRateLimit = 1_000_000
 
 // Retry is what follows an error that is not terminal.
 type Retry struct {
@@ -102,6 +120,9 @@ func (p Policy) or(q Policy) Policy {
 	p.Concurrency = pick(p.Concurrency, q.Concurrency)
 	p.QueueSize = pick(p.QueueSize, q.QueueSize)
 	p.Suspend = p.Suspend || q.Suspend
+	p.Debounce = pick(p.Debounce, q.Debounce)
+	p.RateLimit = pick(p.RateLimit, q.RateLimit)
+	p.AllowSelfTrigger = p.AllowSelfTrigger || q.AllowSelfTrigger
 	p.Retry.Limit = pick(p.Retry.Limit, q.Retry.Limit)
 	b, c := &p.Retry.Backoff, q.Retry.Backoff
 	b.Initial = pick(b.Initial, c.Initial)
@@ -132,6 +153,12 @@ func (p Policy) check() error {
 	}
 	if p.QueueSize < 0 {
 		refuse("queue size %d: below 0", p.QueueSize)
+	}
+	if p.Debounce < 0 {
+		refuse("debounce %s: below 0", p.Debounce)
+	}
+	if l := p.RateLimit; l.Limit < 0 || l.Limit > MaxRateLimit || (l.Limit > 0) != (l.Period > 0) {
+		refuse("rate limit of %d in %s: not a number up to %d in a time above 0", l.Limit, l.Period, MaxRateLimit)
 	}
 	if *p.Retry.Limit < 0 {
 		refuse("retry limit %d: below 0", *p.Retry.Limit)

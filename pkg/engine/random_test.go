@@ -119,7 +119,7 @@ func (x *trial) check(r *running, taken *sync.Map, triggers int, early bool) {
 		if who := d.Trigger.Name + " " + d.Event.ID; decided[who] {
 			x.t.Errorf("%s is %s after all was decided about it", who, d.Outcome)
 		} else {
-			decided[who] = d.Outcome != engine.Matched && d.Outcome != engine.Failed
+			decided[who] = d.Outcome != engine.Queued && d.Outcome != engine.Matched && d.Outcome != engine.Failed
 		}
 		switch d.Outcome {
 		case engine.Returned:

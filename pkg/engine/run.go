@@ -58,6 +58,9 @@ func (e *Engine) Run(ctx context.Context) error {
 			}
 		})
 	}
+	e.mu.Lock()
+	e.runners = runners
+	e.mu.Unlock()
 	log.Info("Engine runs", "triggers", len(runners), "sources", len(e.groups))
 	<-ctx.Done()
 	log.Info("Engine stops", "grace", e.options.ShutdownGrace)
@@ -89,7 +92,7 @@ func (e *Engine) supervisor(ctx context.Context, g group, stop <-chan struct{}, 
 	for _, t := range g.triggers {
 		named := logr.NewContext(ctx, report.log.WithValues("trigger", t.String()))
 		s.triggers = append(s.triggers, event.Trigger{Name: t.Name, Namespace: t.Namespace})
-		s.sink.runners = append(s.sink.runners, newRunner(named, t, e.options.Clock, report))
+		s.sink.runners = append(s.sink.runners, newRunner(named, t, e.options, report))
 		shared = append(shared, t.Subscription)
 	}
 	s.source = shared[0].Open(shared)

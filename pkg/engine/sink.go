@@ -47,19 +47,20 @@ func (s *sink) Deliver(ctx context.Context, ev event.Event, done func()) error {
 			continue
 		}
 		if d == nil {
-			d = &delivery{event: ev, done: done}
+			d = &delivery{event: ev, ticket: &ticket{done: done}}
 		}
 		if r.trigger.Policy.Suspend {
 			r.report.decision(r.decide(&d.event, Suppressed, ReasonSuspended))
 			continue
 		}
-		if err := r.reserve(ctx, s.stop); err != nil {
+		barred, err := r.reserve(ctx, s.stop)
+		if err != nil {
 			for i := range d.jobs {
-				d.jobs[i].runner.unreserve()
+				d.jobs[i].runner.vacate(&d.jobs[i])
 			}
 			return fmt.Errorf("deliver event %q to trigger %q: %w", ev.ID, r.trigger, err)
 		}
-		d.jobs = append(d.jobs, job{delivery: d, runner: r})
+		d.jobs = append(d.jobs, job{delivery: d, runner: r, barred: barred})
 	}
 	if d == nil || len(d.jobs) == 0 {
 		done()
@@ -67,7 +68,13 @@ func (s *sink) Deliver(ctx context.Context, ev event.Event, done func()) error {
 	}
 	d.pending.Store(int32(len(d.jobs)))
 	for i := range d.jobs {
-		d.jobs[i].runner.enqueue(&d.jobs[i])
+		j := &d.jobs[i]
+		if j.barred {
+			j.runner.refuse(j)
+			continue
+		}
+		j.runner.report.decision(j.runner.decide(&d.event, Queued, ""))
+		j.runner.enqueue(j)
 	}
 	return nil
 }

@@ -33,6 +33,8 @@ type step struct {
 	then verb
 	// wait is how long a paused lane waits.
 	wait time.Duration
+	// absorbs: it waits for events that the same stage merges.
+	absorbs bool
 }
 
 type verb int
@@ -64,19 +66,22 @@ func (r *runner) handle(ctx context.Context, j *job) step {
 
 // filter is the stage that asks the trigger's filter.
 func (r *runner) filter(ctx context.Context, j *job) step {
-	start := r.clock.Now()
+	e := r.evaluate(j)
 	v, err := match(ctx, r.trigger.Filter, *j.event())
+	if !e.end() {
+		return step{then: finished}
+	}
 	if err != nil {
 		if ctx.Err() != nil {
 			return step{then: stopped}
 		}
 		f := j.failure(r.trigger.Trigger, err)
-		f.First, f.Last = start, start
-		r.giveUp(f, ReasonFilter)
+		f.First, f.Last = e.start, e.start
+		r.giveUp(j, f, ReasonFilter)
 		return step{then: finished}
 	}
 	d := r.decide(j.event(), Matched, "")
-	d.Duration = d.Time.Sub(start)
+	d.Duration = d.Time.Sub(e.start)
 	if !v.Match {
 		d.Outcome, d.Reason, d.Path = Filtered, v.Reason, v.Path
 	}

@@ -1,0 +1,96 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/kubevela/kube-trigger/pkg/event"
+)
+
+const (
+	// LoopLimit is how many events of one key that triggers cause a trigger acts
+	// on within LoopWindow. Further ones are suppressed for the rest of it.
+	LoopLimit = 30
+	// LoopWindow begins with the first such event.
+	LoopWindow = time.Minute
+)
+
+// A Guard knows which events triggers cause. It is safe for concurrent use.
+type Guard interface {
+	// Own reports whether the trigger's own action caused ev. It must be
+	// certain. It may wait for the trigger's actions until ctx ends, whose
+	// error it then returns.
+	Own(ctx context.Context, ev event.Event) (bool, error)
+	// Chained reports whether most likely a trigger, this or another, caused ev.
+	Chained(ev event.Event) bool
+}
+
+// own is the stage that lets no trigger wake itself.
+func (r *runner) own(ctx context.Context, j *job) step {
+	own, err := r.trigger.Guard.Own(ctx, *j.event())
+	if err != nil {
+		return step{then: stopped}
+	}
+	if own {
+		r.report.decision(r.decide(j.event(), Suppressed, ReasonOwnWrite))
+		return step{then: finished}
+	}
+	return step{then: proceed}
+}
+
+// loop counts the events of one key that triggers caused, from start on.
+type loop struct {
+	start time.Time
+	count int
+}
+
+// breakLoop is the stage that ends a circle of triggers that wake each other.
+// What somebody else did always passes.
+func (r *runner) breakLoop(_ context.Context, j *job) step {
+	if j.foreign || !r.trigger.Guard.Chained(*j.event()) {
+		return step{then: proceed}
+	}
+	if r.countLoop(j.event().Key) {
+		return step{then: proceed}
+	}
+	r.report.decision(r.decide(j.event(), Suppressed, ReasonLoopBroken))
+	return step{then: finished}
+}
+
+// countLoop reports whether one more event of the key is within LoopLimit.
+func (r *runner) countLoop(key string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.clock.Now()
+	if now.Sub(r.swept) >= LoopWindow {
+		r.swept = now
+		for k, l := range r.loops {
+			if now.Sub(l.start) >= LoopWindow {
+				delete(r.loops, k)
+			}
+		}
+	}
+	l := r.loops[key]
+	if now.Sub(l.start) >= LoopWindow {
+		l = loop{start: now}
+	}
+	l.count++
+	r.loops[key] = l
+	return l.count <= LoopLimit
+}
