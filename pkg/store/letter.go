@@ -22,33 +22,37 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
-// Letter is an event that a trigger gave up.
+// Letter is an event that a trigger gave up. Its JSON is what is stored, but
+// for the event.
 type Letter struct {
 	// ID is made by the store, from the trigger and the event.
-	ID      string
-	Trigger event.Trigger
-	Event   event.Event
+	ID      string        `json:"id"`
+	Trigger event.Trigger `json:"trigger"`
+	Event   event.Event   `json:"-"`
 	// Omitted says why Event.Data is no more than the name of the object;
 	// empty where it is complete. Whoever replays such a letter reads the
 	// object as it is now.
-	Omitted Omission
-	// Reason says why in words of which there are few, Error in detail.
-	Reason, Error string
+	Omitted Omission `json:"omitted,omitempty"`
+	// Reason says why in words of which there are few.
+	Reason string `json:"reason"`
+	// Error says why in detail.
+	Error string `json:"error,omitempty"`
 	// Attempts is how often the action was tried; 0 where the filter failed.
-	Attempts int
+	Attempts int `json:"attempts"`
 	// First and Last are when the first and the last attempt began.
-	First, Last time.Time
+	First time.Time `json:"first,omitzero"`
+	Last  time.Time `json:"last,omitzero"`
 	// Buried is when the store took it.
-	Buried time.Time
+	Buried time.Time `json:"buried"`
 }
 
 // Omission is why data was left out.
 type Omission string
 
 const (
-	// OmittedSecret: the event is that of a Secret.
+	// OmittedSecret says that the event is that of a Secret.
 	OmittedSecret Omission = "secret"
-	// OmittedSize: the event is larger than a letter may be.
+	// OmittedSize says that the event is larger than a letter may be.
 	OmittedSize Omission = "too large"
 )
 
@@ -60,15 +64,19 @@ type Buried struct {
 	Dropped uint64
 }
 
-// Run is what one trigger did about one event.
+// Run is what one trigger did about one event. Its JSON is what is stored.
 type Run struct {
-	Time    time.Time
-	Trigger event.Trigger
+	Time    time.Time     `json:"time"`
+	Trigger event.Trigger `json:"trigger"`
 	// Source, Type, Key and EventID are those of the event.
-	Source, Type, Key, EventID string
-	Outcome, Reason            string
-	Attempts                   int
-	Duration                   time.Duration
+	Source   string        `json:"source"`
+	Type     string        `json:"type,omitempty"`
+	Key      string        `json:"key,omitempty"`
+	EventID  string        `json:"event,omitempty"`
+	Outcome  string        `json:"outcome"`
+	Reason   string        `json:"reason,omitempty"`
+	Attempts int           `json:"attempts,omitempty"`
+	Duration time.Duration `json:"duration,omitempty"`
 }
 
 // Limits bound a store. A field that is 0 takes its default.

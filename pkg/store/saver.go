@@ -209,13 +209,15 @@ func (s *Saver) write(ctx context.Context) error {
 
 	var errs []error
 	for _, watch := range slices.Sorted(maps.Keys(pending)) {
-		if err := s.store.Save(ctx, watch, pending[watch]); err != nil {
-			errs = append(errs, fmt.Errorf("save resume point: %w", err))
-			s.mu.Lock()
-			s.pending[watch] = pending[watch].Then(s.pending[watch])
-			s.changes++
-			s.mu.Unlock()
+		err := s.store.Save(ctx, watch, pending[watch])
+		if err == nil {
+			continue
 		}
+		errs = append(errs, fmt.Errorf("save resume point: %w", err))
+		s.mu.Lock()
+		s.pending[watch] = pending[watch].Then(s.pending[watch])
+		s.changes++
+		s.mu.Unlock()
 	}
 	if len(runs) > 0 {
 		if err := s.store.Record(ctx, runs...); err != nil {

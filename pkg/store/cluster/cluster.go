@@ -84,6 +84,7 @@ const (
 
 // Options say where a store is kept, and how.
 type Options struct {
+	// Config is a client's. Without a QPS of its own it is not limited.
 	Config *rest.Config
 	// Namespace holds all of its objects.
 	Namespace string
@@ -150,7 +151,16 @@ func OpenFailures(o Options) (*Failures, error) {
 			return nil, err
 		}
 	}
-	c, err := client.New(o.Config, client.Options{Scheme: scheme})
+	config := rest.CopyConfig(o.Config)
+	if config.WarningHandler == nil {
+		// Otherwise they go to a global logger.
+		config.WarningHandler = rest.NoWarnings{}
+	}
+	if config.QPS == 0 {
+		// What is written often is batched already.
+		config.QPS = -1
+	}
+	c, err := client.New(config, client.Options{Scheme: scheme})
 	if err != nil {
 		return nil, fmt.Errorf("open store of %s/%s: %w", o.Namespace, o.Owner, err)
 	}

@@ -181,12 +181,12 @@ func (s *Store) save(ctx context.Context, name string, c store.Change) error {
 	w := s.lock(name)
 	defer w.mu.Unlock()
 	if !w.loaded {
-		// Shards are claimed, too, as Load does it.
+		// The shards, too, are to be this writer's.
 		if err := s.load(ctx, name, w); err != nil {
 			return err
 		}
 		for i := range w.mark.Shards {
-			if err := s.claim(ctx, s.shard(name, w.mark.Shards, i)); err != nil {
+			if _, err := s.loadShard(ctx, name, w.mark.Shards, i); err != nil {
 				return err
 			}
 		}

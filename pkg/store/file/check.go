@@ -20,6 +20,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"io"
@@ -89,7 +90,7 @@ func check(f io.ReaderAt) error {
 }
 
 func unreadable(page int, err error) error {
-	if err == io.EOF && page == 0 {
+	if errors.Is(err, io.EOF) && page == 0 {
 		return fmt.Errorf("empty or short file: %w", store.ErrForeign)
 	}
 	return fmt.Errorf("page %d: %w: %w", page, store.ErrDamaged, err)

@@ -35,7 +35,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
-	"syscall"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -141,12 +140,12 @@ func openBolt(f *os.File, wait time.Duration) (*bolt.DB, error) {
 
 // create makes a new store at path, in one step: no process ever sees a part
 // of it, and of several that create it one does.
-func create(path string) error {
+func create(path string) (err error) {
 	temp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.new")
 	if err != nil {
 		return fmt.Errorf("create: %w", cause(err))
 	}
-	defer os.Remove(temp.Name())
+	defer func() { err = errors.Join(err, os.Remove(temp.Name())) }()
 	db, err := openBolt(temp, time.Second)
 	if err != nil {
 		return fmt.Errorf("create: %w", err)
@@ -164,18 +163,6 @@ func create(path string) error {
 		return fmt.Errorf("create: %w", cause(err))
 	}
 	return syncFolder(filepath.Dir(path))
-}
-
-func syncFolder(path string) error {
-	folder, err := os.Open(path)
-	if err != nil {
-		return cause(err)
-	}
-	defer folder.Close()
-	if err := folder.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) {
-		return fmt.Errorf("sync directory: %w", cause(err))
-	}
-	return nil
 }
 
 // cause returns err without the path that it repeats.

@@ -78,3 +78,16 @@ func owner(f *os.File) int {
 	}
 	return 0
 }
+
+// syncFolder puts a new name on the disk.
+func syncFolder(path string) error {
+	folder, err := os.Open(path)
+	if err != nil {
+		return cause(err)
+	}
+	defer folder.Close()
+	if err := folder.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) {
+		return fmt.Errorf("sync directory: %w", cause(err))
+	}
+	return nil
+}

@@ -97,7 +97,6 @@ func Letter(l store.Letter) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.Event = event.Event{}
 	l.First, l.Last = l.First.UTC(), l.Last.UTC()
 	return json.Marshal(letterJSON{l, text})
 }

@@ -185,3 +185,47 @@ func FuzzPrepare(f *testing.F) {
 		}
 	})
 }
+
+// TestFormat notices that what is stored changes, so that stores of before are
+// read wrongly. Whoever means it raises the formats of the stores.
+func TestFormat(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	trigger := event.Trigger{Name: "n", Namespace: "ns"}
+	ev := event.Event{
+		Source: "s", Type: "t", ID: "i", Cluster: "c", Key: "k", Data: map[string]any{"d": int64(1)}, Old: map[string]any{},
+		Unchanged: []string{"u"}, For: []event.Trigger{trigger}, Writer: "w", Time: at,
+	}
+	text, err := record.Event(ev)
+	if err != nil {
+		t.Fatal(err)
+	}
+	letter, err := record.Letter(store.Letter{
+		ID: "i", Trigger: trigger, Event: event.Event{ID: "e", Time: at}, Omitted: store.OmittedSize, Reason: "r", Error: "e",
+		Attempts: 1, First: at, Last: at, Buried: at,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	run, err := json.Marshal(store.Run{
+		Time: at, Trigger: trigger, Source: "s", Type: "t", Key: "k", EventID: "i", Outcome: "o", Reason: "r",
+		Attempts: 1, Duration: time.Second,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	uuid := &store.Entry{UID: "00010203-0405-0607-0809-0a0b0c0d0e0f", ResourceVersion: "300", Seen: []byte("s")}
+	block := record.Block(map[string]*store.Entry{"a/b": uuid, "a/c": {UID: "u", ResourceVersion: "v"}, "a/d": nil})
+	for name, c := range map[string]struct{ got, want string }{
+		"event": {string(text), `{"source":"s","type":"t","id":"i","cluster":"c","key":"k","data":{"d":1},"old":{},"unchanged":["u"],"for":[{"Name":"n","Namespace":"ns"}],"writer":"w","time":"2026-03-01T12:00:00Z"}`},
+		"letter": {string(letter), `{"letter":{"id":"i","trigger":{"Name":"n","Namespace":"ns"},"omitted":"too large","reason":"r","error":"e","attempts":1,` +
+			`"first":"2026-03-01T12:00:00Z","last":"2026-03-01T12:00:00Z","buried":"2026-03-01T12:00:00Z"},"event":{"id":"e","time":"2026-03-01T12:00:00Z"}}`},
+		"run":   {string(run), `{"time":"2026-03-01T12:00:00Z","trigger":{"Name":"n","Namespace":"ns"},"source":"s","type":"t","key":"k","event":"i","outcome":"o","reason":"r","attempts":1,"duration":1000000000}`},
+		"block": {fmt.Sprintf("%x", block), "010003612f620e000102030405060708090a0b0c0d0e0fac020173020163000175017602016401abc98710"},
+		"id":    {record.ID("a", "b"), "facdde7abf1eac5b301273ab2e282f79"},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s:\n got %s\nwant %s", name, c.got, c.want)
+		}
+	}
+}

@@ -1,0 +1,78 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package cluster_test
+
+import (
+	"strconv"
+	"testing"
+
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/store"
+)
+
+// BenchmarkSave saves 100 changed objects among 50,000, which is what a saver
+// does once a second.
+func BenchmarkSave(b *testing.B) {
+	s := newBed(b).open(b, "first")
+	must(b, s.Save(b.Context(), "pods", inventory(0, 50_000, 1)))
+	for i := 0; b.Loop(); i++ {
+		must(b, s.Save(b.Context(), "pods", inventory(i*100%50_000, 100, i)))
+	}
+	must(b, s.Close())
+}
+
+// BenchmarkLoad loads 50,000 objects.
+func BenchmarkLoad(b *testing.B) {
+	s := newBed(b).open(b, "first")
+	must(b, s.Save(b.Context(), "pods", inventory(0, 50_000, 1)))
+	for b.Loop() {
+		r, err := s.Load(b.Context(), "pods")
+		must(b, err)
+		if len(r.Inventory) != 50_000 {
+			b.Fatal(len(r.Inventory))
+		}
+	}
+	must(b, s.Close())
+}
+
+// BenchmarkAccept accepts and releases one event after the other.
+func BenchmarkAccept(b *testing.B) {
+	s := newBed(b).open(b, "first")
+	for i := 0; b.Loop(); i++ {
+		ev := event.Event{Source: "webhook", ID: strconv.Itoa(i), Data: map[string]any{"body": "x"}}
+		must(b, s.Accept(b.Context(), ev))
+		must(b, s.Release(b.Context(), ev.Source, ev.ID))
+	}
+	must(b, s.Close())
+}
+
+// BenchmarkBury buries letters while there are as many as may be.
+func BenchmarkBury(b *testing.B) {
+	bed := newBed(b)
+	s := bed.open(b, "first")
+	bury := func(i int) {
+		_, err := s.Bury(b.Context(), store.Letter{Event: event.Event{ID: strconv.Itoa(i), Data: map[string]any{"x": "y"}}})
+		must(b, err)
+	}
+	for i := range 1000 {
+		bury(i)
+	}
+	for i := 1000; b.Loop(); i++ {
+		bury(i)
+	}
+	must(b, s.Close())
+}

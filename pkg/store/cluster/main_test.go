@@ -1,0 +1,109 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package cluster_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	testclock "k8s.io/utils/clock/testing"
+
+	"github.com/kubevela/kube-trigger/pkg/store"
+	"github.com/kubevela/kube-trigger/pkg/store/cluster"
+	testcluster "github.com/kubevela/kube-trigger/test/cluster"
+)
+
+// bed is a namespace of its own.
+type bed struct {
+	config    *rest.Config
+	namespace string
+	client    kubernetes.Interface
+	cluster   *testcluster.Cluster
+	clock     *testclock.FakeClock
+}
+
+func newBed(t testing.TB) bed {
+	t.Helper()
+	c := testcluster.Start(t)
+	crds, err := filepath.Glob("../../../addon/crds/*_triggerevents.yaml")
+	must(t, err)
+	c.Install(t, crds...)
+	return bed{c.Config, c.Namespace(t), c.Client(t), c, testclock.NewFakeClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))}
+}
+
+func (b bed) options(identity string) cluster.Options {
+	return cluster.Options{Config: b.config, Namespace: b.namespace, Owner: "notify", Identity: identity, Clock: b.clock}
+}
+
+func (b bed) open(t testing.TB, identity string) *cluster.Store {
+	t.Helper()
+	s, err := cluster.Open(t.Context(), b.options(identity))
+	must(t, err)
+	return s
+}
+
+func (b bed) maps(t *testing.T) []corev1.ConfigMap {
+	t.Helper()
+	list, err := b.client.CoreV1().ConfigMaps(b.namespace).List(t.Context(), metav1.ListOptions{LabelSelector: "trigger.oam.dev/store=notify"})
+	must(t, err)
+	return list.Items
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func lost(s *cluster.Store) bool {
+	select {
+	case <-s.Lost():
+		return true
+	default:
+		return false
+	}
+}
+
+// inventory is a change of n objects from the given number on, at that version.
+func inventory(from, n, version int) store.Change {
+	c := store.Change{Mark: &store.Mark{Position: strconv.Itoa(version)}, Inventory: map[string]*store.Entry{}}
+	for i := from; i < from+n; i++ {
+		c.Inventory[fmt.Sprintf("namespace-%d/object-%d", i%50, i)] = &store.Entry{
+			UID:             fmt.Sprintf("%08x-0000-4000-8000-%012x", i*2654435761%(1<<32), i*2654435761),
+			ResourceVersion: strconv.Itoa(version), Seen: []byte("12345678"),
+		}
+	}
+	return c
+}
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m,
+		goleak.IgnoreTopFunction("internal/poll.runtime_pollWait"),
+		goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"),
+		goleak.IgnoreAnyFunction("net/http.(*http2ClientConnReadLoop).run"),
+		goleak.IgnoreAnyFunction("golang.org/x/net/http2.(*clientConnReadLoop).run"),
+	)
+}

@@ -1,0 +1,101 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package store_test
+
+import (
+	"context"
+	"sync"
+
+	"github.com/kubevela/kube-trigger/pkg/store"
+)
+
+// faulty is a store that fails where it is told to, and tells of each write.
+type faulty struct {
+	store.Store
+	lost chan struct{}
+
+	mu      sync.Mutex
+	failing error
+	resumes map[string]store.Resume
+	writes  int
+	runs    []store.Run
+	// held is closed to let writes go on.
+	held chan struct{}
+}
+
+func newFaulty() *faulty {
+	f := &faulty{lost: make(chan struct{}), resumes: map[string]store.Resume{}, held: make(chan struct{})}
+	close(f.held)
+	return f
+}
+
+func (f *faulty) Lost() <-chan struct{} { return f.lost }
+
+func (f *faulty) Save(ctx context.Context, watch string, c store.Change) error {
+	f.mu.Lock()
+	held := f.held
+	f.mu.Unlock()
+	select {
+	case <-held:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.writes++
+	if f.failing != nil {
+		return f.failing
+	}
+	r := f.resumes[watch]
+	if r.Inventory == nil {
+		r.Inventory = map[string]store.Entry{}
+	}
+	if c.Mark != nil {
+		r.Mark = *c.Mark
+	}
+	for key, e := range c.Inventory {
+		if e == nil {
+			delete(r.Inventory, key)
+		} else {
+			r.Inventory[key] = *e
+		}
+	}
+	f.resumes[watch] = r
+	return nil
+}
+
+func (f *faulty) Record(_ context.Context, runs ...store.Run) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.failing != nil {
+		return f.failing
+	}
+	f.runs = append(f.runs, runs...)
+	return nil
+}
+
+func (f *faulty) fail(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.failing = err
+}
+
+func (f *faulty) state() (position string, writes int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.resumes["w"].Position, f.writes
+}

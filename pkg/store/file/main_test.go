@@ -1,0 +1,87 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package file_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/store"
+	"github.com/kubevela/kube-trigger/pkg/store/file"
+)
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func open(t testing.TB, path string) *file.Store {
+	t.Helper()
+	s, err := file.Open(t.Context(), path, file.Options{})
+	must(t, err)
+	return s
+}
+
+// filled makes a store with some of everything, in several pages.
+func filled(t testing.TB, path string, objects int) {
+	t.Helper()
+	s := open(t, path)
+	c := store.Change{Mark: &store.Mark{Position: "9"}, Inventory: map[string]*store.Entry{}}
+	for i := range objects {
+		c.Inventory["default/object-"+strconv.Itoa(i)] = &store.Entry{UID: fmt.Sprint(i), ResourceVersion: fmt.Sprint(i)}
+	}
+	must(t, s.Save(t.Context(), "pods", c))
+	for i := range 5 {
+		ev := event.Event{Source: "webhook", ID: fmt.Sprint(i), Data: map[string]any{"text": strings.Repeat("x", 3000*i)}}
+		must(t, s.Accept(t.Context(), ev))
+		_, err := s.Bury(t.Context(), store.Letter{Event: ev})
+		must(t, err)
+		must(t, s.Record(t.Context(), store.Run{EventID: ev.ID}))
+	}
+	must(t, s.Close())
+}
+
+// content is all that a store answers.
+func content(t testing.TB, s *file.Store) string {
+	t.Helper()
+	r, err := s.Load(t.Context(), "pods")
+	must(t, err)
+	b, err := s.Buried(t.Context())
+	must(t, err)
+	var letters []store.Letter
+	for _, l := range b.Letters {
+		whole, err := s.Letter(t.Context(), l.ID)
+		must(t, err)
+		letters = append(letters, whole)
+	}
+	runs, err := s.Runs(t.Context())
+	must(t, err)
+	var events []event.Event
+	for ev, err := range s.Spooled(t.Context(), "webhook") {
+		must(t, err)
+		events = append(events, ev)
+	}
+	text, err := json.Marshal([]any{r, b, letters, runs, events})
+	must(t, err)
+	return string(text)
+}
