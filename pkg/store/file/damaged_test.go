@@ -89,6 +89,12 @@ func TestDamaged(t *testing.T) {
 		}
 		try(fmt.Sprintf("page %d from %d", to/4096, from/4096), b, false)
 	}
+	// Pages that are sound, but have lost their last record.
+	for at := 2 * 4096; at < len(sound); at += 4096 {
+		b := bytes.Clone(sound)
+		b[at+10]--
+		try(fmt.Sprintf("page %d without its last record", at/4096), b, false)
+	}
 	for range 100 {
 		size := random.IntN(len(sound) / 2)
 		try(fmt.Sprintf("cut to %d bytes", size), sound[:size], true)
