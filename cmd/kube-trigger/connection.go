@@ -55,6 +55,7 @@ func (o *options) connect() (connection, error) {
 	}
 	cfg.UserAgent = "kube-trigger/" + version
 	cfg.QPS = -1 // the API server's own priority and fairness is the limit
+	c.resources.FromNow = o.from == fromNow
 	return c, c.connect(cfg)
 }
 
@@ -67,7 +68,7 @@ func (c *connection) connect(cfg *rest.Config) error {
 	if err != nil {
 		return err
 	}
-	c.resources = resource.Options{Mapper: mapper, Clock: clock.RealClock{}}
+	c.resources.Mapper, c.resources.Clock, c.resources.Server = mapper, clock.RealClock{}, cfg.Host
 	if c.resources.Client, err = dynamic.NewForConfigAndClient(cfg, httpClient); err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ limitations under the License.
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -48,6 +49,7 @@ type options struct {
 	shutdownGrace       seconds
 	maxRetry            int
 	failFast            bool
+	store, from         string
 }
 
 func (o *options) configFlags(f *pflag.FlagSet) {
@@ -73,6 +75,8 @@ func (o *options) runFlags(f *pflag.FlagSet) {
 	f.IntVar(&o.maxRetry, "max-retry", engine.DefaultRetryLimit, "how often an action that failed is tried again")
 	f.Var(&o.retryDelay, "retry-delay", "the wait before the first retry; it doubles after each")
 	f.Var(&o.shutdownGrace, "shutdown-grace", "how long running actions may take to finish when the process is told to end")
+	f.StringVar(&o.store, "store", storeAuto, "the file that remembers what is done; auto: one for this configuration and API server, in $XDG_STATE_HOME/kube-trigger; none: no file")
+	f.StringVar(&o.from, "from", fromResume, "where to begin: resume, with what was not done yet when kube-trigger stopped; now, without that")
 	f.BoolVar(&o.failFast, "fail-fast", false, "exit when a source fails, instead of trying it again")
 }
 
@@ -99,6 +103,9 @@ func (o *options) run(cmd *cobra.Command) error {
 	if o.maxRetry < 0 {
 		return invalid{fmt.Errorf("--max-retry %d: must be 0 or more", o.maxRetry)}
 	}
+	if o.from != fromResume && o.from != fromNow {
+		return invalid{fmt.Errorf("--from %q: must be %s or %s", o.from, fromResume, fromNow)}
+	}
 	// What Kubernetes' libraries log goes the same way.
 	klog.SetLogger(log.WithName("client"))
 	crlog.SetLogger(log.WithName("client"))
@@ -110,8 +117,23 @@ func (o *options) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	ctx := logr.NewContext(cmd.Context(), log)
+	m, err := o.remember(ctx, c.resources.Server)
+	if err != nil {
+		return err
+	}
+	m.sources(&c.resources)
+	err = o.work(ctx, c, m)
+	return errors.Join(err, m.close())
+}
+
+// work runs the triggers, and remembers in m what is done.
+func (o *options) work(ctx context.Context, c connection, m memory) error {
 	triggers, err := o.compile(c)
 	if err != nil {
+		return err
+	}
+	if err := m.prune(ctx, triggers); err != nil {
 		return err
 	}
 	e, err := engine.New(engine.Options{
@@ -127,8 +149,8 @@ func (o *options) run(cmd *cobra.Command) error {
 	if err != nil {
 		return invalid{err}
 	}
-	log.Info("starting", "config", o.config, "version", version)
-	return e.Run(logr.NewContext(cmd.Context(), log))
+	logr.FromContextOrDiscard(ctx).Info("starting", "config", o.config, "version", version)
+	return m.around(ctx, e.Run)
 }
 
 // compile reads and checks the triggers. Without a cluster they cannot run.

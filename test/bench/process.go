@@ -63,7 +63,7 @@ func (b *bed) triggerArgs(kubeconfig, namespace string) ([]string, error) {
       type: bump-application-revision
       properties: {nameSelector: {fromLabel: trigger.oam.dev/application}}
 `, namespace)
-	return []string{"run", "-c", file, "--kubeconfig", kubeconfig}, os.WriteFile(file, []byte(text), 0o600)
+	return []string{"run", "-c", file, "--kubeconfig", kubeconfig, "--store", file + ".db", "--from", "now"}, os.WriteFile(file, []byte(text), 0o600)
 }
 
 // process is a program that runs.

@@ -213,7 +213,7 @@ type worker struct {
 
 // start runs kube-trigger and returns when it watches.
 func start(ctx context.Context, binary, kubeconfig string) (*worker, error) {
-	cmd := exec.Command(binary, "run", "-c", config, "--kubeconfig", kubeconfig) //nolint:noctx // it is told to end, not killed
+	cmd := exec.Command(binary, "run", "-c", config, "--kubeconfig", kubeconfig, "--store", "none") //nolint:noctx // it is told to end, not killed
 	output, err := cmd.StderrPipe()
 	if err != nil {
 		return nil, err

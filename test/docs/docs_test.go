@@ -263,7 +263,7 @@ func command(ctx context.Context, dir, line string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "bash", "-c", line)
 	cmd.Dir = dir
 	// What `export KUBECONFIG` of the document does.
-	cmd.Env = append(os.Environ(), "KUBECONFIG="+filepath.Join(dir, ".cluster/kubeconfig"))
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+filepath.Join(dir, ".cluster/kubeconfig"), "XDG_STATE_HOME="+dir)
 	return cmd
 }
 

@@ -1,0 +1,203 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/go-logr/logr"
+	"k8s.io/utils/clock"
+
+	"github.com/kubevela/kube-trigger/pkg/engine"
+	"github.com/kubevela/kube-trigger/pkg/source"
+	"github.com/kubevela/kube-trigger/pkg/source/resource"
+	"github.com/kubevela/kube-trigger/pkg/store"
+	"github.com/kubevela/kube-trigger/pkg/store/file"
+)
+
+// Values of --store that are no file.
+const (
+	storeAuto = "auto"
+	storeNone = "none"
+)
+
+// Values of --from.
+const (
+	fromResume = "resume"
+	fromNow    = "now"
+)
+
+const (
+	// saveEvery is how far the store may be behind what is done, and saveAt how
+	// many changes are not waited with.
+	saveEvery = 25 * time.Millisecond
+	saveAt    = 1000
+	// saveGrace is how long a store that fails is tried at the end.
+	saveGrace = 5 * time.Second
+	// keySize is the size of the key for hashes of Secrets, in bytes.
+	keySize = 32
+)
+
+// memory is what a run leaves for the next one. The zero value leaves nothing.
+type memory struct {
+	store store.Store
+	saver *store.Saver
+	key   []byte
+}
+
+// remember opens the store that the flags name, for the configuration on the API
+// server.
+func (o *options) remember(ctx context.Context, server string) (memory, error) {
+	log := logr.FromContextOrDiscard(ctx)
+	path := o.store
+	switch path {
+	case storeNone, "":
+		log.Info("no store: a restart goes on from now")
+		return memory{}, nil
+	case storeAuto:
+		var err error
+		if path, err = o.storePath(server); err != nil {
+			log.Info("no store: a restart goes on from now", "reason", err.Error())
+			return memory{}, nil
+		}
+	}
+	s, err := file.Open(ctx, path, file.Options{})
+	if err != nil {
+		return memory{}, err
+	}
+	m := memory{store: s}
+	if m.key, err = secretKey(path + ".key"); err != nil {
+		s.Close()
+		return memory{}, err
+	}
+	m.saver = store.NewSaver(s, store.SaverOptions{
+		Every: saveEvery, Changes: saveAt, Grace: saveGrace, Clock: clock.RealClock{},
+		OnError: func(err error) { log.Error(err, "Store failed; trying again") },
+	})
+	log.Info("store opened", "file", path)
+	return m, nil
+}
+
+// storePath returns the file for the configuration on the API server, in a
+// folder that can be written.
+func (o *options) storePath(server string) (string, error) {
+	state := os.Getenv("XDG_STATE_HOME")
+	if state == "" {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return "", err
+		}
+		state = filepath.Join(home, ".local", "state")
+	}
+	dir := filepath.Join(state, "kube-trigger")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", err
+	}
+	probe, err := os.CreateTemp(dir, ".probe-*")
+	if err != nil {
+		return "", err
+	}
+	probe.Close()
+	if err := os.Remove(probe.Name()); err != nil {
+		return "", err
+	}
+	config, err := filepath.Abs(o.config)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256([]byte(config + "\n" + server))
+	base := strings.TrimSuffix(filepath.Base(config), filepath.Ext(config))
+	return filepath.Join(dir, base+"-"+hex.EncodeToString(sum[:6])+".db"), nil
+}
+
+// secretKey reads the key at path, and makes one where there is none.
+func secretKey(path string) ([]byte, error) {
+	key, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		key = make([]byte, keySize)
+		if _, err := rand.Read(key); err != nil {
+			return nil, fmt.Errorf("create key: %w", err)
+		}
+		if err := os.WriteFile(path, key, 0o600); err != nil {
+			return nil, fmt.Errorf("create key: %w", err)
+		}
+		return key, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read key: %w", err)
+	}
+	if len(key) != keySize {
+		return nil, fmt.Errorf("read key: %s has %d bytes, not %d; without it, kube-trigger makes a new one", path, len(key), keySize)
+	}
+	return key, nil
+}
+
+// sources gives the memory to sources.
+func (m memory) sources(o *resource.Options) {
+	if m.store != nil {
+		o.Resumes, o.Saver, o.SecretKey = m.store, m.saver, m.key
+	}
+}
+
+// prune forgets what none of triggers needs.
+func (m memory) prune(ctx context.Context, triggers []engine.Trigger) error {
+	if m.store == nil {
+		return nil
+	}
+	var used []source.Subscription
+	for _, t := range triggers {
+		used = append(used, t.Subscription)
+	}
+	return resource.Prune(ctx, m.store, used)
+}
+
+// around saves while run runs, and what is left when it has ended. It ends run
+// when somebody else has taken over the store.
+func (m memory) around(ctx context.Context, run func(context.Context) error) error {
+	if m.store == nil {
+		return run(ctx)
+	}
+	running, end := context.WithCancel(ctx)
+	defer end()
+	saving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	saved := make(chan error, 1)
+	go func() {
+		saved <- m.saver.Run(saving)
+		end()
+	}()
+	err := run(running)
+	stop()
+	return errors.Join(err, <-saved)
+}
+
+func (m memory) close() error {
+	if m.store == nil {
+		return nil
+	}
+	return m.store.Close()
+}
