@@ -18,6 +18,7 @@ package resource_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -37,6 +38,10 @@ type recorder struct {
 	// hold leaves the events undone for which it holds.
 	hold func(event.Event) bool
 	held map[string]func()
+	// act, where it is set, has to call done.
+	act func(ev event.Event, done func())
+	// dead is set where nothing is taken any more.
+	dead bool
 }
 
 func (r *recorder) Deliver(ctx context.Context, ev event.Event, done func()) error {
@@ -52,8 +57,13 @@ func (r *recorder) Deliver(ctx context.Context, ev event.Event, done func()) err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.dead {
+		return errors.New("dead")
+	}
 	r.events = append(r.events, ev)
 	switch {
+	case r.act != nil:
+		r.act(ev, done)
 	case r.hold != nil && r.hold(ev):
 		if r.held == nil {
 			r.held = map[string]func(){}

@@ -55,8 +55,13 @@ func (b bed) born(d *disk, asks []asked, opts ...option) life {
 // kill ends it as if the machine had lost power.
 func (l life) kill() {
 	l.t.Helper()
+	l.mu.Lock()
+	l.dead = true
 	l.process.kill()
-	l.stop()
+	l.mu.Unlock()
+	l.cancel()
+	<-l.ended
+	l.err = nil
 }
 
 // one returns a trigger that takes everything of this namespace's ConfigMaps.

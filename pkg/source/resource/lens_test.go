@@ -1,0 +1,243 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package resource_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"cuelang.org/go/cue/parser"
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/projection"
+	"github.com/kubevela/kube-trigger/pkg/source"
+	"github.com/kubevela/kube-trigger/pkg/source/resource"
+	"github.com/kubevela/kube-trigger/pkg/store/file"
+	"github.com/kubevela/kube-trigger/test/cluster"
+)
+
+// refers returns what an expression refers to below context.old.
+func refers(t *testing.T, expr string) projection.Projection {
+	t.Helper()
+	f, err := parser.ParseFile("test", expr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return projection.Of("context", f).Under("old")
+}
+
+// comparing returns triggers: one that refers to the old data, one that fires
+// where that changed, one that fires where a label did, and one for everything.
+func (b bed) comparing() []asked {
+	asks := []asked{b.one("old", ""), b.one("data", ""), b.one("label", ""), b.one("all", "")}
+	asks[0].trigger.Old = refers(b.T, `context.old.data.n != context.data.data.n && context.old.metadata.labels["a/b"] != _|_`)
+	asks[1].trigger.OnChange = []source.Path{{"data"}}
+	asks[2].trigger.OnChange = []source.Path{{"spec"}, {"metadata", "labels", "a/b"}}
+	return asks
+}
+
+// wantOld compares what the events have as old state.
+func (b bed) wantOld(got []event.Event, want ...map[string]any) {
+	b.Helper()
+	var old []map[string]any
+	for _, ev := range got {
+		old = append(old, ev.Old)
+	}
+	if diff := cmp.Diff(want, old); diff != "" {
+		b.Error(diff)
+	}
+}
+
+func of(n string, labels map[string]any) map[string]any {
+	m := map[string]any{"data": map[string]any{"n": n}, "metadata": map[string]any{}}
+	if labels != nil {
+		m["metadata"] = map[string]any{"labels": labels}
+	}
+	return m
+}
+
+func TestOldState(t *testing.T) {
+	b, d := newBed(t), newDisk()
+	b.create("a", nil)
+	l := b.live(d, b.comparing())
+	b.update("a", `{"data": {"n": "1"}}`)
+	b.update("a", `{"metadata": {"labels": {"a/b": "x", "c": "y"}}}`)
+	b.update("a", `{"metadata": {"labels": {"c": "z"}}}`)
+	b.update("a", `{"data": null}`)
+	b.create("new", nil)
+	b.delete("a")
+	got := l.until(6)
+	ab := map[string]any{"a/b": "x"}
+	b.wantOld(got, of("0", nil), of("1", nil), of("1", ab), of("1", ab), nil, map[string]any{"metadata": map[string]any{"labels": ab}})
+	b.want(l.taken(1), "update a", "update a", "create new", "delete a")
+	b.want(l.taken(2), "update a", "create new", "delete a")
+	b.want(l.taken(3), "update a", "update a", "update a", "update a", "create new", "delete a")
+}
+
+// After a restart they are right again, at once.
+func TestOldStateAndRestart(t *testing.T) {
+	b, d := newBed(t), newDisk()
+	for _, name := range []string{"a", "b", "c", "held"} {
+		b.create(name, nil)
+	}
+	l := b.live(d, b.comparing())
+	l.hold = func(ev event.Event) bool { return ev.Key == b.namespace+"/held" }
+	b.update("held", `{"data": {"n": "1"}}`)
+	b.update("a", `{"data": {"n": "1"}}`)                             // done, above the mark
+	b.update("b", `{"metadata": {"labels": {"a/b": "x", "c": "y"}}}`) // done, above the mark
+	b.create("above", nil)                                            // done, above the mark
+	l.until(4)
+	l.kill()
+	b.update("c", `{"metadata": {"labels": {"c": "z"}}}`)
+	b.update("b", `{"metadata": {"labels": {"c": "z"}}}`)
+
+	l = b.live(d, b.comparing())
+	l.until(3)
+	b.update("a", `{"data": {"n": "2"}}`)
+	b.update("above", `{"data": {"n": "2"}}`)
+	got := l.until(5)
+	ab := map[string]any{"a/b": "x"}
+	b.want(got, "update held", "update c", "update b", "update a", "update above")
+	b.wantOld(got, of("0", nil), of("0", nil), of("0", ab), of("1", nil), of("0", nil))
+	b.want(l.taken(1), "update held", "update a", "update above")
+	if taken := l.taken(2); len(taken) > 0 {
+		t.Errorf("took %v, where the label did not change", brief(taken))
+	}
+}
+
+// Where the API server has forgotten how the objects were, what changed is still
+// known, and the old state of what did not.
+func TestOldStateExpired(t *testing.T) {
+	t.Parallel()
+	c := cluster.Start(t, cluster.Own())
+	b, d := bed{T: t, config: c.Config, client: c.Client(t), namespace: c.Namespace(t)}, newDisk()
+	for _, name := range []string{"a", "b", "same"} {
+		b.create(name, nil)
+	}
+	b.live(d, b.comparing()).kill()
+	b.update("a", `{"data": {"n": "1"}}`)
+	b.update("b", `{"metadata": {"labels": {"a/b": "x"}}}`)
+	c.Expire(t)
+	l := b.live(d, b.comparing())
+	l.until(2)
+	b.update("same", `{"data": {"n": "1"}}`)
+	b.update("a", `{"metadata": {"labels": {"c": "z"}}}`)
+	got := l.until(4)
+	b.want(got, "update a", "update b", "update same", "update a")
+	b.wantOld(got, nil, nil, of("0", nil), of("1", nil))
+	b.want(l.taken(1), "update a", "update same")
+	b.want(l.taken(2), "update b")
+}
+
+// A path that was not watched before is known after a restart, too, and saved
+// then.
+func TestOnChangeIsAdded(t *testing.T) {
+	b, d := newBed(t), newDisk()
+	b.create("a", nil)
+	b.live(d, []asked{b.one("data", "")}).kill()
+	b.update("a", `{"metadata": {"labels": {"c": "z"}}}`)
+	asks := []asked{b.one("data", "")}
+	asks[0].trigger.OnChange = []source.Path{{"data"}}
+	l := b.live(d, asks)
+	l.until(1)
+	l.kill()
+	if taken := l.taken(0); len(taken) > 0 {
+		t.Errorf("took %v", brief(taken))
+	}
+	for key, e := range d.only().Inventory {
+		if len(e.Seen) == 0 {
+			t.Errorf("nothing is known of %s", key)
+		}
+	}
+}
+
+// Nothing of a Secret is on the disk, neither plain nor as a hash that can be
+// guessed.
+func TestSecretsStaySecret(t *testing.T) {
+	b := newBed(t)
+	const canary = "canary-in-a-coal-mine"
+	secrets := b.client.CoreV1().Secrets(b.namespace)
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "s"}, Data: map[string][]byte{"password": []byte(canary)}}
+	if _, err := secrets.Create(t.Context(), secret, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	ask := asked{properties: `{"apiVersion": "v1", "kind": "Secret", "namespace": "` + b.namespace + `"}`}
+	ask.trigger.Old = refers(t, "context.old.data.password == context.data.data.password")
+	ask.trigger.OnChange = []source.Path{{"data"}}
+	touch := func(value string) {
+		t.Helper()
+		secret.Annotations = map[string]string{"touched": value}
+		if _, err := secrets.Update(t.Context(), secret, metav1.UpdateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	seen := map[string][]byte{}
+	for _, key := range []string{"", "one key", "another key"} {
+		d := newDisk()
+		keyed := func(o *resource.Options) { o.SecretKey = []byte(key) }
+		l := b.live(d, []asked{ask}, keyed)
+		touch(key)
+		got := l.until(1)
+		if taken := l.taken(0); len(taken) != 0 {
+			t.Errorf("key %q: took %v, of which the data did not change", key, brief(taken))
+		}
+		encoded := base64.StdEncoding.EncodeToString([]byte(canary))
+		if diff := cmp.Diff(map[string]any{"data": map[string]any{"password": encoded}}, got[0].Old); diff != "" {
+			t.Error(diff)
+		}
+		l.kill()
+		for _, e := range d.only().Inventory {
+			seen[key] = e.Seen
+		}
+	}
+	if seen[""] != nil {
+		t.Error("a hash without a key is on the disk")
+	}
+	if len(seen["one key"]) == 0 || bytes.Equal(seen["one key"], seen["another key"]) {
+		t.Error("hashes do not depend on the key")
+	}
+
+	path := filepath.Join(t.TempDir(), "store.db")
+	s, err := file.Open(t.Context(), path, file.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := b.saved(s, 0, []asked{ask}, func(o *resource.Options) { o.SecretKey = []byte("key") })
+	touch("again")
+	l.until(1)
+	l.end()
+	s.Close()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(data, []byte(b.namespace+"/s")) {
+		t.Error("the file does not hold the Secret's name: this proves nothing")
+	}
+	for _, text := range []string{canary, base64.StdEncoding.EncodeToString([]byte(canary)), "touched"} {
+		if bytes.Contains(data, []byte(text)) {
+			t.Errorf("the file holds %q", text)
+		}
+	}
+}
