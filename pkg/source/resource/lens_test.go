@@ -19,6 +19,7 @@ package resource_test
 import (
 	"bytes"
 	"encoding/base64"
+	"net/http"
 	"os"
 	"path/filepath"
 	"testing"
@@ -147,6 +148,26 @@ func TestOldStateExpired(t *testing.T) {
 	b.wantOld(got, nil, nil, of("0", nil), of("1", nil))
 	b.want(l.taken(1), "update a", "update same")
 	b.want(l.taken(2), "update b")
+}
+
+// A change that was done before the restart, and is undone after it, is a change,
+// although the API server forgets it at the worst moment.
+func TestChangeIsTakenBack(t *testing.T) {
+	b, d := newBed(t), newDisk()
+	b.create("a", nil)
+	b.create("held", nil)
+	l := b.live(d, b.comparing())
+	l.hold = func(ev event.Event) bool { return ev.Key == b.namespace+"/held" }
+	b.update("held", `{"data": {"n": "1"}}`)
+	b.update("a", `{"data": {"n": "1"}}`) // done, above the mark
+	l.until(2)
+	l.kill()
+	b.update("a", `{"data": {"n": "0"}}`)
+	l = b.born(d, b.comparing())
+	l.wire.answer(true, http.StatusGone, `{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Expired", "code": 410}`)
+	l.run()
+	b.wantOld(l.until(2), nil, of("0", nil))
+	b.want(l.taken(1), "update a", "update held")
 }
 
 // A path that was not watched before is known after a restart, too, and saved

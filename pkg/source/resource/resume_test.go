@@ -217,6 +217,20 @@ func TestRestartRestored(t *testing.T) {
 	l.until(23)
 	l.kill()
 	c.Restore(t, "before")
+	l = b.born(d, asks)
+	l.hold = func(event.Event) bool { return true }
+	l.run()
+	b.want(l.until(3), "update changed", "create removed", "delete added")
+	l.kill()
+
+	// Killed while it catches up, it knows that it has to, although the API
+	// server comes to where it had been.
+	other := b
+	other.namespace = c.Namespace(t)
+	other.create("a", nil)
+	for i := range 60 {
+		other.update("a", fmt.Sprintf(`{"data": {"n": "%d"}}`, i))
+	}
 	l = b.live(d, asks)
 	b.update("kept", `{"data": {"n": "1"}}`)
 	b.want(l.until(4), "update changed", "create removed", "delete added", "update kept")
