@@ -91,8 +91,7 @@ func (o *options) remember(ctx context.Context, server string) (memory, error) {
 	}
 	m := memory{store: s}
 	if m.key, err = secretKey(path + ".key"); err != nil {
-		s.Close()
-		return memory{}, err
+		return memory{}, errors.Join(err, s.Close())
 	}
 	m.saver = store.NewSaver(s, store.SaverOptions{
 		Every: saveEvery, Changes: saveAt, Grace: saveGrace, Clock: clock.RealClock{},

@@ -67,12 +67,12 @@ type Comparer interface {
 type Reason string
 
 const (
-	// NotSubscribed: the trigger asked for other types of events.
+	// NotSubscribed says that the trigger asked for other types of events.
 	NotSubscribed Reason = "NotSubscribed"
-	// NoChange: none of the fields that the trigger watches has changed.
+	// NoChange says that none of the fields that the trigger watches changed.
 	NoChange Reason = "NoChange"
-	// BeforeStart: it happened before the trigger existed, or was announced to
-	// it before.
+	// BeforeStart says that it happened before the trigger existed, or was
+	// announced to it before.
 	BeforeStart Reason = "BeforeStart"
 )
 

@@ -102,7 +102,7 @@ func TestOldStateAndRestart(t *testing.T) {
 		b.create(name, nil)
 	}
 	l := b.live(d, b.comparing())
-	l.hold = func(ev event.Event) bool { return ev.Key == b.namespace+"/held" }
+	l.holding(func(ev event.Event) bool { return ev.Key == b.namespace+"/held" })
 	b.update("held", `{"data": {"n": "1"}}`)
 	b.update("a", `{"data": {"n": "1"}}`)                             // done, above the mark
 	b.update("b", `{"metadata": {"labels": {"a/b": "x", "c": "y"}}}`) // done, above the mark
@@ -157,7 +157,7 @@ func TestChangeIsTakenBack(t *testing.T) {
 	b.create("a", nil)
 	b.create("held", nil)
 	l := b.live(d, b.comparing())
-	l.hold = func(ev event.Event) bool { return ev.Key == b.namespace+"/held" }
+	l.holding(func(ev event.Event) bool { return ev.Key == b.namespace+"/held" })
 	b.update("held", `{"data": {"n": "1"}}`)
 	b.update("a", `{"data": {"n": "1"}}`) // done, above the mark
 	l.until(2)
@@ -248,7 +248,9 @@ func TestSecretsStaySecret(t *testing.T) {
 	touch("again")
 	l.until(1)
 	l.end()
-	s.Close()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)

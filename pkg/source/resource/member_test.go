@@ -36,8 +36,9 @@ func TestNewTrigger(t *testing.T) {
 	b.create("b", nil)
 	b.delete("b")
 
-	l = b.live(d, []asked{young, old})
-	l.hold = func(ev event.Event) bool { return strings.HasSuffix(ev.Key, "/c") }
+	l = b.born(d, []asked{young, old})
+	l.holding(func(ev event.Event) bool { return strings.HasSuffix(ev.Key, "/c") })
+	l.run()
 	l.until(3)
 	b.create("c", nil)
 	b.create("d", nil)
@@ -62,8 +63,9 @@ func TestNewTriggerIsKilled(t *testing.T) {
 	b.live(d, []asked{old}).kill()
 	b.create("a", nil)
 	b.create("b", nil)
-	l := b.live(d, []asked{young, old})
-	l.hold = func(event.Event) bool { return true }
+	l := b.born(d, []asked{young, old})
+	l.holding(func(event.Event) bool { return true })
+	l.run()
 	l.until(2)
 	b.create("c", nil)
 	l.until(3)
@@ -105,7 +107,7 @@ func TestSyncAndRestart(t *testing.T) {
 	}
 	first := b.one("first", withSync)
 	l := b.born(d, []asked{first})
-	l.hold = func(ev event.Event) bool { return !strings.HasSuffix(ev.Key, "/a") }
+	l.holding(func(ev event.Event) bool { return !strings.HasSuffix(ev.Key, "/a") })
 	l.run()
 	b.want(l.until(4), "sync a", "sync b", "sync c", "sync d")
 	l.kill()

@@ -75,6 +75,13 @@ func (r *recorder) Deliver(ctx context.Context, ev event.Event, done func()) err
 	return nil
 }
 
+// holding leaves the events undone from now on for which that holds.
+func (r *recorder) holding(holds func(event.Event) bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.hold = holds
+}
+
 // finish lets the events that are held be done.
 func (r *recorder) finish() {
 	r.mu.Lock()

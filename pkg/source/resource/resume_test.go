@@ -91,7 +91,7 @@ func TestRestart(t *testing.T) {
 		b.create(name, nil)
 	}
 	l := b.live(d, asks)
-	l.hold = func(ev event.Event) bool { return strings.HasSuffix(ev.Key, "/b") }
+	l.holding(func(ev event.Event) bool { return strings.HasSuffix(ev.Key, "/b") })
 	b.update("a", `{"data": {"n": "1"}}`)
 	b.update("b", `{"data": {"n": "1"}}`) // not done
 	b.update("a", `{"data": {"n": "2"}}`)
@@ -123,7 +123,7 @@ func TestRestart(t *testing.T) {
 func TestRestartForgetsWhatWent(t *testing.T) {
 	b, d := newBed(t), newDisk()
 	l := b.live(d, []asked{b.one("t", "")})
-	l.hold = func(ev event.Event) bool { return ev.Type == event.Create && strings.HasSuffix(ev.Key, "/held") }
+	l.holding(func(ev event.Event) bool { return ev.Type == event.Create && strings.HasSuffix(ev.Key, "/held") })
 	b.create("held", nil)
 	many(20, "cm", func(name string) { b.create(name, nil) })
 	many(20, "cm", b.delete)
@@ -152,7 +152,7 @@ func TestRestartExpired(t *testing.T) {
 	many(20, "kept", func(name string) { b.create(name, nil) })
 	asks := []asked{b.one("t", "")}
 	l := b.live(d, asks)
-	l.hold = func(ev event.Event) bool { return true }
+	l.holding(func(ev event.Event) bool { return true })
 	b.update("kept-000", `{"data": {"n": "1"}}`) // not done
 	b.create("early", nil)                       // not done
 	l.until(2)
@@ -182,7 +182,7 @@ func TestRestartExpired(t *testing.T) {
 	// Killed in the middle of catching up, it comes to the same.
 	l = b.born(d, asks, func(o *resource.Options) { o.PageSize = 30 })
 	seen := 0
-	l.hold = func(event.Event) bool { seen++; return seen > 150 }
+	l.holding(func(event.Event) bool { seen++; return seen > 150 })
 	l.run()
 	early := l.until(302)
 	l.kill()
@@ -218,7 +218,7 @@ func TestRestartRestored(t *testing.T) {
 	l.kill()
 	c.Restore(t, "before")
 	l = b.born(d, asks)
-	l.hold = func(event.Event) bool { return true }
+	l.holding(func(event.Event) bool { return true })
 	l.run()
 	b.want(l.until(3), "update changed", "create removed", "delete added")
 	l.kill()

@@ -108,7 +108,11 @@ func (b bed) store() *faulty {
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { s.Close() })
+	b.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			b.Error(err)
+		}
+	})
 	return &faulty{Store: s}
 }
 
