@@ -23,6 +23,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -36,13 +39,43 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
+	"github.com/kubevela/kube-trigger/pkg/store"
+	"github.com/kubevela/kube-trigger/pkg/store/file"
 )
 
 // BenchmarkWatch measures what one update of a small ConfigMap costs, from the
 // bytes of the stream to the sink, the sending of those bytes included.
 func BenchmarkWatch(b *testing.B) {
+	b.Run("forgotten", func(b *testing.B) { benchmarkWatch(b, func(*resource.Options) {}) })
+	b.Run("saved", func(b *testing.B) {
+		s, err := file.Open(b.Context(), filepath.Join(b.TempDir(), "store.db"), file.Options{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer s.Close() //nolint:errcheck // of no interest here
+		saver := store.NewSaver(s, store.SaverOptions{
+			Every: 25 * time.Millisecond, Changes: 1000, Grace: time.Minute, Clock: clock.RealClock{}, OnError: func(err error) { b.Error(err) },
+		})
+		ctx, cancel := context.WithCancel(context.Background())
+		var saving sync.WaitGroup
+		saving.Go(func() {
+			if err := saver.Run(ctx); err != nil {
+				b.Error(err)
+			}
+		})
+		benchmarkWatch(b, func(o *resource.Options) { o.Resumes, o.Saver = s, saver })
+		cancel()
+		saving.Wait()
+	})
+}
+
+func benchmarkWatch(b *testing.B, opt option) {
 	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
 		out.Header().Set("Content-Type", "application/json")
+		if strings.HasSuffix(r.URL.Path, "/namespaces/kube-system") {
+			fmt.Fprint(out, `{"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": {"name": "kube-system", "uid": "u"}}`)
+			return
+		}
 		if r.URL.Query().Get("watch") == "" {
 			fmt.Fprint(out, `{"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": {"resourceVersion": "1"}, "items": []}`)
 			return
@@ -65,9 +98,11 @@ func BenchmarkWatch(b *testing.B) {
 	config := &rest.Config{Host: server.URL, QPS: -1}
 	mapper := meta.NewDefaultRESTMapper(nil)
 	mapper.Add(schema.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}, meta.RESTScopeNamespace)
-	s, problems := resource.New(resource.Options{
+	o := resource.Options{
 		Client: dynamic.NewForConfigOrDie(config), Metadata: metadata.NewForConfigOrDie(config), Mapper: mapper, Clock: clock.RealClock{},
-	})(map[string]any{"apiVersion": "v1", "kind": "ConfigMap"}, source.Trigger{})
+	}
+	opt(&o)
+	s, problems := resource.New(o)(map[string]any{"apiVersion": "v1", "kind": "ConfigMap"}, source.Trigger{})
 	if len(problems) > 0 {
 		b.Fatal(problems)
 	}
