@@ -1,0 +1,116 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package trigger_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/kubevela/kube-trigger/pkg/action"
+	"github.com/kubevela/kube-trigger/pkg/action/provider"
+	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/problem"
+	"github.com/kubevela/kube-trigger/pkg/source"
+	"github.com/kubevela/kube-trigger/pkg/trigger"
+)
+
+// objects is a subscription to objects, ticks is one to something else.
+type (
+	objects struct{ source.Subscription }
+	ticks   struct{ source.Subscription }
+)
+
+func (objects) Compares() {}
+
+// compile compiles spec, and returns what its source was told of it.
+func compile(t *testing.T, spec v1alpha1.Trigger) (asks source.Trigger, problems problem.List) {
+	t.Helper()
+	templates := map[string]*action.Template{}
+	for name, text := range map[string]string{
+		"plain": `parameter: {}`,
+		"old":   `import "vela/kube"` + "\n" + `parameter: {}` + "\n" + `get: kube.#Get & {$params: resource: {apiVersion: "v1", kind: "Pod", metadata: name: context.old.metadata.name}}`,
+		"whole": `import "encoding/json"` + "\n" + `parameter: {}` + "\n" + `text: json.Marshal(context)`,
+	} {
+		template, list := action.Parse(name, text)
+		if len(list) > 0 {
+			t.Fatal(list)
+		}
+		templates[name] = template
+	}
+	c := trigger.Compiler{
+		Actions:  templates,
+		Executor: func(event.Trigger) provider.Executor { return nil },
+		Sources: source.Registry{
+			"objects": func(_ map[string]any, t source.Trigger) (source.Subscription, problem.List) {
+				asks = t
+				return objects{}, nil
+			},
+			"ticks": func(map[string]any, source.Trigger) (source.Subscription, problem.List) { return ticks{}, nil },
+		},
+	}
+	spec.Action.Properties = &runtime.RawExtension{Raw: []byte(`{}`)}
+	_, problems = c.Compile(event.Trigger{Name: "t", Namespace: "n"}, spec)
+	return asks, problems
+}
+
+func TestSourceIsToldWhatIsReferredTo(t *testing.T) {
+	for _, tc := range []struct {
+		name, filter, action string
+		want                 [][]string
+	}{
+		{"nothing", ``, "plain", nil},
+		{"not the old state", `context.data.spec.image == "a"`, "plain", nil},
+		{"filter", `context.old.spec.image != context.data.spec.image`, "plain", [][]string{{"spec", "image"}}},
+		{"constraints", `context: old: spec: image: "a"`, "plain", [][]string{{"spec", "image"}}},
+		{"both", `context.old.spec.image == "a"`, "old", [][]string{{"metadata", "name"}, {"spec", "image"}}},
+		{"all of the old state", `len(context.old) == 2`, "plain", [][]string{nil}},
+		{"all of the context", ``, "whole", nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			asks, problems := compile(t, v1alpha1.Trigger{
+				Source: v1alpha1.Source{Type: "objects"}, Filter: tc.filter, Action: v1alpha1.Action{Type: tc.action},
+			})
+			if problems.Err() != nil {
+				t.Fatal(problems)
+			}
+			if diff := cmp.Diff(tc.want, asks.Old.Paths()); diff != "" {
+				t.Error(diff)
+			}
+			if asks.Name != "t" || asks.Namespace != "n" {
+				t.Errorf("told of %s", asks)
+			}
+		})
+	}
+}
+
+func TestOnChange(t *testing.T) {
+	spec := v1alpha1.Trigger{Action: v1alpha1.Action{Type: "plain"}, OnChange: []string{"data", `metadata.labels["a/b"]`}}
+	spec.Source.Type = "objects"
+	asks, problems := compile(t, spec)
+	want := []source.Path{{"data"}, {"metadata", "labels", "a/b"}}
+	if diff := cmp.Diff(want, asks.OnChange); diff != "" || problems.Err() != nil {
+		t.Error(diff, problems)
+	}
+	spec.Source.Type = "ticks"
+	_, problems = compile(t, spec)
+	if got, want := problems.Error(), `onChange: has no effect with the source "ticks", whose events are not changes of objects`; got != want {
+		t.Errorf("got %s", got)
+	}
+}
