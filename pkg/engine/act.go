@@ -91,10 +91,10 @@ func (r *runner) attempt(ctx context.Context, ev event.Event) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, r.trigger.Policy.Timeout, r.timedOut)
 	defer cancel()
 	err := run(ctx, r.trigger.Action, ev)
-	if err == nil || context.Cause(ctx) != r.timedOut || errors.Is(err, r.timedOut) {
+	if err == nil || !errors.Is(context.Cause(ctx), r.timedOut) || errors.Is(err, r.timedOut) {
 		return err
 	}
-	if err == context.DeadlineExceeded {
+	if errors.Is(err, context.DeadlineExceeded) && err.Error() == context.DeadlineExceeded.Error() {
 		return r.timedOut
 	}
 	return fmt.Errorf("%w: %w", r.timedOut, err)

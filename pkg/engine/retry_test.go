@@ -224,7 +224,7 @@ func panicInFilter() { panic("a secret") }
 
 func panicInAction() {
 	var m map[string]int
-	m["x"] = 1
+	m["x"] = 1 //nolint:staticcheck // a panic of the runtime is what the test wants
 }
 
 func TestRetryWaitsByTheInjectedClock(t *testing.T) {

@@ -41,8 +41,6 @@ func (t *table) String() string { return t.b.String() }
 
 func micros(d time.Duration) string { return number(float64(d.Nanoseconds()) / 1e3) }
 
-func millis(d time.Duration) string { return number(float64(d.Nanoseconds()) / 1e6) }
-
 // number writes three significant digits, as many as measuring gives.
 func number(f float64) string {
 	switch {
