@@ -204,6 +204,9 @@ func (l *loader) document(path string, d document) {
 			}
 			continue
 		}
+		if spec["suspend"] == true {
+			t.Spec.Suspend = true
+		}
 		t.ID = event.Trigger{Name: t.Spec.Name, Namespace: namespace}
 		if t.ID.Name == "" {
 			t.ID.Name = fmt.Sprintf("%s-%d", name, i)

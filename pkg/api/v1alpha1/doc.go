@@ -40,7 +40,11 @@ func GroupVersion() schema.GroupVersion {
 
 // AddToScheme registers the API's kinds.
 func AddToScheme(s *runtime.Scheme) error {
-	s.AddKnownTypes(GroupVersion(), &TriggerService{}, &TriggerServiceList{}, &TriggerEvent{}, &TriggerEventList{})
+	s.AddKnownTypes(GroupVersion(),
+		&TriggerService{}, &TriggerServiceList{},
+		&TriggerEvent{}, &TriggerEventList{},
+		&EventListener{}, &EventListenerList{},
+	)
 	metav1.AddToGroupVersion(s, GroupVersion())
 	return nil
 }

@@ -25,8 +25,16 @@ import (
 const TriggerServiceKind = "TriggerService"
 
 // +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
 // +kubebuilder:resource:shortName=ts,categories=oam
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Triggers",type=string,JSONPath=`.status.working`
+// +kubebuilder:printcolumn:name="Acted",type=integer,JSONPath=`.status.acted`
+// +kubebuilder:printcolumn:name="Dead letters",type=integer,JSONPath=`.status.deadLetters`
+// +kubebuilder:printcolumn:name="Last action",type=date,JSONPath=`.status.lastActionTime`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
 
 // TriggerService says what to do when something happens.
 type TriggerService struct {
@@ -34,6 +42,9 @@ type TriggerService struct {
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
 	Spec TriggerServiceSpec `json:"spec,omitempty"`
+	// Status is what became of it. The controller and the worker write it.
+	// +optional
+	Status TriggerServiceStatus `json:"status,omitzero"`
 }
 
 // +kubebuilder:object:root=true
@@ -47,17 +58,26 @@ type TriggerServiceList struct {
 }
 
 // TriggerServiceSpec is what a user wants.
+// +kubebuilder:validation:XValidation:rule="self.triggers.all(t, !has(t.name) || self.triggers.exists_one(u, has(u.name) && u.name == t.name))",message="two triggers have the same name"
 type TriggerServiceSpec struct {
 	// Triggers run independently of each other: a bad one never stops a good
 	// one.
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=200
 	Triggers []Trigger `json:"triggers"`
 	// Worker says what runs the triggers in the cluster.
 	// +optional
 	Worker *Worker `json:"worker,omitempty"`
 	// ServiceAccountName is the identity that the triggers act with, a
 	// ServiceAccount of the same namespace.
+	// Default: "kube-trigger", which the controller makes.
 	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`
 	ServiceAccountName string `json:"serviceAccountName,omitempty"`
+	// Suspend stops all triggers from taking events.
+	// +optional
+	Suspend bool `json:"suspend,omitempty"`
 }
 
 // Trigger is a source of events, a filter, and an action.
@@ -147,8 +167,11 @@ type Backoff struct {
 
 // Worker says what runs the triggers.
 type Worker struct {
-	// Template names a worker template.
+	// Template names a worker template: a Definition of type "trigger-worker" in
+	// the controller's namespace or in vela-system. Default: "default".
 	// +optional
+	// +kubebuilder:validation:MaxLength=200
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`
 	Template string `json:"template,omitempty"`
 	// Properties are the template's own.
 	// +optional
