@@ -158,7 +158,7 @@ func object(raw *runtime.RawExtension) (map[string]any, error) {
 // defaults.
 func policy(spec v1alpha1.Trigger) (engine.Policy, problem.List) {
 	var list problem.List
-	p := engine.Policy{Concurrency: spec.Concurrency, Suspend: spec.Suspend}
+	p := engine.Policy{Concurrency: spec.Concurrency, Suspend: spec.Suspend, AllowSelfTrigger: spec.AllowSelfTrigger}
 	duration := func(path string, d *metav1.Duration) time.Duration {
 		if d == nil {
 			return 0
@@ -169,6 +169,13 @@ func policy(spec v1alpha1.Trigger) (engine.Policy, problem.List) {
 		return d.Duration
 	}
 	p.Timeout = duration("timeout", spec.Timeout)
+	p.Debounce = duration("debounce", spec.Debounce)
+	if r := spec.RateLimit; r != nil {
+		p.RateLimit = engine.RateLimit{Limit: r.Limit, Period: duration("rateLimit.period", &r.Period)}
+		if r.Limit < 1 || r.Limit > engine.MaxRateLimit {
+			list.Add("rateLimit.limit", "must be from 1 to %d, not %d", engine.MaxRateLimit, r.Limit)
+		}
+	}
 	if r := spec.Retry; r != nil {
 		p.Retry.Limit = r.Limit
 		if b := r.Backoff; b != nil {

@@ -115,6 +115,20 @@ type Trigger struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	Concurrency int `json:"concurrency,omitempty"`
+	// Debounce is how long after an event of an object more are awaited. One
+	// event stands for all of them, with the latest state; it is handled when
+	// that time is over, which later events do not extend. Default: each event
+	// is handled.
+	// +optional
+	Debounce *metav1.Duration `json:"debounce,omitempty"`
+	// RateLimit bounds how often the action runs, retries included. What is
+	// beyond it waits; nothing is dropped. Default: no limit.
+	// +optional
+	RateLimit *RateLimit `json:"rateLimit,omitempty"`
+	// AllowSelfTrigger handles events that the trigger's own action caused.
+	// Default: they are left out.
+	// +optional
+	AllowSelfTrigger bool `json:"allowSelfTrigger,omitempty"`
 	// Suspend stops the trigger from taking events.
 	// +optional
 	Suspend bool `json:"suspend,omitempty"`
@@ -163,6 +177,16 @@ type Backoff struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	Factor int `json:"factor,omitempty"`
+}
+
+// RateLimit is how often an action may run.
+type RateLimit struct {
+	// Limit is the number of runs that may begin within any Period.
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000000
+	Limit int `json:"limit"`
+	// Period is the time that Limit is for, such as 1m.
+	Period metav1.Duration `json:"period"`
 }
 
 // Worker says what runs the triggers.
