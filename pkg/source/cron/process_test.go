@@ -1,0 +1,166 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package cron_test
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+	"k8s.io/utils/clock"
+
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/source"
+	"github.com/kubevela/kube-trigger/pkg/source/cron"
+	"github.com/kubevela/kube-trigger/pkg/store"
+	"github.com/kubevela/kube-trigger/pkg/store/file"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// saveEvery is how far the store may be behind what is done.
+const saveEvery = 25 * time.Millisecond
+
+// process is a worker with one cronjob trigger, whose clock is that of the
+// bubble that it runs in. Its file outlives it.
+type process struct {
+	t      *testing.T
+	store  *file.Store
+	cancel context.CancelFunc
+	source chan error
+	end    context.CancelFunc
+	saver  chan error
+	killed atomic.Bool
+}
+
+type sinkFunc func(ctx context.Context, ev event.Event, done func()) error
+
+func (f sinkFunc) Deliver(ctx context.Context, ev event.Event, done func()) error {
+	return f(ctx, ev, done)
+}
+
+func compile(t *testing.T, o cron.Options, properties map[string]any) source.Subscription {
+	t.Helper()
+	o.Clock = clock.RealClock{}
+	sub, problems := cron.New(o)(properties, source.Trigger{Trigger: event.Trigger{Name: "nightly", Namespace: "default"}})
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	return sub
+}
+
+func start(t *testing.T, path string, o cron.Options, properties map[string]any, sink sinkFunc) *process {
+	t.Helper()
+	s, err := file.Open(t.Context(), path, file.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &process{t: t, store: s, source: make(chan error, 1), saver: make(chan error, 1)}
+	saver := store.NewSaver(s, store.SaverOptions{
+		Every: saveEvery, Changes: 1000, Grace: time.Second, Clock: clock.RealClock{},
+		OnError: func(err error) {
+			if !p.killed.Load() {
+				t.Error(err)
+			}
+		},
+	})
+	o.Resumes, o.Saver = s, saver
+	sub := compile(t, o, properties)
+	saving, end := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.Background())
+	p.end, p.cancel = end, cancel
+	go func() { p.saver <- saver.Run(saving) }()
+	src := sub.Open([]source.Subscription{sub})
+	go func() { p.source <- src.Run(ctx, sink) }()
+	return p
+}
+
+// stop ends the process in good order.
+func (p *process) stop() {
+	p.t.Helper()
+	p.cancel()
+	if err := <-p.source; err != nil {
+		p.t.Error(err)
+	}
+	p.end()
+	if err := <-p.saver; err != nil {
+		p.t.Error(err)
+	}
+	if err := p.store.Close(); err != nil {
+		p.t.Error(err)
+	}
+}
+
+// kill ends the process without a chance to write what it has not written yet.
+func (p *process) kill() {
+	p.t.Helper()
+	p.killed.Store(true)
+	if err := p.store.Close(); err != nil {
+		p.t.Error(err)
+	}
+	p.cancel()
+	p.end()
+	_ = errors.Join(<-p.source, <-p.saver)
+}
+
+// log is what a sink got.
+type log struct {
+	mu     sync.Mutex
+	events []event.Event
+}
+
+func (l *log) take(_ context.Context, ev event.Event, done func()) error {
+	l.add(ev)
+	done()
+	return nil
+}
+
+func (l *log) add(ev event.Event) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.events = append(l.events, ev)
+}
+
+// times returns the times of the ticks so far, and forgets them.
+func (l *log) times() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var out []string
+	for _, ev := range l.events {
+		out = append(out, ev.Data["timeFired"].(string)[len("2000-01-"):])
+	}
+	l.events = nil
+	return out
+}
+
+// bubble runs f where time passes only while everything waits, from
+// 2000-01-01T00:00:00Z on.
+func bubble(t *testing.T, f func(t *testing.T, path string)) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "store.db")
+	synctest.Test(t, func(t *testing.T) { f(t, path) })
+}
+
+func markAt(position string) store.Change {
+	return store.Change{Mark: &store.Mark{Position: position}}
+}

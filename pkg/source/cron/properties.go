@@ -1,0 +1,79 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package cron
+
+import (
+	"strings"
+	"time"
+
+	"github.com/kubevela/kube-trigger/pkg/problem"
+	"github.com/kubevela/kube-trigger/pkg/schema"
+)
+
+// parse checks properties, and returns when they ask for ticks.
+func parse(s *schema.Schema, given map[string]any) (plan, problem.List) {
+	var p struct {
+		Schedule string `json:"schedule"`
+		TimeZone string `json:"timeZone"`
+		Jitter   string `json:"jitter"`
+		Missed   string `json:"missed"`
+		Deadline int64  `json:"startingDeadlineSeconds"`
+	}
+	if problems := s.Decode(given, &p); len(problems) > 0 {
+		return plan{}, problems
+	}
+	var problems problem.List
+	text, zone := splitZone(p.Schedule)
+	at := "schedule"
+	switch {
+	case zone == "":
+		zone, at = p.TimeZone, "timeZone"
+	case p.TimeZone != "" && p.TimeZone != zone:
+		problems.Add("schedule", "has the time zone %q, and timeZone is %q; keep one of them", zone, p.TimeZone)
+	}
+	out := plan{
+		text: text, zone: time.UTC, missed: missed(p.Missed),
+		deadline: time.Duration(p.Deadline) * time.Second,
+	}
+	if location, err := time.LoadLocation(zone); err != nil || zone == "Local" {
+		problems.Add(at, `%q is not a time zone; it must be an IANA name such as "Europe/Berlin"`, zone)
+	} else {
+		out.zone = location
+	}
+	var err error
+	if out.schedule, err = parseSchedule(text, out.zone); err != nil {
+		problems.Add("schedule", "%v", err)
+	}
+	if p.Jitter != "" {
+		out.jitter, err = time.ParseDuration(p.Jitter)
+		if err != nil || out.jitter < 0 || out.jitter > MaxJitter {
+			problems.Add("jitter", `must be a duration from "0s" to "1h", not %q`, p.Jitter)
+		}
+	}
+	return out, problems
+}
+
+// splitZone returns the schedule and the time zone of "TZ=Europe/Berlin 0 2 * * *".
+func splitZone(text string) (schedule, zone string) {
+	for _, prefix := range []string{"TZ=", "CRON_TZ="} {
+		if rest, ok := strings.CutPrefix(text, prefix); ok {
+			zone, schedule, _ = strings.Cut(rest, " ")
+			return strings.TrimSpace(schedule), zone
+		}
+	}
+	return strings.TrimSpace(text), ""
+}

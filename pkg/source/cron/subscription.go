@@ -1,0 +1,40 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package cron
+
+import (
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/source"
+)
+
+// subscription is what one trigger asks for.
+type subscription struct {
+	plan
+	options Options
+}
+
+// Key is the trigger's own, and changes with what it ticks at: no two triggers
+// share a schedule, since each has its own last tick.
+func (s subscription) Key() string { return s.plan.String() }
+
+// Wants returns that the trigger takes all of its ticks.
+func (subscription) Wants(event.Event) source.Reason { return "" }
+
+// Open returns the source of the trigger.
+func (s subscription) Open([]source.Subscription) source.Source {
+	return &ticker{Options: s.options, plan: s.plan}
+}
