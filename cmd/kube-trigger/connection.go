@@ -30,6 +30,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/source"
+	"github.com/kubevela/kube-trigger/pkg/source/cron"
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
 )
 
@@ -39,6 +40,7 @@ type connection struct {
 	namespace string
 	client    client.Client
 	resources resource.Options
+	schedules cron.Options
 }
 
 func (o *options) connect() (connection, error) {
@@ -56,6 +58,7 @@ func (o *options) connect() (connection, error) {
 	cfg.UserAgent = "kube-trigger/" + version
 	cfg.QPS = -1 // the API server's own priority and fairness is the limit
 	c.resources.FromNow = o.from == fromNow
+	c.schedules = cron.Options{Clock: clock.RealClock{}, FromNow: o.from == fromNow}
 	return c, c.connect(cfg)
 }
 
@@ -81,6 +84,7 @@ func (c *connection) connect(cfg *rest.Config) error {
 
 func (c *connection) sources() source.Registry {
 	return source.Registry{
+		cron.Type:     cron.New(c.schedules),
 		resource.Type: resource.New(c.resources),
 	}
 }

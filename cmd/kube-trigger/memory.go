@@ -34,6 +34,7 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/source"
+	"github.com/kubevela/kube-trigger/pkg/source/cron"
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
 	"github.com/kubevela/kube-trigger/pkg/store"
 	"github.com/kubevela/kube-trigger/pkg/store/file"
@@ -156,9 +157,10 @@ func secretKey(path string) ([]byte, error) {
 }
 
 // sources gives the memory to sources.
-func (m memory) sources(o *resource.Options) {
+func (m memory) sources(c *connection) {
 	if m.store != nil {
-		o.Resumes, o.Saver, o.SecretKey = m.store, m.saver, m.key
+		c.resources.Resumes, c.resources.Saver, c.resources.SecretKey = m.store, m.saver, m.key
+		c.schedules.Resumes, c.schedules.Saver = m.store, m.saver
 	}
 }
 
@@ -170,6 +172,9 @@ func (m memory) prune(ctx context.Context, triggers []engine.Trigger) error {
 	var used []source.Subscription
 	for _, t := range triggers {
 		used = append(used, t.Subscription)
+	}
+	if err := cron.Prune(ctx, m.store, used); err != nil {
+		return err
 	}
 	return resource.Prune(ctx, m.store, used)
 }

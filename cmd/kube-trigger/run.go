@@ -122,7 +122,7 @@ func (o *options) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	m.sources(&c.resources)
+	m.sources(&c)
 	err = o.work(ctx, c, m)
 	return errors.Join(err, m.close())
 }

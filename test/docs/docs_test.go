@@ -39,6 +39,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/config"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/source"
+	"github.com/kubevela/kube-trigger/pkg/source/cron"
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
 	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
@@ -94,7 +95,10 @@ func check(t *testing.T, file string) error {
 		t.Fatal(problems)
 	}
 	c := trigger.Compiler{
-		Sources:  source.Registry{resource.Type: resource.New(resource.Options{})},
+		Sources: source.Registry{
+			cron.Type:     cron.New(cron.Options{}),
+			resource.Type: resource.New(resource.Options{}),
+		},
 		Actions:  templates,
 		Executor: func(event.Trigger) provider.Executor { return nil },
 	}
