@@ -28,10 +28,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
+	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/source/cron"
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
+	"github.com/kubevela/kube-trigger/pkg/writes"
 )
 
 // connection is how sources and actions reach Kubernetes. The zero value reaches
@@ -39,27 +41,40 @@ import (
 type connection struct {
 	namespace string
 	client    client.Client
+	writes    *writes.Log
 	resources resource.Options
 	schedules cron.Options
 }
 
 func (o *options) connect() (connection, error) {
-	rules := clientcmd.NewDefaultClientConfigLoadingRules()
-	rules.ExplicitPath = o.kubeconfig
-	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: o.context})
 	var c connection
-	cfg, err := loader.ClientConfig()
+	cfg, namespace, err := o.clientConfig()
 	if err != nil {
-		return c, fmt.Errorf("kubeconfig: %w", err)
+		return c, err
 	}
-	if c.namespace, _, err = loader.Namespace(); err != nil {
-		return c, fmt.Errorf("kubeconfig: %w", err)
-	}
-	cfg.UserAgent = "kube-trigger/" + version
-	cfg.QPS = -1 // the API server's own priority and fairness is the limit
+	c.namespace = namespace
 	c.resources.FromNow = o.from == fromNow
 	c.schedules = cron.Options{Clock: clock.RealClock{}, FromNow: o.from == fromNow}
 	return c, c.connect(cfg)
+}
+
+// clientConfig returns how to reach the API server, and the namespace that goes
+// with it.
+func (o *options) clientConfig() (*rest.Config, string, error) {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = o.kubeconfig
+	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: o.context})
+	cfg, err := loader.ClientConfig()
+	if err != nil {
+		return nil, "", fmt.Errorf("kubeconfig: %w", err)
+	}
+	namespace, _, err := loader.Namespace()
+	if err != nil {
+		return nil, "", fmt.Errorf("kubeconfig: %w", err)
+	}
+	cfg.UserAgent = "kube-trigger/" + version
+	cfg.QPS = -1 // the API server's own priority and fairness is the limit
+	return cfg, namespace, nil
 }
 
 func (c *connection) connect(cfg *rest.Config) error {
@@ -78,6 +93,7 @@ func (c *connection) connect(cfg *rest.Config) error {
 	if c.resources.Metadata, err = metadata.NewForConfigAndClient(cfg, httpClient); err != nil {
 		return err
 	}
+	c.writes = writes.NewLog()
 	c.client, err = client.New(cfg, client.Options{HTTPClient: httpClient, Mapper: mapper})
 	return err
 }
@@ -89,10 +105,20 @@ func (c *connection) sources() source.Registry {
 	}
 }
 
-// executor executes provider calls as the trigger's own field manager.
+// executor executes provider calls as the trigger's own field manager, and
+// remembers what they write.
 func (c *connection) executor(t event.Trigger) provider.Executor {
 	if c.client == nil {
 		return nil
 	}
-	return provider.New(provider.Options{Client: client.WithFieldOwner(c.client, t.FieldManager()), Namespace: t.Namespace})
+	writer := c.writes.Of(t).Client(client.WithFieldOwner(c.client, t.FieldManager()))
+	return provider.New(provider.Options{Client: writer, Namespace: t.Namespace})
+}
+
+// guard knows what the trigger's actions have written.
+func (c *connection) guard(t event.Trigger) engine.Guard {
+	if c.writes == nil {
+		return nil
+	}
+	return c.writes.Of(t)
 }

@@ -164,6 +164,14 @@ func (m memory) sources(c *connection) {
 	}
 }
 
+// letters returns what keeps the events that triggers give up; nil for nothing.
+func (m memory) letters() store.Letters {
+	if m.store == nil {
+		return nil
+	}
+	return m.store
+}
+
 // prune forgets what none of triggers needs.
 func (m memory) prune(ctx context.Context, triggers []engine.Trigger) error {
 	if m.store == nil {

@@ -57,11 +57,8 @@ func (o *options) configFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.actionsDir, "actions-dir", "", "a directory of own actions, one CUE template a file; they go before the built-in ones")
 }
 
-func (o *options) runFlags(f *pflag.FlagSet) {
-	o.configFlags(f)
-	o.workers, o.queueSize = engine.DefaultConcurrency, engine.DefaultQueueSize
-	o.timeout, o.retryDelay = seconds(engine.DefaultTimeout), seconds(engine.DefaultBackoffInitial)
-	o.shutdownGrace = seconds(engine.DefaultShutdownGrace)
+// connectionFlags are those of all that reaches a cluster.
+func (o *options) connectionFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.kubeconfig, "kubeconfig", "", "the kubeconfig file; by default $KUBECONFIG, ~/.kube/config, or the pod's own")
 	f.StringVar(&o.context, "context", "", "the context of the kubeconfig")
 	for _, name := range []string{"kubeconfig", "context"} {
@@ -69,6 +66,14 @@ func (o *options) runFlags(f *pflag.FlagSet) {
 	}
 	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&o.logFormat, "log-format", "text", "text or json")
+}
+
+func (o *options) runFlags(f *pflag.FlagSet) {
+	o.configFlags(f)
+	o.workers, o.queueSize = engine.DefaultConcurrency, engine.DefaultQueueSize
+	o.timeout, o.retryDelay = seconds(engine.DefaultTimeout), seconds(engine.DefaultBackoffInitial)
+	o.shutdownGrace = seconds(engine.DefaultShutdownGrace)
+	o.connectionFlags(f)
 	f.Var(&o.workers, "workers", "how many objects each trigger acts on at the same time")
 	f.Var(&o.queueSize, "queue-size", "how many events each trigger accepts before its source has to wait")
 	f.Var(&o.timeout, "timeout", "how long one attempt at an action may take")
@@ -145,6 +150,7 @@ func (o *options) work(ctx context.Context, c connection, m memory) error {
 		},
 		ShutdownGrace: time.Duration(o.shutdownGrace),
 		FailFast:      o.failFast,
+		Letters:       m.letters(),
 	}, triggers)
 	if err != nil {
 		return invalid{err}
@@ -169,6 +175,7 @@ func (o *options) compile(c connection) ([]engine.Trigger, error) {
 	for _, t := range written {
 		compiled, problems := compiler.Compile(t.ID, t.Spec)
 		diagnostics = append(diagnostics, t.Diagnose(problems)...)
+		compiled.Guard = c.guard(t.ID)
 		triggers = append(triggers, compiled)
 	}
 	if len(diagnostics) > 0 {

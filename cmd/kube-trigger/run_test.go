@@ -62,6 +62,18 @@ func run(t *testing.T, args ...string) *process {
 	}
 	cmd.SetArgs(append([]string{"run", "--log-format", "json"}, args...))
 	cmd.SetErr(p)
+	t.Cleanup(func() {
+		if t.Failed() {
+			for _, l := range p.with(func(map[string]any) bool { return true }) {
+				t.Log(l)
+			}
+			select {
+			case err := <-p.ended:
+				t.Log("ended:", err)
+			default:
+			}
+		}
+	})
 	go func() { p.ended <- cmd.ExecuteContext(ctx) }()
 	t.Cleanup(func() { p.cancel() })
 	return p
@@ -85,22 +97,32 @@ func (p *process) Write(data []byte) (int, error) {
 	}
 }
 
+// with returns the lines so far that are wanted.
+func (p *process) with(wanted func(line map[string]any) bool) []map[string]any {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(p.lines), func(l map[string]any) bool { return !wanted(l) })
+}
+
 // logs waits for a line with this message and returns the lines so far that
 // have it.
 func (p *process) logs(t *testing.T, message string) []map[string]any {
 	t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
-	for {
-		p.mu.Lock()
-		lines := slices.Clone(p.lines)
-		p.mu.Unlock()
-		all := slices.Clone(lines)
-		lines = slices.DeleteFunc(lines, func(l map[string]any) bool { return l["msg"] != message })
-		if len(lines) > 0 {
-			return lines
-		}
+	var lines []map[string]any
+	wait(t, fmt.Sprintf("%q in the log", message), func() bool {
+		lines = p.with(func(l map[string]any) bool { return l["msg"] == message })
+		return len(lines) > 0
+	})
+	return lines
+}
+
+// wait polls until done.
+func wait(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(8 * time.Second)
+	for !done() {
 		if time.Now().After(deadline) {
-			t.Fatalf("no %q in the log: %v", message, all)
+			t.Fatalf("waited 30s for %s", what)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
@@ -142,6 +164,18 @@ func written(t *testing.T, text string) string {
 		t.Fatal(err)
 	}
 	return file
+}
+
+// templates writes own actions to a directory.
+func templates(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
 }
 
 // world is an API server and a namespace in it.

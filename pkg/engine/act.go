@@ -38,8 +38,12 @@ func (r *runner) act(ctx context.Context, j *job) step {
 	if j.journal == nil {
 		j.journal = action.NewJournal()
 	}
+	acting := action.WithJournal(ctx, j.journal)
+	if r.trigger.Guard != nil {
+		acting = r.trigger.Guard.Acting(acting, *j.event())
+	}
 	w := r.begin(j)
-	err := r.attempt(action.WithJournal(ctx, j.journal), *j.event())
+	err := r.attempt(acting, *j.event())
 	attempt, inTime := w.end()
 	took := r.clock.Since(w.start)
 	switch {

@@ -58,10 +58,11 @@ func (r *runner) absorb(ctx context.Context, j *job) (next *job, ok bool, err er
 		return nil, false, nil
 	}
 	own := false
-	if r.trigger.Guard != nil && !r.trigger.Policy.AllowSelfTrigger {
+	if r.trigger.Guard != nil {
 		if own, err = r.trigger.Guard.Own(ctx, *next.event()); err != nil {
 			return nil, false, err
 		}
+		own = own && !r.trigger.Policy.AllowSelfTrigger
 	}
 	before := *j.event()
 	r.mu.Lock()
@@ -77,7 +78,7 @@ func (r *runner) absorb(ctx context.Context, j *job) (next *job, ok bool, err er
 	if !own {
 		merged := merge(before, *next.event())
 		j.merged, j.swallowed = &merged, append(j.swallowed, next.delivery.ticket)
-		j.foreign = j.foreign || r.trigger.Guard != nil && !(r.trigger.Guard.Chained(before) && r.trigger.Guard.Chained(merged))
+		j.foreign = j.foreign || r.trigger.Guard != nil && !(r.trigger.Guard.Circular(before) && r.trigger.Guard.Circular(merged))
 	}
 	r.mu.Unlock()
 	if own {

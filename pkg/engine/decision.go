@@ -29,7 +29,8 @@ import (
 type Outcome string
 
 // Suppressed, Filtered, Acted and GivenUp are final: the trigger is done with
-// the event, or will be with the one that stands for it. So is Returned, until the event is delivered again.
+// the event, or will be with the one that stands for it. So is Returned, until
+// the event is delivered again.
 const (
 	// Suppressed: a policy, or what the trigger asked of the source, keeps the
 	// event from the filter.
@@ -59,7 +60,8 @@ const (
 	ReasonOwnWrite = "OwnWrite"
 	// ReasonDebounced: a later event of the same key stands for this one.
 	ReasonDebounced = "Debounced"
-	// ReasonLoopBroken: triggers keep causing events of the key.
+	// ReasonLoopBroken: the trigger's own actions keep leading to events of the
+	// key.
 	ReasonLoopBroken = "LoopBroken"
 	// ReasonError: the action failed.
 	ReasonError = "ActionFailed"
@@ -192,7 +194,7 @@ func (r reporter) quarantine(t event.Trigger, begins bool) {
 
 func (r reporter) logDecision(d Decision) {
 	log := r.log
-	if d.Outcome != Acted && d.Reason != ReasonLoopBroken && d.Outcome != Failed && d.Outcome != GivenUp {
+	if d.Outcome != Acted && d.Outcome != Failed && d.Outcome != GivenUp {
 		log = log.V(1)
 	}
 	if !log.Enabled() && d.Outcome != GivenUp {

@@ -18,27 +18,33 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
 const (
-	// LoopLimit is how many events of one key that triggers cause a trigger acts
-	// on within LoopWindow. Further ones are suppressed for the rest of it.
+	// LoopLimit is how many events of one key that its own actions led to a trigger
+	// acts on within LoopWindow. Further ones are given up for the rest of it.
 	LoopLimit = 30
 	// LoopWindow begins with the first such event.
 	LoopWindow = time.Minute
 )
 
-// A Guard knows which events triggers cause. It is safe for concurrent use.
+var errLoop = fmt.Errorf("a circle of triggers: this one's own actions led to more than %d events of the object within %s", LoopLimit, LoopWindow)
+
+// A Guard knows which events a trigger causes. It is safe for concurrent use.
 type Guard interface {
 	// Own reports whether the trigger's own action caused ev. It must be
-	// certain. It may wait for the trigger's actions until ctx ends, whose
-	// error it then returns.
+	// certain. It may wait for actions until ctx ends, whose error it then
+	// returns.
 	Own(ctx context.Context, ev event.Event) (bool, error)
-	// Chained reports whether most likely a trigger, this or another, caused ev.
-	Chained(ev event.Event) bool
+	// Circular reports whether most likely the trigger's own action led to ev,
+	// by itself or through other triggers. It is asked after Own.
+	Circular(ev event.Event) bool
+	// Acting returns the context for the trigger's action on ev.
+	Acting(ctx context.Context, ev event.Event) context.Context
 }
 
 // own is the stage that lets no trigger wake itself.
@@ -47,14 +53,14 @@ func (r *runner) own(ctx context.Context, j *job) step {
 	if err != nil {
 		return step{then: stopped}
 	}
-	if own {
+	if own && !r.trigger.Policy.AllowSelfTrigger {
 		r.report.decision(r.decide(j.event(), Suppressed, ReasonOwnWrite))
 		return step{then: finished}
 	}
 	return step{then: proceed}
 }
 
-// loop counts the events of one key that triggers caused, from start on.
+// loop counts the circular events of one key from start on.
 type loop struct {
 	start time.Time
 	count int
@@ -63,13 +69,12 @@ type loop struct {
 // breakLoop is the stage that ends a circle of triggers that wake each other.
 // What somebody else did always passes.
 func (r *runner) breakLoop(_ context.Context, j *job) step {
-	if j.foreign || !r.trigger.Guard.Chained(*j.event()) {
+	if j.foreign || !r.trigger.Guard.Circular(*j.event()) || r.countLoop(j.event().Key) {
 		return step{then: proceed}
 	}
-	if r.countLoop(j.event().Key) {
-		return step{then: proceed}
-	}
-	r.report.decision(r.decide(j.event(), Suppressed, ReasonLoopBroken))
+	f := j.failure(r.trigger.Trigger, errLoop)
+	f.First, f.Last = r.clock.Now(), r.clock.Now()
+	r.giveUp(j, f, ReasonLoopBroken)
 	return step{then: finished}
 }
 

@@ -61,7 +61,7 @@ type job struct {
 	// merged stands for the delivery's own event and those of swallowed.
 	merged    *event.Event
 	swallowed []*ticket
-	// foreign: not all that j stands for was caused by triggers.
+	// foreign: not all that j stands for was led to by the trigger.
 	foreign bool
 	// turn is when the rate limit lets the next attempt begin; zero where that
 	// is not decided.

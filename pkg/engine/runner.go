@@ -96,7 +96,7 @@ func newRunner(ctx context.Context, t Trigger, o Options, report reporter) *runn
 		stage stage
 		used  bool
 	}{
-		{r.own, t.Guard != nil && !t.Policy.AllowSelfTrigger},
+		{r.own, t.Guard != nil},
 		{r.debounce, t.Policy.Debounce > 0},
 		{r.filter, t.Filter != nil},
 		{r.breakLoop, t.Guard != nil},

@@ -1,0 +1,379 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package writes_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/writes"
+	"github.com/kubevela/kube-trigger/test/cluster"
+)
+
+// bed is a ConfigMap "x", and a trigger that has had an event about it.
+type bed struct {
+	*testing.T
+	kube      kubernetes.Interface
+	namespace string
+	log       *writes.Log
+	trigger   *writes.Trigger
+	// client is that of the trigger, and below the one that it is put on.
+	client, below client.Client
+	// meddle is called before a patch is sent.
+	meddle func()
+	sent   []string
+}
+
+// spy is the client below that of the trigger.
+type spy struct {
+	client.Client
+	bed *bed
+}
+
+func (s spy) Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
+	data, _ := patch.Data(obj)
+	s.bed.sent = append(s.bed.sent, string(data))
+	if s.bed.meddle != nil {
+		s.bed.meddle()
+	}
+	return s.Client.Patch(ctx, obj, patch, opts...)
+}
+
+func newBed(t *testing.T) *bed {
+	c := cluster.Start(t)
+	b := &bed{T: t, kube: c.Client(t), namespace: c.Namespace(t), log: writes.NewLog()}
+	b.trigger = b.log.Of(event.Trigger{Name: "self"})
+	b.connect(c.Config)
+	return b
+}
+
+func (b *bed) connect(config *rest.Config) {
+	b.Helper()
+	inner, err := client.New(config, client.Options{})
+	b.check(err)
+	b.below = client.WithFieldOwner(spy{inner, b}, "kube-trigger/self")
+	b.client = b.trigger.Client(b.below)
+}
+
+func (b *bed) check(err error) {
+	b.Helper()
+	if err != nil {
+		b.Fatal(err)
+	}
+}
+
+// edit writes as somebody else, and returns the event of that.
+func (b *bed) edit(patch string) event.Event {
+	b.Helper()
+	o, err := b.kube.CoreV1().ConfigMaps(b.namespace).Patch(b.Context(), "x", types.MergePatchType, []byte(patch), metav1.PatchOptions{FieldManager: "user"})
+	b.check(err)
+	return happened(o)
+}
+
+func (b *bed) create() event.Event {
+	b.Helper()
+	o, err := b.kube.CoreV1().ConfigMaps(b.namespace).Create(b.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "x"}}, metav1.CreateOptions{})
+	b.check(err)
+	return happened(o)
+}
+
+func happened(o *corev1.ConfigMap) event.Event {
+	return event.Event{
+		Type: event.Update, Key: o.Namespace + "/" + o.Name, ID: string(o.UID) + "@" + o.ResourceVersion,
+		Data: map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"resourceVersion": o.ResourceVersion}},
+	}
+}
+
+// now returns the event of the object's newest revision.
+func (b *bed) now() event.Event {
+	b.Helper()
+	o, err := b.kube.CoreV1().ConfigMaps(b.namespace).Get(b.Context(), "x", metav1.GetOptions{})
+	b.check(err)
+	return happened(o)
+}
+
+func (b *bed) own(ev event.Event, want bool) {
+	b.Helper()
+	got, err := b.trigger.Own(b.Context(), ev)
+	b.check(err)
+	if got != want {
+		b.Errorf("own is %v, want %v", got, want)
+	}
+}
+
+func (b *bed) object() *unstructured.Unstructured {
+	return &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"namespace": b.namespace, "name": "x"},
+	}}
+}
+
+func (b *bed) patch(kind types.PatchType, data string) error {
+	opts := []client.PatchOption{}
+	if kind == types.ApplyPatchType {
+		opts = append(opts, client.ForceOwnership)
+	}
+	return b.client.Patch(b.Context(), b.object(), client.RawPatch(kind, []byte(data)), opts...)
+}
+
+func TestOwnPatches(t *testing.T) {
+	for kind, data := range map[types.PatchType]string{
+		types.MergePatchType:          `{"data":{"count":"1"}}`,
+		types.StrategicMergePatchType: `{"data":{"count":"1"}}`,
+		types.JSONPatchType:           `[{"op":"add","path":"/data","value":{"count":"1"}}]`,
+		types.ApplyPatchType:          `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"x"},"data":{"count":"1"}}`,
+	} {
+		t.Run(string(kind), func(t *testing.T) {
+			b := newBed(t)
+			b.own(b.create(), false)
+			b.check(b.patch(kind, data))
+			b.own(b.now(), true)
+			if len(b.sent) != 1 {
+				t.Errorf("sent %q, want one patch", b.sent)
+			}
+
+			// A patch that changes nothing is answered with somebody else's revision.
+			theirs := b.edit(`{"data":{"other":"1"}}`)
+			if kind == types.JSONPatchType {
+				data = `[{"op":"test","path":"/data/count","value":"1"}]`
+			}
+			b.check(b.patch(kind, data))
+			if b.now().ID != theirs.ID {
+				t.Fatal("the patch changed something")
+			}
+			b.own(theirs, false)
+		})
+	}
+}
+
+// TestForeignRemovalIsNotOwn removes a field, which no managed field tells.
+func TestForeignRemovalIsNotOwn(t *testing.T) {
+	b := newBed(t)
+	b.own(b.create(), false)
+	b.own(b.edit(`{"data":{"other":"1"}}`), false)
+	b.check(b.patch(types.MergePatchType, `{"data":{"count":"1"}}`))
+	b.own(b.now(), true)
+	b.own(b.edit(`{"data":{"other":null}}`), false)
+}
+
+// TestPatchMeetsForeignEdit edits the object while the patch is under way.
+func TestPatchMeetsForeignEdit(t *testing.T) {
+	for name, patch := range map[string]string{
+		"changes something": `{"data":{"count":"1"}}`,
+		"changes nothing":   `{"data":{"other":"1"}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBed(t)
+			b.own(b.create(), false)
+			var theirs event.Event
+			b.meddle = func() {
+				b.meddle = nil
+				theirs = b.edit(`{"data":{"other":"1"}}`)
+			}
+			b.check(b.patch(types.MergePatchType, patch))
+			b.own(theirs, false)
+			if now := b.now(); now.ID != theirs.ID {
+				b.own(now, true)
+			} else if name == "changes something" {
+				t.Error("nothing was changed")
+			}
+		})
+	}
+}
+
+func TestAlwaysInTheWay(t *testing.T) {
+	b := newBed(t)
+	b.own(b.create(), false)
+	n := 0
+	var theirs []event.Event
+	b.meddle = func() {
+		n++
+		theirs = append(theirs, b.edit(fmt.Sprintf(`{"data":{"other":"%d"}}`, n)))
+	}
+	b.check(b.patch(types.MergePatchType, `{"data":{"count":"1"}}`))
+	for _, ev := range append(theirs, b.now()) {
+		b.own(ev, false)
+	}
+	if !b.trigger.Circular(b.now()) {
+		t.Error("the write is not known at all")
+	}
+}
+
+func TestCreateAndUpdate(t *testing.T) {
+	b := newBed(t)
+	b.own(b.create(), false)
+	made := b.object()
+	made.SetName("")
+	made.SetGenerateName("made-")
+	b.check(b.client.Create(t.Context(), made))
+	var o corev1.ConfigMap
+	b.check(runtime.DefaultUnstructuredConverter.FromUnstructured(made.Object, &o))
+	b.own(happened(&o), true)
+
+	b.check(b.client.Update(t.Context(), &o))
+	b.own(happened(&o), true) // unchanged: still that of the create
+	o.Data = map[string]string{"count": "1"}
+	b.check(b.client.Update(t.Context(), &o))
+	b.own(happened(&o), true)
+	o.ResourceVersion = "1"
+	if err := b.client.Update(t.Context(), &o); err == nil {
+		t.Error("updated an old revision")
+	}
+
+	dry := b.object()
+	dry.SetName("dry")
+	b.check(b.client.Create(t.Context(), dry, client.DryRunAll))
+	if b.trigger.Circular(event.Event{ID: string(dry.GetUID()) + "@" + dry.GetResourceVersion()}) {
+		t.Error("a dry run is remembered")
+	}
+}
+
+// TestOtherKindsPassAsTheyAre wants no request more, and no condition, where a
+// write cannot wake the trigger.
+func TestOtherKindsPassAsTheyAre(t *testing.T) {
+	b := newBed(t)
+	b.create()
+	const data = `{"data":{"count":"1"}}`
+	b.check(b.patch(types.MergePatchType, data))
+	if len(b.sent) != 1 || b.sent[0] != data {
+		t.Errorf("sent %q", b.sent)
+	}
+	b.own(b.now(), false)
+	if !b.trigger.Circular(b.now()) {
+		t.Error("the write does not count")
+	}
+}
+
+// TestCircular follows what leads to what: a user's edit to left's, that to
+// right's, and that back to left.
+func TestCircular(t *testing.T) {
+	b := newBed(t)
+	left, right := b.trigger, b.log.Of(event.Trigger{Name: "right"})
+	if b.log.Of(event.Trigger{Name: "self"}) != left {
+		t.Fatal("one trigger has two records")
+	}
+	circular := func(ev event.Event, ofLeft, ofRight bool) {
+		t.Helper()
+		if l, r := left.Circular(ev), right.Circular(ev); l != ofLeft || r != ofRight {
+			t.Errorf("circular for left %v, for right %v; want %v, %v", l, r, ofLeft, ofRight)
+		}
+	}
+	act := func(by *writes.Trigger, on event.Event, value string) event.Event {
+		t.Helper()
+		b.check(by.Client(b.below).Patch(by.Acting(t.Context(), on), b.object(), client.RawPatch(types.MergePatchType, []byte(`{"data":{"count":"`+value+`"}}`))))
+		return b.now()
+	}
+	edit := b.create()
+	circular(edit, false, false)
+	first := act(left, edit, "1")
+	circular(first, true, false)
+	second := act(right, first, "2")
+	circular(second, true, true)
+	third := act(left, second, "3")
+	circular(third, true, true)
+	circular(b.edit(`{"data":{"count":"4"}}`), false, false)
+	circular(event.Event{ID: "elsewhere", Writer: "kube-trigger/of-another-process"}, true, true)
+	circular(event.Event{ID: "elsewhere", Writer: "kubectl"}, false, false)
+}
+
+func TestPreconditionOfTheTemplateHolds(t *testing.T) {
+	b := newBed(t)
+	b.own(b.create(), false)
+	if err := b.patch(types.MergePatchType, `{"metadata":{"resourceVersion":"1"},"data":{"count":"1"}}`); err == nil {
+		t.Error("patched another revision than the one named")
+	}
+	version, _ := b.now().Data["metadata"].(map[string]any)["resourceVersion"].(string)
+	b.check(b.patch(types.MergePatchType, fmt.Sprintf(`{"metadata":{"resourceVersion":%q},"data":{"count":"1"}}`, version)))
+	b.own(b.now(), true)
+}
+
+// TestMayNotRead patches without a condition where the object cannot be read.
+func TestMayNotRead(t *testing.T) {
+	c := cluster.Start(t)
+	b := newBed(t)
+	b.connect(c.ServiceAccount(t, b.namespace, "writer", rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"configmaps"}, Verbs: []string{"patch"}}))
+	other := b.create()
+	other.Key = "somewhere/else"
+	b.own(other, false)
+	b.check(b.patch(types.MergePatchType, `{"data":{"count":"1"}}`))
+	b.own(b.now(), false)
+}
+
+// TestOwnWaitsForTheAnswer asks about an event whose write is not answered yet.
+func TestOwnWaitsForTheAnswer(t *testing.T) {
+	b := newBed(t)
+	created := b.create()
+	b.own(created, false)
+	sent, answer := make(chan struct{}), make(chan struct{})
+	b.meddle = func() { close(sent); <-answer }
+	patched := make(chan error)
+	go func() { patched <- b.patch(types.MergePatchType, `{"data":{"count":"1"}}`) }()
+	<-sent
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := b.trigger.Own(ctx, created); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v, want that it waits", err)
+	}
+	elsewhere := created
+	elsewhere.Key += "y"
+	b.own(elsewhere, false)
+	waited := make(chan bool)
+	go func() {
+		own, _ := b.trigger.Own(t.Context(), created)
+		waited <- own
+	}()
+	close(answer)
+	b.check(<-patched)
+	if <-waited {
+		t.Error("the user's event is own")
+	}
+	b.own(b.now(), true)
+}
+
+func FuzzCondition(f *testing.F) {
+	for _, seed := range []string{`{}`, `null`, `{"metadata":null}`, `{"metadata":{"labels":{"a":"b"}}}`, `{"data":{"n":9007199254740993}}`, `[`, `{"metadata":3}`} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, data string) {
+		out, own, err := writes.Condition(types.MergePatchType, []byte(data), "7")
+		if err != nil || own != "" {
+			return
+		}
+		var before, after map[string]any
+		if json.Unmarshal(out, &after) != nil || json.Unmarshal([]byte(data), &before) != nil {
+			t.Fatalf("%q became %q", data, out)
+		}
+		metadata, _ := after["metadata"].(map[string]any)
+		if metadata["resourceVersion"] != "7" {
+			t.Errorf("%q became %q", data, out)
+		}
+	})
+}
