@@ -1,0 +1,218 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package chaos
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// missedWhileDown is scenario 5.
+func missedWhileDown() scenario {
+	return scenario{
+		name:  "05-missed-while-down",
+		claim: "worker down; 100 created, 100 updated, 100 deleted; history gone; worker up: exactly those 300",
+		run: func(t *trial) {
+			n := t.size(30, 100)
+			o, r := t.objects(), t.record()
+			t.each(3*n, o.create)
+			i := t.install(o.cluster.Kubeconfig, o.config(r, "create, update, delete"))
+			w := i.watching()
+			o.forget()
+			t.each(2*n, o.update) // of which some are updated again, some deleted, below
+			if missing := r.settle(t, o.written()); len(missing) > 0 {
+				t.Fatalf("never acted on: %q", missing)
+			}
+			w.terminate()
+			before := len(r.all())
+			o.forget()
+			t.each(n, func(i int) error { return o.create(3*n + i) })
+			t.each(n, o.update)
+			deleted := o.uidsOf(n, n)
+			t.each(n, func(i int) error { return o.delete(n + i) })
+			o.cluster.Expire(t)
+
+			w = i.watching()
+			missing := append(r.settle(t, o.written()), r.undeleted(t, deleted)...)
+			if len(missing) > 0 {
+				t.Errorf("never acted on: %q", missing)
+			}
+			w.terminate()
+			got := map[string]int{}
+			for _, a := range r.all()[before:] {
+				got[a.Event.Type]++
+			}
+			t.figure("%d created, %d updated, %d deleted are acted on, of %d objects", got["create"], got["update"], got["delete"], 4*n)
+			for _, kind := range []string{"create", "update", "delete"} {
+				if got[kind] != n {
+					t.Errorf("%d actions for %q, want %d", got[kind], kind, n)
+				}
+			}
+		},
+	}
+}
+
+// uidsOf returns the UIDs of n objects from the first on.
+func (o *objects) uidsOf(first, n int) []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var uids []string
+	for i := range n {
+		uids = append(uids, o.uids[object(first+i)])
+	}
+	return uids
+}
+
+// listedAgain is scenario 12.
+func listedAgain() scenario {
+	return scenario{
+		name:  "12-listed-again",
+		claim: "100 objects that do not change, listed 100 times: 0 actions",
+		run: func(t *trial) {
+			objects, lists := t.size(30, 100), t.size(20, 100)
+			o, r := t.objects(), t.record()
+			t.each(objects, o.create)
+			p := t.proxy(o.cluster)
+			i := t.install(p.Kubeconfig, o.config(r, "create, update, delete"))
+			w := i.watching()
+			// A watch that has come to its end is followed by one whose history is
+			// gone, so that the worker does not take the API server for broken.
+			var listed, watched atomic.Int64
+			p.inject(func(w http.ResponseWriter, req *http.Request, _ http.Handler) bool {
+				query := req.URL.Query()
+				if !strings.HasSuffix(req.URL.Path, "/configmaps") || req.Method != http.MethodGet {
+					return false
+				}
+				switch {
+				case query.Get("watch") != "" && watched.Add(1)%2 == 1:
+					refuse(w, http.StatusGone, "Expired")
+				case query.Get("watch") != "":
+					w.Header().Set("Content-Type", "application/json")
+					fmt.Fprint(w, bookmark(query.Get("resourceVersion")))
+				default:
+					if query.Get("limit") != "1" {
+						listed.Add(1)
+					}
+					return false
+				}
+				return true
+			})
+			// The stream that is open passes no fault: it ends with the API server.
+			o.cluster.StopAPIServer(t)
+			o.cluster.StartAPIServer(t)
+			for deadline := time.Now().Add(patience); listed.Load() < int64(lists); time.Sleep(10 * time.Millisecond) {
+				if time.Now().After(deadline) {
+					t.Fatalf("listed %d times only:\n%s", listed.Load(), w.output())
+				}
+			}
+			p.inject(nil)
+			acted := r.total()
+			t.figure("%d lists of %d objects, %d actions", listed.Load(), objects, acted)
+			if acted > 0 {
+				t.Errorf("acted on %v", r.all())
+			}
+			o.forget()
+			t.each(1, o.update) // the watch lives
+			if missing := r.settle(t, o.written()); len(missing) > 0 || r.total() != 1 {
+				t.Errorf("after one update: %d actions, %d missing, want 1 and 0", r.total(), len(missing))
+			}
+			w.terminate()
+		},
+	}
+}
+
+// restored is scenario 6.
+func restored() scenario {
+	return scenario{
+		name:  "06-etcd-restored",
+		claim: "etcd restored from an older snapshot, worker up or down: noticed, diffed, no stall",
+		run: func(t *trial) {
+			n := t.size(10, 100)
+			o, r := t.objects(), t.record()
+			t.each(2*n, o.create)
+			i := t.install(o.cluster.Kubeconfig, o.config(r, "create, update, delete"))
+			w := i.watching()
+			for _, up := range []bool{true, false} {
+				o.forget()
+				t.each(n, o.update) // the API server knows their last state at the snapshot
+				o.cluster.Snapshot(t, "older")
+				back := o.final()
+				t.each(n, o.update)
+				created := len(o.written())
+				t.each(n, func(i int) error { return o.create(2*n + i) })
+				lost := o.written()[created:]
+				t.each(n, func(i int) error { return o.delete(n + i) })
+				if missing := r.settle(t, o.written()); len(missing) > 0 {
+					t.Fatalf("before the restore, never acted on: %q", missing)
+				}
+				if !up {
+					w.terminate()
+				}
+				before := r.total()
+				o.cluster.Restore(t, "older")
+				if !up {
+					w = i.start()
+				}
+				w.says("went back in time")
+				// The updates are undone, the created are gone, the deleted are back.
+				o.await(func() bool { return r.total() >= before+3*n })
+				o.judgeDiff(r, before, back, lost, n)
+				o.forget()
+				t.each(n, o.update)
+				if missing := r.settle(t, o.written()); len(missing) > 0 {
+					t.Errorf("after the restore, never acted on: %q", missing)
+				}
+			}
+			t.figure("2 restores; each undid %d updates, %d creates and %d deletes, all acted on, as is what followed", n, n, n)
+			w.terminate()
+		},
+	}
+}
+
+// judgeDiff fails the trial unless the actions after the first are n updates
+// back to states, n deletes of the lost, and n creates.
+func (o *objects) judgeDiff(r *recorder, first int, back, lost []string, n int) {
+	o.t.Helper()
+	got := map[string]int{}
+	for _, a := range r.all()[first:] {
+		uid, _, _ := strings.Cut(a.Event.ID, "@")
+		wasLost := slices.ContainsFunc(lost, func(id string) bool { return strings.HasPrefix(id, uid+"@") })
+		switch {
+		case a.Event.Type == "update" && slices.Contains(back, a.Event.ID), a.Event.Type == "delete" && wasLost, a.Event.Type == "create" && !wasLost:
+			got[a.Event.Type]++
+		default:
+			o.t.Errorf("unexpected action: %+v", a)
+		}
+	}
+	for _, kind := range []string{"create", "update", "delete"} {
+		if got[kind] != n {
+			o.t.Errorf("after the restore %d actions for %q, want %d", got[kind], kind, n)
+		}
+	}
+}
+
+// await waits until what has to come has come, or for patience.
+func (o *objects) await(done func() bool) {
+	o.t.Helper()
+	for deadline := time.Now().Add(patience / 2); !done() && time.Now().Before(deadline); {
+		time.Sleep(20 * time.Millisecond)
+	}
+}

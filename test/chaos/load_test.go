@@ -1,0 +1,129 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package chaos
+
+import (
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+)
+
+// slowAction is scenario 7.
+func slowAction() scenario {
+	return scenario{
+		name:  "07-slow-action",
+		claim: "500 events for an action that takes 1 s, 4 workers: 500 executed, each object's in order",
+		run: func(t *trial) {
+			objects, updates := t.size(8, 50), 10
+			takes := time.Duration(t.size(100, 1000)) * time.Millisecond
+			o := t.objects()
+			var mu sync.Mutex
+			running, most := map[string]bool{}, 0
+			r := t.recordAs(func(_ *http.Request, got report) bool {
+				mu.Lock()
+				if running[got.Key] {
+					t.Errorf("two actions of %s run at once", got.Key)
+				}
+				running[got.Key] = true
+				most = max(most, len(running))
+				mu.Unlock()
+				time.Sleep(takes) // the action's own time
+				mu.Lock()
+				defer mu.Unlock()
+				delete(running, got.Key)
+				return true
+			})
+			t.each(objects, o.create)
+			i := t.install(o.cluster.Kubeconfig, "triggers:"+o.trigger("record", r, "update", "    concurrency: 4\n"))
+			w := i.watching()
+			o.forget()
+			start := time.Now()
+			for range updates {
+				t.each(objects, o.update)
+			}
+			missing := r.settle(t, o.written())
+			t.judge(missing, o)
+			reports := r.all()
+			took := reports[len(reports)-1].at.Sub(start)
+			if r.repeated() > 0 {
+				t.Errorf("%d repeated", r.repeated())
+			}
+			o.judgeOrder(reports)
+			mu.Lock()
+			together := most
+			mu.Unlock()
+			if together > 4 {
+				t.Errorf("%d actions ran at once", together)
+			}
+			t.figure("%d events of %d objects, %d executed in order, %d at once, %.0f s", objects*updates, objects, len(reports), together, took.Seconds())
+			w.terminate()
+		},
+	}
+}
+
+// judgeOrder fails the trial unless each object's events were acted on in the
+// order in which they happened.
+func (o *objects) judgeOrder(reports []report) {
+	o.t.Helper()
+	got, want := map[string][]string{}, map[string][]string{}
+	for _, r := range reports {
+		got[r.Key] = append(got[r.Key], r.Event.ID)
+	}
+	names := map[string]string{}
+	for name, uid := range o.uids {
+		names[uid] = name
+	}
+	for _, id := range o.written() {
+		name := names[uidOf(id)]
+		want[name] = append(want[name], id)
+	}
+	for name := range want {
+		if !slices.Equal(got[name], want[name]) {
+			o.t.Errorf("%s: acted on %q, want %q", name, got[name], want[name])
+		}
+	}
+}
+
+// burst is scenario 8.
+func burst() scenario {
+	return scenario{
+		name:  "08-burst",
+		claim: "a burst of 10,000 events: 0 dropped, peak memory under 256 MiB",
+		run: func(t *trial) {
+			const allowed = 256
+			n := t.size(500, 10_000)
+			o, r := t.objects(), t.record()
+			i := t.install(o.cluster.Kubeconfig, o.config(r, "create"))
+			// What happened while the worker was away comes at once.
+			i.watching().terminate()
+			t.each(n, o.create)
+			w := i.watching()
+			missing := r.settle(t, o.written())
+			t.judge(missing, o)
+			peak, err := peakMemory(w.cmd.Process.Pid)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.figure("%d events at once, %d dropped, peak %.0f MiB", n, len(missing), peak)
+			if t.long && !raced() && peak > allowed {
+				t.Errorf("peak memory %.0f MiB", peak)
+			}
+			w.terminate()
+		},
+	}
+}

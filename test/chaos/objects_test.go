@@ -1,0 +1,205 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package chaos
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
+	"k8s.io/client-go/kubernetes"
+	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/rest"
+
+	"github.com/kubevela/kube-trigger/test/cluster"
+)
+
+// objects are the ConfigMaps of a trial, and what the API server has
+// acknowledged of their changes.
+type objects struct {
+	t         *trial
+	cluster   *cluster.Cluster
+	namespace string
+	client    typedcorev1.ConfigMapInterface
+
+	mu     sync.Mutex
+	edits  int
+	uids   map[string]string
+	events []string
+	latest map[string]string
+	began  map[string]time.Time
+}
+
+// objects returns a namespace without ConfigMaps in the cluster that all trials
+// share. They run one after the other, so that each may break it.
+func (t *trial) objects() *objects {
+	t.Helper()
+	c := cluster.Start(t)
+	config := rest.CopyConfig(c.Config)
+	config.ContentType = "application/vnd.kubernetes.protobuf"
+	httpClient, err := rest.HTTPClientFor(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { utilnet.CloseIdleConnectionsFor(httpClient.Transport) })
+	client, err := kubernetes.NewForConfigAndClient(config, httpClient)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := &objects{t: t, cluster: c, namespace: c.Namespace(t), uids: map[string]string{}, latest: map[string]string{}, began: map[string]time.Time{}}
+	o.client = client.CoreV1().ConfigMaps(o.namespace)
+	return o
+}
+
+// trigger returns the configuration of one that tells r of events, with more
+// lines of YAML added.
+func (o *objects) trigger(name string, r *recorder, events, more string) string {
+	return fmt.Sprintf(`
+  - name: %s
+    source:
+      type: resource-watcher
+      properties: {apiVersion: v1, kind: ConfigMap, namespace: %s, events: [%s]}
+    filter: context.data.metadata.name =~ "^object-"
+    action: {type: record, properties: {url: %q}}
+%s`, name, o.namespace, events, r.URL, more)
+}
+
+// config returns the configuration of a single trigger, "record".
+func (o *objects) config(r *recorder, events string) string {
+	return "triggers:" + o.trigger("record", r, events, "")
+}
+
+func object(i int) string { return fmt.Sprintf("object-%05d", i) }
+
+func eventID(cm *corev1.ConfigMap) string { return string(cm.UID) + "@" + cm.ResourceVersion }
+
+func (o *objects) create(i int) error {
+	began := time.Now()
+	cm := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: object(i)}, Data: map[string]string{"edit": "0"}}
+	cm, err := o.client.Create(o.t.Context(), cm, metav1.CreateOptions{})
+	if err != nil {
+		return err
+	}
+	o.acknowledged(cm, began)
+	return nil
+}
+
+func (o *objects) update(i int) error {
+	o.mu.Lock()
+	o.edits++
+	patch := fmt.Sprintf(`{"data":{"edit":"%d"}}`, o.edits)
+	o.mu.Unlock()
+	began := time.Now()
+	cm, err := o.client.Patch(o.t.Context(), object(i), types.MergePatchType, []byte(patch), metav1.PatchOptions{})
+	if err != nil {
+		return err
+	}
+	o.acknowledged(cm, began)
+	return nil
+}
+
+func (o *objects) delete(i int) error {
+	err := o.client.Delete(o.t.Context(), object(i), metav1.DeleteOptions{})
+	if err != nil {
+		return err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.latest, object(i))
+	return nil
+}
+
+func (o *objects) acknowledged(cm *corev1.ConfigMap, began time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.uids[cm.Name] = string(cm.UID)
+	o.events = append(o.events, eventID(cm))
+	o.latest[cm.Name] = eventID(cm)
+	o.began[eventID(cm)] = began
+}
+
+// forget starts the account anew: what was so far is no matter.
+func (o *objects) forget() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.events, o.latest = nil, map[string]string{}
+}
+
+// written returns the IDs of the creates and updates that were acknowledged.
+func (o *objects) written() []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return append([]string(nil), o.events...)
+}
+
+// final returns the IDs of the events that lead to the last state of each
+// object that was written.
+func (o *objects) final() []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var ids []string
+	for _, id := range o.latest {
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+// each calls f with 0 to n-1, some at a time, and ends the trial if one fails.
+func (t *trial) each(n int, f func(i int) error) {
+	t.Helper()
+	const parallel = 8
+	var running sync.WaitGroup
+	numbers := make(chan int)
+	errs := make(chan error, n)
+	for range parallel {
+		running.Go(func() {
+			for i := range numbers {
+				if err := f(i); err != nil {
+					errs <- err
+				}
+			}
+		})
+	}
+	for i := range n {
+		numbers <- i
+	}
+	close(numbers)
+	running.Wait()
+	select {
+	case err := <-errs:
+		t.Fatal(err)
+	default:
+	}
+}
+
+// paced calls f with 0 to n-1, so many times a second, one after the other, and
+// ends the trial if it fails.
+func (t *trial) paced(n, rate int, f func(i int) error) {
+	t.Helper()
+	ticker := time.NewTicker(time.Second / time.Duration(rate))
+	defer ticker.Stop()
+	for i := range n {
+		<-ticker.C
+		if err := f(i); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

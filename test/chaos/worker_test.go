@@ -1,0 +1,209 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package chaos
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// patience is how long anything may take before it is lost.
+const patience = 2 * time.Minute
+
+// workbench is what all trials share.
+type workbench struct {
+	// program returns the path of kube-trigger.
+	program func() (string, error)
+}
+
+func newWorkbench(t *testing.T) *workbench {
+	dir := t.TempDir()
+	return &workbench{program: sync.OnceValues(func() (string, error) {
+		file := filepath.Join(dir, "kube-trigger")
+		args := []string{"build", "-o", file}
+		if raced() {
+			args = append(args, "-race")
+		}
+		build := exec.CommandContext(t.Context(), "go", append(args, "../../cmd/kube-trigger")...) //nolint:gosec // ours
+		if out, err := build.CombinedOutput(); err != nil {
+			return "", fmt.Errorf("go build: %w\n%s", err, out)
+		}
+		return file, nil
+	})}
+}
+
+// raced reports whether this test has the race detector on.
+func raced() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
+}
+
+// installation is kube-trigger with a configuration and what it keeps between
+// its runs.
+type installation struct {
+	t    *trial
+	dir  string
+	args []string
+	runs int
+}
+
+// install writes a configuration, which its workers run with args added.
+func (t *trial) install(kubeconfig, config string, args ...string) *installation {
+	t.Helper()
+	i := &installation{t: t, dir: t.TempDir()}
+	i.args = append([]string{
+		"run", "--kubeconfig", kubeconfig, "--log-format", "json",
+		"--config", i.write("config.yaml", config), "--actions-dir", filepath.Dir(i.write("actions/record.cue", recordAction)),
+		"--store", i.store(),
+	}, args...)
+	return i
+}
+
+// store is the path of the file that the workers keep.
+func (i *installation) store() string { return filepath.Join(i.dir, "store") }
+
+func (i *installation) write(name, text string) string {
+	i.t.Helper()
+	file := filepath.Join(i.dir, name)
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		i.t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		i.t.Fatal(err)
+	}
+	return file
+}
+
+// worker is a process of an installation.
+type worker struct {
+	t     *trial
+	cmd   *exec.Cmd
+	log   string
+	ended chan error
+}
+
+// start starts a worker and does not wait for it.
+func (i *installation) start() *worker {
+	i.t.Helper()
+	program, err := i.t.program()
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	i.runs++
+	w := &worker{t: i.t, log: filepath.Join(i.dir, fmt.Sprintf("worker-%d.log", i.runs)), ended: make(chan error, 1)}
+	out, err := os.Create(w.log)
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	defer out.Close()
+	w.cmd = exec.Command(program, i.args...) //nolint:gosec // ours, and ended by the trial
+	w.cmd.Stdout, w.cmd.Stderr = out, out
+	w.cmd.Env = append(os.Environ(), "GORACE=halt_on_error=1")
+	if err := w.cmd.Start(); err != nil {
+		i.t.Fatal(err)
+	}
+	go func() { w.ended <- w.cmd.Wait() }()
+	i.t.Cleanup(w.cleanup)
+	return w
+}
+
+// watching starts a worker and returns when it watches.
+func (i *installation) watching() *worker {
+	i.t.Helper()
+	w := i.start()
+	w.says(`"msg":"watching"`)
+	return w
+}
+
+// says waits until the log of the worker has text.
+func (w *worker) says(text string) {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
+	defer cancel()
+	for !strings.Contains(w.output(), text) {
+		select {
+		case err := <-w.ended:
+			w.ended <- err
+			w.t.Fatalf("worker ended (%v) before it said %q:\n%s", err, text, w.output())
+		case <-ctx.Done():
+			w.t.Fatalf("worker did not say %q:\n%s", text, w.output())
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+func (w *worker) output() string {
+	text, err := os.ReadFile(w.log)
+	if err != nil {
+		w.t.Error(err)
+	}
+	return string(text)
+}
+
+// kill ends the worker as a crash would.
+func (w *worker) kill() {
+	w.t.Helper()
+	if err := w.cmd.Process.Kill(); err != nil {
+		w.t.Fatalf("kill worker: %v\n%s", err, w.output())
+	}
+	_ = w.wait() // it says that it was killed
+}
+
+// terminate tells the worker to end and returns how long that took.
+func (w *worker) terminate() time.Duration {
+	w.t.Helper()
+	start := time.Now()
+	if err := w.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		w.t.Errorf("terminate worker: %v\n%s", err, w.output())
+	}
+	if err := w.wait(); err != nil {
+		w.t.Errorf("worker ended with %v:\n%s", err, w.output())
+	}
+	return time.Since(start)
+}
+
+func (w *worker) wait() error {
+	err := <-w.ended
+	w.ended <- err
+	return err
+}
+
+// cleanup ends the worker if it runs, and shows what must never be in its log.
+func (w *worker) cleanup() {
+	_ = w.cmd.Process.Kill() // or it has ended
+	_ = w.wait()
+	for _, bad := range []string{"panic:", "DATA RACE", "fatal error:"} {
+		if text := w.output(); strings.Contains(text, bad) {
+			w.t.Errorf("worker says %q:\n%s", bad, text)
+		}
+	}
+	if w.t.Failed() {
+		lines := bytes.Split([]byte(w.output()), []byte("\n"))
+		w.t.Logf("the end of %s:\n%s", filepath.Base(w.log), bytes.Join(lines[max(0, len(lines)-30):], []byte("\n")))
+	}
+}
