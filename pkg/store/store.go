@@ -63,6 +63,11 @@ var (
 	ErrRefused = errors.New("refused by the store")
 )
 
+// Label is on all objects of the API server in which a store is kept, other than
+// those that hold events. They are no events themselves: a trigger that woke at
+// what is written because it worked would never rest.
+const Label = "trigger.oam.dev/store"
+
 // Store is all of it.
 type Store interface {
 	Resumes

@@ -91,8 +91,16 @@ func (w *watcher) follow(ctx context.Context, sink source.Sink) error {
 
 // report says, the first time, that changes are events from now on.
 func (w *watcher) report(ctx context.Context) {
+	w.tell(nil)
 	if !w.reported {
 		logr.FromContextOrDiscard(ctx).Info("watching", "objects", len(w.inventory.entries), "resourceVersion", w.position)
 		w.reported = true
+	}
+}
+
+// tell says what the watch waits for, or that it works.
+func (w *watcher) tell(why error) {
+	if w.Waits != nil {
+		w.Waits(w.key(), why)
 	}
 }

@@ -30,6 +30,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/problem"
 	"github.com/kubevela/kube-trigger/pkg/schema"
+	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
 // localCluster is the one cluster that may be named.
@@ -64,9 +65,17 @@ func (q query) String() string {
 // key names the watch of the query.
 func (q query) key() string { return Type + ":" + q.String() }
 
-// narrow returns o narrowed down to the objects of q.
+// narrow returns o narrowed down to the objects of q, without those in which a
+// store is kept.
 func (q query) narrow(o metav1.ListOptions) metav1.ListOptions {
 	o.LabelSelector, o.FieldSelector = q.labels, q.field
+	switch q.kind.GroupKind() {
+	case runtimeschema.GroupKind{Kind: "ConfigMap"}, runtimeschema.GroupKind{Group: "coordination.k8s.io", Kind: "Lease"}:
+		if o.LabelSelector != "" {
+			o.LabelSelector += ","
+		}
+		o.LabelSelector += "!" + store.Label
+	}
 	return o
 }
 

@@ -38,6 +38,7 @@ limitations under the License.
 //     or sent.
 //   - With a selector, an object that begins to match is created, and one that
 //     ceases to match is deleted.
+//   - The objects in which kube-trigger remembers what is done are not watched.
 //   - While a delivery blocks, nothing is read from the API server.
 //
 // An event's Data is the object without metadata.managedFields. Where an object
@@ -96,6 +97,10 @@ type Options struct {
 	// the hashes. Without it they are not saved, and what changed in a Secret
 	// while the API server forgot its history counts as changed in every field.
 	SecretKey []byte
+	// Waits is told, with the Key of its subscriptions, when a watch waits for its
+	// kind and why, and with nil when it works. It must not block. Nobody is
+	// told where it is nil.
+	Waits func(key string, why error)
 }
 
 // New returns the compiler of this source's properties. It needs no cluster to

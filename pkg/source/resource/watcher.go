@@ -181,6 +181,7 @@ func (w *watcher) resolve(ctx context.Context, sink source.Sink) error {
 		if !reported {
 			logr.FromContextOrDiscard(ctx).Info("no such kind is registered; waiting for it",
 				"kind", w.kind.Kind, "apiVersion", w.kind.GroupVersion().String())
+			w.tell(err)
 		}
 		if !wait(ctx, w.Clock, lookAgain) {
 			return ctx.Err()

@@ -65,7 +65,7 @@ const (
 // What labels and annotations say.
 const (
 	// ownerLabel is the owner, shortened where it is long.
-	ownerLabel = "trigger.oam.dev/store"
+	ownerLabel = store.Label
 	// recordLabel says what an object holds.
 	recordLabel = "trigger.oam.dev/record"
 	markRecord, shardRecord, historyRecord,
