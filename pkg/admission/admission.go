@@ -1,0 +1,113 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+// Package admission says whether a TriggerService, and the actions that it uses,
+// can run. It finds all problems at once, and says of each where it is.
+//
+// CUE that somebody else wrote can use up all memory or never end, and nothing
+// can stop it from within. Child checks it in a process of its own, with limits.
+package admission
+
+import (
+	"context"
+
+	"github.com/kubevela/kube-trigger/pkg/action"
+	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/problem"
+	"github.com/kubevela/kube-trigger/pkg/service"
+	"github.com/kubevela/kube-trigger/pkg/source"
+	"github.com/kubevela/kube-trigger/pkg/trigger"
+)
+
+// Request is what to check.
+type Request struct {
+	Service v1alpha1.TriggerService
+	// Actions are the templates of the actions that are not built in, by name.
+	Actions map[string]Action
+}
+
+// Action is the template of an action.
+type Action struct {
+	// Source is its CUE.
+	Source string
+	// Last is the CUE that was in force before, empty where there was none. It
+	// stays in force where Source is broken.
+	Last string
+}
+
+// Report says what is wrong.
+type Report struct {
+	// Triggers has an element for each trigger.
+	Triggers []Trigger
+	// Broken are the actions whose Source is broken, and what is wrong with it.
+	// The places are in Source.
+	Broken map[string]problem.List
+}
+
+// Trigger is what is wrong with a trigger.
+type Trigger struct {
+	Name string
+	// Problems have paths relative to the TriggerService.
+	Problems problem.List
+}
+
+// A Checker checks. The error says that it could not.
+type Checker interface {
+	Check(ctx context.Context, r Request) (Report, error)
+}
+
+// Local checks in this process.
+type Local struct {
+	Sources source.Registry
+	// BuiltIn are the actions that are there without a template.
+	BuiltIn map[string]*action.Template
+}
+
+// Check implements Checker. The error is always nil.
+func (l Local) Check(_ context.Context, r Request) (Report, error) {
+	sources, last := map[string]string{}, map[string]string{}
+	for name, a := range r.Actions {
+		sources[name] = a.Source
+	}
+	templates, broken := service.Actions(l.BuiltIn, sources)
+	for name := range broken {
+		if a := r.Actions[name]; a.Last != "" {
+			last[name] = a.Last
+		}
+	}
+	templates, _ = service.Actions(templates, last)
+	report := Report{Broken: broken}
+	compiler := trigger.Compiler{Sources: l.Sources, Actions: templates, Executor: nobody}
+	for _, t := range service.Compile(compiler, &r.Service) {
+		report.Triggers = append(report.Triggers, Trigger{Name: t.Name, Problems: t.Problems})
+	}
+	return report, nil
+}
+
+// InForce returns the templates that the TriggerService runs with, by name.
+func (r Report) InForce(actions map[string]Action) map[string]string {
+	out := map[string]string{}
+	for name, a := range actions {
+		source := a.Source
+		if len(r.Broken[name]) > 0 {
+			source = a.Last
+		}
+		if source != "" {
+			out[name] = source
+		}
+	}
+	return out
+}
