@@ -50,6 +50,8 @@ type options struct {
 	maxRetry            int
 	failFast            bool
 	store, from         string
+	metricsAddr         string
+	service, pod        string
 }
 
 func (o *options) configFlags(f *pflag.FlagSet) {
@@ -82,6 +84,9 @@ func (o *options) runFlags(f *pflag.FlagSet) {
 	f.Var(&o.shutdownGrace, "shutdown-grace", "how long running actions may take to finish when the process is told to end")
 	f.StringVar(&o.store, "store", storeAuto, "the file that remembers what is done; auto: one for this configuration and API server, in $XDG_STATE_HOME/kube-trigger; none: no file")
 	f.StringVar(&o.from, "from", fromResume, "where to begin: resume, with what was not done yet when kube-trigger stopped; now, without that")
+	f.StringVar(&o.service, "trigger-service", "", "run the triggers of this TriggerService, NAMESPACE/NAME, instead of a configuration; what is done is remembered in its namespace")
+	f.StringVar(&o.pod, "pod-name", "", "what tells this worker of a TriggerService from others; by default the host's name")
+	f.StringVar(&o.metricsAddr, "metrics-addr", "", "where to serve /metrics, /healthz, /readyz and /debug/decisions, such as :8080; by default nowhere")
 	f.BoolVar(&o.failFast, "fail-fast", false, "exit when a source fails, instead of trying it again")
 }
 
@@ -114,6 +119,9 @@ func (o *options) run(cmd *cobra.Command) error {
 	// What Kubernetes' libraries log goes the same way.
 	klog.SetLogger(log.WithName("client"))
 	crlog.SetLogger(log.WithName("client"))
+	if o.service != "" {
+		return o.serve(logr.NewContext(cmd.Context(), log))
+	}
 	// The configuration is checked before the cluster is looked for.
 	if _, err := o.compile(connection{}); err != nil {
 		return err
@@ -141,7 +149,17 @@ func (o *options) work(ctx context.Context, c connection, m memory) error {
 	if err := m.prune(ctx, triggers); err != nil {
 		return err
 	}
-	e, err := engine.New(engine.Options{
+	e, err := engine.New(o.engine(m), triggers)
+	if err != nil {
+		return invalid{err}
+	}
+	logr.FromContextOrDiscard(ctx).Info("starting", "config", o.config, "version", version)
+	return m.around(ctx, e.Run)
+}
+
+// engine returns what all triggers have in common.
+func (o *options) engine(m memory, observers ...engine.Observer) engine.Options {
+	return engine.Options{
 		Defaults: engine.Policy{
 			Timeout:     time.Duration(o.timeout),
 			Concurrency: int(o.workers),
@@ -151,12 +169,8 @@ func (o *options) work(ctx context.Context, c connection, m memory) error {
 		ShutdownGrace: time.Duration(o.shutdownGrace),
 		FailFast:      o.failFast,
 		Letters:       m.letters(),
-	}, triggers)
-	if err != nil {
-		return invalid{err}
+		Observers:     observers,
 	}
-	logr.FromContextOrDiscard(ctx).Info("starting", "config", o.config, "version", version)
-	return m.around(ctx, e.Run)
 }
 
 // compile reads and checks the triggers. Without a cluster they cannot run.

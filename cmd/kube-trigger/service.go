@@ -1,0 +1,265 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
+	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/record"
+	"k8s.io/utils/clock"
+
+	"github.com/kubevela/kube-trigger/actions"
+	"github.com/kubevela/kube-trigger/pkg/action"
+	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/engine"
+	"github.com/kubevela/kube-trigger/pkg/service"
+	"github.com/kubevela/kube-trigger/pkg/store"
+	"github.com/kubevela/kube-trigger/pkg/store/cluster"
+	"github.com/kubevela/kube-trigger/pkg/trigger"
+	"github.com/kubevela/kube-trigger/pkg/worker"
+)
+
+// How far the store in the cluster may be behind what is done: each write costs
+// the API server one.
+const (
+	saveEveryInCluster = time.Second
+	saveAtInCluster    = 100
+)
+
+// serve runs the triggers of a TriggerService, as they change, until ctx ends.
+// Of several workers one does, and the next takes over when it ends.
+func (o *options) serve(ctx context.Context) error {
+	name, err := o.serviceName()
+	if err != nil {
+		return err
+	}
+	cfg, _, err := o.clientConfig()
+	if err != nil {
+		return err
+	}
+	c := connection{namespace: name.Namespace}
+	if err := c.connect(cfg); err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	follower, err := worker.Follow(ctx, cfg, name, clock.RealClock{})
+	if err != nil {
+		return err
+	}
+	first, err := follower.Other(ctx, worker.Config{})
+	if err != nil {
+		return nil
+	}
+	m, err := o.rememberIn(ctx, cfg, first.Service)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil // it stood by until now
+		}
+		return err
+	}
+	w := serving{options: o, connection: c, memory: m, follower: follower, first: first}
+	err = m.around(ctx, func(ctx context.Context) error { return w.run(ctx, cfg) })
+	if closing := m.close(); closing != nil {
+		logr.FromContextOrDiscard(ctx).Info("store not closed: another worker waits until its Lease lapses", "reason", closing.Error())
+	}
+	if w.deleted { // and with it the store, and the right to write to it
+		return nil
+	}
+	return err
+}
+
+func (o *options) serviceName() (types.NamespacedName, error) {
+	namespace, name, ok := strings.Cut(o.service, "/")
+	if !ok || namespace == "" || name == "" || strings.Contains(name, "/") {
+		return types.NamespacedName{}, invalid{fmt.Errorf("--trigger-service %q: must be NAMESPACE/NAME", o.service)}
+	}
+	if o.config != "" {
+		return types.NamespacedName{}, invalid{errors.New("--trigger-service and --config: only one of them can be given")}
+	}
+	return types.NamespacedName{Namespace: namespace, Name: name}, nil
+}
+
+// rememberIn opens the store of ts, in its namespace, when no other worker has
+// it open.
+func (o *options) rememberIn(ctx context.Context, cfg *rest.Config, ts *v1alpha1.TriggerService) (memory, error) {
+	log := logr.FromContextOrDiscard(ctx)
+	if o.pod == "" {
+		var err error
+		if o.pod, err = os.Hostname(); err != nil {
+			return memory{}, err
+		}
+	}
+	log.Info("waiting for other workers of the TriggerService to end")
+	s, err := cluster.Open(ctx, cluster.Options{
+		Config: cfg, Namespace: ts.Namespace, Owner: ts.Name, Identity: o.pod,
+		OwnerReferences: []metav1.OwnerReference{{
+			APIVersion: v1alpha1.GroupVersion().String(), Kind: v1alpha1.TriggerServiceKind, Name: ts.Name, UID: ts.UID,
+		}},
+	})
+	if err != nil {
+		return memory{}, err
+	}
+	return memory{store: s, saver: store.NewSaver(s, store.SaverOptions{
+		Every: saveEveryInCluster, Changes: saveAtInCluster, Grace: saveGrace, Clock: clock.RealClock{},
+		OnError: func(err error) { log.Error(err, "Store failed; trying again") },
+	})}, nil
+}
+
+// serving is a worker that is the one to work.
+type serving struct {
+	*options
+	connection connection
+	memory     memory
+	follower   *worker.Follower
+	first      worker.Config
+	// deleted is set when the TriggerService is.
+	deleted bool
+}
+
+// run runs one engine after the other: what the one has not done, the next one
+// does, since it goes on from the same resume points.
+func (w *serving) run(ctx context.Context, cfg *rest.Config) error {
+	builtIn, problems := trigger.Templates(actions.FS)
+	if err := problems.Err(); err != nil {
+		return err
+	}
+	events, end, err := recorder(cfg, w.first.Service.Namespace)
+	if err != nil {
+		return err
+	}
+	defer end()
+	status := worker.NewStatus(w.first.Service, clock.RealClock{})
+	reporter := worker.Reporter{Client: w.connection.client, Events: events, Clock: clock.RealClock{}}
+	reporting, stop := context.WithCancel(ctx)
+	reported := make(chan struct{})
+	go func() {
+		defer close(reported)
+		reporter.Run(reporting, w.first.Service, status)
+	}()
+	defer func() {
+		stop()
+		<-reported
+	}()
+	for config := w.first; ; {
+		if config.Service == nil { // this pod will be deleted, too
+			w.deleted = true
+			<-ctx.Done()
+			return nil
+		}
+		if config.Service.UID != w.first.Service.UID {
+			// Nothing that this worker remembers is the new one's.
+			return errors.New("the TriggerService was replaced by another one of the same name")
+		}
+		next, err := w.until(ctx, config, status, builtIn)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		config = next
+	}
+}
+
+// until runs config until there is another one, which it returns, or ctx ends.
+func (w *serving) until(ctx context.Context, config worker.Config, status *worker.Status, builtIn map[string]*action.Template) (worker.Config, error) {
+	running, stop := context.WithCancel(ctx)
+	defer stop()
+	var next worker.Config
+	followed := make(chan struct{})
+	go func() {
+		defer close(followed)
+		defer stop()
+		next, _ = w.follower.Other(running, config) // or ctx has ended
+	}()
+	err := w.engineRun(running, config, status, builtIn)
+	stop()
+	<-followed
+	if err != nil || ctx.Err() != nil {
+		return worker.Config{}, err
+	}
+	if next.Service == nil {
+		return next, nil
+	}
+	return next, w.memory.saver.Flush(ctx)
+}
+
+// engineRun runs the valid triggers of config until ctx ends.
+func (w *serving) engineRun(ctx context.Context, config worker.Config, status *worker.Status, builtIn map[string]*action.Template) error {
+	log := logr.FromContextOrDiscard(ctx)
+	// Sources begin anew, where the store says.
+	c := w.connection
+	c.resources.Waits = status.Waits
+	w.memory.sources(&c)
+	templates, broken := service.Actions(builtIn, config.Actions)
+	for name, problems := range broken {
+		log.Info("Action is broken", "action", name, "problems", problems.Error())
+	}
+	compiled := service.Compile(trigger.Compiler{Sources: c.sources(), Actions: templates, Executor: c.executor}, config.Service)
+	status.Begin(config.Service.Generation, compiled)
+	var valid, all []engine.Trigger
+	for _, t := range compiled {
+		if t.Subscription != nil {
+			all = append(all, t.Trigger)
+		}
+		if len(t.Problems) > 0 {
+			log.Info("Trigger is invalid", "trigger", t.String(), "problems", t.Problems.Error())
+			continue
+		}
+		t.Guard = c.guard(t.Trigger.Trigger)
+		valid = append(valid, t.Trigger)
+	}
+	if err := w.memory.prune(ctx, all); err != nil {
+		return err
+	}
+	e, err := engine.New(w.engine(w.memory, status), valid)
+	if err != nil {
+		return err
+	}
+	status.Runs(e)
+	log.Info("starting", "triggerService", w.service, "generation", config.Service.Generation, "triggers", len(valid), "version", version)
+	return e.Run(ctx)
+}
+
+// recorder makes Kubernetes events. Client-go limits how many.
+func recorder(cfg *rest.Config, namespace string) (record.EventRecorder, func(), error) {
+	client, err := kubernetes.NewForConfig(cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		return nil, nil, err
+	}
+	broadcaster := record.NewBroadcaster()
+	broadcaster.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: client.CoreV1().Events(namespace)})
+	return broadcaster.NewRecorder(scheme, corev1.EventSource{Component: "kube-trigger"}), broadcaster.Shutdown, nil
+}

@@ -1,0 +1,91 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+)
+
+// account makes the default ServiceAccount of a namespace and its RoleBinding,
+// or removes them where no TriggerService uses them any more. Where the
+// ServiceAccount is somebody else's, it is used as it is and given no rights.
+func (r *reconciler) account(ctx context.Context, namespace string) error {
+	var users v1alpha1.TriggerServiceList
+	err := r.client.List(ctx, &users, client.InNamespace(namespace), client.MatchingFields{byAccount: AccountName})
+	if err != nil {
+		return fmt.Errorf("list TriggerServices of %q: %w", namespace, err)
+	}
+	var owners []metav1.OwnerReference
+	for i := range users.Items {
+		if users.Items[i].DeletionTimestamp.IsZero() {
+			owners = append(owners, ownedBy(&users.Items[i], false))
+		}
+	}
+	meta := metav1.ObjectMeta{Namespace: namespace, Name: AccountName, Labels: commonLabels(), OwnerReferences: owners}
+	serviceAccount := &corev1.ServiceAccount{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ServiceAccount"}, ObjectMeta: meta}
+	binding := &rbacv1.RoleBinding{
+		TypeMeta: metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "RoleBinding"}, ObjectMeta: meta,
+		RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: WorkerRole},
+		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Name: AccountName, Namespace: namespace}},
+	}
+	if len(owners) == 0 {
+		return errors.Join(r.dropOurs(ctx, binding), r.dropOurs(ctx, serviceAccount))
+	}
+	err = r.apply(ctx, serviceAccount, &corev1.ServiceAccount{}, ours)
+	if errors.As(err, &taken{}) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	err = r.apply(ctx, binding, &rbacv1.RoleBinding{}, ours)
+	if errors.As(err, &taken{}) {
+		return nil
+	}
+	return err
+}
+
+// ours reports whether the controller made o.
+func ours(o client.Object) bool {
+	labels := o.GetLabels()
+	for k, v := range commonLabels() {
+		if labels[k] != v {
+			return false
+		}
+	}
+	return true
+}
+
+// dropOurs deletes o if it is there, and the controller made it.
+func (r *reconciler) dropOurs(ctx context.Context, o client.Object) error {
+	if err := r.client.Get(ctx, client.ObjectKeyFromObject(o), o); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	if !ours(o) {
+		return nil
+	}
+	return r.remove(ctx, o)
+}

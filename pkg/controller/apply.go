@@ -1,0 +1,201 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package controller
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// taken says that an object which the controller needs is somebody else's.
+type taken struct{ kind, name string }
+
+func (t taken) Error() string {
+	return fmt.Sprintf("%s %q exists and was not made for this TriggerService", t.kind, t.name)
+}
+
+// apply makes desired so, unless it is. It reads into current, an empty object
+// of the same kind. An object that is there and for which ours does not hold is
+// left alone: the error is a taken one.
+func (r *reconciler) apply(ctx context.Context, desired, current client.Object, ours func(client.Object) bool) error {
+	want, err := canonical(desired)
+	if err != nil {
+		return err
+	}
+	key := client.ObjectKeyFromObject(desired)
+	err = r.client.Get(ctx, key, current)
+	if apierrors.IsNotFound(err) {
+		// The cache may not show what is somebody else's.
+		err = r.live.Get(ctx, key, current)
+	}
+	kind := want.GetKind()
+	switch {
+	case apierrors.IsNotFound(err):
+	case err != nil:
+		return fmt.Errorf("get %s %q: %w", kind, key.Name, err)
+	case !ours(current):
+		return taken{kind, key.Name}
+	default:
+		have, err := runtime.DefaultUnstructuredConverter.ToUnstructured(current)
+		if err != nil {
+			return err
+		}
+		wantOwners, haveOwners := want.GetOwnerReferences(), current.GetOwnerReferences()
+		if within(metadata(want.Object), have["metadata"]) && sameOwners(wantOwners, haveOwners) && within(content(want.Object), have) {
+			return nil
+		}
+	}
+	ctrl.LoggerFrom(ctx).V(1).Info("Applying", "kind", kind, "name", key.Name)
+	if err := r.client.Patch(ctx, want, client.Apply, client.FieldOwner(FieldManager), client.ForceOwnership); err != nil {
+		return fmt.Errorf("apply %s %q: %w", kind, key.Name, err)
+	}
+	return nil
+}
+
+// canonical returns o as the API server would show it, marked with a hash, so
+// that what is taken away from it is noticed like what is added.
+func canonical(o client.Object) (*unstructured.Unstructured, error) {
+	text, err := json.Marshal(o)
+	if err != nil {
+		return nil, err
+	}
+	u := &unstructured.Unstructured{}
+	if err := json.Unmarshal(text, &u.Object); err != nil {
+		return nil, err
+	}
+	delete(u.Object, "status")
+	u.Object, _ = pruned(u.Object).(map[string]any)
+	sum := sha256.Sum256(text)
+	annotations := u.GetAnnotations()
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	annotations[desiredAnnotation] = hex.EncodeToString(sum[:8])
+	u.SetAnnotations(annotations)
+	return u, nil
+}
+
+// pruned removes nulls, which are what Go makes of fields that are not there.
+func pruned(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for k, e := range v {
+			if e == nil {
+				delete(v, k)
+				continue
+			}
+			v[k] = pruned(e)
+		}
+	case []any:
+		for i := range v {
+			v[i] = pruned(v[i])
+		}
+	}
+	return v
+}
+
+// metadata is that of an object without its owners, which have no order.
+func metadata(o map[string]any) map[string]any {
+	out := map[string]any{}
+	m, _ := o["metadata"].(map[string]any)
+	for k, v := range m {
+		if k != "ownerReferences" {
+			out[k] = v
+		}
+	}
+	return out
+}
+
+func sameOwners(a, b []metav1.OwnerReference) bool {
+	byUID := func(o []metav1.OwnerReference) []metav1.OwnerReference {
+		return slices.SortedFunc(slices.Values(o), func(a, b metav1.OwnerReference) int { return strings.Compare(string(a.UID), string(b.UID)) })
+	}
+	return equality.Semantic.DeepEqual(byUID(a), byUID(b))
+}
+
+// content is an object without metadata, and without what names its kind.
+func content(o map[string]any) map[string]any {
+	out := map[string]any{}
+	for k, v := range o {
+		if k != "metadata" && k != "apiVersion" && k != "kind" {
+			out[k] = v
+		}
+	}
+	return out
+}
+
+// within reports whether have has all that want has. Lists have to be equally
+// long.
+func within(want, have any) bool {
+	switch want := want.(type) {
+	case map[string]any:
+		h, ok := have.(map[string]any)
+		if !ok {
+			return have == nil && len(want) == 0
+		}
+		for k, v := range want {
+			if !within(v, h[k]) {
+				return false
+			}
+		}
+		return true
+	case []any:
+		h, ok := have.([]any)
+		if !ok || len(h) != len(want) {
+			return false
+		}
+		for i := range want {
+			if !within(want[i], h[i]) {
+				return false
+			}
+		}
+		return true
+	case float64:
+		if n, ok := have.(int64); ok {
+			return float64(n) == want
+		}
+	}
+	return equality.Semantic.DeepEqual(want, have)
+}
+
+// remove deletes o, which was read, if it still is what was read.
+func (r *reconciler) remove(ctx context.Context, o client.Object) error {
+	uid := o.GetUID()
+	err := r.client.Delete(ctx, o, client.Preconditions{UID: &uid})
+	if err := client.IgnoreNotFound(err); err != nil {
+		return fmt.Errorf("delete %q: %w", o.GetName(), err)
+	}
+	return nil
+}
+
+// controlledBy returns whether an object is the controller's for owner.
+func controlledBy(owner client.Object) func(client.Object) bool {
+	return func(o client.Object) bool { return metav1.IsControlledBy(o, owner) }
+}

@@ -1,0 +1,137 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+// Package workload makes the Deployment of a TriggerService's worker from a
+// template.
+//
+// A template is CUE: `deployment` is what it makes, `parameter` is what users may
+// set, and it sees `triggerService: {name, namespace, serviceAccountName}` and
+// `image`, the worker's image. Whatever a template or a user says, the
+// Deployment has the name, the namespace, the selector and the ServiceAccount
+// that the caller gives.
+package workload
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"maps"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/cuecontext"
+	cueerrors "cuelang.org/go/cue/errors"
+	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kubevela/kube-trigger/pkg/problem"
+	"github.com/kubevela/kube-trigger/pkg/schema"
+)
+
+//go:embed default.cue
+var defaultTemplate string
+
+// Default returns the source of the template that is there without a Definition.
+func Default() string { return defaultTemplate }
+
+// Input is what a template is filled with.
+type Input struct {
+	// Name, Namespace and ServiceAccount are those of the Deployment.
+	Name, Namespace, ServiceAccount string
+	// Service is the TriggerService's name.
+	Service string
+	// Image is what templates use unless they name one.
+	Image string
+	// Labels are the Deployment's, its selector and its pods'.
+	Labels map[string]string
+	// Properties are what the user set.
+	Properties map[string]any
+}
+
+// Deployment fills the template that source is. Problems whose path begins with
+// "properties" are the user's, others the template's.
+func Deployment(source string, in Input) (*appsv1.Deployment, problem.List) {
+	// A definition is closed: a property that the template does not name is
+	// refused.
+	frame, err := json.Marshal(map[string]any{
+		"image":          in.Image,
+		"triggerService": map[string]string{"name": in.Service, "namespace": in.Namespace, "serviceAccountName": in.ServiceAccount},
+	})
+	if err != nil {
+		return nil, problem.List{{Message: err.Error()}}
+	}
+	template := cuecontext.New().CompileString(source+"\n#parameter: parameter\n"+string(frame[1:len(frame)-1]), cue.Filename("template.cue"))
+	if err := template.Err(); err != nil {
+		return nil, problems(err)
+	}
+	parameter := template.LookupPath(cue.ParsePath("#parameter"))
+	if list := schema.Of(parameter).Check(in.Properties); len(list) > 0 {
+		return nil, list.Under("properties")
+	}
+	filled := template.FillPath(cue.ParsePath("parameter"), in.Properties)
+	text, err := filled.LookupPath(cue.ParsePath("deployment")).MarshalJSON()
+	if err != nil {
+		return nil, problems(err)
+	}
+	d := &appsv1.Deployment{}
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(d); err != nil {
+		return nil, problem.List{{Path: "deployment", Message: err.Error()}}
+	}
+	if len(d.Spec.Template.Spec.Containers) == 0 {
+		return nil, problem.List{{Path: "deployment", Message: "has no container"}}
+	}
+	impose(d, in)
+	return d, nil
+}
+
+// impose sets what neither templates nor users decide.
+func impose(d *appsv1.Deployment, in Input) {
+	d.APIVersion, d.Kind = "apps/v1", "Deployment"
+	d.ObjectMeta = metav1.ObjectMeta{
+		Name: in.Name, Namespace: in.Namespace,
+		Labels: merged(d.Labels, in.Labels), Annotations: d.Annotations,
+	}
+	d.Spec.Selector = &metav1.LabelSelector{MatchLabels: in.Labels}
+	pod := &d.Spec.Template
+	pod.ObjectMeta = metav1.ObjectMeta{Labels: merged(pod.Labels, in.Labels), Annotations: pod.Annotations}
+	pod.Spec.ServiceAccountName, pod.Spec.DeprecatedServiceAccount = in.ServiceAccount, ""
+	d.Status = appsv1.DeploymentStatus{}
+}
+
+func merged(base, over map[string]string) map[string]string {
+	out := maps.Clone(over)
+	for k, v := range base {
+		if _, ok := over[k]; !ok {
+			out[k] = v
+		}
+	}
+	return out
+}
+
+func problems(err error) problem.List {
+	var list problem.List
+	for _, e := range cueerrors.Errors(err) {
+		format, args := e.Msg()
+		p := problem.Problem{Path: "template", Message: fmt.Sprintf(format, args...)}
+		if pos := e.Position(); pos.IsValid() {
+			p.Line, p.Column = pos.Line(), pos.Column()
+		}
+		list = append(list, p)
+	}
+	return list
+}

@@ -1,0 +1,174 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+// Package worker is what the worker of a TriggerService does besides running
+// its triggers: it follows the TriggerService and the actions that are in force
+// for it, and says in its status what the triggers do.
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+	toolscache "k8s.io/client-go/tools/cache"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	corev1alpha1 "github.com/kubevela/kube-trigger/pkg/api/core/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/service"
+)
+
+// settle is how long nothing may change before a change counts, so that a
+// TriggerService and the actions that it needs are taken together.
+const settle = 200 * time.Millisecond
+
+// Config is what a worker runs.
+type Config struct {
+	// Service is nil where it does not exist.
+	Service *v1alpha1.TriggerService
+	// Actions are the templates that are in force besides those built in, by
+	// name.
+	Actions map[string]string
+}
+
+// same reports whether c and d run the same.
+func (c Config) same(d Config) bool {
+	if c.Service == nil || d.Service == nil {
+		return c.Service == nil && d.Service == nil
+	}
+	return c.Service.UID == d.Service.UID && c.Service.Generation == d.Service.Generation && maps.Equal(c.Actions, d.Actions)
+}
+
+// Follower knows what a worker is to run.
+type Follower struct {
+	clock clock.Clock
+
+	mu      sync.Mutex
+	current Config
+	// changed is closed, and replaced, when current changes.
+	changed chan struct{}
+}
+
+// Follow follows a TriggerService until ctx ends, with two watches of one object
+// each. It returns when it knows them.
+func Follow(ctx context.Context, config *rest.Config, name types.NamespacedName, c clock.Clock) (*Follower, error) {
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{v1alpha1.AddToScheme, corev1alpha1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			return nil, err
+		}
+	}
+	ts, definition := &v1alpha1.TriggerService{}, &corev1alpha1.Definition{}
+	named := func(name string) cache.ByObject {
+		return cache.ByObject{Field: fields.OneTermEqualSelector("metadata.name", name)}
+	}
+	objects, err := cache.New(config, cache.Options{
+		Scheme:            scheme,
+		DefaultNamespaces: map[string]cache.Config{name.Namespace: {}},
+		ByObject:          map[client.Object]cache.ByObject{ts: named(name.Name), definition: named(service.ActionsName(name.Name))},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("follow TriggerService %s: %w", name, err)
+	}
+	f := &Follower{clock: c, changed: make(chan struct{})}
+	for _, o := range []client.Object{ts, definition} {
+		informer, err := objects.GetInformer(ctx, o, cache.BlockUntilSynced(false))
+		if err == nil {
+			_, err = informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
+				AddFunc:    f.take,
+				UpdateFunc: func(_, now any) { f.take(now) },
+				DeleteFunc: f.drop,
+			})
+		}
+		if err != nil {
+			return nil, fmt.Errorf("follow TriggerService %s: %w", name, err)
+		}
+	}
+	go func() { _ = objects.Start(ctx) }() // it ends with ctx, and returns no other error
+	if !objects.WaitForCacheSync(ctx) {
+		return nil, fmt.Errorf("follow TriggerService %s: %w", name, errors.Join(errors.New("not read"), context.Cause(ctx)))
+	}
+	return f, nil
+}
+
+func (f *Follower) take(o any) {
+	f.change(func(c *Config) {
+		switch o := o.(type) {
+		case *v1alpha1.TriggerService:
+			c.Service = o.DeepCopy()
+		case *corev1alpha1.Definition:
+			if o.Spec.Type == corev1alpha1.TriggerActionsInForce {
+				c.Actions = maps.Clone(o.Spec.Templates)
+			}
+		}
+	})
+}
+
+func (f *Follower) drop(o any) {
+	if last, ok := o.(toolscache.DeletedFinalStateUnknown); ok {
+		o = last.Obj
+	}
+	f.change(func(c *Config) {
+		switch o.(type) {
+		case *v1alpha1.TriggerService:
+			c.Service = nil
+		case *corev1alpha1.Definition:
+			c.Actions = nil
+		}
+	})
+}
+
+func (f *Follower) change(by func(*Config)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	before := f.current
+	by(&f.current)
+	if !f.current.same(before) {
+		close(f.changed)
+		f.changed = make(chan struct{})
+	}
+}
+
+// Other returns the configuration as soon as it is other than c and has not
+// changed for a moment, or the cause with which ctx ended.
+func (f *Follower) Other(ctx context.Context, c Config) (Config, error) {
+	for {
+		f.mu.Lock()
+		current, changed := f.current, f.changed
+		f.mu.Unlock()
+		var settled <-chan time.Time
+		if !current.same(c) {
+			settled = f.clock.After(settle)
+		}
+		select {
+		case <-ctx.Done():
+			return Config{}, context.Cause(ctx)
+		case <-changed:
+		case <-settled:
+			return current, nil
+		}
+	}
+}

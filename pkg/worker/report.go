@@ -1,0 +1,143 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/record"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+)
+
+const (
+	// reportEvery is the least time between two writes of the status.
+	reportEvery = 2 * time.Second
+	// reportTimeout is how long one write may take.
+	reportTimeout = 5 * time.Second
+	// announceEvery is the least time between two Kubernetes events that say the
+	// same of one trigger.
+	announceEvery = 5 * time.Minute
+	// fieldManager is what the worker writes the status as.
+	fieldManager = "kube-trigger-worker"
+)
+
+// Reporter writes a Status to its TriggerService, and says in Kubernetes events
+// what a user must notice.
+type Reporter struct {
+	Client client.Client
+	Events record.EventRecorder
+	Clock  clock.Clock
+
+	written   v1alpha1.TriggerServiceStatus
+	announced map[string]time.Time
+}
+
+// Run writes what has changed, every few seconds at most, until ctx ends, and
+// then what is left. ts tells the TriggerService from another one of its name:
+// only that one's status is written.
+func (r *Reporter) Run(ctx context.Context, ts *v1alpha1.TriggerService, status *Status) {
+	r.written, r.announced = v1alpha1.TriggerServiceStatus{}, map[string]time.Time{}
+	for {
+		r.report(ctx, ts, status)
+		select {
+		case <-ctx.Done():
+			r.report(context.WithoutCancel(ctx), ts, status)
+			return
+		case <-r.Clock.After(reportEvery):
+		}
+	}
+}
+
+func (r *Reporter) report(ctx context.Context, ts *v1alpha1.TriggerService, status *Status) {
+	current := status.Current()
+	if current.WorkerGeneration == 0 || equality.Semantic.DeepEqual(current, r.written) {
+		return
+	}
+	r.announce(ts, current)
+	ctx, cancel := context.WithTimeout(ctx, reportTimeout)
+	defer cancel()
+	if err := r.write(ctx, ts, current); err != nil {
+		if !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) { // else it is gone
+			logr.FromContextOrDiscard(ctx).Info("Status not written; trying again", "reason", err.Error())
+		}
+		return
+	}
+	r.written = current
+}
+
+// write replaces the worker's part of the status.
+func (r *Reporter) write(ctx context.Context, ts *v1alpha1.TriggerService, status v1alpha1.TriggerServiceStatus) error {
+	text, err := json.Marshal(status)
+	if err != nil {
+		return err
+	}
+	// What is empty now may not have been so before.
+	part := map[string]any{"workerGeneration": nil, "working": nil, "acted": nil, "deadLetters": nil, "lastActionTime": nil, "triggers": nil}
+	var has map[string]any
+	if err := json.Unmarshal(text, &has); err != nil {
+		return err
+	}
+	maps.Copy(part, has)
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"uid": ts.UID}, "status": part})
+	if err != nil {
+		return err
+	}
+	o := &unstructured.Unstructured{}
+	o.SetGroupVersionKind(v1alpha1.GroupVersion().WithKind(v1alpha1.TriggerServiceKind))
+	o.SetNamespace(ts.Namespace)
+	o.SetName(ts.Name)
+	return r.Client.Status().Patch(ctx, o, client.RawPatch(types.MergePatchType, patch), client.FieldOwner(fieldManager))
+}
+
+// announce makes Kubernetes events of what a user must notice.
+func (r *Reporter) announce(ts *v1alpha1.TriggerService, now v1alpha1.TriggerServiceStatus) {
+	before := map[string]v1alpha1.TriggerStatus{}
+	for _, t := range r.written.Triggers {
+		before[t.Name] = t
+	}
+	for _, t := range now.Triggers {
+		old, known := before[t.Name]
+		switch {
+		case t.Reason != "" && t.Reason != old.Reason:
+			r.event(ts, t.Name, t.Reason, t.Message)
+		case known && t.DeadLetters > old.DeadLetters:
+			r.event(ts, t.Name, "DeadLetter", fmt.Sprintf("%d events given up; the last: %s", t.DeadLetters-old.DeadLetters, t.LastError))
+		}
+	}
+}
+
+func (r *Reporter) event(ts *v1alpha1.TriggerService, trigger, reason, message string) {
+	key := trigger + "/" + reason
+	if last, ok := r.announced[key]; ok && r.Clock.Since(last) < announceEvery {
+		return
+	}
+	r.announced[key] = r.Clock.Now()
+	r.Events.Event(ts, corev1.EventTypeWarning, reason, short(fmt.Sprintf("trigger %q: %s", trigger, message)))
+}

@@ -1,0 +1,89 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package e2e
+
+import (
+	"fmt"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	corev1alpha1 "github.com/kubevela/kube-trigger/pkg/api/core/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+)
+
+// bump is a TriggerService that bumps the Application of a ConfigMap's name.
+func bump(namespace, name, more string) string {
+	return fmt.Sprintf(`
+apiVersion: standard.oam.dev/v1alpha1
+kind: TriggerService
+metadata: {namespace: %[1]s, name: %[2]s}
+spec:
+  triggers:
+    - name: bump
+      source:
+        type: resource-watcher
+        properties: {apiVersion: v1, kind: ConfigMap, namespace: %[1]s, events: [update]}
+      filter: 'context: data: metadata: name: =~"^web"'
+      action: {type: bump-application-revision}
+%[3]s
+`, namespace, name, more)
+}
+
+// TestConfigMapBumpsApplication: apply a TriggerService, edit a ConfigMap, see
+// the Application bumped and the status count it; delete the TriggerService, and
+// nothing of it is left.
+func TestConfigMapBumpsApplication(t *testing.T) {
+	i := install(t)
+	ns := i.Namespace(t)
+	i.application(t, ns, "web")
+	i.edit(t, ns, "web", "0")
+	i.edit(t, ns, "other", "0")
+	i.apply(t, bump(ns, "main", ""))
+	i.ready(t, ns, "main")
+	i.edit(t, ns, "other", "1")
+	i.edit(t, ns, "web", "1")
+	i.bumped(t, ns, "web", "2")
+	ts := i.until(t, ns, "main", func(ts *v1alpha1.TriggerService) error {
+		if ts.Status.Acted != 1 || ts.Status.LastActionTime == nil {
+			return fmt.Errorf("status: %+v", ts.Status)
+		}
+		return nil
+	})
+	got := ts.Status.Triggers[0]
+	if got.Name != "bump" || got.State != v1alpha1.TriggerRunning || got.Matched != 1 || got.Filtered != 1 || got.Acted != 1 ||
+		got.Failed != 0 || got.DeadLetters != 0 || got.LastEventTime == nil || got.LastActionTime == nil || ts.Status.Working != "1/1" {
+		t.Errorf("status %+v", ts.Status)
+	}
+	if starts := i.only(t, ns).Starts(); starts != 1 {
+		t.Errorf("the worker was started %d times, want 1", starts)
+	}
+
+	if err := i.admin.Delete(t.Context(), ts); err != nil {
+		t.Fatal(err)
+	}
+	for _, list := range []client.ObjectList{
+		&appsv1.DeploymentList{}, &appsv1.ReplicaSetList{}, &corev1.PodList{}, &corev1.ServiceAccountList{}, &rbacv1.RoleBindingList{},
+		&coordinationv1.LeaseList{}, &v1alpha1.TriggerEventList{}, &corev1alpha1.DefinitionList{},
+	} {
+		i.gone(t, ns, list)
+	}
+}
