@@ -64,6 +64,7 @@ var promises = map[string]func(t *testing.T, p place){
 	"a letter is buried once":             letterIsBuriedOnce,
 	"letters are bounded in number":       lettersAreBoundedInNumber,
 	"letters are bounded in age":          lettersAreBoundedInAge,
+	"replays are asked for":               replaysAreAskedFor,
 	"a large letter keeps its name":       largeLetterKeepsItsName,
 	"no data of secrets":                  noDataOfSecrets,
 	"the spool keeps order":               spoolKeepsOrder,

@@ -44,6 +44,9 @@ type Letter struct {
 	Last  time.Time `json:"last,omitzero"`
 	// Buried is when the store took it.
 	Buried time.Time `json:"buried"`
+	// Replay is when somebody asked for it to be handled again; zero where nobody
+	// did since it was buried.
+	Replay time.Time `json:"replay,omitzero"`
 }
 
 // Omission is why data was left out.

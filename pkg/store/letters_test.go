@@ -69,11 +69,12 @@ func lettersSurvive(t *testing.T, p place) {
 		must(t, s.Discard(ctx, ids[1]))
 		same(t, got(s.Buried(ctx))(t), store.Buried{Letters: []store.Letter{list[0], list[2]}})
 		for name, err := range map[string]error{
-			"discard again":   s.Discard(ctx, ids[1]),
-			"discard no ID":   s.Discard(ctx, ""),
-			"discard odd ID":  s.Discard(ctx, "../x"),
-			"read discarded":  second(s.Letter(ctx, ids[1])),
-			"read other's ID": second(s.Letter(ctx, strings.Repeat("0", 32))),
+			"discard again":    s.Discard(ctx, ids[1]),
+			"discard no ID":    s.Discard(ctx, ""),
+			"discard odd ID":   s.Discard(ctx, "../x"),
+			"replay discarded": s.Replay(ctx, ids[1]),
+			"read discarded":   second(s.Letter(ctx, ids[1])),
+			"read other's ID":  second(s.Letter(ctx, strings.Repeat("0", 32))),
 		} {
 			if !errors.Is(err, store.ErrNotFound) {
 				t.Errorf("%s: got %v, want not found", name, err)
@@ -238,4 +239,33 @@ func noDataOfSecrets(t *testing.T, p place) {
 			t.Errorf("stored: %q", piece)
 		}
 	}
+}
+
+func replaysAreAskedFor(t *testing.T, p place) {
+	ctx := t.Context()
+	o := options{clock: testclock.NewFakeClock(noon())}
+	var ids []string
+	p.limited(t, o, func(s store.Store) {
+		same(t, got(s.Asked(ctx))(t), nil)
+		for n := range 3 {
+			ids = append(ids, got(s.Bury(ctx, failure(n)))(t))
+		}
+		o.clock.Step(time.Minute)
+		must(t, s.Replay(ctx, ids[1]))
+		must(t, s.Replay(ctx, ids[2]))
+	})
+	p.limited(t, o, func(s store.Store) {
+		asked := got(s.Asked(ctx))(t)
+		slices.Sort(asked)
+		want := []string{ids[1], ids[2]}
+		slices.Sort(want)
+		same(t, asked, want)
+		l := got(s.Letter(ctx, ids[1]))(t)
+		same(t, l.Replay, noon().Add(time.Minute))
+		same(t, l.Event, failure(1).Event)
+		got(s.Bury(ctx, l))(t)
+		must(t, s.Discard(ctx, ids[2]))
+		same(t, got(s.Asked(ctx))(t), nil)
+		same(t, got(s.Letter(ctx, ids[1]))(t).Replay, time.Time{})
+	})
 }

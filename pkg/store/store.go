@@ -102,8 +102,10 @@ type Resumes interface {
 type Letters interface {
 	Failures
 	// Bury stores l and returns its ID. A letter of the same trigger and event
-	// takes the place of the one before.
+	// takes the place of the one before, and nobody has asked for its replay.
 	Bury(ctx context.Context, l Letter) (id string, err error)
+	// Asked returns the IDs of the letters whose replay was asked for.
+	Asked(ctx context.Context) ([]string, error)
 }
 
 // Failures is what people do with letters.
@@ -112,6 +114,9 @@ type Failures interface {
 	Buried(ctx context.Context) (Buried, error)
 	// Letter returns one letter as a whole, or ErrNotFound.
 	Letter(ctx context.Context, id string) (Letter, error)
+	// Replay asks for a letter to be handled again, by the worker that has the
+	// store open now or next. ErrNotFound says that there was none.
+	Replay(ctx context.Context, id string) error
 	// Discard removes a letter. ErrNotFound says that there was none.
 	Discard(ctx context.Context, id string) error
 }

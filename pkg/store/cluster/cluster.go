@@ -77,6 +77,10 @@ const (
 
 	// writerAnnotation names the hold of the Lease that wrote last.
 	writerAnnotation = "trigger.oam.dev/writer"
+	// replayLabel is on dead letters whose replay was asked for, and
+	// replayAnnotation says when that was.
+	replayLabel      = "trigger.oam.dev/replay"
+	replayAnnotation = "trigger.oam.dev/replay-asked"
 	// orderAnnotation is when a letter was buried, or the number of an accepted
 	// event.
 	orderAnnotation = "trigger.oam.dev/order"

@@ -116,6 +116,37 @@ func (f *Failures) Discard(ctx context.Context, id string) error {
 	return f.wrap("discard", err)
 }
 
+// Replay implements store.Failures.
+func (f *Failures) Replay(ctx context.Context, id string) error {
+	te, err := f.find(ctx, id)
+	if err == nil {
+		patch := fmt.Sprintf(`{"metadata":{"uid":%q,"labels":{%q:"asked"},"annotations":{%q:%q}}}`,
+			te.UID, replayLabel, replayAnnotation, order(f.options.Clock.Now()))
+		err = f.client.Patch(ctx, te, client.RawPatch(mergePatch, []byte(patch)))
+		if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
+			err = fmt.Errorf("dead letter %q: %w", id, store.ErrNotFound)
+		}
+	}
+	return f.wrap("replay", err)
+}
+
+// Asked implements store.Letters.
+func (s *Store) Asked(ctx context.Context) ([]string, error) {
+	var (
+		ids  []string
+		list metav1.PartialObjectMetadataList
+	)
+	list.SetGroupVersionKind(v1alpha1.GroupVersion().WithKind(v1alpha1.TriggerEventKind + "List"))
+	options := append(s.holding(letterRecord), client.HasLabels{replayLabel})
+	if err := s.client.List(ctx, &list, options...); err != nil {
+		return nil, s.wrap("list replays", err)
+	}
+	for i := range list.Items {
+		ids = append(ids, strings.TrimPrefix(list.Items[i].Name, s.owner+"-"))
+	}
+	return ids, nil
+}
+
 // find reads the TriggerEvent of a dead letter.
 func (f *Failures) find(ctx context.Context, id string) (*v1alpha1.TriggerEvent, error) {
 	te := &v1alpha1.TriggerEvent{}
@@ -153,6 +184,11 @@ func (f *Failures) letter(te *v1alpha1.TriggerEvent) (store.Letter, error) {
 	l.Reason, l.Error, l.Attempts = failure.Reason, failure.Error, failure.Attempts
 	l.Omitted = store.Omission(failure.Omitted)
 	l.First, l.Last = timeOf(failure.First), timeOf(failure.Last)
+	if asked := te.Annotations[replayAnnotation]; asked != "" {
+		if l.Replay, err = time.Parse(time.RFC3339Nano, asked); err != nil {
+			return store.Letter{}, fmt.Errorf("TriggerEvent %s: annotation %s: %w: %w", te.Name, replayAnnotation, store.ErrDamaged, err)
+		}
+	}
 	return l, nil
 }
 

@@ -60,7 +60,20 @@ type Options struct {
 	LockWait time.Duration
 	// Clock is what letters age by; the real one where it is nil.
 	Clock clock.PassiveClock
+	// Owner is whose store it is. The first one that opens it with an Owner is its
+	// owner. Empty: whosever it is.
+	Owner string
+	// Adopt makes Owner the owner of a store that is another's.
+	Adopt bool
 }
+
+// OwnedError says that a store is another owner's.
+type OwnedError struct {
+	Owner string
+}
+
+// Error implements error.
+func (e *OwnedError) Error() string { return "it is the store of " + e.Owner }
 
 // Store is an open file.
 type Store struct {
@@ -89,7 +102,33 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	if err := s.open(ctx, o.LockWait); err != nil {
 		return nil, fmt.Errorf("open store %s: %w", path, err)
 	}
+	if err := s.claim(ctx, o); err != nil {
+		return nil, errors.Join(fmt.Errorf("open store %s: %w", path, err), s.db.Close())
+	}
 	return s, nil
+}
+
+// claim makes o.Owner the owner, or finds that it is another one.
+func (s *Store) claim(ctx context.Context, o Options) error {
+	if o.Owner == "" {
+		return nil
+	}
+	var h header
+	err := s.db.View(func(t *bolt.Tx) error {
+		return tx{t.Bucket([]byte(bucketName)), nil}.json([]byte{headerKey}, &h)
+	})
+	switch {
+	case err != nil:
+		return fmt.Errorf("header: %w", err)
+	case h.Owner == o.Owner:
+		return nil
+	case h.Owner != "" && !o.Adopt:
+		return &OwnedError{h.Owner}
+	}
+	return s.write(ctx, "claim", func(t tx) error {
+		t.header.Owner = o.Owner
+		return nil
+	})
 }
 
 func (s *Store) open(ctx context.Context, wait time.Duration) error {

@@ -194,3 +194,40 @@ func (s *Store) Discard(ctx context.Context, id string) error {
 		return t.dropLetter(id)
 	})
 }
+
+// Replay implements store.Failures.
+func (s *Store) Replay(ctx context.Context, id string) error {
+	return s.write(ctx, "replay", func(t tx) error {
+		l, err := t.letter(id)
+		if err != nil {
+			return err
+		}
+		l.Replay = s.clock.Now().UTC()
+		head, err := record.Letter(l)
+		if err != nil {
+			return err
+		}
+		return t.put(letterAt(id), head)
+	})
+}
+
+// Asked implements store.Letters.
+func (s *Store) Asked(ctx context.Context) ([]string, error) {
+	var ids []string
+	err := s.read(ctx, "list replays", func(t tx) error {
+		for p, err := range t.below([]byte{letterKey}) {
+			if err != nil {
+				return err
+			}
+			l, err := record.OpenLetter(p.value)
+			if err != nil {
+				return err
+			}
+			if !l.Replay.IsZero() {
+				ids = append(ids, l.ID)
+			}
+		}
+		return nil
+	})
+	return ids, err
+}

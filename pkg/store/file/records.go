@@ -59,6 +59,8 @@ type header struct {
 	Spooled int `json:"spooled,omitempty"`
 	// Next is the number of the last event in the spool, or run.
 	Next uint64 `json:"next,omitempty"`
+	// Owner is whose store it is.
+	Owner string `json:"owner,omitempty"`
 }
 
 // tx reads records and, where it has a header, writes them.

@@ -49,7 +49,7 @@ func ID(parts ...string) string {
 func Prepare(l store.Letter, now time.Time) (store.Letter, error) {
 	ev := l.Event
 	l.ID = ID(l.Trigger.Namespace, l.Trigger.Name, ev.Source, ev.Cluster, ev.Key, ev.Type, ev.ID)
-	l.Buried = now.UTC()
+	l.Buried, l.Replay = now.UTC(), time.Time{}
 	if len(l.Error) > maxText {
 		l.Error = l.Error[:maxText] + "…"
 	}
