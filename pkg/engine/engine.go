@@ -102,6 +102,9 @@ type Engine struct {
 
 	mu      sync.Mutex
 	runners []*runner
+	running bool
+	// stop is closed when Run stops.
+	stop <-chan struct{}
 }
 
 // group is the triggers that one source serves.
@@ -151,6 +154,17 @@ func New(options Options, triggers []Trigger) (*Engine, error) {
 		return nil, err
 	}
 	return e, nil
+}
+
+// Triggers returns the triggers that the engine was made for.
+func (e *Engine) Triggers() []event.Trigger {
+	var all []event.Trigger
+	for _, g := range e.groups {
+		for _, t := range g.triggers {
+			all = append(all, t.Trigger)
+		}
+	}
+	return all
 }
 
 func (t Trigger) check() error {

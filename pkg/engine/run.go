@@ -59,10 +59,13 @@ func (e *Engine) Run(ctx context.Context) error {
 		})
 	}
 	e.mu.Lock()
-	e.runners = runners
+	e.runners, e.running, e.stop = runners, true, ctx.Done()
 	e.mu.Unlock()
 	log.Info("Engine runs", "triggers", len(runners), "sources", len(e.groups))
 	<-ctx.Done()
+	e.mu.Lock()
+	e.running = false
+	e.mu.Unlock()
 	log.Info("Engine stops", "grace", e.options.ShutdownGrace)
 
 	stopped := make(chan struct{})

@@ -21,12 +21,15 @@ import (
 	"fmt"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
 // sink takes the events of one source for the triggers that it serves.
 type sink struct {
 	runners []*runner
 	stop    <-chan struct{}
+	// all: the runners take what they did not subscribe to, too.
+	all bool
 }
 
 // Deliver implements source.Sink. It takes room from all triggers that want ev
@@ -42,7 +45,7 @@ func (s *sink) Deliver(ctx context.Context, ev event.Event, done func()) error {
 	}
 	var d *delivery
 	for _, r := range s.runners {
-		if why := r.trigger.Subscription.Wants(ev); why != "" {
+		if why := s.wants(r, ev); why != "" {
 			r.report.decision(r.decide(&ev, Suppressed, string(why)))
 			continue
 		}
@@ -77,4 +80,12 @@ func (s *sink) Deliver(ctx context.Context, ev event.Event, done func()) error {
 		j.runner.enqueue(j)
 	}
 	return nil
+}
+
+// wants returns why r does not take ev.
+func (s *sink) wants(r *runner, ev event.Event) source.Reason {
+	if s.all {
+		return ""
+	}
+	return r.trigger.Subscription.Wants(ev)
 }

@@ -16,25 +16,53 @@ limitations under the License.
 
 package engine
 
-import "github.com/kubevela/kube-trigger/pkg/event"
+import (
+	"time"
 
-// Queues returns how many events each trigger has taken and is not done with.
-func (e *Engine) Queues() map[event.Trigger]int {
+	"github.com/kubevela/kube-trigger/pkg/event"
+)
+
+// Backlog is what a trigger has taken and is not done with.
+type Backlog struct {
+	Events int
+	// Oldest is when the oldest of those that are queued, running or waiting for
+	// a retry was seen; zero where there is none.
+	Oldest time.Time
+}
+
+// Running reports whether Run takes events.
+func (e *Engine) Running() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	queues := map[event.Trigger]int{}
-	for _, r := range e.runners {
-		queues[r.trigger.Trigger] = len(r.room)
+	return e.running
+}
+
+// Backlogs returns the backlog of each trigger, while the engine runs.
+func (e *Engine) Backlogs() map[event.Trigger]Backlog {
+	all := map[event.Trigger]Backlog{}
+	for _, r := range e.current() {
+		all[r.trigger.Trigger] = r.backlog()
 	}
-	return queues
+	return all
+}
+
+func (r *runner) backlog() Backlog {
+	b := Backlog{Events: len(r.room)}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, l := range r.lanes {
+		// Those behind the head were taken later.
+		if t := l.head.delivery.event.Time; !l.head.settled && (b.Oldest.IsZero() || t.Before(b.Oldest)) {
+			b.Oldest = t
+		}
+	}
+	return b
 }
 
 // Quarantines returns the triggers that are in quarantine.
 func (e *Engine) Quarantines() []Quarantine {
-	e.mu.Lock()
-	defer e.mu.Unlock()
 	var all []Quarantine
-	for _, r := range e.runners {
+	for _, r := range e.current() {
 		r.mu.Lock()
 		if !r.quarantined.IsZero() {
 			all = append(all, Quarantine{Trigger: r.trigger.Trigger, Since: r.quarantined, Evaluation: r.overruns > 0})
@@ -42,4 +70,11 @@ func (e *Engine) Quarantines() []Quarantine {
 		r.mu.Unlock()
 	}
 	return all
+}
+
+// current returns the runners of the last Run.
+func (e *Engine) current() []*runner {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.runners
 }
