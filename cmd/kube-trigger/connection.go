@@ -17,8 +17,11 @@ limitations under the License.
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
@@ -121,4 +124,29 @@ func (c *connection) guard(t event.Trigger) engine.Guard {
 		return nil
 	}
 	return c.writes.Of(t)
+}
+
+// complete returns an event whose data is no more than its object's name with the
+// object as it is now. A deletion has no more.
+func (c *connection) complete(ctx context.Context, ev event.Event) (event.Event, error) {
+	if ev.Type == event.Delete {
+		return ev, nil
+	}
+	named := unstructured.Unstructured{Object: ev.Data}
+	o := &unstructured.Unstructured{}
+	o.SetAPIVersion(named.GetAPIVersion())
+	o.SetKind(named.GetKind())
+	if o.GetKind() == "" || named.GetName() == "" {
+		return ev, errors.New("the event was too large to be kept, and is not about an object that can be read again")
+	}
+	key := client.ObjectKeyFromObject(&named)
+	if err := c.client.Get(ctx, key, o); err != nil {
+		return ev, fmt.Errorf("read %s %s: %w", o.GetKind(), key, err)
+	}
+	if o.GetUID() != named.GetUID() {
+		return ev, fmt.Errorf("read %s %s: it is another object than the one of the event", o.GetKind(), key)
+	}
+	o.SetManagedFields(nil)
+	ev.Data = o.Object
+	return ev, nil
 }

@@ -24,6 +24,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -38,6 +39,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
 	"github.com/kubevela/kube-trigger/pkg/store"
 	"github.com/kubevela/kube-trigger/pkg/store/file"
+	"github.com/kubevela/kube-trigger/pkg/store/remote"
 )
 
 // Values of --store that are no file.
@@ -59,6 +61,8 @@ const (
 	saveAt    = 1000
 	// saveGrace is how long a store that fails is tried at the end.
 	saveGrace = 5 * time.Second
+	// replayEvery is how often the store is asked for replays.
+	replayEvery = 5 * time.Second
 	// keySize is the size of the key for hashes of Secrets, in bytes.
 	keySize = 32
 )
@@ -68,6 +72,11 @@ type memory struct {
 	store store.Store
 	saver *store.Saver
 	key   []byte
+	// failures is where other processes of this user reach the dead letters of a
+	// file; nil where they need not, or cannot. Each replay that they ask for is
+	// in asked.
+	failures net.Listener
+	asked    chan struct{}
 }
 
 // remember opens the store that the flags name, for the configuration on the API
@@ -86,21 +95,42 @@ func (o *options) remember(ctx context.Context, server string) (memory, error) {
 			return memory{}, nil
 		}
 	}
-	s, err := file.Open(ctx, path, file.Options{})
+	owner, err := filepath.Abs(o.config)
 	if err != nil {
 		return memory{}, err
 	}
-	m := memory{store: s}
+	s, err := file.Open(ctx, path, file.Options{Owner: owner, Adopt: o.adopt})
+	if owned := (*file.OwnedError)(nil); errors.As(err, &owned) {
+		return memory{}, fmt.Errorf("%w; with --adopt-store it becomes that of %s, and what the other one has not done yet is forgotten", err, owner)
+	}
+	if err != nil {
+		return memory{}, err
+	}
+	m := memory{store: s, asked: make(chan struct{}, 1)}
 	if m.key, err = secretKey(path + ".key"); err != nil {
 		return memory{}, errors.Join(err, s.Close())
 	}
 	m.saver = store.NewSaver(s, store.SaverOptions{
 		Every: saveEvery, Changes: saveAt, Grace: saveGrace, Clock: clock.RealClock{},
-		OnError: func(err error) { log.Error(err, "Store failed; trying again") },
+		OnError: o.storeFailed(log),
 	})
+	if m.failures, err = remote.Listen(ctx, socketOf(path)); err != nil {
+		log.Info("`kube-trigger failures` will not reach this process", "reason", err.Error())
+	}
 	log.Info("store opened", "file", path)
 	return m, nil
 }
+
+// storeFailed returns what is told of each failure of the store.
+func (o *options) storeFailed(log logr.Logger) func(error) {
+	return func(err error) {
+		log.Error(err, "Store failed; trying again")
+		o.shown.storeFailed()
+	}
+}
+
+// socketOf returns where the process that has the store open is reached.
+func socketOf(path string) string { return path + ".sock" }
 
 // storePath returns the file for the configuration on the API server, in a
 // folder that can be written.
@@ -197,19 +227,36 @@ func (m memory) around(ctx context.Context, run func(context.Context) error) err
 	defer end()
 	saving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	saved := make(chan error, 1)
+	ended := make(chan error, 2)
 	go func() {
-		saved <- m.saver.Run(saving)
+		ended <- m.saver.Run(saving)
 		end()
 	}()
+	go func() { ended <- m.serve(saving) }()
 	err := run(running)
 	stop()
-	return errors.Join(err, <-saved)
+	return errors.Join(err, <-ended, <-ended)
+}
+
+// serve lets other processes reach the dead letters until ctx ends.
+func (m memory) serve(ctx context.Context) error {
+	if m.failures == nil {
+		return nil
+	}
+	return remote.Serve(ctx, m.failures, m.store, func() {
+		select {
+		case m.asked <- struct{}{}:
+		default: // It is known that there is something.
+		}
+	})
 }
 
 func (m memory) close() error {
 	if m.store == nil {
 		return nil
+	}
+	if m.failures != nil {
+		_ = m.failures.Close() // or it is closed already
 	}
 	return m.store.Close()
 }

@@ -30,12 +30,14 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"k8s.io/klog/v2"
+	"k8s.io/utils/clock"
 	crlog "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/kubevela/kube-trigger/actions"
 	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/config"
 	"github.com/kubevela/kube-trigger/pkg/engine"
+	"github.com/kubevela/kube-trigger/pkg/replay"
 	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
 
@@ -50,8 +52,11 @@ type options struct {
 	maxRetry            int
 	failFast            bool
 	store, from         string
+	adopt               bool
 	metricsAddr         string
-	service, pod        string
+	// shown is what a run shows; nil where it shows nothing.
+	shown        *monitor
+	service, pod string
 }
 
 func (o *options) configFlags(f *pflag.FlagSet) {
@@ -59,13 +64,24 @@ func (o *options) configFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.actionsDir, "actions-dir", "", "a directory of own actions, one CUE template a file; they go before the built-in ones")
 }
 
-// connectionFlags are those of all that reaches a cluster.
-func (o *options) connectionFlags(f *pflag.FlagSet) {
+// clusterFlags say which cluster is meant.
+func (o *options) clusterFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.kubeconfig, "kubeconfig", "", "the kubeconfig file; by default $KUBECONFIG, ~/.kube/config, or the pod's own")
 	f.StringVar(&o.context, "context", "", "the context of the kubeconfig")
 	for _, name := range []string{"kubeconfig", "context"} {
 		_ = f.SetAnnotation(name, noEnvironment, []string{})
 	}
+}
+
+// storeFlags say where it is remembered what is done.
+func (o *options) storeFlags(f *pflag.FlagSet) {
+	f.StringVar(&o.store, "store", storeAuto, "the file that remembers what is done; auto: one for this configuration and API server, in $XDG_STATE_HOME/kube-trigger; none: no file")
+	f.StringVar(&o.service, "trigger-service", "", "the triggers of this TriggerService, NAMESPACE/NAME, instead of a configuration; what is done is remembered in its namespace")
+}
+
+// connectionFlags are those of all that stays connected to a cluster.
+func (o *options) connectionFlags(f *pflag.FlagSet) {
+	o.clusterFlags(f)
 	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&o.logFormat, "log-format", "text", "text or json")
 }
@@ -82,9 +98,9 @@ func (o *options) runFlags(f *pflag.FlagSet) {
 	f.IntVar(&o.maxRetry, "max-retry", engine.DefaultRetryLimit, "how often an action that failed is tried again")
 	f.Var(&o.retryDelay, "retry-delay", "the wait before the first retry; it doubles after each")
 	f.Var(&o.shutdownGrace, "shutdown-grace", "how long running actions may take to finish when the process is told to end")
-	f.StringVar(&o.store, "store", storeAuto, "the file that remembers what is done; auto: one for this configuration and API server, in $XDG_STATE_HOME/kube-trigger; none: no file")
+	o.storeFlags(f)
+	f.BoolVar(&o.adopt, "adopt-store", false, "take over a store that another configuration has used, without what that one has not done yet")
 	f.StringVar(&o.from, "from", fromResume, "where to begin: resume, with what was not done yet when kube-trigger stopped; now, without that")
-	f.StringVar(&o.service, "trigger-service", "", "run the triggers of this TriggerService, NAMESPACE/NAME, instead of a configuration; what is done is remembered in its namespace")
 	f.StringVar(&o.pod, "pod-name", "", "what tells this worker of a TriggerService from others; by default the host's name")
 	f.StringVar(&o.metricsAddr, "metrics-addr", "", "where to serve /metrics, /healthz, /readyz and /debug/decisions, such as :8080; by default nowhere")
 	f.BoolVar(&o.failFast, "fail-fast", false, "exit when a source fails, instead of trying it again")
@@ -119,9 +135,20 @@ func (o *options) run(cmd *cobra.Command) error {
 	// What Kubernetes' libraries log goes the same way.
 	klog.SetLogger(log.WithName("client"))
 	crlog.SetLogger(log.WithName("client"))
-	if o.service != "" {
-		return o.serve(logr.NewContext(cmd.Context(), log))
+	ctx := logr.NewContext(cmd.Context(), log)
+	if o.shown, err = o.monitor(ctx); err != nil {
+		return err
 	}
+	return o.shown.around(ctx, func(ctx context.Context) error {
+		if o.service != "" {
+			return o.serve(ctx)
+		}
+		return o.runConfig(ctx)
+	})
+}
+
+// runConfig runs the triggers of the configuration until ctx ends.
+func (o *options) runConfig(ctx context.Context) error {
 	// The configuration is checked before the cluster is looked for.
 	if _, err := o.compile(connection{}); err != nil {
 		return err
@@ -130,7 +157,6 @@ func (o *options) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	ctx := logr.NewContext(cmd.Context(), log)
 	m, err := o.remember(ctx, c.resources.Server)
 	if err != nil {
 		return err
@@ -154,7 +180,30 @@ func (o *options) work(ctx context.Context, c connection, m memory) error {
 		return invalid{err}
 	}
 	logr.FromContextOrDiscard(ctx).Info("starting", "config", o.config, "version", version)
-	return m.around(ctx, e.Run)
+	return m.around(ctx, func(ctx context.Context) error { return o.runEngine(ctx, e, c, m) })
+}
+
+// runEngine runs e until ctx ends, shows what it does, and replays what is asked
+// for.
+func (o *options) runEngine(ctx context.Context, e *engine.Engine, c connection, m memory) error {
+	o.shown.follow(e)
+	if m.store == nil {
+		return e.Run(ctx)
+	}
+	r := replay.Replayer{
+		Letters: m.store, Engine: e, Complete: c.complete,
+		Every: replayEvery, Kick: m.asked, Clock: clock.RealClock{},
+	}
+	replaying, stop := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		r.Run(replaying)
+	}()
+	err := e.Run(ctx)
+	stop()
+	<-ended
+	return err
 }
 
 // engine returns what all triggers have in common.
@@ -169,7 +218,7 @@ func (o *options) engine(m memory, observers ...engine.Observer) engine.Options 
 		ShutdownGrace: time.Duration(o.shutdownGrace),
 		FailFast:      o.failFast,
 		Letters:       m.letters(),
-		Observers:     observers,
+		Observers:     append(observers, o.shown.observers()...),
 	}
 }
 

@@ -129,7 +129,7 @@ func (o *options) rememberIn(ctx context.Context, cfg *rest.Config, ts *v1alpha1
 	}
 	return memory{store: s, saver: store.NewSaver(s, store.SaverOptions{
 		Every: saveEveryInCluster, Changes: saveAtInCluster, Grace: saveGrace, Clock: clock.RealClock{},
-		OnError: func(err error) { log.Error(err, "Store failed; trying again") },
+		OnError: o.storeFailed(log),
 	})}, nil
 }
 
@@ -246,7 +246,7 @@ func (w *serving) engineRun(ctx context.Context, config worker.Config, status *w
 	}
 	status.Runs(e)
 	log.Info("starting", "triggerService", w.service, "generation", config.Service.Generation, "triggers", len(valid), "version", version)
-	return e.Run(ctx)
+	return w.runEngine(ctx, e, c, w.memory)
 }
 
 // recorder makes Kubernetes events. Client-go limits how many.

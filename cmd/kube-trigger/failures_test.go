@@ -1,0 +1,219 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
+)
+
+// command runs kube-trigger with arguments, in this process.
+func execute(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	var out bytes.Buffer
+	cmd := command()
+	cmd.SetArgs(args)
+	cmd.SetOut(&out)
+	err := cmd.ExecuteContext(t.Context())
+	return out.String(), err
+}
+
+// failed lists what triggers gave up.
+func failed(t *testing.T, store string) []failure {
+	t.Helper()
+	text, err := execute(t, "failures", "list", "--store", store, "-o", "json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list struct{ Failures []failure }
+	if err := json.Unmarshal([]byte(text), &list); err != nil {
+		t.Fatal(err)
+	}
+	return list.Failures
+}
+
+// TestFailures looks at what was given up, and has it handled again, while
+// kube-trigger runs and while it does not.
+func TestFailures(t *testing.T) {
+	w := start(t)
+	for _, name := range []string{"web", "api", "db"} {
+		w.create(t, w.configMaps, "v1", "ConfigMap", name)
+	}
+	store := filepath.Join(t.TempDir(), "store.db")
+	config := written(t, w.triggers())
+	args := []string{"-c", config, "--kubeconfig", w.Kubeconfig, "--store", store}
+	if _, err := execute(t, "failures", "list", "--store", store); err == nil || !strings.Contains(err.Error(), "no store at "+store) {
+		t.Errorf("without a store: %v", err)
+	}
+	p := run(t, args...)
+	p.logs(t, "watching")
+	for _, name := range []string{"web", "api", "db"} {
+		w.edit(t, name, "1")
+		wait(t, "a failure of "+name, func() bool {
+			return strings.Contains(fmt.Sprint(failed(t, store)), "/"+name)
+		})
+	}
+	web, api, db := failed(t, store)[0], failed(t, store)[1], failed(t, store)[2]
+	if web.Trigger != "default/bump" || web.Reason != "TerminalError" || web.Attempts != 1 ||
+		!strings.Contains(web.Error, `"web" not found`) || web.Event.Key != w.namespace+"/web" || web.Event.Data != nil {
+		t.Errorf("got %+v", web)
+	}
+	text, err := execute(t, "failures", "show", web.ID, "--store", store)
+	var shown failure
+	if err := yaml.Unmarshal([]byte(text), &shown); err != nil {
+		t.Fatal(err)
+	}
+	if data, _ := shown.Event.Data["data"].(map[string]any); err != nil || data["v"] != "1" {
+		t.Errorf("shown %s, %v", text, err)
+	}
+	table, err := execute(t, "failures", "list", "--store", store)
+	if lines := strings.Split(table, "\n"); err != nil || len(lines) != 5 || !strings.HasPrefix(lines[1], web.ID+"  default/bump  update  "+w.namespace+"/web  TerminalError  1") {
+		t.Errorf("table\n%s%v", table, err)
+	}
+	if _, err := execute(t, "failures", "show", strings.Repeat("0", 32), "--store", store); err == nil || !strings.Contains(err.Error(), "not found") {
+		t.Errorf("no such failure: %v", err)
+	}
+
+	// One is replayed in vain, one with success, while kube-trigger runs.
+	w.create(t, w.applications, "core.oam.dev/v1beta1", "Application", "web")
+	if _, err := execute(t, "failures", "replay", web.ID, api.ID, "--store", store); err != nil {
+		t.Fatal(err)
+	}
+	p.logs(t, "Acted on event")
+	wait(t, "the replay to be over", func() bool {
+		left := failed(t, store)
+		return len(left) == 2 && left[0].ID == db.ID && left[1].ID == api.ID && left[1].Replay == nil
+	})
+	if version := w.version(t, "web"); version != "1" {
+		t.Errorf("version %q of web", version)
+	}
+	p.stop(t)
+
+	// What is asked for while kube-trigger does not run happens when it does.
+	w.create(t, w.applications, "core.oam.dev/v1beta1", "Application", "api")
+	if _, err := execute(t, "failures", "replay", api.ID, "--store", store); err != nil {
+		t.Fatal(err)
+	}
+	if left := failed(t, store); len(left) != 2 || left[1].Replay == nil {
+		t.Errorf("failures %+v", left)
+	}
+	if out, err := execute(t, "failures", "delete", db.ID, "--store", store); err != nil || out != db.ID+" deleted\n" {
+		t.Errorf("delete: %q, %v", out, err)
+	}
+	p = run(t, args...)
+	p.logs(t, "Acted on event")
+	wait(t, "nothing to be left", func() bool { return len(failed(t, store)) == 0 })
+	if version := w.version(t, "api"); version != "1" {
+		t.Errorf("version %q of api", version)
+	}
+	p.stop(t)
+
+	other := run(t, "-c", written(t, w.triggers()), "--kubeconfig", w.Kubeconfig, "--store", store)
+	if err := <-other.ended; err == nil || !strings.Contains(err.Error(), "it is the store of "+config) || !strings.Contains(err.Error(), "--adopt-store") {
+		t.Errorf("another configuration: %v", err)
+	}
+	other = run(t, "-c", written(t, w.triggers()), "--kubeconfig", w.Kubeconfig, "--store", store, "--adopt-store")
+	other.logs(t, "watching")
+	other.stop(t)
+}
+
+func (w world) version(t *testing.T, application string) string {
+	t.Helper()
+	app, err := w.applications.Get(t.Context(), application, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return app.GetAnnotations()["app.oam.dev/publishVersion"]
+}
+
+// TestMonitor asks a run what it does.
+func TestMonitor(t *testing.T) {
+	w := start(t)
+	w.create(t, w.applications, "core.oam.dev/v1beta1", "Application", "web")
+	w.create(t, w.configMaps, "v1", "ConfigMap", "web")
+	w.create(t, w.configMaps, "v1", "ConfigMap", "nothing")
+	p := run(t, "-c", written(t, w.triggers()), "--kubeconfig", w.Kubeconfig, "--metrics-addr", "127.0.0.1:0")
+	address := fmt.Sprint(p.logs(t, "serving metrics")[0]["address"])
+	get := func(path string) (int, string) {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		text, err := io.ReadAll(response.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return response.StatusCode, string(text)
+	}
+	p.logs(t, "watching")
+	for _, path := range []string{"/healthz", "/readyz"} {
+		if status, text := get(path); status != http.StatusOK || text != "ok\n" {
+			t.Errorf("%s: %d %s", path, status, text)
+		}
+	}
+	w.edit(t, "web", "1")
+	w.edit(t, "nothing", "1")
+	p.logs(t, "Acted on event")
+	p.logs(t, "Event given up")
+	for _, line := range []string{
+		`kube_trigger_events_total{outcome="acted",reason="",trigger="default/bump"} 1`,
+		`kube_trigger_events_total{outcome="given-up",reason="TerminalError",trigger="default/bump"} 1`,
+		`kube_trigger_dead_letters_total{trigger="default/bump"} 1`,
+		`kube_trigger_action_duration_seconds_count{trigger="default/bump"} 2`,
+		`kube_trigger_event_age_seconds_count{trigger="default/bump"} 1`,
+		`kube_trigger_queued_events{trigger="default/bump"} 0`,
+		`kube_trigger_resume_lag_seconds{trigger="default/bump"} 0`,
+		`kube_trigger_quarantined{trigger="default/missing-kind"} 0`,
+	} {
+		wait(t, line, func() bool {
+			_, text := get("/metrics")
+			return strings.Contains(text, "\n"+line+"\n")
+		})
+	}
+	_, text := get("/debug/decisions?trigger=default/bump&key=" + w.namespace + "/nothing")
+	var answer struct{ Decisions []map[string]any }
+	if err := json.Unmarshal([]byte(text), &answer); err != nil {
+		t.Fatal(err)
+	}
+	if len(answer.Decisions) != 3 || answer.Decisions[0]["outcome"] != "given-up" || answer.Decisions[0]["reason"] != "TerminalError" ||
+		answer.Decisions[1]["outcome"] != "matched" || answer.Decisions[2]["outcome"] != "queued" {
+		t.Errorf("decisions %s", text)
+	}
+	if status, _ := get("/debug/pprof/"); status != http.StatusNotFound {
+		t.Errorf("more is served than was asked for: %d", status)
+	}
+	p.stop(t)
+	busy := run(t, "-c", written(t, w.triggers()), "--kubeconfig", w.Kubeconfig, "--metrics-addr", "127.0.0.1:x")
+	if err := <-busy.ended; err == nil || !strings.Contains(err.Error(), "--metrics-addr 127.0.0.1:x: ") {
+		t.Errorf("got %v", err)
+	}
+}
