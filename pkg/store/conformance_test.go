@@ -58,7 +58,7 @@ var promises = map[string]func(t *testing.T, p place){
 	"a large inventory survives":          largeInventorySurvives,
 	"an inventory grows and shrinks":      inventoryGrowsAndShrinks,
 	"odd entries survive":                 oddEntriesSurvive,
-	"too much is refused or cut":          tooMuchIsRefusedOrCut,
+	"too much is refused":                 tooMuchIsRefused,
 	"forgotten is gone":                   forgottenIsGone,
 	"letters survive":                     lettersSurvive,
 	"a letter is buried once":             letterIsBuriedOnce,

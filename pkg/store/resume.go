@@ -18,14 +18,8 @@ package store
 
 import "maps"
 
-const (
-	// MaxDone is how many positions above a mark are kept. Of more, the first
-	// are kept: forgetting one repeats an event, and loses none.
-	MaxDone = 1000
-	// MaxSeen is the longest Seen of an Entry, in bytes. Longer ones are
-	// refused.
-	MaxSeen = 1024
-)
+// MaxSeen is the longest Seen of an Entry, in bytes. Longer ones are refused.
+const MaxSeen = 1024
 
 // Resume is where a source stopped.
 type Resume struct {
@@ -43,8 +37,6 @@ type Mark struct {
 	// resourceVersion, of a schedule its last tick. It is empty where the
 	// source never ran.
 	Position string
-	// Done are positions above Position that are done, too.
-	Done []string
 }
 
 // Entry is one object as its last event that is done left it. Whoever saves an

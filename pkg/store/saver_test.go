@@ -263,7 +263,7 @@ func TestSaverEndsWhenFenced(t *testing.T) {
 func TestChangeThen(t *testing.T) {
 	t.Parallel()
 	first := store.Change{
-		Mark: &store.Mark{Position: "1", Done: []string{"3"}}, Triggers: []string{"a"},
+		Mark: &store.Mark{Position: "1"}, Triggers: []string{"a"},
 		Inventory: map[string]*store.Entry{"a": entry(1), "b": entry(1), "c": nil},
 	}
 	later := store.Change{Mark: &store.Mark{Position: "3"}, Inventory: map[string]*store.Entry{"a": nil, "c": entry(3)}}

@@ -68,7 +68,6 @@ type mark struct {
 	Format   int      `json:"format"`
 	Watch    string   `json:"watch"`
 	Position string   `json:"position,omitempty"`
-	Done     []string `json:"done,omitempty"`
 	Triggers []string `json:"triggers,omitempty"`
 	// Shards is the number of shards: 0, or a power of 2.
 	Shards uint32 `json:"shards,omitempty"`
@@ -113,7 +112,7 @@ func (s *Store) Load(ctx context.Context, name string) (store.Resume, error) {
 		apply(r.Inventory, entries)
 	}
 	apply(r.Inventory, w.recent)
-	r.Mark = store.Mark{Position: w.mark.Position, Done: slices.Clone(w.mark.Done)}
+	r.Mark = store.Mark{Position: w.mark.Position}
 	r.Triggers = slices.Clone(w.mark.Triggers)
 	w.loaded = true
 	return r, nil
@@ -194,7 +193,7 @@ func (s *Store) save(ctx context.Context, name string, c store.Change) error {
 	}
 	m := w.mark
 	if c.Mark != nil {
-		m.Position, m.Done = c.Mark.Position, slices.Clone(c.Mark.Done[:min(len(c.Mark.Done), store.MaxDone)])
+		m.Position = c.Mark.Position
 	}
 	if c.Triggers != nil {
 		m.Triggers = slices.Sorted(slices.Values(c.Triggers))

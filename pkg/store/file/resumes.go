@@ -32,7 +32,6 @@ import (
 type mark struct {
 	Watch    string   `json:"watch"`
 	Position string   `json:"position,omitempty"`
-	Done     []string `json:"done,omitempty"`
 	Triggers []string `json:"triggers,omitempty"`
 }
 
@@ -69,7 +68,7 @@ func (s *Store) Load(ctx context.Context, watch string) (store.Resume, error) {
 		if err != nil {
 			return err
 		}
-		r.Mark = store.Mark{Position: m.Position, Done: m.Done}
+		r.Mark = store.Mark{Position: m.Position}
 		r.Triggers = m.Triggers
 		for p, err := range t.below(join([]byte{entryKey}, hash(watch))) {
 			if err != nil {
@@ -114,7 +113,7 @@ func (s *Store) Save(ctx context.Context, watch string, c store.Change) error {
 			}
 		}
 		if c.Mark != nil {
-			m.Position, m.Done = c.Mark.Position, c.Mark.Done[:min(len(c.Mark.Done), store.MaxDone)]
+			m.Position = c.Mark.Position
 		}
 		if c.Triggers != nil {
 			m.Triggers = slices.Sorted(slices.Values(c.Triggers))
