@@ -23,6 +23,7 @@ import (
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/cuecontext"
+	"cuelang.org/go/cue/format"
 
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/event"
@@ -55,47 +56,90 @@ func (t *Template) Compile(o Options) (Action, problem.List) {
 	if o.Evaluators == 0 {
 		o.Evaluators = DefaultEvaluators
 	}
-	r := &runner{template: t, options: o, free: make(chan cue.Value, o.Evaluators)}
-	base, err := r.compile()
+	r := &runner{template: t, options: o, free: make(chan []cue.Value, o.Evaluators)}
+	bases, err := r.compile()
 	if err != nil {
 		return nil, problems(err)
 	}
-	r.free <- base
+	r.free <- bases
 	return r, nil
 }
 
 // runner is an Action. CUE values are not safe for concurrent use, so each run
-// borrows a compiled copy of the template from free.
+// borrows a compiled copy of the template's stages from free.
 type runner struct {
 	template *Template
 	options  Options
-	free     chan cue.Value
+	free     chan []cue.Value
 }
 
 // Context returns the fields of `context` that the action can depend on.
 func (r *runner) Context() projection.Projection { return r.template.context }
 
-// compile returns the template with its parameter, ready for a context. All of
-// it lives in a CUE context of its own.
-func (r *runner) compile() (cue.Value, error) {
-	base, err := r.template.build(cuecontext.New(), "_")
-	if err != nil {
-		return base, err
+// compile returns the template's stages with its parameter, ready for a context.
+// All of them live in a CUE context of their own.
+func (r *runner) compile() ([]cue.Value, error) {
+	properties := []byte("{}")
+	if r.options.Properties != nil {
+		var err error
+		if properties, err = json.Marshal(r.options.Properties); err != nil {
+			return nil, err
+		}
 	}
-	data, err := json.Marshal(r.options.Properties)
-	if err != nil {
-		return base, err
-	}
-	if r.options.Properties == nil {
-		data = []byte("{}")
-	}
+	ctx := cuecontext.New()
 	// Compiled from JSON, so that whole numbers are integers.
-	parameter := base.Context().CompileBytes(data, cue.Filename("properties"))
-	base = base.FillPath(cue.ParsePath("parameter"), parameter)
-	if err := base.LookupPath(cue.ParsePath("parameter")).Validate(); err != nil {
+	parameter := ctx.CompileBytes(properties, cue.Filename("properties"))
+	f := frame{stage: stage{kept: r.template.schema}}
+	known, err := r.base(ctx, f, parameter)
+	if err != nil {
+		return nil, err
+	}
+	f.parameter = constant(known.LookupPath(cue.ParsePath("parameter")))
+	var bases []cue.Value
+	for _, f.stage = range r.template.stages {
+		base, err := r.base(ctx, f, parameter)
+		if err != nil {
+			return nil, err
+		}
+		bases = append(bases, base)
+	}
+	return bases, nil
+}
+
+// base returns what the frame takes of the template, with the parameter.
+func (r *runner) base(ctx *cue.Context, f frame, parameter cue.Value) (cue.Value, error) {
+	base, err := r.template.build(ctx, f)
+	if err != nil || f.parameter != "" {
 		return base, err
 	}
-	return base, nil
+	base = base.FillPath(cue.ParsePath("parameter"), parameter)
+	return base, base.LookupPath(cue.ParsePath("parameter")).Validate()
+}
+
+// constant returns v as CUE, where that says all that v does, and the same for
+// every event: then no schema has to be evaluated with each.
+func constant(v cue.Value) string {
+	if v.Validate(cue.Concrete(true)) != nil || hides(v) {
+		return ""
+	}
+	text, err := format.Node(v.Syntax(cue.Final()))
+	if err != nil {
+		return ""
+	}
+	return string(text)
+}
+
+// hides reports whether v has fields that are no data.
+func hides(v cue.Value) bool {
+	found := false
+	v.Walk(func(v cue.Value) bool {
+		it, err := v.Fields(cue.Hidden(true), cue.Definitions(true))
+		for err == nil && it.Next() {
+			found = found || it.Selector().LabelType() != cue.StringLabel
+		}
+		return !found
+	}, nil)
+	return found
 }
 
 // Run renders the template with ev and executes its calls. Where an object was
@@ -115,39 +159,37 @@ func (r *runner) Run(ctx context.Context, ev event.Event) error {
 }
 
 func (r *runner) once(ctx context.Context, ev event.Event, journal *Journal) (err error) {
-	base, err := r.borrow()
+	bases, err := r.borrow()
 	if err != nil {
 		return Terminal(err)
 	}
-	defer r.giveBack(base)
+	defer r.giveBack(bases)
 	defer func() {
 		if p := recover(); p != nil {
 			err = Terminal(fmt.Errorf("template %q panicked while it was evaluated", r.template.name))
 		}
 	}()
-	data := r.template.context.Pick(ev.Context(r.options.Trigger))
-	run := &resolution{runner: r, journal: journal, root: fill(base, cue.ParsePath("context"), data), executed: map[string]bool{}}
-	return run.resolve(ctx)
+	run := &resolution{runner: r, journal: journal, context: r.template.context.Pick(ev.Context(r.options.Trigger))}
+	return run.resolve(ctx, bases)
 }
 
-// fill returns v with data at path. A null of data stays null; to CUE's own
-// conversion it is anything.
-func fill(v cue.Value, path cue.Path, data map[string]any) cue.Value {
-	return v.FillPath(path, v.Context().Encode(data, cue.NilIsAny(false)))
+// fill returns v with data at path.
+func (r *runner) fill(v cue.Value, path cue.Path, data map[string]any) cue.Value {
+	return v.FillPath(path, projection.Encode(v.Context(), data, r.template.embeds))
 }
 
-func (r *runner) borrow() (cue.Value, error) {
+func (r *runner) borrow() ([]cue.Value, error) {
 	select {
-	case base := <-r.free:
-		return base, nil
+	case bases := <-r.free:
+		return bases, nil
 	default:
 		return r.compile()
 	}
 }
 
-func (r *runner) giveBack(base cue.Value) {
+func (r *runner) giveBack(bases []cue.Value) {
 	select {
-	case r.free <- base:
+	case r.free <- bases:
 	default:
 	}
 }

@@ -18,10 +18,8 @@ package action
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"slices"
-	"strconv"
-	"strings"
 
 	"cuelang.org/go/cue"
 	"k8s.io/apimachinery/pkg/util/json"
@@ -29,12 +27,18 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
 )
 
-// resolution is one evaluation of a template: it finds the calls, executes those
-// whose parameters are known, fills in what they return, and looks again, until
-// no call is left.
+// resolution is one evaluation of a template: stage by stage, it finds the calls
+// and executes those whose parameters are known.
 type resolution struct {
-	runner   *runner
-	journal  *Journal
+	runner  *runner
+	journal *Journal
+	context map[string]any
+	// returned is what the calls of the fields of earlier stages have returned.
+	returned map[string]any
+	made     int
+	// again is set where a stage repeats: root is then what its calls have
+	// returned so far, filled in, and executed holds their paths.
+	again    bool
 	root     cue.Value
 	executed map[string]bool
 	// blocked is why the first call that cannot be executed yet cannot.
@@ -45,27 +49,55 @@ type resolution struct {
 // make ever more calls.
 const maxCalls = 1000
 
-func (r *resolution) resolve(ctx context.Context) error {
-	for range maxCalls {
-		if err := ctx.Err(); err != nil {
-			return context.Cause(ctx)
+// errAgain ends the visit of a stage that has to be evaluated again.
+var errAgain = errors.New("evaluate again")
+
+func (r *resolution) resolve(ctx context.Context, bases []cue.Value) error {
+	r.returned = map[string]any{}
+	for i, s := range r.runner.template.stages {
+		given := map[string]any{"context": r.context}
+		for _, name := range s.given {
+			given[name] = r.returned[name]
 		}
+		r.root, r.again, r.executed = r.runner.fill(bases[i], cue.Path{}, given), s.repeats(), map[string]bool{}
+		if err := r.stage(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stage executes the calls of s, until none is left.
+func (r *resolution) stage(ctx context.Context, s stage) error {
+	for {
 		r.blocked = nil
-		call, err := r.next(r.root, true)
-		if err != nil {
-			return Terminal(err)
-		}
-		if call == nil {
+		err := r.fields(ctx, s)
+		if err == nil {
 			return r.finished()
 		}
-		result, err := r.execute(ctx, *call)
-		if err != nil {
-			return &CallError{Call: call.Path, Function: call.Provider + "." + call.Do, err: err}
+		if !errors.Is(err, errAgain) {
+			return err
 		}
-		r.executed[call.Path] = true
-		r.root = fill(r.root, call.Value.Path(), r.picked(call, result))
 	}
-	return Terminal(fmt.Errorf("template %q makes more than %d calls", r.runner.template.name, maxCalls))
+}
+
+func (r *resolution) fields(ctx context.Context, s stage) error {
+	if r.again {
+		for _, field := range members(r.root, true) {
+			if _, err := r.visit(ctx, field); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for _, name := range s.calls {
+		returned, err := r.visit(ctx, r.root.LookupPath(cue.MakePath(cue.Str(name))))
+		if err != nil {
+			return err
+		}
+		r.returned[name] = returned
+	}
+	return nil
 }
 
 // finished returns nil if nothing is left undecided.
@@ -107,22 +139,64 @@ func (r *resolution) picked(call *provider.Call, result provider.Result) map[str
 	return map[string]any{"$returns": r.runner.template.returns.Pick(returns)}
 }
 
-// next returns the first call below v, in the order of the template, that has
-// not been executed and whose parameters are known.
-func (r *resolution) next(v cue.Value, top bool) (*provider.Call, error) {
-	for _, field := range fields(v, top) {
-		if do, err := field.LookupPath(cue.MakePath(cue.Def("#do"))).String(); err == nil {
-			call, err := r.call(field, do)
-			if call != nil || err != nil {
-				return call, err
+// visit executes the calls in v whose parameters are known, in the order of the
+// template. It returns v with what they return, and nothing else.
+func (r *resolution) visit(ctx context.Context, v cue.Value) (any, error) {
+	switch v.IncompleteKind() {
+	case cue.ListKind:
+		returned := []any{}
+		for _, item := range members(v, false) {
+			one, err := r.visit(ctx, item)
+			if err != nil {
+				return nil, err
 			}
-			continue
+			returned = append(returned, one)
 		}
-		if call, err := r.next(field, false); call != nil || err != nil {
-			return call, err
-		}
+		return returned, nil
+	case cue.StructKind:
+	default:
+		return nil, nil
 	}
-	return nil, nil
+	if do, err := v.LookupPath(cue.MakePath(cue.Def("#do"))).String(); err == nil {
+		return r.make(ctx, v, do)
+	}
+	returned := map[string]any{}
+	for _, field := range members(v, false) {
+		one, err := r.visit(ctx, field)
+		if err != nil {
+			return nil, err
+		}
+		returned[last(field)] = one
+	}
+	return returned, nil
+}
+
+// make makes the call that v is, if it can and has not yet been made.
+func (r *resolution) make(ctx context.Context, v cue.Value, do string) (map[string]any, error) {
+	call, err := r.call(v, do)
+	if err != nil {
+		return nil, Terminal(err)
+	}
+	if call == nil {
+		return nil, nil
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, context.Cause(ctx)
+	}
+	if r.made++; r.made > maxCalls {
+		return nil, Terminal(fmt.Errorf("template %q makes more than %d calls", r.runner.template.name, maxCalls))
+	}
+	result, err := r.execute(ctx, *call)
+	if err != nil {
+		return nil, &CallError{Call: call.Path, Function: call.Provider + "." + call.Do, err: err}
+	}
+	returned := r.picked(call, result)
+	if r.again {
+		r.executed[call.Path] = true
+		r.root = r.runner.fill(r.root, v.Path(), returned)
+		return nil, errAgain
+	}
+	return returned, nil
 }
 
 // call returns the call that v is, or nil where it has been executed or has to
@@ -159,51 +233,6 @@ func (r *resolution) call(v cue.Value, do string) (*provider.Call, error) {
 		return nil, fmt.Errorf("%s: parameters must be an object", path)
 	}
 	return call, nil
-}
-
-// fields returns the members of v that may be calls or hold some. At the top
-// those that are given to the template are left out. Fields with an attribute
-// `@step(N)` come first, in the order of N, as in workflow definitions.
-func fields(v cue.Value, top bool) []cue.Value {
-	var out []cue.Value
-	switch v.IncompleteKind() {
-	case cue.ListKind:
-		it, err := v.List()
-		for err == nil && it.Next() {
-			out = append(out, it.Value())
-		}
-	case cue.StructKind:
-		it, err := v.Fields(cue.Hidden(true))
-		for err == nil && it.Next() {
-			name := it.Selector().String()
-			if strings.HasPrefix(strings.TrimPrefix(name, "_"), "#") || top && (name == "context" || name == "parameter") {
-				continue
-			}
-			out = append(out, it.Value())
-		}
-	}
-	out = slices.DeleteFunc(out, func(v cue.Value) bool {
-		return v.IncompleteKind()&(cue.StructKind|cue.ListKind) == 0
-	})
-	slices.SortStableFunc(out, func(a, b cue.Value) int { return step(a) - step(b) })
-	return out
-}
-
-// step returns the number in a field's `@step(N)`; a very large one without it.
-func step(v cue.Value) int {
-	a := v.Attribute("step")
-	if n, err := strconv.Atoi(a.Contents()); a.Err() == nil && err == nil {
-		return n
-	}
-	return 1 << 30
-}
-
-func last(v cue.Value) string {
-	selectors := v.Path().Selectors()
-	if len(selectors) == 0 {
-		return ""
-	}
-	return selectors[len(selectors)-1].String()
 }
 
 // identity names the object that a call is about, where it is about one, so that

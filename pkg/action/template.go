@@ -46,8 +46,12 @@ type Template struct {
 	// context and returns are the fields that the template depends on, of the
 	// event and of what calls return.
 	context, returns projection.Projection
+	embeds           bool
 	handlesErr       map[string]bool
-	parameter        *schema.Schema
+	stages           []stage
+	// schema names the declarations that make the parameter.
+	schema    names
+	parameter *schema.Schema
 }
 
 // Parse checks a template. The places in the problems are in source.
@@ -65,8 +69,9 @@ func Parse(name, source string) (*Template, problem.List) {
 	if callsUsedWhole(file) {
 		t.returns = projection.All()
 	}
+	t.embeds = projection.EmbedsElements(file)
 	t.handlesErr = errHandlers(file)
-	abstract, err := t.build(cuecontext.New(), event.Schema)
+	abstract, err := t.build(cuecontext.New(), frame{context: event.Schema})
 	if err != nil {
 		return nil, problems(err)
 	}
@@ -74,6 +79,7 @@ func Parse(name, source string) (*Template, problem.List) {
 		return nil, problems(err)
 	}
 	t.parameter = schema.Of(abstract.LookupPath(cue.ParsePath(parameterSchema)))
+	t.stages, t.schema = plan(file)
 	return t, nil
 }
 
@@ -104,18 +110,42 @@ func (t *Template) parse() (*ast.File, error) {
 	return file, nil
 }
 
-// build compiles the template where `context` is what contextSchema says, which
-// is CUE.
-func (t *Template) build(ctx *cue.Context, contextSchema string) (cue.Value, error) {
+// frame is what a template is built with.
+type frame struct {
+	// context is CUE for what is known of the event before there is one.
+	context string
+	// parameter is CUE for what the properties have become. Where it is empty,
+	// the template's own schema is left to say so.
+	parameter string
+	stage     stage
+}
+
+// build compiles what the frame's stage takes of the template.
+func (t *Template) build(ctx *cue.Context, f frame) (cue.Value, error) {
 	file, err := t.parse()
 	if err != nil {
 		return cue.Value{}, err
 	}
-	frame, err := parser.ParseFile("frame.cue", "#context: "+contextSchema+"\ncontext: #context\nparameter: "+parameterSchema)
+	source := "#context: " + f.context + "\ncontext: #context"
+	if f.context == "" {
+		source = "context: _"
+	}
+	for _, name := range f.stage.given {
+		source += "\n" + name + ": _"
+	}
+	dropped := names{}
+	if f.parameter == "" {
+		source += "\nparameter: " + parameterSchema
+	} else {
+		source += "\nparameter: " + f.parameter
+		dropped[parameterSchema] = true
+	}
+	f.stage.narrow(file, dropped)
+	framed, err := parser.ParseFile("frame.cue", source)
 	if err != nil {
 		return cue.Value{}, err
 	}
-	file.Decls = append(file.Decls, frame.Decls...)
+	file.Decls = append(file.Decls, framed.Decls...)
 	if err := resolve(file); err != nil {
 		return cue.Value{}, err
 	}

@@ -18,6 +18,7 @@ package action
 
 import (
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 
@@ -37,37 +38,79 @@ func callsUsedWhole(file *ast.File) bool {
 // names are those of values that are calls, or hold some.
 type names map[string]bool
 
-// holders returns the top-level fields whose values make calls: by a package, by
-// a definition that may make one, or by another such field.
+// holders returns the top-level fields whose values make calls.
 func holders(file *ast.File) names {
-	h := names{}
-	makers := names{}
-	for _, spec := range file.Imports {
-		path := strings.Trim(spec.Path.Value, `"`)
-		if strings.HasPrefix(path, "vela/") {
-			makers[path[strings.LastIndex(path, "/")+1:]] = true
-		}
-		if spec.Name != nil {
-			makers[spec.Name.Name] = true
-		}
-	}
-	all := declarations(file.Decls)
-	for grown := true; grown; {
-		grown = false
-		for name, value := range all {
-			if h[name] || name == "context" || name == "parameter" || strings.HasPrefix(name, "#") {
-				continue
-			}
-			ast.Walk(value, func(n ast.Node) bool {
-				if id, ok := n.(*ast.Ident); ok && (makers[id.Name] || h[id.Name] || strings.HasPrefix(id.Name, "#")) {
-					h[name], grown = true, true
-				}
-				return !h[name]
-			}, nil)
+	m, h := makers(file), names{}
+	for name := range declarations(file.Decls) {
+		if m[name] && !isDefinition(name) {
+			h[name] = true
 		}
 	}
 	return h
 }
+
+// makers returns the names of what makes calls: packages, and declarations that
+// refer to another maker. What a call returns makes none.
+func makers(file *ast.File) names {
+	m := names{}
+	for _, spec := range file.Imports {
+		if path := strings.Trim(spec.Path.Value, `"`); strings.HasPrefix(path, "vela/") {
+			m[path[strings.LastIndex(path, "/")+1:]] = true
+			if spec.Name != nil {
+				m[spec.Name.Name] = true
+			}
+		}
+	}
+	known := names{}
+	for name := range declarations(file.Decls) {
+		known[name] = true
+	}
+	for grown := true; grown; {
+		grown = false
+		for name, value := range declarations(file.Decls) {
+			if m[name] || name == "context" || name == "parameter" || name == parameterSchema {
+				continue
+			}
+			if m.madeIn(value, known) {
+				m[name], grown = true, true
+			}
+		}
+	}
+	return m
+}
+
+// madeIn reports whether n refers to a maker, or to a definition that is not
+// known. Its length, and what it returns, are no call.
+func (m names) madeIn(n ast.Node, known names) bool {
+	found := false
+	ast.Walk(n, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.ForClause:
+			if root, throughReturns := chain(n.Source); n.Value != nil && m[root] && !throughReturns {
+				m = maps.Clone(m)
+				m[n.Value.Name] = true
+				return false
+			}
+		case *ast.CallExpr:
+			return !isLen(n)
+		case *ast.SelectorExpr, *ast.IndexExpr:
+			if _, throughReturns := chain(n); throughReturns {
+				return false
+			}
+		case *ast.Ident:
+			found = found || m[n.Name] || isDefinition(n.Name) && !known[n.Name]
+		}
+		return !found
+	}, nil)
+	return found
+}
+
+func isLen(call *ast.CallExpr) bool {
+	f, ok := call.Fun.(*ast.Ident)
+	return ok && f.Name == "len"
+}
+
+func isDefinition(name string) bool { return strings.HasPrefix(strings.TrimPrefix(name, "_"), "#") }
 
 // declarations returns the fields and let clauses among decls, also those under
 // a condition.
@@ -96,14 +139,14 @@ func declarations(decls []ast.Decl) iter.Seq2[string, ast.Node] {
 	}
 }
 
-func (h names) visit(n ast.Node, whole *bool) bool {
-	again := func(n ast.Node) { ast.Walk(n, func(n ast.Node) bool { return h.visit(n, whole) }, nil) }
+func (m names) visit(n ast.Node, whole *bool) bool {
+	again := func(n ast.Node) { ast.Walk(n, func(n ast.Node) bool { return m.visit(n, whole) }, nil) }
 	switch n := n.(type) {
 	case *ast.ForClause:
-		if root, throughReturns := chain(n.Source); h[root] && !throughReturns {
+		if root, throughReturns := chain(n.Source); m[root] && !throughReturns {
 			for _, id := range []*ast.Ident{n.Key, n.Value} {
 				if id != nil {
-					h[id.Name] = true
+					m[id.Name] = true
 				}
 			}
 			return false
@@ -111,7 +154,7 @@ func (h names) visit(n ast.Node, whole *bool) bool {
 		again(n.Source)
 		return false
 	case *ast.CallExpr:
-		if f, ok := n.Fun.(*ast.Ident); ok && f.Name == "len" {
+		if isLen(n) {
 			return false
 		}
 	case *ast.Field:
@@ -125,10 +168,10 @@ func (h names) visit(n ast.Node, whole *bool) bool {
 		return false
 	case *ast.SelectorExpr, *ast.IndexExpr:
 		root, throughReturns := chain(n)
-		*whole = *whole || h[root] && !throughReturns
+		*whole = *whole || m[root] && !throughReturns
 		return root == "" // a computed root; look into it
 	case *ast.Ident:
-		*whole = *whole || h[n.Name]
+		*whole = *whole || m[n.Name]
 	}
 	return true
 }

@@ -23,6 +23,9 @@ import (
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/cuecontext"
+	"cuelang.org/go/cue/parser"
+
+	"github.com/kubevela/kube-trigger/pkg/projection"
 )
 
 // evaluator holds compiled programs that wait for an event. It serves one
@@ -37,6 +40,8 @@ type evaluator struct {
 // are processors.
 type machine struct {
 	programs []string
+	// embeds holds which programs embed elements of loops.
+	embeds []bool
 	// idle holds an evaluator, or nil for one that is still to be made, for
 	// each processor.
 	idle chan *evaluator
@@ -46,6 +51,13 @@ type machine struct {
 func newMachine(programs ...string) (*machine, error) {
 	n := runtime.GOMAXPROCS(0)
 	m := &machine{programs: programs, idle: make(chan *evaluator, n)}
+	for _, text := range programs {
+		file, err := parser.ParseFile(fileName, text)
+		if err != nil {
+			return nil, fmt.Errorf("parse %q: %w", text, err)
+		}
+		m.embeds = append(m.embeds, projection.EmbedsElements(file))
+	}
 	ready, err := m.load()
 	if err != nil {
 		return nil, err
@@ -98,8 +110,8 @@ func (e *evaluation) result(program int, data map[string]any) (cue.Value, error)
 		}
 		e.evaluator = loaded
 	}
-	// Without NilIsAny(false), null would be anything.
-	return e.evaluator.bases[program].Unify(e.evaluator.ctx.Encode(data, cue.NilIsAny(false))), nil
+	encoded := projection.Encode(e.evaluator.ctx, data, e.machine.embeds[program])
+	return e.evaluator.bases[program].Unify(encoded), nil
 }
 
 // close gives the evaluator back. It turns a panic of CUE into an error, and

@@ -267,3 +267,23 @@ func FuzzMatch(f *testing.F) {
 		}
 	})
 }
+
+// Elements that a loop embeds keep their fields.
+func TestEmbeddedElements(t *testing.T) {
+	data := map[string]any{"containers": []any{
+		map[string]any{"name": "web", "image": "web:1"}, map[string]any{"name": "proxy", "image": "proxy:2"},
+	}}
+	for expr, want := range map[string]bool{
+		`[for c in context.data.containers if c.name == "proxy" {c}][0].image == "proxy:2"`: true,
+		`[for c in context.data.containers if c.name == "proxy" {c}][0].image == "web:1"`:   false,
+	} {
+		f, problems := Compile(expr, event.Trigger{Name: "t"})
+		if problems != nil {
+			t.Fatal(problems)
+		}
+		v, err := f.Match(t.Context(), event.Event{Data: data})
+		if v.Match != want || err != nil {
+			t.Errorf("%s: %+v, %v", expr, v, err)
+		}
+	}
+}

@@ -23,12 +23,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
 	"sigs.k8s.io/yaml"
 )
@@ -121,31 +123,70 @@ func (c *Cluster) install(ctx context.Context, files ...string) error {
 		}
 		names = append(names, crd.GetName())
 	}
+	known, err := discovery.NewDiscoveryClientForConfig(c.Config)
+	if err != nil {
+		return err
+	}
 	for _, name := range names {
-		if err := established(ctx, crds, name); err != nil {
+		crd, err := established(ctx, crds, name)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		if err := discovered(ctx, known, crd); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
 	return nil
 }
 
-func established(ctx context.Context, crds dynamic.ResourceInterface, name string) error {
+func established(ctx context.Context, crds dynamic.ResourceInterface, name string) (*unstructured.Unstructured, error) {
 	for {
 		crd, err := crds.Get(ctx, name, metav1.GetOptions{})
 		if err != nil {
-			return err
+			return nil, err
 		}
 		status, _ := crd.Object["status"].(map[string]any)
 		conditions, _ := status["conditions"].([]any) // null at first
 		for _, condition := range conditions {
 			if c, ok := condition.(map[string]any); ok && c["type"] == "Established" && c["status"] == "True" {
-				return nil
+				return crd, nil
 			}
 		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(20 * time.Millisecond):
+		if err := wait(ctx); err != nil {
+			return nil, err
 		}
+	}
+}
+
+// discovered returns when the API server tells others of the kind, too, which is
+// a moment later.
+func discovered(ctx context.Context, known discovery.DiscoveryInterface, crd *unstructured.Unstructured) error {
+	group, _, _ := unstructured.NestedString(crd.Object, "spec", "group")
+	plural, _, _ := unstructured.NestedString(crd.Object, "spec", "names", "plural")
+	versions, _, _ := unstructured.NestedSlice(crd.Object, "spec", "versions")
+	for _, v := range versions {
+		version, _ := v.(map[string]any)
+		if version["served"] != true {
+			continue
+		}
+		for {
+			list, err := known.ServerResourcesForGroupVersion(fmt.Sprintf("%s/%s", group, version["name"]))
+			if err == nil && slices.ContainsFunc(list.APIResources, func(r metav1.APIResource) bool { return r.Name == plural }) {
+				break
+			}
+			if err := wait(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(20 * time.Millisecond):
+		return nil
 	}
 }

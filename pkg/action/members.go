@@ -1,0 +1,68 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package action
+
+import (
+	"slices"
+	"strconv"
+
+	"cuelang.org/go/cue"
+)
+
+// members returns the members of v. At the top those that are given to the
+// template are left out. Fields with an attribute `@step(N)` come first, in the
+// order of N, as in workflow definitions.
+func members(v cue.Value, top bool) []cue.Value {
+	var out []cue.Value
+	if v.IncompleteKind() == cue.ListKind {
+		it, err := v.List()
+		for err == nil && it.Next() {
+			out = append(out, it.Value())
+		}
+		return out
+	}
+	it, err := v.Fields(cue.Hidden(true))
+	for err == nil && it.Next() {
+		name := it.Selector().String()
+		if isDefinition(name) || top && (name == "context" || name == "parameter") {
+			continue
+		}
+		out = append(out, it.Value())
+	}
+	slices.SortStableFunc(out, func(a, b cue.Value) int { return step(a) - step(b) })
+	return out
+}
+
+// lastStep is the step of what has none.
+const lastStep = 1 << 30
+
+// step returns the number in a field's `@step(N)`; a very large one without it.
+func step(v cue.Value) int {
+	a := v.Attribute("step")
+	if n, err := strconv.Atoi(a.Contents()); a.Err() == nil && err == nil {
+		return n
+	}
+	return lastStep
+}
+
+func last(v cue.Value) string {
+	selectors := v.Path().Selectors()
+	if len(selectors) == 0 {
+		return ""
+	}
+	return selectors[len(selectors)-1].String()
+}
