@@ -40,6 +40,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/service"
+	"github.com/kubevela/kube-trigger/pkg/source/resource"
 	"github.com/kubevela/kube-trigger/pkg/store"
 	"github.com/kubevela/kube-trigger/pkg/store/cluster"
 	"github.com/kubevela/kube-trigger/pkg/trigger"
@@ -156,7 +157,8 @@ func (w *serving) run(ctx context.Context, cfg *rest.Config) error {
 		return err
 	}
 	defer end()
-	status := worker.NewStatus(w.first.Service, clock.RealClock{})
+	tells := func(sourceType string) bool { return sourceType == resource.Type }
+	status := worker.NewStatus(w.first.Service, clock.RealClock{}, tells)
 	reporter := worker.Reporter{Client: w.connection.client, Events: events, Clock: clock.RealClock{}}
 	reporting, stop := context.WithCancel(ctx)
 	reported := make(chan struct{})

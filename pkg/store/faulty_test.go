@@ -18,6 +18,7 @@ package store_test
 
 import (
 	"context"
+	"fmt"
 	"sync"
 
 	"github.com/kubevela/kube-trigger/pkg/store"
@@ -33,6 +34,8 @@ type faulty struct {
 	resumes map[string]store.Resume
 	writes  int
 	runs    []store.Run
+	// released are sources and IDs, each with the number of writes before.
+	released []string
 	// held is closed to let writes go on.
 	held chan struct{}
 }
@@ -85,6 +88,16 @@ func (f *faulty) Record(_ context.Context, runs ...store.Run) error {
 		return f.failing
 	}
 	f.runs = append(f.runs, runs...)
+	return nil
+}
+
+func (f *faulty) Release(_ context.Context, source, id string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.failing != nil {
+		return f.failing
+	}
+	f.released = append(f.released, fmt.Sprintf("%s/%s after %d", source, id, f.writes))
 	return nil
 }
 

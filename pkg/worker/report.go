@@ -44,6 +44,8 @@ const (
 	// announceEvery is the least time between two Kubernetes events that say the
 	// same of one trigger.
 	announceEvery = 5 * time.Minute
+	// maxEvent is the longest message of a Kubernetes event, in bytes.
+	maxEvent = 1000
 	// fieldManager is what the worker writes the status as.
 	fieldManager = "kube-trigger-worker"
 )
@@ -59,19 +61,20 @@ type Reporter struct {
 	announced map[string]time.Time
 }
 
-// Run writes what has changed, every few seconds at most, until ctx ends, and
-// then what is left. ts tells the TriggerService from another one of its name:
+// Run writes what has changed, at once when other triggers have begun and else
+// every few seconds at most, until ctx ends, and then what is left. ts tells the TriggerService from another one of its name:
 // only that one's status is written.
 func (r *Reporter) Run(ctx context.Context, ts *v1alpha1.TriggerService, status *Status) {
 	r.written, r.announced = v1alpha1.TriggerServiceStatus{}, map[string]time.Time{}
 	for {
-		r.report(ctx, ts, status)
 		select {
 		case <-ctx.Done():
 			r.report(context.WithoutCancel(ctx), ts, status)
 			return
+		case <-status.begun:
 		case <-r.Clock.After(reportEvery):
 		}
+		r.report(ctx, ts, status)
 	}
 }
 
@@ -125,7 +128,7 @@ func (r *Reporter) announce(ts *v1alpha1.TriggerService, now v1alpha1.TriggerSer
 	for _, t := range now.Triggers {
 		old, known := before[t.Name]
 		switch {
-		case t.Reason != "" && t.Reason != old.Reason:
+		case t.Reason != "" && t.Reason != old.Reason && t.Reason != v1alpha1.TriggerReasonStarting:
 			r.event(ts, t.Name, t.Reason, t.Message)
 		case known && t.DeadLetters > old.DeadLetters:
 			r.event(ts, t.Name, "DeadLetter", fmt.Sprintf("%d events given up; the last: %s", t.DeadLetters-old.DeadLetters, t.LastError))
@@ -139,5 +142,5 @@ func (r *Reporter) event(ts *v1alpha1.TriggerService, trigger, reason, message s
 		return
 	}
 	r.announced[key] = r.Clock.Now()
-	r.Events.Event(ts, corev1.EventTypeWarning, reason, short(fmt.Sprintf("trigger %q: %s", trigger, message)))
+	r.Events.Event(ts, corev1.EventTypeWarning, reason, short(fmt.Sprintf("trigger %q: %s", trigger, message), maxEvent))
 }

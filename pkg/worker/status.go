@@ -47,6 +47,9 @@ const (
 // engine that runs them.
 type Status struct {
 	clock clock.PassiveClock
+	tells func(sourceType string) bool
+	// begun holds a token when the sources of triggers that have begun work.
+	begun chan struct{}
 
 	mu         sync.Mutex
 	generation int64
@@ -65,6 +68,8 @@ type trigger struct {
 	filters bool
 	// key is that of its subscription.
 	key string
+	// starting is set until its source has said whether it works.
+	starting bool
 	// waits is why its source waits, nil where it does not.
 	waits error
 	// failed is why its source failed last, and until when that holds.
@@ -73,9 +78,10 @@ type trigger struct {
 	looped time.Time
 }
 
-// NewStatus goes on counting where ts says.
-func NewStatus(ts *v1alpha1.TriggerService, c clock.PassiveClock) *Status {
-	s := &Status{clock: c, triggers: map[string]*trigger{}}
+// NewStatus goes on counting where ts says. tells is whether sources of a type
+// call Waits.
+func NewStatus(ts *v1alpha1.TriggerService, c clock.PassiveClock, tells func(sourceType string) bool) *Status {
+	s := &Status{clock: c, tells: tells, triggers: map[string]*trigger{}, begun: make(chan struct{}, 1)}
 	for _, t := range ts.Status.Triggers {
 		s.triggers[t.Name] = &trigger{status: t}
 	}
@@ -99,15 +105,31 @@ func (s *Status) Begin(generation int64, triggers []service.Trigger) {
 		switch {
 		case len(t.Problems) > 0:
 			known.status.State, known.status.Reason = v1alpha1.TriggerInvalid, v1alpha1.TriggerReasonInvalid
-			known.status.Message = short(t.Problems.Error())
+			known.status.Message = short(t.Problems.Error(), maxText)
 		case t.Suspended:
 			known.status.State = v1alpha1.TriggerSuspended
+		default:
+			known.starting = s.tells(t.SourceType)
 		}
 		if t.Subscription != nil {
 			known.key = t.Subscription.Key()
 		}
 		s.order = append(s.order, t.Name)
 		s.triggers[t.Name] = known
+	}
+	s.signal()
+}
+
+// signal wakes the reporter when no trigger is starting. The lock is held.
+func (s *Status) signal() {
+	for _, t := range s.triggers {
+		if t.starting {
+			return
+		}
+	}
+	select {
+	case s.begun <- struct{}{}:
+	default:
 	}
 }
 
@@ -122,10 +144,15 @@ func (s *Status) Runs(e *engine.Engine) {
 func (s *Status) Waits(key string, why error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	started := false
 	for _, t := range s.triggers {
 		if t.key == key {
-			t.waits, t.failed = why, nil
+			started = started || t.starting
+			t.starting, t.waits, t.failed = false, why, nil
 		}
+	}
+	if started {
+		s.signal()
 	}
 }
 
@@ -160,7 +187,7 @@ func (s *Status) Observe(d engine.Decision) {
 		if d.Reason == engine.ReasonLoopBroken {
 			t.looped = d.Time
 		}
-		status.LastError, status.LastErrorTime = short(fmt.Sprint(d.Err)), &now
+		status.LastError, status.LastErrorTime = short(fmt.Sprint(d.Err), maxText), &now
 	}
 }
 
@@ -170,9 +197,10 @@ func (s *Status) ObserveSource(f engine.SourceFailure) {
 	defer s.mu.Unlock()
 	for _, id := range f.Triggers {
 		if t := s.triggers[id.Name]; t != nil {
-			t.failed, t.until = f.Err, f.Time.Add(f.RetryIn+recovery)
+			t.starting, t.failed, t.until = false, f.Err, f.Time.Add(f.RetryIn+recovery)
 		}
 	}
+	s.signal()
 }
 
 // Current returns the status as the worker writes it: without conditions.
@@ -218,18 +246,20 @@ func (s *Status) state(t *trigger, q engine.Quarantine, quarantined bool) (state
 			what = "an evaluation of its filter does not end"
 		}
 		return v1alpha1.TriggerQuarantined, v1alpha1.TriggerReasonHung, what
+	case t.starting:
+		return v1alpha1.TriggerWaiting, v1alpha1.TriggerReasonStarting, ""
 	case t.waits != nil:
 		reason := v1alpha1.TriggerReasonSourceFailed
 		if meta.IsNoMatchError(t.waits) {
 			reason = v1alpha1.TriggerReasonKindNotFound
 		}
-		return v1alpha1.TriggerWaiting, reason, short(t.waits.Error())
+		return v1alpha1.TriggerWaiting, reason, short(t.waits.Error(), maxText)
 	case t.failed != nil && now.Before(t.until):
 		reason := v1alpha1.TriggerReasonSourceFailed
 		if status := apierrors.APIStatus(nil); errors.As(t.failed, &status) && status.Status().Reason == metav1.StatusReasonForbidden {
 			reason = v1alpha1.TriggerReasonForbidden
 		}
-		return v1alpha1.TriggerWaiting, reason, short(t.failed.Error())
+		return v1alpha1.TriggerWaiting, reason, short(t.failed.Error(), maxText)
 	case !t.looped.IsZero() && now.Sub(t.looped) < remembered:
 		return v1alpha1.TriggerRunning, v1alpha1.TriggerReasonLoopBroken,
 			"triggers keep causing events of an object; some are not acted on: " + t.status.LastError
@@ -237,12 +267,12 @@ func (s *Status) state(t *trigger, q engine.Quarantine, quarantined bool) (state
 	return v1alpha1.TriggerRunning, "", ""
 }
 
-// short cuts a long text.
-func short(text string) string {
-	if len(text) <= maxText {
+// short cuts a text that is longer than most.
+func short(text string, most int) string {
+	if len(text) <= most {
 		return text
 	}
-	return strings.ToValidUTF8(text[:maxText], "") + "…"
+	return strings.ToValidUTF8(text[:most], "") + "…"
 }
 
 var _ engine.Observer = (*Status)(nil)

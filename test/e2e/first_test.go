@@ -48,11 +48,10 @@ spec:
 `, namespace, name, more)
 }
 
-// TestConfigMapBumpsApplication: apply a TriggerService, edit a ConfigMap, see
+// configMapBumpsApplication: apply a TriggerService, edit a ConfigMap, see
 // the Application bumped and the status count it; delete the TriggerService, and
 // nothing of it is left.
-func TestConfigMapBumpsApplication(t *testing.T) {
-	i := install(t)
+func configMapBumpsApplication(t *testing.T, i *installation) {
 	ns := i.Namespace(t)
 	i.application(t, ns, "web")
 	i.edit(t, ns, "web", "0")

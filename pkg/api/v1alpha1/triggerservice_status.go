@@ -122,6 +122,8 @@ const (
 	// TriggerReasonKindNotFound: the kind that the trigger watches is not
 	// registered.
 	TriggerReasonKindNotFound = "KindNotFound"
+	// TriggerReasonStarting: the source has not said yet that it works.
+	TriggerReasonStarting = "Starting"
 	// TriggerReasonForbidden: the ServiceAccount lacks a right.
 	TriggerReasonForbidden = "Forbidden"
 	// TriggerReasonSourceFailed: the source failed otherwise.

@@ -1,0 +1,211 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+)
+
+// stamp is the Definition of an action that writes a word into the label of the
+// ConfigMap "out".
+func stamp(namespace, template string) string {
+	return fmt.Sprintf(`
+apiVersion: core.oam.dev/v1alpha1
+kind: Definition
+metadata: {namespace: %s, name: trigger-action-stamp}
+spec:
+  type: trigger-action
+  templates:
+    main.cue: |
+%s
+`, namespace, indent(template, "      "))
+}
+
+func indent(text, by string) string {
+	return by + strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n"+by)
+}
+
+func stamping(word string) string {
+	return fmt.Sprintf(`
+import "vela/kube"
+patch: kube.#Patch & {$params: {
+	resource: {apiVersion: "v1", kind: "ConfigMap", metadata: {name: "out", namespace: context.data.metadata.namespace}}
+	patch: {type: "merge", data: data: stamp: "%s \(parameter.word) \(context.data.data.key)"}
+}}
+parameter: word: string
+`, word)
+}
+
+// stamped edits the ConfigMap "in" and waits for what the action makes of it.
+func (i *installation) stamped(t *testing.T, ns, value, want string) {
+	t.Helper()
+	i.edit(t, ns, "in", value)
+	i.holds(t, ns, "out", "stamp", want)
+}
+
+// customAction: an action of the namespace goes before one of vela-system; a
+// change of it takes effect; a broken one shows and changes nothing; when it
+// goes, the one of vela-system holds.
+func customAction(t *testing.T, i *installation) {
+	ns := i.Namespace(t)
+	i.edit(t, ns, "in", "0")
+	i.edit(t, ns, "out", "0")
+	i.apply(t, fmt.Sprintf(`
+apiVersion: standard.oam.dev/v1alpha1
+kind: TriggerService
+metadata: {namespace: %[1]s, name: main}
+spec:
+  triggers:
+    - source: {type: resource-watcher, properties: {apiVersion: v1, kind: ConfigMap, namespace: %[1]s, events: [update], fieldSelector: metadata.name=in}}
+      action: {type: stamp, properties: {word: x}}
+`, ns))
+	ts := i.until(t, ns, "main", condition(v1alpha1.ConditionValidated, metav1.ConditionFalse, v1alpha1.ReasonInvalidTriggers))
+	c := meta.FindStatusCondition(ts.Status.Conditions, v1alpha1.ConditionValidated)
+	if !strings.Contains(c.Message, `spec.triggers[0].action.type: unknown action "stamp"`) {
+		t.Errorf("message %q does not name the action", c.Message)
+	}
+	i.apply(t, stamp("vela-system", stamping("system")))
+	i.ready(t, ns, "main")
+	i.stamped(t, ns, "1", "system x 1")
+	pod := i.only(t, ns)
+
+	i.apply(t, stamp(ns, stamping("own")))
+	i.stampedAfter(t, ns, "own x")
+
+	i.apply(t, stamp(ns, "nonsense: {\n\tx: y\n"))
+	ts = i.until(t, ns, "main", condition(v1alpha1.ConditionValidated, metav1.ConditionFalse, v1alpha1.ReasonInvalidAction))
+	c = meta.FindStatusCondition(ts.Status.Conditions, v1alpha1.ConditionValidated)
+	if !strings.Contains(c.Message, "Definition "+ns+"/trigger-action-stamp:") {
+		t.Errorf("message %q does not name the Definition", c.Message)
+	}
+	i.stamped(t, ns, "still", "own x still")
+	pod.Kill()
+	i.stamped(t, ns, "killed", "own x killed")
+
+	i.apply(t, stamp(ns, stamping("fixed")))
+	i.stampedAfter(t, ns, "fixed x")
+	i.delete(t, stamp(ns, "x: 1"))
+	i.stampedAfter(t, ns, "system x")
+	i.ready(t, ns, "main")
+	if now := i.only(t, ns); now != pod || pod.Starts() != 2 {
+		t.Errorf("pod %s, started %d times; want %s, twice", now.Name, now.Starts(), pod.Name)
+	}
+}
+
+// workerTemplate: users set what the template's parameter has, and nothing else;
+// only templates of system namespaces count; what they make of names, namespace
+// and account does not.
+func workerTemplate(t *testing.T, i *installation) {
+	ns := i.Namespace(t)
+	const template = `
+apiVersion: core.oam.dev/v1alpha1
+kind: Definition
+metadata: {namespace: %s, name: trigger-worker-small}
+spec:
+  type: trigger-worker
+  templates:
+    main.cue: |
+      deployment: {
+        metadata: {name: "x", namespace: "vela-system", labels: team: "a"}
+        spec: {
+          selector: matchLabels: x: "y"
+          template: spec: {
+            serviceAccountName: "kube-trigger-controller"
+            containers: [{
+              name: "kube-trigger"
+              "image": image
+              args: ["run", "--trigger-service=\(triggerService.namespace)/\(triggerService.name)", "--log-format=json", "--workers=\(parameter.workers)"]
+            }]
+          }
+        }
+      }
+      triggerService: {...}
+      image: string
+      parameter: workers: *%s | int
+`
+	i.apply(t, fmt.Sprintf(template, ns, "1"))
+	i.apply(t, bump(ns, "main", "  worker: {template: small}"))
+	i.until(t, ns, "main", condition(v1alpha1.ConditionValidated, metav1.ConditionFalse, v1alpha1.ReasonInvalidWorker))
+	i.apply(t, fmt.Sprintf(template, "vela-system", "7"))
+	i.ready(t, ns, "main")
+	var d appsv1.Deployment
+	key := types.NamespacedName{Namespace: ns, Name: "kube-trigger-main"}
+	if err := i.admin.Get(t.Context(), key, &d); err != nil {
+		t.Fatal(err)
+	}
+	pod := d.Spec.Template.Spec
+	if pod.ServiceAccountName != "kube-trigger" || pod.Containers[0].Args[3] != "--workers=7" || pod.Containers[0].Image != "oamdev/kube-trigger:latest" ||
+		d.Labels["team"] != "a" || len(d.Spec.Selector.MatchLabels) != 4 {
+		t.Errorf("Deployment %+v", d)
+	}
+	for _, properties := range []string{
+		"{image: evil}", "{command: [sh]}", "{serviceAccountName: x}", "{serviceAccount: x}", "{workers: x}",
+	} {
+		i.apply(t, bump(ns, "main", "  worker: {template: small, properties: "+properties+"}"))
+		i.until(t, ns, "main", condition(v1alpha1.ConditionValidated, metav1.ConditionFalse, v1alpha1.ReasonInvalidWorker))
+	}
+	var now appsv1.Deployment
+	if err := i.admin.Get(t.Context(), key, &now); err != nil {
+		t.Fatal(err)
+	}
+	if now.Generation != d.Generation {
+		t.Errorf("the Deployment was changed: %+v", now.Spec)
+	}
+}
+
+// invalidTrigger: what is wrong is said at once, with its place; what is right
+// works.
+func invalidTrigger(t *testing.T, i *installation) {
+	ns := i.Namespace(t)
+	i.application(t, ns, "web")
+	i.edit(t, ns, "web", "0")
+	i.apply(t, bump(ns, "main", fmt.Sprintf(`    - name: wrong
+      source: {type: resource-watcher, properties: {apiVersion: v1, kind: ConfigMap, namespace: %s, evnts: [update]}}
+      filter: context.dta.x == 1
+      action: {type: bump-application-revision}
+    - name: endless
+      source: {type: resource-watcher, properties: {apiVersion: v1, kind: ConfigMap, namespace: %s}}
+      filter: context.data.x == "a"
+      action: {type: bump-applicatoin-revision}
+`, ns, ns)))
+	ts := i.until(t, ns, "main", condition(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonInvalidTriggers))
+	message := meta.FindStatusCondition(ts.Status.Conditions, v1alpha1.ConditionValidated).Message
+	for _, want := range []string{
+		"spec.triggers[1].filter:1:9: ", "spec.triggers[1].source.properties.evnts: ", `spec.triggers[2].action.type: unknown action "bump-applicatoin-revision"; did you mean`,
+	} {
+		if !strings.Contains(message, want) {
+			t.Errorf("no %q in:\n%s", want, message)
+		}
+	}
+	i.until(t, ns, "main", func(ts *v1alpha1.TriggerService) error {
+		if ts.Status.Working != "1/3" || ts.Status.Triggers[1].State != v1alpha1.TriggerInvalid {
+			return fmt.Errorf("status: %+v", ts.Status)
+		}
+		return nil
+	})
+	i.edit(t, ns, "web", "1")
+	i.bumped(t, ns, "web", "2")
+}

@@ -1,0 +1,212 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+)
+
+// load edits the ConfigMaps web-0 to web-9, round after round, until it has made
+// rounds of them. The channel gets the outcome.
+func (i *installation) load(t *testing.T, ns string, rounds int) <-chan error {
+	t.Helper()
+	for n := range objects {
+		name := fmt.Sprintf("web-%d", n)
+		i.application(t, ns, name)
+		i.edit(t, ns, name, "start")
+	}
+	ended := make(chan error, 1)
+	ctx := t.Context()
+	return start(ended, func() error {
+		for round := range rounds {
+			for n := range objects {
+				if err := applyAs(ctx, i.admin, configMap(ns, fmt.Sprintf("web-%d", n), strconv.Itoa(round))); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}
+
+const objects = 10
+
+func start(ended chan error, f func() error) <-chan error {
+	go func() { ended <- f() }()
+	return ended
+}
+
+// allBumped waits until each Application was bumped for each round, and returns
+// how many actions there were beyond.
+func (i *installation) allBumped(t *testing.T, ns string, rounds int) (more int) {
+	t.Helper()
+	eventually(t, "all Applications", func(ctx context.Context) error {
+		more = 0
+		for n := range objects {
+			name := fmt.Sprintf("web-%d", n)
+			text, err := i.version(ctx, ns, name)
+			if err != nil {
+				return err
+			}
+			version, err := strconv.Atoi(text)
+			if err != nil || version < 1+rounds {
+				return fmt.Errorf("%s has version %s, want %d at least", name, text, 1+rounds)
+			}
+			more += version - 1 - rounds
+		}
+		return nil
+	})
+	return more
+}
+
+// editUnderLoad: a change of triggers reaches the worker without another pod,
+// and without losing an event.
+func editUnderLoad(t *testing.T, i *installation) {
+	const rounds = 20
+	ns := i.Namespace(t)
+	i.apply(t, bump(ns, "main", ""))
+	i.ready(t, ns, "main")
+	pod := i.only(t, ns)
+	loaded := i.load(t, ns, rounds)
+	var took []time.Duration
+	for n := range 5 {
+		text := strings.ReplaceAll(bump(ns, "main", ""), "^web", "^web"+strings.Repeat(".?", n+1))
+		edited := time.Now()
+		i.apply(t, text)
+		i.until(t, ns, "main", func(ts *v1alpha1.TriggerService) error {
+			if ts.Status.WorkerGeneration != ts.Generation {
+				return fmt.Errorf("generation %d, the worker has %d", ts.Generation, ts.Status.WorkerGeneration)
+			}
+			return nil
+		})
+		took = append(took, time.Since(edited).Round(time.Millisecond))
+	}
+	if err := <-loaded; err != nil {
+		t.Fatal(err)
+	}
+	more := i.allBumped(t, ns, rounds)
+	t.Logf("5 edits under load took effect after %v; of %d events 0 were lost, %d were acted on twice", took, rounds*objects, more)
+	if now := i.only(t, ns); now != pod || pod.Starts() != 1 {
+		t.Errorf("pod %s, started %d times; want %s, once", now.Name, now.Starts(), pod.Name)
+	}
+}
+
+// kindIsMissing: one of 20 triggers watches a kind that is not installed. The
+// others work, the status names it, and it works when the kind comes.
+func kindIsMissing(t *testing.T, i *installation) {
+	ns := i.Namespace(t)
+	plural := "things" + strings.ReplaceAll(ns, "-", "")
+	kind := strings.ToUpper(plural[:1]) + plural[1:]
+	var more strings.Builder
+	for n := range 18 {
+		fmt.Fprintf(&more, `    - name: t%d
+      source: {type: resource-watcher, properties: {apiVersion: v1, kind: ConfigMap, namespace: %s, events: [update]}}
+      filter: context.data.metadata.name == "web-%d"
+      action: {type: bump-application-revision}
+`, n, ns, n)
+	}
+	fmt.Fprintf(&more, `    - name: missing
+      source: {type: resource-watcher, properties: {apiVersion: e2e.test/v1, kind: %s, namespace: %s}}
+      action: {type: bump-application-revision}
+  serviceAccountName: own
+`, kind, ns)
+	i.account(t, ns, "own", fmt.Sprintf(`[{apiGroups: [e2e.test], resources: [%s], verbs: [get, list, watch]}]`, plural))
+	i.apply(t, bump(ns, "main", more.String()))
+	ts := i.until(t, ns, "main", func(ts *v1alpha1.TriggerService) error {
+		c := meta.FindStatusCondition(ts.Status.Conditions, v1alpha1.ConditionReady)
+		if ts.Status.Working != "19/20" || c == nil || c.Reason != v1alpha1.ReasonTriggersNotRunning {
+			return fmt.Errorf("status: %+v", ts.Status)
+		}
+		return nil
+	})
+	last := ts.Status.Triggers[19]
+	if last.Name != "missing" || last.State != v1alpha1.TriggerWaiting || last.Reason != v1alpha1.TriggerReasonKindNotFound || !strings.Contains(last.Message, kind) {
+		t.Errorf("trigger %+v, want that it waits for %s", last, kind)
+	}
+	c := meta.FindStatusCondition(ts.Status.Conditions, v1alpha1.ConditionReady)
+	if c.Status != metav1.ConditionFalse || !strings.HasPrefix(c.Message, "missing: KindNotFound: ") {
+		t.Errorf("condition %+v, want that it names the trigger", c)
+	}
+	i.application(t, ns, "web-0")
+	i.edit(t, ns, "web-0", "0")
+	i.edit(t, ns, "web-0", "1")
+	i.bumped(t, ns, "web-0", "3") // by "bump" and by "t0"
+
+	arrived := time.Now()
+	i.Install(t, writeCRD(t, plural, kind))
+	i.ready(t, ns, "main")
+	t.Logf("the trigger works %v after its kind is served", time.Since(arrived).Round(time.Millisecond))
+	i.application(t, ns, "thing")
+	i.apply(t, fmt.Sprintf("apiVersion: e2e.test/v1\nkind: %s\nmetadata: {namespace: %s, name: thing}", kind, ns))
+	i.bumped(t, ns, "thing", "2")
+}
+
+func writeCRD(t *testing.T, plural, kind string) string {
+	t.Helper()
+	keep := true
+	return writeObject(t, filepath.Join(t.TempDir(), "crd.yaml"), &apiextensionsv1.CustomResourceDefinition{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "apiextensions.k8s.io/v1", Kind: "CustomResourceDefinition"},
+		ObjectMeta: metav1.ObjectMeta{Name: plural + ".e2e.test"},
+		Spec: apiextensionsv1.CustomResourceDefinitionSpec{
+			Group: "e2e.test", Scope: apiextensionsv1.NamespaceScoped,
+			Names: apiextensionsv1.CustomResourceDefinitionNames{Plural: plural, Kind: kind},
+			Versions: []apiextensionsv1.CustomResourceDefinitionVersion{{
+				Name: "v1", Served: true, Storage: true,
+				Schema: &apiextensionsv1.CustomResourceValidation{OpenAPIV3Schema: &apiextensionsv1.JSONSchemaProps{Type: "object", XPreserveUnknownFields: &keep}},
+			}},
+		},
+	})
+}
+
+// takeover: of two workers one works; when it is killed or evicted the other
+// takes over, and nothing is lost.
+func takeover(t *testing.T, i *installation) {
+	const rounds = 20
+	ns := i.Namespace(t)
+	i.apply(t, bump(ns, "main", "  worker: {properties: {replicas: 2}}"))
+	i.ready(t, ns, "main")
+	eventually(t, "two workers", func(context.Context) error {
+		if n := len(i.node.Pods(ns)); n != 2 {
+			return fmt.Errorf("%d pods", n)
+		}
+		return nil
+	})
+	loaded := i.load(t, ns, rounds)
+	for range 2 {
+		active := i.active(t, ns)
+		active.Evict(t)
+		<-active.Ended()
+	}
+	i.active(t, ns).Kill()
+	if err := <-loaded; err != nil {
+		t.Fatal(err)
+	}
+	more := i.allBumped(t, ns, rounds)
+	t.Logf("of %d events 0 were lost, %d were acted on twice", rounds*objects, more)
+}

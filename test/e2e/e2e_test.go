@@ -1,0 +1,39 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package e2e
+
+import "testing"
+
+// TestInstalled runs everything in one cluster, where each test has namespaces
+// of its own.
+func TestInstalled(t *testing.T) {
+	i := install(t)
+	for name, test := range map[string]func(*testing.T, *installation){
+		"ConfigMapBumpsApplication": configMapBumpsApplication,
+		"EditUnderLoad":             editUnderLoad,
+		"KindIsMissing":             kindIsMissing,
+		"CustomAction":              customAction,
+		"WorkerTemplate":            workerTemplate,
+		"InvalidTrigger":            invalidTrigger,
+		"Takeover":                  takeover,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, i)
+		})
+	}
+}
