@@ -60,9 +60,10 @@ type Saver struct {
 	store   Store
 	options SaverOptions
 
-	mu      sync.Mutex
-	pending map[string]Change
-	runs    []Run
+	mu       sync.Mutex
+	pending  map[string]Change
+	runs     []Run
+	releases []release
 	// changes counts those that are pending.
 	changes int
 
@@ -203,8 +204,8 @@ func (s *Saver) write(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 	defer cancel()
 	s.mu.Lock()
-	pending, runs := s.pending, s.runs
-	s.pending, s.runs, s.changes = map[string]Change{}, nil, 0
+	pending, runs, releases := s.pending, s.runs, s.releases
+	s.pending, s.runs, s.releases, s.changes = map[string]Change{}, nil, nil, 0
 	s.mu.Unlock()
 
 	var errs []error
@@ -218,6 +219,9 @@ func (s *Saver) write(ctx context.Context) error {
 		s.pending[watch] = pending[watch].Then(s.pending[watch])
 		s.changes++
 		s.mu.Unlock()
+	}
+	if err := s.release(ctx, releases, len(errs) == 0); err != nil {
+		errs = append(errs, err)
 	}
 	if len(runs) > 0 {
 		if err := s.store.Record(ctx, runs...); err != nil {
