@@ -1,0 +1,120 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package webhook
+
+import (
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/net/http/httpguts"
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/problem"
+)
+
+// authProperties are those of all kinds of auth.
+type authProperties struct {
+	Type             string          `json:"type"`
+	Secret           secretReference `json:"secret"`
+	ToleranceSeconds int64           `json:"toleranceSeconds"`
+	Header           string          `json:"header"`
+	Prefix           string          `json:"prefix"`
+	Algorithm        string          `json:"algorithm"`
+	Encoding         string          `json:"encoding"`
+	Query            string          `json:"query"`
+	Audiences        []string        `json:"audiences"`
+	Users            []string        `json:"users"`
+}
+
+type secretReference struct {
+	Name string `json:"name"`
+	Key  string `json:"key"`
+	File string `json:"file"`
+	Env  string `json:"env"`
+}
+
+// kinds are the types of auth that are objects.
+func kinds() []string {
+	return []string{"github", "gitea", "gitlab", "standard", "hmac", "token", "bearer", "tokenReview"}
+}
+
+// guard returns who decides about calls of t's webhook.
+func (p authProperties) guard(t event.Trigger, keys *keyring, reviews *reviewer) (guard, problem.List) {
+	var problems problem.List
+	if p.Type == "tokenReview" {
+		if len(p.Audiences) == 0 {
+			problems.Add("audiences", "needs one at least: a token is accepted for one of them only")
+		}
+		return reviewed(reviews, p.Audiences, p.Users), problems
+	}
+	ref := p.Secret.reference(t, &problems)
+	switch p.Type {
+	case "github":
+		return github(keys, ref), problems
+	case "gitea":
+		return gitea(keys, ref), problems
+	case "gitlab":
+		return gitlab(keys, ref), problems
+	case "standard":
+		return standard(keys, ref, time.Duration(p.ToleranceSeconds)*time.Second), problems
+	case "hmac":
+		checkHeader("header", p.Header, &problems)
+		return signed(keys, ref, signature{
+			header: p.Header, prefix: p.Prefix, hash: hashOf(p.Algorithm), decode: decoderOf(p.Encoding),
+		}), problems
+	case "token":
+		switch {
+		case (p.Header == "") == (p.Query == ""):
+			problems.Add("", "needs either header or query")
+		case p.Header != "":
+			checkHeader("header", p.Header, &problems)
+		}
+		return token(keys, ref, p.Header, p.Query), problems
+	}
+	return bearer(keys, ref), problems
+}
+
+// reference returns where the secret is for a trigger.
+func (s secretReference) reference(t event.Trigger, problems *problem.List) reference {
+	given := 0
+	for _, place := range []string{s.Name, s.File, s.Env} {
+		if place != "" {
+			given++
+		}
+	}
+	if given != 1 {
+		problems.Add("secret", "needs one of name (of a Secret), file and env")
+	}
+	if reasons := validation.IsDNS1123Subdomain(s.Name); s.Name != "" && len(reasons) > 0 {
+		problems.Add("secret.name", "%q is not a name: %s", s.Name, strings.Join(reasons, "; "))
+	}
+	if reasons := validation.IsConfigMapKey(s.Key); len(reasons) > 0 {
+		problems.Add("secret.key", "%q is not a key: %s", s.Key, strings.Join(reasons, "; "))
+	}
+	if s.File != "" && !filepath.IsAbs(s.File) {
+		problems.Add("secret.file", "must be an absolute path, not %q", s.File)
+	}
+	return reference{namespace: t.Namespace, name: s.Name, key: s.Key, file: s.File, env: s.Env}
+}
+
+func checkHeader(path, name string, problems *problem.List) {
+	if !httpguts.ValidHeaderFieldName(name) {
+		problems.Add(path, `must be the name of a header, such as "X-Signature", not %q`, name)
+	}
+}

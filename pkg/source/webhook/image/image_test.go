@@ -1,0 +1,105 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package image_test
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/kubevela/kube-trigger/pkg/source/webhook/image"
+)
+
+var update = flag.Bool("update", false, "write what is found into testdata/notifications.txtar")
+
+const golden = "testdata/notifications.txtar"
+
+func archive(t testing.TB) *txtar.Archive {
+	t.Helper()
+	text, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := txtar.Parse(text)
+	if len(a.Files) < 10 {
+		t.Fatalf("%d notifications", len(a.Files))
+	}
+	return a
+}
+
+// TestNotifications finds in each what stands below its line.
+func TestNotifications(t *testing.T) {
+	a := archive(t)
+	for i, f := range a.Files {
+		t.Run(f.Name, func(t *testing.T) {
+			sent, want, ok := strings.Cut(string(f.Data), "---\n")
+			if !ok {
+				t.Fatal("no --- before what is wanted")
+			}
+			registry, _, _ := strings.Cut(f.Name, "/")
+			n, err := image.Parse(registry, []byte(sent))
+			got := fmt.Sprintf("type %q, id %q\n", n.Type, n.ID)
+			for _, i := range n.Images {
+				got += fmt.Sprintf("%+v\n", i)
+			}
+			if err != nil {
+				got = err.Error() + "\n"
+			}
+			a.Files[i].Data = []byte(sent + "---\n" + got)
+			if diff := cmp.Diff(want, got); diff != "" && !*update {
+				t.Error(diff)
+			}
+		})
+	}
+	if *update {
+		if err := os.WriteFile(golden, txtar.Format(a), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func fuzz(f *testing.F, registry string) {
+	for _, file := range archive(f).Files {
+		sent, _, _ := strings.Cut(string(file.Data), "---\n")
+		f.Add([]byte(sent))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		n, err := image.Parse(registry, body)
+		if err != nil {
+			if !errors.Is(err, image.ErrMalformed) || len(n.Images) > 0 {
+				t.Errorf("%v, %v", n, err)
+			}
+			return
+		}
+		for _, i := range n.Images {
+			if text := i.Registry + "/" + i.Repository + ":" + i.Tag + "@" + i.Digest; i.Registry == "" || i.Repository == "" || strings.ContainsAny(text, " \n\t$`'\"\\;&|") {
+				t.Errorf("%q", text)
+			}
+		}
+	})
+}
+
+func FuzzHarbor(f *testing.F)    { fuzz(f, "harbor") }
+func FuzzDockerHub(f *testing.F) { fuzz(f, "dockerhub") }
+func FuzzACR(f *testing.F)       { fuzz(f, "acr") }
+func FuzzJFrog(f *testing.F)     { fuzz(f, "jfrog") }

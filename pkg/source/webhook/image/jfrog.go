@@ -1,0 +1,47 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package image
+
+import "crypto/sha256"
+
+// jfrog reads the notifications of Artifactory's domain docker.
+func jfrog(body []byte) (Notification, error) {
+	var sent struct {
+		Domain    string `json:"domain"`
+		EventType string `json:"event_type"`
+		Data      struct {
+			RepoKey   string `json:"repo_key"`
+			ImageName string `json:"image_name"`
+			Tag       string `json:"tag"`
+			SHA256    string `json:"sha256"`
+		} `json:"data"`
+		Origin string `json:"jpd_origin"`
+	}
+	if err := read(body, &sent); err != nil {
+		return Notification{}, err
+	}
+	n := Notification{Type: sent.EventType}
+	if sent.Domain != "docker" || sent.Data.ImageName == "" {
+		return n, nil
+	}
+	i := Image{Registry: host(sent.Origin), Repository: sent.Data.RepoKey + "/" + sent.Data.ImageName, Tag: sent.Data.Tag}
+	if len(sent.Data.SHA256) == 2*sha256.Size { // that of a test notification is a word
+		i.Digest = "sha256:" + sent.Data.SHA256
+	}
+	n.Images = []Image{i}
+	return n, nil
+}

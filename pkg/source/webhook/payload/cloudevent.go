@@ -1,0 +1,106 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package payload
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/cloudevents/sdk-go/v2/binding"
+	"github.com/cloudevents/sdk-go/v2/event"
+	cehttp "github.com/cloudevents/sdk-go/v2/protocol/http"
+)
+
+// isCloudEvent reports whether a request says that it carries a CloudEvent: in
+// its headers, or as a whole.
+func isCloudEvent(header http.Header) bool {
+	return header.Get("Ce-Specversion") != "" || strings.HasPrefix(strings.ToLower(header.Get("Content-Type")), "application/cloudevents")
+}
+
+// cloudEvent reads a CloudEvent in binary or structured mode. Batches are not
+// supported.
+func cloudEvent(header http.Header, body []byte) (Payload, error) {
+	kind, err := contentType(header)
+	if err != nil {
+		return Payload{}, err
+	}
+	if strings.HasPrefix(kind, "application/cloudevents") {
+		if kind != event.ApplicationCloudEventsJSON {
+			return Payload{}, fmt.Errorf("%w: %q; CloudEvents come one at a time, in JSON", ErrUnsupported, kind)
+		}
+		if err := measure(body); err != nil {
+			return Payload{}, err
+		}
+	}
+	ev, err := binding.ToEvent(context.Background(), cehttp.NewMessage(header, io.NopCloser(bytes.NewReader(body))))
+	if err != nil {
+		return Payload{}, fmt.Errorf("%w: CloudEvent: %w", ErrMalformed, err)
+	}
+	if err := ev.Validate(); err != nil {
+		return Payload{}, fmt.Errorf("%w: CloudEvent: %s", ErrMalformed, strings.Join(strings.Fields(err.Error()), " "))
+	}
+	data, err := data(ev)
+	if err != nil {
+		return Payload{}, err
+	}
+	return Payload{Body: data, CloudEvent: attributes(ev)}, nil
+}
+
+// data returns the data of a CloudEvent.
+func data(ev *event.Event) (any, error) {
+	raw := ev.Data()
+	if len(raw) == 0 {
+		return nil, nil
+	}
+	kind, err := contentType(http.Header{"Content-Type": {ev.DataContentType()}})
+	switch {
+	case err != nil:
+		return nil, err
+	case isJSON(kind):
+		return decode(raw)
+	case (strings.HasPrefix(kind, "text/") || strings.HasSuffix(kind, "xml")) && utf8.Valid(raw):
+		return string(raw), nil
+	}
+	return base64.StdEncoding.EncodeToString(raw), nil
+}
+
+// attributes returns the attributes of a CloudEvent that are set.
+func attributes(ev *event.Event) map[string]any {
+	out := map[string]any{}
+	for name, value := range map[string]string{
+		"specversion": ev.SpecVersion(), "id": ev.ID(), "source": ev.Source(), "type": ev.Type(),
+		"subject": ev.Subject(), "datacontenttype": ev.DataContentType(), "dataschema": ev.DataSchema(),
+	} {
+		if value != "" {
+			out[name] = valid(value)
+		}
+	}
+	if t := ev.Time(); !t.IsZero() {
+		out["time"] = t.UTC().Format(time.RFC3339Nano)
+	}
+	for name, value := range ev.Extensions() {
+		out[name] = valid(fmt.Sprint(value))
+	}
+	return out
+}

@@ -1,0 +1,174 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package payload_test
+
+import (
+	"encoding/json"
+	"errors"
+	"math"
+	"net/http"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kubevela/kube-trigger/pkg/source/webhook/payload"
+)
+
+func headers(pairs ...string) http.Header {
+	h := http.Header{}
+	for i := 0; i < len(pairs); i += 2 {
+		h.Set(pairs[i], pairs[i+1])
+	}
+	return h
+}
+
+const structured = `{"specversion":"1.0","id":"1","source":"/s","type":"t","subject":"u","time":"2026-11-23T12:00:00.5+01:00",` +
+	`"traceid":"x","datacontenttype":"application/json","data":{"n":3}}`
+
+func TestParse(t *testing.T) {
+	binary := func(more ...string) http.Header {
+		return headers(append([]string{"Ce-Specversion", "1.0", "Ce-Id", "1", "Ce-Source", "/s", "Ce-Type", "t"}, more...)...)
+	}
+	attributes := func(more map[string]any) map[string]any {
+		out := map[string]any{"specversion": "1.0", "id": "1", "source": "/s", "type": "t"}
+		for k, v := range more {
+			out[k] = v
+		}
+		return out
+	}
+	for _, tc := range []struct {
+		name   string
+		header http.Header
+		body   string
+		want   payload.Payload
+		err    error
+	}{
+		{"JSON", headers("Content-Type", "application/json; charset=utf-8"), `{"a":[1,2.5,"x",null,true]}`,
+			payload.Payload{Body: map[string]any{"a": []any{int64(1), 2.5, "x", nil, true}}}, nil},
+		{"vendor's JSON", headers("Content-Type", "application/vnd.docker.distribution.events.v1+json"), `1`, payload.Payload{Body: int64(1)}, nil},
+		{"nothing said", headers(), `"x"`, payload.Payload{Body: "x"}, nil},
+		{"form", headers("Content-Type", "application/x-www-form-urlencoded"), "a=1&b=x+y&b=%C3%A4&c",
+			payload.Payload{Body: map[string]any{"a": "1", "b": []any{"x y", "ä"}, "c": ""}}, nil},
+		{"structured", headers("Content-Type", "application/cloudevents+json; charset=utf-8"), structured, payload.Payload{
+			Body:       map[string]any{"n": int64(3)},
+			CloudEvent: attributes(map[string]any{"subject": "u", "time": "2026-11-23T11:00:00.5Z", "traceid": "x", "datacontenttype": "application/json"}),
+		}, nil},
+		{"binary", binary("Content-Type", "application/json", "Ce-Traceid", "x"), `{"n":3}`, payload.Payload{
+			Body: map[string]any{"n": int64(3)}, CloudEvent: attributes(map[string]any{"traceid": "x", "datacontenttype": "application/json"}),
+		}, nil},
+		{"binary text", binary("Content-Type", "text/plain"), `hello`, payload.Payload{
+			Body: "hello", CloudEvent: attributes(map[string]any{"datacontenttype": "text/plain"}),
+		}, nil},
+		{"binary bytes", binary("Content-Type", "application/octet-stream"), "\xff\x00", payload.Payload{
+			Body: "/wA=", CloudEvent: attributes(map[string]any{"datacontenttype": "application/octet-stream"}),
+		}, nil},
+		{"no data", binary(), ``, payload.Payload{CloudEvent: attributes(nil)}, nil},
+		{"old CloudEvent", headers("Ce-Specversion", "0.1", "Ce-Id", "1"), ``, payload.Payload{}, payload.ErrMalformed},
+		{"no id", headers("Ce-Specversion", "1.0", "Ce-Source", "/s", "Ce-Type", "t"), ``, payload.Payload{}, payload.ErrMalformed},
+		{"batch", headers("Content-Type", "application/cloudevents-batch+json"), `[]`, payload.Payload{}, payload.ErrUnsupported},
+		{"XML", headers("Content-Type", "application/xml"), `<a/>`, payload.Payload{}, payload.ErrUnsupported},
+		{"no type", headers("Content-Type", ";"), `1`, payload.Payload{}, payload.ErrUnsupported},
+		{"two values", headers(), `1 2`, payload.Payload{}, payload.ErrMalformed},
+		{"empty", headers(), ``, payload.Payload{}, payload.ErrMalformed},
+		{"bad escape", headers("Content-Type", "application/x-www-form-urlencoded"), "%zz", payload.Payload{}, payload.ErrMalformed},
+		{"wide", headers(), "[" + strings.Repeat("1,", payload.MaxValues) + "1]", payload.Payload{}, payload.ErrTooLarge},
+		{"deep", headers(), strings.Repeat("[", payload.MaxDepth+1) + strings.Repeat("]", payload.MaxDepth+1), payload.Payload{}, payload.ErrTooLarge},
+		{"not deep", headers(), `"` + strings.Repeat("[", 1000) + `\"[["`, payload.Payload{Body: strings.Repeat("[", 1000) + `"[[`}, nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got, err := payload.Parse(tc.header, []byte(tc.body))
+			if diff := cmp.Diff(tc.want, got); diff != "" && tc.err == nil || !errors.Is(err, tc.err) {
+				t.Errorf("%v, %s", err, diff)
+			}
+		})
+	}
+}
+
+// FuzzParse: what is read is JSON of the kinds that are promised, no larger than
+// it may be, and the same when it is written and read again.
+func FuzzParse(f *testing.F) {
+	for _, seed := range []struct{ kind, version, body string }{
+		{"application/json", "", `{"a":[1,2.5,"x",null,true,9223372036854775808,1e400]}`},
+		{"application/x-www-form-urlencoded", "", "a=1&b=%ff&b"},
+		{"application/cloudevents+json", "", structured},
+		{"application/cloudevents+json", "", `{"specversion":"1.0","id":"1","source":"/s","type":"t","data_base64":"//8="}`},
+		{"text/plain", "1.0", "\xff"},
+		{"", "0.3", "{}"},
+	} {
+		f.Add(seed.kind, seed.version, []byte(seed.body))
+	}
+	f.Fuzz(func(t *testing.T, kind, version string, body []byte) {
+		h := http.Header{"Content-Type": {kind}}
+		if version != "" {
+			h = http.Header{"Content-Type": {kind}, "Ce-Specversion": {version}, "Ce-Id": {"1"}, "Ce-Source": {"/s"}, "Ce-Type": {"t"}}
+		}
+		got, err := payload.Parse(h, body)
+		if err != nil {
+			if !errors.Is(err, payload.ErrMalformed) && !errors.Is(err, payload.ErrUnsupported) && !errors.Is(err, payload.ErrTooLarge) {
+				t.Fatalf("unknown error: %v", err)
+			}
+			return
+		}
+		if n := count(t, got.Body); n > 2*payload.MaxValues {
+			t.Errorf("%d values", n)
+		}
+		if got.CloudEvent != nil {
+			count(t, got.CloudEvent)
+		}
+		text, err := json.Marshal(got.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := payload.Parse(http.Header{}, text)
+		if err != nil && !errors.Is(err, payload.ErrTooLarge) {
+			t.Fatalf("%s: %v", text, err)
+		}
+		if diff := cmp.Diff(got.Body, again.Body); err == nil && diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// count counts the values, and finds those of a kind that there should be none
+// of.
+func count(t *testing.T, value any) int {
+	n := 1
+	switch v := value.(type) {
+	case nil, bool, int64:
+	case float64:
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			t.Errorf("%v", v)
+		}
+	case string:
+		if !utf8.ValidString(v) {
+			t.Errorf("%q", v)
+		}
+	case []any:
+		for _, e := range v {
+			n += count(t, e)
+		}
+	case map[string]any:
+		for _, e := range v {
+			n += count(t, e)
+		}
+	default:
+		t.Errorf("a %T", v)
+	}
+	return n
+}

@@ -1,0 +1,100 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package webhook
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/problem"
+	"github.com/kubevela/kube-trigger/pkg/schema"
+)
+
+// hook is what one trigger asks for.
+type hook struct {
+	trigger  event.Trigger
+	path     string
+	guard    guard
+	delivery string
+	registry string
+	maxBody  int64
+	limiter  *rate.Limiter
+	// replayable is how long a delivery could be repeated by whoever has seen
+	// it; 0 where nothing says how old it is.
+	replayable time.Duration
+}
+
+// name is that of the hook in the store.
+func (h *hook) name() string { return Type + ":" + h.trigger.String() }
+
+// none is auth that lets everybody in.
+const none = "none"
+
+// parse checks properties, and returns the hook that they ask for.
+func parse(s *schema.Schema, given map[string]any, t event.Trigger, keys *keyring, reviews *reviewer) (*hook, problem.List) {
+	var problems problem.List
+	if auth, ok := given["auth"].(map[string]any); ok && auth["type"] == nil {
+		problems.Add("auth.type", "is required: one of %s", strings.Join(kinds(), ", "))
+		return nil, problems
+	}
+	var p struct {
+		Path           string          `json:"path"`
+		Auth           json.RawMessage `json:"auth"`
+		DeliveryHeader string          `json:"deliveryHeader"`
+		Registry       string          `json:"registry"`
+		MaxBodyBytes   int64           `json:"maxBodyBytes"`
+		RateLimit      struct {
+			PerSecond float64 `json:"perSecond"`
+			Burst     int     `json:"burst"`
+		} `json:"rateLimit"`
+	}
+	if problems = s.Decode(given, &p); len(problems) > 0 {
+		return nil, problems
+	}
+	h := &hook{
+		trigger: t, path: p.Path, registry: p.Registry, maxBody: p.MaxBodyBytes,
+		limiter: rate.NewLimiter(rate.Limit(p.RateLimit.PerSecond), p.RateLimit.Burst),
+	}
+	if h.path == "" {
+		h.path = "/" + t.String()
+	}
+	if !strings.HasPrefix(h.path, "/") || strings.ContainsAny(h.path, "?#% ") {
+		problems.Add("path", `must begin with "/", and have no "?", "#", "%%" or blanks, not %q`, p.Path)
+	}
+	h.guard = open()
+	var auth authProperties
+	if string(p.Auth) != `"`+none+`"` {
+		if err := json.Unmarshal(p.Auth, &auth); err != nil {
+			problems.Add("auth", "%v", err)
+			return nil, problems
+		}
+		var wrong problem.List
+		h.guard, wrong = auth.guard(t, keys, reviews)
+		problems = append(problems, wrong.Under("auth")...)
+		h.replayable = 2 * time.Duration(auth.ToleranceSeconds) * time.Second
+	}
+	h.delivery = p.DeliveryHeader
+	if h.delivery == "" {
+		h.delivery = h.guard.delivery
+	}
+	checkHeader("deliveryHeader", h.delivery, &problems)
+	return h, problems
+}

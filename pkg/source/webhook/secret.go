@@ -1,0 +1,137 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package webhook
+
+import (
+	"bytes"
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// maxSecret bounds a secret in a file, in bytes.
+const maxSecret = 64 << 10
+
+// secret is a value that is never printed, whatever it is given to.
+type secret struct{ value []byte }
+
+const redacted = "[redacted]"
+
+// Format implements fmt.Formatter.
+func (secret) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, redacted) }
+
+// MarshalText implements encoding.TextMarshaler.
+func (secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// equals compares in a time that does not depend on where the two differ.
+func (s secret) equals(given string) bool {
+	return subtle.ConstantTimeCompare(s.value, []byte(given)) == 1
+}
+
+// reference says where a secret is: in a Secret, a file, or the environment.
+type reference struct {
+	namespace, name, key string
+	file, env            string
+}
+
+func (r reference) String() string {
+	switch {
+	case r.file != "":
+		return "file " + r.file
+	case r.env != "":
+		return "environment variable " + r.env
+	}
+	return fmt.Sprintf("key %s of Secret %s/%s", r.key, r.namespace, r.name)
+}
+
+// keyring reads secrets, and knows those that are fresh.
+type keyring struct {
+	client client.Client
+	clock  clock.PassiveClock
+
+	mu    sync.Mutex
+	known map[reference]reading
+}
+
+// reading is a secret that was read, or why that did not succeed.
+type reading struct {
+	secret secret
+	err    error
+	read   time.Time
+}
+
+// get returns the secret that r refers to. It reads one at a time, and each no
+// more often than once in SecretFresh, whether it succeeds or not.
+func (k *keyring) get(ctx context.Context, r reference) (secret, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if h, ok := k.known[r]; ok && k.clock.Since(h.read) < SecretFresh {
+		return h.secret, h.err
+	}
+	value, err := k.read(ctx, r)
+	if ctx.Err() != nil {
+		return secret{}, fmt.Errorf("read %s: %w", r, ctx.Err())
+	}
+	value = bytes.TrimRight(value, "\r\n")
+	if err == nil && len(value) == 0 {
+		err = errors.New("is empty")
+	}
+	h := reading{secret: secret{value}, read: k.clock.Now()}
+	if err != nil {
+		h = reading{err: fmt.Errorf("read %s: %w", r, err), read: h.read}
+	}
+	k.known[r] = h
+	return h.secret, h.err
+}
+
+func (k *keyring) read(ctx context.Context, r reference) ([]byte, error) {
+	switch {
+	case r.env != "":
+		return []byte(os.Getenv(r.env)), nil
+	case r.file != "":
+		f, err := os.Open(r.file)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		value, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
+		if err == nil && len(value) > maxSecret {
+			err = fmt.Errorf("is larger than %d bytes", maxSecret)
+		}
+		return value, err
+	case k.client == nil:
+		return nil, errors.New("no cluster")
+	}
+	var s corev1.Secret
+	if err := k.client.Get(ctx, client.ObjectKey{Namespace: r.namespace, Name: r.name}, &s); err != nil {
+		return nil, err
+	}
+	value, ok := s.Data[r.key]
+	if !ok {
+		return nil, errors.New("there is no such key")
+	}
+	return value, nil
+}

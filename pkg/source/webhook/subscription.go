@@ -1,0 +1,40 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package webhook
+
+import (
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/source"
+)
+
+// subscription is what one trigger asks for.
+type subscription struct {
+	*hook
+	options Options
+}
+
+// Key is the trigger's own. What was taken under it is delivered whatever
+// becomes of the path and the rest.
+func (s subscription) Key() string { return s.name() }
+
+// Wants returns that the trigger takes all of its calls.
+func (subscription) Wants(event.Event) source.Reason { return "" }
+
+// Open returns the source of the trigger.
+func (s subscription) Open([]source.Subscription) source.Source {
+	return newIntake(s.options, s.hook)
+}

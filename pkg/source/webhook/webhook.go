@@ -1,0 +1,173 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+// Package webhook is the source "webhook": it emits an event when it is called
+// over HTTP.
+//
+//   - All webhooks of a process share one Server, each has a path of its own.
+//   - A call is answered with 202 only once its event is stored. From then on the
+//     event is delivered until it is done, also after a crash.
+//   - A delivery that was taken before is answered with 200, and not delivered
+//     again: for a day, and the last MaxSeen of a trigger, also after a restart.
+//     With signatures that have a timestamp, no delivery can be repeated at all:
+//     what cannot be remembered any more is refused.
+//   - Who may call is decided in constant time, and where it cannot be decided,
+//     because the secret or the API server is not there, nobody may (503).
+//   - Memory is bounded, whatever is sent, by the constants of this package.
+//   - Headers and parameters that may hold a secret are not part of an event.
+//
+// Without a store events are kept in memory, and 202 means no more than that.
+//
+// An event's Data is `{path, headers, query, body, cloudEvent?, image?, images?}`;
+// its Type is what the sender says that it is, or "request". Its Key is that of
+// the image or of the CloudEvent's source and subject, so that these are handled
+// in order; and its own otherwise.
+package webhook
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kubevela/kube-trigger/pkg/problem"
+	"github.com/kubevela/kube-trigger/pkg/schema"
+	"github.com/kubevela/kube-trigger/pkg/source"
+	"github.com/kubevela/kube-trigger/pkg/store"
+)
+
+// Type is the name of the source, as triggers write it.
+const Type = "webhook"
+
+const (
+	// MaxConnections is how many connections a Server has at a time. Others
+	// wait.
+	MaxConnections = 1024
+	// HeaderTimeout and ReadTimeout are how long a call may take to send its
+	// headers, and all of it.
+	HeaderTimeout = 5 * time.Second
+	ReadTimeout   = 8 * time.Second
+	// WriteTimeout is how long it may take to be answered, from its headers on.
+	WriteTimeout = 25 * time.Second
+	// IdleTimeout is how long a connection is kept without a call.
+	IdleTimeout = 15 * time.Second
+	// MaxHeaderBytes is the size of the headers.
+	MaxHeaderBytes = 16 << 10
+	// MaxBodyBytes is the size of a body, where the trigger allows no less.
+	MaxBodyBytes = 1 << 20
+	// MaxReading is how much of bodies a Server holds while it reads them, in
+	// bytes, and ReadingTimeout how long a call waits for room in it.
+	MaxReading     = 16 << 20
+	ReadingTimeout = 5 * time.Second
+	// MaxDecoding is how many calls a Server decodes and stores at a time.
+	MaxDecoding = 32
+	// StoreTimeout is how long a call waits for its event to be stored.
+	StoreTimeout = 10 * time.Second
+	// MaxHeld is how much of the events of a trigger is in memory, in bytes.
+	// Others are in the store.
+	MaxHeld = 8 << 20
+	// MaxSeen is how many deliveries of a trigger are remembered, and SeenFor how
+	// long.
+	MaxSeen = 100_000
+	SeenFor = 24 * time.Hour
+	// SecretFresh and ReviewFresh are how long a secret that was read, and a token
+	// that was accepted, are not asked for again.
+	SecretFresh = 10 * time.Second
+	ReviewFresh = 10 * time.Second
+)
+
+//go:embed properties.cue
+var properties string
+
+// Options is what sources of this package work with. Server and Clock are
+// required to run.
+type Options struct {
+	Server *Server
+	Clock  clock.Clock
+	// Client reads Secrets and asks about tokens. Where it is nil, what needs it
+	// is refused.
+	Client client.Client
+	// Spool, Resumes and Saver keep what was taken, and remember what was done.
+	// All are nil, or none.
+	Spool   store.Spool
+	Resumes store.Resumes
+	Saver   Saver
+	// FromNow leaves out what was taken and not done before.
+	FromNow bool
+}
+
+// Saver takes note of what is done, and returns at once. store.Saver is one.
+type Saver interface {
+	Save(watch string, c store.Change)
+	// Release removes an event from the spool after what was saved before.
+	Release(source, id string)
+}
+
+// New returns the compiler of this source's properties. It needs neither a
+// server nor a cluster to check them.
+func New(o Options) source.Compiler {
+	s, err := schema.Parse(properties)
+	keys := &keyring{client: o.Client, clock: o.Clock, known: map[reference]reading{}}
+	reviews := &reviewer{client: o.Client, clock: o.Clock, accepted: map[string]time.Time{}}
+	return func(given map[string]any, t source.Trigger) (source.Subscription, problem.List) {
+		if err != nil {
+			return nil, problem.List{{Message: err.Error()}}
+		}
+		h, problems := parse(s, given, t.Trigger, keys, reviews)
+		if len(problems) > 0 {
+			return nil, problems
+		}
+		return subscription{hook: h, options: o}, nil
+	}
+}
+
+// Prune forgets the webhooks that none of subscriptions, which are all that
+// there are, stands for any more, and what they have taken.
+func Prune(ctx context.Context, r store.Resumes, spool store.Spool, subscriptions []source.Subscription) error {
+	names, err := r.Watches(ctx)
+	if err != nil {
+		return fmt.Errorf("forget webhooks: %w", err)
+	}
+	for _, name := range names {
+		used := slices.ContainsFunc(subscriptions, func(s source.Subscription) bool { return s.Key() == name })
+		if used || !strings.HasPrefix(name, Type+":") {
+			continue
+		}
+		if err := errors.Join(empty(ctx, spool, name), r.Forget(ctx, name)); err != nil {
+			return fmt.Errorf("forget webhook %q: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// empty releases all that is spooled under a name.
+func empty(ctx context.Context, spool store.Spool, name string) error {
+	for ev, err := range spool.Spooled(ctx, name) {
+		if err != nil {
+			return err
+		}
+		if err := spool.Release(ctx, name, ev.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,275 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package webhook_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/go-logr/logr/funcr"
+	"go.uber.org/goleak"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/yaml"
+
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/source"
+	"github.com/kubevela/kube-trigger/pkg/source/webhook"
+	"github.com/kubevela/kube-trigger/pkg/store"
+	"github.com/kubevela/kube-trigger/pkg/store/file"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m)
+}
+
+// patience is how long a test waits for what has to come.
+const patience = 30 * time.Second
+
+// worker is a process with webhooks. Its file outlives it.
+type worker struct {
+	t       *testing.T
+	path    string
+	server  *webhook.Server
+	store   *file.Store
+	options webhook.Options
+	hooks   []source.Subscription
+	killed  atomic.Bool
+	cancel  context.CancelFunc
+	ended   []chan error
+	stop    context.CancelFunc
+	saved   chan error
+
+	mu     sync.Mutex
+	events []event.Event
+	lines  []string
+	// act handles an event; where it is nil, events are done at once.
+	act func(ctx context.Context, ev event.Event, done func()) error
+}
+
+// Deliver implements source.Sink.
+func (w *worker) Deliver(ctx context.Context, ev event.Event, done func()) error {
+	if w.act != nil {
+		if err := w.act(ctx, ev, done); err != nil {
+			return err
+		}
+	}
+	w.mu.Lock()
+	w.events = append(w.events, ev)
+	w.mu.Unlock()
+	if w.act == nil {
+		done()
+	}
+	return nil
+}
+
+// asked is a trigger's name and its source's properties, in YAML.
+type asked struct{ name, properties string }
+
+type option func(*worker)
+
+// begin starts a worker whose store is at path.
+func begin(t *testing.T, path string, asks []asked, options ...option) *worker {
+	t.Helper()
+	w := &worker{t: t, path: path, saved: make(chan error, 1)}
+	var err error
+	if w.store, err = file.Open(t.Context(), path, file.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	saver := store.NewSaver(w.store, store.SaverOptions{
+		Every: 25 * time.Millisecond, Changes: 1000, Grace: time.Second, Clock: clock.RealClock{},
+		OnError: func(err error) {
+			if !w.killed.Load() {
+				t.Error(err)
+			}
+		},
+	})
+	w.server = webhook.NewServer("127.0.0.1:0")
+	w.options = webhook.Options{Server: w.server, Clock: clock.RealClock{}, Spool: w.store, Resumes: w.store, Saver: saver}
+	for _, o := range options {
+		o(w)
+	}
+	saving, stop := context.WithCancel(context.Background())
+	running, cancel := context.WithCancel(logr.NewContext(context.Background(), funcr.New(w.log, funcr.Options{Verbosity: 1})))
+	w.stop, w.cancel = stop, cancel
+	go func() { w.saved <- saver.Run(saving) }()
+	compile := webhook.New(w.options)
+	for _, a := range asks {
+		var properties map[string]any
+		if err := yaml.Unmarshal([]byte(a.properties), &properties); err != nil {
+			t.Fatal(err)
+		}
+		sub, problems := compile(properties, source.Trigger{Trigger: event.Trigger{Name: a.name, Namespace: "n"}})
+		if len(problems) > 0 {
+			t.Fatal(problems)
+		}
+		w.hooks = append(w.hooks, sub)
+		ended := make(chan error, 1)
+		w.ended = append(w.ended, ended)
+		go func() { ended <- sub.Open([]source.Subscription{sub}).Run(running, w) }()
+	}
+	t.Cleanup(func() {
+		if !w.killed.Load() {
+			w.end()
+		}
+	})
+	for n := range asks {
+		w.until(func() bool { return w.logged("webhook takes calls") > n })
+	}
+	return w
+}
+
+// serve starts a worker with one webhook, named t.
+func serve(t *testing.T, properties string, options ...option) *worker {
+	t.Helper()
+	return begin(t, filepath.Join(t.TempDir(), "store.db"), []asked{{"t", properties}}, options...)
+}
+
+func (w *worker) log(prefix, args string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.lines = append(w.lines, prefix+args)
+}
+
+// logged returns how many lines of the log have text.
+func (w *worker) logged(text string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := 0
+	for _, line := range w.lines {
+		if strings.Contains(line, text) {
+			n++
+		}
+	}
+	return n
+}
+
+// got returns the events so far.
+func (w *worker) got() []event.Event {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return append([]event.Event(nil), w.events...)
+}
+
+// wants waits for n events, and returns them.
+func (w *worker) wants(n int) []event.Event {
+	w.t.Helper()
+	w.until(func() bool { return len(w.got()) >= n })
+	events := w.got()
+	if len(events) != n {
+		w.t.Fatalf("%d events, want %d", len(events), n)
+	}
+	return events
+}
+
+func (w *worker) until(holds func() bool) {
+	w.t.Helper()
+	deadline := time.Now().Add(patience)
+	for !holds() {
+		if time.Now().After(deadline) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.t.Fatalf("waited %s in vain\n%s", patience, strings.Join(w.lines, "\n"))
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// end ends the worker in good order.
+func (w *worker) end() {
+	w.t.Helper()
+	w.killed.Store(true)
+	w.cancel()
+	for _, ended := range w.ended {
+		if err := <-ended; err != nil {
+			w.t.Error(err)
+		}
+	}
+	w.stop()
+	if err := errors.Join(<-w.saved, w.store.Close()); err != nil {
+		w.t.Error(err)
+	}
+}
+
+// kill ends the worker without a chance to write what it has not written yet.
+func (w *worker) kill() {
+	w.t.Helper()
+	w.killed.Store(true)
+	if err := w.store.Close(); err != nil {
+		w.t.Error(err)
+	}
+	w.cancel()
+	w.stop()
+	for _, ended := range append(w.ended, w.saved) {
+		_ = errors.Join(<-ended)
+	}
+}
+
+// call is a request.
+type call struct {
+	path, query, body string
+	headers           map[string]string
+}
+
+// url returns the address of a path.
+func (w *worker) url(path string) string { return "http://" + w.server.Addr().String() + path }
+
+func (w *worker) send(c call) (status int, answer string) {
+	w.t.Helper()
+	if c.path == "" {
+		c.path = "/n/t"
+	}
+	req, err := http.NewRequestWithContext(w.t.Context(), http.MethodPost, w.url(c.path)+c.query, strings.NewReader(c.body))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for name, value := range c.headers {
+		req.Header.Set(name, value)
+	}
+	return do(w.t, req)
+}
+
+func do(t *testing.T, req *http.Request) (status int, answer string) {
+	t.Helper()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	res, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, string(text)
+}
+
+// expect sends a call, and wants its answer to have a status.
+func (w *worker) expect(status int, c call) {
+	w.t.Helper()
+	if got, answer := w.send(c); got != status {
+		w.t.Errorf("status %d, want %d: %s", got, status, answer)
+	}
+}
