@@ -71,6 +71,7 @@ func (s subscription) Wants(ev event.Event) source.Reason {
 // delivers, and the record of what came of it.
 type running struct {
 	t      testing.TB
+	engine *engine.Engine
 	sink   source.Sink
 	cancel context.CancelFunc
 	ended  chan error
@@ -106,6 +107,13 @@ func startIn(ctx context.Context, t testing.TB, options engine.Options, triggers
 	options.Observers = append(options.Observers, r)
 	r.launch(ctx, t, options, triggers)
 	return r
+}
+
+// startEngine is start for those who ask the engine itself.
+func startEngine(t testing.TB, options engine.Options, triggers ...engine.Trigger) (*engine.Engine, *running) {
+	t.Helper()
+	r := start(t, options, triggers...)
+	return r.engine, r
 }
 
 // startUnseen is start without a record, whose size would depend on the number
@@ -145,7 +153,7 @@ func (r *running) launch(ctx context.Context, t testing.TB, options engine.Optio
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	r.t, r.cancel, r.ended = t, cancel, make(chan error, 1)
+	r.t, r.engine, r.cancel, r.ended = t, e, cancel, make(chan error, 1)
 	go func() { r.ended <- e.Run(ctx) }()
 	t.Cleanup(cancel)
 	if wait {
@@ -247,6 +255,15 @@ func (p *tape) want(t *testing.T, ids ...string) {
 	if !slices.Equal(p.ids, ids) {
 		t.Errorf("ran %v, want %v", p.ids, ids)
 	}
+}
+
+// wantAnyOrder is want for events of different keys.
+func (p *tape) wantAnyOrder(t *testing.T, ids ...string) {
+	t.Helper()
+	p.mu.Lock()
+	slices.Sort(p.ids)
+	p.mu.Unlock()
+	p.want(t, ids...)
 }
 
 // poll waits until done, on the real clock.

@@ -1,0 +1,167 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package engine_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kubevela/kube-trigger/pkg/engine"
+	"github.com/kubevela/kube-trigger/pkg/event"
+)
+
+// window is a trigger with a window of ten seconds that records what it acts on.
+func window(ran *tape) engine.Trigger {
+	return engine.Trigger{
+		Policy: engine.Policy{Debounce: 10 * time.Second},
+		Action: actionFunc(func(_ context.Context, ev event.Event) error {
+			ran.add(ev.ID)
+			return nil
+		}),
+	}
+}
+
+func TestDebounceMakesOneOfMany(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var ran tape
+		r := start(t, engine.Options{}, window(&ran))
+		r.deliver("a", "1")
+		pass(5 * time.Second)
+		r.deliver("a", "2")
+		r.deliver("b", "3")
+		pass(4 * time.Second)
+		r.deliver("a", "4")
+		ran.want(t)
+		r.wantDone()
+		pass(time.Second) // ten seconds after the first, whatever came later
+		ran.want(t, "4")
+		pass(5 * time.Second)
+		ran.want(t, "4", "3")
+		r.wantDone("1", "2", "3", "4")
+		for id, want := range map[string]engine.Outcome{"1": engine.Suppressed, "2": engine.Suppressed, "3": engine.Acted, "4": engine.Acted} {
+			r.wantOutcomes(id, want)
+			if d := r.of(id)[0]; want == engine.Suppressed && d.Reason != engine.ReasonDebounced {
+				t.Errorf("event %q is suppressed because of %q", id, d.Reason)
+			}
+		}
+		r.deliver("a", "5") // opens the next window
+		pass(9 * time.Second)
+		ran.want(t, "4", "3")
+		pass(time.Second)
+		ran.want(t, "4", "3", "5")
+		r.stop()
+	})
+}
+
+// TestDebounceLosesNothing stops the engine within a window: none of its events
+// is done, so that the source brings all of them again.
+func TestDebounceLosesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var ran tape
+		r := start(t, engine.Options{}, window(&ran))
+		for i := range 20 {
+			r.deliver("a", fmt.Sprint(i))
+		}
+		pass(5 * time.Second)
+		r.stop()
+		ran.want(t)
+		r.wantDone()
+	})
+}
+
+// TestDebounceTakesNoRoom has more events within a window than the trigger has
+// room for.
+func TestDebounceTakesNoRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var ran tape
+		trigger := window(&ran)
+		trigger.Policy.QueueSize = 20
+		r := start(t, engine.Options{}, trigger)
+		var ids []string
+		for i := range 500 {
+			ids = append(ids, fmt.Sprint(i))
+			r.deliver("a", ids[i])
+			synctest.Wait()
+		}
+		pass(10 * time.Second)
+		ran.want(t, "499")
+		r.wantDone(ids...)
+		r.stop()
+	})
+}
+
+// TestDebounceMerges says what one event has to say that stands for two.
+func TestDebounceMerges(t *testing.T) {
+	state := func(v string) map[string]any { return map[string]any{"v": v} }
+	of := func(kind, v string, old map[string]any, unchanged ...string) event.Event {
+		return event.Event{Type: kind, Key: "a", ID: kind + v, Data: state(v), Old: old, Unchanged: unchanged}
+	}
+	for name, c := range map[string]struct{ first, second, want event.Event }{
+		"a creation stays one": {
+			of(event.Create, "1", nil), of(event.Update, "2", state("1"), "x"),
+			event.Event{Type: event.Create, Key: "a", ID: "update2", Data: state("2")},
+		},
+		"so does an announcement": {
+			of(event.Sync, "1", nil), of(event.Update, "2", state("1")),
+			event.Event{Type: event.Sync, Key: "a", ID: "update2", Data: state("2")},
+		},
+		"updates add up": {
+			of(event.Update, "1", state("0"), "x", "y"), of(event.Update, "2", state("1"), "y", "z"),
+			of(event.Update, "2", state("0"), "y"),
+		},
+		"a deletion ends it": {
+			of(event.Update, "1", state("0")), of(event.Delete, "2", state("1")),
+			of(event.Delete, "2", state("1")),
+		},
+		"a creation after a deletion": {
+			of(event.Delete, "1", nil), of(event.Create, "2", nil),
+			of(event.Create, "2", nil),
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var got []event.Event
+				trigger := window(&tape{})
+				trigger.Action = actionFunc(func(_ context.Context, ev event.Event) error {
+					got = append(got, ev)
+					return nil
+				})
+				r := start(t, engine.Options{}, trigger)
+				before := []event.Event{c.first, c.second}
+				for _, ev := range []event.Event{c.first, c.second} {
+					if err := r.sink.Deliver(t.Context(), ev, func() {}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				pass(10 * time.Second)
+				if diff := cmp.Diff([]event.Event{c.want}, got); diff != "" {
+					t.Errorf("(-want +got)\n%s", diff)
+				}
+				if !slices.Equal(before[0].Unchanged, c.first.Unchanged) {
+					t.Error("a delivered event was changed")
+				}
+				r.stop()
+			})
+		})
+	}
+}

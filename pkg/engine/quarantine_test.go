@@ -1,0 +1,116 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package engine_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/kubevela/kube-trigger/pkg/engine"
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/filter"
+)
+
+// bomb is a filter that does not return on events with the ID "bomb" until it is
+// defused.
+func bomb(ran *tape, defused <-chan struct{}) engine.Trigger {
+	return engine.Trigger{
+		Policy: engine.Policy{QueueSize: 3},
+		Filter: filterFunc(func(_ context.Context, ev event.Event) (filter.Verdict, error) {
+			if ev.ID == "bomb" {
+				<-defused
+			}
+			return filter.Verdict{Match: true}, nil
+		}),
+		Action: recording(ran),
+	}
+}
+
+func recording(ran *tape) actionFunc {
+	return func(_ context.Context, ev event.Event) error {
+		ran.add(ev.ID)
+		return nil
+	}
+}
+
+func TestEndlessEvaluationIsQuarantined(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var bad, good tape
+		defused, letters := make(chan struct{}), &cemetery{}
+		e, r := startEngine(t, engine.Options{Letters: letters}, bomb(&bad, defused), engine.Trigger{Action: recording(&good)})
+		r.deliver("a", "bomb")
+		pass(engine.EvaluationLimit - time.Millisecond)
+		if len(e.Quarantines()) != 0 {
+			t.Error("in quarantine too early")
+		}
+		pass(time.Millisecond)
+		if q := e.Quarantines(); len(q) != 1 || q[0].Trigger.Name != "t0" || !q[0].Evaluation || time.Since(q[0].Since) != 0 {
+			t.Errorf("quarantines %+v", q)
+		}
+		// The event is a letter; others wait, but hold up no other trigger.
+		for _, id := range []string{"1", "2", "3", "4", "5", "6"} {
+			r.deliver(id, id)
+			pass(0)
+		}
+		pass(time.Minute)
+		bad.want(t)
+		good.want(t, "bomb", "1", "2", "3", "4", "5", "6")
+		if all := letters.all(); len(all) != 4 || all[3].Event.ID != "bomb" || all[0].Event.ID != "4" || all[0].Reason != engine.ReasonQuarantined {
+			t.Errorf("letters %+v", all)
+		}
+		r.wantDone("bomb", "4", "5", "6")
+		close(defused)
+		pass(0)
+		bad.wantAnyOrder(t, "1", "2", "3")
+		r.wantDone("bomb", "1", "2", "3", "4", "5", "6")
+		if q := e.Quarantines(); len(q) != 0 {
+			t.Errorf("still in quarantine: %+v", q)
+		}
+		r.stop()
+	})
+}
+
+func TestHungWorkersAreQuarantined(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		never, hang := 0, make(chan struct{})
+		e, r := startEngine(t, engine.Options{}, engine.Trigger{
+			Policy: engine.Policy{Concurrency: 1, Timeout: time.Second, Retry: engine.Retry{Limit: &never}},
+			Action: actionFunc(func(_ context.Context, ev event.Event) error {
+				if ev.ID == "hangs" {
+					<-hang
+				}
+				return nil
+			}),
+		})
+		r.deliver("a", "hangs")
+		r.deliver("b", "waits")
+		pass(time.Minute)
+		if q := e.Quarantines(); len(q) != 1 || q[0].Evaluation {
+			t.Errorf("quarantines %+v", q)
+		}
+		r.wantDone("hangs")
+		close(hang)
+		pass(0)
+		r.wantDone("hangs", "waits")
+		if q := e.Quarantines(); len(q) != 0 {
+			t.Errorf("still in quarantine: %+v", q)
+		}
+		r.stop()
+	})
+}

@@ -1,0 +1,95 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/kubevela/kube-trigger/pkg/engine"
+	"github.com/kubevela/kube-trigger/pkg/event"
+)
+
+func TestRateLimitWaitsAndDropsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var at []time.Duration
+		begin := time.Now()
+		r := start(t, engine.Options{}, engine.Trigger{
+			Policy: engine.Policy{RateLimit: engine.RateLimit{Limit: 2, Period: time.Minute}, Concurrency: 1},
+			Action: actionFunc(func(context.Context, event.Event) error {
+				at = append(at, time.Since(begin).Round(time.Second))
+				return nil
+			}),
+		})
+		var ids []string
+		for i := range 7 {
+			ids = append(ids, fmt.Sprint(i))
+			r.deliver("key-"+ids[i], ids[i])
+		}
+		pass(time.Hour)
+		want := []time.Duration{0, 0, time.Minute, time.Minute, 2 * time.Minute, 2 * time.Minute, 3 * time.Minute}
+		if !slices.Equal(at, want) {
+			t.Errorf("ran at %v, want %v", at, want)
+		}
+		r.wantDone(ids...)
+		// A pause is not saved up.
+		at = nil
+		for _, id := range []string{"a", "b", "c"} {
+			r.deliver(id, id)
+		}
+		pass(0)
+		if len(at) != 2 {
+			t.Errorf("%d ran at once after a pause, want 2", len(at))
+		}
+		r.stop()
+	})
+}
+
+// TestRateLimitCountsRetries has an action that fails: its retries take turns as
+// well, and other triggers none.
+func TestRateLimitCountsRetries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var limited, free int
+		r := start(t, engine.Options{}, engine.Trigger{
+			Policy: engine.Policy{
+				RateLimit: engine.RateLimit{Limit: 1, Period: time.Minute},
+				Retry:     engine.Retry{Backoff: engine.Backoff{Initial: time.Second, Max: time.Second}},
+			},
+			Action: actionFunc(func(context.Context, event.Event) error {
+				limited++
+				return errors.New("refused")
+			}),
+		}, engine.Trigger{
+			Action: actionFunc(func(context.Context, event.Event) error {
+				free++
+				return nil
+			}),
+		})
+		r.deliver("a", "1")
+		r.deliver("b", "2")
+		pass(150 * time.Second)
+		if limited != 3 || free != 2 {
+			t.Errorf("%d limited and %d free runs, want 3 and 2", limited, free)
+		}
+		r.stop()
+	})
+}
