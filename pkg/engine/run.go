@@ -44,13 +44,20 @@ func (e *Engine) Run(ctx context.Context) error {
 	var (
 		log     = logr.FromContextOrDiscard(ctx)
 		report  = reporter{log: log, observers: e.options.Observers}
+		served  []*supervisor
 		runners []*runner
 		sources sync.WaitGroup
 		failed  = make(chan error, len(e.groups))
 	)
 	for _, g := range e.groups {
 		s := e.supervisor(actions, g, ctx.Done(), report)
+		served = append(served, s)
 		runners = append(runners, s.sink.runners...)
+	}
+	e.mu.Lock()
+	e.runners, e.running, e.stop = runners, true, ctx.Done()
+	e.mu.Unlock()
+	for _, s := range served {
 		sources.Go(func() {
 			if err := s.run(ctx); err != nil {
 				failed <- err
@@ -58,9 +65,6 @@ func (e *Engine) Run(ctx context.Context) error {
 			}
 		})
 	}
-	e.mu.Lock()
-	e.runners, e.running, e.stop = runners, true, ctx.Done()
-	e.mu.Unlock()
 	log.Info("Engine runs", "triggers", len(runners), "sources", len(e.groups))
 	<-ctx.Done()
 	e.mu.Lock()
