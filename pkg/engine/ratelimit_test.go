@@ -21,6 +21,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -68,27 +69,27 @@ func TestRateLimitWaitsAndDropsNothing(t *testing.T) {
 // well, and other triggers none.
 func TestRateLimitCountsRetries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var limited, free int
+		var limited, free atomic.Int32
 		r := start(t, engine.Options{}, engine.Trigger{
 			Policy: engine.Policy{
 				RateLimit: engine.RateLimit{Limit: 1, Period: time.Minute},
 				Retry:     engine.Retry{Backoff: engine.Backoff{Initial: time.Second, Max: time.Second}},
 			},
 			Action: actionFunc(func(context.Context, event.Event) error {
-				limited++
+				limited.Add(1)
 				return errors.New("refused")
 			}),
 		}, engine.Trigger{
 			Action: actionFunc(func(context.Context, event.Event) error {
-				free++
+				free.Add(1)
 				return nil
 			}),
 		})
 		r.deliver("a", "1")
 		r.deliver("b", "2")
 		pass(150 * time.Second)
-		if limited != 3 || free != 2 {
-			t.Errorf("%d limited and %d free runs, want 3 and 2", limited, free)
+		if limited.Load() != 3 || free.Load() != 2 {
+			t.Errorf("%d limited and %d free runs, want 3 and 2", limited.Load(), free.Load())
 		}
 		r.stop()
 	})
