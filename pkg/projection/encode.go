@@ -19,6 +19,7 @@ package projection
 import (
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/token"
 )
 
 // Encode returns data as a CUE value. A null of data stays null; to CUE's own
@@ -65,7 +66,7 @@ func embedsVariable(x ast.Expr) bool {
 	case *ast.IndexExpr:
 		return embedsVariable(x.X)
 	case *ast.BinaryExpr:
-		return embedsVariable(x.X) || embedsVariable(x.Y)
+		return (x.Op == token.AND || x.Op == token.OR) && (embedsVariable(x.X) || embedsVariable(x.Y))
 	}
 	return false
 }

@@ -43,6 +43,7 @@ func TestEncode(t *testing.T) {
 		{`all: [for i in items {m: i.metadata}], is: all[1].m.name`, false},
 		{`all: [for i in items {#M & {name: i.metadata.name}}], is: all[1].name, #M: {name: string}`, false},
 		{`all: [for i in items if i.none == null {i.metadata.name}], is: all[1]`, true},
+		{`all: [for i in items {i.metadata.name + ""}], is: all[1]`, false},
 		{`all: [items[1].metadata], is: all[0].name`, false},
 	} {
 		source := "items: _\n" + test.source
