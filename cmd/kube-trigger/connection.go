@@ -36,6 +36,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/source/cron"
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
+	"github.com/kubevela/kube-trigger/pkg/source/webhook"
 	"github.com/kubevela/kube-trigger/pkg/writes"
 )
 
@@ -47,6 +48,7 @@ type connection struct {
 	writes    *writes.Log
 	resources resource.Options
 	schedules cron.Options
+	webhooks  webhook.Options
 }
 
 func (o *options) connect() (connection, error) {
@@ -56,8 +58,9 @@ func (o *options) connect() (connection, error) {
 		return c, err
 	}
 	c.namespace = namespace
-	c.resources.FromNow = o.from == fromNow
-	c.schedules = cron.Options{Clock: clock.RealClock{}, FromNow: o.from == fromNow}
+	now := o.from == fromNow
+	c.resources.FromNow, c.schedules.FromNow, c.webhooks.FromNow = now, now, now
+	c.webhooks.Server = webhook.NewServer(o.webhookAddr)
 	return c, c.connect(cfg)
 }
 
@@ -89,7 +92,8 @@ func (c *connection) connect(cfg *rest.Config) error {
 	if err != nil {
 		return err
 	}
-	c.resources.Mapper, c.resources.Clock, c.resources.Server = mapper, clock.RealClock{}, cfg.Host
+	c.resources.Mapper, c.resources.Server = mapper, cfg.Host
+	c.resources.Clock, c.schedules.Clock, c.webhooks.Clock = clock.RealClock{}, clock.RealClock{}, clock.RealClock{}
 	if c.resources.Client, err = dynamic.NewForConfigAndClient(cfg, httpClient); err != nil {
 		return err
 	}
@@ -98,6 +102,7 @@ func (c *connection) connect(cfg *rest.Config) error {
 	}
 	c.writes = writes.NewLog()
 	c.client, err = client.New(cfg, client.Options{HTTPClient: httpClient, Mapper: mapper})
+	c.webhooks.Client = c.client
 	return err
 }
 
@@ -105,6 +110,7 @@ func (c *connection) sources() source.Registry {
 	return source.Registry{
 		cron.Type:     cron.New(c.schedules),
 		resource.Type: resource.New(c.resources),
+		webhook.Type:  webhook.New(c.webhooks),
 	}
 }
 

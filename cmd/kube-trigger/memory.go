@@ -37,6 +37,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/source/cron"
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
+	"github.com/kubevela/kube-trigger/pkg/source/webhook"
 	"github.com/kubevela/kube-trigger/pkg/store"
 	"github.com/kubevela/kube-trigger/pkg/store/file"
 	"github.com/kubevela/kube-trigger/pkg/store/remote"
@@ -191,6 +192,7 @@ func (m memory) sources(c *connection) {
 	if m.store != nil {
 		c.resources.Resumes, c.resources.Saver, c.resources.SecretKey = m.store, m.saver, m.key
 		c.schedules.Resumes, c.schedules.Saver = m.store, m.saver
+		c.webhooks.Spool, c.webhooks.Resumes, c.webhooks.Saver = m.store, m.store, m.saver
 	}
 }
 
@@ -212,6 +214,9 @@ func (m memory) prune(ctx context.Context, triggers []engine.Trigger) error {
 		used = append(used, t.Subscription)
 	}
 	if err := cron.Prune(ctx, m.store, used); err != nil {
+		return err
+	}
+	if err := webhook.Prune(ctx, m.store, m.store, used); err != nil {
 		return err
 	}
 	return resource.Prune(ctx, m.store, used)

@@ -54,6 +54,7 @@ type options struct {
 	store, from         string
 	adopt               bool
 	metricsAddr         string
+	webhookAddr         string
 	// shown is what a run shows; nil where it shows nothing.
 	shown        *monitor
 	service, pod string
@@ -103,6 +104,7 @@ func (o *options) runFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.from, "from", fromResume, "where to begin: resume, with what was not done yet when kube-trigger stopped; now, without that")
 	f.StringVar(&o.pod, "pod-name", "", "what tells this worker of a TriggerService from others; by default the host's name")
 	f.StringVar(&o.metricsAddr, "metrics-addr", "", "where to serve /metrics, /healthz, /readyz and /debug/decisions, such as :8080; by default nowhere")
+	f.StringVar(&o.webhookAddr, "webhook-addr", ":8090", "where webhooks are called; nothing listens there without a webhook")
 	f.BoolVar(&o.failFast, "fail-fast", false, "exit when a source fails, instead of trying it again")
 }
 

@@ -41,6 +41,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/service"
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
+	"github.com/kubevela/kube-trigger/pkg/source/webhook"
 	"github.com/kubevela/kube-trigger/pkg/store"
 	"github.com/kubevela/kube-trigger/pkg/store/cluster"
 	"github.com/kubevela/kube-trigger/pkg/trigger"
@@ -65,7 +66,7 @@ func (o *options) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c := connection{namespace: name.Namespace}
+	c := connection{namespace: name.Namespace, webhooks: webhook.Options{Server: webhook.NewServer(o.webhookAddr)}}
 	if err := c.connect(cfg); err != nil {
 		return err
 	}

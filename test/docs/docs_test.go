@@ -41,6 +41,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/source/cron"
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
+	"github.com/kubevela/kube-trigger/pkg/source/webhook"
 	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
 
@@ -98,6 +99,7 @@ func check(t *testing.T, file string) error {
 		Sources: source.Registry{
 			cron.Type:     cron.New(cron.Options{}),
 			resource.Type: resource.New(resource.Options{}),
+			webhook.Type:  webhook.New(webhook.Options{}),
 		},
 		Actions:  templates,
 		Executor: func(event.Trigger) provider.Executor { return nil },
