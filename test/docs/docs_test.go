@@ -147,15 +147,20 @@ func TestBlocks(t *testing.T) {
 	}
 }
 
-// known reports whether a command is run: by TestGettingStarted, or as a step of
-// continuous integration.
+// known reports whether a command is run: by TestGettingStarted or TestOperations,
+// or as a step of continuous integration.
 func known(line string) bool {
 	switch strings.TrimSpace(strings.SplitN(line, " #", 2)[0]) {
 	case "make demo", "make test", "make bench", "make build":
 		return true
 	}
-	text, err := os.ReadFile(filepath.Join(root, "docs/getting-started.md"))
-	return err == nil && strings.Contains(string(text), line)
+	for _, file := range []string{"docs/getting-started.md", "docs/operations.md"} {
+		text, err := os.ReadFile(filepath.Join(root, file))
+		if err == nil && strings.Contains(string(text), line) {
+			return true
+		}
+	}
+	return false
 }
 
 func lines(text string) []string {

@@ -1,0 +1,114 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package docs
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/kubevela/kube-trigger/test/cluster"
+)
+
+// TestOperations runs the commands of docs/operations.md while kube-trigger runs
+// a trigger that fails.
+func TestOperations(t *testing.T) {
+	c := cluster.Start(t)
+	c.InstallApplicationCRD(t)
+	kubeconfig, err := os.ReadFile(c.Kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		".cluster/kubeconfig": string(kubeconfig),
+		"config.yaml": `
+triggers:
+  - source: {type: resource-watcher, properties: {apiVersion: v1, kind: Namespace, events: [sync], fieldSelector: metadata.name=default}}
+    action: {type: bump-application-revision, properties: {namespace: default}}
+`,
+	} {
+		file := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	shell(t, root, "go build -o "+filepath.Join(dir, "bin", "kube-trigger")+" ./cmd/kube-trigger")
+	background(t, dir, "bin/kube-trigger run -c config.yaml")
+	const list = "bin/kube-trigger failures list -c config.yaml"
+	id := strings.Fields(strings.Split(until(t, dir, list, "TerminalError"), "\n")[1])[0]
+	ran := 0
+	for _, b := range blocks(t, "docs/operations.md") {
+		for _, line := range lines(b.text) {
+			out := shell(t, dir, strings.Replace(line, " ID ", " "+id+" ", 1))
+			if !strings.Contains(out, id) {
+				t.Errorf("%s: %s", line, out)
+			}
+			if strings.Contains(line, "replay") {
+				// It fails again, and nobody has asked for another replay.
+				until(t, dir, list+" | grep -v 'asked for' || true", "TerminalError")
+			}
+			ran++
+		}
+	}
+	if ran < 4 {
+		t.Errorf("the document has %d commands", ran)
+	}
+	if left := shell(t, dir, list); strings.Contains(left, id) {
+		t.Errorf("still there after it was deleted:\n%s", left)
+	}
+}
+
+// TestOperationsIsComplete finds every reason and metric in docs/operations.md.
+func TestOperationsIsComplete(t *testing.T) {
+	read := func(file string) string {
+		text, err := os.ReadFile(filepath.Join(root, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	document := read("docs/operations.md")
+	for _, c := range []struct {
+		pattern, prefix string
+		files           []string
+		atLeast         int
+	}{
+		{`(?m)^\s+Reason\w+\s+= "(\w+)"`, "", []string{"pkg/engine/decision.go"}, 13},
+		{`(?m)^\s+\w+ Reason = "(\w+)"`, "", []string{"pkg/source/source.go"}, 3},
+		{`const Reason\w+ = "(\w+)"`, "", []string{"pkg/replay/replay.go", "pkg/metrics/metrics.go"}, 2},
+		{`(?:counter\(|histogram\(|describe\(|Name: )"([a-z_]+)"`, "kube_trigger_", []string{"pkg/metrics/metrics.go", "pkg/metrics/state.go"}, 11},
+	} {
+		found := 0
+		for _, file := range c.files {
+			for _, m := range regexp.MustCompile(c.pattern).FindAllStringSubmatch(read(file), -1) {
+				found++
+				if !strings.Contains(document, "`"+c.prefix+m[1]+"`") {
+					t.Errorf("docs/operations.md does not mention %s%s of %s", c.prefix, m[1], file)
+				}
+			}
+		}
+		if found < c.atLeast {
+			t.Errorf("found only %d of %s", found, c.pattern)
+		}
+	}
+}
