@@ -32,6 +32,7 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
+	"github.com/kubevela/kube-trigger/pkg/action/redact"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/event"
@@ -65,6 +66,9 @@ func (c Compiler) Compile(id event.Trigger, spec v1alpha1.Trigger) (engine.Trigg
 	list = append(list, problems.Under("source")...)
 	if _, compares := out.Subscription.(source.Comparer); out.Subscription != nil && len(spec.OnChange) > 0 && !compares {
 		list.Add("onChange", "has no effect with the source %q, whose events are not changes of objects", spec.Source.Type)
+	}
+	if out.Action != nil {
+		out.Action = redact.Action(out.Action)
 	}
 	out.Policy, problems = policy(spec)
 	return out, append(list, problems...)
@@ -131,7 +135,7 @@ func (c Compiler) action(id event.Trigger, spec v1alpha1.Trigger) (action.Action
 		return nil, list
 	}
 	a, list := template.Compile(action.Options{
-		Trigger: id, Properties: properties, Executor: c.Executor(id), Evaluators: spec.Concurrency,
+		Trigger: id, Properties: properties, Executor: redact.Executor(c.Executor(id)), Evaluators: spec.Concurrency,
 	})
 	return a, list.Under("properties")
 }

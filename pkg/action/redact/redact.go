@@ -1,0 +1,176 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+// Package redact keeps the values of Secrets out of what actions say went wrong,
+// which is logged, shown in status and kept with dead letters. An API server or
+// another machine repeats in its answer what it was sent.
+//
+// What it takes out are the values of the Secret that an event is about, and of
+// those that the action's calls have read, as they are, decoded, quoted, or
+// escaped for a URL. A value shorter than 4 bytes stays: it hides nothing, and
+// would be found everywhere.
+package redact
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/kubevela/kube-trigger/pkg/action"
+	"github.com/kubevela/kube-trigger/pkg/action/provider"
+	"github.com/kubevela/kube-trigger/pkg/event"
+)
+
+const (
+	// shortest is the length of values that are taken out, in bytes.
+	shortest = 4
+	// instead stands where a value was.
+	instead = "(redacted)"
+)
+
+// Action wraps an action, whose calls an Executor of this package executes.
+func Action(a action.Action) action.Action { return redacted{a} }
+
+type redacted struct{ action.Action }
+
+// Run implements action.Action.
+func (r redacted) Run(ctx context.Context, ev event.Event) error {
+	values := &values{}
+	values.object(ev.Data)
+	values.object(ev.Old)
+	err := r.Action.Run(context.WithValue(ctx, key{}, values), ev)
+	if err == nil {
+		return nil
+	}
+	if text := values.out(err.Error()); text != err.Error() {
+		return failure{err: err, text: text}
+	}
+	return err
+}
+
+// Executor wraps what executes the calls of an action. A nil one stays nil.
+func Executor(e provider.Executor) provider.Executor {
+	if e == nil {
+		return nil
+	}
+	return executor{e}
+}
+
+type executor struct{ provider.Executor }
+
+// Execute implements provider.Executor.
+func (e executor) Execute(ctx context.Context, call provider.Call) (provider.Result, error) {
+	result, err := e.Executor.Execute(ctx, call)
+	if values, ok := ctx.Value(key{}).(*values); ok {
+		if call.Provider == "config" {
+			values.leaves(map[string]any(result)) // what is in Secrets, and does not say so
+		} else {
+			values.object(map[string]any(result))
+		}
+	}
+	return result, err
+}
+
+// key is that of the values in a context.
+type key struct{}
+
+// values are what has to be taken out. They are safe for concurrent use.
+type values struct {
+	mu   sync.Mutex
+	list []string
+}
+
+// object notes the values of all Secrets within v, which is decoded JSON.
+func (s *values) object(v any) {
+	switch v := v.(type) {
+	case map[string]any:
+		if v["kind"] == "Secret" && v["apiVersion"] == "v1" {
+			s.leaves(v["data"])
+			s.leaves(v["stringData"])
+			return
+		}
+		for _, e := range v {
+			s.object(e)
+		}
+	case []any:
+		for _, e := range v {
+			s.object(e)
+		}
+	}
+}
+
+// leaves notes all texts within v.
+func (s *values) leaves(v any) {
+	switch v := v.(type) {
+	case map[string]any:
+		for _, e := range v {
+			s.leaves(e)
+		}
+	case []any:
+		for _, e := range v {
+			s.leaves(e)
+		}
+	case string:
+		s.add(v)
+		if plain, err := base64.StdEncoding.DecodeString(v); err == nil && utf8.Valid(plain) {
+			s.add(string(plain))
+		}
+	}
+}
+
+func (s *values) add(value string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	quoted := strconv.Quote(value)
+	for _, form := range []string{value, strings.TrimSpace(value), quoted[1 : len(quoted)-1], url.QueryEscape(value), url.PathEscape(value)} {
+		if len(form) >= shortest && !slices.Contains(s.list, form) {
+			s.list = append(s.list, form)
+		}
+	}
+}
+
+// out returns text without the values.
+func (s *values) out(text string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	// The longest first: one may be part of another.
+	slices.SortFunc(s.list, func(a, b string) int { return len(b) - len(a) })
+	for _, value := range s.list {
+		text = strings.ReplaceAll(text, value, instead)
+	}
+	return text
+}
+
+// failure is an error whose text is another one. Whether it is terminal, and
+// what else it is, stays; errors that it wraps are not to be printed.
+type failure struct {
+	err  error
+	text string
+}
+
+func (f failure) Error() string { return f.text }
+
+// Is and As let callers ask what the error is without getting at its text.
+func (f failure) Is(target error) bool { return errors.Is(f.err, target) }
+
+// As implements what errors.As asks for.
+func (f failure) As(target any) bool { return errors.As(f.err, target) }

@@ -1,0 +1,95 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package redact_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/kubevela/kube-trigger/pkg/action"
+	"github.com/kubevela/kube-trigger/pkg/action/provider"
+	"github.com/kubevela/kube-trigger/pkg/action/redact"
+	"github.com/kubevela/kube-trigger/pkg/event"
+)
+
+type actionFunc func(ctx context.Context, ev event.Event) error
+
+func (f actionFunc) Run(ctx context.Context, ev event.Event) error { return f(ctx, ev) }
+
+type executorFunc func() provider.Result
+
+func (f executorFunc) Execute(context.Context, provider.Call) (provider.Result, error) { return f(), nil }
+
+func secret(values map[string]any) map[string]any {
+	return map[string]any{"apiVersion": "v1", "kind": "Secret", "data": values}
+}
+
+func TestValuesAreTakenOut(t *testing.T) {
+	// "czNjcjN0ICJ4Ig==" is `s3cr3t "x"`.
+	ofEvent := secret(map[string]any{"token": "czNjcjN0ICJ4Ig==", "short": "YQ=="})
+	executor := redact.Executor(executorFunc(func() provider.Result {
+		return provider.Result{"$returns": map[string]any{"items": []any{secret(map[string]any{"other": "b3RoZXI="})}}}
+	}))
+	failed := errors.New("failed")
+	a := redact.Action(actionFunc(func(ctx context.Context, ev event.Event) error {
+		if _, err := executor.Execute(ctx, provider.Call{Provider: "kube", Do: "list"}); err != nil {
+			return err
+		}
+		return action.Terminal(fmt.Errorf(`%w: a: czNjcjN0ICJ4Ig==, s3cr3t "x", %q, s3cr3t+%%22x%%22, other`, failed, `s3cr3t "x"`))
+	}))
+	err := a.Run(t.Context(), event.Event{Data: ofEvent})
+	const r = "(redacted)"
+	if want := "failed: a: " + r + ", " + r + `, "` + r + `", ` + r + ", " + r; err == nil || err.Error() != want {
+		t.Errorf("error is %v, want %s", err, want)
+	}
+	if !action.IsTerminal(err) || !errors.Is(err, failed) {
+		t.Errorf("error %v is not what it was", err)
+	}
+}
+
+func TestOthersStay(t *testing.T) {
+	for name, data := range map[string]map[string]any{
+		"no Secret":     {"apiVersion": "v1", "kind": "ConfigMap", "data": map[string]any{"a": "plain"}},
+		"another group": {"apiVersion": "x.y/v1", "kind": "Secret", "data": map[string]any{"a": "plain"}},
+	} {
+		failed := errors.New("is plain")
+		a := redact.Action(actionFunc(func(context.Context, event.Event) error { return failed }))
+		if err := a.Run(t.Context(), event.Event{Data: data}); !errors.Is(err, failed) || err.Error() != "is plain" {
+			t.Errorf("%s: error is %v, want %v", name, err, failed)
+		}
+	}
+	a := redact.Action(actionFunc(func(context.Context, event.Event) error { return nil }))
+	if err := a.Run(t.Context(), event.Event{Data: secret(nil)}); err != nil {
+		t.Errorf("error is %v, want none", err)
+	}
+}
+
+func TestConfigsAreSecrets(t *testing.T) {
+	executor := redact.Executor(executorFunc(func() provider.Result {
+		return provider.Result{"$returns": map[string]any{"config": map[string]any{"password": "hunter2"}}}
+	}))
+	a := redact.Action(actionFunc(func(ctx context.Context, _ event.Event) error {
+		_, err := executor.Execute(ctx, provider.Call{Provider: "config", Do: "read"})
+		return errors.Join(err, errors.New("wrong: hunter2"))
+	}))
+	if err := a.Run(t.Context(), event.Event{}); err == nil || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("error is %v, want one without the password", err)
+	}
+}
