@@ -30,6 +30,11 @@ func TestInstalled(t *testing.T) {
 		"WorkerTemplate":            workerTemplate,
 		"InvalidTrigger":            invalidTrigger,
 		"Takeover":                  takeover,
+		"Confined":                  confined,
+		"OtherAccount":              otherAccount,
+		"NameTaken":                 nameTaken,
+		"Policies":                  policies,
+		"Canary":                    canary,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,0 +1,115 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	corev1alpha1 "github.com/kubevela/kube-trigger/pkg/api/core/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+)
+
+// canary: the value of a Secret that goes through every part, with everything
+// logged, is nowhere but in the Secret.
+func canary(t *testing.T, i *installation) {
+	const value = "c4n4ryc4n4ry"
+	ns := i.Namespace(t)
+	i.account(t, ns, "own", "[{apiGroups: [''], resources: [secrets], verbs: [get, list, watch]}]")
+	secret := func(n int) string {
+		return fmt.Sprintf("apiVersion: v1\nkind: Secret\nmetadata: {namespace: %s, name: s}\nstringData: {token: %s, count: \"%d\"}", ns, value, n)
+	}
+	i.apply(t, secret(0))
+	var triggers strings.Builder
+	paths := map[string]string{
+		"filtered":  "action: {type: bump-application-revision}\n      filter: 'context.data.data.token == \"no\"'",
+		"unmet":     "action: {type: bump-application-revision}\n      filter: 'context: data: data: token: =~\"^no\"'",
+		"failing":   "action: {type: bump-application-revision}\n      filter: |\n        import \"strings\"\n        strings.Split(context.data.data.token, \"\")[99] == \"x\"",
+		"unfounded": "action: {type: patch-resource, properties: {resource: {apiVersion: v1, kind: ConfigMap, name: absent, namespace: " + ns + "}, patch: {type: merge, data: {data: {x: y}}}}}",
+	}
+	for name, template := range map[string]string{
+		"forbidden": `do: kube.#Patch & {$params: {resource: {apiVersion: "v1", kind: "Pod", metadata: {name: "x", namespace: "` + ns + `"}}, patch: {type: "merge", data: metadata: labels: x: context.data.data.token}}}`,
+		"invalid":   `do: kube.#Patch & {$params: {resource: {apiVersion: "v1", kind: "ConfigMap", metadata: {name: "out", namespace: "` + ns + `"}}, patch: {type: "merge", data: metadata: labels: "x": base64.Decode(null, context.data.data.token) + " !"}}}`,
+		"malformed": `do: kube.#Apply & {$params: resource: {apiVersion: "v1", kind: "ConfigMap", metadata: {name: context.data.data.token + "_", namespace: "` + ns + `"}}}`,
+		"http":      `do: http.#HTTPDo & {$params: {method: "GET", url: "http://127.0.0.1:1/\(context.data.data.token)", request: header: Authorization: context.data.data.token}}`,
+		"read":      `read: kube.#Get & {$params: resource: {apiVersion: "v1", kind: "Secret", metadata: {name: "s", namespace: "` + ns + `"}}}` + "\n" + `do: kube.#Get & {$params: resource: {apiVersion: "v1", kind: "ConfigMap", metadata: {name: read.$returns.data.token, namespace: "` + ns + `"}}}`,
+		"conflict":  `x: context.data.data.token & "other"` + "\n" + `do: kube.#Get & {$params: resource: {apiVersion: "v1", kind: "ConfigMap", metadata: {name: x, namespace: "` + ns + `"}}}`,
+	} {
+		imports := ""
+		for _, p := range []string{"vela/kube", "vela/http", "encoding/base64"} {
+			if strings.Contains(template, p[strings.LastIndex(p, "/")+1:]+".") {
+				imports += fmt.Sprintf("import %q\n", p)
+			}
+		}
+		i.apply(t, strings.Replace(stamp(ns, imports+template), "trigger-action-stamp", "trigger-action-"+name, 1))
+		paths[name] = "action: {type: " + name + "}"
+	}
+	for name, more := range paths {
+		fmt.Fprintf(&triggers, `    - name: %[1]s
+      source: {type: resource-watcher, properties: {apiVersion: v1, kind: Secret, namespace: %[2]s, events: [update]}}
+      onChange: [data.count]
+      retry: {limit: 1, backoff: {initial: 10ms, max: 10ms}}
+      %[3]s
+`, name, ns, more)
+	}
+	i.edit(t, ns, "out", "")
+	i.apply(t, bump(ns, "main", triggers.String()+"  serviceAccountName: own\n  worker: {properties: {config: {logLevel: debug}}}"))
+	i.ready(t, ns, "main")
+	i.apply(t, secret(1))
+	i.until(t, ns, "main", func(ts *v1alpha1.TriggerService) error {
+		for _, s := range ts.Status.Triggers {
+			if _, ok := paths[s.Name]; ok && s.DeadLetters+s.Filtered == 0 {
+				return fmt.Errorf("%s has decided nothing: %+v", s.Name, s)
+			}
+		}
+		return nil
+	})
+	for what, text := range i.everything(t, ns) {
+		for _, form := range []string{value, "YzRuNHJ5YzRuNHJ5"} {
+			if at := strings.Index(text, form); at >= 0 {
+				t.Errorf("the Secret's value is in %s: …%s…", what, text[max(0, at-200):min(len(text), at+50)])
+			}
+		}
+	}
+}
+
+// everything returns all that was written about the triggers of a namespace.
+func (i *installation) everything(t *testing.T, namespace string) map[string]string {
+	t.Helper()
+	all := map[string]string{"the logs": i.node.Outputs(namespace), "the controller's logs": i.node.Outputs("vela-system")}
+	for what, list := range map[string]client.ObjectList{
+		"TriggerServices": &v1alpha1.TriggerServiceList{}, "dead letters": &v1alpha1.TriggerEventList{},
+		"Kubernetes events": &corev1.EventList{}, "ConfigMaps": &corev1.ConfigMapList{}, "Definitions": &corev1alpha1.DefinitionList{},
+	} {
+		if err := i.admin.List(t.Context(), list, inNamespace(namespace)); err != nil {
+			t.Fatal(err)
+		}
+		text, err := json.Marshal(list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[what] = string(text)
+	}
+	return all
+}
+
+func inNamespace(namespace string) client.ListOption { return client.InNamespace(namespace) }

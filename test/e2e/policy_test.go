@@ -1,0 +1,186 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+)
+
+// server notes when it is called, and by how many at once. Calls of /slow take
+// a while, those of /hang as long as the caller waits.
+type server struct {
+	*httptest.Server
+	mu     sync.Mutex
+	calls  map[string][]time.Time
+	now    map[string]int
+	atOnce map[string]int
+}
+
+func serve(t *testing.T) *server {
+	t.Helper()
+	s := &server{calls: map[string][]time.Time{}, now: map[string]int{}, atOnce: map[string]int{}}
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.enter(r.URL.Path)
+		defer s.leave(r.URL.Path)
+		switch r.URL.Path {
+		case "/slow":
+			select {
+			case <-time.After(300 * time.Millisecond):
+			case <-r.Context().Done():
+			}
+		case "/hang":
+			select {
+			case <-r.Context().Done():
+			case <-time.After(patience):
+			}
+		}
+		fmt.Fprint(w, "ok")
+	}))
+	t.Cleanup(func() {
+		s.CloseClientConnections()
+		s.Close()
+	})
+	return s
+}
+
+func (s *server) enter(path string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls[path] = append(s.calls[path], time.Now())
+	s.now[path]++
+	s.atOnce[path] = max(s.atOnce[path], s.now[path])
+}
+
+func (s *server) leave(path string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.now[path]--
+}
+
+func (s *server) seen(path string) (calls []time.Time, atOnce int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]time.Time{}, s.calls[path]...), s.atOnce[path]
+}
+
+// policies: each policy that a trigger can have works on a TriggerService.
+func policies(t *testing.T, i *installation) {
+	ns, s := i.Namespace(t), serve(t)
+	i.apply(t, strings.Replace(stamp(ns, fmt.Sprintf(`
+import "vela/http"
+call: http.#HTTPDo & {$params: {method: "GET", url: "%s/" + parameter.path}}
+parameter: path: string
+`, s.URL)), "trigger-action-stamp", "trigger-action-call", 1))
+	i.apply(t, strings.Replace(stamp(ns, `
+import "vela/http"
+call: http.#HTTPDo & {$params: {method: "GET", url: "http://127.0.0.1:1/"}}
+`), "trigger-action-stamp", "trigger-action-fail", 1))
+	var triggers strings.Builder
+	for name, more := range map[string]string{
+		"debounced":  "action: {type: call, properties: {path: debounced}}\n      debounce: 2s",
+		"limited":    "action: {type: call, properties: {path: limited}}\n      rateLimit: {limit: 2, period: 1s}",
+		"concurrent": "action: {type: call, properties: {path: slow}}\n      concurrency: 2",
+		"timed":      "action: {type: call, properties: {path: hang}}\n      timeout: 300ms\n      retry: {limit: 0}",
+		"suspended":  "action: {type: call, properties: {path: suspended}}\n      suspend: true",
+		"changes":    "action: {type: call, properties: {path: changes}}\n      onChange: [data]",
+		"retried":    "action: {type: fail}\n      retry: {limit: 2, backoff: {initial: 10ms, max: 20ms}}",
+	} {
+		fmt.Fprintf(&triggers, `    - name: %[1]s
+      source: {type: resource-watcher, properties: {apiVersion: v1, kind: ConfigMap, namespace: %[2]s, events: [update]}}
+      filter: 'context: data: metadata: name: =~"^%[1]s"'
+      %[3]s
+`, name, ns, more)
+	}
+	for _, name := range []string{"debounced", "timed", "suspended", "changes", "retried"} {
+		i.edit(t, ns, name, "0")
+	}
+	for n := range 6 {
+		i.edit(t, ns, fmt.Sprintf("limited-%d", n), "0")
+		i.edit(t, ns, fmt.Sprintf("concurrent-%d", n), "0")
+	}
+	service := bump(ns, "main", triggers.String())
+	i.apply(t, service)
+	i.ready(t, ns, "main")
+
+	for n := range 5 {
+		i.edit(t, ns, "debounced", fmt.Sprint("e", n))
+	}
+	for n := range 6 {
+		i.edit(t, ns, fmt.Sprintf("limited-%d", n), "1")
+		i.edit(t, ns, fmt.Sprintf("concurrent-%d", n), "1")
+	}
+	for _, name := range []string{"timed", "suspended", "retried"} {
+		i.edit(t, ns, name, "1")
+	}
+	i.apply(t, fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata: {namespace: %s, name: changes, labels: {a: b}}\ndata: {key: \"0\"}", ns))
+	i.edit(t, ns, "changes", "1")
+
+	of := func(ts *v1alpha1.TriggerService) map[string]v1alpha1.TriggerStatus {
+		all := map[string]v1alpha1.TriggerStatus{}
+		for _, s := range ts.Status.Triggers {
+			all[s.Name] = s
+		}
+		return all
+	}
+	ts := i.until(t, ns, "main", func(ts *v1alpha1.TriggerService) error {
+		all := of(ts)
+		for name, acted := range map[string]int64{"debounced": 1, "limited": 6, "concurrent": 6, "changes": 1} {
+			if all[name].Acted != acted {
+				return fmt.Errorf("%s acted %d times, want %d: %+v", name, all[name].Acted, acted, all)
+			}
+		}
+		if all["timed"].DeadLetters != 1 || all["retried"].DeadLetters != 1 {
+			return fmt.Errorf("no dead letters yet: %+v", all)
+		}
+		return nil
+	})
+	all := of(ts)
+	if got := all["timed"]; got.Failed != 1 || !strings.Contains(got.LastError, "timed out after 300ms") {
+		t.Errorf("timeout: %+v", got)
+	}
+	if got := all["retried"]; got.Failed != 3 {
+		t.Errorf("retry: %d attempts failed, want 3", got.Failed)
+	}
+	if got := all["suspended"]; got.State != v1alpha1.TriggerSuspended || got.Acted+got.Failed != 0 {
+		t.Errorf("suspend: %+v", got)
+	}
+	if calls, _ := s.seen("/limited"); len(calls) != 6 || calls[5].Sub(calls[0]) < 1900*time.Millisecond {
+		t.Errorf("rateLimit: called at %v, want 2 a second", calls)
+	}
+	if _, atOnce := s.seen("/slow"); atOnce != 2 {
+		t.Errorf("concurrency: %d calls at once, want 2", atOnce)
+	}
+
+	i.apply(t, strings.Replace(service, "suspend: true", "suspend: false", 1))
+	i.ready(t, ns, "main")
+	i.edit(t, ns, "suspended", "2")
+	eventually(t, "the trigger that was suspended", func(context.Context) error {
+		if calls, _ := s.seen("/suspended"); len(calls) != 1 {
+			return fmt.Errorf("called %d times, want once", len(calls))
+		}
+		return nil
+	})
+}

@@ -1,0 +1,126 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package e2e
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	authorizationv1 "k8s.io/api/authorization/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+)
+
+var update = flag.Bool("update", false, "write golden files")
+
+// rightsOf lists what a ServiceAccount may do in a namespace, as `kubectl auth
+// can-i --list` does, one right a line.
+func (i *installation) rightsOf(t *testing.T, account, namespace string) []string {
+	t.Helper()
+	of, _, _ := strings.Cut(account, "/")
+	user := "system:serviceaccount:" + strings.Replace(account, "/", ":", 1)
+	client, err := kubernetes.NewForConfig(i.User(user, "system:serviceaccounts", "system:serviceaccounts:"+of, "system:authenticated"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	review, err := client.AuthorizationV1().SelfSubjectRulesReviews().Create(t.Context(), &authorizationv1.SelfSubjectRulesReview{
+		Spec: authorizationv1.SelfSubjectRulesReviewSpec{Namespace: namespace},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if review.Status.Incomplete {
+		t.Fatalf("the API server does not know all rights of %s", user)
+	}
+	var all []string
+	for _, r := range review.Status.ResourceRules {
+		slices.Sort(r.Verbs)
+		for _, group := range r.APIGroups {
+			for _, resource := range r.Resources {
+				if group != "" {
+					resource += "." + group
+				}
+				all = append(all, strings.TrimSpace(fmt.Sprintf("%s %v %s", resource, r.Verbs, strings.Join(r.ResourceNames, " "))))
+			}
+		}
+	}
+	for _, r := range review.Status.NonResourceRules {
+		for _, url := range r.NonResourceURLs {
+			all = append(all, fmt.Sprintf("%s %v", url, r.Verbs))
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// TestRights holds what every ServiceAccount that is shipped may do, beyond what
+// every other one may, against a golden file; and what must never be in it.
+func TestRights(t *testing.T) {
+	i := install(t)
+	ns, other := i.Namespace(t), i.Namespace(t)
+	i.apply(t, bump(ns, "main", ""))
+	i.ready(t, ns, "main")
+	var b strings.Builder
+	for _, c := range []struct{ account, in, title string }{
+		{"vela-system/kube-trigger-controller", "vela-system", "the controller, in vela-system"},
+		{"vela-system/kube-trigger-controller", ns, "the controller, in any other namespace"},
+		{ns + "/kube-trigger", ns, "a worker, in its namespace"},
+		{ns + "/kube-trigger", other, "a worker, in any other namespace"},
+	} {
+		anyone := i.rightsOf(t, other+"/anyone", c.in)
+		fmt.Fprintf(&b, "# %s\n", c.title)
+		for _, right := range i.rightsOf(t, c.account, c.in) {
+			if slices.Contains(anyone, right) {
+				continue
+			}
+			fmt.Fprintln(&b, right)
+			resource, rest, _ := strings.Cut(right, " ")
+			verbs, names, _ := strings.Cut(rest, "] ")
+			writes := slices.ContainsFunc([]string{"create", "update", "patch", "delete", "bind", "escalate", "impersonate"}, func(v string) bool { return strings.Contains(verbs, v) })
+			switch {
+			case strings.Contains(right, "*"):
+				t.Errorf("%s: wildcard: %s", c.title, right)
+			case resource == "secrets":
+				t.Errorf("%s: Secrets: %s", c.title, right)
+			case strings.Contains(resource, "rbac.authorization.k8s.io") && writes &&
+				!(names == "kube-trigger" || names == "kube-trigger-worker" && strings.HasSuffix(verbs, "[bind")):
+				t.Errorf("%s: writes rights: %s", c.title, right)
+			case strings.Contains(verbs, "impersonate"), strings.Contains(verbs, "escalate"), resource == "serviceaccounts/token":
+				t.Errorf("%s: becomes somebody else: %s", c.title, right)
+			}
+		}
+		fmt.Fprintln(&b)
+	}
+	const file = "testdata/rights.txt"
+	if *update {
+		if err := os.WriteFile(file, []byte(b.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), b.String()); diff != "" {
+		t.Errorf("rights (-%s +now; -update writes them):\n%s", file, diff)
+	}
+}
