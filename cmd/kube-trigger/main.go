@@ -39,6 +39,7 @@ const (
 )
 
 func main() {
+	relaxCollector()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	err := command().ExecuteContext(ctx)

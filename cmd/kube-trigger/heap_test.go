@@ -1,0 +1,33 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package main
+
+import "testing"
+
+func TestGrowthFor(t *testing.T) {
+	for live, want := range map[uint64]int{
+		0:        growth,
+		4 << 20:  700,
+		8 << 20:  300,
+		16 << 20: growth,
+		1 << 30:  growth,
+	} {
+		if got := growthFor(live); got != want {
+			t.Errorf("a heap of which %d bytes live may grow by %d %%, want %d %%", live, got, want)
+		}
+	}
+}
