@@ -34,6 +34,11 @@ test: testbed ## Run all tests, on a real API server
 	cd test/controlplane && $(GO_TEST) ./...
 	$(GO_TEST) -timeout 20m ./...
 
+CHAOS_SEED ?= 1
+.PHONY: chaos
+chaos: testbed ## Break things at length; the figures go into docs/reliability.md
+	go test -count=1 -timeout 60m -parallel 6 -v ./test/chaos -long -seed $(CHAOS_SEED) -report ../../docs/reliability.md
+
 .PHONY: demo
 demo: testbed ## See a ConfigMap's edit give an Application a new revision
 	go run ./test/demo

@@ -26,6 +26,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"testing"
 	"time"
 )
 
@@ -37,26 +38,31 @@ func brokenConnection() scenario {
 			"200 seeded runs: 0 lost, 0 panics",
 		run: func(t *trial) {
 			runs := t.size(4, 200)
-			var faults, changes, lost int
-			for range runs {
-				f, c, l := t.brokenRun()
-				faults, changes, lost = faults+f, changes+c, lost+l
-				if t.Failed() {
-					break
+			var faults, changes, lost atomic.Int64
+			// They do not disturb one another: each has a proxy of its own.
+			t.Run("runs", func(group *testing.T) {
+				for range runs {
+					seed := t.random.Uint64()
+					group.Run(fmt.Sprintf("seed-%d", seed), func(one *testing.T) {
+						one.Parallel()
+						f, c, l := t.with(one, seed).brokenRun(seed)
+						faults.Add(int64(f))
+						changes.Add(int64(c))
+						lost.Add(int64(l))
+					})
 				}
-			}
-			t.figure("%d runs, %d changes, %d faults, %d lost", runs, changes, faults, lost)
+			})
+			t.figure("%d runs, %d changes, %d faults, %d lost", runs, changes.Load(), faults.Load(), lost.Load())
 		},
 	}
 }
 
 // brokenRun is one run, with faults of its own.
-func (t *trial) brokenRun() (faults, changes, lost int) {
+func (t *trial) brokenRun(seed uint64) (faults, changes, lost int) {
 	const objects, steps, rate = 15, 60, 60
-	seed := t.random.Uint64()
 	o, r := t.objects(), t.record()
 	p := t.proxy(o.cluster)
-	b := &breaker{random: rand.New(rand.NewPCG(seed, 0))} //nolint:gosec // it has to be repeatable
+	b := &breaker{random: rand.New(rand.NewPCG(seed, 1))} //nolint:gosec // it has to be repeatable
 	p.inject(b.answer)
 	i := t.install(p.Kubeconfig, o.config(r, "create, update, delete"))
 	w := i.watching()

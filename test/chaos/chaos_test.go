@@ -69,6 +69,10 @@ func scenarios() []scenario {
 		failingAction(),
 		hangingAction(),
 		listedAgain(),
+		selfTrigger(),
+		million(),
+		skewed(),
+		bombs(),
 	}
 }
 
@@ -108,6 +112,12 @@ type trial struct {
 	long    bool
 	random  *rand.Rand
 	figures []string
+}
+
+// with returns a trial within t, whose random numbers follow from a seed of its
+// own.
+func (t *trial) with(sub *testing.T, seed uint64) *trial {
+	return &trial{T: sub, workbench: t.workbench, long: t.long, random: rand.New(rand.NewPCG(seed, 0))} //nolint:gosec // it has to be repeatable
 }
 
 // size is how much of something there is.

@@ -105,15 +105,9 @@ func (o *objects) create(i int) error {
 func (o *objects) update(i int) error {
 	o.mu.Lock()
 	o.edits++
-	patch := fmt.Sprintf(`{"data":{"edit":"%d"}}`, o.edits)
+	edit := fmt.Sprint(o.edits)
 	o.mu.Unlock()
-	began := time.Now()
-	cm, err := o.client.Patch(o.t.Context(), object(i), types.MergePatchType, []byte(patch), metav1.PatchOptions{})
-	if err != nil {
-		return err
-	}
-	o.acknowledged(cm, began)
-	return nil
+	return o.set(i, "edit", edit)
 }
 
 func (o *objects) delete(i int) error {
@@ -202,4 +196,16 @@ func (t *trial) paced(n, rate int, f func(i int) error) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// set changes one key of an object.
+func (o *objects) set(i int, key, value string) error {
+	began := time.Now()
+	patch := fmt.Sprintf(`{"data":{%q:%q}}`, key, value)
+	cm, err := o.client.Patch(o.t.Context(), object(i), types.MergePatchType, []byte(patch), metav1.PatchOptions{})
+	if err != nil {
+		return err
+	}
+	o.acknowledged(cm, began)
+	return nil
 }

@@ -1,0 +1,121 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package chaos
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// bomb is a filter that passes validation, because it goes off only at an event:
+// the larger its object's "size", the worse.
+type bomb struct {
+	name, filter, size string
+}
+
+func bombCollection() []bomb {
+	return []bomb{
+		{
+			name: "nested comprehensions",
+			filter: `import ("list", "strconv")
+let N = list.Range(0, strconv.Atoi(context.data.data.size), 1)
+context.data.metadata.name == NAME && context.data.data.size != _|_ && len([for a in N for b in N for c in N if a+b+c < 0 {a}]) == 0`,
+			size: "3000",
+		},
+		{
+			name: "a string of 1.5 GB",
+			filter: `import ("strconv", "strings")
+let N = strconv.Atoi(context.data.data.size)
+context.data.metadata.name == NAME && context.data.data.size != _|_ && strings.Contains("a"*N, "b")`,
+			size: "1500000000",
+		},
+	}
+}
+
+// bombs is scenario 16.
+func bombs() scenario {
+	return scenario{
+		name:  "16-cue-bombs",
+		claim: "a filter with a CUE bomb that passes validation: its trigger is quarantined and shown, the others keep working, nothing is lost",
+		run: func(t *trial) {
+			for _, b := range bombCollection() {
+				t.explode(b)
+			}
+		},
+	}
+}
+
+// explode sets off a bomb.
+func (t *trial) explode(b bomb) {
+	n := t.size(20, 200)
+	o, r := t.objects(), t.record()
+	t.each(n+1, o.create)
+	address := t.freeAddress()
+	i := t.install(o.cluster.Kubeconfig, "triggers:"+o.trapped(b, n, r)+o.trigger("record", r, "update", ""),
+		"--metrics-addr", address, "--shutdown-grace", "2s")
+	w := i.watching()
+	o.forget()
+	t.each(n, o.update)
+	if err := o.set(n, "size", b.size); err != nil {
+		t.Fatal(err)
+	}
+	lit := o.final()
+	t.until("quarantine", func() bool {
+		return strings.Contains(w.output(), `"msg":"Trigger quarantined`) &&
+			sum(t.scrape(address), "kube_trigger_events_total", `trigger="default/bad"`, `reason="Quarantined"`) == 1
+	})
+	t.each(n, o.update)
+	missing := r.settle(t, o.written())
+	w.terminate()
+	// Set off once more, by a start that goes on where the last one ended?
+	w = i.watching()
+	t.each(n, o.update)
+	missing = append(missing, r.settle(t, o.written())...)
+	again := strings.Contains(w.output(), "quarantined")
+	w.terminate()
+	if len(missing) > 0 {
+		t.Errorf("%s: others never acted on: %q", b.name, missing)
+	}
+	if again {
+		t.Errorf("%s: went off once more after a restart", b.name)
+	}
+	letters := i.letters()
+	for _, l := range letters {
+		if l.Trigger.Name != "bad" || l.Reason != "Quarantined" || !slices.Contains(lit, l.Event.ID) {
+			t.Errorf("%s: dead letter of %s, event %s, %s", b.name, l.Trigger, l.Event.ID, l.Reason)
+		}
+	}
+	if len(letters) != 1 {
+		t.Errorf("%s: %d dead letters, want 1", b.name, len(letters))
+	}
+	t.figure("%s: quarantined, %d dead letter; %d events of others, %d lost", b.name, len(letters), len(o.written()), len(missing))
+}
+
+// trapped returns the configuration of the trigger "bad", which has a bomb for
+// object n.
+func (o *objects) trapped(b bomb, n int, r *recorder) string {
+	return fmt.Sprintf(`
+  - name: bad
+    source:
+      type: resource-watcher
+      properties: {apiVersion: v1, kind: ConfigMap, namespace: %s, events: [update]}
+    filter: %q
+    action: {type: record, properties: {url: %q}}
+`, o.namespace, strings.ReplaceAll(b.filter, "NAME", strconv.Quote(object(n))), r.URL)
+}

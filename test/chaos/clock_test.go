@@ -1,0 +1,124 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package chaos
+
+import (
+	"bytes"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// skewed is scenario 15.
+func skewed() scenario {
+	return scenario{
+		name: "15-clock-off",
+		claim: "clock of the worker off by ±10 minutes: creates near start acted on exactly once " +
+			"(all that it sees of another clock is the cluster's timestamps, which a proxy moves)",
+		run: func(t *trial) {
+			const off = 10 * time.Minute
+			n := t.size(30, 300)
+			for _, skew := range []time.Duration{off, -off} {
+				o, r := t.objects(), t.record()
+				p := t.proxy(o.cluster)
+				m := &mover{by: skew, moment: regexp.MustCompile(`"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"`)}
+				p.inject(m.answer)
+				t.each(n, o.create)
+				i := t.install(p.Kubeconfig, o.config(r, "create"))
+				i.watching().terminate()
+				if r.total() > 0 {
+					t.Errorf("clock off by %s: %d actions for objects that were there before", skew, r.total())
+				}
+				o.forget()
+				t.each(n, func(i int) error { return o.create(n + i) })
+				w := i.start()
+				t.each(n, func(i int) error { return o.create(2*n + i) })
+				w.says(`"msg":"watching"`)
+				t.each(n, func(i int) error { return o.create(3*n + i) })
+				missing := r.settle(t, o.written())
+				if len(missing) > 0 || r.total() != 3*n {
+					t.Errorf("clock off by %s: %d actions for %d creates, never for %q", skew, r.total(), 3*n, missing)
+				}
+				if m.count.Load() == 0 {
+					t.Error("no timestamp was moved")
+				}
+				w.terminate()
+				t.figure("%+.0f min: %d created before, while and after the worker started, %d lost, %d repeated, %d timestamps moved",
+					skew.Minutes(), 3*n, len(missing), r.repeated(), m.count.Load())
+			}
+		},
+	}
+}
+
+// mover moves each timestamp that the worker is told of ConfigMaps.
+type mover struct {
+	by     time.Duration
+	moment *regexp.Regexp
+	count  atomic.Int64
+}
+
+func (m *mover) answer(w http.ResponseWriter, req *http.Request, forward http.Handler) bool {
+	if !strings.Contains(req.URL.Path, "/configmaps") {
+		return false
+	}
+	req.Header.Del("Accept-Encoding") // what is compressed cannot be moved
+	req.Header.Set("Accept", "application/json")
+	forward.ServeHTTP(&movedLines{ResponseWriter: w, mover: m}, req)
+	return true
+}
+
+// movedLines is a response of whole lines, or of one.
+type movedLines struct {
+	http.ResponseWriter
+	*mover
+	rest []byte
+}
+
+// Unwrap lets the proxy flush.
+func (l *movedLines) Unwrap() http.ResponseWriter { return l.ResponseWriter }
+
+// WriteHeader passes on a length that stays: a moved timestamp is as long.
+func (l *movedLines) WriteHeader(code int) {
+	if date, err := http.ParseTime(l.Header().Get("Date")); err == nil {
+		l.Header().Set("Date", date.Add(l.by).Format(http.TimeFormat))
+	}
+	l.ResponseWriter.WriteHeader(code)
+}
+
+// Write moves what is complete: the API server ends a list with a line end, too.
+func (l *movedLines) Write(data []byte) (int, error) {
+	l.rest = append(l.rest, data...)
+	end := bytes.LastIndexByte(l.rest, '\n') + 1
+	moved := l.moment.ReplaceAllFunc(l.rest[:end], func(text []byte) []byte {
+		at, err := time.Parse(`"`+time.RFC3339Nano+`"`, string(text))
+		if err != nil {
+			return text
+		}
+		l.count.Add(1)
+		layout := time.RFC3339
+		if bytes.ContainsRune(text, '.') {
+			layout = "2006-01-02T15:04:05.000000Z07:00"
+		}
+		return []byte(at.Add(l.by).Format(`"` + layout + `"`))
+	})
+	l.rest = slices.Clone(l.rest[end:])
+	_, err := l.ResponseWriter.Write(moved)
+	return len(data), err
+}

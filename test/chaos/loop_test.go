@@ -1,0 +1,136 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package chaos
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/kubevela/kube-trigger/pkg/engine"
+)
+
+// touchAction patches an object, the event's own unless one is named, and
+// tells the recorder.
+const touchAction = `
+import (
+	"encoding/json"
+	"vela/http"
+	"vela/kube"
+)
+
+touch: kube.#Patch & {
+	$params: {
+		resource: {
+			apiVersion: "v1"
+			kind:       "ConfigMap"
+			metadata: {
+				name:      parameter.name
+				namespace: context.data.metadata.namespace
+			}
+		}
+		patch: {
+			type: "merge"
+			data: metadata: annotations: touched: context.event.id
+		}
+	}
+}
+
+tell: http.#HTTPDo & {
+	$params: {
+		method: "POST"
+		url:    parameter.url
+		request: body: json.Marshal({
+			trigger: context.trigger.name
+			event:   context.event
+			key:     context.data.metadata.name
+		})
+	}
+}
+
+parameter: {
+	url:  string
+	name: *context.data.metadata.name | string
+}
+`
+
+// selfTrigger is scenario 13.
+func selfTrigger() scenario {
+	return scenario{
+		name:  "13-self-trigger",
+		claim: "a trigger that patches what it watches: guarded; shown; and two that feed each other",
+		run: func(t *trial) {
+			const objects = 10
+			rounds := t.size(2, 20)
+			o, r := t.objects(), t.record()
+			t.each(objects+2, o.create)
+			watch := func(name, filter, target string) string {
+				return fmt.Sprintf(`
+  - name: %s
+    source:
+      type: resource-watcher
+      properties: {apiVersion: v1, kind: ConfigMap, namespace: %s, events: [update]}
+    filter: %s
+    action: {type: touch, properties: {url: %q%s}}
+`, name, o.namespace, filter, r.URL, target)
+			}
+			left, right := object(objects), object(objects+1)
+			metrics := t.freeAddress()
+			i := t.install(o.cluster.Kubeconfig, "triggers:"+
+				watch("self", fmt.Sprintf("context.data.metadata.name < %q", left), "")+
+				watch("left", fmt.Sprintf("context.data.metadata.name == %q", left), ", name: "+right)+
+				watch("right", fmt.Sprintf("context.data.metadata.name == %q", right), ", name: "+left),
+				"--metrics-addr", metrics)
+			i.write("actions/touch.cue", touchAction)
+			w := i.watching()
+			o.forget()
+			for range rounds {
+				t.each(objects, o.update)
+			}
+			if missing := r.settle(t, o.written()); len(missing) > 0 {
+				t.Errorf("never acted on: %q", missing)
+			}
+			own := r.total()
+			if own != objects*rounds {
+				t.Errorf("%d actions for %d updates by others", own, objects*rounds)
+			}
+			t.until("own writes to come back", func() bool { return t.suppressed(metrics, "self", "OwnWrite") >= own })
+			t.figure("%d updates by others, %d actions, %d own writes suppressed", objects*rounds, own, t.suppressed(metrics, "self", "OwnWrite"))
+
+			if err := o.update(objects); err != nil {
+				t.Fatal(err)
+			}
+			broken := func() int {
+				return int(sum(t.scrape(metrics), "kube_trigger_events_total", `reason="LoopBroken"`))
+			}
+			t.until("the end of a circle of triggers", func() bool { return broken() > 0 })
+			o.forget()
+			t.each(objects, o.update)
+			if missing := r.settle(t, o.written()); len(missing) > 0 {
+				t.Errorf("after the circle was broken, never acted on: %q", missing)
+			}
+			looped := r.total() - own - objects
+			if most := 2 * (engine.LoopLimit + 1); looped > most {
+				t.Errorf("two triggers that feed each other acted %d times, at most %d allowed", looped, most)
+			}
+			if !strings.Contains(w.output(), `"reason":"LoopBroken"`) {
+				t.Error("the log does not say that triggers feed each other")
+			}
+			t.figure("two triggers that feed each other are stopped after %d actions, and shown", looped)
+			w.terminate()
+		},
+	}
+}

@@ -1,0 +1,98 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package chaos
+
+import (
+	"bufio"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// scrape returns the metrics that a worker serves, by name and labels.
+func (t *trial) scrape(address string) map[string]float64 {
+	t.Helper()
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
+	response, err := client.Get("http://" + address + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	found := map[string]float64{}
+	lines := bufio.NewScanner(response.Body)
+	for lines.Scan() {
+		name, value, ok := strings.Cut(lines.Text(), "} ")
+		if !ok {
+			name, value, ok = strings.Cut(lines.Text(), " ")
+		}
+		if n, err := strconv.ParseFloat(value, 64); ok && err == nil {
+			found[name] = n
+		}
+	}
+	if err := lines.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// sum adds up the metrics of a name that have all of the labels.
+func sum(metrics map[string]float64, name string, labels ...string) float64 {
+	total := 0.0
+	for series, value := range metrics {
+		of, given, _ := strings.Cut(series, "{")
+		matches := of == name
+		for _, label := range labels {
+			matches = matches && strings.Contains(given, label)
+		}
+		if matches {
+			total += value
+		}
+	}
+	return total
+}
+
+// suppressed returns how many events a trigger suppressed for a reason.
+func (t *trial) suppressed(address, trigger, reason string) int {
+	t.Helper()
+	return int(sum(t.scrape(address), "kube_trigger_events_total",
+		`trigger="default/`+trigger+`"`, `outcome="suppressed"`, `reason="`+reason+`"`))
+}
+
+// freeAddress returns one of the loopback that nobody listens on.
+func (t *trial) freeAddress() string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return l.Addr().String()
+}
+
+// until waits until done, or ends the trial.
+func (t *trial) until(what string, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !done(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited %s for %s", patience, what)
+		}
+	}
+}

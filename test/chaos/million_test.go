@@ -1,0 +1,151 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package chaos
+
+import (
+	"fmt"
+	"strings"
+	"sync/atomic"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// million is scenario 14.
+func million() scenario {
+	return scenario{
+		name: "14-million-events",
+		claim: "1,000,000 events through one process: heap slope under 1 MiB per 100,000 after warm-up, goroutines constant " +
+			"(each update is an event for 20 triggers)",
+		run: func(t *trial) {
+			const objects, triggers, samples, leak = 500, 20, 10, 20
+			wanted := t.size(4000, 1_000_000)
+			o, r := t.objects(), t.record()
+			address := t.freeAddress()
+			i := t.install(o.cluster.Kubeconfig, o.many(r, triggers), "--metrics-addr", address)
+			t.each(objects, o.create)
+			w := i.watching()
+			o.forget()
+			var updates atomic.Int64
+			var heaps, goroutines []float64
+			handled := 0
+			for sample := 1; sample <= samples; {
+				t.each(wanted/samples/triggers, func(int) error { return o.touch(int(updates.Add(1)) % objects) })
+				var now map[string]float64
+				t.until("an idle worker", func() bool {
+					now = t.scrape(address)
+					handled = handledOf(now)
+					return handled >= int(updates.Load())*triggers || sum(now, "kube_trigger_queued_events") == 0 && handled >= wanted*sample/samples
+				})
+				if handled < wanted*sample/samples {
+					continue // the history was too short for some
+				}
+				heaps = append(heaps, now["go_memstats_next_gc_bytes"]/2/(1<<20)) // as much lived at the last collection
+				goroutines = append(goroutines, now["go_goroutines"])
+				sample++
+			}
+			t.each(objects, o.update)
+			missing := r.settle(t, o.acted())
+			w.terminate()
+
+			warm := samples / 5
+			slope := slopeOf(heaps[warm:]) / (float64(wanted) / samples) * 100_000
+			t.figure("%d updates, %d events of %d triggers, %d lost, heap %.1f to %.1f MiB, slope %+.2f MiB per 100,000, %.0f to %.0f goroutines",
+				updates.Load(), handled, triggers, len(missing), heaps[warm], heaps[samples-1], slope, goroutines[warm], goroutines[samples-1])
+			if len(missing) > 0 {
+				t.Errorf("never acted on: %q", missing)
+			}
+			if more := goroutines[samples-1] - goroutines[warm]; more > leak {
+				t.Errorf("%.0f goroutines more at the end", more)
+			}
+			if t.long && slope > 1 {
+				t.Errorf("heap grows by %.2f MiB per 100,000 events: %.1f", slope, heaps)
+			}
+		},
+	}
+}
+
+// many returns a configuration of n triggers for one watch, whose filters take
+// different ways; the first tells r of one object in a hundred.
+func (o *objects) many(r *recorder, n int) string {
+	filters := []string{
+		`context.data.metadata.name =~ "00$"`,
+		`context.data.metadata.name == "other"`,
+		`import "strings"\nstrings.ToUpper(context.data.metadata.name) == "OTHER"`,
+		`context: data: metadata: name: =~"^other"`,
+		`context.old.data.edit == context.data.data.edit`,
+	}
+	var b strings.Builder
+	b.WriteString("triggers:\n")
+	for i := range n {
+		filter := filters[i%len(filters)]
+		if i > 0 && i%len(filters) == 0 {
+			filter = filters[1]
+		}
+		fmt.Fprintf(&b, `  - name: t%d
+    source:
+      type: resource-watcher
+      properties: {apiVersion: v1, kind: ConfigMap, namespace: %s, events: [update]}
+    filter: "%s"
+    action: {type: record, properties: {url: %q}}
+`, i, o.namespace, strings.ReplaceAll(filter, `"`, `\"`), r.URL)
+	}
+	return b.String()
+}
+
+// acted returns the events that the first of many acts on.
+func (o *objects) acted() []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var ids []string
+	for name, id := range o.latest {
+		if strings.HasSuffix(name, "00") {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// touch changes an object and keeps no account of it.
+func (o *objects) touch(i int) error {
+	o.mu.Lock()
+	o.edits++
+	patch := fmt.Sprintf(`{"data":{"edit":"%d"}}`, o.edits)
+	o.mu.Unlock()
+	_, err := o.client.Patch(o.t.Context(), object(i), types.MergePatchType, []byte(patch), metav1.PatchOptions{})
+	return err
+}
+
+// handledOf returns how many events triggers were done with.
+func handledOf(metrics map[string]float64) int {
+	total := 0.0
+	for _, outcome := range []string{"suppressed", "filtered", "acted", "given-up"} {
+		total += sum(metrics, "kube_trigger_events_total", `outcome="`+outcome+`"`)
+	}
+	return int(total)
+}
+
+// slopeOf returns by how much what was sampled grows a sample, by least squares.
+func slopeOf(samples []float64) float64 {
+	var x, y, xx, xy float64
+	for i, v := range samples {
+		x, y = x+float64(i), y+v
+		xx, xy = xx+float64(i*i), xy+float64(i)*v
+	}
+	n := float64(len(samples))
+	return (n*xy - x*y) / (n*xx - x*x)
+}
