@@ -112,7 +112,7 @@ func (o *controllerOptions) control(cmd *cobra.Command) error {
 	err = controller.Setup(ctx, m, controller.Options{
 		SystemNamespaces: systemNamespaces(o.namespace),
 		Image:            o.image,
-		Checker:          admission.NewChild(checkers, program, checkCommand().Name()),
+		Checker:          admission.NewChild(checkers, admission.MaxTime, program, checkCommand().Name()),
 	})
 	if err != nil {
 		return fmt.Errorf("start controller: %w", err)

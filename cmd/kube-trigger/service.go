@@ -226,8 +226,8 @@ func (w *serving) engineRun(ctx context.Context, config worker.Config, status *w
 	for name, problems := range broken {
 		log.Info("Action is broken", "action", name, "problems", problems.Error())
 	}
-	compiled := service.Compile(trigger.Compiler{Sources: c.sources(), Actions: templates, Executor: c.executor}, config.Service)
-	status.Begin(config.Service.Generation, compiled)
+	compiled := service.Compile(trigger.Compiler{Sources: c.sources(), Actions: templates, Executor: c.executor}, config.Service, config.Refuse)
+	status.Begin(config, compiled)
 	var valid, all []engine.Trigger
 	for _, t := range compiled {
 		if t.Subscription != nil {

@@ -23,7 +23,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os/exec"
+	"slices"
 	"time"
 
 	"github.com/kubevela/kube-trigger/pkg/problem"
@@ -33,28 +35,99 @@ const (
 	// MaxMemory is what a check may use, in bytes.
 	MaxMemory = 512 << 20
 	// MaxTime is what a check may take.
-	MaxTime = 10 * time.Second
+	MaxTime = 5 * time.Second
 	// maxReport bounds what is read of a report, in bytes.
 	maxReport = 4 << 20
 )
 
-// Child checks in child processes, of which no more than Processes run at the
-// same time.
+// Child checks in child processes.
 type Child struct {
 	command   []string
+	limit     time.Duration
 	processes chan struct{}
 }
 
-// NewChild returns a Checker that runs command for each check: one whose main
-// calls Serve.
-func NewChild(processes int, command ...string) *Child {
-	return &Child{command: command, processes: make(chan struct{}, processes)}
+// NewChild returns a Checker that runs command for each check, one whose main
+// calls Serve: no more than processes at the same time, each for no longer than
+// limit.
+func NewChild(processes int, limit time.Duration, command ...string) *Child {
+	return &Child{command: command, limit: limit, processes: make(chan struct{}, processes)}
 }
 
-// Check implements Checker. A child that needs more memory or time than it may
-// have, or dies otherwise, is a problem of every trigger and action: it is not
-// known of which.
+// errDeadly says that a check needed more memory or time than it may have.
+var errDeadly = errors.New("checking it needs too much memory or time")
+
+// Check implements Checker. Where a check needs too much, it finds out because
+// of which actions and triggers, by checking fewer of them at once.
 func (c *Child) Check(ctx context.Context, r Request) (Report, error) {
+	report, err := c.once(ctx, r)
+	if !errors.Is(err, errDeadly) {
+		return report, err
+	}
+	deadly := map[string]problem.List{}
+	harmless := maps.Clone(r.Actions)
+	for _, name := range slices.Sorted(maps.Keys(r.Actions)) {
+		a := r.Actions[name]
+		_, err := c.once(ctx, Request{Service: r.Service, Actions: map[string]Action{name: a}, Only: []int{}})
+		if errors.Is(err, errDeadly) {
+			deadly[name] = problem.List{{Message: err.Error()}}
+			delete(harmless, name)
+			if a.Last != "" {
+				harmless[name] = Action{Source: a.Last}
+			}
+		} else if err != nil {
+			return Report{}, err
+		}
+	}
+	r.Actions = harmless
+	if report, err = c.split(ctx, r, 0, len(r.Service.Spec.Triggers), len(deadly) == 0); err != nil {
+		return Report{}, err
+	}
+	maps.Copy(report.Broken, deadly)
+	return report, nil
+}
+
+// split checks the triggers from and up to, in halves where together they need
+// too much, or are known to.
+func (c *Child) split(ctx context.Context, r Request, from, to int, known bool) (Report, error) {
+	r.Only = []int{}
+	for i := from; i < to; i++ {
+		r.Only = append(r.Only, i)
+	}
+	report, err := Report{}, errDeadly
+	if !known {
+		report, err = c.once(ctx, r)
+	}
+	if !errors.Is(err, errDeadly) {
+		return report, err
+	}
+	if to-from <= 1 {
+		r.Only = []int{}
+		report, again := c.once(ctx, r) // for the names
+		if again != nil {
+			return Report{}, again
+		}
+		for i := from; i < to; i++ {
+			report.Triggers[i].Deadly = true
+			report.Triggers[i].Problems = problem.List{{Path: fmt.Sprintf("spec.triggers[%d]", i), Message: err.Error()}}
+		}
+		return report, nil
+	}
+	middle := (from + to) / 2
+	first, err := c.split(ctx, r, from, middle, false)
+	if err != nil {
+		return Report{}, err
+	}
+	second, err := c.split(ctx, r, middle, to, false)
+	if err != nil {
+		return Report{}, err
+	}
+	copy(second.Triggers[:middle], first.Triggers[:middle])
+	return second, nil
+}
+
+// once runs one child.
+func (c *Child) once(ctx context.Context, r Request) (Report, error) {
 	input, err := json.Marshal(r)
 	if err != nil {
 		return Report{}, fmt.Errorf("check TriggerService: %w", err)
@@ -65,23 +138,26 @@ func (c *Child) Check(ctx context.Context, r Request) (Report, error) {
 	case <-ctx.Done():
 		return Report{}, context.Cause(ctx)
 	}
-	limited, cancel := context.WithTimeout(ctx, MaxTime)
+	limited, cancel := context.WithTimeout(ctx, c.limit)
 	defer cancel()
-	cmd := exec.CommandContext(limited, c.command[0], c.command[1:]...)
+	cmd := exec.CommandContext(limited, c.command[0], c.command[1:]...) //nolint:gosec // this very program
 	// Nothing of this process's environment is its business.
 	cmd.Env = []string{"GOMAXPROCS=1"}
 	cmd.Stdin = bytes.NewReader(input)
-	var out bytes.Buffer
+	var out, complaint bytes.Buffer
 	cmd.Stdout = &limitedWriter{to: &out, left: maxReport}
+	cmd.Stderr = &limitedWriter{to: &complaint, left: maxReport}
 	err = cmd.Run()
 	var exit *exec.ExitError
 	switch {
 	case ctx.Err() != nil:
 		return Report{}, context.Cause(ctx)
 	case limited.Err() != nil:
-		return blame(r, fmt.Sprintf("checking takes longer than %s", MaxTime)), nil
+		return Report{}, fmt.Errorf("%w: more than %s", errDeadly, c.limit)
+	case errors.As(err, &exit) && exit.ExitCode() == refused:
+		return Report{}, fmt.Errorf("check TriggerService: %s", bytes.TrimSpace(complaint.Bytes()))
 	case errors.As(err, &exit):
-		return blame(r, fmt.Sprintf("checking needs more than %d MiB of memory, or does not end", MaxMemory>>20)), nil
+		return Report{}, fmt.Errorf("%w: more than %d MiB, or it does not end", errDeadly, MaxMemory>>20)
 	case err != nil:
 		return Report{}, fmt.Errorf("check TriggerService: %w", err)
 	}
@@ -92,21 +168,13 @@ func (c *Child) Check(ctx context.Context, r Request) (Report, error) {
 	return report, nil
 }
 
-// blame returns a report that says the same of everything.
-func blame(r Request, message string) Report {
-	list := problem.List{{Path: "spec.triggers", Message: message}}
-	report := Report{Broken: map[string]problem.List{}}
-	for range r.Service.Spec.Triggers {
-		report.Triggers = append(report.Triggers, Trigger{Problems: list})
-	}
-	for name := range r.Actions {
-		report.Broken[name] = list
-	}
-	return report
-}
+// refused is the exit code of a child whose Serve returned an error: unlike one
+// that Go's runtime or the system ended, it is not the fault of what it checked.
+const refused = 1
 
 // Serve is the other end of a Child: it reads a request, checks it with local
-// and writes the report. It limits the memory of this process for good.
+// and writes the report. It limits the memory of this process for good. On an
+// error the process has to exit with 1.
 func Serve(ctx context.Context, in io.Reader, out io.Writer, local Local) error {
 	if err := limitMemory(MaxMemory); err != nil {
 		return fmt.Errorf("limit memory: %w", err)
@@ -122,16 +190,17 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, local Local) error 
 	return json.NewEncoder(out).Encode(report)
 }
 
-// limitedWriter refuses what is too much.
+// limitedWriter drops what is too much.
 type limitedWriter struct {
 	to   io.Writer
 	left int
 }
 
 func (w *limitedWriter) Write(p []byte) (int, error) {
-	if len(p) > w.left {
-		return 0, errors.New("the report is too long")
+	n, err := w.to.Write(p[:min(len(p), w.left)])
+	w.left -= n
+	if err != nil {
+		return n, err
 	}
-	w.left -= len(p)
-	return w.to.Write(p)
+	return len(p), nil
 }

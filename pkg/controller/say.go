@@ -19,6 +19,7 @@ package controller
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -51,11 +52,13 @@ func (r *reconciler) say(ctx context.Context, ts *v1alpha1.TriggerService, found
 		}
 		meta.SetStatusCondition(&conditions, c)
 	}
-	if ts.Status.ObservedGeneration == ts.Generation && equality.Semantic.DeepEqual(conditions, ts.Status.Conditions) {
+	refused := found.refused()
+	if ts.Status.ObservedGeneration == ts.Generation && slices.Equal(refused, ts.Status.Refused) &&
+		equality.Semantic.DeepEqual(conditions, ts.Status.Conditions) {
 		return nil
 	}
 	status, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&v1alpha1.TriggerServiceStatus{
-		ObservedGeneration: ts.Generation, Conditions: conditions,
+		ObservedGeneration: ts.Generation, Conditions: conditions, Refused: refused,
 	})
 	if err != nil {
 		return err
@@ -90,6 +93,17 @@ func condition(kind string, is bool, reason, message string) metav1.Condition {
 		status = metav1.ConditionTrue
 	}
 	return metav1.Condition{Type: kind, Status: status, Reason: reason, Message: message}
+}
+
+// refused are the triggers that the worker must leave out.
+func (f findings) refused() []string {
+	var names []string
+	for _, t := range f.report.Triggers {
+		if t.Deadly {
+			names = append(names, t.Name)
+		}
+	}
+	return names
 }
 
 // validated says whether what the user wrote makes sense.

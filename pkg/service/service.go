@@ -42,9 +42,10 @@ type Trigger struct {
 	Suspended bool
 }
 
-// Compile compiles all triggers of ts, in their order. A trigger without a name
-// has that of ts, "-" and its index.
-func Compile(c trigger.Compiler, ts *v1alpha1.TriggerService) []Trigger {
+// Compile compiles the triggers of ts, in their order. A trigger without a name
+// has that of ts, "-" and its index. Those for which refuse returns a reason are
+// not compiled: the reason is their problem.
+func Compile(c trigger.Compiler, ts *v1alpha1.TriggerService, refuse func(index int, name string) string) []Trigger {
 	taken := map[string]int{}
 	all := make([]Trigger, 0, len(ts.Spec.Triggers))
 	for i, spec := range ts.Spec.Triggers {
@@ -53,8 +54,12 @@ func Compile(c trigger.Compiler, ts *v1alpha1.TriggerService) []Trigger {
 			id.Name = fmt.Sprintf("%s-%d", ts.Name, i)
 		}
 		spec.Suspend = spec.Suspend || ts.Spec.Suspend
-		compiled, problems := c.Compile(id, spec)
-		compiled.Trigger = id
+		compiled, problems := engine.Trigger{Trigger: id}, problem.List(nil)
+		if reason := refuse(i, id.Name); reason != "" {
+			problems.Add("", "%s", reason)
+		} else {
+			compiled, problems = c.Compile(id, spec)
+		}
 		if first, ok := taken[id.Name]; ok {
 			problems.Add("name", "%q is taken by triggers[%d]", id.Name, first)
 			// The name stands for one trigger in the status.

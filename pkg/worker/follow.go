@@ -24,6 +24,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -41,9 +42,14 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/service"
 )
 
-// settle is how long nothing may change before a change counts, so that a
-// TriggerService and the actions that it needs are taken together.
-const settle = 200 * time.Millisecond
+const (
+	// settle is how long nothing may change before a change counts, so that a
+	// TriggerService and the actions that it needs are taken together.
+	settle = 200 * time.Millisecond
+	// unchecked is how long the worker waits for the controller to check a change.
+	// It does not wait for ever, since the controller may be gone.
+	unchecked = 15 * time.Second
+)
 
 // Config is what a worker runs.
 type Config struct {
@@ -59,7 +65,22 @@ func (c Config) same(d Config) bool {
 	if c.Service == nil || d.Service == nil {
 		return c.Service == nil && d.Service == nil
 	}
-	return c.Service.UID == d.Service.UID && c.Service.Generation == d.Service.Generation && maps.Equal(c.Actions, d.Actions)
+	return c.Service.UID == d.Service.UID && c.Service.Generation == d.Service.Generation &&
+		slices.Equal(c.Service.Status.Refused, d.Service.Status.Refused) && maps.Equal(c.Actions, d.Actions)
+}
+
+// checked reports whether the controller has checked what c runs.
+func (c Config) checked() bool {
+	return c.Service == nil || c.Service.Status.ObservedGeneration == c.Service.Generation
+}
+
+// Refuse returns why the trigger of a name must not be compiled, "" where it
+// may.
+func (c Config) Refuse(_ int, name string) string {
+	if slices.Contains(c.Service.Status.Refused, name) {
+		return "its CUE takes too much memory or time"
+	}
+	return ""
 }
 
 // Follower knows what a worker is to run.
@@ -146,14 +167,15 @@ func (f *Follower) change(by func(*Config)) {
 	defer f.mu.Unlock()
 	before := f.current
 	by(&f.current)
-	if !f.current.same(before) {
+	if !f.current.same(before) || f.current.checked() != before.checked() {
 		close(f.changed)
 		f.changed = make(chan struct{})
 	}
 }
 
-// Other returns the configuration as soon as it is other than c and has not
-// changed for a moment, or the cause with which ctx ended.
+// Other returns the configuration as soon as it is other than c, was checked by
+// the controller, and has not changed for a moment; or the cause with which ctx
+// ended.
 func (f *Follower) Other(ctx context.Context, c Config) (Config, error) {
 	for {
 		f.mu.Lock()
@@ -161,7 +183,11 @@ func (f *Follower) Other(ctx context.Context, c Config) (Config, error) {
 		f.mu.Unlock()
 		var settled <-chan time.Time
 		if !current.same(c) {
-			settled = f.clock.After(settle)
+			wait := settle
+			if !current.checked() {
+				wait = unchecked
+			}
+			settled = f.clock.After(wait)
 		}
 		select {
 		case <-ctx.Done():

@@ -88,14 +88,14 @@ func NewStatus(ts *v1alpha1.TriggerService, c clock.PassiveClock, tells func(sou
 	return s
 }
 
-// Begin says what runs from now on. What is known of triggers that are no
-// longer there is forgotten.
-func (s *Status) Begin(generation int64, triggers []service.Trigger) {
+// Begin says what runs from now on, of config. What is known of triggers that are
+// no longer there is forgotten.
+func (s *Status) Begin(config Config, triggers []service.Trigger) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	before := s.triggers
-	s.generation, s.order, s.triggers, s.quarantines = generation, nil, map[string]*trigger{}, nil
-	for _, t := range triggers {
+	s.generation, s.order, s.triggers, s.quarantines = config.Service.Generation, nil, map[string]*trigger{}, nil
+	for i, t := range triggers {
 		known := &trigger{filters: t.Filter != nil, status: v1alpha1.TriggerStatus{State: v1alpha1.TriggerRunning}}
 		if old, ok := before[t.Name]; ok {
 			known.status = old.status
@@ -106,6 +106,9 @@ func (s *Status) Begin(generation int64, triggers []service.Trigger) {
 		case len(t.Problems) > 0:
 			known.status.State, known.status.Reason = v1alpha1.TriggerInvalid, v1alpha1.TriggerReasonInvalid
 			known.status.Message = short(t.Problems.Error(), maxText)
+			if config.Refuse(i, t.Name) != "" {
+				known.status.Reason = v1alpha1.TriggerReasonRefused
+			}
 		case t.Suspended:
 			known.status.State = v1alpha1.TriggerSuspended
 		default:

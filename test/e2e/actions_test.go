@@ -209,3 +209,37 @@ func invalidTrigger(t *testing.T, i *installation) {
 	i.edit(t, ns, "web", "1")
 	i.bumped(t, ns, "web", "2")
 }
+
+// bomb: CUE that uses up all memory, or never ends, is refused, and hurts nobody
+// else: neither the controller, nor the worker, nor its other triggers.
+func bomb(t *testing.T, i *installation) {
+	ns := i.Namespace(t)
+	i.application(t, ns, "web")
+	i.edit(t, ns, "web", "0")
+	i.apply(t, bump(ns, "main", ""))
+	i.ready(t, ns, "main")
+	i.apply(t, bump(ns, "main", fmt.Sprintf(`    - name: endless
+      source: {type: resource-watcher, properties: {apiVersion: v1, kind: ConfigMap, namespace: %s}}
+      filter: |
+        import "list"
+        len([for a in list.Range(0, 100000, 1) for b in list.Range(0, 100000, 1) {a}]) == context.data.x
+      action: {type: bump-application-revision}
+`, ns)))
+	ts := i.until(t, ns, "main", func(ts *v1alpha1.TriggerService) error {
+		if ts.Status.Working != "1/2" || ts.Status.Triggers[1].Reason != v1alpha1.TriggerReasonRefused {
+			return fmt.Errorf("status %+v", ts.Status)
+		}
+		return nil
+	})
+	c := meta.FindStatusCondition(ts.Status.Conditions, v1alpha1.ConditionValidated)
+	if c.Status != metav1.ConditionFalse || !strings.Contains(c.Message, "spec.triggers[1]: checking it needs too much memory or time") {
+		t.Errorf("condition %+v", c)
+	}
+	i.edit(t, ns, "web", "1")
+	i.bumped(t, ns, "web", "2")
+	for _, p := range append(i.node.Pods(ns), i.node.Pods("vela-system")...) {
+		if p.Starts() != 1 {
+			t.Errorf("pod %s was started %d times, want once", p.Name, p.Starts())
+		}
+	}
+}

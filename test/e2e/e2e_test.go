@@ -29,6 +29,7 @@ func TestInstalled(t *testing.T) {
 		"CustomAction":              customAction,
 		"WorkerTemplate":            workerTemplate,
 		"InvalidTrigger":            invalidTrigger,
+		"Bomb":                      bomb,
 		"Takeover":                  takeover,
 		"Confined":                  confined,
 		"OtherAccount":              otherAccount,

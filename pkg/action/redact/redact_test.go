@@ -35,7 +35,9 @@ func (f actionFunc) Run(ctx context.Context, ev event.Event) error { return f(ct
 
 type executorFunc func() provider.Result
 
-func (f executorFunc) Execute(context.Context, provider.Call) (provider.Result, error) { return f(), nil }
+func (f executorFunc) Execute(context.Context, provider.Call) (provider.Result, error) {
+	return f(), nil
+}
 
 func secret(values map[string]any) map[string]any {
 	return map[string]any{"apiVersion": "v1", "kind": "Secret", "data": values}

@@ -66,7 +66,8 @@ const (
 )
 
 // TriggerServiceStatus is what became of a TriggerService. The controller
-// writes the conditions, the worker all else.
+// writes the observed generation, the conditions and what is refused; the worker
+// writes all else.
 type TriggerServiceStatus struct {
 	// ObservedGeneration is the generation that the conditions are about.
 	// +optional
@@ -76,6 +77,11 @@ type TriggerServiceStatus struct {
 	// +listType=map
 	// +listMapKey=type
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
+	// Refused are the names of triggers whose CUE takes too much memory or time
+	// to be looked at. The worker leaves them out.
+	// +optional
+	// +listType=set
+	Refused []string `json:"refused,omitempty"`
 
 	// WorkerGeneration is the generation that the worker runs.
 	// +optional
@@ -130,6 +136,8 @@ const (
 	TriggerReasonSourceFailed = "SourceFailed"
 	// TriggerReasonInvalid: the message says what is wrong, and where.
 	TriggerReasonInvalid = "InvalidTrigger"
+	// TriggerReasonRefused: its CUE takes too much memory or time.
+	TriggerReasonRefused = "Refused"
 	// TriggerReasonHung: a filter or action does not end.
 	TriggerReasonHung = "Hung"
 	// TriggerReasonLoopBroken: triggers keep causing events of an object; they

@@ -531,6 +531,11 @@ func (in *TriggerServiceStatus) DeepCopyInto(out *TriggerServiceStatus) {
 			(*in)[i].DeepCopyInto(&(*out)[i])
 		}
 	}
+	if in.Refused != nil {
+		in, out := &in.Refused, &out.Refused
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
 	if in.LastActionTime != nil {
 		in, out := &in.LastActionTime, &out.LastActionTime
 		*out = (*in).DeepCopy()

@@ -1,3 +1,5 @@
+//go:build linux && !race
+
 /*
 Copyright 2026 The KubeVela Authors.
 
