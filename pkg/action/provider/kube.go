@@ -161,6 +161,10 @@ func (k kube) apply(ctx context.Context, resource any) (map[string]any, error) {
 
 func (k kube) delete(ctx context.Context, params map[string]any) error {
 	value, _ := params["value"].(map[string]any)
+	var propagation *metav1.DeletionPropagation
+	if p := metav1.DeletionPropagation(str(params, "propagation")); p != "" {
+		propagation = &p
+	}
 	if filter, ok := params["filter"].(map[string]any); ok {
 		obj := &unstructured.Unstructured{Object: value}
 		matching, err := stringMap(filter["matchingLabels"])
@@ -169,14 +173,18 @@ func (k kube) delete(ctx context.Context, params map[string]any) error {
 		}
 		options := client.DeleteAllOfOptions{ListOptions: client.ListOptions{
 			Namespace: str(filter, "namespace"), LabelSelector: labels.SelectorFromSet(matching),
-		}}
+		}, DeleteOptions: client.DeleteOptions{PropagationPolicy: propagation}}
 		return k.client.DeleteAllOf(ctx, obj, &options)
 	}
 	obj, err := object(value, metav1.NamespaceDefault)
 	if err != nil {
 		return err
 	}
-	return k.client.Delete(ctx, obj)
+	err = k.client.Delete(ctx, obj, &client.DeleteOptions{PropagationPolicy: propagation})
+	if ignore, _ := params["ignoreNotFound"].(bool); ignore {
+		return client.IgnoreNotFound(err)
+	}
+	return err
 }
 
 // object returns the object that a parameter identifies, in namespace where it
