@@ -32,8 +32,10 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	"sigs.k8s.io/yaml"
 
 	"github.com/kubevela/kube-trigger/actions"
@@ -127,15 +129,26 @@ func (r *recorder) Execute(ctx context.Context, c provider.Call) (provider.Resul
 	return r.next.Execute(ctx, c)
 }
 
-// answering answers calls from the given objects.
+// answering answers calls from the given objects. What is applied on the server's
+// side is as it was applied.
 func answering(t *testing.T, objects []byte) client.Client {
 	t.Helper()
-	b := fake.NewClientBuilder().WithScheme(runtime.NewScheme())
+	scheme := runtime.NewScheme()
+	b := fake.NewClientBuilder().WithScheme(scheme).WithInterceptorFuncs(interceptor.Funcs{
+		Patch: func(ctx context.Context, c client.WithWatch, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
+			if patch.Type() == types.ApplyPatchType {
+				return nil
+			}
+			return c.Patch(ctx, obj, patch, opts...)
+		},
+	})
 	mapper := meta.NewDefaultRESTMapper(nil)
 	for _, doc := range strings.Split(string(objects), "---\n") {
 		if m := object(t, []byte(doc)); len(m) > 0 {
 			u := &unstructured.Unstructured{Object: m}
 			mapper.Add(u.GroupVersionKind(), meta.RESTScopeNamespace)
+			scheme.AddKnownTypeWithName(u.GroupVersionKind(), &unstructured.Unstructured{})
+			scheme.AddKnownTypeWithName(u.GroupVersionKind().GroupVersion().WithKind(u.GetKind()+"List"), &unstructured.UnstructuredList{})
 			b = b.WithObjects(u)
 		}
 	}

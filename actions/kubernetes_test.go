@@ -1,0 +1,278 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package actions_test
+
+import (
+	"io/fs"
+	"strings"
+	"sync"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kubevela/kube-trigger/actions"
+	"github.com/kubevela/kube-trigger/pkg/action"
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/test/cluster"
+)
+
+// about returns an event about an object.
+func about(o *unstructured.Unstructured) event.Event {
+	return event.Event{Source: "resource-watcher", Type: event.Update, ID: string(o.GetUID()) + "/" + o.GetResourceVersion(), Data: o.Object}
+}
+
+// act runs a built-in action once.
+func (l live) act(t *testing.T, name string, properties map[string]any, ev event.Event) error {
+	t.Helper()
+	return l.action(t, l.Client, name, properties).Run(t.Context(), ev)
+}
+
+func (l live) must(t *testing.T, name string, properties map[string]any, ev event.Event) {
+	t.Helper()
+	if err := l.act(t, name, properties, ev); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// list returns the objects of a kind in the test's namespace.
+func (l live) list(t *testing.T, apiVersion, kind string) []unstructured.Unstructured {
+	t.Helper()
+	var list unstructured.UnstructuredList
+	list.SetAPIVersion(apiVersion)
+	list.SetKind(kind + "List")
+	if err := l.List(t.Context(), &list, client.InNamespace(l.namespace)); err != nil {
+		t.Fatal(err)
+	}
+	return list.Items
+}
+
+func (l live) deployment(t *testing.T, name string, replicas int64) *unstructured.Unstructured {
+	t.Helper()
+	labels := map[string]any{"app": "web"}
+	d := l.create(t, "apps/v1", "Deployment", name, map[string]any{"spec": map[string]any{
+		"replicas": replicas,
+		"selector": map[string]any{"matchLabels": labels},
+		"template": map[string]any{
+			"metadata": map[string]any{"labels": labels},
+			"spec":     map[string]any{"containers": []any{map[string]any{"name": "web", "image": "web:1"}}},
+		},
+	}})
+	d.SetLabels(map[string]string{"app": "web"})
+	if err := l.Update(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func field[T any](t *testing.T, o *unstructured.Unstructured, path ...string) T {
+	t.Helper()
+	v, _, err := unstructured.NestedFieldNoCopy(o.Object, path...)
+	typed, ok := v.(T)
+	if err != nil || !ok {
+		t.Fatalf("%s is %v (%v)", strings.Join(path, "."), v, err)
+	}
+	return typed
+}
+
+// TestApplyResource creates objects of both scopes, changes them, and leaves the
+// fields of others alone.
+func TestApplyResource(t *testing.T) {
+	l := start(t)
+	role := "made-by-" + l.namespace
+	properties := map[string]any{"resources": []any{
+		map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "made"}, "data": map[string]any{"a": "1"}},
+		map[string]any{"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": map[string]any{"name": role}},
+	}}
+	l.must(t, "apply-resource", properties, l.event("x"))
+	made := l.get(t, l.named("v1", "ConfigMap", "made"))
+	made.Object["data"].(map[string]any)["b"] = "theirs"
+	if err := l.Update(t.Context(), made); err != nil {
+		t.Fatal(err)
+	}
+	l.must(t, "apply-resource", map[string]any{"resource": map[string]any{
+		"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "made"}, "data": map[string]any{"a": "2"},
+	}}, l.event("x"))
+	made = l.get(t, made)
+	if a, b := field[string](t, made, "data", "a"), field[string](t, made, "data", "b"); a != "2" || b != "theirs" {
+		t.Errorf("a is %q and b %q", a, b)
+	}
+	if r := l.get(t, l.named("rbac.authorization.k8s.io/v1", "ClusterRole", role)); r.GetNamespace() != "" {
+		t.Errorf("a ClusterRole in namespace %q", r.GetNamespace())
+	} else if err := l.Delete(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (l live) named(apiVersion, kind, name string) *unstructured.Unstructured {
+	u := &unstructured.Unstructured{Object: map[string]any{"apiVersion": apiVersion, "kind": kind}}
+	u.SetName(name)
+	if kind != "ClusterRole" {
+		u.SetNamespace(l.namespace)
+	}
+	return u
+}
+
+// TestDeleteResource deletes one object, twice, and then those with a label.
+func TestDeleteResource(t *testing.T) {
+	l := start(t)
+	own := l.create(t, "v1", "ConfigMap", "own", nil)
+	for range 2 {
+		l.must(t, "delete-resource", nil, about(own))
+	}
+	if err := l.act(t, "delete-resource", map[string]any{"ignoreNotFound": false}, about(own)); !errors.IsNotFound(err) || !action.IsTerminal(err) {
+		t.Errorf("got %v, want a terminal error that it is not found", err)
+	}
+	for _, name := range []string{"a", "b", "kept"} {
+		cm := l.create(t, "v1", "ConfigMap", name, nil)
+		cm.SetLabels(map[string]string{"old": map[bool]string{true: "no", false: "yes"}[name == "kept"]})
+		if err := l.Update(t.Context(), cm); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.must(t, "delete-resource", map[string]any{"matchingLabels": map[string]any{"old": "yes"}}, about(own))
+	var left []string
+	for _, cm := range l.list(t, "v1", "ConfigMap") {
+		if cm.GetName() != "kube-root-ca.crt" {
+			left = append(left, cm.GetName())
+		}
+	}
+	if strings.Join(left, " ") != "kept" {
+		t.Errorf("left are %v", left)
+	}
+}
+
+// TestRestartWorkload changes the pod template of one workload, and of all with a
+// label, as kubectl does.
+func TestRestartWorkload(t *testing.T) {
+	l := start(t)
+	one, two := l.deployment(t, "one", 1), l.deployment(t, "two", 1)
+	restarted := func(d *unstructured.Unstructured) string {
+		a, _, _ := unstructured.NestedString(l.get(t, d).Object, "spec", "template", "metadata", "annotations", "kubectl.kubernetes.io/restartedAt")
+		return a
+	}
+	l.must(t, "restart-workload", nil, about(one))
+	if restarted(one) == "" || restarted(two) != "" {
+		t.Errorf("restarted at %q and %q", restarted(one), restarted(two))
+	}
+	l.must(t, "restart-workload", map[string]any{"kind": "Deployment", "matchingLabels": map[string]any{"app": "web"}}, l.event("x"))
+	if restarted(two) == "" {
+		t.Error("two was not restarted")
+	}
+}
+
+// TestScaleWorkload sets a number, and takes as many steps as there are events.
+func TestScaleWorkload(t *testing.T) {
+	l := start(t)
+	d := l.deployment(t, "web", 3)
+	l.must(t, "scale-workload", map[string]any{"replicas": int64(0)}, about(d))
+	if n := field[int64](t, l.get(t, d), "spec", "replicas"); n != 0 {
+		t.Errorf("%d replicas, want 0", n)
+	}
+	up := l.action(t, l.Client, "scale-workload", map[string]any{"by": int64(1), "max": int64(6)})
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 2 {
+				if err := up.Run(t.Context(), about(d)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if n := field[int64](t, l.get(t, d), "spec", "replicas"); n != 6 {
+		t.Errorf("%d replicas, want 6", n)
+	}
+}
+
+// TestRunJob makes one Job of an event, however often it is handled.
+func TestRunJob(t *testing.T) {
+	l := start(t)
+	cm := l.create(t, "v1", "ConfigMap", "settings", nil)
+	job := l.action(t, l.Client, "run-job", map[string]any{"image": "busybox", "cmd": []any{"true"}})
+	for range 2 {
+		if err := job.Run(t.Context(), about(cm)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	other := about(cm)
+	other.ID += "-other"
+	l.must(t, "task", map[string]any{"image": "busybox", "name": "my-task"}, other)
+	jobs := l.list(t, "batch/v1", "Job")
+	if len(jobs) != 2 || !strings.HasPrefix(jobs[0].GetName(), "my-task-") || !strings.HasPrefix(jobs[1].GetName(), "trigger-live-") {
+		t.Errorf("jobs are %v", jobs)
+	}
+	run, err := fs.ReadFile(actions.FS, "run-job.cue")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if task, err := fs.ReadFile(actions.FS, "task.cue"); err != nil || string(task) != string(run) {
+		t.Errorf("task is not run-job (%v)", err)
+	}
+}
+
+// TestEventListener keeps what happened to an object in its listener: all of it,
+// up to a limit.
+func TestEventListener(t *testing.T) {
+	c := cluster.Start(t, cluster.WithKubeVelaCRDs())
+	l := live{c, connect(t, c.Config), c.Namespace(t)}
+	cm := l.create(t, "v1", "ConfigMap", "settings", nil)
+	for range 2 {
+		l.must(t, "create-event-listener", nil, about(cm))
+	}
+	listener := l.named("standard.oam.dev/v1alpha1", "EventListener", "settings")
+	if owners := l.get(t, listener).GetOwnerReferences(); len(owners) != 1 || owners[0].UID != cm.GetUID() {
+		t.Errorf("owned by %v", owners)
+	}
+	record := l.action(t, l.Client, "record-event", map[string]any{"data": map[string]any{"note": "x"}})
+	var wg sync.WaitGroup
+	for range 3 {
+		wg.Go(func() {
+			for range 3 {
+				if err := record.Run(t.Context(), about(cm)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	events := func() []any { return field[[]any](t, l.get(t, listener), "events") }
+	if len(events()) != 9 {
+		t.Errorf("%d events, want 9", len(events()))
+	}
+	for range 3 {
+		l.must(t, "record-event", nil, about(cm))
+	}
+	if len(events()) != 10 {
+		t.Errorf("%d events, want 10", len(events()))
+	}
+}
+
+// TestEmitKubernetesEvent makes an Event that belongs to the object.
+func TestEmitKubernetesEvent(t *testing.T) {
+	l := start(t)
+	cm := l.create(t, "v1", "ConfigMap", "settings", nil)
+	for range 2 {
+		l.must(t, "emit-kubernetes-event", map[string]any{"message": "{{.data.metadata.name}} changed"}, about(cm))
+	}
+	events := l.list(t, "v1", "Event")
+	if len(events) != 1 || field[string](t, &events[0], "message") != "settings changed" || field[string](t, &events[0], "involvedObject", "uid") != string(cm.GetUID()) {
+		t.Errorf("events are %v", events)
+	}
+}
