@@ -42,6 +42,7 @@ func main() {
 	relaxCollector()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends what does not end by itself
 	err := command().ExecuteContext(ctx)
 	if err == nil {
 		return
