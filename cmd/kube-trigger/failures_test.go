@@ -19,6 +19,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -27,10 +28,15 @@ import (
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
 	"sigs.k8s.io/yaml"
+
+	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 )
 
-// command runs kube-trigger with arguments, in this process.
+// execute runs kube-trigger with arguments, in this process.
 func execute(t *testing.T, args ...string) (string, error) {
 	t.Helper()
 	var out bytes.Buffer
@@ -138,6 +144,65 @@ func TestFailures(t *testing.T) {
 	other = run(t, "-c", written(t, w.triggers()), "--kubeconfig", w.Kubeconfig, "--store", store, "--adopt-store")
 	other.logs(t, "watching")
 	other.stop(t)
+}
+
+// TestFailuresOfATriggerService does the same in a cluster: the worker finds in
+// its store what was asked for.
+func TestFailuresOfATriggerService(t *testing.T) {
+	w := start(t)
+	crds, err := filepath.Glob("../../addon/crds/*.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Install(t, crds...)
+	var service unstructured.Unstructured
+	text := fmt.Sprintf("apiVersion: standard.oam.dev/v1alpha1\nkind: TriggerService\nmetadata: {name: notify}\nspec: %s", strings.ReplaceAll(w.triggers(), "\n", "\n  "))
+	if err := yaml.Unmarshal([]byte(text), &service.Object); err != nil {
+		t.Fatal(err)
+	}
+	client, err := dynamic.NewForConfig(w.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	services := client.Resource(v1alpha1.GroupVersion().WithResource("triggerservices")).Namespace(w.namespace)
+	_, err = services.Create(t.Context(), &service, metav1.CreateOptions{})
+	// A controller has checked it.
+	_, checked := services.Patch(t.Context(), "notify", types.MergePatchType, []byte(`{"status":{"observedGeneration":1}}`), metav1.PatchOptions{}, "status")
+	if err := errors.Join(err, checked); err != nil {
+		t.Fatal(err)
+	}
+	w.create(t, w.configMaps, "v1", "ConfigMap", "web")
+	of := []string{"--trigger-service", w.namespace + "/notify", "--kubeconfig", w.Kubeconfig}
+	p := run(t, append(of, "--store", "none", "--pod-name", "worker")...)
+	p.logs(t, "watching")
+	w.edit(t, "web", "1")
+	p.logs(t, "Event given up")
+	var listed struct{ Failures []failure }
+	list := func() int {
+		t.Helper()
+		text, err := execute(t, append([]string{"failures", "list", "-o", "json"}, of...)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		listed.Failures = nil
+		if err := json.Unmarshal([]byte(text), &listed); err != nil {
+			t.Fatal(err)
+		}
+		return len(listed.Failures)
+	}
+	wait(t, "the failure", func() bool { return list() == 1 })
+	if f := listed.Failures[0]; f.Trigger != w.namespace+"/bump" || f.Reason != "TerminalError" {
+		t.Errorf("got %+v", f)
+	}
+	w.create(t, w.applications, "core.oam.dev/v1beta1", "Application", "web")
+	if _, err := execute(t, append([]string{"failures", "replay", listed.Failures[0].ID}, of...)...); err != nil {
+		t.Fatal(err)
+	}
+	wait(t, "the replay to be over", func() bool { return list() == 0 })
+	if version := w.version(t, "web"); version != "1" {
+		t.Errorf("version %q", version)
+	}
+	p.stop(t)
 }
 
 func (w world) version(t *testing.T, application string) string {

@@ -119,7 +119,7 @@ func (p *process) logs(t *testing.T, message string) []map[string]any {
 // wait polls until done.
 func wait(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(8 * time.Second)
+	deadline := time.Now().Add(30 * time.Second)
 	for !done() {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited 30s for %s", what)
