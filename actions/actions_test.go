@@ -149,7 +149,7 @@ func answering(t *testing.T, objects []byte) client.Client {
 			mapper.Add(u.GroupVersionKind(), meta.RESTScopeNamespace)
 			scheme.AddKnownTypeWithName(u.GroupVersionKind(), &unstructured.Unstructured{})
 			scheme.AddKnownTypeWithName(u.GroupVersionKind().GroupVersion().WithKind(u.GetKind()+"List"), &unstructured.UnstructuredList{})
-			b = b.WithObjects(u)
+			b = b.WithObjects(u).WithStatusSubresource(u)
 		}
 	}
 	return b.WithRESTMapper(mapper).Build()

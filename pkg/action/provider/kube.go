@@ -42,6 +42,9 @@ func (k kube) execute(ctx context.Context, call Call) (Result, error) {
 	case "get":
 		obj, err := k.get(ctx, call.Params["resource"], "")
 		return returns(obj, err)
+	case "wait":
+		obj, err := k.wait(ctx, call.Params)
+		return returns(obj, err)
 	case "read":
 		obj, err := k.get(ctx, call.Params["value"], metav1.NamespaceDefault)
 		return call.softly(map[string]any{"value": obj}, err)
@@ -52,7 +55,7 @@ func (k kube) execute(ctx context.Context, call Call) (Result, error) {
 		return call.softly(map[string]any{}, k.delete(ctx, call.Params))
 	case "patch":
 		if resource, ok := call.Params["resource"]; ok {
-			obj, err := k.patch(ctx, resource, call.Params["patch"])
+			obj, err := k.patch(ctx, resource, call.Params["patch"], str(call.Params, "subresource"))
 			return returns(obj, err)
 		}
 	case "apply":
@@ -110,8 +113,9 @@ func (k kube) list(ctx context.Context, params map[string]any) (map[string]any, 
 	}, nil
 }
 
-// patch sends one patch request. Its type is merge unless it says otherwise.
-func (k kube) patch(ctx context.Context, resource, patch any) (map[string]any, error) {
+// patch sends one patch request, of a subresource where one is named. Its type is
+// merge unless it says otherwise.
+func (k kube) patch(ctx context.Context, resource, patch any, subresource string) (map[string]any, error) {
 	obj, err := object(resource, "")
 	if err != nil {
 		return nil, err
@@ -127,7 +131,7 @@ func (k kube) patch(ctx context.Context, resource, patch any) (map[string]any, e
 	if p["data"] == nil {
 		return nil, &ParamError{Path: "patch.data", Message: "is required"}
 	}
-	if kind == types.ApplyPatchType {
+	if kind == types.ApplyPatchType && subresource == "" {
 		data, ok := p["data"].(map[string]any)
 		if !ok {
 			return nil, &ParamError{Path: "patch.data", Message: "must be an object"}
@@ -138,7 +142,12 @@ func (k kube) patch(ctx context.Context, resource, patch any) (map[string]any, e
 	if err != nil {
 		return nil, err
 	}
-	if err := k.client.Patch(ctx, obj, client.RawPatch(kind, data)); err != nil {
+	if subresource != "" {
+		err = k.client.SubResource(subresource).Patch(ctx, obj, client.RawPatch(kind, data))
+	} else {
+		err = k.client.Patch(ctx, obj, client.RawPatch(kind, data))
+	}
+	if err != nil {
 		return nil, err
 	}
 	return obj.Object, nil

@@ -205,7 +205,7 @@ func (e *PanicError) Error() string { return fmt.Sprintf("provider %s panicked",
 // nothing.
 func IsRead(c Call) bool {
 	switch c.Provider + "." + c.Do {
-	case "kube.get", "kube.read", "kube.list", "op.read", "op.list", "config.read", "config.list":
+	case "kube.get", "kube.wait", "kube.read", "kube.list", "op.read", "op.list", "config.read", "config.list":
 		return true
 	}
 	return c.Provider == "time" || c.Provider == "util"
