@@ -19,6 +19,7 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -96,6 +97,15 @@ func canary(t *testing.T, i *installation) {
 func (i *installation) everything(t *testing.T, namespace string) map[string]string {
 	t.Helper()
 	all := map[string]string{"the logs": i.node.Outputs(namespace), "the controller's logs": i.node.Outputs("vela-system")}
+	for _, p := range i.node.Pods(namespace) {
+		for _, path := range []string{"/metrics", "/debug/decisions"} {
+			status, text, err := p.Get(t.Context(), 8080, path)
+			if err != nil || status != http.StatusOK || text == "" {
+				t.Fatalf("%s: %d, %v", path, status, err)
+			}
+			all[path+" of "+p.Name] = text
+		}
+	}
 	for what, list := range map[string]client.ObjectList{
 		"TriggerServices": &v1alpha1.TriggerServiceList{}, "dead letters": &v1alpha1.TriggerEventList{},
 		"Kubernetes events": &corev1.EventList{}, "ConfigMaps": &corev1.ConfigMapList{}, "Definitions": &corev1alpha1.DefinitionList{},

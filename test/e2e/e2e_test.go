@@ -22,24 +22,28 @@ import "testing"
 // of its own.
 func TestInstalled(t *testing.T) {
 	i := install(t)
-	for name, test := range map[string]func(*testing.T, *installation){
-		"ConfigMapBumpsApplication": configMapBumpsApplication,
-		"EditUnderLoad":             editUnderLoad,
-		"KindIsMissing":             kindIsMissing,
-		"CustomAction":              customAction,
-		"WorkerTemplate":            workerTemplate,
-		"InvalidTrigger":            invalidTrigger,
-		"Bomb":                      bomb,
-		"Takeover":                  takeover,
-		"Confined":                  confined,
-		"OtherAccount":              otherAccount,
-		"NameTaken":                 nameTaken,
-		"Policies":                  policies,
-		"Canary":                    canary,
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			test(t, i)
-		})
-	}
+	t.Run("Apart", func(t *testing.T) {
+		for name, test := range map[string]func(*testing.T, *installation){
+			"Bomb":                      bomb,
+			"Canary":                    canary,
+			"ConfigMapBumpsApplication": configMapBumpsApplication,
+			"Confined":                  confined,
+			"CustomAction":              customAction,
+			"EditUnderLoad":             editUnderLoad,
+			"InvalidTrigger":            invalidTrigger,
+			"KindIsMissing":             kindIsMissing,
+			"NameTaken":                 nameTaken,
+			"OtherAccount":              otherAccount,
+			"Policies":                  policies,
+			"Rights":                    rights,
+			"Takeover":                  takeover,
+			"WorkerTemplate":            workerTemplate,
+		} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				test(t, i)
+			})
+		}
+	})
+	t.Run("Upgrade", func(t *testing.T) { upgrade(t, i) })
 }

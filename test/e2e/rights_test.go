@@ -72,10 +72,9 @@ func (i *installation) rightsOf(t *testing.T, account, namespace string) []strin
 	return slices.Compact(all)
 }
 
-// TestRights holds what every ServiceAccount that is shipped may do, beyond what
+// rights holds what every ServiceAccount that is shipped may do, beyond what
 // every other one may, against a golden file; and what must never be in it.
-func TestRights(t *testing.T) {
-	i := install(t)
+func rights(t *testing.T, i *installation) {
 	ns, other := i.Namespace(t), i.Namespace(t)
 	i.apply(t, bump(ns, "main", ""))
 	i.ready(t, ns, "main")

@@ -22,9 +22,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -69,9 +73,11 @@ type Pod struct {
 	node    *Node
 	mu      sync.Mutex
 	process *os.Process
-	starts  int
-	ending  bool
-	ended   chan struct{}
+	// addresses are where the process listens, by the container's port.
+	addresses map[int32]string
+	starts    int
+	ending    bool
+	ended     chan struct{}
 }
 
 // Run runs all pods whose label app.kubernetes.io/name is "kube-trigger", until
@@ -250,7 +256,11 @@ func (p *Pod) once(pod *corev1.Pod, container corev1.Container, kubeconfig strin
 		return false, err
 	}
 	defer out.Close()
-	cmd := exec.Command(p.node.program, args(container)...) //nolint:gosec,noctx // it ends with the pod
+	args, addresses, err := addressed(container)
+	if err != nil {
+		return false, err
+	}
+	cmd := exec.Command(p.node.program, args...) //nolint:gosec,noctx // it ends with the pod
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.Env = append(env(pod, container), "KUBECONFIG="+kubeconfig, "GORACE=halt_on_error=1", "HOME=/nonexistent")
 	p.mu.Lock()
@@ -259,14 +269,21 @@ func (p *Pod) once(pod *corev1.Pod, container corev1.Container, kubeconfig strin
 		return true, nil
 	}
 	err = cmd.Start()
-	p.process = cmd.Process
+	p.process, p.addresses = cmd.Process, addresses
 	p.starts++
 	p.mu.Unlock()
 	if err != nil {
 		return false, err
 	}
-	p.node.say(pod, true)
+	probing, stop := context.WithCancel(context.Background())
+	probed := make(chan struct{})
+	go func() {
+		defer close(probed)
+		p.probe(probing, pod, container)
+	}()
 	err = cmd.Wait()
+	stop()
+	<-probed
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.process = nil
@@ -277,21 +294,81 @@ func (p *Pod) once(pod *corev1.Pod, container corev1.Container, kubeconfig strin
 		return true, nil
 	}
 	fmt.Fprintf(out, "container ended: %v\n", err)
+	p.node.say(pod, false)
 	return false, nil
 }
 
-// args are the container's, with addresses on all interfaces moved to free ports
-// of loopback: pods have a network of their own, and processes do not.
-func args(c corev1.Container) []string {
-	var out []string
+// addressed returns the arguments of a container, with addresses on all
+// interfaces moved to free ports of loopback: pods have a network of their own,
+// and processes do not. addresses are by the container's port.
+func addressed(c corev1.Container) (args []string, addresses map[int32]string, err error) {
+	addresses = map[int32]string{}
 	for _, a := range c.Args {
 		if name, addr, ok := strings.Cut(a, "="); ok && strings.HasPrefix(addr, ":") {
-			a = name + "=127.0.0.1:0"
+			l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it returns at once
+			if err != nil {
+				return nil, nil, err
+			}
+			port, err := strconv.ParseInt(addr[1:], 10, 32)
+			if err = errors.Join(err, l.Close()); err != nil {
+				return nil, nil, err
+			}
+			addresses[int32(port)] = l.Addr().String()
+			a = name + "=" + l.Addr().String()
 		}
-		out = append(out, a)
+		args = append(args, a)
 	}
-	return out
+	return args, addresses, nil
 }
+
+// Get asks the pod for a path on one of its ports, and returns the answer.
+func (p *Pod) Get(ctx context.Context, port int32, path string) (status int, body string, err error) {
+	p.mu.Lock()
+	address := p.addresses[port]
+	p.mu.Unlock()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+path, nil)
+	if err != nil {
+		return 0, "", err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return 0, "", err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	return response.StatusCode, string(text), err
+}
+
+// probe says whether the pod is ready, as its readiness probe finds.
+func (p *Pod) probe(ctx context.Context, pod *corev1.Pod, c corev1.Container) {
+	port := int32(0)
+	if c.ReadinessProbe != nil {
+		for _, named := range c.Ports {
+			if named.Name == c.ReadinessProbe.HTTPGet.Port.StrVal {
+				port = named.ContainerPort
+			}
+		}
+	}
+	was := false
+	for ctx.Err() == nil {
+		ready := true
+		if port != 0 {
+			status, _, err := p.Get(ctx, port, c.ReadinessProbe.HTTPGet.Path)
+			ready = err == nil && status == http.StatusOK
+		}
+		if ready != was && ctx.Err() == nil {
+			p.node.say(pod, ready)
+			was = ready
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(probeEvery):
+		}
+	}
+}
+
+// probeEvery is more often than a node would, to find what is ready for a moment.
+const probeEvery = 100 * time.Millisecond
 
 func env(pod *corev1.Pod, c corev1.Container) []string {
 	fields := map[string]string{"metadata.name": pod.Name, "metadata.namespace": pod.Namespace, "spec.serviceAccountName": pod.Spec.ServiceAccountName}

@@ -1,0 +1,111 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package e2e
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"strconv"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+)
+
+var upgrades = flag.Int("upgrades", 2, "how often the controller and the workers are upgraded under load")
+
+// upgrade rolls out the controller and the workers, two of them, again and again
+// while ConfigMaps are edited, and loses nothing.
+func upgrade(t *testing.T, i *installation) {
+	ns := i.Namespace(t)
+	worker := func(n int) string {
+		return bump(ns, "main", fmt.Sprintf("  worker: {properties: {replicas: 2, config: {queueSize: %d}}}", 1000+n))
+	}
+	i.apply(t, worker(0))
+	i.ready(t, ns, "main")
+	for n := range objects {
+		name := fmt.Sprintf("web-%d", n)
+		i.application(t, ns, name)
+		i.edit(t, ns, name, "start")
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	rounds := 0
+	loaded := start(make(chan error, 1), func() error {
+		for ctx.Err() == nil {
+			for n := range objects {
+				// A round is made as a whole, whenever it is stopped.
+				if err := applyAs(t.Context(), i.admin, configMap(ns, fmt.Sprintf("web-%d", n), strconv.Itoa(rounds))); err != nil {
+					return err
+				}
+			}
+			rounds++
+		}
+		return nil
+	})
+	for n := range *upgrades {
+		i.apply(t, worker(n+1))
+		patch := fmt.Sprintf(`{"spec":{"template":{"metadata":{"annotations":{"upgrade":"%d"}}}}}`, n)
+		controller := &appsv1.Deployment{}
+		controller.Namespace, controller.Name = "vela-system", "kube-trigger-controller"
+		if err := i.admin.Patch(t.Context(), controller, client.RawPatch(types.StrategicMergePatchType, []byte(patch))); err != nil {
+			t.Fatal(err)
+		}
+		i.rolledOut(t, "vela-system", "kube-trigger-controller", func(*appsv1.Deployment) bool { return true })
+		i.rolledOut(t, ns, "kube-trigger-main", func(d *appsv1.Deployment) bool {
+			for _, a := range d.Spec.Template.Spec.Containers[0].Args {
+				if a == fmt.Sprintf("--queue-size=%d", 1001+n) {
+					return true
+				}
+			}
+			return false
+		})
+	}
+	stop()
+	if err := <-loaded; err != nil {
+		t.Fatal(err)
+	}
+	more := i.allBumped(t, ns, rounds)
+	i.until(t, ns, "main", func(ts *v1alpha1.TriggerService) error {
+		if ts.Status.Working != "1/1" {
+			return fmt.Errorf("status %+v", ts.Status)
+		}
+		return nil
+	})
+	t.Logf("%d upgrades of controller and workers; of %d events 0 were lost, %d were acted on twice", *upgrades, rounds*objects, more)
+}
+
+// rolledOut waits until a Deployment is as wanted, and all of its pods are; of
+// workers, one is ready.
+func (i *installation) rolledOut(t *testing.T, namespace, name string, wanted func(*appsv1.Deployment) bool) {
+	t.Helper()
+	eventually(t, "Deployment "+name, func(ctx context.Context) error {
+		d := &appsv1.Deployment{}
+		if err := i.admin.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, d); err != nil {
+			return err
+		}
+		s := d.Status
+		if !wanted(d) || s.ObservedGeneration != d.Generation || s.UpdatedReplicas != *d.Spec.Replicas || s.Replicas != s.UpdatedReplicas || s.ReadyReplicas < 1 {
+			return fmt.Errorf("generation %d, status %+v", d.Generation, s)
+		}
+		return nil
+	})
+}
