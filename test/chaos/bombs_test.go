@@ -38,13 +38,6 @@ let N = list.Range(0, strconv.Atoi(context.data.data.size), 1)
 context.data.metadata.name == NAME && context.data.data.size != _|_ && len([for a in N for b in N for c in N if a+b+c < 0 {a}]) == 0`,
 			size: "3000",
 		},
-		{
-			name: "a string of 1.5 GB",
-			filter: `import ("strconv", "strings")
-let N = strconv.Atoi(context.data.data.size)
-context.data.metadata.name == NAME && context.data.data.size != _|_ && strings.Contains("a"*N, "b")`,
-			size: "1500000000",
-		},
 	}
 }
 
