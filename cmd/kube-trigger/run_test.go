@@ -74,8 +74,22 @@ func run(t *testing.T, args ...string) *process {
 			}
 		}
 	})
-	go func() { p.ended <- cmd.ExecuteContext(ctx) }()
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		p.ended <- cmd.ExecuteContext(ctx)
+	}()
 	t.Cleanup(func() { p.cancel() })
+	// The command sets the logger of Kubernetes' libraries, which the test's own
+	// clients use as well.
+	wait(t, "a line in the log", func() bool {
+		select {
+		case <-over:
+			return true
+		default:
+			return len(p.with(func(map[string]any) bool { return true })) > 0
+		}
+	})
 	return p
 }
 
