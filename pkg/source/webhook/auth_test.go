@@ -130,7 +130,7 @@ func senders(t *testing.T) map[string]sender {
 			headers: func(string, string) map[string]string {
 				return map[string]string{"Authorization": "Bearer " + secretValue}
 			},
-			bad:      []map[string]string{{}, {"Authorization": secretValue}, {"Authorization": "Bearer "}, {"Authorization": "Bearer x"}},
+			bad:      []map[string]string{{}, {"Authorization": secretValue}, {"Authorization": "Bearer "}, {"Authorization": "Bearer x"}, {"Authorization": "Bearer"}},
 			delivery: "X-Id",
 		},
 		"standard": {

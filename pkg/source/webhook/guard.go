@@ -17,7 +17,6 @@ limitations under the License.
 package webhook
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -35,8 +34,8 @@ func denied(format string, args ...any) error {
 // guard decides who may call.
 type guard struct {
 	// early judges the headers, and late the body too; both where they are set.
-	early func(ctx context.Context, r *http.Request) error
-	late  func(ctx context.Context, r *http.Request, body []byte) error
+	early func(r *http.Request) error
+	late  func(r *http.Request, body []byte) error
 	// challenge is the scheme that an answer of 401 asks for.
 	challenge string
 	// delivery is the header that names the delivery, type the one that says what
@@ -55,13 +54,13 @@ const (
 func open() guard { return guard{delivery: defaultDelivery} }
 
 // shared lets in who has the secret, which of finds in a call.
-func shared(keys *keyring, ref reference, of func(*http.Request) (string, bool)) func(context.Context, *http.Request) error {
-	return func(ctx context.Context, r *http.Request) error {
+func shared(keys *keyring, ref reference, of func(*http.Request) (string, bool)) func(*http.Request) error {
+	return func(r *http.Request) error {
 		given, ok := of(r)
 		if !ok {
 			return denied("no token")
 		}
-		want, err := keys.get(ctx, ref)
+		want, err := keys.get(r.Context(), ref)
 		if err != nil {
 			return err
 		}

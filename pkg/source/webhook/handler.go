@@ -22,9 +22,9 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/go-logr/logr"
-	"golang.org/x/sync/semaphore"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/source/webhook/image"
@@ -33,9 +33,8 @@ import (
 )
 
 const (
-	// chunk is the room that is made for a body at first. It doubles when it is
-	// full.
-	chunk = 8 << 10
+	// maxDrained is how much of a body that is too large is read and thrown away.
+	maxDrained = 4 << 20
 	// retryAfter is when callers may try again, in seconds.
 	retryAfter = "5"
 )
@@ -60,6 +59,11 @@ type handler struct {
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id, isNew, no := h.take(w, r)
 	if no != nil {
+		if no.status == http.StatusRequestEntityTooLarge {
+			// Else a caller that still sends would see a broken connection instead of
+			// the answer.
+			_, _ = io.CopyN(io.Discard, r.Body, maxDrained)
+		}
 		h.refuse(w, r, no)
 		return
 	}
@@ -97,7 +101,7 @@ func (h *handler) take(w http.ResponseWriter, r *http.Request) (id string, isNew
 	case r.ContentLength > h.maxBody:
 		return "", false, tooLarge(nil)
 	}
-	if no := h.judge(h.guard.early != nil, func() error { return h.guard.early(r.Context(), r) }); no != nil {
+	if no := h.judge(h.guard.early != nil, func() error { return h.guard.early(r) }); no != nil {
 		return "", false, no
 	}
 	body, release, no := h.read(w, r)
@@ -105,7 +109,7 @@ func (h *handler) take(w http.ResponseWriter, r *http.Request) (id string, isNew
 	if no != nil {
 		return "", false, no
 	}
-	if no := h.judge(h.guard.late != nil, func() error { return h.guard.late(r.Context(), r, body) }); no != nil {
+	if no := h.judge(h.guard.late != nil, func() error { return h.guard.late(r, body) }); no != nil {
 		return "", false, no
 	}
 	if err := h.server.decoding.Acquire(r.Context(), 1); err != nil {
@@ -143,49 +147,60 @@ func (h *handler) judge(asked bool, guard func() error) *refusal {
 	}
 }
 
-// read reads the body. It makes room for what has come, not for what was
-// announced. release gives the room back.
+// read reads the body. release is to be called when it is not needed any more.
 func (h *handler) read(w http.ResponseWriter, r *http.Request) (body []byte, release func(), no *refusal) {
-	room := &room{total: h.server.reading}
+	release = func() {}
 	limited := http.MaxBytesReader(w, r.Body, h.maxBody)
+	body = make([]byte, 0, h.capacity(r, LargeBody/4))
 	for {
 		if len(body) == cap(body) {
-			if err := room.grow(r.Context()); err != nil {
-				return nil, room.release, &refusal{http.StatusServiceUnavailable, "too many calls at once", err}
+			room := int64(LargeBody)
+			if cap(body) >= LargeBody {
+				room = h.maxBody + 1
+				if err := h.large(w, r); err != nil {
+					return nil, release, &refusal{http.StatusServiceUnavailable, "too many large calls at once", err}
+				}
+				release = func() { h.server.large.Release(1) }
 			}
-			body = append(make([]byte, 0, room.held), body...)
+			body = append(make([]byte, 0, h.capacity(r, room)), body...)
 		}
 		n, err := limited.Read(body[len(body):cap(body)])
 		body = body[:len(body)+n]
 		switch {
 		case errors.Is(err, io.EOF):
-			return body, room.release, nil
+			return body, release, nil
 		case isTooLarge(err):
-			return nil, room.release, tooLarge(err)
+			return nil, release, tooLarge(err)
 		case err != nil:
-			return nil, room.release, gone(err)
+			return nil, release, gone(err)
 		}
 	}
 }
 
-// room is what a call holds of the bytes that all may.
-type room struct {
-	total *semaphore.Weighted
-	held  int64
+// capacity returns how much room to make for a body: no more than want, and than
+// it takes to see its end.
+func (h *handler) capacity(r *http.Request, want int64) int64 {
+	most := h.maxBody
+	if r.ContentLength >= 0 {
+		most = r.ContentLength
+	}
+	return min(want, most+1)
 }
 
-func (o *room) grow(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, ReadingTimeout)
+// large waits until one more large body may be read, and then gives its sender
+// some time.
+func (h *handler) large(w http.ResponseWriter, r *http.Request) error {
+	ctx, cancel := context.WithTimeout(r.Context(), LargeWait)
 	defer cancel()
-	more := max(chunk, o.held)
-	if err := o.total.Acquire(ctx, more); err != nil {
+	if err := h.server.large.Acquire(ctx, 1); err != nil {
 		return err
 	}
-	o.held += more
+	if err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(LargeTime)); err != nil {
+		h.server.large.Release(1)
+		return err
+	}
 	return nil
 }
-
-func (o *room) release() { o.total.Release(o.held) }
 
 func isTooLarge(err error) bool {
 	var limit *http.MaxBytesError

@@ -17,7 +17,6 @@ limitations under the License.
 package webhook
 
 import (
-	"context"
 	"crypto/hmac"
 	"crypto/sha1"
 	"crypto/sha256"
@@ -65,16 +64,16 @@ func hexSHA256(header, prefix string) signature {
 // signed lets in what is signed.
 func signed(keys *keyring, ref reference, s signature) guard {
 	return guard{
-		early: func(_ context.Context, r *http.Request) error {
+		early: func(r *http.Request) error {
 			_, err := s.of(r)
 			return err
 		},
-		late: func(ctx context.Context, r *http.Request, body []byte) error {
+		late: func(r *http.Request, body []byte) error {
 			given, err := s.of(r)
 			if err != nil {
 				return err
 			}
-			key, err := keys.get(ctx, ref)
+			key, err := keys.get(r.Context(), ref)
 			if err != nil {
 				return err
 			}
@@ -101,7 +100,7 @@ func (s signature) of(r *http.Request) ([]byte, error) {
 }
 
 func sum(hash func() hash.Hash, key secret, parts ...[]byte) []byte {
-	mac := hmac.New(hash, key.value)
+	mac := hmac.New(hash, key.value())
 	for _, p := range parts {
 		mac.Write(p)
 	}
@@ -132,7 +131,7 @@ const (
 // standard lets in what is signed as Standard Webhooks say: the name of the
 // delivery, its time, and the body.
 func standard(keys *keyring, ref reference, tolerance time.Duration) guard {
-	early := func(_ context.Context, r *http.Request) error {
+	early := func(r *http.Request) error {
 		if r.Header.Get(standardID) == "" {
 			return denied("no %s", standardID)
 		}
@@ -145,17 +144,17 @@ func standard(keys *keyring, ref reference, tolerance time.Duration) guard {
 		}
 		return nil
 	}
-	late := func(ctx context.Context, r *http.Request, body []byte) error {
-		key, err := keys.get(ctx, ref)
+	late := func(r *http.Request, body []byte) error {
+		key, err := keys.get(r.Context(), ref)
 		if err != nil {
 			return err
 		}
-		value, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(string(key.value), standardSecret))
+		value, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(string(key.value()), standardSecret))
 		if err != nil {
 			return fmt.Errorf("%s: is not %s and base64", ref, standardSecret)
 		}
 		head := r.Header.Get(standardID) + "." + r.Header.Get(standardTime) + "."
-		want := sum(sha256.New, secret{value}, []byte(head), body)
+		want := sum(sha256.New, newSecret(value), []byte(head), body)
 		for text := range strings.FieldsSeq(r.Header.Get(standardSignature)) {
 			given, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(text, standardVersion))
 			if strings.HasPrefix(text, standardVersion) && err == nil && hmac.Equal(given, want) {

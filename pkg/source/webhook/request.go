@@ -36,7 +36,7 @@ const maxID = 128
 
 // event returns the event of a call whose body was read.
 func (h *hook) event(r *http.Request, body []byte, now time.Time) (event.Event, error) {
-	sent, err := payload.Parse(r.Header, body)
+	sent, err := payload.Parse(r.Context(), r.Header, body)
 	if err != nil {
 		return event.Event{}, err
 	}

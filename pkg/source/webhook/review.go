@@ -49,12 +49,12 @@ type reviewer struct {
 // users where there are any.
 func reviewed(reviews *reviewer, audiences, users []string) guard {
 	return guard{
-		early: func(ctx context.Context, r *http.Request) error {
+		early: func(r *http.Request) error {
 			given, ok := bearerToken(r)
 			if !ok {
 				return denied("no token")
 			}
-			return reviews.review(ctx, given, audiences, users)
+			return reviews.review(r.Context(), given, audiences, users)
 		},
 		challenge: "Bearer", delivery: defaultDelivery, header: authorization,
 	}

@@ -35,8 +35,11 @@ import (
 // maxSecret bounds a secret in a file, in bytes.
 const maxSecret = 64 << 10
 
-// secret is a value that is never printed, whatever it is given to.
-type secret struct{ value []byte }
+// secret is a value that is never printed, whatever it is given to. It is behind
+// a function, since fmt looks into the fields of structs by itself.
+type secret struct{ value func() []byte }
+
+func newSecret(value []byte) secret { return secret{func() []byte { return value }} }
 
 const redacted = "[redacted]"
 
@@ -48,7 +51,7 @@ func (secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // equals compares in a time that does not depend on where the two differ.
 func (s secret) equals(given string) bool {
-	return subtle.ConstantTimeCompare(s.value, []byte(given)) == 1
+	return subtle.ConstantTimeCompare(s.value(), []byte(given)) == 1
 }
 
 // reference says where a secret is: in a Secret, a file, or the environment.
@@ -99,7 +102,7 @@ func (k *keyring) get(ctx context.Context, r reference) (secret, error) {
 	if err == nil && len(value) == 0 {
 		err = errors.New("is empty")
 	}
-	h := reading{secret: secret{value}, read: k.clock.Now()}
+	h := reading{secret: newSecret(value), read: k.clock.Now()}
 	if err != nil {
 		h = reading{err: fmt.Errorf("read %s: %w", r, err), read: h.read}
 	}

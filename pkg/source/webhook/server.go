@@ -20,6 +20,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"sync"
@@ -28,8 +29,6 @@ import (
 	"github.com/go-logr/logr"
 	"golang.org/x/net/netutil"
 	"golang.org/x/sync/semaphore"
-
-	"log/slog"
 )
 
 // shutdownGrace is how long calls that are being answered may take when the last
@@ -39,8 +38,9 @@ const shutdownGrace = 5 * time.Second
 // Server listens for all webhooks of a process. It does so while there is one.
 type Server struct {
 	address string
-	// reading bounds the bytes of bodies, decoding the calls after that.
-	reading, decoding *semaphore.Weighted
+	// large bounds the large bodies that are being read, decoding the calls that
+	// were.
+	large, decoding *semaphore.Weighted
 
 	mu     sync.Mutex
 	routes map[string]*route
@@ -69,7 +69,7 @@ type listening struct {
 func NewServer(address string) *Server {
 	return &Server{
 		address: address, routes: map[string]*route{},
-		reading: semaphore.NewWeighted(MaxReading), decoding: semaphore.NewWeighted(MaxDecoding),
+		large: semaphore.NewWeighted(MaxLarge), decoding: semaphore.NewWeighted(MaxDecoding),
 	}
 }
 
@@ -99,7 +99,7 @@ func (s *Server) join(ctx context.Context, path, owner string, handler http.Hand
 	}
 	r := &route{handler: handler, owner: owner}
 	s.routes[path] = r
-	return s.listening, func() { s.leave(path, r) }, nil
+	return s.listening, func() { s.leave(ctx, path, r) }, nil
 }
 
 func (s *Server) listen(ctx context.Context) (*listening, error) {
@@ -123,7 +123,7 @@ func (s *Server) listen(ctx context.Context) (*listening, error) {
 }
 
 // leave takes the route back, and ends the server where it was the last.
-func (s *Server) leave(path string, r *route) {
+func (s *Server) leave(ctx context.Context, path string, r *route) {
 	s.mu.Lock()
 	delete(s.routes, path)
 	var last *listening
@@ -132,14 +132,15 @@ func (s *Server) leave(path string, r *route) {
 	}
 	s.mu.Unlock()
 	if last != nil {
-		last.end()
+		last.end(ctx)
 	}
 	r.calls.Wait()
 }
 
-// end ends the server, and returns when it has.
-func (l *listening) end() {
-	ctx, cancel := context.WithTimeout(context.Background(), shutdownGrace)
+// end ends the server, and returns when it has. Calls that are being answered get
+// the grace although ctx has ended.
+func (l *listening) end(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
 	defer cancel()
 	if err := l.server.Shutdown(ctx); errors.Is(err, context.DeadlineExceeded) {
 		_ = l.server.Close()

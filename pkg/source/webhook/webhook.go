@@ -61,11 +61,11 @@ const Type = "webhook"
 const (
 	// MaxConnections is how many connections a Server has at a time. Others
 	// wait.
-	MaxConnections = 1024
-	// HeaderTimeout and ReadTimeout are how long a call may take to send its
-	// headers, and all of it.
-	HeaderTimeout = 5 * time.Second
-	ReadTimeout   = 8 * time.Second
+	MaxConnections = 512
+	// HeaderTimeout is how long a call may take to send its headers.
+	HeaderTimeout = 3 * time.Second
+	// ReadTimeout is how long it may take to send all, but for large bodies.
+	ReadTimeout = 4500 * time.Millisecond
 	// WriteTimeout is how long it may take to be answered, from its headers on.
 	WriteTimeout = 25 * time.Second
 	// IdleTimeout is how long a connection is kept without a call.
@@ -74,10 +74,13 @@ const (
 	MaxHeaderBytes = 16 << 10
 	// MaxBodyBytes is the size of a body, where the trigger allows no less.
 	MaxBodyBytes = 1 << 20
-	// MaxReading is how much of bodies a Server holds while it reads them, in
-	// bytes, and ReadingTimeout how long a call waits for room in it.
-	MaxReading     = 16 << 20
-	ReadingTimeout = 5 * time.Second
+	// LargeBody is the size of bodies of which a Server reads no more than
+	// MaxLarge at a time. Others wait, LargeWait at most; then there is LargeTime
+	// to send the rest.
+	LargeBody = 16 << 10
+	MaxLarge  = 8
+	LargeWait = 12 * time.Second
+	LargeTime = 4 * time.Second
 	// MaxDecoding is how many calls a Server decodes and stores at a time.
 	MaxDecoding = 32
 	// StoreTimeout is how long a call waits for its event to be stored.

@@ -24,6 +24,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -137,7 +138,7 @@ func TestDuplicates(t *testing.T) {
 func TestKilled(t *testing.T) {
 	headers := map[string]string{"X-Delivery-Id": "1"}
 	w := serve(t, "auth: none", func(w *worker) {
-		w.act = func(context.Context, event.Event, func()) error { return nil }
+		w.act = never
 	})
 	w.expect(http.StatusAccepted, call{body: `{"n":12345678901,"f":1.5}`, headers: headers})
 	w.kill()
@@ -154,6 +155,9 @@ func TestKilled(t *testing.T) {
 	third.expect(http.StatusAccepted, call{body: `{}`})
 	third.wants(1)
 }
+
+// never takes an event, and is not done with it.
+func never(context.Context, event.Event, func()) error { return nil }
 
 // TestFullEngine: while the engine takes nothing, calls are taken into the store,
 // beyond what may be in memory, and handled in their order once it does.
@@ -187,8 +191,53 @@ func TestFullEngine(t *testing.T) {
 	w.until(func() bool { return spooled(t, w) == 0 })
 }
 
+// TestStillHeld: what the engine has taken and is not done with is not delivered
+// again when the store is read again.
+func TestStillHeld(t *testing.T) {
+	const calls, more = 60, 5
+	var mu sync.Mutex
+	var open []func()
+	w := serve(t, "auth: none", func(w *worker) {
+		w.act = func(_ context.Context, _ event.Event, done func()) error {
+			mu.Lock()
+			defer mu.Unlock()
+			open = append(open, done)
+			return nil
+		}
+	})
+	finish := func(leave int) {
+		mu.Lock()
+		defer mu.Unlock()
+		for len(open) > leave {
+			open[0]()
+			open = open[1:]
+		}
+	}
+	large := call{body: `"` + strings.Repeat("x", 200<<10) + `"`}
+	for range calls {
+		w.expect(http.StatusAccepted, large)
+	}
+	w.until(func() bool { return len(w.got()) >= 30 }) // as many as there is room for
+	for range more {
+		w.expect(http.StatusAccepted, large)
+	}
+	w.until(func() bool {
+		finish(20)
+		return len(w.got()) >= calls+more
+	})
+	finish(0)
+	w.until(func() bool { return spooled(t, w) == 0 })
+	seen := map[string]int{}
+	for _, ev := range w.wants(calls + more) {
+		seen[ev.ID]++
+	}
+	if len(seen) != calls+more {
+		t.Errorf("%d events, some of them twice", len(seen))
+	}
+}
+
 // spooled returns how many events are in the store.
-func spooled(t *testing.T, w *worker) int {
+func spooled(t testing.TB, w *worker) int {
 	t.Helper()
 	n := 0
 	for _, err := range w.store.Spooled(t.Context(), "webhook:n/t") {
@@ -248,12 +297,15 @@ const slowConnections = 100
 // TestSlow closes connections whose headers, or bodies, do not come, and serves
 // others meanwhile.
 func TestSlow(t *testing.T) {
+	t.Parallel()
 	slow(t, slowConnections)
 }
 
-func slow(t testing.TB, connections int) {
+// slow returns how long the last of the connections was open.
+func slow(t testing.TB, connections int) time.Duration {
 	t.Helper()
-	w := serve(t.(*testing.T), "auth: none")
+	w := serve(t, "auth: none")
+	defer w.end()
 	closed := make(chan time.Duration, connections)
 	for n := range connections {
 		conn, err := net.Dial("tcp", w.server.Addr().String())
@@ -283,4 +335,5 @@ func slow(t testing.TB, connections int) {
 	if n := len(w.got()); n != 1 {
 		t.Errorf("%d events", n)
 	}
+	return longest
 }

@@ -21,6 +21,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -42,7 +43,14 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m)
+	if path, ok := os.LookupEnv(childStore); ok {
+		if err := child(path); err != nil {
+			panic(err)
+		}
+		return
+	}
+	// Connections of clients to API servers, which all tests share, stay open.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("golang.org/x/net/http2.(*clientConnReadLoop).run"))
 }
 
 // patience is how long a test waits for what has to come.
@@ -50,7 +58,7 @@ const patience = 30 * time.Second
 
 // worker is a process with webhooks. Its file outlives it.
 type worker struct {
-	t       *testing.T
+	t       testing.TB
 	path    string
 	server  *webhook.Server
 	store   *file.Store
@@ -91,7 +99,7 @@ type asked struct{ name, properties string }
 type option func(*worker)
 
 // begin starts a worker whose store is at path.
-func begin(t *testing.T, path string, asks []asked, options ...option) *worker {
+func begin(t testing.TB, path string, asks []asked, options ...option) *worker {
 	t.Helper()
 	w := &worker{t: t, path: path, saved: make(chan error, 1)}
 	var err error
@@ -142,7 +150,7 @@ func begin(t *testing.T, path string, asks []asked, options ...option) *worker {
 }
 
 // serve starts a worker with one webhook, named t.
-func serve(t *testing.T, properties string, options ...option) *worker {
+func serve(t testing.TB, properties string, options ...option) *worker {
 	t.Helper()
 	return begin(t, filepath.Join(t.TempDir(), "store.db"), []asked{{"t", properties}}, options...)
 }
@@ -251,7 +259,7 @@ func (w *worker) send(c call) (status int, answer string) {
 	return do(w.t, req)
 }
 
-func do(t *testing.T, req *http.Request) (status int, answer string) {
+func do(t testing.TB, req *http.Request) (status int, answer string) {
 	t.Helper()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	res, err := client.Do(req)

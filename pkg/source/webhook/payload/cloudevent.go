@@ -40,7 +40,7 @@ func isCloudEvent(header http.Header) bool {
 
 // cloudEvent reads a CloudEvent in binary or structured mode. Batches are not
 // supported.
-func cloudEvent(header http.Header, body []byte) (Payload, error) {
+func cloudEvent(ctx context.Context, header http.Header, body []byte) (Payload, error) {
 	kind, err := contentType(header)
 	if err != nil {
 		return Payload{}, err
@@ -53,7 +53,7 @@ func cloudEvent(header http.Header, body []byte) (Payload, error) {
 			return Payload{}, err
 		}
 	}
-	ev, err := binding.ToEvent(context.Background(), cehttp.NewMessage(header, io.NopCloser(bytes.NewReader(body))))
+	ev, err := binding.ToEvent(ctx, cehttp.NewMessage(header, io.NopCloser(bytes.NewReader(body))))
 	if err != nil {
 		return Payload{}, fmt.Errorf("%w: CloudEvent: %w", ErrMalformed, err)
 	}

@@ -21,6 +21,7 @@ limitations under the License.
 package payload
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"mime"
@@ -60,9 +61,9 @@ type Payload struct {
 }
 
 // Parse reads a body. Its errors are one of this package's, with details.
-func Parse(header http.Header, body []byte) (Payload, error) {
+func Parse(ctx context.Context, header http.Header, body []byte) (Payload, error) {
 	if isCloudEvent(header) {
-		return cloudEvent(header, body)
+		return cloudEvent(ctx, header, body)
 	}
 	kind, err := contentType(header)
 	if err != nil {

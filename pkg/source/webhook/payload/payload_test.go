@@ -92,7 +92,7 @@ func TestParse(t *testing.T) {
 		{"not deep", headers(), `"` + strings.Repeat("[", 1000) + `\"[["`, payload.Payload{Body: strings.Repeat("[", 1000) + `"[[`}, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got, err := payload.Parse(tc.header, []byte(tc.body))
+			got, err := payload.Parse(t.Context(), tc.header, []byte(tc.body))
 			if diff := cmp.Diff(tc.want, got); diff != "" && tc.err == nil || !errors.Is(err, tc.err) {
 				t.Errorf("%v, %s", err, diff)
 			}
@@ -118,7 +118,7 @@ func FuzzParse(f *testing.F) {
 		if version != "" {
 			h = http.Header{"Content-Type": {kind}, "Ce-Specversion": {version}, "Ce-Id": {"1"}, "Ce-Source": {"/s"}, "Ce-Type": {"t"}}
 		}
-		got, err := payload.Parse(h, body)
+		got, err := payload.Parse(t.Context(), h, body)
 		if err != nil {
 			if !errors.Is(err, payload.ErrMalformed) && !errors.Is(err, payload.ErrUnsupported) && !errors.Is(err, payload.ErrTooLarge) {
 				t.Fatalf("unknown error: %v", err)
@@ -135,7 +135,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := payload.Parse(http.Header{}, text)
+		again, err := payload.Parse(t.Context(), http.Header{}, text)
 		if err != nil && !errors.Is(err, payload.ErrTooLarge) {
 			t.Fatalf("%s: %v", text, err)
 		}

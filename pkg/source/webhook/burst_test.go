@@ -1,0 +1,134 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package webhook_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/kubevela/kube-trigger/pkg/source/webhook"
+)
+
+// maxGrowth is by how much the memory of a process may grow in a burst, in
+// bytes.
+const maxGrowth = 64 << 20
+
+// burst is what happened when many called at once.
+type burst struct {
+	statuses       map[int]int
+	growth, events int
+	// resident is what the operating system knows of, at rest and in the burst.
+	before, resident int
+	took             time.Duration
+}
+
+// burstOf sends calls at once, every tenth of which is too large. None of them
+// says how long it is, so that the worker has to count.
+func burstOf(t testing.TB, calls int) burst {
+	t.Helper()
+	p := spawn(t)
+	large := bytes.Repeat([]byte(" "), webhook.MaxBodyBytes+1)
+	small := fmt.Appendf(nil, `{"text":%q}`, bytes.Repeat([]byte("x"), 1000))
+	client := &http.Client{Transport: &http.Transport{MaxConnsPerHost: 2 * webhook.MaxConnections, MaxIdleConnsPerHost: webhook.MaxConnections}}
+	defer client.CloseIdleConnections()
+	var (
+		b       = burst{statuses: map[int]int{}, before: p.resident()}
+		mu      sync.Mutex
+		callers sync.WaitGroup
+		start   = time.Now()
+	)
+	for n := range calls {
+		callers.Go(func() {
+			body := small
+			if n%10 == 0 {
+				body = large
+			}
+			status := post(t, client, p.url, body)
+			mu.Lock()
+			defer mu.Unlock()
+			b.statuses[status]++
+		})
+	}
+	callers.Wait()
+	b.took = time.Since(start)
+	b.resident = p.resident()
+	b.growth, b.events = p.end(t)
+	return b
+}
+
+// post returns the status of the answer, 0 where there is none.
+func post(t testing.TB, client *http.Client, url string, body []byte) int {
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, io.NopCloser(bytes.NewReader(body)))
+	if err != nil {
+		t.Error(err)
+		return 0
+	}
+	res, err := client.Do(req)
+	if err != nil {
+		t.Log(err)
+		return 0
+	}
+	defer res.Body.Close()
+	_, _ = io.Copy(io.Discard, res.Body)
+	return res.StatusCode
+}
+
+// check wants nine in ten calls to be taken, and the others to be too large.
+func (b burst) check(t testing.TB, calls int) {
+	t.Helper()
+	t.Logf("%d calls in %v: %v, %d events; memory up by %d MiB; resident %d MiB, then %d MiB",
+		calls, b.took, b.statuses, b.events, b.growth>>20, b.before>>20, b.resident>>20)
+	if b.statuses[http.StatusRequestEntityTooLarge] != calls/10 {
+		t.Errorf("%d calls were too large, want %d", b.statuses[http.StatusRequestEntityTooLarge], calls/10)
+	}
+	if got, want := b.statuses[http.StatusAccepted], calls*9/10*99/100; got < want {
+		t.Errorf("%d calls were taken, want %d", got, want)
+	}
+	if b.growth > maxGrowth {
+		t.Errorf("memory is up by %d MiB, want at most %d", b.growth>>20, maxGrowth>>20)
+	}
+}
+
+// TestBurst takes 1,000 calls at once.
+func TestBurst(t *testing.T) {
+	const calls = 1000
+	burstOf(t, calls).check(t, calls)
+}
+
+// BenchmarkBurst is TestBurst with 10,000 calls.
+func BenchmarkBurst(b *testing.B) {
+	const calls = 10_000
+	for b.Loop() {
+		result := burstOf(b, calls)
+		result.check(b, calls)
+		b.ReportMetric(float64(result.growth>>20), "MiB")
+		b.ReportMetric(float64(result.resident-result.before)/(1<<20), "MiB-resident")
+		b.ReportMetric(float64(result.statuses[http.StatusAccepted])/result.took.Seconds(), "taken/s")
+	}
+}
+
+// BenchmarkSlow is TestSlow with 1,000 connections.
+func BenchmarkSlow(b *testing.B) {
+	for b.Loop() {
+		b.ReportMetric(slow(b, 1000).Seconds(), "s")
+	}
+}

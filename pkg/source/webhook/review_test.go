@@ -1,0 +1,148 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package webhook_test
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	testclock "k8s.io/utils/clock/testing"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kubevela/kube-trigger/pkg/source/webhook"
+	"github.com/kubevela/kube-trigger/test/cluster"
+)
+
+// reviews lets a service account ask about tokens.
+func reviews(t *testing.T, c *cluster.Cluster, namespace, name string) {
+	t.Helper()
+	binding := &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: namespace + "-" + name},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "system:auth-delegator"},
+		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: name}},
+	}
+	if _, err := c.Client(t).RbacV1().ClusterRoleBindings().Create(t.Context(), binding, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// token returns a token of a service account, for audiences.
+func token(t *testing.T, c *cluster.Cluster, namespace, name string, audiences ...string) string {
+	t.Helper()
+	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{Audiences: audiences}}
+	request, err := c.Client(t).CoreV1().ServiceAccounts(namespace).CreateToken(t.Context(), name, request, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return request.Status.Token
+}
+
+// as gives a worker the rights of config.
+func as(t *testing.T, config *rest.Config) option {
+	t.Helper()
+	c, err := client.New(config, client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(w *worker) { w.options.Client = c }
+}
+
+// TestTokenReview asks a real API server about real tokens.
+func TestTokenReview(t *testing.T) {
+	c := cluster.Start(t)
+	namespace := c.Namespace(t)
+	worker := c.ServiceAccount(t, namespace, "worker")
+	for _, name := range []string{"builder", "other"} {
+		c.ServiceAccount(t, namespace, name)
+	}
+	reviews(t, c, namespace, "worker")
+	w := serve(t, "auth: {type: tokenReview, audiences: [kube-trigger, hooks], users: ['system:serviceaccount:"+namespace+":builder']}", as(t, worker))
+	builder := token(t, c, namespace, "builder", "hooks", "else")
+	for _, tc := range []struct {
+		name, token string
+		want        int
+	}{
+		{"right audience", builder, http.StatusAccepted},
+		{"again", builder, http.StatusAccepted},
+		{"wrong audience", token(t, c, namespace, "builder", "else"), http.StatusUnauthorized},
+		{"the API server's audience", token(t, c, namespace, "builder"), http.StatusUnauthorized},
+		{"other user", token(t, c, namespace, "other", "hooks"), http.StatusUnauthorized},
+		{"no token", "x", http.StatusUnauthorized},
+		{"changed token", builder[:len(builder)-10] + "AAAAAAAAAA", http.StatusUnauthorized},
+	} {
+		if status, answer := w.send(call{body: `{}`, headers: map[string]string{"Authorization": "Bearer " + tc.token}}); status != tc.want {
+			t.Errorf("%s: %d, want %d: %s", tc.name, status, tc.want, answer)
+		}
+	}
+	w.wants(2)
+}
+
+// TestNoRight: a worker that may not ask lets nobody in, and says why.
+func TestNoRight(t *testing.T) {
+	c := cluster.Start(t)
+	namespace := c.Namespace(t)
+	worker := c.ServiceAccount(t, namespace, "worker")
+	for properties, want := range map[string]string{
+		"auth: {type: tokenReview, audiences: [hooks]}": "tokenreviews.authentication.k8s.io is forbidden",
+		"auth: {type: bearer, secret: {name: hook}}":    `secrets \"hook\" is forbidden`,
+	} {
+		w := serve(t, properties, as(t, worker))
+		w.expect(http.StatusServiceUnavailable, call{body: `{}`, headers: map[string]string{"Authorization": "Bearer " + token(t, c, namespace, "worker", "hooks")}})
+		if w.logged(want) == 0 {
+			t.Errorf("%s: log %v", properties, w.lines)
+		}
+	}
+}
+
+// TestSecret reads the secret of the trigger's namespace, and another one when
+// it has changed and some time has passed.
+func TestSecret(t *testing.T) {
+	c := cluster.Start(t)
+	secrets := c.Client(t).CoreV1().Secrets("n")
+	if _, err := c.Client(t).CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "n"}}, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	account := c.ServiceAccount(t, "n", "worker", rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"secrets"}, ResourceNames: []string{"hook"}, Verbs: []string{"get"}})
+	clock := testclock.NewFakeClock(time.Now())
+	w := serve(t, "auth: {type: bearer, secret: {name: hook, key: token}}", as(t, account), func(w *worker) { w.options.Clock = clock })
+	bearer := func(value string) call {
+		return call{body: `{}`, headers: map[string]string{"Authorization": "Bearer " + value}}
+	}
+	w.expect(http.StatusServiceUnavailable, bearer("one"))
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "hook"}, StringData: map[string]string{"token": "one\n"}}
+	if _, err := secrets.Create(t.Context(), secret, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	w.expect(http.StatusServiceUnavailable, bearer("one"))
+	clock.Step(webhook.SecretFresh)
+	w.expect(http.StatusAccepted, bearer("one"))
+	secret.StringData["token"] = "two"
+	if _, err := secrets.Update(t.Context(), secret, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	w.expect(http.StatusAccepted, bearer("one"))
+	clock.Step(webhook.SecretFresh)
+	w.expect(http.StatusUnauthorized, bearer("one"))
+	w.expect(http.StatusAccepted, bearer("two"))
+	w.wants(3)
+}
