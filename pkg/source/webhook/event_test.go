@@ -17,16 +17,20 @@ limitations under the License.
 package webhook_test
 
 import (
+	"context"
+	"encoding/base64"
 	"errors"
 	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/source/webhook"
+	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
 // TestEvent: what an event has of a call, and what it has not.
@@ -201,4 +205,86 @@ func TestStoreFails(t *testing.T) {
 	again := begin(t, w.path, []asked{{"t", "auth: none"}})
 	again.expect(http.StatusAccepted, call{body: `2`})
 	again.wants(1)
+}
+
+// stubborn is a spool whose next calls wait, and then fail.
+type stubborn struct {
+	store.Spool
+	waits   chan struct{}
+	entered chan struct{}
+}
+
+var errStubborn = errors.New("stubborn")
+
+func (s *stubborn) Accept(ctx context.Context, ev event.Event) error {
+	select {
+	case s.entered <- struct{}{}:
+	default: // all but the first
+		return s.Spool.Accept(ctx, ev)
+	}
+	<-s.waits
+	return errStubborn
+}
+
+// TestDuplicateOfWhatFails: a delivery that comes again while it is being stored
+// is not answered before that is known, and taken when it has failed.
+func TestDuplicateOfWhatFails(t *testing.T) {
+	s := &stubborn{waits: make(chan struct{}), entered: make(chan struct{}, 1)}
+	w := serve(t, "auth: none", func(w *worker) { s.Spool, w.options.Spool = w.options.Spool, s })
+	same := call{body: `1`, headers: map[string]string{"X-Delivery-Id": "1"}}
+	statuses := make(chan int, 2)
+	ask := func() {
+		status, _ := w.send(same)
+		statuses <- status
+	}
+	go ask()
+	w.until(func() bool { return len(s.entered) == 1 })
+	go ask()
+	// Another call is answered meanwhile, that one is not.
+	w.expect(http.StatusAccepted, call{body: `2`})
+	select {
+	case status := <-statuses:
+		t.Errorf("answered with %d before it was stored", status)
+	default:
+	}
+	close(s.waits)
+	if a, b := <-statuses, <-statuses; a+b != http.StatusServiceUnavailable+http.StatusAccepted {
+		t.Errorf("answered with %d and %d", a, b)
+	}
+	w.wants(2)
+}
+
+// TestReplay: who has seen a signed call cannot make another one of it by headers
+// that are not signed.
+func TestReplay(t *testing.T) {
+	w := serve(t, "auth: {type: standard, secret: "+secretFile(t, "whsec_"+base64.StdEncoding.EncodeToString([]byte(secretValue)))+"}")
+	seen := call{body: body, headers: standard("1", time.Now(), body)}
+	for name, value := range map[string]string{
+		"Ce-Specversion": "1.0", "Ce-Source": "/s", "Ce-Type": "t", "Ce-Id": "1", "Content-Type": "application/json",
+	} {
+		seen.headers[name] = value
+	}
+	w.expect(http.StatusAccepted, seen)
+	for name, value := range map[string]string{"Ce-Id": "2", "Ce-Source": "/other", "X-Delivery-Id": "2", "Idempotency-Key": "2"} {
+		seen.headers[name] = value
+		w.expect(http.StatusOK, seen)
+	}
+	w.wants(1)
+}
+
+// forgetful is a saver that crashes before it releases anything.
+type forgetful struct{ webhook.Saver }
+
+func (forgetful) Release(string, string) {}
+
+// TestDoneButThere: an event that was done, and is in the store still, is not
+// delivered again.
+func TestDoneButThere(t *testing.T) {
+	w := serve(t, "auth: none", func(w *worker) { w.options.Saver = forgetful{w.options.Saver} })
+	w.expect(http.StatusAccepted, call{body: `1`})
+	w.wants(1)
+	w.end()
+	again := begin(t, w.path, []asked{{"t", "auth: none"}})
+	again.until(func() bool { return spooled(t, again) == 0 })
+	again.wants(0)
 }

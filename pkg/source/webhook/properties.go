@@ -96,5 +96,8 @@ func parse(s *schema.Schema, given map[string]any, t event.Trigger, keys *keyrin
 		h.delivery = h.guard.delivery
 	}
 	checkHeader("deliveryHeader", h.delivery, &problems)
+	if h.replayable > 0 && h.delivery != h.guard.delivery {
+		problems.Add("deliveryHeader", "has no effect with auth of type %q, which signs %s", auth.Type, h.guard.delivery)
+	}
 	return h, problems
 }

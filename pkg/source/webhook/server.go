@@ -24,6 +24,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -41,6 +42,8 @@ type Server struct {
 	// large bounds the large bodies that are being read, decoding the calls that
 	// were.
 	large, decoding *semaphore.Weighted
+	// connections counts those that are open.
+	connections atomic.Int64
 
 	mu     sync.Mutex
 	routes map[string]*route
@@ -113,6 +116,7 @@ func (s *Server) listen(ctx context.Context) (*listening, error) {
 		Handler:           s,
 		ReadHeaderTimeout: HeaderTimeout, ReadTimeout: ReadTimeout, WriteTimeout: WriteTimeout, IdleTimeout: IdleTimeout,
 		MaxHeaderBytes: MaxHeaderBytes,
+		ConnState:      s.count,
 		ErrorLog:       slog.NewLogLogger(logr.ToSlogHandler(log.WithValues("server", "webhooks")), slog.LevelDebug),
 	}}
 	go func() {
@@ -120,6 +124,16 @@ func (s *Server) listen(ctx context.Context) (*listening, error) {
 		close(l.failed)
 	}()
 	return l, nil
+}
+
+// count implements http.Server.ConnState.
+func (s *Server) count(_ net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		s.connections.Add(1)
+	case http.StateClosed, http.StateHijacked:
+		s.connections.Add(-1)
+	}
 }
 
 // leave takes the route back, and ends the server where it was the last.
@@ -150,6 +164,10 @@ func (l *listening) end(ctx context.Context) {
 
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if s.connections.Load() > MaxConnections/2 {
+		// Else connections that nobody uses would keep others waiting.
+		w.Header().Set("Connection", "close")
+	}
 	s.mu.Lock()
 	route := s.routes[r.URL.Path]
 	if route != nil {
