@@ -67,7 +67,6 @@ func (r *reconciler) say(ctx context.Context, ts *v1alpha1.TriggerService, found
 	patch.SetGroupVersionKind(v1alpha1.GroupVersion().WithKind(v1alpha1.TriggerServiceKind))
 	patch.SetNamespace(ts.Namespace)
 	patch.SetName(ts.Name)
-	patch.SetUID(ts.UID)
 	err = r.client.Status().Patch(ctx, patch, client.Apply, client.FieldOwner(FieldManager), client.ForceOwnership)
 	if err != nil {
 		return fmt.Errorf("write status: %w", err)

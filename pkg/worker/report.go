@@ -27,9 +27,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/record"
+	"k8s.io/client-go/util/retry"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -87,9 +88,7 @@ func (r *Reporter) report(ctx context.Context, ts *v1alpha1.TriggerService, stat
 	ctx, cancel := context.WithTimeout(ctx, reportTimeout)
 	defer cancel()
 	if err := r.write(ctx, ts, current); err != nil {
-		if !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) { // else it is gone
-			logr.FromContextOrDiscard(ctx).Info("Status not written; trying again", "reason", err.Error())
-		}
+		logr.FromContextOrDiscard(ctx).Info("Status not written; trying again", "reason", err.Error())
 		return
 	}
 	r.written = current
@@ -108,15 +107,23 @@ func (r *Reporter) write(ctx context.Context, ts *v1alpha1.TriggerService, statu
 		return err
 	}
 	maps.Copy(part, has)
-	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"uid": ts.UID}, "status": part})
-	if err != nil {
-		return err
-	}
-	o := &unstructured.Unstructured{}
-	o.SetGroupVersionKind(v1alpha1.GroupVersion().WithKind(v1alpha1.TriggerServiceKind))
-	o.SetNamespace(ts.Namespace)
-	o.SetName(ts.Name)
-	return r.Client.Status().Patch(ctx, o, client.RawPatch(types.MergePatchType, patch), client.FieldOwner(fieldManager))
+	return retry.RetryOnConflict(retry.DefaultRetry, func() error {
+		// A patch of the status does not mind another UID, only another version.
+		o := &metav1.PartialObjectMetadata{}
+		o.SetGroupVersionKind(v1alpha1.GroupVersion().WithKind(v1alpha1.TriggerServiceKind))
+		err := r.Client.Get(ctx, client.ObjectKeyFromObject(ts), o)
+		if apierrors.IsNotFound(err) || err == nil && o.UID != ts.UID {
+			return nil // it is gone, whether or not there is another of its name
+		}
+		if err != nil {
+			return err
+		}
+		patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"resourceVersion": o.ResourceVersion}, "status": part})
+		if err != nil {
+			return err
+		}
+		return r.Client.Status().Patch(ctx, o, client.RawPatch(types.MergePatchType, patch), client.FieldOwner(fieldManager))
+	})
 }
 
 // announce makes Kubernetes events of what a user must notice.

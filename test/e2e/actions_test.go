@@ -243,3 +243,50 @@ func bomb(t *testing.T, i *installation) {
 		}
 	}
 }
+
+// refusedAtOnce: what the API server itself can tell is refused by it; manifests
+// of the original kube-trigger are not.
+func refusedAtOnce(t *testing.T, i *installation) {
+	ns := i.Namespace(t)
+	trigger := "    - {name: bump, source: {type: a}, action: {type: b}}\n"
+	for what, text := range map[string]string{
+		"two triggers have the same name":                    bump(ns, "main", trigger),
+		"spec.triggers in body should have at least 1 items": fmt.Sprintf("apiVersion: standard.oam.dev/v1alpha1\nkind: TriggerService\nmetadata: {namespace: %s, name: main}\nspec: {triggers: []}", ns),
+		"spec.worker.template":                               bump(ns, "main", "  worker: {template: ../x}"),
+		"should be less than or equal to 63 chars long":      bump(ns, "main", "    - {name: "+strings.Repeat("a", 64)+", source: {type: a}, action: {type: b}}\n"),
+	} {
+		if err := applyAs(t.Context(), i.admin, text); err == nil || !strings.Contains(err.Error(), what) {
+			t.Errorf("%v, want that it is refused because %s", err, what)
+		}
+	}
+	i.apply(t, fmt.Sprintf(`
+apiVersion: standard.oam.dev/v1alpha1
+kind: TriggerService
+metadata: {namespace: %[1]s, name: original}
+spec:
+  worker: {template: default, properties: {config: {maxRetry: 3, workers: 2}}}
+  triggers:
+    - source:
+        type: resource-watcher
+        properties: {apiVersion: apps/v1, kind: Deployment, namespace: %[1]s, events: [update]}
+      filter: context.data.status.readyReplicas == context.data.status.replicas
+      action: {type: bump-application-revision, properties: {namespace: %[1]s, nameSelector: {fromLabel: a}}}
+---
+apiVersion: standard.oam.dev/v1alpha1
+kind: EventListener
+metadata: {namespace: %[1]s, name: original}
+events:
+  - resource: {apiVersion: v1, kind: Pod, name: a, namespace: b}
+    timestamp: "2026-01-02T03:04:05Z"
+    type: update
+    data: {any: [thing]}
+`, ns))
+	i.ready(t, ns, "original")
+	listener := &v1alpha1.EventListener{}
+	if err := i.admin.Get(t.Context(), types.NamespacedName{Namespace: ns, Name: "original"}, listener); err != nil {
+		t.Fatal(err)
+	}
+	if len(listener.Events) != 1 || string(listener.Events[0].Data.Raw) != `{"any":["thing"]}` {
+		t.Errorf("EventListener %+v", listener.Events)
+	}
+}

@@ -35,6 +35,7 @@ func TestInstalled(t *testing.T) {
 			"NameTaken":                 nameTaken,
 			"OtherAccount":              otherAccount,
 			"Policies":                  policies,
+			"RefusedAtOnce":             refusedAtOnce,
 			"Rights":                    rights,
 			"Takeover":                  takeover,
 			"WorkerTemplate":            workerTemplate,

@@ -26,6 +26,8 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 )
 
@@ -173,6 +175,19 @@ call: http.#HTTPDo & {$params: {method: "GET", url: "http://127.0.0.1:1/"}}
 	if _, atOnce := s.seen("/slow"); atOnce != 2 {
 		t.Errorf("concurrency: %d calls at once, want 2", atOnce)
 	}
+
+	eventually(t, "Kubernetes events", func(ctx context.Context) error {
+		events := &corev1.EventList{}
+		if err := i.admin.List(ctx, events, inNamespace(ns)); err != nil {
+			return err
+		}
+		for _, e := range events.Items {
+			if e.Reason == "DeadLetter" && e.InvolvedObject.Name == "main" && strings.Contains(e.Message, `trigger "timed": 1 events given up`) {
+				return nil
+			}
+		}
+		return fmt.Errorf("none of %d says that an event was given up", len(events.Items))
+	})
 
 	i.apply(t, strings.Replace(service, "suspend: true", "suspend: false", 1))
 	i.ready(t, ns, "main")

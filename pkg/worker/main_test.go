@@ -1,0 +1,112 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package worker_test
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	corev1alpha1 "github.com/kubevela/kube-trigger/pkg/api/core/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/test/cluster"
+)
+
+const patience = time.Minute
+
+func TestMain(m *testing.M) {
+	// A library of workflows begins one at its start, and connections are kept for
+	// the next request.
+	goleak.VerifyTestMain(m, goleak.IgnoreCurrent(), goleak.IgnoreAnyFunction("golang.org/x/net/http2.(*clientConnReadLoop).run"))
+}
+
+// bed is a namespace of a cluster that knows our kinds.
+type bed struct {
+	*cluster.Cluster
+	client client.Client
+	ns     string
+}
+
+func start(t *testing.T) *bed {
+	t.Helper()
+	b := &bed{Cluster: cluster.Start(t)}
+	crds, err := filepath.Glob("../../addon/crds/*.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Install(t, crds...)
+	b.ns = b.Namespace(t)
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{v1alpha1.AddToScheme, corev1alpha1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if b.client, err = client.New(b.Config, client.Options{Scheme: scheme}); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// service makes a TriggerService.
+func (b *bed) service(t *testing.T) *v1alpha1.TriggerService {
+	t.Helper()
+	ts := &v1alpha1.TriggerService{}
+	ts.Namespace, ts.Name = b.ns, "main"
+	ts.Spec.Triggers = []v1alpha1.Trigger{{Source: v1alpha1.Source{Type: "a"}, Action: v1alpha1.Action{Type: "b"}}}
+	if err := b.client.Create(t.Context(), ts); err != nil {
+		t.Fatal(err)
+	}
+	return ts
+}
+
+// status changes the status of ts as the controller does.
+func (b *bed) status(t *testing.T, ts *v1alpha1.TriggerService, change func(*v1alpha1.TriggerServiceStatus)) {
+	t.Helper()
+	before := ts.DeepCopy()
+	change(&ts.Status)
+	if err := b.client.Status().Patch(t.Context(), ts, client.MergeFrom(before)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func eventually(t *testing.T, what string, check func(ctx context.Context) error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	last := fmt.Errorf("not checked")
+	for {
+		err := check(ctx)
+		if err == nil {
+			return
+		}
+		if ctx.Err() == nil {
+			last = err
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("%s: %v", what, last)
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}

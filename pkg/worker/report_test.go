@@ -1,0 +1,159 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package worker_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/record"
+	clocktesting "k8s.io/utils/clock/testing"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/engine"
+	"github.com/kubevela/kube-trigger/pkg/worker"
+)
+
+// reporting is a Reporter that runs, on a clock that does not.
+type reporting struct {
+	*bed
+	status *worker.Status
+	clock  *clocktesting.FakeClock
+	events *record.FakeRecorder
+}
+
+func report(t *testing.T, b *bed, ts *v1alpha1.TriggerService) *reporting {
+	t.Helper()
+	r := &reporting{bed: b, events: record.NewFakeRecorder(100)}
+	r.status, r.clock = begin(ts, compiled("t"))
+	reporter := worker.Reporter{Client: b.client, Events: r.events, Clock: r.clock}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		reporter.Run(ctx, ts, r.status)
+	}()
+	t.Cleanup(func() {
+		stop()
+		<-ended
+	})
+	return r
+}
+
+// seen waits for something in the status, while time goes by.
+func (r *reporting) seen(t *testing.T, check func(*v1alpha1.TriggerServiceStatus) error) *v1alpha1.TriggerService {
+	t.Helper()
+	ts := &v1alpha1.TriggerService{}
+	eventually(t, "status", func(ctx context.Context) error {
+		if r.clock.HasWaiters() {
+			r.clock.Step(time.Second)
+		}
+		if err := r.client.Get(ctx, types.NamespacedName{Namespace: r.ns, Name: "main"}, ts); err != nil {
+			return err
+		}
+		return check(&ts.Status)
+	})
+	return ts
+}
+
+func TestReport(t *testing.T) {
+	b := start(t)
+	ts := b.service(t)
+	b.status(t, ts, func(s *v1alpha1.TriggerServiceStatus) {
+		s.ObservedGeneration, s.Refused = 1, []string{"x"}
+		s.Triggers = []v1alpha1.TriggerStatus{{Name: "gone", State: v1alpha1.TriggerRunning}, {Name: "t", State: v1alpha1.TriggerRunning, Acted: 4}}
+	})
+	r := report(t, b, ts)
+	r.status.Waits("key", nil)
+	r.status.Observe(decided("t", engine.Acted, 1, nil))
+	now := r.seen(t, func(s *v1alpha1.TriggerServiceStatus) error {
+		if s.Acted != 5 {
+			return fmt.Errorf("%+v", s)
+		}
+		return nil
+	})
+	s := now.Status
+	if len(s.Triggers) != 1 || s.Working != "1/1" || s.WorkerGeneration != 1 || s.ObservedGeneration != 1 || len(s.Refused) != 1 {
+		t.Errorf("status %+v", s)
+	}
+
+	version := now.ResourceVersion
+	for range 10 {
+		eventually(t, "time", func(context.Context) error {
+			if !r.clock.HasWaiters() {
+				return errors.New("nobody waits")
+			}
+			r.clock.Step(time.Minute)
+			return nil
+		})
+	}
+	if now = r.seen(t, func(*v1alpha1.TriggerServiceStatus) error { return nil }); now.ResourceVersion != version {
+		t.Errorf("version %s, want %s: nothing has changed", now.ResourceVersion, version)
+	}
+
+	failed := decided("t", engine.GivenUp, 1, errors.New("failed"))
+	for n := range int64(3) {
+		r.status.Observe(failed)
+		r.seen(t, func(s *v1alpha1.TriggerServiceStatus) error {
+			if s.DeadLetters != n+1 || s.Triggers[0].LastError != "failed" {
+				return fmt.Errorf("%+v", s)
+			}
+			return nil
+		})
+	}
+	if n := len(r.events.Events); n != 1 {
+		t.Fatalf("%d Kubernetes events of 3 dead letters at once, want 1", n)
+	}
+	if e := <-r.events.Events; !strings.Contains(e, "Warning DeadLetter") || !strings.Contains(e, `trigger "t": 1 events given up; the last: failed`) {
+		t.Errorf("event %q", e)
+	}
+}
+
+// TestReportToTheRightOne: another TriggerService of the same name is not written
+// to.
+func TestReportToTheRightOne(t *testing.T) {
+	b := start(t)
+	old := b.service(t)
+	if err := b.client.Delete(t.Context(), old); err != nil {
+		t.Fatal(err)
+	}
+	ts := b.service(t)
+	r := report(t, b, old)
+	r.status.Waits("key", nil)
+	for range 5 {
+		eventually(t, "time", func(context.Context) error {
+			if !r.clock.HasWaiters() {
+				return errors.New("nobody waits")
+			}
+			r.clock.Step(time.Minute)
+			return nil
+		})
+	}
+	now := &v1alpha1.TriggerService{}
+	if err := b.client.Get(t.Context(), client.ObjectKeyFromObject(ts), now); err != nil {
+		t.Fatal(err)
+	}
+	if now.ResourceVersion != ts.ResourceVersion {
+		t.Errorf("status %+v was written to another TriggerService", now.Status)
+	}
+}
