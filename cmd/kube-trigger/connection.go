@@ -31,6 +31,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
+	"github.com/kubevela/kube-trigger/pkg/blackbox"
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/source"
@@ -46,6 +47,8 @@ type connection struct {
 	namespace string
 	client    client.Client
 	writes    *writes.Log
+	// box knows which filters ended earlier processes; nil where nothing does.
+	box       *blackbox.Box
 	resources resource.Options
 	schedules cron.Options
 	webhooks  webhook.Options
@@ -155,4 +158,12 @@ func (c *connection) complete(ctx context.Context, ev event.Event) (event.Event,
 	o.SetManagedFields(nil)
 	ev.Data = o.Object
 	return ev, nil
+}
+
+// witness knows what the filter of a trigger did to earlier processes.
+func (c *connection) witness(t event.Trigger, filter string) engine.Witness {
+	if c.box == nil {
+		return nil
+	}
+	return c.box.Of(t.String(), filter)
 }

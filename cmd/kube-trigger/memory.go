@@ -33,6 +33,7 @@ import (
 	"github.com/go-logr/logr"
 	"k8s.io/utils/clock"
 
+	"github.com/kubevela/kube-trigger/pkg/blackbox"
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/source/cron"
@@ -73,6 +74,7 @@ type memory struct {
 	store store.Store
 	saver *store.Saver
 	key   []byte
+	box   *blackbox.Box
 	// failures is where other processes of this user reach the dead letters of a
 	// file; nil where they need not, or cannot. Each replay that they ask for is
 	// in asked.
@@ -109,6 +111,9 @@ func (o *options) remember(ctx context.Context, server string) (memory, error) {
 	}
 	m := memory{store: s, asked: make(chan struct{}, 1)}
 	if m.key, err = secretKey(path + ".key"); err != nil {
+		return memory{}, errors.Join(err, s.Close())
+	}
+	if m.box, err = blackbox.Open(path + ".evaluations"); err != nil {
 		return memory{}, errors.Join(err, s.Close())
 	}
 	m.saver = store.NewSaver(s, store.SaverOptions{
@@ -190,6 +195,7 @@ func secretKey(path string) ([]byte, error) {
 // sources gives the memory to sources.
 func (m memory) sources(c *connection) {
 	if m.store != nil {
+		c.box = m.box
 		c.resources.Resumes, c.resources.Saver, c.resources.SecretKey = m.store, m.saver, m.key
 		c.schedules.Resumes, c.schedules.Saver = m.store, m.saver
 		c.webhooks.Spool, c.webhooks.Resumes, c.webhooks.Saver = m.store, m.store, m.saver
@@ -263,5 +269,5 @@ func (m memory) close() error {
 	if m.failures != nil {
 		_ = m.failures.Close() // or it is closed already
 	}
-	return m.store.Close()
+	return errors.Join(m.box.Close(), m.store.Close())
 }

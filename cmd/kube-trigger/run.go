@@ -240,7 +240,7 @@ func (o *options) compile(c connection) ([]engine.Trigger, error) {
 	for _, t := range written {
 		compiled, problems := compiler.Compile(t.ID, t.Spec)
 		diagnostics = append(diagnostics, t.Diagnose(problems)...)
-		compiled.Guard = c.guard(t.ID)
+		compiled.Guard, compiled.Witness = c.guard(t.ID), c.witness(t.ID, t.Spec.Filter)
 		triggers = append(triggers, compiled)
 	}
 	if len(diagnostics) > 0 {

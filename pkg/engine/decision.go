@@ -77,7 +77,8 @@ const (
 	ReasonFilter = "FilterFailed"
 	// ReasonPanic: the action panicked.
 	ReasonPanic = "Panic"
-	// ReasonQuarantined: an evaluation of the trigger's CUE does not end.
+	// ReasonQuarantined: an evaluation of the trigger's CUE does not end, or ended
+	// the process.
 	ReasonQuarantined = "Quarantined"
 	// ReasonStopped: the engine stopped.
 	ReasonStopped = "Stopped"

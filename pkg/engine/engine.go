@@ -39,6 +39,7 @@ limitations under the License.
 //     its trigger until it ends, as do hung actions that hold all of a trigger's
 //     workers. The event is given up, others wait; those for which there is no
 //     room are given up, too, so that other triggers never wait for this one.
+//   - An event whose evaluation ended processes is given up, as a Witness knows.
 package engine
 
 import (
@@ -72,8 +73,11 @@ type Trigger struct {
 	Filter filter.Filter
 	Action action.Action
 	// Guard knows which events triggers cause; nil where nothing does.
-	Guard  Guard
-	Policy Policy
+	Guard Guard
+	// Witness knows what the filter did to earlier processes; nil where nothing
+	// does.
+	Witness Witness
+	Policy  Policy
 }
 
 // Options are what all triggers of an engine have in common.

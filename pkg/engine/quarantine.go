@@ -55,12 +55,16 @@ type evaluation struct {
 	// runner's lock may be taken within.
 	mu       sync.Mutex
 	timer    clock.Timer
+	witness  *testimony
 	returned bool
 	overran  bool
 }
 
 func (r *runner) evaluate(j *job) *evaluation {
 	e := &evaluation{r: r, j: j, start: r.clock.Now()}
+	if r.trigger.Witness != nil {
+		e.witness = r.testify(j.event().ID)
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.timer = after(r.clock, EvaluationLimit, e.overrun)
@@ -82,6 +86,7 @@ func (e *evaluation) overrun() {
 
 // end says that the filter has returned, and reports whether that was in time.
 func (e *evaluation) end() (inTime bool) {
+	e.witness.close()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.returned = true

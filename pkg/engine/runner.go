@@ -98,6 +98,7 @@ func newRunner(ctx context.Context, t Trigger, o Options, report reporter) *runn
 	}{
 		{r.own, t.Guard != nil},
 		{r.debounce, t.Policy.Debounce > 0},
+		{r.watched, t.Filter != nil && t.Witness != nil},
 		{r.filter, t.Filter != nil},
 		{r.breakLoop, t.Guard != nil},
 		{r.act, true},

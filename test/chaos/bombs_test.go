@@ -29,15 +29,25 @@ type bomb struct {
 	name, filter, size string
 }
 
-func bombCollection() []bomb {
-	return []bomb{
-		{
-			name: "nested comprehensions",
-			filter: `import ("list", "strconv")
+// endless takes time.
+func endless() bomb {
+	return bomb{
+		name: "nested comprehensions",
+		filter: `import ("list", "strconv")
 let N = list.Range(0, strconv.Atoi(context.data.data.size), 1)
 context.data.metadata.name == NAME && context.data.data.size != _|_ && len([for a in N for b in N for c in N if a+b+c < 0 {a}]) == 0`,
-			size: "3000",
-		},
+		size: "3000",
+	}
+}
+
+// huge takes memory.
+func huge() bomb {
+	return bomb{
+		name: "a string of 4 GB",
+		filter: `import ("strconv", "strings")
+let N = strconv.Atoi(context.data.data.size)
+context.data.metadata.name == NAME && context.data.data.size != _|_ && strings.Contains("a"*N, "b")`,
+		size: "4000000000",
 	}
 }
 
@@ -47,9 +57,8 @@ func bombs() scenario {
 		name:  "16-cue-bombs",
 		claim: "a filter with a CUE bomb that passes validation: its trigger is quarantined and shown, the others keep working, nothing is lost",
 		run: func(t *trial) {
-			for _, b := range bombCollection() {
-				t.explode(b)
-			}
+			t.explode(endless())
+			t.explodeFatally(huge())
 		},
 	}
 }
@@ -111,4 +120,45 @@ func (o *objects) trapped(b bomb, n int, r *recorder) string {
     filter: %q
     action: {type: record, properties: {url: %q}}
 `, o.namespace, strings.ReplaceAll(b.filter, "NAME", strconv.Quote(object(n))), r.URL)
+}
+
+// explodeFatally sets off a bomb that takes so much memory that the worker is
+// killed, as in a pod with a limit, and started again.
+func (t *trial) explodeFatally(b bomb) {
+	const limit, most = 1024, 10
+	n := t.size(20, 200)
+	o, r := t.objects(), t.record()
+	t.each(n+1, o.create)
+	i := t.install(o.cluster.Kubeconfig, "triggers:"+o.trapped(b, n, r)+o.trigger("record", r, "update", ""))
+	w := i.watching()
+	o.forget()
+	t.each(n, o.update)
+	if err := o.set(n, "size", b.size); err != nil {
+		t.Fatal(err)
+	}
+	lit := o.final()
+	kills := 0
+	t.until("quarantine", func() bool {
+		if memory, err := memoryOf(w.cmd.Process.Pid); err == nil && memory > limit {
+			w.kill()
+			if kills++; kills > most {
+				t.Fatalf("%s: killed %d times", b.name, kills)
+			}
+			w = i.start()
+			t.each(n, o.update)
+		}
+		return strings.Contains(w.output(), `"reason":"Quarantined"`)
+	})
+	t.each(n, o.update)
+	missing := r.settle(t, o.written())
+	w.terminate()
+	letters := i.letters()
+	if len(missing) > 0 {
+		t.Errorf("%s: others never acted on: %q", b.name, missing)
+	}
+	if kills == 0 || len(letters) != 1 || letters[0].Trigger.Name != "bad" || !slices.Contains(lit, letters[0].Event.ID) {
+		t.Errorf("%s: killed %d times, dead letters %+v", b.name, kills, letters)
+	}
+	t.figure("%s: killed at %d MiB %d times, then quarantined, %d dead letter; %d events of others, %d lost",
+		b.name, limit, kills, len(letters), len(o.written()), len(missing))
 }

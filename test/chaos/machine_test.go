@@ -61,7 +61,15 @@ func load() string {
 
 // peakMemory returns the most that a process has had in memory, in MiB.
 func peakMemory(pid int) (float64, error) {
-	text := field(fmt.Sprintf("/proc/%d/status", pid), "VmHWM")
+	return mebibytes(field(fmt.Sprintf("/proc/%d/status", pid), "VmHWM"))
+}
+
+// memoryOf returns what a process has in memory, in MiB.
+func memoryOf(pid int) (float64, error) {
+	return mebibytes(field(fmt.Sprintf("/proc/%d/status", pid), "VmRSS"))
+}
+
+func mebibytes(text string) (float64, error) {
 	n, err := strconv.ParseFloat(strings.TrimSuffix(text, " kB"), 64)
 	return n / 1024, err
 }

@@ -1,0 +1,91 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package engine
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"k8s.io/utils/clock"
+)
+
+// witnessAfter is how long an evaluation runs before its witness is told. What
+// ends a process takes longer, and hardly anything else does.
+const witnessAfter = 20 * time.Millisecond
+
+// A Witness remembers beyond the end of the process which evaluations of a
+// trigger's filter it was in the middle of. It is safe for concurrent use.
+type Witness interface {
+	// Begin says that the event of that ID is being evaluated, and returns what
+	// says that this has ended.
+	Begin(id string) (end func())
+	// Fatal reports whether that ended processes, so that it must not begin; for
+	// the ID "", whether that holds for all events.
+	Fatal(id string) bool
+}
+
+var errFatal = errors.New("an evaluation of the trigger's filter has ended processes")
+
+// watched is a stage before the filter: it keeps from it what ends the process.
+func (r *runner) watched(_ context.Context, j *job) step {
+	if !r.trigger.Witness.Fatal(j.event().ID) {
+		return step{then: proceed}
+	}
+	f := j.failure(r.trigger.Trigger, errFatal)
+	f.First, f.Last = r.clock.Now(), r.clock.Now()
+	r.giveUp(j, f, ReasonQuarantined)
+	return step{then: finished}
+}
+
+// testimony is what a witness is told of one evaluation.
+type testimony struct {
+	mu    sync.Mutex
+	timer clock.Timer
+	over  bool
+	end   func()
+}
+
+// testify tells the witness of the evaluation of an event, unless it ends soon.
+func (r *runner) testify(id string) *testimony {
+	y := &testimony{}
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	y.timer = after(r.clock, witnessAfter, func() {
+		y.mu.Lock()
+		defer y.mu.Unlock()
+		if !y.over {
+			y.end = r.trigger.Witness.Begin(id)
+		}
+	})
+	return y
+}
+
+// close says that the evaluation has ended. A nil testimony is none.
+func (y *testimony) close() {
+	if y == nil {
+		return
+	}
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	y.over = true
+	y.timer.Stop()
+	if y.end != nil {
+		y.end()
+	}
+}
