@@ -253,7 +253,7 @@ func refusedAtOnce(t *testing.T, i *installation) {
 		"two triggers have the same name":                    bump(ns, "main", trigger),
 		"spec.triggers in body should have at least 1 items": fmt.Sprintf("apiVersion: standard.oam.dev/v1alpha1\nkind: TriggerService\nmetadata: {namespace: %s, name: main}\nspec: {triggers: []}", ns),
 		"spec.worker.template":                               bump(ns, "main", "  worker: {template: ../x}"),
-		"should be less than or equal to 63 chars long":      bump(ns, "main", "    - {name: "+strings.Repeat("a", 64)+", source: {type: a}, action: {type: b}}\n"),
+		"spec.triggers[1].name: Too long":                    bump(ns, "main", "    - {name: "+strings.Repeat("a", 64)+", source: {type: a}, action: {type: b}}\n"),
 	} {
 		if err := applyAs(t.Context(), i.admin, text); err == nil || !strings.Contains(err.Error(), what) {
 			t.Errorf("%v, want that it is refused because %s", err, what)
