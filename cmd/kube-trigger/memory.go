@@ -74,7 +74,8 @@ type memory struct {
 	store store.Store
 	saver *store.Saver
 	key   []byte
-	box   *blackbox.Box
+	// box is nil where nothing outlives the process but the store.
+	box *blackbox.Box
 	// failures is where other processes of this user reach the dead letters of a
 	// file; nil where they need not, or cannot. Each replay that they ask for is
 	// in asked.
@@ -269,5 +270,9 @@ func (m memory) close() error {
 	if m.failures != nil {
 		_ = m.failures.Close() // or it is closed already
 	}
-	return errors.Join(m.box.Close(), m.store.Close())
+	var err error
+	if m.box != nil {
+		err = m.box.Close()
+	}
+	return errors.Join(err, m.store.Close())
 }

@@ -58,6 +58,7 @@ type options struct {
 	// shown is what a run shows; nil where it shows nothing.
 	shown        *monitor
 	service, pod string
+	stateDir     string
 }
 
 func (o *options) configFlags(f *pflag.FlagSet) {
@@ -102,6 +103,7 @@ func (o *options) runFlags(f *pflag.FlagSet) {
 	o.storeFlags(f)
 	f.BoolVar(&o.adopt, "adopt-store", false, "take over a store that another configuration has used, without what that one has not done yet")
 	f.StringVar(&o.from, "from", fromResume, "where to begin: resume, with what was not done yet when kube-trigger stopped; now, without that")
+	f.StringVar(&o.stateDir, "state-dir", "", "a folder that outlives this process, where a worker of a TriggerService remembers which filters ended it; by default it does not")
 	f.StringVar(&o.pod, "pod-name", "", "what tells this worker of a TriggerService from others; by default the host's name")
 	f.StringVar(&o.metricsAddr, "metrics-addr", "", "where to serve /metrics, /healthz, /readyz and /debug/decisions, such as :8080; by default nowhere")
 	f.StringVar(&o.webhookAddr, "webhook-addr", ":8090", "where webhooks are called; nothing listens there without a webhook")

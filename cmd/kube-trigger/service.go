@@ -21,6 +21,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -38,6 +39,7 @@ import (
 	"github.com/kubevela/kube-trigger/actions"
 	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/blackbox"
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/service"
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
@@ -129,10 +131,16 @@ func (o *options) rememberIn(ctx context.Context, cfg *rest.Config, ts *v1alpha1
 	if err != nil {
 		return memory{}, err
 	}
-	return memory{store: s, saver: store.NewSaver(s, store.SaverOptions{
+	m := memory{store: s, saver: store.NewSaver(s, store.SaverOptions{
 		Every: saveEveryInCluster, Changes: saveAtInCluster, Grace: saveGrace, Clock: clock.RealClock{},
 		OnError: o.storeFailed(log),
-	})}, nil
+	})}
+	if o.stateDir != "" {
+		if m.box, err = blackbox.Open(filepath.Join(o.stateDir, "evaluations")); err != nil {
+			return memory{}, errors.Join(err, s.Close())
+		}
+	}
+	return m, nil
 }
 
 // serving is a worker that is the one to work.

@@ -28,6 +28,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -257,6 +258,9 @@ func (p *Pod) once(pod *corev1.Pod, container corev1.Container, kubeconfig strin
 	}
 	defer out.Close()
 	args, addresses, err := addressed(container)
+	if err == nil {
+		args, err = p.mounted(pod, container, args)
+	}
 	if err != nil {
 		return false, err
 	}
@@ -319,6 +323,25 @@ func addressed(c corev1.Container) (args []string, addresses map[int32]string, e
 		args = append(args, a)
 	}
 	return args, addresses, nil
+}
+
+// mounted returns args with the folders that the pod has for itself in place of
+// where a container sees them.
+func (p *Pod) mounted(pod *corev1.Pod, c corev1.Container, args []string) ([]string, error) {
+	for _, m := range c.VolumeMounts {
+		at := slices.IndexFunc(pod.Spec.Volumes, func(v corev1.Volume) bool { return v.Name == m.Name && v.EmptyDir != nil })
+		if at < 0 {
+			continue // the token, for which there is a kubeconfig
+		}
+		dir := p.Log + "." + m.Name
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, err
+		}
+		for i := range args {
+			args[i] = strings.ReplaceAll(args[i], m.MountPath, dir)
+		}
+	}
+	return args, nil
 }
 
 // Get asks the pod for a path on one of its ports, and returns the answer.
