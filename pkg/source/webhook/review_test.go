@@ -18,6 +18,7 @@ package webhook_test
 
 import (
 	"net/http"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -30,6 +31,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubevela/kube-trigger/pkg/source/webhook"
+	"github.com/kubevela/kube-trigger/pkg/store"
+	clusterstore "github.com/kubevela/kube-trigger/pkg/store/cluster"
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
@@ -97,6 +100,37 @@ func TestTokenReview(t *testing.T) {
 	w.wants(2)
 }
 
+// TestInCluster keeps what was taken in a real API server.
+func TestInCluster(t *testing.T) {
+	c := cluster.Start(t)
+	crds, err := filepath.Glob("../../../addon/crds/*_triggerevents.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Install(t, crds...)
+	namespace := c.Namespace(t)
+	open := func(identity string) store.Store {
+		s, err := clusterstore.Open(t.Context(), clusterstore.Options{Config: c.Config, Namespace: namespace, Owner: "hooks", Identity: identity})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	asks := []asked{{"t", "auth: none"}}
+	once := call{body: `{"n":1}`, headers: map[string]string{"X-Delivery-Id": "1"}}
+	w := beginIn(t, open("a"), "", asks, func(w *worker) { w.act = never })
+	w.expect(http.StatusAccepted, once)
+	w.kill()
+	again := beginIn(t, open("b"), "", asks)
+	again.wants(1)
+	again.expect(http.StatusOK, once)
+	again.until(func() bool { return spooled(t, again) == 0 })
+	again.end()
+	third := beginIn(t, open("c"), "", asks)
+	third.expect(http.StatusOK, once)
+	third.wants(0)
+}
+
 // TestNoRight: a worker that may not ask lets nobody in, and says why.
 func TestNoRight(t *testing.T) {
 	c := cluster.Start(t)
@@ -118,13 +152,13 @@ func TestNoRight(t *testing.T) {
 // it has changed and some time has passed.
 func TestSecret(t *testing.T) {
 	c := cluster.Start(t)
-	secrets := c.Client(t).CoreV1().Secrets("n")
-	if _, err := c.Client(t).CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "n"}}, metav1.CreateOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	account := c.ServiceAccount(t, "n", "worker", rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"secrets"}, ResourceNames: []string{"hook"}, Verbs: []string{"get"}})
+	namespace := c.Namespace(t)
+	secrets := c.Client(t).CoreV1().Secrets(namespace)
+	account := c.ServiceAccount(t, namespace, "worker", rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"secrets"}, ResourceNames: []string{"hook"}, Verbs: []string{"get"}})
 	clock := testclock.NewFakeClock(time.Now())
-	w := serve(t, "auth: {type: bearer, secret: {name: hook, key: token}}", as(t, account), func(w *worker) { w.options.Clock = clock })
+	w := serve(t, "{auth: {type: bearer, secret: {name: hook, key: token}}, path: /n/t}", as(t, account), func(w *worker) {
+		w.options.Clock, w.namespace = clock, namespace
+	})
 	bearer := func(value string) call {
 		return call{body: `{}`, headers: map[string]string{"Authorization": "Bearer " + value}}
 	}

@@ -74,12 +74,13 @@ const (
 	MaxHeaderBytes = 16 << 10
 	// MaxBodyBytes is the size of a body, where the trigger allows no less.
 	MaxBodyBytes = 1 << 20
-	// LargeBody is the size of bodies of which a Server reads no more than
-	// MaxLarge at a time. Others wait, LargeWait at most; then there is LargeTime
-	// to send the rest.
+	// LargeBody is the size from which on a body is large.
 	LargeBody = 16 << 10
-	MaxLarge  = 8
+	// MaxLarge is how many large bodies a Server reads at a time. Others wait.
+	MaxLarge = 8
+	// LargeWait is how long they do.
 	LargeWait = 12 * time.Second
+	// LargeTime is how long a call may take to send the rest of a large body.
 	LargeTime = 4 * time.Second
 	// MaxDecoding is how many calls a Server decodes and stores at a time.
 	MaxDecoding = 32
@@ -88,13 +89,13 @@ const (
 	// MaxHeld is how much of the events of a trigger is in memory, in bytes.
 	// Others are in the store.
 	MaxHeld = 8 << 20
-	// MaxSeen is how many deliveries of a trigger are remembered, and SeenFor how
-	// long.
+	// MaxSeen is how many deliveries of a trigger are remembered.
 	MaxSeen = 100_000
+	// SeenFor is how long they are.
 	SeenFor = 24 * time.Hour
-	// SecretFresh and ReviewFresh are how long a secret that was read, and a token
-	// that was accepted, are not asked for again.
+	// SecretFresh is how long a secret that was read is not read again.
 	SecretFresh = 10 * time.Second
+	// ReviewFresh is how long a token that was accepted is not asked about again.
 	ReviewFresh = 10 * time.Second
 )
 

@@ -33,6 +33,7 @@ import (
 	"github.com/go-logr/logr/funcr"
 	"go.uber.org/goleak"
 	"k8s.io/utils/clock"
+	crlog "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/yaml"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
@@ -49,6 +50,7 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	crlog.SetLogger(logr.Discard())
 	// Connections of clients to API servers, which all tests share, stay open.
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("golang.org/x/net/http2.(*clientConnReadLoop).run"))
 }
@@ -61,14 +63,16 @@ type worker struct {
 	t       testing.TB
 	path    string
 	server  *webhook.Server
-	store   *file.Store
+	store   store.Store
 	options webhook.Options
 	hooks   []source.Subscription
-	killed  atomic.Bool
-	cancel  context.CancelFunc
-	ended   []chan error
-	stop    context.CancelFunc
-	saved   chan error
+	// namespace is that of the triggers.
+	namespace string
+	killed    atomic.Bool
+	cancel    context.CancelFunc
+	ended     []chan error
+	stop      context.CancelFunc
+	saved     chan error
 
 	mu     sync.Mutex
 	events []event.Event
@@ -101,11 +105,17 @@ type option func(*worker)
 // begin starts a worker whose store is at path.
 func begin(t testing.TB, path string, asks []asked, options ...option) *worker {
 	t.Helper()
-	w := &worker{t: t, path: path, saved: make(chan error, 1)}
-	var err error
-	if w.store, err = file.Open(t.Context(), path, file.Options{}); err != nil {
+	s, err := file.Open(t.Context(), path, file.Options{})
+	if err != nil {
 		t.Fatal(err)
 	}
+	return beginIn(t, s, path, asks, options...)
+}
+
+// beginIn starts a worker with a store, which it closes.
+func beginIn(t testing.TB, s store.Store, path string, asks []asked, options ...option) *worker {
+	t.Helper()
+	w := &worker{t: t, path: path, store: s, namespace: "n", saved: make(chan error, 1)}
 	saver := store.NewSaver(w.store, store.SaverOptions{
 		Every: 25 * time.Millisecond, Changes: 1000, Grace: time.Second, Clock: clock.RealClock{},
 		OnError: func(err error) {
@@ -129,7 +139,7 @@ func begin(t testing.TB, path string, asks []asked, options ...option) *worker {
 		if err := yaml.Unmarshal([]byte(a.properties), &properties); err != nil {
 			t.Fatal(err)
 		}
-		sub, problems := compile(properties, source.Trigger{Trigger: event.Trigger{Name: a.name, Namespace: "n"}})
+		sub, problems := compile(properties, source.Trigger{Trigger: event.Trigger{Name: a.name, Namespace: w.namespace}})
 		if len(problems) > 0 {
 			t.Fatal(problems)
 		}
