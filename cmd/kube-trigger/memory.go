@@ -59,7 +59,7 @@ const (
 const (
 	// saveEvery is how far the store may be behind what is done, and saveAt how
 	// many changes are not waited with.
-	saveEvery = 25 * time.Millisecond
+	saveEvery = 50 * time.Millisecond
 	saveAt    = 1000
 	// saveGrace is how long a store that fails is tried at the end.
 	saveGrace = 5 * time.Second
