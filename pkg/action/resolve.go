@@ -124,7 +124,7 @@ func (r *resolution) execute(ctx context.Context, call provider.Call) (provider.
 	if text := returnedErr(result); text != "" && !call.HandlesErr {
 		return nil, fmt.Errorf("%s", text)
 	}
-	if !provider.IsRead(call) {
+	if !provider.IsRead(call) && !provider.HasFailed(result) {
 		r.journal.put(key, result)
 	}
 	return result, nil

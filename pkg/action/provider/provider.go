@@ -35,15 +35,16 @@ import (
 	"github.com/kubevela/workflow/pkg/cue/process"
 	"github.com/kubevela/workflow/pkg/providers/builtin"
 	"github.com/kubevela/workflow/pkg/providers/config"
-	"github.com/kubevela/workflow/pkg/providers/email"
-	"github.com/kubevela/workflow/pkg/providers/http"
 	"github.com/kubevela/workflow/pkg/providers/legacy"
 	"github.com/kubevela/workflow/pkg/providers/metrics"
 	"github.com/kubevela/workflow/pkg/providers/time"
 	providertypes "github.com/kubevela/workflow/pkg/providers/types"
 	"github.com/kubevela/workflow/pkg/providers/util"
 	"k8s.io/apimachinery/pkg/util/json"
+	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kubevela/kube-trigger/pkg/action/provider/outbound"
 )
 
 // Call is one call of a provider function that a template makes.
@@ -85,8 +86,8 @@ func Packages() map[string]Package {
 	packages := map[string]Package{}
 	for name, source := range map[string]string{
 		"kube":    kubeSource,
-		"http":    http.GetTemplate(),
-		"email":   email.GetTemplate(),
+		"http":    httpSource,
+		"email":   emailSource,
 		"metrics": metrics.GetTemplate(),
 		"time":    time.GetTemplate(),
 		"util":    util.GetTemplate(),
@@ -108,14 +109,22 @@ type Options struct {
 	// Namespace is where calls look for what is theirs alone, such as the
 	// Secret of a TLS configuration: the trigger's.
 	Namespace string
+	// Outbound connects to all that is not the API server. Nil is one of its own,
+	// which refuses what a Guard refuses by default.
+	Outbound *outbound.Client
+	// Clock tells the time; nil is the real one.
+	Clock clock.PassiveClock
 }
 
 // New returns the Executor that really executes.
 func New(o Options) Executor {
+	if o.Outbound == nil {
+		o.Outbound = outbound.NewClient(outbound.Guard{})
+	}
+	if o.Clock == nil {
+		o.Clock = clock.RealClock{}
+	}
 	fns := map[string]map[string]cuexruntime.ProviderFn{
-		"http":    http.GetProviders(),
-		"email":   email.GetProviders(),
-		"metrics": metrics.GetProviders(),
 		"time":    time.GetProviders(),
 		"util":    util.GetProviders(),
 		"builtin": builtin.GetProviders(),
@@ -125,6 +134,7 @@ func New(o Options) Executor {
 	return &executor{
 		options: o,
 		kube:    kube{client: o.Client},
+		web:     newWeb(o),
 		fns:     fns,
 		configs: wfconfig.NewK8sFactory(o.Client),
 	}
@@ -133,6 +143,7 @@ func New(o Options) Executor {
 type executor struct {
 	options Options
 	kube    kube
+	web     *web
 	fns     map[string]map[string]cuexruntime.ProviderFn
 	configs wfconfig.Factory
 }
@@ -146,6 +157,21 @@ func (e *executor) Execute(ctx context.Context, call Call) (result Result, err e
 	}()
 	if cluster := str(call.Params, "cluster"); cluster != "" && cluster != "local" {
 		return nil, &ParamError{Path: "cluster", Message: fmt.Sprintf("%q: only the worker's own cluster can be reached", cluster)}
+	}
+	switch call.Provider + "." + call.Do {
+	case "http.do":
+		answer, err := e.web.do(ctx, call.Params)
+		return call.goOn(ctx, answer, err)
+	case "op.do":
+		answer, err := e.web.do(ctx, call.Params)
+		if err != nil {
+			return nil, err
+		}
+		return Result{"response": answer}, nil
+	case "email.send", "op.send":
+		return call.goOn(ctx, map[string]any{}, post{e.options}.send(ctx, call.Params))
+	case "metrics.promCheck", "op.promCheck":
+		return nil, &FailedError{Message: "a metric is watched for some time, which an action cannot do; start a workflow for that"}
 	}
 	if call.Provider == "kube" {
 		return e.kube.execute(ctx, call)
@@ -209,6 +235,12 @@ func IsRead(c Call) bool {
 		return true
 	}
 	return c.Provider == "time" || c.Provider == "util"
+}
+
+// HasFailed reports whether a call failed and its template goes on nevertheless.
+func HasFailed(r Result) bool {
+	returns, _ := r["$returns"].(map[string]any)
+	return str(returns, failure) != ""
 }
 
 // Names returns the import paths of packages, sorted.

@@ -1,0 +1,232 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package provider
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	_ "embed"
+	"errors"
+	"fmt"
+	"mime"
+	"mime/quotedprintable"
+	"net"
+	"net/mail"
+	"net/smtp"
+	"net/textproto"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/kubevela/kube-trigger/pkg/action/provider/outbound"
+)
+
+//go:embed email.cue
+var emailSource string
+
+// implicitTLS is the port where TLS begins with the connection (RFC 8314).
+const implicitTLS = 465
+
+// post executes `vela/email`.
+type post struct{ options Options }
+
+// send sends one email. No error of it holds a secret.
+func (p post) send(ctx context.Context, params map[string]any) error {
+	secrets := newVault(p.options)
+	ctx, cancel := context.WithTimeout(ctx, outbound.DefaultTimeout)
+	defer cancel()
+	return secrets.redact(p.deliver(ctx, secrets, params))
+}
+
+func (p post) deliver(ctx context.Context, secrets *vault, params map[string]any) error {
+	from, _ := params["from"].(map[string]any)
+	m, err := newMessage(params)
+	if err != nil {
+		return err
+	}
+	user, password := str(from, "username"), str(from, "password")
+	if user == "" {
+		user = m.from.Address
+	}
+	if ref, ok := from["passwordFrom"]; ok {
+		if password, err = secrets.from(ctx, "from.passwordFrom", ref); err != nil {
+			return err
+		}
+	} else if password != "" {
+		secrets.values = append(secrets.values, password)
+	}
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if name := str(from, "tlsSecret"); name != "" {
+		if config, err = secrets.tls(ctx, "from.tlsSecret", name); err != nil {
+			return err
+		}
+	}
+	config.ServerName = str(from, "host")
+	port, _ := from["port"].(int64)
+	c := courier{host: config.ServerName, port: port, security: str(from, "tls"), tls: config, user: user, password: password}
+	return c.send(ctx, p.options.Outbound.Guard(), m, p.options.Clock.Now())
+}
+
+// courier takes messages to one server.
+type courier struct {
+	host           string
+	port           int64
+	security       string
+	tls            *tls.Config
+	user, password string
+}
+
+func (c courier) send(ctx context.Context, guard outbound.Guard, m *message, now time.Time) error {
+	address := net.JoinHostPort(c.host, strconv.FormatInt(c.port, 10))
+	conn, err := guard.Dial(ctx, "tcp", address)
+	if err != nil {
+		return fmt.Errorf("connect to %s: %w", address, explain(err))
+	}
+	defer conn.Close() //nolint:errcheck // Quit has told whether it was sent
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	if err := c.converse(conn, m, now); err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		var refusal *textproto.Error
+		if errors.As(err, &refusal) && refusal.Code >= 500 {
+			return &FailedError{Message: fmt.Sprintf("send by %s: %v", address, err)}
+		}
+		return fmt.Errorf("send by %s: %w", address, err)
+	}
+	return nil
+}
+
+func (c courier) converse(conn net.Conn, m *message, now time.Time) error {
+	implicit := c.security == "implicit" || c.security == "" && c.port == implicitTLS
+	if implicit {
+		conn = tls.Client(conn, c.tls)
+	}
+	s, err := smtp.NewClient(conn, c.host)
+	if err != nil {
+		return err
+	}
+	encrypted := implicit
+	if offered, _ := s.Extension("STARTTLS"); !implicit && c.security != "none" && (offered || c.security == "starttls") {
+		if !offered {
+			return &FailedError{Message: "the server does not offer STARTTLS"}
+		}
+		if err := s.StartTLS(c.tls); err != nil {
+			return err
+		}
+		encrypted = true
+	}
+	if c.password != "" {
+		if !encrypted {
+			return &FailedError{Message: "a password is not sent over a connection that is not encrypted"}
+		}
+		if err := s.Auth(smtp.PlainAuth("", c.user, c.password, c.host)); err != nil {
+			return err
+		}
+	}
+	if err := s.Mail(m.from.Address); err != nil {
+		return err
+	}
+	for _, to := range m.to {
+		if err := s.Rcpt(to.Address); err != nil {
+			return err
+		}
+	}
+	w, err := s.Data()
+	if err != nil {
+		return err
+	}
+	if err := m.write(w, now); err != nil {
+		return err
+	}
+	if err := w.Close(); err != nil {
+		return err
+	}
+	return s.Quit()
+}
+
+// message is an email.
+type message struct {
+	from                mail.Address
+	to                  []*mail.Address
+	subject, body, kind string
+}
+
+func newMessage(params map[string]any) (*message, error) {
+	from, _ := params["from"].(map[string]any)
+	content, _ := params["content"].(map[string]any)
+	sender, err := mail.ParseAddress(str(from, "address"))
+	if err != nil {
+		return nil, &ParamError{Path: "from.address", Message: fmt.Sprintf("%q is no email address", str(from, "address"))}
+	}
+	if alias := str(from, "alias"); alias != "" {
+		sender.Name = alias
+	}
+	m := &message{from: *sender, subject: str(content, "subject"), body: str(content, "body"), kind: str(content, "type")}
+	if m.kind == "" {
+		m.kind = "text/html"
+	}
+	to, _ := params["to"].([]any)
+	for i, v := range to {
+		address, err := mail.ParseAddress(fmt.Sprint(v))
+		if err != nil {
+			return nil, &ParamError{Path: fmt.Sprintf("to[%d]", i), Message: fmt.Sprintf("%q is no email address", v)}
+		}
+		m.to = append(m.to, address)
+	}
+	if len(m.to) == 0 {
+		return nil, &ParamError{Path: "to", Message: "is required"}
+	}
+	return m, nil
+}
+
+// write writes m as RFC 5322 has it. No part of it can add a header or end it.
+func (m *message) write(w interface{ Write([]byte) (int, error) }, now time.Time) error {
+	to := make([]string, len(m.to))
+	for i, a := range m.to {
+		to[i] = a.String()
+	}
+	_, domain, _ := strings.Cut(m.from.Address, "@")
+	var b bytes.Buffer
+	for _, h := range [][2]string{
+		{"From", m.from.String()},
+		{"To", strings.Join(to, ",\r\n ")},
+		{"Subject", mime.QEncoding.Encode("utf-8", m.subject)},
+		{"Date", now.Format(time.RFC1123Z)},
+		{"Message-ID", "<" + uuid.NewString() + "@" + domain + ">"},
+		{"MIME-Version", "1.0"},
+		{"Content-Type", m.kind + "; charset=utf-8"},
+		{"Content-Transfer-Encoding", "quoted-printable"},
+		{"Auto-Submitted", "auto-generated"},
+	} {
+		fmt.Fprintf(&b, "%s: %s\r\n", h[0], h[1])
+	}
+	b.WriteString("\r\n")
+	text := quotedprintable.NewWriter(&b)
+	if _, err := text.Write([]byte(m.body)); err != nil {
+		return err
+	}
+	if err := text.Close(); err != nil {
+		return err
+	}
+	_, err := w.Write(b.Bytes())
+	return err
+}

@@ -1,0 +1,268 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package provider
+
+import (
+	"context"
+	"crypto/tls"
+	_ "embed"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/kubevela/workflow/pkg/providers/http/ratelimiter"
+
+	"github.com/kubevela/kube-trigger/pkg/action/provider/outbound"
+)
+
+//go:embed http.cue
+var httpSource string
+
+// web executes `vela/http`.
+type web struct {
+	options Options
+	limiter *ratelimiter.RateLimiter
+}
+
+// limits is how many URLs have their requests counted at a time.
+const limits = 128
+
+func newWeb(o Options) *web { return &web{options: o, limiter: ratelimiter.NewRateLimiter(limits)} }
+
+// do sends the request that params describe. No error of it holds a secret.
+func (w *web) do(ctx context.Context, params map[string]any) (map[string]any, error) {
+	secrets := newVault(w.options)
+	r := request{web: w, secrets: secrets, params: params}
+	r.settings, _ = params["request"].(map[string]any)
+	answer, err := r.send(ctx)
+	return answer, secrets.redact(err)
+}
+
+// request is one call on its way to be sent.
+type request struct {
+	*web
+	secrets          *vault
+	params, settings map[string]any
+}
+
+func (r *request) send(ctx context.Context) (map[string]any, error) {
+	timeout, err := duration("request.timeout", str(r.settings, "timeout"), outbound.DefaultTimeout)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	req, err := r.build(ctx)
+	if err != nil {
+		return nil, err
+	}
+	config, err := r.tls(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.limit(req); err != nil {
+		return nil, err
+	}
+	confined := outbound.Confined(len(r.secrets.values) > 0 || config != nil && len(config.Certificates) > 0)
+	where := req.Method + " " + req.URL.Scheme + "://" + req.URL.Host
+	answer, err := r.options.Outbound.Do(req, config, confined)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", where, explain(err))
+	}
+	if ok, _ := r.params["requireOK"].(bool); ok && answer.Status/100 != 2 {
+		return nil, &StatusError{
+			Request: where, Code: answer.Status, Answer: r.secrets.clean(excerpt(answer.Body)),
+			RetryAfter: retryAfter(answer.Header.Get("Retry-After"), r.options.Clock.Now()),
+		}
+	}
+	if accept, ok := r.params["accept"].(map[string]any); ok {
+		if err := accepted(where, accept, answer.Body); err != nil {
+			return nil, err
+		}
+	}
+	return map[string]any{
+		"body": string(answer.Body), "statusCode": int64(answer.Status),
+		"header": lists(answer.Header), "trailer": lists(answer.Trailer),
+	}, nil
+}
+
+// build returns the request with all that it carries.
+func (r *request) build(ctx context.Context) (*http.Request, error) {
+	target, err := r.url(ctx)
+	if err != nil {
+		return nil, err
+	}
+	body := str(r.settings, "body")
+	if sign, ok := r.params["sign"].(map[string]any); ok {
+		if body, err = r.sign(ctx, sign, target, body); err != nil {
+			return nil, err
+		}
+	}
+	method := str(r.params, "method")
+	if method == "" {
+		method = http.MethodGet
+	}
+	req, err := http.NewRequestWithContext(ctx, method, target.String(), strings.NewReader(body))
+	if err != nil {
+		return nil, &ParamError{Path: "method", Message: fmt.Sprintf("%q cannot be used", method)}
+	}
+	if req.Header, err = r.headers(ctx); err != nil {
+		return nil, err
+	}
+	if len(req.Header) == 0 && body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if host := req.Header.Get("Host"); host != "" {
+		req.Host = host
+	}
+	trailer, err := stringMap(r.settings["trailer"])
+	if err != nil {
+		return nil, &ParamError{Path: "request.trailer", Message: err.Error()}
+	}
+	if len(trailer) > 0 {
+		req.Trailer, req.ContentLength = http.Header{}, -1
+		for k, v := range trailer {
+			req.Trailer.Set(k, v)
+		}
+	}
+	if auth, ok := r.settings["basicAuth"].(map[string]any); ok {
+		password, err := r.secrets.from(ctx, "request.basicAuth.passwordFrom", auth["passwordFrom"])
+		if err != nil {
+			return nil, err
+		}
+		req.SetBasicAuth(str(auth, "username"), password)
+	}
+	return req, nil
+}
+
+func (r *request) url(ctx context.Context) (*url.URL, error) {
+	text, path := str(r.params, "url"), "url"
+	if from, ok := r.params["urlFrom"]; ok {
+		var err error
+		path = "urlFrom"
+		if text, err = r.secrets.from(ctx, path, from); err != nil {
+			return nil, err
+		}
+	}
+	// The error of url.Parse holds the URL.
+	target, err := url.Parse(text)
+	if err != nil || target.Host == "" || target.Scheme != "http" && target.Scheme != "https" {
+		return nil, &ParamError{Path: path, Message: "is no URL that begins with http:// or https:// and a host"}
+	}
+	return target, nil
+}
+
+func (r *request) headers(ctx context.Context) (http.Header, error) {
+	plain, err := stringMap(r.settings["header"])
+	if err != nil {
+		return nil, &ParamError{Path: "request.header", Message: err.Error()}
+	}
+	header := http.Header{}
+	for k, v := range plain {
+		header.Set(k, v)
+	}
+	from, _ := r.settings["headerFrom"].(map[string]any)
+	for k, ref := range from {
+		value, err := r.secrets.from(ctx, "request.headerFrom."+k, ref)
+		if err != nil {
+			return nil, err
+		}
+		header.Set(k, value)
+	}
+	return header, nil
+}
+
+func (r *request) tls(ctx context.Context) (*tls.Config, error) {
+	config, ok := r.params["tls_config"].(map[string]any)
+	if !ok {
+		return nil, nil
+	}
+	if ns := str(config, "namespace"); ns != "" && ns != r.secrets.namespace {
+		return nil, &ParamError{Path: "tls_config.namespace", Message: fmt.Sprintf("must be the trigger's own, %q", r.secrets.namespace)}
+	}
+	return r.secrets.tls(ctx, "tls_config.secret", str(config, "secret"))
+}
+
+func (r *request) limit(req *http.Request) error {
+	limit, ok := r.settings["ratelimiter"].(map[string]any)
+	if !ok {
+		return nil
+	}
+	n, _ := limit["limit"].(int64)
+	period, err := duration("request.ratelimiter.period", str(limit, "period"), 0)
+	if err != nil || n < 1 || period <= 0 {
+		return &ParamError{Path: "request.ratelimiter", Message: "needs a positive limit and period"}
+	}
+	if !r.limiter.Allow(req.Method+" "+req.URL.Scheme+req.URL.Host+req.URL.Path, int(n), period) {
+		return errors.New("the request exceeds its rate limit")
+	}
+	return nil
+}
+
+// failure is the field of `$returns` that says what went wrong where a template
+// goes on nevertheless.
+const failure = "failure"
+
+// goOn hands err to a template that wants to go on. The end of the action's time is
+// not for templates.
+func (c Call) goOn(ctx context.Context, result map[string]any, err error) (Result, error) {
+	if keep, _ := c.Params["keepGoing"].(bool); err != nil && keep && ctx.Err() == nil {
+		return Result{"$returns": map[string]any{failure: err.Error()}}, nil
+	}
+	return returns(result, err)
+}
+
+// explain makes what cannot pass when it is tried again final.
+func explain(err error) error {
+	var (
+		refused  *outbound.RefusedError
+		tooLarge *outbound.TooLargeError
+	)
+	if errors.As(err, &refused) {
+		return &FailedError{Message: refused.Error()}
+	}
+	if errors.As(err, &tooLarge) {
+		return &FailedError{Message: tooLarge.Error()}
+	}
+	return err
+}
+
+func duration(path, text string, fallback time.Duration) (time.Duration, error) {
+	if text == "" {
+		return fallback, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d <= 0 {
+		return 0, &ParamError{Path: path, Message: fmt.Sprintf("%q is no duration such as \"5s\"", text)}
+	}
+	return d, nil
+}
+
+func lists(h http.Header) map[string]any {
+	out := make(map[string]any, len(h))
+	for k, values := range h {
+		list := make([]any, len(values))
+		for i, v := range values {
+			list[i] = v
+		}
+		out[k] = list
+	}
+	return out
+}
