@@ -112,7 +112,8 @@ func run(t *testing.T, name string, properties, ev, objects []byte) map[string]s
 	return out
 }
 
-// recorder notes the calls on their way to the executor.
+// recorder notes the calls on their way to the executor. Those that would leave
+// the cluster are not made: all is well with them.
 type recorder struct {
 	next  provider.Executor
 	calls []call
@@ -126,6 +127,9 @@ type call struct {
 
 func (r *recorder) Execute(ctx context.Context, c provider.Call) (provider.Result, error) {
 	r.calls = append(r.calls, call{c.Path, c.Provider + "." + c.Do, runtime.DeepCopyJSON(c.Params)})
+	if c.Provider == "http" || c.Provider == "email" {
+		return provider.Result{"$returns": map[string]any{"statusCode": int64(200), "body": "{}"}}, nil
+	}
 	return r.next.Execute(ctx, c)
 }
 

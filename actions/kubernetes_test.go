@@ -231,7 +231,7 @@ func TestRunJob(t *testing.T) {
 // up to a limit.
 func TestEventListener(t *testing.T) {
 	c := cluster.Start(t, cluster.WithKubeVelaCRDs())
-	l := live{c, connect(t, c.Config), c.Namespace(t)}
+	l := live{Cluster: c, Client: connect(t, c.Config), namespace: c.Namespace(t)}
 	cm := l.create(t, "v1", "ConfigMap", "settings", nil)
 	for range 2 {
 		l.must(t, "create-event-listener", nil, about(cm))

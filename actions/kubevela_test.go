@@ -39,7 +39,7 @@ func startVela(t *testing.T) live {
 		t.Fatal(err)
 	}
 	c.Install(t, filepath.Join(strings.TrimSpace(string(out)), "charts/vela-workflow/crds/core.oam.dev_workflowruns.yaml"))
-	return live{c, connect(t, c.Config), c.Namespace(t)}
+	return live{Cluster: c, Client: connect(t, c.Config), namespace: c.Namespace(t)}
 }
 
 // status writes an object's status, as its controller does.
@@ -132,18 +132,18 @@ func TestWorkflowRun(t *testing.T) {
 	l := startVela(t)
 	cm := l.create(t, "v1", "ConfigMap", "settings", map[string]any{"data": map[string]any{"color": "blue"}})
 	runs := func() []unstructured.Unstructured { return l.list(t, "core.oam.dev/v1alpha1", "WorkflowRun") }
-	event := func(id string) map[string]any {
+	named := func(id string) map[string]any {
 		return map[string]any{"workflow": "deploy", "name": id, "concurrency": "Forbid"}
 	}
 	for range 2 {
-		l.must(t, "start-workflow", event("first"), about(cm))
+		l.must(t, "start-workflow", named("first"), about(cm))
 	}
 	if r := runs(); len(r) != 1 || field[string](t, &r[0], "spec", "context", "data", "data", "color") != "blue" {
 		t.Fatalf("runs are %v", r)
 	}
 	other := about(cm)
 	other.ID += "-other"
-	l.must(t, "start-workflow", event("other"), other)
+	l.must(t, "start-workflow", named("other"), other)
 	if r := runs(); len(r) != 1 {
 		t.Fatalf("%d runs, want the first alone", len(r))
 	}

@@ -32,6 +32,7 @@ import (
 	"github.com/kubevela/kube-trigger/actions"
 	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
+	"github.com/kubevela/kube-trigger/pkg/action/provider/outbound"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
@@ -41,12 +42,13 @@ type live struct {
 	*cluster.Cluster
 	client.Client
 	namespace string
+	guard     outbound.Guard
 }
 
 func start(t *testing.T) live {
 	c := cluster.Start(t)
 	c.InstallApplicationCRD(t)
-	return live{c, connect(t, c.Config), c.Namespace(t)}
+	return live{Cluster: c, Client: connect(t, c.Config), namespace: c.Namespace(t)}
 }
 
 func connect(t *testing.T, cfg *rest.Config) client.Client {
@@ -70,8 +72,10 @@ func (l live) action(t *testing.T, c client.Client, name string, properties map[
 		t.Fatal(problems)
 	}
 	id := event.Trigger{Name: "live", Namespace: l.namespace}
+	out := outbound.NewClient(l.guard)
+	t.Cleanup(out.Close)
 	a, problems := tmpl.Compile(action.Options{Trigger: id, Properties: properties, Executor: provider.New(provider.Options{
-		Client: client.WithFieldOwner(c, id.FieldManager()), Namespace: l.namespace,
+		Client: client.WithFieldOwner(c, id.FieldManager()), Namespace: l.namespace, Outbound: out,
 	})})
 	if len(problems) > 0 {
 		t.Fatal(problems)

@@ -1,0 +1,288 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+	http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+package actions_test
+
+import (
+	"bufio"
+	"crypto/tls"
+	"encoding/base64"
+	"io"
+	"mime"
+	"mime/quotedprintable"
+	"net"
+	"net/http/httptest"
+	"net/mail"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/kubevela/kube-trigger/pkg/action"
+)
+
+// mailbox is an SMTP server of one user, "trigger@example.com" with the password
+// "open sesame". It speaks as much of RFC 5321, 3207 and 4954 as a client that sends
+// one message needs, and refuses what they refuse.
+type mailbox struct {
+	t        *testing.T
+	listener net.Listener
+	tls      *tls.Config
+	ca       string
+	// implicit begins with TLS, noTLS does not offer it; refuse is the answer to
+	// RCPT instead of 250.
+	implicit, noTLS bool
+	refuse          string
+
+	mu       sync.Mutex
+	messages []delivery
+}
+
+type delivery struct {
+	encrypted, authenticated bool
+	from                     string
+	to                       []string
+	message                  string
+}
+
+func newMailbox(t *testing.T) *mailbox {
+	t.Helper()
+	certificate := httptest.NewTLSServer(nil)
+	defer certificate.Close()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &mailbox{t: t, listener: l, tls: certificate.TLS.Clone(), ca: pemOf(certificate)}
+	var conversations sync.WaitGroup
+	conversations.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			conversations.Go(func() { m.converse(c) })
+		}
+	})
+	t.Cleanup(func() {
+		_ = l.Close()
+		conversations.Wait()
+	})
+	return m
+}
+
+func (m *mailbox) server(more map[string]any) map[string]any {
+	host, port, _ := net.SplitHostPort(m.listener.Addr().String())
+	n, _ := strconv.ParseInt(port, 10, 64)
+	server := map[string]any{"host": host, "port": n}
+	for k, v := range more {
+		server[k] = v
+	}
+	return server
+}
+
+func (m *mailbox) converse(c net.Conn) {
+	defer c.Close() //nolint:errcheck // the client has quit
+	var d delivery
+	if m.implicit {
+		c, d.encrypted = tls.Server(c, m.tls), true
+	}
+	r := bufio.NewReader(c)
+	say := func(lines ...string) { _, _ = io.WriteString(c, strings.Join(lines, "\r\n")+"\r\n") }
+	say("220 mail.example.com")
+	for {
+		line, err := r.ReadString('\n')
+		if err != nil {
+			return
+		}
+		verb, rest, _ := strings.Cut(strings.TrimRight(line, "\r\n"), " ")
+		switch strings.ToUpper(verb) {
+		case "EHLO":
+			switch {
+			case d.encrypted:
+				say("250-mail.example.com", "250 AUTH PLAIN")
+			case m.noTLS:
+				say("250 mail.example.com")
+			default:
+				say("250-mail.example.com", "250 STARTTLS")
+			}
+		case "STARTTLS":
+			say("220 go ahead")
+			c = tls.Server(c, m.tls)
+			r, d = bufio.NewReader(c), delivery{encrypted: true}
+		case "AUTH":
+			credentials, _ := base64.StdEncoding.DecodeString(strings.TrimPrefix(rest, "PLAIN "))
+			if d.authenticated = string(credentials) == "\x00trigger@example.com\x00open sesame"; d.authenticated {
+				say("235 welcome")
+			} else {
+				say("535 5.7.8 " + string(credentials[1:]) + " is not known")
+			}
+		case "MAIL":
+			d.from = rest
+			say("250 ok")
+		case "RCPT":
+			if m.refuse != "" {
+				say(m.refuse)
+				continue
+			}
+			d.to = append(d.to, rest)
+			say("250 ok")
+		case "DATA":
+			say("354 go ahead")
+			var b strings.Builder
+			for {
+				line, err := r.ReadString('\n')
+				if err != nil {
+					return
+				}
+				if line == ".\r\n" {
+					break
+				}
+				b.WriteString(strings.TrimPrefix(line, "."))
+			}
+			d.message = b.String()
+			m.mu.Lock()
+			m.messages = append(m.messages, d)
+			m.mu.Unlock()
+			say("250 taken")
+		case "QUIT":
+			say("221 bye")
+			return
+		default:
+			say("502 " + verb + " is not known")
+		}
+	}
+}
+
+// last returns the message that came last, and forgets it.
+func (m *mailbox) last(t *testing.T) (d delivery, header mail.Header, body string) {
+	t.Helper()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.messages) != 1 {
+		t.Fatalf("%d messages", len(m.messages))
+	}
+	d = m.messages[0]
+	m.messages = nil
+	msg, err := mail.ReadMessage(strings.NewReader(d.message))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(quotedprintable.NewReader(msg.Body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d, msg.Header, string(text)
+}
+
+// TestNotifyEmail sends over connections that are encrypted in each way, and keeps
+// text in its place.
+func TestNotifyEmail(t *testing.T) {
+	l := startOutside(t)
+	m := newMailbox(t)
+	l.secret(t, "mail", map[string]any{"password": "open sesame", "ca.crt": m.ca})
+	properties := func(server map[string]any) map[string]any {
+		return map[string]any{
+			"from": "trigger@example.com", "alias": "Trigger Ü", "to": []any{"a@example.com", "B <b@example.com>"},
+			"subject": "{{.data.metadata.name}} über\r\nBcc: all@example.com", "message": "first\n.\nlast ü",
+			"server": m.server(server),
+		}
+	}
+	password := from("mail", "password")
+	for _, tc := range []struct {
+		name            string
+		implicit, noTLS bool
+		server          map[string]any
+		encrypted, auth bool
+	}{
+		{"starttls", false, false, map[string]any{"tlsSecret": "mail", "password": password}, true, true},
+		{"implicit", true, false, map[string]any{"tls": "implicit", "tlsSecret": "mail", "password": password}, true, true},
+		{"plain", false, true, nil, false, false},
+		{"not at all", false, false, map[string]any{"tls": "none"}, false, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			m.implicit, m.noTLS = tc.implicit, tc.noTLS
+			l.must(t, "notify-email", properties(tc.server), l.event("settings"))
+			d, header, body := m.last(t)
+			if d.encrypted != tc.encrypted || d.authenticated != tc.auth || d.from != "FROM:<trigger@example.com>" || strings.Join(d.to, " ") != "TO:<a@example.com> TO:<b@example.com>" {
+				t.Errorf("got %+v", d)
+			}
+			subject, err := new(mime.WordDecoder).DecodeHeader(header.Get("Subject"))
+			sender, _ := header.AddressList("From")
+			if err != nil || subject != "settings über\r\nBcc: all@example.com" || header.Get("Bcc") != "" || sender[0].Name != "Trigger Ü" {
+				t.Errorf("header %v: subject %q (%v)", header, subject, err)
+			}
+			if strings.TrimRight(body, "\r\n") != "first\r\n.\r\nlast ü" {
+				t.Errorf("body %q", body)
+			}
+			if _, err := header.Date(); err != nil || header.Get("Message-Id") == "" || header.Get("Content-Type") != "text/plain; charset=utf-8" {
+				t.Errorf("header %v (%v)", header, err)
+			}
+		})
+	}
+	m.implicit, m.noTLS = false, false
+	l.must(t, "notify-email", map[string]any{"from": "trigger@example.com", "to": []any{"a@example.com"}, "server": m.server(map[string]any{"tls": "none"})}, l.event("settings"))
+	if _, header, body := m.last(t); header.Get("Subject") != "ConfigMap "+l.namespace+"/settings was changed" || !strings.Contains(body, "Trigger "+l.namespace+"/live") {
+		t.Errorf("by default %v %q", header, body)
+	}
+}
+
+// TestNotifyEmailRefused says why, without the password, and whether it may pass.
+func TestNotifyEmailRefused(t *testing.T) {
+	l := startOutside(t)
+	m := newMailbox(t)
+	l.secret(t, "mail", map[string]any{"password": "open sesame", "wrong": "guessed it", "ca.crt": m.ca})
+	for _, tc := range []struct {
+		name          string
+		noTLS         bool
+		refuse, to    string
+		server        map[string]any
+		final         bool
+		want, wantNot string
+	}{
+		{"wrong password", false, "", "", map[string]any{"tlsSecret": "mail", "password": from("mail", "wrong")}, true, "535", "guessed it"},
+		{"password in the open", true, "", "", map[string]any{"password": from("mail", "password")}, true, "not encrypted", "open sesame"},
+		{"no STARTTLS", true, "", "", map[string]any{"tls": "starttls"}, true, "does not offer STARTTLS", ""},
+		{"not trusted", false, "", "", map[string]any{"password": from("mail", "password")}, false, "certificate", "open sesame"},
+		{"no such user", false, "550 5.1.1 no such user", "", map[string]any{"tls": "none"}, true, `550 "5.1.1 no such user"`, ""},
+		{"greylisted", false, "451 4.7.1 later", "", map[string]any{"tls": "none"}, false, `451 "4.7.1 later"`, ""},
+		{"no address", false, "", "nobody\r\nDATA", nil, true, "is no email address", ""},
+		{"no key", false, "", "", map[string]any{"password": from("mail", "absent")}, true, `no key "absent"`, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			m.noTLS, m.refuse = tc.noTLS, tc.refuse
+			to := tc.to
+			if to == "" {
+				to = "a@example.com"
+			}
+			err := l.act(t, "notify-email", map[string]any{"from": "trigger@example.com", "to": []any{to}, "server": m.server(tc.server)}, l.event("x"))
+			if err == nil || action.IsTerminal(err) != tc.final || !strings.Contains(err.Error(), tc.want) {
+				t.Fatalf("got %v (terminal: %v), want %q", err, action.IsTerminal(err), tc.want)
+			}
+			if tc.wantNot != "" && strings.Contains(err.Error(), tc.wantNot) {
+				t.Errorf("the error tells a secret: %v", err)
+			}
+		})
+	}
+	closed := l
+	closed.guard.Allow = nil
+	err := closed.act(t, "notify-email", map[string]any{"from": "trigger@example.com", "to": []any{"a@example.com"}, "server": m.server(nil)}, l.event("x"))
+	if err == nil || !action.IsTerminal(err) || !strings.Contains(err.Error(), "refused") {
+		t.Errorf("got %v, want a terminal refusal", err)
+	}
+	if len(m.messages) > 0 {
+		t.Errorf("sent %v", m.messages)
+	}
+}

@@ -1,0 +1,208 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+	http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+package actions_test
+
+import (
+	"encoding/pem"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kubevela/kube-trigger/pkg/action"
+)
+
+// startOutside returns an API server and a namespace whose actions may connect to
+// the servers of tests.
+func startOutside(t *testing.T) live {
+	t.Helper()
+	l := start(t)
+	l.guard.Allow = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
+	return l
+}
+
+func (l live) secret(t *testing.T, name string, data map[string]any) {
+	t.Helper()
+	l.create(t, "v1", "Secret", name, map[string]any{"stringData": data})
+}
+
+// from refers to a key of a Secret.
+func from(name, key string) map[string]any {
+	return map[string]any{"secretRef": map[string]any{"name": name, "key": key}}
+}
+
+func serve(t *testing.T, handler http.HandlerFunc) *httptest.Server {
+	t.Helper()
+	s := httptest.NewServer(handler)
+	t.Cleanup(s.Close)
+	return s
+}
+
+// TestHTTPRequest sends what it is told to, with what it finds in Secrets.
+func TestHTTPRequest(t *testing.T) {
+	l := startOutside(t)
+	l.secret(t, "api", map[string]any{"token": "hush\n", "password": "open sesame"})
+	var got *http.Request
+	var body string
+	server := serve(t, func(_ http.ResponseWriter, r *http.Request) {
+		b, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		got, body = r, string(b)
+	})
+	l.must(t, "http-request", map[string]any{"url": server.URL + "/{{.data.metadata.name}}"}, l.event("settings"))
+	if got.Method != http.MethodPost || got.URL.Path != "/settings" || got.Header.Get("Content-Type") != "application/json" || !strings.Contains(body, `"kind":"ConfigMap"`) {
+		t.Errorf("got %s %s %v: %s", got.Method, got.URL, got.Header, body)
+	}
+	l.must(t, "http-request", map[string]any{
+		"method": "PATCH", "url": server.URL, "body": map[string]any{"a": int64(1)},
+		"headers":     map[string]any{"X-A": "b"},
+		"headersFrom": map[string]any{"X-Key": map[string]any{"prefix": "Key ", "secretRef": map[string]any{"name": "api"}}},
+		"basicAuth":   map[string]any{"username": "me", "password": from("api", "password")},
+	}, l.event("settings"))
+	user, password, _ := got.BasicAuth()
+	if got.Method != http.MethodPatch || body != `{"a":1}` || got.Header.Get("X-A") != "b" || got.Header.Get("X-Key") != "Key hush" || user != "me" || password != "open sesame" {
+		t.Errorf("got %s %v: %s", got.Method, got.Header, body)
+	}
+}
+
+// TestHTTPGuard refuses loopback unless it is allowed, and does not try again.
+func TestHTTPGuard(t *testing.T) {
+	l := start(t)
+	server := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("it was reached") })
+	for _, url := range []string{server.URL, "http://169.254.169.254/latest/meta-data"} {
+		err := l.act(t, "http-request", map[string]any{"url": url}, l.event("x"))
+		if err == nil || !action.IsTerminal(err) || !strings.Contains(err.Error(), "refused") {
+			t.Errorf("%s: got %v, want a terminal refusal", url, err)
+		}
+	}
+}
+
+// TestHTTPStatus tells what is final from what may pass, and when, and never what
+// is in a Secret.
+func TestHTTPStatus(t *testing.T) {
+	l := startOutside(t)
+	status, requests := 0, 0
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		requests++
+		w.Header().Set("Retry-After", "7")
+		w.WriteHeader(status)
+		fmt.Fprintf(w, "no %s for\n%s", r.URL.Path, r.Header.Get("Authorization"))
+	})
+	l.secret(t, "api", map[string]any{"token": "hush", "url": server.URL + "/services/T0/B0"})
+	request := l.action(t, l.Client, "http-request", map[string]any{
+		"urlFrom":     from("api", "url"),
+		"headersFrom": map[string]any{"Authorization": map[string]any{"secretRef": map[string]any{"name": "api"}}},
+	})
+	for code, final := range map[int]bool{400: true, 404: true, 408: false, 409: false, 425: false, 429: false, 500: false, 503: false, 304: true} {
+		status, requests = code, 0
+		err := request.Run(t.Context(), l.event("x"))
+		if err == nil || action.IsTerminal(err) != final {
+			t.Errorf("%d: got %v (terminal: %v)", code, err, action.IsTerminal(err))
+			continue
+		}
+		if requests != 1 {
+			t.Errorf("%d: %d requests", code, requests)
+		}
+		if strings.Contains(err.Error(), "hush") || strings.Contains(err.Error(), "T0/B0") {
+			t.Errorf("%d: the error tells a secret: %v", code, err)
+		}
+		if code != 304 && !strings.Contains(err.Error(), "no … for …") {
+			t.Errorf("%d: the error does not say why: %v", code, err)
+		}
+		if seconds, asked := apierrors.SuggestsClientDelay(err); !asked || seconds != 7 {
+			t.Errorf("%d: to be tried again after %d s (%v), want 7", code, seconds, asked)
+		}
+	}
+	server.Close()
+	if err := request.Run(t.Context(), l.event("x")); err == nil || action.IsTerminal(err) || strings.Contains(err.Error(), "T0/B0") {
+		t.Errorf("nobody is there: %v", err)
+	}
+}
+
+func pemOf(server *httptest.Server) string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
+}
+
+// TestHTTPTLS trusts what the Secret says, and sends nothing where that cannot be
+// used.
+func TestHTTPTLS(t *testing.T) {
+	l := startOutside(t)
+	var requests atomic.Int64
+	server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { requests.Add(1) }))
+	defer server.Close()
+	l.secret(t, "right", map[string]any{"ca.crt": pemOf(server)})
+	l.secret(t, "no-certificate", map[string]any{"ca.crt": "nonsense"})
+	l.secret(t, "no-pair", map[string]any{"ca.crt": pemOf(server), "tls.crt": pemOf(server)})
+	l.secret(t, "empty", map[string]any{"other": "x"})
+	for secret, want := range map[string]string{
+		"right":          "",
+		"":               "certificate",
+		"absent":         `secrets "absent" not found`,
+		"no-certificate": "ca.crt holds no certificate",
+		"no-pair":        "tls.crt and tls.key are no pair",
+		"empty":          "neither ca.crt nor a certificate",
+	} {
+		requests.Store(0)
+		err := l.act(t, "http-request", map[string]any{"url": server.URL, "tlsSecret": secret}, l.event("x"))
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v, want %q", secret, err, want)
+		}
+		if sent := requests.Load() > 0; sent != (want == "") {
+			t.Errorf("%q: %d requests", secret, requests.Load())
+		}
+	}
+}
+
+// TestSendCloudEvent sends what the CloudEvents SDK takes for an event.
+func TestSendCloudEvent(t *testing.T) {
+	l := startOutside(t)
+	l.secret(t, "sink", map[string]any{"token": "hush"})
+	var got *cloudevents.Event
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		var err error
+		if got, err = cloudevents.NewEventFromHTTPRequest(r); err != nil {
+			t.Error(err)
+		} else if err := got.Validate(); err != nil {
+			t.Error(err)
+		}
+		if r.Header.Get("Authorization") != "Bearer hush" {
+			t.Errorf("the token is %q", r.Header.Get("Authorization"))
+		}
+		w.WriteHeader(http.StatusAccepted)
+	})
+	ev := l.event("settings")
+	ev.ID = "uid@7"
+	l.must(t, "send-cloudevent", map[string]any{"url": server.URL, "token": from("sink", "token"), "extensions": map[string]any{"partitionkey": "k"}}, ev)
+	var data map[string]any
+	if err := got.DataAs(&data); err != nil {
+		t.Fatal(err)
+	}
+	name, _, _ := unstructured.NestedString(data, "metadata", "name")
+	if got.ID() != "uid@7" || got.Type() != "dev.oam.trigger.resource-watcher.update" || got.Source() != "/kube-trigger/"+l.namespace+"/live" ||
+		got.Subject() != "ConfigMap/"+l.namespace+"/settings" || got.Extensions()["partitionkey"] != "k" || name != "settings" {
+		t.Errorf("got %v", got)
+	}
+}

@@ -1,0 +1,238 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+	http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+package actions_test
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kubevela/kube-trigger/pkg/action"
+)
+
+// chat is a chat service: what it answers to a message, as it documents it.
+type chat struct {
+	action     string
+	properties map[string]any
+	// path is that of the webhook's URL, which is in the Secret "chat".
+	path string
+	// answer returns the status, the body, and the text that is shown.
+	answer func(r *http.Request, body map[string]any) (status int, answer, text string)
+}
+
+func text(m map[string]any, path ...string) string {
+	for _, key := range path[:len(path)-1] {
+		m, _ = m[key].(map[string]any)
+	}
+	s, _ := m[path[len(path)-1]].(string)
+	return s
+}
+
+// fresh reports whether a timestamp is not older than an hour.
+func fresh(timestamp string, unit time.Duration) bool {
+	n, err := strconv.ParseInt(timestamp, 10, 64)
+	return err == nil && time.Since(time.Unix(0, n*int64(unit))).Abs() < time.Hour
+}
+
+func mac(key, message string) string {
+	h := hmac.New(sha256.New, []byte(key))
+	h.Write([]byte(message))
+	return base64.StdEncoding.EncodeToString(h.Sum(nil))
+}
+
+const seal = "SEC+/=&hush-hush"
+
+var chats = []chat{
+	{"notify-slack", nil, "/services/T0/B0/hush-hush", func(_ *http.Request, body map[string]any) (int, string, string) {
+		if text(body, "text") == "" {
+			return 400, "no_text", ""
+		}
+		return 200, "ok", text(body, "text")
+	}},
+	{"notify-discord", nil, "/api/webhooks/1/hush-hush", func(_ *http.Request, body map[string]any) (int, string, string) {
+		if n := len([]rune(text(body, "content"))); n == 0 || n > 2000 {
+			return 400, `{"code": 50006, "message": "Cannot send an empty message"}`, ""
+		}
+		return 204, "", text(body, "content")
+	}},
+	{"notify-teams", nil, "/workflows/hush-hush?sig=hush-hush", func(_ *http.Request, body map[string]any) (int, string, string) {
+		attachments, _ := body["attachments"].([]any)
+		if len(attachments) != 1 || body["type"] != "message" {
+			return 400, `{"error": {"code": "InvalidRequestContent"}}`, ""
+		}
+		a := attachments[0].(map[string]any)
+		card := a["content"].(map[string]any)
+		if a["contentType"] != "application/vnd.microsoft.card.adaptive" || card["type"] != "AdaptiveCard" {
+			return 400, `{"error": {"code": "InvalidRequestContent"}}`, ""
+		}
+		return 202, "", text(card["body"].([]any)[1].(map[string]any), "text")
+	}},
+	{"notify-wecom", nil, "/cgi-bin/webhook/send?key=hush-hush", func(r *http.Request, body map[string]any) (int, string, string) {
+		if r.URL.Query().Get("key") != "hush-hush" {
+			return 200, `{"errcode": 93000, "errmsg": "invalid webhook url"}`, ""
+		}
+		return 200, `{"errcode": 0, "errmsg": "ok"}`, text(body, "text", "content")
+	}},
+	{"notify-dingtalk", map[string]any{"secret": from("chat", "seal")}, "/robot/send?access_token=hush-hush", func(r *http.Request, body map[string]any) (int, string, string) {
+		q := r.URL.Query()
+		at := q.Get("timestamp")
+		if q.Get("access_token") != "hush-hush" || !fresh(at, time.Millisecond) || q.Get("sign") != mac(seal, at+"\n"+seal) {
+			return 200, `{"errcode": 310000, "errmsg": "sign not match"}`, ""
+		}
+		return 200, `{"errcode": 0, "errmsg": "ok"}`, text(body, "text", "content")
+	}},
+	{"notify-lark", map[string]any{"secret": from("chat", "seal")}, "/open-apis/bot/v2/hook/hush-hush", func(_ *http.Request, body map[string]any) (int, string, string) {
+		at := text(body, "timestamp")
+		if !fresh(at, time.Second) || text(body, "sign") != mac(at+"\n"+seal, "") {
+			return 200, `{"code": 19021, "msg": "sign match fail or timestamp is not within one hour from current time"}`, ""
+		}
+		return 200, `{"code": 0, "msg": "success", "data": {}}`, text(body, "content", "text")
+	}},
+	{"notify-telegram", map[string]any{"chat": int64(-100123)}, "/bot1:hush-hush/sendMessage", func(_ *http.Request, body map[string]any) (int, string, string) {
+		if body["chat_id"] != float64(-100123) {
+			return 400, `{"ok": false, "error_code": 400, "description": "Bad Request: chat not found"}`, ""
+		}
+		return 200, `{"ok": true, "result": {}}`, text(body, "text")
+	}},
+}
+
+// TestChats sends to each service what it accepts, and says so where it does not.
+func TestChats(t *testing.T) {
+	l := startOutside(t)
+	for _, c := range chats {
+		t.Run(c.action, func(t *testing.T) {
+			var shown string
+			var instead func() (int, string)
+			server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				b, err := io.ReadAll(r.Body)
+				if err != nil {
+					t.Error(err)
+				}
+				var body map[string]any
+				if err := json.Unmarshal(b, &body); err != nil || r.Method != http.MethodPost || !strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
+					t.Errorf("got %s %s (%v)", r.Method, b, err)
+				}
+				if path, _, _ := strings.Cut(c.path, "?"); r.URL.Path != path {
+					t.Errorf("path is %s", r.URL.Path)
+				}
+				status, answer, text := c.answer(r, body)
+				if instead != nil {
+					status, answer = instead()
+				}
+				shown = text
+				w.WriteHeader(status)
+				fmt.Fprint(w, answer)
+			})
+			name := strings.TrimPrefix(c.action, "notify-")
+			l.secret(t, name, map[string]any{"url": server.URL + c.path, "seal": seal, "token": "1:hush-hush"})
+			properties := map[string]any{"url": from(name, "url")}
+			if c.action == "notify-telegram" {
+				properties = map[string]any{"token": from(name, "token"), "server": server.URL}
+			}
+			for k, v := range c.properties {
+				if k == "secret" {
+					v = from(name, "seal")
+				}
+				properties[k] = v
+			}
+			send := l.action(t, l.Client, c.action, properties)
+			if err := send.Run(t.Context(), l.event("settings")); err != nil {
+				t.Fatal(err)
+			}
+			if want := "ConfigMap " + l.namespace + "/settings was changed"; !strings.HasPrefix(shown, want) {
+				t.Errorf("it shows %q, want %q", shown, want)
+			}
+			instead = func() (int, string) { return http.StatusTooManyRequests, "slower" }
+			if err := send.Run(t.Context(), l.event("settings")); err == nil || action.IsTerminal(err) || strings.Contains(err.Error(), "hush-hush") {
+				t.Errorf("got %v, want an error that may pass", err)
+			}
+			instead = func() (int, string) {
+				return http.StatusNotFound, `{"errcode": 404, "code": 404, "errmsg": "no 1:hush-hush", "msg": "no 1:hush-hush"}`
+			}
+			if err := send.Run(t.Context(), l.event("settings")); err == nil || !action.IsTerminal(err) || strings.Contains(err.Error(), "hush-hush") {
+				t.Errorf("got %v, want a terminal error", err)
+			}
+		})
+	}
+}
+
+// TestChatRefusal takes what a service says with status 200 for what it is.
+func TestChatRefusal(t *testing.T) {
+	l := startOutside(t)
+	answer := ""
+	server := serve(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, answer) })
+	l.secret(t, "chat", map[string]any{"url": server.URL + "/hook/hush-hush"})
+	for _, tc := range []struct {
+		action, answer string
+		final          bool
+		want           string
+	}{
+		{"notify-dingtalk", `{"errcode": 310000, "errmsg": "sign not match"}`, true, "errcode 310000: sign not match"},
+		{"notify-dingtalk", `{"errcode": 130101, "errmsg": "send too fast"}`, false, "errcode 130101: send too fast"},
+		{"notify-dingtalk", `<html>`, false, "no JSON object: <html>"},
+		{"notify-lark", `{"code": 19024, "msg": "Key Words Not Found"}`, true, "code 19024: Key Words Not Found"},
+		{"notify-lark", `{"code": 11232, "msg": "too many request"}`, false, "code 11232: too many request"},
+		{"notify-wecom", `{"errcode": 93000, "errmsg": "invalid webhook url /hook/hush-hush"}`, true, "errcode 93000: invalid webhook url …"},
+		{"notify-wecom", `{"errcode": 45009}`, false, "errcode 45009"},
+		{"notify-wecom", `{}`, true, "errcode <nil>"},
+	} {
+		answer = tc.answer
+		err := l.act(t, tc.action, map[string]any{"url": from("chat", "url")}, l.event("x"))
+		if err == nil || action.IsTerminal(err) != tc.final || !strings.HasSuffix(err.Error(), tc.want) {
+			t.Errorf("%s: got %v (terminal: %v), want %q", tc.answer, err, action.IsTerminal(err), tc.want)
+		}
+	}
+}
+
+// TestNotify tells all that can be told, and later only those that could not.
+func TestNotify(t *testing.T) {
+	l := startOutside(t)
+	told := map[string]int{}
+	broken := true
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		told[r.URL.Path]++
+		if r.URL.Path == "/first" && broken {
+			w.WriteHeader(http.StatusBadGateway)
+		}
+		fmt.Fprint(w, `{"errcode": 0}`)
+	})
+	l.secret(t, "chat", map[string]any{"first": server.URL + "/first", "second": server.URL + "/second", "third": server.URL + "/third"})
+	notify := l.action(t, l.Client, "notify", map[string]any{"to": []any{
+		map[string]any{"type": "slack", "url": from("chat", "first")},
+		map[string]any{"type": "wecom", "url": from("chat", "second")},
+		map[string]any{"type": "discord", "url": from("chat", "third")},
+	}})
+	ctx := action.WithJournal(t.Context(), action.NewJournal())
+	err := notify.Run(ctx, l.event("x"))
+	if err == nil || action.IsTerminal(err) || !strings.Contains(err.Error(), "1 of 3 were not told") || !strings.Contains(err.Error(), "502 Bad Gateway") || strings.Contains(err.Error(), "/first") {
+		t.Errorf("got %v", err)
+	}
+	broken = false
+	if err := notify.Run(ctx, l.event("x")); err != nil {
+		t.Error(err)
+	}
+	if told["/first"] != 2 || told["/second"] != 1 || told["/third"] != 1 {
+		t.Errorf("told %v", told)
+	}
+}
