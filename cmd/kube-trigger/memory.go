@@ -211,15 +211,21 @@ func (m memory) letters() store.Letters {
 	return m.store
 }
 
+// subscriptions returns those of triggers.
+func subscriptions(triggers []engine.Trigger) []source.Subscription {
+	var all []source.Subscription
+	for _, t := range triggers {
+		all = append(all, t.Subscription)
+	}
+	return all
+}
+
 // prune forgets what none of triggers needs.
 func (m memory) prune(ctx context.Context, triggers []engine.Trigger) error {
 	if m.store == nil {
 		return nil
 	}
-	var used []source.Subscription
-	for _, t := range triggers {
-		used = append(used, t.Subscription)
-	}
+	used := subscriptions(triggers)
 	if err := cron.Prune(ctx, m.store, used); err != nil {
 		return err
 	}

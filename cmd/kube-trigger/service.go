@@ -166,6 +166,9 @@ func (w *serving) run(ctx context.Context, cfg *rest.Config) error {
 		return err
 	}
 	defer end()
+	// Webhooks are taken while one engine takes the place of another.
+	release := w.connection.webhooks.Server.Hold()
+	defer release(ctx)
 	tells := func(sourceType string) bool { return sourceType == resource.Type }
 	status := worker.NewStatus(w.first.Service, clock.RealClock{}, tells)
 	reporter := worker.Reporter{Client: w.connection.client, Events: events, Clock: clock.RealClock{}}
@@ -248,6 +251,7 @@ func (w *serving) engineRun(ctx context.Context, config worker.Config, status *w
 		t.Guard = c.guard(t.Trigger.Trigger)
 		valid = append(valid, t.Trigger)
 	}
+	c.webhooks.Server.Keep(ctx, subscriptions(all))
 	if err := w.memory.prune(ctx, all); err != nil {
 		return err
 	}

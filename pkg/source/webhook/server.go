@@ -30,6 +30,8 @@ import (
 	"github.com/go-logr/logr"
 	"golang.org/x/net/netutil"
 	"golang.org/x/sync/semaphore"
+
+	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
 // shutdownGrace is how long calls that are being answered may take when the last
@@ -47,6 +49,8 @@ type Server struct {
 
 	mu     sync.Mutex
 	routes map[string]*route
+	// held says that routes stay when their webhooks stop.
+	held bool
 	// listening is nil while there are no routes.
 	listening *listening
 }
@@ -55,6 +59,8 @@ type Server struct {
 type route struct {
 	handler http.Handler
 	owner   string
+	// left says that its webhook has stopped. It still stores what it takes.
+	left bool
 	// calls are being answered.
 	calls sync.WaitGroup
 }
@@ -88,21 +94,39 @@ func (s *Server) Addr() net.Addr {
 
 // join lets handler answer calls of path. It returns what tells that the server
 // has failed, and what ends it: leave returns when no call is being answered.
+// Where the webhook before has stopped, what it took is in the store when join
+// returns.
 func (s *Server) join(ctx context.Context, path, owner string, handler http.Handler) (l *listening, leave func(), err error) {
+	r := &route{handler: handler, owner: owner}
+	l, before, err := s.replace(ctx, path, r)
+	if err != nil {
+		return nil, nil, err
+	}
+	if before != nil {
+		before.calls.Wait()
+	}
+	return l, func() { s.leave(ctx, path, r) }, nil
+}
+
+// replace puts r in the place of the webhook that has stopped, if there is one,
+// which it returns.
+func (s *Server) replace(ctx context.Context, path string, r *route) (l *listening, before *route, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if other, taken := s.routes[path]; taken {
-		return nil, nil, fmt.Errorf("path %s is taken by trigger %s", path, other.owner)
+	before = s.routes[path]
+	if before != nil && !before.left {
+		return nil, nil, fmt.Errorf("path %s is taken by trigger %s", path, before.owner)
 	}
-	if s.listening == nil {
-		if s.listening, err = s.listen(ctx); err != nil {
+	if s.listening == nil || s.listening.hasFailed() {
+		l, err := s.listen(ctx)
+		if err != nil {
 			return nil, nil, err
 		}
+		s.listening = l
 		logr.FromContextOrDiscard(ctx).Info("webhooks listen", "address", s.listening.addr.String())
 	}
-	r := &route{handler: handler, owner: owner}
 	s.routes[path] = r
-	return s.listening, func() { s.leave(ctx, path, r) }, nil
+	return s.listening, before, nil
 }
 
 func (s *Server) listen(ctx context.Context) (*listening, error) {
@@ -136,10 +160,64 @@ func (s *Server) count(_ net.Conn, state http.ConnState) {
 	}
 }
 
-// leave takes the route back, and ends the server where it was the last.
+// leave takes the route back, and ends the server where it was the last; unless
+// the server is held.
 func (s *Server) leave(ctx context.Context, path string, r *route) {
 	s.mu.Lock()
-	delete(s.routes, path)
+	if s.held {
+		r.left = true
+		s.mu.Unlock()
+		return
+	}
+	s.drop(ctx, []string{path})
+}
+
+// Hold lets webhooks that stop go on to take calls into the store, until one that
+// starts takes their place, Keep says that none will, or release is called. So
+// no call is refused while one engine takes the place of another.
+func (s *Server) Hold() (release func(ctx context.Context)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held = true
+	return func(ctx context.Context) {
+		s.mu.Lock()
+		s.held = false
+		s.drop(ctx, s.leftovers(nil))
+	}
+}
+
+// Keep ends the webhooks that have stopped and are not among subscriptions.
+func (s *Server) Keep(ctx context.Context, subscriptions []source.Subscription) {
+	kept := map[string]string{}
+	for _, of := range subscriptions {
+		if of, ok := of.(subscription); ok {
+			kept[of.path] = of.trigger.String()
+		}
+	}
+	s.mu.Lock()
+	s.drop(ctx, s.leftovers(kept))
+}
+
+// leftovers returns the paths of webhooks that have stopped, but those of the
+// triggers that kept has for them.
+func (s *Server) leftovers(kept map[string]string) []string {
+	var paths []string
+	for path, r := range s.routes {
+		if r.left && kept[path] != r.owner {
+			paths = append(paths, path)
+		}
+	}
+	return paths
+}
+
+// drop takes routes back, ends the server where none is left, and returns when no
+// call of theirs is being answered. It unlocks the server.
+func (s *Server) drop(ctx context.Context, paths []string) {
+	var gone []*route
+	for _, path := range paths {
+		gone = append(gone, s.routes[path])
+		delete(s.routes, path)
+	}
 	var last *listening
 	if len(s.routes) == 0 {
 		last, s.listening = s.listening, nil
@@ -148,7 +226,19 @@ func (s *Server) leave(ctx context.Context, path string, r *route) {
 	if last != nil {
 		last.end(ctx)
 	}
-	r.calls.Wait()
+	for _, r := range gone {
+		r.calls.Wait()
+	}
+}
+
+// hasFailed reports whether the server has ended by itself.
+func (l *listening) hasFailed() bool {
+	select {
+	case <-l.failed:
+		return true
+	default:
+		return false
+	}
 }
 
 // end ends the server, and returns when it has. Calls that are being answered get

@@ -26,7 +26,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -289,51 +288,4 @@ func TestOneServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.Close()
-}
-
-// slowConnections is how many of them TestSlow opens.
-const slowConnections = 100
-
-// TestSlow closes connections whose headers, or bodies, do not come, and serves
-// others meanwhile.
-func TestSlow(t *testing.T) {
-	t.Parallel()
-	slow(t, slowConnections)
-}
-
-// slow returns how long the last of the connections was open.
-func slow(t testing.TB, connections int) time.Duration {
-	t.Helper()
-	w := serve(t, "auth: none")
-	defer w.end()
-	closed := make(chan time.Duration, connections)
-	for n := range connections {
-		conn, err := net.Dial("tcp", w.server.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		text := "POST /n/t HTTP/1.1\r\nHost: x\r\n"
-		if n%2 == 0 {
-			text += "Content-Length: 1000\r\n\r\n{"
-		}
-		if _, err := io.WriteString(conn, text); err != nil {
-			t.Fatal(err)
-		}
-		start := time.Now()
-		go func() {
-			defer conn.Close()
-			_, _ = io.Copy(io.Discard, conn)
-			closed <- time.Since(start)
-		}()
-	}
-	w.expect(http.StatusAccepted, call{body: `{}`})
-	var longest time.Duration
-	for range connections {
-		longest = max(longest, <-closed)
-	}
-	t.Logf("%d slow connections were closed within %v", connections, longest)
-	if n := len(w.got()); n != 1 {
-		t.Errorf("%d events", n)
-	}
-	return longest
 }

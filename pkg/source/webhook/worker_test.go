@@ -130,7 +130,7 @@ func beginIn(t testing.TB, s store.Store, path string, asks []asked, options ...
 		o(w)
 	}
 	saving, stop := context.WithCancel(context.Background())
-	running, cancel := context.WithCancel(logr.NewContext(context.Background(), funcr.New(w.log, funcr.Options{Verbosity: 1})))
+	running, cancel := context.WithCancel(logr.NewContext(context.Background(), w.logger()))
 	w.stop, w.cancel = stop, cancel
 	go func() { w.saved <- saver.Run(saving) }()
 	compile := webhook.New(w.options)
@@ -170,6 +170,8 @@ func (w *worker) log(prefix, args string) {
 	defer w.mu.Unlock()
 	w.lines = append(w.lines, prefix+args)
 }
+
+func (w *worker) logger() logr.Logger { return funcr.New(w.log, funcr.Options{Verbosity: 1}) }
 
 // logged returns how many lines of the log have text.
 func (w *worker) logged(text string) int {
