@@ -18,17 +18,25 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
+
+	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 )
 
 // harborSecret is what Harbor sends in these tests.
@@ -137,4 +145,97 @@ func TestWebhookKilled(t *testing.T) {
 		t.Errorf("the delivery is taken again: status %d", status)
 	}
 	again.stop(t)
+}
+
+// TestWebhookOfAChangingService calls a webhook all the time while its
+// TriggerService changes: no call is refused, and each is acted on once.
+func TestWebhookOfAChangingService(t *testing.T) {
+	w := start(t)
+	crds, err := filepath.Glob("../../addon/crds/*.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Install(t, crds...)
+	w.create(t, w.applications, "core.oam.dev/v1beta1", "Application", "web")
+	client, err := dynamic.NewForConfig(w.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	services := client.Resource(v1alpha1.GroupVersion().WithResource("triggerservices")).Namespace(w.namespace)
+	spec := func(concurrency int) map[string]any {
+		return map[string]any{"triggers": []any{map[string]any{
+			"name":        "called",
+			"source":      map[string]any{"type": "webhook", "properties": map[string]any{"auth": "none"}},
+			"action":      map[string]any{"type": "bump-application-revision", "properties": map[string]any{"namespace": w.namespace, "nameSelector": map[string]any{"name": "web"}}},
+			"concurrency": int64(concurrency),
+		}}}
+	}
+	service := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "standard.oam.dev/v1alpha1", "kind": "TriggerService", "metadata": map[string]any{"name": "hooks"}, "spec": spec(1),
+	}}
+	if _, err := services.Create(t.Context(), service, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	// change is what a user does, and the controller that has checked it.
+	change := func(generation int) {
+		t.Helper()
+		patch, err := json.Marshal(map[string]any{"spec": spec(generation)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, changed := services.Patch(t.Context(), "hooks", types.MergePatchType, patch, metav1.PatchOptions{})
+		checked := fmt.Appendf(nil, `{"status":{"observedGeneration":%d}}`, generation)
+		_, err = services.Patch(t.Context(), "hooks", types.MergePatchType, checked, metav1.PatchOptions{}, "status")
+		if err := errors.Join(changed, err); err != nil {
+			t.Fatal(err)
+		}
+	}
+	change(1)
+	p := run(t, "--trigger-service", w.namespace+"/hooks", "--kubeconfig", w.Kubeconfig, "--webhook-addr", "127.0.0.1:0")
+	p.logs(t, "webhook takes calls")
+	url := fmt.Sprintf("http://%s/%s/called", p.logs(t, "webhooks listen")[0]["address"], w.namespace)
+
+	stop, called := make(chan struct{}), make(chan map[string]int)
+	go func() {
+		answers := map[string]int{}
+		for {
+			select {
+			case <-stop:
+				called <- answers
+				return
+			case <-time.After(2 * time.Millisecond):
+			}
+			res, err := http.Post(url, "application/json", strings.NewReader(`{}`))
+			if err != nil {
+				answers[err.Error()]++
+				continue
+			}
+			res.Body.Close()
+			answers[res.Status]++
+		}
+	}()
+	for generation := 2; generation <= 4; generation++ {
+		change(generation)
+		deadline := time.Now().Add(30 * time.Second)
+		for len(p.logs(t, "webhook takes calls")) < generation {
+			if time.Now().After(deadline) {
+				t.Fatalf("generation %d does not run", generation)
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
+	close(stop)
+	answers := <-called
+	calls := answers["202 Accepted"]
+	if len(answers) != 1 || calls < 10 {
+		t.Errorf("answers %v", answers)
+	}
+	want := strconv.Itoa(calls)
+	for deadline := time.Now().Add(60 * time.Second); w.version(t, "web") != want && time.Now().Before(deadline); {
+		time.Sleep(10 * time.Millisecond)
+	}
+	if got := w.version(t, "web"); got != want {
+		t.Errorf("version %s after %s calls", got, want)
+	}
+	p.stop(t)
 }
