@@ -286,3 +286,25 @@ func TestNotifyEmailRefused(t *testing.T) {
 		t.Errorf("sent %v", m.messages)
 	}
 }
+
+// TestNotifyEmailEndless ends a conversation in which the server does not stop
+// talking.
+func TestNotifyEmailEndless(t *testing.T) {
+	l := startOutside(t)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close() //nolint:errcheck // it has served
+	go func() {
+		c, err := listener.Accept()
+		for err == nil {
+			_, err = io.WriteString(c, "220-"+strings.Repeat("x", 1<<16))
+		}
+	}()
+	m := &mailbox{listener: listener}
+	err = l.act(t, "notify-email", map[string]any{"from": "a@example.com", "to": []any{"b@example.com"}, "server": m.server(nil)}, l.event("x"))
+	if err == nil || !action.IsTerminal(err) || !strings.Contains(err.Error(), "more than 1024 KiB") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -102,17 +102,32 @@ func (c courier) send(ctx context.Context, guard outbound.Guard, m *message, now
 	defer conn.Close() //nolint:errcheck // Quit has told whether it was sent
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
-	if err := c.converse(conn, m, now); err != nil {
+	if err := c.converse(&bounded{Conn: conn, left: outbound.MaxBody}, m, now); err != nil {
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
 		var refusal *textproto.Error
 		if errors.As(err, &refusal) && refusal.Code >= 500 {
-			return &FailedError{Message: fmt.Sprintf("send by %s: %v", address, err)}
+			return &FailedError{Message: fmt.Sprintf("send by %s: %s", address, excerpt([]byte(err.Error())))}
 		}
 		return fmt.Errorf("send by %s: %w", address, err)
 	}
 	return nil
+}
+
+// bounded is a connection from which only so many bytes are read.
+type bounded struct {
+	net.Conn
+	left int
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, &FailedError{Message: fmt.Sprintf("the server says more than %d KiB", outbound.MaxBody>>10)}
+	}
+	n, err := b.Conn.Read(p[:min(len(p), b.left)])
+	b.left -= n
+	return n, err
 }
 
 func (c courier) converse(conn net.Conn, m *message, now time.Time) error {

@@ -97,7 +97,7 @@ func accepted(where string, accept map[string]any, body []byte) error {
 	if slices.Contains(in, value) {
 		return nil
 	}
-	text := fmt.Sprintf("%s answered %s %v", where, field, value)
+	text := fmt.Sprintf("%s answered %s %s", where, field, excerpt([]byte(fmt.Sprint(value))))
 	if why := str(m, str(accept, "message")); why != "" {
 		text += ": " + excerpt([]byte(why))
 	}

@@ -1,0 +1,226 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+	http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+package provider
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"net/mail"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	clocktesting "k8s.io/utils/clock/testing"
+
+	"github.com/kubevela/kube-trigger/pkg/action/provider/outbound"
+)
+
+// executed executes one call that needs no cluster.
+func executed(t *testing.T, clock *clocktesting.FakePassiveClock, call Call) (Result, error) {
+	t.Helper()
+	out := outbound.NewClient(outbound.Guard{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}})
+	defer out.Close()
+	return New(Options{Outbound: out, Clock: clock}).Execute(t.Context(), call)
+}
+
+func aClock() *clocktesting.FakePassiveClock {
+	return clocktesting.NewFakePassiveClock(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+}
+
+// TestHTTPReturns hands on the answer in the shapes of both packages, whatever its
+// status.
+func TestHTTPReturns(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header()["X-Many"] = []string{"a", "b"}
+		w.Header().Set("Trailer", "X-After")
+		w.WriteHeader(http.StatusTeapot)
+		_, _ = w.Write([]byte("short and " + r.Method))
+		w.Header().Set("X-After", "c")
+	}))
+	defer server.Close()
+	params := map[string]any{"url": server.URL}
+	current, err := executed(t, aClock(), Call{Provider: "http", Do: "do", Params: params})
+	if err != nil {
+		t.Fatal(err)
+	}
+	legacy, err := executed(t, aClock(), Call{Provider: "op", Do: "do", Params: params})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, answer := range []any{current["$returns"], legacy["response"]} {
+		a := answer.(map[string]any)
+		many := a["header"].(map[string]any)["X-Many"].([]any)
+		after := a["trailer"].(map[string]any)["X-After"].([]any)
+		if a["statusCode"] != int64(418) || a["body"] != "short and GET" || len(many) != 2 || after[0] != "c" {
+			t.Errorf("got %v", a)
+		}
+	}
+}
+
+// TestHTTPParams refuses what makes no sense, for good.
+func TestHTTPParams(t *testing.T) {
+	for name, params := range map[string]map[string]any{
+		"url":                     {"url": "example.com/x"},
+		"urlFrom":                 {"urlFrom": map[string]any{"name": "s"}},
+		"method":                  {"url": "http://127.0.0.1:1", "method": "A B"},
+		"request.timeout":         {"url": "http://127.0.0.1:1", "request": map[string]any{"timeout": "soon"}},
+		"request.ratelimiter":     {"url": "http://127.0.0.1:1", "request": map[string]any{"ratelimiter": map[string]any{"limit": int64(1)}}},
+		"request.header":          {"url": "http://127.0.0.1:1", "request": map[string]any{"header": map[string]any{"A": int64(1)}}},
+		"tls_config.namespace":    {"url": "http://127.0.0.1:1", "tls_config": map[string]any{"secret": "s", "namespace": "kube-system"}},
+		"sign.secretFrom":         {"url": "http://127.0.0.1:1", "sign": map[string]any{"as": "lark"}},
+		"request.headerFrom.X-Ab": {"url": "http://127.0.0.1:1", "request": map[string]any{"headerFrom": map[string]any{"X-Ab": "plain"}}},
+	} {
+		_, err := executed(t, aClock(), Call{Provider: "http", Do: "do", Params: params})
+		var wrong *ParamError
+		if !errors.As(err, &wrong) || wrong.Path != name {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+// TestHTTPTimeout waits no longer than the request says, nor than its caller.
+func TestHTTPTimeout(t *testing.T) {
+	release := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
+	defer server.Close()
+	defer close(release)
+	params := map[string]any{"url": server.URL, "keepGoing": true, "request": map[string]any{"timeout": "20ms"}}
+	result, err := executed(t, aClock(), Call{Provider: "http", Do: "do", Params: params})
+	if err != nil || !HasFailed(result) {
+		t.Errorf("got %v, %v, want a failure that the template goes on from", result, err)
+	}
+	out := outbound.NewClient(outbound.Guard{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}})
+	defer out.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	params["request"] = map[string]any{"timeout": "1h"}
+	if _, err := New(Options{Outbound: out}).Execute(ctx, Call{Provider: "http", Do: "do", Params: params}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v, want the caller's deadline", err)
+	}
+}
+
+// TestRateLimit refuses requests beyond the limit, and none of another URL.
+func TestRateLimit(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer server.Close()
+	out := outbound.NewClient(outbound.Guard{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}})
+	defer out.Close()
+	e := New(Options{Outbound: out})
+	limit := map[string]any{"ratelimiter": map[string]any{"limit": int64(2), "period": "1h"}}
+	for i, path := range []string{"/a", "/a", "/a", "/b"} {
+		_, err := e.Execute(t.Context(), Call{Provider: "http", Do: "do", Params: map[string]any{"url": server.URL + path, "request": limit}})
+		if (err != nil) != (i == 2) {
+			t.Errorf("request %d: %v", i, err)
+		}
+	}
+}
+
+// TestMetrics does not let a metric be watched, which would leave the cluster
+// unguarded.
+func TestMetrics(t *testing.T) {
+	for _, provider := range []string{"metrics", "op"} {
+		var failed *FailedError
+		if _, err := executed(t, aClock(), Call{Provider: provider, Do: "promCheck"}); !errors.As(err, &failed) {
+			t.Errorf("%s: got %v", provider, err)
+		}
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	now := aClock().Now()
+	for text, want := range map[string]time.Duration{
+		"": 0, "7": 7 * time.Second, "-1": 0, "0": 0, "soon": 0, "99999999999": maxRetryAfter * time.Second,
+		"Thu, 01 Jan 2026 00:01:00 GMT": time.Minute, "Wed, 31 Dec 2025 00:00:00 GMT": 0,
+	} {
+		if got := retryAfter(text, now); got != want {
+			t.Errorf("%q: %v, want %v", text, got, want)
+		}
+	}
+	if s := (&StatusError{Code: 503, RetryAfter: 1500 * time.Millisecond}).Status(); s.Details.RetryAfterSeconds != 2 {
+		t.Errorf("%d s, want 2", s.Details.RetryAfterSeconds)
+	}
+}
+
+// TestClean takes a secret out of text in each way to write it.
+func TestClean(t *testing.T) {
+	v := &vault{values: []string{`p&"ss/`, "https://hooks.example/a/b?token=12345678", ""}}
+	for _, text := range []string{
+		`p&"ss/`, "p%26%22ss%2F", `p&\"ss/`, "https://hooks.example/a/b?token=12345678", "/a/b?token=12345678", "/a/b", "12345678",
+	} {
+		if got := v.clean("<" + text + ">"); got != "<…>" {
+			t.Errorf("%s: %s", text, got)
+		}
+	}
+	if got := v.clean("https://hooks.example/ answered 400"); got != "https://hooks.example/ answered 400" {
+		t.Errorf("got %s", got)
+	}
+}
+
+// FuzzAnswer reads what strangers answer.
+func FuzzAnswer(f *testing.F) {
+	f.Add([]byte(`{"errcode": 0}`), "7")
+	f.Add([]byte(`{"errcode": {"a": []}, "errmsg": "x\u0000"}`), "Thu, 01 Jan 2026 00:01:00 GMT")
+	f.Add([]byte("\xff\xfe<html>\r\n"), "1e9")
+	f.Fuzz(func(t *testing.T, body []byte, after string) {
+		line := excerpt(body)
+		if !utf8.ValidString(line) || strings.ContainsAny(line, "\r\n\x00\x1b") || utf8.RuneCountInString(line) > 201 {
+			t.Errorf("excerpt %q", line)
+		}
+		if d := retryAfter(after, aClock().Now()); d < 0 {
+			t.Errorf("retry after %v", d)
+		}
+		accept := map[string]any{"field": "errcode", "in": []any{int64(0)}, "message": "errmsg"}
+		if err := accepted("POST https://example.com", accept, body); err != nil && strings.ContainsAny(err.Error(), "\r\n") {
+			t.Errorf("got %q", err)
+		}
+	})
+}
+
+// FuzzMessage writes emails of text that strangers wrote: it stays where it
+// belongs.
+func FuzzMessage(f *testing.F) {
+	f.Add("a@example.com", "name", "subject", "body")
+	f.Add("a@example.com", "x\r\nBcc: b@example.com", "s\r\n\r\n.\r\n", "\r\n.\r\nQUIT\r\n")
+	f.Fuzz(func(t *testing.T, address, alias, subject, body string) {
+		m, err := newMessage(map[string]any{
+			"from":    map[string]any{"address": address, "alias": alias},
+			"to":      []any{address},
+			"content": map[string]any{"subject": subject, "body": body, "type": "text/plain"},
+		})
+		if err != nil {
+			return
+		}
+		var b bytes.Buffer
+		if err := m.write(&b, aClock().Now()); err != nil {
+			t.Fatal(err)
+		}
+		read, err := mail.ReadMessage(&b)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, b.String())
+		}
+		if len(read.Header) != 9 {
+			t.Errorf("%d headers: %v", len(read.Header), read.Header)
+		}
+		if _, err := read.Header.AddressList("From"); err != nil {
+			t.Errorf("from %q: %v", read.Header.Get("From"), err)
+		}
+	})
+}
