@@ -18,43 +18,48 @@ limitations under the License.
 // CUE it was in the middle of, since some end it: by a stack without end, or by
 // all of the memory.
 //
-//   - When a process ended during the same evaluation as the one before it, that
-//     evaluation is fatal: no process that is told to end, or killed by chance,
-//     makes one so but in the rarest of cases. Of several, the one that began
-//     first counts.
+//   - Two processes in a row that ended during the same evaluation, and during
+//     that alone, make it fatal. Where there were several each time, it takes four
+//     processes, and makes all of those fatal.
 //   - What is fatal stays so for as long as the text of the CUE stays. Three that
-//     are make all of the subject so, since each has cost two processes.
-//   - It outlives the process, not a loss of power; and where its file cannot be
-//     written, it remembers nothing. It never fails an evaluation.
+//     are make all of the subject so, since each has cost processes.
+//   - It outlives the process, not a loss of power. It never fails an evaluation:
+//     where more than 1,024 are going on, the others are not remembered.
 package blackbox
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"slices"
 	"sync"
-	"time"
 )
 
 const (
-	// most is how many fatal evaluations are remembered.
+	// most is how many suspect and fatal evaluations are remembered.
 	most = 100
-	// enough is how many of one subject make all of it fatal.
+	// places is how many evaluations that go on can be.
+	places = 1024
+	// enough is how many fatal evaluations of one subject make all of it fatal.
 	enough = 3
+	// sure is how many ends of a process in a row are no chance, however many
+	// evaluations were going on each time.
+	sure = 4
 )
 
 // Box is one file. It is safe for concurrent use.
 type Box struct {
-	mu    sync.Mutex
-	file  *os.File
 	fatal map[subject]map[occasion]bool
-	// free are the places of records that are over; those before kept are not
-	// of this process, and new ones go to size.
-	free       []int64
-	kept, size int64
+
+	mu sync.Mutex
+	// memory is the file's: what is written to it outlives the process at once,
+	// also one that stands still a moment later. It is nil once closed.
+	memory []byte
+	file   *os.File
+	// free are the places that hold no evaluation.
+	free []int
 }
 
 // Open reads what the process before has left at path, and begins anew. One
@@ -64,17 +69,19 @@ func Open(path string) (*Box, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("read evaluations: %w", err)
 	}
-	kept := judge(parse(left))
 	b := &Box{fatal: map[subject]map[occasion]bool{}}
-	var text []byte
-	for _, r := range kept {
-		text = append(text, r.bytes()...)
+	text := make([]byte, (most+places)*recordSize)
+	for i, r := range judge(parse(left)) {
+		r.put(text[i*recordSize:])
 		if r.state == fatal {
 			if b.fatal[r.subject] == nil {
 				b.fatal[r.subject] = map[occasion]bool{}
 			}
 			b.fatal[r.subject][r.event] = true
 		}
+	}
+	for i := range places {
+		b.free = append(b.free, most+places-1-i)
 	}
 	// Never half of it: the process may end here, too.
 	fresh := path + ".new"
@@ -84,81 +91,84 @@ func Open(path string) (*Box, error) {
 	if err := os.Rename(fresh, path); err != nil {
 		return nil, fmt.Errorf("remember evaluations: %w", err)
 	}
-	b.kept, b.size = int64(len(text)), int64(len(text))
-	if b.file, err = os.OpenFile(path, os.O_WRONLY, 0); err != nil {
+	if b.file, err = os.OpenFile(path, os.O_RDWR, 0); err != nil {
 		return nil, fmt.Errorf("remember evaluations: %w", err)
+	}
+	if b.memory, err = mapped(b.file, len(text)); err != nil {
+		return nil, errors.Join(fmt.Errorf("remember evaluations: %w", err), b.file.Close())
 	}
 	return b, nil
 }
 
-// judge returns what is to be kept of what a process has left.
+// judge returns what is to be remembered of what a process has left.
 func judge(left []record) []record {
-	var kept, suspects []record
-	var oldest *record
+	var kept []record
+	before, now := map[evaluation]byte{}, map[evaluation]byte{}
 	for _, r := range left {
-		switch {
-		case r.state == fatal:
+		switch r.state {
+		case fatal:
 			kept = append(kept, r)
-		case r.state == suspect:
-			suspects = append(suspects, r)
-		case oldest == nil || r.began < oldest.began:
-			oldest = &r
+		case suspect:
+			before[r.evaluation] = r.deaths
+		case running:
+			now[r.evaluation] = 1
 		}
 	}
-	if oldest != nil {
-		verdict := *oldest
-		verdict.state = suspect
-		if slices.ContainsFunc(suspects, func(s record) bool { return s.subject == oldest.subject && s.event == oldest.event }) {
-			verdict.state = fatal
+	again := map[evaluation]byte{}
+	for e := range now {
+		if n := before[e]; n > 0 {
+			again[e] = n + 1
 		}
-		kept = append(kept, verdict)
 	}
-	slices.SortFunc(kept, func(a, b record) int { return cmp.Compare(b.began, a.began) })
-	return kept[:min(len(kept), most)]
+	if len(again) > 0 {
+		now = again
+	}
+	for _, e := range slices.SortedFunc(maps.Keys(now), compare) {
+		r := record{suspect, now[e], e}
+		if r.deaths > 1 && len(now) == 1 || r.deaths >= sure {
+			r.state = fatal
+		}
+		kept = append(kept, r)
+	}
+	return kept[max(0, len(kept)-most):]
 }
 
-// begin notes a record, and returns what forgets it.
-func (b *Box) begin(r record) (end func()) {
+// begin remembers e, until what it returns is called.
+func (b *Box) begin(e evaluation) (end func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.file == nil {
+	n := len(b.free)
+	if b.memory == nil || n == 0 {
 		return func() {}
 	}
-	at := b.size
-	if n := len(b.free); n > 0 {
-		at, b.free = b.free[n-1], b.free[:n-1]
-	} else {
-		b.size += recordSize
-	}
-	_, _ = b.file.WriteAt(r.bytes(), at)
-	return func() { b.end(at) }
+	place := b.free[n-1]
+	b.free = b.free[:n-1]
+	record{state: running, evaluation: e}.put(b.memory[place*recordSize:])
+	return func() { b.end(place) }
 }
 
-func (b *Box) end(at int64) {
+func (b *Box) end(place int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.file == nil {
-		return
+	if b.memory != nil {
+		b.memory[place*recordSize] = byte(over)
+		b.free = append(b.free, place)
 	}
-	_, _ = b.file.WriteAt([]byte{byte(over)}, at)
-	b.free = append(b.free, at)
 }
 
-// Close says that the process was told to end. What still runs is no suspect.
+// Close forgets the evaluations that go on: this process was told to end.
 func (b *Box) Close() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.file == nil {
+	if b.memory == nil {
 		return nil
 	}
-	var errs []error
-	for at := b.kept; at < b.size; at += recordSize {
-		_, err := b.file.WriteAt([]byte{byte(over)}, at)
-		errs = append(errs, err)
+	for place := most; place < most+places; place++ {
+		b.memory[place*recordSize] = byte(over)
 	}
-	errs = append(errs, b.file.Close())
-	b.file = nil
-	return errors.Join(errs...)
+	err := errors.Join(unmap(b.memory), b.file.Close())
+	b.memory = nil
+	return err
 }
 
 // Of returns the recorder of what is named by name and does what text says.
@@ -170,14 +180,14 @@ type Recorder struct {
 	subject subject
 }
 
-// Begin says that an event of that ID is evaluated. What it returns says that
-// the evaluation has ended.
+// Begin says that an event of that ID is being evaluated. What it returns says
+// that this has ended.
 func (r *Recorder) Begin(id string) (end func()) {
-	return r.box.begin(record{running, time.Now().UnixNano(), r.subject, eventOf(id)})
+	return r.box.begin(evaluation{r.subject, eventOf(id)})
 }
 
-// Fatal reports whether the evaluation of an event of that ID is fatal; of the
-// ID "", whether that of each is.
+// Fatal reports whether the evaluation of an event of that ID ends the process;
+// for the ID "", whether that of any event does.
 func (r *Recorder) Fatal(id string) bool {
 	known := r.box.fatal[r.subject]
 	return len(known) >= enough || len(known) > 0 && known[eventOf(id)]

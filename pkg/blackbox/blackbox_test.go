@@ -24,7 +24,11 @@ import (
 )
 
 // die leaves the box as a process that is killed does.
-func die(b *Box) { _ = b.file.Close() }
+func die(b *Box) {
+	_ = unmap(b.memory)
+	b.memory = nil
+	_ = b.file.Close()
+}
 
 func open(t *testing.T, path string) *Box {
 	t.Helper()
@@ -56,7 +60,7 @@ func TestTheSameEvaluationAtTwoDeathsIsFatal(t *testing.T) {
 		id := strconv.Itoa(death / 2)
 		good.Begin("other")()
 		bad.Begin(id)
-		good.Begin(id) // later, and no more than there by chance
+		good.Begin(strconv.Itoa(death)) // there by chance
 		die(b)
 	}
 	b := open(t, path)
@@ -95,20 +99,39 @@ func TestNotFatal(t *testing.T) {
 	}
 }
 
-func TestPlacesAreUsedAgain(t *testing.T) {
+func TestSeveralAtEachDeath(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "box")
-	b := open(t, path)
-	for range 1000 {
+	for death := range 5 {
+		b := open(t, path)
+		one, two := b.Of("one", ""), b.Of("two", "")
+		if got, want := one.Fatal("1") || two.Fatal("1"), death == 4; got != want {
+			t.Errorf("after %d deaths: fatal %t, want %t", death, got, want)
+		}
+		one.Begin("1")
+		two.Begin("1")
+		die(b)
+	}
+}
+
+func TestPlacesAreUsedAgain(t *testing.T) {
+	b := open(t, filepath.Join(t.TempDir(), "box"))
+	for range 3 * places {
 		b.Of("a", "").Begin("1")()
 	}
-	if s, err := os.Stat(path); err != nil || s.Size() != recordSize {
-		t.Errorf("%v, %v, want one record", s.Size(), err)
+	if len(b.free) != places {
+		t.Errorf("%d places, want %d", len(b.free), places)
+	}
+	for range 2 * places {
+		defer b.Of("a", "").Begin("1")()
 	}
 }
 
 func FuzzOpen(f *testing.F) {
 	f.Add([]byte("\x01not a record"))
-	f.Add(append(record{state: running}.bytes(), record{state: suspect}.bytes()...))
+	two := make([]byte, 2*recordSize)
+	record{state: running}.put(two)
+	record{state: suspect, deaths: 255}.put(two[recordSize:])
+	f.Add(two)
 	f.Fuzz(func(t *testing.T, left []byte) {
 		path := filepath.Join(t.TempDir(), "box")
 		if err := os.WriteFile(path, left, 0o600); err != nil {

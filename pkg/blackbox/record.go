@@ -17,8 +17,9 @@ limitations under the License.
 package blackbox
 
 import (
+	"bytes"
+	"cmp"
 	"crypto/sha256"
-	"encoding/binary"
 )
 
 // state is the first byte of a record.
@@ -27,9 +28,9 @@ type state byte
 const (
 	over state = iota
 	running
-	// suspect: a process ended meanwhile.
+	// suspect: processes ended meanwhile.
 	suspect
-	// fatal: so did the next.
+	// fatal: it was what ended them.
 	fatal
 )
 
@@ -51,34 +52,39 @@ func eventOf(id string) (o occasion) {
 	return o
 }
 
-// record is an evaluation: a state, when it began in nanoseconds, and of what.
-type record struct {
-	state   state
-	began   int64
+// evaluation is one of an event by a subject.
+type evaluation struct {
 	subject subject
 	event   occasion
 }
 
+func compare(a, b evaluation) int {
+	return cmp.Or(bytes.Compare(a.subject[:], b.subject[:]), bytes.Compare(a.event[:], b.event[:]))
+}
+
+// record is an evaluation, its state, and how many processes in a row have ended
+// during it.
+type record struct {
+	state  state
+	deaths byte
+	evaluation
+}
+
 const recordSize = 64
 
-func (r record) bytes() []byte {
-	b := make([]byte, 0, recordSize)
-	b = append(b, byte(r.state))
-	b = binary.LittleEndian.AppendUint64(b, uint64(r.began)) //nolint:gosec // it comes back the same way
-	b = append(b, r.subject[:]...)
-	return append(b, r.event[:]...)
+// put writes r to b. The state comes last: without it there is no record.
+func (r record) put(b []byte) {
+	b[1] = r.deaths
+	copy(b[2:], r.subject[:])
+	copy(b[26:], r.event[:])
+	b[0] = byte(r.state)
 }
 
 // parse returns the records that are not over. What is no record is left out.
 func parse(text []byte) []record {
 	var all []record
 	for ; len(text) >= recordSize; text = text[recordSize:] {
-		r := record{
-			state:   state(text[0]),
-			began:   int64(binary.LittleEndian.Uint64(text[1:])), //nolint:gosec // see bytes
-			subject: subject(text[9:33]),
-			event:   occasion(text[33:64]),
-		}
+		r := record{state(text[0]), text[1], evaluation{subject(text[2:26]), occasion(text[26:57])}}
 		if r.state > over && r.state <= fatal {
 			all = append(all, r)
 		}

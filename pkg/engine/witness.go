@@ -19,21 +19,14 @@ package engine
 import (
 	"context"
 	"errors"
-	"sync"
-	"time"
-
-	"k8s.io/utils/clock"
 )
-
-// witnessAfter is how long an evaluation runs before its witness is told. What
-// ends a process takes longer, and hardly anything else does.
-const witnessAfter = 20 * time.Millisecond
 
 // A Witness remembers beyond the end of the process which evaluations of a
 // trigger's filter it was in the middle of. It is safe for concurrent use.
 type Witness interface {
 	// Begin says that the event of that ID is being evaluated, and returns what
-	// says that this has ended.
+	// says that this has ended. Where the process stands still a moment later, it
+	// has been said nevertheless.
 	Begin(id string) (end func())
 	// Fatal reports whether that ended processes, so that it must not begin; for
 	// the ID "", whether that holds for all events.
@@ -51,41 +44,4 @@ func (r *runner) watched(_ context.Context, j *job) step {
 	f.First, f.Last = r.clock.Now(), r.clock.Now()
 	r.giveUp(j, f, ReasonQuarantined)
 	return step{then: finished}
-}
-
-// testimony is what a witness is told of one evaluation.
-type testimony struct {
-	mu    sync.Mutex
-	timer clock.Timer
-	over  bool
-	end   func()
-}
-
-// testify tells the witness of the evaluation of an event, unless it ends soon.
-func (r *runner) testify(id string) *testimony {
-	y := &testimony{}
-	y.mu.Lock()
-	defer y.mu.Unlock()
-	y.timer = after(r.clock, witnessAfter, func() {
-		y.mu.Lock()
-		defer y.mu.Unlock()
-		if !y.over {
-			y.end = r.trigger.Witness.Begin(id)
-		}
-	})
-	return y
-}
-
-// close says that the evaluation has ended. A nil testimony is none.
-func (y *testimony) close() {
-	if y == nil {
-		return
-	}
-	y.mu.Lock()
-	defer y.mu.Unlock()
-	y.over = true
-	y.timer.Stop()
-	if y.end != nil {
-		y.end()
-	}
 }
