@@ -148,13 +148,15 @@ func answering(t *testing.T, objects []byte) client.Client {
 	})
 	mapper := meta.NewDefaultRESTMapper(nil)
 	for _, doc := range strings.Split(string(objects), "---\n") {
-		if m := object(t, []byte(doc)); len(m) > 0 {
-			u := &unstructured.Unstructured{Object: m}
-			mapper.Add(u.GroupVersionKind(), meta.RESTScopeNamespace)
-			scheme.AddKnownTypeWithName(u.GroupVersionKind(), &unstructured.Unstructured{})
-			scheme.AddKnownTypeWithName(u.GroupVersionKind().GroupVersion().WithKind(u.GetKind()+"List"), &unstructured.UnstructuredList{})
-			b = b.WithObjects(u).WithStatusSubresource(u)
+		m := object(t, []byte(doc))
+		if len(m) == 0 {
+			continue
 		}
+		u := &unstructured.Unstructured{Object: m}
+		mapper.Add(u.GroupVersionKind(), meta.RESTScopeNamespace)
+		scheme.AddKnownTypeWithName(u.GroupVersionKind(), &unstructured.Unstructured{})
+		scheme.AddKnownTypeWithName(u.GroupVersionKind().GroupVersion().WithKind(u.GetKind()+"List"), &unstructured.UnstructuredList{})
+		b = b.WithObjects(u).WithStatusSubresource(u)
 	}
 	return b.WithRESTMapper(mapper).Build()
 }

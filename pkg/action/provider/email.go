@@ -99,7 +99,7 @@ func (c courier) send(ctx context.Context, guard outbound.Guard, m *message, now
 	if err != nil {
 		return fmt.Errorf("connect to %s: %w", address, explain(err))
 	}
-	defer conn.Close() //nolint:errcheck // Quit has told whether it was sent
+	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	if err := c.converse(&bounded{Conn: conn, left: outbound.MaxBody}, m, now); err != nil {

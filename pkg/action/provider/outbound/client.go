@@ -92,7 +92,7 @@ func (c *Client) Do(req *http.Request, config *tls.Config, confined Confined) (*
 		}
 		return nil, err
 	}
-	defer resp.Body.Close() //nolint:errcheck // it was only read
+	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, MaxBody+1))
 	if err != nil {
 		return nil, fmt.Errorf("read the answer: %w", err)

@@ -115,17 +115,13 @@ func kind(addr netip.Addr) string {
 	switch {
 	case addr.IsLoopback():
 		return "a loopback address"
-	case addr.IsUnspecified() || thisNetwork.Contains(addr):
+	case addr.IsUnspecified() || addr.Is4() && addr.As4()[0] == 0:
 		return "an unspecified address"
-	case addr.IsMulticast() || addr == broadcast:
+	case addr.IsMulticast() || addr == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
 		return "a multicast or broadcast address"
-	}
-	for _, m := range metadata {
-		if m == addr {
-			return "a cloud's metadata service"
-		}
-	}
-	if addr.IsLinkLocalUnicast() {
+	case isMetadata(addr):
+		return "a cloud's metadata service"
+	case addr.IsLinkLocalUnicast():
 		return "a link-local address"
 	}
 	if inner := embedded(addr); inner.IsValid() {
@@ -134,36 +130,33 @@ func kind(addr netip.Addr) string {
 	return ""
 }
 
-var (
-	broadcast   = netip.AddrFrom4([4]byte{255, 255, 255, 255})
-	thisNetwork = netip.MustParsePrefix("0.0.0.0/8")
-	// metadata are the services that tell machines of clouds who they are:
-	// that of AWS, Azure, GCP and others; of AWS over IPv6; of Alibaba Cloud; the
-	// wire server of Azure; of Oracle Cloud.
-	metadata = []netip.Addr{
-		netip.MustParseAddr("169.254.169.254"),
-		netip.MustParseAddr("fd00:ec2::254"),
-		netip.MustParseAddr("100.100.100.200"),
-		netip.MustParseAddr("168.63.129.16"),
-		netip.MustParseAddr("192.0.0.192"),
+// isMetadata reports whether addr is a service that tells the machines of a cloud
+// who they are.
+func isMetadata(addr netip.Addr) bool {
+	switch addr.String() {
+	case "169.254.169.254", // AWS, Azure, GCP and others
+		"fd00:ec2::254",   // AWS over IPv6
+		"100.100.100.200", // Alibaba Cloud
+		"168.63.129.16",   // the wire server of Azure
+		"192.0.0.192":     // Oracle Cloud
+		return true
 	}
-	// The prefixes under which IPv6 addresses stand for IPv4 addresses: NAT64
-	// (RFC 6052, RFC 8215), 6to4 (RFC 3056), and the deprecated "IPv4-compatible".
-	nat64, nat64Local = netip.MustParsePrefix("64:ff9b::/96"), netip.MustParsePrefix("64:ff9b:1::/48")
-	sixToFour         = netip.MustParsePrefix("2002::/16")
-	compatible        = netip.MustParsePrefix("::/96")
-)
+	return false
+}
 
-// embedded returns the IPv4 address that an IPv6 address stands for.
+// embedded returns the IPv4 address that an IPv6 address stands for: under the
+// prefixes of NAT64 (RFC 6052, RFC 8215) and 6to4 (RFC 3056), and as the deprecated
+// "IPv4-compatible" address.
 func embedded(addr netip.Addr) netip.Addr {
 	if !addr.Is6() {
 		return netip.Addr{}
 	}
 	b := addr.As16()
+	last := netip.AddrFrom4([4]byte(b[12:]))
 	switch {
-	case nat64.Contains(addr), nat64Local.Contains(addr), compatible.Contains(addr):
-		return netip.AddrFrom4([4]byte(b[12:16]))
-	case sixToFour.Contains(addr):
+	case [12]byte(b[:12]) == [12]byte{0, 0x64, 0xff, 0x9b}, [6]byte(b[:6]) == [6]byte{0, 0x64, 0xff, 0x9b, 0, 1}, [12]byte(b[:12]) == [12]byte{}:
+		return last
+	case b[0] == 0x20 && b[1] == 0x02:
 		return netip.AddrFrom4([4]byte(b[2:6]))
 	}
 	return netip.Addr{}

@@ -122,7 +122,7 @@ func (n *names) resolver() *net.Resolver {
 }
 
 func (n *names) serve(c net.Conn) {
-	defer c.Close() //nolint:errcheck // a pipe
+	defer c.Close()
 	for {
 		size := make([]byte, 2) // as over TCP
 		if _, err := io.ReadFull(c, size); err != nil {
