@@ -22,6 +22,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/go-logr/logr"
+	"github.com/go-logr/logr/funcr"
 	"k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -274,5 +276,24 @@ func TestEmitKubernetesEvent(t *testing.T) {
 	events := l.list(t, "v1", "Event")
 	if len(events) != 1 || field[string](t, &events[0], "message") != "settings changed" || field[string](t, &events[0], "involvedObject", "uid") != string(cm.GetUID()) {
 		t.Errorf("events are %v", events)
+	}
+}
+
+// TestLog writes a line that says what happened, or what it is told to say.
+func TestLog(t *testing.T) {
+	l := start(t)
+	cm := l.create(t, "v1", "ConfigMap", "settings", nil)
+	for message, want := range map[string]string{
+		"":                            `"message"="update ConfigMap ` + l.namespace + `/settings"`,
+		"{{.data.metadata.name}} is!": `"message"="settings is!"`,
+	} {
+		var lines []string
+		ctx := logr.NewContext(t.Context(), funcr.New(func(_, args string) { lines = append(lines, args) }, funcr.Options{}))
+		if err := l.action(t, l.Client, "log", map[string]any{"message": message}).Run(ctx, about(cm)); err != nil {
+			t.Fatal(err)
+		}
+		if len(lines) != 1 || !strings.Contains(lines[0], want) {
+			t.Errorf("got %q, want %s", lines, want)
+		}
 	}
 }

@@ -50,7 +50,11 @@ type post struct{ options Options }
 // send sends one email. No error of it holds a secret.
 func (p post) send(ctx context.Context, params map[string]any) error {
 	secrets := newVault(p.options)
-	ctx, cancel := context.WithTimeout(ctx, outbound.DefaultTimeout)
+	timeout, err := duration("timeout", str(params, "timeout"), outbound.DefaultTimeout)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	return secrets.redact(p.deliver(ctx, secrets, params))
 }

@@ -27,6 +27,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sort"
+	"strings"
 
 	"cuelang.org/go/cue"
 	"github.com/go-logr/logr"
@@ -93,12 +94,18 @@ func Packages() map[string]Package {
 		"util":    util.GetTemplate(),
 		"builtin": builtin.GetTemplate(),
 		"config":  config.GetTemplate(),
-		"op":      legacy.GetLegacyTemplate(),
+		"op":      legacySource(),
 	} {
 		path := cuexruntime.VelaPrefix + name
 		packages[path] = Package{Path: path, Source: source}
 	}
 	return packages
+}
+
+// legacySource returns the CUE of `vela/op`. What a call of it is answered with is
+// no parameter of it, as it is not in workflows; nor is a step of a workflow.
+func legacySource() string {
+	return strings.NewReplacer("\n\tresponse: {", "\n\tresponse?: {", "\n\tstepID: context.stepSessionID", "").Replace(legacy.GetLegacyTemplate())
 }
 
 // Options are what providers act with.
