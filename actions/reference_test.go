@@ -17,7 +17,6 @@ limitations under the License.
 package actions_test
 
 import (
-	"context"
 	"fmt"
 	"io/fs"
 	"os"
@@ -25,7 +24,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/format"
@@ -34,9 +32,6 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/kubevela/kube-trigger/actions"
-	"github.com/kubevela/kube-trigger/pkg/action"
-	"github.com/kubevela/kube-trigger/pkg/action/provider"
-	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
 // exemplary is a trigger of examples/actions/config.yaml.
@@ -339,54 +334,3 @@ func (r *reference) text(v ast.Expr) string {
 }
 
 func escape(s string) string { return strings.ReplaceAll(s, "|", `\|`) }
-
-// BenchmarkRender runs actions whose calls cost nothing.
-func BenchmarkRender(b *testing.B) {
-	text, err := os.ReadFile("../examples/actions/config.yaml")
-	if err != nil {
-		b.Fatal(err)
-	}
-	var config struct {
-		Triggers []exemplary `json:"triggers"`
-	}
-	if err := yaml.Unmarshal(text, &config); err != nil {
-		b.Fatal(err)
-	}
-	var data map[string]any
-	if err := yaml.Unmarshal([]byte(exampleEvent), &data); err != nil {
-		b.Fatal(err)
-	}
-	for _, e := range config.Triggers {
-		source, err := fs.ReadFile(actions.FS, e.Action.Type+".cue")
-		if err != nil {
-			b.Fatal(err)
-		}
-		tmpl, problems := action.Parse(e.Action.Type, string(source))
-		if len(problems) > 0 {
-			b.Fatal(problems)
-		}
-		a, problems := tmpl.Compile(action.Options{Trigger: event.Trigger{Name: "t", Namespace: "ns"}, Properties: e.Action.Properties, Executor: free{}})
-		if len(problems) > 0 {
-			b.Fatal(problems)
-		}
-		b.Run(e.Action.Type, func(b *testing.B) {
-			for b.Loop() {
-				if err := a.Run(b.Context(), event.Event{Type: event.Update, Source: "x", Data: data, Time: time.Unix(0, 0)}); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-}
-
-// free answers every call with one object, at no cost.
-type free struct{}
-
-func (free) Execute(context.Context, provider.Call) (provider.Result, error) {
-	return provider.Result{"$returns": map[string]any{
-		"metadata": map[string]any{"name": "web", "namespace": "shop", "resourceVersion": "1"},
-		"spec":     map[string]any{"replicas": int64(1), "components": []any{map[string]any{"name": "web", "properties": map[string]any{}}}},
-		"status":   map[string]any{"status": "succeeded", "finished": true, "suspend": true, "workflow": map[string]any{"finished": false, "terminated": false, "suspend": true}},
-		"items":    []any{},
-	}}, nil
-}
