@@ -142,8 +142,8 @@ func checkCommand() *cobra.Command {
 }
 
 func check(ctx context.Context, cmd *cobra.Command) error {
-	builtIn, problems := trigger.Templates(actions.FS)
-	if err := problems.Err(); err != nil {
+	builtIn, err := trigger.BuiltIn(actions.FS)
+	if err != nil {
 		return err
 	}
 	c := connection{}

@@ -34,9 +34,9 @@ import (
 	crlog "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/kubevela/kube-trigger/actions"
-	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/config"
 	"github.com/kubevela/kube-trigger/pkg/engine"
+	"github.com/kubevela/kube-trigger/pkg/problem"
 	"github.com/kubevela/kube-trigger/pkg/replay"
 	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
@@ -254,8 +254,12 @@ func (o *options) compile(c connection) ([]engine.Trigger, error) {
 
 // templates returns the built-in actions and, in their place where the names are
 // the same, those of --actions-dir.
-func (o *options) templates() (map[string]*action.Template, config.Diagnostics) {
-	templates, problems := trigger.Templates(actions.FS)
+func (o *options) templates() (map[string]trigger.Template, config.Diagnostics) {
+	var problems problem.List
+	templates, err := trigger.BuiltIn(actions.FS)
+	if err != nil {
+		problems.Add("", "%v", err)
+	}
 	if o.actionsDir != "" {
 		if _, err := os.Stat(o.actionsDir); err != nil {
 			problems.Add("", "no such directory")

@@ -37,7 +37,6 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/kubevela/kube-trigger/actions"
-	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/blackbox"
 	"github.com/kubevela/kube-trigger/pkg/engine"
@@ -157,8 +156,8 @@ type serving struct {
 // run runs one engine after the other: what the one has not done, the next one
 // does, since it goes on from the same resume points.
 func (w *serving) run(ctx context.Context, cfg *rest.Config) error {
-	builtIn, problems := trigger.Templates(actions.FS)
-	if err := problems.Err(); err != nil {
+	builtIn, err := trigger.BuiltIn(actions.FS)
+	if err != nil {
 		return err
 	}
 	events, end, err := recorder(cfg, w.first.Service.Namespace)
@@ -204,7 +203,7 @@ func (w *serving) run(ctx context.Context, cfg *rest.Config) error {
 }
 
 // until runs config until there is another one, which it returns, or ctx ends.
-func (w *serving) until(ctx context.Context, config worker.Config, status *worker.Status, builtIn map[string]*action.Template) (worker.Config, error) {
+func (w *serving) until(ctx context.Context, config worker.Config, status *worker.Status, builtIn map[string]trigger.Template) (worker.Config, error) {
 	running, stop := context.WithCancel(ctx)
 	defer stop()
 	var next worker.Config
@@ -227,7 +226,7 @@ func (w *serving) until(ctx context.Context, config worker.Config, status *worke
 }
 
 // engineRun runs the valid triggers of config until ctx ends.
-func (w *serving) engineRun(ctx context.Context, config worker.Config, status *worker.Status, builtIn map[string]*action.Template) error {
+func (w *serving) engineRun(ctx context.Context, config worker.Config, status *worker.Status, builtIn map[string]trigger.Template) error {
 	log := logr.FromContextOrDiscard(ctx)
 	// Sources begin anew, where the store says.
 	c := w.connection

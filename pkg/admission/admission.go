@@ -25,7 +25,6 @@ import (
 	"context"
 	"slices"
 
-	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/problem"
 	"github.com/kubevela/kube-trigger/pkg/service"
@@ -80,7 +79,7 @@ type Checker interface {
 type Local struct {
 	Sources source.Registry
 	// BuiltIn are the actions that are there without a template.
-	BuiltIn map[string]*action.Template
+	BuiltIn map[string]trigger.Template
 }
 
 // Check implements Checker. The error is always nil.

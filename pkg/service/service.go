@@ -21,6 +21,7 @@ package service
 
 import (
 	"fmt"
+	"maps"
 
 	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
@@ -76,11 +77,9 @@ func Compile(c trigger.Compiler, ts *v1alpha1.TriggerService, refuse func(index 
 
 // Actions parses templates, by name, on top of those that are built in. Those
 // that are broken are left out, and reported by name.
-func Actions(builtIn map[string]*action.Template, sources map[string]string) (templates map[string]*action.Template, broken map[string]problem.List) {
-	templates = make(map[string]*action.Template, len(builtIn)+len(sources))
-	for name, t := range builtIn {
-		templates[name] = t
-	}
+func Actions(builtIn map[string]trigger.Template, sources map[string]string) (templates map[string]trigger.Template, broken map[string]problem.List) {
+	templates = make(map[string]trigger.Template, len(builtIn)+len(sources))
+	maps.Copy(templates, builtIn)
 	broken = map[string]problem.List{}
 	for name, source := range sources {
 		t, problems := action.Parse(name, source)
@@ -88,7 +87,7 @@ func Actions(builtIn map[string]*action.Template, sources map[string]string) (te
 			broken[name] = problems
 			continue
 		}
-		templates[name] = t
+		templates[name] = trigger.Parsed(t)
 	}
 	return templates, broken
 }

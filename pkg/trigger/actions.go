@@ -19,47 +19,119 @@ package trigger
 import (
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
+	"slices"
 	"strings"
+	"sync"
 
 	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/problem"
 )
 
-// Templates reads the action templates of a folder, every *.cue file of it; an
-// action's type is its file's name without ".cue". Paths in the problems are
-// the files' names. A broken template does not keep the others from being read.
-func Templates(fsys fs.FS) (map[string]*action.Template, problem.List) {
+// A Template returns the template of an action, or what is wrong with it. It may
+// parse it only when it is called for the first time. It is safe for concurrent
+// use.
+type Template func() (*action.Template, problem.List)
+
+// Parsed returns t as a Template.
+func Parsed(t *action.Template) Template {
+	return func() (*action.Template, problem.List) { return t, nil }
+}
+
+// BuiltIn returns the templates of a folder, which are parsed when a trigger
+// names them; an action's type is its file's name without ".cue".
+func BuiltIn(fsys fs.FS) (map[string]Template, error) {
+	files, err := fs.Glob(fsys, pattern)
+	if err != nil {
+		return nil, err
+	}
+	templates := make(map[string]Template, len(files))
+	for _, file := range files {
+		templates[typeOf(file)] = sync.OnceValues(func() (*action.Template, problem.List) {
+			source, problems := read(fsys, file)
+			if len(problems) > 0 {
+				return nil, problems
+			}
+			return parse(file, source)
+		})
+	}
+	return templates, nil
+}
+
+// Templates reads and parses the action templates of a folder, every *.cue file
+// of it. It returns what Sources and Parse do.
+func Templates(fsys fs.FS) (map[string]Template, problem.List) {
+	sources, list := Sources(fsys)
+	templates, problems := Parse(sources, func(string) string { return "" })
+	return templates, append(list, problems...)
+}
+
+// Sources reads the *.cue files of a folder, by their names, which are the paths
+// in the problems.
+func Sources(fsys fs.FS) (map[string][]byte, problem.List) {
 	var list problem.List
-	names, err := fs.Glob(fsys, "*.cue")
+	files, err := fs.Glob(fsys, pattern)
 	if err != nil {
 		list.Add("", "%v", err)
 		return nil, list
 	}
-	templates := map[string]*action.Template{}
-	for _, file := range names {
-		source, err := fs.ReadFile(fsys, file)
-		if err != nil {
-			list.Add(file, "%v", err)
+	sources := make(map[string][]byte, len(files))
+	for _, file := range files {
+		source, problems := read(fsys, file)
+		if list = append(list, problems...); len(problems) == 0 {
+			sources[file] = source
+		}
+	}
+	return sources, list
+}
+
+// Parse parses files that Sources has read. Those for which refuse returns a
+// reason are not parsed: the reason is their problem. A broken template does not
+// keep the others from being parsed.
+func Parse(sources map[string][]byte, refuse func(file string) string) (map[string]Template, problem.List) {
+	var list problem.List
+	templates := make(map[string]Template, len(sources))
+	for _, file := range slices.Sorted(maps.Keys(sources)) {
+		if reason := refuse(file); reason != "" {
+			list.Add(file, "action %q: %s", typeOf(file), reason)
 			continue
 		}
-		if len(source) > maxTemplate {
-			list.Add(file, "is larger than %d KiB", maxTemplate>>10)
-			continue
-		}
-		name := strings.TrimSuffix(path.Base(file), ".cue")
-		template, problems := action.Parse(name, string(source))
+		template, problems := parse(file, sources[file])
 		if len(problems) > 0 {
-			for _, p := range problems {
-				p.Path, p.Message = file, fmt.Sprintf("action %q: %s", name, p.Message)
-				list = append(list, p)
-			}
+			list = append(list, problems...)
 			continue
 		}
-		templates[name] = template
+		templates[typeOf(file)] = Parsed(template)
 	}
 	return templates, list
 }
 
-// maxTemplate bounds a template, in bytes.
-const maxTemplate = 1 << 20
+const (
+	pattern = "*.cue"
+	// maxTemplate bounds a template, in bytes.
+	maxTemplate = 1 << 20
+)
+
+// typeOf returns the type of the action whose template is in file.
+func typeOf(file string) string { return strings.TrimSuffix(path.Base(file), ".cue") }
+
+func read(fsys fs.FS, file string) ([]byte, problem.List) {
+	var list problem.List
+	source, err := fs.ReadFile(fsys, file)
+	switch {
+	case err != nil:
+		list.Add(file, "%v", err)
+	case len(source) > maxTemplate:
+		list.Add(file, "is larger than %d KiB", maxTemplate>>10)
+	}
+	return source, list
+}
+
+func parse(file string, source []byte) (*action.Template, problem.List) {
+	template, problems := action.Parse(typeOf(file), string(source))
+	for i, p := range problems {
+		problems[i].Path, problems[i].Message = file, fmt.Sprintf("action %q: %s", typeOf(file), p.Message)
+	}
+	return template, problems
+}

@@ -42,7 +42,7 @@ func (objects) Compares() {}
 // compile compiles spec, and returns what its source was told of it.
 func compile(t *testing.T, spec v1alpha1.Trigger) (asks source.Trigger, problems problem.List) {
 	t.Helper()
-	templates := map[string]*action.Template{}
+	templates := map[string]trigger.Template{}
 	for name, text := range map[string]string{
 		"plain": `parameter: {}`,
 		"old":   `import "vela/kube"` + "\n" + `parameter: {}` + "\n" + `get: kube.#Get & {$params: resource: {apiVersion: "v1", kind: "Pod", metadata: name: context.old.metadata.name}}`,
@@ -52,7 +52,7 @@ func compile(t *testing.T, spec v1alpha1.Trigger) (asks source.Trigger, problems
 		if len(list) > 0 {
 			t.Fatal(list)
 		}
-		templates[name] = template
+		templates[name] = trigger.Parsed(template)
 	}
 	c := trigger.Compiler{
 		Actions:  templates,

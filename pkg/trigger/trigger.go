@@ -46,18 +46,26 @@ import (
 type Compiler struct {
 	Sources source.Registry
 	// Actions are the templates, by type.
-	Actions map[string]*action.Template
+	Actions map[string]Template
 	// Executor returns what executes the provider calls of a trigger's action.
 	Executor func(event.Trigger) provider.Executor
+	// Refuse, where it is set, is asked before anything is evaluated that can use
+	// up all memory or never end: "filter" and "action". If it returns a reason,
+	// that part is not compiled, and the reason is its problem.
+	Refuse func(part string) string
 }
 
 // Compile checks everything of a trigger. Paths are relative to it.
 func (c Compiler) Compile(id event.Trigger, spec v1alpha1.Trigger) (engine.Trigger, problem.List) {
 	out := engine.Trigger{Trigger: id, SourceType: spec.Source.Type}
 	var list, problems problem.List
-	out.Filter, problems = filter.Compile(spec.Filter, id)
+	if problems = c.refuse("filter"); problems == nil {
+		out.Filter, problems = filter.Compile(spec.Filter, id)
+	}
 	list = append(list, problems.Under("filter")...)
-	out.Action, problems = c.action(id, spec)
+	if problems = c.refuse("action"); problems == nil {
+		out.Action, problems = c.action(id, spec)
+	}
 	list = append(list, problems.Under("action")...)
 	asks := source.Trigger{Trigger: id, Old: old(out.Filter).Union(old(out.Action))}
 	asks.OnChange, problems = onChange(spec.OnChange)
@@ -72,6 +80,16 @@ func (c Compiler) Compile(id event.Trigger, spec v1alpha1.Trigger) (engine.Trigg
 	}
 	out.Policy, problems = policy(spec)
 	return out, append(list, problems...)
+}
+
+func (c Compiler) refuse(part string) problem.List {
+	if c.Refuse == nil {
+		return nil
+	}
+	if reason := c.Refuse(part); reason != "" {
+		return problem.List{{Message: reason}}
+	}
+	return nil
 }
 
 // old returns what a filter or action refers to below `context.old`. One that
@@ -124,9 +142,14 @@ func (c Compiler) source(spec v1alpha1.Source, asks source.Trigger) (source.Subs
 
 func (c Compiler) action(id event.Trigger, spec v1alpha1.Trigger) (action.Action, problem.List) {
 	var list problem.List
-	template, ok := c.Actions[spec.Action.Type]
+	parsed, ok := c.Actions[spec.Action.Type]
 	if !ok {
 		list.Add("type", "%s", unknown("action", spec.Action.Type, slices.Sorted(maps.Keys(c.Actions))))
+		return nil, list
+	}
+	template, broken := parsed()
+	if len(broken) > 0 {
+		list.Add("type", "%v", broken)
 		return nil, list
 	}
 	properties, err := object(spec.Action.Properties)
