@@ -24,7 +24,6 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -94,24 +93,33 @@ func (l Diagnostics) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Load reads the file or directory at path, of a directory all files that end in
-// .yaml, .yml, .json or .cue, in the order of their names. Triggers that belong
-// to no namespace get the given one.
+// Load reads the files at path and returns their triggers, as Read and
+// Files.Load do.
 func Load(path, namespace string) ([]Trigger, Diagnostics) {
-	files, err := list(path)
-	if err != nil {
-		return nil, Diagnostics{{File: path, Message: err.Error()}}
-	}
+	return Read(path).Load(namespace, func(string) string { return "" })
+}
+
+// Load returns the triggers of f. Those that belong to no namespace get the
+// given one. Before a CUE file is evaluated, which can use up all memory or never
+// end, refuse is asked: if it returns a reason, the file is left out, and the
+// reason is its problem.
+func (f Files) Load(namespace string, refuse func(path string) string) ([]Trigger, Diagnostics) {
 	envelope, err := schema.Parse(configSchema)
 	if err != nil {
-		return nil, Diagnostics{{File: path, Message: err.Error()}}
+		return nil, Diagnostics{{File: f.Path, Message: err.Error()}}
 	}
-	l := loader{namespace: namespace, schema: envelope}
-	for _, f := range files {
-		l.file(f)
+	l := loader{namespace: namespace, schema: envelope, diagnostics: slices.Clone(f.Problems)}
+	for _, file := range f.List {
+		if isCUE(file.Path) {
+			if reason := refuse(file.Path); reason != "" {
+				l.diagnostics = append(l.diagnostics, Diagnostic{File: file.Path, Message: reason})
+				continue
+			}
+		}
+		l.file(file)
 	}
 	if len(l.triggers) == 0 && len(l.diagnostics) == 0 {
-		l.diagnostics = append(l.diagnostics, Diagnostic{File: path, Message: "no triggers; a configuration starts with `triggers:`, or is a TriggerService"})
+		l.diagnostics = append(l.diagnostics, Diagnostic{File: f.Path, Message: "no triggers; a configuration starts with `triggers:`, or is a TriggerService"})
 	}
 	l.unique()
 	return l.triggers, l.diagnostics
@@ -124,32 +132,6 @@ func (l Diagnostics) Sort() {
 	})
 }
 
-func list(path string) ([]string, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, fmt.Errorf("no such file or directory")
-	}
-	if !info.IsDir() {
-		return []string{path}, nil
-	}
-	entries, err := os.ReadDir(path)
-	if err != nil {
-		return nil, err
-	}
-	var files []string
-	for _, e := range entries {
-		if !e.IsDir() && slices.Contains(extensions(), filepath.Ext(e.Name())) {
-			files = append(files, filepath.Join(path, e.Name()))
-		}
-	}
-	if len(files) == 0 {
-		return nil, fmt.Errorf("no files that end in %s", strings.Join(extensions(), ", "))
-	}
-	return files, nil
-}
-
-func extensions() []string { return []string{".yaml", ".yml", ".json", ".cue"} }
-
 type loader struct {
 	namespace   string
 	schema      *schema.Schema
@@ -157,11 +139,11 @@ type loader struct {
 	diagnostics Diagnostics
 }
 
-func (l *loader) file(path string) {
-	docs, diagnostics := read(path)
+func (l *loader) file(f File) {
+	docs, diagnostics := f.documents()
 	l.diagnostics = append(l.diagnostics, diagnostics...)
 	for _, d := range docs {
-		l.document(path, d)
+		l.document(f.Path, d)
 	}
 }
 

@@ -92,7 +92,7 @@ func TestPlaces(t *testing.T) {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	docs, diagnostics := read(file)
+	docs, diagnostics := Read(file).List[0].documents()
 	if len(diagnostics) > 0 {
 		t.Fatal(diagnostics)
 	}
@@ -137,4 +137,36 @@ func FuzzRead(f *testing.F) {
 			t.Error("neither a trigger nor a problem")
 		}
 	})
+}
+
+func TestRefusedFileIsNotEvaluated(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{"a.cue": "x: 1 & 2", "b.cue": "triggers: 1 & 2", "c.json": "{}"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var asked []string
+	triggers, diagnostics := Read(dir).Load("default", func(path string) string {
+		asked = append(asked, filepath.Base(path))
+		if filepath.Base(path) == "a.cue" {
+			return "is a bomb"
+		}
+		return ""
+	})
+	if diff := cmp.Diff([]string{"a.cue", "b.cue"}, asked); diff != "" {
+		t.Error(diff)
+	}
+	var got []string
+	for _, d := range diagnostics {
+		got = append(got, strings.TrimPrefix(d.String(), dir+"/"))
+	}
+	want := []string{
+		"a.cue: is a bomb",
+		"b.cue:1:11: conflicting values 2 and 1",
+		"c.json:1:1: triggers: holds no trigger",
+	}
+	if diff := cmp.Diff(want, got); diff != "" || len(triggers) > 0 {
+		t.Errorf("%d triggers; (-want +got):\n%s", len(triggers), diff)
+	}
 }

@@ -21,8 +21,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -36,9 +34,6 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/problem"
 )
 
-// maxFile bounds a configuration file, in bytes.
-const maxFile = 8 << 20
-
 // document is one object of a file, and where its fields stand.
 type document struct {
 	value map[string]any
@@ -50,19 +45,12 @@ type locator interface {
 	diagnose(p problem.Problem) Diagnostic
 }
 
-// read returns the documents of a file.
-func read(path string) ([]document, Diagnostics) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, Diagnostics{{File: path, Message: err.Error()}}
+// documents returns the documents of a file.
+func (f File) documents() ([]document, Diagnostics) {
+	if isCUE(f.Path) {
+		return readCUE(f.Path, f.Data)
 	}
-	if len(data) > maxFile {
-		return nil, Diagnostics{{File: path, Message: fmt.Sprintf("is larger than %d MiB", maxFile>>20)}}
-	}
-	if filepath.Ext(path) == ".cue" {
-		return readCUE(path, data)
-	}
-	return readYAML(path, data)
+	return readYAML(f.Path, f.Data)
 }
 
 // readYAML reads YAML, of which JSON is a part.
@@ -144,8 +132,12 @@ func readCUE(path string, data []byte) ([]document, Diagnostics) {
 		var diagnostics Diagnostics
 		for _, e := range cueerrors.Errors(err) {
 			format, args := e.Msg()
+			place := e.Position()
+			if all := cueerrors.Positions(e); !place.IsValid() && len(all) > 0 {
+				place = all[0] // such as of the first of two values that conflict
+			}
 			diagnostics = append(diagnostics, Diagnostic{
-				File: path, Line: e.Position().Line(), Column: e.Position().Column(), Message: fmt.Sprintf(format, args...),
+				File: path, Line: place.Line(), Column: place.Column(), Message: fmt.Sprintf(format, args...),
 			})
 		}
 		return nil, diagnostics
