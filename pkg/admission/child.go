@@ -24,7 +24,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os/exec"
 	"slices"
 	"time"
 
@@ -34,7 +33,7 @@ import (
 const (
 	// MaxMemory is what a check may use, in bytes.
 	MaxMemory = 512 << 20
-	// MaxTime is what a check may take.
+	// MaxTime is what a check, or a step of one, may take.
 	MaxTime = 5 * time.Second
 	// maxReport bounds what is read of a report, in bytes.
 	maxReport = 4 << 20
@@ -53,9 +52,6 @@ type Child struct {
 func NewChild(processes int, limit time.Duration, command ...string) *Child {
 	return &Child{command: command, limit: limit, processes: make(chan struct{}, processes)}
 }
-
-// errDeadly says that a check needed more memory or time than it may have.
-var errDeadly = errors.New("checking it needs too much memory or time")
 
 // Check implements Checker. Where a check needs too much, it finds out because
 // of which actions and triggers, by checking fewer of them at once.
@@ -138,26 +134,10 @@ func (c *Child) once(ctx context.Context, r Request) (Report, error) {
 	case <-ctx.Done():
 		return Report{}, context.Cause(ctx)
 	}
-	limited, cancel := context.WithTimeout(ctx, c.limit)
-	defer cancel()
-	cmd := exec.CommandContext(limited, c.command[0], c.command[1:]...) //nolint:gosec // this very program
-	// Nothing of this process's environment is its business.
-	cmd.Env = []string{"GOMAXPROCS=1"}
-	cmd.Stdin = bytes.NewReader(input)
-	var out, complaint bytes.Buffer
-	cmd.Stdout = &limitedWriter{to: &out, left: maxReport}
-	cmd.Stderr = &limitedWriter{to: &complaint, left: maxReport}
-	err = cmd.Run()
-	var exit *exec.ExitError
-	switch {
-	case ctx.Err() != nil:
-		return Report{}, context.Cause(ctx)
-	case limited.Err() != nil:
-		return Report{}, fmt.Errorf("%w: more than %s", errDeadly, c.limit)
-	case errors.As(err, &exit) && exit.ExitCode() == refused:
-		return Report{}, fmt.Errorf("check TriggerService: %s", bytes.TrimSpace(complaint.Bytes()))
-	case errors.As(err, &exit):
-		return Report{}, fmt.Errorf("%w: more than %d MiB, or it does not end", errDeadly, MaxMemory>>20)
+	var out bytes.Buffer
+	switch err := execute(ctx, c.limit, c.command, input, &limitedWriter{to: &out, left: maxReport}); {
+	case errors.Is(err, errDeadly), ctx.Err() != nil:
+		return Report{}, err
 	case err != nil:
 		return Report{}, fmt.Errorf("check TriggerService: %w", err)
 	}
@@ -168,16 +148,12 @@ func (c *Child) once(ctx context.Context, r Request) (Report, error) {
 	return report, nil
 }
 
-// refused is the exit code of a child whose Serve returned an error: unlike one
-// that Go's runtime or the system ended, it is not the fault of what it checked.
-const refused = 1
-
 // Serve is the other end of a Child: it reads a request, checks it with local
-// and writes the report. It limits the memory of this process for good. On an
-// error the process has to exit with 1.
+// and writes the report. It limits this process for good. On an error the process
+// has to exit with 1.
 func Serve(ctx context.Context, in io.Reader, out io.Writer, local Local) error {
-	if err := limitMemory(MaxMemory); err != nil {
-		return fmt.Errorf("limit memory: %w", err)
+	if err := limit(); err != nil {
+		return err
 	}
 	var r Request
 	if err := json.NewDecoder(in).Decode(&r); err != nil {
@@ -188,19 +164,4 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, local Local) error 
 		return err
 	}
 	return json.NewEncoder(out).Encode(report)
-}
-
-// limitedWriter drops what is too much.
-type limitedWriter struct {
-	to   io.Writer
-	left int
-}
-
-func (w *limitedWriter) Write(p []byte) (int, error) {
-	n, err := w.to.Write(p[:min(len(p), w.left)])
-	w.left -= n
-	if err != nil {
-		return n, err
-	}
-	return len(p), nil
 }

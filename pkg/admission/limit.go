@@ -24,6 +24,9 @@ import "syscall"
 // address space, which Go reserves a lot of, is no measure.
 const rlimitData = 2
 
-func limitMemory(bytes uint64) error {
+func limitSystem(bytes, seconds uint64) error {
+	if err := syscall.Setrlimit(syscall.RLIMIT_CPU, &syscall.Rlimit{Cur: seconds, Max: seconds}); err != nil {
+		return err
+	}
 	return syscall.Setrlimit(rlimitData, &syscall.Rlimit{Cur: bytes, Max: bytes})
 }
