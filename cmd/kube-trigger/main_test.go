@@ -19,7 +19,12 @@ package main
 import (
 	"errors"
 	"flag"
+	"fmt"
+	"os"
 	"os/exec"
+	"runtime"
+	"runtime/debug"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -28,7 +33,13 @@ import (
 
 var update = flag.Bool("update", false, "write what the commands print into the scripts")
 
+// TestMain makes this program the command, too: for scripts, and for what the
+// command starts when a test runs it in this process.
 func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == checkConfigCommand().Name() {
+		main()
+		return
+	}
 	testscript.Main(m, map[string]func(){"kube-trigger": main})
 }
 
@@ -38,6 +49,15 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata/script",
 		UpdateScripts: *update,
+		// limited: the memory of a check is limited, as in pkg/admission.
+		Condition: func(name string) (bool, error) {
+			if name != "limited" {
+				return false, fmt.Errorf("unknown condition %q", name)
+			}
+			info, ok := debug.ReadBuildInfo()
+			raced := ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
+			return runtime.GOOS == "linux" && !raced, nil
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			// exits CODE COMMAND...: the command ends with this code.
 			"exits": func(ts *testscript.TestScript, _ bool, args []string) {

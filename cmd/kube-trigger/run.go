@@ -22,8 +22,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"strings"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -33,12 +31,8 @@ import (
 	"k8s.io/utils/clock"
 	crlog "sigs.k8s.io/controller-runtime/pkg/log"
 
-	"github.com/kubevela/kube-trigger/actions"
-	"github.com/kubevela/kube-trigger/pkg/config"
 	"github.com/kubevela/kube-trigger/pkg/engine"
-	"github.com/kubevela/kube-trigger/pkg/problem"
 	"github.com/kubevela/kube-trigger/pkg/replay"
-	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
 
 // options are the flags of run; validate takes those about the configuration.
@@ -154,7 +148,14 @@ func (o *options) run(cmd *cobra.Command) error {
 // runConfig runs the triggers of the configuration until ctx ends.
 func (o *options) runConfig(ctx context.Context) error {
 	// The configuration is checked before the cluster is looked for.
-	if _, err := o.compile(connection{}); err != nil {
+	in, err := o.read()
+	if err != nil {
+		return err
+	}
+	if _, err := in.check(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil // it was told to end
+		}
 		return err
 	}
 	c, err := o.connect()
@@ -166,15 +167,18 @@ func (o *options) runConfig(ctx context.Context) error {
 		return err
 	}
 	m.sources(&c)
-	err = o.work(ctx, c, m)
+	err = o.work(ctx, in, c, m)
 	return errors.Join(err, m.close())
 }
 
-// work runs the triggers, and remembers in m what is done.
-func (o *options) work(ctx context.Context, c connection, m memory) error {
-	triggers, err := o.compile(c)
+// work runs the triggers of in, which are checked, and remembers in m what is done.
+func (o *options) work(ctx context.Context, in configuration, c connection, m memory) error {
+	triggers, problems, err := in.compile(c, func(string) string { return "" })
 	if err != nil {
 		return err
+	}
+	if len(problems) > 0 {
+		return invalid{problems}
 	}
 	if err := m.prune(ctx, triggers); err != nil {
 		return err
@@ -224,61 +228,6 @@ func (o *options) engine(m memory, observers ...engine.Observer) engine.Options 
 		Letters:       m.letters(),
 		Observers:     append(observers, o.shown.observers()...),
 	}
-}
-
-// compile reads and checks the triggers. Without a cluster they cannot run.
-func (o *options) compile(c connection) ([]engine.Trigger, error) {
-	if o.config == "" {
-		return nil, invalid{errors.New("no configuration; name a file or directory with --config (-c) or $CONFIG")}
-	}
-	if c.namespace == "" {
-		c.namespace = "default"
-	}
-	templates, diagnostics := o.templates()
-	compiler := trigger.Compiler{Sources: c.sources(), Actions: templates, Executor: c.executor}
-	written, problems := config.Load(o.config, c.namespace)
-	diagnostics = append(diagnostics, problems...)
-	var triggers []engine.Trigger
-	for _, t := range written {
-		compiled, problems := compiler.Compile(t.ID, t.Spec)
-		diagnostics = append(diagnostics, t.Diagnose(problems)...)
-		compiled.Guard, compiled.Witness = c.guard(t.ID), c.witness(t.ID, t.Spec.Filter)
-		triggers = append(triggers, compiled)
-	}
-	if len(diagnostics) > 0 {
-		diagnostics.Sort()
-		return nil, invalid{diagnostics}
-	}
-	return triggers, nil
-}
-
-// templates returns the built-in actions and, in their place where the names are
-// the same, those of --actions-dir.
-func (o *options) templates() (map[string]trigger.Template, config.Diagnostics) {
-	var problems problem.List
-	templates, err := trigger.BuiltIn(actions.FS)
-	if err != nil {
-		problems.Add("", "%v", err)
-	}
-	if o.actionsDir != "" {
-		if _, err := os.Stat(o.actionsDir); err != nil {
-			problems.Add("", "no such directory")
-		}
-		own, more := trigger.Templates(os.DirFS(o.actionsDir))
-		problems = append(problems, more...)
-		for name, t := range own {
-			templates[name] = t
-		}
-	}
-	var diagnostics config.Diagnostics
-	for _, p := range problems {
-		file := o.actionsDir
-		if p.Path != "" {
-			file = strings.TrimSuffix(o.actionsDir, "/") + "/" + p.Path
-		}
-		diagnostics = append(diagnostics, config.Diagnostic{File: file, Line: p.Line, Column: p.Column, Message: p.Message})
-	}
-	return templates, diagnostics
 }
 
 func (o *options) logger(to io.Writer) (logr.Logger, error) {

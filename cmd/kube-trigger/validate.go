@@ -30,11 +30,15 @@ func validateCommand() *cobra.Command {
 		Args:    noArguments,
 		PreRunE: fromEnvironment,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			triggers, err := o.compile(connection{})
+			in, err := o.read()
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d triggers are valid\n", len(triggers))
+			triggers, err := in.check(cmd.Context())
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d triggers are valid\n", triggers)
 			return err
 		},
 	}
