@@ -31,6 +31,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
+	"github.com/kubevela/kube-trigger/pkg/action/provider/outbound"
 	"github.com/kubevela/kube-trigger/pkg/blackbox"
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/event"
@@ -52,6 +53,9 @@ type connection struct {
 	resources resource.Options
 	schedules cron.Options
 	webhooks  webhook.Options
+	outbound  *outbound.Client
+	// noWebhooks is set where nobody may listen.
+	noWebhooks bool
 }
 
 func (o *options) connect() (connection, error) {
@@ -64,7 +68,19 @@ func (o *options) connect() (connection, error) {
 	now := o.from == fromNow
 	c.resources.FromNow, c.schedules.FromNow, c.webhooks.FromNow = now, now, now
 	c.webhooks.Server = webhook.NewServer(o.webhookAddr)
+	if c.outbound, err = o.outside(); err != nil {
+		return c, err
+	}
 	return c, c.connect(cfg)
+}
+
+// outside returns how actions connect to what is not the API server.
+func (o *options) outside() (*outbound.Client, error) {
+	allow, err := outbound.ParseAllow(o.allow)
+	if err != nil {
+		return nil, invalid{fmt.Errorf("--allow-address: %w", err)}
+	}
+	return outbound.NewClient(outbound.Guard{Allow: allow}), nil
 }
 
 // clientConfig returns how to reach the API server, and the namespace that goes
@@ -91,11 +107,12 @@ func (c *connection) connect(cfg *rest.Config) error {
 	if err != nil {
 		return err
 	}
-	mapper, err := apiutil.NewDynamicRESTMapper(cfg, httpClient)
-	if err != nil {
-		return err
+	if c.resources.Mapper == nil {
+		if c.resources.Mapper, err = apiutil.NewDynamicRESTMapper(cfg, httpClient); err != nil {
+			return err
+		}
 	}
-	c.resources.Mapper, c.resources.Server = mapper, cfg.Host
+	c.resources.Server = cfg.Host
 	c.resources.Clock, c.schedules.Clock, c.webhooks.Clock = clock.RealClock{}, clock.RealClock{}, clock.RealClock{}
 	if c.resources.Client, err = dynamic.NewForConfigAndClient(cfg, httpClient); err != nil {
 		return err
@@ -104,17 +121,21 @@ func (c *connection) connect(cfg *rest.Config) error {
 		return err
 	}
 	c.writes = writes.NewLog()
-	c.client, err = client.New(cfg, client.Options{HTTPClient: httpClient, Mapper: mapper})
+	c.client, err = client.New(cfg, client.Options{HTTPClient: httpClient, Mapper: c.resources.Mapper})
 	c.webhooks.Client = c.client
 	return err
 }
 
 func (c *connection) sources() source.Registry {
-	return source.Registry{
+	all := source.Registry{
 		cron.Type:     cron.New(c.schedules),
 		resource.Type: resource.New(c.resources),
 		webhook.Type:  webhook.New(c.webhooks),
 	}
+	if c.noWebhooks {
+		delete(all, webhook.Type)
+	}
+	return all
 }
 
 // executor executes provider calls as the trigger's own field manager, and
@@ -124,7 +145,7 @@ func (c *connection) executor(t event.Trigger) provider.Executor {
 		return nil
 	}
 	writer := c.writes.Of(t).Client(client.WithFieldOwner(c.client, t.FieldManager()))
-	return provider.New(provider.Options{Client: writer, Namespace: t.Namespace})
+	return provider.New(provider.Options{Client: writer, Namespace: t.Namespace, Outbound: c.outbound})
 }
 
 // guard knows what the trigger's actions have written.

@@ -17,6 +17,7 @@ limitations under the License.
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -53,6 +54,12 @@ type options struct {
 	shown        *monitor
 	service, pod string
 	stateDir     string
+	allow        []string
+	// replays is how often a store is asked for replays; 0 for replayEvery.
+	replays time.Duration
+	// lease is how long a store in the cluster is closed to others after a crash;
+	// 0 for the store's own default.
+	lease time.Duration
 }
 
 func (o *options) configFlags(f *pflag.FlagSet) {
@@ -82,18 +89,24 @@ func (o *options) connectionFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.logFormat, "log-format", "text", "text or json")
 }
 
-func (o *options) runFlags(f *pflag.FlagSet) {
-	o.configFlags(f)
+// policyFlags are those of all that runs triggers.
+func (o *options) policyFlags(f *pflag.FlagSet) {
 	o.workers, o.queueSize = engine.DefaultConcurrency, engine.DefaultQueueSize
 	o.timeout, o.retryDelay = seconds(engine.DefaultTimeout), seconds(engine.DefaultBackoffInitial)
 	o.shutdownGrace = seconds(engine.DefaultShutdownGrace)
-	o.connectionFlags(f)
 	f.Var(&o.workers, "workers", "how many objects each trigger acts on at the same time")
 	f.Var(&o.queueSize, "queue-size", "how many events each trigger accepts before its source has to wait")
 	f.Var(&o.timeout, "timeout", "how long one attempt at an action may take")
 	f.IntVar(&o.maxRetry, "max-retry", engine.DefaultRetryLimit, "how often an action that failed is tried again")
 	f.Var(&o.retryDelay, "retry-delay", "the wait before the first retry; it doubles after each")
+	f.StringSliceVar(&o.allow, "allow-address", nil, "addresses and prefixes that actions may connect to although they are this machine's, link-local, or a cloud's metadata service")
 	f.Var(&o.shutdownGrace, "shutdown-grace", "how long running actions may take to finish when the process is told to end")
+}
+
+func (o *options) runFlags(f *pflag.FlagSet) {
+	o.configFlags(f)
+	o.connectionFlags(f)
+	o.policyFlags(f)
 	o.storeFlags(f)
 	f.BoolVar(&o.adopt, "adopt-store", false, "take over a store that another configuration has used, without what that one has not done yet")
 	f.StringVar(&o.from, "from", fromResume, "where to begin: resume, with what was not done yet when kube-trigger stopped; now, without that")
@@ -200,7 +213,7 @@ func (o *options) runEngine(ctx context.Context, e *engine.Engine, c connection,
 	}
 	r := replay.Replayer{
 		Letters: m.store, Engine: e, Complete: c.complete,
-		Every: replayEvery, Kick: m.asked, Clock: clock.RealClock{},
+		Every: cmp.Or(o.replays, replayEvery), Kick: m.asked, Clock: clock.RealClock{},
 	}
 	replaying, stop := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan struct{})

@@ -68,7 +68,7 @@ func (o *options) serve(ctx context.Context) error {
 		return err
 	}
 	c := connection{namespace: name.Namespace, webhooks: webhook.Options{Server: webhook.NewServer(o.webhookAddr)}}
-	if err := c.connect(cfg); err != nil {
+	if c.outbound, err = o.outside(); err != nil {
 		return err
 	}
 	ctx, stop := context.WithCancel(ctx)
@@ -77,16 +77,22 @@ func (o *options) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return o.serveOne(ctx, cfg, c, follower)
+}
+
+// serveOne runs the triggers of the TriggerService that follower follows, as whom
+// cfg says, until ctx ends.
+func (o *options) serveOne(ctx context.Context, cfg *rest.Config, c connection, follower *worker.Follower) error {
+	if err := c.connect(cfg); err != nil {
+		return err
+	}
 	first, err := follower.Other(ctx, worker.Config{})
 	if err != nil {
-		return nil
+		return unlessEnded(ctx, err)
 	}
 	m, err := o.rememberIn(ctx, cfg, first.Service)
 	if err != nil {
-		if ctx.Err() != nil {
-			return nil // it stood by until now
-		}
-		return err
+		return unlessEnded(ctx, err)
 	}
 	w := serving{options: o, connection: c, memory: m, follower: follower, first: first}
 	err = m.around(ctx, func(ctx context.Context) error { return w.run(ctx, cfg) })
@@ -94,6 +100,15 @@ func (o *options) serve(ctx context.Context) error {
 		logr.FromContextOrDiscard(ctx).Info("store not closed: another worker waits until its Lease lapses", "reason", closing.Error())
 	}
 	if w.deleted { // and with it the store, and the right to write to it
+		return nil
+	}
+	return err
+}
+
+// unlessEnded returns err, unless it is because ctx has ended: whoever stood by
+// until then has done what it should.
+func unlessEnded(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
 		return nil
 	}
 	return err
@@ -120,9 +135,16 @@ func (o *options) rememberIn(ctx context.Context, cfg *rest.Config, ts *v1alpha1
 			return memory{}, err
 		}
 	}
+	var m memory
+	if o.stateDir != "" {
+		var err error
+		if m.box, err = blackbox.Open(filepath.Join(o.stateDir, "evaluations")); err != nil {
+			return memory{}, err
+		}
+	}
 	log.Info("waiting for other workers of the TriggerService to end")
 	s, err := cluster.Open(ctx, cluster.Options{
-		Config: cfg, Namespace: ts.Namespace, Owner: ts.Name, Identity: o.pod,
+		Config: cfg, Namespace: ts.Namespace, Owner: ts.Name, Identity: o.pod, LeaseDuration: o.lease,
 		OwnerReferences: []metav1.OwnerReference{{
 			APIVersion: v1alpha1.GroupVersion().String(), Kind: v1alpha1.TriggerServiceKind, Name: ts.Name, UID: ts.UID,
 		}},
@@ -130,15 +152,10 @@ func (o *options) rememberIn(ctx context.Context, cfg *rest.Config, ts *v1alpha1
 	if err != nil {
 		return memory{}, err
 	}
-	m := memory{store: s, saver: store.NewSaver(s, store.SaverOptions{
+	m.store, m.saver = s, store.NewSaver(s, store.SaverOptions{
 		Every: saveEveryInCluster, Changes: saveAtInCluster, Grace: saveGrace, Clock: clock.RealClock{},
 		OnError: o.storeFailed(log),
-	})}
-	if o.stateDir != "" {
-		if m.box, err = blackbox.Open(filepath.Join(o.stateDir, "evaluations")); err != nil {
-			return memory{}, errors.Join(err, s.Close())
-		}
-	}
+	})
 	return m, nil
 }
 

@@ -44,7 +44,7 @@ func (r *reconciler) account(ctx context.Context, namespace string) error {
 			owners = append(owners, ownedBy(&users.Items[i], false))
 		}
 	}
-	meta := metav1.ObjectMeta{Namespace: namespace, Name: AccountName, Labels: commonLabels(), OwnerReferences: owners}
+	meta := metav1.ObjectMeta{Namespace: namespace, Name: AccountName, Labels: Labels(), OwnerReferences: owners}
 	serviceAccount := &corev1.ServiceAccount{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ServiceAccount"}, ObjectMeta: meta}
 	binding := &rbacv1.RoleBinding{
 		TypeMeta: metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "RoleBinding"}, ObjectMeta: meta,
@@ -71,7 +71,7 @@ func (r *reconciler) account(ctx context.Context, namespace string) error {
 // ours reports whether the controller made o.
 func ours(o client.Object) bool {
 	labels := o.GetLabels()
-	for k, v := range commonLabels() {
+	for k, v := range Labels() {
 		if labels[k] != v {
 			return false
 		}

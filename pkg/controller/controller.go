@@ -92,7 +92,7 @@ func AddToScheme(s *runtime.Scheme) error {
 func Cache() cache.Options {
 	account := fields.OneTermEqualSelector("metadata.name", AccountName)
 	return cache.Options{ByObject: map[client.Object]cache.ByObject{
-		&appsv1.Deployment{}:     {Label: labels.SelectorFromSet(commonLabels())},
+		&appsv1.Deployment{}:     {Label: labels.SelectorFromSet(Labels())},
 		&corev1.ServiceAccount{}: {Field: account},
 		&rbacv1.RoleBinding{}:    {Field: account},
 	}}
@@ -123,6 +123,7 @@ func Setup(ctx context.Context, m ctrl.Manager, o Options) error {
 		For(&v1alpha1.TriggerService{}, builder.WithPredicates(changed())).
 		Owns(&appsv1.Deployment{}).
 		Owns(&corev1alpha1.Definition{}).
+		Watches(&appsv1.Deployment{}, handler.EnqueueRequestsFromMapFunc(r.usersOfShared)).
 		Watches(&corev1.ServiceAccount{}, handler.EnqueueRequestsFromMapFunc(r.usersOfAccount)).
 		Watches(&rbacv1.RoleBinding{}, handler.EnqueueRequestsFromMapFunc(r.usersOfAccount)).
 		Watches(&corev1alpha1.Definition{}, handler.EnqueueRequestsFromMapFunc(r.usersOfDefinition),
@@ -162,6 +163,15 @@ func (r *reconciler) index(ctx context.Context, indexer client.FieldIndexer) err
 // default account concerns.
 func (r *reconciler) usersOfAccount(ctx context.Context, o client.Object) []ctrl.Request {
 	return r.requests(ctx, client.InNamespace(o.GetNamespace()), client.MatchingFields{byAccount: AccountName})
+}
+
+// usersOfShared returns the TriggerServices that a change of the shared worker
+// concerns.
+func (r *reconciler) usersOfShared(ctx context.Context, o client.Object) []ctrl.Request {
+	if o.GetName() != SharedName || !slices.Contains(r.SystemNamespaces, o.GetNamespace()) {
+		return nil
+	}
+	return r.requests(ctx, client.MatchingFields{byWorker: SharedTemplate})
 }
 
 // usersOfDefinition returns the TriggerServices that use an action or a worker

@@ -36,6 +36,11 @@ const (
 	WorkerRole = "kube-trigger-worker"
 	// DefaultTemplate is the worker template of TriggerServices that name none.
 	DefaultTemplate = "default"
+	// SharedTemplate is the worker template of TriggerServices without a worker of
+	// their own.
+	SharedTemplate = "shared"
+	// SharedName is the Deployment of a system namespace that runs them.
+	SharedName = "kube-trigger-shared"
 	// FieldManager is what the controller writes as.
 	FieldManager = "kube-trigger-controller"
 
@@ -46,14 +51,17 @@ const (
 	desiredAnnotation = "trigger.oam.dev/desired"
 )
 
-// commonLabels are on everything that the controller makes.
-func commonLabels() map[string]string {
+// Shared reports whether ts has no worker of its own.
+func Shared(ts *v1alpha1.TriggerService) bool { return templateName(ts) == SharedTemplate }
+
+// Labels are on everything that the controller makes.
+func Labels() map[string]string {
 	return map[string]string{"app.kubernetes.io/managed-by": FieldManager}
 }
 
 // workerLabels are on what it makes for one TriggerService.
 func workerLabels(ts *v1alpha1.TriggerService) map[string]string {
-	l := commonLabels()
+	l := Labels()
 	maps.Copy(l, map[string]string{
 		"app.kubernetes.io/name":      "kube-trigger",
 		"app.kubernetes.io/component": "worker",

@@ -93,6 +93,11 @@ type Follower struct {
 	changed chan struct{}
 }
 
+// NewFollower returns a Follower of what it is told.
+func NewFollower(c clock.Clock) *Follower {
+	return &Follower{clock: c, changed: make(chan struct{})}
+}
+
 // Follow follows a TriggerService until ctx ends, with two watches of one object
 // each. It returns when it knows them.
 func Follow(ctx context.Context, config *rest.Config, name types.NamespacedName, c clock.Clock) (*Follower, error) {
@@ -114,14 +119,14 @@ func Follow(ctx context.Context, config *rest.Config, name types.NamespacedName,
 	if err != nil {
 		return nil, fmt.Errorf("follow TriggerService %s: %w", name, err)
 	}
-	f := &Follower{clock: c, changed: make(chan struct{})}
+	f := NewFollower(c)
 	for _, o := range []client.Object{ts, definition} {
 		informer, err := objects.GetInformer(ctx, o, cache.BlockUntilSynced(false))
 		if err == nil {
 			_, err = informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
-				AddFunc:    f.take,
-				UpdateFunc: func(_, now any) { f.take(now) },
-				DeleteFunc: f.drop,
+				AddFunc:    f.Take,
+				UpdateFunc: func(_, now any) { f.Take(now) },
+				DeleteFunc: f.Drop,
 			})
 		}
 		if err != nil {
@@ -135,7 +140,8 @@ func Follow(ctx context.Context, config *rest.Config, name types.NamespacedName,
 	return f, nil
 }
 
-func (f *Follower) take(o any) {
+// Take notes a TriggerService, or the Definition of its actions in force.
+func (f *Follower) Take(o any) {
 	f.change(func(c *Config) {
 		switch o := o.(type) {
 		case *v1alpha1.TriggerService:
@@ -148,7 +154,8 @@ func (f *Follower) take(o any) {
 	})
 }
 
-func (f *Follower) drop(o any) {
+// Drop notes that one of them is gone.
+func (f *Follower) Drop(o any) {
 	if last, ok := o.(toolscache.DeletedFinalStateUnknown); ok {
 		o = last.Obj
 	}

@@ -37,6 +37,7 @@ func TestInstalled(t *testing.T) {
 			"Policies":                  policies,
 			"RefusedAtOnce":             refusedAtOnce,
 			"Rights":                    rights,
+			"Shared":                    shared,
 			"Takeover":                  takeover,
 			"WorkerTemplate":            workerTemplate,
 		} {
@@ -46,5 +47,6 @@ func TestInstalled(t *testing.T) {
 			})
 		}
 	})
+	t.Run("Many", func(t *testing.T) { many(t, i) })
 	t.Run("Upgrade", func(t *testing.T) { upgrade(t, i) })
 }

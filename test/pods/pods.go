@@ -22,14 +22,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -212,6 +207,16 @@ func (p *Pod) Starts() int {
 	return p.starts
 }
 
+// PID is that of the pod's process, 0 where there is none.
+func (p *Pod) PID() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.process == nil {
+		return 0
+	}
+	return p.process.Pid
+}
+
 // Kill ends the container as a crash would; it is started again.
 func (p *Pod) Kill() {
 	p.mu.Lock()
@@ -298,112 +303,8 @@ func (p *Pod) once(pod *corev1.Pod, container corev1.Container, kubeconfig strin
 		return true, nil
 	}
 	fmt.Fprintf(out, "container ended: %v\n", err)
-	p.node.say(pod, false)
+	p.node.say(context.Background(), pod, false)
 	return false, nil
-}
-
-// addressed returns the arguments of a container, with addresses on all
-// interfaces moved to free ports of loopback: pods have a network of their own,
-// and processes do not. addresses are by the container's port.
-func addressed(c corev1.Container) (args []string, addresses map[int32]string, err error) {
-	addresses = map[int32]string{}
-	for _, a := range c.Args {
-		if name, addr, ok := strings.Cut(a, "="); ok && strings.HasPrefix(addr, ":") {
-			l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it returns at once
-			if err != nil {
-				return nil, nil, err
-			}
-			port, err := strconv.ParseInt(addr[1:], 10, 32)
-			if err = errors.Join(err, l.Close()); err != nil {
-				return nil, nil, err
-			}
-			addresses[int32(port)] = l.Addr().String()
-			a = name + "=" + l.Addr().String()
-		}
-		args = append(args, a)
-	}
-	return args, addresses, nil
-}
-
-// mounted returns args with the folders that the pod has for itself in place of
-// where a container sees them.
-func (p *Pod) mounted(pod *corev1.Pod, c corev1.Container, args []string) ([]string, error) {
-	for _, m := range c.VolumeMounts {
-		at := slices.IndexFunc(pod.Spec.Volumes, func(v corev1.Volume) bool { return v.Name == m.Name && v.EmptyDir != nil })
-		if at < 0 {
-			continue // the token, for which there is a kubeconfig
-		}
-		dir := p.Log + "." + m.Name
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return nil, err
-		}
-		for i := range args {
-			args[i] = strings.ReplaceAll(args[i], m.MountPath, dir)
-		}
-	}
-	return args, nil
-}
-
-// Get asks the pod for a path on one of its ports, and returns the answer.
-func (p *Pod) Get(ctx context.Context, port int32, path string) (status int, body string, err error) {
-	p.mu.Lock()
-	address := p.addresses[port]
-	p.mu.Unlock()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+path, nil)
-	if err != nil {
-		return 0, "", err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return 0, "", err
-	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	return response.StatusCode, string(text), err
-}
-
-// probe says whether the pod is ready, as its readiness probe finds.
-func (p *Pod) probe(ctx context.Context, pod *corev1.Pod, c corev1.Container) {
-	port := int32(0)
-	if c.ReadinessProbe != nil {
-		for _, named := range c.Ports {
-			if named.Name == c.ReadinessProbe.HTTPGet.Port.StrVal {
-				port = named.ContainerPort
-			}
-		}
-	}
-	was := false
-	for ctx.Err() == nil {
-		ready := true
-		if port != 0 {
-			status, _, err := p.Get(ctx, port, c.ReadinessProbe.HTTPGet.Path)
-			ready = err == nil && status == http.StatusOK
-		}
-		if ready != was && ctx.Err() == nil {
-			p.node.say(pod, ready)
-			was = ready
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(probeEvery):
-		}
-	}
-}
-
-// probeEvery is more often than a node would, to find what is ready for a moment.
-const probeEvery = 100 * time.Millisecond
-
-func env(pod *corev1.Pod, c corev1.Container) []string {
-	fields := map[string]string{"metadata.name": pod.Name, "metadata.namespace": pod.Namespace, "spec.serviceAccountName": pod.Spec.ServiceAccountName}
-	var out []string
-	for _, e := range c.Env {
-		value := e.Value
-		if e.ValueFrom != nil && e.ValueFrom.FieldRef != nil {
-			value = fields[e.ValueFrom.FieldRef.FieldPath]
-		}
-		out = append(out, e.Name+"="+value)
-	}
-	return out
 }
 
 // kubeconfig stands for the token that a pod finds mounted.
@@ -421,17 +322,6 @@ func (p *Pod) kubeconfig(pod *corev1.Pod) (string, error) {
 		Contexts:       map[string]*clientcmdapi.Context{"x": {Cluster: "c", AuthInfo: "u", Namespace: pod.Namespace}},
 		CurrentContext: "x",
 	}, file)
-}
-
-// say writes a pod's status as a node does.
-func (n *Node) say(pod *corev1.Pod, ready bool) {
-	status := corev1.ConditionFalse
-	if ready {
-		status = corev1.ConditionTrue
-	}
-	patch := fmt.Sprintf(`{"status":{"phase":"Running","startTime":%q,"conditions":[{"type":"Ready","status":%q,"lastTransitionTime":%q},{"type":"ContainersReady","status":%q}]}}`,
-		time.Now().UTC().Format(time.RFC3339), status, time.Now().UTC().Format(time.RFC3339), status)
-	_, _ = n.client.CoreV1().Pods(pod.Namespace).Patch(context.Background(), pod.Name, types.StrategicMergePatchType, []byte(patch), metav1.PatchOptions{}, "status") // or it is gone
 }
 
 // Evict deletes a pod, as a rollout or a drained node does.

@@ -1,0 +1,168 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	crlog "sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	corev1alpha1 "github.com/kubevela/kube-trigger/pkg/api/core/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/controller"
+	"github.com/kubevela/kube-trigger/pkg/source/webhook"
+	"github.com/kubevela/kube-trigger/pkg/worker"
+)
+
+const (
+	// sharedName is the shared worker's name in Leases: that of the process that
+	// works, and those of all stores. Since only one works, whichever it is need
+	// not wait for what it finds in that name.
+	sharedName = "kube-trigger-shared"
+	// sharedLease is how long the stores are closed to workers of their own after
+	// a crash. Each is renewed three times within it.
+	sharedLease = 5 * time.Minute
+	// sharedReplays is how often each store is asked for replays.
+	sharedReplays = time.Minute
+)
+
+// sharedOptions are the flags of shared.
+type sharedOptions struct {
+	options
+
+	namespace, healthAddr string
+}
+
+func sharedCommand() *cobra.Command {
+	var o sharedOptions
+	cmd := &cobra.Command{
+		Use:     "shared",
+		Short:   "Run all TriggerServices whose worker template is shared",
+		Long:    "Run all TriggerServices whose worker template is shared, each as the ServiceAccount kube-trigger of its namespace. Each flag can be given as an environment variable: --health-addr as HEALTH_ADDR.",
+		Args:    noArguments,
+		PreRunE: fromEnvironment,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return o.share(cmd) },
+	}
+	f := cmd.Flags()
+	o.connectionFlags(f)
+	o.policyFlags(f)
+	f.StringVar(&o.namespace, "namespace", "", "where its Lease is; by default the namespace of its pod or kubeconfig")
+	f.StringVar(&o.metricsAddr, "metrics-addr", "0", "where to serve /metrics, such as :8080; 0 for nowhere")
+	f.StringVar(&o.healthAddr, "health-addr", "0", "where to serve /healthz and /readyz, such as :8081; 0 for nowhere")
+	return cmd
+}
+
+// share runs the shared worker until the command's context ends.
+func (o *sharedOptions) share(cmd *cobra.Command) error {
+	log, err := o.logger(cmd.ErrOrStderr())
+	if err != nil {
+		return err
+	}
+	if o.maxRetry < 0 {
+		return invalid{fmt.Errorf("--max-retry %d: must be 0 or more", o.maxRetry)}
+	}
+	klog.SetLogger(log.WithName("client"))
+	crlog.SetLogger(log)
+	cfg, namespace, err := o.clientConfig()
+	if err != nil {
+		return err
+	}
+	if o.namespace == "" {
+		o.namespace = namespace
+	}
+	o.pod, o.lease, o.replays = sharedName, sharedLease, sharedReplays
+	scheme := runtime.NewScheme()
+	if err := controller.AddToScheme(scheme); err != nil {
+		return err
+	}
+	m, err := ctrl.NewManager(cfg, ctrl.Options{
+		Scheme: scheme, Logger: log,
+		Cache: cache.Options{ByObject: map[client.Object]cache.ByObject{
+			&corev1alpha1.Definition{}: {Label: labels.SelectorFromSet(controller.Labels())},
+		}},
+		Metrics: metricsserver.Options{BindAddress: o.metricsAddr}, HealthProbeBindAddress: o.healthAddr,
+		LeaderElection: true, LeaderElectionID: sharedName,
+		LeaderElectionNamespace: o.namespace, LeaderElectionReleaseOnCancel: true,
+	})
+	if err != nil {
+		return fmt.Errorf("start shared worker: %w", err)
+	}
+	for _, add := range []func(string, healthz.Checker) error{m.AddHealthzCheck, m.AddReadyzCheck} {
+		if err := add("ping", healthz.Ping); err != nil {
+			return err
+		}
+	}
+	out, err := o.outside()
+	if err != nil {
+		return err
+	}
+	pool := worker.Pool{
+		Wants: controller.Shared,
+		Clock: clock.RealClock{},
+		Serve: func(ctx context.Context, name types.NamespacedName, f *worker.Follower) error {
+			c := connection{namespace: name.Namespace, outbound: out, noWebhooks: true, webhooks: webhook.Options{Server: webhook.NewServer("")}}
+			c.resources.Mapper = m.GetRESTMapper()
+			return o.serveAs(ctx, cfg, c, name, f)
+		},
+	}
+	err = m.Add(manager.RunnableFunc(func(ctx context.Context) error {
+		return pool.Run(logr.NewContext(ctx, log), m.GetCache())
+	}))
+	if err != nil {
+		return fmt.Errorf("start shared worker: %w", err)
+	}
+	log.Info("starting", "version", version, "namespace", o.namespace)
+	return m.Start(cmd.Context())
+}
+
+// serveAs runs a TriggerService as the ServiceAccount of its namespace.
+func (o *sharedOptions) serveAs(ctx context.Context, pool *rest.Config, c connection, name types.NamespacedName, f *worker.Follower) error {
+	cfg, err := impersonating(pool, name.Namespace, controller.AccountName)
+	if err != nil {
+		return err
+	}
+	options := o.options
+	options.service = name.String()
+	return options.serveOne(ctx, cfg, c, f)
+}
+
+// impersonating returns cfg with the identity of a ServiceAccount in place of its
+// own. There is always one: without it, what is meant for a user would be done
+// with the rights of the shared worker.
+func impersonating(cfg *rest.Config, namespace, account string) (*rest.Config, error) {
+	if namespace == "" || account == "" {
+		return nil, fmt.Errorf("act as ServiceAccount %q of namespace %q: it has no name", account, namespace)
+	}
+	as := rest.CopyConfig(cfg)
+	as.Impersonate = rest.ImpersonationConfig{UserName: "system:serviceaccount:" + namespace + ":" + account}
+	return as, nil
+}

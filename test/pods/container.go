@@ -1,0 +1,83 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package pods
+
+import (
+	"errors"
+	"net"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// addressed returns the arguments of a container, with addresses on all
+// interfaces moved to free ports of loopback: pods have a network of their own,
+// and processes do not. addresses are by the container's port.
+func addressed(c corev1.Container) (args []string, addresses map[int32]string, err error) {
+	addresses = map[int32]string{}
+	for _, a := range c.Args {
+		if name, addr, ok := strings.Cut(a, "="); ok && strings.HasPrefix(addr, ":") {
+			l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it returns at once
+			if err != nil {
+				return nil, nil, err
+			}
+			port, err := strconv.ParseInt(addr[1:], 10, 32)
+			if err := errors.Join(err, l.Close()); err != nil {
+				return nil, nil, err
+			}
+			addresses[int32(port)] = l.Addr().String()
+			a = name + "=" + l.Addr().String()
+		}
+		args = append(args, a)
+	}
+	return args, addresses, nil
+}
+
+// mounted returns args with the folders that the pod has for itself in place of
+// where a container sees them.
+func (p *Pod) mounted(pod *corev1.Pod, c corev1.Container, args []string) ([]string, error) {
+	for _, m := range c.VolumeMounts {
+		at := slices.IndexFunc(pod.Spec.Volumes, func(v corev1.Volume) bool { return v.Name == m.Name && v.EmptyDir != nil })
+		if at < 0 {
+			continue // the token, for which there is a kubeconfig
+		}
+		dir := p.Log + "." + m.Name
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, err
+		}
+		for i := range args {
+			args[i] = strings.ReplaceAll(args[i], m.MountPath, dir)
+		}
+	}
+	return args, nil
+}
+
+func env(pod *corev1.Pod, c corev1.Container) []string {
+	fields := map[string]string{"metadata.name": pod.Name, "metadata.namespace": pod.Namespace, "spec.serviceAccountName": pod.Spec.ServiceAccountName}
+	var out []string
+	for _, e := range c.Env {
+		value := e.Value
+		if e.ValueFrom != nil && e.ValueFrom.FieldRef != nil {
+			value = fields[e.ValueFrom.FieldRef.FieldPath]
+		}
+		out = append(out, e.Name+"="+value)
+	}
+	return out
+}

@@ -1,0 +1,89 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package pods
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// Get asks the pod for a path on one of its ports, and returns the answer.
+func (p *Pod) Get(ctx context.Context, port int32, path string) (status int, body string, err error) {
+	p.mu.Lock()
+	address := p.addresses[port]
+	p.mu.Unlock()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+path, nil)
+	if err != nil {
+		return 0, "", err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return 0, "", err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	return response.StatusCode, string(text), err
+}
+
+// probe says whether the pod is ready, as its readiness probe finds.
+func (p *Pod) probe(ctx context.Context, pod *corev1.Pod, c corev1.Container) {
+	port := int32(0)
+	if c.ReadinessProbe != nil {
+		for _, named := range c.Ports {
+			if named.Name == c.ReadinessProbe.HTTPGet.Port.StrVal {
+				port = named.ContainerPort
+			}
+		}
+	}
+	was := false
+	for ctx.Err() == nil {
+		ready := true
+		if port != 0 {
+			status, _, err := p.Get(ctx, port, c.ReadinessProbe.HTTPGet.Path)
+			ready = err == nil && status == http.StatusOK
+		}
+		if ready != was && ctx.Err() == nil {
+			p.node.say(ctx, pod, ready)
+			was = ready
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(probeEvery):
+		}
+	}
+}
+
+// probeEvery is more often than a node would, to find what is ready for a moment.
+const probeEvery = 100 * time.Millisecond
+
+// say writes a pod's status as a node does.
+func (n *Node) say(ctx context.Context, pod *corev1.Pod, ready bool) {
+	status := corev1.ConditionFalse
+	if ready {
+		status = corev1.ConditionTrue
+	}
+	patch := fmt.Sprintf(`{"status":{"phase":"Running","startTime":%q,"conditions":[{"type":"Ready","status":%q,"lastTransitionTime":%q},{"type":"ContainersReady","status":%q}]}}`,
+		time.Now().UTC().Format(time.RFC3339), status, time.Now().UTC().Format(time.RFC3339), status)
+	_, _ = n.client.CoreV1().Pods(pod.Namespace).Patch(ctx, pod.Name, types.StrategicMergePatchType, []byte(patch), metav1.PatchOptions{}, "status") // or it is gone
+}
