@@ -165,10 +165,11 @@ func (o *options) runConfig(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := in.check(ctx); err != nil {
-		if ctx.Err() != nil {
-			return nil // it was told to end
-		}
+	_, err = in.check(ctx)
+	if ctx.Err() != nil {
+		return nil // it was told to end
+	}
+	if err != nil {
 		return err
 	}
 	c, err := o.connect()

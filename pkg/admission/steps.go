@@ -74,7 +74,7 @@ func ServeSteps[Request, Result any](in io.Reader, out io.Writer, do func(Reques
 	}
 	steps := Steps{refused: t.Refused, out: json.NewEncoder(out)}
 	result, err := do(r, &steps)
-	if err = errors.Join(err, steps.err); err != nil {
+	if err := errors.Join(err, steps.err); err != nil {
 		return err
 	}
 	encoded, err := json.Marshal(result)
