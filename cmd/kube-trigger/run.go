@@ -165,12 +165,8 @@ func (o *options) runConfig(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = in.check(ctx)
-	if ctx.Err() != nil {
-		return nil // it was told to end
-	}
-	if err != nil {
-		return err
+	if _, err := in.check(ctx); err != nil {
+		return unlessEnded(ctx, err)
 	}
 	c, err := o.connect()
 	if err != nil {
