@@ -105,19 +105,20 @@ func many(t *testing.T, i *installation) {
 		if n%perNamespace == 0 {
 			ns := i.Namespace(t)
 			namespaces = append(namespaces, ns)
-			i.application(t, ns, "web")
-			i.edit(t, ns, "web", "0")
 		}
-		i.apply(t, bump(namespaces[n/perNamespace], fmt.Sprintf("s%d", n), "  worker: {template: shared}"))
+		ns, name := namespaces[n/perNamespace], fmt.Sprintf("web-%d", n)
+		i.application(t, ns, name)
+		i.edit(t, ns, name, "0")
+		i.apply(t, strings.Replace(bump(ns, name, "  worker: {template: shared}"), "^web", "^"+name+"$", 1))
 	}
 	i.everywhere(t, namespaces, func(ts *v1alpha1.TriggerService) bool { return ts.Status.Working == "1/1" })
 	took := time.Since(began)
-	for _, ns := range namespaces {
-		i.edit(t, ns, "web", "1")
+	for n := range *services {
+		i.edit(t, namespaces[n/perNamespace], fmt.Sprintf("web-%d", n), "1")
 	}
-	i.everywhere(t, namespaces, func(ts *v1alpha1.TriggerService) bool { return ts.Status.Acted == 1 })
-	for n, ns := range namespaces {
-		i.bumped(t, ns, "web", strconv.Itoa(1+min(perNamespace, *services-n*perNamespace)))
+	i.everywhere(t, namespaces, func(ts *v1alpha1.TriggerService) bool { return ts.Status.Acted >= 1 })
+	for n := range *services {
+		i.bumped(t, namespaces[n/perNamespace], fmt.Sprintf("web-%d", n), "2")
 	}
 	if pool.Starts() != 1 || len(i.node.Pods(namespaces[0])) != 0 {
 		t.Errorf("the shared worker was started %d times, and there are %d others", pool.Starts(), len(i.node.Pods(namespaces[0])))
