@@ -78,12 +78,12 @@ func (w *watcher) observe(ctx context.Context, sink source.Sink, o metav1.Object
 	}
 	ev := happened(kind, o.(*unstructured.Unstructured), w.Clock.Now())
 	ev.For = to
-	now := w.lens.see(ev.Data)
+	before := w.inventory.sights[key]
+	now := w.lens.see(before, ev.Data)
 	if kind == event.Update {
-		before := w.inventory.sights[key]
 		ev.Old, ev.Unchanged = before.before(), w.lens.unchanged(before, now)
 	}
-	if err := w.deliver(ctx, sink, ev, reached, outcome{entry: w.entryOf(o, now)}); err != nil {
+	if err := w.deliver(ctx, sink, ev, reached, before, now, outcome{entry: w.entryOf(o, now)}); err != nil {
 		return err
 	}
 	w.inventory.put(key, string(o.GetUID()), o.GetResourceVersion())
@@ -99,7 +99,7 @@ func (w *watcher) remove(ctx context.Context, sink source.Sink, o *unstructured.
 	}
 	ev := happened(event.Delete, o, w.Clock.Now())
 	ev.For, ev.Old = w.members.at(versionOf(reached)), w.inventory.sights[ev.Key].before()
-	if err := w.deliver(ctx, sink, ev, reached, outcome{gone: gone}); err != nil {
+	if err := w.deliver(ctx, sink, ev, reached, sight{}, sight{}, outcome{gone: gone}); err != nil {
 		return err
 	}
 	w.inventory.remove(ev.Key)
@@ -111,7 +111,7 @@ func (w *watcher) remove(ctx context.Context, sink source.Sink, o *unstructured.
 func (w *watcher) bury(ctx context.Context, sink source.Sink, key string, to []event.Trigger) error {
 	ev := vanished(w.kind, key, w.inventory.uid(key), w.inventory.entries[key].version, w.Clock.Now())
 	ev.For, ev.Old = to, w.inventory.sights[key].before()
-	if err := w.deliver(ctx, sink, ev, "", outcome{}); err != nil {
+	if err := w.deliver(ctx, sink, ev, "", sight{}, sight{}, outcome{}); err != nil {
 		return err
 	}
 	w.inventory.remove(key)
@@ -119,9 +119,14 @@ func (w *watcher) bury(ctx context.Context, sink source.Sink, key string, to []e
 }
 
 // deliver blocks until the sink has taken ev, which is at reached and leaves
-// after.
-func (w *watcher) deliver(ctx context.Context, sink source.Sink, ev event.Event, reached string, after outcome) error {
+// after. What means nothing to a derived source is done at once.
+func (w *watcher) deliver(ctx context.Context, sink source.Sink, ev event.Event, reached string, before, now sight, after outcome) error {
 	done, cancel := w.progress.begin(ev.Key, reached, after)
+	ev, isNews := w.derive(ev, before, now)
+	if !isNews {
+		done()
+		return nil
+	}
 	if err := sink.Deliver(ctx, ev, done); err != nil {
 		cancel()
 		return fmt.Errorf("deliver %s: %w", ev.ID, err)
@@ -143,7 +148,7 @@ func (w *watcher) reach(resourceVersion string) {
 func (w *watcher) remember(key string, o metav1.Object) {
 	w.inventory.put(key, string(o.GetUID()), o.GetResourceVersion())
 	if !w.lens.empty() {
-		w.inventory.look(key, w.lens.see(dataOf(o)), w.lens)
+		w.inventory.look(key, w.lens.see(w.inventory.sights[key], dataOf(o)), w.lens)
 	}
 }
 

@@ -37,6 +37,8 @@ type lens struct {
 	paths []source.Path
 	names []string
 	old   projection.Projection
+	// note is what a derivation remembers; nil where there is none.
+	note func(before []byte, object map[string]any) []byte
 	// key keys the hashes of fields.
 	key []byte
 	// stored is whether hashes may be saved.
@@ -44,10 +46,10 @@ type lens struct {
 }
 
 // sight is what a lens keeps of one object: a hash of each path, 0 where that is
-// not known, and the fields of old as JSON, nil where they are not.
+// not known; the fields of old as JSON, and the note, nil where they are not.
 type sight struct {
-	hashes []uint64
-	old    []byte
+	hashes    []uint64
+	old, note []byte
 }
 
 // newLens returns what all of shared want to know. Hashes of Secrets are keyed
@@ -73,16 +75,19 @@ func newLens(shared []subscription, secret bool, secretKey []byte) lens {
 }
 
 // empty reports whether nothing of objects is kept.
-func (l lens) empty() bool { return len(l.paths) == 0 && l.old.Empty() }
+func (l lens) empty() bool { return len(l.paths) == 0 && l.old.Empty() && l.note == nil }
 
-// see returns what is kept of an object.
-func (l lens) see(data map[string]any) sight {
+// see returns what is kept of an object, in place of before.
+func (l lens) see(before sight, data map[string]any) sight {
 	var s sight
 	for i := range l.paths {
 		s.hashes = append(s.hashes, l.hash(i, data))
 	}
 	if !l.old.Empty() {
 		s.old = encode(l.old.Pick(data))
+	}
+	if l.note != nil {
+		s.note = l.note(before.note, data)
 	}
 	return s
 }
@@ -130,20 +135,27 @@ func (l lens) unchanged(a, b sight) []string {
 
 // complete reports whether s lacks nothing.
 func (l lens) complete(s sight) bool {
-	return len(s.hashes) == len(l.paths) && !slices.Contains(s.hashes, 0) && (l.old.Empty() || s.old != nil)
+	return len(s.hashes) == len(l.paths) && !slices.Contains(s.hashes, 0) && (l.old.Empty() || s.old != nil) && (l.note == nil || s.note != nil)
 }
 
 // What the first byte of Entry.Seen says.
 const (
 	seenHashes = 'h'
 	seenGrave  = 'g'
+	seenNote   = 'n'
 )
 
 // hashSize is what a path takes in Entry.Seen: which it is, and its hash.
 const hashSize = 4 + 8
 
-// pack returns what is saved of s: hashes, never fields.
+// pack returns what is saved of s: the note, or hashes, never fields.
 func (l lens) pack(s sight) []byte {
+	if l.note != nil {
+		if len(s.note) > MaxNote {
+			return nil
+		}
+		return append([]byte{seenNote}, s.note...)
+	}
 	if !l.stored || len(l.paths) == 0 {
 		return nil
 	}
@@ -158,6 +170,9 @@ func (l lens) pack(s sight) []byte {
 // unpack returns what of seen is about the paths of l.
 func (l lens) unpack(seen []byte) sight {
 	s := sight{hashes: make([]uint64, len(l.paths))}
+	if l.note != nil && len(seen) > 0 && seen[0] == seenNote {
+		s.note = seen[1:]
+	}
 	if !l.stored || len(seen) == 0 || seen[0] != seenHashes {
 		return s
 	}

@@ -42,6 +42,8 @@ type query struct {
 	kind          runtimeschema.GroupVersionKind
 	namespace     string
 	labels, field string
+	// as is the type of the source that is derived; empty where none is.
+	as string
 }
 
 // String returns the query as in "apps/v1/Deployment?namespace=a&labels=b=c",
@@ -49,7 +51,7 @@ type query struct {
 func (q query) String() string {
 	var parts []string
 	for _, p := range []struct{ name, value string }{
-		{"namespace", q.namespace}, {"labels", q.labels}, {"fields", q.field},
+		{"namespace", q.namespace}, {"labels", q.labels}, {"fields", q.field}, {"as", q.as},
 	} {
 		if p.value != "" {
 			parts = append(parts, p.name+"="+p.value)

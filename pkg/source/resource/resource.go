@@ -106,24 +106,40 @@ type Options struct {
 // New returns the compiler of this source's properties. It needs no cluster to
 // check them; the sources that it opens share o.
 func New(o Options) source.Compiler {
+	compile := newCompiler(o)
+	return func(given map[string]any, t source.Trigger) (source.Subscription, problem.List) {
+		s, problems := compile(given, t, nil)
+		if len(problems) > 0 {
+			return nil, problems
+		}
+		return comparing{s}, nil
+	}
+}
+
+// newCompiler returns what makes subscriptions of properties: to this source or,
+// where there is a derivation, to that.
+func newCompiler(o Options) func(map[string]any, source.Trigger, *Derivation) (subscription, problem.List) {
 	if o.PageSize == 0 {
 		o.PageSize = defaultPageSize
 	}
 	known := &kinds{mapper: o.Mapper, clock: o.Clock}
 	s, err := schema.Parse(properties)
-	return func(given map[string]any, t source.Trigger) (source.Subscription, problem.List) {
+	return func(given map[string]any, t source.Trigger, d *Derivation) (subscription, problem.List) {
 		if err != nil {
-			return nil, problem.List{{Message: err.Error()}}
+			return subscription{}, problem.List{{Message: err.Error()}}
 		}
 		q, events, problems := parse(s, given)
 		if len(problems) > 0 {
-			return nil, problems
+			return subscription{}, problems
+		}
+		if d != nil {
+			q.as = d.Type
 		}
 		return subscription{
 			query:   q,
 			trigger: t,
 			events:  events,
-			open:    func(shared []subscription) source.Source { return newWatcher(o, known, q, shared) },
+			open:    func(shared []subscription) source.Source { return newWatcher(o, known, q, d, shared) },
 		}, nil
 	}
 }

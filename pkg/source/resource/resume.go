@@ -142,7 +142,7 @@ func (w *watcher) recall(ctx context.Context) error {
 				continue // the stream brings what it was
 			}
 			before := w.inventory.sights[key]
-			w.inventory.sights[key] = w.lens.see(dataOf(o))
+			w.inventory.sights[key] = w.lens.see(before, dataOf(o))
 			if !w.lens.complete(before) {
 				missed[key] = w.entry(key, o)
 			}

@@ -28,7 +28,9 @@ type subscription struct {
 	query
 	trigger source.Trigger
 	events  []string
-	open    func(shared []subscription) source.Source
+	// takes narrows events down; nil takes all of them.
+	takes func(event.Event) bool
+	open  func(shared []subscription) source.Source
 }
 
 // Key is equal for the same kind, namespace and selectors, whatever types of
@@ -44,6 +46,8 @@ func (s subscription) Wants(ev event.Event) source.Reason {
 		return source.NotSubscribed
 	case ev.For != nil && !slices.Contains(ev.For, s.trigger.Trigger):
 		return source.BeforeStart
+	case s.takes != nil && !s.takes(ev):
+		return source.NotSubscribed
 	case ev.Type == event.Update && len(s.trigger.OnChange) > 0 && s.unchanged(ev):
 		return source.NoChange
 	}
@@ -59,16 +63,21 @@ func (s subscription) unchanged(ev event.Event) bool {
 	return true
 }
 
-// Compares marks that events say what changed.
-func (s subscription) Compares() {}
-
 // Open returns one watch for all of shared.
 func (s subscription) Open(shared []source.Subscription) source.Source {
 	var all []subscription
 	for _, other := range shared {
-		if other, ok := other.(subscription); ok {
-			all = append(all, other)
+		if other, ok := other.(interface{ asked() subscription }); ok {
+			all = append(all, other.asked())
 		}
 	}
 	return s.open(all)
 }
+
+func (s subscription) asked() subscription { return s }
+
+// comparing is a subscription to what happens to objects.
+type comparing struct{ subscription }
+
+// Compares marks that events say what changed.
+func (comparing) Compares() {}

@@ -42,6 +42,8 @@ type watcher struct {
 	Options
 	query
 	kinds *kinds
+	// derivation makes of events what is delivered; nil delivers them.
+	derivation *Derivation
 	// lens says what has to be known of an object before it changed.
 	lens lens
 	// members are the triggers that share the watch.
@@ -75,11 +77,15 @@ type watcher struct {
 	reported bool
 }
 
-func newWatcher(o Options, k *kinds, q query, shared []subscription) *watcher {
+func newWatcher(o Options, k *kinds, q query, d *Derivation, shared []subscription) *watcher {
 	secret := q.kind.GroupKind() == schema.GroupKind{Kind: "Secret"}
+	l := newLens(shared, secret, o.SecretKey)
+	if d != nil {
+		l.note = d.Note
+	}
 	return &watcher{
-		Options: o, query: q, kinds: k,
-		lens: newLens(shared, secret, o.SecretKey), members: newMembers(shared),
+		Options: o, query: q, kinds: k, derivation: d,
+		lens: l, members: newMembers(shared),
 		inventory: newInventory(), graves: map[string]version{},
 		progress: newProgress(nil), announcing: &mark{},
 	}

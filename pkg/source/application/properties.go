@@ -1,0 +1,101 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package application
+
+import (
+	"slices"
+
+	"k8s.io/apimachinery/pkg/fields"
+	names "k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/problem"
+	"github.com/kubevela/kube-trigger/pkg/schema"
+)
+
+// What an Application becomes, as properties and events name it.
+const (
+	phaseChanged       = "phaseChanged"
+	workflowFinished   = "workflowFinished"
+	workflowFailed     = "workflowFailed"
+	revisionMade       = "revisionMade"
+	componentUnhealthy = "componentUnhealthy"
+	componentHealthy   = "componentHealthy"
+)
+
+// wanted is what a trigger takes.
+type wanted struct {
+	words, phases, components []string
+}
+
+// takes reports whether what an Application became is wanted.
+func (w wanted) takes(ev event.Event) bool {
+	changes, _ := ev.Data["changes"].(map[string]any)
+	for _, word := range w.words {
+		change, became := changes[word]
+		components, ofComponents := change.([]any)
+		if became && (!ofComponents || w.takesOne(components)) {
+			return true
+		}
+	}
+	change, _ := changes[phaseChanged].(map[string]any)
+	phase, _ := change["to"].(string)
+	return slices.Contains(w.phases, phase)
+}
+
+func (w wanted) takesOne(components []any) bool {
+	return len(w.components) == 0 || slices.ContainsFunc(components, func(c any) bool {
+		component, _ := c.(map[string]any)
+		name, _ := component["name"].(string)
+		return slices.Contains(w.components, name)
+	})
+}
+
+// parse checks properties, and returns what they take, and of which objects,
+// which are left to be checked; nil where that cannot be told.
+func parse(s *schema.Schema, given map[string]any) (wanted, map[string]any, problem.List) {
+	var p struct {
+		Events     []string `json:"events"`
+		Phase      []string `json:"phase"`
+		Components []string `json:"components"`
+		Namespace  string   `json:"namespace"`
+		Name       string   `json:"name"`
+	}
+	if problems := s.Decode(given, &p); len(problems) > 0 {
+		return wanted{}, nil, problems
+	}
+	var problems problem.List
+	if len(p.Events) == 0 && len(p.Phase) == 0 {
+		problems.Add("", "nothing is taken: name what in events, or phases in phase")
+	}
+	if len(p.Components) > 0 && !slices.Contains(p.Events, componentUnhealthy) && !slices.Contains(p.Events, componentHealthy) {
+		problems.Add("components", "has no effect: events have neither %s nor %s", componentUnhealthy, componentHealthy)
+	}
+	objects := map[string]any{"apiVersion": "core.oam.dev/v1beta1", "kind": "Application", "namespace": p.Namespace}
+	if p.Name != "" {
+		if reasons := names.IsDNS1123Subdomain(p.Name); len(reasons) > 0 {
+			problems.Add("name", "%q is not a name: %s", p.Name, reasons[0])
+		}
+		objects["fieldSelector"] = fields.OneTermEqualSelector("metadata.name", p.Name).String()
+	}
+	for _, name := range []string{"matchingLabels", "labelSelector"} {
+		if selector, ok := given[name]; ok {
+			objects[name] = selector
+		}
+	}
+	return wanted{p.Events, p.Phase, p.Components}, objects, problems
+}

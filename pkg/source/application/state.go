@@ -1,0 +1,95 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package application
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+)
+
+// state is what is remembered of an Application. It is short, because it is saved
+// with every one.
+type state struct {
+	Phase    string `json:"p,omitempty"`
+	Revision string `json:"r,omitempty"`
+	// Ended stands for a run of the workflow that is at its end, and for how it
+	// ended. It is empty while there is none.
+	Ended string `json:"w,omitempty"`
+	// Healthy and Unhealthy are the identities of components, one after the
+	// other, sorted.
+	Healthy   []byte `json:"h,omitempty"`
+	Unhealthy []byte `json:"u,omitempty"`
+}
+
+// stateOf reads what encode returned, nil where that is nothing.
+func stateOf(note []byte) *state {
+	var s state
+	if note == nil || json.Unmarshal(note, &s) != nil {
+		return nil
+	}
+	return &s
+}
+
+func (s *state) encode() []byte {
+	text, err := json.Marshal(s)
+	if err != nil {
+		return []byte{} // texts and bytes can be encoded
+	}
+	return text
+}
+
+// then returns the state that follows s, which may be nil, with app. While a
+// workflow runs, KubeVela may not say of all components how they are: what was
+// known of the others stays.
+func (s *state) then(app map[string]any) *state {
+	status := object(app, "status")
+	w := object(status, "workflow")
+	next := &state{Phase: text(status, "status"), Revision: text(object(status, "latestRevision"), "name")}
+	health := map[identity]bool{}
+	if w["finished"] == true {
+		next.Ended = runOf(w)
+	} else {
+		health = s.health()
+	}
+	for _, c := range components(status) {
+		health[identify(c)] = c["healthy"] == true
+	}
+	for _, id := range slices.SortedFunc(maps.Keys(health), identity.compare) {
+		if health[id] {
+			next.Healthy = append(next.Healthy, id[:]...)
+		} else {
+			next.Unhealthy = append(next.Unhealthy, id[:]...)
+		}
+	}
+	return next
+}
+
+// health returns which components are known to be healthy, or not.
+func (s *state) health() map[identity]bool {
+	health := map[identity]bool{}
+	if s == nil {
+		return health
+	}
+	for id := range slices.Chunk(s.Healthy, len(identity{})) {
+		health[identity(id)] = true
+	}
+	for id := range slices.Chunk(s.Unhealthy, len(identity{})) {
+		health[identity(id)] = false
+	}
+	return health
+}

@@ -1,0 +1,82 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package resource
+
+import (
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/problem"
+	"github.com/kubevela/kube-trigger/pkg/source"
+	"github.com/kubevela/kube-trigger/pkg/store"
+)
+
+// MaxNote is the longest note that outlives the history of the API server.
+const MaxNote = store.MaxSeen - 1
+
+// Derivation makes another source of this one: what a change of an object means
+// to it. All that this package promises of events holds for what is derived
+// from them.
+type Derivation struct {
+	// Type is the name of the other source. Its events have it.
+	Type string
+	// Note returns what is to be remembered of an object in place of before,
+	// which is nil where nothing is. It is not nil, the same for the same
+	// object again, and may be saved: it holds nothing that is secret.
+	Note func(before []byte, object map[string]any) []byte
+	// Derive returns the data of the event for a create or an update, given the
+	// notes of the object before and now, and false where it means nothing.
+	// Before is nil where the object was not there, or nothing is known of it.
+	// The object is not to be changed.
+	Derive func(before, now []byte, object map[string]any) (map[string]any, bool)
+}
+
+// Ask is what a trigger wants of a derived source.
+type Ask struct {
+	// Properties say which objects, as those of this source do.
+	Properties map[string]any
+	// Events are create, update, or both.
+	Events []string
+	// Takes reports whether the trigger takes an event of Events.
+	Takes func(event.Event) bool
+}
+
+// Derived returns what makes subscriptions to the source that d makes of this
+// one.
+func Derived(o Options, d Derivation) func(Ask, source.Trigger) (source.Subscription, problem.List) {
+	compile := newCompiler(o)
+	return func(a Ask, t source.Trigger) (source.Subscription, problem.List) {
+		s, problems := compile(a.Properties, t, &d)
+		if len(problems) > 0 {
+			return nil, problems
+		}
+		s.events, s.takes = a.Events, a.Takes
+		return s, nil
+	}
+}
+
+// derive returns ev as the source's own, given what is kept of its object, and
+// whether it is news.
+func (w *watcher) derive(ev event.Event, before, now sight) (event.Event, bool) {
+	if w.derivation == nil {
+		return ev, true
+	}
+	if ev.Type == event.Delete {
+		return ev, false
+	}
+	data, isNews := w.derivation.Derive(before.note, now.note, ev.Data)
+	ev.Source, ev.Data = w.derivation.Type, data
+	return ev, isNews
+}

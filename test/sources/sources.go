@@ -1,0 +1,204 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+// Package sources runs sources that are derived from the resource source,
+// against a real API server and a real store.
+package sources
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	utilnet "k8s.io/apimachinery/pkg/util/net"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+	"sigs.k8s.io/yaml"
+
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/source"
+	"github.com/kubevela/kube-trigger/pkg/source/resource"
+	"github.com/kubevela/kube-trigger/pkg/store"
+	"github.com/kubevela/kube-trigger/pkg/store/file"
+)
+
+// Patience is how long a test waits for what has to come.
+const Patience = 30 * time.Second
+
+// Program is what processes run.
+type Program struct {
+	Config *rest.Config
+	New    func(resource.Options) source.Compiler
+	// Folder holds the store, which outlives processes.
+	Folder string
+	// Triggers are properties in YAML, by the triggers' names.
+	Triggers map[string]string
+}
+
+// Process is a running Program.
+type Process struct {
+	*testing.T
+	subscriptions map[string]source.Subscription
+	ends          []func()
+
+	mu sync.Mutex
+	// events are what the source of each Key has delivered.
+	events map[string][]event.Event
+}
+
+// Start returns when all triggers are watched. The process ends with the test at
+// the latest.
+func (p Program) Start(t *testing.T) *Process {
+	t.Helper()
+	s, err := file.Open(t.Context(), filepath.Join(p.Folder, "store"), file.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	saver := store.NewSaver(s, store.SaverOptions{
+		Every: time.Second, Changes: 100, Grace: Patience, Clock: clock.RealClock{}, OnError: func(err error) { t.Log(err) },
+	})
+	running := &Process{T: t, subscriptions: map[string]source.Subscription{}, events: map[string][]event.Event{}}
+	running.ends = append(running.ends, func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(running.Stop)
+	running.start(saver.Run)
+	watched := make(chan string, 100)
+	o := resource.Options{Clock: clock.RealClock{}, Resumes: s, Saver: saver, Waits: func(key string, why error) {
+		if why != nil {
+			return
+		}
+		select {
+		case watched <- key:
+		default:
+		}
+	}}
+	running.connect(&o, p.Config)
+	shared := map[string][]source.Subscription{}
+	compile := p.New(o)
+	for name, text := range p.Triggers {
+		var properties map[string]any
+		if err := yaml.Unmarshal([]byte(text), &properties); err != nil {
+			t.Fatal(err)
+		}
+		sub, problems := compile(properties, source.Trigger{Trigger: event.Trigger{Name: name}})
+		if len(problems) > 0 {
+			t.Fatal(problems)
+		}
+		running.subscriptions[name] = sub
+		shared[sub.Key()] = append(shared[sub.Key()], sub)
+	}
+	for key, subs := range shared {
+		opened := subs[0].Open(subs)
+		running.start(func(ctx context.Context) error { return opened.Run(ctx, sink{running, key}) })
+	}
+	for waiting := maps.Clone(shared); len(waiting) > 0; {
+		select {
+		case key := <-watched:
+			delete(waiting, key)
+		case <-time.After(Patience):
+			t.Fatal("not watching")
+		}
+	}
+	return running
+}
+
+func (p *Process) connect(o *resource.Options, config *rest.Config) {
+	p.Helper()
+	httpClient, err := rest.HTTPClientFor(config)
+	if err != nil {
+		p.Fatal(err)
+	}
+	p.ends = slices.Insert(p.ends, 0, func() { utilnet.CloseIdleConnectionsFor(httpClient.Transport) })
+	var err1, err2, err3 error
+	o.Mapper, err1 = apiutil.NewDynamicRESTMapper(config, httpClient)
+	o.Client, err2 = dynamic.NewForConfigAndClient(config, httpClient)
+	o.Metadata, err3 = metadata.NewForConfigAndClient(config, httpClient)
+	if err := errors.Join(err1, err2, err3); err != nil {
+		p.Fatal(err)
+	}
+}
+
+// start runs something that ends, without an error, with its context.
+func (p *Process) start(run func(context.Context) error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- run(ctx) }()
+	p.ends = append(p.ends, func() {
+		cancel()
+		select {
+		case err := <-ended:
+			if err != nil {
+				p.Error(err)
+			}
+		case <-time.After(Patience):
+			p.Error("does not end with its context")
+		}
+	})
+}
+
+// Stop ends what runs, the last first, and saves what is left. A second Stop does
+// nothing.
+func (p *Process) Stop() {
+	for _, end := range slices.Backward(p.ends) {
+		end()
+	}
+	p.ends = nil
+}
+
+// sink takes the events of one source, which are done at once.
+type sink struct {
+	process *Process
+	key     string
+}
+
+func (s sink) Deliver(_ context.Context, ev event.Event, done func()) error {
+	s.process.mu.Lock()
+	defer s.process.mu.Unlock()
+	s.process.events[s.key] = append(s.process.events[s.key], ev)
+	done()
+	return nil
+}
+
+// Taken returns the events so far that the trigger takes.
+func (p *Process) Taken(name string) []event.Event {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	sub := p.subscriptions[name]
+	return slices.DeleteFunc(slices.Clone(p.events[sub.Key()]), func(ev event.Event) bool { return sub.Wants(ev) != "" })
+}
+
+// Until waits until the trigger has taken n events, and returns all that it has.
+func (p *Process) Until(name string, n int) []event.Event {
+	p.Helper()
+	deadline := time.Now().Add(Patience)
+	for ; len(p.Taken(name)) < n; time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			p.Fatalf("%s: %d of %d events: %v", name, len(p.Taken(name)), n, p.Taken(name))
+		}
+	}
+	return p.Taken(name)
+}
