@@ -36,6 +36,8 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/source"
+	"github.com/kubevela/kube-trigger/pkg/source/application"
+	"github.com/kubevela/kube-trigger/pkg/source/clusterevent"
 	"github.com/kubevela/kube-trigger/pkg/source/cron"
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
 	"github.com/kubevela/kube-trigger/pkg/source/webhook"
@@ -128,9 +130,11 @@ func (c *connection) connect(cfg *rest.Config) error {
 
 func (c *connection) sources() source.Registry {
 	all := source.Registry{
-		cron.Type:     cron.New(c.schedules),
-		resource.Type: resource.New(c.resources),
-		webhook.Type:  webhook.New(c.webhooks),
+		application.Type:  application.New(c.resources),
+		clusterevent.Type: clusterevent.New(c.resources),
+		cron.Type:         cron.New(c.schedules),
+		resource.Type:     resource.New(c.resources),
+		webhook.Type:      webhook.New(c.webhooks),
 	}
 	if c.noWebhooks {
 		delete(all, webhook.Type)

@@ -22,6 +22,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,6 +42,8 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/blackbox"
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/service"
+	"github.com/kubevela/kube-trigger/pkg/source/application"
+	"github.com/kubevela/kube-trigger/pkg/source/clusterevent"
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
 	"github.com/kubevela/kube-trigger/pkg/source/webhook"
 	"github.com/kubevela/kube-trigger/pkg/store"
@@ -187,7 +190,9 @@ func (w *serving) run(ctx context.Context, cfg *rest.Config) error {
 	// Webhooks are taken while one engine takes the place of another.
 	release := w.connection.webhooks.Server.Hold()
 	defer release(ctx)
-	tells := func(sourceType string) bool { return sourceType == resource.Type }
+	tells := func(sourceType string) bool {
+		return slices.Contains([]string{resource.Type, application.Type, clusterevent.Type}, sourceType)
+	}
 	status := worker.NewStatus(w.first.Service, clock.RealClock{}, tells)
 	reporter := worker.Reporter{Client: w.connection.client, Events: events, Clock: clock.RealClock{}}
 	reporting, stop := context.WithCancel(ctx)

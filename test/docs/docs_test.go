@@ -39,6 +39,8 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/config"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/source"
+	"github.com/kubevela/kube-trigger/pkg/source/application"
+	"github.com/kubevela/kube-trigger/pkg/source/clusterevent"
 	"github.com/kubevela/kube-trigger/pkg/source/cron"
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
 	"github.com/kubevela/kube-trigger/pkg/source/webhook"
@@ -97,9 +99,11 @@ func check(t *testing.T, file string) error {
 	}
 	c := trigger.Compiler{
 		Sources: source.Registry{
-			cron.Type:     cron.New(cron.Options{}),
-			resource.Type: resource.New(resource.Options{}),
-			webhook.Type:  webhook.New(webhook.Options{}),
+			application.Type:  application.New(resource.Options{}),
+			clusterevent.Type: clusterevent.New(resource.Options{}),
+			cron.Type:         cron.New(cron.Options{}),
+			resource.Type:     resource.New(resource.Options{}),
+			webhook.Type:      webhook.New(webhook.Options{}),
 		},
 		Actions:  templates,
 		Executor: func(event.Trigger) provider.Executor { return nil },
