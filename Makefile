@@ -34,6 +34,10 @@ test: testbed ## Run all tests, on a real API server
 	cd test/controlplane && $(GO_TEST) ./...
 	$(GO_TEST) -timeout 20m ./...
 
+.PHONY: e2e
+e2e: testbed ## Run the tests that need KubeVela, built once (6 minutes)
+	$(GO_TEST) -timeout 30m -tags kubevela ./test/vela
+
 CHAOS_SEED ?= 1
 .PHONY: chaos
 chaos: testbed ## Break things at length; the figures go into docs/reliability.md

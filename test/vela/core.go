@@ -1,0 +1,133 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package vela
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// guard runs a program until its own stdin is closed, which it is when the test
+// process ends, however it does.
+const guard = `"$@" </dev/null & cat >/dev/null; kill $!; wait $!`
+
+// features are those of KubeVela's chart that differ from vela-core's own.
+const features = "ZstdResourceTracker=true,ZstdApplicationRevision=true,MultiStageComponentApply=true,PreDispatchDryRun=true," +
+	"InformerCacheFilterUnnecessaryFields=true,SharedDefinitionStorageForApplicationRevision=true,DisableWorkflowContextConfigMapCache=true"
+
+// run runs vela-core until the test ends, and returns when it is ready.
+func (k *KubeVela) run(t *testing.T, program string) {
+	t.Helper()
+	address, err := free()
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, err := os.Create(filepath.Join(k.home, "vela-core.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("sh", "-c", guard, "sh", program, //nolint:gosec,noctx // ours; it ends with its stdin
+		"--health-addr="+address, "--metrics-addr=0", "--system-definition-namespace="+Namespace,
+		"--optimize-disable-component-revision", "--application-re-sync-period=5m", "--feature-gates="+features)
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+k.Kubeconfig, "HOME="+k.home)
+	cmd.Stdout, cmd.Stderr = log, log
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = stdin.Close()
+		_ = cmd.Wait() // it was told to end
+		if err := log.Close(); err != nil {
+			t.Error(err)
+		}
+		if t.Failed() {
+			t.Logf("vela-core:\n%s", tail(log.Name()))
+		}
+	})
+	Eventually(t, "vela-core is ready", func(ctx context.Context) error {
+		return get(ctx, "http://"+address+"/readyz")
+	})
+}
+
+// Eventually polls until check returns nil, or ends the test.
+func Eventually(t *testing.T, what string, check func(ctx context.Context) error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	var last error
+	for {
+		err := check(ctx)
+		if err == nil {
+			return
+		}
+		if ctx.Err() == nil {
+			last = err
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("%s: %v", what, last)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+func get(ctx context.Context, url string) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return err
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s", url, answer.Status)
+	}
+	_, err = io.Copy(io.Discard, answer.Body)
+	return err
+}
+
+// free returns an address of loopback that nobody listens at.
+func free() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it returns at once
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
+}
+
+// tail is the end of a file.
+func tail(file string) string {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text[max(0, len(text)-8000):])
+}

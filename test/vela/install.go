@@ -1,0 +1,106 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package vela
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/yaml"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// install makes KubeVela's kinds and default definitions known.
+func (k *KubeVela) install(t *testing.T) {
+	t.Helper()
+	chart := filepath.Join(k.module.Dir, "charts", "vela-core")
+	k.Install(t, files(t, filepath.Join(chart, "crds"))...)
+	k.Apply(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+Namespace+"}")
+	for _, folder := range []string{"defwithtemplate", "velaql"} {
+		for _, file := range files(t, filepath.Join(chart, "templates", folder)) {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			// The chart fills in nothing else there.
+			k.Apply(t, strings.ReplaceAll(string(text), `{{ include "systemDefinitionNamespace" . }}`, Namespace))
+		}
+	}
+}
+
+// Definitions returns the paths of definitions of KubeVela's own, such as
+// "component/webservice.cue".
+func Definitions(t *testing.T, names ...string) []string {
+	t.Helper()
+	m, err := find(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var paths []string
+	for _, name := range names {
+		paths = append(paths, filepath.Join(m.Dir, "vela-templates", "definitions", "internal", name))
+	}
+	return paths
+}
+
+func files(t *testing.T, folder string) []string {
+	t.Helper()
+	all, err := filepath.Glob(filepath.Join(folder, "*.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all) == 0 {
+		t.Fatalf("%s has no manifests", folder)
+	}
+	return all
+}
+
+// Apply applies YAML documents as an administrator.
+func (k *KubeVela) Apply(t *testing.T, text string) {
+	t.Helper()
+	if err := k.apply(t.Context(), text); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (k *KubeVela) apply(ctx context.Context, text string) error {
+	decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader([]byte(text)), 4096)
+	for {
+		o := &unstructured.Unstructured{}
+		err := decoder.Decode(&o.Object)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if len(o.Object) == 0 {
+			continue
+		}
+		if err := k.Client.Patch(ctx, o, client.Apply, client.FieldOwner("test"), client.ForceOwnership); err != nil {
+			return fmt.Errorf("%s %s: %w", o.GetKind(), o.GetName(), err)
+		}
+	}
+}

@@ -1,0 +1,122 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+// Package vela gives tests real KubeVela: vela-core and the vela command line,
+// built from the module that test/kubevela pins, on a control plane of
+// test/cluster.
+//
+// The first build takes minutes; what is built is kept in the user's cache, by
+// version. Tests that use this package have the build constraint "kubevela", so
+// that only those who ask for them wait.
+package vela
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kubevela/kube-trigger/test/cluster"
+)
+
+// Namespace is KubeVela's own, which holds the definitions for all namespaces.
+const Namespace = "vela-system"
+
+// patience is how long anything may take before it is lost.
+const patience = 2 * time.Minute
+
+// KubeVela is a cluster that vela-core works in. It has KubeVela's CRDs and its
+// default definitions, and nothing of ours.
+type KubeVela struct {
+	*cluster.Cluster
+	// Client has all rights.
+	Client client.Client
+
+	module module
+	cli    string
+	home   string
+}
+
+// Start returns a cluster of the test's own with KubeVela in it, which ends with
+// the test.
+func Start(t *testing.T) *KubeVela {
+	t.Helper()
+	m, err := find(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	programs, err := m.build(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := cluster.Start(t, cluster.Own(), cluster.WithControllerManager())
+	admin, err := client.New(c.Config, client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := &KubeVela{Cluster: c, Client: admin, module: m, cli: programs.cli, home: t.TempDir()}
+	k.install(t)
+	k.run(t, programs.core)
+	return k
+}
+
+// Vela runs the vela command line and returns what it says. An error ends the
+// test.
+func (k *KubeVela) Vela(t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := k.TryVela(t, args...)
+	if err != nil {
+		t.Fatalf("vela %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return out
+}
+
+// TryVela is Vela for what may fail.
+func (k *KubeVela) TryVela(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	return command(t, k.cli, k.home, k.Kubeconfig, args)
+}
+
+// Offline runs the vela command line without a cluster.
+func Offline(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	m, err := find(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	programs, err := m.build(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	home := t.TempDir()
+	return command(t, programs.cli, home, filepath.Join(home, "none"), args)
+}
+
+func command(t *testing.T, program, home, kubeconfig string, args []string) (string, error) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), program, args...)
+	cmd.Env = append(os.Environ(), "HOME="+home, "VELA_HOME="+filepath.Join(home, ".vela"), "KUBECONFIG="+kubeconfig)
+	out, err := cmd.CombinedOutput()
+	if exit := (&exec.ExitError{}); err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return string(out), err
+}
