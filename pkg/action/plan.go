@@ -21,7 +21,6 @@ import (
 	"slices"
 
 	"cuelang.org/go/cue/ast"
-	"cuelang.org/go/cue/ast/astutil"
 )
 
 // stage is a part of a template that is evaluated at once: calls of which none
@@ -110,19 +109,15 @@ func (s stage) narrow(file *ast.File, dropped names) {
 		name, ok := declared(d)
 		return ok && (dropped[name] || !s.repeats() && !s.kept[name])
 	})
-	used := names{}
+	used := map[ast.Node]bool{}
 	ast.Walk(file, func(n ast.Node) bool {
 		if id, ok := n.(*ast.Ident); ok {
-			used[id.Name] = true
+			used[id.Node] = true
 		}
-		_, isImport := n.(*ast.ImportDecl)
-		return !isImport
+		return true
 	}, nil)
 	// CUE refuses imports that are not used.
-	unused := func(spec *ast.ImportSpec) bool {
-		info, err := astutil.ParseImportSpec(spec)
-		return err == nil && !used[info.Ident]
-	}
+	unused := func(spec *ast.ImportSpec) bool { return !used[spec] }
 	file.Imports = slices.DeleteFunc(file.Imports, unused)
 	for _, d := range file.Decls {
 		if imports, ok := d.(*ast.ImportDecl); ok {

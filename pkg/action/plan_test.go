@@ -78,6 +78,7 @@ var planned = []struct {
 	{"steps", "a: " + fetch + "\"a\"}} @step(2)\nb: " + fetch + "\"b\"}} @step(1)", 1},
 	{"a null", reading + `b: [if read.$returns.data.none == null {` + fetch + `"null"}}}]`, 2},
 	{"numbers", reading + `b: ` + fetch + `"\(read.$returns.data.n + 1)"}}`, 2},
+	{"a field named like a package", "first: " + fetch + "json.Marshal(1)}}\nb: " + fetch + "first.$returns.data.list[0]}}\nc: {json: first.$returns.data.list}", 3},
 	{"nested", "both: {first: " + fetch + "\"a\"}}, second: " + fetch + "\"b\"}}}\nc: " + fetch + "both.second.$returns.metadata.name}}", 2},
 	{"within", "both: {first: " + fetch + "\"a\"}}, second: " + fetch + "first.$returns.metadata.name}}}", 0},
 	{"within, by its name", "both: {first: " + fetch + "\"a\"}}, second: " + fetch + "both.first.$returns.metadata.name}}}", 0},
