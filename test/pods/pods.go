@@ -33,6 +33,7 @@ import (
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/informers"
@@ -297,7 +298,7 @@ func (p *Pod) once(pod *corev1.Pod, container corev1.Container, kubeconfig strin
 	defer p.mu.Unlock()
 	p.process = nil
 	if p.ending {
-		if err != nil {
+		if err != nil && !p.disowned(pod) {
 			return true, fmt.Errorf("told to end, it ended with: %w", err)
 		}
 		return true, nil
@@ -305,6 +306,13 @@ func (p *Pod) once(pod *corev1.Pod, container corev1.Container, kubeconfig strin
 	fmt.Fprintf(out, "container ended: %v\n", err)
 	p.node.say(context.Background(), pod, false)
 	return false, nil
+}
+
+// disowned reports whether the pod's ServiceAccount is gone, and its token with
+// it: then it may be unable to end as it should.
+func (p *Pod) disowned(pod *corev1.Pod) bool {
+	_, err := p.node.client.CoreV1().ServiceAccounts(pod.Namespace).Get(context.Background(), pod.Spec.ServiceAccountName, metav1.GetOptions{})
+	return apierrors.IsNotFound(err)
 }
 
 // kubeconfig stands for the token that a pod finds mounted.
