@@ -36,7 +36,7 @@ test: testbed ## Run all tests, on a real API server
 
 .PHONY: e2e
 e2e: testbed ## Run the tests that need KubeVela, built once (6 minutes)
-	$(GO_TEST) -timeout 30m -tags kubevela ./test/vela
+	$(GO_TEST) -timeout 30m -tags kubevela ./definitions ./test/vela
 
 CHAOS_SEED ?= 1
 .PHONY: chaos

@@ -21,13 +21,18 @@ package vela_test
 import (
 	"context"
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/kubevela/kube-trigger/test/pods"
 	"github.com/kubevela/kube-trigger/test/vela"
 )
 
@@ -36,6 +41,20 @@ import (
 func TestKubeVela(t *testing.T) {
 	k := bed{vela.Start(t)}
 	t.Run("Application", func(t *testing.T) { deploys(t, k) })
+	k.install(t)
+	t.Run("Show", func(t *testing.T) { shows(t, k) })
+	t.Run("Apart", func(t *testing.T) {
+		for name, test := range map[string]func(*testing.T, bed){
+			"BumpOnChange":   bumpOnChange,
+			"Trigger":        trigger,
+			"TriggerService": triggerService,
+		} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				test(t, k)
+			})
+		}
+	})
 }
 
 // deploys: an Application of KubeVela alone is deployed.
@@ -52,8 +71,42 @@ func deploys(t *testing.T, k bed) {
 	}
 }
 
-// bed is KubeVela.
+// bed is KubeVela, and kube-trigger once it is installed.
 type bed struct{ *vela.KubeVela }
+
+// install installs kube-trigger from its manifests, and its definitions with the
+// vela command line.
+func (k bed) install(t *testing.T) {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "kube-trigger")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "../../cmd/kube-trigger").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	k.Install(t, glob(t, "../../addon/crds/*.yaml")...)
+	for _, file := range glob(t, "../../addon/resources/*.yaml") {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k.Apply(t, string(text))
+	}
+	for _, file := range glob(t, "../../definitions/*.cue") {
+		k.Vela(t, "def", "apply", file)
+	}
+	pods.Run(t, k.Cluster, program)
+}
+
+func glob(t *testing.T, pattern string) []string {
+	t.Helper()
+	files, err := filepath.Glob(pattern)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) == 0 {
+		t.Fatalf("there is no %s", pattern)
+	}
+	return files
+}
 
 func application(namespace, name, components string) string {
 	return fmt.Sprintf(`
@@ -87,4 +140,21 @@ func object(apiVersion, kind string) *unstructured.Unstructured {
 	o := &unstructured.Unstructured{}
 	o.SetGroupVersionKind(schema.FromAPIVersionAndKind(apiVersion, kind))
 	return o
+}
+
+// names returns the names of all objects of a kind in a namespace, but for those
+// that every namespace has.
+func (k bed) names(ctx context.Context, namespace, apiVersion, kind string) ([]string, error) {
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(schema.FromAPIVersionAndKind(apiVersion, kind+"List"))
+	if err := k.Client.List(ctx, list, client.InNamespace(namespace)); err != nil {
+		return nil, err
+	}
+	var names []string
+	for i := range list.Items {
+		if name := list.Items[i].GetName(); name != "kube-root-ca.crt" && name != "default" {
+			names = append(names, name)
+		}
+	}
+	return names, nil
 }

@@ -1,0 +1,182 @@
+//go:build kubevela
+
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package vela_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/kubevela/kube-trigger/test/vela"
+)
+
+// shows: vela show prints the parameters of each definition.
+func shows(t *testing.T, k bed) {
+	for name, parameters := range map[string][]string{
+		"bump-on-change":  nil,
+		"trigger":         {"triggers", "rights"},
+		"trigger-service": {"triggers", "serviceAccountName", "worker", "suspend"},
+	} {
+		out := k.Vela(t, "show", name)
+		for _, p := range parameters {
+			if !strings.Contains(out, p) {
+				t.Errorf("vela show %s has no %s:\n%s", name, p, out)
+			}
+		}
+	}
+}
+
+func (k bed) settings(t *testing.T, namespace, color, team string) {
+	t.Helper()
+	k.Apply(t, fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata: {namespace: %s, name: settings, labels: {team: %s}}\ndata: {color: %s}", namespace, team, color))
+}
+
+func (k bed) token(t *testing.T, namespace, value string) {
+	t.Helper()
+	k.Apply(t, fmt.Sprintf("apiVersion: v1\nkind: Secret\nmetadata: {namespace: %s, name: token}\nstringData: {token: %s}", namespace, value))
+}
+
+// bumpOnChange: an edit of the data that a component refers to makes a new
+// revision, one of anything else makes none, an edit of the Application is
+// deployed as before, and nothing remains of the trait.
+func bumpOnChange(t *testing.T, k bed) {
+	ns := k.Namespace(t)
+	k.Apply(t, example(t, ns, "bump-on-change/objects.yaml"))
+	app := example(t, ns, "bump-on-change/application.yaml")
+	k.Apply(t, app)
+	k.running(t, ns, "shop", 1)
+	k.settings(t, ns, "green", "a")
+	k.running(t, ns, "shop", 2)
+	k.settings(t, ns, "green", "b")
+	k.token(t, ns, "two")
+	k.running(t, ns, "shop", 3)
+	k.published(t, ns, "shop", "2")
+
+	k.Apply(t, strings.Replace(app, "        - type: bump-on-change\n", "", 1))
+	k.left(t, ns, []string{"settings"}, []string{"web"})
+}
+
+// trigger: of the trait's triggers each does what it says, and nothing remains of
+// it.
+func trigger(t *testing.T, k bed) {
+	ns := k.Namespace(t)
+	k.Apply(t, example(t, ns, "bump-on-change/objects.yaml"))
+	app := example(t, ns, "trigger-trait/application.yaml")
+	k.Apply(t, app)
+	k.running(t, ns, "shop", 1)
+	k.settings(t, ns, "red", "a")
+	k.settings(t, ns, "green", "a")
+	k.running(t, ns, "shop", 2)
+	k.published(t, ns, "shop", "1")
+	k.marked(t, ns) // KubeVela labels the workload with the revision
+
+	without, _, _ := strings.Cut(app, "        - type: trigger\n")
+	k.Apply(t, without)
+	k.left(t, ns, []string{"settings"}, []string{"web"})
+}
+
+// triggerService: an Application of triggers alone is healthy when they run, says
+// so, and takes them with it.
+func triggerService(t *testing.T, k bed) {
+	ns := k.Namespace(t)
+	k.Apply(t, example(t, ns, "trigger-service/objects.yaml"))
+	k.Apply(t, example(t, ns, "trigger-service/application.yaml"))
+	k.running(t, ns, "triggers", 1)
+	k.settings(t, ns, "green", "a")
+	k.marked(t, ns)
+	if out := k.Vela(t, "status", "triggers", "-n", ns); !strings.Contains(out, "Running: 1/1 triggers") {
+		t.Errorf("vela status says:\n%s", out)
+	}
+	k.Vela(t, "delete", "triggers", "-n", ns, "-y")
+	k.left(t, ns, []string{"settings"}, nil)
+}
+
+// example returns a file of examples, in another namespace. Its components ask
+// for no pods, which nothing here would run.
+func example(t *testing.T, namespace, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("../../examples", file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := strings.ReplaceAll(string(text), "namespace: default", "namespace: "+namespace)
+	return strings.ReplaceAll(out, "      traits:\n", "      traits:\n        - {type: scaler, properties: {replicas: 0}}\n")
+}
+
+// marked waits until an action has annotated the settings.
+func (k bed) marked(t *testing.T, namespace string) {
+	t.Helper()
+	vela.Eventually(t, "ConfigMap settings is marked", func(ctx context.Context) error {
+		o := object("v1", "ConfigMap")
+		if err := k.Client.Get(ctx, types.NamespacedName{Namespace: namespace, Name: "settings"}, o); err != nil {
+			return err
+		}
+		if o.GetAnnotations()["marked"] != "yes" {
+			return fmt.Errorf("annotations %v", o.GetAnnotations())
+		}
+		return nil
+	})
+}
+
+// published checks the version that an Application has from its triggers.
+func (k bed) published(t *testing.T, namespace, name, want string) {
+	t.Helper()
+	app := object("core.oam.dev/v1beta1", "Application")
+	if err := k.Client.Get(t.Context(), types.NamespacedName{Namespace: namespace, Name: name}, app); err != nil {
+		t.Fatal(err)
+	}
+	if got := app.GetAnnotations()["app.oam.dev/publishVersion"]; got != want {
+		t.Errorf("published as %q, want %q", got, want)
+	}
+}
+
+// left waits until nothing of ours is in a namespace.
+func (k bed) left(t *testing.T, namespace string, configMaps, deployments []string) {
+	t.Helper()
+	for _, kind := range []struct {
+		apiVersion, kind string
+		want             []string
+	}{
+		{"standard.oam.dev/v1alpha1", "TriggerService", nil},
+		{"standard.oam.dev/v1alpha1", "TriggerEvent", nil},
+		{"core.oam.dev/v1alpha1", "Definition", nil},
+		{"v1", "ServiceAccount", nil},
+		{"rbac.authorization.k8s.io/v1", "Role", nil},
+		{"rbac.authorization.k8s.io/v1", "RoleBinding", nil},
+		{"coordination.k8s.io/v1", "Lease", nil},
+		{"apps/v1", "Deployment", deployments},
+		{"v1", "ConfigMap", configMaps},
+	} {
+		vela.Eventually(t, "no "+kind.kind+" is left", func(ctx context.Context) error {
+			got, err := k.names(ctx, namespace, kind.apiVersion, kind.kind)
+			// KubeVela keeps the context of each workflow in a ConfigMap.
+			got = slices.DeleteFunc(got, func(name string) bool { return strings.HasPrefix(name, "workflow-") })
+			if err == nil && !slices.Equal(got, kind.want) {
+				err = fmt.Errorf("there are %v, want %v", got, kind.want)
+			}
+			return err
+		})
+	}
+}
