@@ -51,10 +51,12 @@ func changes(before, now *state, app map[string]any) map[string]any {
 		found[revisionMade] = pick(object(status, "latestRevision"), "name", "revision", "revisionHash")
 	}
 	var healthy, unhealthy []any
-	health := was.health()
+	wereHealthy, areHealthy := was.health(), now.health()
 	for _, c := range components(status) {
-		wasHealthy := health[identify(c)]
-		switch isHealthy := c["healthy"] == true; {
+		id := identify(c)
+		wasHealthy, isHealthy := wereHealthy[id], c["healthy"] == true
+		switch {
+		case isHealthy != areHealthy[id]: // named twice, and not healthy elsewhere
 		case isHealthy && !wasHealthy:
 			healthy = append(healthy, pick(c, "name", "namespace", "cluster", "message"))
 		case !isHealthy && (wasHealthy || before == nil):
@@ -91,7 +93,9 @@ func runOf(workflow map[string]any) string {
 type identity [4]byte
 
 func identify(component map[string]any) identity {
-	sum := sha256.Sum256([]byte(text(component, "cluster") + "/" + text(component, "namespace") + "/" + text(component, "name")))
+	sum := sha256.Sum256([]byte(strings.Join([]string{
+		text(component, "env"), text(component, "cluster"), text(component, "namespace"), text(component, "name"),
+	}, "/")))
 	return identity(sum[:len(identity{})])
 }
 

@@ -36,10 +36,11 @@ type state struct {
 	Unhealthy []byte `json:"u,omitempty"`
 }
 
-// stateOf reads what encode returned, nil where that is nothing.
+// stateOf reads what encode returned, nil where it is something else.
 func stateOf(note []byte) *state {
 	var s state
-	if note == nil || json.Unmarshal(note, &s) != nil {
+	if note == nil || json.Unmarshal(note, &s) != nil ||
+		len(s.Healthy)%len(identity{}) != 0 || len(s.Unhealthy)%len(identity{}) != 0 {
 		return nil
 	}
 	return &s
@@ -66,9 +67,13 @@ func (s *state) then(app map[string]any) *state {
 	} else {
 		health = s.health()
 	}
+	reported := map[identity]bool{}
 	for _, c := range components(status) {
-		health[identify(c)] = c["healthy"] == true
+		id := identify(c)
+		another, twice := reported[id]
+		reported[id] = c["healthy"] == true && (another || !twice)
 	}
+	maps.Copy(health, reported)
 	for _, id := range slices.SortedFunc(maps.Keys(health), identity.compare) {
 		if health[id] {
 			next.Healthy = append(next.Healthy, id[:]...)
