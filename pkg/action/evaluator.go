@@ -175,7 +175,7 @@ func (r *runner) once(ctx context.Context, ev event.Event, journal *Journal) (er
 
 // fill returns v with data at path.
 func (r *runner) fill(v cue.Value, path cue.Path, data map[string]any) cue.Value {
-	return v.FillPath(path, projection.Encode(v.Context(), data, r.template.embeds))
+	return v.FillPath(path, projection.Encode(v.Context(), data, r.template.embedded))
 }
 
 func (r *runner) borrow() ([]cue.Value, error) {

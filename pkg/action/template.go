@@ -46,7 +46,7 @@ type Template struct {
 	// context and returns are the fields that the template depends on, of the
 	// event and of what calls return.
 	context, returns projection.Projection
-	embeds           bool
+	embedded         projection.Embedded
 	handlesErr       map[string]bool
 	stages           []stage
 	// schema names the declarations that make the parameter.
@@ -69,7 +69,7 @@ func Parse(name, source string) (*Template, problem.List) {
 	if callsUsedWhole(file) {
 		t.returns = projection.All()
 	}
-	t.embeds = projection.EmbedsElements(file)
+	t.embedded = projection.EmbeddedElements(file)
 	t.handlesErr = errHandlers(file)
 	abstract, err := t.build(cuecontext.New(), frame{context: event.Schema})
 	if err != nil {

@@ -40,8 +40,8 @@ type evaluator struct {
 // are processors.
 type machine struct {
 	programs []string
-	// embeds holds which programs embed elements of loops.
-	embeds []bool
+	// embedded is what the programs embed of elements.
+	embedded []projection.Embedded
 	// idle holds an evaluator, or nil for one that is still to be made, for
 	// each processor.
 	idle chan *evaluator
@@ -56,7 +56,7 @@ func newMachine(programs ...string) (*machine, error) {
 		if err != nil {
 			return nil, fmt.Errorf("parse %q: %w", text, err)
 		}
-		m.embeds = append(m.embeds, projection.EmbedsElements(file))
+		m.embedded = append(m.embedded, projection.EmbeddedElements(file))
 	}
 	ready, err := m.load()
 	if err != nil {
@@ -110,7 +110,7 @@ func (e *evaluation) result(program int, data map[string]any) (cue.Value, error)
 		}
 		e.evaluator = loaded
 	}
-	encoded := projection.Encode(e.evaluator.ctx, data, e.machine.embeds[program])
+	encoded := projection.Encode(e.evaluator.ctx, data, e.machine.embedded[program])
 	return e.evaluator.bases[program].Unify(encoded), nil
 }
 

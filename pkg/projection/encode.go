@@ -17,6 +17,8 @@ limitations under the License.
 package projection
 
 import (
+	"slices"
+
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/token"
@@ -26,47 +28,134 @@ import (
 // conversion it is anything.
 //
 // In CUE v0.14.1 a loop that embeds elements of converted data (`for c in
-// containers {c}`) yields empty structs. Where embeds is set, data is unified
-// with itself, which makes fields of it that can be embedded, at a multiple of
-// the price.
-func Encode(ctx *cue.Context, data map[string]any, embeds bool) cue.Value {
+// containers {c}`) yields empty structs. Where embedded may be such, data is
+// unified with itself, which makes fields of it that can be embedded, at a
+// multiple of the price.
+func Encode(ctx *cue.Context, data map[string]any, embedded Embedded) cue.Value {
 	v := ctx.Encode(data, cue.NilIsAny(false))
-	if embeds {
+	if embedded.in(data) {
 		v = v.Unify(ctx.Encode(data, cue.NilIsAny(false)))
 	}
 	return v
 }
 
-// EmbedsElements reports whether a loop in n embeds what it may have from the
-// elements that it runs over. The identifiers of n must be resolved.
-func EmbedsElements(n ast.Node) bool {
-	found := false
-	ast.Walk(n, func(n ast.Node) bool {
-		if e, ok := n.(*ast.EmbedDecl); ok {
-			found = found || embedsVariable(e.Expr)
-		}
-		return !found
-	}, nil)
-	return found
+// Embedded is what loops embed of the elements that they run over.
+type Embedded struct {
+	// elements is whether they embed whole elements, or what cannot be told.
+	elements bool
+	// fields are the names of the fields that they embed.
+	fields []string
 }
 
-func embedsVariable(x ast.Expr) bool {
+// EmbeddedElements returns what loops in n embed. The identifiers of n must be
+// resolved. What is only counted does not matter.
+func EmbeddedElements(n ast.Node) Embedded {
+	var e Embedded
+	e.walk(n)
+	return e
+}
+
+func (e *Embedded) walk(n ast.Node) {
+	ast.Walk(n, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.CallExpr:
+			return !e.counted(n)
+		case *ast.EmbedDecl:
+			e.add(n.Expr)
+		}
+		return true
+	}, nil)
+}
+
+// counted walks the clauses alone of `len([for …])`.
+func (e *Embedded) counted(call *ast.CallExpr) bool {
+	f, ok := call.Fun.(*ast.Ident)
+	if !ok || f.Name != "len" || len(call.Args) != 1 {
+		return false
+	}
+	list, ok := call.Args[0].(*ast.ListLit)
+	if !ok {
+		return false
+	}
+	for _, x := range list.Elts {
+		c, ok := x.(*ast.Comprehension)
+		if !ok {
+			e.walk(x)
+			continue
+		}
+		for _, clause := range c.Clauses {
+			e.walk(clause)
+		}
+	}
+	return true
+}
+
+// add notes that x is embedded. What no loop's variable leads to is no element.
+func (e *Embedded) add(x ast.Expr) {
 	switch x := x.(type) {
 	case *ast.Ident:
 		switch declared := x.Node.(type) {
 		case *ast.Ident: // by a clause of a comprehension
-			return true
+			e.elements = true
 		case *ast.LetClause:
-			return embedsVariable(declared.Expr)
+			e.add(declared.Expr)
 		}
 	case *ast.ParenExpr:
-		return embedsVariable(x.X)
+		e.add(x.X)
 	case *ast.SelectorExpr:
-		return embedsVariable(x.X)
+		if name, static := labelName(x.Sel); static && variable(x.X) {
+			e.fields = append(e.fields, name)
+		} else {
+			e.add(x.X)
+		}
 	case *ast.IndexExpr:
-		return embedsVariable(x.X)
+		e.add(x.X)
 	case *ast.BinaryExpr:
-		return (x.Op == token.AND || x.Op == token.OR) && (embedsVariable(x.X) || embedsVariable(x.Y))
+		if x.Op == token.AND || x.Op == token.OR {
+			e.add(x.X)
+			e.add(x.Y)
+		}
+	}
+}
+
+// variable reports whether x selects from the variable of a clause.
+func variable(x ast.Expr) bool {
+	switch x := x.(type) {
+	case *ast.Ident:
+		_, ok := x.Node.(*ast.Ident)
+		return ok
+	case *ast.SelectorExpr:
+		return variable(x.X)
+	}
+	return false
+}
+
+// in reports whether what is embedded may be a struct or list of v.
+func (e Embedded) in(v any) bool {
+	if e.elements || len(e.fields) == 0 {
+		return e.elements
+	}
+	switch v := v.(type) {
+	case map[string]any:
+		for name, value := range v {
+			if container(value) && (slices.Contains(e.fields, name) || e.in(value)) {
+				return true
+			}
+		}
+	case []any:
+		for _, value := range v {
+			if e.in(value) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func container(v any) bool {
+	switch v.(type) {
+	case map[string]any, []any:
+		return true
 	}
 	return false
 }

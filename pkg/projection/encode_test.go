@@ -42,7 +42,9 @@ func TestEncode(t *testing.T) {
 		{`all: [for i in items {(i.metadata), more: 1}], is: all[1].name`, true},
 		{`all: [for i in items {m: i.metadata}], is: all[1].m.name`, false},
 		{`all: [for i in items {#M & {name: i.metadata.name}}], is: all[1].name, #M: {name: string}`, false},
-		{`all: [for i in items if i.none == null {i.metadata.name}], is: all[1]`, true},
+		{`all: [for i in items if i.none == null {i.metadata.name}], is: all[1]`, false},
+		{`all: [for i in items if len([for j in items {j}]) == 2 {i.metadata.name}], is: all[1]`, false},
+		{`all: [for i in items if len([for j in [for k in items {k}] if j.none == null {j}]) == 2 {i.metadata.name}], is: all[1]`, true},
 		{`all: [for i in items {i.metadata.name + ""}], is: all[1]`, false},
 		{`all: [items[1].metadata], is: all[0].name`, false},
 	} {
@@ -51,11 +53,12 @@ func TestEncode(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := projection.EmbedsElements(file); got != test.embeds {
-			t.Errorf("EmbedsElements(%s) is %t", test.source, got)
+		embedded := projection.EmbeddedElements(file)
+		if got := embedded.In(data); got != test.embeds {
+			t.Errorf("%s: it embeds elements: %t, want %t", test.source, got, test.embeds)
 		}
 		ctx := cuecontext.New()
-		v := ctx.CompileString(source).Unify(projection.Encode(ctx, data, test.embeds))
+		v := ctx.CompileString(source).Unify(projection.Encode(ctx, data, embedded))
 		if is, err := v.LookupPath(cue.ParsePath("is")).String(); is != "b" {
 			t.Errorf("%s: is %q, %v", test.source, is, err)
 		}
