@@ -72,7 +72,7 @@ func TestSizes(t *testing.T) {
 func TestRights(t *testing.T) {
 	b := newBed(t)
 	ctx := t.Context()
-	all := []string{"get", "list", "create", "update", "patch", "delete", "deletecollection"}
+	all := []string{"get", "list", "create", "update", "patch", "delete"}
 	config := b.cluster.ServiceAccount(t, b.namespace, "worker",
 		rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"configmaps"}, Verbs: all},
 		rbacv1.PolicyRule{APIGroups: []string{"coordination.k8s.io"}, Resources: []string{"leases"}, Verbs: []string{"get", "create", "update"}},

@@ -26,6 +26,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubevela/kube-trigger/pkg/store"
@@ -244,12 +245,23 @@ func (s *Store) Forget(ctx context.Context, name string) error {
 	w.loaded = false
 	// The head first: without it, nobody misses a shard.
 	head := s.head(name)
-	err := client.IgnoreNotFound(s.client.Delete(ctx, head))
-	if err == nil {
-		err = s.client.DeleteAllOf(ctx, &corev1.ConfigMap{}, client.InNamespace(s.options.Namespace),
-			client.MatchingLabels{ownerLabel: s.owner, watchLabel: head.Labels[watchLabel]})
+	if err := client.IgnoreNotFound(s.client.Delete(ctx, head)); err != nil {
+		return s.wrap("forget", err)
 	}
-	return s.wrap("forget", err)
+	var rest metav1.PartialObjectMetadataList
+	rest.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("ConfigMapList"))
+	err := s.client.List(ctx, &rest, client.InNamespace(s.options.Namespace),
+		client.MatchingLabels{ownerLabel: s.owner, watchLabel: head.Labels[watchLabel]})
+	if err != nil {
+		return s.wrap("forget", err)
+	}
+	// One by one: that takes no right to delete collections.
+	for i := range rest.Items {
+		if err := client.IgnoreNotFound(s.client.Delete(ctx, &rest.Items[i])); err != nil {
+			return s.wrap("forget", err)
+		}
+	}
+	return nil
 }
 
 // Watches implements store.Resumes.
