@@ -79,7 +79,7 @@ func (t *trial) install(kubeconfig, config string, args ...string) *installation
 	i.args = append([]string{
 		"run", "--kubeconfig", kubeconfig, "--log-format", "json",
 		"--config", i.write("config.yaml", config), "--actions-dir", filepath.Dir(i.write("actions/record.cue", recordAction)),
-		"--store", i.store(),
+		"--store", i.store(), "--allow-address", "127.0.0.1", // of the recorder
 	}, args...)
 	return i
 }
