@@ -18,6 +18,7 @@ package resource_test
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -67,6 +68,19 @@ func (p *process) Save(watch string, c store.Change) {
 		p.pending[0]()
 		p.pending = p.pending[1:]
 	}
+}
+
+func (p *process) Flush(context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.killed {
+		return errors.New("killed")
+	}
+	for _, apply := range p.pending {
+		apply()
+	}
+	p.pending = nil
+	return nil
 }
 
 func (d *disk) apply(watch string, c store.Change) {

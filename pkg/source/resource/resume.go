@@ -38,9 +38,11 @@ type Resumes interface {
 }
 
 // Saver takes note of a change of a watch, which follows those before, and
-// returns at once. store.Saver is one.
+// returns at once. Flush returns when all of them are in the store, or with the
+// error of the one attempt that it makes. store.Saver is one.
 type Saver interface {
 	Save(watch string, c store.Change)
+	Flush(ctx context.Context) error
 }
 
 // Prune forgets the watches that none of subscriptions, which are all that there

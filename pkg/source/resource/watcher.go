@@ -56,7 +56,9 @@ type watcher struct {
 	// loaded is set once the watch is where it stopped before a restart.
 	loaded bool
 	// started is set once all objects that exist at first are in inventory.
-	started   bool
+	started bool
+	// kept is set once the store holds where the watch begins.
+	kept      bool
 	inventory inventory
 	// graves are objects that went before a restart, after what is saved as the
 	// position: by key, and up to which version all is done.
@@ -158,10 +160,26 @@ func (w *watcher) advance(ctx context.Context, sink source.Sink) error {
 	} else if err := w.compare(ctx, sink); err != nil {
 		return err
 	}
+	if err := w.keep(ctx); err != nil {
+		return err
+	}
 	if err := w.announce(ctx, sink); err != nil {
 		return err
 	}
 	return w.follow(ctx, sink)
+}
+
+// keep waits, once, until the store holds where the watch begins: a process that
+// is killed by its very first event must not begin after it the next time.
+func (w *watcher) keep(ctx context.Context) error {
+	if w.kept || w.Saver == nil {
+		return nil
+	}
+	if err := w.Saver.Flush(ctx); err != nil {
+		return interruption{fmt.Errorf("save where the watch begins: %w", err)}
+	}
+	w.kept = true
+	return nil
 }
 
 // resolve finds out where the objects are served, and waits while they are not.
