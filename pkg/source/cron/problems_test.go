@@ -18,58 +18,14 @@ package cron_test
 
 import (
 	"flag"
-	"os"
-	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-	"github.com/rogpeppe/go-internal/txtar"
-	"sigs.k8s.io/yaml"
-
-	"github.com/kubevela/kube-trigger/pkg/event"
-	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/source/cron"
+	"github.com/kubevela/kube-trigger/test/sources"
 )
 
 var update = flag.Bool("update", false, "write what is said into testdata/problems.txtar")
 
-// TestProblems compiles the properties of each file of testdata/problems.txtar,
-// and finds what stands below its line.
 func TestProblems(t *testing.T) {
-	text, err := os.ReadFile("testdata/problems.txtar")
-	if err != nil {
-		t.Fatal(err)
-	}
-	archive := txtar.Parse(text)
-	if len(archive.Files) < 10 {
-		t.Fatalf("%d cases", len(archive.Files))
-	}
-	for i, f := range archive.Files {
-		t.Run(f.Name, func(t *testing.T) {
-			given, want, ok := strings.Cut(string(f.Data), "---\n")
-			if !ok {
-				t.Fatal("no --- before what is wanted")
-			}
-			var properties map[string]any
-			if err := yaml.Unmarshal([]byte(given), &properties); err != nil {
-				t.Fatal(err)
-			}
-			sub, problems := cron.New(cron.Options{})(properties, source.Trigger{Trigger: event.Trigger{Name: "t", Namespace: "n"}})
-			got := "valid"
-			if len(problems) > 0 {
-				got = problems.Error()
-			} else {
-				got += ": " + sub.Key()
-			}
-			archive.Files[i].Data = []byte(given + "---\n" + got + "\n")
-			if diff := cmp.Diff(want, got+"\n"); diff != "" && !*update {
-				t.Error(diff)
-			}
-		})
-	}
-	if *update {
-		if err := os.WriteFile("testdata/problems.txtar", txtar.Format(archive), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	sources.Problems(t, cron.New(cron.Options{}), 10, *update)
 }

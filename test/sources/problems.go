@@ -1,0 +1,77 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package sources
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
+	"sigs.k8s.io/yaml"
+
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/source"
+)
+
+// problems holds cases, one a file: properties in YAML, a line of ---, and what
+// is said of them.
+const problems = "testdata/problems.txtar"
+
+// Problems compiles the properties of each case in testdata/problems.txtar, of
+// which there are so many at least, and finds what stands below its line; or
+// writes it there.
+func Problems(t *testing.T, compile source.Compiler, least int, update bool) {
+	t.Helper()
+	text, err := os.ReadFile(problems)
+	if err != nil {
+		t.Fatal(err)
+	}
+	archive := txtar.Parse(text)
+	if len(archive.Files) < least {
+		t.Fatalf("%d cases", len(archive.Files))
+	}
+	for i, f := range archive.Files {
+		t.Run(f.Name, func(t *testing.T) {
+			given, want, ok := strings.Cut(string(f.Data), "---\n")
+			if !ok {
+				t.Fatal("no --- before what is wanted")
+			}
+			var properties map[string]any
+			if err := yaml.Unmarshal([]byte(given), &properties); err != nil {
+				t.Fatal(err)
+			}
+			sub, found := compile(properties, source.Trigger{Trigger: event.Trigger{Name: "t", Namespace: "n"}})
+			got := "valid"
+			if len(found) > 0 {
+				got = found.Error()
+			} else {
+				got += ": " + sub.Key()
+			}
+			archive.Files[i].Data = []byte(given + "---\n" + got + "\n")
+			if diff := cmp.Diff(want, got+"\n"); diff != "" && !update {
+				t.Error(diff)
+			}
+		})
+	}
+	if update {
+		if err := os.WriteFile(problems, txtar.Format(archive), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
