@@ -55,12 +55,12 @@ type redacted struct{ action.Action }
 // Run implements action.Action.
 func (r redacted) Run(ctx context.Context, ev event.Event) error {
 	values := &values{}
-	values.object(ev.Data)
-	values.object(ev.Old)
 	err := r.Action.Run(context.WithValue(ctx, key{}, values), ev)
 	if err == nil {
 		return nil
 	}
+	values.object(ev.Data)
+	values.object(ev.Old)
 	if text := values.out(err.Error()); text != err.Error() {
 		return failure{err: err, text: text}
 	}
