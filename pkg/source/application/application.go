@@ -33,7 +33,6 @@ import (
 	_ "embed"
 	"maps"
 
-	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/problem"
 	"github.com/kubevela/kube-trigger/pkg/schema"
 	"github.com/kubevela/kube-trigger/pkg/source"
@@ -49,26 +48,13 @@ var properties string
 // New returns the compiler of this source's properties. It needs no cluster to
 // check them.
 func New(o resource.Options) source.Compiler {
-	compile := resource.Derived(o, resource.Derivation{Type: Type, Note: note, Derive: derive})
-	s, err := schema.Parse(properties)
-	return func(given map[string]any, t source.Trigger) (source.Subscription, problem.List) {
-		if err != nil {
-			return nil, problem.List{{Message: err.Error()}}
-		}
-		w, objects, problems := parse(s, given)
-		if objects == nil {
-			return nil, problems
-		}
-		sub, more := compile(resource.Ask{
-			Properties: objects,
-			Events:     []string{event.Create, event.Update},
-			Takes:      w.takes,
-		}, t)
-		if problems = append(problems, more...); len(problems) > 0 {
-			return nil, problems
-		}
-		return sub, nil
-	}
+	s := schema.Later(properties)
+	return resource.Derived(o, resource.Derivation{
+		Type:   Type,
+		Parse:  func(given map[string]any) (resource.Ask, problem.List) { return parse(s, given) },
+		Note:   note,
+		Derive: derive,
+	})
 }
 
 // note returns what is remembered of an Application.

@@ -25,6 +25,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/problem"
 	"github.com/kubevela/kube-trigger/pkg/schema"
+	"github.com/kubevela/kube-trigger/pkg/source/resource"
 )
 
 // What an Application becomes, as properties and events name it.
@@ -65,9 +66,9 @@ func (w wanted) takesOne(components []any) bool {
 	})
 }
 
-// parse checks properties, and returns what they take, and of which objects,
-// which are left to be checked; nil where that cannot be told.
-func parse(s *schema.Schema, given map[string]any) (wanted, map[string]any, problem.List) {
+// parse checks properties, but for those of the objects, and returns what they
+// ask.
+func parse(s schema.Text, given map[string]any) (resource.Ask, problem.List) {
 	var p struct {
 		Events     []string `json:"events"`
 		Phase      []string `json:"phase"`
@@ -76,7 +77,7 @@ func parse(s *schema.Schema, given map[string]any) (wanted, map[string]any, prob
 		Name       string   `json:"name"`
 	}
 	if problems := s.Decode(given, &p); len(problems) > 0 {
-		return wanted{}, nil, problems
+		return resource.Ask{}, problems
 	}
 	var problems problem.List
 	if len(p.Events) == 0 && len(p.Phase) == 0 {
@@ -97,5 +98,9 @@ func parse(s *schema.Schema, given map[string]any) (wanted, map[string]any, prob
 			objects[name] = selector
 		}
 	}
-	return wanted{p.Events, p.Phase, p.Components}, objects, problems
+	return resource.Ask{
+		Properties: objects,
+		Events:     []string{event.Create, event.Update},
+		Takes:      wanted{p.Events, p.Phase, p.Components}.takes,
+	}, problems
 }

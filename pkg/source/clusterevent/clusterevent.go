@@ -46,22 +46,13 @@ var properties string
 // New returns the compiler of this source's properties. It needs no cluster to
 // check them.
 func New(o resource.Options) source.Compiler {
-	compile := resource.Derived(o, resource.Derivation{Type: Type, Note: note, Derive: derive})
-	s, err := schema.Parse(properties)
-	return func(given map[string]any, t source.Trigger) (source.Subscription, problem.List) {
-		if err != nil {
-			return nil, problem.List{{Message: err.Error()}}
-		}
-		ask, problems := parse(s, given)
-		if ask.Properties == nil {
-			return nil, problems
-		}
-		sub, more := compile(ask, t)
-		if problems = append(problems, more...); len(problems) > 0 {
-			return nil, problems
-		}
-		return sub, nil
-	}
+	s := schema.Later(properties)
+	return resource.Derived(o, resource.Derivation{
+		Type:   Type,
+		Parse:  func(given map[string]any) (resource.Ask, problem.List) { return parse(s, given) },
+		Note:   note,
+		Derive: derive,
+	})
 }
 
 // note returns what is remembered of an Event: its count.

@@ -32,7 +32,7 @@ import (
 // parse checks properties, and returns what they ask for: of which objects is left
 // to be checked, and nil where that cannot be told. What the API server can select
 // it does, so that the other Events are not sent.
-func parse(s *schema.Schema, given map[string]any) (resource.Ask, problem.List) {
+func parse(s schema.Text, given map[string]any) (resource.Ask, problem.List) {
 	var p struct {
 		Reason    []string `json:"reason"`
 		Type      string   `json:"type"`

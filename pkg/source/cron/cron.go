@@ -94,11 +94,8 @@ type Saver interface {
 
 // New returns the compiler of this source's properties.
 func New(o Options) source.Compiler {
-	s, err := schema.Parse(properties)
+	s := schema.Later(properties)
 	return func(given map[string]any, t source.Trigger) (source.Subscription, problem.List) {
-		if err != nil {
-			return nil, problem.List{{Message: err.Error()}}
-		}
 		p, problems := parse(s, given)
 		if len(problems) > 0 {
 			return nil, problems

@@ -25,7 +25,7 @@ import (
 )
 
 // parse checks properties, and returns when they ask for ticks.
-func parse(s *schema.Schema, given map[string]any) (plan, problem.List) {
+func parse(s schema.Text, given map[string]any) (plan, problem.List) {
 	var p struct {
 		Schedule string `json:"schedule"`
 		TimeZone string `json:"timeZone"`

@@ -32,6 +32,10 @@ const MaxNote = store.MaxSeen - 1
 type Derivation struct {
 	// Type is the name of the other source. Its events have it.
 	Type string
+	// Parse returns what a trigger with these properties asks, and what is wrong
+	// with them. Where that is too much to tell which objects are meant, the Ask
+	// has no Properties.
+	Parse func(properties map[string]any) (Ask, problem.List)
 	// Note returns what is to be remembered of an object in place of before,
 	// which is nil where nothing is. It is not nil, the same for the same
 	// object again, and may be saved: it holds nothing that is secret.
@@ -53,13 +57,17 @@ type Ask struct {
 	Takes func(event.Event) bool
 }
 
-// Derived returns what makes subscriptions to the source that d makes of this
-// one.
-func Derived(o Options, d Derivation) func(Ask, source.Trigger) (source.Subscription, problem.List) {
+// Derived returns the compiler of the properties of the source that d makes of
+// this one.
+func Derived(o Options, d Derivation) source.Compiler {
 	compile := newCompiler(o)
-	return func(a Ask, t source.Trigger) (source.Subscription, problem.List) {
-		s, problems := compile(a.Properties, t, &d)
-		if len(problems) > 0 {
+	return func(given map[string]any, t source.Trigger) (source.Subscription, problem.List) {
+		a, problems := d.Parse(given)
+		if a.Properties == nil {
+			return nil, problems
+		}
+		s, more := compile(a.Properties, t, &d)
+		if problems = append(problems, more...); len(problems) > 0 {
 			return nil, problems
 		}
 		s.events, s.takes = a.Events, a.Takes

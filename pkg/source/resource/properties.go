@@ -83,7 +83,7 @@ func (q query) narrow(o metav1.ListOptions) metav1.ListOptions {
 
 // parse checks properties, and returns the objects they ask for and the types
 // of events that are wanted.
-func parse(s *schema.Schema, properties map[string]any) (query, []string, problem.List) {
+func parse(s schema.Text, properties map[string]any) (query, []string, problem.List) {
 	var p struct {
 		APIVersion     string                `json:"apiVersion"`
 		Kind           string                `json:"kind"`

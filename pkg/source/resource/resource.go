@@ -123,11 +123,8 @@ func newCompiler(o Options) func(map[string]any, source.Trigger, *Derivation) (s
 		o.PageSize = defaultPageSize
 	}
 	known := &kinds{mapper: o.Mapper, clock: o.Clock}
-	s, err := schema.Parse(properties)
+	s := schema.Later(properties)
 	return func(given map[string]any, t source.Trigger, d *Derivation) (subscription, problem.List) {
-		if err != nil {
-			return subscription{}, problem.List{{Message: err.Error()}}
-		}
 		q, events, problems := parse(s, given)
 		if len(problems) > 0 {
 			return subscription{}, problems

@@ -49,7 +49,7 @@ func (h *hook) name() string { return Type + ":" + h.trigger.String() }
 const none = "none"
 
 // parse checks properties, and returns the hook that they ask for.
-func parse(s *schema.Schema, given map[string]any, t event.Trigger, keys *keyring, reviews *reviewer) (*hook, problem.List) {
+func parse(s schema.Text, given map[string]any, t event.Trigger, keys *keyring, reviews *reviewer) (*hook, problem.List) {
 	var problems problem.List
 	if auth, ok := given["auth"].(map[string]any); ok && auth["type"] == nil {
 		problems.Add("auth.type", "is required: one of %s", strings.Join(kinds(), ", "))

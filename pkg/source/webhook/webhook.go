@@ -129,13 +129,10 @@ type Saver interface {
 // New returns the compiler of this source's properties. It needs neither a
 // server nor a cluster to check them.
 func New(o Options) source.Compiler {
-	s, err := schema.Parse(properties)
+	s := schema.Later(properties)
 	keys := &keyring{client: o.Client, clock: o.Clock, known: map[reference]reading{}}
 	reviews := &reviewer{client: o.Client, clock: o.Clock, accepted: map[string]time.Time{}}
 	return func(given map[string]any, t source.Trigger) (source.Subscription, problem.List) {
-		if err != nil {
-			return nil, problem.List{{Message: err.Error()}}
-		}
 		h, problems := parse(s, given, t.Trigger, keys, reviews)
 		if len(problems) > 0 {
 			return nil, problems
