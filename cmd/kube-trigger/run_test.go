@@ -306,12 +306,18 @@ func TestRunForbidden(t *testing.T) {
 // TestRunUnreachable keeps trying a cluster that does not answer, and gives up
 // only with --fail-fast.
 func TestRunUnreachable(t *testing.T) {
+	// The port of a connection is nobody else's, and nobody listens on it.
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := l.Addr().String()
-	l.Close()
+	defer l.Close()
+	c, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	address := c.LocalAddr().String()
 	file := kubeconfig(t, &rest.Config{Host: "http://" + address}, "default")
 	text := written(t, world{namespace: "default"}.triggers())
 

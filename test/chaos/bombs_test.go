@@ -68,9 +68,8 @@ func (t *trial) explode(b bomb) {
 	n := t.size(20, 200)
 	o, r := t.objects(), t.record()
 	t.each(n+1, o.create)
-	address := t.freeAddress()
 	i := t.install(o.cluster.Kubeconfig, "triggers:"+o.trapped(b, n, r)+o.trigger("record", r, "update", ""),
-		"--metrics-addr", address, "--shutdown-grace", "2s")
+		"--shutdown-grace", "2s")
 	w := i.watching()
 	o.forget()
 	t.each(n, o.update)
@@ -80,7 +79,7 @@ func (t *trial) explode(b bomb) {
 	lit := o.final()
 	t.until("quarantine", func() bool {
 		return strings.Contains(w.output(), `"msg":"Trigger quarantined`) &&
-			sum(t.scrape(address), "kube_trigger_events_total", `trigger="default/bad"`, `reason="Quarantined"`) == 1
+			sum(w.scrape(), "kube_trigger_events_total", `trigger="default/bad"`, `reason="Quarantined"`) == 1
 	})
 	t.each(n, o.update)
 	missing := r.settle(t, o.written())
@@ -125,12 +124,17 @@ func (o *objects) trapped(b bomb, n int, r *recorder) string {
 // explodeFatally sets off a bomb that takes so much memory that the worker is
 // killed, as in a pod with a limit, and started again.
 func (t *trial) explodeFatally(b bomb) {
-	const limit, most = 1024, 10
+	const more, most = 256, 10
 	n := t.size(20, 200)
 	o, r := t.objects(), t.record()
 	t.each(n+1, o.create)
 	i := t.install(o.cluster.Kubeconfig, "triggers:"+o.trapped(b, n, r)+o.trigger("record", r, "update", ""))
 	w := i.watching()
+	memory, err := memoryOf(w.cmd.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	limit := memory + more // little, as memory may be given slowly
 	o.forget()
 	t.each(n, o.update)
 	if err := o.set(n, "size", b.size); err != nil {
@@ -159,6 +163,6 @@ func (t *trial) explodeFatally(b bomb) {
 	if kills == 0 || len(letters) != 1 || letters[0].Trigger.Name != "bad" || !slices.Contains(lit, letters[0].Event.ID) {
 		t.Errorf("%s: killed %d times, dead letters %+v", b.name, kills, letters)
 	}
-	t.figure("%s: killed at %d MiB %d times, then quarantined, %d dead letter; %d events of others, %d lost",
+	t.figure("%s: killed at %.0f MiB %d times, then quarantined, %d dead letter; %d events of others, %d lost",
 		b.name, limit, kills, len(letters), len(o.written()), len(missing))
 }

@@ -88,12 +88,10 @@ func selfTrigger() scenario {
 `, name, o.namespace, filter, r.URL, target)
 			}
 			left, right := object(objects), object(objects+1)
-			metrics := t.freeAddress()
 			i := t.install(o.cluster.Kubeconfig, "triggers:"+
 				watch("self", fmt.Sprintf("context.data.metadata.name < %q", left), "")+
 				watch("left", fmt.Sprintf("context.data.metadata.name == %q", left), ", name: "+right)+
-				watch("right", fmt.Sprintf("context.data.metadata.name == %q", right), ", name: "+left),
-				"--metrics-addr", metrics)
+				watch("right", fmt.Sprintf("context.data.metadata.name == %q", right), ", name: "+left))
 			i.write("actions/touch.cue", touchAction)
 			w := i.watching()
 			o.forget()
@@ -107,14 +105,14 @@ func selfTrigger() scenario {
 			if own != objects*rounds {
 				t.Errorf("%d actions for %d updates by others", own, objects*rounds)
 			}
-			t.until("own writes to come back", func() bool { return t.suppressed(metrics, "self", "OwnWrite") >= own })
-			t.figure("%d updates by others, %d actions, %d own writes suppressed", objects*rounds, own, t.suppressed(metrics, "self", "OwnWrite"))
+			t.until("own writes to come back", func() bool { return w.suppressed("self", "OwnWrite") >= own })
+			t.figure("%d updates by others, %d actions, %d own writes suppressed", objects*rounds, own, w.suppressed("self", "OwnWrite"))
 
 			if err := o.update(objects); err != nil {
 				t.Fatal(err)
 			}
 			broken := func() int {
-				return int(sum(t.scrape(metrics), "kube_trigger_events_total", `reason="LoopBroken"`))
+				return int(sum(w.scrape(), "kube_trigger_events_total", `reason="LoopBroken"`))
 			}
 			t.until("the end of a circle of triggers", func() bool { return broken() > 0 })
 			o.forget()

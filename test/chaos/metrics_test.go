@@ -18,7 +18,6 @@ package chaos
 
 import (
 	"bufio"
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -26,10 +25,11 @@ import (
 )
 
 // scrape returns the metrics that a worker serves, by name and labels.
-func (t *trial) scrape(address string) map[string]float64 {
+func (w *worker) scrape() map[string]float64 {
+	t := w.t
 	t.Helper()
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
-	response, err := client.Get("http://" + address + "/metrics")
+	response, err := client.Get("http://" + w.said("serving metrics", "address") + "/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,23 +68,10 @@ func sum(metrics map[string]float64, name string, labels ...string) float64 {
 }
 
 // suppressed returns how many events a trigger suppressed for a reason.
-func (t *trial) suppressed(address, trigger, reason string) int {
-	t.Helper()
-	return int(sum(t.scrape(address), "kube_trigger_events_total",
+func (w *worker) suppressed(trigger, reason string) int {
+	w.t.Helper()
+	return int(sum(w.scrape(), "kube_trigger_events_total",
 		`trigger="default/`+trigger+`"`, `outcome="suppressed"`, `reason="`+reason+`"`))
-}
-
-// freeAddress returns one of the loopback that nobody listens on.
-func (t *trial) freeAddress() string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return l.Addr().String()
 }
 
 // until waits until done, or ends the trial.

@@ -35,8 +35,7 @@ func million() scenario {
 			const objects, triggers, samples, leak = 500, 20, 10, 20
 			wanted := t.size(4000, 1_000_000)
 			o, r := t.objects(), t.record()
-			address := t.freeAddress()
-			i := t.install(o.cluster.Kubeconfig, o.many(r, triggers), "--metrics-addr", address)
+			i := t.install(o.cluster.Kubeconfig, o.many(r, triggers))
 			t.each(objects, o.create)
 			w := i.watching()
 			o.forget()
@@ -47,7 +46,7 @@ func million() scenario {
 				t.each(wanted/samples/triggers, func(int) error { return o.touch(int(updates.Add(1)) % objects) })
 				var now map[string]float64
 				t.until("an idle worker", func() bool {
-					now = t.scrape(address)
+					now = w.scrape()
 					handled = handledOf(now)
 					return handled >= int(updates.Load())*triggers || sum(now, "kube_trigger_queued_events") == 0 && handled >= wanted*sample/samples
 				})

@@ -19,6 +19,7 @@ package chaos
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -80,6 +81,7 @@ func (t *trial) install(kubeconfig, config string, args ...string) *installation
 		"run", "--kubeconfig", kubeconfig, "--log-format", "json",
 		"--config", i.write("config.yaml", config), "--actions-dir", filepath.Dir(i.write("actions/record.cue", recordAction)),
 		"--store", i.store(), "--allow-address", "127.0.0.1", // of the recorder
+		"--metrics-addr", "127.0.0.1:0", // of a free port, which the worker says
 	}, args...)
 	return i
 }
@@ -155,6 +157,19 @@ func (w *worker) says(text string) {
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
+}
+
+// said returns what the worker logged with a message.
+func (w *worker) said(message, name string) string {
+	w.t.Helper()
+	for line := range strings.Lines(w.output()) {
+		var l map[string]any
+		if json.Unmarshal([]byte(line), &l) == nil && l["msg"] == message {
+			return fmt.Sprint(l[name])
+		}
+	}
+	w.t.Fatalf("worker did not say %q:\n%s", message, w.output())
+	return ""
 }
 
 func (w *worker) output() string {
