@@ -49,8 +49,6 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-const patience = time.Minute
-
 // writes counts the requests that are no reads.
 type writes struct {
 	to http.RoundTripper
@@ -140,27 +138,6 @@ func (b *bed) create(t *testing.T, o client.Object) {
 	}
 }
 
-func (b *bed) eventually(t *testing.T, what string, check func(ctx context.Context) error) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	var last error
-	for {
-		err := check(ctx)
-		if err == nil {
-			return
-		}
-		if ctx.Err() == nil {
-			last = err
-		}
-		select {
-		case <-ctx.Done():
-			t.Fatalf("%s: %v", what, last)
-		case <-time.After(5 * time.Millisecond):
-		}
-	}
-}
-
 // service makes a TriggerService whose action a Definition makes.
 func (b *bed) service(t *testing.T) *v1alpha1.TriggerService {
 	t.Helper()
@@ -221,7 +198,7 @@ func TestUnchangedIsNotWritten(t *testing.T) {
 	b := start(t)
 	ts := b.service(t)
 	deployment := &appsv1.Deployment{}
-	b.eventually(t, "a worker", func(ctx context.Context) error {
+	cluster.Eventually(t, "a worker", func(ctx context.Context) error {
 		if err := b.client.Get(ctx, client.ObjectKeyFromObject(ts), ts); err != nil {
 			return err
 		}
@@ -242,7 +219,7 @@ func TestUnchangedIsNotWritten(t *testing.T) {
 		if err := b.client.Patch(t.Context(), deployment, client.RawPatch(types.MergePatchType, []byte(patch))); err != nil {
 			t.Fatal(err)
 		}
-		b.eventually(t, "reconciliation", func(context.Context) error {
+		cluster.Eventually(t, "reconciliation", func(context.Context) error {
 			if now, _ := reconciled(t); now == seen {
 				return fmt.Errorf("%v reconciliations", now)
 			}
@@ -268,7 +245,7 @@ func TestUnchangedIsNotWritten(t *testing.T) {
 		if err := b.client.Delete(t.Context(), o); err != nil {
 			t.Fatal(err)
 		}
-		b.eventually(t, fmt.Sprintf("%T again", o), func(ctx context.Context) error {
+		cluster.Eventually(t, fmt.Sprintf("%T again", o), func(ctx context.Context) error {
 			return b.client.Get(ctx, client.ObjectKeyFromObject(o), o)
 		})
 	}
@@ -279,7 +256,7 @@ func TestUnchangedIsNotWritten(t *testing.T) {
 	if err := b.client.Update(t.Context(), deployment); err != nil {
 		t.Fatal(err)
 	}
-	b.eventually(t, "the Deployment as it was", func(ctx context.Context) error {
+	cluster.Eventually(t, "the Deployment as it was", func(ctx context.Context) error {
 		if err := b.client.Get(ctx, client.ObjectKeyFromObject(deployment), deployment); err != nil {
 			return err
 		}
@@ -294,7 +271,7 @@ func TestUnchangedIsNotWritten(t *testing.T) {
 func (b *bed) settle(t *testing.T) {
 	t.Helper()
 	since, last := time.Now(), -1.0
-	b.eventually(t, "an end of reconciliations", func(context.Context) error {
+	cluster.Eventually(t, "an end of reconciliations", func(context.Context) error {
 		if now, _ := reconciled(t); now != last {
 			last, since = now, time.Now()
 		}

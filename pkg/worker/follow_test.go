@@ -31,6 +31,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/service"
 	"github.com/kubevela/kube-trigger/pkg/worker"
+	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
 func follow(t *testing.T, b *bed, c clock.Clock) *worker.Follower {
@@ -47,7 +48,7 @@ func follow(t *testing.T, b *bed, c clock.Clock) *worker.Follower {
 // other waits for another configuration than c.
 func other(t *testing.T, f *worker.Follower, c worker.Config) worker.Config {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), cluster.Patience)
 	defer cancel()
 	next, err := f.Other(ctx, c)
 	if err != nil {
@@ -125,7 +126,7 @@ func TestFollowWaitsForTheController(t *testing.T) {
 			got <- config
 		}
 	}()
-	eventually(t, "the change", func(context.Context) error {
+	cluster.Eventually(t, "the change", func(context.Context) error {
 		if !c.HasWaiters() {
 			return fmt.Errorf("nobody waits")
 		}
@@ -137,7 +138,7 @@ func TestFollowWaitsForTheController(t *testing.T) {
 		t.Fatalf("taken before it was checked: %+v", config)
 	default:
 	}
-	eventually(t, "the change", func(context.Context) error {
+	cluster.Eventually(t, "the change", func(context.Context) error {
 		c.Step(time.Second)
 		select {
 		case config := <-got:

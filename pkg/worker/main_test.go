@@ -17,11 +17,8 @@ limitations under the License.
 package worker_test
 
 import (
-	"context"
-	"fmt"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -31,8 +28,6 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
-
-const patience = time.Minute
 
 func TestMain(m *testing.M) {
 	// A library of workflows begins one at its start, and connections are kept for
@@ -87,26 +82,5 @@ func (b *bed) status(t *testing.T, ts *v1alpha1.TriggerService, change func(*v1a
 	change(&ts.Status)
 	if err := b.client.Status().Patch(t.Context(), ts, client.MergeFrom(before)); err != nil {
 		t.Fatal(err)
-	}
-}
-
-func eventually(t *testing.T, what string, check func(ctx context.Context) error) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	last := fmt.Errorf("not checked")
-	for {
-		err := check(ctx)
-		if err == nil {
-			return
-		}
-		if ctx.Err() == nil {
-			last = err
-		}
-		select {
-		case <-ctx.Done():
-			t.Fatalf("%s: %v", what, last)
-		case <-time.After(5 * time.Millisecond):
-		}
 	}
 }

@@ -32,6 +32,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/worker"
+	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
 // reporting is a Reporter that runs, on a clock that does not.
@@ -64,7 +65,7 @@ func report(t *testing.T, b *bed, ts *v1alpha1.TriggerService) *reporting {
 func (r *reporting) seen(t *testing.T, check func(*v1alpha1.TriggerServiceStatus) error) *v1alpha1.TriggerService {
 	t.Helper()
 	ts := &v1alpha1.TriggerService{}
-	eventually(t, "status", func(ctx context.Context) error {
+	cluster.Eventually(t, "status", func(ctx context.Context) error {
 		if r.clock.HasWaiters() {
 			r.clock.Step(time.Second)
 		}
@@ -99,7 +100,7 @@ func TestReport(t *testing.T) {
 
 	version := now.ResourceVersion
 	for range 10 {
-		eventually(t, "time", func(context.Context) error {
+		cluster.Eventually(t, "time", func(context.Context) error {
 			if !r.clock.HasWaiters() {
 				return errors.New("nobody waits")
 			}
@@ -141,7 +142,7 @@ func TestReportToTheRightOne(t *testing.T) {
 	r := report(t, b, old)
 	r.status.Waits("key", nil)
 	for range 5 {
-		eventually(t, "time", func(context.Context) error {
+		cluster.Eventually(t, "time", func(context.Context) error {
 			if !r.clock.HasWaiters() {
 				return errors.New("nobody waits")
 			}

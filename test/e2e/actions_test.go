@@ -27,6 +27,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
 // stamp is the Definition of an action that writes a word into the label of the
@@ -255,7 +256,7 @@ func refusedAtOnce(t *testing.T, i *installation) {
 		"spec.worker.template":                               bump(ns, "main", "  worker: {template: ../x}"),
 		"spec.triggers[1].name: Too long":                    bump(ns, "main", "    - {name: "+strings.Repeat("a", 64)+", source: {type: a}, action: {type: b}}\n"),
 	} {
-		if err := applyAs(t.Context(), i.admin, text); err == nil || !strings.Contains(err.Error(), what) {
+		if err := cluster.Apply(t.Context(), i.admin, text); err == nil || !strings.Contains(err.Error(), what) {
 			t.Errorf("%v, want that it is refused because %s", err, what)
 		}
 	}

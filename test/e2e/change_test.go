@@ -30,6 +30,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
 // load edits the ConfigMaps web-0 to web-9, round after round, until it has made
@@ -46,7 +47,7 @@ func (i *installation) load(t *testing.T, ns string, rounds int) <-chan error {
 	return start(ended, func() error {
 		for round := range rounds {
 			for n := range objects {
-				if err := applyAs(ctx, i.admin, configMap(ns, fmt.Sprintf("web-%d", n), strconv.Itoa(round))); err != nil {
+				if err := cluster.Apply(ctx, i.admin, configMap(ns, fmt.Sprintf("web-%d", n), strconv.Itoa(round))); err != nil {
 					return err
 				}
 			}
@@ -66,7 +67,7 @@ func start(ended chan error, f func() error) <-chan error {
 // how many actions there were beyond.
 func (i *installation) allBumped(t *testing.T, ns string, rounds int) (more int) {
 	t.Helper()
-	eventually(t, "all Applications", func(ctx context.Context) error {
+	cluster.Eventually(t, "all Applications", func(ctx context.Context) error {
 		more = 0
 		for n := range objects {
 			name := fmt.Sprintf("web-%d", n)
@@ -192,7 +193,7 @@ func takeover(t *testing.T, i *installation) {
 	ns := i.Namespace(t)
 	i.apply(t, bump(ns, "main", "  worker: {properties: {replicas: 2}}"))
 	i.ready(t, ns, "main")
-	eventually(t, "two workers", func(context.Context) error {
+	cluster.Eventually(t, "two workers", func(context.Context) error {
 		if n := len(i.node.Pods(ns)); n != 2 {
 			return fmt.Errorf("%d pods", n)
 		}

@@ -28,6 +28,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
 // attempts are actions that a worker has no right to, where $B is another
@@ -158,7 +159,7 @@ func (i *installation) all(t *testing.T, namespace string) map[string]string {
 func otherAccount(t *testing.T, i *installation) {
 	a, b := i.Namespace(t), i.Namespace(t)
 	i.account(t, b, "strong", "[{apiGroups: [''], resources: [secrets], verbs: [get]}]")
-	err := applyAs(t.Context(), i.admin, bump(a, "main", "  serviceAccountName: "+b+"/strong"))
+	err := cluster.Apply(t.Context(), i.admin, bump(a, "main", "  serviceAccountName: "+b+"/strong"))
 	if err == nil || !strings.Contains(err.Error(), "spec.serviceAccountName") {
 		t.Errorf("another namespace's account: %v, want that it is refused", err)
 	}
@@ -196,8 +197,8 @@ metadata: {namespace: %[1]s, name: kube-trigger}
 	}
 	i.delete(t, fmt.Sprintf("apiVersion: apps/v1\nkind: Deployment\nmetadata: {namespace: %s, name: kube-trigger-main}", ns))
 	i.delete(t, fmt.Sprintf("apiVersion: v1\nkind: ServiceAccount\nmetadata: {namespace: %s, name: kube-trigger}", ns))
-	eventually(t, "touch", func(ctx context.Context) error {
-		return applyAs(ctx, i.admin, bump(ns, "main", "  suspend: true"))
+	cluster.Eventually(t, "touch", func(ctx context.Context) error {
+		return cluster.Apply(ctx, i.admin, bump(ns, "main", "  suspend: true"))
 	})
 	i.until(t, ns, "main", condition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonSuspended))
 }

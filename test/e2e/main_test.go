@@ -20,11 +20,8 @@ limitations under the License.
 package e2e
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -33,14 +30,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
@@ -48,9 +43,6 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 	"github.com/kubevela/kube-trigger/test/pods"
 )
-
-// patience is how long anything may take before it is lost.
-const patience = 90 * time.Second
 
 // program is the path of kube-trigger, built once.
 var program = sync.OnceValues(func() (string, error) {
@@ -133,50 +125,8 @@ func prepare(t *testing.T) *installation {
 // apply applies YAML documents as an administrator.
 func (i *installation) apply(t *testing.T, text string) {
 	t.Helper()
-	if err := applyAs(t.Context(), i.admin, text); err != nil {
+	if err := cluster.Apply(t.Context(), i.admin, text); err != nil {
 		t.Fatal(err)
-	}
-}
-
-func applyAs(ctx context.Context, c client.Client, text string) error {
-	decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader([]byte(text)), 4096)
-	for {
-		o := &unstructured.Unstructured{}
-		err := decoder.Decode(&o.Object)
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if len(o.Object) == 0 {
-			continue
-		}
-		if err := c.Patch(ctx, o, client.Apply, client.FieldOwner("test"), client.ForceOwnership); err != nil {
-			return fmt.Errorf("%s %s: %w", o.GetKind(), o.GetName(), err)
-		}
-	}
-}
-
-// eventually polls until check returns nil.
-func eventually(t *testing.T, what string, check func(ctx context.Context) error) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	var last error
-	for {
-		err := check(ctx)
-		if err == nil {
-			return
-		}
-		if ctx.Err() == nil {
-			last = err
-		}
-		select {
-		case <-ctx.Done():
-			t.Fatalf("%s: %v", what, last)
-		case <-time.After(20 * time.Millisecond):
-		}
 	}
 }
 
@@ -201,7 +151,7 @@ func (i *installation) ready(t *testing.T, namespace, name string) *v1alpha1.Tri
 func (i *installation) until(t *testing.T, namespace, name string, check func(*v1alpha1.TriggerService) error) *v1alpha1.TriggerService {
 	t.Helper()
 	var last *v1alpha1.TriggerService
-	eventually(t, "TriggerService "+name, func(ctx context.Context) error {
+	cluster.Eventually(t, "TriggerService "+name, func(ctx context.Context) error {
 		ts, err := i.service(ctx, namespace, name)
 		if err != nil {
 			return err
@@ -234,7 +184,7 @@ func (i *installation) version(ctx context.Context, namespace, name string) (str
 // bumped waits until an Application has a version.
 func (i *installation) bumped(t *testing.T, namespace, name, want string) {
 	t.Helper()
-	eventually(t, "Application "+name, func(ctx context.Context) error {
+	cluster.Eventually(t, "Application "+name, func(ctx context.Context) error {
 		got, err := i.version(ctx, namespace, name)
 		if err == nil && got != want {
 			err = fmt.Errorf("version %s, want %s", got, want)
@@ -246,7 +196,7 @@ func (i *installation) bumped(t *testing.T, namespace, name, want string) {
 // edit changes a ConfigMap, or makes it.
 func (i *installation) edit(t *testing.T, namespace, name, value string) {
 	t.Helper()
-	if err := applyAs(t.Context(), i.admin, configMap(namespace, name, value)); err != nil {
+	if err := cluster.Apply(t.Context(), i.admin, configMap(namespace, name, value)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -268,7 +218,7 @@ func (i *installation) only(t *testing.T, namespace string) *pods.Pod {
 // gone waits until there is no object of a kind in a namespace.
 func (i *installation) gone(t *testing.T, namespace string, list client.ObjectList) {
 	t.Helper()
-	eventually(t, fmt.Sprintf("%T", list), func(ctx context.Context) error {
+	cluster.Eventually(t, fmt.Sprintf("%T", list), func(ctx context.Context) error {
 		if err := i.admin.List(ctx, list, client.InNamespace(namespace)); err != nil {
 			return err
 		}

@@ -33,6 +33,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/yaml"
 
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/test/cluster"
 	"github.com/kubevela/kube-trigger/test/pods"
 )
 
@@ -50,7 +51,7 @@ func condition(kind string, status metav1.ConditionStatus, reason string) func(*
 // holds waits until a ConfigMap has a value.
 func (i *installation) holds(t *testing.T, namespace, name, key, want string) {
 	t.Helper()
-	eventually(t, "ConfigMap "+name, func(ctx context.Context) error {
+	cluster.Eventually(t, "ConfigMap "+name, func(ctx context.Context) error {
 		cm := &corev1.ConfigMap{}
 		if err := i.admin.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, cm); err != nil {
 			return err
@@ -66,9 +67,9 @@ func (i *installation) holds(t *testing.T, namespace, name, key, want string) {
 func (i *installation) stampedAfter(t *testing.T, namespace, want string) {
 	t.Helper()
 	n := 0
-	eventually(t, "action "+want, func(ctx context.Context) error {
+	cluster.Eventually(t, "action "+want, func(ctx context.Context) error {
 		n++
-		if err := applyAs(ctx, i.admin, configMap(namespace, "in", fmt.Sprint(want, n))); err != nil {
+		if err := cluster.Apply(ctx, i.admin, configMap(namespace, "in", fmt.Sprint(want, n))); err != nil {
 			return err
 		}
 		out := &corev1.ConfigMap{}
@@ -126,7 +127,7 @@ subjects: [{kind: ServiceAccount, name: %[2]s, namespace: %[1]s}]
 func (i *installation) active(t *testing.T, namespace string) *pods.Pod {
 	t.Helper()
 	var found *pods.Pod
-	eventually(t, "a worker that works", func(ctx context.Context) error {
+	cluster.Eventually(t, "a worker that works", func(ctx context.Context) error {
 		lease := &coordinationv1.Lease{}
 		if err := i.admin.Get(ctx, types.NamespacedName{Namespace: namespace, Name: "main-store"}, lease); err != nil {
 			return err

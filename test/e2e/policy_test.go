@@ -30,6 +30,7 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/controller/workload"
+	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
 // server notes when it is called, and by how many at once. Calls of /slow take
@@ -57,7 +58,7 @@ func serve(t *testing.T) *server {
 		case "/hang":
 			select {
 			case <-r.Context().Done():
-			case <-time.After(patience):
+			case <-time.After(cluster.Patience):
 			}
 		}
 		fmt.Fprint(w, "ok")
@@ -180,7 +181,7 @@ call: http.#HTTPDo & {$params: {method: "GET", url: "http://127.0.0.1:1/"}}
 		t.Errorf("concurrency: %d calls at once, want 2", atOnce)
 	}
 
-	eventually(t, "Kubernetes events", func(ctx context.Context) error {
+	cluster.Eventually(t, "Kubernetes events", func(ctx context.Context) error {
 		events := &corev1.EventList{}
 		if err := i.admin.List(ctx, events, inNamespace(ns)); err != nil {
 			return err
@@ -196,7 +197,7 @@ call: http.#HTTPDo & {$params: {method: "GET", url: "http://127.0.0.1:1/"}}
 	i.apply(t, strings.Replace(service, "suspend: true", "suspend: false", 1))
 	i.ready(t, ns, "main")
 	i.edit(t, ns, "suspended", "2")
-	eventually(t, "the trigger that was suspended", func(context.Context) error {
+	cluster.Eventually(t, "the trigger that was suspended", func(context.Context) error {
 		if calls, _ := s.seen("/suspended"); len(calls) != 1 {
 			return fmt.Errorf("called %d times, want once", len(calls))
 		}

@@ -35,6 +35,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/test/cluster"
 	"github.com/kubevela/kube-trigger/test/pods"
 )
 
@@ -130,7 +131,7 @@ func many(t *testing.T, i *installation) {
 // everywhere waits until something holds for all TriggerServices of namespaces.
 func (i *installation) everywhere(t *testing.T, namespaces []string, holds func(*v1alpha1.TriggerService) bool) {
 	t.Helper()
-	deadline := time.Now().Add(patience + time.Duration(*services)*time.Second)
+	deadline := time.Now().Add(cluster.Patience + time.Duration(*services)*time.Second)
 	for {
 		missing := 0
 		for _, ns := range namespaces {
@@ -158,7 +159,7 @@ func (i *installation) everywhere(t *testing.T, namespaces []string, holds func(
 func (i *installation) pool(t *testing.T) *pods.Pod {
 	t.Helper()
 	var found *pods.Pod
-	eventually(t, "the shared worker", func(context.Context) error {
+	cluster.Eventually(t, "the shared worker", func(context.Context) error {
 		for _, p := range i.node.Pods("vela-system") {
 			if strings.HasPrefix(p.Name, "kube-trigger-shared-") && p.PID() != 0 {
 				found = p

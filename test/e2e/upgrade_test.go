@@ -28,6 +28,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
 var upgrades = flag.Int("upgrades", 2, "how often the controller and the workers are upgraded under load")
@@ -53,7 +54,7 @@ func upgrade(t *testing.T, i *installation) {
 		for ctx.Err() == nil {
 			for n := range objects {
 				// A round is made as a whole, whenever it is stopped.
-				if err := applyAs(t.Context(), i.admin, configMap(ns, fmt.Sprintf("web-%d", n), strconv.Itoa(rounds))); err != nil {
+				if err := cluster.Apply(t.Context(), i.admin, configMap(ns, fmt.Sprintf("web-%d", n), strconv.Itoa(rounds))); err != nil {
 					return err
 				}
 			}
@@ -97,7 +98,7 @@ func upgrade(t *testing.T, i *installation) {
 // workers, one is ready.
 func (i *installation) rolledOut(t *testing.T, namespace, name string, wanted func(*appsv1.Deployment) bool) {
 	t.Helper()
-	eventually(t, "Deployment "+name, func(ctx context.Context) error {
+	cluster.Eventually(t, "Deployment "+name, func(ctx context.Context) error {
 		d := &appsv1.Deployment{}
 		if err := i.admin.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, d); err != nil {
 			return err

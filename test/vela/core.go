@@ -26,7 +26,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
-	"time"
+
+	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
 // guard runs a program until its own stdin is closed, which it is when the test
@@ -70,31 +71,9 @@ func (k *KubeVela) run(t *testing.T, program string) {
 			t.Logf("vela-core:\n%s", tail(log.Name()))
 		}
 	})
-	Eventually(t, "vela-core is ready", func(ctx context.Context) error {
+	cluster.Eventually(t, "vela-core is ready", func(ctx context.Context) error {
 		return get(ctx, "http://"+address+"/readyz")
 	})
-}
-
-// Eventually polls until check returns nil, or ends the test.
-func Eventually(t *testing.T, what string, check func(ctx context.Context) error) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	var last error
-	for {
-		err := check(ctx)
-		if err == nil {
-			return
-		}
-		if ctx.Err() == nil {
-			last = err
-		}
-		select {
-		case <-ctx.Done():
-			t.Fatalf("%s: %v", what, last)
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
 }
 
 func get(ctx context.Context, url string) error {

@@ -29,7 +29,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/kubevela/kube-trigger/test/vela"
+	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
 // shows: vela show prints the parameters of each definition.
@@ -128,7 +128,7 @@ func example(t *testing.T, namespace, file string) string {
 // marked waits until an action has annotated the settings.
 func (k bed) marked(t *testing.T, namespace string) {
 	t.Helper()
-	vela.Eventually(t, "ConfigMap settings is marked", func(ctx context.Context) error {
+	cluster.Eventually(t, "ConfigMap settings is marked", func(ctx context.Context) error {
 		o := object("v1", "ConfigMap")
 		if err := k.Client.Get(ctx, types.NamespacedName{Namespace: namespace, Name: "settings"}, o); err != nil {
 			return err
@@ -169,7 +169,7 @@ func (k bed) left(t *testing.T, namespace string, configMaps, deployments []stri
 		{"apps/v1", "Deployment", deployments},
 		{"v1", "ConfigMap", configMaps},
 	} {
-		vela.Eventually(t, "no "+kind.kind+" is left", func(ctx context.Context) error {
+		cluster.Eventually(t, "no "+kind.kind+" is left", func(ctx context.Context) error {
 			got, err := k.names(ctx, namespace, kind.apiVersion, kind.kind)
 			// KubeVela keeps the context of each workflow in a ConfigMap.
 			got = slices.DeleteFunc(got, func(name string) bool { return strings.HasPrefix(name, "workflow-") })

@@ -17,19 +17,12 @@ limitations under the License.
 package vela
 
 import (
-	"bytes"
-	"context"
-	"errors"
-	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/util/yaml"
-	"sigs.k8s.io/controller-runtime/pkg/client"
+	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
 // install makes KubeVela's kinds and default definitions known.
@@ -80,27 +73,7 @@ func files(t *testing.T, folder string) []string {
 // Apply applies YAML documents as an administrator.
 func (k *KubeVela) Apply(t *testing.T, text string) {
 	t.Helper()
-	if err := k.apply(t.Context(), text); err != nil {
+	if err := cluster.Apply(t.Context(), k.Client, text); err != nil {
 		t.Fatal(err)
-	}
-}
-
-func (k *KubeVela) apply(ctx context.Context, text string) error {
-	decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader([]byte(text)), 4096)
-	for {
-		o := &unstructured.Unstructured{}
-		err := decoder.Decode(&o.Object)
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if len(o.Object) == 0 {
-			continue
-		}
-		if err := k.Client.Patch(ctx, o, client.Apply, client.FieldOwner("test"), client.ForceOwnership); err != nil {
-			return fmt.Errorf("%s %s: %w", o.GetKind(), o.GetName(), err)
-		}
 	}
 }

@@ -30,7 +30,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -39,9 +38,6 @@ import (
 
 // Namespace is KubeVela's own, which holds the definitions for all namespaces.
 const Namespace = "vela-system"
-
-// patience is how long anything may take before it is lost.
-const patience = 2 * time.Minute
 
 // KubeVela is a cluster that vela-core works in. It has KubeVela's CRDs and its
 // default definitions, and nothing of ours.

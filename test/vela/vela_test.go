@@ -32,6 +32,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/kubevela/kube-trigger/test/cluster"
 	"github.com/kubevela/kube-trigger/test/pods"
 	"github.com/kubevela/kube-trigger/test/vela"
 )
@@ -121,7 +122,7 @@ spec:
 func (k bed) running(t *testing.T, namespace, name string, n int) {
 	t.Helper()
 	want := fmt.Sprintf("%s-v%d", name, n)
-	vela.Eventually(t, fmt.Sprintf("Application %s in revision %d", name, n), func(ctx context.Context) error {
+	cluster.Eventually(t, fmt.Sprintf("Application %s in revision %d", name, n), func(ctx context.Context) error {
 		app := object("core.oam.dev/v1beta1", "Application")
 		if err := k.Client.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, app); err != nil {
 			return err
