@@ -44,6 +44,7 @@ type controllerOptions struct {
 
 	image       string
 	leaderElect bool
+	admit       admitOptions
 }
 
 func controllerCommand() *cobra.Command {
@@ -60,6 +61,7 @@ func controllerCommand() *cobra.Command {
 	o.managedFlags(f, "the namespace of the controller, where its Lease is, and Definitions for all namespaces may be")
 	f.StringVar(&o.image, "worker-image", "oamdev/kube-trigger:"+version, "the image of workers, unless their template names one")
 	f.BoolVar(&o.leaderElect, "leader-elect", true, "wait until no other controller works")
+	o.admit.flags(f)
 	return cmd
 }
 
@@ -80,13 +82,19 @@ func (o *controllerOptions) control(cmd *cobra.Command) error {
 		return err
 	}
 	ctx := logr.NewContext(cmd.Context(), log)
-	err = controller.Setup(ctx, m, controller.Options{
+	setup := controller.Options{
 		SystemNamespaces: systemNamespaces(o.namespace),
 		Image:            o.image,
 		Checker:          admission.NewChild(checkers, admission.MaxTime, program, checkCommand().Name()),
-	})
-	if err != nil {
+	}
+	if err := controller.Setup(ctx, m, setup); err != nil {
 		return fmt.Errorf("start controller: %w", err)
+	}
+	// Whoever writes a TriggerService waits, and not for those that are checked
+	// because the controller has just begun.
+	setup.Checker = admission.NewChild(checkers, admission.MaxTime, program, checkCommand().Name())
+	if err := o.admit.add(m, o.namespace, controller.NewReviewer(m, setup)); err != nil {
+		return fmt.Errorf("start webhook: %w", err)
 	}
 	log.Info("starting", "version", version, "namespace", o.namespace, "workerImage", o.image)
 	return m.Start(ctx)
