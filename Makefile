@@ -70,9 +70,25 @@ bin/controlplane:
 	@go -C test/controlplane build -buildvcs=false -o $(CURDIR)/bin/controlplane .
 
 .PHONY: generate
-generate: ## Generate deepcopy functions and CRDs from pkg/api
+generate: ## Generate deepcopy functions, CRDs and the addon
 	$(CONTROLLER_GEN) object:headerFile=.boilerplate.go.txt paths=./pkg/api/...
 	$(CONTROLLER_GEN) crd paths=./pkg/api/... output:crd:artifacts:config=addon/crds
+	go run ./addon/generate
+
+# What KubeVela reads of addon/.
+ADDON_FILES := metadata.yaml README.md NOTES.cue parameter.cue template.cue resources definitions schemas
+VELA        ?= $(CURDIR)/bin/vela
+
+.PHONY: addon-package
+addon-package: $(if $(filter $(CURDIR)/bin/vela,$(VELA)),bin/vela) ## Pack the addon as registries serve it, into bin/addon
+	@rm -rf bin/addon && mkdir -p bin/addon/kube-trigger
+	cp -R $(addprefix addon/,$(ADDON_FILES)) bin/addon/kube-trigger
+	$(if $(filter v%,$(VERSION)),sed -i.was 's/^version: .*/version: $(firstword $(subst -, ,$(VERSION)))/' bin/addon/kube-trigger/metadata.yaml && rm bin/addon/kube-trigger/metadata.yaml.was)
+	cd bin/addon && "$(VELA)" addon package kube-trigger
+
+.PHONY: bin/vela
+bin/vela:
+	go -C test/kubevela build -trimpath -ldflags "-s -w" -o $(CURDIR)/bin/vela github.com/oam-dev/kubevela/references/cmd/cli
 
 .PHONY: lint
 lint: ## Check style and the walls between packages

@@ -74,10 +74,6 @@ type installation struct {
 	*cluster.Cluster
 	admin client.Client
 	node  *pods.Node
-
-	// asked and asksFor are of its webhook.
-	asked   sync.Once
-	asksFor [2]string
 }
 
 // install installs kube-trigger in a cluster of the test's own.
@@ -112,7 +108,7 @@ func prepare(t *testing.T) *installation {
 	}
 	i := &installation{Cluster: c, admin: admin}
 	i.apply(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: vela-system}")
-	manifests, err := filepath.Glob("../../addon/resources/*.yaml")
+	manifests, err := filepath.Glob("../../addon/manifests/*.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ limitations under the License.
 package vela
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -41,6 +42,23 @@ func (k *KubeVela) install(t *testing.T) {
 			k.Apply(t, strings.ReplaceAll(string(text), `{{ include "systemDefinitionNamespace" . }}`, Namespace))
 		}
 	}
+}
+
+// announce makes the Deployment that the vela command line takes KubeVela's
+// version from. It asks for no pods: vela-core is a process.
+func (k *KubeVela) announce(t *testing.T) {
+	t.Helper()
+	k.Apply(t, fmt.Sprintf(`
+apiVersion: apps/v1
+kind: Deployment
+metadata: {namespace: %s, name: kubevela-vela-core, labels: {controller.oam.dev/name: vela-core}}
+spec:
+  replicas: 0
+  selector: {matchLabels: {app: vela-core}}
+  template:
+    metadata: {labels: {app: vela-core}}
+    spec: {containers: [{name: kubevela, image: "oamdev/vela-core:%s"}]}
+`, Namespace, k.module.Version))
 }
 
 // Definitions returns the paths of definitions of KubeVela's own, such as

@@ -70,6 +70,7 @@ func Start(t *testing.T) *KubeVela {
 	}
 	k := &KubeVela{Cluster: c, Client: admin, module: m, cli: programs.cli, home: t.TempDir()}
 	k.install(t)
+	k.announce(t)
 	k.run(t, programs.core)
 	return k
 }
@@ -88,7 +89,13 @@ func (k *KubeVela) Vela(t *testing.T, args ...string) string {
 // TryVela is Vela for what may fail.
 func (k *KubeVela) TryVela(t *testing.T, args ...string) (string, error) {
 	t.Helper()
-	return command(t, k.cli, k.home, k.Kubeconfig, args)
+	return k.TryVelaIn(t, "", args...)
+}
+
+// TryVelaIn is TryVela in a folder.
+func (k *KubeVela) TryVelaIn(t *testing.T, dir string, args ...string) (string, error) {
+	t.Helper()
+	return command(t, dir, k.cli, k.home, k.Kubeconfig, args)
 }
 
 // Offline runs the vela command line without a cluster.
@@ -103,12 +110,13 @@ func Offline(t *testing.T, args ...string) (string, error) {
 		t.Fatal(err)
 	}
 	home := t.TempDir()
-	return command(t, programs.cli, home, filepath.Join(home, "none"), args)
+	return command(t, "", programs.cli, home, filepath.Join(home, "none"), args)
 }
 
-func command(t *testing.T, program, home, kubeconfig string, args []string) (string, error) {
+func command(t *testing.T, dir, program, home, kubeconfig string, args []string) (string, error) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), program, args...)
+	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "HOME="+home, "VELA_HOME="+filepath.Join(home, ".vela"), "KUBECONFIG="+kubeconfig)
 	out, err := cmd.CombinedOutput()
 	if exit := (&exec.ExitError{}); err != nil && !errors.As(err, &exit) {

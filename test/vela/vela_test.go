@@ -21,7 +21,6 @@ package vela_test
 import (
 	"context"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -42,7 +41,8 @@ import (
 func TestKubeVela(t *testing.T) {
 	k := bed{vela.Start(t)}
 	t.Run("Application", func(t *testing.T) { deploys(t, k) })
-	k.install(t)
+	k.pods(t)
+	t.Run("Enable", func(t *testing.T) { enables(t, k) })
 	t.Run("Show", func(t *testing.T) { shows(t, k) })
 	t.Run("Apart", func(t *testing.T) {
 		for name, test := range map[string]func(*testing.T, bed){
@@ -56,6 +56,8 @@ func TestKubeVela(t *testing.T) {
 			})
 		}
 	})
+	t.Run("Upgrade", func(t *testing.T) { upgrades(t, k) })
+	t.Run("Disable", func(t *testing.T) { disables(t, k) })
 }
 
 // deploys: an Application of KubeVela alone is deployed.
@@ -75,24 +77,12 @@ func deploys(t *testing.T, k bed) {
 // bed is KubeVela, and kube-trigger once it is installed.
 type bed struct{ *vela.KubeVela }
 
-// install installs kube-trigger from its manifests, and its definitions with the
-// vela command line.
-func (k bed) install(t *testing.T) {
+// pods runs the pods that KubeVela asks for, as processes.
+func (k bed) pods(t *testing.T) {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "kube-trigger")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "../../cmd/kube-trigger").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
-	}
-	k.Install(t, glob(t, "../../addon/crds/*.yaml")...)
-	for _, file := range glob(t, "../../addon/resources/*.yaml") {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		k.Apply(t, string(text))
-	}
-	for _, file := range glob(t, "../../definitions/*.cue") {
-		k.Vela(t, "def", "apply", file)
 	}
 	pods.Run(t, k.Cluster, program)
 }

@@ -1,0 +1,109 @@
+//go:build kubevela
+
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package vela_test
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/kubevela/kube-trigger/test/cluster"
+	"github.com/kubevela/kube-trigger/test/vela"
+)
+
+const (
+	addonFolder = "../../addon"
+	addonName   = "kube-trigger"
+	addonApp    = "addon-kube-trigger"
+)
+
+// enables: in a cluster that has nothing of ours, the addon is enabled, says what
+// stays once it is disabled, and is healthy when the controller's pod is ready.
+func enables(t *testing.T, k bed) {
+	out := k.Vela(t, "addon", "enable", addonFolder)
+	for _, want := range []string{"enabled successfully", "TriggerServices, their workers and all CRDs stay"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("vela addon enable does not say %q:\n%s", want, out)
+		}
+	}
+	k.enabled(t)
+	if out := k.Vela(t, "addon", "status", addonName); !strings.Contains(out, addonName+": enabled") {
+		t.Errorf("vela addon status says:\n%s", out)
+	}
+	out = k.Vela(t, "status", addonApp, "-n", vela.Namespace)
+	for _, want := range []string{"kube-trigger-crds", "kube-trigger-definitions", "kube-trigger-rights", "kube-trigger-controller", "Ready:1/1"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("vela status does not say %q:\n%s", want, out)
+		}
+	}
+	out = k.Vela(t, "ls", "-n", vela.Namespace)
+	for _, want := range []string{"kube-trigger-controller", "webservice", "healthy"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("vela ls does not say %q:\n%s", want, out)
+		}
+	}
+	k.definitions(t)
+}
+
+// enabled waits until all that the addon installs is healthy.
+func (k bed) enabled(t *testing.T) {
+	t.Helper()
+	cluster.Eventually(t, "the addon is healthy", func(ctx context.Context) error {
+		app := object("core.oam.dev/v1beta1", "Application")
+		if err := k.Client.Get(ctx, types.NamespacedName{Namespace: vela.Namespace, Name: addonApp}, app); err != nil {
+			return err
+		}
+		phase, _, _ := unstructured.NestedString(app.Object, "status", "status")
+		seen, _, _ := unstructured.NestedInt64(app.Object, "status", "observedGeneration")
+		if phase != "running" || seen != app.GetGeneration() {
+			return fmt.Errorf("%s, generation %d of %d: %v", phase, seen, app.GetGeneration(), app.Object["status"])
+		}
+		return nil
+	})
+}
+
+// definitions checks that every action is a Definition, and the worker template.
+func (k bed) definitions(t *testing.T) {
+	t.Helper()
+	names, err := k.names(t.Context(), vela.Namespace, "core.oam.dev/v1alpha1", "Definition")
+	if err != nil {
+		t.Fatal(err)
+	}
+	has := map[string]bool{}
+	for _, n := range names {
+		has[n] = true
+	}
+	want := []string{"trigger-worker-default"}
+	for _, file := range glob(t, "../../actions/*.cue") {
+		want = append(want, "trigger-action-"+strings.TrimSuffix(filepath.Base(file), ".cue"))
+	}
+	for _, n := range want {
+		if !has[n] {
+			t.Errorf("there is no Definition %s", n)
+		}
+	}
+	if len(names) != len(want) {
+		t.Errorf("Definitions are %v, want %v", names, want)
+	}
+}

@@ -1,0 +1,213 @@
+//go:build kubevela
+
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package vela_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kubevela/kube-trigger/test/cluster"
+	"github.com/kubevela/kube-trigger/test/vela"
+)
+
+// upgrades: enabled once more, the addon is as the new parameters say, and what
+// they switch off again is gone.
+func upgrades(t *testing.T, k bed) {
+	k.Vela(t, "addon", "enable", addonFolder, "replicas=2", "logLevel=debug", "sharedWorker.enabled=true",
+		"imagePullSecrets={hub}", "monitoring.dashboard=true", "workerRole.rules[0].apiGroups={apps}",
+		"workerRole.rules[0].resources={deployments}", "workerRole.rules[0].verbs={patch}")
+	k.enabled(t)
+	d := k.deployment(t, "kube-trigger-controller")
+	if replicas, _, _ := unstructured.NestedInt64(d.Object, "status", "readyReplicas"); replicas != 2 {
+		t.Errorf("%d controllers are ready, want 2", replicas)
+	}
+	text := fmt.Sprint(d.Object["spec"])
+	for _, want := range []string{"--log-level=debug", "imagePullSecrets:[map[name:hub]]"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the controller has no %s: %s", want, text)
+		}
+	}
+	if ready, _, _ := unstructured.NestedInt64(k.deployment(t, "kube-trigger-shared").Object, "status", "readyReplicas"); ready != 1 {
+		t.Errorf("%d shared workers are ready, want 1", ready)
+	}
+	template := k.get(t, "core.oam.dev/v1alpha1", "Definition", vela.Namespace, "trigger-worker-default")
+	if text := fmt.Sprint(template.Object["spec"]); !strings.Contains(text, `imagePullSecrets: [{"name":"hub"}]`) {
+		t.Errorf("workers have no pull secret: %s", text)
+	}
+	role := k.get(t, "rbac.authorization.k8s.io/v1", "ClusterRole", "", "kube-trigger-worker")
+	if text := fmt.Sprint(role.Object["rules"]); !strings.Contains(text, "map[apiGroups:[apps] resources:[deployments] verbs:[patch]]") {
+		t.Errorf("the worker's role lacks the rule: %s", text)
+	}
+	k.get(t, "v1", "ConfigMap", vela.Namespace, "kube-trigger-dashboard")
+
+	k.Vela(t, "addon", "enable", addonFolder)
+	k.enabled(t)
+	k.gone(t, "apps/v1", "Deployment", vela.Namespace, "kube-trigger-shared")
+	k.gone(t, "v1", "ConfigMap", vela.Namespace, "kube-trigger-dashboard")
+}
+
+// disables: the addon is disabled once no Application uses it. TriggerServices and
+// CRDs stay, and triggers go on; enabled again, it takes over what it left.
+func disables(t *testing.T, k bed) {
+	ns := k.Namespace(t)
+	k.Apply(t, example(t, ns, "trigger-service/objects.yaml"))
+	k.Apply(t, example(t, ns, "trigger-service/application.yaml"))
+	k.running(t, ns, "triggers", 1)
+	if out, err := k.TryVela(t, "addon", "disable", addonName); err == nil || !strings.Contains(out, ns+"/triggers") {
+		t.Errorf("vela addon disable, with an Application that uses it: %v\n%s", err, out)
+	}
+	service := k.get(t, "standard.oam.dev/v1alpha1", "TriggerService", ns, "mark")
+	k.Vela(t, "delete", "triggers", "-n", ns, "-y")
+	k.gone(t, "standard.oam.dev/v1alpha1", "TriggerService", ns, "mark")
+	k.applied(t, ns, service.Object["spec"])
+
+	k.Vela(t, "addon", "disable", addonName)
+	k.gone(t, "core.oam.dev/v1beta1", "Application", vela.Namespace, addonApp)
+	k.gone(t, "apps/v1", "Deployment", vela.Namespace, "kube-trigger-controller")
+	k.gone(t, "core.oam.dev/v1beta1", "TraitDefinition", vela.Namespace, "bump-on-change")
+	k.gone(t, "core.oam.dev/v1alpha1", "Definition", vela.Namespace, "trigger-action-log")
+	k.settings(t, ns, "green", "a")
+	k.marked(t, ns)
+	for _, crd := range k.crds(t) {
+		k.get(t, "apiextensions.k8s.io/v1", "CustomResourceDefinition", "", crd)
+	}
+	k.again(t)
+	if ts := k.get(t, "standard.oam.dev/v1alpha1", "TriggerService", ns, "mark"); ts.GetDeletionTimestamp() != nil {
+		t.Error("the TriggerService is being deleted")
+	}
+}
+
+// again enables the addon where CRDs are that somebody else made: it takes over
+// its own, and leaves that of Definitions as it is. From a folder of the addon's
+// name, vela waits until it runs, and upgrades with the parameters of before.
+func (k bed) again(t *testing.T) {
+	t.Helper()
+	for _, name := range k.crds(t) {
+		crd := k.get(t, "apiextensions.k8s.io/v1", "CustomResourceDefinition", "", name)
+		crd.SetLabels(nil)
+		crd.SetAnnotations(nil)
+		// As of an older or a newer one.
+		if err := unstructured.SetNestedStringSlice(crd.Object, []string{"somebodys"}, "spec", "names", "categories"); err != nil {
+			t.Fatal(err)
+		}
+		if err := k.Client.Update(t.Context(), crd); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := k.get(t, "apiextensions.k8s.io/v1", "CustomResourceDefinition", "", "definitions.core.oam.dev")
+	folder := filepath.Join(t.TempDir(), addonName)
+	if err := os.CopyFS(folder, os.DirFS(addonFolder)); err != nil {
+		t.Fatal(err)
+	}
+	k.Vela(t, "addon", "enable", folder, "logLevel=warn")
+	k.enabled(t)
+	k.Vela(t, "addon", "upgrade", folder, "replicas=2")
+	k.enabled(t)
+	d := k.deployment(t, "kube-trigger-controller")
+	if text := fmt.Sprint(d.Object["spec"]); !strings.Contains(text, "--log-level=warn") || !strings.Contains(text, "replicas:2") {
+		t.Errorf("upgraded, the controller is %s", text)
+	}
+	if after := k.get(t, "apiextensions.k8s.io/v1", "CustomResourceDefinition", "", "definitions.core.oam.dev"); !equality.Semantic.DeepEqual(after.Object["spec"], before.Object["spec"]) {
+		t.Errorf("the CRD of Definitions was changed from %v to %v", before.Object["spec"], after.Object["spec"])
+	}
+	taken := k.get(t, "apiextensions.k8s.io/v1", "CustomResourceDefinition", "", "triggerservices.standard.oam.dev")
+	if names := fmt.Sprint(taken.Object["spec"].(map[string]any)["names"]); strings.Contains(names, "somebodys") {
+		t.Errorf("the CRD of TriggerServices is somebody's: %s", names)
+	}
+	if got := taken.GetLabels()["app.oam.dev/name"]; got != addonApp {
+		t.Errorf("the CRD of TriggerServices belongs to %q", got)
+	}
+}
+
+// applied makes the TriggerService "mark" of a namespace, without an Application.
+func (k bed) applied(t *testing.T, namespace string, spec any) {
+	t.Helper()
+	ts := object("standard.oam.dev/v1alpha1", "TriggerService")
+	ts.SetNamespace(namespace)
+	ts.SetName("mark")
+	ts.Object["spec"] = spec
+	if err := k.Client.Create(t.Context(), ts); err != nil {
+		t.Fatal(err)
+	}
+	cluster.Eventually(t, "TriggerService mark is ready", func(ctx context.Context) error {
+		if err := k.Client.Get(ctx, client.ObjectKeyFromObject(ts), ts); err != nil {
+			return err
+		}
+		conditions, _, _ := unstructured.NestedSlice(ts.Object, "status", "conditions")
+		if !slices.ContainsFunc(conditions, func(c any) bool {
+			m, _ := c.(map[string]any)
+			return m["type"] == "Ready" && m["status"] == "True"
+		}) {
+			return fmt.Errorf("conditions %v", conditions)
+		}
+		return nil
+	})
+}
+
+// crds are the names of ours.
+func (k bed) crds(t *testing.T) []string {
+	t.Helper()
+	var names []string
+	for _, file := range glob(t, addonFolder+"/crds/*.yaml") {
+		group, plural, _ := strings.Cut(strings.TrimSuffix(filepath.Base(file), ".yaml"), "_")
+		names = append(names, plural+"."+group)
+	}
+	return names
+}
+
+func (k bed) deployment(t *testing.T, name string) *unstructured.Unstructured {
+	t.Helper()
+	return k.get(t, "apps/v1", "Deployment", vela.Namespace, name)
+}
+
+func (k bed) get(t *testing.T, apiVersion, kind, namespace, name string) *unstructured.Unstructured {
+	t.Helper()
+	o := object(apiVersion, kind)
+	if err := k.Client.Get(t.Context(), types.NamespacedName{Namespace: namespace, Name: name}, o); err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+// gone waits until there is no such object.
+func (k bed) gone(t *testing.T, apiVersion, kind, namespace, name string) {
+	t.Helper()
+	cluster.Eventually(t, kind+" "+name+" is gone", func(ctx context.Context) error {
+		err := k.Client.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, object(apiVersion, kind))
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
+		if err == nil {
+			err = errors.New("it is there")
+		}
+		return err
+	})
+}
