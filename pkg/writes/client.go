@@ -84,7 +84,8 @@ func (r *recorder) Patch(ctx context.Context, obj client.Object, patch client.Pa
 	if err != nil {
 		return err
 	}
-	p := conditional{recorder: r, at: at, obj: obj, kind: patch.Type(), data: data, opts: opts}
+	p := conditional{recorder: r, at: at, obj: obj, kind: patch.Type(), data: data, answer: obj}
+	p.patch = func(ctx context.Context, patch client.Patch) error { return r.Client.Patch(ctx, obj, patch, opts...) }
 	return p.send(ctx)
 }
 
@@ -106,7 +107,7 @@ func (r *recorder) object(obj client.Object, dryRun []string) (at object, wakes 
 
 // note remembers what was most likely written.
 func (r *recorder) note(ctx context.Context, obj client.Object, err error) error {
-	if err == nil {
+	if err == nil && obj.GetResourceVersion() != "" {
 		r.trigger.log.add(idOf(obj), r.trigger.led(ctx))
 	}
 	return err
@@ -114,7 +115,7 @@ func (r *recorder) note(ctx context.Context, obj client.Object, err error) error
 
 // made remembers what a write made of an object whose revision was before.
 func (r *recorder) made(ctx context.Context, at object, obj client.Object, before string, err error) error {
-	if err == nil && obj.GetResourceVersion() != before {
+	if now := obj.GetResourceVersion(); err == nil && now != "" && now != before {
 		r.trigger.wrote(at, idOf(obj), obj.GetResourceVersion())
 		r.trigger.log.add(idOf(obj), r.trigger.led(ctx))
 	}

@@ -33,7 +33,9 @@ type conditional struct {
 	obj  client.Object
 	kind types.PatchType
 	data []byte
-	opts []client.PatchOption
+	// patch sends it; answer is what holds the answer then.
+	patch  func(ctx context.Context, p client.Patch) error
+	answer client.Object
 }
 
 // send sends the patch, until the object has not changed since it was read.
@@ -45,7 +47,7 @@ func (p conditional) send(ctx context.Context) error {
 		if before == "" {
 			now, err := p.current(ctx, p.obj)
 			if apierrors.IsNotFound(err) {
-				return p.made(ctx, p.at, p.obj, "", p.patch(ctx, p.data))
+				return p.made(ctx, p.at, p.answer, "", p.request(ctx, p.data))
 			}
 			if err != nil {
 				break
@@ -57,11 +59,11 @@ func (p conditional) send(ctx context.Context) error {
 			break
 		}
 		if own != "" {
-			return p.made(ctx, p.at, p.obj, own, p.patch(ctx, p.data))
+			return p.made(ctx, p.at, p.answer, own, p.request(ctx, p.data))
 		}
-		err = p.patch(ctx, data)
+		err = p.request(ctx, data)
 		if !apierrors.IsConflict(err) && !apierrors.IsNotFound(err) {
-			return p.made(ctx, p.at, p.obj, before, err)
+			return p.made(ctx, p.at, p.answer, before, err)
 		}
 		now, unread := p.current(ctx, p.obj)
 		if unread != nil && !apierrors.IsNotFound(unread) || now == before {
@@ -69,11 +71,11 @@ func (p conditional) send(ctx context.Context) error {
 		}
 		before = now
 	}
-	return p.note(ctx, p.obj, p.patch(ctx, p.data))
+	return p.note(ctx, p.answer, p.request(ctx, p.data))
 }
 
-func (p conditional) patch(ctx context.Context, data []byte) error {
-	return p.recorder.Client.Patch(ctx, p.obj, client.RawPatch(p.kind, data), p.opts...)
+func (p conditional) request(ctx context.Context, data []byte) error {
+	return p.patch(ctx, client.RawPatch(p.kind, data))
 }
 
 // condition returns a patch that does as data does, if the object's revision is
@@ -117,7 +119,14 @@ func jsonCondition(data []byte, before string) ([]byte, string, error) {
 	if err := json.Unmarshal(data, &operations); err != nil {
 		return nil, "", fmt.Errorf("read patch: %w", err)
 	}
-	replace, err := json.Marshal(map[string]string{"op": "replace", "path": "/metadata/resourceVersion", "value": before})
+	const path = "/metadata/resourceVersion"
+	for _, o := range operations {
+		var named struct{ Op, Path, Value string }
+		if json.Unmarshal(o, &named) == nil && named.Path == path && named.Value != "" {
+			return nil, named.Value, nil
+		}
+	}
+	replace, err := json.Marshal(map[string]string{"op": "replace", "path": path, "value": before})
 	if err != nil {
 		return nil, "", err
 	}

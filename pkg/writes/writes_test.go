@@ -203,6 +203,14 @@ func TestPreconditionOfTheTemplateHolds(t *testing.T) {
 	version, _ := b.now().Data["metadata"].(map[string]any)["resourceVersion"].(string)
 	b.check(b.patch(types.MergePatchType, fmt.Sprintf(`{"metadata":{"resourceVersion":%q},"data":{"count":"1"}}`, version)))
 	b.own(b.now(), true)
+
+	const operations = `[{"op":"replace","path":"/metadata/resourceVersion","value":%q},{"op":"add","path":"/data/count","value":"2"}]`
+	if err := b.patch(types.JSONPatchType, fmt.Sprintf(operations, version)); err == nil {
+		t.Error("patched another revision than the one named by an operation")
+	}
+	version, _ = b.now().Data["metadata"].(map[string]any)["resourceVersion"].(string)
+	b.check(b.patch(types.JSONPatchType, fmt.Sprintf(operations, version)))
+	b.own(b.now(), true)
 }
 
 // TestMayNotRead patches without a condition where the object cannot be read.
