@@ -27,7 +27,6 @@ import (
 	"cuelang.org/go/cue/token"
 
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
-	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/problem"
 )
 
@@ -35,7 +34,7 @@ import (
 // only not there yet: packages, their definitions, and fields of `context`.
 func check(file *ast.File) problem.List {
 	packages := provider.Packages()
-	known := map[string][]string{"context": event.ContextFields()}
+	known := map[string][]string{"context": contextFields()}
 	titles := map[string]string{"context": "context"}
 	var list problem.List
 	for _, spec := range file.Imports {

@@ -74,6 +74,14 @@ func classify(err error) error {
 	return err
 }
 
+// RetryAfter returns how long whoever was called asks to wait before it is called
+// again: the API server, or who answered a request with a Retry-After. It is 0
+// where nobody does.
+func RetryAfter(err error) time.Duration {
+	seconds, _ := apierrors.SuggestsClientDelay(err)
+	return time.Duration(max(seconds, 0)) * time.Second
+}
+
 // pause waits a few milliseconds, more with every round and never the same for
 // two writers.
 func pause(ctx context.Context, round int) error {

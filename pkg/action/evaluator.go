@@ -45,13 +45,18 @@ type Options struct {
 	Executor provider.Executor
 	// Evaluators is DefaultEvaluators where 0.
 	Evaluators int
+	// Result has the action give its result, where it has one.
+	Result bool
 }
 
 // Compile makes an action of the template. The paths in the problems are
 // relative to the properties.
 func (t *Template) Compile(o Options) (Action, problem.List) {
-	if list := t.parameter.Check(o.Properties); len(list) > 0 {
+	if list := append(t.parameter.Check(o.Properties), t.malformed(o.Properties)...); len(list) > 0 {
 		return nil, list
+	}
+	if o.Result && t.giving != nil {
+		t = t.giving
 	}
 	if o.Evaluators == 0 {
 		o.Evaluators = DefaultEvaluators
@@ -146,22 +151,28 @@ func hides(v cue.Value) bool {
 // changed by somebody else between being read and being written, the template is
 // rendered again at once, up to conflictRounds times.
 func (r *runner) Run(ctx context.Context, ev event.Event) error {
+	_, err := r.after(ctx, ev, nil)
+	return err
+}
+
+// after is Run after other actions, whose results are given. It returns its own.
+func (r *runner) after(ctx context.Context, ev event.Event, results map[string]any) (any, error) {
 	journal := journalFrom(ctx)
 	for round := 0; ; round++ {
-		err := r.once(ctx, ev, journal)
+		result, err := r.once(ctx, ev, results, journal)
 		if !isConflict(err) || round == conflictRounds {
-			return classify(err)
+			return result, classify(err)
 		}
 		if err := pause(ctx, round); err != nil {
-			return err
+			return nil, err
 		}
 	}
 }
 
-func (r *runner) once(ctx context.Context, ev event.Event, journal *Journal) (err error) {
+func (r *runner) once(ctx context.Context, ev event.Event, results map[string]any, journal *Journal) (result any, err error) {
 	bases, err := r.borrow()
 	if err != nil {
-		return Terminal(err)
+		return nil, Terminal(err)
 	}
 	defer r.giveBack(bases)
 	defer func() {
@@ -169,8 +180,13 @@ func (r *runner) once(ctx context.Context, ev event.Event, journal *Journal) (er
 			err = Terminal(fmt.Errorf("template %q panicked while it was evaluated", r.template.name))
 		}
 	}()
-	run := &resolution{runner: r, journal: journal, context: r.template.context.Pick(ev.Context(r.options.Trigger))}
-	return run.resolve(ctx, bases)
+	given := ev.Context(r.options.Trigger)
+	if results != nil {
+		given[resultsField] = results
+	}
+	run := &resolution{runner: r, journal: journal, context: r.template.context.Pick(given)}
+	err = run.resolve(ctx, bases)
+	return run.result, err
 }
 
 // fill returns v with data at path.

@@ -28,6 +28,10 @@ import (
 type Journal struct {
 	mu   sync.Mutex
 	done map[string]map[string]any
+	// progress is that of several actions; nil for a single one.
+	progress *progress
+	// kept is what was kept, by key.
+	kept map[any]any
 }
 
 // NewJournal returns an empty journal, for one event and one trigger.
@@ -62,4 +66,21 @@ func (j *Journal) put(key string, result map[string]any) {
 		j.done = map[string]map[string]any{}
 	}
 	j.done[key] = result
+}
+
+// Keep returns what is kept under key with the journal of ctx, which is what first
+// returned when it was first asked for.
+func Keep(ctx context.Context, key any, first func() any) any {
+	j := journalFrom(ctx)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	v, ok := j.kept[key]
+	if !ok {
+		if j.kept == nil {
+			j.kept = map[any]any{}
+		}
+		v = first()
+		j.kept[key] = v
+	}
+	return v
 }

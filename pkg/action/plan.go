@@ -42,8 +42,8 @@ func (s stage) repeats() bool { return s.kept == nil }
 // plan splits a template into stages, so that each of its fields is evaluated as
 // seldom as can be, and returns the declarations that make the parameter. Where
 // too little is known of what depends on what, there is one stage for all. The
-// identifiers of file must be resolved.
-func plan(file *ast.File) (stages []stage, schema names) {
+// identifiers of file must be resolved. With gives, the last stage has the result.
+func plan(file *ast.File, gives bool) (stages []stage, schema names) {
 	whole := []stage{{}}
 	g := newGraph(file)
 	if g == nil {
@@ -70,7 +70,7 @@ func plan(file *ast.File) (stages []stage, schema names) {
 	// Fields that no call takes may still find fault with the event.
 	rest := slices.DeleteFunc(slices.Clone(g.order), func(name string) bool {
 		_, isField := g.decls[name].(*ast.Field)
-		return !isField || isDefinition(name) || seen[name]
+		return !isField || isDefinition(name) || seen[name] && !(gives && name == resultField)
 	})
 	if len(rest) > 0 {
 		last := stage{}
@@ -109,14 +109,12 @@ func (s stage) narrow(file *ast.File, dropped names) {
 		name, ok := declared(d)
 		return ok && (dropped[name] || !s.repeats() && !s.kept[name])
 	})
-	used := map[ast.Node]bool{}
-	ast.Walk(file, func(n ast.Node) bool {
-		if id, ok := n.(*ast.Ident); ok {
-			used[id.Node] = true
-		}
-		return true
-	}, nil)
-	// CUE refuses imports that are not used.
+	dropImports(file)
+}
+
+// dropImports takes out imports that are not used, which CUE refuses.
+func dropImports(file *ast.File) {
+	used := referred(file)
 	unused := func(spec *ast.ImportSpec) bool { return !used[spec] }
 	file.Imports = slices.DeleteFunc(file.Imports, unused)
 	for _, d := range file.Decls {
@@ -124,4 +122,16 @@ func (s stage) narrow(file *ast.File, dropped names) {
 			imports.Specs = slices.DeleteFunc(imports.Specs, unused)
 		}
 	}
+}
+
+// referred returns the declarations that identifiers of file refer to.
+func referred(file *ast.File) map[ast.Node]bool {
+	used := map[ast.Node]bool{}
+	ast.Walk(file, func(n ast.Node) bool {
+		if id, ok := n.(*ast.Ident); ok {
+			used[id.Node] = true
+		}
+		return true
+	}, nil)
+	return used
 }

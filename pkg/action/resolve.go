@@ -43,6 +43,8 @@ type resolution struct {
 	executed map[string]bool
 	// blocked is why the first call that cannot be executed yet cannot.
 	blocked error
+	// result is what the action gives, where it does.
+	result any
 }
 
 // maxCalls bounds the calls of one evaluation, against a template whose calls
@@ -64,7 +66,7 @@ func (r *resolution) resolve(ctx context.Context, bases []cue.Value) error {
 			return err
 		}
 	}
-	return nil
+	return r.give()
 }
 
 // stage executes the calls of s, until none is left.

@@ -32,7 +32,6 @@ import (
 	"cuelang.org/go/cue/token"
 
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
-	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/problem"
 	"github.com/kubevela/kube-trigger/pkg/projection"
 	"github.com/kubevela/kube-trigger/pkg/schema"
@@ -52,11 +51,19 @@ type Template struct {
 	// schema names the declarations that make the parameter.
 	schema    names
 	parameter *schema.Schema
+	// references are what it refers to of other actions, texts the paths of the
+	// properties that it takes for Go templates.
+	references []reference
+	texts      [][]string
+	// gives is set where the result is evaluated, too; giving is the same template
+	// for which it is, nil where there is none.
+	gives  bool
+	giving *Template
 }
 
 // Parse checks a template. The places in the problems are in source.
 func Parse(name, source string) (*Template, problem.List) {
-	t := &Template{name: name, source: source}
+	t := &Template{name: name, source: source, gives: true}
 	file, err := t.parse()
 	if err != nil {
 		return nil, problems(err)
@@ -64,14 +71,7 @@ func Parse(name, source string) (*Template, problem.List) {
 	if list := check(file); len(list) > 0 {
 		return nil, list
 	}
-	t.context = projection.Of("context", file)
-	t.returns = projection.Of("$returns", file)
-	if callsUsedWhole(file) {
-		t.returns = projection.All()
-	}
-	t.embedded = projection.EmbeddedElements(file)
-	t.handlesErr = errHandlers(file)
-	abstract, err := t.build(cuecontext.New(), frame{context: event.Schema})
+	abstract, err := t.build(cuecontext.New(), frame{context: contextSchema()})
 	if err != nil {
 		return nil, problems(err)
 	}
@@ -79,8 +79,32 @@ func Parse(name, source string) (*Template, problem.List) {
 		return nil, problems(err)
 	}
 	t.parameter = schema.Of(abstract.LookupPath(cue.ParsePath(parameterSchema)))
-	t.stages, t.schema = plan(file)
+	t.references, t.texts = references(file), goTemplates(file)
+	if !hasResult(file) {
+		t.gives = false
+		t.analyse(file)
+		return t, nil
+	}
+	giving := *t
+	giving.analyse(file)
+	t.gives, t.giving = false, &giving
+	if file, err = t.parse(); err != nil {
+		return nil, problems(err)
+	}
+	t.analyse(file)
 	return t, nil
+}
+
+// analyse finds out what has to be evaluated when.
+func (t *Template) analyse(file *ast.File) {
+	t.context = projection.Of("context", file)
+	t.returns = projection.Of("$returns", file)
+	if callsUsedWhole(file) {
+		t.returns = projection.All()
+	}
+	t.embedded = projection.EmbeddedElements(file)
+	t.handlesErr = errHandlers(file)
+	t.stages, t.schema = plan(file, t.gives)
 }
 
 // Name returns the template's name, the `type` of actions that use it.
@@ -90,12 +114,15 @@ func (t *Template) Name() string { return t.name }
 // property which a template does not know is refused instead of ignored.
 const parameterSchema = "#parameter"
 
-// parse returns the template's syntax tree. CUE annotates trees while it builds
-// them, so that each build has to have its own.
+// parse returns the template's syntax tree, without a result that nobody sees. CUE
+// annotates trees while it builds them, so that each build has to have its own.
 func (t *Template) parse() (*ast.File, error) {
 	file, err := parser.ParseFile(t.name+".cue", t.source, parser.ParseComments)
 	if err != nil {
 		return nil, err
+	}
+	if !t.gives {
+		dropResult(file)
 	}
 	declared := false
 	for _, d := range file.Decls {

@@ -101,6 +101,9 @@ func actionTypes(ts *v1alpha1.TriggerService) []string {
 	var all []string
 	for _, t := range ts.Spec.Triggers {
 		all = append(all, t.Action.Type)
+		for _, a := range t.Actions {
+			all = append(all, a.Type)
+		}
 	}
 	slices.Sort(all)
 	return slices.Compact(all)

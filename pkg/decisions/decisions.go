@@ -95,6 +95,7 @@ type Decision struct {
 	Outcome engine.Outcome `json:"outcome"`
 	Reason  string         `json:"reason,omitempty"`
 	Path    string         `json:"path,omitempty"`
+	Action  string         `json:"action,omitempty"`
 	Attempt int            `json:"attempt,omitempty"`
 	RetryIn float64        `json:"retryInSeconds,omitempty"`
 	Took    float64        `json:"tookSeconds,omitempty"`
@@ -139,7 +140,7 @@ func shown(trigger string, d engine.Decision) Decision {
 	s := Decision{
 		Time: d.Time.UTC(), Trigger: trigger,
 		Event:   Event{Source: d.Event.Source, Type: d.Event.Type, Cluster: d.Event.Cluster, Key: d.Event.Key, ID: d.Event.ID},
-		Outcome: d.Outcome, Reason: d.Reason, Path: d.Path, Attempt: d.Attempt,
+		Outcome: d.Outcome, Reason: d.Reason, Path: d.Path, Action: d.Action, Attempt: d.Attempt,
 		RetryIn: d.RetryIn.Seconds(), Took: d.Duration.Seconds(), Age: d.Age.Seconds(),
 	}
 	if d.Err != nil {

@@ -28,7 +28,9 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
-// act is the stage that makes one attempt of the trigger's action.
+// act is the stage that makes one attempt of the trigger's action. Where one of
+// several has failed for good and may be left out, the attempt at those behind it
+// follows at once.
 func (r *runner) act(ctx context.Context, j *job) step {
 	if r.limiter != nil {
 		if wait := r.untilTurn(j); wait > 0 {
@@ -42,37 +44,62 @@ func (r *runner) act(ctx context.Context, j *job) step {
 	if r.trigger.Guard != nil {
 		acting = r.trigger.Guard.Acting(acting, *j.event())
 	}
+	for {
+		if s, again := r.try(acting, j); !again {
+			return s
+		}
+	}
+}
+
+// try makes one attempt. It reports whether another one is to follow at once.
+func (r *runner) try(ctx context.Context, j *job) (s step, again bool) {
 	w := r.begin(j)
-	err := r.attempt(acting, *j.event())
+	err := r.attempt(ctx, *j.event())
 	attempt, inTime := w.end()
 	took := r.clock.Since(w.start)
 	switch {
 	case !inTime:
 		logr.FromContextOrDiscard(ctx).Info("Hung action returned", "key", j.event().Key,
 			"event", j.event().ID, "duration", took)
-		return step{then: finished}
+		return step{then: finished}, false
 	case err == nil:
 		d := r.decide(j.event(), Acted, "")
 		d.Attempt, d.Duration = attempt, took
 		r.report.decision(d)
-		return step{then: finished}
+		return step{then: finished}, false
 	case ctx.Err() != nil:
-		return step{then: stopped}
+		return step{then: stopped}, false
 	}
 
+	tries := r.tries(j, attempt)
 	reason, final := r.reason(err)
-	if !final && attempt > *r.trigger.Policy.Retry.Limit {
+	if !final && tries > *r.trigger.Policy.Retry.Limit {
 		reason, final = ReasonExhausted, true
 	}
-	if final {
+	if final && !j.journal.Skip() {
 		r.giveUp(j, j.failure(r.trigger.Trigger, err), reason)
-		return step{then: finished}
+		return step{then: finished}, false
 	}
 	d := r.decide(j.event(), Failed, reason)
-	d.Err, d.Attempt, d.Duration = err, attempt, took
-	d.RetryIn = r.trigger.Policy.Retry.Backoff.delay(attempt, rand.Float64())
+	if final {
+		d.Outcome = Skipped
+	} else {
+		d.RetryIn = r.trigger.Policy.Retry.Backoff.after(tries, action.RetryAfter(err), rand.Float64())
+	}
+	d.Err, d.Attempt, d.Duration, d.Action = err, attempt, took, action.FailedStep(err)
 	r.report.decision(d)
-	return step{then: paused, wait: d.RetryIn}
+	return step{then: paused, wait: d.RetryIn}, final
+}
+
+// tries returns how many of the attempts so far were made at the action that
+// failed last: of several, each has as many as a single one.
+func (r *runner) tries(j *job, attempt int) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if at := j.journal.Step(); at != j.at {
+		j.at, j.before = at, attempt-1
+	}
+	return attempt - j.before
 }
 
 // reason names the kind of err, and says whether no other attempt can help.

@@ -45,6 +45,9 @@ const (
 	Acted Outcome = "acted"
 	// Failed: an attempt of the action failed; another one follows.
 	Failed Outcome = "failed"
+	// Skipped: one of several actions failed for good, and may; the next one
+	// follows.
+	Skipped Outcome = "skipped"
 	// GivenUp: no other attempt follows.
 	GivenUp Outcome = "given-up"
 	// Returned: the engine stopped first. The event is not done.
@@ -95,6 +98,8 @@ type Decision struct {
 	Reason string
 	// Path is the part of the event that a filter decided by.
 	Path string
+	// Action is the one of several that failed: its name, or "actions[1]".
+	Action string
 	// Attempt counts the runs of the action, from 1; 0 where it did not run.
 	Attempt int
 	// RetryIn is the wait before the next attempt; only for Failed. It is 0
@@ -104,7 +109,7 @@ type Decision struct {
 	Duration time.Duration
 	// Age is the time since the source saw the event.
 	Age time.Duration
-	// Err is set for Failed and GivenUp.
+	// Err is set for Failed, Skipped and GivenUp.
 	Err error
 	// Time is when it was decided.
 	Time time.Time
@@ -195,7 +200,7 @@ func (r reporter) quarantine(t event.Trigger, begins bool) {
 
 func (r reporter) logDecision(d Decision) {
 	log := r.log
-	if d.Outcome != Acted && d.Outcome != Failed && d.Outcome != GivenUp {
+	if d.Outcome != Acted && d.Outcome != Failed && d.Outcome != Skipped && d.Outcome != GivenUp {
 		log = log.V(1)
 	}
 	if !log.Enabled() && d.Outcome != GivenUp {
@@ -217,6 +222,9 @@ func (r reporter) logDecision(d Decision) {
 	case Failed:
 		log.Info("Action failed", "reason", d.Reason, "error", d.Err.Error(),
 			"attempt", d.Attempt, "retryIn", d.RetryIn, "duration", d.Duration)
+	case Skipped:
+		log.Info("Action failed and was left out", "action", d.Action, "reason", d.Reason, "error", d.Err.Error(),
+			"attempt", d.Attempt, "duration", d.Duration)
 	case GivenUp:
 		var p *panicError
 		if errors.As(d.Err, &p) {

@@ -22,6 +22,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
@@ -66,7 +67,7 @@ func (r *runner) giveUp(j *job, f Failure, reason string) {
 	r.mu.Unlock()
 
 	d := r.decide(&f.Event, GivenUp, reason)
-	d.Attempt, d.Err, d.Duration = f.Attempts, f.Err, d.Time.Sub(f.Last)
+	d.Attempt, d.Err, d.Duration, d.Action = f.Attempts, f.Err, d.Time.Sub(f.Last), action.FailedStep(f.Err)
 	r.report.decision(d)
 	if r.letters == nil {
 		r.release(j)

@@ -83,6 +83,9 @@ type job struct {
 	// attempts counts the runs of the action; first and last began then.
 	attempts    int
 	first, last time.Time
+	// at is the one of several actions that failed last, and before how many
+	// attempts there were before it ran.
+	at, before int
 }
 
 func (j *job) event() *event.Event {

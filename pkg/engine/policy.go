@@ -99,6 +99,20 @@ func (b Backoff) delay(n int, random float64) time.Duration {
 	return time.Duration(wait * (1 + Jitter*(2*random-1)))
 }
 
+// MaxRetryAfter bounds how long an answer can put off the next attempt.
+const MaxRetryAfter = 10 * time.Minute
+
+// after is delay, and at least what was asked for, up to MaxRetryAfter; what more,
+// so that not all who were asked come together.
+func (b Backoff) after(n int, asked time.Duration, random float64) time.Duration {
+	wait := b.delay(n, random)
+	if asked > wait {
+		wait = min(asked, MaxRetryAfter)
+		wait += time.Duration(Jitter * random * float64(min(wait, b.Max)))
+	}
+	return wait
+}
+
 func defaultPolicy() Policy {
 	limit := DefaultRetryLimit
 	return Policy{

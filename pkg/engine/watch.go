@@ -105,7 +105,7 @@ func (w *watch) countOverdue() (f Failure, verdict Outcome) {
 		return f, Returned
 	}
 	f = j.failure(r.trigger.Trigger, fmt.Errorf("%w, and does not stop", r.timedOut))
-	if f.Attempts > *r.trigger.Policy.Retry.Limit {
+	if f.Attempts-j.before > *r.trigger.Policy.Retry.Limit {
 		return f, GivenUp
 	}
 	j.attempts++

@@ -137,7 +137,7 @@ func (m *Metrics) Observe(d engine.Decision) {
 		s := m.of(d.Trigger)
 		s.retries.Inc()
 		s.duration.Observe(d.Duration.Seconds())
-	case d.Outcome == engine.GivenUp && d.Attempt > 0:
+	case d.Outcome == engine.Skipped, d.Outcome == engine.GivenUp && d.Attempt > 0:
 		m.of(d.Trigger).duration.Observe(d.Duration.Seconds())
 	}
 }

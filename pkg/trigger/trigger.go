@@ -30,9 +30,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
-	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
-	"github.com/kubevela/kube-trigger/pkg/action/redact"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/event"
@@ -58,25 +56,25 @@ type Compiler struct {
 // Compile checks everything of a trigger. Paths are relative to it.
 func (c Compiler) Compile(id event.Trigger, spec v1alpha1.Trigger) (engine.Trigger, problem.List) {
 	out := engine.Trigger{Trigger: id, SourceType: spec.Source.Type}
+	asks := source.Trigger{Trigger: id}
 	var list, problems problem.List
 	if problems = c.refuse("filter"); problems == nil {
 		out.Filter, problems = filter.Compile(spec.Filter, id)
 	}
 	list = append(list, problems.Under("filter")...)
 	if problems = c.refuse("action"); problems == nil {
-		out.Action, problems = c.action(id, spec)
+		out.Action, asks.Old, problems = c.act(id, spec)
+	} else {
+		problems = problems.Under("action")
 	}
-	list = append(list, problems.Under("action")...)
-	asks := source.Trigger{Trigger: id, Old: old(out.Filter).Union(old(out.Action))}
+	list = append(list, problems...)
+	asks.Old = asks.Old.Union(old(out.Filter))
 	asks.OnChange, problems = onChange(spec.OnChange)
 	list = append(list, problems.Under("onChange")...)
 	out.Subscription, problems = c.source(spec.Source, asks)
 	list = append(list, problems.Under("source")...)
 	if _, compares := out.Subscription.(source.Comparer); out.Subscription != nil && len(spec.OnChange) > 0 && !compares {
 		list.Add("onChange", "has no effect with the source %q, whose events are not changes of objects", spec.Source.Type)
-	}
-	if out.Action != nil {
-		out.Action = redact.Action(out.Action)
 	}
 	out.Policy, problems = policy(spec)
 	return out, append(list, problems...)
@@ -138,29 +136,6 @@ func (c Compiler) source(spec v1alpha1.Source, asks source.Trigger) (source.Subs
 	}
 	sub, list := compile(properties, asks)
 	return sub, list.Under("properties")
-}
-
-func (c Compiler) action(id event.Trigger, spec v1alpha1.Trigger) (action.Action, problem.List) {
-	var list problem.List
-	parsed, ok := c.Actions[spec.Action.Type]
-	if !ok {
-		list.Add("type", "%s", unknown("action", spec.Action.Type, slices.Sorted(maps.Keys(c.Actions))))
-		return nil, list
-	}
-	template, broken := parsed()
-	if len(broken) > 0 {
-		list.Add("type", "%v", broken)
-		return nil, list
-	}
-	properties, err := object(spec.Action.Properties)
-	if err != nil {
-		list.Add("properties", "%v", err)
-		return nil, list
-	}
-	a, list := template.Compile(action.Options{
-		Trigger: id, Properties: properties, Executor: redact.Executor(c.Executor(id)), Evaluators: spec.Concurrency,
-	})
-	return a, list.Under("properties")
 }
 
 func unknown(what, name string, known []string) string {

@@ -180,7 +180,7 @@ func (s *Status) Observe(d engine.Decision) {
 	case engine.Acted:
 		status.Acted++
 		status.LastActionTime = &now
-	case engine.Failed, engine.GivenUp:
+	case engine.Failed, engine.Skipped, engine.GivenUp:
 		if d.Attempt > 0 {
 			status.Failed++
 		}

@@ -48,13 +48,28 @@ const (
 )
 
 // Action wraps an action, whose calls an Executor of this package executes.
-func Action(a action.Action) action.Action { return redacted{a} }
+func Action(a action.Action) action.Action { return redacted{a, nothing} }
 
-type redacted struct{ action.Action }
+// Sequence wraps an action of several. What an earlier one has read, which a later
+// one may be given, is taken out also where the earlier one is not repeated.
+func Sequence(a action.Action) action.Action {
+	return redacted{a, func(ctx context.Context) *values {
+		v, _ := action.Keep(ctx, key{}, func() any { return &values{} }).(*values)
+		return v
+	}}
+}
+
+type redacted struct {
+	action.Action
+	// known returns the values that are known when an attempt begins.
+	known func(ctx context.Context) *values
+}
+
+func nothing(context.Context) *values { return &values{} }
 
 // Run implements action.Action.
 func (r redacted) Run(ctx context.Context, ev event.Event) error {
-	values := &values{}
+	values := r.known(ctx)
 	err := r.Action.Run(context.WithValue(ctx, key{}, values), ev)
 	if err == nil {
 		return nil

@@ -81,6 +81,7 @@ type TriggerServiceSpec struct {
 }
 
 // Trigger is a source of events, a filter, and an action.
+// +kubebuilder:validation:XValidation:rule="has(self.action) != has(self.actions)",message="exactly one of action and actions has to be given"
 type Trigger struct {
 	// Name is unique within the TriggerService. Default: the TriggerService's
 	// name, "-" and the trigger's index.
@@ -101,13 +102,21 @@ type Trigger struct {
 	// changed. Default: every update counts.
 	// +optional
 	OnChange []string `json:"onChange,omitempty"`
-	// Action is what to do.
-	Action Action `json:"action"`
+	// Action is what to do. Either it or Actions has to be given.
+	// +optional
+	Action Action `json:"action,omitzero"`
+	// Actions are what to do, one after the other. Each sees the results of those
+	// before it.
+	// +optional
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=20
+	Actions []ActionStep `json:"actions,omitempty"`
 
-	// Timeout ends an attempt at the action. Default: 10s.
+	// Timeout ends an attempt at the action, or at all of several. Default: 10s.
 	// +optional
 	Timeout *metav1.Duration `json:"timeout,omitempty"`
-	// Retry says how an action that failed is tried again.
+	// Retry says how an action that failed is tried again. Of several actions each
+	// has as many tries.
 	// +optional
 	Retry *Retry `json:"retry,omitempty"`
 	// Concurrency is how many objects the trigger acts on at the same time.
@@ -153,6 +162,36 @@ type Action struct {
 	// +kubebuilder:pruning:PreserveUnknownFields
 	Properties *runtime.RawExtension `json:"properties,omitempty"`
 }
+
+// ActionStep is one of several actions.
+type ActionStep struct {
+	// Name is what later actions see its result under: `context.results.NAME`.
+	// Default: none, and they do not.
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-zA-Z]([-a-zA-Z0-9]*[a-zA-Z0-9])?$`
+	Name string `json:"name,omitempty"`
+	// Type names the action, such as "bump-application-revision".
+	Type string `json:"type"`
+	// Properties are the `parameter` of the action's template.
+	// +optional
+	// +kubebuilder:pruning:PreserveUnknownFields
+	Properties *runtime.RawExtension `json:"properties,omitempty"`
+	// OnFailure says what follows when it has failed for good: "stop" gives up the
+	// event, "continue" goes on with the next action. Default: stop.
+	// +optional
+	// +kubebuilder:validation:Enum=stop;continue
+	OnFailure string `json:"onFailure,omitempty"`
+}
+
+const (
+	// OnFailureStop gives up the event.
+	OnFailureStop = "stop"
+	// OnFailureContinue goes on with the next action.
+	OnFailureContinue = "continue"
+	// MaxActions is how many actions a trigger may have.
+	MaxActions = 20
+)
 
 // Retry says how an action that failed is tried again.
 type Retry struct {

@@ -1,0 +1,258 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package action_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kubevela/kube-trigger/pkg/action"
+	"github.com/kubevela/kube-trigger/pkg/action/provider"
+	"github.com/kubevela/kube-trigger/pkg/event"
+)
+
+// Templates whose calls can be told apart from the beginning, and whose calls
+// cannot.
+const (
+	staged = `import "vela/kube"
+first: kube.#Get & {$params: resource: {apiVersion: "v1", kind: "X", metadata: name: context.data.metadata.name}}
+let Name = "named \(first.$returns.metadata.uid)"
+result: {name: Name, uid: first.$returns.metadata.uid}
+`
+	whole = `import "vela/kube"
+for n in ["first"] {
+	(n): kube.#Get & {$params: resource: {apiVersion: "v1", kind: "X", metadata: name: context.data.metadata.name}}
+}
+let Name = "named \(context.data.metadata.name)"
+result: name: Name
+`
+	later = `import "vela/kube"
+second: kube.#Patch & {$params: {resource: {apiVersion: "v1", kind: "X", metadata: name: "x"}, patch: data: {
+	got: context.results.one.name
+	if context.results.two != _|_ {two: context.results.two}
+}}}
+`
+)
+
+func parse(t *testing.T, name, source string) *action.Template {
+	t.Helper()
+	tmpl, problems := action.Parse(name, source)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	return tmpl
+}
+
+// sequence compiles templates whose actions are named one, two, ….
+func sequence(t *testing.T, executor provider.Executor, optional []bool, sources ...string) action.Action {
+	t.Helper()
+	var steps []action.Step
+	for i, source := range sources {
+		name := []string{"one", "two", "three"}[i]
+		a, problems := parse(t, name, source).Compile(action.Options{Executor: executor, Result: true})
+		if len(problems) > 0 {
+			t.Fatal(problems)
+		}
+		steps = append(steps, action.Step{Name: name, Title: name, Action: a, Optional: optional != nil && optional[i]})
+	}
+	a, err := action.Sequence(steps)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func uid(provider.Call) (provider.Result, error) {
+	return provider.Result{"$returns": map[string]any{"metadata": map[string]any{"uid": "u"}}}, nil
+}
+
+// TestResults hands what one action gives to the next.
+func TestResults(t *testing.T) {
+	for source, want := range map[string]string{staged: "named u", whole: "named c"} {
+		s := &script{answer: uid}
+		if err := sequence(t, s, nil, source, later).Run(t.Context(), configMap("c")); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{"first", "second"}, s.paths()); diff != "" {
+			t.Error(diff)
+		}
+		if got := s.calls[1].Params["patch"].(map[string]any)["data"]; !cmp.Equal(got, map[string]any{"got": want}) {
+			t.Errorf("got %v, want %s", got, want)
+		}
+	}
+}
+
+// TestResultsOfSeveral keeps those that were there.
+func TestResultsOfSeveral(t *testing.T) {
+	s := &script{answer: uid}
+	const two = "import \"vela/kube\"\n" + `result: [context.results.one.uid, 7]`
+	if err := sequence(t, s, nil, staged, strings.TrimPrefix(two, "import \"vela/kube\"\n"), later).Run(t.Context(), configMap("c")); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]any{"got": "named u", "two": []any{"u", int64(7)}}
+	if diff := cmp.Diff(want, s.calls[1].Params["patch"].(map[string]any)["data"]); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestResultIsNotEvaluatedForNobody runs a template alone whose result would fail.
+func TestResultIsNotEvaluatedForNobody(t *testing.T) {
+	for _, source := range []string{staged, whole} {
+		broken := strings.Replace(source, "result: ", "result: nothing: context.data.nothing\nresult: ", 1)
+		s := &script{answer: uid}
+		if err := compile(t, broken, nil, s).Run(t.Context(), configMap("c")); err != nil {
+			t.Error(err)
+		}
+		err := sequence(t, s, nil, broken).Run(t.Context(), configMap("c"))
+		if err == nil || !action.IsTerminal(err) || !strings.Contains(err.Error(), "nothing") {
+			t.Errorf("got %v, want a terminal error about the result", err)
+		}
+		if parse(t, "x", broken); !parse(t, "x", broken).GivesResult() {
+			t.Error("it has no result")
+		}
+	}
+	for _, source := range []string{later, "import \"vela/kube\"\nresult: kube.#Get & {$params: resource: {}}\n"} {
+		if parse(t, "x", source).GivesResult() {
+			t.Errorf("it has a result:\n%s", source)
+		}
+	}
+}
+
+// TestRetryBeginsWithTheFailedOne repeats neither the actions before the one that
+// failed nor, within it, the writes that succeeded.
+func TestRetryBeginsWithTheFailedOne(t *testing.T) {
+	refuse := true
+	s := &script{answer: func(c provider.Call) (provider.Result, error) {
+		if c.Path == "third" && refuse {
+			return nil, errors.New("refused")
+		}
+		return uid(c)
+	}}
+	a := sequence(t, s, nil, staged, later+strings.ReplaceAll(strings.SplitN(later, "\n", 2)[1], "second:", "third:"))
+	ctx := action.WithJournal(t.Context(), action.NewJournal())
+	err := a.Run(ctx, configMap("c"))
+	if err == nil || action.FailedStep(err) != "two" || !strings.HasPrefix(err.Error(), "two: third (kube.patch): ") {
+		t.Errorf("got %v", err)
+	}
+	refuse = false
+	if err := a.Run(ctx, configMap("c")); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"first", "second", "third", "third"}, s.paths()); diff != "" {
+		t.Error(diff)
+	}
+	// Another event, or a process that was started anew, has all of them.
+	if err := a.Run(t.Context(), configMap("c")); err != nil || len(s.calls) != 7 {
+		t.Errorf("%v after %v", err, s.paths())
+	}
+}
+
+// TestSkip leaves out only what may be, and gives no result of it.
+func TestSkip(t *testing.T) {
+	s := &script{answer: func(c provider.Call) (provider.Result, error) {
+		if c.Path == "first" {
+			return nil, errors.New("refused")
+		}
+		return nil, nil
+	}}
+	guarded := strings.Replace(later, "got: context.results.one.name", "if context.results.one != _|_ {got: 1}", 1)
+	journal := action.NewJournal()
+	ctx := action.WithJournal(t.Context(), journal)
+	a := sequence(t, s, []bool{true, false}, staged, guarded)
+	if journal.Skip() {
+		t.Error("skipped what has not failed")
+	}
+	if err := a.Run(ctx, configMap("c")); err == nil {
+		t.Fatal("it did not fail")
+	}
+	if !journal.Skip() || journal.Step() != 1 {
+		t.Fatalf("at step %d", journal.Step())
+	}
+	if err := a.Run(ctx, configMap("c")); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"first", "second"}, s.paths()); diff != "" {
+		t.Error(diff)
+	}
+	if got := s.calls[1].Params["patch"].(map[string]any)["data"]; !cmp.Equal(got, map[string]any{}) {
+		t.Errorf("got %v", got)
+	}
+
+	journal = action.NewJournal()
+	if err := sequence(t, s, []bool{false, true}, staged, guarded).Run(action.WithJournal(t.Context(), journal), configMap("c")); err == nil || journal.Skip() {
+		t.Error("skipped what may not be")
+	}
+}
+
+// TestReferences says where a template or a message names the result of an action
+// that is not there.
+func TestReferences(t *testing.T) {
+	tmpl := parse(t, "refers", `import "text/template"
+
+a: context.results.one.name
+b: context.results["two"]
+c: context.results.there
+let R = context.results
+d: R.three
+message: [if parameter.message != "" {template.Execute(parameter.message, context)}, ""][0]
+parameter: message: *"" | string
+`)
+	message := "{{.results.there.x}}\n{{if .results.four}}{{index .results \"five\"}}{{end}} {{with .data}}{{.results.nobody}} {{$.results.six.y}}{{end}}"
+	var got []string
+	for _, p := range tmpl.Unknown(map[string]any{"message": message}, func(name string) string {
+		if name == "there" {
+			return ""
+		}
+		return "no such action"
+	}) {
+		got = append(got, p.String())
+	}
+	slices.Sort(got)
+	want := []string{
+		"3:4: context.results.one: no such action",
+		"4:4: context.results.two: no such action",
+		"message:2:14: .results.four: no such action",
+		"message:2:29: .results.five: no such action",
+		"message:2:91: .results.six: no such action",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	_, problems := tmpl.Compile(action.Options{Properties: map[string]any{"message": "ok\n{{.data"}})
+	if len(problems) != 1 || problems[0].String() != "message:2:1: is no Go template: unclosed action" {
+		t.Errorf("problems %v", problems)
+	}
+	if _, problems := action.Parse("x", "a: context.result.x"); len(problems) != 1 || !strings.Contains(problems.Error(), `did you mean "results"?`) {
+		t.Errorf("problems %v", problems)
+	}
+}
+
+// TestOtherActionsAreNoSteps refuses what cannot be given results.
+func TestOtherActionsAreNoSteps(t *testing.T) {
+	if _, err := action.Sequence([]action.Step{{Title: "x", Action: foreign{}}}); err == nil {
+		t.Error("taken")
+	}
+}
+
+type foreign struct{ action.Action }
+
+func (foreign) Run(context.Context, event.Event) error { return nil }

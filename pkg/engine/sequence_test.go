@@ -1,0 +1,179 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/kubevela/kube-trigger/pkg/action"
+	"github.com/kubevela/kube-trigger/pkg/action/provider"
+	"github.com/kubevela/kube-trigger/pkg/engine"
+	"github.com/kubevela/kube-trigger/pkg/event"
+)
+
+// three is a sequence of actions that make one call each, a, b and c. fail says
+// what becomes of a call.
+func three(t *testing.T, calls *tape, optional bool, fail func(path string) error) action.Action {
+	t.Helper()
+	var steps []action.Step
+	for _, name := range []string{"a", "b", "c"} {
+		template, problems := action.Parse(name, "import \"vela/kube\"\n"+name+
+			`: kube.#Patch & {$params: {resource: {apiVersion: "v1", kind: "X", metadata: name: context.event.id}, patch: data: {}}}`)
+		if len(problems) > 0 {
+			t.Fatal(problems)
+		}
+		a, problems := template.Compile(action.Options{Executor: executorFunc(func(call provider.Call) error {
+			resource := call.Params["resource"].(map[string]any)
+			calls.add(call.Path + resource["metadata"].(map[string]any)["name"].(string))
+			return fail(call.Path)
+		})})
+		if len(problems) > 0 {
+			t.Fatal(problems)
+		}
+		steps = append(steps, action.Step{Title: name, Action: a, Optional: optional && name == "b"})
+	}
+	s, err := action.Sequence(steps)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// TestEachActionHasItsTries tries each of several actions as often as one alone,
+// and keeps the events of a key in order meanwhile.
+func TestEachActionHasItsTries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limit, left := 2, map[string]int{"a": 2, "b": 2}
+		var calls tape
+		act := three(t, &calls, false, func(path string) error {
+			if left[path] > 0 {
+				left[path]--
+				return errors.New("refused")
+			}
+			return nil
+		})
+		r := start(t, engine.Options{}, engine.Trigger{Action: act, Policy: engine.Policy{Retry: engine.Retry{Limit: &limit}}})
+		r.deliver("k", "1")
+		r.deliver("k", "2")
+		pass(time.Minute)
+		calls.want(t, "a1", "a1", "a1", "b1", "b1", "b1", "c1", "a2", "b2", "c2")
+		r.wantOutcomes("1", engine.Failed, engine.Failed, engine.Failed, engine.Failed, engine.Acted)
+		for i, action := range []string{"a", "a", "b", "b", ""} {
+			if d := r.of("1")[i]; d.Action != action || d.Attempt != i+1 {
+				t.Errorf("decision %d is about %q at attempt %d", i, d.Action, d.Attempt)
+			}
+		}
+		// The waits begin anew, too.
+		if d := r.of("1")[2]; d.RetryIn > 3*time.Second {
+			t.Errorf("the first retry of b is after %s", d.RetryIn)
+		}
+		r.wantDone("1", "2")
+		r.stop()
+	})
+}
+
+// TestFailedActionIsLeftOut goes on where it may, and gives up where it may not.
+func TestFailedActionIsLeftOut(t *testing.T) {
+	for _, tc := range []struct {
+		name     string
+		optional bool
+		err      error
+		calls    []string
+		outcomes []engine.Outcome
+		reason   string
+	}{
+		{"exhausted", true, errors.New("refused"), []string{"a1", "b1", "b1", "c1", "a2", "b2", "b2", "c2"},
+			[]engine.Outcome{engine.Failed, engine.Skipped, engine.Acted}, engine.ReasonExhausted},
+		{"terminal", true, action.Terminal(errors.New("wrong")), []string{"a1", "b1", "c1", "a2", "b2", "c2"},
+			[]engine.Outcome{engine.Skipped, engine.Acted}, engine.ReasonTerminal},
+		{"stop", false, errors.New("refused"), []string{"a1", "b1", "b1", "a2", "b2", "b2"},
+			[]engine.Outcome{engine.Failed, engine.GivenUp}, engine.ReasonExhausted},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				limit := 1
+				var calls tape
+				act := three(t, &calls, tc.optional, func(path string) error {
+					if path == "b" {
+						return tc.err
+					}
+					return nil
+				})
+				r := start(t, engine.Options{}, engine.Trigger{Action: act, Policy: engine.Policy{Retry: engine.Retry{Limit: &limit}}})
+				r.deliver("k", "1")
+				r.deliver("k", "2")
+				pass(time.Minute)
+				calls.want(t, tc.calls...)
+				r.wantOutcomes("1", tc.outcomes...)
+				if d := r.of("1")[len(tc.outcomes)-1]; tc.optional && d.Err != nil || !tc.optional && d.Action != "b" {
+					t.Errorf("the last decision is %+v", d)
+				}
+				for _, d := range r.of("1") {
+					if (d.Outcome == engine.Skipped || d.Outcome == engine.GivenUp) && (d.Reason != tc.reason || d.Action != "b") {
+						t.Errorf("decision %+v", d)
+					}
+				}
+				r.wantDone("1", "2")
+				r.stop()
+			})
+		})
+	}
+}
+
+// TestRetryAfter waits as long as it was asked to, which holds back no other key.
+func TestRetryAfter(t *testing.T) {
+	for _, tc := range []struct {
+		asked    int
+		from, to time.Duration
+	}{
+		{0, 1600 * time.Millisecond, 2400 * time.Millisecond},
+		{1, 1600 * time.Millisecond, 2400 * time.Millisecond},
+		{45, 45 * time.Second, 54 * time.Second},
+		{7200, engine.MaxRetryAfter, engine.MaxRetryAfter + 12*time.Second},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var calls tape
+			busy := true
+			r := start(t, engine.Options{}, engine.Trigger{Action: actionFunc(func(_ context.Context, ev event.Event) error {
+				calls.add(ev.ID)
+				if ev.ID == "1" && busy {
+					busy = false
+					return apierrors.NewTooManyRequests("busy", tc.asked)
+				}
+				return nil
+			})})
+			r.deliver("k", "1")
+			r.deliver("k", "2")
+			r.deliver("other", "3")
+			pass(time.Second)
+			calls.wantAnyOrder(t, "1", "3")
+			if wait := r.of("1")[0].RetryIn; wait < tc.from || wait > tc.to {
+				t.Errorf("asked for %d s, waits %s", tc.asked, wait)
+			}
+			pass(time.Hour)
+			r.wantOutcomes("1", engine.Failed, engine.Acted)
+			r.wantDone("1", "2", "3")
+			r.stop()
+		})
+	}
+}

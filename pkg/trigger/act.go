@@ -1,0 +1,183 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package trigger
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/kubevela/kube-trigger/pkg/action"
+	"github.com/kubevela/kube-trigger/pkg/action/redact"
+	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/problem"
+	"github.com/kubevela/kube-trigger/pkg/projection"
+)
+
+// act compiles what a trigger does, and returns what it refers to below
+// `context.old`.
+func (c Compiler) act(id event.Trigger, spec v1alpha1.Trigger) (action.Action, projection.Projection, problem.List) {
+	var list problem.List
+	if len(spec.Actions) > 0 {
+		if spec.Action.Type != "" || spec.Action.Properties != nil {
+			list.Add("actions", "cannot be given beside action: exactly one of them has to be")
+			return nil, projection.Projection{}, list
+		}
+		return c.sequence(id, spec)
+	}
+	template, properties, list := c.resolve(spec.Action.Type, spec.Action.Properties)
+	if len(list) > 0 {
+		return nil, projection.Projection{}, list.Under("action")
+	}
+	list = unknownResults(template, properties, func(string) string { return "there are no earlier actions" })
+	a, problems := c.compile(id, template, action.Options{Properties: properties, Evaluators: spec.Concurrency})
+	if list = append(list, problems...); len(list) > 0 {
+		return nil, projection.Projection{}, list.Under("action")
+	}
+	return redact.Action(a), old(a), nil
+}
+
+// sequence compiles several actions.
+func (c Compiler) sequence(id event.Trigger, spec v1alpha1.Trigger) (action.Action, projection.Projection, problem.List) {
+	var (
+		list  problem.List
+		olds  projection.Projection
+		steps []action.Step
+		names = naming{steps: spec.Actions, gives: make([]bool, len(spec.Actions))}
+	)
+	if len(spec.Actions) > v1alpha1.MaxActions {
+		list.Add("actions", "holds %d actions; %d are the most", len(spec.Actions), v1alpha1.MaxActions)
+		return nil, olds, list
+	}
+	for i, s := range spec.Actions {
+		var problems problem.List
+		template, properties, problems := c.resolve(s.Type, s.Properties)
+		if first := slices.IndexFunc(spec.Actions, func(o v1alpha1.ActionStep) bool { return o.Name == s.Name }); s.Name != "" && first < i {
+			problems.Add("name", "%q is taken by actions[%d]", s.Name, first)
+		}
+		if s.OnFailure != "" && s.OnFailure != v1alpha1.OnFailureStop && s.OnFailure != v1alpha1.OnFailureContinue {
+			problems.Add("onFailure", "must be %q or %q, not %q", v1alpha1.OnFailureStop, v1alpha1.OnFailureContinue, s.OnFailure)
+		}
+		if template != nil {
+			names.gives[i] = template.GivesResult()
+			problems = append(problems, unknownResults(template, properties, func(name string) string { return names.wrong(i, name) })...)
+			a, broken := c.compile(id, template, action.Options{
+				Properties: properties, Evaluators: spec.Concurrency, Result: s.Name != "" && i < len(spec.Actions)-1,
+			})
+			problems = append(problems, broken...)
+			olds = olds.Union(old(a))
+			steps = append(steps, action.Step{
+				Name: s.Name, Title: title(i, s), Action: a, Optional: s.OnFailure == v1alpha1.OnFailureContinue,
+			})
+		}
+		list = append(list, problems.Under(fmt.Sprintf("actions[%d]", i))...)
+	}
+	if len(list) > 0 {
+		return nil, olds, list
+	}
+	a, err := action.Sequence(steps)
+	if err != nil {
+		list.Add("actions", "%v", err)
+		return nil, olds, list
+	}
+	return redact.Sequence(a), olds, nil
+}
+
+// title names one of several actions.
+func title(i int, s v1alpha1.ActionStep) string {
+	if s.Name != "" {
+		return s.Name
+	}
+	return fmt.Sprintf("actions[%d]", i)
+}
+
+// naming knows the names of several actions.
+type naming struct {
+	steps []v1alpha1.ActionStep
+	// gives says which of them have a result, as far as that is known.
+	gives []bool
+}
+
+// wrong returns what is wrong with a reference of the ith action to a result, or
+// "".
+func (n naming) wrong(i int, name string) string {
+	at := slices.IndexFunc(n.steps, func(s v1alpha1.ActionStep) bool { return s.Name == name })
+	var earlier []string
+	for _, s := range n.steps[:i] {
+		if s.Name != "" {
+			earlier = append(earlier, s.Name)
+		}
+	}
+	switch {
+	case at == i:
+		return "is the result of this action itself"
+	case at > i:
+		return fmt.Sprintf("is the result of actions[%d], which comes later", at)
+	case at >= 0 && !n.gives[at]:
+		return fmt.Sprintf("actions[%d], %q, has no result", at, n.steps[at].Type)
+	case at >= 0:
+		return ""
+	case len(earlier) == 0:
+		return "no earlier action has a name"
+	}
+	return fmt.Sprintf("no earlier action has this name%s; they are: %s", problem.Suggest(name, earlier), strings.Join(earlier, ", "))
+}
+
+// unknownResults returns what is wrong with the results of others that an action
+// refers to.
+func unknownResults(template *action.Template, properties map[string]any, wrong func(name string) string) problem.List {
+	var list problem.List
+	for _, p := range template.Unknown(properties, wrong) {
+		if p.Path == "" {
+			list.Add("type", "action %q: %s", template.Name(), p)
+		} else {
+			list = append(list, problem.List{p}.Under("properties")...)
+		}
+	}
+	return list
+}
+
+// resolve returns the template of an action, and its properties.
+func (c Compiler) resolve(name string, raw *runtime.RawExtension) (*action.Template, map[string]any, problem.List) {
+	var list problem.List
+	parsed, ok := c.Actions[name]
+	if !ok {
+		list.Add("type", "%s", unknown("action", name, slices.Sorted(maps.Keys(c.Actions))))
+		return nil, nil, list
+	}
+	template, broken := parsed()
+	if len(broken) > 0 {
+		list.Add("type", "%v", broken)
+		return nil, nil, list
+	}
+	properties, err := object(raw)
+	if err != nil {
+		list.Add("properties", "%v", err)
+		return nil, nil, list
+	}
+	return template, properties, nil
+}
+
+func (c Compiler) compile(id event.Trigger, t *action.Template, o action.Options) (action.Action, problem.List) {
+	o.Trigger, o.Executor = id, redact.Executor(c.Executor(id))
+	a, list := t.Compile(o)
+	return a, list.Under("properties")
+}

@@ -1,0 +1,112 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package trigger_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/kubevela/kube-trigger/pkg/action"
+	"github.com/kubevela/kube-trigger/pkg/action/provider"
+	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/problem"
+	"github.com/kubevela/kube-trigger/pkg/source"
+	"github.com/kubevela/kube-trigger/pkg/trigger"
+)
+
+// several compiles actions, and returns what its source was told.
+func several(t *testing.T, spec v1alpha1.Trigger) (asks source.Trigger, problems problem.List) {
+	t.Helper()
+	templates := map[string]trigger.Template{}
+	for name, text := range map[string]string{
+		"gives": "result: 1\nn: context.old.n",
+		"says":  "import \"text/template\"\nm: template.Execute(parameter.message, context)\nparameter: message: string",
+		"needs": "m: context.old.m\nn: context.results.first",
+	} {
+		template, list := action.Parse(name, text)
+		if len(list) > 0 {
+			t.Fatal(list)
+		}
+		templates[name] = trigger.Parsed(template)
+	}
+	c := trigger.Compiler{
+		Actions:  templates,
+		Executor: func(event.Trigger) provider.Executor { return nil },
+		Sources: source.Registry{"objects": func(_ map[string]any, t source.Trigger) (source.Subscription, problem.List) {
+			asks = t
+			return objects{}, nil
+		}},
+	}
+	spec.Source.Type = "objects"
+	_, problems = c.Compile(event.Trigger{Name: "t", Namespace: "n"}, spec)
+	return asks, problems
+}
+
+func step(name, kind, properties string) v1alpha1.ActionStep {
+	return v1alpha1.ActionStep{Name: name, Type: kind, Properties: &runtime.RawExtension{Raw: []byte(properties)}}
+}
+
+func TestActions(t *testing.T) {
+	gives := step("first", "gives", `{}`)
+	for _, tc := range []struct {
+		name string
+		spec v1alpha1.Trigger
+		want string
+	}{
+		{"right", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{gives, step("", "needs", `{}`), step("x", "says", `{"message": "{{.results.first}}"}`)}}, ""},
+		{"neither", v1alpha1.Trigger{}, "action.type: is required; actions: gives, needs, says"},
+		{"both", v1alpha1.Trigger{Action: v1alpha1.Action{Type: "gives"}, Actions: []v1alpha1.ActionStep{gives}},
+			"actions: cannot be given beside action: exactly one of them has to be"},
+		{"one that refers", v1alpha1.Trigger{Action: v1alpha1.Action{Type: "needs"}},
+			`action.type: action "needs": 2:4: context.results.first: there are no earlier actions`},
+		{"unknown", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{gives, step("", "give", `{}`)}},
+			`actions[1].type: unknown action "give"; did you mean "gives"?; actions: gives, needs, says`},
+		{"later", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{step("", "needs", `{}`), gives}},
+			`actions[0].type: action "needs": 2:4: context.results.first: is the result of actions[1], which comes later`},
+		{"itself", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{step("first", "needs", `{}`)}},
+			`actions[0].type: action "needs": 2:4: context.results.first: is the result of this action itself`},
+		{"no result", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{step("first", "says", `{"message": ""}`), step("", "needs", `{}`)}},
+			`actions[1].type: action "needs": 2:4: context.results.first: actions[0], "says", has no result`},
+		{"no name", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{step("", "gives", `{}`), step("", "says", `{"message": "{{.results.gives}}"}`)}},
+			`actions[1].properties.message:1:11: .results.gives: no earlier action has a name`},
+		{"misspelt", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{gives, step("", "says", `{"message": "{{.results.frist}}"}`)}},
+			`actions[1].properties.message:1:11: .results.frist: no earlier action has this name; did you mean "first"?; they are: first`},
+		{"several problems", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{gives, gives, step("", "says", `{"message": 1, "x": 2}`)}},
+			"actions[1].name: \"first\" is taken by actions[0]\n" +
+				"actions[2].properties.message: must be string, not number\n" +
+				"actions[2].properties.x: unknown field; known fields: message"},
+		{"on failure", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{{Type: "gives", OnFailure: "retry"}}},
+			`actions[0].onFailure: must be "stop" or "continue", not "retry"`},
+		{"too many", v1alpha1.Trigger{Actions: make([]v1alpha1.ActionStep, 21)}, "actions: holds 21 actions; 20 are the most"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			asks, problems := several(t, tc.spec)
+			if diff := cmp.Diff(tc.want, problems.Error()); diff != "" {
+				t.Error(diff)
+			}
+			if tc.want == "" {
+				// The message takes all of the context, but names nothing old.
+				if diff := cmp.Diff([][]string{{"m"}, {"n"}}, asks.Old.Paths()); diff != "" {
+					t.Error(diff)
+				}
+			}
+		})
+	}
+}

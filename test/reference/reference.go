@@ -1,0 +1,268 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+// Package reference writes what documents say of properties, from the CUE that
+// describes them.
+package reference
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/format"
+	"cuelang.org/go/cue/parser"
+	"cuelang.org/go/cue/token"
+)
+
+// Reference is what a CUE file says of itself. A property that it does not
+// describe with +usage fails the test.
+type Reference struct {
+	// Summary is the comment that the file begins with.
+	Summary string
+	// Rows are of properties: name, type, default and usage; Results are of the
+	// fields of an action's result: name and usage.
+	Rows, Results []string
+
+	t           *testing.T
+	name        string
+	definitions map[string]ast.Expr
+}
+
+// OfAction returns the reference of an action's template.
+func OfAction(t *testing.T, name, source string) Reference {
+	t.Helper()
+	r, _ := read(t, name, source)
+	for _, line := range strings.Split(source, "\n") {
+		text, isComment := strings.CutPrefix(line, "// ")
+		if !isComment {
+			break
+		}
+		r.Summary = strings.TrimSpace(r.Summary + " " + text)
+	}
+	r.fields("", r.definitions["parameter"], false)
+	if result, ok := r.definitions["result"].(*ast.StructLit); ok {
+		r.given(result)
+	}
+	return *r
+}
+
+// OfProperties returns the reference of a file whose fields are properties, but
+// for its definitions.
+func OfProperties(t *testing.T, name, source string) Reference {
+	t.Helper()
+	r, file := read(t, name, source)
+	for _, d := range file.Decls {
+		if f, ok := d.(*ast.Field); ok {
+			if label, _, _ := ast.LabelName(f.Label); !strings.HasPrefix(label, "#") {
+				r.field("", f, false)
+			}
+		}
+	}
+	return *r
+}
+
+func read(t *testing.T, name, source string) (*Reference, *ast.File) {
+	t.Helper()
+	file, err := parser.ParseFile(name, source, parser.ParseComments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &Reference{t: t, name: name, definitions: map[string]ast.Expr{}}
+	for _, d := range file.Decls {
+		if f, ok := d.(*ast.Field); ok {
+			label, _, _ := ast.LabelName(f.Label)
+			r.definitions[label] = f.Value
+		}
+	}
+	return r, file
+}
+
+// given writes a row for each field of a result, also those that are not always
+// there.
+func (r *Reference) given(result *ast.StructLit) {
+	for _, d := range result.Elts {
+		switch d := d.(type) {
+		case *ast.Field:
+			label, _, _ := ast.LabelName(d.Label)
+			usage := usageOf(d)
+			if usage == "" {
+				r.t.Errorf("%s.cue: result.%s has no +usage", r.name, label)
+			}
+			r.Results = append(r.Results, fmt.Sprintf("| `%s` | %s |\n", label, escape(usage)))
+		case *ast.Comprehension:
+			if inner, ok := d.Value.(*ast.StructLit); ok {
+				r.given(inner)
+			}
+		}
+	}
+}
+
+// fields writes a row for each field of v.
+func (r *Reference) fields(path string, v ast.Expr, described bool) {
+	switch v := v.(type) {
+	case *ast.StructLit:
+		for _, d := range v.Elts {
+			if f, ok := d.(*ast.Field); ok {
+				r.field(path, f, described)
+			}
+		}
+	case *ast.ListLit:
+		for _, e := range v.Elts {
+			if rest, ok := e.(*ast.Ellipsis); ok {
+				r.fields(path+"[]", rest.Type, false)
+			}
+		}
+	case *ast.BinaryExpr:
+		r.fields(path, v.X, false)
+		r.fields(path, v.Y, false)
+	case *ast.UnaryExpr:
+		r.fields(path, v.X, false)
+	case *ast.Ident:
+		if d := r.definitions[v.Name]; d != nil {
+			r.fields(r.alternative(path, d), d, false)
+		}
+	}
+}
+
+// alternative returns the path of v among others of a list, which its type tells
+// apart: "to[slack]" instead of "to[]".
+func (r *Reference) alternative(path string, v ast.Expr) string {
+	list, isList := strings.CutSuffix(path, "[]")
+	s, isStruct := v.(*ast.StructLit)
+	if !isList || !isStruct {
+		return path
+	}
+	for _, d := range s.Elts {
+		if f, ok := d.(*ast.Field); ok {
+			label, _, _ := ast.LabelName(f.Label)
+			if word, ok := f.Value.(*ast.BasicLit); ok && label == "type" {
+				return list + "[" + strings.Trim(word.Value, `"`) + "]"
+			}
+		}
+	}
+	return path
+}
+
+func (r *Reference) field(path string, f *ast.Field, described bool) {
+	label, _, err := ast.LabelName(f.Label)
+	if err != nil { // [string]: …
+		r.fields(path+".*", f.Value, false)
+		return
+	}
+	at := strings.TrimPrefix(path+"."+label, ".")
+	usage := usageOf(f)
+	// `url: secretRef: {…}` and `metadata: {…}` of their own say nothing that is not
+	// said of what they are in, or hold.
+	nested, isStruct := f.Value.(*ast.StructLit)
+	if usage == "" && !described && !(isStruct && len(nested.Elts) > 0) {
+		r.t.Errorf("%s.cue: %s has no +usage", r.name, at)
+	}
+	if usage != "" {
+		kind, fallback := r.kind(f.Value)
+		if fallback == "" && f.Constraint != token.OPTION && kind != "object" && !strings.HasPrefix(kind, "map") {
+			fallback = "required"
+		}
+		if f.Constraint == token.NOT {
+			fallback = "required"
+		}
+		r.Rows = append(r.Rows, fmt.Sprintf("| `%s` | %s | %s | %s |\n", at, escape(kind), escape(fallback), escape(usage)))
+	}
+	r.fields(at, f.Value, isStruct && len(nested.Elts) == 1)
+}
+
+func usageOf(f *ast.Field) string {
+	for _, g := range ast.Comments(f) {
+		if text, ok := strings.CutPrefix(strings.TrimSpace(g.Text()), "+usage="); ok {
+			return text
+		}
+	}
+	return ""
+}
+
+// kind returns what v may be, and what it is by default.
+func (r *Reference) kind(v ast.Expr) (kind, fallback string) {
+	switch v := v.(type) {
+	case *ast.StructLit:
+		if len(v.Elts) == 1 {
+			if f, ok := v.Elts[0].(*ast.Field); ok {
+				if _, _, err := ast.LabelName(f.Label); err != nil {
+					of, _ := r.kind(f.Value)
+					return "map of " + of, ""
+				}
+			}
+		}
+		return "object", ""
+	case *ast.ListLit:
+		for _, e := range v.Elts {
+			if rest, ok := e.(*ast.Ellipsis); ok {
+				if rest.Type == nil {
+					return "list", ""
+				}
+				of, _ := r.kind(rest.Type)
+				return "list of " + of, ""
+			}
+		}
+		return "list", ""
+	case *ast.BinaryExpr:
+		if v.Op == token.OR {
+			x, first := r.kind(v.X)
+			y, second := r.kind(v.Y)
+			if y == "string" && strings.HasPrefix(x, "`\"") {
+				x = "" // a default of many
+			}
+			kinds := slices.DeleteFunc([]string{x, y}, func(s string) bool { return s == "" })
+			return strings.Join(slices.Compact(kinds), " or "), first + second
+		}
+	case *ast.UnaryExpr:
+		if v.Op == token.MUL {
+			text := r.text(v.X)
+			if s, isString := v.X.(*ast.BasicLit); isString && s.Kind == token.STRING && s.Value != `""` {
+				return "`" + text + "`", "`" + text + "`"
+			}
+			if text == `""` || text == "[]" {
+				return "", "empty"
+			}
+			if kind, _ := r.kind(v.X); kind == "object" {
+				return kind, ""
+			}
+			return "", "`" + text + "`"
+		}
+	case *ast.ParenExpr:
+		return r.kind(v.X)
+	case *ast.Ident:
+		if d := r.definitions[v.Name]; d != nil {
+			return r.kind(d)
+		}
+		if v.Name == "_" {
+			return "anything", ""
+		}
+		return v.Name, ""
+	}
+	return "`" + r.text(v) + "`", ""
+}
+
+func (r *Reference) text(v ast.Expr) string {
+	b, err := format.Node(v)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return strings.Join(strings.Fields(string(b)), " ")
+}
+
+func escape(s string) string { return strings.ReplaceAll(s, "|", `\|`) }
