@@ -62,6 +62,9 @@ func (t *Template) Compile(o Options) (Action, problem.List) {
 		o.Evaluators = DefaultEvaluators
 	}
 	r := &runner{template: t, options: o, free: make(chan []cue.Value, o.Evaluators)}
+	if err := r.freeze(); err != nil {
+		return nil, problems(err)
+	}
 	bases, err := r.compile()
 	if err != nil {
 		return nil, problems(err)
@@ -76,33 +79,40 @@ type runner struct {
 	template *Template
 	options  Options
 	free     chan []cue.Value
+	// properties are the user's, as JSON; parameter is CUE for what they have
+	// become, and empty where that depends on the event.
+	properties []byte
+	parameter  string
 }
 
 // Context returns the fields of `context` that the action can depend on.
 func (r *runner) Context() projection.Projection { return r.template.context }
 
-// compile returns the template's stages with its parameter, ready for a context.
-// All of them live in a CUE context of their own.
-func (r *runner) compile() ([]cue.Value, error) {
+// freeze notes what the properties have become, where they are known by now.
+func (r *runner) freeze() error {
 	properties := []byte("{}")
 	if r.options.Properties != nil {
 		var err error
 		if properties, err = json.Marshal(r.options.Properties); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	ctx := cuecontext.New()
-	// Compiled from JSON, so that whole numbers are integers.
-	parameter := ctx.CompileBytes(properties, cue.Filename("properties"))
-	f := frame{stage: stage{kept: r.template.schema}}
-	known, err := r.base(ctx, f, parameter)
+	r.properties = properties
+	known, err := r.base(cuecontext.New(), stage{kept: r.template.schema})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	f.parameter = constant(known.LookupPath(cue.ParsePath("parameter")))
+	r.parameter = constant(known.LookupPath(cue.ParsePath("parameter")))
+	return nil
+}
+
+// compile returns the template's stages with its parameter, ready for a context.
+// All of them live in a CUE context of their own.
+func (r *runner) compile() ([]cue.Value, error) {
+	ctx := cuecontext.New()
 	var bases []cue.Value
-	for _, f.stage = range r.template.stages {
-		base, err := r.base(ctx, f, parameter)
+	for _, s := range r.template.stages {
+		base, err := r.base(ctx, s)
 		if err != nil {
 			return nil, err
 		}
@@ -111,13 +121,15 @@ func (r *runner) compile() ([]cue.Value, error) {
 	return bases, nil
 }
 
-// base returns what the frame takes of the template, with the parameter.
-func (r *runner) base(ctx *cue.Context, f frame, parameter cue.Value) (cue.Value, error) {
-	base, err := r.template.build(ctx, f)
-	if err != nil || f.parameter != "" {
+// base returns what the stage takes of the template, with the parameter.
+func (r *runner) base(ctx *cue.Context, s stage) (cue.Value, error) {
+	base, err := r.template.build(ctx, frame{stage: s, parameter: r.parameter})
+	if err != nil || r.parameter != "" {
 		return base, err
 	}
-	base = base.FillPath(cue.ParsePath("parameter"), parameter)
+	// Compiled from JSON, so that whole numbers are integers.
+	properties := ctx.CompileBytes(r.properties, cue.Filename("properties"))
+	base = base.FillPath(cue.ParsePath("parameter"), properties)
 	return base, base.LookupPath(cue.ParsePath("parameter")).Validate()
 }
 
