@@ -17,10 +17,12 @@ limitations under the License.
 package main
 
 import (
+	"context"
 	"os"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"time"
 )
 
 const (
@@ -30,6 +32,12 @@ const (
 	smallHeap = 32 << 20
 	// growth is the runtime's default: a collection when the heap has doubled.
 	growth = 100
+	// idlePeriod is how long the process has to be without a collection to be
+	// idle.
+	idlePeriod = 10 * time.Second
+	// worthReturning is how much has to be allocated before memory is returned
+	// once more.
+	worthReturning = 8 << 20
 )
 
 // relaxCollector collects a small heap less often, unless the environment says
@@ -56,4 +64,52 @@ func growthFor(live uint64) int {
 		return growth
 	}
 	return int(smallHeap*100/live) - 100
+}
+
+// returnMemory gives memory back to the machine whenever the process has become
+// idle, such as after its start, its first lists or a burst of events, until ctx
+// ends. The runtime does so only down to the size at which it would collect next.
+func returnMemory(ctx context.Context) {
+	tick := time.NewTicker(idlePeriod)
+	defer tick.Stop()
+	var r returning
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if r.due(readUsage()) {
+				debug.FreeOSMemory()
+			}
+		}
+	}
+}
+
+// returning decides when memory is returned.
+type returning struct {
+	last      usage
+	allocated uint64 // when it was returned
+}
+
+// due is asked once in an idlePeriod.
+func (r *returning) due(now usage) bool {
+	idle := now.collections == r.last.collections
+	r.last = now
+	if !idle || now.allocated-r.allocated < worthReturning {
+		return false
+	}
+	r.allocated = now.allocated
+	return true
+}
+
+// usage is what the runtime has done since the process began.
+type usage struct {
+	collections uint64 // that nobody asked for
+	allocated   uint64 // bytes
+}
+
+func readUsage() usage {
+	read := []metrics.Sample{{Name: "/gc/cycles/automatic:gc-cycles"}, {Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(read)
+	return usage{collections: read[0].Value.Uint64(), allocated: read[1].Value.Uint64()}
 }

@@ -31,3 +31,22 @@ func TestGrowthFor(t *testing.T) {
 		}
 	}
 }
+
+func TestReturning(t *testing.T) {
+	var r returning
+	for i, step := range []struct {
+		usage usage
+		want  bool
+	}{
+		{usage{collections: 2, allocated: 64 << 20}, false}, // it has started
+		{usage{collections: 2, allocated: 65 << 20}, true},
+		{usage{collections: 2, allocated: 66 << 20}, false},  // not worth it
+		{usage{collections: 5, allocated: 200 << 20}, false}, // it is busy
+		{usage{collections: 5, allocated: 201 << 20}, true},
+		{usage{collections: 5, allocated: 209 << 20}, true}, // seldom, but for long
+	} {
+		if got := r.due(step.usage); got != step.want {
+			t.Errorf("step %d: returns memory: %t, want %t", i, got, step.want)
+		}
+	}
+}

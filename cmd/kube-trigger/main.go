@@ -43,6 +43,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends what does not end by itself
+	go returnMemory(ctx)
 	err := command().ExecuteContext(ctx)
 	if err == nil {
 		return
