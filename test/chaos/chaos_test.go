@@ -79,6 +79,7 @@ func scenarios() []scenario {
 func TestChaos(t *testing.T) {
 	seed := given[uint64]("seed")
 	t.Logf("-seed %d", seed)
+	where := machine()
 	bench := newWorkbench(t)
 	var rows []row
 	for _, s := range scenarios() {
@@ -96,7 +97,7 @@ func TestChaos(t *testing.T) {
 			s.run(r)
 		})
 	}
-	table := table(seed, rows)
+	table := table(where, seed, rows)
 	t.Log("\n" + table)
 	if file := given[string]("report"); file != "" {
 		if err := splice(file, table); err != nil {
@@ -143,9 +144,9 @@ type row struct {
 	took    time.Duration
 }
 
-func table(seed uint64, rows []row) string {
+func table(where string, seed uint64, rows []row) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n\nSeed %d.\n\n| scenario | what has to hold | figures | |\n| --- | --- | --- | --- |\n", machine(), seed)
+	fmt.Fprintf(&b, "%s\n\nSeed %d.\n\n| scenario | what has to hold | figures | |\n| --- | --- | --- | --- |\n", where, seed)
 	for _, r := range rows {
 		result := "passed"
 		if r.failed {
