@@ -203,7 +203,11 @@ func (r *runner) once(ctx context.Context, ev event.Event, results map[string]an
 
 // fill returns v with data at path.
 func (r *runner) fill(v cue.Value, path cue.Path, data map[string]any) cue.Value {
-	return v.FillPath(path, projection.Encode(v.Context(), data, r.template.embedded))
+	d := projection.Encode(v.Context(), data, r.template.embedded)
+	if len(path.Selectors()) == 0 {
+		return v.Unify(d)
+	}
+	return v.FillPath(path, d)
 }
 
 func (r *runner) borrow() ([]cue.Value, error) {
