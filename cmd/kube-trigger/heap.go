@@ -28,8 +28,9 @@ import (
 const (
 	// smallHeap is up to where the heap may grow before it is collected, however
 	// little of it lives. An idle worker never gets there; without it, a busy
-	// one whose live heap is a few MiB collects several times a second.
-	smallHeap = 32 << 20
+	// one whose live heap is a few MiB collects several times a second, and each
+	// time makes the stacks of waiting goroutines small, which have to grow again.
+	smallHeap = 64 << 20
 	// growth is the runtime's default: a collection when the heap has doubled.
 	growth = 100
 	// idlePeriod is how long the process has to be without a collection to be

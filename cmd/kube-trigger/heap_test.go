@@ -21,9 +21,10 @@ import "testing"
 func TestGrowthFor(t *testing.T) {
 	for live, want := range map[uint64]int{
 		0:        growth,
-		4 << 20:  700,
-		8 << 20:  300,
-		16 << 20: growth,
+		4 << 20:  1500,
+		8 << 20:  700,
+		16 << 20: 300,
+		32 << 20: growth,
 		1 << 30:  growth,
 	} {
 		if got := growthFor(live); got != want {
