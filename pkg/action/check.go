@@ -82,7 +82,7 @@ func definitions(p provider.Package) []string {
 	}
 	var names []string
 	for _, d := range file.Decls {
-		if f, ok := d.(*ast.Field); ok {
+		if f, ok := d.(*ast.Field); ok && isDefinition(labelName(f.Label)) {
 			names = append(names, labelName(f.Label))
 		}
 	}

@@ -212,9 +212,9 @@ func (r *resolution) call(v cue.Value, do string) (*provider.Call, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: a call of %q without #provider", path, do)
 	}
-	params := v
-	if name != "op" {
-		params = v.LookupPath(cue.MakePath(cue.Str("$params")))
+	params := v.LookupPath(cue.MakePath(cue.Str("$params")))
+	if name == "op" || name == "query" && !params.Exists() {
+		params = v
 	}
 	call := &provider.Call{Provider: name, Do: do, Path: path, Value: v, HandlesErr: r.runner.template.handlesErr[last(v)]}
 	if !params.Exists() {

@@ -243,6 +243,23 @@ func (c Call) softly(result map[string]any, err error) (Result, error) {
 	return Result{"$returns": map[string]any{"err": err.Error()}}, nil
 }
 
+// plainly is softly for what is answered without `$returns`.
+func (c Call) plainly(result map[string]any, err error) (Result, error) {
+	answer, err := c.softly(result, err)
+	fields, _ := answer["$returns"].(map[string]any)
+	return fields, err
+}
+
+// legacy answers the reading functions of `vela/op`.
+func (k kube) legacy(ctx context.Context, call Call) (Result, error) {
+	if call.Do == "list" {
+		list, err := k.list(ctx, call.Params)
+		return call.plainly(map[string]any{"list": list["values"]}, err)
+	}
+	obj, err := k.get(ctx, call.Params["value"], metav1.NamespaceDefault)
+	return call.plainly(map[string]any{"value": obj}, err)
+}
+
 // ParamError is a parameter of a call that is wrong: trying again cannot help.
 type ParamError struct{ Path, Message string }
 

@@ -46,6 +46,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubevela/kube-trigger/pkg/action/provider/outbound"
+	"github.com/kubevela/kube-trigger/pkg/action/provider/ql"
 )
 
 // Call is one call of a provider function that a template makes.
@@ -55,7 +56,7 @@ type Call struct {
 	// Path is where the call stands in the template: "patches[0]".
 	Path string
 	// Params are the call's parameters as decoded JSON: its `$params`, or all
-	// of its fields for the legacy `vela/op`.
+	// of its fields for the legacy `vela/op`, and `vela/ql` without `$params`.
 	Params map[string]any
 	// HandlesErr says that the template looks at what went wrong itself, so
 	// that a failed read is a result, not an error.
@@ -66,7 +67,7 @@ type Call struct {
 }
 
 // Result is what a call adds to itself, as decoded JSON: `$returns` or, for
-// `vela/op`, any fields.
+// `vela/op` and `vela/ql` without `$params`, any fields.
 type Result map[string]any
 
 // An Executor executes calls. It is safe for concurrent use.
@@ -95,6 +96,8 @@ func Packages() map[string]Package {
 		"builtin": builtin.GetTemplate(),
 		"config":  config.GetTemplate(),
 		"op":      legacySource(),
+		"ql":      ql.Source(),
+		"query":   ql.Source(),
 	} {
 		path := cuexruntime.VelaPrefix + name
 		packages[path] = Package{Path: path, Source: source}
@@ -177,11 +180,20 @@ func (e *executor) Execute(ctx context.Context, call Call) (result Result, err e
 		return Result{"response": answer}, nil
 	case "email.send", "op.send":
 		return call.goOn(ctx, map[string]any{}, post{e.options}.send(ctx, call.Params))
+	case "op.read", "op.list":
+		return e.kube.legacy(ctx, call)
 	case "metrics.promCheck", "op.promCheck":
 		return nil, &FailedError{Message: "a metric is watched for some time, which an action cannot do; start a workflow for that"}
 	}
-	if call.Provider == "kube" {
+	switch call.Provider {
+	case "kube":
 		return e.kube.execute(ctx, call)
+	case "query":
+		list, err := ql.Querier{Client: e.options.Client}.Do(ctx, call.Do, call.Params)
+		if call.Value.LookupPath(cue.ParsePath("$params")).Exists() {
+			return call.softly(map[string]any{"list": list}, err)
+		}
+		return call.plainly(map[string]any{"list": list}, err)
 	}
 	fn := e.fns[call.Provider][call.Do]
 	if fn == nil {
@@ -241,7 +253,7 @@ func IsRead(c Call) bool {
 	case "kube.get", "kube.wait", "kube.read", "kube.list", "op.read", "op.list", "config.read", "config.list":
 		return true
 	}
-	return c.Provider == "time" || c.Provider == "util"
+	return c.Provider == "time" || c.Provider == "util" || c.Provider == "query"
 }
 
 // HasFailed reports whether a call failed and its template goes on nevertheless.
