@@ -1,0 +1,96 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package view
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/kubevela/kube-trigger/pkg/action"
+	"github.com/kubevela/kube-trigger/pkg/action/provider"
+)
+
+// reader executes the calls of views.
+type reader struct{ next provider.Executor }
+
+// Execute implements provider.Executor.
+func (r reader) Execute(ctx context.Context, call provider.Call) (provider.Result, error) {
+	if !reads(call) {
+		return nil, action.Terminal(fmt.Errorf("a view only reads: %s.%s is for actions", call.Provider, call.Do))
+	}
+	p, _ := ctx.Value(presenceKey{}).(*presence)
+	p.leave()
+	result, err := r.read(ctx, call)
+	if err := p.enter(); err != nil {
+		return nil, err
+	}
+	return result, err
+}
+
+// read makes a call. Only that something does not exist is left to the view.
+func (r reader) read(ctx context.Context, call provider.Call) (provider.Result, error) {
+	handled := call.HandlesErr
+	call.HandlesErr = false
+	result, err := r.next.Execute(ctx, call)
+	if err != nil && handled && apierrors.IsNotFound(err) {
+		call.HandlesErr = true
+		result, err = r.next.Execute(ctx, call)
+	}
+	if err != nil {
+		return nil, err
+	}
+	empty(map[string]any(result))
+	return result, nil
+}
+
+// reads reports whether a call neither changes anything nor reads Secrets.
+func reads(c provider.Call) bool {
+	switch c.Provider + "." + c.Do {
+	case "http.do", "op.do":
+		method, _ := c.Params["method"].(string)
+		return method == "GET" || method == "HEAD"
+	case "builtin.message", "op.message", "op.log", "op.string", "op.date", "op.timestamp":
+		return true
+	case "query.view":
+		return false // views could be in each other
+	}
+	return c.Provider != "config" && provider.IsRead(c)
+}
+
+// empty takes out what the Secrets within v hold, which is decoded JSON.
+func empty(v any) {
+	switch v := v.(type) {
+	case map[string]any:
+		if v["kind"] == "Secret" && v["apiVersion"] == "v1" {
+			delete(v, "data")
+			delete(v, "stringData")
+			if metadata, ok := v["metadata"].(map[string]any); ok {
+				delete(metadata, "annotations") // kubectl keeps a copy of it all there
+			}
+			return
+		}
+		for _, e := range v {
+			empty(e)
+		}
+	case []any:
+		for _, e := range v {
+			empty(e)
+		}
+	}
+}
