@@ -32,14 +32,18 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/action/provider/outbound"
+	"github.com/kubevela/kube-trigger/pkg/action/view"
 	"github.com/kubevela/kube-trigger/pkg/blackbox"
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/problem"
+	"github.com/kubevela/kube-trigger/pkg/query"
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/source/application"
 	"github.com/kubevela/kube-trigger/pkg/source/clusterevent"
 	"github.com/kubevela/kube-trigger/pkg/source/cron"
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
+	"github.com/kubevela/kube-trigger/pkg/source/velaql"
 	"github.com/kubevela/kube-trigger/pkg/source/webhook"
 	"github.com/kubevela/kube-trigger/pkg/writes"
 )
@@ -55,6 +59,7 @@ type connection struct {
 	resources resource.Options
 	schedules cron.Options
 	webhooks  webhook.Options
+	views     velaql.Options
 	outbound  *outbound.Client
 	// noWebhooks is set where nobody may listen.
 	noWebhooks bool
@@ -68,7 +73,7 @@ func (o *options) connect() (connection, error) {
 	}
 	c.namespace = namespace
 	now := o.from == fromNow
-	c.resources.FromNow, c.schedules.FromNow, c.webhooks.FromNow = now, now, now
+	c.resources.FromNow, c.schedules.FromNow, c.webhooks.FromNow, c.views.FromNow = now, now, now, now
 	c.webhooks.Server = webhook.NewServer(o.webhookAddr)
 	if c.outbound, err = o.outside(); err != nil {
 		return c, err
@@ -115,7 +120,7 @@ func (c *connection) connect(cfg *rest.Config) error {
 		}
 	}
 	c.resources.Server = cfg.Host
-	c.resources.Clock, c.schedules.Clock, c.webhooks.Clock = clock.RealClock{}, clock.RealClock{}, clock.RealClock{}
+	c.resources.Clock, c.schedules.Clock, c.webhooks.Clock, c.views.Clock = clock.RealClock{}, clock.RealClock{}, clock.RealClock{}, clock.RealClock{}
 	if c.resources.Client, err = dynamic.NewForConfigAndClient(cfg, httpClient); err != nil {
 		return err
 	}
@@ -129,11 +134,14 @@ func (c *connection) connect(cfg *rest.Config) error {
 }
 
 func (c *connection) sources() source.Registry {
+	views := c.views
+	views.Views = c.view
 	all := source.Registry{
 		application.Type:  application.New(c.resources),
 		clusterevent.Type: clusterevent.New(c.resources),
 		cron.Type:         cron.New(c.schedules),
 		resource.Type:     resource.New(c.resources),
+		velaql.Type:       velaql.New(views),
 		webhook.Type:      webhook.New(c.webhooks),
 	}
 	if c.noWebhooks {
@@ -149,7 +157,18 @@ func (c *connection) executor(t event.Trigger) provider.Executor {
 		return nil
 	}
 	writer := c.writes.Of(t).Client(client.WithFieldOwner(c.client, t.FieldManager()))
-	return provider.New(provider.Options{Client: writer, Namespace: t.Namespace, Outbound: c.outbound})
+	next := provider.New(provider.Options{Client: writer, Namespace: t.Namespace, Outbound: c.outbound})
+	return view.Executor(next, c.client)
+}
+
+// view compiles what a trigger's source asks for. What it ends of earlier processes
+// is known as that of filters is.
+func (c *connection) view(t event.Trigger, q query.Query) (velaql.View, problem.List) {
+	o := view.Options{Client: c.client, Executor: c.executor(t)}
+	if c.box != nil {
+		o.Witness = func(text string) view.Witness { return c.box.Of("view of "+t.String(), text) }
+	}
+	return view.New(q, o)
 }
 
 // guard knows what the trigger's actions have written.

@@ -38,6 +38,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/source/cron"
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
+	"github.com/kubevela/kube-trigger/pkg/source/velaql"
 	"github.com/kubevela/kube-trigger/pkg/source/webhook"
 	"github.com/kubevela/kube-trigger/pkg/store"
 	"github.com/kubevela/kube-trigger/pkg/store/file"
@@ -199,6 +200,7 @@ func (m memory) sources(c *connection) {
 		c.box = m.box
 		c.resources.Resumes, c.resources.Saver, c.resources.SecretKey = m.store, m.saver, m.key
 		c.schedules.Resumes, c.schedules.Saver = m.store, m.saver
+		c.views.Resumes, c.views.Saver = m.store, m.saver
 		c.webhooks.Spool, c.webhooks.Resumes, c.webhooks.Saver = m.store, m.store, m.saver
 	}
 }
@@ -227,6 +229,9 @@ func (m memory) prune(ctx context.Context, triggers []engine.Trigger) error {
 	}
 	used := subscriptions(triggers)
 	if err := cron.Prune(ctx, m.store, used); err != nil {
+		return err
+	}
+	if err := velaql.Prune(ctx, m.store, used); err != nil {
 		return err
 	}
 	if err := webhook.Prune(ctx, m.store, m.store, used); err != nil {

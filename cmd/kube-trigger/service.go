@@ -45,6 +45,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/source/application"
 	"github.com/kubevela/kube-trigger/pkg/source/clusterevent"
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
+	"github.com/kubevela/kube-trigger/pkg/source/velaql"
 	"github.com/kubevela/kube-trigger/pkg/source/webhook"
 	"github.com/kubevela/kube-trigger/pkg/store"
 	"github.com/kubevela/kube-trigger/pkg/store/cluster"
@@ -191,7 +192,7 @@ func (w *serving) run(ctx context.Context, cfg *rest.Config) error {
 	release := w.connection.webhooks.Server.Hold()
 	defer release(ctx)
 	tells := func(sourceType string) bool {
-		return slices.Contains([]string{resource.Type, application.Type, clusterevent.Type}, sourceType)
+		return slices.Contains([]string{resource.Type, application.Type, clusterevent.Type, velaql.Type}, sourceType)
 	}
 	status := worker.NewStatus(w.first.Service, clock.RealClock{}, tells)
 	reporter := worker.Reporter{Client: w.connection.client, Events: events, Clock: clock.RealClock{}}
@@ -254,7 +255,7 @@ func (w *serving) engineRun(ctx context.Context, config worker.Config, status *w
 	log := logr.FromContextOrDiscard(ctx)
 	// Sources begin anew, where the store says.
 	c := w.connection
-	c.resources.Waits = status.Waits
+	c.resources.Waits, c.views.Waits = status.Waits, status.Waits
 	w.memory.sources(&c)
 	templates, broken := service.Actions(builtIn, config.Actions)
 	for name, problems := range broken {

@@ -84,6 +84,10 @@ type Trigger struct {
 	// OnChange are the fields of which one has to change for an update to
 	// count. Where there are none, every update does.
 	OnChange []Path
+	// Refuse, where it is set, is asked before CUE is evaluated that the user wrote
+	// in the properties. If it returns problems, that is not to be done, and they
+	// are the source's.
+	Refuse func() problem.List
 }
 
 // A Compiler checks the properties that a user wrote for t and makes a

@@ -48,7 +48,7 @@ type Compiler struct {
 	// Executor returns what executes the provider calls of a trigger's action.
 	Executor func(event.Trigger) provider.Executor
 	// Refuse, where it is set, is asked before anything is evaluated that can use
-	// up all memory or never end: "filter" and "action". If it returns a reason,
+	// up all memory or never end: "filter", "action" and "source". If it returns a reason,
 	// that part is not compiled, and the reason is its problem.
 	Refuse func(part string) string
 }
@@ -57,6 +57,7 @@ type Compiler struct {
 func (c Compiler) Compile(id event.Trigger, spec v1alpha1.Trigger) (engine.Trigger, problem.List) {
 	out := engine.Trigger{Trigger: id, SourceType: spec.Source.Type}
 	asks := source.Trigger{Trigger: id}
+	asks.Refuse = func() problem.List { return c.refuse("source") }
 	var list, problems problem.List
 	if problems = c.refuse("filter"); problems == nil {
 		out.Filter, problems = filter.Compile(spec.Filter, id)

@@ -36,13 +36,17 @@ import (
 	"github.com/kubevela/kube-trigger/actions"
 	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
+	"github.com/kubevela/kube-trigger/pkg/action/view"
 	"github.com/kubevela/kube-trigger/pkg/config"
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/problem"
+	"github.com/kubevela/kube-trigger/pkg/query"
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/source/application"
 	"github.com/kubevela/kube-trigger/pkg/source/clusterevent"
 	"github.com/kubevela/kube-trigger/pkg/source/cron"
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
+	"github.com/kubevela/kube-trigger/pkg/source/velaql"
 	"github.com/kubevela/kube-trigger/pkg/source/webhook"
 	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
@@ -103,7 +107,10 @@ func check(t *testing.T, file string) error {
 			clusterevent.Type: clusterevent.New(resource.Options{}),
 			cron.Type:         cron.New(cron.Options{}),
 			resource.Type:     resource.New(resource.Options{}),
-			webhook.Type:      webhook.New(webhook.Options{}),
+			velaql.Type: velaql.New(velaql.Options{Views: func(_ event.Trigger, q query.Query) (velaql.View, problem.List) {
+				return view.New(q, view.Options{})
+			}}),
+			webhook.Type: webhook.New(webhook.Options{}),
 		},
 		Actions:  templates,
 		Executor: func(event.Trigger) provider.Executor { return nil },

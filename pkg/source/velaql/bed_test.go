@@ -1,0 +1,236 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package velaql_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+	"k8s.io/utils/clock"
+
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/problem"
+	"github.com/kubevela/kube-trigger/pkg/projection"
+	"github.com/kubevela/kube-trigger/pkg/query"
+	"github.com/kubevela/kube-trigger/pkg/source"
+	"github.com/kubevela/kube-trigger/pkg/source/velaql"
+	"github.com/kubevela/kube-trigger/pkg/store"
+	"github.com/kubevela/kube-trigger/pkg/store/file"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
+
+// scene is what the view shows, which outlives processes.
+type scene struct {
+	mu     sync.Mutex
+	result any
+	err    error
+	// looks counts evaluations; each waits for a token where there are tokens.
+	looks  int
+	tokens chan struct{}
+}
+
+func (s *scene) Evaluate(context.Context) (any, error) {
+	s.mu.Lock()
+	tokens := s.tokens
+	s.looks++
+	s.mu.Unlock()
+	if tokens != nil {
+		<-tokens
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.result, s.err
+}
+
+func (s *scene) show(result any, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.result, s.err = result, err
+}
+
+func (s *scene) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.looks
+}
+
+type sinkFunc func(ctx context.Context, ev event.Event, done func()) error
+
+func (f sinkFunc) Deliver(ctx context.Context, ev event.Event, done func()) error {
+	return f(ctx, ev, done)
+}
+
+// log is what a sink got.
+type log struct {
+	mu     sync.Mutex
+	events []event.Event
+}
+
+func (l *log) take(ctx context.Context, ev event.Event, done func()) error {
+	_ = l.keep(ctx, ev, done)
+	done()
+	return nil
+}
+
+// keep takes events that are never done.
+func (l *log) keep(_ context.Context, ev event.Event, _ func()) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.events = append(l.events, ev)
+	return nil
+}
+
+// taken returns `type old→new` of the events so far, and forgets them.
+func (l *log) taken() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var out []string
+	for _, ev := range l.events {
+		text := fmt.Sprintf("%s →%v", ev.Type, ev.Data["result"])
+		if ev.Old != nil {
+			text = fmt.Sprintf("%s %v→%v", ev.Type, ev.Old["result"], ev.Data["result"])
+		}
+		out = append(out, text)
+	}
+	l.events = nil
+	return out
+}
+
+// process is a worker with one trigger, whose clock is that of the bubble that it
+// runs in. Its file outlives it.
+type process struct {
+	t      *testing.T
+	store  *file.Store
+	cancel context.CancelFunc
+	source chan error
+	end    context.CancelFunc
+	saver  chan error
+	killed atomic.Bool
+}
+
+func compile(t *testing.T, o velaql.Options, properties map[string]any) source.Subscription {
+	t.Helper()
+	o.Clock = clock.RealClock{}
+	sub, problems := velaql.New(o)(properties, source.Trigger{Trigger: event.Trigger{Name: "pods", Namespace: "default"}, Old: projection.All()})
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	return sub
+}
+
+// options have views that show s.
+func options(s *scene) velaql.Options {
+	return velaql.Options{Views: func(event.Trigger, query.Query) (velaql.View, problem.List) { return s, nil }}
+}
+
+func start(t *testing.T, path string, o velaql.Options, properties map[string]any, sink sinkFunc) *process {
+	t.Helper()
+	s, err := file.Open(t.Context(), path, file.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &process{t: t, store: s, source: make(chan error, 1), saver: make(chan error, 1)}
+	saver := store.NewSaver(s, store.SaverOptions{
+		Every: 25 * time.Millisecond, Changes: 1000, Grace: time.Second, Clock: clock.RealClock{},
+		OnError: func(err error) {
+			if !p.killed.Load() {
+				t.Error(err)
+			}
+		},
+	})
+	o.Resumes, o.Saver = s, saver
+	sub := compile(t, o, properties)
+	saving, end := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.Background())
+	p.end, p.cancel = end, cancel
+	go func() { p.saver <- saver.Run(saving) }()
+	src := sub.Open([]source.Subscription{sub})
+	go func() { p.source <- again(ctx, src, wanted{sub, sink}) }()
+	return p
+}
+
+// again runs a source again a second after it has failed, as the engine does.
+func again(ctx context.Context, src source.Source, sink source.Sink) error {
+	for {
+		err := src.Run(ctx, sink)
+		if ctx.Err() != nil {
+			return err
+		}
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// wanted leaves out what the trigger does not take, as the engine does.
+type wanted struct {
+	source.Subscription
+	sink sinkFunc
+}
+
+func (w wanted) Deliver(ctx context.Context, ev event.Event, done func()) error {
+	if w.Wants(ev) != "" {
+		done()
+		return nil
+	}
+	return w.sink(ctx, ev, done)
+}
+
+// stop ends the process in good order.
+func (p *process) stop() {
+	p.t.Helper()
+	p.cancel()
+	if err := <-p.source; err != nil {
+		p.t.Error(err)
+	}
+	p.end()
+	if err := <-p.saver; err != nil {
+		p.t.Error(err)
+	}
+	if err := p.store.Close(); err != nil {
+		p.t.Error(err)
+	}
+}
+
+// kill ends the process without a chance to write what it has not written yet.
+func (p *process) kill() {
+	p.t.Helper()
+	p.killed.Store(true)
+	if err := p.store.Close(); err != nil {
+		p.t.Error(err)
+	}
+	p.cancel()
+	p.end()
+	_ = errors.Join(<-p.source, <-p.saver)
+}
+
+// bubble runs f where time passes only while everything waits.
+func bubble(t *testing.T, f func(t *testing.T, path string)) {
+	t.Helper()
+	path := t.TempDir() + "/store.db"
+	synctest.Test(t, func(t *testing.T) { f(t, path) })
+}
