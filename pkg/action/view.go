@@ -40,6 +40,9 @@ type View struct{ runner *runner }
 func (t *Template) View(o Options) (*View, problem.List) {
 	// A value may depend on all that calls return, or be it.
 	whole := *t
+	if t.giving != nil {
+		whole = *t.giving // a view may export its result
+	}
 	whole.stages, whole.schema, whole.returns = []stage{{}}, nil, projection.All()
 	a, problems := whole.Compile(o)
 	if len(problems) > 0 {

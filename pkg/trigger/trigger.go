@@ -48,8 +48,8 @@ type Compiler struct {
 	// Executor returns what executes the provider calls of a trigger's action.
 	Executor func(event.Trigger) provider.Executor
 	// Refuse, where it is set, is asked before anything is evaluated that can use
-	// up all memory or never end: "filter", "action" and "source". If it returns a reason,
-	// that part is not compiled, and the reason is its problem.
+	// up all memory or never end: "filter", "action" and "source". If it returns a
+	// reason, that part is not compiled, and the reason is its problem.
 	Refuse func(part string) string
 }
 

@@ -108,6 +108,7 @@ func TestValue(t *testing.T) {
 	const all = settings + `
 	status: {color: read.$returns.value.data.color, length: len(status.color), list: [status.color]}
 	other: "x"
+	result: 5
 	`
 	for name, tc := range map[string]struct {
 		q    query.Query
@@ -115,6 +116,7 @@ func TestValue(t *testing.T) {
 	}{
 		"status":      {query.Query{Template: all}, map[string]any{"color": "blue", "length": int64(4), "list": []any{"blue"}}},
 		"its export":  {query.Query{Template: all + `export: "other"`}, "x"},
+		"a result":    {query.Query{Template: all, Export: "result"}, int64(5)},
 		"that of all": {query.Query{Template: all + `export: "other"`, Export: "status.list[0]"}, "blue"},
 	} {
 		got, err := b.view(t, b.Client, tc.q).Evaluate(t.Context())
