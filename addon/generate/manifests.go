@@ -31,17 +31,17 @@ import (
 	"cuelang.org/go/encoding/yaml"
 )
 
-// manifests writes what the addon installs with every part of it switched on,
-// each part in a file.
+// manifests writes what the addon installs with every part of it switched on.
 func manifests(addon string) error {
 	v, err := load(addon)
 	if err != nil {
 		return err
 	}
 	for _, part := range []struct{ file, objects string }{
-		{"controller.yaml", "[for o in controller.rights {o}, controller.deployment]"},
-		{"shared.yaml", "[for o in shared.rights {o}, shared.deployment]"},
-		{"worker.yaml", "[worker.role]"},
+		{"manifests/controller.yaml", "[for o in controller.rights {o}, controller.deployment]"},
+		{"manifests/shared.yaml", "[for o in shared.rights {o}, shared.deployment]"},
+		{"manifests/worker.yaml", "[worker.role]"},
+		{"webhook/webhook.yaml", "webhook.objects"},
 	} {
 		objects := v.Context().CompileString(part.objects, cue.Scope(v))
 		text := &bytes.Buffer{}
@@ -57,15 +57,17 @@ func manifests(addon string) error {
 			}
 			fmt.Fprintf(text, "---\n%s", object)
 		}
-		if err := os.WriteFile(filepath.Join(addon, "manifests", part.file), text.Bytes(), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(addon, part.file), text.Bytes(), 0o644); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// load evaluates the addon as KubeVela does when it is enabled without
-// parameters.
+// parameters are those of the manifests.
+const parameters = "package main\n\nparameter: webhook: enabled: true\n"
+
+// load evaluates the addon as KubeVela does when it is enabled with parameters.
 func load(addon string) (cue.Value, error) {
 	files, err := filepath.Glob(filepath.Join(addon, "resources", "*.cue"))
 	if err != nil {
@@ -76,6 +78,13 @@ func load(addon string) (cue.Value, error) {
 		return cue.Value{}, err
 	}
 	instance := build.NewContext().NewInstance(addon, nil)
+	given, err := parser.ParseFile("parameters", parameters)
+	if err != nil {
+		return cue.Value{}, err
+	}
+	if err := instance.AddSyntax(given); err != nil {
+		return cue.Value{}, err
+	}
 	for _, file := range append(files, filepath.Join(addon, "template.cue"), filepath.Join(addon, "parameter.cue")) {
 		text, err := os.ReadFile(file)
 		if err != nil {

@@ -23,12 +23,7 @@ import (
 
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/healthz"
-	crlog "sigs.k8s.io/controller-runtime/pkg/log"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/kubevela/kube-trigger/actions"
 	"github.com/kubevela/kube-trigger/pkg/admission"
@@ -45,10 +40,11 @@ const checkers = 2
 
 // controllerOptions are the flags of controller.
 type controllerOptions struct {
-	options
+	managed
 
-	namespace, image, metricsAddr, healthAddr string
-	leaderElect                               bool
+	image       string
+	leaderElect bool
+	admit       admitOptions
 }
 
 func controllerCommand() *cobra.Command {
@@ -62,60 +58,43 @@ func controllerCommand() *cobra.Command {
 		RunE:    func(cmd *cobra.Command, _ []string) error { return o.control(cmd) },
 	}
 	f := cmd.Flags()
-	o.connectionFlags(f)
-	f.StringVar(&o.namespace, "namespace", "", "the namespace of the controller, where its Lease is, and Definitions for all namespaces may be; by default that of its pod or kubeconfig")
+	o.managedFlags(f, "the namespace of the controller, where its Lease is, and Definitions for all namespaces may be")
 	f.StringVar(&o.image, "worker-image", "oamdev/kube-trigger:"+version, "the image of workers, unless their template names one")
 	f.BoolVar(&o.leaderElect, "leader-elect", true, "wait until no other controller works")
-	f.StringVar(&o.metricsAddr, "metrics-addr", "0", "where to serve /metrics, such as :8080; 0 for nowhere")
-	f.StringVar(&o.healthAddr, "health-addr", "0", "where to serve /healthz and /readyz, such as :8081; 0 for nowhere")
+	o.admit.flags(f)
 	return cmd
 }
 
 // control runs the controller until the command's context ends.
 func (o *controllerOptions) control(cmd *cobra.Command) error {
-	log, err := o.logger(cmd.ErrOrStderr())
+	log, cfg, err := o.begin(cmd)
 	if err != nil {
 		return err
-	}
-	klog.SetLogger(log.WithName("client"))
-	crlog.SetLogger(log)
-	cfg, namespace, err := o.clientConfig()
-	if err != nil {
-		return err
-	}
-	if o.namespace == "" {
-		o.namespace = namespace
 	}
 	program, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
 	}
-	scheme := runtime.NewScheme()
-	if err := controller.AddToScheme(scheme); err != nil {
-		return err
-	}
-	m, err := ctrl.NewManager(cfg, ctrl.Options{
-		Scheme: scheme, Logger: log, Cache: controller.Cache(),
-		Metrics: metricsserver.Options{BindAddress: o.metricsAddr}, HealthProbeBindAddress: o.healthAddr,
-		LeaderElection: o.leaderElect, LeaderElectionID: "kube-trigger-controller",
-		LeaderElectionNamespace: o.namespace, LeaderElectionReleaseOnCancel: true,
+	m, err := o.manager(log, cfg, ctrl.Options{
+		Cache: controller.Cache(), LeaderElection: o.leaderElect, LeaderElectionID: "kube-trigger-controller",
 	})
 	if err != nil {
-		return fmt.Errorf("start controller: %w", err)
-	}
-	for _, add := range []func(string, healthz.Checker) error{m.AddHealthzCheck, m.AddReadyzCheck} {
-		if err := add("ping", healthz.Ping); err != nil {
-			return err
-		}
+		return err
 	}
 	ctx := logr.NewContext(cmd.Context(), log)
-	err = controller.Setup(ctx, m, controller.Options{
+	setup := controller.Options{
 		SystemNamespaces: systemNamespaces(o.namespace),
 		Image:            o.image,
 		Checker:          admission.NewChild(checkers, admission.MaxTime, program, checkCommand().Name()),
-	})
-	if err != nil {
+	}
+	if err := controller.Setup(ctx, m, setup); err != nil {
 		return fmt.Errorf("start controller: %w", err)
+	}
+	// Whoever writes a TriggerService waits, and not for those that are checked
+	// because the controller has just begun.
+	setup.Checker = admission.NewChild(checkers, admission.MaxTime, program, checkCommand().Name())
+	if err := o.admit.add(m, o.namespace, controller.NewReviewer(m, setup)); err != nil {
+		return fmt.Errorf("start webhook: %w", err)
 	}
 	log.Info("starting", "version", version, "namespace", o.namespace, "workerImage", o.image)
 	return m.Start(ctx)

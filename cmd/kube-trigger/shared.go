@@ -24,18 +24,13 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
-	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/healthz"
-	crlog "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	corev1alpha1 "github.com/kubevela/kube-trigger/pkg/api/core/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/controller"
@@ -56,11 +51,7 @@ const (
 )
 
 // sharedOptions are the flags of shared.
-type sharedOptions struct {
-	options
-
-	namespace, healthAddr string
-}
+type sharedOptions struct{ managed }
 
 func sharedCommand() *cobra.Command {
 	var o sharedOptions
@@ -73,53 +64,29 @@ func sharedCommand() *cobra.Command {
 		RunE:    func(cmd *cobra.Command, _ []string) error { return o.share(cmd) },
 	}
 	f := cmd.Flags()
-	o.connectionFlags(f)
+	o.managedFlags(f, "where its Lease is")
 	o.policyFlags(f)
-	f.StringVar(&o.namespace, "namespace", "", "where its Lease is; by default the namespace of its pod or kubeconfig")
-	f.StringVar(&o.metricsAddr, "metrics-addr", "0", "where to serve /metrics, such as :8080; 0 for nowhere")
-	f.StringVar(&o.healthAddr, "health-addr", "0", "where to serve /healthz and /readyz, such as :8081; 0 for nowhere")
 	return cmd
 }
 
 // share runs the shared worker until the command's context ends.
 func (o *sharedOptions) share(cmd *cobra.Command) error {
-	log, err := o.logger(cmd.ErrOrStderr())
-	if err != nil {
-		return err
-	}
 	if o.maxRetry < 0 {
 		return invalid{fmt.Errorf("--max-retry %d: must be 0 or more", o.maxRetry)}
 	}
-	klog.SetLogger(log.WithName("client"))
-	crlog.SetLogger(log)
-	cfg, namespace, err := o.clientConfig()
+	log, cfg, err := o.begin(cmd)
 	if err != nil {
 		return err
 	}
-	if o.namespace == "" {
-		o.namespace = namespace
-	}
 	o.pod, o.lease, o.replays = sharedName, sharedLease, sharedReplays
-	scheme := runtime.NewScheme()
-	if err := controller.AddToScheme(scheme); err != nil {
-		return err
-	}
-	m, err := ctrl.NewManager(cfg, ctrl.Options{
-		Scheme: scheme, Logger: log,
+	m, err := o.manager(log, cfg, ctrl.Options{
 		Cache: cache.Options{ByObject: map[client.Object]cache.ByObject{
 			&corev1alpha1.Definition{}: {Label: labels.SelectorFromSet(controller.Labels())},
 		}},
-		Metrics: metricsserver.Options{BindAddress: o.metricsAddr}, HealthProbeBindAddress: o.healthAddr,
 		LeaderElection: true, LeaderElectionID: sharedName,
-		LeaderElectionNamespace: o.namespace, LeaderElectionReleaseOnCancel: true,
 	})
 	if err != nil {
-		return fmt.Errorf("start shared worker: %w", err)
-	}
-	for _, add := range []func(string, healthz.Checker) error{m.AddHealthzCheck, m.AddReadyzCheck} {
-		if err := add("ping", healthz.Ping); err != nil {
-			return err
-		}
+		return err
 	}
 	out, err := o.outside()
 	if err != nil {

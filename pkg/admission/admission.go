@@ -25,8 +25,13 @@ import (
 	"context"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/filter"
 	"github.com/kubevela/kube-trigger/pkg/problem"
+	"github.com/kubevela/kube-trigger/pkg/projection"
 	"github.com/kubevela/kube-trigger/pkg/service"
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/trigger"
@@ -58,6 +63,8 @@ type Report struct {
 	// Broken are the actions whose Source is broken, and what is wrong with it.
 	// The places are in Source.
 	Broken map[string]problem.List
+	// Unknown are the actions that are neither built in nor in force, sorted.
+	Unknown []string
 }
 
 // Trigger is what is wrong with a trigger.
@@ -68,6 +75,17 @@ type Trigger struct {
 	// Deadly is set where the check needed too much memory or time. Nobody
 	// should compile such a trigger.
 	Deadly bool
+	// Always is set where the filter is not empty and yet matches every event.
+	Always bool
+	// Watch is what the source watches, nil where it watches no objects.
+	Watch *Watch
+}
+
+// Watch is the objects of a kind, in one namespace or, where that is empty, in
+// all.
+type Watch struct {
+	Kind      schema.GroupVersionKind
+	Namespace string
 }
 
 // A Checker checks. The error says that it could not.
@@ -83,7 +101,7 @@ type Local struct {
 }
 
 // Check implements Checker. The error is always nil.
-func (l Local) Check(_ context.Context, r Request) (Report, error) {
+func (l Local) Check(ctx context.Context, r Request) (Report, error) {
 	sources, last := map[string]string{}, map[string]string{}
 	for name, a := range r.Actions {
 		sources[name] = a.Source
@@ -108,9 +126,31 @@ func (l Local) Check(_ context.Context, r Request) (Report, error) {
 		if refuse(i, t.Name) == left {
 			t.Problems = nil
 		}
-		report.Triggers = append(report.Triggers, Trigger{Name: t.Name, Problems: t.Problems})
+		checked := Trigger{Name: t.Name, Problems: t.Problems, Always: r.Service.Spec.Triggers[i].Filter != "" && always(ctx, t.Filter)}
+		if w, ok := t.Subscription.(source.Watcher); ok {
+			checked.Watch = &Watch{}
+			checked.Watch.Kind, checked.Watch.Namespace = w.Watches()
+		}
+		report.Triggers = append(report.Triggers, checked)
+		if a := r.Service.Spec.Triggers[i].Action.Type; a != "" && templates[a] == nil {
+			report.Unknown = append(report.Unknown, a)
+		}
 	}
+	slices.Sort(report.Unknown)
+	report.Unknown = slices.Compact(report.Unknown)
 	return report, nil
+}
+
+// always reports whether f matches, and depends on nothing.
+func always(ctx context.Context, f filter.Filter) bool {
+	refers, ok := f.(interface {
+		Context() projection.Projection
+	})
+	if !ok || !refers.Context().Empty() {
+		return false
+	}
+	v, err := f.Match(ctx, event.Event{})
+	return err == nil && v.Match
 }
 
 // InForce returns the templates that the TriggerService runs with, by name.

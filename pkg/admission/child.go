@@ -54,18 +54,28 @@ func NewChild(processes int, limit time.Duration, command ...string) *Child {
 }
 
 // Check implements Checker. Where a check needs too much, it finds out because
-// of which actions and triggers, by checking fewer of them at once.
+// of which actions and triggers, by checking fewer of them at once; if there is no
+// time for that before the deadline of ctx, the error is an ErrDeadly.
 func (c *Child) Check(ctx context.Context, r Request) (Report, error) {
-	report, err := c.once(ctx, r)
-	if !errors.Is(err, errDeadly) {
-		return report, err
+	report, deadly := c.once(ctx, r)
+	if !errors.Is(deadly, ErrDeadly) {
+		return report, deadly
 	}
+	report, err := c.locate(ctx, r)
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return Report{}, deadly
+	}
+	return report, err
+}
+
+// locate checks r, which is known to need too much.
+func (c *Child) locate(ctx context.Context, r Request) (Report, error) {
 	deadly := map[string]problem.List{}
 	harmless := maps.Clone(r.Actions)
 	for _, name := range slices.Sorted(maps.Keys(r.Actions)) {
 		a := r.Actions[name]
 		_, err := c.once(ctx, Request{Service: r.Service, Actions: map[string]Action{name: a}, Only: []int{}})
-		if errors.Is(err, errDeadly) {
+		if errors.Is(err, ErrDeadly) {
 			deadly[name] = problem.List{{Message: err.Error()}}
 			delete(harmless, name)
 			if a.Last != "" {
@@ -76,7 +86,8 @@ func (c *Child) Check(ctx context.Context, r Request) (Report, error) {
 		}
 	}
 	r.Actions = harmless
-	if report, err = c.split(ctx, r, 0, len(r.Service.Spec.Triggers), len(deadly) == 0); err != nil {
+	report, err := c.split(ctx, r, 0, len(r.Service.Spec.Triggers), len(deadly) == 0)
+	if err != nil {
 		return Report{}, err
 	}
 	maps.Copy(report.Broken, deadly)
@@ -90,11 +101,11 @@ func (c *Child) split(ctx context.Context, r Request, from, to int, known bool) 
 	for i := from; i < to; i++ {
 		r.Only = append(r.Only, i)
 	}
-	report, err := Report{}, errDeadly
+	report, err := Report{}, ErrDeadly
 	if !known {
 		report, err = c.once(ctx, r)
 	}
-	if !errors.Is(err, errDeadly) {
+	if !errors.Is(err, ErrDeadly) {
 		return report, err
 	}
 	if to-from <= 1 {
@@ -136,7 +147,7 @@ func (c *Child) once(ctx context.Context, r Request) (Report, error) {
 	}
 	var out bytes.Buffer
 	switch err := execute(ctx, c.limit, c.command, input, &limitedWriter{to: &out, left: maxReport}); {
-	case errors.Is(err, errDeadly), ctx.Err() != nil:
+	case errors.Is(err, ErrDeadly), ctx.Err() != nil:
 		return Report{}, err
 	case err != nil:
 		return Report{}, fmt.Errorf("check TriggerService: %w", err)

@@ -26,8 +26,8 @@ import (
 	"time"
 )
 
-// errDeadly says that a check needed more memory or time than it may have.
-var errDeadly = errors.New("checking it needs too much memory or time")
+// ErrDeadly says that a check needed more memory or time than it may have.
+var ErrDeadly = errors.New("checking it needs too much memory or time")
 
 // refused is the exit code of a child whose Serve or ServeSteps returned an
 // error: unlike one that Go's runtime or the system ended, it is not the fault of
@@ -36,7 +36,7 @@ const refused = 1
 
 // execute runs command with input until it has ended. Command ends early when it
 // has taken longer than limit since it began, or since out was written to. An
-// error is errDeadly where the work of the command needs too much.
+// error is ErrDeadly where the work of the command needs too much.
 func execute(ctx context.Context, limit time.Duration, command []string, input []byte, out io.Writer) error {
 	limited, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -80,7 +80,7 @@ func crash(exit *exec.ExitError, complaint []byte) error {
 }
 
 func deadly(why string) error {
-	return fmt.Errorf("%w: %s; write it without large repetitions and ranges, and without values that depend on themselves", errDeadly, why)
+	return fmt.Errorf("%w: %s; write it without large repetitions and ranges, and without values that depend on themselves", ErrDeadly, why)
 }
 
 // renewing calls renew with each write.

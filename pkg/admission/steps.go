@@ -43,7 +43,7 @@ func InSteps(ctx context.Context, limit time.Duration, request, result any, comm
 		}
 		var p progress
 		err = execute(ctx, limit, command, input, &p)
-		if step := p.last.Step; errors.Is(err, errDeadly) && step != "" {
+		if step := p.last.Step; errors.Is(err, ErrDeadly) && step != "" {
 			task.Refused[step] = err.Error()
 			continue
 		}

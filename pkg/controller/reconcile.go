@@ -84,10 +84,7 @@ func (r *reconciler) realize(ctx context.Context, ts *v1alpha1.TriggerService) (
 		return found, err
 	}
 	for _, name := range actionTypes(ts) {
-		for _, p := range found.report.Broken[name] {
-			p.Path, p.Message = "Definition "+from[name], fmt.Sprintf("action %q: %s", name, p.Message)
-			found.broken = append(found.broken, p)
-		}
+		found.broken = append(found.broken, brokenAction(found.report, name, from)...)
 	}
 	if err := r.account(ctx, ts.Namespace); err != nil {
 		return found, err
@@ -107,25 +104,9 @@ func (r *reconciler) worker(ctx context.Context, ts *v1alpha1.TriggerService, fo
 	if Shared(ts) {
 		return r.sharedWorker(ctx, ts, found)
 	}
-	source, err := r.template(ctx, templateName(ts))
-	if err != nil {
+	desired, problems, err := r.desired(ctx, ts)
+	if found.worker = problems; err != nil || desired == nil {
 		return err
-	}
-	if source == "" {
-		found.worker.Add("spec.worker.template", "no Definition %q of type %s in %v", templateName(ts), corev1alpha1.TriggerWorker, r.SystemNamespaces)
-		return nil
-	}
-	properties, err := properties(ts)
-	if err != nil {
-		found.worker.Add("spec.worker.properties", "%v", err)
-		return nil
-	}
-	desired, problems := workload.Deployment(source, workload.Input{
-		Name: service.WorkerName(ts.Name), Namespace: ts.Namespace, ServiceAccount: accountName(ts),
-		Service: ts.Name, Image: r.Image, Labels: workerLabels(ts), Properties: properties,
-	})
-	if found.worker = problems.Under("spec.worker"); len(problems) > 0 {
-		return nil
 	}
 	desired.OwnerReferences = []metav1.OwnerReference{ownedBy(ts, true)}
 	current := &appsv1.Deployment{}
@@ -147,6 +128,42 @@ func (r *reconciler) worker(ctx context.Context, ts *v1alpha1.TriggerService, fo
 		found.deployment = desired
 	}
 	return nil
+}
+
+// desired returns the Deployment that ts asks for, nil where there are problems.
+func (r *reconciler) desired(ctx context.Context, ts *v1alpha1.TriggerService) (*appsv1.Deployment, problem.List, error) {
+	var list problem.List
+	source, err := r.template(ctx, templateName(ts))
+	if err != nil {
+		return nil, nil, err
+	}
+	if source == "" {
+		list.Add("spec.worker.template", "no Definition %q of type %s in %v", templateName(ts), corev1alpha1.TriggerWorker, r.SystemNamespaces)
+		return nil, list, nil
+	}
+	properties, err := properties(ts)
+	if err != nil {
+		list.Add("spec.worker.properties", "%v", err)
+		return nil, list, nil
+	}
+	d, problems := workload.Deployment(source, workload.Input{
+		Name: service.WorkerName(ts.Name), Namespace: ts.Namespace, ServiceAccount: accountName(ts),
+		Service: ts.Name, Image: r.Image, Labels: workerLabels(ts), Properties: properties,
+	})
+	if len(problems) > 0 {
+		return nil, problems.Under("spec.worker"), nil
+	}
+	return d, nil, nil
+}
+
+// brokenAction returns what is wrong with the Definition of an action.
+func brokenAction(report admission.Report, name string, from map[string]string) problem.List {
+	var list problem.List
+	for _, p := range report.Broken[name] {
+		p.Path, p.Message = "Definition "+from[name], fmt.Sprintf("action %q: %s", name, p.Message)
+		list = append(list, p)
+	}
+	return list
 }
 
 // template returns the source of a worker template, "" where there is none.

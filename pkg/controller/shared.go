@@ -27,6 +27,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/problem"
 	"github.com/kubevela/kube-trigger/pkg/service"
 	"github.com/kubevela/kube-trigger/pkg/source/webhook"
 )
@@ -34,17 +35,7 @@ import (
 // sharedWorker finds the worker of a TriggerService that has none of its own, and
 // removes one that it had.
 func (r *reconciler) sharedWorker(ctx context.Context, ts *v1alpha1.TriggerService, found *findings) error {
-	if ts.Spec.ServiceAccountName != "" && ts.Spec.ServiceAccountName != AccountName {
-		found.worker.Add("spec.serviceAccountName", "the shared worker acts as %q alone", AccountName)
-	}
-	if ts.Spec.Worker.Properties != nil {
-		found.worker.Add("spec.worker.properties", "the shared worker has none")
-	}
-	for i, t := range ts.Spec.Triggers {
-		if t.Source.Type == webhook.Type {
-			found.worker.Add(fmt.Sprintf("spec.triggers[%d].source.type", i), "webhooks need a worker of their own")
-		}
-	}
+	found.worker = unsharable(ts)
 	own := &appsv1.Deployment{}
 	err := r.client.Get(ctx, types.NamespacedName{Namespace: ts.Namespace, Name: service.WorkerName(ts.Name)}, own)
 	if client.IgnoreNotFound(err) != nil {
@@ -68,4 +59,21 @@ func (r *reconciler) sharedWorker(ctx context.Context, ts *v1alpha1.TriggerServi
 	}
 	found.absent = errors.New("the shared worker, Deployment \"" + SharedName + "\", is not installed")
 	return nil
+}
+
+// unsharable returns what ts has that the shared worker does not do.
+func unsharable(ts *v1alpha1.TriggerService) problem.List {
+	var list problem.List
+	if ts.Spec.ServiceAccountName != "" && ts.Spec.ServiceAccountName != AccountName {
+		list.Add("spec.serviceAccountName", "the shared worker acts as %q alone", AccountName)
+	}
+	if ts.Spec.Worker.Properties != nil {
+		list.Add("spec.worker.properties", "the shared worker has none")
+	}
+	for i, t := range ts.Spec.Triggers {
+		if t.Source.Type == webhook.Type {
+			list.Add(fmt.Sprintf("spec.triggers[%d].source.type", i), "webhooks need a worker of their own")
+		}
+	}
+	return list
 }

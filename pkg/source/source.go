@@ -21,6 +21,8 @@ package source
 import (
 	"context"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/problem"
 	"github.com/kubevela/kube-trigger/pkg/projection"
@@ -61,6 +63,15 @@ type Subscription interface {
 type Comparer interface {
 	Subscription
 	Compares()
+}
+
+// A Watcher is a Subscription to objects of the Kubernetes API, which takes the
+// right to list and watch them.
+type Watcher interface {
+	Subscription
+	// Watches returns the kind of the objects and the one namespace that they are
+	// in, empty for all.
+	Watches() (kind schema.GroupVersionKind, namespace string)
 }
 
 // Reason says why a trigger does not take an event.

@@ -39,6 +39,9 @@ func TestInstalled(t *testing.T) {
 			"Rights":                    rights,
 			"Shared":                    shared,
 			"Takeover":                  takeover,
+			"WebhookAway":               webhookAway,
+			"WebhookRefuses":            webhookRefuses,
+			"WebhookWarns":              webhookWarns,
 			"WorkerTemplate":            workerTemplate,
 		} {
 			t.Run(name, func(t *testing.T) {

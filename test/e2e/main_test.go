@@ -74,6 +74,10 @@ type installation struct {
 	*cluster.Cluster
 	admin client.Client
 	node  *pods.Node
+
+	// asked and asksFor are of its webhook.
+	asked   sync.Once
+	asksFor [2]string
 }
 
 // install installs kube-trigger in a cluster of the test's own.

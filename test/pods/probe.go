@@ -30,10 +30,7 @@ import (
 
 // Get asks the pod for a path on one of its ports, and returns the answer.
 func (p *Pod) Get(ctx context.Context, port int32, path string) (status int, body string, err error) {
-	p.mu.Lock()
-	address := p.addresses[port]
-	p.mu.Unlock()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+path, nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.Address(port)+path, nil)
 	if err != nil {
 		return 0, "", err
 	}
@@ -44,6 +41,14 @@ func (p *Pod) Get(ctx context.Context, port int32, path string) (status int, bod
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
 	return response.StatusCode, string(text), err
+}
+
+// Address is where the pod's process listens for a port, as host:port; empty where
+// it does not.
+func (p *Pod) Address(port int32) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.addresses[port]
 }
 
 // probe says whether the pod is ready, as its readiness probe finds.

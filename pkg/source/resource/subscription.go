@@ -19,6 +19,8 @@ package resource
 import (
 	"slices"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
@@ -36,6 +38,11 @@ type subscription struct {
 // Key is equal for the same kind, namespace and selectors, whatever types of
 // events are wanted: one watch serves them all.
 func (s subscription) Key() string { return s.key() }
+
+// Watches returns the kind and the namespace of the objects.
+func (s subscription) Watches() (kind schema.GroupVersionKind, namespace string) {
+	return s.kind, s.namespace
+}
 
 // Wants returns why the trigger does not take ev: its type is not among those
 // that it asked for, it happened before the trigger was there, or it is an

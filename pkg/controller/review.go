@@ -1,0 +1,196 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package controller
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	admissionv1 "k8s.io/api/admission/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/kubevela/kube-trigger/pkg/admission"
+	"github.com/kubevela/kube-trigger/pkg/admission/review"
+	corev1alpha1 "github.com/kubevela/kube-trigger/pkg/api/core/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/controller/workload"
+	"github.com/kubevela/kube-trigger/pkg/problem"
+)
+
+// NewReviewer returns what checks TriggerServices, and Definitions of actions and
+// worker templates, before they are written. It refuses what the condition
+// Validated would say, but for an action that is not there yet. What changes no
+// spec passes, as does any other kind. It uses the cache of m, also where m stands
+// by.
+func NewReviewer(m ctrl.Manager, o Options) review.Reviewer {
+	v := &reviewer{
+		reconciler: &reconciler{Options: o, client: m.GetClient(), live: m.GetAPIReader()},
+		mapper:     m.GetRESTMapper(),
+	}
+	return v.review
+}
+
+type reviewer struct {
+	*reconciler
+	mapper meta.RESTMapper
+}
+
+func (v *reviewer) review(ctx context.Context, q *admissionv1.AdmissionRequest) (review.Verdict, error) {
+	if q.SubResource != "" || q.Operation != admissionv1.Create && q.Operation != admissionv1.Update {
+		return review.Verdict{}, nil
+	}
+	switch q.Kind.Group + "/" + q.Kind.Kind {
+	case v1alpha1.Group + "/" + v1alpha1.TriggerServiceKind:
+		var before, now v1alpha1.TriggerService
+		if err := read(q, &before, &now); err != nil {
+			return review.Verdict{}, err
+		}
+		if !now.DeletionTimestamp.IsZero() || q.Operation == admissionv1.Update && equality.Semantic.DeepEqual(before.Spec, now.Spec) {
+			return review.Verdict{}, nil
+		}
+		if now.Namespace = q.Namespace; now.Name == "" { // it is to be generated
+			now.Name = now.GenerateName + "x"
+		}
+		return v.service(ctx, &now)
+	case corev1alpha1.Group + "/" + corev1alpha1.DefinitionKind:
+		var before, now corev1alpha1.Definition
+		if err := read(q, &before, &now); err != nil {
+			return review.Verdict{}, err
+		}
+		if !now.DeletionTimestamp.IsZero() || q.Operation == admissionv1.Update && equality.Semantic.DeepEqual(before.Spec, now.Spec) {
+			return review.Verdict{}, nil
+		}
+		return v.define(ctx, &now, q.Namespace)
+	}
+	return review.Verdict{}, nil
+}
+
+// read reads the object of q as it is, if it is, and as it shall be.
+func read(q *admissionv1.AdmissionRequest, before, now any) error {
+	if len(q.OldObject.Raw) > 0 {
+		if err := json.Unmarshal(q.OldObject.Raw, before); err != nil {
+			return fmt.Errorf("read %s before: %w", q.Kind.Kind, err)
+		}
+	}
+	if err := json.Unmarshal(q.Object.Raw, now); err != nil {
+		return fmt.Errorf("read %s: %w", q.Kind.Kind, err)
+	}
+	return nil
+}
+
+// service reviews a TriggerService.
+func (v *reviewer) service(ctx context.Context, ts *v1alpha1.TriggerService) (review.Verdict, error) {
+	var out review.Verdict
+	actions, from, err := v.actions(ctx, ts)
+	if err != nil {
+		return out, err
+	}
+	report, err := v.Checker.Check(ctx, request(ts, actions))
+	if errors.Is(err, admission.ErrDeadly) {
+		out.Problems.Add("spec", "%v", err)
+		return out, nil
+	}
+	if err != nil {
+		return out, err
+	}
+	for _, name := range actionTypes(ts) {
+		broken := brokenAction(report, name, from)
+		if actions[name].Last == "" {
+			out.Problems = append(out.Problems, broken...)
+			continue
+		}
+		for _, p := range broken {
+			out.Warnings = append(out.Warnings, p.String())
+		}
+	}
+	for i, t := range report.Triggers {
+		unknown := slices.Contains(report.Unknown, ts.Spec.Triggers[i].Action.Type)
+		for _, p := range t.Problems {
+			switch {
+			case !unknown || p.Path != fmt.Sprintf("spec.triggers[%d].action.type", i):
+				out.Problems = append(out.Problems, p)
+			case len(report.Broken[ts.Spec.Triggers[i].Action.Type]) == 0:
+				out.Warnings = append(out.Warnings, p.String())
+			}
+		}
+		if t.Always {
+			out.Warnings = append(out.Warnings, fmt.Sprintf("spec.triggers[%d].filter: is always true", i))
+		}
+	}
+	var problems problem.List
+	if Shared(ts) {
+		problems = unsharable(ts)
+	} else if _, problems, err = v.desired(ctx, ts); err != nil {
+		return out, err
+	}
+	if out.Problems = append(out.Problems, problems...); len(out.Problems) == 0 {
+		out.Warnings = append(out.Warnings, v.warnings(ctx, ts, report)...)
+	}
+	return out, nil
+}
+
+// define reviews a Definition.
+func (v *reviewer) define(ctx context.Context, d *corev1alpha1.Definition, namespace string) (review.Verdict, error) {
+	var out review.Verdict
+	if d.Spec.Type != corev1alpha1.TriggerAction && d.Spec.Type != corev1alpha1.TriggerWorker {
+		return out, nil
+	}
+	const main = `spec.templates["` + corev1alpha1.MainTemplate + `"]`
+	source := d.Spec.Templates[corev1alpha1.MainTemplate]
+	if source == "" {
+		out.Problems.Add(main, "is required")
+		return out, nil
+	}
+	if d.Spec.Type == corev1alpha1.TriggerWorker {
+		if !slices.Contains(v.SystemNamespaces, namespace) {
+			out.Warnings = append(out.Warnings, fmt.Sprintf("worker templates are looked up in %v, and not here", v.SystemNamespaces))
+			return out, nil
+		}
+		_, problems := workload.Deployment(source, workload.Input{Name: "x", Namespace: "x", Service: "x", ServiceAccount: "x", Image: "x"})
+		out.Problems = template(problems).Under(main)
+		return out, nil
+	}
+	report, err := v.Checker.Check(ctx, admission.Request{
+		Actions: map[string]admission.Action{d.Name: {Source: source}}, Only: []int{},
+	})
+	if errors.Is(err, admission.ErrDeadly) {
+		out.Problems.Add(main, "%v", err)
+		return out, nil
+	}
+	out.Problems = report.Broken[d.Name].Under(main)
+	return out, err
+}
+
+// template returns those problems that are the template's. It cannot be filled
+// where a property has no default, which is no problem of its.
+func template(all problem.List) problem.List {
+	var list problem.List
+	for _, p := range all {
+		if strings.HasPrefix(p.Path, "properties") {
+			continue
+		}
+		p.Path = strings.TrimPrefix(p.Path, "template")
+		list = append(list, p)
+	}
+	return list
+}

@@ -1,0 +1,130 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package controller
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	authorizationv1 "k8s.io/api/authorization/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kubevela/kube-trigger/pkg/admission"
+	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+)
+
+// maxWatches is how many different watches of a TriggerService are looked at:
+// each takes two requests.
+const maxWatches = 20
+
+// warnings say what keeps the sources of ts from working at the moment. What
+// cannot be found out is no warning.
+func (v *reviewer) warnings(ctx context.Context, ts *v1alpha1.TriggerService, report admission.Report) []string {
+	var out []string
+	seen := map[admission.Watch]bool{}
+	for i, t := range report.Triggers {
+		if t.Watch == nil || seen[*t.Watch] || len(seen) == maxWatches {
+			continue
+		}
+		seen[*t.Watch] = true
+		warning, err := v.warning(ctx, ts, *t.Watch)
+		if err != nil {
+			ctrl.LoggerFrom(ctx).Info("not known whether a watch is possible", "namespace", ts.Namespace, "name", ts.Name, "reason", err.Error())
+			return out
+		}
+		if warning != "" {
+			out = append(out, fmt.Sprintf("spec.triggers[%d].source: %s", i, warning))
+		}
+	}
+	return out
+}
+
+// warning returns why w does not work at the moment, "" where it does.
+func (v *reviewer) warning(ctx context.Context, ts *v1alpha1.TriggerService, w admission.Watch) (string, error) {
+	m, err := v.mapper.RESTMapping(w.Kind.GroupKind(), w.Kind.Version)
+	if meta.IsNoMatchError(err) {
+		return fmt.Sprintf("kind %s of %s is not installed; the trigger waits for it", w.Kind.Kind, w.Kind.GroupVersion()), nil
+	}
+	if err != nil {
+		return "", err
+	}
+	if m.Scope.Name() == meta.RESTScopeNameRoot {
+		w.Namespace = ""
+	}
+	var missing []string
+	for _, verb := range []string{"list", "watch"} {
+		may, err := v.may(ctx, ts, authorizationv1.ResourceAttributes{
+			Namespace: w.Namespace, Verb: verb, Group: m.Resource.Group, Version: m.Resource.Version, Resource: m.Resource.Resource,
+		})
+		if err != nil {
+			return "", err
+		}
+		if !may {
+			missing = append(missing, verb)
+		}
+	}
+	if len(missing) == 0 {
+		return "", nil
+	}
+	where, role := "in all namespaces", "ClusterRole"
+	if w.Namespace != "" {
+		where, role = "in "+w.Namespace, "Role"
+	}
+	return fmt.Sprintf("%s may not %s %s %s; add to a %s: {apiGroups: [%q], resources: [%s], verbs: [%s]}", accountName(ts),
+		strings.Join(missing, " and "), m.Resource.Resource, where, role, m.Resource.Group, m.Resource.Resource, strings.Join(missing, ", ")), nil
+}
+
+// may reports whether the account of ts has a right, or gets it with the default
+// account that is not made yet.
+func (v *reviewer) may(ctx context.Context, ts *v1alpha1.TriggerService, right authorizationv1.ResourceAttributes) (bool, error) {
+	const all = "system:serviceaccounts"
+	account := accountName(ts)
+	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+		User:               "system:serviceaccount:" + ts.Namespace + ":" + account,
+		Groups:             []string{all, all + ":" + ts.Namespace, "system:authenticated"},
+		ResourceAttributes: &right,
+	}}
+	if err := v.client.Create(ctx, review); err != nil {
+		return false, fmt.Errorf("review access: %w", err)
+	}
+	if review.Status.Allowed || account != AccountName || right.Namespace != ts.Namespace {
+		return review.Status.Allowed, nil
+	}
+	err := v.client.Get(ctx, types.NamespacedName{Namespace: ts.Namespace, Name: AccountName}, &rbacv1.RoleBinding{})
+	if err == nil || client.IgnoreNotFound(err) != nil {
+		return false, err
+	}
+	role := &rbacv1.ClusterRole{}
+	if err := v.live.Get(ctx, types.NamespacedName{Name: WorkerRole}, role); err != nil {
+		return false, fmt.Errorf("get ClusterRole %q: %w", WorkerRole, err)
+	}
+	return gives(role.Rules, right), nil
+}
+
+// gives reports whether rules give a right to all objects of a resource.
+func gives(rules []rbacv1.PolicyRule, right authorizationv1.ResourceAttributes) bool {
+	has := func(list []string, s string) bool { return slices.Contains(list, s) || slices.Contains(list, "*") }
+	return slices.ContainsFunc(rules, func(r rbacv1.PolicyRule) bool {
+		return len(r.ResourceNames) == 0 && has(r.APIGroups, right.Group) && has(r.Resources, right.Resource) && has(r.Verbs, right.Verb)
+	})
+}

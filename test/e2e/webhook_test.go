@@ -1,0 +1,282 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	corev1alpha1 "github.com/kubevela/kube-trigger/pkg/api/core/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/test/cluster"
+	"github.com/kubevela/kube-trigger/test/pods"
+)
+
+// webhookFile is the manifest of the webhook.
+const webhookFile = "../../addon/webhook/webhook.yaml"
+
+// configuration is that of the manifest, for some namespaces and with another
+// address: no Service has one here.
+func configuration(t *testing.T, name, url string, namespaces ...string) *admissionregistrationv1.ValidatingWebhookConfiguration {
+	t.Helper()
+	text, err := os.ReadFile(webhookFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &admissionregistrationv1.ValidatingWebhookConfiguration{}
+	_, document, _ := strings.Cut(string(text), "\n---\n")
+	if err := yaml.UnmarshalStrict([]byte(document), c); err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Webhooks) != 2 {
+		t.Fatalf("%s has %d webhooks, want 2", webhookFile, len(c.Webhooks))
+	}
+	c.Name = name
+	for n := range c.Webhooks {
+		w := &c.Webhooks[n]
+		w.ClientConfig = admissionregistrationv1.WebhookClientConfig{URL: &url}
+		w.NamespaceSelector = &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{
+			Key: "kubernetes.io/metadata.name", Operator: metav1.LabelSelectorOpIn, Values: namespaces,
+		}}}
+	}
+	return c
+}
+
+// webhook makes the API server ask the controller about two namespaces, once for
+// all tests, and returns them.
+func (i *installation) webhook(t *testing.T) (refuses, warns string) {
+	t.Helper()
+	i.asked.Do(func() {
+		i.asksFor = [2]string{i.Namespace(t), i.Namespace(t)}
+		var controller *pods.Pod
+		cluster.Eventually(t, "the controller", func(context.Context) error {
+			for _, p := range i.node.Pods("vela-system") {
+				if strings.HasPrefix(p.Name, "kube-trigger-controller-") && p.Address(9443) != "" {
+					controller = p
+					return nil
+				}
+			}
+			return fmt.Errorf("no pod")
+		})
+		c := configuration(t, "kube-trigger-webhook", "https://"+controller.Address(9443), i.asksFor[:]...)
+		if err := i.admin.Create(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+		cluster.Eventually(t, "the webhook is asked", func(ctx context.Context) error {
+			err := i.admin.Create(ctx, i.definition(i.asksFor[0], "probe", "trigger-action", "{"), client.DryRunAll)
+			if !apierrors.IsInvalid(err) {
+				return fmt.Errorf("want that it is refused, got %s", fmt.Sprint(err))
+			}
+			return nil
+		})
+	})
+	return i.asksFor[0], i.asksFor[1]
+}
+
+// definition is a Definition.
+func (i *installation) definition(namespace, name, kind, template string) *corev1alpha1.Definition {
+	d := &corev1alpha1.Definition{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+	d.Spec.Type, d.Spec.Templates = kind, map[string]string{corev1alpha1.MainTemplate: template}
+	return d
+}
+
+// wrong is a TriggerService in which much is wrong.
+func wrong(namespace string) string {
+	return bump(namespace, "wrong", `    - name: two
+      source: {type: resource-watcher, properties: {apiVersion: v1, kind: ConfigMap, evnts: [update]}}
+      filter: context.dta.x == 1
+      action: {type: bump-application-revision}
+    - name: three
+      source: {type: cron, properties: {schedule: "61 * * * *"}}
+      action: {type: bump-application-revision}
+  worker: {properties: {replica: 2}}`)
+}
+
+// webhookRefuses: what cannot run is refused when it is written, with all that is
+// wrong and where; CUE that needs too much is refused, too, and hurts nobody. What
+// changes no trigger passes, and so do other people's Definitions.
+func webhookRefuses(t *testing.T, i *installation) {
+	ns, _ := i.webhook(t)
+	err := cluster.Apply(t.Context(), i.admin, wrong(ns))
+	for _, want := range []string{
+		"spec.triggers[1].filter:1:9: ", `did you mean "data"?`, "spec.triggers[1].source.properties.evnts: ",
+		`spec.triggers[2].source.type: unknown source "cron"`, "spec.worker.properties.replica: ",
+	} {
+		if err == nil || !apierrors.IsInvalid(err) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v\nwant that it is refused because of %s", err, want)
+		}
+	}
+	i.apply(t, bump(ns, "main", ""))
+	i.ready(t, ns, "main")
+
+	bomb := bump(ns, "main", `    - name: bomb
+      source: {type: resource-watcher, properties: {apiVersion: v1, kind: ConfigMap}}
+      filter: |
+        import "list"
+        len([for a in list.Range(0, 100000, 1) for b in list.Range(0, 100000, 1) {a}]) == context.data.x
+      action: {type: bump-application-revision}`)
+	err = cluster.Apply(t.Context(), i.admin, bomb)
+	if err == nil || !strings.Contains(err.Error(), "checking it needs too much memory or time") {
+		t.Errorf("%v, want that it is refused because it needs too much", err)
+	}
+	for _, p := range i.node.Pods("vela-system") {
+		if p.Starts() != 1 {
+			t.Errorf("pod %s was started %d times, want once", p.Name, p.Starts())
+		}
+	}
+	if ts := i.ready(t, ns, "main"); ts.Generation != 1 {
+		t.Errorf("generation %d, want 1: a refused change was taken", ts.Generation)
+	}
+
+	err = i.admin.Create(t.Context(), i.definition(ns, "mine", corev1alpha1.TriggerAction, "parameter: {\n\tx: nothing\n}"))
+	if err == nil || !strings.Contains(err.Error(), `spec.templates["main.cue"]:2:5: `) {
+		t.Errorf("%v, want that the action is refused with its place", err)
+	}
+	if err := i.admin.Create(t.Context(), i.definition(ns, "theirs", "their-own", "{")); err != nil {
+		t.Errorf("a Definition of another type: %v", err)
+	}
+}
+
+// webhookWarns: what may come right by itself is a warning.
+func webhookWarns(t *testing.T, i *installation) {
+	_, ns := i.webhook(t)
+	warned := &warnings{}
+	config := rest.CopyConfig(i.Config)
+	config.WarningHandler = warned
+	c, err := client.New(config, client.Options{Scheme: i.admin.Scheme()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	i.account(t, ns, "weak", "[]")
+	text := bump(ns, "main", fmt.Sprintf(`    - name: two
+      source: {type: resource-watcher, properties: {apiVersion: example.com/v1, kind: Missing}}
+      filter: len("a") == 1
+      action: {type: not-there-yet}
+    - name: three
+      source: {type: resource-watcher, properties: {apiVersion: v1, kind: Secret, namespace: %s}}
+      action: {type: bump-application-revision}
+    - name: four
+      source: {type: resource-watcher, properties: {apiVersion: v1, kind: ConfigMap}}
+      action: {type: bump-application-revision}
+  serviceAccountName: weak`, ns))
+	if err := cluster.Apply(t.Context(), c, text); err != nil {
+		t.Fatal(err)
+	}
+	all := warned.take()
+	for _, want := range []string{
+		"spec.triggers[1].filter: is always true",
+		"spec.triggers[1].source: kind Missing of example.com/v1 is not installed",
+		`spec.triggers[1].action.type: unknown action "not-there-yet"`,
+		fmt.Sprintf(`spec.triggers[2].source: weak may not list and watch secrets in %s; add to a Role: {apiGroups: [""], resources: [secrets], verbs: [list, watch]}`, ns),
+		`spec.triggers[3].source: weak may not list and watch configmaps in all namespaces; add to a ClusterRole: {apiGroups: [""], resources: [configmaps], verbs: [list, watch]}`,
+	} {
+		if !strings.Contains(all, want) {
+			t.Errorf("no warning %q among\n%s", want, all)
+		}
+	}
+	if strings.Contains(all, "triggers[0]") {
+		t.Errorf("warnings for a trigger that works:\n%s", all)
+	}
+	// The default account is not there yet, and gets what its role gives.
+	if err := cluster.Apply(t.Context(), c, bump(ns, "other", "")); err != nil {
+		t.Fatal(err)
+	}
+	if all := warned.take(); all != "" {
+		t.Errorf("warnings for the default account:\n%s", all)
+	}
+}
+
+// warnings keeps what the API server warns of.
+type warnings struct {
+	mu   sync.Mutex
+	text []string
+}
+
+// HandleWarningHeader implements rest.WarningHandler.
+func (w *warnings) HandleWarningHeader(_ int, _, text string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.text = append(w.text, text)
+}
+
+func (w *warnings) take() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	all := strings.Join(w.text, "\n")
+	w.text = nil
+	return all
+}
+
+// webhookAway: where nobody answers, failurePolicy Ignore lets everything pass, and
+// the controller says what is wrong; Fail refuses what changes triggers, and
+// nothing else, nor other people's Definitions.
+func webhookAway(t *testing.T, i *installation) {
+	const nobody = "https://127.0.0.1:1"
+	ns := i.Namespace(t)
+	c := configuration(t, "away", nobody, ns)
+	if err := i.admin.Create(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	i.apply(t, wrong(ns))
+	i.until(t, ns, "wrong", condition(v1alpha1.ConditionValidated, metav1.ConditionFalse, v1alpha1.ReasonInvalidTriggers))
+
+	for n := range c.Webhooks {
+		fail := admissionregistrationv1.Fail
+		c.Webhooks[n].FailurePolicy = &fail
+	}
+	if err := i.admin.Update(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	cluster.Eventually(t, "what is written is refused", func(ctx context.Context) error {
+		if err := i.admin.Create(ctx, i.definition(ns, "mine", corev1alpha1.TriggerAction, "parameter: {}"), client.DryRunAll); err == nil {
+			return fmt.Errorf("it passes")
+		}
+		return nil
+	})
+	if err := cluster.Apply(t.Context(), i.admin, bump(ns, "main", "")); err == nil || !strings.Contains(err.Error(), "failed calling webhook") {
+		t.Errorf("%v, want that nobody could be asked", err)
+	}
+	ts, err := i.service(t.Context(), ns, "wrong")
+	if err != nil {
+		t.Fatal(err)
+	}
+	patch := `{"metadata": {"labels": {"a": "b"}, "finalizers": ["example.com/a"]}}`
+	if err := i.admin.Patch(t.Context(), ts, client.RawPatch(types.MergePatchType, []byte(patch))); err != nil {
+		t.Errorf("a label and a finalizer: %v", err)
+	}
+	if err := i.admin.Delete(t.Context(), ts); err != nil {
+		t.Errorf("the deletion: %v", err)
+	}
+	if err := i.admin.Patch(t.Context(), ts, client.RawPatch(types.MergePatchType, []byte(`{"metadata": {"finalizers": null}}`))); err != nil {
+		t.Errorf("the finalizer's end: %v", err)
+	}
+	if err := i.admin.Create(t.Context(), i.definition(ns, "theirs", "their-own", "{")); err != nil {
+		t.Errorf("a Definition of another type: %v", err)
+	}
+}
