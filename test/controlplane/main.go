@@ -18,6 +18,7 @@ limitations under the License.
 // demos.
 //
 //	controlplane build                 build the programs and say where they are
+//	controlplane build-node            the same for those of a node
 //	controlplane serve                 run one while stdin is open; see Request
 //	controlplane up -dir DIR -crds …   run one in the background
 //	controlplane down -dir DIR         end it
@@ -56,13 +57,19 @@ func main() {
 
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
-		return errors.New("want a command: build, serve, up or down")
+		return errors.New("want a command: build, build-node, serve, up or down")
 	}
 	switch command, args := args[0], args[1:]; command {
 	case "build":
 		set, err := ensure(ctx, os.Stderr)
 		if err == nil {
 			_, err = fmt.Fprintf(os.Stdout, "%s\n%s\n%s\n", set.Etcd, set.APIServer, set.ControllerManager)
+		}
+		return err
+	case "build-node":
+		node, err := binaries.EnsureNode(ctx, module(), os.Stderr)
+		if err == nil {
+			_, err = fmt.Fprintf(os.Stdout, "%s\n%s\n", node.Scheduler, node.Kubelet)
 		}
 		return err
 	case "serve":
@@ -74,10 +81,12 @@ func run(ctx context.Context, args []string) error {
 	case "down":
 		return down(ctx, args, os.Stdout)
 	default:
-		return fmt.Errorf("no command %q; known are build, serve, up and down", command)
+		return fmt.Errorf("no command %q; known are build, build-node, serve, up and down", command)
 	}
 }
 
 func ensure(ctx context.Context, progress io.Writer) (binaries.Set, error) {
-	return binaries.Ensure(ctx, binaries.Module{Mod: goMod, Sum: goSum}, progress)
+	return binaries.Ensure(ctx, module(), progress)
 }
+
+func module() binaries.Module { return binaries.Module{Mod: goMod, Sum: goSum} }

@@ -14,10 +14,10 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package binaries builds etcd, kube-apiserver and kube-controller-manager from
-// their Go modules, and keeps them in the user's cache folder by version. A
-// program that is in the cache is complete; builds that run at the same time
-// wait for each other and share the result.
+// Package binaries builds etcd and Kubernetes from their Go modules, and keeps
+// them in the user's cache folder by version. A program that is in the cache is
+// complete; builds that run at the same time wait for each other and share the
+// result.
 package binaries
 
 import (
@@ -32,8 +32,11 @@ import (
 	"controlplane/internal/lock"
 )
 
-// Set is where the programs are.
+// Set is where the programs of a control plane are.
 type Set struct{ Etcd, APIServer, ControllerManager string }
+
+// Node is where the programs are that make pods run.
+type Node struct{ Scheduler, Kubelet string }
 
 // Cache returns the folder that holds everything the test bed keeps between
 // runs.
@@ -42,47 +45,83 @@ func Cache() (string, error) {
 	return filepath.Join(dir, "kube-trigger", "controlplane"), err
 }
 
-// Ensure returns the programs that m asks for, and builds them where they are
-// not in the cache yet. What it does is told on progress.
-func Ensure(ctx context.Context, m Module, progress io.Writer) (_ Set, err error) {
+// Ensure returns the programs of the control plane that m asks for, and builds
+// them where they are not in the cache yet. What it does is told on progress.
+func Ensure(ctx context.Context, m Module, progress io.Writer) (Set, error) {
 	v, err := m.versions()
 	if err != nil {
 		return Set{}, err
 	}
-	cache, err := Cache()
-	if err != nil {
-		return Set{}, err
-	}
-	name := fmt.Sprintf("%s-%s-%s-%s", v.kubernetes, v.etcd, runtime.GOOS, runtime.GOARCH)
-	dir := filepath.Join(cache, name)
-	set := in(dir)
-	if set.complete() {
-		return set, nil
-	}
-	held, err := lock.Take(ctx, filepath.Join(cache, name+".lock"), func() {
-		fmt.Fprintln(progress, "controlplane: another process is building etcd and Kubernetes; waiting for it")
-	})
-	if err != nil {
-		return Set{}, err
-	}
-	defer func() { err = errors.Join(err, held.Release()) }()
-	if set.complete() {
-		return set, nil
-	}
-	return set, build(ctx, m, v, dir, progress)
-}
-
-func in(dir string) Set {
+	dir, err := ensure(ctx, m, group{
+		name: v.kubernetes + "-" + v.etcd,
+		what: fmt.Sprintf("etcd %s and Kubernetes %s", v.etcd, v.kubernetes),
+		took: "6 minutes",
+		programs: map[string]string{
+			"etcd":                    "go.etcd.io/etcd/server/v3",
+			"kube-apiserver":          "k8s.io/kubernetes/cmd/kube-apiserver",
+			"kube-controller-manager": "k8s.io/kubernetes/cmd/kube-controller-manager",
+		},
+	}, progress)
 	return Set{
 		Etcd:              filepath.Join(dir, "etcd"),
 		APIServer:         filepath.Join(dir, "kube-apiserver"),
 		ControllerManager: filepath.Join(dir, "kube-controller-manager"),
-	}
+	}, err
 }
 
-func (s Set) complete() bool {
-	for _, path := range []string{s.Etcd, s.APIServer, s.ControllerManager} {
-		if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+// EnsureNode is Ensure for the programs of a node.
+func EnsureNode(ctx context.Context, m Module, progress io.Writer) (Node, error) {
+	v, err := m.versions()
+	if err != nil {
+		return Node{}, err
+	}
+	dir, err := ensure(ctx, m, group{
+		name: "node-" + v.kubernetes,
+		what: "kube-scheduler and kubelet " + v.kubernetes,
+		took: "3 minutes",
+		programs: map[string]string{
+			"kube-scheduler": "k8s.io/kubernetes/cmd/kube-scheduler",
+			"kubelet":        "k8s.io/kubernetes/cmd/kubelet",
+		},
+	}, progress)
+	return Node{Scheduler: filepath.Join(dir, "kube-scheduler"), Kubelet: filepath.Join(dir, "kubelet")}, err
+}
+
+// group is programs that are built together.
+type group struct {
+	name     string // of their folder, which says their versions
+	what     string // they are, for whoever waits
+	took     string
+	programs map[string]string // packages by the names of their programs
+}
+
+// ensure returns the folder that holds the programs of g.
+func ensure(ctx context.Context, m Module, g group, progress io.Writer) (_ string, err error) {
+	cache, err := Cache()
+	if err != nil {
+		return "", err
+	}
+	name := fmt.Sprintf("%s-%s-%s", g.name, runtime.GOOS, runtime.GOARCH)
+	dir := filepath.Join(cache, name)
+	if g.complete(dir) {
+		return dir, nil
+	}
+	held, err := lock.Take(ctx, filepath.Join(cache, name+".lock"), func() {
+		fmt.Fprintf(progress, "controlplane: another process is building %s; waiting for it\n", g.what)
+	})
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, held.Release()) }()
+	if g.complete(dir) {
+		return dir, nil
+	}
+	return dir, build(ctx, m, g, dir, progress)
+}
+
+func (g group) complete(dir string) bool {
+	for name := range g.programs {
+		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || !info.Mode().IsRegular() {
 			return false
 		}
 	}

@@ -22,20 +22,28 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
+	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 )
 
 // build compiles the programs in a module of its own, so that nothing else has
 // a say in their versions, and renames the finished folder to dir.
-func build(ctx context.Context, m Module, v versions, dir string, progress io.Writer) error {
+func build(ctx context.Context, m Module, g group, dir string, progress io.Writer) error {
+	v, err := m.versions()
+	if err != nil {
+		return err
+	}
 	work, err := os.MkdirTemp(filepath.Dir(dir), "build-")
 	if err != nil {
-		return fmt.Errorf("build control plane: %w", err)
+		return fmt.Errorf("build %s: %w", g.what, err)
 	}
 	out := filepath.Join(work, "out")
 	err = errors.Join(
@@ -44,41 +52,51 @@ func build(ctx context.Context, m Module, v versions, dir string, progress io.Wr
 		os.Mkdir(out, 0o755),
 	)
 	if err == nil {
-		err = compile(ctx, work, out, v, progress)
+		err = compile(ctx, work, out, v.kubernetes, g, progress)
 	}
-	if err == nil {
-		// Go names a program by the folder of its source.
-		err = os.Rename(filepath.Join(out, "server"), filepath.Join(out, "etcd"))
+	for name, pkg := range g.programs {
+		if err == nil {
+			err = os.Rename(filepath.Join(out, program(pkg)), filepath.Join(out, name))
+		}
 	}
 	if err == nil {
 		err = errors.Join(os.RemoveAll(dir), os.Rename(out, dir))
 	}
 	if err = errors.Join(err, os.RemoveAll(work)); err != nil {
-		return fmt.Errorf("build control plane: %w", err)
+		return fmt.Errorf("build %s: %w", g.what, err)
 	}
 	return nil
 }
 
-func compile(ctx context.Context, work, out string, v versions, progress io.Writer) error {
+// program is what Go names the program of a package: by the last part of its
+// path that is not a version.
+func program(pkg string) string {
+	dir, name := path.Split(pkg)
+	if regexp.MustCompile(`^v\d+$`).MatchString(name) {
+		return path.Base(dir)
+	}
+	return name
+}
+
+func compile(ctx context.Context, work, out, kubernetes string, g group, progress io.Writer) error {
 	// Without a version clients can't parse what /version answers.
-	major, rest, _ := strings.Cut(v.kubernetes, ".")
+	major, rest, _ := strings.Cut(kubernetes, ".")
 	minor, _, _ := strings.Cut(rest, ".")
 	const pkg = "-X k8s.io/component-base/version."
-	ldflags := fmt.Sprintf("-s -w %sgitVersion=v%s %sgitMajor=%s %sgitMinor=%s", pkg, v.kubernetes, pkg, major, pkg, minor)
-	cmd := exec.CommandContext(ctx, "go", "build", "-v", "-ldflags", ldflags, "-o", out+string(filepath.Separator),
-		"go.etcd.io/etcd/server/v3", "k8s.io/kubernetes/cmd/kube-apiserver", "k8s.io/kubernetes/cmd/kube-controller-manager")
+	ldflags := fmt.Sprintf("-s -w %sgitVersion=v%s %sgitMajor=%s %sgitMinor=%s", pkg, kubernetes, pkg, major, pkg, minor)
+	args := []string{"build", "-v", "-ldflags", ldflags, "-o", out + string(filepath.Separator)}
+	cmd := exec.CommandContext(ctx, "go", slices.AppendSeq(args, maps.Values(g.programs))...)
 	cmd.Dir = work
 	cmd.Env = append(os.Environ(), "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH, "GOWORK=off", "GO111MODULE=on")
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		return err
 	}
-	what := fmt.Sprintf("etcd %s and Kubernetes %s", v.etcd, v.kubernetes)
-	fmt.Fprintf(progress, "controlplane: building %s; about 6 minutes on 2 cores the first time\n", what)
+	fmt.Fprintf(progress, "controlplane: building %s; about %s on 2 cores the first time\n", g.what, g.took)
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	said := report(stderr, progress, what)
+	said := report(stderr, progress, g.what)
 	if err := cmd.Wait(); err != nil {
 		return fmt.Errorf("go build: %w\n%s", err, strings.Join(said, "\n"))
 	}
