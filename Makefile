@@ -35,8 +35,14 @@ test: testbed ## Run all tests, on a real API server
 	$(GO_TEST) -timeout 20m ./...
 
 .PHONY: e2e
-e2e: testbed ## Run the tests that need KubeVela, built once (6 minutes)
-	$(GO_TEST) -timeout 30m -tags kubevela ./definitions ./test/vela
+e2e: testbed ## Run the tests that need KubeVela, built once (6 minutes), and as root a node
+	$(GO_TEST) -timeout 30m -tags kubevela ./definitions ./test/vela ./test/node
+
+.PHONY: node-tools
+node-tools: ## Install what test/node needs to run pods; as root, on Debian
+	apt-get update -qq </dev/null
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+		buildah containerd containernetworking-plugins iproute2 runc </dev/null
 
 CHAOS_SEED ?= 1
 .PHONY: chaos

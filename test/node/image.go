@@ -1,0 +1,140 @@
+//go:build linux
+
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package node
+
+import (
+	"archive/tar"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"testing"
+)
+
+// socket is where containerd serves, for who is in the machine's files.
+const socket = "host/run/containerd/containerd.sock"
+
+// Import gives the node an image, from an archive in the format of docker save.
+func (n *Node) Import(t testing.TB, archive string) {
+	t.Helper()
+	n.ctr(t, "images", "import", archive)
+}
+
+func (n *Node) ctr(t testing.TB, args ...string) {
+	t.Helper()
+	args = append([]string{"--address", n.path(socket), "--namespace", "k8s.io"}, args...)
+	if out, err := exec.CommandContext(t.Context(), "ctr", args...).CombinedOutput(); err != nil { //nolint:gosec // ours
+		t.Fatalf("ctr %v: %v\n%s", args, err, out)
+	}
+}
+
+// Image makes kube-trigger's image as users do, gives it to the node under this
+// name, and returns how large it is in bytes. The machine's own images stay as
+// they are.
+func (n *Node) Image(t testing.TB, name string) int64 {
+	t.Helper()
+	work := t.TempDir()
+	storage := filepath.Join(work, "storage.conf")
+	text := fmt.Sprintf("[storage]\ndriver = \"vfs\"\ngraphroot = %q\nrunroot = %q\n", filepath.Join(work, "graph"), filepath.Join(work, "run"))
+	if err := os.WriteFile(storage, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	archive := filepath.Join(work, "image.tar")
+	for _, args := range [][]string{
+		{"make", "-C", "../..", "image", "IMAGE=" + name},
+		{"buildah", "push", name, "docker-archive:" + archive + ":" + name},
+	} {
+		cmd := exec.CommandContext(t.Context(), args[0], args[1:]...) //nolint:gosec // ours
+		cmd.Env = append(os.Environ(), "CONTAINERS_STORAGE_CONF="+storage)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %v\n%s", args, err, out)
+		}
+	}
+	n.Import(t, archive)
+	info, err := os.Stat(archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Size()
+}
+
+// waiting makes the image Waiting, and returns its archive.
+func (n *Node) waiting(t testing.TB) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "waiting")
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", program, "github.com/kubevela/kube-trigger/test/node/waiting") //nolint:gosec // ours
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	text, err := os.ReadFile(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	archive := program + ".tar"
+	if err := writeImage(archive, Waiting, text); err != nil {
+		t.Fatal(err)
+	}
+	return archive
+}
+
+// writeImage writes an image of one program.
+func writeImage(archive, name string, program []byte) error {
+	layer, err := tarOf(file{"program", program})
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(layer)
+	config, configErr := json.Marshal(map[string]any{
+		"architecture": runtime.GOARCH, "os": "linux",
+		"config": map[string]any{"Entrypoint": []string{"/program"}, "User": "65532:65532"},
+		"rootfs": map[string]any{"type": "layers", "diff_ids": []string{"sha256:" + hex.EncodeToString(sum[:])}},
+	})
+	manifest, manifestErr := json.Marshal([]any{map[string]any{"Config": "config.json", "RepoTags": []string{name}, "Layers": []string{"layer.tar"}}})
+	whole, err := tarOf(file{"config.json", config}, file{"layer.tar", layer}, file{"manifest.json", manifest})
+	if err := errors.Join(configErr, manifestErr, err); err != nil {
+		return err
+	}
+	return os.WriteFile(archive, whole, 0o600)
+}
+
+type file struct {
+	name string
+	text []byte
+}
+
+func tarOf(files ...file) ([]byte, error) {
+	var out bytes.Buffer
+	w := tar.NewWriter(&out)
+	for _, f := range files {
+		if err := w.WriteHeader(&tar.Header{Name: f.name, Mode: 0o755, Size: int64(len(f.text))}); err != nil {
+			return nil, err
+		}
+		if _, err := w.Write(f.text); err != nil {
+			return nil, err
+		}
+	}
+	return out.Bytes(), w.Close()
+}

@@ -1,0 +1,136 @@
+//go:build kubevela && linux
+
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package node_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kubevela/kube-trigger/test/cluster"
+	"github.com/kubevela/kube-trigger/test/node"
+	"github.com/kubevela/kube-trigger/test/vela"
+)
+
+// image is kube-trigger's, by a name that no registry has.
+const image = "localhost/oamdev/kube-trigger:test"
+
+// TestNode runs kube-trigger's own image in pods, beside real KubeVela.
+func TestNode(t *testing.T) {
+	node.Require(t)
+	k := vela.Start(t)
+	b := bed{KubeVela: k, node: node.Start(t, k.Cluster)}
+	t.Logf("the image has %d MiB", b.node.Image(t, image)>>20)
+	b.install(t)
+	for _, component := range []string{"controller", "shared"} {
+		b.pod(t, vela.Namespace, component)
+	}
+	t.Run("Killed", func(t *testing.T) { killed(t, b) })
+	t.Run("BumpOnChange", func(t *testing.T) { bumpOnChange(t, b) })
+	t.Run("Trigger", func(t *testing.T) { trigger(t, b) })
+}
+
+// bed is KubeVela and kube-trigger, with a node.
+type bed struct {
+	*vela.KubeVela
+	node *node.Node
+}
+
+// install installs kube-trigger with the image.
+func (b bed) install(t *testing.T) {
+	t.Helper()
+	b.Install(t, glob(t, "../../addon/crds/*.yaml")...)
+	for _, file := range glob(t, "../../addon/resources/*.yaml") {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Apply(t, strings.ReplaceAll(string(text), "oamdev/kube-trigger:latest", image))
+	}
+	for _, file := range glob(t, "../../definitions/*.cue") {
+		b.Vela(t, "def", "apply", file)
+	}
+}
+
+func glob(t *testing.T, pattern string) []string {
+	t.Helper()
+	files, err := filepath.Glob(pattern)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) == 0 {
+		t.Fatalf("there is no %s", pattern)
+	}
+	return files
+}
+
+// pod waits until there is one pod of a component of kube-trigger in a namespace,
+// and it is running and ready.
+func (b bed) pod(t *testing.T, namespace, component string) *corev1.Pod {
+	t.Helper()
+	return b.started(t, namespace, part(component), 0)
+}
+
+// part are the labels of a component of kube-trigger.
+func part(component string) client.MatchingLabels {
+	return client.MatchingLabels{"app.kubernetes.io/name": "kube-trigger", "app.kubernetes.io/component": component}
+}
+
+// started waits until there is one pod with the labels, and it is running and
+// ready, with containers that were started again so often at least.
+func (b bed) started(t *testing.T, namespace string, labels client.MatchingLabels, again int32) *corev1.Pod {
+	t.Helper()
+	return b.one(t, namespace, labels, func(pod *corev1.Pod) bool { return pod.Status.ContainerStatuses[0].RestartCount >= again })
+}
+
+// one waits until there is one pod with the labels, it is running and ready, and
+// it is the one wanted.
+func (b bed) one(t *testing.T, namespace string, labels client.MatchingLabels, wanted func(*corev1.Pod) bool) *corev1.Pod {
+	t.Helper()
+	var found *corev1.Pod
+	cluster.Eventually(t, fmt.Sprintf("pod %v in %s is ready", labels, namespace), func(ctx context.Context) error {
+		list := &corev1.PodList{}
+		if err := b.Client.List(ctx, list, client.InNamespace(namespace), labels); err != nil {
+			return err
+		}
+		if len(list.Items) != 1 {
+			return fmt.Errorf("there are %d", len(list.Items))
+		}
+		found = &list.Items[0]
+		if !ready(found) || !wanted(found) {
+			return fmt.Errorf("the status of %s is %+v", found.Name, found.Status)
+		}
+		return nil
+	})
+	return found
+}
+
+func ready(pod *corev1.Pod) bool {
+	return pod.DeletionTimestamp == nil && pod.Status.Phase == corev1.PodRunning &&
+		slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
+			return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+		})
+}

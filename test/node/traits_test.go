@@ -1,0 +1,153 @@
+//go:build kubevela && linux
+
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package node_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kubevela/kube-trigger/test/cluster"
+	"github.com/kubevela/kube-trigger/test/node"
+)
+
+// bumpOnChange: an edit of what a component refers to makes a new revision, and
+// nothing remains of the trait.
+func bumpOnChange(t *testing.T, b bed) {
+	ns := b.Namespace(t)
+	b.Apply(t, example(t, ns, "bump-on-change/objects.yaml"))
+	app := example(t, ns, "bump-on-change/application.yaml")
+	b.Apply(t, app)
+	b.revision(t, ns, 1)
+	b.pod(t, ns, "worker")
+	b.color(t, ns, "green")
+	b.revision(t, ns, 2)
+	b.withoutTraits(t, ns, app)
+}
+
+// trigger: each of the trait's triggers does what it says with the rights that the
+// trait gives, and nothing remains of it.
+func trigger(t *testing.T, b bed) {
+	ns := b.Namespace(t)
+	b.Apply(t, example(t, ns, "bump-on-change/objects.yaml"))
+	app := example(t, ns, "trigger-trait/application.yaml")
+	b.Apply(t, app)
+	b.revision(t, ns, 1)
+	if account := b.pod(t, ns, "worker").Spec.ServiceAccountName; account == "kube-trigger" || account == "default" {
+		t.Errorf("the worker runs as %s, want an account of the trait's own", account)
+	}
+	b.color(t, ns, "green")
+	b.revision(t, ns, 2)
+
+	b.withoutTraits(t, ns, app)
+}
+
+// withoutTraits removes the traits of an Application, and waits until nothing is
+// left of them.
+func (b bed) withoutTraits(t *testing.T, namespace, app string) {
+	t.Helper()
+	without, traits, _ := strings.Cut(app, "      traits:\n")
+	if traits == "" {
+		t.Fatalf("no traits in:\n%s", app)
+	}
+	b.Apply(t, without)
+	b.left(t, namespace)
+}
+
+// example returns a file of examples, in another namespace and with an image that
+// the node has.
+func example(t *testing.T, namespace, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("../../examples", file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.NewReplacer("namespace: default", "namespace: "+namespace, "image: nginx", "image: "+node.Waiting).Replace(string(text))
+}
+
+func (b bed) color(t *testing.T, namespace, color string) {
+	t.Helper()
+	b.Apply(t, fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata: {namespace: %s, name: settings}\ndata: {color: %s}", namespace, color))
+}
+
+// revision waits until the Application shop runs in its nth revision: then its
+// pods are ready, too.
+func (b bed) revision(t *testing.T, namespace string, n int) {
+	t.Helper()
+	want := fmt.Sprintf("shop-v%d", n)
+	cluster.Eventually(t, "Application shop runs as "+want, func(ctx context.Context) error {
+		app := object("core.oam.dev/v1beta1", "Application")
+		if err := b.Client.Get(ctx, types.NamespacedName{Namespace: namespace, Name: "shop"}, app); err != nil {
+			return err
+		}
+		phase, _, _ := unstructured.NestedString(app.Object, "status", "status")
+		latest, _, _ := unstructured.NestedString(app.Object, "status", "latestRevision", "name")
+		if phase != "running" || latest != want {
+			return fmt.Errorf("%s in %s: %v", phase, latest, app.Object["status"])
+		}
+		return b.Client.Get(ctx, types.NamespacedName{Namespace: namespace, Name: want}, object("core.oam.dev/v1beta1", "ApplicationRevision"))
+	})
+}
+
+// left waits until a namespace has nothing but the workload web and what every
+// namespace has.
+func (b bed) left(t *testing.T, namespace string) {
+	t.Helper()
+	for kind, want := range map[string][]string{
+		"standard.oam.dev/v1alpha1/TriggerService": nil,
+		"v1/ServiceAccount":                        {"default"},
+		"rbac.authorization.k8s.io/v1/Role":        nil,
+		"rbac.authorization.k8s.io/v1/RoleBinding": nil,
+		"coordination.k8s.io/v1/Lease":             nil,
+		"apps/v1/Deployment":                       {"web"},
+	} {
+		at := strings.LastIndex(kind, "/")
+		cluster.Eventually(t, "what is left of "+kind, func(ctx context.Context) error {
+			list := &metav1.PartialObjectMetadataList{}
+			list.SetGroupVersionKind(schema.FromAPIVersionAndKind(kind[:at], kind[at+1:]))
+			if err := b.Client.List(ctx, list, client.InNamespace(namespace)); err != nil {
+				return err
+			}
+			var names []string
+			for i := range list.Items {
+				names = append(names, list.Items[i].Name)
+			}
+			if !slices.Equal(names, want) {
+				return fmt.Errorf("there are %v, want %v", names, want)
+			}
+			return nil
+		})
+	}
+}
+
+func object(apiVersion, kind string) *unstructured.Unstructured {
+	o := &unstructured.Unstructured{}
+	o.SetGroupVersionKind(schema.FromAPIVersionAndKind(apiVersion, kind))
+	return o
+}
