@@ -24,6 +24,7 @@ limitations under the License.
 //   - A change of triggers changes no Deployment: the worker watches its
 //     TriggerService itself.
 //   - Nothing is written that is there already.
+//   - Where there are webhooks, a Service leads to the worker that works.
 //   - An object of the same name that somebody else made is left alone, and
 //     reported.
 //   - What a worker runs with is owned by its TriggerService and goes with it.
@@ -93,6 +94,7 @@ func Cache() cache.Options {
 	account := fields.OneTermEqualSelector("metadata.name", AccountName)
 	return cache.Options{ByObject: map[client.Object]cache.ByObject{
 		&appsv1.Deployment{}:     {Label: labels.SelectorFromSet(Labels())},
+		&corev1.Service{}:        {Label: labels.SelectorFromSet(Labels())},
 		&corev1.ServiceAccount{}: {Field: account},
 		&rbacv1.RoleBinding{}:    {Field: account},
 	}}
@@ -123,6 +125,7 @@ func Setup(ctx context.Context, m ctrl.Manager, o Options) error {
 		For(&v1alpha1.TriggerService{}, builder.WithPredicates(changed())).
 		Owns(&appsv1.Deployment{}).
 		Owns(&corev1alpha1.Definition{}).
+		Owns(&corev1.Service{}).
 		Watches(&appsv1.Deployment{}, handler.EnqueueRequestsFromMapFunc(r.usersOfShared)).
 		Watches(&corev1.ServiceAccount{}, handler.EnqueueRequestsFromMapFunc(r.usersOfAccount)).
 		Watches(&rbacv1.RoleBinding{}, handler.EnqueueRequestsFromMapFunc(r.usersOfAccount)).

@@ -89,11 +89,12 @@ func (r *reconciler) realize(ctx context.Context, ts *v1alpha1.TriggerService) (
 	if err := r.account(ctx, ts.Namespace); err != nil {
 		return found, err
 	}
-	err = r.handOver(ctx, ts, found.report.InForce(actions))
-	if errors.As(err, &taken{}) {
-		found.blocked = err
-	} else if err != nil {
-		return found, err
+	for _, err := range []error{r.handOver(ctx, ts, found.report.InForce(actions)), r.listener(ctx, ts)} {
+		if errors.As(err, &taken{}) {
+			found.blocked = errors.Join(found.blocked, err)
+		} else if err != nil {
+			return found, err
+		}
 	}
 	return found, r.worker(ctx, ts, &found)
 }

@@ -19,6 +19,7 @@ package service
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"strings"
 )
 
 const (
@@ -35,6 +36,16 @@ func WorkerName(name string) string { return shorten("kube-trigger-"+name, maxNa
 // force for the named TriggerService.
 func ActionsName(name string) string { return WorkerName(name) }
 
+// ListenerName is the name of the Service by which the webhooks of the named
+// TriggerService are called. Unlike other names, that of a Service has no dots.
+func ListenerName(name string) string {
+	worker := WorkerName(name)
+	if !strings.Contains(worker, ".") {
+		return worker
+	}
+	return hashed(strings.ReplaceAll(worker, ".", "-"), name, maxName)
+}
+
 // Label is the value of a label that names a TriggerService.
 func Label(name string) string { return shorten(name, maxLabel) }
 
@@ -43,7 +54,12 @@ func shorten(name string, most int) string {
 	if len(name) <= most {
 		return name
 	}
-	sum := sha256.Sum256([]byte(name))
+	return hashed(name, name, most)
+}
+
+// hashed ends name, cut where it is long, in a hash of whole.
+func hashed(name, whole string, most int) string {
+	sum := sha256.Sum256([]byte(whole))
 	tail := "x" + hex.EncodeToString(sum[:4])
-	return name[:most-len(tail)] + tail
+	return name[:min(len(name), most-len(tail))] + tail
 }

@@ -30,6 +30,7 @@ func TestInstalled(t *testing.T) {
 			"Confined":                  confined,
 			"CustomAction":              customAction,
 			"EditUnderLoad":             editUnderLoad,
+			"Hook":                      hook,
 			"InvalidTrigger":            invalidTrigger,
 			"KindIsMissing":             kindIsMissing,
 			"NameTaken":                 nameTaken,

@@ -77,7 +77,7 @@ func shared(t *testing.T, i *installation) {
 
 	for _, more := range []string{
 		"  worker: {template: shared, properties: {replicas: 2}}", "  worker: {template: shared}\n  serviceAccountName: own",
-		"    - {name: hook, source: {type: webhook-trigger}, action: {type: bump-application-revision}}\n  worker: {template: shared}",
+		"    - {name: hook, source: {type: webhook, properties: {auth: none}}, action: {type: bump-application-revision}}\n  worker: {template: shared}",
 	} {
 		i.apply(t, bump(ns, "main", more))
 		i.until(t, ns, "main", func(ts *v1alpha1.TriggerService) error {

@@ -1,0 +1,63 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package controller
+
+import (
+	"context"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/service"
+	"github.com/kubevela/kube-trigger/pkg/source/webhook"
+)
+
+// webhookPort is where workers listen for webhooks, and their Services.
+const webhookPort = 8090
+
+// listener makes the Service by which the webhooks of ts are called, or removes it
+// where there are none.
+func (r *reconciler) listener(ctx context.Context, ts *v1alpha1.TriggerService) error {
+	s := &corev1.Service{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Service"},
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: ts.Namespace, Name: service.ListenerName(ts.Name),
+			Labels: workerLabels(ts), OwnerReferences: []metav1.OwnerReference{ownedBy(ts, true)},
+		},
+		Spec: corev1.ServiceSpec{
+			Selector: workerLabels(ts),
+			Ports: []corev1.ServicePort{{
+				Name: "webhooks", Protocol: corev1.ProtocolTCP, Port: webhookPort, TargetPort: intstr.FromInt32(webhookPort),
+			}},
+		},
+	}
+	called := slices.ContainsFunc(ts.Spec.Triggers, func(t v1alpha1.Trigger) bool { return t.Source.Type == webhook.Type })
+	if called && !Shared(ts) {
+		return r.apply(ctx, s, &corev1.Service{}, controlledBy(ts))
+	}
+	if err := r.client.Get(ctx, client.ObjectKeyFromObject(s), s); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	if !metav1.IsControlledBy(s, ts) {
+		return nil
+	}
+	return r.remove(ctx, s)
+}

@@ -1,0 +1,102 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/test/cluster"
+)
+
+// hook: a TriggerService with a webhook has a Service that leads to its worker,
+// until its last webhook goes.
+func hook(t *testing.T, i *installation) {
+	ns := i.Namespace(t)
+	const trigger = `    - name: hook
+      source: {type: webhook, properties: {auth: none}}
+      action: {type: bump-application-revision, properties: {nameSelector: {fromLabel: none}}}
+`
+	i.apply(t, bump(ns, "main", trigger))
+	i.ready(t, ns, "main")
+	s := i.listener(t, ns)
+	worker := &appsv1.Deployment{}
+	if err := i.admin.Get(t.Context(), types.NamespacedName{Namespace: ns, Name: "kube-trigger-main"}, worker); err != nil {
+		t.Fatal(err)
+	}
+	if !labels.SelectorFromSet(s.Spec.Selector).Matches(labels.Set(worker.Spec.Template.Labels)) {
+		t.Errorf("the Service selects %v, and the worker's pods have %v", s.Spec.Selector, worker.Spec.Template.Labels)
+	}
+	if len(s.Spec.Ports) != 1 || s.Spec.Ports[0].Port != 8090 {
+		t.Fatalf("ports %+v", s.Spec.Ports)
+	}
+	pod := i.only(t, ns)
+	cluster.Eventually(t, "an answer", func(ctx context.Context) error {
+		url := "http://" + pod.Address(s.Spec.Ports[0].TargetPort.IntVal) + "/" + ns + "/hook"
+		request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(`{"a": 1}`))
+		if err != nil {
+			return err
+		}
+		request.Header.Set("Content-Type", "application/json")
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return err
+		}
+		defer answer.Body.Close()
+		if answer.StatusCode != http.StatusAccepted {
+			return fmt.Errorf("%s", answer.Status)
+		}
+		return nil
+	})
+
+	i.apply(t, bump(ns, "main", ""))
+	i.gone(t, ns, &corev1.ServiceList{})
+	i.apply(t, bump(ns, "main", trigger))
+	i.listener(t, ns)
+	ts, err := i.service(t.Context(), ns, "main")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := i.admin.Delete(t.Context(), ts); err != nil {
+		t.Fatal(err)
+	}
+	i.gone(t, ns, &corev1.ServiceList{})
+
+	taken := i.Namespace(t)
+	i.apply(t, fmt.Sprintf("apiVersion: v1\nkind: Service\nmetadata: {namespace: %s, name: kube-trigger-main}\nspec: {ports: [{port: 1}]}", taken))
+	i.apply(t, bump(taken, "main", trigger))
+	i.until(t, taken, "main", condition(v1alpha1.ConditionWorkerAvailable, "False", v1alpha1.ReasonNameTaken))
+}
+
+// listener waits for the Service of the TriggerService main.
+func (i *installation) listener(t *testing.T, namespace string) *corev1.Service {
+	t.Helper()
+	s := &corev1.Service{}
+	cluster.Eventually(t, "the Service", func(ctx context.Context) error {
+		return i.admin.Get(ctx, types.NamespacedName{Namespace: namespace, Name: "kube-trigger-main"}, s)
+	})
+	return s
+}
