@@ -50,12 +50,15 @@ func manifests(addon string) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", part.file, err)
 		}
-		for list.Next() {
+		for first := true; list.Next(); first = false {
 			object, err := yaml.Encode(list.Value())
 			if err != nil {
 				return fmt.Errorf("%s: %s", part.file, errors.Details(err, nil))
 			}
-			fmt.Fprintf(text, "---\n%s", object)
+			if !first {
+				text.WriteString("---\n")
+			}
+			text.Write(object)
 		}
 		if err := os.WriteFile(filepath.Join(addon, part.file), text.Bytes(), 0o644); err != nil {
 			return err
