@@ -128,7 +128,7 @@ func (c *connection) connect(cfg *rest.Config) error {
 		return err
 	}
 	c.writes = writes.NewLog()
-	c.client, err = client.New(cfg, client.Options{HTTPClient: httpClient, Mapper: c.resources.Mapper})
+	c.client, err = client.New(provider.Prompt(cfg), client.Options{Mapper: c.resources.Mapper})
 	c.webhooks.Client = c.client
 	return err
 }
