@@ -27,46 +27,51 @@ import (
 	"runtime"
 )
 
-// module is KubeVela's, as test/kubevela pins it.
+// module is one of KubeVela's, as a folder of test pins it.
 type module struct {
 	Version string
 	// Dir is its source.
 	Dir string
 
-	// pin is the folder of test/kubevela.
+	// pin is that folder.
 	pin string
+}
+
+// kubeVela returns the module of KubeVela itself.
+func kubeVela(ctx context.Context) (module, error) {
+	return find(ctx, "kubevela", "github.com/oam-dev/kubevela")
 }
 
 // programs are the paths of what is built of it.
 type programs struct{ core, cli string }
 
-// find downloads the module, unless it is there.
-func find(ctx context.Context) (module, error) {
-	pin, err := pinned()
+// find downloads the module at path that a folder of test pins, unless it is there.
+func find(ctx context.Context, folder, path string) (module, error) {
+	pin, err := pinned(folder)
 	if err != nil {
 		return module{}, err
 	}
-	cmd := exec.CommandContext(ctx, "go", "mod", "download", "-json", "github.com/oam-dev/kubevela")
+	cmd := exec.CommandContext(ctx, "go", "mod", "download", "-json", path)
 	cmd.Dir, cmd.Env = pin, append(os.Environ(), "GOWORK=off")
 	out, err := cmd.Output()
 	if err != nil {
-		return module{}, fmt.Errorf("download KubeVela's module: %w\n%s", err, out)
+		return module{}, fmt.Errorf("download %s: %w\n%s", path, err, out)
 	}
 	m := module{pin: pin}
 	if err := json.Unmarshal(out, &m); err != nil {
-		return module{}, fmt.Errorf("download KubeVela's module: %w", err)
+		return module{}, fmt.Errorf("download %s: %w", path, err)
 	}
 	return m, nil
 }
 
-// pinned returns test/kubevela of the clone that the working directory is in.
-func pinned() (string, error) {
+// pinned returns a folder of test of the clone that the working directory is in.
+func pinned(folder string) (string, error) {
 	wd, err := os.Getwd()
 	if err != nil {
 		return "", err
 	}
 	for dir := wd; ; dir = filepath.Dir(dir) {
-		pin := filepath.Join(dir, "test", "kubevela")
+		pin := filepath.Join(dir, "test", folder)
 		if _, err := os.Stat(filepath.Join(pin, "go.mod")); err == nil {
 			return pin, nil
 		}
@@ -76,37 +81,43 @@ func pinned() (string, error) {
 	}
 }
 
-// build builds the programs, unless they are in the cache.
-func (m module) build(ctx context.Context) (programs, error) {
+// programs builds vela-core and the vela command line.
+func (m module) programs(ctx context.Context) (programs, error) {
+	dir, err := m.build(ctx, "github.com/oam-dev/kubevela/version.VelaVersion",
+		"github.com/oam-dev/kubevela/cmd/core", "github.com/oam-dev/kubevela/references/cmd/cli")
+	return programs{core: filepath.Join(dir, "core"), cli: filepath.Join(dir, "cli")}, err
+}
+
+// build builds programs of the module, unless they are in the cache, and returns
+// the folder that they are in. Their version is set in a variable.
+func (m module) build(ctx context.Context, variable string, packages ...string) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		return programs{}, fmt.Errorf("build KubeVela: %w", err)
+		return "", fmt.Errorf("build KubeVela: %w", err)
 	}
-	dir := filepath.Join(cache, "kube-trigger", "kubevela", fmt.Sprintf("%s-%s-%s", m.Version, runtime.GOOS, runtime.GOARCH))
-	p := programs{core: filepath.Join(dir, "core"), cli: filepath.Join(dir, "cli")}
+	dir := filepath.Join(cache, "kube-trigger", filepath.Base(m.pin), fmt.Sprintf("%s-%s-%s", m.Version, runtime.GOOS, runtime.GOARCH))
 	if _, err := os.Stat(dir); err == nil {
-		return p, nil
+		return dir, nil
 	}
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return programs{}, fmt.Errorf("build KubeVela: %w", err)
+		return "", fmt.Errorf("build KubeVela: %w", err)
 	}
 	// Whoever sees the folder sees all of it, also if two build at once.
 	fresh, err := os.MkdirTemp(filepath.Dir(dir), "build-")
 	if err != nil {
-		return programs{}, fmt.Errorf("build KubeVela: %w", err)
+		return "", fmt.Errorf("build KubeVela: %w", err)
 	}
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath",
-		"-ldflags", "-s -w -X github.com/oam-dev/kubevela/version.VelaVersion="+m.Version, "-o", fresh+string(filepath.Separator),
-		"github.com/oam-dev/kubevela/cmd/core", "github.com/oam-dev/kubevela/references/cmd/cli")
+	args := append([]string{"build", "-trimpath", "-ldflags", "-s -w -X " + variable + "=" + m.Version, "-o", fresh + string(filepath.Separator)}, packages...)
+	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir, cmd.Env = m.pin, append(os.Environ(), "GOWORK=off", "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return programs{}, errors.Join(fmt.Errorf("build KubeVela: %w\n%s", err, out), os.RemoveAll(fresh))
+		return "", errors.Join(fmt.Errorf("build KubeVela: %w\n%s", err, out), os.RemoveAll(fresh))
 	}
 	if err := os.Rename(fresh, dir); err != nil {
 		// Another build was first, and its folder is not replaced.
-		return p, errors.Join(ignoreExist(err), os.RemoveAll(fresh))
+		return dir, errors.Join(ignoreExist(err), os.RemoveAll(fresh))
 	}
-	return p, nil
+	return dir, nil
 }
 
 func ignoreExist(err error) error {

@@ -45,14 +45,23 @@ func (k *KubeVela) run(t *testing.T, program string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	log, err := os.Create(filepath.Join(k.home, "vela-core.log"))
+	background(t, k.Kubeconfig, k.home, program,
+		"--health-addr="+address, "--metrics-addr=0", "--system-definition-namespace="+Namespace,
+		"--optimize-disable-component-revision", "--application-re-sync-period=5m", "--feature-gates="+features)
+	cluster.Eventually(t, "vela-core is ready", func(ctx context.Context) error {
+		return get(ctx, "http://"+address+"/readyz")
+	})
+}
+
+// background runs a program until the test ends.
+func background(t *testing.T, kubeconfig, home, program string, args ...string) {
+	t.Helper()
+	log, err := os.Create(filepath.Join(home, filepath.Base(program)+".log"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("sh", "-c", guard, "sh", program, //nolint:gosec,noctx // ours; it ends with its stdin
-		"--health-addr="+address, "--metrics-addr=0", "--system-definition-namespace="+Namespace,
-		"--optimize-disable-component-revision", "--application-re-sync-period=5m", "--feature-gates="+features)
-	cmd.Env = append(os.Environ(), "KUBECONFIG="+k.Kubeconfig, "HOME="+k.home)
+	cmd := exec.Command("sh", append([]string{"-c", guard, "sh", program}, args...)...) //nolint:gosec,noctx // ours; it ends with its stdin
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "HOME="+home)
 	cmd.Stdout, cmd.Stderr = log, log
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -68,11 +77,8 @@ func (k *KubeVela) run(t *testing.T, program string) {
 			t.Error(err)
 		}
 		if t.Failed() {
-			t.Logf("vela-core:\n%s", tail(log.Name()))
+			t.Logf("%s:\n%s", program, tail(log.Name()))
 		}
-	})
-	cluster.Eventually(t, "vela-core is ready", func(ctx context.Context) error {
-		return get(ctx, "http://"+address+"/readyz")
 	})
 }
 

@@ -65,7 +65,7 @@ spec:
 // "component/webservice.cue".
 func Definitions(t *testing.T, names ...string) []string {
 	t.Helper()
-	m, err := find(t.Context())
+	m, err := kubeVela(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

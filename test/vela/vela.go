@@ -55,11 +55,11 @@ type KubeVela struct {
 // the test.
 func Start(t *testing.T) *KubeVela {
 	t.Helper()
-	m, err := find(t.Context())
+	m, err := kubeVela(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	programs, err := m.build(t.Context())
+	programs, err := m.programs(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,11 +101,11 @@ func (k *KubeVela) TryVelaIn(t *testing.T, dir string, args ...string) (string, 
 // Offline runs the vela command line without a cluster.
 func Offline(t *testing.T, args ...string) (string, error) {
 	t.Helper()
-	m, err := find(t.Context())
+	m, err := kubeVela(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	programs, err := m.build(t.Context())
+	programs, err := m.programs(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

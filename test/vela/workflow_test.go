@@ -1,0 +1,357 @@
+//go:build kubevela
+
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package vela_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/kubevela/kube-trigger/actions"
+	"github.com/kubevela/kube-trigger/pkg/action"
+	"github.com/kubevela/kube-trigger/pkg/action/provider"
+	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/problem"
+	"github.com/kubevela/kube-trigger/pkg/source"
+	triggers "github.com/kubevela/kube-trigger/pkg/trigger"
+	"github.com/kubevela/kube-trigger/test/cluster"
+	"github.com/kubevela/kube-trigger/test/vela"
+)
+
+// steps are the definitions of steps: one that copies what the run's context says
+// into a ConfigMap, one that waits for a ConfigMap, and one that fails.
+const steps = `
+apiVersion: core.oam.dev/v1beta1
+kind: WorkflowStepDefinition
+metadata: {namespace: vela-system, name: copy}
+spec:
+  schematic:
+    cue:
+      template: |
+        import "vela/kube"
+        apply: kube.#Apply & {$params: value: {
+          apiVersion: "v1"
+          kind: "ConfigMap"
+          metadata: {name: parameter.name, namespace: context.namespace}
+          data: {color: context.data.data.color, trigger: context.trigger.name, type: context.event.type, team: context.team}
+        }}
+        parameter: name: string
+---
+apiVersion: core.oam.dev/v1beta1
+kind: WorkflowStepDefinition
+metadata: {namespace: vela-system, name: gate}
+spec:
+  schematic:
+    cue:
+      template: |
+        import "vela/builtin"
+        import "vela/kube"
+        read: kube.#Read & {$params: value: {apiVersion: "v1", kind: "ConfigMap", metadata: {name: parameter.name, namespace: context.namespace}}}
+        wait: builtin.#ConditionalWait & {$params: continue: read.$returns.err == _|_}
+        parameter: name: string
+---
+apiVersion: core.oam.dev/v1beta1
+kind: WorkflowStepDefinition
+metadata: {namespace: vela-system, name: refuse}
+spec:
+  schematic:
+    cue:
+      template: |
+        import "vela/builtin"
+        fail: builtin.#Fail & {$params: message: parameter.why}
+        parameter: why: string
+`
+
+// TestWorkflowRun has the controller of WorkflowRuns run what actions start, in one
+// cluster, where each test has a namespace of its own.
+func TestWorkflowRun(t *testing.T) {
+	w := vela.StartWorkflow(t)
+	w.Apply(t, steps)
+	for name, test := range map[string]func(*testing.T, runs){
+		"Succeeds": succeeds, "Fails": fails, "Forbid": forbids, "Replace": replaces, "Suspended": suspended, "Restarted": restarted,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, runs{w, w.Namespace(t)})
+		})
+	}
+}
+
+// runs are those of a namespace.
+type runs struct {
+	*vela.Workflow
+	namespace string
+}
+
+// act runs a trigger's actions, YAML, on an event about the ConfigMap "settings".
+func (r runs) act(t *testing.T, id, actionsOf string) error {
+	t.Helper()
+	var spec v1alpha1.Trigger
+	if err := yaml.UnmarshalStrict([]byte(actionsOf), &spec); err != nil {
+		t.Fatal(err)
+	}
+	spec.Source.Type = "test"
+	templates, problems := triggers.Templates(actions.FS)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	report, problems := action.Parse("report", `
+import ("encoding/json", "vela/kube")
+write: kube.#Apply & {$params: resource: {
+	apiVersion: "v1", kind: "ConfigMap", metadata: {name: "report", namespace: context.trigger.namespace}
+	data: result: json.Marshal(context.results.run)
+}}`)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	templates["report"] = triggers.Parsed(report)
+	c := triggers.Compiler{
+		Actions: templates,
+		Executor: func(id event.Trigger) provider.Executor {
+			return provider.New(provider.Options{Client: client.WithFieldOwner(r.Client, id.FieldManager()), Namespace: id.Namespace})
+		},
+		Sources: source.Registry{"test": func(map[string]any, source.Trigger) (source.Subscription, problem.List) { return nil, nil }},
+	}
+	compiled, problems := c.Compile(event.Trigger{Name: "starts", Namespace: r.namespace}, spec)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), cluster.Patience)
+	defer cancel()
+	return compiled.Action.Run(ctx, event.Event{
+		Source: "test", Type: event.Update, ID: id, Key: r.namespace + "/settings", Time: time.Now(),
+		Data: map[string]any{
+			"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "settings", "namespace": r.namespace},
+			"data": map[string]any{"color": "green"},
+		},
+	})
+}
+
+// must is act for what succeeds.
+func (r runs) must(t *testing.T, id, actionsOf string) {
+	t.Helper()
+	if err := r.act(t, id, actionsOf); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (r runs) configMap(name string) *unstructured.Unstructured {
+	o := object("v1", "ConfigMap")
+	o.SetNamespace(r.namespace)
+	o.SetName(name)
+	return o
+}
+
+// holds waits for a ConfigMap and returns its data.
+func (r runs) holds(t *testing.T, name string) map[string]string {
+	t.Helper()
+	o := r.configMap(name)
+	cluster.Eventually(t, "ConfigMap "+name, func(ctx context.Context) error {
+		return r.Client.Get(ctx, client.ObjectKeyFromObject(o), o)
+	})
+	data, _, err := unstructured.NestedStringMap(o.Object, "data")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// all returns the WorkflowRuns of the namespace.
+func (r runs) all(ctx context.Context) ([]unstructured.Unstructured, error) {
+	list := &unstructured.UnstructuredList{}
+	list.SetAPIVersion("core.oam.dev/v1alpha1")
+	list.SetKind("WorkflowRunList")
+	err := r.Client.List(ctx, list, client.InNamespace(r.namespace))
+	return list.Items, err
+}
+
+// status waits until the only WorkflowRun has a status, and returns the run.
+func (r runs) status(t *testing.T, want string) unstructured.Unstructured {
+	t.Helper()
+	var run unstructured.Unstructured
+	cluster.Eventually(t, "a WorkflowRun that is "+want, func(ctx context.Context) error {
+		all, err := r.all(ctx)
+		if err != nil {
+			return err
+		}
+		if len(all) != 1 {
+			return fmt.Errorf("there are %d", len(all))
+		}
+		run = all[0]
+		if got, _, _ := unstructured.NestedString(run.Object, "status", "status"); got != want {
+			return fmt.Errorf("it is %q: %v", got, run.Object["status"])
+		}
+		return nil
+	})
+	return run
+}
+
+func (r runs) open(t *testing.T, gate string) {
+	t.Helper()
+	if err := r.Client.Create(t.Context(), r.configMap(gate)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// succeeds: a run gets the event, is waited for, and its end is for the next action.
+func succeeds(t *testing.T, r runs) {
+	r.must(t, "1", `
+actions:
+  - name: run
+    type: start-workflow
+    properties:
+      wait: true
+      context: {team: shop}
+      steps: [{name: first, type: copy, properties: {name: copied}}]
+  - type: report
+`)
+	if got, want := fmt.Sprint(r.holds(t, "copied")), "map[color:green team:shop trigger:starts type:update]"; got != want {
+		t.Errorf("copied %s, want %s", got, want)
+	}
+	run := r.status(t, "succeeded")
+	var result struct {
+		Started                 bool
+		Name, Namespace, Status string
+		Steps                   []struct{ Name, Phase string }
+	}
+	text := r.holds(t, "report")["result"]
+	if err := json.Unmarshal([]byte(text), &result); err != nil {
+		t.Fatal(err)
+	}
+	if !result.Started || result.Name != run.GetName() || result.Namespace != r.namespace || result.Status != "succeeded" ||
+		len(result.Steps) != 1 || result.Steps[0].Name != "first" || result.Steps[0].Phase != "succeeded" {
+		t.Errorf("the result is %s", text)
+	}
+	// The same event makes no other.
+	r.must(t, "1", `action: {type: start-workflow, properties: {steps: [{name: first, type: copy, properties: {name: copied}}]}}`)
+	r.status(t, "succeeded")
+}
+
+// fails: a run that fails is an action that has failed, for good.
+func fails(t *testing.T, r runs) {
+	err := r.act(t, "1", `action: {type: start-workflow, properties: {wait: true, steps: [{name: first, type: refuse, properties: {why: the moon is full}}]}}`)
+	if err == nil || !action.IsTerminal(err) || !strings.Contains(err.Error(), "is failed: step first: ") || !strings.Contains(err.Error(), "the moon is full") {
+		t.Errorf("got %v, want a terminal error that says why", err)
+	}
+}
+
+const gated = `
+      steps:
+        - {name: first, type: gate, properties: {name: open}}
+        - {name: second, type: copy, properties: {name: copied}}
+      context: {team: shop}
+`
+
+// forbids: while a run goes on no other is started, and one after it.
+func forbids(t *testing.T, r runs) {
+	start := `
+actions:
+  - name: run
+    type: start-workflow
+    properties:
+      concurrency: Forbid` + gated + `
+  - type: report
+`
+	r.must(t, "1", start)
+	first := r.status(t, "executing")
+	r.must(t, "2", start)
+	if got := r.holds(t, "report")["result"]; !strings.Contains(got, `"started":false`) || !strings.Contains(got, first.GetName()) {
+		t.Errorf("the result is %s", got)
+	}
+	if again := r.status(t, "executing"); again.GetUID() != first.GetUID() {
+		t.Error("it is another run")
+	}
+	r.open(t, "open")
+	r.status(t, "succeeded")
+	r.must(t, "2", start)
+	if all, err := r.all(t.Context()); err != nil || len(all) != 2 {
+		t.Errorf("%d runs, %v", len(all), err)
+	}
+}
+
+// replaces: another event ends the run that goes on.
+func replaces(t *testing.T, r runs) {
+	start := "action:\n    type: start-workflow\n    properties:\n      concurrency: Replace" + gated
+	r.must(t, "1", start)
+	first := r.status(t, "executing")
+	r.must(t, "2", start)
+	if second := r.status(t, "executing"); second.GetUID() == first.GetUID() {
+		t.Error("it is the same run")
+	}
+	r.open(t, "open")
+	r.status(t, "succeeded")
+}
+
+// suspended: a run that is suspended does nothing until it is resumed.
+func suspended(t *testing.T, r runs) {
+	r.must(t, "1", "action:\n    type: start-workflow\n    properties:"+gated)
+	run := r.status(t, "executing")
+	of := func(kind string) string {
+		return fmt.Sprintf("action: {type: %s, properties: {kind: WorkflowRun, name: %s, namespace: %s}}", kind, run.GetName(), r.namespace)
+	}
+	// The controller may write at the same time: that is tried again.
+	r.eventually(t, of("suspend-workflow"))
+	r.status(t, "suspending")
+	r.open(t, "open")
+	// What makes the controller look at it again.
+	touch := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"annotations":{"touched":"yes"}}}`))
+	if err := r.Client.Patch(t.Context(), run.DeepCopy(), touch); err != nil {
+		t.Fatal(err)
+	}
+	if again := r.status(t, "suspending"); again.GetAnnotations()["touched"] != "yes" {
+		t.Errorf("annotations %v", again.GetAnnotations())
+	}
+	r.eventually(t, of("resume-workflow"))
+	r.status(t, "succeeded")
+	r.holds(t, "copied")
+}
+
+// eventually acts until that succeeds.
+func (r runs) eventually(t *testing.T, actionsOf string) {
+	t.Helper()
+	cluster.Eventually(t, actionsOf, func(context.Context) error {
+		err := r.act(t, "1", actionsOf)
+		if action.IsTerminal(err) {
+			t.Fatal(err)
+		}
+		return err
+	})
+}
+
+// restarted: a run that has ended does all of it again.
+func restarted(t *testing.T, r runs) {
+	r.must(t, "1", `action: {type: start-workflow, properties: {wait: true, context: {team: shop}, steps: [{name: first, type: copy, properties: {name: copied}}]}}`)
+	run := r.status(t, "succeeded")
+	r.holds(t, "copied")
+	if err := r.Client.Delete(t.Context(), r.configMap("copied")); err != nil {
+		t.Fatal(err)
+	}
+	r.eventually(t, fmt.Sprintf("action: {type: restart-workflow, properties: {kind: WorkflowRun, name: %s}}", run.GetName()))
+	r.holds(t, "copied")
+	r.status(t, "succeeded")
+}
