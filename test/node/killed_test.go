@@ -21,6 +21,7 @@ package node_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"testing"
 	"time"
 
@@ -76,8 +77,8 @@ func killed(t *testing.T, b bed) {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	edits := make(chan edited)
-	go func() { edits <- b.edit(ctx, ns) }()
+	edits := make(chan edited, 1)
+	go func() { edits <- b.edit(ctx, ns, math.MaxInt) }()
 
 	b.node.Kill(t, worker)
 	b.started(t, ns, part("worker"), 1)
@@ -107,11 +108,11 @@ type edited struct {
 	err    error
 }
 
-// edit gives ConfigMaps new values until ctx ends.
-func (b bed) edit(ctx context.Context, namespace string) edited {
+// edit gives ConfigMaps new values, so many or until ctx ends.
+func (b bed) edit(ctx context.Context, namespace string, most int) edited {
 	const objects, every = 10, 50 * time.Millisecond
 	var done edited
-	for n := 0; ; n++ {
+	for n := range most {
 		value := fmt.Sprintf("v%d", n)
 		text := fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata: {namespace: %s, name: in-%d}\ndata: {value: %s}", namespace, n%objects, value)
 		// What was begun is ended, so that it is known.
@@ -125,6 +126,7 @@ func (b bed) edit(ctx context.Context, namespace string) edited {
 		case <-time.After(every):
 		}
 	}
+	return done
 }
 
 // kept waits until all values are kept.

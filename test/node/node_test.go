@@ -21,10 +21,7 @@ package node_test
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -36,7 +33,11 @@ import (
 )
 
 // image is kube-trigger's, by a name that no registry has.
-const image = "localhost/oamdev/kube-trigger:test"
+const (
+	imageName = "localhost/oamdev/kube-trigger"
+	imageTag  = "test"
+	image     = imageName + ":" + imageTag
+)
 
 // TestNode runs kube-trigger's own image in pods, beside real KubeVela.
 func TestNode(t *testing.T) {
@@ -44,47 +45,20 @@ func TestNode(t *testing.T) {
 	k := vela.Start(t)
 	b := bed{KubeVela: k, node: node.Start(t, k.Cluster)}
 	t.Logf("the image has %d MiB", b.node.Image(t, image)>>20)
-	b.install(t)
+	b.enable(t)
 	for _, component := range []string{"controller", "shared"} {
 		b.pod(t, vela.Namespace, component)
 	}
 	t.Run("Killed", func(t *testing.T) { killed(t, b) })
 	t.Run("BumpOnChange", func(t *testing.T) { bumpOnChange(t, b) })
 	t.Run("Trigger", func(t *testing.T) { trigger(t, b) })
+	t.Run("Disabled", func(t *testing.T) { disabled(t, b) })
 }
 
 // bed is KubeVela and kube-trigger, with a node.
 type bed struct {
 	*vela.KubeVela
 	node *node.Node
-}
-
-// install installs kube-trigger with the image.
-func (b bed) install(t *testing.T) {
-	t.Helper()
-	b.Install(t, glob(t, "../../addon/crds/*.yaml")...)
-	for _, file := range glob(t, "../../addon/resources/*.yaml") {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		b.Apply(t, strings.ReplaceAll(string(text), "oamdev/kube-trigger:latest", image))
-	}
-	for _, file := range glob(t, "../../definitions/*.cue") {
-		b.Vela(t, "def", "apply", file)
-	}
-}
-
-func glob(t *testing.T, pattern string) []string {
-	t.Helper()
-	files, err := filepath.Glob(pattern)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(files) == 0 {
-		t.Fatalf("there is no %s", pattern)
-	}
-	return files
 }
 
 // pod waits until there is one pod of a component of kube-trigger in a namespace,
