@@ -41,6 +41,7 @@ import (
 	"github.com/kubevela/kube-trigger/actions"
 	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
+	"github.com/kubevela/kube-trigger/pkg/action/view"
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
@@ -88,7 +89,8 @@ func run(t *testing.T, name string, properties, ev, objects []byte) map[string]s
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	recorder := &recorder{next: provider.New(provider.Options{Client: answering(t, objects), Namespace: "default"})}
+	answers := answering(t, objects)
+	recorder := &recorder{next: view.Executor(provider.New(provider.Options{Client: answers, Namespace: "default"}), answers)}
 	a, problems := tmpl.Compile(action.Options{
 		Trigger:    event.Trigger{Name: "golden", Namespace: "default"},
 		Properties: object(t, properties),

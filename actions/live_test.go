@@ -33,6 +33,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/action/provider/outbound"
+	"github.com/kubevela/kube-trigger/pkg/action/view"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
@@ -74,9 +75,10 @@ func (l live) action(t *testing.T, c client.Client, name string, properties map[
 	id := event.Trigger{Name: "live", Namespace: l.namespace}
 	out := outbound.NewClient(l.guard)
 	t.Cleanup(out.Close)
-	a, problems := tmpl.Compile(action.Options{Trigger: id, Properties: properties, Executor: provider.New(provider.Options{
+	executor := provider.New(provider.Options{
 		Client: client.WithFieldOwner(c, id.FieldManager()), Namespace: l.namespace, Outbound: out,
-	})})
+	})
+	a, problems := tmpl.Compile(action.Options{Trigger: id, Properties: properties, Executor: view.Executor(executor, c)})
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
