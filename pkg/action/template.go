@@ -176,6 +176,11 @@ func (t *Template) build(ctx *cue.Context, f frame) (cue.Value, error) {
 	if err := resolve(file); err != nil {
 		return cue.Value{}, err
 	}
+	if f.parameter != "" {
+		if err := fold(file, append(slices.Clone(f.stage.given), "context")); err != nil {
+			return cue.Value{}, err
+		}
+	}
 	inst := build.NewContext().NewInstance("", nil)
 	if inst.Imports, err = imports(file); err != nil {
 		return cue.Value{}, err
