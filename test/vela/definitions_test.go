@@ -109,6 +109,10 @@ func triggerService(t *testing.T, k bed) {
 	if out := k.Vela(t, "status", "triggers", "-n", ns); !strings.Contains(out, "Running: 1/1 triggers") {
 		t.Errorf("vela status says:\n%s", out)
 	}
+	tree := k.Vela(t, "ql", "--query", "application-resource-tree-view{appName=triggers,appNs="+ns+"}.status")
+	if !strings.Contains(tree, "kube-trigger-mark") || !strings.Contains(tree, "ReplicaSet") {
+		t.Errorf("KubeVela's tree of resources has no worker:\n%s", tree)
+	}
 	k.Vela(t, "delete", "triggers", "-n", ns, "-y")
 	k.left(t, ns, []string{"settings"}, nil)
 }

@@ -22,7 +22,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -106,8 +105,7 @@ func disables(t *testing.T, k bed) {
 }
 
 // again enables the addon where CRDs are that somebody else made: it takes over
-// its own, and leaves that of Definitions as it is. From a folder of the addon's
-// name, vela waits until it runs, and upgrades with the parameters of before.
+// its own, and leaves that of Definitions as it is.
 func (k bed) again(t *testing.T) {
 	t.Helper()
 	for _, name := range k.crds(t) {
@@ -123,18 +121,8 @@ func (k bed) again(t *testing.T) {
 		}
 	}
 	before := k.get(t, "apiextensions.k8s.io/v1", "CustomResourceDefinition", "", "definitions.core.oam.dev")
-	folder := filepath.Join(t.TempDir(), addonName)
-	if err := os.CopyFS(folder, os.DirFS(addonFolder)); err != nil {
-		t.Fatal(err)
-	}
-	k.Vela(t, "addon", "enable", folder, "logLevel=warn")
+	k.Vela(t, "addon", "enable", addonFolder)
 	k.enabled(t)
-	k.Vela(t, "addon", "upgrade", folder, "replicas=2")
-	k.enabled(t)
-	d := k.deployment(t, "kube-trigger-controller")
-	if text := fmt.Sprint(d.Object["spec"]); !strings.Contains(text, "--log-level=warn") || !strings.Contains(text, "replicas:2") {
-		t.Errorf("upgraded, the controller is %s", text)
-	}
 	if after := k.get(t, "apiextensions.k8s.io/v1", "CustomResourceDefinition", "", "definitions.core.oam.dev"); !equality.Semantic.DeepEqual(after.Object["spec"], before.Object["spec"]) {
 		t.Errorf("the CRD of Definitions was changed from %v to %v", before.Object["spec"], after.Object["spec"])
 	}

@@ -92,6 +92,9 @@ func (k *KubeVela) TryVela(t *testing.T, args ...string) (string, error) {
 	return k.TryVelaIn(t, "", args...)
 }
 
+// CLI is the path of the vela command line.
+func (k *KubeVela) CLI() string { return k.cli }
+
 // TryVelaIn is TryVela in a folder.
 func (k *KubeVela) TryVelaIn(t *testing.T, dir string, args ...string) (string, error) {
 	t.Helper()

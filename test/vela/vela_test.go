@@ -58,6 +58,8 @@ func TestKubeVela(t *testing.T) {
 	})
 	t.Run("Upgrade", func(t *testing.T) { upgrades(t, k) })
 	t.Run("Disable", func(t *testing.T) { disables(t, k) })
+	t.Run("Registry", func(t *testing.T) { registry(t, k) })
+	t.Run("Readme", func(t *testing.T) { readme(t, k) })
 }
 
 // deploys: an Application of KubeVela alone is deployed.

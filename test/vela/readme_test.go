@@ -1,0 +1,105 @@
+//go:build kubevela
+
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package vela_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/kubevela/kube-trigger/test/vela"
+)
+
+// readme runs the commands of addon/README.md as a newcomer would, one after the
+// other, and finds what it promises.
+func readme(t *testing.T, k bed) {
+	promised := map[string]func(out string){
+		"vela addon enable ./addon":                                      func(string) { k.enabled(t) },
+		"vela addon enable ./addon replicas=2 sharedWorker.enabled=true": func(string) { k.enabled(t) },
+		"vela addon status kube-trigger":                                 says(t, "kube-trigger: enabled"),
+		"vela kube apply -f examples/bump-on-change/objects.yaml":        says(t, "settings", "token"),
+		"vela up -f examples/bump-on-change/application.yaml":            func(string) { k.running(t, "default", "shop", 1) },
+		"vela status shop":                                               says(t, "Watching 2 of ConfigMaps and Secrets"),
+		"vela kube apply -f examples/bump-on-change/edited.yaml":         func(string) { k.running(t, "default", "shop", 2) },
+		"vela revision list shop":                                        says(t, "shop-v2"),
+		"vela status shop --tree":                                        says(t, "TriggerService/shop-web-bump", "RoleBinding/shop-web-bump"),
+		"vela status shop --pod":                                         says(t, "kube-trigger-shop-web-bump-"),
+		"vela delete shop -n default -y":                                 func(string) { k.gone(t, "core.oam.dev/v1beta1", "Application", "default", "shop") },
+		"vela addon disable kube-trigger":                                func(string) { k.gone(t, "core.oam.dev/v1beta1", "Application", vela.Namespace, addonApp) },
+	}
+	text, err := os.ReadFile(filepath.Join(addonFolder, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := clone(t)
+	ran := 0
+	for _, block := range regexp.MustCompile("(?ms)^```sh\n(.*?)^```").FindAllStringSubmatch(string(text), -1) {
+		for line := range strings.Lines(block[1]) {
+			line = strings.TrimSpace(line)
+			promise, ok := promised[line]
+			if !ok {
+				t.Fatalf("addon/README.md: nothing is known of %q", line)
+			}
+			out, err := k.TryVelaIn(t, dir, strings.Fields(line)[1:]...)
+			if err != nil {
+				t.Fatalf("%s: %v\n%s", line, err, out)
+			}
+			promise(out)
+			ran++
+		}
+	}
+	if ran < len(promised) {
+		t.Errorf("addon/README.md has %d commands, want %d", ran, len(promised))
+	}
+}
+
+func says(t *testing.T, want ...string) func(string) {
+	return func(out string) {
+		t.Helper()
+		for _, w := range want {
+			if !strings.Contains(out, w) {
+				t.Errorf("it does not say %q:\n%s", w, out)
+			}
+		}
+	}
+}
+
+// clone copies what the commands of documents refer to. The components of examples
+// ask for no pods, which nothing here would run.
+func clone(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, folder := range []string{"addon", "examples"} {
+		if err := os.CopyFS(filepath.Join(dir, folder), os.DirFS("../../"+folder)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, file := range glob(t, filepath.Join(dir, "examples/*/application.yaml")) {
+		rel, err := filepath.Rel(filepath.Join(dir, "examples"), file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(example(t, "default", rel)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
