@@ -22,6 +22,7 @@ import (
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
@@ -45,6 +46,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
 	"github.com/kubevela/kube-trigger/pkg/source/velaql"
 	"github.com/kubevela/kube-trigger/pkg/source/webhook"
+	"github.com/kubevela/kube-trigger/pkg/trigger"
 	"github.com/kubevela/kube-trigger/pkg/writes"
 )
 
@@ -61,6 +63,10 @@ type connection struct {
 	webhooks  webhook.Options
 	views     velaql.Options
 	outbound  *outbound.Client
+	// builtIn are the actions that are there without a template.
+	builtIn map[string]trigger.Template
+	// scheme has the kinds of the controller.
+	scheme *runtime.Scheme
 	// noWebhooks is set where nobody may listen.
 	noWebhooks bool
 }

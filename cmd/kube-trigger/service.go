@@ -31,7 +31,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/kubernetes"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/record"
@@ -75,6 +74,9 @@ func (o *options) serve(ctx context.Context) error {
 	if c.outbound, err = o.outside(); err != nil {
 		return err
 	}
+	if c.builtIn, c.scheme, err = known(); err != nil {
+		return err
+	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	follower, err := worker.Follow(ctx, cfg, name, clock.RealClock{})
@@ -94,7 +96,7 @@ func (o *options) serveOne(ctx context.Context, cfg *rest.Config, c connection, 
 	if err != nil {
 		return unlessEnded(ctx, err)
 	}
-	m, err := o.rememberIn(ctx, cfg, first.Service)
+	m, err := o.rememberIn(ctx, cfg, c, first.Service)
 	if err != nil {
 		return unlessEnded(ctx, err)
 	}
@@ -120,6 +122,17 @@ func unlessEnded(ctx context.Context, err error) error {
 	}
 }
 
+// known returns what serving a TriggerService takes that is the same for all of
+// them: the actions that are built in, and the kinds.
+func known() (map[string]trigger.Template, *runtime.Scheme, error) {
+	builtIn, err := trigger.BuiltIn(actions.FS)
+	if err != nil {
+		return nil, nil, err
+	}
+	scheme := runtime.NewScheme()
+	return builtIn, scheme, cluster.AddToScheme(scheme)
+}
+
 func (o *options) serviceName() (types.NamespacedName, error) {
 	namespace, name, ok := strings.Cut(o.service, "/")
 	if !ok || namespace == "" || name == "" || strings.Contains(name, "/") {
@@ -133,7 +146,7 @@ func (o *options) serviceName() (types.NamespacedName, error) {
 
 // rememberIn opens the store of ts, in its namespace, when no other worker has
 // it open.
-func (o *options) rememberIn(ctx context.Context, cfg *rest.Config, ts *v1alpha1.TriggerService) (memory, error) {
+func (o *options) rememberIn(ctx context.Context, cfg *rest.Config, c connection, ts *v1alpha1.TriggerService) (memory, error) {
 	log := logr.FromContextOrDiscard(ctx)
 	if o.pod == "" {
 		var err error
@@ -151,6 +164,7 @@ func (o *options) rememberIn(ctx context.Context, cfg *rest.Config, ts *v1alpha1
 	log.Info("waiting for other workers of the TriggerService to end")
 	s, err := cluster.Open(ctx, cluster.Options{
 		Config: cfg, Namespace: ts.Namespace, Owner: ts.Name, Identity: o.pod, LeaseDuration: o.lease,
+		Scheme: c.scheme, Mapper: c.resources.Mapper,
 		OwnerReferences: []metav1.OwnerReference{{
 			APIVersion: v1alpha1.GroupVersion().String(), Kind: v1alpha1.TriggerServiceKind, Name: ts.Name, UID: ts.UID,
 		}},
@@ -179,11 +193,7 @@ type serving struct {
 // run runs one engine after the other: what the one has not done, the next one
 // does, since it goes on from the same resume points.
 func (w *serving) run(ctx context.Context, cfg *rest.Config) error {
-	builtIn, err := trigger.BuiltIn(actions.FS)
-	if err != nil {
-		return err
-	}
-	events, end, err := recorder(cfg, w.first.Service.Namespace)
+	events, end, err := recorder(cfg, w.connection.scheme, w.first.Service.Namespace)
 	if err != nil {
 		return err
 	}
@@ -216,7 +226,7 @@ func (w *serving) run(ctx context.Context, cfg *rest.Config) error {
 			// Nothing that this worker remembers is the new one's.
 			return errors.New("the TriggerService was replaced by another one of the same name")
 		}
-		next, err := w.until(ctx, config, status, builtIn)
+		next, err := w.until(ctx, config, status)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -228,7 +238,7 @@ func (w *serving) run(ctx context.Context, cfg *rest.Config) error {
 }
 
 // until runs config until there is another one, which it returns, or ctx ends.
-func (w *serving) until(ctx context.Context, config worker.Config, status *worker.Status, builtIn map[string]trigger.Template) (worker.Config, error) {
+func (w *serving) until(ctx context.Context, config worker.Config, status *worker.Status) (worker.Config, error) {
 	running, stop := context.WithCancel(ctx)
 	defer stop()
 	var next worker.Config
@@ -238,7 +248,7 @@ func (w *serving) until(ctx context.Context, config worker.Config, status *worke
 		defer stop()
 		next, _ = w.follower.Other(running, config) // or ctx has ended
 	}()
-	err := w.engineRun(running, config, status, builtIn)
+	err := w.engineRun(running, config, status)
 	stop()
 	<-followed
 	if err != nil || ctx.Err() != nil {
@@ -251,13 +261,13 @@ func (w *serving) until(ctx context.Context, config worker.Config, status *worke
 }
 
 // engineRun runs the valid triggers of config until ctx ends.
-func (w *serving) engineRun(ctx context.Context, config worker.Config, status *worker.Status, builtIn map[string]trigger.Template) error {
+func (w *serving) engineRun(ctx context.Context, config worker.Config, status *worker.Status) error {
 	log := logr.FromContextOrDiscard(ctx)
 	// Sources begin anew, where the store says.
 	c := w.connection
 	c.resources.Waits, c.views.Waits = status.Waits, status.Waits
 	w.memory.sources(&c)
-	templates, broken := service.Actions(builtIn, config.Actions)
+	templates, broken := service.Actions(c.builtIn, config.Actions)
 	for name, problems := range broken {
 		log.Info("Action is broken", "action", name, "problems", problems.Error())
 	}
@@ -289,16 +299,12 @@ func (w *serving) engineRun(ctx context.Context, config worker.Config, status *w
 }
 
 // recorder makes Kubernetes events. Client-go limits how many.
-func recorder(cfg *rest.Config, namespace string) (record.EventRecorder, func(), error) {
-	client, err := kubernetes.NewForConfig(cfg)
+func recorder(cfg *rest.Config, scheme *runtime.Scheme, namespace string) (record.EventRecorder, func(), error) {
+	client, err := typedcorev1.NewForConfig(cfg)
 	if err != nil {
 		return nil, nil, err
 	}
-	scheme := runtime.NewScheme()
-	if err := v1alpha1.AddToScheme(scheme); err != nil {
-		return nil, nil, err
-	}
 	broadcaster := record.NewBroadcaster()
-	broadcaster.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: client.CoreV1().Events(namespace)})
+	broadcaster.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: client.Events(namespace)})
 	return broadcaster.NewRecorder(scheme, corev1.EventSource{Component: "kube-trigger"}), broadcaster.Shutdown, nil
 }

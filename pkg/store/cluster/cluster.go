@@ -39,10 +39,11 @@ import (
 	"maps"
 	"time"
 
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	clientscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -105,6 +106,21 @@ type Options struct {
 	LeaseDuration time.Duration
 	// Clock is the real one where it is nil.
 	Clock clock.Clock
+	// Scheme has what AddToScheme registers, and Mapper knows the API server's
+	// kinds. Who opens many stores shares them, since they take memory; where they
+	// are nil, a store has its own.
+	Scheme *runtime.Scheme
+	Mapper meta.RESTMapper
+}
+
+// AddToScheme registers the kinds of objects that stores are kept in.
+func AddToScheme(s *runtime.Scheme) error {
+	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, coordinationv1.AddToScheme, v1alpha1.AddToScheme} {
+		if err := add(s); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Store is an open store.
@@ -149,9 +165,9 @@ func OpenFailures(o Options) (*Failures, error) {
 	defaults := store.DefaultLimits()
 	defaults.Runs = defaultRuns
 	o.Limits = o.Limits.Or(defaults)
-	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{clientscheme.AddToScheme, v1alpha1.AddToScheme} {
-		if err := add(scheme); err != nil {
+	if o.Scheme == nil {
+		o.Scheme = runtime.NewScheme()
+		if err := AddToScheme(o.Scheme); err != nil {
 			return nil, err
 		}
 	}
@@ -164,7 +180,7 @@ func OpenFailures(o Options) (*Failures, error) {
 		// What is written often is batched already.
 		config.QPS = -1
 	}
-	c, err := client.New(config, client.Options{Scheme: scheme})
+	c, err := client.New(config, client.Options{Scheme: o.Scheme, Mapper: o.Mapper})
 	if err != nil {
 		return nil, fmt.Errorf("open store of %s/%s: %w", o.Namespace, o.Owner, err)
 	}
