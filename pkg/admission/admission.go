@@ -23,6 +23,7 @@ package admission
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -63,8 +64,9 @@ type Report struct {
 	// Broken are the actions whose Source is broken, and what is wrong with it.
 	// The places are in Source.
 	Broken map[string]problem.List
-	// Unknown are the actions that are neither built in nor in force, sorted.
-	Unknown []string
+	// Unknown are the actions that are neither built in nor in force, by the path
+	// of the field that names them.
+	Unknown map[string]string
 }
 
 // Trigger is what is wrong with a trigger.
@@ -113,7 +115,7 @@ func (l Local) Check(ctx context.Context, r Request) (Report, error) {
 		}
 	}
 	templates, _ = service.Actions(templates, last)
-	report := Report{Broken: broken}
+	report := Report{Broken: broken, Unknown: map[string]string{}}
 	compiler := trigger.Compiler{Sources: l.Sources, Actions: templates, Executor: nobody}
 	const left = "not checked"
 	refuse := func(index int, _ string) string {
@@ -132,13 +134,23 @@ func (l Local) Check(ctx context.Context, r Request) (Report, error) {
 			checked.Watch.Kind, checked.Watch.Namespace = w.Watches()
 		}
 		report.Triggers = append(report.Triggers, checked)
-		if a := r.Service.Spec.Triggers[i].Action.Type; a != "" && templates[a] == nil {
-			report.Unknown = append(report.Unknown, a)
+		for path, name := range actionTypes(r.Service.Spec.Triggers[i]) {
+			if name != "" && templates[name] == nil {
+				report.Unknown[fmt.Sprintf("spec.triggers[%d].%s", i, path)] = name
+			}
 		}
 	}
-	slices.Sort(report.Unknown)
-	report.Unknown = slices.Compact(report.Unknown)
 	return report, nil
+}
+
+// actionTypes returns the actions of a trigger by the paths of the fields that name
+// them.
+func actionTypes(t v1alpha1.Trigger) map[string]string {
+	all := map[string]string{"action.type": t.Action.Type}
+	for i, a := range t.Actions {
+		all[fmt.Sprintf("actions[%d].type", i)] = a.Type
+	}
+	return all
 }
 
 // always reports whether f matches, and depends on nothing.

@@ -124,12 +124,12 @@ func (v *reviewer) service(ctx context.Context, ts *v1alpha1.TriggerService) (re
 		}
 	}
 	for i, t := range report.Triggers {
-		unknown := slices.Contains(report.Unknown, ts.Spec.Triggers[i].Action.Type)
 		for _, p := range t.Problems {
+			name, unknown := report.Unknown[p.Path]
 			switch {
-			case !unknown || p.Path != fmt.Sprintf("spec.triggers[%d].action.type", i):
+			case !unknown:
 				out.Problems = append(out.Problems, p)
-			case len(report.Broken[ts.Spec.Triggers[i].Action.Type]) == 0:
+			case len(report.Broken[name]) == 0: // else it is known what is wrong
 				out.Warnings = append(out.Warnings, p.String())
 			}
 		}

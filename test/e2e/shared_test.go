@@ -95,9 +95,15 @@ func shared(t *testing.T, i *installation) {
 	}
 }
 
-// many: one shared worker runs many TriggerServices, each of which works.
+// many: one shared worker runs many TriggerServices, each of which works, and a
+// worker of its own does not notice.
 func many(t *testing.T, i *installation) {
 	const perNamespace = 50
+	own := i.Namespace(t)
+	i.application(t, own, "web")
+	i.edit(t, own, "web", "0")
+	i.apply(t, bump(own, "main", ""))
+	i.ready(t, own, "main")
 	pool := i.pool(t)
 	before, watchesBefore := rss(t, pool), i.watches(t)
 	began := time.Now()
@@ -120,6 +126,11 @@ func many(t *testing.T, i *installation) {
 	i.everywhere(t, namespaces, func(ts *v1alpha1.TriggerService) bool { return ts.Status.Acted >= 1 })
 	for n := range *services {
 		i.bumped(t, namespaces[n/perNamespace], fmt.Sprintf("web-%d", n), "2")
+	}
+	i.edit(t, own, "web", "1")
+	i.bumped(t, own, "web", "2")
+	if starts := i.only(t, own).Starts(); starts != 1 {
+		t.Errorf("a worker of its own was started %d times", starts)
 	}
 	if pool.Starts() != 1 || len(i.node.Pods(namespaces[0])) != 0 {
 		t.Errorf("the shared worker was started %d times, and there are %d others", pool.Starts(), len(i.node.Pods(namespaces[0])))

@@ -178,6 +178,9 @@ func webhookWarns(t *testing.T, i *installation) {
       source: {type: resource-watcher, properties: {apiVersion: example.com/v1, kind: Missing}}
       filter: len("a") == 1
       action: {type: not-there-yet}
+    - name: several
+      source: {type: cronjob, properties: {schedule: "0 * * * *"}}
+      actions: [{type: bump-application-revision}, {type: nor-this}]
     - name: three
       source: {type: resource-watcher, properties: {apiVersion: v1, kind: Secret, namespace: %s}}
       action: {type: bump-application-revision}
@@ -193,8 +196,9 @@ func webhookWarns(t *testing.T, i *installation) {
 		"spec.triggers[1].filter: is always true",
 		"spec.triggers[1].source: kind Missing of example.com/v1 is not installed",
 		`spec.triggers[1].action.type: unknown action "not-there-yet"`,
-		fmt.Sprintf(`spec.triggers[2].source: weak may not list and watch secrets in %s; add to a Role: {apiGroups: [""], resources: [secrets], verbs: [list, watch]}`, ns),
-		`spec.triggers[3].source: weak may not list and watch configmaps in all namespaces; add to a ClusterRole: {apiGroups: [""], resources: [configmaps], verbs: [list, watch]}`,
+		`spec.triggers[2].actions[1].type: unknown action "nor-this"`,
+		fmt.Sprintf(`spec.triggers[3].source: weak may not list and watch secrets in %s; add to a Role: {apiGroups: [""], resources: [secrets], verbs: [list, watch]}`, ns),
+		`spec.triggers[4].source: weak may not list and watch configmaps in all namespaces; add to a ClusterRole: {apiGroups: [""], resources: [configmaps], verbs: [list, watch]}`,
 	} {
 		if !strings.Contains(all, want) {
 			t.Errorf("no warning %q among\n%s", want, all)
