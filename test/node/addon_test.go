@@ -17,6 +17,9 @@ import (
 	"github.com/kubevela/kube-trigger/test/vela"
 )
 
+// addon is the Application that KubeVela makes of the addon.
+var addon = types.NamespacedName{Namespace: vela.Namespace, Name: "addon-kube-trigger"}
+
 // enable enables the addon, with the image and the shared worker, and waits until
 // it is healthy: then its pods are ready.
 func (b bed) enable(t *testing.T, parameters ...string) {
@@ -26,7 +29,7 @@ func (b bed) enable(t *testing.T, parameters ...string) {
 	}, parameters...)...)
 	cluster.Eventually(t, "the addon is healthy", func(ctx context.Context) error {
 		app := object("core.oam.dev/v1beta1", "Application")
-		if err := b.Client.Get(ctx, types.NamespacedName{Namespace: vela.Namespace, Name: "addon-kube-trigger"}, app); err != nil {
+		if err := b.Client.Get(ctx, addon, app); err != nil {
 			return err
 		}
 		phase, _, _ := unstructured.NestedString(app.Object, "status", "status")
@@ -41,6 +44,21 @@ func (b bed) enable(t *testing.T, parameters ...string) {
 	}
 }
 
+// disable disables the addon, and waits until KubeVela has done so: enabled before
+// that, it would be gone a moment later.
+func (b bed) disable(t *testing.T) {
+	t.Helper()
+	b.Vela(t, "addon", "disable", "kube-trigger")
+	cluster.Eventually(t, "the addon is gone", func(ctx context.Context) error {
+		app := object("core.oam.dev/v1beta1", "Application")
+		err := b.Client.Get(ctx, addon, app)
+		if err == nil {
+			err = fmt.Errorf("it is still there: %v", app.Object["status"])
+		}
+		return client.IgnoreNotFound(err)
+	})
+}
+
 // disabled: enabled with other parameters, the addon has two controllers;
 // disabled, it has none, and triggers go on; enabled again, it has one.
 func disabled(t *testing.T, b bed) {
@@ -49,7 +67,7 @@ func disabled(t *testing.T, b bed) {
 	worker := b.pod(t, ns, "worker")
 	b.enable(t, "replicas=2")
 	b.controllers(t, 2)
-	b.Vela(t, "addon", "disable", "kube-trigger")
+	b.disable(t)
 	b.controllers(t, 0)
 	made := b.edit(t.Context(), ns, 3)
 	if made.err != nil {
