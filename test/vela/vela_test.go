@@ -46,9 +46,10 @@ func TestKubeVela(t *testing.T) {
 	t.Run("Show", func(t *testing.T) { shows(t, k) })
 	t.Run("Apart", func(t *testing.T) {
 		for name, test := range map[string]func(*testing.T, bed){
-			"BumpOnChange":   bumpOnChange,
-			"Trigger":        trigger,
-			"TriggerService": triggerService,
+			"ApplicationWorkflow": applicationWorkflow,
+			"BumpOnChange":        bumpOnChange,
+			"Trigger":             trigger,
+			"TriggerService":      triggerService,
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
