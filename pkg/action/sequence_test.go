@@ -256,3 +256,23 @@ func TestOtherActionsAreNoSteps(t *testing.T) {
 type foreign struct{ action.Action }
 
 func (foreign) Run(context.Context, event.Event) error { return nil }
+
+// FuzzMessage finds what anything that is a Go template refers to.
+func FuzzMessage(f *testing.F) {
+	for _, seed := range []string{"{{.results.a}}", "{{index .results \"a\"}}", "{{with $.results}}{{.a}}{{end}}", "{{range .}}{{else}}{{end}}{{(.a).b}}", "{{break}}", "{{"} {
+		f.Add(seed)
+	}
+	tmpl, problems := action.Parse("says", "import \"text/template\"\nm: template.Execute(parameter.message, context)\nparameter: message: string")
+	if len(problems) > 0 {
+		f.Fatal(problems)
+	}
+	f.Fuzz(func(t *testing.T, message string) {
+		properties := map[string]any{"message": message}
+		lines := strings.Split(message, "\n")
+		for _, p := range tmpl.Unknown(properties, func(string) string { return "unknown" }) {
+			if p.Line < 1 || p.Line > len(lines) || p.Column < 1 || p.Column > len(lines[p.Line-1]) {
+				t.Errorf("%q: no such place: %s", message, p)
+			}
+		}
+	})
+}
