@@ -199,9 +199,10 @@ triggers:
         onFailure: continue
       - {type: log, properties: {message: "made {{.results.job.name}} in {{.results.job.namespace}}"}}
 `, w.namespace)
+	neither, _, _ := strings.Cut(spec, "    actions:")
 	for _, wrong := range []string{
+		neither,
 		strings.Replace(spec, "    actions:", "    action: {type: log}\n    actions:", 1),
-		spec[:strings.Index(spec, "    actions:")],
 		strings.Replace(spec, "continue", "go-on", 1),
 		strings.Replace(spec, "name: job", "name: 1-job", 1),
 	} {
@@ -232,4 +233,26 @@ triggers:
 		return acted == 1
 	})
 	p.stop(t)
+}
+
+// TestSeveralActionsExample runs examples/several-actions.
+func TestSeveralActionsExample(t *testing.T) {
+	w := start(t)
+	w.create(t, w.applications, "core.oam.dev/v1beta1", "Application", "web")
+	w.create(t, w.configMaps, "v1", "ConfigMap", "settings")
+	label := []byte(`{"metadata":{"labels":{"trigger.oam.dev/application":"web"}}}`)
+	if _, err := w.configMaps.Patch(t.Context(), "settings", types.MergePatchType, label, metav1.PatchOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	p := w.runExample(t, "several-actions")
+	w.edit(t, "settings", "1")
+	p.logs(t, "Acted on event")
+	if said := p.logs(t, "template says"); len(said) != 1 || said[0]["message"] != "web is now 1" {
+		t.Errorf("it says %v", said)
+	}
+	p.stop(t)
+	events, err := w.Client(t).CoreV1().Events(w.namespace).List(t.Context(), metav1.ListOptions{})
+	if err != nil || len(events.Items) != 1 || events.Items[0].Message != "web is now 1" || events.Items[0].InvolvedObject.Name != "settings" {
+		t.Errorf("events %v, %v", events, err)
+	}
 }
