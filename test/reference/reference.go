@@ -140,19 +140,19 @@ func (r *Reference) fields(path string, v ast.Expr, described bool) {
 	}
 }
 
-// alternative returns the path of v among others of a list, which its type tells
-// apart: "to[slack]" instead of "to[]".
+// alternative returns the path of v among others, which its type tells apart:
+// "to[slack]" instead of "to[]".
 func (r *Reference) alternative(path string, v ast.Expr) string {
-	list, isList := strings.CutSuffix(path, "[]")
-	s, isStruct := v.(*ast.StructLit)
-	if !isList || !isStruct {
+	several := strings.TrimSuffix(path, "[]")
+	s, ok := v.(*ast.StructLit)
+	if !ok {
 		return path
 	}
 	for _, d := range s.Elts {
 		if f, ok := d.(*ast.Field); ok {
 			label, _, _ := ast.LabelName(f.Label)
 			if word, ok := f.Value.(*ast.BasicLit); ok && label == "type" {
-				return list + "[" + strings.Trim(word.Value, `"`) + "]"
+				return several + "[" + strings.Trim(word.Value, `"`) + "]"
 			}
 		}
 	}
@@ -226,8 +226,11 @@ func (r *Reference) kind(v ast.Expr) (kind, fallback string) {
 			if y == "string" && strings.HasPrefix(x, "`\"") {
 				x = "" // a default of many
 			}
+			if x == y || strings.HasSuffix(x, " or "+y) {
+				y = ""
+			}
 			kinds := slices.DeleteFunc([]string{x, y}, func(s string) bool { return s == "" })
-			return strings.Join(slices.Compact(kinds), " or "), first + second
+			return strings.Join(kinds, " or "), first + second
 		}
 	case *ast.UnaryExpr:
 		if v.Op == token.MUL {
