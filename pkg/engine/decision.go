@@ -208,6 +208,9 @@ func (r reporter) logDecision(d Decision) {
 	}
 	log = log.WithValues("trigger", d.Trigger.String(), "source", d.Event.Source,
 		"type", d.Event.Type, "key", d.Event.Key, "event", d.Event.ID)
+	if d.Event.Cluster != "" {
+		log = log.WithValues("cluster", d.Event.Cluster)
+	}
 	switch d.Outcome {
 	case Suppressed:
 		log.Info("Event suppressed", "reason", d.Reason)

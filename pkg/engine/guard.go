@@ -69,7 +69,7 @@ type loop struct {
 // breakLoop is the stage that ends a circle of triggers that wake each other.
 // What somebody else did always passes.
 func (r *runner) breakLoop(_ context.Context, j *job) step {
-	if j.foreign || !r.trigger.Guard.Circular(*j.event()) || r.countLoop(j.event().Key) {
+	if j.foreign || !r.trigger.Guard.Circular(*j.event()) || r.countLoop(j.event().Lane()) {
 		return step{then: proceed}
 	}
 	f := j.failure(r.trigger.Trigger, errLoop)

@@ -166,7 +166,7 @@ func (r *runner) enqueue(j *job) {
 		r.giveBack(j)
 		return
 	}
-	key := j.event().Key
+	key := j.event().Lane()
 	if r.trigger.Policy.Debounce > 0 {
 		j.arrived = r.clock.Now()
 	}

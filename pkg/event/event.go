@@ -45,8 +45,8 @@ type Event struct {
 	ID string
 	// Cluster is where it happened; empty for the cluster of the worker.
 	Cluster string
-	// Key names the object it happened to, unique within its source. Events of
-	// one Key are handled in order.
+	// Key names the object it happened to, unique within its source and Cluster.
+	// Events of one Lane are handled in order.
 	Key string
 	// Data is the object, request or tick, as decoded JSON: nil, bool, int64,
 	// float64, string, []any and map[string]any.
@@ -65,6 +65,27 @@ type Event struct {
 	Writer string
 	// Time is when the source saw it.
 	Time time.Time
+}
+
+// Lane names the object it happened to, unique within its source.
+func (e Event) Lane() string {
+	if e.Cluster == "" {
+		return e.Key
+	}
+	return e.Cluster + laneSeparator + e.Key
+}
+
+// laneSeparator is in no name of a cluster or object.
+const laneSeparator = "//"
+
+// RevisionID returns the ID of the event that an object of a cluster, which is
+// empty for that of the worker, became as it is at resourceVersion.
+func RevisionID(cluster, uid, resourceVersion string) string {
+	id := uid + "@" + resourceVersion
+	if cluster == "" {
+		return id
+	}
+	return cluster + laneSeparator + id
 }
 
 // Trigger names the trigger that handles an event.

@@ -21,6 +21,8 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
 // rounds is how often a patch is sent again because the object has changed
@@ -31,11 +33,18 @@ const rounds = 10
 // It is c, but for this: a patch of an object that might wake the trigger names
 // the revision that it changes, which is the only way to tell whether it made
 // the one that it is answered with. For that, the object may be read before.
-func (t *Trigger) Client(c client.Client) client.Client { return &recorder{c, t} }
+func (t *Trigger) Client(c client.Client) client.Client { return t.ClientIn("", c) }
+
+// ClientIn is Client for another cluster than that of the worker.
+func (t *Trigger) ClientIn(cluster string, c client.Client) client.Client {
+	return &recorder{c, t, cluster}
+}
 
 type recorder struct {
 	client.Client
 	trigger *Trigger
+	// cluster is as events have it.
+	cluster string
 }
 
 // Create creates obj, and remembers it.
@@ -96,7 +105,7 @@ func (r *recorder) object(obj client.Object, dryRun []string) (at object, wakes 
 	if err != nil || len(dryRun) > 0 {
 		return object{}, false
 	}
-	at = object{kind: kind{gvk.Group, gvk.Kind}, key: obj.GetName()}
+	at = object{kind: kind{r.cluster, gvk.Group, gvk.Kind}, key: obj.GetName()}
 	if at.key != "" && obj.GetNamespace() != "" {
 		at.key = obj.GetNamespace() + "/" + at.key
 	}
@@ -108,7 +117,7 @@ func (r *recorder) object(obj client.Object, dryRun []string) (at object, wakes 
 // note remembers what was most likely written.
 func (r *recorder) note(ctx context.Context, obj client.Object, err error) error {
 	if err == nil && obj.GetResourceVersion() != "" {
-		r.trigger.log.add(idOf(obj), r.trigger.led(ctx))
+		r.trigger.log.add(r.id(obj), r.trigger.led(ctx))
 	}
 	return err
 }
@@ -116,14 +125,16 @@ func (r *recorder) note(ctx context.Context, obj client.Object, err error) error
 // made remembers what a write made of an object whose revision was before.
 func (r *recorder) made(ctx context.Context, at object, obj client.Object, before string, err error) error {
 	if now := obj.GetResourceVersion(); err == nil && now != "" && now != before {
-		r.trigger.wrote(at, idOf(obj), obj.GetResourceVersion())
-		r.trigger.log.add(idOf(obj), r.trigger.led(ctx))
+		r.trigger.wrote(at, r.id(obj), obj.GetResourceVersion())
+		r.trigger.log.add(r.id(obj), r.trigger.led(ctx))
 	}
 	return err
 }
 
-// idOf returns the ID of the event that obj became as it is.
-func idOf(obj client.Object) string { return string(obj.GetUID()) + "@" + obj.GetResourceVersion() }
+// id returns the ID of the event that obj became as it is.
+func (r *recorder) id(obj client.Object) string {
+	return event.RevisionID(r.cluster, string(obj.GetUID()), obj.GetResourceVersion())
+}
 
 // current returns the revision of obj as it is now.
 func (r *recorder) current(ctx context.Context, obj client.Object) (string, error) {

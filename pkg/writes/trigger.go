@@ -41,8 +41,8 @@ type Trigger struct {
 	own ring[struct{}]
 }
 
-// kind is one whose version does not matter.
-type kind struct{ group, name string }
+// kind is one of a cluster, whose version does not matter.
+type kind struct{ cluster, group, name string }
 
 // object is one that is written, or that something happened to. Its key is
 // empty where the API server makes the name.
@@ -98,7 +98,7 @@ func objectOf(ev event.Event) (object, string) {
 	if !grouped {
 		group = ""
 	}
-	return object{kind{group, name}, ev.Key}, revision
+	return object{kind{ev.Cluster, group, name}, ev.Key}, revision
 }
 
 // wrote notes that a write of the trigger made a revision of an object.

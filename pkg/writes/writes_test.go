@@ -255,3 +255,22 @@ func TestOwnWaitsForTheAnswer(t *testing.T) {
 	}
 	b.own(b.now(), true)
 }
+
+// TestClustersDoNotMeet writes in another cluster that has the same object in the
+// same revision, as one that was copied has.
+func TestClustersDoNotMeet(t *testing.T) {
+	b := newBed(t)
+	elsewhere := func(ev event.Event) event.Event {
+		ev.Cluster, ev.ID = "copy", "copy//"+ev.ID
+		return ev
+	}
+	b.own(b.create(), false)
+	b.own(elsewhere(b.now()), false)
+	b.client = b.trigger.ClientIn("copy", b.below)
+	b.check(b.patch(types.MergePatchType, `{"data":{"count":"1"}}`))
+	b.own(b.now(), false)
+	b.own(elsewhere(b.now()), true)
+	if b.trigger.Circular(b.now()) || !b.trigger.Circular(elsewhere(b.now())) {
+		t.Error("the trigger led to what happened in the other cluster")
+	}
+}
