@@ -35,6 +35,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/action/provider/outbound"
 	"github.com/kubevela/kube-trigger/pkg/action/view"
 	"github.com/kubevela/kube-trigger/pkg/blackbox"
+	"github.com/kubevela/kube-trigger/pkg/clusters"
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/problem"
@@ -58,6 +59,8 @@ type connection struct {
 	writes    *writes.Log
 	// box knows which filters ended earlier processes; nil where nothing does.
 	box       *blackbox.Box
+	joined    *clusters.Clusters
+	access    clusters.Access
 	resources resource.Options
 	schedules cron.Options
 	webhooks  webhook.Options
@@ -84,6 +87,9 @@ func (o *options) connect() (connection, error) {
 	if c.outbound, err = o.outside(); err != nil {
 		return c, err
 	}
+	if c.access, err = o.clusterAccess(); err != nil {
+		return c, err
+	}
 	return c, c.connect(cfg)
 }
 
@@ -94,6 +100,15 @@ func (o *options) outside() (*outbound.Client, error) {
 		return nil, invalid{fmt.Errorf("--allow-address: %w", err)}
 	}
 	return outbound.NewClient(outbound.Guard{Allow: allow}), nil
+}
+
+// clusterAccess returns how joined clusters are reached.
+func (o *options) clusterAccess() (clusters.Access, error) {
+	a, err := clusters.ParseAccess(o.access)
+	if err != nil {
+		return "", invalid{fmt.Errorf("--cluster-access %w", err)}
+	}
+	return a, nil
 }
 
 // clientConfig returns how to reach the API server, and the namespace that goes
@@ -136,6 +151,11 @@ func (c *connection) connect(cfg *rest.Config) error {
 	c.writes = writes.NewLog()
 	c.client, err = client.New(provider.Prompt(cfg), client.Options{Mapper: c.resources.Mapper})
 	c.webhooks.Client = c.client
+	if err != nil {
+		return err
+	}
+	c.joined, err = clusters.New(cfg, httpClient, c.access, clock.RealClock{})
+	c.resources.Clusters = c.joined
 	return err
 }
 
@@ -163,7 +183,16 @@ func (c *connection) executor(t event.Trigger) provider.Executor {
 		return nil
 	}
 	writer := c.writes.Of(t).Client(client.WithFieldOwner(c.client, t.FieldManager()))
-	next := provider.New(provider.Options{Client: writer, Namespace: t.Namespace, Outbound: c.outbound})
+	next := provider.New(provider.Options{
+		Client: writer, Namespace: t.Namespace, Outbound: c.outbound,
+		Clusters: func(ctx context.Context, cluster string) (client.Client, error) {
+			joined, err := c.joined.Connect(ctx, cluster)
+			if err != nil {
+				return nil, err
+			}
+			return c.writes.Of(t).ClientIn(cluster, client.WithFieldOwner(joined.Client, t.FieldManager())), nil
+		},
+	})
 	return view.Executor(next, c.client)
 }
 
@@ -198,8 +227,16 @@ func (c *connection) complete(ctx context.Context, ev event.Event) (event.Event,
 	if o.GetKind() == "" || named.GetName() == "" {
 		return ev, errors.New("the event was too large to be kept, and is not about an object that can be read again")
 	}
+	in := c.client
+	if ev.Cluster != "" {
+		joined, err := c.joined.Connect(ctx, ev.Cluster)
+		if err != nil {
+			return ev, err
+		}
+		in = joined.Client
+	}
 	key := client.ObjectKeyFromObject(&named)
-	if err := c.client.Get(ctx, key, o); err != nil {
+	if err := in.Get(ctx, key, o); err != nil {
 		return ev, fmt.Errorf("read %s %s: %w", o.GetKind(), key, err)
 	}
 	if o.GetUID() != named.GetUID() {

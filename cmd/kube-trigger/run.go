@@ -32,6 +32,7 @@ import (
 	"k8s.io/utils/clock"
 	crlog "sigs.k8s.io/controller-runtime/pkg/log"
 
+	"github.com/kubevela/kube-trigger/pkg/clusters"
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/replay"
 )
@@ -55,6 +56,7 @@ type options struct {
 	service, pod string
 	stateDir     string
 	allow        []string
+	access       string
 	// replays is how often a store is asked for replays; 0 for replayEvery.
 	replays time.Duration
 	// lease is how long a store in the cluster is closed to others after a crash;
@@ -100,6 +102,7 @@ func (o *options) policyFlags(f *pflag.FlagSet) {
 	f.IntVar(&o.maxRetry, "max-retry", engine.DefaultRetryLimit, "how often an action that failed is tried again")
 	f.Var(&o.retryDelay, "retry-delay", "the wait before the first retry; it doubles after each")
 	f.StringSliceVar(&o.allow, "allow-address", nil, "addresses and prefixes that actions may connect to although they are this machine's, link-local, or a cloud's metadata service")
+	f.StringVar(&o.access, "cluster-access", string(clusters.Auto), "how joined clusters are reached: gateway, by the API of cluster-gateway; secret, by the Secrets that join them; auto, gateway where that is installed, else secret")
 	f.Var(&o.shutdownGrace, "shutdown-grace", "how long running actions may take to finish when the process is told to end")
 }
 

@@ -77,6 +77,9 @@ func (o *options) serve(ctx context.Context) error {
 	if c.builtIn, c.scheme, err = known(); err != nil {
 		return err
 	}
+	if c.access, err = o.clusterAccess(); err != nil {
+		return err
+	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	follower, err := worker.Follow(ctx, cfg, name, clock.RealClock{})
@@ -265,7 +268,7 @@ func (w *serving) engineRun(ctx context.Context, config worker.Config, status *w
 	log := logr.FromContextOrDiscard(ctx)
 	// Sources begin anew, where the store says.
 	c := w.connection
-	c.resources.Waits, c.views.Waits = status.Waits, status.Waits
+	c.resources.Waits, c.resources.Away, c.views.Waits = status.Waits, status.Away, status.Waits
 	w.memory.sources(&c)
 	templates, broken := service.Actions(c.builtIn, config.Actions)
 	for name, problems := range broken {

@@ -96,11 +96,15 @@ func (o *sharedOptions) share(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	access, err := o.clusterAccess()
+	if err != nil {
+		return err
+	}
 	pool := worker.Pool{
 		Wants: controller.Shared,
 		Clock: clock.RealClock{},
 		Serve: func(ctx context.Context, name types.NamespacedName, f *worker.Follower) error {
-			c := connection{namespace: name.Namespace, builtIn: builtIn, scheme: scheme, outbound: out, noWebhooks: true, webhooks: webhook.Options{Server: webhook.NewServer("")}}
+			c := connection{namespace: name.Namespace, builtIn: builtIn, scheme: scheme, outbound: out, access: access, noWebhooks: true, webhooks: webhook.Options{Server: webhook.NewServer("")}}
 			c.resources.Mapper = m.GetRESTMapper()
 			return o.serveAs(ctx, cfg, c, name, f)
 		},

@@ -29,7 +29,9 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/clusters"
 	"github.com/kubevela/kube-trigger/pkg/engine"
+	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/service"
 )
 
@@ -72,6 +74,8 @@ type trigger struct {
 	starting bool
 	// waits is why its source waits, nil where it does not.
 	waits error
+	// away is what it does not hear of, nil where it hears of all.
+	away error
 	// failed is why its source failed last, and until when that holds.
 	failed error
 	until  time.Time
@@ -155,6 +159,17 @@ func (s *Status) Waits(key string, why error) {
 		}
 	}
 	if started {
+		s.signal()
+	}
+}
+
+// Away says of which clusters a trigger does not hear, a *clusters.Away, or that it
+// hears of all that it asks for.
+func (s *Status) Away(id event.Trigger, why error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t := s.triggers[id.Name]; t != nil {
+		t.starting, t.away, t.failed = false, why, nil
 		s.signal()
 	}
 }
@@ -263,11 +278,25 @@ func (s *Status) state(t *trigger, q engine.Quarantine, quarantined bool) (state
 			reason = v1alpha1.TriggerReasonForbidden
 		}
 		return v1alpha1.TriggerWaiting, reason, short(t.failed.Error(), maxText)
+	case t.away != nil:
+		return away(t.away)
 	case !t.looped.IsZero() && now.Sub(t.looped) < remembered:
 		return v1alpha1.TriggerRunning, v1alpha1.TriggerReasonLoopBroken,
 			"triggers keep causing events of an object; some are not acted on: " + t.status.LastError
 	}
 	return v1alpha1.TriggerRunning, "", ""
+}
+
+// away says what a trigger does that does not hear of some clusters.
+func away(why error) (state v1alpha1.TriggerState, reason, message string) {
+	message = short(why.Error(), maxText)
+	if some := (*clusters.Away)(nil); errors.As(why, &some) && some.Working > 0 {
+		return v1alpha1.TriggerRunning, v1alpha1.TriggerReasonClusterUnreachable, message
+	}
+	if status := apierrors.APIStatus(nil); errors.As(why, &status) && status.Status().Reason == metav1.StatusReasonForbidden {
+		return v1alpha1.TriggerWaiting, v1alpha1.TriggerReasonForbidden, message
+	}
+	return v1alpha1.TriggerWaiting, v1alpha1.TriggerReasonClusterUnreachable, message
 }
 
 // short cuts a text that is longer than most.

@@ -71,7 +71,7 @@ func (k kube) execute(ctx context.Context, call Call) (Result, error) {
 	if call.Params["value"] == nil {
 		return nil, &ParamError{Path: "value", Message: "is required"}
 	}
-	value, err := fn.Call((&executor{options: Options{Client: k.client}}).runtime(ctx, &step{}), call.Value)
+	value, err := fn.Call((&executor{}).runtime(ctx, k.client, &step{}), call.Value)
 	if err != nil {
 		return nil, err
 	}

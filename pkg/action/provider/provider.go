@@ -116,6 +116,9 @@ type Options struct {
 	// Client reaches the cluster. Its identity and field manager hold for
 	// every call.
 	Client client.Client
+	// Clusters returns the client of a joined cluster. Where it is nil, none can be
+	// reached.
+	Clusters func(ctx context.Context, cluster string) (client.Client, error)
 	// Namespace is where calls look for what is theirs alone, such as the
 	// Secret of a TLS configuration: the trigger's.
 	Namespace string
@@ -143,7 +146,6 @@ func New(o Options) Executor {
 	}
 	return &executor{
 		options: o,
-		kube:    kube{client: o.Client},
 		web:     newWeb(o),
 		fns:     fns,
 		configs: wfconfig.NewK8sFactory(o.Client),
@@ -152,7 +154,6 @@ func New(o Options) Executor {
 
 type executor struct {
 	options Options
-	kube    kube
 	web     *web
 	fns     map[string]map[string]cuexruntime.ProviderFn
 	configs wfconfig.Factory
@@ -165,8 +166,14 @@ func (e *executor) Execute(ctx context.Context, call Call) (result Result, err e
 			err = &PanicError{Call: call.Provider + "." + call.Do, Value: p, Stack: debug.Stack()}
 		}
 	}()
+	in := e.options.Client
 	if cluster := str(call.Params, "cluster"); cluster != "" && cluster != "local" {
-		return nil, &ParamError{Path: "cluster", Message: fmt.Sprintf("%q: only the worker's own cluster can be reached", cluster)}
+		if e.options.Clusters == nil {
+			return nil, &ParamError{Path: "cluster", Message: fmt.Sprintf("%q: only the worker's own cluster can be reached", cluster)}
+		}
+		if in, err = e.options.Clusters(ctx, cluster); err != nil {
+			return nil, err
+		}
 	}
 	switch call.Provider + "." + call.Do {
 	case "http.do":
@@ -181,15 +188,15 @@ func (e *executor) Execute(ctx context.Context, call Call) (result Result, err e
 	case "email.send", "op.send":
 		return call.goOn(ctx, map[string]any{}, post{e.options}.send(ctx, call.Params))
 	case "op.read", "op.list":
-		return e.kube.legacy(ctx, call)
+		return kube{client: in}.legacy(ctx, call)
 	case "metrics.promCheck", "op.promCheck":
 		return nil, &FailedError{Message: "a metric is watched for some time, which an action cannot do; start a workflow for that"}
 	}
 	switch call.Provider {
 	case "kube":
-		return e.kube.execute(ctx, call)
+		return kube{client: in}.execute(ctx, call)
 	case "query":
-		list, err := ql.Querier{Client: e.options.Client}.Do(ctx, call.Do, call.Params)
+		list, err := ql.Querier{Client: in}.Do(ctx, call.Do, call.Params)
 		if call.Value.LookupPath(cue.ParsePath("$params")).Exists() {
 			return call.softly(map[string]any{"list": list}, err)
 		}
@@ -200,7 +207,7 @@ func (e *executor) Execute(ctx context.Context, call Call) (result Result, err e
 		return nil, fmt.Errorf("no function %q in provider %q", call.Do, call.Provider)
 	}
 	step := &step{}
-	value, err := fn.Call(e.runtime(ctx, step), call.Value)
+	value, err := fn.Call(e.runtime(ctx, in, step), call.Value)
 	if err != nil {
 		return nil, step.explain(err)
 	}
@@ -212,8 +219,8 @@ func (e *executor) Execute(ctx context.Context, call Call) (result Result, err e
 
 // runtime returns a context with all that the workflow's providers look for in
 // it, so that none falls back on a client of the process.
-func (e *executor) runtime(ctx context.Context, step *step) context.Context {
-	ctx = context.WithValue(ctx, providertypes.KubeClientKey, e.options.Client)
+func (e *executor) runtime(ctx context.Context, c client.Client, step *step) context.Context {
+	ctx = context.WithValue(ctx, providertypes.KubeClientKey, c)
 	return providertypes.WithRuntimeParams(ctx, providertypes.RuntimeParams{
 		Action:         step,
 		ProcessContext: process.NewContext(process.ContextData{Namespace: e.options.Namespace, Ctx: ctx}),

@@ -140,6 +140,9 @@ const (
 	TriggerReasonRefused = "Refused"
 	// TriggerReasonHung: a filter or action does not end.
 	TriggerReasonHung = "Hung"
+	// TriggerReasonClusterUnreachable: nothing is heard of some of the clusters
+	// that the trigger watches. It acts on what happens in the others.
+	TriggerReasonClusterUnreachable = "ClusterUnreachable"
 	// TriggerReasonLoopBroken: triggers keep causing events of an object; they
 	// are not acted on.
 	TriggerReasonLoopBroken = "LoopBroken"

@@ -93,7 +93,7 @@ func parse(s schema.Text, given map[string]any) (resource.Ask, problem.List) {
 		}
 		objects["fieldSelector"] = fields.OneTermEqualSelector("metadata.name", p.Name).String()
 	}
-	for _, name := range []string{"matchingLabels", "labelSelector"} {
+	for _, name := range []string{"matchingLabels", "labelSelector", "clusters", "clusterSelector"} {
 		if selector, ok := given[name]; ok {
 			objects[name] = selector
 		}

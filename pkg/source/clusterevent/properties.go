@@ -70,12 +70,18 @@ func parse(s schema.Text, given map[string]any) (resource.Ask, problem.List) {
 	if len(p.Reason) == 1 {
 		selected["reason"] = p.Reason[0]
 	}
+	objects := map[string]any{
+		"apiVersion": "events.k8s.io/v1", "kind": "Event", "namespace": p.Namespace,
+		"fieldSelector": selected.AsSelector().String(),
+	}
+	for _, name := range []string{"clusters", "clusterSelector"} {
+		if places, ok := given[name]; ok {
+			objects[name] = places
+		}
+	}
 	ask := resource.Ask{
-		Properties: map[string]any{
-			"apiVersion": "events.k8s.io/v1", "kind": "Event", "namespace": p.Namespace,
-			"fieldSelector": selected.AsSelector().String(),
-		},
-		Events: []string{event.Create},
+		Properties: objects,
+		Events:     []string{event.Create},
 		Takes: func(ev event.Event) bool {
 			reason, _ := ev.Data["reason"].(string)
 			return len(p.Reason) == 0 || slices.Contains(p.Reason, reason)

@@ -76,7 +76,7 @@ func (w *watcher) observe(ctx context.Context, sink source.Sink, o metav1.Object
 			return err
 		}
 	}
-	ev := happened(kind, o.(*unstructured.Unstructured), w.Clock.Now())
+	ev := happened(kind, w.joined(), o.(*unstructured.Unstructured), w.Clock.Now())
 	ev.For = to
 	before := w.inventory.sights[key]
 	now := w.lens.see(before, ev.Data)
@@ -97,7 +97,7 @@ func (w *watcher) remove(ctx context.Context, sink source.Sink, o *unstructured.
 	if gone&hashed != 0 {
 		gone = 0
 	}
-	ev := happened(event.Delete, o, w.Clock.Now())
+	ev := happened(event.Delete, w.joined(), o, w.Clock.Now())
 	ev.For, ev.Old = w.members.at(versionOf(reached)), w.inventory.sights[ev.Key].before()
 	if err := w.deliver(ctx, sink, ev, reached, sight{}, sight{}, outcome{gone: gone}); err != nil {
 		return err
@@ -109,7 +109,7 @@ func (w *watcher) remove(ctx context.Context, sink source.Sink, o *unstructured.
 // bury delivers that the object at key is gone, in whatever state, and forgets
 // it.
 func (w *watcher) bury(ctx context.Context, sink source.Sink, key string, to []event.Trigger) error {
-	ev := vanished(w.kind, key, w.inventory.uid(key), w.inventory.entries[key].version, w.Clock.Now())
+	ev := vanished(w.kind, w.joined(), key, w.inventory.uid(key), w.inventory.entries[key].version, w.Clock.Now())
 	ev.For, ev.Old = to, w.inventory.sights[key].before()
 	if err := w.deliver(ctx, sink, ev, "", sight{}, sight{}, outcome{}); err != nil {
 		return err

@@ -190,7 +190,7 @@ func (w *watcher) announce(ctx context.Context, sink source.Sink) error {
 }
 
 func (w *watcher) announceOne(ctx context.Context, sink source.Sink, group []*member, o *unstructured.Unstructured, to []event.Trigger) error {
-	ev := happened(event.Sync, o, w.Clock.Now())
+	ev := happened(event.Sync, w.joined(), o, w.Clock.Now())
 	ev.For = to
 	passed, cancel := w.announcing.Begin(ev.Key)
 	done := func() {

@@ -37,6 +37,8 @@ type member struct {
 	since version
 	// announced is the key up to which it was told of the objects that exist.
 	announced string
+	// elsewhere is set while it does not select the cluster of the watch.
+	elsewhere bool
 }
 
 // everything is behind the keys of all objects.
@@ -93,6 +95,9 @@ func (m *members) store() {
 	}
 	texts := make([]string, 0, len(m.list))
 	for _, t := range m.list {
+		if t.elsewhere {
+			continue
+		}
 		fields := url.Values{}
 		if t.announced != "" {
 			fields.Set("announced", t.announced)
@@ -107,6 +112,21 @@ func (m *members) store() {
 		texts = append(texts, text)
 	}
 	m.save(texts)
+}
+
+// choose notes which triggers select the cluster of the watch, which does not run. It
+// returns whether there are any that did not before; they are new on it.
+func (m *members) choose(here []event.Trigger) (more bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, t := range m.list {
+		is := slices.Contains(here, t.trigger)
+		if is && t.elsewhere {
+			t.fresh, t.since, t.announced, more = true, 0, "", true
+		}
+		t.elsewhere = !is
+	}
+	return more
 }
 
 // admit notes that what happened up to v is not for triggers that are fresh and
@@ -229,12 +249,12 @@ func (m *members) found(v version) []event.Trigger {
 func (m *members) where(holds func(*member) bool) []event.Trigger {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if !slices.ContainsFunc(m.list, func(t *member) bool { return !holds(t) }) {
+	if !slices.ContainsFunc(m.list, func(t *member) bool { return t.elsewhere || !holds(t) }) {
 		return nil
 	}
 	some := []event.Trigger{}
 	for _, t := range m.list {
-		if holds(t) {
+		if !t.elsewhere && holds(t) {
 			some = append(some, t.trigger)
 		}
 	}
@@ -247,7 +267,7 @@ func (m *members) waiting() []*member {
 	defer m.mu.Unlock()
 	var some []*member
 	for _, t := range m.list {
-		if t.wantsSync && t.announced != everything {
+		if t.wantsSync && !t.elsewhere && t.announced != everything {
 			some = append(some, t)
 		}
 	}

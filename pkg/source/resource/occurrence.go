@@ -48,16 +48,17 @@ func dataOf(o metav1.Object) map[string]any {
 	return u.Object
 }
 
-// happened returns the event that kind of thing happened to o. It takes the
-// managed fields out of o.
-func happened(kind string, o *unstructured.Unstructured, at time.Time) event.Event {
+// happened returns the event that kind of thing happened to o in a cluster. It takes
+// the managed fields out of o.
+func happened(kind, cluster string, o *unstructured.Unstructured, at time.Time) event.Event {
 	ev := event.Event{
-		Source: Type,
-		Type:   kind,
-		ID:     string(o.GetUID()) + "@" + o.GetResourceVersion(),
-		Key:    keyOf(o.GetNamespace(), o.GetName()),
-		Data:   o.Object,
-		Time:   at,
+		Source:  Type,
+		Type:    kind,
+		ID:      event.RevisionID(cluster, string(o.GetUID()), o.GetResourceVersion()),
+		Cluster: cluster,
+		Key:     keyOf(o.GetNamespace(), o.GetName()),
+		Data:    o.Object,
+		Time:    at,
 	}
 	metadata, _ := o.Object["metadata"].(map[string]any)
 	if kind == event.Delete {
@@ -69,21 +70,22 @@ func happened(kind string, o *unstructured.Unstructured, at time.Time) event.Eve
 	return ev
 }
 
-// vanished returns the event that the object at key, last seen at v, is gone,
-// with all that is known of it.
-func vanished(kind schema.GroupVersionKind, key, uid string, v version, at time.Time) event.Event {
+// vanished returns the event that the object of a cluster at key, last seen at v, is
+// gone, with all that is known of it.
+func vanished(kind schema.GroupVersionKind, cluster, key, uid string, v version, at time.Time) event.Event {
 	metadata := map[string]any{"name": key, "uid": uid}
 	if namespace, name, ok := strings.Cut(key, "/"); ok {
 		metadata["namespace"], metadata["name"] = namespace, name
 	}
 	apiVersion, kindName := kind.ToAPIVersionAndKind()
 	return event.Event{
-		Source: Type,
-		Type:   event.Delete,
-		ID:     uid + "@" + v.String() + "/delete",
-		Key:    key,
-		Data:   map[string]any{"apiVersion": apiVersion, "kind": kindName, "metadata": metadata},
-		Time:   at,
+		Source:  Type,
+		Type:    event.Delete,
+		ID:      event.RevisionID(cluster, uid, v.String()) + "/delete",
+		Cluster: cluster,
+		Key:     key,
+		Data:    map[string]any{"apiVersion": apiVersion, "kind": kindName, "metadata": metadata},
+		Time:    at,
 	}
 }
 

@@ -27,14 +27,12 @@ import (
 	names "k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
+	"github.com/kubevela/kube-trigger/pkg/clusters"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/problem"
 	"github.com/kubevela/kube-trigger/pkg/schema"
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
-
-// localCluster is the one cluster that may be named.
-const localCluster = "local"
 
 // query says which objects to watch. Selectors are in canonical form: queries
 // that are equal ask for the same.
@@ -44,14 +42,20 @@ type query struct {
 	labels, field string
 	// as is the type of the source that is derived; empty where none is.
 	as string
+	// cluster is where; empty for the worker's own, without the name that it may
+	// have. It is anyCluster for all that the triggers select.
+	cluster string
 }
+
+// anyCluster is the name of no cluster.
+const anyCluster = "*"
 
 // String returns the query as in "apps/v1/Deployment?namespace=a&labels=b=c",
 // the same for the same query only.
 func (q query) String() string {
 	var parts []string
 	for _, p := range []struct{ name, value string }{
-		{"namespace", q.namespace}, {"labels", q.labels}, {"fields", q.field}, {"as", q.as},
+		{"namespace", q.namespace}, {"labels", q.labels}, {"fields", q.field}, {"as", q.as}, {"cluster", q.cluster},
 	} {
 		if p.value != "" {
 			parts = append(parts, p.name+"="+p.value)
@@ -67,6 +71,26 @@ func (q query) String() string {
 // key names the watch of the query.
 func (q query) key() string { return Type + ":" + q.String() }
 
+// in returns the query for one cluster.
+func (q query) in(cluster string) query {
+	q.cluster = cluster
+	return q
+}
+
+// joined returns the cluster as events have it: empty for the worker's own.
+func (q query) joined() string {
+	if q.cluster == clusters.Local {
+		return ""
+	}
+	return q.cluster
+}
+
+// clusterOf returns the cluster for which key names a watch of the query, which is
+// for any.
+func (q query) clusterOf(key string) (string, bool) {
+	return strings.CutPrefix(key, strings.TrimSuffix(q.key(), anyCluster))
+}
+
 // narrow returns o narrowed down to the objects of q, without those in which a
 // store is kept.
 func (q query) narrow(o metav1.ListOptions) metav1.ListOptions {
@@ -81,9 +105,9 @@ func (q query) narrow(o metav1.ListOptions) metav1.ListOptions {
 	return o
 }
 
-// parse checks properties, and returns the objects they ask for and the types
-// of events that are wanted.
-func parse(s schema.Text, properties map[string]any) (query, []string, problem.List) {
+// parse checks properties, and returns the objects they ask for, in which clusters,
+// and the types of events that are wanted.
+func parse(s schema.Text, properties map[string]any) (query, selection, []string, problem.List) {
 	var p struct {
 		APIVersion     string                `json:"apiVersion"`
 		Kind           string                `json:"kind"`
@@ -92,10 +116,10 @@ func parse(s schema.Text, properties map[string]any) (query, []string, problem.L
 		LabelSelector  *metav1.LabelSelector `json:"labelSelector"`
 		FieldSelector  string                `json:"fieldSelector"`
 		Events         []string              `json:"events"`
-		Clusters       []string              `json:"clusters"`
+		placesAsked
 	}
 	if problems := s.Decode(properties, &p); len(problems) > 0 {
-		return query{}, nil, problems
+		return query{}, selection{}, nil, problems
 	}
 	var problems problem.List
 	q := query{namespace: p.Namespace}
@@ -110,30 +134,28 @@ func parse(s schema.Text, properties map[string]any) (query, []string, problem.L
 	if reasons := names.IsDNS1123Label(p.Namespace); p.Namespace != "" && len(reasons) > 0 {
 		problems.Add("namespace", "%q is not a name: %s", p.Namespace, strings.Join(reasons, "; "))
 	}
-	q.labels = labelSelector(p.MatchingLabels, p.LabelSelector, &problems)
+	q.labels = labelSelector("labelSelector", p.MatchingLabels, p.LabelSelector, &problems).String()
 	fs, err := fields.ParseSelector(p.FieldSelector)
 	if err != nil {
 		problems.Add("fieldSelector", "%v", err)
 	} else {
 		q.field = fs.String()
 	}
-	for i, c := range p.Clusters {
-		if c != localCluster {
-			problems.Add(field.NewPath("clusters").Index(i).String(),
-				"cluster %q cannot be watched: only the cluster that kube-trigger is connected to, %q", c, localCluster)
-		}
+	where := p.selected(&problems)
+	if !where.isOwn() {
+		q.cluster = anyCluster
 	}
 	if len(p.Events) == 0 {
 		p.Events = []string{event.Create, event.Update, event.Delete}
 	}
-	return q, p.Events, problems
+	return q, where, p.Events, problems
 }
 
-// labelSelector returns the selector for what both match and selector ask for,
-// in canonical form, empty where that is everything.
-func labelSelector(match map[string]string, selector *metav1.LabelSelector, problems *problem.List) string {
+// labelSelector returns the selector for what both match and selector, which is the
+// property of that name, ask for, in canonical form.
+func labelSelector(name string, match map[string]string, selector *metav1.LabelSelector, problems *problem.List) labels.Selector {
 	errs := validation.ValidateLabels(match, field.NewPath("matchingLabels"))
-	errs = append(errs, validation.ValidateLabelSelector(selector, validation.LabelSelectorValidationOptions{}, field.NewPath("labelSelector"))...)
+	errs = append(errs, validation.ValidateLabelSelector(selector, validation.LabelSelectorValidationOptions{}, field.NewPath(name))...)
 	for _, e := range errs {
 		problems.Add(e.Field, "%s", e.ErrorBody())
 	}
@@ -144,11 +166,11 @@ func labelSelector(match map[string]string, selector *metav1.LabelSelector, prob
 		}
 		s, err := metav1.LabelSelectorAsSelector(part)
 		if err != nil {
-			problems.Add("labelSelector", "%v", err)
+			problems.Add(name, "%v", err)
 			continue
 		}
 		requirements, _ := s.Requirements()
 		all = all.Add(requirements...)
 	}
-	return all.String()
+	return all
 }

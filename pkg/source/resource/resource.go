@@ -40,6 +40,10 @@ limitations under the License.
 //     ceases to match is deleted.
 //   - The objects in which kube-trigger remembers what is done are not watched.
 //   - While a delivery blocks, nothing is read from the API server.
+//   - Triggers may ask for joined clusters. Each has a watch of its own, with all of
+//     this, which others do not wait for. It begins when the cluster joins, and ends
+//     when it leaves, which is no deletion of its objects. A cluster that comes
+//     back within an hour goes on where its watch stopped; after that, it is new.
 //
 // An event's Data is the object without metadata.managedFields. Where an object
 // went during a gap in the history, its last state is unknown: Data of the
@@ -55,6 +59,8 @@ import (
 	"k8s.io/client-go/metadata"
 	"k8s.io/utils/clock"
 
+	"github.com/kubevela/kube-trigger/pkg/clusters"
+	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/problem"
 	"github.com/kubevela/kube-trigger/pkg/schema"
 	"github.com/kubevela/kube-trigger/pkg/source"
@@ -101,6 +107,12 @@ type Options struct {
 	// kind and why, and with nil when it works. It must not block. Nobody is
 	// told where it is nil.
 	Waits func(key string, why error)
+	// Clusters knows the joined clusters. It may be nil where nothing is opened.
+	Clusters *clusters.Clusters
+	// Away is told in place of Waits of what a trigger with clusters does not hear
+	// of, as a *clusters.Away, and nil when it hears of all. It must not block.
+	// Nobody is told where it is nil.
+	Away func(t event.Trigger, why error)
 }
 
 // New returns the compiler of this source's properties. It needs no cluster to
@@ -125,7 +137,7 @@ func newCompiler(o Options) func(map[string]any, source.Trigger, *Derivation) (s
 	known := &kinds{mapper: o.Mapper, clock: o.Clock}
 	s := schema.Later(properties)
 	return func(given map[string]any, t source.Trigger, d *Derivation) (subscription, problem.List) {
-		q, events, problems := parse(s, given)
+		q, where, events, problems := parse(s, given)
 		if len(problems) > 0 {
 			return subscription{}, problems
 		}
@@ -134,9 +146,15 @@ func newCompiler(o Options) func(map[string]any, source.Trigger, *Derivation) (s
 		}
 		return subscription{
 			query:   q,
+			where:   where,
 			trigger: t,
 			events:  events,
-			open:    func(shared []subscription) source.Source { return newWatcher(o, known, q, d, shared) },
+			open: func(shared []subscription) source.Source {
+				if q.cluster == anyCluster {
+					return newFleet(o, known, q, d, shared)
+				}
+				return newWatcher(o, known, q, d, shared)
+			},
 		}, nil
 	}
 }

@@ -54,7 +54,7 @@ func Prune(ctx context.Context, r Resumes, subscriptions []source.Subscription) 
 	}
 	for _, name := range watches {
 		_, key, _ := strings.Cut(name, " ")
-		used := slices.ContainsFunc(subscriptions, func(s source.Subscription) bool { return s.Key() == key })
+		used := slices.ContainsFunc(subscriptions, func(s source.Subscription) bool { return stands(s, key) })
 		if used || !strings.HasPrefix(key, Type+":") {
 			continue
 		}
@@ -65,12 +65,26 @@ func Prune(ctx context.Context, r Resumes, subscriptions []source.Subscription) 
 	return nil
 }
 
+// stands reports whether s stands for the watch that key names, maybe with others
+// and for others.
+func stands(s source.Subscription, key string) bool {
+	if s.Key() == key {
+		return true
+	}
+	of, ok := s.(interface{ asked() subscription })
+	if !ok || of.asked().cluster != anyCluster {
+		return false
+	}
+	cluster, ok := of.asked().clusterOf(key)
+	return ok && (of.asked().where.labels != nil || of.asked().where.names(cluster))
+}
+
 // load brings the watch to where it stopped, once.
 func (w *watcher) load(ctx context.Context) error {
 	if w.loaded || w.Resumes == nil {
 		return nil
 	}
-	cluster, err := w.cluster(ctx)
+	cluster, err := w.server(ctx)
 	if err != nil {
 		return err
 	}
@@ -90,6 +104,7 @@ func (w *watcher) load(ctx context.Context) error {
 	w.members.load(saved.Triggers, saved.Position != never)
 	w.restore(saved)
 	w.loaded = true
+	w.name.Store(&name)
 	return nil
 }
 
@@ -113,9 +128,9 @@ func (w *watcher) restore(saved store.Resume) {
 	w.recalled = !w.started || w.lens.empty()
 }
 
-// cluster returns what tells the cluster from others: the UID of its namespace
+// server returns what tells the cluster from others: the UID of its namespace
 // kube-system or, where that may not be read, the address of the API server.
-func (w *watcher) cluster(ctx context.Context) (string, error) {
+func (w *watcher) server(ctx context.Context) (string, error) {
 	namespaces := schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
 	system, err := w.Metadata.Resource(namespaces).Get(ctx, metav1.NamespaceSystem, metav1.GetOptions{})
 	switch {

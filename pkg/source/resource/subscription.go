@@ -28,6 +28,8 @@ import (
 // subscription is what one trigger asks for: objects, and types of events.
 type subscription struct {
 	query
+	// where is in which clusters.
+	where   selection
 	trigger source.Trigger
 	events  []string
 	// takes narrows events down; nil takes all of them.
@@ -49,7 +51,7 @@ func (s subscription) Watches() (kind schema.GroupVersionKind, namespace string)
 // update that is known to have changed none of the trigger's fields.
 func (s subscription) Wants(ev event.Event) source.Reason {
 	switch {
-	case !slices.Contains(s.events, ev.Type):
+	case !slices.Contains(s.events, ev.Type), !s.where.mayHave(ev.Cluster):
 		return source.NotSubscribed
 	case ev.For != nil && !slices.Contains(ev.For, s.trigger.Trigger):
 		return source.BeforeStart

@@ -21,6 +21,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -53,8 +54,10 @@ type watcher struct {
 	mapping *meta.RESTMapping
 	// stale is set when the API server has denied that mapping.
 	stale bool
-	// loaded is set once the watch is where it stopped before a restart.
+	// loaded is set once the watch is where it stopped before a restart, and name is
+	// then what the store knows it by.
 	loaded bool
+	name   atomic.Pointer[string]
 	// started is set once all objects that exist at first are in inventory.
 	started bool
 	// kept is set once the store holds where the watch begins.
