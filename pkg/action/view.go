@@ -89,5 +89,8 @@ func (v *View) Evaluate(ctx context.Context, export string) (value any, err erro
 	if err != nil {
 		return nil, Terminal(t.explain(err))
 	}
-	return value, json.Unmarshal(text, &value)
+	if err := json.Unmarshal(text, &value); err != nil {
+		return nil, err
+	}
+	return value, nil
 }

@@ -64,6 +64,8 @@ type filter struct {
 	APIVersion       string   `json:"apiVersion"`
 	Kind             string   `json:"kind"`
 	QueryNewest      bool     `json:"queryNewest"`
+	// kinds are those that are wanted of trees, instead of Kind.
+	kinds []string
 }
 
 // resource is what an Application deploys, as its ResourceTracker has it.
@@ -125,7 +127,7 @@ func (q Querier) deployed(ctx context.Context, asked question, pick func(tracker
 	found, err := q.trackers(ctx, app)
 	switch {
 	case apierrors.IsForbidden(err):
-		if all, err = q.status(ctx, app); err != nil {
+		if all, err = q.status(ctx, app, asked.Filter); err != nil {
 			return nil, err
 		}
 	case err != nil:
@@ -197,8 +199,9 @@ func (t *tracker) isOf(app *unstructured.Unstructured) bool {
 	return t.Spec.Generation == app.GetGeneration()
 }
 
-// status returns what the status of app says.
-func (q Querier) status(ctx context.Context, app *unstructured.Unstructured) ([]resource, error) {
+// status returns what the status of app says. Where f does not ask for components,
+// it may be objects that cannot be read.
+func (q Querier) status(ctx context.Context, app *unstructured.Unstructured, f filter) ([]resource, error) {
 	var a struct {
 		Status struct {
 			Applied []resource `json:"appliedResources"`
@@ -212,10 +215,13 @@ func (q Querier) status(ctx context.Context, app *unstructured.Unstructured) ([]
 		r.latest = true
 		if r.isLocal() {
 			o, err := q.get(ctx, r.groupVersionKind(), r.Namespace, r.Name)
-			if apierrors.IsNotFound(err) {
+			switch {
+			case apierrors.IsNotFound(err):
 				continue
-			}
-			if err != nil {
+			case apierrors.IsForbidden(err) && len(f.Components) == 0:
+				all = append(all, r)
+				continue
+			case err != nil:
 				return nil, err
 			}
 			r.UID, r.Component, r.Trait, r.Raw = o.GetUID(), o.GetLabels()[labelComponent], o.GetLabels()[labelTrait], o.Object
@@ -242,5 +248,8 @@ func (f filter) takes(r resource) bool {
 
 // matches reports whether objects of the kind are asked for.
 func (f filter) matches(apiVersion, kind string) bool {
+	if len(f.kinds) > 0 {
+		return slices.Contains(f.kinds, kind)
+	}
 	return (f.APIVersion == "" || f.APIVersion == apiVersion) && (f.Kind == "" || f.Kind == kind)
 }

@@ -55,7 +55,7 @@ const (
 
 // endpoints answers collectServiceEndpoints.
 func (q Querier) endpoints(ctx context.Context, asked question) ([]reached, error) {
-	asked.WithTree = true
+	asked.WithTree, asked.Filter.kinds = true, []string{"Service", "Ingress", "HTTPRoute"}
 	all, err := q.applied(ctx, asked)
 	if err != nil {
 		return nil, err

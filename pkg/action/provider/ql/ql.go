@@ -84,7 +84,10 @@ func (q Querier) Do(ctx context.Context, do string, params map[string]any) ([]an
 		return nil, err
 	}
 	out := []any{}
-	return out, convert(list, &out)
+	if err := convert(list, &out); err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
 // events returns the Events about an object.

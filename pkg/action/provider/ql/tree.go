@@ -92,7 +92,11 @@ func (q Querier) grower(ctx context.Context, f filter) (*grower, error) {
 // grow returns the tree of r; nil where there is no such object any more, or
 // nothing that is asked for.
 func (g *grower) grow(ctx context.Context, r resource) (*node, error) {
-	o, err := g.querier.get(ctx, r.groupVersionKind(), r.Namespace, r.Name)
+	kind := r.groupVersionKind()
+	if !g.leads(kind, 1) {
+		return nil, nil
+	}
+	o, err := g.querier.get(ctx, kind, r.Namespace, r.Name)
 	if apierrors.IsNotFound(err) || meta.IsNoMatchError(err) {
 		return nil, nil
 	}
@@ -100,6 +104,17 @@ func (g *grower) grow(ctx context.Context, r resource) (*node, error) {
 		return nil, err
 	}
 	return g.node(ctx, o, 1)
+}
+
+// leads reports whether objects of the kind are asked for, or become what is. Others
+// are not even read: nobody needs rights to them.
+func (g *grower) leads(kind schema.GroupVersionKind, depth int) bool {
+	if g.filter.matches(kind.GroupVersion().String(), kind.Kind) {
+		return true
+	}
+	return depth <= maxDepth && slices.ContainsFunc(g.rules, func(r rule) bool {
+		return r.parent == kind.GroupKind() && g.leads(r.child, depth+1)
+	})
 }
 
 func (g *grower) node(ctx context.Context, o *unstructured.Unstructured, depth int) (*node, error) {
@@ -123,7 +138,7 @@ func (g *grower) children(ctx context.Context, o *unstructured.Unstructured, dep
 	var nodes []*node
 	seen := map[types.UID]bool{}
 	for _, r := range g.rules {
-		if r.parent != o.GroupVersionKind().GroupKind() {
+		if r.parent != o.GroupVersionKind().GroupKind() || !g.leads(r.child, depth+1) {
 			continue
 		}
 		found, err := r.find(ctx, g.querier, o)
