@@ -41,6 +41,7 @@ import (
 func TestKubeVela(t *testing.T) {
 	k := bed{vela.Start(t)}
 	t.Run("Application", func(t *testing.T) { deploys(t, k) })
+	t.Run("Views", func(t *testing.T) { views(t, k) })
 	k.pods(t)
 	t.Run("Enable", func(t *testing.T) { enables(t, k) })
 	t.Run("Show", func(t *testing.T) { shows(t, k) })
