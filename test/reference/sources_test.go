@@ -127,6 +127,7 @@ func (e *emitter) example(t *testing.T) map[string]any {
 			}
 		}
 	}
+	t.Errorf("no example and no document has a trigger with the source %q", e.kind)
 	return nil
 }
 
@@ -164,9 +165,6 @@ func TestSources(t *testing.T) {
 		r := reference.OfProperties(t, e.kind, string(text))
 		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n| property | type | default | |\n| --- | --- | --- | --- |\n%s", e.kind, e.summary, strings.Join(r.Rows, ""))
 		properties := e.example(t)
-		if properties == nil {
-			continue
-		}
 		example, err := yaml.Marshal(properties)
 		if err != nil {
 			t.Fatal(err)
