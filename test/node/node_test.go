@@ -52,6 +52,7 @@ func TestNode(t *testing.T) {
 	t.Run("Killed", func(t *testing.T) { killed(t, b) })
 	t.Run("BumpOnChange", func(t *testing.T) { bumpOnChange(t, b) })
 	t.Run("Trigger", func(t *testing.T) { trigger(t, b) })
+	t.Run("Restart", func(t *testing.T) { restart(t, b) })
 	t.Run("Disabled", func(t *testing.T) { disabled(t, b) })
 }
 

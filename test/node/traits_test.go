@@ -27,6 +27,7 @@ import (
 	"strings"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -65,6 +66,20 @@ func trigger(t *testing.T, b bed) {
 	b.color(t, ns, "green")
 	b.revision(t, ns, 2)
 
+	b.withoutTraits(t, ns, app)
+}
+
+// restart: an edit of what a component refers to replaces its pods.
+func restart(t *testing.T, b bed) {
+	ns := b.Namespace(t)
+	b.Apply(t, example(t, ns, "bump-on-change/objects.yaml"))
+	app := example(t, ns, "restart-on-change/application.yaml")
+	b.Apply(t, app)
+	b.revision(t, ns, 1)
+	web := client.MatchingLabels{"app.oam.dev/component": "web"}
+	before := b.started(t, ns, web, 0)
+	b.color(t, ns, "green")
+	b.one(t, ns, web, func(pod *corev1.Pod) bool { return pod.UID != before.UID })
 	b.withoutTraits(t, ns, app)
 }
 
