@@ -165,7 +165,7 @@ func known(line string) bool {
 	case "make demo", "make test", "make bench", "make build":
 		return true
 	}
-	for _, file := range []string{"docs/getting-started.md", "docs/operations.md"} {
+	for _, file := range []string{"docs/getting-started.md", "docs/operations.md", "addon/README.md"} {
 		text, err := os.ReadFile(filepath.Join(root, file))
 		if err == nil && strings.Contains(string(text), line) {
 			return true

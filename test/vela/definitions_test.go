@@ -78,6 +78,26 @@ func bumpOnChange(t *testing.T, k bed) {
 	k.left(t, ns, []string{"settings"}, []string{"web"})
 }
 
+// refObjects: the objects that a component is are watched, those that it refers to
+// as well.
+func refObjects(t *testing.T, k bed) {
+	ns := k.Namespace(t)
+	k.settings(t, ns, "blue", "a")
+	k.Apply(t, application(ns, "config", `
+    - name: objects
+      type: ref-objects
+      properties: {objects: [{resource: configmap, name: settings}]}
+      traits: [{type: bump-on-change}]
+  policies:
+    - name: others
+      type: read-only
+      properties: {rules: [{selector: {resourceNames: [settings]}}]}
+`))
+	k.running(t, ns, "config", 1)
+	k.settings(t, ns, "green", "a")
+	k.running(t, ns, "config", 2)
+}
+
 // trigger: of the trait's triggers each does what it says, and nothing remains of
 // it.
 func trigger(t *testing.T, k bed) {

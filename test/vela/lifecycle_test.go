@@ -73,6 +73,33 @@ func upgrades(t *testing.T, k bed) {
 	k.gone(t, "v1", "ConfigMap", vela.Namespace, "kube-trigger-dashboard")
 }
 
+// renders: what parameters switch on and off is in the Application, or not.
+func renders(t *testing.T, k bed) {
+	for _, test := range []struct {
+		parameters   string
+		with, beside []string
+	}{
+		{"", []string{"name: kube-trigger-controller", "name: kube-trigger-worker"}, []string{"PodMonitor", "type: topology", "--webhook-addr=:9443", "ValidatingWebhookConfiguration"}},
+		{"definitionsOnly=true sharedWorker.enabled=true", []string{"name: kube-trigger-crds", "trigger-action-log"}, []string{"name: kube-trigger-controller", "name: kube-trigger-shared"}},
+		{"clusters={local,edge}", []string{"type: topology", "- edge"}, nil},
+		{"monitoring.podMonitor=true", []string{"kind: PodMonitor"}, nil},
+		{"webhook.enabled=true webhook.failurePolicy=Fail", []string{"--webhook-addr=:9443", "kind: ValidatingWebhookConfiguration", "failurePolicy: Fail"}, nil},
+		{"image=registry.example.com/kube-trigger version=v9.9.9", []string{"--worker-image=registry.example.com/kube-trigger:v9.9.9", "image: registry.example.com/kube-trigger:v9.9.9"}, []string{"oamdev/"}},
+	} {
+		out := k.Vela(t, append([]string{"addon", "enable", addonFolder, "--dry-run"}, strings.Fields(test.parameters)...)...)
+		for _, want := range test.with {
+			if !strings.Contains(out, want) {
+				t.Errorf("with %q there is no %q", test.parameters, want)
+			}
+		}
+		for _, bad := range test.beside {
+			if strings.Contains(out, bad) {
+				t.Errorf("with %q there is %q", test.parameters, bad)
+			}
+		}
+	}
+}
+
 // disables: the addon is disabled once no Application uses it. TriggerServices and
 // CRDs stay, and triggers go on; enabled again, it takes over what it left.
 func disables(t *testing.T, k bed) {

@@ -44,11 +44,13 @@ func TestKubeVela(t *testing.T) {
 	t.Run("Views", func(t *testing.T) { views(t, k) })
 	k.pods(t)
 	t.Run("Enable", func(t *testing.T) { enables(t, k) })
+	t.Run("Parameters", func(t *testing.T) { renders(t, k) })
 	t.Run("Show", func(t *testing.T) { shows(t, k) })
 	t.Run("Apart", func(t *testing.T) {
 		for name, test := range map[string]func(*testing.T, bed){
 			"ApplicationWorkflow": applicationWorkflow,
 			"BumpOnChange":        bumpOnChange,
+			"RefObjects":          refObjects,
 			"Trigger":             trigger,
 			"TriggerService":      triggerService,
 		} {
