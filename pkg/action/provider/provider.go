@@ -196,7 +196,7 @@ func (e *executor) Execute(ctx context.Context, call Call) (result Result, err e
 	case "kube":
 		return kube{client: in}.execute(ctx, call)
 	case "query":
-		list, err := ql.Querier{Client: in}.Do(ctx, call.Do, call.Params)
+		list, err := ql.Querier{Client: in, Clusters: e.options.Clusters}.Do(ctx, call.Do, call.Params)
 		if call.Value.LookupPath(cue.ParsePath("$params")).Exists() {
 			return call.softly(map[string]any{"list": list}, err)
 		}

@@ -62,8 +62,12 @@ func (q Querier) endpoints(ctx context.Context, asked question) ([]reached, erro
 	}
 	list := []reached{}
 	for _, a := range all {
-		err := a.Tree.each(func(n *node) error {
-			found, err := q.reach(ctx, n.object)
+		in, err := q.at(ctx, resource{Cluster: a.Cluster, Kind: a.Kind, Namespace: a.Namespace, Name: a.Name})
+		if err != nil {
+			return nil, err
+		}
+		err = a.Tree.each(func(n *node) error {
+			found, err := in.reach(ctx, n.object)
 			for _, e := range found {
 				list = append(list, reached{Endpoint: e, Ref: reference(n.object), Cluster: a.Cluster, Component: a.Component})
 			}

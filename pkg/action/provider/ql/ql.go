@@ -51,6 +51,20 @@ const Namespace = "vela-system"
 type Querier struct {
 	// Client reaches the cluster. Its identity holds for every call.
 	Client client.Client
+	// Clusters returns what reaches a joined cluster; nil where none is reached.
+	Clusters func(ctx context.Context, name string) (client.Client, error)
+}
+
+// at returns what reads r, which may be in a joined cluster.
+func (q Querier) at(ctx context.Context, r resource) (Querier, error) {
+	if r.isLocal() {
+		return q, nil
+	}
+	if q.Clusters == nil {
+		return q, fmt.Errorf("%s %s is in cluster %q: only the worker's own cluster can be reached; filter.cluster narrows what is asked for", r.Kind, key(r.Namespace, r.Name), r.Cluster)
+	}
+	c, err := q.Clusters(ctx, r.Cluster)
+	return Querier{Client: c}, err
 }
 
 // Do answers the call of a function, named as in `#do`, with a list.

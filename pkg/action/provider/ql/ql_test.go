@@ -153,8 +153,13 @@ func (b bed) track(t *testing.T, app *unstructured.Unstructured) {
 // show returns what a template has as its status.
 func (b bed) show(t *testing.T, c client.Client, template string) (any, error) {
 	t.Helper()
+	return b.showWith(t, provider.Options{Client: c}, template)
+}
+
+func (b bed) showWith(t *testing.T, o provider.Options, template string) (any, error) {
+	t.Helper()
 	v, problems := view.New(query.Query{Template: `import "vela/ql"` + "\n" + strings.ReplaceAll(template, "NS", b.namespace)},
-		view.Options{Client: c, Executor: provider.New(provider.Options{Client: c})})
+		view.Options{Client: o.Client, Executor: provider.New(o)})
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
@@ -240,6 +245,41 @@ func TestTree(t *testing.T) {
 	want := []any{"shop-v1 true Deployment ReplicaSet Progressing web-1-a Progressing Pending 0/1 3"}
 	if diff := cmp.Diff(any(want), got); diff != "" || err != nil {
 		t.Error(diff, err)
+	}
+}
+
+// TestClusters follows what is in joined clusters where they can be reached.
+func TestClusters(t *testing.T) {
+	b := newBed(t)
+	app := b.create(t, `{apiVersion: core.oam.dev/v1beta1, kind: Application, metadata: {name: far}, spec: {components: []}}`)
+	app.Object["status"] = map[string]any{"appliedResources": []any{
+		map[string]any{"apiVersion": "v1", "kind": "Service", "name": "db", "namespace": b.namespace, "cluster": "berlin"},
+	}}
+	if err := b.admin.Status().Update(t.Context(), app); err != nil {
+		t.Fatal(err)
+	}
+	hub := connect(t, b.ServiceAccount(t, b.namespace, "reader", rbacv1.PolicyRule{
+		APIGroups: []string{"core.oam.dev"}, Resources: []string{"applications"}, Verbs: []string{"get"},
+	}))
+	const template = `
+		reached: ql.#CollectServiceEndpoints & {app: {name: "far", namespace: "NS"}}
+		tree:    ql.#GetApplicationTree & {app: {name: "far", namespace: "NS"}}
+		status: {
+			endpoints: [for r in reached.list {"\(r.cluster) \(r.endpoint.host)"}]
+			nodes:     [for r in tree.list {r.resourceTree.cluster}]
+		}`
+	got, err := b.showWith(t, provider.Options{Client: hub, Clusters: func(_ context.Context, name string) (client.Client, error) {
+		if name != "berlin" {
+			return nil, fmt.Errorf("no cluster %q", name)
+		}
+		return b.admin, nil
+	}}, template)
+	want := map[string]any{"endpoints": []any{"berlin db." + b.namespace}, "nodes": []any{"berlin"}}
+	if diff := cmp.Diff(any(want), got); diff != "" || err != nil {
+		t.Error(diff, err)
+	}
+	if _, err := b.showWith(t, provider.Options{Client: hub}, template); err == nil || !strings.Contains(err.Error(), `is in cluster "berlin"`) {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -19,7 +19,6 @@ package ql
 import (
 	"cmp"
 	"context"
-	"fmt"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -87,10 +86,11 @@ func (q Querier) objects(ctx context.Context, asked question) ([]deployedObject,
 		seen[r.identity()] = true
 		object := r.Raw
 		if object == nil || asked.WithStatus {
-			if err := r.reachable(); err != nil {
+			in, err := q.at(ctx, r)
+			if err != nil {
 				return nil, err
 			}
-			o, err := q.get(ctx, r.groupVersionKind(), r.Namespace, r.Name)
+			o, err := in.get(ctx, r.groupVersionKind(), r.Namespace, r.Name)
 			if apierrors.IsNotFound(err) {
 				continue
 			}
@@ -112,14 +112,6 @@ func (t *tracker) version() string {
 		return ""
 	}
 	return t.object.GetAnnotations()[publishVersion]
-}
-
-// reachable returns an error where r is not in the cluster that can be asked.
-func (r resource) reachable() error {
-	if r.isLocal() {
-		return nil
-	}
-	return fmt.Errorf("%s %s is in cluster %q: only the worker's own cluster can be reached; filter.cluster narrows what is asked for", r.Kind, key(r.Namespace, r.Name), r.Cluster)
 }
 
 // applied answers listAppliedResources: with trees, each object once, and only
@@ -153,9 +145,6 @@ func (q Querier) applied(ctx context.Context, asked question) ([]appliedResource
 			continue
 		}
 		seen[r.identity()] = true
-		if err := r.reachable(); err != nil {
-			return nil, err
-		}
 		if a.Tree, err = grower.grow(ctx, r); err != nil {
 			return nil, err
 		}

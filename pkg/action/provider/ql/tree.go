@@ -17,6 +17,7 @@ limitations under the License.
 package ql
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -49,9 +50,9 @@ type node struct {
 	object *unstructured.Unstructured
 }
 
-func newNode(o *unstructured.Unstructured) (*node, error) {
+func newNode(cluster string, o *unstructured.Unstructured) (*node, error) {
 	n := &node{
-		Cluster: local, APIVersion: o.GetAPIVersion(), Kind: o.GetKind(),
+		Cluster: cmp.Or(cluster, local), APIVersion: o.GetAPIVersion(), Kind: o.GetKind(),
 		Namespace: o.GetNamespace(), Name: o.GetName(), UID: o.GetUID(),
 		Created: o.GetCreationTimestamp().UTC(), object: o,
 	}
@@ -82,6 +83,8 @@ type grower struct {
 	querier Querier
 	filter  filter
 	rules   []rule
+	// cluster is that of the tree that grows.
+	cluster string
 }
 
 func (q Querier) grower(ctx context.Context, f filter) (*grower, error) {
@@ -96,14 +99,20 @@ func (g *grower) grow(ctx context.Context, r resource) (*node, error) {
 	if !g.leads(kind, 1) {
 		return nil, nil
 	}
-	o, err := g.querier.get(ctx, kind, r.Namespace, r.Name)
+	in, err := g.querier.at(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	there := *g
+	there.querier, there.cluster = in, r.Cluster
+	o, err := in.get(ctx, kind, r.Namespace, r.Name)
 	if apierrors.IsNotFound(err) || meta.IsNoMatchError(err) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	return g.node(ctx, o, 1)
+	return there.node(ctx, o, 1)
 }
 
 // leads reports whether objects of the kind are asked for, or become what is. Others
@@ -118,7 +127,7 @@ func (g *grower) leads(kind schema.GroupVersionKind, depth int) bool {
 }
 
 func (g *grower) node(ctx context.Context, o *unstructured.Unstructured, depth int) (*node, error) {
-	n, err := newNode(o)
+	n, err := newNode(g.cluster, o)
 	if err != nil {
 		return nil, err
 	}
