@@ -187,6 +187,7 @@ func TestEndless(t *testing.T) {
 		s.result, s.tokens = "b", tokens
 		s.mu.Unlock()
 		time.Sleep(10 * time.Minute)
+		synctest.Wait()
 		if n := s.count(); n != 2 || why == nil || !strings.Contains(why.Error(), "does not end") {
 			t.Errorf("evaluated %d times, and told %v", n, why)
 		}
