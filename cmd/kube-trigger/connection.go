@@ -39,6 +39,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/problem"
+	"github.com/kubevela/kube-trigger/pkg/prompt"
 	"github.com/kubevela/kube-trigger/pkg/query"
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/source/application"
@@ -149,7 +150,7 @@ func (c *connection) connect(cfg *rest.Config) error {
 		return err
 	}
 	c.writes = writes.NewLog()
-	c.client, err = client.New(provider.Prompt(cfg), client.Options{Mapper: c.resources.Mapper})
+	c.client, err = client.New(cfg, client.Options{HTTPClient: prompt.Client(httpClient), Mapper: c.resources.Mapper})
 	c.webhooks.Client = c.client
 	if err != nil {
 		return err

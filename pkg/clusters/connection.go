@@ -31,6 +31,8 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+
+	"github.com/kubevela/kube-trigger/pkg/prompt"
 )
 
 // Connection reaches the API server of one cluster. Making it asks nothing.
@@ -170,6 +172,6 @@ func connect(config *rest.Config, httpClient *http.Client) (*Connection, error) 
 	if made.Mapper, err = apiutil.NewDynamicRESTMapper(config, httpClient); err != nil {
 		return nil, err
 	}
-	made.Client, err = client.New(config, client.Options{HTTPClient: httpClient, Mapper: made.Mapper})
+	made.Client, err = client.New(config, client.Options{HTTPClient: prompt.Client(httpClient), Mapper: made.Mapper})
 	return made, err
 }

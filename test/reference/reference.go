@@ -47,7 +47,7 @@ type Reference struct {
 // OfAction returns the reference of an action's template.
 func OfAction(t *testing.T, name, source string) Reference {
 	t.Helper()
-	r, _ := read(t, name, source)
+	r, file := read(t, name, source)
 	for _, line := range strings.Split(source, "\n") {
 		text, isComment := strings.CutPrefix(line, "// ")
 		if !isComment {
@@ -56,8 +56,12 @@ func OfAction(t *testing.T, name, source string) Reference {
 		r.Summary = strings.TrimSpace(r.Summary + " " + text)
 	}
 	r.fields("", r.definitions["parameter"], false)
-	if result, ok := r.definitions["result"].(*ast.StructLit); ok {
-		r.given(result)
+	for _, d := range file.Decls {
+		if f, ok := d.(*ast.Field); ok {
+			if label, _, _ := ast.LabelName(f.Label); label == "result" {
+				r.result(f)
+			}
+		}
 	}
 	return *r
 }
@@ -91,6 +95,19 @@ func read(t *testing.T, name, source string) (*Reference, *ast.File) {
 		}
 	}
 	return r, file
+}
+
+// result writes a row for each field of a result, or one for all of it.
+func (r *Reference) result(f *ast.Field) {
+	if fields, ok := f.Value.(*ast.StructLit); ok {
+		r.given(fields)
+		return
+	}
+	usage := usageOf(f)
+	if usage == "" {
+		r.t.Errorf("%s.cue: result has no +usage", r.name)
+	}
+	r.Results = append(r.Results, fmt.Sprintf("| all of it | %s |\n", escape(usage)))
 }
 
 // given writes a row for each field of a result, also those that are not always

@@ -14,7 +14,7 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-package provider_test
+package prompt_test
 
 import (
 	"bytes"
@@ -26,10 +26,11 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubevela/kube-trigger/pkg/action"
-	"github.com/kubevela/kube-trigger/pkg/action/provider"
+	"github.com/kubevela/kube-trigger/pkg/prompt"
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
@@ -54,8 +55,8 @@ func (b *busy) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// TestPrompt hands on how long the API server asks to wait, instead of waiting.
-func TestPrompt(t *testing.T) {
+// TestClient hands on how long the API server asks to wait, instead of waiting.
+func TestClient(t *testing.T) {
 	c := cluster.Start(t)
 	for _, b := range []*busy{
 		{status: http.StatusTooManyRequests, after: "3600", body: "too many requests"},
@@ -63,7 +64,11 @@ func TestPrompt(t *testing.T) {
 	} {
 		cfg := *c.Config
 		cfg.Wrap(func(next http.RoundTripper) http.RoundTripper { b.next = next; return b })
-		kube, err := client.New(provider.Prompt(&cfg), client.Options{})
+		httpClient, err := rest.HTTPClientFor(&cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kube, err := client.New(&cfg, client.Options{HTTPClient: prompt.Client(httpClient)})
 		if err != nil {
 			t.Fatal(err)
 		}

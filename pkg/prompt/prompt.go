@@ -14,7 +14,11 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-package provider
+// Package prompt keeps client-go from sleeping. Where the API server asks to come
+// back later, client-go does so for as long as it is asked to, whatever the
+// deadline of the request is, up to ten times; whoever acts for others has to do
+// something else meanwhile.
+package prompt
 
 import (
 	"bytes"
@@ -25,25 +29,28 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/rest"
 )
 
 const (
 	// shortWait is how long client-go may wait by itself where the API server asks
 	// to come back later.
 	shortWait = time.Second
+	// longest bounds, in seconds, what is handed on.
+	longest = 3600
 	// maxStatus bounds what is read of such an answer, in bytes.
 	maxStatus = 64 << 10
 )
 
-// Prompt returns a configuration whose clients do not wait where the API server
-// asks them to come back later than in a second. Client-go would sleep for as
-// long as it is asked to, whatever the deadline of the request is, up to ten
-// times. The error says how long that is: apierrors.SuggestsClientDelay.
-func Prompt(cfg *rest.Config) *rest.Config {
-	cfg = rest.CopyConfig(cfg)
-	cfg.Wrap(func(next http.RoundTripper) http.RoundTripper { return prompt{next} })
-	return cfg
+// Client returns a client like c that has a prompt answer where the API server
+// asks to come back later than in a second. The error says how long it asks for:
+// apierrors.SuggestsClientDelay.
+func Client(c *http.Client) *http.Client {
+	out := *c
+	out.Transport = prompt{c.Transport}
+	if c.Transport == nil {
+		out.Transport = prompt{http.DefaultTransport}
+	}
+	return &out
 }
 
 type prompt struct{ next http.RoundTripper }
@@ -74,7 +81,7 @@ func (p prompt) RoundTrip(r *http.Request) (*http.Response, error) {
 	if status.Details == nil {
 		status.Details = &metav1.StatusDetails{}
 	}
-	status.Details.RetryAfterSeconds = int32(min(seconds, maxRetryAfter)) //nolint:gosec // it is bounded
+	status.Details.RetryAfterSeconds = int32(min(seconds, longest)) //nolint:gosec // it is bounded
 	if text, err = json.Marshal(status); err != nil {
 		return nil, err
 	}
