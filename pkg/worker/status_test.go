@@ -30,6 +30,7 @@ import (
 	clocktesting "k8s.io/utils/clock/testing"
 
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/clusters"
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/filter"
@@ -162,5 +163,38 @@ func TestStates(t *testing.T) {
 				t.Errorf("working %s, want %s", got.Working, works)
 			}
 		})
+	}
+}
+
+// TestAway has a trigger run for as long as it hears of any cluster, and others not
+// notice.
+func TestAway(t *testing.T) {
+	ts := &v1alpha1.TriggerService{}
+	s, _ := begin(ts, compiled("some"), compiled("none"), compiled("forbidden"), compiled("all"))
+	refused := apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, "", errors.New("no"))
+	lost := errors.New("connection refused")
+	for name, why := range map[string]error{
+		"some":      &clusters.Away{Clusters: map[string]error{"b": lost}, Working: 1},
+		"none":      &clusters.Away{Clusters: map[string]error{"b": lost}},
+		"forbidden": &clusters.Away{Clusters: map[string]error{"": refused}},
+		"all":       nil,
+	} {
+		s.Away(event.Trigger{Namespace: "a", Name: name}, why)
+	}
+	now := s.Current()
+	var got []string
+	for _, st := range now.Triggers {
+		got = append(got, string(st.State)+" "+st.Reason)
+	}
+	want := []string{"Running ClusterUnreachable", "Waiting ClusterUnreachable", "Waiting Forbidden", "Running "}
+	if diff := cmp.Diff(want, got); diff != "" || now.Working != "2/4" {
+		t.Error(now.Working, diff)
+	}
+	if m := now.Triggers[0].Message; m != `cluster "b": connection refused` {
+		t.Errorf("message %q", m)
+	}
+	s.Away(event.Trigger{Namespace: "a", Name: "some"}, nil)
+	if st := s.Current().Triggers[0]; st.Reason != "" || st.Message != "" {
+		t.Errorf("got %v", st)
 	}
 }

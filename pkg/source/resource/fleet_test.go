@@ -21,8 +21,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	rbacv1 "k8s.io/api/rbac/v1"
+	clocktesting "k8s.io/utils/clock/testing"
 
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
@@ -36,6 +38,7 @@ func TestClusters(t *testing.T) {
 	t.Run("restart", s.restart)
 	t.Run("rights", s.rights)
 	t.Run("sync", s.sync)
+	t.Run("forgotten", s.forgotten)
 }
 
 func (s ships) in(t *testing.T) ships {
@@ -230,4 +233,39 @@ func (s ships) sync(t *testing.T) {
 		}
 	}
 	r.stop()
+}
+
+// forgotten has a cluster leave for more than an hour: its resume point goes, and no
+// other.
+func (s ships) forgotten(t *testing.T) {
+	s = s.in(t)
+	s.join("a", "alpha", "")
+	s.join("b", "beta", "")
+	d := newDisk()
+	c := clocktesting.NewFakeClock(time.Now())
+	b := bed{T: t, config: s.planes["hub"].Config}
+	l := b.born(d, []asked{s.ask("t", `"clusterSelector": {}`)}, s.by(s.planes["hub"].Config), func(o *resource.Options) { o.Clock = c })
+	l.run()
+	kept := func() []string {
+		names, err := d.Watches(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return names
+	}
+	eventually(t, func() bool { return watching(l.running, "alpha") && watching(l.running, "beta") && len(kept()) == 2 })
+	s.planes["hub"].Leave(t, "alpha")
+	eventually(t, func() bool { return l.logged("cluster left") })
+	c.Step(59 * time.Minute)
+	if got := kept(); len(got) != 2 {
+		t.Errorf("after 59 minutes %q are kept", got)
+	}
+	eventually(t, func() bool {
+		c.Step(time.Minute)
+		return len(kept()) == 1
+	})
+	if got := kept(); !strings.HasSuffix(got[0], "cluster=beta") {
+		t.Errorf("%q is kept", got)
+	}
+	l.stop()
 }
