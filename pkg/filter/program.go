@@ -36,6 +36,8 @@ type program struct {
 	index  int
 	text   string
 	inputs map[string]reference
+	// elements says of which inputs only parts of the elements are wanted.
+	elements map[string]elements
 }
 
 // pick returns what the program wants of an event.
@@ -43,6 +45,9 @@ func (p program) pick(context map[string]any) map[string]any {
 	data := make(map[string]any, len(p.inputs))
 	for name, r := range p.inputs {
 		if value, at := r.in(context); at == present || value == nil && r.computed {
+			if e, ok := p.elements[name]; ok {
+				value = e.of(value)
+			}
 			data[name] = value
 		}
 	}
@@ -59,11 +64,12 @@ func (s *source) isolate(index int) (program, error) {
 	leaf := &ast.Field{Label: ast.NewString(resultName), Value: split(s.conditions[0])[index]}
 	i.decls = append(i.decls, leaf)
 	i.rewrite(leaf)
+	loops := looped(i.decls, i.inputs)
 	for _, name := range slices.Sorted(maps.Keys(i.inputs)) {
 		i.decls = append(i.decls, &ast.Field{Label: ast.NewIdent(name), Constraint: token.OPTION, Value: ast.NewIdent("_")})
 	}
 	text, err := format.Node(&ast.File{Decls: append(i.imports, i.decls...)})
-	return program{index, string(text), i.inputs}, err
+	return program{index, string(text), i.inputs, loops}, err
 }
 
 // split returns the leaves of x in the order in which newCondition finds them.
