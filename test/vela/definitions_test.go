@@ -96,6 +96,8 @@ func refObjects(t *testing.T, k bed) {
 	k.running(t, ns, "config", 1)
 	k.settings(t, ns, "green", "a")
 	k.running(t, ns, "config", 2)
+	k.Vela(t, "delete", "config", "-n", ns, "-y")
+	k.left(t, ns, []string{"settings"}, nil)
 }
 
 // trigger: of the trait's triggers each does what it says, and nothing remains of

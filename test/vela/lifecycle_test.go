@@ -31,7 +31,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubevela/kube-trigger/test/cluster"
 	"github.com/kubevela/kube-trigger/test/vela"
@@ -172,8 +171,15 @@ func (k bed) applied(t *testing.T, namespace string, spec any) {
 	if err := k.Client.Create(t.Context(), ts); err != nil {
 		t.Fatal(err)
 	}
-	cluster.Eventually(t, "TriggerService mark is ready", func(ctx context.Context) error {
-		if err := k.Client.Get(ctx, client.ObjectKeyFromObject(ts), ts); err != nil {
+	k.ready(t, namespace, "mark")
+}
+
+// ready waits until a TriggerService is.
+func (k bed) ready(t *testing.T, namespace, name string) {
+	t.Helper()
+	ts := object("standard.oam.dev/v1alpha1", "TriggerService")
+	cluster.Eventually(t, "TriggerService "+name+" is ready", func(ctx context.Context) error {
+		if err := k.Client.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, ts); err != nil {
 			return err
 		}
 		conditions, _, _ := unstructured.NestedSlice(ts.Object, "status", "conditions")

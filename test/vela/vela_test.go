@@ -50,6 +50,9 @@ func TestKubeVela(t *testing.T) {
 		for name, test := range map[string]func(*testing.T, bed){
 			"ApplicationWorkflow": applicationWorkflow,
 			"BumpOnChange":        bumpOnChange,
+			"CustomAction":        customAction,
+			"ImageJob":            imageJob,
+			"RecordEvents":        recordEvents,
 			"RefObjects":          refObjects,
 			"Trigger":             trigger,
 			"TriggerService":      triggerService,
