@@ -40,6 +40,7 @@ func TestInstalled(t *testing.T) {
 			"Rights":                    rights,
 			"Shared":                    shared,
 			"Takeover":                  takeover,
+			"Views":                     views,
 			"WebhookAway":               webhookAway,
 			"WebhookRefuses":            webhookRefuses,
 			"WebhookWarns":              webhookWarns,
