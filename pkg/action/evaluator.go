@@ -20,6 +20,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/cuecontext"
@@ -52,7 +53,7 @@ type Options struct {
 // Compile makes an action of the template. The paths in the problems are
 // relative to the properties.
 func (t *Template) Compile(o Options) (Action, problem.List) {
-	if list := append(t.parameter.Check(o.Properties), t.malformed(o.Properties)...); len(list) > 0 {
+	if list := slices.Concat(t.parameter.Check(o.Properties), t.malformed(o.Properties), t.wrongViews(o.Properties)); len(list) > 0 {
 		return nil, list
 	}
 	if o.Result && t.giving != nil {

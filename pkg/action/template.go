@@ -55,6 +55,8 @@ type Template struct {
 	// properties that it takes for Go templates.
 	references []reference
 	texts      [][]string
+	// views are the properties that hold the CUE of views.
+	views []string
 	// gives is set where the result is evaluated, too; giving is the same template
 	// for which it is, nil where there is none.
 	gives  bool
@@ -80,6 +82,7 @@ func Parse(name, source string) (*Template, problem.List) {
 	}
 	t.parameter = schema.Of(abstract.LookupPath(cue.ParsePath(parameterSchema)))
 	t.references, t.texts = references(file), goTemplates(file)
+	t.views = views(abstract)
 	if !hasResult(file) {
 		t.gives = false
 		t.analyse(file)

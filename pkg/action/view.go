@@ -52,6 +52,31 @@ func (t *Template) View(o Options) (*View, problem.List) {
 	return &View{r}, nil
 }
 
+// views returns the properties of a template that hold the CUE of a view: those
+// marked with `@view()`.
+func views(template cue.Value) []string {
+	var names []string
+	it, err := template.LookupPath(cue.ParsePath(parameterSchema)).Fields(cue.Optional(true))
+	for err == nil && it.Next() {
+		if a := it.Value().Attribute("view"); a.Err() == nil {
+			names = append(names, it.Selector().Unquoted())
+		}
+	}
+	return names
+}
+
+// wrongViews returns what is wrong with the views among properties.
+func (t *Template) wrongViews(properties map[string]any) problem.List {
+	var list problem.List
+	for _, name := range t.views {
+		if text, _ := properties[name].(string); text != "" {
+			_, problems := Parse(name, text)
+			list = append(list, problems.Under(name)...)
+		}
+	}
+	return list
+}
+
 // Evaluate makes the calls, and returns the value at the path that export is, as
 // decoded JSON. Where it is empty, the view's field `export` says which it is.
 // Errors that Terminal made are those of the view itself.
