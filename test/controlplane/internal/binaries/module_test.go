@@ -44,3 +44,14 @@ func TestVersionIsThatOfTheRequirement(t *testing.T) {
 		t.Errorf("a module without Kubernetes gives %+v, want an error", v)
 	}
 }
+
+func TestProgramIsNamedAsGoDoes(t *testing.T) {
+	for pkg, want := range map[string]string{
+		"go.etcd.io/etcd/server/v3":            "server",
+		"k8s.io/kubernetes/cmd/kube-apiserver": "kube-apiserver",
+	} {
+		if got := program(pkg); got != want {
+			t.Errorf("the program of %s is %s, want %s", pkg, got, want)
+		}
+	}
+}
