@@ -39,12 +39,19 @@ const (
 	image     = imageName + ":" + imageTag
 )
 
+// largest is how many MiB the image may have: it is pulled wherever a worker is.
+const largest = 100
+
 // TestNode runs kube-trigger's own image in pods, beside real KubeVela.
 func TestNode(t *testing.T) {
 	node.Require(t)
 	k := vela.Start(t)
 	b := bed{KubeVela: k, node: node.Start(t, k.Cluster)}
-	t.Logf("the image has %d MiB", b.node.Image(t, image)>>20)
+	size := b.node.Image(t, image) >> 20
+	t.Logf("the image has %d MiB", size)
+	if size > largest {
+		t.Errorf("the image has %d MiB, want %d at most", size, largest)
+	}
 	b.enable(t)
 	for _, component := range []string{"controller", "shared"} {
 		b.pod(t, vela.Namespace, component)
