@@ -43,6 +43,7 @@ func TestInstalled(t *testing.T) {
 			"Views":                     views,
 			"WebhookAway":               webhookAway,
 			"WebhookRefuses":            webhookRefuses,
+			"WebhookStandby":            webhookStandby,
 			"WebhookWarns":              webhookWarns,
 			"WorkerTemplate":            workerTemplate,
 		} {

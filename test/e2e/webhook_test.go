@@ -26,6 +26,7 @@ import (
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
@@ -68,8 +69,8 @@ func configuration(t *testing.T, name, url string, namespaces ...string) *admiss
 	return c
 }
 
-// webhook makes the API server ask the controller about two namespaces, once for
-// all tests, and returns them.
+// webhook makes the API server ask the controller about vela-system and two other
+// namespaces, once for all tests, and returns those two.
 func (i *installation) webhook(t *testing.T) (refuses, warns string) {
 	t.Helper()
 	i.asked.Do(func() {
@@ -84,7 +85,7 @@ func (i *installation) webhook(t *testing.T) (refuses, warns string) {
 			}
 			return fmt.Errorf("no pod")
 		})
-		c := configuration(t, "kube-trigger-webhook", "https://"+controller.Address(9443), i.asksFor[:]...)
+		c := configuration(t, "kube-trigger-webhook", "https://"+controller.Address(9443), append([]string{"vela-system"}, i.asksFor[:]...)...)
 		if err := i.admin.Create(t.Context(), c); err != nil {
 			t.Fatal(err)
 		}
@@ -118,16 +119,21 @@ func wrong(namespace string) string {
   worker: {properties: {replica: 2}}`)
 }
 
+// wrongs is what is wrong in it.
+func wrongs() []string {
+	return []string{
+		"spec.triggers[1].filter:1:9: ", `did you mean "data"?`, "spec.triggers[1].source.properties.evnts: ",
+		`spec.triggers[2].source.type: unknown source "cron"`, "spec.worker.properties.replica: ",
+	}
+}
+
 // webhookRefuses: what cannot run is refused when it is written, with all that is
 // wrong and where; CUE that needs too much is refused, too, and hurts nobody. What
 // changes no trigger passes, and so do other people's Definitions.
 func webhookRefuses(t *testing.T, i *installation) {
 	ns, _ := i.webhook(t)
 	err := cluster.Apply(t.Context(), i.admin, wrong(ns))
-	for _, want := range []string{
-		"spec.triggers[1].filter:1:9: ", `did you mean "data"?`, "spec.triggers[1].source.properties.evnts: ",
-		`spec.triggers[2].source.type: unknown source "cron"`, "spec.worker.properties.replica: ",
-	} {
+	for _, want := range wrongs() {
 		if err == nil || !apierrors.IsInvalid(err) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v\nwant that it is refused because of %s", err, want)
 		}
@@ -157,6 +163,14 @@ func webhookRefuses(t *testing.T, i *installation) {
 	err = i.admin.Create(t.Context(), i.definition(ns, "mine", corev1alpha1.TriggerAction, "parameter: {\n\tx: nothing\n}"))
 	if err == nil || !strings.Contains(err.Error(), `spec.templates["main.cue"]:2:5: `) {
 		t.Errorf("%v, want that the action is refused with its place", err)
+	}
+	err = i.admin.Create(t.Context(), i.definition("vela-system", "broken", corev1alpha1.TriggerWorker, "parameter: {}\ndeployment: nothing"))
+	if err == nil || !strings.Contains(err.Error(), `spec.templates["main.cue"]:2:13: `) {
+		t.Errorf("%v, want that the worker template is refused with its place", err)
+	}
+	asks := i.definition("vela-system", "asks", corev1alpha1.TriggerWorker, "parameter: x: string\ndeployment: spec: template: metadata: labels: x: parameter.x")
+	if err := i.admin.Create(t.Context(), asks); err != nil {
+		t.Errorf("a worker template with a property that has no default: %v", err)
 	}
 	if err := i.admin.Create(t.Context(), i.definition(ns, "theirs", "their-own", "{")); err != nil {
 		t.Errorf("a Definition of another type: %v", err)
@@ -207,6 +221,12 @@ func webhookWarns(t *testing.T, i *installation) {
 	if strings.Contains(all, "triggers[0]") {
 		t.Errorf("warnings for a trigger that works:\n%s", all)
 	}
+	if err := c.Create(t.Context(), i.definition(ns, "worker", corev1alpha1.TriggerWorker, "{")); err != nil {
+		t.Fatal(err)
+	}
+	if all := warned.take(); !strings.Contains(all, "worker templates are looked up in [vela-system]") {
+		t.Errorf("warnings for a worker template: %s", all)
+	}
 	// The default account is not there yet, and gets what its role gives.
 	if err := cluster.Apply(t.Context(), c, bump(ns, "other", "")); err != nil {
 		t.Fatal(err)
@@ -248,7 +268,13 @@ func webhookAway(t *testing.T, i *installation) {
 		t.Fatal(err)
 	}
 	i.apply(t, wrong(ns))
-	i.until(t, ns, "wrong", condition(v1alpha1.ConditionValidated, metav1.ConditionFalse, v1alpha1.ReasonInvalidTriggers))
+	ts := i.until(t, ns, "wrong", condition(v1alpha1.ConditionValidated, metav1.ConditionFalse, v1alpha1.ReasonInvalidTriggers))
+	said := meta.FindStatusCondition(ts.Status.Conditions, v1alpha1.ConditionValidated).Message
+	for _, want := range wrongs() {
+		if !strings.Contains(said, want) {
+			t.Errorf("the controller says not %q, but\n%s", want, said)
+		}
+	}
 
 	for n := range c.Webhooks {
 		fail := admissionregistrationv1.Fail
@@ -265,10 +291,6 @@ func webhookAway(t *testing.T, i *installation) {
 	})
 	if err := cluster.Apply(t.Context(), i.admin, bump(ns, "main", "")); err == nil || !strings.Contains(err.Error(), "failed calling webhook") {
 		t.Errorf("%v, want that nobody could be asked", err)
-	}
-	ts, err := i.service(t.Context(), ns, "wrong")
-	if err != nil {
-		t.Fatal(err)
 	}
 	patch := `{"metadata": {"labels": {"a": "b"}, "finalizers": ["example.com/a"]}}`
 	if err := i.admin.Patch(t.Context(), ts, client.RawPatch(types.MergePatchType, []byte(patch))); err != nil {
