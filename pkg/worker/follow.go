@@ -46,9 +46,10 @@ const (
 	// settle is how long nothing may change before a change counts, so that a
 	// TriggerService and the actions that it needs are taken together.
 	settle = 200 * time.Millisecond
-	// unchecked is how long the worker waits for the controller to check a change.
-	// It does not wait for ever, since the controller may be gone.
-	unchecked = 15 * time.Second
+	// unchecked is how long the worker waits for the controller to check a change:
+	// as long as it takes to find what needs too much among as many triggers as there
+	// may be. It does not wait for ever, since the controller may be gone.
+	unchecked = time.Minute
 )
 
 // Config is what a worker runs.

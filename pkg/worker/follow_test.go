@@ -132,7 +132,7 @@ func TestFollowWaitsForTheController(t *testing.T) {
 		}
 		return nil
 	})
-	c.Step(10 * time.Second)
+	c.Step(50 * time.Second)
 	select {
 	case config := <-got:
 		t.Fatalf("taken before it was checked: %+v", config)

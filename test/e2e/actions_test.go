@@ -158,7 +158,7 @@ spec:
 		t.Fatal(err)
 	}
 	pod := d.Spec.Template.Spec
-	if pod.ServiceAccountName != "kube-trigger" || pod.Containers[0].Args[3] != "--workers=7" || pod.Containers[0].Image != "oamdev/kube-trigger:latest" ||
+	if pod.ServiceAccountName != "kube-trigger" || pod.Containers[0].Args[3] != "--workers=7" || pod.Containers[0].Image != i.workerImage(t) ||
 		d.Labels["team"] != "a" || len(d.Spec.Selector.MatchLabels) != 4 {
 		t.Errorf("Deployment %+v", d)
 	}
@@ -175,6 +175,22 @@ spec:
 	if now.Generation != d.Generation {
 		t.Errorf("the Deployment was changed: %+v", now.Spec)
 	}
+}
+
+// workerImage is the image that the controller is told to give workers.
+func (i *installation) workerImage(t *testing.T) string {
+	t.Helper()
+	d := &appsv1.Deployment{}
+	if err := i.admin.Get(t.Context(), types.NamespacedName{Namespace: "vela-system", Name: "kube-trigger-controller"}, d); err != nil {
+		t.Fatal(err)
+	}
+	for _, arg := range d.Spec.Template.Spec.Containers[0].Args {
+		if image, ok := strings.CutPrefix(arg, "--worker-image="); ok {
+			return image
+		}
+	}
+	t.Fatal("the controller has no --worker-image")
+	return ""
 }
 
 // invalidTrigger: what is wrong is said at once, with its place; what is right
