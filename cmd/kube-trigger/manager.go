@@ -17,6 +17,7 @@ limitations under the License.
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/go-logr/logr"
@@ -69,6 +70,8 @@ func (o *managed) begin(cmd *cobra.Command) (logr.Logger, *rest.Config, error) {
 // gives; so are its cache and whether it waits for the Lease.
 func (o *managed) manager(log logr.Logger, cfg *rest.Config, special ctrl.Options) (ctrl.Manager, error) {
 	special.Scheme, special.Logger = runtime.NewScheme(), log
+	// What it runs logs there, too.
+	special.BaseContext = func() context.Context { return logr.NewContext(context.Background(), log) }
 	if err := controller.AddToScheme(special.Scheme); err != nil {
 		return nil, err
 	}

@@ -21,7 +21,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
@@ -110,7 +109,7 @@ func (o *sharedOptions) share(cmd *cobra.Command) error {
 		},
 	}
 	err = m.Add(manager.RunnableFunc(func(ctx context.Context) error {
-		return pool.Run(logr.NewContext(ctx, log), m.GetCache())
+		return pool.Run(ctx, m.GetCache())
 	}))
 	if err != nil {
 		return fmt.Errorf("start shared worker: %w", err)
