@@ -61,6 +61,9 @@ const (
 	// lookEvery is how often a list is read that cannot be watched, and the longest
 	// wait after one that failed.
 	lookEvery = 10 * time.Second
+	// lookSoon is how soon a list is read again whose watch has ended, or that failed
+	// the first time.
+	lookSoon = time.Second
 )
 
 // Access is a way to joined clusters.

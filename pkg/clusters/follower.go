@@ -54,15 +54,14 @@ func (c *Clusters) follow(ctx context.Context, scope string) *follower {
 }
 
 func (c *Clusters) run(ctx context.Context, f *follower) {
-	const first = time.Second
 	log := logr.FromContextOrDiscard(ctx)
-	for delay := first; ctx.Err() == nil; {
+	for delay := lookSoon; ctx.Err() == nil; {
 		again, err := c.look(ctx, f)
 		if ctx.Err() != nil {
 			return
 		}
 		if err == nil {
-			delay = first
+			delay = lookSoon
 		} else {
 			if f.fail(err) {
 				log.Info("joined clusters not read; trying again", "reason", err.Error())

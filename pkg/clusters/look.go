@@ -102,7 +102,7 @@ func (c *Clusters) watch(ctx context.Context, f *follower) (time.Duration, error
 			return 0, context.Cause(ctx)
 		case got, open := <-stream.ResultChan():
 			if !open || got.Type == watch.Error {
-				return time.Second, nil
+				return lookSoon, nil
 			}
 			s, ok := got.Object.(*corev1.Secret)
 			switch {
