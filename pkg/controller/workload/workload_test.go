@@ -42,7 +42,7 @@ func TestDefault(t *testing.T) {
 	}
 	c := d.Spec.Template.Spec.Containers[0]
 	want := []string{
-		"run", "--trigger-service=a/main", "--metrics-addr=:8080", "--state-dir=/var/lib/kube-trigger", "--log-format=json", "--log-level=debug",
+		"run", "--trigger-service=a/main", "--metrics-addr=:8080", "--webhook-addr=:8090", "--state-dir=/var/lib/kube-trigger", "--log-format=json", "--log-level=debug",
 		"--workers=4", "--queue-size=1000", "--timeout=1.5", "--max-retry=5", "--retry-delay=2",
 	}
 	if diff := cmp.Diff(want, c.Args[:len(want)]); diff != "" {
