@@ -21,6 +21,7 @@ limitations under the License.
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -83,6 +84,12 @@ func run(ctx context.Context, out io.Writer, only []string, size size) (err erro
 			return fmt.Errorf("-only %q: must be of %s", name, strings.Join(sections(), ", "))
 		}
 	}
+	var filtered bytes.Buffer // before there is an API server, which takes time of its own
+	if slices.Contains(only, "filters") {
+		if err := filters(ctx, &filtered, size); err != nil {
+			return fmt.Errorf("filters: %w", err)
+		}
+	}
 	var b *bed
 	if slices.Contains(only, "path") || slices.Contains(only, "memory") {
 		if b, err = newBed(ctx); err != nil {
@@ -93,10 +100,8 @@ func run(ctx context.Context, out io.Writer, only []string, size size) (err erro
 	if err := describe(ctx, out, b); err != nil {
 		return err
 	}
-	if slices.Contains(only, "filters") {
-		if err := filters(ctx, out, size); err != nil {
-			return fmt.Errorf("filters: %w", err)
-		}
+	if _, err := filtered.WriteTo(out); err != nil {
+		return err
 	}
 	if slices.Contains(only, "path") {
 		if err := path(ctx, out, b, size); err != nil {
