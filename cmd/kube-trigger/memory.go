@@ -227,17 +227,32 @@ func (m memory) prune(ctx context.Context, triggers []engine.Trigger) error {
 	if m.store == nil {
 		return nil
 	}
-	used := subscriptions(triggers)
-	if err := cron.Prune(ctx, m.store, used); err != nil {
+	names, err := m.store.Watches(ctx)
+	if err != nil {
+		return fmt.Errorf("forget watches: %w", err)
+	}
+	stored, used := listed{m.store, names}, subscriptions(triggers)
+	if err := cron.Prune(ctx, stored, used); err != nil {
 		return err
 	}
-	if err := velaql.Prune(ctx, m.store, used); err != nil {
+	if err := velaql.Prune(ctx, stored, used); err != nil {
 		return err
 	}
-	if err := webhook.Prune(ctx, m.store, m.store, used); err != nil {
+	if err := webhook.Prune(ctx, stored, m.store, used); err != nil {
 		return err
 	}
-	return resource.Prune(ctx, m.store, used)
+	return resource.Prune(ctx, stored, used)
+}
+
+// listed are Resumes whose names were listed once for all that ask. In the
+// cluster, listing them takes requests.
+type listed struct {
+	store.Resumes
+	names []string
+}
+
+func (l listed) Watches(context.Context) ([]string, error) {
+	return l.names, nil
 }
 
 // around saves while run runs, and what is left when it has ended. It ends run

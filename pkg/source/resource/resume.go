@@ -48,21 +48,11 @@ type Saver interface {
 // Prune forgets the watches that none of subscriptions, which are all that there
 // are, stands for any more. A watch that is taken up again later starts anew.
 func Prune(ctx context.Context, r Resumes, subscriptions []source.Subscription) error {
-	watches, err := r.Watches(ctx)
-	if err != nil {
-		return fmt.Errorf("forget watches: %w", err)
-	}
-	for _, name := range watches {
+	return store.Prune(ctx, r, func(name string) bool {
 		_, key, _ := strings.Cut(name, " ")
-		used := slices.ContainsFunc(subscriptions, func(s source.Subscription) bool { return stands(s, key) })
-		if used || !strings.HasPrefix(key, Type+":") {
-			continue
-		}
-		if err := r.Forget(ctx, name); err != nil {
-			return fmt.Errorf("forget watch %q: %w", name, err)
-		}
-	}
-	return nil
+		return strings.HasPrefix(key, Type+":") &&
+			!slices.ContainsFunc(subscriptions, func(s source.Subscription) bool { return stands(s, key) })
+	}, r.Forget)
 }
 
 // stands reports whether s stands for the watch that key names, maybe with others

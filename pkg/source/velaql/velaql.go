@@ -35,9 +35,6 @@ package velaql
 import (
 	"context"
 	_ "embed"
-	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"k8s.io/utils/clock"
@@ -121,18 +118,5 @@ func New(o Options) source.Compiler {
 // Prune forgets the views that none of subscriptions, which are all that there are,
 // stands for any more.
 func Prune(ctx context.Context, r store.Resumes, subscriptions []source.Subscription) error {
-	names, err := r.Watches(ctx)
-	if err != nil {
-		return fmt.Errorf("forget views: %w", err)
-	}
-	for _, name := range names {
-		used := slices.ContainsFunc(subscriptions, func(s source.Subscription) bool { return s.Key() == name })
-		if used || !strings.HasPrefix(name, Type+":") {
-			continue
-		}
-		if err := r.Forget(ctx, name); err != nil {
-			return fmt.Errorf("forget view %q: %w", name, err)
-		}
-	}
-	return nil
+	return store.Prune(ctx, r, source.Unused(Type, subscriptions), r.Forget)
 }

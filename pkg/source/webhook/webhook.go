@@ -41,9 +41,6 @@ import (
 	"context"
 	_ "embed"
 	"errors"
-	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"k8s.io/utils/clock"
@@ -144,20 +141,9 @@ func New(o Options) source.Compiler {
 // Prune forgets the webhooks that none of subscriptions, which are all that
 // there are, stands for any more, and what they have taken.
 func Prune(ctx context.Context, r store.Resumes, spool store.Spool, subscriptions []source.Subscription) error {
-	names, err := r.Watches(ctx)
-	if err != nil {
-		return fmt.Errorf("forget webhooks: %w", err)
-	}
-	for _, name := range names {
-		used := slices.ContainsFunc(subscriptions, func(s source.Subscription) bool { return s.Key() == name })
-		if used || !strings.HasPrefix(name, Type+":") {
-			continue
-		}
-		if err := errors.Join(empty(ctx, spool, name), r.Forget(ctx, name)); err != nil {
-			return fmt.Errorf("forget webhook %q: %w", name, err)
-		}
-	}
-	return nil
+	return store.Prune(ctx, r, source.Unused(Type, subscriptions), func(ctx context.Context, name string) error {
+		return errors.Join(empty(ctx, spool, name), r.Forget(ctx, name))
+	})
 }
 
 // empty releases all that is spooled under a name.
