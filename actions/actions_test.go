@@ -41,8 +41,8 @@ import (
 	"github.com/kubevela/kube-trigger/actions"
 	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
-	"github.com/kubevela/kube-trigger/pkg/action/view"
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/velaql/view"
 )
 
 var update = flag.Bool("update", false, "write what the actions did into the golden files")

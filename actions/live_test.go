@@ -31,10 +31,10 @@ import (
 
 	"github.com/kubevela/kube-trigger/actions"
 	"github.com/kubevela/kube-trigger/pkg/action"
+	"github.com/kubevela/kube-trigger/pkg/action/egress"
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
-	"github.com/kubevela/kube-trigger/pkg/action/provider/outbound"
-	"github.com/kubevela/kube-trigger/pkg/action/view"
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/velaql/view"
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
@@ -43,7 +43,7 @@ type live struct {
 	*cluster.Cluster
 	client.Client
 	namespace string
-	guard     outbound.Guard
+	guard     egress.Guard
 }
 
 func start(t *testing.T) live {
@@ -73,7 +73,7 @@ func (l live) action(t *testing.T, c client.Client, name string, properties map[
 		t.Fatal(problems)
 	}
 	id := event.Trigger{Name: "live", Namespace: l.namespace}
-	out := outbound.NewClient(l.guard)
+	out := egress.NewClient(l.guard)
 	t.Cleanup(out.Close)
 	executor := provider.New(provider.Options{
 		Client: client.WithFieldOwner(c, id.FieldManager()), Namespace: l.namespace, Outbound: out,

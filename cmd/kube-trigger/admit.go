@@ -22,8 +22,8 @@ import (
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 
+	"github.com/kubevela/kube-trigger/pkg/admission"
 	"github.com/kubevela/kube-trigger/pkg/admission/certificate"
-	"github.com/kubevela/kube-trigger/pkg/admission/review"
 	"github.com/kubevela/kube-trigger/pkg/controller"
 )
 
@@ -44,7 +44,7 @@ func (o *admitOptions) flags(f *pflag.FlagSet) {
 }
 
 // add adds the webhook to m, if it is on.
-func (o *admitOptions) add(m ctrl.Manager, namespace string, r review.Reviewer) error {
+func (o *admitOptions) add(m ctrl.Manager, namespace string, r admission.Reviewer) error {
 	if !o.on {
 		return nil
 	}
@@ -69,7 +69,7 @@ func (o *admitOptions) add(m ctrl.Manager, namespace string, r review.Reviewer) 
 	if err := m.AddReadyzCheck("webhook", serving.Ready); err != nil {
 		return err
 	}
-	return m.Add(review.Server{Address: o.addr, Handler: review.NewHandler(r), Certificate: serving.Certificate})
+	return m.Add(admission.Server{Address: o.addr, Handler: admission.NewHandler(r), Certificate: serving.Certificate})
 }
 
 // webhookNames are what the API server calls the webhook, by its Service or, where

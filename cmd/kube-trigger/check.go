@@ -27,10 +27,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kubevela/kube-trigger/actions"
-	"github.com/kubevela/kube-trigger/pkg/admission"
 	"github.com/kubevela/kube-trigger/pkg/config"
+	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/engine"
-	"github.com/kubevela/kube-trigger/pkg/problem"
+	"github.com/kubevela/kube-trigger/pkg/sandbox"
 	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
 
@@ -41,7 +41,7 @@ type configuration struct {
 	// them.
 	ActionsDir string
 	Actions    map[string][]byte
-	Problems   problem.List
+	Problems   diag.List
 }
 
 // read reads the configuration and --actions-dir.
@@ -76,7 +76,7 @@ func (in configuration) check(ctx context.Context) (int, error) {
 		return 0, fmt.Errorf("find this program: %w", err)
 	}
 	var v verdict
-	if err := admission.InSteps(ctx, admission.MaxTime, in, &v, program, checkConfigCommand().Name()); err != nil {
+	if err := sandbox.InSteps(ctx, sandbox.MaxTime, in, &v, program, checkConfigCommand().Name()); err != nil {
 		return 0, err
 	}
 	if len(v.Problems) > 0 {
@@ -91,7 +91,7 @@ func checkConfigCommand() *cobra.Command {
 		Use: "check-config", Short: "Check a configuration for run and validate",
 		Hidden: true, Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return admission.ServeSteps(cmd.InOrStdin(), cmd.OutOrStdout(), func(in configuration, s *admission.Steps) (verdict, error) {
+			return sandbox.ServeSteps(cmd.InOrStdin(), cmd.OutOrStdout(), func(in configuration, s *sandbox.Steps) (verdict, error) {
 				triggers, problems, err := in.compile(connection{}, s.Begin)
 				return verdict{Triggers: len(triggers), Problems: problems}, err
 			})
@@ -136,7 +136,7 @@ func (in configuration) compile(c connection, begin func(step string) (reason st
 }
 
 // diagnose returns problems of the user's own actions at their places.
-func (in configuration) diagnose(problems problem.List) config.Diagnostics {
+func (in configuration) diagnose(problems diag.List) config.Diagnostics {
 	var diagnostics config.Diagnostics
 	for _, p := range problems {
 		file := in.ActionsDir

@@ -31,25 +31,24 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
+	"github.com/kubevela/kube-trigger/pkg/action/egress"
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
-	"github.com/kubevela/kube-trigger/pkg/action/provider/outbound"
-	"github.com/kubevela/kube-trigger/pkg/action/view"
-	"github.com/kubevela/kube-trigger/pkg/blackbox"
-	"github.com/kubevela/kube-trigger/pkg/clusters"
+	"github.com/kubevela/kube-trigger/pkg/crashguard"
+	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/event"
-	"github.com/kubevela/kube-trigger/pkg/problem"
-	"github.com/kubevela/kube-trigger/pkg/prompt"
-	"github.com/kubevela/kube-trigger/pkg/query"
+	"github.com/kubevela/kube-trigger/pkg/loopguard"
+	"github.com/kubevela/kube-trigger/pkg/multicluster"
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/source/application"
-	"github.com/kubevela/kube-trigger/pkg/source/clusterevent"
 	"github.com/kubevela/kube-trigger/pkg/source/cron"
+	"github.com/kubevela/kube-trigger/pkg/source/k8sevent"
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
 	"github.com/kubevela/kube-trigger/pkg/source/velaql"
 	"github.com/kubevela/kube-trigger/pkg/source/webhook"
 	"github.com/kubevela/kube-trigger/pkg/trigger"
-	"github.com/kubevela/kube-trigger/pkg/writes"
+	"github.com/kubevela/kube-trigger/pkg/velaql/query"
+	"github.com/kubevela/kube-trigger/pkg/velaql/view"
 )
 
 // connection is how sources and actions reach Kubernetes. The zero value reaches
@@ -57,16 +56,16 @@ import (
 type connection struct {
 	namespace string
 	client    client.Client
-	writes    *writes.Log
+	writes    *loopguard.Log
 	// box knows which filters ended earlier processes; nil where nothing does.
-	box       *blackbox.Box
-	joined    *clusters.Clusters
-	access    clusters.Access
+	box       *crashguard.Box
+	joined    *multicluster.Clusters
+	access    multicluster.Access
 	resources resource.Options
 	schedules cron.Options
 	webhooks  webhook.Options
 	views     velaql.Options
-	outbound  *outbound.Client
+	outbound  *egress.Client
 	// builtIn are the actions that are there without a template.
 	builtIn map[string]trigger.Template
 	// scheme has the kinds of the controller.
@@ -95,17 +94,17 @@ func (o *options) connect() (connection, error) {
 }
 
 // outside returns how actions connect to what is not the API server.
-func (o *options) outside() (*outbound.Client, error) {
-	allow, err := outbound.ParseAllow(o.allow)
+func (o *options) outside() (*egress.Client, error) {
+	allow, err := egress.ParseAllow(o.allow)
 	if err != nil {
 		return nil, invalid{fmt.Errorf("--allow-address: %w", err)}
 	}
-	return outbound.NewClient(outbound.Guard{Allow: allow}), nil
+	return egress.NewClient(egress.Guard{Allow: allow}), nil
 }
 
 // clusterAccess returns how joined clusters are reached.
-func (o *options) clusterAccess() (clusters.Access, error) {
-	a, err := clusters.ParseAccess(o.access)
+func (o *options) clusterAccess() (multicluster.Access, error) {
+	a, err := multicluster.ParseAccess(o.access)
 	if err != nil {
 		return "", invalid{fmt.Errorf("--cluster-access %w", err)}
 	}
@@ -149,13 +148,13 @@ func (c *connection) connect(cfg *rest.Config) error {
 	if c.resources.Metadata, err = metadata.NewForConfigAndClient(cfg, httpClient); err != nil {
 		return err
 	}
-	c.writes = writes.NewLog()
-	c.client, err = client.New(cfg, client.Options{HTTPClient: prompt.Client(httpClient), Mapper: c.resources.Mapper})
+	c.writes = loopguard.NewLog()
+	c.client, err = client.New(cfg, client.Options{HTTPClient: multicluster.RetryAfter(httpClient), Mapper: c.resources.Mapper})
 	c.webhooks.Client = c.client
 	if err != nil {
 		return err
 	}
-	c.joined, err = clusters.New(cfg, httpClient, c.access, clock.RealClock{})
+	c.joined, err = multicluster.New(cfg, httpClient, c.access, clock.RealClock{})
 	c.resources.Clusters = c.joined
 	return err
 }
@@ -164,12 +163,12 @@ func (c *connection) sources() source.Registry {
 	views := c.views
 	views.Views = c.view
 	all := source.Registry{
-		application.Type:  application.New(c.resources),
-		clusterevent.Type: clusterevent.New(c.resources),
-		cron.Type:         cron.New(c.schedules),
-		resource.Type:     resource.New(c.resources),
-		velaql.Type:       velaql.New(views),
-		webhook.Type:      webhook.New(c.webhooks),
+		application.Type: application.New(c.resources),
+		k8sevent.Type:    k8sevent.New(c.resources),
+		cron.Type:        cron.New(c.schedules),
+		resource.Type:    resource.New(c.resources),
+		velaql.Type:      velaql.New(views),
+		webhook.Type:     webhook.New(c.webhooks),
 	}
 	if c.noWebhooks {
 		delete(all, webhook.Type)
@@ -199,7 +198,7 @@ func (c *connection) executor(t event.Trigger) provider.Executor {
 
 // view compiles what a trigger's source asks for. What it ends of earlier processes
 // is known as that of filters is.
-func (c *connection) view(t event.Trigger, q query.Query) (velaql.View, problem.List) {
+func (c *connection) view(t event.Trigger, q query.Query) (velaql.View, diag.List) {
 	o := view.Options{Client: c.client, Executor: c.executor(t)}
 	if c.box != nil {
 		o.Witness = func(text string) view.Witness { return c.box.Of("view of "+t.String(), text) }

@@ -26,8 +26,8 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/kubevela/kube-trigger/actions"
-	"github.com/kubevela/kube-trigger/pkg/admission"
 	"github.com/kubevela/kube-trigger/pkg/controller"
+	"github.com/kubevela/kube-trigger/pkg/sandbox"
 	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
 
@@ -85,14 +85,14 @@ func (o *controllerOptions) control(cmd *cobra.Command) error {
 	setup := controller.Options{
 		SystemNamespaces: systemNamespaces(o.namespace),
 		Image:            o.image,
-		Checker:          admission.NewChild(checkers, admission.MaxTime, program, checkCommand().Name()),
+		Checker:          sandbox.NewChild(checkers, sandbox.MaxTime, program, checkCommand().Name()),
 	}
 	if err := controller.Setup(ctx, m, setup); err != nil {
 		return fmt.Errorf("start controller: %w", err)
 	}
 	// Whoever writes a TriggerService waits, and not for those that are checked
 	// because the controller has just begun.
-	setup.Checker = admission.NewChild(checkers, admission.MaxTime, program, checkCommand().Name())
+	setup.Checker = sandbox.NewChild(checkers, sandbox.MaxTime, program, checkCommand().Name())
 	if err := o.admit.add(m, o.namespace, controller.NewReviewer(m, setup)); err != nil {
 		return fmt.Errorf("start webhook: %w", err)
 	}
@@ -126,5 +126,5 @@ func check(ctx context.Context, cmd *cobra.Command) error {
 		return err
 	}
 	c := connection{}
-	return admission.Serve(ctx, cmd.InOrStdin(), cmd.OutOrStdout(), admission.Local{Sources: c.sources(), BuiltIn: builtIn})
+	return sandbox.Serve(ctx, cmd.InOrStdin(), cmd.OutOrStdout(), sandbox.Local{Sources: c.sources(), BuiltIn: builtIn})
 }

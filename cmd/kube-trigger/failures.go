@@ -35,7 +35,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store"
 	"github.com/kubevela/kube-trigger/pkg/store/cluster"
 	"github.com/kubevela/kube-trigger/pkg/store/file"
-	"github.com/kubevela/kube-trigger/pkg/store/remote"
+	"github.com/kubevela/kube-trigger/pkg/store/socket"
 )
 
 // Values of --output.
@@ -163,7 +163,7 @@ func (o *options) failures(ctx context.Context) (store.Failures, func() error, e
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, fmt.Errorf("no store at %s: kube-trigger has not run with it", path)
 	}
-	client, unserved := remote.Dial(ctx, socketOf(path))
+	client, unserved := socket.Dial(ctx, socketOf(path))
 	if unserved == nil {
 		return client, client.Close, nil
 	}

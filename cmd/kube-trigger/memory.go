@@ -33,7 +33,7 @@ import (
 	"github.com/go-logr/logr"
 	"k8s.io/utils/clock"
 
-	"github.com/kubevela/kube-trigger/pkg/blackbox"
+	"github.com/kubevela/kube-trigger/pkg/crashguard"
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/source/cron"
@@ -42,7 +42,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/source/webhook"
 	"github.com/kubevela/kube-trigger/pkg/store"
 	"github.com/kubevela/kube-trigger/pkg/store/file"
-	"github.com/kubevela/kube-trigger/pkg/store/remote"
+	"github.com/kubevela/kube-trigger/pkg/store/socket"
 )
 
 // Values of --store that are no file.
@@ -76,7 +76,7 @@ type memory struct {
 	saver *store.Saver
 	key   []byte
 	// box is nil where nothing outlives the process but the store.
-	box *blackbox.Box
+	box *crashguard.Box
 	// failures is where other processes of this user reach the dead letters of a
 	// file; nil where they need not, or cannot. Each replay that they ask for is
 	// in asked.
@@ -115,14 +115,14 @@ func (o *options) remember(ctx context.Context, server string) (memory, error) {
 	if m.key, err = secretKey(path + ".key"); err != nil {
 		return memory{}, errors.Join(err, s.Close())
 	}
-	if m.box, err = blackbox.Open(path + ".evaluations"); err != nil {
+	if m.box, err = crashguard.Open(path + ".evaluations"); err != nil {
 		return memory{}, errors.Join(err, s.Close())
 	}
 	m.saver = store.NewSaver(s, store.SaverOptions{
 		Every: saveEvery, Changes: saveAt, Grace: saveGrace, Clock: clock.RealClock{},
 		OnError: o.storeFailed(log),
 	})
-	if m.failures, err = remote.Listen(ctx, socketOf(path)); err != nil {
+	if m.failures, err = socket.Listen(ctx, socketOf(path)); err != nil {
 		log.Info("`kube-trigger failures` will not reach this process", "reason", err.Error())
 	}
 	log.Info("store opened", "file", path)
@@ -281,7 +281,7 @@ func (m memory) serve(ctx context.Context) error {
 	if m.failures == nil {
 		return nil
 	}
-	return remote.Serve(ctx, m.failures, m.store, func() {
+	return socket.Serve(ctx, m.failures, m.store, func() {
 		select {
 		case m.asked <- struct{}{}:
 		default: // It is known that there is something.

@@ -28,10 +28,9 @@ import (
 	"github.com/go-logr/logr"
 	"k8s.io/utils/clock"
 
-	"github.com/kubevela/kube-trigger/pkg/decisions"
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/event"
-	"github.com/kubevela/kube-trigger/pkg/metrics"
+	"github.com/kubevela/kube-trigger/pkg/observe"
 )
 
 // stuckFor is how long an evaluation that nothing can end is waited for, before
@@ -41,8 +40,8 @@ const stuckFor = 30 * time.Second
 // monitor shows what a run does. A nil monitor shows nothing, and costs nothing.
 type monitor struct {
 	listener  net.Listener
-	metrics   *metrics.Metrics
-	decisions *decisions.Ring
+	metrics   *observe.Metrics
+	decisions *observe.Ring
 	// engine is the one that runs; nil before there is one.
 	engine atomic.Pointer[engine.Engine]
 }
@@ -58,7 +57,7 @@ func (o *options) monitor(ctx context.Context) (*monitor, error) {
 		return nil, fmt.Errorf("--metrics-addr %s: %w", o.metricsAddr, err)
 	}
 	logr.FromContextOrDiscard(ctx).Info("serving metrics", "address", l.Addr().String())
-	return &monitor{listener: l, metrics: metrics.New(clock.RealClock{}), decisions: &decisions.Ring{}}, nil
+	return &monitor{listener: l, metrics: observe.NewMetrics(clock.RealClock{}), decisions: &observe.Ring{}}, nil
 }
 
 func (m *monitor) observers() []engine.Observer {
@@ -131,7 +130,7 @@ func (m *monitor) around(ctx context.Context, run func(context.Context) error) e
 
 // health is what is asked of an engine.
 type health interface {
-	metrics.State
+	observe.State
 	Running() bool
 }
 

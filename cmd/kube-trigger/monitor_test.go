@@ -25,10 +25,9 @@ import (
 
 	testclock "k8s.io/utils/clock/testing"
 
-	"github.com/kubevela/kube-trigger/pkg/decisions"
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/event"
-	"github.com/kubevela/kube-trigger/pkg/metrics"
+	"github.com/kubevela/kube-trigger/pkg/observe"
 )
 
 // patient is an engine with one trigger in quarantine.
@@ -45,7 +44,7 @@ func (p patient) Quarantines() []engine.Quarantine           { return []engine.Q
 // and not because of an action that hangs.
 func TestHealth(t *testing.T) {
 	now := testclock.NewFakePassiveClock(time.Now())
-	m := &monitor{metrics: metrics.New(now), decisions: &decisions.Ring{}}
+	m := &monitor{metrics: observe.NewMetrics(now), decisions: &observe.Ring{}}
 	bomb := engine.Quarantine{Trigger: event.Trigger{Name: "bomb"}, Evaluation: true, Since: now.Now().Add(-time.Minute)}
 	young, hung := bomb, bomb
 	young.Since, hung.Evaluation = now.Now().Add(-10*time.Second), false

@@ -32,9 +32,9 @@ import (
 	"k8s.io/utils/clock"
 	crlog "sigs.k8s.io/controller-runtime/pkg/log"
 
-	"github.com/kubevela/kube-trigger/pkg/clusters"
 	"github.com/kubevela/kube-trigger/pkg/engine"
-	"github.com/kubevela/kube-trigger/pkg/replay"
+	"github.com/kubevela/kube-trigger/pkg/engine/replay"
+	"github.com/kubevela/kube-trigger/pkg/multicluster"
 )
 
 // options are the flags of run; validate takes those about the configuration.
@@ -102,7 +102,7 @@ func (o *options) policyFlags(f *pflag.FlagSet) {
 	f.IntVar(&o.maxRetry, "max-retry", engine.DefaultRetryLimit, "how often an action that failed is tried again")
 	f.Var(&o.retryDelay, "retry-delay", "the wait before the first retry; it doubles after each")
 	f.StringSliceVar(&o.allow, "allow-address", nil, "addresses and prefixes that actions may connect to although they are this machine's, link-local, or a cloud's metadata service")
-	f.StringVar(&o.access, "cluster-access", string(clusters.Auto), "how joined clusters are reached: gateway, by the API of cluster-gateway; secret, by the Secrets that join them; auto, gateway where that is installed, else secret")
+	f.StringVar(&o.access, "cluster-access", string(multicluster.Auto), "how joined clusters are reached: gateway, by the API of cluster-gateway; secret, by the Secrets that join them; auto, gateway where that is installed, else secret")
 	f.Var(&o.shutdownGrace, "shutdown-grace", "how long running actions may take to finish when the process is told to end")
 }
 

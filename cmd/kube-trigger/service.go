@@ -38,11 +38,10 @@ import (
 
 	"github.com/kubevela/kube-trigger/actions"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
-	"github.com/kubevela/kube-trigger/pkg/blackbox"
+	"github.com/kubevela/kube-trigger/pkg/crashguard"
 	"github.com/kubevela/kube-trigger/pkg/engine"
-	"github.com/kubevela/kube-trigger/pkg/service"
 	"github.com/kubevela/kube-trigger/pkg/source/application"
-	"github.com/kubevela/kube-trigger/pkg/source/clusterevent"
+	"github.com/kubevela/kube-trigger/pkg/source/k8sevent"
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
 	"github.com/kubevela/kube-trigger/pkg/source/velaql"
 	"github.com/kubevela/kube-trigger/pkg/source/webhook"
@@ -160,7 +159,7 @@ func (o *options) rememberIn(ctx context.Context, cfg *rest.Config, c connection
 	var m memory
 	if o.stateDir != "" {
 		var err error
-		if m.box, err = blackbox.Open(filepath.Join(o.stateDir, "evaluations")); err != nil {
+		if m.box, err = crashguard.Open(filepath.Join(o.stateDir, "evaluations")); err != nil {
 			return memory{}, err
 		}
 	}
@@ -205,7 +204,7 @@ func (w *serving) run(ctx context.Context, cfg *rest.Config) error {
 	release := w.connection.webhooks.Server.Hold()
 	defer release(ctx)
 	tells := func(sourceType string) bool {
-		return slices.Contains([]string{resource.Type, application.Type, clusterevent.Type, velaql.Type}, sourceType)
+		return slices.Contains([]string{resource.Type, application.Type, k8sevent.Type, velaql.Type}, sourceType)
 	}
 	status := worker.NewStatus(w.first.Service, clock.RealClock{}, tells)
 	reporter := worker.Reporter{Client: w.connection.client, Events: events, Clock: clock.RealClock{}}
@@ -270,11 +269,11 @@ func (w *serving) engineRun(ctx context.Context, config worker.Config, status *w
 	c := w.connection
 	c.resources.Waits, c.resources.Away, c.views.Waits = status.Waits, status.Away, status.Waits
 	w.memory.sources(&c)
-	templates, broken := service.Actions(c.builtIn, config.Actions)
+	templates, broken := trigger.AddActions(c.builtIn, config.Actions)
 	for name, problems := range broken {
 		log.Info("Action is broken", "action", name, "problems", problems.Error())
 	}
-	compiled := service.Compile(trigger.Compiler{Sources: c.sources(), Actions: templates, Executor: c.executor}, config.Service, config.Refuse)
+	compiled := trigger.CompileService(trigger.Compiler{Sources: c.sources(), Actions: templates, Executor: c.executor}, config.Service, config.Refuse)
 	status.Begin(config, compiled)
 	var valid, all []engine.Trigger
 	for _, t := range compiled {

@@ -27,16 +27,16 @@ import (
 	"cuelang.org/go/cue/token"
 
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
-	"github.com/kubevela/kube-trigger/pkg/problem"
+	"github.com/kubevela/kube-trigger/pkg/diag"
 )
 
 // check refuses names that can never exist, which CUE takes for ones that are
 // only not there yet: packages, their definitions, and fields of `context`.
-func check(file *ast.File) problem.List {
+func check(file *ast.File) diag.List {
 	packages := provider.Packages()
 	known := map[string][]string{"context": contextFields()}
 	titles := map[string]string{"context": "context"}
-	var list problem.List
+	var list diag.List
 	for _, spec := range file.Imports {
 		path, _ := strconv.Unquote(spec.Path.Value)
 		p, ours := packages[path]
@@ -49,7 +49,7 @@ func check(file *ast.File) problem.List {
 			known[name], titles[name] = definitions(p), path
 		case strings.Contains(strings.SplitN(path, "/", 2)[0], ".") || strings.HasPrefix(path, "vela/"):
 			names := provider.Names(packages)
-			list = append(list, at(spec.Pos(), "no package %q%s; packages: %s", path, problem.Suggest(path, names), strings.Join(names, ", ")))
+			list = append(list, at(spec.Pos(), "no package %q%s; packages: %s", path, diag.Suggest(path, names), strings.Join(names, ", ")))
 		}
 	}
 	ast.Walk(file, func(n ast.Node) bool {
@@ -63,15 +63,15 @@ func check(file *ast.File) problem.List {
 		}
 		names := known[root.Name]
 		if name := labelName(sel.Sel); !slices.Contains(names, name) {
-			list = append(list, at(sel.Sel.Pos(), "%s has no %q%s; it has %s", titles[root.Name], name, problem.Suggest(name, names), strings.Join(names, ", ")))
+			list = append(list, at(sel.Sel.Pos(), "%s has no %q%s; it has %s", titles[root.Name], name, diag.Suggest(name, names), strings.Join(names, ", ")))
 		}
 		return true
 	}, nil)
 	return list
 }
 
-func at(pos token.Pos, format string, args ...any) problem.Problem {
-	return problem.Problem{Line: pos.Line(), Column: pos.Column(), Message: fmt.Sprintf(format, args...)}
+func at(pos token.Pos, format string, args ...any) diag.Problem {
+	return diag.Problem{Line: pos.Line(), Column: pos.Column(), Message: fmt.Sprintf(format, args...)}
 }
 
 // definitions returns what a package defines.

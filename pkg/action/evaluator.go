@@ -27,9 +27,9 @@ import (
 	"cuelang.org/go/cue/format"
 
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
+	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
-	"github.com/kubevela/kube-trigger/pkg/problem"
-	"github.com/kubevela/kube-trigger/pkg/projection"
+	"github.com/kubevela/kube-trigger/pkg/expr"
 )
 
 // DefaultEvaluators is how many compiled copies of a template an action keeps
@@ -52,7 +52,7 @@ type Options struct {
 
 // Compile makes an action of the template. The paths in the problems are
 // relative to the properties.
-func (t *Template) Compile(o Options) (Action, problem.List) {
+func (t *Template) Compile(o Options) (Action, diag.List) {
 	if list := slices.Concat(t.parameter.Check(o.Properties), t.malformed(o.Properties), t.wrongViews(o.Properties)); len(list) > 0 {
 		return nil, list
 	}
@@ -87,7 +87,7 @@ type runner struct {
 }
 
 // Context returns the fields of `context` that the action can depend on.
-func (r *runner) Context() projection.Projection { return r.template.context }
+func (r *runner) Context() expr.Projection { return r.template.context }
 
 // freeze notes what the properties have become, where they are known by now.
 func (r *runner) freeze() error {
@@ -204,7 +204,7 @@ func (r *runner) once(ctx context.Context, ev event.Event, results map[string]an
 
 // fill returns v with data at path.
 func (r *runner) fill(v cue.Value, path cue.Path, data map[string]any) cue.Value {
-	d := projection.Encode(v.Context(), data, r.template.embedded)
+	d := expr.Encode(v.Context(), data, r.template.embedded)
 	if len(path.Selectors()) == 0 {
 		return v.Unify(d)
 	}

@@ -25,8 +25,8 @@ import (
 	"cuelang.org/go/cue/token"
 	"k8s.io/apimachinery/pkg/util/json"
 
+	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
-	"github.com/kubevela/kube-trigger/pkg/problem"
 )
 
 const (
@@ -135,8 +135,8 @@ func references(file *ast.File) []reference {
 // Unknown returns what is wrong with the results of other actions that an action
 // of the template with properties refers to, where wrong says what is with a
 // name, or "". Problems without a path are at places in the template.
-func (t *Template) Unknown(properties map[string]any, wrong func(name string) string) problem.List {
-	var list problem.List
+func (t *Template) Unknown(properties map[string]any, wrong func(name string) string) diag.List {
+	var list diag.List
 	for _, r := range t.references {
 		if text := wrong(r.name); text != "" {
 			list = append(list, at(r.pos, "context.%s.%s: %s", resultsField, r.name, text))

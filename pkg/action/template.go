@@ -32,9 +32,9 @@ import (
 	"cuelang.org/go/cue/token"
 
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
-	"github.com/kubevela/kube-trigger/pkg/problem"
-	"github.com/kubevela/kube-trigger/pkg/projection"
-	"github.com/kubevela/kube-trigger/pkg/schema"
+	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/expr"
+	"github.com/kubevela/kube-trigger/pkg/expr/schema"
 )
 
 // Template is a CUE action template that has been checked: a file whose
@@ -44,8 +44,8 @@ type Template struct {
 	name, source string
 	// context and returns are the fields that the template depends on, of the
 	// event and of what calls return.
-	context, returns projection.Projection
-	embedded         projection.Embedded
+	context, returns expr.Projection
+	embedded         expr.Embedded
 	handlesErr       map[string]bool
 	stages           []stage
 	// schema names the declarations that make the parameter.
@@ -64,7 +64,7 @@ type Template struct {
 }
 
 // Parse checks a template. The places in the problems are in source.
-func Parse(name, source string) (*Template, problem.List) {
+func Parse(name, source string) (*Template, diag.List) {
 	t := &Template{name: name, source: source, gives: true}
 	file, err := t.parse()
 	if err != nil {
@@ -100,12 +100,12 @@ func Parse(name, source string) (*Template, problem.List) {
 
 // analyse finds out what has to be evaluated when.
 func (t *Template) analyse(file *ast.File) {
-	t.context = projection.Of("context", file)
-	t.returns = projection.Of("$returns", file)
+	t.context = expr.Of("context", file)
+	t.returns = expr.Of("$returns", file)
 	if callsUsedWhole(file) {
-		t.returns = projection.All()
+		t.returns = expr.All()
 	}
-	t.embedded = projection.EmbeddedElements(file)
+	t.embedded = expr.EmbeddedElements(file)
 	t.handlesErr = errHandlers(file)
 	t.stages, t.schema = plan(file, t.gives)
 }
@@ -272,11 +272,11 @@ func labelName(l ast.Label) string {
 }
 
 // problems turns a CUE error into problems at places in the template.
-func problems(err error) problem.List {
-	var list problem.List
+func problems(err error) diag.List {
+	var list diag.List
 	for _, e := range cueerrors.Errors(err) {
 		format, args := e.Msg()
-		p := problem.Problem{Message: fmt.Sprintf(format, args...)}
+		p := diag.Problem{Message: fmt.Sprintf(format, args...)}
 		for _, pos := range cueerrors.Positions(e) {
 			if pos.Line() > 0 && pos.Filename() != "frame.cue" && !strings.HasPrefix(pos.Filename(), "vela/") {
 				p.Line, p.Column = pos.Line(), pos.Column()

@@ -24,7 +24,7 @@ import (
 
 	"cuelang.org/go/cue/ast"
 
-	"github.com/kubevela/kube-trigger/pkg/problem"
+	"github.com/kubevela/kube-trigger/pkg/diag"
 )
 
 // goTemplates returns the paths of the properties that file executes as Go
@@ -94,8 +94,8 @@ func goTemplate(path []string, properties map[string]any) (text, error) {
 }
 
 // malformed returns what is wrong with the Go templates among properties.
-func (t *Template) malformed(properties map[string]any) problem.List {
-	var list problem.List
+func (t *Template) malformed(properties map[string]any) diag.List {
+	var list diag.List
 	for _, path := range t.texts {
 		text, err := goTemplate(path, properties)
 		if err == nil {
@@ -104,7 +104,7 @@ func (t *Template) malformed(properties map[string]any) problem.List {
 		// "template: it:3: what is wrong"
 		parts := strings.SplitN(err.Error(), ":", 4)
 		line, _ := strconv.Atoi(parts[min(2, len(parts)-1)])
-		list = append(list, problem.Problem{
+		list = append(list, diag.Problem{
 			Path: text.path, Line: max(line, 1), Column: 1,
 			Message: "is no Go template: " + strings.TrimSpace(parts[len(parts)-1]),
 		})
@@ -114,16 +114,16 @@ func (t *Template) malformed(properties map[string]any) problem.List {
 
 // unknownIn returns what is wrong with the results that the Go template at path
 // refers to, as `.results.NAME` or `index .results "NAME"`.
-func unknownIn(path []string, properties map[string]any, wrong func(name string) string) problem.List {
+func unknownIn(path []string, properties map[string]any, wrong func(name string) string) diag.List {
 	text, err := goTemplate(path, properties)
 	if err != nil || text.tree == nil {
 		return nil //nolint:nilerr // it is a problem of malformed
 	}
-	var list problem.List
+	var list diag.List
 	text.each(text.tree.Root, true, func(name string, pos parse.Pos) {
 		if why := wrong(name); why != "" {
 			before := text.source[:pos]
-			list = append(list, problem.Problem{
+			list = append(list, diag.Problem{
 				Path: text.path, Line: 1 + strings.Count(before, "\n"), Column: len(before) - strings.LastIndex(before, "\n"),
 				Message: "." + resultsField + "." + name + ": " + why,
 			})

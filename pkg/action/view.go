@@ -23,8 +23,8 @@ import (
 	"cuelang.org/go/cue"
 	"k8s.io/apimachinery/pkg/util/json"
 
-	"github.com/kubevela/kube-trigger/pkg/problem"
-	"github.com/kubevela/kube-trigger/pkg/projection"
+	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/expr"
 )
 
 // DefaultExport is the field of a view that is its value, where neither the view
@@ -37,13 +37,13 @@ type View struct{ runner *runner }
 
 // View makes a view of the template. The paths in the problems are relative to
 // the properties, which are the values for its `parameter`.
-func (t *Template) View(o Options) (*View, problem.List) {
+func (t *Template) View(o Options) (*View, diag.List) {
 	// A value may depend on all that calls return, or be it.
 	whole := *t
 	if t.giving != nil {
 		whole = *t.giving // a view may export its result
 	}
-	whole.stages, whole.schema, whole.returns = []stage{{}}, nil, projection.All()
+	whole.stages, whole.schema, whole.returns = []stage{{}}, nil, expr.All()
 	a, problems := whole.Compile(o)
 	if len(problems) > 0 {
 		return nil, problems
@@ -66,8 +66,8 @@ func views(template cue.Value) []string {
 }
 
 // wrongViews returns what is wrong with the views among properties.
-func (t *Template) wrongViews(properties map[string]any) problem.List {
-	var list problem.List
+func (t *Template) wrongViews(properties map[string]any) diag.List {
+	var list diag.List
 	for _, name := range t.views {
 		if text, _ := properties[name].(string); text != "" {
 			_, problems := Parse(name, text)

@@ -29,9 +29,9 @@ import (
 	"strings"
 
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
-	"github.com/kubevela/kube-trigger/pkg/problem"
-	"github.com/kubevela/kube-trigger/pkg/schema"
+	"github.com/kubevela/kube-trigger/pkg/expr/schema"
 )
 
 //go:embed config.cue
@@ -50,10 +50,10 @@ type Trigger struct {
 
 // Diagnose returns problems of the trigger at their places in its file. Their
 // paths are relative to the trigger.
-func (t Trigger) Diagnose(list problem.List) Diagnostics {
+func (t Trigger) Diagnose(list diag.List) Diagnostics {
 	out := make(Diagnostics, len(list))
 	for i, p := range list {
-		p.Path = problem.Join(t.path, p.Path)
+		p.Path = diag.Join(t.path, p.Path)
 		out[i] = t.place.diagnose(p)
 	}
 	return out
@@ -176,10 +176,10 @@ func (l *loader) document(path string, d document) {
 	}
 	list, _ := spec["triggers"].([]any)
 	if len(list) == 0 && len(problems) == 0 {
-		l.add(d, problem.Join(prefix, "triggers"), "holds no trigger")
+		l.add(d, diag.Join(prefix, "triggers"), "holds no trigger")
 	}
 	for i, written := range list {
-		t := Trigger{place: d.place, path: problem.Join(prefix, fmt.Sprintf("triggers[%d]", i))}
+		t := Trigger{place: d.place, path: diag.Join(prefix, fmt.Sprintf("triggers[%d]", i))}
 		if err := decode(written, &t.Spec); err != nil {
 			if len(problems) == 0 { // else it is known what is wrong
 				l.add(d, t.path, "%v", err)
@@ -214,8 +214,8 @@ func (l *loader) unique() {
 			first[t.ID] = t
 			continue
 		}
-		at := other.place.diagnose(problem.Problem{Path: other.path})
-		l.diagnostics = append(l.diagnostics, t.Diagnose(problem.List{{
+		at := other.place.diagnose(diag.Problem{Path: other.path})
+		l.diagnostics = append(l.diagnostics, t.Diagnose(diag.List{{
 			Path:    "name",
 			Message: fmt.Sprintf("%q is taken by the trigger at %s:%d", t.ID.Name, at.File, at.Line),
 		}})...)
@@ -223,5 +223,5 @@ func (l *loader) unique() {
 }
 
 func (l *loader) add(d document, path, format string, args ...any) {
-	l.diagnostics = append(l.diagnostics, d.place.diagnose(problem.Problem{Path: path, Message: fmt.Sprintf(format, args...)}))
+	l.diagnostics = append(l.diagnostics, d.place.diagnose(diag.Problem{Path: path, Message: fmt.Sprintf(format, args...)}))
 }

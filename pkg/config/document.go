@@ -31,7 +31,7 @@ import (
 	"gopkg.in/yaml.v3"
 	"k8s.io/apimachinery/pkg/util/json"
 
-	"github.com/kubevela/kube-trigger/pkg/problem"
+	"github.com/kubevela/kube-trigger/pkg/diag"
 )
 
 // document is one object of a file, and where its fields stand.
@@ -42,7 +42,7 @@ type document struct {
 
 // locator finds the place of a problem in a file.
 type locator interface {
-	diagnose(p problem.Problem) Diagnostic
+	diagnose(p diag.Problem) Diagnostic
 }
 
 // documents returns the documents of a file.
@@ -81,7 +81,7 @@ func readYAML(path string, data []byte) ([]document, Diagnostics) {
 		}
 		object, ok := normal(value).(map[string]any)
 		if !ok {
-			diagnostics = append(diagnostics, place.diagnose(problem.Problem{Message: "must be an object, such as one that starts with `triggers:`"}))
+			diagnostics = append(diagnostics, place.diagnose(diag.Problem{Message: "must be an object, such as one that starts with `triggers:`"}))
 			continue
 		}
 		docs = append(docs, document{value: object, place: place})

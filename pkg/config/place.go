@@ -24,7 +24,7 @@ import (
 	"cuelang.org/go/cue"
 	"gopkg.in/yaml.v3"
 
-	"github.com/kubevela/kube-trigger/pkg/problem"
+	"github.com/kubevela/kube-trigger/pkg/diag"
 )
 
 // yamlPlace finds places in a YAML document.
@@ -34,7 +34,7 @@ type yamlPlace struct {
 	lines [][]byte
 }
 
-func (y yamlPlace) diagnose(p problem.Problem) Diagnostic {
+func (y yamlPlace) diagnose(p diag.Problem) Diagnostic {
 	node, value := y.find(p.Path)
 	d := Diagnostic{File: y.file, Line: node.Line, Column: node.Column, Path: p.Path, Message: p.Message}
 	if p.Line > 0 && value != nil && value.Kind == yaml.ScalarNode {
@@ -127,7 +127,7 @@ type cuePlace struct {
 	root cue.Value
 }
 
-func (c cuePlace) diagnose(p problem.Problem) Diagnostic {
+func (c cuePlace) diagnose(p diag.Problem) Diagnostic {
 	v := c.root
 	for _, step := range steps(p.Path) {
 		selector := cue.Str(step)

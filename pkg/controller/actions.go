@@ -28,10 +28,10 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/kubevela/kube-trigger/pkg/admission"
 	corev1alpha1 "github.com/kubevela/kube-trigger/pkg/api/core/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
-	"github.com/kubevela/kube-trigger/pkg/service"
+	"github.com/kubevela/kube-trigger/pkg/sandbox"
+	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
 
 // definition returns the Definition of a name and type in the first of
@@ -54,9 +54,9 @@ func (r *reconciler) definition(ctx context.Context, typ, name string, namespace
 
 // actions returns the actions of ts that Definitions make, by name, and what
 // those Definitions are called.
-func (r *reconciler) actions(ctx context.Context, ts *v1alpha1.TriggerService) (map[string]admission.Action, map[string]string, error) {
+func (r *reconciler) actions(ctx context.Context, ts *v1alpha1.TriggerService) (map[string]sandbox.Action, map[string]string, error) {
 	held := &corev1alpha1.Definition{}
-	key := types.NamespacedName{Namespace: ts.Namespace, Name: service.ActionsName(ts.Name)}
+	key := types.NamespacedName{Namespace: ts.Namespace, Name: trigger.ActionsName(ts.Name)}
 	if err := client.IgnoreNotFound(r.client.Get(ctx, key, held)); err != nil {
 		return nil, nil, fmt.Errorf("get Definition %s: %w", key, err)
 	}
@@ -64,7 +64,7 @@ func (r *reconciler) actions(ctx context.Context, ts *v1alpha1.TriggerService) (
 	if metav1.IsControlledBy(held, ts) {
 		last = held.Spec.Templates
 	}
-	actions, from := map[string]admission.Action{}, map[string]string{}
+	actions, from := map[string]sandbox.Action{}, map[string]string{}
 	for _, name := range actionTypes(ts) {
 		d, err := r.definition(ctx, corev1alpha1.TriggerAction, name, append([]string{ts.Namespace}, r.SystemNamespaces...)...)
 		if err != nil {
@@ -73,7 +73,7 @@ func (r *reconciler) actions(ctx context.Context, ts *v1alpha1.TriggerService) (
 		if d == nil {
 			continue // built in, or unknown
 		}
-		actions[name] = admission.Action{Source: d.Spec.Templates[corev1alpha1.MainTemplate], Last: last[name]}
+		actions[name] = sandbox.Action{Source: d.Spec.Templates[corev1alpha1.MainTemplate], Last: last[name]}
 		from[name] = d.Namespace + "/" + d.Name
 	}
 	return actions, from, nil
@@ -84,7 +84,7 @@ func (r *reconciler) handOver(ctx context.Context, ts *v1alpha1.TriggerService, 
 	d := &corev1alpha1.Definition{
 		TypeMeta: metav1.TypeMeta{APIVersion: corev1alpha1.GroupVersion().String(), Kind: corev1alpha1.DefinitionKind},
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: ts.Namespace, Name: service.ActionsName(ts.Name),
+			Namespace: ts.Namespace, Name: trigger.ActionsName(ts.Name),
 			Labels: workerLabels(ts), OwnerReferences: []metav1.OwnerReference{ownedBy(ts, true)},
 		},
 		Spec: corev1alpha1.DefinitionSpec{Type: corev1alpha1.TriggerActionsInForce, Templates: inForce},
@@ -104,7 +104,7 @@ func (r *reconciler) handOver(ctx context.Context, ts *v1alpha1.TriggerService, 
 // checks remembers what was found out about each TriggerService, since nothing
 // but what was asked changes it.
 type checks struct {
-	checker admission.Checker
+	checker sandbox.Checker
 
 	mu    sync.Mutex
 	known map[types.NamespacedName]check
@@ -112,13 +112,13 @@ type checks struct {
 
 type check struct {
 	asked  string
-	report admission.Report
+	report sandbox.Report
 }
 
-func (c *checks) check(ctx context.Context, request admission.Request) (admission.Report, error) {
+func (c *checks) check(ctx context.Context, request sandbox.Request) (sandbox.Report, error) {
 	text, err := json.Marshal(request)
 	if err != nil {
-		return admission.Report{}, err
+		return sandbox.Report{}, err
 	}
 	sum := sha256.Sum256(text)
 	key, asked := client.ObjectKeyFromObject(&request.Service), hex.EncodeToString(sum[:])
@@ -130,7 +130,7 @@ func (c *checks) check(ctx context.Context, request admission.Request) (admissio
 	}
 	report, err := c.checker.Check(ctx, request)
 	if err != nil {
-		return admission.Report{}, err
+		return sandbox.Report{}, err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -149,8 +149,8 @@ func (c *checks) forget(key types.NamespacedName) {
 }
 
 // request is what of ts its validity depends on.
-func request(ts *v1alpha1.TriggerService, actions map[string]admission.Action) admission.Request {
-	return admission.Request{
+func request(ts *v1alpha1.TriggerService, actions map[string]sandbox.Action) sandbox.Request {
+	return sandbox.Request{
 		Service: v1alpha1.TriggerService{
 			ObjectMeta: metav1.ObjectMeta{Namespace: ts.Namespace, Name: ts.Name}, Spec: ts.Spec,
 		},

@@ -59,9 +59,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
-	"github.com/kubevela/kube-trigger/pkg/admission"
 	corev1alpha1 "github.com/kubevela/kube-trigger/pkg/api/core/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/sandbox"
 )
 
 // Options say how workers are made.
@@ -72,7 +72,7 @@ type Options struct {
 	// Image is the workers', unless their template names one.
 	Image string
 	// Checker checks what users write.
-	Checker admission.Checker
+	Checker sandbox.Checker
 }
 
 // concurrency is how many TriggerServices are reconciled at the same time.

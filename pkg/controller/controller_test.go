@@ -39,10 +39,10 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/kubevela/kube-trigger/actions"
-	"github.com/kubevela/kube-trigger/pkg/admission"
 	corev1alpha1 "github.com/kubevela/kube-trigger/pkg/api/core/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/controller"
+	"github.com/kubevela/kube-trigger/pkg/sandbox"
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
 	"github.com/kubevela/kube-trigger/pkg/trigger"
@@ -114,7 +114,7 @@ func start(t *testing.T) *bed {
 	}
 	err = controller.Setup(t.Context(), m, controller.Options{
 		SystemNamespaces: []string{"vela-system"}, Image: "image",
-		Checker: admission.Local{Sources: source.Registry{resource.Type: resource.New(resource.Options{})}, BuiltIn: builtIn},
+		Checker: sandbox.Local{Sources: source.Registry{resource.Type: resource.New(resource.Options{})}, BuiltIn: builtIn},
 	})
 	if err != nil {
 		t.Fatal(err)

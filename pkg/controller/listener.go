@@ -26,8 +26,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
-	"github.com/kubevela/kube-trigger/pkg/service"
 	"github.com/kubevela/kube-trigger/pkg/source/webhook"
+	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
 
 // webhookPort is where workers listen for webhooks, and their Services.
@@ -39,7 +39,7 @@ func (r *reconciler) listener(ctx context.Context, ts *v1alpha1.TriggerService) 
 	s := &corev1.Service{
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Service"},
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: ts.Namespace, Name: service.ListenerName(ts.Name),
+			Namespace: ts.Namespace, Name: trigger.ListenerName(ts.Name),
 			Labels: workerLabels(ts), OwnerReferences: []metav1.OwnerReference{ownedBy(ts, true)},
 		},
 		Spec: corev1.ServiceSpec{

@@ -24,7 +24,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
-	"github.com/kubevela/kube-trigger/pkg/service"
+	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
 
 const (
@@ -65,7 +65,7 @@ func workerLabels(ts *v1alpha1.TriggerService) map[string]string {
 	maps.Copy(l, map[string]string{
 		"app.kubernetes.io/name":      "kube-trigger",
 		"app.kubernetes.io/component": "worker",
-		ServiceLabel:                  service.Label(ts.Name),
+		ServiceLabel:                  trigger.Label(ts.Name),
 	})
 	return l
 }

@@ -29,21 +29,21 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/kubevela/kube-trigger/pkg/admission"
 	corev1alpha1 "github.com/kubevela/kube-trigger/pkg/api/core/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/controller/workload"
-	"github.com/kubevela/kube-trigger/pkg/problem"
-	"github.com/kubevela/kube-trigger/pkg/service"
+	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/sandbox"
+	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
 
 // findings are what a reconciliation found out about a TriggerService.
 type findings struct {
-	report admission.Report
+	report sandbox.Report
 	// broken says which Definition of an action is broken, and how.
-	broken problem.List
+	broken diag.List
 	// worker is what is wrong with the worker's template or properties.
-	worker problem.List
+	worker diag.List
 	// blocked is why there is no worker, if it is not the user's doing.
 	blocked error
 	// absent is why there is no shared worker.
@@ -111,7 +111,7 @@ func (r *reconciler) worker(ctx context.Context, ts *v1alpha1.TriggerService, fo
 	}
 	desired.OwnerReferences = []metav1.OwnerReference{ownedBy(ts, true)}
 	current := &appsv1.Deployment{}
-	if !slices.ContainsFunc(found.report.Triggers, func(t admission.Trigger) bool { return len(t.Problems) == 0 }) {
+	if !slices.ContainsFunc(found.report.Triggers, func(t sandbox.Trigger) bool { return len(t.Problems) == 0 }) {
 		err := r.client.Get(ctx, client.ObjectKeyFromObject(desired), current)
 		if apierrors.IsNotFound(err) {
 			return nil
@@ -132,8 +132,8 @@ func (r *reconciler) worker(ctx context.Context, ts *v1alpha1.TriggerService, fo
 }
 
 // desired returns the Deployment that ts asks for, nil where there are problems.
-func (r *reconciler) desired(ctx context.Context, ts *v1alpha1.TriggerService) (*appsv1.Deployment, problem.List, error) {
-	var list problem.List
+func (r *reconciler) desired(ctx context.Context, ts *v1alpha1.TriggerService) (*appsv1.Deployment, diag.List, error) {
+	var list diag.List
 	source, err := r.template(ctx, templateName(ts))
 	if err != nil {
 		return nil, nil, err
@@ -148,7 +148,7 @@ func (r *reconciler) desired(ctx context.Context, ts *v1alpha1.TriggerService) (
 		return nil, list, nil
 	}
 	d, problems := workload.Deployment(source, workload.Input{
-		Name: service.WorkerName(ts.Name), Namespace: ts.Namespace, ServiceAccount: accountName(ts),
+		Name: trigger.WorkerName(ts.Name), Namespace: ts.Namespace, ServiceAccount: accountName(ts),
 		Service: ts.Name, Image: r.Image, Labels: workerLabels(ts), Properties: properties,
 	})
 	if len(problems) > 0 {
@@ -158,8 +158,8 @@ func (r *reconciler) desired(ctx context.Context, ts *v1alpha1.TriggerService) (
 }
 
 // brokenAction returns what is wrong with the Definition of an action.
-func brokenAction(report admission.Report, name string, from map[string]string) problem.List {
-	var list problem.List
+func brokenAction(report sandbox.Report, name string, from map[string]string) diag.List {
+	var list diag.List
 	for _, p := range report.Broken[name] {
 		p.Path, p.Message = "Definition "+from[name], fmt.Sprintf("action %q: %s", name, p.Message)
 		list = append(list, p)

@@ -30,11 +30,11 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/kubevela/kube-trigger/pkg/admission"
-	"github.com/kubevela/kube-trigger/pkg/admission/review"
 	corev1alpha1 "github.com/kubevela/kube-trigger/pkg/api/core/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/controller/workload"
-	"github.com/kubevela/kube-trigger/pkg/problem"
+	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/sandbox"
 )
 
 // NewReviewer returns what checks TriggerServices, and Definitions of actions and
@@ -42,7 +42,7 @@ import (
 // Validated would say, but for an action that is not there yet. What changes no
 // spec passes, as does any other kind. It uses the cache of m, also where m stands
 // by.
-func NewReviewer(m ctrl.Manager, o Options) review.Reviewer {
+func NewReviewer(m ctrl.Manager, o Options) admission.Reviewer {
 	v := &reviewer{
 		reconciler: &reconciler{Options: o, client: m.GetClient(), live: m.GetAPIReader()},
 		mapper:     m.GetRESTMapper(),
@@ -55,18 +55,18 @@ type reviewer struct {
 	mapper meta.RESTMapper
 }
 
-func (v *reviewer) review(ctx context.Context, q *admissionv1.AdmissionRequest) (review.Verdict, error) {
+func (v *reviewer) review(ctx context.Context, q *admissionv1.AdmissionRequest) (admission.Verdict, error) {
 	if q.SubResource != "" || q.Operation != admissionv1.Create && q.Operation != admissionv1.Update {
-		return review.Verdict{}, nil
+		return admission.Verdict{}, nil
 	}
 	switch q.Kind.Group + "/" + q.Kind.Kind {
 	case v1alpha1.Group + "/" + v1alpha1.TriggerServiceKind:
 		var before, now v1alpha1.TriggerService
 		if err := read(q, &before, &now); err != nil {
-			return review.Verdict{}, err
+			return admission.Verdict{}, err
 		}
 		if !now.DeletionTimestamp.IsZero() || q.Operation == admissionv1.Update && equality.Semantic.DeepEqual(before.Spec, now.Spec) {
-			return review.Verdict{}, nil
+			return admission.Verdict{}, nil
 		}
 		if now.Namespace = q.Namespace; now.Name == "" { // it is to be generated
 			now.Name = now.GenerateName + "x"
@@ -75,14 +75,14 @@ func (v *reviewer) review(ctx context.Context, q *admissionv1.AdmissionRequest) 
 	case corev1alpha1.Group + "/" + corev1alpha1.DefinitionKind:
 		var before, now corev1alpha1.Definition
 		if err := read(q, &before, &now); err != nil {
-			return review.Verdict{}, err
+			return admission.Verdict{}, err
 		}
 		if !now.DeletionTimestamp.IsZero() || q.Operation == admissionv1.Update && equality.Semantic.DeepEqual(before.Spec, now.Spec) {
-			return review.Verdict{}, nil
+			return admission.Verdict{}, nil
 		}
 		return v.define(ctx, &now, q.Namespace)
 	}
-	return review.Verdict{}, nil
+	return admission.Verdict{}, nil
 }
 
 // read reads the object of q as it is, if it is, and as it shall be.
@@ -99,14 +99,14 @@ func read(q *admissionv1.AdmissionRequest, before, now any) error {
 }
 
 // service reviews a TriggerService.
-func (v *reviewer) service(ctx context.Context, ts *v1alpha1.TriggerService) (review.Verdict, error) {
-	var out review.Verdict
+func (v *reviewer) service(ctx context.Context, ts *v1alpha1.TriggerService) (admission.Verdict, error) {
+	var out admission.Verdict
 	actions, from, err := v.actions(ctx, ts)
 	if err != nil {
 		return out, err
 	}
 	report, err := v.Checker.Check(ctx, request(ts, actions))
-	if errors.Is(err, admission.ErrDeadly) {
+	if errors.Is(err, sandbox.ErrDeadly) {
 		out.Problems.Add("spec", "%v", err)
 		return out, nil
 	}
@@ -137,7 +137,7 @@ func (v *reviewer) service(ctx context.Context, ts *v1alpha1.TriggerService) (re
 			out.Warnings = append(out.Warnings, fmt.Sprintf("spec.triggers[%d].filter: is always true", i))
 		}
 	}
-	var problems problem.List
+	var problems diag.List
 	if Shared(ts) {
 		problems = unsharable(ts)
 	} else if _, problems, err = v.desired(ctx, ts); err != nil {
@@ -150,8 +150,8 @@ func (v *reviewer) service(ctx context.Context, ts *v1alpha1.TriggerService) (re
 }
 
 // define reviews a Definition.
-func (v *reviewer) define(ctx context.Context, d *corev1alpha1.Definition, namespace string) (review.Verdict, error) {
-	var out review.Verdict
+func (v *reviewer) define(ctx context.Context, d *corev1alpha1.Definition, namespace string) (admission.Verdict, error) {
+	var out admission.Verdict
 	if d.Spec.Type != corev1alpha1.TriggerAction && d.Spec.Type != corev1alpha1.TriggerWorker {
 		return out, nil
 	}
@@ -170,10 +170,10 @@ func (v *reviewer) define(ctx context.Context, d *corev1alpha1.Definition, names
 		out.Problems = template(problems).Under(main)
 		return out, nil
 	}
-	report, err := v.Checker.Check(ctx, admission.Request{
-		Actions: map[string]admission.Action{d.Name: {Source: source}}, Only: []int{},
+	report, err := v.Checker.Check(ctx, sandbox.Request{
+		Actions: map[string]sandbox.Action{d.Name: {Source: source}}, Only: []int{},
 	})
-	if errors.Is(err, admission.ErrDeadly) {
+	if errors.Is(err, sandbox.ErrDeadly) {
 		out.Problems.Add(main, "%v", err)
 		return out, nil
 	}
@@ -183,8 +183,8 @@ func (v *reviewer) define(ctx context.Context, d *corev1alpha1.Definition, names
 
 // template returns those problems that are the template's. It cannot be filled
 // where a property has no default, which is no problem of its.
-func template(all problem.List) problem.List {
-	var list problem.List
+func template(all diag.List) diag.List {
+	var list diag.List
 	for _, p := range all {
 		if strings.HasPrefix(p.Path, "properties") {
 			continue

@@ -32,7 +32,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
-	"github.com/kubevela/kube-trigger/pkg/problem"
+	"github.com/kubevela/kube-trigger/pkg/diag"
 )
 
 // maxMessage is the longest message of a condition.
@@ -107,12 +107,12 @@ func (f findings) refused() []string {
 
 // validated says whether what the user wrote makes sense.
 func (f findings) validated() metav1.Condition {
-	var triggers problem.List
+	var triggers diag.List
 	for _, t := range f.report.Triggers {
 		triggers = append(triggers, t.Problems...)
 	}
 	for _, c := range []struct {
-		problems problem.List
+		problems diag.List
 		reason   string
 	}{
 		{triggers, v1alpha1.ReasonInvalidTriggers},
@@ -120,7 +120,7 @@ func (f findings) validated() metav1.Condition {
 		{f.broken, v1alpha1.ReasonInvalidAction},
 	} {
 		if len(c.problems) > 0 {
-			all := append(append(append(problem.List{}, triggers...), f.worker...), f.broken...)
+			all := append(append(append(diag.List{}, triggers...), f.worker...), f.broken...)
 			return condition(v1alpha1.ConditionValidated, false, c.reason, all.Error())
 		}
 	}

@@ -27,9 +27,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
-	"github.com/kubevela/kube-trigger/pkg/problem"
-	"github.com/kubevela/kube-trigger/pkg/service"
+	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/source/webhook"
+	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
 
 // sharedWorker finds the worker of a TriggerService that has none of its own, and
@@ -37,7 +37,7 @@ import (
 func (r *reconciler) sharedWorker(ctx context.Context, ts *v1alpha1.TriggerService, found *findings) error {
 	found.worker = unsharable(ts)
 	own := &appsv1.Deployment{}
-	err := r.client.Get(ctx, types.NamespacedName{Namespace: ts.Namespace, Name: service.WorkerName(ts.Name)}, own)
+	err := r.client.Get(ctx, types.NamespacedName{Namespace: ts.Namespace, Name: trigger.WorkerName(ts.Name)}, own)
 	if client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("get Deployment: %w", err)
 	}
@@ -62,8 +62,8 @@ func (r *reconciler) sharedWorker(ctx context.Context, ts *v1alpha1.TriggerServi
 }
 
 // unsharable returns what ts has that the shared worker does not do.
-func unsharable(ts *v1alpha1.TriggerService) problem.List {
-	var list problem.List
+func unsharable(ts *v1alpha1.TriggerService) diag.List {
+	var list diag.List
 	if ts.Spec.ServiceAccountName != "" && ts.Spec.ServiceAccountName != AccountName {
 		list.Add("spec.serviceAccountName", "the shared worker acts as %q alone", AccountName)
 	}

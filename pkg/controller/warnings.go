@@ -29,8 +29,8 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/kubevela/kube-trigger/pkg/admission"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/sandbox"
 )
 
 // maxWatches is how many different watches of a TriggerService are looked at:
@@ -39,9 +39,9 @@ const maxWatches = 20
 
 // warnings say what keeps the sources of ts from working at the moment. What
 // cannot be found out is no warning.
-func (v *reviewer) warnings(ctx context.Context, ts *v1alpha1.TriggerService, report admission.Report) []string {
+func (v *reviewer) warnings(ctx context.Context, ts *v1alpha1.TriggerService, report sandbox.Report) []string {
 	var out []string
-	seen := map[admission.Watch]bool{}
+	seen := map[sandbox.Watch]bool{}
 	for i, t := range report.Triggers {
 		if t.Watch == nil || seen[*t.Watch] || len(seen) == maxWatches {
 			continue
@@ -60,7 +60,7 @@ func (v *reviewer) warnings(ctx context.Context, ts *v1alpha1.TriggerService, re
 }
 
 // warning returns why w does not work at the moment, "" where it does.
-func (v *reviewer) warning(ctx context.Context, ts *v1alpha1.TriggerService, w admission.Watch) (string, error) {
+func (v *reviewer) warning(ctx context.Context, ts *v1alpha1.TriggerService, w sandbox.Watch) (string, error) {
 	m, err := v.mapper.RESTMapping(w.Kind.GroupKind(), w.Kind.Version)
 	if meta.IsNoMatchError(err) {
 		return fmt.Sprintf("kind %s of %s is not installed; the trigger waits for it", w.Kind.Kind, w.Kind.GroupVersion()), nil

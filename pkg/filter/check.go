@@ -27,8 +27,8 @@ import (
 	"cuelang.org/go/cue/parser"
 	"cuelang.org/go/cue/token"
 
+	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
-	"github.com/kubevela/kube-trigger/pkg/problem"
 )
 
 // kind is what is known of the values that an expression may have.
@@ -51,7 +51,7 @@ type checker struct {
 	findings
 }
 
-func check(s *source) (problem.List, error) {
+func check(s *source) (diag.List, error) {
 	schema, err := parser.ParseExpr("schema", event.Schema)
 	if err != nil {
 		return nil, err
@@ -79,7 +79,7 @@ func (c *checker) checkImports() {
 			case path == "vela" || strings.HasPrefix(path, "vela/"):
 				c.add(spec.Path, "a filter cannot import %q: it decides with what the event holds, and calls no providers", path)
 			case !slices.Contains(standardLibrary(), path):
-				c.add(spec.Path, "a filter can import only CUE's standard library, which has no %q%s", path, problem.Suggest(path, standardLibrary()))
+				c.add(spec.Path, "a filter can import only CUE's standard library, which has no %q%s", path, diag.Suggest(path, standardLibrary()))
 			}
 		}
 	}
@@ -141,7 +141,7 @@ func (c *checker) checkName(at ast.Node, name string, schema ast.Expr, path stri
 		return next
 	}
 	known := slices.Sorted(maps.Keys(fields))
-	c.add(at, "%s has no field %q (it has %s)%s", path, name, strings.Join(known, ", "), problem.Suggest(name, known))
+	c.add(at, "%s has no field %q (it has %s)%s", path, name, strings.Join(known, ", "), diag.Suggest(name, known))
 	return nil
 }
 

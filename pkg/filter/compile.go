@@ -25,9 +25,9 @@ import (
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/cuecontext"
 
+	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
-	"github.com/kubevela/kube-trigger/pkg/problem"
-	"github.com/kubevela/kube-trigger/pkg/projection"
+	"github.com/kubevela/kube-trigger/pkg/expr"
 )
 
 // Compile makes a filter of expr for the trigger t. It returns every problem it
@@ -48,10 +48,10 @@ import (
 //     those that are optional (name?: …) or have a default (name: *1 | int).
 //
 // An expression that holds nothing, or only comments, matches everything.
-func Compile(expr string, t event.Trigger) (filter Filter, found problem.List) {
+func Compile(expr string, t event.Trigger) (filter Filter, found diag.List) {
 	defer func() {
 		if p := recover(); p != nil {
-			filter, found = nil, problem.List{{Message: fmt.Sprintf("cannot be compiled: %v", p)}}
+			filter, found = nil, diag.List{{Message: fmt.Sprintf("cannot be compiled: %v", p)}}
 		}
 	}()
 	s, found := parse(expr)
@@ -60,7 +60,7 @@ func Compile(expr string, t event.Trigger) (filter Filter, found problem.List) {
 	}
 	wrong, err := check(s)
 	if err != nil {
-		return nil, append(found, problem.Problem{Message: err.Error()})
+		return nil, append(found, diag.Problem{Message: err.Error()})
 	}
 	found = append(found, wrong...)
 	found = append(found, build(expr)...)
@@ -72,13 +72,13 @@ func Compile(expr string, t event.Trigger) (filter Filter, found problem.List) {
 	}
 	f, err := assemble(s, t)
 	if err != nil {
-		return nil, problem.List{{Message: err.Error()}}
+		return nil, diag.List{{Message: err.Error()}}
 	}
 	return f, nil
 }
 
 // build returns the problems that CUE finds before there is any event.
-func build(expr string) problem.List {
+func build(expr string) diag.List {
 	s, found := parse(expr)
 	if len(found) > 0 {
 		return nil
@@ -114,7 +114,7 @@ func (s *source) named() *ast.File {
 // assemble returns the filter that s is.
 func assemble(s *source, t event.Trigger) (Filter, error) {
 	if len(s.constraints) > 0 {
-		c := &constraints{trigger: t, fields: projection.Of("context", s.file)}
+		c := &constraints{trigger: t, fields: expr.Of("context", s.file)}
 		c.shape, c.simple = newShape(s)
 		for _, f := range s.constraints {
 			c.references = append(c.references, s.references(f.Value)...)
@@ -124,7 +124,7 @@ func assemble(s *source, t event.Trigger) (Filter, error) {
 		return c, err
 	}
 	var leaves []*leaf
-	x := &expression{trigger: t, fields: projection.Of("context", s.file), condition: s.newCondition(s.conditions[0], &leaves)}
+	x := &expression{trigger: t, fields: expr.Of("context", s.file), condition: s.newCondition(s.conditions[0], &leaves)}
 	var programs []string
 	for i, l := range leaves {
 		own, found := parse(s.text)
@@ -146,7 +146,7 @@ func assemble(s *source, t event.Trigger) (Filter, error) {
 // expression is a filter that is a boolean expression.
 type expression struct {
 	trigger   event.Trigger
-	fields    projection.Projection
+	fields    expr.Projection
 	machine   *machine
 	condition condition
 }
@@ -162,12 +162,12 @@ func (x *expression) Match(ctx context.Context, ev event.Event) (v Verdict, err 
 }
 
 // Context returns the fields of `context` that the verdict can depend on.
-func (x *expression) Context() projection.Projection { return x.fields }
+func (x *expression) Context() expr.Projection { return x.fields }
 
 type everything struct{}
 
 // Context returns the fields of `context` that the verdict can depend on.
-func (everything) Context() projection.Projection { return projection.Projection{} }
+func (everything) Context() expr.Projection { return expr.Projection{} }
 
 func (everything) Match(context.Context, event.Event) (Verdict, error) {
 	return Verdict{Match: true}, nil

@@ -26,14 +26,14 @@ import (
 	"cuelang.org/go/cue/literal"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
-	"github.com/kubevela/kube-trigger/pkg/projection"
+	"github.com/kubevela/kube-trigger/pkg/expr"
 )
 
 // constraints is a filter that declares what context has to be.
 type constraints struct {
 	trigger event.Trigger
 	machine *machine
-	fields  projection.Projection
+	fields  expr.Projection
 	shape   *shape
 	simple  bool
 	// references are the paths that the constraints take values from.
@@ -41,7 +41,7 @@ type constraints struct {
 }
 
 // Context returns the fields of `context` that the verdict can depend on.
-func (c *constraints) Context() projection.Projection { return c.fields }
+func (c *constraints) Context() expr.Projection { return c.fields }
 
 // Match says yes where the event unifies with the constraints, and they add
 // nothing to it that it did not hold.

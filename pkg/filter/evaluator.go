@@ -25,7 +25,7 @@ import (
 	"cuelang.org/go/cue/cuecontext"
 	"cuelang.org/go/cue/parser"
 
-	"github.com/kubevela/kube-trigger/pkg/projection"
+	"github.com/kubevela/kube-trigger/pkg/expr"
 )
 
 // evaluator holds compiled programs that wait for an event. It serves one
@@ -41,7 +41,7 @@ type evaluator struct {
 type machine struct {
 	programs []string
 	// embedded is what the programs embed of elements.
-	embedded []projection.Embedded
+	embedded []expr.Embedded
 	// idle holds an evaluator, or nil for one that is still to be made, for
 	// each processor.
 	idle chan *evaluator
@@ -56,7 +56,7 @@ func newMachine(programs ...string) (*machine, error) {
 		if err != nil {
 			return nil, fmt.Errorf("parse %q: %w", text, err)
 		}
-		m.embedded = append(m.embedded, projection.EmbeddedElements(file))
+		m.embedded = append(m.embedded, expr.EmbeddedElements(file))
 	}
 	ready, err := m.load()
 	if err != nil {
@@ -110,7 +110,7 @@ func (e *evaluation) result(program int, data map[string]any) (cue.Value, error)
 		}
 		e.evaluator = loaded
 	}
-	encoded := projection.Encode(e.evaluator.ctx, data, e.machine.embedded[program])
+	encoded := expr.Encode(e.evaluator.ctx, data, e.machine.embedded[program])
 	return e.evaluator.bases[program].Unify(encoded), nil
 }
 

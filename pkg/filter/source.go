@@ -27,7 +27,7 @@ import (
 	"cuelang.org/go/cue/parser"
 	"cuelang.org/go/cue/token"
 
-	"github.com/kubevela/kube-trigger/pkg/problem"
+	"github.com/kubevela/kube-trigger/pkg/diag"
 )
 
 // fileName is the file that positions within the expression name.
@@ -80,7 +80,7 @@ func unaliased(x ast.Expr) ast.Expr {
 }
 
 // parse reads text, and finds what has no place in a filter.
-func parse(text string) (*source, problem.List) {
+func parse(text string) (*source, diag.List) {
 	file, err := parser.ParseFile(fileName, text)
 	if err != nil {
 		return nil, problems(err, nil)
@@ -134,7 +134,7 @@ func (s *source) field(f *ast.Field, found *findings) {
 	case identifier && (strings.HasPrefix(name, "_") || strings.HasPrefix(name, "#")):
 		s.helpers[name] = append(s.helpers[name], helper{f, f.Value, unaliased(f.Value)})
 	default:
-		found.add(f, "constraints belong under context: there is no %q%s", name, problem.Suggest(name, []string{"context"}))
+		found.add(f, "constraints belong under context: there is no %q%s", name, diag.Suggest(name, []string{"context"}))
 	}
 }
 
@@ -150,7 +150,7 @@ func importName(spec *ast.ImportSpec) string {
 func importPath(spec *ast.ImportSpec) string { return strings.Trim(spec.Path.Value, `"`) }
 
 // findings collects problems with their places.
-type findings struct{ list problem.List }
+type findings struct{ list diag.List }
 
 func (f *findings) add(at ast.Node, format string, args ...any) {
 	f.at(at.Pos(), format, args...)
@@ -166,7 +166,7 @@ func (f *findings) at(pos token.Pos, format string, args ...any) {
 
 // problems turns an error of CUE into problems, each at its place in the text
 // that s was parsed from; s is nil if it could not be.
-func problems(err error, s *source) problem.List {
+func problems(err error, s *source) diag.List {
 	var found findings
 	for _, e := range errors.Errors(err) {
 		place := e.Position()
@@ -201,18 +201,18 @@ func (s *source) unknown(name string) string {
 	known := append(slices.Collect(maps.Keys(s.helpers)), slices.Collect(maps.Keys(s.imports))...)
 	slices.Sort(known)
 	known = append([]string{"context"}, known...)
-	return fmt.Sprintf("unknown name %q%s", name, problem.Suggest(name, known))
+	return fmt.Sprintf("unknown name %q%s", name, diag.Suggest(name, known))
 }
 
 // sorted returns one problem for each place, in the order of the text.
-func sorted(list problem.List) problem.List {
-	slices.SortStableFunc(list, func(a, b problem.Problem) int {
+func sorted(list diag.List) diag.List {
+	slices.SortStableFunc(list, func(a, b diag.Problem) int {
 		if a.Line != b.Line {
 			return a.Line - b.Line
 		}
 		return a.Column - b.Column
 	})
-	return slices.CompactFunc(list, func(a, b problem.Problem) bool {
+	return slices.CompactFunc(list, func(a, b diag.Problem) bool {
 		return a.Line == b.Line && a.Column == b.Column && (a.Line > 0 || a.Message == b.Message)
 	})
 }

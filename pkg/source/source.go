@@ -23,9 +23,9 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
-	"github.com/kubevela/kube-trigger/pkg/problem"
-	"github.com/kubevela/kube-trigger/pkg/projection"
+	"github.com/kubevela/kube-trigger/pkg/expr"
 )
 
 // A Sink takes events.
@@ -91,19 +91,19 @@ const (
 type Trigger struct {
 	event.Trigger
 	// Old are the fields that it refers to below `context.old`.
-	Old projection.Projection
+	Old expr.Projection
 	// OnChange are the fields of which one has to change for an update to
 	// count. Where there are none, every update does.
 	OnChange []Path
 	// Refuse, where it is set, is asked before CUE is evaluated that the user wrote
 	// in the properties. If it returns problems, that is not to be done, and they
 	// are the source's.
-	Refuse func() problem.List
+	Refuse func() diag.List
 }
 
 // A Compiler checks the properties that a user wrote for t and makes a
 // Subscription of them. Paths in the problems are relative to the properties.
-type Compiler func(properties map[string]any, t Trigger) (Subscription, problem.List)
+type Compiler func(properties map[string]any, t Trigger) (Subscription, diag.List)
 
 // Registry holds the sources that triggers may name, by type.
 type Registry map[string]Compiler

@@ -27,39 +27,39 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/action/redact"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
-	"github.com/kubevela/kube-trigger/pkg/problem"
-	"github.com/kubevela/kube-trigger/pkg/projection"
+	"github.com/kubevela/kube-trigger/pkg/expr"
 )
 
 // act compiles what a trigger does, and returns what it refers to below
 // `context.old`.
-func (c Compiler) act(id event.Trigger, spec v1alpha1.Trigger) (action.Action, projection.Projection, problem.List) {
-	var list problem.List
+func (c Compiler) act(id event.Trigger, spec v1alpha1.Trigger) (action.Action, expr.Projection, diag.List) {
+	var list diag.List
 	if len(spec.Actions) > 0 {
 		if spec.Action.Type != "" || spec.Action.Properties != nil {
 			list.Add("actions", "cannot be given beside action: exactly one of them has to be")
-			return nil, projection.Projection{}, list
+			return nil, expr.Projection{}, list
 		}
 		return c.sequence(id, spec)
 	}
 	template, properties, list := c.resolve(spec.Action.Type, spec.Action.Properties)
 	if len(list) > 0 {
-		return nil, projection.Projection{}, list.Under("action")
+		return nil, expr.Projection{}, list.Under("action")
 	}
 	list = unknownResults(template, properties, func(string) string { return "there are no earlier actions" })
 	a, problems := c.compile(id, template, action.Options{Properties: properties, Evaluators: spec.Concurrency})
 	if list = append(list, problems...); len(list) > 0 {
-		return nil, projection.Projection{}, list.Under("action")
+		return nil, expr.Projection{}, list.Under("action")
 	}
 	return redact.Action(a), old(a), nil
 }
 
 // sequence compiles several actions.
-func (c Compiler) sequence(id event.Trigger, spec v1alpha1.Trigger) (action.Action, projection.Projection, problem.List) {
+func (c Compiler) sequence(id event.Trigger, spec v1alpha1.Trigger) (action.Action, expr.Projection, diag.List) {
 	var (
-		list  problem.List
-		olds  projection.Projection
+		list  diag.List
+		olds  expr.Projection
 		steps []action.Step
 		names = naming{steps: spec.Actions, gives: make([]bool, len(spec.Actions))}
 	)
@@ -68,7 +68,7 @@ func (c Compiler) sequence(id event.Trigger, spec v1alpha1.Trigger) (action.Acti
 		return nil, olds, list
 	}
 	for i, s := range spec.Actions {
-		var problems problem.List
+		var problems diag.List
 		template, properties, problems := c.resolve(s.Type, s.Properties)
 		if first := slices.IndexFunc(spec.Actions, func(o v1alpha1.ActionStep) bool { return o.Name == s.Name }); s.Name != "" && first < i {
 			problems.Add("name", "%q is taken by actions[%d]", s.Name, first)
@@ -138,26 +138,26 @@ func (n naming) wrong(i int, name string) string {
 	case len(earlier) == 0:
 		return "no earlier action has a name"
 	}
-	return fmt.Sprintf("no earlier action has this name%s; they are: %s", problem.Suggest(name, earlier), strings.Join(earlier, ", "))
+	return fmt.Sprintf("no earlier action has this name%s; they are: %s", diag.Suggest(name, earlier), strings.Join(earlier, ", "))
 }
 
 // unknownResults returns what is wrong with the results of others that an action
 // refers to.
-func unknownResults(template *action.Template, properties map[string]any, wrong func(name string) string) problem.List {
-	var list problem.List
+func unknownResults(template *action.Template, properties map[string]any, wrong func(name string) string) diag.List {
+	var list diag.List
 	for _, p := range template.Unknown(properties, wrong) {
 		if p.Path == "" {
 			list.Add("type", "action %q: %s", template.Name(), p)
 		} else {
-			list = append(list, problem.List{p}.Under("properties")...)
+			list = append(list, diag.List{p}.Under("properties")...)
 		}
 	}
 	return list
 }
 
 // resolve returns the template of an action, and its properties.
-func (c Compiler) resolve(name string, raw *runtime.RawExtension) (*action.Template, map[string]any, problem.List) {
-	var list problem.List
+func (c Compiler) resolve(name string, raw *runtime.RawExtension) (*action.Template, map[string]any, diag.List) {
+	var list diag.List
 	parsed, ok := c.Actions[name]
 	if !ok {
 		list.Add("type", "%s", unknown("action", name, slices.Sorted(maps.Keys(c.Actions))))
@@ -176,7 +176,7 @@ func (c Compiler) resolve(name string, raw *runtime.RawExtension) (*action.Templ
 	return template, properties, nil
 }
 
-func (c Compiler) compile(id event.Trigger, t *action.Template, o action.Options) (action.Action, problem.List) {
+func (c Compiler) compile(id event.Trigger, t *action.Template, o action.Options) (action.Action, diag.List) {
 	o.Trigger, o.Executor = id, redact.Executor(c.Executor(id))
 	a, list := t.Compile(o)
 	return a, list.Under("properties")

@@ -25,14 +25,14 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
-	"github.com/kubevela/kube-trigger/pkg/problem"
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
 
 // several compiles actions, and returns what its source was told.
-func several(t *testing.T, spec v1alpha1.Trigger) (asks source.Trigger, problems problem.List) {
+func several(t *testing.T, spec v1alpha1.Trigger) (asks source.Trigger, problems diag.List) {
 	t.Helper()
 	templates := map[string]trigger.Template{}
 	for name, text := range map[string]string{
@@ -49,7 +49,7 @@ func several(t *testing.T, spec v1alpha1.Trigger) (asks source.Trigger, problems
 	c := trigger.Compiler{
 		Actions:  templates,
 		Executor: func(event.Trigger) provider.Executor { return nil },
-		Sources: source.Registry{"objects": func(_ map[string]any, t source.Trigger) (source.Subscription, problem.List) {
+		Sources: source.Registry{"objects": func(_ map[string]any, t source.Trigger) (source.Subscription, diag.List) {
 			asks = t
 			return objects{}, nil
 		}},

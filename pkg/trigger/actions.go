@@ -26,17 +26,17 @@ import (
 	"sync"
 
 	"github.com/kubevela/kube-trigger/pkg/action"
-	"github.com/kubevela/kube-trigger/pkg/problem"
+	"github.com/kubevela/kube-trigger/pkg/diag"
 )
 
 // A Template returns the template of an action, or what is wrong with it. It may
 // parse it only when it is called for the first time. It is safe for concurrent
 // use.
-type Template func() (*action.Template, problem.List)
+type Template func() (*action.Template, diag.List)
 
 // Parsed returns t as a Template.
 func Parsed(t *action.Template) Template {
-	return func() (*action.Template, problem.List) { return t, nil }
+	return func() (*action.Template, diag.List) { return t, nil }
 }
 
 // BuiltIn returns the templates of a folder, which are parsed when a trigger
@@ -48,7 +48,7 @@ func BuiltIn(fsys fs.FS) (map[string]Template, error) {
 	}
 	templates := make(map[string]Template, len(files))
 	for _, file := range files {
-		templates[typeOf(file)] = sync.OnceValues(func() (*action.Template, problem.List) {
+		templates[typeOf(file)] = sync.OnceValues(func() (*action.Template, diag.List) {
 			source, problems := read(fsys, file)
 			if len(problems) > 0 {
 				return nil, problems
@@ -61,7 +61,7 @@ func BuiltIn(fsys fs.FS) (map[string]Template, error) {
 
 // Templates reads and parses the action templates of a folder, every *.cue file
 // of it. It returns what Sources and Parse do.
-func Templates(fsys fs.FS) (map[string]Template, problem.List) {
+func Templates(fsys fs.FS) (map[string]Template, diag.List) {
 	sources, list := Sources(fsys)
 	templates, problems := Parse(sources, func(string) string { return "" })
 	return templates, append(list, problems...)
@@ -69,8 +69,8 @@ func Templates(fsys fs.FS) (map[string]Template, problem.List) {
 
 // Sources reads the *.cue files of a folder, by their names, which are the paths
 // in the problems.
-func Sources(fsys fs.FS) (map[string][]byte, problem.List) {
-	var list problem.List
+func Sources(fsys fs.FS) (map[string][]byte, diag.List) {
+	var list diag.List
 	files, err := fs.Glob(fsys, pattern)
 	if err != nil {
 		list.Add("", "%v", err)
@@ -89,8 +89,8 @@ func Sources(fsys fs.FS) (map[string][]byte, problem.List) {
 // Parse parses files that Sources has read. Those for which refuse returns a
 // reason are not parsed: the reason is their problem. A broken template does not
 // keep the others from being parsed.
-func Parse(sources map[string][]byte, refuse func(file string) string) (map[string]Template, problem.List) {
-	var list problem.List
+func Parse(sources map[string][]byte, refuse func(file string) string) (map[string]Template, diag.List) {
+	var list diag.List
 	templates := make(map[string]Template, len(sources))
 	for _, file := range slices.Sorted(maps.Keys(sources)) {
 		if reason := refuse(file); reason != "" {
@@ -116,8 +116,8 @@ const (
 // typeOf returns the type of the action whose template is in file.
 func typeOf(file string) string { return strings.TrimSuffix(path.Base(file), ".cue") }
 
-func read(fsys fs.FS, file string) ([]byte, problem.List) {
-	var list problem.List
+func read(fsys fs.FS, file string) ([]byte, diag.List) {
+	var list diag.List
 	source, err := fs.ReadFile(fsys, file)
 	switch {
 	case err != nil:
@@ -128,7 +128,7 @@ func read(fsys fs.FS, file string) ([]byte, problem.List) {
 	return source, list
 }
 
-func parse(file string, source []byte) (*action.Template, problem.List) {
+func parse(file string, source []byte) (*action.Template, diag.List) {
 	template, problems := action.Parse(typeOf(file), string(source))
 	for i, p := range problems {
 		problems[i].Path, problems[i].Message = file, fmt.Sprintf("action %q: %s", typeOf(file), p.Message)

@@ -25,8 +25,8 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
-	"github.com/kubevela/kube-trigger/pkg/problem"
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
@@ -40,7 +40,7 @@ type (
 func (objects) Compares() {}
 
 // compile compiles spec, and returns what its source was told of it.
-func compile(t *testing.T, spec v1alpha1.Trigger) (asks source.Trigger, problems problem.List) {
+func compile(t *testing.T, spec v1alpha1.Trigger) (asks source.Trigger, problems diag.List) {
 	t.Helper()
 	templates := map[string]trigger.Template{}
 	for name, text := range map[string]string{
@@ -58,11 +58,11 @@ func compile(t *testing.T, spec v1alpha1.Trigger) (asks source.Trigger, problems
 		Actions:  templates,
 		Executor: func(event.Trigger) provider.Executor { return nil },
 		Sources: source.Registry{
-			"objects": func(_ map[string]any, t source.Trigger) (source.Subscription, problem.List) {
+			"objects": func(_ map[string]any, t source.Trigger) (source.Subscription, diag.List) {
 				asks = t
 				return objects{}, nil
 			},
-			"ticks": func(map[string]any, source.Trigger) (source.Subscription, problem.List) { return ticks{}, nil },
+			"ticks": func(map[string]any, source.Trigger) (source.Subscription, diag.List) { return ticks{}, nil },
 		},
 	}
 	spec.Action.Properties = &runtime.RawExtension{Raw: []byte(`{}`)}

@@ -32,11 +32,11 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/expr"
 	"github.com/kubevela/kube-trigger/pkg/filter"
-	"github.com/kubevela/kube-trigger/pkg/problem"
-	"github.com/kubevela/kube-trigger/pkg/projection"
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
@@ -54,11 +54,11 @@ type Compiler struct {
 }
 
 // Compile checks everything of a trigger. Paths are relative to it.
-func (c Compiler) Compile(id event.Trigger, spec v1alpha1.Trigger) (engine.Trigger, problem.List) {
+func (c Compiler) Compile(id event.Trigger, spec v1alpha1.Trigger) (engine.Trigger, diag.List) {
 	out := engine.Trigger{Trigger: id, SourceType: spec.Source.Type}
 	asks := source.Trigger{Trigger: id}
-	asks.Refuse = func() problem.List { return c.refuse("source") }
-	var list, problems problem.List
+	asks.Refuse = func() diag.List { return c.refuse("source") }
+	var list, problems diag.List
 	if problems = c.refuse("filter"); problems == nil {
 		out.Filter, problems = filter.Compile(spec.Filter, id)
 	}
@@ -81,36 +81,36 @@ func (c Compiler) Compile(id event.Trigger, spec v1alpha1.Trigger) (engine.Trigg
 	return out, append(list, problems...)
 }
 
-func (c Compiler) refuse(part string) problem.List {
+func (c Compiler) refuse(part string) diag.List {
 	if c.Refuse == nil {
 		return nil
 	}
 	if reason := c.Refuse(part); reason != "" {
-		return problem.List{{Message: reason}}
+		return diag.List{{Message: reason}}
 	}
 	return nil
 }
 
 // old returns what a filter or action refers to below `context.old`. One that
 // refers to `context` as a whole does not name it.
-func old(of any) projection.Projection {
+func old(of any) expr.Projection {
 	r, ok := of.(referrer)
 	if !ok || r.Context().Whole() {
-		return projection.Projection{}
+		return expr.Projection{}
 	}
 	return r.Context().Under("old")
 }
 
 // referrer is what knows the fields of `context` that it can depend on.
 type referrer interface {
-	Context() projection.Projection
+	Context() expr.Projection
 }
 
 // onChange reads the paths of fields.
-func onChange(texts []string) ([]source.Path, problem.List) {
+func onChange(texts []string) ([]source.Path, diag.List) {
 	var (
 		paths []source.Path
-		list  problem.List
+		list  diag.List
 	)
 	for i, text := range texts {
 		p, err := source.ParsePath(text)
@@ -123,8 +123,8 @@ func onChange(texts []string) ([]source.Path, problem.List) {
 	return paths, list
 }
 
-func (c Compiler) source(spec v1alpha1.Source, asks source.Trigger) (source.Subscription, problem.List) {
-	var list problem.List
+func (c Compiler) source(spec v1alpha1.Source, asks source.Trigger) (source.Subscription, diag.List) {
+	var list diag.List
 	compile, ok := c.Sources[spec.Type]
 	if !ok {
 		list.Add("type", "%s", unknown("source", spec.Type, slices.Sorted(maps.Keys(c.Sources))))
@@ -143,7 +143,7 @@ func unknown(what, name string, known []string) string {
 	if name == "" {
 		return fmt.Sprintf("is required; %ss: %s", what, strings.Join(known, ", "))
 	}
-	return fmt.Sprintf("unknown %s %q%s; %ss: %s", what, name, problem.Suggest(name, known), what, strings.Join(known, ", "))
+	return fmt.Sprintf("unknown %s %q%s; %ss: %s", what, name, diag.Suggest(name, known), what, strings.Join(known, ", "))
 }
 
 func object(raw *runtime.RawExtension) (map[string]any, error) {
@@ -159,8 +159,8 @@ func object(raw *runtime.RawExtension) (map[string]any, error) {
 
 // policy takes over what the spec says, and leaves the rest to the engine's
 // defaults.
-func policy(spec v1alpha1.Trigger) (engine.Policy, problem.List) {
-	var list problem.List
+func policy(spec v1alpha1.Trigger) (engine.Policy, diag.List) {
+	var list diag.List
 	p := engine.Policy{Concurrency: spec.Concurrency, Suspend: spec.Suspend, AllowSelfTrigger: spec.AllowSelfTrigger}
 	duration := func(path string, d *metav1.Duration) time.Duration {
 		if d == nil {

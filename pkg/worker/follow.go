@@ -39,7 +39,7 @@ import (
 
 	corev1alpha1 "github.com/kubevela/kube-trigger/pkg/api/core/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
-	"github.com/kubevela/kube-trigger/pkg/service"
+	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
 
 const (
@@ -115,7 +115,7 @@ func Follow(ctx context.Context, config *rest.Config, name types.NamespacedName,
 	objects, err := cache.New(config, cache.Options{
 		Scheme:            scheme,
 		DefaultNamespaces: map[string]cache.Config{name.Namespace: {}},
-		ByObject:          map[client.Object]cache.ByObject{ts: named(name.Name), definition: named(service.ActionsName(name.Name))},
+		ByObject:          map[client.Object]cache.ByObject{ts: named(name.Name), definition: named(trigger.ActionsName(name.Name))},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("follow TriggerService %s: %w", name, err)

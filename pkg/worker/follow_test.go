@@ -29,7 +29,7 @@ import (
 
 	corev1alpha1 "github.com/kubevela/kube-trigger/pkg/api/core/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
-	"github.com/kubevela/kube-trigger/pkg/service"
+	"github.com/kubevela/kube-trigger/pkg/trigger"
 	"github.com/kubevela/kube-trigger/pkg/worker"
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
@@ -82,7 +82,7 @@ func TestFollow(t *testing.T) {
 	}
 
 	d := &corev1alpha1.Definition{}
-	d.Namespace, d.Name = b.ns, service.ActionsName("main")
+	d.Namespace, d.Name = b.ns, trigger.ActionsName("main")
 	d.Spec = corev1alpha1.DefinitionSpec{Type: corev1alpha1.TriggerActionsInForce, Templates: map[string]string{"own": "x: 1"}}
 	if err := b.client.Create(t.Context(), d); err != nil {
 		t.Fatal(err)

@@ -29,10 +29,10 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
-	"github.com/kubevela/kube-trigger/pkg/clusters"
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/event"
-	"github.com/kubevela/kube-trigger/pkg/service"
+	"github.com/kubevela/kube-trigger/pkg/multicluster"
+	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
 
 const (
@@ -56,13 +56,13 @@ type Status struct {
 	mu         sync.Mutex
 	generation int64
 	order      []string
-	triggers   map[string]*trigger
+	triggers   map[string]*triggerState
 	// quarantines asks the engine; nil where none runs.
 	quarantines func() []engine.Quarantine
 }
 
 // trigger is what is known of one trigger.
-type trigger struct {
+type triggerState struct {
 	// status has counts and times; State, Reason and Message only where they
 	// do not change until the trigger does.
 	status v1alpha1.TriggerStatus
@@ -85,22 +85,22 @@ type trigger struct {
 // NewStatus goes on counting where ts says. tells is whether sources of a type
 // call Waits.
 func NewStatus(ts *v1alpha1.TriggerService, c clock.PassiveClock, tells func(sourceType string) bool) *Status {
-	s := &Status{clock: c, tells: tells, triggers: map[string]*trigger{}, begun: make(chan struct{}, 1)}
+	s := &Status{clock: c, tells: tells, triggers: map[string]*triggerState{}, begun: make(chan struct{}, 1)}
 	for _, t := range ts.Status.Triggers {
-		s.triggers[t.Name] = &trigger{status: t}
+		s.triggers[t.Name] = &triggerState{status: t}
 	}
 	return s
 }
 
 // Begin says what runs from now on, of config. What is known of triggers that are
 // no longer there is forgotten.
-func (s *Status) Begin(config Config, triggers []service.Trigger) {
+func (s *Status) Begin(config Config, triggers []trigger.Compiled) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	before := s.triggers
-	s.generation, s.order, s.triggers, s.quarantines = config.Service.Generation, nil, map[string]*trigger{}, nil
+	s.generation, s.order, s.triggers, s.quarantines = config.Service.Generation, nil, map[string]*triggerState{}, nil
 	for i, t := range triggers {
-		known := &trigger{filters: t.Filter != nil, status: v1alpha1.TriggerStatus{State: v1alpha1.TriggerRunning}}
+		known := &triggerState{filters: t.Filter != nil, status: v1alpha1.TriggerStatus{State: v1alpha1.TriggerRunning}}
 		if old, ok := before[t.Name]; ok {
 			known.status = old.status
 			known.status.State, known.status.Reason, known.status.Message = v1alpha1.TriggerRunning, "", ""
@@ -255,7 +255,7 @@ func (s *Status) Current() v1alpha1.TriggerServiceStatus {
 }
 
 // state says what a trigger does that is valid and not suspended.
-func (s *Status) state(t *trigger, q engine.Quarantine, quarantined bool) (state v1alpha1.TriggerState, reason, message string) {
+func (s *Status) state(t *triggerState, q engine.Quarantine, quarantined bool) (state v1alpha1.TriggerState, reason, message string) {
 	now := s.clock.Now()
 	switch {
 	case quarantined:
@@ -290,7 +290,7 @@ func (s *Status) state(t *trigger, q engine.Quarantine, quarantined bool) (state
 // away says what a trigger does that does not hear of some clusters.
 func away(why error) (state v1alpha1.TriggerState, reason, message string) {
 	message = short(why.Error(), maxText)
-	if some := (*clusters.Away)(nil); errors.As(why, &some) && some.Working > 0 {
+	if some := (*multicluster.Away)(nil); errors.As(why, &some) && some.Working > 0 {
 		return v1alpha1.TriggerRunning, v1alpha1.TriggerReasonClusterUnreachable, message
 	}
 	if status := apierrors.APIStatus(nil); errors.As(why, &status) && status.Status().Reason == metav1.StatusReasonForbidden {

@@ -30,13 +30,13 @@ import (
 	clocktesting "k8s.io/utils/clock/testing"
 
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
-	"github.com/kubevela/kube-trigger/pkg/clusters"
+	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/filter"
-	"github.com/kubevela/kube-trigger/pkg/problem"
-	"github.com/kubevela/kube-trigger/pkg/service"
+	"github.com/kubevela/kube-trigger/pkg/multicluster"
 	"github.com/kubevela/kube-trigger/pkg/source"
+	"github.com/kubevela/kube-trigger/pkg/trigger"
 	"github.com/kubevela/kube-trigger/pkg/worker"
 )
 
@@ -46,14 +46,14 @@ func (subscription) Key() string { return "key" }
 
 type always struct{ filter.Filter }
 
-func compiled(name string) service.Trigger {
-	return service.Trigger{Trigger: engine.Trigger{
+func compiled(name string) trigger.Compiled {
+	return trigger.Compiled{Trigger: engine.Trigger{
 		Trigger: event.Trigger{Namespace: "a", Name: name}, SourceType: "telling", Subscription: subscription{},
 	}}
 }
 
 // begin returns a Status of triggers, which began at the clock's time.
-func begin(ts *v1alpha1.TriggerService, triggers ...service.Trigger) (*worker.Status, *clocktesting.FakeClock) {
+func begin(ts *v1alpha1.TriggerService, triggers ...trigger.Compiled) (*worker.Status, *clocktesting.FakeClock) {
 	c := clocktesting.NewFakeClock(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
 	s := worker.NewStatus(ts, c, func(sourceType string) bool { return sourceType == "telling" })
 	s.Begin(worker.Config{Service: ts}, triggers)
@@ -119,12 +119,12 @@ func TestStates(t *testing.T) {
 	other := compiled("t")
 	other.SourceType = "silent"
 	invalid := compiled("t")
-	invalid.Problems = problem.List{{Path: "spec", Message: "wrong"}}
+	invalid.Problems = diag.List{{Path: "spec", Message: "wrong"}}
 	suspended := compiled("t")
 	suspended.Suspended = true
 	refusing := v1alpha1.TriggerServiceStatus{Refused: []string{"t"}}
 	for name, tc := range map[string]struct {
-		trigger service.Trigger
+		trigger trigger.Compiled
 		status  v1alpha1.TriggerServiceStatus
 		then    []func(*worker.Status, *clocktesting.FakeClock)
 		state   v1alpha1.TriggerState
@@ -174,9 +174,9 @@ func TestAway(t *testing.T) {
 	refused := apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, "", errors.New("no"))
 	lost := errors.New("connection refused")
 	for name, why := range map[string]error{
-		"some":      &clusters.Away{Clusters: map[string]error{"b": lost}, Working: 1},
-		"none":      &clusters.Away{Clusters: map[string]error{"b": lost}},
-		"forbidden": &clusters.Away{Clusters: map[string]error{"": refused}},
+		"some":      &multicluster.Away{Clusters: map[string]error{"b": lost}, Working: 1},
+		"none":      &multicluster.Away{Clusters: map[string]error{"b": lost}},
+		"forbidden": &multicluster.Away{Clusters: map[string]error{"": refused}},
 		"all":       nil,
 	} {
 		s.Away(event.Trigger{Namespace: "a", Name: name}, why)

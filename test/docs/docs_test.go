@@ -36,19 +36,19 @@ import (
 	"github.com/kubevela/kube-trigger/actions"
 	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
-	"github.com/kubevela/kube-trigger/pkg/action/view"
 	"github.com/kubevela/kube-trigger/pkg/config"
+	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
-	"github.com/kubevela/kube-trigger/pkg/problem"
-	"github.com/kubevela/kube-trigger/pkg/query"
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/source/application"
-	"github.com/kubevela/kube-trigger/pkg/source/clusterevent"
 	"github.com/kubevela/kube-trigger/pkg/source/cron"
+	"github.com/kubevela/kube-trigger/pkg/source/k8sevent"
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
 	"github.com/kubevela/kube-trigger/pkg/source/velaql"
 	"github.com/kubevela/kube-trigger/pkg/source/webhook"
 	"github.com/kubevela/kube-trigger/pkg/trigger"
+	"github.com/kubevela/kube-trigger/pkg/velaql/query"
+	"github.com/kubevela/kube-trigger/pkg/velaql/view"
 )
 
 const root = "../.."
@@ -103,11 +103,11 @@ func check(t *testing.T, file string) error {
 	}
 	c := trigger.Compiler{
 		Sources: source.Registry{
-			application.Type:  application.New(resource.Options{}),
-			clusterevent.Type: clusterevent.New(resource.Options{}),
-			cron.Type:         cron.New(cron.Options{}),
-			resource.Type:     resource.New(resource.Options{}),
-			velaql.Type: velaql.New(velaql.Options{Views: func(_ event.Trigger, q query.Query) (velaql.View, problem.List) {
+			application.Type: application.New(resource.Options{}),
+			k8sevent.Type:    k8sevent.New(resource.Options{}),
+			cron.Type:        cron.New(cron.Options{}),
+			resource.Type:    resource.New(resource.Options{}),
+			velaql.Type: velaql.New(velaql.Options{Views: func(_ event.Trigger, q query.Query) (velaql.View, diag.List) {
 				return view.New(q, view.Options{})
 			}}),
 			webhook.Type: webhook.New(webhook.Options{}),

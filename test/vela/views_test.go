@@ -33,8 +33,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
-	"github.com/kubevela/kube-trigger/pkg/action/view"
-	"github.com/kubevela/kube-trigger/pkg/query"
+	"github.com/kubevela/kube-trigger/pkg/velaql/query"
+	"github.com/kubevela/kube-trigger/pkg/velaql/view"
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 

@@ -35,8 +35,8 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
-	"github.com/kubevela/kube-trigger/pkg/problem"
 	"github.com/kubevela/kube-trigger/pkg/source"
 	triggers "github.com/kubevela/kube-trigger/pkg/trigger"
 	"github.com/kubevela/kube-trigger/test/cluster"
@@ -135,7 +135,7 @@ write: kube.#Apply & {$params: resource: {
 		Executor: func(id event.Trigger) provider.Executor {
 			return provider.New(provider.Options{Client: client.WithFieldOwner(r.Client, id.FieldManager()), Namespace: id.Namespace})
 		},
-		Sources: source.Registry{"test": func(map[string]any, source.Trigger) (source.Subscription, problem.List) { return nil, nil }},
+		Sources: source.Registry{"test": func(map[string]any, source.Trigger) (source.Subscription, diag.List) { return nil, nil }},
 	}
 	compiled, problems := c.Compile(event.Trigger{Name: "starts", Namespace: r.namespace}, spec)
 	if len(problems) > 0 {

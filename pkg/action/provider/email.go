@@ -35,7 +35,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/kubevela/kube-trigger/pkg/action/provider/outbound"
+	"github.com/kubevela/kube-trigger/pkg/action/egress"
 )
 
 //go:embed email.cue
@@ -50,7 +50,7 @@ type post struct{ options Options }
 // send sends one email. No error of it holds a secret.
 func (p post) send(ctx context.Context, params map[string]any) error {
 	secrets := newVault(p.options)
-	timeout, err := duration("timeout", str(params, "timeout"), outbound.DefaultTimeout)
+	timeout, err := duration("timeout", str(params, "timeout"), egress.DefaultTimeout)
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ type courier struct {
 	user, password string
 }
 
-func (c courier) send(ctx context.Context, guard outbound.Guard, m *message, now time.Time) error {
+func (c courier) send(ctx context.Context, guard egress.Guard, m *message, now time.Time) error {
 	address := net.JoinHostPort(c.host, strconv.FormatInt(c.port, 10))
 	conn, err := guard.Dial(ctx, "tcp", address)
 	if err != nil {
@@ -106,7 +106,7 @@ func (c courier) send(ctx context.Context, guard outbound.Guard, m *message, now
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
-	if err := c.converse(&bounded{Conn: conn, left: outbound.MaxBody}, m, now); err != nil {
+	if err := c.converse(&bounded{Conn: conn, left: egress.MaxBody}, m, now); err != nil {
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
@@ -127,7 +127,7 @@ type bounded struct {
 
 func (b *bounded) Read(p []byte) (int, error) {
 	if b.left <= 0 {
-		return 0, &FailedError{Message: fmt.Sprintf("the server says more than %d KiB", outbound.MaxBody>>10)}
+		return 0, &FailedError{Message: fmt.Sprintf("the server says more than %d KiB", egress.MaxBody>>10)}
 	}
 	n, err := b.Conn.Read(p[:min(len(p), b.left)])
 	b.left -= n

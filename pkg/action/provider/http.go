@@ -29,7 +29,7 @@ import (
 
 	"github.com/kubevela/workflow/pkg/providers/http/ratelimiter"
 
-	"github.com/kubevela/kube-trigger/pkg/action/provider/outbound"
+	"github.com/kubevela/kube-trigger/pkg/action/egress"
 )
 
 //go:embed http.cue
@@ -63,7 +63,7 @@ type request struct {
 }
 
 func (r *request) send(ctx context.Context) (map[string]any, error) {
-	timeout, err := duration("request.timeout", str(r.settings, "timeout"), outbound.DefaultTimeout)
+	timeout, err := duration("request.timeout", str(r.settings, "timeout"), egress.DefaultTimeout)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +80,7 @@ func (r *request) send(ctx context.Context) (map[string]any, error) {
 	if err := r.limit(req); err != nil {
 		return nil, err
 	}
-	confined := outbound.Confined(len(r.secrets.values) > 0 || config != nil && len(config.Certificates) > 0)
+	confined := egress.Confined(len(r.secrets.values) > 0 || config != nil && len(config.Certificates) > 0)
 	where := req.Method + " " + req.URL.Scheme + "://" + req.URL.Host
 	answer, err := r.options.Outbound.Do(req, config, confined)
 	if err != nil {
@@ -232,8 +232,8 @@ func (c Call) goOn(ctx context.Context, result map[string]any, err error) (Resul
 // explain makes what cannot pass when it is tried again final.
 func explain(err error) error {
 	var (
-		refused  *outbound.RefusedError
-		tooLarge *outbound.TooLargeError
+		refused  *egress.RefusedError
+		tooLarge *egress.TooLargeError
 	)
 	if errors.As(err, &refused) {
 		return &FailedError{Message: refused.Error()}

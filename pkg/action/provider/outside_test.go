@@ -31,13 +31,13 @@ import (
 
 	clocktesting "k8s.io/utils/clock/testing"
 
-	"github.com/kubevela/kube-trigger/pkg/action/provider/outbound"
+	"github.com/kubevela/kube-trigger/pkg/action/egress"
 )
 
 // executed executes one call that needs no cluster.
 func executed(t *testing.T, clock *clocktesting.FakePassiveClock, call Call) (Result, error) {
 	t.Helper()
-	out := outbound.NewClient(outbound.Guard{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}})
+	out := egress.NewClient(egress.Guard{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}})
 	defer out.Close()
 	return New(Options{Outbound: out, Clock: clock}).Execute(t.Context(), call)
 }
@@ -108,7 +108,7 @@ func TestHTTPTimeout(t *testing.T) {
 	if err != nil || !HasFailed(result) {
 		t.Errorf("got %v, %v, want a failure that the template goes on from", result, err)
 	}
-	out := outbound.NewClient(outbound.Guard{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}})
+	out := egress.NewClient(egress.Guard{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}})
 	defer out.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
@@ -122,7 +122,7 @@ func TestHTTPTimeout(t *testing.T) {
 func TestRateLimit(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer server.Close()
-	out := outbound.NewClient(outbound.Guard{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}})
+	out := egress.NewClient(egress.Guard{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}})
 	defer out.Close()
 	e := New(Options{Outbound: out})
 	limit := map[string]any{"ratelimiter": map[string]any{"limit": int64(2), "period": "1h"}}

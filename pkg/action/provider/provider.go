@@ -45,8 +45,8 @@ import (
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/kubevela/kube-trigger/pkg/action/provider/outbound"
-	"github.com/kubevela/kube-trigger/pkg/action/provider/ql"
+	"github.com/kubevela/kube-trigger/pkg/action/egress"
+	"github.com/kubevela/kube-trigger/pkg/velaql/functions"
 )
 
 // Call is one call of a provider function that a template makes.
@@ -96,8 +96,8 @@ func Packages() map[string]Package {
 		"builtin": builtin.GetTemplate(),
 		"config":  config.GetTemplate(),
 		"op":      legacySource(),
-		"ql":      ql.Source(),
-		"query":   ql.Source(),
+		"ql":      functions.Source(),
+		"query":   functions.Source(),
 	} {
 		path := cuexruntime.VelaPrefix + name
 		packages[path] = Package{Path: path, Source: source}
@@ -124,7 +124,7 @@ type Options struct {
 	Namespace string
 	// Outbound connects to all that is not the API server. Nil is one of its own,
 	// which refuses what a Guard refuses by default.
-	Outbound *outbound.Client
+	Outbound *egress.Client
 	// Clock tells the time; nil is the real one.
 	Clock clock.PassiveClock
 }
@@ -132,7 +132,7 @@ type Options struct {
 // New returns the Executor that really executes.
 func New(o Options) Executor {
 	if o.Outbound == nil {
-		o.Outbound = outbound.NewClient(outbound.Guard{})
+		o.Outbound = egress.NewClient(egress.Guard{})
 	}
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}
@@ -196,7 +196,7 @@ func (e *executor) Execute(ctx context.Context, call Call) (result Result, err e
 	case "kube":
 		return kube{client: in}.execute(ctx, call)
 	case "query":
-		list, err := ql.Querier{Client: in, Clusters: e.options.Clusters}.Do(ctx, call.Do, call.Params)
+		list, err := functions.Querier{Client: in, Clusters: e.options.Clusters}.Do(ctx, call.Do, call.Params)
 		if call.Value.LookupPath(cue.ParsePath("$params")).Exists() {
 			return call.softly(map[string]any{"list": list}, err)
 		}

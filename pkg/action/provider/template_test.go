@@ -23,8 +23,8 @@ import (
 	"testing"
 
 	"github.com/kubevela/kube-trigger/pkg/action"
+	"github.com/kubevela/kube-trigger/pkg/action/egress"
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
-	"github.com/kubevela/kube-trigger/pkg/action/provider/outbound"
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
@@ -37,7 +37,7 @@ func TestTemplates(t *testing.T) {
 		_, _ = w.Write([]byte("next"))
 	}))
 	defer server.Close()
-	out := outbound.NewClient(outbound.Guard{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}})
+	out := egress.NewClient(egress.Guard{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}})
 	defer out.Close()
 	for name, source := range map[string]string{
 		"http": `import "vela/http"

@@ -38,9 +38,9 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/kubevela/kube-trigger/pkg/admission"
 	"github.com/kubevela/kube-trigger/pkg/admission/certificate"
-	"github.com/kubevela/kube-trigger/pkg/admission/review"
-	"github.com/kubevela/kube-trigger/pkg/problem"
+	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
@@ -71,8 +71,8 @@ func start(t *testing.T, ago time.Duration) *bed {
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler := review.NewHandler(func(context.Context, *admissionv1.AdmissionRequest) (review.Verdict, error) {
-		return review.Verdict{Problems: problem.List{{Path: "data", Message: refused}}}, nil
+	handler := admission.NewHandler(func(context.Context, *admissionv1.AdmissionRequest) (admission.Verdict, error) {
+		return admission.Verdict{Problems: diag.List{{Path: "data", Message: refused}}}, nil
 	})
 	// Connections are not kept, so that each call shows the certificate.
 	server := &http.Server{Handler: handler, ErrorLog: log.New(io.Discard, "", 0), ReadHeaderTimeout: time.Minute}

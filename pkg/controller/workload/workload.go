@@ -37,8 +37,8 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/kubevela/kube-trigger/pkg/problem"
-	"github.com/kubevela/kube-trigger/pkg/schema"
+	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/expr/schema"
 )
 
 //go:embed default.cue
@@ -63,7 +63,7 @@ type Input struct {
 
 // Deployment fills the template that source is. Problems whose path begins with
 // "properties" are the user's, others the template's.
-func Deployment(source string, in Input) (*appsv1.Deployment, problem.List) {
+func Deployment(source string, in Input) (*appsv1.Deployment, diag.List) {
 	// A definition is closed: a property that the template does not name is
 	// refused.
 	frame, err := json.Marshal(map[string]any{
@@ -71,7 +71,7 @@ func Deployment(source string, in Input) (*appsv1.Deployment, problem.List) {
 		"triggerService": map[string]string{"name": in.Service, "namespace": in.Namespace, "serviceAccountName": in.ServiceAccount},
 	})
 	if err != nil {
-		return nil, problem.List{{Message: err.Error()}}
+		return nil, diag.List{{Message: err.Error()}}
 	}
 	template := cuecontext.New().CompileString(source+"\n#parameter: parameter\n"+string(frame[1:len(frame)-1]), cue.Filename("template.cue"))
 	if err := template.Err(); err != nil {
@@ -90,10 +90,10 @@ func Deployment(source string, in Input) (*appsv1.Deployment, problem.List) {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(d); err != nil {
-		return nil, problem.List{{Path: "deployment", Message: err.Error()}}
+		return nil, diag.List{{Path: "deployment", Message: err.Error()}}
 	}
 	if len(d.Spec.Template.Spec.Containers) == 0 {
-		return nil, problem.List{{Path: "deployment", Message: "has no container"}}
+		return nil, diag.List{{Path: "deployment", Message: "has no container"}}
 	}
 	impose(d, in)
 	return d, nil
@@ -123,11 +123,11 @@ func merged(base, over map[string]string) map[string]string {
 	return out
 }
 
-func problems(err error) problem.List {
-	var list problem.List
+func problems(err error) diag.List {
+	var list diag.List
 	for _, e := range cueerrors.Errors(err) {
 		format, args := e.Msg()
-		p := problem.Problem{Path: "template", Message: fmt.Sprintf(format, args...)}
+		p := diag.Problem{Path: "template", Message: fmt.Sprintf(format, args...)}
 		if pos := e.Position(); pos.IsValid() {
 			p.Line, p.Column = pos.Line(), pos.Column()
 		}

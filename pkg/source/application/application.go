@@ -33,8 +33,8 @@ import (
 	_ "embed"
 	"maps"
 
-	"github.com/kubevela/kube-trigger/pkg/problem"
-	"github.com/kubevela/kube-trigger/pkg/schema"
+	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/expr/schema"
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
 )
@@ -51,7 +51,7 @@ func New(o resource.Options) source.Compiler {
 	s := schema.Later(properties)
 	return resource.Derived(o, resource.Derivation{
 		Type:   Type,
-		Parse:  func(given map[string]any) (resource.Ask, problem.List) { return parse(s, given) },
+		Parse:  func(given map[string]any) (resource.Ask, diag.List) { return parse(s, given) },
 		Note:   note,
 		Derive: derive,
 	})

@@ -22,9 +22,9 @@ import (
 	"k8s.io/apimachinery/pkg/fields"
 	names "k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
-	"github.com/kubevela/kube-trigger/pkg/problem"
-	"github.com/kubevela/kube-trigger/pkg/schema"
+	"github.com/kubevela/kube-trigger/pkg/expr/schema"
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
 )
 
@@ -68,7 +68,7 @@ func (w wanted) takesOne(components []any) bool {
 
 // parse checks properties, but for those of the objects, and returns what they
 // ask.
-func parse(s schema.Text, given map[string]any) (resource.Ask, problem.List) {
+func parse(s schema.Text, given map[string]any) (resource.Ask, diag.List) {
 	var p struct {
 		Events     []string `json:"events"`
 		Phase      []string `json:"phase"`
@@ -79,7 +79,7 @@ func parse(s schema.Text, given map[string]any) (resource.Ask, problem.List) {
 	if problems := s.Decode(given, &p); len(problems) > 0 {
 		return resource.Ask{}, problems
 	}
-	var problems problem.List
+	var problems diag.List
 	if len(p.Events) == 0 && len(p.Phase) == 0 {
 		problems.Add("", "nothing is taken: name what in events, or phases in phase")
 	}

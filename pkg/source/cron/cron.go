@@ -45,8 +45,8 @@ import (
 
 	"k8s.io/utils/clock"
 
-	"github.com/kubevela/kube-trigger/pkg/problem"
-	"github.com/kubevela/kube-trigger/pkg/schema"
+	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/expr/schema"
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
@@ -92,7 +92,7 @@ type Saver interface {
 // New returns the compiler of this source's properties.
 func New(o Options) source.Compiler {
 	s := schema.Later(properties)
-	return func(given map[string]any, t source.Trigger) (source.Subscription, problem.List) {
+	return func(given map[string]any, t source.Trigger) (source.Subscription, diag.List) {
 		p, problems := parse(s, given)
 		if len(problems) > 0 {
 			return nil, problems

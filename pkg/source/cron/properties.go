@@ -20,12 +20,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/kubevela/kube-trigger/pkg/problem"
-	"github.com/kubevela/kube-trigger/pkg/schema"
+	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/expr/schema"
 )
 
 // parse checks properties, and returns when they ask for ticks.
-func parse(s schema.Text, given map[string]any) (plan, problem.List) {
+func parse(s schema.Text, given map[string]any) (plan, diag.List) {
 	var p struct {
 		Schedule string `json:"schedule"`
 		TimeZone string `json:"timeZone"`
@@ -36,7 +36,7 @@ func parse(s schema.Text, given map[string]any) (plan, problem.List) {
 	if problems := s.Decode(given, &p); len(problems) > 0 {
 		return plan{}, problems
 	}
-	var problems problem.List
+	var problems diag.List
 	text, zone := splitZone(p.Schedule)
 	at := "schedule"
 	switch {

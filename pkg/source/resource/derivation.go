@@ -17,8 +17,8 @@ limitations under the License.
 package resource
 
 import (
+	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
-	"github.com/kubevela/kube-trigger/pkg/problem"
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
@@ -35,7 +35,7 @@ type Derivation struct {
 	// Parse returns what a trigger with these properties asks, and what is wrong
 	// with them. Where that is too much to tell which objects are meant, the Ask
 	// has no Properties.
-	Parse func(properties map[string]any) (Ask, problem.List)
+	Parse func(properties map[string]any) (Ask, diag.List)
 	// Note returns what is to be remembered of an object in place of before,
 	// which is nil where nothing is. It is not nil, the same for the same
 	// object again, and may be saved: it holds nothing that is secret.
@@ -61,7 +61,7 @@ type Ask struct {
 // this one.
 func Derived(o Options, d Derivation) source.Compiler {
 	compile := newCompiler(o)
-	return func(given map[string]any, t source.Trigger) (source.Subscription, problem.List) {
+	return func(given map[string]any, t source.Trigger) (source.Subscription, diag.List) {
 		a, problems := d.Parse(given)
 		if a.Properties == nil {
 			return nil, problems

@@ -25,8 +25,8 @@ import (
 
 	"github.com/go-logr/logr"
 
-	"github.com/kubevela/kube-trigger/pkg/clusters"
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/multicluster"
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
@@ -47,7 +47,7 @@ type fleet struct {
 	running  sync.WaitGroup
 
 	mu    sync.Mutex
-	known clusters.Known
+	known multicluster.Known
 	// reports are what the watches say, by cluster: nil that one works.
 	reports map[string]error
 	// told is what was said last of each trigger.
@@ -69,7 +69,7 @@ func (f *fleet) Run(ctx context.Context, sink source.Sink) error {
 	var names []string
 	all := false
 	for _, s := range f.shared {
-		names = append(names, slices.DeleteFunc(slices.Clone(s.where.listed), func(n string) bool { return n == clusters.Local })...)
+		names = append(names, slices.DeleteFunc(slices.Clone(s.where.listed), func(n string) bool { return n == multicluster.Local })...)
 		all = all || s.where.labels != nil
 	}
 	view := f.Clusters.View(ctx, names, all)
@@ -98,7 +98,7 @@ func (f *fleet) Run(ctx context.Context, sink source.Sink) error {
 }
 
 // adjust has the sites run that are selected, as they are reached now, and no others.
-func (f *fleet) adjust(ctx context.Context, sink source.Sink, known clusters.Known) {
+func (f *fleet) adjust(ctx context.Context, sink source.Sink, known multicluster.Known) {
 	f.mu.Lock()
 	f.known = known
 	f.mu.Unlock()
@@ -120,9 +120,9 @@ func (f *fleet) adjust(ctx context.Context, sink source.Sink, known clusters.Kno
 }
 
 // wanted returns the clusters that triggers select and that can be reached, by name.
-func (f *fleet) wanted(known clusters.Known) map[string]clusters.Cluster {
-	wanted := map[string]clusters.Cluster{}
-	own := clusters.Cluster{Name: clusters.Local, Connection: &clusters.Connection{
+func (f *fleet) wanted(known multicluster.Known) map[string]multicluster.Cluster {
+	wanted := map[string]multicluster.Cluster{}
+	own := multicluster.Cluster{Name: multicluster.Local, Connection: &multicluster.Connection{
 		Server: f.Server, Dynamic: f.Client, Metadata: f.Metadata, Mapper: f.Mapper,
 	}}
 	for name, c := range known.Joined {
@@ -131,17 +131,17 @@ func (f *fleet) wanted(known clusters.Known) map[string]clusters.Cluster {
 		}
 	}
 	if len(f.choosers(own)) > 0 {
-		wanted[clusters.Local] = own
+		wanted[multicluster.Local] = own
 	}
 	return wanted
 }
 
 // choosers returns the triggers that select a cluster. The hub is selected by its
 // name only.
-func (f *fleet) choosers(c clusters.Cluster) []event.Trigger {
+func (f *fleet) choosers(c multicluster.Cluster) []event.Trigger {
 	var some []event.Trigger
 	for _, s := range f.shared {
-		if s.where.names(c.Name) || c.Name != clusters.Local && s.where.has(c) {
+		if s.where.names(c.Name) || c.Name != multicluster.Local && s.where.has(c) {
 			some = append(some, s.trigger.Trigger)
 		}
 	}
@@ -149,7 +149,7 @@ func (f *fleet) choosers(c clusters.Cluster) []event.Trigger {
 }
 
 // site has the watch in one cluster run.
-func (f *fleet) site(ctx context.Context, sink source.Sink, c clusters.Cluster, here []event.Trigger) {
+func (f *fleet) site(ctx context.Context, sink source.Sink, c multicluster.Cluster, here []event.Trigger) {
 	s := f.sites[c.Name]
 	if s != nil && s.same(c, here) {
 		return
@@ -175,7 +175,7 @@ func (f *fleet) site(ctx context.Context, sink source.Sink, c clusters.Cluster, 
 // newSite returns the watch in a cluster.
 func (f *fleet) newSite(cluster string) *site {
 	k := f.kinds
-	if cluster != clusters.Local {
+	if cluster != multicluster.Local {
 		k = &kinds{clock: f.Clock}
 	}
 	s := &site{watcher: newWatcher(f.Options, k, f.in(cluster), f.derivation, f.shared)}

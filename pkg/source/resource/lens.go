@@ -26,7 +26,7 @@ import (
 
 	kjson "k8s.io/apimachinery/pkg/util/json"
 
-	"github.com/kubevela/kube-trigger/pkg/projection"
+	"github.com/kubevela/kube-trigger/pkg/expr"
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
@@ -36,7 +36,7 @@ import (
 type lens struct {
 	paths []source.Path
 	names []string
-	old   projection.Projection
+	old   expr.Projection
 	// note is what a derivation remembers; nil where there is none.
 	note func(before []byte, object map[string]any) []byte
 	// key keys the hashes of fields.

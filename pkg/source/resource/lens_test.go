@@ -30,7 +30,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
-	"github.com/kubevela/kube-trigger/pkg/projection"
+	"github.com/kubevela/kube-trigger/pkg/expr"
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
 	"github.com/kubevela/kube-trigger/pkg/store/file"
@@ -38,13 +38,13 @@ import (
 )
 
 // refers returns what an expression refers to below context.old.
-func refers(t *testing.T, expr string) projection.Projection {
+func refers(t *testing.T, text string) expr.Projection {
 	t.Helper()
-	f, err := parser.ParseFile("test", expr)
+	f, err := parser.ParseFile("test", text)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return projection.Of("context", f).Under("old")
+	return expr.Of("context", f).Under("old")
 }
 
 // comparing returns triggers: one that refers to the old data, one that fires

@@ -27,10 +27,10 @@ import (
 	names "k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
-	"github.com/kubevela/kube-trigger/pkg/clusters"
+	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
-	"github.com/kubevela/kube-trigger/pkg/problem"
-	"github.com/kubevela/kube-trigger/pkg/schema"
+	"github.com/kubevela/kube-trigger/pkg/expr/schema"
+	"github.com/kubevela/kube-trigger/pkg/multicluster"
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
@@ -79,7 +79,7 @@ func (q query) in(cluster string) query {
 
 // joined returns the cluster as events have it: empty for the worker's own.
 func (q query) joined() string {
-	if q.cluster == clusters.Local {
+	if q.cluster == multicluster.Local {
 		return ""
 	}
 	return q.cluster
@@ -107,7 +107,7 @@ func (q query) narrow(o metav1.ListOptions) metav1.ListOptions {
 
 // parse checks properties, and returns the objects they ask for, in which clusters,
 // and the types of events that are wanted.
-func parse(s schema.Text, properties map[string]any) (query, selection, []string, problem.List) {
+func parse(s schema.Text, properties map[string]any) (query, selection, []string, diag.List) {
 	var p struct {
 		APIVersion     string                `json:"apiVersion"`
 		Kind           string                `json:"kind"`
@@ -121,7 +121,7 @@ func parse(s schema.Text, properties map[string]any) (query, selection, []string
 	if problems := s.Decode(properties, &p); len(problems) > 0 {
 		return query{}, selection{}, nil, problems
 	}
-	var problems problem.List
+	var problems diag.List
 	q := query{namespace: p.Namespace}
 	gv, err := runtimeschema.ParseGroupVersion(p.APIVersion)
 	if err != nil || gv.Version == "" {
@@ -153,7 +153,7 @@ func parse(s schema.Text, properties map[string]any) (query, selection, []string
 
 // labelSelector returns the selector for what both match and selector, which is the
 // property of that name, ask for, in canonical form.
-func labelSelector(name string, match map[string]string, selector *metav1.LabelSelector, problems *problem.List) labels.Selector {
+func labelSelector(name string, match map[string]string, selector *metav1.LabelSelector, problems *diag.List) labels.Selector {
 	errs := validation.ValidateLabels(match, field.NewPath("matchingLabels"))
 	errs = append(errs, validation.ValidateLabelSelector(selector, validation.LabelSelectorValidationOptions{}, field.NewPath(name))...)
 	for _, e := range errs {

@@ -20,7 +20,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/kubevela/kube-trigger/pkg/clusters"
+	"github.com/kubevela/kube-trigger/pkg/multicluster"
 )
 
 // report notes what the watch in a cluster says.
@@ -68,8 +68,8 @@ func (f *fleet) tellAll() {
 
 // awayOf returns what is not heard of a selection, and of how many clusters neither
 // that is known nor that they work.
-func (f *fleet) awayOf(where selection) (away *clusters.Away, silent int) {
-	away = &clusters.Away{Clusters: map[string]error{}}
+func (f *fleet) awayOf(where selection) (away *multicluster.Away, silent int) {
+	away = &multicluster.Away{Clusters: map[string]error{}}
 	judge := func(name string) {
 		why, said := f.reports[name]
 		switch {
@@ -93,7 +93,7 @@ func (f *fleet) awayOf(where selection) (away *clusters.Away, silent int) {
 	for _, name := range where.listed {
 		_, joined := f.known.Joined[name]
 		switch {
-		case name == clusters.Local:
+		case name == multicluster.Local:
 			judge(name)
 		case joined:
 		case f.known.Named[name] != nil:

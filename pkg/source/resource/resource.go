@@ -59,10 +59,10 @@ import (
 	"k8s.io/client-go/metadata"
 	"k8s.io/utils/clock"
 
-	"github.com/kubevela/kube-trigger/pkg/clusters"
+	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
-	"github.com/kubevela/kube-trigger/pkg/problem"
-	"github.com/kubevela/kube-trigger/pkg/schema"
+	"github.com/kubevela/kube-trigger/pkg/expr/schema"
+	"github.com/kubevela/kube-trigger/pkg/multicluster"
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
@@ -108,7 +108,7 @@ type Options struct {
 	// told where it is nil.
 	Waits func(key string, why error)
 	// Clusters knows the joined clusters. It may be nil where nothing is opened.
-	Clusters *clusters.Clusters
+	Clusters *multicluster.Clusters
 	// Away is told in place of Waits of what a trigger with clusters does not hear
 	// of, as a *clusters.Away, and nil when it hears of all. It must not block.
 	// Nobody is told where it is nil.
@@ -119,7 +119,7 @@ type Options struct {
 // check them; the sources that it opens share o.
 func New(o Options) source.Compiler {
 	compile := newCompiler(o)
-	return func(given map[string]any, t source.Trigger) (source.Subscription, problem.List) {
+	return func(given map[string]any, t source.Trigger) (source.Subscription, diag.List) {
 		s, problems := compile(given, t, nil)
 		if len(problems) > 0 {
 			return nil, problems
@@ -130,13 +130,13 @@ func New(o Options) source.Compiler {
 
 // newCompiler returns what makes subscriptions of properties: to this source or,
 // where there is a derivation, to that.
-func newCompiler(o Options) func(map[string]any, source.Trigger, *Derivation) (subscription, problem.List) {
+func newCompiler(o Options) func(map[string]any, source.Trigger, *Derivation) (subscription, diag.List) {
 	if o.PageSize == 0 {
 		o.PageSize = defaultPageSize
 	}
 	known := &kinds{mapper: o.Mapper, clock: o.Clock}
 	s := schema.Later(properties)
-	return func(given map[string]any, t source.Trigger, d *Derivation) (subscription, problem.List) {
+	return func(given map[string]any, t source.Trigger, d *Derivation) (subscription, diag.List) {
 		q, where, events, problems := parse(s, given)
 		if len(problems) > 0 {
 			return subscription{}, problems

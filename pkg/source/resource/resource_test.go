@@ -22,8 +22,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
-	"github.com/kubevela/kube-trigger/pkg/problem"
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
 )
@@ -197,7 +197,7 @@ func FuzzProperties(f *testing.F) {
 	})
 }
 
-func compile(t *testing.T, text string) (source.Subscription, problem.List) {
+func compile(t *testing.T, text string) (source.Subscription, diag.List) {
 	t.Helper()
 	var properties map[string]any
 	if err := json.Unmarshal([]byte(text), &properties); err != nil {

@@ -23,8 +23,8 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
-	"github.com/kubevela/kube-trigger/pkg/clusters"
-	"github.com/kubevela/kube-trigger/pkg/problem"
+	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/multicluster"
 )
 
 // selection is the clusters that a trigger asks for. The zero one is the worker's
@@ -43,10 +43,10 @@ type placesAsked struct {
 }
 
 // selected checks the properties.
-func (p placesAsked) selected(problems *problem.List) selection {
+func (p placesAsked) selected(problems *diag.List) selection {
 	var s selection
 	for i, name := range p.Clusters {
-		if wrong := clusters.CheckName(name); wrong != "" {
+		if wrong := multicluster.CheckName(name); wrong != "" {
 			problems.Add(field.NewPath("clusters").Index(i).String(), "%q is not the name of a cluster: %s", name, wrong)
 		}
 		if !slices.Contains(s.listed, name) {
@@ -64,14 +64,14 @@ func (p placesAsked) selected(problems *problem.List) selection {
 
 // isOwn reports whether only the worker's own cluster is selected.
 func (s selection) isOwn() bool {
-	return s.labels == nil && !slices.ContainsFunc(s.listed, func(name string) bool { return name != clusters.Local })
+	return s.labels == nil && !slices.ContainsFunc(s.listed, func(name string) bool { return name != multicluster.Local })
 }
 
 // names reports whether a cluster is selected by its name.
 func (s selection) names(cluster string) bool { return slices.Contains(s.listed, cluster) }
 
 // has reports whether a joined cluster is selected.
-func (s selection) has(c clusters.Cluster) bool {
+func (s selection) has(c multicluster.Cluster) bool {
 	return s.names(c.Name) || s.labels != nil && s.labels.Matches(c.Labels)
 }
 
@@ -79,10 +79,10 @@ func (s selection) has(c clusters.Cluster) bool {
 // that can be told by its name.
 func (s selection) mayHave(cluster string) bool {
 	if s.labels != nil {
-		return cluster != "" || s.names(clusters.Local)
+		return cluster != "" || s.names(multicluster.Local)
 	}
 	if cluster == "" {
-		return len(s.listed) == 0 || s.names(clusters.Local)
+		return len(s.listed) == 0 || s.names(multicluster.Local)
 	}
 	return s.names(cluster)
 }

@@ -32,8 +32,8 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 
-	"github.com/kubevela/kube-trigger/pkg/clusters"
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/multicluster"
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
 	"github.com/kubevela/kube-trigger/test/cluster"
@@ -58,7 +58,7 @@ func (a *aways) say(t event.Trigger, why error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.said[t.Name] = "works"
-	if some := (*clusters.Away)(nil); errors.As(why, &some) {
+	if some := (*multicluster.Away)(nil); errors.As(why, &some) {
 		a.said[t.Name] = fmt.Sprintf("%d work; %v", some.Working, why)
 	}
 }
@@ -124,7 +124,7 @@ func (s ships) by(config *rest.Config) option {
 		if err != nil {
 			s.Fatal(err)
 		}
-		if o.Clusters, err = clusters.New(config, client, clusters.Auto, clock.RealClock{}); err != nil {
+		if o.Clusters, err = multicluster.New(config, client, multicluster.Auto, clock.RealClock{}); err != nil {
 			s.Fatal(err)
 		}
 		o.Away = s.away.say

@@ -27,8 +27,8 @@ import (
 
 	"github.com/go-logr/logr"
 
-	"github.com/kubevela/kube-trigger/pkg/clusters"
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/multicluster"
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
@@ -38,7 +38,7 @@ type site struct {
 	// retries are those of the watch. It resets them when it works.
 	retries backoff
 	// cluster is how it is reached, and here the triggers that select it.
-	cluster clusters.Cluster
+	cluster multicluster.Cluster
 	here    []event.Trigger
 	// cancel ends the watch; nil where it does not run. Ended is closed then.
 	cancel context.CancelFunc
@@ -50,14 +50,14 @@ type site struct {
 func (s *site) runs() bool { return s.cancel != nil }
 
 // same reports whether the watch runs as it should.
-func (s *site) same(c clusters.Cluster, here []event.Trigger) bool {
+func (s *site) same(c multicluster.Cluster, here []event.Trigger) bool {
 	return s.runs() && s.cluster.Endpoint == c.Endpoint && slices.Equal(s.here, here) &&
-		(s.cluster.Connection == c.Connection || c.Name == clusters.Local)
+		(s.cluster.Connection == c.Connection || c.Name == multicluster.Local)
 }
 
 // take has the watch, which does not run, reach the cluster as c does, for the
 // triggers of here.
-func (s *site) take(c clusters.Cluster, here []event.Trigger) {
+func (s *site) take(c multicluster.Cluster, here []event.Trigger) {
 	s.cluster, s.here, s.left = c, here, time.Time{}
 	w := s.watcher
 	w.Client, w.Metadata, w.Server = c.Connection.Dynamic, c.Connection.Metadata, c.Connection.Server

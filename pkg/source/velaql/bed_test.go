@@ -29,14 +29,14 @@ import (
 	"go.uber.org/goleak"
 	"k8s.io/utils/clock"
 
+	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
-	"github.com/kubevela/kube-trigger/pkg/problem"
-	"github.com/kubevela/kube-trigger/pkg/projection"
-	"github.com/kubevela/kube-trigger/pkg/query"
+	"github.com/kubevela/kube-trigger/pkg/expr"
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/source/velaql"
 	"github.com/kubevela/kube-trigger/pkg/store"
 	"github.com/kubevela/kube-trigger/pkg/store/file"
+	"github.com/kubevela/kube-trigger/pkg/velaql/query"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
@@ -133,7 +133,7 @@ type process struct {
 func compile(t *testing.T, o velaql.Options, properties map[string]any) source.Subscription {
 	t.Helper()
 	o.Clock = clock.RealClock{}
-	sub, problems := velaql.New(o)(properties, source.Trigger{Trigger: event.Trigger{Name: "pods", Namespace: "default"}, Old: projection.All()})
+	sub, problems := velaql.New(o)(properties, source.Trigger{Trigger: event.Trigger{Name: "pods", Namespace: "default"}, Old: expr.All()})
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
@@ -142,7 +142,7 @@ func compile(t *testing.T, o velaql.Options, properties map[string]any) source.S
 
 // options have views that show s.
 func options(s *scene) velaql.Options {
-	return velaql.Options{Views: func(event.Trigger, query.Query) (velaql.View, problem.List) { return s, nil }}
+	return velaql.Options{Views: func(event.Trigger, query.Query) (velaql.View, diag.List) { return s, nil }}
 }
 
 func start(t *testing.T, path string, o velaql.Options, properties map[string]any, sink sinkFunc) *process {

@@ -20,17 +20,17 @@ import (
 	"flag"
 	"testing"
 
-	"github.com/kubevela/kube-trigger/pkg/action/view"
+	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
-	"github.com/kubevela/kube-trigger/pkg/problem"
-	"github.com/kubevela/kube-trigger/pkg/query"
 	"github.com/kubevela/kube-trigger/pkg/source/velaql"
+	"github.com/kubevela/kube-trigger/pkg/velaql/query"
+	"github.com/kubevela/kube-trigger/pkg/velaql/view"
 	"github.com/kubevela/kube-trigger/test/sources"
 )
 
 var update = flag.Bool("update", false, "write what is said into testdata/problems.txtar")
 
 func TestProblems(t *testing.T) {
-	views := func(_ event.Trigger, q query.Query) (velaql.View, problem.List) { return view.New(q, view.Options{}) }
+	views := func(_ event.Trigger, q query.Query) (velaql.View, diag.List) { return view.New(q, view.Options{}) }
 	sources.Problems(t, velaql.New(velaql.Options{Views: views}), 14, *update)
 }

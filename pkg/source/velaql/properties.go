@@ -19,13 +19,13 @@ package velaql
 import (
 	"time"
 
-	"github.com/kubevela/kube-trigger/pkg/problem"
-	"github.com/kubevela/kube-trigger/pkg/query"
-	"github.com/kubevela/kube-trigger/pkg/schema"
+	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/expr/schema"
+	"github.com/kubevela/kube-trigger/pkg/velaql/query"
 )
 
 // parse checks properties, and returns what they ask for, without the view.
-func parse(s schema.Text, given map[string]any) (subscription, problem.List) {
+func parse(s schema.Text, given map[string]any) (subscription, diag.List) {
 	var p struct {
 		View      string         `json:"view"`
 		Template  string         `json:"template"`
@@ -39,7 +39,7 @@ func parse(s schema.Text, given map[string]any) (subscription, problem.List) {
 		return subscription{}, problems
 	}
 	sub := subscription{events: p.Events}
-	var problems problem.List
+	var problems diag.List
 	sub.query, problems = query.New(p.View, p.Template, p.Parameter, p.Export)
 	var err error
 	if sub.interval, err = time.ParseDuration(p.Interval); err != nil || sub.interval < MinInterval {

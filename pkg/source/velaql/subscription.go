@@ -23,8 +23,8 @@ import (
 	"time"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
-	"github.com/kubevela/kube-trigger/pkg/query"
 	"github.com/kubevela/kube-trigger/pkg/source"
+	"github.com/kubevela/kube-trigger/pkg/velaql/query"
 )
 
 // subscription is what one trigger asks for.

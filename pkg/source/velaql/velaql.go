@@ -39,12 +39,12 @@ import (
 
 	"k8s.io/utils/clock"
 
+	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
-	"github.com/kubevela/kube-trigger/pkg/problem"
-	"github.com/kubevela/kube-trigger/pkg/query"
-	"github.com/kubevela/kube-trigger/pkg/schema"
+	"github.com/kubevela/kube-trigger/pkg/expr/schema"
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/store"
+	"github.com/kubevela/kube-trigger/pkg/velaql/query"
 )
 
 // Type is the name of the source, as triggers write it.
@@ -77,7 +77,7 @@ type View interface {
 type Options struct {
 	// Views compiles what q asks for, to be evaluated for t. The paths in the
 	// problems are "template" and "parameter".
-	Views func(t event.Trigger, q query.Query) (View, problem.List)
+	Views func(t event.Trigger, q query.Query) (View, diag.List)
 	Clock clock.Clock
 	// Waits, where it is set, is told why the source of a key waits; nil when it
 	// works.
@@ -99,7 +99,7 @@ type Saver interface {
 // New returns the compiler of this source's properties.
 func New(o Options) source.Compiler {
 	s := schema.Later(properties)
-	return func(given map[string]any, t source.Trigger) (source.Subscription, problem.List) {
+	return func(given map[string]any, t source.Trigger) (source.Subscription, diag.List) {
 		sub, problems := parse(s, given)
 		if len(problems) > 0 {
 			return nil, problems

@@ -24,8 +24,8 @@ import (
 	"golang.org/x/net/http/httpguts"
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
-	"github.com/kubevela/kube-trigger/pkg/problem"
 )
 
 // authProperties are those of all kinds of auth.
@@ -55,8 +55,8 @@ func kinds() []string {
 }
 
 // guard returns who decides about calls of t's webhook.
-func (p authProperties) guard(t event.Trigger, keys *keyring, reviews *reviewer) (guard, problem.List) {
-	var problems problem.List
+func (p authProperties) guard(t event.Trigger, keys *keyring, reviews *reviewer) (guard, diag.List) {
+	var problems diag.List
 	if p.Type == "tokenReview" {
 		if len(p.Audiences) == 0 {
 			problems.Add("audiences", "needs one at least: a token is accepted for one of them only")
@@ -91,7 +91,7 @@ func (p authProperties) guard(t event.Trigger, keys *keyring, reviews *reviewer)
 }
 
 // reference returns where the secret is for a trigger.
-func (s secretReference) reference(t event.Trigger, problems *problem.List) reference {
+func (s secretReference) reference(t event.Trigger, problems *diag.List) reference {
 	given := 0
 	for _, place := range []string{s.Name, s.File, s.Env} {
 		if place != "" {
@@ -113,7 +113,7 @@ func (s secretReference) reference(t event.Trigger, problems *problem.List) refe
 	return reference{namespace: t.Namespace, name: s.Name, key: s.Key, file: s.File, env: s.Env}
 }
 
-func checkHeader(path, name string, problems *problem.List) {
+func checkHeader(path, name string, problems *diag.List) {
 	if !httpguts.ValidHeaderFieldName(name) {
 		problems.Add(path, `must be the name of a header, such as "X-Signature", not %q`, name)
 	}

@@ -23,9 +23,9 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
-	"github.com/kubevela/kube-trigger/pkg/problem"
-	"github.com/kubevela/kube-trigger/pkg/schema"
+	"github.com/kubevela/kube-trigger/pkg/expr/schema"
 )
 
 // hook is what one trigger asks for.
@@ -49,8 +49,8 @@ func (h *hook) name() string { return Type + ":" + h.trigger.String() }
 const none = "none"
 
 // parse checks properties, and returns the hook that they ask for.
-func parse(s schema.Text, given map[string]any, t event.Trigger, keys *keyring, reviews *reviewer) (*hook, problem.List) {
-	var problems problem.List
+func parse(s schema.Text, given map[string]any, t event.Trigger, keys *keyring, reviews *reviewer) (*hook, diag.List) {
+	var problems diag.List
 	if auth, ok := given["auth"].(map[string]any); ok && auth["type"] == nil {
 		problems.Add("auth.type", "is required: one of %s", strings.Join(kinds(), ", "))
 		return nil, problems
@@ -86,7 +86,7 @@ func parse(s schema.Text, given map[string]any, t event.Trigger, keys *keyring, 
 			problems.Add("auth", "%v", err)
 			return nil, problems
 		}
-		var wrong problem.List
+		var wrong diag.List
 		h.guard, wrong = auth.guard(t, keys, reviews)
 		problems = append(problems, wrong.Under("auth")...)
 		h.replayable = 2 * time.Duration(auth.ToleranceSeconds) * time.Second

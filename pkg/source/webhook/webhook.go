@@ -46,8 +46,8 @@ import (
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/kubevela/kube-trigger/pkg/problem"
-	"github.com/kubevela/kube-trigger/pkg/schema"
+	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/expr/schema"
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
@@ -129,7 +129,7 @@ func New(o Options) source.Compiler {
 	s := schema.Later(properties)
 	keys := &keyring{client: o.Client, clock: o.Clock, known: map[reference]reading{}}
 	reviews := &reviewer{client: o.Client, clock: o.Clock, accepted: map[string]time.Time{}}
-	return func(given map[string]any, t source.Trigger) (source.Subscription, problem.List) {
+	return func(given map[string]any, t source.Trigger) (source.Subscription, diag.List) {
 		h, problems := parse(s, given, t.Trigger, keys, reviews)
 		if len(problems) > 0 {
 			return nil, problems

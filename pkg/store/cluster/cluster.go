@@ -50,7 +50,7 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/store"
-	"github.com/kubevela/kube-trigger/pkg/store/internal/record"
+	"github.com/kubevela/kube-trigger/pkg/store/internal/codec"
 )
 
 const (
@@ -192,7 +192,7 @@ func shorten(owner string) string {
 	if len(owner) <= maxOwner {
 		return owner
 	}
-	return owner[:maxOwner-9] + "x" + record.ID(owner)[:8]
+	return owner[:maxOwner-9] + "x" + codec.ID(owner)[:8]
 }
 
 // Lost implements store.Store.

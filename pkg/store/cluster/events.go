@@ -30,7 +30,7 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/event"
-	"github.com/kubevela/kube-trigger/pkg/store/internal/record"
+	"github.com/kubevela/kube-trigger/pkg/store/internal/codec"
 )
 
 // eventSpec returns ev as a TriggerEvent has it.
@@ -54,7 +54,7 @@ func eventSpec(ev event.Event) (v1alpha1.Event, error) {
 }
 
 func raw(o map[string]any) (*runtime.RawExtension, error) {
-	text, err := record.Object(o)
+	text, err := codec.Object(o)
 	if err != nil || text == nil {
 		return nil, err
 	}
@@ -75,12 +75,12 @@ func eventOf(e v1alpha1.Event) (event.Event, error) {
 	}
 	var err error
 	if e.Data != nil {
-		if ev.Data, err = record.OpenObject(e.Data.Raw); err != nil {
+		if ev.Data, err = codec.OpenObject(e.Data.Raw); err != nil {
 			return event.Event{}, err
 		}
 	}
 	if e.Old != nil {
-		ev.Old, err = record.OpenObject(e.Old.Raw)
+		ev.Old, err = codec.OpenObject(e.Old.Raw)
 	}
 	return ev, err
 }

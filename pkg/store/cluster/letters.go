@@ -29,7 +29,7 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/store"
-	"github.com/kubevela/kube-trigger/pkg/store/internal/record"
+	"github.com/kubevela/kube-trigger/pkg/store/internal/codec"
 )
 
 // pageSize is how many TriggerEvents are read at once: each may be a MiB.
@@ -194,7 +194,7 @@ func (f *Failures) letter(te *v1alpha1.TriggerEvent) (store.Letter, error) {
 
 // Bury implements store.Letters.
 func (s *Store) Bury(ctx context.Context, l store.Letter) (string, error) {
-	l, err := record.Prepare(l, s.options.Clock.Now())
+	l, err := codec.Prepare(l, s.options.Clock.Now())
 	if err != nil {
 		return "", s.wrap("bury", err)
 	}

@@ -30,7 +30,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubevela/kube-trigger/pkg/store"
-	"github.com/kubevela/kube-trigger/pkg/store/internal/record"
+	"github.com/kubevela/kube-trigger/pkg/store/internal/codec"
 )
 
 // A watch is kept in a head and any number of shards. The head holds the mark
@@ -92,7 +92,7 @@ func (s *Store) lock(name string) *watch {
 
 // head returns an empty head of the watch.
 func (s *Store) head(name string) *corev1.ConfigMap {
-	id := record.ID(name)
+	id := codec.ID(name)
 	return &corev1.ConfigMap{ObjectMeta: s.meta(s.owner+"-watch-"+id, markRecord, map[string]string{watchLabel: id})}
 }
 
@@ -147,7 +147,7 @@ func (s *Store) load(ctx context.Context, name string, w *watch) error {
 	if m.Watch != name {
 		return fmt.Errorf("ConfigMap %s: that of %q: %w", head.Name, m.Watch, store.ErrDamaged)
 	}
-	w.recent, err = record.OpenBlock(head.BinaryData[inventoryField])
+	w.recent, err = codec.OpenBlock(head.BinaryData[inventoryField])
 	if err != nil {
 		return fmt.Errorf("ConfigMap %s: %w", head.Name, err)
 	}
@@ -175,7 +175,7 @@ func (s *Store) Save(ctx context.Context, name string, c store.Change) error {
 }
 
 func (s *Store) save(ctx context.Context, name string, c store.Change) error {
-	if err := record.CheckChange(c); err != nil {
+	if err := codec.CheckChange(c); err != nil {
 		return err
 	}
 	w := s.lock(name)
@@ -207,7 +207,7 @@ func (s *Store) save(ctx context.Context, name string, c store.Change) error {
 		}
 		recent[key] = e
 	}
-	block := record.Block(recent)
+	block := codec.Block(recent)
 	before := m.Shards
 	if len(block) > maxRecent {
 		var err error
@@ -215,7 +215,7 @@ func (s *Store) save(ctx context.Context, name string, c store.Change) error {
 			return err
 		}
 		recent = map[string]*store.Entry{}
-		block = record.Block(recent)
+		block = codec.Block(recent)
 	}
 	text, err := json.Marshal(m)
 	if err != nil {

@@ -29,7 +29,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubevela/kube-trigger/pkg/store"
-	"github.com/kubevela/kube-trigger/pkg/store/internal/record"
+	"github.com/kubevela/kube-trigger/pkg/store/internal/codec"
 )
 
 const (
@@ -43,7 +43,7 @@ const (
 // shard returns an empty shard of the watch, the ith of n. Those of another n
 // have other names, so that one set is whole while the next is written.
 func (s *Store) shard(name string, n, i uint32) *corev1.ConfigMap {
-	id := record.ID(name)
+	id := codec.ID(name)
 	return &corev1.ConfigMap{ObjectMeta: s.meta(
 		fmt.Sprintf("%s-watch-%s-%d-%d", s.owner, id, n, i), shardRecord, map[string]string{watchLabel: id},
 	)}
@@ -75,7 +75,7 @@ func entriesOf(cm *corev1.ConfigMap, err error) (map[string]*store.Entry, error)
 	if !ok {
 		return nil, fmt.Errorf("ConfigMap %s: no inventory: %w", cm.Name, store.ErrDamaged)
 	}
-	entries, err := record.OpenBlock(block)
+	entries, err := codec.OpenBlock(block)
 	if err != nil {
 		return nil, fmt.Errorf("ConfigMap %s: %w", cm.Name, err)
 	}
@@ -94,7 +94,7 @@ func (s *Store) writeShards(ctx context.Context, name string, n uint32, changes 
 			return 0, err
 		}
 		merge(entries, by[i])
-		block := record.Block(entries)
+		block := codec.Block(entries)
 		if len(block) > maxShard {
 			return s.splitShards(ctx, name, n, changes)
 		}
@@ -122,7 +122,7 @@ func (s *Store) splitShards(ctx context.Context, name string, n uint32, changes 
 	}
 	merge(all, changes)
 	next := max(2*n, 1)
-	for size := len(record.Block(all)); size > int(next)*newShard; {
+	for size := len(codec.Block(all)); size > int(next)*newShard; {
 		next *= 2
 	}
 	if next > maxShards {
@@ -131,7 +131,7 @@ func (s *Store) splitShards(ctx context.Context, name string, n uint32, changes 
 	by := split(all, next)
 	for i := range next {
 		cm := s.shard(name, next, i)
-		cm.BinaryData = map[string][]byte{inventoryField: record.Block(by[i])}
+		cm.BinaryData = map[string][]byte{inventoryField: codec.Block(by[i])}
 		if err := s.put(ctx, cm); err != nil {
 			return 0, err
 		}

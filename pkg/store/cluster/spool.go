@@ -29,7 +29,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/store"
-	"github.com/kubevela/kube-trigger/pkg/store/internal/record"
+	"github.com/kubevela/kube-trigger/pkg/store/internal/codec"
 )
 
 // Accept implements store.Spool.
@@ -38,7 +38,7 @@ func (s *Store) Accept(ctx context.Context, ev event.Event) error {
 }
 
 func (s *Store) accept(ctx context.Context, ev event.Event) error {
-	if _, err := record.Acceptable(ev); err != nil {
+	if _, err := codec.Acceptable(ev); err != nil {
 		return err
 	}
 	if err := s.fence.check(); err != nil {
@@ -69,11 +69,11 @@ func (s *Store) accept(ctx context.Context, ev event.Event) error {
 }
 
 func (s *Store) spoolName(source, id string) string {
-	return s.owner + "-accepted-" + record.ID(source, id)
+	return s.owner + "-accepted-" + codec.ID(source, id)
 }
 
 func sourceLabels(source string) map[string]string {
-	return map[string]string{sourceLabel: record.ID(source)}
+	return map[string]string{sourceLabel: codec.ID(source)}
 }
 
 // reserve gives an event its place in the order, and says whether it had none.

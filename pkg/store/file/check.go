@@ -26,7 +26,7 @@ import (
 	"io"
 
 	"github.com/kubevela/kube-trigger/pkg/store"
-	"github.com/kubevela/kube-trigger/pkg/store/internal/record"
+	"github.com/kubevela/kube-trigger/pkg/store/internal/codec"
 )
 
 // The layout of bbolt's files, as far as a store has it: version 2, written in
@@ -239,7 +239,7 @@ func (w *walk) leaves(p page, low, high []byte) error {
 		case w.last != nil && bytes.Compare(e.key, w.last) <= 0, bytes.Compare(e.key, low) < 0, high != nil && bytes.Compare(e.key, high) >= 0:
 			return p.damaged("record %q out of order", e.key)
 		}
-		value, err := record.Unseal(e.value, e.key...)
+		value, err := codec.Unseal(e.value, e.key...)
 		if err != nil {
 			return p.damaged("record %q: %w", e.key, err)
 		}

@@ -16,10 +16,10 @@ limitations under the License.
 
 package file
 
-import "github.com/kubevela/kube-trigger/pkg/store/internal/record"
+import "github.com/kubevela/kube-trigger/pkg/store/internal/codec"
 
 // BucketName is what a test needs to write records behind the store's back.
 const BucketName = bucketName
 
 // Seal adds the checksum to a record.
-func Seal(b []byte, key ...byte) []byte { return record.Seal(b, key...) }
+func Seal(b []byte, key ...byte) []byte { return codec.Seal(b, key...) }

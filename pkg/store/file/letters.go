@@ -23,20 +23,20 @@ import (
 	"time"
 
 	"github.com/kubevela/kube-trigger/pkg/store"
-	"github.com/kubevela/kube-trigger/pkg/store/internal/record"
+	"github.com/kubevela/kube-trigger/pkg/store/internal/codec"
 )
 
 // Bury implements store.Letters.
 func (s *Store) Bury(ctx context.Context, l store.Letter) (id string, err error) {
-	l, err = record.Prepare(l, s.clock.Now())
+	l, err = codec.Prepare(l, s.clock.Now())
 	if err != nil {
 		return "", fmt.Errorf("store %s: bury: %w", s.path, err)
 	}
-	body, err := record.Event(l.Event)
+	body, err := codec.Event(l.Event)
 	if err != nil {
 		return "", fmt.Errorf("store %s: bury: %w", s.path, err)
 	}
-	head, err := record.Letter(l)
+	head, err := codec.Letter(l)
 	if err != nil {
 		return "", fmt.Errorf("store %s: bury: %w", s.path, err)
 	}
@@ -74,7 +74,7 @@ func (t tx) letter(id string) (store.Letter, error) {
 	if value == nil {
 		return store.Letter{}, fmt.Errorf("dead letter %q: %w", id, store.ErrNotFound)
 	}
-	return record.OpenLetter(value)
+	return codec.OpenLetter(value)
 }
 
 // dropLetter removes all of a letter, if it is there.
@@ -176,7 +176,7 @@ func (s *Store) Letter(ctx context.Context, id string) (store.Letter, error) {
 		if err != nil {
 			return err
 		}
-		l.Event, err = record.OpenEvent(body)
+		l.Event, err = codec.OpenEvent(body)
 		return err
 	})
 	if err != nil {
@@ -203,7 +203,7 @@ func (s *Store) Replay(ctx context.Context, id string) error {
 			return err
 		}
 		l.Replay = s.clock.Now().UTC()
-		head, err := record.Letter(l)
+		head, err := codec.Letter(l)
 		if err != nil {
 			return err
 		}
@@ -219,7 +219,7 @@ func (s *Store) Asked(ctx context.Context) ([]string, error) {
 			if err != nil {
 				return err
 			}
-			l, err := record.OpenLetter(p.value)
+			l, err := codec.OpenLetter(p.value)
 			if err != nil {
 				return err
 			}

@@ -25,7 +25,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/kubevela/kube-trigger/pkg/store"
-	"github.com/kubevela/kube-trigger/pkg/store/internal/record"
+	"github.com/kubevela/kube-trigger/pkg/store/internal/codec"
 )
 
 // bucketName names the one bucket, which holds all records. Each ends in a
@@ -98,7 +98,7 @@ func (t tx) writeHeader() error {
 		return err
 	}
 	key := []byte{headerKey}
-	return t.bucket.Put(key, record.Seal(text, key...))
+	return t.bucket.Put(key, codec.Seal(text, key...))
 }
 
 // get returns the value at key, valid until the end of the transaction, or
@@ -111,7 +111,7 @@ func unseal(key, sealed []byte) ([]byte, error) {
 	if sealed == nil {
 		return nil, nil
 	}
-	value, err := record.Unseal(sealed, key...)
+	value, err := codec.Unseal(sealed, key...)
 	if err != nil {
 		return nil, fmt.Errorf("record %q: %w", key, err)
 	}
@@ -137,7 +137,7 @@ func (t tx) put(key, value []byte) error {
 	if t.bucket.Get(key) == nil {
 		t.header.Records++
 	}
-	return t.bucket.Put(key, record.Seal(bytes.Clone(value), key...))
+	return t.bucket.Put(key, codec.Seal(bytes.Clone(value), key...))
 }
 
 func (t tx) delete(key []byte) error {

@@ -25,7 +25,7 @@ import (
 	"slices"
 
 	"github.com/kubevela/kube-trigger/pkg/store"
-	"github.com/kubevela/kube-trigger/pkg/store/internal/record"
+	"github.com/kubevela/kube-trigger/pkg/store/internal/codec"
 )
 
 // mark is a resume point without its inventory.
@@ -74,7 +74,7 @@ func (s *Store) Load(ctx context.Context, watch string) (store.Resume, error) {
 			if err != nil {
 				return err
 			}
-			e, rest, err := record.Entry(p.value)
+			e, rest, err := codec.Entry(p.value)
 			if err != nil || e == nil || len(rest) > 0 {
 				return fmt.Errorf("inventory entry %q: %w", p.key, store.ErrDamaged)
 			}
@@ -90,7 +90,7 @@ func (s *Store) Load(ctx context.Context, watch string) (store.Resume, error) {
 
 // Save implements store.Resumes.
 func (s *Store) Save(ctx context.Context, watch string, c store.Change) error {
-	if err := record.CheckChange(c); err != nil {
+	if err := codec.CheckChange(c); err != nil {
 		return fmt.Errorf("store %s: save: %w", s.path, err)
 	}
 	return s.write(ctx, "save", func(t tx) error {
@@ -106,7 +106,7 @@ func (s *Store) Save(ctx context.Context, watch string, c store.Change) error {
 			if e == nil {
 				err = t.delete(at)
 			} else {
-				err = t.put(at, record.AppendEntry(nil, e))
+				err = t.put(at, codec.AppendEntry(nil, e))
 			}
 			if err != nil {
 				return fmt.Errorf("inventory entry %q: %w", key, err)

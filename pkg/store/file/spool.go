@@ -25,7 +25,7 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/store"
-	"github.com/kubevela/kube-trigger/pkg/store/internal/record"
+	"github.com/kubevela/kube-trigger/pkg/store/internal/codec"
 )
 
 // chunk is how many events are read from the spool at once.
@@ -33,7 +33,7 @@ const chunk = 64
 
 // Accept implements store.Spool.
 func (s *Store) Accept(ctx context.Context, ev event.Event) error {
-	body, err := record.Acceptable(ev)
+	body, err := codec.Acceptable(ev)
 	if err != nil {
 		return fmt.Errorf("store %s: %w", s.path, err)
 	}
@@ -56,7 +56,7 @@ func (s *Store) Accept(ctx context.Context, ev event.Event) error {
 
 // spooledAt is where the key of an event in the spool is found.
 func spooledAt(source, id string) []byte {
-	return join([]byte{spooledKey}, []byte(record.ID(source, id)))
+	return join([]byte{spooledKey}, []byte(codec.ID(source, id)))
 }
 
 func spoolOf(source string) []byte { return join([]byte{spoolKey}, hash(source)) }
@@ -87,7 +87,7 @@ func (s *Store) Spooled(ctx context.Context, source string) iter.Seq2[event.Even
 						more = true
 						return nil
 					}
-					ev, err := record.OpenEvent(p.value)
+					ev, err := codec.OpenEvent(p.value)
 					if err != nil {
 						return err
 					}

@@ -1,0 +1,89 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package admission
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/go-logr/logr"
+	"golang.org/x/net/netutil"
+)
+
+const (
+	// headerTimeout, readTimeout and idleTimeout bound how long a connection may
+	// take to say something.
+	headerTimeout, readTimeout, idleTimeout = 5 * time.Second, 15 * time.Second, 90 * time.Second
+	// maxHeader bounds headers, in bytes.
+	maxHeader = 64 << 10
+	// maxConnections bounds connections; an API server needs one.
+	maxConnections = 128
+	// grace is how long calls that are being answered may take when the server
+	// ends.
+	grace = 5 * time.Second
+)
+
+// Server serves reviews by TLS.
+type Server struct {
+	Address string
+	Handler http.Handler
+	// Certificate is for tls.Config.GetCertificate.
+	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+}
+
+// NeedLeaderElection says that it runs also in processes that stand by.
+func (Server) NeedLeaderElection() bool { return false }
+
+// Start serves until ctx ends.
+func (s Server) Start(ctx context.Context) error {
+	var config net.ListenConfig
+	socket, err := config.Listen(ctx, "tcp", s.Address)
+	if err != nil {
+		return fmt.Errorf("serve webhook: %w", err)
+	}
+	log := logr.FromContextOrDiscard(ctx)
+	server := &http.Server{
+		Handler:           s.Handler,
+		TLSConfig:         &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: s.Certificate},
+		ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: readTimeout + maxTime, IdleTimeout: idleTimeout,
+		MaxHeaderBytes: maxHeader,
+		BaseContext:    func(net.Listener) context.Context { return logr.NewContext(context.WithoutCancel(ctx), log) },
+		ErrorLog:       slog.NewLogLogger(logr.ToSlogHandler(log.WithValues("server", "admission")), slog.LevelDebug),
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		<-ctx.Done()
+		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+		defer cancel()
+		if err := server.Shutdown(ending); err != nil {
+			_ = server.Close() // calls that take longer end with it
+		}
+	}()
+	log.Info("webhook listens", "address", socket.Addr().String())
+	if err := server.ServeTLS(netutil.LimitListener(socket, maxConnections), "", ""); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve webhook: %w", err)
+	}
+	<-ended
+	return nil
+}

@@ -1,0 +1,158 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package crashguard
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+)
+
+// die leaves the box as a process that is killed does.
+func die(b *Box) {
+	_ = unmap(b.memory)
+	b.memory = nil
+	_ = b.file.Close()
+}
+
+func open(t *testing.T, path string) *Box {
+	t.Helper()
+	b, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = b.Close() }) // unless the test has
+	return b
+}
+
+func TestTheSameEvaluationAtTwoDeathsIsFatal(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "box")
+	for death := range 6 {
+		b := open(t, path)
+		bad, good := b.Of("bad", "text"), b.Of("good", "text")
+		for event := range 3 {
+			id := strconv.Itoa(event)
+			if got, want := bad.Fatal(id), death >= 2*(event+1); got != want {
+				t.Errorf("after %d deaths: event %s fatal %t, want %t", death, id, got, want)
+			}
+			if good.Fatal(id) {
+				t.Errorf("after %d deaths: the innocent is fatal", death)
+			}
+		}
+		if bad.Fatal("") {
+			t.Errorf("after %d deaths: all is fatal", death)
+		}
+		id := strconv.Itoa(death / 2)
+		good.Begin("other")()
+		bad.Begin(id)
+		good.Begin(strconv.Itoa(death)) // there by chance
+		die(b)
+	}
+	b := open(t, path)
+	if bad := b.Of("bad", "text"); !bad.Fatal("0") || !bad.Fatal("other") || !bad.Fatal("") {
+		t.Error("three events are fatal, but not all of them")
+	}
+	if b.Of("bad", "other text").Fatal("0") {
+		t.Error("a text that was changed is fatal")
+	}
+}
+
+func TestNotFatal(t *testing.T) {
+	for name, run := range map[string]func(b *Box, round int){
+		"another event each time": func(b *Box, round int) { b.Of("a", "").Begin(strconv.Itoa(round)); die(b) },
+		"told to end":             func(b *Box, _ int) { b.Of("a", "").Begin("1"); _ = b.Close() },
+		"evaluated":               func(b *Box, _ int) { b.Of("a", "").Begin("1")(); die(b) },
+		"every second time": func(b *Box, round int) {
+			if round%2 == 0 {
+				b.Of("a", "").Begin("1")
+			} else {
+				b.Of("b", "").Begin("1")
+			}
+			die(b)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "box")
+			for round := range 4 {
+				b := open(t, path)
+				if b.Of("a", "").Fatal("1") || b.Of("a", "").Fatal("") {
+					t.Errorf("fatal after %d ends", round)
+				}
+				run(b, round)
+			}
+		})
+	}
+}
+
+func TestSeveralAtEachDeath(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "box")
+	for death := range 5 {
+		b := open(t, path)
+		one, two := b.Of("one", ""), b.Of("two", "")
+		if got, want := one.Fatal("1") || two.Fatal("1"), death == 4; got != want {
+			t.Errorf("after %d deaths: fatal %t, want %t", death, got, want)
+		}
+		one.Begin("1")
+		two.Begin("1")
+		die(b)
+	}
+}
+
+func TestPlacesAreUsedAgain(t *testing.T) {
+	b := open(t, filepath.Join(t.TempDir(), "box"))
+	for range 3 * places {
+		b.Of("a", "").Begin("1")()
+	}
+	if len(b.free) != places {
+		t.Errorf("%d places, want %d", len(b.free), places)
+	}
+	for range 2 * places {
+		defer b.Of("a", "").Begin("1")()
+	}
+}
+
+func FuzzOpen(f *testing.F) {
+	f.Add([]byte("\x01not a record"))
+	two := make([]byte, 2*recordSize)
+	record{state: running}.put(two)
+	record{state: suspect, deaths: 255}.put(two[recordSize:])
+	f.Add(two)
+	f.Fuzz(func(t *testing.T, left []byte) {
+		path := filepath.Join(t.TempDir(), "box")
+		if err := os.WriteFile(path, left, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		b := open(t, path)
+		b.Of("a", "").Begin("1")()
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func BenchmarkBegin(b *testing.B) {
+	box, err := Open(filepath.Join(b.TempDir(), "box"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = box.Close() })
+	r := box.Of("a", "")
+	for b.Loop() {
+		r.Begin("115e288b-cab2-d9a3-5c17-c1de9f72c16d@242")()
+	}
+}

@@ -1,0 +1,206 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package expr
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/token"
+)
+
+// field adds what a field outside any declaration of root depends on.
+func (w *walker) field(f *ast.Field, visible scope) {
+	w.label(f.Label, visible)
+	if definition(f.Label) {
+		w.definitions++
+		defer func() { w.definitions-- }()
+	}
+	if name, ok := labelName(f.Label); ok && name == w.root {
+		if _, aliased := f.Label.(*ast.Alias); aliased {
+			w.take(nil)
+		}
+		if w.declared {
+			w.constrain(nil, f.Value, visible)
+			return
+		}
+		w.ignored++
+		defer func() { w.ignored-- }()
+	}
+	w.walk(f.Value, visible)
+}
+
+// label adds what a computed label refers to.
+func (w *walker) label(l ast.Label, visible scope) {
+	switch l := l.(type) {
+	case *ast.Ident, *ast.BasicLit:
+	case *ast.Alias:
+		if inner, ok := l.Expr.(ast.Label); ok {
+			w.label(inner, visible)
+		}
+	default:
+		w.walk(l, visible)
+	}
+}
+
+// constrain adds what x, declared as a constraint on the value at path, depends
+// on.
+func (w *walker) constrain(path []string, x ast.Expr, visible scope) {
+	switch x := x.(type) {
+	case *ast.ParenExpr:
+		w.constrain(path, x.X, visible)
+	case *ast.Alias:
+		w.take(path)
+		w.constrain(path, x.Expr, visible)
+	case *ast.BinaryExpr:
+		if x.Op == token.AND {
+			w.constrain(path, x.X, visible)
+			w.constrain(path, x.Y, visible)
+			return
+		}
+		w.take(path)
+		w.walk(x, visible)
+	case *ast.StructLit:
+		if w.definitions > 0 {
+			w.take(path)
+		}
+		w.object(path)
+		w.declarations(path, x.Elts, visible)
+	default:
+		w.take(path)
+		w.walk(x, visible)
+	}
+}
+
+// declarations adds what the members of a struct at path depend on.
+func (w *walker) declarations(path []string, decls []ast.Decl, visible scope) {
+	visible = within(path, decls, visible)
+	for _, d := range decls {
+		switch d := d.(type) {
+		case *ast.Field:
+			w.member(path, d, visible)
+		case *ast.EmbedDecl:
+			w.constrain(path, d.Expr, visible)
+		case *ast.Comprehension:
+			for _, c := range d.Clauses {
+				w.walk(c, visible)
+			}
+			w.constrain(path, d.Value, visible)
+		default:
+			w.walk(d, visible)
+		}
+	}
+}
+
+// member adds what a field of a struct at path depends on.
+func (w *walker) member(path []string, f *ast.Field, visible scope) {
+	w.label(f.Label, visible)
+	if _, ok := f.Label.(*ast.Alias); ok {
+		w.take(path)
+	}
+	name, static := labelName(f.Label)
+	switch {
+	case static:
+		w.constrain(append(slices.Clip(path), name), f.Value, visible)
+	case definition(f.Label) || hidden(f.Label):
+		w.walk(f.Value, visible)
+	default:
+		w.take(path)
+		w.walk(f.Value, visible)
+	}
+}
+
+// within adds to the visible names those of the fields of a struct at path.
+func within(path []string, decls []ast.Decl, visible scope) scope {
+	inner := maps.Clone(visible)
+	if inner == nil {
+		inner = scope{}
+	}
+	for _, d := range decls {
+		f, ok := d.(*ast.Field)
+		if !ok {
+			continue
+		}
+		if name, ok := labelName(f.Label); ok {
+			inner[name] = append(slices.Clip(inner[name]), append(slices.Clip(path), name))
+		}
+	}
+	return inner
+}
+
+// embedded takes everything where the fields of a file are constrained by a
+// pattern or a computed label, which may hit root.
+func (w *walker) embedded(decls []ast.Decl, nodes []ast.Node) {
+	for _, d := range decls {
+		var x ast.Expr
+		switch d := d.(type) {
+		case *ast.Field:
+			if computed(d.Label) {
+				w.take(nil)
+			}
+			continue
+		case *ast.EmbedDecl:
+			x = d.Expr
+		case *ast.Comprehension:
+			x = d.Value
+		default:
+			continue
+		}
+		if s, ok := x.(*ast.StructLit); ok {
+			w.embedded(s.Elts, nodes)
+		} else if slices.ContainsFunc(nodes, patterned) {
+			w.take(nil)
+		}
+	}
+}
+
+// patterned reports whether any field in n has a computed label.
+func patterned(n ast.Node) bool {
+	found := false
+	ast.Walk(n, func(n ast.Node) bool {
+		if f, ok := n.(*ast.Field); ok {
+			found = found || computed(f.Label)
+		}
+		return !found
+	}, nil)
+	return found
+}
+
+func computed(l ast.Label) bool {
+	_, static := labelName(l)
+	return !static && !definition(l) && !hidden(l)
+}
+
+func definition(l ast.Label) bool {
+	name := identName(l)
+	return strings.HasPrefix(name, "#") || strings.HasPrefix(name, "_#")
+}
+
+func hidden(l ast.Label) bool { return strings.HasPrefix(identName(l), "_") }
+
+// identName returns the identifier that a label is, or "".
+func identName(l ast.Label) string {
+	if a, ok := l.(*ast.Alias); ok {
+		l, _ = a.Expr.(ast.Label)
+	}
+	if id, ok := l.(*ast.Ident); ok {
+		return id.Name
+	}
+	return ""
+}

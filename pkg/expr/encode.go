@@ -1,0 +1,161 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package expr
+
+import (
+	"slices"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/token"
+)
+
+// Encode returns data as a CUE value. A null of data stays null; to CUE's own
+// conversion it is anything.
+//
+// In CUE v0.14.1 a loop that embeds elements of converted data (`for c in
+// containers {c}`) yields empty structs. Where embedded may be such, data is
+// unified with itself, which makes fields of it that can be embedded, at a
+// multiple of the price.
+func Encode(ctx *cue.Context, data map[string]any, embedded Embedded) cue.Value {
+	v := ctx.Encode(data, cue.NilIsAny(false))
+	if embedded.in(data) {
+		v = v.Unify(ctx.Encode(data, cue.NilIsAny(false)))
+	}
+	return v
+}
+
+// Embedded is what loops embed of the elements that they run over.
+type Embedded struct {
+	// elements is whether they embed whole elements, or what cannot be told.
+	elements bool
+	// fields are the names of the fields that they embed.
+	fields []string
+}
+
+// EmbeddedElements returns what loops in n embed. The identifiers of n must be
+// resolved. What is only counted does not matter.
+func EmbeddedElements(n ast.Node) Embedded {
+	var e Embedded
+	e.walk(n)
+	return e
+}
+
+func (e *Embedded) walk(n ast.Node) {
+	ast.Walk(n, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.CallExpr:
+			return !e.counted(n)
+		case *ast.EmbedDecl:
+			e.add(n.Expr)
+		}
+		return true
+	}, nil)
+}
+
+// counted walks the clauses alone of `len([for …])`.
+func (e *Embedded) counted(call *ast.CallExpr) bool {
+	f, ok := call.Fun.(*ast.Ident)
+	if !ok || f.Name != "len" || len(call.Args) != 1 {
+		return false
+	}
+	list, ok := call.Args[0].(*ast.ListLit)
+	if !ok {
+		return false
+	}
+	for _, x := range list.Elts {
+		c, ok := x.(*ast.Comprehension)
+		if !ok {
+			e.walk(x)
+			continue
+		}
+		for _, clause := range c.Clauses {
+			e.walk(clause)
+		}
+	}
+	return true
+}
+
+// add notes that x is embedded. What no loop's variable leads to is no element.
+func (e *Embedded) add(x ast.Expr) {
+	switch x := x.(type) {
+	case *ast.Ident:
+		switch declared := x.Node.(type) {
+		case *ast.Ident: // by a clause of a comprehension
+			e.elements = true
+		case *ast.LetClause:
+			e.add(declared.Expr)
+		}
+	case *ast.ParenExpr:
+		e.add(x.X)
+	case *ast.SelectorExpr:
+		if name, static := labelName(x.Sel); static && variable(x.X) {
+			e.fields = append(e.fields, name)
+		} else {
+			e.add(x.X)
+		}
+	case *ast.IndexExpr:
+		e.add(x.X)
+	case *ast.BinaryExpr:
+		if x.Op == token.AND || x.Op == token.OR {
+			e.add(x.X)
+			e.add(x.Y)
+		}
+	}
+}
+
+// variable reports whether x selects from the variable of a clause.
+func variable(x ast.Expr) bool {
+	switch x := x.(type) {
+	case *ast.Ident:
+		_, ok := x.Node.(*ast.Ident)
+		return ok
+	case *ast.SelectorExpr:
+		return variable(x.X)
+	}
+	return false
+}
+
+// in reports whether what is embedded may be a struct or list of v.
+func (e Embedded) in(v any) bool {
+	if e.elements || len(e.fields) == 0 {
+		return e.elements
+	}
+	switch v := v.(type) {
+	case map[string]any:
+		for name, value := range v {
+			if container(value) && (slices.Contains(e.fields, name) || e.in(value)) {
+				return true
+			}
+		}
+	case []any:
+		for _, value := range v {
+			if e.in(value) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func container(v any) bool {
+	switch v.(type) {
+	case map[string]any, []any:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,136 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+// Package schema checks what a user wrote against a CUE schema, and says of
+// every field that does not fit where it is and what would be right.
+package schema
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"sync"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/cuecontext"
+	"cuelang.org/go/cue/parser"
+
+	"github.com/kubevela/kube-trigger/pkg/diag"
+)
+
+// Schema describes properties: their names, types, defaults and bounds. It is
+// closed: a field that it does not name is a problem, unless the schema has an
+// ellipsis there. It is safe for concurrent use.
+type Schema struct {
+	mu    sync.Mutex
+	value cue.Value
+}
+
+// Parse reads a schema from CUE, a file whose fields are the properties.
+func Parse(text string) (*Schema, error) {
+	file, err := parser.ParseFile("properties.cue", text, parser.ParseComments)
+	if err != nil {
+		return nil, fmt.Errorf("parse schema: %w", err)
+	}
+	var head, body []ast.Decl
+	for _, d := range file.Decls {
+		switch d.(type) {
+		case *ast.ImportDecl, *ast.Package:
+			head = append(head, d)
+		default:
+			body = append(body, d)
+		}
+	}
+	head = append(head, &ast.Field{Label: ast.NewIdent("#properties"), Value: &ast.StructLit{Elts: body}})
+	file.Decls = head
+	v := cuecontext.New().BuildFile(file).LookupPath(cue.ParsePath("#properties"))
+	if err := v.Err(); err != nil {
+		return nil, fmt.Errorf("build schema: %w", err)
+	}
+	return Of(v), nil
+}
+
+// Of returns the schema that v is, a CUE definition.
+func Of(v cue.Value) *Schema { return &Schema{value: v} }
+
+// Check returns everything in properties that does not fit. Paths are relative
+// to the properties. A required field whose value may come from elsewhere, such
+// as a default that refers to `context`, is not missed.
+func (s *Schema) Check(properties map[string]any) diag.List {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var c checker
+	data := decoded(properties)
+	c.check("", s.value, data)
+	if len(c.problems) == 0 {
+		c.whole(filled(s.value, data))
+	}
+	return c.problems
+}
+
+// Decode checks properties and stores them, with defaults applied, in into, as
+// encoding/json does.
+func (s *Schema) Decode(properties map[string]any, into any) diag.List {
+	if problems := s.Check(properties); len(problems) > 0 {
+		return problems
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var problems diag.List
+	data, err := filled(s.value, decoded(properties)).MarshalJSON()
+	if err == nil {
+		err = json.Unmarshal(data, into)
+	}
+	if err != nil {
+		problems.Add("", "%v", err)
+	}
+	return problems
+}
+
+// filled returns schema with data. A null of data stays null; to CUE's own
+// conversion it is anything.
+func filled(schema cue.Value, data any) cue.Value {
+	return schema.FillPath(cue.Path{}, schema.Context().Encode(data, cue.NilIsAny(false)))
+}
+
+// decoded returns properties with whole numbers as integers, which decoded JSON
+// does not tell apart from floats; a struct even of nil.
+func decoded(properties map[string]any) map[string]any {
+	out := make(map[string]any, len(properties))
+	for k, v := range properties {
+		out[k] = decodedValue(v)
+	}
+	return out
+}
+
+func decodedValue(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		return decoded(v)
+	case []any:
+		out := make([]any, len(v))
+		for i, e := range v {
+			out[i] = decodedValue(e)
+		}
+		return out
+	case float64:
+		if i := int64(v); float64(i) == v && math.Abs(v) < 1<<53 {
+			return i
+		}
+	}
+	return v
+}

@@ -1,0 +1,46 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package loopguard_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/kubevela/kube-trigger/pkg/loopguard"
+)
+
+func FuzzCondition(f *testing.F) {
+	for _, seed := range []string{`{}`, `null`, `{"metadata":null}`, `{"metadata":{"labels":{"a":"b"}}}`, `{"data":{"n":9007199254740993}}`, `[`, `{"metadata":3}`} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, data string) {
+		out, own, err := loopguard.Condition(types.MergePatchType, []byte(data), "7")
+		if err != nil || own != "" {
+			return
+		}
+		var before, after map[string]any
+		if json.Unmarshal(out, &after) != nil || json.Unmarshal([]byte(data), &before) != nil {
+			t.Fatalf("%q became %q", data, out)
+		}
+		metadata, _ := after["metadata"].(map[string]any)
+		if metadata["resourceVersion"] != "7" {
+			t.Errorf("%q became %q", data, out)
+		}
+	})
+}

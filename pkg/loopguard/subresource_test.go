@@ -1,0 +1,127 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package loopguard_test
+
+import (
+	"fmt"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	autoscalingv1 "k8s.io/api/autoscaling/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kubevela/kube-trigger/pkg/event"
+)
+
+// deployment makes a Deployment, of which the trigger has had an event.
+func (b *bed) deployment() *appsv1.Deployment {
+	b.Helper()
+	labels := map[string]string{"app": "x"}
+	d := &appsv1.Deployment{
+		ObjectMeta: metav1.ObjectMeta{Name: "x", Namespace: b.namespace},
+		Spec: appsv1.DeploymentSpec{
+			Replicas: ptr.To[int32](0), Selector: &metav1.LabelSelector{MatchLabels: labels},
+			Template: corev1.PodTemplateSpec{
+				ObjectMeta: metav1.ObjectMeta{Labels: labels},
+				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "x", Image: "x"}}},
+			},
+		},
+	}
+	d, err := b.kube.AppsV1().Deployments(b.namespace).Create(b.Context(), d, metav1.CreateOptions{})
+	b.check(err)
+	b.own(b.deployed(), false)
+	return d
+}
+
+// deployed returns the event of the Deployment's newest revision.
+func (b *bed) deployed() event.Event {
+	b.Helper()
+	d, err := b.kube.AppsV1().Deployments(b.namespace).Get(b.Context(), "x", metav1.GetOptions{})
+	b.check(err)
+	return event.Event{
+		Type: event.Update, Key: d.Namespace + "/" + d.Name, ID: string(d.UID) + "@" + d.ResourceVersion,
+		Data: map[string]any{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": map[string]any{"resourceVersion": d.ResourceVersion}},
+	}
+}
+
+func TestOwnWritesOfSubresources(t *testing.T) {
+	b := newBed(t)
+	d := b.deployment()
+	u := func() client.Object {
+		u := &unstructured.Unstructured{}
+		u.SetAPIVersion("apps/v1")
+		u.SetKind("Deployment")
+		u.SetNamespace(d.Namespace)
+		u.SetName(d.Name)
+		return u
+	}
+	replicas := func(n int) client.Patch {
+		return client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, n))
+	}
+	b.check(b.client.SubResource("scale").Patch(t.Context(), u(), replicas(1)))
+	b.own(b.deployed(), true)
+
+	scale := &autoscalingv1.Scale{}
+	current, err := b.kube.AppsV1().Deployments(b.namespace).GetScale(t.Context(), "x", metav1.GetOptions{})
+	b.check(err)
+	current.DeepCopyInto(scale)
+	scale.Spec.Replicas = 3
+	b.check(b.client.SubResource("scale").Update(t.Context(), d.DeepCopy(), client.WithSubResourceBody(scale)))
+	b.own(b.deployed(), true)
+
+	observed := client.RawPatch(types.MergePatchType, []byte(`{"status":{"observedGeneration":7}}`))
+	b.check(b.client.Status().Patch(t.Context(), u(), observed))
+	b.own(b.deployed(), true)
+	// What changes nothing is answered with somebody else's revision.
+	theirs, err := b.kube.AppsV1().Deployments(b.namespace).Patch(t.Context(), "x", types.MergePatchType, []byte(`{"spec":{"replicas":2}}`), metav1.PatchOptions{})
+	b.check(err)
+	b.check(b.client.Status().Patch(t.Context(), u(), observed))
+	if b.deployed().ID != string(theirs.UID)+"@"+theirs.ResourceVersion {
+		t.Fatal("the patch changed something")
+	}
+	b.own(b.deployed(), false)
+	now, err := b.kube.AppsV1().Deployments(b.namespace).Get(t.Context(), "x", metav1.GetOptions{})
+	b.check(err)
+	b.check(b.client.Status().Patch(t.Context(), u(), client.RawPatch(types.MergePatchType, []byte(`{"status":{"observedGeneration":8}}`)), client.DryRunAll))
+	now.Status.ObservedGeneration = 9
+	b.check(b.client.Status().Update(t.Context(), now))
+	b.own(b.deployed(), true)
+}
+
+// TestSubresourceThatIsAnotherObject is answered with a token, which is no
+// revision of anything.
+func TestSubresourceThatIsAnotherObject(t *testing.T) {
+	b := newBed(t)
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "default", Namespace: b.namespace}}
+	if err := b.client.Create(t.Context(), account); client.IgnoreAlreadyExists(err) != nil {
+		t.Fatal(err)
+	}
+	token := &authenticationv1.TokenRequest{}
+	b.check(b.client.SubResource("token").Create(t.Context(), account, token))
+	if token.Status.Token == "" {
+		t.Error("there is no token")
+	}
+	if b.trigger.Circular(event.Event{ID: string(token.UID) + "@" + token.ResourceVersion}) {
+		t.Error("the token is remembered")
+	}
+}

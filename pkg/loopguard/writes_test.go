@@ -1,0 +1,276 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package loopguard_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/loopguard"
+	"github.com/kubevela/kube-trigger/test/cluster"
+)
+
+func TestOwnPatches(t *testing.T) {
+	for kind, data := range map[types.PatchType]string{
+		types.MergePatchType:          `{"data":{"count":"1"}}`,
+		types.StrategicMergePatchType: `{"data":{"count":"1"}}`,
+		types.JSONPatchType:           `[{"op":"add","path":"/data","value":{"count":"1"}}]`,
+		types.ApplyPatchType:          `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"x"},"data":{"count":"1"}}`,
+	} {
+		t.Run(string(kind), func(t *testing.T) {
+			b := newBed(t)
+			b.own(b.create(), false)
+			b.check(b.patch(kind, data))
+			b.own(b.now(), true)
+			if len(b.sent) != 1 {
+				t.Errorf("sent %q, want one patch", b.sent)
+			}
+
+			// A patch that changes nothing is answered with somebody else's revision.
+			theirs := b.edit(`{"data":{"other":"1"}}`)
+			if kind == types.JSONPatchType {
+				data = `[{"op":"test","path":"/data/count","value":"1"}]`
+			}
+			b.check(b.patch(kind, data))
+			if b.now().ID != theirs.ID {
+				t.Fatal("the patch changed something")
+			}
+			b.own(theirs, false)
+		})
+	}
+}
+
+// TestForeignRemovalIsNotOwn removes a field, which no managed field tells.
+func TestForeignRemovalIsNotOwn(t *testing.T) {
+	b := newBed(t)
+	b.own(b.create(), false)
+	b.own(b.edit(`{"data":{"other":"1"}}`), false)
+	b.check(b.patch(types.MergePatchType, `{"data":{"count":"1"}}`))
+	b.own(b.now(), true)
+	b.own(b.edit(`{"data":{"other":null}}`), false)
+}
+
+// TestPatchMeetsForeignEdit edits the object while the patch is under way.
+func TestPatchMeetsForeignEdit(t *testing.T) {
+	for name, patch := range map[string]string{
+		"changes something": `{"data":{"count":"1"}}`,
+		"changes nothing":   `{"data":{"other":"1"}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBed(t)
+			b.own(b.create(), false)
+			var theirs event.Event
+			b.meddle = func() {
+				b.meddle = nil
+				theirs = b.edit(`{"data":{"other":"1"}}`)
+			}
+			b.check(b.patch(types.MergePatchType, patch))
+			b.own(theirs, false)
+			if now := b.now(); now.ID != theirs.ID {
+				b.own(now, true)
+			} else if name == "changes something" {
+				t.Error("nothing was changed")
+			}
+		})
+	}
+}
+
+func TestAlwaysInTheWay(t *testing.T) {
+	b := newBed(t)
+	b.own(b.create(), false)
+	n := 0
+	var theirs []event.Event
+	b.meddle = func() {
+		n++
+		theirs = append(theirs, b.edit(fmt.Sprintf(`{"data":{"other":"%d"}}`, n)))
+	}
+	b.check(b.patch(types.MergePatchType, `{"data":{"count":"1"}}`))
+	for _, ev := range append(theirs, b.now()) {
+		b.own(ev, false)
+	}
+	if !b.trigger.Circular(b.now()) {
+		t.Error("the write is not known at all")
+	}
+}
+
+func TestCreateAndUpdate(t *testing.T) {
+	b := newBed(t)
+	b.own(b.create(), false)
+	made := b.object()
+	made.SetName("")
+	made.SetGenerateName("made-")
+	b.check(b.client.Create(t.Context(), made))
+	var o corev1.ConfigMap
+	b.check(runtime.DefaultUnstructuredConverter.FromUnstructured(made.Object, &o))
+	b.own(happened(&o), true)
+
+	b.check(b.client.Update(t.Context(), &o))
+	b.own(happened(&o), true) // unchanged: still that of the create
+	o.Data = map[string]string{"count": "1"}
+	b.check(b.client.Update(t.Context(), &o))
+	b.own(happened(&o), true)
+	o.ResourceVersion = "1"
+	if err := b.client.Update(t.Context(), &o); err == nil {
+		t.Error("updated an old revision")
+	}
+
+	dry := b.object()
+	dry.SetName("dry")
+	b.check(b.client.Create(t.Context(), dry, client.DryRunAll))
+	if b.trigger.Circular(event.Event{ID: string(dry.GetUID()) + "@" + dry.GetResourceVersion()}) {
+		t.Error("a dry run is remembered")
+	}
+}
+
+// TestOtherKindsPassAsTheyAre wants no request more, and no condition, where a
+// write cannot wake the trigger.
+func TestOtherKindsPassAsTheyAre(t *testing.T) {
+	b := newBed(t)
+	b.create()
+	const data = `{"data":{"count":"1"}}`
+	b.check(b.patch(types.MergePatchType, data))
+	if len(b.sent) != 1 || b.sent[0] != data {
+		t.Errorf("sent %q", b.sent)
+	}
+	b.own(b.now(), false)
+	if !b.trigger.Circular(b.now()) {
+		t.Error("the write does not count")
+	}
+}
+
+// TestCircular follows what leads to what: a user's edit to left's, that to
+// right's, and that back to left.
+func TestCircular(t *testing.T) {
+	b := newBed(t)
+	left, right := b.trigger, b.log.Of(event.Trigger{Name: "right"})
+	if b.log.Of(event.Trigger{Name: "self"}) != left {
+		t.Fatal("one trigger has two records")
+	}
+	circular := func(ev event.Event, ofLeft, ofRight bool) {
+		t.Helper()
+		if l, r := left.Circular(ev), right.Circular(ev); l != ofLeft || r != ofRight {
+			t.Errorf("circular for left %v, for right %v; want %v, %v", l, r, ofLeft, ofRight)
+		}
+	}
+	act := func(by *loopguard.Trigger, on event.Event, value string) event.Event {
+		t.Helper()
+		b.check(by.Client(b.below).Patch(by.Acting(t.Context(), on), b.object(), client.RawPatch(types.MergePatchType, []byte(`{"data":{"count":"`+value+`"}}`))))
+		return b.now()
+	}
+	edit := b.create()
+	circular(edit, false, false)
+	first := act(left, edit, "1")
+	circular(first, true, false)
+	second := act(right, first, "2")
+	circular(second, true, true)
+	third := act(left, second, "3")
+	circular(third, true, true)
+	circular(b.edit(`{"data":{"count":"4"}}`), false, false)
+	circular(event.Event{ID: "elsewhere", Writer: "kube-trigger/of-another-process"}, true, true)
+	circular(event.Event{ID: "elsewhere", Writer: "kubectl"}, false, false)
+}
+
+func TestPreconditionOfTheTemplateHolds(t *testing.T) {
+	b := newBed(t)
+	b.own(b.create(), false)
+	if err := b.patch(types.MergePatchType, `{"metadata":{"resourceVersion":"1"},"data":{"count":"1"}}`); err == nil {
+		t.Error("patched another revision than the one named")
+	}
+	version, _ := b.now().Data["metadata"].(map[string]any)["resourceVersion"].(string)
+	b.check(b.patch(types.MergePatchType, fmt.Sprintf(`{"metadata":{"resourceVersion":%q},"data":{"count":"1"}}`, version)))
+	b.own(b.now(), true)
+
+	const operations = `[{"op":"replace","path":"/metadata/resourceVersion","value":%q},{"op":"add","path":"/data/count","value":"2"}]`
+	if err := b.patch(types.JSONPatchType, fmt.Sprintf(operations, version)); err == nil {
+		t.Error("patched another revision than the one named by an operation")
+	}
+	version, _ = b.now().Data["metadata"].(map[string]any)["resourceVersion"].(string)
+	b.check(b.patch(types.JSONPatchType, fmt.Sprintf(operations, version)))
+	b.own(b.now(), true)
+}
+
+// TestMayNotRead patches without a condition where the object cannot be read.
+func TestMayNotRead(t *testing.T) {
+	c := cluster.Start(t)
+	b := newBed(t)
+	b.connect(c.ServiceAccount(t, b.namespace, "writer", rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"configmaps"}, Verbs: []string{"patch"}}))
+	other := b.create()
+	other.Key = "somewhere/else"
+	b.own(other, false)
+	b.check(b.patch(types.MergePatchType, `{"data":{"count":"1"}}`))
+	b.own(b.now(), false)
+}
+
+// TestOwnWaitsForTheAnswer asks about an event whose write is not answered yet.
+func TestOwnWaitsForTheAnswer(t *testing.T) {
+	b := newBed(t)
+	created := b.create()
+	b.own(created, false)
+	sent, answer := make(chan struct{}), make(chan struct{})
+	b.meddle = func() { close(sent); <-answer }
+	patched := make(chan error)
+	go func() { patched <- b.patch(types.MergePatchType, `{"data":{"count":"1"}}`) }()
+	<-sent
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := b.trigger.Own(ctx, created); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v, want that it waits", err)
+	}
+	elsewhere := created
+	elsewhere.Key += "y"
+	b.own(elsewhere, false)
+	waited := make(chan bool)
+	go func() {
+		own, _ := b.trigger.Own(t.Context(), created)
+		waited <- own
+	}()
+	close(answer)
+	b.check(<-patched)
+	if <-waited {
+		t.Error("the user's event is own")
+	}
+	b.own(b.now(), true)
+}
+
+// TestClustersDoNotMeet writes in another cluster that has the same object in the
+// same revision, as one that was copied has.
+func TestClustersDoNotMeet(t *testing.T) {
+	b := newBed(t)
+	elsewhere := func(ev event.Event) event.Event {
+		ev.Cluster, ev.ID = "copy", "copy//"+ev.ID
+		return ev
+	}
+	b.own(b.create(), false)
+	b.own(elsewhere(b.now()), false)
+	b.client = b.trigger.ClientIn("copy", b.below)
+	b.check(b.patch(types.MergePatchType, `{"data":{"count":"1"}}`))
+	b.own(b.now(), false)
+	b.own(elsewhere(b.now()), true)
+	if b.trigger.Circular(b.now()) || !b.trigger.Circular(elsewhere(b.now())) {
+		t.Error("the trigger led to what happened in the other cluster")
+	}
+}

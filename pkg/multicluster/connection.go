@@ -1,0 +1,175 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package multicluster
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+)
+
+// Connection reaches the API server of one cluster. Making it asks nothing.
+type Connection struct {
+	// Server is where requests go.
+	Server   string
+	Dynamic  dynamic.Interface
+	Metadata metadata.Interface
+	Mapper   meta.RESTMapper
+	Client   client.Client
+
+	fingerprint string
+}
+
+// reading is a cluster as its Secret was at a time.
+type reading struct {
+	cluster Cluster
+	at      time.Time
+}
+
+// Connect returns how to reach the joined cluster of a name. A Secret that nobody
+// follows is read for it, and again when that is 10 seconds ago. The error is one
+// for which apierrors.IsNotFound holds where the cluster is known not to be joined.
+func (c *Clusters) Connect(ctx context.Context, name string) (*Connection, error) {
+	if wrong := CheckName(name); wrong != "" {
+		return nil, fmt.Errorf("connect to cluster %q: %s", name, wrong)
+	}
+	way, err := c.way(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("connect to cluster %q: %w", name, err)
+	}
+	if way == Gateway {
+		return c.through(name)
+	}
+	found, err := c.find(ctx, name)
+	if err == nil {
+		err = found.Err
+	}
+	if err != nil {
+		return nil, fmt.Errorf("connect to cluster %q: %w", name, err)
+	}
+	return found.Connection, nil
+}
+
+// find returns the cluster of a name by its Secret.
+func (c *Clusters) find(ctx context.Context, name string) (Cluster, error) {
+	c.mu.Lock()
+	for _, scope := range []string{name, everyCluster} {
+		if f := c.followers[scope]; f != nil {
+			if found, known, err := f.of(name); known {
+				c.mu.Unlock()
+				return found, err
+			}
+		}
+	}
+	last, ok := c.read[name]
+	c.mu.Unlock()
+	if ok && c.clock.Since(last.at) < lookEvery {
+		return last.cluster, nil
+	}
+	s, err := c.secrets.Get(ctx, name, metav1.GetOptions{})
+	if err == nil && s.Labels[CredentialLabel] == "" || apierrors.IsNotFound(err) {
+		return Cluster{}, notJoined(name)
+	}
+	if err != nil {
+		return Cluster{}, fmt.Errorf("get Secret %s/%s: %w", Namespace, name, err)
+	}
+	found := c.ofSecret(s)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.read[name] = reading{found, c.clock.Now()}
+	return found, nil
+}
+
+// ofSecret returns the cluster that s joins.
+func (c *Clusters) ofSecret(s *corev1.Secret) Cluster {
+	found := Cluster{Name: s.Name, Labels: s.Labels, Endpoint: endpointOf(s)}
+	if wrong := CheckName(s.Name); wrong != "" || s.Name == Local {
+		found.Err = fmt.Errorf("a joined cluster cannot be named %q", s.Name)
+		return found
+	}
+	found.Connection, found.Err = c.keep(s.Name, fingerprint(s), func() (*rest.Config, *http.Client, error) {
+		config, err := configOf(s)
+		if err != nil {
+			return nil, nil, err
+		}
+		config.UserAgent, config.QPS = c.hub.UserAgent, c.hub.QPS
+		client, err := rest.HTTPClientFor(config)
+		return config, client, err
+	})
+	return found
+}
+
+// through returns how to reach a cluster by the gateway.
+func (c *Clusters) through(name string) (*Connection, error) {
+	return c.keep(name, "gateway", func() (*rest.Config, *http.Client, error) {
+		config := rest.CopyConfig(c.hub)
+		base, _, err := rest.DefaultServerUrlFor(c.hub)
+		if err != nil {
+			return nil, nil, err
+		}
+		config.Host = base.JoinPath("apis", gateway.String(), "clustergateways", name, "proxy").String()
+		return config, c.http, nil
+	})
+}
+
+// keep returns the connection to a cluster, the same for the same fingerprint.
+func (c *Clusters) keep(name, fingerprint string, configure func() (*rest.Config, *http.Client, error)) (*Connection, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	old := c.connections[name]
+	if old != nil && old.fingerprint == fingerprint {
+		return old, nil
+	}
+	config, client, err := configure()
+	if err != nil {
+		return nil, err
+	}
+	made, err := connect(config, client)
+	if err != nil {
+		return nil, err
+	}
+	made.fingerprint = fingerprint
+	c.connections[name] = made
+	return made, nil
+}
+
+func connect(config *rest.Config, httpClient *http.Client) (*Connection, error) {
+	made := &Connection{Server: config.Host}
+	var err error
+	if made.Dynamic, err = dynamic.NewForConfigAndClient(config, httpClient); err != nil {
+		return nil, err
+	}
+	if made.Metadata, err = metadata.NewForConfigAndClient(config, httpClient); err != nil {
+		return nil, err
+	}
+	if made.Mapper, err = apiutil.NewDynamicRESTMapper(config, httpClient); err != nil {
+		return nil, err
+	}
+	made.Client, err = client.New(config, client.Options{HTTPClient: RetryAfter(httpClient), Mapper: made.Mapper})
+	return made, err
+}

@@ -1,0 +1,125 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package observe_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/kubevela/kube-trigger/pkg/engine"
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/observe"
+	"github.com/kubevela/kube-trigger/pkg/source"
+)
+
+func midday() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
+
+// decision is the nth of a trigger.
+func decision(trigger, key string, n int) engine.Decision {
+	return engine.Decision{
+		Trigger: event.Trigger{Name: trigger, Namespace: "default"}, Outcome: engine.Acted, Attempt: n,
+		Event: engine.Ref{Source: "resource-watcher", Type: event.Update, Key: key, ID: fmt.Sprint(n)},
+		Time:  midday().Add(time.Duration(n) * time.Second),
+	}
+}
+
+// TestRingIsBounded has one trigger decide much more than is kept: the newest of
+// it is there, and all of the other's.
+func TestRingIsBounded(t *testing.T) {
+	var r observe.Ring
+	r.Observe(decision("quiet", "a", 1))
+	for n := range 3*observe.Kept + 7 {
+		r.Observe(decision("busy", "b", n))
+	}
+	busy := r.Recent("default/busy", "")
+	if len(busy) != observe.Kept {
+		t.Fatalf("%d are kept, want %d", len(busy), observe.Kept)
+	}
+	for i, d := range busy {
+		if want := 3*observe.Kept + 6 - i; d.Attempt != want {
+			t.Fatalf("at %d is the decision %d, want %d", i, d.Attempt, want)
+		}
+	}
+	if quiet := r.Recent("default/quiet", ""); len(quiet) != 1 || quiet[0].Event.Key != "a" {
+		t.Errorf("of the other trigger there is %+v", quiet)
+	}
+	if all := r.Recent("", ""); len(all) != observe.Kept+1 || all[len(all)-1].Trigger != "default/quiet" {
+		t.Errorf("%d in all, the last is %+v", len(all), all[len(all)-1])
+	}
+	if none := r.Recent("default/busy", "a"); len(none) != 0 {
+		t.Errorf("of another key there is %+v", none)
+	}
+	r.Keep([]event.Trigger{{Name: "quiet", Namespace: "default"}})
+	if all := r.Recent("", ""); len(all) != 1 {
+		t.Errorf("%d are kept of triggers that are gone", len(all)-1)
+	}
+}
+
+func TestRingLeavesOutWhatNobodyAskedFor(t *testing.T) {
+	var r observe.Ring
+	d := decision("t", "a", 1)
+	d.Outcome, d.Reason = engine.Suppressed, string(source.NotSubscribed)
+	r.Observe(d)
+	d.Reason = string(source.NoChange)
+	r.Observe(d)
+	if all := r.Recent("", ""); len(all) != 1 || all[0].Reason != string(source.NoChange) {
+		t.Errorf("got %+v", all)
+	}
+}
+
+func TestServe(t *testing.T) {
+	var r observe.Ring
+	get := func(query string) string {
+		w := httptest.NewRecorder()
+		r.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/debug/decisions"+query, http.NoBody))
+		if got := w.Header().Get("Content-Type"); got != "application/json" {
+			t.Errorf("content type %q", got)
+		}
+		return w.Body.String()
+	}
+	if got := get(""); got != `{"decisions":[]}`+"\n" {
+		t.Errorf("at first %s", got)
+	}
+	d := decision("t", "ns/a", 2)
+	d.Outcome, d.Reason, d.Err = engine.Failed, engine.ReasonTimeout, errors.New("timed out")
+	d.RetryIn, d.Duration, d.Age = 2*time.Second, 1500*time.Millisecond, time.Minute
+	r.Observe(d)
+	want := `{"decisions":[{"time":"2026-03-01T12:00:02Z","trigger":"default/t",` +
+		`"event":{"source":"resource-watcher","type":"update","key":"ns/a","id":"2"},` +
+		`"outcome":"failed","reason":"TimedOut","attempt":2,"retryInSeconds":2,"tookSeconds":1.5,"ageSeconds":60,"error":"timed out"}]}` + "\n"
+	if got := get("?trigger=default/t&key=ns/a"); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	var other struct{ Decisions []any }
+	if err := json.Unmarshal([]byte(get("?trigger=t")), &other); err != nil || len(other.Decisions) != 0 {
+		t.Errorf("of another trigger: %v, %v", other, err)
+	}
+}
+
+func BenchmarkRingObserve(b *testing.B) {
+	var r observe.Ring
+	d := decision("t", "a", 1)
+	b.ReportAllocs()
+	for b.Loop() {
+		r.Observe(d)
+	}
+}

@@ -1,0 +1,84 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package observe
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/utils/clock"
+
+	"github.com/kubevela/kube-trigger/pkg/engine"
+	"github.com/kubevela/kube-trigger/pkg/event"
+)
+
+// State is what there is no event for. An engine has it.
+type State interface {
+	Backlogs() map[event.Trigger]engine.Backlog
+	Quarantines() []engine.Quarantine
+}
+
+// gauges collects a State.
+type gauges struct {
+	State
+	clock clock.PassiveClock
+}
+
+func describe(name, help string) *prometheus.Desc {
+	return prometheus.NewDesc(prometheus.BuildFQName(namespace, "", name), help, []string{"trigger"}, nil)
+}
+
+func queued() *prometheus.Desc {
+	return describe("queued_events", "Events that are taken and not done.")
+}
+
+func lag() *prometheus.Desc {
+	return describe("resume_lag_seconds", "Age of the oldest event that is not done, from which a restart would go on; 0 where there is none.")
+}
+
+func quarantined() *prometheus.Desc {
+	return describe("quarantined", "1 where the trigger handles no events, because its CUE or action does not end.")
+}
+
+// Describe implements prometheus.Collector.
+func (g gauges) Describe(to chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{queued(), lag(), quarantined()} {
+		to <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (g gauges) Collect(to chan<- prometheus.Metric) {
+	bad := map[event.Trigger]bool{}
+	for _, q := range g.Quarantines() {
+		bad[q.Trigger] = true
+	}
+	put := func(d *prometheus.Desc, value float64, t event.Trigger) {
+		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, t.String())
+	}
+	depth, behind, barred := queued(), lag(), quarantined()
+	for t, b := range g.Backlogs() {
+		age, shut := 0.0, 0.0
+		if !b.Oldest.IsZero() {
+			age = g.clock.Since(b.Oldest).Seconds()
+		}
+		if bad[t] {
+			shut = 1
+		}
+		put(depth, float64(b.Events), t)
+		put(behind, age, t)
+		put(barred, shut, t)
+	}
+}

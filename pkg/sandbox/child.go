@@ -1,0 +1,178 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package sandbox
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/kubevela/kube-trigger/pkg/diag"
+)
+
+const (
+	// MaxMemory is what a check may use, in bytes.
+	MaxMemory = 512 << 20
+	// MaxTime is what a check, or a step of one, may take.
+	MaxTime = 5 * time.Second
+	// maxReport bounds what is read of a report, in bytes.
+	maxReport = 4 << 20
+)
+
+// Child checks in child processes.
+type Child struct {
+	command   []string
+	limit     time.Duration
+	processes chan struct{}
+}
+
+// NewChild returns a Checker that runs command for each check, one whose main
+// calls Serve: no more than processes at the same time, each for no longer than
+// limit.
+func NewChild(processes int, limit time.Duration, command ...string) *Child {
+	return &Child{command: command, limit: limit, processes: make(chan struct{}, processes)}
+}
+
+// Check implements Checker. Where a check needs too much, it finds out because
+// of which actions and triggers, by checking fewer of them at once; if there is no
+// time for that before the deadline of ctx, the error is an ErrDeadly.
+func (c *Child) Check(ctx context.Context, r Request) (Report, error) {
+	report, deadly := c.once(ctx, r)
+	if !errors.Is(deadly, ErrDeadly) {
+		return report, deadly
+	}
+	report, err := c.locate(ctx, r)
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return Report{}, deadly
+	}
+	return report, err
+}
+
+// locate checks r, which is known to need too much.
+func (c *Child) locate(ctx context.Context, r Request) (Report, error) {
+	deadly := map[string]diag.List{}
+	harmless := maps.Clone(r.Actions)
+	for _, name := range slices.Sorted(maps.Keys(r.Actions)) {
+		a := r.Actions[name]
+		_, err := c.once(ctx, Request{Service: r.Service, Actions: map[string]Action{name: a}, Only: []int{}})
+		if errors.Is(err, ErrDeadly) {
+			deadly[name] = diag.List{{Message: err.Error()}}
+			delete(harmless, name)
+			if a.Last != "" {
+				harmless[name] = Action{Source: a.Last}
+			}
+		} else if err != nil {
+			return Report{}, err
+		}
+	}
+	r.Actions = harmless
+	report, err := c.split(ctx, r, 0, len(r.Service.Spec.Triggers), len(deadly) == 0)
+	if err != nil {
+		return Report{}, err
+	}
+	maps.Copy(report.Broken, deadly)
+	return report, nil
+}
+
+// split checks the triggers from and up to, in halves where together they need
+// too much, or are known to.
+func (c *Child) split(ctx context.Context, r Request, from, to int, known bool) (Report, error) {
+	r.Only = []int{}
+	for i := from; i < to; i++ {
+		r.Only = append(r.Only, i)
+	}
+	report, err := Report{}, ErrDeadly
+	if !known {
+		report, err = c.once(ctx, r)
+	}
+	if !errors.Is(err, ErrDeadly) {
+		return report, err
+	}
+	if to-from <= 1 {
+		r.Only = []int{}
+		report, again := c.once(ctx, r) // for the names
+		if again != nil {
+			return Report{}, again
+		}
+		for i := from; i < to; i++ {
+			report.Triggers[i].Deadly = true
+			report.Triggers[i].Problems = diag.List{{Path: fmt.Sprintf("spec.triggers[%d]", i), Message: err.Error()}}
+		}
+		return report, nil
+	}
+	middle := (from + to) / 2
+	first, err := c.split(ctx, r, from, middle, false)
+	if err != nil {
+		return Report{}, err
+	}
+	second, err := c.split(ctx, r, middle, to, false)
+	if err != nil {
+		return Report{}, err
+	}
+	copy(second.Triggers[:middle], first.Triggers[:middle])
+	return second, nil
+}
+
+// once runs one child.
+func (c *Child) once(ctx context.Context, r Request) (Report, error) {
+	input, err := json.Marshal(r)
+	if err != nil {
+		return Report{}, fmt.Errorf("check TriggerService: %w", err)
+	}
+	select {
+	case c.processes <- struct{}{}:
+		defer func() { <-c.processes }()
+	case <-ctx.Done():
+		return Report{}, context.Cause(ctx)
+	}
+	var out bytes.Buffer
+	switch err := execute(ctx, c.limit, c.command, input, &limitedWriter{to: &out, left: maxReport}); {
+	case errors.Is(err, ErrDeadly), ctx.Err() != nil:
+		return Report{}, err
+	case err != nil:
+		return Report{}, fmt.Errorf("check TriggerService: %w", err)
+	}
+	var report Report
+	if err := json.Unmarshal(out.Bytes(), &report); err != nil {
+		return Report{}, fmt.Errorf("check TriggerService: %w", err)
+	}
+	return report, nil
+}
+
+// Serve is the other end of a Child: it reads a request, checks it with local
+// and writes the report. It limits this process for good. On an error the process
+// has to exit with 1.
+func Serve(ctx context.Context, in io.Reader, out io.Writer, local Local) error {
+	if err := limit(); err != nil {
+		return err
+	}
+	var r Request
+	if err := json.NewDecoder(in).Decode(&r); err != nil {
+		return fmt.Errorf("read request: %w", err)
+	}
+	report, err := local.Check(ctx, r)
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(out).Encode(report)
+}

@@ -1,0 +1,136 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package sandbox
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+)
+
+// InSteps has a child process, which calls ServeSteps, do what request says, and
+// stores what comes of it in result. No step of it may take longer than limit. A
+// step that needs too much memory or time is left out of the next attempt, which
+// is told why, until one of them gets to its end.
+func InSteps(ctx context.Context, limit time.Duration, request, result any, command ...string) error {
+	task := task{Refused: map[string]string{}}
+	var err error
+	if task.Request, err = json.Marshal(request); err != nil {
+		return fmt.Errorf("check: %w", err)
+	}
+	for {
+		input, err := json.Marshal(task)
+		if err != nil {
+			return fmt.Errorf("check: %w", err)
+		}
+		var p progress
+		err = execute(ctx, limit, command, input, &p)
+		if step := p.last.Step; errors.Is(err, ErrDeadly) && step != "" {
+			task.Refused[step] = err.Error()
+			continue
+		}
+		if err == nil {
+			err = json.Unmarshal(p.last.Result, result)
+		}
+		if err != nil {
+			return fmt.Errorf("check: %w", err)
+		}
+		return nil
+	}
+}
+
+// ServeSteps is the other end of InSteps: it reads a request, does what it says,
+// and writes what comes of it. It limits this process for good. On an error the
+// process has to exit with 1.
+func ServeSteps[Request, Result any](in io.Reader, out io.Writer, do func(Request, *Steps) (Result, error)) error {
+	if err := limit(); err != nil {
+		return err
+	}
+	var t task
+	if err := json.NewDecoder(in).Decode(&t); err != nil {
+		return fmt.Errorf("read request: %w", err)
+	}
+	var r Request
+	if err := json.Unmarshal(t.Request, &r); err != nil {
+		return fmt.Errorf("read request: %w", err)
+	}
+	steps := Steps{refused: t.Refused, out: json.NewEncoder(out)}
+	result, err := do(r, &steps)
+	if err := errors.Join(err, steps.err); err != nil {
+		return err
+	}
+	encoded, err := json.Marshal(result)
+	if err != nil {
+		return fmt.Errorf("write result: %w", err)
+	}
+	return steps.out.Encode(message{Result: encoded})
+}
+
+// Steps tells the process that waits how far this one has got.
+type Steps struct {
+	refused map[string]string
+	out     *json.Encoder
+	err     error
+}
+
+// Begin says that the step of this name begins, and ends the one before. If it
+// returns a reason, the step needs too much, and must be left out.
+func (s *Steps) Begin(step string) string {
+	if reason, ok := s.refused[step]; ok {
+		return reason
+	}
+	s.err = errors.Join(s.err, s.out.Encode(message{Step: step}))
+	return ""
+}
+
+// task is what a child reads.
+type task struct {
+	Request json.RawMessage
+	// Refused are the steps to leave out, and why.
+	Refused map[string]string
+}
+
+// message is what a child writes, one a line.
+type message struct {
+	Step   string          `json:",omitempty"`
+	Result json.RawMessage `json:",omitempty"`
+}
+
+// progress reads messages.
+type progress struct {
+	rest []byte
+	last message
+}
+
+func (p *progress) Write(data []byte) (int, error) {
+	p.rest = append(p.rest, data...)
+	for {
+		line, rest, ok := bytes.Cut(p.rest, []byte("\n"))
+		if !ok {
+			return len(data), nil
+		}
+		p.last = message{}
+		if err := json.Unmarshal(line, &p.last); err != nil {
+			return 0, err
+		}
+		p.rest = rest
+	}
+}

@@ -1,0 +1,105 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package codec
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	kjson "k8s.io/apimachinery/pkg/util/json"
+
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/store"
+)
+
+// eventJSON is an event as it is stored.
+type eventJSON struct {
+	Source    string          `json:"source,omitempty"`
+	Type      string          `json:"type,omitempty"`
+	ID        string          `json:"id,omitempty"`
+	Cluster   string          `json:"cluster,omitempty"`
+	Key       string          `json:"key,omitempty"`
+	Data      json.RawMessage `json:"data,omitempty"`
+	Old       json.RawMessage `json:"old,omitempty"`
+	Unchanged []string        `json:"unchanged,omitempty"`
+	// For tells none from all.
+	For    []event.Trigger `json:"for,omitzero"`
+	Writer string          `json:"writer,omitempty"`
+	Time   time.Time       `json:"time"`
+}
+
+// Event returns the JSON of ev.
+func Event(ev event.Event) ([]byte, error) {
+	j := eventJSON{
+		Source: ev.Source, Type: ev.Type, ID: ev.ID, Cluster: ev.Cluster, Key: ev.Key,
+		Unchanged: ev.Unchanged, For: ev.For, Writer: ev.Writer, Time: ev.Time.UTC(),
+	}
+	var err error
+	if j.Data, err = Object(ev.Data); err != nil {
+		return nil, fmt.Errorf("data: %w", err)
+	}
+	if j.Old, err = Object(ev.Old); err != nil {
+		return nil, fmt.Errorf("old: %w", err)
+	}
+	return json.Marshal(j)
+}
+
+// OpenEvent reads what Event returned.
+func OpenEvent(b []byte) (event.Event, error) {
+	var j eventJSON
+	if err := json.Unmarshal(b, &j); err != nil {
+		return event.Event{}, fmt.Errorf("event: %w: %w", store.ErrDamaged, err)
+	}
+	ev := event.Event{
+		Source: j.Source, Type: j.Type, ID: j.ID, Cluster: j.Cluster, Key: j.Key,
+		Unchanged: j.Unchanged, For: j.For, Writer: j.Writer, Time: j.Time,
+	}
+	var err error
+	if ev.Data, err = OpenObject(j.Data); err != nil {
+		return event.Event{}, fmt.Errorf("data of event %q: %w", ev.ID, err)
+	}
+	if ev.Old, err = OpenObject(j.Old); err != nil {
+		return event.Event{}, fmt.Errorf("old of event %q: %w", ev.ID, err)
+	}
+	return ev, nil
+}
+
+// Object returns the JSON of o, nothing where o is nil.
+func Object(o map[string]any) ([]byte, error) {
+	if o == nil {
+		return nil, nil
+	}
+	b, err := json.Marshal(o)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", store.ErrRefused, err)
+	}
+	return b, nil
+}
+
+// OpenObject reads what Object returned: whole numbers are int64 where they
+// fit, others float64.
+func OpenObject(b []byte) (map[string]any, error) {
+	if len(b) == 0 {
+		return nil, nil
+	}
+	var o map[string]any
+	if err := kjson.Unmarshal(b, &o); err != nil {
+		return nil, fmt.Errorf("%w: %w", store.ErrDamaged, err)
+	}
+	return o, nil
+}

@@ -1,0 +1,92 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+// Package service makes what the engine runs of a TriggerService. The
+// controller and the worker both use it: what the one accepts is what the other
+// runs.
+package trigger
+
+import (
+	"fmt"
+	"maps"
+
+	"github.com/kubevela/kube-trigger/pkg/action"
+	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/engine"
+	"github.com/kubevela/kube-trigger/pkg/event"
+)
+
+// Compiled is a trigger of a TriggerService, compiled.
+type Compiled struct {
+	// Trigger can run where there are no Problems. Its name is always set; its
+	// Subscription is where the source is valid.
+	engine.Trigger
+	// Problems are what is wrong. Their paths are relative to the
+	// TriggerService: "spec.triggers[0].filter".
+	Problems diag.List
+	// Suspended is set where the trigger, or all of the TriggerService, is.
+	Suspended bool
+}
+
+// CompileService compiles the triggers of ts, in their order. A trigger without a name
+// has that of ts, "-" and its index. Those for which refuse returns a reason are
+// not compiled: the reason is their problem.
+func CompileService(c Compiler, ts *v1alpha1.TriggerService, refuse func(index int, name string) string) []Compiled {
+	taken := map[string]int{}
+	all := make([]Compiled, 0, len(ts.Spec.Triggers))
+	for i, spec := range ts.Spec.Triggers {
+		id := event.Trigger{Name: spec.Name, Namespace: ts.Namespace}
+		if id.Name == "" {
+			id.Name = fmt.Sprintf("%s-%d", ts.Name, i)
+		}
+		spec.Suspend = spec.Suspend || ts.Spec.Suspend
+		compiled, problems := engine.Trigger{Trigger: id}, diag.List(nil)
+		if reason := refuse(i, id.Name); reason != "" {
+			problems.Add("", "%s", reason)
+		} else {
+			compiled, problems = c.Compile(id, spec)
+		}
+		if first, ok := taken[id.Name]; ok {
+			problems.Add("name", "%q is taken by triggers[%d]", id.Name, first)
+			// The name stands for one trigger in the status.
+			compiled.Name = fmt.Sprintf("%s-%d", id.Name, i)
+		} else {
+			taken[id.Name] = i
+		}
+		all = append(all, Compiled{
+			Trigger: compiled, Problems: problems.Under(fmt.Sprintf("spec.triggers[%d]", i)), Suspended: spec.Suspend,
+		})
+	}
+	return all
+}
+
+// AddActions parses templates, by name, on top of those that are built in. Those
+// that are broken are left out, and reported by name.
+func AddActions(builtIn map[string]Template, sources map[string]string) (templates map[string]Template, broken map[string]diag.List) {
+	templates = make(map[string]Template, len(builtIn)+len(sources))
+	maps.Copy(templates, builtIn)
+	broken = map[string]diag.List{}
+	for name, source := range sources {
+		t, problems := action.Parse(name, source)
+		if len(problems) > 0 {
+			broken[name] = problems
+			continue
+		}
+		templates[name] = Parsed(t)
+	}
+	return templates, broken
+}

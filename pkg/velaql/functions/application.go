@@ -1,0 +1,255 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package functions
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/json"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// Names that KubeVela gives to labels and annotations.
+const (
+	labelName      = "app.oam.dev/name"
+	labelNamespace = "app.oam.dev/namespace"
+	labelRevision  = "app.oam.dev/appRevision"
+	labelUID       = "app.oam.dev/uid"
+	labelComponent = "app.oam.dev/component"
+	labelTrait     = "trait.oam.dev/type"
+	publishVersion = "app.oam.dev/publishVersion"
+	deployVersion  = "app.oam.dev/deployVersion"
+)
+
+// local is the cluster that KubeVela runs in.
+const local = "local"
+
+// question is what a call asks about an Application.
+type question struct {
+	Name      string `json:"name"`
+	Namespace string `json:"namespace"`
+	Filter    filter `json:"filter"`
+	// WithStatus asks for objects as they are, not as they were deployed.
+	WithStatus bool `json:"withStatus"`
+	// WithTree asks for what becomes of them.
+	WithTree bool `json:"withTree"`
+}
+
+type filter struct {
+	Cluster          string   `json:"cluster"`
+	ClusterNamespace string   `json:"clusterNamespace"`
+	Components       []string `json:"components"`
+	APIVersion       string   `json:"apiVersion"`
+	Kind             string   `json:"kind"`
+	QueryNewest      bool     `json:"queryNewest"`
+	// kinds are those that are wanted of trees, instead of Kind.
+	kinds []string
+}
+
+// resource is what an Application deploys, as its ResourceTracker has it.
+type resource struct {
+	Cluster         string         `json:"cluster"`
+	APIVersion      string         `json:"apiVersion"`
+	Kind            string         `json:"kind"`
+	Namespace       string         `json:"namespace"`
+	Name            string         `json:"name"`
+	UID             types.UID      `json:"uid"`
+	ResourceVersion string         `json:"resourceVersion"`
+	Component       string         `json:"component"`
+	Trait           string         `json:"trait"`
+	Raw             map[string]any `json:"raw"`
+	// tracker is nil for those of the Application's status.
+	tracker *tracker
+	latest  bool
+}
+
+func (r resource) groupVersionKind() schema.GroupVersionKind {
+	return schema.FromAPIVersionAndKind(r.APIVersion, r.Kind)
+}
+
+// identity is equal for the same object in several ResourceTrackers.
+func (r resource) identity() string {
+	return fmt.Sprint(r.Cluster, " ", r.APIVersion, " ", r.Kind, " ", key(r.Namespace, r.Name))
+}
+
+// tracker is a ResourceTracker.
+type tracker struct {
+	object unstructured.Unstructured
+	Spec   struct {
+		Type       string     `json:"type"`
+		Generation int64      `json:"applicationGeneration"`
+		Resources  []resource `json:"managedResources"`
+		// Compressed holds Resources where KubeVela compresses them.
+		Compressed compressed `json:"compression"`
+	} `json:"spec"`
+}
+
+// trackers are those of an Application: what all revisions share, the current
+// revision, and those before, the oldest first.
+type trackers struct {
+	root, current *tracker
+	history       []*tracker
+}
+
+// deployed returns what the Application deploys, in the order of trackers that
+// pick gives it.
+func (q Querier) deployed(ctx context.Context, asked question, pick func(trackers) []*tracker) ([]resource, error) {
+	if asked.Name == "" || asked.Namespace == "" {
+		return nil, fmt.Errorf("app: needs a name and a namespace")
+	}
+	app, err := q.get(ctx, schema.GroupVersionKind{Group: "core.oam.dev", Version: "v1beta1", Kind: "Application"}, asked.Namespace, asked.Name)
+	if err != nil {
+		return nil, err
+	}
+	var all []resource
+	found, err := q.trackers(ctx, app)
+	switch {
+	case apierrors.IsForbidden(err):
+		if all, err = q.status(ctx, app, asked.Filter); err != nil {
+			return nil, err
+		}
+	case err != nil:
+		return nil, err
+	}
+	for _, t := range pick(found) {
+		if t == nil {
+			continue
+		}
+		for _, r := range t.Spec.Resources {
+			r.tracker, r.latest = t, t == found.current
+			all = append(all, r)
+		}
+	}
+	return slices.DeleteFunc(all, func(r resource) bool { return !asked.Filter.takes(r) }), nil
+}
+
+// trackers returns the ResourceTrackers of app.
+func (q Querier) trackers(ctx context.Context, app *unstructured.Unstructured) (trackers, error) {
+	var out trackers
+	objects, err := q.list(ctx, schema.GroupVersionKind{Group: "core.oam.dev", Version: "v1beta1", Kind: "ResourceTracker"}, client.ListOptions{
+		LabelSelector: labels.SelectorFromSet(labels.Set{labelName: app.GetName(), labelNamespace: app.GetNamespace()}),
+	})
+	if err != nil {
+		return out, err
+	}
+	for _, o := range objects {
+		if uid := o.GetLabels()[labelUID]; uid != "" && uid != string(app.GetUID()) {
+			continue // of an Application of that name that was deleted
+		}
+		t, err := newTracker(o)
+		if err != nil {
+			return out, fmt.Errorf("ResourceTracker %s: %w", o.GetName(), err)
+		}
+		switch {
+		case t.Spec.Type == "root":
+			out.root = t
+		case t.Spec.Type != "versioned":
+		case t.isOf(app):
+			out.current = t
+		default:
+			out.history = append(out.history, t)
+		}
+	}
+	slices.SortFunc(out.history, func(a, b *tracker) int { return cmp.Compare(a.Spec.Generation, b.Spec.Generation) })
+	return out, nil
+}
+
+func newTracker(o unstructured.Unstructured) (*tracker, error) {
+	t := &tracker{object: o}
+	if err := convert(o.Object, t); err != nil {
+		return nil, err
+	}
+	if t.Spec.Compressed.Type == "" {
+		return t, nil
+	}
+	text, err := t.Spec.Compressed.text()
+	if err != nil {
+		return nil, err
+	}
+	return t, json.Unmarshal(text, &t.Spec.Resources)
+}
+
+// isOf reports whether t is that of the current revision of app.
+func (t *tracker) isOf(app *unstructured.Unstructured) bool {
+	if version := app.GetAnnotations()[publishVersion]; version != "" {
+		return t.object.GetAnnotations()[publishVersion] == version
+	}
+	return t.Spec.Generation == app.GetGeneration()
+}
+
+// status returns what the status of app says. Where f does not ask for components,
+// it may be objects that cannot be read.
+func (q Querier) status(ctx context.Context, app *unstructured.Unstructured, f filter) ([]resource, error) {
+	var a struct {
+		Status struct {
+			Applied []resource `json:"appliedResources"`
+		} `json:"status"`
+	}
+	if err := convert(app.Object, &a); err != nil {
+		return nil, fmt.Errorf("status of Application %s: %w", key(app.GetNamespace(), app.GetName()), err)
+	}
+	var all []resource
+	for _, r := range a.Status.Applied {
+		r.latest = true
+		if r.isLocal() {
+			o, err := q.get(ctx, r.groupVersionKind(), r.Namespace, r.Name)
+			switch {
+			case apierrors.IsNotFound(err):
+				continue
+			case apierrors.IsForbidden(err) && len(f.Components) == 0:
+				all = append(all, r)
+				continue
+			case err != nil:
+				return nil, err
+			}
+			r.UID, r.Component, r.Trait, r.Raw = o.GetUID(), o.GetLabels()[labelComponent], o.GetLabels()[labelTrait], o.Object
+		}
+		all = append(all, r)
+	}
+	return all, nil
+}
+
+func (r resource) isLocal() bool { return r.Cluster == "" || r.Cluster == local }
+
+// takes reports whether r is in the cluster, namespace and component.
+func (f filter) takes(r resource) bool {
+	if f.Cluster != "" || f.ClusterNamespace != "" {
+		if f.Cluster != r.Cluster && (f.Cluster != local || r.Cluster != "") {
+			return false
+		}
+		if f.ClusterNamespace != "" && f.ClusterNamespace != r.Namespace {
+			return false
+		}
+	}
+	return len(f.Components) == 0 || slices.Contains(f.Components, r.Component)
+}
+
+// matches reports whether objects of the kind are asked for.
+func (f filter) matches(apiVersion, kind string) bool {
+	if len(f.kinds) > 0 {
+		return slices.Contains(f.kinds, kind)
+	}
+	return (f.APIVersion == "" || f.APIVersion == apiVersion) && (f.Kind == "" || f.Kind == kind)
+}

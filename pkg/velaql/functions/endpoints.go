@@ -1,0 +1,226 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package functions
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strconv"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// reached is where an Application is reached.
+type reached struct {
+	Endpoint  endpoint               `json:"endpoint"`
+	Ref       corev1.ObjectReference `json:"ref"`
+	Cluster   string                 `json:"cluster"`
+	Component string                 `json:"component"`
+}
+
+type endpoint struct {
+	Protocol    corev1.Protocol `json:"protocol,omitempty"`
+	AppProtocol string          `json:"appProtocol"`
+	Host        string          `json:"host"`
+	Port        int32           `json:"port"`
+	PortName    string          `json:"portName,omitempty"`
+	Path        string          `json:"path,omitempty"`
+	// Inner is set where only the cluster itself reaches it.
+	Inner bool `json:"inner,omitempty"`
+}
+
+const (
+	http  = "http"
+	https = "https"
+)
+
+// endpoints answers collectServiceEndpoints.
+func (q Querier) endpoints(ctx context.Context, asked question) ([]reached, error) {
+	asked.WithTree, asked.Filter.kinds = true, []string{"Service", "Ingress", "HTTPRoute"}
+	all, err := q.applied(ctx, asked)
+	if err != nil {
+		return nil, err
+	}
+	list := []reached{}
+	for _, a := range all {
+		in, err := q.at(ctx, resource{Cluster: a.Cluster, Kind: a.Kind, Namespace: a.Namespace, Name: a.Name})
+		if err != nil {
+			return nil, err
+		}
+		err = a.Tree.each(func(n *node) error {
+			found, err := in.reach(ctx, n.object)
+			for _, e := range found {
+				list = append(list, reached{Endpoint: e, Ref: reference(n.object), Cluster: a.Cluster, Component: a.Component})
+			}
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+// each visits a node before what becomes of it.
+func (n *node) each(visit func(*node) error) error {
+	if err := visit(n); err != nil {
+		return err
+	}
+	for _, l := range n.Leaves {
+		if err := l.each(visit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func reference(o *unstructured.Unstructured) corev1.ObjectReference {
+	return corev1.ObjectReference{
+		Kind: o.GetKind(), Namespace: o.GetNamespace(), Name: o.GetName(), UID: o.GetUID(),
+		APIVersion: o.GetAPIVersion(), ResourceVersion: o.GetResourceVersion(),
+	}
+}
+
+// reach returns where o lets something be reached.
+func (q Querier) reach(ctx context.Context, o *unstructured.Unstructured) ([]endpoint, error) {
+	switch o.GroupVersionKind().GroupKind() {
+	case groupKind("", "Service"):
+		var s corev1.Service
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(o.Object, &s); err != nil {
+			return nil, err
+		}
+		return q.ofService(ctx, &s)
+	case groupKind("networking.k8s.io", "Ingress"):
+		var i networkingv1.Ingress
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(o.Object, &i); err != nil {
+			return nil, err
+		}
+		return ofIngress(&i), nil
+	case groupKind("gateway.networking.k8s.io", "HTTPRoute"):
+		return q.ofRoute(ctx, o)
+	}
+	return nil, nil
+}
+
+func (q Querier) ofService(ctx context.Context, s *corev1.Service) ([]endpoint, error) {
+	hosts, inner := []string{s.Name + "." + s.Namespace}, true
+	switch s.Spec.Type {
+	case corev1.ServiceTypeLoadBalancer:
+		hosts, inner = nil, false
+		for _, i := range s.Status.LoadBalancer.Ingress {
+			for _, h := range []string{i.Hostname, i.IP} {
+				if h != "" {
+					hosts = append(hosts, h)
+				}
+			}
+		}
+	case corev1.ServiceTypeNodePort:
+		nodes, err := q.list(ctx, corev1.SchemeGroupVersion.WithKind("Node"), client.ListOptions{})
+		if err != nil {
+			return nil, err
+		}
+		hosts, inner = []string{nodeAddress(nodes)}, false
+	}
+	var list []endpoint
+	for _, p := range s.Spec.Ports {
+		number := p.Port
+		if s.Spec.Type == corev1.ServiceTypeNodePort {
+			number = p.NodePort
+		}
+		for _, h := range hosts {
+			list = append(list, endpoint{
+				Protocol: p.Protocol, AppProtocol: spoken(p.Port), Host: h, Port: number, PortName: p.Name, Inner: inner,
+			})
+		}
+	}
+	return list, nil
+}
+
+// spoken returns what is usually spoken on a port.
+func spoken(port int32) string {
+	switch port {
+	case 80, 8080:
+		return http
+	case 443:
+		return https
+	case 3306:
+		return "mysql"
+	case 6379:
+		return "redis"
+	}
+	return ""
+}
+
+// nodeAddress returns the address of a node: of those labelled as gateways, else
+// as workers, else of any; the first external one, else the first node's own.
+func nodeAddress(nodes []unstructured.Unstructured) string {
+	for _, role := range []string{"worker", "gateway"} {
+		labelled := slices.DeleteFunc(slices.Clone(nodes), func(n unstructured.Unstructured) bool {
+			_, ok := n.GetLabels()["node-role.kubernetes.io/"+role]
+			return !ok
+		})
+		if len(labelled) > 0 {
+			nodes = labelled
+		}
+	}
+	var inner string
+	for i, n := range nodes {
+		var typed corev1.Node
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(n.Object, &typed); err != nil {
+			continue
+		}
+		for _, a := range typed.Status.Addresses {
+			switch {
+			case a.Type == corev1.NodeExternalIP:
+				return a.Address
+			case a.Type == corev1.NodeInternalIP && i == 0:
+				inner = a.Address
+			}
+		}
+	}
+	return inner
+}
+
+func ofIngress(i *networkingv1.Ingress) []endpoint {
+	var list []endpoint
+	for _, r := range i.Spec.Rules {
+		if r.HTTP == nil {
+			continue
+		}
+		protocol, port := http, int32(80)
+		for _, t := range i.Spec.TLS {
+			if len(t.Hosts) == 0 || slices.Contains(t.Hosts, r.Host) {
+				protocol, port = https, 443
+			}
+		}
+		if n, err := strconv.ParseInt(i.Annotations["ingress.controller/"+protocol+"-port"], 10, 32); err == nil && n > 0 {
+			port = int32(n)
+		}
+		for _, p := range r.HTTP.Paths {
+			list = append(list, endpoint{
+				Protocol: corev1.ProtocolTCP, AppProtocol: protocol, Port: port, Path: p.Path,
+				Host: cmp.Or(r.Host, i.Annotations["ingress.controller/host"]),
+			})
+		}
+	}
+	return list
+}

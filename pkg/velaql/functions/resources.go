@@ -1,0 +1,198 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package functions
+
+import (
+	"cmp"
+	"context"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// appliedResource is what an Application deploys, without the object.
+type appliedResource struct {
+	Cluster         string    `json:"cluster"`
+	Component       string    `json:"component"`
+	Trait           string    `json:"trait"`
+	Kind            string    `json:"kind"`
+	Namespace       string    `json:"namespace,omitempty"`
+	Name            string    `json:"name,omitempty"`
+	UID             types.UID `json:"uid,omitempty"`
+	APIVersion      string    `json:"apiVersion,omitempty"`
+	ResourceVersion string    `json:"resourceVersion,omitempty"`
+	DeployVersion   string    `json:"deployVersion,omitempty"`
+	PublishVersion  string    `json:"publishVersion,omitempty"`
+	Revision        string    `json:"revision,omitempty"`
+	Latest          bool      `json:"latest"`
+	Tree            *node     `json:"resourceTree,omitempty"`
+}
+
+// deployedObject is an object that an Application deploys.
+type deployedObject struct {
+	Cluster   string         `json:"cluster"`
+	Component string         `json:"component"`
+	Revision  string         `json:"revision"`
+	Object    map[string]any `json:"object"`
+}
+
+// collected is an object that is, or becomes of, what an Application deploys.
+type collected struct {
+	Cluster        string         `json:"cluster"`
+	Workload       workload       `json:"workload"`
+	Component      string         `json:"component"`
+	Object         map[string]any `json:"object"`
+	PublishVersion string         `json:"publishVersion"`
+	DeployVersion  string         `json:"deployVersion"`
+}
+
+// workload is what made an object, or the object itself.
+type workload struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	Name       string `json:"name"`
+	Namespace  string `json:"namespace"`
+}
+
+// objects answers listResourcesInApp. An object that is in several revisions is
+// that of the newest.
+func (q Querier) objects(ctx context.Context, asked question) ([]deployedObject, error) {
+	all, err := q.deployed(ctx, asked, func(t trackers) []*tracker {
+		return append([]*tracker{t.root, t.current}, t.history...)
+	})
+	if err != nil {
+		return nil, err
+	}
+	list, seen := []deployedObject{}, map[string]bool{}
+	for _, r := range all {
+		if seen[r.identity()] || !asked.Filter.matches(r.APIVersion, r.Kind) {
+			continue
+		}
+		seen[r.identity()] = true
+		object := r.Raw
+		if object == nil || asked.WithStatus {
+			in, err := q.at(ctx, r)
+			if err != nil {
+				return nil, err
+			}
+			o, err := in.get(ctx, r.groupVersionKind(), r.Namespace, r.Name)
+			if apierrors.IsNotFound(err) {
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			object = o.Object
+		}
+		list = append(list, deployedObject{
+			Cluster: cmp.Or(r.Cluster, local), Component: r.Component, Revision: r.tracker.version(), Object: object,
+		})
+	}
+	return list, nil
+}
+
+// version returns the publishVersion of t, which may be nil.
+func (t *tracker) version() string {
+	if t == nil {
+		return ""
+	}
+	return t.object.GetAnnotations()[publishVersion]
+}
+
+// applied answers listAppliedResources: with trees, each object once, and only
+// what still is.
+func (q Querier) applied(ctx context.Context, asked question) ([]appliedResource, error) {
+	all, err := q.deployed(ctx, asked, func(t trackers) []*tracker {
+		if asked.Filter.QueryNewest {
+			t.history = nil
+		}
+		return append(t.history, t.root, t.current)
+	})
+	if err != nil {
+		return nil, err
+	}
+	var grower *grower
+	if asked.WithTree {
+		if grower, err = q.grower(ctx, asked.Filter); err != nil {
+			return nil, err
+		}
+	}
+	list, seen := []appliedResource{}, map[string]bool{}
+	for _, r := range all {
+		a := r.applied()
+		if !asked.WithTree {
+			if asked.Filter.matches(r.APIVersion, r.Kind) {
+				list = append(list, a)
+			}
+			continue
+		}
+		if seen[r.identity()] {
+			continue
+		}
+		seen[r.identity()] = true
+		if a.Tree, err = grower.grow(ctx, r); err != nil {
+			return nil, err
+		}
+		if a.Tree != nil {
+			list = append(list, a)
+		}
+	}
+	return list, nil
+}
+
+func (r resource) applied() appliedResource {
+	a := appliedResource{
+		Cluster: cmp.Or(r.Cluster, local), Component: r.Component, Trait: r.Trait,
+		APIVersion: r.APIVersion, Kind: r.Kind, Namespace: r.Namespace, Name: r.Name,
+		UID: r.UID, ResourceVersion: r.ResourceVersion,
+		PublishVersion: r.tracker.version(), Latest: r.latest,
+	}
+	raw := unstructured.Unstructured{Object: r.Raw}
+	if r.Raw != nil {
+		a.DeployVersion = raw.GetAnnotations()[deployVersion]
+	}
+	if r.tracker != nil {
+		a.Revision = r.tracker.object.GetLabels()[labelRevision]
+	}
+	return a
+}
+
+// collect answers collectResources: the leaves of the trees that are of the kind.
+func (q Querier) collect(ctx context.Context, asked question) ([]collected, error) {
+	asked.WithTree = true
+	all, err := q.applied(ctx, asked)
+	if err != nil {
+		return nil, err
+	}
+	list := []collected{}
+	for _, a := range all {
+		a.Tree.leaves(a.Tree, func(parent, leaf *node) {
+			if !asked.Filter.matches(leaf.APIVersion, leaf.Kind) {
+				return
+			}
+			notes := leaf.object.GetAnnotations()
+			list = append(list, collected{
+				Cluster: a.Cluster, Component: a.Component, Object: leaf.object.Object,
+				Workload:       workload{parent.APIVersion, parent.Kind, parent.Name, parent.Namespace},
+				PublishVersion: cmp.Or(notes[publishVersion], a.PublishVersion),
+				DeployVersion:  cmp.Or(notes[deployVersion], a.DeployVersion),
+			})
+		})
+	}
+	return list, nil
+}

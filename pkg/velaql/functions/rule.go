@@ -1,0 +1,179 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package functions
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/selection"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+)
+
+// rule says that objects of the one kind become of those of the other.
+type rule struct {
+	parent schema.GroupKind
+	child  schema.GroupVersionKind
+	by     relation
+}
+
+// relation is what tells the children of a parent from others. But for byOwner and
+// byLabels, a child that has an owner has to be owned by the parent.
+type relation int
+
+const (
+	// byOwner: it is their owner.
+	byOwner relation = iota
+	// bySelector: its spec.selector selects them.
+	bySelector
+	// byJobLabels: they have the labels of its spec.jobTemplate.
+	byJobLabels
+	// byOwnLabels: they have its labels.
+	byOwnLabels
+	// byLabels: they have labels with its name and namespace.
+	byLabels
+)
+
+// custom is the label of ConfigMaps in Namespace with rules, which are YAML or JSON.
+const custom = "rules.oam.dev/resources"
+
+// known returns the rules that KubeVela comes with.
+func known() []rule {
+	pod := schema.GroupVersionKind{Version: "v1", Kind: "Pod"}
+	rules := []rule{
+		{groupKind("apps", "Deployment"), schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "ReplicaSet"}, bySelector},
+		{groupKind("apps", "ReplicaSet"), pod, bySelector},
+		{groupKind("apps", "StatefulSet"), pod, bySelector},
+		{groupKind("apps", "DaemonSet"), pod, bySelector},
+		{groupKind("batch", "Job"), pod, bySelector},
+		{groupKind("batch", "CronJob"), schema.GroupVersionKind{Group: "batch", Version: "v1", Kind: "Job"}, byJobLabels},
+		{groupKind("", "Service"), schema.GroupVersionKind{Group: "discovery.k8s.io", Version: "v1", Kind: "EndpointSlice"}, byOwner},
+		{groupKind("", "Service"), schema.GroupVersionKind{Version: "v1", Kind: "Endpoints"}, byOwnLabels},
+	}
+	for _, parent := range []schema.GroupKind{
+		groupKind("helm.toolkit.fluxcd.io", "HelmRelease"), groupKind("kustomize.toolkit.fluxcd.io", "Kustomization"),
+	} {
+		for _, child := range []schema.GroupVersionKind{
+			{Group: "apps", Version: "v1", Kind: "Deployment"},
+			{Group: "apps", Version: "v1", Kind: "StatefulSet"},
+			{Version: "v1", Kind: "ConfigMap"},
+			{Version: "v1", Kind: "Secret"},
+			{Version: "v1", Kind: "Service"},
+			{Version: "v1", Kind: "PersistentVolumeClaim"},
+			{Group: "networking.k8s.io", Version: "v1", Kind: "Ingress"},
+			{Group: "gateway.networking.k8s.io", Version: "v1beta1", Kind: "HTTPRoute"},
+			{Group: "gateway.networking.k8s.io", Version: "v1beta1", Kind: "Gateway"},
+			{Version: "v1", Kind: "ServiceAccount"},
+			{Group: "rbac.authorization.k8s.io", Version: "v1", Kind: "Role"},
+			{Group: "rbac.authorization.k8s.io", Version: "v1", Kind: "RoleBinding"},
+		} {
+			rules = append(rules, rule{parent, child, byLabels})
+		}
+	}
+	return rules
+}
+
+// rules returns the rules that KubeVela comes with, and those of the cluster's
+// ConfigMaps where they may be read. One that is broken is left out.
+func (q Querier) rules(ctx context.Context) ([]rule, error) {
+	rules := known()
+	labelled, err := labels.NewRequirement(custom, selection.Exists, nil)
+	if err != nil {
+		return nil, err
+	}
+	maps, err := q.list(ctx, corev1.SchemeGroupVersion.WithKind("ConfigMap"), client.ListOptions{
+		Namespace: Namespace, LabelSelector: labels.NewSelector().Add(*labelled),
+	})
+	if apierrors.IsForbidden(err) {
+		return rules, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range maps {
+		text, _, _ := unstructured.NestedString(m.Object, "data", "rules")
+		var written []struct {
+			Parent struct {
+				Group string `json:"group"`
+				Kind  string `json:"kind"`
+			} `json:"parentResourceType"`
+			Children []struct {
+				APIVersion string `json:"apiVersion"`
+				Kind       string `json:"kind"`
+				Selector   bool   `json:"defaultLabelSelector"`
+			} `json:"childrenResourceType"`
+		}
+		if err := yaml.Unmarshal([]byte(text), &written); err != nil {
+			continue
+		}
+		for _, w := range written {
+			for _, c := range w.Children {
+				r := rule{groupKind(w.Parent.Group, w.Parent.Kind), schema.FromAPIVersionAndKind(c.APIVersion, c.Kind), byOwner}
+				if c.Selector {
+					r.by = bySelector
+				}
+				rules = append(rules, r)
+			}
+		}
+	}
+	return rules, nil
+}
+
+// options select what may become of parent.
+func (r rule) options(parent *unstructured.Unstructured) (client.ListOptions, error) {
+	options := client.ListOptions{Namespace: parent.GetNamespace()}
+	switch r.by {
+	case byOwner:
+		return options, nil
+	case bySelector:
+		selector, err := selectorOf(parent)
+		options.LabelSelector = selector
+		return options, err
+	case byJobLabels:
+		wanted, _, err := unstructured.NestedStringMap(parent.Object, "spec", "jobTemplate", "metadata", "labels")
+		options.LabelSelector = labels.SelectorFromSet(wanted)
+		return options, err
+	case byOwnLabels:
+		options.LabelSelector = labels.SelectorFromSet(parent.GetLabels())
+		return options, nil
+	}
+	group := parent.GroupVersionKind().Group
+	return client.ListOptions{LabelSelector: labels.SelectorFromSet(labels.Set{
+		group + "/name": parent.GetName(), group + "/namespace": parent.GetNamespace(),
+	})}, nil
+}
+
+// selectorOf returns the spec.selector of o; everything where it has none.
+func selectorOf(o *unstructured.Unstructured) (labels.Selector, error) {
+	written, _, err := unstructured.NestedMap(o.Object, "spec", "selector")
+	if err != nil || len(written) == 0 {
+		return labels.Everything(), err
+	}
+	var selector metav1.LabelSelector
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(written, &selector); err != nil {
+		return nil, fmt.Errorf("selector of %s %s: %w", o.GetKind(), key(o.GetNamespace(), o.GetName()), err)
+	}
+	return metav1.LabelSelectorAsSelector(&selector)
+}

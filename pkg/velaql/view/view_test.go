@@ -1,0 +1,321 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package view_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kubevela/kube-trigger/pkg/action"
+	"github.com/kubevela/kube-trigger/pkg/action/provider"
+	"github.com/kubevela/kube-trigger/pkg/velaql/query"
+	"github.com/kubevela/kube-trigger/pkg/velaql/view"
+	"github.com/kubevela/kube-trigger/test/cluster"
+)
+
+const settings = `
+	import "vela/kube"
+	parameter: {name: string, namespace: string}
+	read: kube.#Read & {$params: value: {
+		apiVersion: "v1"
+		kind:       "ConfigMap"
+		metadata: {name: parameter.name, namespace: parameter.namespace}
+	}}
+`
+
+// bed is an API server, and a namespace of the test's own.
+type bed struct {
+	client.Client
+	cluster   *cluster.Cluster
+	namespace string
+}
+
+func newBed(t *testing.T) bed {
+	t.Helper()
+	c := cluster.Start(t)
+	b := bed{Client: connect(t, c.Config), cluster: c, namespace: c.Namespace(t)}
+	system := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "vela-system"}}
+	if err := b.Create(t.Context(), system); err != nil && !apierrors.IsAlreadyExists(err) {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func connect(t *testing.T, cfg *rest.Config) client.Client {
+	t.Helper()
+	c, err := client.New(cfg, client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func (b bed) create(t *testing.T, objects ...client.Object) {
+	t.Helper()
+	for _, o := range objects {
+		if o.GetNamespace() == "" {
+			o.SetNamespace(b.namespace)
+		}
+		if err := b.Create(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// view compiles a query that is evaluated as c.
+func (b bed) view(t *testing.T, c client.Client, q query.Query) *view.View {
+	t.Helper()
+	if q.Parameter == nil {
+		q.Parameter = map[string]any{"name": "settings", "namespace": b.namespace}
+	}
+	v, problems := view.New(q, view.Options{Client: c, Executor: provider.New(provider.Options{Client: c})})
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	return v
+}
+
+// TestValue exports what the query says, else what the view says, else status.
+func TestValue(t *testing.T) {
+	b := newBed(t)
+	b.create(t, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "settings"}, Data: map[string]string{"color": "blue"}})
+	const all = settings + `
+	status: {color: read.$returns.value.data.color, length: len(status.color), list: [status.color]}
+	other: "x"
+	result: 5
+	`
+	for name, tc := range map[string]struct {
+		q    query.Query
+		want any
+	}{
+		"status":      {query.Query{Template: all}, map[string]any{"color": "blue", "length": int64(4), "list": []any{"blue"}}},
+		"its export":  {query.Query{Template: all + `export: "other"`}, "x"},
+		"a result":    {query.Query{Template: all, Export: "result"}, int64(5)},
+		"that of all": {query.Query{Template: all + `export: "other"`, Export: "status.list[0]"}, "blue"},
+	} {
+		got, err := b.view(t, b.Client, tc.q).Evaluate(t.Context())
+		if diff := cmp.Diff(tc.want, got); diff != "" || err != nil {
+			t.Error(name, diff, err)
+		}
+	}
+}
+
+// TestNamed reads a view from its ConfigMap, and again when that changes.
+func TestNamed(t *testing.T) {
+	b := newBed(t)
+	m := &corev1.ConfigMap{
+		ObjectMeta: metav1.ObjectMeta{Name: "view-" + b.namespace, Namespace: "vela-system"},
+		Data:       map[string]string{"template": "status: 1"},
+	}
+	v := b.view(t, b.Client, query.Query{View: m.Name, Parameter: map[string]any{}})
+	expect := func(want any, problem string) {
+		t.Helper()
+		got, err := v.Evaluate(t.Context())
+		if problem != "" {
+			if err == nil || !strings.Contains(err.Error(), problem) {
+				t.Errorf("got %v and %v, want %s", got, err, problem)
+			}
+		} else if got != want || err != nil {
+			t.Errorf("got %v and %v, want %v", got, err, want)
+		}
+	}
+	expect(nil, "not found")
+	b.create(t, m)
+	expect(int64(1), "")
+	for text, want := range map[string]any{"status: 2": int64(2), "status: \"x\"": "x"} {
+		m.Data["template"] = text
+		if err := b.Update(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+		expect(want, "")
+	}
+	m.Data["template"] = "status: 1 +"
+	if err := b.Update(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	expect(nil, "template:1:12")
+	delete(m.Data, "template")
+	if err := b.Update(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	expect(nil, `has no key "template"`)
+}
+
+// TestOnlyReads: nothing is changed, and Secrets keep what they hold.
+func TestOnlyReads(t *testing.T) {
+	b := newBed(t)
+	b.create(t,
+		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "settings"}},
+		&corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{Name: "hidden", Annotations: map[string]string{"kubectl.kubernetes.io/last-applied-configuration": "hunter2"}},
+			StringData: map[string]string{"password": "hunter2"},
+		},
+	)
+	object := fmt.Sprintf(`{apiVersion: "v1", kind: "ConfigMap", metadata: {name: "settings", namespace: %q}, data: a: "b"}`, b.namespace)
+	for name, template := range map[string]string{
+		"apply":  `import "vela/kube"` + "\na: kube.#Apply & {$params: resource: " + object + "}\nstatus: a.$returns",
+		"delete": `import "vela/op"` + "\na: op.#Delete & {value: {apiVersion: \"v1\", kind: \"ConfigMap\", metadata: {name: \"settings\", namespace: \"default\"}}}\nstatus: a.value",
+		"post":   `import "vela/http"` + "\n" + `a: http.#HTTPDo & {$params: {method: "POST", url: "http://example.com"}}` + "\nstatus: a.$returns",
+		"views":  `import "vela/ql"` + "\n" + `a: ql.#View & {$params: {template: "status: 1"}}` + "\nstatus: a.$returns",
+		"config": `import "vela/config"` + "\n" + `a: config.#ListConfig & {$params: {template: "x", namespace: "y"}}` + "\nstatus: a.$returns",
+	} {
+		_, err := b.view(t, b.Client, query.Query{Template: template, Parameter: map[string]any{}}).Evaluate(t.Context())
+		if !action.IsTerminal(err) || !strings.Contains(err.Error(), "a view only reads") {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+	for name, call := range map[string]string{
+		"read": `kube.#Read & {$params: value: {apiVersion: "v1", kind: "Secret", metadata: {name: "hidden", namespace: %q}}}`,
+		"get":  `kube.#Get & {$params: resource: {apiVersion: "v1", kind: "Secret", metadata: {name: "hidden", namespace: %q}}}`,
+		"list": `kube.#List & {$params: {resource: {apiVersion: "v1", kind: "Secret"}, filter: namespace: %q}}`,
+		"op":   `op.#Read & {value: {apiVersion: "v1", kind: "Secret", metadata: {name: "hidden", namespace: %q}}}`,
+		"ops":  `op.#List & {resource: {apiVersion: "v1", kind: "Secret"}, filter: namespace: %q}`,
+		"ql":   `ql.#Read & {value: {apiVersion: "v1", kind: "Secret", metadata: {name: "hidden", namespace: %q}}}`,
+	} {
+		imported, _, _ := strings.Cut(call, ".")
+		template := fmt.Sprintf("import %q\nstatus: "+call, "vela/"+imported, b.namespace)
+		got, err := b.view(t, b.Client, query.Query{Template: template, Parameter: map[string]any{}}).Evaluate(t.Context())
+		if text := fmt.Sprint(got); err != nil || !strings.Contains(text, "hidden") || strings.Contains(text, "hunter2") || strings.Contains(text, "aHVudGVyMg") {
+			t.Errorf("%s: got %v and %v", name, got, err)
+		}
+	}
+}
+
+// TestFailures: only that something does not exist is a value.
+func TestFailures(t *testing.T) {
+	b := newBed(t)
+	powerless := connect(t, b.cluster.ServiceAccount(t, b.namespace, "powerless"))
+	const shows = settings + `
+	status: [if read.$returns.err != _|_ {{reason: read.$returns.err}}, read.$returns.value][0]
+	`
+	got, err := b.view(t, b.Client, query.Query{Template: shows}).Evaluate(t.Context())
+	if text := fmt.Sprint(got); err != nil || !strings.Contains(text, "not found") {
+		t.Errorf("got %v and %v", got, err)
+	}
+	_, err = b.view(t, powerless, query.Query{Template: shows}).Evaluate(t.Context())
+	if !apierrors.IsForbidden(err) {
+		t.Errorf("got %v, want that it is forbidden", err)
+	}
+	const old = `
+	import "vela/op"
+	parameter: {...}
+	read: op.#Read & {value: {apiVersion: "v1", kind: "ConfigMap", metadata: {name: parameter.name, namespace: parameter.namespace}}}
+	status: [if read.err != _|_ {{error: read.err}}, read.value][0]
+	`
+	_, err = b.view(t, b.Client, query.Query{Template: old}).Evaluate(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "not found") {
+		t.Errorf("got %v, want the error that the view shows", err)
+	}
+	if _, err = b.view(t, powerless, query.Query{Template: old}).Evaluate(t.Context()); err == nil || !strings.Contains(err.Error(), "forbidden") {
+		t.Errorf("got %v, want that it is forbidden", err)
+	}
+	if _, err = b.view(t, b.Client, query.Query{Template: "x: 1", Parameter: map[string]any{}}).Evaluate(t.Context()); !action.IsTerminal(err) || err.Error() != `view template: template "template" has no status` {
+		t.Errorf("got %v", err)
+	}
+	large := fmt.Sprintf("import \"strings\"\nstatus: strings.Repeat(\"x\", %d)", view.MaxValue)
+	if _, err = b.view(t, b.Client, query.Query{Template: large, Parameter: map[string]any{}}).Evaluate(t.Context()); !action.IsTerminal(err) || !strings.Contains(err.Error(), "larger than 1024 KiB") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// watcher is a Witness. Evaluations that are fatal never begin.
+type watcher struct {
+	mu           sync.Mutex
+	begun, ended int
+	fatal        bool
+}
+
+func (w *watcher) Begin(string) func() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.begun++
+	return func() { w.ended++ }
+}
+
+func (w *watcher) Fatal(string) bool { return w.fatal }
+
+// asleep answers calls while nothing is evaluated.
+type asleep struct {
+	t *testing.T
+	w *watcher
+}
+
+func (a asleep) Execute(context.Context, provider.Call) (provider.Result, error) {
+	if a.w.begun != a.w.ended {
+		a.t.Error("a call is answered while something is evaluated")
+	}
+	return nil, errors.New("no answer")
+}
+
+func TestWitness(t *testing.T) {
+	w := &watcher{}
+	o := view.Options{Executor: asleep{t, w}, Witness: func(string) view.Witness { return w }}
+	v, problems := view.New(query.Query{Template: settings + "status: read.$returns", Parameter: map[string]any{"name": "a", "namespace": "b"}}, o)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	if _, err := v.Evaluate(t.Context()); err == nil || !strings.Contains(err.Error(), "no answer") {
+		t.Errorf("got %v", err)
+	}
+	if w.begun != 2 || w.ended != 2 {
+		t.Errorf("began %d times, and ended %d times", w.begun, w.ended)
+	}
+	w.fatal = true
+	if _, err := v.Evaluate(t.Context()); !action.IsTerminal(err) || w.begun != 2 {
+		t.Errorf("got %v after %d evaluations", err, w.begun)
+	}
+}
+
+// TestExecutor gives actions what views show, and keeps the views.
+func TestExecutor(t *testing.T) {
+	b := newBed(t)
+	sa := connect(t, b.cluster.ServiceAccount(t, b.namespace, "reader",
+		rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"configmaps"}, Verbs: []string{"get"}}))
+	b.create(t, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "settings"}, Data: map[string]string{"color": "blue"}})
+	e := view.Executor(provider.New(provider.Options{Client: sa}), sa)
+	params := map[string]any{
+		"template": settings + "status: read.$returns.value.data", "export": "status.color",
+		"parameter": map[string]any{"name": "settings", "namespace": b.namespace},
+	}
+	for range 2 {
+		got, err := e.Execute(t.Context(), provider.Call{Provider: "query", Do: "view", Params: params})
+		if diff := cmp.Diff(provider.Result{"$returns": map[string]any{"value": "blue"}}, got); diff != "" || err != nil {
+			t.Error(diff, err)
+		}
+	}
+	for name, params := range map[string]map[string]any{
+		"nothing": {},
+		"broken":  {"template": "status: 1 +"},
+		"both":    {"template": "status: 1", "view": "x"},
+	} {
+		if _, err := e.Execute(t.Context(), provider.Call{Provider: "query", Do: "view", Params: params}); !action.IsTerminal(err) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
