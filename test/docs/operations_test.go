@@ -95,8 +95,8 @@ func TestOperationsIsComplete(t *testing.T) {
 	}{
 		{`(?m)^\s+Reason\w+\s+= "(\w+)"`, "", []string{"pkg/engine/decision.go"}, 13},
 		{`(?m)^\s+\w+ Reason = "(\w+)"`, "", []string{"pkg/source/source.go"}, 3},
-		{`const Reason\w+ = "(\w+)"`, "", []string{"pkg/replay/replay.go", "pkg/metrics/metrics.go"}, 2},
-		{`(?:counter\(|histogram\(|describe\(|Name: )"([a-z_]+)"`, "kube_trigger_", []string{"pkg/metrics/metrics.go", "pkg/metrics/state.go"}, 11},
+		{`const Reason\w+ = "(\w+)"`, "", []string{"pkg/engine/replay/replay.go", "pkg/observe/metrics.go"}, 2},
+		{`(?:counter\(|histogram\(|describe\(|Name: )"([a-z_]+)"`, "kube_trigger_", []string{"pkg/observe/metrics.go", "pkg/observe/state.go"}, 11},
 	} {
 		found := 0
 		for _, file := range c.files {

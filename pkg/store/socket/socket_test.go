@@ -153,7 +153,7 @@ func TestClientHearsOfFailures(t *testing.T) {
 }
 
 func TestPathIsTooLong(t *testing.T) {
-	if l, err := path.Listen(t.Context(), filepath.Join(t.TempDir(), strings.Repeat("long", 40))); err == nil {
+	if l, err := socket.Listen(t.Context(), filepath.Join(t.TempDir(), strings.Repeat("long", 40))); err == nil {
 		t.Error("listens", l.Close())
 	}
 }
