@@ -39,7 +39,6 @@ func manifests(addon string) error {
 	}
 	for _, part := range []struct{ file, objects string }{
 		{"manifests/controller.yaml", "[for o in controller.rights {o}, controller.deployment]"},
-		{"manifests/shared.yaml", "[for o in shared.rights {o}, shared.deployment]"},
 		{"manifests/worker.yaml", "[worker.role]"},
 		{"webhook/webhook.yaml", "webhook.objects"},
 	} {

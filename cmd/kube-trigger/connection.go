@@ -70,8 +70,6 @@ type connection struct {
 	builtIn map[string]trigger.Template
 	// scheme has the kinds of the controller.
 	scheme *runtime.Scheme
-	// noWebhooks is set where nobody may listen.
-	noWebhooks bool
 }
 
 func (o *options) connect() (connection, error) {
@@ -162,7 +160,7 @@ func (c *connection) connect(cfg *rest.Config) error {
 func (c *connection) sources() source.Registry {
 	views := c.views
 	views.Views = c.view
-	all := source.Registry{
+	return source.Registry{
 		application.Type: application.New(c.resources),
 		k8sevent.Type:    k8sevent.New(c.resources),
 		cron.Type:        cron.New(c.schedules),
@@ -170,10 +168,6 @@ func (c *connection) sources() source.Registry {
 		velaql.Type:      velaql.New(views),
 		webhook.Type:     webhook.New(c.webhooks),
 	}
-	if c.noWebhooks {
-		delete(all, webhook.Type)
-	}
-	return all
 }
 
 // executor executes provider calls as the trigger's own field manager, and

@@ -70,7 +70,7 @@ func command() *cobra.Command {
 	}
 	root.Flags().AddFlagSet(run.Flags())
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(run, validateCommand(), failuresCommand(), controllerCommand(), sharedCommand(), checkCommand(), checkConfigCommand(), versionCommand())
+	root.AddCommand(run, validateCommand(), failuresCommand(), controllerCommand(), checkCommand(), checkConfigCommand(), versionCommand())
 	for _, c := range append(root.Commands(), root) {
 		c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return invalid{err} })
 	}

@@ -17,7 +17,6 @@ limitations under the License.
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -57,11 +56,6 @@ type options struct {
 	stateDir     string
 	allow        []string
 	access       string
-	// replays is how often a store is asked for replays; 0 for replayEvery.
-	replays time.Duration
-	// lease is how long a store in the cluster is closed to others after a crash;
-	// 0 for the store's own default.
-	lease time.Duration
 }
 
 func (o *options) configFlags(f *pflag.FlagSet) {
@@ -213,7 +207,7 @@ func (o *options) runEngine(ctx context.Context, e *engine.Engine, c connection,
 	}
 	r := replay.Replayer{
 		Letters: m.store, Engine: e, Complete: c.complete,
-		Every: cmp.Or(o.replays, replayEvery), Kick: m.asked, Clock: clock.RealClock{},
+		Every: replayEvery, Kick: m.asked, Clock: clock.RealClock{},
 	}
 	replaying, stop := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan struct{})

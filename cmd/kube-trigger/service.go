@@ -165,7 +165,7 @@ func (o *options) rememberIn(ctx context.Context, cfg *rest.Config, c connection
 	}
 	log.Info("waiting for other workers of the TriggerService to end")
 	s, err := cluster.Open(ctx, cluster.Options{
-		Config: cfg, Namespace: ts.Namespace, Owner: ts.Name, Identity: o.pod, LeaseDuration: o.lease,
+		Config: cfg, Namespace: ts.Namespace, Owner: ts.Name, Identity: o.pod,
 		Scheme: c.scheme, Mapper: c.resources.Mapper,
 		OwnerReferences: []metav1.OwnerReference{{
 			APIVersion: v1alpha1.GroupVersion().String(), Kind: v1alpha1.TriggerServiceKind, Name: ts.Name, UID: ts.UID,

@@ -126,7 +126,6 @@ func Setup(ctx context.Context, m ctrl.Manager, o Options) error {
 		Owns(&appsv1.Deployment{}).
 		Owns(&corev1alpha1.Definition{}).
 		Owns(&corev1.Service{}).
-		Watches(&appsv1.Deployment{}, handler.EnqueueRequestsFromMapFunc(r.usersOfShared)).
 		Watches(&corev1.ServiceAccount{}, handler.EnqueueRequestsFromMapFunc(r.usersOfAccount)).
 		Watches(&rbacv1.RoleBinding{}, handler.EnqueueRequestsFromMapFunc(r.usersOfAccount)).
 		Watches(&corev1alpha1.Definition{}, handler.EnqueueRequestsFromMapFunc(r.usersOfDefinition),
@@ -166,15 +165,6 @@ func (r *reconciler) index(ctx context.Context, indexer client.FieldIndexer) err
 // default account concerns.
 func (r *reconciler) usersOfAccount(ctx context.Context, o client.Object) []ctrl.Request {
 	return r.requests(ctx, client.InNamespace(o.GetNamespace()), client.MatchingFields{byAccount: AccountName})
-}
-
-// usersOfShared returns the TriggerServices that a change of the shared worker
-// concerns.
-func (r *reconciler) usersOfShared(ctx context.Context, o client.Object) []ctrl.Request {
-	if o.GetName() != SharedName || !slices.Contains(r.SystemNamespaces, o.GetNamespace()) {
-		return nil
-	}
-	return r.requests(ctx, client.MatchingFields{byWorker: SharedTemplate})
 }
 
 // usersOfDefinition returns the TriggerServices that use an action or a worker

@@ -50,7 +50,7 @@ func (r *reconciler) listener(ctx context.Context, ts *v1alpha1.TriggerService) 
 		},
 	}
 	called := slices.ContainsFunc(ts.Spec.Triggers, func(t v1alpha1.Trigger) bool { return t.Source.Type == webhook.Type })
-	if called && !Shared(ts) {
+	if called {
 		return r.apply(ctx, s, &corev1.Service{}, controlledBy(ts))
 	}
 	if err := r.client.Get(ctx, client.ObjectKeyFromObject(s), s); err != nil {

@@ -36,11 +36,6 @@ const (
 	WorkerRole = "kube-trigger-worker"
 	// DefaultTemplate is the worker template of TriggerServices that name none.
 	DefaultTemplate = "default"
-	// SharedTemplate is the worker template of TriggerServices without a worker of
-	// their own.
-	SharedTemplate = "shared"
-	// SharedName is the Deployment of a system namespace that runs them.
-	SharedName = "kube-trigger-shared"
 	// FieldManager is what the controller writes as.
 	FieldManager = "kube-trigger-controller"
 
@@ -50,9 +45,6 @@ const (
 	// desiredAnnotation is the hash of what the controller wants an object to be.
 	desiredAnnotation = "trigger.oam.dev/desired"
 )
-
-// Shared reports whether ts has no worker of its own.
-func Shared(ts *v1alpha1.TriggerService) bool { return templateName(ts) == SharedTemplate }
 
 // Labels are on everything that the controller makes.
 func Labels() map[string]string {

@@ -46,8 +46,6 @@ type findings struct {
 	worker diag.List
 	// blocked is why there is no worker, if it is not the user's doing.
 	blocked error
-	// absent is why there is no shared worker.
-	absent error
 	// deployment is the worker's; nil where there is none.
 	deployment *appsv1.Deployment
 }
@@ -102,9 +100,6 @@ func (r *reconciler) realize(ctx context.Context, ts *v1alpha1.TriggerService) (
 // worker makes the Deployment of ts. While nothing of ts is valid none is made;
 // one that is there stays, so that it goes on when ts is repaired.
 func (r *reconciler) worker(ctx context.Context, ts *v1alpha1.TriggerService, found *findings) error {
-	if Shared(ts) {
-		return r.sharedWorker(ctx, ts, found)
-	}
 	desired, problems, err := r.desired(ctx, ts)
 	if found.worker = problems; err != nil || desired == nil {
 		return err

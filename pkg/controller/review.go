@@ -137,10 +137,8 @@ func (v *reviewer) service(ctx context.Context, ts *v1alpha1.TriggerService) (ad
 			out.Warnings = append(out.Warnings, fmt.Sprintf("spec.triggers[%d].filter: is always true", i))
 		}
 	}
-	var problems diag.List
-	if Shared(ts) {
-		problems = unsharable(ts)
-	} else if _, problems, err = v.desired(ctx, ts); err != nil {
+	_, problems, err := v.desired(ctx, ts)
+	if err != nil {
 		return out, err
 	}
 	if out.Problems = append(out.Problems, problems...); len(out.Problems) == 0 {

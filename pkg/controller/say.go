@@ -135,8 +135,6 @@ func (f findings) available() metav1.Condition {
 	switch {
 	case f.blocked != nil:
 		return is(false, v1alpha1.ReasonNameTaken, f.blocked.Error())
-	case f.absent != nil:
-		return is(false, v1alpha1.ReasonNoSharedWorker, f.absent.Error())
 	case f.deployment == nil && len(f.worker) > 0:
 		return is(false, v1alpha1.ReasonInvalidWorker, f.worker.Error())
 	case f.deployment == nil:

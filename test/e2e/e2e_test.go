@@ -38,7 +38,6 @@ func TestInstalled(t *testing.T) {
 			"Policies":                  policies,
 			"RefusedAtOnce":             refusedAtOnce,
 			"Rights":                    rights,
-			"Shared":                    shared,
 			"Takeover":                  takeover,
 			"Views":                     views,
 			"WebhookAway":               webhookAway,
@@ -53,6 +52,5 @@ func TestInstalled(t *testing.T) {
 			})
 		}
 	})
-	t.Run("Many", func(t *testing.T) { many(t, i) })
 	t.Run("Upgrade", func(t *testing.T) { upgrade(t, i) })
 }

@@ -82,8 +82,6 @@ func rights(t *testing.T, i *installation) {
 	for _, c := range []struct{ account, in, title string }{
 		{"vela-system/kube-trigger-controller", "vela-system", "the controller, in vela-system"},
 		{"vela-system/kube-trigger-controller", ns, "the controller, in any other namespace"},
-		{"vela-system/kube-trigger-shared", "vela-system", "the shared worker, in vela-system"},
-		{"vela-system/kube-trigger-shared", ns, "the shared worker, in any other namespace"},
 		{ns + "/kube-trigger", ns, "a worker, in its namespace"},
 		{ns + "/kube-trigger", other, "a worker, in any other namespace"},
 	} {
@@ -106,7 +104,6 @@ func rights(t *testing.T, i *installation) {
 			case strings.Contains(resource, "rbac.authorization.k8s.io") && writes &&
 				!(names == "kube-trigger" || names == "kube-trigger-worker" && strings.HasSuffix(verbs, "[bind get")):
 				t.Errorf("%s: writes rights: %s", c.title, right)
-			case right == "serviceaccounts [impersonate] kube-trigger" && strings.HasPrefix(c.title, "the shared"):
 			case strings.Contains(verbs, "impersonate"), strings.Contains(verbs, "escalate"), resource == "serviceaccounts/token":
 				t.Errorf("%s: becomes somebody else: %s", c.title, right)
 			}

@@ -20,12 +20,12 @@ import (
 // addon is the Application that KubeVela makes of the addon.
 var addon = types.NamespacedName{Namespace: vela.Namespace, Name: "addon-kube-trigger"}
 
-// enable enables the addon, with the image and the shared worker, and waits until
-// it is healthy: then its pods are ready.
+// enable enables the addon, with the image, and waits until it is healthy: then its
+// pods are ready.
 func (b bed) enable(t *testing.T, parameters ...string) {
 	t.Helper()
 	b.Vela(t, append([]string{
-		"addon", "enable", "../../addon", "image=" + imageName, "version=" + imageTag, "sharedWorker.enabled=true",
+		"addon", "enable", "../../addon", "image=" + imageName, "version=" + imageTag,
 	}, parameters...)...)
 	cluster.Eventually(t, "the addon is healthy", func(ctx context.Context) error {
 		app := object("core.oam.dev/v1beta1", "Application")

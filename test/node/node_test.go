@@ -53,9 +53,7 @@ func TestNode(t *testing.T) {
 		t.Errorf("the image has %d MiB, want %d at most", size, largest)
 	}
 	b.enable(t)
-	for _, component := range []string{"controller", "shared"} {
-		b.pod(t, vela.Namespace, component)
-	}
+	b.pod(t, vela.Namespace, "controller")
 	t.Run("Killed", func(t *testing.T) { killed(t, b) })
 	t.Run("BumpOnChange", func(t *testing.T) { bumpOnChange(t, b) })
 	t.Run("Trigger", func(t *testing.T) { trigger(t, b) })

@@ -39,7 +39,7 @@ import (
 // upgrades: enabled once more, the addon is as the new parameters say, and what
 // they switch off again is gone.
 func upgrades(t *testing.T, k bed) {
-	k.Vela(t, "addon", "enable", addonFolder, "replicas=2", "logLevel=debug", "sharedWorker.enabled=true",
+	k.Vela(t, "addon", "enable", addonFolder, "replicas=2", "logLevel=debug",
 		"imagePullSecrets={hub}", "monitoring.dashboard=true", "workerRole.rules[0].apiGroups={apps}",
 		"workerRole.rules[0].resources={deployments}", "workerRole.rules[0].verbs={patch}")
 	k.enabled(t)
@@ -53,9 +53,6 @@ func upgrades(t *testing.T, k bed) {
 			t.Errorf("the controller has no %s: %s", want, text)
 		}
 	}
-	if ready, _, _ := unstructured.NestedInt64(k.deployment(t, "kube-trigger-shared").Object, "status", "readyReplicas"); ready != 1 {
-		t.Errorf("%d shared workers are ready, want 1", ready)
-	}
 	template := k.get(t, "core.oam.dev/v1alpha1", "Definition", vela.Namespace, "trigger-worker-default")
 	if text := fmt.Sprint(template.Object["spec"]); !strings.Contains(text, `imagePullSecrets: [{"name":"hub"}]`) {
 		t.Errorf("workers have no pull secret: %s", text)
@@ -68,7 +65,6 @@ func upgrades(t *testing.T, k bed) {
 
 	k.Vela(t, "addon", "enable", addonFolder)
 	k.enabled(t)
-	k.gone(t, "apps/v1", "Deployment", vela.Namespace, "kube-trigger-shared")
 	k.gone(t, "v1", "ConfigMap", vela.Namespace, "kube-trigger-dashboard")
 }
 
@@ -79,7 +75,7 @@ func renders(t *testing.T, k bed) {
 		with, beside []string
 	}{
 		{"", []string{"name: kube-trigger-controller", "name: kube-trigger-worker"}, []string{"PodMonitor", "type: topology", "--webhook-addr=:9443", "ValidatingWebhookConfiguration"}},
-		{"definitionsOnly=true sharedWorker.enabled=true", []string{"name: kube-trigger-crds", "trigger-action-log"}, []string{"name: kube-trigger-controller", "name: kube-trigger-shared"}},
+		{"definitionsOnly=true", []string{"name: kube-trigger-crds", "trigger-action-log"}, []string{"name: kube-trigger-controller"}},
 		{"clusters={local,edge}", []string{"type: topology", "- edge"}, nil},
 		{"monitoring.podMonitor=true", []string{"kind: PodMonitor"}, nil},
 		{"webhook.enabled=true webhook.failurePolicy=Fail", []string{"--webhook-addr=:9443", "kind: ValidatingWebhookConfiguration", "failurePolicy: Fail"}, nil},

@@ -32,18 +32,18 @@ import (
 // other, and finds what it promises.
 func readme(t *testing.T, k bed) {
 	promised := map[string]func(out string){
-		"vela addon enable ./addon":                                      func(string) { k.enabled(t) },
-		"vela addon enable ./addon replicas=2 sharedWorker.enabled=true": func(string) { k.enabled(t) },
-		"vela addon status kube-trigger":                                 says(t, "kube-trigger: enabled"),
-		"vela kube apply -f examples/bump-on-change/objects.yaml":        says(t, "settings", "token"),
-		"vela up -f examples/bump-on-change/application.yaml":            func(string) { k.running(t, "default", "shop", 1) },
-		"vela status shop":                                               says(t, "Watching 2 of ConfigMaps and Secrets"),
-		"vela kube apply -f examples/bump-on-change/edited.yaml":         func(string) { k.running(t, "default", "shop", 2) },
-		"vela revision list shop":                                        says(t, "shop-v2"),
-		"vela status shop --tree":                                        says(t, "TriggerService/shop-web-bump", "RoleBinding/shop-web-bump"),
-		"vela status shop --pod":                                         says(t, "kube-trigger-shop-web-bump-"),
-		"vela delete shop -n default -y":                                 func(string) { k.gone(t, "core.oam.dev/v1beta1", "Application", "default", "shop") },
-		"vela addon disable kube-trigger":                                func(string) { k.gone(t, "core.oam.dev/v1beta1", "Application", vela.Namespace, addonApp) },
+		"vela addon enable ./addon":                               func(string) { k.enabled(t) },
+		"vela addon enable ./addon replicas=2 logLevel=debug":     func(string) { k.enabled(t) },
+		"vela addon status kube-trigger":                          says(t, "kube-trigger: enabled"),
+		"vela kube apply -f examples/bump-on-change/objects.yaml": says(t, "settings", "token"),
+		"vela up -f examples/bump-on-change/application.yaml":     func(string) { k.running(t, "default", "shop", 1) },
+		"vela status shop":                                        says(t, "Watching 2 of ConfigMaps and Secrets"),
+		"vela kube apply -f examples/bump-on-change/edited.yaml":  func(string) { k.running(t, "default", "shop", 2) },
+		"vela revision list shop":                                 says(t, "shop-v2"),
+		"vela status shop --tree":                                 says(t, "TriggerService/shop-web-bump", "RoleBinding/shop-web-bump"),
+		"vela status shop --pod":                                  says(t, "kube-trigger-shop-web-bump-"),
+		"vela delete shop -n default -y":                          func(string) { k.gone(t, "core.oam.dev/v1beta1", "Application", "default", "shop") },
+		"vela addon disable kube-trigger":                         func(string) { k.gone(t, "core.oam.dev/v1beta1", "Application", vela.Namespace, addonApp) },
 	}
 	text, err := os.ReadFile(filepath.Join(addonFolder, "README.md"))
 	if err != nil {

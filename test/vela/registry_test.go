@@ -62,7 +62,7 @@ entries:
 		}
 	}
 	status := k.Vela(t, "addon", "status", addonName, "-v")
-	for _, want := range []string{"enabled", "ours", "sharedWorker", "definitionsOnly"} {
+	for _, want := range []string{"enabled", "ours", "workerRole", "definitionsOnly"} {
 		if !strings.Contains(status, want) {
 			t.Errorf("vela addon status does not say %q:\n%s", want, status)
 		}

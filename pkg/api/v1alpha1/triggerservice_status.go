@@ -52,8 +52,6 @@ const (
 	// ReasonDeploymentFailed: the worker's Deployment says that it cannot make
 	// pods.
 	ReasonDeploymentFailed = "DeploymentFailed"
-	// ReasonNoSharedWorker: the shared worker is not installed.
-	ReasonNoSharedWorker = "NoSharedWorker"
 )
 
 // Reasons of the condition Ready, besides those of the others.
