@@ -89,10 +89,10 @@ func run(t *testing.T, name string, properties, ev, objects []byte) map[string]s
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	answers := answering(t, objects)
+	answers := fakeClient(t, objects)
 	recorder := &recorder{next: view.Executor(provider.New(provider.Options{Client: answers, Namespace: "default"}), answers)}
 	a, problems := tmpl.Compile(action.Options{
-		Trigger:    event.Trigger{Name: "golden", Namespace: "default"},
+		Trigger:    event.TriggerRef{Name: "golden", Namespace: "default"},
 		Properties: object(t, properties),
 		Executor:   recorder,
 	})
@@ -135,9 +135,9 @@ func (r *recorder) Execute(ctx context.Context, c provider.Call) (provider.Resul
 	return r.next.Execute(ctx, c)
 }
 
-// answering answers calls from the given objects. What is applied on the server's
+// fakeClient answers calls from the given objects. What is applied on the server's
 // side is as it was applied.
-func answering(t *testing.T, objects []byte) client.Client {
+func fakeClient(t *testing.T, objects []byte) client.Client {
 	t.Helper()
 	scheme := runtime.NewScheme()
 	b := fake.NewClientBuilder().WithScheme(scheme).WithInterceptorFuncs(interceptor.Funcs{

@@ -38,7 +38,7 @@ func BenchmarkRender(b *testing.B) {
 		b.Fatal(err)
 	}
 	var config struct {
-		Triggers []exemplary `json:"triggers"`
+		Triggers []example `json:"triggers"`
 	}
 	if err := yaml.Unmarshal(text, &config); err != nil {
 		b.Fatal(err)
@@ -56,7 +56,7 @@ func BenchmarkRender(b *testing.B) {
 		if len(problems) > 0 {
 			b.Fatal(problems)
 		}
-		a, problems := tmpl.Compile(action.Options{Trigger: event.Trigger{Name: "t", Namespace: "ns"}, Properties: e.Action.Properties, Executor: free{}})
+		a, problems := tmpl.Compile(action.Options{Trigger: event.TriggerRef{Name: "t", Namespace: "ns"}, Properties: e.Action.Properties, Executor: fakeExecutor{}})
 		if len(problems) > 0 {
 			b.Fatal(problems)
 		}
@@ -70,10 +70,10 @@ func BenchmarkRender(b *testing.B) {
 	}
 }
 
-// free answers every call with one object, at no cost.
-type free struct{}
+// fakeExecutor answers every call with one object, at no cost.
+type fakeExecutor struct{}
 
-func (free) Execute(context.Context, provider.Call) (provider.Result, error) {
+func (fakeExecutor) Execute(context.Context, provider.Call) (provider.Result, error) {
 	return provider.Result{"$returns": map[string]any{
 		"metadata": map[string]any{"name": "web", "namespace": "shop", "resourceVersion": "1"},
 		"spec":     map[string]any{"replicas": int64(1), "components": []any{map[string]any{"name": "web", "properties": map[string]any{}}}},

@@ -34,10 +34,10 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/action"
 )
 
-// mailbox is an SMTP server of one user, "trigger@example.com" with the password
+// smtpServer is an SMTP server of one user, "trigger@example.com" with the password
 // "open sesame". It speaks as much of RFC 5321, 3207 and 4954 as a client that sends
 // one message needs, and refuses what they refuse.
-type mailbox struct {
+type smtpServer struct {
 	t        *testing.T
 	listener net.Listener
 	tls      *tls.Config
@@ -48,17 +48,17 @@ type mailbox struct {
 	refuse          string
 
 	mu       sync.Mutex
-	messages []delivery
+	messages []receivedMail
 }
 
-type delivery struct {
+type receivedMail struct {
 	encrypted, authenticated bool
 	from                     string
 	to                       []string
 	message                  string
 }
 
-func newMailbox(t *testing.T) *mailbox {
+func newSMTPServer(t *testing.T) *smtpServer {
 	t.Helper()
 	certificate := httptest.NewTLSServer(nil)
 	defer certificate.Close()
@@ -66,7 +66,7 @@ func newMailbox(t *testing.T) *mailbox {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &mailbox{t: t, listener: l, tls: certificate.TLS.Clone(), ca: pemOf(certificate)}
+	m := &smtpServer{t: t, listener: l, tls: certificate.TLS.Clone(), ca: pemOf(certificate)}
 	var conversations sync.WaitGroup
 	conversations.Go(func() {
 		for {
@@ -74,7 +74,7 @@ func newMailbox(t *testing.T) *mailbox {
 			if err != nil {
 				return
 			}
-			conversations.Go(func() { m.converse(c) })
+			conversations.Go(func() { m.serve(c) })
 		}
 	})
 	t.Cleanup(func() {
@@ -84,7 +84,7 @@ func newMailbox(t *testing.T) *mailbox {
 	return m
 }
 
-func (m *mailbox) server(more map[string]any) map[string]any {
+func (m *smtpServer) serverProperties(more map[string]any) map[string]any {
 	host, port, _ := net.SplitHostPort(m.listener.Addr().String())
 	n, _ := strconv.ParseInt(port, 10, 64)
 	server := map[string]any{"host": host, "port": n}
@@ -94,9 +94,9 @@ func (m *mailbox) server(more map[string]any) map[string]any {
 	return server
 }
 
-func (m *mailbox) converse(c net.Conn) {
+func (m *smtpServer) serve(c net.Conn) {
 	defer c.Close()
-	var d delivery
+	var d receivedMail
 	if m.implicit {
 		c, d.encrypted = tls.Server(c, m.tls), true
 	}
@@ -122,7 +122,7 @@ func (m *mailbox) converse(c net.Conn) {
 		case "STARTTLS":
 			say("220 go ahead")
 			c = tls.Server(c, m.tls)
-			r, d = bufio.NewReader(c), delivery{encrypted: true}
+			r, d = bufio.NewReader(c), receivedMail{encrypted: true}
 		case "AUTH":
 			credentials, _ := base64.StdEncoding.DecodeString(strings.TrimPrefix(rest, "PLAIN "))
 			if d.authenticated = string(credentials) == "\x00trigger@example.com\x00open sesame"; d.authenticated {
@@ -167,8 +167,8 @@ func (m *mailbox) converse(c net.Conn) {
 	}
 }
 
-// last returns the message that came last, and forgets it.
-func (m *mailbox) last(t *testing.T) (d delivery, header mail.Header, body string) {
+// takeMessage returns the message that came last, and forgets it.
+func (m *smtpServer) takeMessage(t *testing.T) (d receivedMail, header mail.Header, body string) {
 	t.Helper()
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -191,17 +191,17 @@ func (m *mailbox) last(t *testing.T) (d delivery, header mail.Header, body strin
 // TestNotifyEmail sends over connections that are encrypted in each way, and keeps
 // text in its place.
 func TestNotifyEmail(t *testing.T) {
-	l := startOutside(t)
-	m := newMailbox(t)
-	l.secret(t, "mail", map[string]any{"password": "open sesame", "ca.crt": m.ca})
+	e := startWithLoopback(t)
+	m := newSMTPServer(t)
+	e.secret(t, "mail", map[string]any{"password": "open sesame", "ca.crt": m.ca})
 	properties := func(server map[string]any) map[string]any {
 		return map[string]any{
 			"from": "trigger@example.com", "alias": "Trigger Ü", "to": []any{"a@example.com", "B <b@example.com>"},
 			"subject": "{{.data.metadata.name}} über\r\nBcc: all@example.com", "message": "first\n.\nlast ü",
-			"server": m.server(server),
+			"server": m.serverProperties(server),
 		}
 	}
-	password := from("mail", "password")
+	password := secretRef("mail", "password")
 	for _, tc := range []struct {
 		name            string
 		implicit, noTLS bool
@@ -215,8 +215,8 @@ func TestNotifyEmail(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			m.implicit, m.noTLS = tc.implicit, tc.noTLS
-			l.must(t, "notify-email", properties(tc.server), l.event("settings"))
-			d, header, body := m.last(t)
+			e.mustRun(t, "notify-email", properties(tc.server), e.event("settings"))
+			d, header, body := m.takeMessage(t)
 			if d.encrypted != tc.encrypted || d.authenticated != tc.auth || d.from != "FROM:<trigger@example.com>" || strings.Join(d.to, " ") != "TO:<a@example.com> TO:<b@example.com>" {
 				t.Errorf("got %+v", d)
 			}
@@ -234,17 +234,17 @@ func TestNotifyEmail(t *testing.T) {
 		})
 	}
 	m.implicit, m.noTLS = false, false
-	l.must(t, "notify-email", map[string]any{"from": "trigger@example.com", "to": []any{"a@example.com"}, "server": m.server(map[string]any{"tls": "none"})}, l.event("settings"))
-	if _, header, body := m.last(t); header.Get("Subject") != "ConfigMap "+l.namespace+"/settings was changed" || !strings.Contains(body, "Trigger "+l.namespace+"/live") {
+	e.mustRun(t, "notify-email", map[string]any{"from": "trigger@example.com", "to": []any{"a@example.com"}, "server": m.serverProperties(map[string]any{"tls": "none"})}, e.event("settings"))
+	if _, header, body := m.takeMessage(t); header.Get("Subject") != "ConfigMap "+e.namespace+"/settings was changed" || !strings.Contains(body, "Trigger "+e.namespace+"/live") {
 		t.Errorf("by default %v %q", header, body)
 	}
 }
 
 // TestNotifyEmailRefused says why, without the password, and whether it may pass.
 func TestNotifyEmailRefused(t *testing.T) {
-	l := startOutside(t)
-	m := newMailbox(t)
-	l.secret(t, "mail", map[string]any{"password": "open sesame", "wrong": "guessed it", "ca.crt": m.ca})
+	e := startWithLoopback(t)
+	m := newSMTPServer(t)
+	e.secret(t, "mail", map[string]any{"password": "open sesame", "wrong": "guessed it", "ca.crt": m.ca})
 	for _, tc := range []struct {
 		name          string
 		noTLS         bool
@@ -253,14 +253,14 @@ func TestNotifyEmailRefused(t *testing.T) {
 		final         bool
 		want, wantNot string
 	}{
-		{"wrong password", false, "", "", map[string]any{"tlsSecret": "mail", "password": from("mail", "wrong")}, true, "535", "guessed it"},
-		{"password in the open", true, "", "", map[string]any{"password": from("mail", "password")}, true, "not encrypted", "open sesame"},
+		{"wrong password", false, "", "", map[string]any{"tlsSecret": "mail", "password": secretRef("mail", "wrong")}, true, "535", "guessed it"},
+		{"password in the open", true, "", "", map[string]any{"password": secretRef("mail", "password")}, true, "not encrypted", "open sesame"},
 		{"no STARTTLS", true, "", "", map[string]any{"tls": "starttls"}, true, "does not offer STARTTLS", ""},
-		{"not trusted", false, "", "", map[string]any{"password": from("mail", "password")}, false, "certificate", "open sesame"},
+		{"not trusted", false, "", "", map[string]any{"password": secretRef("mail", "password")}, false, "certificate", "open sesame"},
 		{"no such user", false, "550 5.1.1 no such user", "", map[string]any{"tls": "none"}, true, `550 "5.1.1 no such user"`, ""},
 		{"greylisted", false, "451 4.7.1 later", "", map[string]any{"tls": "none"}, false, `451 "4.7.1 later"`, ""},
 		{"no address", false, "", "nobody\r\nDATA", nil, true, "is no email address", ""},
-		{"no key", false, "", "", map[string]any{"password": from("mail", "absent")}, true, `no key "absent"`, ""},
+		{"no key", false, "", "", map[string]any{"password": secretRef("mail", "absent")}, true, `no key "absent"`, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			m.noTLS, m.refuse = tc.noTLS, tc.refuse
@@ -268,7 +268,7 @@ func TestNotifyEmailRefused(t *testing.T) {
 			if to == "" {
 				to = "a@example.com"
 			}
-			err := l.act(t, "notify-email", map[string]any{"from": "trigger@example.com", "to": []any{to}, "server": m.server(tc.server)}, l.event("x"))
+			err := e.run(t, "notify-email", map[string]any{"from": "trigger@example.com", "to": []any{to}, "server": m.serverProperties(tc.server)}, e.event("x"))
 			if err == nil || action.IsTerminal(err) != tc.final || !strings.Contains(err.Error(), tc.want) {
 				t.Fatalf("got %v (terminal: %v), want %q", err, action.IsTerminal(err), tc.want)
 			}
@@ -277,9 +277,9 @@ func TestNotifyEmailRefused(t *testing.T) {
 			}
 		})
 	}
-	closed := l
-	closed.guard.Allow = nil
-	err := closed.act(t, "notify-email", map[string]any{"from": "trigger@example.com", "to": []any{"a@example.com"}, "server": m.server(nil)}, l.event("x"))
+	closed := e
+	closed.policy.Allow = nil
+	err := closed.run(t, "notify-email", map[string]any{"from": "trigger@example.com", "to": []any{"a@example.com"}, "server": m.serverProperties(nil)}, e.event("x"))
 	if err == nil || !action.IsTerminal(err) || !strings.Contains(err.Error(), "refused") {
 		t.Errorf("got %v, want a terminal refusal", err)
 	}
@@ -291,7 +291,7 @@ func TestNotifyEmailRefused(t *testing.T) {
 // TestNotifyEmailEndless ends a conversation in which the server does not stop
 // talking.
 func TestNotifyEmailEndless(t *testing.T) {
-	l := startOutside(t)
+	e := startWithLoopback(t)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -303,8 +303,8 @@ func TestNotifyEmailEndless(t *testing.T) {
 			_, err = io.WriteString(c, "220-"+strings.Repeat("x", 1<<16))
 		}
 	}()
-	m := &mailbox{listener: listener}
-	err = l.act(t, "notify-email", map[string]any{"from": "a@example.com", "to": []any{"b@example.com"}, "server": m.server(nil)}, l.event("x"))
+	m := &smtpServer{listener: listener}
+	err = e.run(t, "notify-email", map[string]any{"from": "a@example.com", "to": []any{"b@example.com"}, "server": m.serverProperties(nil)}, e.event("x"))
 	if err == nil || !action.IsTerminal(err) || !strings.Contains(err.Error(), "more than 1024 KiB") {
 		t.Errorf("got %v", err)
 	}

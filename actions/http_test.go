@@ -34,22 +34,22 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/action"
 )
 
-// startOutside returns an API server and a namespace whose actions may connect to
+// startWithLoopback returns an API server and a namespace whose actions may connect to
 // the servers of tests.
-func startOutside(t *testing.T) live {
+func startWithLoopback(t *testing.T) env {
 	t.Helper()
-	l := start(t)
-	l.guard.Allow = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
-	return l
+	e := start(t)
+	e.policy.Allow = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
+	return e
 }
 
-func (l live) secret(t *testing.T, name string, data map[string]any) {
+func (e env) secret(t *testing.T, name string, data map[string]any) {
 	t.Helper()
-	l.create(t, "v1", "Secret", name, map[string]any{"stringData": data})
+	e.create(t, "v1", "Secret", name, map[string]any{"stringData": data})
 }
 
-// from refers to a key of a Secret.
-func from(name, key string) map[string]any {
+// secretRef refers to a key of a Secret.
+func secretRef(name, key string) map[string]any {
 	return map[string]any{"secretRef": map[string]any{"name": name, "key": key}}
 }
 
@@ -62,8 +62,8 @@ func serve(t *testing.T, handler http.HandlerFunc) *httptest.Server {
 
 // TestHTTPRequest sends what it is told to, with what it finds in Secrets.
 func TestHTTPRequest(t *testing.T) {
-	l := startOutside(t)
-	l.secret(t, "api", map[string]any{"token": "hush\n", "password": "open sesame"})
+	e := startWithLoopback(t)
+	e.secret(t, "api", map[string]any{"token": "hush\n", "password": "open sesame"})
 	var got *http.Request
 	var body string
 	server := serve(t, func(_ http.ResponseWriter, r *http.Request) {
@@ -73,16 +73,16 @@ func TestHTTPRequest(t *testing.T) {
 		}
 		got, body = r, string(b)
 	})
-	l.must(t, "http-request", map[string]any{"url": server.URL + "/{{.data.metadata.name}}"}, l.event("settings"))
+	e.mustRun(t, "http-request", map[string]any{"url": server.URL + "/{{.data.metadata.name}}"}, e.event("settings"))
 	if got.Method != http.MethodPost || got.URL.Path != "/settings" || got.Header.Get("Content-Type") != "application/json" || !strings.Contains(body, `"kind":"ConfigMap"`) {
 		t.Errorf("got %s %s %v: %s", got.Method, got.URL, got.Header, body)
 	}
-	l.must(t, "http-request", map[string]any{
+	e.mustRun(t, "http-request", map[string]any{
 		"method": "PATCH", "url": server.URL, "body": map[string]any{"a": int64(1)},
 		"headers":     map[string]any{"X-A": "b"},
 		"headersFrom": map[string]any{"X-Key": map[string]any{"prefix": "Key ", "secretRef": map[string]any{"name": "api"}}},
-		"basicAuth":   map[string]any{"username": "me", "password": from("api", "password")},
-	}, l.event("settings"))
+		"basicAuth":   map[string]any{"username": "me", "password": secretRef("api", "password")},
+	}, e.event("settings"))
 	user, password, _ := got.BasicAuth()
 	if got.Method != http.MethodPatch || body != `{"a":1}` || got.Header.Get("X-A") != "b" || got.Header.Get("X-Key") != "Key hush" || user != "me" || password != "open sesame" {
 		t.Errorf("got %s %v: %s", got.Method, got.Header, body)
@@ -91,10 +91,10 @@ func TestHTTPRequest(t *testing.T) {
 
 // TestHTTPGuard refuses loopback unless it is allowed, and does not try again.
 func TestHTTPGuard(t *testing.T) {
-	l := start(t)
+	e := start(t)
 	server := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("it was reached") })
 	for _, url := range []string{server.URL, "http://169.254.169.254/latest/meta-data"} {
-		err := l.act(t, "http-request", map[string]any{"url": url}, l.event("x"))
+		err := e.run(t, "http-request", map[string]any{"url": url}, e.event("x"))
 		if err == nil || !action.IsTerminal(err) || !strings.Contains(err.Error(), "refused") {
 			t.Errorf("%s: got %v, want a terminal refusal", url, err)
 		}
@@ -104,7 +104,7 @@ func TestHTTPGuard(t *testing.T) {
 // TestHTTPStatus tells what is final from what may pass, and when, and never what
 // is in a Secret.
 func TestHTTPStatus(t *testing.T) {
-	l := startOutside(t)
+	e := startWithLoopback(t)
 	status, requests := 0, 0
 	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		requests++
@@ -112,14 +112,14 @@ func TestHTTPStatus(t *testing.T) {
 		w.WriteHeader(status)
 		fmt.Fprintf(w, "no %s for\n%s", r.URL.Path, r.Header.Get("Authorization"))
 	})
-	l.secret(t, "api", map[string]any{"token": "hush", "url": server.URL + "/services/T0/B0"})
-	request := l.action(t, l.Client, "http-request", map[string]any{
-		"urlFrom":     from("api", "url"),
+	e.secret(t, "api", map[string]any{"token": "hush", "url": server.URL + "/services/T0/B0"})
+	request := e.action(t, e.Client, "http-request", map[string]any{
+		"urlFrom":     secretRef("api", "url"),
 		"headersFrom": map[string]any{"Authorization": map[string]any{"secretRef": map[string]any{"name": "api"}}},
 	})
 	for code, final := range map[int]bool{400: true, 404: true, 408: false, 409: false, 425: false, 429: false, 500: false, 503: false, 304: true} {
 		status, requests = code, 0
-		err := request.Run(t.Context(), l.event("x"))
+		err := request.Run(t.Context(), e.event("x"))
 		if err == nil || action.IsTerminal(err) != final {
 			t.Errorf("%d: got %v (terminal: %v)", code, err, action.IsTerminal(err))
 			continue
@@ -138,7 +138,7 @@ func TestHTTPStatus(t *testing.T) {
 		}
 	}
 	server.Close()
-	if err := request.Run(t.Context(), l.event("x")); err == nil || action.IsTerminal(err) || strings.Contains(err.Error(), "T0/B0") {
+	if err := request.Run(t.Context(), e.event("x")); err == nil || action.IsTerminal(err) || strings.Contains(err.Error(), "T0/B0") {
 		t.Errorf("nobody is there: %v", err)
 	}
 }
@@ -150,14 +150,14 @@ func pemOf(server *httptest.Server) string {
 // TestHTTPTLS trusts what the Secret says, and sends nothing where that cannot be
 // used.
 func TestHTTPTLS(t *testing.T) {
-	l := startOutside(t)
+	e := startWithLoopback(t)
 	var requests atomic.Int64
 	server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { requests.Add(1) }))
 	defer server.Close()
-	l.secret(t, "right", map[string]any{"ca.crt": pemOf(server)})
-	l.secret(t, "no-certificate", map[string]any{"ca.crt": "nonsense"})
-	l.secret(t, "no-pair", map[string]any{"ca.crt": pemOf(server), "tls.crt": pemOf(server)})
-	l.secret(t, "empty", map[string]any{"other": "x"})
+	e.secret(t, "right", map[string]any{"ca.crt": pemOf(server)})
+	e.secret(t, "no-certificate", map[string]any{"ca.crt": "nonsense"})
+	e.secret(t, "no-pair", map[string]any{"ca.crt": pemOf(server), "tls.crt": pemOf(server)})
+	e.secret(t, "empty", map[string]any{"other": "x"})
 	for secret, want := range map[string]string{
 		"right":          "",
 		"":               "certificate",
@@ -167,7 +167,7 @@ func TestHTTPTLS(t *testing.T) {
 		"empty":          "neither ca.crt nor a certificate",
 	} {
 		requests.Store(0)
-		err := l.act(t, "http-request", map[string]any{"url": server.URL, "tlsSecret": secret}, l.event("x"))
+		err := e.run(t, "http-request", map[string]any{"url": server.URL, "tlsSecret": secret}, e.event("x"))
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v, want %q", secret, err, want)
 		}
@@ -179,8 +179,8 @@ func TestHTTPTLS(t *testing.T) {
 
 // TestSendCloudEvent sends what the CloudEvents SDK takes for an event.
 func TestSendCloudEvent(t *testing.T) {
-	l := startOutside(t)
-	l.secret(t, "sink", map[string]any{"token": "hush"})
+	e := startWithLoopback(t)
+	e.secret(t, "sink", map[string]any{"token": "hush"})
 	var got *cloudevents.Event
 	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		var err error
@@ -194,16 +194,16 @@ func TestSendCloudEvent(t *testing.T) {
 		}
 		w.WriteHeader(http.StatusAccepted)
 	})
-	ev := l.event("settings")
+	ev := e.event("settings")
 	ev.ID = "uid@7"
-	l.must(t, "send-cloudevent", map[string]any{"url": server.URL, "token": from("sink", "token"), "extensions": map[string]any{"partitionkey": "k"}}, ev)
+	e.mustRun(t, "send-cloudevent", map[string]any{"url": server.URL, "token": secretRef("sink", "token"), "extensions": map[string]any{"partitionkey": "k"}}, ev)
 	var data map[string]any
 	if err := got.DataAs(&data); err != nil {
 		t.Fatal(err)
 	}
 	name, _, _ := unstructured.NestedString(data, "metadata", "name")
-	if got.ID() != "uid@7" || got.Type() != "dev.oam.trigger.resource-watcher.update" || got.Source() != "/kube-trigger/"+l.namespace+"/live" ||
-		got.Subject() != "ConfigMap/"+l.namespace+"/settings" || got.Extensions()["partitionkey"] != "k" || name != "settings" {
+	if got.ID() != "uid@7" || got.Type() != "dev.oam.trigger.resource-watcher.update" || got.Source() != "/kube-trigger/"+e.namespace+"/live" ||
+		got.Subject() != "ConfigMap/"+e.namespace+"/settings" || got.Extensions()["partitionkey"] != "k" || name != "settings" {
 		t.Errorf("got %v", got)
 	}
 }

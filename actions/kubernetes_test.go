@@ -34,40 +34,40 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// about returns an event about an object.
-func about(o *unstructured.Unstructured) event.Event {
+// updateOf returns an event about an object.
+func updateOf(o *unstructured.Unstructured) event.Event {
 	return event.Event{Source: "resource-watcher", Type: event.Update, ID: string(o.GetUID()) + "/" + o.GetResourceVersion(), Data: o.Object}
 }
 
-// act runs a built-in action once.
-func (l live) act(t *testing.T, name string, properties map[string]any, ev event.Event) error {
+// run runs a built-in action once.
+func (e env) run(t *testing.T, name string, properties map[string]any, ev event.Event) error {
 	t.Helper()
-	return l.action(t, l.Client, name, properties).Run(t.Context(), ev)
+	return e.action(t, e.Client, name, properties).Run(t.Context(), ev)
 }
 
-func (l live) must(t *testing.T, name string, properties map[string]any, ev event.Event) {
+func (e env) mustRun(t *testing.T, name string, properties map[string]any, ev event.Event) {
 	t.Helper()
-	if err := l.act(t, name, properties, ev); err != nil {
+	if err := e.run(t, name, properties, ev); err != nil {
 		t.Fatal(err)
 	}
 }
 
 // list returns the objects of a kind in the test's namespace.
-func (l live) list(t *testing.T, apiVersion, kind string) []unstructured.Unstructured {
+func (e env) list(t *testing.T, apiVersion, kind string) []unstructured.Unstructured {
 	t.Helper()
 	var list unstructured.UnstructuredList
 	list.SetAPIVersion(apiVersion)
 	list.SetKind(kind + "List")
-	if err := l.List(t.Context(), &list, client.InNamespace(l.namespace)); err != nil {
+	if err := e.List(t.Context(), &list, client.InNamespace(e.namespace)); err != nil {
 		t.Fatal(err)
 	}
 	return list.Items
 }
 
-func (l live) deployment(t *testing.T, name string, replicas int64) *unstructured.Unstructured {
+func (e env) deployment(t *testing.T, name string, replicas int64) *unstructured.Unstructured {
 	t.Helper()
 	labels := map[string]any{"app": "web"}
-	d := l.create(t, "apps/v1", "Deployment", name, map[string]any{"spec": map[string]any{
+	d := e.create(t, "apps/v1", "Deployment", name, map[string]any{"spec": map[string]any{
 		"replicas": replicas,
 		"selector": map[string]any{"matchLabels": labels},
 		"template": map[string]any{
@@ -76,7 +76,7 @@ func (l live) deployment(t *testing.T, name string, replicas int64) *unstructure
 		},
 	}})
 	d.SetLabels(map[string]string{"app": "web"})
-	if err := l.Update(t.Context(), d); err != nil {
+	if err := e.Update(t.Context(), d); err != nil {
 		t.Fatal(err)
 	}
 	return d
@@ -95,61 +95,61 @@ func field[T any](t *testing.T, o *unstructured.Unstructured, path ...string) T 
 // TestApplyResource creates objects of both scopes, changes them, and leaves the
 // fields of others alone.
 func TestApplyResource(t *testing.T) {
-	l := start(t)
-	role := "made-by-" + l.namespace
+	e := start(t)
+	role := "made-by-" + e.namespace
 	properties := map[string]any{"resources": []any{
 		map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "made"}, "data": map[string]any{"a": "1"}},
 		map[string]any{"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": map[string]any{"name": role}},
 	}}
-	l.must(t, "apply-resource", properties, l.event("x"))
-	made := l.get(t, l.named("v1", "ConfigMap", "made"))
+	e.mustRun(t, "apply-resource", properties, e.event("x"))
+	made := e.get(t, e.newObject("v1", "ConfigMap", "made"))
 	made.Object["data"].(map[string]any)["b"] = "theirs"
-	if err := l.Update(t.Context(), made); err != nil {
+	if err := e.Update(t.Context(), made); err != nil {
 		t.Fatal(err)
 	}
-	l.must(t, "apply-resource", map[string]any{"resource": map[string]any{
+	e.mustRun(t, "apply-resource", map[string]any{"resource": map[string]any{
 		"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "made"}, "data": map[string]any{"a": "2"},
-	}}, l.event("x"))
-	made = l.get(t, made)
+	}}, e.event("x"))
+	made = e.get(t, made)
 	if a, b := field[string](t, made, "data", "a"), field[string](t, made, "data", "b"); a != "2" || b != "theirs" {
 		t.Errorf("a is %q and b %q", a, b)
 	}
-	if r := l.get(t, l.named("rbac.authorization.k8s.io/v1", "ClusterRole", role)); r.GetNamespace() != "" {
+	if r := e.get(t, e.newObject("rbac.authorization.k8s.io/v1", "ClusterRole", role)); r.GetNamespace() != "" {
 		t.Errorf("a ClusterRole in namespace %q", r.GetNamespace())
-	} else if err := l.Delete(t.Context(), r); err != nil {
+	} else if err := e.Delete(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func (l live) named(apiVersion, kind, name string) *unstructured.Unstructured {
+func (e env) newObject(apiVersion, kind, name string) *unstructured.Unstructured {
 	u := &unstructured.Unstructured{Object: map[string]any{"apiVersion": apiVersion, "kind": kind}}
 	u.SetName(name)
 	if kind != "ClusterRole" {
-		u.SetNamespace(l.namespace)
+		u.SetNamespace(e.namespace)
 	}
 	return u
 }
 
 // TestDeleteResource deletes one object, twice, and then those with a label.
 func TestDeleteResource(t *testing.T) {
-	l := start(t)
-	own := l.create(t, "v1", "ConfigMap", "own", nil)
+	e := start(t)
+	own := e.create(t, "v1", "ConfigMap", "own", nil)
 	for range 2 {
-		l.must(t, "delete-resource", nil, about(own))
+		e.mustRun(t, "delete-resource", nil, updateOf(own))
 	}
-	if err := l.act(t, "delete-resource", map[string]any{"ignoreNotFound": false}, about(own)); !errors.IsNotFound(err) || !action.IsTerminal(err) {
+	if err := e.run(t, "delete-resource", map[string]any{"ignoreNotFound": false}, updateOf(own)); !errors.IsNotFound(err) || !action.IsTerminal(err) {
 		t.Errorf("got %v, want a terminal error that it is not found", err)
 	}
 	for _, name := range []string{"a", "b", "kept"} {
-		cm := l.create(t, "v1", "ConfigMap", name, nil)
+		cm := e.create(t, "v1", "ConfigMap", name, nil)
 		cm.SetLabels(map[string]string{"old": map[bool]string{true: "no", false: "yes"}[name == "kept"]})
-		if err := l.Update(t.Context(), cm); err != nil {
+		if err := e.Update(t.Context(), cm); err != nil {
 			t.Fatal(err)
 		}
 	}
-	l.must(t, "delete-resource", map[string]any{"matchingLabels": map[string]any{"old": "yes"}}, about(own))
+	e.mustRun(t, "delete-resource", map[string]any{"matchingLabels": map[string]any{"old": "yes"}}, updateOf(own))
 	var left []string
-	for _, cm := range l.list(t, "v1", "ConfigMap") {
+	for _, cm := range e.list(t, "v1", "ConfigMap") {
 		if cm.GetName() != "kube-root-ca.crt" {
 			left = append(left, cm.GetName())
 		}
@@ -162,17 +162,17 @@ func TestDeleteResource(t *testing.T) {
 // TestRestartWorkload changes the pod template of one workload, and of all with a
 // label, as kubectl does.
 func TestRestartWorkload(t *testing.T) {
-	l := start(t)
-	one, two := l.deployment(t, "one", 1), l.deployment(t, "two", 1)
+	e := start(t)
+	one, two := e.deployment(t, "one", 1), e.deployment(t, "two", 1)
 	restarted := func(d *unstructured.Unstructured) string {
-		a, _, _ := unstructured.NestedString(l.get(t, d).Object, "spec", "template", "metadata", "annotations", "kubectl.kubernetes.io/restartedAt")
+		a, _, _ := unstructured.NestedString(e.get(t, d).Object, "spec", "template", "metadata", "annotations", "kubectl.kubernetes.io/restartedAt")
 		return a
 	}
-	l.must(t, "restart-workload", nil, about(one))
+	e.mustRun(t, "restart-workload", nil, updateOf(one))
 	if restarted(one) == "" || restarted(two) != "" {
 		t.Errorf("restarted at %q and %q", restarted(one), restarted(two))
 	}
-	l.must(t, "restart-workload", map[string]any{"kind": "Deployment", "matchingLabels": map[string]any{"app": "web"}}, l.event("x"))
+	e.mustRun(t, "restart-workload", map[string]any{"kind": "Deployment", "matchingLabels": map[string]any{"app": "web"}}, e.event("x"))
 	if restarted(two) == "" {
 		t.Error("two was not restarted")
 	}
@@ -180,43 +180,43 @@ func TestRestartWorkload(t *testing.T) {
 
 // TestScaleWorkload sets a number, and takes as many steps as there are events.
 func TestScaleWorkload(t *testing.T) {
-	l := start(t)
-	d := l.deployment(t, "web", 3)
-	l.must(t, "scale-workload", map[string]any{"replicas": int64(0)}, about(d))
-	if n := field[int64](t, l.get(t, d), "spec", "replicas"); n != 0 {
+	e := start(t)
+	d := e.deployment(t, "web", 3)
+	e.mustRun(t, "scale-workload", map[string]any{"replicas": int64(0)}, updateOf(d))
+	if n := field[int64](t, e.get(t, d), "spec", "replicas"); n != 0 {
 		t.Errorf("%d replicas, want 0", n)
 	}
-	up := l.action(t, l.Client, "scale-workload", map[string]any{"by": int64(1), "max": int64(6)})
+	up := e.action(t, e.Client, "scale-workload", map[string]any{"by": int64(1), "max": int64(6)})
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {
 			for range 2 {
-				if err := up.Run(t.Context(), about(d)); err != nil {
+				if err := up.Run(t.Context(), updateOf(d)); err != nil {
 					t.Error(err)
 				}
 			}
 		})
 	}
 	wg.Wait()
-	if n := field[int64](t, l.get(t, d), "spec", "replicas"); n != 6 {
+	if n := field[int64](t, e.get(t, d), "spec", "replicas"); n != 6 {
 		t.Errorf("%d replicas, want 6", n)
 	}
 }
 
 // TestRunJob makes one Job of an event, however often it is handled.
 func TestRunJob(t *testing.T) {
-	l := start(t)
-	cm := l.create(t, "v1", "ConfigMap", "settings", nil)
-	job := l.action(t, l.Client, "run-job", map[string]any{"image": "busybox", "cmd": []any{"true"}})
+	e := start(t)
+	cm := e.create(t, "v1", "ConfigMap", "settings", nil)
+	job := e.action(t, e.Client, "run-job", map[string]any{"image": "busybox", "cmd": []any{"true"}})
 	for range 2 {
-		if err := job.Run(t.Context(), about(cm)); err != nil {
+		if err := job.Run(t.Context(), updateOf(cm)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	other := about(cm)
+	other := updateOf(cm)
 	other.ID += "-other"
-	l.must(t, "task", map[string]any{"image": "busybox", "name": "my-task"}, other)
-	jobs := l.list(t, "batch/v1", "Job")
+	e.mustRun(t, "task", map[string]any{"image": "busybox", "name": "my-task"}, other)
+	jobs := e.list(t, "batch/v1", "Job")
 	if len(jobs) != 2 || !strings.HasPrefix(jobs[0].GetName(), "my-task-") || !strings.HasPrefix(jobs[1].GetName(), "trigger-live-") {
 		t.Errorf("jobs are %v", jobs)
 	}
@@ -233,33 +233,33 @@ func TestRunJob(t *testing.T) {
 // up to a limit.
 func TestEventListener(t *testing.T) {
 	c := cluster.Start(t, cluster.WithKubeVelaCRDs())
-	l := live{Cluster: c, Client: connect(t, c.Config), namespace: c.Namespace(t)}
-	cm := l.create(t, "v1", "ConfigMap", "settings", nil)
+	e := env{Cluster: c, Client: connect(t, c.Config), namespace: c.Namespace(t)}
+	cm := e.create(t, "v1", "ConfigMap", "settings", nil)
 	for range 2 {
-		l.must(t, "create-event-listener", nil, about(cm))
+		e.mustRun(t, "create-event-listener", nil, updateOf(cm))
 	}
-	listener := l.named("standard.oam.dev/v1alpha1", "EventListener", "settings")
-	if owners := l.get(t, listener).GetOwnerReferences(); len(owners) != 1 || owners[0].UID != cm.GetUID() {
+	listener := e.newObject("standard.oam.dev/v1alpha1", "EventListener", "settings")
+	if owners := e.get(t, listener).GetOwnerReferences(); len(owners) != 1 || owners[0].UID != cm.GetUID() {
 		t.Errorf("owned by %v", owners)
 	}
-	record := l.action(t, l.Client, "record-event", map[string]any{"data": map[string]any{"note": "x"}})
+	record := e.action(t, e.Client, "record-event", map[string]any{"data": map[string]any{"note": "x"}})
 	var wg sync.WaitGroup
 	for range 3 {
 		wg.Go(func() {
 			for range 3 {
-				if err := record.Run(t.Context(), about(cm)); err != nil {
+				if err := record.Run(t.Context(), updateOf(cm)); err != nil {
 					t.Error(err)
 				}
 			}
 		})
 	}
 	wg.Wait()
-	events := func() []any { return field[[]any](t, l.get(t, listener), "events") }
+	events := func() []any { return field[[]any](t, e.get(t, listener), "events") }
 	if len(events()) != 9 {
 		t.Errorf("%d events, want 9", len(events()))
 	}
 	for range 3 {
-		l.must(t, "record-event", nil, about(cm))
+		e.mustRun(t, "record-event", nil, updateOf(cm))
 	}
 	if len(events()) != 10 {
 		t.Errorf("%d events, want 10", len(events()))
@@ -268,12 +268,12 @@ func TestEventListener(t *testing.T) {
 
 // TestEmitKubernetesEvent makes an Event that belongs to the object.
 func TestEmitKubernetesEvent(t *testing.T) {
-	l := start(t)
-	cm := l.create(t, "v1", "ConfigMap", "settings", nil)
+	e := start(t)
+	cm := e.create(t, "v1", "ConfigMap", "settings", nil)
 	for range 2 {
-		l.must(t, "emit-kubernetes-event", map[string]any{"message": "{{.data.metadata.name}} changed"}, about(cm))
+		e.mustRun(t, "emit-kubernetes-event", map[string]any{"message": "{{.data.metadata.name}} changed"}, updateOf(cm))
 	}
-	events := l.list(t, "v1", "Event")
+	events := e.list(t, "v1", "Event")
 	if len(events) != 1 || field[string](t, &events[0], "message") != "settings changed" || field[string](t, &events[0], "involvedObject", "uid") != string(cm.GetUID()) {
 		t.Errorf("events are %v", events)
 	}
@@ -281,15 +281,15 @@ func TestEmitKubernetesEvent(t *testing.T) {
 
 // TestLog writes a line that says what happened, or what it is told to say.
 func TestLog(t *testing.T) {
-	l := start(t)
-	cm := l.create(t, "v1", "ConfigMap", "settings", nil)
+	e := start(t)
+	cm := e.create(t, "v1", "ConfigMap", "settings", nil)
 	for message, want := range map[string]string{
-		"":                            `"message"="update ConfigMap ` + l.namespace + `/settings"`,
+		"":                            `"message"="update ConfigMap ` + e.namespace + `/settings"`,
 		"{{.data.metadata.name}} is!": `"message"="settings is!"`,
 	} {
 		var lines []string
 		ctx := logr.NewContext(t.Context(), funcr.New(func(_, args string) { lines = append(lines, args) }, funcr.Options{}))
-		if err := l.action(t, l.Client, "log", map[string]any{"message": message}).Run(ctx, about(cm)); err != nil {
+		if err := e.action(t, e.Client, "log", map[string]any{"message": message}).Run(ctx, updateOf(cm)); err != nil {
 			t.Fatal(err)
 		}
 		if len(lines) != 1 || !strings.Contains(lines[0], want) {

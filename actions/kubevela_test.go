@@ -31,7 +31,7 @@ import (
 )
 
 // startVela returns an API server with the kinds of KubeVela and of its workflow.
-func startVela(t *testing.T) live {
+func startVela(t *testing.T) env {
 	t.Helper()
 	c := cluster.Start(t, cluster.WithKubeVelaCRDs())
 	out, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "github.com/kubevela/workflow").Output()
@@ -39,27 +39,27 @@ func startVela(t *testing.T) live {
 		t.Fatal(err)
 	}
 	c.Install(t, filepath.Join(strings.TrimSpace(string(out)), "charts/vela-workflow/crds/core.oam.dev_workflowruns.yaml"))
-	return live{Cluster: c, Client: connect(t, c.Config), namespace: c.Namespace(t)}
+	return env{Cluster: c, Client: connect(t, c.Config), namespace: c.Namespace(t)}
 }
 
-// status writes an object's status, as its controller does.
-func (l live) status(t *testing.T, o *unstructured.Unstructured, status map[string]any) {
+// setStatus writes an object's status, as its controller does.
+func (e env) setStatus(t *testing.T, o *unstructured.Unstructured, status map[string]any) {
 	t.Helper()
-	u := l.get(t, o)
+	u := e.get(t, o)
 	u.Object["status"] = status
-	if err := l.Status().Update(t.Context(), u); err != nil {
+	if err := e.Status().Update(t.Context(), u); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func (l live) application(t *testing.T) *unstructured.Unstructured {
+func (e env) application(t *testing.T) *unstructured.Unstructured {
 	t.Helper()
-	app := l.create(t, "core.oam.dev/v1beta1", "Application", "web", nil)
+	app := e.create(t, "core.oam.dev/v1beta1", "Application", "web", nil)
 	app.Object["spec"] = map[string]any{"components": []any{
 		map[string]any{"name": "db", "type": "worker"},
 		map[string]any{"name": "web", "type": "webservice", "properties": map[string]any{"image": "web:1", "port": int64(80)}},
 	}}
-	if err := l.Update(t.Context(), app); err != nil {
+	if err := e.Update(t.Context(), app); err != nil {
 		t.Fatal(err)
 	}
 	return app
@@ -67,11 +67,11 @@ func (l live) application(t *testing.T) *unstructured.Unstructured {
 
 // TestPatchApplication changes one component and leaves the rest alone.
 func TestPatchApplication(t *testing.T) {
-	l := startVela(t)
-	app := l.application(t)
-	l.must(t, "patch-application", map[string]any{"component": "web", "image": "web:2", "properties": map[string]any{"a/b": "c"}}, about(app))
-	l.must(t, "patch-application", map[string]any{"component": "db", "properties": map[string]any{"replicas": int64(2)}}, about(app))
-	components := field[[]any](t, l.get(t, app), "spec", "components")
+	e := startVela(t)
+	app := e.application(t)
+	e.mustRun(t, "patch-application", map[string]any{"component": "web", "image": "web:2", "properties": map[string]any{"a/b": "c"}}, updateOf(app))
+	e.mustRun(t, "patch-application", map[string]any{"component": "db", "properties": map[string]any{"replicas": int64(2)}}, updateOf(app))
+	components := field[[]any](t, e.get(t, app), "spec", "components")
 	db, web := components[0].(map[string]any)["properties"].(map[string]any), components[1].(map[string]any)["properties"].(map[string]any)
 	if web["image"] != "web:2" || web["port"] != int64(80) || web["a/b"] != "c" || db["replicas"] != int64(2) {
 		t.Errorf("web is %v and db %v", web, db)
@@ -92,15 +92,15 @@ func running() map[string]any {
 
 // TestWorkflowOfApplication suspends, resumes and restarts it.
 func TestWorkflowOfApplication(t *testing.T) {
-	l := startVela(t)
-	app := l.application(t)
-	if err := l.act(t, "suspend-workflow", nil, about(app)); err == nil || action.IsTerminal(err) {
+	e := startVela(t)
+	app := e.application(t)
+	if err := e.run(t, "suspend-workflow", nil, updateOf(app)); err == nil || action.IsTerminal(err) {
 		t.Errorf("got %v, want an error that may pass", err)
 	}
-	l.status(t, app, map[string]any{"status": "runningWorkflow", "workflow": running()})
+	e.setStatus(t, app, map[string]any{"status": "runningWorkflow", "workflow": running()})
 	expect := func(suspend bool, phase string) {
 		t.Helper()
-		w := field[map[string]any](t, l.get(t, app), "status", "workflow")
+		w := field[map[string]any](t, e.get(t, app), "status", "workflow")
 		steps := w["steps"].([]any)
 		if first := steps[0].(map[string]any)["phase"]; w["suspend"] != suspend || first != "succeeded" {
 			t.Errorf("suspend is %v and the first step %v", w["suspend"], first)
@@ -110,17 +110,17 @@ func TestWorkflowOfApplication(t *testing.T) {
 		}
 	}
 	for range 2 {
-		l.must(t, "suspend-workflow", nil, about(app))
+		e.mustRun(t, "suspend-workflow", nil, updateOf(app))
 		expect(true, "suspending")
 	}
 	for range 2 {
-		l.must(t, "resume-workflow", nil, about(app))
+		e.mustRun(t, "resume-workflow", nil, updateOf(app))
 		expect(false, "running")
 	}
 	for range 2 {
-		l.must(t, "restart-workflow", nil, about(app))
+		e.mustRun(t, "restart-workflow", nil, updateOf(app))
 	}
-	status := field[map[string]any](t, l.get(t, app), "status")
+	status := field[map[string]any](t, e.get(t, app), "status")
 	if _, ok := status["workflow"]; ok || status["status"] != "runningWorkflow" {
 		t.Errorf("status is %v", status)
 	}
@@ -129,26 +129,26 @@ func TestWorkflowOfApplication(t *testing.T) {
 // TestWorkflowRun starts runs by all three rules of concurrency, suspends one and
 // starts it anew.
 func TestWorkflowRun(t *testing.T) {
-	l := startVela(t)
-	cm := l.create(t, "v1", "ConfigMap", "settings", map[string]any{"data": map[string]any{"color": "blue"}})
-	runs := func() []unstructured.Unstructured { return l.list(t, "core.oam.dev/v1alpha1", "WorkflowRun") }
+	e := startVela(t)
+	cm := e.create(t, "v1", "ConfigMap", "settings", map[string]any{"data": map[string]any{"color": "blue"}})
+	runs := func() []unstructured.Unstructured { return e.list(t, "core.oam.dev/v1alpha1", "WorkflowRun") }
 	named := func(id string) map[string]any {
 		return map[string]any{"workflow": "deploy", "name": id, "concurrency": "Forbid"}
 	}
 	for range 2 {
-		l.must(t, "start-workflow", named("first"), about(cm))
+		e.mustRun(t, "start-workflow", named("first"), updateOf(cm))
 	}
 	if r := runs(); len(r) != 1 || field[string](t, &r[0], "spec", "context", "data", "data", "color") != "blue" {
 		t.Fatalf("runs are %v", r)
 	}
-	other := about(cm)
+	other := updateOf(cm)
 	other.ID += "-other"
-	l.must(t, "start-workflow", named("other"), other)
+	e.mustRun(t, "start-workflow", named("other"), other)
 	if r := runs(); len(r) != 1 {
 		t.Fatalf("%d runs, want the first alone", len(r))
 	}
 	first := runs()[0]
-	l.must(t, "start-workflow", map[string]any{"steps": []any{map[string]any{"name": "s", "type": "suspend"}}, "name": "replacing", "concurrency": "Replace"}, other)
+	e.mustRun(t, "start-workflow", map[string]any{"steps": []any{map[string]any{"name": "s", "type": "suspend"}}, "name": "replacing", "concurrency": "Replace"}, other)
 	r := runs()
 	if len(r) != 1 || !strings.HasPrefix(r[0].GetName(), "replacing-") {
 		t.Fatalf("runs are %v, want another than %s", r, first.GetName())
@@ -156,40 +156,40 @@ func TestWorkflowRun(t *testing.T) {
 	run := &r[0]
 	status := running()
 	status["mode"], status["status"] = map[string]any{}, "executing"
-	l.status(t, run, status)
+	e.setStatus(t, run, status)
 	whole := map[string]any{"kind": "WorkflowRun"}
-	l.must(t, "suspend-workflow", whole, about(run))
-	if !field[bool](t, l.get(t, run), "status", "suspend") {
+	e.mustRun(t, "suspend-workflow", whole, updateOf(run))
+	if !field[bool](t, e.get(t, run), "status", "suspend") {
 		t.Error("it is not suspended")
 	}
-	l.must(t, "restart-workflow", whole, about(run))
-	if _, ok := field[map[string]any](t, l.get(t, run), "status")["steps"]; ok {
+	e.mustRun(t, "restart-workflow", whole, updateOf(run))
+	if _, ok := field[map[string]any](t, e.get(t, run), "status")["steps"]; ok {
 		t.Error("it has not been started anew")
 	}
 }
 
 // TestWorkflowRunResult waits for a run, and fails where it does.
 func TestWorkflowRunResult(t *testing.T) {
-	l := startVela(t)
-	cm := l.create(t, "v1", "ConfigMap", "settings", nil)
+	e := startVela(t)
+	cm := e.create(t, "v1", "ConfigMap", "settings", nil)
 	for _, phase := range []string{"succeeded", "failed"} {
 		t.Run(phase, func(t *testing.T) {
 			properties := map[string]any{"workflow": "deploy", "name": phase, "wait": true}
-			start := l.action(t, l.Client, "start-workflow", properties)
+			start := e.action(t, e.Client, "start-workflow", properties)
 			short, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 			defer cancel()
-			if err := start.Run(short, about(cm)); err == nil || action.IsTerminal(err) {
+			if err := start.Run(short, updateOf(cm)); err == nil || action.IsTerminal(err) {
 				t.Errorf("got %v while it runs, want an error that may pass", err)
 			}
-			for _, run := range l.list(t, "core.oam.dev/v1alpha1", "WorkflowRun") {
+			for _, run := range e.list(t, "core.oam.dev/v1alpha1", "WorkflowRun") {
 				if strings.HasPrefix(run.GetName(), phase) {
-					l.status(t, &run, map[string]any{
+					e.setStatus(t, &run, map[string]any{
 						"mode": map[string]any{}, "status": phase, "message": "so it is", "startTime": "2026-01-01T00:00:00Z",
 						"suspend": false, "terminated": false, "finished": true,
 					})
 				}
 			}
-			err := start.Run(t.Context(), about(cm))
+			err := start.Run(t.Context(), updateOf(cm))
 			if phase == "succeeded" {
 				if err != nil {
 					t.Error(err)

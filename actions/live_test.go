@@ -38,18 +38,18 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// live is an API server with Applications, and a namespace of the test's own.
-type live struct {
+// env is an API server with Applications, and a namespace of the test's own.
+type env struct {
 	*cluster.Cluster
 	client.Client
 	namespace string
-	guard     egress.Guard
+	policy    egress.AddressPolicy
 }
 
-func start(t *testing.T) live {
+func start(t *testing.T) env {
 	c := cluster.Start(t)
 	c.InstallApplicationCRD(t)
-	return live{Cluster: c, Client: connect(t, c.Config), namespace: c.Namespace(t)}
+	return env{Cluster: c, Client: connect(t, c.Config), namespace: c.Namespace(t)}
 }
 
 func connect(t *testing.T, cfg *rest.Config) client.Client {
@@ -62,7 +62,7 @@ func connect(t *testing.T, cfg *rest.Config) client.Client {
 }
 
 // action compiles a built-in action that acts as the trigger "live".
-func (l live) action(t *testing.T, c client.Client, name string, properties map[string]any) action.Action {
+func (e env) action(t *testing.T, c client.Client, name string, properties map[string]any) action.Action {
 	t.Helper()
 	source, err := fs.ReadFile(actions.FS, name+".cue")
 	if err != nil {
@@ -72,11 +72,11 @@ func (l live) action(t *testing.T, c client.Client, name string, properties map[
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	id := event.Trigger{Name: "live", Namespace: l.namespace}
-	out := egress.NewClient(l.guard)
+	id := event.TriggerRef{Name: "live", Namespace: e.namespace}
+	out := egress.NewClient(e.policy)
 	t.Cleanup(out.Close)
 	executor := provider.New(provider.Options{
-		Client: client.WithFieldOwner(c, id.FieldManager()), Namespace: l.namespace, Outbound: out,
+		Client: client.WithFieldOwner(c, id.FieldManager()), Namespace: e.namespace, Egress: out,
 	})
 	a, problems := tmpl.Compile(action.Options{Trigger: id, Properties: properties, Executor: view.Executor(executor, c)})
 	if len(problems) > 0 {
@@ -85,27 +85,27 @@ func (l live) action(t *testing.T, c client.Client, name string, properties map[
 	return a
 }
 
-func (l live) create(t *testing.T, apiVersion, kind, name string, more map[string]any) *unstructured.Unstructured {
+func (e env) create(t *testing.T, apiVersion, kind, name string, more map[string]any) *unstructured.Unstructured {
 	t.Helper()
 	u := &unstructured.Unstructured{Object: map[string]any{"apiVersion": apiVersion, "kind": kind}}
 	for k, v := range more {
 		u.Object[k] = v
 	}
 	u.SetName(name)
-	u.SetNamespace(l.namespace)
+	u.SetNamespace(e.namespace)
 	if kind == "Application" {
 		u.Object["spec"] = map[string]any{"components": []any{}}
 	}
-	if err := l.Create(t.Context(), u); err != nil {
+	if err := e.Create(t.Context(), u); err != nil {
 		t.Fatal(err)
 	}
 	return u
 }
 
-func (l live) get(t *testing.T, of *unstructured.Unstructured) *unstructured.Unstructured {
+func (e env) get(t *testing.T, obj *unstructured.Unstructured) *unstructured.Unstructured {
 	t.Helper()
-	u := of.DeepCopy()
-	if err := l.Get(t.Context(), client.ObjectKeyFromObject(of), u); err != nil {
+	u := obj.DeepCopy()
+	if err := e.Get(t.Context(), client.ObjectKeyFromObject(obj), u); err != nil {
 		t.Fatal(err)
 	}
 	return u
@@ -116,18 +116,18 @@ const version = "app.oam.dev/publishVersion"
 // TestBumpCountsEveryEvent raises a version once an event, however many events
 // there are at a time.
 func TestBumpCountsEveryEvent(t *testing.T) {
-	l := start(t)
-	app := l.create(t, "core.oam.dev/v1beta1", "Application", "web", nil)
-	bump := l.action(t, l.Client, "bump-application-revision", map[string]any{"nameSelector": map[string]any{"name": "web"}})
+	e := start(t)
+	app := e.create(t, "core.oam.dev/v1beta1", "Application", "web", nil)
+	bump := e.action(t, e.Client, "bump-application-revision", map[string]any{"nameSelector": map[string]any{"name": "web"}})
 	const events, workers = 40, 4
 	var wg sync.WaitGroup
 	for range workers {
 		wg.Go(func() {
 			for range events / workers {
 				// As the engine does: a conflict that lasts is tried again.
-				err := bump.Run(t.Context(), l.event("anything"))
+				err := bump.Run(t.Context(), e.event("anything"))
 				for err != nil && !action.IsTerminal(err) && t.Context().Err() == nil {
-					err = bump.Run(t.Context(), l.event("anything"))
+					err = bump.Run(t.Context(), e.event("anything"))
 				}
 				if err != nil {
 					t.Error(err)
@@ -136,25 +136,25 @@ func TestBumpCountsEveryEvent(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	got := l.get(t, app)
+	got := e.get(t, app)
 	if v := got.GetAnnotations()[version]; v != fmt.Sprint(events) {
 		t.Errorf("version %s after %d events", v, events)
 	}
 	managers := got.GetManagedFields()
-	if m := managers[len(managers)-1].Manager; m != "kube-trigger/"+l.namespace+"/live" {
+	if m := managers[len(managers)-1].Manager; m != "kube-trigger/"+e.namespace+"/live" {
 		t.Errorf("written by %q, want the trigger's own field manager", m)
 	}
 }
 
-func (l live) event(name string) event.Event {
+func (e env) event(name string) event.Event {
 	return event.Event{Source: "resource-watcher", Type: event.Update, Data: map[string]any{
-		"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": name, "namespace": l.namespace},
+		"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": name, "namespace": e.namespace},
 	}}
 }
 
 // TestPatchTypes patches in each of the four ways.
 func TestPatchTypes(t *testing.T) {
-	l := start(t)
+	e := start(t)
 	for _, tc := range []struct {
 		kind string
 		data any
@@ -166,15 +166,15 @@ func TestPatchTypes(t *testing.T) {
 		{"apply", map[string]any{"data": map[string]any{"a": "5"}}, map[string]any{"a": "5", "b": "1"}},
 	} {
 		t.Run(tc.kind, func(t *testing.T) {
-			cm := l.create(t, "v1", "ConfigMap", "patch-"+tc.kind, map[string]any{"data": map[string]any{"a": "1", "b": "1"}})
-			patch := l.action(t, l.Client, "patch-resource", map[string]any{
-				"resource": map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "name": cm.GetName(), "namespace": l.namespace},
+			cm := e.create(t, "v1", "ConfigMap", "patch-"+tc.kind, map[string]any{"data": map[string]any{"a": "1", "b": "1"}})
+			patch := e.action(t, e.Client, "patch-resource", map[string]any{
+				"resource": map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "name": cm.GetName(), "namespace": e.namespace},
 				"patch":    map[string]any{"type": tc.kind, "data": tc.data},
 			})
-			if err := patch.Run(t.Context(), l.event("anything")); err != nil {
+			if err := patch.Run(t.Context(), e.event("anything")); err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tc.want, l.get(t, cm).Object["data"]); diff != "" {
+			if diff := cmp.Diff(tc.want, e.get(t, cm).Object["data"]); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -183,14 +183,14 @@ func TestPatchTypes(t *testing.T) {
 
 // TestForbidden says who may not do what, and does not try again.
 func TestForbidden(t *testing.T) {
-	l := start(t)
-	l.create(t, "core.oam.dev/v1beta1", "Application", "web", nil)
-	reader := l.ServiceAccount(t, l.namespace, "reader", rbacv1.PolicyRule{
+	e := start(t)
+	e.create(t, "core.oam.dev/v1beta1", "Application", "web", nil)
+	reader := e.ServiceAccount(t, e.namespace, "reader", rbacv1.PolicyRule{
 		APIGroups: []string{"core.oam.dev"}, Resources: []string{"applications"}, Verbs: []string{"get"},
 	})
-	bump := l.action(t, connect(t, reader), "bump-application-revision", nil)
-	err := bump.Run(t.Context(), l.event("web"))
-	want := fmt.Sprintf(`User "system:serviceaccount:%s:reader" cannot patch resource "applications"`, l.namespace)
+	bump := e.action(t, connect(t, reader), "bump-application-revision", nil)
+	err := bump.Run(t.Context(), e.event("web"))
+	want := fmt.Sprintf(`User "system:serviceaccount:%s:reader" cannot patch resource "applications"`, e.namespace)
 	if err == nil || !strings.Contains(err.Error(), want) || !action.IsTerminal(err) {
 		t.Errorf("got %v, want a terminal error with %q", err, want)
 	}
@@ -198,9 +198,9 @@ func TestForbidden(t *testing.T) {
 
 // TestAbsent names an object that does not exist, and does not try again.
 func TestAbsent(t *testing.T) {
-	l := start(t)
-	bump := l.action(t, l.Client, "bump-application-revision", nil)
-	err := bump.Run(t.Context(), l.event("nothing"))
+	e := start(t)
+	bump := e.action(t, e.Client, "bump-application-revision", nil)
+	err := bump.Run(t.Context(), e.event("nothing"))
 	if want := `applications.core.oam.dev "nothing" not found`; err == nil || !strings.Contains(err.Error(), want) || !action.IsTerminal(err) {
 		t.Errorf("got %v, want a terminal error with %q", err, want)
 	}

@@ -42,7 +42,7 @@ type chat struct {
 	answer func(r *http.Request, body map[string]any) (status int, answer, text string)
 }
 
-func text(m map[string]any, path ...string) string {
+func nestedText(m map[string]any, path ...string) string {
 	for _, key := range path[:len(path)-1] {
 		m, _ = m[key].(map[string]any)
 	}
@@ -50,8 +50,8 @@ func text(m map[string]any, path ...string) string {
 	return s
 }
 
-// fresh reports whether a timestamp is not older than an hour.
-func fresh(timestamp string, unit time.Duration) bool {
+// isRecent reports whether a timestamp is not older than an hour.
+func isRecent(timestamp string, unit time.Duration) bool {
 	n, err := strconv.ParseInt(timestamp, 10, 64)
 	return err == nil && time.Since(time.Unix(0, n*int64(unit))).Abs() < time.Hour
 }
@@ -62,20 +62,20 @@ func mac(key, message string) string {
 	return base64.StdEncoding.EncodeToString(h.Sum(nil))
 }
 
-const seal = "SEC+/=&hush-hush"
+const signingSecret = "SEC+/=&hush-hush"
 
 var chats = []chat{
 	{"notify-slack", nil, "/services/T0/B0/hush-hush", func(_ *http.Request, body map[string]any) (int, string, string) {
-		if text(body, "text") == "" {
+		if nestedText(body, "text") == "" {
 			return 400, "no_text", ""
 		}
-		return 200, "ok", text(body, "text")
+		return 200, "ok", nestedText(body, "text")
 	}},
 	{"notify-discord", nil, "/api/webhooks/1/hush-hush", func(_ *http.Request, body map[string]any) (int, string, string) {
-		if n := len([]rune(text(body, "content"))); n == 0 || n > 2000 {
+		if n := len([]rune(nestedText(body, "content"))); n == 0 || n > 2000 {
 			return 400, `{"code": 50006, "message": "Cannot send an empty message"}`, ""
 		}
-		return 204, "", text(body, "content")
+		return 204, "", nestedText(body, "content")
 	}},
 	{"notify-teams", nil, "/workflows/hush-hush?sig=hush-hush", func(_ *http.Request, body map[string]any) (int, string, string) {
 		attachments, _ := body["attachments"].([]any)
@@ -87,40 +87,40 @@ var chats = []chat{
 		if a["contentType"] != "application/vnd.microsoft.card.adaptive" || card["type"] != "AdaptiveCard" {
 			return 400, `{"error": {"code": "InvalidRequestContent"}}`, ""
 		}
-		return 202, "", text(card["body"].([]any)[1].(map[string]any), "text")
+		return 202, "", nestedText(card["body"].([]any)[1].(map[string]any), "text")
 	}},
 	{"notify-wecom", nil, "/cgi-bin/webhook/send?key=hush-hush", func(r *http.Request, body map[string]any) (int, string, string) {
 		if r.URL.Query().Get("key") != "hush-hush" {
 			return 200, `{"errcode": 93000, "errmsg": "invalid webhook url"}`, ""
 		}
-		return 200, `{"errcode": 0, "errmsg": "ok"}`, text(body, "text", "content")
+		return 200, `{"errcode": 0, "errmsg": "ok"}`, nestedText(body, "text", "content")
 	}},
-	{"notify-dingtalk", map[string]any{"secret": from("chat", "seal")}, "/robot/send?access_token=hush-hush", func(r *http.Request, body map[string]any) (int, string, string) {
+	{"notify-dingtalk", map[string]any{"secret": secretRef("chat", "seal")}, "/robot/send?access_token=hush-hush", func(r *http.Request, body map[string]any) (int, string, string) {
 		q := r.URL.Query()
 		at := q.Get("timestamp")
-		if q.Get("access_token") != "hush-hush" || !fresh(at, time.Millisecond) || q.Get("sign") != mac(seal, at+"\n"+seal) {
+		if q.Get("access_token") != "hush-hush" || !isRecent(at, time.Millisecond) || q.Get("sign") != mac(signingSecret, at+"\n"+signingSecret) {
 			return 200, `{"errcode": 310000, "errmsg": "sign not match"}`, ""
 		}
-		return 200, `{"errcode": 0, "errmsg": "ok"}`, text(body, "text", "content")
+		return 200, `{"errcode": 0, "errmsg": "ok"}`, nestedText(body, "text", "content")
 	}},
-	{"notify-lark", map[string]any{"secret": from("chat", "seal")}, "/open-apis/bot/v2/hook/hush-hush", func(_ *http.Request, body map[string]any) (int, string, string) {
-		at := text(body, "timestamp")
-		if !fresh(at, time.Second) || text(body, "sign") != mac(at+"\n"+seal, "") {
+	{"notify-lark", map[string]any{"secret": secretRef("chat", "seal")}, "/open-apis/bot/v2/hook/hush-hush", func(_ *http.Request, body map[string]any) (int, string, string) {
+		at := nestedText(body, "timestamp")
+		if !isRecent(at, time.Second) || nestedText(body, "sign") != mac(at+"\n"+signingSecret, "") {
 			return 200, `{"code": 19021, "msg": "sign match fail or timestamp is not within one hour from current time"}`, ""
 		}
-		return 200, `{"code": 0, "msg": "success", "data": {}}`, text(body, "content", "text")
+		return 200, `{"code": 0, "msg": "success", "data": {}}`, nestedText(body, "content", "text")
 	}},
 	{"notify-telegram", map[string]any{"chat": int64(-100123)}, "/bot1:hush-hush/sendMessage", func(_ *http.Request, body map[string]any) (int, string, string) {
 		if body["chat_id"] != float64(-100123) {
 			return 400, `{"ok": false, "error_code": 400, "description": "Bad Request: chat not found"}`, ""
 		}
-		return 200, `{"ok": true, "result": {}}`, text(body, "text")
+		return 200, `{"ok": true, "result": {}}`, nestedText(body, "text")
 	}},
 }
 
 // TestChats sends to each service what it accepts, and says so where it does not.
 func TestChats(t *testing.T) {
-	l := startOutside(t)
+	e := startWithLoopback(t)
 	for _, c := range chats {
 		t.Run(c.action, func(t *testing.T) {
 			var shown string
@@ -146,32 +146,32 @@ func TestChats(t *testing.T) {
 				fmt.Fprint(w, answer)
 			})
 			name := strings.TrimPrefix(c.action, "notify-")
-			l.secret(t, name, map[string]any{"url": server.URL + c.path, "seal": seal, "token": "1:hush-hush"})
-			properties := map[string]any{"url": from(name, "url")}
+			e.secret(t, name, map[string]any{"url": server.URL + c.path, "seal": signingSecret, "token": "1:hush-hush"})
+			properties := map[string]any{"url": secretRef(name, "url")}
 			if c.action == "notify-telegram" {
-				properties = map[string]any{"token": from(name, "token"), "server": server.URL}
+				properties = map[string]any{"token": secretRef(name, "token"), "server": server.URL}
 			}
 			for k, v := range c.properties {
 				if k == "secret" {
-					v = from(name, "seal")
+					v = secretRef(name, "seal")
 				}
 				properties[k] = v
 			}
-			send := l.action(t, l.Client, c.action, properties)
-			if err := send.Run(t.Context(), l.event("settings")); err != nil {
+			send := e.action(t, e.Client, c.action, properties)
+			if err := send.Run(t.Context(), e.event("settings")); err != nil {
 				t.Fatal(err)
 			}
-			if want := "ConfigMap " + l.namespace + "/settings was changed"; !strings.HasPrefix(shown, want) {
+			if want := "ConfigMap " + e.namespace + "/settings was changed"; !strings.HasPrefix(shown, want) {
 				t.Errorf("it shows %q, want %q", shown, want)
 			}
 			instead = func() (int, string) { return http.StatusTooManyRequests, "slower" }
-			if err := send.Run(t.Context(), l.event("settings")); err == nil || action.IsTerminal(err) || strings.Contains(err.Error(), "hush-hush") {
+			if err := send.Run(t.Context(), e.event("settings")); err == nil || action.IsTerminal(err) || strings.Contains(err.Error(), "hush-hush") {
 				t.Errorf("got %v, want an error that may pass", err)
 			}
 			instead = func() (int, string) {
 				return http.StatusNotFound, `{"errcode": 404, "code": 404, "errmsg": "no 1:hush-hush", "msg": "no 1:hush-hush"}`
 			}
-			if err := send.Run(t.Context(), l.event("settings")); err == nil || !action.IsTerminal(err) || strings.Contains(err.Error(), "hush-hush") {
+			if err := send.Run(t.Context(), e.event("settings")); err == nil || !action.IsTerminal(err) || strings.Contains(err.Error(), "hush-hush") {
 				t.Errorf("got %v, want a terminal error", err)
 			}
 		})
@@ -180,10 +180,10 @@ func TestChats(t *testing.T) {
 
 // TestChatRefusal takes what a service says with status 200 for what it is.
 func TestChatRefusal(t *testing.T) {
-	l := startOutside(t)
+	e := startWithLoopback(t)
 	answer := ""
 	server := serve(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, answer) })
-	l.secret(t, "chat", map[string]any{"url": server.URL + "/hook/hush-hush"})
+	e.secret(t, "chat", map[string]any{"url": server.URL + "/hook/hush-hush"})
 	for _, tc := range []struct {
 		action, answer string
 		final          bool
@@ -199,7 +199,7 @@ func TestChatRefusal(t *testing.T) {
 		{"notify-wecom", `{}`, true, "errcode <nil>"},
 	} {
 		answer = tc.answer
-		err := l.act(t, tc.action, map[string]any{"url": from("chat", "url")}, l.event("x"))
+		err := e.run(t, tc.action, map[string]any{"url": secretRef("chat", "url")}, e.event("x"))
 		if err == nil || action.IsTerminal(err) != tc.final || !strings.HasSuffix(err.Error(), tc.want) {
 			t.Errorf("%s: got %v (terminal: %v), want %q", tc.answer, err, action.IsTerminal(err), tc.want)
 		}
@@ -208,7 +208,7 @@ func TestChatRefusal(t *testing.T) {
 
 // TestNotify tells all that can be told, and later only those that could not.
 func TestNotify(t *testing.T) {
-	l := startOutside(t)
+	e := startWithLoopback(t)
 	told := map[string]int{}
 	broken := true
 	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -218,19 +218,19 @@ func TestNotify(t *testing.T) {
 		}
 		fmt.Fprint(w, `{"errcode": 0}`)
 	})
-	l.secret(t, "chat", map[string]any{"first": server.URL + "/first", "second": server.URL + "/second", "third": server.URL + "/third"})
-	notify := l.action(t, l.Client, "notify", map[string]any{"to": []any{
-		map[string]any{"type": "slack", "url": from("chat", "first")},
-		map[string]any{"type": "wecom", "url": from("chat", "second")},
-		map[string]any{"type": "discord", "url": from("chat", "third")},
+	e.secret(t, "chat", map[string]any{"first": server.URL + "/first", "second": server.URL + "/second", "third": server.URL + "/third"})
+	notify := e.action(t, e.Client, "notify", map[string]any{"to": []any{
+		map[string]any{"type": "slack", "url": secretRef("chat", "first")},
+		map[string]any{"type": "wecom", "url": secretRef("chat", "second")},
+		map[string]any{"type": "discord", "url": secretRef("chat", "third")},
 	}})
 	ctx := action.WithJournal(t.Context(), action.NewJournal())
-	err := notify.Run(ctx, l.event("x"))
+	err := notify.Run(ctx, e.event("x"))
 	if err == nil || action.IsTerminal(err) || !strings.Contains(err.Error(), "1 of 3 were not told") || !strings.Contains(err.Error(), "502 Bad Gateway") || strings.Contains(err.Error(), "/first") {
 		t.Errorf("got %v", err)
 	}
 	broken = false
-	if err := notify.Run(ctx, l.event("x")); err != nil {
+	if err := notify.Run(ctx, e.event("x")); err != nil {
 		t.Error(err)
 	}
 	if told["/first"] != 2 || told["/second"] != 1 || told["/third"] != 1 {

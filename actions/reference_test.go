@@ -31,8 +31,8 @@ import (
 	"github.com/kubevela/kube-trigger/test/reference"
 )
 
-// exemplary is a trigger of examples/actions/config.yaml.
-type exemplary struct {
+// example is a trigger of examples/actions/config.yaml.
+type example struct {
 	Name   string `json:"name"`
 	Action struct {
 		Type       string         `json:"type"`
@@ -40,27 +40,27 @@ type exemplary struct {
 	} `json:"action"`
 }
 
-func examples(t *testing.T) map[string]exemplary {
+func examples(t *testing.T) map[string]example {
 	t.Helper()
 	text, err := os.ReadFile("../examples/actions/config.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var config struct {
-		Triggers []exemplary `json:"triggers"`
+		Triggers []example `json:"triggers"`
 	}
 	if err := yaml.Unmarshal(text, &config); err != nil {
 		t.Fatal(err)
 	}
-	found := map[string]exemplary{}
+	found := map[string]example{}
 	for _, e := range config.Triggers {
 		found[e.Name] = e
 	}
 	return found
 }
 
-// names returns the built-in actions.
-func names(t *testing.T) []string {
+// actionNames returns the built-in actions.
+func actionNames(t *testing.T) []string {
 	t.Helper()
 	files, err := fs.Glob(actions.FS, "*.cue")
 	if err != nil || len(files) < 2 {
@@ -76,7 +76,7 @@ func names(t *testing.T) []string {
 // TestExamplesAct runs the example of each action, whose calls all succeed.
 func TestExamplesAct(t *testing.T) {
 	found := examples(t)
-	for _, name := range names(t) {
+	for _, name := range actionNames(t) {
 		e, ok := found[name]
 		if !ok || e.Action.Type != name {
 			t.Errorf("examples/actions has no trigger %q of that action", name)
@@ -115,7 +115,7 @@ func TestReference(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("# Actions\n\nThe built-in actions, by their `type`. Written by `go test ./actions -update` from actions/*.cue\nand [examples/actions/config.yaml](../../examples/actions/config.yaml).\n")
 	found := examples(t)
-	for _, name := range names(t) {
+	for _, name := range actionNames(t) {
 		source, err := fs.ReadFile(actions.FS, name+".cue")
 		if err != nil {
 			t.Fatal(err)

@@ -35,7 +35,7 @@ import (
 
 // Actions that read a ConfigMap, and write down what was read.
 const (
-	measureAction = `
+	readAction = `
 import "vela/kube"
 
 read: kube.#Get & {$params: resource: {apiVersion: "v1", kind: "ConfigMap", metadata: {name: context.data.metadata.name, namespace: context.data.metadata.namespace}}}
@@ -52,9 +52,9 @@ parameter: word: string
 `
 )
 
-// chains are a trigger whose second action fails and may, and one where it may
+// actionTriggers are a trigger whose second action fails and may, and one where it may
 // not.
-func (w world) chains() string {
+func (w env) actionTriggers() string {
 	chain := func(name, onFailure string) string {
 		return fmt.Sprintf(`
   - name: %s
@@ -69,7 +69,7 @@ func (w world) chains() string {
 	return "\ntriggers:" + chain("goes-on", "continue") + chain("stops", "stop")
 }
 
-func (w world) reported(t *testing.T, trigger string) string {
+func (w env) report(t *testing.T, trigger string) string {
 	t.Helper()
 	report, err := w.configMaps.Get(t.Context(), "report", metav1.GetOptions{})
 	if err != nil {
@@ -86,37 +86,37 @@ func (w world) reported(t *testing.T, trigger string) string {
 // where that is right, and gives up where it is not. What was given up begins with
 // the first action when it is replayed.
 func TestSeveralActions(t *testing.T) {
-	w := start(t)
+	w := newEnv(t)
 	for _, name := range []string{"web", "report"} {
 		w.create(t, w.configMaps, "v1", "ConfigMap", name)
 	}
 	store := filepath.Join(t.TempDir(), "store.db")
-	p := run(t, "-c", written(t, w.chains()), "--kubeconfig", w.Kubeconfig, "--store", store,
-		"--actions-dir", templates(t, map[string]string{"measure.cue": measureAction, "report.cue": reportAction}))
-	p.logs(t, "watching")
-	w.edit(t, "web", "1")
+	p := startRun(t, "-c", writeConfig(t, w.actionTriggers()), "--kubeconfig", w.Kubeconfig, "--store", store,
+		"--actions-dir", writeActions(t, map[string]string{"measure.cue": readAction, "report.cue": reportAction}))
+	p.waitForLog(t, "watching")
+	w.setValue(t, "web", "1")
 
-	p.decided(t, 1, "goes-on", "Acted on event", "")
-	left := p.decided(t, 1, "goes-on", "Action failed and was left out", "TerminalError")
+	p.waitForDecisions(t, 1, "goes-on", "Acted on event", "")
+	left := p.waitForDecisions(t, 1, "goes-on", "Action failed and was left out", "TerminalError")
 	if l := left[0]; l["action"] != "actions[1]" || !strings.Contains(fmt.Sprint(l["error"]), `actions[1]: `) || !strings.Contains(fmt.Sprint(l["error"]), `"web" not found`) {
 		t.Errorf("left out %v", l)
 	}
-	if got := w.reported(t, "goes-on"); got != "1 goes-on" {
+	if got := w.report(t, "goes-on"); got != "1 goes-on" {
 		t.Errorf("reported %q", got)
 	}
 
-	p.decided(t, 1, "stops", "Event given up", "TerminalError")
-	wait(t, "the dead letter", func() bool { return len(failed(t, store)) == 1 })
-	letter := failed(t, store)[0]
-	if letter.Trigger != "default/stops" || !strings.HasPrefix(letter.Error, "actions[1]: ") || w.reported(t, "stops") != "" {
+	p.waitForDecisions(t, 1, "stops", "Event given up", "TerminalError")
+	eventually(t, "the dead letter", func() bool { return len(deadLetters(t, store)) == 1 })
+	letter := deadLetters(t, store)[0]
+	if letter.Trigger != "default/stops" || !strings.HasPrefix(letter.Error, "actions[1]: ") || w.report(t, "stops") != "" {
 		t.Errorf("got %+v", letter)
 	}
 	w.create(t, w.applications, "core.oam.dev/v1beta1", "Application", "web")
 	if _, err := execute(t, "failures", "replay", letter.ID, "--store", store); err != nil {
 		t.Fatal(err)
 	}
-	p.decided(t, 1, "stops", "Acted on event", "")
-	if got, version := w.reported(t, "stops"), w.version(t, "web"); got != "1 stops" || version != "1" {
+	p.waitForDecisions(t, 1, "stops", "Acted on event", "")
+	if got, version := w.report(t, "stops"), w.version(t, "web"); got != "1 stops" || version != "1" {
 		t.Errorf("reported %q, version %q", got, version)
 	}
 	p.stop(t)
@@ -124,7 +124,7 @@ func TestSeveralActions(t *testing.T) {
 
 // TestWrongActions says where what is wrong stands.
 func TestWrongActions(t *testing.T) {
-	config := written(t, `triggers:
+	config := writeConfig(t, `triggers:
 - name: wrong
   source: {type: resource-watcher, properties: {apiVersion: v1, kind: ConfigMap}}
   actions:
@@ -143,7 +143,7 @@ func TestWrongActions(t *testing.T) {
 - name: none
   source: {type: cronjob, properties: {schedule: "@daily"}}
 `)
-	_, err := execute(t, "validate", "-c", config, "--actions-dir", templates(t, map[string]string{"measure.cue": measureAction}))
+	_, err := execute(t, "validate", "-c", config, "--actions-dir", writeActions(t, map[string]string{"measure.cue": readAction}))
 	if err == nil {
 		t.Fatal("it is right")
 	}
@@ -163,7 +163,7 @@ func TestWrongActions(t *testing.T) {
 // TestSeveralActionsOfATriggerService does it with what the API server has made
 // of them.
 func TestSeveralActionsOfATriggerService(t *testing.T) {
-	w := start(t)
+	w := newEnv(t)
 	crds, err := filepath.Glob("../../addon/crds/*.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -216,15 +216,15 @@ triggers:
 	if err := errors.Join(err, checked); err != nil {
 		t.Fatal(err)
 	}
-	p := run(t, "--trigger-service", w.namespace+"/chain", "--kubeconfig", w.Kubeconfig, "--store", "none", "--pod-name", "worker")
-	p.logs(t, "watching")
-	w.edit(t, "web", "1")
-	p.logs(t, "Action failed and was left out")
-	said := fmt.Sprint(p.logs(t, "template says")[0]["message"])
+	p := startRun(t, "--trigger-service", w.namespace+"/chain", "--kubeconfig", w.Kubeconfig, "--store", "none", "--pod-name", "worker")
+	p.waitForLog(t, "watching")
+	w.setValue(t, "web", "1")
+	p.waitForLog(t, "Action failed and was left out")
+	said := fmt.Sprint(p.waitForLog(t, "template says")[0]["message"])
 	if want := "made trigger-chain-"; !strings.HasPrefix(said, want) || !strings.HasSuffix(said, " in "+w.namespace) {
 		t.Errorf("it says %q", said)
 	}
-	wait(t, "the status", func() bool {
+	eventually(t, "the status", func() bool {
 		ts, err := services.Get(t.Context(), "chain", metav1.GetOptions{})
 		if err != nil {
 			t.Fatal(err)
@@ -237,7 +237,7 @@ triggers:
 
 // TestSeveralActionsExample runs examples/several-actions.
 func TestSeveralActionsExample(t *testing.T) {
-	w := start(t)
+	w := newEnv(t)
 	w.create(t, w.applications, "core.oam.dev/v1beta1", "Application", "web")
 	w.create(t, w.configMaps, "v1", "ConfigMap", "settings")
 	label := []byte(`{"metadata":{"labels":{"trigger.oam.dev/application":"web"}}}`)
@@ -245,9 +245,9 @@ func TestSeveralActionsExample(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := w.runExample(t, "several-actions")
-	w.edit(t, "settings", "1")
-	p.logs(t, "Acted on event")
-	if said := p.logs(t, "template says"); len(said) != 1 || said[0]["message"] != "web is now 1" {
+	w.setValue(t, "settings", "1")
+	p.waitForLog(t, "Acted on event")
+	if said := p.waitForLog(t, "template says"); len(said) != 1 || said[0]["message"] != "web is now 1" {
 		t.Errorf("it says %v", said)
 	}
 	p.stop(t)

@@ -31,50 +31,50 @@ import (
 // its certificate, and of its ValidatingWebhookConfiguration.
 const webhookName = "kube-trigger-webhook"
 
-// admitOptions are the flags of the validating webhook.
-type admitOptions struct {
-	on            bool
-	addr, certDir string
+// WebhookOptions are the flags of the validating webhook.
+type WebhookOptions struct {
+	Enabled       bool
+	Addr, CertDir string
 }
 
-func (o *admitOptions) flags(f *pflag.FlagSet) {
-	f.BoolVar(&o.on, "webhook", false, "serve the validating webhook, which refuses what is invalid before it is written")
-	f.StringVar(&o.addr, "webhook-addr", ":9443", "where the validating webhook is called")
-	f.StringVar(&o.certDir, "webhook-cert-dir", "", "a folder with the webhook's certificate, tls.crt, and its key, tls.key, which somebody else replaces in time; by default the controller makes its own, and lets the API server trust it")
+func (o *WebhookOptions) flags(f *pflag.FlagSet) {
+	f.BoolVar(&o.Enabled, "webhook", false, "serve the validating webhook, which refuses what is invalid before it is written")
+	f.StringVar(&o.Addr, "webhook-addr", ":9443", "where the validating webhook is called")
+	f.StringVar(&o.CertDir, "webhook-cert-dir", "", "a folder with the webhook's certificate, tls.crt, and its key, tls.key, which somebody else replaces in time; by default the controller makes its own, and lets the API server trust it")
 }
 
 // add adds the webhook to m, if it is on.
-func (o *admitOptions) add(m ctrl.Manager, namespace string, r admission.Reviewer) error {
-	if !o.on {
+func (o *WebhookOptions) add(m ctrl.Manager, namespace string, r admission.Validator) error {
+	if !o.Enabled {
 		return nil
 	}
 	secret := types.NamespacedName{Namespace: namespace, Name: webhookName}
-	read := certificate.Kept(m.GetAPIReader(), secret)
-	if o.certDir != "" {
-		read = certificate.Files(o.certDir)
+	read := certificate.FromSecret(m.GetAPIReader(), secret)
+	if o.CertDir != "" {
+		read = certificate.Files(o.CertDir)
 	} else {
-		err := m.Add(&certificate.Keeper{
-			Client: m.GetClient(), Live: m.GetAPIReader(), Secret: secret, Configuration: webhookName,
-			Names:        webhookNames(namespace),
+		err := m.Add(&certificate.Rotator{
+			Client: m.GetClient(), APIReader: m.GetAPIReader(), Secret: secret, Configuration: webhookName,
+			Names:        webhookDNSNames(namespace),
 			FieldManager: controller.FieldManager, Labels: controller.Labels(), Clock: clock.RealClock{},
 		})
 		if err != nil {
 			return err
 		}
 	}
-	serving := certificate.NewServing(clock.RealClock{}, read)
+	serving := certificate.NewSource(clock.RealClock{}, read)
 	if err := m.Add(serving); err != nil {
 		return err
 	}
 	if err := m.AddReadyzCheck("webhook", serving.Ready); err != nil {
 		return err
 	}
-	return m.Add(admission.Server{Address: o.addr, Handler: admission.NewHandler(r), Certificate: serving.Certificate})
+	return m.Add(admission.Server{Address: o.Addr, Handler: admission.NewHandler(r), Certificate: serving.Certificate})
 }
 
-// webhookNames are what the API server calls the webhook, by its Service or, where
+// webhookDNSNames are what the API server calls the webhook, by its Service or, where
 // both are on one machine, without.
-func webhookNames(namespace string) []string {
+func webhookDNSNames(namespace string) []string {
 	name := webhookName + "." + namespace
 	return []string{name + ".svc", name + ".svc.cluster.local", "localhost", "127.0.0.1"}
 }

@@ -27,10 +27,10 @@ import (
 // TestRunAgain handles after a restart what happened meanwhile, unless it is
 // told to begin now, and nothing twice.
 func TestRunAgain(t *testing.T) {
-	w := start(t)
+	w := newEnv(t)
 	w.create(t, w.applications, "core.oam.dev/v1beta1", "Application", "web")
 	w.create(t, w.configMaps, "v1", "ConfigMap", "web")
-	file, state := written(t, w.triggers()), t.TempDir()
+	file, state := writeConfig(t, w.triggers()), t.TempDir()
 	t.Setenv("XDG_STATE_HOME", state)
 	version := func(want string) {
 		t.Helper()
@@ -39,31 +39,31 @@ func TestRunAgain(t *testing.T) {
 			t.Errorf("version %q, want %q, %v", got, want, err)
 		}
 	}
-	p := run(t, "-c", file, "--kubeconfig", w.Kubeconfig, "--store", "auto")
-	path := p.logs(t, "store opened")[0]["file"].(string)
+	p := startRun(t, "-c", file, "--kubeconfig", w.Kubeconfig, "--store", "auto")
+	path := p.waitForLog(t, "store opened")[0]["file"].(string)
 	if filepath.Dir(path) != filepath.Join(state, "kube-trigger") || !strings.HasPrefix(filepath.Base(path), "config-") {
 		t.Errorf("store at %s", path)
 	}
-	p.logs(t, "watching")
-	w.edit(t, "web", "1")
-	p.logs(t, "Acted on event")
-	again := run(t, "-c", file, "--kubeconfig", w.Kubeconfig, "--store", "auto")
+	p.waitForLog(t, "watching")
+	w.setValue(t, "web", "1")
+	p.waitForLog(t, "Acted on event")
+	again := startRun(t, "-c", file, "--kubeconfig", w.Kubeconfig, "--store", "auto")
 	if err := <-again.ended; err == nil || !strings.Contains(err.Error(), path) {
 		t.Errorf("two with one store: %v", err)
 	}
 	p.stop(t)
 
-	w.edit(t, "web", "2")
-	p = run(t, "-c", file, "--kubeconfig", w.Kubeconfig, "--store", path)
-	p.logs(t, "Acted on event")
+	w.setValue(t, "web", "2")
+	p = startRun(t, "-c", file, "--kubeconfig", w.Kubeconfig, "--store", path)
+	p.waitForLog(t, "Acted on event")
 	p.stop(t)
 	version("2")
 
-	w.edit(t, "web", "3")
-	p = run(t, "-c", file, "--kubeconfig", w.Kubeconfig, "--store", path, "--from", "now")
-	p.logs(t, "watching")
-	w.edit(t, "web", "4")
-	p.logs(t, "Acted on event")
+	w.setValue(t, "web", "3")
+	p = startRun(t, "-c", file, "--kubeconfig", w.Kubeconfig, "--store", path, "--from", "now")
+	p.waitForLog(t, "watching")
+	w.setValue(t, "web", "4")
+	p.waitForLog(t, "Acted on event")
 	p.stop(t)
 	version("3")
 }

@@ -46,25 +46,25 @@ type configuration struct {
 
 // read reads the configuration and --actions-dir.
 func (o *options) read() (configuration, error) {
-	if o.config == "" {
+	if o.Config == "" {
 		return configuration{}, invalid{errors.New("no configuration; name a file or directory with --config (-c) or $CONFIG")}
 	}
-	in := configuration{Config: config.Read(o.config), ActionsDir: o.actionsDir}
-	if o.actionsDir == "" {
+	in := configuration{Config: config.Read(o.Config), ActionsDir: o.ActionsDir}
+	if o.ActionsDir == "" {
 		return in, nil
 	}
-	if _, err := os.Stat(o.actionsDir); err != nil {
+	if _, err := os.Stat(o.ActionsDir); err != nil {
 		in.Problems.Add("", "no such directory")
 	}
-	sources, problems := trigger.Sources(os.DirFS(o.actionsDir))
+	sources, problems := trigger.ReadTemplates(os.DirFS(o.ActionsDir))
 	in.Actions, in.Problems = sources, append(in.Problems, problems...)
 	return in, nil
 }
 
-// verdict is what a check comes to.
-type verdict struct {
+// checkResult is what a check comes to.
+type checkResult struct {
 	Triggers int
-	Problems config.Diagnostics
+	Problems config.FileDiagnostics
 }
 
 // check returns how many valid triggers in holds, or all that is wrong. CUE can
@@ -75,8 +75,8 @@ func (in configuration) check(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("find this program: %w", err)
 	}
-	var v verdict
-	if err := sandbox.InSteps(ctx, sandbox.MaxTime, in, &v, program, checkConfigCommand().Name()); err != nil {
+	var v checkResult
+	if err := sandbox.RunSteps(ctx, sandbox.MaxTime, in, &v, program, checkConfigCommand().Name()); err != nil {
 		return 0, err
 	}
 	if len(v.Problems) > 0 {
@@ -89,11 +89,11 @@ func (in configuration) check(ctx context.Context) (int, error) {
 func checkConfigCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "check-config", Short: "Check a configuration for run and validate",
-		Hidden: true, Args: noArguments,
+		Hidden: true, Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return sandbox.ServeSteps(cmd.InOrStdin(), cmd.OutOrStdout(), func(in configuration, s *sandbox.Steps) (verdict, error) {
-				triggers, problems, err := in.compile(connection{}, s.Begin)
-				return verdict{Triggers: len(triggers), Problems: problems}, err
+			return sandbox.ServeSteps(cmd.InOrStdin(), cmd.OutOrStdout(), func(in configuration, s *sandbox.Steps) (checkResult, error) {
+				triggers, problems, err := in.compile(clients{}, s.Begin)
+				return checkResult{Triggers: len(triggers), Problems: problems}, err
 			})
 		},
 	}
@@ -102,7 +102,7 @@ func checkConfigCommand() *cobra.Command {
 // compile checks the triggers, and makes of them what runs. Without a cluster
 // they cannot run. Before anything is evaluated that can need too much, begin is
 // asked; it returns the reason where it does.
-func (in configuration) compile(c connection, begin func(step string) (reason string)) ([]engine.Trigger, config.Diagnostics, error) {
+func (in configuration) compile(c clients, begin func(step string) (reason string)) ([]engine.Trigger, config.FileDiagnostics, error) {
 	if c.namespace == "" {
 		c.namespace = "default"
 	}
@@ -111,7 +111,7 @@ func (in configuration) compile(c connection, begin func(step string) (reason st
 		return nil, nil, err
 	}
 	// In the place of built-in actions go those of the user.
-	own, problems := trigger.Parse(in.Actions, func(file string) string { return begin("action " + file) })
+	own, problems := trigger.ParseTemplates(in.Actions, func(file string) string { return begin("action " + file) })
 	maps.Copy(templates, own)
 	diagnostics := in.diagnose(append(problems, in.Problems...))
 	compiler := trigger.Compiler{Sources: c.sources(), Actions: templates, Executor: c.executor}
@@ -119,7 +119,7 @@ func (in configuration) compile(c connection, begin func(step string) (reason st
 	diagnostics = append(diagnostics, more...)
 	var triggers []engine.Trigger
 	for i, t := range loaded {
-		compiler.Refuse = func(part string) string {
+		compiler.Reject = func(part string) string {
 			reason := begin(fmt.Sprintf("%s of trigger %d", part, i))
 			if reason != "" {
 				reason = fmt.Sprintf("trigger %q: %s", t.ID.Name, reason)
@@ -127,8 +127,8 @@ func (in configuration) compile(c connection, begin func(step string) (reason st
 			return reason
 		}
 		compiled, problems := compiler.Compile(t.ID, t.Spec)
-		diagnostics = append(diagnostics, t.Diagnose(problems)...)
-		compiled.Guard, compiled.Witness = c.guard(t.ID), c.witness(t.ID, t.Spec.Filter)
+		diagnostics = append(diagnostics, t.Locate(problems)...)
+		compiled.LoopDetector, compiled.CrashTracker = c.loopDetector(t.ID), c.crashTracker(t.ID, t.Spec.Filter)
 		triggers = append(triggers, compiled)
 	}
 	diagnostics.Sort()
@@ -136,14 +136,14 @@ func (in configuration) compile(c connection, begin func(step string) (reason st
 }
 
 // diagnose returns problems of the user's own actions at their places.
-func (in configuration) diagnose(problems diag.List) config.Diagnostics {
-	var diagnostics config.Diagnostics
+func (in configuration) diagnose(problems diag.List) config.FileDiagnostics {
+	var diagnostics config.FileDiagnostics
 	for _, p := range problems {
 		file := in.ActionsDir
 		if p.Path != "" {
 			file = strings.TrimSuffix(in.ActionsDir, "/") + "/" + p.Path
 		}
-		diagnostics = append(diagnostics, config.Diagnostic{File: file, Line: p.Line, Column: p.Column, Message: p.Message})
+		diagnostics = append(diagnostics, config.FileDiagnostic{File: file, Line: p.Line, Column: p.Column, Message: p.Message})
 	}
 	return diagnostics
 }

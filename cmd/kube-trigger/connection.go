@@ -51,58 +51,58 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/velaql/view"
 )
 
-// connection is how sources and actions reach Kubernetes. The zero value reaches
+// clients is how sources and actions reach Kubernetes. The zero value reaches
 // nothing, which is enough to check triggers.
-type connection struct {
+type clients struct {
 	namespace string
 	client    client.Client
-	writes    *loopguard.Log
-	// box knows which filters ended earlier processes; nil where nothing does.
-	box       *crashguard.Box
-	joined    *multicluster.Clusters
-	access    multicluster.Access
-	resources resource.Options
-	schedules cron.Options
-	webhooks  webhook.Options
-	views     velaql.Options
-	outbound  *egress.Client
+	loops     *loopguard.Tracker
+	// crashes knows which filters ended earlier processes; nil where nothing does.
+	crashes  *crashguard.Tracker
+	clusters *multicluster.Clusters
+	access   multicluster.Access
+	resource resource.Options
+	cron     cron.Options
+	webhook  webhook.Options
+	velaql   velaql.Options
+	egress   *egress.Client
 	// builtIn are the actions that are there without a template.
 	builtIn map[string]trigger.Template
 	// scheme has the kinds of the controller.
 	scheme *runtime.Scheme
 }
 
-func (o *options) connect() (connection, error) {
-	var c connection
+func (o *options) connect() (clients, error) {
+	var c clients
 	cfg, namespace, err := o.clientConfig()
 	if err != nil {
 		return c, err
 	}
 	c.namespace = namespace
-	now := o.from == fromNow
-	c.resources.FromNow, c.schedules.FromNow, c.webhooks.FromNow, c.views.FromNow = now, now, now, now
-	c.webhooks.Server = webhook.NewServer(o.webhookAddr)
-	if c.outbound, err = o.outside(); err != nil {
+	now := o.From == fromNow
+	c.resource.FromNow, c.cron.FromNow, c.webhook.FromNow, c.velaql.FromNow = now, now, now, now
+	c.webhook.Server = webhook.NewServer(o.WebhookAddr)
+	if c.egress, err = o.newEgressClient(); err != nil {
 		return c, err
 	}
-	if c.access, err = o.clusterAccess(); err != nil {
+	if c.access, err = o.parseClusterAccess(); err != nil {
 		return c, err
 	}
 	return c, c.connect(cfg)
 }
 
-// outside returns how actions connect to what is not the API server.
-func (o *options) outside() (*egress.Client, error) {
-	allow, err := egress.ParseAllow(o.allow)
+// newEgressClient returns how actions connect to what is not the API server.
+func (o *options) newEgressClient() (*egress.Client, error) {
+	allow, err := egress.ParseAllow(o.AllowAddresses)
 	if err != nil {
 		return nil, invalid{fmt.Errorf("--allow-address: %w", err)}
 	}
-	return egress.NewClient(egress.Guard{Allow: allow}), nil
+	return egress.NewClient(egress.AddressPolicy{Allow: allow}), nil
 }
 
-// clusterAccess returns how joined clusters are reached.
-func (o *options) clusterAccess() (multicluster.Access, error) {
-	a, err := multicluster.ParseAccess(o.access)
+// parseClusterAccess returns how joined clusters are reached.
+func (o *options) parseClusterAccess() (multicluster.Access, error) {
+	a, err := multicluster.ParseAccess(o.ClusterAccess)
 	if err != nil {
 		return "", invalid{fmt.Errorf("--cluster-access %w", err)}
 	}
@@ -113,8 +113,8 @@ func (o *options) clusterAccess() (multicluster.Access, error) {
 // with it.
 func (o *options) clientConfig() (*rest.Config, string, error) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
-	rules.ExplicitPath = o.kubeconfig
-	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: o.context})
+	rules.ExplicitPath = o.Kubeconfig
+	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: o.Context})
 	cfg, err := loader.ClientConfig()
 	if err != nil {
 		return nil, "", fmt.Errorf("kubeconfig: %w", err)
@@ -128,63 +128,63 @@ func (o *options) clientConfig() (*rest.Config, string, error) {
 	return cfg, namespace, nil
 }
 
-func (c *connection) connect(cfg *rest.Config) error {
+func (c *clients) connect(cfg *rest.Config) error {
 	httpClient, err := rest.HTTPClientFor(cfg)
 	if err != nil {
 		return err
 	}
-	if c.resources.Mapper == nil {
-		if c.resources.Mapper, err = apiutil.NewDynamicRESTMapper(cfg, httpClient); err != nil {
+	if c.resource.Mapper == nil {
+		if c.resource.Mapper, err = apiutil.NewDynamicRESTMapper(cfg, httpClient); err != nil {
 			return err
 		}
 	}
-	c.resources.Server = cfg.Host
-	c.resources.Clock, c.schedules.Clock, c.webhooks.Clock, c.views.Clock = clock.RealClock{}, clock.RealClock{}, clock.RealClock{}, clock.RealClock{}
-	if c.resources.Client, err = dynamic.NewForConfigAndClient(cfg, httpClient); err != nil {
+	c.resource.Server = cfg.Host
+	c.resource.Clock, c.cron.Clock, c.webhook.Clock, c.velaql.Clock = clock.RealClock{}, clock.RealClock{}, clock.RealClock{}, clock.RealClock{}
+	if c.resource.Client, err = dynamic.NewForConfigAndClient(cfg, httpClient); err != nil {
 		return err
 	}
-	if c.resources.Metadata, err = metadata.NewForConfigAndClient(cfg, httpClient); err != nil {
+	if c.resource.Metadata, err = metadata.NewForConfigAndClient(cfg, httpClient); err != nil {
 		return err
 	}
-	c.writes = loopguard.NewLog()
-	c.client, err = client.New(cfg, client.Options{HTTPClient: multicluster.RetryAfter(httpClient), Mapper: c.resources.Mapper})
-	c.webhooks.Client = c.client
+	c.loops = loopguard.NewTracker()
+	c.client, err = client.New(cfg, client.Options{HTTPClient: multicluster.RetryAfter(httpClient), Mapper: c.resource.Mapper})
+	c.webhook.Client = c.client
 	if err != nil {
 		return err
 	}
-	c.joined, err = multicluster.New(cfg, httpClient, c.access, clock.RealClock{})
-	c.resources.Clusters = c.joined
+	c.clusters, err = multicluster.New(cfg, httpClient, c.access, clock.RealClock{})
+	c.resource.Clusters = c.clusters
 	return err
 }
 
-func (c *connection) sources() source.Registry {
-	views := c.views
-	views.Views = c.view
+func (c *clients) sources() source.Registry {
+	views := c.velaql
+	views.CompileView = c.view
 	return source.Registry{
-		application.Type: application.New(c.resources),
-		k8sevent.Type:    k8sevent.New(c.resources),
-		cron.Type:        cron.New(c.schedules),
-		resource.Type:    resource.New(c.resources),
+		application.Type: application.New(c.resource),
+		k8sevent.Type:    k8sevent.New(c.resource),
+		cron.Type:        cron.New(c.cron),
+		resource.Type:    resource.New(c.resource),
 		velaql.Type:      velaql.New(views),
-		webhook.Type:     webhook.New(c.webhooks),
+		webhook.Type:     webhook.New(c.webhook),
 	}
 }
 
 // executor executes provider calls as the trigger's own field manager, and
 // remembers what they write.
-func (c *connection) executor(t event.Trigger) provider.Executor {
+func (c *clients) executor(t event.TriggerRef) provider.Executor {
 	if c.client == nil {
 		return nil
 	}
-	writer := c.writes.Of(t).Client(client.WithFieldOwner(c.client, t.FieldManager()))
+	writer := c.loops.Detector(t).Client(client.WithFieldOwner(c.client, t.FieldManager()))
 	next := provider.New(provider.Options{
-		Client: writer, Namespace: t.Namespace, Outbound: c.outbound,
+		Client: writer, Namespace: t.Namespace, Egress: c.egress,
 		Clusters: func(ctx context.Context, cluster string) (client.Client, error) {
-			joined, err := c.joined.Connect(ctx, cluster)
+			joined, err := c.clusters.Connect(ctx, cluster)
 			if err != nil {
 				return nil, err
 			}
-			return c.writes.Of(t).ClientIn(cluster, client.WithFieldOwner(joined.Client, t.FieldManager())), nil
+			return c.loops.Detector(t).ClientIn(cluster, client.WithFieldOwner(joined.Client, t.FieldManager())), nil
 		},
 	})
 	return view.Executor(next, c.client)
@@ -192,25 +192,25 @@ func (c *connection) executor(t event.Trigger) provider.Executor {
 
 // view compiles what a trigger's source asks for. What it ends of earlier processes
 // is known as that of filters is.
-func (c *connection) view(t event.Trigger, q query.Query) (velaql.View, diag.List) {
+func (c *clients) view(t event.TriggerRef, q query.Query) (velaql.View, diag.List) {
 	o := view.Options{Client: c.client, Executor: c.executor(t)}
-	if c.box != nil {
-		o.Witness = func(text string) view.Witness { return c.box.Of("view of "+t.String(), text) }
+	if c.crashes != nil {
+		o.CrashTracker = func(text string) view.CrashTracker { return c.crashes.Subject("view of "+t.String(), text) }
 	}
 	return view.New(q, o)
 }
 
-// guard knows what the trigger's actions have written.
-func (c *connection) guard(t event.Trigger) engine.Guard {
-	if c.writes == nil {
+// loopDetector knows what the trigger's actions have written.
+func (c *clients) loopDetector(t event.TriggerRef) engine.LoopDetector {
+	if c.loops == nil {
 		return nil
 	}
-	return c.writes.Of(t)
+	return c.loops.Detector(t)
 }
 
-// complete returns an event whose data is no more than its object's name with the
+// refetch returns an event whose data is no more than its object's name with the
 // object as it is now. A deletion has no more.
-func (c *connection) complete(ctx context.Context, ev event.Event) (event.Event, error) {
+func (c *clients) refetch(ctx context.Context, ev event.Event) (event.Event, error) {
 	if ev.Type == event.Delete {
 		return ev, nil
 	}
@@ -223,7 +223,7 @@ func (c *connection) complete(ctx context.Context, ev event.Event) (event.Event,
 	}
 	in := c.client
 	if ev.Cluster != "" {
-		joined, err := c.joined.Connect(ctx, ev.Cluster)
+		joined, err := c.clusters.Connect(ctx, ev.Cluster)
 		if err != nil {
 			return ev, err
 		}
@@ -241,10 +241,10 @@ func (c *connection) complete(ctx context.Context, ev event.Event) (event.Event,
 	return ev, nil
 }
 
-// witness knows what the filter of a trigger did to earlier processes.
-func (c *connection) witness(t event.Trigger, filter string) engine.Witness {
-	if c.box == nil {
+// crashTracker knows what the filter of a trigger did to earlier processes.
+func (c *clients) crashTracker(t event.TriggerRef, filter string) engine.CrashTracker {
+	if c.crashes == nil {
 		return nil
 	}
-	return c.box.Of(t.String(), filter)
+	return c.crashes.Subject(t.String(), filter)
 }

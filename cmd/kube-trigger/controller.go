@@ -34,17 +34,17 @@ import (
 // velaSystem is where KubeVela keeps definitions for all namespaces.
 const velaSystem = "vela-system"
 
-// checkers is how many TriggerServices are checked at the same time, each in a
+// maxChecks is how many TriggerServices are checked at the same time, each in a
 // process of its own.
-const checkers = 2
+const maxChecks = 2
 
 // controllerOptions are the flags of controller.
 type controllerOptions struct {
 	managed
 
-	image       string
-	leaderElect bool
-	admit       admitOptions
+	WorkerImage string
+	LeaderElect bool
+	Webhook     WebhookOptions
 }
 
 func controllerCommand() *cobra.Command {
@@ -53,15 +53,15 @@ func controllerCommand() *cobra.Command {
 		Use:     "controller",
 		Short:   "Give every TriggerService of a cluster a worker",
 		Long:    "Give every TriggerService of a cluster a worker. Each flag can be given as an environment variable: --worker-image as WORKER_IMAGE.",
-		Args:    noArguments,
-		PreRunE: fromEnvironment,
+		Args:    noArgs,
+		PreRunE: flagsFromEnv,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return o.control(cmd) },
 	}
 	f := cmd.Flags()
 	o.managedFlags(f, "the namespace of the controller, where its Lease is, and Definitions for all namespaces may be")
-	f.StringVar(&o.image, "worker-image", "oamdev/kube-trigger:"+version, "the image of workers, unless their template names one")
-	f.BoolVar(&o.leaderElect, "leader-elect", true, "wait until no other controller works")
-	o.admit.flags(f)
+	f.StringVar(&o.WorkerImage, "worker-image", "oamdev/kube-trigger:"+version, "the image of workers, unless their template names one")
+	f.BoolVar(&o.LeaderElect, "leader-elect", true, "wait until no other controller works")
+	o.Webhook.flags(f)
 	return cmd
 }
 
@@ -76,27 +76,27 @@ func (o *controllerOptions) control(cmd *cobra.Command) error {
 		return fmt.Errorf("find this program: %w", err)
 	}
 	m, err := o.manager(log, cfg, ctrl.Options{
-		Cache: controller.Cache(), LeaderElection: o.leaderElect, LeaderElectionID: "kube-trigger-controller",
+		Cache: controller.Cache(), LeaderElection: o.LeaderElect, LeaderElectionID: "kube-trigger-controller",
 	})
 	if err != nil {
 		return err
 	}
 	ctx := logr.NewContext(cmd.Context(), log)
 	setup := controller.Options{
-		SystemNamespaces: systemNamespaces(o.namespace),
-		Image:            o.image,
-		Checker:          sandbox.NewChild(checkers, sandbox.MaxTime, program, checkCommand().Name()),
+		SystemNamespaces: systemNamespaces(o.Namespace),
+		Image:            o.WorkerImage,
+		Checker:          sandbox.NewChild(maxChecks, sandbox.MaxTime, program, checkCommand().Name()),
 	}
 	if err := controller.Setup(ctx, m, setup); err != nil {
 		return fmt.Errorf("start controller: %w", err)
 	}
 	// Whoever writes a TriggerService waits, and not for those that are checked
 	// because the controller has just begun.
-	setup.Checker = sandbox.NewChild(checkers, sandbox.MaxTime, program, checkCommand().Name())
-	if err := o.admit.add(m, o.namespace, controller.NewReviewer(m, setup)); err != nil {
+	setup.Checker = sandbox.NewChild(maxChecks, sandbox.MaxTime, program, checkCommand().Name())
+	if err := o.Webhook.add(m, o.Namespace, controller.NewValidator(m, setup)); err != nil {
 		return fmt.Errorf("start webhook: %w", err)
 	}
-	log.Info("starting", "version", version, "namespace", o.namespace, "workerImage", o.image)
+	log.Info("starting", "version", version, "namespace", o.Namespace, "workerImage", o.WorkerImage)
 	return m.Start(ctx)
 }
 
@@ -113,7 +113,7 @@ func systemNamespaces(own string) []string {
 func checkCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "check", Short: "Check a TriggerService for the controller",
-		Hidden: true, Args: noArguments,
+		Hidden: true, Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return check(cmd.Context(), cmd)
 		},
@@ -125,6 +125,6 @@ func check(ctx context.Context, cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	c := connection{}
+	c := clients{}
 	return sandbox.Serve(ctx, cmd.InOrStdin(), cmd.OutOrStdout(), sandbox.Local{Sources: c.sources(), BuiltIn: builtIn})
 }

@@ -26,15 +26,15 @@ import (
 
 // TestCronExample runs examples/cron every second instead of every night.
 func TestCronExample(t *testing.T) {
-	w := start(t)
+	w := newEnv(t)
 	w.create(t, w.applications, "core.oam.dev/v1beta1", "Application", "web")
 	text, err := os.ReadFile("../../examples/cron/config.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
 	config := strings.NewReplacer(`"30 2 * * *"`, `"* * * * * *"`, ", jitter: 5m", "", "namespace: default", "namespace: "+w.namespace).Replace(string(text))
-	p := run(t, "-c", written(t, config), "--kubeconfig", w.Kubeconfig)
-	if l := p.logs(t, "Acted on event")[0]; l["trigger"] != "default/nightly" {
+	p := startRun(t, "-c", writeConfig(t, config), "--kubeconfig", w.Kubeconfig)
+	if l := p.waitForLog(t, "Acted on event")[0]; l["trigger"] != "default/nightly" {
 		t.Errorf("got %v", l)
 	}
 	p.stop(t)

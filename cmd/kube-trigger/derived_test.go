@@ -29,21 +29,21 @@ import (
 )
 
 // runExample runs an example in the namespace of w, until the test ends.
-func (w world) runExample(t *testing.T, name string) *process {
+func (w env) runExample(t *testing.T, name string) *process {
 	t.Helper()
 	text, err := os.ReadFile("../../examples/" + name + "/config.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
 	config := strings.ReplaceAll(string(text), "namespace: default", "namespace: "+w.namespace)
-	p := run(t, "-c", written(t, config), "--kubeconfig", w.Kubeconfig)
-	p.logs(t, "watching")
+	p := startRun(t, "-c", writeConfig(t, config), "--kubeconfig", w.Kubeconfig)
+	p.waitForLog(t, "watching")
 	return p
 }
 
 // TestApplicationExample runs examples/application.
 func TestApplicationExample(t *testing.T) {
-	w := start(t)
+	w := newEnv(t)
 	p := w.runExample(t, "application")
 	w.create(t, w.applications, "core.oam.dev/v1beta1", "Application", "web")
 	status := `{"status": {"workflow": {"appRevision": "web-v1", "mode": "DAG", "suspend": false, "terminated": false,
@@ -51,7 +51,7 @@ func TestApplicationExample(t *testing.T) {
 	if _, err := w.applications.Patch(t.Context(), "web", types.MergePatchType, []byte(status), metav1.PatchOptions{}, "status"); err != nil {
 		t.Fatal(err)
 	}
-	if l := p.logs(t, "Acted on event")[0]; l["trigger"] != "default/workflow-failed" {
+	if l := p.waitForLog(t, "Acted on event")[0]; l["trigger"] != "default/workflow-failed" {
 		t.Errorf("got %v", l)
 	}
 	p.stop(t)
@@ -66,7 +66,7 @@ func TestApplicationExample(t *testing.T) {
 
 // TestEventExample runs examples/event.
 func TestEventExample(t *testing.T) {
-	w := start(t)
+	w := newEnv(t)
 	p := w.runExample(t, "event")
 	for _, reason := range []string{"Killing", "BackOff"} {
 		_, err := w.Client(t).EventsV1().Events(w.namespace).Create(t.Context(), &eventsv1.Event{
@@ -79,8 +79,8 @@ func TestEventExample(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	p.logs(t, "Acted on event")
-	if got := p.logs(t, "template says"); len(got) != 1 || got[0]["message"] != "web-0: BackOff, restarting" {
+	p.waitForLog(t, "Acted on event")
+	if got := p.waitForLog(t, "template says"); len(got) != 1 || got[0]["message"] != "web-0: BackOff, restarting" {
 		t.Errorf("got %v", got)
 	}
 	p.stop(t)

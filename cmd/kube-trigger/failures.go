@@ -45,58 +45,58 @@ const (
 	outputYAML  = "yaml"
 )
 
-// failuresOptions are the flags of failures.
-type failuresOptions struct {
+// deadLettersOptions are the flags of failures.
+type deadLettersOptions struct {
 	options
 
 	output string
 }
 
-func failuresCommand() *cobra.Command {
+func deadLettersCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "failures",
 		Short: "List, show, replay and delete events that triggers gave up",
-		Args:  noArguments,
+		Args:  noArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(
-		failuresSubcommand("list", "List events that triggers gave up, the oldest first", outputTable, noArguments,
-			func(ctx context.Context, f store.Failures, _ []string, out output) error {
-				return listFailures(ctx, f, out)
+		deadLettersSubcommand("list", "List events that triggers gave up, the oldest first", outputTable, noArgs,
+			func(ctx context.Context, f store.DeadLetterAdmin, _ []string, out output) error {
+				return listDeadLetters(ctx, f, out)
 			}),
-		failuresSubcommand("show ID", "Show an event that a trigger gave up", outputYAML, someIDs(1, 1),
-			func(ctx context.Context, f store.Failures, ids []string, out output) error {
-				l, err := f.Letter(ctx, ids[0])
+		deadLettersSubcommand("show ID", "Show an event that a trigger gave up", outputYAML, idArgs(1, 1),
+			func(ctx context.Context, f store.DeadLetterAdmin, ids []string, out output) error {
+				l, err := f.GetDeadLetter(ctx, ids[0])
 				if err != nil {
 					return err
 				}
-				return out.failure(failureOf(l, true))
+				return out.deadLetter(newDeadLetter(l, true))
 			}),
-		failuresSubcommand("replay ID...", "Have events handled again by their triggers, now or when kube-trigger runs next", "", someIDs(1, -1),
-			func(ctx context.Context, f store.Failures, ids []string, out output) error {
-				return each(ids, "asked for", out.to, func(id string) error { return f.Replay(ctx, id) })
+		deadLettersSubcommand("replay ID...", "Have events handled again by their triggers, now or when kube-trigger runs next", "", idArgs(1, -1),
+			func(ctx context.Context, f store.DeadLetterAdmin, ids []string, out output) error {
+				return forEach(ids, "asked for", out.to, func(id string) error { return f.RequestReplay(ctx, id) })
 			}),
-		failuresSubcommand("delete ID...", "Delete events that triggers gave up", "", someIDs(1, -1),
-			func(ctx context.Context, f store.Failures, ids []string, out output) error {
-				return each(ids, "deleted", out.to, func(id string) error { return f.Discard(ctx, id) })
+		deadLettersSubcommand("delete ID...", "Delete events that triggers gave up", "", idArgs(1, -1),
+			func(ctx context.Context, f store.DeadLetterAdmin, ids []string, out output) error {
+				return forEach(ids, "deleted", out.to, func(id string) error { return f.DeleteDeadLetter(ctx, id) })
 			}),
 	)
 	return cmd
 }
 
-// failuresSubcommand returns a command on failures. It has --output where that
+// deadLettersSubcommand returns a command on failures. It has --output where that
 // has a default.
-func failuresSubcommand(use, short, format string, args cobra.PositionalArgs, run func(context.Context, store.Failures, []string, output) error) *cobra.Command {
-	o := failuresOptions{output: format}
+func deadLettersSubcommand(use, short, format string, args cobra.PositionalArgs, run func(context.Context, store.DeadLetterAdmin, []string, output) error) *cobra.Command {
+	o := deadLettersOptions{output: format}
 	cmd := &cobra.Command{
-		Use: use, Short: short, Args: args, PreRunE: fromEnvironment,
+		Use: use, Short: short, Args: args, PreRunE: flagsFromEnv,
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			switch o.output {
 			case outputTable, outputJSON, outputYAML, "":
 			default:
 				return invalid{fmt.Errorf("--output %q: must be %s, %s or %s", o.output, outputTable, outputJSON, outputYAML)}
 			}
-			f, end, err := o.failures(cmd.Context())
+			f, end, err := o.openDeadLetters(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -105,18 +105,18 @@ func failuresSubcommand(use, short, format string, args cobra.PositionalArgs, ru
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVarP(&o.config, "config", "c", "", "the configuration whose store is meant")
+	flags.StringVarP(&o.Config, "config", "c", "", "the configuration whose store is meant")
 	o.clusterFlags(flags)
 	o.storeFlags(flags)
 	if format != "" {
 		flags.StringVarP(&o.output, "output", "o", format, "table, json or yaml")
-		_ = flags.SetAnnotation("output", noEnvironment, []string{})
+		_ = flags.SetAnnotation("output", noEnv, []string{})
 	}
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return invalid{err} })
 	return cmd
 }
 
-func someIDs(from, to int) cobra.PositionalArgs {
+func idArgs(from, to int) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		if len(args) < from || to >= 0 && len(args) > to {
 			return invalid{errors.New("name an ID of `kube-trigger failures list`")}
@@ -125,8 +125,8 @@ func someIDs(from, to int) cobra.PositionalArgs {
 	}
 }
 
-// each does f for all ids, whatever becomes of the others.
-func each(ids []string, done string, to io.Writer, f func(id string) error) error {
+// forEach does f for all ids, whatever becomes of the others.
+func forEach(ids []string, done string, to io.Writer, f func(id string) error) error {
 	var errs []error
 	for _, id := range ids {
 		if err := f(id); err != nil {
@@ -140,11 +140,11 @@ func each(ids []string, done string, to io.Writer, f func(id string) error) erro
 	return errors.Join(errs...)
 }
 
-// failures opens the dead letters that the flags name: in the cluster; with the
+// openDeadLetters opens the dead letters that the flags name: in the cluster; with the
 // process that has the file open; or in the file.
-func (o *options) failures(ctx context.Context) (store.Failures, func() error, error) {
+func (o *options) openDeadLetters(ctx context.Context) (store.DeadLetterAdmin, func() error, error) {
 	nothing := func() error { return nil }
-	if o.service != "" {
+	if o.TriggerService != "" {
 		name, err := o.serviceName()
 		if err != nil {
 			return nil, nil, err
@@ -153,7 +153,7 @@ func (o *options) failures(ctx context.Context) (store.Failures, func() error, e
 		if err != nil {
 			return nil, nil, err
 		}
-		f, err := cluster.OpenFailures(cluster.Options{Config: cfg, Namespace: name.Namespace, Owner: name.Name})
+		f, err := cluster.OpenDeadLetters(cluster.Options{Config: cfg, Namespace: name.Namespace, Owner: name.Name})
 		return f, nothing, err
 	}
 	path, err := o.storeFile()
@@ -163,7 +163,7 @@ func (o *options) failures(ctx context.Context) (store.Failures, func() error, e
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, fmt.Errorf("no store at %s: kube-trigger has not run with it", path)
 	}
-	client, unserved := socket.Dial(ctx, socketOf(path))
+	client, unserved := socket.Dial(ctx, socketPath(path))
 	if unserved == nil {
 		return client, client.Close, nil
 	}
@@ -179,39 +179,39 @@ func (o *options) failures(ctx context.Context) (store.Failures, func() error, e
 
 // storeFile returns the file that run uses with the same flags.
 func (o *options) storeFile() (string, error) {
-	switch o.store {
+	switch o.Store {
 	case storeNone:
 		return "", invalid{errors.New("--store none: nothing is kept without a store")}
 	case storeAuto:
 	default:
-		return o.store, nil
+		return o.Store, nil
 	}
-	if o.config == "" {
+	if o.Config == "" {
 		return "", invalid{errors.New("no store; name the file with --store, the configuration with --config (-c), or the TriggerService with --trigger-service")}
 	}
 	cfg, _, err := o.clientConfig()
 	if err != nil {
 		return "", err
 	}
-	return o.storePath(cfg.Host)
+	return o.defaultStorePath(cfg.Host)
 }
 
-// failure is a letter as it is shown.
-type failure struct {
-	ID       string         `json:"id"`
-	Trigger  string         `json:"trigger"`
-	Reason   string         `json:"reason"`
-	Error    string         `json:"error,omitempty"`
-	Attempts int            `json:"attempts"`
-	First    *time.Time     `json:"first,omitempty"`
-	Last     *time.Time     `json:"last,omitempty"`
-	Buried   time.Time      `json:"buried"`
-	Replay   *time.Time     `json:"replay,omitempty"`
-	Omitted  store.Omission `json:"omitted,omitempty"`
-	Event    failedEvent    `json:"event"`
+// deadLetter is a letter as it is shown.
+type deadLetter struct {
+	ID       string          `json:"id"`
+	Trigger  string          `json:"trigger"`
+	Reason   string          `json:"reason"`
+	Error    string          `json:"error,omitempty"`
+	Attempts int             `json:"attempts"`
+	First    *time.Time      `json:"first,omitempty"`
+	Last     *time.Time      `json:"last,omitempty"`
+	Buried   time.Time       `json:"buried"`
+	Replay   *time.Time      `json:"replay,omitempty"`
+	Omitted  store.Omission  `json:"omitted,omitempty"`
+	Event    deadLetterEvent `json:"event"`
 }
 
-type failedEvent struct {
+type deadLetterEvent struct {
 	Source    string         `json:"source"`
 	Type      string         `json:"type"`
 	Cluster   string         `json:"cluster,omitempty"`
@@ -224,17 +224,17 @@ type failedEvent struct {
 	Old       map[string]any `json:"old,omitempty"`
 }
 
-func failureOf(l store.Letter, whole bool) failure {
+func newDeadLetter(l store.DeadLetter, whole bool) deadLetter {
 	known := func(t time.Time) *time.Time {
 		if t.IsZero() {
 			return nil
 		}
 		return &t
 	}
-	f := failure{
+	f := deadLetter{
 		ID: l.ID, Trigger: l.Trigger.String(), Reason: l.Reason, Error: l.Error, Attempts: l.Attempts,
-		First: known(l.First), Last: known(l.Last), Buried: l.Buried, Replay: known(l.Replay), Omitted: l.Omitted,
-		Event: eventOf(l.Event),
+		First: known(l.FirstAttempt), Last: known(l.LastAttempt), Buried: l.StoredAt, Replay: known(l.ReplayRequestedAt), Omitted: l.Omitted,
+		Event: newDeadLetterEvent(l.Event),
 	}
 	if !whole {
 		f.Event.Data, f.Event.Old = nil, nil
@@ -242,8 +242,8 @@ func failureOf(l store.Letter, whole bool) failure {
 	return f
 }
 
-func eventOf(ev event.Event) failedEvent {
-	return failedEvent{
+func newDeadLetterEvent(ev event.Event) deadLetterEvent {
+	return deadLetterEvent{
 		Source: ev.Source, Type: ev.Type, Cluster: ev.Cluster, Key: ev.Key, ID: ev.ID, Time: ev.Time,
 		Writer: ev.Writer, Unchanged: ev.Unchanged, Data: ev.Data, Old: ev.Old,
 	}
@@ -256,14 +256,14 @@ type output struct {
 	now    time.Time
 }
 
-func listFailures(ctx context.Context, f store.Failures, out output) error {
-	buried, err := f.Buried(ctx)
+func listDeadLetters(ctx context.Context, f store.DeadLetterAdmin, out output) error {
+	buried, err := f.ListDeadLetters(ctx)
 	if err != nil {
 		return err
 	}
-	all := []failure{}
-	for _, l := range buried.Letters {
-		all = append(all, failureOf(l, false))
+	all := []deadLetter{}
+	for _, l := range buried.Items {
+		all = append(all, newDeadLetter(l, false))
 	}
 	if out.format != outputTable {
 		return out.document(map[string]any{"failures": all, "dropped": buried.Dropped})
@@ -277,9 +277,9 @@ func listFailures(ctx context.Context, f store.Failures, out output) error {
 	return err
 }
 
-func (o output) failure(f failure) error {
+func (o output) deadLetter(f deadLetter) error {
 	if o.format == outputTable {
-		return o.table([]failure{f})
+		return o.table([]deadLetter{f})
 	}
 	return o.document(f)
 }
@@ -296,7 +296,7 @@ func (o output) document(v any) error {
 	return err
 }
 
-func (o output) table(all []failure) error {
+func (o output) table(all []deadLetter) error {
 	w := tabwriter.NewWriter(o.to, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "ID\tTRIGGER\tTYPE\tKEY\tREASON\tATTEMPTS\tAGE\tREPLAY")
 	for _, f := range all {

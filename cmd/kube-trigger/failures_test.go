@@ -47,14 +47,14 @@ func execute(t *testing.T, args ...string) (string, error) {
 	return out.String(), err
 }
 
-// failed lists what triggers gave up.
-func failed(t *testing.T, store string) []failure {
+// deadLetters lists what triggers gave up.
+func deadLetters(t *testing.T, store string) []deadLetter {
 	t.Helper()
 	text, err := execute(t, "failures", "list", "--store", store, "-o", "json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var list struct{ Failures []failure }
+	var list struct{ Failures []deadLetter }
 	if err := json.Unmarshal([]byte(text), &list); err != nil {
 		t.Fatal(err)
 	}
@@ -64,31 +64,31 @@ func failed(t *testing.T, store string) []failure {
 // TestFailures looks at what was given up, and has it handled again, while
 // kube-trigger runs and while it does not.
 func TestFailures(t *testing.T) {
-	w := start(t)
+	w := newEnv(t)
 	for _, name := range []string{"web", "api", "db"} {
 		w.create(t, w.configMaps, "v1", "ConfigMap", name)
 	}
 	store := filepath.Join(t.TempDir(), "store.db")
-	config := written(t, w.triggers())
+	config := writeConfig(t, w.triggers())
 	args := []string{"-c", config, "--kubeconfig", w.Kubeconfig, "--store", store}
 	if _, err := execute(t, "failures", "list", "--store", store); err == nil || !strings.Contains(err.Error(), "no store at "+store) {
 		t.Errorf("without a store: %v", err)
 	}
-	p := run(t, args...)
-	p.logs(t, "watching")
+	p := startRun(t, args...)
+	p.waitForLog(t, "watching")
 	for _, name := range []string{"web", "api", "db"} {
-		w.edit(t, name, "1")
-		wait(t, "a failure of "+name, func() bool {
-			return strings.Contains(fmt.Sprint(failed(t, store)), "/"+name)
+		w.setValue(t, name, "1")
+		eventually(t, "a failure of "+name, func() bool {
+			return strings.Contains(fmt.Sprint(deadLetters(t, store)), "/"+name)
 		})
 	}
-	web, api, db := failed(t, store)[0], failed(t, store)[1], failed(t, store)[2]
+	web, api, db := deadLetters(t, store)[0], deadLetters(t, store)[1], deadLetters(t, store)[2]
 	if web.Trigger != "default/bump" || web.Reason != "TerminalError" || web.Attempts != 1 ||
 		!strings.Contains(web.Error, `"web" not found`) || web.Event.Key != w.namespace+"/web" || web.Event.Data != nil {
 		t.Errorf("got %+v", web)
 	}
 	text, err := execute(t, "failures", "show", web.ID, "--store", store)
-	var shown failure
+	var shown deadLetter
 	if err := yaml.Unmarshal([]byte(text), &shown); err != nil {
 		t.Fatal(err)
 	}
@@ -108,9 +108,9 @@ func TestFailures(t *testing.T) {
 	if _, err := execute(t, "failures", "replay", web.ID, api.ID, "--store", store); err != nil {
 		t.Fatal(err)
 	}
-	p.logs(t, "Acted on event")
-	wait(t, "the replay to be over", func() bool {
-		left := failed(t, store)
+	p.waitForLog(t, "Acted on event")
+	eventually(t, "the replay to be over", func() bool {
+		left := deadLetters(t, store)
 		return len(left) == 2 && left[0].ID == db.ID && left[1].ID == api.ID && left[1].Replay == nil
 	})
 	if version := w.version(t, "web"); version != "1" {
@@ -123,33 +123,33 @@ func TestFailures(t *testing.T) {
 	if _, err := execute(t, "failures", "replay", api.ID, "--store", store); err != nil {
 		t.Fatal(err)
 	}
-	if left := failed(t, store); len(left) != 2 || left[1].Replay == nil {
+	if left := deadLetters(t, store); len(left) != 2 || left[1].Replay == nil {
 		t.Errorf("failures %+v", left)
 	}
 	if out, err := execute(t, "failures", "delete", db.ID, "--store", store); err != nil || out != db.ID+" deleted\n" {
 		t.Errorf("delete: %q, %v", out, err)
 	}
-	p = run(t, args...)
-	p.logs(t, "Acted on event")
-	wait(t, "nothing to be left", func() bool { return len(failed(t, store)) == 0 })
+	p = startRun(t, args...)
+	p.waitForLog(t, "Acted on event")
+	eventually(t, "nothing to be left", func() bool { return len(deadLetters(t, store)) == 0 })
 	if version := w.version(t, "api"); version != "1" {
 		t.Errorf("version %q of api", version)
 	}
 	p.stop(t)
 
-	other := run(t, "-c", written(t, w.triggers()), "--kubeconfig", w.Kubeconfig, "--store", store)
+	other := startRun(t, "-c", writeConfig(t, w.triggers()), "--kubeconfig", w.Kubeconfig, "--store", store)
 	if err := <-other.ended; err == nil || !strings.Contains(err.Error(), "it is the store of "+config) || !strings.Contains(err.Error(), "--adopt-store") {
 		t.Errorf("another configuration: %v", err)
 	}
-	other = run(t, "-c", written(t, w.triggers()), "--kubeconfig", w.Kubeconfig, "--store", store, "--adopt-store")
-	other.logs(t, "watching")
+	other = startRun(t, "-c", writeConfig(t, w.triggers()), "--kubeconfig", w.Kubeconfig, "--store", store, "--adopt-store")
+	other.waitForLog(t, "watching")
 	other.stop(t)
 }
 
 // TestFailuresOfATriggerService does the same in a cluster: the worker finds in
 // its store what was asked for.
 func TestFailuresOfATriggerService(t *testing.T) {
-	w := start(t)
+	w := newEnv(t)
 	crds, err := filepath.Glob("../../addon/crds/*.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -173,11 +173,11 @@ func TestFailuresOfATriggerService(t *testing.T) {
 	}
 	w.create(t, w.configMaps, "v1", "ConfigMap", "web")
 	of := []string{"--trigger-service", w.namespace + "/notify", "--kubeconfig", w.Kubeconfig}
-	p := run(t, append(of, "--store", "none", "--pod-name", "worker")...)
-	p.logs(t, "watching")
-	w.edit(t, "web", "1")
-	p.logs(t, "Event given up")
-	var listed struct{ Failures []failure }
+	p := startRun(t, append(of, "--store", "none", "--pod-name", "worker")...)
+	p.waitForLog(t, "watching")
+	w.setValue(t, "web", "1")
+	p.waitForLog(t, "Event given up")
+	var listed struct{ Failures []deadLetter }
 	list := func() int {
 		t.Helper()
 		text, err := execute(t, append([]string{"failures", "list", "-o", "json"}, of...)...)
@@ -190,7 +190,7 @@ func TestFailuresOfATriggerService(t *testing.T) {
 		}
 		return len(listed.Failures)
 	}
-	wait(t, "the failure", func() bool { return list() == 1 })
+	eventually(t, "the failure", func() bool { return list() == 1 })
 	if f := listed.Failures[0]; f.Trigger != w.namespace+"/bump" || f.Reason != "TerminalError" {
 		t.Errorf("got %+v", f)
 	}
@@ -198,14 +198,14 @@ func TestFailuresOfATriggerService(t *testing.T) {
 	if _, err := execute(t, append([]string{"failures", "replay", listed.Failures[0].ID}, of...)...); err != nil {
 		t.Fatal(err)
 	}
-	wait(t, "the replay to be over", func() bool { return list() == 0 })
+	eventually(t, "the replay to be over", func() bool { return list() == 0 })
 	if version := w.version(t, "web"); version != "1" {
 		t.Errorf("version %q", version)
 	}
 	p.stop(t)
 }
 
-func (w world) version(t *testing.T, application string) string {
+func (w env) version(t *testing.T, application string) string {
 	t.Helper()
 	app, err := w.applications.Get(t.Context(), application, metav1.GetOptions{})
 	if err != nil {
@@ -216,12 +216,12 @@ func (w world) version(t *testing.T, application string) string {
 
 // TestMonitor asks a run what it does.
 func TestMonitor(t *testing.T) {
-	w := start(t)
+	w := newEnv(t)
 	w.create(t, w.applications, "core.oam.dev/v1beta1", "Application", "web")
 	w.create(t, w.configMaps, "v1", "ConfigMap", "web")
 	w.create(t, w.configMaps, "v1", "ConfigMap", "nothing")
-	p := run(t, "-c", written(t, w.triggers()), "--kubeconfig", w.Kubeconfig, "--metrics-addr", "127.0.0.1:0")
-	address := fmt.Sprint(p.logs(t, "serving metrics")[0]["address"])
+	p := startRun(t, "-c", writeConfig(t, w.triggers()), "--kubeconfig", w.Kubeconfig, "--metrics-addr", "127.0.0.1:0")
+	address := fmt.Sprint(p.waitForLog(t, "serving metrics")[0]["address"])
 	get := func(path string) (int, string) {
 		t.Helper()
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+path, nil)
@@ -239,16 +239,16 @@ func TestMonitor(t *testing.T) {
 		}
 		return response.StatusCode, string(text)
 	}
-	p.logs(t, "watching")
+	p.waitForLog(t, "watching")
 	for _, path := range []string{"/healthz", "/readyz"} {
 		if status, text := get(path); status != http.StatusOK || text != "ok\n" {
 			t.Errorf("%s: %d %s", path, status, text)
 		}
 	}
-	w.edit(t, "web", "1")
-	w.edit(t, "nothing", "1")
-	p.logs(t, "Acted on event")
-	p.logs(t, "Event given up")
+	w.setValue(t, "web", "1")
+	w.setValue(t, "nothing", "1")
+	p.waitForLog(t, "Acted on event")
+	p.waitForLog(t, "Event given up")
 	for _, line := range []string{
 		`kube_trigger_events_total{outcome="acted",reason="",trigger="default/bump"} 1`,
 		`kube_trigger_events_total{outcome="given-up",reason="TerminalError",trigger="default/bump"} 1`,
@@ -259,7 +259,7 @@ func TestMonitor(t *testing.T) {
 		`kube_trigger_resume_lag_seconds{trigger="default/bump"} 0`,
 		`kube_trigger_quarantined{trigger="default/missing-kind"} 0`,
 	} {
-		wait(t, line, func() bool {
+		eventually(t, line, func() bool {
 			_, text := get("/metrics")
 			return strings.Contains(text, "\n"+line+"\n")
 		})
@@ -277,7 +277,7 @@ func TestMonitor(t *testing.T) {
 		t.Errorf("more is served than was asked for: %d", status)
 	}
 	p.stop(t)
-	busy := run(t, "-c", written(t, w.triggers()), "--kubeconfig", w.Kubeconfig, "--metrics-addr", "127.0.0.1:x")
+	busy := startRun(t, "-c", writeConfig(t, w.triggers()), "--kubeconfig", w.Kubeconfig, "--metrics-addr", "127.0.0.1:x")
 	if err := <-busy.ended; err == nil || !strings.Contains(err.Error(), "--metrics-addr 127.0.0.1:x: ") {
 		t.Errorf("got %v", err)
 	}

@@ -28,14 +28,14 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// fromEnvironment gives every flag that is not on the command line the value of
+// flagsFromEnv gives every flag that is not on the command line the value of
 // its environment variable: --log-level that of LOG_LEVEL.
-func fromEnvironment(cmd *cobra.Command, _ []string) error {
+func flagsFromEnv(cmd *cobra.Command, _ []string) error {
 	var errs []error
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		name := envName(f.Name)
 		value, ok := os.LookupEnv(name)
-		if !ok || value == "" || f.Changed || f.Annotations[noEnvironment] != nil {
+		if !ok || value == "" || f.Changed || f.Annotations[noEnv] != nil {
 			return
 		}
 		if err := cmd.Flags().Set(f.Name, value); err != nil {
@@ -48,8 +48,8 @@ func fromEnvironment(cmd *cobra.Command, _ []string) error {
 	return nil
 }
 
-// noEnvironment annotates flags whose variable means something else to others.
-const noEnvironment = "no-environment"
+// noEnv annotates flags whose variable means something else to others.
+const noEnv = "no-environment"
 
 func envName(flag string) string {
 	return strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))

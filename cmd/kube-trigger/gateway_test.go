@@ -38,8 +38,8 @@ func TestGateway(t *testing.T) {
 	hub, eu := cluster.Start(t, cluster.Own()), cluster.Start(t)
 	namespace := hub.Namespace(t)
 	client, remote := hub.Client(t), eu.Client(t)
-	shop(t, client, namespace)
-	shop(t, remote, namespace)
+	createShop(t, client, namespace)
+	createShop(t, remote, namespace)
 	for _, name := range []string{"eu-1", "us-1"} {
 		hub.Join(t, name, map[string]string{"env": "prod"}, eu.Config)
 	}
@@ -71,21 +71,21 @@ func TestGateway(t *testing.T) {
 		t.Fatal(err)
 	}
 	config := strings.ReplaceAll(string(text), "namespace: default", "namespace: "+namespace)
-	p := run(t, "-c", written(t, config), "--kubeconfig", kubeconfig(t, team, namespace))
-	wait(t, "watches", func() bool { return len(p.logs(t, "watching")) == 2 })
-	if l := p.logs(t, "cluster not watched; trying again")[0]; l["cluster"] != "us-1" || !strings.Contains(fmt.Sprint(l["reason"]), `cannot get resource "clustergateways/proxy"`) {
+	p := startRun(t, "-c", writeConfig(t, config), "--kubeconfig", kubeconfig(t, team, namespace))
+	eventually(t, "watches", func() bool { return len(p.waitForLog(t, "watching")) == 2 })
+	if l := p.waitForLog(t, "cluster not watched; trying again")[0]; l["cluster"] != "us-1" || !strings.Contains(fmt.Sprint(l["reason"]), `cannot get resource "clustergateways/proxy"`) {
 		t.Errorf("got %v", l)
 	}
 	patch := []byte(`{"data": {"v": "1"}}`)
 	if _, err := remote.CoreV1().ConfigMaps(namespace).Patch(t.Context(), "web", types.MergePatchType, patch, metav1.PatchOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	wait(t, "a restart", func() bool { return restarts(t, remote, namespace) == 1 })
+	eventually(t, "a restart", func() bool { return restarts(t, remote, namespace) == 1 })
 	if restarts(t, client, namespace) != 0 {
 		t.Error("restarted in the hub")
 	}
 	hub.Leave(t, "eu-1")
-	if l := p.logs(t, "cluster left")[0]; l["cluster"] != "eu-1" {
+	if l := p.waitForLog(t, "cluster left")[0]; l["cluster"] != "eu-1" {
 		t.Errorf("got %v", l)
 	}
 	p.stop(t)

@@ -20,31 +20,31 @@ import "testing"
 
 func TestGrowthFor(t *testing.T) {
 	for live, want := range map[uint64]int{
-		0:        growth,
+		0:        defaultGCPercent,
 		4 << 20:  1500,
 		8 << 20:  700,
 		16 << 20: 300,
-		32 << 20: growth,
-		1 << 30:  growth,
+		32 << 20: defaultGCPercent,
+		1 << 30:  defaultGCPercent,
 	} {
-		if got := growthFor(live); got != want {
+		if got := gcPercent(live); got != want {
 			t.Errorf("a heap of which %d bytes live may grow by %d %%, want %d %%", live, got, want)
 		}
 	}
 }
 
 func TestReturning(t *testing.T) {
-	var r returning
+	var r memoryReturner
 	for i, step := range []struct {
-		usage usage
+		usage memoryUsage
 		want  bool
 	}{
-		{usage{collections: 2, allocated: 64 << 20}, false}, // it has started
-		{usage{collections: 2, allocated: 65 << 20}, true},
-		{usage{collections: 2, allocated: 66 << 20}, false},  // not worth it
-		{usage{collections: 5, allocated: 200 << 20}, false}, // it is busy
-		{usage{collections: 5, allocated: 201 << 20}, true},
-		{usage{collections: 5, allocated: 209 << 20}, true}, // seldom, but for long
+		{memoryUsage{collections: 2, allocated: 64 << 20}, false}, // it has started
+		{memoryUsage{collections: 2, allocated: 65 << 20}, true},
+		{memoryUsage{collections: 2, allocated: 66 << 20}, false},  // not worth it
+		{memoryUsage{collections: 5, allocated: 200 << 20}, false}, // it is busy
+		{memoryUsage{collections: 5, allocated: 201 << 20}, true},
+		{memoryUsage{collections: 5, allocated: 209 << 20}, true}, // seldom, but for long
 	} {
 		if got := r.due(step.usage); got != step.want {
 			t.Errorf("step %d: returns memory: %t, want %t", i, got, step.want)

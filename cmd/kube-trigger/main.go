@@ -39,11 +39,11 @@ const (
 )
 
 func main() {
-	relaxCollector()
+	TuneGC()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends what does not end by itself
-	go returnMemory(ctx)
+	go ReturnMemory(ctx)
 	err := command().ExecuteContext(ctx)
 	if err == nil {
 		return
@@ -64,20 +64,20 @@ func command() *cobra.Command {
 		Short:         "When something happens, decide, then act",
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          noArguments,
+		Args:          noArgs,
 		PreRunE:       run.PreRunE,
 		RunE:          run.RunE,
 	}
 	root.Flags().AddFlagSet(run.Flags())
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(run, validateCommand(), failuresCommand(), controllerCommand(), checkCommand(), checkConfigCommand(), versionCommand())
+	root.AddCommand(run, validateCommand(), deadLettersCommand(), controllerCommand(), checkCommand(), checkConfigCommand(), versionCommand())
 	for _, c := range append(root.Commands(), root) {
 		c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return invalid{err} })
 	}
 	return root
 }
 
-func noArguments(cmd *cobra.Command, args []string) error {
+func noArgs(cmd *cobra.Command, args []string) error {
 	if err := cobra.NoArgs(cmd, args); err != nil {
 		return invalid{err}
 	}

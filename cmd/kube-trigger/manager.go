@@ -38,15 +38,15 @@ import (
 type managed struct {
 	options
 
-	namespace, healthAddr string
+	Namespace, HealthAddr string
 }
 
 // managedFlags are those flags; is says what the namespace is for.
 func (o *managed) managedFlags(f *pflag.FlagSet, is string) {
 	o.connectionFlags(f)
-	f.StringVar(&o.namespace, "namespace", "", is+"; by default that of its pod or kubeconfig")
-	f.StringVar(&o.metricsAddr, "metrics-addr", "0", "where to serve /metrics, such as :8080; 0 for nowhere")
-	f.StringVar(&o.healthAddr, "health-addr", "0", "where to serve /healthz and /readyz, such as :8081; 0 for nowhere")
+	f.StringVar(&o.Namespace, "namespace", "", is+"; by default that of its pod or kubeconfig")
+	f.StringVar(&o.MetricsAddr, "metrics-addr", "0", "where to serve /metrics, such as :8080; 0 for nowhere")
+	f.StringVar(&o.HealthAddr, "health-addr", "0", "where to serve /healthz and /readyz, such as :8081; 0 for nowhere")
 }
 
 // begin returns where cmd logs to and how it reaches the API server. What
@@ -59,8 +59,8 @@ func (o *managed) begin(cmd *cobra.Command) (logr.Logger, *rest.Config, error) {
 	klog.SetLogger(log.WithName("client"))
 	crlog.SetLogger(log)
 	cfg, namespace, err := o.clientConfig()
-	if o.namespace == "" {
-		o.namespace = namespace
+	if o.Namespace == "" {
+		o.Namespace = namespace
 	}
 	return log, cfg, err
 }
@@ -75,8 +75,8 @@ func (o *managed) manager(log logr.Logger, cfg *rest.Config, special ctrl.Option
 	if err := controller.AddToScheme(special.Scheme); err != nil {
 		return nil, err
 	}
-	special.Metrics, special.HealthProbeBindAddress = metricsserver.Options{BindAddress: o.metricsAddr}, o.healthAddr
-	special.LeaderElectionNamespace, special.LeaderElectionReleaseOnCancel = o.namespace, true
+	special.Metrics, special.HealthProbeBindAddress = metricsserver.Options{BindAddress: o.MetricsAddr}, o.HealthAddr
+	special.LeaderElectionNamespace, special.LeaderElectionReleaseOnCancel = o.Namespace, true
 	m, err := ctrl.NewManager(cfg, special)
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", special.LeaderElectionID, err)

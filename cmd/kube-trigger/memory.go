@@ -58,91 +58,91 @@ const (
 )
 
 const (
-	// saveEvery is how far the store may be behind what is done, and saveAt how
+	// saveInterval is how far the store may be behind what is done, and saveAt how
 	// many changes are not waited with.
-	saveEvery = 50 * time.Millisecond
-	saveAt    = 1000
+	saveInterval = 50 * time.Millisecond
+	saveBatch    = 1000
 	// saveGrace is how long a store that fails is tried at the end.
 	saveGrace = 5 * time.Second
-	// replayEvery is how often the store is asked for replays.
-	replayEvery = 5 * time.Second
-	// keySize is the size of the key for hashes of Secrets, in bytes.
-	keySize = 32
+	// replayInterval is how often the store is asked for replays.
+	replayInterval = 5 * time.Second
+	// secretKeySize is the size of the key for hashes of Secrets, in bytes.
+	secretKeySize = 32
 )
 
-// memory is what a run leaves for the next one. The zero value leaves nothing.
-type memory struct {
-	store store.Store
-	saver *store.Saver
-	key   []byte
-	// box is nil where nothing outlives the process but the store.
-	box *crashguard.Box
-	// failures is where other processes of this user reach the dead letters of a
+// stores is what a run leaves for the next one. The zero value leaves nothing.
+type stores struct {
+	store     store.Store
+	saver     *store.Saver
+	secretKey []byte
+	// crashes is nil where nothing outlives the process but the store.
+	crashes *crashguard.Tracker
+	// listener is where other processes of this user reach the dead letters of a
 	// file; nil where they need not, or cannot. Each replay that they ask for is
 	// in asked.
-	failures net.Listener
-	asked    chan struct{}
+	listener        net.Listener
+	replayRequested chan struct{}
 }
 
-// remember opens the store that the flags name, for the configuration on the API
+// openStore opens the store that the flags name, for the configuration on the API
 // server.
-func (o *options) remember(ctx context.Context, server string) (memory, error) {
+func (o *options) openStore(ctx context.Context, server string) (stores, error) {
 	log := logr.FromContextOrDiscard(ctx)
-	path := o.store
+	path := o.Store
 	switch path {
 	case storeNone, "":
 		log.Info("no store: a restart goes on from now")
-		return memory{}, nil
+		return stores{}, nil
 	case storeAuto:
 		var err error
-		if path, err = o.storePath(server); err != nil {
+		if path, err = o.defaultStorePath(server); err != nil {
 			log.Info("no store: a restart goes on from now", "reason", err.Error())
-			return memory{}, nil
+			return stores{}, nil
 		}
 	}
-	owner, err := filepath.Abs(o.config)
+	owner, err := filepath.Abs(o.Config)
 	if err != nil {
-		return memory{}, err
+		return stores{}, err
 	}
-	s, err := file.Open(ctx, path, file.Options{Owner: owner, Adopt: o.adopt})
+	s, err := file.Open(ctx, path, file.Options{Owner: owner, Adopt: o.AdoptStore})
 	if owned := (*file.OwnedError)(nil); errors.As(err, &owned) {
-		return memory{}, fmt.Errorf("%w; with --adopt-store it becomes that of %s, and what the other one has not done yet is forgotten", err, owner)
+		return stores{}, fmt.Errorf("%w; with --adopt-store it becomes that of %s, and what the other one has not done yet is forgotten", err, owner)
 	}
 	if err != nil {
-		return memory{}, err
+		return stores{}, err
 	}
-	m := memory{store: s, asked: make(chan struct{}, 1)}
-	if m.key, err = secretKey(path + ".key"); err != nil {
-		return memory{}, errors.Join(err, s.Close())
+	m := stores{store: s, replayRequested: make(chan struct{}, 1)}
+	if m.secretKey, err = loadSecretKey(path + ".key"); err != nil {
+		return stores{}, errors.Join(err, s.Close())
 	}
-	if m.box, err = crashguard.Open(path + ".evaluations"); err != nil {
-		return memory{}, errors.Join(err, s.Close())
+	if m.crashes, err = crashguard.Open(path + ".evaluations"); err != nil {
+		return stores{}, errors.Join(err, s.Close())
 	}
 	m.saver = store.NewSaver(s, store.SaverOptions{
-		Every: saveEvery, Changes: saveAt, Grace: saveGrace, Clock: clock.RealClock{},
-		OnError: o.storeFailed(log),
+		MaxDelay: saveInterval, BatchSize: saveBatch, GracePeriod: saveGrace, Clock: clock.RealClock{},
+		OnError: o.onStoreError(log),
 	})
-	if m.failures, err = socket.Listen(ctx, socketOf(path)); err != nil {
+	if m.listener, err = socket.Listen(ctx, socketPath(path)); err != nil {
 		log.Info("`kube-trigger failures` will not reach this process", "reason", err.Error())
 	}
 	log.Info("store opened", "file", path)
 	return m, nil
 }
 
-// storeFailed returns what is told of each failure of the store.
-func (o *options) storeFailed(log logr.Logger) func(error) {
+// onStoreError returns what is told of each failure of the store.
+func (o *options) onStoreError(log logr.Logger) func(error) {
 	return func(err error) {
 		log.Error(err, "Store failed; trying again")
-		o.shown.storeFailed()
+		o.server.storeFailed()
 	}
 }
 
-// socketOf returns where the process that has the store open is reached.
-func socketOf(path string) string { return path + ".sock" }
+// socketPath returns where the process that has the store open is reached.
+func socketPath(path string) string { return path + ".sock" }
 
-// storePath returns the file for the configuration on the API server, in a
+// defaultStorePath returns the file for the configuration on the API server, in a
 // folder that can be written.
-func (o *options) storePath(server string) (string, error) {
+func (o *options) defaultStorePath(server string) (string, error) {
 	state := os.Getenv("XDG_STATE_HOME")
 	if state == "" {
 		home, err := os.UserHomeDir()
@@ -163,7 +163,7 @@ func (o *options) storePath(server string) (string, error) {
 	if err := os.Remove(probe.Name()); err != nil {
 		return "", err
 	}
-	config, err := filepath.Abs(o.config)
+	config, err := filepath.Abs(o.Config)
 	if err != nil {
 		return "", err
 	}
@@ -172,11 +172,11 @@ func (o *options) storePath(server string) (string, error) {
 	return filepath.Join(dir, base+"-"+hex.EncodeToString(sum[:6])+".db"), nil
 }
 
-// secretKey reads the key at path, and makes one where there is none.
-func secretKey(path string) ([]byte, error) {
+// loadSecretKey reads the key at path, and makes one where there is none.
+func loadSecretKey(path string) ([]byte, error) {
 	key, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		key = make([]byte, keySize)
+		key = make([]byte, secretKeySize)
 		if _, err := rand.Read(key); err != nil {
 			return nil, fmt.Errorf("create key: %w", err)
 		}
@@ -188,25 +188,25 @@ func secretKey(path string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read key: %w", err)
 	}
-	if len(key) != keySize {
-		return nil, fmt.Errorf("read key: %s has %d bytes, not %d; without it, kube-trigger makes a new one", path, len(key), keySize)
+	if len(key) != secretKeySize {
+		return nil, fmt.Errorf("read key: %s has %d bytes, not %d; without it, kube-trigger makes a new one", path, len(key), secretKeySize)
 	}
 	return key, nil
 }
 
-// sources gives the memory to sources.
-func (m memory) sources(c *connection) {
+// configureSources gives the memory to sources.
+func (m stores) configureSources(c *clients) {
 	if m.store != nil {
-		c.box = m.box
-		c.resources.Resumes, c.resources.Saver, c.resources.SecretKey = m.store, m.saver, m.key
-		c.schedules.Resumes, c.schedules.Saver = m.store, m.saver
-		c.views.Resumes, c.views.Saver = m.store, m.saver
-		c.webhooks.Spool, c.webhooks.Resumes, c.webhooks.Saver = m.store, m.store, m.saver
+		c.crashes = m.crashes
+		c.resource.Checkpoints, c.resource.Saver, c.resource.SecretKey = m.store, m.saver, m.secretKey
+		c.cron.Checkpoints, c.cron.Saver = m.store, m.saver
+		c.velaql.Checkpoints, c.velaql.Saver = m.store, m.saver
+		c.webhook.Queue, c.webhook.Checkpoints, c.webhook.Saver = m.store, m.store, m.saver
 	}
 }
 
-// letters returns what keeps the events that triggers give up; nil for nothing.
-func (m memory) letters() store.Letters {
+// deadLetters returns what keeps the events that triggers give up; nil for nothing.
+func (m stores) deadLetters() store.DeadLetters {
 	if m.store == nil {
 		return nil
 	}
@@ -223,7 +223,7 @@ func subscriptions(triggers []engine.Trigger) []source.Subscription {
 }
 
 // prune forgets what none of triggers needs.
-func (m memory) prune(ctx context.Context, triggers []engine.Trigger) error {
+func (m stores) prune(ctx context.Context, triggers []engine.Trigger) error {
 	if m.store == nil {
 		return nil
 	}
@@ -231,7 +231,7 @@ func (m memory) prune(ctx context.Context, triggers []engine.Trigger) error {
 	if err != nil {
 		return fmt.Errorf("forget watches: %w", err)
 	}
-	stored, used := listed{m.store, names}, subscriptions(triggers)
+	stored, used := cachedWatches{m.store, names}, subscriptions(triggers)
 	if err := cron.Prune(ctx, stored, used); err != nil {
 		return err
 	}
@@ -244,20 +244,20 @@ func (m memory) prune(ctx context.Context, triggers []engine.Trigger) error {
 	return resource.Prune(ctx, stored, used)
 }
 
-// listed are Resumes whose names were listed once for all that ask. In the
+// cachedWatches are Resumes whose names were listed once for all that ask. In the
 // cluster, listing them takes requests.
-type listed struct {
-	store.Resumes
+type cachedWatches struct {
+	store.Checkpoints
 	names []string
 }
 
-func (l listed) Watches(context.Context) ([]string, error) {
+func (l cachedWatches) Watches(context.Context) ([]string, error) {
 	return l.names, nil
 }
 
-// around saves while run runs, and what is left when it has ended. It ends run
+// runWith saves while run runs, and what is left when it has ended. It ends run
 // when somebody else has taken over the store.
-func (m memory) around(ctx context.Context, run func(context.Context) error) error {
+func (m stores) runWith(ctx context.Context, run func(context.Context) error) error {
 	if m.store == nil {
 		return run(ctx)
 	}
@@ -270,35 +270,35 @@ func (m memory) around(ctx context.Context, run func(context.Context) error) err
 		ended <- m.saver.Run(saving)
 		end()
 	}()
-	go func() { ended <- m.serve(saving) }()
+	go func() { ended <- m.serveDeadLetters(saving) }()
 	err := run(running)
 	stop()
 	return errors.Join(err, <-ended, <-ended)
 }
 
-// serve lets other processes reach the dead letters until ctx ends.
-func (m memory) serve(ctx context.Context) error {
-	if m.failures == nil {
+// serveDeadLetters lets other processes reach the dead letters until ctx ends.
+func (m stores) serveDeadLetters(ctx context.Context) error {
+	if m.listener == nil {
 		return nil
 	}
-	return socket.Serve(ctx, m.failures, m.store, func() {
+	return socket.Serve(ctx, m.listener, m.store, func() {
 		select {
-		case m.asked <- struct{}{}:
+		case m.replayRequested <- struct{}{}:
 		default: // It is known that there is something.
 		}
 	})
 }
 
-func (m memory) close() error {
+func (m stores) close() error {
 	if m.store == nil {
 		return nil
 	}
-	if m.failures != nil {
-		_ = m.failures.Close() // or it is closed already
+	if m.listener != nil {
+		_ = m.listener.Close() // or it is closed already
 	}
 	var err error
-	if m.box != nil {
-		err = m.box.Close()
+	if m.crashes != nil {
+		err = m.crashes.Close()
 	}
 	return errors.Join(err, m.store.Close())
 }

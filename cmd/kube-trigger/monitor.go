@@ -33,58 +33,58 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/observe"
 )
 
-// stuckFor is how long an evaluation that nothing can end is waited for, before
+// stuckAfter is how long an evaluation that nothing can end is waited for, before
 // the process says that it is better ended.
-const stuckFor = 30 * time.Second
+const stuckAfter = 30 * time.Second
 
-// monitor shows what a run does. A nil monitor shows nothing, and costs nothing.
-type monitor struct {
+// server shows what a run does. A nil monitor shows nothing, and costs nothing.
+type server struct {
 	listener  net.Listener
 	metrics   *observe.Metrics
-	decisions *observe.Ring
+	decisions *observe.DecisionLog
 	// engine is the one that runs; nil before there is one.
 	engine atomic.Pointer[engine.Engine]
 }
 
-// monitor listens on --metrics-addr.
-func (o *options) monitor(ctx context.Context) (*monitor, error) {
-	if o.metricsAddr == "" {
+// newServer listens on --metrics-addr.
+func (o *options) newServer(ctx context.Context) (*server, error) {
+	if o.MetricsAddr == "" {
 		return nil, nil
 	}
 	var config net.ListenConfig
-	l, err := config.Listen(ctx, "tcp", o.metricsAddr)
+	l, err := config.Listen(ctx, "tcp", o.MetricsAddr)
 	if err != nil {
-		return nil, fmt.Errorf("--metrics-addr %s: %w", o.metricsAddr, err)
+		return nil, fmt.Errorf("--metrics-addr %s: %w", o.MetricsAddr, err)
 	}
 	logr.FromContextOrDiscard(ctx).Info("serving metrics", "address", l.Addr().String())
-	return &monitor{listener: l, metrics: observe.NewMetrics(clock.RealClock{}), decisions: &observe.Ring{}}, nil
+	return &server{listener: l, metrics: observe.NewMetrics(clock.RealClock{}), decisions: &observe.DecisionLog{}}, nil
 }
 
-func (m *monitor) observers() []engine.Observer {
+func (m *server) observers() []engine.Observer {
 	if m == nil {
 		return nil
 	}
 	return []engine.Observer{m.metrics, m.decisions}
 }
 
-func (m *monitor) storeFailed() {
+func (m *server) storeFailed() {
 	if m != nil {
-		m.metrics.StoreFailed()
+		m.metrics.ObserveStoreError()
 	}
 }
 
-// follow shows e from now on, and forgets triggers that it does not run.
-func (m *monitor) follow(e *engine.Engine) {
+// setEngine shows e from now on, and forgets triggers that it does not run.
+func (m *server) setEngine(e *engine.Engine) {
 	if m == nil {
 		return
 	}
 	m.engine.Store(e)
-	m.metrics.Keep(e.Triggers())
-	m.decisions.Keep(e.Triggers())
+	m.metrics.Retain(e.Triggers())
+	m.decisions.Retain(e.Triggers())
 }
 
 // Backlogs implements metrics.State.
-func (m *monitor) Backlogs() map[event.Trigger]engine.Backlog {
+func (m *server) Backlogs() map[event.TriggerRef]engine.Backlog {
 	if e := m.engine.Load(); e != nil {
 		return e.Backlogs()
 	}
@@ -92,7 +92,7 @@ func (m *monitor) Backlogs() map[event.Trigger]engine.Backlog {
 }
 
 // Quarantines implements metrics.State.
-func (m *monitor) Quarantines() []engine.Quarantine {
+func (m *server) Quarantines() []engine.Quarantine {
 	if e := m.engine.Load(); e != nil {
 		return e.Quarantines()
 	}
@@ -100,13 +100,13 @@ func (m *monitor) Quarantines() []engine.Quarantine {
 }
 
 // Running reports whether events are taken.
-func (m *monitor) Running() bool {
+func (m *server) Running() bool {
 	e := m.engine.Load()
 	return e != nil && e.Running()
 }
 
-// around serves while run runs.
-func (m *monitor) around(ctx context.Context, run func(context.Context) error) error {
+// runWith serves while run runs.
+func (m *server) runWith(ctx context.Context, run func(context.Context) error) error {
 	if m == nil {
 		return run(ctx)
 	}
@@ -128,19 +128,19 @@ func (m *monitor) around(ctx context.Context, run func(context.Context) error) e
 	return errors.Join(err, closed)
 }
 
-// health is what is asked of an engine.
-type health interface {
-	observe.State
+// engineState is what is asked of an engine.
+type engineState interface {
+	observe.EngineState
 	Running() bool
 }
 
-func (m *monitor) handler(e health, c clock.PassiveClock) http.Handler {
+func (m *server) handler(e engineState, c clock.PassiveClock) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", m.metrics.Handler(e))
 	mux.Handle("GET /debug/decisions", m.decisions)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		for _, q := range e.Quarantines() {
-			if q.Evaluation && c.Since(q.Since) > stuckFor {
+			if q.Evaluation && c.Since(q.Since) > stuckAfter {
 				http.Error(w, fmt.Sprintf("trigger %q: an evaluation of its CUE does not end", q.Trigger), http.StatusServiceUnavailable)
 				return
 			}

@@ -30,35 +30,35 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/observe"
 )
 
-// patient is an engine with one trigger in quarantine.
-type patient struct {
+// fakeEngine is an engine with one trigger in quarantine.
+type fakeEngine struct {
 	running    bool
 	quarantine engine.Quarantine
 }
 
-func (p patient) Running() bool                              { return p.running }
-func (p patient) Backlogs() map[event.Trigger]engine.Backlog { return nil }
-func (p patient) Quarantines() []engine.Quarantine           { return []engine.Quarantine{p.quarantine} }
+func (p fakeEngine) Running() bool                                 { return p.running }
+func (p fakeEngine) Backlogs() map[event.TriggerRef]engine.Backlog { return nil }
+func (p fakeEngine) Quarantines() []engine.Quarantine              { return []engine.Quarantine{p.quarantine} }
 
 // TestHealth says that a process is better ended which evaluates CUE without end,
 // and not because of an action that hangs.
 func TestHealth(t *testing.T) {
 	now := testclock.NewFakePassiveClock(time.Now())
-	m := &monitor{metrics: observe.NewMetrics(now), decisions: &observe.Ring{}}
-	bomb := engine.Quarantine{Trigger: event.Trigger{Name: "bomb"}, Evaluation: true, Since: now.Now().Add(-time.Minute)}
+	m := &server{metrics: observe.NewMetrics(now), decisions: &observe.DecisionLog{}}
+	bomb := engine.Quarantine{Trigger: event.TriggerRef{Name: "bomb"}, Evaluation: true, Since: now.Now().Add(-time.Minute)}
 	young, hung := bomb, bomb
 	young.Since, hung.Evaluation = now.Now().Add(-10*time.Second), false
 	for name, c := range map[string]struct {
-		of     patient
+		of     fakeEngine
 		path   string
 		status int
 		text   string
 	}{
-		"an evaluation without end":   {patient{true, bomb}, "/healthz", http.StatusServiceUnavailable, `trigger "bomb"`},
-		"one that takes long":         {patient{true, young}, "/healthz", http.StatusOK, "ok"},
-		"an action that hangs":        {patient{true, hung}, "/healthz", http.StatusOK, "ok"},
-		"before and after it runs":    {patient{false, hung}, "/readyz", http.StatusServiceUnavailable, "takes no events"},
-		"stuck, but for others ready": {patient{true, bomb}, "/readyz", http.StatusOK, "ok"},
+		"an evaluation without end":   {fakeEngine{true, bomb}, "/healthz", http.StatusServiceUnavailable, `trigger "bomb"`},
+		"one that takes long":         {fakeEngine{true, young}, "/healthz", http.StatusOK, "ok"},
+		"an action that hangs":        {fakeEngine{true, hung}, "/healthz", http.StatusOK, "ok"},
+		"before and after it runs":    {fakeEngine{false, hung}, "/readyz", http.StatusServiceUnavailable, "takes no events"},
+		"stuck, but for others ready": {fakeEngine{true, bomb}, "/readyz", http.StatusOK, "ok"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := httptest.NewRecorder()

@@ -31,8 +31,8 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// shop has a Deployment and a ConfigMap named web in the namespace.
-func shop(t *testing.T, client kubernetes.Interface, namespace string) {
+// createShop has a Deployment and a ConfigMap named web in the namespace.
+func createShop(t *testing.T, client kubernetes.Interface, namespace string) {
 	t.Helper()
 	labels := map[string]string{"app": "web"}
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}
@@ -72,7 +72,7 @@ func TestMultiClusterExample(t *testing.T) {
 	namespace := hub.Namespace(t)
 	clients := []kubernetes.Interface{hub.Client(t), eu.Client(t)}
 	for _, c := range clients {
-		shop(t, c, namespace)
+		createShop(t, c, namespace)
 	}
 	hub.Join(t, "eu-1", map[string]string{"env": "prod"}, eu.Config)
 	t.Cleanup(func() { hub.Leave(t, "eu-1") })
@@ -95,8 +95,8 @@ func TestMultiClusterExample(t *testing.T) {
     source: {type: resource-watcher, properties: {apiVersion: v1, kind: ConfigMap, namespace: %[1]s, clusters: [eu-1], events: [delete]}}
     action: {type: delete-resource, properties: {cluster: us-1}}
 `, namespace)
-	p := run(t, "-c", written(t, config), "--kubeconfig", hub.Kubeconfig)
-	wait(t, "watches", func() bool { return len(p.logs(t, "watching")) == 3 })
+	p := startRun(t, "-c", writeConfig(t, config), "--kubeconfig", hub.Kubeconfig)
+	eventually(t, "watches", func() bool { return len(p.waitForLog(t, "watching")) == 3 })
 
 	edit := func(client kubernetes.Interface, value string) {
 		t.Helper()
@@ -106,10 +106,10 @@ func TestMultiClusterExample(t *testing.T) {
 		}
 	}
 	edit(clients[1], "1")
-	wait(t, "a restart", func() bool { return restarts(t, clients[1], namespace) == 1 })
+	eventually(t, "a restart", func() bool { return restarts(t, clients[1], namespace) == 1 })
 	edit(clients[0], "1")
-	wait(t, "a restart", func() bool { return restarts(t, clients[0], namespace) == 1 })
-	wait(t, "an annotation", func() bool {
+	eventually(t, "a restart", func() bool { return restarts(t, clients[0], namespace) == 1 })
+	eventually(t, "an annotation", func() bool {
 		cm, err := clients[1].CoreV1().ConfigMaps(namespace).Get(t.Context(), "web", metav1.GetOptions{})
 		return err == nil && cm.Annotations["seen"] == "yes"
 	})
@@ -120,11 +120,11 @@ func TestMultiClusterExample(t *testing.T) {
 	if err := clients[1].CoreV1().ConfigMaps(namespace).Delete(t.Context(), "web", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	wait(t, "the deletion in the hub", func() bool {
+	eventually(t, "the deletion in the hub", func() bool {
 		_, err := clients[0].CoreV1().ConfigMaps(namespace).Get(t.Context(), "web", metav1.GetOptions{})
 		return err != nil
 	})
-	l := p.logs(t, "Event given up")
+	l := p.waitForLog(t, "Event given up")
 	if len(l) != 1 || l[0]["trigger"] != "default/nowhere" || l[0]["cluster"] != "eu-1" || l[0]["reason"] != "TerminalError" {
 		t.Errorf("given up %v", l)
 	}
@@ -132,7 +132,7 @@ func TestMultiClusterExample(t *testing.T) {
 		t.Errorf("%d restarts", n)
 	}
 	p.stop(t)
-	counts := p.with(func(l map[string]any) bool { return l["msg"] == "Acted on event" && l["trigger"] == "default/counts" })
+	counts := p.linesWhere(func(l map[string]any) bool { return l["msg"] == "Acted on event" && l["trigger"] == "default/counts" })
 	if len(counts) != 1 {
 		t.Errorf("acted %v", counts)
 	}

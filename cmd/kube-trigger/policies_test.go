@@ -25,9 +25,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// copyTo is a trigger that copies data.v of one ConfigMap to an annotation of
+// copyTrigger is a trigger that copies data.v of one ConfigMap to an annotation of
 // another, or of itself.
-func (w world) copyTo(name, from, to, policy string) string {
+func (w env) copyTrigger(name, from, to, policy string) string {
 	return fmt.Sprintf(`
   - name: %s
     source: {type: resource-watcher, properties: {apiVersion: v1, kind: ConfigMap, namespace: %s, events: [update]}}
@@ -48,22 +48,22 @@ note: kube.#Patch & {$params: {
 parameter: {name: string, namespace: string}
 `
 
-// policies runs triggers of copyTo.
-func (w world) policies(t *testing.T, triggers ...string) *process {
+// runPolicies runs triggers of copyTo.
+func (w env) runPolicies(t *testing.T, triggers ...string) *process {
 	t.Helper()
-	p := run(t, "-c", written(t, "triggers:"+strings.Join(triggers, "")), "--kubeconfig", w.Kubeconfig,
-		"--actions-dir", templates(t, map[string]string{"note.cue": noteAction}), "--log-level", "debug")
-	p.logs(t, "watching")
+	p := startRun(t, "-c", writeConfig(t, "triggers:"+strings.Join(triggers, "")), "--kubeconfig", w.Kubeconfig,
+		"--actions-dir", writeActions(t, map[string]string{"note.cue": noteAction}), "--log-level", "debug")
+	p.waitForLog(t, "watching")
 	return p
 }
 
-// decided waits until a trigger has decided n times with this message and
+// waitForDecisions waits until a trigger has decided n times with this message and
 // reason, and returns all its decisions so far with that message.
-func (p *process) decided(t *testing.T, n int, trigger, message, reason string) []map[string]any {
+func (p *process) waitForDecisions(t *testing.T, n int, trigger, message, reason string) []map[string]any {
 	t.Helper()
 	var found []map[string]any
-	wait(t, fmt.Sprintf("%d of %q by %s (%s)", n, message, trigger, reason), func() bool {
-		found = p.with(func(line map[string]any) bool {
+	eventually(t, fmt.Sprintf("%d of %q by %s (%s)", n, message, trigger, reason), func() bool {
+		found = p.linesWhere(func(line map[string]any) bool {
 			return line["msg"] == message && line["trigger"] == "default/"+trigger && (reason == "" || line["reason"] == reason)
 		})
 		return len(found) >= n
@@ -74,15 +74,15 @@ func (p *process) decided(t *testing.T, n int, trigger, message, reason string) 
 // TestOwnWrites has a trigger that patches what it watches: it acts once on each
 // edit by others, even if its own patches of the object come between.
 func TestOwnWrites(t *testing.T) {
-	w := start(t)
+	w := newEnv(t)
 	w.create(t, w.configMaps, "v1", "ConfigMap", "self")
-	p := w.policies(t, w.copyTo("self", "self", "self", ""))
+	p := w.runPolicies(t, w.copyTrigger("self", "self", "self", ""))
 	const edits = 5
 	for i := range edits {
-		w.edit(t, "self", fmt.Sprint(i))
+		w.setValue(t, "self", fmt.Sprint(i))
 	}
-	p.decided(t, edits, "self", "Event suppressed", "OwnWrite")
-	if acted := p.decided(t, edits, "self", "Acted on event", ""); len(acted) != edits {
+	p.waitForDecisions(t, edits, "self", "Event suppressed", "OwnWrite")
+	if acted := p.waitForDecisions(t, edits, "self", "Acted on event", ""); len(acted) != edits {
 		t.Errorf("acted %d times on %d edits", len(acted), edits)
 	}
 	p.stop(t)
@@ -91,54 +91,56 @@ func TestOwnWrites(t *testing.T) {
 // TestCircle has two triggers that feed each other: they are stopped, which is
 // shown, and the event on which they were can be looked at.
 func TestCircle(t *testing.T) {
-	w := start(t)
+	w := newEnv(t)
 	for _, name := range []string{"left", "right"} {
 		w.create(t, w.configMaps, "v1", "ConfigMap", name)
 	}
-	p := w.policies(t, w.copyTo("left", "left", "right", ""), w.copyTo("right", "right", "left", ""))
-	w.edit(t, "left", "1")
+	p := w.runPolicies(t, w.copyTrigger("left", "left", "right", ""), w.copyTrigger("right", "right", "left", ""))
+	w.setValue(t, "left", "1")
 	given := func() []map[string]any {
-		return p.with(func(l map[string]any) bool { return l["msg"] == "Event given up" })
+		return p.linesWhere(func(l map[string]any) bool { return l["msg"] == "Event given up" })
 	}
-	wait(t, "the circle to be broken", func() bool { return len(given()) > 0 })
+	eventually(t, "the circle to be broken", func() bool { return len(given()) > 0 })
 	if l := given()[0]; l["reason"] != "LoopBroken" || !strings.Contains(fmt.Sprint(l["err"]), "circle of triggers") {
 		t.Errorf("got %v", l)
 	}
-	acted := func() int { return len(p.with(func(l map[string]any) bool { return l["msg"] == "Acted on event" })) }
+	acted := func() int {
+		return len(p.linesWhere(func(l map[string]any) bool { return l["msg"] == "Acted on event" }))
+	}
 	n := acted()
 	if n < 30 || n > 70 {
 		t.Errorf("acted %d times before it was broken", n)
 	}
 	// Others are not in the circle.
-	w.edit(t, "right", "1")
-	wait(t, "an edit by others to be acted on", func() bool { return acted() > n })
+	w.setValue(t, "right", "1")
+	eventually(t, "an edit by others to be acted on", func() bool { return acted() > n })
 	p.stop(t)
 }
 
 // TestAllowSelfTrigger has a trigger that acts on its own writes, until it is
 // taken for a circle.
 func TestAllowSelfTrigger(t *testing.T) {
-	w := start(t)
+	w := newEnv(t)
 	w.create(t, w.configMaps, "v1", "ConfigMap", "self")
-	p := w.policies(t, w.copyTo("self", "self", "self", "allowSelfTrigger: true"))
-	w.edit(t, "self", "1")
-	p.decided(t, 31, "self", "Acted on event", "")
-	p.decided(t, 1, "self", "Event given up", "LoopBroken")
+	p := w.runPolicies(t, w.copyTrigger("self", "self", "self", "allowSelfTrigger: true"))
+	w.setValue(t, "self", "1")
+	p.waitForDecisions(t, 31, "self", "Acted on event", "")
+	p.waitForDecisions(t, 1, "self", "Event given up", "LoopBroken")
 	p.stop(t)
 }
 
 // TestDebounce makes one action of edits that follow each other, with the latest
 // state.
 func TestDebounce(t *testing.T) {
-	w := start(t)
+	w := newEnv(t)
 	w.create(t, w.configMaps, "v1", "ConfigMap", "busy")
 	w.create(t, w.configMaps, "v1", "ConfigMap", "note")
-	p := w.policies(t, w.copyTo("busy", "busy", "note", "debounce: 2s"))
+	p := w.runPolicies(t, w.copyTrigger("busy", "busy", "note", "debounce: 2s"))
 	for i := range 5 {
-		w.edit(t, "busy", fmt.Sprint(i))
+		w.setValue(t, "busy", fmt.Sprint(i))
 	}
-	p.decided(t, 4, "busy", "Event suppressed", "Debounced")
-	acted := p.decided(t, 1, "busy", "Acted on event", "")
+	p.waitForDecisions(t, 4, "busy", "Event suppressed", "Debounced")
+	acted := p.waitForDecisions(t, 1, "busy", "Acted on event", "")
 	last, err := w.configMaps.Get(t.Context(), "busy", metav1.GetOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -151,15 +153,15 @@ func TestDebounce(t *testing.T) {
 
 // TestRateLimit has actions wait for their turn, and drops none.
 func TestRateLimit(t *testing.T) {
-	w := start(t)
+	w := newEnv(t)
 	w.create(t, w.configMaps, "v1", "ConfigMap", "busy")
 	w.create(t, w.configMaps, "v1", "ConfigMap", "note")
-	p := w.policies(t, w.copyTo("busy", "busy", "note", "rateLimit: {limit: 2, period: 500ms}"))
+	p := w.runPolicies(t, w.copyTrigger("busy", "busy", "note", "rateLimit: {limit: 2, period: 500ms}"))
 	const edits = 5
 	for i := range edits {
-		w.edit(t, "busy", fmt.Sprint(i))
+		w.setValue(t, "busy", fmt.Sprint(i))
 	}
-	acted := p.decided(t, edits, "busy", "Acted on event", "")
+	acted := p.waitForDecisions(t, edits, "busy", "Acted on event", "")
 	at := func(i int) time.Time {
 		// The action ended then; it began its duration before.
 		ended, err := time.Parse(time.RFC3339Nano, fmt.Sprint(acted[i]["time"]))

@@ -38,44 +38,44 @@ import (
 
 // options are the flags of run; validate takes those about the configuration.
 type options struct {
-	config, actionsDir  string
-	kubeconfig, context string
+	Config, ActionsDir  string
+	Kubeconfig, Context string
 	logLevel, logFormat string
-	workers, queueSize  positive
-	timeout, retryDelay seconds
-	shutdownGrace       seconds
-	maxRetry            int
-	failFast            bool
-	store, from         string
-	adopt               bool
-	metricsAddr         string
-	webhookAddr         string
-	// shown is what a run shows; nil where it shows nothing.
-	shown        *monitor
-	service, pod string
-	stateDir     string
-	allow        []string
-	access       string
+	Workers, QueueSize  positive
+	Timeout, RetryDelay seconds
+	ShutdownGrace       seconds
+	MaxRetry            int
+	FailFast            bool
+	Store, From         string
+	AdoptStore          bool
+	MetricsAddr         string
+	WebhookAddr         string
+	// server is what a run shows; nil where it shows nothing.
+	server                  *server
+	TriggerService, PodName string
+	StateDir                string
+	AllowAddresses          []string
+	ClusterAccess           string
 }
 
 func (o *options) configFlags(f *pflag.FlagSet) {
-	f.StringVarP(&o.config, "config", "c", "", "the triggers: a file, or all .yaml, .yml, .json and .cue files of a directory")
-	f.StringVar(&o.actionsDir, "actions-dir", "", "a directory of own actions, one CUE template a file; they go before the built-in ones")
+	f.StringVarP(&o.Config, "config", "c", "", "the triggers: a file, or all .yaml, .yml, .json and .cue files of a directory")
+	f.StringVar(&o.ActionsDir, "actions-dir", "", "a directory of own actions, one CUE template a file; they go before the built-in ones")
 }
 
 // clusterFlags say which cluster is meant.
 func (o *options) clusterFlags(f *pflag.FlagSet) {
-	f.StringVar(&o.kubeconfig, "kubeconfig", "", "the kubeconfig file; by default $KUBECONFIG, ~/.kube/config, or the pod's own")
-	f.StringVar(&o.context, "context", "", "the context of the kubeconfig")
+	f.StringVar(&o.Kubeconfig, "kubeconfig", "", "the kubeconfig file; by default $KUBECONFIG, ~/.kube/config, or the pod's own")
+	f.StringVar(&o.Context, "context", "", "the context of the kubeconfig")
 	for _, name := range []string{"kubeconfig", "context"} {
-		_ = f.SetAnnotation(name, noEnvironment, []string{})
+		_ = f.SetAnnotation(name, noEnv, []string{})
 	}
 }
 
 // storeFlags say where it is remembered what is done.
 func (o *options) storeFlags(f *pflag.FlagSet) {
-	f.StringVar(&o.store, "store", storeAuto, "the file that remembers what is done; auto: one for this configuration and API server, in $XDG_STATE_HOME/kube-trigger; none: no file")
-	f.StringVar(&o.service, "trigger-service", "", "the triggers of this TriggerService, NAMESPACE/NAME, instead of a configuration; what is done is remembered in its namespace")
+	f.StringVar(&o.Store, "store", storeAuto, "the file that remembers what is done; auto: one for this configuration and API server, in $XDG_STATE_HOME/kube-trigger; none: no file")
+	f.StringVar(&o.TriggerService, "trigger-service", "", "the triggers of this TriggerService, NAMESPACE/NAME, instead of a configuration; what is done is remembered in its namespace")
 }
 
 // connectionFlags are those of all that stays connected to a cluster.
@@ -87,17 +87,17 @@ func (o *options) connectionFlags(f *pflag.FlagSet) {
 
 // policyFlags are those of all that runs triggers.
 func (o *options) policyFlags(f *pflag.FlagSet) {
-	o.workers, o.queueSize = engine.DefaultConcurrency, engine.DefaultQueueSize
-	o.timeout, o.retryDelay = seconds(engine.DefaultTimeout), seconds(engine.DefaultBackoffInitial)
-	o.shutdownGrace = seconds(engine.DefaultShutdownGrace)
-	f.Var(&o.workers, "workers", "how many objects each trigger acts on at the same time")
-	f.Var(&o.queueSize, "queue-size", "how many events each trigger accepts before its source has to wait")
-	f.Var(&o.timeout, "timeout", "how long one attempt at an action may take")
-	f.IntVar(&o.maxRetry, "max-retry", engine.DefaultRetryLimit, "how often an action that failed is tried again")
-	f.Var(&o.retryDelay, "retry-delay", "the wait before the first retry; it doubles after each")
-	f.StringSliceVar(&o.allow, "allow-address", nil, "addresses and prefixes that actions may connect to although they are this machine's, link-local, or a cloud's metadata service")
-	f.StringVar(&o.access, "cluster-access", string(multicluster.Auto), "how joined clusters are reached: gateway, by the API of cluster-gateway; secret, by the Secrets that join them; auto, gateway where that is installed, else secret")
-	f.Var(&o.shutdownGrace, "shutdown-grace", "how long running actions may take to finish when the process is told to end")
+	o.Workers, o.QueueSize = engine.DefaultConcurrency, engine.DefaultQueueSize
+	o.Timeout, o.RetryDelay = seconds(engine.DefaultTimeout), seconds(engine.DefaultBackoffInitial)
+	o.ShutdownGrace = seconds(engine.DefaultShutdownGrace)
+	f.Var(&o.Workers, "workers", "how many objects each trigger acts on at the same time")
+	f.Var(&o.QueueSize, "queue-size", "how many events each trigger accepts before its source has to wait")
+	f.Var(&o.Timeout, "timeout", "how long one attempt at an action may take")
+	f.IntVar(&o.MaxRetry, "max-retry", engine.DefaultRetryLimit, "how often an action that failed is tried again")
+	f.Var(&o.RetryDelay, "retry-delay", "the wait before the first retry; it doubles after each")
+	f.StringSliceVar(&o.AllowAddresses, "allow-address", nil, "addresses and prefixes that actions may connect to although they are this machine's, link-local, or a cloud's metadata service")
+	f.StringVar(&o.ClusterAccess, "cluster-access", string(multicluster.Auto), "how joined clusters are reached: gateway, by the API of cluster-gateway; secret, by the Secrets that join them; auto, gateway where that is installed, else secret")
+	f.Var(&o.ShutdownGrace, "shutdown-grace", "how long running actions may take to finish when the process is told to end")
 }
 
 func (o *options) runFlags(f *pflag.FlagSet) {
@@ -105,13 +105,13 @@ func (o *options) runFlags(f *pflag.FlagSet) {
 	o.connectionFlags(f)
 	o.policyFlags(f)
 	o.storeFlags(f)
-	f.BoolVar(&o.adopt, "adopt-store", false, "take over a store that another configuration has used, without what that one has not done yet")
-	f.StringVar(&o.from, "from", fromResume, "where to begin: resume, with what was not done yet when kube-trigger stopped; now, without that")
-	f.StringVar(&o.stateDir, "state-dir", "", "a folder that outlives this process, where a worker of a TriggerService remembers which filters ended it; by default it does not")
-	f.StringVar(&o.pod, "pod-name", "", "what tells this worker of a TriggerService from others; by default the host's name")
-	f.StringVar(&o.metricsAddr, "metrics-addr", "", "where to serve /metrics, /healthz, /readyz and /debug/decisions, such as :8080; by default nowhere")
-	f.StringVar(&o.webhookAddr, "webhook-addr", ":8090", "where webhooks are called; nothing listens there without a webhook")
-	f.BoolVar(&o.failFast, "fail-fast", false, "exit when a source fails, instead of trying it again")
+	f.BoolVar(&o.AdoptStore, "adopt-store", false, "take over a store that another configuration has used, without what that one has not done yet")
+	f.StringVar(&o.From, "from", fromResume, "where to begin: resume, with what was not done yet when kube-trigger stopped; now, without that")
+	f.StringVar(&o.StateDir, "state-dir", "", "a folder that outlives this process, where a worker of a TriggerService remembers which filters ended it; by default it does not")
+	f.StringVar(&o.PodName, "pod-name", "", "what tells this worker of a TriggerService from others; by default the host's name")
+	f.StringVar(&o.MetricsAddr, "metrics-addr", "", "where to serve /metrics, /healthz, /readyz and /debug/decisions, such as :8080; by default nowhere")
+	f.StringVar(&o.WebhookAddr, "webhook-addr", ":8090", "where webhooks are called; nothing listens there without a webhook")
+	f.BoolVar(&o.FailFast, "fail-fast", false, "exit when a source fails, instead of trying it again")
 }
 
 func runCommand() *cobra.Command {
@@ -120,8 +120,8 @@ func runCommand() *cobra.Command {
 		Use:     "run -c FILE|DIR",
 		Short:   "Run triggers",
 		Long:    "Run triggers. Each flag can be given as an environment variable: --log-level as LOG_LEVEL.",
-		Args:    noArguments,
-		PreRunE: fromEnvironment,
+		Args:    noArgs,
+		PreRunE: flagsFromEnv,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
 	}
 	o.runFlags(cmd.Flags())
@@ -134,22 +134,22 @@ func (o *options) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if o.maxRetry < 0 {
-		return invalid{fmt.Errorf("--max-retry %d: must be 0 or more", o.maxRetry)}
+	if o.MaxRetry < 0 {
+		return invalid{fmt.Errorf("--max-retry %d: must be 0 or more", o.MaxRetry)}
 	}
-	if o.from != fromResume && o.from != fromNow {
-		return invalid{fmt.Errorf("--from %q: must be %s or %s", o.from, fromResume, fromNow)}
+	if o.From != fromResume && o.From != fromNow {
+		return invalid{fmt.Errorf("--from %q: must be %s or %s", o.From, fromResume, fromNow)}
 	}
 	// What Kubernetes' libraries log goes the same way.
 	klog.SetLogger(log.WithName("client"))
 	crlog.SetLogger(log.WithName("client"))
 	ctx := logr.NewContext(cmd.Context(), log)
-	if o.shown, err = o.monitor(ctx); err != nil {
+	if o.server, err = o.newServer(ctx); err != nil {
 		return err
 	}
-	return o.shown.around(ctx, func(ctx context.Context) error {
-		if o.service != "" {
-			return o.serve(ctx)
+	return o.server.runWith(ctx, func(ctx context.Context) error {
+		if o.TriggerService != "" {
+			return o.runService(ctx)
 		}
 		return o.runConfig(ctx)
 	})
@@ -163,23 +163,23 @@ func (o *options) runConfig(ctx context.Context) error {
 		return err
 	}
 	if _, err := in.check(ctx); err != nil {
-		return unlessEnded(ctx, err)
+		return ignoreCanceled(ctx, err)
 	}
 	c, err := o.connect()
 	if err != nil {
 		return err
 	}
-	m, err := o.remember(ctx, c.resources.Server)
+	m, err := o.openStore(ctx, c.resource.Server)
 	if err != nil {
 		return err
 	}
-	m.sources(&c)
+	m.configureSources(&c)
 	err = o.work(ctx, in, c, m)
 	return errors.Join(err, m.close())
 }
 
 // work runs the triggers of in, which are checked, and remembers in m what is done.
-func (o *options) work(ctx context.Context, in configuration, c connection, m memory) error {
+func (o *options) work(ctx context.Context, in configuration, c clients, m stores) error {
 	triggers, problems, err := in.compile(c, func(string) string { return "" })
 	if err != nil {
 		return err
@@ -194,20 +194,20 @@ func (o *options) work(ctx context.Context, in configuration, c connection, m me
 	if err != nil {
 		return invalid{err}
 	}
-	logr.FromContextOrDiscard(ctx).Info("starting", "config", o.config, "version", version)
-	return m.around(ctx, func(ctx context.Context) error { return o.runEngine(ctx, e, c, m) })
+	logr.FromContextOrDiscard(ctx).Info("starting", "config", o.Config, "version", version)
+	return m.runWith(ctx, func(ctx context.Context) error { return o.runEngine(ctx, e, c, m) })
 }
 
 // runEngine runs e until ctx ends, shows what it does, and replays what is asked
 // for.
-func (o *options) runEngine(ctx context.Context, e *engine.Engine, c connection, m memory) error {
-	o.shown.follow(e)
+func (o *options) runEngine(ctx context.Context, e *engine.Engine, c clients, m stores) error {
+	o.server.setEngine(e)
 	if m.store == nil {
 		return e.Run(ctx)
 	}
 	r := replay.Replayer{
-		Letters: m.store, Engine: e, Complete: c.complete,
-		Every: replayEvery, Kick: m.asked, Clock: clock.RealClock{},
+		DeadLetters: m.store, Engine: e, Complete: c.refetch,
+		Interval: replayInterval, Wake: m.replayRequested, Clock: clock.RealClock{},
 	}
 	replaying, stop := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan struct{})
@@ -222,18 +222,18 @@ func (o *options) runEngine(ctx context.Context, e *engine.Engine, c connection,
 }
 
 // engine returns what all triggers have in common.
-func (o *options) engine(m memory, observers ...engine.Observer) engine.Options {
+func (o *options) engine(m stores, observers ...engine.Observer) engine.Options {
 	return engine.Options{
 		Defaults: engine.Policy{
-			Timeout:     time.Duration(o.timeout),
-			Concurrency: int(o.workers),
-			QueueSize:   int(o.queueSize),
-			Retry:       engine.Retry{Limit: &o.maxRetry, Backoff: engine.Backoff{Initial: time.Duration(o.retryDelay)}},
+			Timeout:     time.Duration(o.Timeout),
+			Concurrency: int(o.Workers),
+			QueueSize:   int(o.QueueSize),
+			Retry:       engine.Retry{Limit: &o.MaxRetry, Backoff: engine.Backoff{Initial: time.Duration(o.RetryDelay)}},
 		},
-		ShutdownGrace: time.Duration(o.shutdownGrace),
-		FailFast:      o.failFast,
-		Letters:       m.letters(),
-		Observers:     append(observers, o.shown.observers()...),
+		ShutdownGrace: time.Duration(o.ShutdownGrace),
+		FailFast:      o.FailFast,
+		DeadLetters:   m.deadLetters(),
+		Observers:     append(observers, o.server.observers()...),
 	}
 }
 

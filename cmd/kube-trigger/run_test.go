@@ -52,7 +52,7 @@ type process struct {
 	ended  chan error
 }
 
-func run(t *testing.T, args ...string) *process {
+func startRun(t *testing.T, args ...string) *process {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &process{cancel: cancel, ended: make(chan error, 1)}
@@ -64,7 +64,7 @@ func run(t *testing.T, args ...string) *process {
 	cmd.SetErr(p)
 	t.Cleanup(func() {
 		if t.Failed() {
-			for _, l := range p.with(func(map[string]any) bool { return true }) {
+			for _, l := range p.linesWhere(func(map[string]any) bool { return true }) {
 				t.Log(l)
 			}
 			select {
@@ -82,12 +82,12 @@ func run(t *testing.T, args ...string) *process {
 	t.Cleanup(func() { p.cancel() })
 	// The command sets the logger of Kubernetes' libraries, which the test's own
 	// clients use as well.
-	wait(t, "a line in the log", func() bool {
+	eventually(t, "a line in the log", func() bool {
 		select {
 		case <-over:
 			return true
 		default:
-			return len(p.with(func(map[string]any) bool { return true })) > 0
+			return len(p.linesWhere(func(map[string]any) bool { return true })) > 0
 		}
 	})
 	return p
@@ -111,27 +111,27 @@ func (p *process) Write(data []byte) (int, error) {
 	}
 }
 
-// with returns the lines so far that are wanted.
-func (p *process) with(wanted func(line map[string]any) bool) []map[string]any {
+// linesWhere returns the lines so far that are wanted.
+func (p *process) linesWhere(wanted func(line map[string]any) bool) []map[string]any {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.DeleteFunc(slices.Clone(p.lines), func(l map[string]any) bool { return !wanted(l) })
 }
 
-// logs waits for a line with this message and returns the lines so far that
+// waitForLog waits for a line with this message and returns the lines so far that
 // have it.
-func (p *process) logs(t *testing.T, message string) []map[string]any {
+func (p *process) waitForLog(t *testing.T, message string) []map[string]any {
 	t.Helper()
 	var lines []map[string]any
-	wait(t, fmt.Sprintf("%q in the log", message), func() bool {
-		lines = p.with(func(l map[string]any) bool { return l["msg"] == message })
+	eventually(t, fmt.Sprintf("%q in the log", message), func() bool {
+		lines = p.linesWhere(func(l map[string]any) bool { return l["msg"] == message })
 		return len(lines) > 0
 	})
 	return lines
 }
 
-// wait polls until done.
-func wait(t *testing.T, what string, done func() bool) {
+// eventually polls until done.
+func eventually(t *testing.T, what string, done func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(30 * time.Second)
 	for !done() {
@@ -171,7 +171,7 @@ func kubeconfig(t *testing.T, cfg *rest.Config, namespace string) string {
 	return file
 }
 
-func written(t *testing.T, text string) string {
+func writeConfig(t *testing.T, text string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "config.yaml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -180,8 +180,8 @@ func written(t *testing.T, text string) string {
 	return file
 }
 
-// templates writes own actions to a directory.
-func templates(t *testing.T, files map[string]string) string {
+// writeActions writes own actions to a directory.
+func writeActions(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range files {
@@ -192,15 +192,15 @@ func templates(t *testing.T, files map[string]string) string {
 	return dir
 }
 
-// world is an API server and a namespace in it.
-type world struct {
+// env is an API server and a namespace in it.
+type env struct {
 	*cluster.Cluster
 	namespace    string
 	configMaps   dynamic.ResourceInterface
 	applications dynamic.ResourceInterface
 }
 
-func start(t *testing.T) world {
+func newEnv(t *testing.T) env {
 	t.Helper()
 	c := cluster.Start(t)
 	c.InstallApplicationCRD(t)
@@ -208,13 +208,13 @@ func start(t *testing.T) world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := world{Cluster: c, namespace: c.Namespace(t)}
+	w := env{Cluster: c, namespace: c.Namespace(t)}
 	w.configMaps = client.Resource(schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}).Namespace(w.namespace)
 	w.applications = client.Resource(schema.GroupVersionResource{Group: "core.oam.dev", Version: "v1beta1", Resource: "applications"}).Namespace(w.namespace)
 	return w
 }
 
-func (w world) create(t *testing.T, in dynamic.ResourceInterface, apiVersion, kind, name string) {
+func (w env) create(t *testing.T, in dynamic.ResourceInterface, apiVersion, kind, name string) {
 	t.Helper()
 	u := &unstructured.Unstructured{Object: map[string]any{"apiVersion": apiVersion, "kind": kind}}
 	if kind == "Application" {
@@ -226,7 +226,7 @@ func (w world) create(t *testing.T, in dynamic.ResourceInterface, apiVersion, ki
 	}
 }
 
-func (w world) edit(t *testing.T, name, value string) {
+func (w env) setValue(t *testing.T, name, value string) {
 	t.Helper()
 	patch := fmt.Sprintf(`{"data":{"v":%q}}`, value)
 	if _, err := w.configMaps.Patch(t.Context(), name, types.MergePatchType, []byte(patch), metav1.PatchOptions{}); err != nil {
@@ -236,7 +236,7 @@ func (w world) edit(t *testing.T, name, value string) {
 
 // triggers bumps the Application of a ConfigMap's name, and holds a trigger whose
 // kind nobody has installed.
-func (w world) triggers() string {
+func (w env) triggers() string {
 	return fmt.Sprintf(`
 triggers:
   - name: missing-kind
@@ -252,26 +252,26 @@ triggers:
 // TestRunActs acts on an edit, although another trigger's kind is missing, and
 // says clearly what it cannot do.
 func TestRunActs(t *testing.T) {
-	w := start(t)
+	w := newEnv(t)
 	w.create(t, w.applications, "core.oam.dev/v1beta1", "Application", "web")
 	for _, name := range []string{"web", "nothing"} {
 		w.create(t, w.configMaps, "v1", "ConfigMap", name)
 	}
-	p := run(t, "-c", written(t, w.triggers()), "--kubeconfig", w.Kubeconfig)
-	p.logs(t, "watching")
-	w.edit(t, "web", "1")
-	if l := p.logs(t, "Acted on event")[0]; l["trigger"] != "default/bump" {
+	p := startRun(t, "-c", writeConfig(t, w.triggers()), "--kubeconfig", w.Kubeconfig)
+	p.waitForLog(t, "watching")
+	w.setValue(t, "web", "1")
+	if l := p.waitForLog(t, "Acted on event")[0]; l["trigger"] != "default/bump" {
 		t.Errorf("acted as %v", l["trigger"])
 	}
 	app, err := w.applications.Get(t.Context(), "web", metav1.GetOptions{})
 	if err != nil || app.GetAnnotations()["app.oam.dev/publishVersion"] != "1" {
 		t.Errorf("annotations %v, %v", app.GetAnnotations(), err)
 	}
-	w.edit(t, "nothing", "1")
-	if l := p.logs(t, "Event given up")[0]; !strings.Contains(fmt.Sprint(l), `applications.core.oam.dev "nothing" not found`) || fmt.Sprint(l["attempts"]) != "1" {
+	w.setValue(t, "nothing", "1")
+	if l := p.waitForLog(t, "Event given up")[0]; !strings.Contains(fmt.Sprint(l), `applications.core.oam.dev "nothing" not found`) || fmt.Sprint(l["attempts"]) != "1" {
 		t.Errorf("got %v", l)
 	}
-	if l := p.logs(t, "no such kind is registered; waiting for it")[0]; l["kind"] != "Image" || l["apiVersion"] != "kpack.io/v1alpha2" {
+	if l := p.waitForLog(t, "no such kind is registered; waiting for it")[0]; l["kind"] != "Image" || l["apiVersion"] != "kpack.io/v1alpha2" {
 		t.Errorf("got %v", l)
 	}
 	p.stop(t)
@@ -279,13 +279,13 @@ func TestRunActs(t *testing.T) {
 
 // TestRunForbidden says who may not do what: to watch, and to act.
 func TestRunForbidden(t *testing.T) {
-	w := start(t)
+	w := newEnv(t)
 	w.create(t, w.applications, "core.oam.dev/v1beta1", "Application", "web")
 	w.create(t, w.configMaps, "v1", "ConfigMap", "web")
 	nobody := w.ServiceAccount(t, w.namespace, "nobody")
-	p := run(t, "-c", written(t, w.triggers()), "--kubeconfig", kubeconfig(t, nobody, w.namespace))
+	p := startRun(t, "-c", writeConfig(t, w.triggers()), "--kubeconfig", kubeconfig(t, nobody, w.namespace))
 	want := fmt.Sprintf(`User "system:serviceaccount:%s:nobody" cannot list resource "configmaps"`, w.namespace)
-	if l := p.logs(t, "Source failed")[0]; !strings.Contains(fmt.Sprint(l["err"]), want) && !strings.Contains(fmt.Sprint(l), want) {
+	if l := p.waitForLog(t, "Source failed")[0]; !strings.Contains(fmt.Sprint(l["err"]), want) && !strings.Contains(fmt.Sprint(l), want) {
 		t.Errorf("got %v", l)
 	}
 	p.stop(t)
@@ -293,11 +293,11 @@ func TestRunForbidden(t *testing.T) {
 	reader := w.ServiceAccount(t, w.namespace, "reader",
 		rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"configmaps"}, Verbs: []string{"list", "watch"}},
 		rbacv1.PolicyRule{APIGroups: []string{"core.oam.dev"}, Resources: []string{"applications"}, Verbs: []string{"get"}})
-	p = run(t, "-c", written(t, w.triggers()), "--kubeconfig", kubeconfig(t, reader, w.namespace))
-	p.logs(t, "watching")
-	w.edit(t, "web", "1")
+	p = startRun(t, "-c", writeConfig(t, w.triggers()), "--kubeconfig", kubeconfig(t, reader, w.namespace))
+	p.waitForLog(t, "watching")
+	w.setValue(t, "web", "1")
 	want = fmt.Sprintf(`User "system:serviceaccount:%s:reader" cannot patch resource "applications"`, w.namespace)
-	if l := p.logs(t, "Event given up")[0]; !strings.Contains(fmt.Sprint(l), want) {
+	if l := p.waitForLog(t, "Event given up")[0]; !strings.Contains(fmt.Sprint(l), want) {
 		t.Errorf("got %v", l)
 	}
 	p.stop(t)
@@ -319,15 +319,15 @@ func TestRunUnreachable(t *testing.T) {
 	defer c.Close()
 	address := c.LocalAddr().String()
 	file := kubeconfig(t, &rest.Config{Host: "http://" + address}, "default")
-	text := written(t, world{namespace: "default"}.triggers())
+	text := writeConfig(t, env{namespace: "default"}.triggers())
 
-	p := run(t, "-c", text, "--kubeconfig", file)
-	if l := p.logs(t, "Source failed")[0]; !strings.Contains(fmt.Sprint(l), address) || !strings.Contains(fmt.Sprint(l), "connection refused") {
+	p := startRun(t, "-c", text, "--kubeconfig", file)
+	if l := p.waitForLog(t, "Source failed")[0]; !strings.Contains(fmt.Sprint(l), address) || !strings.Contains(fmt.Sprint(l), "connection refused") {
 		t.Errorf("got %v", l)
 	}
 	p.stop(t)
 
-	p = run(t, "-c", text, "--kubeconfig", file, "--fail-fast")
+	p = startRun(t, "-c", text, "--kubeconfig", file, "--fail-fast")
 	if err := <-p.ended; err == nil || !strings.Contains(err.Error(), address) {
 		t.Errorf("got %v", err)
 	}

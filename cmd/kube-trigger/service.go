@@ -54,13 +54,13 @@ import (
 // How far the store in the cluster may be behind what is done: each write costs
 // the API server one.
 const (
-	saveEveryInCluster = time.Second
-	saveAtInCluster    = 100
+	clusterSaveInterval = time.Second
+	clusterSaveBatch    = 100
 )
 
-// serve runs the triggers of a TriggerService, as they change, until ctx ends.
+// runService runs the triggers of a TriggerService, as they change, until ctx ends.
 // Of several workers one does, and the next takes over when it ends.
-func (o *options) serve(ctx context.Context) error {
+func (o *options) runService(ctx context.Context) error {
 	name, err := o.serviceName()
 	if err != nil {
 		return err
@@ -69,19 +69,19 @@ func (o *options) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c := connection{namespace: name.Namespace, webhooks: webhook.Options{Server: webhook.NewServer(o.webhookAddr)}}
-	if c.outbound, err = o.outside(); err != nil {
+	c := clients{namespace: name.Namespace, webhook: webhook.Options{Server: webhook.NewServer(o.WebhookAddr)}}
+	if c.egress, err = o.newEgressClient(); err != nil {
 		return err
 	}
 	if c.builtIn, c.scheme, err = known(); err != nil {
 		return err
 	}
-	if c.access, err = o.clusterAccess(); err != nil {
+	if c.access, err = o.parseClusterAccess(); err != nil {
 		return err
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	follower, err := worker.Follow(ctx, cfg, name, clock.RealClock{})
+	follower, err := worker.WatchConfig(ctx, cfg, name, clock.RealClock{})
 	if err != nil {
 		return err
 	}
@@ -90,20 +90,20 @@ func (o *options) serve(ctx context.Context) error {
 
 // serveOne runs the triggers of the TriggerService that follower follows, as whom
 // cfg says, until ctx ends.
-func (o *options) serveOne(ctx context.Context, cfg *rest.Config, c connection, follower *worker.Follower) error {
+func (o *options) serveOne(ctx context.Context, cfg *rest.Config, c clients, follower *worker.ConfigWatcher) error {
 	if err := c.connect(cfg); err != nil {
 		return err
 	}
-	first, err := follower.Other(ctx, worker.Config{})
+	first, err := follower.Next(ctx, worker.Config{})
 	if err != nil {
-		return unlessEnded(ctx, err)
+		return ignoreCanceled(ctx, err)
 	}
-	m, err := o.rememberIn(ctx, cfg, c, first.Service)
+	m, err := o.openClusterStore(ctx, cfg, c, first.Service)
 	if err != nil {
-		return unlessEnded(ctx, err)
+		return ignoreCanceled(ctx, err)
 	}
-	w := serving{options: o, connection: c, memory: m, follower: follower, first: first}
-	err = m.around(ctx, func(ctx context.Context) error { return w.run(ctx, cfg) })
+	w := serviceWorker{options: o, clients: c, stores: m, follower: follower, first: first}
+	err = m.runWith(ctx, func(ctx context.Context) error { return w.run(ctx, cfg) })
 	if closing := m.close(); closing != nil {
 		logr.FromContextOrDiscard(ctx).Info("store not closed: another worker waits until its Lease lapses", "reason", closing.Error())
 	}
@@ -113,9 +113,9 @@ func (o *options) serveOne(ctx context.Context, cfg *rest.Config, c connection, 
 	return err
 }
 
-// unlessEnded returns err, unless it is because ctx has ended: whoever stood by
+// ignoreCanceled returns err, unless it is because ctx has ended: whoever stood by
 // until then has done what it should.
-func unlessEnded(ctx context.Context, err error) error {
+func ignoreCanceled(ctx context.Context, err error) error {
 	select {
 	case <-ctx.Done():
 		return nil
@@ -136,78 +136,78 @@ func known() (map[string]trigger.Template, *runtime.Scheme, error) {
 }
 
 func (o *options) serviceName() (types.NamespacedName, error) {
-	namespace, name, ok := strings.Cut(o.service, "/")
+	namespace, name, ok := strings.Cut(o.TriggerService, "/")
 	if !ok || namespace == "" || name == "" || strings.Contains(name, "/") {
-		return types.NamespacedName{}, invalid{fmt.Errorf("--trigger-service %q: must be NAMESPACE/NAME", o.service)}
+		return types.NamespacedName{}, invalid{fmt.Errorf("--trigger-service %q: must be NAMESPACE/NAME", o.TriggerService)}
 	}
-	if o.config != "" {
+	if o.Config != "" {
 		return types.NamespacedName{}, invalid{errors.New("--trigger-service and --config: only one of them can be given")}
 	}
 	return types.NamespacedName{Namespace: namespace, Name: name}, nil
 }
 
-// rememberIn opens the store of ts, in its namespace, when no other worker has
+// openClusterStore opens the store of ts, in its namespace, when no other worker has
 // it open.
-func (o *options) rememberIn(ctx context.Context, cfg *rest.Config, c connection, ts *v1alpha1.TriggerService) (memory, error) {
+func (o *options) openClusterStore(ctx context.Context, cfg *rest.Config, c clients, ts *v1alpha1.TriggerService) (stores, error) {
 	log := logr.FromContextOrDiscard(ctx)
-	if o.pod == "" {
+	if o.PodName == "" {
 		var err error
-		if o.pod, err = os.Hostname(); err != nil {
-			return memory{}, err
+		if o.PodName, err = os.Hostname(); err != nil {
+			return stores{}, err
 		}
 	}
-	var m memory
-	if o.stateDir != "" {
+	var m stores
+	if o.StateDir != "" {
 		var err error
-		if m.box, err = crashguard.Open(filepath.Join(o.stateDir, "evaluations")); err != nil {
-			return memory{}, err
+		if m.crashes, err = crashguard.Open(filepath.Join(o.StateDir, "evaluations")); err != nil {
+			return stores{}, err
 		}
 	}
 	log.Info("waiting for other workers of the TriggerService to end")
 	s, err := cluster.Open(ctx, cluster.Options{
-		Config: cfg, Namespace: ts.Namespace, Owner: ts.Name, Identity: o.pod,
-		Scheme: c.scheme, Mapper: c.resources.Mapper,
+		Config: cfg, Namespace: ts.Namespace, Owner: ts.Name, Identity: o.PodName,
+		Scheme: c.scheme, Mapper: c.resource.Mapper,
 		OwnerReferences: []metav1.OwnerReference{{
 			APIVersion: v1alpha1.GroupVersion().String(), Kind: v1alpha1.TriggerServiceKind, Name: ts.Name, UID: ts.UID,
 		}},
 	})
 	if err != nil {
-		return memory{}, err
+		return stores{}, err
 	}
 	m.store, m.saver = s, store.NewSaver(s, store.SaverOptions{
-		Every: saveEveryInCluster, Changes: saveAtInCluster, Grace: saveGrace, Clock: clock.RealClock{},
-		OnError: o.storeFailed(log),
+		MaxDelay: clusterSaveInterval, BatchSize: clusterSaveBatch, GracePeriod: saveGrace, Clock: clock.RealClock{},
+		OnError: o.onStoreError(log),
 	})
 	return m, nil
 }
 
-// serving is a worker that is the one to work.
-type serving struct {
+// serviceWorker is a worker that is the one to work.
+type serviceWorker struct {
 	*options
-	connection connection
-	memory     memory
-	follower   *worker.Follower
-	first      worker.Config
+	clients  clients
+	stores   stores
+	follower *worker.ConfigWatcher
+	first    worker.Config
 	// deleted is set when the TriggerService is.
 	deleted bool
 }
 
 // run runs one engine after the other: what the one has not done, the next one
 // does, since it goes on from the same resume points.
-func (w *serving) run(ctx context.Context, cfg *rest.Config) error {
-	events, end, err := recorder(cfg, w.connection.scheme, w.first.Service.Namespace)
+func (w *serviceWorker) run(ctx context.Context, cfg *rest.Config) error {
+	events, end, err := newEventRecorder(cfg, w.clients.scheme, w.first.Service.Namespace)
 	if err != nil {
 		return err
 	}
 	defer end()
 	// Webhooks are taken while one engine takes the place of another.
-	release := w.connection.webhooks.Server.Hold()
+	release := w.clients.webhook.Server.HoldRoutes()
 	defer release(ctx)
 	tells := func(sourceType string) bool {
 		return slices.Contains([]string{resource.Type, application.Type, k8sevent.Type, velaql.Type}, sourceType)
 	}
 	status := worker.NewStatus(w.first.Service, clock.RealClock{}, tells)
-	reporter := worker.Reporter{Client: w.connection.client, Events: events, Clock: clock.RealClock{}}
+	reporter := worker.Reporter{Client: w.clients.client, Events: events, Clock: clock.RealClock{}}
 	reporting, stop := context.WithCancel(ctx)
 	reported := make(chan struct{})
 	go func() {
@@ -228,7 +228,7 @@ func (w *serving) run(ctx context.Context, cfg *rest.Config) error {
 			// Nothing that this worker remembers is the new one's.
 			return errors.New("the TriggerService was replaced by another one of the same name")
 		}
-		next, err := w.until(ctx, config, status)
+		next, err := w.runUntilChanged(ctx, config, status)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -239,8 +239,8 @@ func (w *serving) run(ctx context.Context, cfg *rest.Config) error {
 	}
 }
 
-// until runs config until there is another one, which it returns, or ctx ends.
-func (w *serving) until(ctx context.Context, config worker.Config, status *worker.Status) (worker.Config, error) {
+// runUntilChanged runs config until there is another one, which it returns, or ctx ends.
+func (w *serviceWorker) runUntilChanged(ctx context.Context, config worker.Config, status *worker.Status) (worker.Config, error) {
 	running, stop := context.WithCancel(ctx)
 	defer stop()
 	var next worker.Config
@@ -248,9 +248,9 @@ func (w *serving) until(ctx context.Context, config worker.Config, status *worke
 	go func() {
 		defer close(followed)
 		defer stop()
-		next, _ = w.follower.Other(running, config) // or ctx has ended
+		next, _ = w.follower.Next(running, config) // or ctx has ended
 	}()
-	err := w.engineRun(running, config, status)
+	err := w.runEngineFor(running, config, status)
 	stop()
 	<-followed
 	if err != nil || ctx.Err() != nil {
@@ -259,22 +259,22 @@ func (w *serving) until(ctx context.Context, config worker.Config, status *worke
 	if next.Service == nil {
 		return next, nil
 	}
-	return next, w.memory.saver.Flush(ctx)
+	return next, w.stores.saver.Flush(ctx)
 }
 
-// engineRun runs the valid triggers of config until ctx ends.
-func (w *serving) engineRun(ctx context.Context, config worker.Config, status *worker.Status) error {
+// runEngineFor runs the valid triggers of config until ctx ends.
+func (w *serviceWorker) runEngineFor(ctx context.Context, config worker.Config, status *worker.Status) error {
 	log := logr.FromContextOrDiscard(ctx)
 	// Sources begin anew, where the store says.
-	c := w.connection
-	c.resources.Waits, c.resources.Away, c.views.Waits = status.Waits, status.Away, status.Waits
-	w.memory.sources(&c)
+	c := w.clients
+	c.resource.OnStatus, c.resource.OnClusterStatus, c.velaql.OnStatus = status.ObserveWatch, status.ObserveClusters, status.ObserveWatch
+	w.stores.configureSources(&c)
 	templates, broken := trigger.AddActions(c.builtIn, config.Actions)
 	for name, problems := range broken {
 		log.Info("Action is broken", "action", name, "problems", problems.Error())
 	}
-	compiled := trigger.CompileService(trigger.Compiler{Sources: c.sources(), Actions: templates, Executor: c.executor}, config.Service, config.Refuse)
-	status.Begin(config, compiled)
+	compiled := trigger.CompileService(trigger.Compiler{Sources: c.sources(), Actions: templates, Executor: c.executor}, config.Service, config.Reject)
+	status.SetTriggers(config, compiled)
 	var valid, all []engine.Trigger
 	for _, t := range compiled {
 		if t.Subscription != nil {
@@ -284,24 +284,24 @@ func (w *serving) engineRun(ctx context.Context, config worker.Config, status *w
 			log.Info("Trigger is invalid", "trigger", t.String(), "problems", t.Problems.Error())
 			continue
 		}
-		t.Guard = c.guard(t.Trigger.Trigger)
+		t.LoopDetector = c.loopDetector(t.Trigger.TriggerRef)
 		valid = append(valid, t.Trigger)
 	}
-	c.webhooks.Server.Keep(ctx, subscriptions(all))
-	if err := w.memory.prune(ctx, all); err != nil {
+	c.webhook.Server.PruneRoutes(ctx, subscriptions(all))
+	if err := w.stores.prune(ctx, all); err != nil {
 		return err
 	}
-	e, err := engine.New(w.engine(w.memory, status), valid)
+	e, err := engine.New(w.engine(w.stores, status), valid)
 	if err != nil {
 		return err
 	}
-	status.Runs(e)
-	log.Info("starting", "triggerService", w.service, "generation", config.Service.Generation, "triggers", len(valid), "version", version)
-	return w.runEngine(ctx, e, c, w.memory)
+	status.SetEngine(e)
+	log.Info("starting", "triggerService", w.TriggerService, "generation", config.Service.Generation, "triggers", len(valid), "version", version)
+	return w.runEngine(ctx, e, c, w.stores)
 }
 
-// recorder makes Kubernetes events. Client-go limits how many.
-func recorder(cfg *rest.Config, scheme *runtime.Scheme, namespace string) (record.EventRecorder, func(), error) {
+// newEventRecorder makes Kubernetes events. Client-go limits how many.
+func newEventRecorder(cfg *rest.Config, scheme *runtime.Scheme, namespace string) (record.EventRecorder, func(), error) {
 	client, err := typedcorev1.NewForConfig(cfg)
 	if err != nil {
 		return nil, nil, err

@@ -27,8 +27,8 @@ func validateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "validate -c FILE|DIR",
 		Short:   "Check triggers as run does, without a cluster",
-		Args:    noArguments,
-		PreRunE: fromEnvironment,
+		Args:    noArgs,
+		PreRunE: flagsFromEnv,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			in, err := o.read()
 			if err != nil {

@@ -35,7 +35,7 @@ import (
 // TestVelaQLExample runs examples/velaql, for an Application that is made, and gets
 // a Pod.
 func TestVelaQLExample(t *testing.T) {
-	w := start(t)
+	w := newEnv(t)
 	w.InstallKubeVelaCRDs(t)
 	admin, err := client.New(w.Config, client.Options{})
 	if err != nil {
@@ -52,8 +52,8 @@ func TestVelaQLExample(t *testing.T) {
 		t.Fatal(err)
 	}
 	config := strings.NewReplacer("default", w.namespace, "interval: 5s", "interval: 1s").Replace(string(text))
-	p := run(t, "-c", written(t, config), "--kubeconfig", w.Kubeconfig)
-	if l := p.logs(t, "Source failed")[0]; !strings.Contains(fmt.Sprint(l["err"]), `"web" not found`) {
+	p := startRun(t, "-c", writeConfig(t, config), "--kubeconfig", w.Kubeconfig)
+	if l := p.waitForLog(t, "Source failed")[0]; !strings.Contains(fmt.Sprint(l["err"]), `"web" not found`) {
 		t.Errorf("got %v", l)
 	}
 	w.create(t, w.applications, "core.oam.dev/v1beta1", "Application", "web")

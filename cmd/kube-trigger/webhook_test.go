@@ -44,7 +44,7 @@ const harborSecret = "s3cr3t-of-harbor"
 
 // webhookExample returns examples/webhook for the namespace of w, which has its
 // Secret and Application.
-func (w world) webhookExample(t *testing.T) string {
+func (w env) webhookExample(t *testing.T) string {
 	t.Helper()
 	w.create(t, w.applications, "core.oam.dev/v1beta1", "Application", "web")
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "harbor-hook"}, StringData: map[string]string{"secret": harborSecret}}
@@ -55,18 +55,18 @@ func (w world) webhookExample(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return written(t, strings.ReplaceAll(string(text), "namespace: default", "namespace: "+w.namespace))
+	return writeConfig(t, strings.ReplaceAll(string(text), "namespace: default", "namespace: "+w.namespace))
 }
 
-// push posts what Harbor sends to the webhook that p serves.
-func push(t *testing.T, p *process, secret, delivery string) int {
+// postPush posts what Harbor sends to the webhook that p serves.
+func postPush(t *testing.T, p *process, secret, delivery string) int {
 	t.Helper()
 	body, err := os.ReadFile("../../examples/webhook/push.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.logs(t, "webhook takes calls")
-	url := fmt.Sprintf("http://%s/hooks/harbor", p.logs(t, "webhooks listen")[0]["address"])
+	p.waitForLog(t, "webhook takes calls")
+	url := fmt.Sprintf("http://%s/hooks/harbor", p.waitForLog(t, "webhooks listen")[0]["address"])
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
@@ -83,17 +83,17 @@ func push(t *testing.T, p *process, secret, delivery string) int {
 
 // TestWebhookExample acts on what may call, once.
 func TestWebhookExample(t *testing.T) {
-	w := start(t)
-	p := run(t, "-c", w.webhookExample(t), "--kubeconfig", kubeconfig(t, w.Config, w.namespace), "--webhook-addr", "127.0.0.1:0")
+	w := newEnv(t)
+	p := startRun(t, "-c", w.webhookExample(t), "--kubeconfig", kubeconfig(t, w.Config, w.namespace), "--webhook-addr", "127.0.0.1:0")
 	for _, tc := range []struct {
 		secret string
 		want   int
 	}{{"", http.StatusUnauthorized}, {"wrong", http.StatusUnauthorized}, {harborSecret, http.StatusAccepted}, {harborSecret, http.StatusOK}} {
-		if status := push(t, p, tc.secret, "1"); status != tc.want {
+		if status := postPush(t, p, tc.secret, "1"); status != tc.want {
 			t.Errorf("%q: status %d, want %d", tc.secret, status, tc.want)
 		}
 	}
-	p.logs(t, "Acted on event")
+	p.waitForLog(t, "Acted on event")
 	p.stop(t)
 	if got := w.version(t, "web"); got != "1" {
 		t.Errorf("version %q", got)
@@ -106,7 +106,7 @@ func TestWebhookExample(t *testing.T) {
 // TestWebhookKilled kills the process as soon as it has answered; the next one
 // acts.
 func TestWebhookKilled(t *testing.T) {
-	w := start(t)
+	w := newEnv(t)
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -126,14 +126,14 @@ func TestWebhookKilled(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	status := push(t, p, harborSecret, "1")
+	status := postPush(t, p, harborSecret, "1")
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	if err := cmd.Wait(); err == nil || status != http.StatusAccepted {
 		t.Fatalf("status %d, ended with %v", status, err)
 	}
-	again := run(t, args[1:]...)
+	again := startRun(t, args[1:]...)
 	deadline := time.Now().Add(30 * time.Second)
 	for w.version(t, "web") == "" {
 		if time.Now().After(deadline) {
@@ -141,7 +141,7 @@ func TestWebhookKilled(t *testing.T) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	if status := push(t, again, harborSecret, "1"); status != http.StatusOK {
+	if status := postPush(t, again, harborSecret, "1"); status != http.StatusOK {
 		t.Errorf("the delivery is taken again: status %d", status)
 	}
 	again.stop(t)
@@ -150,7 +150,7 @@ func TestWebhookKilled(t *testing.T) {
 // TestWebhookOfAChangingService calls a webhook all the time while its
 // TriggerService changes: no call is refused, and each is acted on once.
 func TestWebhookOfAChangingService(t *testing.T) {
-	w := start(t)
+	w := newEnv(t)
 	crds, err := filepath.Glob("../../addon/crds/*.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -191,9 +191,9 @@ func TestWebhookOfAChangingService(t *testing.T) {
 		}
 	}
 	change(1)
-	p := run(t, "--trigger-service", w.namespace+"/hooks", "--kubeconfig", w.Kubeconfig, "--webhook-addr", "127.0.0.1:0")
-	p.logs(t, "webhook takes calls")
-	url := fmt.Sprintf("http://%s/%s/called", p.logs(t, "webhooks listen")[0]["address"], w.namespace)
+	p := startRun(t, "--trigger-service", w.namespace+"/hooks", "--kubeconfig", w.Kubeconfig, "--webhook-addr", "127.0.0.1:0")
+	p.waitForLog(t, "webhook takes calls")
+	url := fmt.Sprintf("http://%s/%s/called", p.waitForLog(t, "webhooks listen")[0]["address"], w.namespace)
 
 	stop, called := make(chan struct{}), make(chan map[string]int)
 	go func() {
@@ -217,7 +217,7 @@ func TestWebhookOfAChangingService(t *testing.T) {
 	for generation := 2; generation <= 4; generation++ {
 		change(generation)
 		deadline := time.Now().Add(30 * time.Second)
-		for len(p.logs(t, "webhook takes calls")) < generation {
+		for len(p.waitForLog(t, "webhook takes calls")) < generation {
 			if time.Now().After(deadline) {
 				t.Fatalf("generation %d does not run", generation)
 			}

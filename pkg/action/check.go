@@ -30,9 +30,9 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/diag"
 )
 
-// check refuses names that can never exist, which CUE takes for ones that are
+// checkNames refuses names that can never exist, which CUE takes for ones that are
 // only not there yet: packages, their definitions, and fields of `context`.
-func check(file *ast.File) diag.List {
+func checkNames(file *ast.File) diag.List {
 	packages := provider.Packages()
 	known := map[string][]string{"context": contextFields()}
 	titles := map[string]string{"context": "context"}
@@ -48,8 +48,8 @@ func check(file *ast.File) diag.List {
 			}
 			known[name], titles[name] = definitions(p), path
 		case strings.Contains(strings.SplitN(path, "/", 2)[0], ".") || strings.HasPrefix(path, "vela/"):
-			names := provider.Names(packages)
-			list = append(list, at(spec.Pos(), "no package %q%s; packages: %s", path, diag.Suggest(path, names), strings.Join(names, ", ")))
+			names := provider.ImportPaths(packages)
+			list = append(list, diagnosticAt(spec.Pos(), "no package %q%s; packages: %s", path, diag.Suggest(path, names), strings.Join(names, ", ")))
 		}
 	}
 	ast.Walk(file, func(n ast.Node) bool {
@@ -63,15 +63,15 @@ func check(file *ast.File) diag.List {
 		}
 		names := known[root.Name]
 		if name := labelName(sel.Sel); !slices.Contains(names, name) {
-			list = append(list, at(sel.Sel.Pos(), "%s has no %q%s; it has %s", titles[root.Name], name, diag.Suggest(name, names), strings.Join(names, ", ")))
+			list = append(list, diagnosticAt(sel.Sel.Pos(), "%s has no %q%s; it has %s", titles[root.Name], name, diag.Suggest(name, names), strings.Join(names, ", ")))
 		}
 		return true
 	}, nil)
 	return list
 }
 
-func at(pos token.Pos, format string, args ...any) diag.Problem {
-	return diag.Problem{Line: pos.Line(), Column: pos.Column(), Message: fmt.Sprintf(format, args...)}
+func diagnosticAt(pos token.Pos, format string, args ...any) diag.Diagnostic {
+	return diag.Diagnostic{Line: pos.Line(), Column: pos.Column(), Message: fmt.Sprintf(format, args...)}
 }
 
 // definitions returns what a package defines.
@@ -82,7 +82,7 @@ func definitions(p provider.Package) []string {
 	}
 	var names []string
 	for _, d := range file.Decls {
-		if f, ok := d.(*ast.Field); ok && isDefinition(labelName(f.Label)) {
+		if f, ok := d.(*ast.Field); ok && IsDefinition(labelName(f.Label)) {
 			names = append(names, labelName(f.Label))
 		}
 	}

@@ -32,10 +32,10 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
 )
 
-// conflictRounds is how often a template is rendered again at once because an
+// maxConflictRetries is how often a template is rendered again at once because an
 // object changed under it. Only as many writers can conflict as run at the same
 // time, and one of them wins each round.
-const conflictRounds = 10
+const maxConflictRetries = 10
 
 // CallError is a provider call that failed.
 type CallError struct {
@@ -82,9 +82,9 @@ func RetryAfter(err error) time.Duration {
 	return time.Duration(max(seconds, 0)) * time.Second
 }
 
-// pause waits a few milliseconds, more with every round and never the same for
+// conflictBackoff waits a few milliseconds, more with every round and never the same for
 // two writers.
-func pause(ctx context.Context, round int) error {
+func conflictBackoff(ctx context.Context, round int) error {
 	t := time.NewTimer(time.Duration(rand.Int64N(int64(5*time.Millisecond) << min(round, 4))))
 	defer t.Stop()
 	select {
@@ -100,9 +100,9 @@ func incomplete(v cue.Value) bool {
 	return v.Validate() == nil && v.Validate(cue.Concrete(true)) != nil
 }
 
-// explain says where in the template evaluation failed and why. Values are left
+// evaluationError says where in the template evaluation failed and why. Values are left
 // out unless they stand in the template's source: they may come from a Secret.
-func (t *Template) explain(err error) error {
+func (t *Template) evaluationError(err error) error {
 	all := cueerrors.Errors(err)
 	if len(all) == 0 {
 		return err
@@ -111,7 +111,7 @@ func (t *Template) explain(err error) error {
 	format, args := e.Msg()
 	for i, a := range args {
 		if text := fmt.Sprint(a); !strings.Contains(t.source, text) && !isKind(text) {
-			args[i] = masked{}
+			args[i] = maskedValue{}
 		}
 	}
 	var b strings.Builder
@@ -129,11 +129,11 @@ func (t *Template) explain(err error) error {
 	return errors.New(b.String())
 }
 
-// masked stands for a value that must not be shown.
-type masked struct{}
+// maskedValue stands for a value that must not be shown.
+type maskedValue struct{}
 
 // Format writes "…" whatever the verb is.
-func (masked) Format(s fmt.State, _ rune) { fmt.Fprint(s, "…") }
+func (maskedValue) Format(s fmt.State, _ rune) { fmt.Fprint(s, "…") }
 
 func isKind(text string) bool {
 	switch text {

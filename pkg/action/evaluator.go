@@ -39,38 +39,38 @@ const DefaultEvaluators = 4
 // Options are what an action needs besides its template.
 type Options struct {
 	// Trigger is what the template sees as `context.trigger`.
-	Trigger event.Trigger
+	Trigger event.TriggerRef
 	// Properties are the user's values for the template's `parameter`.
 	Properties map[string]any
 	// Executor executes the provider calls.
 	Executor provider.Executor
 	// Evaluators is DefaultEvaluators where 0.
 	Evaluators int
-	// Result has the action give its result, where it has one.
-	Result bool
+	// EvaluateResult has the action give its result, where it has one.
+	EvaluateResult bool
 }
 
 // Compile makes an action of the template. The paths in the problems are
 // relative to the properties.
 func (t *Template) Compile(o Options) (Action, diag.List) {
-	if list := slices.Concat(t.parameter.Check(o.Properties), t.malformed(o.Properties), t.wrongViews(o.Properties)); len(list) > 0 {
+	if list := slices.Concat(t.parameter.Check(o.Properties), t.checkGoTemplates(o.Properties), t.checkViews(o.Properties)); len(list) > 0 {
 		return nil, list
 	}
-	if o.Result && t.giving != nil {
-		t = t.giving
+	if o.EvaluateResult && t.withResult != nil {
+		t = t.withResult
 	}
 	if o.Evaluators == 0 {
 		o.Evaluators = DefaultEvaluators
 	}
-	r := &runner{template: t, options: o, free: make(chan []cue.Value, o.Evaluators)}
-	if err := r.freeze(); err != nil {
-		return nil, problems(err)
+	r := &runner{template: t, options: o, pool: make(chan []cue.Value, o.Evaluators)}
+	if err := r.evaluateParameter(); err != nil {
+		return nil, diagnostics(err)
 	}
-	bases, err := r.compile()
+	bases, err := r.compileStages()
 	if err != nil {
-		return nil, problems(err)
+		return nil, diagnostics(err)
 	}
-	r.free <- bases
+	r.pool <- bases
 	return r, nil
 }
 
@@ -79,7 +79,7 @@ func (t *Template) Compile(o Options) (Action, diag.List) {
 type runner struct {
 	template *Template
 	options  Options
-	free     chan []cue.Value
+	pool     chan []cue.Value
 	// properties are the user's, as JSON; parameter is CUE for what they have
 	// become, and empty where that depends on the event.
 	properties []byte
@@ -87,10 +87,10 @@ type runner struct {
 }
 
 // Context returns the fields of `context` that the action can depend on.
-func (r *runner) Context() expr.Projection { return r.template.context }
+func (r *runner) Context() expr.FieldSet { return r.template.context }
 
-// freeze notes what the properties have become, where they are known by now.
-func (r *runner) freeze() error {
+// evaluateParameter notes what the properties have become, where they are known by now.
+func (r *runner) evaluateParameter() error {
 	properties := []byte("{}")
 	if r.options.Properties != nil {
 		var err error
@@ -99,7 +99,7 @@ func (r *runner) freeze() error {
 		}
 	}
 	r.properties = properties
-	known, err := r.base(cuecontext.New(), stage{kept: r.template.schema})
+	known, err := r.buildStage(cuecontext.New(), Stage{Declarations: r.template.parameterDecls})
 	if err != nil {
 		return err
 	}
@@ -107,13 +107,13 @@ func (r *runner) freeze() error {
 	return nil
 }
 
-// compile returns the template's stages with its parameter, ready for a context.
+// compileStages returns the template's stages with its parameter, ready for a context.
 // All of them live in a CUE context of their own.
-func (r *runner) compile() ([]cue.Value, error) {
+func (r *runner) compileStages() ([]cue.Value, error) {
 	ctx := cuecontext.New()
 	var bases []cue.Value
 	for _, s := range r.template.stages {
-		base, err := r.base(ctx, s)
+		base, err := r.buildStage(ctx, s)
 		if err != nil {
 			return nil, err
 		}
@@ -122,9 +122,9 @@ func (r *runner) compile() ([]cue.Value, error) {
 	return bases, nil
 }
 
-// base returns what the stage takes of the template, with the parameter.
-func (r *runner) base(ctx *cue.Context, s stage) (cue.Value, error) {
-	base, err := r.template.build(ctx, frame{stage: s, parameter: r.parameter})
+// buildStage returns what the stage takes of the template, with the parameter.
+func (r *runner) buildStage(ctx *cue.Context, s Stage) (cue.Value, error) {
+	base, err := r.template.build(ctx, buildOptions{stage: s, parameter: r.parameter})
 	if err != nil || r.parameter != "" {
 		return base, err
 	}
@@ -137,7 +137,7 @@ func (r *runner) base(ctx *cue.Context, s stage) (cue.Value, error) {
 // constant returns v as CUE, where that says all that v does, and the same for
 // every event: then no schema has to be evaluated with each.
 func constant(v cue.Value) string {
-	if v.Validate(cue.Concrete(true)) != nil || hides(v) {
+	if v.Validate(cue.Concrete(true)) != nil || hasHiddenFields(v) {
 		return ""
 	}
 	text, err := format.Node(v.Syntax(cue.Final()))
@@ -147,8 +147,8 @@ func constant(v cue.Value) string {
 	return string(text)
 }
 
-// hides reports whether v has fields that are no data.
-func hides(v cue.Value) bool {
+// hasHiddenFields reports whether v has fields that are no data.
+func hasHiddenFields(v cue.Value) bool {
 	found := false
 	v.Walk(func(v cue.Value) bool {
 		it, err := v.Fields(cue.Hidden(true), cue.Definitions(true))
@@ -164,30 +164,30 @@ func hides(v cue.Value) bool {
 // changed by somebody else between being read and being written, the template is
 // rendered again at once, up to conflictRounds times.
 func (r *runner) Run(ctx context.Context, ev event.Event) error {
-	_, err := r.after(ctx, ev, nil)
+	_, err := r.runWithResults(ctx, ev, nil)
 	return err
 }
 
-// after is Run after other actions, whose results are given. It returns its own.
-func (r *runner) after(ctx context.Context, ev event.Event, results map[string]any) (any, error) {
+// runWithResults is Run after other actions, whose results are given. It returns its own.
+func (r *runner) runWithResults(ctx context.Context, ev event.Event, results map[string]any) (any, error) {
 	journal := journalFrom(ctx)
 	for round := 0; ; round++ {
-		result, err := r.once(ctx, ev, results, journal)
-		if !isConflict(err) || round == conflictRounds {
+		result, err := r.attempt(ctx, ev, results, journal)
+		if !isConflict(err) || round == maxConflictRetries {
 			return result, classify(err)
 		}
-		if err := pause(ctx, round); err != nil {
+		if err := conflictBackoff(ctx, round); err != nil {
 			return nil, err
 		}
 	}
 }
 
-func (r *runner) once(ctx context.Context, ev event.Event, results map[string]any, journal *Journal) (result any, err error) {
-	bases, err := r.borrow()
+func (r *runner) attempt(ctx context.Context, ev event.Event, results map[string]any, journal *Journal) (result any, err error) {
+	bases, err := r.acquire()
 	if err != nil {
 		return nil, Terminal(err)
 	}
-	defer r.giveBack(bases)
+	defer r.release(bases)
 	defer func() {
 		if p := recover(); p != nil {
 			err = Terminal(fmt.Errorf("template %q panicked while it was evaluated", r.template.name))
@@ -197,7 +197,7 @@ func (r *runner) once(ctx context.Context, ev event.Event, results map[string]an
 	if results != nil {
 		given[resultsField] = results
 	}
-	run := &resolution{runner: r, journal: journal, context: r.template.context.Pick(given)}
+	run := &resolution{runner: r, journal: journal, context: r.template.context.Select(given)}
 	err = run.resolve(ctx, bases)
 	return run.result, err
 }
@@ -211,18 +211,18 @@ func (r *runner) fill(v cue.Value, path cue.Path, data map[string]any) cue.Value
 	return v.FillPath(path, d)
 }
 
-func (r *runner) borrow() ([]cue.Value, error) {
+func (r *runner) acquire() ([]cue.Value, error) {
 	select {
-	case bases := <-r.free:
+	case bases := <-r.pool:
 		return bases, nil
 	default:
-		return r.compile()
+		return r.compileStages()
 	}
 }
 
-func (r *runner) giveBack(bases []cue.Value) {
+func (r *runner) release(bases []cue.Value) {
 	select {
-	case r.free <- bases:
+	case r.pool <- bases:
 	default:
 	}
 }

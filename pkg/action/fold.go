@@ -30,13 +30,13 @@ import (
 	"cuelang.org/go/cue/parser"
 )
 
-// fold replaces what depends on nothing but the parameter, which file declares as
+// FoldConstants replaces what depends on nothing but the parameter, which file declares as
 // data, by what it becomes: then it is not evaluated with each event. Neither is
 // what refers to varying fields, nor to calls. The identifiers of file must be
 // resolved, and are so afterwards.
-func fold(file *ast.File, varying []string) error {
-	c := constants{file: file, fixed: fixedDeclarations(file, varying)}
-	values, err := c.evaluate(c.expressions())
+func FoldConstants(file *ast.File, varying []string) error {
+	c := constantFolder{file: file, constant: constantDeclarations(file, varying)}
+	values, err := c.evaluate(c.foldable())
 	if err != nil {
 		return err
 	}
@@ -51,51 +51,51 @@ func fold(file *ast.File, varying []string) error {
 	return resolve(file)
 }
 
-// constants finds the expressions of a file that depend on the parameter alone.
-type constants struct {
-	file  *ast.File
-	fixed names
+// constantFolder finds the expressions of a file that depend on the parameter alone.
+type constantFolder struct {
+	file     *ast.File
+	constant NameSet
 }
 
-// fixedDeclarations returns the names of the top-level fields and let clauses that
+// constantDeclarations returns the names of the top-level fields and let clauses that
 // depend on the parameter alone, and of the parameter.
-func fixedDeclarations(file *ast.File, varying []string) names {
-	c := constants{file: file, fixed: names{}}
+func constantDeclarations(file *ast.File, varying []string) NameSet {
+	c := constantFolder{file: file, constant: NameSet{}}
 	for _, d := range file.Decls {
-		if name, ok := declared(d); ok {
-			c.fixed[name] = true
+		if name, ok := declaredName(d); ok {
+			c.constant[name] = true
 		}
 	}
 	for shrunk := true; shrunk; {
 		shrunk = false
 		for _, d := range file.Decls {
-			name, ok := declared(d)
+			name, ok := declaredName(d)
 			switch d := d.(type) {
 			case *ast.ImportDecl, *ast.Package:
 				continue
 			case *ast.Comprehension:
 				// It may add to any field.
-				for name := range declarations([]ast.Decl{d}) {
-					shrunk = shrunk || c.fixed[name]
-					delete(c.fixed, name)
+				for name := range eachDeclaration([]ast.Decl{d}) {
+					shrunk = shrunk || c.constant[name]
+					delete(c.constant, name)
 				}
 				continue
 			}
 			if !ok {
-				return names{} // such as a pattern, which constrains them all
+				return NameSet{} // such as a pattern, which constrains them all
 			}
-			if c.fixed[name] && (slices.Contains(varying, name) || isDefinition(name) || !c.isFixed(d)) {
-				delete(c.fixed, name)
+			if c.constant[name] && (slices.Contains(varying, name) || IsDefinition(name) || !c.isConstant(d)) {
+				delete(c.constant, name)
 				shrunk = true
 			}
 		}
 	}
-	return c.fixed
+	return c.constant
 }
 
-// isFixed reports whether all that n refers to is within it, fixed, or CUE's own,
+// isConstant reports whether all that n refers to is within it, fixed, or CUE's own,
 // and it is no call.
-func (c constants) isFixed(n ast.Node) bool {
+func (c constantFolder) isConstant(n ast.Node) bool {
 	within := map[ast.Node]bool{}
 	ast.Walk(n, func(n ast.Node) bool {
 		within[n] = true
@@ -107,34 +107,34 @@ func (c constants) isFixed(n ast.Node) bool {
 		case *ast.Field:
 			fixed = fixed && labelName(n.Label) != "#do"
 		case *ast.Ident:
-			fixed = fixed && c.refersToFixed(n, within)
+			fixed = fixed && c.refersToConstant(n, within)
 		}
 		return fixed
 	}, nil)
 	return fixed
 }
 
-func (c constants) refersToFixed(id *ast.Ident, within map[ast.Node]bool) bool {
+func (c constantFolder) refersToConstant(id *ast.Ident, within map[ast.Node]bool) bool {
 	if spec, ok := id.Node.(*ast.ImportSpec); ok {
 		return !strings.HasPrefix(strings.Trim(spec.Path.Value, `"`), "vela/")
 	}
-	return id.Node == nil || within[id.Scope] || id.Scope == c.file && c.fixed[id.Name]
+	return id.Node == nil || within[id.Scope] || id.Scope == c.file && c.constant[id.Name]
 }
 
-// expressions returns the largest expressions that are fixed and refer to what is
+// foldable returns the largest expressions that are fixed and refer to what is
 // declared elsewhere, outside of declarations that are fixed as a whole.
-func (c constants) expressions() []ast.Expr {
+func (c constantFolder) foldable() []ast.Expr {
 	var found []ast.Expr
 	for _, d := range c.file.Decls {
-		if name, ok := declared(d); ok && c.fixed[name] {
+		if name, ok := declaredName(d); ok && c.constant[name] {
 			continue
 		}
 		astutil.Apply(d, func(at astutil.Cursor) bool {
-			if f, ok := parent(at).(*ast.Field); ok && f.Label == at.Node() {
+			if f, ok := parentNode(at).(*ast.Field); ok && f.Label == at.Node() {
 				return false
 			}
 			x, ok := at.Node().(ast.Expr)
-			if !ok || isClause(at) || !c.refersOut(x) || !c.isFixed(x) {
+			if !ok || isClause(at) || !c.refersToDeclaration(x) || !c.isConstant(x) {
 				return true
 			}
 			found = append(found, x)
@@ -150,23 +150,23 @@ func isClause(at astutil.Cursor) bool {
 	case *ast.Comprehension, *ast.Ellipsis, *ast.Alias:
 		return true
 	}
-	_, ok := parent(at).(*ast.Comprehension)
+	_, ok := parentNode(at).(*ast.Comprehension)
 	return ok
 }
 
-func parent(at astutil.Cursor) ast.Node {
+func parentNode(at astutil.Cursor) ast.Node {
 	if at.Parent() == nil {
 		return nil
 	}
 	return at.Parent().Node()
 }
 
-// refersOut reports whether n refers to a fixed declaration of the file.
-func (c constants) refersOut(n ast.Node) bool {
+// refersToDeclaration reports whether n refers to a fixed declaration of the file.
+func (c constantFolder) refersToDeclaration(n ast.Node) bool {
 	found := false
 	ast.Walk(n, func(n ast.Node) bool {
 		id, ok := n.(*ast.Ident)
-		found = found || ok && id.Node != nil && id.Scope == c.file && c.fixed[id.Name]
+		found = found || ok && id.Node != nil && id.Scope == c.file && c.constant[id.Name]
 		return !found
 	}, nil)
 	return found
@@ -174,14 +174,14 @@ func (c constants) refersOut(n ast.Node) bool {
 
 // evaluate returns what expressions become. Those that do not become data are not
 // in it.
-func (c constants) evaluate(expressions []ast.Expr) (map[ast.Expr]ast.Expr, error) {
+func (c constantFolder) evaluate(expressions []ast.Expr) (map[ast.Expr]ast.Expr, error) {
 	if len(expressions) == 0 {
 		return nil, nil
 	}
 	var source strings.Builder
 	for _, d := range c.file.Decls {
 		_, imports := d.(*ast.ImportDecl)
-		if name, ok := declared(d); imports || ok && c.fixed[name] {
+		if name, ok := declaredName(d); imports || ok && c.constant[name] {
 			text, err := format.Node(d)
 			if err != nil {
 				return nil, err

@@ -68,7 +68,7 @@ func TestFold(t *testing.T) {
 			if err := resolve(file); err != nil {
 				t.Fatal(err)
 			}
-			if err := fold(file, []string{"context"}); err != nil {
+			if err := FoldConstants(file, []string{"context"}); err != nil {
 				t.Fatal(err)
 			}
 			got, err := format.Node(file)

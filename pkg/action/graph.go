@@ -25,70 +25,70 @@ import (
 	"cuelang.org/go/cue/token"
 )
 
-// graph is what the top-level declarations of a template refer to.
-type graph struct {
+// callGraph is what the top-level declarations of a template refer to.
+type callGraph struct {
 	order []string // of the declarations in the template
 	decls map[string]ast.Decl
-	// makers are those that make calls, holders those of them that are fields.
-	makers, holders names
-	// reach holds what a declaration refers to, and what that refers to, but not
+	// callers are those that make calls, holders those of them that are fields.
+	callers, callFields NameSet
+	// dependencies holds what a declaration refers to, and what that refers to, but not
 	// what holders refer to.
-	reach map[string]names
+	dependencies map[string]NameSet
 }
 
-// newGraph returns nil where it cannot tell what depends on what a call returns.
+// newCallGraph returns nil where it cannot tell what depends on what a call returns.
 // The identifiers of file must be resolved.
-func newGraph(file *ast.File) *graph {
-	if callsUsedWhole(file) || returnsOtherwise(file) {
+func newCallGraph(file *ast.File) *callGraph {
+	if CallsUsedAsValues(file) || hasOtherReturns(file) {
 		return nil
 	}
-	g := &graph{decls: map[string]ast.Decl{}, makers: makers(file), holders: holders(file), reach: map[string]names{}}
+	g := &callGraph{decls: map[string]ast.Decl{}, callers: callers(file), callFields: CallFields(file), dependencies: map[string]NameSet{}}
 	for _, d := range file.Decls {
 		if _, ok := d.(*ast.ImportDecl); ok {
 			continue
 		}
-		name, ok := declared(d)
-		if !ok || g.decls[name] != nil || g.holders[name] && strings.HasPrefix(name, "_") {
+		name, ok := declaredName(d)
+		if !ok || g.decls[name] != nil || g.callFields[name] && strings.HasPrefix(name, "_") {
 			return nil
 		}
 		g.decls[name] = d
 		g.order = append(g.order, name)
 	}
-	known, refers := names{}, map[string]names{}
+	known, refers := NameSet{}, map[string]NameSet{}
 	for name := range g.decls {
 		known[name] = true
 	}
 	for name, d := range g.decls {
-		l := look{graph: g, file: file, known: known, refers: names{}}
+		l := referenceVisitor{graph: g, file: file, known: known, refers: NameSet{}}
 		l.walk(d)
-		if l.within {
+		if l.internalCall {
 			return nil
 		}
 		refers[name] = l.refers
 	}
 	for name := range g.decls {
-		g.reach[name] = names{}
-		g.spread(refers, name, g.reach[name])
-		if g.holders[name] && g.reach[name][name] {
+		g.dependencies[name] = NameSet{}
+		g.addReachable(refers, name, g.dependencies[name])
+		if g.callFields[name] && g.dependencies[name][name] {
 			return nil
 		}
 	}
 	return g
 }
 
-func (g *graph) spread(refers map[string]names, name string, found names) {
+func (g *callGraph) addReachable(refers map[string]NameSet, name string, found NameSet) {
 	for other := range refers[name] {
 		if !found[other] {
 			found[other] = true
-			if !g.holders[other] {
-				g.spread(refers, other, found)
+			if !g.callFields[other] {
+				g.addReachable(refers, other, found)
 			}
 		}
 	}
 }
 
-// declared returns the name that d declares, if that is all it does.
-func declared(d ast.Decl) (string, bool) {
+// declaredName returns the name that d declares, if that is all it does.
+func declaredName(d ast.Decl) (string, bool) {
 	switch d := d.(type) {
 	case *ast.LetClause:
 		return d.Ident.Name, true
@@ -100,15 +100,15 @@ func declared(d ast.Decl) (string, bool) {
 	return "", false
 }
 
-// schedule returns the holders in the order in which their calls can be made:
+// callOrder returns the holders in the order in which their calls can be made:
 // the first one that depends on none that is left, by `@step` and then as the
 // template has them. It is nil where they wait for each other.
-func (g *graph) schedule() []string {
-	left := slices.DeleteFunc(slices.Clone(g.order), func(name string) bool { return !g.holders[name] })
-	slices.SortStableFunc(left, func(a, b string) int { return g.step(a) - g.step(b) })
+func (g *callGraph) callOrder() []string {
+	left := slices.DeleteFunc(slices.Clone(g.order), func(name string) bool { return !g.callFields[name] })
+	slices.SortStableFunc(left, func(a, b string) int { return g.stepOf(a) - g.stepOf(b) })
 	var order []string
 	for len(left) > 0 {
-		i := slices.IndexFunc(left, func(name string) bool { return !g.depends(name, left) })
+		i := slices.IndexFunc(left, func(name string) bool { return !g.dependsOn(name, left) })
 		if i < 0 {
 			return nil
 		}
@@ -118,13 +118,13 @@ func (g *graph) schedule() []string {
 	return order
 }
 
-// depends reports whether name refers to one of others.
-func (g *graph) depends(name string, others []string) bool {
-	return slices.ContainsFunc(others, func(other string) bool { return g.reach[name][other] })
+// dependsOn reports whether name refers to one of others.
+func (g *callGraph) dependsOn(name string, others []string) bool {
+	return slices.ContainsFunc(others, func(other string) bool { return g.dependencies[name][other] })
 }
 
-// step returns the number in the `@step(N)` of a field.
-func (g *graph) step(name string) int {
+// stepOf returns the number in the `@step(N)` of a field.
+func (g *callGraph) stepOf(name string) int {
 	if f, ok := g.decls[name].(*ast.Field); ok {
 		for _, a := range f.Attrs {
 			key, body := a.Split()
@@ -133,24 +133,24 @@ func (g *graph) step(name string) int {
 			}
 		}
 	}
-	return lastStep
+	return noStep
 }
 
-// look is the walk through one declaration.
-type look struct {
-	graph         *graph
+// referenceVisitor is the walk through one declaration.
+type referenceVisitor struct {
+	graph         *callGraph
 	file          *ast.File
-	known, refers names
-	// within is set when something within the declaration is referred to that may
+	known, refers NameSet
+	// internalCall is set when something within the declaration is referred to that may
 	// be a call.
-	within bool
+	internalCall bool
 }
 
-func (l *look) walk(n ast.Node) {
+func (l *referenceVisitor) walk(n ast.Node) {
 	ast.Walk(n, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.Alias:
-			l.within = true
+			l.internalCall = true
 		case *ast.Ident:
 			l.ident(n)
 		}
@@ -158,22 +158,22 @@ func (l *look) walk(n ast.Node) {
 	}, nil)
 }
 
-func (l *look) ident(id *ast.Ident) {
+func (l *referenceVisitor) ident(id *ast.Ident) {
 	switch at := id.Node.(type) {
 	case nil, *ast.ImportSpec:
 	case *ast.LetClause:
-		l.within = l.within || id.Scope != l.file && l.graph.makers.madeIn(at.Expr, l.known)
+		l.internalCall = l.internalCall || id.Scope != l.file && l.graph.callers.makesCall(at.Expr, l.known)
 	case ast.Expr:
-		l.within = l.within || id.Scope != l.file && l.graph.makers.madeIn(at, l.known)
+		l.internalCall = l.internalCall || id.Scope != l.file && l.graph.callers.makesCall(at, l.known)
 	}
 	if id.Scope == l.file && l.graph.decls[id.Name] != nil {
 		l.refers[id.Name] = true
 	}
 }
 
-// returnsOtherwise reports whether calls may return more than `$returns`, or the
+// hasOtherReturns reports whether calls may return more than `$returns`, or the
 // template constrains that.
-func returnsOtherwise(file *ast.File) bool {
+func hasOtherReturns(file *ast.File) bool {
 	found := false
 	ast.Walk(file, func(n ast.Node) bool {
 		switch n := n.(type) {

@@ -26,12 +26,12 @@ import (
 // the ones that failed: an action that bumps three Applications and is refused
 // at the third does not bump the first two again. Reads are never remembered.
 type Journal struct {
-	mu   sync.Mutex
-	done map[string]map[string]any
+	mu      sync.Mutex
+	results map[string]map[string]any
 	// progress is that of several actions; nil for a single one.
 	progress *progress
-	// kept is what was kept, by key.
-	kept map[any]any
+	// values is what was kept, by key.
+	values map[any]any
 }
 
 // NewJournal returns an empty journal, for one event and one trigger.
@@ -55,32 +55,32 @@ func journalFrom(ctx context.Context) *Journal {
 func (j *Journal) get(key string) (map[string]any, bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	result, ok := j.done[key]
+	result, ok := j.results[key]
 	return result, ok
 }
 
 func (j *Journal) put(key string, result map[string]any) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.done == nil {
-		j.done = map[string]map[string]any{}
+	if j.results == nil {
+		j.results = map[string]map[string]any{}
 	}
-	j.done[key] = result
+	j.results[key] = result
 }
 
-// Keep returns what is kept under key with the journal of ctx, which is what first
+// JournalValue returns what is kept under key with the journal of ctx, which is what first
 // returned when it was first asked for.
-func Keep(ctx context.Context, key any, first func() any) any {
+func JournalValue(ctx context.Context, key any, newValue func() any) any {
 	j := journalFrom(ctx)
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	v, ok := j.kept[key]
+	v, ok := j.values[key]
 	if !ok {
-		if j.kept == nil {
-			j.kept = map[any]any{}
+		if j.values == nil {
+			j.values = map[any]any{}
 		}
-		v = first()
-		j.kept[key] = v
+		v = newValue()
+		j.values[key] = v
 	}
 	return v
 }

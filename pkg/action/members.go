@@ -23,10 +23,10 @@ import (
 	"cuelang.org/go/cue"
 )
 
-// members returns the members of v. At the top those that are given to the
+// Members returns the members of v. At the top those that are given to the
 // template are left out. Fields with an attribute `@step(N)` come first, in the
 // order of N, as in workflow definitions.
-func members(v cue.Value, top bool) []cue.Value {
+func Members(v cue.Value, top bool) []cue.Value {
 	var out []cue.Value
 	if v.IncompleteKind() == cue.ListKind {
 		it, err := v.List()
@@ -38,28 +38,28 @@ func members(v cue.Value, top bool) []cue.Value {
 	it, err := v.Fields(cue.Hidden(true))
 	for err == nil && it.Next() {
 		name := it.Selector().String()
-		if isDefinition(name) || top && (name == "context" || name == "parameter") {
+		if IsDefinition(name) || top && (name == "context" || name == "parameter") {
 			continue
 		}
 		out = append(out, it.Value())
 	}
-	slices.SortStableFunc(out, func(a, b cue.Value) int { return step(a) - step(b) })
+	slices.SortStableFunc(out, func(a, b cue.Value) int { return stepAttribute(a) - stepAttribute(b) })
 	return out
 }
 
-// lastStep is the step of what has none.
-const lastStep = 1 << 30
+// noStep is the step of what has none.
+const noStep = 1 << 30
 
-// step returns the number in a field's `@step(N)`; a very large one without it.
-func step(v cue.Value) int {
+// stepAttribute returns the number in a field's `@step(N)`; a very large one without it.
+func stepAttribute(v cue.Value) int {
 	a := v.Attribute("step")
 	if n, err := strconv.Atoi(a.Contents()); a.Err() == nil && err == nil {
 		return n
 	}
-	return lastStep
+	return noStep
 }
 
-func last(v cue.Value) string {
+func LastSelector(v cue.Value) string {
 	selectors := v.Path().Selectors()
 	if len(selectors) == 0 {
 		return ""

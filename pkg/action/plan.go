@@ -23,57 +23,57 @@ import (
 	"cuelang.org/go/cue/ast"
 )
 
-// stage is a part of a template that is evaluated at once: calls of which none
+// Stage is a part of a template that is evaluated at once: calls of which none
 // depends on what another one of them returns. What the calls of earlier stages
 // have returned is data to it.
-type stage struct {
-	// calls are the top-level fields whose calls are made, in their order.
-	calls []string
-	// given are those of earlier stages that are referred to.
-	given []string
-	// kept are the names of all declarations that it takes. Nil: all.
-	kept names
+type Stage struct {
+	// Calls are the top-level fields whose calls are made, in their order.
+	Calls []string
+	// Inputs are those of earlier stages that are referred to.
+	Inputs []string
+	// Declarations are the names of all declarations that it takes. Nil: all.
+	Declarations NameSet
 }
 
-// repeats reports whether calls of the stage may depend on each other after all:
+// Repeats reports whether calls of the stage may depend on each other after all:
 // then it is evaluated again after each of them.
-func (s stage) repeats() bool { return s.kept == nil }
+func (s Stage) Repeats() bool { return s.Declarations == nil }
 
-// plan splits a template into stages, so that each of its fields is evaluated as
+// Schedule splits a template into stages, so that each of its fields is evaluated as
 // seldom as can be, and returns the declarations that make the parameter. Where
 // too little is known of what depends on what, there is one stage for all. The
 // identifiers of file must be resolved. With gives, the last stage has the result.
-func plan(file *ast.File, gives bool) (stages []stage, schema names) {
-	whole := []stage{{}}
-	g := newGraph(file)
+func Schedule(file *ast.File, gives bool) (stages []Stage, schema NameSet) {
+	whole := []Stage{{}}
+	g := newCallGraph(file)
 	if g == nil {
 		return whole, nil
 	}
 	schema = g.closure([]string{parameterSchema})
-	order := g.schedule()
+	order := g.callOrder()
 	if len(order) == 0 {
 		return whole, schema
 	}
 	for _, name := range order {
 		i := len(stages) - 1
-		if i < 0 || g.depends(name, stages[i].calls) {
-			stages = append(stages, stage{})
+		if i < 0 || g.dependsOn(name, stages[i].Calls) {
+			stages = append(stages, Stage{})
 			i++
 		}
-		stages[i].calls = append(stages[i].calls, name)
+		stages[i].Calls = append(stages[i].Calls, name)
 	}
-	seen := names{}
+	seen := NameSet{}
 	for i := range stages {
-		g.complete(&stages[i], stages[i].calls)
-		maps.Copy(seen, stages[i].kept)
+		g.complete(&stages[i], stages[i].Calls)
+		maps.Copy(seen, stages[i].Declarations)
 	}
 	// Fields that no call takes may still find fault with the event.
 	rest := slices.DeleteFunc(slices.Clone(g.order), func(name string) bool {
 		_, isField := g.decls[name].(*ast.Field)
-		return !isField || isDefinition(name) || seen[name] && !(gives && name == resultField)
+		return !isField || IsDefinition(name) || seen[name] && !(gives && name == resultField)
 	})
 	if len(rest) > 0 {
-		last := stage{}
+		last := Stage{}
 		g.complete(&last, rest)
 		stages = append(stages, last)
 	}
@@ -81,40 +81,40 @@ func plan(file *ast.File, gives bool) (stages []stage, schema names) {
 }
 
 // complete sets what s takes to evaluate seeds, besides the parameter.
-func (g *graph) complete(s *stage, seeds []string) {
-	s.kept = g.closure(append([]string{parameterSchema}, seeds...))
+func (g *callGraph) complete(s *Stage, seeds []string) {
+	s.Declarations = g.closure(append([]string{parameterSchema}, seeds...))
 	for _, name := range g.order {
-		if s.kept[name] && g.holders[name] && !slices.Contains(s.calls, name) {
-			delete(s.kept, name)
-			s.given = append(s.given, name)
+		if s.Declarations[name] && g.callFields[name] && !slices.Contains(s.Calls, name) {
+			delete(s.Declarations, name)
+			s.Inputs = append(s.Inputs, name)
 		}
 	}
 }
 
-func (g *graph) closure(seeds []string) names {
-	found := names{}
+func (g *callGraph) closure(seeds []string) NameSet {
+	found := NameSet{}
 	for _, seed := range seeds {
 		found[seed] = true
-		maps.Copy(found, g.reach[seed])
+		maps.Copy(found, g.dependencies[seed])
 	}
 	return found
 }
 
-// narrow leaves in file what s takes, but for what is dropped.
-func (s stage) narrow(file *ast.File, dropped names) {
-	if s.repeats() && len(dropped) == 0 {
+// Prune leaves in file what s takes, but for what is dropped.
+func (s Stage) Prune(file *ast.File, dropped NameSet) {
+	if s.Repeats() && len(dropped) == 0 {
 		return
 	}
 	file.Decls = slices.DeleteFunc(file.Decls, func(d ast.Decl) bool {
-		name, ok := declared(d)
-		return ok && (dropped[name] || !s.repeats() && !s.kept[name])
+		name, ok := declaredName(d)
+		return ok && (dropped[name] || !s.Repeats() && !s.Declarations[name])
 	})
-	dropImports(file)
+	DropUnusedImports(file)
 }
 
-// dropImports takes out imports that are not used, which CUE refuses.
-func dropImports(file *ast.File) {
-	used := referred(file)
+// DropUnusedImports takes out imports that are not used, which CUE refuses.
+func DropUnusedImports(file *ast.File) {
+	used := ReferencedNodes(file)
 	unused := func(spec *ast.ImportSpec) bool { return !used[spec] }
 	file.Imports = slices.DeleteFunc(file.Imports, unused)
 	for _, d := range file.Decls {
@@ -124,8 +124,8 @@ func dropImports(file *ast.File) {
 	}
 }
 
-// referred returns the declarations that identifiers of file refer to.
-func referred(file *ast.File) map[ast.Node]bool {
+// ReferencedNodes returns the declarations that identifiers of file refer to.
+func ReferencedNodes(file *ast.File) map[ast.Node]bool {
 	used := map[ast.Node]bool{}
 	ast.Walk(file, func(n ast.Node) bool {
 		if id, ok := n.(*ast.Ident); ok {

@@ -113,14 +113,14 @@ func TestPlan(t *testing.T) {
 				t.Fatal(problems)
 			}
 			stages := len(template.stages)
-			if template.stages[0].repeats() {
+			if template.stages[0].Repeats() {
 				stages = 0
 			}
 			if stages != p.stages {
 				t.Errorf("%d stages, want %d: %v", stages, p.stages, template.stages)
 			}
 			whole := *template
-			whole.stages, whole.schema = []stage{{}}, nil
+			whole.stages, whole.parameterDecls = []Stage{{}}, nil
 			got, gotErr := calls(t, template, func(*runner) {})
 			want, wantErr := calls(t, &whole, unfold)
 			if !slices.Equal(got, want) || gotErr != wantErr {
@@ -136,7 +136,7 @@ func TestPlan(t *testing.T) {
 // unfold makes r leave to each evaluation what depends on the parameter alone.
 func unfold(r *runner) {
 	r.parameter = ""
-	<-r.free
+	<-r.pool
 }
 
 func calls(t *testing.T, template *Template, change func(*runner)) (calls []string, failure string) {

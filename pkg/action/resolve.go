@@ -34,13 +34,13 @@ type resolution struct {
 	journal *Journal
 	context map[string]any
 	// returned is what the calls of the fields of earlier stages have returned.
-	returned map[string]any
-	made     int
-	// again is set where a stage repeats: root is then what its calls have
+	returned  map[string]any
+	callCount int
+	// repeating is set where a stage repeats: root is then what its calls have
 	// returned so far, filled in, and executed holds their paths.
-	again    bool
-	root     cue.Value
-	executed map[string]bool
+	repeating bool
+	root      cue.Value
+	executed  map[string]bool
 	// blocked is why the first call that cannot be executed yet cannot.
 	blocked error
 	// result is what the action gives, where it does.
@@ -51,48 +51,48 @@ type resolution struct {
 // make ever more calls.
 const maxCalls = 1000
 
-// errAgain ends the visit of a stage that has to be evaluated again.
-var errAgain = errors.New("evaluate again")
+// errReevaluate ends the visit of a stage that has to be evaluated again.
+var errReevaluate = errors.New("evaluate again")
 
 func (r *resolution) resolve(ctx context.Context, bases []cue.Value) error {
 	r.returned = map[string]any{}
 	for i, s := range r.runner.template.stages {
 		given := map[string]any{"context": r.context}
-		for _, name := range s.given {
+		for _, name := range s.Inputs {
 			given[name] = r.returned[name]
 		}
-		r.root, r.again, r.executed = r.runner.fill(bases[i], cue.Path{}, given), s.repeats(), map[string]bool{}
-		if err := r.stage(ctx, s); err != nil {
+		r.root, r.repeating, r.executed = r.runner.fill(bases[i], cue.Path{}, given), s.Repeats(), map[string]bool{}
+		if err := r.runStage(ctx, s); err != nil {
 			return err
 		}
 	}
-	return r.give()
+	return r.readResult()
 }
 
-// stage executes the calls of s, until none is left.
-func (r *resolution) stage(ctx context.Context, s stage) error {
+// runStage executes the calls of s, until none is left.
+func (r *resolution) runStage(ctx context.Context, s Stage) error {
 	for {
 		r.blocked = nil
-		err := r.fields(ctx, s)
+		err := r.visitFields(ctx, s)
 		if err == nil {
-			return r.finished()
+			return r.checkComplete()
 		}
-		if !errors.Is(err, errAgain) {
+		if !errors.Is(err, errReevaluate) {
 			return err
 		}
 	}
 }
 
-func (r *resolution) fields(ctx context.Context, s stage) error {
-	if r.again {
-		for _, field := range members(r.root, true) {
+func (r *resolution) visitFields(ctx context.Context, s Stage) error {
+	if r.repeating {
+		for _, field := range Members(r.root, true) {
 			if _, err := r.visit(ctx, field); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
-	for _, name := range s.calls {
+	for _, name := range s.Calls {
 		returned, err := r.visit(ctx, r.root.LookupPath(cue.MakePath(cue.Str(name))))
 		if err != nil {
 			return err
@@ -102,20 +102,20 @@ func (r *resolution) fields(ctx context.Context, s stage) error {
 	return nil
 }
 
-// finished returns nil if nothing is left undecided.
-func (r *resolution) finished() error {
+// checkComplete returns nil if nothing is left undecided.
+func (r *resolution) checkComplete() error {
 	if r.blocked != nil {
 		return Terminal(r.blocked)
 	}
 	if err := r.root.Err(); err != nil {
-		return Terminal(r.runner.template.explain(err))
+		return Terminal(r.runner.template.evaluationError(err))
 	}
 	return nil
 }
 
 // execute answers a call from the journal, or executes it.
 func (r *resolution) execute(ctx context.Context, call provider.Call) (provider.Result, error) {
-	key := call.Path + " " + identity(call)
+	key := call.Path + " " + objectKey(call)
 	if result, ok := r.journal.get(key); ok {
 		return result, nil
 	}
@@ -132,13 +132,13 @@ func (r *resolution) execute(ctx context.Context, call provider.Call) (provider.
 	return result, nil
 }
 
-// picked returns the fields of a result that the template depends on.
-func (r *resolution) picked(call *provider.Call, result provider.Result) map[string]any {
+// selectReturns returns the fields of a result that the template depends on.
+func (r *resolution) selectReturns(call *provider.Call, result provider.Result) map[string]any {
 	returns, ok := result["$returns"].(map[string]any)
 	if !ok || call.Provider == "op" {
 		return result
 	}
-	return map[string]any{"$returns": r.runner.template.returns.Pick(returns)}
+	return map[string]any{"$returns": r.runner.template.returns.Select(returns)}
 }
 
 // visit executes the calls in v whose parameters are known, in the order of the
@@ -147,7 +147,7 @@ func (r *resolution) visit(ctx context.Context, v cue.Value) (any, error) {
 	switch v.IncompleteKind() {
 	case cue.ListKind:
 		returned := []any{}
-		for _, item := range members(v, false) {
+		for _, item := range Members(v, false) {
 			one, err := r.visit(ctx, item)
 			if err != nil {
 				return nil, err
@@ -160,21 +160,21 @@ func (r *resolution) visit(ctx context.Context, v cue.Value) (any, error) {
 		return nil, nil
 	}
 	if do, err := v.LookupPath(cue.MakePath(cue.Def("#do"))).String(); err == nil {
-		return r.make(ctx, v, do)
+		return r.makeCall(ctx, v, do)
 	}
 	returned := map[string]any{}
-	for _, field := range members(v, false) {
+	for _, field := range Members(v, false) {
 		one, err := r.visit(ctx, field)
 		if err != nil {
 			return nil, err
 		}
-		returned[last(field)] = one
+		returned[LastSelector(field)] = one
 	}
 	return returned, nil
 }
 
-// make makes the call that v is, if it can and has not yet been made.
-func (r *resolution) make(ctx context.Context, v cue.Value, do string) (map[string]any, error) {
+// makeCall makes the call that v is, if it can and has not yet been made.
+func (r *resolution) makeCall(ctx context.Context, v cue.Value, do string) (map[string]any, error) {
 	call, err := r.call(v, do)
 	if err != nil {
 		return nil, Terminal(err)
@@ -185,18 +185,18 @@ func (r *resolution) make(ctx context.Context, v cue.Value, do string) (map[stri
 	if err := ctx.Err(); err != nil {
 		return nil, context.Cause(ctx)
 	}
-	if r.made++; r.made > maxCalls {
+	if r.callCount++; r.callCount > maxCalls {
 		return nil, Terminal(fmt.Errorf("template %q makes more than %d calls", r.runner.template.name, maxCalls))
 	}
 	result, err := r.execute(ctx, *call)
 	if err != nil {
 		return nil, &CallError{Call: call.Path, Function: call.Provider + "." + call.Do, err: err}
 	}
-	returned := r.picked(call, result)
-	if r.again {
+	returned := r.selectReturns(call, result)
+	if r.repeating {
 		r.executed[call.Path] = true
 		r.root = r.runner.fill(r.root, v.Path(), returned)
-		return nil, errAgain
+		return nil, errReevaluate
 	}
 	return returned, nil
 }
@@ -216,13 +216,13 @@ func (r *resolution) call(v cue.Value, do string) (*provider.Call, error) {
 	if name == "op" || name == "query" && !params.Exists() {
 		params = v
 	}
-	call := &provider.Call{Provider: name, Do: do, Path: path, Value: v, HandlesErr: r.runner.template.handlesErr[last(v)]}
+	call := &provider.Call{Provider: name, Do: do, Path: path, Value: v, HandlesErr: r.runner.template.handlesErr[LastSelector(v)]}
 	if !params.Exists() {
 		return call, nil
 	}
 	data, err := params.MarshalJSON()
 	if err != nil {
-		err = r.runner.template.explain(err)
+		err = r.runner.template.evaluationError(err)
 		if incomplete(params) {
 			if r.blocked == nil {
 				r.blocked = err
@@ -237,9 +237,9 @@ func (r *resolution) call(v cue.Value, do string) (*provider.Call, error) {
 	return call, nil
 }
 
-// identity names the object that a call is about, where it is about one, so that
+// objectKey names the object that a call is about, where it is about one, so that
 // a call which moved to another object is another call.
-func identity(c provider.Call) string {
+func objectKey(c provider.Call) string {
 	for _, key := range []string{"resource", "value"} {
 		if m, ok := c.Params[key].(map[string]any); ok {
 			meta, _ := m["metadata"].(map[string]any)

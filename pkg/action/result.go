@@ -48,16 +48,16 @@ func contextSchema() string {
 	return strings.TrimSuffix(event.Schema, "}") + "\t" + resultsField + ": {[string]: _}\n}"
 }
 
-// GivesResult reports whether an action of the template has a result: the
+// HasResult reports whether an action of the template has a result: the
 // template has a field `result` that is data, and not a call.
-func (t *Template) GivesResult() bool { return t.giving != nil }
+func (t *Template) HasResult() bool { return t.withResult != nil }
 
 func hasResult(file *ast.File) bool {
 	found := false
 	for _, d := range file.Decls {
 		found = found || isResult(d)
 	}
-	return found && !holders(file)[resultField]
+	return found && !CallFields(file)[resultField]
 }
 
 func isResult(d ast.Decl) bool {
@@ -78,37 +78,37 @@ func dropResult(file *ast.File) {
 	}
 	for gone := isResult; slices.ContainsFunc(file.Decls, gone); {
 		file.Decls = slices.DeleteFunc(file.Decls, gone)
-		used := referred(file)
+		used := ReferencedNodes(file)
 		// CUE refuses let clauses that are not used.
 		gone = func(d ast.Decl) bool {
 			let, ok := d.(*ast.LetClause)
 			return ok && !used[let]
 		}
 	}
-	dropImports(file)
+	DropUnusedImports(file)
 }
 
-// give notes the result of a template that gives one. Its last stage has it.
-func (r *resolution) give() error {
-	if !r.runner.template.gives {
+// readResult notes the result of a template that gives one. Its last stage has it.
+func (r *resolution) readResult() error {
+	if !r.runner.template.evaluatesResult {
 		return nil
 	}
 	data, err := r.root.LookupPath(cue.MakePath(cue.Str(resultField))).MarshalJSON()
 	if err != nil {
-		return Terminal(r.runner.template.explain(err))
+		return Terminal(r.runner.template.evaluationError(err))
 	}
 	return json.Unmarshal(data, &r.result)
 }
 
-// reference is where a template names the result of another action.
-type reference struct {
+// resultReference is where a template names the result of another action.
+type resultReference struct {
 	name string
 	pos  token.Pos
 }
 
-// references returns what file names of `context.results`.
-func references(file *ast.File) []reference {
-	var all []reference
+// resultReferences returns what file names of `context.results`.
+func resultReferences(file *ast.File) []resultReference {
+	var all []resultReference
 	ast.Walk(file, func(n ast.Node) bool {
 		var name string
 		var of ast.Expr
@@ -125,25 +125,25 @@ func references(file *ast.File) []reference {
 			return true
 		}
 		if root, ok := results.X.(*ast.Ident); ok && root.Name == "context" {
-			all = append(all, reference{name, n.Pos()})
+			all = append(all, resultReference{name, n.Pos()})
 		}
 		return true
 	}, nil)
 	return all
 }
 
-// Unknown returns what is wrong with the results of other actions that an action
+// UnknownResults returns what is wrong with the results of other actions that an action
 // of the template with properties refers to, where wrong says what is with a
 // name, or "". Problems without a path are at places in the template.
-func (t *Template) Unknown(properties map[string]any, wrong func(name string) string) diag.List {
+func (t *Template) UnknownResults(properties map[string]any, validate func(name string) string) diag.List {
 	var list diag.List
-	for _, r := range t.references {
-		if text := wrong(r.name); text != "" {
-			list = append(list, at(r.pos, "context.%s.%s: %s", resultsField, r.name, text))
+	for _, r := range t.resultReferences {
+		if text := validate(r.name); text != "" {
+			list = append(list, diagnosticAt(r.pos, "context.%s.%s: %s", resultsField, r.name, text))
 		}
 	}
-	for _, p := range t.texts {
-		list = append(list, unknownIn(p, properties, wrong)...)
+	for _, p := range t.goTemplatePaths {
+		list = append(list, CheckResultReferences(p, properties, validate)...)
 	}
 	return list
 }

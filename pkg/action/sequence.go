@@ -43,33 +43,33 @@ type Step struct {
 func Sequence(steps []Step) (Action, error) {
 	s := make(sequence, len(steps))
 	for i, step := range steps {
-		a, ok := step.Action.(successor)
+		a, ok := step.Action.(chainedAction)
 		if !ok {
 			return nil, fmt.Errorf("%s: cannot be one of several actions", step.Title)
 		}
-		s[i] = link{Step: step, action: a}
+		s[i] = sequenceStep{Step: step, action: a}
 	}
 	return s, nil
 }
 
-// successor is an action that can see the results of others.
-type successor interface {
-	after(ctx context.Context, ev event.Event, results map[string]any) (any, error)
+// chainedAction is an action that can see the results of others.
+type chainedAction interface {
+	runWithResults(ctx context.Context, ev event.Event, results map[string]any) (any, error)
 }
 
-type sequence []link
+type sequence []sequenceStep
 
-type link struct {
+type sequenceStep struct {
 	Step
-	action successor
+	action chainedAction
 }
 
 // Run implements Action.
 func (s sequence) Run(ctx context.Context, ev event.Event) error {
-	p := journalFrom(ctx).begun()
+	p := journalFrom(ctx).sequenceProgress()
 	for p.next < len(s) {
 		step := s[p.next]
-		result, err := step.action.after(WithJournal(ctx, p.journal), ev, p.results)
+		result, err := step.action.runWithResults(WithJournal(ctx, p.journal), ev, p.results)
 		if err != nil {
 			p.optional = step.Optional
 			return &StepError{Step: step.Title, err: err}
@@ -118,8 +118,8 @@ func (p *progress) advance() {
 	p.journal, p.optional = NewJournal(), false
 }
 
-// begun returns the progress of a sequence, which is the same for each attempt.
-func (j *Journal) begun() *progress {
+// sequenceProgress returns the progress of a sequence, which is the same for each attempt.
+func (j *Journal) sequenceProgress() *progress {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.progress == nil {
@@ -128,9 +128,9 @@ func (j *Journal) begun() *progress {
 	return j.progress
 }
 
-// Step returns how many of several actions are done with; 0 for a single one. It
+// CompletedSteps returns how many of several actions are done with; 0 for a single one. It
 // is not to be called while an attempt runs.
-func (j *Journal) Step() int {
+func (j *Journal) CompletedSteps() int {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.progress == nil {
@@ -139,10 +139,10 @@ func (j *Journal) Step() int {
 	return j.progress.next
 }
 
-// Skip leaves out the one of several actions that failed last, if it may be left
+// SkipOptional leaves out the one of several actions that failed last, if it may be left
 // out: then the next attempt begins after it. It is not to be called while an
 // attempt runs.
-func (j *Journal) Skip() bool {
+func (j *Journal) SkipOptional() bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.progress == nil || !j.progress.optional {

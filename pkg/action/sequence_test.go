@@ -38,14 +38,14 @@ first: kube.#Get & {$params: resource: {apiVersion: "v1", kind: "X", metadata: n
 let Name = "named \(first.$returns.metadata.uid)"
 result: {name: Name, uid: first.$returns.metadata.uid}
 `
-	whole = `import "vela/kube"
+	unstaged = `import "vela/kube"
 for n in ["first"] {
 	(n): kube.#Get & {$params: resource: {apiVersion: "v1", kind: "X", metadata: name: context.data.metadata.name}}
 }
 let Name = "named \(context.data.metadata.name)"
 result: name: Name
 `
-	later = `import "vela/kube"
+	consumer = `import "vela/kube"
 second: kube.#Patch & {$params: {resource: {apiVersion: "v1", kind: "X", metadata: name: "x"}, patch: data: {
 	got: context.results.one.name
 	if context.results.two != _|_ {two: context.results.two}
@@ -53,7 +53,7 @@ second: kube.#Patch & {$params: {resource: {apiVersion: "v1", kind: "X", metadat
 `
 )
 
-func parse(t *testing.T, name, source string) *action.Template {
+func parseTemplate(t *testing.T, name, source string) *action.Template {
 	t.Helper()
 	tmpl, problems := action.Parse(name, source)
 	if len(problems) > 0 {
@@ -68,7 +68,7 @@ func sequence(t *testing.T, executor provider.Executor, optional []bool, sources
 	var steps []action.Step
 	for i, source := range sources {
 		name := []string{"one", "two", "three"}[i]
-		a, problems := parse(t, name, source).Compile(action.Options{Executor: executor, Result: true})
+		a, problems := parseTemplate(t, name, source).Compile(action.Options{Executor: executor, EvaluateResult: true})
 		if len(problems) > 0 {
 			t.Fatal(problems)
 		}
@@ -81,15 +81,15 @@ func sequence(t *testing.T, executor provider.Executor, optional []bool, sources
 	return a
 }
 
-func uid(provider.Call) (provider.Result, error) {
+func returnUID(provider.Call) (provider.Result, error) {
 	return provider.Result{"$returns": map[string]any{"metadata": map[string]any{"uid": "u"}}}, nil
 }
 
 // TestResults hands what one action gives to the next.
 func TestResults(t *testing.T) {
-	for source, want := range map[string]string{staged: "named u", whole: "named c"} {
-		s := &script{answer: uid}
-		if err := sequence(t, s, nil, source, later).Run(t.Context(), configMap("c")); err != nil {
+	for source, want := range map[string]string{staged: "named u", unstaged: "named c"} {
+		s := &recorder{answer: returnUID}
+		if err := sequence(t, s, nil, source, consumer).Run(t.Context(), configMap("c")); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff([]string{"first", "second"}, s.paths()); diff != "" {
@@ -103,9 +103,9 @@ func TestResults(t *testing.T) {
 
 // TestResultsOfSeveral keeps those that were there.
 func TestResultsOfSeveral(t *testing.T) {
-	s := &script{answer: uid}
+	s := &recorder{answer: returnUID}
 	const two = "import \"vela/kube\"\n" + `result: [context.results.one.uid, 7]`
-	if err := sequence(t, s, nil, staged, strings.TrimPrefix(two, "import \"vela/kube\"\n"), later).Run(t.Context(), configMap("c")); err != nil {
+	if err := sequence(t, s, nil, staged, strings.TrimPrefix(two, "import \"vela/kube\"\n"), consumer).Run(t.Context(), configMap("c")); err != nil {
 		t.Fatal(err)
 	}
 	want := map[string]any{"got": "named u", "two": []any{"u", int64(7)}}
@@ -116,9 +116,9 @@ func TestResultsOfSeveral(t *testing.T) {
 
 // TestResultIsNotEvaluatedForNobody runs a template alone whose result would fail.
 func TestResultIsNotEvaluatedForNobody(t *testing.T) {
-	for _, source := range []string{staged, whole} {
+	for _, source := range []string{staged, unstaged} {
 		broken := strings.Replace(source, "result: ", "result: nothing: context.data.nothing\nresult: ", 1)
-		s := &script{answer: uid}
+		s := &recorder{answer: returnUID}
 		if err := compile(t, broken, nil, s).Run(t.Context(), configMap("c")); err != nil {
 			t.Error(err)
 		}
@@ -126,12 +126,12 @@ func TestResultIsNotEvaluatedForNobody(t *testing.T) {
 		if err == nil || !action.IsTerminal(err) || !strings.Contains(err.Error(), "nothing") {
 			t.Errorf("got %v, want a terminal error about the result", err)
 		}
-		if parse(t, "x", broken); !parse(t, "x", broken).GivesResult() {
+		if parseTemplate(t, "x", broken); !parseTemplate(t, "x", broken).HasResult() {
 			t.Error("it has no result")
 		}
 	}
-	for _, source := range []string{later, "import \"vela/kube\"\nresult: kube.#Get & {$params: resource: {}}\n"} {
-		if parse(t, "x", source).GivesResult() {
+	for _, source := range []string{consumer, "import \"vela/kube\"\nresult: kube.#Get & {$params: resource: {}}\n"} {
+		if parseTemplate(t, "x", source).HasResult() {
 			t.Errorf("it has a result:\n%s", source)
 		}
 	}
@@ -141,13 +141,13 @@ func TestResultIsNotEvaluatedForNobody(t *testing.T) {
 // failed nor, within it, the writes that succeeded.
 func TestRetryBeginsWithTheFailedOne(t *testing.T) {
 	refuse := true
-	s := &script{answer: func(c provider.Call) (provider.Result, error) {
+	s := &recorder{answer: func(c provider.Call) (provider.Result, error) {
 		if c.Path == "third" && refuse {
 			return nil, errors.New("refused")
 		}
-		return uid(c)
+		return returnUID(c)
 	}}
-	a := sequence(t, s, nil, staged, later+strings.ReplaceAll(strings.SplitN(later, "\n", 2)[1], "second:", "third:"))
+	a := sequence(t, s, nil, staged, consumer+strings.ReplaceAll(strings.SplitN(consumer, "\n", 2)[1], "second:", "third:"))
 	ctx := action.WithJournal(t.Context(), action.NewJournal())
 	err := a.Run(ctx, configMap("c"))
 	if err == nil || action.FailedStep(err) != "two" || !strings.HasPrefix(err.Error(), "two: third (kube.patch): ") {
@@ -168,24 +168,24 @@ func TestRetryBeginsWithTheFailedOne(t *testing.T) {
 
 // TestSkip leaves out only what may be, and gives no result of it.
 func TestSkip(t *testing.T) {
-	s := &script{answer: func(c provider.Call) (provider.Result, error) {
+	s := &recorder{answer: func(c provider.Call) (provider.Result, error) {
 		if c.Path == "first" {
 			return nil, errors.New("refused")
 		}
 		return nil, nil
 	}}
-	guarded := strings.Replace(later, "got: context.results.one.name", "if context.results.one != _|_ {got: 1}", 1)
+	guarded := strings.Replace(consumer, "got: context.results.one.name", "if context.results.one != _|_ {got: 1}", 1)
 	journal := action.NewJournal()
 	ctx := action.WithJournal(t.Context(), journal)
 	a := sequence(t, s, []bool{true, false}, staged, guarded)
-	if journal.Skip() {
+	if journal.SkipOptional() {
 		t.Error("skipped what has not failed")
 	}
 	if err := a.Run(ctx, configMap("c")); err == nil {
 		t.Fatal("it did not fail")
 	}
-	if !journal.Skip() || journal.Step() != 1 {
-		t.Fatalf("at step %d", journal.Step())
+	if !journal.SkipOptional() || journal.CompletedSteps() != 1 {
+		t.Fatalf("at step %d", journal.CompletedSteps())
 	}
 	if err := a.Run(ctx, configMap("c")); err != nil {
 		t.Fatal(err)
@@ -198,7 +198,7 @@ func TestSkip(t *testing.T) {
 	}
 
 	journal = action.NewJournal()
-	if err := sequence(t, s, []bool{false, true}, staged, guarded).Run(action.WithJournal(t.Context(), journal), configMap("c")); err == nil || journal.Skip() {
+	if err := sequence(t, s, []bool{false, true}, staged, guarded).Run(action.WithJournal(t.Context(), journal), configMap("c")); err == nil || journal.SkipOptional() {
 		t.Error("skipped what may not be")
 	}
 }
@@ -206,7 +206,7 @@ func TestSkip(t *testing.T) {
 // TestReferences says where a template or a message names the result of an action
 // that is not there.
 func TestReferences(t *testing.T) {
-	tmpl := parse(t, "refers", `import "text/template"
+	tmpl := parseTemplate(t, "refers", `import "text/template"
 
 a: context.results.one.name
 b: context.results["two"]
@@ -218,7 +218,7 @@ parameter: message: *"" | string
 `)
 	message := "{{.results.there.x}}\n{{if .results.four}}{{index .results \"five\"}}{{end}} {{with .data}}{{.results.nobody}} {{$.results.six.y}}{{end}}"
 	var got []string
-	for _, p := range tmpl.Unknown(map[string]any{"message": message}, func(name string) string {
+	for _, p := range tmpl.UnknownResults(map[string]any{"message": message}, func(name string) string {
 		if name == "there" {
 			return ""
 		}
@@ -248,14 +248,14 @@ parameter: message: *"" | string
 
 // TestOtherActionsAreNoSteps refuses what cannot be given results.
 func TestOtherActionsAreNoSteps(t *testing.T) {
-	if _, err := action.Sequence([]action.Step{{Title: "x", Action: foreign{}}}); err == nil {
+	if _, err := action.Sequence([]action.Step{{Title: "x", Action: fakeAction{}}}); err == nil {
 		t.Error("taken")
 	}
 }
 
-type foreign struct{ action.Action }
+type fakeAction struct{ action.Action }
 
-func (foreign) Run(context.Context, event.Event) error { return nil }
+func (fakeAction) Run(context.Context, event.Event) error { return nil }
 
 // FuzzMessage finds what anything that is a Go template refers to.
 func FuzzMessage(f *testing.F) {
@@ -269,7 +269,7 @@ func FuzzMessage(f *testing.F) {
 	f.Fuzz(func(t *testing.T, message string) {
 		properties := map[string]any{"message": message}
 		lines := strings.Split(message, "\n")
-		for _, p := range tmpl.Unknown(properties, func(string) string { return "unknown" }) {
+		for _, p := range tmpl.UnknownResults(properties, func(string) string { return "unknown" }) {
 			if p.Line < 1 || p.Line > len(lines) || p.Column < 1 || p.Column > len(lines[p.Line-1]) {
 				t.Errorf("%q: no such place: %s", message, p)
 			}

@@ -28,24 +28,24 @@ import (
 // false, the elements after the first of a list of which that one is taken, and
 // then what nothing refers to any more.
 func simplify(file *ast.File) {
-	file.Decls = decided(file.Decls)
+	file.Decls = pruneBranches(file.Decls)
 	astutil.Apply(file, nil, func(at astutil.Cursor) bool {
 		switch n := at.Node().(type) {
 		case *ast.StructLit:
-			n.Elts = decided(n.Elts)
+			n.Elts = pruneBranches(n.Elts)
 		case *ast.ListLit:
-			n.Elts = decided(n.Elts)
+			n.Elts = pruneBranches(n.Elts)
 			for i, x := range n.Elts {
-				if value := certain(x); value != nil {
+				if value := unconditionalElement(x); value != nil {
 					n.Elts[i] = value
 				}
 			}
 		case *ast.BinaryExpr:
-			if n.Op == token.LAND && isBool(n.X, true) {
+			if n.Op == token.LAND && isBoolLiteral(n.X, true) {
 				at.Replace(n.Y)
 			}
 		case *ast.IndexExpr:
-			if first := firstOf(n); first != nil {
+			if first := firstElement(n); first != nil {
 				at.Replace(first)
 			}
 		}
@@ -54,9 +54,9 @@ func simplify(file *ast.File) {
 	dropUnused(file)
 }
 
-// decided returns elements without those whose conditions are false, and the
+// pruneBranches returns elements without those whose conditions are false, and the
 // others without those of their conditions that are true.
-func decided[E ast.Node](elements []E) []E {
+func pruneBranches[E ast.Node](elements []E) []E {
 	return slices.DeleteFunc(elements, func(e E) bool {
 		c, ok := ast.Node(e).(*ast.Comprehension)
 		if !ok {
@@ -64,17 +64,17 @@ func decided[E ast.Node](elements []E) []E {
 		}
 		for len(c.Clauses) > 1 {
 			clause, ok := c.Clauses[0].(*ast.IfClause)
-			if !ok || !isBool(clause.Condition, true) {
+			if !ok || !isBoolLiteral(clause.Condition, true) {
 				break
 			}
 			c.Clauses = c.Clauses[1:]
 		}
 		clause, ok := c.Clauses[0].(*ast.IfClause)
-		return ok && isBool(clause.Condition, false)
+		return ok && isBoolLiteral(clause.Condition, false)
 	})
 }
 
-func isBool(x ast.Expr, value bool) bool {
+func isBoolLiteral(x ast.Expr, value bool) bool {
 	kind := token.FALSE
 	if value {
 		kind = token.TRUE
@@ -83,15 +83,15 @@ func isBool(x ast.Expr, value bool) bool {
 	return ok && lit.Kind == kind
 }
 
-// certain returns the element that a comprehension without a condition makes of a
+// unconditionalElement returns the element that a comprehension without a condition makes of a
 // list; nil for other elements.
-func certain(x ast.Expr) ast.Expr {
+func unconditionalElement(x ast.Expr) ast.Expr {
 	c, ok := x.(*ast.Comprehension)
 	if !ok || len(c.Clauses) > 1 {
 		return nil
 	}
 	clause, ok := c.Clauses[0].(*ast.IfClause)
-	if !ok || !isBool(clause.Condition, true) {
+	if !ok || !isBoolLiteral(clause.Condition, true) {
 		return nil
 	}
 	value, ok := c.Value.(*ast.StructLit)
@@ -106,9 +106,9 @@ func certain(x ast.Expr) ast.Expr {
 	return value
 }
 
-// firstOf returns the first element of a list, if that is what x is and it is
+// firstElement returns the first element of a list, if that is what x is and it is
 // always there.
-func firstOf(x *ast.IndexExpr) ast.Expr {
+func firstElement(x *ast.IndexExpr) ast.Expr {
 	list, ok := x.X.(*ast.ListLit)
 	index, constant := x.Index.(*ast.BasicLit)
 	if !ok || !constant || index.Value != "0" || len(list.Elts) == 0 {
@@ -127,7 +127,7 @@ func firstOf(x *ast.IndexExpr) ast.Expr {
 func dropUnused(file *ast.File) {
 	for before := -1; before != len(file.Decls); {
 		before = len(file.Decls)
-		used := referred(file)
+		used := ReferencedNodes(file)
 		file.Decls = slices.DeleteFunc(file.Decls, func(d ast.Decl) bool {
 			switch d := d.(type) {
 			case *ast.LetClause:
@@ -138,5 +138,5 @@ func dropUnused(file *ast.File) {
 			return false
 		})
 	}
-	dropImports(file)
+	DropUnusedImports(file)
 }

@@ -44,55 +44,55 @@ type Template struct {
 	name, source string
 	// context and returns are the fields that the template depends on, of the
 	// event and of what calls return.
-	context, returns expr.Projection
+	context, returns expr.FieldSet
 	embedded         expr.Embedded
 	handlesErr       map[string]bool
-	stages           []stage
-	// schema names the declarations that make the parameter.
-	schema    names
-	parameter *schema.Schema
-	// references are what it refers to of other actions, texts the paths of the
+	stages           []Stage
+	// parameterDecls names the declarations that make the parameter.
+	parameterDecls NameSet
+	parameter      *schema.Schema
+	// resultReferences are what it refers to of other actions, texts the paths of the
 	// properties that it takes for Go templates.
-	references []reference
-	texts      [][]string
-	// views are the properties that hold the CUE of views.
-	views []string
-	// gives is set where the result is evaluated, too; giving is the same template
+	resultReferences []resultReference
+	goTemplatePaths  [][]string
+	// viewProperties are the properties that hold the CUE of views.
+	viewProperties []string
+	// evaluatesResult is set where the result is evaluated, too; giving is the same template
 	// for which it is, nil where there is none.
-	gives  bool
-	giving *Template
+	evaluatesResult bool
+	withResult      *Template
 }
 
 // Parse checks a template. The places in the problems are in source.
 func Parse(name, source string) (*Template, diag.List) {
-	t := &Template{name: name, source: source, gives: true}
+	t := &Template{name: name, source: source, evaluatesResult: true}
 	file, err := t.parse()
 	if err != nil {
-		return nil, problems(err)
+		return nil, diagnostics(err)
 	}
-	if list := check(file); len(list) > 0 {
+	if list := checkNames(file); len(list) > 0 {
 		return nil, list
 	}
-	abstract, err := t.build(cuecontext.New(), frame{context: contextSchema()})
+	abstract, err := t.build(cuecontext.New(), buildOptions{context: contextSchema()})
 	if err != nil {
-		return nil, problems(err)
+		return nil, diagnostics(err)
 	}
 	if err := abstract.Validate(); err != nil {
-		return nil, problems(err)
+		return nil, diagnostics(err)
 	}
-	t.parameter = schema.Of(abstract.LookupPath(cue.ParsePath(parameterSchema)))
-	t.references, t.texts = references(file), goTemplates(file)
-	t.views = views(abstract)
+	t.parameter = schema.FromValue(abstract.LookupPath(cue.ParsePath(parameterSchema)))
+	t.resultReferences, t.goTemplatePaths = resultReferences(file), GoTemplatePaths(file)
+	t.viewProperties = viewProperties(abstract)
 	if !hasResult(file) {
-		t.gives = false
+		t.evaluatesResult = false
 		t.analyse(file)
 		return t, nil
 	}
 	giving := *t
 	giving.analyse(file)
-	t.gives, t.giving = false, &giving
+	t.evaluatesResult, t.withResult = false, &giving
 	if file, err = t.parse(); err != nil {
-		return nil, problems(err)
+		return nil, diagnostics(err)
 	}
 	t.analyse(file)
 	return t, nil
@@ -100,14 +100,14 @@ func Parse(name, source string) (*Template, diag.List) {
 
 // analyse finds out what has to be evaluated when.
 func (t *Template) analyse(file *ast.File) {
-	t.context = expr.Of("context", file)
-	t.returns = expr.Of("$returns", file)
-	if callsUsedWhole(file) {
+	t.context = expr.Dependencies("context", file)
+	t.returns = expr.Dependencies("$returns", file)
+	if CallsUsedAsValues(file) {
 		t.returns = expr.All()
 	}
 	t.embedded = expr.EmbeddedElements(file)
 	t.handlesErr = errHandlers(file)
-	t.stages, t.schema = plan(file, t.gives)
+	t.stages, t.parameterDecls = Schedule(file, t.evaluatesResult)
 }
 
 // Name returns the template's name, the `type` of actions that use it.
@@ -124,7 +124,7 @@ func (t *Template) parse() (*ast.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !t.gives {
+	if !t.evaluatesResult {
 		dropResult(file)
 	}
 	declared := false
@@ -140,18 +140,18 @@ func (t *Template) parse() (*ast.File, error) {
 	return file, nil
 }
 
-// frame is what a template is built with.
-type frame struct {
+// buildOptions is what a template is built with.
+type buildOptions struct {
 	// context is CUE for what is known of the event before there is one.
 	context string
 	// parameter is CUE for what the properties have become. Where it is empty,
 	// the template's own schema is left to say so.
 	parameter string
-	stage     stage
+	stage     Stage
 }
 
 // build compiles what the frame's stage takes of the template.
-func (t *Template) build(ctx *cue.Context, f frame) (cue.Value, error) {
+func (t *Template) build(ctx *cue.Context, f buildOptions) (cue.Value, error) {
 	file, err := t.parse()
 	if err != nil {
 		return cue.Value{}, err
@@ -160,17 +160,17 @@ func (t *Template) build(ctx *cue.Context, f frame) (cue.Value, error) {
 	if f.context == "" {
 		source = "context: _"
 	}
-	for _, name := range f.stage.given {
+	for _, name := range f.stage.Inputs {
 		source += "\n" + name + ": _"
 	}
-	dropped := names{}
+	dropped := NameSet{}
 	if f.parameter == "" {
 		source += "\nparameter: " + parameterSchema
 	} else {
 		source += "\nparameter: " + f.parameter
 		dropped[parameterSchema] = true
 	}
-	f.stage.narrow(file, dropped)
+	f.stage.Prune(file, dropped)
 	framed, err := parser.ParseFile("frame.cue", source)
 	if err != nil {
 		return cue.Value{}, err
@@ -180,7 +180,7 @@ func (t *Template) build(ctx *cue.Context, f frame) (cue.Value, error) {
 		return cue.Value{}, err
 	}
 	if f.parameter != "" {
-		if err := fold(file, append(slices.Clone(f.stage.given), "context")); err != nil {
+		if err := FoldConstants(file, append(slices.Clone(f.stage.Inputs), "context")); err != nil {
 			return cue.Value{}, err
 		}
 	}
@@ -271,12 +271,12 @@ func labelName(l ast.Label) string {
 	return name
 }
 
-// problems turns a CUE error into problems at places in the template.
-func problems(err error) diag.List {
+// diagnostics turns a CUE error into problems at places in the template.
+func diagnostics(err error) diag.List {
 	var list diag.List
 	for _, e := range cueerrors.Errors(err) {
 		format, args := e.Msg()
-		p := diag.Problem{Message: fmt.Sprintf(format, args...)}
+		p := diag.Diagnostic{Message: fmt.Sprintf(format, args...)}
 		for _, pos := range cueerrors.Positions(e) {
 			if pos.Line() > 0 && pos.Filename() != "frame.cue" && !strings.HasPrefix(pos.Filename(), "vela/") {
 				p.Line, p.Column = pos.Line(), pos.Column()

@@ -34,14 +34,14 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
-// script is an Executor that notes the calls and answers them from a function.
-type script struct {
+// recorder is an Executor that notes the calls and answers them from a function.
+type recorder struct {
 	mu     sync.Mutex
 	calls  []provider.Call
 	answer func(provider.Call) (provider.Result, error)
 }
 
-func (s *script) Execute(_ context.Context, c provider.Call) (provider.Result, error) {
+func (s *recorder) Execute(_ context.Context, c provider.Call) (provider.Result, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls = append(s.calls, c)
@@ -51,7 +51,7 @@ func (s *script) Execute(_ context.Context, c provider.Call) (provider.Result, e
 	return s.answer(c)
 }
 
-func (s *script) paths() []string {
+func (s *recorder) paths() []string {
 	var paths []string
 	for _, c := range s.calls {
 		paths = append(paths, c.Path)
@@ -66,7 +66,7 @@ func compile(t *testing.T, source string, properties map[string]any, executor pr
 		t.Fatal(problems)
 	}
 	a, problems := tmpl.Compile(action.Options{
-		Trigger: event.Trigger{Name: "t", Namespace: "ns"}, Properties: properties, Executor: executor,
+		Trigger: event.TriggerRef{Name: "t", Namespace: "ns"}, Properties: properties, Executor: executor,
 	})
 	if len(problems) > 0 {
 		t.Fatal(problems)
@@ -92,7 +92,7 @@ func TestOrder(t *testing.T) {
 third: kube.#Get & {$params: resource: {apiVersion: "v1", kind: "X", metadata: name: second.$returns.metadata.uid}}
 second: kube.#Get & {$params: resource: {apiVersion: "v1", kind: "X", metadata: name: "\(context.data.metadata.name)-\(first.$returns.metadata.uid)"}}
 ` + get("first")
-	s := &script{answer: func(c provider.Call) (provider.Result, error) {
+	s := &recorder{answer: func(c provider.Call) (provider.Result, error) {
 		return provider.Result{"$returns": map[string]any{"metadata": map[string]any{"uid": "uid-" + c.Path}}}, nil
 	}}
 	if err := compile(t, source, nil, s).Run(t.Context(), configMap("c")); err != nil {
@@ -111,7 +111,7 @@ second: kube.#Get & {$params: resource: {apiVersion: "v1", kind: "X", metadata: 
 func TestSteps(t *testing.T) {
 	source := `import "vela/kube"
 ` + strings.TrimSpace(get("a")) + " @step(2)\n" + strings.TrimSpace(get("b")) + " @step(1)\n"
-	s := &script{}
+	s := &recorder{}
 	if err := compile(t, source, nil, s).Run(t.Context(), configMap("c")); err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +132,7 @@ patches: [for n in ["a", "b", "c"] {
 	}}
 }]`
 	fail := true
-	s := &script{answer: func(c provider.Call) (provider.Result, error) {
+	s := &recorder{answer: func(c provider.Call) (provider.Result, error) {
 		if c.Path == "patches[1]" && fail {
 			return nil, errors.New("out of order")
 		}
@@ -163,7 +163,7 @@ patch: kube.#Patch & {$params: {
 	patch: data: metadata: resourceVersion: read.$returns.metadata.resourceVersion
 }}`
 	version := 0
-	s := &script{}
+	s := &recorder{}
 	s.answer = func(c provider.Call) (provider.Result, error) {
 		if c.Do == "get" {
 			version++
@@ -205,7 +205,7 @@ func TestErrors(t *testing.T) {
 		{"params", get("a"), &provider.ParamError{Path: "x", Message: "is required"}, true, "$params.x is required"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			s := &script{answer: func(provider.Call) (provider.Result, error) { return provider.Result{}, tc.answer }}
+			s := &recorder{answer: func(provider.Call) (provider.Result, error) { return provider.Result{}, tc.answer }}
 			err := compile(t, "import \"vela/kube\"\n"+tc.source+"\n_used: kube\n", nil, s).Run(t.Context(), configMap("c"))
 			if err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("got %v, want %q", err, tc.want)
@@ -248,7 +248,7 @@ if context.data.kind == "ConfigMap" {
 _used: json.Marshal
 last: kube.#Get & {$params: resource: {apiVersion: "v1", kind: "X", metadata: name: ` + name + `}}`
 		var last string
-		s := &script{answer: func(c provider.Call) (provider.Result, error) {
+		s := &recorder{answer: func(c provider.Call) (provider.Result, error) {
 			if c.Path == "last" {
 				last = fmt.Sprint(c.Params["resource"].(map[string]any)["metadata"])
 			}
@@ -266,14 +266,14 @@ func TestReturnedErr(t *testing.T) {
 	const read = `import "vela/kube"
 read: kube.#Read & {$params: value: {apiVersion: "v1", kind: "X", metadata: name: "x"}}
 `
-	s := &script{answer: func(provider.Call) (provider.Result, error) {
+	s := &recorder{answer: func(provider.Call) (provider.Result, error) {
 		return provider.Result{"$returns": map[string]any{"err": "gone"}}, nil
 	}}
 	if err := compile(t, read, nil, s).Run(t.Context(), configMap("c")); err == nil || !strings.Contains(err.Error(), "gone") {
 		t.Errorf("got %v", err)
 	}
 	handled := read + `if read.$returns.err != _|_ {again: kube.#Get & {$params: resource: {apiVersion: "v1", kind: "X", metadata: name: "y"}}}`
-	s = &script{answer: func(c provider.Call) (provider.Result, error) {
+	s = &recorder{answer: func(c provider.Call) (provider.Result, error) {
 		if c.HandlesErr != (c.Path == "read") {
 			return nil, fmt.Errorf("%s: HandlesErr is %v", c.Path, c.HandlesErr)
 		}
@@ -290,7 +290,7 @@ func TestConcurrent(t *testing.T) {
 	source := `import "vela/kube"
 a: kube.#Get & {$params: resource: {apiVersion: "v1", kind: "X", metadata: name: context.data.metadata.name}}
 b: kube.#Get & {$params: resource: {apiVersion: "v1", kind: "X", metadata: name: a.$returns.metadata.name + "-b"}}`
-	s := &script{answer: func(c provider.Call) (provider.Result, error) {
+	s := &recorder{answer: func(c provider.Call) (provider.Result, error) {
 		return provider.Result{"$returns": c.Params["resource"].(map[string]any)}, nil
 	}}
 	a := compile(t, source, nil, s)
@@ -341,7 +341,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("#parameter: {}\nparameter: #parameter\ncontext: {}")
 	f.Fuzz(func(_ *testing.T, source string) {
 		if tmpl, problems := action.Parse("fuzz", source); len(problems) == 0 {
-			_, _ = tmpl.Compile(action.Options{Executor: &script{}})
+			_, _ = tmpl.Compile(action.Options{Executor: &recorder{}})
 		}
 	})
 }

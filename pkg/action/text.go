@@ -27,9 +27,9 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/diag"
 )
 
-// goTemplates returns the paths of the properties that file executes as Go
+// GoTemplatePaths returns the paths of the properties that file executes as Go
 // templates of the whole context.
-func goTemplates(file *ast.File) [][]string {
+func GoTemplatePaths(file *ast.File) [][]string {
 	name := ""
 	for _, spec := range file.Imports {
 		if path, _ := strconv.Unquote(spec.Path.Value); path == "text/template" {
@@ -45,9 +45,9 @@ func goTemplates(file *ast.File) [][]string {
 		if !ok || name == "" || len(call.Args) != 2 {
 			return true
 		}
-		fun, under := selectors(call.Fun)
-		given, all := selectors(call.Args[1])
-		root, path := selectors(call.Args[0])
+		fun, under := selectorPath(call.Fun)
+		given, all := selectorPath(call.Args[1])
+		root, path := selectorPath(call.Args[0])
 		if fun == name && slices.Equal(under, []string{"Execute"}) && given == "context" && len(all) == 0 && root == "parameter" && len(path) > 0 {
 			paths = append(paths, path)
 		}
@@ -56,32 +56,32 @@ func goTemplates(file *ast.File) [][]string {
 	return paths
 }
 
-// selectors returns the identifier that x begins with, and what is selected of it.
-func selectors(x ast.Expr) (root string, path []string) {
+// selectorPath returns the identifier that x begins with, and what is selected of it.
+func selectorPath(x ast.Expr) (root string, path []string) {
 	switch x := x.(type) {
 	case *ast.Ident:
 		return x.Name, nil
 	case *ast.SelectorExpr:
-		root, path = selectors(x.X)
+		root, path = selectorPath(x.X)
 		return root, append(path, labelName(x.Sel))
 	}
 	return "", nil
 }
 
-// text is a property that is a Go template.
-type text struct {
+// goTemplate is a property that is a Go template.
+type goTemplate struct {
 	path, source string
 	tree         *parse.Tree
 }
 
-// goTemplate parses the property at path. There is no tree where it is no template.
-func goTemplate(path []string, properties map[string]any) (text, error) {
+// parseGoTemplate parses the property at path. There is no tree where it is no template.
+func parseGoTemplate(path []string, properties map[string]any) (goTemplate, error) {
 	var at any = properties
 	for _, name := range path {
 		m, _ := at.(map[string]any)
 		at = m[name]
 	}
-	t := text{path: strings.Join(path, ".")}
+	t := goTemplate{path: strings.Join(path, ".")}
 	t.source, _ = at.(string)
 	if !strings.Contains(t.source, "{{") {
 		return t, nil
@@ -93,18 +93,18 @@ func goTemplate(path []string, properties map[string]any) (text, error) {
 	return t, err
 }
 
-// malformed returns what is wrong with the Go templates among properties.
-func (t *Template) malformed(properties map[string]any) diag.List {
+// checkGoTemplates returns what is wrong with the Go templates among properties.
+func (t *Template) checkGoTemplates(properties map[string]any) diag.List {
 	var list diag.List
-	for _, path := range t.texts {
-		text, err := goTemplate(path, properties)
+	for _, path := range t.goTemplatePaths {
+		text, err := parseGoTemplate(path, properties)
 		if err == nil {
 			continue
 		}
 		// "template: it:3: what is wrong"
 		parts := strings.SplitN(err.Error(), ":", 4)
 		line, _ := strconv.Atoi(parts[min(2, len(parts)-1)])
-		list = append(list, diag.Problem{
+		list = append(list, diag.Diagnostic{
 			Path: text.path, Line: max(line, 1), Column: 1,
 			Message: "is no Go template: " + strings.TrimSpace(parts[len(parts)-1]),
 		})
@@ -112,18 +112,18 @@ func (t *Template) malformed(properties map[string]any) diag.List {
 	return list
 }
 
-// unknownIn returns what is wrong with the results that the Go template at path
+// CheckResultReferences returns what is wrong with the results that the Go template at path
 // refers to, as `.results.NAME` or `index .results "NAME"`.
-func unknownIn(path []string, properties map[string]any, wrong func(name string) string) diag.List {
-	text, err := goTemplate(path, properties)
+func CheckResultReferences(path []string, properties map[string]any, wrong func(name string) string) diag.List {
+	text, err := parseGoTemplate(path, properties)
 	if err != nil || text.tree == nil {
 		return nil //nolint:nilerr // it is a problem of malformed
 	}
 	var list diag.List
-	text.each(text.tree.Root, true, func(name string, pos parse.Pos) {
+	text.eachResult(text.tree.Root, true, func(name string, pos parse.Pos) {
 		if why := wrong(name); why != "" {
 			before := text.source[:pos]
-			list = append(list, diag.Problem{
+			list = append(list, diag.Diagnostic{
 				Path: text.path, Line: 1 + strings.Count(before, "\n"), Column: len(before) - strings.LastIndex(before, "\n"),
 				Message: "." + resultsField + "." + name + ": " + why,
 			})
@@ -132,23 +132,23 @@ func unknownIn(path []string, properties map[string]any, wrong func(name string)
 	return list
 }
 
-// each calls found with every result that n names. Within `with` and `range` the
+// eachResult calls found with every result that n names. Within `with` and `range` the
 // dot is something else, and only `$` is the context.
-func (t text) each(n parse.Node, dot bool, found func(name string, pos parse.Pos)) {
+func (t goTemplate) eachResult(n parse.Node, dot bool, found func(name string, pos parse.Pos)) {
 	branch := func(b parse.BranchNode, inner bool) {
-		t.each(b.Pipe, dot, found)
-		t.each(b.List, inner, found)
+		t.eachResult(b.Pipe, dot, found)
+		t.eachResult(b.List, inner, found)
 		if b.ElseList != nil {
-			t.each(b.ElseList, dot, found)
+			t.eachResult(b.ElseList, dot, found)
 		}
 	}
 	switch n := n.(type) {
 	case *parse.ListNode:
 		for _, e := range n.Nodes {
-			t.each(e, dot, found)
+			t.eachResult(e, dot, found)
 		}
 	case *parse.ActionNode:
-		t.each(n.Pipe, dot, found)
+		t.eachResult(n.Pipe, dot, found)
 	case *parse.IfNode:
 		branch(n.BranchNode, dot)
 	case *parse.WithNode:
@@ -162,7 +162,7 @@ func (t text) each(n parse.Node, dot bool, found func(name string, pos parse.Pos
 	}
 }
 
-func (t text) command(c *parse.CommandNode, dot bool, found func(name string, pos parse.Pos)) {
+func (t goTemplate) command(c *parse.CommandNode, dot bool, found func(name string, pos parse.Pos)) {
 	for i, arg := range c.Args {
 		var path []string
 		switch arg := arg.(type) {
@@ -175,21 +175,21 @@ func (t text) command(c *parse.CommandNode, dot bool, found func(name string, po
 				path = arg.Ident[1:]
 			}
 		case *parse.PipeNode:
-			t.each(arg, dot, found)
+			t.eachResult(arg, dot, found)
 		}
 		if len(path) == 0 || path[0] != resultsField {
 			continue
 		}
 		if len(path) > 1 {
 			found(path[1], arg.Position())
-		} else if name, ok := indexed(c, i); ok {
+		} else if name, ok := indexedName(c, i); ok {
 			found(name, arg.Position())
 		}
 	}
 }
 
-// indexed returns the name with which the ith argument of an `index` is indexed.
-func indexed(c *parse.CommandNode, i int) (string, bool) {
+// indexedName returns the name with which the ith argument of an `index` is indexed.
+func indexedName(c *parse.CommandNode, i int) (string, bool) {
 	fun, ok := c.Args[0].(*parse.IdentifierNode)
 	if !ok || fun.Ident != "index" || i != 1 || len(c.Args) < 3 {
 		return "", false

@@ -40,10 +40,10 @@ type View struct{ runner *runner }
 func (t *Template) View(o Options) (*View, diag.List) {
 	// A value may depend on all that calls return, or be it.
 	whole := *t
-	if t.giving != nil {
-		whole = *t.giving // a view may export its result
+	if t.withResult != nil {
+		whole = *t.withResult // a view may export its result
 	}
-	whole.stages, whole.schema, whole.returns = []stage{{}}, nil, expr.All()
+	whole.stages, whole.parameterDecls, whole.returns = []Stage{{}}, nil, expr.All()
 	a, problems := whole.Compile(o)
 	if len(problems) > 0 {
 		return nil, problems
@@ -52,9 +52,9 @@ func (t *Template) View(o Options) (*View, diag.List) {
 	return &View{r}, nil
 }
 
-// views returns the properties of a template that hold the CUE of a view: those
+// viewProperties returns the properties of a template that hold the CUE of a view: those
 // marked with `@view()`.
-func views(template cue.Value) []string {
+func viewProperties(template cue.Value) []string {
 	var names []string
 	it, err := template.LookupPath(cue.ParsePath(parameterSchema)).Fields(cue.Optional(true))
 	for err == nil && it.Next() {
@@ -65,13 +65,13 @@ func views(template cue.Value) []string {
 	return names
 }
 
-// wrongViews returns what is wrong with the views among properties.
-func (t *Template) wrongViews(properties map[string]any) diag.List {
+// checkViews returns what is wrong with the views among properties.
+func (t *Template) checkViews(properties map[string]any) diag.List {
 	var list diag.List
-	for _, name := range t.views {
+	for _, name := range t.viewProperties {
 		if text, _ := properties[name].(string); text != "" {
 			_, problems := Parse(name, text)
-			list = append(list, problems.Under(name)...)
+			list = append(list, problems.WithPrefix(name)...)
 		}
 	}
 	return list
@@ -82,11 +82,11 @@ func (t *Template) wrongViews(properties map[string]any) diag.List {
 // Errors that Terminal made are those of the view itself.
 func (v *View) Evaluate(ctx context.Context, export string) (value any, err error) {
 	t := v.runner.template
-	bases, err := v.runner.borrow()
+	bases, err := v.runner.acquire()
 	if err != nil {
 		return nil, Terminal(err)
 	}
-	defer v.runner.giveBack(bases)
+	defer v.runner.release(bases)
 	defer func() {
 		if p := recover(); p != nil {
 			value, err = nil, Terminal(fmt.Errorf("template %q panicked while it was evaluated", t.name))
@@ -112,7 +112,7 @@ func (v *View) Evaluate(ctx context.Context, export string) (value any, err erro
 	}
 	text, err := found.MarshalJSON()
 	if err != nil {
-		return nil, Terminal(t.explain(err))
+		return nil, Terminal(t.evaluationError(err))
 	}
 	if err := json.Unmarshal(text, &value); err != nil {
 		return nil, err

@@ -25,34 +25,34 @@ import (
 	"cuelang.org/go/cue/ast"
 )
 
-// callsUsedWhole reports whether a template uses a call as a value, such as
+// CallsUsedAsValues reports whether a template uses a call as a value, such as
 // `json.Marshal(read)`, instead of through its `$returns`. It errs on the side
 // of yes: then all of what calls return reaches CUE.
-func callsUsedWhole(file *ast.File) bool {
-	h := holders(file)
+func CallsUsedAsValues(file *ast.File) bool {
+	h := CallFields(file)
 	whole := false
-	ast.Walk(file, func(n ast.Node) bool { return h.visit(n, &whole) }, nil)
+	ast.Walk(file, func(n ast.Node) bool { return h.findUse(n, &whole) }, nil)
 	return whole
 }
 
-// names are those of values that are calls, or hold some.
-type names map[string]bool
+// NameSet are those of values that are calls, or hold some.
+type NameSet map[string]bool
 
-// holders returns the top-level fields whose values make calls.
-func holders(file *ast.File) names {
-	m, h := makers(file), names{}
-	for name := range declarations(file.Decls) {
-		if m[name] && !isDefinition(name) {
+// CallFields returns the top-level fields whose values make calls.
+func CallFields(file *ast.File) NameSet {
+	m, h := callers(file), NameSet{}
+	for name := range eachDeclaration(file.Decls) {
+		if m[name] && !IsDefinition(name) {
 			h[name] = true
 		}
 	}
 	return h
 }
 
-// makers returns the names of what makes calls: packages, and declarations that
+// callers returns the names of what makes calls: packages, and declarations that
 // refer to another maker. What a call returns makes none.
-func makers(file *ast.File) names {
-	m := names{}
+func callers(file *ast.File) NameSet {
+	m := NameSet{}
 	for _, spec := range file.Imports {
 		if path := strings.Trim(spec.Path.Value, `"`); strings.HasPrefix(path, "vela/") {
 			m[path[strings.LastIndex(path, "/")+1:]] = true
@@ -61,17 +61,17 @@ func makers(file *ast.File) names {
 			}
 		}
 	}
-	known := names{}
-	for name := range declarations(file.Decls) {
+	known := NameSet{}
+	for name := range eachDeclaration(file.Decls) {
 		known[name] = true
 	}
 	for grown := true; grown; {
 		grown = false
-		for name, value := range declarations(file.Decls) {
+		for name, value := range eachDeclaration(file.Decls) {
 			if m[name] || name == "context" || name == "parameter" || name == parameterSchema {
 				continue
 			}
-			if m.madeIn(value, known) {
+			if m.makesCall(value, known) {
 				m[name], grown = true, true
 			}
 		}
@@ -79,42 +79,42 @@ func makers(file *ast.File) names {
 	return m
 }
 
-// madeIn reports whether n refers to a maker, or to a definition that is not
+// makesCall reports whether n refers to a maker, or to a definition that is not
 // known. Its length, and what it returns, are no call.
-func (m names) madeIn(n ast.Node, known names) bool {
+func (m NameSet) makesCall(n ast.Node, known NameSet) bool {
 	found := false
 	ast.Walk(n, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.ForClause:
-			if root, throughReturns := chain(n.Source); n.Value != nil && m[root] && !throughReturns {
+			if root, throughReturns := rootIdent(n.Source); n.Value != nil && m[root] && !throughReturns {
 				m = maps.Clone(m)
 				m[n.Value.Name] = true
 				return false
 			}
 		case *ast.CallExpr:
-			return !isLen(n)
+			return !isLenCall(n)
 		case *ast.SelectorExpr, *ast.IndexExpr:
-			if _, throughReturns := chain(n); throughReturns {
+			if _, throughReturns := rootIdent(n); throughReturns {
 				return false
 			}
 		case *ast.Ident:
-			found = found || m[n.Name] || isDefinition(n.Name) && !known[n.Name]
+			found = found || m[n.Name] || IsDefinition(n.Name) && !known[n.Name]
 		}
 		return !found
 	}, nil)
 	return found
 }
 
-func isLen(call *ast.CallExpr) bool {
+func isLenCall(call *ast.CallExpr) bool {
 	f, ok := call.Fun.(*ast.Ident)
 	return ok && f.Name == "len"
 }
 
-func isDefinition(name string) bool { return strings.HasPrefix(strings.TrimPrefix(name, "_"), "#") }
+func IsDefinition(name string) bool { return strings.HasPrefix(strings.TrimPrefix(name, "_"), "#") }
 
-// declarations returns the fields and let clauses among decls, also those under
+// eachDeclaration returns the fields and let clauses among decls, also those under
 // a condition.
-func declarations(decls []ast.Decl) iter.Seq2[string, ast.Node] {
+func eachDeclaration(decls []ast.Decl) iter.Seq2[string, ast.Node] {
 	return func(yield func(string, ast.Node) bool) {
 		for _, d := range decls {
 			switch d := d.(type) {
@@ -128,7 +128,7 @@ func declarations(decls []ast.Decl) iter.Seq2[string, ast.Node] {
 				}
 			case *ast.Comprehension:
 				if s, ok := d.Value.(*ast.StructLit); ok {
-					for name, value := range declarations(s.Elts) {
+					for name, value := range eachDeclaration(s.Elts) {
 						if !yield(name, value) {
 							return
 						}
@@ -139,11 +139,11 @@ func declarations(decls []ast.Decl) iter.Seq2[string, ast.Node] {
 	}
 }
 
-func (m names) visit(n ast.Node, whole *bool) bool {
-	again := func(n ast.Node) { ast.Walk(n, func(n ast.Node) bool { return m.visit(n, whole) }, nil) }
+func (m NameSet) findUse(n ast.Node, whole *bool) bool {
+	again := func(n ast.Node) { ast.Walk(n, func(n ast.Node) bool { return m.findUse(n, whole) }, nil) }
 	switch n := n.(type) {
 	case *ast.ForClause:
-		if root, throughReturns := chain(n.Source); m[root] && !throughReturns {
+		if root, throughReturns := rootIdent(n.Source); m[root] && !throughReturns {
 			for _, id := range []*ast.Ident{n.Key, n.Value} {
 				if id != nil {
 					m[id.Name] = true
@@ -154,7 +154,7 @@ func (m names) visit(n ast.Node, whole *bool) bool {
 		again(n.Source)
 		return false
 	case *ast.CallExpr:
-		if isLen(n) {
+		if isLenCall(n) {
 			return false
 		}
 	case *ast.Field:
@@ -167,7 +167,7 @@ func (m names) visit(n ast.Node, whole *bool) bool {
 		again(n.Expr)
 		return false
 	case *ast.SelectorExpr, *ast.IndexExpr:
-		root, throughReturns := chain(n)
+		root, throughReturns := rootIdent(n)
 		*whole = *whole || m[root] && !throughReturns
 		return root == "" // a computed root; look into it
 	case *ast.Ident:
@@ -176,19 +176,19 @@ func (m names) visit(n ast.Node, whole *bool) bool {
 	return true
 }
 
-// chain returns the identifier that a chain of selectors and indices starts
+// rootIdent returns the identifier that a chain of selectors and indices starts
 // with, and whether it goes through `$returns`.
-func chain(n ast.Node) (root string, throughReturns bool) {
+func rootIdent(n ast.Node) (root string, throughReturns bool) {
 	switch n := n.(type) {
 	case *ast.Ident:
 		return n.Name, false
 	case *ast.ParenExpr:
-		return chain(n.X)
+		return rootIdent(n.X)
 	case *ast.SelectorExpr:
-		root, throughReturns = chain(n.X)
+		root, throughReturns = rootIdent(n.X)
 		return root, throughReturns || slices.Contains([]string{"$returns", "err"}, labelName(n.Sel))
 	case *ast.IndexExpr:
-		return chain(n.X)
+		return rootIdent(n.X)
 	}
 	return "", false
 }

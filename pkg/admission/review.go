@@ -44,9 +44,9 @@ const (
 	MaxBody = 7 << 20
 	// MaxCalls bounds how many reviews are answered at once.
 	MaxCalls = 16
-	// maxTime is the most that a call may take, as the API server has it, and margin
+	// maxTimeout is the most that a call may take, as the API server has it, and margin
 	// what is left for the answer to arrive.
-	maxTime, margin = 30 * time.Second, time.Second
+	maxTimeout, responseMargin = 30 * time.Second, time.Second
 	// maxProblems and maxWarnings bound what is told of one object.
 	maxProblems, maxWarnings = 100, 20
 	// maxWarning is how much of a warning the API server passes on, in bytes.
@@ -61,19 +61,19 @@ type Verdict struct {
 	Warnings []string
 }
 
-// A Reviewer checks what a request is about to write. The error says that it could
+// A Validator checks what a request is about to write. The error says that it could
 // not.
-type Reviewer func(ctx context.Context, r *admissionv1.AdmissionRequest) (Verdict, error)
+type Validator func(ctx context.Context, r *admissionv1.AdmissionRequest) (Verdict, error)
 
 // handler answers reviews.
 type handler struct {
-	review Reviewer
-	calls  chan struct{}
+	validate Validator
+	slots    chan struct{}
 }
 
 // NewHandler returns what answers reviews with the verdicts of r.
-func NewHandler(r Reviewer) http.Handler {
-	return &handler{review: r, calls: make(chan struct{}, MaxCalls)}
+func NewHandler(r Validator) http.Handler {
+	return &handler{validate: r, slots: make(chan struct{}, MaxCalls)}
 }
 
 // ServeHTTP implements http.Handler.
@@ -81,18 +81,18 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), timeout(r))
 	defer cancel()
 	select {
-	case h.calls <- struct{}{}:
-		defer func() { <-h.calls }()
+	case h.slots <- struct{}{}:
+		defer func() { <-h.slots }()
 	case <-ctx.Done():
 		http.Error(w, "too many reviews at once", http.StatusTooManyRequests)
 		return
 	}
-	q, err := read(w, r)
+	q, err := decode(w, r)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	v, err := h.review(ctx, q)
+	v, err := h.validate(ctx, q)
 	if err != nil {
 		logr.FromContextOrDiscard(ctx).Info("object not reviewed", "kind", q.Kind.Kind, "namespace", q.Namespace, "name", q.Name, "reason", err.Error())
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
@@ -107,14 +107,14 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // timeout is how long the caller waits, less the margin.
 func timeout(r *http.Request) time.Duration {
 	d, err := time.ParseDuration(r.URL.Query().Get("timeout"))
-	if err != nil || d <= 0 || d > maxTime {
-		d = maxTime
+	if err != nil || d <= 0 || d > maxTimeout {
+		d = maxTimeout
 	}
-	return max(d-margin, d/2)
+	return max(d-responseMargin, d/2)
 }
 
-// read reads a review.
-func read(w http.ResponseWriter, r *http.Request) (*admissionv1.AdmissionRequest, error) {
+// decode reads a review.
+func decode(w http.ResponseWriter, r *http.Request) (*admissionv1.AdmissionRequest, error) {
 	if r.Method != http.MethodPost {
 		return nil, fmt.Errorf("method %s: must be POST", r.Method)
 	}
@@ -136,14 +136,14 @@ func read(w http.ResponseWriter, r *http.Request) (*admissionv1.AdmissionRequest
 func (v Verdict) response(q *admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse {
 	out := &admissionv1.AdmissionResponse{UID: q.UID, Allowed: len(v.Problems) == 0}
 	for _, text := range v.Warnings[:min(len(v.Warnings), maxWarnings)] {
-		out.Warnings = append(out.Warnings, short(text))
+		out.Warnings = append(out.Warnings, truncate(text))
 	}
 	if out.Allowed {
 		return out
 	}
 	list := v.Problems
 	if more := len(list) - maxProblems; more > 0 {
-		list = append(list[:maxProblems:maxProblems], diag.Problem{Message: fmt.Sprintf("and %d more", more)})
+		list = append(list[:maxProblems:maxProblems], diag.Diagnostic{Message: fmt.Sprintf("and %d more", more)})
 	}
 	out.Result = &metav1.Status{
 		Status: metav1.StatusFailure, Code: http.StatusUnprocessableEntity, Reason: metav1.StatusReasonInvalid,
@@ -160,8 +160,8 @@ func (v Verdict) response(q *admissionv1.AdmissionRequest) *admissionv1.Admissio
 	return out
 }
 
-// short cuts what would be cut, between letters.
-func short(text string) string {
+// truncate cuts what would be cut, between letters.
+func truncate(text string) string {
 	if len(text) <= maxWarning {
 		return text
 	}

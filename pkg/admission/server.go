@@ -38,9 +38,9 @@ const (
 	maxHeader = 64 << 10
 	// maxConnections bounds connections; an API server needs one.
 	maxConnections = 128
-	// grace is how long calls that are being answered may take when the server
+	// shutdownTimeout is how long calls that are being answered may take when the server
 	// ends.
-	grace = 5 * time.Second
+	shutdownTimeout = 5 * time.Second
 )
 
 // Server serves reviews by TLS.
@@ -65,7 +65,7 @@ func (s Server) Start(ctx context.Context) error {
 	server := &http.Server{
 		Handler:           s.Handler,
 		TLSConfig:         &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: s.Certificate},
-		ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: readTimeout + maxTime, IdleTimeout: idleTimeout,
+		ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: readTimeout + maxTimeout, IdleTimeout: idleTimeout,
 		MaxHeaderBytes: maxHeader,
 		BaseContext:    func(net.Listener) context.Context { return logr.NewContext(context.WithoutCancel(ctx), log) },
 		ErrorLog:       slog.NewLogLogger(logr.ToSlogHandler(log.WithValues("server", "admission")), slog.LevelDebug),
@@ -74,7 +74,7 @@ func (s Server) Start(ctx context.Context) error {
 	go func() {
 		defer close(ended)
 		<-ctx.Done()
-		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 		defer cancel()
 		if err := server.Shutdown(ending); err != nil {
 			_ = server.Close() // calls that take longer end with it

@@ -37,30 +37,30 @@ import (
 //go:embed config.cue
 var configSchema string
 
-// Trigger is a trigger as somebody wrote it.
-type Trigger struct {
+// Parsed is a trigger as somebody wrote it.
+type Parsed struct {
 	// ID is its name and namespace. A trigger without a name has that of its
 	// TriggerService or file, "-" and its index, from 0.
-	ID   event.Trigger
+	ID   event.TriggerRef
 	Spec v1alpha1.Trigger
 
-	place locator
-	path  string
+	locator locator
+	path    string
 }
 
-// Diagnose returns problems of the trigger at their places in its file. Their
+// Locate returns problems of the trigger at their places in its file. Their
 // paths are relative to the trigger.
-func (t Trigger) Diagnose(list diag.List) Diagnostics {
-	out := make(Diagnostics, len(list))
+func (t Parsed) Locate(list diag.List) FileDiagnostics {
+	out := make(FileDiagnostics, len(list))
 	for i, p := range list {
 		p.Path = diag.Join(t.path, p.Path)
-		out[i] = t.place.diagnose(p)
+		out[i] = t.locator.locate(p)
 	}
 	return out
 }
 
-// Diagnostic is a problem at its place in a file.
-type Diagnostic struct {
+// FileDiagnostic is a problem at its place in a file.
+type FileDiagnostic struct {
 	File string
 	// Line and Column are from 1, or 0 where no place is known.
 	Line, Column int
@@ -70,7 +70,7 @@ type Diagnostic struct {
 }
 
 // String returns "file:line:column: path: message", without what is not known.
-func (d Diagnostic) String() string {
+func (d FileDiagnostic) String() string {
 	s := d.File
 	if d.Line > 0 {
 		s += fmt.Sprintf(":%d:%d", d.Line, d.Column)
@@ -81,11 +81,11 @@ func (d Diagnostic) String() string {
 	return s + ": " + d.Message
 }
 
-// Diagnostics is everything that is wrong.
-type Diagnostics []Diagnostic
+// FileDiagnostics is everything that is wrong.
+type FileDiagnostics []FileDiagnostic
 
 // Error returns one diagnostic a line.
-func (l Diagnostics) Error() string {
+func (l FileDiagnostics) Error() string {
 	lines := make([]string, len(l))
 	for i, d := range l {
 		lines[i] = d.String()
@@ -95,7 +95,7 @@ func (l Diagnostics) Error() string {
 
 // Load reads the files at path and returns their triggers, as Read and
 // Files.Load do.
-func Load(path, namespace string) ([]Trigger, Diagnostics) {
+func Load(path, namespace string) ([]Parsed, FileDiagnostics) {
 	return Read(path).Load(namespace, func(string) string { return "" })
 }
 
@@ -103,31 +103,31 @@ func Load(path, namespace string) ([]Trigger, Diagnostics) {
 // given one. Before a CUE file is evaluated, which can use up all memory or never
 // end, refuse is asked: if it returns a reason, the file is left out, and the
 // reason is its problem.
-func (f Files) Load(namespace string, refuse func(path string) string) ([]Trigger, Diagnostics) {
+func (f Files) Load(namespace string, reject func(path string) string) ([]Parsed, FileDiagnostics) {
 	envelope, err := schema.Parse(configSchema)
 	if err != nil {
-		return nil, Diagnostics{{File: f.Path, Message: err.Error()}}
+		return nil, FileDiagnostics{{File: f.Path, Message: err.Error()}}
 	}
-	l := loader{namespace: namespace, schema: envelope, diagnostics: slices.Clone(f.Problems)}
+	l := loader{namespace: namespace, schema: envelope, diagnostics: slices.Clone(f.Diagnostics)}
 	for _, file := range f.List {
 		if isCUE(file.Path) {
-			if reason := refuse(file.Path); reason != "" {
-				l.diagnostics = append(l.diagnostics, Diagnostic{File: file.Path, Message: reason})
+			if reason := reject(file.Path); reason != "" {
+				l.diagnostics = append(l.diagnostics, FileDiagnostic{File: file.Path, Message: reason})
 				continue
 			}
 		}
-		l.file(file)
+		l.addFile(file)
 	}
 	if len(l.triggers) == 0 && len(l.diagnostics) == 0 {
-		l.diagnostics = append(l.diagnostics, Diagnostic{File: f.Path, Message: "no triggers; a configuration starts with `triggers:`, or is a TriggerService"})
+		l.diagnostics = append(l.diagnostics, FileDiagnostic{File: f.Path, Message: "no triggers; a configuration starts with `triggers:`, or is a TriggerService"})
 	}
-	l.unique()
+	l.checkUnique()
 	return l.triggers, l.diagnostics
 }
 
 // Sort orders diagnostics by file and place.
-func (l Diagnostics) Sort() {
-	slices.SortStableFunc(l, func(a, b Diagnostic) int {
+func (l FileDiagnostics) Sort() {
+	slices.SortStableFunc(l, func(a, b FileDiagnostic) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
 }
@@ -135,26 +135,26 @@ func (l Diagnostics) Sort() {
 type loader struct {
 	namespace   string
 	schema      *schema.Schema
-	triggers    []Trigger
-	diagnostics Diagnostics
+	triggers    []Parsed
+	diagnostics FileDiagnostics
 }
 
-func (l *loader) file(f File) {
+func (l *loader) addFile(f File) {
 	docs, diagnostics := f.documents()
 	l.diagnostics = append(l.diagnostics, diagnostics...)
 	for _, d := range docs {
-		l.document(f.Path, d)
+		l.addDocument(f.Path, d)
 	}
 }
 
-// document takes the triggers of one document.
-func (l *loader) document(path string, d document) {
+// addDocument takes the triggers of one document.
+func (l *loader) addDocument(path string, d document) {
 	base := filepath.Base(path)
 	name, namespace, prefix := strings.TrimSuffix(base, filepath.Ext(base)), l.namespace, ""
 	spec := d.value
 	if _, ok := spec["kind"]; ok || spec["apiVersion"] != nil {
 		if spec["kind"] != v1alpha1.TriggerServiceKind || spec["apiVersion"] != v1alpha1.GroupVersion().String() {
-			l.add(d, "", "must be %s of %s, not %v of %v", v1alpha1.TriggerServiceKind, v1alpha1.GroupVersion(), spec["kind"], spec["apiVersion"])
+			l.addError(d, "", "must be %s of %s, not %v of %v", v1alpha1.TriggerServiceKind, v1alpha1.GroupVersion(), spec["kind"], spec["apiVersion"])
 			return
 		}
 		meta, _ := spec["metadata"].(map[string]any)
@@ -166,30 +166,30 @@ func (l *loader) document(path string, d document) {
 		}
 		prefix = "spec"
 		if spec, ok = spec["spec"].(map[string]any); !ok {
-			l.add(d, prefix, "is required: an object")
+			l.addError(d, prefix, "is required: an object")
 			return
 		}
 	}
 	problems := l.schema.Check(spec)
-	for _, p := range problems.Under(prefix) {
-		l.diagnostics = append(l.diagnostics, d.place.diagnose(p))
+	for _, p := range problems.WithPrefix(prefix) {
+		l.diagnostics = append(l.diagnostics, d.locator.locate(p))
 	}
 	list, _ := spec["triggers"].([]any)
 	if len(list) == 0 && len(problems) == 0 {
-		l.add(d, diag.Join(prefix, "triggers"), "holds no trigger")
+		l.addError(d, diag.Join(prefix, "triggers"), "holds no trigger")
 	}
-	for i, written := range list {
-		t := Trigger{place: d.place, path: diag.Join(prefix, fmt.Sprintf("triggers[%d]", i))}
-		if err := decode(written, &t.Spec); err != nil {
+	for i, raw := range list {
+		t := Parsed{locator: d.locator, path: diag.Join(prefix, fmt.Sprintf("triggers[%d]", i))}
+		if err := decode(raw, &t.Spec); err != nil {
 			if len(problems) == 0 { // else it is known what is wrong
-				l.add(d, t.path, "%v", err)
+				l.addError(d, t.path, "%v", err)
 			}
 			continue
 		}
 		if spec["suspend"] == true {
 			t.Spec.Suspend = true
 		}
-		t.ID = event.Trigger{Name: t.Spec.Name, Namespace: namespace}
+		t.ID = event.TriggerRef{Name: t.Spec.Name, Namespace: namespace}
 		if t.ID.Name == "" {
 			t.ID.Name = fmt.Sprintf("%s-%d", name, i)
 		}
@@ -197,31 +197,31 @@ func (l *loader) document(path string, d document) {
 	}
 }
 
-func decode(written any, into *v1alpha1.Trigger) error {
-	data, err := json.Marshal(written)
+func decode(raw any, into *v1alpha1.Trigger) error {
+	data, err := json.Marshal(raw)
 	if err != nil {
 		return err
 	}
 	return json.Unmarshal(data, into)
 }
 
-// unique reports triggers whose names are taken.
-func (l *loader) unique() {
-	first := map[event.Trigger]Trigger{}
+// checkUnique reports triggers whose names are taken.
+func (l *loader) checkUnique() {
+	first := map[event.TriggerRef]Parsed{}
 	for _, t := range l.triggers {
-		other, taken := first[t.ID]
-		if !taken {
+		other, exists := first[t.ID]
+		if !exists {
 			first[t.ID] = t
 			continue
 		}
-		at := other.place.diagnose(diag.Problem{Path: other.path})
-		l.diagnostics = append(l.diagnostics, t.Diagnose(diag.List{{
+		position := other.locator.locate(diag.Diagnostic{Path: other.path})
+		l.diagnostics = append(l.diagnostics, t.Locate(diag.List{{
 			Path:    "name",
-			Message: fmt.Sprintf("%q is taken by the trigger at %s:%d", t.ID.Name, at.File, at.Line),
+			Message: fmt.Sprintf("%q is taken by the trigger at %s:%d", t.ID.Name, position.File, position.Line),
 		}})...)
 	}
 }
 
-func (l *loader) add(d document, path, format string, args ...any) {
-	l.diagnostics = append(l.diagnostics, d.place.diagnose(diag.Problem{Path: path, Message: fmt.Sprintf(format, args...)}))
+func (l *loader) addError(d document, path, format string, args ...any) {
+	l.diagnostics = append(l.diagnostics, d.locator.locate(diag.Diagnostic{Path: path, Message: fmt.Sprintf(format, args...)}))
 }

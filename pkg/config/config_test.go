@@ -111,7 +111,7 @@ func TestPlaces(t *testing.T) {
 		{"triggers[0].nothing.there", 0, 0, "filter: |"},
 		{"", 0, 0, "triggers:"},
 	} {
-		d := docs[0].place.diagnose(diag.Problem{Path: tc.path, Line: tc.line, Column: tc.column})
+		d := docs[0].locator.locate(diag.Diagnostic{Path: tc.path, Line: tc.line, Column: tc.column})
 		got := strings.Split(text, "\n")[d.Line-1][d.Column-1:]
 		if !strings.HasPrefix(got, tc.want) {
 			t.Errorf("%s %d:%d: %d:%d is at %q, want %q", tc.path, tc.line, tc.column, d.Line, d.Column, got, tc.want)

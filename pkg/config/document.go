@@ -36,17 +36,17 @@ import (
 
 // document is one object of a file, and where its fields stand.
 type document struct {
-	value map[string]any
-	place locator
+	value   map[string]any
+	locator locator
 }
 
 // locator finds the place of a problem in a file.
 type locator interface {
-	diagnose(p diag.Problem) Diagnostic
+	locate(p diag.Diagnostic) FileDiagnostic
 }
 
 // documents returns the documents of a file.
-func (f File) documents() ([]document, Diagnostics) {
+func (f File) documents() ([]document, FileDiagnostics) {
 	if isCUE(f.Path) {
 		return readCUE(f.Path, f.Data)
 	}
@@ -54,10 +54,10 @@ func (f File) documents() ([]document, Diagnostics) {
 }
 
 // readYAML reads YAML, of which JSON is a part.
-func readYAML(path string, data []byte) ([]document, Diagnostics) {
+func readYAML(path string, data []byte) ([]document, FileDiagnostics) {
 	var (
 		docs        []document
-		diagnostics Diagnostics
+		diagnostics FileDiagnostics
 		decoder     = yaml.NewDecoder(bytes.NewReader(data))
 		lines       = bytes.Split(data, []byte("\n"))
 	)
@@ -68,42 +68,42 @@ func readYAML(path string, data []byte) ([]document, Diagnostics) {
 			return docs, diagnostics
 		}
 		if err != nil {
-			return docs, append(diagnostics, yamlDiagnostic(path, err))
+			return docs, append(diagnostics, yamlError(path, err))
 		}
 		if len(node.Content) == 0 || node.Content[0].Tag == "!!null" {
 			continue // an empty document
 		}
 		root := node.Content[0]
-		place := yamlPlace{file: path, root: root, lines: lines}
+		locator := yamlLocator{file: path, root: root, lines: lines}
 		var value any
 		if err := root.Decode(&value); err != nil {
-			return docs, append(diagnostics, yamlDiagnostic(path, err))
+			return docs, append(diagnostics, yamlError(path, err))
 		}
-		object, ok := normal(value).(map[string]any)
+		object, ok := normalize(value).(map[string]any)
 		if !ok {
-			diagnostics = append(diagnostics, place.diagnose(diag.Problem{Message: "must be an object, such as one that starts with `triggers:`"}))
+			diagnostics = append(diagnostics, locator.locate(diag.Diagnostic{Message: "must be an object, such as one that starts with `triggers:`"}))
 			continue
 		}
-		docs = append(docs, document{value: object, place: place})
+		docs = append(docs, document{value: object, locator: locator})
 	}
 }
 
-// normal returns v as decoded JSON has it.
-func normal(v any) any {
+// normalize returns v as decoded JSON has it.
+func normalize(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
 		for k, e := range v {
-			v[k] = normal(e)
+			v[k] = normalize(e)
 		}
 	case map[any]any:
 		out := make(map[string]any, len(v))
 		for k, e := range v {
-			out[fmt.Sprint(k)] = normal(e)
+			out[fmt.Sprint(k)] = normalize(e)
 		}
 		return out
 	case []any:
 		for i, e := range v {
-			v[i] = normal(e)
+			v[i] = normalize(e)
 		}
 	case int:
 		return int64(v)
@@ -115,40 +115,40 @@ func normal(v any) any {
 	return v
 }
 
-// yamlDiagnostic takes the place out of the message of a YAML error.
-func yamlDiagnostic(path string, err error) Diagnostic {
+// yamlError takes the place out of the message of a YAML error.
+func yamlError(path string, err error) FileDiagnostic {
 	message := err.Error()
 	if m := regexp.MustCompile(`^yaml: (?:unmarshal errors:\s*)?line (\d+): (.*)`).FindStringSubmatch(message); m != nil {
 		line, _ := strconv.Atoi(m[1])
-		return Diagnostic{File: path, Line: line, Column: 1, Message: "YAML: " + m[2]}
+		return FileDiagnostic{File: path, Line: line, Column: 1, Message: "YAML: " + m[2]}
 	}
-	return Diagnostic{File: path, Message: "YAML: " + strings.TrimPrefix(message, "yaml: ")}
+	return FileDiagnostic{File: path, Message: "YAML: " + strings.TrimPrefix(message, "yaml: ")}
 }
 
 // readCUE reads one CUE file, which must be concrete.
-func readCUE(path string, data []byte) ([]document, Diagnostics) {
+func readCUE(path string, data []byte) ([]document, FileDiagnostics) {
 	v := cuecontext.New().CompileBytes(data, cue.Filename(path))
 	if err := v.Validate(cue.Concrete(true)); err != nil {
-		var diagnostics Diagnostics
+		var diagnostics FileDiagnostics
 		for _, e := range cueerrors.Errors(err) {
 			format, args := e.Msg()
-			place := e.Position()
-			if all := cueerrors.Positions(e); !place.IsValid() && len(all) > 0 {
-				place = all[0] // such as of the first of two values that conflict
+			position := e.Position()
+			if positions := cueerrors.Positions(e); !position.IsValid() && len(positions) > 0 {
+				position = positions[0] // such as of the first of two values that conflict
 			}
-			diagnostics = append(diagnostics, Diagnostic{
-				File: path, Line: place.Line(), Column: place.Column(), Message: fmt.Sprintf(format, args...),
+			diagnostics = append(diagnostics, FileDiagnostic{
+				File: path, Line: position.Line(), Column: position.Column(), Message: fmt.Sprintf(format, args...),
 			})
 		}
 		return nil, diagnostics
 	}
 	text, err := v.MarshalJSON()
 	if err != nil {
-		return nil, Diagnostics{{File: path, Message: err.Error()}}
+		return nil, FileDiagnostics{{File: path, Message: err.Error()}}
 	}
 	var object map[string]any
 	if err := json.Unmarshal(text, &object); err != nil {
-		return nil, Diagnostics{{File: path, Message: "must be a struct"}}
+		return nil, FileDiagnostics{{File: path, Message: "must be a struct"}}
 	}
-	return []document{{value: object, place: cuePlace{file: path, root: v}}}, nil
+	return []document{{value: object, locator: cueLocator{file: path, root: v}}}, nil
 }

@@ -24,8 +24,8 @@ import (
 	"strings"
 )
 
-// maxFile bounds a configuration file, in bytes.
-const maxFile = 8 << 20
+// maxFileBytes bounds a configuration file, in bytes.
+const maxFileBytes = 8 << 20
 
 // Files are the files of a configuration as they were read, so that what is
 // checked is what runs.
@@ -33,8 +33,8 @@ type Files struct {
 	// Path is the file or directory.
 	Path string
 	List []File
-	// Problems are those of reading.
-	Problems Diagnostics
+	// Diagnostics are those of reading.
+	Diagnostics FileDiagnostics
 }
 
 // File is a file and what it holds.
@@ -47,17 +47,17 @@ type File struct {
 // .yaml, .yml, .json or .cue, in the order of their names.
 func Read(path string) Files {
 	out := Files{Path: path}
-	paths, err := list(path)
+	paths, err := listFiles(path)
 	if err != nil {
-		out.Problems = Diagnostics{{File: path, Message: err.Error()}}
+		out.Diagnostics = FileDiagnostics{{File: path, Message: err.Error()}}
 	}
 	for _, p := range paths {
 		data, err := os.ReadFile(p)
 		switch {
 		case err != nil:
-			out.Problems = append(out.Problems, Diagnostic{File: p, Message: err.Error()})
-		case len(data) > maxFile:
-			out.Problems = append(out.Problems, Diagnostic{File: p, Message: fmt.Sprintf("is larger than %d MiB", maxFile>>20)})
+			out.Diagnostics = append(out.Diagnostics, FileDiagnostic{File: p, Message: err.Error()})
+		case len(data) > maxFileBytes:
+			out.Diagnostics = append(out.Diagnostics, FileDiagnostic{File: p, Message: fmt.Sprintf("is larger than %d MiB", maxFileBytes>>20)})
 		default:
 			out.List = append(out.List, File{Path: p, Data: data})
 		}
@@ -65,7 +65,7 @@ func Read(path string) Files {
 	return out
 }
 
-func list(path string) ([]string, error) {
+func listFiles(path string) ([]string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("no such file or directory")

@@ -27,27 +27,27 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/diag"
 )
 
-// yamlPlace finds places in a YAML document.
-type yamlPlace struct {
+// yamlLocator finds places in a YAML document.
+type yamlLocator struct {
 	file  string
 	root  *yaml.Node
 	lines [][]byte
 }
 
-func (y yamlPlace) diagnose(p diag.Problem) Diagnostic {
+func (y yamlLocator) locate(p diag.Diagnostic) FileDiagnostic {
 	node, value := y.find(p.Path)
-	d := Diagnostic{File: y.file, Line: node.Line, Column: node.Column, Path: p.Path, Message: p.Message}
+	d := FileDiagnostic{File: y.file, Line: node.Line, Column: node.Column, Path: p.Path, Message: p.Message}
 	if p.Line > 0 && value != nil && value.Kind == yaml.ScalarNode {
-		d.Line, d.Column = y.within(value, p.Line, p.Column)
+		d.Line, d.Column = y.scalarPosition(value, p.Line, p.Column)
 	}
 	return d
 }
 
 // find returns the key at path, or the nearest one above it that exists, and its
 // value.
-func (y yamlPlace) find(path string) (key, value *yaml.Node) {
+func (y yamlLocator) find(path string) (key, value *yaml.Node) {
 	key, value = y.root, y.root
-	for _, step := range steps(path) {
+	for _, step := range pathSegments(path) {
 		value = deref(value)
 		found := false
 		if i, err := strconv.Atoi(step); err == nil && value.Kind == yaml.SequenceNode && i < len(value.Content) {
@@ -73,13 +73,13 @@ func deref(n *yaml.Node) *yaml.Node {
 	return n
 }
 
-// within returns the place in the file of a place in the text of a scalar.
-func (y yamlPlace) within(n *yaml.Node, line, column int) (int, int) {
+// scalarPosition returns the place in the file of a place in the text of a scalar.
+func (y yamlLocator) scalarPosition(n *yaml.Node, line, column int) (int, int) {
 	switch n.Style {
 	case yaml.LiteralStyle:
 		return n.Line + line, y.indent(n.Line+1) + column
 	case yaml.FoldedStyle:
-		return y.folded(n, line, column)
+		return y.foldedPosition(n, line, column)
 	case yaml.DoubleQuotedStyle, yaml.SingleQuotedStyle:
 		column++
 	}
@@ -89,18 +89,18 @@ func (y yamlPlace) within(n *yaml.Node, line, column int) (int, int) {
 	return n.Line, n.Column + column - 1
 }
 
-// folded finds a place in a text whose lines were joined by blanks.
-func (y yamlPlace) folded(n *yaml.Node, line, column int) (int, int) {
+// foldedPosition finds a place in a text whose lines were joined by blanks.
+func (y yamlLocator) foldedPosition(n *yaml.Node, line, column int) (int, int) {
 	texts := strings.Split(n.Value, "\n")
 	offset := column
 	for _, t := range texts[:min(line-1, len(texts))] {
 		offset += len(t) + 1
 	}
 	indent := y.indent(n.Line + 1)
-	for at := n.Line + 1; at <= len(y.lines); at++ {
-		length := len(bytes.TrimRight(y.lines[at-1], " \r")) - indent
+	for fileLine := n.Line + 1; fileLine <= len(y.lines); fileLine++ {
+		length := len(bytes.TrimRight(y.lines[fileLine-1], " \r")) - indent
 		if offset <= length+1 {
-			return at, indent + offset
+			return fileLine, indent + offset
 		}
 		offset -= max(length, 0) + 1
 	}
@@ -108,7 +108,7 @@ func (y yamlPlace) folded(n *yaml.Node, line, column int) (int, int) {
 }
 
 // indent returns the number of blanks at the start of a line.
-func (y yamlPlace) indent(line int) int {
+func (y yamlLocator) indent(line int) int {
 	if line > len(y.lines) {
 		return 0
 	}
@@ -116,20 +116,20 @@ func (y yamlPlace) indent(line int) int {
 	return len(l) - len(bytes.TrimLeft(l, " "))
 }
 
-// steps splits "a.b[0].c" into a, b, 0, c.
-func steps(path string) []string {
+// pathSegments splits "a.b[0].c" into a, b, 0, c.
+func pathSegments(path string) []string {
 	return strings.FieldsFunc(path, func(r rune) bool { return r == '.' || r == '[' || r == ']' })
 }
 
-// cuePlace finds places in a CUE file.
-type cuePlace struct {
+// cueLocator finds places in a CUE file.
+type cueLocator struct {
 	file string
 	root cue.Value
 }
 
-func (c cuePlace) diagnose(p diag.Problem) Diagnostic {
+func (c cueLocator) locate(p diag.Diagnostic) FileDiagnostic {
 	v := c.root
-	for _, step := range steps(p.Path) {
+	for _, step := range pathSegments(p.Path) {
 		selector := cue.Str(step)
 		if i, err := strconv.Atoi(step); err == nil {
 			selector = cue.Index(i)
@@ -140,7 +140,7 @@ func (c cuePlace) diagnose(p diag.Problem) Diagnostic {
 		}
 		v = next
 	}
-	d := Diagnostic{File: c.file, Line: v.Pos().Line(), Column: v.Pos().Column(), Path: p.Path, Message: p.Message}
+	d := FileDiagnostic{File: c.file, Line: v.Pos().Line(), Column: v.Pos().Column(), Path: p.Path, Message: p.Message}
 	if p.Line > 0 {
 		d.Line += p.Line - 1
 	}

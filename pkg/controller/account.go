@@ -29,47 +29,47 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 )
 
-// account makes the default ServiceAccount of a namespace and its RoleBinding,
+// reconcileServiceAccount makes the default ServiceAccount of a namespace and its RoleBinding,
 // or removes them where no TriggerService uses them any more. Where the
 // ServiceAccount is somebody else's, it is used as it is and given no rights.
-func (r *reconciler) account(ctx context.Context, namespace string) error {
-	var users v1alpha1.TriggerServiceList
-	err := r.client.List(ctx, &users, client.InNamespace(namespace), client.MatchingFields{byAccount: AccountName})
+func (r *reconciler) reconcileServiceAccount(ctx context.Context, namespace string) error {
+	var services v1alpha1.TriggerServiceList
+	err := r.client.List(ctx, &services, client.InNamespace(namespace), client.MatchingFields{byServiceAccount: DefaultServiceAccount})
 	if err != nil {
 		return fmt.Errorf("list TriggerServices of %q: %w", namespace, err)
 	}
 	var owners []metav1.OwnerReference
-	for i := range users.Items {
-		if users.Items[i].DeletionTimestamp.IsZero() {
-			owners = append(owners, ownedBy(&users.Items[i], false))
+	for i := range services.Items {
+		if services.Items[i].DeletionTimestamp.IsZero() {
+			owners = append(owners, ownerReference(&services.Items[i], false))
 		}
 	}
-	meta := metav1.ObjectMeta{Namespace: namespace, Name: AccountName, Labels: Labels(), OwnerReferences: owners}
+	meta := metav1.ObjectMeta{Namespace: namespace, Name: DefaultServiceAccount, Labels: Labels(), OwnerReferences: owners}
 	serviceAccount := &corev1.ServiceAccount{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ServiceAccount"}, ObjectMeta: meta}
 	binding := &rbacv1.RoleBinding{
 		TypeMeta: metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "RoleBinding"}, ObjectMeta: meta,
 		RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: WorkerRole},
-		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Name: AccountName, Namespace: namespace}},
+		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Name: DefaultServiceAccount, Namespace: namespace}},
 	}
 	if len(owners) == 0 {
-		return errors.Join(r.dropOurs(ctx, binding), r.dropOurs(ctx, serviceAccount))
+		return errors.Join(r.deleteManaged(ctx, binding), r.deleteManaged(ctx, serviceAccount))
 	}
-	err = r.apply(ctx, serviceAccount, &corev1.ServiceAccount{}, ours)
-	if errors.As(err, &taken{}) {
+	err = r.apply(ctx, serviceAccount, &corev1.ServiceAccount{}, isManaged)
+	if errors.As(err, &conflictError{}) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	err = r.apply(ctx, binding, &rbacv1.RoleBinding{}, ours)
-	if errors.As(err, &taken{}) {
+	err = r.apply(ctx, binding, &rbacv1.RoleBinding{}, isManaged)
+	if errors.As(err, &conflictError{}) {
 		return nil
 	}
 	return err
 }
 
-// ours reports whether the controller made o.
-func ours(o client.Object) bool {
+// isManaged reports whether the controller made o.
+func isManaged(o client.Object) bool {
 	labels := o.GetLabels()
 	for k, v := range Labels() {
 		if labels[k] != v {
@@ -79,12 +79,12 @@ func ours(o client.Object) bool {
 	return true
 }
 
-// dropOurs deletes o if it is there, and the controller made it.
-func (r *reconciler) dropOurs(ctx context.Context, o client.Object) error {
+// deleteManaged deletes o if it is there, and the controller made it.
+func (r *reconciler) deleteManaged(ctx context.Context, o client.Object) error {
 	if err := r.client.Get(ctx, client.ObjectKeyFromObject(o), o); err != nil {
 		return client.IgnoreNotFound(err)
 	}
-	if !ours(o) {
+	if !isManaged(o) {
 		return nil
 	}
 	return r.remove(ctx, o)

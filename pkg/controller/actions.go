@@ -34,9 +34,9 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
 
-// definition returns the Definition of a name and type in the first of
+// findDefinition returns the Definition of a name and type in the first of
 // namespaces that has one, nil where none does.
-func (r *reconciler) definition(ctx context.Context, typ, name string, namespaces ...string) (*corev1alpha1.Definition, error) {
+func (r *reconciler) findDefinition(ctx context.Context, typ, name string, namespaces ...string) (*corev1alpha1.Definition, error) {
 	for _, namespace := range namespaces {
 		for _, n := range []string{typ + "-" + name, name} {
 			d := &corev1alpha1.Definition{}
@@ -52,44 +52,44 @@ func (r *reconciler) definition(ctx context.Context, typ, name string, namespace
 	return nil, nil
 }
 
-// actions returns the actions of ts that Definitions make, by name, and what
+// resolveActions returns the actions of ts that Definitions make, by name, and what
 // those Definitions are called.
-func (r *reconciler) actions(ctx context.Context, ts *v1alpha1.TriggerService) (map[string]sandbox.Action, map[string]string, error) {
-	held := &corev1alpha1.Definition{}
+func (r *reconciler) resolveActions(ctx context.Context, ts *v1alpha1.TriggerService) (map[string]sandbox.Action, map[string]string, error) {
+	current := &corev1alpha1.Definition{}
 	key := types.NamespacedName{Namespace: ts.Namespace, Name: trigger.ActionsName(ts.Name)}
-	if err := client.IgnoreNotFound(r.client.Get(ctx, key, held)); err != nil {
+	if err := client.IgnoreNotFound(r.client.Get(ctx, key, current)); err != nil {
 		return nil, nil, fmt.Errorf("get Definition %s: %w", key, err)
 	}
 	last := map[string]string{}
-	if metav1.IsControlledBy(held, ts) {
-		last = held.Spec.Templates
+	if metav1.IsControlledBy(current, ts) {
+		last = current.Spec.Templates
 	}
 	actions, from := map[string]sandbox.Action{}, map[string]string{}
 	for _, name := range actionTypes(ts) {
-		d, err := r.definition(ctx, corev1alpha1.TriggerAction, name, append([]string{ts.Namespace}, r.SystemNamespaces...)...)
+		d, err := r.findDefinition(ctx, corev1alpha1.TriggerAction, name, append([]string{ts.Namespace}, r.SystemNamespaces...)...)
 		if err != nil {
 			return nil, nil, err
 		}
 		if d == nil {
 			continue // built in, or unknown
 		}
-		actions[name] = sandbox.Action{Source: d.Spec.Templates[corev1alpha1.MainTemplate], Last: last[name]}
+		actions[name] = sandbox.Action{Source: d.Spec.Templates[corev1alpha1.MainTemplate], Previous: last[name]}
 		from[name] = d.Namespace + "/" + d.Name
 	}
 	return actions, from, nil
 }
 
-// handOver gives the worker the actions that are in force.
-func (r *reconciler) handOver(ctx context.Context, ts *v1alpha1.TriggerService, inForce map[string]string) error {
+// writeActions gives the worker the actions that are in force.
+func (r *reconciler) writeActions(ctx context.Context, ts *v1alpha1.TriggerService, templates map[string]string) error {
 	d := &corev1alpha1.Definition{
 		TypeMeta: metav1.TypeMeta{APIVersion: corev1alpha1.GroupVersion().String(), Kind: corev1alpha1.DefinitionKind},
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: ts.Namespace, Name: trigger.ActionsName(ts.Name),
-			Labels: workerLabels(ts), OwnerReferences: []metav1.OwnerReference{ownedBy(ts, true)},
+			Labels: workerLabels(ts), OwnerReferences: []metav1.OwnerReference{ownerReference(ts, true)},
 		},
-		Spec: corev1alpha1.DefinitionSpec{Type: corev1alpha1.TriggerActionsInForce, Templates: inForce},
+		Spec: corev1alpha1.DefinitionSpec{Type: corev1alpha1.TriggerActionsInForce, Templates: templates},
 	}
-	if len(inForce) > 0 {
+	if len(templates) > 0 {
 		return r.apply(ctx, d, &corev1alpha1.Definition{}, controlledBy(ts))
 	}
 	if err := r.client.Get(ctx, client.ObjectKeyFromObject(d), d); err != nil {
@@ -101,32 +101,32 @@ func (r *reconciler) handOver(ctx context.Context, ts *v1alpha1.TriggerService, 
 	return r.remove(ctx, d)
 }
 
-// checks remembers what was found out about each TriggerService, since nothing
+// checkCache remembers what was found out about each TriggerService, since nothing
 // but what was asked changes it.
-type checks struct {
+type checkCache struct {
 	checker sandbox.Checker
 
-	mu    sync.Mutex
-	known map[types.NamespacedName]check
+	mu      sync.Mutex
+	entries map[types.NamespacedName]checkEntry
 }
 
-type check struct {
-	asked  string
+type checkEntry struct {
+	hash   string
 	report sandbox.Report
 }
 
-func (c *checks) check(ctx context.Context, request sandbox.Request) (sandbox.Report, error) {
+func (c *checkCache) check(ctx context.Context, request sandbox.Request) (sandbox.Report, error) {
 	text, err := json.Marshal(request)
 	if err != nil {
 		return sandbox.Report{}, err
 	}
 	sum := sha256.Sum256(text)
-	key, asked := client.ObjectKeyFromObject(&request.Service), hex.EncodeToString(sum[:])
+	key, hash := client.ObjectKeyFromObject(&request.Service), hex.EncodeToString(sum[:])
 	c.mu.Lock()
-	known := c.known[key]
+	entry := c.entries[key]
 	c.mu.Unlock()
-	if known.asked == asked {
-		return known.report, nil
+	if entry.hash == hash {
+		return entry.report, nil
 	}
 	report, err := c.checker.Check(ctx, request)
 	if err != nil {
@@ -134,22 +134,22 @@ func (c *checks) check(ctx context.Context, request sandbox.Request) (sandbox.Re
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.known == nil {
-		c.known = map[types.NamespacedName]check{}
+	if c.entries == nil {
+		c.entries = map[types.NamespacedName]checkEntry{}
 	}
-	c.known[key] = check{asked, report}
+	c.entries[key] = checkEntry{hash, report}
 	return report, nil
 }
 
-// forget is called when a TriggerService is gone.
-func (c *checks) forget(key types.NamespacedName) {
+// remove is called when a TriggerService is gone.
+func (c *checkCache) remove(key types.NamespacedName) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.known, key)
+	delete(c.entries, key)
 }
 
-// request is what of ts its validity depends on.
-func request(ts *v1alpha1.TriggerService, actions map[string]sandbox.Action) sandbox.Request {
+// newCheckRequest is what of ts its validity depends on.
+func newCheckRequest(ts *v1alpha1.TriggerService, actions map[string]sandbox.Action) sandbox.Request {
 	return sandbox.Request{
 		Service: v1alpha1.TriggerService{
 			ObjectMeta: metav1.ObjectMeta{Namespace: ts.Namespace, Name: ts.Name}, Spec: ts.Spec,

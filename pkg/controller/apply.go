@@ -34,17 +34,17 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// taken says that an object which the controller needs is somebody else's.
-type taken struct{ kind, name string }
+// conflictError says that an object which the controller needs is somebody else's.
+type conflictError struct{ kind, name string }
 
-func (t taken) Error() string {
+func (t conflictError) Error() string {
 	return fmt.Sprintf("%s %q exists and was not made for this TriggerService", t.kind, t.name)
 }
 
 // apply makes desired so, unless it is. It reads into current, an empty object
 // of the same kind. An object that is there and for which ours does not hold is
 // left alone: the error is a taken one.
-func (r *reconciler) apply(ctx context.Context, desired, current client.Object, ours func(client.Object) bool) error {
+func (r *reconciler) apply(ctx context.Context, desired, current client.Object, owned func(client.Object) bool) error {
 	want, err := canonical(desired)
 	if err != nil {
 		return err
@@ -53,22 +53,22 @@ func (r *reconciler) apply(ctx context.Context, desired, current client.Object, 
 	err = r.client.Get(ctx, key, current)
 	if apierrors.IsNotFound(err) {
 		// The cache may not show what is somebody else's.
-		err = r.live.Get(ctx, key, current)
+		err = r.apiReader.Get(ctx, key, current)
 	}
 	kind := want.GetKind()
 	switch {
 	case apierrors.IsNotFound(err):
 	case err != nil:
 		return fmt.Errorf("get %s %q: %w", kind, key.Name, err)
-	case !ours(current):
-		return taken{kind, key.Name}
+	case !owned(current):
+		return conflictError{kind, key.Name}
 	default:
 		have, err := runtime.DefaultUnstructuredConverter.ToUnstructured(current)
 		if err != nil {
 			return err
 		}
 		wantOwners, haveOwners := want.GetOwnerReferences(), current.GetOwnerReferences()
-		if within(metadata(want.Object), have["metadata"]) && sameOwners(wantOwners, haveOwners) && within(content(want.Object), have) {
+		if isSubset(metadataWithoutOwners(want.Object), have["metadata"]) && equalOwners(wantOwners, haveOwners) && isSubset(withoutMetadata(want.Object), have) {
 			return nil
 		}
 	}
@@ -91,7 +91,7 @@ func canonical(o client.Object) (*unstructured.Unstructured, error) {
 		return nil, err
 	}
 	delete(u.Object, "status")
-	u.Object, _ = pruned(u.Object).(map[string]any)
+	u.Object, _ = withoutNulls(u.Object).(map[string]any)
 	sum := sha256.Sum256(text)
 	annotations := u.GetAnnotations()
 	if annotations == nil {
@@ -102,8 +102,8 @@ func canonical(o client.Object) (*unstructured.Unstructured, error) {
 	return u, nil
 }
 
-// pruned removes nulls, which are what Go makes of fields that are not there.
-func pruned(v any) any {
+// withoutNulls removes nulls, which are what Go makes of fields that are not there.
+func withoutNulls(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
 		for k, e := range v {
@@ -111,18 +111,18 @@ func pruned(v any) any {
 				delete(v, k)
 				continue
 			}
-			v[k] = pruned(e)
+			v[k] = withoutNulls(e)
 		}
 	case []any:
 		for i := range v {
-			v[i] = pruned(v[i])
+			v[i] = withoutNulls(v[i])
 		}
 	}
 	return v
 }
 
-// metadata is that of an object without its owners, which have no order.
-func metadata(o map[string]any) map[string]any {
+// metadataWithoutOwners is that of an object without its owners, which have no order.
+func metadataWithoutOwners(o map[string]any) map[string]any {
 	out := map[string]any{}
 	m, _ := o["metadata"].(map[string]any)
 	for k, v := range m {
@@ -133,15 +133,15 @@ func metadata(o map[string]any) map[string]any {
 	return out
 }
 
-func sameOwners(a, b []metav1.OwnerReference) bool {
+func equalOwners(a, b []metav1.OwnerReference) bool {
 	byUID := func(o []metav1.OwnerReference) []metav1.OwnerReference {
 		return slices.SortedFunc(slices.Values(o), func(a, b metav1.OwnerReference) int { return strings.Compare(string(a.UID), string(b.UID)) })
 	}
 	return equality.Semantic.DeepEqual(byUID(a), byUID(b))
 }
 
-// content is an object without metadata, and without what names its kind.
-func content(o map[string]any) map[string]any {
+// withoutMetadata is an object without metadata, and without what names its kind.
+func withoutMetadata(o map[string]any) map[string]any {
 	out := map[string]any{}
 	for k, v := range o {
 		if k != "metadata" && k != "apiVersion" && k != "kind" {
@@ -151,9 +151,9 @@ func content(o map[string]any) map[string]any {
 	return out
 }
 
-// within reports whether have has all that want has. Lists have to be equally
+// isSubset reports whether have has all that want has. Lists have to be equally
 // long.
-func within(want, have any) bool {
+func isSubset(want, have any) bool {
 	switch want := want.(type) {
 	case map[string]any:
 		h, ok := have.(map[string]any)
@@ -161,7 +161,7 @@ func within(want, have any) bool {
 			return have == nil && len(want) == 0
 		}
 		for k, v := range want {
-			if !within(v, h[k]) {
+			if !isSubset(v, h[k]) {
 				return false
 			}
 		}
@@ -172,7 +172,7 @@ func within(want, have any) bool {
 			return false
 		}
 		for i := range want {
-			if !within(want[i], h[i]) {
+			if !isSubset(want[i], h[i]) {
 				return false
 			}
 		}

@@ -41,7 +41,7 @@ func TestWithin(t *testing.T) {
 		"a shorter list":       {map[string]any{"list": []any{"x", "y"}}, object(map[string]any{"list": []any{"x"}}), false},
 		"a list for an object": {map[string]any{"other": []any{}}, object(nil), false},
 	} {
-		if got := within(tc.want, tc.have); got != tc.is {
+		if got := isSubset(tc.want, tc.have); got != tc.is {
 			t.Errorf("%s: %v, want %v", name, got, tc.is)
 		}
 	}

@@ -26,20 +26,20 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 )
 
-// changed passes what may change what the controller has to do. That a worker
+// specOrStateChanged passes what may change what the controller has to do. That a worker
 // counts events does not.
-func changed() predicate.Predicate {
+func specOrStateChanged() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		old, ok := e.ObjectOld.(*v1alpha1.TriggerService)
 		now, isNow := e.ObjectNew.(*v1alpha1.TriggerService)
 		return !ok || !isNow || old.Generation != now.Generation ||
 			old.DeletionTimestamp.IsZero() != now.DeletionTimestamp.IsZero() ||
-			!slices.Equal(states(old), states(now))
+			!slices.Equal(triggerStates(old), triggerStates(now))
 	}}
 }
 
-// states are what the worker says of each trigger.
-func states(ts *v1alpha1.TriggerService) []string {
+// triggerStates are what the worker says of each trigger.
+func triggerStates(ts *v1alpha1.TriggerService) []string {
 	all := []string{fmt.Sprint(ts.Status.WorkerGeneration)}
 	for _, t := range ts.Status.Triggers {
 		all = append(all, fmt.Sprintf("%s %s %s %s", t.Name, t.State, t.Reason, t.Message))

@@ -91,7 +91,7 @@ func AddToScheme(s *runtime.Scheme) error {
 // Cache returns what the controller keeps in memory: TriggerServices and
 // Definitions, and of all else only what is its own.
 func Cache() cache.Options {
-	account := fields.OneTermEqualSelector("metadata.name", AccountName)
+	account := fields.OneTermEqualSelector("metadata.name", DefaultServiceAccount)
 	return cache.Options{ByObject: map[client.Object]cache.ByObject{
 		&appsv1.Deployment{}:     {Label: labels.SelectorFromSet(Labels())},
 		&corev1.Service{}:        {Label: labels.SelectorFromSet(Labels())},
@@ -104,31 +104,31 @@ func Cache() cache.Options {
 type reconciler struct {
 	Options
 	client client.Client
-	// live reads what the cache does not hold.
-	live   client.Reader
-	events record.EventRecorder
-	checks checks
+	// apiReader reads what the cache does not hold.
+	apiReader client.Reader
+	events    record.EventRecorder
+	checks    checkCache
 }
 
 // Setup adds the controller to m, whose scheme and cache are those of this
 // package.
 func Setup(ctx context.Context, m ctrl.Manager, o Options) error {
 	r := &reconciler{
-		Options: o, client: m.GetClient(), live: m.GetAPIReader(),
-		events: m.GetEventRecorderFor("kube-trigger"), checks: checks{checker: o.Checker},
+		Options: o, client: m.GetClient(), apiReader: m.GetAPIReader(),
+		events: m.GetEventRecorderFor("kube-trigger"), checks: checkCache{checker: o.Checker},
 	}
 	if err := r.index(ctx, m.GetFieldIndexer()); err != nil {
 		return fmt.Errorf("index TriggerServices: %w", err)
 	}
 	return ctrl.NewControllerManagedBy(m).
 		Named("triggerservice").
-		For(&v1alpha1.TriggerService{}, builder.WithPredicates(changed())).
+		For(&v1alpha1.TriggerService{}, builder.WithPredicates(specOrStateChanged())).
 		Owns(&appsv1.Deployment{}).
 		Owns(&corev1alpha1.Definition{}).
 		Owns(&corev1.Service{}).
-		Watches(&corev1.ServiceAccount{}, handler.EnqueueRequestsFromMapFunc(r.usersOfAccount)).
-		Watches(&rbacv1.RoleBinding{}, handler.EnqueueRequestsFromMapFunc(r.usersOfAccount)).
-		Watches(&corev1alpha1.Definition{}, handler.EnqueueRequestsFromMapFunc(r.usersOfDefinition),
+		Watches(&corev1.ServiceAccount{}, handler.EnqueueRequestsFromMapFunc(r.requestsForServiceAccount)).
+		Watches(&rbacv1.RoleBinding{}, handler.EnqueueRequestsFromMapFunc(r.requestsForServiceAccount)).
+		Watches(&corev1alpha1.Definition{}, handler.EnqueueRequestsFromMapFunc(r.requestsForDefinition),
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		WithOptions(controller.Options{MaxConcurrentReconciles: concurrency}).
 		Complete(r)
@@ -136,16 +136,16 @@ func Setup(ctx context.Context, m ctrl.Manager, o Options) error {
 
 // Names of indexes.
 const (
-	byAction  = "action"
-	byWorker  = "worker"
-	byAccount = "account"
+	byAction         = "action"
+	byWorker         = "worker"
+	byServiceAccount = "account"
 )
 
 func (r *reconciler) index(ctx context.Context, indexer client.FieldIndexer) error {
 	for name, of := range map[string]func(*v1alpha1.TriggerService) []string{
-		byAction:  actionTypes,
-		byWorker:  func(ts *v1alpha1.TriggerService) []string { return []string{templateName(ts)} },
-		byAccount: func(ts *v1alpha1.TriggerService) []string { return []string{accountName(ts)} },
+		byAction:         actionTypes,
+		byWorker:         func(ts *v1alpha1.TriggerService) []string { return []string{templateName(ts)} },
+		byServiceAccount: func(ts *v1alpha1.TriggerService) []string { return []string{serviceAccountName(ts)} },
 	} {
 		err := indexer.IndexField(ctx, &v1alpha1.TriggerService{}, name, func(o client.Object) []string {
 			ts, ok := o.(*v1alpha1.TriggerService)
@@ -161,15 +161,15 @@ func (r *reconciler) index(ctx context.Context, indexer client.FieldIndexer) err
 	return nil
 }
 
-// usersOfAccount returns the TriggerServices that a change of their namespace's
+// requestsForServiceAccount returns the TriggerServices that a change of their namespace's
 // default account concerns.
-func (r *reconciler) usersOfAccount(ctx context.Context, o client.Object) []ctrl.Request {
-	return r.requests(ctx, client.InNamespace(o.GetNamespace()), client.MatchingFields{byAccount: AccountName})
+func (r *reconciler) requestsForServiceAccount(ctx context.Context, o client.Object) []ctrl.Request {
+	return r.requests(ctx, client.InNamespace(o.GetNamespace()), client.MatchingFields{byServiceAccount: DefaultServiceAccount})
 }
 
-// usersOfDefinition returns the TriggerServices that use an action or a worker
+// requestsForDefinition returns the TriggerServices that use an action or a worker
 // template.
-func (r *reconciler) usersOfDefinition(ctx context.Context, o client.Object) []ctrl.Request {
+func (r *reconciler) requestsForDefinition(ctx context.Context, o client.Object) []ctrl.Request {
 	d, ok := o.(*corev1alpha1.Definition)
 	if !ok {
 		return nil

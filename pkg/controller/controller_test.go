@@ -108,7 +108,7 @@ func start(t *testing.T) *bed {
 	if err != nil {
 		t.Fatal(err)
 	}
-	builtIn, problems := trigger.Templates(actions.FS)
+	builtIn, problems := trigger.LoadTemplates(actions.FS)
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}

@@ -33,14 +33,14 @@ import (
 // webhookPort is where workers listen for webhooks, and their Services.
 const webhookPort = 8090
 
-// listener makes the Service by which the webhooks of ts are called, or removes it
+// reconcileWebhookService makes the Service by which the webhooks of ts are called, or removes it
 // where there are none.
-func (r *reconciler) listener(ctx context.Context, ts *v1alpha1.TriggerService) error {
+func (r *reconciler) reconcileWebhookService(ctx context.Context, ts *v1alpha1.TriggerService) error {
 	s := &corev1.Service{
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Service"},
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: ts.Namespace, Name: trigger.ListenerName(ts.Name),
-			Labels: workerLabels(ts), OwnerReferences: []metav1.OwnerReference{ownedBy(ts, true)},
+			Namespace: ts.Namespace, Name: trigger.WebhookServiceName(ts.Name),
+			Labels: workerLabels(ts), OwnerReferences: []metav1.OwnerReference{ownerReference(ts, true)},
 		},
 		Spec: corev1.ServiceSpec{
 			Selector: workerLabels(ts),

@@ -28,9 +28,9 @@ import (
 )
 
 const (
-	// AccountName is the ServiceAccount of TriggerServices that name none, and
+	// DefaultServiceAccount is the ServiceAccount of TriggerServices that name none, and
 	// the RoleBinding that gives it rights.
-	AccountName = "kube-trigger"
+	DefaultServiceAccount = "kube-trigger"
 	// WorkerRole is the ClusterRole that AccountName is bound to in its
 	// namespace. The platform team owns it.
 	WorkerRole = "kube-trigger-worker"
@@ -62,9 +62,9 @@ func workerLabels(ts *v1alpha1.TriggerService) map[string]string {
 	return l
 }
 
-// ownedBy returns a reference to ts. It does not hold up the deletion of ts,
+// ownerReference returns a reference to ts. It does not hold up the deletion of ts,
 // which would take a right to its finalizers.
-func ownedBy(ts *v1alpha1.TriggerService, controller bool) metav1.OwnerReference {
+func ownerReference(ts *v1alpha1.TriggerService, controller bool) metav1.OwnerReference {
 	o := metav1.OwnerReference{APIVersion: v1alpha1.GroupVersion().String(), Kind: v1alpha1.TriggerServiceKind, Name: ts.Name, UID: ts.UID}
 	if controller {
 		o.Controller = ptr.To(true)
@@ -72,10 +72,10 @@ func ownedBy(ts *v1alpha1.TriggerService, controller bool) metav1.OwnerReference
 	return o
 }
 
-// accountName is the ServiceAccount of the workers of ts.
-func accountName(ts *v1alpha1.TriggerService) string {
+// serviceAccountName is the ServiceAccount of the workers of ts.
+func serviceAccountName(ts *v1alpha1.TriggerService) string {
 	if ts.Spec.ServiceAccountName == "" {
-		return AccountName
+		return DefaultServiceAccount
 	}
 	return ts.Spec.ServiceAccountName
 }

@@ -37,15 +37,15 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
 
-// findings are what a reconciliation found out about a TriggerService.
-type findings struct {
+// state are what a reconciliation found out about a TriggerService.
+type state struct {
 	report sandbox.Report
-	// broken says which Definition of an action is broken, and how.
-	broken diag.List
-	// worker is what is wrong with the worker's template or properties.
-	worker diag.List
-	// blocked is why there is no worker, if it is not the user's doing.
-	blocked error
+	// actionProblems says which Definition of an action is broken, and how.
+	actionProblems diag.List
+	// workerProblems is what is wrong with the worker's template or properties.
+	workerProblems diag.List
+	// conflict is why there is no worker, if it is not the user's doing.
+	conflict error
 	// deployment is the worker's; nil where there is none.
 	deployment *appsv1.Deployment
 }
@@ -55,66 +55,66 @@ func (r *reconciler) Reconcile(ctx context.Context, q ctrl.Request) (ctrl.Result
 	ts := &v1alpha1.TriggerService{}
 	err := r.client.Get(ctx, q.NamespacedName, ts)
 	if apierrors.IsNotFound(err) {
-		r.checks.forget(q.NamespacedName)
-		return ctrl.Result{}, r.account(ctx, q.Namespace)
+		r.checks.remove(q.NamespacedName)
+		return ctrl.Result{}, r.reconcileServiceAccount(ctx, q.Namespace)
 	}
 	if err != nil {
 		return ctrl.Result{}, err
 	}
 	if !ts.DeletionTimestamp.IsZero() {
-		return ctrl.Result{}, r.account(ctx, q.Namespace)
+		return ctrl.Result{}, r.reconcileServiceAccount(ctx, q.Namespace)
 	}
-	found, err := r.realize(ctx, ts)
+	found, err := r.reconcile(ctx, ts)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	return ctrl.Result{}, r.say(ctx, ts, found)
+	return ctrl.Result{}, r.patchStatus(ctx, ts, found)
 }
 
-// realize makes what ts needs.
-func (r *reconciler) realize(ctx context.Context, ts *v1alpha1.TriggerService) (findings, error) {
-	var found findings
-	actions, from, err := r.actions(ctx, ts)
+// reconcile makes what ts needs.
+func (r *reconciler) reconcile(ctx context.Context, ts *v1alpha1.TriggerService) (state, error) {
+	var found state
+	actions, from, err := r.resolveActions(ctx, ts)
 	if err != nil {
 		return found, err
 	}
-	if found.report, err = r.checks.check(ctx, request(ts, actions)); err != nil {
+	if found.report, err = r.checks.check(ctx, newCheckRequest(ts, actions)); err != nil {
 		return found, err
 	}
 	for _, name := range actionTypes(ts) {
-		found.broken = append(found.broken, brokenAction(found.report, name, from)...)
+		found.actionProblems = append(found.actionProblems, definitionProblems(found.report, name, from)...)
 	}
-	if err := r.account(ctx, ts.Namespace); err != nil {
+	if err := r.reconcileServiceAccount(ctx, ts.Namespace); err != nil {
 		return found, err
 	}
-	for _, err := range []error{r.handOver(ctx, ts, found.report.InForce(actions)), r.listener(ctx, ts)} {
-		if errors.As(err, &taken{}) {
-			found.blocked = errors.Join(found.blocked, err)
+	for _, err := range []error{r.writeActions(ctx, ts, found.report.ActiveTemplates(actions)), r.reconcileWebhookService(ctx, ts)} {
+		if errors.As(err, &conflictError{}) {
+			found.conflict = errors.Join(found.conflict, err)
 		} else if err != nil {
 			return found, err
 		}
 	}
-	return found, r.worker(ctx, ts, &found)
+	return found, r.reconcileDeployment(ctx, ts, &found)
 }
 
-// worker makes the Deployment of ts. While nothing of ts is valid none is made;
+// reconcileDeployment makes the Deployment of ts. While nothing of ts is valid none is made;
 // one that is there stays, so that it goes on when ts is repaired.
-func (r *reconciler) worker(ctx context.Context, ts *v1alpha1.TriggerService, found *findings) error {
-	desired, problems, err := r.desired(ctx, ts)
-	if found.worker = problems; err != nil || desired == nil {
+func (r *reconciler) reconcileDeployment(ctx context.Context, ts *v1alpha1.TriggerService, found *state) error {
+	desired, problems, err := r.desiredDeployment(ctx, ts)
+	if found.workerProblems = problems; err != nil || desired == nil {
 		return err
 	}
-	desired.OwnerReferences = []metav1.OwnerReference{ownedBy(ts, true)}
+	desired.OwnerReferences = []metav1.OwnerReference{ownerReference(ts, true)}
 	current := &appsv1.Deployment{}
-	if !slices.ContainsFunc(found.report.Triggers, func(t sandbox.Trigger) bool { return len(t.Problems) == 0 }) {
+	if !slices.ContainsFunc(found.report.Triggers, func(t sandbox.TriggerReport) bool { return len(t.Problems) == 0 }) {
 		err := r.client.Get(ctx, client.ObjectKeyFromObject(desired), current)
 		if apierrors.IsNotFound(err) {
 			return nil
 		}
 	}
 	err = r.apply(ctx, desired, current, controlledBy(ts))
-	if errors.As(err, &taken{}) {
-		found.blocked = errors.Join(found.blocked, err)
+	if errors.As(err, &conflictError{}) {
+		found.conflict = errors.Join(found.conflict, err)
 		return nil
 	}
 	if err != nil {
@@ -126,10 +126,10 @@ func (r *reconciler) worker(ctx context.Context, ts *v1alpha1.TriggerService, fo
 	return nil
 }
 
-// desired returns the Deployment that ts asks for, nil where there are problems.
-func (r *reconciler) desired(ctx context.Context, ts *v1alpha1.TriggerService) (*appsv1.Deployment, diag.List, error) {
+// desiredDeployment returns the Deployment that ts asks for, nil where there are problems.
+func (r *reconciler) desiredDeployment(ctx context.Context, ts *v1alpha1.TriggerService) (*appsv1.Deployment, diag.List, error) {
 	var list diag.List
-	source, err := r.template(ctx, templateName(ts))
+	source, err := r.workerTemplate(ctx, templateName(ts))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -137,34 +137,34 @@ func (r *reconciler) desired(ctx context.Context, ts *v1alpha1.TriggerService) (
 		list.Add("spec.worker.template", "no Definition %q of type %s in %v", templateName(ts), corev1alpha1.TriggerWorker, r.SystemNamespaces)
 		return nil, list, nil
 	}
-	properties, err := properties(ts)
+	properties, err := workerProperties(ts)
 	if err != nil {
 		list.Add("spec.worker.properties", "%v", err)
 		return nil, list, nil
 	}
 	d, problems := workload.Deployment(source, workload.Input{
-		Name: trigger.WorkerName(ts.Name), Namespace: ts.Namespace, ServiceAccount: accountName(ts),
+		Name: trigger.WorkerName(ts.Name), Namespace: ts.Namespace, ServiceAccount: serviceAccountName(ts),
 		Service: ts.Name, Image: r.Image, Labels: workerLabels(ts), Properties: properties,
 	})
 	if len(problems) > 0 {
-		return nil, problems.Under("spec.worker"), nil
+		return nil, problems.WithPrefix("spec.worker"), nil
 	}
 	return d, nil, nil
 }
 
-// brokenAction returns what is wrong with the Definition of an action.
-func brokenAction(report sandbox.Report, name string, from map[string]string) diag.List {
+// definitionProblems returns what is wrong with the Definition of an action.
+func definitionProblems(report sandbox.Report, name string, from map[string]string) diag.List {
 	var list diag.List
-	for _, p := range report.Broken[name] {
+	for _, p := range report.BrokenActions[name] {
 		p.Path, p.Message = "Definition "+from[name], fmt.Sprintf("action %q: %s", name, p.Message)
 		list = append(list, p)
 	}
 	return list
 }
 
-// template returns the source of a worker template, "" where there is none.
-func (r *reconciler) template(ctx context.Context, name string) (string, error) {
-	d, err := r.definition(ctx, corev1alpha1.TriggerWorker, name, r.SystemNamespaces...)
+// workerTemplate returns the source of a worker template, "" where there is none.
+func (r *reconciler) workerTemplate(ctx context.Context, name string) (string, error) {
+	d, err := r.findDefinition(ctx, corev1alpha1.TriggerWorker, name, r.SystemNamespaces...)
 	switch {
 	case err != nil:
 		return "", err
@@ -176,8 +176,8 @@ func (r *reconciler) template(ctx context.Context, name string) (string, error) 
 	return "", nil
 }
 
-// properties are what the user sets of the worker's template.
-func properties(ts *v1alpha1.TriggerService) (map[string]any, error) {
+// workerProperties are what the user sets of the worker's template.
+func workerProperties(ts *v1alpha1.TriggerService) (map[string]any, error) {
 	properties := map[string]any{}
 	if ts.Spec.Worker == nil || ts.Spec.Worker.Properties == nil {
 		return properties, nil

@@ -37,32 +37,32 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/sandbox"
 )
 
-// NewReviewer returns what checks TriggerServices, and Definitions of actions and
+// NewValidator returns what checks TriggerServices, and Definitions of actions and
 // worker templates, before they are written. It refuses what the condition
 // Validated would say, but for an action that is not there yet. What changes no
 // spec passes, as does any other kind. It uses the cache of m, also where m stands
 // by.
-func NewReviewer(m ctrl.Manager, o Options) admission.Reviewer {
-	v := &reviewer{
-		reconciler: &reconciler{Options: o, client: m.GetClient(), live: m.GetAPIReader()},
+func NewValidator(m ctrl.Manager, o Options) admission.Validator {
+	v := &validator{
+		reconciler: &reconciler{Options: o, client: m.GetClient(), apiReader: m.GetAPIReader()},
 		mapper:     m.GetRESTMapper(),
 	}
-	return v.review
+	return v.validate
 }
 
-type reviewer struct {
+type validator struct {
 	*reconciler
 	mapper meta.RESTMapper
 }
 
-func (v *reviewer) review(ctx context.Context, q *admissionv1.AdmissionRequest) (admission.Verdict, error) {
+func (v *validator) validate(ctx context.Context, q *admissionv1.AdmissionRequest) (admission.Verdict, error) {
 	if q.SubResource != "" || q.Operation != admissionv1.Create && q.Operation != admissionv1.Update {
 		return admission.Verdict{}, nil
 	}
 	switch q.Kind.Group + "/" + q.Kind.Kind {
 	case v1alpha1.Group + "/" + v1alpha1.TriggerServiceKind:
 		var before, now v1alpha1.TriggerService
-		if err := read(q, &before, &now); err != nil {
+		if err := decodeObjects(q, &before, &now); err != nil {
 			return admission.Verdict{}, err
 		}
 		if !now.DeletionTimestamp.IsZero() || q.Operation == admissionv1.Update && equality.Semantic.DeepEqual(before.Spec, now.Spec) {
@@ -71,22 +71,22 @@ func (v *reviewer) review(ctx context.Context, q *admissionv1.AdmissionRequest) 
 		if now.Namespace = q.Namespace; now.Name == "" { // it is to be generated
 			now.Name = now.GenerateName + "x"
 		}
-		return v.service(ctx, &now)
+		return v.validateTriggerService(ctx, &now)
 	case corev1alpha1.Group + "/" + corev1alpha1.DefinitionKind:
 		var before, now corev1alpha1.Definition
-		if err := read(q, &before, &now); err != nil {
+		if err := decodeObjects(q, &before, &now); err != nil {
 			return admission.Verdict{}, err
 		}
 		if !now.DeletionTimestamp.IsZero() || q.Operation == admissionv1.Update && equality.Semantic.DeepEqual(before.Spec, now.Spec) {
 			return admission.Verdict{}, nil
 		}
-		return v.define(ctx, &now, q.Namespace)
+		return v.validateDefinition(ctx, &now, q.Namespace)
 	}
 	return admission.Verdict{}, nil
 }
 
-// read reads the object of q as it is, if it is, and as it shall be.
-func read(q *admissionv1.AdmissionRequest, before, now any) error {
+// decodeObjects reads the object of q as it is, if it is, and as it shall be.
+func decodeObjects(q *admissionv1.AdmissionRequest, before, now any) error {
 	if len(q.OldObject.Raw) > 0 {
 		if err := json.Unmarshal(q.OldObject.Raw, before); err != nil {
 			return fmt.Errorf("read %s before: %w", q.Kind.Kind, err)
@@ -98,15 +98,15 @@ func read(q *admissionv1.AdmissionRequest, before, now any) error {
 	return nil
 }
 
-// service reviews a TriggerService.
-func (v *reviewer) service(ctx context.Context, ts *v1alpha1.TriggerService) (admission.Verdict, error) {
+// validateTriggerService reviews a TriggerService.
+func (v *validator) validateTriggerService(ctx context.Context, ts *v1alpha1.TriggerService) (admission.Verdict, error) {
 	var out admission.Verdict
-	actions, from, err := v.actions(ctx, ts)
+	actions, from, err := v.resolveActions(ctx, ts)
 	if err != nil {
 		return out, err
 	}
-	report, err := v.Checker.Check(ctx, request(ts, actions))
-	if errors.Is(err, sandbox.ErrDeadly) {
+	report, err := v.Checker.Check(ctx, newCheckRequest(ts, actions))
+	if errors.Is(err, sandbox.ErrResourceExceeded) {
 		out.Problems.Add("spec", "%v", err)
 		return out, nil
 	}
@@ -114,8 +114,8 @@ func (v *reviewer) service(ctx context.Context, ts *v1alpha1.TriggerService) (ad
 		return out, err
 	}
 	for _, name := range actionTypes(ts) {
-		broken := brokenAction(report, name, from)
-		if actions[name].Last == "" {
+		broken := definitionProblems(report, name, from)
+		if actions[name].Previous == "" {
 			out.Problems = append(out.Problems, broken...)
 			continue
 		}
@@ -125,30 +125,30 @@ func (v *reviewer) service(ctx context.Context, ts *v1alpha1.TriggerService) (ad
 	}
 	for i, t := range report.Triggers {
 		for _, p := range t.Problems {
-			name, unknown := report.Unknown[p.Path]
+			name, unknown := report.UnknownActions[p.Path]
 			switch {
 			case !unknown:
 				out.Problems = append(out.Problems, p)
-			case len(report.Broken[name]) == 0: // else it is known what is wrong
+			case len(report.BrokenActions[name]) == 0: // else it is known what is wrong
 				out.Warnings = append(out.Warnings, p.String())
 			}
 		}
-		if t.Always {
+		if t.MatchesAll {
 			out.Warnings = append(out.Warnings, fmt.Sprintf("spec.triggers[%d].filter: is always true", i))
 		}
 	}
-	_, problems, err := v.desired(ctx, ts)
+	_, problems, err := v.desiredDeployment(ctx, ts)
 	if err != nil {
 		return out, err
 	}
 	if out.Problems = append(out.Problems, problems...); len(out.Problems) == 0 {
-		out.Warnings = append(out.Warnings, v.warnings(ctx, ts, report)...)
+		out.Warnings = append(out.Warnings, v.watchWarnings(ctx, ts, report)...)
 	}
 	return out, nil
 }
 
-// define reviews a Definition.
-func (v *reviewer) define(ctx context.Context, d *corev1alpha1.Definition, namespace string) (admission.Verdict, error) {
+// validateDefinition reviews a Definition.
+func (v *validator) validateDefinition(ctx context.Context, d *corev1alpha1.Definition, namespace string) (admission.Verdict, error) {
 	var out admission.Verdict
 	if d.Spec.Type != corev1alpha1.TriggerAction && d.Spec.Type != corev1alpha1.TriggerWorker {
 		return out, nil
@@ -165,23 +165,23 @@ func (v *reviewer) define(ctx context.Context, d *corev1alpha1.Definition, names
 			return out, nil
 		}
 		_, problems := workload.Deployment(source, workload.Input{Name: "x", Namespace: "x", Service: "x", ServiceAccount: "x", Image: "x"})
-		out.Problems = template(problems).Under(main)
+		out.Problems = templateProblems(problems).WithPrefix(main)
 		return out, nil
 	}
 	report, err := v.Checker.Check(ctx, sandbox.Request{
 		Actions: map[string]sandbox.Action{d.Name: {Source: source}}, Only: []int{},
 	})
-	if errors.Is(err, sandbox.ErrDeadly) {
+	if errors.Is(err, sandbox.ErrResourceExceeded) {
 		out.Problems.Add(main, "%v", err)
 		return out, nil
 	}
-	out.Problems = report.Broken[d.Name].Under(main)
+	out.Problems = report.BrokenActions[d.Name].WithPrefix(main)
 	return out, err
 }
 
-// template returns those problems that are the template's. It cannot be filled
+// templateProblems returns those problems that are the template's. It cannot be filled
 // where a property has no default, which is no problem of its.
-func template(all diag.List) diag.List {
+func templateProblems(all diag.List) diag.List {
 	var list diag.List
 	for _, p := range all {
 		if strings.HasPrefix(p.Path, "properties") {

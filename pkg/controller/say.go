@@ -38,21 +38,21 @@ import (
 // maxMessage is the longest message of a condition.
 const maxMessage = 4096
 
-// say writes the conditions of ts, if they are not what ts says already.
-func (r *reconciler) say(ctx context.Context, ts *v1alpha1.TriggerService, found findings) error {
-	validated, available := found.validated(), found.available()
+// patchStatus writes the conditions of ts, if they are not what ts says already.
+func (r *reconciler) patchStatus(ctx context.Context, ts *v1alpha1.TriggerService, found state) error {
+	validated, available := found.validatedCondition(), found.availableCondition()
 	conditions := make([]metav1.Condition, 0, 3)
 	for _, c := range ts.Status.Conditions {
 		conditions = append(conditions, *c.DeepCopy())
 	}
-	for _, c := range []metav1.Condition{validated, available, ready(ts, validated, available)} {
+	for _, c := range []metav1.Condition{validated, available, readyCondition(ts, validated, available)} {
 		c.ObservedGeneration = ts.Generation
 		if len(c.Message) > maxMessage {
 			c.Message = strings.ToValidUTF8(c.Message[:maxMessage-len("…")], "") + "…"
 		}
 		meta.SetStatusCondition(&conditions, c)
 	}
-	refused := found.refused()
+	refused := found.rejectedTriggers()
 	if ts.Status.ObservedGeneration == ts.Generation && slices.Equal(refused, ts.Status.Refused) &&
 		equality.Semantic.DeepEqual(conditions, ts.Status.Conditions) {
 		return nil
@@ -71,12 +71,12 @@ func (r *reconciler) say(ctx context.Context, ts *v1alpha1.TriggerService, found
 	if err != nil {
 		return fmt.Errorf("write status: %w", err)
 	}
-	r.announce(ts, validated, available)
+	r.recordEvents(ts, validated, available)
 	return nil
 }
 
-// announce makes Kubernetes events of conditions that have become bad.
-func (r *reconciler) announce(ts *v1alpha1.TriggerService, conditions ...metav1.Condition) {
+// recordEvents makes Kubernetes events of conditions that have become bad.
+func (r *reconciler) recordEvents(ts *v1alpha1.TriggerService, conditions ...metav1.Condition) {
 	for _, c := range conditions {
 		before := meta.FindStatusCondition(ts.Status.Conditions, c.Type)
 		news := before == nil || before.Reason != c.Reason || before.Message != c.Message
@@ -86,7 +86,7 @@ func (r *reconciler) announce(ts *v1alpha1.TriggerService, conditions ...metav1.
 	}
 }
 
-func condition(kind string, is bool, reason, message string) metav1.Condition {
+func newCondition(kind string, is bool, reason, message string) metav1.Condition {
 	status := metav1.ConditionFalse
 	if is {
 		status = metav1.ConditionTrue
@@ -94,19 +94,19 @@ func condition(kind string, is bool, reason, message string) metav1.Condition {
 	return metav1.Condition{Type: kind, Status: status, Reason: reason, Message: message}
 }
 
-// refused are the triggers that the worker must leave out.
-func (f findings) refused() []string {
+// rejectedTriggers are the triggers that the worker must leave out.
+func (f state) rejectedTriggers() []string {
 	var names []string
 	for _, t := range f.report.Triggers {
-		if t.Deadly {
+		if t.ResourceExceeded {
 			names = append(names, t.Name)
 		}
 	}
 	return names
 }
 
-// validated says whether what the user wrote makes sense.
-func (f findings) validated() metav1.Condition {
+// validatedCondition says whether what the user wrote makes sense.
+func (f state) validatedCondition() metav1.Condition {
 	var triggers diag.List
 	for _, t := range f.report.Triggers {
 		triggers = append(triggers, t.Problems...)
@@ -116,27 +116,27 @@ func (f findings) validated() metav1.Condition {
 		reason   string
 	}{
 		{triggers, v1alpha1.ReasonInvalidTriggers},
-		{f.worker, v1alpha1.ReasonInvalidWorker},
-		{f.broken, v1alpha1.ReasonInvalidAction},
+		{f.workerProblems, v1alpha1.ReasonInvalidWorker},
+		{f.actionProblems, v1alpha1.ReasonInvalidAction},
 	} {
 		if len(c.problems) > 0 {
-			all := append(append(append(diag.List{}, triggers...), f.worker...), f.broken...)
-			return condition(v1alpha1.ConditionValidated, false, c.reason, all.Error())
+			all := append(append(append(diag.List{}, triggers...), f.workerProblems...), f.actionProblems...)
+			return newCondition(v1alpha1.ConditionValidated, false, c.reason, all.Error())
 		}
 	}
-	return condition(v1alpha1.ConditionValidated, true, v1alpha1.ReasonValid, "")
+	return newCondition(v1alpha1.ConditionValidated, true, v1alpha1.ReasonValid, "")
 }
 
-// available says whether there is a worker.
-func (f findings) available() metav1.Condition {
+// availableCondition says whether there is a worker.
+func (f state) availableCondition() metav1.Condition {
 	is := func(is bool, reason, message string) metav1.Condition {
-		return condition(v1alpha1.ConditionWorkerAvailable, is, reason, message)
+		return newCondition(v1alpha1.ConditionWorkerAvailable, is, reason, message)
 	}
 	switch {
-	case f.blocked != nil:
-		return is(false, v1alpha1.ReasonNameTaken, f.blocked.Error())
-	case f.deployment == nil && len(f.worker) > 0:
-		return is(false, v1alpha1.ReasonInvalidWorker, f.worker.Error())
+	case f.conflict != nil:
+		return is(false, v1alpha1.ReasonNameTaken, f.conflict.Error())
+	case f.deployment == nil && len(f.workerProblems) > 0:
+		return is(false, v1alpha1.ReasonInvalidWorker, f.workerProblems.Error())
 	case f.deployment == nil:
 		return is(false, v1alpha1.ReasonInvalidTriggers, "no trigger is valid")
 	}
@@ -152,11 +152,11 @@ func (f findings) available() metav1.Condition {
 	return is(true, v1alpha1.ReasonAvailable, "")
 }
 
-// ready says whether all of it works, as far as the worker has said.
-func ready(ts *v1alpha1.TriggerService, validated, available metav1.Condition) metav1.Condition {
+// readyCondition says whether all of it works, as far as the worker has said.
+func readyCondition(ts *v1alpha1.TriggerService, validated, available metav1.Condition) metav1.Condition {
 	for _, c := range []metav1.Condition{validated, available} {
 		if c.Status == metav1.ConditionFalse {
-			return condition(v1alpha1.ConditionReady, false, c.Reason, c.Message)
+			return newCondition(v1alpha1.ConditionReady, false, c.Reason, c.Message)
 		}
 	}
 	var idle []string
@@ -167,11 +167,11 @@ func ready(ts *v1alpha1.TriggerService, validated, available metav1.Condition) m
 	}
 	switch {
 	case ts.Status.WorkerGeneration == 0:
-		return condition(v1alpha1.ConditionReady, false, v1alpha1.ReasonStarting, "the worker has not reported yet")
+		return newCondition(v1alpha1.ConditionReady, false, v1alpha1.ReasonStarting, "the worker has not reported yet")
 	case len(idle) > 0:
-		return condition(v1alpha1.ConditionReady, false, v1alpha1.ReasonTriggersNotRunning, strings.Join(idle, "\n"))
+		return newCondition(v1alpha1.ConditionReady, false, v1alpha1.ReasonTriggersNotRunning, strings.Join(idle, "\n"))
 	case ts.Spec.Suspend:
-		return condition(v1alpha1.ConditionReady, true, v1alpha1.ReasonSuspended, "")
+		return newCondition(v1alpha1.ConditionReady, true, v1alpha1.ReasonSuspended, "")
 	}
-	return condition(v1alpha1.ConditionReady, true, v1alpha1.ReasonRunning, "")
+	return newCondition(v1alpha1.ConditionReady, true, v1alpha1.ReasonRunning, "")
 }

@@ -37,9 +37,9 @@ import (
 // each takes two requests.
 const maxWatches = 20
 
-// warnings say what keeps the sources of ts from working at the moment. What
+// watchWarnings say what keeps the sources of ts from working at the moment. What
 // cannot be found out is no warning.
-func (v *reviewer) warnings(ctx context.Context, ts *v1alpha1.TriggerService, report sandbox.Report) []string {
+func (v *validator) watchWarnings(ctx context.Context, ts *v1alpha1.TriggerService, report sandbox.Report) []string {
 	var out []string
 	seen := map[sandbox.Watch]bool{}
 	for i, t := range report.Triggers {
@@ -47,7 +47,7 @@ func (v *reviewer) warnings(ctx context.Context, ts *v1alpha1.TriggerService, re
 			continue
 		}
 		seen[*t.Watch] = true
-		warning, err := v.warning(ctx, ts, *t.Watch)
+		warning, err := v.watchWarning(ctx, ts, *t.Watch)
 		if err != nil {
 			ctrl.LoggerFrom(ctx).Info("not known whether a watch is possible", "namespace", ts.Namespace, "name", ts.Name, "reason", err.Error())
 			return out
@@ -59,8 +59,8 @@ func (v *reviewer) warnings(ctx context.Context, ts *v1alpha1.TriggerService, re
 	return out
 }
 
-// warning returns why w does not work at the moment, "" where it does.
-func (v *reviewer) warning(ctx context.Context, ts *v1alpha1.TriggerService, w sandbox.Watch) (string, error) {
+// watchWarning returns why w does not work at the moment, "" where it does.
+func (v *validator) watchWarning(ctx context.Context, ts *v1alpha1.TriggerService, w sandbox.Watch) (string, error) {
 	m, err := v.mapper.RESTMapping(w.Kind.GroupKind(), w.Kind.Version)
 	if meta.IsNoMatchError(err) {
 		return fmt.Sprintf("kind %s of %s is not installed; the trigger waits for it", w.Kind.Kind, w.Kind.GroupVersion()), nil
@@ -73,7 +73,7 @@ func (v *reviewer) warning(ctx context.Context, ts *v1alpha1.TriggerService, w s
 	}
 	var missing []string
 	for _, verb := range []string{"list", "watch"} {
-		may, err := v.may(ctx, ts, authorizationv1.ResourceAttributes{
+		may, err := v.allowed(ctx, ts, authorizationv1.ResourceAttributes{
 			Namespace: w.Namespace, Verb: verb, Group: m.Resource.Group, Version: m.Resource.Version, Resource: m.Resource.Resource,
 		})
 		if err != nil {
@@ -90,15 +90,15 @@ func (v *reviewer) warning(ctx context.Context, ts *v1alpha1.TriggerService, w s
 	if w.Namespace != "" {
 		where, role = "in "+w.Namespace, "Role"
 	}
-	return fmt.Sprintf("%s may not %s %s %s; add to a %s: {apiGroups: [%q], resources: [%s], verbs: [%s]}", accountName(ts),
+	return fmt.Sprintf("%s may not %s %s %s; add to a %s: {apiGroups: [%q], resources: [%s], verbs: [%s]}", serviceAccountName(ts),
 		strings.Join(missing, " and "), m.Resource.Resource, where, role, m.Resource.Group, m.Resource.Resource, strings.Join(missing, ", ")), nil
 }
 
-// may reports whether the account of ts has a right, or gets it with the default
+// allowed reports whether the account of ts has a right, or gets it with the default
 // account that is not made yet.
-func (v *reviewer) may(ctx context.Context, ts *v1alpha1.TriggerService, right authorizationv1.ResourceAttributes) (bool, error) {
+func (v *validator) allowed(ctx context.Context, ts *v1alpha1.TriggerService, right authorizationv1.ResourceAttributes) (bool, error) {
 	const all = "system:serviceaccounts"
-	account := accountName(ts)
+	account := serviceAccountName(ts)
 	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
 		User:               "system:serviceaccount:" + ts.Namespace + ":" + account,
 		Groups:             []string{all, all + ":" + ts.Namespace, "system:authenticated"},
@@ -107,22 +107,22 @@ func (v *reviewer) may(ctx context.Context, ts *v1alpha1.TriggerService, right a
 	if err := v.client.Create(ctx, review); err != nil {
 		return false, fmt.Errorf("review access: %w", err)
 	}
-	if review.Status.Allowed || account != AccountName || right.Namespace != ts.Namespace {
+	if review.Status.Allowed || account != DefaultServiceAccount || right.Namespace != ts.Namespace {
 		return review.Status.Allowed, nil
 	}
-	err := v.client.Get(ctx, types.NamespacedName{Namespace: ts.Namespace, Name: AccountName}, &rbacv1.RoleBinding{})
+	err := v.client.Get(ctx, types.NamespacedName{Namespace: ts.Namespace, Name: DefaultServiceAccount}, &rbacv1.RoleBinding{})
 	if err == nil || client.IgnoreNotFound(err) != nil {
 		return false, err
 	}
 	role := &rbacv1.ClusterRole{}
-	if err := v.live.Get(ctx, types.NamespacedName{Name: WorkerRole}, role); err != nil {
+	if err := v.apiReader.Get(ctx, types.NamespacedName{Name: WorkerRole}, role); err != nil {
 		return false, fmt.Errorf("get ClusterRole %q: %w", WorkerRole, err)
 	}
-	return gives(role.Rules, right), nil
+	return grants(role.Rules, right), nil
 }
 
-// gives reports whether rules give a right to all objects of a resource.
-func gives(rules []rbacv1.PolicyRule, right authorizationv1.ResourceAttributes) bool {
+// grants reports whether rules give a right to all objects of a resource.
+func grants(rules []rbacv1.PolicyRule, right authorizationv1.ResourceAttributes) bool {
 	has := func(list []string, s string) bool { return slices.Contains(list, s) || slices.Contains(list, "*") }
 	return slices.ContainsFunc(rules, func(r rbacv1.PolicyRule) bool {
 		return len(r.ResourceNames) == 0 && has(r.APIGroups, right.Group) && has(r.Resources, right.Resource) && has(r.Verbs, right.Verb)

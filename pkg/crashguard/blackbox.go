@@ -38,157 +38,159 @@ import (
 )
 
 const (
-	// most is how many suspect and fatal evaluations are remembered.
-	most = 100
-	// places is how many evaluations that go on can be.
-	places = 1024
-	// enough is how many fatal evaluations of one subject make all of it fatal.
-	enough = 3
-	// sure is how many ends of a process in a row are no chance, however many
+	// maxRecords is how many suspect and fatal evaluations are remembered.
+	maxRecords = 100
+	// maxRunning is how many evaluations that go on can be.
+	maxRunning = 1024
+	// fatalEvaluations is how many fatal evaluations of one subject make all of it fatal.
+	fatalEvaluations = 3
+	// fatalCrashes is how many ends of a process in a row are no chance, however many
 	// evaluations were going on each time.
-	sure = 4
+	fatalCrashes = 4
 )
 
-// Box is one file. It is safe for concurrent use.
-type Box struct {
-	fatal map[subject]map[occasion]bool
+// Tracker is one file. It is safe for concurrent use.
+type Tracker struct {
+	fatal map[subjectHash]map[eventHash]bool
 
 	mu sync.Mutex
 	// memory is the file's: what is written to it outlives the process at once,
 	// also one that stands still a moment later. It is nil once closed.
 	memory []byte
 	file   *os.File
-	// free are the places that hold no evaluation.
-	free []int
+	// freeSlots are the places that hold no evaluation.
+	freeSlots []int
 }
 
 // Open reads what the process before has left at path, and begins anew. One
 // process at a time may use it.
-func Open(path string) (*Box, error) {
-	left, err := os.ReadFile(path)
+func Open(path string) (*Tracker, error) {
+	previous, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("read evaluations: %w", err)
 	}
-	b := &Box{fatal: map[subject]map[occasion]bool{}}
-	text := make([]byte, (most+places)*recordSize)
-	for i, r := range judge(parse(left)) {
-		r.put(text[i*recordSize:])
+	t := &Tracker{fatal: map[subjectHash]map[eventHash]bool{}}
+	data := make([]byte, (maxRecords+maxRunning)*recordSize)
+	for i, r := range classify(parse(previous)) {
+		r.encode(data[i*recordSize:])
 		if r.state == fatal {
-			if b.fatal[r.subject] == nil {
-				b.fatal[r.subject] = map[occasion]bool{}
+			if t.fatal[r.subject] == nil {
+				t.fatal[r.subject] = map[eventHash]bool{}
 			}
-			b.fatal[r.subject][r.event] = true
+			t.fatal[r.subject][r.event] = true
 		}
 	}
-	for i := range places {
-		b.free = append(b.free, most+places-1-i)
+	for i := range maxRunning {
+		t.freeSlots = append(t.freeSlots, maxRecords+maxRunning-1-i)
 	}
 	// Never half of it: the process may end here, too.
-	fresh := path + ".new"
-	if err := os.WriteFile(fresh, text, 0o600); err != nil {
+	temp := path + ".new"
+	if err := os.WriteFile(temp, data, 0o600); err != nil {
 		return nil, fmt.Errorf("remember evaluations: %w", err)
 	}
-	if err := os.Rename(fresh, path); err != nil {
+	if err := os.Rename(temp, path); err != nil {
 		return nil, fmt.Errorf("remember evaluations: %w", err)
 	}
-	if b.file, err = os.OpenFile(path, os.O_RDWR, 0); err != nil {
+	if t.file, err = os.OpenFile(path, os.O_RDWR, 0); err != nil {
 		return nil, fmt.Errorf("remember evaluations: %w", err)
 	}
-	if b.memory, err = mapped(b.file, len(text)); err != nil {
-		return nil, errors.Join(fmt.Errorf("remember evaluations: %w", err), b.file.Close())
+	if t.memory, err = mmap(t.file, len(data)); err != nil {
+		return nil, errors.Join(fmt.Errorf("remember evaluations: %w", err), t.file.Close())
 	}
-	return b, nil
+	return t, nil
 }
 
-// judge returns what is to be remembered of what a process has left.
-func judge(left []record) []record {
-	var kept []record
-	before, now := map[evaluation]byte{}, map[evaluation]byte{}
-	for _, r := range left {
+// classify returns what is to be remembered of what a process has left.
+func classify(records []record) []record {
+	var remembered []record
+	suspects, current := map[evaluation]byte{}, map[evaluation]byte{}
+	for _, r := range records {
 		switch r.state {
 		case fatal:
-			kept = append(kept, r)
+			remembered = append(remembered, r)
 		case suspect:
-			before[r.evaluation] = r.deaths
+			suspects[r.evaluation] = r.crashes
 		case running:
-			now[r.evaluation] = 1
+			current[r.evaluation] = 1
 		}
 	}
-	again := map[evaluation]byte{}
-	for e := range now {
-		if n := before[e]; n > 0 {
-			again[e] = n + 1
+	repeated := map[evaluation]byte{}
+	for e := range current {
+		if n := suspects[e]; n > 0 {
+			repeated[e] = n + 1
 		}
 	}
-	if len(again) > 0 {
-		now = again
+	if len(repeated) > 0 {
+		current = repeated
 	}
-	for _, e := range slices.SortedFunc(maps.Keys(now), compare) {
-		r := record{suspect, now[e], e}
-		if r.deaths > 1 && len(now) == 1 || r.deaths >= sure {
+	for _, e := range slices.SortedFunc(maps.Keys(current), compareEvaluations) {
+		r := record{suspect, current[e], e}
+		if r.crashes > 1 && len(current) == 1 || r.crashes >= fatalCrashes {
 			r.state = fatal
 		}
-		kept = append(kept, r)
+		remembered = append(remembered, r)
 	}
-	return kept[max(0, len(kept)-most):]
+	return remembered[max(0, len(remembered)-maxRecords):]
 }
 
 // begin remembers e, until what it returns is called.
-func (b *Box) begin(e evaluation) (end func()) {
+func (b *Tracker) begin(e evaluation) (end func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	n := len(b.free)
+	n := len(b.freeSlots)
 	if b.memory == nil || n == 0 {
 		return func() {}
 	}
-	place := b.free[n-1]
-	b.free = b.free[:n-1]
-	record{state: running, evaluation: e}.put(b.memory[place*recordSize:])
-	return func() { b.end(place) }
+	slot := b.freeSlots[n-1]
+	b.freeSlots = b.freeSlots[:n-1]
+	record{state: running, evaluation: e}.encode(b.memory[slot*recordSize:])
+	return func() { b.end(slot) }
 }
 
-func (b *Box) end(place int) {
+func (b *Tracker) end(slot int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.memory != nil {
-		b.memory[place*recordSize] = byte(over)
-		b.free = append(b.free, place)
+		b.memory[slot*recordSize] = byte(finished)
+		b.freeSlots = append(b.freeSlots, slot)
 	}
 }
 
 // Close forgets the evaluations that go on: this process was told to end.
-func (b *Box) Close() error {
+func (b *Tracker) Close() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.memory == nil {
 		return nil
 	}
-	for place := most; place < most+places; place++ {
-		b.memory[place*recordSize] = byte(over)
+	for slot := maxRecords; slot < maxRecords+maxRunning; slot++ {
+		b.memory[slot*recordSize] = byte(finished)
 	}
-	err := errors.Join(unmap(b.memory), b.file.Close())
+	err := errors.Join(munmap(b.memory), b.file.Close())
 	b.memory = nil
 	return err
 }
 
-// Of returns the recorder of what is named by name and does what text says.
-func (b *Box) Of(name, text string) *Recorder { return &Recorder{b, subjectOf(name, text)} }
+// Subject returns the recorder of what is named by name and does what text says.
+func (b *Tracker) Subject(name, text string) *SubjectTracker {
+	return &SubjectTracker{b, hashSubject(name, text)}
+}
 
-// Recorder is the part of a Box that is about one subject.
-type Recorder struct {
-	box     *Box
-	subject subject
+// SubjectTracker is the part of a Box that is about one subject.
+type SubjectTracker struct {
+	tracker *Tracker
+	subject subjectHash
 }
 
 // Begin says that an event of that ID is being evaluated. What it returns says
 // that this has ended.
-func (r *Recorder) Begin(id string) (end func()) {
-	return r.box.begin(evaluation{r.subject, eventOf(id)})
+func (r *SubjectTracker) Begin(id string) (end func()) {
+	return r.tracker.begin(evaluation{r.subject, hashEvent(id)})
 }
 
 // Fatal reports whether the evaluation of an event of that ID ends the process;
 // for the ID "", whether that of any event does.
-func (r *Recorder) Fatal(id string) bool {
-	known := r.box.fatal[r.subject]
-	return len(known) >= enough || len(known) > 0 && known[eventOf(id)]
+func (r *SubjectTracker) Fatal(id string) bool {
+	fatal := r.tracker.fatal[r.subject]
+	return len(fatal) >= fatalEvaluations || len(fatal) > 0 && fatal[hashEvent(id)]
 }

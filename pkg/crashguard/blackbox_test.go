@@ -23,14 +23,14 @@ import (
 	"testing"
 )
 
-// die leaves the box as a process that is killed does.
-func die(b *Box) {
-	_ = unmap(b.memory)
+// crash leaves the box as a process that is killed does.
+func crash(b *Tracker) {
+	_ = munmap(b.memory)
 	b.memory = nil
 	_ = b.file.Close()
 }
 
-func open(t *testing.T, path string) *Box {
+func openTracker(t *testing.T, path string) *Tracker {
 	t.Helper()
 	b, err := Open(path)
 	if err != nil {
@@ -43,8 +43,8 @@ func open(t *testing.T, path string) *Box {
 func TestTheSameEvaluationAtTwoDeathsIsFatal(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "box")
 	for death := range 6 {
-		b := open(t, path)
-		bad, good := b.Of("bad", "text"), b.Of("good", "text")
+		b := openTracker(t, path)
+		bad, good := b.Subject("bad", "text"), b.Subject("good", "text")
 		for event := range 3 {
 			id := strconv.Itoa(event)
 			if got, want := bad.Fatal(id), death >= 2*(event+1); got != want {
@@ -61,36 +61,36 @@ func TestTheSameEvaluationAtTwoDeathsIsFatal(t *testing.T) {
 		good.Begin("other")()
 		bad.Begin(id)
 		good.Begin(strconv.Itoa(death)) // there by chance
-		die(b)
+		crash(b)
 	}
-	b := open(t, path)
-	if bad := b.Of("bad", "text"); !bad.Fatal("0") || !bad.Fatal("other") || !bad.Fatal("") {
+	b := openTracker(t, path)
+	if bad := b.Subject("bad", "text"); !bad.Fatal("0") || !bad.Fatal("other") || !bad.Fatal("") {
 		t.Error("three events are fatal, but not all of them")
 	}
-	if b.Of("bad", "other text").Fatal("0") {
+	if b.Subject("bad", "other text").Fatal("0") {
 		t.Error("a text that was changed is fatal")
 	}
 }
 
 func TestNotFatal(t *testing.T) {
-	for name, run := range map[string]func(b *Box, round int){
-		"another event each time": func(b *Box, round int) { b.Of("a", "").Begin(strconv.Itoa(round)); die(b) },
-		"told to end":             func(b *Box, _ int) { b.Of("a", "").Begin("1"); _ = b.Close() },
-		"evaluated":               func(b *Box, _ int) { b.Of("a", "").Begin("1")(); die(b) },
-		"every second time": func(b *Box, round int) {
+	for name, run := range map[string]func(b *Tracker, round int){
+		"another event each time": func(b *Tracker, round int) { b.Subject("a", "").Begin(strconv.Itoa(round)); crash(b) },
+		"told to end":             func(b *Tracker, _ int) { b.Subject("a", "").Begin("1"); _ = b.Close() },
+		"evaluated":               func(b *Tracker, _ int) { b.Subject("a", "").Begin("1")(); crash(b) },
+		"every second time": func(b *Tracker, round int) {
 			if round%2 == 0 {
-				b.Of("a", "").Begin("1")
+				b.Subject("a", "").Begin("1")
 			} else {
-				b.Of("b", "").Begin("1")
+				b.Subject("b", "").Begin("1")
 			}
-			die(b)
+			crash(b)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "box")
 			for round := range 4 {
-				b := open(t, path)
-				if b.Of("a", "").Fatal("1") || b.Of("a", "").Fatal("") {
+				b := openTracker(t, path)
+				if b.Subject("a", "").Fatal("1") || b.Subject("a", "").Fatal("") {
 					t.Errorf("fatal after %d ends", round)
 				}
 				run(b, round)
@@ -102,43 +102,43 @@ func TestNotFatal(t *testing.T) {
 func TestSeveralAtEachDeath(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "box")
 	for death := range 5 {
-		b := open(t, path)
-		one, two := b.Of("one", ""), b.Of("two", "")
+		b := openTracker(t, path)
+		one, two := b.Subject("one", ""), b.Subject("two", "")
 		if got, want := one.Fatal("1") || two.Fatal("1"), death == 4; got != want {
 			t.Errorf("after %d deaths: fatal %t, want %t", death, got, want)
 		}
 		one.Begin("1")
 		two.Begin("1")
-		die(b)
+		crash(b)
 	}
 }
 
 func TestPlacesAreUsedAgain(t *testing.T) {
-	b := open(t, filepath.Join(t.TempDir(), "box"))
-	for range 3 * places {
-		b.Of("a", "").Begin("1")()
+	b := openTracker(t, filepath.Join(t.TempDir(), "box"))
+	for range 3 * maxRunning {
+		b.Subject("a", "").Begin("1")()
 	}
-	if len(b.free) != places {
-		t.Errorf("%d places, want %d", len(b.free), places)
+	if len(b.freeSlots) != maxRunning {
+		t.Errorf("%d places, want %d", len(b.freeSlots), maxRunning)
 	}
-	for range 2 * places {
-		defer b.Of("a", "").Begin("1")()
+	for range 2 * maxRunning {
+		defer b.Subject("a", "").Begin("1")()
 	}
 }
 
 func FuzzOpen(f *testing.F) {
 	f.Add([]byte("\x01not a record"))
 	two := make([]byte, 2*recordSize)
-	record{state: running}.put(two)
-	record{state: suspect, deaths: 255}.put(two[recordSize:])
+	record{state: running}.encode(two)
+	record{state: suspect, crashes: 255}.encode(two[recordSize:])
 	f.Add(two)
 	f.Fuzz(func(t *testing.T, left []byte) {
 		path := filepath.Join(t.TempDir(), "box")
 		if err := os.WriteFile(path, left, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		b := open(t, path)
-		b.Of("a", "").Begin("1")()
+		b := openTracker(t, path)
+		b.Subject("a", "").Begin("1")()
 		if err := b.Close(); err != nil {
 			t.Error(err)
 		}
@@ -151,7 +151,7 @@ func BenchmarkBegin(b *testing.B) {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = box.Close() })
-	r := box.Of("a", "")
+	r := box.Subject("a", "")
 	for b.Loop() {
 		r.Begin("115e288b-cab2-d9a3-5c17-c1de9f72c16d@242")()
 	}

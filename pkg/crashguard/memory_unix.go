@@ -24,9 +24,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mapped returns the file as memory.
-func mapped(file *os.File, size int) ([]byte, error) {
+// mmap returns the file as memory.
+func mmap(file *os.File, size int) ([]byte, error) {
 	return unix.Mmap(int(file.Fd()), 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 }
 
-func unmap(memory []byte) error { return unix.Munmap(memory) }
+func munmap(memory []byte) error { return unix.Munmap(memory) }

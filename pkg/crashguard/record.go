@@ -26,7 +26,7 @@ import (
 type state byte
 
 const (
-	over state = iota
+	finished state = iota
 	running
 	// suspect: processes ended meanwhile.
 	suspect
@@ -34,19 +34,19 @@ const (
 	fatal
 )
 
-// subject stands for what evaluates, and the text of it.
-type subject [24]byte
+// subjectHash stands for what evaluates, and the text of it.
+type subjectHash [24]byte
 
-func subjectOf(name, text string) (s subject) {
+func hashSubject(name, text string) (s subjectHash) {
 	sum := sha256.Sum256([]byte(name + "\x00" + text))
 	copy(s[:], sum[:])
 	return s
 }
 
-// occasion stands for an event.
-type occasion [31]byte
+// eventHash stands for an event.
+type eventHash [31]byte
 
-func eventOf(id string) (o occasion) {
+func hashEvent(id string) (o eventHash) {
 	sum := sha256.Sum256([]byte(id))
 	copy(o[:], sum[:])
 	return o
@@ -54,40 +54,40 @@ func eventOf(id string) (o occasion) {
 
 // evaluation is one of an event by a subject.
 type evaluation struct {
-	subject subject
-	event   occasion
+	subject subjectHash
+	event   eventHash
 }
 
-func compare(a, b evaluation) int {
+func compareEvaluations(a, b evaluation) int {
 	return cmp.Or(bytes.Compare(a.subject[:], b.subject[:]), bytes.Compare(a.event[:], b.event[:]))
 }
 
 // record is an evaluation, its state, and how many processes in a row have ended
 // during it.
 type record struct {
-	state  state
-	deaths byte
+	state   state
+	crashes byte
 	evaluation
 }
 
 const recordSize = 64
 
-// put writes r to b. The state comes last: without it there is no record.
-func (r record) put(b []byte) {
-	b[1] = r.deaths
+// encode writes r to b. The state comes last: without it there is no record.
+func (r record) encode(b []byte) {
+	b[1] = r.crashes
 	copy(b[2:], r.subject[:])
 	copy(b[26:], r.event[:])
 	b[0] = byte(r.state)
 }
 
 // parse returns the records that are not over. What is no record is left out.
-func parse(text []byte) []record {
-	var all []record
-	for ; len(text) >= recordSize; text = text[recordSize:] {
-		r := record{state(text[0]), text[1], evaluation{subject(text[2:26]), occasion(text[26:57])}}
-		if r.state > over && r.state <= fatal {
-			all = append(all, r)
+func parse(data []byte) []record {
+	var records []record
+	for ; len(data) >= recordSize; data = data[recordSize:] {
+		r := record{state(data[0]), data[1], evaluation{subjectHash(data[2:26]), eventHash(data[26:57])}}
+		if r.state > finished && r.state <= fatal {
+			records = append(records, r)
 		}
 	}
-	return all
+	return records
 }

@@ -23,8 +23,8 @@ import (
 	"strings"
 )
 
-// Problem is one thing that is wrong.
-type Problem struct {
+// Diagnostic is one thing that is wrong.
+type Diagnostic struct {
 	// Path is the field, below whatever was checked: "properties.events[1]".
 	// It is empty where the whole is meant.
 	Path string
@@ -36,7 +36,7 @@ type Problem struct {
 }
 
 // String returns "path:line:column: message", without the parts that are empty.
-func (p Problem) String() string {
+func (p Diagnostic) String() string {
 	var b strings.Builder
 	b.WriteString(p.Path)
 	if p.Line > 0 {
@@ -53,7 +53,7 @@ func (p Problem) String() string {
 }
 
 // List is all that is wrong with one thing; nil when nothing is.
-type List []Problem
+type List []Diagnostic
 
 // Error returns one problem a line.
 func (l List) Error() string {
@@ -74,11 +74,11 @@ func (l List) Err() error {
 
 // Add appends a problem at path.
 func (l *List) Add(path, format string, args ...any) {
-	*l = append(*l, Problem{Path: path, Message: fmt.Sprintf(format, args...)})
+	*l = append(*l, Diagnostic{Path: path, Message: fmt.Sprintf(format, args...)})
 }
 
-// Under returns l with prefix before every path: "filter", "triggers[3]".
-func (l List) Under(prefix string) List {
+// WithPrefix returns l with prefix before every path: "filter", "triggers[3]".
+func (l List) WithPrefix(prefix string) List {
 	out := make(List, len(l))
 	for i, p := range l {
 		p.Path = Join(prefix, p.Path)

@@ -31,29 +31,29 @@ import (
 // act is the stage that makes one attempt of the trigger's action. Where one of
 // several has failed for good and may be left out, the attempt at those behind it
 // follows at once.
-func (r *runner) act(ctx context.Context, j *job) step {
+func (r *runner) act(ctx context.Context, j *task) result {
 	if r.limiter != nil {
-		if wait := r.untilTurn(j); wait > 0 {
-			return step{then: paused, wait: wait}
+		if wait := r.rateLimitDelay(j); wait > 0 {
+			return result{next: paused, wait: wait}
 		}
 	}
 	if j.journal == nil {
 		j.journal = action.NewJournal()
 	}
-	acting := action.WithJournal(ctx, j.journal)
-	if r.trigger.Guard != nil {
-		acting = r.trigger.Guard.Acting(acting, *j.event())
+	actionCtx := action.WithJournal(ctx, j.journal)
+	if r.trigger.LoopDetector != nil {
+		actionCtx = r.trigger.LoopDetector.WithCauses(actionCtx, *j.event())
 	}
 	for {
-		if s, again := r.try(acting, j); !again {
+		if s, again := r.tryOnce(actionCtx, j); !again {
 			return s
 		}
 	}
 }
 
-// try makes one attempt. It reports whether another one is to follow at once.
-func (r *runner) try(ctx context.Context, j *job) (s step, again bool) {
-	w := r.begin(j)
+// tryOnce makes one attempt. It reports whether another one is to follow at once.
+func (r *runner) tryOnce(ctx context.Context, j *task) (s result, again bool) {
+	w := r.startAttempt(j)
 	err := r.attempt(ctx, *j.event())
 	attempt, inTime := w.end()
 	took := r.clock.Since(w.start)
@@ -61,45 +61,45 @@ func (r *runner) try(ctx context.Context, j *job) (s step, again bool) {
 	case !inTime:
 		logr.FromContextOrDiscard(ctx).Info("Hung action returned", "key", j.event().Key,
 			"event", j.event().ID, "duration", took)
-		return step{then: finished}, false
+		return result{next: finished}, false
 	case err == nil:
-		d := r.decide(j.event(), Acted, "")
+		d := r.newDecision(j.event(), Succeeded, "")
 		d.Attempt, d.Duration = attempt, took
 		r.report.decision(d)
-		return step{then: finished}, false
+		return result{next: finished}, false
 	case ctx.Err() != nil:
-		return step{then: stopped}, false
+		return result{next: stopped}, false
 	}
 
-	tries := r.tries(j, attempt)
+	tries := r.stepAttempts(j, attempt)
 	reason, final := r.reason(err)
 	if !final && tries > *r.trigger.Policy.Retry.Limit {
 		reason, final = ReasonExhausted, true
 	}
-	if final && !j.journal.Skip() {
-		r.giveUp(j, j.failure(r.trigger.Trigger, err), reason)
-		return step{then: finished}, false
+	if final && !j.journal.SkipOptional() {
+		r.deadLetter(j, j.failure(r.trigger.TriggerRef, err), reason)
+		return result{next: finished}, false
 	}
-	d := r.decide(j.event(), Failed, reason)
+	d := r.newDecision(j.event(), Failed, reason)
 	if final {
 		d.Outcome = Skipped
 	} else {
-		d.RetryIn = r.trigger.Policy.Retry.Backoff.after(tries, action.RetryAfter(err), rand.Float64())
+		d.RetryIn = r.trigger.Policy.Retry.Backoff.delayAtLeast(tries, action.RetryAfter(err), rand.Float64())
 	}
 	d.Err, d.Attempt, d.Duration, d.Action = err, attempt, took, action.FailedStep(err)
 	r.report.decision(d)
-	return step{then: paused, wait: d.RetryIn}, final
+	return result{next: paused, wait: d.RetryIn}, final
 }
 
-// tries returns how many of the attempts so far were made at the action that
+// stepAttempts returns how many of the attempts so far were made at the action that
 // failed last: of several, each has as many as a single one.
-func (r *runner) tries(j *job, attempt int) int {
+func (r *runner) stepAttempts(j *task, attempt int) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if at := j.journal.Step(); at != j.at {
-		j.at, j.before = at, attempt-1
+	if step := j.journal.CompletedSteps(); step != j.failedStep {
+		j.failedStep, j.priorAttempts = step, attempt-1
 	}
-	return attempt - j.before
+	return attempt - j.priorAttempts
 }
 
 // reason names the kind of err, and says whether no other attempt can help.
@@ -121,7 +121,7 @@ func (r *runner) reason(err error) (reason string, final bool) {
 func (r *runner) attempt(ctx context.Context, ev event.Event) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, r.trigger.Policy.Timeout, r.timedOut)
 	defer cancel()
-	err := run(ctx, r.trigger.Action, ev)
+	err := runAction(ctx, r.trigger.Action, ev)
 	if err == nil || !errors.Is(context.Cause(ctx), r.timedOut) || errors.Is(err, r.timedOut) {
 		return err
 	}
@@ -131,7 +131,7 @@ func (r *runner) attempt(ctx context.Context, ev event.Event) error {
 	return fmt.Errorf("%w: %w", r.timedOut, err)
 }
 
-func run(ctx context.Context, a action.Action, ev event.Event) (err error) {
-	defer recovered(&err)
+func runAction(ctx context.Context, a action.Action, ev event.Event) (err error) {
+	defer recoverAsError(&err)
 	return a.Run(ctx, ev)
 }

@@ -30,7 +30,7 @@ import (
 
 // benchmark delivers b.N events of 100 keys.
 func benchmark(b *testing.B, triggers ...engine.Trigger) {
-	r := startUnseen(b, engine.Options{}, triggers...)
+	r := startUnobserved(b, engine.Options{}, triggers...)
 	events := make([]event.Event, 100)
 	for i := range events {
 		events[i] = event.Event{Source: "bench", Type: event.Update, Key: strconv.Itoa(i), ID: strconv.Itoa(i), Time: time.Now()}
@@ -48,7 +48,7 @@ func benchmark(b *testing.B, triggers ...engine.Trigger) {
 	r.stop()
 }
 
-func answer(match bool) filterFunc {
+func verdict(match bool) filterFunc {
 	return func(context.Context, event.Event) (filter.Verdict, error) { return filter.Verdict{Match: match}, nil }
 }
 
@@ -57,11 +57,11 @@ func BenchmarkUnwanted(b *testing.B) {
 }
 
 func BenchmarkFiltered(b *testing.B) {
-	benchmark(b, engine.Trigger{Filter: answer(false), Action: actionFunc(ok)})
+	benchmark(b, engine.Trigger{Filter: verdict(false), Action: actionFunc(ok)})
 }
 
 func BenchmarkActed(b *testing.B) {
-	benchmark(b, engine.Trigger{Filter: answer(true), Action: actionFunc(ok)})
+	benchmark(b, engine.Trigger{Filter: verdict(true), Action: actionFunc(ok)})
 }
 
 func BenchmarkOneInTenOfFourTriggers(b *testing.B) {

@@ -30,27 +30,27 @@ const absorbEvery = 8
 // debounce is the stage that makes one event of those that follow each other
 // within the trigger's window. Those that others stand for are done with them,
 // so that a crash loses none. While they wait, they are no more than a counter.
-func (r *runner) debounce(ctx context.Context, j *job) step {
+func (r *runner) debounce(ctx context.Context, j *task) result {
 	for {
 		next, ok, err := r.absorb(ctx, j)
 		if err != nil {
-			return step{then: stopped}
+			return result{next: stopped}
 		}
 		if !ok {
 			break
 		}
-		r.unreserve()
+		r.releaseSlot()
 		next.delivery = nil
 	}
-	if left := r.trigger.Policy.Debounce - r.clock.Since(j.arrived); left > 0 {
-		return step{then: paused, wait: left, absorbs: true}
+	if wait := r.trigger.Policy.Debounce - r.clock.Since(j.queuedAt); wait > 0 {
+		return result{next: paused, wait: wait, absorbing: true}
 	}
-	return step{then: proceed}
+	return result{next: proceed}
 }
 
 // absorb takes the event behind j out of their lane, and makes j stand for it,
 // unless the trigger caused it by itself. It reports whether there was one.
-func (r *runner) absorb(ctx context.Context, j *job) (next *job, ok bool, err error) {
+func (r *runner) absorb(ctx context.Context, j *task) (next *task, ok bool, err error) {
 	r.mu.Lock()
 	next = j.next
 	r.mu.Unlock()
@@ -58,8 +58,8 @@ func (r *runner) absorb(ctx context.Context, j *job) (next *job, ok bool, err er
 		return nil, false, nil
 	}
 	own := false
-	if r.trigger.Guard != nil {
-		if own, err = r.trigger.Guard.Own(ctx, *next.event()); err != nil {
+	if r.trigger.LoopDetector != nil {
+		if own, err = r.trigger.LoopDetector.OwnWrite(ctx, *next.event()); err != nil {
 			return nil, false, err
 		}
 		own = own && !r.trigger.Policy.AllowSelfTrigger
@@ -71,21 +71,21 @@ func (r *runner) absorb(ctx context.Context, j *job) (next *job, ok bool, err er
 		return nil, false, nil
 	}
 	j.next, next.next = next.next, nil
-	if j.lane.tail == next {
-		j.lane.tail = j
+	if j.queue.tail == next {
+		j.queue.tail = j
 	}
 	next.settled = true
 	if !own {
 		merged := merge(before, *next.event())
-		j.merged, j.swallowed = &merged, append(j.swallowed, next.delivery.ticket)
-		j.foreign = j.foreign || r.trigger.Guard != nil && !(r.trigger.Guard.Circular(before) && r.trigger.Guard.Circular(merged))
+		j.merged, j.absorbed = &merged, append(j.absorbed, next.delivery.ack)
+		j.external = j.external || r.trigger.LoopDetector != nil && !(r.trigger.LoopDetector.Circular(before) && r.trigger.LoopDetector.Circular(merged))
 	}
 	r.mu.Unlock()
 	if own {
-		r.report.decision(r.decide(next.event(), Suppressed, ReasonOwnWrite))
-		next.release()
+		r.report.decision(r.newDecision(next.event(), Suppressed, ReasonOwnWrite))
+		next.complete()
 	} else {
-		r.report.decision(r.decide(&before, Suppressed, ReasonDebounced))
+		r.report.decision(r.newDecision(&before, Suppressed, ReasonDebounced))
 	}
 	return next, true, nil
 }

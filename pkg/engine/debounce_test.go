@@ -30,8 +30,8 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
-// window is a trigger with a window of ten seconds that records what it acts on.
-func window(ran *tape) engine.Trigger {
+// debounced is a trigger with a window of ten seconds that records what it acts on.
+func debounced(ran *recorder) engine.Trigger {
 	return engine.Trigger{
 		Policy: engine.Policy{Debounce: 10 * time.Second},
 		Action: actionFunc(func(_ context.Context, ev event.Event) error {
@@ -43,31 +43,31 @@ func window(ran *tape) engine.Trigger {
 
 func TestDebounceMakesOneOfMany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var ran tape
-		r := start(t, engine.Options{}, window(&ran))
+		var ran recorder
+		r := start(t, engine.Options{}, debounced(&ran))
 		r.deliver("a", "1")
-		pass(5 * time.Second)
+		advance(5 * time.Second)
 		r.deliver("a", "2")
 		r.deliver("b", "3")
-		pass(4 * time.Second)
+		advance(4 * time.Second)
 		r.deliver("a", "4")
 		ran.want(t)
 		r.wantDone()
-		pass(time.Second) // ten seconds after the first, whatever came later
+		advance(time.Second) // ten seconds after the first, whatever came later
 		ran.want(t, "4")
-		pass(5 * time.Second)
+		advance(5 * time.Second)
 		ran.want(t, "4", "3")
 		r.wantDone("1", "2", "3", "4")
-		for id, want := range map[string]engine.Outcome{"1": engine.Suppressed, "2": engine.Suppressed, "3": engine.Acted, "4": engine.Acted} {
+		for id, want := range map[string]engine.Outcome{"1": engine.Suppressed, "2": engine.Suppressed, "3": engine.Succeeded, "4": engine.Succeeded} {
 			r.wantOutcomes(id, want)
-			if d := r.of(id)[0]; want == engine.Suppressed && d.Reason != engine.ReasonDebounced {
+			if d := r.decisionsOf(id)[0]; want == engine.Suppressed && d.Reason != engine.ReasonDebounced {
 				t.Errorf("event %q is suppressed because of %q", id, d.Reason)
 			}
 		}
 		r.deliver("a", "5") // opens the next window
-		pass(9 * time.Second)
+		advance(9 * time.Second)
 		ran.want(t, "4", "3")
-		pass(time.Second)
+		advance(time.Second)
 		ran.want(t, "4", "3", "5")
 		r.stop()
 	})
@@ -77,12 +77,12 @@ func TestDebounceMakesOneOfMany(t *testing.T) {
 // is done, so that the source brings all of them again.
 func TestDebounceLosesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var ran tape
-		r := start(t, engine.Options{}, window(&ran))
+		var ran recorder
+		r := start(t, engine.Options{}, debounced(&ran))
 		for i := range 20 {
 			r.deliver("a", fmt.Sprint(i))
 		}
-		pass(5 * time.Second)
+		advance(5 * time.Second)
 		r.stop()
 		ran.want(t)
 		r.wantDone()
@@ -93,8 +93,8 @@ func TestDebounceLosesNothing(t *testing.T) {
 // room for.
 func TestDebounceTakesNoRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var ran tape
-		trigger := window(&ran)
+		var ran recorder
+		trigger := debounced(&ran)
 		trigger.Policy.QueueSize = 20
 		r := start(t, engine.Options{}, trigger)
 		var ids []string
@@ -103,7 +103,7 @@ func TestDebounceTakesNoRoom(t *testing.T) {
 			r.deliver("a", ids[i])
 			synctest.Wait()
 		}
-		pass(10 * time.Second)
+		advance(10 * time.Second)
 		ran.want(t, "499")
 		r.wantDone(ids...)
 		r.stop()
@@ -141,7 +141,7 @@ func TestDebounceMerges(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var got []event.Event
-				trigger := window(&tape{})
+				trigger := debounced(&recorder{})
 				trigger.Action = actionFunc(func(_ context.Context, ev event.Event) error {
 					got = append(got, ev)
 					return nil
@@ -153,7 +153,7 @@ func TestDebounceMerges(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				pass(10 * time.Second)
+				advance(10 * time.Second)
 				if diff := cmp.Diff([]event.Event{c.want}, got); diff != "" {
 					t.Errorf("(-want +got)\n%s", diff)
 				}

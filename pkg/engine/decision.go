@@ -42,16 +42,16 @@ const (
 	// Matched: the filter said yes; the action follows.
 	Matched Outcome = "matched"
 	// Acted: the action succeeded.
-	Acted Outcome = "acted"
+	Succeeded Outcome = "acted"
 	// Failed: an attempt of the action failed; another one follows.
 	Failed Outcome = "failed"
 	// Skipped: one of several actions failed for good, and may; the next one
 	// follows.
 	Skipped Outcome = "skipped"
 	// GivenUp: no other attempt follows.
-	GivenUp Outcome = "given-up"
+	DeadLettered Outcome = "given-up"
 	// Returned: the engine stopped first. The event is not done.
-	Returned Outcome = "returned"
+	Requeued Outcome = "returned"
 )
 
 // Reasons that the engine itself gives. Subscriptions and filters give their
@@ -90,8 +90,8 @@ const (
 // Decision is what a trigger decided about an event, and why. It holds nothing
 // of the event's data.
 type Decision struct {
-	Trigger event.Trigger
-	Event   Ref
+	Trigger event.TriggerRef
+	Event   EventRef
 	Outcome Outcome
 	// Reason says why, in one word of which there are few; empty for Queued,
 	// Matched and Acted. That of Filtered is the filter's own, and a sentence.
@@ -115,8 +115,8 @@ type Decision struct {
 	Time time.Time
 }
 
-// Ref names an event.
-type Ref struct {
+// EventRef names an event.
+type EventRef struct {
 	Source, Type, Cluster, Key, ID string
 }
 
@@ -135,21 +135,21 @@ type SourceObserver interface {
 // RetryIn.
 type SourceFailure struct {
 	Source   string
-	Triggers []event.Trigger
+	Triggers []event.TriggerRef
 	Err      error
 	RetryIn  time.Duration
 	Time     time.Time
 }
 
-// A LetterObserver is an Observer that wants to know about dead letters, too.
-type LetterObserver interface {
-	ObserveBurial(b Burial)
+// A DeadLetterObserver is an Observer that wants to know about dead letters, too.
+type DeadLetterObserver interface {
+	ObserveDeadLetter(b DeadLetterResult)
 }
 
-// Burial says that a dead letter was stored, or could not be: then it is tried
+// DeadLetterResult says that a dead letter was stored, or could not be: then it is tried
 // again after RetryIn, or, where that is 0, refused for good.
-type Burial struct {
-	Trigger event.Trigger
+type DeadLetterResult struct {
+	Trigger event.TriggerRef
 	// ID is that of the letter in the store.
 	ID      string
 	Err     error
@@ -179,19 +179,19 @@ func (r reporter) sourceFailure(f SourceFailure) {
 	}
 }
 
-func (r reporter) burial(b Burial) {
+func (r reporter) deadLetter(b DeadLetterResult) {
 	if b.Err != nil {
 		r.log.Error(b.Err, "Dead letter not stored", "trigger", b.Trigger.String(), "retryIn", b.RetryIn)
 	}
 	for _, o := range r.observers {
-		if l, ok := o.(LetterObserver); ok {
-			l.ObserveBurial(b)
+		if l, ok := o.(DeadLetterObserver); ok {
+			l.ObserveDeadLetter(b)
 		}
 	}
 }
 
-func (r reporter) quarantine(t event.Trigger, begins bool) {
-	if begins {
+func (r reporter) quarantine(t event.TriggerRef, started bool) {
+	if started {
 		r.log.Error(nil, "Trigger quarantined: its CUE or action does not end", "trigger", t.String())
 	} else {
 		r.log.Info("Quarantine lifted", "trigger", t.String())
@@ -200,10 +200,10 @@ func (r reporter) quarantine(t event.Trigger, begins bool) {
 
 func (r reporter) logDecision(d Decision) {
 	log := r.log
-	if d.Outcome != Acted && d.Outcome != Failed && d.Outcome != Skipped && d.Outcome != GivenUp {
+	if d.Outcome != Succeeded && d.Outcome != Failed && d.Outcome != Skipped && d.Outcome != DeadLettered {
 		log = log.V(1)
 	}
-	if !log.Enabled() && d.Outcome != GivenUp {
+	if !log.Enabled() && d.Outcome != DeadLettered {
 		return
 	}
 	log = log.WithValues("trigger", d.Trigger.String(), "source", d.Event.Source,
@@ -220,7 +220,7 @@ func (r reporter) logDecision(d Decision) {
 		log.Info("Event filtered", "reason", d.Reason, "path", d.Path)
 	case Matched:
 		log.Info("Event matched")
-	case Acted:
+	case Succeeded:
 		log.Info("Acted on event", "attempt", d.Attempt, "duration", d.Duration, "age", d.Age)
 	case Failed:
 		log.Info("Action failed", "reason", d.Reason, "error", d.Err.Error(),
@@ -228,13 +228,13 @@ func (r reporter) logDecision(d Decision) {
 	case Skipped:
 		log.Info("Action failed and was left out", "action", d.Action, "reason", d.Reason, "error", d.Err.Error(),
 			"attempt", d.Attempt, "duration", d.Duration)
-	case GivenUp:
+	case DeadLettered:
 		var p *panicError
 		if errors.As(d.Err, &p) {
 			log = log.WithValues("stack", string(p.stack))
 		}
 		log.Error(d.Err, "Event given up", "reason", d.Reason, "attempts", d.Attempt)
-	case Returned:
+	case Requeued:
 		log.Info("Event returned", "reason", d.Reason)
 	}
 }

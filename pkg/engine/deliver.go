@@ -33,18 +33,18 @@ var (
 
 // Deliver has one trigger handle ev, whatever its subscription says, behind the
 // other events of ev's key. It does as the Deliver of a source.Sink does.
-func (e *Engine) Deliver(ctx context.Context, t event.Trigger, ev event.Event, done func()) error {
+func (e *Engine) Deliver(ctx context.Context, t event.TriggerRef, ev event.Event, done func()) error {
 	e.mu.Lock()
 	running, stop, runners := e.running, e.stop, e.runners
 	e.mu.Unlock()
 	for _, r := range runners {
 		switch {
-		case r.trigger.Trigger != t || !running:
+		case r.trigger.TriggerRef != t || !running:
 			continue
 		case r.trigger.Policy.Suspend:
 			return fmt.Errorf("deliver event %q to trigger %q: %w", ev.ID, t, ErrSuspended)
 		}
-		return (&sink{runners: []*runner{r}, stop: stop, all: true}).Deliver(ctx, ev, done)
+		return (&sink{runners: []*runner{r}, stop: stop, ignoreSubscription: true}).Deliver(ctx, ev, done)
 	}
 	return fmt.Errorf("deliver event %q to trigger %q: %w", ev.ID, t, ErrNotRunning)
 }

@@ -29,15 +29,15 @@ import (
 
 func TestDeliverToOneTrigger(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var ran, other tape
-		wantsNothing := subscription{wants: func(event.Event) bool { return false }}
+		var ran, other recorder
+		wantsNothing := subscription{accepts: func(event.Event) bool { return false }}
 		e, r := startEngine(t, engine.Options{},
 			engine.Trigger{Action: recording(&ran), Subscription: wantsNothing},
 			engine.Trigger{Action: recording(&other)},
 			engine.Trigger{Action: recording(&other), Policy: engine.Policy{Suspend: true}})
 		done := 0
 		deliver := func(trigger string) error {
-			return e.Deliver(t.Context(), event.Trigger{Name: trigger}, event.Event{Key: "a", ID: "1", Time: time.Now()}, func() { done++ })
+			return e.Deliver(t.Context(), event.TriggerRef{Name: trigger}, event.Event{Key: "a", ID: "1", Time: time.Now()}, func() { done++ })
 		}
 		if err := deliver("t0"); err != nil {
 			t.Error(err)
@@ -48,7 +48,7 @@ func TestDeliverToOneTrigger(t *testing.T) {
 		if err := deliver("t9"); !errors.Is(err, engine.ErrNotRunning) {
 			t.Errorf("to no trigger: %v", err)
 		}
-		pass(0)
+		advance(0)
 		ran.want(t, "1")
 		other.want(t)
 		if done != 1 {
@@ -68,20 +68,20 @@ func TestBacklog(t *testing.T) {
 			<-release
 			return nil
 		})})
-		of := func() engine.Backlog { return e.Backlogs()[event.Trigger{Name: "t0"}] }
+		of := func() engine.Backlog { return e.Backlogs()[event.TriggerRef{Name: "t0"}] }
 		if b := of(); b != (engine.Backlog{}) || !e.Running() {
 			t.Errorf("at first %+v, running %v", b, e.Running())
 		}
 		first := time.Now()
 		r.deliver("a", "1")
-		pass(time.Second)
+		advance(time.Second)
 		r.deliver("a", "2")
 		r.deliver("b", "3")
 		if b := of(); b.Events != 3 || !b.Oldest.Equal(first) {
 			t.Errorf("got %+v, want 3 since %s", b, first)
 		}
 		close(release)
-		pass(0)
+		advance(0)
 		if b := of(); b != (engine.Backlog{}) {
 			t.Errorf("at last %+v", b)
 		}

@@ -64,7 +64,7 @@ const DefaultShutdownGrace = 20 * time.Second
 // Trigger is what the engine runs: the events of one subscription, filtered,
 // acted on.
 type Trigger struct {
-	event.Trigger
+	event.TriggerRef
 	// SourceType is the name under which the source is registered. Triggers of
 	// one source type whose Subscriptions have equal Keys share one source.
 	SourceType   string
@@ -72,12 +72,12 @@ type Trigger struct {
 	// Filter decides which events matter; nil matches all.
 	Filter filter.Filter
 	Action action.Action
-	// Guard knows which events triggers cause; nil where nothing does.
-	Guard Guard
-	// Witness knows what the filter did to earlier processes; nil where nothing
+	// LoopDetector knows which events triggers cause; nil where nothing does.
+	LoopDetector LoopDetector
+	// CrashTracker knows what the filter did to earlier processes; nil where nothing
 	// does.
-	Witness Witness
-	Policy  Policy
+	CrashTracker CrashTracker
+	Policy       Policy
 }
 
 // Options are what all triggers of an engine have in common.
@@ -90,8 +90,8 @@ type Options struct {
 	// FailFast ends Run with the first failure of a source, instead of
 	// starting that source again.
 	FailFast bool
-	// Letters keep the events that triggers give up. Nil: they are logged only.
-	Letters store.Letters
+	// DeadLetters keep the events that triggers give up. Nil: they are logged only.
+	DeadLetters store.DeadLetters
 	// Observers are told every decision.
 	Observers []Observer
 	// Clock is what waits, ages and durations go by; the real one where it is
@@ -131,20 +131,20 @@ func New(options Options, triggers []Trigger) (*Engine, error) {
 	var (
 		e     = &Engine{options: options}
 		index = map[identity]int{}
-		named = map[event.Trigger]bool{}
+		named = map[event.TriggerRef]bool{}
 		errs  []error
 	)
 	for _, t := range triggers {
-		t.Policy = t.Policy.or(options.Defaults).or(defaultPolicy())
+		t.Policy = t.Policy.withDefaults(options.Defaults).withDefaults(defaultPolicy())
 		if err := t.check(); err != nil {
 			errs = append(errs, fmt.Errorf("trigger %q: %w", t, err))
 			continue
 		}
-		if named[t.Trigger] {
+		if named[t.TriggerRef] {
 			errs = append(errs, fmt.Errorf("trigger %q: the name is taken by another trigger", t))
 			continue
 		}
-		named[t.Trigger] = true
+		named[t.TriggerRef] = true
 		id := identity{t.SourceType, t.Subscription.Key()}
 		i, ok := index[id]
 		if !ok {
@@ -161,11 +161,11 @@ func New(options Options, triggers []Trigger) (*Engine, error) {
 }
 
 // Triggers returns the triggers that the engine was made for.
-func (e *Engine) Triggers() []event.Trigger {
-	var all []event.Trigger
+func (e *Engine) Triggers() []event.TriggerRef {
+	var all []event.TriggerRef
 	for _, g := range e.groups {
 		for _, t := range g.triggers {
-			all = append(all, t.Trigger)
+			all = append(all, t.TriggerRef)
 		}
 	}
 	return all

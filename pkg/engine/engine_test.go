@@ -29,14 +29,14 @@ func TestNewNamesAllThatIsWrong(t *testing.T) {
 	below := -1
 	named := func(name string, p engine.Policy) engine.Trigger {
 		return engine.Trigger{
-			Trigger: event.Trigger{Name: name, Namespace: "ns"}, Policy: p,
+			TriggerRef: event.TriggerRef{Name: name, Namespace: "ns"}, Policy: p,
 			Subscription: subscription{}, Action: actionFunc(ok),
 		}
 	}
 	_, err := engine.New(engine.Options{}, []engine.Trigger{
 		named("good", engine.Policy{Retry: engine.Retry{Backoff: engine.Backoff{Initial: time.Hour}}}),
 		named("good", engine.Policy{}),
-		{Trigger: event.Trigger{Name: "empty"}},
+		{TriggerRef: event.TriggerRef{Name: "empty"}},
 		named("bad", engine.Policy{
 			Timeout: -1, Concurrency: -2, QueueSize: -3,
 			Retry: engine.Retry{Limit: &below, Backoff: engine.Backoff{Initial: 3, Max: 2, Factor: 0.5}},

@@ -52,24 +52,24 @@ func (f sourceFunc) Run(ctx context.Context, sink source.Sink) error { return f(
 
 // subscription is one whose source is run by open.
 type subscription struct {
-	key   string
-	wants func(event.Event) bool
-	open  func(shared []source.Subscription) source.Source
+	key     string
+	accepts func(event.Event) bool
+	open    func(shared []source.Subscription) source.Source
 }
 
 func (s subscription) Key() string                                     { return s.key }
 func (s subscription) Open(shared []source.Subscription) source.Source { return s.open(shared) }
 
-func (s subscription) Wants(ev event.Event) source.Reason {
-	if s.wants == nil || s.wants(ev) {
+func (s subscription) Skip(ev event.Event) source.Reason {
+	if s.accepts == nil || s.accepts(ev) {
 		return ""
 	}
 	return source.NotSubscribed
 }
 
-// running is an engine that runs, with one source in whose place the test
+// harness is an engine that runs, with one source in whose place the test
 // delivers, and the record of what came of it.
-type running struct {
+type harness struct {
 	t      testing.TB
 	engine *engine.Engine
 	sink   source.Sink
@@ -82,13 +82,13 @@ type running struct {
 	failures  []engine.SourceFailure
 }
 
-func (r *running) Observe(d engine.Decision) {
+func (r *harness) Observe(d engine.Decision) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.decisions = append(r.decisions, d)
 }
 
-func (r *running) ObserveSource(f engine.SourceFailure) {
+func (r *harness) ObserveSource(f engine.SourceFailure) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.failures = append(r.failures, f)
@@ -96,36 +96,36 @@ func (r *running) ObserveSource(f engine.SourceFailure) {
 
 // start runs triggers. Those without a subscription take all that the test
 // delivers; those without a name are called t0, t1, ….
-func start(t testing.TB, options engine.Options, triggers ...engine.Trigger) *running {
+func start(t testing.TB, options engine.Options, triggers ...engine.Trigger) *harness {
 	t.Helper()
 	return startIn(t.Context(), t, options, triggers...)
 }
 
-func startIn(ctx context.Context, t testing.TB, options engine.Options, triggers ...engine.Trigger) *running {
+func startIn(ctx context.Context, t testing.TB, options engine.Options, triggers ...engine.Trigger) *harness {
 	t.Helper()
-	r := &running{done: map[string]int{}}
+	r := &harness{done: map[string]int{}}
 	options.Observers = append(options.Observers, r)
-	r.launch(ctx, t, options, triggers)
+	r.run(ctx, t, options, triggers)
 	return r
 }
 
 // startEngine is start for those who ask the engine itself.
-func startEngine(t testing.TB, options engine.Options, triggers ...engine.Trigger) (*engine.Engine, *running) {
+func startEngine(t testing.TB, options engine.Options, triggers ...engine.Trigger) (*engine.Engine, *harness) {
 	t.Helper()
 	r := start(t, options, triggers...)
 	return r.engine, r
 }
 
-// startUnseen is start without a record, whose size would depend on the number
+// startUnobserved is start without a record, whose size would depend on the number
 // of events.
-func startUnseen(t testing.TB, options engine.Options, triggers ...engine.Trigger) *running {
+func startUnobserved(t testing.TB, options engine.Options, triggers ...engine.Trigger) *harness {
 	t.Helper()
-	r := &running{}
-	r.launch(t.Context(), t, options, triggers)
+	r := &harness{}
+	r.run(t.Context(), t, options, triggers)
 	return r
 }
 
-func (r *running) launch(ctx context.Context, t testing.TB, options engine.Options, triggers []engine.Trigger) {
+func (r *harness) run(ctx context.Context, t testing.TB, options engine.Options, triggers []engine.Trigger) {
 	t.Helper()
 	sinks := make(chan source.Sink, 1)
 	open := func([]source.Subscription) source.Source {
@@ -162,7 +162,7 @@ func (r *running) launch(ctx context.Context, t testing.TB, options engine.Optio
 }
 
 // stop ends the engine and waits until it has stopped.
-func (r *running) stop() {
+func (r *harness) stop() {
 	r.t.Helper()
 	r.cancel()
 	if err := <-r.ended; err != nil {
@@ -170,14 +170,14 @@ func (r *running) stop() {
 	}
 }
 
-func (r *running) deliver(key, id string) {
+func (r *harness) deliver(key, id string) {
 	r.t.Helper()
 	if err := r.tryDeliver(r.t.Context(), key, id); err != nil {
 		r.t.Fatal(err)
 	}
 }
 
-func (r *running) tryDeliver(ctx context.Context, key, id string) error {
+func (r *harness) tryDeliver(ctx context.Context, key, id string) error {
 	ev := event.Event{Source: "test", Type: event.Update, Key: key, ID: id, Time: time.Now()}
 	return r.sink.Deliver(ctx, ev, func() {
 		r.mu.Lock()
@@ -187,7 +187,7 @@ func (r *running) tryDeliver(ctx context.Context, key, id string) error {
 }
 
 // wantDone wants exactly these events to be done, once each.
-func (r *running) wantDone(ids ...string) {
+func (r *harness) wantDone(ids ...string) {
 	r.t.Helper()
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -203,9 +203,9 @@ func (r *running) wantDone(ids ...string) {
 	}
 }
 
-// of returns the decisions about one event by triggers that subscribed to it,
+// decisionsOf returns the decisions about one event by triggers that subscribed to it,
 // but that it is queued or matched.
-func (r *running) of(id string) []engine.Decision {
+func (r *harness) decisionsOf(id string) []engine.Decision {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var out []engine.Decision
@@ -218,10 +218,10 @@ func (r *running) of(id string) []engine.Decision {
 }
 
 // wantOutcomes wants these decisions about one event, in this order.
-func (r *running) wantOutcomes(id string, want ...engine.Outcome) {
+func (r *harness) wantOutcomes(id string, want ...engine.Outcome) {
 	r.t.Helper()
 	var got []engine.Outcome
-	for _, d := range r.of(id) {
+	for _, d := range r.decisionsOf(id) {
 		got = append(got, d.Outcome)
 	}
 	if !slices.Equal(got, want) {
@@ -229,26 +229,26 @@ func (r *running) wantOutcomes(id string, want ...engine.Outcome) {
 	}
 }
 
-// pass lets d go by on the clock of the test's bubble, and all that follows
+// advance lets d go by on the clock of the test's bubble, and all that follows
 // from it happen.
-func pass(d time.Duration) {
+func advance(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
 }
 
-// tape records what actions were given, in order.
-type tape struct {
+// recorder records what actions were given, in order.
+type recorder struct {
 	mu  sync.Mutex
 	ids []string
 }
 
-func (p *tape) add(id string) {
+func (p *recorder) add(id string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.ids = append(p.ids, id)
 }
 
-func (p *tape) want(t *testing.T, ids ...string) {
+func (p *recorder) want(t *testing.T, ids ...string) {
 	t.Helper()
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -258,7 +258,7 @@ func (p *tape) want(t *testing.T, ids ...string) {
 }
 
 // wantAnyOrder is want for events of different keys.
-func (p *tape) wantAnyOrder(t *testing.T, ids ...string) {
+func (p *recorder) wantAnyOrder(t *testing.T, ids ...string) {
 	t.Helper()
 	p.mu.Lock()
 	slices.Sort(p.ids)
@@ -266,8 +266,8 @@ func (p *tape) wantAnyOrder(t *testing.T, ids ...string) {
 	p.want(t, ids...)
 }
 
-// poll waits until done, on the real clock.
-func poll(t testing.TB, what string, done func() bool) {
+// waitFor waits until done, on the real clock.
+func waitFor(t testing.TB, condition string, done func() bool) {
 	t.Helper()
 	deadline := time.After(30 * time.Second)
 	tick := time.NewTicker(time.Millisecond)
@@ -275,7 +275,7 @@ func poll(t testing.TB, what string, done func() bool) {
 	for !done() {
 		select {
 		case <-deadline:
-			t.Fatalf("waited 30s for %s", what)
+			t.Fatalf("waited 30s for %s", condition)
 		case <-tick.C:
 		}
 	}

@@ -28,16 +28,16 @@ import (
 )
 
 const (
-	// buryTimeout is how long one attempt to store a dead letter may take.
-	buryTimeout = 10 * time.Second
-	// buryBackoffMax is the longest wait before the next one, ± Jitter.
-	buryBackoffMax = 10 * time.Second
+	// deadLetterTimeout is how long one attempt to store a dead letter may take.
+	deadLetterTimeout = 10 * time.Second
+	// deadLetterBackoffMax is the longest wait before the next one, ± Jitter.
+	deadLetterBackoffMax = 10 * time.Second
 )
 
-// Failure is an event that a trigger gives up.
-type Failure struct {
+// failure is an event that a trigger gives up.
+type failure struct {
 	Event   event.Event
-	Trigger event.Trigger
+	Trigger event.TriggerRef
 	Err     error
 	// Attempts is how often the action was tried; 0 where the filter failed.
 	Attempts int
@@ -45,73 +45,73 @@ type Failure struct {
 	First, Last time.Time
 }
 
-func (j *job) failure(t event.Trigger, err error) Failure {
-	return Failure{
+func (j *task) failure(t event.TriggerRef, err error) failure {
+	return failure{
 		Event: *j.event(), Trigger: t, Err: err,
 		Attempts: j.attempts, First: j.first, Last: j.last,
 	}
 }
 
-// giveUp is where every event passes that a trigger gives up, unless it was
+// deadLetter is where every event passes that a trigger gives up, unless it was
 // settled before. The trigger is done with it once it is a dead letter.
-func (r *runner) giveUp(j *job, f Failure, reason string) {
+func (r *runner) deadLetter(j *task, f failure, reason string) {
 	r.mu.Lock()
 	if j.settled {
 		r.mu.Unlock()
 		return
 	}
 	j.settled = true
-	if r.letters != nil {
-		r.burials++
+	if r.deadLetters != nil {
+		r.storing++
 	}
 	r.mu.Unlock()
 
-	d := r.decide(&f.Event, GivenUp, reason)
+	d := r.newDecision(&f.Event, DeadLettered, reason)
 	d.Attempt, d.Err, d.Duration, d.Action = f.Attempts, f.Err, d.Time.Sub(f.Last), action.FailedStep(f.Err)
 	r.report.decision(d)
-	if r.letters == nil {
-		r.release(j)
+	if r.deadLetters == nil {
+		r.complete(j)
 		return
 	}
-	r.inter(j, store.Letter{
+	r.sendToDeadLetter(j, store.DeadLetter{
 		Trigger: f.Trigger, Event: f.Event, Reason: reason, Error: f.Err.Error(),
-		Attempts: f.Attempts, First: f.First, Last: f.Last,
+		Attempts: f.Attempts, FirstAttempt: f.First, LastAttempt: f.Last,
 	})
 }
 
-// bury stores l, and tries until it succeeds or the engine stops. Then j is
+// storeDeadLetter stores l, and tries until it succeeds or the engine stops. Then j is
 // returned.
-func (r *runner) bury(ctx context.Context, j *job, l store.Letter) {
+func (r *runner) storeDeadLetter(ctx context.Context, j *task, l store.DeadLetter) {
 	defer func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		r.burials--
+		r.storing--
 		r.checkDrained()
 	}()
-	backoff := Backoff{Initial: 100 * time.Millisecond, Max: buryBackoffMax, Factor: 2}
+	backoff := Backoff{Initial: 100 * time.Millisecond, Max: deadLetterBackoffMax, Factor: 2}
 	for failures := 1; ; failures++ {
-		id, err := r.buryOnce(ctx, l)
-		result := Burial{Trigger: l.Trigger, ID: id, Err: err, Time: r.clock.Now()}
-		if err == nil || errors.Is(err, store.ErrRefused) {
-			r.report.burial(result)
-			r.release(j)
+		id, err := r.putDeadLetter(ctx, l)
+		stored := DeadLetterResult{Trigger: l.Trigger, ID: id, Err: err, Time: r.clock.Now()}
+		if err == nil || errors.Is(err, store.ErrRejected) {
+			r.report.deadLetter(stored)
+			r.complete(j)
 			return
 		}
-		result.RetryIn = backoff.delay(failures, rand.Float64())
-		r.report.burial(result)
-		timer := r.clock.NewTimer(result.RetryIn)
+		stored.RetryIn = backoff.delay(failures, rand.Float64())
+		r.report.deadLetter(stored)
+		timer := r.clock.NewTimer(stored.RetryIn)
 		select {
 		case <-timer.C():
 		case <-r.closing:
 			timer.Stop()
-			r.report.decision(r.decide(&l.Event, Returned, ReasonStopped))
+			r.report.decision(r.newDecision(&l.Event, Requeued, ReasonStopped))
 			return
 		}
 	}
 }
 
-func (r *runner) buryOnce(ctx context.Context, l store.Letter) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, buryTimeout)
+func (r *runner) putDeadLetter(ctx context.Context, l store.DeadLetter) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, deadLetterTimeout)
 	defer cancel()
-	return r.letters.Bury(ctx, l)
+	return r.deadLetters.PutDeadLetter(ctx, l)
 }

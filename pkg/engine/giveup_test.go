@@ -33,45 +33,45 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
-// cemetery is a store of letters that fails as long as it is told to.
-type cemetery struct {
-	store.Letters
+// fakeDeadLetters is a store of letters that fails as long as it is told to.
+type fakeDeadLetters struct {
+	store.DeadLetters
 
 	mu      sync.Mutex
-	failing error
-	tries   int
-	letters []store.Letter
+	err     error
+	puts    int
+	letters []store.DeadLetter
 }
 
-func (c *cemetery) Bury(_ context.Context, l store.Letter) (string, error) {
+func (c *fakeDeadLetters) PutDeadLetter(_ context.Context, l store.DeadLetter) (string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.tries++
-	if c.failing != nil {
-		return "", c.failing
+	c.puts++
+	if c.err != nil {
+		return "", c.err
 	}
 	c.letters = append(c.letters, l)
 	return fmt.Sprint("letter-", len(c.letters)), nil
 }
 
-func (c *cemetery) fail(err error) {
+func (c *fakeDeadLetters) fail(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.failing = err
+	c.err = err
 }
 
 // all returns the letters by the IDs of their events: they are stored side by
 // side.
-func (c *cemetery) all() []store.Letter {
+func (c *fakeDeadLetters) all() []store.DeadLetter {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return slices.SortedFunc(slices.Values(c.letters), func(a, b store.Letter) int {
+	return slices.SortedFunc(slices.Values(c.letters), func(a, b store.DeadLetter) int {
 		return cmp.Compare(a.Event.ID, b.Event.ID)
 	})
 }
 
-// doomed acts on all events but those whose ID is "bad".
-func doomed(ran *tape) engine.Trigger {
+// failingOnBad acts on all events but those whose ID is "bad".
+func failingOnBad(ran *recorder) engine.Trigger {
 	return engine.Trigger{Action: actionFunc(func(_ context.Context, ev event.Event) error {
 		ran.add(ev.ID)
 		if ev.ID == "bad" {
@@ -81,15 +81,15 @@ func doomed(ran *tape) engine.Trigger {
 	})}
 }
 
-// burials records what becomes of letters.
-type burials struct {
+// deadLetterResults records what becomes of letters.
+type deadLetterResults struct {
 	mu  sync.Mutex
-	all []engine.Burial
+	all []engine.DeadLetterResult
 }
 
-func (b *burials) Observe(engine.Decision) {}
+func (b *deadLetterResults) Observe(engine.Decision) {}
 
-func (b *burials) ObserveBurial(burial engine.Burial) {
+func (b *deadLetterResults) ObserveDeadLetter(burial engine.DeadLetterResult) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.all = append(b.all, burial)
@@ -99,27 +99,27 @@ func (b *burials) ObserveBurial(burial engine.Burial) {
 // done, nothing behind it waits, and nothing is lost.
 func TestDoneOnlyOnceBuried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var ran tape
-		letters, seen := &cemetery{failing: errors.New("disk full")}, &burials{}
-		r := start(t, engine.Options{Letters: letters, Observers: []engine.Observer{seen}}, doomed(&ran))
+		var ran recorder
+		letters, seen := &fakeDeadLetters{err: errors.New("disk full")}, &deadLetterResults{}
+		r := start(t, engine.Options{DeadLetters: letters, Observers: []engine.Observer{seen}}, failingOnBad(&ran))
 		for _, id := range []string{"1", "bad", "2"} {
 			r.deliver("a", id)
 		}
-		pass(time.Minute)
+		advance(time.Minute)
 		ran.want(t, "1", "bad", "2")
 		r.wantDone("1", "2")
-		if letters.tries < 5 || letters.tries > 20 {
-			t.Errorf("%d tries within a minute", letters.tries)
+		if letters.puts < 5 || letters.puts > 20 {
+			t.Errorf("%d tries within a minute", letters.puts)
 		}
 		letters.fail(nil)
-		pass(15 * time.Second)
+		advance(15 * time.Second)
 		r.wantDone("1", "bad", "2")
 		if all := letters.all(); len(all) != 1 || all[0].Event.ID != "bad" || all[0].Reason != engine.ReasonTerminal ||
-			all[0].Error != "poison" || all[0].Attempts != 1 || all[0].Trigger.Name != "t0" || all[0].First.IsZero() {
+			all[0].Error != "poison" || all[0].Attempts != 1 || all[0].Trigger.Name != "t0" || all[0].FirstAttempt.IsZero() {
 			t.Errorf("letters %+v", all)
 		}
 		last := seen.all[len(seen.all)-1]
-		if len(seen.all) != letters.tries || seen.all[0].Err == nil || seen.all[0].RetryIn == 0 || last.Err != nil || last.ID != "letter-1" {
+		if len(seen.all) != letters.puts || seen.all[0].Err == nil || seen.all[0].RetryIn == 0 || last.Err != nil || last.ID != "letter-1" {
 			t.Errorf("burials %+v", seen.all)
 		}
 		r.stop()
@@ -128,13 +128,13 @@ func TestDoneOnlyOnceBuried(t *testing.T) {
 
 func TestRefusedLetterHoldsNothingUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		letters := &cemetery{failing: fmt.Errorf("bury: %w", store.ErrRefused)}
-		r := start(t, engine.Options{Letters: letters}, doomed(&tape{}))
+		letters := &fakeDeadLetters{err: fmt.Errorf("bury: %w", store.ErrRejected)}
+		r := start(t, engine.Options{DeadLetters: letters}, failingOnBad(&recorder{}))
 		r.deliver("a", "bad")
-		pass(time.Minute)
+		advance(time.Minute)
 		r.wantDone("bad")
-		if letters.tries != 1 {
-			t.Errorf("%d tries", letters.tries)
+		if letters.puts != 1 {
+			t.Errorf("%d tries", letters.puts)
 		}
 		r.stop()
 	})
@@ -143,12 +143,12 @@ func TestRefusedLetterHoldsNothingUp(t *testing.T) {
 // TestStopBeforeBuried stops while the store fails: the event comes again.
 func TestStopBeforeBuried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		letters := &cemetery{failing: errors.New("disk full")}
-		r := start(t, engine.Options{Letters: letters}, doomed(&tape{}))
+		letters := &fakeDeadLetters{err: errors.New("disk full")}
+		r := start(t, engine.Options{DeadLetters: letters}, failingOnBad(&recorder{}))
 		r.deliver("a", "bad")
-		pass(time.Minute)
+		advance(time.Minute)
 		r.stop()
 		r.wantDone()
-		r.wantOutcomes("bad", engine.GivenUp, engine.Returned)
+		r.wantOutcomes("bad", engine.DeadLettered, engine.Requeued)
 	})
 }

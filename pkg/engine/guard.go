@@ -34,30 +34,30 @@ const (
 
 var errLoop = fmt.Errorf("a circle of triggers: this one's own actions led to more than %d events of the object within %s", LoopLimit, LoopWindow)
 
-// A Guard knows which events a trigger causes. It is safe for concurrent use.
-type Guard interface {
-	// Own reports whether the trigger's own action caused ev. It must be
+// A LoopDetector knows which events a trigger causes. It is safe for concurrent use.
+type LoopDetector interface {
+	// OwnWrite reports whether the trigger's own action caused ev. It must be
 	// certain. It may wait for actions until ctx ends, whose error it then
 	// returns.
-	Own(ctx context.Context, ev event.Event) (bool, error)
+	OwnWrite(ctx context.Context, ev event.Event) (bool, error)
 	// Circular reports whether most likely the trigger's own action led to ev,
 	// by itself or through other triggers. It is asked after Own.
 	Circular(ev event.Event) bool
-	// Acting returns the context for the trigger's action on ev.
-	Acting(ctx context.Context, ev event.Event) context.Context
+	// WithCauses returns the context for the trigger's action on ev.
+	WithCauses(ctx context.Context, ev event.Event) context.Context
 }
 
-// own is the stage that lets no trigger wake itself.
-func (r *runner) own(ctx context.Context, j *job) step {
-	own, err := r.trigger.Guard.Own(ctx, *j.event())
+// dropOwnWrite is the stage that lets no trigger wake itself.
+func (r *runner) dropOwnWrite(ctx context.Context, j *task) result {
+	own, err := r.trigger.LoopDetector.OwnWrite(ctx, *j.event())
 	if err != nil {
-		return step{then: stopped}
+		return result{next: stopped}
 	}
 	if own && !r.trigger.Policy.AllowSelfTrigger {
-		r.report.decision(r.decide(j.event(), Suppressed, ReasonOwnWrite))
-		return step{then: finished}
+		r.report.decision(r.newDecision(j.event(), Suppressed, ReasonOwnWrite))
+		return result{next: finished}
 	}
-	return step{then: proceed}
+	return result{next: proceed}
 }
 
 // loop counts the circular events of one key from start on.
@@ -68,14 +68,14 @@ type loop struct {
 
 // breakLoop is the stage that ends a circle of triggers that wake each other.
 // What somebody else did always passes.
-func (r *runner) breakLoop(_ context.Context, j *job) step {
-	if j.foreign || !r.trigger.Guard.Circular(*j.event()) || r.countLoop(j.event().Lane()) {
-		return step{then: proceed}
+func (r *runner) breakLoop(_ context.Context, j *task) result {
+	if j.external || !r.trigger.LoopDetector.Circular(*j.event()) || r.countLoop(j.event().OrderingKey()) {
+		return result{next: proceed}
 	}
-	f := j.failure(r.trigger.Trigger, errLoop)
+	f := j.failure(r.trigger.TriggerRef, errLoop)
 	f.First, f.Last = r.clock.Now(), r.clock.Now()
-	r.giveUp(j, f, ReasonLoopBroken)
-	return step{then: finished}
+	r.deadLetter(j, f, ReasonLoopBroken)
+	return result{next: finished}
 }
 
 // countLoop reports whether one more event of the key is within LoopLimit.
@@ -83,8 +83,8 @@ func (r *runner) countLoop(key string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.clock.Now()
-	if now.Sub(r.swept) >= LoopWindow {
-		r.swept = now
+	if now.Sub(r.loopsSweptAt) >= LoopWindow {
+		r.loopsSweptAt = now
 		for k, l := range r.loops {
 			if now.Sub(l.start) >= LoopWindow {
 				delete(r.loops, k)

@@ -30,33 +30,33 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
-// guard takes events whose IDs begin so for own, or for circular.
-type guard struct{ held chan struct{} }
+// fakeLoopDetector takes events whose IDs begin so for own, or for circular.
+type fakeLoopDetector struct{ ready chan struct{} }
 
-type actingOn struct{}
+type causeKey struct{}
 
-func (g guard) Own(ctx context.Context, ev event.Event) (bool, error) {
+func (g fakeLoopDetector) OwnWrite(ctx context.Context, ev event.Event) (bool, error) {
 	select {
-	case <-g.held:
+	case <-g.ready:
 		return strings.HasPrefix(ev.ID, "own"), nil
 	case <-ctx.Done():
 		return false, ctx.Err()
 	}
 }
 
-func (g guard) Circular(ev event.Event) bool { return !strings.HasPrefix(ev.ID, "foreign") }
+func (g fakeLoopDetector) Circular(ev event.Event) bool { return !strings.HasPrefix(ev.ID, "foreign") }
 
-func (g guard) Acting(ctx context.Context, ev event.Event) context.Context {
-	return context.WithValue(ctx, actingOn{}, ev.ID)
+func (g fakeLoopDetector) WithCauses(ctx context.Context, ev event.Event) context.Context {
+	return context.WithValue(ctx, causeKey{}, ev.ID)
 }
 
-func guarded(p engine.Policy, ran *tape) engine.Trigger {
+func detecting(p engine.Policy, ran *recorder) engine.Trigger {
 	held := make(chan struct{})
 	close(held)
 	return engine.Trigger{
-		Guard: guard{held}, Policy: p,
+		LoopDetector: fakeLoopDetector{held}, Policy: p,
 		Action: actionFunc(func(ctx context.Context, ev event.Event) error {
-			if ctx.Value(actingOn{}) != ev.ID {
+			if ctx.Value(causeKey{}) != ev.ID {
 				return errors.New("the guard does not know of the action")
 			}
 			ran.add(ev.ID)
@@ -67,17 +67,17 @@ func guarded(p engine.Policy, ran *tape) engine.Trigger {
 
 func TestOwnEventsAreLeftOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var ran, all tape
-		r := start(t, engine.Options{}, guarded(engine.Policy{}, &ran), guarded(engine.Policy{AllowSelfTrigger: true}, &all))
+		var ran, all recorder
+		r := start(t, engine.Options{}, detecting(engine.Policy{}, &ran), detecting(engine.Policy{AllowSelfTrigger: true}, &all))
 		for _, id := range []string{"own-1", "foreign-1", "own-2"} {
 			r.deliver("a", id)
 		}
-		pass(0)
+		advance(0)
 		ran.want(t, "foreign-1")
 		all.want(t, "own-1", "foreign-1", "own-2")
 		r.wantDone("own-1", "foreign-1", "own-2")
 		reasons := map[string]int{}
-		for _, d := range r.of("own-1") {
+		for _, d := range r.decisionsOf("own-1") {
 			reasons[d.Trigger.Name+" "+string(d.Outcome)+" "+d.Reason]++
 		}
 		if reasons["t0 suppressed OwnWrite"] != 1 || reasons["t1 acted "] != 1 {
@@ -90,12 +90,12 @@ func TestOwnEventsAreLeftOut(t *testing.T) {
 // TestOwnEventsInAWindow neither stand for others nor let others stand for them.
 func TestOwnEventsInAWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var ran tape
-		r := start(t, engine.Options{}, guarded(engine.Policy{Debounce: time.Second}, &ran))
+		var ran recorder
+		r := start(t, engine.Options{}, detecting(engine.Policy{Debounce: time.Second}, &ran))
 		for _, id := range []string{"own-1", "foreign-1", "own-2", "foreign-2", "own-3"} {
 			r.deliver("a", id)
 		}
-		pass(time.Second)
+		advance(time.Second)
 		ran.want(t, "foreign-2")
 		r.wantDone("own-1", "foreign-1", "own-2", "foreign-2", "own-3")
 		r.stop()
@@ -106,24 +106,24 @@ func TestOwnEventsInAWindow(t *testing.T) {
 // returned.
 func TestGuardIsWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var ran tape
-		trigger := guarded(engine.Policy{}, &ran)
-		trigger.Guard = guard{make(chan struct{})}
+		var ran recorder
+		trigger := detecting(engine.Policy{}, &ran)
+		trigger.LoopDetector = fakeLoopDetector{make(chan struct{})}
 		r := start(t, engine.Options{ShutdownGrace: time.Second}, trigger)
 		r.deliver("a", "1")
-		pass(time.Minute)
+		advance(time.Minute)
 		r.stop()
 		ran.want(t)
 		r.wantDone()
-		r.wantOutcomes("1", engine.Returned)
+		r.wantOutcomes("1", engine.Requeued)
 	})
 }
 
 func TestCircleIsBroken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var ran tape
-		letters := &cemetery{}
-		r := start(t, engine.Options{Letters: letters}, guarded(engine.Policy{}, &ran))
+		var ran recorder
+		letters := &fakeDeadLetters{}
+		r := start(t, engine.Options{DeadLetters: letters}, detecting(engine.Policy{}, &ran))
 		var want []string
 		for i := range engine.LoopLimit {
 			want = append(want, fmt.Sprint(i))
@@ -134,7 +134,7 @@ func TestCircleIsBroken(t *testing.T) {
 			r.deliver("a", id)
 			done = append(done, id)
 		}
-		pass(0)
+		advance(0)
 		ran.want(t, want...)
 		for i, l := range letters.all() {
 			if l.Event.ID != fmt.Sprintf("over-%d", i+1) || l.Reason != engine.ReasonLoopBroken || l.Attempts != 0 || !strings.Contains(l.Error, "circle") {
@@ -147,9 +147,9 @@ func TestCircleIsBroken(t *testing.T) {
 		// Other objects, others' events, and later ones are not concerned.
 		r.deliver("b", "elsewhere")
 		r.deliver("a", "foreign")
-		pass(engine.LoopWindow)
+		advance(engine.LoopWindow)
 		r.deliver("a", "later")
-		pass(0)
+		advance(0)
 		r.wantDone(append(done, "elsewhere", "foreign", "later")...)
 		if len(letters.all()) != 2 {
 			t.Error("something else was given up")

@@ -50,7 +50,7 @@ func TestRetryDoesNotRepeatWhatSucceeded(t *testing.T) {
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	var calls tape
+	var calls recorder
 	refusals := 2
 	act, problems := template.Compile(action.Options{Executor: executorFunc(func(call provider.Call) error {
 		calls.add(call.Path)
@@ -67,9 +67,9 @@ func TestRetryDoesNotRepeatWhatSucceeded(t *testing.T) {
 		r := start(t, engine.Options{}, engine.Trigger{Action: act})
 		r.deliver("a", "1")
 		r.deliver("a", "2")
-		pass(time.Minute)
-		r.wantOutcomes("1", engine.Failed, engine.Failed, engine.Acted)
-		r.wantOutcomes("2", engine.Acted)
+		advance(time.Minute)
+		r.wantOutcomes("1", engine.Failed, engine.Failed, engine.Succeeded)
+		r.wantOutcomes("2", engine.Succeeded)
 		calls.want(t, "first", "second", "second", "second", "first", "second")
 		r.stop()
 	})

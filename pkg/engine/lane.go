@@ -29,98 +29,98 @@ import (
 // delivery is an event on its way through all triggers that want it.
 type delivery struct {
 	event event.Event
-	*ticket
-	jobs []job
+	*ack
+	tasks []task
 }
 
-// ticket counts the triggers that are not done with an event. It holds nothing
+// ack counts the triggers that are not done with an event. It holds nothing
 // of the event.
-type ticket struct {
+type ack struct {
 	done    func()
 	pending atomic.Int32
 }
 
-// release says that one more trigger is done with the event.
-func (t *ticket) release() {
+// complete says that one more trigger is done with the event.
+func (t *ack) complete() {
 	if t.pending.Add(-1) == 0 {
 		t.done()
 	}
 }
 
-// job is an event on its way through one trigger.
-type job struct {
+// task is an event on its way through one trigger.
+type task struct {
 	delivery *delivery
 	runner   *runner
 	// next is the event behind this one in its lane.
-	next *job
+	next *task
 
 	// Only the worker that has the lane touches what follows.
 
 	// stage is where to go on.
 	stage int
 	// merged stands for the delivery's own event and those of swallowed.
-	merged    *event.Event
-	swallowed []*ticket
+	merged   *event.Event
+	absorbed []*ack
 	// foreign: not all that j stands for was led to by the trigger.
-	foreign bool
-	// turn is when the rate limit lets the next attempt begin; zero where that
+	external bool
+	// notBefore is when the rate limit lets the next attempt begin; zero where that
 	// is not decided.
-	turn time.Time
+	notBefore time.Time
 	// journal remembers, from one attempt to the next, what has succeeded; set
 	// with the first attempt.
 	journal *action.Journal
 
 	// The runner's lock guards what follows.
 
-	// lane is where the job is.
-	lane *lane
+	// queue is where the job is.
+	queue *keyQueue
 	// barred: a quarantined trigger had no room for it.
-	barred bool
-	// arrived is when it was queued; zero without Debounce.
-	arrived time.Time
+	rejected bool
+	// queuedAt is when it was queued; zero without Debounce.
+	queuedAt time.Time
 	// settled is set once by whoever decides what becomes of the event.
 	settled bool
 	// attempts counts the runs of the action; first and last began then.
 	attempts    int
 	first, last time.Time
-	// at is the one of several actions that failed last, and before how many
+	// failedStep is the one of several actions that failed last, and before how many
 	// attempts there were before it ran.
-	at, before int
+	failedStep, priorAttempts int
 }
 
-func (j *job) event() *event.Event {
+func (j *task) event() *event.Event {
 	if j.merged != nil {
 		return j.merged
 	}
 	return &j.delivery.event
 }
 
-// release says that the trigger is done with all that j stands for.
-func (j *job) release() {
-	for _, t := range j.swallowed {
-		t.release()
+// complete says that the trigger is done with all that j stands for.
+func (j *task) complete() {
+	for _, t := range j.absorbed {
+		t.complete()
 	}
-	j.delivery.release()
+	j.delivery.complete()
 }
 
-// lane is the events of one key, in order. It exists while it has any.
-type lane struct {
+// keyQueue is the events of one key, in order. It exists while it has any.
+type keyQueue struct {
 	key        string
-	head, tail *job
+	head, tail *task
 	// next is the lane behind this one among those that are ready.
-	next *lane
+	next *keyQueue
 	// running: a worker has the lane and handles its head.
 	running bool
 	// timer is set while the lane waits. Each wait has a number of its own.
-	timer clock.Timer
-	wait  int
+	timer  clock.Timer
+	waitID int
 	// absorbs: the wait is for more events, of which behind were pushed.
-	absorbs bool
-	behind  int
+	absorbing bool
+	pending   int
 }
 
-func (l *lane) push(j *job) {
-	j.lane = l
+func (l *keyQueue) push(j *task) {
+	j.queue = l
 	if l.head == nil {
 		l.head = j
 	} else {
@@ -131,16 +131,16 @@ func (l *lane) push(j *job) {
 
 // pop removes the head. A job keeps no link to what came after it: it may
 // live on in its delivery, and must not hold the lane's whole future with it.
-func (l *lane) pop() {
+func (l *keyQueue) pop() {
 	l.head, l.head.next = l.head.next, nil
 }
 
-// lanes are lanes that wait for a worker, first come first served.
-type lanes struct {
-	head, tail *lane
+// readyQueue are lanes that wait for a worker, first come first served.
+type readyQueue struct {
+	head, tail *keyQueue
 }
 
-func (q *lanes) push(l *lane) {
+func (q *readyQueue) push(l *keyQueue) {
 	if q.head == nil {
 		q.head = l
 	} else {
@@ -150,7 +150,7 @@ func (q *lanes) push(l *lane) {
 }
 
 // pop returns the first lane, or nil where there is none.
-func (q *lanes) pop() *lane {
+func (q *readyQueue) pop() *keyQueue {
 	l := q.head
 	if l != nil {
 		q.head, l.next = l.next, nil

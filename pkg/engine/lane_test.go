@@ -31,7 +31,7 @@ import (
 
 func TestEventsOfOneKeyStayInOrderAcrossRetries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ran := map[string]*tape{"a": {}, "b": {}, "c": {}}
+		ran := map[string]*recorder{"a": {}, "b": {}, "c": {}}
 		failures := 2
 		r := start(t, engine.Options{}, engine.Trigger{
 			Action: actionFunc(func(_ context.Context, ev event.Event) error {
@@ -55,7 +55,7 @@ func TestEventsOfOneKeyStayInOrderAcrossRetries(t *testing.T) {
 		ran["a"].want(t, "a0", "a1", "a2")
 		ran["b"].want(t, "b0", "b1", "b2", "b3", "b4")
 		ran["c"].want(t, "c0", "c1", "c2", "c3", "c4")
-		pass(time.Minute)
+		advance(time.Minute)
 		ran["a"].want(t, "a0", "a1", "a2", "a2", "a2", "a3", "a4")
 		r.wantDone(all...)
 		r.stop()
@@ -79,7 +79,7 @@ func TestWaitingRetryHoldsNoWorker(t *testing.T) {
 		synctest.Wait()
 		r.wantOutcomes("1", engine.Failed)
 		r.wantOutcomes("2")
-		r.wantOutcomes("3", engine.Acted)
+		r.wantOutcomes("3", engine.Succeeded)
 		r.wantDone("3")
 		r.stop()
 	})
@@ -87,7 +87,7 @@ func TestWaitingRetryHoldsNoWorker(t *testing.T) {
 
 func TestLanesTakeTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var ran tape
+		var ran recorder
 		gate := make(chan struct{})
 		r := start(t, engine.Options{}, engine.Trigger{
 			Policy: engine.Policy{Concurrency: 1},
@@ -110,7 +110,7 @@ func TestLanesTakeTurns(t *testing.T) {
 func TestConcurrencyIsUsedAndNotExceeded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gate := make(chan struct{})
-		var ran tape
+		var ran recorder
 		r := start(t, engine.Options{Defaults: engine.Policy{Concurrency: 3}}, engine.Trigger{
 			Action: actionFunc(func(_ context.Context, ev event.Event) error {
 				ran.add(ev.ID)
@@ -138,7 +138,7 @@ func TestHangingTriggerTakesNothingFromAnother(t *testing.T) {
 		hang := make(chan struct{})
 		r := start(t, engine.Options{},
 			engine.Trigger{
-				Subscription: subscription{wants: func(ev event.Event) bool { return ev.Key < "k08" }},
+				Subscription: subscription{accepts: func(ev event.Event) bool { return ev.Key < "k08" }},
 				Action: actionFunc(func(context.Context, event.Event) error {
 					<-hang
 					return nil
@@ -152,7 +152,7 @@ func TestHangingTriggerTakesNothingFromAnother(t *testing.T) {
 		synctest.Wait()
 		acted := 0
 		for _, d := range r.decisions {
-			if d.Outcome == engine.Acted && d.Trigger.Name == "t1" {
+			if d.Outcome == engine.Succeeded && d.Trigger.Name == "t1" {
 				acted++
 			}
 		}

@@ -37,8 +37,8 @@ func (p *panicError) Error() string {
 	return fmt.Sprintf("panic with a value of type %T", p.value)
 }
 
-// recovered makes an error of a panic. It is deferred.
-func recovered(err *error) {
+// recoverAsError makes an error of a panic. It is deferred.
+func recoverAsError(err *error) {
 	if v := recover(); v != nil {
 		*err = &panicError{value: v, stack: debug.Stack()}
 	}

@@ -102,12 +102,12 @@ func (b Backoff) delay(n int, random float64) time.Duration {
 // MaxRetryAfter bounds how long an answer can put off the next attempt.
 const MaxRetryAfter = 10 * time.Minute
 
-// after is delay, and at least what was asked for, up to MaxRetryAfter; what more,
+// delayAtLeast is delay, and at least what was asked for, up to MaxRetryAfter; what more,
 // so that not all who were asked come together.
-func (b Backoff) after(n int, asked time.Duration, random float64) time.Duration {
+func (b Backoff) delayAtLeast(n int, retryAfter time.Duration, random float64) time.Duration {
 	wait := b.delay(n, random)
-	if asked > wait {
-		wait = min(asked, MaxRetryAfter)
+	if retryAfter > wait {
+		wait = min(retryAfter, MaxRetryAfter)
 		wait += time.Duration(Jitter * random * float64(min(wait, b.Max)))
 	}
 	return wait
@@ -127,27 +127,27 @@ func defaultPolicy() Policy {
 	}
 }
 
-// or returns p with the fields of q where p leaves them open. A Max that p
+// withDefaults returns p with the fields of q where p leaves them open. A Max that p
 // leaves open is at least its Initial.
-func (p Policy) or(q Policy) Policy {
-	p.Timeout = pick(p.Timeout, q.Timeout)
-	p.Concurrency = pick(p.Concurrency, q.Concurrency)
-	p.QueueSize = pick(p.QueueSize, q.QueueSize)
+func (p Policy) withDefaults(q Policy) Policy {
+	p.Timeout = firstNonZero(p.Timeout, q.Timeout)
+	p.Concurrency = firstNonZero(p.Concurrency, q.Concurrency)
+	p.QueueSize = firstNonZero(p.QueueSize, q.QueueSize)
 	p.Suspend = p.Suspend || q.Suspend
-	p.Debounce = pick(p.Debounce, q.Debounce)
-	p.RateLimit = pick(p.RateLimit, q.RateLimit)
+	p.Debounce = firstNonZero(p.Debounce, q.Debounce)
+	p.RateLimit = firstNonZero(p.RateLimit, q.RateLimit)
 	p.AllowSelfTrigger = p.AllowSelfTrigger || q.AllowSelfTrigger
-	p.Retry.Limit = pick(p.Retry.Limit, q.Retry.Limit)
+	p.Retry.Limit = firstNonZero(p.Retry.Limit, q.Retry.Limit)
 	b, c := &p.Retry.Backoff, q.Retry.Backoff
-	b.Initial = pick(b.Initial, c.Initial)
-	b.Factor = pick(b.Factor, c.Factor)
+	b.Initial = firstNonZero(b.Initial, c.Initial)
+	b.Factor = firstNonZero(b.Factor, c.Factor)
 	if b.Max == 0 && c.Max != 0 {
 		b.Max = max(c.Max, b.Initial)
 	}
 	return p
 }
 
-func pick[T comparable](a, b T) T {
+func firstNonZero[T comparable](a, b T) T {
 	var zero T
 	if a != zero {
 		return a
@@ -158,31 +158,31 @@ func pick[T comparable](a, b T) T {
 // check returns what is wrong with a policy that has no field left open.
 func (p Policy) check() error {
 	var errs []error
-	refuse := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	invalid := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	if p.Timeout < 0 {
-		refuse("timeout %s: below 0", p.Timeout)
+		invalid("timeout %s: below 0", p.Timeout)
 	}
 	if p.Concurrency < 0 {
-		refuse("concurrency %d: below 0", p.Concurrency)
+		invalid("concurrency %d: below 0", p.Concurrency)
 	}
 	if p.QueueSize < 0 {
-		refuse("queue size %d: below 0", p.QueueSize)
+		invalid("queue size %d: below 0", p.QueueSize)
 	}
 	if p.Debounce < 0 {
-		refuse("debounce %s: below 0", p.Debounce)
+		invalid("debounce %s: below 0", p.Debounce)
 	}
 	if l := p.RateLimit; l.Limit < 0 || l.Limit > MaxRateLimit || (l.Limit > 0) != (l.Period > 0) {
-		refuse("rate limit of %d in %s: not a number up to %d in a time above 0", l.Limit, l.Period, MaxRateLimit)
+		invalid("rate limit of %d in %s: not a number up to %d in a time above 0", l.Limit, l.Period, MaxRateLimit)
 	}
 	if *p.Retry.Limit < 0 {
-		refuse("retry limit %d: below 0", *p.Retry.Limit)
+		invalid("retry limit %d: below 0", *p.Retry.Limit)
 	}
 	b := p.Retry.Backoff
 	if b.Initial < 0 || b.Max < b.Initial {
-		refuse("retry backoff from %s to %s: not a range above 0", b.Initial, b.Max)
+		invalid("retry backoff from %s to %s: not a range above 0", b.Initial, b.Max)
 	}
 	if !(b.Factor >= 1) {
-		refuse("retry backoff factor %v: below 1", b.Factor)
+		invalid("retry backoff factor %v: below 1", b.Factor)
 	}
 	return errors.Join(errs...)
 }

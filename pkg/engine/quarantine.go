@@ -33,7 +33,7 @@ const EvaluationLimit = 2 * time.Second
 // Quarantine says that a trigger handles no events, because some of its CUE or
 // an action does not end.
 type Quarantine struct {
-	Trigger event.Trigger
+	Trigger event.TriggerRef
 	Since   time.Time
 	// Evaluation is whether CUE is what does not end. Nothing but the end of the
 	// process can end it then.
@@ -48,33 +48,33 @@ var errQuarantined = errors.New("the trigger is quarantined, and its queue is fu
 // evaluation observes one evaluation of a filter.
 type evaluation struct {
 	r     *runner
-	j     *job
+	task  *task
 	start time.Time
 
 	// mu is held for as long as a verdict on the evaluation is passed on. The
 	// runner's lock may be taken within.
-	mu       sync.Mutex
-	timer    clock.Timer
-	testify  func()
-	returned bool
-	overran  bool
+	mu            sync.Mutex
+	timer         clock.Timer
+	endEvaluation func()
+	returned      bool
+	overran       bool
 }
 
-func (r *runner) evaluate(j *job) *evaluation {
-	e := &evaluation{r: r, j: j, start: r.clock.Now(), testify: func() {}}
-	if r.trigger.Witness != nil {
-		e.testify = r.trigger.Witness.Begin(j.event().ID)
+func (r *runner) startEvaluation(j *task) *evaluation {
+	e := &evaluation{r: r, task: j, start: r.clock.Now(), endEvaluation: func() {}}
+	if r.trigger.CrashTracker != nil {
+		e.endEvaluation = r.trigger.CrashTracker.Begin(j.event().ID)
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.timer = after(r.clock, EvaluationLimit/2, e.linger)
+	e.timer = after(r.clock, EvaluationLimit/2, e.extendDeadline)
 	return e
 }
 
-// linger awaits the second half of the limit. Where the whole process stood
+// extendDeadline awaits the second half of the limit. Where the whole process stood
 // still, which one evaluation can bring about by what memory it takes, the first
 // half has passed at once; those that had no part in it end in the second.
-func (e *evaluation) linger() {
+func (e *evaluation) extendDeadline() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if !e.returned {
@@ -86,79 +86,79 @@ func (e *evaluation) linger() {
 func (e *evaluation) overrun() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.returned || !e.r.enterQuarantine() {
+	if e.returned || !e.r.addOverrun() {
 		return
 	}
 	e.overran = true
-	f := e.j.failure(e.r.trigger.Trigger, errOverrun)
+	f := e.task.failure(e.r.trigger.TriggerRef, errOverrun)
 	f.First, f.Last = e.start, e.start
-	e.r.giveUp(e.j, f, ReasonQuarantined)
+	e.r.deadLetter(e.task, f, ReasonQuarantined)
 }
 
 // end says that the filter has returned, and reports whether that was in time.
 func (e *evaluation) end() (inTime bool) {
-	e.testify()
+	e.endEvaluation()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.returned = true
 	e.timer.Stop()
 	if e.overran {
-		e.r.leaveQuarantine()
+		e.r.removeOverrun()
 	}
 	return !e.overran
 }
 
-// enterQuarantine notes one more evaluation that overruns, unless the engine
+// addOverrun notes one more evaluation that overruns, unless the engine
 // stops.
-func (r *runner) enterQuarantine() bool {
+func (r *runner) addOverrun() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
 		return false
 	}
 	r.overruns++
-	r.quarantine()
+	r.updateQuarantine()
 	return true
 }
 
-func (r *runner) leaveQuarantine() {
+func (r *runner) removeOverrun() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.overruns--
-	r.quarantine()
+	r.updateQuarantine()
 }
 
-// hang notes that an action which was given up holds a worker, or no longer
+// addHung notes that an action which was given up holds a worker, or no longer
 // does.
-func (r *runner) hang(by int) {
+func (r *runner) addHung(delta int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.hung += by
-	r.quarantine()
+	r.hung += delta
+	r.updateQuarantine()
 }
 
-// quarantine begins or ends the quarantine, where that is due. The lock is held.
-func (r *runner) quarantine() {
+// updateQuarantine begins or ends the quarantine, where that is due. The lock is held.
+func (r *runner) updateQuarantine() {
 	due := r.overruns > 0 || r.hung >= r.trigger.Policy.Concurrency
 	switch {
-	case due && r.quarantined.IsZero():
-		r.quarantined = r.clock.Now()
-		close(r.barred)
-		r.report.quarantine(r.trigger.Trigger, true)
-	case !due && !r.quarantined.IsZero():
-		r.quarantined = time.Time{}
-		r.barred = make(chan struct{})
-		r.report.quarantine(r.trigger.Trigger, false)
+	case due && r.quarantinedSince.IsZero():
+		r.quarantinedSince = r.clock.Now()
+		close(r.rejecting)
+		r.report.quarantine(r.trigger.TriggerRef, true)
+	case !due && !r.quarantinedSince.IsZero():
+		r.quarantinedSince = time.Time{}
+		r.rejecting = make(chan struct{})
+		r.report.quarantine(r.trigger.TriggerRef, false)
 		for !r.closed && r.ready.head != nil && r.workers < r.trigger.Policy.Concurrency {
 			r.workers++
-			go r.spawn()
+			go r.runWorker()
 		}
 	}
 }
 
-// refuse gives up an event for which a quarantined trigger has no room.
-func (r *runner) refuse(j *job) {
-	f := j.failure(r.trigger.Trigger, errQuarantined)
+// reject gives up an event for which a quarantined trigger has no room.
+func (r *runner) reject(j *task) {
+	f := j.failure(r.trigger.TriggerRef, errQuarantined)
 	f.First, f.Last = r.clock.Now(), r.clock.Now()
-	r.giveUp(j, f, ReasonQuarantined)
+	r.deadLetter(j, f, ReasonQuarantined)
 }

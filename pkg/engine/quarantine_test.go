@@ -27,9 +27,9 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/filter"
 )
 
-// bomb is a filter that does not return on events with the ID "bomb" until it is
+// stuckFilter is a filter that does not return on events with the ID "bomb" until it is
 // defused.
-func bomb(ran *tape, defused <-chan struct{}) engine.Trigger {
+func stuckFilter(ran *recorder, defused <-chan struct{}) engine.Trigger {
 	return engine.Trigger{
 		Policy: engine.Policy{QueueSize: 3},
 		Filter: filterFunc(func(_ context.Context, ev event.Event) (filter.Verdict, error) {
@@ -42,7 +42,7 @@ func bomb(ran *tape, defused <-chan struct{}) engine.Trigger {
 	}
 }
 
-func recording(ran *tape) actionFunc {
+func recording(ran *recorder) actionFunc {
 	return func(_ context.Context, ev event.Event) error {
 		ran.add(ev.ID)
 		return nil
@@ -51,24 +51,24 @@ func recording(ran *tape) actionFunc {
 
 func TestEndlessEvaluationIsQuarantined(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var bad, good tape
-		defused, letters := make(chan struct{}), &cemetery{}
-		e, r := startEngine(t, engine.Options{Letters: letters}, bomb(&bad, defused), engine.Trigger{Action: recording(&good)})
+		var bad, good recorder
+		defused, letters := make(chan struct{}), &fakeDeadLetters{}
+		e, r := startEngine(t, engine.Options{DeadLetters: letters}, stuckFilter(&bad, defused), engine.Trigger{Action: recording(&good)})
 		r.deliver("a", "bomb")
-		pass(engine.EvaluationLimit - time.Millisecond)
+		advance(engine.EvaluationLimit - time.Millisecond)
 		if len(e.Quarantines()) != 0 {
 			t.Error("in quarantine too early")
 		}
-		pass(time.Millisecond)
+		advance(time.Millisecond)
 		if q := e.Quarantines(); len(q) != 1 || q[0].Trigger.Name != "t0" || !q[0].Evaluation || time.Since(q[0].Since) != 0 {
 			t.Errorf("quarantines %+v", q)
 		}
 		// The event is a letter; others wait, but hold up no other trigger.
 		for _, id := range []string{"1", "2", "3", "4", "5", "6"} {
 			r.deliver(id, id)
-			pass(0)
+			advance(0)
 		}
-		pass(time.Minute)
+		advance(time.Minute)
 		bad.want(t)
 		good.want(t, "bomb", "1", "2", "3", "4", "5", "6")
 		if all := letters.all(); len(all) != 4 || all[3].Event.ID != "bomb" || all[0].Event.ID != "4" || all[0].Reason != engine.ReasonQuarantined {
@@ -76,7 +76,7 @@ func TestEndlessEvaluationIsQuarantined(t *testing.T) {
 		}
 		r.wantDone("bomb", "4", "5", "6")
 		close(defused)
-		pass(0)
+		advance(0)
 		bad.wantAnyOrder(t, "1", "2", "3")
 		r.wantDone("bomb", "1", "2", "3", "4", "5", "6")
 		if q := e.Quarantines(); len(q) != 0 {
@@ -100,13 +100,13 @@ func TestHungWorkersAreQuarantined(t *testing.T) {
 		})
 		r.deliver("a", "hangs")
 		r.deliver("b", "waits")
-		pass(time.Minute)
+		advance(time.Minute)
 		if q := e.Quarantines(); len(q) != 1 || q[0].Evaluation {
 			t.Errorf("quarantines %+v", q)
 		}
 		r.wantDone("hangs")
 		close(hang)
-		pass(0)
+		advance(0)
 		r.wantDone("hangs", "waits")
 		if q := e.Quarantines(); len(q) != 0 {
 			t.Errorf("still in quarantine: %+v", q)

@@ -42,36 +42,36 @@ func FuzzPromises(f *testing.F) {
 	f.Add(uint64(time.Now().UnixNano()))
 	f.Fuzz(func(t *testing.T, seed uint64) {
 		t.Logf("seed %d", seed)
-		synctest.Test(t, func(t *testing.T) { newTrial(t, seed).run() })
+		synctest.Test(t, func(t *testing.T) { newFuzzRun(t, seed).run() })
 	})
 }
 
 const (
-	trialEvents = 200
-	trialKeys   = 8
+	fuzzEvents = 200
+	fuzzKeys   = 8
 )
 
-// trial is one run with random triggers and events.
-type trial struct {
+// fuzzRun is one run with random triggers and events.
+type fuzzRun struct {
 	t    *testing.T
 	seed uint64
 	rand *rand.Rand
 
-	mu      sync.Mutex
-	working map[string]int    // trigger → events that are being handled
-	busy    map[string]bool   // trigger and key → an event is being handled
-	latest  map[string]int    // trigger and key → the latest event seen
-	visits  map[string]uint64 // trigger, event and stage → how often
+	mu     sync.Mutex
+	active map[string]int    // trigger → events that are being handled
+	busy   map[string]bool   // trigger and key → an event is being handled
+	latest map[string]int    // trigger and key → the latest event seen
+	draws  map[string]uint64 // trigger, event and stage → how often
 }
 
-func newTrial(t *testing.T, seed uint64) *trial {
-	return &trial{
+func newFuzzRun(t *testing.T, seed uint64) *fuzzRun {
+	return &fuzzRun{
 		t: t, seed: seed, rand: rand.New(rand.NewPCG(seed, 0)),
-		working: map[string]int{}, busy: map[string]bool{}, latest: map[string]int{}, visits: map[string]uint64{},
+		active: map[string]int{}, busy: map[string]bool{}, latest: map[string]int{}, draws: map[string]uint64{},
 	}
 }
 
-func (x *trial) run() {
+func (x *fuzzRun) run() {
 	triggers := make([]engine.Trigger, 1+x.rand.IntN(4))
 	for i := range triggers {
 		triggers[i] = x.trigger(fmt.Sprint("t", i))
@@ -84,8 +84,8 @@ func (x *trial) run() {
 	for p := range 2 {
 		pick := rand.New(rand.NewPCG(x.seed, uint64(p+1)))
 		wg.Go(func() {
-			for n := range trialEvents {
-				key := fmt.Sprint("k", 2*pick.IntN(trialKeys/2)+p)
+			for n := range fuzzEvents {
+				key := fmt.Sprint("k", 2*pick.IntN(fuzzKeys/2)+p)
 				id := fmt.Sprintf("%s/%d", key, n)
 				if r.tryDeliver(x.t.Context(), key, id) != nil {
 					return
@@ -110,7 +110,7 @@ func (x *trial) run() {
 
 // check wants each event that was taken to be done once or returned, and each
 // trigger to have decided once about it.
-func (x *trial) check(r *running, taken *sync.Map, triggers int, early bool) {
+func (x *fuzzRun) check(r *harness, taken *sync.Map, triggers int, early bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	final, returned := map[string]int{}, map[string]bool{}
@@ -122,10 +122,10 @@ func (x *trial) check(r *running, taken *sync.Map, triggers int, early bool) {
 			decided[who] = d.Outcome != engine.Queued && d.Outcome != engine.Matched && d.Outcome != engine.Failed
 		}
 		switch d.Outcome {
-		case engine.Returned:
+		case engine.Requeued:
 			returned[d.Event.ID] = true
 			fallthrough
-		case engine.Filtered, engine.Acted, engine.GivenUp:
+		case engine.Filtered, engine.Succeeded, engine.DeadLettered:
 			final[d.Event.ID]++
 		}
 	}
@@ -148,15 +148,15 @@ func (x *trial) check(r *running, taken *sync.Map, triggers int, early bool) {
 	if len(r.done) > n {
 		x.t.Errorf("%d events are done, but %d were taken", len(r.done), n)
 	}
-	if !early && (n != 2*trialEvents || len(returned) > 0) {
-		x.t.Errorf("%d events were taken and %d returned, want %d and 0", n, len(returned), 2*trialEvents)
+	if !early && (n != 2*fuzzEvents || len(returned) > 0) {
+		x.t.Errorf("%d events were taken and %d returned, want %d and 0", n, len(returned), 2*fuzzEvents)
 	}
 }
 
-func (x *trial) trigger(name string) engine.Trigger {
+func (x *fuzzRun) trigger(name string) engine.Trigger {
 	limit := x.rand.IntN(4)
 	t := engine.Trigger{
-		Trigger: event.Trigger{Name: name},
+		TriggerRef: event.TriggerRef{Name: name},
 		Policy: engine.Policy{
 			Concurrency: 1 + x.rand.IntN(4), QueueSize: 1 + x.rand.IntN(20),
 			Retry: engine.Retry{Limit: &limit},
@@ -203,7 +203,7 @@ func (x *trial) trigger(name string) engine.Trigger {
 
 // enter checks that a filter or action may run now; the result says that it
 // has returned.
-func (x *trial) enter(t engine.Trigger, ev event.Event) func() {
+func (x *fuzzRun) enter(t engine.Trigger, ev event.Event) func() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	lane := t.Name + " " + ev.Key
@@ -211,8 +211,8 @@ func (x *trial) enter(t engine.Trigger, ev event.Event) func() {
 	if _, err := fmt.Sscanf(ev.ID[len(ev.Key):], "/%d", &n); err != nil {
 		x.t.Error(err)
 	}
-	if x.working[t.Name]++; x.working[t.Name] > t.Policy.Concurrency {
-		x.t.Errorf("trigger %q handles %d events at once, want %d at most", t.Name, x.working[t.Name], t.Policy.Concurrency)
+	if x.active[t.Name]++; x.active[t.Name] > t.Policy.Concurrency {
+		x.t.Errorf("trigger %q handles %d events at once, want %d at most", t.Name, x.active[t.Name], t.Policy.Concurrency)
 	}
 	if x.busy[lane] {
 		x.t.Errorf("lane %q handles two events at once", lane)
@@ -224,19 +224,19 @@ func (x *trial) enter(t engine.Trigger, ev event.Event) func() {
 	return func() {
 		x.mu.Lock()
 		defer x.mu.Unlock()
-		x.working[t.Name]--
+		x.active[t.Name]--
 		x.busy[lane] = false
 	}
 }
 
 // draw returns a number below 100 that depends on the seed, on what is asked
 // for, and on how often that was, but not on how goroutines are scheduled.
-func (x *trial) draw(trigger, id, stage string) int {
+func (x *fuzzRun) draw(trigger, id, stage string) int {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	what := trigger + " " + id + " " + stage
-	x.visits[what]++
+	x.draws[what]++
 	h := fnv.New64a()
 	h.Write([]byte(what))
-	return rand.New(rand.NewPCG(x.seed, h.Sum64()+x.visits[what])).IntN(100)
+	return rand.New(rand.NewPCG(x.seed, h.Sum64()+x.draws[what])).IntN(100)
 }

@@ -21,39 +21,39 @@ import "time"
 // limiter hands out turns, at most limit of them within any period.
 type limiter struct {
 	RateLimit
-	// turns are the last that were handed out, the oldest at next once there are
+	// starts are the last that were handed out, the oldest at next once there are
 	// as many as the limit.
-	turns []time.Time
-	next  int
+	starts []time.Time
+	oldest int
 }
 
-// turn returns when the next one is due, not before now.
-func (l *limiter) turn(now time.Time) time.Time {
-	if len(l.turns) < l.Limit {
-		l.turns = append(l.turns, now)
+// reserve returns when the next one is due, not before now.
+func (l *limiter) start(now time.Time) time.Time {
+	if len(l.starts) < l.Limit {
+		l.starts = append(l.starts, now)
 		return now
 	}
-	turn := l.turns[l.next].Add(l.Period)
-	if turn.Before(now) {
-		turn = now
+	start := l.starts[l.oldest].Add(l.Period)
+	if start.Before(now) {
+		start = now
 	}
-	l.turns[l.next] = turn
-	l.next = (l.next + 1) % l.Limit
-	return turn
+	l.starts[l.oldest] = start
+	l.oldest = (l.oldest + 1) % l.Limit
+	return start
 }
 
-// untilTurn returns how long j has to wait for its turn, which it takes if that is
+// rateLimitDelay returns how long j has to wait for its turn, which it takes if that is
 // not at all. Only the worker that has j calls it.
-func (r *runner) untilTurn(j *job) time.Duration {
+func (r *runner) rateLimitDelay(j *task) time.Duration {
 	now := r.clock.Now()
-	if j.turn.IsZero() {
+	if j.notBefore.IsZero() {
 		r.mu.Lock()
-		j.turn = r.limiter.turn(now)
+		j.notBefore = r.limiter.start(now)
 		r.mu.Unlock()
 	}
-	wait := j.turn.Sub(now)
+	wait := j.notBefore.Sub(now)
 	if wait <= 0 {
-		j.turn = time.Time{}
+		j.notBefore = time.Time{}
 	}
 	return wait
 }

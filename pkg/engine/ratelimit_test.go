@@ -46,7 +46,7 @@ func TestRateLimitWaitsAndDropsNothing(t *testing.T) {
 			ids = append(ids, fmt.Sprint(i))
 			r.deliver("key-"+ids[i], ids[i])
 		}
-		pass(time.Hour)
+		advance(time.Hour)
 		want := []time.Duration{0, 0, time.Minute, time.Minute, 2 * time.Minute, 2 * time.Minute, 3 * time.Minute}
 		if !slices.Equal(at, want) {
 			t.Errorf("ran at %v, want %v", at, want)
@@ -57,7 +57,7 @@ func TestRateLimitWaitsAndDropsNothing(t *testing.T) {
 		for _, id := range []string{"a", "b", "c"} {
 			r.deliver(id, id)
 		}
-		pass(0)
+		advance(0)
 		if len(at) != 2 {
 			t.Errorf("%d ran at once after a pause, want 2", len(at))
 		}
@@ -87,7 +87,7 @@ func TestRateLimitCountsRetries(t *testing.T) {
 		})
 		r.deliver("a", "1")
 		r.deliver("b", "2")
-		pass(150 * time.Second)
+		advance(150 * time.Second)
 		if limited.Load() != 3 || free.Load() != 2 {
 			t.Errorf("%d limited and %d free runs, want 3 and 2", limited.Load(), free.Load())
 		}

@@ -47,14 +47,14 @@ func TestRetriesBackOffThenGiveUp(t *testing.T) {
 			}),
 		})
 		r.deliver("a", "1")
-		pass(time.Hour)
+		advance(time.Hour)
 
 		nominal := []time.Duration{2, 4, 8, 10, 10}
 		if len(at) != 6 {
 			t.Fatalf("%d attempts, want 6", len(at))
 		}
 		jittered := false
-		decisions := r.of("1")
+		decisions := r.decisionsOf("1")
 		for i, want := range nominal {
 			want *= time.Second
 			got := at[i+1].Sub(at[i])
@@ -70,7 +70,7 @@ func TestRetriesBackOffThenGiveUp(t *testing.T) {
 		if !jittered {
 			t.Error("no wait has any jitter")
 		}
-		r.wantOutcomes("1", engine.Failed, engine.Failed, engine.Failed, engine.Failed, engine.Failed, engine.GivenUp)
+		r.wantOutcomes("1", engine.Failed, engine.Failed, engine.Failed, engine.Failed, engine.Failed, engine.DeadLettered)
 		if d := decisions[5]; d.Attempt != 6 || d.Reason != engine.ReasonExhausted || !errors.Is(d.Err, refused) {
 			t.Errorf("last decision is %+v", d)
 		}
@@ -103,11 +103,11 @@ func TestErrorsThatAreNotTriedAgain(t *testing.T) {
 				r.deliver("a", "1")
 				r.deliver("a", "2")
 				synctest.Wait()
-				r.wantOutcomes("1", engine.GivenUp)
-				if d := r.of("1")[0]; d.Reason != c.reason || d.Attempt != 1 {
+				r.wantOutcomes("1", engine.DeadLettered)
+				if d := r.decisionsOf("1")[0]; d.Reason != c.reason || d.Attempt != 1 {
 					t.Errorf("decision is %+v, want reason %q", d, c.reason)
 				}
-				r.wantOutcomes("2", engine.Acted)
+				r.wantOutcomes("2", engine.Succeeded)
 				r.wantDone("1", "2")
 				r.stop()
 			})
@@ -139,15 +139,15 @@ func TestFilterThatCannotDecide(t *testing.T) {
 			r.deliver("a", id)
 		}
 		synctest.Wait()
-		r.wantOutcomes("1", engine.GivenUp)
-		if d := r.of("1")[0]; d.Reason != engine.ReasonFilter || d.Attempt != 0 || !errors.Is(d.Err, broken) {
+		r.wantOutcomes("1", engine.DeadLettered)
+		if d := r.decisionsOf("1")[0]; d.Reason != engine.ReasonFilter || d.Attempt != 0 || !errors.Is(d.Err, broken) {
 			t.Errorf("decision is %+v", d)
 		}
 		r.wantOutcomes("2", engine.Filtered)
-		if d := r.of("2")[0]; d.Reason != "context.data.x is absent" || d.Path != "context.data.x" {
+		if d := r.decisionsOf("2")[0]; d.Reason != "context.data.x is absent" || d.Path != "context.data.x" {
 			t.Errorf("decision is %+v", d)
 		}
-		r.wantOutcomes("3", engine.Acted)
+		r.wantOutcomes("3", engine.Succeeded)
 		r.wantDone("1", "2", "3")
 		r.stop()
 	})
@@ -169,8 +169,8 @@ func TestFilterIsNotAskedAgainForARetry(t *testing.T) {
 			}),
 		})
 		r.deliver("a", "1")
-		pass(time.Minute)
-		r.wantOutcomes("1", engine.Failed, engine.Failed, engine.Acted)
+		advance(time.Minute)
+		r.wantOutcomes("1", engine.Failed, engine.Failed, engine.Succeeded)
 		if asked != 1 {
 			t.Errorf("the filter was asked %d times, want 1", asked)
 		}
@@ -180,7 +180,7 @@ func TestFilterIsNotAskedAgainForARetry(t *testing.T) {
 
 func TestPanicGivesTheEventUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var lines tape
+		var lines recorder
 		log := funcr.New(func(_, args string) { lines.add(args) }, funcr.Options{})
 		r := startIn(logr.NewContext(t.Context(), log), t, engine.Options{}, engine.Trigger{
 			Filter: filterFunc(func(_ context.Context, ev event.Event) (filter.Verdict, error) {
@@ -204,12 +204,12 @@ func TestPanicGivesTheEventUp(t *testing.T) {
 			"1": {engine.ReasonFilter, "panic with a value of type string"},
 			"2": {engine.ReasonPanic, "panic: assignment to entry in nil map"},
 		} {
-			r.wantOutcomes(id, engine.GivenUp)
-			if d := r.of(id)[0]; d.Reason != want[0] || d.Err.Error() != want[1] {
+			r.wantOutcomes(id, engine.DeadLettered)
+			if d := r.decisionsOf(id)[0]; d.Reason != want[0] || d.Err.Error() != want[1] {
 				t.Errorf("event %q: %+v, want %q", id, d, want)
 			}
 		}
-		r.wantOutcomes("3", engine.Acted)
+		r.wantOutcomes("3", engine.Succeeded)
 		r.wantDone("1", "2", "3")
 		for _, where := range []string{"panicInFilter", "panicInAction"} {
 			if !slices.ContainsFunc(lines.ids, func(l string) bool { return strings.Contains(l, where) }) {
@@ -238,8 +238,8 @@ func TestRetryWaitsByTheInjectedClock(t *testing.T) {
 	})
 	r.deliver("a", "1")
 	<-ran
-	poll(t, "the retry to wait", func() bool { return len(r.of("1")) == 1 && clock.HasWaiters() })
-	wait := r.of("1")[0].RetryIn
+	waitFor(t, "the retry to wait", func() bool { return len(r.decisionsOf("1")) == 1 && clock.HasWaiters() })
+	wait := r.decisionsOf("1")[0].RetryIn
 	clock.Step(wait - 1)
 	select {
 	case <-ran:
@@ -248,7 +248,7 @@ func TestRetryWaitsByTheInjectedClock(t *testing.T) {
 	}
 	clock.Step(1)
 	<-ran
-	poll(t, "the next retry to wait", func() bool { return len(r.of("1")) == 2 && clock.HasWaiters() })
+	waitFor(t, "the next retry to wait", func() bool { return len(r.decisionsOf("1")) == 2 && clock.HasWaiters() })
 	r.stop()
 	if clock.HasWaiters() {
 		t.Error("a timer is left behind")

@@ -42,22 +42,22 @@ func (e *Engine) Run(ctx context.Context) error {
 	defer cancel(nil)
 
 	var (
-		log     = logr.FromContextOrDiscard(ctx)
-		report  = reporter{log: log, observers: e.options.Observers}
-		served  []*supervisor
-		runners []*runner
-		sources sync.WaitGroup
-		failed  = make(chan error, len(e.groups))
+		log         = logr.FromContextOrDiscard(ctx)
+		report      = reporter{log: log, observers: e.options.Observers}
+		supervisors []*supervisor
+		runners     []*runner
+		sources     sync.WaitGroup
+		failed      = make(chan error, len(e.groups))
 	)
 	for _, g := range e.groups {
 		s := e.supervisor(actions, g, ctx.Done(), report)
-		served = append(served, s)
+		supervisors = append(supervisors, s)
 		runners = append(runners, s.sink.runners...)
 	}
 	e.mu.Lock()
 	e.runners, e.running, e.stop = runners, true, ctx.Done()
 	e.mu.Unlock()
-	for _, s := range served {
+	for _, s := range supervisors {
 		sources.Go(func() {
 			if err := s.run(ctx); err != nil {
 				failed <- err
@@ -98,7 +98,7 @@ func (e *Engine) supervisor(ctx context.Context, g group, stop <-chan struct{}, 
 	var shared []source.Subscription
 	for _, t := range g.triggers {
 		named := logr.NewContext(ctx, report.log.WithValues("trigger", t.String()))
-		s.triggers = append(s.triggers, event.Trigger{Name: t.Name, Namespace: t.Namespace})
+		s.triggers = append(s.triggers, event.TriggerRef{Name: t.Name, Namespace: t.Namespace})
 		s.sink.runners = append(s.sink.runners, newRunner(named, t, e.options, report))
 		shared = append(shared, t.Subscription)
 	}
@@ -109,49 +109,49 @@ func (e *Engine) supervisor(ctx context.Context, g group, stop <-chan struct{}, 
 // shutDown ends the handling of events when the sources have stopped, or at
 // the end of the grace. cancel ends the contexts of actions.
 func (e *Engine) shutDown(sources <-chan struct{}, runners []*runner, cancel context.CancelCauseFunc) {
-	grace := newPatience(e.options.Clock, e.options.ShutdownGrace)
+	grace := newDeadline(e.options.Clock, e.options.ShutdownGrace)
 	defer grace.timer.Stop()
 	grace.wait(sources)
 	for _, r := range runners {
 		r.close()
 	}
-	var left []*runner
+	var running []*runner
 	for _, r := range runners {
 		if !grace.wait(r.drained) {
-			left = append(left, r)
+			running = append(running, r)
 		}
 	}
-	if len(left) == 0 {
+	if len(running) == 0 {
 		return
 	}
 	cancel(fmt.Errorf("still running %s after the engine was stopped", e.options.ShutdownGrace))
-	last := newPatience(e.options.Clock, overstay)
+	last := newDeadline(e.options.Clock, gracePeriod)
 	defer last.timer.Stop()
-	for _, r := range left {
+	for _, r := range running {
 		if !last.wait(r.drained) {
 			r.abandon()
 		}
 	}
 }
 
-// patience is a time to wait in, for one thing after another.
-type patience struct {
-	timer clock.Timer
-	over  bool
+// deadline is a time to wait in, for one thing after another.
+type deadline struct {
+	timer   clock.Timer
+	expired bool
 }
 
-func newPatience(c clock.WithDelayedExecution, d time.Duration) *patience {
-	return &patience{timer: c.NewTimer(d)}
+func newDeadline(c clock.WithDelayedExecution, d time.Duration) *deadline {
+	return &deadline{timer: c.NewTimer(d)}
 }
 
 // wait reports whether done is closed before the time is over.
-func (p *patience) wait(done <-chan struct{}) bool {
-	if !p.over {
+func (p *deadline) wait(done <-chan struct{}) bool {
+	if !p.expired {
 		select {
 		case <-done:
 			return true
 		case <-p.timer.C():
-			p.over = true
+			p.expired = true
 		}
 	}
 	select {

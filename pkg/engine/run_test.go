@@ -56,19 +56,19 @@ func TestShutdownFinishesWhatRunsAndReturnsTheRest(t *testing.T) {
 			r.deliver(key, key)
 			r.deliver(key, key+" behind")
 		}
-		pass(time.Second)
+		advance(time.Second)
 		begin := time.Now()
 		r.stop()
 		if took := time.Since(begin); took != 4*time.Second {
 			t.Errorf("stopping took %s, want 4s", took)
 		}
 		r.wantDone("running")
-		r.wantOutcomes("running", engine.Acted)
-		r.wantOutcomes("filtering", engine.Returned)
-		r.wantOutcomes("failing", engine.Failed, engine.Returned)
-		r.wantOutcomes("waiting", engine.Failed, engine.Returned)
+		r.wantOutcomes("running", engine.Succeeded)
+		r.wantOutcomes("filtering", engine.Requeued)
+		r.wantOutcomes("failing", engine.Failed, engine.Requeued)
+		r.wantOutcomes("waiting", engine.Failed, engine.Requeued)
 		for _, key := range []string{"waiting", "filtering", "running", "failing"} {
-			r.wantOutcomes(key+" behind", engine.Returned)
+			r.wantOutcomes(key+" behind", engine.Requeued)
 		}
 	})
 }
@@ -92,12 +92,12 @@ func TestShutdownEndsActionsAfterTheGrace(t *testing.T) {
 		if took := time.Since(begin); took != engine.DefaultShutdownGrace+2*time.Second {
 			t.Errorf("stopping took %s", took)
 		}
-		r.wantOutcomes("1", engine.Returned)
-		r.wantOutcomes("2", engine.Returned)
+		r.wantOutcomes("1", engine.Requeued)
+		r.wantOutcomes("2", engine.Requeued)
 		close(hang)
 		synctest.Wait()
 		r.wantDone()
-		r.wantOutcomes("2", engine.Returned)
+		r.wantOutcomes("2", engine.Requeued)
 	})
 }
 
@@ -124,7 +124,7 @@ func TestNothingRunsAfterTheEnd(t *testing.T) {
 			})})
 			r.deliver("a", "1")
 			synctest.Wait()
-			time.Sleep(r.of("1")[0].RetryIn) // The retry and the end come in the same moment.
+			time.Sleep(r.decisionsOf("1")[0].RetryIn) // The retry and the end come in the same moment.
 			r.stop()
 			ended = true
 			synctest.Wait()
@@ -138,7 +138,7 @@ func TestEventThatArrivesWhileTheEngineStopsIsReturned(t *testing.T) {
 		deciding := make(chan struct{})
 		r := start(t, engine.Options{},
 			engine.Trigger{Action: actionFunc(ok)},
-			engine.Trigger{Action: actionFunc(ok), Subscription: subscription{wants: func(event.Event) bool {
+			engine.Trigger{Action: actionFunc(ok), Subscription: subscription{accepts: func(event.Event) bool {
 				<-deciding
 				return true
 			}}},
@@ -152,7 +152,7 @@ func TestEventThatArrivesWhileTheEngineStopsIsReturned(t *testing.T) {
 			t.Errorf("Deliver: %v", err)
 		}
 		synctest.Wait()
-		r.wantOutcomes("1", engine.Returned, engine.Returned)
+		r.wantOutcomes("1", engine.Requeued, engine.Requeued)
 		r.wantDone()
 	})
 }

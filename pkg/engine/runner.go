@@ -35,59 +35,59 @@ var errStopped = errors.New("the engine stops")
 // runner handles the events of one trigger: it has its lanes, and starts
 // workers while any of them is ready. It shares no worker with other triggers.
 type runner struct {
-	trigger Trigger
-	clock   clock.WithDelayedExecution
-	report  reporter
-	letters store.Letters
-	stages  []stage
+	trigger     Trigger
+	clock       clock.WithDelayedExecution
+	report      reporter
+	deadLetters store.DeadLetters
+	stages      []stage
 	// timedOut is the cause with which the context of an attempt ends.
 	timedOut error
-	// spawn is the body of a worker.
-	spawn func()
-	// inter buries a dead letter, in a goroutine of its own.
-	inter func(j *job, l store.Letter)
-	// room has an element for each event that is taken and not done.
-	room chan struct{}
-	// graves has an element for each event that is buried without room.
-	graves chan struct{}
+	// runWorker is the body of a worker.
+	runWorker func()
+	// sendToDeadLetter buries a dead letter, in a goroutine of its own.
+	sendToDeadLetter func(j *task, l store.DeadLetter)
+	// slots has an element for each event that is taken and not done.
+	slots chan struct{}
+	// overflow has an element for each event that is buried without room.
+	overflow chan struct{}
 	// closing is closed when the runner is.
 	closing chan struct{}
 
 	mu      sync.Mutex
-	lanes   map[string]*lane
-	ready   lanes
+	queues  map[string]*keyQueue
+	ready   readyQueue
 	workers int
-	burials int
+	storing int
 	closed  bool
 	// drained is closed when the runner is closed, and no worker or burial is
 	// left.
 	drained chan struct{}
 	limiter *limiter
 	// loops are counted by key; what is over was last swept out at swept.
-	loops map[string]loop
-	swept time.Time
+	loops        map[string]loop
+	loopsSweptAt time.Time
 	// overruns counts evaluations, and hung given-up actions, that do not end.
 	overruns, hung int
-	// quarantined is since when; zero where it is not. Then barred is open.
-	quarantined time.Time
-	barred      chan struct{}
+	// quarantinedSince is since when; zero where it is not. Then barred is open.
+	quarantinedSince time.Time
+	rejecting        chan struct{}
 }
 
 // newRunner returns the runner of t. ctx is that of its filters and actions.
 func newRunner(ctx context.Context, t Trigger, o Options, report reporter) *runner {
 	r := &runner{
-		trigger:  t,
-		clock:    o.Clock,
-		letters:  o.Letters,
-		report:   report,
-		timedOut: fmt.Errorf("timed out after %s", t.Policy.Timeout),
-		room:     make(chan struct{}, t.Policy.QueueSize),
-		lanes:    map[string]*lane{},
-		graves:   make(chan struct{}, maxGraves),
-		closing:  make(chan struct{}),
-		drained:  make(chan struct{}),
-		loops:    map[string]loop{},
-		barred:   make(chan struct{}),
+		trigger:     t,
+		clock:       o.Clock,
+		deadLetters: o.DeadLetters,
+		report:      report,
+		timedOut:    fmt.Errorf("timed out after %s", t.Policy.Timeout),
+		slots:       make(chan struct{}, t.Policy.QueueSize),
+		queues:      map[string]*keyQueue{},
+		overflow:    make(chan struct{}, maxOverflow),
+		closing:     make(chan struct{}),
+		drained:     make(chan struct{}),
+		loops:       map[string]loop{},
+		rejecting:   make(chan struct{}),
 	}
 	if t.Policy.RateLimit.Limit > 0 {
 		r.limiter = &limiter{RateLimit: t.Policy.RateLimit}
@@ -96,48 +96,48 @@ func newRunner(ctx context.Context, t Trigger, o Options, report reporter) *runn
 		stage stage
 		used  bool
 	}{
-		{r.own, t.Guard != nil},
+		{r.dropOwnWrite, t.LoopDetector != nil},
 		{r.debounce, t.Policy.Debounce > 0},
-		{r.watched, t.Filter != nil && t.Witness != nil},
+		{r.dropFatal, t.Filter != nil && t.CrashTracker != nil},
 		{r.filter, t.Filter != nil},
-		{r.breakLoop, t.Guard != nil},
+		{r.breakLoop, t.LoopDetector != nil},
 		{r.act, true},
 	} {
 		if s.used {
 			r.stages = append(r.stages, s.stage)
 		}
 	}
-	r.spawn = func() { r.work(ctx) }
-	r.inter = func(j *job, l store.Letter) { go r.bury(ctx, j, l) }
+	r.runWorker = func() { r.work(ctx) }
+	r.sendToDeadLetter = func(j *task, l store.DeadLetter) { go r.storeDeadLetter(ctx, j, l) }
 	return r
 }
 
-// maxGraves bounds how many events a quarantined trigger buries at once that it
+// maxOverflow bounds how many events a quarantined trigger buries at once that it
 // had no room for.
-const maxGraves = 64
+const maxOverflow = 64
 
-// reserve takes the room for one event, and waits for it while the runner is
+// acquire takes the room for one event, and waits for it while the runner is
 // full. A quarantined one that is full bars the event instead.
-func (r *runner) reserve(ctx context.Context, stop <-chan struct{}) (barred bool, err error) {
+func (r *runner) acquire(ctx context.Context, stop <-chan struct{}) (rejected bool, err error) {
 	select {
-	case r.room <- struct{}{}:
+	case r.slots <- struct{}{}:
 		return false, nil
 	default:
 	}
 	r.mu.Lock()
-	bar := r.barred
+	rejecting := r.rejecting
 	r.mu.Unlock()
 	select {
-	case r.room <- struct{}{}:
+	case r.slots <- struct{}{}:
 		return false, nil
-	case <-bar:
+	case <-rejecting:
 	case <-ctx.Done():
 		return false, ctx.Err()
 	case <-stop:
 		return false, errStopped
 	}
 	select {
-	case r.graves <- struct{}{}:
+	case r.overflow <- struct{}{}:
 		return true, nil
 	case <-ctx.Done():
 		return false, ctx.Err()
@@ -146,71 +146,71 @@ func (r *runner) reserve(ctx context.Context, stop <-chan struct{}) (barred bool
 	}
 }
 
-// unreserve gives room back.
-func (r *runner) unreserve() { <-r.room }
+// releaseSlot gives room back.
+func (r *runner) releaseSlot() { <-r.slots }
 
-// vacate gives back what reserve took for j.
-func (r *runner) vacate(j *job) {
-	if j.barred {
-		<-r.graves
+// release gives back what reserve took for j.
+func (r *runner) release(j *task) {
+	if j.rejected {
+		<-r.overflow
 	} else {
-		r.unreserve()
+		r.releaseSlot()
 	}
 }
 
 // enqueue puts j, for which there is room, behind what its lane has.
-func (r *runner) enqueue(j *job) {
+func (r *runner) enqueue(j *task) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
-		r.giveBack(j)
+		r.requeue(j)
 		return
 	}
-	key := j.event().Lane()
+	key := j.event().OrderingKey()
 	if r.trigger.Policy.Debounce > 0 {
-		j.arrived = r.clock.Now()
+		j.queuedAt = r.clock.Now()
 	}
-	if l, ok := r.lanes[key]; ok {
+	if l, ok := r.queues[key]; ok {
 		l.push(j)
-		if l.behind++; l.behind >= absorbEvery && l.absorbs && l.timer != nil {
+		if l.pending++; l.pending >= absorbEvery && l.absorbing && l.timer != nil {
 			l.timer.Stop()
 			r.makeReady(l)
 		}
 		return
 	}
-	l := &lane{key: key}
+	l := &keyQueue{key: key}
 	l.push(j)
-	r.lanes[key] = l
+	r.queues[key] = l
 	r.makeReady(l)
 }
 
 // makeReady queues l for a worker. The lock is held.
-func (r *runner) makeReady(l *lane) {
+func (r *runner) makeReady(l *keyQueue) {
 	l.timer = nil
 	r.ready.push(l)
-	if r.workers < r.trigger.Policy.Concurrency && r.quarantined.IsZero() {
+	if r.workers < r.trigger.Policy.Concurrency && r.quarantinedSince.IsZero() {
 		r.workers++
-		go r.spawn()
+		go r.runWorker()
 	}
 }
 
 // work handles events until no lane is ready.
 func (r *runner) work(ctx context.Context) {
-	for l := r.take(); l != nil; l = r.take() {
+	for l := r.dequeue(); l != nil; l = r.dequeue() {
 		s := r.handle(ctx, l.head)
-		if s.then == finished {
+		if s.next == finished {
 			r.settle(l.head)
 		}
-		r.put(l, s)
+		r.putBack(l, s)
 	}
 }
 
-// take returns the lane that has been ready for longest. Nil ends the worker.
-func (r *runner) take() *lane {
+// dequeue returns the lane that has been ready for longest. Nil ends the worker.
+func (r *runner) dequeue() *keyQueue {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var l *lane
-	if r.quarantined.IsZero() {
+	var l *keyQueue
+	if r.quarantinedSince.IsZero() {
 		l = r.ready.pop()
 	}
 	if l == nil {
@@ -222,35 +222,35 @@ func (r *runner) take() *lane {
 	return l
 }
 
-// put gives back a lane whose head was handled with the result s.
-func (r *runner) put(l *lane, s step) {
+// putBack gives back a lane whose head was handled with the result s.
+func (r *runner) putBack(l *keyQueue, s result) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	l.running = false
 	switch {
-	case s.then == finished:
+	case s.next == finished:
 		l.pop()
 		if l.head == nil {
-			delete(r.lanes, l.key)
+			delete(r.queues, l.key)
 			return
 		}
 		r.ready.push(l) // The worker that puts it also takes the next one.
 	case r.closed:
-		r.giveBack(l.head)
-		delete(r.lanes, l.key)
+		r.requeue(l.head)
+		delete(r.queues, l.key)
 	default:
-		l.absorbs, l.behind = s.absorbs, 0
-		l.wait++
-		wait := l.wait
+		l.absorbing, l.pending = s.absorbing, 0
+		l.waitID++
+		wait := l.waitID
 		l.timer = after(r.clock, s.wait, func() { r.wake(l, wait) })
 	}
 }
 
 // wake makes a lane ready when its nth wait is over.
-func (r *runner) wake(l *lane, wait int) {
+func (r *runner) wake(l *keyQueue, wait int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.closed || l.timer == nil || l.wait != wait {
+	if r.closed || l.timer == nil || l.waitID != wait {
 		return
 	}
 	r.makeReady(l)
@@ -258,20 +258,20 @@ func (r *runner) wake(l *lane, wait int) {
 
 // settle says that the trigger is done with the event, unless that was said
 // before.
-func (r *runner) settle(j *job) {
+func (r *runner) settle(j *task) {
 	r.mu.Lock()
 	settled := j.settled
 	j.settled = true
 	r.mu.Unlock()
 	if !settled {
-		r.release(j)
+		r.complete(j)
 	}
 }
 
-// release passes on that the trigger is done with a settled event.
-func (r *runner) release(j *job) {
-	r.vacate(j)
-	j.release()
+// complete passes on that the trigger is done with a settled event.
+func (r *runner) complete(j *task) {
+	r.release(j)
+	j.complete()
 }
 
 // close returns all events that no worker handles. Workers finish the stage
@@ -281,19 +281,19 @@ func (r *runner) close() {
 	defer r.mu.Unlock()
 	r.closed = true
 	close(r.closing)
-	r.ready = lanes{}
-	for key, l := range r.lanes {
+	r.ready = readyQueue{}
+	for key, l := range r.queues {
 		j := l.head
 		if l.running {
 			j, l.head.next, l.tail = l.head.next, nil, l.head
 		} else {
-			delete(r.lanes, key)
+			delete(r.queues, key)
 		}
 		if l.timer != nil {
 			l.timer.Stop()
 		}
 		for ; j != nil; j = j.next {
-			r.giveBack(j)
+			r.requeue(j)
 		}
 	}
 	r.checkDrained()
@@ -303,24 +303,24 @@ func (r *runner) close() {
 func (r *runner) abandon() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, l := range r.lanes {
-		r.giveBack(l.head)
+	for _, l := range r.queues {
+		r.requeue(l.head)
 	}
 }
 
-// giveBack leaves j undone. The lock is held.
-func (r *runner) giveBack(j *job) {
+// requeue leaves j undone. The lock is held.
+func (r *runner) requeue(j *task) {
 	if j.settled {
 		return
 	}
 	j.settled = true
-	d := r.decide(j.event(), Returned, ReasonStopped)
+	d := r.newDecision(j.event(), Requeued, ReasonStopped)
 	d.Attempt = j.attempts
 	r.report.decision(d)
 }
 
 func (r *runner) checkDrained() {
-	if r.closed && r.workers == 0 && r.burials == 0 {
+	if r.closed && r.workers == 0 && r.storing == 0 {
 		close(r.drained)
 	}
 }
@@ -331,12 +331,12 @@ func (r *runner) isClosed() bool {
 	return r.closed
 }
 
-// decide returns the frame of a decision about e.
-func (r *runner) decide(e *event.Event, o Outcome, reason string) Decision {
+// newDecision returns the frame of a decision about e.
+func (r *runner) newDecision(e *event.Event, o Outcome, reason string) Decision {
 	now := r.clock.Now()
 	return Decision{
-		Trigger: r.trigger.Trigger,
-		Event:   Ref{Source: e.Source, Type: e.Type, Cluster: e.Cluster, Key: e.Key, ID: e.ID},
+		Trigger: r.trigger.TriggerRef,
+		Event:   EventRef{Source: e.Source, Type: e.Type, Cluster: e.Cluster, Key: e.Key, ID: e.ID},
 		Outcome: o, Reason: reason, Age: now.Sub(e.Time), Time: now,
 	}
 }

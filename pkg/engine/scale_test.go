@@ -30,8 +30,8 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/filter"
 )
 
-// heap returns the bytes that are in use.
-func heap() int64 {
+// heapInUse returns the bytes that are in use.
+func heapInUse() int64 {
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
@@ -40,9 +40,9 @@ func heap() int64 {
 
 // flood delivers n events with a kilobyte of data each, waits until all but
 // left are done, and returns by how much the heap grew.
-func flood(t *testing.T, r *running, n, left int, key func(i int) string) int64 {
+func flood(t *testing.T, r *harness, n, pending int, key func(i int) string) int64 {
 	t.Helper()
-	before := heap()
+	before := heapInUse()
 	var done atomic.Int64
 	for i := range n {
 		ev := event.Event{Key: key(i), Data: map[string]any{"payload": make([]byte, 1024)}, Time: time.Unix(0, 0)}
@@ -50,8 +50,8 @@ func flood(t *testing.T, r *running, n, left int, key func(i int) string) int64 
 			t.Fatal(err)
 		}
 	}
-	poll(t, "all events to be done", func() bool { return done.Load() == int64(n-left) })
-	return heap() - before
+	waitFor(t, "all events to be done", func() bool { return done.Load() == int64(n-pending) })
+	return heapInUse() - before
 }
 
 func TestMemoryAndGoroutinesAreBounded(t *testing.T) {
@@ -61,23 +61,23 @@ func TestMemoryAndGoroutinesAreBounded(t *testing.T) {
 	})
 	var (
 		mu   sync.Mutex
-		most int
+		peak int
 	)
 	count := actionFunc(func(context.Context, event.Event) error {
 		mu.Lock()
 		defer mu.Unlock()
-		most = max(most, runtime.NumGoroutine())
+		peak = max(peak, runtime.NumGoroutine())
 		return nil
 	})
 	before := runtime.NumGoroutine()
-	r := startUnseen(t, engine.Options{}, engine.Trigger{Filter: nine, Action: count}, engine.Trigger{Action: count})
+	r := startUnobserved(t, engine.Options{}, engine.Trigger{Filter: nine, Action: count}, engine.Trigger{Action: count})
 	if grown := flood(t, r, events, 0, strconv.Itoa); grown > 2<<20 {
 		t.Errorf("%d events of as many keys leave %d KiB behind", events, grown>>10)
 	}
 	// A worker that ends is counted until the scheduler has buried it, so there
 	// may be more than work. They must not get more with the number of events.
-	if most > before+100 {
-		t.Errorf("%d goroutines at once, from %d before", most, before)
+	if peak > before+100 {
+		t.Errorf("%d goroutines at once, from %d before", peak, before)
 	}
 	r.stop()
 }
@@ -86,10 +86,10 @@ func TestEventThatIsStuckElsewhereHoldsOnlyItself(t *testing.T) {
 	const events = 5000
 	hang, gate := make(chan struct{}), make(chan struct{})
 	first := true
-	r := startUnseen(t, engine.Options{},
+	r := startUnobserved(t, engine.Options{},
 		engine.Trigger{Action: gated(gate), Policy: engine.Policy{QueueSize: events}},
 		engine.Trigger{
-			Subscription: subscription{wants: func(event.Event) bool { defer func() { first = false }(); return first }},
+			Subscription: subscription{accepts: func(event.Event) bool { defer func() { first = false }(); return first }},
 			Action:       gated(hang),
 		},
 	)

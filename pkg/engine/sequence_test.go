@@ -31,9 +31,9 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
-// three is a sequence of actions that make one call each, a, b and c. fail says
+// threeSteps is a sequence of actions that make one call each, a, b and c. fail says
 // what becomes of a call.
-func three(t *testing.T, calls *tape, optional bool, fail func(path string) error) action.Action {
+func threeSteps(t *testing.T, calls *recorder, optional bool, result func(path string) error) action.Action {
 	t.Helper()
 	var steps []action.Step
 	for _, name := range []string{"a", "b", "c"} {
@@ -45,7 +45,7 @@ func three(t *testing.T, calls *tape, optional bool, fail func(path string) erro
 		a, problems := template.Compile(action.Options{Executor: executorFunc(func(call provider.Call) error {
 			resource := call.Params["resource"].(map[string]any)
 			calls.add(call.Path + resource["metadata"].(map[string]any)["name"].(string))
-			return fail(call.Path)
+			return result(call.Path)
 		})})
 		if len(problems) > 0 {
 			t.Fatal(problems)
@@ -64,8 +64,8 @@ func three(t *testing.T, calls *tape, optional bool, fail func(path string) erro
 func TestEachActionHasItsTries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		limit, left := 2, map[string]int{"a": 2, "b": 2}
-		var calls tape
-		act := three(t, &calls, false, func(path string) error {
+		var calls recorder
+		act := threeSteps(t, &calls, false, func(path string) error {
 			if left[path] > 0 {
 				left[path]--
 				return errors.New("refused")
@@ -75,16 +75,16 @@ func TestEachActionHasItsTries(t *testing.T) {
 		r := start(t, engine.Options{}, engine.Trigger{Action: act, Policy: engine.Policy{Retry: engine.Retry{Limit: &limit}}})
 		r.deliver("k", "1")
 		r.deliver("k", "2")
-		pass(time.Minute)
+		advance(time.Minute)
 		calls.want(t, "a1", "a1", "a1", "b1", "b1", "b1", "c1", "a2", "b2", "c2")
-		r.wantOutcomes("1", engine.Failed, engine.Failed, engine.Failed, engine.Failed, engine.Acted)
+		r.wantOutcomes("1", engine.Failed, engine.Failed, engine.Failed, engine.Failed, engine.Succeeded)
 		for i, action := range []string{"a", "a", "b", "b", ""} {
-			if d := r.of("1")[i]; d.Action != action || d.Attempt != i+1 {
+			if d := r.decisionsOf("1")[i]; d.Action != action || d.Attempt != i+1 {
 				t.Errorf("decision %d is about %q at attempt %d", i, d.Action, d.Attempt)
 			}
 		}
 		// The waits begin anew, too.
-		if d := r.of("1")[2]; d.RetryIn > 3*time.Second {
+		if d := r.decisionsOf("1")[2]; d.RetryIn > 3*time.Second {
 			t.Errorf("the first retry of b is after %s", d.RetryIn)
 		}
 		r.wantDone("1", "2")
@@ -103,17 +103,17 @@ func TestFailedActionIsLeftOut(t *testing.T) {
 		reason   string
 	}{
 		{"exhausted", true, errors.New("refused"), []string{"a1", "b1", "b1", "c1", "a2", "b2", "b2", "c2"},
-			[]engine.Outcome{engine.Failed, engine.Skipped, engine.Acted}, engine.ReasonExhausted},
+			[]engine.Outcome{engine.Failed, engine.Skipped, engine.Succeeded}, engine.ReasonExhausted},
 		{"terminal", true, action.Terminal(errors.New("wrong")), []string{"a1", "b1", "c1", "a2", "b2", "c2"},
-			[]engine.Outcome{engine.Skipped, engine.Acted}, engine.ReasonTerminal},
+			[]engine.Outcome{engine.Skipped, engine.Succeeded}, engine.ReasonTerminal},
 		{"stop", false, errors.New("refused"), []string{"a1", "b1", "b1", "a2", "b2", "b2"},
-			[]engine.Outcome{engine.Failed, engine.GivenUp}, engine.ReasonExhausted},
+			[]engine.Outcome{engine.Failed, engine.DeadLettered}, engine.ReasonExhausted},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				limit := 1
-				var calls tape
-				act := three(t, &calls, tc.optional, func(path string) error {
+				var calls recorder
+				act := threeSteps(t, &calls, tc.optional, func(path string) error {
 					if path == "b" {
 						return tc.err
 					}
@@ -122,14 +122,14 @@ func TestFailedActionIsLeftOut(t *testing.T) {
 				r := start(t, engine.Options{}, engine.Trigger{Action: act, Policy: engine.Policy{Retry: engine.Retry{Limit: &limit}}})
 				r.deliver("k", "1")
 				r.deliver("k", "2")
-				pass(time.Minute)
+				advance(time.Minute)
 				calls.want(t, tc.calls...)
 				r.wantOutcomes("1", tc.outcomes...)
-				if d := r.of("1")[len(tc.outcomes)-1]; tc.optional && d.Err != nil || !tc.optional && d.Action != "b" {
+				if d := r.decisionsOf("1")[len(tc.outcomes)-1]; tc.optional && d.Err != nil || !tc.optional && d.Action != "b" {
 					t.Errorf("the last decision is %+v", d)
 				}
-				for _, d := range r.of("1") {
-					if (d.Outcome == engine.Skipped || d.Outcome == engine.GivenUp) && (d.Reason != tc.reason || d.Action != "b") {
+				for _, d := range r.decisionsOf("1") {
+					if (d.Outcome == engine.Skipped || d.Outcome == engine.DeadLettered) && (d.Reason != tc.reason || d.Action != "b") {
 						t.Errorf("decision %+v", d)
 					}
 				}
@@ -152,7 +152,7 @@ func TestRetryAfter(t *testing.T) {
 		{7200, engine.MaxRetryAfter, engine.MaxRetryAfter + 12*time.Second},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			var calls tape
+			var calls recorder
 			busy := true
 			r := start(t, engine.Options{}, engine.Trigger{Action: actionFunc(func(_ context.Context, ev event.Event) error {
 				calls.add(ev.ID)
@@ -165,13 +165,13 @@ func TestRetryAfter(t *testing.T) {
 			r.deliver("k", "1")
 			r.deliver("k", "2")
 			r.deliver("other", "3")
-			pass(time.Second)
+			advance(time.Second)
 			calls.wantAnyOrder(t, "1", "3")
-			if wait := r.of("1")[0].RetryIn; wait < tc.from || wait > tc.to {
+			if wait := r.decisionsOf("1")[0].RetryIn; wait < tc.from || wait > tc.to {
 				t.Errorf("asked for %d s, waits %s", tc.asked, wait)
 			}
-			pass(time.Hour)
-			r.wantOutcomes("1", engine.Failed, engine.Acted)
+			advance(time.Hour)
+			r.wantOutcomes("1", engine.Failed, engine.Succeeded)
 			r.wantDone("1", "2", "3")
 			r.stop()
 		})

@@ -29,7 +29,7 @@ type sink struct {
 	runners []*runner
 	stop    <-chan struct{}
 	// all: the runners take what they did not subscribe to, too.
-	all bool
+	ignoreSubscription bool
 }
 
 // Deliver implements source.Sink. It takes room from all triggers that want ev
@@ -45,47 +45,47 @@ func (s *sink) Deliver(ctx context.Context, ev event.Event, done func()) error {
 	}
 	var d *delivery
 	for _, r := range s.runners {
-		if why := s.wants(r, ev); why != "" {
-			r.report.decision(r.decide(&ev, Suppressed, string(why)))
+		if reason := s.skip(r, ev); reason != "" {
+			r.report.decision(r.newDecision(&ev, Suppressed, string(reason)))
 			continue
 		}
 		if d == nil {
-			d = &delivery{event: ev, ticket: &ticket{done: done}}
+			d = &delivery{event: ev, ack: &ack{done: done}}
 		}
 		if r.trigger.Policy.Suspend {
-			r.report.decision(r.decide(&d.event, Suppressed, ReasonSuspended))
+			r.report.decision(r.newDecision(&d.event, Suppressed, ReasonSuspended))
 			continue
 		}
-		barred, err := r.reserve(ctx, s.stop)
+		rejected, err := r.acquire(ctx, s.stop)
 		if err != nil {
-			for i := range d.jobs {
-				d.jobs[i].runner.vacate(&d.jobs[i])
+			for i := range d.tasks {
+				d.tasks[i].runner.release(&d.tasks[i])
 			}
 			return fmt.Errorf("deliver event %q to trigger %q: %w", ev.ID, r.trigger, err)
 		}
-		d.jobs = append(d.jobs, job{delivery: d, runner: r, barred: barred})
+		d.tasks = append(d.tasks, task{delivery: d, runner: r, rejected: rejected})
 	}
-	if d == nil || len(d.jobs) == 0 {
+	if d == nil || len(d.tasks) == 0 {
 		done()
 		return nil
 	}
-	d.pending.Store(int32(len(d.jobs)))
-	for i := range d.jobs {
-		j := &d.jobs[i]
-		if j.barred {
-			j.runner.refuse(j)
+	d.pending.Store(int32(len(d.tasks)))
+	for i := range d.tasks {
+		j := &d.tasks[i]
+		if j.rejected {
+			j.runner.reject(j)
 			continue
 		}
-		j.runner.report.decision(j.runner.decide(&d.event, Queued, ""))
+		j.runner.report.decision(j.runner.newDecision(&d.event, Queued, ""))
 		j.runner.enqueue(j)
 	}
 	return nil
 }
 
-// wants returns why r does not take ev.
-func (s *sink) wants(r *runner, ev event.Event) source.Reason {
-	if s.all {
+// skip returns why r does not take ev.
+func (s *sink) skip(r *runner, ev event.Event) source.Reason {
+	if s.ignoreSubscription {
 		return ""
 	}
-	return r.trigger.Subscription.Wants(ev)
+	return r.trigger.Subscription.Skip(ev)
 }

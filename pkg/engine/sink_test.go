@@ -41,7 +41,7 @@ func gated(gate <-chan struct{}) actionFunc {
 func ok(context.Context, event.Event) error { return nil }
 
 func only(key string) subscription {
-	return subscription{wants: func(ev event.Event) bool { return ev.Key == key }}
+	return subscription{accepts: func(ev event.Event) bool { return ev.Key == key }}
 }
 
 func TestFullQueueBlocksDeliver(t *testing.T) {
@@ -73,8 +73,8 @@ func TestDeliverThatIsCalledOffLeavesNothingBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gate := make(chan struct{})
 		r := start(t, engine.Options{Defaults: engine.Policy{QueueSize: 1}},
-			engine.Trigger{Subscription: subscription{wants: func(ev event.Event) bool { return ev.Key != "b" }}, Action: actionFunc(ok)},
-			engine.Trigger{Subscription: subscription{wants: func(ev event.Event) bool { return ev.Key != "a" }}, Action: gated(gate)},
+			engine.Trigger{Subscription: subscription{accepts: func(ev event.Event) bool { return ev.Key != "b" }}, Action: actionFunc(ok)},
+			engine.Trigger{Subscription: subscription{accepts: func(ev event.Event) bool { return ev.Key != "a" }}, Action: gated(gate)},
 		)
 		r.deliver("b", "1")
 		ctx, cancel := context.WithCancel(t.Context())

@@ -26,22 +26,22 @@ import (
 
 // A stage takes an event one step further, and reports what it decided. It
 // runs in a worker of its trigger that has the event's lane to itself.
-type stage func(ctx context.Context, j *job) step
+type stage func(ctx context.Context, j *task) result
 
-// step is what follows a stage.
-type step struct {
-	then verb
+// result is what follows a stage.
+type result struct {
+	next nextStep
 	// wait is how long a paused lane waits.
 	wait time.Duration
 	// absorbs: it waits for events that the same stage merges.
-	absorbs bool
+	absorbing bool
 }
 
-type verb int
+type nextStep int
 
 const (
 	// proceed: the next stage takes the event.
-	proceed verb = iota
+	proceed nextStep = iota
 	// finished: the trigger is done with the event.
 	finished
 	// paused: the lane waits, without a worker, and then enters the same stage
@@ -52,47 +52,47 @@ const (
 )
 
 // handle takes j through the stages, from where it stopped.
-func (r *runner) handle(ctx context.Context, j *job) step {
+func (r *runner) handle(ctx context.Context, j *task) result {
 	for ; j.stage < len(r.stages); j.stage++ {
 		if j.stage > 0 && r.isClosed() {
-			return step{then: stopped}
+			return result{next: stopped}
 		}
-		if s := r.stages[j.stage](ctx, j); s.then != proceed {
+		if s := r.stages[j.stage](ctx, j); s.next != proceed {
 			return s
 		}
 	}
-	return step{then: finished}
+	return result{next: finished}
 }
 
 // filter is the stage that asks the trigger's filter.
-func (r *runner) filter(ctx context.Context, j *job) step {
-	e := r.evaluate(j)
+func (r *runner) filter(ctx context.Context, j *task) result {
+	e := r.startEvaluation(j)
 	v, err := match(ctx, r.trigger.Filter, *j.event())
 	if !e.end() {
-		return step{then: finished}
+		return result{next: finished}
 	}
 	if err != nil {
 		if ctx.Err() != nil {
-			return step{then: stopped}
+			return result{next: stopped}
 		}
-		f := j.failure(r.trigger.Trigger, err)
+		f := j.failure(r.trigger.TriggerRef, err)
 		f.First, f.Last = e.start, e.start
-		r.giveUp(j, f, ReasonFilter)
-		return step{then: finished}
+		r.deadLetter(j, f, ReasonFilter)
+		return result{next: finished}
 	}
-	d := r.decide(j.event(), Matched, "")
+	d := r.newDecision(j.event(), Matched, "")
 	d.Duration = d.Time.Sub(e.start)
 	if !v.Match {
 		d.Outcome, d.Reason, d.Path = Filtered, v.Reason, v.Path
 	}
 	r.report.decision(d)
 	if !v.Match {
-		return step{then: finished}
+		return result{next: finished}
 	}
-	return step{then: proceed}
+	return result{next: proceed}
 }
 
 func match(ctx context.Context, f filter.Filter, ev event.Event) (v filter.Verdict, err error) {
-	defer recovered(&err)
+	defer recoverAsError(&err)
 	return f.Match(ctx, ev)
 }

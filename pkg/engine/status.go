@@ -38,19 +38,19 @@ func (e *Engine) Running() bool {
 }
 
 // Backlogs returns the backlog of each trigger, while the engine runs.
-func (e *Engine) Backlogs() map[event.Trigger]Backlog {
-	all := map[event.Trigger]Backlog{}
+func (e *Engine) Backlogs() map[event.TriggerRef]Backlog {
+	all := map[event.TriggerRef]Backlog{}
 	for _, r := range e.current() {
-		all[r.trigger.Trigger] = r.backlog()
+		all[r.trigger.TriggerRef] = r.backlog()
 	}
 	return all
 }
 
 func (r *runner) backlog() Backlog {
-	b := Backlog{Events: len(r.room)}
+	b := Backlog{Events: len(r.slots)}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, l := range r.lanes {
+	for _, l := range r.queues {
 		// Those behind the head were taken later.
 		if t := l.head.delivery.event.Time; !l.head.settled && (b.Oldest.IsZero() || t.Before(b.Oldest)) {
 			b.Oldest = t
@@ -64,8 +64,8 @@ func (e *Engine) Quarantines() []Quarantine {
 	var all []Quarantine
 	for _, r := range e.current() {
 		r.mu.Lock()
-		if !r.quarantined.IsZero() {
-			all = append(all, Quarantine{Trigger: r.trigger.Trigger, Since: r.quarantined, Evaluation: r.overruns > 0})
+		if !r.quarantinedSince.IsZero() {
+			all = append(all, Quarantine{Trigger: r.trigger.TriggerRef, Since: r.quarantinedSince, Evaluation: r.overruns > 0})
 		}
 		r.mu.Unlock()
 	}

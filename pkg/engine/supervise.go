@@ -44,7 +44,7 @@ const (
 // supervisor runs one source, again and again.
 type supervisor struct {
 	sourceType string
-	triggers   []event.Trigger
+	triggers   []event.TriggerRef
 	source     source.Source
 	sink       *sink
 	clock      clock.WithDelayedExecution
@@ -57,7 +57,7 @@ func (s *supervisor) run(ctx context.Context) error {
 	backoff := Backoff{Initial: SourceBackoffInitial, Max: SourceBackoffMax, Factor: 2}
 	for failures := 1; ; failures++ {
 		start := s.clock.Now()
-		err := s.once(ctx)
+		err := s.runOnce(ctx)
 		if ctx.Err() != nil {
 			if err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, errStopped) {
 				logr.FromContextOrDiscard(ctx).Error(err, "Source did not stop cleanly", "source", s.sourceType)
@@ -88,7 +88,7 @@ func (s *supervisor) run(ctx context.Context) error {
 	}
 }
 
-func (s *supervisor) once(ctx context.Context) (err error) {
-	defer recovered(&err)
+func (s *supervisor) runOnce(ctx context.Context) (err error) {
+	defer recoverAsError(&err)
 	return s.source.Run(ctx, s.sink)
 }

@@ -67,7 +67,7 @@ func TestFailedSourceIsStartedAgain(t *testing.T) {
 		)
 		synctest.Wait()
 		r.deliver("a", "1")
-		pass(time.Hour)
+		advance(time.Hour)
 		r.deliver("a", "2")
 		synctest.Wait()
 		r.wantDone("1", "2")
@@ -87,7 +87,7 @@ func TestFailedSourceIsStartedAgain(t *testing.T) {
 		for i, want := range []string{`source "odd": ended by itself`, `source "odd": panic with a value of type string`, `source "odd": refused`} {
 			f := r.failures[i]
 			if f.Err.Error() != want || f.RetryIn != waits[i+1] || !f.Time.Equal(ended[i]) ||
-				!slices.Equal(f.Triggers, []event.Trigger{{Name: "t0"}}) {
+				!slices.Equal(f.Triggers, []event.TriggerRef{{Name: "t0"}}) {
 				t.Errorf("failure %d is %+v, want %s", i, f, want)
 			}
 		}
@@ -108,7 +108,7 @@ func TestFailFastEndsRun(t *testing.T) {
 				})},
 		)
 		r.deliver("a", "1")
-		pass(time.Second)
+		advance(time.Second)
 		close(gate)
 		err := <-r.ended
 		if !errors.Is(err, refused) || !strings.Contains(err.Error(), `source "bad"`) {

@@ -24,14 +24,14 @@ import (
 	"k8s.io/utils/clock"
 )
 
-// overstay is what an action gets past its timeout before it counts as hung.
-const overstay = 2 * time.Second
+// gracePeriod is what an action gets past its timeout before it counts as hung.
+const gracePeriod = 2 * time.Second
 
-// watch observes one attempt, so that one which does not stop at its timeout
+// hangDetector observes one attempt, so that one which does not stop at its timeout
 // is noticed while it runs.
-type watch struct {
+type hangDetector struct {
 	r     *runner
-	j     *job
+	task  *task
 	start time.Time
 
 	// mu is held for as long as a verdict on the attempt is passed on, so that
@@ -42,9 +42,9 @@ type watch struct {
 	hung     bool
 }
 
-// begin counts an attempt of j and watches over it.
-func (r *runner) begin(j *job) *watch {
-	w := &watch{r: r, j: j, start: r.clock.Now()}
+// startAttempt counts an attempt of j and watches over it.
+func (r *runner) startAttempt(j *task) *hangDetector {
+	w := &hangDetector{r: r, task: j, start: r.clock.Now()}
 	r.mu.Lock()
 	j.attempts++
 	j.last = w.start
@@ -54,41 +54,41 @@ func (r *runner) begin(j *job) *watch {
 	r.mu.Unlock()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.timer = after(r.clock, r.trigger.Policy.Timeout+overstay, w.overdue)
+	w.timer = after(r.clock, r.trigger.Policy.Timeout+gracePeriod, w.overdue)
 	return w
 }
 
 // end says that the action has returned. It returns the attempts that were
 // used up, and whether that leaves anything to decide about the event.
-func (w *watch) end() (attempts int, inTime bool) {
+func (w *hangDetector) end() (attempts int, inTime bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.returned = true
 	w.timer.Stop()
 	if w.hung {
-		w.r.hang(-1)
+		w.r.addHung(-1)
 	}
 	w.r.mu.Lock()
 	defer w.r.mu.Unlock()
-	return w.j.attempts, !w.j.settled
+	return w.task.attempts, !w.task.settled
 }
 
 // overdue counts an attempt that has not returned as failed. It uses up the
 // next one as well, or the event is given up.
-func (w *watch) overdue() {
+func (w *hangDetector) overdue() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.returned {
 		return
 	}
-	f, verdict := w.countOverdue()
-	switch verdict {
-	case GivenUp:
+	f, outcome := w.countOverdue()
+	switch outcome {
+	case DeadLettered:
 		w.hung = true
-		w.r.giveUp(w.j, f, ReasonHung)
-		w.r.hang(1)
+		w.r.deadLetter(w.task, f, ReasonHung)
+		w.r.addHung(1)
 	case Failed:
-		d := w.r.decide(w.j.event(), Failed, ReasonHung)
+		d := w.r.newDecision(w.task.event(), Failed, ReasonHung)
 		d.Err, d.Attempt, d.Duration = f.Err, f.Attempts, d.Time.Sub(w.start)
 		w.r.report.decision(d)
 		w.timer = after(w.r.clock, w.r.trigger.Policy.Timeout, w.overdue)
@@ -97,16 +97,16 @@ func (w *watch) overdue() {
 
 // countOverdue returns the attempts so far, and what follows from them. That
 // is nothing where the engine stops: it waits for what runs.
-func (w *watch) countOverdue() (f Failure, verdict Outcome) {
-	r, j := w.r, w.j
+func (w *hangDetector) countOverdue() (f failure, outcome Outcome) {
+	r, j := w.r, w.task
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if j.settled || r.closed {
-		return f, Returned
+		return f, Requeued
 	}
-	f = j.failure(r.trigger.Trigger, fmt.Errorf("%w, and does not stop", r.timedOut))
-	if f.Attempts-j.before > *r.trigger.Policy.Retry.Limit {
-		return f, GivenUp
+	f = j.failure(r.trigger.TriggerRef, fmt.Errorf("%w, and does not stop", r.timedOut))
+	if f.Attempts-j.priorAttempts > *r.trigger.Policy.Retry.Limit {
+		return f, DeadLettered
 	}
 	j.attempts++
 	return f, Failed

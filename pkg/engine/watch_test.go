@@ -50,16 +50,16 @@ func TestActionIsToldToStopAtItsTimeout(t *testing.T) {
 			}),
 		})
 		r.deliver("a", "1")
-		pass(10 * time.Second)
+		advance(10 * time.Second)
 		r.wantOutcomes("1", engine.Failed)
-		pass(time.Hour)
-		r.wantOutcomes("1", engine.Failed, engine.Failed, engine.Failed, engine.Acted)
+		advance(time.Hour)
+		r.wantOutcomes("1", engine.Failed, engine.Failed, engine.Failed, engine.Succeeded)
 		for i, want := range []string{
 			"timed out after 10s",
 			"timed out after 10s: patch: context deadline exceeded",
 			"timed out after 10s",
 		} {
-			d := r.of("1")[i]
+			d := r.decisionsOf("1")[i]
 			if d.Reason != engine.ReasonTimeout || d.Err.Error() != want || d.Duration != 10*time.Second {
 				t.Errorf("decision %d is %+v, want error %q", i, d, want)
 			}
@@ -72,7 +72,7 @@ func TestActionIsToldToStopAtItsTimeout(t *testing.T) {
 func TestHungActionKeepsItsWorkerAndItsKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hang := make(chan struct{})
-		var ran tape
+		var ran recorder
 		r := start(t, engine.Options{}, engine.Trigger{
 			Policy: engine.Policy{Concurrency: 2},
 			Action: actionFunc(func(_ context.Context, ev event.Event) error {
@@ -85,11 +85,11 @@ func TestHungActionKeepsItsWorkerAndItsKey(t *testing.T) {
 		})
 		r.deliver("a", "1")
 		r.deliver("a", "2")
-		pass(11 * time.Second)
+		advance(11 * time.Second)
 		r.wantOutcomes("1")
-		pass(time.Second)
+		advance(time.Second)
 		r.wantOutcomes("1", engine.Failed)
-		if d := r.of("1")[0]; d.Reason != engine.ReasonHung || d.Err.Error() != "timed out after 10s, and does not stop" {
+		if d := r.decisionsOf("1")[0]; d.Reason != engine.ReasonHung || d.Err.Error() != "timed out after 10s, and does not stop" {
 			t.Errorf("decision is %+v", d)
 		}
 		r.deliver("b", "3")
@@ -98,10 +98,10 @@ func TestHungActionKeepsItsWorkerAndItsKey(t *testing.T) {
 
 		// Back late but with success, it has acted, and is not run again.
 		close(hang)
-		pass(time.Hour)
+		advance(time.Hour)
 		ran.want(t, "1", "3", "2")
-		r.wantOutcomes("1", engine.Failed, engine.Acted)
-		if d := r.of("1")[1]; d.Attempt != 2 {
+		r.wantOutcomes("1", engine.Failed, engine.Succeeded)
+		if d := r.decisionsOf("1")[1]; d.Attempt != 2 {
 			t.Errorf("decision is %+v, want attempt 2", d)
 		}
 		r.wantDone("1", "2", "3")
@@ -113,7 +113,7 @@ func TestActionThatHangsForEverIsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hang := make(chan struct{})
 		limit := 2
-		var ran tape
+		var ran recorder
 		r := start(t, engine.Options{}, engine.Trigger{
 			Policy: engine.Policy{Retry: engine.Retry{Limit: &limit}},
 			Action: actionFunc(func(_ context.Context, ev event.Event) error {
@@ -126,9 +126,9 @@ func TestActionThatHangsForEverIsGivenUp(t *testing.T) {
 		})
 		r.deliver("a", "1")
 		r.deliver("a", "2")
-		pass(time.Hour)
-		r.wantOutcomes("1", engine.Failed, engine.Failed, engine.GivenUp)
-		if d := r.of("1")[2]; d.Attempt != 3 || d.Duration != 32*time.Second || d.Reason != engine.ReasonHung {
+		advance(time.Hour)
+		r.wantOutcomes("1", engine.Failed, engine.Failed, engine.DeadLettered)
+		if d := r.decisionsOf("1")[2]; d.Attempt != 3 || d.Duration != 32*time.Second || d.Reason != engine.ReasonHung {
 			t.Errorf("decision is %+v", d)
 		}
 		r.wantDone("1")
@@ -136,20 +136,20 @@ func TestActionThatHangsForEverIsGivenUp(t *testing.T) {
 
 		close(hang)
 		synctest.Wait()
-		r.wantOutcomes("1", engine.Failed, engine.Failed, engine.GivenUp)
+		r.wantOutcomes("1", engine.Failed, engine.Failed, engine.DeadLettered)
 		ran.want(t, "1", "2")
 		r.wantDone("1", "2")
 		r.stop()
 	})
 }
 
-// holding is an observer in whose hands a decision stays.
-type holding struct {
+// blockingObserver is an observer in whose hands a decision stays.
+type blockingObserver struct {
 	outcome       engine.Outcome
 	held, release chan struct{}
 }
 
-func (h holding) Observe(d engine.Decision) {
+func (h blockingObserver) Observe(d engine.Decision) {
 	if d.Outcome == h.outcome {
 		close(h.held)
 		<-h.release
@@ -160,7 +160,7 @@ func (h holding) Observe(d engine.Decision) {
 // getting quiet.
 func TestRunWaitsForTheVerdictOnAHungAction(t *testing.T) {
 	clock := clocktesting.NewFakeClock(time.Unix(0, 0))
-	h := holding{engine.GivenUp, make(chan struct{}), make(chan struct{})}
+	h := blockingObserver{engine.DeadLettered, make(chan struct{}), make(chan struct{})}
 	hang := make(chan struct{})
 	never := 0
 	r := start(t, engine.Options{Clock: clock, Observers: []engine.Observer{h}}, engine.Trigger{
@@ -168,7 +168,7 @@ func TestRunWaitsForTheVerdictOnAHungAction(t *testing.T) {
 		Action: gated(hang),
 	})
 	r.deliver("a", "1")
-	poll(t, "the action to be watched", clock.HasWaiters)
+	waitFor(t, "the action to be watched", clock.HasWaiters)
 	clock.Step(12 * time.Second)
 	<-h.held
 	close(hang)

@@ -21,9 +21,9 @@ import (
 	"errors"
 )
 
-// A Witness remembers beyond the end of the process which evaluations of a
+// A CrashTracker remembers beyond the end of the process which evaluations of a
 // trigger's filter it was in the middle of. It is safe for concurrent use.
-type Witness interface {
+type CrashTracker interface {
 	// Begin says that the event of that ID is being evaluated, and returns what
 	// says that this has ended. Where the process stands still a moment later, it
 	// has been said nevertheless.
@@ -35,13 +35,13 @@ type Witness interface {
 
 var errFatal = errors.New("an evaluation of the trigger's filter has ended processes")
 
-// watched is a stage before the filter: it keeps from it what ends the process.
-func (r *runner) watched(_ context.Context, j *job) step {
-	if !r.trigger.Witness.Fatal(j.event().ID) {
-		return step{then: proceed}
+// dropFatal is a stage before the filter: it keeps from it what ends the process.
+func (r *runner) dropFatal(_ context.Context, j *task) result {
+	if !r.trigger.CrashTracker.Fatal(j.event().ID) {
+		return result{next: proceed}
 	}
-	f := j.failure(r.trigger.Trigger, errFatal)
+	f := j.failure(r.trigger.TriggerRef, errFatal)
 	f.First, f.Last = r.clock.Now(), r.clock.Now()
-	r.giveUp(j, f, ReasonQuarantined)
-	return step{then: finished}
+	r.deadLetter(j, f, ReasonQuarantined)
+	return result{next: finished}
 }

@@ -28,14 +28,14 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/filter"
 )
 
-// witness is one that knows of one fatal event, and what it was told.
-type witness struct {
+// fakeCrashTracker is one that knows of one fatal event, and what it was told.
+type fakeCrashTracker struct {
 	mu           sync.Mutex
 	fatal        string
 	begun, ended []string
 }
 
-func (w *witness) Begin(id string) (end func()) {
+func (w *fakeCrashTracker) Begin(id string) (end func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.begun = append(w.begun, id)
@@ -46,9 +46,9 @@ func (w *witness) Begin(id string) (end func()) {
 	}
 }
 
-func (w *witness) Fatal(id string) bool { return id == w.fatal }
+func (w *fakeCrashTracker) Fatal(id string) bool { return id == w.fatal }
 
-func (w *witness) want(t *testing.T, begun, ended int) {
+func (w *fakeCrashTracker) want(t *testing.T, begun, ended int) {
 	t.Helper()
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -57,26 +57,26 @@ func (w *witness) want(t *testing.T, begun, ended int) {
 	}
 }
 
-// idle is never asked: no filter here says yes.
-var idle = actionFunc(func(context.Context, event.Event) error { return nil })
+// noAction is never asked: no filter here says yes.
+var noAction = actionFunc(func(context.Context, event.Event) error { return nil })
 
 func TestAWitnessIsToldOfEvaluations(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := &witness{}
+		w := &fakeCrashTracker{}
 		asked := filterFunc(func(_ context.Context, ev event.Event) (filter.Verdict, error) {
 			if ev.ID == "long" {
 				time.Sleep(time.Second)
 			}
 			return filter.Verdict{}, nil
 		})
-		r := start(t, engine.Options{}, engine.Trigger{Action: idle, Filter: asked, Witness: w})
+		r := start(t, engine.Options{}, engine.Trigger{Action: noAction, Filter: asked, CrashTracker: w})
 		r.deliver("a", "short")
-		pass(time.Second)
+		advance(time.Second)
 		w.want(t, 1, 1)
 		r.deliver("a", "long")
-		pass(500 * time.Millisecond)
+		advance(500 * time.Millisecond)
 		w.want(t, 2, 1)
-		pass(time.Second)
+		advance(time.Second)
 		w.want(t, 2, 2)
 		r.stop()
 		r.wantDone("short", "long")
@@ -85,18 +85,18 @@ func TestAWitnessIsToldOfEvaluations(t *testing.T) {
 
 func TestAFatalEventIsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		asked := &tape{}
+		asked := &recorder{}
 		f := filterFunc(func(_ context.Context, ev event.Event) (filter.Verdict, error) {
 			asked.add(ev.ID)
 			return filter.Verdict{}, nil
 		})
-		r := start(t, engine.Options{}, engine.Trigger{Action: idle, Filter: f, Witness: &witness{fatal: "bad"}})
+		r := start(t, engine.Options{}, engine.Trigger{Action: noAction, Filter: f, CrashTracker: &fakeCrashTracker{fatal: "bad"}})
 		for _, id := range []string{"good", "bad", "better"} {
 			r.deliver("a", id)
 		}
 		synctest.Wait()
-		r.wantOutcomes("bad", engine.GivenUp)
-		if d := r.of("bad"); d[0].Reason != engine.ReasonQuarantined {
+		r.wantOutcomes("bad", engine.DeadLettered)
+		if d := r.decisionsOf("bad"); d[0].Reason != engine.ReasonQuarantined {
 			t.Errorf("given up for %q, want %q", d[0].Reason, engine.ReasonQuarantined)
 		}
 		asked.want(t, "good", "better")

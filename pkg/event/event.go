@@ -57,8 +57,8 @@ type Event struct {
 	// Unchanged are, of the fields of Data that triggers watch for changes, those
 	// that are known to be as in the object before. Only updates have it.
 	Unchanged []string
-	// For are the triggers that were there when it happened; nil means all.
-	For []Trigger
+	// Triggers are the triggers that were there when it happened; nil means all.
+	Triggers []TriggerRef
 	// Writer is the field manager that wrote the object last, as far as its
 	// managed fields tell: empty where two wrote within a second, and the one
 	// before where a write only removed fields.
@@ -67,16 +67,16 @@ type Event struct {
 	Time time.Time
 }
 
-// Lane names the object it happened to, unique within its source.
-func (e Event) Lane() string {
+// OrderingKey names the object it happened to, unique within its source.
+func (e Event) OrderingKey() string {
 	if e.Cluster == "" {
 		return e.Key
 	}
-	return e.Cluster + laneSeparator + e.Key
+	return e.Cluster + clusterSeparator + e.Key
 }
 
-// laneSeparator is in no name of a cluster or object.
-const laneSeparator = "//"
+// clusterSeparator is in no name of a cluster or object.
+const clusterSeparator = "//"
 
 // RevisionID returns the ID of the event that an object of a cluster, which is
 // empty for that of the worker, became as it is at resourceVersion.
@@ -85,18 +85,18 @@ func RevisionID(cluster, uid, resourceVersion string) string {
 	if cluster == "" {
 		return id
 	}
-	return cluster + laneSeparator + id
+	return cluster + clusterSeparator + id
 }
 
-// Trigger names the trigger that handles an event.
-type Trigger struct {
+// TriggerRef names the trigger that handles an event.
+type TriggerRef struct {
 	Name      string
 	Namespace string
 }
 
 // String returns "namespace/name", or the name alone where there is no
 // namespace.
-func (t Trigger) String() string {
+func (t TriggerRef) String() string {
 	if t.Namespace == "" {
 		return t.Name
 	}
@@ -105,7 +105,7 @@ func (t Trigger) String() string {
 
 // FieldManager returns the name under which the trigger's action writes to the
 // API server. Names too long for the API server end in a hash of the whole.
-func (t Trigger) FieldManager() string {
+func (t TriggerRef) FieldManager() string {
 	name := "kube-trigger/" + t.String()
 	if len(name) <= maxFieldManager {
 		return name
@@ -119,7 +119,7 @@ func (t Trigger) FieldManager() string {
 const maxFieldManager = 128
 
 // Context returns what CUE sees as `context` when t handles e.
-func (e Event) Context(t Trigger) map[string]any {
+func (e Event) Context(t TriggerRef) map[string]any {
 	c := map[string]any{
 		"sourceType": e.Source,
 		"event":      map[string]any{"type": e.Type, "cluster": e.Cluster, "id": e.ID},

@@ -47,8 +47,8 @@ func TestSameResult(t *testing.T) {
 			if err != nil {
 				t.Fatalf("parse %q: %v", source, err)
 			}
-			p := expr.Of("context", file)
-			picked := p.Pick(data)
+			p := expr.Dependencies("context", file)
+			picked := p.Select(data)
 			if len(fmt.Sprint(picked)) < len(fmt.Sprint(data)) {
 				narrowed++
 			}
@@ -80,7 +80,7 @@ func FuzzSameResult(f *testing.F) {
 			return
 		}
 		for _, data := range events(t) {
-			picked := expr.Of("context", file).Pick(data)
+			picked := expr.Dependencies("context", file).Select(data)
 			if all, some := evaluate(file, data), evaluate(file, picked); all != some {
 				t.Errorf("%s\nwith %v\npicked %v\n all %s\nsome %s", source, data, picked, all, some)
 			}

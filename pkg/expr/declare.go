@@ -26,15 +26,15 @@ import (
 )
 
 // field adds what a field outside any declaration of root depends on.
-func (w *walker) field(f *ast.Field, visible scope) {
+func (w *dependencyWalker) field(f *ast.Field, visible scope) {
 	w.label(f.Label, visible)
-	if definition(f.Label) {
+	if isDefinitionLabel(f.Label) {
 		w.definitions++
 		defer func() { w.definitions-- }()
 	}
-	if name, ok := labelName(f.Label); ok && name == w.root {
+	if name, ok := fieldName(f.Label); ok && name == w.root {
 		if _, aliased := f.Label.(*ast.Alias); aliased {
-			w.take(nil)
+			w.add(nil)
 		}
 		if w.declared {
 			w.constrain(nil, f.Value, visible)
@@ -47,7 +47,7 @@ func (w *walker) field(f *ast.Field, visible scope) {
 }
 
 // label adds what a computed label refers to.
-func (w *walker) label(l ast.Label, visible scope) {
+func (w *dependencyWalker) label(l ast.Label, visible scope) {
 	switch l := l.(type) {
 	case *ast.Ident, *ast.BasicLit:
 	case *ast.Alias:
@@ -61,12 +61,12 @@ func (w *walker) label(l ast.Label, visible scope) {
 
 // constrain adds what x, declared as a constraint on the value at path, depends
 // on.
-func (w *walker) constrain(path []string, x ast.Expr, visible scope) {
+func (w *dependencyWalker) constrain(path []string, x ast.Expr, visible scope) {
 	switch x := x.(type) {
 	case *ast.ParenExpr:
 		w.constrain(path, x.X, visible)
 	case *ast.Alias:
-		w.take(path)
+		w.add(path)
 		w.constrain(path, x.Expr, visible)
 	case *ast.BinaryExpr:
 		if x.Op == token.AND {
@@ -74,23 +74,23 @@ func (w *walker) constrain(path []string, x ast.Expr, visible scope) {
 			w.constrain(path, x.Y, visible)
 			return
 		}
-		w.take(path)
+		w.add(path)
 		w.walk(x, visible)
 	case *ast.StructLit:
 		if w.definitions > 0 {
-			w.take(path)
+			w.add(path)
 		}
-		w.object(path)
+		w.addObject(path)
 		w.declarations(path, x.Elts, visible)
 	default:
-		w.take(path)
+		w.add(path)
 		w.walk(x, visible)
 	}
 }
 
 // declarations adds what the members of a struct at path depend on.
-func (w *walker) declarations(path []string, decls []ast.Decl, visible scope) {
-	visible = within(path, decls, visible)
+func (w *dependencyWalker) declarations(path []string, decls []ast.Decl, visible scope) {
+	visible = fieldScope(path, decls, visible)
 	for _, d := range decls {
 		switch d := d.(type) {
 		case *ast.Field:
@@ -109,25 +109,25 @@ func (w *walker) declarations(path []string, decls []ast.Decl, visible scope) {
 }
 
 // member adds what a field of a struct at path depends on.
-func (w *walker) member(path []string, f *ast.Field, visible scope) {
+func (w *dependencyWalker) member(path []string, f *ast.Field, visible scope) {
 	w.label(f.Label, visible)
 	if _, ok := f.Label.(*ast.Alias); ok {
-		w.take(path)
+		w.add(path)
 	}
-	name, static := labelName(f.Label)
+	name, static := fieldName(f.Label)
 	switch {
 	case static:
 		w.constrain(append(slices.Clip(path), name), f.Value, visible)
-	case definition(f.Label) || hidden(f.Label):
+	case isDefinitionLabel(f.Label) || isHidden(f.Label):
 		w.walk(f.Value, visible)
 	default:
-		w.take(path)
+		w.add(path)
 		w.walk(f.Value, visible)
 	}
 }
 
-// within adds to the visible names those of the fields of a struct at path.
-func within(path []string, decls []ast.Decl, visible scope) scope {
+// fieldScope adds to the visible names those of the fields of a struct at path.
+func fieldScope(path []string, decls []ast.Decl, visible scope) scope {
 	inner := maps.Clone(visible)
 	if inner == nil {
 		inner = scope{}
@@ -137,22 +137,22 @@ func within(path []string, decls []ast.Decl, visible scope) scope {
 		if !ok {
 			continue
 		}
-		if name, ok := labelName(f.Label); ok {
+		if name, ok := fieldName(f.Label); ok {
 			inner[name] = append(slices.Clip(inner[name]), append(slices.Clip(path), name))
 		}
 	}
 	return inner
 }
 
-// embedded takes everything where the fields of a file are constrained by a
+// addPatterns takes everything where the fields of a file are constrained by a
 // pattern or a computed label, which may hit root.
-func (w *walker) embedded(decls []ast.Decl, nodes []ast.Node) {
+func (w *dependencyWalker) addPatterns(decls []ast.Decl, nodes []ast.Node) {
 	for _, d := range decls {
 		var x ast.Expr
 		switch d := d.(type) {
 		case *ast.Field:
-			if computed(d.Label) {
-				w.take(nil)
+			if isComputed(d.Label) {
+				w.add(nil)
 			}
 			continue
 		case *ast.EmbedDecl:
@@ -163,36 +163,36 @@ func (w *walker) embedded(decls []ast.Decl, nodes []ast.Node) {
 			continue
 		}
 		if s, ok := x.(*ast.StructLit); ok {
-			w.embedded(s.Elts, nodes)
-		} else if slices.ContainsFunc(nodes, patterned) {
-			w.take(nil)
+			w.addPatterns(s.Elts, nodes)
+		} else if slices.ContainsFunc(nodes, hasPattern) {
+			w.add(nil)
 		}
 	}
 }
 
-// patterned reports whether any field in n has a computed label.
-func patterned(n ast.Node) bool {
+// hasPattern reports whether any field in n has a computed label.
+func hasPattern(n ast.Node) bool {
 	found := false
 	ast.Walk(n, func(n ast.Node) bool {
 		if f, ok := n.(*ast.Field); ok {
-			found = found || computed(f.Label)
+			found = found || isComputed(f.Label)
 		}
 		return !found
 	}, nil)
 	return found
 }
 
-func computed(l ast.Label) bool {
-	_, static := labelName(l)
-	return !static && !definition(l) && !hidden(l)
+func isComputed(l ast.Label) bool {
+	_, static := fieldName(l)
+	return !static && !isDefinitionLabel(l) && !isHidden(l)
 }
 
-func definition(l ast.Label) bool {
+func isDefinitionLabel(l ast.Label) bool {
 	name := identName(l)
 	return strings.HasPrefix(name, "#") || strings.HasPrefix(name, "_#")
 }
 
-func hidden(l ast.Label) bool { return strings.HasPrefix(identName(l), "_") }
+func isHidden(l ast.Label) bool { return strings.HasPrefix(identName(l), "_") }
 
 // identName returns the identifier that a label is, or "".
 func identName(l ast.Label) string {

@@ -33,7 +33,7 @@ import (
 // multiple of the price.
 func Encode(ctx *cue.Context, data map[string]any, embedded Embedded) cue.Value {
 	v := ctx.Encode(data, cue.NilIsAny(false))
-	if embedded.in(data) {
+	if embedded.existsIn(data) {
 		v = v.Unify(ctx.Encode(data, cue.NilIsAny(false)))
 	}
 	return v
@@ -59,7 +59,7 @@ func (e *Embedded) walk(n ast.Node) {
 	ast.Walk(n, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.CallExpr:
-			return !e.counted(n)
+			return !e.walkLen(n)
 		case *ast.EmbedDecl:
 			e.add(n.Expr)
 		}
@@ -67,8 +67,8 @@ func (e *Embedded) walk(n ast.Node) {
 	}, nil)
 }
 
-// counted walks the clauses alone of `len([for …])`.
-func (e *Embedded) counted(call *ast.CallExpr) bool {
+// walkLen walks the clauses alone of `len([for …])`.
+func (e *Embedded) walkLen(call *ast.CallExpr) bool {
 	f, ok := call.Fun.(*ast.Ident)
 	if !ok || f.Name != "len" || len(call.Args) != 1 {
 		return false
@@ -103,7 +103,7 @@ func (e *Embedded) add(x ast.Expr) {
 	case *ast.ParenExpr:
 		e.add(x.X)
 	case *ast.SelectorExpr:
-		if name, static := labelName(x.Sel); static && variable(x.X) {
+		if name, static := fieldName(x.Sel); static && isLoopVariable(x.X) {
 			e.fields = append(e.fields, name)
 		} else {
 			e.add(x.X)
@@ -118,33 +118,33 @@ func (e *Embedded) add(x ast.Expr) {
 	}
 }
 
-// variable reports whether x selects from the variable of a clause.
-func variable(x ast.Expr) bool {
+// isLoopVariable reports whether x selects from the variable of a clause.
+func isLoopVariable(x ast.Expr) bool {
 	switch x := x.(type) {
 	case *ast.Ident:
 		_, ok := x.Node.(*ast.Ident)
 		return ok
 	case *ast.SelectorExpr:
-		return variable(x.X)
+		return isLoopVariable(x.X)
 	}
 	return false
 }
 
-// in reports whether what is embedded may be a struct or list of v.
-func (e Embedded) in(v any) bool {
+// existsIn reports whether what is embedded may be a struct or list of v.
+func (e Embedded) existsIn(v any) bool {
 	if e.elements || len(e.fields) == 0 {
 		return e.elements
 	}
 	switch v := v.(type) {
 	case map[string]any:
 		for name, value := range v {
-			if container(value) && (slices.Contains(e.fields, name) || e.in(value)) {
+			if isContainer(value) && (slices.Contains(e.fields, name) || e.existsIn(value)) {
 				return true
 			}
 		}
 	case []any:
 		for _, value := range v {
-			if e.in(value) {
+			if e.existsIn(value) {
 				return true
 			}
 		}
@@ -152,7 +152,7 @@ func (e Embedded) in(v any) bool {
 	return false
 }
 
-func container(v any) bool {
+func isContainer(v any) bool {
 	switch v.(type) {
 	case map[string]any, []any:
 		return true

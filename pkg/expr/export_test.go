@@ -17,4 +17,4 @@ limitations under the License.
 package expr
 
 // In is in, for tests.
-func (e Embedded) In(v any) bool { return e.in(v) }
+func (e Embedded) In(v any) bool { return e.existsIn(v) }

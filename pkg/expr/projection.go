@@ -27,33 +27,33 @@ import (
 	"slices"
 )
 
-// Projection is a set of paths below a root. The zero value holds none. It is
+// FieldSet is a set of paths below a root. The zero value holds none. It is
 // immutable and safe for concurrent use.
-type Projection struct{ root *node }
+type FieldSet struct{ root *fieldNode }
 
-// node is what is taken of one value: all of it; or the named fields, and of
+// fieldNode is what is taken of one value: all of it; or the named fields, and of
 // anything that is no object all of it. A nil node takes nothing.
-type node struct {
-	whole  bool
-	fields map[string]*node
+type fieldNode struct {
+	all    bool
+	fields map[string]*fieldNode
 }
 
 // All takes everything.
-func All() Projection { return Projection{&node{whole: true}} }
+func All() FieldSet { return FieldSet{&fieldNode{all: true}} }
 
-// Whole reports whether p takes everything.
-func (p Projection) Whole() bool { return p.root != nil && p.root.whole }
+// IsAll reports whether p takes everything.
+func (p FieldSet) IsAll() bool { return p.root != nil && p.root.all }
 
 // Empty reports whether p takes nothing.
-func (p Projection) Empty() bool { return p.root == nil }
+func (p FieldSet) Empty() bool { return p.root == nil }
 
 // Paths returns the paths that p takes whole, sorted. None is a prefix of
 // another; a single empty path stands for everything.
-func (p Projection) Paths() [][]string {
+func (p FieldSet) Paths() [][]string {
 	var paths [][]string
-	var collect func(n *node, at []string)
-	collect = func(n *node, at []string) {
-		if n.whole {
+	var collect func(n *fieldNode, at []string)
+	collect = func(n *fieldNode, at []string) {
+		if n.all {
 			paths = append(paths, slices.Clone(at))
 			return
 		}
@@ -68,35 +68,35 @@ func (p Projection) Paths() [][]string {
 }
 
 // Under returns what p takes below prefix.
-func (p Projection) Under(prefix ...string) Projection {
+func (p FieldSet) Under(prefix ...string) FieldSet {
 	n := p.root
 	for _, name := range prefix {
-		if n == nil || n.whole {
+		if n == nil || n.all {
 			break
 		}
 		n = n.fields[name]
 	}
-	return Projection{n}
+	return FieldSet{n}
 }
 
 // Union returns a projection that takes what p or q takes.
-func (p Projection) Union(q Projection) Projection {
-	return Projection{union(p.root, q.root)}
+func (p FieldSet) Union(q FieldSet) FieldSet {
+	return FieldSet{union(p.root, q.root)}
 }
 
-// Pick returns the fields of data that p takes. A field that data lacks is
+// Select returns the fields of data that p takes. A field that data lacks is
 // lacking; an object on the way to one is there if data has it; where a path
 // leads into something that is no object, such as a list, that is taken whole.
 // The result shares its values with data: neither may be changed.
-func (p Projection) Pick(data map[string]any) map[string]any {
+func (p FieldSet) Select(data map[string]any) map[string]any {
 	if p.root == nil {
 		return map[string]any{}
 	}
-	return pick(p.root, data)
+	return selectFields(p.root, data)
 }
 
-func pick(n *node, data map[string]any) map[string]any {
-	if n.whole {
+func selectFields(n *fieldNode, data map[string]any) map[string]any {
+	if n.all {
 		return data
 	}
 	out := make(map[string]any, len(n.fields))
@@ -106,48 +106,48 @@ func pick(n *node, data map[string]any) map[string]any {
 			continue
 		}
 		if object, isObject := value.(map[string]any); isObject {
-			value = pick(field, object)
+			value = selectFields(field, object)
 		}
 		out[name] = value
 	}
 	return out
 }
 
-func union(a, b *node) *node {
+func union(a, b *fieldNode) *fieldNode {
 	switch {
 	case a == nil:
 		return b
-	case b == nil || a.whole:
+	case b == nil || a.all:
 		return a
-	case b.whole:
+	case b.all:
 		return b
 	}
-	fields := make(map[string]*node, len(a.fields)+len(b.fields))
+	fields := make(map[string]*fieldNode, len(a.fields)+len(b.fields))
 	maps.Copy(fields, a.fields)
 	for name, n := range b.fields {
 		fields[name] = union(fields[name], n)
 	}
-	return &node{fields: fields}
+	return &fieldNode{fields: fields}
 }
 
-// take adds all of the value at path.
-func (n *node) take(path []string) {
-	at := n.object(path)
-	at.whole, at.fields = true, nil
+// add adds all of the value at path.
+func (n *fieldNode) add(path []string) {
+	at := n.addObject(path)
+	at.all, at.fields = true, nil
 }
 
-// object adds the value at path as an object of which no field is needed, and
+// addObject adds the value at path as an object of which no field is needed, and
 // returns its node.
-func (n *node) object(path []string) *node {
+func (n *fieldNode) addObject(path []string) *fieldNode {
 	for _, name := range path {
-		if n.whole {
+		if n.all {
 			break
 		}
 		next := n.fields[name]
 		if next == nil {
-			next = &node{}
+			next = &fieldNode{}
 			if n.fields == nil {
-				n.fields = map[string]*node{}
+				n.fields = map[string]*fieldNode{}
 			}
 			n.fields[name] = next
 		}

@@ -26,17 +26,17 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/expr"
 )
 
-func of(t *testing.T, root, source string) expr.Projection {
+func dependencies(t *testing.T, root, source string) expr.FieldSet {
 	t.Helper()
 	file, err := parser.ParseFile("", source)
 	if err != nil {
 		t.Fatalf("parse %q: %v", source, err)
 	}
-	return expr.Of(root, file)
+	return expr.Dependencies(root, file)
 }
 
 // lines writes paths one a line; the empty path is ".".
-func lines(p expr.Projection) string {
+func lines(p expr.FieldSet) string {
 	var out []string
 	for _, path := range p.Paths() {
 		out = append(out, "."+strings.Join(path, "."))
@@ -105,7 +105,7 @@ func TestOf(t *testing.T) {
 		{"data field of the root's name", `context: data: context: C={a: 1, b: C.c}`, ".data.context"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := lines(of(t, "context", tt.source)); got != tt.want {
+			if got := lines(dependencies(t, "context", tt.source)); got != tt.want {
 				t.Errorf("paths of %s:\n got %q\nwant %q", tt.source, got, tt.want)
 			}
 		})
@@ -118,7 +118,7 @@ import "vela/kube"
 get: kube.#Get & {$params: resource: name: "x", $returns: value: data: n: string}
 out: "\(get.$returns.value.spec.a)"
 if get.$returns.err != _|_ {failed: true}`
-	if got, want := lines(of(t, "$returns", source)), ".err .value.data.n .value.spec.a"; got != want {
+	if got, want := lines(dependencies(t, "$returns", source)), ".err .value.data.n .value.spec.a"; got != want {
 		t.Errorf("paths of $returns: got %q, want %q", got, want)
 	}
 }
@@ -169,7 +169,7 @@ func TestPick(t *testing.T) {
 		{"object without fields", `context: data: metadata: {}`, object{"data": object{"metadata": object{}}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if diff := cmp.Diff(tt.want, of(t, "context", tt.source).Pick(data)); diff != "" {
+			if diff := cmp.Diff(tt.want, dependencies(t, "context", tt.source).Select(data)); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -177,8 +177,8 @@ func TestPick(t *testing.T) {
 }
 
 func TestCombine(t *testing.T) {
-	p := of(t, "context", `[context.old.a, context.data.b.c]`)
-	q := of(t, "context", `[context.old.a.x, context.data.b.d]`)
+	p := dependencies(t, "context", `[context.old.a, context.data.b.c]`)
+	q := dependencies(t, "context", `[context.old.a.x, context.data.b.d]`)
 	if got, want := lines(p.Union(q)), ".data.b.c .data.b.d .old.a"; got != want {
 		t.Errorf("union: got %q, want %q", got, want)
 	}
@@ -191,10 +191,10 @@ func TestCombine(t *testing.T) {
 	if got, want := lines(q.Under("old")), ".a.x"; got != want {
 		t.Errorf("under old: got %q, want %q", got, want)
 	}
-	if u := p.Under("old", "a", "x"); !u.Whole() {
+	if u := p.Under("old", "a", "x"); !u.IsAll() {
 		t.Errorf("under what is taken whole: got %q, want everything", lines(u))
 	}
-	if u := p.Under("event"); !u.Empty() || u.Whole() {
+	if u := p.Under("event"); !u.Empty() || u.IsAll() {
 		t.Errorf("under what is not taken: got %q, want nothing", lines(u))
 	}
 }

@@ -25,7 +25,7 @@ import (
 	"cuelang.org/go/cue/token"
 )
 
-// Of returns what nodes can depend on of the values called root, be root an
+// Dependencies returns what nodes can depend on of the values called root, be root an
 // identifier (`context.data.kind`) or a field of something else
 // (`get.$returns.value`). Static selectors and indices ("app", "a/b") narrow
 // it; anything dynamic takes the value that it is applied to. Fields that nodes
@@ -34,34 +34,34 @@ import (
 //
 // Of sees root by its name alone. Where a value that holds a `$returns` is used
 // without naming it, as in `json.Marshal(get)`, ask for References("get").
-func Of(root string, nodes ...ast.Node) Projection {
-	return of(root, true, nodes)
+func Dependencies(root string, nodes ...ast.Node) FieldSet {
+	return dependencies(root, true, nodes)
 }
 
 // References is Of without the fields that nodes declare below root.
-func References(root string, nodes ...ast.Node) Projection {
-	return of(root, false, nodes)
+func References(root string, nodes ...ast.Node) FieldSet {
+	return dependencies(root, false, nodes)
 }
 
-func of(root string, declared bool, nodes []ast.Node) Projection {
-	w := &walker{root: root, declared: declared, taken: &node{}}
+func dependencies(root string, declared bool, nodes []ast.Node) FieldSet {
+	w := &dependencyWalker{root: root, declared: declared, fields: &fieldNode{}}
 	for _, n := range nodes {
 		w.walk(n, nil)
 		if file, ok := n.(*ast.File); ok && declared {
-			w.embedded(file.Decls, nodes)
+			w.addPatterns(file.Decls, nodes)
 		}
 	}
-	if !w.found {
-		return Projection{}
+	if !w.referenced {
+		return FieldSet{}
 	}
-	return Projection{w.taken}
+	return FieldSet{w.fields}
 }
 
 // scope maps the names that are visible somewhere to the paths below root that
 // they may stand for.
 type scope map[string][][]string
 
-type walker struct {
+type dependencyWalker struct {
 	root     string
 	declared bool
 	// ignored counts the declarations of root around the current node that do
@@ -71,15 +71,15 @@ type walker struct {
 	// in one is closed, and so depends on every field.
 	definitions int
 
-	taken *node
-	found bool
+	fields     *fieldNode
+	referenced bool
 }
 
-func (w *walker) take(path []string)   { w.found = true; w.taken.take(path) }
-func (w *walker) object(path []string) { w.found = true; w.taken.object(path) }
+func (w *dependencyWalker) add(path []string)       { w.referenced = true; w.fields.add(path) }
+func (w *dependencyWalker) addObject(path []string) { w.referenced = true; w.fields.addObject(path) }
 
 // walk adds what n refers to; visible is nil outside declarations of root.
-func (w *walker) walk(n ast.Node, visible scope) {
+func (w *dependencyWalker) walk(n ast.Node, visible scope) {
 	ast.Walk(n, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.Field:
@@ -90,7 +90,7 @@ func (w *walker) walk(n ast.Node, visible scope) {
 			return false
 		case *ast.Alias:
 			if w.ignored > 0 {
-				w.take(nil)
+				w.add(nil)
 			}
 			w.walk(n.Expr, visible)
 			return false
@@ -108,30 +108,30 @@ func (w *walker) walk(n ast.Node, visible scope) {
 
 // reference adds the path that x names, and what its indices refer to. It
 // returns false where x names none.
-func (w *walker) reference(x ast.Expr, visible scope) bool {
-	c, ok := w.chain(x, visible)
+func (w *dependencyWalker) reference(x ast.Expr, visible scope) bool {
+	c, ok := w.path(x, visible)
 	if !ok {
 		return false
 	}
 	for _, p := range c.paths {
-		w.take(p)
+		w.add(p)
 	}
-	for _, rest := range c.rest {
+	for _, rest := range c.indices {
 		w.walk(rest, visible)
 	}
 	return true
 }
 
-// chain is a path expression: what it may name, whether more selectors would
+// pathExpr is a path expression: what it may name, whether more selectors would
 // still narrow it, and the expressions within it that are not part of it.
-type chain struct {
-	paths [][]string
-	ended bool
-	rest  []ast.Expr
+type pathExpr struct {
+	paths     [][]string
+	truncated bool
+	indices   []ast.Expr
 }
 
-func (c chain) then(name string) chain {
-	if c.ended {
+func (c pathExpr) child(name string) pathExpr {
+	if c.truncated {
 		return c
 	}
 	longer := make([][]string, len(c.paths))
@@ -142,85 +142,85 @@ func (c chain) then(name string) chain {
 	return c
 }
 
-func (c chain) end(rest ...ast.Expr) chain {
-	c.ended = true
+func (c pathExpr) truncate(rest ...ast.Expr) pathExpr {
+	c.truncated = true
 	for _, x := range rest {
 		if x != nil {
-			c.rest = append(slices.Clip(c.rest), x)
+			c.indices = append(slices.Clip(c.indices), x)
 		}
 	}
 	return c
 }
 
-func (w *walker) chain(x ast.Expr, visible scope) (chain, bool) {
+func (w *dependencyWalker) path(x ast.Expr, visible scope) (pathExpr, bool) {
 	switch x := x.(type) {
 	case *ast.Ident:
 		paths := slices.Clip(visible[x.Name])
 		if x.Name == w.root {
 			paths = append(paths, nil)
 		}
-		return chain{paths: paths}, len(paths) > 0
+		return pathExpr{paths: paths}, len(paths) > 0
 	case *ast.ParenExpr:
-		return w.chain(x.X, visible)
+		return w.path(x.X, visible)
 	case *ast.SelectorExpr:
-		name, static := labelName(x.Sel)
-		c, ok := w.chain(x.X, visible)
+		name, static := fieldName(x.Sel)
+		c, ok := w.path(x.X, visible)
 		switch {
 		case !ok && name == w.root:
-			return chain{paths: [][]string{nil}, rest: []ast.Expr{x.X}}, true
+			return pathExpr{paths: [][]string{nil}, indices: []ast.Expr{x.X}}, true
 		case !ok:
 			return c, false
 		case !static:
-			return c.end(), true
+			return c.truncate(), true
 		}
-		return c.then(name), true
+		return c.child(name), true
 	case *ast.IndexExpr:
-		name, static := stringLit(x.Index)
-		c, ok := w.chain(x.X, visible)
+		name, static := stringLiteral(x.Index)
+		c, ok := w.path(x.X, visible)
 		switch {
 		case !ok && static && name == w.root:
-			return chain{paths: [][]string{nil}, rest: []ast.Expr{x.X}}, true
+			return pathExpr{paths: [][]string{nil}, indices: []ast.Expr{x.X}}, true
 		case !ok:
 			return c, false
 		case static:
-			return c.then(name), true
+			return c.child(name), true
 		}
-		return c.end(x.Index), true
+		return c.truncate(x.Index), true
 	case *ast.SliceExpr:
-		c, ok := w.chain(x.X, visible)
-		return c.end(x.Low, x.High), ok
+		c, ok := w.path(x.X, visible)
+		return c.truncate(x.Low, x.High), ok
 	}
-	return chain{}, false
+	return pathExpr{}, false
 }
 
-// labelName returns the field of decoded JSON that a label names. It is false
+// fieldName returns the field of decoded JSON that a label names. It is false
 // for hidden fields, definitions, and labels that are computed.
-func labelName(l ast.Label) (string, bool) {
+func fieldName(l ast.Label) (string, bool) {
 	switch l := l.(type) {
 	case *ast.Alias:
 		inner, ok := l.Expr.(ast.Label)
 		if !ok {
 			return "", false
 		}
-		return labelName(inner)
+		return fieldName(inner)
 	case *ast.Ident:
-		return l.Name, !internal(l.Name)
+		return l.Name, !isInternal(l.Name)
 	case *ast.BasicLit:
 		if l.Kind != token.STRING {
 			return l.Value, true
 		}
-		return stringLit(l)
+		return stringLiteral(l)
 	}
 	return "", false
 }
 
-// internal reports whether an identifier is a hidden field or a definition,
+// isInternal reports whether an identifier is a hidden field or a definition,
 // which decoded JSON never has.
-func internal(name string) bool {
+func isInternal(name string) bool {
 	return strings.HasPrefix(name, "_") || strings.HasPrefix(name, "#")
 }
 
-func stringLit(x ast.Expr) (string, bool) {
+func stringLiteral(x ast.Expr) (string, bool) {
 	lit, ok := x.(*ast.BasicLit)
 	if !ok || lit.Kind != token.STRING {
 		return "", false

@@ -31,38 +31,38 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
-// kind is what is known of the values that an expression may have.
-type kind string
+// valueKind is what is known of the values that an expression may have.
+type valueKind string
 
 const (
-	unknown kind = ""
-	boolean kind = "a boolean"
-	text    kind = "a string"
-	number  kind = "a number"
-	object  kind = "a struct"
-	list    kind = "a list"
-	other   kind = "no boolean"
+	unknownKind valueKind = ""
+	boolKind    valueKind = "a boolean"
+	stringKind  valueKind = "a string"
+	numberKind  valueKind = "a number"
+	structKind  valueKind = "a struct"
+	listKind    valueKind = "a list"
+	nonBoolKind valueKind = "no boolean"
 )
 
 // checker finds what a filter says that cannot be, before there is any event.
 type checker struct {
-	*source
+	*Expression
 	schema ast.Expr
-	findings
+	diagnostics
 }
 
-func check(s *source) (diag.List, error) {
+func check(s *Expression) (diag.List, error) {
 	schema, err := parser.ParseExpr("schema", event.Schema)
 	if err != nil {
 		return nil, err
 	}
-	c := &checker{source: s, schema: schema}
+	c := &checker{Expression: s, schema: schema}
 	c.checkImports()
 	ast.Walk(s.file, c.visit, nil)
-	for _, f := range s.constraints {
+	for _, f := range s.Constraints {
 		c.checkConstraint(f.Value, c.schema, "context")
 	}
-	for _, x := range s.conditions {
+	for _, x := range s.Conditions {
 		c.checkCondition(x)
 	}
 	return c.list, nil
@@ -118,12 +118,12 @@ func (c *checker) checkRegexp(x ast.Expr) {
 
 // checkField checks that x, if it is context or a part of it, has field.
 func (c *checker) checkField(x ast.Expr, field ast.Label) {
-	r, ok := c.reference(x)
-	name, static := selected(field)
-	if !ok || !static || r.computed {
+	r, ok := c.Reference(x)
+	name, static := selectorName(field)
+	if !ok || !static || r.Computed {
 		return
 	}
-	if at := c.declared(r); at != nil {
+	if at := c.schemaOf(r); at != nil {
 		c.checkName(field, name, at, r.String())
 	}
 }
@@ -136,7 +136,7 @@ func (c *checker) checkName(at ast.Node, name string, schema ast.Expr, path stri
 		c.add(at, "%s is %s, which has no field %q", path, c.schemaKind(schema), name)
 		return nil
 	}
-	fields, open := members(s)
+	fields, open := schemaFields(s)
 	if next, ok := fields[name]; ok || open {
 		return next
 	}
@@ -162,7 +162,7 @@ func (c *checker) checkConstraint(x, schema ast.Expr, path string) {
 			if !ok {
 				continue
 			}
-			if name, static := selected(f.Label); static {
+			if name, static := selectorName(f.Label); static {
 				if next := c.checkName(f.Label, name, schema, path); next != nil {
 					c.checkConstraint(f.Value, next, path+"."+name)
 				}
@@ -171,23 +171,23 @@ func (c *checker) checkConstraint(x, schema ast.Expr, path string) {
 	}
 }
 
-// declared returns how the schema declares r, or nil where it says nothing.
-func (c *checker) declared(r reference) ast.Expr {
+// schemaOf returns how the schema declares r, or nil where it says nothing.
+func (c *checker) schemaOf(r Reference) ast.Expr {
 	at := c.schema
 	for _, s := range r.steps {
 		decl, ok := at.(*ast.StructLit)
-		if !ok || s.list {
+		if !ok || s.isIndex {
 			return nil
 		}
-		fields, _ := members(decl)
+		fields, _ := schemaFields(decl)
 		at = fields[s.field]
 	}
 	return at
 }
 
-// members returns the fields of a struct of the schema, and whether it may have
+// schemaFields returns the fields of a struct of the schema, and whether it may have
 // others.
-func members(s *ast.StructLit) (fields map[string]ast.Expr, open bool) {
+func schemaFields(s *ast.StructLit) (fields map[string]ast.Expr, open bool) {
 	fields = map[string]ast.Expr{}
 	for _, d := range s.Elts {
 		switch d := d.(type) {
@@ -203,14 +203,14 @@ func members(s *ast.StructLit) (fields map[string]ast.Expr, open bool) {
 }
 
 // schemaKind returns the kind of what the schema declares.
-func (c *checker) schemaKind(x ast.Expr) kind {
+func (c *checker) schemaKind(x ast.Expr) valueKind {
 	switch x := x.(type) {
 	case *ast.StructLit:
-		return object
+		return structKind
 	case *ast.Ident:
 		if x.Name == "string" {
-			return text
+			return stringKind
 		}
 	}
-	return unknown
+	return unknownKind
 }

@@ -48,38 +48,38 @@ import (
 //     those that are optional (name?: …) or have a default (name: *1 | int).
 //
 // An expression that holds nothing, or only comments, matches everything.
-func Compile(expr string, t event.Trigger) (filter Filter, found diag.List) {
+func Compile(expr string, t event.TriggerRef) (filter Filter, found diag.List) {
 	defer func() {
 		if p := recover(); p != nil {
 			filter, found = nil, diag.List{{Message: fmt.Sprintf("cannot be compiled: %v", p)}}
 		}
 	}()
-	s, found := parse(expr)
+	s, found := Parse(expr)
 	if s == nil {
 		return nil, found
 	}
 	wrong, err := check(s)
 	if err != nil {
-		return nil, append(found, diag.Problem{Message: err.Error()})
+		return nil, append(found, diag.Diagnostic{Message: err.Error()})
 	}
 	found = append(found, wrong...)
-	found = append(found, build(expr)...)
+	found = append(found, vet(expr)...)
 	if len(found) > 0 {
-		return nil, sorted(found)
+		return nil, sortByPosition(found)
 	}
-	if len(s.conditions) == 0 && len(s.constraints) == 0 {
-		return everything{}, nil
+	if len(s.Conditions) == 0 && len(s.Constraints) == 0 {
+		return matchAll{}, nil
 	}
-	f, err := assemble(s, t)
+	f, err := newFilter(s, t)
 	if err != nil {
 		return nil, diag.List{{Message: err.Error()}}
 	}
 	return f, nil
 }
 
-// build returns the problems that CUE finds before there is any event.
-func build(expr string) diag.List {
-	s, found := parse(expr)
+// vet returns the problems that CUE finds before there is any event.
+func vet(expr string) diag.List {
+	s, found := Parse(expr)
 	if len(found) > 0 {
 		return nil
 	}
@@ -90,44 +90,44 @@ func build(expr string) diag.List {
 		err = v.FillPath(contextPath(), ctx.CompileString(event.Schema, cue.Filename("schema"))).Validate()
 	}
 	if err != nil {
-		return problems(err, s)
+		return cueDiagnostics(err, s)
 	}
 	return nil
 }
 
 // named turns s into a file whose conditions are fields, and returns it.
-func (s *source) named() *ast.File {
-	if len(s.constraints) > 0 {
+func (s *Expression) named() *ast.File {
+	if len(s.Constraints) > 0 {
 		return s.file
 	}
 	s.file.Decls = slices.DeleteFunc(s.file.Decls, func(d ast.Decl) bool {
 		_, condition := d.(*ast.EmbedDecl)
 		return condition
 	})
-	for _, x := range s.conditions {
+	for _, x := range s.Conditions {
 		s.file.Decls = append(s.file.Decls, &ast.Field{Label: ast.NewString("condition"), Value: x})
 	}
 	s.file.Decls = append(s.file.Decls, &ast.Field{Label: ast.NewIdent("context"), Value: ast.NewIdent("_")})
 	return s.file
 }
 
-// assemble returns the filter that s is.
-func assemble(s *source, t event.Trigger) (Filter, error) {
-	if len(s.constraints) > 0 {
-		c := &constraints{trigger: t, fields: expr.Of("context", s.file)}
-		c.shape, c.simple = newShape(s)
-		for _, f := range s.constraints {
-			c.references = append(c.references, s.references(f.Value)...)
+// newFilter returns the filter that s is.
+func newFilter(s *Expression, t event.TriggerRef) (Filter, error) {
+	if len(s.Constraints) > 0 {
+		c := &constraintFilter{trigger: t, fields: expr.Dependencies("context", s.file)}
+		c.shape, c.complete = newShape(s)
+		for _, f := range s.Constraints {
+			c.references = append(c.references, s.References(f.Value)...)
 		}
-		m, err := newMachine(s.text)
-		c.machine = m
+		m, err := newEvaluatorPool(s.text)
+		c.pool = m
 		return c, err
 	}
 	var leaves []*leaf
-	x := &expression{trigger: t, fields: expr.Of("context", s.file), condition: s.newCondition(s.conditions[0], &leaves)}
+	x := &conditionFilter{trigger: t, fields: expr.Dependencies("context", s.file), condition: s.newCondition(s.Conditions[0], &leaves)}
 	var programs []string
 	for i, l := range leaves {
-		own, found := parse(s.text)
+		own, found := Parse(s.text)
 		if err := found.Err(); err != nil {
 			return nil, err
 		}
@@ -136,25 +136,25 @@ func assemble(s *source, t event.Trigger) (Filter, error) {
 			return nil, err
 		}
 		l.program = p
-		programs = append(programs, p.text)
+		programs = append(programs, p.Text)
 	}
-	m, err := newMachine(programs...)
-	x.machine = m
+	m, err := newEvaluatorPool(programs...)
+	x.pool = m
 	return x, err
 }
 
-// expression is a filter that is a boolean expression.
-type expression struct {
-	trigger   event.Trigger
-	fields    expr.Projection
-	machine   *machine
+// conditionFilter is a filter that is a boolean expression.
+type conditionFilter struct {
+	trigger   event.TriggerRef
+	fields    expr.FieldSet
+	pool      *evaluatorPool
 	condition condition
 }
 
-func (x *expression) Match(ctx context.Context, ev event.Event) (v Verdict, err error) {
-	e := &evaluation{ctx: ctx, machine: x.machine, context: contextOf(ev, x.trigger)}
-	defer e.close(&err)
-	o, err := x.condition.decide(e)
+func (x *conditionFilter) Match(ctx context.Context, ev event.Event) (v Verdict, err error) {
+	e := &evaluation{ctx: ctx, pool: x.pool, context: eventContext(ev, x.trigger)}
+	defer e.release(&err)
+	o, err := x.condition.evaluate(e)
 	if err != nil {
 		return Verdict{}, err
 	}
@@ -162,13 +162,13 @@ func (x *expression) Match(ctx context.Context, ev event.Event) (v Verdict, err 
 }
 
 // Context returns the fields of `context` that the verdict can depend on.
-func (x *expression) Context() expr.Projection { return x.fields }
+func (x *conditionFilter) Context() expr.FieldSet { return x.fields }
 
-type everything struct{}
+type matchAll struct{}
 
 // Context returns the fields of `context` that the verdict can depend on.
-func (everything) Context() expr.Projection { return expr.Projection{} }
+func (matchAll) Context() expr.FieldSet { return expr.FieldSet{} }
 
-func (everything) Match(context.Context, event.Event) (Verdict, error) {
+func (matchAll) Match(context.Context, event.Event) (Verdict, error) {
 	return Verdict{Match: true}, nil
 }

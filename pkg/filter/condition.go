@@ -37,14 +37,14 @@ type outcome struct {
 // to, is not true. Parts are asked in the order of the text, until one decides;
 // an error in one that is asked is the error of the whole.
 type condition interface {
-	decide(e *evaluation) (outcome, error)
+	evaluate(e *evaluation) (outcome, error)
 }
 
 type conjunction []condition
 
-func (c conjunction) decide(e *evaluation) (outcome, error) {
+func (c conjunction) evaluate(e *evaluation) (outcome, error) {
 	for _, part := range c {
-		if o, err := part.decide(e); err != nil || !o.Match {
+		if o, err := part.evaluate(e); err != nil || !o.Match {
 			return o, err
 		}
 	}
@@ -56,11 +56,11 @@ type disjunction struct {
 	source string
 }
 
-func (d disjunction) decide(e *evaluation) (outcome, error) {
+func (d disjunction) evaluate(e *evaluation) (outcome, error) {
 	var first outcome
 	all := true
 	for i, part := range d.parts {
-		o, err := part.decide(e)
+		o, err := part.evaluate(e)
 		if err != nil || o.Match {
 			return o, err
 		}
@@ -80,85 +80,85 @@ type leaf struct {
 	source     string
 	line       int
 	column     int
-	references []reference
-	program    program
+	references []Reference
+	program    Program
 	// strict says that the leaf cannot be true unless the event has all that it
 	// refers to.
 	strict bool
-	// quick answers without CUE, where it can.
-	quick quick
+	// fastPath answers without CUE, where it can.
+	fastPath FastPath
 }
 
-func (l *leaf) decide(e *evaluation) (outcome, error) {
+func (l *leaf) evaluate(e *evaluation) (outcome, error) {
 	if l.strict {
-		if o, ok := l.absent(e); ok {
+		if o, ok := l.firstAbsent(e); ok {
 			return o, nil
 		}
 	}
-	if l.quick != nil {
-		if answer, ok := l.quick(e.context); ok {
-			return l.answer(answer), nil
+	if l.fastPath != nil {
+		if answer, ok := l.fastPath(e.context); ok {
+			return l.outcome(answer), nil
 		}
 	}
-	v, err := e.result(l.program.index, l.program.pick(e.context))
+	v, err := e.evaluate(l.program.Index, l.program.Select(e.context))
 	if err != nil {
 		return outcome{}, err
 	}
-	v = v.LookupPath(resultPath())
+	v = v.LookupPath(ResultPath())
 	if err := v.Err(); err != nil {
-		if o, ok := l.absent(e); ok {
+		if o, ok := l.firstAbsent(e); ok {
 			return o, nil
 		}
-		if l.misfit(e) {
+		if l.typeMismatch(e) {
 			return outcome{}, l.errorf("an operand is of the wrong type")
 		}
 		if incomplete := v.Validate() == nil; incomplete {
 			return outcome{absent: true, Verdict: Verdict{Reason: l.source + " refers to what is absent"}}, nil
 		}
-		return outcome{}, l.failure(err)
+		return outcome{}, l.evaluationError(err)
 	}
 	answer, err := v.Bool()
 	if err != nil {
 		return outcome{}, l.errorf("is neither true nor false")
 	}
-	return l.answer(answer), nil
+	return l.outcome(answer), nil
 }
 
-// absent returns the outcome for the first path that the event lacks, if any.
-func (l *leaf) absent(e *evaluation) (outcome, bool) {
+// firstAbsent returns the outcome for the first path that the event lacks, if any.
+func (l *leaf) firstAbsent(e *evaluation) (outcome, bool) {
 	for _, r := range l.references {
-		if _, p := r.in(e.context); p == absent {
-			return outcome{absent: true, Verdict: missing(r.String())}, true
+		if _, p := r.Lookup(e.context); p == Absent {
+			return outcome{absent: true, Verdict: Missing(r.String())}, true
 		}
 	}
 	return outcome{}, false
 }
 
-// misfit reports whether a path leads into something that has no such parts.
-func (l *leaf) misfit(e *evaluation) bool {
-	return slices.ContainsFunc(l.references, func(r reference) bool {
-		_, p := r.in(e.context)
-		return p == misfit
+// typeMismatch reports whether a path leads into something that has no such parts.
+func (l *leaf) typeMismatch(e *evaluation) bool {
+	return slices.ContainsFunc(l.references, func(r Reference) bool {
+		_, p := r.Lookup(e.context)
+		return p == TypeMismatch
 	})
 }
 
-func (l *leaf) answer(yes bool) outcome {
+func (l *leaf) outcome(yes bool) outcome {
 	if yes {
 		return outcome{Verdict: Verdict{Match: true}}
 	}
 	v := Verdict{Reason: l.source + " is false"}
-	if len(l.references) == 1 && !l.references[0].computed {
+	if len(l.references) == 1 && !l.references[0].Computed {
 		v.Path = l.references[0].String()
 	}
 	return outcome{Verdict: v}
 }
 
-func missing(path string) Verdict {
+func Missing(path string) Verdict {
 	return Verdict{Path: path, Reason: path + " is absent"}
 }
 
 // newCondition splits x at its && and ||, and appends its leaves to leaves.
-func (s *source) newCondition(x ast.Expr, leaves *[]*leaf) condition {
+func (s *Expression) newCondition(x ast.Expr, leaves *[]*leaf) condition {
 	switch x := x.(type) {
 	case *ast.ParenExpr:
 		return s.newCondition(x.X, leaves)
@@ -168,53 +168,53 @@ func (s *source) newCondition(x ast.Expr, leaves *[]*leaf) condition {
 			return conjunction{s.newCondition(x.X, leaves), s.newCondition(x.Y, leaves)}
 		case token.LOR:
 			parts := []condition{s.newCondition(x.X, leaves), s.newCondition(x.Y, leaves)}
-			return disjunction{parts, excerpt(x)}
+			return disjunction{parts, Excerpt(x)}
 		}
 	}
 	l := &leaf{
-		source:     excerpt(x),
+		source:     Excerpt(x),
 		line:       x.Pos().Line(),
 		column:     x.Pos().Column(),
-		references: s.references(x),
-		strict:     s.strict(x),
-		quick:      s.newQuick(x),
+		references: s.References(x),
+		strict:     s.IsStrict(x),
+		fastPath:   s.FastPath(x),
 	}
 	*leaves = append(*leaves, l)
 	return l
 }
 
-// strict reports whether x is incomplete wherever the event lacks something
+// IsStrict reports whether x is incomplete wherever the event lacks something
 // that it refers to.
-func (s *source) strict(x ast.Expr) bool {
-	if r, ok := s.reference(x); ok {
-		return !r.computed
+func (s *Expression) IsStrict(x ast.Expr) bool {
+	if r, ok := s.Reference(x); ok {
+		return !r.Computed
 	}
 	switch x := x.(type) {
 	case *ast.ParenExpr:
-		return s.strict(x.X)
+		return s.IsStrict(x.X)
 	case *ast.BasicLit:
 		return true
 	case *ast.UnaryExpr:
-		return x.Op == token.NOT && s.strict(x.X)
+		return x.Op == token.NOT && s.IsStrict(x.X)
 	case *ast.BinaryExpr:
 		switch x.Op {
 		case token.EQL, token.NEQ, token.LSS, token.LEQ, token.GTR, token.GEQ, token.MAT, token.NMAT,
 			token.ADD, token.SUB, token.MUL, token.QUO:
-			return s.strict(x.X) && s.strict(x.Y)
+			return s.IsStrict(x.X) && s.IsStrict(x.Y)
 		}
 	case *ast.CallExpr:
 		for _, arg := range x.Args {
-			if !s.strict(arg) {
+			if !s.IsStrict(arg) {
 				return false
 			}
 		}
-		return s.known(x.Fun)
+		return s.isStrictFunction(x.Fun)
 	}
 	return false
 }
 
-// known reports whether fun is a function that wants complete arguments.
-func (s *source) known(fun ast.Expr) bool {
+// isStrictFunction reports whether fun is a function that wants complete arguments.
+func (s *Expression) isStrictFunction(fun ast.Expr) bool {
 	switch fun := fun.(type) {
 	case *ast.Ident:
 		return fun.Name == "len"
@@ -225,8 +225,8 @@ func (s *source) known(fun ast.Expr) bool {
 	return false
 }
 
-// excerpt returns the text of x on one line, shortened.
-func excerpt(x ast.Node) string {
+// Excerpt returns the text of x on one line, shortened.
+func Excerpt(x ast.Node) string {
 	const most = 120
 	b, err := format.Node(x)
 	if err != nil {

@@ -29,85 +29,85 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/expr"
 )
 
-// constraints is a filter that declares what context has to be.
-type constraints struct {
-	trigger event.Trigger
-	machine *machine
-	fields  expr.Projection
-	shape   *shape
-	simple  bool
+// constraintFilter is a filter that declares what context has to be.
+type constraintFilter struct {
+	trigger  event.TriggerRef
+	pool     *evaluatorPool
+	fields   expr.FieldSet
+	shape    *Shape
+	complete bool
 	// references are the paths that the constraints take values from.
-	references []reference
+	references []Reference
 }
 
 // Context returns the fields of `context` that the verdict can depend on.
-func (c *constraints) Context() expr.Projection { return c.fields }
+func (c *constraintFilter) Context() expr.FieldSet { return c.fields }
 
 // Match says yes where the event unifies with the constraints, and they add
 // nothing to it that it did not hold.
-func (c *constraints) Match(ctx context.Context, ev event.Event) (v Verdict, err error) {
-	e := &evaluation{ctx: ctx, machine: c.machine, context: contextOf(ev, c.trigger)}
-	if v, sure := c.shape.quick(e.context); sure && (c.simple || !v.Match) {
+func (c *constraintFilter) Match(ctx context.Context, ev event.Event) (v Verdict, err error) {
+	e := &evaluation{ctx: ctx, pool: c.pool, context: eventContext(ev, c.trigger)}
+	if v, sure := c.shape.Match(e.context); sure && (c.complete || !v.Match) {
 		return v, nil
 	}
-	defer e.close(&err)
-	all, err := e.result(0, map[string]any{"context": c.fields.Pick(e.context)})
+	defer e.release(&err)
+	all, err := e.evaluate(0, map[string]any{"context": c.fields.Select(e.context)})
 	if err != nil {
 		return Verdict{}, err
 	}
 	result := all.LookupPath(contextPath())
 	if err := result.Validate(cue.Concrete(true)); err != nil {
-		return c.against(e, err)
+		return c.reject(e, err)
 	}
-	if !c.simple {
-		if path, added := surplus(result, e.context, c.shape, nil); added {
-			return c.shape.deepest(path).lacking(e.context), nil
+	if !c.complete {
+		if path, added := addedField(result, e.context, c.shape, nil); added {
+			return c.shape.Deepest(path).Missing(e.context), nil
 		}
 	}
 	return Verdict{Match: true}, nil
 }
 
-// against returns the verdict on an event that CUE found to be against the
+// reject returns the verdict on an event that CUE found to be against the
 // constraints, or incomplete. What contradicts them decides before what cannot
 // be evaluated, and that before what is missing.
-func (c *constraints) against(e *evaluation, err error) (Verdict, error) {
+func (c *constraintFilter) reject(e *evaluation, err error) (Verdict, error) {
 	all := errors.Errors(err)
 	for _, e := range all {
-		if broken(e) == "" && !incomplete(e) {
-			return c.culprit(e).misfit(), nil
+		if EvaluationFailure(e) == "" && !IsIncomplete(e) {
+			return c.offendingConstraint(e).Mismatch(), nil
 		}
 	}
 	for _, e := range all {
-		if what := broken(e); what != "" && !incomplete(e) {
-			n := c.culprit(e)
-			return Verdict{}, fmt.Errorf("%s: %s", n.at, what)
+		if what := EvaluationFailure(e); what != "" && !IsIncomplete(e) {
+			n := c.offendingConstraint(e)
+			return Verdict{}, fmt.Errorf("%s: %s", n.Path, what)
 		}
 	}
 	for _, r := range c.references {
-		if _, p := r.in(e.context); p == absent {
-			return missing(r.String()), nil
+		if _, p := r.Lookup(e.context); p == Absent {
+			return Missing(r.String()), nil
 		}
 	}
-	return c.culprit(all[0]).lacking(e.context), nil
+	return c.offendingConstraint(all[0]).Missing(e.context), nil
 }
 
-// culprit returns the shape that e is about. It knows only names that stand in
+// offendingConstraint returns the shape that e is about. It knows only names that stand in
 // the text, none that the event brought.
-func (c *constraints) culprit(e errors.Error) *shape {
-	best := c.shape.deepest(fields(e.Path()))
+func (c *constraintFilter) offendingConstraint(e errors.Error) *Shape {
+	best := c.shape.Deepest(contextFields(e.Path()))
 	for _, pos := range errors.Positions(e) {
-		if pos.Filename() != fileName {
+		if pos.Filename() != Filename {
 			continue
 		}
-		if n := c.shape.around(pos.Offset()); n != nil && len(n.at.steps) > len(best.at.steps) {
+		if n := c.shape.enclosing(pos.Offset()); n != nil && len(n.Path.steps) > len(best.Path.steps) {
 			best = n
 		}
 	}
 	return best
 }
 
-// fields returns the path below context that a path of CUE is.
-func fields(path []string) []string {
+// contextFields returns the path below context that a path of CUE is.
+func contextFields(path []string) []string {
 	var out []string
 	for i, name := range path {
 		if i == 0 && name == "context" {
@@ -121,31 +121,31 @@ func fields(path []string) []string {
 	return out
 }
 
-// surplus returns the path of the first field of v that data lacks, other than
+// addedField returns the path of the first field of v that data lacks, other than
 // by a default; n is what is known of v, or nil.
-func surplus(v cue.Value, data any, n *shape, at []string) ([]string, bool) {
+func addedField(v cue.Value, data any, n *Shape, at []string) ([]string, bool) {
 	switch data := data.(type) {
 	case map[string]any:
 		it, err := v.Fields()
 		for err == nil && it.Next() {
 			name := it.Selector().Unquoted()
 			path := append(slices.Clip(at), name)
-			field := n.field(name)
+			field := n.Field(name)
 			value, has := data[name]
 			if !has {
-				if byDefault(it.Value(), field) {
+				if isDefault(it.Value(), field) {
 					continue
 				}
 				return path, true
 			}
-			if path, added := surplus(it.Value(), value, field, path); added {
+			if path, added := addedField(it.Value(), value, field, path); added {
 				return path, true
 			}
 		}
 	case []any:
 		it, err := v.List()
 		for i := 0; err == nil && i < len(data) && it.Next(); i++ {
-			if path, added := surplus(it.Value(), data[i], nil, append(slices.Clip(at), "[]")); added {
+			if path, added := addedField(it.Value(), data[i], nil, append(slices.Clip(at), "[]")); added {
 				return path, true
 			}
 		}
@@ -153,18 +153,18 @@ func surplus(v cue.Value, data any, n *shape, at []string) ([]string, bool) {
 	return nil, false
 }
 
-// byDefault reports whether v is a default. To CUE, so is the empty list that
+// isDefault reports whether v is a default. To CUE, so is the empty list that
 // [...int] allows.
-func byDefault(v cue.Value, n *shape) bool {
+func isDefault(v cue.Value, n *Shape) bool {
 	if n != nil {
-		return n.defaulted
+		return n.hasDefault
 	}
 	_, ok := v.Default()
 	return ok && v.Kind() != cue.ListKind
 }
 
-// contextOf returns what the filter of t sees of ev.
-func contextOf(ev event.Event, t event.Trigger) map[string]any {
+// eventContext returns what the filter of t sees of ev.
+func eventContext(ev event.Event, t event.TriggerRef) map[string]any {
 	c := ev.Context(t)
 	if ev.Data == nil {
 		c["data"] = map[string]any{}

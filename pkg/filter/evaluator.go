@@ -36,9 +36,9 @@ type evaluator struct {
 	bases []cue.Value
 }
 
-// machine evaluates the programs of a filter with CUE, as often at once as there
+// evaluatorPool evaluates the programs of a filter with CUE, as often at once as there
 // are processors.
-type machine struct {
+type evaluatorPool struct {
 	programs []string
 	// embedded is what the programs embed of elements.
 	embedded []expr.Embedded
@@ -47,18 +47,18 @@ type machine struct {
 	idle chan *evaluator
 }
 
-// newMachine returns a machine with one evaluator ready.
-func newMachine(programs ...string) (*machine, error) {
+// newEvaluatorPool returns a machine with one evaluator ready.
+func newEvaluatorPool(programs ...string) (*evaluatorPool, error) {
 	n := runtime.GOMAXPROCS(0)
-	m := &machine{programs: programs, idle: make(chan *evaluator, n)}
+	m := &evaluatorPool{programs: programs, idle: make(chan *evaluator, n)}
 	for _, text := range programs {
-		file, err := parser.ParseFile(fileName, text)
+		file, err := parser.ParseFile(Filename, text)
 		if err != nil {
 			return nil, fmt.Errorf("parse %q: %w", text, err)
 		}
 		m.embedded = append(m.embedded, expr.EmbeddedElements(file))
 	}
-	ready, err := m.load()
+	ready, err := m.newEvaluator()
 	if err != nil {
 		return nil, err
 	}
@@ -69,11 +69,11 @@ func newMachine(programs ...string) (*machine, error) {
 	return m, nil
 }
 
-// load compiles the programs.
-func (m *machine) load() (*evaluator, error) {
+// newEvaluator compiles the programs.
+func (m *evaluatorPool) newEvaluator() (*evaluator, error) {
 	e := &evaluator{ctx: cuecontext.New()}
 	for _, text := range m.programs {
-		base := e.ctx.CompileString(text, cue.Filename(fileName))
+		base := e.ctx.CompileString(text, cue.Filename(Filename))
 		if err := base.Validate(); err != nil {
 			return nil, fmt.Errorf("compile %q: %w", text, err)
 		}
@@ -86,44 +86,44 @@ func (m *machine) load() (*evaluator, error) {
 // one, and has to be closed to give it back.
 type evaluation struct {
 	ctx     context.Context
-	machine *machine
+	pool    *evaluatorPool
 	context map[string]any
 
-	taken     bool
+	acquired  bool
 	evaluator *evaluator
 }
 
-// result returns what a program makes of data.
-func (e *evaluation) result(program int, data map[string]any) (cue.Value, error) {
-	if !e.taken {
+// evaluate returns what a program makes of data.
+func (e *evaluation) evaluate(program int, data map[string]any) (cue.Value, error) {
+	if !e.acquired {
 		select {
 		case <-e.ctx.Done():
 			return cue.Value{}, e.ctx.Err()
-		case e.evaluator = <-e.machine.idle:
-			e.taken = true
+		case e.evaluator = <-e.pool.idle:
+			e.acquired = true
 		}
 	}
 	if e.evaluator == nil {
-		loaded, err := e.machine.load()
+		loaded, err := e.pool.newEvaluator()
 		if err != nil {
 			return cue.Value{}, err
 		}
 		e.evaluator = loaded
 	}
-	encoded := expr.Encode(e.evaluator.ctx, data, e.machine.embedded[program])
+	encoded := expr.Encode(e.evaluator.ctx, data, e.pool.embedded[program])
 	return e.evaluator.bases[program].Unify(encoded), nil
 }
 
-// close gives the evaluator back. It turns a panic of CUE into an error, and
+// release gives the evaluator back. It turns a panic of CUE into an error, and
 // gives up an evaluator that has panicked.
-func (e *evaluation) close(err *error) {
+func (e *evaluation) release(err *error) {
 	if p := recover(); p != nil {
 		// The panic's text may hold values from the event.
 		*err = fmt.Errorf("cue panicked with a %T", p)
 		e.evaluator = nil
 	}
-	if e.taken {
-		e.machine.idle <- e.evaluator
+	if e.acquired {
+		e.pool.idle <- e.evaluator
 	}
 }
 

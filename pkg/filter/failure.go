@@ -26,10 +26,10 @@ import (
 // The texts of CUE's errors hold values from the event. None of them may get
 // out, so errors are told apart by their format, and told in words of our own.
 
-// failure says why l could not be evaluated.
-func (l *leaf) failure(err error) error {
+// evaluationError says why l could not be evaluated.
+func (l *leaf) evaluationError(err error) error {
 	for _, e := range errors.Errors(err) {
-		if what := broken(e); what != "" {
+		if what := EvaluationFailure(e); what != "" {
 			return l.errorf("%s", what)
 		}
 	}
@@ -40,9 +40,9 @@ func (l *leaf) errorf(format string, args ...any) error {
 	return fmt.Errorf("%d:%d: %s: %s", l.line, l.column, l.source, fmt.Sprintf(format, args...))
 }
 
-// broken says what is wrong where e is an expression that cannot be evaluated,
+// EvaluationFailure says what is wrong where e is an expression that cannot be evaluated,
 // not a value that does not fit. It returns "" for anything else.
-func broken(e errors.Error) string {
+func EvaluationFailure(e errors.Error) string {
 	format, args := e.Msg()
 	for _, known := range []struct{ prefix, means string }{
 		{"failed arithmetic", "arithmetic failed"},
@@ -73,8 +73,8 @@ func broken(e errors.Error) string {
 	return ""
 }
 
-// incomplete reports whether e is a value that the event would have to give.
-func incomplete(e errors.Error) bool {
+// IsIncomplete reports whether e is a value that the event would have to give.
+func IsIncomplete(e errors.Error) bool {
 	format, _ := e.Msg()
 	for _, prefix := range []string{
 		"incomplete", "undefined field", "non-concrete", "field is required", "invalid interpolation", "unresolved",
@@ -86,8 +86,8 @@ func incomplete(e errors.Error) bool {
 	return false
 }
 
-// misfits reports whether e is values that contradict each other.
-func misfits(e errors.Error) bool {
+// isConflict reports whether e is values that contradict each other.
+func isConflict(e errors.Error) bool {
 	format, _ := e.Msg()
 	for _, prefix := range []string{
 		"conflicting", "incompatible", "invalid value", "%d errors in empty disjunction", "explicit error", "field not allowed",

@@ -23,34 +23,34 @@ import (
 	"cuelang.org/go/cue/token"
 )
 
-// test says whether a value fits a constraint as CUE would, or that it cannot
+// matcher says whether a value fits a constraint as CUE would, or that it cannot
 // say.
-type test func(value any) (fits, ok bool)
+type matcher func(value any) (fits, ok bool)
 
-// newTest returns the test for x, or nil where it has none.
-func newTest(x ast.Expr) test {
+// newMatcher returns the test for x, or nil where it has none.
+func newMatcher(x ast.Expr) matcher {
 	switch x := x.(type) {
 	case *ast.ParenExpr:
-		return newTest(x.X)
+		return newMatcher(x.X)
 	case *ast.BasicLit:
-		if want, ok := constant(x); ok {
+		if want, ok := literalValue(x); ok {
 			return func(value any) (bool, bool) { return compare(token.EQL, value, want) }
 		}
 	case *ast.Ident:
-		return newTypeTest(x.Name)
+		return newTypeMatcher(x.Name)
 	case *ast.ListLit:
-		return newListTest(x)
+		return newListMatcher(x)
 	case *ast.UnaryExpr:
-		return newBound(x)
+		return newBoundMatcher(x)
 	case *ast.BinaryExpr:
-		if a, b := newTest(x.X), newTest(x.Y); x.Op == token.OR && a != nil && b != nil {
-			return either(a, b)
+		if a, b := newMatcher(x.X), newMatcher(x.Y); x.Op == token.OR && a != nil && b != nil {
+			return anyOf(a, b)
 		}
 	}
 	return nil
 }
 
-func newTypeTest(name string) test {
+func newTypeMatcher(name string) matcher {
 	switch name {
 	case "_":
 		return func(any) (bool, bool) { return true, true }
@@ -64,9 +64,9 @@ func newTypeTest(name string) test {
 	return nil
 }
 
-// newBound is for `>5`, `!="x"` and `=~"^web-"`.
-func newBound(x *ast.UnaryExpr) test {
-	want, ok := constant(x.X)
+// newBoundMatcher is for `>5`, `!="x"` and `=~"^web-"`.
+func newBoundMatcher(x *ast.UnaryExpr) matcher {
+	want, ok := literalValue(x.X)
 	if !ok || want == nil {
 		return nil
 	}
@@ -87,22 +87,22 @@ func newBound(x *ast.UnaryExpr) test {
 	return nil
 }
 
-// newListTest is for lists such as [...{name: "web"}].
-func newListTest(x *ast.ListLit) test {
-	var first []test
-	var rest test
+// newListMatcher is for lists such as [...{name: "web"}].
+func newListMatcher(x *ast.ListLit) matcher {
+	var first []matcher
+	var rest matcher
 	for _, elem := range x.Elts {
 		if open, ok := elem.(*ast.Ellipsis); ok {
-			rest = newElementTest(ast.NewIdent("_"))
+			rest = newElementMatcher(ast.NewIdent("_"))
 			if open.Type != nil {
-				rest = newElementTest(open.Type)
+				rest = newElementMatcher(open.Type)
 			}
 			if rest == nil {
 				return nil
 			}
 			continue
 		}
-		t := newElementTest(elem)
+		t := newElementMatcher(elem)
 		if t == nil {
 			return nil
 		}
@@ -116,12 +116,12 @@ func newListTest(x *ast.ListLit) test {
 		case len(list) < len(first), len(list) > len(first) && rest == nil:
 			return false, true
 		}
-		return every(list, first, rest)
+		return matchElements(list, first, rest)
 	}
 }
 
-// every tests the elements of list, and those beyond first with rest.
-func every(list []any, first []test, rest test) (fits, ok bool) {
+// matchElements tests the elements of list, and those beyond first with rest.
+func matchElements(list []any, first []matcher, rest matcher) (fits, ok bool) {
 	sure := true
 	for i, value := range list {
 		t := rest
@@ -137,23 +137,23 @@ func every(list []any, first []test, rest test) (fits, ok bool) {
 	return sure, sure
 }
 
-func newElementTest(x ast.Expr) test {
+func newElementMatcher(x ast.Expr) matcher {
 	object, ok := x.(*ast.StructLit)
 	if !ok {
-		return newTest(x)
+		return newMatcher(x)
 	}
-	c, n := &shapes{simple: true}, &shape{}
-	c.members(n, object)
-	if !c.simple {
+	c, n := &shapeBuilder{complete: true}, &Shape{}
+	c.addFields(n, object)
+	if !c.complete {
 		return nil
 	}
 	return func(value any) (bool, bool) {
-		v, sure := n.quick(value)
+		v, sure := n.Match(value)
 		return v.Match, sure
 	}
 }
 
-func either(a, b test) test {
+func anyOf(a, b matcher) matcher {
 	return func(value any) (bool, bool) {
 		x, sure := a(value)
 		if x && sure {

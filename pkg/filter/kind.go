@@ -43,22 +43,22 @@ func (c *checker) checkCondition(x ast.Expr) {
 		}
 	}
 	switch k := c.kindOf(x, len(c.helpers)); k {
-	case unknown, boolean:
-	case other:
-		c.add(x, "can never be true or false: %s", excerpt(x))
+	case unknownKind, boolKind:
+	case nonBoolKind:
+		c.add(x, "can never be true or false: %s", Excerpt(x))
 	default:
-		c.add(x, "is %s, never true or false: %s", k, excerpt(x))
+		c.add(x, "is %s, never true or false: %s", k, Excerpt(x))
 	}
 }
 
 // kindOf returns what is known of the value of x, following up to depth
 // helpers.
-func (c *checker) kindOf(x ast.Expr, depth int) kind {
-	if r, ok := c.reference(x); ok {
-		if r.computed {
-			return unknown
+func (c *checker) kindOf(x ast.Expr, depth int) valueKind {
+	if r, ok := c.Reference(x); ok {
+		if r.Computed {
+			return unknownKind
 		}
-		return c.schemaKind(c.declared(r))
+		return c.schemaKind(c.schemaOf(r))
 	}
 	switch x := x.(type) {
 	case *ast.ParenExpr:
@@ -66,88 +66,88 @@ func (c *checker) kindOf(x ast.Expr, depth int) kind {
 	case *ast.BasicLit:
 		return literalKind(x)
 	case *ast.Interpolation:
-		return text
+		return stringKind
 	case *ast.ListLit:
-		return list
+		return listKind
 	case *ast.StructLit:
-		return object
+		return structKind
 	case *ast.BottomLit, *ast.SliceExpr:
-		return other
+		return nonBoolKind
 	case *ast.Ident:
 		if helper := c.helper(x); len(helper) == 1 && depth > 0 {
 			return c.kindOf(helper[0].value, depth-1)
 		}
 		if slices.Contains([]string{"_", "bool", "string", "bytes", "int", "float", "number"}, x.Name) {
-			return other
+			return nonBoolKind
 		}
 	case *ast.SelectorExpr:
 		if id, ok := x.X.(*ast.Ident); ok && c.imports[id.Name] != "" {
-			return other
+			return nonBoolKind
 		}
 	case *ast.UnaryExpr:
 		if x.Op == token.NOT {
-			return boolean
+			return boolKind
 		}
-		return other
+		return nonBoolKind
 	case *ast.BinaryExpr:
 		return c.binaryKind(x, depth)
 	case *ast.CallExpr:
 		return c.callKind(x)
 	}
-	return unknown
+	return unknownKind
 }
 
-func (c *checker) binaryKind(x *ast.BinaryExpr, depth int) kind {
+func (c *checker) binaryKind(x *ast.BinaryExpr, depth int) valueKind {
 	switch x.Op {
 	case token.LAND, token.LOR, token.EQL, token.NEQ, token.LSS, token.LEQ, token.GTR, token.GEQ, token.MAT, token.NMAT:
-		return boolean
+		return boolKind
 	case token.AND, token.OR:
 		a, b := c.kindOf(x.X, depth), c.kindOf(x.Y, depth)
-		if a == b || b == unknown && x.Op == token.AND {
+		if a == b || b == unknownKind && x.Op == token.AND {
 			return a
 		}
-		if a == unknown && x.Op == token.AND {
+		if a == unknownKind && x.Op == token.AND {
 			return b
 		}
-		return unknown
+		return unknownKind
 	}
 	a, b := c.kindOf(x.X, depth), c.kindOf(x.Y, depth)
 	switch {
-	case a == text || b == text:
-		return text
-	case x.Op == token.SUB || x.Op == token.QUO || a == number && b == number:
-		return number
+	case a == stringKind || b == stringKind:
+		return stringKind
+	case x.Op == token.SUB || x.Op == token.QUO || a == numberKind && b == numberKind:
+		return numberKind
 	}
-	return other
+	return nonBoolKind
 }
 
-func (c *checker) callKind(x *ast.CallExpr) kind {
+func (c *checker) callKind(x *ast.CallExpr) valueKind {
 	switch fun := x.Fun.(type) {
 	case *ast.Ident:
 		if slices.Contains([]string{"len", "div", "mod", "quo", "rem"}, fun.Name) {
-			return number
+			return numberKind
 		}
 		if fun.Name == "close" {
-			return object
+			return structKind
 		}
 	case *ast.SelectorExpr:
 		pkg, ok := fun.X.(*ast.Ident)
-		name, _ := selected(fun.Sel)
-		if ok && c.imports[pkg.Name] != "" && !slices.Contains(booleans(c.imports[pkg.Name]), name) {
-			return other
+		name, _ := selectorName(fun.Sel)
+		if ok && c.imports[pkg.Name] != "" && !slices.Contains(boolFunctions(c.imports[pkg.Name]), name) {
+			return nonBoolKind
 		}
 	}
-	return unknown
+	return unknownKind
 }
 
-func literalKind(x *ast.BasicLit) kind {
+func literalKind(x *ast.BasicLit) valueKind {
 	switch x.Kind {
 	case token.TRUE, token.FALSE:
-		return boolean
+		return boolKind
 	case token.STRING:
-		return text
+		return stringKind
 	case token.INT, token.FLOAT:
-		return number
+		return numberKind
 	}
-	return other
+	return nonBoolKind
 }

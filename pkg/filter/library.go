@@ -27,9 +27,9 @@ func standardLibrary() []string {
 	}
 }
 
-// booleans returns the functions of a package of the standard library whose
+// boolFunctions returns the functions of a package of the standard library whose
 // result is boolean, or may be.
-func booleans(path string) []string {
+func boolFunctions(path string) []string {
 	switch path {
 	case "crypto/ed25519":
 		return []string{"Valid"}

@@ -22,14 +22,14 @@ import (
 	"cuelang.org/go/cue/ast"
 )
 
-// elements is what loops take of the elements of an input: the named fields.
-type elements []string
+// elementFields is what loops take of the elements of an input: the named fields.
+type elementFields []string
 
-// looped returns the inputs that loops go through and nothing else refers to,
+// loopedInputs returns the inputs that loops go through and nothing else refers to,
 // where the loops take nothing but fields of the elements.
-func looped(decls []ast.Decl, inputs map[string]reference) map[string]elements {
-	l := loops{inputs: inputs, sources: map[ast.Node]string{}, settled: map[ast.Node]bool{}, taken: map[string]elements{}, whole: map[string]bool{}}
-	for _, visit := range []func(ast.Node){l.clause, l.field, l.rest} {
+func loopedInputs(decls []ast.Decl, inputs map[string]Reference) map[string]elementFields {
+	l := loopAnalysis{inputs: inputs, variables: map[ast.Node]string{}, resolved: map[ast.Node]bool{}, selected: map[string]elementFields{}, all: map[string]bool{}}
+	for _, visit := range []func(ast.Node){l.forClause, l.selector, l.ident} {
 		for _, d := range decls {
 			ast.Walk(d, func(n ast.Node) bool {
 				visit(n)
@@ -37,34 +37,34 @@ func looped(decls []ast.Decl, inputs map[string]reference) map[string]elements {
 			}, nil)
 		}
 	}
-	for name := range l.whole {
-		delete(l.taken, name)
+	for name := range l.all {
+		delete(l.selected, name)
 	}
-	return l.taken
+	return l.selected
 }
 
-type loops struct {
-	inputs map[string]reference
-	// sources are the variables of loops, and the inputs that they go through.
-	sources map[ast.Node]string
-	// settled are the identifiers whose use is known.
-	settled map[ast.Node]bool
-	taken   map[string]elements
-	whole   map[string]bool
+type loopAnalysis struct {
+	inputs map[string]Reference
+	// variables are the variables of loops, and the inputs that they go through.
+	variables map[ast.Node]string
+	// resolved are the identifiers whose use is known.
+	resolved map[ast.Node]bool
+	selected map[string]elementFields
+	all      map[string]bool
 }
 
-func (l *loops) clause(n ast.Node) {
+func (l *loopAnalysis) forClause(n ast.Node) {
 	loop, ok := n.(*ast.ForClause)
 	if !ok || loop.Value == nil {
 		return
 	}
 	if id, ok := loop.Source.(*ast.Ident); ok && l.isInput(id) {
-		l.sources[loop.Value], l.taken[id.Name] = id.Name, elements{}
-		l.settled[id], l.settled[loop.Value] = true, true
+		l.variables[loop.Value], l.selected[id.Name] = id.Name, elementFields{}
+		l.resolved[id], l.resolved[loop.Value] = true, true
 	}
 }
 
-func (l *loops) field(n ast.Node) {
+func (l *loopAnalysis) selector(n ast.Node) {
 	sel, ok := n.(*ast.SelectorExpr)
 	if !ok {
 		return
@@ -73,55 +73,55 @@ func (l *loops) field(n ast.Node) {
 	if !ok {
 		return
 	}
-	input, ok := l.sources[id.Node]
+	input, ok := l.variables[id.Node]
 	name, _, err := ast.LabelName(sel.Sel)
 	if ok && err == nil {
-		l.settled[id] = true
-		if !slices.Contains(l.taken[input], name) {
-			l.taken[input] = append(l.taken[input], name)
+		l.resolved[id] = true
+		if !slices.Contains(l.selected[input], name) {
+			l.selected[input] = append(l.selected[input], name)
 		}
 	}
 }
 
-func (l *loops) rest(n ast.Node) {
+func (l *loopAnalysis) ident(n ast.Node) {
 	id, ok := n.(*ast.Ident)
-	if !ok || l.settled[id] {
+	if !ok || l.resolved[id] {
 		return
 	}
-	if input, ok := l.sources[id.Node]; ok {
-		l.whole[input] = true
+	if input, ok := l.variables[id.Node]; ok {
+		l.all[input] = true
 	}
 	if l.isInput(id) {
-		l.whole[id.Name] = true
+		l.all[id.Name] = true
 	}
 }
 
 // isInput reports whether id refers to an input; nothing else has such a name.
-func (l *loops) isInput(id *ast.Ident) bool {
+func (l *loopAnalysis) isInput(id *ast.Ident) bool {
 	_, ok := l.inputs[id.Name]
 	return ok
 }
 
-// of returns value with what is taken of its elements.
-func (e elements) of(value any) any {
+// selectAll returns value with what is taken of its elements.
+func (e elementFields) selectAll(value any) any {
 	switch value := value.(type) {
 	case []any:
 		out := make([]any, len(value))
 		for i, v := range value {
-			out[i] = e.pick(v)
+			out[i] = e.selectFrom(v)
 		}
 		return out
 	case map[string]any:
 		out := make(map[string]any, len(value))
 		for name, v := range value {
-			out[name] = e.pick(v)
+			out[name] = e.selectFrom(v)
 		}
 		return out
 	}
 	return value
 }
 
-func (e elements) pick(element any) any {
+func (e elementFields) selectFrom(element any) any {
 	object, ok := element.(map[string]any)
 	if !ok {
 		return element

@@ -24,8 +24,8 @@ import (
 )
 
 func TestLooped(t *testing.T) {
-	inputs := map[string]reference{"$0": {}, "$1": {}}
-	for text, want := range map[string]map[string]elements{
+	inputs := map[string]Reference{"$0": {}, "$1": {}}
+	for text, want := range map[string]map[string]elementFields{
 		`result: [for c in $0 if c.status == "True" {c.type}]`:          {"$0": {"status", "type"}},
 		`result: [for c in $0 if c.status == c["type"] {1}]`:            {},
 		`result: [for i, c in $0 {c.type}]`:                             {"$0": {"type"}},
@@ -46,21 +46,21 @@ func TestLooped(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", text, err)
 		}
-		if got := looped(file.Decls, inputs); !reflect.DeepEqual(got, want) {
+		if got := loopedInputs(file.Decls, inputs); !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: got %v, want %v", text, got, want)
 		}
 	}
 }
 
 func TestElements(t *testing.T) {
-	e := elements{"a", "b"}
+	e := elementFields{"a", "b"}
 	for _, c := range []struct{ in, want any }{
 		{[]any{map[string]any{"a": 1, "c": 2}, "x", nil}, []any{map[string]any{"a": 1}, "x", nil}},
 		{map[string]any{"k": map[string]any{"b": nil, "c": 2}}, map[string]any{"k": map[string]any{"b": nil}}},
 		{"text", "text"},
 		{nil, nil},
 	} {
-		if got := e.of(c.in); !reflect.DeepEqual(got, c.want) {
+		if got := e.selectAll(c.in); !reflect.DeepEqual(got, c.want) {
 			t.Errorf("of %v: got %v, want %v", c.in, got, c.want)
 		}
 	}

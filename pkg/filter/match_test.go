@@ -47,12 +47,12 @@ func TestQuickAsCUE(t *testing.T) {
 	kinds := map[string]int{}
 	for range 700 {
 		expr := g.filter()
-		quick, problems := Compile(expr, event.Trigger{Name: "t"})
+		quick, problems := Compile(expr, event.TriggerRef{Name: "t"})
 		if problems != nil {
 			kinds["refused"]++
 			continue
 		}
-		slow, _ := Compile(expr, event.Trigger{Name: "t"})
+		slow, _ := Compile(expr, event.TriggerRef{Name: "t"})
 		plain(slow)
 		for i, ev := range events {
 			got, gotErr := quick.Match(t.Context(), ev)
@@ -85,16 +85,16 @@ func TestQuickAsCUE(t *testing.T) {
 // plain makes f leave every decision to CUE.
 func plain(f Filter) {
 	switch f := f.(type) {
-	case *constraints:
+	case *constraintFilter:
 		f.shape.plain()
-		f.simple = false
-	case *expression:
+		f.complete = false
+	case *conditionFilter:
 		plainCondition(f.condition)
 	}
 }
 
-func (n *shape) plain() {
-	n.tests = nil
+func (n *Shape) plain() {
+	n.matchers = nil
 	for _, field := range n.fields {
 		field.plain()
 	}
@@ -111,13 +111,13 @@ func plainCondition(c condition) {
 			plainCondition(part)
 		}
 	case *leaf:
-		c.quick, c.strict = nil, false
+		c.fastPath, c.strict = nil, false
 	}
 }
 
 // Many goroutines share one filter, and evaluate it with CUE.
 func TestMatchConcurrently(t *testing.T) {
-	f, problems := Compile(`"\(context.data.n)-x" == "5-x"`, event.Trigger{})
+	f, problems := Compile(`"\(context.data.n)-x" == "5-x"`, event.TriggerRef{})
 	if problems != nil {
 		t.Fatal(problems)
 	}
@@ -136,11 +136,11 @@ func TestMatchConcurrently(t *testing.T) {
 }
 
 func TestMatchWaitsNoLongerThanItsContext(t *testing.T) {
-	f, problems := Compile(`"\(context.data.n)" == "5"`, event.Trigger{})
+	f, problems := Compile(`"\(context.data.n)" == "5"`, event.TriggerRef{})
 	if problems != nil {
 		t.Fatal(problems)
 	}
-	idle := f.(*expression).machine.idle
+	idle := f.(*conditionFilter).pool.idle
 	for range cap(idle) {
 		<-idle
 	}
@@ -153,27 +153,27 @@ func TestMatchWaitsNoLongerThanItsContext(t *testing.T) {
 
 type panicking struct{}
 
-func (panicking) decide(e *evaluation) (outcome, error) {
-	if _, err := e.result(0, nil); err != nil {
+func (panicking) evaluate(e *evaluation) (outcome, error) {
+	if _, err := e.evaluate(0, nil); err != nil {
 		return outcome{}, err
 	}
 	panic("canary")
 }
 
 func TestMatchSurvivesPanic(t *testing.T) {
-	f, problems := Compile(`context.data.a == 1`, event.Trigger{})
+	f, problems := Compile(`context.data.a == 1`, event.TriggerRef{})
 	if problems != nil {
 		t.Fatal(problems)
 	}
-	x := f.(*expression)
+	x := f.(*conditionFilter)
 	x.condition = panicking{}
-	for range cap(x.machine.idle) + 1 {
+	for range cap(x.pool.idle) + 1 {
 		v, err := x.Match(t.Context(), event.Event{Time: time.Unix(0, 0)})
 		if err == nil || v.Match || strings.Contains(err.Error(), "canary") {
 			t.Fatalf("got %+v, %v; want an error that does not tell", v, err)
 		}
 	}
-	if got, want := len(x.machine.idle), cap(x.machine.idle); got != want {
+	if got, want := len(x.pool.idle), cap(x.pool.idle); got != want {
 		t.Errorf("%d evaluators left, want %d", got, want)
 	}
 }
@@ -184,7 +184,7 @@ func TestMatchKeepsNothing(t *testing.T) {
 		`"\(context.data.metadata.name)-\(context.data.n)" == "x"`,
 		`context: data: {n: int, metadata: {name: string, labels: {app: string, ...}}, twice: n * 2}`,
 	} {
-		f, problems := Compile(expr, event.Trigger{})
+		f, problems := Compile(expr, event.TriggerRef{})
 		if problems != nil {
 			t.Fatal(problems)
 		}
@@ -221,7 +221,7 @@ func heap() uint64 {
 // What the standard library of this version of CUE has is known.
 func TestLibrary(t *testing.T) {
 	for _, path := range standardLibrary() {
-		for _, name := range append(booleans(path), "") {
+		for _, name := range append(boolFunctions(path), "") {
 			text := fmt.Sprintf("import p %q\n_x: p", path)
 			if name != "" {
 				text += "." + name
@@ -242,7 +242,7 @@ func FuzzMatch(f *testing.F) {
 		if len(expr) > 200 || len(data) > 200 || strings.ContainsAny(expr, "*#") || strings.Count(expr, "for") > 1 {
 			return
 		}
-		quick, problems := Compile(expr, event.Trigger{})
+		quick, problems := Compile(expr, event.TriggerRef{})
 		if (quick == nil) != (len(problems) > 0) {
 			t.Fatalf("%s: filter %v and problems %v", expr, quick, problems)
 		}
@@ -255,7 +255,7 @@ func FuzzMatch(f *testing.F) {
 		if quick == nil || json.Unmarshal([]byte(data), &ev.Data) != nil {
 			return
 		}
-		slow, _ := Compile(expr, event.Trigger{})
+		slow, _ := Compile(expr, event.TriggerRef{})
 		plain(slow)
 		got, gotErr := quick.Match(t.Context(), ev)
 		want, wantErr := slow.Match(t.Context(), ev)
@@ -277,7 +277,7 @@ func TestEmbeddedElements(t *testing.T) {
 		`[for c in context.data.containers if c.name == "proxy" {c}][0].image == "proxy:2"`: true,
 		`[for c in context.data.containers if c.name == "proxy" {c}][0].image == "web:1"`:   false,
 	} {
-		f, problems := Compile(expr, event.Trigger{Name: "t"})
+		f, problems := Compile(expr, event.TriggerRef{Name: "t"})
 		if problems != nil {
 			t.Fatal(problems)
 		}

@@ -29,24 +29,24 @@ import (
 	"cuelang.org/go/cue/token"
 )
 
-// program is a leaf that stands by itself: each path into context is a field of
+// Program is a leaf that stands by itself: each path into context is a field of
 // its own, so that CUE sees nothing of an event but the values that the leaf
 // refers to. A field that is not filled in is as good as absent.
-type program struct {
-	index  int
-	text   string
-	inputs map[string]reference
+type Program struct {
+	Index  int
+	Text   string
+	inputs map[string]Reference
 	// elements says of which inputs only parts of the elements are wanted.
-	elements map[string]elements
+	elements map[string]elementFields
 }
 
-// pick returns what the program wants of an event.
-func (p program) pick(context map[string]any) map[string]any {
+// Select returns what the program wants of an event.
+func (p Program) Select(context map[string]any) map[string]any {
 	data := make(map[string]any, len(p.inputs))
 	for name, r := range p.inputs {
-		if value, at := r.in(context); at == present || value == nil && r.computed {
+		if value, at := r.Lookup(context); at == Present || value == nil && r.Computed {
 			if e, ok := p.elements[name]; ok {
-				value = e.of(value)
+				value = e.selectAll(value)
 			}
 			data[name] = value
 		}
@@ -56,76 +56,76 @@ func (p program) pick(context map[string]any) map[string]any {
 
 // isolate returns the program for a leaf of the condition, the index-th in the
 // order of the text. It takes s apart.
-func (s *source) isolate(index int) (program, error) {
-	i := &isolation{source: s, inputs: map[string]reference{}, names: map[string]string{}, prefix: "$"}
+func (s *Expression) isolate(index int) (Program, error) {
+	i := &programBuilder{Expression: s, inputs: map[string]Reference{}, names: map[string]string{}, prefix: "$"}
 	for strings.Contains(s.text, i.prefix) {
 		i.prefix += "$"
 	}
-	leaf := &ast.Field{Label: ast.NewString(resultName), Value: split(s.conditions[0])[index]}
+	leaf := &ast.Field{Label: ast.NewString(programResult), Value: splitOperands(s.Conditions[0])[index]}
 	i.decls = append(i.decls, leaf)
 	i.rewrite(leaf)
-	loops := looped(i.decls, i.inputs)
+	loops := loopedInputs(i.decls, i.inputs)
 	for _, name := range slices.Sorted(maps.Keys(i.inputs)) {
 		i.decls = append(i.decls, &ast.Field{Label: ast.NewIdent(name), Constraint: token.OPTION, Value: ast.NewIdent("_")})
 	}
 	text, err := format.Node(&ast.File{Decls: append(i.imports, i.decls...)})
-	return program{index, string(text), i.inputs, loops}, err
+	return Program{index, string(text), i.inputs, loops}, err
 }
 
-// split returns the leaves of x in the order in which newCondition finds them.
-func split(x ast.Expr) []ast.Expr {
+// splitOperands returns the leaves of x in the order in which newCondition finds them.
+func splitOperands(x ast.Expr) []ast.Expr {
 	switch x := x.(type) {
 	case *ast.ParenExpr:
-		return split(x.X)
+		return splitOperands(x.X)
 	case *ast.BinaryExpr:
 		if x.Op == token.LAND || x.Op == token.LOR {
-			return append(split(x.X), split(x.Y)...)
+			return append(splitOperands(x.X), splitOperands(x.Y)...)
 		}
 	}
 	return []ast.Expr{x}
 }
 
-// isolation collects what a program needs.
-type isolation struct {
-	*source
+// programBuilder collects what a program needs.
+type programBuilder struct {
+	*Expression
 	prefix  string
-	inputs  map[string]reference
+	inputs  map[string]Reference
 	names   map[string]string
-	done    []ast.Node
+	added   []ast.Node
 	imports []ast.Decl
 	decls   []ast.Decl
 }
 
 // rewrite puts inputs in place of the paths into context in d, and adds the
 // helpers and imports that d refers to.
-func (i *isolation) rewrite(d ast.Decl) {
+func (i *programBuilder) rewrite(d ast.Decl) {
 	astutil.Apply(d, func(c astutil.Cursor) bool {
 		x, ok := c.Node().(ast.Expr)
 		if !ok {
 			return true
 		}
-		if c.Parent() != nil && names(c.Parent().Node(), x) {
+		if c.Parent() != nil && isName(c.Parent().Node(), x) {
 			return false
 		}
-		if r, ok := i.reference(x); ok && !r.computed {
+		if r, ok := i.Reference(x); ok && !r.Computed {
 			c.Replace(ast.NewIdent(i.input(r)))
 			return false
 		}
 		if id, ok := x.(*ast.Ident); ok {
-			i.need(id)
+			i.addDeclaration(id)
 		}
 		return true
 	}, nil)
 }
 
-// names reports whether x is a name that parent gives or selects, and refers to
+// isName reports whether x is a name that parent gives or selects, and refers to
 // nothing.
-func names(parent ast.Node, x ast.Node) bool {
+func isName(parent ast.Node, x ast.Node) bool {
 	switch parent := parent.(type) {
 	case *ast.SelectorExpr:
 		return x == parent.Sel
 	case *ast.Field:
-		return x == parent.Label && !computed(parent.Label)
+		return x == parent.Label && !isComputedLabel(parent.Label)
 	case *ast.LetClause:
 		return x == parent.Ident
 	case *ast.Alias:
@@ -136,7 +136,7 @@ func names(parent ast.Node, x ast.Node) bool {
 	return false
 }
 
-func (i *isolation) input(r reference) string {
+func (i *programBuilder) input(r Reference) string {
 	path := r.String()
 	name, ok := i.names[path]
 	if !ok {
@@ -147,21 +147,21 @@ func (i *isolation) input(r reference) string {
 	return name
 }
 
-// need adds what id refers to, if that stands at the top of the filter.
-func (i *isolation) need(id *ast.Ident) {
-	if spec, ok := id.Node.(*ast.ImportSpec); ok && !slices.Contains(i.done, ast.Node(spec)) {
-		i.done = append(i.done, spec)
+// addDeclaration adds what id refers to, if that stands at the top of the filter.
+func (i *programBuilder) addDeclaration(id *ast.Ident) {
+	if spec, ok := id.Node.(*ast.ImportSpec); ok && !slices.Contains(i.added, ast.Node(spec)) {
+		i.added = append(i.added, spec)
 		i.imports = append(i.imports, &ast.ImportDecl{Specs: []*ast.ImportSpec{spec}})
 	}
 	for _, h := range i.helper(id) {
-		if !slices.Contains(i.done, ast.Node(h.decl)) {
-			i.done = append(i.done, h.decl)
+		if !slices.Contains(i.added, ast.Node(h.decl)) {
+			i.added = append(i.added, h.decl)
 			i.decls = append(i.decls, h.decl)
 			i.rewrite(h.decl)
 		}
 	}
 }
 
-const resultName = "result"
+const programResult = "result"
 
-func resultPath() cue.Path { return cue.MakePath(cue.Str(resultName)) }
+func ResultPath() cue.Path { return cue.MakePath(cue.Str(programResult)) }

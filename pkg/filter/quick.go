@@ -27,17 +27,17 @@ import (
 	"cuelang.org/go/cue/token"
 )
 
-// quick answers a condition on context as CUE would, or says that it cannot:
+// FastPath answers a condition on context as CUE would, or says that it cannot:
 // then CUE decides. It spares most events the cost of an evaluation.
-type quick func(context map[string]any) (answer, ok bool)
+type FastPath func(context map[string]any) (answer, ok bool)
 
-// newQuick returns the quick form of x, or nil where it has none.
-func (s *source) newQuick(x ast.Expr) quick {
+// FastPath returns the quick form of x, or nil where it has none.
+func (s *Expression) FastPath(x ast.Expr) FastPath {
 	switch x := x.(type) {
 	case *ast.ParenExpr:
-		return s.newQuick(x.X)
+		return s.FastPath(x.X)
 	case *ast.UnaryExpr:
-		if inner := s.newQuick(x.X); x.Op == token.NOT && inner != nil {
+		if inner := s.FastPath(x.X); x.Op == token.NOT && inner != nil {
 			return func(context map[string]any) (bool, bool) {
 				answer, ok := inner(context)
 				return !answer, ok
@@ -59,7 +59,7 @@ func (s *source) newQuick(x ast.Expr) quick {
 	return nil
 }
 
-func (s *source) newComparison(x *ast.BinaryExpr) quick {
+func (s *Expression) newComparison(x *ast.BinaryExpr) FastPath {
 	if _, bottom := x.Y.(*ast.BottomLit); bottom {
 		return s.newExistence(x)
 	}
@@ -85,25 +85,25 @@ func (s *source) newComparison(x *ast.BinaryExpr) quick {
 }
 
 // newExistence is for `context.data.x != _|_`.
-func (s *source) newExistence(x *ast.BinaryExpr) quick {
-	r, ok := s.reference(x.X)
-	if !ok || r.computed || x.Op != token.EQL && x.Op != token.NEQ {
+func (s *Expression) newExistence(x *ast.BinaryExpr) FastPath {
+	r, ok := s.Reference(x.X)
+	if !ok || r.Computed || x.Op != token.EQL && x.Op != token.NEQ {
 		return nil
 	}
 	want := x.Op == token.NEQ
 	return func(context map[string]any) (bool, bool) {
-		switch _, p := r.in(context); p {
-		case present:
+		switch _, p := r.Lookup(context); p {
+		case Present:
 			return want, true
-		case absent:
+		case Absent:
 			return !want, true
 		}
 		return false, false
 	}
 }
 
-func (s *source) newPattern(left operand, pattern ast.Expr, want bool) quick {
-	text, ok := constant(pattern)
+func (s *Expression) newPattern(left operand, pattern ast.Expr, want bool) FastPath {
+	text, ok := literalValue(pattern)
 	if _, isText := text.(string); !ok || !isText {
 		return nil
 	}
@@ -119,7 +119,7 @@ func (s *source) newPattern(left operand, pattern ast.Expr, want bool) quick {
 }
 
 // newCall is for strings.HasPrefix and its like.
-func (s *source) newCall(x *ast.CallExpr) quick {
+func (s *Expression) newCall(x *ast.CallExpr) FastPath {
 	fun, ok := x.Fun.(*ast.SelectorExpr)
 	if !ok || len(x.Args) != 2 {
 		return nil
@@ -129,7 +129,7 @@ func (s *source) newCall(x *ast.CallExpr) quick {
 		return nil
 	}
 	var is func(text, part string) bool
-	switch name, _ := selected(fun.Sel); name {
+	switch name, _ := selectorName(fun.Sel); name {
 	case "HasPrefix":
 		is = strings.HasPrefix
 	case "HasSuffix":
@@ -155,17 +155,17 @@ func (s *source) newCall(x *ast.CallExpr) quick {
 // operand returns a value of the event, or a constant.
 type operand func(context map[string]any) (any, bool)
 
-func (s *source) newOperand(x ast.Expr) operand {
-	if r, ok := s.reference(x); ok {
-		if r.computed {
+func (s *Expression) newOperand(x ast.Expr) operand {
+	if r, ok := s.Reference(x); ok {
+		if r.Computed {
 			return nil
 		}
 		return func(context map[string]any) (any, bool) {
-			value, p := r.in(context)
-			return value, p == present
+			value, p := r.Lookup(context)
+			return value, p == Present
 		}
 	}
-	if value, ok := constant(x); ok {
+	if value, ok := literalValue(x); ok {
 		return func(map[string]any) (any, bool) { return value, true }
 	}
 	if call, ok := x.(*ast.CallExpr); ok && len(call.Args) == 1 {
@@ -192,8 +192,8 @@ func length(of operand) operand {
 	}
 }
 
-// constant returns the value of a literal: a string, int64, bool or nil.
-func constant(x ast.Expr) (any, bool) {
+// literalValue returns the value of a literal: a string, int64, bool or nil.
+func literalValue(x ast.Expr) (any, bool) {
 	lit, ok := x.(*ast.BasicLit)
 	if !ok {
 		return nil, false

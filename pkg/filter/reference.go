@@ -25,29 +25,29 @@ import (
 	"cuelang.org/go/cue/token"
 )
 
-// reference is a path into context that the text names: fields and list
+// Reference is a path into context that the text names: fields and list
 // indices, below context. What it goes on with may be computed.
-type reference struct {
-	steps    []step
-	computed bool
+type Reference struct {
+	steps    []pathStep
+	Computed bool
 }
 
-// step is a field, or an index into a list.
-type step struct {
-	field string
-	index int
-	list  bool
+// pathStep is a field, or an index into a list.
+type pathStep struct {
+	field   string
+	index   int
+	isIndex bool
 }
 
 // String returns the path as CUE writes it: context.data.labels["a/b"].
-func (r reference) String() string {
+func (r Reference) String() string {
 	var b strings.Builder
 	b.WriteString("context")
 	for _, s := range r.steps {
 		switch {
-		case s.list:
+		case s.isIndex:
 			b.WriteString("[" + strconv.Itoa(s.index) + "]")
-		case ast.IsValidIdent(s.field) && !internal(s.field):
+		case ast.IsValidIdent(s.field) && !isInternal(s.field):
 			b.WriteString("." + s.field)
 		default:
 			b.WriteString("[" + literal.String.Quote(s.field) + "]")
@@ -56,128 +56,128 @@ func (r reference) String() string {
 	return b.String()
 }
 
-// presence is what an event has at a reference.
-type presence int
+// Presence is what an event has at a reference.
+type Presence int
 
 const (
 	// absent: a field or an element is missing, or null stands where there
 	// would have to be more.
-	absent presence = iota
-	present
+	Absent Presence = iota
+	Present
 	// misfit: the way leads into something that has no such parts.
-	misfit
+	TypeMismatch
 )
 
-// in returns what context has at r.
-func (r reference) in(context map[string]any) (any, presence) {
+// Lookup returns what context has at r.
+func (r Reference) Lookup(context map[string]any) (any, Presence) {
 	var at any = context
 	for _, s := range r.steps {
 		switch v := at.(type) {
 		case nil:
-			return nil, absent
+			return nil, Absent
 		case map[string]any:
-			if s.list {
-				return nil, misfit
+			if s.isIndex {
+				return nil, TypeMismatch
 			}
 			next, ok := v[s.field]
 			if !ok {
-				return nil, absent
+				return nil, Absent
 			}
 			at = next
 		case []any:
-			if !s.list {
-				return nil, misfit
+			if !s.isIndex {
+				return nil, TypeMismatch
 			}
 			if s.index >= len(v) {
-				return nil, absent
+				return nil, Absent
 			}
 			at = v[s.index]
 		default:
-			return nil, misfit
+			return nil, TypeMismatch
 		}
 	}
-	if at == nil && r.computed {
-		return nil, absent
+	if at == nil && r.Computed {
+		return nil, Absent
 	}
-	return at, present
+	return at, Present
 }
 
-// reference returns the path into context that x names, seen through let
+// Reference returns the path into context that x names, seen through let
 // clauses and helpers.
-func (s *source) reference(x ast.Expr) (reference, bool) {
-	return s.resolve(x, len(s.helpers))
+func (s *Expression) Reference(x ast.Expr) (Reference, bool) {
+	return s.resolvePath(x, len(s.helpers))
 }
 
-// resolve follows up to depth helpers: they may refer to each other in circles.
-func (s *source) resolve(x ast.Expr, depth int) (reference, bool) {
+// resolvePath follows up to depth helpers: they may refer to each other in circles.
+func (s *Expression) resolvePath(x ast.Expr, depth int) (Reference, bool) {
 	switch x := x.(type) {
 	case *ast.Ident:
-		if s.isRoot(x) {
-			return reference{}, true
+		if s.isContext(x) {
+			return Reference{}, true
 		}
 		if helper := s.helper(x); len(helper) == 1 && depth > 0 {
-			return s.resolve(helper[0].value, depth-1)
+			return s.resolvePath(helper[0].value, depth-1)
 		}
 	case *ast.ParenExpr:
-		return s.resolve(x.X, depth)
+		return s.resolvePath(x.X, depth)
 	case *ast.SelectorExpr:
-		r, ok := s.resolve(x.X, depth)
-		name, static := selected(x.Sel)
-		return r.then(step{field: name}, static), ok
+		r, ok := s.resolvePath(x.X, depth)
+		name, static := selectorName(x.Sel)
+		return r.child(pathStep{field: name}, static), ok
 	case *ast.IndexExpr:
-		r, ok := s.resolve(x.X, depth)
-		next, static := index(x.Index)
-		return r.then(next, static), ok
+		r, ok := s.resolvePath(x.X, depth)
+		next, static := indexStep(x.Index)
+		return r.child(next, static), ok
 	}
-	return reference{}, false
+	return Reference{}, false
 }
 
-func (r reference) then(s step, static bool) reference {
-	if r.computed || !static {
-		r.computed = true
+func (r Reference) child(s pathStep, static bool) Reference {
+	if r.Computed || !static {
+		r.Computed = true
 		return r
 	}
 	r.steps = append(r.steps[:len(r.steps):len(r.steps)], s)
 	return r
 }
 
-// selected returns the field of an event that a selector names.
-func selected(l ast.Label) (string, bool) {
+// selectorName returns the field of an event that a selector names.
+func selectorName(l ast.Label) (string, bool) {
 	name, identifier, err := ast.LabelName(l)
-	return name, err == nil && !(identifier && internal(name))
+	return name, err == nil && !(identifier && isInternal(name))
 }
 
-// internal reports whether an identifier is a hidden field or a definition,
+// isInternal reports whether an identifier is a hidden field or a definition,
 // which events never have.
-func internal(name string) bool {
+func isInternal(name string) bool {
 	return strings.HasPrefix(name, "_") || strings.HasPrefix(name, "#")
 }
 
-// index returns the step that a literal index is.
-func index(x ast.Expr) (step, bool) {
+// indexStep returns the step that a literal index is.
+func indexStep(x ast.Expr) (pathStep, bool) {
 	lit, ok := x.(*ast.BasicLit)
 	if !ok {
-		return step{}, false
+		return pathStep{}, false
 	}
 	switch lit.Kind {
 	case token.STRING:
 		s, err := literal.Unquote(lit.Value)
-		return step{field: s}, err == nil
+		return pathStep{field: s}, err == nil
 	case token.INT:
 		i, err := strconv.Atoi(lit.Value)
-		return step{index: i, list: true}, err == nil
+		return pathStep{index: i, isIndex: true}, err == nil
 	}
-	return step{}, false
+	return pathStep{}, false
 }
 
-// references returns the paths into context that n names, in the order of the
+// References returns the paths into context that n names, in the order of the
 // text, also by way of helpers.
-func (s *source) references(n ast.Node) []reference {
-	var found []reference
+func (s *Expression) References(n ast.Node) []Reference {
+	var found []Reference
 	seen := map[string]bool{}
 	var walk func(n ast.Node)
 	walk = func(n ast.Node) {
-		s.each(n, func(_ ast.Expr, r reference) bool {
+		s.eachReference(n, func(_ ast.Expr, r Reference) bool {
 			if text := r.String(); !seen[text] {
 				seen[text] = true
 				found = append(found, r)
@@ -196,37 +196,37 @@ func (s *source) references(n ast.Node) []reference {
 	return found
 }
 
-// each calls visit with the paths into context in n, the longest first; where it
+// eachReference calls visit with the paths into context in n, the longest first; where it
 // returns false, with the path without its last step. It calls other with the
 // identifiers that begin no such path.
-func (s *source) each(n ast.Node, visit func(ast.Expr, reference) bool, other func(*ast.Ident)) {
+func (s *Expression) eachReference(n ast.Node, visit func(ast.Expr, Reference) bool, other func(*ast.Ident)) {
 	ast.Walk(n, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.Field:
-			if computed(n.Label) {
-				s.each(n.Label, visit, other)
+			if isComputedLabel(n.Label) {
+				s.eachReference(n.Label, visit, other)
 			}
-			s.each(n.Value, visit, other)
+			s.eachReference(n.Value, visit, other)
 			return false
 		case *ast.LetClause:
-			s.each(n.Expr, visit, other)
+			s.eachReference(n.Expr, visit, other)
 			return false
 		case *ast.ForClause:
-			s.each(n.Source, visit, other)
+			s.eachReference(n.Source, visit, other)
 			return false
 		case *ast.Alias:
-			s.each(n.Expr, visit, other)
+			s.eachReference(n.Expr, visit, other)
 			return false
 		case ast.Expr:
-			if r, ok := s.reference(n); ok && visit(n, r) {
-				s.indices(n, visit, other)
+			if r, ok := s.Reference(n); ok && visit(n, r) {
+				s.eachIndex(n, visit, other)
 				return false
 			}
 			if id, ok := n.(*ast.Ident); ok {
 				other(id)
 			}
 			if sel, ok := n.(*ast.SelectorExpr); ok {
-				s.each(sel.X, visit, other)
+				s.eachReference(sel.X, visit, other)
 				return false
 			}
 		}
@@ -234,21 +234,21 @@ func (s *source) each(n ast.Node, visit func(ast.Expr, reference) bool, other fu
 	}, nil)
 }
 
-// indices calls each for the indices on the way of a path.
-func (s *source) indices(x ast.Expr, visit func(ast.Expr, reference) bool, other func(*ast.Ident)) {
+// eachIndex calls each for the indices on the way of a path.
+func (s *Expression) eachIndex(x ast.Expr, visit func(ast.Expr, Reference) bool, other func(*ast.Ident)) {
 	switch x := x.(type) {
 	case *ast.ParenExpr:
-		s.indices(x.X, visit, other)
+		s.eachIndex(x.X, visit, other)
 	case *ast.SelectorExpr:
-		s.indices(x.X, visit, other)
+		s.eachIndex(x.X, visit, other)
 	case *ast.IndexExpr:
-		s.indices(x.X, visit, other)
-		s.each(x.Index, visit, other)
+		s.eachIndex(x.X, visit, other)
+		s.eachReference(x.Index, visit, other)
 	}
 }
 
-// computed reports whether a label has to be evaluated.
-func computed(l ast.Label) bool {
+// isComputedLabel reports whether a label has to be evaluated.
+func isComputedLabel(l ast.Label) bool {
 	_, _, err := ast.LabelName(l)
 	return err != nil
 }

@@ -24,94 +24,94 @@ import (
 	"cuelang.org/go/cue/token"
 )
 
-// shape is what the constraints say of one value of the event.
-type shape struct {
-	at reference
-	// sources are the texts of the constraints on the value itself, and places
+// Shape is what the constraints say of one value of the event.
+type Shape struct {
+	Path Reference
+	// constraints are the texts of the constraints on the value itself, and places
 	// where they stand in the text.
-	sources []string
-	places  []place
+	constraints []string
+	ranges      []textRange
 	// The event may lack what is optional or has a default.
-	optional, defaulted bool
-	// tests decide without CUE, where they can.
-	tests  []test
-	fields map[string]*shape
+	optional, hasDefault bool
+	// matchers decide without CUE, where they can.
+	matchers []matcher
+	fields   map[string]*Shape
 }
 
-// place is a range of offsets in the text.
-type place struct{ from, to int }
+// textRange is a range of offsets in the text.
+type textRange struct{ start, end int }
 
-// shapes collects the constraints of a filter.
-type shapes struct {
-	// simple says that the shapes hold all there is to know: no constraint adds
+// shapeBuilder collects the constraints of a filter.
+type shapeBuilder struct {
+	// complete says that the shapes hold all there is to know: no constraint adds
 	// fields to an event, and each is as good as its tests.
-	simple bool
+	complete bool
 }
 
 // newShape returns the shape of context, and whether it is all there is.
-func newShape(s *source) (*shape, bool) {
-	c := &shapes{simple: true}
-	root := &shape{}
-	for _, f := range s.constraints {
-		c.constrain(root, f)
+func newShape(s *Expression) (*Shape, bool) {
+	c := &shapeBuilder{complete: true}
+	root := &Shape{}
+	for _, f := range s.Constraints {
+		c.addConstraint(root, f)
 	}
-	return root, c.simple
+	return root, c.complete
 }
 
-// constrain adds what f says of a value.
-func (c *shapes) constrain(n *shape, f *ast.Field) {
+// addConstraint adds what f says of a value.
+func (c *shapeBuilder) addConstraint(n *Shape, f *ast.Field) {
 	if _, aliased := f.Label.(*ast.Alias); aliased {
-		c.simple = false
+		c.complete = false
 	}
-	n.sources = append(n.sources, excerpt(f.Value))
-	n.places = append(n.places, place{f.Value.Pos().Offset(), f.Value.End().Offset()})
+	n.constraints = append(n.constraints, Excerpt(f.Value))
+	n.ranges = append(n.ranges, textRange{f.Value.Pos().Offset(), f.Value.End().Offset()})
 	for _, x := range conjuncts(f.Value) {
 		if s, ok := x.(*ast.StructLit); ok {
-			c.members(n, s)
+			c.addFields(n, s)
 			continue
 		}
-		n.defaulted = n.defaulted || defaults(x)
-		t := newTest(x)
+		n.hasDefault = n.hasDefault || isDefaulted(x)
+		t := newMatcher(x)
 		if t == nil {
-			c.simple = false
+			c.complete = false
 			continue
 		}
-		n.tests = append(n.tests, t)
+		n.matchers = append(n.matchers, t)
 	}
 }
 
-// members adds what s says of the fields of a value.
-func (c *shapes) members(n *shape, s *ast.StructLit) {
+// addFields adds what s says of the fields of a value.
+func (c *shapeBuilder) addFields(n *Shape, s *ast.StructLit) {
 	if n.fields == nil {
-		n.fields = map[string]*shape{}
+		n.fields = map[string]*Shape{}
 	}
 	for _, d := range s.Elts {
 		switch d := d.(type) {
 		case *ast.Field:
-			name, static := selected(d.Label)
+			name, static := selectorName(d.Label)
 			if !static {
-				c.simple = false
+				c.complete = false
 				continue
 			}
 			field, known := n.fields[name]
 			optional := d.Constraint == token.OPTION
 			if !known {
-				field = &shape{at: n.at.then(step{field: name}, true), optional: optional}
+				field = &Shape{Path: n.Path.child(pathStep{field: name}, true), optional: optional}
 				n.fields[name] = field
 			}
 			field.optional = field.optional && optional
-			c.constrain(field, d)
+			c.addConstraint(field, d)
 		case *ast.EmbedDecl:
 			for _, x := range conjuncts(d.Expr) {
 				if inner, ok := x.(*ast.StructLit); ok {
-					c.members(n, inner)
+					c.addFields(n, inner)
 				} else {
-					c.simple = false
+					c.complete = false
 				}
 			}
 		case *ast.Ellipsis:
 		default:
-			c.simple = false
+			c.complete = false
 		}
 	}
 }
@@ -128,27 +128,27 @@ func conjuncts(x ast.Expr) []ast.Expr {
 	return []ast.Expr{x}
 }
 
-// defaults reports whether x is a disjunction with a default.
-func defaults(x ast.Expr) bool {
+// isDefaulted reports whether x is a disjunction with a default.
+func isDefaulted(x ast.Expr) bool {
 	switch x := x.(type) {
 	case *ast.ParenExpr:
-		return defaults(x.X)
+		return isDefaulted(x.X)
 	case *ast.BinaryExpr:
-		return x.Op == token.OR && (defaults(x.X) || defaults(x.Y))
+		return x.Op == token.OR && (isDefaulted(x.X) || isDefaulted(x.Y))
 	case *ast.UnaryExpr:
 		return x.Op == token.MUL
 	}
 	return false
 }
 
-// quick decides on value without CUE. It is sure where value lacks something,
+// Match decides on value without CUE. It is sure where value lacks something,
 // or certainly does not fit, or certainly fits everywhere.
-func (n *shape) quick(value any) (v Verdict, sure bool) {
+func (n *Shape) Match(value any) (v Verdict, sure bool) {
 	sure = true
-	for _, t := range n.tests {
+	for _, t := range n.matchers {
 		fits, ok := t(value)
 		if ok && !fits {
-			return n.misfit(), true
+			return n.Mismatch(), true
 		}
 		sure = sure && ok
 	}
@@ -164,21 +164,21 @@ func (n *shape) quick(value any) (v Verdict, sure bool) {
 		value, has := object[name]
 		switch {
 		case has:
-			v, ok := field.quick(value)
+			v, ok := field.Match(value)
 			if ok && !v.Match {
 				return v, true
 			}
 			sure = sure && ok
-		case !field.optional && !field.defaulted:
-			return missing(field.at.String()), true
+		case !field.optional && !field.hasDefault:
+			return Missing(field.Path.String()), true
 		}
 	}
 	return Verdict{Match: sure}, sure
 }
 
-func (n *shape) misfit() Verdict {
-	path, constraint := n.at.String(), ""
-	for i, s := range n.sources {
+func (n *Shape) Mismatch() Verdict {
+	path, constraint := n.Path.String(), ""
+	for i, s := range n.constraints {
 		if i > 0 {
 			constraint += " & "
 		}
@@ -187,18 +187,18 @@ func (n *shape) misfit() Verdict {
 	return Verdict{Path: path, Reason: path + " does not satisfy " + constraint}
 }
 
-// lacking returns the verdict where the value, or something in it that is known
+// Missing returns the verdict where the value, or something in it that is known
 // only to its constraints, is absent.
-func (n *shape) lacking(context map[string]any) Verdict {
-	path := n.at.String()
-	if _, p := n.at.in(context); p == absent {
-		return missing(path)
+func (n *Shape) Missing(context map[string]any) Verdict {
+	path := n.Path.String()
+	if _, p := n.Path.Lookup(context); p == Absent {
+		return Missing(path)
 	}
 	return Verdict{Path: path, Reason: path + " lacks what its constraint asks for"}
 }
 
-// deepest returns the shape of the longest part of path that has one.
-func (n *shape) deepest(path []string) *shape {
+// Deepest returns the shape of the longest part of path that has one.
+func (n *Shape) Deepest(path []string) *Shape {
 	for _, name := range path {
 		next := n.fields[name]
 		if next == nil {
@@ -209,24 +209,24 @@ func (n *shape) deepest(path []string) *shape {
 	return n
 }
 
-// field returns the shape of a field, or nil where nothing is known of it.
-func (n *shape) field(name string) *shape {
+// Field returns the shape of a field, or nil where nothing is known of it.
+func (n *Shape) Field(name string) *Shape {
 	if n == nil {
 		return nil
 	}
 	return n.fields[name]
 }
 
-// around returns the deepest shape whose constraints stand around offset, or
+// enclosing returns the deepest shape whose constraints stand around offset, or
 // nil.
-func (n *shape) around(offset int) *shape {
+func (n *Shape) enclosing(offset int) *Shape {
 	for _, field := range n.fields {
-		if found := field.around(offset); found != nil {
+		if found := field.enclosing(offset); found != nil {
 			return found
 		}
 	}
-	for _, p := range n.places {
-		if p.from <= offset && offset < p.to {
+	for _, p := range n.ranges {
+		if p.start <= offset && offset < p.end {
 			return n
 		}
 	}

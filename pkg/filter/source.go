@@ -30,18 +30,18 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/diag"
 )
 
-// fileName is the file that positions within the expression name.
-const fileName = "filter"
+// Filename is the file that positions within the expression name.
+const Filename = "filter"
 
-// source is a parsed expression. Evaluating changes syntax trees, so each
+// Expression is a parsed expression. Evaluating changes syntax trees, so each
 // evaluator parses the text again; the parts come in the same order each time.
-type source struct {
+type Expression struct {
 	text string
 	file *ast.File
-	// conditions are the expressions that stand for themselves.
-	conditions []ast.Expr
-	// constraints are the declarations of context.
-	constraints []*ast.Field
+	// Conditions are the expressions that stand for themselves.
+	Conditions []ast.Expr
+	// Constraints are the declarations of context.
+	Constraints []*ast.Field
 	// helpers are the let clauses, hidden fields and definitions, by name.
 	helpers map[string][]helper
 	// imports maps the names by which packages are known to their paths.
@@ -57,7 +57,7 @@ type helper struct {
 }
 
 // helper returns the declarations that id refers to.
-func (s *source) helper(id *ast.Ident) []helper {
+func (s *Expression) helper(id *ast.Ident) []helper {
 	all := s.helpers[id.Name]
 	if id.Node != nil && !slices.ContainsFunc(all, func(h helper) bool { return h.node == id.Node }) {
 		return nil
@@ -65,9 +65,9 @@ func (s *source) helper(id *ast.Ident) []helper {
 	return all
 }
 
-// isRoot reports whether id is the context of the event, not something nearer.
-func (s *source) isRoot(id *ast.Ident) bool {
-	return id.Name == "context" && (id.Node == nil || slices.ContainsFunc(s.constraints, func(f *ast.Field) bool {
+// isContext reports whether id is the context of the event, not something nearer.
+func (s *Expression) isContext(id *ast.Ident) bool {
+	return id.Name == "context" && (id.Node == nil || slices.ContainsFunc(s.Constraints, func(f *ast.Field) bool {
 		return unaliased(f.Value) == id.Node
 	}))
 }
@@ -79,14 +79,14 @@ func unaliased(x ast.Expr) ast.Expr {
 	return x
 }
 
-// parse reads text, and finds what has no place in a filter.
-func parse(text string) (*source, diag.List) {
-	file, err := parser.ParseFile(fileName, text)
+// Parse reads text, and finds what has no place in a filter.
+func Parse(text string) (*Expression, diag.List) {
+	file, err := parser.ParseFile(Filename, text)
 	if err != nil {
-		return nil, problems(err, nil)
+		return nil, cueDiagnostics(err, nil)
 	}
-	s := &source{text: text, file: file, helpers: map[string][]helper{}, imports: map[string]string{}}
-	var found findings
+	s := &Expression{text: text, file: file, helpers: map[string][]helper{}, imports: map[string]string{}}
+	var found diagnostics
 	for _, d := range file.Decls {
 		switch d := d.(type) {
 		case *ast.ImportDecl:
@@ -96,13 +96,13 @@ func parse(text string) (*source, diag.List) {
 		case *ast.LetClause:
 			s.helpers[d.Ident.Name] = append(s.helpers[d.Ident.Name], helper{d, d.Expr, d})
 		case *ast.Field:
-			s.field(d, &found)
+			s.addField(d, &found)
 		case *ast.EmbedDecl:
 			if _, ok := d.Expr.(*ast.StructLit); ok {
 				found.add(d, "a struct is no condition; write the constraints without braces: context: data: …")
 				continue
 			}
-			s.conditions = append(s.conditions, d.Expr)
+			s.Conditions = append(s.Conditions, d.Expr)
 		case *ast.Comprehension:
 			found.add(d, "a filter is not conditional; write it as one condition, with || and &&")
 		case *ast.Ellipsis, *ast.BadDecl, *ast.Alias:
@@ -110,18 +110,18 @@ func parse(text string) (*source, diag.List) {
 		}
 	}
 	switch {
-	case len(s.conditions) > 1:
-		found.add(s.conditions[1], "a second condition; join conditions with &&, at the end of the line before")
-	case len(s.conditions) > 0 && len(s.constraints) > 0:
-		found.add(s.conditions[0], "a filter is a condition or constraints on context, not both; write all of it as one condition")
-	case len(s.conditions) == 0 && len(s.constraints) == 0 && len(file.Decls) > 0 && len(found.list) == 0:
+	case len(s.Conditions) > 1:
+		found.add(s.Conditions[1], "a second condition; join conditions with &&, at the end of the line before")
+	case len(s.Conditions) > 0 && len(s.Constraints) > 0:
+		found.add(s.Conditions[0], "a filter is a condition or constraints on context, not both; write all of it as one condition")
+	case len(s.Conditions) == 0 && len(s.Constraints) == 0 && len(file.Decls) > 0 && len(found.list) == 0:
 		found.add(file.Decls[0], "there is no condition and no constraint on context")
 	}
 	return s, found.list
 }
 
-// field sorts a field at the top of a filter.
-func (s *source) field(f *ast.Field, found *findings) {
+// addField sorts a field at the top of a filter.
+func (s *Expression) addField(f *ast.Field, found *diagnostics) {
 	name, identifier, err := ast.LabelName(f.Label)
 	_, aliased := f.Label.(*ast.Alias)
 	switch {
@@ -130,7 +130,7 @@ func (s *source) field(f *ast.Field, found *findings) {
 	case err != nil:
 		found.add(f, "constraints belong under context: the label is computed")
 	case name == "context":
-		s.constraints = append(s.constraints, f)
+		s.Constraints = append(s.Constraints, f)
 	case identifier && (strings.HasPrefix(name, "_") || strings.HasPrefix(name, "#")):
 		s.helpers[name] = append(s.helpers[name], helper{f, f.Value, unaliased(f.Value)})
 	default:
@@ -149,52 +149,52 @@ func importName(spec *ast.ImportSpec) string {
 
 func importPath(spec *ast.ImportSpec) string { return strings.Trim(spec.Path.Value, `"`) }
 
-// findings collects problems with their places.
-type findings struct{ list diag.List }
+// diagnostics collects problems with their places.
+type diagnostics struct{ list diag.List }
 
-func (f *findings) add(at ast.Node, format string, args ...any) {
-	f.at(at.Pos(), format, args...)
+func (f *diagnostics) add(at ast.Node, format string, args ...any) {
+	f.addAt(at.Pos(), format, args...)
 }
 
-func (f *findings) at(pos token.Pos, format string, args ...any) {
+func (f *diagnostics) addAt(pos token.Pos, format string, args ...any) {
 	f.list.Add("", format, args...)
 	last := &f.list[len(f.list)-1]
-	if pos.Filename() == fileName {
+	if pos.Filename() == Filename {
 		last.Line, last.Column = pos.Line(), pos.Column()
 	}
 }
 
-// problems turns an error of CUE into problems, each at its place in the text
+// cueDiagnostics turns an error of CUE into problems, each at its place in the text
 // that s was parsed from; s is nil if it could not be.
-func problems(err error, s *source) diag.List {
-	var found findings
+func cueDiagnostics(err error, s *Expression) diag.List {
+	var found diagnostics
 	for _, e := range errors.Errors(err) {
 		place := e.Position()
 		for _, pos := range slices.Backward(errors.Positions(e)) {
-			if pos.Filename() == fileName {
+			if pos.Filename() == Filename {
 				place = pos
 			}
 		}
-		found.at(place, "%s", explain(e, s))
+		found.addAt(place, "%s", cueMessage(e, s))
 	}
 	return found.list
 }
 
-func explain(e errors.Error, s *source) string {
+func cueMessage(e errors.Error, s *Expression) string {
 	format, args := e.Msg()
 	message := fmt.Sprintf(format, args...)
 	switch {
 	case s == nil:
 	case format == "reference %q not found" && len(args) == 1:
-		return s.unknown(fmt.Sprint(args[0]))
-	case misfits(e):
+		return s.unknownName(fmt.Sprint(args[0]))
+	case isConflict(e):
 		return "can never match: " + strings.Join(e.Path(), ".") + ": " + message
 	}
 	return message
 }
 
-// unknown says what could be meant by an identifier that nothing declares.
-func (s *source) unknown(name string) string {
+// unknownName says what could be meant by an identifier that nothing declares.
+func (s *Expression) unknownName(name string) string {
 	if slices.Contains(standardLibrary(), name) {
 		return fmt.Sprintf("unknown name %q: import %[1]q is missing", name)
 	}
@@ -204,15 +204,15 @@ func (s *source) unknown(name string) string {
 	return fmt.Sprintf("unknown name %q%s", name, diag.Suggest(name, known))
 }
 
-// sorted returns one problem for each place, in the order of the text.
-func sorted(list diag.List) diag.List {
-	slices.SortStableFunc(list, func(a, b diag.Problem) int {
+// sortByPosition returns one problem for each place, in the order of the text.
+func sortByPosition(list diag.List) diag.List {
+	slices.SortStableFunc(list, func(a, b diag.Diagnostic) int {
 		if a.Line != b.Line {
 			return a.Line - b.Line
 		}
 		return a.Column - b.Column
 	})
-	return slices.CompactFunc(list, func(a, b diag.Problem) bool {
+	return slices.CompactFunc(list, func(a, b diag.Diagnostic) bool {
 		return a.Line == b.Line && a.Column == b.Column && (a.Line > 0 || a.Message == b.Message)
 	})
 }

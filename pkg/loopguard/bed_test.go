@@ -33,52 +33,52 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// bed is a ConfigMap "x", and a trigger that has had an event about it.
-type bed struct {
+// env is a ConfigMap "x", and a trigger that has had an event about it.
+type env struct {
 	*testing.T
 	kube      kubernetes.Interface
 	namespace string
-	log       *loopguard.Log
-	trigger   *loopguard.Trigger
+	tracker   *loopguard.Tracker
+	detector  *loopguard.Detector
 	// client is that of the trigger, and below the one that it is put on.
-	client, below client.Client
-	// meddle is called before a patch is sent.
-	meddle func()
-	sent   []string
+	client, inner client.Client
+	// beforePatch is called before a patch is sent.
+	beforePatch func()
+	sent        []string
 }
 
-// spy is the client below that of the trigger.
-type spy struct {
+// interceptor is the client below that of the trigger.
+type interceptor struct {
 	client.Client
-	bed *bed
+	env *env
 }
 
-func (s spy) Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
+func (s interceptor) Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
 	data, _ := patch.Data(obj)
-	s.bed.sent = append(s.bed.sent, string(data))
-	if s.bed.meddle != nil {
-		s.bed.meddle()
+	s.env.sent = append(s.env.sent, string(data))
+	if s.env.beforePatch != nil {
+		s.env.beforePatch()
 	}
 	return s.Client.Patch(ctx, obj, patch, opts...)
 }
 
-func newBed(t *testing.T) *bed {
+func newEnv(t *testing.T) *env {
 	c := cluster.Start(t)
-	b := &bed{T: t, kube: c.Client(t), namespace: c.Namespace(t), log: loopguard.NewLog()}
-	b.trigger = b.log.Of(event.Trigger{Name: "self"})
+	b := &env{T: t, kube: c.Client(t), namespace: c.Namespace(t), tracker: loopguard.NewTracker()}
+	b.detector = b.tracker.Detector(event.TriggerRef{Name: "self"})
 	b.connect(c.Config)
 	return b
 }
 
-func (b *bed) connect(config *rest.Config) {
+func (b *env) connect(config *rest.Config) {
 	b.Helper()
 	inner, err := client.New(config, client.Options{})
-	b.check(err)
-	b.below = client.WithFieldOwner(spy{inner, b}, "kube-trigger/self")
-	b.client = b.trigger.Client(b.below)
+	b.noError(err)
+	b.inner = client.WithFieldOwner(interceptor{inner, b}, "kube-trigger/self")
+	b.client = b.detector.Client(b.inner)
 }
 
-func (b *bed) check(err error) {
+func (b *env) noError(err error) {
 	b.Helper()
 	if err != nil {
 		b.Fatal(err)
@@ -86,51 +86,51 @@ func (b *bed) check(err error) {
 }
 
 // edit writes as somebody else, and returns the event of that.
-func (b *bed) edit(patch string) event.Event {
+func (b *env) edit(patch string) event.Event {
 	b.Helper()
 	o, err := b.kube.CoreV1().ConfigMaps(b.namespace).Patch(b.Context(), "x", types.MergePatchType, []byte(patch), metav1.PatchOptions{FieldManager: "user"})
-	b.check(err)
-	return happened(o)
+	b.noError(err)
+	return updateEvent(o)
 }
 
-func (b *bed) create() event.Event {
+func (b *env) create() event.Event {
 	b.Helper()
 	o, err := b.kube.CoreV1().ConfigMaps(b.namespace).Create(b.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "x"}}, metav1.CreateOptions{})
-	b.check(err)
-	return happened(o)
+	b.noError(err)
+	return updateEvent(o)
 }
 
-func happened(o *corev1.ConfigMap) event.Event {
+func updateEvent(o *corev1.ConfigMap) event.Event {
 	return event.Event{
 		Type: event.Update, Key: o.Namespace + "/" + o.Name, ID: string(o.UID) + "@" + o.ResourceVersion,
 		Data: map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"resourceVersion": o.ResourceVersion}},
 	}
 }
 
-// now returns the event of the object's newest revision.
-func (b *bed) now() event.Event {
+// latest returns the event of the object's newest revision.
+func (b *env) latest() event.Event {
 	b.Helper()
 	o, err := b.kube.CoreV1().ConfigMaps(b.namespace).Get(b.Context(), "x", metav1.GetOptions{})
-	b.check(err)
-	return happened(o)
+	b.noError(err)
+	return updateEvent(o)
 }
 
-func (b *bed) own(ev event.Event, want bool) {
+func (b *env) wantOwn(ev event.Event, want bool) {
 	b.Helper()
-	got, err := b.trigger.Own(b.Context(), ev)
-	b.check(err)
+	got, err := b.detector.OwnWrite(b.Context(), ev)
+	b.noError(err)
 	if got != want {
 		b.Errorf("own is %v, want %v", got, want)
 	}
 }
 
-func (b *bed) object() *unstructured.Unstructured {
+func (b *env) object() *unstructured.Unstructured {
 	return &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"namespace": b.namespace, "name": "x"},
 	}}
 }
 
-func (b *bed) patch(kind types.PatchType, data string) error {
+func (b *env) patch(kind types.PatchType, data string) error {
 	opts := []client.PatchOption{}
 	if kind == types.ApplyPatchType {
 		opts = append(opts, client.ForceOwnership)

@@ -25,119 +25,119 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
-// rounds is how often a patch is sent again because the object has changed
+// maxPatchAttempts is how often a patch is sent again because the object has changed
 // meanwhile.
-const rounds = 10
+const maxPatchAttempts = 10
 
 // Client returns a client whose writes are remembered as those of the trigger.
 // It is c, but for this: a patch of an object that might wake the trigger names
 // the revision that it changes, which is the only way to tell whether it made
 // the one that it is answered with. For that, the object may be read before.
-func (t *Trigger) Client(c client.Client) client.Client { return t.ClientIn("", c) }
+func (t *Detector) Client(c client.Client) client.Client { return t.ClientIn("", c) }
 
 // ClientIn is Client for another cluster than that of the worker.
-func (t *Trigger) ClientIn(cluster string, c client.Client) client.Client {
-	return &recorder{c, t, cluster}
+func (t *Detector) ClientIn(cluster string, c client.Client) client.Client {
+	return &trackingClient{c, t, cluster}
 }
 
-type recorder struct {
+type trackingClient struct {
 	client.Client
-	trigger *Trigger
+	detector *Detector
 	// cluster is as events have it.
 	cluster string
 }
 
 // Create creates obj, and remembers it.
-func (r *recorder) Create(ctx context.Context, obj client.Object, opts ...client.CreateOption) error {
+func (r *trackingClient) Create(ctx context.Context, obj client.Object, opts ...client.CreateOption) error {
 	var o client.CreateOptions
-	at, wakes := r.object(obj, o.ApplyOptions(opts).DryRun)
-	if at.name == "" {
+	target, wakes := r.target(obj, o.ApplyOptions(opts).DryRun)
+	if target.name == "" {
 		return r.Client.Create(ctx, obj, opts...)
 	}
-	defer r.trigger.log.begin(at)()
+	defer r.detector.tracker.begin(target)()
 	err := r.Client.Create(ctx, obj, opts...)
 	if !wakes {
-		return r.note(ctx, obj, err)
+		return r.recordCauses(ctx, obj, err)
 	}
-	return r.made(ctx, at, obj, "", err)
+	return r.recordOwn(ctx, target, obj, "", err)
 }
 
 // Update updates obj, and remembers it.
-func (r *recorder) Update(ctx context.Context, obj client.Object, opts ...client.UpdateOption) error {
+func (r *trackingClient) Update(ctx context.Context, obj client.Object, opts ...client.UpdateOption) error {
 	var o client.UpdateOptions
-	at, wakes := r.object(obj, o.ApplyOptions(opts).DryRun)
-	if at.name == "" {
+	target, wakes := r.target(obj, o.ApplyOptions(opts).DryRun)
+	if target.name == "" {
 		return r.Client.Update(ctx, obj, opts...)
 	}
-	defer r.trigger.log.begin(at)()
+	defer r.detector.tracker.begin(target)()
 	before := obj.GetResourceVersion()
 	err := r.Client.Update(ctx, obj, opts...)
 	if !wakes || before == "" {
-		return r.note(ctx, obj, err)
+		return r.recordCauses(ctx, obj, err)
 	}
-	return r.made(ctx, at, obj, before, err)
+	return r.recordOwn(ctx, target, obj, before, err)
 }
 
 // Patch patches obj, and remembers it.
-func (r *recorder) Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
+func (r *trackingClient) Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
 	var o client.PatchOptions
-	at, wakes := r.object(obj, o.ApplyOptions(opts).DryRun)
-	if at.name == "" {
+	target, wakes := r.target(obj, o.ApplyOptions(opts).DryRun)
+	if target.name == "" {
 		return r.Client.Patch(ctx, obj, patch, opts...)
 	}
-	defer r.trigger.log.begin(at)()
+	defer r.detector.tracker.begin(target)()
 	if !wakes {
-		return r.note(ctx, obj, r.Client.Patch(ctx, obj, patch, opts...))
+		return r.recordCauses(ctx, obj, r.Client.Patch(ctx, obj, patch, opts...))
 	}
 	data, err := patch.Data(obj)
 	if err != nil {
 		return err
 	}
-	p := conditional{recorder: r, at: at, obj: obj, kind: patch.Type(), data: data, answer: obj}
+	p := conditionalPatch{trackingClient: r, target: target, obj: obj, kind: patch.Type(), data: data, response: obj}
 	p.patch = func(ctx context.Context, patch client.Patch) error { return r.Client.Patch(ctx, obj, patch, opts...) }
 	return p.send(ctx)
 }
 
-// object returns what obj is, and whether writing it can wake the trigger. It is
+// target returns what obj is, and whether writing it can wake the trigger. It is
 // nothing where nothing is written.
-func (r *recorder) object(obj client.Object, dryRun []string) (at object, wakes bool) {
+func (r *trackingClient) target(obj client.Object, dryRun []string) (target object, wakes bool) {
 	gvk, err := r.GroupVersionKindFor(obj)
 	if err != nil || len(dryRun) > 0 {
 		return object{}, false
 	}
-	at = object{kind: kind{r.cluster, gvk.Group, gvk.Kind}, key: obj.GetName()}
-	if at.key != "" && obj.GetNamespace() != "" {
-		at.key = obj.GetNamespace() + "/" + at.key
+	target = object{kind: kind{r.cluster, gvk.Group, gvk.Kind}, key: obj.GetName()}
+	if target.key != "" && obj.GetNamespace() != "" {
+		target.key = obj.GetNamespace() + "/" + target.key
 	}
-	r.trigger.mu.Lock()
-	defer r.trigger.mu.Unlock()
-	return at, r.trigger.kinds[at.kind]
+	r.detector.mu.Lock()
+	defer r.detector.mu.Unlock()
+	return target, r.detector.kinds[target.kind]
 }
 
-// note remembers what was most likely written.
-func (r *recorder) note(ctx context.Context, obj client.Object, err error) error {
+// recordCauses remembers what was most likely written.
+func (r *trackingClient) recordCauses(ctx context.Context, obj client.Object, err error) error {
 	if err == nil && obj.GetResourceVersion() != "" {
-		r.trigger.log.add(r.id(obj), r.trigger.led(ctx))
+		r.detector.tracker.add(r.id(obj), r.detector.causes(ctx))
 	}
 	return err
 }
 
-// made remembers what a write made of an object whose revision was before.
-func (r *recorder) made(ctx context.Context, at object, obj client.Object, before string, err error) error {
+// recordOwn remembers what a write made of an object whose revision was before.
+func (r *trackingClient) recordOwn(ctx context.Context, target object, obj client.Object, before string, err error) error {
 	if now := obj.GetResourceVersion(); err == nil && now != "" && now != before {
-		r.trigger.wrote(at, r.id(obj), obj.GetResourceVersion())
-		r.trigger.log.add(r.id(obj), r.trigger.led(ctx))
+		r.detector.recordWrite(target, r.id(obj), obj.GetResourceVersion())
+		r.detector.tracker.add(r.id(obj), r.detector.causes(ctx))
 	}
 	return err
 }
 
 // id returns the ID of the event that obj became as it is.
-func (r *recorder) id(obj client.Object) string {
+func (r *trackingClient) id(obj client.Object) string {
 	return event.RevisionID(r.cluster, string(obj.GetUID()), obj.GetResourceVersion())
 }
 
-// current returns the revision of obj as it is now.
-func (r *recorder) current(ctx context.Context, obj client.Object) (string, error) {
+// currentRevision returns the revision of obj as it is now.
+func (r *trackingClient) currentRevision(ctx context.Context, obj client.Object) (string, error) {
 	gvk, err := r.GroupVersionKindFor(obj)
 	if err != nil {
 		return "", err
@@ -150,9 +150,9 @@ func (r *recorder) current(ctx context.Context, obj client.Object) (string, erro
 	return now.ResourceVersion, nil
 }
 
-// known returns the newest revision of at that the trigger knows of.
-func (t *Trigger) known(at object) string {
+// latestRevision returns the newest revision of at that the trigger knows of.
+func (t *Detector) latestRevision(target object) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.seen[at]
+	return t.revisions[target]
 }

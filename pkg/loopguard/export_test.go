@@ -16,5 +16,5 @@ limitations under the License.
 
 package loopguard
 
-// Condition is condition.
-var Condition = condition
+// WithPrecondition is condition.
+var WithPrecondition = withPrecondition

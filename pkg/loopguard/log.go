@@ -39,55 +39,55 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
-// remembered is how many revisions are remembered, of each trigger and of all
+// maxRevisions is how many revisions are remembered, of each trigger and of all
 // together.
-const remembered = 10_000
+const maxRevisions = 10_000
 
-// managers is how the field managers of triggers begin.
-const managers = "kube-trigger/"
+// managerPrefix is how the field managers of triggers begin.
+const managerPrefix = "kube-trigger/"
 
-// Log is what all triggers of a process have written.
-type Log struct {
+// Tracker is what all triggers of a process have written.
+type Tracker struct {
 	mu        sync.Mutex
-	triggers  map[event.Trigger]*Trigger
-	revisions ring[chain]
-	// flights are the writes whose answers are awaited, by object.
-	flights map[object]*flight
+	detectors map[event.TriggerRef]*Detector
+	revisions ring[causes]
+	// inFlight are the writes whose answers are awaited, by object.
+	inFlight map[object]*inFlight
 }
 
-// flight is one or more writes whose answers are awaited.
-type flight struct {
+// inFlight is one or more writes whose answers are awaited.
+type inFlight struct {
 	writes int
-	landed chan struct{}
+	done   chan struct{}
 }
 
-// NewLog returns an empty Log.
-func NewLog() *Log {
-	return &Log{triggers: map[event.Trigger]*Trigger{}, flights: map[object]*flight{}}
+// NewTracker returns an empty Log.
+func NewTracker() *Tracker {
+	return &Tracker{detectors: map[event.TriggerRef]*Detector{}, inFlight: map[object]*inFlight{}}
 }
 
-// Of returns the writes of one trigger, the same for each call.
-func (l *Log) Of(t event.Trigger) *Trigger {
+// Detector returns the writes of one trigger, the same for each call.
+func (l *Tracker) Detector(t event.TriggerRef) *Detector {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.triggers[t] == nil {
-		l.triggers[t] = &Trigger{
-			log: l, trigger: t, alone: chain{t},
-			kinds: map[kind]bool{}, seen: map[object]string{},
+	if l.detectors[t] == nil {
+		l.detectors[t] = &Detector{
+			tracker: l, trigger: t, self: causes{t},
+			kinds: map[kind]bool{}, revisions: map[object]string{},
 		}
 	}
-	return l.triggers[t]
+	return l.detectors[t]
 }
 
 // add remembers which triggers led to a revision.
-func (l *Log) add(id string, c chain) {
+func (l *Tracker) add(id string, c causes) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.revisions.add(id, c)
 }
 
-// led returns which triggers led to an event, and whether that is known.
-func (l *Log) led(id string) (chain, bool) {
+// causes returns which triggers led to an event, and whether that is known.
+func (l *Tracker) causes(id string) (causes, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	c, ok := l.revisions.all[id]
@@ -96,37 +96,37 @@ func (l *Log) led(id string) (chain, bool) {
 
 // begin notes that a write of at is sent. It is over when the returned function
 // is called.
-func (l *Log) begin(at object) (end func()) {
+func (l *Tracker) begin(target object) (end func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	f := l.flights[at]
+	f := l.inFlight[target]
 	if f == nil {
-		f = &flight{landed: make(chan struct{})}
-		l.flights[at] = f
+		f = &inFlight{done: make(chan struct{})}
+		l.inFlight[target] = f
 	}
 	f.writes++
 	return func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		if f.writes--; f.writes == 0 {
-			close(f.landed)
-			delete(l.flights, at)
+			close(f.done)
+			delete(l.inFlight, target)
 		}
 	}
 }
 
-// land waits for the answers to all writes of at that are under way. The error
+// wait waits for the answers to all writes of at that are under way. The error
 // is that of ctx, if it ends first.
-func (l *Log) land(ctx context.Context, at object) error {
+func (l *Tracker) wait(ctx context.Context, target object) error {
 	l.mu.Lock()
-	waits := []*flight{l.flights[at], l.flights[object{kind: at.kind}]}
+	pending := []*inFlight{l.inFlight[target], l.inFlight[object{kind: target.kind}]}
 	l.mu.Unlock()
-	for _, f := range waits {
+	for _, f := range pending {
 		if f == nil {
 			continue
 		}
 		select {
-		case <-f.landed:
+		case <-f.done:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
@@ -134,41 +134,41 @@ func (l *Log) land(ctx context.Context, at object) error {
 	return nil
 }
 
-// chain is the triggers whose actions led to something. It is not changed.
-type chain []event.Trigger
+// causes is the triggers whose actions led to something. It is not changed.
+type causes []event.TriggerRef
 
-type chainKey struct{}
+type causesKey struct{}
 
-// Acting returns the context for the trigger's action on ev: what is written
+// WithCauses returns the context for the trigger's action on ev: what is written
 // with it counts as led to by whatever led to ev.
-func (t *Trigger) Acting(ctx context.Context, ev event.Event) context.Context {
-	led, _ := t.log.led(ev.ID)
+func (t *Detector) WithCauses(ctx context.Context, ev event.Event) context.Context {
+	causes, _ := t.tracker.causes(ev.ID)
 	switch {
-	case len(led) == 0:
-		led = t.alone
-	case !slices.Contains(led, t.trigger):
-		led = append(slices.Clip(led), t.trigger)
+	case len(causes) == 0:
+		causes = t.self
+	case !slices.Contains(causes, t.trigger):
+		causes = append(slices.Clip(causes), t.trigger)
 	}
-	return context.WithValue(ctx, chainKey{}, led)
+	return context.WithValue(ctx, causesKey{}, causes)
 }
 
-// led returns which triggers lead to what is written with ctx.
-func (t *Trigger) led(ctx context.Context) chain {
-	if c, ok := ctx.Value(chainKey{}).(chain); ok {
+// causes returns which triggers lead to what is written with ctx.
+func (t *Detector) causes(ctx context.Context) causes {
+	if c, ok := ctx.Value(causesKey{}).(causes); ok {
 		return c
 	}
-	return t.alone
+	return t.self
 }
 
 // Circular reports whether an action of the trigger led to ev, by itself or
 // through other triggers. Of what other processes wrote as triggers, which is
 // not known, it says so. It is asked after Own.
-func (t *Trigger) Circular(ev event.Event) bool {
-	led, known := t.log.led(ev.ID)
+func (t *Detector) Circular(ev event.Event) bool {
+	causes, known := t.tracker.causes(ev.ID)
 	if known {
-		return slices.Contains(led, t.trigger)
+		return slices.Contains(causes, t.trigger)
 	}
-	return strings.HasPrefix(ev.Writer, managers)
+	return strings.HasPrefix(ev.Writer, managerPrefix)
 }
 
 // ring holds what was added last, by name.
@@ -182,16 +182,16 @@ func (r *ring[V]) add(name string, v V) {
 	if r.all == nil {
 		r.all = map[string]V{}
 	}
-	_, there := r.all[name]
+	_, exists := r.all[name]
 	r.all[name] = v
-	if there {
+	if exists {
 		return
 	}
-	if len(r.order) < remembered {
+	if len(r.order) < maxRevisions {
 		r.order = append(r.order, name)
 		return
 	}
 	delete(r.all, r.order[r.next])
 	r.order[r.next] = name
-	r.next = (r.next + 1) % remembered
+	r.next = (r.next + 1) % maxRevisions
 }

@@ -26,80 +26,80 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// conditional is a patch that is to change a revision which is known.
-type conditional struct {
-	*recorder
-	at   object
-	obj  client.Object
-	kind types.PatchType
-	data []byte
+// conditionalPatch is a patch that is to change a revision which is known.
+type conditionalPatch struct {
+	*trackingClient
+	target object
+	obj    client.Object
+	kind   types.PatchType
+	data   []byte
 	// patch sends it; answer is what holds the answer then.
-	patch  func(ctx context.Context, p client.Patch) error
-	answer client.Object
+	patch    func(ctx context.Context, p client.Patch) error
+	response client.Object
 }
 
 // send sends the patch, until the object has not changed since it was read.
 // Where the object cannot be read, or never stands still, the patch is sent
 // without the condition, and not remembered.
-func (p conditional) send(ctx context.Context) error {
-	before := p.trigger.known(p.at)
-	for range rounds {
+func (p conditionalPatch) send(ctx context.Context) error {
+	before := p.detector.latestRevision(p.target)
+	for range maxPatchAttempts {
 		if before == "" {
-			now, err := p.current(ctx, p.obj)
+			now, err := p.currentRevision(ctx, p.obj)
 			if apierrors.IsNotFound(err) {
-				return p.made(ctx, p.at, p.answer, "", p.request(ctx, p.data))
+				return p.recordOwn(ctx, p.target, p.response, "", p.request(ctx, p.data))
 			}
 			if err != nil {
 				break
 			}
 			before = now
 		}
-		data, own, err := condition(p.kind, p.data, before)
+		data, named, err := withPrecondition(p.kind, p.data, before)
 		if err != nil {
 			break
 		}
-		if own != "" {
-			return p.made(ctx, p.at, p.answer, own, p.request(ctx, p.data))
+		if named != "" {
+			return p.recordOwn(ctx, p.target, p.response, named, p.request(ctx, p.data))
 		}
 		err = p.request(ctx, data)
 		if !apierrors.IsConflict(err) && !apierrors.IsNotFound(err) {
-			return p.made(ctx, p.at, p.answer, before, err)
+			return p.recordOwn(ctx, p.target, p.response, before, err)
 		}
-		now, unread := p.current(ctx, p.obj)
-		if unread != nil && !apierrors.IsNotFound(unread) || now == before {
+		now, readErr := p.currentRevision(ctx, p.obj)
+		if readErr != nil && !apierrors.IsNotFound(readErr) || now == before {
 			return err
 		}
 		before = now
 	}
-	return p.note(ctx, p.answer, p.request(ctx, p.data))
+	return p.recordCauses(ctx, p.response, p.request(ctx, p.data))
 }
 
-func (p conditional) request(ctx context.Context, data []byte) error {
+func (p conditionalPatch) request(ctx context.Context, data []byte) error {
 	return p.patch(ctx, client.RawPatch(p.kind, data))
 }
 
-// condition returns a patch that does as data does, if the object's revision is
+// withPrecondition returns a patch that does as data does, if the object's revision is
 // before. A patch that names a revision by itself is left alone; own is that
 // revision.
-func condition(kind types.PatchType, data []byte, before string) (conditional []byte, own string, err error) {
+func withPrecondition(kind types.PatchType, data []byte, before string) (conditional []byte, named string, err error) {
 	if kind == types.JSONPatchType {
-		return jsonCondition(data, before)
+		return jsonWithPrecondition(data, before)
 	}
 	const metadata, version = "metadata", "resourceVersion"
-	var whole, meta map[string]json.RawMessage
-	if err := json.Unmarshal(data, &whole); err != nil {
+	var patch, meta map[string]json.RawMessage
+	if err := json.Unmarshal(data, &patch); err != nil {
 		return nil, "", fmt.Errorf("read patch: %w", err)
 	}
-	if whole == nil {
-		whole = map[string]json.RawMessage{}
+	if patch == nil {
+		patch = map[string]json.RawMessage{}
 	}
-	if m, ok := whole[metadata]; ok {
+	if m, ok := patch[metadata]; ok {
 		if err := json.Unmarshal(m, &meta); err != nil {
 			return nil, "", fmt.Errorf("read metadata of patch: %w", err)
 		}
 	}
-	if v, ok := meta[version]; ok && json.Unmarshal(v, &own) == nil && own != "" {
-		return nil, own, nil
+	if v, ok := meta[version]; ok && json.Unmarshal(v, &named) == nil && named != "" {
+		return nil, named, nil
 	}
 	if meta == nil {
 		meta = map[string]json.RawMessage{}
@@ -107,14 +107,14 @@ func condition(kind types.PatchType, data []byte, before string) (conditional []
 	if meta[version], err = json.Marshal(before); err != nil {
 		return nil, "", err
 	}
-	if whole[metadata], err = json.Marshal(meta); err != nil {
+	if patch[metadata], err = json.Marshal(meta); err != nil {
 		return nil, "", err
 	}
-	conditional, err = json.Marshal(whole)
+	conditional, err = json.Marshal(patch)
 	return conditional, "", err
 }
 
-func jsonCondition(data []byte, before string) ([]byte, string, error) {
+func jsonWithPrecondition(data []byte, before string) ([]byte, string, error) {
 	var operations []json.RawMessage
 	if err := json.Unmarshal(data, &operations); err != nil {
 		return nil, "", fmt.Errorf("read patch: %w", err)

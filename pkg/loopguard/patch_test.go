@@ -30,7 +30,7 @@ func FuzzCondition(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, data string) {
-		out, own, err := loopguard.Condition(types.MergePatchType, []byte(data), "7")
+		out, own, err := loopguard.WithPrecondition(types.MergePatchType, []byte(data), "7")
 		if err != nil || own != "" {
 			return
 		}

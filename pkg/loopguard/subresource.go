@@ -23,74 +23,74 @@ import (
 )
 
 // Status returns the client of the subresource "status".
-func (r *recorder) Status() client.SubResourceWriter { return r.SubResource("status") }
+func (r *trackingClient) Status() client.SubResourceWriter { return r.SubResource("status") }
 
 // SubResource returns a client whose writes are remembered as those of the object.
 // What is answered with another object, such as a token, is not.
-func (r *recorder) SubResource(name string) client.SubResourceClient {
-	return subrecorder{r.Client.SubResource(name), r}
+func (r *trackingClient) SubResource(name string) client.SubResourceClient {
+	return subresourceClient{r.Client.SubResource(name), r}
 }
 
-type subrecorder struct {
+type subresourceClient struct {
 	client.SubResourceClient
-	recorder *recorder
+	parent *trackingClient
 }
 
 // Create creates body of obj, and remembers it.
-func (s subrecorder) Create(ctx context.Context, obj, body client.Object, opts ...client.SubResourceCreateOption) error {
+func (s subresourceClient) Create(ctx context.Context, obj, body client.Object, opts ...client.SubResourceCreateOption) error {
 	var o client.SubResourceCreateOptions
-	at, _ := s.recorder.object(obj, o.ApplyOptions(opts).DryRun)
-	if at.name == "" {
+	target, _ := s.parent.target(obj, o.ApplyOptions(opts).DryRun)
+	if target.name == "" {
 		return s.SubResourceClient.Create(ctx, obj, body, opts...)
 	}
-	defer s.recorder.trigger.log.begin(at)()
-	return s.recorder.note(ctx, body, s.SubResourceClient.Create(ctx, obj, body, opts...))
+	defer s.parent.detector.tracker.begin(target)()
+	return s.parent.recordCauses(ctx, body, s.SubResourceClient.Create(ctx, obj, body, opts...))
 }
 
 // Update updates obj, and remembers it.
-func (s subrecorder) Update(ctx context.Context, obj client.Object, opts ...client.SubResourceUpdateOption) error {
+func (s subresourceClient) Update(ctx context.Context, obj client.Object, opts ...client.SubResourceUpdateOption) error {
 	var o client.SubResourceUpdateOptions
 	o.ApplyOptions(opts)
-	r := s.recorder
-	at, wakes := r.object(obj, o.DryRun)
-	if at.name == "" {
+	r := s.parent
+	target, wakes := r.target(obj, o.DryRun)
+	if target.name == "" {
 		return s.SubResourceClient.Update(ctx, obj, opts...)
 	}
-	answer := obj
+	response := obj
 	if o.SubResourceBody != nil {
-		answer = o.SubResourceBody
+		response = o.SubResourceBody
 	}
-	defer r.trigger.log.begin(at)()
-	before := answer.GetResourceVersion()
+	defer r.detector.tracker.begin(target)()
+	before := response.GetResourceVersion()
 	err := s.SubResourceClient.Update(ctx, obj, opts...)
 	if !wakes || before == "" {
-		return r.note(ctx, answer, err)
+		return r.recordCauses(ctx, response, err)
 	}
-	return r.made(ctx, at, answer, before, err)
+	return r.recordOwn(ctx, target, response, before, err)
 }
 
 // Patch patches obj, and remembers it.
-func (s subrecorder) Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.SubResourcePatchOption) error {
+func (s subresourceClient) Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.SubResourcePatchOption) error {
 	var o client.SubResourcePatchOptions
 	o.ApplyOptions(opts)
-	r := s.recorder
-	at, wakes := r.object(obj, o.DryRun)
-	if at.name == "" {
+	r := s.parent
+	target, wakes := r.target(obj, o.DryRun)
+	if target.name == "" {
 		return s.SubResourceClient.Patch(ctx, obj, patch, opts...)
 	}
-	answer, body := obj, obj
+	response, body := obj, obj
 	if o.SubResourceBody != nil {
-		answer, body = o.SubResourceBody, o.SubResourceBody
+		response, body = o.SubResourceBody, o.SubResourceBody
 	}
-	defer r.trigger.log.begin(at)()
+	defer r.detector.tracker.begin(target)()
 	if !wakes {
-		return r.note(ctx, answer, s.SubResourceClient.Patch(ctx, obj, patch, opts...))
+		return r.recordCauses(ctx, response, s.SubResourceClient.Patch(ctx, obj, patch, opts...))
 	}
 	data, err := patch.Data(body)
 	if err != nil {
 		return err
 	}
-	p := conditional{recorder: r, at: at, obj: obj, kind: patch.Type(), data: data, answer: answer}
+	p := conditionalPatch{trackingClient: r, target: target, obj: obj, kind: patch.Type(), data: data, response: response}
 	p.patch = func(ctx context.Context, patch client.Patch) error {
 		return s.SubResourceClient.Patch(ctx, obj, patch, opts...)
 	}

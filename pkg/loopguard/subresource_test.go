@@ -34,7 +34,7 @@ import (
 )
 
 // deployment makes a Deployment, of which the trigger has had an event.
-func (b *bed) deployment() *appsv1.Deployment {
+func (b *env) deployment() *appsv1.Deployment {
 	b.Helper()
 	labels := map[string]string{"app": "x"}
 	d := &appsv1.Deployment{
@@ -48,16 +48,16 @@ func (b *bed) deployment() *appsv1.Deployment {
 		},
 	}
 	d, err := b.kube.AppsV1().Deployments(b.namespace).Create(b.Context(), d, metav1.CreateOptions{})
-	b.check(err)
-	b.own(b.deployed(), false)
+	b.noError(err)
+	b.wantOwn(b.latestDeployment(), false)
 	return d
 }
 
-// deployed returns the event of the Deployment's newest revision.
-func (b *bed) deployed() event.Event {
+// latestDeployment returns the event of the Deployment's newest revision.
+func (b *env) latestDeployment() event.Event {
 	b.Helper()
 	d, err := b.kube.AppsV1().Deployments(b.namespace).Get(b.Context(), "x", metav1.GetOptions{})
-	b.check(err)
+	b.noError(err)
 	return event.Event{
 		Type: event.Update, Key: d.Namespace + "/" + d.Name, ID: string(d.UID) + "@" + d.ResourceVersion,
 		Data: map[string]any{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": map[string]any{"resourceVersion": d.ResourceVersion}},
@@ -65,7 +65,7 @@ func (b *bed) deployed() event.Event {
 }
 
 func TestOwnWritesOfSubresources(t *testing.T) {
-	b := newBed(t)
+	b := newEnv(t)
 	d := b.deployment()
 	u := func() client.Object {
 		u := &unstructured.Unstructured{}
@@ -78,50 +78,50 @@ func TestOwnWritesOfSubresources(t *testing.T) {
 	replicas := func(n int) client.Patch {
 		return client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, n))
 	}
-	b.check(b.client.SubResource("scale").Patch(t.Context(), u(), replicas(1)))
-	b.own(b.deployed(), true)
+	b.noError(b.client.SubResource("scale").Patch(t.Context(), u(), replicas(1)))
+	b.wantOwn(b.latestDeployment(), true)
 
 	scale := &autoscalingv1.Scale{}
 	current, err := b.kube.AppsV1().Deployments(b.namespace).GetScale(t.Context(), "x", metav1.GetOptions{})
-	b.check(err)
+	b.noError(err)
 	current.DeepCopyInto(scale)
 	scale.Spec.Replicas = 3
-	b.check(b.client.SubResource("scale").Update(t.Context(), d.DeepCopy(), client.WithSubResourceBody(scale)))
-	b.own(b.deployed(), true)
+	b.noError(b.client.SubResource("scale").Update(t.Context(), d.DeepCopy(), client.WithSubResourceBody(scale)))
+	b.wantOwn(b.latestDeployment(), true)
 
 	observed := client.RawPatch(types.MergePatchType, []byte(`{"status":{"observedGeneration":7}}`))
-	b.check(b.client.Status().Patch(t.Context(), u(), observed))
-	b.own(b.deployed(), true)
+	b.noError(b.client.Status().Patch(t.Context(), u(), observed))
+	b.wantOwn(b.latestDeployment(), true)
 	// What changes nothing is answered with somebody else's revision.
 	theirs, err := b.kube.AppsV1().Deployments(b.namespace).Patch(t.Context(), "x", types.MergePatchType, []byte(`{"spec":{"replicas":2}}`), metav1.PatchOptions{})
-	b.check(err)
-	b.check(b.client.Status().Patch(t.Context(), u(), observed))
-	if b.deployed().ID != string(theirs.UID)+"@"+theirs.ResourceVersion {
+	b.noError(err)
+	b.noError(b.client.Status().Patch(t.Context(), u(), observed))
+	if b.latestDeployment().ID != string(theirs.UID)+"@"+theirs.ResourceVersion {
 		t.Fatal("the patch changed something")
 	}
-	b.own(b.deployed(), false)
+	b.wantOwn(b.latestDeployment(), false)
 	now, err := b.kube.AppsV1().Deployments(b.namespace).Get(t.Context(), "x", metav1.GetOptions{})
-	b.check(err)
-	b.check(b.client.Status().Patch(t.Context(), u(), client.RawPatch(types.MergePatchType, []byte(`{"status":{"observedGeneration":8}}`)), client.DryRunAll))
+	b.noError(err)
+	b.noError(b.client.Status().Patch(t.Context(), u(), client.RawPatch(types.MergePatchType, []byte(`{"status":{"observedGeneration":8}}`)), client.DryRunAll))
 	now.Status.ObservedGeneration = 9
-	b.check(b.client.Status().Update(t.Context(), now))
-	b.own(b.deployed(), true)
+	b.noError(b.client.Status().Update(t.Context(), now))
+	b.wantOwn(b.latestDeployment(), true)
 }
 
 // TestSubresourceThatIsAnotherObject is answered with a token, which is no
 // revision of anything.
 func TestSubresourceThatIsAnotherObject(t *testing.T) {
-	b := newBed(t)
+	b := newEnv(t)
 	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "default", Namespace: b.namespace}}
 	if err := b.client.Create(t.Context(), account); client.IgnoreAlreadyExists(err) != nil {
 		t.Fatal(err)
 	}
 	token := &authenticationv1.TokenRequest{}
-	b.check(b.client.SubResource("token").Create(t.Context(), account, token))
+	b.noError(b.client.SubResource("token").Create(t.Context(), account, token))
 	if token.Status.Token == "" {
 		t.Error("there is no token")
 	}
-	if b.trigger.Circular(event.Event{ID: string(token.UID) + "@" + token.ResourceVersion}) {
+	if b.detector.Circular(event.Event{ID: string(token.UID) + "@" + token.ResourceVersion}) {
 		t.Error("the token is remembered")
 	}
 }

@@ -24,21 +24,21 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
-// Trigger is what one trigger has written. It is safe for concurrent use.
-type Trigger struct {
-	log     *Log
-	trigger event.Trigger
-	// alone is the chain of what nothing but the trigger led to.
-	alone chain
+// Detector is what one trigger has written. It is safe for concurrent use.
+type Detector struct {
+	tracker *Tracker
+	trigger event.TriggerRef
+	// self is the chain of what nothing but the trigger led to.
+	self causes
 
 	mu sync.Mutex
 	// kinds are those of the events that the trigger has had. Only writes to them
 	// can wake it.
 	kinds map[kind]bool
-	// seen is the newest resourceVersion of objects, as far as it is known here.
-	seen map[object]string
-	// own are the IDs of the events that the trigger's writes cause.
-	own ring[struct{}]
+	// revisions is the newest resourceVersion of objects, as far as it is known here.
+	revisions map[object]string
+	// ownRevisions are the IDs of the events that the trigger's writes cause.
+	ownRevisions ring[struct{}]
 }
 
 // kind is one of a cluster, whose version does not matter.
@@ -51,42 +51,42 @@ type object struct {
 	key string
 }
 
-// Own reports whether the trigger's own action caused ev. It waits for the
+// OwnWrite reports whether the trigger's own action caused ev. It waits for the
 // answers to writes of the same object by any trigger; the error is that of ctx,
 // if it ends first.
-func (t *Trigger) Own(ctx context.Context, ev event.Event) (bool, error) {
-	at, revision := objectOf(ev)
-	if at.name == "" || ev.Type == event.Delete {
+func (t *Detector) OwnWrite(ctx context.Context, ev event.Event) (bool, error) {
+	target, revision := eventObject(ev)
+	if target.name == "" || ev.Type == event.Delete {
 		return false, nil
 	}
 	t.mu.Lock()
-	t.kinds[at.kind] = true
-	t.see(at, revision)
+	t.kinds[target.kind] = true
+	t.observe(target, revision)
 	t.mu.Unlock()
-	if err := t.log.land(ctx, at); err != nil {
+	if err := t.tracker.wait(ctx, target); err != nil {
 		return false, err
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	_, own := t.own.all[ev.ID]
+	_, own := t.ownRevisions.all[ev.ID]
 	return own, nil
 }
 
-// see notes the newest revision of an object. It is a guess which saves a
+// observe notes the newest revision of an object. It is a guess which saves a
 // request where it is right. The lock is held.
-func (t *Trigger) see(at object, revision string) {
-	if known := t.seen[at]; len(known) > len(revision) || len(known) == len(revision) && known > revision {
+func (t *Detector) observe(target object, revision string) {
+	if known := t.revisions[target]; len(known) > len(revision) || len(known) == len(revision) && known > revision {
 		return
 	}
-	if len(t.seen) >= remembered {
-		clear(t.seen)
+	if len(t.revisions) >= maxRevisions {
+		clear(t.revisions)
 	}
-	t.seen[at] = revision
+	t.revisions[target] = revision
 }
 
-// objectOf returns the object that something happened to; the zero object where
+// eventObject returns the object that something happened to; the zero object where
 // that is none of the API server's.
-func objectOf(ev event.Event) (object, string) {
+func eventObject(ev event.Event) (object, string) {
 	apiVersion, _ := ev.Data["apiVersion"].(string)
 	name, _ := ev.Data["kind"].(string)
 	metadata, _ := ev.Data["metadata"].(map[string]any)
@@ -94,17 +94,17 @@ func objectOf(ev event.Event) (object, string) {
 	if revision == "" {
 		return object{}, ""
 	}
-	group, _, grouped := strings.Cut(apiVersion, "/")
-	if !grouped {
+	group, _, hasGroup := strings.Cut(apiVersion, "/")
+	if !hasGroup {
 		group = ""
 	}
 	return object{kind{ev.Cluster, group, name}, ev.Key}, revision
 }
 
-// wrote notes that a write of the trigger made a revision of an object.
-func (t *Trigger) wrote(at object, id, revision string) {
+// recordWrite notes that a write of the trigger made a revision of an object.
+func (t *Detector) recordWrite(target object, id, revision string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.own.add(id, struct{}{})
-	t.see(at, revision)
+	t.ownRevisions.add(id, struct{}{})
+	t.observe(target, revision)
 }

@@ -42,10 +42,10 @@ func TestOwnPatches(t *testing.T) {
 		types.ApplyPatchType:          `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"x"},"data":{"count":"1"}}`,
 	} {
 		t.Run(string(kind), func(t *testing.T) {
-			b := newBed(t)
-			b.own(b.create(), false)
-			b.check(b.patch(kind, data))
-			b.own(b.now(), true)
+			b := newEnv(t)
+			b.wantOwn(b.create(), false)
+			b.noError(b.patch(kind, data))
+			b.wantOwn(b.latest(), true)
 			if len(b.sent) != 1 {
 				t.Errorf("sent %q, want one patch", b.sent)
 			}
@@ -55,23 +55,23 @@ func TestOwnPatches(t *testing.T) {
 			if kind == types.JSONPatchType {
 				data = `[{"op":"test","path":"/data/count","value":"1"}]`
 			}
-			b.check(b.patch(kind, data))
-			if b.now().ID != theirs.ID {
+			b.noError(b.patch(kind, data))
+			if b.latest().ID != theirs.ID {
 				t.Fatal("the patch changed something")
 			}
-			b.own(theirs, false)
+			b.wantOwn(theirs, false)
 		})
 	}
 }
 
 // TestForeignRemovalIsNotOwn removes a field, which no managed field tells.
 func TestForeignRemovalIsNotOwn(t *testing.T) {
-	b := newBed(t)
-	b.own(b.create(), false)
-	b.own(b.edit(`{"data":{"other":"1"}}`), false)
-	b.check(b.patch(types.MergePatchType, `{"data":{"count":"1"}}`))
-	b.own(b.now(), true)
-	b.own(b.edit(`{"data":{"other":null}}`), false)
+	b := newEnv(t)
+	b.wantOwn(b.create(), false)
+	b.wantOwn(b.edit(`{"data":{"other":"1"}}`), false)
+	b.noError(b.patch(types.MergePatchType, `{"data":{"count":"1"}}`))
+	b.wantOwn(b.latest(), true)
+	b.wantOwn(b.edit(`{"data":{"other":null}}`), false)
 }
 
 // TestPatchMeetsForeignEdit edits the object while the patch is under way.
@@ -81,17 +81,17 @@ func TestPatchMeetsForeignEdit(t *testing.T) {
 		"changes nothing":   `{"data":{"other":"1"}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBed(t)
-			b.own(b.create(), false)
+			b := newEnv(t)
+			b.wantOwn(b.create(), false)
 			var theirs event.Event
-			b.meddle = func() {
-				b.meddle = nil
+			b.beforePatch = func() {
+				b.beforePatch = nil
 				theirs = b.edit(`{"data":{"other":"1"}}`)
 			}
-			b.check(b.patch(types.MergePatchType, patch))
-			b.own(theirs, false)
-			if now := b.now(); now.ID != theirs.ID {
-				b.own(now, true)
+			b.noError(b.patch(types.MergePatchType, patch))
+			b.wantOwn(theirs, false)
+			if now := b.latest(); now.ID != theirs.ID {
+				b.wantOwn(now, true)
 			} else if name == "changes something" {
 				t.Error("nothing was changed")
 			}
@@ -100,39 +100,39 @@ func TestPatchMeetsForeignEdit(t *testing.T) {
 }
 
 func TestAlwaysInTheWay(t *testing.T) {
-	b := newBed(t)
-	b.own(b.create(), false)
+	b := newEnv(t)
+	b.wantOwn(b.create(), false)
 	n := 0
 	var theirs []event.Event
-	b.meddle = func() {
+	b.beforePatch = func() {
 		n++
 		theirs = append(theirs, b.edit(fmt.Sprintf(`{"data":{"other":"%d"}}`, n)))
 	}
-	b.check(b.patch(types.MergePatchType, `{"data":{"count":"1"}}`))
-	for _, ev := range append(theirs, b.now()) {
-		b.own(ev, false)
+	b.noError(b.patch(types.MergePatchType, `{"data":{"count":"1"}}`))
+	for _, ev := range append(theirs, b.latest()) {
+		b.wantOwn(ev, false)
 	}
-	if !b.trigger.Circular(b.now()) {
+	if !b.detector.Circular(b.latest()) {
 		t.Error("the write is not known at all")
 	}
 }
 
 func TestCreateAndUpdate(t *testing.T) {
-	b := newBed(t)
-	b.own(b.create(), false)
+	b := newEnv(t)
+	b.wantOwn(b.create(), false)
 	made := b.object()
 	made.SetName("")
 	made.SetGenerateName("made-")
-	b.check(b.client.Create(t.Context(), made))
+	b.noError(b.client.Create(t.Context(), made))
 	var o corev1.ConfigMap
-	b.check(runtime.DefaultUnstructuredConverter.FromUnstructured(made.Object, &o))
-	b.own(happened(&o), true)
+	b.noError(runtime.DefaultUnstructuredConverter.FromUnstructured(made.Object, &o))
+	b.wantOwn(updateEvent(&o), true)
 
-	b.check(b.client.Update(t.Context(), &o))
-	b.own(happened(&o), true) // unchanged: still that of the create
+	b.noError(b.client.Update(t.Context(), &o))
+	b.wantOwn(updateEvent(&o), true) // unchanged: still that of the create
 	o.Data = map[string]string{"count": "1"}
-	b.check(b.client.Update(t.Context(), &o))
-	b.own(happened(&o), true)
+	b.noError(b.client.Update(t.Context(), &o))
+	b.wantOwn(updateEvent(&o), true)
 	o.ResourceVersion = "1"
 	if err := b.client.Update(t.Context(), &o); err == nil {
 		t.Error("updated an old revision")
@@ -140,8 +140,8 @@ func TestCreateAndUpdate(t *testing.T) {
 
 	dry := b.object()
 	dry.SetName("dry")
-	b.check(b.client.Create(t.Context(), dry, client.DryRunAll))
-	if b.trigger.Circular(event.Event{ID: string(dry.GetUID()) + "@" + dry.GetResourceVersion()}) {
+	b.noError(b.client.Create(t.Context(), dry, client.DryRunAll))
+	if b.detector.Circular(event.Event{ID: string(dry.GetUID()) + "@" + dry.GetResourceVersion()}) {
 		t.Error("a dry run is remembered")
 	}
 }
@@ -149,15 +149,15 @@ func TestCreateAndUpdate(t *testing.T) {
 // TestOtherKindsPassAsTheyAre wants no request more, and no condition, where a
 // write cannot wake the trigger.
 func TestOtherKindsPassAsTheyAre(t *testing.T) {
-	b := newBed(t)
+	b := newEnv(t)
 	b.create()
 	const data = `{"data":{"count":"1"}}`
-	b.check(b.patch(types.MergePatchType, data))
+	b.noError(b.patch(types.MergePatchType, data))
 	if len(b.sent) != 1 || b.sent[0] != data {
 		t.Errorf("sent %q", b.sent)
 	}
-	b.own(b.now(), false)
-	if !b.trigger.Circular(b.now()) {
+	b.wantOwn(b.latest(), false)
+	if !b.detector.Circular(b.latest()) {
 		t.Error("the write does not count")
 	}
 }
@@ -165,9 +165,9 @@ func TestOtherKindsPassAsTheyAre(t *testing.T) {
 // TestCircular follows what leads to what: a user's edit to left's, that to
 // right's, and that back to left.
 func TestCircular(t *testing.T) {
-	b := newBed(t)
-	left, right := b.trigger, b.log.Of(event.Trigger{Name: "right"})
-	if b.log.Of(event.Trigger{Name: "self"}) != left {
+	b := newEnv(t)
+	left, right := b.detector, b.tracker.Detector(event.TriggerRef{Name: "right"})
+	if b.tracker.Detector(event.TriggerRef{Name: "self"}) != left {
 		t.Fatal("one trigger has two records")
 	}
 	circular := func(ev event.Event, ofLeft, ofRight bool) {
@@ -176,10 +176,10 @@ func TestCircular(t *testing.T) {
 			t.Errorf("circular for left %v, for right %v; want %v, %v", l, r, ofLeft, ofRight)
 		}
 	}
-	act := func(by *loopguard.Trigger, on event.Event, value string) event.Event {
+	act := func(by *loopguard.Detector, on event.Event, value string) event.Event {
 		t.Helper()
-		b.check(by.Client(b.below).Patch(by.Acting(t.Context(), on), b.object(), client.RawPatch(types.MergePatchType, []byte(`{"data":{"count":"`+value+`"}}`))))
-		return b.now()
+		b.noError(by.Client(b.inner).Patch(by.WithCauses(t.Context(), on), b.object(), client.RawPatch(types.MergePatchType, []byte(`{"data":{"count":"`+value+`"}}`))))
+		return b.latest()
 	}
 	edit := b.create()
 	circular(edit, false, false)
@@ -195,82 +195,82 @@ func TestCircular(t *testing.T) {
 }
 
 func TestPreconditionOfTheTemplateHolds(t *testing.T) {
-	b := newBed(t)
-	b.own(b.create(), false)
+	b := newEnv(t)
+	b.wantOwn(b.create(), false)
 	if err := b.patch(types.MergePatchType, `{"metadata":{"resourceVersion":"1"},"data":{"count":"1"}}`); err == nil {
 		t.Error("patched another revision than the one named")
 	}
-	version, _ := b.now().Data["metadata"].(map[string]any)["resourceVersion"].(string)
-	b.check(b.patch(types.MergePatchType, fmt.Sprintf(`{"metadata":{"resourceVersion":%q},"data":{"count":"1"}}`, version)))
-	b.own(b.now(), true)
+	version, _ := b.latest().Data["metadata"].(map[string]any)["resourceVersion"].(string)
+	b.noError(b.patch(types.MergePatchType, fmt.Sprintf(`{"metadata":{"resourceVersion":%q},"data":{"count":"1"}}`, version)))
+	b.wantOwn(b.latest(), true)
 
 	const operations = `[{"op":"replace","path":"/metadata/resourceVersion","value":%q},{"op":"add","path":"/data/count","value":"2"}]`
 	if err := b.patch(types.JSONPatchType, fmt.Sprintf(operations, version)); err == nil {
 		t.Error("patched another revision than the one named by an operation")
 	}
-	version, _ = b.now().Data["metadata"].(map[string]any)["resourceVersion"].(string)
-	b.check(b.patch(types.JSONPatchType, fmt.Sprintf(operations, version)))
-	b.own(b.now(), true)
+	version, _ = b.latest().Data["metadata"].(map[string]any)["resourceVersion"].(string)
+	b.noError(b.patch(types.JSONPatchType, fmt.Sprintf(operations, version)))
+	b.wantOwn(b.latest(), true)
 }
 
 // TestMayNotRead patches without a condition where the object cannot be read.
 func TestMayNotRead(t *testing.T) {
 	c := cluster.Start(t)
-	b := newBed(t)
+	b := newEnv(t)
 	b.connect(c.ServiceAccount(t, b.namespace, "writer", rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"configmaps"}, Verbs: []string{"patch"}}))
 	other := b.create()
 	other.Key = "somewhere/else"
-	b.own(other, false)
-	b.check(b.patch(types.MergePatchType, `{"data":{"count":"1"}}`))
-	b.own(b.now(), false)
+	b.wantOwn(other, false)
+	b.noError(b.patch(types.MergePatchType, `{"data":{"count":"1"}}`))
+	b.wantOwn(b.latest(), false)
 }
 
 // TestOwnWaitsForTheAnswer asks about an event whose write is not answered yet.
 func TestOwnWaitsForTheAnswer(t *testing.T) {
-	b := newBed(t)
+	b := newEnv(t)
 	created := b.create()
-	b.own(created, false)
+	b.wantOwn(created, false)
 	sent, answer := make(chan struct{}), make(chan struct{})
-	b.meddle = func() { close(sent); <-answer }
+	b.beforePatch = func() { close(sent); <-answer }
 	patched := make(chan error)
 	go func() { patched <- b.patch(types.MergePatchType, `{"data":{"count":"1"}}`) }()
 	<-sent
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	if _, err := b.trigger.Own(ctx, created); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := b.detector.OwnWrite(ctx, created); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v, want that it waits", err)
 	}
 	elsewhere := created
 	elsewhere.Key += "y"
-	b.own(elsewhere, false)
+	b.wantOwn(elsewhere, false)
 	waited := make(chan bool)
 	go func() {
-		own, _ := b.trigger.Own(t.Context(), created)
+		own, _ := b.detector.OwnWrite(t.Context(), created)
 		waited <- own
 	}()
 	close(answer)
-	b.check(<-patched)
+	b.noError(<-patched)
 	if <-waited {
 		t.Error("the user's event is own")
 	}
-	b.own(b.now(), true)
+	b.wantOwn(b.latest(), true)
 }
 
 // TestClustersDoNotMeet writes in another cluster that has the same object in the
 // same revision, as one that was copied has.
 func TestClustersDoNotMeet(t *testing.T) {
-	b := newBed(t)
+	b := newEnv(t)
 	elsewhere := func(ev event.Event) event.Event {
 		ev.Cluster, ev.ID = "copy", "copy//"+ev.ID
 		return ev
 	}
-	b.own(b.create(), false)
-	b.own(elsewhere(b.now()), false)
-	b.client = b.trigger.ClientIn("copy", b.below)
-	b.check(b.patch(types.MergePatchType, `{"data":{"count":"1"}}`))
-	b.own(b.now(), false)
-	b.own(elsewhere(b.now()), true)
-	if b.trigger.Circular(b.now()) || !b.trigger.Circular(elsewhere(b.now())) {
+	b.wantOwn(b.create(), false)
+	b.wantOwn(elsewhere(b.latest()), false)
+	b.client = b.detector.ClientIn("copy", b.inner)
+	b.noError(b.patch(types.MergePatchType, `{"data":{"count":"1"}}`))
+	b.wantOwn(b.latest(), false)
+	b.wantOwn(elsewhere(b.latest()), true)
+	if b.detector.Circular(b.latest()) || !b.detector.Circular(elsewhere(b.latest())) {
 		t.Error("the trigger led to what happened in the other cluster")
 	}
 }

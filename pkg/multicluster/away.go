@@ -23,27 +23,27 @@ import (
 	"strings"
 )
 
-// Away says from which clusters nothing is heard that are asked for, and why.
-type Away struct {
+// UnavailableError says from which clusters nothing is heard that are asked for, and why.
+type UnavailableError struct {
 	// Clusters are those, by name; and, by the empty name, which clusters are
 	// joined.
 	Clusters map[string]error
-	// Working is how many others there are.
-	Working int
+	// Ready is how many others there are.
+	Ready int
 }
 
 // Error names all of them.
-func (a *Away) Error() string {
+func (e *UnavailableError) Error() string {
 	var parts []string
-	for _, name := range slices.Sorted(maps.Keys(a.Clusters)) {
-		if name == everyCluster {
-			parts = append(parts, fmt.Sprintf("which clusters are joined is not known: %v", a.Clusters[name]))
+	for _, name := range slices.Sorted(maps.Keys(e.Clusters)) {
+		if name == allClusters {
+			parts = append(parts, fmt.Sprintf("which clusters are joined is not known: %v", e.Clusters[name]))
 			continue
 		}
-		parts = append(parts, fmt.Sprintf("cluster %q: %v", name, a.Clusters[name]))
+		parts = append(parts, fmt.Sprintf("cluster %q: %v", name, e.Clusters[name]))
 	}
 	return strings.Join(parts, "; ")
 }
 
 // Unwrap returns the reasons.
-func (a *Away) Unwrap() []error { return slices.Collect(maps.Values(a.Clusters)) }
+func (e *UnavailableError) Unwrap() []error { return slices.Collect(maps.Values(e.Clusters)) }

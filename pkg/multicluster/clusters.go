@@ -58,12 +58,12 @@ const (
 	Namespace = "vela-system"
 	// CredentialLabel is the label of the Secrets.
 	CredentialLabel = "cluster.core.oam.dev/cluster-credential-type"
-	// lookEvery is how often a list is read that cannot be watched, and the longest
+	// pollInterval is how often a list is read that cannot be watched, and the longest
 	// wait after one that failed.
-	lookEvery = 10 * time.Second
-	// lookSoon is how soon a list is read again whose watch has ended, or that failed
+	pollInterval = 10 * time.Second
+	// relistDelay is how soon a list is read again whose watch has ended, or that failed
 	// the first time.
-	lookSoon = time.Second
+	relistDelay = time.Second
 )
 
 // Access is a way to joined clusters.
@@ -104,19 +104,19 @@ type Cluster struct {
 
 // Clusters knows the joined clusters. It is safe for concurrent use.
 type Clusters struct {
-	hub       *rest.Config
-	http      *http.Client
-	clock     clock.Clock
-	discovery discovery.DiscoveryInterface
-	virtual   dynamic.ResourceInterface
-	secrets   typedcorev1.SecretInterface
+	hub             *rest.Config
+	http            *http.Client
+	clock           clock.Clock
+	discovery       discovery.DiscoveryInterface
+	virtualClusters dynamic.ResourceInterface
+	secrets         typedcorev1.SecretInterface
 
 	mu          sync.Mutex
 	access      Access
 	connections map[string]*Connection
-	followers   map[string]*follower
-	// read are the Secrets that were read for one connection, by name.
-	read map[string]reading
+	reflectors  map[string]*reflector
+	// cached are the Secrets that were read for one connection, by name.
+	cached map[string]cachedCluster
 }
 
 // New returns the clusters that are joined to hub, as whom that says. HTTP is the
@@ -136,16 +136,16 @@ func New(hub *rest.Config, http *http.Client, a Access, c clock.Clock) (*Cluster
 	}
 	return &Clusters{
 		hub: hub, http: http, clock: c, access: a,
-		discovery: d, virtual: objects.Resource(gateway.WithResource("virtualclusters")), secrets: core.Secrets(Namespace),
-		connections: map[string]*Connection{}, followers: map[string]*follower{}, read: map[string]reading{},
+		discovery: d, virtualClusters: objects.Resource(gateway.WithResource("virtualclusters")), secrets: core.Secrets(Namespace),
+		connections: map[string]*Connection{}, reflectors: map[string]*reflector{}, cached: map[string]cachedCluster{},
 	}, nil
 }
 
 // gateway is the API of cluster-gateway.
 var gateway = schema.GroupVersion{Group: "cluster.core.oam.dev", Version: "v1alpha1"} //nolint:gochecknoglobals // it is a constant
 
-// way returns Gateway or Secret. It asks the hub, once, where that is not given.
-func (c *Clusters) way(ctx context.Context) (Access, error) {
+// resolveAccess returns Gateway or Secret. It asks the hub, once, where that is not given.
+func (c *Clusters) resolveAccess(ctx context.Context) (Access, error) {
 	c.mu.Lock()
 	a := c.access
 	c.mu.Unlock()

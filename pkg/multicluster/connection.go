@@ -45,50 +45,50 @@ type Connection struct {
 	fingerprint string
 }
 
-// reading is a cluster as its Secret was at a time.
-type reading struct {
+// cachedCluster is a cluster as its Secret was at a time.
+type cachedCluster struct {
 	cluster Cluster
-	at      time.Time
+	readAt  time.Time
 }
 
 // Connect returns how to reach the joined cluster of a name. A Secret that nobody
 // follows is read for it, and again when that is 10 seconds ago. The error is one
 // for which apierrors.IsNotFound holds where the cluster is known not to be joined.
 func (c *Clusters) Connect(ctx context.Context, name string) (*Connection, error) {
-	if wrong := CheckName(name); wrong != "" {
-		return nil, fmt.Errorf("connect to cluster %q: %s", name, wrong)
+	if reason := CheckName(name); reason != "" {
+		return nil, fmt.Errorf("connect to cluster %q: %s", name, reason)
 	}
-	way, err := c.way(ctx)
+	access, err := c.resolveAccess(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("connect to cluster %q: %w", name, err)
 	}
-	if way == Gateway {
-		return c.through(name)
+	if access == Gateway {
+		return c.gatewayConnection(name)
 	}
-	found, err := c.find(ctx, name)
+	cluster, err := c.lookup(ctx, name)
 	if err == nil {
-		err = found.Err
+		err = cluster.Err
 	}
 	if err != nil {
 		return nil, fmt.Errorf("connect to cluster %q: %w", name, err)
 	}
-	return found.Connection, nil
+	return cluster.Connection, nil
 }
 
-// find returns the cluster of a name by its Secret.
-func (c *Clusters) find(ctx context.Context, name string) (Cluster, error) {
+// lookup returns the cluster of a name by its Secret.
+func (c *Clusters) lookup(ctx context.Context, name string) (Cluster, error) {
 	c.mu.Lock()
-	for _, scope := range []string{name, everyCluster} {
-		if f := c.followers[scope]; f != nil {
-			if found, known, err := f.of(name); known {
+	for _, scope := range []string{name, allClusters} {
+		if r := c.reflectors[scope]; r != nil {
+			if cluster, known, err := r.get(name); known {
 				c.mu.Unlock()
-				return found, err
+				return cluster, err
 			}
 		}
 	}
-	last, ok := c.read[name]
+	last, ok := c.cached[name]
 	c.mu.Unlock()
-	if ok && c.clock.Since(last.at) < lookEvery {
+	if ok && c.clock.Since(last.readAt) < pollInterval {
 		return last.cluster, nil
 	}
 	s, err := c.secrets.Get(ctx, name, metav1.GetOptions{})
@@ -98,21 +98,21 @@ func (c *Clusters) find(ctx context.Context, name string) (Cluster, error) {
 	if err != nil {
 		return Cluster{}, fmt.Errorf("get Secret %s/%s: %w", Namespace, name, err)
 	}
-	found := c.ofSecret(s)
+	cluster := c.fromSecret(s)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.read[name] = reading{found, c.clock.Now()}
-	return found, nil
+	c.cached[name] = cachedCluster{cluster, c.clock.Now()}
+	return cluster, nil
 }
 
-// ofSecret returns the cluster that s joins.
-func (c *Clusters) ofSecret(s *corev1.Secret) Cluster {
-	found := Cluster{Name: s.Name, Labels: s.Labels, Endpoint: endpointOf(s)}
-	if wrong := CheckName(s.Name); wrong != "" || s.Name == Local {
-		found.Err = fmt.Errorf("a joined cluster cannot be named %q", s.Name)
-		return found
+// fromSecret returns the cluster that s joins.
+func (c *Clusters) fromSecret(s *corev1.Secret) Cluster {
+	cluster := Cluster{Name: s.Name, Labels: s.Labels, Endpoint: endpointOf(s)}
+	if reason := CheckName(s.Name); reason != "" || s.Name == Local {
+		cluster.Err = fmt.Errorf("a joined cluster cannot be named %q", s.Name)
+		return cluster
 	}
-	found.Connection, found.Err = c.keep(s.Name, fingerprint(s), func() (*rest.Config, *http.Client, error) {
+	cluster.Connection, cluster.Err = c.cachedConnection(s.Name, fingerprint(s), func() (*rest.Config, *http.Client, error) {
 		config, err := configOf(s)
 		if err != nil {
 			return nil, nil, err
@@ -121,12 +121,12 @@ func (c *Clusters) ofSecret(s *corev1.Secret) Cluster {
 		client, err := rest.HTTPClientFor(config)
 		return config, client, err
 	})
-	return found
+	return cluster
 }
 
-// through returns how to reach a cluster by the gateway.
-func (c *Clusters) through(name string) (*Connection, error) {
-	return c.keep(name, "gateway", func() (*rest.Config, *http.Client, error) {
+// gatewayConnection returns how to reach a cluster by the gateway.
+func (c *Clusters) gatewayConnection(name string) (*Connection, error) {
+	return c.cachedConnection(name, "gateway", func() (*rest.Config, *http.Client, error) {
 		config := rest.CopyConfig(c.hub)
 		base, _, err := rest.DefaultServerUrlFor(c.hub)
 		if err != nil {
@@ -137,39 +137,39 @@ func (c *Clusters) through(name string) (*Connection, error) {
 	})
 }
 
-// keep returns the connection to a cluster, the same for the same fingerprint.
-func (c *Clusters) keep(name, fingerprint string, configure func() (*rest.Config, *http.Client, error)) (*Connection, error) {
+// cachedConnection returns the connection to a cluster, the same for the same fingerprint.
+func (c *Clusters) cachedConnection(name, fingerprint string, configure func() (*rest.Config, *http.Client, error)) (*Connection, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	old := c.connections[name]
-	if old != nil && old.fingerprint == fingerprint {
-		return old, nil
+	cached := c.connections[name]
+	if cached != nil && cached.fingerprint == fingerprint {
+		return cached, nil
 	}
 	config, client, err := configure()
 	if err != nil {
 		return nil, err
 	}
-	made, err := connect(config, client)
+	conn, err := newConnection(config, client)
 	if err != nil {
 		return nil, err
 	}
-	made.fingerprint = fingerprint
-	c.connections[name] = made
-	return made, nil
+	conn.fingerprint = fingerprint
+	c.connections[name] = conn
+	return conn, nil
 }
 
-func connect(config *rest.Config, httpClient *http.Client) (*Connection, error) {
-	made := &Connection{Server: config.Host}
+func newConnection(config *rest.Config, httpClient *http.Client) (*Connection, error) {
+	conn := &Connection{Server: config.Host}
 	var err error
-	if made.Dynamic, err = dynamic.NewForConfigAndClient(config, httpClient); err != nil {
+	if conn.Dynamic, err = dynamic.NewForConfigAndClient(config, httpClient); err != nil {
 		return nil, err
 	}
-	if made.Metadata, err = metadata.NewForConfigAndClient(config, httpClient); err != nil {
+	if conn.Metadata, err = metadata.NewForConfigAndClient(config, httpClient); err != nil {
 		return nil, err
 	}
-	if made.Mapper, err = apiutil.NewDynamicRESTMapper(config, httpClient); err != nil {
+	if conn.Mapper, err = apiutil.NewDynamicRESTMapper(config, httpClient); err != nil {
 		return nil, err
 	}
-	made.Client, err = client.New(config, client.Options{HTTPClient: RetryAfter(httpClient), Mapper: made.Mapper})
-	return made, err
+	conn.Client, err = client.New(config, client.Options{HTTPClient: RetryAfter(httpClient), Mapper: conn.Mapper})
+	return conn, err
 }

@@ -50,7 +50,7 @@ func configOf(s *corev1.Secret) (*rest.Config, error) {
 	if kind := s.Labels[endpointTypeLabel]; kind != "" && kind != "Const" {
 		return nil, fmt.Errorf("its endpoint is of type %q, which only cluster-gateway reaches", kind)
 	}
-	endpoint, err := addressIn(s, endpointKey, "https", "http")
+	endpoint, err := parseURL(s, endpointKey, "https", "http")
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +63,7 @@ func configOf(s *corev1.Secret) (*rest.Config, error) {
 	}
 	config.Insecure = len(config.CAData) == 0
 	if len(s.Data[proxyKey]) > 0 {
-		proxy, err := addressIn(s, proxyKey, "https", "http", "socks5")
+		proxy, err := parseURL(s, proxyKey, "https", "http", "socks5")
 		if err != nil {
 			return nil, err
 		}
@@ -89,8 +89,8 @@ func configOf(s *corev1.Secret) (*rest.Config, error) {
 	return config, nil
 }
 
-// addressIn returns the address of a host in a Secret.
-func addressIn(s *corev1.Secret, key string, schemes ...string) (*url.URL, error) {
+// parseURL returns the address of a host in a Secret.
+func parseURL(s *corev1.Secret, key string, schemes ...string) (*url.URL, error) {
 	u, err := url.Parse(strings.TrimSpace(string(s.Data[key])))
 	if err != nil || u.Host == "" || !slices.Contains(schemes, u.Scheme) || u.RawQuery != "" || u.Fragment != "" || key == endpointKey && u.User != nil {
 		return nil, fmt.Errorf("the %s in its Secret is no address", key)

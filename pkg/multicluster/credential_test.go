@@ -180,7 +180,7 @@ func FuzzSecret(f *testing.F) {
 }
 
 func TestAway(t *testing.T) {
-	a := &Away{Clusters: map[string]error{"b": http.ErrServerClosed, "": http.ErrHandlerTimeout, "a": http.ErrBodyNotAllowed}}
+	a := &UnavailableError{Clusters: map[string]error{"b": http.ErrServerClosed, "": http.ErrHandlerTimeout, "a": http.ErrBodyNotAllowed}}
 	want := `which clusters are joined is not known: ` + http.ErrHandlerTimeout.Error() + `; cluster "a": ` + http.ErrBodyNotAllowed.Error() + `; cluster "b": ` + http.ErrServerClosed.Error()
 	if a.Error() != want {
 		t.Errorf("got %s", a)

@@ -25,133 +25,133 @@ import (
 	"github.com/go-logr/logr"
 )
 
-// follower follows the clusters of one scope.
-type follower struct {
+// reflector follows the clusters of one scope.
+type reflector struct {
 	scope string
 	stop  context.CancelFunc
 	ended chan struct{}
 
-	mu     sync.Mutex
-	views  map[*View]bool
-	joined map[string]Cluster
-	// once is set when joined is known, and err is why it was not the last time.
-	once bool
-	err  error
+	mu       sync.Mutex
+	watchers map[*Watcher]bool
+	joined   map[string]Cluster
+	// synced is set when joined is known, and err is why it was not the last time.
+	synced bool
+	err    error
 }
 
-// follow follows the clusters of scope until the follower is stopped.
-func (c *Clusters) follow(ctx context.Context, scope string) *follower {
+// startReflector follows the clusters of scope until the follower is stopped.
+func (c *Clusters) startReflector(ctx context.Context, scope string) *reflector {
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx)) // others may use it longer than who is first
-	f := &follower{
+	r := &reflector{
 		scope: scope, stop: stop, ended: make(chan struct{}),
-		views: map[*View]bool{}, joined: map[string]Cluster{},
+		watchers: map[*Watcher]bool{}, joined: map[string]Cluster{},
 	}
 	go func() {
-		defer close(f.ended)
-		c.run(ctx, f)
+		defer close(r.ended)
+		c.run(ctx, r)
 	}()
-	return f
+	return r
 }
 
-func (c *Clusters) run(ctx context.Context, f *follower) {
+func (c *Clusters) run(ctx context.Context, r *reflector) {
 	log := logr.FromContextOrDiscard(ctx)
-	for delay := lookSoon; ctx.Err() == nil; {
-		again, err := c.look(ctx, f)
+	for delay := relistDelay; ctx.Err() == nil; {
+		next, err := c.refresh(ctx, r)
 		if ctx.Err() != nil {
 			return
 		}
 		if err == nil {
-			delay = lookSoon
+			delay = relistDelay
 		} else {
-			if f.fail(err) {
+			if r.setError(err) {
 				log.Info("joined clusters not read; trying again", "reason", err.Error())
 			}
-			again, delay = delay, min(2*delay, lookEvery)
+			next, delay = delay, min(2*delay, pollInterval)
 		}
-		if again > 0 {
+		if next > 0 {
 			select {
 			case <-ctx.Done():
-			case <-c.clock.After(again):
+			case <-c.clock.After(next):
 			}
 		}
 	}
 }
 
-// look reads the clusters of f, and follows them where that is possible. It returns
+// refresh reads the clusters of f, and follows them where that is possible. It returns
 // after what time to look again.
-func (c *Clusters) look(ctx context.Context, f *follower) (time.Duration, error) {
-	way, err := c.way(ctx)
+func (c *Clusters) refresh(ctx context.Context, r *reflector) (time.Duration, error) {
+	access, err := c.resolveAccess(ctx)
 	if err != nil {
 		return 0, err
 	}
-	if way == Gateway {
-		return lookEvery, c.ask(ctx, f)
+	if access == Gateway {
+		return pollInterval, c.poll(ctx, r)
 	}
-	return c.watch(ctx, f)
+	return c.listAndWatch(ctx, r)
 }
 
-func (f *follower) open(v *View) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.views[v] = true
+func (r *reflector) add(w *Watcher) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.watchers[w] = true
 }
 
-// close reports whether v was the last view.
-func (f *follower) close(v *View) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	delete(f.views, v)
-	return len(f.views) == 0
+// remove reports whether v was the last view.
+func (r *reflector) remove(w *Watcher) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.watchers, w)
+	return len(r.watchers) == 0
 }
 
-func (f *follower) now() (joined map[string]Cluster, once bool, err error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return maps.Clone(f.joined), f.once, f.err
+func (r *reflector) snapshot() (joined map[string]Cluster, synced bool, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.joined), r.synced, r.err
 }
 
-// of returns what is known of one cluster.
-func (f *follower) of(name string) (found Cluster, known bool, err error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if !f.once || f.err != nil {
+// get returns what is known of one cluster.
+func (r *reflector) get(name string) (cluster Cluster, known bool, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.synced || r.err != nil {
 		return Cluster{}, false, nil
 	}
-	found, joined := f.joined[name]
+	cluster, joined := r.joined[name]
 	if !joined {
 		return Cluster{}, true, notJoined(name)
 	}
-	return found, true, nil
+	return cluster, true, nil
 }
 
-// take notes which clusters are joined.
-func (f *follower) take(joined map[string]Cluster) {
-	f.change(func() { f.joined, f.once, f.err = joined, true, nil })
+// replace notes which clusters are joined.
+func (r *reflector) replace(joined map[string]Cluster) {
+	r.update(func() { r.joined, r.synced, r.err = joined, true, nil })
 }
 
-// put notes a cluster that is joined, and drop one that is not.
-func (f *follower) put(found Cluster) {
-	f.change(func() { f.joined[found.Name] = found })
+// set notes a cluster that is joined, and drop one that is not.
+func (r *reflector) set(cluster Cluster) {
+	r.update(func() { r.joined[cluster.Name] = cluster })
 }
 
-func (f *follower) drop(name string) {
-	f.change(func() { delete(f.joined, name) })
+func (r *reflector) delete(name string) {
+	r.update(func() { delete(r.joined, name) })
 }
 
-// fail notes why the clusters are not known, and reports whether that is news.
-func (f *follower) fail(err error) (news bool) {
-	f.change(func() {
-		news = f.err == nil || f.err.Error() != err.Error()
-		f.err = err
+// setError notes why the clusters are not known, and reports whether that is news.
+func (r *reflector) setError(err error) (changed bool) {
+	r.update(func() {
+		changed = r.err == nil || r.err.Error() != err.Error()
+		r.err = err
 	})
-	return news
+	return changed
 }
 
-func (f *follower) change(by func()) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	by()
-	for v := range f.views {
-		v.signal()
+func (r *reflector) update(mutate func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	mutate()
+	for w := range r.watchers {
+		w.notify()
 	}
 }

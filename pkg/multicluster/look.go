@@ -30,56 +30,56 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 )
 
-// ask asks the gateway for the clusters of f. It has them without their credentials
+// poll asks the gateway for the clusters of f. It has them without their credentials
 // as virtualclusters, and the hub among them.
-func (c *Clusters) ask(ctx context.Context, f *follower) error {
+func (c *Clusters) poll(ctx context.Context, r *reflector) error {
 	joined := map[string]Cluster{}
-	if f.scope != everyCluster {
-		v, err := c.virtual.Get(ctx, f.scope, metav1.GetOptions{})
+	if r.scope != allClusters {
+		v, err := c.virtualClusters.Get(ctx, r.scope, metav1.GetOptions{})
 		if err != nil && !apierrors.IsNotFound(err) {
-			return fmt.Errorf("get virtualclusters %s: %w", f.scope, err)
+			return fmt.Errorf("get virtualclusters %s: %w", r.scope, err)
 		}
 		if err == nil {
-			joined[f.scope] = c.ofVirtual(v)
+			joined[r.scope] = c.fromVirtualCluster(v)
 		}
-		f.take(joined)
+		r.replace(joined)
 		return nil
 	}
-	list, err := c.virtual.List(ctx, metav1.ListOptions{})
+	list, err := c.virtualClusters.List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return fmt.Errorf("list virtualclusters: %w", err)
 	}
 	for i := range list.Items {
 		if v := &list.Items[i]; v.GetName() != Local {
-			joined[v.GetName()] = c.ofVirtual(v)
+			joined[v.GetName()] = c.fromVirtualCluster(v)
 		}
 	}
-	f.take(joined)
+	r.replace(joined)
 	return nil
 }
 
-// ofVirtual returns the cluster that v is.
-func (c *Clusters) ofVirtual(v *unstructured.Unstructured) Cluster {
-	found := Cluster{Name: v.GetName(), Labels: v.GetLabels()}
-	found.Endpoint, _, _ = unstructured.NestedString(v.Object, "spec", "endpoint")
-	if accepted, given, _ := unstructured.NestedBool(v.Object, "spec", "accepted"); given && !accepted {
-		found.Err = errors.New("the hub has not accepted it")
-		return found
+// fromVirtualCluster returns the cluster that v is.
+func (c *Clusters) fromVirtualCluster(v *unstructured.Unstructured) Cluster {
+	cluster := Cluster{Name: v.GetName(), Labels: v.GetLabels()}
+	cluster.Endpoint, _, _ = unstructured.NestedString(v.Object, "spec", "endpoint")
+	if accepted, found, _ := unstructured.NestedBool(v.Object, "spec", "accepted"); found && !accepted {
+		cluster.Err = errors.New("the hub has not accepted it")
+		return cluster
 	}
-	if wrong := CheckName(v.GetName()); wrong != "" {
-		found.Err = fmt.Errorf("a joined cluster cannot be named %q: %s", v.GetName(), wrong)
-		return found
+	if reason := CheckName(v.GetName()); reason != "" {
+		cluster.Err = fmt.Errorf("a joined cluster cannot be named %q: %s", v.GetName(), reason)
+		return cluster
 	}
-	found.Connection, found.Err = c.through(v.GetName())
-	return found
+	cluster.Connection, cluster.Err = c.gatewayConnection(v.GetName())
+	return cluster
 }
 
-// watch lists and watches the Secrets of f. It returns after what time to do so
+// listAndWatch lists and watches the Secrets of f. It returns after what time to do so
 // again.
-func (c *Clusters) watch(ctx context.Context, f *follower) (time.Duration, error) {
+func (c *Clusters) listAndWatch(ctx context.Context, r *reflector) (time.Duration, error) {
 	options := metav1.ListOptions{LabelSelector: CredentialLabel}
-	if f.scope != everyCluster {
-		options.FieldSelector = fields.OneTermEqualSelector("metadata.name", f.scope).String()
+	if r.scope != allClusters {
+		options.FieldSelector = fields.OneTermEqualSelector("metadata.name", r.scope).String()
 	}
 	list, err := c.secrets.List(ctx, options)
 	if err != nil {
@@ -87,13 +87,13 @@ func (c *Clusters) watch(ctx context.Context, f *follower) (time.Duration, error
 	}
 	joined := map[string]Cluster{}
 	for i := range list.Items {
-		joined[list.Items[i].Name] = c.ofSecret(&list.Items[i])
+		joined[list.Items[i].Name] = c.fromSecret(&list.Items[i])
 	}
-	f.take(joined)
+	r.replace(joined)
 	options.ResourceVersion = list.ResourceVersion
 	stream, err := c.secrets.Watch(ctx, options)
 	if err != nil {
-		return lookEvery, nil // they are listed again instead
+		return pollInterval, nil // they are listed again instead
 	}
 	defer stream.Stop()
 	for {
@@ -102,15 +102,15 @@ func (c *Clusters) watch(ctx context.Context, f *follower) (time.Duration, error
 			return 0, context.Cause(ctx)
 		case got, open := <-stream.ResultChan():
 			if !open || got.Type == watch.Error {
-				return lookSoon, nil
+				return relistDelay, nil
 			}
 			s, ok := got.Object.(*corev1.Secret)
 			switch {
 			case !ok:
 			case got.Type == watch.Deleted:
-				f.drop(s.Name)
+				r.delete(s.Name)
 			default:
-				f.put(c.ofSecret(s))
+				r.set(c.fromSecret(s))
 			}
 		}
 	}

@@ -32,13 +32,13 @@ import (
 )
 
 const (
-	// shortWait is how long client-go may wait by itself where the API server asks
+	// maxClientWait is how long client-go may wait by itself where the API server asks
 	// to come back later.
-	shortWait = time.Second
-	// longest bounds, in seconds, what is handed on.
-	longest = 3600
-	// maxStatus bounds what is read of such an answer, in bytes.
-	maxStatus = 64 << 10
+	maxClientWait = time.Second
+	// maxRetryAfterSeconds bounds, in seconds, what is handed on.
+	maxRetryAfterSeconds = 3600
+	// maxStatusBytes bounds what is read of such an answer, in bytes.
+	maxStatusBytes = 64 << 10
 )
 
 // RetryAfter returns a client like c that has a prompt answer where the API server
@@ -46,48 +46,48 @@ const (
 // apierrors.SuggestsClientDelay.
 func RetryAfter(c *http.Client) *http.Client {
 	out := *c
-	out.Transport = retryAfter{c.Transport}
+	out.Transport = retryAfterTransport{c.Transport}
 	if c.Transport == nil {
-		out.Transport = retryAfter{http.DefaultTransport}
+		out.Transport = retryAfterTransport{http.DefaultTransport}
 	}
 	return &out
 }
 
-type retryAfter struct{ next http.RoundTripper }
+type retryAfterTransport struct{ next http.RoundTripper }
 
 // RoundTrip implements http.RoundTripper.
-func (p retryAfter) RoundTrip(r *http.Request) (*http.Response, error) {
-	answer, err := p.next.RoundTrip(r)
-	if err != nil || answer.StatusCode != http.StatusTooManyRequests && answer.StatusCode < http.StatusInternalServerError {
-		return answer, err
+func (t retryAfterTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := t.next.RoundTrip(r)
+	if err != nil || resp.StatusCode != http.StatusTooManyRequests && resp.StatusCode < http.StatusInternalServerError {
+		return resp, err
 	}
-	seconds, err := strconv.Atoi(answer.Header.Get("Retry-After"))
-	if err != nil || time.Duration(seconds)*time.Second <= shortWait {
-		return answer, nil //nolint:nilerr // no number of seconds is none to wait for
+	seconds, err := strconv.Atoi(resp.Header.Get("Retry-After"))
+	if err != nil || time.Duration(seconds)*time.Second <= maxClientWait {
+		return resp, nil //nolint:nilerr // no number of seconds is none to wait for
 	}
-	text, err := io.ReadAll(io.LimitReader(answer.Body, maxStatus))
-	if err := answer.Body.Close(); err != nil {
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxStatusBytes))
+	if err := resp.Body.Close(); err != nil {
 		return nil, err
 	}
 	if err != nil {
 		return nil, err
 	}
 	var status metav1.Status
-	if json.Unmarshal(text, &status) != nil || status.Kind != "Status" {
-		status = metav1.Status{Message: string(text)}
+	if json.Unmarshal(body, &status) != nil || status.Kind != "Status" {
+		status = metav1.Status{Message: string(body)}
 	}
 	status.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}
-	status.Status, status.Code = metav1.StatusFailure, int32(answer.StatusCode) //nolint:gosec // a status has three digits
+	status.Status, status.Code = metav1.StatusFailure, int32(resp.StatusCode) //nolint:gosec // a status has three digits
 	if status.Details == nil {
 		status.Details = &metav1.StatusDetails{}
 	}
-	status.Details.RetryAfterSeconds = int32(min(seconds, longest)) //nolint:gosec // it is bounded
-	if text, err = json.Marshal(status); err != nil {
+	status.Details.RetryAfterSeconds = int32(min(seconds, maxRetryAfterSeconds)) //nolint:gosec // it is bounded
+	if body, err = json.Marshal(status); err != nil {
 		return nil, err
 	}
-	answer.Header.Del("Retry-After")
-	answer.Header.Set("Content-Type", "application/json")
-	answer.Header.Set("Content-Length", strconv.Itoa(len(text)))
-	answer.ContentLength, answer.Body = int64(len(text)), io.NopCloser(bytes.NewReader(text))
-	return answer, nil
+	resp.Header.Del("Retry-After")
+	resp.Header.Set("Content-Type", "application/json")
+	resp.Header.Set("Content-Length", strconv.Itoa(len(body)))
+	resp.ContentLength, resp.Body = int64(len(body)), io.NopCloser(bytes.NewReader(body))
+	return resp, nil
 }

@@ -34,23 +34,23 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// busy answers what is written as an API server that has too much to do.
-type busy struct {
-	next   http.RoundTripper
-	status int
-	after  string
-	body   string
-	asked  int
+// fakeTransport answers what is written as an API server that has too much to do.
+type fakeTransport struct {
+	next       http.RoundTripper
+	status     int
+	retryAfter string
+	body       string
+	requests   int
 }
 
-func (b *busy) RoundTrip(r *http.Request) (*http.Response, error) {
+func (b *fakeTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Method == http.MethodGet {
 		return b.next.RoundTrip(r)
 	}
-	b.asked++
+	b.requests++
 	return &http.Response{
 		StatusCode: b.status, Request: r, ProtoMajor: 1, ProtoMinor: 1,
-		Header: http.Header{"Retry-After": {b.after}, "Content-Type": {"text/plain"}},
+		Header: http.Header{"Retry-After": {b.retryAfter}, "Content-Type": {"text/plain"}},
 		Body:   io.NopCloser(bytes.NewReader([]byte(b.body))),
 	}, nil
 }
@@ -58,9 +58,9 @@ func (b *busy) RoundTrip(r *http.Request) (*http.Response, error) {
 // TestClient hands on how long the API server asks to wait, instead of waiting.
 func TestClient(t *testing.T) {
 	c := cluster.Start(t)
-	for _, b := range []*busy{
-		{status: http.StatusTooManyRequests, after: "3600", body: "too many requests"},
-		{status: http.StatusServiceUnavailable, after: "3600", body: `{"kind":"Status","apiVersion":"v1","status":"Failure","message":"not now","reason":"ServiceUnavailable","code":503}`},
+	for _, b := range []*fakeTransport{
+		{status: http.StatusTooManyRequests, retryAfter: "3600", body: "too many requests"},
+		{status: http.StatusServiceUnavailable, retryAfter: "3600", body: `{"kind":"Status","apiVersion":"v1","status":"Failure","message":"not now","reason":"ServiceUnavailable","code":503}`},
 	} {
 		cfg := *c.Config
 		cfg.Wrap(func(next http.RoundTripper) http.RoundTripper { b.next = next; return b })
@@ -75,8 +75,8 @@ func TestClient(t *testing.T) {
 		o := &corev1.ConfigMap{}
 		o.Name, o.Namespace = "x", "default"
 		err = kube.Create(t.Context(), o)
-		if err == nil || action.RetryAfter(err) != time.Hour || b.asked != 1 {
-			t.Errorf("got %v after %d requests, to be tried again after %s", err, b.asked, action.RetryAfter(err))
+		if err == nil || action.RetryAfter(err) != time.Hour || b.requests != 1 {
+			t.Errorf("got %v after %d requests, to be tried again after %s", err, b.requests, action.RetryAfter(err))
 		}
 		if b.status == http.StatusServiceUnavailable && (!apierrors.IsServiceUnavailable(err) || !strings.Contains(err.Error(), "not now")) {
 			t.Errorf("got %v, want what it says", err)

@@ -22,93 +22,93 @@ import (
 	"slices"
 )
 
-// everyCluster is the scope of all joined clusters. Other scopes are the names of
+// allClusters is the scope of all joined clusters. Other scopes are the names of
 // clusters.
-const everyCluster = ""
+const allClusters = ""
 
-// View is what is known of some joined clusters, from Clusters.View until Close.
-type View struct {
-	clusters  *Clusters
-	followers []*follower
-	changed   chan struct{}
+// Watcher is what is known of some joined clusters, from Clusters.View until Close.
+type Watcher struct {
+	clusters   *Clusters
+	reflectors []*reflector
+	changed    chan struct{}
 }
 
-// Known is what a View shows.
-type Known struct {
+// Snapshot is what a View shows.
+type Snapshot struct {
 	// Joined are the clusters, by name, as they were last known.
 	Joined map[string]Cluster
-	// All is why it is not known which clusters are joined, and Named why that is
+	// ListErr is why it is not known which clusters are joined, and Named why that is
 	// not known of those of a name. It is nil where it is known.
-	All   error
-	Named map[string]error
-	// Once has the names of which it was known once, and the empty one for all.
-	Once map[string]bool
+	ListErr error
+	Errs    map[string]error
+	// Synced has the names of which it was known once, and the empty one for all.
+	Synced map[string]bool
 }
 
-// View returns a view of the clusters of some names, and of all where that is set.
+// Watch returns a view of the clusters of some names, and of all where that is set.
 // Views share what they follow. Log is that of ctx.
-func (c *Clusters) View(ctx context.Context, names []string, all bool) *View {
+func (c *Clusters) Watch(ctx context.Context, names []string, all bool) *Watcher {
 	scopes := slices.Clone(names)
 	if all {
-		scopes = append(scopes, everyCluster)
+		scopes = append(scopes, allClusters)
 	}
-	v := &View{clusters: c, changed: make(chan struct{}, 1)}
+	w := &Watcher{clusters: c, changed: make(chan struct{}, 1)}
 	slices.Sort(scopes)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, scope := range slices.Compact(scopes) {
-		f := c.followers[scope]
-		if f == nil {
-			f = c.follow(ctx, scope)
-			c.followers[scope] = f
+		r := c.reflectors[scope]
+		if r == nil {
+			r = c.startReflector(ctx, scope)
+			c.reflectors[scope] = r
 		}
-		f.open(v)
-		v.followers = append(v.followers, f)
+		r.add(w)
+		w.reflectors = append(w.reflectors, r)
 	}
-	return v
+	return w
 }
 
 // Changed receives after Now has changed.
-func (v *View) Changed() <-chan struct{} { return v.changed }
+func (w *Watcher) Changed() <-chan struct{} { return w.changed }
 
-func (v *View) signal() {
+func (w *Watcher) notify() {
 	select {
-	case v.changed <- struct{}{}:
+	case w.changed <- struct{}{}:
 	default:
 	}
 }
 
-// Now returns what is known.
-func (v *View) Now() Known {
-	known := Known{Joined: map[string]Cluster{}, Named: map[string]error{}, Once: map[string]bool{}}
-	for _, f := range v.followers {
-		joined, once, err := f.now()
-		maps.Copy(known.Joined, joined)
-		known.Once[f.scope] = once
+// Snapshot returns what is known.
+func (w *Watcher) Snapshot() Snapshot {
+	snapshot := Snapshot{Joined: map[string]Cluster{}, Errs: map[string]error{}, Synced: map[string]bool{}}
+	for _, r := range w.reflectors {
+		joined, synced, err := r.snapshot()
+		maps.Copy(snapshot.Joined, joined)
+		snapshot.Synced[r.scope] = synced
 		switch {
 		case err == nil:
-		case f.scope == everyCluster:
-			known.All = err
+		case r.scope == allClusters:
+			snapshot.ListErr = err
 		default:
-			known.Named[f.scope] = err
+			snapshot.Errs[r.scope] = err
 		}
 	}
-	return known
+	return snapshot
 }
 
 // Close ends what nobody else follows, and returns when it has ended.
-func (v *View) Close() {
-	v.clusters.mu.Lock()
-	var alone []*follower
-	for _, f := range v.followers {
-		if f.close(v) {
-			delete(v.clusters.followers, f.scope)
-			alone = append(alone, f)
+func (w *Watcher) Close() {
+	w.clusters.mu.Lock()
+	var unused []*reflector
+	for _, r := range w.reflectors {
+		if r.remove(w) {
+			delete(w.clusters.reflectors, r.scope)
+			unused = append(unused, r)
 		}
 	}
-	v.clusters.mu.Unlock()
-	for _, f := range alone {
-		f.stop()
-		<-f.ended
+	w.clusters.mu.Unlock()
+	for _, r := range unused {
+		r.stop()
+		<-r.ended
 	}
 }

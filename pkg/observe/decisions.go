@@ -34,73 +34,73 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
-// Kept is how many decisions of each trigger are kept.
-const Kept = 100
+// MaxDecisions is how many decisions of each trigger are kept.
+const MaxDecisions = 100
 
-// Ring holds the last decisions of each trigger, other than that it did not
+// DecisionLog holds the last decisions of each trigger, other than that it did not
 // subscribe to an event. The zero value is empty and ready. It is safe for
 // concurrent use.
-type Ring struct {
-	mu       sync.Mutex
-	triggers map[event.Trigger]*ring
+type DecisionLog struct {
+	mu        sync.Mutex
+	byTrigger map[event.TriggerRef]*ring
 }
 
 // ring is full of decisions; the oldest is at next, once there are Kept.
 type ring struct {
-	all  []engine.Decision
-	next int
+	decisions []engine.Decision
+	next      int
 }
 
-var _ engine.Observer = (*Ring)(nil)
+var _ engine.Observer = (*DecisionLog)(nil)
 
 // Observe implements engine.Observer.
-func (r *Ring) Observe(d engine.Decision) {
+func (r *DecisionLog) Observe(d engine.Decision) {
 	if d.Reason == string(source.NotSubscribed) {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.triggers == nil {
-		r.triggers = map[event.Trigger]*ring{}
+	if r.byTrigger == nil {
+		r.byTrigger = map[event.TriggerRef]*ring{}
 	}
-	of := r.triggers[d.Trigger]
-	if of == nil {
-		of = &ring{}
-		r.triggers[d.Trigger] = of
+	buffer := r.byTrigger[d.Trigger]
+	if buffer == nil {
+		buffer = &ring{}
+		r.byTrigger[d.Trigger] = buffer
 	}
-	if len(of.all) < Kept {
-		of.all = append(of.all, d)
+	if len(buffer.decisions) < MaxDecisions {
+		buffer.decisions = append(buffer.decisions, d)
 		return
 	}
-	of.all[of.next] = d
-	of.next = (of.next + 1) % Kept
+	buffer.decisions[buffer.next] = d
+	buffer.next = (buffer.next + 1) % MaxDecisions
 }
 
-// Keep forgets the decisions of all triggers but these.
-func (r *Ring) Keep(triggers []event.Trigger) {
+// Retain forgets the decisions of all triggers but these.
+func (r *DecisionLog) Retain(triggers []event.TriggerRef) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for t := range r.triggers {
+	for t := range r.byTrigger {
 		if !slices.Contains(triggers, t) {
-			delete(r.triggers, t)
+			delete(r.byTrigger, t)
 		}
 	}
 }
 
 // Decision is an engine.Decision as it is shown. Durations are in seconds.
 type Decision struct {
-	Time    time.Time      `json:"time"`
-	Trigger string         `json:"trigger"`
-	Event   Event          `json:"event"`
-	Outcome engine.Outcome `json:"outcome"`
-	Reason  string         `json:"reason,omitempty"`
-	Path    string         `json:"path,omitempty"`
-	Action  string         `json:"action,omitempty"`
-	Attempt int            `json:"attempt,omitempty"`
-	RetryIn float64        `json:"retryInSeconds,omitempty"`
-	Took    float64        `json:"tookSeconds,omitempty"`
-	Age     float64        `json:"ageSeconds"`
-	Error   string         `json:"error,omitempty"`
+	Time     time.Time      `json:"time"`
+	Trigger  string         `json:"trigger"`
+	Event    Event          `json:"event"`
+	Outcome  engine.Outcome `json:"outcome"`
+	Reason   string         `json:"reason,omitempty"`
+	Path     string         `json:"path,omitempty"`
+	Action   string         `json:"action,omitempty"`
+	Attempt  int            `json:"attempt,omitempty"`
+	RetryIn  float64        `json:"retryInSeconds,omitempty"`
+	Duration float64        `json:"tookSeconds,omitempty"`
+	Age      float64        `json:"ageSeconds"`
+	Error    string         `json:"error,omitempty"`
 }
 
 // Event names the event that was decided about.
@@ -114,18 +114,18 @@ type Event struct {
 
 // Recent returns the decisions of a trigger about a key, newest first. An empty
 // trigger, which is as event.Trigger is written, or key stands for all.
-func (r *Ring) Recent(trigger, key string) []Decision {
+func (r *DecisionLog) Recent(trigger, key string) []Decision {
 	recent := []Decision{}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for t, of := range r.triggers {
+	for t, buffer := range r.byTrigger {
 		name := t.String()
 		if trigger != "" && trigger != name {
 			continue
 		}
-		for _, d := range slices.Concat(of.all[of.next:], of.all[:of.next]) {
+		for _, d := range slices.Concat(buffer.decisions[buffer.next:], buffer.decisions[:buffer.next]) {
 			if key == "" || key == d.Event.Key {
-				recent = append(recent, shown(name, d))
+				recent = append(recent, newDecision(name, d))
 			}
 		}
 	}
@@ -136,12 +136,12 @@ func (r *Ring) Recent(trigger, key string) []Decision {
 	return recent
 }
 
-func shown(trigger string, d engine.Decision) Decision {
+func newDecision(trigger string, d engine.Decision) Decision {
 	s := Decision{
 		Time: d.Time.UTC(), Trigger: trigger,
 		Event:   Event{Source: d.Event.Source, Type: d.Event.Type, Cluster: d.Event.Cluster, Key: d.Event.Key, ID: d.Event.ID},
 		Outcome: d.Outcome, Reason: d.Reason, Path: d.Path, Action: d.Action, Attempt: d.Attempt,
-		RetryIn: d.RetryIn.Seconds(), Took: d.Duration.Seconds(), Age: d.Age.Seconds(),
+		RetryIn: d.RetryIn.Seconds(), Duration: d.Duration.Seconds(), Age: d.Age.Seconds(),
 	}
 	if d.Err != nil {
 		s.Error = d.Err.Error()
@@ -151,10 +151,10 @@ func shown(trigger string, d engine.Decision) Decision {
 
 // ServeHTTP answers with {"decisions": […]}, newest first. The query may name a
 // trigger and a key.
-func (r *Ring) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+func (r *DecisionLog) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	query := req.URL.Query()
 	w.Header().Set("Content-Type", "application/json")
-	answer := map[string][]Decision{"decisions": r.Recent(query.Get("trigger"), query.Get("key"))}
+	body := map[string][]Decision{"decisions": r.Recent(query.Get("trigger"), query.Get("key"))}
 	// Whoever does not read to the end knows that.
-	_ = json.NewEncoder(w).Encode(answer)
+	_ = json.NewEncoder(w).Encode(body)
 }

@@ -36,8 +36,8 @@ func midday() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
 // decision is the nth of a trigger.
 func decision(trigger, key string, n int) engine.Decision {
 	return engine.Decision{
-		Trigger: event.Trigger{Name: trigger, Namespace: "default"}, Outcome: engine.Acted, Attempt: n,
-		Event: engine.Ref{Source: "resource-watcher", Type: event.Update, Key: key, ID: fmt.Sprint(n)},
+		Trigger: event.TriggerRef{Name: trigger, Namespace: "default"}, Outcome: engine.Succeeded, Attempt: n,
+		Event: engine.EventRef{Source: "resource-watcher", Type: event.Update, Key: key, ID: fmt.Sprint(n)},
 		Time:  midday().Add(time.Duration(n) * time.Second),
 	}
 }
@@ -45,37 +45,37 @@ func decision(trigger, key string, n int) engine.Decision {
 // TestRingIsBounded has one trigger decide much more than is kept: the newest of
 // it is there, and all of the other's.
 func TestRingIsBounded(t *testing.T) {
-	var r observe.Ring
+	var r observe.DecisionLog
 	r.Observe(decision("quiet", "a", 1))
-	for n := range 3*observe.Kept + 7 {
+	for n := range 3*observe.MaxDecisions + 7 {
 		r.Observe(decision("busy", "b", n))
 	}
 	busy := r.Recent("default/busy", "")
-	if len(busy) != observe.Kept {
-		t.Fatalf("%d are kept, want %d", len(busy), observe.Kept)
+	if len(busy) != observe.MaxDecisions {
+		t.Fatalf("%d are kept, want %d", len(busy), observe.MaxDecisions)
 	}
 	for i, d := range busy {
-		if want := 3*observe.Kept + 6 - i; d.Attempt != want {
+		if want := 3*observe.MaxDecisions + 6 - i; d.Attempt != want {
 			t.Fatalf("at %d is the decision %d, want %d", i, d.Attempt, want)
 		}
 	}
 	if quiet := r.Recent("default/quiet", ""); len(quiet) != 1 || quiet[0].Event.Key != "a" {
 		t.Errorf("of the other trigger there is %+v", quiet)
 	}
-	if all := r.Recent("", ""); len(all) != observe.Kept+1 || all[len(all)-1].Trigger != "default/quiet" {
+	if all := r.Recent("", ""); len(all) != observe.MaxDecisions+1 || all[len(all)-1].Trigger != "default/quiet" {
 		t.Errorf("%d in all, the last is %+v", len(all), all[len(all)-1])
 	}
 	if none := r.Recent("default/busy", "a"); len(none) != 0 {
 		t.Errorf("of another key there is %+v", none)
 	}
-	r.Keep([]event.Trigger{{Name: "quiet", Namespace: "default"}})
+	r.Retain([]event.TriggerRef{{Name: "quiet", Namespace: "default"}})
 	if all := r.Recent("", ""); len(all) != 1 {
 		t.Errorf("%d are kept of triggers that are gone", len(all)-1)
 	}
 }
 
 func TestRingLeavesOutWhatNobodyAskedFor(t *testing.T) {
-	var r observe.Ring
+	var r observe.DecisionLog
 	d := decision("t", "a", 1)
 	d.Outcome, d.Reason = engine.Suppressed, string(source.NotSubscribed)
 	r.Observe(d)
@@ -87,7 +87,7 @@ func TestRingLeavesOutWhatNobodyAskedFor(t *testing.T) {
 }
 
 func TestServe(t *testing.T) {
-	var r observe.Ring
+	var r observe.DecisionLog
 	get := func(query string) string {
 		w := httptest.NewRecorder()
 		r.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/debug/decisions"+query, http.NoBody))
@@ -116,7 +116,7 @@ func TestServe(t *testing.T) {
 }
 
 func BenchmarkRingObserve(b *testing.B) {
-	var r observe.Ring
+	var r observe.DecisionLog
 	d := decision("t", "a", 1)
 	b.ReportAllocs()
 	for b.Loop() {

@@ -46,23 +46,23 @@ type Metrics struct {
 	registry *prometheus.Registry
 	clock    clock.PassiveClock
 
-	events        *prometheus.CounterVec
-	age           *prometheus.HistogramVec
-	duration      *prometheus.HistogramVec
-	retries       *prometheus.CounterVec
-	letters       *prometheus.CounterVec
-	letterErrors  *prometheus.CounterVec
-	sourceErrors  *prometheus.CounterVec
-	storeFailures prometheus.Counter
+	events           *prometheus.CounterVec
+	age              *prometheus.HistogramVec
+	duration         *prometheus.HistogramVec
+	retries          *prometheus.CounterVec
+	deadLetters      *prometheus.CounterVec
+	deadLetterErrors *prometheus.CounterVec
+	sourceErrors     *prometheus.CounterVec
+	storeErrors      prometheus.Counter
 
 	mu     sync.RWMutex
-	counts map[count]prometheus.Counter
-	series map[event.Trigger]series
+	counts map[counterKey]prometheus.Counter
+	series map[event.TriggerRef]series
 }
 
-// count names a counter of events.
-type count struct {
-	trigger event.Trigger
+// counterKey names a counter of events.
+type counterKey struct {
+	trigger event.TriggerRef
 	outcome engine.Outcome
 	reason  string
 }
@@ -74,9 +74,9 @@ type series struct {
 }
 
 var (
-	_ engine.Observer       = (*Metrics)(nil)
-	_ engine.SourceObserver = (*Metrics)(nil)
-	_ engine.LetterObserver = (*Metrics)(nil)
+	_ engine.Observer           = (*Metrics)(nil)
+	_ engine.SourceObserver     = (*Metrics)(nil)
+	_ engine.DeadLetterObserver = (*Metrics)(nil)
 )
 
 // NewMetrics returns metrics that have counted nothing.
@@ -84,22 +84,22 @@ func NewMetrics(c clock.PassiveClock) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
 		clock:    c,
-		counts:   map[count]prometheus.Counter{}, series: map[event.Trigger]series{},
+		counts:   map[counterKey]prometheus.Counter{}, series: map[event.TriggerRef]series{},
 		events: counter("events_total", "What triggers decided about events, and why.", "trigger", "outcome", "reason"),
 		age: histogram("event_age_seconds", "Age of events when they were acted on, since the source saw them.",
 			prometheus.ExponentialBuckets(0.005, 3, 10)),
 		duration: histogram("action_duration_seconds", "Duration of attempts at actions.",
 			prometheus.ExponentialBuckets(0.002, 3, 9)),
-		retries:      counter("retries_total", "Attempts at actions that failed, and are followed by another one.", "trigger"),
-		letters:      counter("dead_letters_total", "Events given up and stored.", "trigger"),
-		letterErrors: counter("dead_letter_errors_total", "Attempts to store an event that was given up which failed.", "trigger"),
-		sourceErrors: counter("source_failures_total", "Failures of sources, each followed by another start.", "source"),
-		storeFailures: prometheus.NewCounter(prometheus.CounterOpts{
+		retries:          counter("retries_total", "Attempts at actions that failed, and are followed by another one.", "trigger"),
+		deadLetters:      counter("dead_letters_total", "Events given up and stored.", "trigger"),
+		deadLetterErrors: counter("dead_letter_errors_total", "Attempts to store an event that was given up which failed.", "trigger"),
+		sourceErrors:     counter("source_failures_total", "Failures of sources, each followed by another start.", "source"),
+		storeErrors: prometheus.NewCounter(prometheus.CounterOpts{
 			Namespace: namespace, Name: "store_errors_total", Help: "Attempts to save what is done which failed.",
 		}),
 	}
-	m.registry.MustRegister(m.events, m.age, m.duration, m.retries, m.letters, m.letterErrors, m.sourceErrors,
-		m.storeFailures, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.registry.MustRegister(m.events, m.age, m.duration, m.retries, m.deadLetters, m.deadLetterErrors, m.sourceErrors,
+		m.storeErrors, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
@@ -117,32 +117,32 @@ func histogram(name, help string, buckets []float64) *prometheus.HistogramVec {
 
 // Observe implements engine.Observer.
 func (m *Metrics) Observe(d engine.Decision) {
-	key := count{d.Trigger, d.Outcome, d.Reason}
+	key := counterKey{d.Trigger, d.Outcome, d.Reason}
 	if d.Outcome == engine.Filtered {
 		key.reason = ReasonFilter
 	}
 	m.mu.RLock()
-	counted, known := m.counts[key]
+	counter, ok := m.counts[key]
 	m.mu.RUnlock()
-	if !known {
-		counted = m.count(key)
+	if !ok {
+		counter = m.newCounter(key)
 	}
-	counted.Inc()
+	counter.Inc()
 	switch {
-	case d.Outcome == engine.Acted:
-		s := m.of(d.Trigger)
+	case d.Outcome == engine.Succeeded:
+		s := m.triggerSeries(d.Trigger)
 		s.age.Observe(d.Age.Seconds())
 		s.duration.Observe(d.Duration.Seconds())
 	case d.Outcome == engine.Failed:
-		s := m.of(d.Trigger)
+		s := m.triggerSeries(d.Trigger)
 		s.retries.Inc()
 		s.duration.Observe(d.Duration.Seconds())
-	case d.Outcome == engine.Skipped, d.Outcome == engine.GivenUp && d.Attempt > 0:
-		m.of(d.Trigger).duration.Observe(d.Duration.Seconds())
+	case d.Outcome == engine.Skipped, d.Outcome == engine.DeadLettered && d.Attempt > 0:
+		m.triggerSeries(d.Trigger).duration.Observe(d.Duration.Seconds())
 	}
 }
 
-func (m *Metrics) count(key count) prometheus.Counter {
+func (m *Metrics) newCounter(key counterKey) prometheus.Counter {
 	c := m.events.WithLabelValues(key.trigger.String(), string(key.outcome), key.reason)
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -150,11 +150,11 @@ func (m *Metrics) count(key count) prometheus.Counter {
 	return c
 }
 
-func (m *Metrics) of(t event.Trigger) series {
+func (m *Metrics) triggerSeries(t event.TriggerRef) series {
 	m.mu.RLock()
-	s, known := m.series[t]
+	s, ok := m.series[t]
 	m.mu.RUnlock()
-	if known {
+	if ok {
 		return s
 	}
 	name := t.String()
@@ -170,43 +170,43 @@ func (m *Metrics) ObserveSource(f engine.SourceFailure) {
 	m.sourceErrors.WithLabelValues(f.Source).Inc()
 }
 
-// ObserveBurial implements engine.LetterObserver.
-func (m *Metrics) ObserveBurial(b engine.Burial) {
+// ObserveDeadLetter implements engine.LetterObserver.
+func (m *Metrics) ObserveDeadLetter(b engine.DeadLetterResult) {
 	if b.Err != nil {
-		m.letterErrors.WithLabelValues(b.Trigger.String()).Inc()
+		m.deadLetterErrors.WithLabelValues(b.Trigger.String()).Inc()
 		return
 	}
-	m.letters.WithLabelValues(b.Trigger.String()).Inc()
+	m.deadLetters.WithLabelValues(b.Trigger.String()).Inc()
 }
 
-// Keep forgets the series of all triggers but these.
-func (m *Metrics) Keep(triggers []event.Trigger) {
+// Retain forgets the series of all triggers but these.
+func (m *Metrics) Retain(triggers []event.TriggerRef) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	gone := map[event.Trigger]bool{}
+	removed := map[event.TriggerRef]bool{}
 	for key := range m.counts {
-		gone[key.trigger] = !slices.Contains(triggers, key.trigger)
+		removed[key.trigger] = !slices.Contains(triggers, key.trigger)
 	}
-	for t, is := range gone {
+	for t, is := range removed {
 		if !is {
 			continue
 		}
 		delete(m.series, t)
-		maps.DeleteFunc(m.counts, func(key count, _ prometheus.Counter) bool { return key.trigger == t })
+		maps.DeleteFunc(m.counts, func(key counterKey, _ prometheus.Counter) bool { return key.trigger == t })
 		labels := prometheus.Labels{"trigger": t.String()}
 		for _, v := range []interface{ DeletePartialMatch(prometheus.Labels) int }{
-			m.events, m.age, m.duration, m.retries, m.letters, m.letterErrors,
+			m.events, m.age, m.duration, m.retries, m.deadLetters, m.deadLetterErrors,
 		} {
 			v.DeletePartialMatch(labels)
 		}
 	}
 }
 
-// StoreFailed counts a failure to save what is done.
-func (m *Metrics) StoreFailed() { m.storeFailures.Inc() }
+// ObserveStoreError counts a failure to save what is done.
+func (m *Metrics) ObserveStoreError() { m.storeErrors.Inc() }
 
 // Handler serves the metrics, and those of the state as it is when it is asked.
-func (m *Metrics) Handler(s State) http.Handler {
+func (m *Metrics) Handler(s EngineState) http.Handler {
 	state := prometheus.NewRegistry()
 	state.MustRegister(gauges{s, m.clock})
 	return promhttp.HandlerFor(prometheus.Gatherers{m.registry, state}, promhttp.HandlerOpts{Timeout: 10 * time.Second})

@@ -36,25 +36,25 @@ import (
 
 func noon() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
 
-// state has one trigger that is behind, one in quarantine, and one at rest.
-type state struct{}
+// fakeEngine has one trigger that is behind, one in quarantine, and one at rest.
+type fakeEngine struct{}
 
-func (state) Backlogs() map[event.Trigger]engine.Backlog {
-	return map[event.Trigger]engine.Backlog{
+func (fakeEngine) Backlogs() map[event.TriggerRef]engine.Backlog {
+	return map[event.TriggerRef]engine.Backlog{
 		{Name: "behind", Namespace: "default"}: {Events: 7, Oldest: noon().Add(-90 * time.Second)},
 		{Name: "barred"}:                       {Events: 1, Oldest: noon()},
 		{Name: "rests"}:                        {},
 	}
 }
 
-func (state) Quarantines() []engine.Quarantine {
-	return []engine.Quarantine{{Trigger: event.Trigger{Name: "barred"}}}
+func (fakeEngine) Quarantines() []engine.Quarantine {
+	return []engine.Quarantine{{Trigger: event.TriggerRef{Name: "barred"}}}
 }
 
 func scrape(t *testing.T, m *observe.Metrics) string {
 	t.Helper()
 	w := httptest.NewRecorder()
-	m.Handler(state{}).ServeHTTP(w, httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/metrics", http.NoBody))
+	m.Handler(fakeEngine{}).ServeHTTP(w, httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/metrics", http.NoBody))
 	if w.Code != http.StatusOK {
 		t.Fatalf("status %d: %s", w.Code, w.Body)
 	}
@@ -73,22 +73,22 @@ func want(t *testing.T, text string, lines ...string) {
 // observed is what metrics show of each kind of thing that happens.
 func observed() *observe.Metrics {
 	m := observe.NewMetrics(testclock.NewFakePassiveClock(noon()))
-	t := event.Trigger{Name: "notify", Namespace: "default"}
+	t := event.TriggerRef{Name: "notify", Namespace: "default"}
 	for _, d := range []engine.Decision{
 		{Trigger: t, Outcome: engine.Suppressed, Reason: engine.ReasonOwnWrite},
 		{Trigger: t, Outcome: engine.Filtered, Reason: `context.data.a == "x" is false`},
 		{Trigger: t, Outcome: engine.Filtered, Reason: `context.data.b is absent`},
 		{Trigger: t, Outcome: engine.Failed, Reason: engine.ReasonTimeout, Attempt: 1, Duration: 10 * time.Second},
-		{Trigger: t, Outcome: engine.Acted, Attempt: 2, Duration: time.Second, Age: 15 * time.Second},
-		{Trigger: t, Outcome: engine.GivenUp, Reason: engine.ReasonTerminal, Attempt: 1, Duration: time.Second},
-		{Trigger: t, Outcome: engine.GivenUp, Reason: engine.ReasonQuarantined},
+		{Trigger: t, Outcome: engine.Succeeded, Attempt: 2, Duration: time.Second, Age: 15 * time.Second},
+		{Trigger: t, Outcome: engine.DeadLettered, Reason: engine.ReasonTerminal, Attempt: 1, Duration: time.Second},
+		{Trigger: t, Outcome: engine.DeadLettered, Reason: engine.ReasonQuarantined},
 	} {
 		m.Observe(d)
 	}
 	m.ObserveSource(engine.SourceFailure{Source: "resource-watcher"})
-	m.ObserveBurial(engine.Burial{Trigger: t, ID: "x"})
-	m.ObserveBurial(engine.Burial{Trigger: t, Err: errors.New("disk full")})
-	m.StoreFailed()
+	m.ObserveDeadLetter(engine.DeadLetterResult{Trigger: t, ID: "x"})
+	m.ObserveDeadLetter(engine.DeadLetterResult{Trigger: t, Err: errors.New("disk full")})
+	m.ObserveStoreError()
 	return m
 }
 
@@ -130,8 +130,8 @@ func TestSeriesAreBounded(t *testing.T) {
 	before := strings.Count(scrape(t, m), "\n")
 	for i := range 1000 {
 		m.Observe(engine.Decision{
-			Trigger: event.Trigger{Name: "notify", Namespace: "default"}, Outcome: engine.Filtered,
-			Event: engine.Ref{Key: fmt.Sprint(i), ID: fmt.Sprint(i)}, Reason: fmt.Sprintf("context.data.n == %d is false", i),
+			Trigger: event.TriggerRef{Name: "notify", Namespace: "default"}, Outcome: engine.Filtered,
+			Event: engine.EventRef{Key: fmt.Sprint(i), ID: fmt.Sprint(i)}, Reason: fmt.Sprintf("context.data.n == %d is false", i),
 		})
 	}
 	if after := strings.Count(scrape(t, m), "\n"); after != before {
@@ -141,16 +141,16 @@ func TestSeriesAreBounded(t *testing.T) {
 
 func TestKeepForgetsTheOthers(t *testing.T) {
 	m := observed()
-	kept := event.Trigger{Name: "kept"}
-	m.Observe(engine.Decision{Trigger: kept, Outcome: engine.Acted, Attempt: 1})
-	m.Keep([]event.Trigger{kept})
+	kept := event.TriggerRef{Name: "kept"}
+	m.Observe(engine.Decision{Trigger: kept, Outcome: engine.Succeeded, Attempt: 1})
+	m.Retain([]event.TriggerRef{kept})
 	text := scrape(t, m)
 	if strings.Contains(text, "default/notify") {
 		t.Error("series of a trigger that is gone")
 	}
 	want(t, text, `kube_trigger_events_total{outcome="acted",reason="",trigger="kept"} 1`)
 	// One that comes back begins anew.
-	m.Observe(engine.Decision{Trigger: event.Trigger{Name: "notify", Namespace: "default"}, Outcome: engine.Acted, Attempt: 1})
+	m.Observe(engine.Decision{Trigger: event.TriggerRef{Name: "notify", Namespace: "default"}, Outcome: engine.Succeeded, Attempt: 1})
 	want(t, scrape(t, m),
 		`kube_trigger_events_total{outcome="acted",reason="",trigger="default/notify"} 1`,
 		`kube_trigger_action_duration_seconds_count{trigger="default/notify"} 1`)
@@ -158,7 +158,7 @@ func TestKeepForgetsTheOthers(t *testing.T) {
 
 func BenchmarkObserve(b *testing.B) {
 	m := observed()
-	d := engine.Decision{Trigger: event.Trigger{Name: "notify", Namespace: "default"}, Outcome: engine.Suppressed, Reason: "NotSubscribed"}
+	d := engine.Decision{Trigger: event.TriggerRef{Name: "notify", Namespace: "default"}, Outcome: engine.Suppressed, Reason: "NotSubscribed"}
 	b.ReportAllocs()
 	for b.Loop() {
 		m.Observe(d)

@@ -24,15 +24,15 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
-// State is what there is no event for. An engine has it.
-type State interface {
-	Backlogs() map[event.Trigger]engine.Backlog
+// EngineState is what there is no event for. An engine has it.
+type EngineState interface {
+	Backlogs() map[event.TriggerRef]engine.Backlog
 	Quarantines() []engine.Quarantine
 }
 
 // gauges collects a State.
 type gauges struct {
-	State
+	EngineState
 	clock clock.PassiveClock
 }
 
@@ -53,32 +53,32 @@ func quarantined() *prometheus.Desc {
 }
 
 // Describe implements prometheus.Collector.
-func (g gauges) Describe(to chan<- *prometheus.Desc) {
+func (g gauges) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{queued(), lag(), quarantined()} {
-		to <- d
+		ch <- d
 	}
 }
 
 // Collect implements prometheus.Collector.
-func (g gauges) Collect(to chan<- prometheus.Metric) {
-	bad := map[event.Trigger]bool{}
+func (g gauges) Collect(ch chan<- prometheus.Metric) {
+	inQuarantine := map[event.TriggerRef]bool{}
 	for _, q := range g.Quarantines() {
-		bad[q.Trigger] = true
+		inQuarantine[q.Trigger] = true
 	}
-	put := func(d *prometheus.Desc, value float64, t event.Trigger) {
-		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, t.String())
+	gauge := func(d *prometheus.Desc, value float64, t event.TriggerRef) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, t.String())
 	}
-	depth, behind, barred := queued(), lag(), quarantined()
+	queuedDesc, lagDesc, quarantinedDesc := queued(), lag(), quarantined()
 	for t, b := range g.Backlogs() {
-		age, shut := 0.0, 0.0
+		lagSeconds, quarantinedValue := 0.0, 0.0
 		if !b.Oldest.IsZero() {
-			age = g.clock.Since(b.Oldest).Seconds()
+			lagSeconds = g.clock.Since(b.Oldest).Seconds()
 		}
-		if bad[t] {
-			shut = 1
+		if inQuarantine[t] {
+			quarantinedValue = 1
 		}
-		put(depth, float64(b.Events), t)
-		put(behind, age, t)
-		put(barred, shut, t)
+		gauge(queuedDesc, float64(b.Events), t)
+		gauge(lagDesc, lagSeconds, t)
+		gauge(quarantinedDesc, quarantinedValue, t)
 	}
 }

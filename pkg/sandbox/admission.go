@@ -50,34 +50,34 @@ type Request struct {
 type Action struct {
 	// Source is its CUE.
 	Source string
-	// Last is the CUE that was in force before, empty where there was none. It
+	// Previous is the CUE that was in force before, empty where there was none. It
 	// stays in force where Source is broken.
-	Last string
+	Previous string
 }
 
 // Report says what is wrong.
 type Report struct {
 	// Triggers has an element for each trigger. Those that were not to be
 	// checked have no problems.
-	Triggers []Trigger
-	// Broken are the actions whose Source is broken, and what is wrong with it.
+	Triggers []TriggerReport
+	// BrokenActions are the actions whose Source is broken, and what is wrong with it.
 	// The places are in Source.
-	Broken map[string]diag.List
-	// Unknown are the actions that are neither built in nor in force, by the path
+	BrokenActions map[string]diag.List
+	// UnknownActions are the actions that are neither built in nor in force, by the path
 	// of the field that names them.
-	Unknown map[string]string
+	UnknownActions map[string]string
 }
 
-// Trigger is what is wrong with a trigger.
-type Trigger struct {
+// TriggerReport is what is wrong with a trigger.
+type TriggerReport struct {
 	Name string
 	// Problems have paths relative to the TriggerService.
 	Problems diag.List
-	// Deadly is set where the check needed too much memory or time. Nobody
+	// ResourceExceeded is set where the check needed too much memory or time. Nobody
 	// should compile such a trigger.
-	Deadly bool
-	// Always is set where the filter is not empty and yet matches every event.
-	Always bool
+	ResourceExceeded bool
+	// MatchesAll is set where the filter is not empty and yet matches every event.
+	MatchesAll bool
 	// Watch is what the source watches, nil where it watches no objects.
 	Watch *Watch
 }
@@ -103,31 +103,31 @@ type Local struct {
 
 // Check implements Checker. The error is always nil.
 func (l Local) Check(ctx context.Context, r Request) (Report, error) {
-	sources, last := map[string]string{}, map[string]string{}
+	sources, previous := map[string]string{}, map[string]string{}
 	for name, a := range r.Actions {
 		sources[name] = a.Source
 	}
 	templates, broken := trigger.AddActions(l.BuiltIn, sources)
 	for name := range broken {
-		if a := r.Actions[name]; a.Last != "" {
-			last[name] = a.Last
+		if a := r.Actions[name]; a.Previous != "" {
+			previous[name] = a.Previous
 		}
 	}
-	templates, _ = trigger.AddActions(templates, last)
-	report := Report{Broken: broken, Unknown: map[string]string{}}
-	compiler := trigger.Compiler{Sources: l.Sources, Actions: templates, Executor: nobody}
-	const left = "not checked"
-	refuse := func(index int, _ string) string {
+	templates, _ = trigger.AddActions(templates, previous)
+	report := Report{BrokenActions: broken, UnknownActions: map[string]string{}}
+	compiler := trigger.Compiler{Sources: l.Sources, Actions: templates, Executor: noop}
+	const notChecked = "not checked"
+	reject := func(index int, _ string) string {
 		if r.Only == nil || slices.Contains(r.Only, index) {
 			return ""
 		}
-		return left
+		return notChecked
 	}
-	for i, t := range trigger.CompileService(compiler, &r.Service, refuse) {
-		if refuse(i, t.Name) == left {
+	for i, t := range trigger.CompileService(compiler, &r.Service, reject) {
+		if reject(i, t.Name) == notChecked {
 			t.Problems = nil
 		}
-		checked := Trigger{Name: t.Name, Problems: t.Problems, Always: r.Service.Spec.Triggers[i].Filter != "" && always(ctx, t.Filter)}
+		checked := TriggerReport{Name: t.Name, Problems: t.Problems, MatchesAll: r.Service.Spec.Triggers[i].Filter != "" && matchesAll(ctx, t.Filter)}
 		if w, ok := t.Subscription.(source.Watcher); ok {
 			checked.Watch = &Watch{}
 			checked.Watch.Kind, checked.Watch.Namespace = w.Watches()
@@ -135,7 +135,7 @@ func (l Local) Check(ctx context.Context, r Request) (Report, error) {
 		report.Triggers = append(report.Triggers, checked)
 		for path, name := range actionTypes(r.Service.Spec.Triggers[i]) {
 			if name != "" && templates[name] == nil {
-				report.Unknown[fmt.Sprintf("spec.triggers[%d].%s", i, path)] = name
+				report.UnknownActions[fmt.Sprintf("spec.triggers[%d].%s", i, path)] = name
 			}
 		}
 	}
@@ -152,10 +152,10 @@ func actionTypes(t v1alpha1.Trigger) map[string]string {
 	return all
 }
 
-// always reports whether f matches, and depends on nothing.
-func always(ctx context.Context, f filter.Filter) bool {
+// matchesAll reports whether f matches, and depends on nothing.
+func matchesAll(ctx context.Context, f filter.Filter) bool {
 	refers, ok := f.(interface {
-		Context() expr.Projection
+		Context() expr.FieldSet
 	})
 	if !ok || !refers.Context().Empty() {
 		return false
@@ -164,13 +164,13 @@ func always(ctx context.Context, f filter.Filter) bool {
 	return err == nil && v.Match
 }
 
-// InForce returns the templates that the TriggerService runs with, by name.
-func (r Report) InForce(actions map[string]Action) map[string]string {
+// ActiveTemplates returns the templates that the TriggerService runs with, by name.
+func (r Report) ActiveTemplates(actions map[string]Action) map[string]string {
 	out := map[string]string{}
 	for name, a := range actions {
 		source := a.Source
-		if len(r.Broken[name]) > 0 {
-			source = a.Last
+		if len(r.BrokenActions[name]) > 0 {
+			source = a.Previous
 		}
 		if source != "" {
 			out[name] = source

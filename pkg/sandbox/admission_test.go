@@ -116,9 +116,9 @@ func TestBrokenActionKeepsTheLastGoodOne(t *testing.T) {
 				broken  bool
 			}{
 				{sandbox.Action{Source: good}, good, false},
-				{sandbox.Action{Source: broken, Last: good}, good, true},
+				{sandbox.Action{Source: broken, Previous: good}, good, true},
 				{sandbox.Action{Source: broken}, "", true},
-				{sandbox.Action{Source: good, Last: broken}, good, false},
+				{sandbox.Action{Source: good, Previous: broken}, good, false},
 			} {
 				r := request("own", "")
 				r.Actions = map[string]sandbox.Action{"own": tc.action}
@@ -126,8 +126,8 @@ func TestBrokenActionKeepsTheLastGoodOne(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if got := report.InForce(r.Actions)["own"]; got != tc.inForce || (len(report.Broken["own"]) > 0) != tc.broken {
-					t.Errorf("%+v: in force is %q, broken %v", tc.action, got, report.Broken)
+				if got := report.ActiveTemplates(r.Actions)["own"]; got != tc.inForce || (len(report.BrokenActions["own"]) > 0) != tc.broken {
+					t.Errorf("%+v: in force is %q, broken %v", tc.action, got, report.BrokenActions)
 				}
 				if valid := len(report.Triggers[0].Problems) == 0; valid != (tc.inForce != "") {
 					t.Errorf("%+v: trigger has problems %v", tc.action, report.Triggers[0].Problems)
@@ -173,7 +173,7 @@ func TestBombHurtsOnlyItself(t *testing.T) {
 				t.Fatal(err)
 			}
 			for i, s := range report.Triggers {
-				if s.Deadly != (i == 2) || (len(s.Problems) > 0) != (i == 2 || i == 4) {
+				if s.ResourceExceeded != (i == 2) || (len(s.Problems) > 0) != (i == 2 || i == 4) {
 					t.Errorf("trigger %d: %+v", i, s)
 				}
 			}
@@ -184,15 +184,15 @@ func TestBombHurtsOnlyItself(t *testing.T) {
 		t.Run("action "+name, func(t *testing.T) {
 			template := strings.NewReplacer("context.data.x == ", "x: ", "len(", "x: len(", " == context.data.x", "").Replace(bomb)
 			r := request("own", "", "context.dta.x == 1")
-			r.Actions = map[string]sandbox.Action{"own": {Source: template, Last: "x: 1"}, "other": {Source: "x: 1"}}
+			r.Actions = map[string]sandbox.Action{"own": {Source: template, Previous: "x: 1"}, "other": {Source: "x: 1"}}
 			report, err := c.Check(t.Context(), r)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := report.InForce(r.Actions); got["own"] != "x: 1" || got["other"] != "x: 1" || len(report.Broken) != 1 {
-				t.Errorf("in force: %v, broken: %v", got, report.Broken)
+			if got := report.ActiveTemplates(r.Actions); got["own"] != "x: 1" || got["other"] != "x: 1" || len(report.BrokenActions) != 1 {
+				t.Errorf("in force: %v, broken: %v", got, report.BrokenActions)
 			}
-			if first, second := report.Triggers[0], report.Triggers[1]; len(first.Problems) != 0 || len(second.Problems) != 1 || second.Deadly {
+			if first, second := report.Triggers[0], report.Triggers[1]; len(first.Problems) != 0 || len(second.Problems) != 1 || second.ResourceExceeded {
 				t.Errorf("triggers: %+v", report.Triggers)
 			}
 		})

@@ -42,90 +42,90 @@ const (
 // Child checks in child processes.
 type Child struct {
 	command   []string
-	limit     time.Duration
+	timeout   time.Duration
 	processes chan struct{}
 }
 
 // NewChild returns a Checker that runs command for each check, one whose main
 // calls Serve: no more than processes at the same time, each for no longer than
 // limit.
-func NewChild(processes int, limit time.Duration, command ...string) *Child {
-	return &Child{command: command, limit: limit, processes: make(chan struct{}, processes)}
+func NewChild(processes int, timeout time.Duration, command ...string) *Child {
+	return &Child{command: command, timeout: timeout, processes: make(chan struct{}, processes)}
 }
 
 // Check implements Checker. Where a check needs too much, it finds out because
 // of which actions and triggers, by checking fewer of them at once; if there is no
 // time for that before the deadline of ctx, the error is an ErrDeadly.
 func (c *Child) Check(ctx context.Context, r Request) (Report, error) {
-	report, deadly := c.once(ctx, r)
-	if !errors.Is(deadly, ErrDeadly) {
-		return report, deadly
+	report, exceeded := c.run(ctx, r)
+	if !errors.Is(exceeded, ErrResourceExceeded) {
+		return report, exceeded
 	}
-	report, err := c.locate(ctx, r)
+	report, err := c.isolate(ctx, r)
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return Report{}, deadly
+		return Report{}, exceeded
 	}
 	return report, err
 }
 
-// locate checks r, which is known to need too much.
-func (c *Child) locate(ctx context.Context, r Request) (Report, error) {
-	deadly := map[string]diag.List{}
-	harmless := maps.Clone(r.Actions)
+// isolate checks r, which is known to need too much.
+func (c *Child) isolate(ctx context.Context, r Request) (Report, error) {
+	exceeded := map[string]diag.List{}
+	remaining := maps.Clone(r.Actions)
 	for _, name := range slices.Sorted(maps.Keys(r.Actions)) {
 		a := r.Actions[name]
-		_, err := c.once(ctx, Request{Service: r.Service, Actions: map[string]Action{name: a}, Only: []int{}})
-		if errors.Is(err, ErrDeadly) {
-			deadly[name] = diag.List{{Message: err.Error()}}
-			delete(harmless, name)
-			if a.Last != "" {
-				harmless[name] = Action{Source: a.Last}
+		_, err := c.run(ctx, Request{Service: r.Service, Actions: map[string]Action{name: a}, Only: []int{}})
+		if errors.Is(err, ErrResourceExceeded) {
+			exceeded[name] = diag.List{{Message: err.Error()}}
+			delete(remaining, name)
+			if a.Previous != "" {
+				remaining[name] = Action{Source: a.Previous}
 			}
 		} else if err != nil {
 			return Report{}, err
 		}
 	}
-	r.Actions = harmless
-	report, err := c.split(ctx, r, 0, len(r.Service.Spec.Triggers), len(deadly) == 0)
+	r.Actions = remaining
+	report, err := c.bisect(ctx, r, 0, len(r.Service.Spec.Triggers), len(exceeded) == 0)
 	if err != nil {
 		return Report{}, err
 	}
-	maps.Copy(report.Broken, deadly)
+	maps.Copy(report.BrokenActions, exceeded)
 	return report, nil
 }
 
-// split checks the triggers from and up to, in halves where together they need
+// bisect checks the triggers from and up to, in halves where together they need
 // too much, or are known to.
-func (c *Child) split(ctx context.Context, r Request, from, to int, known bool) (Report, error) {
+func (c *Child) bisect(ctx context.Context, r Request, from, to int, exceeds bool) (Report, error) {
 	r.Only = []int{}
 	for i := from; i < to; i++ {
 		r.Only = append(r.Only, i)
 	}
-	report, err := Report{}, ErrDeadly
-	if !known {
-		report, err = c.once(ctx, r)
+	report, err := Report{}, ErrResourceExceeded
+	if !exceeds {
+		report, err = c.run(ctx, r)
 	}
-	if !errors.Is(err, ErrDeadly) {
+	if !errors.Is(err, ErrResourceExceeded) {
 		return report, err
 	}
 	if to-from <= 1 {
 		r.Only = []int{}
-		report, again := c.once(ctx, r) // for the names
+		report, again := c.run(ctx, r) // for the names
 		if again != nil {
 			return Report{}, again
 		}
 		for i := from; i < to; i++ {
-			report.Triggers[i].Deadly = true
+			report.Triggers[i].ResourceExceeded = true
 			report.Triggers[i].Problems = diag.List{{Path: fmt.Sprintf("spec.triggers[%d]", i), Message: err.Error()}}
 		}
 		return report, nil
 	}
 	middle := (from + to) / 2
-	first, err := c.split(ctx, r, from, middle, false)
+	first, err := c.bisect(ctx, r, from, middle, false)
 	if err != nil {
 		return Report{}, err
 	}
-	second, err := c.split(ctx, r, middle, to, false)
+	second, err := c.bisect(ctx, r, middle, to, false)
 	if err != nil {
 		return Report{}, err
 	}
@@ -133,8 +133,8 @@ func (c *Child) split(ctx context.Context, r Request, from, to int, known bool) 
 	return second, nil
 }
 
-// once runs one child.
-func (c *Child) once(ctx context.Context, r Request) (Report, error) {
+// run runs one child.
+func (c *Child) run(ctx context.Context, r Request) (Report, error) {
 	input, err := json.Marshal(r)
 	if err != nil {
 		return Report{}, fmt.Errorf("check TriggerService: %w", err)
@@ -146,8 +146,8 @@ func (c *Child) once(ctx context.Context, r Request) (Report, error) {
 		return Report{}, context.Cause(ctx)
 	}
 	var out bytes.Buffer
-	switch err := execute(ctx, c.limit, c.command, input, &limitedWriter{to: &out, left: maxReport}); {
-	case errors.Is(err, ErrDeadly), ctx.Err() != nil:
+	switch err := execute(ctx, c.timeout, c.command, input, &limitedWriter{w: &out, remaining: maxReport}); {
+	case errors.Is(err, ErrResourceExceeded), ctx.Err() != nil:
 		return Report{}, err
 	case err != nil:
 		return Report{}, fmt.Errorf("check TriggerService: %w", err)
@@ -163,7 +163,7 @@ func (c *Child) once(ctx context.Context, r Request) (Report, error) {
 // and writes the report. It limits this process for good. On an error the process
 // has to exit with 1.
 func Serve(ctx context.Context, in io.Reader, out io.Writer, local Local) error {
-	if err := limit(); err != nil {
+	if err := limitProcess(); err != nil {
 		return err
 	}
 	var r Request

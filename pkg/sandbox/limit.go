@@ -24,7 +24,7 @@ import "syscall"
 // address space, which Go reserves a lot of, is no measure.
 const rlimitData = 2
 
-func limitSystem(bytes, seconds uint64) error {
+func setRlimits(bytes, seconds uint64) error {
 	if err := syscall.Setrlimit(syscall.RLIMIT_CPU, &syscall.Rlimit{Cur: seconds, Max: seconds}); err != nil {
 		return err
 	}

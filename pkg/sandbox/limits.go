@@ -30,11 +30,11 @@ const (
 	maxCPU = 10 * time.Minute
 )
 
-// limit limits this process for good.
-func limit() error {
+// limitProcess limits this process for good.
+func limitProcess() error {
 	debug.SetMaxStack(maxStack)
 	debug.SetMemoryLimit(MaxMemory / 4 * 3) // rather collect than fail
-	if err := limitSystem(MaxMemory, uint64(maxCPU/time.Second)); err != nil {
+	if err := setRlimits(MaxMemory, uint64(maxCPU/time.Second)); err != nil {
 		return fmt.Errorf("limit memory and time: %w", err)
 	}
 	return nil

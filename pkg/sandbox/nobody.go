@@ -21,5 +21,5 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
-// nobody executes the calls of actions that are checked and never run.
-func nobody(event.Trigger) provider.Executor { return nil }
+// noop executes the calls of actions that are checked and never run.
+func noop(event.TriggerRef) provider.Executor { return nil }

@@ -26,30 +26,30 @@ import (
 	"time"
 )
 
-// ErrDeadly says that a check needed more memory or time than it may have.
-var ErrDeadly = errors.New("checking it needs too much memory or time")
+// ErrResourceExceeded says that a check needed more memory or time than it may have.
+var ErrResourceExceeded = errors.New("checking it needs too much memory or time")
 
-// refused is the exit code of a child whose Serve or ServeSteps returned an
+// exitFailure is the exit code of a child whose Serve or ServeSteps returned an
 // error: unlike one that Go's runtime or the system ended, it is not the fault of
 // what it checked.
-const refused = 1
+const exitFailure = 1
 
 // execute runs command with input until it has ended. Command ends early when it
 // has taken longer than limit since it began, or since out was written to. An
 // error is ErrDeadly where the work of the command needs too much.
-func execute(ctx context.Context, limit time.Duration, command []string, input []byte, out io.Writer) error {
+func execute(ctx context.Context, timeout time.Duration, command []string, input []byte, out io.Writer) error {
 	limited, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	late := deadly(fmt.Sprintf("more than %s", limit))
-	timer := time.AfterFunc(limit, func() { cancel(late) })
+	exceeded := resourceExceeded(fmt.Sprintf("more than %s", timeout))
+	timer := time.AfterFunc(timeout, func() { cancel(exceeded) })
 	defer timer.Stop()
 	cmd := exec.CommandContext(limited, command[0], command[1:]...) //nolint:gosec // this very program
 	// Nothing of this process's environment is its business.
 	cmd.Env = []string{"GOMAXPROCS=1", "GOTRACEBACK=none"}
 	cmd.Stdin = bytes.NewReader(input)
-	var complaint bytes.Buffer
-	cmd.Stdout = renewing{to: out, renew: func() { timer.Reset(limit) }}
-	cmd.Stderr = &limitedWriter{to: &complaint, left: maxReport}
+	var stderr bytes.Buffer
+	cmd.Stdout = activityWriter{w: out, onWrite: func() { timer.Reset(timeout) }}
+	cmd.Stderr = &limitedWriter{w: &stderr, remaining: maxReport}
 	err := cmd.Run()
 	var exit *exec.ExitError
 	switch {
@@ -58,51 +58,51 @@ func execute(ctx context.Context, limit time.Duration, command []string, input [
 	case err == nil:
 		return nil
 	case limited.Err() != nil:
-		return late
+		return exceeded
 	case !errors.As(err, &exit):
 		return err
-	case exit.ExitCode() == refused:
-		return errors.New(string(bytes.TrimSpace(complaint.Bytes())))
+	case exit.ExitCode() == exitFailure:
+		return errors.New(string(bytes.TrimSpace(stderr.Bytes())))
 	}
-	return crash(exit, complaint.Bytes())
+	return classifyExit(exit, stderr.Bytes())
 }
 
-// crash says why Go's runtime or the system ended a process.
-func crash(exit *exec.ExitError, complaint []byte) error {
+// classifyExit says why Go's runtime or the system ended a process.
+func classifyExit(exit *exec.ExitError, stderr []byte) error {
 	switch {
-	case bytes.Contains(complaint, []byte("stack overflow")):
-		return deadly("it depends on itself without end")
-	case bytes.Contains(complaint, []byte("memory")), exit.ExitCode() < 0: // ended by the system
-		return deadly(fmt.Sprintf("more than %d MiB", MaxMemory>>20))
+	case bytes.Contains(stderr, []byte("stack overflow")):
+		return resourceExceeded("it depends on itself without end")
+	case bytes.Contains(stderr, []byte("memory")), exit.ExitCode() < 0: // ended by the system
+		return resourceExceeded(fmt.Sprintf("more than %d MiB", MaxMemory>>20))
 	}
-	first, _, _ := bytes.Cut(bytes.TrimSpace(complaint), []byte("\n"))
-	return deadly(fmt.Sprintf("CUE crashed, %s: %s", exit, first))
+	first, _, _ := bytes.Cut(bytes.TrimSpace(stderr), []byte("\n"))
+	return resourceExceeded(fmt.Sprintf("CUE crashed, %s: %s", exit, first))
 }
 
-func deadly(why string) error {
-	return fmt.Errorf("%w: %s; write it without large repetitions and ranges, and without values that depend on themselves", ErrDeadly, why)
+func resourceExceeded(why string) error {
+	return fmt.Errorf("%w: %s; write it without large repetitions and ranges, and without values that depend on themselves", ErrResourceExceeded, why)
 }
 
-// renewing calls renew with each write.
-type renewing struct {
-	to    io.Writer
-	renew func()
+// activityWriter calls renew with each write.
+type activityWriter struct {
+	w       io.Writer
+	onWrite func()
 }
 
-func (w renewing) Write(p []byte) (int, error) {
-	w.renew()
-	return w.to.Write(p)
+func (w activityWriter) Write(p []byte) (int, error) {
+	w.onWrite()
+	return w.w.Write(p)
 }
 
 // limitedWriter drops what is too much.
 type limitedWriter struct {
-	to   io.Writer
-	left int
+	w         io.Writer
+	remaining int
 }
 
 func (w *limitedWriter) Write(p []byte) (int, error) {
-	n, err := w.to.Write(p[:min(len(p), w.left)])
-	w.left -= n
+	n, err := w.w.Write(p[:min(len(p), w.remaining)])
+	w.remaining -= n
 	if err != nil {
 		return n, err
 	}

@@ -26,12 +26,12 @@ import (
 	"time"
 )
 
-// InSteps has a child process, which calls ServeSteps, do what request says, and
+// RunSteps has a child process, which calls ServeSteps, do what request says, and
 // stores what comes of it in result. No step of it may take longer than limit. A
 // step that needs too much memory or time is left out of the next attempt, which
 // is told why, until one of them gets to its end.
-func InSteps(ctx context.Context, limit time.Duration, request, result any, command ...string) error {
-	task := task{Refused: map[string]string{}}
+func RunSteps(ctx context.Context, timeout time.Duration, request, result any, command ...string) error {
+	task := task{Rejected: map[string]string{}}
 	var err error
 	if task.Request, err = json.Marshal(request); err != nil {
 		return fmt.Errorf("check: %w", err)
@@ -42,9 +42,9 @@ func InSteps(ctx context.Context, limit time.Duration, request, result any, comm
 			return fmt.Errorf("check: %w", err)
 		}
 		var p progress
-		err = execute(ctx, limit, command, input, &p)
-		if step := p.last.Step; errors.Is(err, ErrDeadly) && step != "" {
-			task.Refused[step] = err.Error()
+		err = execute(ctx, timeout, command, input, &p)
+		if step := p.last.Step; errors.Is(err, ErrResourceExceeded) && step != "" {
+			task.Rejected[step] = err.Error()
 			continue
 		}
 		if err == nil {
@@ -61,7 +61,7 @@ func InSteps(ctx context.Context, limit time.Duration, request, result any, comm
 // and writes what comes of it. It limits this process for good. On an error the
 // process has to exit with 1.
 func ServeSteps[Request, Result any](in io.Reader, out io.Writer, do func(Request, *Steps) (Result, error)) error {
-	if err := limit(); err != nil {
+	if err := limitProcess(); err != nil {
 		return err
 	}
 	var t task
@@ -72,7 +72,7 @@ func ServeSteps[Request, Result any](in io.Reader, out io.Writer, do func(Reques
 	if err := json.Unmarshal(t.Request, &r); err != nil {
 		return fmt.Errorf("read request: %w", err)
 	}
-	steps := Steps{refused: t.Refused, out: json.NewEncoder(out)}
+	steps := Steps{rejected: t.Rejected, out: json.NewEncoder(out)}
 	result, err := do(r, &steps)
 	if err := errors.Join(err, steps.err); err != nil {
 		return err
@@ -86,15 +86,15 @@ func ServeSteps[Request, Result any](in io.Reader, out io.Writer, do func(Reques
 
 // Steps tells the process that waits how far this one has got.
 type Steps struct {
-	refused map[string]string
-	out     *json.Encoder
-	err     error
+	rejected map[string]string
+	out      *json.Encoder
+	err      error
 }
 
 // Begin says that the step of this name begins, and ends the one before. If it
 // returns a reason, the step needs too much, and must be left out.
 func (s *Steps) Begin(step string) string {
-	if reason, ok := s.refused[step]; ok {
+	if reason, ok := s.rejected[step]; ok {
 		return reason
 	}
 	s.err = errors.Join(s.err, s.out.Encode(message{Step: step}))
@@ -104,8 +104,8 @@ func (s *Steps) Begin(step string) string {
 // task is what a child reads.
 type task struct {
 	Request json.RawMessage
-	// Refused are the steps to leave out, and why.
-	Refused map[string]string
+	// Rejected are the steps to leave out, and why.
+	Rejected map[string]string
 }
 
 // message is what a child writes, one a line.
@@ -116,14 +116,14 @@ type message struct {
 
 // progress reads messages.
 type progress struct {
-	rest []byte
-	last message
+	buffer []byte
+	last   message
 }
 
 func (p *progress) Write(data []byte) (int, error) {
-	p.rest = append(p.rest, data...)
+	p.buffer = append(p.buffer, data...)
 	for {
-		line, rest, ok := bytes.Cut(p.rest, []byte("\n"))
+		line, rest, ok := bytes.Cut(p.buffer, []byte("\n"))
 		if !ok {
 			return len(data), nil
 		}
@@ -131,6 +131,6 @@ func (p *progress) Write(data []byte) (int, error) {
 		if err := json.Unmarshal(line, &p.last); err != nil {
 			return 0, err
 		}
-		p.rest = rest
+		p.buffer = rest
 	}
 }

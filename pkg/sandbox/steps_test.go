@@ -44,7 +44,7 @@ func filters(request []string, s *sandbox.Steps) ([]string, error) {
 			continue
 		}
 		if found[i] = s.Begin(text); found[i] == "" {
-			_, problems := filter.Compile(text, event.Trigger{})
+			_, problems := filter.Compile(text, event.TriggerRef{})
 			found[i] = problems.Error()
 		}
 	}
@@ -61,7 +61,7 @@ func TestStepsThatNeedTooMuchAreLeftOut(t *testing.T) {
 		request, want = append(request, bombs()["memory"]), append(want, "more than 512 MiB")
 	}
 	var found []string
-	if err := sandbox.InSteps(t.Context(), patience(), request, &found, os.Args[0], "steps"); err != nil {
+	if err := sandbox.RunSteps(t.Context(), patience(), request, &found, os.Args[0], "steps"); err != nil {
 		t.Fatal(err)
 	}
 	if len(found) != len(want) {
@@ -89,7 +89,7 @@ func TestStepsThatAreNotMadeAreAnError(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var found []string
-			err := sandbox.InSteps(tc.ctx, time.Minute, []string{tc.request}, &found, tc.command, "steps")
+			err := sandbox.RunSteps(tc.ctx, time.Minute, []string{tc.request}, &found, tc.command, "steps")
 			if err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("error %v, want %q", err, tc.want)
 			}

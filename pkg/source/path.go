@@ -39,7 +39,7 @@ func ParsePath(text string) (Path, error) {
 			return nil, err
 		}
 		if name == nil {
-			return nil, notAPath(text)
+			return nil, invalidPath(text)
 		}
 		p, rest = append(p, *name), after
 	}
@@ -79,14 +79,14 @@ func segment(text string, first bool) (name *string, rest string, err error) {
 	if end < 0 {
 		end = len(text)
 	}
-	word := text[:end]
+	ident := text[:end]
 	switch {
-	case !ast.IsValidIdent(word):
+	case !ast.IsValidIdent(ident):
 		return nil, "", nil
-	case internal(word):
-		return nil, "", fmt.Errorf("objects have no field %s", word)
+	case internal(ident):
+		return nil, "", fmt.Errorf("objects have no field %s", ident)
 	}
-	return &word, text[end:], nil
+	return &ident, text[end:], nil
 }
 
 // quoted reads the string that text begins with.
@@ -108,7 +108,7 @@ func internal(name string) bool {
 	return strings.HasPrefix(name, "_") || strings.HasPrefix(name, "#")
 }
 
-func notAPath(text string) error {
+func invalidPath(text string) error {
 	return fmt.Errorf(`must be the path of a field, such as spec.template or metadata.labels["a/b"], not %q`, text)
 }
 
@@ -128,19 +128,19 @@ func (p Path) String() string {
 	return b.String()
 }
 
-// In returns the value at p in object, and whether there is one.
-func (p Path) In(object map[string]any) (any, bool) {
-	var at any = object
+// Lookup returns the value at p in object, and whether there is one.
+func (p Path) Lookup(object map[string]any) (any, bool) {
+	var value any = object
 	for _, name := range p {
-		m, ok := at.(map[string]any)
+		m, ok := value.(map[string]any)
 		if !ok {
 			return nil, false
 		}
-		if at, ok = m[name]; !ok {
+		if value, ok = m[name]; !ok {
 			return nil, false
 		}
 	}
-	return at, true
+	return value, true
 }
 
 // Compare orders paths.

@@ -85,7 +85,7 @@ func TestPathIn(t *testing.T) {
 		{source.Path{"a", "c", "x"}, nil, false},
 		{source.Path{"a", "b", "x"}, nil, false},
 	} {
-		if got, ok := tc.path.In(object); got != tc.want || ok != tc.ok {
+		if got, ok := tc.path.Lookup(object); got != tc.want || ok != tc.ok {
 			t.Errorf("%s: %v, %v", tc.path, got, ok)
 		}
 	}

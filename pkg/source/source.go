@@ -51,9 +51,9 @@ type Source interface {
 type Subscription interface {
 	// Key is equal for subscriptions that one source can serve together.
 	Key() string
-	// Wants returns why the trigger does not take ev at all, whatever its filter
+	// Skip returns why the trigger does not take ev at all, whatever its filter
 	// says; the empty Reason where it takes ev.
-	Wants(ev event.Event) Reason
+	Skip(ev event.Event) Reason
 	// Open returns the source that serves all of shared, whose Keys are equal.
 	Open(shared []Subscription) Source
 }
@@ -87,23 +87,23 @@ const (
 	BeforeStart Reason = "BeforeStart"
 )
 
-// Trigger is what a source needs to know of the trigger that subscribes.
-type Trigger struct {
-	event.Trigger
+// Spec is what a source needs to know of the trigger that subscribes.
+type Spec struct {
+	event.TriggerRef
 	// Old are the fields that it refers to below `context.old`.
-	Old expr.Projection
+	Old expr.FieldSet
 	// OnChange are the fields of which one has to change for an update to
 	// count. Where there are none, every update does.
 	OnChange []Path
-	// Refuse, where it is set, is asked before CUE is evaluated that the user wrote
+	// BeforeEvaluate, where it is set, is asked before CUE is evaluated that the user wrote
 	// in the properties. If it returns problems, that is not to be done, and they
 	// are the source's.
-	Refuse func() diag.List
+	BeforeEvaluate func() diag.List
 }
 
 // A Compiler checks the properties that a user wrote for t and makes a
 // Subscription of them. Paths in the problems are relative to the properties.
-type Compiler func(properties map[string]any, t Trigger) (Subscription, diag.List)
+type Compiler func(properties map[string]any, t Spec) (Subscription, diag.List)
 
 // Registry holds the sources that triggers may name, by type.
 type Registry map[string]Compiler

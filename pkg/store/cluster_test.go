@@ -38,9 +38,9 @@ func TestCluster(t *testing.T) {
 	c := cluster.Start(t)
 	crds := got(filepath.Glob("../../addon/crds/*_triggerevents.yaml"))(t)
 	c.Install(t, crds...)
-	conformance(t, func(t *testing.T) place {
+	conformance(t, func(t *testing.T) env {
 		namespace := c.Namespace(t)
-		return place{
+		return env{
 			open: func(t *testing.T, o options) store.Store {
 				t.Helper()
 				return got(clusterstore.Open(t.Context(), clusterstore.Options{

@@ -36,8 +36,8 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
-// place is where a store is kept.
-type place struct {
+// env is where a store is kept.
+type env struct {
 	// open opens what is stored there.
 	open func(t *testing.T, o options) store.Store
 	// dump returns all that is stored there, as far as anyone can read it.
@@ -51,8 +51,8 @@ type options struct {
 
 func noon() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
 
-// promises are what every store keeps.
-var promises = map[string]func(t *testing.T, p place){
+// conformanceTests are what every store keeps.
+var conformanceTests = map[string]func(t *testing.T, p env){
 	"resume points survive":               resumePointsSurvive,
 	"watches are apart":                   watchesAreApart,
 	"a large inventory survives":          largeInventorySurvives,
@@ -76,19 +76,19 @@ var promises = map[string]func(t *testing.T, p place){
 	"a saver leaves everything in itself": saverLeavesEverything,
 }
 
-func conformance(t *testing.T, newPlace func(t *testing.T) place) {
-	for _, name := range slices.Sorted(maps.Keys(promises)) {
+func conformance(t *testing.T, newEnv func(t *testing.T) env) {
+	for _, name := range slices.Sorted(maps.Keys(conformanceTests)) {
 		t.Run(strings.ReplaceAll(name, " ", "-"), func(t *testing.T) {
 			t.Parallel()
-			promises[name](t, newPlace(t))
+			conformanceTests[name](t, newEnv(t))
 		})
 	}
 }
 
-func (p place) with(t *testing.T, use func(s store.Store)) { p.limited(t, options{}, use) }
+func (p env) withStore(t *testing.T, use func(s store.Store)) { p.withOptions(t, options{}, use) }
 
-// limited opens the store for use and closes it.
-func (p place) limited(t *testing.T, o options, use func(s store.Store)) {
+// withOptions opens the store for use and closes it.
+func (p env) withOptions(t *testing.T, o options, use func(s store.Store)) {
 	t.Helper()
 	if o.clock == nil {
 		o.clock = testclock.NewFakeClock(noon())
@@ -113,33 +113,33 @@ func got[T any](v T, err error) func(t *testing.T) T {
 	}
 }
 
-func same[T any](t *testing.T, got, want T) {
+func assertEqual[T any](t *testing.T, got, want T) {
 	t.Helper()
 	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
 
-func callsRunAtOnce(t *testing.T, p place) {
+func callsRunAtOnce(t *testing.T, p env) {
 	ctx := t.Context()
 	const workers, rounds = 8, 12
-	p.with(t, func(s store.Store) {
+	p.withStore(t, func(s store.Store) {
 		var all sync.WaitGroup
 		for w := range workers {
 			all.Go(func() {
 				for i := range rounds {
 					n := w*rounds + i
-					ev := happening("webhook", n)
+					ev := newEvent("webhook", n)
 					errs := []error{
 						s.Save(ctx, "shared", store.Change{Inventory: map[string]*store.Entry{strconv.Itoa(n): entry(n)}}),
-						s.Save(ctx, strconv.Itoa(w), store.Change{Mark: &store.Mark{Position: strconv.Itoa(i)}}),
-						s.Accept(ctx, ev),
-						second(s.Bury(ctx, failure(n))),
+						s.Save(ctx, strconv.Itoa(w), store.Change{Watermark: &store.Watermark{Position: strconv.Itoa(i)}}),
+						s.Enqueue(ctx, ev),
+						errOf(s.PutDeadLetter(ctx, newDeadLetter(n))),
 						s.Record(ctx, store.Run{EventID: ev.ID}),
-						second(s.Load(ctx, "shared")), second(s.Buried(ctx)), second(s.Runs(ctx)),
+						errOf(s.Load(ctx, "shared")), errOf(s.ListDeadLetters(ctx)), errOf(s.Runs(ctx)),
 					}
 					if i%2 == 0 {
-						errs = append(errs, s.Release(ctx, ev.Source, ev.ID))
+						errs = append(errs, s.Ack(ctx, ev.Source, ev.ID))
 					}
 					if err := errors.Join(errs...); err != nil {
 						t.Error(err)
@@ -149,28 +149,28 @@ func callsRunAtOnce(t *testing.T, p place) {
 		}
 		all.Wait()
 	})
-	p.with(t, func(s store.Store) {
-		same(t, len(got(s.Load(ctx, "shared"))(t).Inventory), workers*rounds)
-		same(t, len(got(s.Buried(ctx))(t).Letters), workers*rounds)
-		same(t, len(got(s.Runs(ctx))(t)), workers*rounds)
-		same(t, len(spooled(t, s, "webhook")), workers*rounds/2)
+	p.withStore(t, func(s store.Store) {
+		assertEqual(t, len(got(s.Load(ctx, "shared"))(t).Inventory), workers*rounds)
+		assertEqual(t, len(got(s.ListDeadLetters(ctx))(t).Items), workers*rounds)
+		assertEqual(t, len(got(s.Runs(ctx))(t)), workers*rounds)
+		assertEqual(t, len(queued(t, s, "webhook")), workers*rounds/2)
 		for w := range workers {
-			same(t, got(s.Load(ctx, strconv.Itoa(w)))(t).Position, strconv.Itoa(rounds-1))
+			assertEqual(t, got(s.Load(ctx, strconv.Itoa(w)))(t).Position, strconv.Itoa(rounds-1))
 		}
 	})
 }
 
-func second[T any](_ T, err error) error { return err }
+func errOf[T any](_ T, err error) error { return err }
 
-func endedContextWritesNothing(t *testing.T, p place) {
+func endedContextWritesNothing(t *testing.T, p env) {
 	ended, end := context.WithCancel(t.Context())
 	end()
-	p.with(t, func(s store.Store) {
+	p.withStore(t, func(s store.Store) {
 		for name, err := range map[string]error{
-			"load":   second(s.Load(ended, "w")),
-			"save":   s.Save(ended, "w", store.Change{Mark: &store.Mark{Position: "1"}}),
-			"accept": s.Accept(ended, happening("webhook", 1)),
-			"bury":   second(s.Bury(ended, failure(1))),
+			"load":   errOf(s.Load(ended, "w")),
+			"save":   s.Save(ended, "w", store.Change{Watermark: &store.Watermark{Position: "1"}}),
+			"accept": s.Enqueue(ended, newEvent("webhook", 1)),
+			"bury":   errOf(s.PutDeadLetter(ended, newDeadLetter(1))),
 			"record": s.Record(ended, store.Run{}),
 		} {
 			if !errors.Is(err, context.Canceled) {
@@ -178,32 +178,32 @@ func endedContextWritesNothing(t *testing.T, p place) {
 			}
 		}
 	})
-	p.with(t, func(s store.Store) {
-		same(t, got(s.Load(t.Context(), "w"))(t), store.Resume{})
-		same(t, got(s.Buried(t.Context()))(t), store.Buried{})
-		same(t, spooled(t, s, "webhook"), nil)
-		same(t, got(s.Runs(t.Context()))(t), nil)
+	p.withStore(t, func(s store.Store) {
+		assertEqual(t, got(s.Load(t.Context(), "w"))(t), store.Checkpoint{})
+		assertEqual(t, got(s.ListDeadLetters(t.Context()))(t), store.DeadLetterList{})
+		assertEqual(t, queued(t, s, "webhook"), nil)
+		assertEqual(t, got(s.Runs(t.Context()))(t), nil)
 	})
 }
 
-func saverLeavesEverything(t *testing.T, p place) {
+func saverLeavesEverything(t *testing.T, p env) {
 	const changes = 500
-	p.with(t, func(s store.Store) {
+	p.withStore(t, func(s store.Store) {
 		ctx, end := context.WithCancel(t.Context())
 		saver := store.NewSaver(s, store.SaverOptions{
-			Every: time.Hour, Changes: 100, Grace: time.Minute,
+			MaxDelay: time.Hour, BatchSize: 100, GracePeriod: time.Minute,
 			Clock: testclock.NewFakeClock(noon()), OnError: func(err error) { t.Error(err) },
 		})
 		ended := make(chan error)
 		go func() { ended <- saver.Run(ctx) }()
 		for i := range changes {
-			saver.Save("w", store.Change{Mark: &store.Mark{Position: strconv.Itoa(i)}, Inventory: map[string]*store.Entry{strconv.Itoa(i): entry(i)}})
+			saver.Save("w", store.Change{Watermark: &store.Watermark{Position: strconv.Itoa(i)}, Inventory: map[string]*store.Entry{strconv.Itoa(i): entry(i)}})
 			saver.Record(store.Run{Attempts: i})
 		}
 		end()
 		must(t, <-ended)
 	})
-	p.limited(t, options{limits: store.Limits{Runs: 1000}}, func(s store.Store) {
+	p.withOptions(t, options{limits: store.Limits{Runs: 1000}}, func(s store.Store) {
 		r := got(s.Load(t.Context(), "w"))(t)
 		if r.Position != strconv.Itoa(changes-1) || len(r.Inventory) != changes {
 			t.Errorf("at %s with %d objects, want all %d", r.Position, len(r.Inventory), changes)
@@ -215,7 +215,7 @@ func saverLeavesEverything(t *testing.T, p place) {
 	})
 }
 
-func happening(source string, n int) event.Event {
+func newEvent(source string, n int) event.Event {
 	return event.Event{
 		Source: source, Type: "post", ID: fmt.Sprintf("id-%d", n), Key: "a", Time: noon().Add(time.Duration(n) * time.Second),
 		Data: map[string]any{

@@ -24,33 +24,33 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
-// faulty is a store that fails where it is told to, and tells of each write.
-type faulty struct {
+// fakeStore is a store that fails where it is told to, and tells of each write.
+type fakeStore struct {
 	store.Store
 	lost chan struct{}
 
-	mu      sync.Mutex
-	failing error
-	resumes map[string]store.Resume
-	writes  int
-	runs    []store.Run
-	// released are sources and IDs, each with the number of writes before.
-	released []string
-	// held is closed to let writes go on.
-	held chan struct{}
+	mu          sync.Mutex
+	failing     error
+	checkpoints map[string]store.Checkpoint
+	writes      int
+	runs        []store.Run
+	// acked are sources and IDs, each with the number of writes before.
+	acked []string
+	// blocked is closed to let writes go on.
+	blocked chan struct{}
 }
 
-func newFaulty() *faulty {
-	f := &faulty{lost: make(chan struct{}), resumes: map[string]store.Resume{}, held: make(chan struct{})}
-	close(f.held)
+func newFakeStore() *fakeStore {
+	f := &fakeStore{lost: make(chan struct{}), checkpoints: map[string]store.Checkpoint{}, blocked: make(chan struct{})}
+	close(f.blocked)
 	return f
 }
 
-func (f *faulty) Lost() <-chan struct{} { return f.lost }
+func (f *fakeStore) Lost() <-chan struct{} { return f.lost }
 
-func (f *faulty) Save(ctx context.Context, watch string, c store.Change) error {
+func (f *fakeStore) Save(ctx context.Context, watch string, c store.Change) error {
 	f.mu.Lock()
-	held := f.held
+	held := f.blocked
 	f.mu.Unlock()
 	select {
 	case <-held:
@@ -63,12 +63,12 @@ func (f *faulty) Save(ctx context.Context, watch string, c store.Change) error {
 	if f.failing != nil {
 		return f.failing
 	}
-	r := f.resumes[watch]
+	r := f.checkpoints[watch]
 	if r.Inventory == nil {
 		r.Inventory = map[string]store.Entry{}
 	}
-	if c.Mark != nil {
-		r.Mark = *c.Mark
+	if c.Watermark != nil {
+		r.Watermark = *c.Watermark
 	}
 	for key, e := range c.Inventory {
 		if e == nil {
@@ -77,11 +77,11 @@ func (f *faulty) Save(ctx context.Context, watch string, c store.Change) error {
 			r.Inventory[key] = *e
 		}
 	}
-	f.resumes[watch] = r
+	f.checkpoints[watch] = r
 	return nil
 }
 
-func (f *faulty) Record(_ context.Context, runs ...store.Run) error {
+func (f *fakeStore) Record(_ context.Context, runs ...store.Run) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.failing != nil {
@@ -91,24 +91,24 @@ func (f *faulty) Record(_ context.Context, runs ...store.Run) error {
 	return nil
 }
 
-func (f *faulty) Release(_ context.Context, source, id string) error {
+func (f *fakeStore) Ack(_ context.Context, source, id string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.failing != nil {
 		return f.failing
 	}
-	f.released = append(f.released, fmt.Sprintf("%s/%s after %d", source, id, f.writes))
+	f.acked = append(f.acked, fmt.Sprintf("%s/%s after %d", source, id, f.writes))
 	return nil
 }
 
-func (f *faulty) fail(err error) {
+func (f *fakeStore) fail(err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.failing = err
 }
 
-func (f *faulty) state() (position string, writes int) {
+func (f *fakeStore) state() (position string, writes int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.resumes["w"].Position, f.writes
+	return f.checkpoints["w"].Position, f.writes
 }

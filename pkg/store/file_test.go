@@ -27,9 +27,9 @@ import (
 
 func TestFile(t *testing.T) {
 	t.Parallel()
-	conformance(t, func(t *testing.T) place {
+	conformance(t, func(t *testing.T) env {
 		path := filepath.Join(t.TempDir(), "store.db")
-		return place{
+		return env{
 			open: func(t *testing.T, o options) store.Store {
 				t.Helper()
 				return got(file.Open(t.Context(), path, file.Options{Limits: o.limits, Clock: o.clock}))(t)

@@ -22,13 +22,13 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
-// Letter is an event that a trigger gave up. Its JSON is what is stored, but
+// DeadLetter is an event that a trigger gave up. Its JSON is what is stored, but
 // for the event.
-type Letter struct {
+type DeadLetter struct {
 	// ID is made by the store, from the trigger and the event.
-	ID      string        `json:"id"`
-	Trigger event.Trigger `json:"trigger"`
-	Event   event.Event   `json:"-"`
+	ID      string           `json:"id"`
+	Trigger event.TriggerRef `json:"trigger"`
+	Event   event.Event      `json:"-"`
 	// Omitted says why Event.Data is no more than the name of the object;
 	// empty where it is complete. Whoever replays such a letter reads the
 	// object as it is now.
@@ -39,14 +39,14 @@ type Letter struct {
 	Error string `json:"error,omitempty"`
 	// Attempts is how often the action was tried; 0 where the filter failed.
 	Attempts int `json:"attempts"`
-	// First and Last are when the first and the last attempt began.
-	First time.Time `json:"first,omitzero"`
-	Last  time.Time `json:"last,omitzero"`
-	// Buried is when the store took it.
-	Buried time.Time `json:"buried"`
-	// Replay is when somebody asked for it to be handled again; zero where nobody
+	// FirstAttempt and Last are when the first and the last attempt began.
+	FirstAttempt time.Time `json:"first,omitzero"`
+	LastAttempt  time.Time `json:"last,omitzero"`
+	// StoredAt is when the store took it.
+	StoredAt time.Time `json:"buried"`
+	// ReplayRequestedAt is when somebody asked for it to be handled again; zero where nobody
 	// did since it was buried.
-	Replay time.Time `json:"replay,omitzero"`
+	ReplayRequestedAt time.Time `json:"replay,omitzero"`
 }
 
 // Omission is why data was left out.
@@ -59,18 +59,18 @@ const (
 	OmittedSize Omission = "too large"
 )
 
-// Buried lists letters.
-type Buried struct {
-	// Letters are sorted by when they were buried, the oldest first.
-	Letters []Letter
+// DeadLetterList lists letters.
+type DeadLetterList struct {
+	// Items are sorted by when they were buried, the oldest first.
+	Items []DeadLetter
 	// Dropped counts the letters that went because of their number or age.
 	Dropped uint64
 }
 
 // Run is what one trigger did about one event. Its JSON is what is stored.
 type Run struct {
-	Time    time.Time     `json:"time"`
-	Trigger event.Trigger `json:"trigger"`
+	Time    time.Time        `json:"time"`
+	Trigger event.TriggerRef `json:"trigger"`
 	// Source, Type, Key and EventID are those of the event.
 	Source   string        `json:"source"`
 	Type     string        `json:"type,omitempty"`
@@ -84,27 +84,27 @@ type Run struct {
 
 // Limits bound a store. A field that is 0 takes its default.
 type Limits struct {
-	// Letters is the number of dead letters. Default: 1000.
-	Letters int
-	// LetterAge is how long dead letters are kept. Default: 7 days.
-	LetterAge time.Duration
-	// Spool is the number of events that are accepted and not released.
+	// DeadLetters is the number of dead letters. Default: 1000.
+	DeadLetters int
+	// DeadLetterAge is how long dead letters are kept. Default: 7 days.
+	DeadLetterAge time.Duration
+	// Queue is the number of events that are accepted and not released.
 	// Default: 10000.
-	Spool int
+	Queue int
 	// Runs is the number of runs. Default: 1000 in a file, 200 in a cluster.
 	Runs int
 }
 
-// Or returns l with its open fields taken from defaults.
-func (l Limits) Or(defaults Limits) Limits {
-	if l.Letters == 0 {
-		l.Letters = defaults.Letters
+// WithDefaults returns l with its open fields taken from defaults.
+func (l Limits) WithDefaults(defaults Limits) Limits {
+	if l.DeadLetters == 0 {
+		l.DeadLetters = defaults.DeadLetters
 	}
-	if l.LetterAge == 0 {
-		l.LetterAge = defaults.LetterAge
+	if l.DeadLetterAge == 0 {
+		l.DeadLetterAge = defaults.DeadLetterAge
 	}
-	if l.Spool == 0 {
-		l.Spool = defaults.Spool
+	if l.Queue == 0 {
+		l.Queue = defaults.Queue
 	}
 	if l.Runs == 0 {
 		l.Runs = defaults.Runs
@@ -114,5 +114,5 @@ func (l Limits) Or(defaults Limits) Limits {
 
 // DefaultLimits are those of Limits, but for Runs.
 func DefaultLimits() Limits {
-	return Limits{Letters: 1000, LetterAge: 7 * 24 * time.Hour, Spool: 10_000}
+	return Limits{DeadLetters: 1000, DeadLetterAge: 7 * 24 * time.Hour, Queue: 10_000}
 }

@@ -21,14 +21,14 @@ import (
 	"fmt"
 )
 
-// Watches lists the names under which resume points are stored.
-type Watches interface {
+// WatchLister lists the names under which resume points are stored.
+type WatchLister interface {
 	Watches(ctx context.Context) ([]string, error)
 }
 
 // Prune calls forget for every stored watch for which unused returns true. It stops
 // at the first error.
-func Prune(ctx context.Context, w Watches, unused func(watch string) bool, forget func(ctx context.Context, watch string) error) error {
+func Prune(ctx context.Context, w WatchLister, unused func(watch string) bool, forget func(ctx context.Context, watch string) error) error {
 	names, err := w.Watches(ctx)
 	if err != nil {
 		return fmt.Errorf("forget watches: %w", err)

@@ -23,30 +23,30 @@ import (
 	"sync"
 )
 
-// releasers is how many events are released at the same time.
-const releasers = 64
+// maxConcurrentAcks is how many events are released at the same time.
+const maxConcurrentAcks = 64
 
-// release is an event that is to leave the spool.
-type release struct{ source, id string }
+// ack is an event that is to leave the spool.
+type ack struct{ source, id string }
 
-// Release takes note that an event is to leave the spool, which it does after all
+// Ack takes note that an event is to leave the spool, which it does after all
 // changes before are in the store, and returns at once.
-func (s *Saver) Release(source, id string) {
+func (s *Saver) Ack(source, id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.releases = append(s.releases, release{source, id})
-	s.added()
+	s.acks = append(s.acks, ack{source, id})
+	s.markDirty()
 }
 
-// release makes one attempt to release events, where they may go. Those that do
+// writeAcks makes one attempt to release events, where they may go. Those that do
 // not are pending again.
-func (s *Saver) release(ctx context.Context, releases []release, may bool) error {
+func (s *Saver) writeAcks(ctx context.Context, releases []ack, may bool) error {
 	if len(releases) == 0 {
 		return nil
 	}
 	var (
 		writers sync.WaitGroup
-		turns   = make(chan struct{}, releasers)
+		turns   = make(chan struct{}, maxConcurrentAcks)
 		errs    = make([]error, len(releases))
 	)
 	for i, r := range releases {
@@ -55,7 +55,7 @@ func (s *Saver) release(ctx context.Context, releases []release, may bool) error
 		}
 		turns <- struct{}{}
 		writers.Go(func() {
-			errs[i] = s.store.Release(ctx, r.source, r.id)
+			errs[i] = s.store.Ack(ctx, r.source, r.id)
 			<-turns
 		})
 	}
@@ -68,7 +68,7 @@ func (s *Saver) release(ctx context.Context, releases []release, may bool) error
 	defer s.mu.Unlock()
 	for i, r := range releases {
 		if !may || errs[i] != nil {
-			s.releases = append(s.releases, r)
+			s.acks = append(s.acks, r)
 			s.changes++
 		}
 	}

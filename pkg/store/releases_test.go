@@ -26,12 +26,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func (s *saving) released(t *testing.T, want ...string) {
+func (s *saverHarness) wantAcked(t *testing.T, want ...string) {
 	t.Helper()
 	eventually(t, func() error {
 		s.store.mu.Lock()
 		defer s.store.mu.Unlock()
-		if diff := cmp.Diff(want, slices.Sorted(slices.Values(s.store.released))); diff != "" {
+		if diff := cmp.Diff(want, slices.Sorted(slices.Values(s.store.acked))); diff != "" {
 			return errors.New(diff)
 		}
 		return nil
@@ -41,12 +41,12 @@ func (s *saving) released(t *testing.T, want ...string) {
 // TestSaverReleasesLast: an event leaves the spool after what was saved before.
 func TestSaverReleasesLast(t *testing.T) {
 	t.Parallel()
-	s := save(t, time.Second, 4)
-	s.mark(1)
-	s.Release("hook", "a")
-	s.mark(2)
-	s.Release("hook", "b")
-	s.released(t, "hook/a after 1", "hook/b after 1")
+	s := newSaverHarness(t, time.Second, 4)
+	s.saveWatermark(1)
+	s.Ack("hook", "a")
+	s.saveWatermark(2)
+	s.Ack("hook", "b")
+	s.wantAcked(t, "hook/a after 1", "hook/b after 1")
 	s.end()
 	must(t, <-s.ended)
 }
@@ -55,23 +55,23 @@ func TestSaverReleasesLast(t *testing.T) {
 // once, those at the end, too.
 func TestSaverRepeatsReleases(t *testing.T) {
 	t.Parallel()
-	s := save(t, time.Second, 300)
+	s := newSaverHarness(t, time.Second, 300)
 	s.store.fail(errors.New("broken"))
 	var want []string
 	for n := range 100 {
-		s.Release("hook", fmt.Sprintf("%03d", n))
+		s.Ack("hook", fmt.Sprintf("%03d", n))
 		want = append(want, fmt.Sprintf("hook/%03d after 2", n)) // the second succeeds
 	}
-	s.timers(t, true)
+	s.wantTimers(t, true)
 	s.clock.Step(5 * time.Second)
-	s.failed(t)
-	s.mark(1)
-	s.timers(t, true)
+	s.wantError(t)
+	s.saveWatermark(1)
+	s.wantTimers(t, true)
 	s.clock.Step(5 * time.Second)
-	s.failed(t)
-	s.released(t)
+	s.wantError(t)
+	s.wantAcked(t)
 	s.store.fail(nil)
 	s.end()
 	must(t, <-s.ended)
-	s.released(t, want...)
+	s.wantAcked(t, want...)
 }

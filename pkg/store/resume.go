@@ -18,12 +18,12 @@ package store
 
 import "maps"
 
-// MaxSeen is the longest Seen of an Entry, in bytes. Longer ones are refused.
-const MaxSeen = 1024
+// MaxState is the longest Seen of an Entry, in bytes. Longer ones are refused.
+const MaxState = 1024
 
-// Resume is where a source stopped.
-type Resume struct {
-	Mark
+// Checkpoint is where a source stopped.
+type Checkpoint struct {
+	Watermark
 	// Triggers are those that the mark speaks for, sorted. One that is not
 	// among them starts now.
 	Triggers []string
@@ -31,8 +31,8 @@ type Resume struct {
 	Inventory map[string]Entry
 }
 
-// Mark is how far a source has come.
-type Mark struct {
+// Watermark is how far a source has come.
+type Watermark struct {
 	// Position is the one at or below which everything is done: of a watch its
 	// resourceVersion, of a schedule its last tick. It is empty where the
 	// source never ran.
@@ -45,16 +45,16 @@ type Mark struct {
 type Entry struct {
 	UID             string
 	ResourceVersion string
-	// Seen is what the source needs to tell whether the object changes: the
+	// State is what the source needs to tell whether the object changes: the
 	// fields that triggers refer to, or their hash. Of Secrets it must be
 	// hashes only.
-	Seen []byte
+	State []byte
 }
 
 // Change is a step from one Resume to the next. Fields that are nil leave what
 // is stored as it is.
 type Change struct {
-	Mark *Mark
+	Watermark *Watermark
 	// Triggers replace those stored.
 	Triggers []string
 	// Inventory holds the entries to put, by "namespace/name"; nil ones are
@@ -62,11 +62,11 @@ type Change struct {
 	Inventory map[string]*Entry
 }
 
-// Then returns the change that has the effect of c and then later. It may
+// Merge returns the change that has the effect of c and then later. It may
 // reuse the inventory of c, and leaves that of later alone.
-func (c Change) Then(later Change) Change {
-	if later.Mark != nil {
-		c.Mark = later.Mark
+func (c Change) Merge(later Change) Change {
+	if later.Watermark != nil {
+		c.Watermark = later.Watermark
 	}
 	if later.Triggers != nil {
 		c.Triggers = later.Triggers

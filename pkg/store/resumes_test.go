@@ -33,80 +33,80 @@ func entry(n int) *store.Entry {
 	return &store.Entry{UID: uid(n), ResourceVersion: strconv.Itoa(1000 + n)}
 }
 
-func resumePointsSurvive(t *testing.T, p place) {
+func resumePointsSurvive(t *testing.T, p env) {
 	ctx := t.Context()
-	p.with(t, func(s store.Store) {
-		same(t, got(s.Load(ctx, "pods"))(t), store.Resume{})
+	p.withStore(t, func(s store.Store) {
+		assertEqual(t, got(s.Load(ctx, "pods"))(t), store.Checkpoint{})
 		must(t, s.Save(ctx, "pods", store.Change{
-			Mark:      &store.Mark{Position: "7"},
+			Watermark: &store.Watermark{Position: "7"},
 			Triggers:  []string{"b", "a"},
 			Inventory: map[string]*store.Entry{"default/a": entry(1), "default/b": entry(2)},
 		}))
 	})
-	p.with(t, func(s store.Store) {
-		want := store.Resume{
-			Mark:      store.Mark{Position: "7"},
+	p.withStore(t, func(s store.Store) {
+		want := store.Checkpoint{
+			Watermark: store.Watermark{Position: "7"},
 			Triggers:  []string{"a", "b"},
 			Inventory: map[string]store.Entry{"default/a": *entry(1), "default/b": *entry(2)},
 		}
-		same(t, got(s.Load(ctx, "pods"))(t), want)
+		assertEqual(t, got(s.Load(ctx, "pods"))(t), want)
 		must(t, s.Save(ctx, "pods", store.Change{Inventory: map[string]*store.Entry{"default/a": nil, "default/gone": nil}}))
 		delete(want.Inventory, "default/a")
-		same(t, got(s.Load(ctx, "pods"))(t), want)
-		must(t, s.Save(ctx, "pods", store.Change{Mark: &store.Mark{Position: "12"}, Triggers: []string{}}))
+		assertEqual(t, got(s.Load(ctx, "pods"))(t), want)
+		must(t, s.Save(ctx, "pods", store.Change{Watermark: &store.Watermark{Position: "12"}, Triggers: []string{}}))
 	})
-	p.with(t, func(s store.Store) {
+	p.withStore(t, func(s store.Store) {
 		// Without Load before.
 		must(t, s.Save(ctx, "pods", store.Change{Inventory: map[string]*store.Entry{"default/c": entry(3)}}))
-		same(t, got(s.Load(ctx, "pods"))(t), store.Resume{
-			Mark:      store.Mark{Position: "12"},
+		assertEqual(t, got(s.Load(ctx, "pods"))(t), store.Checkpoint{
+			Watermark: store.Watermark{Position: "12"},
 			Inventory: map[string]store.Entry{"default/b": *entry(2), "default/c": *entry(3)},
 		})
 	})
 }
 
-func watchesAreApart(t *testing.T, p place) {
+func watchesAreApart(t *testing.T, p env) {
 	ctx := t.Context()
 	long := strings.Repeat("v1/pods ", 200)
-	p.with(t, func(s store.Store) {
+	p.withStore(t, func(s store.Store) {
 		for i, watch := range []string{"pods", "pods/a", "", long} {
 			must(t, s.Save(ctx, watch, store.Change{
-				Mark:      &store.Mark{Position: strconv.Itoa(i)},
+				Watermark: &store.Watermark{Position: strconv.Itoa(i)},
 				Inventory: map[string]*store.Entry{"a/" + watch: entry(i)},
 			}))
 		}
 	})
-	p.with(t, func(s store.Store) {
-		same(t, got(s.Watches(ctx))(t), []string{"", "pods", "pods/a", long})
+	p.withStore(t, func(s store.Store) {
+		assertEqual(t, got(s.Watches(ctx))(t), []string{"", "pods", "pods/a", long})
 		for i, watch := range []string{"pods", "pods/a", "", long} {
-			same(t, got(s.Load(ctx, watch))(t), store.Resume{
-				Mark:      store.Mark{Position: strconv.Itoa(i)},
+			assertEqual(t, got(s.Load(ctx, watch))(t), store.Checkpoint{
+				Watermark: store.Watermark{Position: strconv.Itoa(i)},
 				Inventory: map[string]store.Entry{"a/" + watch: *entry(i)},
 			})
 		}
 	})
 }
 
-func largeInventorySurvives(t *testing.T, p place) {
+func largeInventorySurvives(t *testing.T, p env) {
 	ctx := t.Context()
 	const objects = 50_000
 	all := map[string]*store.Entry{}
 	for i := range objects {
 		all[fmt.Sprintf("namespace-%d/object-%d", i%100, i)] = entry(i)
 	}
-	p.with(t, func(s store.Store) {
-		must(t, s.Save(ctx, "configmaps", store.Change{Mark: &store.Mark{Position: "100"}, Inventory: all}))
+	p.withStore(t, func(s store.Store) {
+		must(t, s.Save(ctx, "configmaps", store.Change{Watermark: &store.Watermark{Position: "100"}, Inventory: all}))
 		for i := range 50 {
 			changed := entry(i)
 			changed.ResourceVersion = strconv.Itoa(1_000_000 + i)
 			key := fmt.Sprintf("namespace-%d/object-%d", i%100, i)
 			all[key] = changed
 			must(t, s.Save(ctx, "configmaps", store.Change{
-				Mark: &store.Mark{Position: changed.ResourceVersion}, Inventory: map[string]*store.Entry{key: changed},
+				Watermark: &store.Watermark{Position: changed.ResourceVersion}, Inventory: map[string]*store.Entry{key: changed},
 			}))
 		}
 	})
-	p.with(t, func(s store.Store) {
+	p.withStore(t, func(s store.Store) {
 		r := got(s.Load(ctx, "configmaps"))(t)
 		if r.Position != "1000049" || len(r.Inventory) != objects {
 			t.Fatalf("at %s with %d objects, want 1000049 with %d", r.Position, len(r.Inventory), objects)
@@ -119,13 +119,13 @@ func largeInventorySurvives(t *testing.T, p place) {
 	})
 }
 
-func inventoryGrowsAndShrinks(t *testing.T, p place) {
+func inventoryGrowsAndShrinks(t *testing.T, p env) {
 	ctx := t.Context()
 	want := map[string]store.Entry{}
 	const rounds, added = 12, 3_000
 	for round := range rounds {
-		p.with(t, func(s store.Store) {
-			c := store.Change{Mark: &store.Mark{Position: strconv.Itoa(round)}, Inventory: map[string]*store.Entry{}}
+		p.withStore(t, func(s store.Store) {
+			c := store.Change{Watermark: &store.Watermark{Position: strconv.Itoa(round)}, Inventory: map[string]*store.Entry{}}
 			for i := round * added; i < (round+1)*added; i++ {
 				key := "default/object-" + strconv.Itoa(i)
 				c.Inventory[key], want[key] = entry(i), *entry(i)
@@ -145,56 +145,56 @@ func inventoryGrowsAndShrinks(t *testing.T, p place) {
 }
 
 func sameEntry(a, b store.Entry) bool {
-	return a.UID == b.UID && a.ResourceVersion == b.ResourceVersion && string(a.Seen) == string(b.Seen)
+	return a.UID == b.UID && a.ResourceVersion == b.ResourceVersion && string(a.State) == string(b.State)
 }
 
-func oddEntriesSurvive(t *testing.T, p place) {
+func oddEntriesSurvive(t *testing.T, p env) {
 	ctx := t.Context()
 	want := map[string]store.Entry{
 		"":               {},
-		"a":              {UID: "not a uuid", ResourceVersion: "opaque", Seen: []byte{0, 1, 255}},
+		"a":              {UID: "not a uuid", ResourceVersion: "opaque", State: []byte{0, 1, 255}},
 		"ä/\x00":         {UID: strings.ToUpper(uid(77)), ResourceVersion: "007"},
-		"default/number": {UID: uid(1), ResourceVersion: "18446744073709551615", Seen: make([]byte, store.MaxSeen)},
+		"default/number": {UID: uid(1), ResourceVersion: "18446744073709551615", State: make([]byte, store.MaxState)},
 		"default/large":  {UID: uid(1), ResourceVersion: "18446744073709551616"},
 	}
-	p.with(t, func(s store.Store) {
+	p.withStore(t, func(s store.Store) {
 		for key, e := range want {
 			must(t, s.Save(ctx, "odd", store.Change{Inventory: map[string]*store.Entry{key: &e}}))
 		}
 	})
-	p.with(t, func(s store.Store) { same(t, got(s.Load(ctx, "odd"))(t).Inventory, want) })
+	p.withStore(t, func(s store.Store) { assertEqual(t, got(s.Load(ctx, "odd"))(t).Inventory, want) })
 }
 
-func tooMuchIsRefused(t *testing.T, p place) {
+func tooMuchIsRefused(t *testing.T, p env) {
 	ctx := t.Context()
-	p.with(t, func(s store.Store) {
-		large := store.Entry{Seen: make([]byte, store.MaxSeen+1)}
-		err := s.Save(ctx, "w", store.Change{Mark: &store.Mark{Position: "1"}, Inventory: map[string]*store.Entry{"a": &large}})
-		if !errors.Is(err, store.ErrRefused) || !strings.Contains(err.Error(), `"a"`) {
+	p.withStore(t, func(s store.Store) {
+		large := store.Entry{State: make([]byte, store.MaxState+1)}
+		err := s.Save(ctx, "w", store.Change{Watermark: &store.Watermark{Position: "1"}, Inventory: map[string]*store.Entry{"a": &large}})
+		if !errors.Is(err, store.ErrRejected) || !strings.Contains(err.Error(), `"a"`) {
 			t.Errorf("got %v, want a refusal that names the entry", err)
 		}
-		same(t, got(s.Load(ctx, "w"))(t), store.Resume{})
+		assertEqual(t, got(s.Load(ctx, "w"))(t), store.Checkpoint{})
 	})
 }
 
-func forgottenIsGone(t *testing.T, p place) {
+func forgottenIsGone(t *testing.T, p env) {
 	ctx := t.Context()
-	p.with(t, func(s store.Store) {
+	p.withStore(t, func(s store.Store) {
 		many := map[string]*store.Entry{}
 		for i := range 10_000 {
 			many["default/object-"+strconv.Itoa(i)] = entry(i)
 		}
-		must(t, s.Save(ctx, "old", store.Change{Mark: &store.Mark{Position: "5"}, Inventory: many}))
-		must(t, s.Save(ctx, "kept", store.Change{Mark: &store.Mark{Position: "6"}}))
-		must(t, s.Forget(ctx, "old"))
-		must(t, s.Forget(ctx, "old"))
-		must(t, s.Forget(ctx, "never there"))
-		same(t, got(s.Load(ctx, "old"))(t), store.Resume{})
+		must(t, s.Save(ctx, "old", store.Change{Watermark: &store.Watermark{Position: "5"}, Inventory: many}))
+		must(t, s.Save(ctx, "kept", store.Change{Watermark: &store.Watermark{Position: "6"}}))
+		must(t, s.Delete(ctx, "old"))
+		must(t, s.Delete(ctx, "old"))
+		must(t, s.Delete(ctx, "never there"))
+		assertEqual(t, got(s.Load(ctx, "old"))(t), store.Checkpoint{})
 		must(t, s.Save(ctx, "old", store.Change{Inventory: map[string]*store.Entry{"a": entry(1)}}))
 	})
-	p.with(t, func(s store.Store) {
-		same(t, got(s.Watches(ctx))(t), []string{"kept", "old"})
-		same(t, got(s.Load(ctx, "old"))(t), store.Resume{Inventory: map[string]store.Entry{"a": *entry(1)}})
-		same(t, got(s.Load(ctx, "kept"))(t).Position, "6")
+	p.withStore(t, func(s store.Store) {
+		assertEqual(t, got(s.Watches(ctx))(t), []string{"kept", "old"})
+		assertEqual(t, got(s.Load(ctx, "old"))(t), store.Checkpoint{Inventory: map[string]store.Entry{"a": *entry(1)}})
+		assertEqual(t, got(s.Load(ctx, "kept"))(t).Position, "6")
 	})
 }

@@ -41,13 +41,13 @@ const (
 
 // SaverOptions say how far what is stored may be behind.
 type SaverOptions struct {
-	// Every is the longest that a change waits while the store works.
-	Every time.Duration
-	// Changes is the number of changes that are written before Every is over.
-	Changes int
-	// Grace is how long Run may go on writing after its context has ended.
-	Grace time.Duration
-	Clock clock.Clock
+	// MaxDelay is the longest that a change waits while the store works.
+	MaxDelay time.Duration
+	// BatchSize is the number of changes that are written before Every is over.
+	BatchSize int
+	// GracePeriod is how long Run may go on writing after its context has ended.
+	GracePeriod time.Duration
+	Clock       clock.Clock
 	// OnError is told of each write that failed and will be repeated. It must
 	// not block.
 	OnError func(error)
@@ -60,10 +60,10 @@ type Saver struct {
 	store   Store
 	options SaverOptions
 
-	mu       sync.Mutex
-	pending  map[string]Change
-	runs     []Run
-	releases []release
+	mu      sync.Mutex
+	pending map[string]Change
+	runs    []Run
+	acks    []ack
 	// changes counts those that are pending.
 	changes int
 
@@ -88,8 +88,8 @@ func NewSaver(s Store, o SaverOptions) *Saver {
 func (s *Saver) Save(watch string, c Change) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.pending[watch] = s.pending[watch].Then(c)
-	s.added()
+	s.pending[watch] = s.pending[watch].Merge(c)
+	s.markDirty()
 }
 
 // Record takes note of r and returns at once.
@@ -100,13 +100,13 @@ func (s *Saver) Record(r Run) {
 	if over := len(s.runs) - pendingRuns; over > 0 {
 		s.runs = slices.Delete(s.runs, 0, over)
 	}
-	s.added()
+	s.markDirty()
 }
 
-func (s *Saver) added() {
+func (s *Saver) markDirty() {
 	s.changes++
 	signal(s.dirty)
-	if s.changes >= s.options.Changes {
+	if s.changes >= s.options.BatchSize {
 		signal(s.full)
 	}
 }
@@ -166,7 +166,7 @@ func (s *Saver) Run(ctx context.Context) error {
 			reply <- err
 		case <-s.dirty:
 			if due == nil {
-				due = s.options.Clock.After(s.options.Every)
+				due = s.options.Clock.After(s.options.MaxDelay)
 			}
 		case <-s.full:
 			if failures == 0 {
@@ -184,7 +184,7 @@ func (s *Saver) Run(ctx context.Context) error {
 // drain writes what is left, again and again until it succeeds or the grace is
 // over.
 func (s *Saver) drain(ctx context.Context) error {
-	over := s.options.Clock.After(s.options.Grace)
+	over := s.options.Clock.After(s.options.GracePeriod)
 	for failures := 1; ; failures++ {
 		err := s.write(ctx)
 		if err == nil || errors.Is(err, ErrFenced) {
@@ -204,8 +204,8 @@ func (s *Saver) write(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 	defer cancel()
 	s.mu.Lock()
-	pending, runs, releases := s.pending, s.runs, s.releases
-	s.pending, s.runs, s.releases, s.changes = map[string]Change{}, nil, nil, 0
+	pending, runs, releases := s.pending, s.runs, s.acks
+	s.pending, s.runs, s.acks, s.changes = map[string]Change{}, nil, nil, 0
 	s.mu.Unlock()
 
 	var errs []error
@@ -216,11 +216,11 @@ func (s *Saver) write(ctx context.Context) error {
 		}
 		errs = append(errs, fmt.Errorf("save resume point: %w", err))
 		s.mu.Lock()
-		s.pending[watch] = pending[watch].Then(s.pending[watch])
+		s.pending[watch] = pending[watch].Merge(s.pending[watch])
 		s.changes++
 		s.mu.Unlock()
 	}
-	if err := s.release(ctx, releases, len(errs) == 0); err != nil {
+	if err := s.writeAcks(ctx, releases, len(errs) == 0); err != nil {
 		errs = append(errs, err)
 	}
 	if len(runs) > 0 {

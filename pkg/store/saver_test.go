@@ -30,21 +30,21 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
-// saving runs a saver for a test, which ends it.
-type saving struct {
+// saverHarness runs a saver for a test, which ends it.
+type saverHarness struct {
 	*store.Saver
-	store *faulty
+	store *fakeStore
 	clock *testclock.FakeClock
 	errs  chan error
 	end   context.CancelFunc
 	ended chan error
 }
 
-func save(t *testing.T, every time.Duration, changes int) *saving {
+func newSaverHarness(t *testing.T, every time.Duration, changes int) *saverHarness {
 	t.Helper()
-	s := &saving{store: newFaulty(), clock: testclock.NewFakeClock(noon()), errs: make(chan error, 1000), ended: make(chan error, 1)}
+	s := &saverHarness{store: newFakeStore(), clock: testclock.NewFakeClock(noon()), errs: make(chan error, 1000), ended: make(chan error, 1)}
 	s.Saver = store.NewSaver(s.store, store.SaverOptions{
-		Every: every, Changes: changes, Grace: 10 * time.Second, Clock: s.clock,
+		MaxDelay: every, BatchSize: changes, GracePeriod: 10 * time.Second, Clock: s.clock,
 		OnError: func(err error) { s.errs <- err },
 	})
 	ctx, end := context.WithCancel(t.Context())
@@ -53,19 +53,19 @@ func save(t *testing.T, every time.Duration, changes int) *saving {
 	return s
 }
 
-// failed waits until a failure is told.
-func (s *saving) failed(t *testing.T) {
+// wantError waits until a failure is told.
+func (s *saverHarness) wantError(t *testing.T) {
 	t.Helper()
 	if err := <-s.errs; err == nil {
 		t.Error("told of no error")
 	}
 }
 
-func (s *saving) mark(n int) {
-	s.Save("w", store.Change{Mark: &store.Mark{Position: strconv.Itoa(n)}, Inventory: map[string]*store.Entry{strconv.Itoa(n): entry(n)}})
+func (s *saverHarness) saveWatermark(n int) {
+	s.Save("w", store.Change{Watermark: &store.Watermark{Position: strconv.Itoa(n)}, Inventory: map[string]*store.Entry{strconv.Itoa(n): entry(n)}})
 }
 
-func (s *saving) timers(t *testing.T, want bool) {
+func (s *saverHarness) wantTimers(t *testing.T, want bool) {
 	t.Helper()
 	eventually(t, func() error {
 		if s.clock.HasWaiters() != want {
@@ -75,7 +75,7 @@ func (s *saving) timers(t *testing.T, want bool) {
 	})
 }
 
-func (s *saving) reaches(t *testing.T, position string) {
+func (s *saverHarness) wantPosition(t *testing.T, position string) {
 	t.Helper()
 	eventually(t, func() error {
 		if p, _ := s.store.state(); p != position {
@@ -87,17 +87,17 @@ func (s *saving) reaches(t *testing.T, position string) {
 
 func TestSaverWaitsNoLonger(t *testing.T) {
 	t.Parallel()
-	s := save(t, time.Second, 100)
+	s := newSaverHarness(t, time.Second, 100)
 	for n := range 50 {
-		s.mark(n)
+		s.saveWatermark(n)
 	}
-	s.timers(t, true)
+	s.wantTimers(t, true)
 	s.clock.Step(999 * time.Millisecond)
 	if p, writes := s.store.state(); p != "" || writes != 0 {
 		t.Errorf("at %q after %d writes, too early", p, writes)
 	}
 	s.clock.Step(time.Millisecond)
-	s.reaches(t, "49")
+	s.wantPosition(t, "49")
 	if _, writes := s.store.state(); writes != 1 {
 		t.Errorf("%d writes, want 1", writes)
 	}
@@ -107,30 +107,30 @@ func TestSaverWaitsNoLonger(t *testing.T) {
 
 func TestSaverWritesFullBatches(t *testing.T) {
 	t.Parallel()
-	s := save(t, time.Hour, 100)
+	s := newSaverHarness(t, time.Hour, 100)
 	for n := range 99 {
-		s.mark(n)
+		s.saveWatermark(n)
 	}
-	s.timers(t, true)
+	s.wantTimers(t, true)
 	if _, writes := s.store.state(); writes != 0 {
 		t.Errorf("%d writes before the batch is full", writes)
 	}
 	s.Record(store.Run{})
-	s.reaches(t, "98")
+	s.wantPosition(t, "98")
 	s.end()
 	must(t, <-s.ended)
 }
 
 func TestSaverRepeatsWhatFailed(t *testing.T) {
 	t.Parallel()
-	s := save(t, time.Second, 1000)
+	s := newSaverHarness(t, time.Second, 1000)
 	broken := errors.New("broken")
 	s.store.fail(broken)
 	const failures = 8
 	for n := range failures {
-		s.mark(n)
+		s.saveWatermark(n)
 		s.Record(store.Run{Attempts: n})
-		s.timers(t, true)
+		s.wantTimers(t, true)
 		s.clock.Step(5 * time.Second)
 		if err := <-s.errs; !errors.Is(err, broken) {
 			t.Fatalf("told of %v", err)
@@ -138,39 +138,39 @@ func TestSaverRepeatsWhatFailed(t *testing.T) {
 	}
 	s.store.fail(nil)
 	s.Save("w", store.Change{Inventory: map[string]*store.Entry{"0": nil}})
-	s.timers(t, true)
+	s.wantTimers(t, true)
 	s.clock.Step(5 * time.Second)
-	s.reaches(t, strconv.Itoa(failures-1))
+	s.wantPosition(t, strconv.Itoa(failures-1))
 	s.end()
 	must(t, <-s.ended)
 	want := map[string]store.Entry{}
 	for n := 1; n < failures; n++ {
 		want[strconv.Itoa(n)] = *entry(n)
 	}
-	same(t, s.store.resumes["w"].Inventory, want)
-	same(t, len(s.store.runs), failures)
+	assertEqual(t, s.store.checkpoints["w"].Inventory, want)
+	assertEqual(t, len(s.store.runs), failures)
 	for n, r := range s.store.runs {
-		same(t, r.Attempts, n)
+		assertEqual(t, r.Attempts, n)
 	}
 }
 
 // TestSaverNeverBlocks saves while a write hangs.
 func TestSaverNeverBlocks(t *testing.T) {
 	t.Parallel()
-	s := save(t, time.Second, 1)
+	s := newSaverHarness(t, time.Second, 1)
 	release := make(chan struct{})
 	s.store.mu.Lock()
-	s.store.held = release
+	s.store.blocked = release
 	s.store.mu.Unlock()
 	for n := range 5000 {
-		s.mark(n)
+		s.saveWatermark(n)
 		s.Record(store.Run{Attempts: n})
 	}
 	if p, _ := s.store.state(); p != "" {
 		t.Errorf("at %s while the store hangs", p)
 	}
 	close(release)
-	s.reaches(t, "4999")
+	s.wantPosition(t, "4999")
 	s.end()
 	must(t, <-s.ended)
 	if n := len(s.store.runs); n < 1000 || s.store.runs[n-1].Attempts != 4999 {
@@ -180,31 +180,31 @@ func TestSaverNeverBlocks(t *testing.T) {
 
 func TestSaverWritesOnShutdown(t *testing.T) {
 	t.Parallel()
-	s := save(t, time.Hour, 1000)
+	s := newSaverHarness(t, time.Hour, 1000)
 	s.store.fail(errors.New("broken"))
-	s.mark(7)
+	s.saveWatermark(7)
 	s.end()
 	for range 3 {
-		s.failed(t)
-		s.timers(t, true)
+		s.wantError(t)
+		s.wantTimers(t, true)
 		s.clock.Step(time.Second)
 	}
 	s.store.fail(nil)
-	s.timers(t, true)
+	s.wantTimers(t, true)
 	s.clock.Step(2 * time.Second)
 	must(t, <-s.ended)
-	s.reaches(t, "7")
+	s.wantPosition(t, "7")
 }
 
 func TestSaverShutdownIsBounded(t *testing.T) {
 	t.Parallel()
-	s := save(t, time.Hour, 1000)
+	s := newSaverHarness(t, time.Hour, 1000)
 	broken := errors.New("broken")
 	s.store.fail(broken)
-	s.mark(7)
+	s.saveWatermark(7)
 	s.end()
-	s.failed(t)
-	s.timers(t, true)
+	s.wantError(t)
+	s.wantTimers(t, true)
 	// Both timers are due, and the other one may be picked some times.
 	eventually(t, func() error {
 		s.clock.Step(11 * time.Second)
@@ -222,19 +222,19 @@ func TestSaverShutdownIsBounded(t *testing.T) {
 
 func TestSaverFlush(t *testing.T) {
 	t.Parallel()
-	s := save(t, time.Hour, 1000)
-	s.mark(1)
+	s := newSaverHarness(t, time.Hour, 1000)
+	s.saveWatermark(1)
 	must(t, s.Flush(t.Context()))
-	s.reaches(t, "1")
+	s.wantPosition(t, "1")
 	s.store.fail(errors.New("broken"))
-	s.mark(2)
+	s.saveWatermark(2)
 	if err := s.Flush(t.Context()); err == nil {
 		t.Error("flushed to a broken store")
 	}
 	s.store.fail(nil)
 	s.end()
 	must(t, <-s.ended)
-	s.reaches(t, "2")
+	s.wantPosition(t, "2")
 	ended, end := context.WithCancel(t.Context())
 	end()
 	if err := s.Flush(ended); !errors.Is(err, context.Canceled) {
@@ -244,13 +244,13 @@ func TestSaverFlush(t *testing.T) {
 
 func TestSaverEndsWhenFenced(t *testing.T) {
 	t.Parallel()
-	for name, fence := range map[string]func(s *saving){
-		"by a write": func(s *saving) { s.store.fail(store.ErrFenced); s.mark(1) },
-		"while idle": func(s *saving) { close(s.store.lost) },
+	for name, fence := range map[string]func(s *saverHarness){
+		"by a write": func(s *saverHarness) { s.store.fail(store.ErrFenced); s.saveWatermark(1) },
+		"while idle": func(s *saverHarness) { close(s.store.lost) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := save(t, time.Second, 1)
+			s := newSaverHarness(t, time.Second, 1)
 			fence(s)
 			if err := <-s.ended; !errors.Is(err, store.ErrFenced) {
 				t.Errorf("got %v, want fenced", err)
@@ -263,17 +263,17 @@ func TestSaverEndsWhenFenced(t *testing.T) {
 func TestChangeThen(t *testing.T) {
 	t.Parallel()
 	first := store.Change{
-		Mark: &store.Mark{Position: "1"}, Triggers: []string{"a"},
+		Watermark: &store.Watermark{Position: "1"}, Triggers: []string{"a"},
 		Inventory: map[string]*store.Entry{"a": entry(1), "b": entry(1), "c": nil},
 	}
-	later := store.Change{Mark: &store.Mark{Position: "3"}, Inventory: map[string]*store.Entry{"a": nil, "c": entry(3)}}
+	later := store.Change{Watermark: &store.Watermark{Position: "3"}, Inventory: map[string]*store.Entry{"a": nil, "c": entry(3)}}
 	want := maps.Clone(later.Inventory)
-	both := store.Change{}.Then(first).Then(later).Then(store.Change{})
-	same(t, both, store.Change{
-		Mark: &store.Mark{Position: "3"}, Triggers: []string{"a"},
+	both := store.Change{}.Merge(first).Merge(later).Merge(store.Change{})
+	assertEqual(t, both, store.Change{
+		Watermark: &store.Watermark{Position: "3"}, Triggers: []string{"a"},
 		Inventory: map[string]*store.Entry{"a": nil, "b": entry(1), "c": entry(3)},
 	})
-	same(t, store.Change{}.Then(store.Change{Triggers: []string{}}).Triggers == nil, false)
-	same(t, later.Inventory, want)
-	same(t, first.Inventory["a"], entry(1))
+	assertEqual(t, store.Change{}.Merge(store.Change{Triggers: []string{}}).Triggers == nil, false)
+	assertEqual(t, later.Inventory, want)
+	assertEqual(t, first.Inventory["a"], entry(1))
 }

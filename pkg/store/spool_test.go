@@ -28,136 +28,136 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
-func spooled(t *testing.T, s store.Store, source string) []event.Event {
+func queued(t *testing.T, s store.Store, source string) []event.Event {
 	t.Helper()
 	var events []event.Event
-	for ev, err := range s.Spooled(t.Context(), source) {
+	for ev, err := range s.Queued(t.Context(), source) {
 		must(t, err)
 		events = append(events, ev)
 	}
 	return events
 }
 
-func spoolKeepsOrder(t *testing.T, p place) {
+func spoolKeepsOrder(t *testing.T, p env) {
 	ctx := t.Context()
 	const events = 150
 	var want []event.Event
-	p.with(t, func(s store.Store) {
+	p.withStore(t, func(s store.Store) {
 		for n := range events {
-			must(t, s.Accept(ctx, happening("webhook", n)))
-			must(t, s.Accept(ctx, happening("cloudevents", n)))
+			must(t, s.Enqueue(ctx, newEvent("webhook", n)))
+			must(t, s.Enqueue(ctx, newEvent("cloudevents", n)))
 			if n%3 == 0 {
-				must(t, s.Release(ctx, "webhook", happening("", n).ID))
+				must(t, s.Ack(ctx, "webhook", newEvent("", n).ID))
 			} else {
-				want = append(want, happening("webhook", n))
+				want = append(want, newEvent("webhook", n))
 			}
 		}
-		repeated := happening("webhook", 1)
+		repeated := newEvent("webhook", 1)
 		repeated.Type = "repeated"
-		must(t, s.Accept(ctx, repeated))
-		must(t, s.Release(ctx, "webhook", "never there"))
+		must(t, s.Enqueue(ctx, repeated))
+		must(t, s.Ack(ctx, "webhook", "never there"))
 	})
-	p.with(t, func(s store.Store) {
-		must(t, s.Accept(ctx, happening("webhook", 1000)))
-		want = append(want, happening("webhook", 1000))
-		same(t, spooled(t, s, "webhook"), want)
-		same(t, len(spooled(t, s, "cloudevents")), events)
-		same(t, len(spooled(t, s, "none")), 0)
+	p.withStore(t, func(s store.Store) {
+		must(t, s.Enqueue(ctx, newEvent("webhook", 1000)))
+		want = append(want, newEvent("webhook", 1000))
+		assertEqual(t, queued(t, s, "webhook"), want)
+		assertEqual(t, len(queued(t, s, "cloudevents")), events)
+		assertEqual(t, len(queued(t, s, "none")), 0)
 
 		// What is accepted while it is read comes next time.
 		n := 0
-		for ev, err := range s.Spooled(ctx, "webhook") {
+		for ev, err := range s.Queued(ctx, "webhook") {
 			must(t, err)
-			must(t, s.Release(ctx, "webhook", ev.ID))
-			must(t, s.Accept(ctx, happening("webhook", 2000+n)))
+			must(t, s.Ack(ctx, "webhook", ev.ID))
+			must(t, s.Enqueue(ctx, newEvent("webhook", 2000+n)))
 			n++
 		}
-		same(t, n, len(want))
-		same(t, len(spooled(t, s, "webhook")), n)
-		for _, err := range s.Spooled(ctx, "webhook") {
+		assertEqual(t, n, len(want))
+		assertEqual(t, len(queued(t, s, "webhook")), n)
+		for _, err := range s.Queued(ctx, "webhook") {
 			must(t, err)
 			break
 		}
 	})
 }
 
-func spoolIsBounded(t *testing.T, p place) {
+func spoolIsBounded(t *testing.T, p env) {
 	ctx := t.Context()
-	o := options{limits: store.Limits{Spool: 3}}
-	p.limited(t, o, func(s store.Store) {
+	o := options{limits: store.Limits{Queue: 3}}
+	p.withOptions(t, o, func(s store.Store) {
 		for n := range 3 {
-			must(t, s.Accept(ctx, happening("webhook", n)))
+			must(t, s.Enqueue(ctx, newEvent("webhook", n)))
 		}
-		must(t, s.Accept(ctx, happening("webhook", 2)))
+		must(t, s.Enqueue(ctx, newEvent("webhook", 2)))
 	})
-	p.limited(t, o, func(s store.Store) {
-		if err := s.Accept(ctx, happening("webhook", 3)); !errors.Is(err, store.ErrFull) {
+	p.withOptions(t, o, func(s store.Store) {
+		if err := s.Enqueue(ctx, newEvent("webhook", 3)); !errors.Is(err, store.ErrFull) {
 			t.Errorf("got %v, want that the spool is full", err)
 		}
-		must(t, s.Release(ctx, "webhook", "id-0"))
-		must(t, s.Release(ctx, "webhook", "id-0"))
-		must(t, s.Accept(ctx, happening("webhook", 3)))
-		if err := s.Accept(ctx, happening("webhook", 4)); !errors.Is(err, store.ErrFull) {
+		must(t, s.Ack(ctx, "webhook", "id-0"))
+		must(t, s.Ack(ctx, "webhook", "id-0"))
+		must(t, s.Enqueue(ctx, newEvent("webhook", 3)))
+		if err := s.Enqueue(ctx, newEvent("webhook", 4)); !errors.Is(err, store.ErrFull) {
 			t.Errorf("got %v, want that the spool is full", err)
 		}
-		large := happening("webhook", 5)
+		large := newEvent("webhook", 5)
 		large.Data["big"] = strings.Repeat("x", 2<<20)
-		if err := s.Accept(ctx, large); !errors.Is(err, store.ErrRefused) {
+		if err := s.Enqueue(ctx, large); !errors.Is(err, store.ErrRejected) {
 			t.Errorf("got %v, want a refusal", err)
 		}
 		large.Data = map[string]any{"not": make(chan int)}
-		if err := s.Accept(ctx, large); !errors.Is(err, store.ErrRefused) {
+		if err := s.Enqueue(ctx, large); !errors.Is(err, store.ErrRejected) {
 			t.Errorf("got %v, want a refusal", err)
 		}
-		same(t, len(spooled(t, s, "webhook")), 3)
+		assertEqual(t, len(queued(t, s, "webhook")), 3)
 	})
 }
 
-func historyIsBounded(t *testing.T, p place) {
+func historyIsBounded(t *testing.T, p env) {
 	ctx := t.Context()
 	const limit, runs = 20, 73
 	o := options{limits: store.Limits{Runs: limit}}
 	var want []store.Run
-	p.limited(t, o, func(s store.Store) {
+	p.withOptions(t, o, func(s store.Store) {
 		for n := range runs {
 			r := store.Run{
-				Time: noon().Add(time.Duration(n)), Trigger: event.Trigger{Name: "notify"}, Source: "cron", Type: "tick",
+				Time: noon().Add(time.Duration(n)), Trigger: event.TriggerRef{Name: "notify"}, Source: "cron", Type: "tick",
 				Key: "k", EventID: fmt.Sprint(n), Outcome: "acted", Reason: "why", Attempts: 2, Duration: time.Millisecond,
 			}
 			must(t, s.Record(ctx, r))
 			want = append(want, r)
 		}
 	})
-	p.limited(t, o, func(s store.Store) {
-		same(t, got(s.Runs(ctx))(t), want[runs-limit:])
+	p.withOptions(t, o, func(s store.Store) {
+		assertEqual(t, got(s.Runs(ctx))(t), want[runs-limit:])
 		must(t, s.Record(ctx, want...))
-		same(t, got(s.Runs(ctx))(t), want[runs-limit:])
+		assertEqual(t, got(s.Runs(ctx))(t), want[runs-limit:])
 		must(t, s.Record(ctx))
 	})
 }
 
 // wholeEventsSurvive notices a field of events that is not stored.
-func wholeEventsSurvive(t *testing.T, p place) {
+func wholeEventsSurvive(t *testing.T, p env) {
 	ctx := t.Context()
-	ev := failure(1).Event
-	ev.Source, ev.Unchanged, ev.For = "webhook", []string{"spec"}, []event.Trigger{{Name: "a", Namespace: "b"}}
+	ev := newDeadLetter(1).Event
+	ev.Source, ev.Unchanged, ev.Triggers = "webhook", []string{"spec"}, []event.TriggerRef{{Name: "a", Namespace: "b"}}
 	for i, v := range reflect.VisibleFields(reflect.TypeOf(ev)) {
 		if reflect.ValueOf(ev).Field(i).IsZero() {
 			t.Fatalf("the event has no %s", v.Name)
 		}
 	}
 	none := ev
-	none.ID, none.For = "none", []event.Trigger{}
-	p.with(t, func(s store.Store) {
-		must(t, s.Accept(ctx, ev))
-		must(t, s.Accept(ctx, none))
-		id := got(s.Bury(ctx, store.Letter{Event: ev}))(t)
-		same(t, got(s.Letter(ctx, id))(t).Event, ev)
+	none.ID, none.Triggers = "none", []event.TriggerRef{}
+	p.withStore(t, func(s store.Store) {
+		must(t, s.Enqueue(ctx, ev))
+		must(t, s.Enqueue(ctx, none))
+		id := got(s.PutDeadLetter(ctx, store.DeadLetter{Event: ev}))(t)
+		assertEqual(t, got(s.GetDeadLetter(ctx, id))(t).Event, ev)
 	})
-	p.with(t, func(s store.Store) {
-		events := spooled(t, s, "webhook")
-		same(t, events, []event.Event{ev, none})
-		if events[1].For == nil {
+	p.withStore(t, func(s store.Store) {
+		events := queued(t, s, "webhook")
+		assertEqual(t, events, []event.Event{ev, none})
+		if events[1].Triggers == nil {
 			t.Error("an event for no trigger came back as one for all")
 		}
 	})

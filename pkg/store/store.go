@@ -58,9 +58,9 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrFull says that the spool takes no more events until some are released.
 	ErrFull = errors.New("the spool is full")
-	// ErrRefused says that a value must not or cannot be stored, and that it
+	// ErrRejected says that a value must not or cannot be stored, and that it
 	// makes no sense to try again.
-	ErrRefused = errors.New("refused by the store")
+	ErrRejected = errors.New("refused by the store")
 )
 
 // Label is on all objects of the API server in which a store is kept, other than
@@ -70,9 +70,9 @@ const Label = "trigger.oam.dev/store"
 
 // Store is all of it.
 type Store interface {
-	Resumes
-	Letters
-	Spool
+	Checkpoints
+	DeadLetters
+	Queue
 	History
 	// Lost is closed when another writer has taken over the store.
 	Lost() <-chan struct{}
@@ -81,59 +81,59 @@ type Store interface {
 	Close() error
 }
 
-// Resumes are the places where sources stopped, by the name of what they watch:
+// Checkpoints are the places where sources stopped, by the name of what they watch:
 // any string that is the same after a restart, and changes where what is
 // watched does.
-type Resumes interface {
+type Checkpoints interface {
 	// Load returns where watch stopped; the zero Resume where it never ran.
-	Load(ctx context.Context, watch string) (Resume, error)
+	Load(ctx context.Context, watch string) (Checkpoint, error)
 	// Save applies c to what is stored of watch: the inventory first, then the
 	// rest, or both at once. A mark is never ahead of its inventory.
 	Save(ctx context.Context, watch string, c Change) error
-	// Forget removes all that is stored of watch.
-	Forget(ctx context.Context, watch string) error
+	// Delete removes all that is stored of watch.
+	Delete(ctx context.Context, watch string) error
 	// Watches returns the names of all watches that something is stored of,
 	// sorted.
 	Watches(ctx context.Context) ([]string, error)
 }
 
-// Letters are events that triggers gave up. They are bounded in number and age;
+// DeadLetters are events that triggers gave up. They are bounded in number and age;
 // the oldest go first, and are counted.
-type Letters interface {
-	Failures
-	// Bury stores l and returns its ID. A letter of the same trigger and event
+type DeadLetters interface {
+	DeadLetterAdmin
+	// PutDeadLetter stores l and returns its ID. A letter of the same trigger and event
 	// takes the place of the one before, and nobody has asked for its replay.
-	Bury(ctx context.Context, l Letter) (id string, err error)
-	// Asked returns the IDs of the letters whose replay was asked for.
-	Asked(ctx context.Context) ([]string, error)
+	PutDeadLetter(ctx context.Context, l DeadLetter) (id string, err error)
+	// ReplayRequested returns the IDs of the letters whose replay was asked for.
+	ReplayRequested(ctx context.Context) ([]string, error)
 }
 
-// Failures is what people do with letters.
-type Failures interface {
-	// Buried lists the letters without their events' Data and Old.
-	Buried(ctx context.Context) (Buried, error)
-	// Letter returns one letter as a whole, or ErrNotFound.
-	Letter(ctx context.Context, id string) (Letter, error)
-	// Replay asks for a letter to be handled again, by the worker that has the
+// DeadLetterAdmin is what people do with letters.
+type DeadLetterAdmin interface {
+	// ListDeadLetters lists the letters without their events' Data and Old.
+	ListDeadLetters(ctx context.Context) (DeadLetterList, error)
+	// GetDeadLetter returns one letter as a whole, or ErrNotFound.
+	GetDeadLetter(ctx context.Context, id string) (DeadLetter, error)
+	// RequestReplay asks for a letter to be handled again, by the worker that has the
 	// store open now or next. ErrNotFound says that there was none.
-	Replay(ctx context.Context, id string) error
-	// Discard removes a letter. ErrNotFound says that there was none.
-	Discard(ctx context.Context, id string) error
+	RequestReplay(ctx context.Context, id string) error
+	// DeleteDeadLetter removes a letter. ErrNotFound says that there was none.
+	DeleteDeadLetter(ctx context.Context, id string) error
 }
 
-// Spool keeps events of sources that cannot be asked again.
-type Spool interface {
-	// Accept stores ev until it is released. An event of the same source and
+// Queue keeps events of sources that cannot be asked again.
+type Queue interface {
+	// Enqueue stores ev until it is released. An event of the same source and
 	// ID that is still there stays as it is. ErrFull says that there is no room
 	// now, ErrRefused that there never will be: the event is that of a Secret,
 	// or too large.
-	Accept(ctx context.Context, ev event.Event) error
-	// Spooled returns what was accepted from a source before the call and is
+	Enqueue(ctx context.Context, ev event.Event) error
+	// Queued returns what was accepted from a source before the call and is
 	// not released, in the order of acceptance. It may be read while events
 	// are accepted and released. It ends with the first error.
-	Spooled(ctx context.Context, source string) iter.Seq2[event.Event, error]
-	// Release removes an event. It is no error if there is none.
-	Release(ctx context.Context, source, id string) error
+	Queued(ctx context.Context, source string) iter.Seq2[event.Event, error]
+	// Ack removes an event. It is no error if there is none.
+	Ack(ctx context.Context, source, id string) error
 }
 
 // History is what was done lately. It is bounded in number; the oldest go

@@ -32,40 +32,40 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/expr"
 )
 
-// act compiles what a trigger does, and returns what it refers to below
+// compileActions compiles what a trigger does, and returns what it refers to below
 // `context.old`.
-func (c Compiler) act(id event.Trigger, spec v1alpha1.Trigger) (action.Action, expr.Projection, diag.List) {
+func (c Compiler) compileActions(id event.TriggerRef, spec v1alpha1.Trigger) (action.Action, expr.FieldSet, diag.List) {
 	var list diag.List
 	if len(spec.Actions) > 0 {
 		if spec.Action.Type != "" || spec.Action.Properties != nil {
 			list.Add("actions", "cannot be given beside action: exactly one of them has to be")
-			return nil, expr.Projection{}, list
+			return nil, expr.FieldSet{}, list
 		}
-		return c.sequence(id, spec)
+		return c.compileSequence(id, spec)
 	}
 	template, properties, list := c.resolve(spec.Action.Type, spec.Action.Properties)
 	if len(list) > 0 {
-		return nil, expr.Projection{}, list.Under("action")
+		return nil, expr.FieldSet{}, list.WithPrefix("action")
 	}
-	list = unknownResults(template, properties, func(string) string { return "there are no earlier actions" })
-	a, problems := c.compile(id, template, action.Options{Properties: properties, Evaluators: spec.Concurrency})
+	list = checkResults(template, properties, func(string) string { return "there are no earlier actions" })
+	a, problems := c.compileTemplate(id, template, action.Options{Properties: properties, Evaluators: spec.Concurrency})
 	if list = append(list, problems...); len(list) > 0 {
-		return nil, expr.Projection{}, list.Under("action")
+		return nil, expr.FieldSet{}, list.WithPrefix("action")
 	}
-	return redact.Action(a), old(a), nil
+	return redact.Action(a), oldDependencies(a), nil
 }
 
-// sequence compiles several actions.
-func (c Compiler) sequence(id event.Trigger, spec v1alpha1.Trigger) (action.Action, expr.Projection, diag.List) {
+// compileSequence compiles several actions.
+func (c Compiler) compileSequence(id event.TriggerRef, spec v1alpha1.Trigger) (action.Action, expr.FieldSet, diag.List) {
 	var (
 		list  diag.List
-		olds  expr.Projection
+		old   expr.FieldSet
 		steps []action.Step
-		names = naming{steps: spec.Actions, gives: make([]bool, len(spec.Actions))}
+		names = resultNames{steps: spec.Actions, hasResult: make([]bool, len(spec.Actions))}
 	)
 	if len(spec.Actions) > v1alpha1.MaxActions {
 		list.Add("actions", "holds %d actions; %d are the most", len(spec.Actions), v1alpha1.MaxActions)
-		return nil, olds, list
+		return nil, old, list
 	}
 	for i, s := range spec.Actions {
 		var problems diag.List
@@ -77,49 +77,49 @@ func (c Compiler) sequence(id event.Trigger, spec v1alpha1.Trigger) (action.Acti
 			problems.Add("onFailure", "must be %q or %q, not %q", v1alpha1.OnFailureStop, v1alpha1.OnFailureContinue, s.OnFailure)
 		}
 		if template != nil {
-			names.gives[i] = template.GivesResult()
-			problems = append(problems, unknownResults(template, properties, func(name string) string { return names.wrong(i, name) })...)
-			a, broken := c.compile(id, template, action.Options{
-				Properties: properties, Evaluators: spec.Concurrency, Result: s.Name != "" && i < len(spec.Actions)-1,
+			names.hasResult[i] = template.HasResult()
+			problems = append(problems, checkResults(template, properties, func(name string) string { return names.check(i, name) })...)
+			a, broken := c.compileTemplate(id, template, action.Options{
+				Properties: properties, Evaluators: spec.Concurrency, EvaluateResult: s.Name != "" && i < len(spec.Actions)-1,
 			})
 			problems = append(problems, broken...)
-			olds = olds.Union(old(a))
+			old = old.Union(oldDependencies(a))
 			steps = append(steps, action.Step{
-				Name: s.Name, Title: title(i, s), Action: a, Optional: s.OnFailure == v1alpha1.OnFailureContinue,
+				Name: s.Name, Title: stepTitle(i, s), Action: a, Optional: s.OnFailure == v1alpha1.OnFailureContinue,
 			})
 		}
-		list = append(list, problems.Under(fmt.Sprintf("actions[%d]", i))...)
+		list = append(list, problems.WithPrefix(fmt.Sprintf("actions[%d]", i))...)
 	}
 	if len(list) > 0 {
-		return nil, olds, list
+		return nil, old, list
 	}
 	a, err := action.Sequence(steps)
 	if err != nil {
 		list.Add("actions", "%v", err)
-		return nil, olds, list
+		return nil, old, list
 	}
-	return redact.Sequence(a), olds, nil
+	return redact.Sequence(a), old, nil
 }
 
-// title names one of several actions.
-func title(i int, s v1alpha1.ActionStep) string {
+// stepTitle names one of several actions.
+func stepTitle(i int, s v1alpha1.ActionStep) string {
 	if s.Name != "" {
 		return s.Name
 	}
 	return fmt.Sprintf("actions[%d]", i)
 }
 
-// naming knows the names of several actions.
-type naming struct {
+// resultNames knows the names of several actions.
+type resultNames struct {
 	steps []v1alpha1.ActionStep
-	// gives says which of them have a result, as far as that is known.
-	gives []bool
+	// hasResult says which of them have a result, as far as that is known.
+	hasResult []bool
 }
 
-// wrong returns what is wrong with a reference of the ith action to a result, or
+// check returns what is wrong with a reference of the ith action to a result, or
 // "".
-func (n naming) wrong(i int, name string) string {
-	at := slices.IndexFunc(n.steps, func(s v1alpha1.ActionStep) bool { return s.Name == name })
+func (n resultNames) check(i int, name string) string {
+	position := slices.IndexFunc(n.steps, func(s v1alpha1.ActionStep) bool { return s.Name == name })
 	var earlier []string
 	for _, s := range n.steps[:i] {
 		if s.Name != "" {
@@ -127,13 +127,13 @@ func (n naming) wrong(i int, name string) string {
 		}
 	}
 	switch {
-	case at == i:
+	case position == i:
 		return "is the result of this action itself"
-	case at > i:
-		return fmt.Sprintf("is the result of actions[%d], which comes later", at)
-	case at >= 0 && !n.gives[at]:
-		return fmt.Sprintf("actions[%d], %q, has no result", at, n.steps[at].Type)
-	case at >= 0:
+	case position > i:
+		return fmt.Sprintf("is the result of actions[%d], which comes later", position)
+	case position >= 0 && !n.hasResult[position]:
+		return fmt.Sprintf("actions[%d], %q, has no result", position, n.steps[position].Type)
+	case position >= 0:
 		return ""
 	case len(earlier) == 0:
 		return "no earlier action has a name"
@@ -141,15 +141,15 @@ func (n naming) wrong(i int, name string) string {
 	return fmt.Sprintf("no earlier action has this name%s; they are: %s", diag.Suggest(name, earlier), strings.Join(earlier, ", "))
 }
 
-// unknownResults returns what is wrong with the results of others that an action
+// checkResults returns what is wrong with the results of others that an action
 // refers to.
-func unknownResults(template *action.Template, properties map[string]any, wrong func(name string) string) diag.List {
+func checkResults(template *action.Template, properties map[string]any, check func(name string) string) diag.List {
 	var list diag.List
-	for _, p := range template.Unknown(properties, wrong) {
+	for _, p := range template.UnknownResults(properties, check) {
 		if p.Path == "" {
 			list.Add("type", "action %q: %s", template.Name(), p)
 		} else {
-			list = append(list, diag.List{p}.Under("properties")...)
+			list = append(list, diag.List{p}.WithPrefix("properties")...)
 		}
 	}
 	return list
@@ -160,7 +160,7 @@ func (c Compiler) resolve(name string, raw *runtime.RawExtension) (*action.Templ
 	var list diag.List
 	parsed, ok := c.Actions[name]
 	if !ok {
-		list.Add("type", "%s", unknown("action", name, slices.Sorted(maps.Keys(c.Actions))))
+		list.Add("type", "%s", unknownType("action", name, slices.Sorted(maps.Keys(c.Actions))))
 		return nil, nil, list
 	}
 	template, broken := parsed()
@@ -168,7 +168,7 @@ func (c Compiler) resolve(name string, raw *runtime.RawExtension) (*action.Templ
 		list.Add("type", "%v", broken)
 		return nil, nil, list
 	}
-	properties, err := object(raw)
+	properties, err := decodeObject(raw)
 	if err != nil {
 		list.Add("properties", "%v", err)
 		return nil, nil, list
@@ -176,8 +176,8 @@ func (c Compiler) resolve(name string, raw *runtime.RawExtension) (*action.Templ
 	return template, properties, nil
 }
 
-func (c Compiler) compile(id event.Trigger, t *action.Template, o action.Options) (action.Action, diag.List) {
+func (c Compiler) compileTemplate(id event.TriggerRef, t *action.Template, o action.Options) (action.Action, diag.List) {
 	o.Trigger, o.Executor = id, redact.Executor(c.Executor(id))
 	a, list := t.Compile(o)
-	return a, list.Under("properties")
+	return a, list.WithPrefix("properties")
 }

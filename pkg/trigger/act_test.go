@@ -32,7 +32,7 @@ import (
 )
 
 // several compiles actions, and returns what its source was told.
-func several(t *testing.T, spec v1alpha1.Trigger) (asks source.Trigger, problems diag.List) {
+func several(t *testing.T, spec v1alpha1.Trigger) (asks source.Spec, problems diag.List) {
 	t.Helper()
 	templates := map[string]trigger.Template{}
 	for name, text := range map[string]string{
@@ -48,14 +48,14 @@ func several(t *testing.T, spec v1alpha1.Trigger) (asks source.Trigger, problems
 	}
 	c := trigger.Compiler{
 		Actions:  templates,
-		Executor: func(event.Trigger) provider.Executor { return nil },
-		Sources: source.Registry{"objects": func(_ map[string]any, t source.Trigger) (source.Subscription, diag.List) {
+		Executor: func(event.TriggerRef) provider.Executor { return nil },
+		Sources: source.Registry{"objects": func(_ map[string]any, t source.Spec) (source.Subscription, diag.List) {
 			asks = t
 			return objects{}, nil
 		}},
 	}
 	spec.Source.Type = "objects"
-	_, problems = c.Compile(event.Trigger{Name: "t", Namespace: "n"}, spec)
+	_, problems = c.Compile(event.TriggerRef{Name: "t", Namespace: "n"}, spec)
 	return asks, problems
 }
 

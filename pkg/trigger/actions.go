@@ -42,43 +42,43 @@ func Parsed(t *action.Template) Template {
 // BuiltIn returns the templates of a folder, which are parsed when a trigger
 // names them; an action's type is its file's name without ".cue".
 func BuiltIn(fsys fs.FS) (map[string]Template, error) {
-	files, err := fs.Glob(fsys, pattern)
+	files, err := fs.Glob(fsys, templatePattern)
 	if err != nil {
 		return nil, err
 	}
 	templates := make(map[string]Template, len(files))
 	for _, file := range files {
 		templates[typeOf(file)] = sync.OnceValues(func() (*action.Template, diag.List) {
-			source, problems := read(fsys, file)
+			source, problems := readTemplate(fsys, file)
 			if len(problems) > 0 {
 				return nil, problems
 			}
-			return parse(file, source)
+			return parseTemplate(file, source)
 		})
 	}
 	return templates, nil
 }
 
-// Templates reads and parses the action templates of a folder, every *.cue file
+// LoadTemplates reads and parses the action templates of a folder, every *.cue file
 // of it. It returns what Sources and Parse do.
-func Templates(fsys fs.FS) (map[string]Template, diag.List) {
-	sources, list := Sources(fsys)
-	templates, problems := Parse(sources, func(string) string { return "" })
+func LoadTemplates(fsys fs.FS) (map[string]Template, diag.List) {
+	sources, list := ReadTemplates(fsys)
+	templates, problems := ParseTemplates(sources, func(string) string { return "" })
 	return templates, append(list, problems...)
 }
 
-// Sources reads the *.cue files of a folder, by their names, which are the paths
+// ReadTemplates reads the *.cue files of a folder, by their names, which are the paths
 // in the problems.
-func Sources(fsys fs.FS) (map[string][]byte, diag.List) {
+func ReadTemplates(fsys fs.FS) (map[string][]byte, diag.List) {
 	var list diag.List
-	files, err := fs.Glob(fsys, pattern)
+	files, err := fs.Glob(fsys, templatePattern)
 	if err != nil {
 		list.Add("", "%v", err)
 		return nil, list
 	}
 	sources := make(map[string][]byte, len(files))
 	for _, file := range files {
-		source, problems := read(fsys, file)
+		source, problems := readTemplate(fsys, file)
 		if list = append(list, problems...); len(problems) == 0 {
 			sources[file] = source
 		}
@@ -86,18 +86,18 @@ func Sources(fsys fs.FS) (map[string][]byte, diag.List) {
 	return sources, list
 }
 
-// Parse parses files that Sources has read. Those for which refuse returns a
+// ParseTemplates parses files that Sources has read. Those for which refuse returns a
 // reason are not parsed: the reason is their problem. A broken template does not
 // keep the others from being parsed.
-func Parse(sources map[string][]byte, refuse func(file string) string) (map[string]Template, diag.List) {
+func ParseTemplates(sources map[string][]byte, reject func(file string) string) (map[string]Template, diag.List) {
 	var list diag.List
 	templates := make(map[string]Template, len(sources))
 	for _, file := range slices.Sorted(maps.Keys(sources)) {
-		if reason := refuse(file); reason != "" {
+		if reason := reject(file); reason != "" {
 			list.Add(file, "action %q: %s", typeOf(file), reason)
 			continue
 		}
-		template, problems := parse(file, sources[file])
+		template, problems := parseTemplate(file, sources[file])
 		if len(problems) > 0 {
 			list = append(list, problems...)
 			continue
@@ -108,7 +108,7 @@ func Parse(sources map[string][]byte, refuse func(file string) string) (map[stri
 }
 
 const (
-	pattern = "*.cue"
+	templatePattern = "*.cue"
 	// maxTemplate bounds a template, in bytes.
 	maxTemplate = 1 << 20
 )
@@ -116,7 +116,7 @@ const (
 // typeOf returns the type of the action whose template is in file.
 func typeOf(file string) string { return strings.TrimSuffix(path.Base(file), ".cue") }
 
-func read(fsys fs.FS, file string) ([]byte, diag.List) {
+func readTemplate(fsys fs.FS, file string) ([]byte, diag.List) {
 	var list diag.List
 	source, err := fs.ReadFile(fsys, file)
 	switch {
@@ -128,7 +128,7 @@ func read(fsys fs.FS, file string) ([]byte, diag.List) {
 	return source, list
 }
 
-func parse(file string, source []byte) (*action.Template, diag.List) {
+func parseTemplate(file string, source []byte) (*action.Template, diag.List) {
 	template, problems := action.Parse(typeOf(file), string(source))
 	for i, p := range problems {
 		problems[i].Path, problems[i].Message = file, fmt.Sprintf("action %q: %s", typeOf(file), p.Message)

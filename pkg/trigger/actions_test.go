@@ -72,7 +72,7 @@ func TestBuiltInIsParsedWhenItIsNamed(t *testing.T) {
 }
 
 func TestTemplatesFindsAllProblemsAtOnce(t *testing.T) {
-	templates, problems := trigger.Templates(folder())
+	templates, problems := trigger.LoadTemplates(folder())
 	if len(templates) != 1 || templates["good"] == nil {
 		t.Errorf("templates %v", templates)
 	}
@@ -82,8 +82,8 @@ func TestTemplatesFindsAllProblemsAtOnce(t *testing.T) {
 }
 
 func TestRefusedTemplateIsNotParsed(t *testing.T) {
-	sources, _ := trigger.Sources(folder())
-	templates, problems := trigger.Parse(sources, func(file string) string {
+	sources, _ := trigger.ReadTemplates(folder())
+	templates, problems := trigger.ParseTemplates(sources, func(file string) string {
 		if file == "broken.cue" {
 			return "is a bomb"
 		}

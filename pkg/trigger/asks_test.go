@@ -40,7 +40,7 @@ type (
 func (objects) Compares() {}
 
 // compile compiles spec, and returns what its source was told of it.
-func compile(t *testing.T, spec v1alpha1.Trigger) (asks source.Trigger, problems diag.List) {
+func compile(t *testing.T, spec v1alpha1.Trigger) (asks source.Spec, problems diag.List) {
 	t.Helper()
 	templates := map[string]trigger.Template{}
 	for name, text := range map[string]string{
@@ -56,17 +56,17 @@ func compile(t *testing.T, spec v1alpha1.Trigger) (asks source.Trigger, problems
 	}
 	c := trigger.Compiler{
 		Actions:  templates,
-		Executor: func(event.Trigger) provider.Executor { return nil },
+		Executor: func(event.TriggerRef) provider.Executor { return nil },
 		Sources: source.Registry{
-			"objects": func(_ map[string]any, t source.Trigger) (source.Subscription, diag.List) {
+			"objects": func(_ map[string]any, t source.Spec) (source.Subscription, diag.List) {
 				asks = t
 				return objects{}, nil
 			},
-			"ticks": func(map[string]any, source.Trigger) (source.Subscription, diag.List) { return ticks{}, nil },
+			"ticks": func(map[string]any, source.Spec) (source.Subscription, diag.List) { return ticks{}, nil },
 		},
 	}
 	spec.Action.Properties = &runtime.RawExtension{Raw: []byte(`{}`)}
-	_, problems = c.Compile(event.Trigger{Name: "t", Namespace: "n"}, spec)
+	_, problems = c.Compile(event.TriggerRef{Name: "t", Namespace: "n"}, spec)
 	return asks, problems
 }
 

@@ -36,30 +36,30 @@ func WorkerName(name string) string { return shorten("kube-trigger-"+name, maxNa
 // force for the named TriggerService.
 func ActionsName(name string) string { return WorkerName(name) }
 
-// ListenerName is the name of the Service by which the webhooks of the named
+// WebhookServiceName is the name of the Service by which the webhooks of the named
 // TriggerService are called. Unlike other names, that of a Service has no dots.
-func ListenerName(name string) string {
+func WebhookServiceName(name string) string {
 	worker := WorkerName(name)
 	if !strings.Contains(worker, ".") {
 		return worker
 	}
-	return hashed(strings.ReplaceAll(worker, ".", "-"), name, maxName)
+	return withHash(strings.ReplaceAll(worker, ".", "-"), name, maxName)
 }
 
 // Label is the value of a label that names a TriggerService.
 func Label(name string) string { return shorten(name, maxLabel) }
 
 // shorten cuts a long name, and ends it in a hash of the whole.
-func shorten(name string, most int) string {
-	if len(name) <= most {
+func shorten(name string, limit int) string {
+	if len(name) <= limit {
 		return name
 	}
-	return hashed(name, name, most)
+	return withHash(name, name, limit)
 }
 
-// hashed ends name, cut where it is long, in a hash of whole.
-func hashed(name, whole string, most int) string {
-	sum := sha256.Sum256([]byte(whole))
-	tail := "x" + hex.EncodeToString(sum[:4])
-	return name[:min(len(name), most-len(tail))] + tail
+// withHash ends name, cut where it is long, in a hash of whole.
+func withHash(name, full string, limit int) string {
+	sum := sha256.Sum256([]byte(full))
+	suffix := "x" + hex.EncodeToString(sum[:4])
+	return name[:min(len(name), limit-len(suffix))] + suffix
 }

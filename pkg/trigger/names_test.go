@@ -31,7 +31,7 @@ func TestNames(t *testing.T) {
 	long := strings.Repeat("a", 253)
 	seen := map[string]string{}
 	for _, name := range []string{"a", "a.b", "a-b", "a.b.c", "a-b.c", "1", long, long[1:] + "b"} {
-		for _, made := range []string{trigger.WorkerName(name), trigger.ListenerName(name)} {
+		for _, made := range []string{trigger.WorkerName(name), trigger.WebhookServiceName(name)} {
 			if reasons := validation.IsDNS1123Subdomain(made); len(reasons) > 0 {
 				t.Errorf("%s for %s: %v", made, name, reasons)
 			}
@@ -40,8 +40,8 @@ func TestNames(t *testing.T) {
 			}
 			seen[made] = name
 		}
-		if reasons := validation.IsDNS1035Label(trigger.ListenerName(name)); len(reasons) > 0 {
-			t.Errorf("Service %s for %s: %v", trigger.ListenerName(name), name, reasons)
+		if reasons := validation.IsDNS1035Label(trigger.WebhookServiceName(name)); len(reasons) > 0 {
+			t.Errorf("Service %s for %s: %v", trigger.WebhookServiceName(name), name, reasons)
 		}
 		if reasons := validation.IsValidLabelValue(trigger.Label(name)); len(reasons) > 0 {
 			t.Errorf("label %s for %s: %v", trigger.Label(name), name, reasons)

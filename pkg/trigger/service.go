@@ -45,30 +45,30 @@ type Compiled struct {
 // CompileService compiles the triggers of ts, in their order. A trigger without a name
 // has that of ts, "-" and its index. Those for which refuse returns a reason are
 // not compiled: the reason is their problem.
-func CompileService(c Compiler, ts *v1alpha1.TriggerService, refuse func(index int, name string) string) []Compiled {
-	taken := map[string]int{}
+func CompileService(c Compiler, ts *v1alpha1.TriggerService, reject func(index int, name string) string) []Compiled {
+	indexes := map[string]int{}
 	all := make([]Compiled, 0, len(ts.Spec.Triggers))
 	for i, spec := range ts.Spec.Triggers {
-		id := event.Trigger{Name: spec.Name, Namespace: ts.Namespace}
+		id := event.TriggerRef{Name: spec.Name, Namespace: ts.Namespace}
 		if id.Name == "" {
 			id.Name = fmt.Sprintf("%s-%d", ts.Name, i)
 		}
 		spec.Suspend = spec.Suspend || ts.Spec.Suspend
-		compiled, problems := engine.Trigger{Trigger: id}, diag.List(nil)
-		if reason := refuse(i, id.Name); reason != "" {
+		compiled, problems := engine.Trigger{TriggerRef: id}, diag.List(nil)
+		if reason := reject(i, id.Name); reason != "" {
 			problems.Add("", "%s", reason)
 		} else {
 			compiled, problems = c.Compile(id, spec)
 		}
-		if first, ok := taken[id.Name]; ok {
+		if first, ok := indexes[id.Name]; ok {
 			problems.Add("name", "%q is taken by triggers[%d]", id.Name, first)
 			// The name stands for one trigger in the status.
 			compiled.Name = fmt.Sprintf("%s-%d", id.Name, i)
 		} else {
-			taken[id.Name] = i
+			indexes[id.Name] = i
 		}
 		all = append(all, Compiled{
-			Trigger: compiled, Problems: problems.Under(fmt.Sprintf("spec.triggers[%d]", i)), Suspended: spec.Suspend,
+			Trigger: compiled, Problems: problems.WithPrefix(fmt.Sprintf("spec.triggers[%d]", i)), Suspended: spec.Suspend,
 		})
 	}
 	return all

@@ -46,68 +46,68 @@ type Compiler struct {
 	// Actions are the templates, by type.
 	Actions map[string]Template
 	// Executor returns what executes the provider calls of a trigger's action.
-	Executor func(event.Trigger) provider.Executor
-	// Refuse, where it is set, is asked before anything is evaluated that can use
+	Executor func(event.TriggerRef) provider.Executor
+	// Reject, where it is set, is asked before anything is evaluated that can use
 	// up all memory or never end: "filter", "action" and "source". If it returns a
 	// reason, that part is not compiled, and the reason is its problem.
-	Refuse func(part string) string
+	Reject func(part string) string
 }
 
 // Compile checks everything of a trigger. Paths are relative to it.
-func (c Compiler) Compile(id event.Trigger, spec v1alpha1.Trigger) (engine.Trigger, diag.List) {
-	out := engine.Trigger{Trigger: id, SourceType: spec.Source.Type}
-	asks := source.Trigger{Trigger: id}
-	asks.Refuse = func() diag.List { return c.refuse("source") }
+func (c Compiler) Compile(id event.TriggerRef, spec v1alpha1.Trigger) (engine.Trigger, diag.List) {
+	out := engine.Trigger{TriggerRef: id, SourceType: spec.Source.Type}
+	sourceSpec := source.Spec{TriggerRef: id}
+	sourceSpec.BeforeEvaluate = func() diag.List { return c.reject("source") }
 	var list, problems diag.List
-	if problems = c.refuse("filter"); problems == nil {
+	if problems = c.reject("filter"); problems == nil {
 		out.Filter, problems = filter.Compile(spec.Filter, id)
 	}
-	list = append(list, problems.Under("filter")...)
-	if problems = c.refuse("action"); problems == nil {
-		out.Action, asks.Old, problems = c.act(id, spec)
+	list = append(list, problems.WithPrefix("filter")...)
+	if problems = c.reject("action"); problems == nil {
+		out.Action, sourceSpec.Old, problems = c.compileActions(id, spec)
 	} else {
-		problems = problems.Under("action")
+		problems = problems.WithPrefix("action")
 	}
 	list = append(list, problems...)
-	asks.Old = asks.Old.Union(old(out.Filter))
-	asks.OnChange, problems = onChange(spec.OnChange)
-	list = append(list, problems.Under("onChange")...)
-	out.Subscription, problems = c.source(spec.Source, asks)
-	list = append(list, problems.Under("source")...)
+	sourceSpec.Old = sourceSpec.Old.Union(oldDependencies(out.Filter))
+	sourceSpec.OnChange, problems = parsePaths(spec.OnChange)
+	list = append(list, problems.WithPrefix("onChange")...)
+	out.Subscription, problems = c.compileSource(spec.Source, sourceSpec)
+	list = append(list, problems.WithPrefix("source")...)
 	if _, compares := out.Subscription.(source.Comparer); out.Subscription != nil && len(spec.OnChange) > 0 && !compares {
 		list.Add("onChange", "has no effect with the source %q, whose events are not changes of objects", spec.Source.Type)
 	}
-	out.Policy, problems = policy(spec)
+	out.Policy, problems = compilePolicy(spec)
 	return out, append(list, problems...)
 }
 
-func (c Compiler) refuse(part string) diag.List {
-	if c.Refuse == nil {
+func (c Compiler) reject(part string) diag.List {
+	if c.Reject == nil {
 		return nil
 	}
-	if reason := c.Refuse(part); reason != "" {
+	if reason := c.Reject(part); reason != "" {
 		return diag.List{{Message: reason}}
 	}
 	return nil
 }
 
-// old returns what a filter or action refers to below `context.old`. One that
+// oldDependencies returns what a filter or action refers to below `context.old`. One that
 // refers to `context` as a whole does not name it.
-func old(of any) expr.Projection {
-	r, ok := of.(referrer)
-	if !ok || r.Context().Whole() {
-		return expr.Projection{}
+func oldDependencies(compiled any) expr.FieldSet {
+	r, ok := compiled.(dependent)
+	if !ok || r.Context().IsAll() {
+		return expr.FieldSet{}
 	}
 	return r.Context().Under("old")
 }
 
-// referrer is what knows the fields of `context` that it can depend on.
-type referrer interface {
-	Context() expr.Projection
+// dependent is what knows the fields of `context` that it can depend on.
+type dependent interface {
+	Context() expr.FieldSet
 }
 
-// onChange reads the paths of fields.
-func onChange(texts []string) ([]source.Path, diag.List) {
+// parsePaths reads the paths of fields.
+func parsePaths(texts []string) ([]source.Path, diag.List) {
 	var (
 		paths []source.Path
 		list  diag.List
@@ -123,30 +123,30 @@ func onChange(texts []string) ([]source.Path, diag.List) {
 	return paths, list
 }
 
-func (c Compiler) source(spec v1alpha1.Source, asks source.Trigger) (source.Subscription, diag.List) {
+func (c Compiler) compileSource(spec v1alpha1.Source, sourceSpec source.Spec) (source.Subscription, diag.List) {
 	var list diag.List
 	compile, ok := c.Sources[spec.Type]
 	if !ok {
-		list.Add("type", "%s", unknown("source", spec.Type, slices.Sorted(maps.Keys(c.Sources))))
+		list.Add("type", "%s", unknownType("source", spec.Type, slices.Sorted(maps.Keys(c.Sources))))
 		return nil, list
 	}
-	properties, err := object(spec.Properties)
+	properties, err := decodeObject(spec.Properties)
 	if err != nil {
 		list.Add("properties", "%v", err)
 		return nil, list
 	}
-	sub, list := compile(properties, asks)
-	return sub, list.Under("properties")
+	sub, list := compile(properties, sourceSpec)
+	return sub, list.WithPrefix("properties")
 }
 
-func unknown(what, name string, known []string) string {
+func unknownType(kind, name string, known []string) string {
 	if name == "" {
-		return fmt.Sprintf("is required; %ss: %s", what, strings.Join(known, ", "))
+		return fmt.Sprintf("is required; %ss: %s", kind, strings.Join(known, ", "))
 	}
-	return fmt.Sprintf("unknown %s %q%s; %ss: %s", what, name, diag.Suggest(name, known), what, strings.Join(known, ", "))
+	return fmt.Sprintf("unknown %s %q%s; %ss: %s", kind, name, diag.Suggest(name, known), kind, strings.Join(known, ", "))
 }
 
-func object(raw *runtime.RawExtension) (map[string]any, error) {
+func decodeObject(raw *runtime.RawExtension) (map[string]any, error) {
 	if raw == nil || len(raw.Raw) == 0 {
 		return nil, nil
 	}
@@ -157,9 +157,9 @@ func object(raw *runtime.RawExtension) (map[string]any, error) {
 	return m, nil
 }
 
-// policy takes over what the spec says, and leaves the rest to the engine's
+// compilePolicy takes over what the spec says, and leaves the rest to the engine's
 // defaults.
-func policy(spec v1alpha1.Trigger) (engine.Policy, diag.List) {
+func compilePolicy(spec v1alpha1.Trigger) (engine.Policy, diag.List) {
 	var list diag.List
 	p := engine.Policy{Concurrency: spec.Concurrency, Suspend: spec.Suspend, AllowSelfTrigger: spec.AllowSelfTrigger}
 	duration := func(path string, d *metav1.Duration) time.Duration {

@@ -43,13 +43,13 @@ import (
 )
 
 const (
-	// settle is how long nothing may change before a change counts, so that a
+	// debounce is how long nothing may change before a change counts, so that a
 	// TriggerService and the actions that it needs are taken together.
-	settle = 200 * time.Millisecond
-	// unchecked is how long the worker waits for the controller to check a change:
+	debounce = 200 * time.Millisecond
+	// validationTimeout is how long the worker waits for the controller to check a change:
 	// as long as it takes to find what needs too much among as many triggers as there
 	// may be. It does not wait for ever, since the controller may be gone.
-	unchecked = time.Minute
+	validationTimeout = time.Minute
 )
 
 // Config is what a worker runs.
@@ -61,8 +61,8 @@ type Config struct {
 	Actions map[string]string
 }
 
-// same reports whether c and d run the same.
-func (c Config) same(d Config) bool {
+// Equal reports whether c and d run the same.
+func (c Config) Equal(d Config) bool {
 	if c.Service == nil || d.Service == nil {
 		return c.Service == nil && d.Service == nil
 	}
@@ -70,22 +70,22 @@ func (c Config) same(d Config) bool {
 		slices.Equal(c.Service.Status.Refused, d.Service.Status.Refused) && maps.Equal(c.Actions, d.Actions)
 }
 
-// checked reports whether the controller has checked what c runs.
-func (c Config) checked() bool {
+// validated reports whether the controller has checked what c runs.
+func (c Config) validated() bool {
 	return c.Service == nil || c.Service.Status.ObservedGeneration == c.Service.Generation
 }
 
-// Refuse returns why the trigger of a name must not be compiled, "" where it
+// Reject returns why the trigger of a name must not be compiled, "" where it
 // may.
-func (c Config) Refuse(_ int, name string) string {
+func (c Config) Reject(_ int, name string) string {
 	if slices.Contains(c.Service.Status.Refused, name) {
 		return "its CUE takes too much memory or time"
 	}
 	return ""
 }
 
-// Follower knows what a worker is to run.
-type Follower struct {
+// ConfigWatcher knows what a worker is to run.
+type ConfigWatcher struct {
 	clock clock.Clock
 
 	mu      sync.Mutex
@@ -94,14 +94,14 @@ type Follower struct {
 	changed chan struct{}
 }
 
-// NewFollower returns a Follower of what it is told.
-func NewFollower(c clock.Clock) *Follower {
-	return &Follower{clock: c, changed: make(chan struct{})}
+// newConfigWatcher returns a Follower of what it is told.
+func newConfigWatcher(c clock.Clock) *ConfigWatcher {
+	return &ConfigWatcher{clock: c, changed: make(chan struct{})}
 }
 
-// Follow follows a TriggerService until ctx ends, with two watches of one object
+// WatchConfig follows a TriggerService until ctx ends, with two watches of one object
 // each. It returns when it knows them.
-func Follow(ctx context.Context, config *rest.Config, name types.NamespacedName, c clock.Clock) (*Follower, error) {
+func WatchConfig(ctx context.Context, config *rest.Config, name types.NamespacedName, c clock.Clock) (*ConfigWatcher, error) {
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{v1alpha1.AddToScheme, corev1alpha1.AddToScheme} {
 		if err := add(scheme); err != nil {
@@ -120,14 +120,14 @@ func Follow(ctx context.Context, config *rest.Config, name types.NamespacedName,
 	if err != nil {
 		return nil, fmt.Errorf("follow TriggerService %s: %w", name, err)
 	}
-	f := NewFollower(c)
+	f := newConfigWatcher(c)
 	for _, o := range []client.Object{ts, definition} {
 		informer, err := objects.GetInformer(ctx, o, cache.BlockUntilSynced(false))
 		if err == nil {
 			_, err = informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
-				AddFunc:    f.Take,
-				UpdateFunc: func(_, now any) { f.Take(now) },
-				DeleteFunc: f.Drop,
+				AddFunc:    f.update,
+				UpdateFunc: func(_, now any) { f.update(now) },
+				DeleteFunc: f.delete,
 			})
 		}
 		if err != nil {
@@ -141,8 +141,8 @@ func Follow(ctx context.Context, config *rest.Config, name types.NamespacedName,
 	return f, nil
 }
 
-// Take notes a TriggerService, or the Definition of its actions in force.
-func (f *Follower) Take(o any) {
+// update notes a TriggerService, or the Definition of its actions in force.
+func (f *ConfigWatcher) update(o any) {
 	f.change(func(c *Config) {
 		switch o := o.(type) {
 		case *v1alpha1.TriggerService:
@@ -155,8 +155,8 @@ func (f *Follower) Take(o any) {
 	})
 }
 
-// Drop notes that one of them is gone.
-func (f *Follower) Drop(o any) {
+// delete notes that one of them is gone.
+func (f *ConfigWatcher) delete(o any) {
 	if last, ok := o.(toolscache.DeletedFinalStateUnknown); ok {
 		o = last.Obj
 	}
@@ -170,30 +170,30 @@ func (f *Follower) Drop(o any) {
 	})
 }
 
-func (f *Follower) change(by func(*Config)) {
+func (f *ConfigWatcher) change(by func(*Config)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	before := f.current
 	by(&f.current)
-	if !f.current.same(before) || f.current.checked() != before.checked() {
+	if !f.current.Equal(before) || f.current.validated() != before.validated() {
 		close(f.changed)
 		f.changed = make(chan struct{})
 	}
 }
 
-// Other returns the configuration as soon as it is other than c, was checked by
+// Next returns the configuration as soon as it is other than c, was checked by
 // the controller, and has not changed for a moment; or the cause with which ctx
 // ended.
-func (f *Follower) Other(ctx context.Context, c Config) (Config, error) {
+func (f *ConfigWatcher) Next(ctx context.Context, c Config) (Config, error) {
 	for {
 		f.mu.Lock()
 		current, changed := f.current, f.changed
 		f.mu.Unlock()
 		var settled <-chan time.Time
-		if !current.same(c) {
-			wait := settle
-			if !current.checked() {
-				wait = unchecked
+		if !current.Equal(c) {
+			wait := debounce
+			if !current.validated() {
+				wait = validationTimeout
 			}
 			settled = f.clock.After(wait)
 		}

@@ -34,11 +34,11 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-func follow(t *testing.T, b *bed, c clock.Clock) *worker.Follower {
+func follow(t *testing.T, b *bed, c clock.Clock) *worker.ConfigWatcher {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	t.Cleanup(stop)
-	f, err := worker.Follow(ctx, b.Config, types.NamespacedName{Namespace: b.ns, Name: "main"}, c)
+	f, err := worker.WatchConfig(ctx, b.Config, types.NamespacedName{Namespace: b.ns, Name: "main"}, c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,11 +46,11 @@ func follow(t *testing.T, b *bed, c clock.Clock) *worker.Follower {
 }
 
 // other waits for another configuration than c.
-func other(t *testing.T, f *worker.Follower, c worker.Config) worker.Config {
+func other(t *testing.T, f *worker.ConfigWatcher, c worker.Config) worker.Config {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), cluster.Patience)
 	defer cancel()
-	next, err := f.Other(ctx, c)
+	next, err := f.Next(ctx, c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,11 +58,11 @@ func other(t *testing.T, f *worker.Follower, c worker.Config) worker.Config {
 }
 
 // quiet reports whether there is no other configuration than c.
-func quiet(t *testing.T, f *worker.Follower, c worker.Config) bool {
+func quiet(t *testing.T, f *worker.ConfigWatcher, c worker.Config) bool {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
-	_, err := f.Other(ctx, c)
+	_, err := f.Next(ctx, c)
 	return err != nil
 }
 
@@ -72,7 +72,7 @@ func TestFollow(t *testing.T) {
 	ts := b.service(t)
 	b.status(t, ts, func(s *v1alpha1.TriggerServiceStatus) { s.ObservedGeneration = 1 })
 	first := other(t, f, worker.Config{})
-	if first.Service.UID != ts.UID || first.Actions != nil || first.Refuse(0, "main-0") != "" {
+	if first.Service.UID != ts.UID || first.Actions != nil || first.Reject(0, "main-0") != "" {
 		t.Errorf("got %+v", first)
 	}
 
@@ -94,7 +94,7 @@ func TestFollow(t *testing.T) {
 
 	b.status(t, ts, func(s *v1alpha1.TriggerServiceStatus) { s.Refused = []string{"main-0"} })
 	third := other(t, f, second)
-	if third.Refuse(0, "main-0") == "" || third.Refuse(1, "main-1") != "" {
+	if third.Reject(0, "main-0") == "" || third.Reject(1, "main-1") != "" {
 		t.Errorf("refused: %v", third.Service.Status.Refused)
 	}
 
@@ -122,7 +122,7 @@ func TestFollowWaitsForTheController(t *testing.T) {
 	ts := b.service(t)
 	got := make(chan worker.Config, 1)
 	go func() {
-		if config, err := f.Other(t.Context(), worker.Config{}); err == nil {
+		if config, err := f.Next(t.Context(), worker.Config{}); err == nil {
 			got <- config
 		}
 	}()

@@ -38,13 +38,13 @@ import (
 )
 
 const (
-	// reportEvery is the least time between two writes of the status.
-	reportEvery = 2 * time.Second
+	// reportInterval is the least time between two writes of the status.
+	reportInterval = 2 * time.Second
 	// reportTimeout is how long one write may take.
 	reportTimeout = 5 * time.Second
-	// announceEvery is the least time between two Kubernetes events that say the
+	// eventInterval is the least time between two Kubernetes events that say the
 	// same of one trigger.
-	announceEvery = 5 * time.Minute
+	eventInterval = 5 * time.Minute
 	// maxEvent is the longest message of a Kubernetes event, in bytes.
 	maxEvent = 1000
 	// fieldManager is what the worker writes the status as.
@@ -58,22 +58,22 @@ type Reporter struct {
 	Events record.EventRecorder
 	Clock  clock.Clock
 
-	written   v1alpha1.TriggerServiceStatus
-	announced map[string]time.Time
+	lastWritten v1alpha1.TriggerServiceStatus
+	lastEvents  map[string]time.Time
 }
 
 // Run writes what has changed, at once when other triggers have begun and else
 // every few seconds at most, until ctx ends, and then what is left. ts tells the TriggerService from another one of its name:
 // only that one's status is written.
 func (r *Reporter) Run(ctx context.Context, ts *v1alpha1.TriggerService, status *Status) {
-	r.written, r.announced = v1alpha1.TriggerServiceStatus{}, map[string]time.Time{}
+	r.lastWritten, r.lastEvents = v1alpha1.TriggerServiceStatus{}, map[string]time.Time{}
 	for {
 		select {
 		case <-ctx.Done():
 			r.report(context.WithoutCancel(ctx), ts, status)
 			return
-		case <-status.begun:
-		case <-r.Clock.After(reportEvery):
+		case <-status.ready:
+		case <-r.Clock.After(reportInterval):
 		}
 		r.report(ctx, ts, status)
 	}
@@ -81,21 +81,21 @@ func (r *Reporter) Run(ctx context.Context, ts *v1alpha1.TriggerService, status 
 
 func (r *Reporter) report(ctx context.Context, ts *v1alpha1.TriggerService, status *Status) {
 	current := status.Current()
-	if current.WorkerGeneration == 0 || equality.Semantic.DeepEqual(current, r.written) {
+	if current.WorkerGeneration == 0 || equality.Semantic.DeepEqual(current, r.lastWritten) {
 		return
 	}
-	r.announce(ts, current)
+	r.recordEvents(ts, current)
 	ctx, cancel := context.WithTimeout(ctx, reportTimeout)
 	defer cancel()
-	if err := r.write(ctx, ts, current); err != nil {
+	if err := r.patchStatus(ctx, ts, current); err != nil {
 		logr.FromContextOrDiscard(ctx).Info("Status not written; trying again", "reason", err.Error())
 		return
 	}
-	r.written = current
+	r.lastWritten = current
 }
 
-// write replaces the worker's part of the status.
-func (r *Reporter) write(ctx context.Context, ts *v1alpha1.TriggerService, status v1alpha1.TriggerServiceStatus) error {
+// patchStatus replaces the worker's part of the status.
+func (r *Reporter) patchStatus(ctx context.Context, ts *v1alpha1.TriggerService, status v1alpha1.TriggerServiceStatus) error {
 	text, err := json.Marshal(status)
 	if err != nil {
 		return err
@@ -126,28 +126,28 @@ func (r *Reporter) write(ctx context.Context, ts *v1alpha1.TriggerService, statu
 	})
 }
 
-// announce makes Kubernetes events of what a user must notice.
-func (r *Reporter) announce(ts *v1alpha1.TriggerService, now v1alpha1.TriggerServiceStatus) {
+// recordEvents makes Kubernetes events of what a user must notice.
+func (r *Reporter) recordEvents(ts *v1alpha1.TriggerService, now v1alpha1.TriggerServiceStatus) {
 	before := map[string]v1alpha1.TriggerStatus{}
-	for _, t := range r.written.Triggers {
+	for _, t := range r.lastWritten.Triggers {
 		before[t.Name] = t
 	}
 	for _, t := range now.Triggers {
 		old, known := before[t.Name]
 		switch {
 		case t.Reason != "" && t.Reason != old.Reason && t.Reason != v1alpha1.TriggerReasonStarting:
-			r.event(ts, t.Name, t.Reason, t.Message)
+			r.recordEvent(ts, t.Name, t.Reason, t.Message)
 		case known && t.DeadLetters > old.DeadLetters:
-			r.event(ts, t.Name, "DeadLetter", fmt.Sprintf("%d events given up; the last: %s", t.DeadLetters-old.DeadLetters, t.LastError))
+			r.recordEvent(ts, t.Name, "DeadLetter", fmt.Sprintf("%d events given up; the last: %s", t.DeadLetters-old.DeadLetters, t.LastError))
 		}
 	}
 }
 
-func (r *Reporter) event(ts *v1alpha1.TriggerService, trigger, reason, message string) {
+func (r *Reporter) recordEvent(ts *v1alpha1.TriggerService, trigger, reason, message string) {
 	key := trigger + "/" + reason
-	if last, ok := r.announced[key]; ok && r.Clock.Since(last) < announceEvery {
+	if last, ok := r.lastEvents[key]; ok && r.Clock.Since(last) < eventInterval {
 		return
 	}
-	r.announced[key] = r.Clock.Now()
-	r.Events.Event(ts, corev1.EventTypeWarning, reason, short(fmt.Sprintf("trigger %q: %s", trigger, message), maxEvent))
+	r.lastEvents[key] = r.Clock.Now()
+	r.Events.Event(ts, corev1.EventTypeWarning, reason, truncate(fmt.Sprintf("trigger %q: %s", trigger, message), maxEvent))
 }

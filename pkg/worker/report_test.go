@@ -85,8 +85,8 @@ func TestReport(t *testing.T) {
 		s.Triggers = []v1alpha1.TriggerStatus{{Name: "gone", State: v1alpha1.TriggerRunning}, {Name: "t", State: v1alpha1.TriggerRunning, Acted: 4}}
 	})
 	r := report(t, b, ts)
-	r.status.Waits("key", nil)
-	r.status.Observe(decided("t", engine.Acted, 1, nil))
+	r.status.ObserveWatch("key", nil)
+	r.status.Observe(decided("t", engine.Succeeded, 1, nil))
 	now := r.seen(t, func(s *v1alpha1.TriggerServiceStatus) error {
 		if s.Acted != 5 {
 			return fmt.Errorf("%+v", s)
@@ -112,7 +112,7 @@ func TestReport(t *testing.T) {
 		t.Errorf("version %s, want %s: nothing has changed", now.ResourceVersion, version)
 	}
 
-	failed := decided("t", engine.GivenUp, 1, errors.New("failed"))
+	failed := decided("t", engine.DeadLettered, 1, errors.New("failed"))
 	for n := range int64(3) {
 		r.status.Observe(failed)
 		r.seen(t, func(s *v1alpha1.TriggerServiceStatus) error {
@@ -140,7 +140,7 @@ func TestReportToTheRightOne(t *testing.T) {
 	}
 	ts := b.service(t)
 	r := report(t, b, old)
-	r.status.Waits("key", nil)
+	r.status.ObserveWatch("key", nil)
 	for range 5 {
 		cluster.Eventually(t, "time", func(context.Context) error {
 			if !r.clock.HasWaiters() {

@@ -38,20 +38,20 @@ import (
 const (
 	// maxText is the longest message or error in a status, in bytes.
 	maxText = 2000
-	// recovery is how long after a source was started again it counts as
+	// recoveryPeriod is how long after a source was started again it counts as
 	// working.
-	recovery = 3 * time.Second
-	// remembered is how long a broken loop shows.
-	remembered = 2 * engine.LoopWindow
+	recoveryPeriod = 3 * time.Second
+	// loopBrokenPeriod is how long a broken loop shows.
+	loopBrokenPeriod = 2 * engine.LoopWindow
 )
 
 // Status knows what the triggers of a TriggerService do. It observes the
 // engine that runs them.
 type Status struct {
-	clock clock.PassiveClock
-	tells func(sourceType string) bool
-	// begun holds a token when the sources of triggers that have begun work.
-	begun chan struct{}
+	clock        clock.PassiveClock
+	reportsState func(sourceType string) bool
+	// ready holds a token when the sources of triggers that have begun work.
+	ready chan struct{}
 
 	mu         sync.Mutex
 	generation int64
@@ -66,41 +66,41 @@ type triggerState struct {
 	// status has counts and times; State, Reason and Message only where they
 	// do not change until the trigger does.
 	status v1alpha1.TriggerStatus
-	// filters is set where the trigger has a filter, which says what matches.
-	filters bool
+	// hasFilter is set where the trigger has a filter, which says what matches.
+	hasFilter bool
 	// key is that of its subscription.
 	key string
 	// starting is set until its source has said whether it works.
 	starting bool
-	// waits is why its source waits, nil where it does not.
-	waits error
-	// away is what it does not hear of, nil where it hears of all.
-	away error
-	// failed is why its source failed last, and until when that holds.
-	failed error
-	until  time.Time
-	looped time.Time
+	// watchErr is why its source waits, nil where it does not.
+	watchErr error
+	// clusterErr is what it does not hear of, nil where it hears of all.
+	clusterErr error
+	// sourceErr is why its source failed last, and until when that holds.
+	sourceErr      error
+	sourceErrUntil time.Time
+	loopBrokenAt   time.Time
 }
 
 // NewStatus goes on counting where ts says. tells is whether sources of a type
 // call Waits.
-func NewStatus(ts *v1alpha1.TriggerService, c clock.PassiveClock, tells func(sourceType string) bool) *Status {
-	s := &Status{clock: c, tells: tells, triggers: map[string]*triggerState{}, begun: make(chan struct{}, 1)}
+func NewStatus(ts *v1alpha1.TriggerService, c clock.PassiveClock, reportsState func(sourceType string) bool) *Status {
+	s := &Status{clock: c, reportsState: reportsState, triggers: map[string]*triggerState{}, ready: make(chan struct{}, 1)}
 	for _, t := range ts.Status.Triggers {
 		s.triggers[t.Name] = &triggerState{status: t}
 	}
 	return s
 }
 
-// Begin says what runs from now on, of config. What is known of triggers that are
+// SetTriggers says what runs from now on, of config. What is known of triggers that are
 // no longer there is forgotten.
-func (s *Status) Begin(config Config, triggers []trigger.Compiled) {
+func (s *Status) SetTriggers(config Config, triggers []trigger.Compiled) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	before := s.triggers
 	s.generation, s.order, s.triggers, s.quarantines = config.Service.Generation, nil, map[string]*triggerState{}, nil
 	for i, t := range triggers {
-		known := &triggerState{filters: t.Filter != nil, status: v1alpha1.TriggerStatus{State: v1alpha1.TriggerRunning}}
+		known := &triggerState{hasFilter: t.Filter != nil, status: v1alpha1.TriggerStatus{State: v1alpha1.TriggerRunning}}
 		if old, ok := before[t.Name]; ok {
 			known.status = old.status
 			known.status.State, known.status.Reason, known.status.Message = v1alpha1.TriggerRunning, "", ""
@@ -109,14 +109,14 @@ func (s *Status) Begin(config Config, triggers []trigger.Compiled) {
 		switch {
 		case len(t.Problems) > 0:
 			known.status.State, known.status.Reason = v1alpha1.TriggerInvalid, v1alpha1.TriggerReasonInvalid
-			known.status.Message = short(t.Problems.Error(), maxText)
-			if config.Refuse(i, t.Name) != "" {
+			known.status.Message = truncate(t.Problems.Error(), maxText)
+			if config.Reject(i, t.Name) != "" {
 				known.status.Reason = v1alpha1.TriggerReasonRefused
 			}
 		case t.Suspended:
 			known.status.State = v1alpha1.TriggerSuspended
 		default:
-			known.starting = s.tells(t.SourceType)
+			known.starting = s.reportsState(t.SourceType)
 		}
 		if t.Subscription != nil {
 			known.key = t.Subscription.Key()
@@ -124,53 +124,53 @@ func (s *Status) Begin(config Config, triggers []trigger.Compiled) {
 		s.order = append(s.order, t.Name)
 		s.triggers[t.Name] = known
 	}
-	s.signal()
+	s.signalReady()
 }
 
-// signal wakes the reporter when no trigger is starting. The lock is held.
-func (s *Status) signal() {
+// signalReady wakes the reporter when no trigger is starting. The lock is held.
+func (s *Status) signalReady() {
 	for _, t := range s.triggers {
 		if t.starting {
 			return
 		}
 	}
 	select {
-	case s.begun <- struct{}{}:
+	case s.ready <- struct{}{}:
 	default:
 	}
 }
 
-// Runs says whom to ask for quarantines.
-func (s *Status) Runs(e *engine.Engine) {
+// SetEngine says whom to ask for quarantines.
+func (s *Status) SetEngine(e *engine.Engine) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.quarantines = e.Quarantines
 }
 
-// Waits says that the sources of a key wait, and why; nil that they work.
-func (s *Status) Waits(key string, why error) {
+// ObserveWatch says that the sources of a key wait, and why; nil that they work.
+func (s *Status) ObserveWatch(key string, why error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	started := false
 	for _, t := range s.triggers {
 		if t.key == key {
 			started = started || t.starting
-			t.starting, t.waits, t.failed = false, why, nil
+			t.starting, t.watchErr, t.sourceErr = false, why, nil
 		}
 	}
 	if started {
-		s.signal()
+		s.signalReady()
 	}
 }
 
-// Away says of which clusters a trigger does not hear, a *clusters.Away, or that it
+// ObserveClusters says of which clusters a trigger does not hear, a *clusters.Away, or that it
 // hears of all that it asks for.
-func (s *Status) Away(id event.Trigger, why error) {
+func (s *Status) ObserveClusters(id event.TriggerRef, why error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if t := s.triggers[id.Name]; t != nil {
-		t.starting, t.away, t.failed = false, why, nil
-		s.signal()
+		t.starting, t.clusterErr, t.sourceErr = false, why, nil
+		s.signalReady()
 	}
 }
 
@@ -179,12 +179,12 @@ func (s *Status) Observe(d engine.Decision) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := s.triggers[d.Trigger.Name]
-	if t == nil || d.Outcome == engine.Queued || d.Outcome == engine.Returned {
+	if t == nil || d.Outcome == engine.Queued || d.Outcome == engine.Requeued {
 		return
 	}
 	status, now := &t.status, metav1.NewTime(d.Time)
 	status.LastEventTime = &now
-	if !t.filters && d.Attempt == 1 {
+	if !t.hasFilter && d.Attempt == 1 {
 		status.Matched++
 	}
 	switch d.Outcome {
@@ -192,20 +192,20 @@ func (s *Status) Observe(d engine.Decision) {
 		status.Matched++
 	case engine.Filtered:
 		status.Filtered++
-	case engine.Acted:
+	case engine.Succeeded:
 		status.Acted++
 		status.LastActionTime = &now
-	case engine.Failed, engine.Skipped, engine.GivenUp:
+	case engine.Failed, engine.Skipped, engine.DeadLettered:
 		if d.Attempt > 0 {
 			status.Failed++
 		}
-		if d.Outcome == engine.GivenUp {
+		if d.Outcome == engine.DeadLettered {
 			status.DeadLetters++
 		}
 		if d.Reason == engine.ReasonLoopBroken {
-			t.looped = d.Time
+			t.loopBrokenAt = d.Time
 		}
-		status.LastError, status.LastErrorTime = short(fmt.Sprint(d.Err), maxText), &now
+		status.LastError, status.LastErrorTime = truncate(fmt.Sprint(d.Err), maxText), &now
 	}
 }
 
@@ -215,10 +215,10 @@ func (s *Status) ObserveSource(f engine.SourceFailure) {
 	defer s.mu.Unlock()
 	for _, id := range f.Triggers {
 		if t := s.triggers[id.Name]; t != nil {
-			t.starting, t.failed, t.until = false, f.Err, f.Time.Add(f.RetryIn+recovery)
+			t.starting, t.sourceErr, t.sourceErrUntil = false, f.Err, f.Time.Add(f.RetryIn+recoveryPeriod)
 		}
 	}
-	s.signal()
+	s.signalReady()
 }
 
 // Current returns the status as the worker writes it: without conditions.
@@ -266,31 +266,31 @@ func (s *Status) state(t *triggerState, q engine.Quarantine, quarantined bool) (
 		return v1alpha1.TriggerQuarantined, v1alpha1.TriggerReasonHung, what
 	case t.starting:
 		return v1alpha1.TriggerWaiting, v1alpha1.TriggerReasonStarting, ""
-	case t.waits != nil:
+	case t.watchErr != nil:
 		reason := v1alpha1.TriggerReasonSourceFailed
-		if meta.IsNoMatchError(t.waits) {
+		if meta.IsNoMatchError(t.watchErr) {
 			reason = v1alpha1.TriggerReasonKindNotFound
 		}
-		return v1alpha1.TriggerWaiting, reason, short(t.waits.Error(), maxText)
-	case t.failed != nil && now.Before(t.until):
+		return v1alpha1.TriggerWaiting, reason, truncate(t.watchErr.Error(), maxText)
+	case t.sourceErr != nil && now.Before(t.sourceErrUntil):
 		reason := v1alpha1.TriggerReasonSourceFailed
-		if status := apierrors.APIStatus(nil); errors.As(t.failed, &status) && status.Status().Reason == metav1.StatusReasonForbidden {
+		if status := apierrors.APIStatus(nil); errors.As(t.sourceErr, &status) && status.Status().Reason == metav1.StatusReasonForbidden {
 			reason = v1alpha1.TriggerReasonForbidden
 		}
-		return v1alpha1.TriggerWaiting, reason, short(t.failed.Error(), maxText)
-	case t.away != nil:
-		return away(t.away)
-	case !t.looped.IsZero() && now.Sub(t.looped) < remembered:
+		return v1alpha1.TriggerWaiting, reason, truncate(t.sourceErr.Error(), maxText)
+	case t.clusterErr != nil:
+		return clusterState(t.clusterErr)
+	case !t.loopBrokenAt.IsZero() && now.Sub(t.loopBrokenAt) < loopBrokenPeriod:
 		return v1alpha1.TriggerRunning, v1alpha1.TriggerReasonLoopBroken,
 			"triggers keep causing events of an object; some are not acted on: " + t.status.LastError
 	}
 	return v1alpha1.TriggerRunning, "", ""
 }
 
-// away says what a trigger does that does not hear of some clusters.
-func away(why error) (state v1alpha1.TriggerState, reason, message string) {
-	message = short(why.Error(), maxText)
-	if some := (*multicluster.Away)(nil); errors.As(why, &some) && some.Working > 0 {
+// clusterState says what a trigger does that does not hear of some clusters.
+func clusterState(why error) (state v1alpha1.TriggerState, reason, message string) {
+	message = truncate(why.Error(), maxText)
+	if some := (*multicluster.UnavailableError)(nil); errors.As(why, &some) && some.Ready > 0 {
 		return v1alpha1.TriggerRunning, v1alpha1.TriggerReasonClusterUnreachable, message
 	}
 	if status := apierrors.APIStatus(nil); errors.As(why, &status) && status.Status().Reason == metav1.StatusReasonForbidden {
@@ -299,12 +299,12 @@ func away(why error) (state v1alpha1.TriggerState, reason, message string) {
 	return v1alpha1.TriggerWaiting, v1alpha1.TriggerReasonClusterUnreachable, message
 }
 
-// short cuts a text that is longer than most.
-func short(text string, most int) string {
-	if len(text) <= most {
+// truncate cuts a text that is longer than most.
+func truncate(text string, limit int) string {
+	if len(text) <= limit {
 		return text
 	}
-	return strings.ToValidUTF8(text[:most], "") + "…"
+	return strings.ToValidUTF8(text[:limit], "") + "…"
 }
 
 var _ engine.Observer = (*Status)(nil)

@@ -48,7 +48,7 @@ type always struct{ filter.Filter }
 
 func compiled(name string) trigger.Compiled {
 	return trigger.Compiled{Trigger: engine.Trigger{
-		Trigger: event.Trigger{Namespace: "a", Name: name}, SourceType: "telling", Subscription: subscription{},
+		TriggerRef: event.TriggerRef{Namespace: "a", Name: name}, SourceType: "telling", Subscription: subscription{},
 	}}
 }
 
@@ -56,12 +56,12 @@ func compiled(name string) trigger.Compiled {
 func begin(ts *v1alpha1.TriggerService, triggers ...trigger.Compiled) (*worker.Status, *clocktesting.FakeClock) {
 	c := clocktesting.NewFakeClock(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
 	s := worker.NewStatus(ts, c, func(sourceType string) bool { return sourceType == "telling" })
-	s.Begin(worker.Config{Service: ts}, triggers)
+	s.SetTriggers(worker.Config{Service: ts}, triggers)
 	return s, c
 }
 
 func decided(name string, o engine.Outcome, attempt int, err error) engine.Decision {
-	return engine.Decision{Trigger: event.Trigger{Namespace: "a", Name: name}, Outcome: o, Attempt: attempt, Err: err, Time: time.Unix(1, 0)}
+	return engine.Decision{Trigger: event.TriggerRef{Namespace: "a", Name: name}, Outcome: o, Attempt: attempt, Err: err, Time: time.Unix(1, 0)}
 }
 
 func TestCounts(t *testing.T) {
@@ -74,15 +74,15 @@ func TestCounts(t *testing.T) {
 	one := compiled("one")
 	one.Filter = always{}
 	s, _ := begin(ts, one, compiled("all"))
-	s.Waits("key", nil)
+	s.ObserveWatch("key", nil)
 	failed := errors.New("failed")
 	for _, d := range []engine.Decision{
 		decided("one", engine.Queued, 0, nil), decided("one", engine.Filtered, 0, nil),
-		decided("one", engine.Matched, 0, nil), decided("one", engine.Failed, 1, failed), decided("one", engine.Acted, 2, nil),
-		decided("one", engine.Returned, 0, nil), decided("one", engine.Suppressed, 0, nil),
-		decided("one", engine.GivenUp, 0, errors.New("filter failed")),
-		decided("all", engine.Acted, 1, nil), decided("all", engine.Failed, 1, failed), decided("all", engine.GivenUp, 2, failed),
-		decided("nobody", engine.Acted, 1, nil),
+		decided("one", engine.Matched, 0, nil), decided("one", engine.Failed, 1, failed), decided("one", engine.Succeeded, 2, nil),
+		decided("one", engine.Requeued, 0, nil), decided("one", engine.Suppressed, 0, nil),
+		decided("one", engine.DeadLettered, 0, errors.New("filter failed")),
+		decided("all", engine.Succeeded, 1, nil), decided("all", engine.Failed, 1, failed), decided("all", engine.DeadLettered, 2, failed),
+		decided("nobody", engine.Succeeded, 1, nil),
 	} {
 		s.Observe(d)
 	}
@@ -110,11 +110,11 @@ func TestStates(t *testing.T) {
 	forbidden := apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, "", errors.New("no"))
 	sourceFails := func(err error) func(*worker.Status, *clocktesting.FakeClock) {
 		return func(s *worker.Status, c *clocktesting.FakeClock) {
-			s.ObserveSource(engine.SourceFailure{Triggers: []event.Trigger{{Namespace: "a", Name: "t"}}, Err: err, RetryIn: time.Minute, Time: c.Now()})
+			s.ObserveSource(engine.SourceFailure{Triggers: []event.TriggerRef{{Namespace: "a", Name: "t"}}, Err: err, RetryIn: time.Minute, Time: c.Now()})
 		}
 	}
 	waits := func(err error) func(*worker.Status, *clocktesting.FakeClock) {
-		return func(s *worker.Status, _ *clocktesting.FakeClock) { s.Waits("key", err) }
+		return func(s *worker.Status, _ *clocktesting.FakeClock) { s.ObserveWatch("key", err) }
 	}
 	other := compiled("t")
 	other.SourceType = "silent"
@@ -144,7 +144,7 @@ func TestStates(t *testing.T) {
 			sourceFails(forbidden), func(_ *worker.Status, c *clocktesting.FakeClock) { c.Step(2 * time.Minute) },
 		}, state: v1alpha1.TriggerRunning},
 		"loop": {trigger: other, then: []func(*worker.Status, *clocktesting.FakeClock){func(s *worker.Status, c *clocktesting.FakeClock) {
-			d := decided("t", engine.GivenUp, 0, errors.New("circle"))
+			d := decided("t", engine.DeadLettered, 0, errors.New("circle"))
 			d.Reason, d.Time = engine.ReasonLoopBroken, c.Now()
 			s.Observe(d)
 		}}, state: v1alpha1.TriggerRunning, reason: v1alpha1.TriggerReasonLoopBroken},
@@ -174,12 +174,12 @@ func TestAway(t *testing.T) {
 	refused := apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, "", errors.New("no"))
 	lost := errors.New("connection refused")
 	for name, why := range map[string]error{
-		"some":      &multicluster.Away{Clusters: map[string]error{"b": lost}, Working: 1},
-		"none":      &multicluster.Away{Clusters: map[string]error{"b": lost}},
-		"forbidden": &multicluster.Away{Clusters: map[string]error{"": refused}},
+		"some":      &multicluster.UnavailableError{Clusters: map[string]error{"b": lost}, Ready: 1},
+		"none":      &multicluster.UnavailableError{Clusters: map[string]error{"b": lost}},
+		"forbidden": &multicluster.UnavailableError{Clusters: map[string]error{"": refused}},
 		"all":       nil,
 	} {
-		s.Away(event.Trigger{Namespace: "a", Name: name}, why)
+		s.ObserveClusters(event.TriggerRef{Namespace: "a", Name: name}, why)
 	}
 	now := s.Current()
 	var got []string
@@ -193,7 +193,7 @@ func TestAway(t *testing.T) {
 	if m := now.Triggers[0].Message; m != `cluster "b": connection refused` {
 		t.Errorf("message %q", m)
 	}
-	s.Away(event.Trigger{Namespace: "a", Name: "some"}, nil)
+	s.ObserveClusters(event.TriggerRef{Namespace: "a", Name: "some"}, nil)
 	if st := s.Current().Triggers[0]; st.Reason != "" || st.Message != "" {
 		t.Errorf("got %v", st)
 	}

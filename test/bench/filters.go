@@ -81,7 +81,7 @@ func filters(ctx context.Context, out io.Writer, size size) error {
 }
 
 // trigger is what the filters belong to.
-func trigger() event.Trigger { return event.Trigger{Name: "bench", Namespace: "default"} }
+func trigger() event.TriggerRef { return event.TriggerRef{Name: "bench", Namespace: "default"} }
 
 func occurrence(name string) (event.Event, error) {
 	text, err := os.ReadFile(predicates + "events/" + name + ".json")

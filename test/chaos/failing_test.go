@@ -96,17 +96,17 @@ func failingAction() scenario {
 }
 
 // letters returns the dead letters that are stored.
-func (i *installation) letters() []store.Letter {
+func (i *installation) letters() []store.DeadLetter {
 	i.t.Helper()
 	s, err := file.Open(i.t.Context(), i.store(), file.Options{})
 	if err != nil {
 		i.t.Fatal(err)
 	}
-	buried, err := s.Buried(i.t.Context())
+	buried, err := s.ListDeadLetters(i.t.Context())
 	if err := errors.Join(err, s.Close()); err != nil {
 		i.t.Fatal(err)
 	}
-	return buried.Letters
+	return buried.Items
 }
 
 // retry is a wait before an attempt, as the worker announced it.

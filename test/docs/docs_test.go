@@ -97,7 +97,7 @@ func documents(t *testing.T) []string {
 // check returns what is wrong with a configuration.
 func check(t *testing.T, file string) error {
 	t.Helper()
-	templates, problems := trigger.Templates(actions.FS)
+	templates, problems := trigger.LoadTemplates(actions.FS)
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
@@ -107,18 +107,18 @@ func check(t *testing.T, file string) error {
 			k8sevent.Type:    k8sevent.New(resource.Options{}),
 			cron.Type:        cron.New(cron.Options{}),
 			resource.Type:    resource.New(resource.Options{}),
-			velaql.Type: velaql.New(velaql.Options{Views: func(_ event.Trigger, q query.Query) (velaql.View, diag.List) {
+			velaql.Type: velaql.New(velaql.Options{CompileView: func(_ event.TriggerRef, q query.Query) (velaql.View, diag.List) {
 				return view.New(q, view.Options{})
 			}}),
 			webhook.Type: webhook.New(webhook.Options{}),
 		},
 		Actions:  templates,
-		Executor: func(event.Trigger) provider.Executor { return nil },
+		Executor: func(event.TriggerRef) provider.Executor { return nil },
 	}
 	triggers, diagnostics := config.Load(file, "default")
 	for _, tr := range triggers {
 		_, problems := c.Compile(tr.ID, tr.Spec)
-		diagnostics = append(diagnostics, tr.Diagnose(problems)...)
+		diagnostics = append(diagnostics, tr.Locate(problems)...)
 	}
 	if len(diagnostics) > 0 {
 		return diagnostics

@@ -56,7 +56,7 @@ func Problems(t *testing.T, compile source.Compiler, least int, update bool) {
 			if err := yaml.Unmarshal([]byte(given), &properties); err != nil {
 				t.Fatal(err)
 			}
-			sub, found := compile(properties, source.Trigger{Trigger: event.Trigger{Name: "t", Namespace: "n"}})
+			sub, found := compile(properties, source.Spec{TriggerRef: event.TriggerRef{Name: "t", Namespace: "n"}})
 			got := "valid"
 			if len(found) > 0 {
 				got = found.Error()

@@ -76,7 +76,7 @@ func (p Program) Start(t *testing.T) *Process {
 		t.Fatal(err)
 	}
 	saver := store.NewSaver(s, store.SaverOptions{
-		Every: time.Second, Changes: 100, Grace: Patience, Clock: clock.RealClock{}, OnError: func(err error) { t.Log(err) },
+		MaxDelay: time.Second, BatchSize: 100, GracePeriod: Patience, Clock: clock.RealClock{}, OnError: func(err error) { t.Log(err) },
 	})
 	running := &Process{T: t, subscriptions: map[string]source.Subscription{}, events: map[string][]event.Event{}}
 	running.ends = append(running.ends, func() {
@@ -87,7 +87,7 @@ func (p Program) Start(t *testing.T) *Process {
 	t.Cleanup(running.Stop)
 	running.start(saver.Run)
 	watched := make(chan string, 100)
-	o := resource.Options{Clock: clock.RealClock{}, Resumes: s, Saver: saver, Waits: func(key string, why error) {
+	o := resource.Options{Clock: clock.RealClock{}, Checkpoints: s, Saver: saver, OnStatus: func(key string, why error) {
 		if why != nil {
 			return
 		}
@@ -104,7 +104,7 @@ func (p Program) Start(t *testing.T) *Process {
 		if err := yaml.Unmarshal([]byte(text), &properties); err != nil {
 			t.Fatal(err)
 		}
-		sub, problems := compile(properties, source.Trigger{Trigger: event.Trigger{Name: name}})
+		sub, problems := compile(properties, source.Spec{TriggerRef: event.TriggerRef{Name: name}})
 		if len(problems) > 0 {
 			t.Fatal(problems)
 		}
@@ -188,7 +188,7 @@ func (p *Process) Taken(name string) []event.Event {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	sub := p.subscriptions[name]
-	return slices.DeleteFunc(slices.Clone(p.events[sub.Key()]), func(ev event.Event) bool { return sub.Wants(ev) != "" })
+	return slices.DeleteFunc(slices.Clone(p.events[sub.Key()]), func(ev event.Event) bool { return sub.Skip(ev) != "" })
 }
 
 // Until waits until the trigger has taken n events, and returns all that it has.

@@ -116,7 +116,7 @@ func (r runs) act(t *testing.T, id, actionsOf string) error {
 		t.Fatal(err)
 	}
 	spec.Source.Type = "test"
-	templates, problems := triggers.Templates(actions.FS)
+	templates, problems := triggers.LoadTemplates(actions.FS)
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
@@ -132,12 +132,12 @@ write: kube.#Apply & {$params: resource: {
 	templates["report"] = triggers.Parsed(report)
 	c := triggers.Compiler{
 		Actions: templates,
-		Executor: func(id event.Trigger) provider.Executor {
+		Executor: func(id event.TriggerRef) provider.Executor {
 			return provider.New(provider.Options{Client: client.WithFieldOwner(r.Client, id.FieldManager()), Namespace: id.Namespace})
 		},
-		Sources: source.Registry{"test": func(map[string]any, source.Trigger) (source.Subscription, diag.List) { return nil, nil }},
+		Sources: source.Registry{"test": func(map[string]any, source.Spec) (source.Subscription, diag.List) { return nil, nil }},
 	}
-	compiled, problems := c.Compile(event.Trigger{Name: "starts", Namespace: r.namespace}, spec)
+	compiled, problems := c.Compile(event.TriggerRef{Name: "starts", Namespace: r.namespace}, spec)
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}

@@ -39,37 +39,37 @@ const (
 
 // Client sends requests through a Guard. It is safe for concurrent use.
 type Client struct {
-	guard  Guard
+	policy AddressPolicy
 	shared *http.Transport
 }
 
 // NewClient returns a client. Its connections are closed some time after they
 // were last used.
-func NewClient(g Guard) *Client { return &Client{guard: g, shared: transport(g, nil)} }
+func NewClient(g AddressPolicy) *Client { return &Client{policy: g, shared: newTransport(g, nil)} }
 
-// Guard returns what the client connects through.
-func (c *Client) Guard() Guard { return c.guard }
+// Policy returns what the client connects through.
+func (c *Client) Policy() AddressPolicy { return c.policy }
 
-// Answer is what was answered to a request.
-type Answer struct {
+// Response is what was answered to a request.
+type Response struct {
 	Status          int
 	Header, Trailer http.Header
 	Body            []byte
 }
 
-// Confined marks what a request carries as meant for its host alone.
-type Confined bool
+// SameHostOnly marks what a request carries as meant for its host alone.
+type SameHostOnly bool
 
 // Do sends req, with config for TLS where it is not nil, and reads the answer. It
 // follows redirects, but not to another host where the request is confined.
 // Errors do not name the request's URL, which may be a secret.
-func (c *Client) Do(req *http.Request, config *tls.Config, confined Confined) (*Answer, error) {
+func (c *Client) Do(req *http.Request, config *tls.Config, confined SameHostOnly) (*Response, error) {
 	if scheme := req.URL.Scheme; scheme != "http" && scheme != "https" || req.URL.Host == "" {
 		return nil, errors.New("the URL must begin with http:// or https:// and a host")
 	}
 	rt := c.shared
 	if config != nil {
-		rt = transport(c.guard, config)
+		rt = newTransport(c.policy, config)
 		defer rt.CloseIdleConnections()
 	}
 	client := http.Client{Transport: rt, CheckRedirect: func(next *http.Request, before []*http.Request) error {
@@ -100,7 +100,7 @@ func (c *Client) Do(req *http.Request, config *tls.Config, confined Confined) (*
 	if len(body) > MaxBody {
 		return nil, &TooLargeError{}
 	}
-	return &Answer{Status: resp.StatusCode, Header: resp.Header, Trailer: resp.Trailer, Body: body}, nil
+	return &Response{Status: resp.StatusCode, Header: resp.Header, Trailer: resp.Trailer, Body: body}, nil
 }
 
 // TooLargeError is an answer of more than MaxBody bytes.
@@ -110,7 +110,7 @@ func (*TooLargeError) Error() string {
 	return fmt.Sprintf("the answer is larger than %d KiB", MaxBody>>10)
 }
 
-func transport(g Guard, config *tls.Config) *http.Transport {
+func newTransport(g AddressPolicy, config *tls.Config) *http.Transport {
 	return &http.Transport{
 		DialContext:            g.Dial,
 		TLSClientConfig:        config,

@@ -34,9 +34,9 @@ import (
 	"time"
 )
 
-// A Guard decides which addresses may be connected to. The zero Guard allows none
+// A AddressPolicy decides which addresses may be connected to. The zero Guard allows none
 // of those that are refused by default. It is safe for concurrent use.
-type Guard struct {
+type AddressPolicy struct {
 	// Allow are addresses that may be connected to although they are refused by
 	// default.
 	Allow []netip.Prefix
@@ -44,15 +44,15 @@ type Guard struct {
 	Resolver *net.Resolver
 }
 
-// RefusedError says that an address may not be connected to. Trying again cannot
+// DeniedAddressError says that an address may not be connected to. Trying again cannot
 // help.
-type RefusedError struct {
+type DeniedAddressError struct {
 	Addr netip.Addr
 	// Kind is what it is, "a loopback address".
 	Kind string
 }
 
-func (e *RefusedError) Error() string {
+func (e *DeniedAddressError) Error() string {
 	return fmt.Sprintf("connections to %s are refused: it is %s", e.Addr, e.Kind)
 }
 
@@ -76,9 +76,9 @@ func ParseAllow(list []string) ([]netip.Prefix, error) {
 }
 
 // Check returns a RefusedError where addr may not be connected to.
-func (g Guard) Check(addr netip.Addr) error {
+func (g AddressPolicy) Check(addr netip.Addr) error {
 	addr = addr.Unmap().WithZone("")
-	what := kind(addr)
+	what := deniedKind(addr)
 	if what == "" {
 		return nil
 	}
@@ -87,11 +87,11 @@ func (g Guard) Check(addr netip.Addr) error {
 			return nil
 		}
 	}
-	return &RefusedError{Addr: addr, Kind: what}
+	return &DeniedAddressError{Addr: addr, Kind: what}
 }
 
 // Dial connects to address, as net.Dialer.DialContext does.
-func (g Guard) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+func (g AddressPolicy) Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	d := net.Dialer{
 		Timeout:  dialTimeout,
 		Resolver: g.Resolver,
@@ -110,8 +110,8 @@ func (g Guard) Dial(ctx context.Context, network, address string) (net.Conn, err
 // not.
 const dialTimeout = 5 * time.Second
 
-// kind returns what is refused about addr; nothing where nothing is.
-func kind(addr netip.Addr) string {
+// deniedKind returns what is refused about addr; nothing where nothing is.
+func deniedKind(addr netip.Addr) string {
 	switch {
 	case addr.IsLoopback():
 		return "a loopback address"
@@ -124,8 +124,8 @@ func kind(addr netip.Addr) string {
 	case addr.IsLinkLocalUnicast():
 		return "a link-local address"
 	}
-	if inner := embedded(addr); inner.IsValid() {
-		return kind(inner)
+	if inner := embeddedIPv4(addr); inner.IsValid() {
+		return deniedKind(inner)
 	}
 	return ""
 }
@@ -144,10 +144,10 @@ func isMetadata(addr netip.Addr) bool {
 	return false
 }
 
-// embedded returns the IPv4 address that an IPv6 address stands for: under the
+// embeddedIPv4 returns the IPv4 address that an IPv6 address stands for: under the
 // prefixes of NAT64 (RFC 6052, RFC 8215) and 6to4 (RFC 3056), and as the deprecated
 // "IPv4-compatible" address.
-func embedded(addr netip.Addr) netip.Addr {
+func embeddedIPv4(addr netip.Addr) netip.Addr {
 	if !addr.Is6() {
 		return netip.Addr{}
 	}

@@ -80,7 +80,7 @@ func TestCheck(t *testing.T) {
 		"fd00:ec2::255":            "",
 		"64:ff9b:1:1::203.0.113.1": "",
 	} {
-		err := egress.Guard{}.Check(netip.MustParseAddr(addr))
+		err := egress.AddressPolicy{}.Check(netip.MustParseAddr(addr))
 		if (err != nil) != (kind != "") || err != nil && !strings.Contains(err.Error(), kind) {
 			t.Errorf("%s: got %v, want %q", addr, err, kind)
 		}
@@ -92,7 +92,7 @@ func TestParseAllow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := egress.Guard{Allow: allow}
+	g := egress.AddressPolicy{Allow: allow}
 	for addr, allowed := range map[string]bool{"127.0.0.1": true, "127.0.0.2": false, "169.254.169.254": true, "fe80::1": true, "::1": false} {
 		if err := g.Check(netip.MustParseAddr(addr)); (err == nil) != allowed {
 			t.Errorf("%s: %v", addr, err)
@@ -105,15 +105,15 @@ func TestParseAllow(t *testing.T) {
 	}
 }
 
-// names answers every question for an IPv4 address with the next of its addresses.
-type names struct {
-	t    *testing.T
-	mu   sync.Mutex
-	left []string
-	all  []string
+// fakeDNS answers every question for an IPv4 address with the next of its addresses.
+type fakeDNS struct {
+	t        *testing.T
+	mu       sync.Mutex
+	pending  []string
+	answered []string
 }
 
-func (n *names) resolver() *net.Resolver {
+func (n *fakeDNS) resolver() *net.Resolver {
 	return &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
 		client, server := net.Pipe()
 		go n.serve(server)
@@ -121,7 +121,7 @@ func (n *names) resolver() *net.Resolver {
 	}}
 }
 
-func (n *names) serve(c net.Conn) {
+func (n *fakeDNS) serve(c net.Conn) {
 	defer c.Close()
 	for {
 		size := make([]byte, 2) // as over TCP
@@ -139,7 +139,7 @@ func (n *names) serve(c net.Conn) {
 	}
 }
 
-func (n *names) answer(query []byte) []byte {
+func (n *fakeDNS) answer(query []byte) []byte {
 	var m dnsmessage.Message
 	if err := m.Unpack(query); err != nil {
 		n.t.Error(err)
@@ -147,11 +147,11 @@ func (n *names) answer(query []byte) []byte {
 	m.Response, m.Additionals = true, nil
 	if q := m.Questions[0]; q.Type == dnsmessage.TypeA {
 		n.mu.Lock()
-		addr := n.left[0]
-		if len(n.left) > 1 {
-			n.left = n.left[1:]
+		addr := n.pending[0]
+		if len(n.pending) > 1 {
+			n.pending = n.pending[1:]
 		}
-		n.all = append(n.all, addr)
+		n.answered = append(n.answered, addr)
 		n.mu.Unlock()
 		m.Answers = []dnsmessage.Resource{{
 			Header: dnsmessage.ResourceHeader{Name: q.Name, Type: q.Type, Class: q.Class},
@@ -165,10 +165,10 @@ func (n *names) answer(query []byte) []byte {
 	return b
 }
 
-// here allows the loopback address that servers of tests listen on, alone.
-var here = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
+// loopback allows the loopback address that servers of tests listen on, alone.
+var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
 
-func get(t *testing.T, c *egress.Client, url string, confined egress.Confined) (*egress.Answer, error) {
+func get(t *testing.T, c *egress.Client, url string, confined egress.SameHostOnly) (*egress.Response, error) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
 	if err != nil {
@@ -177,8 +177,8 @@ func get(t *testing.T, c *egress.Client, url string, confined egress.Confined) (
 	return c.Do(req, nil, confined)
 }
 
-func isRefused(err error) bool {
-	var refused *egress.RefusedError
+func isDenied(err error) bool {
+	var refused *egress.DeniedAddressError
 	return errors.As(err, &refused)
 }
 
@@ -187,18 +187,18 @@ func isRefused(err error) bool {
 func TestRebinding(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Connection", "close") }))
 	defer server.Close()
-	n := &names{t: t, left: []string{"127.0.0.1", "169.254.169.254"}}
-	c := egress.NewClient(egress.Guard{Allow: here, Resolver: n.resolver()})
+	n := &fakeDNS{t: t, pending: []string{"127.0.0.1", "169.254.169.254"}}
+	c := egress.NewClient(egress.AddressPolicy{Allow: loopback, Resolver: n.resolver()})
 	defer c.Close()
 	_, port, _ := net.SplitHostPort(server.Listener.Addr().String())
 	url := "http://rebinding.example:" + port
 	if _, err := get(t, c, url, false); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := get(t, c, url, false); !isRefused(err) {
+	if _, err := get(t, c, url, false); !isDenied(err) {
 		t.Errorf("got %v, want a refusal", err)
 	}
-	if got := strings.Join(n.all, " "); got != "127.0.0.1 169.254.169.254" {
+	if got := strings.Join(n.answered, " "); got != "127.0.0.1 169.254.169.254" {
 		t.Errorf("the name was %s", got)
 	}
 }
@@ -212,14 +212,14 @@ func TestRefused(t *testing.T) {
 		http.Redirect(w, r, to, http.StatusFound)
 	}))
 	defer server.Close()
-	closed := egress.NewClient(egress.Guard{})
-	if _, err := get(t, closed, server.URL+"/reached", false); !isRefused(err) || reached {
+	closed := egress.NewClient(egress.AddressPolicy{})
+	if _, err := get(t, closed, server.URL+"/reached", false); !isDenied(err) || reached {
 		t.Errorf("got %v, reached: %v", err, reached)
 	}
-	open := egress.NewClient(egress.Guard{Allow: here})
+	open := egress.NewClient(egress.AddressPolicy{Allow: loopback})
 	defer open.Close()
 	for _, to = range []string{"http://169.254.169.254/latest/meta-data", "http://[::1]:1/", "http://127.0.0.2:1/", "http://[::ffff:169.254.169.254]/", "http://0.0.0.0:1/"} {
-		if _, err := get(t, open, server.URL, false); !isRefused(err) {
+		if _, err := get(t, open, server.URL, false); !isDenied(err) {
 			t.Errorf("a redirect to %s: got %v, want a refusal", to, err)
 		}
 	}
@@ -247,11 +247,11 @@ func TestConfined(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	c := egress.NewClient(egress.Guard{Allow: here})
+	c := egress.NewClient(egress.AddressPolicy{Allow: loopback})
 	defer c.Close()
 	for _, tc := range []struct {
 		path     string
-		confined egress.Confined
+		confined egress.SameHostOnly
 		want     string
 	}{
 		{"/away", false, ""},
@@ -273,7 +273,7 @@ func TestAnswer(t *testing.T) {
 		_, _ = w.Write(bytes.Repeat([]byte("x"), size))
 	}))
 	defer server.Close()
-	c := egress.NewClient(egress.Guard{Allow: here})
+	c := egress.NewClient(egress.AddressPolicy{Allow: loopback})
 	defer c.Close()
 	size = egress.MaxBody
 	if a, err := get(t, c, server.URL, false); err != nil || len(a.Body) != size || a.Status != http.StatusOK {
@@ -292,7 +292,7 @@ func TestDeadline(t *testing.T) {
 	server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
 	defer server.Close()
 	defer close(release)
-	c := egress.NewClient(egress.Guard{Allow: here})
+	c := egress.NewClient(egress.AddressPolicy{Allow: loopback})
 	defer c.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()

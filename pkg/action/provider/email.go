@@ -41,25 +41,25 @@ import (
 //go:embed email.cue
 var emailSource string
 
-// implicitTLS is the port where TLS begins with the connection (RFC 8314).
-const implicitTLS = 465
+// implicitTLSPort is the port where TLS begins with the connection (RFC 8314).
+const implicitTLSPort = 465
 
-// post executes `vela/email`.
-type post struct{ options Options }
+// emailProvider executes `vela/email`.
+type emailProvider struct{ options Options }
 
 // send sends one email. No error of it holds a secret.
-func (p post) send(ctx context.Context, params map[string]any) error {
-	secrets := newVault(p.options)
+func (p emailProvider) send(ctx context.Context, params map[string]any) error {
+	secrets := newSecretReader(p.options)
 	timeout, err := duration("timeout", str(params, "timeout"), egress.DefaultTimeout)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	return secrets.redact(p.deliver(ctx, secrets, params))
+	return secrets.redactError(p.deliver(ctx, secrets, params))
 }
 
-func (p post) deliver(ctx context.Context, secrets *vault, params map[string]any) error {
+func (p emailProvider) deliver(ctx context.Context, secrets *secretReader, params map[string]any) error {
 	from, _ := params["from"].(map[string]any)
 	m, err := newMessage(params)
 	if err != nil {
@@ -70,7 +70,7 @@ func (p post) deliver(ctx context.Context, secrets *vault, params map[string]any
 		user = m.from.Address
 	}
 	if ref, ok := from["passwordFrom"]; ok {
-		if password, err = secrets.from(ctx, "from.passwordFrom", ref); err != nil {
+		if password, err = secrets.lookup(ctx, "from.passwordFrom", ref); err != nil {
 			return err
 		}
 	} else if password != "" {
@@ -78,18 +78,18 @@ func (p post) deliver(ctx context.Context, secrets *vault, params map[string]any
 	}
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if name := str(from, "tlsSecret"); name != "" {
-		if config, err = secrets.tls(ctx, "from.tlsSecret", name); err != nil {
+		if config, err = secrets.tlsConfig(ctx, "from.tlsSecret", name); err != nil {
 			return err
 		}
 	}
 	config.ServerName = str(from, "host")
 	port, _ := from["port"].(int64)
-	c := courier{host: config.ServerName, port: port, security: str(from, "tls"), tls: config, user: user, password: password}
-	return c.send(ctx, p.options.Outbound.Guard(), m, p.options.Clock.Now())
+	c := smtpSender{host: config.ServerName, port: port, security: str(from, "tls"), tls: config, user: user, password: password}
+	return c.send(ctx, p.options.Egress.Policy(), m, p.options.Clock.Now())
 }
 
-// courier takes messages to one server.
-type courier struct {
+// smtpSender takes messages to one server.
+type smtpSender struct {
 	host           string
 	port           int64
 	security       string
@@ -97,16 +97,16 @@ type courier struct {
 	user, password string
 }
 
-func (c courier) send(ctx context.Context, guard egress.Guard, m *message, now time.Time) error {
+func (c smtpSender) send(ctx context.Context, guard egress.AddressPolicy, m *message, now time.Time) error {
 	address := net.JoinHostPort(c.host, strconv.FormatInt(c.port, 10))
 	conn, err := guard.Dial(ctx, "tcp", address)
 	if err != nil {
-		return fmt.Errorf("connect to %s: %w", address, explain(err))
+		return fmt.Errorf("connect to %s: %w", address, classify(err))
 	}
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
-	if err := c.converse(&bounded{Conn: conn, left: egress.MaxBody}, m, now); err != nil {
+	if err := c.sendOver(&limitedConn{Conn: conn, remaining: egress.MaxBody}, m, now); err != nil {
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
@@ -119,23 +119,23 @@ func (c courier) send(ctx context.Context, guard egress.Guard, m *message, now t
 	return nil
 }
 
-// bounded is a connection from which only so many bytes are read.
-type bounded struct {
+// limitedConn is a connection from which only so many bytes are read.
+type limitedConn struct {
 	net.Conn
-	left int
+	remaining int
 }
 
-func (b *bounded) Read(p []byte) (int, error) {
-	if b.left <= 0 {
+func (b *limitedConn) Read(p []byte) (int, error) {
+	if b.remaining <= 0 {
 		return 0, &FailedError{Message: fmt.Sprintf("the server says more than %d KiB", egress.MaxBody>>10)}
 	}
-	n, err := b.Conn.Read(p[:min(len(p), b.left)])
-	b.left -= n
+	n, err := b.Conn.Read(p[:min(len(p), b.remaining)])
+	b.remaining -= n
 	return n, err
 }
 
-func (c courier) converse(conn net.Conn, m *message, now time.Time) error {
-	implicit := c.security == "implicit" || c.security == "" && c.port == implicitTLS
+func (c smtpSender) sendOver(conn net.Conn, m *message, now time.Time) error {
+	implicit := c.security == "implicit" || c.security == "" && c.port == implicitTLSPort
 	if implicit {
 		conn = tls.Client(conn, c.tls)
 	}

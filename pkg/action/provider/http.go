@@ -35,30 +35,32 @@ import (
 //go:embed http.cue
 var httpSource string
 
-// web executes `vela/http`.
-type web struct {
+// httpProvider executes `vela/http`.
+type httpProvider struct {
 	options Options
 	limiter *ratelimiter.RateLimiter
 }
 
-// limits is how many URLs have their requests counted at a time.
-const limits = 128
+// maxRateLimiters is how many URLs have their requests counted at a time.
+const maxRateLimiters = 128
 
-func newWeb(o Options) *web { return &web{options: o, limiter: ratelimiter.NewRateLimiter(limits)} }
+func newHTTPProvider(o Options) *httpProvider {
+	return &httpProvider{options: o, limiter: ratelimiter.NewRateLimiter(maxRateLimiters)}
+}
 
 // do sends the request that params describe. No error of it holds a secret.
-func (w *web) do(ctx context.Context, params map[string]any) (map[string]any, error) {
-	secrets := newVault(w.options)
-	r := request{web: w, secrets: secrets, params: params}
+func (w *httpProvider) do(ctx context.Context, params map[string]any) (map[string]any, error) {
+	secrets := newSecretReader(w.options)
+	r := request{httpProvider: w, secrets: secrets, params: params}
 	r.settings, _ = params["request"].(map[string]any)
 	answer, err := r.send(ctx)
-	return answer, secrets.redact(err)
+	return answer, secrets.redactError(err)
 }
 
 // request is one call on its way to be sent.
 type request struct {
-	*web
-	secrets          *vault
+	*httpProvider
+	secrets          *secretReader
 	params, settings map[string]any
 }
 
@@ -73,33 +75,33 @@ func (r *request) send(ctx context.Context) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	config, err := r.tls(ctx)
+	config, err := r.tlsConfig(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := r.limit(req); err != nil {
+	if err := r.checkRateLimit(req); err != nil {
 		return nil, err
 	}
-	confined := egress.Confined(len(r.secrets.values) > 0 || config != nil && len(config.Certificates) > 0)
+	confined := egress.SameHostOnly(len(r.secrets.values) > 0 || config != nil && len(config.Certificates) > 0)
 	where := req.Method + " " + req.URL.Scheme + "://" + req.URL.Host
-	answer, err := r.options.Outbound.Do(req, config, confined)
+	answer, err := r.options.Egress.Do(req, config, confined)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", where, explain(err))
+		return nil, fmt.Errorf("%s: %w", where, classify(err))
 	}
 	if ok, _ := r.params["requireOK"].(bool); ok && answer.Status/100 != 2 {
 		return nil, &StatusError{
-			Request: where, Code: answer.Status, Answer: r.secrets.clean(excerpt(answer.Body)),
+			Request: where, Code: answer.Status, Body: r.secrets.redactText(excerpt(answer.Body)),
 			RetryAfter: retryAfter(answer.Header.Get("Retry-After"), r.options.Clock.Now()),
 		}
 	}
 	if accept, ok := r.params["accept"].(map[string]any); ok {
-		if err := accepted(where, accept, answer.Body); err != nil {
+		if err := checkAccepted(where, accept, answer.Body); err != nil {
 			return nil, err
 		}
 	}
 	return map[string]any{
 		"body": string(answer.Body), "statusCode": int64(answer.Status),
-		"header": lists(answer.Header), "trailer": lists(answer.Trailer),
+		"header": headerFields(answer.Header), "trailer": headerFields(answer.Trailer),
 	}, nil
 }
 
@@ -143,7 +145,7 @@ func (r *request) build(ctx context.Context) (*http.Request, error) {
 		}
 	}
 	if auth, ok := r.settings["basicAuth"].(map[string]any); ok {
-		password, err := r.secrets.from(ctx, "request.basicAuth.passwordFrom", auth["passwordFrom"])
+		password, err := r.secrets.lookup(ctx, "request.basicAuth.passwordFrom", auth["passwordFrom"])
 		if err != nil {
 			return nil, err
 		}
@@ -157,7 +159,7 @@ func (r *request) url(ctx context.Context) (*url.URL, error) {
 	if from, ok := r.params["urlFrom"]; ok {
 		var err error
 		path = "urlFrom"
-		if text, err = r.secrets.from(ctx, path, from); err != nil {
+		if text, err = r.secrets.lookup(ctx, path, from); err != nil {
 			return nil, err
 		}
 	}
@@ -180,7 +182,7 @@ func (r *request) headers(ctx context.Context) (http.Header, error) {
 	}
 	from, _ := r.settings["headerFrom"].(map[string]any)
 	for k, ref := range from {
-		value, err := r.secrets.from(ctx, "request.headerFrom."+k, ref)
+		value, err := r.secrets.lookup(ctx, "request.headerFrom."+k, ref)
 		if err != nil {
 			return nil, err
 		}
@@ -189,7 +191,7 @@ func (r *request) headers(ctx context.Context) (http.Header, error) {
 	return header, nil
 }
 
-func (r *request) tls(ctx context.Context) (*tls.Config, error) {
+func (r *request) tlsConfig(ctx context.Context) (*tls.Config, error) {
 	config, ok := r.params["tls_config"].(map[string]any)
 	if !ok {
 		return nil, nil
@@ -197,10 +199,10 @@ func (r *request) tls(ctx context.Context) (*tls.Config, error) {
 	if ns := str(config, "namespace"); ns != "" && ns != r.secrets.namespace {
 		return nil, &ParamError{Path: "tls_config.namespace", Message: fmt.Sprintf("must be the trigger's own, %q", r.secrets.namespace)}
 	}
-	return r.secrets.tls(ctx, "tls_config.secret", str(config, "secret"))
+	return r.secrets.tlsConfig(ctx, "tls_config.secret", str(config, "secret"))
 }
 
-func (r *request) limit(req *http.Request) error {
+func (r *request) checkRateLimit(req *http.Request) error {
 	limit, ok := r.settings["ratelimiter"].(map[string]any)
 	if !ok {
 		return nil
@@ -216,23 +218,23 @@ func (r *request) limit(req *http.Request) error {
 	return nil
 }
 
-// failure is the field of `$returns` that says what went wrong where a template
+// failureField is the field of `$returns` that says what went wrong where a template
 // goes on nevertheless.
-const failure = "failure"
+const failureField = "failure"
 
-// goOn hands err to a template that wants to go on. The end of the action's time is
+// resultOrFailure hands err to a template that wants to go on. The end of the action's time is
 // not for templates.
-func (c Call) goOn(ctx context.Context, result map[string]any, err error) (Result, error) {
+func (c Call) resultOrFailure(ctx context.Context, result map[string]any, err error) (Result, error) {
 	if keep, _ := c.Params["keepGoing"].(bool); err != nil && keep && ctx.Err() == nil {
-		return Result{"$returns": map[string]any{failure: err.Error()}}, nil
+		return Result{"$returns": map[string]any{failureField: err.Error()}}, nil
 	}
 	return returns(result, err)
 }
 
-// explain makes what cannot pass when it is tried again final.
-func explain(err error) error {
+// classify makes what cannot pass when it is tried again final.
+func classify(err error) error {
 	var (
-		refused  *egress.RefusedError
+		refused  *egress.DeniedAddressError
 		tooLarge *egress.TooLargeError
 	)
 	if errors.As(err, &refused) {
@@ -255,7 +257,7 @@ func duration(path, text string, fallback time.Duration) (time.Duration, error) 
 	return d, nil
 }
 
-func lists(h http.Header) map[string]any {
+func headerFields(h http.Header) map[string]any {
 	out := make(map[string]any, len(h))
 	for k, values := range h {
 		list := make([]any, len(values))

@@ -47,12 +47,12 @@ func (k kube) execute(ctx context.Context, call Call) (Result, error) {
 		return returns(obj, err)
 	case "read":
 		obj, err := k.get(ctx, call.Params["value"], metav1.NamespaceDefault)
-		return call.softly(map[string]any{"value": obj}, err)
+		return call.resultOrErr(map[string]any{"value": obj}, err)
 	case "list":
 		list, err := k.list(ctx, call.Params)
-		return call.softly(list, err)
+		return call.resultOrErr(list, err)
 	case "delete":
-		return call.softly(map[string]any{}, k.delete(ctx, call.Params))
+		return call.resultOrErr(map[string]any{}, k.delete(ctx, call.Params))
 	case "patch":
 		if resource, ok := call.Params["resource"]; ok {
 			obj, err := k.patch(ctx, resource, call.Params["patch"], str(call.Params, "subresource"))
@@ -136,7 +136,7 @@ func (k kube) patch(ctx context.Context, resource, patch any, subresource string
 		if !ok {
 			return nil, &ParamError{Path: "patch.data", Message: "must be an object"}
 		}
-		return k.apply(ctx, identified(data, obj))
+		return k.apply(ctx, withIdentity(data, obj))
 	}
 	data, err := json.Marshal(p["data"])
 	if err != nil {
@@ -215,8 +215,8 @@ func object(param any, namespace string) (*unstructured.Unstructured, error) {
 	return obj, nil
 }
 
-// identified returns data with the identity of obj.
-func identified(data map[string]any, obj *unstructured.Unstructured) map[string]any {
+// withIdentity returns data with the identity of obj.
+func withIdentity(data map[string]any, obj *unstructured.Unstructured) map[string]any {
 	out := &unstructured.Unstructured{Object: runtime.DeepCopyJSON(data)}
 	out.SetGroupVersionKind(obj.GroupVersionKind())
 	out.SetName(obj.GetName())
@@ -231,9 +231,9 @@ func returns(obj map[string]any, err error) (Result, error) {
 	return Result{"$returns": obj}, nil
 }
 
-// softly hands err to a template that looks at `$returns.err`; it fails the call
+// resultOrErr hands err to a template that looks at `$returns.err`; it fails the call
 // of one that does not.
-func (c Call) softly(result map[string]any, err error) (Result, error) {
+func (c Call) resultOrErr(result map[string]any, err error) (Result, error) {
 	if err == nil {
 		return Result{"$returns": result}, nil
 	}
@@ -243,9 +243,9 @@ func (c Call) softly(result map[string]any, err error) (Result, error) {
 	return Result{"$returns": map[string]any{"err": err.Error()}}, nil
 }
 
-// plainly is softly for what is answered without `$returns`.
-func (c Call) plainly(result map[string]any, err error) (Result, error) {
-	answer, err := c.softly(result, err)
+// legacyResultOrErr is softly for what is answered without `$returns`.
+func (c Call) legacyResultOrErr(result map[string]any, err error) (Result, error) {
+	answer, err := c.resultOrErr(result, err)
 	fields, _ := answer["$returns"].(map[string]any)
 	return fields, err
 }
@@ -254,10 +254,10 @@ func (c Call) plainly(result map[string]any, err error) (Result, error) {
 func (k kube) legacy(ctx context.Context, call Call) (Result, error) {
 	if call.Do == "list" {
 		list, err := k.list(ctx, call.Params)
-		return call.plainly(map[string]any{"list": list["values"]}, err)
+		return call.legacyResultOrErr(map[string]any{"list": list["values"]}, err)
 	}
 	obj, err := k.get(ctx, call.Params["value"], metav1.NamespaceDefault)
-	return call.plainly(map[string]any{"value": obj}, err)
+	return call.legacyResultOrErr(map[string]any{"value": obj}, err)
 }
 
 // ParamError is a parameter of a call that is wrong: trying again cannot help.

@@ -34,15 +34,15 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/action/egress"
 )
 
-// executed executes one call that needs no cluster.
-func executed(t *testing.T, clock *clocktesting.FakePassiveClock, call Call) (Result, error) {
+// execute executes one call that needs no cluster.
+func execute(t *testing.T, clock *clocktesting.FakePassiveClock, call Call) (Result, error) {
 	t.Helper()
-	out := egress.NewClient(egress.Guard{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}})
+	out := egress.NewClient(egress.AddressPolicy{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}})
 	defer out.Close()
-	return New(Options{Outbound: out, Clock: clock}).Execute(t.Context(), call)
+	return New(Options{Egress: out, Clock: clock}).Execute(t.Context(), call)
 }
 
-func aClock() *clocktesting.FakePassiveClock {
+func newClock() *clocktesting.FakePassiveClock {
 	return clocktesting.NewFakePassiveClock(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
 }
 
@@ -58,11 +58,11 @@ func TestHTTPReturns(t *testing.T) {
 	}))
 	defer server.Close()
 	params := map[string]any{"url": server.URL}
-	current, err := executed(t, aClock(), Call{Provider: "http", Do: "do", Params: params})
+	current, err := execute(t, newClock(), Call{Provider: "http", Do: "do", Params: params})
 	if err != nil {
 		t.Fatal(err)
 	}
-	legacy, err := executed(t, aClock(), Call{Provider: "op", Do: "do", Params: params})
+	legacy, err := execute(t, newClock(), Call{Provider: "op", Do: "do", Params: params})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func TestHTTPParams(t *testing.T) {
 		"sign.secretFrom":         {"url": "http://127.0.0.1:1", "sign": map[string]any{"as": "lark"}},
 		"request.headerFrom.X-Ab": {"url": "http://127.0.0.1:1", "request": map[string]any{"headerFrom": map[string]any{"X-Ab": "plain"}}},
 	} {
-		_, err := executed(t, aClock(), Call{Provider: "http", Do: "do", Params: params})
+		_, err := execute(t, newClock(), Call{Provider: "http", Do: "do", Params: params})
 		var wrong *ParamError
 		if !errors.As(err, &wrong) || wrong.Path != name {
 			t.Errorf("%s: got %v", name, err)
@@ -104,16 +104,16 @@ func TestHTTPTimeout(t *testing.T) {
 	defer server.Close()
 	defer close(release)
 	params := map[string]any{"url": server.URL, "keepGoing": true, "request": map[string]any{"timeout": "20ms"}}
-	result, err := executed(t, aClock(), Call{Provider: "http", Do: "do", Params: params})
+	result, err := execute(t, newClock(), Call{Provider: "http", Do: "do", Params: params})
 	if err != nil || !HasFailed(result) {
 		t.Errorf("got %v, %v, want a failure that the template goes on from", result, err)
 	}
-	out := egress.NewClient(egress.Guard{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}})
+	out := egress.NewClient(egress.AddressPolicy{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}})
 	defer out.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	params["request"] = map[string]any{"timeout": "1h"}
-	if _, err := New(Options{Outbound: out}).Execute(ctx, Call{Provider: "http", Do: "do", Params: params}); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := New(Options{Egress: out}).Execute(ctx, Call{Provider: "http", Do: "do", Params: params}); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v, want the caller's deadline", err)
 	}
 }
@@ -122,9 +122,9 @@ func TestHTTPTimeout(t *testing.T) {
 func TestRateLimit(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer server.Close()
-	out := egress.NewClient(egress.Guard{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}})
+	out := egress.NewClient(egress.AddressPolicy{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}})
 	defer out.Close()
-	e := New(Options{Outbound: out})
+	e := New(Options{Egress: out})
 	limit := map[string]any{"ratelimiter": map[string]any{"limit": int64(2), "period": "1h"}}
 	for i, path := range []string{"/a", "/a", "/a", "/b"} {
 		_, err := e.Execute(t.Context(), Call{Provider: "http", Do: "do", Params: map[string]any{"url": server.URL + path, "request": limit}})
@@ -139,14 +139,14 @@ func TestRateLimit(t *testing.T) {
 func TestMetrics(t *testing.T) {
 	for _, provider := range []string{"metrics", "op"} {
 		var failed *FailedError
-		if _, err := executed(t, aClock(), Call{Provider: provider, Do: "promCheck"}); !errors.As(err, &failed) {
+		if _, err := execute(t, newClock(), Call{Provider: provider, Do: "promCheck"}); !errors.As(err, &failed) {
 			t.Errorf("%s: got %v", provider, err)
 		}
 	}
 }
 
 func TestRetryAfter(t *testing.T) {
-	now := aClock().Now()
+	now := newClock().Now()
 	for text, want := range map[string]time.Duration{
 		"": 0, "7": 7 * time.Second, "-1": 0, "0": 0, "soon": 0, "99999999999": maxRetryAfter * time.Second,
 		"Thu, 01 Jan 2026 00:01:00 GMT": time.Minute, "Wed, 31 Dec 2025 00:00:00 GMT": 0,
@@ -162,15 +162,15 @@ func TestRetryAfter(t *testing.T) {
 
 // TestClean takes a secret out of text in each way to write it.
 func TestClean(t *testing.T) {
-	v := &vault{values: []string{`p&"ss/`, "https://hooks.example/a/b?token=12345678", ""}}
+	v := &secretReader{values: []string{`p&"ss/`, "https://hooks.example/a/b?token=12345678", ""}}
 	for _, text := range []string{
 		`p&"ss/`, "p%26%22ss%2F", `p&\"ss/`, "https://hooks.example/a/b?token=12345678", "/a/b?token=12345678", "/a/b", "12345678",
 	} {
-		if got := v.clean("<" + text + ">"); got != "<…>" {
+		if got := v.redactText("<" + text + ">"); got != "<…>" {
 			t.Errorf("%s: %s", text, got)
 		}
 	}
-	if got := v.clean("https://hooks.example/ answered 400"); got != "https://hooks.example/ answered 400" {
+	if got := v.redactText("https://hooks.example/ answered 400"); got != "https://hooks.example/ answered 400" {
 		t.Errorf("got %s", got)
 	}
 }
@@ -185,11 +185,11 @@ func FuzzAnswer(f *testing.F) {
 		if !utf8.ValidString(line) || strings.ContainsAny(line, "\r\n\x00\x1b") || utf8.RuneCountInString(line) > 201 {
 			t.Errorf("excerpt %q", line)
 		}
-		if d := retryAfter(after, aClock().Now()); d < 0 {
+		if d := retryAfter(after, newClock().Now()); d < 0 {
 			t.Errorf("retry after %v", d)
 		}
 		accept := map[string]any{"field": "errcode", "in": []any{int64(0)}, "message": "errmsg"}
-		if err := accepted("POST https://example.com", accept, body); err != nil && strings.ContainsAny(err.Error(), "\r\n") {
+		if err := checkAccepted("POST https://example.com", accept, body); err != nil && strings.ContainsAny(err.Error(), "\r\n") {
 			t.Errorf("got %q", err)
 		}
 	})
@@ -210,7 +210,7 @@ func FuzzMessage(f *testing.F) {
 			return
 		}
 		var b bytes.Buffer
-		if err := m.write(&b, aClock().Now()); err != nil {
+		if err := m.write(&b, newClock().Now()); err != nil {
 			t.Fatal(err)
 		}
 		read, err := mail.ReadMessage(&b)

@@ -122,17 +122,17 @@ type Options struct {
 	// Namespace is where calls look for what is theirs alone, such as the
 	// Secret of a TLS configuration: the trigger's.
 	Namespace string
-	// Outbound connects to all that is not the API server. Nil is one of its own,
+	// Egress connects to all that is not the API server. Nil is one of its own,
 	// which refuses what a Guard refuses by default.
-	Outbound *egress.Client
+	Egress *egress.Client
 	// Clock tells the time; nil is the real one.
 	Clock clock.PassiveClock
 }
 
 // New returns the Executor that really executes.
 func New(o Options) Executor {
-	if o.Outbound == nil {
-		o.Outbound = egress.NewClient(egress.Guard{})
+	if o.Egress == nil {
+		o.Egress = egress.NewClient(egress.AddressPolicy{})
 	}
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}
@@ -146,7 +146,7 @@ func New(o Options) Executor {
 	}
 	return &executor{
 		options: o,
-		web:     newWeb(o),
+		http:    newHTTPProvider(o),
 		fns:     fns,
 		configs: wfconfig.NewK8sFactory(o.Client),
 	}
@@ -154,7 +154,7 @@ func New(o Options) Executor {
 
 type executor struct {
 	options Options
-	web     *web
+	http    *httpProvider
 	fns     map[string]map[string]cuexruntime.ProviderFn
 	configs wfconfig.Factory
 }
@@ -177,16 +177,16 @@ func (e *executor) Execute(ctx context.Context, call Call) (result Result, err e
 	}
 	switch call.Provider + "." + call.Do {
 	case "http.do":
-		answer, err := e.web.do(ctx, call.Params)
-		return call.goOn(ctx, answer, err)
+		answer, err := e.http.do(ctx, call.Params)
+		return call.resultOrFailure(ctx, answer, err)
 	case "op.do":
-		answer, err := e.web.do(ctx, call.Params)
+		answer, err := e.http.do(ctx, call.Params)
 		if err != nil {
 			return nil, err
 		}
 		return Result{"response": answer}, nil
 	case "email.send", "op.send":
-		return call.goOn(ctx, map[string]any{}, post{e.options}.send(ctx, call.Params))
+		return call.resultOrFailure(ctx, map[string]any{}, emailProvider{e.options}.send(ctx, call.Params))
 	case "op.read", "op.list":
 		return kube{client: in}.legacy(ctx, call)
 	case "metrics.promCheck", "op.promCheck":
@@ -198,9 +198,9 @@ func (e *executor) Execute(ctx context.Context, call Call) (result Result, err e
 	case "query":
 		list, err := functions.Querier{Client: in, Clusters: e.options.Clusters}.Do(ctx, call.Do, call.Params)
 		if call.Value.LookupPath(cue.ParsePath("$params")).Exists() {
-			return call.softly(map[string]any{"list": list}, err)
+			return call.resultOrErr(map[string]any{"list": list}, err)
 		}
-		return call.plainly(map[string]any{"list": list}, err)
+		return call.legacyResultOrErr(map[string]any{"list": list}, err)
 	}
 	fn := e.fns[call.Provider][call.Do]
 	if fn == nil {
@@ -209,7 +209,7 @@ func (e *executor) Execute(ctx context.Context, call Call) (result Result, err e
 	step := &step{}
 	value, err := fn.Call(e.runtime(ctx, in, step), call.Value)
 	if err != nil {
-		return nil, step.explain(err)
+		return nil, step.toError(err)
 	}
 	if step.message != "" {
 		logr.FromContextOrDiscard(ctx).Info("template says", "call", call.Path, "message", step.message)
@@ -266,11 +266,11 @@ func IsRead(c Call) bool {
 // HasFailed reports whether a call failed and its template goes on nevertheless.
 func HasFailed(r Result) bool {
 	returns, _ := r["$returns"].(map[string]any)
-	return str(returns, failure) != ""
+	return str(returns, failureField) != ""
 }
 
-// Names returns the import paths of packages, sorted.
-func Names(packages map[string]Package) []string {
+// ImportPaths returns the import paths of packages, sorted.
+func ImportPaths(packages map[string]Package) []string {
 	names := make([]string, 0, len(packages))
 	for n := range packages {
 		names = append(names, n)

@@ -31,26 +31,26 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// vault reads Secrets of one namespace for one call, each once, and knows what
+// secretReader reads Secrets of one namespace for one call, each once, and knows what
 // must not be said.
-type vault struct {
+type secretReader struct {
 	client    client.Client
 	namespace string
-	secrets   map[string]map[string]string
+	cache     map[string]map[string]string
 	values    []string
 }
 
-func newVault(o Options) *vault {
-	v := &vault{client: o.Client, namespace: o.Namespace, secrets: map[string]map[string]string{}}
+func newSecretReader(o Options) *secretReader {
+	v := &secretReader{client: o.Client, namespace: o.Namespace, cache: map[string]map[string]string{}}
 	if v.namespace == "" {
 		v.namespace = metav1.NamespaceDefault
 	}
 	return v
 }
 
-// from returns what the parameter at path, `{name, key, prefix?, suffix?}`, refers
+// lookup returns what the parameter at path, `{name, key, prefix?, suffix?}`, refers
 // to.
-func (v *vault) from(ctx context.Context, path string, param any) (string, error) {
+func (v *secretReader) lookup(ctx context.Context, path string, param any) (string, error) {
 	ref, _ := param.(map[string]any)
 	name, key := str(ref, "name"), str(ref, "key")
 	if name == "" || key == "" {
@@ -69,8 +69,8 @@ func (v *vault) from(ctx context.Context, path string, param any) (string, error
 	return str(ref, "prefix") + value + str(ref, "suffix"), nil
 }
 
-func (v *vault) read(ctx context.Context, name string) (map[string]string, error) {
-	if data, ok := v.secrets[name]; ok {
+func (v *secretReader) read(ctx context.Context, name string) (map[string]string, error) {
+	if data, ok := v.cache[name]; ok {
 		return data, nil
 	}
 	secret := &unstructured.Unstructured{}
@@ -88,13 +88,13 @@ func (v *vault) read(ctx context.Context, name string) (map[string]string, error
 		}
 		data[k] = string(b)
 	}
-	v.secrets[name] = data
+	v.cache[name] = data
 	return data, nil
 }
 
-// tls returns the configuration that a Secret holds. There is none without all of
+// tlsConfig returns the configuration that a Secret holds. There is none without all of
 // it: what cannot be used is an error.
-func (v *vault) tls(ctx context.Context, path, name string) (*tls.Config, error) {
+func (v *secretReader) tlsConfig(ctx context.Context, path, name string) (*tls.Config, error) {
 	data, err := v.read(ctx, name)
 	if err != nil {
 		return nil, err
@@ -105,7 +105,7 @@ func (v *vault) tls(ctx context.Context, path, name string) (*tls.Config, error)
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if ca := data["ca.crt"]; ca != "" {
 		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(pemOf(ca)) {
+		if !config.RootCAs.AppendCertsFromPEM(decodePEM(ca)) {
 			return nil, wrong("whose ca.crt holds no certificate")
 		}
 	}
@@ -114,7 +114,7 @@ func (v *vault) tls(ctx context.Context, path, name string) (*tls.Config, error)
 		if cert == "" && key == "" {
 			continue
 		}
-		pair, err := tls.X509KeyPair(pemOf(cert), pemOf(key))
+		pair, err := tls.X509KeyPair(decodePEM(cert), decodePEM(key))
 		if err != nil {
 			return nil, wrong("whose %s and %s are no pair", names[0], names[1])
 		}
@@ -126,31 +126,31 @@ func (v *vault) tls(ctx context.Context, path, name string) (*tls.Config, error)
 	return config, nil
 }
 
-// pemOf returns PEM, also where it was encoded once more, as workflow steps want
+// decodePEM returns PEM, also where it was encoded once more, as workflow steps want
 // it.
-func pemOf(text string) []byte {
+func decodePEM(text string) []byte {
 	if b, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text)); err == nil {
 		return b
 	}
 	return []byte(text)
 }
 
-// redact returns err without the secrets that were read. It is still what it was
+// redactError returns err without the secrets that were read. It is still what it was
 // to errors.Is and errors.As.
-func (v *vault) redact(err error) error {
+func (v *secretReader) redactError(err error) error {
 	if err == nil {
 		return nil
 	}
-	if text := v.clean(err.Error()); text != err.Error() {
+	if text := v.redactText(err.Error()); text != err.Error() {
 		return &redactedError{text, err}
 	}
 	return err
 }
 
-// clean returns text without the secrets that were read, also as they are written
+// redactText returns text without the secrets that were read, also as they are written
 // in URLs and JSON, and without what the paths and queries of those that are URLs
 // are made of.
-func (v *vault) clean(text string) string {
+func (v *secretReader) redactText(text string) string {
 	for _, value := range v.values {
 		forms := []string{value, url.QueryEscape(value), url.PathEscape(value), strings.Trim(strconv.Quote(value), `"`)}
 		if u, err := url.Parse(value); err == nil && u.Host != "" {
@@ -160,7 +160,7 @@ func (v *vault) clean(text string) string {
 				parts = append(parts, values...)
 			}
 			for _, part := range parts {
-				if len(part) >= shortestToken {
+				if len(part) >= minTokenLength {
 					forms = append(forms, part)
 				}
 			}
@@ -174,9 +174,9 @@ func (v *vault) clean(text string) string {
 	return text
 }
 
-// shortestToken is the length from which on a part of a URL may be what makes the
+// minTokenLength is the length from which on a part of a URL may be what makes the
 // URL a secret. Shorter ones are words such as "hook".
-const shortestToken = 8
+const minTokenLength = 8
 
 type redactedError struct {
 	text string

@@ -35,7 +35,7 @@ import (
 // verification) takes base64(HMAC-SHA256(timestamp + "\n" + secret, "")) of a time
 // in seconds, in the body.
 func (r *request) sign(ctx context.Context, sign map[string]any, target *url.URL, body string) (string, error) {
-	secret, err := r.secrets.from(ctx, "sign.secretFrom", sign["secretFrom"])
+	secret, err := r.secrets.lookup(ctx, "sign.secretFrom", sign["secretFrom"])
 	if err != nil {
 		return "", err
 	}
@@ -45,7 +45,7 @@ func (r *request) sign(ctx context.Context, sign map[string]any, target *url.URL
 		at := strconv.FormatInt(now.UnixMilli(), 10)
 		q := target.Query()
 		q.Set("timestamp", at)
-		q.Set("sign", seal(secret, at+"\n"+secret))
+		q.Set("sign", hmacSHA256(secret, at+"\n"+secret))
 		target.RawQuery = q.Encode()
 		return body, nil
 	case "lark":
@@ -55,7 +55,7 @@ func (r *request) sign(ctx context.Context, sign map[string]any, target *url.URL
 			return "", &ParamError{Path: "request.body", Message: "must be a JSON object to be signed"}
 		}
 		m["timestamp"] = json.RawMessage(strconv.Quote(at))
-		m["sign"] = json.RawMessage(strconv.Quote(seal(at+"\n"+secret, "")))
+		m["sign"] = json.RawMessage(strconv.Quote(hmacSHA256(at+"\n"+secret, "")))
 		b, err := json.Marshal(m)
 		return string(b), err
 	default:
@@ -63,7 +63,7 @@ func (r *request) sign(ctx context.Context, sign map[string]any, target *url.URL
 	}
 }
 
-func seal(key, message string) string {
+func hmacSHA256(key, message string) string {
 	mac := hmac.New(sha256.New, []byte(key))
 	mac.Write([]byte(message))
 	return base64.StdEncoding.EncodeToString(mac.Sum(nil))

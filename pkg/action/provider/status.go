@@ -35,16 +35,16 @@ type StatusError struct {
 	// Request is the method, scheme and host of what was requested.
 	Request string
 	// Code is the status, Answer the beginning of the body.
-	Code   int
-	Answer string
+	Code int
+	Body string
 	// RetryAfter is how long the answer asks to wait; 0 where it does not.
 	RetryAfter time.Duration
 }
 
 func (e *StatusError) Error() string {
 	text := fmt.Sprintf("%s answered %d %s", e.Request, e.Code, http.StatusText(e.Code))
-	if e.Answer != "" {
-		text += ": " + e.Answer
+	if e.Body != "" {
+		text += ": " + e.Body
 	}
 	return text
 }
@@ -83,12 +83,12 @@ func retryAfter(text string, now time.Time) time.Duration {
 	return 0
 }
 
-// accepted returns what is wrong where an answer, a JSON object, does not say what
+// checkAccepted returns what is wrong where an answer, a JSON object, does not say what
 // accept asks for.
-func accepted(where string, accept map[string]any, body []byte) error {
+func checkAccepted(target string, accept map[string]any, body []byte) error {
 	var m map[string]any
 	if err := json.Unmarshal(body, &m); err != nil {
-		return fmt.Errorf("%s answered what is no JSON object: %s", where, excerpt(body))
+		return fmt.Errorf("%s answered what is no JSON object: %s", target, excerpt(body))
 	}
 	in, _ := accept["in"].([]any)
 	retry, _ := accept["retry"].([]any)
@@ -97,7 +97,7 @@ func accepted(where string, accept map[string]any, body []byte) error {
 	if slices.Contains(in, value) {
 		return nil
 	}
-	text := fmt.Sprintf("%s answered %s %s", where, field, excerpt([]byte(fmt.Sprint(value))))
+	text := fmt.Sprintf("%s answered %s %s", target, field, excerpt([]byte(fmt.Sprint(value))))
 	if why := str(m, str(accept, "message")); why != "" {
 		text += ": " + excerpt([]byte(why))
 	}
@@ -109,16 +109,16 @@ func accepted(where string, accept map[string]any, body []byte) error {
 
 // excerpt returns the beginning of an answer, in one line.
 func excerpt(body []byte) string {
-	const most = 200
+	const maxRunes = 200
 	text := strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || r == unicode.ReplacementChar {
 			return ' '
 		}
 		return r
-	}, strings.ToValidUTF8(string(body[:min(len(body), 4*most)]), ""))
+	}, strings.ToValidUTF8(string(body[:min(len(body), 4*maxRunes)]), ""))
 	text = strings.Join(strings.Fields(text), " ")
-	if runes := []rune(text); len(runes) > most {
-		text = string(runes[:most]) + "…"
+	if runes := []rune(text); len(runes) > maxRunes {
+		text = string(runes[:maxRunes]) + "…"
 	}
 	return text
 }

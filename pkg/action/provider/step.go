@@ -43,9 +43,9 @@ func (s *step) Message(message string) { s.message = message }
 
 func (s *step) GetStatus() v1alpha1.StepStatus { return v1alpha1.StepStatus{} }
 
-// explain turns the error with which a builtin ends a workflow step into what
+// toError turns the error with which a builtin ends a workflow step into what
 // the template wanted to say.
-func (s *step) explain(err error) error {
+func (s *step) toError(err error) error {
 	switch {
 	case s.unsupported != "":
 		return &FailedError{Message: fmt.Sprintf("an action cannot %s; start a workflow for that", s.unsupported)}

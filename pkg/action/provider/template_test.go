@@ -37,7 +37,7 @@ func TestTemplates(t *testing.T) {
 		_, _ = w.Write([]byte("next"))
 	}))
 	defer server.Close()
-	out := egress.NewClient(egress.Guard{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}})
+	out := egress.NewClient(egress.AddressPolicy{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}})
 	defer out.Close()
 	for name, source := range map[string]string{
 		"http": `import "vela/http"
@@ -56,7 +56,7 @@ parameter: server: string`,
 		}
 		a, problems := template.Compile(action.Options{
 			Properties: map[string]any{"server": server.URL},
-			Executor:   provider.New(provider.Options{Outbound: out}),
+			Executor:   provider.New(provider.Options{Egress: out}),
 		})
 		if len(problems) > 0 {
 			t.Fatal(problems)

@@ -29,8 +29,8 @@ import (
 // A wait looks again after firstLook, and then after twice as long each time, up
 // to lastLook.
 const (
-	firstLook = 50 * time.Millisecond
-	lastLook  = 5 * time.Second
+	minPollInterval = 50 * time.Millisecond
+	maxPollInterval = 5 * time.Second
 )
 
 // wait reads an object until a field of it has one of the values that are asked
@@ -42,7 +42,7 @@ func (k kube) wait(ctx context.Context, params map[string]any) (map[string]any, 
 	if path == "" || len(values) == 0 {
 		return nil, &ParamError{Path: "until", Message: "needs a path and values"}
 	}
-	for pause := firstLook; ; pause = min(2*pause, lastLook) {
+	for pause := minPollInterval; ; pause = min(2*pause, maxPollInterval) {
 		obj, err := k.get(ctx, params["resource"], "")
 		if err != nil {
 			return nil, err

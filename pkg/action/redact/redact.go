@@ -41,43 +41,43 @@ import (
 )
 
 const (
-	// shortest is the length of values that are taken out, in bytes.
-	shortest = 4
-	// instead stands where a value was.
-	instead = "(redacted)"
+	// minLength is the length of values that are taken out, in bytes.
+	minLength = 4
+	// placeholder stands where a value was.
+	placeholder = "(redacted)"
 )
 
 // Action wraps an action, whose calls an Executor of this package executes.
-func Action(a action.Action) action.Action { return redacted{a, nothing} }
+func Action(a action.Action) action.Action { return redactingAction{a, noValues} }
 
 // Sequence wraps an action of several. What an earlier one has read, which a later
 // one may be given, is taken out also where the earlier one is not repeated.
 func Sequence(a action.Action) action.Action {
-	return redacted{a, func(ctx context.Context) *values {
-		v, _ := action.Keep(ctx, key{}, func() any { return &values{} }).(*values)
+	return redactingAction{a, func(ctx context.Context) *values {
+		v, _ := action.JournalValue(ctx, valuesKey{}, func() any { return &values{} }).(*values)
 		return v
 	}}
 }
 
-type redacted struct {
+type redactingAction struct {
 	action.Action
-	// known returns the values that are known when an attempt begins.
-	known func(ctx context.Context) *values
+	// valuesFor returns the values that are known when an attempt begins.
+	valuesFor func(ctx context.Context) *values
 }
 
-func nothing(context.Context) *values { return &values{} }
+func noValues(context.Context) *values { return &values{} }
 
 // Run implements action.Action.
-func (r redacted) Run(ctx context.Context, ev event.Event) error {
-	values := r.known(ctx)
-	err := r.Action.Run(context.WithValue(ctx, key{}, values), ev)
+func (r redactingAction) Run(ctx context.Context, ev event.Event) error {
+	values := r.valuesFor(ctx)
+	err := r.Action.Run(context.WithValue(ctx, valuesKey{}, values), ev)
 	if err == nil {
 		return nil
 	}
-	values.object(ev.Data)
-	values.object(ev.Old)
-	if text := values.out(err.Error()); text != err.Error() {
-		return failure{err: err, text: text}
+	values.addSecrets(ev.Data)
+	values.addSecrets(ev.Old)
+	if text := values.redact(err.Error()); text != err.Error() {
+		return redactedError{err: err, text: text}
 	}
 	return err
 }
@@ -95,18 +95,18 @@ type executor struct{ provider.Executor }
 // Execute implements provider.Executor.
 func (e executor) Execute(ctx context.Context, call provider.Call) (provider.Result, error) {
 	result, err := e.Executor.Execute(ctx, call)
-	if values, ok := ctx.Value(key{}).(*values); ok {
+	if values, ok := ctx.Value(valuesKey{}).(*values); ok {
 		if call.Provider == "config" {
-			values.leaves(map[string]any(result)) // what is in Secrets, and does not say so
+			values.addStrings(map[string]any(result)) // what is in Secrets, and does not say so
 		} else {
-			values.object(map[string]any(result))
+			values.addSecrets(map[string]any(result))
 		}
 	}
 	return result, err
 }
 
-// key is that of the values in a context.
-type key struct{}
+// valuesKey is that of the values in a context.
+type valuesKey struct{}
 
 // values are what has to be taken out. They are safe for concurrent use.
 type values struct {
@@ -114,35 +114,35 @@ type values struct {
 	list []string
 }
 
-// object notes the values of all Secrets within v, which is decoded JSON.
-func (s *values) object(v any) {
+// addSecrets notes the values of all Secrets within v, which is decoded JSON.
+func (s *values) addSecrets(v any) {
 	switch v := v.(type) {
 	case map[string]any:
 		if v["kind"] == "Secret" && v["apiVersion"] == "v1" {
-			s.leaves(v["data"])
-			s.leaves(v["stringData"])
+			s.addStrings(v["data"])
+			s.addStrings(v["stringData"])
 			return
 		}
 		for _, e := range v {
-			s.object(e)
+			s.addSecrets(e)
 		}
 	case []any:
 		for _, e := range v {
-			s.object(e)
+			s.addSecrets(e)
 		}
 	}
 }
 
-// leaves notes all texts within v.
-func (s *values) leaves(v any) {
+// addStrings notes all texts within v.
+func (s *values) addStrings(v any) {
 	switch v := v.(type) {
 	case map[string]any:
 		for _, e := range v {
-			s.leaves(e)
+			s.addStrings(e)
 		}
 	case []any:
 		for _, e := range v {
-			s.leaves(e)
+			s.addStrings(e)
 		}
 	case string:
 		s.add(v)
@@ -157,35 +157,35 @@ func (s *values) add(value string) {
 	defer s.mu.Unlock()
 	quoted := strconv.Quote(value)
 	for _, form := range []string{value, strings.TrimSpace(value), quoted[1 : len(quoted)-1], url.QueryEscape(value), url.PathEscape(value)} {
-		if len(form) >= shortest && !slices.Contains(s.list, form) {
+		if len(form) >= minLength && !slices.Contains(s.list, form) {
 			s.list = append(s.list, form)
 		}
 	}
 }
 
-// out returns text without the values.
-func (s *values) out(text string) string {
+// redact returns text without the values.
+func (s *values) redact(text string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	// The longest first: one may be part of another.
 	slices.SortFunc(s.list, func(a, b string) int { return len(b) - len(a) })
 	for _, value := range s.list {
-		text = strings.ReplaceAll(text, value, instead)
+		text = strings.ReplaceAll(text, value, placeholder)
 	}
 	return text
 }
 
-// failure is an error whose text is another one. Whether it is terminal, and
+// redactedError is an error whose text is another one. Whether it is terminal, and
 // what else it is, stays; errors that it wraps are not to be printed.
-type failure struct {
+type redactedError struct {
 	err  error
 	text string
 }
 
-func (f failure) Error() string { return f.text }
+func (f redactedError) Error() string { return f.text }
 
 // Is and As let callers ask what the error is without getting at its text.
-func (f failure) Is(target error) bool { return errors.Is(f.err, target) }
+func (f redactedError) Is(target error) bool { return errors.Is(f.err, target) }
 
 // As implements what errors.As asks for.
-func (f failure) As(target any) bool { return errors.As(f.err, target) }
+func (f redactedError) As(target any) bool { return errors.As(f.err, target) }

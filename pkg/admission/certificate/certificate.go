@@ -45,35 +45,35 @@ const (
 	RenewBefore = 30 * 24 * time.Hour
 	// skew is how far clocks may be behind.
 	skew = time.Hour
-	// maxAuthorities bounds the authorities that are trusted at the same time.
-	maxAuthorities = 3
+	// maxCAs bounds the authorities that are trusted at the same time.
+	maxCAs = 3
 	// serialBits is what RFC 5280 allows of a serial number.
 	serialBits = 159
 )
 
-// pair is a certificate, its key, and the authorities to trust, in PEM.
-type pair struct{ authorities, certificate, key []byte }
+// keyPair is a certificate, its key, and the authorities to trust, in PEM.
+type keyPair struct{ caBundle, certificate, key []byte }
 
-// newPair makes a certificate for names and addresses. It is to be trusted with
+// newKeyPair makes a certificate for names and addresses. It is to be trusted with
 // those authorities of before that have not expired.
-func newPair(now time.Time, names []string, before []byte) (pair, error) {
-	authority, err := template(now, "kube-trigger-webhook-ca")
+func newKeyPair(now time.Time, names []string, oldCABundle []byte) (keyPair, error) {
+	authority, err := newTemplate(now, "kube-trigger-webhook-ca")
 	if err != nil {
-		return pair{}, fmt.Errorf("make certificate: %w", err)
+		return keyPair{}, fmt.Errorf("make certificate: %w", err)
 	}
 	authority.IsCA, authority.BasicConstraintsValid = true, true
 	authority.KeyUsage = x509.KeyUsageCertSign
 	signer, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return pair{}, fmt.Errorf("make certificate: %w", err)
+		return keyPair{}, fmt.Errorf("make certificate: %w", err)
 	}
 	root, err := x509.CreateCertificate(rand.Reader, authority, authority, signer.Public(), signer)
 	if err != nil {
-		return pair{}, fmt.Errorf("make certificate: %w", err)
+		return keyPair{}, fmt.Errorf("make certificate: %w", err)
 	}
-	leaf, err := template(now, names[0])
+	leaf, err := newTemplate(now, names[0])
 	if err != nil {
-		return pair{}, fmt.Errorf("make certificate: %w", err)
+		return keyPair{}, fmt.Errorf("make certificate: %w", err)
 	}
 	leaf.KeyUsage, leaf.ExtKeyUsage = x509.KeyUsageDigitalSignature, []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
 	for _, n := range names {
@@ -85,26 +85,26 @@ func newPair(now time.Time, names []string, before []byte) (pair, error) {
 	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return pair{}, fmt.Errorf("make certificate: %w", err)
+		return keyPair{}, fmt.Errorf("make certificate: %w", err)
 	}
 	der, err := x509.CreateCertificate(rand.Reader, leaf, authority, key.Public(), signer)
 	if err != nil {
-		return pair{}, fmt.Errorf("make certificate: %w", err)
+		return keyPair{}, fmt.Errorf("make certificate: %w", err)
 	}
 	encoded, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
-		return pair{}, fmt.Errorf("make certificate: %w", err)
+		return keyPair{}, fmt.Errorf("make certificate: %w", err)
 	}
-	authorities := encode("CERTIFICATE", root)
-	for n, old := range parse(before) {
-		if n+1 < maxAuthorities && now.Before(old.NotAfter) {
-			authorities = append(authorities, encode("CERTIFICATE", old.Raw)...)
+	authorities := encodePEM("CERTIFICATE", root)
+	for n, old := range parseCertificates(oldCABundle) {
+		if n+1 < maxCAs && now.Before(old.NotAfter) {
+			authorities = append(authorities, encodePEM("CERTIFICATE", old.Raw)...)
 		}
 	}
-	return pair{authorities, encode("CERTIFICATE", der), encode("PRIVATE KEY", encoded)}, nil
+	return keyPair{authorities, encodePEM("CERTIFICATE", der), encodePEM("PRIVATE KEY", encoded)}, nil
 }
 
-func template(now time.Time, name string) (*x509.Certificate, error) {
+func newTemplate(now time.Time, name string) (*x509.Certificate, error) {
 	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), serialBits))
 	if err != nil {
 		return nil, err
@@ -116,12 +116,12 @@ func template(now time.Time, name string) (*x509.Certificate, error) {
 	}, nil
 }
 
-func encode(kind string, der []byte) []byte {
+func encodePEM(kind string, der []byte) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
 }
 
-// parse returns the certificates of text, without what is none.
-func parse(text []byte) []*x509.Certificate {
+// parseCertificates returns the certificates of text, without what is none.
+func parseCertificates(text []byte) []*x509.Certificate {
 	var all []*x509.Certificate
 	for {
 		var block *pem.Block
@@ -134,17 +134,17 @@ func parse(text []byte) []*x509.Certificate {
 	}
 }
 
-// due returns why p has to be replaced, nil where it need not be.
-func (p pair) due(now time.Time, names []string) error {
+// needsRenewal returns why p has to be replaced, nil where it need not be.
+func (p keyPair) needsRenewal(now time.Time, names []string) error {
 	if len(p.certificate) == 0 {
 		return errors.New("there is none")
 	}
 	if _, err := tls.X509KeyPair(p.certificate, p.key); err != nil {
 		return err
 	}
-	leaf := parse(p.certificate)[0]
+	leaf := parseCertificates(p.certificate)[0]
 	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(p.authorities)
+	roots.AppendCertsFromPEM(p.caBundle)
 	for _, n := range names {
 		if _, err := leaf.Verify(x509.VerifyOptions{DNSName: n, Roots: roots, CurrentTime: now}); err != nil {
 			return err

@@ -51,7 +51,7 @@ type bed struct {
 	client  client.Client
 	ns      string
 	clock   *testclock.FakeClock
-	serving *certificate.Serving
+	serving *certificate.Source
 }
 
 // refused is what the webhook says of all ConfigMaps.
@@ -66,7 +66,7 @@ func start(t *testing.T, ago time.Duration) *bed {
 	if b.client, err = client.New(c.Config, client.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	b.serving = certificate.NewServing(b.clock, certificate.Kept(b.client, b.secret()))
+	b.serving = certificate.NewSource(b.clock, certificate.FromSecret(b.client, b.secret()))
 	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{GetCertificate: b.serving.Certificate, MinVersion: tls.VersionTLS12})
 	if err != nil {
 		t.Fatal(err)
@@ -124,9 +124,9 @@ func (b *bed) run(t *testing.T, start func(context.Context) error) {
 }
 
 // keeper keeps the certificate of this bed.
-func (b *bed) keeper() *certificate.Keeper {
-	return &certificate.Keeper{
-		Client: b.client, Live: b.client, Secret: b.secret(), Configuration: b.ns,
+func (b *bed) keeper() *certificate.Rotator {
+	return &certificate.Rotator{
+		Client: b.client, APIReader: b.client, Secret: b.secret(), Configuration: b.ns,
 		Names: []string{"localhost", "127.0.0.1"}, FieldManager: "test", Clock: b.clock,
 	}
 }
@@ -228,7 +228,7 @@ func TestFiles(t *testing.T) {
 		return nil
 	}
 	cluster.Eventually(t, "a certificate", copied)
-	files := certificate.NewServing(b.clock, certificate.Files(dir))
+	files := certificate.NewSource(b.clock, certificate.Files(dir))
 	b.run(t, files.Start)
 	serial := func() string {
 		c, err := files.Certificate(nil)

@@ -35,19 +35,19 @@ import (
 )
 
 const (
-	// keepEvery is how often a Keeper looks whether all is as it should be, and
+	// checkInterval is how often a Keeper looks whether all is as it should be, and
 	// keepAgain how soon after something failed.
-	keepEvery = 10 * time.Second
-	keepAgain = 5 * time.Second
-	// authoritiesKey is where the Secret has the authorities to trust.
-	authoritiesKey = "ca.crt"
+	checkInterval = 10 * time.Second
+	retryInterval = 5 * time.Second
+	// caBundleKey is where the Secret has the authorities to trust.
+	caBundleKey = "ca.crt"
 )
 
-// Keeper keeps a certificate. No two should run for one Secret.
-type Keeper struct {
+// Rotator keeps a certificate. No two should run for one Secret.
+type Rotator struct {
 	Client client.Client
-	// Live reads what others may have written just now.
-	Live client.Reader
+	// APIReader reads what others may have written just now.
+	APIReader client.Reader
 	// Secret is where the certificate is kept.
 	Secret types.NamespacedName
 	// Configuration is the name of the ValidatingWebhookConfiguration whose
@@ -62,12 +62,12 @@ type Keeper struct {
 }
 
 // Start keeps the certificate until ctx ends.
-func (k *Keeper) Start(ctx context.Context) error {
+func (k *Rotator) Start(ctx context.Context) error {
 	for {
-		wait := keepEvery
-		if err := k.keep(ctx); err != nil && ctx.Err() == nil {
+		wait := checkInterval
+		if err := k.rotate(ctx); err != nil && ctx.Err() == nil {
 			logr.FromContextOrDiscard(ctx).Error(err, "webhook certificate not kept; trying again")
-			wait = keepAgain
+			wait = retryInterval
 		}
 		select {
 		case <-ctx.Done():
@@ -77,31 +77,31 @@ func (k *Keeper) Start(ctx context.Context) error {
 	}
 }
 
-// keep makes everything as it should be.
-func (k *Keeper) keep(ctx context.Context) error {
-	current, err := readSecret(ctx, k.Live, k.Secret)
+// rotate makes everything as it should be.
+func (k *Rotator) rotate(ctx context.Context) error {
+	current, err := readSecret(ctx, k.APIReader, k.Secret)
 	if client.IgnoreNotFound(err) != nil {
 		return err
 	}
-	why := current.due(k.Clock.Now(), k.Names)
+	why := current.needsRenewal(k.Clock.Now(), k.Names)
 	if why == nil {
-		return k.trust(ctx, current.authorities)
+		return k.updateCABundle(ctx, current.caBundle)
 	}
 	logr.FromContextOrDiscard(ctx).Info("making a webhook certificate", "reason", why.Error())
-	fresh, err := newPair(k.Clock.Now(), k.Names, current.authorities)
+	fresh, err := newKeyPair(k.Clock.Now(), k.Names, current.caBundle)
 	if err != nil {
 		return err
 	}
-	if err := k.trust(ctx, fresh.authorities); err != nil {
+	if err := k.updateCABundle(ctx, fresh.caBundle); err != nil {
 		return err
 	}
-	return k.write(ctx, fresh)
+	return k.writeSecret(ctx, fresh)
 }
 
-// trust lets the API server trust authorities.
-func (k *Keeper) trust(ctx context.Context, authorities []byte) error {
+// updateCABundle lets the API server trust authorities.
+func (k *Rotator) updateCABundle(ctx context.Context, authorities []byte) error {
 	o := &admissionregistrationv1.ValidatingWebhookConfiguration{}
-	if err := k.Live.Get(ctx, types.NamespacedName{Name: k.Configuration}, o); err != nil {
+	if err := k.APIReader.Get(ctx, types.NamespacedName{Name: k.Configuration}, o); err != nil {
 		if client.IgnoreNotFound(err) == nil {
 			return nil // nobody calls
 		}
@@ -127,12 +127,12 @@ func (k *Keeper) trust(ctx context.Context, authorities []byte) error {
 	return nil
 }
 
-func (k *Keeper) write(ctx context.Context, p pair) error {
+func (k *Rotator) writeSecret(ctx context.Context, p keyPair) error {
 	o := &corev1.Secret{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
 		ObjectMeta: metav1.ObjectMeta{Namespace: k.Secret.Namespace, Name: k.Secret.Name, Labels: k.Labels},
 		Type:       corev1.SecretTypeTLS,
-		Data:       map[string][]byte{authoritiesKey: p.authorities, corev1.TLSCertKey: p.certificate, corev1.TLSPrivateKeyKey: p.key},
+		Data:       map[string][]byte{caBundleKey: p.caBundle, corev1.TLSCertKey: p.certificate, corev1.TLSPrivateKeyKey: p.key},
 	}
 	if err := k.Client.Patch(ctx, o, client.Apply, client.FieldOwner(k.FieldManager), client.ForceOwnership); err != nil {
 		return fmt.Errorf("write Secret %s: %w", k.Secret, err)
@@ -140,16 +140,16 @@ func (k *Keeper) write(ctx context.Context, p pair) error {
 	return nil
 }
 
-func readSecret(ctx context.Context, c client.Reader, name types.NamespacedName) (pair, error) {
+func readSecret(ctx context.Context, c client.Reader, name types.NamespacedName) (keyPair, error) {
 	s := &corev1.Secret{}
 	if err := c.Get(ctx, name, s); err != nil {
-		return pair{}, fmt.Errorf("get Secret %s: %w", name, err)
+		return keyPair{}, fmt.Errorf("get Secret %s: %w", name, err)
 	}
-	return pair{s.Data[authoritiesKey], s.Data[corev1.TLSCertKey], s.Data[corev1.TLSPrivateKeyKey]}, nil
+	return keyPair{s.Data[caBundleKey], s.Data[corev1.TLSCertKey], s.Data[corev1.TLSPrivateKeyKey]}, nil
 }
 
-// Kept returns what reads the certificate that a Keeper keeps in a Secret.
-func Kept(c client.Reader, secret types.NamespacedName) func(context.Context) (tls.Certificate, error) {
+// FromSecret returns what reads the certificate that a Keeper keeps in a Secret.
+func FromSecret(c client.Reader, secret types.NamespacedName) func(context.Context) (tls.Certificate, error) {
 	return func(ctx context.Context) (tls.Certificate, error) {
 		p, err := readSecret(ctx, c, secret)
 		if err != nil {

@@ -31,23 +31,23 @@ import (
 )
 
 const (
-	// readEvery is how often a Serving looks for another certificate, and
+	// reloadInterval is how often a Serving looks for another certificate, and
 	// readFirst how often while it has none.
-	readEvery = 30 * time.Second
-	readFirst = time.Second
+	reloadInterval        = 30 * time.Second
+	initialReloadInterval = time.Second
 )
 
-// Serving holds the certificate to serve. One that cannot be read does not take
+// Source holds the certificate to serve. One that cannot be read does not take
 // the place of one that could.
-type Serving struct {
-	read    func(context.Context) (tls.Certificate, error)
+type Source struct {
+	load    func(context.Context) (tls.Certificate, error)
 	clock   clock.Clock
 	current atomic.Pointer[tls.Certificate]
 }
 
-// NewServing returns a Serving of what read returns.
-func NewServing(c clock.Clock, read func(context.Context) (tls.Certificate, error)) *Serving {
-	return &Serving{read: read, clock: c}
+// NewSource returns a Serving of what read returns.
+func NewSource(c clock.Clock, load func(context.Context) (tls.Certificate, error)) *Source {
+	return &Source{load: load, clock: c}
 }
 
 // Files returns what reads the certificate tls.crt and its key tls.key of a
@@ -59,11 +59,11 @@ func Files(dir string) func(context.Context) (tls.Certificate, error) {
 }
 
 // Start looks for other certificates until ctx ends.
-func (s *Serving) Start(ctx context.Context) error {
+func (s *Source) Start(ctx context.Context) error {
 	log := logr.FromContextOrDiscard(ctx)
 	said := ""
 	for {
-		c, err := s.read(ctx)
+		c, err := s.load(ctx)
 		before := s.current.Load()
 		switch {
 		case err == nil && (before == nil || !slices.EqualFunc(before.Certificate, c.Certificate, slices.Equal)):
@@ -74,9 +74,9 @@ func (s *Serving) Start(ctx context.Context) error {
 			said = err.Error()
 			log.Info("webhook certificate not read; trying again", "reason", said)
 		}
-		wait := readEvery
+		wait := reloadInterval
 		if s.current.Load() == nil {
-			wait = readFirst
+			wait = initialReloadInterval
 		}
 		select {
 		case <-ctx.Done():
@@ -87,7 +87,7 @@ func (s *Serving) Start(ctx context.Context) error {
 }
 
 // Certificate is for tls.Config.GetCertificate.
-func (s *Serving) Certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+func (s *Source) Certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	if c := s.current.Load(); c != nil {
 		return c, nil
 	}
@@ -95,10 +95,10 @@ func (s *Serving) Certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 }
 
 // Ready is a check of readiness: there is a certificate.
-func (s *Serving) Ready(*http.Request) error {
+func (s *Source) Ready(*http.Request) error {
 	_, err := s.Certificate(nil)
 	return err
 }
 
 // NeedLeaderElection says that it runs also in processes that stand by.
-func (*Serving) NeedLeaderElection() bool { return false }
+func (*Source) NeedLeaderElection() bool { return false }

@@ -75,16 +75,16 @@ func Deployment(source string, in Input) (*appsv1.Deployment, diag.List) {
 	}
 	template := cuecontext.New().CompileString(source+"\n#parameter: parameter\n"+string(frame[1:len(frame)-1]), cue.Filename("template.cue"))
 	if err := template.Err(); err != nil {
-		return nil, problems(err)
+		return nil, cueProblems(err)
 	}
 	parameter := template.LookupPath(cue.ParsePath("#parameter"))
-	if list := schema.Of(parameter).Check(in.Properties); len(list) > 0 {
-		return nil, list.Under("properties")
+	if list := schema.FromValue(parameter).Check(in.Properties); len(list) > 0 {
+		return nil, list.WithPrefix("properties")
 	}
 	filled := template.FillPath(cue.ParsePath("parameter"), in.Properties)
 	text, err := filled.LookupPath(cue.ParsePath("deployment")).MarshalJSON()
 	if err != nil {
-		return nil, problems(err)
+		return nil, cueProblems(err)
 	}
 	d := &appsv1.Deployment{}
 	decoder := json.NewDecoder(bytes.NewReader(text))
@@ -95,25 +95,25 @@ func Deployment(source string, in Input) (*appsv1.Deployment, diag.List) {
 	if len(d.Spec.Template.Spec.Containers) == 0 {
 		return nil, diag.List{{Path: "deployment", Message: "has no container"}}
 	}
-	impose(d, in)
+	setFixedFields(d, in)
 	return d, nil
 }
 
-// impose sets what neither templates nor users decide.
-func impose(d *appsv1.Deployment, in Input) {
+// setFixedFields sets what neither templates nor users decide.
+func setFixedFields(d *appsv1.Deployment, in Input) {
 	d.APIVersion, d.Kind = "apps/v1", "Deployment"
 	d.ObjectMeta = metav1.ObjectMeta{
 		Name: in.Name, Namespace: in.Namespace,
-		Labels: merged(d.Labels, in.Labels), Annotations: d.Annotations,
+		Labels: mergeLabels(d.Labels, in.Labels), Annotations: d.Annotations,
 	}
 	d.Spec.Selector = &metav1.LabelSelector{MatchLabels: in.Labels}
 	pod := &d.Spec.Template
-	pod.ObjectMeta = metav1.ObjectMeta{Labels: merged(pod.Labels, in.Labels), Annotations: pod.Annotations}
+	pod.ObjectMeta = metav1.ObjectMeta{Labels: mergeLabels(pod.Labels, in.Labels), Annotations: pod.Annotations}
 	pod.Spec.ServiceAccountName, pod.Spec.DeprecatedServiceAccount = in.ServiceAccount, ""
 	d.Status = appsv1.DeploymentStatus{}
 }
 
-func merged(base, over map[string]string) map[string]string {
+func mergeLabels(base, over map[string]string) map[string]string {
 	out := maps.Clone(over)
 	for k, v := range base {
 		if _, ok := over[k]; !ok {
@@ -123,11 +123,11 @@ func merged(base, over map[string]string) map[string]string {
 	return out
 }
 
-func problems(err error) diag.List {
+func cueProblems(err error) diag.List {
 	var list diag.List
 	for _, e := range cueerrors.Errors(err) {
 		format, args := e.Msg()
-		p := diag.Problem{Path: "template", Message: fmt.Sprintf(format, args...)}
+		p := diag.Diagnostic{Path: "template", Message: fmt.Sprintf(format, args...)}
 		if pos := e.Position(); pos.IsValid() {
 			p.Line, p.Column = pos.Line(), pos.Column()
 		}

@@ -40,43 +40,43 @@ import (
 // ReasonFailed is the reason of a letter whose replay did not get to its trigger.
 const ReasonFailed = "ReplayFailed"
 
-// patience is how long one use of the store may take.
-const patience = 10 * time.Second
+// storeTimeout is how long one use of the store may take.
+const storeTimeout = 10 * time.Second
 
 // Engine runs triggers. *engine.Engine is one.
 type Engine interface {
-	Deliver(ctx context.Context, t event.Trigger, ev event.Event, done func()) error
+	Deliver(ctx context.Context, t event.TriggerRef, ev event.Event, done func()) error
 	Running() bool
 }
 
 // Replayer replays what is asked for. All fields are required.
 type Replayer struct {
-	Letters store.Letters
-	Engine  Engine
+	DeadLetters store.DeadLetters
+	Engine      Engine
 	// Complete returns an event whose data is no more than its object's name with
 	// the object as it is now.
 	Complete func(ctx context.Context, ev event.Event) (event.Event, error)
-	// Every is how often the store is asked, and Kick asks it at once.
-	Every time.Duration
-	Kick  <-chan struct{}
-	Clock clock.WithTicker
+	// Interval is how often the store is asked, and Kick asks it at once.
+	Interval time.Duration
+	Wake     <-chan struct{}
+	Clock    clock.WithTicker
 
 	mu sync.Mutex
-	// running are the IDs of letters that are with their triggers.
-	running map[string]bool
-	// settling are the letters that are being discarded.
-	settling sync.WaitGroup
+	// inProgress are the IDs of letters that are with their triggers.
+	inProgress map[string]bool
+	// deleting are the letters that are being discarded.
+	deleting sync.WaitGroup
 }
 
 // Run replays until ctx ends, which is to be after the end of the engine.
 func (r *Replayer) Run(ctx context.Context) {
 	log := logr.FromContextOrDiscard(ctx)
-	tick := r.Clock.NewTicker(r.Every)
+	tick := r.Clock.NewTicker(r.Interval)
 	defer tick.Stop()
-	defer r.settling.Wait()
+	defer r.deleting.Wait()
 	for {
 		if r.Engine.Running() {
-			if err := r.pass(ctx); err != nil && ctx.Err() == nil {
+			if err := r.replayRequested(ctx); err != nil && ctx.Err() == nil {
 				log.Error(err, "Dead letters not replayed; trying again")
 			}
 		}
@@ -84,16 +84,16 @@ func (r *Replayer) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C():
-		case <-r.Kick:
+		case <-r.Wake:
 		}
 	}
 }
 
-// pass replays all that is asked for and not under way.
-func (r *Replayer) pass(ctx context.Context) error {
-	asking, cancel := context.WithTimeout(ctx, patience)
+// replayRequested replays all that is asked for and not under way.
+func (r *Replayer) replayRequested(ctx context.Context) error {
+	listCtx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	ids, err := r.Letters.Asked(asking)
+	ids, err := r.DeadLetters.ReplayRequested(listCtx)
 	if err != nil {
 		return err
 	}
@@ -113,9 +113,9 @@ func (r *Replayer) pass(ctx context.Context) error {
 // replay hands a letter to its trigger. What cannot get there is buried again,
 // and says why.
 func (r *Replayer) replay(ctx context.Context, id string) error {
-	reading, cancel := context.WithTimeout(ctx, patience)
+	readCtx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	l, err := r.Letters.Letter(reading, id)
+	l, err := r.DeadLetters.GetDeadLetter(readCtx, id)
 	if err != nil {
 		if errors.Is(err, store.ErrNotFound) {
 			r.end(id)
@@ -125,18 +125,18 @@ func (r *Replayer) replay(ctx context.Context, id string) error {
 	}
 	ev := l.Event
 	if l.Omitted != "" {
-		if ev, err = r.Complete(reading, ev); err != nil {
-			return r.bury(reading, l, err)
+		if ev, err = r.Complete(readCtx, ev); err != nil {
+			return r.markFailed(readCtx, l, err)
 		}
 	}
 	// What became of it, whoever handles it finds in the log.
-	err = r.Engine.Deliver(ctx, l.Trigger, ev, func() { r.settle(ctx, id) })
+	err = r.Engine.Deliver(ctx, l.Trigger, ev, func() { r.deleteReplayed(ctx, id) })
 	switch {
 	case err == nil:
 		logr.FromContextOrDiscard(ctx).Info("Dead letter replayed", "id", id, "trigger", l.Trigger.String(), "event", ev.ID)
 		return nil
 	case errors.Is(err, engine.ErrNotRunning):
-		return r.bury(reading, l, err)
+		return r.markFailed(readCtx, l, err)
 	case errors.Is(err, engine.ErrSuspended):
 		r.end(id) // It is asked for until the trigger goes on.
 		return nil
@@ -144,24 +144,24 @@ func (r *Replayer) replay(ctx context.Context, id string) error {
 	return err
 }
 
-// bury says in the letter why it was not replayed.
-func (r *Replayer) bury(ctx context.Context, l store.Letter, why error) error {
+// markFailed says in the letter why it was not replayed.
+func (r *Replayer) markFailed(ctx context.Context, l store.DeadLetter, cause error) error {
 	defer r.end(l.ID)
-	l.Reason, l.Error = ReasonFailed, why.Error()
-	_, err := r.Letters.Bury(ctx, l)
+	l.Reason, l.Error = ReasonFailed, cause.Error()
+	_, err := r.DeadLetters.PutDeadLetter(ctx, l)
 	return err
 }
 
-// settle discards a letter that its trigger is done with. It must not block.
-func (r *Replayer) settle(ctx context.Context, id string) {
-	r.settling.Go(func() {
+// deleteReplayed discards a letter that its trigger is done with. It must not block.
+func (r *Replayer) deleteReplayed(ctx context.Context, id string) {
+	r.deleting.Go(func() {
 		defer r.end(id)
 		// What is done is done, even if the worker stops now.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 		defer cancel()
-		l, err := r.Letters.Letter(ctx, id)
-		if err == nil && !l.Replay.IsZero() {
-			err = r.Letters.Discard(ctx, id)
+		l, err := r.DeadLetters.GetDeadLetter(ctx, id)
+		if err == nil && !l.ReplayRequestedAt.IsZero() {
+			err = r.DeadLetters.DeleteDeadLetter(ctx, id)
 		}
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			logr.FromContextOrDiscard(ctx).Error(err, "Dead letter not discarded after its replay", "id", id)
@@ -174,18 +174,18 @@ func (r *Replayer) settle(ctx context.Context, id string) {
 func (r *Replayer) begin(id string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.running[id] {
+	if r.inProgress[id] {
 		return false
 	}
-	if r.running == nil {
-		r.running = map[string]bool{}
+	if r.inProgress == nil {
+		r.inProgress = map[string]bool{}
 	}
-	r.running[id] = true
+	r.inProgress[id] = true
 	return true
 }
 
 func (r *Replayer) end(id string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.running, id)
+	delete(r.inProgress, id)
 }

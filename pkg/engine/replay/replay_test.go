@@ -39,38 +39,38 @@ import (
 // What packages start when they are loaded is not of this one.
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
 
-// bed is a store with one letter, and an engine in whose place the test answers.
-type bed struct {
+// env is a store with one letter, and an engine in whose place the test answers.
+type env struct {
 	*testing.T
 	store *file.Store
 	id    string
 	clock *testclock.FakeClock
-	kick  chan struct{}
-	end   func()
+	wake  chan struct{}
+	stop  func()
 
 	mu        sync.Mutex
-	refuses   error
+	err       error
 	delivered []event.Event
 	done      []func()
 }
 
-func newBed(t *testing.T, l store.Letter) *bed {
+func newEnv(t *testing.T, l store.DeadLetter) *env {
 	t.Helper()
-	b := &bed{T: t, clock: testclock.NewFakeClock(time.Now()), kick: make(chan struct{})}
+	b := &env{T: t, clock: testclock.NewFakeClock(time.Now()), wake: make(chan struct{})}
 	var err error
 	if b.store, err = file.Open(t.Context(), filepath.Join(t.TempDir(), "store"), file.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	l.Trigger = event.Trigger{Name: "notify"}
-	if b.id, err = b.store.Bury(t.Context(), l); err != nil {
+	l.Trigger = event.TriggerRef{Name: "notify"}
+	if b.id, err = b.store.PutDeadLetter(t.Context(), l); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.store.Replay(t.Context(), b.id); err != nil {
+	if err := b.store.RequestReplay(t.Context(), b.id); err != nil {
 		t.Fatal(err)
 	}
-	b.end = func() {}
+	b.stop = func() {}
 	t.Cleanup(func() {
-		b.end()
+		b.stop()
 		if err := b.store.Close(); err != nil {
 			t.Error(err)
 		}
@@ -79,11 +79,11 @@ func newBed(t *testing.T, l store.Letter) *bed {
 }
 
 // start starts a replayer. It has looked once when this returns.
-func (b *bed) start() {
+func (b *env) start() {
 	b.Helper()
-	b.end()
+	b.stop()
 	r := &replay.Replayer{
-		Letters: b.store, Engine: b, Every: time.Minute, Kick: b.kick, Clock: b.clock,
+		DeadLetters: b.store, Engine: b, Interval: time.Minute, Wake: b.wake, Clock: b.clock,
 		Complete: func(_ context.Context, ev event.Event) (event.Event, error) {
 			if ev.Key == "gone" {
 				return ev, errors.New("it is gone")
@@ -98,37 +98,37 @@ func (b *bed) start() {
 		defer close(ended)
 		r.Run(ctx)
 	}()
-	b.end = sync.OnceFunc(func() {
+	b.stop = sync.OnceFunc(func() {
 		cancel()
 		<-ended
 	})
-	b.look()
+	b.poll()
 }
 
-// look has the replayer look twice: the second time it has done all of the first.
-func (b *bed) look() {
-	b.kick <- struct{}{}
-	b.kick <- struct{}{}
+// poll has the replayer look twice: the second time it has done all of the first.
+func (b *env) poll() {
+	b.wake <- struct{}{}
+	b.wake <- struct{}{}
 }
 
-func (b *bed) Running() bool { return true }
+func (b *env) Running() bool { return true }
 
 // Deliver implements replay.Engine.
-func (b *bed) Deliver(_ context.Context, t event.Trigger, ev event.Event, done func()) error {
+func (b *env) Deliver(_ context.Context, t event.TriggerRef, ev event.Event, done func()) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if t.Name != "notify" {
 		b.Errorf("delivered to %s", t)
 	}
-	if b.refuses != nil {
-		return fmt.Errorf("deliver: %w", b.refuses)
+	if b.err != nil {
+		return fmt.Errorf("deliver: %w", b.err)
 	}
 	b.delivered, b.done = append(b.delivered, ev), append(b.done, done)
 	return nil
 }
 
-// deliveries wants n deliveries so far, and returns the last.
-func (b *bed) deliveries(n int) (ev event.Event, done func()) {
+// wantDeliveries wants n deliveries so far, and returns the last.
+func (b *env) wantDeliveries(n int) (ev event.Event, done func()) {
 	b.Helper()
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -141,51 +141,51 @@ func (b *bed) deliveries(n int) (ev event.Event, done func()) {
 	return b.delivered[n-1], b.done[n-1]
 }
 
-func (b *bed) letter() (store.Letter, bool) {
+func (b *env) deadLetter() (store.DeadLetter, bool) {
 	b.Helper()
-	l, err := b.store.Letter(b.Context(), b.id)
+	l, err := b.store.GetDeadLetter(b.Context(), b.id)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		b.Fatal(err)
 	}
 	return l, err == nil
 }
 
-func failed() store.Letter {
-	return store.Letter{
+func failedLetter() store.DeadLetter {
+	return store.DeadLetter{
 		Reason: "TerminalError", Error: "refused", Attempts: 2,
 		Event: event.Event{Source: "webhook", Type: "post", Key: "a", ID: "1", Data: map[string]any{"n": int64(1)}},
 	}
 }
 
 func TestReplayed(t *testing.T) {
-	b := newBed(t, failed())
+	b := newEnv(t, failedLetter())
 	b.start()
-	ev, done := b.deliveries(1)
+	ev, done := b.wantDeliveries(1)
 	if ev.ID != "1" || ev.Data["n"] != int64(1) {
 		t.Errorf("delivered %+v", ev)
 	}
-	if _, there := b.letter(); !there {
+	if _, there := b.deadLetter(); !there {
 		t.Error("the letter went before its event was done")
 	}
-	b.look()
-	b.deliveries(1) // it is with its trigger
+	b.poll()
+	b.wantDeliveries(1) // it is with its trigger
 	done()
-	b.end()
-	if l, there := b.letter(); there {
+	b.stop()
+	if l, there := b.deadLetter(); there {
 		t.Errorf("the letter is still there: %+v", l)
 	}
 }
 
 // TestReplayedAfterACrash forgets what was under way.
 func TestReplayedAfterACrash(t *testing.T) {
-	b := newBed(t, failed())
+	b := newEnv(t, failedLetter())
 	b.start()
-	b.deliveries(1)
+	b.wantDeliveries(1)
 	b.start()
-	_, done := b.deliveries(2)
+	_, done := b.wantDeliveries(2)
 	done()
-	b.end()
-	if _, there := b.letter(); there {
+	b.stop()
+	if _, there := b.deadLetter(); there {
 		t.Error("the letter is still there")
 	}
 }
@@ -193,41 +193,41 @@ func TestReplayedAfterACrash(t *testing.T) {
 // TestFailsAgain gives the event up once more: its letter stays, until somebody
 // asks again.
 func TestFailsAgain(t *testing.T) {
-	b := newBed(t, failed())
+	b := newEnv(t, failedLetter())
 	b.start()
-	_, done := b.deliveries(1)
-	again, _ := b.letter()
+	_, done := b.wantDeliveries(1)
+	again, _ := b.deadLetter()
 	again.Attempts = 7
-	if _, err := b.store.Bury(t.Context(), again); err != nil {
+	if _, err := b.store.PutDeadLetter(t.Context(), again); err != nil {
 		t.Fatal(err)
 	}
 	done()
-	b.look()
-	b.deliveries(1)
+	b.poll()
+	b.wantDeliveries(1)
 	b.start()
-	b.deliveries(1)
-	if l, there := b.letter(); !there || l.Attempts != 7 || !l.Replay.IsZero() {
+	b.wantDeliveries(1)
+	if l, there := b.deadLetter(); !there || l.Attempts != 7 || !l.ReplayRequestedAt.IsZero() {
 		t.Errorf("got %+v, %v", l, there)
 	}
 }
 
 func TestNotReplayed(t *testing.T) {
 	for name, c := range map[string]struct {
-		letter  store.Letter
+		letter  store.DeadLetter
 		refuses error
 		want    string
 	}{
-		"no such trigger": {failed(), engine.ErrNotRunning, "deliver: no such trigger runs"},
-		"its object is gone": {store.Letter{Event: event.Event{Key: "gone", Data: map[string]any{
+		"no such trigger": {failedLetter(), engine.ErrNotRunning, "deliver: no such trigger runs"},
+		"its object is gone": {store.DeadLetter{Event: event.Event{Key: "gone", Data: map[string]any{
 			"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{"name": "x"},
 		}}}, nil, "it is gone"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBed(t, c.letter)
-			b.refuses = c.refuses
+			b := newEnv(t, c.letter)
+			b.err = c.refuses
 			b.start()
-			b.deliveries(0)
-			if l, there := b.letter(); !there || l.Reason != replay.ReasonFailed || l.Error != c.want || !l.Replay.IsZero() {
+			b.wantDeliveries(0)
+			if l, there := b.deadLetter(); !there || l.Reason != replay.ReasonFailed || l.Error != c.want || !l.ReplayRequestedAt.IsZero() {
 				t.Errorf("got %+v, %v", l, there)
 			}
 		})
@@ -239,30 +239,30 @@ func TestNotReplayed(t *testing.T) {
 func TestTriedAgain(t *testing.T) {
 	for _, why := range []error{engine.ErrSuspended, errors.New("the engine stops")} {
 		t.Run(why.Error(), func(t *testing.T) {
-			b := newBed(t, failed())
-			b.refuses = why
+			b := newEnv(t, failedLetter())
+			b.err = why
 			b.start()
-			if ids, err := b.store.Asked(t.Context()); err != nil || !slices.Equal(ids, []string{b.id}) {
+			if ids, err := b.store.ReplayRequested(t.Context()); err != nil || !slices.Equal(ids, []string{b.id}) {
 				t.Errorf("asked for %v, %v", ids, err)
 			}
 			b.mu.Lock()
-			b.refuses = nil
+			b.err = nil
 			b.mu.Unlock()
-			b.deliveries(0)
+			b.wantDeliveries(0)
 			b.clock.Step(time.Minute)
-			b.look()
-			b.deliveries(1)
+			b.poll()
+			b.wantDeliveries(1)
 		})
 	}
 }
 
 // TestSecretIsReadAgain has a letter that holds no data.
 func TestSecretIsReadAgain(t *testing.T) {
-	l := failed()
+	l := failedLetter()
 	l.Event.Data = map[string]any{"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{"name": "x"}, "data": map[string]any{"a": "b"}}
-	b := newBed(t, l)
+	b := newEnv(t, l)
 	b.start()
-	if ev, _ := b.deliveries(1); ev.Data["complete"] != true {
+	if ev, _ := b.wantDeliveries(1); ev.Data["complete"] != true {
 		t.Errorf("delivered %+v", ev)
 	}
 }

@@ -30,7 +30,7 @@ import (
 )
 
 // checker walks a schema and data side by side.
-type checker struct{ problems diag.List }
+type checker struct{ diagnostics diag.List }
 
 func (c *checker) check(path string, schema cue.Value, data any) {
 	switch data := data.(type) {
@@ -41,7 +41,7 @@ func (c *checker) check(path string, schema cue.Value, data any) {
 			return
 		}
 		if key, want := discriminator(schema, data); len(found) == 0 && key != "" {
-			c.problems.Add(diag.Join(path, key), "must be one of %s, not %v%s", quoted(want), describeWord(data[key]), diag.Suggest(fmt.Sprint(data[key]), want))
+			c.diagnostics.Add(diag.Join(path, key), "must be one of %s, not %v%s", quoted(want), describeDiscriminator(data[key]), diag.Suggest(fmt.Sprint(data[key]), want))
 			return
 		}
 	case []any:
@@ -52,8 +52,8 @@ func (c *checker) check(path string, schema cue.Value, data any) {
 			return
 		}
 	}
-	if err := filled(schema, data).Err(); err != nil && !isIncomplete(schema) {
-		c.problems.Add(path, "must be %s, not %s", Describe(schema), describeData(data, schema))
+	if err := fill(schema, data).Err(); err != nil && !isIncomplete(schema) {
+		c.diagnostics.Add(path, "must be %s, not %s", Describe(schema), describeData(data, schema))
 	}
 }
 
@@ -67,8 +67,8 @@ func (c *checker) fields(path string, schema cue.Value, data map[string]any) {
 		name := it.Selector().Unquoted()
 		known[name] = it.Value()
 		names = append(names, name)
-		if _, given := data[name]; !given && missed(it) {
-			c.problems.Add(diag.Join(path, name), "is required: %s", Describe(it.Value()))
+		if _, given := data[name]; !given && isRequired(it) {
+			c.diagnostics.Add(diag.Join(path, name), "is required: %s", Describe(it.Value()))
 		}
 	}
 	keys := make([]string, 0, len(data))
@@ -86,14 +86,14 @@ func (c *checker) fields(path string, schema cue.Value, data map[string]any) {
 			if hint == "" && len(names) > 0 {
 				hint = "; known fields: " + strings.Join(names, ", ")
 			}
-			c.problems.Add(diag.Join(path, k), "unknown field%s", hint)
+			c.diagnostics.Add(diag.Join(path, k), "unknown field%s", hint)
 		}
 	}
 }
 
-// whole reports what only the values together show, such as a rule between two
+// validate reports what only the values together show, such as a rule between two
 // fields.
-func (c *checker) whole(v cue.Value) {
+func (c *checker) validate(v cue.Value) {
 	for _, e := range cueerrors.Errors(v.Validate()) {
 		format, args := e.Msg()
 		path := ""
@@ -102,7 +102,7 @@ func (c *checker) whole(v cue.Value) {
 				path = diag.Join(path, p)
 			}
 		}
-		c.problems.Add(path, "%s", fmt.Sprintf(format, args...))
+		c.diagnostics.Add(path, "%s", fmt.Sprintf(format, args...))
 	}
 }
 
@@ -115,7 +115,7 @@ func structBranches(schema cue.Value, data map[string]any) []cue.Value {
 			continue
 		}
 		fits := true
-		for key, word := range words(b) {
+		for key, word := range fixedStrings(b) {
 			if given, ok := data[key]; ok && given != word {
 				fits = false
 			}
@@ -134,7 +134,7 @@ func structBranches(schema cue.Value, data map[string]any) []cue.Value {
 // where data has it, and the words that it may hold.
 func discriminator(schema cue.Value, data map[string]any) (key string, want []string) {
 	for _, b := range branches(schema) {
-		for k, word := range words(b) {
+		for k, word := range fixedStrings(b) {
 			if _, ok := data[k]; ok && (key == "" || key == k) {
 				key, want = k, append(want, word)
 			}
@@ -143,8 +143,8 @@ func discriminator(schema cue.Value, data map[string]any) (key string, want []st
 	return key, want
 }
 
-// words returns the fields of a struct whose value is a fixed string.
-func words(v cue.Value) map[string]string {
+// fixedStrings returns the fields of a struct whose value is a fixed string.
+func fixedStrings(v cue.Value) map[string]string {
 	out := map[string]string{}
 	it, err := v.Fields()
 	for err == nil && it.Next() {
@@ -189,25 +189,25 @@ func branches(v cue.Value) []cue.Value {
 	return out
 }
 
-// missed reports whether a field has to be given: it is marked with "!", or it is
+// isRequired reports whether a field has to be given: it is marked with "!", or it is
 // not optional and its value is required.
-func missed(it *cue.Iterator) bool {
+func isRequired(it *cue.Iterator) bool {
 	if it.FieldType()&cue.RequiredConstraint != 0 {
 		return true
 	}
-	return !it.IsOptional() && required(it.Value())
+	return !it.IsOptional() && requiresValue(it.Value())
 }
 
-// required reports whether a field of value v has to be given: it has no
+// requiresValue reports whether a field of value v has to be given: it has no
 // default, and nothing but the user can supply it.
-func required(v cue.Value) bool {
+func requiresValue(v cue.Value) bool {
 	if v.IncompleteKind() == cue.StructKind {
 		if d, ok := v.Default(); ok {
 			v = d
 		}
 		it, err := v.Fields(cue.Optional(true))
 		for err == nil && it.Next() {
-			if missed(it) {
+			if isRequired(it) {
 				return true
 			}
 		}

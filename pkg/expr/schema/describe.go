@@ -111,7 +111,7 @@ func quoted(list []string) string {
 	return strings.Join(out, ", ")
 }
 
-func describeWord(v any) string {
+func describeDiscriminator(v any) string {
 	if s, ok := v.(string); ok {
 		return strconv.Quote(s)
 	}

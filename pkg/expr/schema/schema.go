@@ -61,11 +61,11 @@ func Parse(text string) (*Schema, error) {
 	if err := v.Err(); err != nil {
 		return nil, fmt.Errorf("build schema: %w", err)
 	}
-	return Of(v), nil
+	return FromValue(v), nil
 }
 
-// Of returns the schema that v is, a CUE definition.
-func Of(v cue.Value) *Schema { return &Schema{value: v} }
+// FromValue returns the schema that v is, a CUE definition.
+func FromValue(v cue.Value) *Schema { return &Schema{value: v} }
 
 // Check returns everything in properties that does not fit. Paths are relative
 // to the properties. A required field whose value may come from elsewhere, such
@@ -74,12 +74,12 @@ func (s *Schema) Check(properties map[string]any) diag.List {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var c checker
-	data := decoded(properties)
+	data := normalize(properties)
 	c.check("", s.value, data)
-	if len(c.problems) == 0 {
-		c.whole(filled(s.value, data))
+	if len(c.diagnostics) == 0 {
+		c.validate(fill(s.value, data))
 	}
-	return c.problems
+	return c.diagnostics
 }
 
 // Decode checks properties and stores them, with defaults applied, in into, as
@@ -91,7 +91,7 @@ func (s *Schema) Decode(properties map[string]any, into any) diag.List {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var problems diag.List
-	data, err := filled(s.value, decoded(properties)).MarshalJSON()
+	data, err := fill(s.value, normalize(properties)).MarshalJSON()
 	if err == nil {
 		err = json.Unmarshal(data, into)
 	}
@@ -101,30 +101,30 @@ func (s *Schema) Decode(properties map[string]any, into any) diag.List {
 	return problems
 }
 
-// filled returns schema with data. A null of data stays null; to CUE's own
+// fill returns schema with data. A null of data stays null; to CUE's own
 // conversion it is anything.
-func filled(schema cue.Value, data any) cue.Value {
+func fill(schema cue.Value, data any) cue.Value {
 	return schema.FillPath(cue.Path{}, schema.Context().Encode(data, cue.NilIsAny(false)))
 }
 
-// decoded returns properties with whole numbers as integers, which decoded JSON
+// normalize returns properties with whole numbers as integers, which decoded JSON
 // does not tell apart from floats; a struct even of nil.
-func decoded(properties map[string]any) map[string]any {
+func normalize(properties map[string]any) map[string]any {
 	out := make(map[string]any, len(properties))
 	for k, v := range properties {
-		out[k] = decodedValue(v)
+		out[k] = normalizeValue(v)
 	}
 	return out
 }
 
-func decodedValue(v any) any {
+func normalizeValue(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
-		return decoded(v)
+		return normalize(v)
 	case []any:
 		out := make([]any, len(v))
 		for i, e := range v {
-			out[i] = decodedValue(e)
+			out[i] = normalizeValue(e)
 		}
 		return out
 	case float64:

@@ -22,20 +22,20 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/diag"
 )
 
-// Text is a schema that is parsed when it is first used, and then kept. It is safe
+// Lazy is a schema that is parsed when it is first used, and then kept. It is safe
 // for concurrent use.
-type Text struct {
-	parsed func() (*Schema, error)
+type Lazy struct {
+	parse func() (*Schema, error)
 }
 
-// Later returns the schema that Parse makes of text.
-func Later(text string) Text {
-	return Text{sync.OnceValues(func() (*Schema, error) { return Parse(text) })}
+// NewLazy returns the schema that Parse makes of text.
+func NewLazy(text string) Lazy {
+	return Lazy{sync.OnceValues(func() (*Schema, error) { return Parse(text) })}
 }
 
 // Decode is Schema.Decode. A text that cannot be parsed is a problem.
-func (t Text) Decode(properties map[string]any, into any) diag.List {
-	s, err := t.parsed()
+func (t Lazy) Decode(properties map[string]any, into any) diag.List {
+	s, err := t.parse()
 	if err != nil {
 		return diag.List{{Message: err.Error()}}
 	}

@@ -48,27 +48,27 @@ var properties string
 // New returns the compiler of this source's properties. It needs no cluster to
 // check them.
 func New(o resource.Options) source.Compiler {
-	s := schema.Later(properties)
-	return resource.Derived(o, resource.Derivation{
+	s := schema.NewLazy(properties)
+	return resource.NewDerived(o, resource.DerivedSource{
 		Type:   Type,
-		Parse:  func(given map[string]any) (resource.Ask, diag.List) { return parse(s, given) },
-		Note:   note,
+		Parse:  func(given map[string]any) (resource.Request, diag.List) { return parse(s, given) },
+		State:  nextState,
 		Derive: derive,
 	})
 }
 
-// note returns what is remembered of an Application.
-func note(before []byte, app map[string]any) []byte {
-	return stateOf(before).then(app).encode()
+// nextState returns what is remembered of an Application.
+func nextState(before []byte, app map[string]any) []byte {
+	return decodeState(before).next(app).encode()
 }
 
 // derive returns an Application with what it became.
 func derive(before, now []byte, app map[string]any) (map[string]any, bool) {
-	found := changes(stateOf(before), stateOf(now), app)
-	if len(found) == 0 {
+	changed := changes(decodeState(before), decodeState(now), app)
+	if len(changed) == 0 {
 		return nil, false
 	}
 	data := maps.Clone(app)
-	data["changes"] = found
+	data["changes"] = changed
 	return data, true
 }

@@ -36,17 +36,17 @@ import (
 	"github.com/kubevela/kube-trigger/test/sources"
 )
 
-// bed is a namespace of a cluster in which a test moves Applications.
-type bed struct {
+// env is a namespace of a cluster in which a test moves Applications.
+type env struct {
 	*testing.T
 	cluster *cluster.Cluster
 	apps    dynamic.ResourceInterface
 	program sources.Program
 }
 
-// newBed returns a bed with a trigger for each of the words, and those of more.
+// newEnv returns a bed with a trigger for each of the words, and those of more.
 // In more, %s is the namespace.
-func newBed(t *testing.T, more map[string]string, opts ...cluster.Option) bed {
+func newEnv(t *testing.T, more map[string]string, opts ...cluster.Option) env {
 	t.Helper()
 	c := cluster.Start(t, opts...)
 	c.InstallApplicationCRD(t)
@@ -56,22 +56,22 @@ func newBed(t *testing.T, more map[string]string, opts ...cluster.Option) bed {
 	}
 	namespace := c.Namespace(t)
 	triggers := map[string]string{}
-	for _, word := range words() {
+	for _, word := range eventNames() {
 		triggers[word] = fmt.Sprintf("{namespace: %s, events: [%s]}", namespace, word)
 	}
 	for name, properties := range more {
 		triggers[name] = fmt.Sprintf(properties, namespace)
 	}
-	return bed{t, c, client.Resource(schema.GroupVersionResource{
+	return env{t, c, client.Resource(schema.GroupVersionResource{
 		Group: "core.oam.dev", Version: "v1beta1", Resource: "applications",
 	}).Namespace(namespace), sources.Program{Config: c.Config, New: application.New, Folder: t.TempDir(), Triggers: triggers}}
 }
 
-func words() []string {
+func eventNames() []string {
 	return []string{"phaseChanged", "workflowFinished", "workflowFailed", "revisionMade", "componentUnhealthy", "componentHealthy"}
 }
 
-func (b bed) create(name string, labels map[string]string) {
+func (b env) create(name string, labels map[string]string) {
 	b.Helper()
 	app := &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "core.oam.dev/v1beta1", "kind": "Application",
@@ -85,14 +85,14 @@ func (b bed) create(name string, labels map[string]string) {
 }
 
 // status merges into the status.
-func (b bed) status(name, status string) {
+func (b env) status(name, status string) {
 	b.Helper()
 	if _, err := b.apps.Patch(b.Context(), name, types.MergePatchType, []byte(`{"status": `+status+`}`), metav1.PatchOptions{}, "status"); err != nil {
 		b.Fatal(err)
 	}
 }
 
-func (b bed) label(name, value string) {
+func (b env) label(name, value string) {
 	b.Helper()
 	if _, err := b.apps.Patch(b.Context(), name, types.MergePatchType, []byte(`{"metadata": {"labels": {"l": "`+value+`"}}}`), metav1.PatchOptions{}); err != nil {
 		b.Fatal(err)
@@ -115,8 +115,8 @@ func services(names ...string) string {
 	return `{"services": [` + strings.Join(all, ", ") + "]}"
 }
 
-// brief returns what of changes the word stands for, as text.
-func brief(word string, events []event.Event) []string {
+// summarize returns what of changes the word stands for, as text.
+func summarize(word string, events []event.Event) []string {
 	out := []string{}
 	for _, ev := range events {
 		changes, _ := ev.Data["changes"].(map[string]any)
@@ -142,11 +142,11 @@ func brief(word string, events []event.Event) []string {
 	return out
 }
 
-// want compares what the trigger of each word has taken.
-func (b bed) want(p *sources.Process, want map[string][]string) {
+// expect compares what the trigger of each word has taken.
+func (b env) expect(p *sources.Process, want map[string][]string) {
 	b.Helper()
-	for _, word := range words() {
-		if diff := cmp.Diff(append([]string{}, want[word]...), brief(word, p.Taken(word))); diff != "" {
+	for _, word := range eventNames() {
+		if diff := cmp.Diff(append([]string{}, want[word]...), summarize(word, p.Taken(word))); diff != "" {
 			b.Errorf("%s: %s", word, diff)
 		}
 	}

@@ -30,14 +30,14 @@ import (
 // end makes an Application that comes to run, which is the last that happens.
 const end = "end"
 
-func (b bed) end() {
+func (b env) createEnd() {
 	b.Helper()
 	b.create(end, map[string]string{"l": end})
 	b.status(end, `{"status": "rendering"}`)
 }
 
 func TestBecomes(t *testing.T) {
-	b := newBed(t, map[string]string{
+	b := newEnv(t, map[string]string{
 		"running":  "{namespace: %s, phase: [running, unhealthy]}",
 		"web":      "{namespace: %s, events: [componentUnhealthy, componentHealthy], components: [web]}",
 		"named":    "{namespace: %s, name: b, phase: [running]}",
@@ -73,9 +73,9 @@ func TestBecomes(t *testing.T) {
 	if err := b.apps.Delete(t.Context(), "b", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	b.end()
+	b.createEnd()
 	p.Until("phaseChanged", 5)
-	b.want(p, map[string][]string{
+	b.expect(p, map[string][]string{
 		"phaseChanged": {"runningWorkflow", "runningWorkflow running", "running unhealthy",
 			"running", "rendering"},
 		"revisionMade":       {"a-v1"},
@@ -100,7 +100,7 @@ func TestBecomes(t *testing.T) {
 
 // What an event is, in full.
 func TestEvent(t *testing.T) {
-	b := newBed(t, nil)
+	b := newEnv(t, nil)
 	p := b.program.Start(t)
 	b.create("a", nil)
 	b.status("a", services("web"))
@@ -120,7 +120,7 @@ func TestEvent(t *testing.T) {
 func TestRestart(t *testing.T) {
 	for name, expired := range map[string]bool{"history": false, "no history": true} {
 		t.Run(name, func(t *testing.T) {
-			b := newBed(t, nil, cluster.Own())
+			b := newEnv(t, nil, cluster.Own())
 			b.create("a", nil)
 			b.create("same", nil)
 			b.create("before", nil)
@@ -144,9 +144,9 @@ func TestRestart(t *testing.T) {
 				b.cluster.Expire(t)
 			}
 			p = b.program.Start(t)
-			b.end()
+			b.createEnd()
 			p.Until("phaseChanged", 2)
-			b.want(p, map[string][]string{
+			b.expect(p, map[string][]string{
 				"phaseChanged":       {"running unhealthy", "rendering"},
 				"workflowFailed":     {"failed"},
 				"revisionMade":       {"v2"},

@@ -31,45 +31,45 @@ func changes(before, now *state, app map[string]any) map[string]any {
 		was = &state{}
 	}
 	status := object(app, "status")
-	found := map[string]any{}
+	changed := map[string]any{}
 	if now.Phase != was.Phase && now.Phase != "" {
 		change := map[string]any{"to": now.Phase}
 		if was.Phase != "" {
 			change["from"] = was.Phase
 		}
-		found[phaseChanged] = change
+		changed[phaseChanged] = change
 	}
 	if now.Ended != was.Ended && now.Ended != "" {
 		w := object(status, "workflow")
-		word := workflowFinished
+		name := workflowFinished
 		if failed(w) {
-			word = workflowFailed
+			name = workflowFailed
 		}
-		found[word] = pick(w, "status", "message", "appRevision")
+		changed[name] = selectFields(w, "status", "message", "appRevision")
 	}
 	if now.Revision != was.Revision && now.Revision != "" {
-		found[revisionMade] = pick(object(status, "latestRevision"), "name", "revision", "revisionHash")
+		changed[revisionMade] = selectFields(object(status, "latestRevision"), "name", "revision", "revisionHash")
 	}
 	var healthy, unhealthy []any
 	wereHealthy, areHealthy := was.health(), now.health()
 	for _, c := range components(status) {
-		id := identify(c)
+		id := newComponentID(c)
 		wasHealthy, isHealthy := wereHealthy[id], c["healthy"] == true
 		switch {
 		case isHealthy != areHealthy[id]: // named twice, and not healthy elsewhere
 		case isHealthy && !wasHealthy:
-			healthy = append(healthy, pick(c, "name", "namespace", "cluster", "message"))
+			healthy = append(healthy, selectFields(c, "name", "namespace", "cluster", "message"))
 		case !isHealthy && (wasHealthy || before == nil):
-			unhealthy = append(unhealthy, pick(c, "name", "namespace", "cluster", "message"))
+			unhealthy = append(unhealthy, selectFields(c, "name", "namespace", "cluster", "message"))
 		}
 	}
 	if healthy != nil {
-		found[componentHealthy] = healthy
+		changed[componentHealthy] = healthy
 	}
 	if unhealthy != nil {
-		found[componentUnhealthy] = unhealthy
+		changed[componentUnhealthy] = unhealthy
 	}
-	return found
+	return changed
 }
 
 // failed reports whether a workflow that is at its end failed, or was ended.
@@ -78,8 +78,8 @@ func failed(workflow map[string]any) bool {
 	return phase == "failed" || phase == "terminated" || workflow["terminated"] == true
 }
 
-// runOf stands for a run of a workflow, and for how it ended.
-func runOf(workflow map[string]any) string {
+// runID stands for a run of a workflow, and for how it ended.
+func runID(workflow map[string]any) string {
 	run := strings.Join([]string{
 		text(workflow, "appRevision"), text(workflow, "startTime"), text(workflow, "endTime"),
 	}, " ")
@@ -89,17 +89,17 @@ func runOf(workflow map[string]any) string {
 	return run
 }
 
-// identity stands for a component where it runs.
-type identity [4]byte
+// componentID stands for a component where it runs.
+type componentID [4]byte
 
-func identify(component map[string]any) identity {
+func newComponentID(component map[string]any) componentID {
 	sum := sha256.Sum256([]byte(strings.Join([]string{
 		text(component, "env"), text(component, "cluster"), text(component, "namespace"), text(component, "name"),
 	}, "/")))
-	return identity(sum[:len(identity{})])
+	return componentID(sum[:len(componentID{})])
 }
 
-func (i identity) compare(j identity) int { return bytes.Compare(i[:], j[:]) }
+func (i componentID) compare(j componentID) int { return bytes.Compare(i[:], j[:]) }
 
 // components returns what a status says of components.
 func components(status map[string]any) []map[string]any {
@@ -123,8 +123,8 @@ func text(m map[string]any, name string) string {
 	return s
 }
 
-// pick returns those of the named fields that m has.
-func pick(m map[string]any, fields ...string) map[string]any {
+// selectFields returns those of the named fields that m has.
+func selectFields(m map[string]any, fields ...string) map[string]any {
 	picked := map[string]any{}
 	for _, name := range fields {
 		if value, ok := m[name]; ok {

@@ -38,18 +38,18 @@ const (
 	componentHealthy   = "componentHealthy"
 )
 
-// wanted is what a trigger takes.
-type wanted struct {
-	words, phases, components []string
+// selector is what a trigger takes.
+type selector struct {
+	events, phases, components []string
 }
 
-// takes reports whether what an Application became is wanted.
-func (w wanted) takes(ev event.Event) bool {
+// matches reports whether what an Application became is wanted.
+func (w selector) matches(ev event.Event) bool {
 	changes, _ := ev.Data["changes"].(map[string]any)
-	for _, word := range w.words {
-		change, became := changes[word]
+	for _, name := range w.events {
+		change, became := changes[name]
 		components, ofComponents := change.([]any)
-		if became && (!ofComponents || w.takesOne(components)) {
+		if became && (!ofComponents || w.matchesComponent(components)) {
 			return true
 		}
 	}
@@ -58,7 +58,7 @@ func (w wanted) takes(ev event.Event) bool {
 	return slices.Contains(w.phases, phase)
 }
 
-func (w wanted) takesOne(components []any) bool {
+func (w selector) matchesComponent(components []any) bool {
 	return len(w.components) == 0 || slices.ContainsFunc(components, func(c any) bool {
 		component, _ := c.(map[string]any)
 		name, _ := component["name"].(string)
@@ -68,7 +68,7 @@ func (w wanted) takesOne(components []any) bool {
 
 // parse checks properties, but for those of the objects, and returns what they
 // ask.
-func parse(s schema.Text, given map[string]any) (resource.Ask, diag.List) {
+func parse(s schema.Lazy, given map[string]any) (resource.Request, diag.List) {
 	var p struct {
 		Events     []string `json:"events"`
 		Phase      []string `json:"phase"`
@@ -77,7 +77,7 @@ func parse(s schema.Text, given map[string]any) (resource.Ask, diag.List) {
 		Name       string   `json:"name"`
 	}
 	if problems := s.Decode(given, &p); len(problems) > 0 {
-		return resource.Ask{}, problems
+		return resource.Request{}, problems
 	}
 	var problems diag.List
 	if len(p.Events) == 0 && len(p.Phase) == 0 {
@@ -98,9 +98,9 @@ func parse(s schema.Text, given map[string]any) (resource.Ask, diag.List) {
 			objects[name] = selector
 		}
 	}
-	return resource.Ask{
+	return resource.Request{
 		Properties: objects,
 		Events:     []string{event.Create, event.Update},
-		Takes:      wanted{p.Events, p.Phase, p.Components}.takes,
+		Filter:     selector{p.Events, p.Phase, p.Components}.matches,
 	}, problems
 }

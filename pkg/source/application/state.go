@@ -36,11 +36,11 @@ type state struct {
 	Unhealthy []byte `json:"u,omitempty"`
 }
 
-// stateOf reads what encode returned, nil where it is something else.
-func stateOf(note []byte) *state {
+// decodeState reads what encode returned, nil where it is something else.
+func decodeState(note []byte) *state {
 	var s state
 	if note == nil || json.Unmarshal(note, &s) != nil ||
-		len(s.Healthy)%len(identity{}) != 0 || len(s.Unhealthy)%len(identity{}) != 0 {
+		len(s.Healthy)%len(componentID{}) != 0 || len(s.Unhealthy)%len(componentID{}) != 0 {
 		return nil
 	}
 	return &s
@@ -54,27 +54,27 @@ func (s *state) encode() []byte {
 	return text
 }
 
-// then returns the state that follows s, which may be nil, with app. While a
+// next returns the state that follows s, which may be nil, with app. While a
 // workflow runs, KubeVela may not say of all components how they are: what was
 // known of the others stays.
-func (s *state) then(app map[string]any) *state {
+func (s *state) next(app map[string]any) *state {
 	status := object(app, "status")
 	w := object(status, "workflow")
 	next := &state{Phase: text(status, "status"), Revision: text(object(status, "latestRevision"), "name")}
-	health := map[identity]bool{}
+	health := map[componentID]bool{}
 	if w["finished"] == true {
-		next.Ended = runOf(w)
+		next.Ended = runID(w)
 	} else {
 		health = s.health()
 	}
-	reported := map[identity]bool{}
+	reported := map[componentID]bool{}
 	for _, c := range components(status) {
-		id := identify(c)
+		id := newComponentID(c)
 		another, twice := reported[id]
 		reported[id] = c["healthy"] == true && (another || !twice)
 	}
 	maps.Copy(health, reported)
-	for _, id := range slices.SortedFunc(maps.Keys(health), identity.compare) {
+	for _, id := range slices.SortedFunc(maps.Keys(health), componentID.compare) {
 		if health[id] {
 			next.Healthy = append(next.Healthy, id[:]...)
 		} else {
@@ -85,16 +85,16 @@ func (s *state) then(app map[string]any) *state {
 }
 
 // health returns which components are known to be healthy, or not.
-func (s *state) health() map[identity]bool {
-	health := map[identity]bool{}
+func (s *state) health() map[componentID]bool {
+	health := map[componentID]bool{}
 	if s == nil {
 		return health
 	}
-	for id := range slices.Chunk(s.Healthy, len(identity{})) {
-		health[identity(id)] = true
+	for id := range slices.Chunk(s.Healthy, len(componentID{})) {
+		health[componentID(id)] = true
 	}
-	for id := range slices.Chunk(s.Unhealthy, len(identity{})) {
-		health[identity(id)] = false
+	for id := range slices.Chunk(s.Unhealthy, len(componentID{})) {
+		health[componentID(id)] = false
 	}
 	return health
 }

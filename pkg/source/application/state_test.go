@@ -37,12 +37,12 @@ func FuzzNote(f *testing.F) {
 		if json.Unmarshal([]byte(text), &app) != nil {
 			t.Skip()
 		}
-		now := note(before, app)
-		if now == nil || stateOf(now) == nil {
+		now := nextState(before, app)
+		if now == nil || decodeState(now) == nil {
 			t.Fatalf("note %q", now)
 		}
 		derive(before, now, app)
-		again := note(now, app)
+		again := nextState(now, app)
 		if diff := cmp.Diff(string(now), string(again)); diff != "" {
 			t.Error(diff)
 		}
@@ -68,10 +68,10 @@ func TestNoteFits(t *testing.T) {
 			"services": services,
 		}}
 	}
-	if size := len(note(nil, app(130))); size > resource.MaxNote {
+	if size := len(nextState(nil, app(130))); size > resource.MaxState {
 		t.Errorf("%d bytes for 130 components", size)
 	}
-	if size := len(note(nil, app(200))); size <= resource.MaxNote {
+	if size := len(nextState(nil, app(200))); size <= resource.MaxState {
 		t.Errorf("%d bytes for 200 components: promise more", size)
 	}
 }

@@ -57,13 +57,13 @@ const Type = "cronjob"
 const (
 	// MaxMissed is how many missed ticks are handled at most.
 	MaxMissed = 100
-	// Late is how long after its time, and the jitter, a tick counts as missed.
-	Late = 10 * time.Second
+	// MissedAfter is how long after its time, and the jitter, a tick counts as missed.
+	MissedAfter = 10 * time.Second
 	// MaxJitter is the longest jitter.
 	MaxJitter = time.Hour
-	// MaxAhead is how far the last tick may be in the future without being taken
+	// MaxClockSkew is how far the last tick may be in the future without being taken
 	// for the work of a wrong clock.
-	MaxAhead = 3 * time.Hour
+	MaxClockSkew = 3 * time.Hour
 	// maxSleep is the longest that is waited without a look at the clock, which
 	// goes on while the machine sleeps, and may be set.
 	maxSleep = time.Minute
@@ -75,10 +75,10 @@ var properties string
 // Options is what sources of this package work with. Clock is required.
 type Options struct {
 	Clock clock.Clock
-	// Resumes and Saver remember which ticks were taken, and are done. Where
+	// Checkpoints and Saver remember which ticks were taken, and are done. Where
 	// they are nil, a trigger begins anew with the process.
-	Resumes store.Resumes
-	Saver   Saver
+	Checkpoints store.Checkpoints
+	Saver       Saver
 	// FromNow leaves out what was missed, and what was not done.
 	FromNow bool
 }
@@ -91,19 +91,19 @@ type Saver interface {
 
 // New returns the compiler of this source's properties.
 func New(o Options) source.Compiler {
-	s := schema.Later(properties)
-	return func(given map[string]any, t source.Trigger) (source.Subscription, diag.List) {
+	s := schema.NewLazy(properties)
+	return func(given map[string]any, t source.Spec) (source.Subscription, diag.List) {
 		p, problems := parse(s, given)
 		if len(problems) > 0 {
 			return nil, problems
 		}
-		p.trigger = t.Trigger
+		p.trigger = t.TriggerRef
 		return subscription{plan: p, options: o}, nil
 	}
 }
 
 // Prune forgets the schedules that none of subscriptions, which are all that
 // there are, stands for any more.
-func Prune(ctx context.Context, r store.Resumes, subscriptions []source.Subscription) error {
-	return store.Prune(ctx, r, source.Unused(Type, subscriptions), r.Forget)
+func Prune(ctx context.Context, r store.Checkpoints, subscriptions []source.Subscription) error {
+	return store.Prune(ctx, r, source.Unused(Type, subscriptions), r.Delete)
 }

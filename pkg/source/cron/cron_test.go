@@ -60,12 +60,12 @@ func TestMissed(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, path string) {
-				var l log
-				p := start(t, path, cron.Options{}, tc.properties, l.take)
+				var l recorder
+				p := start(t, path, cron.Options{}, tc.properties, l.deliver)
 				time.Sleep(90 * time.Minute)
 				p.stop()
 				time.Sleep(tc.down)
-				p = start(t, path, tc.options, tc.properties, l.take)
+				p = start(t, path, tc.options, tc.properties, l.deliver)
 				time.Sleep(40 * time.Minute)
 				p.stop()
 				if diff := cmp.Diff(strings.Fields(tc.want), l.times()); diff != "" {
@@ -81,17 +81,17 @@ func TestMissedIsBounded(t *testing.T) {
 	for _, schedule := range []string{"* * * * * *", "@every 1s"} {
 		bubble(t, func(t *testing.T, path string) {
 			properties := map[string]any{"schedule": schedule, "missed": "all"}
-			var l log
-			p := start(t, path, cron.Options{}, properties, l.take)
+			var l recorder
+			p := start(t, path, cron.Options{}, properties, l.deliver)
 			synctest.Wait()
 			p.stop()
 			time.Sleep(365 * 24 * time.Hour)
-			p = start(t, path, cron.Options{}, properties, l.take)
+			p = start(t, path, cron.Options{}, properties, l.deliver)
 			synctest.Wait()
 			p.stop()
 			got := l.times()
 			// Those of the last 10 s are not missed.
-			if want := cron.MaxMissed + int(cron.Late/time.Second); len(got) != want {
+			if want := cron.MaxMissed + int(cron.MissedAfter/time.Second); len(got) != want {
 				t.Errorf("%s: %d ticks, want %d", schedule, len(got), want)
 			}
 		})
@@ -103,18 +103,18 @@ func TestMissedIsBounded(t *testing.T) {
 func TestTakenIsHandled(t *testing.T) {
 	bubble(t, func(t *testing.T, path string) {
 		properties := map[string]any{"schedule": "@hourly", "missed": "skip", "startingDeadlineSeconds": 10}
-		var l log
+		var l recorder
 		p := start(t, path, cron.Options{}, properties, func(_ context.Context, ev event.Event, _ func()) error {
-			l.add(ev)
+			l.record(ev)
 			return nil
 		})
 		time.Sleep(61 * time.Minute)
 		p.kill()
 		time.Sleep(5 * time.Hour)
-		p = start(t, path, cron.Options{}, properties, l.take)
+		p = start(t, path, cron.Options{}, properties, l.deliver)
 		synctest.Wait()
 		p.stop()
-		p = start(t, path, cron.Options{}, properties, l.take)
+		p = start(t, path, cron.Options{}, properties, l.deliver)
 		synctest.Wait()
 		p.stop()
 		if diff := cmp.Diff([]string{"01T01:00:00Z", "01T01:00:00Z"}, l.times()); diff != "" {
@@ -126,9 +126,9 @@ func TestTakenIsHandled(t *testing.T) {
 // TestFullEngine: while deliveries block, ticks are missed like any others.
 func TestFullEngine(t *testing.T) {
 	bubble(t, func(t *testing.T, path string) {
-		var l log
+		var l recorder
 		p := start(t, path, cron.Options{}, map[string]any{"schedule": "@hourly"}, func(ctx context.Context, ev event.Event, done func()) error {
-			l.add(ev)
+			l.record(ev)
 			time.Sleep(150 * time.Minute)
 			done()
 			return nil
@@ -152,8 +152,8 @@ func TestFailedDelivery(t *testing.T) {
 		if err := src.Run(ctx, sinkFunc(func(context.Context, event.Event, func()) error { return full })); !errors.Is(err, full) {
 			t.Errorf("got %v", err)
 		}
-		var l log
-		if err := src.Run(ctx, sinkFunc(l.take)); err != nil {
+		var l recorder
+		if err := src.Run(ctx, sinkFunc(l.deliver)); err != nil {
 			t.Errorf("got %v", err)
 		}
 		if diff := cmp.Diff(strings.Fields("01T01:00:00Z 01T02:00:00Z 01T03:00:00Z"), l.times()); diff != "" {
@@ -167,16 +167,16 @@ func TestFailedDelivery(t *testing.T) {
 func TestClockWasWrong(t *testing.T) {
 	bubble(t, func(t *testing.T, path string) {
 		properties := map[string]any{"schedule": "@hourly"}
-		var l log
+		var l recorder
 		// The bubble's clock cannot go back, so what is stored goes ahead.
-		p := start(t, path, cron.Options{}, properties, l.take)
+		p := start(t, path, cron.Options{}, properties, l.deliver)
 		synctest.Wait()
 		key := compile(t, cron.Options{}, properties).Key()
-		if err := p.store.Save(t.Context(), key, markAt("2000-01-02T00:00:00Z")); err != nil {
+		if err := p.store.Save(t.Context(), key, watermarkAt("2000-01-02T00:00:00Z")); err != nil {
 			t.Fatal(err)
 		}
 		p.stop()
-		p = start(t, path, cron.Options{}, properties, l.take)
+		p = start(t, path, cron.Options{}, properties, l.deliver)
 		time.Sleep(90 * time.Minute)
 		p.stop()
 		if diff := cmp.Diff([]string{"01T01:00:00Z"}, l.times()); diff != "" {
@@ -187,8 +187,8 @@ func TestClockWasWrong(t *testing.T) {
 
 func TestEvent(t *testing.T) {
 	bubble(t, func(t *testing.T, path string) {
-		var l log
-		p := start(t, path, cron.Options{}, map[string]any{"schedule": "TZ=Europe/Berlin 30 2 * * *", "jitter": "10m"}, l.take)
+		var l recorder
+		p := start(t, path, cron.Options{}, map[string]any{"schedule": "TZ=Europe/Berlin 30 2 * * *", "jitter": "10m"}, l.deliver)
 		time.Sleep(2 * time.Hour)
 		p.stop()
 		if len(l.events) != 1 {
@@ -222,7 +222,7 @@ func TestPrune(t *testing.T) {
 	used := compile(t, cron.Options{}, map[string]any{"schedule": "@daily"})
 	unused := compile(t, cron.Options{}, map[string]any{"schedule": "@hourly"})
 	for _, name := range []string{used.Key(), unused.Key(), "x resource-watcher:v1/Pod"} {
-		if err := s.Save(t.Context(), name, markAt("2000-01-02T00:00:00Z")); err != nil {
+		if err := s.Save(t.Context(), name, watermarkAt("2000-01-02T00:00:00Z")); err != nil {
 			t.Fatal(err)
 		}
 	}

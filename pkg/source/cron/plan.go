@@ -25,16 +25,16 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
-// missed is what to do about ticks that were missed.
-type missed string
+// missedPolicy is what to do about ticks that were missed.
+type missedPolicy string
 
 const (
-	missedLatest missed = "latest"
-	missedAll    missed = "all"
+	missedLatest missedPolicy = "latest"
+	missedAll    missedPolicy = "all"
 )
 
-// keep returns how many missed ticks are handled.
-func (m missed) keep() int {
+// limit returns how many missed ticks are handled.
+func (m missedPolicy) limit() int {
 	switch m {
 	case missedLatest:
 		return 1
@@ -46,78 +46,78 @@ func (m missed) keep() int {
 
 // plan is when a trigger ticks.
 type plan struct {
-	trigger  event.Trigger
-	text     string
-	schedule schedule
-	zone     *time.Location
-	jitter   time.Duration
-	missed   missed
+	trigger    event.TriggerRef
+	expression string
+	schedule   schedule
+	zone       *time.Location
+	jitter     time.Duration
+	missed     missedPolicy
 	// deadline is how late a tick may be; 0 where that does not matter.
 	deadline time.Duration
 }
 
 // String names the plan, and changes where its ticks do.
 func (p plan) String() string {
-	return fmt.Sprintf("%s:%s %s %s", Type, p.trigger, p.zone, p.text)
+	return fmt.Sprintf("%s:%s %s %s", Type, p.trigger, p.zone, p.expression)
 }
 
-// due is what a plan says about a time.
-type due struct {
+// dueTicks is what a plan says about a time.
+type dueTicks struct {
 	// ticks are to be handled now, in their order.
 	ticks []time.Time
 	// position is the last tick that is decided about.
 	position time.Time
-	// wake is when there is something to decide again; zero for never.
-	wake time.Time
+	// next is when there is something to decide again; zero for never.
+	next time.Time
 	// missed is the number of ticks that are handled although they were missed;
 	// left says that others were left out.
-	missed int
-	left   bool
+	missed  int
+	skipped bool
 }
 
 // due decides about the ticks after position, up to now.
-func (p plan) due(position, now time.Time) due {
-	d := due{position: position}
-	d.skip(p, now)
+func (p plan) due(position, now time.Time) dueTicks {
+	d := dueTicks{position: position}
+	d.addMissed(p, now)
 	for len(d.ticks) < MaxMissed {
 		tick := p.schedule.next(d.position, d.position)
 		if tick.IsZero() {
 			return d
 		}
-		d.wake = tick.Add(p.delay(tick))
-		if d.wake.After(now) {
+		d.next = tick.Add(p.delay(tick))
+		if d.next.After(now) {
 			return d
 		}
-		d.take(p, tick, now)
+		d.add(p, tick, now)
 		d.position = tick
 	}
-	d.wake = now
+	d.next = now
 	return d
 }
 
-// skip decides about the ticks that were missed.
-func (d *due) skip(p plan, now time.Time) {
-	high := now.Add(-p.jitter - Late)
-	ticks := last(p.schedule, d.position, high, max(p.missed.keep(), 1))
+// addMissed decides about the ticks that were missed.
+func (d *dueTicks) addMissed(p plan, now time.Time) {
+	high := now.Add(-p.jitter - MissedAfter)
+	ticks := lastTicks(p.schedule, d.position, high, max(p.missed.limit(), 1))
 	if len(ticks) == 0 {
 		return
 	}
 	before := p.schedule.next(d.position, d.position)
-	d.left = p.missed.keep() == 0 || before.Before(ticks[0])
+	d.skipped = p.missed.limit() == 0 || before.Before(ticks[0])
 	d.position = ticks[len(ticks)-1]
-	if p.missed.keep() == 0 {
+	if p.missed.limit() == 0 {
 		return
 	}
 	for _, tick := range ticks {
-		d.take(p, tick, now)
+		d.add(p, tick, now)
 	}
 	d.missed = len(d.ticks)
 }
 
-// take adds a tick unless it is past its deadline.
-func (d *due) take(p plan, tick, now time.Time) {
+// add adds a tick unless it is past its deadline.
+func (d *dueTicks) add(p plan, tick, now time.Time) {
 	if p.deadline > 0 && now.Sub(tick.Add(p.delay(tick))) > p.deadline {
-		d.left = true
+		d.skipped = true
 		return
 	}
 	d.ticks = append(d.ticks, tick)
@@ -142,7 +142,7 @@ func (p plan) event(tick, now time.Time) event.Event {
 		ID:     fmt.Sprintf("%s/%s@%s", Type, p.trigger, text),
 		Key:    p.trigger.String(),
 		Data: map[string]any{
-			"schedule":  p.text,
+			"schedule":  p.expression,
 			"timeZone":  p.zone.String(),
 			"time":      tick.In(p.zone).Format(time.RFC3339),
 			"timeFired": text,

@@ -44,13 +44,13 @@ const saveEvery = 25 * time.Millisecond
 // process is a worker with one cronjob trigger, whose clock is that of the
 // bubble that it runs in. Its file outlives it.
 type process struct {
-	t      *testing.T
-	store  *file.Store
-	cancel context.CancelFunc
-	source chan error
-	end    context.CancelFunc
-	saver  chan error
-	killed atomic.Bool
+	t         *testing.T
+	store     *file.Store
+	cancel    context.CancelFunc
+	source    chan error
+	stopSaver context.CancelFunc
+	saver     chan error
+	killed    atomic.Bool
 }
 
 type sinkFunc func(ctx context.Context, ev event.Event, done func()) error
@@ -62,7 +62,7 @@ func (f sinkFunc) Deliver(ctx context.Context, ev event.Event, done func()) erro
 func compile(t *testing.T, o cron.Options, properties map[string]any) source.Subscription {
 	t.Helper()
 	o.Clock = clock.RealClock{}
-	sub, problems := cron.New(o)(properties, source.Trigger{Trigger: event.Trigger{Name: "nightly", Namespace: "default"}})
+	sub, problems := cron.New(o)(properties, source.Spec{TriggerRef: event.TriggerRef{Name: "nightly", Namespace: "default"}})
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
@@ -77,18 +77,18 @@ func start(t *testing.T, path string, o cron.Options, properties map[string]any,
 	}
 	p := &process{t: t, store: s, source: make(chan error, 1), saver: make(chan error, 1)}
 	saver := store.NewSaver(s, store.SaverOptions{
-		Every: saveEvery, Changes: 1000, Grace: time.Second, Clock: clock.RealClock{},
+		MaxDelay: saveEvery, BatchSize: 1000, GracePeriod: time.Second, Clock: clock.RealClock{},
 		OnError: func(err error) {
 			if !p.killed.Load() {
 				t.Error(err)
 			}
 		},
 	})
-	o.Resumes, o.Saver = s, saver
+	o.Checkpoints, o.Saver = s, saver
 	sub := compile(t, o, properties)
 	saving, end := context.WithCancel(context.Background())
 	ctx, cancel := context.WithCancel(context.Background())
-	p.end, p.cancel = end, cancel
+	p.stopSaver, p.cancel = end, cancel
 	go func() { p.saver <- saver.Run(saving) }()
 	src := sub.Open([]source.Subscription{sub})
 	go func() { p.source <- src.Run(ctx, sink) }()
@@ -102,7 +102,7 @@ func (p *process) stop() {
 	if err := <-p.source; err != nil {
 		p.t.Error(err)
 	}
-	p.end()
+	p.stopSaver()
 	if err := <-p.saver; err != nil {
 		p.t.Error(err)
 	}
@@ -119,30 +119,30 @@ func (p *process) kill() {
 		p.t.Error(err)
 	}
 	p.cancel()
-	p.end()
+	p.stopSaver()
 	_ = errors.Join(<-p.source, <-p.saver)
 }
 
-// log is what a sink got.
-type log struct {
+// recorder is what a sink got.
+type recorder struct {
 	mu     sync.Mutex
 	events []event.Event
 }
 
-func (l *log) take(_ context.Context, ev event.Event, done func()) error {
-	l.add(ev)
+func (l *recorder) deliver(_ context.Context, ev event.Event, done func()) error {
+	l.record(ev)
 	done()
 	return nil
 }
 
-func (l *log) add(ev event.Event) {
+func (l *recorder) record(ev event.Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.events = append(l.events, ev)
 }
 
 // times returns the times of the ticks so far, and forgets them.
-func (l *log) times() []string {
+func (l *recorder) times() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var out []string
@@ -161,6 +161,6 @@ func bubble(t *testing.T, f func(t *testing.T, path string)) {
 	synctest.Test(t, func(t *testing.T) { f(t, path) })
 }
 
-func markAt(position string) store.Change {
-	return store.Change{Mark: &store.Mark{Position: position}}
+func watermarkAt(position string) store.Change {
+	return store.Change{Watermark: &store.Watermark{Position: position}}
 }

@@ -25,7 +25,7 @@ import (
 )
 
 // parse checks properties, and returns when they ask for ticks.
-func parse(s schema.Text, given map[string]any) (plan, diag.List) {
+func parse(s schema.Lazy, given map[string]any) (plan, diag.List) {
 	var p struct {
 		Schedule string `json:"schedule"`
 		TimeZone string `json:"timeZone"`
@@ -38,19 +38,19 @@ func parse(s schema.Text, given map[string]any) (plan, diag.List) {
 	}
 	var problems diag.List
 	text, zone := splitZone(p.Schedule)
-	at := "schedule"
+	zonePath := "schedule"
 	switch {
 	case zone == "":
-		zone, at = p.TimeZone, "timeZone"
+		zone, zonePath = p.TimeZone, "timeZone"
 	case p.TimeZone != "" && p.TimeZone != zone:
 		problems.Add("schedule", "has the time zone %q, and timeZone is %q; keep one of them", zone, p.TimeZone)
 	}
 	out := plan{
-		text: text, zone: time.UTC, missed: missed(p.Missed),
+		expression: text, zone: time.UTC, missed: missedPolicy(p.Missed),
 		deadline: time.Duration(p.Deadline) * time.Second,
 	}
 	if location, err := time.LoadLocation(zone); err != nil || zone == "Local" {
-		problems.Add(at, `%q is not a time zone; it must be an IANA name such as "Europe/Berlin"`, zone)
+		problems.Add(zonePath, `%q is not a time zone; it must be an IANA name such as "Europe/Berlin"`, zone)
 	} else {
 		out.zone = location
 	}

@@ -30,24 +30,24 @@ import (
 // restarts is how often the worker of TestRestarts ends.
 const restarts = 1000
 
-// ledger knows of each tick when it was delivered and done.
-type ledger struct {
+// tickRecorder knows of each tick when it was delivered and done.
+type tickRecorder struct {
 	t *testing.T
 	r *rand.Rand
 
 	mu   sync.Mutex
 	done map[string]time.Time
-	// saved is when what was done before is certainly in the store.
-	saved time.Time
+	// savedAt is when what was done before is certainly in the store.
+	savedAt time.Time
 	// alive is false for what was started by a process that has ended.
 	alive *bool
 }
 
-func (l *ledger) deliver(_ context.Context, ev event.Event, done func()) error {
+func (l *tickRecorder) deliver(_ context.Context, ev event.Event, done func()) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if at, ok := l.done[ev.ID]; ok && !at.After(l.saved) {
-		l.t.Errorf("%s, at %v: again, done at %v and saved at %v", ev.ID, time.Now(), at, l.saved)
+	if at, ok := l.done[ev.ID]; ok && !at.After(l.savedAt) {
+		l.t.Errorf("%s, at %v: again, done at %v and saved at %v", ev.ID, time.Now(), at, l.savedAt)
 	}
 	delete(l.done, ev.ID)
 	alive := l.alive
@@ -76,7 +76,7 @@ func TestRestarts(t *testing.T) {
 	t.Logf("seed %d", seed)
 	bubble(t, func(t *testing.T, path string) {
 		r := rand.New(rand.NewPCG(seed, 0))
-		l := &ledger{t: t, r: r, done: map[string]time.Time{}}
+		l := &tickRecorder{t: t, r: r, done: map[string]time.Time{}}
 		properties := map[string]any{"schedule": "*/5 * * * * *", "missed": "all", "jitter": "3s"}
 		begin := time.Now()
 		run := func(d time.Duration, crash bool) {
@@ -87,9 +87,9 @@ func TestRestarts(t *testing.T) {
 			p := start(t, path, cron.Options{}, properties, l.deliver)
 			time.Sleep(d)
 			l.mu.Lock()
-			alive, l.saved = false, time.Now()
+			alive, l.savedAt = false, time.Now()
 			if crash {
-				l.saved = l.saved.Add(-2 * saveEvery)
+				l.savedAt = l.savedAt.Add(-2 * saveEvery)
 			}
 			l.mu.Unlock()
 			if crash {

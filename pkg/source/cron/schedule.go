@@ -35,37 +35,37 @@ type schedule interface {
 	next(anchor, t time.Time) time.Time
 }
 
-// fields is a schedule by the calendar.
-type fields struct{ *cron.SpecSchedule }
+// calendarSchedule is a schedule by the calendar.
+type calendarSchedule struct{ *cron.SpecSchedule }
 
-func (f fields) next(_, t time.Time) time.Time { return f.Next(t.UTC()) }
+func (f calendarSchedule) next(_, t time.Time) time.Time { return f.Next(t.UTC()) }
 
-// every is a schedule by a distance of whole seconds.
-type every time.Duration
+// intervalSchedule is a schedule by a distance of whole seconds.
+type intervalSchedule time.Duration
 
-func (e every) next(anchor, t time.Time) time.Time {
+func (e intervalSchedule) next(anchor, t time.Time) time.Time {
 	n := t.Sub(anchor)/time.Duration(e) + 1
 	return anchor.Add(n * time.Duration(e))
 }
 
-// last returns the last n ticks after low, which is the anchor, up to high,
+// lastTicks returns the last n ticks after low, which is the anchor, up to high,
 // oldest first.
-func last(s schedule, low, high time.Time, n int) []time.Time {
+func lastTicks(s schedule, low, high time.Time, n int) []time.Time {
 	ticks := make([]time.Time, n)
-	at := n
-	for anchor := low; at > 0; at-- {
-		tick := latest(s, anchor, low, high)
+	i := n
+	for anchor := low; i > 0; i-- {
+		tick := lastTick(s, anchor, low, high)
 		if tick.IsZero() {
 			break
 		}
-		ticks[at-1] = tick
+		ticks[i-1] = tick
 		high = tick.Add(-time.Second)
 	}
-	return ticks[at:]
+	return ticks[i:]
 }
 
-// latest returns the last tick after low up to high, zero where there is none.
-func latest(s schedule, anchor, low, high time.Time) time.Time {
+// lastTick returns the last tick after low up to high, zero where there is none.
+func lastTick(s schedule, anchor, low, high time.Time) time.Time {
 	within := func(t time.Time) bool { return !t.IsZero() && !t.After(high) }
 	tick := s.next(anchor, low)
 	if !within(tick) {
@@ -87,8 +87,8 @@ func latest(s schedule, anchor, low, high time.Time) time.Time {
 	return tick
 }
 
-// names are those of the fields, seconds first.
-func names() []string {
+// fieldNames are those of the fields, seconds first.
+func fieldNames() []string {
 	return []string{"second", "minute", "hour", "day of month", "month", "day of week"}
 }
 
@@ -98,15 +98,15 @@ func parseSchedule(text string, zone *time.Location) (schedule, error) {
 	parser := cron.NewParser(cron.SecondOptional | cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor)
 	switch words := strings.Fields(text); {
 	case text == "":
-		return nil, fmt.Errorf("is empty; %s", forms)
+		return nil, fmt.Errorf("is empty; %s", validForms)
 	case strings.HasPrefix(text, "@every"):
 		return parseEvery(text)
 	case strings.HasPrefix(text, "@"):
 		if _, err := parser.Parse(text); err != nil {
-			return nil, fmt.Errorf("%q is not known; %s", text, forms)
+			return nil, fmt.Errorf("%q is not known; %s", text, validForms)
 		}
 	case len(words) != 5 && len(words) != 6:
-		return nil, fmt.Errorf("%q has %d fields; %s", text, len(words), forms)
+		return nil, fmt.Errorf("%q has %d fields; %s", text, len(words), validForms)
 	default:
 		if err := checkFields(parser, words); err != nil {
 			return nil, fmt.Errorf("%q: %w", text, err)
@@ -118,22 +118,22 @@ func parseSchedule(text string, zone *time.Location) (schedule, error) {
 	}
 	spec, ok := parsed.(*cron.SpecSchedule)
 	if !ok {
-		return nil, fmt.Errorf("%q is not known; %s", text, forms)
+		return nil, fmt.Errorf("%q is not known; %s", text, validForms)
 	}
 	spec.Location = zone
 	if spec.Next(time.Unix(0, 0).UTC()).IsZero() {
 		return nil, fmt.Errorf("%q never ticks", text)
 	}
-	return fields{spec}, nil
+	return calendarSchedule{spec}, nil
 }
 
-// forms says what a schedule may be.
-const forms = `it must be five fields (minute, hour, day of month, month, day of week), six with seconds first, ` +
+// validForms says what a schedule may be.
+const validForms = `it must be five fields (minute, hour, day of month, month, day of week), six with seconds first, ` +
 	`"@every 1h30m", or @hourly, @daily, @weekly, @monthly or @yearly`
 
 // checkFields says which field is wrong.
 func checkFields(parser cron.Parser, words []string) error {
-	named := names()[6-len(words):]
+	named := fieldNames()[6-len(words):]
 	for i, word := range words {
 		alone := strings.Fields("* * * * * *")[:len(words)]
 		alone[i] = word
@@ -153,5 +153,5 @@ func parseEvery(text string) (schedule, error) {
 	if d < time.Second || d%time.Second != 0 {
 		return nil, fmt.Errorf("%q: must be whole seconds, 1s or more", text)
 	}
-	return every(d), nil
+	return intervalSchedule(d), nil
 }

@@ -133,7 +133,7 @@ func TestLast(t *testing.T) {
 			continue
 		}
 		want = want[max(0, len(want)-n):]
-		if diff := cmp.Diff(want, last(s, low, high, n)); diff != "" {
+		if diff := cmp.Diff(want, lastTicks(s, low, high, n)); diff != "" {
 			t.Fatalf("%v, %d up to %v: %s", low, n, high, diff)
 		}
 	}
@@ -162,7 +162,7 @@ func FuzzSchedule(f *testing.F) {
 			}
 			at = next
 		}
-		if ticks := last(s, start, at, 1); len(ticks) != 1 || !ticks[0].Equal(at) {
+		if ticks := lastTicks(s, start, at, 1); len(ticks) != 1 || !ticks[0].Equal(at) {
 			t.Errorf("%q: last up to %v is %v", text, at, ticks)
 		}
 	})

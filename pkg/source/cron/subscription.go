@@ -31,8 +31,8 @@ type subscription struct {
 // share a schedule, since each has its own last tick.
 func (s subscription) Key() string { return s.plan.String() }
 
-// Wants returns that the trigger takes all of its ticks.
-func (subscription) Wants(event.Event) source.Reason { return "" }
+// Skip returns that the trigger takes all of its ticks.
+func (subscription) Skip(event.Event) source.Reason { return "" }
 
 // Open returns the source of the trigger.
 func (s subscription) Open([]source.Subscription) source.Source {

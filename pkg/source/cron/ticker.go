@@ -37,15 +37,15 @@ type ticker struct {
 	loaded bool
 	// position is the last tick that is decided about.
 	position time.Time
-	// taken are the ticks that are stored and not delivered, in their order.
-	taken []time.Time
+	// pending are the ticks that are stored and not delivered, in their order.
+	pending []time.Time
 }
 
 // Run implements source.Source.
 func (t *ticker) Run(ctx context.Context, sink source.Sink) error {
 	ctx = logr.NewContext(ctx, logr.FromContextOrDiscard(ctx).WithValues("trigger", t.trigger.String()))
 	if err := t.run(ctx, sink); err != nil && ctx.Err() == nil {
-		return fmt.Errorf("schedule %q: %w", t.text, err)
+		return fmt.Errorf("schedule %q: %w", t.expression, err)
 	}
 	return nil
 }
@@ -59,19 +59,19 @@ func (t *ticker) run(ctx context.Context, sink source.Sink) error {
 			return err
 		}
 		now := t.now()
-		if err := t.rewind(ctx, now); err != nil {
+		if err := t.resetIfAhead(ctx, now); err != nil {
 			return err
 		}
 		d := t.due(t.position, now)
 		if !d.position.Equal(t.position) {
-			if err := t.take(ctx, d); err != nil {
+			if err := t.commit(ctx, d); err != nil {
 				return err
 			}
 			continue
 		}
 		wait := maxSleep
-		if !d.wake.IsZero() {
-			wait = min(wait, d.wake.Sub(now))
+		if !d.next.IsZero() {
+			wait = min(wait, d.next.Sub(now))
 		}
 		timer := t.Clock.NewTimer(wait)
 		select {
@@ -89,44 +89,44 @@ func (t *ticker) now() time.Time { return t.Clock.Now().Round(0).UTC() }
 
 // deliver delivers what is taken.
 func (t *ticker) deliver(ctx context.Context, sink source.Sink) error {
-	for len(t.taken) > 0 {
-		tick := t.taken[0]
-		if err := sink.Deliver(ctx, t.event(tick, t.now()), func() { t.done(tick) }); err != nil {
+	for len(t.pending) > 0 {
+		tick := t.pending[0]
+		if err := sink.Deliver(ctx, t.event(tick, t.now()), func() { t.ack(tick) }); err != nil {
 			return err
 		}
-		t.taken = t.taken[1:]
+		t.pending = t.pending[1:]
 	}
 	return nil
 }
 
-// take stores what is due before it is delivered.
-func (t *ticker) take(ctx context.Context, d due) error {
+// commit stores what is due before it is delivered.
+func (t *ticker) commit(ctx context.Context, d dueTicks) error {
 	if err := t.save(ctx, d.position, d.ticks); err != nil {
 		return err
 	}
-	t.position, t.taken = d.position, d.ticks
-	if d.missed > 0 || d.left {
+	t.position, t.pending = d.position, d.ticks
+	if d.missed > 0 || d.skipped {
 		logr.FromContextOrDiscard(ctx).Info("ticks were missed", "policy", string(t.missed),
-			"handled", d.missed, "others", d.left, "last", d.position)
+			"handled", d.missed, "others", d.skipped, "last", d.position)
 	}
 	return nil
 }
 
 func (t *ticker) save(ctx context.Context, position time.Time, ticks []time.Time) error {
-	if t.Resumes == nil {
+	if t.Checkpoints == nil {
 		return nil
 	}
-	c := store.Change{Mark: &store.Mark{Position: stamp(position)}, Inventory: map[string]*store.Entry{}}
+	c := store.Change{Watermark: &store.Watermark{Position: formatTick(position)}, Inventory: map[string]*store.Entry{}}
 	for _, tick := range ticks {
-		c.Inventory[stamp(tick)] = &store.Entry{}
+		c.Inventory[formatTick(tick)] = &store.Entry{}
 	}
-	return t.Resumes.Save(ctx, t.plan.String(), c)
+	return t.Checkpoints.Save(ctx, t.plan.String(), c)
 }
 
-// done takes note that a tick is done.
-func (t *ticker) done(tick time.Time) {
+// ack takes note that a tick is done.
+func (t *ticker) ack(tick time.Time) {
 	if t.Saver != nil {
-		t.Saver.Save(t.plan.String(), store.Change{Inventory: map[string]*store.Entry{stamp(tick): nil}})
+		t.Saver.Save(t.plan.String(), store.Change{Inventory: map[string]*store.Entry{formatTick(tick): nil}})
 	}
 }
 
@@ -135,45 +135,45 @@ func (t *ticker) load(ctx context.Context) error {
 	if t.loaded {
 		return nil
 	}
-	var saved store.Resume
-	if t.Resumes != nil {
+	var saved store.Checkpoint
+	if t.Checkpoints != nil {
 		var err error
-		if saved, err = t.Resumes.Load(ctx, t.plan.String()); err != nil {
+		if saved, err = t.Checkpoints.Load(ctx, t.plan.String()); err != nil {
 			return err
 		}
 	}
 	if t.FromNow && saved.Position != "" {
-		if err := t.Resumes.Forget(ctx, t.plan.String()); err != nil {
+		if err := t.Checkpoints.Delete(ctx, t.plan.String()); err != nil {
 			return err
 		}
-		saved = store.Resume{}
+		saved = store.Checkpoint{}
 	}
 	if saved.Position == "" {
 		position := t.now().Truncate(time.Second)
 		if err := t.save(ctx, position, nil); err != nil {
 			return err
 		}
-		saved.Position = stamp(position)
+		saved.Position = formatTick(position)
 	}
-	position, err := when(saved.Position)
+	position, err := parseTick(saved.Position)
 	if err != nil {
 		return err
 	}
-	var taken []time.Time
+	var pending []time.Time
 	for _, key := range slices.Sorted(maps.Keys(saved.Inventory)) {
-		tick, err := when(key)
+		tick, err := parseTick(key)
 		if err != nil {
 			return err
 		}
-		taken = append(taken, tick)
+		pending = append(pending, tick)
 	}
-	t.position, t.taken, t.loaded = position, taken, true
+	t.position, t.pending, t.loaded = position, pending, true
 	return nil
 }
 
-// rewind begins anew where the last tick is too far in the future.
-func (t *ticker) rewind(ctx context.Context, now time.Time) error {
-	if !t.position.After(now.Add(MaxAhead)) {
+// resetIfAhead begins anew where the last tick is too far in the future.
+func (t *ticker) resetIfAhead(ctx context.Context, now time.Time) error {
+	if !t.position.After(now.Add(MaxClockSkew)) {
 		return nil
 	}
 	logr.FromContextOrDiscard(ctx).Info("the last tick is in the future; beginning anew", "last", t.position)
@@ -185,10 +185,10 @@ func (t *ticker) rewind(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// stamp is how a tick is stored: stamps sort as their ticks do.
-func stamp(tick time.Time) string { return tick.UTC().Format(time.RFC3339) }
+// formatTick is how a tick is stored: stamps sort as their ticks do.
+func formatTick(tick time.Time) string { return tick.UTC().Format(time.RFC3339) }
 
-func when(text string) (time.Time, error) {
+func parseTick(text string) (time.Time, error) {
 	tick, err := time.Parse(time.RFC3339, text)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("tick %q: %w", text, store.ErrDamaged)

@@ -36,8 +36,8 @@ import (
 	"github.com/kubevela/kube-trigger/test/sources"
 )
 
-// bed is a namespace of a cluster in which a test reports Events.
-type bed struct {
+// env is a namespace of a cluster in which a test reports Events.
+type env struct {
 	*testing.T
 	cluster   *cluster.Cluster
 	client    kubernetes.Interface
@@ -45,8 +45,8 @@ type bed struct {
 	program   sources.Program
 }
 
-// newBed returns a bed with triggers. In their properties, %s is the namespace.
-func newBed(t *testing.T, triggers map[string]string, opts ...cluster.Option) bed {
+// newEnv returns a bed with triggers. In their properties, %s is the namespace.
+func newEnv(t *testing.T, triggers map[string]string, opts ...cluster.Option) env {
 	t.Helper()
 	c := cluster.Start(t, opts...)
 	namespace := c.Namespace(t)
@@ -54,13 +54,13 @@ func newBed(t *testing.T, triggers map[string]string, opts ...cluster.Option) be
 	for name, properties := range triggers {
 		given[name] = fmt.Sprintf(properties, namespace)
 	}
-	return bed{t, c, c.Client(t), namespace, sources.Program{
+	return env{t, c, c.Client(t), namespace, sources.Program{
 		Config: c.Config, New: k8sevent.New, Folder: t.TempDir(), Triggers: given,
 	}}
 }
 
 // report reports something of a Pod, as recorders of events.k8s.io do.
-func (b bed) report(name, reason, kind string) {
+func (b env) report(name, reason, kind string) {
 	b.Helper()
 	_, err := b.client.EventsV1().Events(b.namespace).Create(b.Context(), &eventsv1.Event{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
@@ -74,12 +74,12 @@ func (b bed) report(name, reason, kind string) {
 }
 
 // repeat says that an Event was repeated.
-func (b bed) repeat(name string, count int) {
+func (b env) repeat(name string, count int) {
 	b.Helper()
 	b.patch(name, fmt.Sprintf(`{"series": {"count": %d, "lastObservedTime": "2026-11-24T10:00:00.000000Z"}}`, count))
 }
 
-func (b bed) patch(name, patch string) {
+func (b env) patch(name, patch string) {
 	b.Helper()
 	_, err := b.client.EventsV1().Events(b.namespace).Patch(b.Context(), name, types.MergePatchType, []byte(patch), metav1.PatchOptions{})
 	if err != nil {
@@ -87,8 +87,8 @@ func (b bed) patch(name, patch string) {
 	}
 }
 
-// legacy reports something of a Deployment, as recorders of v1 do, count times.
-func (b bed) legacy(name string, count int32) {
+// reportCoreV1 reports something of a Deployment, as recorders of v1 do, count times.
+func (b env) reportCoreV1(name string, count int32) {
 	b.Helper()
 	events := b.client.CoreV1().Events(b.namespace)
 	made, err := events.Create(b.Context(), &corev1.Event{
@@ -106,15 +106,15 @@ func (b bed) legacy(name string, count int32) {
 	}
 }
 
-func (b bed) delete(name string) {
+func (b env) delete(name string) {
 	b.Helper()
 	if err := b.client.EventsV1().Events(b.namespace).Delete(b.Context(), name, metav1.DeleteOptions{}); err != nil {
 		b.Fatal(err)
 	}
 }
 
-// want waits for a trigger's last event, and compares all: as "type name count".
-func (b bed) want(p *sources.Process, trigger string, want ...string) {
+// expect waits for a trigger's last event, and compares all: as "type name count".
+func (b env) expect(p *sources.Process, trigger string, want ...string) {
 	b.Helper()
 	got := []string{}
 	for _, ev := range p.Until(trigger, len(want)) {
@@ -126,7 +126,7 @@ func (b bed) want(p *sources.Process, trigger string, want ...string) {
 }
 
 func TestReported(t *testing.T) {
-	b := newBed(t, map[string]string{
+	b := newEnv(t, map[string]string{
 		"first":      "{namespace: %s}",
 		"every":      "{namespace: %s, repeat: every}",
 		"reasons":    "{namespace: %s, reason: [BackOff, Pulled]}",
@@ -147,22 +147,22 @@ func TestReported(t *testing.T) {
 	b.patch("a", `{"series": {"lastObservedTime": "2026-11-24T10:00:01.000000Z"}}`) // nor so
 	b.report("b", "Pulled", "Normal")
 	b.report("c", "Killing", "Normal")
-	b.legacy("d", 3)
+	b.reportCoreV1("d", 3)
 	b.repeat("b", 2)
 	b.repeat("old", 2)
 	b.delete("a") // as after its time to live
 	b.report("a", "BackOff", "Warning")
 	b.report("end", "BackOff", "Warning")
 	b.report("end-named", "End", "Normal")
-	b.want(p, "first", "create a 1", "create b 1", "create c 1", "create d 1", "create a 1", "create end 1", "create end-named 1")
-	b.want(p, "every", "create a 1", "update a 2", "update a 5", "create b 1", "create c 1",
+	b.expect(p, "first", "create a 1", "create b 1", "create c 1", "create d 1", "create a 1", "create end 1", "create end-named 1")
+	b.expect(p, "every", "create a 1", "update a 2", "update a 5", "create b 1", "create c 1",
 		"create d 1", "update d 2", "update d 3", "update b 2", "update old 2", "create a 1", "create end 1", "create end-named 1")
-	b.want(p, "reasons", "create a 1", "create b 1", "create a 1", "create end 1")
-	b.want(p, "reason", "create a 1", "create a 1", "create end 1")
-	b.want(p, "warning", "create a 1", "create a 1", "create end 1")
-	b.want(p, "deployment", "create d 1", "update d 2", "update d 3")
-	b.want(p, "apps", "create d 1")
-	b.want(p, "named", "create b 1", "update b 2")
+	b.expect(p, "reasons", "create a 1", "create b 1", "create a 1", "create end 1")
+	b.expect(p, "reason", "create a 1", "create a 1", "create end 1")
+	b.expect(p, "warning", "create a 1", "create a 1", "create end 1")
+	b.expect(p, "deployment", "create d 1", "update d 2", "update d 3")
+	b.expect(p, "apps", "create d 1")
+	b.expect(p, "named", "create b 1", "update b 2")
 	if got := p.Taken("elsewhere"); len(got) > 0 {
 		t.Errorf("got %v of another namespace", got)
 	}
@@ -177,7 +177,7 @@ func TestReported(t *testing.T) {
 func TestRestart(t *testing.T) {
 	for name, expired := range map[string]bool{"history": false, "no history": true} {
 		t.Run(name, func(t *testing.T) {
-			b := newBed(t, map[string]string{"first": "{namespace: %s}", "every": "{namespace: %s, repeat: every}"}, cluster.Own())
+			b := newEnv(t, map[string]string{"first": "{namespace: %s}", "every": "{namespace: %s, repeat: every}"}, cluster.Own())
 			b.report("same", "BackOff", "Warning")
 			b.report("old", "BackOff", "Warning")
 			p := b.program.Start(t)
@@ -196,11 +196,11 @@ func TestRestart(t *testing.T) {
 			}
 			p = b.program.Start(t)
 			b.report("z", "End", "Normal")
-			b.want(p, "first", "create new 1", "create z 1")
+			b.expect(p, "first", "create new 1", "create z 1")
 			if expired { // what a list shows is in the order of names
-				b.want(p, "every", "create new 1", "update old 3", "create z 1")
+				b.expect(p, "every", "create new 1", "update old 3", "create z 1")
 			} else {
-				b.want(p, "every", "update old 3", "create new 1", "create z 1")
+				b.expect(p, "every", "update old 3", "create new 1", "create z 1")
 			}
 		})
 	}

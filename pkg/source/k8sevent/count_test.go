@@ -33,14 +33,14 @@ func FuzzNote(f *testing.F) {
 		if kjson.Unmarshal([]byte(text), &object) != nil {
 			t.Skip()
 		}
-		now := note(before, object)
-		if data, isNews := derive(before, now, object); isNews && data["count"].(int64) <= countOf(before) {
+		now := encodeCount(before, object)
+		if data, isNews := derive(before, now, object); isNews && data["count"].(int64) <= decodeCount(before) {
 			t.Errorf("count %v after %q", data["count"], before)
 		}
-		if n := countOf(now); n < 1 {
+		if n := decodeCount(now); n < 1 {
 			t.Errorf("count %d", n)
 		}
-		if _, isNews := derive(now, note(now, object), object); isNews {
+		if _, isNews := derive(now, encodeCount(now, object), object); isNews {
 			t.Error("the same again is a repetition")
 		}
 	})

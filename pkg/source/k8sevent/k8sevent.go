@@ -46,33 +46,33 @@ var properties string
 // New returns the compiler of this source's properties. It needs no cluster to
 // check them.
 func New(o resource.Options) source.Compiler {
-	s := schema.Later(properties)
-	return resource.Derived(o, resource.Derivation{
+	s := schema.NewLazy(properties)
+	return resource.NewDerived(o, resource.DerivedSource{
 		Type:   Type,
-		Parse:  func(given map[string]any) (resource.Ask, diag.List) { return parse(s, given) },
-		Note:   note,
+		Parse:  func(given map[string]any) (resource.Request, diag.List) { return parse(s, given) },
+		State:  encodeCount,
 		Derive: derive,
 	})
 }
 
-// note returns what is remembered of an Event: its count.
-func note(_ []byte, object map[string]any) []byte {
+// encodeCount returns what is remembered of an Event: its count.
+func encodeCount(_ []byte, object map[string]any) []byte {
 	return strconv.AppendInt(nil, count(object), 10)
 }
 
 // derive returns an Event with its count, if that grew.
 func derive(before, now []byte, object map[string]any) (map[string]any, bool) {
-	was, is := countOf(before), countOf(now)
-	if is <= was {
+	oldCount, newCount := decodeCount(before), decodeCount(now)
+	if newCount <= oldCount {
 		return nil, false
 	}
 	data := maps.Clone(object)
-	data["count"] = is
+	data["count"] = newCount
 	return data, true
 }
 
-// countOf reads a note, 0 where there is none.
-func countOf(note []byte) int64 {
+// decodeCount reads a note, 0 where there is none.
+func decodeCount(note []byte) int64 {
 	n, err := strconv.ParseInt(string(note), 10, 64)
 	if err != nil {
 		return 0

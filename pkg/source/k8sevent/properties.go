@@ -32,7 +32,7 @@ import (
 // parse checks properties, and returns what they ask for: of which objects is left
 // to be checked, and nil where that cannot be told. What the API server can select
 // it does, so that the other Events are not sent.
-func parse(s schema.Text, given map[string]any) (resource.Ask, diag.List) {
+func parse(s schema.Lazy, given map[string]any) (resource.Request, diag.List) {
 	var p struct {
 		Reason    []string `json:"reason"`
 		Type      string   `json:"type"`
@@ -45,7 +45,7 @@ func parse(s schema.Text, given map[string]any) (resource.Ask, diag.List) {
 		Repeat string `json:"repeat"`
 	}
 	if problems := s.Decode(given, &p); len(problems) > 0 {
-		return resource.Ask{}, problems
+		return resource.Request{}, problems
 	}
 	var problems diag.List
 	if v := p.Regarding.APIVersion; v != "" {
@@ -79,16 +79,16 @@ func parse(s schema.Text, given map[string]any) (resource.Ask, diag.List) {
 			objects[name] = places
 		}
 	}
-	ask := resource.Ask{
+	req := resource.Request{
 		Properties: objects,
 		Events:     []string{event.Create},
-		Takes: func(ev event.Event) bool {
+		Filter: func(ev event.Event) bool {
 			reason, _ := ev.Data["reason"].(string)
 			return len(p.Reason) == 0 || slices.Contains(p.Reason, reason)
 		},
 	}
 	if p.Repeat == "every" {
-		ask.Events = append(ask.Events, event.Update)
+		req.Events = append(req.Events, event.Update)
 	}
-	return ask, problems
+	return req, problems
 }

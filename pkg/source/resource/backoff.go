@@ -25,8 +25,8 @@ import (
 )
 
 const (
-	firstDelay = 100 * time.Millisecond
-	lastDelay  = 30 * time.Second
+	backoffInitial = 100 * time.Millisecond
+	backoffMax     = 30 * time.Second
 )
 
 // backoff spaces attempts that keep failing: twice as far each time, up to 30 s,
@@ -34,9 +34,9 @@ const (
 type backoff struct{ failures int }
 
 func (b *backoff) next() time.Duration {
-	d := lastDelay
+	d := backoffMax
 	if b.failures < 10 {
-		d = min(d, firstDelay<<b.failures)
+		d = min(d, backoffInitial<<b.failures)
 	}
 	b.failures++
 	return d/2 + rand.N(d)

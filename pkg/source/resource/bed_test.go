@@ -33,60 +33,60 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// bed is a namespace of a cluster in which a test moves ConfigMaps.
-type bed struct {
+// env is a namespace of a cluster in which a test moves ConfigMaps.
+type env struct {
 	*testing.T
 	config    *rest.Config
 	client    kubernetes.Interface
 	namespace string
 }
 
-func newBed(t *testing.T) bed {
+func newEnv(t *testing.T) env {
 	c := cluster.Start(t)
-	return bed{T: t, config: c.Config, client: c.Client(t), namespace: c.Namespace(t)}
+	return env{T: t, config: c.Config, client: c.Client(t), namespace: c.Namespace(t)}
 }
 
-// watching returns the properties of a watch of this namespace's ConfigMaps,
+// properties returns the properties of a watch of this namespace's ConfigMaps,
 // without those that the control plane puts there.
-func (b bed) watching(more string) string {
-	return fmt.Sprintf(`{"apiVersion": "v1", "kind": "ConfigMap", "namespace": %q, "fieldSelector": "metadata.name!=kube-root-ca.crt"%s}`, b.namespace, more)
+func (e env) properties(more string) string {
+	return fmt.Sprintf(`{"apiVersion": "v1", "kind": "ConfigMap", "namespace": %q, "fieldSelector": "metadata.name!=kube-root-ca.crt"%s}`, e.namespace, more)
 }
 
-func (b bed) create(name string, labels map[string]string) *corev1.ConfigMap {
-	b.Helper()
+func (e env) create(name string, labels map[string]string) *corev1.ConfigMap {
+	e.Helper()
 	cm := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels}, Data: map[string]string{"n": "0"}}
-	cm, err := b.client.CoreV1().ConfigMaps(b.namespace).Create(b.Context(), cm, metav1.CreateOptions{FieldManager: "creator"})
+	cm, err := e.client.CoreV1().ConfigMaps(e.namespace).Create(e.Context(), cm, metav1.CreateOptions{FieldManager: "creator"})
 	if err != nil {
-		b.Fatal(err)
+		e.Fatal(err)
 	}
 	return cm
 }
 
-func (b bed) update(name, patch string) *corev1.ConfigMap {
-	b.Helper()
-	cm, err := b.client.CoreV1().ConfigMaps(b.namespace).Patch(b.Context(), name, types.MergePatchType, []byte(patch), metav1.PatchOptions{FieldManager: "patcher"})
+func (e env) update(name, patch string) *corev1.ConfigMap {
+	e.Helper()
+	cm, err := e.client.CoreV1().ConfigMaps(e.namespace).Patch(e.Context(), name, types.MergePatchType, []byte(patch), metav1.PatchOptions{FieldManager: "patcher"})
 	if err != nil {
-		b.Fatal(err)
+		e.Fatal(err)
 	}
 	return cm
 }
 
-func (b bed) delete(name string) {
-	b.Helper()
-	if err := b.client.CoreV1().ConfigMaps(b.namespace).Delete(b.Context(), name, metav1.DeleteOptions{}); err != nil {
-		b.Fatal(err)
+func (e env) delete(name string) {
+	e.Helper()
+	if err := e.client.CoreV1().ConfigMaps(e.namespace).Delete(e.Context(), name, metav1.DeleteOptions{}); err != nil {
+		e.Fatal(err)
 	}
 }
 
 // want compares events, as "type name".
-func (b bed) want(got []event.Event, want ...string) {
-	b.Helper()
+func (e env) want(got []event.Event, want ...string) {
+	e.Helper()
 	for i, w := range want {
 		kind, name, _ := strings.Cut(w, " ")
-		want[i] = kind + " " + b.namespace + "/" + name
+		want[i] = kind + " " + e.namespace + "/" + name
 	}
 	if diff := cmp.Diff(want, brief(got)); diff != "" {
-		b.Error(diff)
+		e.Error(diff)
 	}
 }
 

@@ -54,7 +54,7 @@ func BenchmarkWatch(b *testing.B) {
 		}
 		defer s.Close() //nolint:errcheck // of no interest here
 		saver := store.NewSaver(s, store.SaverOptions{
-			Every: 25 * time.Millisecond, Changes: 1000, Grace: time.Minute, Clock: clock.RealClock{}, OnError: func(err error) { b.Error(err) },
+			MaxDelay: 25 * time.Millisecond, BatchSize: 1000, GracePeriod: time.Minute, Clock: clock.RealClock{}, OnError: func(err error) { b.Error(err) },
 		})
 		ctx, cancel := context.WithCancel(context.Background())
 		var saving sync.WaitGroup
@@ -63,7 +63,7 @@ func BenchmarkWatch(b *testing.B) {
 				b.Error(err)
 			}
 		})
-		benchmarkWatch(b, func(o *resource.Options) { o.Resumes, o.Saver = s, saver })
+		benchmarkWatch(b, func(o *resource.Options) { o.Checkpoints, o.Saver = s, saver })
 		cancel()
 		saving.Wait()
 	})
@@ -102,7 +102,7 @@ func benchmarkWatch(b *testing.B, opt option) {
 		Client: dynamic.NewForConfigOrDie(config), Metadata: metadata.NewForConfigOrDie(config), Mapper: mapper, Clock: clock.RealClock{},
 	}
 	opt(&o)
-	s, problems := resource.New(o)(map[string]any{"apiVersion": "v1", "kind": "ConfigMap"}, source.Trigger{})
+	s, problems := resource.New(o)(map[string]any{"apiVersion": "v1", "kind": "ConfigMap"}, source.Spec{})
 	if len(problems) > 0 {
 		b.Fatal(problems)
 	}

@@ -29,11 +29,11 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
-// take handles one event of the stream, other than an error.
-func (w *watcher) take(ctx context.Context, sink source.Sink, got watch.Event) error {
+// handle handles one event of the stream, other than an error.
+func (w *watcher) handle(ctx context.Context, sink source.Sink, got watch.Event) error {
 	o, ok := got.Object.(*unstructured.Unstructured)
 	if !ok {
-		return interruption{fmt.Errorf("watch %s: %s of unexpected %T", w, got.Type, got.Object)}
+		return interruptedError{fmt.Errorf("watch %s: %s of unexpected %T", w, got.Type, got.Object)}
 	}
 	reached := o.GetResourceVersion()
 	key, v := keyOf(o.GetNamespace(), o.GetName()), versionOf(reached)
@@ -41,77 +41,77 @@ func (w *watcher) take(ctx context.Context, sink source.Sink, got watch.Event) e
 	known, isKnown := w.inventory.entries[key]
 	switch {
 	case got.Type == watch.Bookmark:
-	case isKnown && v.before(known.version), !w.graves[key].before(v) && w.graves[key] != 0:
+	case isKnown && v.before(known.version), !w.tombstones[key].before(v) && w.tombstones[key] != 0:
 		// repeated by the API server, or done before a restart
 	case got.Type == watch.Added, got.Type == watch.Modified:
-		if err := w.observe(ctx, sink, o, reached, w.members.at(v)); err != nil {
+		if err := w.handleObject(ctx, sink, o, reached, w.subscribers.forEvent(v)); err != nil {
 			return err
 		}
 	case got.Type == watch.Deleted && isKnown && known.identity == id:
-		if err := w.remove(ctx, sink, o, reached); err != nil {
+		if err := w.handleDelete(ctx, sink, o, reached); err != nil {
 			return err
 		}
 	}
-	w.reach(reached)
-	w.members.settle()
+	w.advanceTo(reached)
+	w.subscribers.clearNew()
 	return nil
 }
 
-// observe delivers to its triggers that o is there, if that is news, and
+// handleObject delivers to its triggers that o is there, if that is news, and
 // remembers it. Reached is the place of o on the stream, empty where it comes
 // from a list.
-func (w *watcher) observe(ctx context.Context, sink source.Sink, o metav1.Object, reached string, to []event.Trigger) error {
+func (w *watcher) handleObject(ctx context.Context, sink source.Sink, o metav1.Object, reached string, targets []event.TriggerRef) error {
 	key, v := keyOf(o.GetNamespace(), o.GetName()), versionOf(o.GetResourceVersion())
 	known, isKnown := w.inventory.entries[key]
 	id, _ := identify(string(o.GetUID()))
 	kind := event.Create
 	switch {
 	case isKnown && known.identity == id && known.version == v:
-		w.remember(key, o)
+		w.record(key, o)
 		return nil
 	case isKnown && known.identity == id:
 		kind = event.Update
 	case isKnown:
-		if err := w.bury(ctx, sink, key, to); err != nil {
+		if err := w.handleVanished(ctx, sink, key, targets); err != nil {
 			return err
 		}
 	}
-	ev := happened(kind, w.joined(), o.(*unstructured.Unstructured), w.Clock.Now())
-	ev.For = to
-	before := w.inventory.sights[key]
-	now := w.lens.see(before, ev.Data)
+	ev := newEvent(kind, w.eventCluster(), o.(*unstructured.Unstructured), w.Clock.Now())
+	ev.Triggers = targets
+	before := w.inventory.fieldStates[key]
+	now := w.tracker.observe(before, ev.Data)
 	if kind == event.Update {
-		ev.Old, ev.Unchanged = before.before(), w.lens.unchanged(before, now)
+		ev.Old, ev.Unchanged = before.decodeOld(), w.tracker.unchanged(before, now)
 	}
-	if err := w.deliver(ctx, sink, ev, reached, before, now, outcome{entry: w.entryOf(o, now)}); err != nil {
+	if err := w.deliver(ctx, sink, ev, reached, before, now, inventoryUpdate{entry: w.newEntry(o, now)}); err != nil {
 		return err
 	}
 	w.inventory.put(key, string(o.GetUID()), o.GetResourceVersion())
-	w.inventory.look(key, now, w.lens)
+	w.inventory.setFields(key, now, w.tracker)
 	return nil
 }
 
-// remove delivers that o is gone, as of its place on the stream.
-func (w *watcher) remove(ctx context.Context, sink source.Sink, o *unstructured.Unstructured, reached string) error {
-	gone := versionOf(reached)
-	if gone&hashed != 0 {
-		gone = 0
+// handleDelete delivers that o is gone, as of its place on the stream.
+func (w *watcher) handleDelete(ctx context.Context, sink source.Sink, o *unstructured.Unstructured, reached string) error {
+	deletedAt := versionOf(reached)
+	if deletedAt&hashed != 0 {
+		deletedAt = 0
 	}
-	ev := happened(event.Delete, w.joined(), o, w.Clock.Now())
-	ev.For, ev.Old = w.members.at(versionOf(reached)), w.inventory.sights[ev.Key].before()
-	if err := w.deliver(ctx, sink, ev, reached, sight{}, sight{}, outcome{gone: gone}); err != nil {
+	ev := newEvent(event.Delete, w.eventCluster(), o, w.Clock.Now())
+	ev.Triggers, ev.Old = w.subscribers.forEvent(versionOf(reached)), w.inventory.fieldStates[ev.Key].decodeOld()
+	if err := w.deliver(ctx, sink, ev, reached, fieldState{}, fieldState{}, inventoryUpdate{deletedAt: deletedAt}); err != nil {
 		return err
 	}
 	w.inventory.remove(ev.Key)
 	return nil
 }
 
-// bury delivers that the object at key is gone, in whatever state, and forgets
+// handleVanished delivers that the object at key is gone, in whatever state, and forgets
 // it.
-func (w *watcher) bury(ctx context.Context, sink source.Sink, key string, to []event.Trigger) error {
-	ev := vanished(w.kind, w.joined(), key, w.inventory.uid(key), w.inventory.entries[key].version, w.Clock.Now())
-	ev.For, ev.Old = to, w.inventory.sights[key].before()
-	if err := w.deliver(ctx, sink, ev, "", sight{}, sight{}, outcome{}); err != nil {
+func (w *watcher) handleVanished(ctx context.Context, sink source.Sink, key string, targets []event.TriggerRef) error {
+	ev := newVanishedEvent(w.kind, w.eventCluster(), key, w.inventory.uid(key), w.inventory.entries[key].version, w.Clock.Now())
+	ev.Triggers, ev.Old = targets, w.inventory.fieldStates[key].decodeOld()
+	if err := w.deliver(ctx, sink, ev, "", fieldState{}, fieldState{}, inventoryUpdate{}); err != nil {
 		return err
 	}
 	w.inventory.remove(key)
@@ -120,10 +120,10 @@ func (w *watcher) bury(ctx context.Context, sink source.Sink, key string, to []e
 
 // deliver blocks until the sink has taken ev, which is at reached and leaves
 // after. What means nothing to a derived source is done at once.
-func (w *watcher) deliver(ctx context.Context, sink source.Sink, ev event.Event, reached string, before, now sight, after outcome) error {
-	done, cancel := w.progress.begin(ev.Key, reached, after)
-	ev, isNews := w.derive(ev, before, now)
-	if !isNews {
+func (w *watcher) deliver(ctx context.Context, sink source.Sink, ev event.Event, reached string, before, now fieldState, update inventoryUpdate) error {
+	done, cancel := w.checkpointer.begin(ev.Key, reached, update)
+	ev, relevant := w.derive(ev, before, now)
+	if !relevant {
 		done()
 		return nil
 	}
@@ -134,29 +134,29 @@ func (w *watcher) deliver(ctx context.Context, sink source.Sink, ev event.Event,
 	return nil
 }
 
-// reach notes that everything up to resourceVersion has been delivered.
-func (w *watcher) reach(resourceVersion string) {
+// advanceTo notes that everything up to resourceVersion has been delivered.
+func (w *watcher) advanceTo(resourceVersion string) {
 	w.position = resourceVersion
-	w.progress.pass(resourceVersion)
-	if w.members.late() {
-		low, _ := w.progress.mark.Low()
-		w.members.pass(versionOf(low))
+	w.checkpointer.advance(resourceVersion)
+	if w.subscribers.hasPendingStart() {
+		committed, _ := w.checkpointer.watermark.Committed()
+		w.subscribers.committed(versionOf(committed))
 	}
 }
 
-// remember puts o into the inventory as it is.
-func (w *watcher) remember(key string, o metav1.Object) {
+// record puts o into the inventory as it is.
+func (w *watcher) record(key string, o metav1.Object) {
 	w.inventory.put(key, string(o.GetUID()), o.GetResourceVersion())
-	if !w.lens.empty() {
-		w.inventory.look(key, w.lens.see(w.inventory.sights[key], dataOf(o)), w.lens)
+	if !w.tracker.empty() {
+		w.inventory.setFields(key, w.tracker.observe(w.inventory.fieldStates[key], eventData(o)), w.tracker)
 	}
 }
 
-// entry is what is saved of o, which is in the inventory.
-func (w *watcher) entry(key string, o metav1.Object) *store.Entry {
-	return w.entryOf(o, w.inventory.sights[key])
+// recordedEntry is what is saved of o, which is in the inventory.
+func (w *watcher) recordedEntry(key string, o metav1.Object) *store.Entry {
+	return w.newEntry(o, w.inventory.fieldStates[key])
 }
 
-func (w *watcher) entryOf(o metav1.Object, s sight) *store.Entry {
-	return &store.Entry{UID: string(o.GetUID()), ResourceVersion: o.GetResourceVersion(), Seen: w.lens.pack(s)}
+func (w *watcher) newEntry(o metav1.Object, s fieldState) *store.Entry {
+	return &store.Entry{UID: string(o.GetUID()), ResourceVersion: o.GetResourceVersion(), State: w.tracker.marshal(s)}
 }

@@ -26,23 +26,23 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// denied returns an error that says who may not watch what, in the words that
+// forbiddenError returns an error that says who may not watch what, in the words that
 // the API server has for it: the client drops what the API server says when it
 // refuses a watch, other than a list.
-func (w *watcher) denied(ctx context.Context) error {
+func (w *watcher) forbiddenError(ctx context.Context) error {
 	reviews := schema.GroupVersionResource{Group: "authentication.k8s.io", Version: "v1", Resource: "selfsubjectreviews"}
-	who := "this user"
+	user := "this user"
 	review, err := w.Client.Resource(reviews).Create(ctx, &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": reviews.GroupVersion().String(), "kind": "SelfSubjectReview",
 	}}, metav1.CreateOptions{})
 	if err == nil {
 		name, _, _ := unstructured.NestedString(review.Object, "status", "userInfo", "username")
-		who = fmt.Sprintf("User %q", name)
+		user = fmt.Sprintf("User %q", name)
 	}
-	where := "at the cluster scope"
+	scope := "at the cluster scope"
 	if w.namespace != "" {
-		where = fmt.Sprintf("in the namespace %q", w.namespace)
+		scope = fmt.Sprintf("in the namespace %q", w.namespace)
 	}
-	what := w.mapping.Resource.GroupResource()
-	return apierrors.NewForbidden(what, "", fmt.Errorf("%s cannot watch resource %q in API group %q %s", who, what.Resource, what.Group, where))
+	resource := w.mapping.Resource.GroupResource()
+	return apierrors.NewForbidden(resource, "", fmt.Errorf("%s cannot watch resource %q in API group %q %s", user, resource.Resource, resource.Group, scope))
 }

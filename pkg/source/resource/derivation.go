@@ -23,23 +23,23 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
-// MaxNote is the longest note that outlives the history of the API server.
-const MaxNote = store.MaxSeen - 1
+// MaxState is the longest note that outlives the history of the API server.
+const MaxState = store.MaxState - 1
 
-// Derivation makes another source of this one: what a change of an object means
+// DerivedSource makes another source of this one: what a change of an object means
 // to it. All that this package promises of events holds for what is derived
 // from them.
-type Derivation struct {
+type DerivedSource struct {
 	// Type is the name of the other source. Its events have it.
 	Type string
 	// Parse returns what a trigger with these properties asks, and what is wrong
 	// with them. Where that is too much to tell which objects are meant, the Ask
 	// has no Properties.
-	Parse func(properties map[string]any) (Ask, diag.List)
-	// Note returns what is to be remembered of an object in place of before,
+	Parse func(properties map[string]any) (Request, diag.List)
+	// State returns what is to be remembered of an object in place of before,
 	// which is nil where nothing is. It is not nil, the same for the same
 	// object again, and may be saved: it holds nothing that is secret.
-	Note func(before []byte, object map[string]any) []byte
+	State func(before []byte, object map[string]any) []byte
 	// Derive returns the data of the event for a create or an update, given the
 	// notes of the object before and now, and false where it means nothing.
 	// Before is nil where the object was not there, or nothing is known of it.
@@ -47,44 +47,44 @@ type Derivation struct {
 	Derive func(before, now []byte, object map[string]any) (map[string]any, bool)
 }
 
-// Ask is what a trigger wants of a derived source.
-type Ask struct {
+// Request is what a trigger wants of a derived source.
+type Request struct {
 	// Properties say which objects, as those of this source do.
 	Properties map[string]any
 	// Events are create, update, or both.
 	Events []string
-	// Takes reports whether the trigger takes an event of Events.
-	Takes func(event.Event) bool
+	// Filter reports whether the trigger takes an event of Events.
+	Filter func(event.Event) bool
 }
 
-// Derived returns the compiler of the properties of the source that d makes of
+// NewDerived returns the compiler of the properties of the source that d makes of
 // this one.
-func Derived(o Options, d Derivation) source.Compiler {
+func NewDerived(o Options, d DerivedSource) source.Compiler {
 	compile := newCompiler(o)
-	return func(given map[string]any, t source.Trigger) (source.Subscription, diag.List) {
-		a, problems := d.Parse(given)
-		if a.Properties == nil {
+	return func(properties map[string]any, t source.Spec) (source.Subscription, diag.List) {
+		req, problems := d.Parse(properties)
+		if req.Properties == nil {
 			return nil, problems
 		}
-		s, more := compile(a.Properties, t, &d)
+		s, more := compile(req.Properties, t, &d)
 		if problems = append(problems, more...); len(problems) > 0 {
 			return nil, problems
 		}
-		s.events, s.takes = a.Events, a.Takes
+		s.events, s.filter = req.Events, req.Filter
 		return s, nil
 	}
 }
 
 // derive returns ev as the source's own, given what is kept of its object, and
 // whether it is news.
-func (w *watcher) derive(ev event.Event, before, now sight) (event.Event, bool) {
-	if w.derivation == nil {
+func (w *watcher) derive(ev event.Event, before, now fieldState) (event.Event, bool) {
+	if w.derived == nil {
 		return ev, true
 	}
 	if ev.Type == event.Delete {
 		return ev, false
 	}
-	data, isNews := w.derivation.Derive(before.note, now.note, ev.Data)
-	ev.Source, ev.Data = w.derivation.Type, data
-	return ev, isNews
+	data, relevant := w.derived.Derive(before.state, now.state, ev.Data)
+	ev.Source, ev.Data = w.derived.Type, data
+	return ev, relevant
 }

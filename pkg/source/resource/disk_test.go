@@ -27,64 +27,64 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
-// disk is what outlives processes: every change is on it at once, or as many
+// fakeStore is what outlives processes: every change is on it at once, or as many
 // later as it lags behind.
-type disk struct {
-	mu      sync.Mutex
-	resumes map[string]store.Resume
-	lag     int
+type fakeStore struct {
+	mu          sync.Mutex
+	checkpoints map[string]store.Checkpoint
+	lag         int
 }
 
-// process is what one process has of a disk, until it is killed.
-type process struct {
-	*disk
+// storeSession is what one process has of a disk, until it is killed.
+type storeSession struct {
+	*fakeStore
 	killed  bool
 	pending []func()
 }
 
-func newDisk() *disk { return &disk{resumes: map[string]store.Resume{}} }
+func newFakeStore() *fakeStore { return &fakeStore{checkpoints: map[string]store.Checkpoint{}} }
 
-// boot returns the option for a process that uses d.
-func (d *disk) boot() (*process, option) {
-	p := &process{disk: d}
-	return p, func(o *resource.Options) { o.Resumes, o.Saver = p, p }
+// newSession returns the option for a process that uses d.
+func (s *fakeStore) newSession() (*storeSession, option) {
+	p := &storeSession{fakeStore: s}
+	return p, func(o *resource.Options) { o.Checkpoints, o.Saver = p, p }
 }
 
 // kill takes the disk away, and what is not on it.
-func (p *process) kill() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.killed, p.pending = true, nil
+func (s *storeSession) kill() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.killed, s.pending = true, nil
 }
 
-func (p *process) Save(watch string, c store.Change) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.killed {
+func (s *storeSession) Save(watch string, c store.Change) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.killed {
 		return
 	}
-	p.pending = append(p.pending, func() { p.apply(watch, c) })
-	for len(p.pending) > p.lag {
-		p.pending[0]()
-		p.pending = p.pending[1:]
+	s.pending = append(s.pending, func() { s.apply(watch, c) })
+	for len(s.pending) > s.lag {
+		s.pending[0]()
+		s.pending = s.pending[1:]
 	}
 }
 
-func (p *process) Flush(context.Context) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.killed {
+func (s *storeSession) Flush(context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.killed {
 		return errors.New("killed")
 	}
-	for _, apply := range p.pending {
+	for _, apply := range s.pending {
 		apply()
 	}
-	p.pending = nil
+	s.pending = nil
 	return nil
 }
 
-func (d *disk) apply(watch string, c store.Change) {
-	r := d.resumes[watch]
+func (s *fakeStore) apply(watch string, c store.Change) {
+	r := s.checkpoints[watch]
 	if r.Inventory == nil {
 		r.Inventory = map[string]store.Entry{}
 	}
@@ -95,43 +95,43 @@ func (d *disk) apply(watch string, c store.Change) {
 			r.Inventory[key] = *e
 		}
 	}
-	if c.Mark != nil {
-		r.Mark = *c.Mark
+	if c.Watermark != nil {
+		r.Watermark = *c.Watermark
 	}
 	if c.Triggers != nil {
 		r.Triggers = slices.Clone(c.Triggers)
 	}
-	d.resumes[watch] = r
+	s.checkpoints[watch] = r
 }
 
-func (d *disk) Load(_ context.Context, watch string) (store.Resume, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	r := d.resumes[watch]
+func (s *fakeStore) Load(_ context.Context, watch string) (store.Checkpoint, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.checkpoints[watch]
 	r.Inventory = maps.Clone(r.Inventory)
 	return r, nil
 }
 
-func (d *disk) Forget(_ context.Context, watch string) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	delete(d.resumes, watch)
+func (s *fakeStore) Delete(_ context.Context, watch string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.checkpoints, watch)
 	return nil
 }
 
-func (d *disk) Watches(context.Context) ([]string, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return slices.Sorted(maps.Keys(d.resumes)), nil
+func (s *fakeStore) Watches(context.Context) ([]string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Sorted(maps.Keys(s.checkpoints)), nil
 }
 
-// only returns what is kept of the only watch.
-func (d *disk) only() store.Resume {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, r := range d.resumes {
+// single returns what is kept of the only watch.
+func (s *fakeStore) single() store.Checkpoint {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range s.checkpoints {
 		r.Inventory = maps.Clone(r.Inventory)
 		return r
 	}
-	return store.Resume{}
+	return store.Checkpoint{}
 }

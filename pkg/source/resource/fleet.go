@@ -30,178 +30,178 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
-// fleet is the watches of one query in all clusters that its triggers select, one
+// multiClusterWatcher is the watches of one query in all clusters that its triggers select, one
 // each. They do not wait for each other.
-type fleet struct {
+type multiClusterWatcher struct {
 	Options
 	query
-	kinds      *kinds
-	derivation *Derivation
-	shared     []subscription
+	mapper  *sharedMapper
+	derived *DerivedSource
+	shared  []subscription
 
-	sites map[string]*site
-	// idle is since when watches, by their names in the store, are not known to be
+	watches map[string]*clusterWatch
+	// unusedSince is since when watches, by their names in the store, are not known to be
 	// used. Searched is set once they were looked for there.
-	idle     map[string]time.Time
-	searched bool
-	running  sync.WaitGroup
+	unusedSince  map[string]time.Time
+	storeScanned bool
+	running      sync.WaitGroup
 
-	mu    sync.Mutex
-	known multicluster.Known
-	// reports are what the watches say, by cluster: nil that one works.
-	reports map[string]error
-	// told is what was said last of each trigger.
-	told map[event.Trigger]string
+	mu       sync.Mutex
+	snapshot multicluster.Snapshot
+	// statuses are what the watches say, by cluster: nil that one works.
+	statuses map[string]error
+	// lastStatus is what was said last of each trigger.
+	lastStatus map[event.TriggerRef]string
 }
 
-func newFleet(o Options, k *kinds, q query, d *Derivation, shared []subscription) *fleet {
-	return &fleet{
-		Options: o, query: q, kinds: k, derivation: d, shared: shared,
-		sites: map[string]*site{}, idle: map[string]time.Time{},
-		reports: map[string]error{}, told: map[event.Trigger]string{},
+func newMultiClusterWatcher(o Options, mapper *sharedMapper, q query, d *DerivedSource, shared []subscription) *multiClusterWatcher {
+	return &multiClusterWatcher{
+		Options: o, query: q, mapper: mapper, derived: d, shared: shared,
+		watches: map[string]*clusterWatch{}, unusedSince: map[string]time.Time{},
+		statuses: map[string]error{}, lastStatus: map[event.TriggerRef]string{},
 	}
 }
 
 // Run watches the clusters that are selected, as they join and leave, until ctx ends.
 // What goes wrong with some of them is tried again, and told, and no failure.
-func (f *fleet) Run(ctx context.Context, sink source.Sink) error {
-	ctx = logr.NewContext(ctx, logr.FromContextOrDiscard(ctx).WithValues("watch", f.String()))
+func (m *multiClusterWatcher) Run(ctx context.Context, sink source.Sink) error {
+	ctx = logr.NewContext(ctx, logr.FromContextOrDiscard(ctx).WithValues("watch", m.String()))
 	var names []string
 	all := false
-	for _, s := range f.shared {
-		names = append(names, slices.DeleteFunc(slices.Clone(s.where.listed), func(n string) bool { return n == multicluster.Local })...)
-		all = all || s.where.labels != nil
+	for _, s := range m.shared {
+		names = append(names, slices.DeleteFunc(slices.Clone(s.clusters.names), func(n string) bool { return n == multicluster.Local })...)
+		all = all || s.clusters.labels != nil
 	}
-	view := f.Clusters.View(ctx, names, all)
-	defer view.Close()
-	defer f.running.Wait()
+	joined := m.Clusters.Watch(ctx, names, all)
+	defer joined.Close()
+	defer m.running.Wait()
 	defer func() {
-		for _, s := range f.sites {
+		for _, s := range m.watches {
 			s.stop()
 		}
 	}()
-	f.mu.Lock()
-	clear(f.told)
-	f.mu.Unlock()
+	m.mu.Lock()
+	clear(m.lastStatus)
+	m.mu.Unlock()
 	for {
-		f.adjust(ctx, sink, view.Now())
-		forget, stop := f.forget(ctx)
+		m.reconcile(ctx, sink, joined.Snapshot())
+		collect, stop := m.collectGarbage(ctx)
 		select {
 		case <-ctx.Done():
 			stop()
 			return nil
-		case <-view.Changed():
-		case <-forget:
+		case <-joined.Changed():
+		case <-collect:
 		}
 		stop()
 	}
 }
 
-// adjust has the sites run that are selected, as they are reached now, and no others.
-func (f *fleet) adjust(ctx context.Context, sink source.Sink, known multicluster.Known) {
-	f.mu.Lock()
-	f.known = known
-	f.mu.Unlock()
-	wanted := f.wanted(known)
-	for name, s := range f.sites {
-		if _, is := wanted[name]; is || !s.runs() {
+// reconcile has the sites run that are selected, as they are reached now, and no others.
+func (m *multiClusterWatcher) reconcile(ctx context.Context, sink source.Sink, snapshot multicluster.Snapshot) {
+	m.mu.Lock()
+	m.snapshot = snapshot
+	m.mu.Unlock()
+	selected := m.selected(snapshot)
+	for name, cw := range m.watches {
+		if _, ok := selected[name]; ok || !cw.isRunning() {
 			continue
 		}
-		s.stop()
-		s.left = f.Clock.Now()
-		f.rest(s)
-		f.unreport(name)
+		cw.stop()
+		cw.unselectedSince = m.Clock.Now()
+		m.markUnused(cw)
+		m.deleteStatus(name)
 		logr.FromContextOrDiscard(ctx).Info("cluster left", "cluster", name)
 	}
-	for _, name := range slices.Sorted(maps.Keys(wanted)) {
-		f.site(ctx, sink, wanted[name], f.choosers(wanted[name]))
+	for _, name := range slices.Sorted(maps.Keys(selected)) {
+		m.ensureWatch(ctx, sink, selected[name], m.selectedBy(selected[name]))
 	}
-	f.tell()
+	m.publishStatus()
 }
 
-// wanted returns the clusters that triggers select and that can be reached, by name.
-func (f *fleet) wanted(known multicluster.Known) map[string]multicluster.Cluster {
-	wanted := map[string]multicluster.Cluster{}
+// selectedClusters returns the clusters that triggers select and that can be reached, by name.
+func (m *multiClusterWatcher) selected(snapshot multicluster.Snapshot) map[string]multicluster.Cluster {
+	selected := map[string]multicluster.Cluster{}
 	own := multicluster.Cluster{Name: multicluster.Local, Connection: &multicluster.Connection{
-		Server: f.Server, Dynamic: f.Client, Metadata: f.Metadata, Mapper: f.Mapper,
+		Server: m.Server, Dynamic: m.Client, Metadata: m.Metadata, Mapper: m.Mapper,
 	}}
-	for name, c := range known.Joined {
-		if c.Connection != nil && len(f.choosers(c)) > 0 {
-			wanted[name] = c
+	for name, c := range snapshot.Joined {
+		if c.Connection != nil && len(m.selectedBy(c)) > 0 {
+			selected[name] = c
 		}
 	}
-	if len(f.choosers(own)) > 0 {
-		wanted[multicluster.Local] = own
+	if len(m.selectedBy(own)) > 0 {
+		selected[multicluster.Local] = own
 	}
-	return wanted
+	return selected
 }
 
-// choosers returns the triggers that select a cluster. The hub is selected by its
+// selectedBy returns the triggers that select a cluster. The hub is selected by its
 // name only.
-func (f *fleet) choosers(c multicluster.Cluster) []event.Trigger {
-	var some []event.Trigger
-	for _, s := range f.shared {
-		if s.where.names(c.Name) || c.Name != multicluster.Local && s.where.has(c) {
-			some = append(some, s.trigger.Trigger)
+func (m *multiClusterWatcher) selectedBy(c multicluster.Cluster) []event.TriggerRef {
+	var out []event.TriggerRef
+	for _, s := range m.shared {
+		if s.clusters.hasName(c.Name) || c.Name != multicluster.Local && s.clusters.matches(c) {
+			out = append(out, s.trigger.TriggerRef)
 		}
 	}
-	return some
+	return out
 }
 
-// site has the watch in one cluster run.
-func (f *fleet) site(ctx context.Context, sink source.Sink, c multicluster.Cluster, here []event.Trigger) {
-	s := f.sites[c.Name]
-	if s != nil && s.same(c, here) {
+// ensureWatch has the watch in one cluster run.
+func (m *multiClusterWatcher) ensureWatch(ctx context.Context, sink source.Sink, c multicluster.Cluster, triggers []event.TriggerRef) {
+	cw := m.watches[c.Name]
+	if cw != nil && cw.upToDate(c, triggers) {
 		return
 	}
-	if s != nil {
-		s.stop()
+	if cw != nil {
+		cw.stop()
 	}
-	if s != nil && s.cluster.Endpoint != c.Endpoint {
-		f.rest(s)
-		if f.Saver != nil { // it may be the same cluster: what is known is read again
-			_ = f.Saver.Flush(ctx) // what is not saved comes again
+	if cw != nil && cw.cluster.Endpoint != c.Endpoint {
+		m.markUnused(cw)
+		if m.Saver != nil { // it may be the same cluster: what is known is read again
+			_ = m.Saver.Flush(ctx) // what is not saved comes again
 		}
-		s = nil
+		cw = nil
 	}
-	if s == nil {
-		s = f.newSite(c.Name)
-		f.sites[c.Name] = s
+	if cw == nil {
+		cw = m.newClusterWatch(c.Name)
+		m.watches[c.Name] = cw
 	}
-	s.take(c, here)
-	s.start(ctx, &f.running, func(ctx context.Context) { f.watch(ctx, s, sink) })
+	cw.configure(c, triggers)
+	cw.start(ctx, &m.running, func(ctx context.Context) { m.runWatch(ctx, cw, sink) })
 }
 
-// newSite returns the watch in a cluster.
-func (f *fleet) newSite(cluster string) *site {
-	k := f.kinds
+// newClusterWatch returns the watch in a cluster.
+func (m *multiClusterWatcher) newClusterWatch(cluster string) *clusterWatch {
+	mapper := m.mapper
 	if cluster != multicluster.Local {
-		k = &kinds{clock: f.Clock}
+		mapper = &sharedMapper{clock: m.Clock}
 	}
-	s := &site{watcher: newWatcher(f.Options, k, f.in(cluster), f.derivation, f.shared)}
-	s.watcher.Waits = func(_ string, why error) {
-		if why == nil {
-			s.retries.reset()
+	cw := &clusterWatch{watcher: newWatcher(m.Options, mapper, m.forCluster(cluster), m.derived, m.shared)}
+	cw.watcher.OnStatus = func(_ string, err error) {
+		if err == nil {
+			cw.retries.reset()
 		}
-		f.report(cluster, why)
+		m.setStatus(cluster, err)
 	}
-	return s
+	return cw
 }
 
-// watch runs the watch in a cluster until ctx ends, and again where it fails.
-func (f *fleet) watch(ctx context.Context, s *site, sink source.Sink) {
-	cluster := s.watcher.cluster
+// runWatch runs the watch in a cluster until ctx ends, and again where it fails.
+func (m *multiClusterWatcher) runWatch(ctx context.Context, cw *clusterWatch, sink source.Sink) {
+	cluster := cw.watcher.cluster
 	log := logr.FromContextOrDiscard(ctx).WithValues("cluster", cluster)
 	ctx = logr.NewContext(ctx, log)
 	for {
-		err := s.once(ctx, sink)
+		err := cw.runOnce(ctx, sink)
 		if ctx.Err() != nil {
 			return
 		}
-		delay := s.retries.next()
+		delay := cw.retries.next()
 		log.Info("cluster not watched; trying again", "reason", err.Error(), "delay", delay)
-		f.report(cluster, err)
-		if !wait(ctx, f.Clock, delay) {
+		m.setStatus(cluster, err)
+		if !wait(ctx, m.Clock, delay) {
 			return
 		}
 	}

@@ -33,126 +33,126 @@ import (
 // TestClusters has clusters join, leave, fall silent and come back, and no others
 // wait for them.
 func TestClusters(t *testing.T) {
-	s := newShips(t)
-	t.Run("come and go", s.comeAndGo)
+	s := newMultiClusterEnv(t)
+	t.Run("come and go", s.joinAndLeave)
 	t.Run("restart", s.restart)
 	t.Run("rights", s.rights)
 	t.Run("sync", s.sync)
-	t.Run("forgotten", s.forgotten)
+	t.Run("forgotten", s.garbageCollection)
 }
 
-func (s ships) in(t *testing.T) ships {
-	s.T, s.away = t, &aways{said: map[string]string{}}
-	s.fresh()
-	return s
+func (e multiClusterEnv) subtest(t *testing.T) multiClusterEnv {
+	e.T, e.status = t, &statusRecorder{last: map[string]string{}}
+	e.newNamespaces()
+	return e
 }
 
-func (s ships) comeAndGo(t *testing.T) {
-	s = s.in(t)
-	s.join("a", "alpha", "env=prod")
-	s.join("b", "beta", "env=prod")
-	asks := []asked{
-		s.ask("prod", `"clusters": ["local"], "clusterSelector": {"matchLabels": {"env": "prod"}}`),
-		s.ask("beta", `"clusters": ["beta"]`),
-		s.ask("away", `"clusters": ["beta", "gamma"]`),
+func (e multiClusterEnv) joinAndLeave(t *testing.T) {
+	e = e.subtest(t)
+	e.join("a", "alpha", "env=prod")
+	e.join("b", "beta", "env=prod")
+	asks := []triggerSpec{
+		e.trigger("prod", `"clusters": ["local"], "clusterSelector": {"matchLabels": {"env": "prod"}}`),
+		e.trigger("beta", `"clusters": ["beta"]`),
+		e.trigger("away", `"clusters": ["beta", "gamma"]`),
 	}
 	for _, plane := range []string{"hub", "a", "b"} {
-		s.create(plane, "old")
+		e.create(plane, "old")
 	}
-	r := openAll(t, s.planes["hub"].Config, asks, s.by(s.planes["hub"].Config))
+	r := newSharedHarness(t, e.clusters["hub"].Config, asks, e.connectTo(e.clusters["hub"].Config))
 	r.run()
-	s.hears("prod", "works")
-	s.hears("beta", "works")
-	s.hears("away", `1 work; cluster "gamma": is not joined`)
-	eventually(t, func() bool { return watching(r, "alpha") && watching(r, "beta") && watching(r, "local") })
+	e.waitForStatus("prod", "works")
+	e.waitForStatus("beta", "works")
+	e.waitForStatus("away", `1 work; cluster "gamma": is not joined`)
+	eventually(t, func() bool { return isWatching(r, "alpha") && isWatching(r, "beta") && isWatching(r, "local") })
 
 	// The same name everywhere is three objects.
 	for _, plane := range []string{"hub", "a", "b"} {
-		s.create(plane, "x")
+		e.create(plane, "x")
 	}
 	prod, beta := []string{" create x", "alpha create x", "beta create x"}, []string{"beta create x"}
-	s.gets(r, 0, prod...)
-	s.gets(r, 1, beta...)
+	e.waitForEvents(r, 0, prod...)
+	e.waitForEvents(r, 1, beta...)
 	ids := map[string]bool{}
-	for _, ev := range r.got() {
-		ids[ev.ID], ids[ev.Lane()] = true, true
+	for _, ev := range r.received() {
+		ids[ev.ID], ids[ev.OrderingKey()] = true, true
 	}
 	if len(ids) != 6 {
 		t.Errorf("IDs and lanes %v", slices.Collect(maps.Keys(ids)))
 	}
 
 	// A cluster that joins is watched, also if another name stands for it already.
-	s.join("a", "gamma", "env=dev")
-	s.hears("away", "works")
-	s.update("a", "x", "1")
+	e.join("a", "gamma", "env=dev")
+	e.waitForStatus("away", "works")
+	e.update("a", "x", "1")
 	prod = append(prod, "alpha update x")
-	s.gets(r, 0, prod...)
-	s.gets(r, 2, "beta create x", "gamma update x")
+	e.waitForEvents(r, 0, prod...)
+	e.waitForEvents(r, 2, "beta create x", "gamma update x")
 
-	s.planes["hub"].Leave(t, "gamma")
-	s.hears("away", `1 work; cluster "gamma": is not joined`)
+	e.clusters["hub"].Leave(t, "gamma")
+	e.waitForStatus("away", `1 work; cluster "gamma": is not joined`)
 
 	// One that is silent does not stop the others, and loses nothing.
-	s.planes["a"].StopAPIServer(t)
-	s.hears("prod", `2 work; cluster "alpha": …`)
-	s.update("b", "x", "1")
-	s.update("hub", "x", "1")
+	e.clusters["a"].StopAPIServer(t)
+	e.waitForStatus("prod", `2 work; cluster "alpha": …`)
+	e.update("b", "x", "1")
+	e.update("hub", "x", "1")
 	prod, beta = append(prod, "beta update x", " update x"), append(beta, "beta update x")
-	s.gets(r, 0, prod...)
-	s.gets(r, 1, beta...)
-	s.hears("beta", "works")
-	s.planes["a"].StartAPIServer(t)
-	s.delete("a", "x")
+	e.waitForEvents(r, 0, prod...)
+	e.waitForEvents(r, 1, beta...)
+	e.waitForStatus("beta", "works")
+	e.clusters["a"].StartAPIServer(t)
+	e.delete("a", "x")
 	prod = append(prod, "alpha delete x")
-	s.gets(r, 0, prod...)
-	s.hears("prod", "works")
+	e.waitForEvents(r, 0, prod...)
+	e.waitForStatus("prod", "works")
 
 	// What happens while a cluster has left comes when it is back.
-	s.planes["hub"].Leave(t, "beta")
-	s.hears("beta", `0 work; cluster "beta": is not joined`)
-	s.update("b", "x", "2")
-	s.create("b", "new")
-	s.update("hub", "x", "2")
+	e.clusters["hub"].Leave(t, "beta")
+	e.waitForStatus("beta", `0 work; cluster "beta": is not joined`)
+	e.update("b", "x", "2")
+	e.create("b", "new")
+	e.update("hub", "x", "2")
 	prod = append(prod, " update x")
-	s.gets(r, 0, prod...)
-	s.join("b", "beta", "env=prod")
+	e.waitForEvents(r, 0, prod...)
+	e.join("b", "beta", "env=prod")
 	prod = append(prod, "beta update x", "beta create new")
-	s.gets(r, 0, prod...)
-	s.gets(r, 1, append(beta, "beta update x", "beta create new")...)
+	e.waitForEvents(r, 0, prod...)
+	e.waitForEvents(r, 1, append(beta, "beta update x", "beta create new")...)
 	r.stop()
 }
 
 // restart has a process end, and the next one find what changed in each cluster.
-func (s ships) restart(t *testing.T) {
-	s = s.in(t)
-	s.join("a", "alpha", "")
-	s.join("b", "beta", "")
-	d := newDisk()
-	asks := []asked{s.ask("t", `"clusterSelector": {}`), s.ask("u", `"clusters": ["beta"]`)}
+func (e multiClusterEnv) restart(t *testing.T) {
+	e = e.subtest(t)
+	e.join("a", "alpha", "")
+	e.join("b", "beta", "")
+	d := newFakeStore()
+	asks := []triggerSpec{e.trigger("t", `"clusterSelector": {}`), e.trigger("u", `"clusters": ["beta"]`)}
 	for _, plane := range []string{"a", "b"} {
-		s.create(plane, "x")
-		s.create(plane, "y")
+		e.create(plane, "x")
+		e.create(plane, "y")
 	}
-	by := s.by(s.planes["hub"].Config)
-	b := bed{T: t, config: s.planes["hub"].Config}
-	l := b.born(d, asks, by)
+	by := e.connectTo(e.clusters["hub"].Config)
+	b := env{T: t, config: e.clusters["hub"].Config}
+	l := b.newProcess(d, asks, by)
 	l.run()
-	eventually(t, func() bool { return watching(l.running, "alpha") && watching(l.running, "beta") })
-	s.update("a", "x", "1")
-	s.gets(l.running, 0, "alpha update x")
+	eventually(t, func() bool { return isWatching(l.harness, "alpha") && isWatching(l.harness, "beta") })
+	e.update("a", "x", "1")
+	e.waitForEvents(l.harness, 0, "alpha update x")
 	l.stop()
 	l.kill()
 
-	s.update("a", "y", "1")
-	s.delete("b", "y")
-	s.update("b", "x", "1")
-	s.update("b", "x", "2")
-	l = b.born(d, asks, by)
+	e.update("a", "y", "1")
+	e.delete("b", "y")
+	e.update("b", "x", "1")
+	e.update("b", "x", "2")
+	l = b.newProcess(d, asks, by)
 	l.run()
-	s.gets(l.running, 0, "alpha update y", "beta delete y", "beta update x", "beta update x")
-	s.gets(l.running, 1, "beta delete y", "beta update x", "beta update x")
-	s.create("a", "z")
-	s.gets(l.running, 0, "alpha create z", "alpha update y", "beta delete y", "beta update x", "beta update x")
+	e.waitForEvents(l.harness, 0, "alpha update y", "beta delete y", "beta update x", "beta update x")
+	e.waitForEvents(l.harness, 1, "beta delete y", "beta update x", "beta update x")
+	e.create("a", "z")
+	e.waitForEvents(l.harness, 0, "alpha create z", "alpha update y", "beta delete y", "beta update x", "beta update x")
 	l.stop()
 	l.kill()
 
@@ -175,76 +175,76 @@ func (s ships) restart(t *testing.T) {
 }
 
 // rights has somebody follow a cluster who may read no other Secret.
-func (s ships) rights(t *testing.T) {
-	s = s.in(t)
-	s.join("a", "alpha", "")
-	hub := s.planes["hub"]
+func (e multiClusterEnv) rights(t *testing.T) {
+	e = e.subtest(t)
+	e.join("a", "alpha", "")
+	hub := e.clusters["hub"]
 	hub.Join(t, "beta", nil, hub.User("nobody"))
-	s.Cleanup(func() { hub.Leave(s, "beta") })
+	e.Cleanup(func() { hub.Leave(e, "beta") })
 	one := rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: []string{"list"}, ResourceNames: []string{"alpha"}}
-	config := hub.ServiceAccount(t, "vela-system", "one-"+s.namespace, one)
-	r := openAll(t, config, []asked{s.ask("one", `"clusters": ["alpha"]`), s.ask("all", `"clusterSelector": {}`)}, s.by(config))
+	config := hub.ServiceAccount(t, "vela-system", "one-"+e.namespace, one)
+	r := newSharedHarness(t, config, []triggerSpec{e.trigger("one", `"clusters": ["alpha"]`), e.trigger("all", `"clusterSelector": {}`)}, e.connectTo(config))
 	r.run()
-	s.hears("one", "works")
-	s.hears("all", "1 work; which clusters are joined is not known: list Secrets of clusters in vela-system: secrets is forbidden…")
-	eventually(t, func() bool { return watching(r, "alpha") })
-	s.create("a", "x")
-	s.gets(r, 0, "alpha create x")
+	e.waitForStatus("one", "works")
+	e.waitForStatus("all", "1 work; which clusters are joined is not known: list Secrets of clusters in vela-system: secrets is forbidden…")
+	eventually(t, func() bool { return isWatching(r, "alpha") })
+	e.create("a", "x")
+	e.waitForEvents(r, 0, "alpha create x")
 	// Without the right to watch, it is listed again.
 	hub.Leave(t, "alpha")
-	s.hears("one", `0 work; cluster "alpha": is not joined`)
+	e.waitForStatus("one", `0 work; cluster "alpha": is not joined`)
 	r.stop()
 
 	// Of a cluster that one may not read there is said why.
-	s.away.none()
-	hub.Join(t, "gamma", nil, s.planes["b"].Config)
-	r = openAll(t, hub.Config, []asked{s.ask("forbidden", `"clusters": ["delta"]`)}, s.by(hub.Config))
-	nobody := s.planes["b"].ServiceAccount(t, s.namespace, "nobody")
+	e.status.reset()
+	hub.Join(t, "gamma", nil, e.clusters["b"].Config)
+	r = newSharedHarness(t, hub.Config, []triggerSpec{e.trigger("forbidden", `"clusters": ["delta"]`)}, e.connectTo(hub.Config))
+	nobody := e.clusters["b"].ServiceAccount(t, e.namespace, "nobody")
 	hub.Join(t, "delta", nil, nobody)
-	s.Cleanup(func() { hub.Leave(s, "gamma"); hub.Leave(s, "delta") })
+	e.Cleanup(func() { hub.Leave(e, "gamma"); hub.Leave(e, "delta") })
 	r.run()
-	s.hears("forbidden", `0 work; cluster "delta": list v1/ConfigMap?namespace=`+s.namespace+`&fields=metadata.name!=kube-root-ca.crt&cluster=delta: configmaps is forbidden: User "system:serviceaccount:`+s.namespace+`:nobody"…`)
+	e.waitForStatus("forbidden", `0 work; cluster "delta": list v1/ConfigMap?namespace=`+e.namespace+`&fields=metadata.name!=kube-root-ca.crt&cluster=delta: configmaps is forbidden: User "system:serviceaccount:`+e.namespace+`:nobody"…`)
 	r.stop()
 }
 
 // sync announces what exists in a cluster that joins, to each trigger once that
 // selects it.
-func (s ships) sync(t *testing.T) {
-	s = s.in(t)
-	s.create("a", "x")
-	r := openAll(t, s.planes["hub"].Config, []asked{
-		s.ask("named", `"clusters": ["alpha"], "events": ["sync", "create"]`),
-		s.ask("prod", `"clusterSelector": {"matchLabels": {"env": "prod"}}, "events": ["sync", "create"]`),
-	}, s.by(s.planes["hub"].Config))
+func (e multiClusterEnv) sync(t *testing.T) {
+	e = e.subtest(t)
+	e.create("a", "x")
+	r := newSharedHarness(t, e.clusters["hub"].Config, []triggerSpec{
+		e.trigger("named", `"clusters": ["alpha"], "events": ["sync", "create"]`),
+		e.trigger("prod", `"clusterSelector": {"matchLabels": {"env": "prod"}}, "events": ["sync", "create"]`),
+	}, e.connectTo(e.clusters["hub"].Config))
 	r.run()
-	s.hears("prod", "works")
-	s.join("a", "alpha", "env=dev")
-	s.gets(r, 0, "alpha sync x")
-	s.create("a", "y")
-	s.gets(r, 0, "alpha sync x", "alpha create y")
-	s.join("a", "alpha", "env=prod")
-	s.gets(r, 1, "alpha sync x", "alpha sync y")
-	s.create("a", "z")
-	s.gets(r, 1, "alpha sync x", "alpha sync y", "alpha create z")
-	s.gets(r, 0, "alpha sync x", "alpha create y", "alpha create z")
-	for _, ev := range r.got() {
-		if why := r.triggers[1].Wants(ev); ev.Type == "create" && strings.HasSuffix(ev.Key, "/y") && why != source.BeforeStart {
+	e.waitForStatus("prod", "works")
+	e.join("a", "alpha", "env=dev")
+	e.waitForEvents(r, 0, "alpha sync x")
+	e.create("a", "y")
+	e.waitForEvents(r, 0, "alpha sync x", "alpha create y")
+	e.join("a", "alpha", "env=prod")
+	e.waitForEvents(r, 1, "alpha sync x", "alpha sync y")
+	e.create("a", "z")
+	e.waitForEvents(r, 1, "alpha sync x", "alpha sync y", "alpha create z")
+	e.waitForEvents(r, 0, "alpha sync x", "alpha create y", "alpha create z")
+	for _, ev := range r.received() {
+		if why := r.triggers[1].Skip(ev); ev.Type == "create" && strings.HasSuffix(ev.Key, "/y") && why != source.BeforeStart {
 			t.Errorf("what happened before the cluster was selected is %q", why)
 		}
 	}
 	r.stop()
 }
 
-// forgotten has a cluster leave for more than an hour: its resume point goes, and no
+// garbageCollection has a cluster leave for more than an hour: its resume point goes, and no
 // other.
-func (s ships) forgotten(t *testing.T) {
-	s = s.in(t)
-	s.join("a", "alpha", "")
-	s.join("b", "beta", "")
-	d := newDisk()
+func (e multiClusterEnv) garbageCollection(t *testing.T) {
+	e = e.subtest(t)
+	e.join("a", "alpha", "")
+	e.join("b", "beta", "")
+	d := newFakeStore()
 	c := clocktesting.NewFakeClock(time.Now())
-	b := bed{T: t, config: s.planes["hub"].Config}
-	l := b.born(d, []asked{s.ask("t", `"clusterSelector": {}`)}, s.by(s.planes["hub"].Config), func(o *resource.Options) { o.Clock = c })
+	b := env{T: t, config: e.clusters["hub"].Config}
+	l := b.newProcess(d, []triggerSpec{e.trigger("t", `"clusterSelector": {}`)}, e.connectTo(e.clusters["hub"].Config), func(o *resource.Options) { o.Clock = c })
 	l.run()
 	kept := func() []string {
 		names, err := d.Watches(t.Context())
@@ -253,8 +253,10 @@ func (s ships) forgotten(t *testing.T) {
 		}
 		return names
 	}
-	eventually(t, func() bool { return watching(l.running, "alpha") && watching(l.running, "beta") && len(kept()) == 2 })
-	s.planes["hub"].Leave(t, "alpha")
+	eventually(t, func() bool {
+		return isWatching(l.harness, "alpha") && isWatching(l.harness, "beta") && len(kept()) == 2
+	})
+	e.clusters["hub"].Leave(t, "alpha")
 	eventually(t, func() bool { return l.logged("cluster left") })
 	c.Step(59 * time.Minute)
 	if got := kept(); len(got) != 2 {

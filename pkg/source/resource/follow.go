@@ -31,57 +31,57 @@ import (
 )
 
 const (
-	// shortestWatch and longestWatch bound how long the API server is asked to
+	// minWatchTimeout and longestWatch bound how long the API server is asked to
 	// keep a stream open: at random, so that the clients of a restarted API
 	// server do not all come back at once.
-	shortestWatch = 5 * time.Minute
-	longestWatch  = 10 * time.Minute
-	// overdue is when a stream that the API server should have ended is given
+	minWatchTimeout = 5 * time.Minute
+	maxWatchTimeout = 10 * time.Minute
+	// watchTimeoutGrace is when a stream that the API server should have ended is given
 	// up as stuck.
-	overdue = 30 * time.Second
-	// established is how long a stream has to last to be healthy although
+	watchTimeoutGrace = 30 * time.Second
+	// healthyAfter is how long a stream has to last to be healthy although
 	// nothing came.
-	established = 5 * time.Second
+	healthyAfter = 5 * time.Second
 )
 
-// follow watches from the position on, until the stream ends: with nil where it
+// watch watches from the position on, until the stream ends: with nil where it
 // was healthy and can be opened again at once.
-func (w *watcher) follow(ctx context.Context, sink source.Sink) error {
-	lifetime := shortestWatch + rand.N(longestWatch-shortestWatch)
+func (w *watcher) watch(ctx context.Context, sink source.Sink) error {
+	lifetime := minWatchTimeout + rand.N(maxWatchTimeout-minWatchTimeout)
 	seconds := int64(lifetime.Seconds())
-	stream, err := w.Client.Resource(w.mapping.Resource).Namespace(w.namespace).Watch(ctx, w.narrow(metav1.ListOptions{
+	stream, err := w.Client.Resource(w.mapping.Resource).Namespace(w.namespace).Watch(ctx, w.listOptions(metav1.ListOptions{
 		ResourceVersion:     w.position,
 		AllowWatchBookmarks: true,
 		TimeoutSeconds:      &seconds,
 	}))
 	if apierrors.IsForbidden(err) {
-		err = w.denied(ctx)
+		err = w.forbiddenError(ctx)
 	}
 	if err != nil {
 		return fmt.Errorf("watch %s: %w", w, err)
 	}
 	defer stream.Stop()
-	w.report(ctx)
+	w.reportWatching(ctx)
 	opened := w.Clock.Now()
-	deadline := w.Clock.NewTimer(lifetime + overdue)
+	deadline := w.Clock.NewTimer(lifetime + watchTimeoutGrace)
 	defer deadline.Stop()
 	for healthy := false; ; healthy = true {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-deadline.C():
-			return interruption{fmt.Errorf("watch %s: not ended by the API server after %s", w, lifetime)}
+			return interruptedError{fmt.Errorf("watch %s: not ended by the API server after %s", w, lifetime)}
 		case got, open := <-stream.ResultChan():
 			if !open {
-				if healthy || w.Clock.Since(opened) >= established {
+				if healthy || w.Clock.Since(opened) >= healthyAfter {
 					return nil
 				}
-				return interruption{fmt.Errorf("watch %s: ended at once", w)}
+				return interruptedError{fmt.Errorf("watch %s: ended at once", w)}
 			}
 			if got.Type == watch.Error {
-				return interruption{fmt.Errorf("watch %s: %w", w, apierrors.FromObject(got.Object))}
+				return interruptedError{fmt.Errorf("watch %s: %w", w, apierrors.FromObject(got.Object))}
 			}
-			if err := w.take(ctx, sink, got); err != nil {
+			if err := w.handle(ctx, sink, got); err != nil {
 				return err
 			}
 			w.backoff.reset()
@@ -89,18 +89,18 @@ func (w *watcher) follow(ctx context.Context, sink source.Sink) error {
 	}
 }
 
-// report says, the first time, that changes are events from now on.
-func (w *watcher) report(ctx context.Context) {
-	w.tell(nil)
-	if !w.reported {
+// reportWatching says, the first time, that changes are events from now on.
+func (w *watcher) reportWatching(ctx context.Context) {
+	w.reportStatus(nil)
+	if !w.loggedWatching {
 		logr.FromContextOrDiscard(ctx).Info("watching", "objects", len(w.inventory.entries), "resourceVersion", w.position)
-		w.reported = true
+		w.loggedWatching = true
 	}
 }
 
-// tell says what the watch waits for, or that it works.
-func (w *watcher) tell(why error) {
-	if w.Waits != nil {
-		w.Waits(w.key(), why)
+// reportStatus says what the watch waits for, or that it works.
+func (w *watcher) reportStatus(err error) {
+	if w.OnStatus != nil {
+		w.OnStatus(w.key(), err)
 	}
 }

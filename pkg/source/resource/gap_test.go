@@ -33,8 +33,8 @@ import (
 
 // A stream that ends at any place is taken up again, without loss or repeat.
 func TestStreamsAreCut(t *testing.T) {
-	b := newBed(t)
-	r := start(t, b.config, b.watching(""))
+	b := newEnv(t)
+	r := startHarness(t, b.config, b.properties(""))
 	var want []string
 	for i := range 60 {
 		name := fmt.Sprintf("cm-%02d", i)
@@ -42,47 +42,47 @@ func TestStreamsAreCut(t *testing.T) {
 		want = append(want, "create "+name)
 		switch i % 10 {
 		case 3:
-			r.wire.cut(io.EOF)
+			r.transport.cutStreams(io.EOF)
 		case 6:
-			r.wire.cut(io.ErrUnexpectedEOF)
+			r.transport.cutStreams(io.ErrUnexpectedEOF)
 		case 9:
-			r.wire.cut(errors.New("broken in an object"))
+			r.transport.cutStreams(errors.New("broken in an object"))
 		}
 	}
-	b.want(r.until(60), want...)
-	if n := r.wire.lists(); n != 1 {
+	b.want(r.waitForEvents(60), want...)
+	if n := r.transport.listedPages(); n != 1 {
 		t.Errorf("listed %d pages, want those of the first start", n)
 	}
 }
 
 // A Run that ended is taken up by the next one.
 func TestRunAgain(t *testing.T) {
-	b := newBed(t)
-	r := start(t, b.config, b.watching(""))
+	b := newEnv(t)
+	r := startHarness(t, b.config, b.properties(""))
 	b.create("a", nil)
-	r.until(1)
+	r.waitForEvents(1)
 	r.stop()
 	b.update("a", `{"data": {"n": "1"}}`)
 	b.create("b", nil)
 	r.run()
-	b.want(r.until(3), "create a", "update a", "create b")
-	if n := r.wire.lists(); n != 1 {
+	b.want(r.waitForEvents(3), "create a", "update a", "create b")
+	if n := r.transport.listedPages(); n != 1 {
 		t.Errorf("listed %d pages, want those of the first start", n)
 	}
 }
 
 // What was delivered but is not done is known when a watch stops.
 func TestUndoneIsKnown(t *testing.T) {
-	b := newBed(t)
-	r := start(t, b.config, b.watching(""))
+	b := newEnv(t)
+	r := startHarness(t, b.config, b.properties(""))
 	done := b.create("a", nil)
-	r.until(1)
+	r.waitForEvents(1)
 	r.mu.Lock()
 	r.undone = true
 	r.mu.Unlock()
 	b.create("b", nil)
 	reached := b.create("c", nil)
-	r.until(3)
+	r.waitForEvents(3)
 	r.stop()
 	want := fmt.Sprintf(`"done"=%q "undone"=2`, done.ResourceVersion)
 	if !r.logged(want) {
@@ -92,41 +92,41 @@ func TestUndoneIsKnown(t *testing.T) {
 
 // An event that the engine did not take is delivered again.
 func TestUndeliveredIsDeliveredAgain(t *testing.T) {
-	b := newBed(t)
-	r := start(t, b.config, b.watching(""))
+	b := newEnv(t)
+	r := startHarness(t, b.config, b.properties(""))
 	r.mu.Lock()
 	r.gate = make(chan struct{})
 	r.mu.Unlock()
 	b.create("a", nil)
 	b.create("b", nil)
 	r.stop()
-	if got := r.got(); len(got) != 0 {
+	if got := r.received(); len(got) != 0 {
 		t.Fatalf("delivered through a closed gate: %v", brief(got))
 	}
 	close(r.gate)
 	r.run()
-	b.want(r.until(2), "create a", "create b")
+	b.want(r.waitForEvents(2), "create a", "create b")
 }
 
 // What the API server repeats or sends unchanged is not an event.
 func TestUnchangedIsNotAnEvent(t *testing.T) {
-	b := newBed(t)
-	r := open(t, b.config, b.watching(""))
+	b := newEnv(t)
+	r := newHarness(t, b.config, b.properties(""))
 	known := b.create("known", nil)
 	object := func(kind, rv string) string {
 		return fmt.Sprintf(`{"type": %q, "object": {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "known", "namespace": %q, "uid": %q, "resourceVersion": %q}}}`+"\n",
 			kind, b.namespace, known.UID, rv)
 	}
-	r.wire.answer(true, http.StatusOK,
+	r.transport.respondNext(true, http.StatusOK,
 		object("ADDED", known.ResourceVersion)+object("MODIFIED", known.ResourceVersion)+object("MODIFIED", "1")+
 			strings.Replace(object("DELETED", known.ResourceVersion), string(known.UID), "another", 1)+
 			object("BOOKMARK", known.ResourceVersion))
 	r.run()
-	if rv := r.established(); rv != known.ResourceVersion {
+	if rv := r.waitForWatch(); rv != known.ResourceVersion {
 		t.Errorf("the watch went on from %s, want the bookmark's %s", rv, known.ResourceVersion)
 	}
 	b.create("last", nil)
-	b.want(r.until(1), "create last")
+	b.want(r.waitForEvents(1), "create last")
 }
 
 // An API server says in several ways that it does not have the history.
@@ -144,17 +144,17 @@ func TestHistoryIsGone(t *testing.T) {
 			"details": {"causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}]}}}`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			b := newBed(t)
+			b := newEnv(t)
 			b.create("a", nil)
-			r := open(t, b.config, b.watching(""))
-			r.wire.answer(true, tc.code, tc.body)
+			r := newHarness(t, b.config, b.properties(""))
+			r.transport.respondNext(true, tc.code, tc.body)
 			r.run()
-			r.established()
-			if n := r.wire.lists(); n != 2 {
+			r.waitForWatch()
+			if n := r.transport.listedPages(); n != 2 {
 				t.Errorf("listed %d times, want once at first and once for the history", n)
 			}
 			b.create("b", nil)
-			b.want(r.until(1), "create b")
+			b.want(r.waitForEvents(1), "create b")
 		})
 	}
 }
@@ -162,20 +162,20 @@ func TestHistoryIsGone(t *testing.T) {
 // A list that takes longer than the API server keeps its state starts again,
 // and announces nothing twice.
 func TestListExpiresBetweenPages(t *testing.T) {
-	b := newBed(t)
+	b := newEnv(t)
 	for i := range 4 {
 		b.create(fmt.Sprintf("cm-%d", i), nil)
 	}
-	r := open(t, b.config, b.watching(`, "events": ["sync"]`), func(o *resource.Options) { o.PageSize = 2 })
+	r := newHarness(t, b.config, b.properties(`, "events": ["sync"]`), func(o *resource.Options) { o.PageSize = 2 })
 	r.gate = make(chan struct{})
 	r.run()
-	eventually(t, func() bool { return r.wire.lists() == 3 })
-	r.wire.answer(false, http.StatusGone,
+	eventually(t, func() bool { return r.transport.listedPages() == 3 })
+	r.transport.respondNext(false, http.StatusGone,
 		`{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Expired", "code": 410}`)
 	close(r.gate)
-	r.established()
-	b.want(r.until(4), "sync cm-0", "sync cm-1", "sync cm-2", "sync cm-3")
-	if n := r.wire.lists(); n != 6 {
+	r.waitForWatch()
+	b.want(r.waitForEvents(4), "sync cm-0", "sync cm-1", "sync cm-2", "sync cm-3")
+	if n := r.transport.listedPages(); n != 6 {
 		t.Errorf("asked for %d pages, want two of names, two of objects, of which one failed, and two again", n)
 	}
 }
@@ -184,17 +184,17 @@ func TestListExpiresBetweenPages(t *testing.T) {
 func TestExpired(t *testing.T) {
 	t.Parallel()
 	c := cluster.Start(t, cluster.Own())
-	b := bed{T: t, config: c.Config, client: c.Client(t), namespace: c.Namespace(t)}
+	b := env{T: t, config: c.Config, client: c.Client(t), namespace: c.Namespace(t)}
 	for _, name := range []string{"kept", "changed", "replaced", "removed"} {
 		b.create(name, nil)
 	}
-	r := start(t, b.config, b.watching(""), func(o *resource.Options) { o.PageSize = 2 })
+	r := startHarness(t, b.config, b.properties(""), func(o *resource.Options) { o.PageSize = 2 })
 	b.update("kept", `{"data": {"n": "1"}}`)
 	removed, err := b.client.CoreV1().ConfigMaps(b.namespace).Get(t.Context(), "removed", metav1.GetOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.until(1)
+	r.waitForEvents(1)
 	r.stop()
 
 	b.update("changed", `{"data": {"n": "1"}}`)
@@ -208,14 +208,14 @@ func TestExpired(t *testing.T) {
 	c.Expire(t)
 
 	r.run()
-	for rv := r.established(); ; rv = r.established() {
-		if got := r.got(); len(got) >= 6 {
+	for rv := r.waitForWatch(); ; rv = r.waitForWatch() {
+		if got := r.received(); len(got) >= 6 {
 			break
 		}
 		t.Logf("watch from %s", rv)
 	}
 	b.create("last", nil)
-	got := r.until(7)
+	got := r.waitForEvents(7)
 	b.want(got, "update kept", "create added", "update changed", "delete replaced", "create replaced", "delete removed", "create last")
 	want := map[string]any{
 		"apiVersion": "v1", "kind": "ConfigMap",
@@ -236,12 +236,12 @@ func TestExpired(t *testing.T) {
 func TestRestored(t *testing.T) {
 	t.Parallel()
 	c := cluster.Start(t, cluster.Own())
-	b := bed{T: t, config: c.Config, client: c.Client(t), namespace: c.Namespace(t)}
+	b := env{T: t, config: c.Config, client: c.Client(t), namespace: c.Namespace(t)}
 	for _, name := range []string{"kept", "changed", "removed"} {
 		b.create(name, nil)
 	}
 	c.Snapshot(t, "before")
-	r := start(t, b.config, b.watching(""))
+	r := startHarness(t, b.config, b.properties(""))
 	b.update("changed", `{"data": {"n": "1"}}`)
 	b.delete("removed")
 	b.create("added", nil)
@@ -249,13 +249,13 @@ func TestRestored(t *testing.T) {
 		b.update("added", `{"metadata": {"labels": {"a": "b"}}}`)
 		b.update("added", `{"metadata": {"labels": null}}`)
 	}
-	r.until(23)
+	r.waitForEvents(23)
 	r.stop()
 	c.Restore(t, "before")
 	r.run()
-	r.established()
+	r.waitForWatch()
 	b.update("kept", `{"data": {"n": "1"}}`)
-	b.want(r.until(27)[23:], "update changed", "create removed", "delete added", "update kept")
+	b.want(r.waitForEvents(27)[23:], "update changed", "create removed", "delete added", "update kept")
 }
 
 // The API server goes away under an established watch; the source fails while
@@ -263,17 +263,17 @@ func TestRestored(t *testing.T) {
 func TestAPIServerRestarts(t *testing.T) {
 	t.Parallel()
 	c := cluster.Start(t, cluster.Own())
-	b := bed{T: t, config: c.Config, client: c.Client(t), namespace: c.Namespace(t)}
-	r := start(t, b.config, b.watching(""))
+	b := env{T: t, config: c.Config, client: c.Client(t), namespace: c.Namespace(t)}
+	r := startHarness(t, b.config, b.properties(""))
 	b.create("a", nil)
-	r.until(1)
+	r.waitForEvents(1)
 	c.StopAPIServer(t)
 	host := strings.TrimPrefix(b.config.Host, "https://")
-	if err := r.failure(); !strings.Contains(err.Error(), host) {
+	if err := r.waitForError(); !strings.Contains(err.Error(), host) {
 		t.Errorf("error does not name the host: %v", err)
 	}
 	c.StartAPIServer(t)
 	b.create("b", nil)
 	r.run()
-	b.want(r.until(2), "create a", "create b")
+	b.want(r.waitForEvents(2), "create a", "create b")
 }

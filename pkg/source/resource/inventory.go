@@ -30,11 +30,11 @@ import (
 // thousands of objects.
 type inventory struct {
 	entries map[string]entry
-	// odd holds the UIDs that are not UUIDs, by key; usually none.
-	odd map[string]string
-	// sights holds what triggers want to know of the objects before, by key,
+	// nonUUIDs holds the UIDs that are not UUIDs, by key; usually none.
+	nonUUIDs map[string]string
+	// fieldStates holds what triggers want to know of the objects before, by key,
 	// where they do.
-	sights map[string]sight
+	fieldStates map[string]fieldState
 }
 
 // entry is one object, as it was last seen.
@@ -48,23 +48,23 @@ type entry struct {
 type identity [16]byte
 
 func newInventory() inventory {
-	return inventory{entries: map[string]entry{}, odd: map[string]string{}, sights: map[string]sight{}}
+	return inventory{entries: map[string]entry{}, nonUUIDs: map[string]string{}, fieldStates: map[string]fieldState{}}
 }
 
 // put remembers an object in place of what stood at key.
 func (i inventory) put(key, uid, resourceVersion string) {
 	id, isUUID := identify(uid)
-	delete(i.odd, key)
+	delete(i.nonUUIDs, key)
 	if !isUUID {
-		i.odd[key] = uid
+		i.nonUUIDs[key] = uid
 	}
 	i.entries[key] = entry{id, versionOf(resourceVersion)}
 }
 
 func (i inventory) remove(key string) {
 	delete(i.entries, key)
-	delete(i.odd, key)
-	delete(i.sights, key)
+	delete(i.nonUUIDs, key)
+	delete(i.fieldStates, key)
 }
 
 func (i inventory) has(key string) bool {
@@ -72,16 +72,16 @@ func (i inventory) has(key string) bool {
 	return ok
 }
 
-// look remembers what l keeps of the object at key.
-func (i inventory) look(key string, s sight, l lens) {
-	if !l.empty() {
-		i.sights[key] = s
+// setFields remembers what l keeps of the object at key.
+func (i inventory) setFields(key string, s fieldState, t fieldTracker) {
+	if !t.empty() {
+		i.fieldStates[key] = s
 	}
 }
 
 // uid returns the UID of the object at key.
 func (i inventory) uid(key string) string {
-	if uid, ok := i.odd[key]; ok {
+	if uid, ok := i.nonUUIDs[key]; ok {
 		return uid
 	}
 	return uuid.UUID(i.entries[key].identity).String()

@@ -38,7 +38,7 @@ func TestInventoryKeepsUIDs(t *testing.T) {
 	}
 	i.put("a/b", "odd", "1")
 	i.remove("a/b")
-	if len(i.entries) != 0 || len(i.odd) != 0 {
+	if len(i.entries) != 0 || len(i.nonUUIDs) != 0 {
 		t.Errorf("left after remove: %v", i)
 	}
 }

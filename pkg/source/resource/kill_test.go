@@ -28,16 +28,16 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
-// ledger is what was done, over all lives of a worker.
-type ledger struct {
+// processedEvents is what was done, over all lives of a worker.
+type processedEvents struct {
 	mu   sync.Mutex
 	done map[string]int
 	last map[string]string // by key, the ID of the last event that is done
 }
 
-// worker returns what acts on events: the next of any object, at any time, one
+// handler returns what acts on events: the next of any object, at any time, one
 // object's in order; all at once where it is diligent.
-func (g *ledger) worker(diligent bool, random *rand.Rand) func(event.Event, func()) {
+func (p *processedEvents) handler(diligent bool, random *rand.Rand) func(event.Event, func()) {
 	type job struct {
 		id   string
 		done func()
@@ -52,21 +52,21 @@ func (g *ledger) worker(diligent bool, random *rand.Rand) func(event.Event, func
 				j := queues[key][0]
 				queues[key] = queues[key][1:]
 				j.done()
-				g.mu.Lock()
-				g.done[j.id]++
-				g.last[key] = j.id
-				g.mu.Unlock()
+				p.mu.Lock()
+				p.done[j.id]++
+				p.last[key] = j.id
+				p.mu.Unlock()
 			}
 		}
 	}
 }
 
 // has reports whether all of these events were done.
-func (g *ledger) has(ids map[string]bool) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
+func (p *processedEvents) has(ids map[string]bool) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	for id := range ids {
-		if g.done[id] == 0 {
+		if p.done[id] == 0 {
 			return false
 		}
 	}
@@ -81,10 +81,10 @@ func TestKilledAtRandom(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	b, d := newBed(t), newDisk()
+	b, d := newEnv(t), newFakeStore()
 	d.lag = lag
-	asks := []asked{b.one("t", "")}
-	done := ledger{done: map[string]int{}, last: map[string]string{}}
+	asks := []triggerSpec{b.trigger("t", "")}
+	done := processedEvents{done: map[string]int{}, last: map[string]string{}}
 	want := map[string]bool{}
 	exists := map[string]bool{}
 	change := func(n int) {
@@ -107,10 +107,10 @@ func TestKilledAtRandom(t *testing.T) {
 	allowed := 0
 	for round := range rounds {
 		last := round == rounds-1
-		l := b.born(d, asks)
-		l.act = done.worker(last, rand.New(rand.NewPCG(seed, uint64(round))))
+		l := b.newProcess(d, asks)
+		l.handler = done.handler(last, rand.New(rand.NewPCG(seed, uint64(round))))
 		l.run()
-		l.established()
+		l.waitForWatch()
 		change(10 + random.IntN(10))
 		if last {
 			eventually(t, func() bool { return done.has(want) })
@@ -119,7 +119,7 @@ func TestKilledAtRandom(t *testing.T) {
 			break
 		}
 		if random.IntN(2) == 0 {
-			l.until(1 + random.IntN(8))
+			l.waitForEvents(1 + random.IntN(8))
 		}
 		l.kill()
 		allowed += lag

@@ -25,47 +25,47 @@ import (
 	"k8s.io/utils/clock"
 )
 
-// rediscovery is the least time between two looks at everything that an API
+// minDiscoveryInterval is the least time between two looks at everything that an API
 // server serves.
-const rediscovery = 10 * time.Second
+const minDiscoveryInterval = 10 * time.Second
 
-// kinds finds kinds for all watches that share a mapper, so that many which
+// sharedMapper finds kinds for all watches that share a mapper, so that many which
 // wait cost the API server no more than one. It is safe for concurrent use.
-type kinds struct {
+type sharedMapper struct {
 	mapper meta.RESTMapper
 	clock  clock.PassiveClock
 
-	mu    sync.Mutex
-	reset time.Time
+	mu        sync.Mutex
+	lastReset time.Time
 }
 
-// find returns where the objects of k are served. An error for which
+// mapping returns where the objects of k are served. An error for which
 // meta.IsNoMatchError holds means that they are not, as of the last 10 seconds;
 // known says whether another version of k is. Where stale is set, what the
 // mapper remembers is known to be wrong, and not believed if it is older.
-func (d *kinds) find(k schema.GroupVersionKind, stale bool) (mapping *meta.RESTMapping, known bool, err error) {
+func (m *sharedMapper) mapping(kind schema.GroupVersionKind, stale bool) (mapping *meta.RESTMapping, known bool, err error) {
 	if stale {
-		d.refresh()
+		m.refresh()
 	}
-	mapping, err = d.mapper.RESTMapping(k.GroupKind(), k.Version)
-	if meta.IsNoMatchError(err) && d.refresh() {
-		mapping, err = d.mapper.RESTMapping(k.GroupKind(), k.Version)
+	mapping, err = m.mapper.RESTMapping(kind.GroupKind(), kind.Version)
+	if meta.IsNoMatchError(err) && m.refresh() {
+		mapping, err = m.mapper.RESTMapping(kind.GroupKind(), kind.Version)
 	}
 	if meta.IsNoMatchError(err) {
-		_, other := d.mapper.RESTMapping(k.GroupKind())
+		_, other := m.mapper.RESTMapping(kind.GroupKind())
 		known = !meta.IsNoMatchError(other)
 	}
 	return mapping, known, err
 }
 
 // refresh makes the mapper look again, unless it did less than 10 seconds ago.
-func (d *kinds) refresh() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.clock.Since(d.reset) < rediscovery {
+func (m *sharedMapper) refresh() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.clock.Since(m.lastReset) < minDiscoveryInterval {
 		return false
 	}
-	meta.MaybeResetRESTMapper(d.mapper)
-	d.reset = d.clock.Now()
+	meta.MaybeResetRESTMapper(m.mapper)
+	m.lastReset = m.clock.Now()
 	return true
 }

@@ -34,23 +34,23 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// registry installs and removes the kind Image of kpack.test/v1.
-type registry struct {
+// imageCRD installs and removes the kind Image of kpack.test/v1.
+type imageCRD struct {
 	*testing.T
 	client    dynamic.Interface
 	namespace string
 }
 
-func (r registry) crds() dynamic.ResourceInterface {
-	return r.client.Resource(schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"})
+func (c imageCRD) crds() dynamic.ResourceInterface {
+	return c.client.Resource(schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"})
 }
 
-func (r registry) images() dynamic.ResourceInterface {
-	return r.client.Resource(schema.GroupVersionResource{Group: "kpack.test", Version: "v1", Resource: "images"}).Namespace(r.namespace)
+func (c imageCRD) images() dynamic.ResourceInterface {
+	return c.client.Resource(schema.GroupVersionResource{Group: "kpack.test", Version: "v1", Resource: "images"}).Namespace(c.namespace)
 }
 
-func (r registry) install() {
-	r.Helper()
+func (c imageCRD) install() {
+	c.Helper()
 	crd := map[string]any{
 		"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
 		"metadata": map[string]any{"name": "images.kpack.test"},
@@ -63,32 +63,32 @@ func (r registry) install() {
 			}},
 		},
 	}
-	if _, err := r.crds().Create(r.Context(), &unstructured.Unstructured{Object: crd}, metav1.CreateOptions{}); err != nil {
-		r.Fatal(err)
+	if _, err := c.crds().Create(c.Context(), &unstructured.Unstructured{Object: crd}, metav1.CreateOptions{}); err != nil {
+		c.Fatal(err)
 	}
-	eventually(r.T, func() bool {
-		_, err := r.images().List(r.Context(), metav1.ListOptions{})
+	eventually(c.T, func() bool {
+		_, err := c.images().List(c.Context(), metav1.ListOptions{})
 		return err == nil
 	})
 }
 
-func (r registry) remove() {
-	r.Helper()
-	if err := r.crds().Delete(r.Context(), "images.kpack.test", metav1.DeleteOptions{}); err != nil {
-		r.Fatal(err)
+func (c imageCRD) remove() {
+	c.Helper()
+	if err := c.crds().Delete(c.Context(), "images.kpack.test", metav1.DeleteOptions{}); err != nil {
+		c.Fatal(err)
 	}
-	eventually(r.T, func() bool {
-		_, err := r.crds().Get(r.Context(), "images.kpack.test", metav1.GetOptions{})
-		_, gone := r.images().List(r.Context(), metav1.ListOptions{})
+	eventually(c.T, func() bool {
+		_, err := c.crds().Get(c.Context(), "images.kpack.test", metav1.GetOptions{})
+		_, gone := c.images().List(c.Context(), metav1.ListOptions{})
 		return apierrors.IsNotFound(err) && apierrors.IsNotFound(gone)
 	})
 }
 
-func (r registry) create(name string) {
-	r.Helper()
+func (c imageCRD) create(name string) {
+	c.Helper()
 	image := map[string]any{"apiVersion": "kpack.test/v1", "kind": "Image", "metadata": map[string]any{"name": name}}
-	eventually(r.T, func() bool {
-		_, err := r.images().Create(r.Context(), &unstructured.Unstructured{Object: image}, metav1.CreateOptions{})
+	eventually(c.T, func() bool {
+		_, err := c.images().Create(c.Context(), &unstructured.Unstructured{Object: image}, metav1.CreateOptions{})
 		return err == nil || apierrors.IsAlreadyExists(err)
 	})
 }
@@ -101,16 +101,16 @@ func TestKindComesAndGoes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	reg := registry{T: t, client: client, namespace: c.Namespace(t)}
+	reg := imageCRD{T: t, client: client, namespace: c.Namespace(t)}
 	fake := clocktesting.NewFakeClock(time.Now())
-	r := open(t, c.Config, fmt.Sprintf(`{"apiVersion": "kpack.test/v1", "kind": "Image", "namespace": %q}`, reg.namespace),
+	r := newHarness(t, c.Config, fmt.Sprintf(`{"apiVersion": "kpack.test/v1", "kind": "Image", "namespace": %q}`, reg.namespace),
 		func(o *resource.Options) { o.Clock = fake })
 	// within waits for a watch, and takes from the clock no more than it may.
 	within := func(limit time.Duration) {
 		t.Helper()
-		for spent := time.Duration(0); len(r.wire.opened) == 0; {
-			eventually(t, func() bool { return fake.HasWaiters() || len(r.wire.opened) > 0 })
-			if len(r.wire.opened) > 0 {
+		for spent := time.Duration(0); len(r.transport.opened) == 0; {
+			eventually(t, func() bool { return fake.HasWaiters() || len(r.transport.opened) > 0 })
+			if len(r.transport.opened) > 0 {
 				break
 			}
 			if spent >= limit {
@@ -120,7 +120,7 @@ func TestKindComesAndGoes(t *testing.T) {
 			spent += time.Second
 			time.Sleep(20 * time.Millisecond)
 		}
-		r.established()
+		r.waitForWatch()
 	}
 
 	r.run()
@@ -133,7 +133,7 @@ func TestKindComesAndGoes(t *testing.T) {
 	within(15 * time.Second)
 	reg.create("a")
 	key := reg.namespace + "/"
-	if diff := cmp.Diff([]string{"create " + key + "a"}, brief(r.until(1))); diff != "" {
+	if diff := cmp.Diff([]string{"create " + key + "a"}, brief(r.waitForEvents(1))); diff != "" {
 		t.Error(diff)
 	}
 
@@ -143,14 +143,14 @@ func TestKindComesAndGoes(t *testing.T) {
 	r.run()
 	eventually(t, fake.HasWaiters)
 	for range 30 {
-		if len(r.got()) == 3 {
+		if len(r.received()) == 3 {
 			break
 		}
 		eventually(t, fake.HasWaiters)
 		fake.Step(time.Second)
 		time.Sleep(20 * time.Millisecond)
 	}
-	if diff := cmp.Diff([]string{"delete " + key + "a", "delete " + key + "before"}, brief(r.until(3)[1:])); diff != "" {
+	if diff := cmp.Diff([]string{"delete " + key + "a", "delete " + key + "before"}, brief(r.waitForEvents(3)[1:])); diff != "" {
 		t.Error(diff)
 	}
 
@@ -158,7 +158,7 @@ func TestKindComesAndGoes(t *testing.T) {
 	reg.create("again")
 	within(15 * time.Second)
 	reg.create("b")
-	if diff := cmp.Diff([]string{"create " + key + "b"}, brief(r.until(4)[3:])); diff != "" {
+	if diff := cmp.Diff([]string{"create " + key + "b"}, brief(r.waitForEvents(4)[3:])); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -171,14 +171,14 @@ func TestKindGoesUnderAWatch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	reg := registry{T: t, client: client, namespace: c.Namespace(t)}
+	reg := imageCRD{T: t, client: client, namespace: c.Namespace(t)}
 	reg.install()
 	reg.create("a")
-	r := open(t, c.Config, `{"apiVersion": "kpack.test/v1", "kind": "Image"}`, func(o *resource.Options) { o.Clock = clock.RealClock{} })
+	r := newHarness(t, c.Config, `{"apiVersion": "kpack.test/v1", "kind": "Image"}`, func(o *resource.Options) { o.Clock = clock.RealClock{} })
 	r.run()
-	r.established()
+	r.waitForWatch()
 	reg.remove()
-	if diff := cmp.Diff([]string{"delete " + reg.namespace + "/a"}, brief(r.until(1))); diff != "" {
+	if diff := cmp.Diff([]string{"delete " + reg.namespace + "/a"}, brief(r.waitForEvents(1))); diff != "" {
 		t.Error(diff)
 	}
 }

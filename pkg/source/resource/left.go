@@ -24,82 +24,82 @@ import (
 	"github.com/go-logr/logr"
 )
 
-// keepLeft is how long it is remembered where the watch of a cluster stopped that has
+// checkpointTTL is how long it is remembered where the watch of a cluster stopped that has
 // left.
-const keepLeft = time.Hour
+const checkpointTTL = time.Hour
 
-// rest notes that the watch of s, which does not run, is not used any more.
-func (f *fleet) rest(s *site) {
-	if name := s.watcher.name.Load(); name != nil {
-		f.idle[*name] = f.Clock.Now()
+// markUnused notes that the watch of s, which does not run, is not used any more.
+func (m *multiClusterWatcher) markUnused(cw *clusterWatch) {
+	if name := cw.watcher.storeName.Load(); name != nil {
+		m.unusedSince[*name] = m.Clock.Now()
 	}
 }
 
-// forget forgets the watches that have not been used for an hour or more. The channel
+// collectGarbage forgets the watches that have not been used for an hour or more. The channel
 // receives when the next one is to be forgotten; stop releases it.
-func (f *fleet) forget(ctx context.Context) (next <-chan time.Time, stop func()) {
-	now := f.Clock.Now()
+func (m *multiClusterWatcher) collectGarbage(ctx context.Context) (next <-chan time.Time, stop func()) {
+	now := m.Clock.Now()
 	first := time.Duration(0)
 	due := func(since time.Time) bool {
-		left := since.Add(keepLeft).Sub(now)
-		if left > 0 && (first == 0 || left < first) {
-			first = left
+		remaining := since.Add(checkpointTTL).Sub(now)
+		if remaining > 0 && (first == 0 || remaining < first) {
+			first = remaining
 		}
-		return left <= 0
+		return remaining <= 0
 	}
-	f.search(ctx, now)
-	for name, s := range f.sites {
-		if !s.runs() && !s.left.IsZero() && due(s.left) {
-			delete(f.sites, name)
+	m.scanStore(ctx, now)
+	for name, cw := range m.watches {
+		if !cw.isRunning() && !cw.unselectedSince.IsZero() && due(cw.unselectedSince) {
+			delete(m.watches, name)
 		}
 	}
-	for name, since := range f.idle {
+	for name, since := range m.unusedSince {
 		if !due(since) {
 			continue
 		}
-		if f.mayUse(name) {
-			f.idle[name] = now
+		if m.mayBeInUse(name) {
+			m.unusedSince[name] = now
 			continue
 		}
-		delete(f.idle, name)
-		if err := f.Resumes.Forget(ctx, name); err != nil {
+		delete(m.unusedSince, name)
+		if err := m.Checkpoints.Delete(ctx, name); err != nil {
 			logr.FromContextOrDiscard(ctx).Info("watch of a cluster that left not forgotten", "reason", err.Error())
 		}
 	}
 	if first == 0 {
 		return nil, func() {}
 	}
-	t := f.Clock.NewTimer(first)
+	t := m.Clock.NewTimer(first)
 	return t.C(), func() { t.Stop() }
 }
 
-// mayUse reports whether a watch that runs uses that of a name in the store, or may,
+// mayBeInUse reports whether a watch that runs uses that of a name in the store, or may,
 // since it has not reached its cluster yet.
-func (f *fleet) mayUse(name string) bool {
+func (m *multiClusterWatcher) mayBeInUse(name string) bool {
 	_, key, _ := strings.Cut(name, " ")
-	cluster, _ := f.clusterOf(key)
-	s := f.sites[cluster]
-	if s == nil || !s.runs() {
+	cluster, _ := m.clusterFromKey(key)
+	cw := m.watches[cluster]
+	if cw == nil || !cw.isRunning() {
 		return false
 	}
-	used := s.watcher.name.Load()
+	used := cw.watcher.storeName.Load()
 	return used == nil || *used == name
 }
 
-// search finds the watches that the store has, once.
-func (f *fleet) search(ctx context.Context, now time.Time) {
-	if f.searched || f.Resumes == nil {
+// scanStore finds the watches that the store has, once.
+func (m *multiClusterWatcher) scanStore(ctx context.Context, now time.Time) {
+	if m.storeScanned || m.Checkpoints == nil {
 		return
 	}
-	watches, err := f.Resumes.Watches(ctx)
+	watches, err := m.Checkpoints.Watches(ctx)
 	if err != nil {
 		return // and tried again with the next change
 	}
-	f.searched = true
+	m.storeScanned = true
 	for _, name := range watches {
 		_, key, _ := strings.Cut(name, " ")
-		if _, ok := f.clusterOf(key); ok {
-			f.idle[name] = now
+		if _, ok := m.clusterFromKey(key); ok {
+			m.unusedSince[name] = now
 		}
 	}
 }

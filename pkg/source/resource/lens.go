@@ -31,71 +31,73 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
-// lens is what the triggers of a watch want to know of the object before: which
+// fieldTracker is what the triggers of a watch want to know of the object before: which
 // of some fields changed, and what stood in others.
-type lens struct {
-	paths []source.Path
-	names []string
-	old   expr.Projection
-	// note is what a derivation remembers; nil where there is none.
-	note func(before []byte, object map[string]any) []byte
-	// key keys the hashes of fields.
-	key []byte
-	// stored is whether hashes may be saved.
-	stored bool
+type fieldTracker struct {
+	paths     []source.Path
+	pathNames []string
+	oldFields expr.FieldSet
+	// deriveState is what a derivation remembers; nil where there is none.
+	deriveState func(before []byte, object map[string]any) []byte
+	// hashKey keys the hashes of fields.
+	hashKey []byte
+	// persistHashes is whether hashes may be saved.
+	persistHashes bool
 }
 
-// sight is what a lens keeps of one object: a hash of each path, 0 where that is
+// fieldState is what a lens keeps of one object: a hash of each path, 0 where that is
 // not known; the fields of old as JSON, and the note, nil where they are not.
-type sight struct {
-	hashes    []uint64
-	old, note []byte
+type fieldState struct {
+	hashes     []uint64
+	old, state []byte
 }
 
-// newLens returns what all of shared want to know. Hashes of Secrets are keyed
+// newFieldTracker returns what all of shared want to know. Hashes of Secrets are keyed
 // with secretKey; where there is none, they are not saved.
-func newLens(shared []subscription, secret bool, secretKey []byte) lens {
-	l := lens{stored: true}
+func newFieldTracker(shared []subscription, secret bool, secretKey []byte) fieldTracker {
+	t := fieldTracker{persistHashes: true}
 	for _, s := range shared {
-		l.old = l.old.Union(s.trigger.Old)
-		l.paths = append(l.paths, s.trigger.OnChange...)
+		t.oldFields = t.oldFields.Union(s.trigger.Old)
+		t.paths = append(t.paths, s.trigger.OnChange...)
 	}
-	slices.SortFunc(l.paths, source.Path.Compare)
-	l.paths = slices.CompactFunc(l.paths, func(a, b source.Path) bool { return a.Compare(b) == 0 })
-	for _, p := range l.paths {
-		l.names = append(l.names, p.String())
+	slices.SortFunc(t.paths, source.Path.Compare)
+	t.paths = slices.CompactFunc(t.paths, func(a, b source.Path) bool { return a.Compare(b) == 0 })
+	for _, p := range t.paths {
+		t.pathNames = append(t.pathNames, p.String())
 	}
 	if secret {
-		l.key, l.stored = secretKey, len(secretKey) > 0
-		if !l.stored {
-			l.key = []byte(rand.Text())
+		t.hashKey, t.persistHashes = secretKey, len(secretKey) > 0
+		if !t.persistHashes {
+			t.hashKey = []byte(rand.Text())
 		}
 	}
-	return l
+	return t
 }
 
 // empty reports whether nothing of objects is kept.
-func (l lens) empty() bool { return len(l.paths) == 0 && l.old.Empty() && l.note == nil }
+func (t fieldTracker) empty() bool {
+	return len(t.paths) == 0 && t.oldFields.Empty() && t.deriveState == nil
+}
 
-// see returns what is kept of an object, in place of before.
-func (l lens) see(before sight, data map[string]any) sight {
-	var s sight
-	for i := range l.paths {
-		s.hashes = append(s.hashes, l.hash(i, data))
+// observe returns what is kept of an object, in place of before.
+func (t fieldTracker) observe(before fieldState, data map[string]any) fieldState {
+	var s fieldState
+	for i := range t.paths {
+		s.hashes = append(s.hashes, t.hash(i, data))
 	}
-	if !l.old.Empty() {
-		s.old = encode(l.old.Pick(data))
+	if !t.oldFields.Empty() {
+		s.old = encode(t.oldFields.Select(data))
 	}
-	if l.note != nil {
-		s.note = l.note(before.note, data)
+	if t.deriveState != nil {
+		s.state = t.deriveState(before.state, data)
 	}
 	return s
 }
 
 // hash returns the hash of the i-th path's value, which is not 0.
-func (l lens) hash(i int, data map[string]any) uint64 {
-	h := hmac.New(sha256.New, l.key)
-	if value, ok := l.paths[i].In(data); ok {
+func (t fieldTracker) hash(i int, data map[string]any) uint64 {
+	h := hmac.New(sha256.New, t.hashKey)
+	if value, ok := t.paths[i].Lookup(data); ok {
 		h.Write(encode(value))
 	}
 	return max(binary.BigEndian.Uint64(h.Sum(nil)), 1)
@@ -110,8 +112,8 @@ func encode(value any) []byte {
 	return text
 }
 
-// before returns the fields of old, nil where they are not known.
-func (s sight) before() map[string]any {
+// decodeOld returns the fields of old, nil where they are not known.
+func (s fieldState) decodeOld() map[string]any {
 	if s.old == nil {
 		return nil
 	}
@@ -123,9 +125,9 @@ func (s sight) before() map[string]any {
 }
 
 // unchanged returns the paths that are known to be the same in both.
-func (l lens) unchanged(a, b sight) []string {
+func (t fieldTracker) unchanged(a, b fieldState) []string {
 	var same []string
-	for i, name := range l.names {
+	for i, name := range t.pathNames {
 		if i < len(a.hashes) && a.hashes[i] != 0 && a.hashes[i] == b.hashes[i] {
 			same = append(same, name)
 		}
@@ -134,53 +136,53 @@ func (l lens) unchanged(a, b sight) []string {
 }
 
 // complete reports whether s lacks nothing.
-func (l lens) complete(s sight) bool {
-	return len(s.hashes) == len(l.paths) && !slices.Contains(s.hashes, 0) && (l.old.Empty() || s.old != nil) && (l.note == nil || s.note != nil)
+func (t fieldTracker) complete(s fieldState) bool {
+	return len(s.hashes) == len(t.paths) && !slices.Contains(s.hashes, 0) && (t.oldFields.Empty() || s.old != nil) && (t.deriveState == nil || s.state != nil)
 }
 
 // What the first byte of Entry.Seen says.
 const (
-	seenHashes = 'h'
-	seenGrave  = 'g'
-	seenNote   = 'n'
+	encodedHashes    = 'h'
+	encodedTombstone = 'g'
+	encodedState     = 'n'
 )
 
 // hashSize is what a path takes in Entry.Seen: which it is, and its hash.
 const hashSize = 4 + 8
 
-// pack returns what is saved of s: the note, or hashes, never fields.
-func (l lens) pack(s sight) []byte {
-	if l.note != nil {
-		if len(s.note) > MaxNote {
+// marshal returns what is saved of s: the note, or hashes, never fields.
+func (t fieldTracker) marshal(s fieldState) []byte {
+	if t.deriveState != nil {
+		if len(s.state) > MaxState {
 			return nil
 		}
-		return append([]byte{seenNote}, s.note...)
+		return append([]byte{encodedState}, s.state...)
 	}
-	if !l.stored || len(l.paths) == 0 {
+	if !t.persistHashes || len(t.paths) == 0 {
 		return nil
 	}
-	out := []byte{seenHashes}
-	for i, hash := range s.hashes[:min(len(s.hashes), (store.MaxSeen-1)/hashSize)] {
-		out = append(out, pathID(l.names[i])...)
+	out := []byte{encodedHashes}
+	for i, hash := range s.hashes[:min(len(s.hashes), (store.MaxState-1)/hashSize)] {
+		out = append(out, pathID(t.pathNames[i])...)
 		out = binary.BigEndian.AppendUint64(out, hash)
 	}
 	return out
 }
 
-// unpack returns what of seen is about the paths of l.
-func (l lens) unpack(seen []byte) sight {
-	s := sight{hashes: make([]uint64, len(l.paths))}
-	if l.note != nil && len(seen) > 0 && seen[0] == seenNote {
-		s.note = seen[1:]
+// unmarshal returns what of seen is about the paths of l.
+func (t fieldTracker) unmarshal(seen []byte) fieldState {
+	s := fieldState{hashes: make([]uint64, len(t.paths))}
+	if t.deriveState != nil && len(seen) > 0 && seen[0] == encodedState {
+		s.state = seen[1:]
 	}
-	if !l.stored || len(seen) == 0 || seen[0] != seenHashes {
+	if !t.persistHashes || len(seen) == 0 || seen[0] != encodedHashes {
 		return s
 	}
-	for i, name := range l.names {
+	for i, name := range t.pathNames {
 		id := pathID(name)
-		for at := seen[1:]; len(at) >= hashSize; at = at[hashSize:] {
-			if string(at[:4]) == string(id) {
-				s.hashes[i] = binary.BigEndian.Uint64(at[4:])
+		for rest := seen[1:]; len(rest) >= hashSize; rest = rest[hashSize:] {
+			if string(rest[:4]) == string(id) {
+				s.hashes[i] = binary.BigEndian.Uint64(rest[4:])
 			}
 		}
 	}
@@ -193,9 +195,9 @@ func pathID(name string) []byte {
 	return sum[:4]
 }
 
-// newGrave is the entry of an object that went at v.
-func newGrave(v version) *store.Entry {
-	return &store.Entry{ResourceVersion: v.String(), Seen: []byte{seenGrave}}
+// newTombstone is the entry of an object that went at v.
+func newTombstone(v version) *store.Entry {
+	return &store.Entry{ResourceVersion: v.String(), State: []byte{encodedTombstone}}
 }
 
-func isGrave(e store.Entry) bool { return len(e.Seen) > 0 && e.Seen[0] == seenGrave }
+func isTombstone(e store.Entry) bool { return len(e.State) > 0 && e.State[0] == encodedTombstone }

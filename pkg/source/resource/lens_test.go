@@ -37,39 +37,39 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// refers returns what an expression refers to below context.old.
-func refers(t *testing.T, text string) expr.Projection {
+// references returns what an expression refers to below context.old.
+func references(t *testing.T, text string) expr.FieldSet {
 	t.Helper()
 	f, err := parser.ParseFile("test", text)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return expr.Of("context", f).Under("old")
+	return expr.Dependencies("context", f).Under("old")
 }
 
-// comparing returns triggers: one that refers to the old data, one that fires
+// fieldTriggers returns triggers: one that refers to the old data, one that fires
 // where that changed, one that fires where a label did, and one for everything.
-func (b bed) comparing() []asked {
-	asks := []asked{b.one("old", ""), b.one("data", ""), b.one("label", ""), b.one("all", "")}
-	asks[0].trigger.Old = refers(b.T, `context.old.data.n != context.data.data.n && context.old.metadata.labels["a/b"] != _|_`)
-	asks[1].trigger.OnChange = []source.Path{{"data"}}
-	asks[2].trigger.OnChange = []source.Path{{"spec"}, {"metadata", "labels", "a/b"}}
-	return asks
+func (e env) fieldTriggers() []triggerSpec {
+	specs := []triggerSpec{e.trigger("old", ""), e.trigger("data", ""), e.trigger("label", ""), e.trigger("all", "")}
+	specs[0].trigger.Old = references(e.T, `context.old.data.n != context.data.data.n && context.old.metadata.labels["a/b"] != _|_`)
+	specs[1].trigger.OnChange = []source.Path{{"data"}}
+	specs[2].trigger.OnChange = []source.Path{{"spec"}, {"metadata", "labels", "a/b"}}
+	return specs
 }
 
 // wantOld compares what the events have as old state.
-func (b bed) wantOld(got []event.Event, want ...map[string]any) {
-	b.Helper()
+func (e env) wantOld(got []event.Event, want ...map[string]any) {
+	e.Helper()
 	var old []map[string]any
 	for _, ev := range got {
 		old = append(old, ev.Old)
 	}
 	if diff := cmp.Diff(want, old); diff != "" {
-		b.Error(diff)
+		e.Error(diff)
 	}
 }
 
-func of(n string, labels map[string]any) map[string]any {
+func oldObject(n string, labels map[string]any) map[string]any {
 	m := map[string]any{"data": map[string]any{"n": n}, "metadata": map[string]any{}}
 	if labels != nil {
 		m["metadata"] = map[string]any{"labels": labels}
@@ -78,50 +78,50 @@ func of(n string, labels map[string]any) map[string]any {
 }
 
 func TestOldState(t *testing.T) {
-	b, d := newBed(t), newDisk()
+	b, d := newEnv(t), newFakeStore()
 	b.create("a", nil)
-	l := b.live(d, b.comparing())
+	l := b.startProcess(d, b.fieldTriggers())
 	b.update("a", `{"data": {"n": "1"}}`)
 	b.update("a", `{"metadata": {"labels": {"a/b": "x", "c": "y"}}}`)
 	b.update("a", `{"metadata": {"labels": {"c": "z"}}}`)
 	b.update("a", `{"data": null}`)
 	b.create("new", nil)
 	b.delete("a")
-	got := l.until(6)
+	got := l.waitForEvents(6)
 	ab := map[string]any{"a/b": "x"}
-	b.wantOld(got, of("0", nil), of("1", nil), of("1", ab), of("1", ab), nil, map[string]any{"metadata": map[string]any{"labels": ab}})
-	b.want(l.taken(1), "update a", "update a", "create new", "delete a")
-	b.want(l.taken(2), "update a", "create new", "delete a")
-	b.want(l.taken(3), "update a", "update a", "update a", "update a", "create new", "delete a")
+	b.wantOld(got, oldObject("0", nil), oldObject("1", nil), oldObject("1", ab), oldObject("1", ab), nil, map[string]any{"metadata": map[string]any{"labels": ab}})
+	b.want(l.accepted(1), "update a", "update a", "create new", "delete a")
+	b.want(l.accepted(2), "update a", "create new", "delete a")
+	b.want(l.accepted(3), "update a", "update a", "update a", "update a", "create new", "delete a")
 }
 
 // After a restart they are right again, at once.
 func TestOldStateAndRestart(t *testing.T) {
-	b, d := newBed(t), newDisk()
+	b, d := newEnv(t), newFakeStore()
 	for _, name := range []string{"a", "b", "c", "held"} {
 		b.create(name, nil)
 	}
-	l := b.live(d, b.comparing())
-	l.holding(func(ev event.Event) bool { return ev.Key == b.namespace+"/held" })
+	l := b.startProcess(d, b.fieldTriggers())
+	l.holdEvents(func(ev event.Event) bool { return ev.Key == b.namespace+"/held" })
 	b.update("held", `{"data": {"n": "1"}}`)
 	b.update("a", `{"data": {"n": "1"}}`)                             // done, above the mark
 	b.update("b", `{"metadata": {"labels": {"a/b": "x", "c": "y"}}}`) // done, above the mark
 	b.create("above", nil)                                            // done, above the mark
-	l.until(4)
+	l.waitForEvents(4)
 	l.kill()
 	b.update("c", `{"metadata": {"labels": {"c": "z"}}}`)
 	b.update("b", `{"metadata": {"labels": {"c": "z"}}}`)
 
-	l = b.live(d, b.comparing())
-	l.until(3)
+	l = b.startProcess(d, b.fieldTriggers())
+	l.waitForEvents(3)
 	b.update("a", `{"data": {"n": "2"}}`)
 	b.update("above", `{"data": {"n": "2"}}`)
-	got := l.until(5)
+	got := l.waitForEvents(5)
 	ab := map[string]any{"a/b": "x"}
 	b.want(got, "update held", "update c", "update b", "update a", "update above")
-	b.wantOld(got, of("0", nil), of("0", nil), of("0", ab), of("1", nil), of("0", nil))
-	b.want(l.taken(1), "update held", "update a", "update above")
-	if taken := l.taken(2); len(taken) > 0 {
+	b.wantOld(got, oldObject("0", nil), oldObject("0", nil), oldObject("0", ab), oldObject("1", nil), oldObject("0", nil))
+	b.want(l.accepted(1), "update held", "update a", "update above")
+	if taken := l.accepted(2); len(taken) > 0 {
 		t.Errorf("took %v, where the label did not change", brief(taken))
 	}
 }
@@ -131,62 +131,62 @@ func TestOldStateAndRestart(t *testing.T) {
 func TestOldStateExpired(t *testing.T) {
 	t.Parallel()
 	c := cluster.Start(t, cluster.Own())
-	b, d := bed{T: t, config: c.Config, client: c.Client(t), namespace: c.Namespace(t)}, newDisk()
+	b, d := env{T: t, config: c.Config, client: c.Client(t), namespace: c.Namespace(t)}, newFakeStore()
 	for _, name := range []string{"a", "b", "same"} {
 		b.create(name, nil)
 	}
-	b.live(d, b.comparing()).kill()
+	b.startProcess(d, b.fieldTriggers()).kill()
 	b.update("a", `{"data": {"n": "1"}}`)
 	b.update("b", `{"metadata": {"labels": {"a/b": "x"}}}`)
 	c.Expire(t)
-	l := b.live(d, b.comparing())
-	l.until(2)
+	l := b.startProcess(d, b.fieldTriggers())
+	l.waitForEvents(2)
 	b.update("same", `{"data": {"n": "1"}}`)
 	b.update("a", `{"metadata": {"labels": {"c": "z"}}}`)
-	got := l.until(4)
+	got := l.waitForEvents(4)
 	b.want(got, "update a", "update b", "update same", "update a")
-	b.wantOld(got, nil, nil, of("0", nil), of("1", nil))
-	b.want(l.taken(1), "update a", "update same")
-	b.want(l.taken(2), "update b")
+	b.wantOld(got, nil, nil, oldObject("0", nil), oldObject("1", nil))
+	b.want(l.accepted(1), "update a", "update same")
+	b.want(l.accepted(2), "update b")
 }
 
 // A change that was done before the restart, and is undone after it, is a change,
 // although the API server forgets it at the worst moment.
 func TestChangeIsTakenBack(t *testing.T) {
-	b, d := newBed(t), newDisk()
+	b, d := newEnv(t), newFakeStore()
 	b.create("a", nil)
 	b.create("held", nil)
-	l := b.live(d, b.comparing())
-	l.holding(func(ev event.Event) bool { return ev.Key == b.namespace+"/held" })
+	l := b.startProcess(d, b.fieldTriggers())
+	l.holdEvents(func(ev event.Event) bool { return ev.Key == b.namespace+"/held" })
 	b.update("held", `{"data": {"n": "1"}}`)
 	b.update("a", `{"data": {"n": "1"}}`) // done, above the mark
-	l.until(2)
+	l.waitForEvents(2)
 	l.kill()
 	b.update("a", `{"data": {"n": "0"}}`)
-	l = b.born(d, b.comparing())
-	l.wire.answer(true, http.StatusGone, `{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Expired", "code": 410}`)
+	l = b.newProcess(d, b.fieldTriggers())
+	l.transport.respondNext(true, http.StatusGone, `{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Expired", "code": 410}`)
 	l.run()
-	b.wantOld(l.until(2), nil, of("0", nil))
-	b.want(l.taken(1), "update a", "update held")
+	b.wantOld(l.waitForEvents(2), nil, oldObject("0", nil))
+	b.want(l.accepted(1), "update a", "update held")
 }
 
 // A path that was not watched before is known after a restart, too, and saved
 // then.
 func TestOnChangeIsAdded(t *testing.T) {
-	b, d := newBed(t), newDisk()
+	b, d := newEnv(t), newFakeStore()
 	b.create("a", nil)
-	b.live(d, []asked{b.one("data", "")}).kill()
+	b.startProcess(d, []triggerSpec{b.trigger("data", "")}).kill()
 	b.update("a", `{"metadata": {"labels": {"c": "z"}}}`)
-	asks := []asked{b.one("data", "")}
+	asks := []triggerSpec{b.trigger("data", "")}
 	asks[0].trigger.OnChange = []source.Path{{"data"}}
-	l := b.live(d, asks)
-	l.until(1)
+	l := b.startProcess(d, asks)
+	l.waitForEvents(1)
 	l.kill()
-	if taken := l.taken(0); len(taken) > 0 {
+	if taken := l.accepted(0); len(taken) > 0 {
 		t.Errorf("took %v", brief(taken))
 	}
-	for key, e := range d.only().Inventory {
-		if len(e.Seen) == 0 {
+	for key, e := range d.single().Inventory {
+		if len(e.State) == 0 {
 			t.Errorf("nothing is known of %s", key)
 		}
 	}
@@ -195,15 +195,15 @@ func TestOnChangeIsAdded(t *testing.T) {
 // Nothing of a Secret is on the disk, neither plain nor as a hash that can be
 // guessed.
 func TestSecretsStaySecret(t *testing.T) {
-	b := newBed(t)
+	b := newEnv(t)
 	const canary = "canary-in-a-coal-mine"
 	secrets := b.client.CoreV1().Secrets(b.namespace)
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "s"}, Data: map[string][]byte{"password": []byte(canary)}}
 	if _, err := secrets.Create(t.Context(), secret, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	ask := asked{properties: `{"apiVersion": "v1", "kind": "Secret", "namespace": "` + b.namespace + `"}`}
-	ask.trigger.Old = refers(t, "context.old.data.password == context.data.data.password")
+	ask := triggerSpec{properties: `{"apiVersion": "v1", "kind": "Secret", "namespace": "` + b.namespace + `"}`}
+	ask.trigger.Old = references(t, "context.old.data.password == context.data.data.password")
 	ask.trigger.OnChange = []source.Path{{"data"}}
 	touch := func(value string) {
 		t.Helper()
@@ -215,12 +215,12 @@ func TestSecretsStaySecret(t *testing.T) {
 
 	seen := map[string][]byte{}
 	for _, key := range []string{"", "one key", "another key"} {
-		d := newDisk()
+		d := newFakeStore()
 		keyed := func(o *resource.Options) { o.SecretKey = []byte(key) }
-		l := b.live(d, []asked{ask}, keyed)
+		l := b.startProcess(d, []triggerSpec{ask}, keyed)
 		touch(key)
-		got := l.until(1)
-		if taken := l.taken(0); len(taken) != 0 {
+		got := l.waitForEvents(1)
+		if taken := l.accepted(0); len(taken) != 0 {
 			t.Errorf("key %q: took %v, of which the data did not change", key, brief(taken))
 		}
 		encoded := base64.StdEncoding.EncodeToString([]byte(canary))
@@ -228,8 +228,8 @@ func TestSecretsStaySecret(t *testing.T) {
 			t.Error(diff)
 		}
 		l.kill()
-		for _, e := range d.only().Inventory {
-			seen[key] = e.Seen
+		for _, e := range d.single().Inventory {
+			seen[key] = e.State
 		}
 	}
 	if seen[""] != nil {
@@ -244,10 +244,10 @@ func TestSecretsStaySecret(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := b.saved(s, 0, []asked{ask}, func(o *resource.Options) { o.SecretKey = []byte("key") })
+	l := b.startWithStore(s, 0, []triggerSpec{ask}, func(o *resource.Options) { o.SecretKey = []byte("key") })
 	touch("again")
-	l.until(1)
-	l.end()
+	l.waitForEvents(1)
+	l.close()
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -31,12 +31,12 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
-// pages lists all objects, a page at a time, in the order of their keys, and
+// listPages lists all objects, a page at a time, in the order of their keys, and
 // returns the resourceVersion of the list. They are as they were at
 // resourceVersion or, where that is empty, as they are.
-func (w *watcher) pages(ctx context.Context, resourceVersion string, visit func([]metav1.Object) error) (string, error) {
+func (w *watcher) listPages(ctx context.Context, resourceVersion string, visit func([]metav1.Object) error) (string, error) {
 	client := w.Client.Resource(w.mapping.Resource).Namespace(w.namespace)
-	opts := w.narrow(metav1.ListOptions{Limit: w.PageSize})
+	opts := w.listOptions(metav1.ListOptions{Limit: w.PageSize})
 	if resourceVersion != "" {
 		opts.ResourceVersion, opts.ResourceVersionMatch = resourceVersion, metav1.ResourceVersionMatchExact
 	}
@@ -59,10 +59,10 @@ func (w *watcher) pages(ctx context.Context, resourceVersion string, visit func(
 	}
 }
 
-// names is pages of what is there now, without the contents of the objects.
-func (w *watcher) names(ctx context.Context, visit func([]metav1.Object) error) (string, error) {
+// listMetadata is pages of what is there now, without the contents of the objects.
+func (w *watcher) listMetadata(ctx context.Context, visit func([]metav1.Object) error) (string, error) {
 	client := w.Metadata.Resource(w.mapping.Resource).Namespace(w.namespace)
-	opts := w.narrow(metav1.ListOptions{Limit: w.PageSize})
+	opts := w.listOptions(metav1.ListOptions{Limit: w.PageSize})
 	for {
 		page, err := client.List(ctx, opts)
 		if err != nil {
@@ -81,59 +81,59 @@ func (w *watcher) names(ctx context.Context, visit func([]metav1.Object) error) 
 	}
 }
 
-// begin takes stock of the objects that exist, which are no news, and starts
+// listInitial takes stock of the objects that exist, which are no news, and starts
 // the watch there. Objects of before that are gone are news.
-func (w *watcher) begin(ctx context.Context, sink source.Sink) error {
-	list := w.names
-	if !w.lens.empty() {
+func (w *watcher) listInitial(ctx context.Context, sink source.Sink) error {
+	list := w.listMetadata
+	if !w.tracker.empty() {
 		list = func(ctx context.Context, visit func([]metav1.Object) error) (string, error) {
-			return w.pages(ctx, "", visit)
+			return w.listPages(ctx, "", visit)
 		}
 	}
-	left := maps.Clone(w.inventory.entries)
+	missing := maps.Clone(w.inventory.entries)
 	reached, err := list(ctx, func(page []metav1.Object) error {
 		entries := make(map[string]*store.Entry, len(page))
 		for _, o := range page {
 			key := keyOf(o.GetNamespace(), o.GetName())
-			delete(left, key)
+			delete(missing, key)
 			if id, _ := identify(string(o.GetUID())); w.inventory.has(key) && w.inventory.entries[key].identity != id {
-				if err := w.bury(ctx, sink, key, nil); err != nil {
+				if err := w.handleVanished(ctx, sink, key, nil); err != nil {
 					return err
 				}
 			}
-			w.remember(key, o)
-			entries[key] = w.entry(key, o)
+			w.record(key, o)
+			entries[key] = w.recordedEntry(key, o)
 		}
-		w.progress.note(entries)
+		w.checkpointer.saveEntries(entries)
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	for _, key := range slices.Sorted(maps.Keys(left)) {
-		if err := w.bury(ctx, sink, key, nil); err != nil {
+	for _, key := range slices.Sorted(maps.Keys(missing)) {
+		if err := w.handleVanished(ctx, sink, key, nil); err != nil {
 			return err
 		}
 	}
-	w.members.restart()
-	w.progress.lose(broken)
-	w.reach(reached)
-	w.started, w.recalled = true, true
+	w.subscribers.resetStart()
+	w.checkpointer.reset(positionRelist)
+	w.advanceTo(reached)
+	w.initialized, w.fieldsRestored = true, true
 	return nil
 }
 
-// compare delivers what differs between the objects that exist and the
+// relist delivers what differs between the objects that exist and the
 // inventory, and goes on with the watch there. It may be repeated after an
 // error: what was delivered is no longer a difference.
-func (w *watcher) compare(ctx context.Context, sink source.Sink) error {
-	w.progress.lose(broken)
-	clear(w.graves)
-	left := maps.Clone(w.inventory.entries)
-	reached, err := w.pages(ctx, "", func(page []metav1.Object) error {
+func (w *watcher) relist(ctx context.Context, sink source.Sink) error {
+	w.checkpointer.reset(positionRelist)
+	clear(w.tombstones)
+	missing := maps.Clone(w.inventory.entries)
+	reached, err := w.listPages(ctx, "", func(page []metav1.Object) error {
 		for _, o := range page {
 			key := keyOf(o.GetNamespace(), o.GetName())
-			delete(left, key)
-			if err := w.observe(ctx, sink, o, "", w.members.found(versionOf(o.GetResourceVersion()))); err != nil {
+			delete(missing, key)
+			if err := w.handleObject(ctx, sink, o, "", w.subscribers.forListed(versionOf(o.GetResourceVersion()))); err != nil {
 				return err
 			}
 		}
@@ -142,61 +142,61 @@ func (w *watcher) compare(ctx context.Context, sink source.Sink) error {
 	if err != nil {
 		return err
 	}
-	for _, key := range slices.Sorted(maps.Keys(left)) {
-		if err := w.bury(ctx, sink, key, w.members.found(0)); err != nil {
+	for _, key := range slices.Sorted(maps.Keys(missing)) {
+		if err := w.handleVanished(ctx, sink, key, w.subscribers.forListed(0)); err != nil {
 			return err
 		}
 	}
-	w.members.skip(versionOf(reached))
-	w.reach(reached)
-	w.recalled = true
+	w.subscribers.startAllAfter(versionOf(reached))
+	w.advanceTo(reached)
+	w.fieldsRestored = true
 	return nil
 }
 
-// announce delivers the objects that exist to the triggers that ask for that
+// deliverSync delivers the objects that exist to the triggers that ask for that
 // and were not told yet: as they were where the watch begins for them, if the
 // API server still has that.
-func (w *watcher) announce(ctx context.Context, sink source.Sink) error {
-	group := w.members.waiting()
-	if len(group) == 0 || w.announced == everything {
+func (w *watcher) deliverSync(ctx context.Context, sink source.Sink) error {
+	group := w.subscribers.awaitingSync()
+	if len(group) == 0 || w.syncedTo == maxKey {
 		return nil
 	}
 	deliver := func(page []metav1.Object) error {
 		for _, o := range page {
 			key := keyOf(o.GetNamespace(), o.GetName())
-			to := w.members.behind(key)
-			if key <= w.announced || to != nil && len(to) == 0 {
+			targets := w.subscribers.forSync(key)
+			if key <= w.syncedTo || targets != nil && len(targets) == 0 {
 				continue
 			}
-			if err := w.announceOne(ctx, sink, group, o.(*unstructured.Unstructured), to); err != nil {
+			if err := w.deliverSyncObject(ctx, sink, group, o.(*unstructured.Unstructured), targets); err != nil {
 				return err
 			}
-			w.announced = key
+			w.syncedTo = key
 		}
 		return nil
 	}
-	_, err := w.pages(ctx, w.members.start(w.position), deliver)
+	_, err := w.listPages(ctx, w.subscribers.syncVersion(w.position), deliver)
 	if err != nil && isHistoryGone(err) {
-		_, err = w.pages(ctx, "", deliver)
+		_, err = w.listPages(ctx, "", deliver)
 	}
 	if err != nil {
 		return err
 	}
-	w.announced = everything
-	w.announcing.Pass(everything)
-	low, _ := w.announcing.Low()
-	w.members.announce(group, low)
+	w.syncedTo = maxKey
+	w.syncWatermark.Advance(maxKey)
+	committed, _ := w.syncWatermark.Committed()
+	w.subscribers.setSyncedTo(group, committed)
 	return nil
 }
 
-func (w *watcher) announceOne(ctx context.Context, sink source.Sink, group []*member, o *unstructured.Unstructured, to []event.Trigger) error {
-	ev := happened(event.Sync, w.joined(), o, w.Clock.Now())
-	ev.For = to
-	passed, cancel := w.announcing.Begin(ev.Key)
+func (w *watcher) deliverSyncObject(ctx context.Context, sink source.Sink, group []*subscriber, o *unstructured.Unstructured, targets []event.TriggerRef) error {
+	ev := newEvent(event.Sync, w.eventCluster(), o, w.Clock.Now())
+	ev.Triggers = targets
+	commit, cancel := w.syncWatermark.Begin(ev.Key)
 	done := func() {
-		passed()
-		low, _ := w.announcing.Low()
-		w.members.announce(group, low)
+		commit()
+		committed, _ := w.syncWatermark.Committed()
+		w.subscribers.setSyncedTo(group, committed)
 	}
 	if err := sink.Deliver(ctx, ev, done); err != nil {
 		cancel()
@@ -205,13 +205,13 @@ func (w *watcher) announceOne(ctx context.Context, sink source.Sink, group []*me
 	return nil
 }
 
-// recheck forgets the position where the API server's state is older than it,
+// checkRollback forgets the position where the API server's state is older than it,
 // as after a restore of etcd: a watch from the future would stay silent until
 // that future comes. Otherwise what happened up to now is not for triggers that
 // are new.
-func (w *watcher) recheck(ctx context.Context) error {
+func (w *watcher) checkRollback(ctx context.Context) error {
 	client := w.Metadata.Resource(w.mapping.Resource).Namespace(w.namespace)
-	page, err := client.List(ctx, w.narrow(metav1.ListOptions{Limit: 1}))
+	page, err := client.List(ctx, w.listOptions(metav1.ListOptions{Limit: 1}))
 	if err != nil {
 		return fmt.Errorf("list %s: %w", w, err)
 	}
@@ -222,22 +222,22 @@ func (w *watcher) recheck(ctx context.Context) error {
 		w.position = ""
 		return nil
 	}
-	w.members.admit(now)
+	w.subscribers.startNewAfter(now)
 	return nil
 }
 
-// abandon delivers that all objects are gone, because their kind is. When it
+// handleKindRemoved delivers that all objects are gone, because their kind is. When it
 // comes back, the objects that then exist count as existing at first.
-func (w *watcher) abandon(ctx context.Context, sink source.Sink) error {
-	if w.started {
-		w.members.forget()
-		w.progress.lose(never)
-		clear(w.graves)
-		w.position, w.announced, w.announcing = "", "", &mark{}
+func (w *watcher) handleKindRemoved(ctx context.Context, sink source.Sink) error {
+	if w.initialized {
+		w.subscribers.resetSync()
+		w.checkpointer.reset(positionNone)
+		clear(w.tombstones)
+		w.position, w.syncedTo, w.syncWatermark = "", "", &watermark{}
 	}
-	w.started, w.stale = false, false
+	w.initialized, w.mappingStale = false, false
 	for _, key := range slices.Sorted(maps.Keys(w.inventory.entries)) {
-		if err := w.bury(ctx, sink, key, nil); err != nil {
+		if err := w.handleVanished(ctx, sink, key, nil); err != nil {
 			return err
 		}
 	}

@@ -43,15 +43,15 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
 )
 
-// patience is how long a test waits for what has to come.
-const patience = 30 * time.Second
+// timeout is how long a test waits for what has to come.
+const timeout = 30 * time.Second
 
-// running is a source that runs against a cluster.
-type running struct {
+// harness is a source that runs against a cluster.
+type harness struct {
 	*recorder
-	wire    *wire
-	compile source.Compiler
-	source  source.Source
+	transport *fakeTransport
+	compile   source.Compiler
+	source    source.Source
 	// triggers are what share the source.
 	triggers []source.Subscription
 
@@ -63,27 +63,27 @@ type running struct {
 
 type option func(*resource.Options)
 
-// asked is a trigger and its source's properties.
-type asked struct {
-	trigger    source.Trigger
+// triggerSpec is a trigger and its source's properties.
+type triggerSpec struct {
+	trigger    source.Spec
 	properties string
 }
 
-// open returns the source for properties, not running yet.
-func open(t *testing.T, config *rest.Config, properties string, opts ...option) *running {
+// newHarness returns the source for properties, not running yet.
+func newHarness(t *testing.T, config *rest.Config, properties string, opts ...option) *harness {
 	t.Helper()
-	return openAll(t, config, []asked{{properties: properties}}, opts...)
+	return newSharedHarness(t, config, []triggerSpec{{properties: properties}}, opts...)
 }
 
-// openAll returns the source that several triggers share, not running yet.
-func openAll(t *testing.T, config *rest.Config, asks []asked, opts ...option) *running {
+// newSharedHarness returns the source that several triggers share, not running yet.
+func newSharedHarness(t *testing.T, config *rest.Config, specs []triggerSpec, opts ...option) *harness {
 	t.Helper()
-	w := &wire{opened: make(chan string, 1000)}
+	tr := &fakeTransport{opened: make(chan string, 1000)}
 	config = rest.CopyConfig(config)
 	config.QPS = -1
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
-		w.next = next
-		return w
+		tr.next = next
+		return tr
 	})
 	client, err := rest.HTTPClientFor(config)
 	if err != nil {
@@ -102,8 +102,8 @@ func openAll(t *testing.T, config *rest.Config, asks []asked, opts ...option) *r
 	for _, opt := range opts {
 		opt(&o)
 	}
-	r := &running{t: t, recorder: &recorder{}, wire: w, compile: resource.New(o)}
-	for _, a := range asks {
+	r := &harness{t: t, recorder: &recorder{}, transport: tr, compile: resource.New(o)}
+	for _, a := range specs {
 		var given map[string]any
 		if err := json.Unmarshal([]byte(a.properties), &given); err != nil {
 			t.Fatal(err)
@@ -118,101 +118,101 @@ func openAll(t *testing.T, config *rest.Config, asks []asked, opts ...option) *r
 	return r
 }
 
-// taken returns the events so far that the i-th trigger takes.
-func (r *running) taken(i int) []event.Event {
-	var taken []event.Event
-	for _, ev := range r.got() {
-		if r.triggers[i].Wants(ev) == "" {
-			taken = append(taken, ev)
+// accepted returns the events so far that the i-th trigger takes.
+func (h *harness) accepted(i int) []event.Event {
+	var accepted []event.Event
+	for _, ev := range h.received() {
+		if h.triggers[i].Skip(ev) == "" {
+			accepted = append(accepted, ev)
 		}
 	}
-	return taken
+	return accepted
 }
 
-// start runs the source and waits until its watch is established.
-func start(t *testing.T, config *rest.Config, properties string, opts ...option) *running {
+// startHarness runs the source and waits until its watch is established.
+func startHarness(t *testing.T, config *rest.Config, properties string, opts ...option) *harness {
 	t.Helper()
-	r := open(t, config, properties, opts...)
+	r := newHarness(t, config, properties, opts...)
 	r.run()
-	r.established()
+	r.waitForWatch()
 	return r
 }
 
 // run starts a Run that ends with the test at the latest.
-func (r *running) run() {
+func (h *harness) run() {
 	log := funcr.New(func(_, args string) {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.lines = append(r.lines, args)
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.lines = append(h.lines, args)
 	}, funcr.Options{Verbosity: 1})
 	ctx, cancel := context.WithCancel(logr.NewContext(context.Background(), log))
-	r.cancel, r.ended = cancel, make(chan struct{})
+	h.cancel, h.ended = cancel, make(chan struct{})
 	go func() {
-		defer close(r.ended)
-		r.err = r.source.Run(ctx, r.recorder)
+		defer close(h.ended)
+		h.err = h.source.Run(ctx, h.recorder)
 	}()
-	r.t.Cleanup(r.stop)
+	h.t.Cleanup(h.stop)
 }
 
 // stop ends the Run; a second stop does nothing.
-func (r *running) stop() {
-	r.t.Helper()
-	r.cancel()
+func (h *harness) stop() {
+	h.t.Helper()
+	h.cancel()
 	select {
-	case <-r.ended:
-		if r.err != nil {
-			r.t.Errorf("run: %v", r.err)
+	case <-h.ended:
+		if h.err != nil {
+			h.t.Errorf("run: %v", h.err)
 		}
-	case <-time.After(patience):
-		r.t.Error("run does not end with its context")
+	case <-time.After(timeout):
+		h.t.Error("run does not end with its context")
 	}
 }
 
-// established waits for a watch and returns the resourceVersion it goes on from.
-func (r *running) established() string {
-	r.t.Helper()
+// waitForWatch waits for a watch and returns the resourceVersion it goes on from.
+func (h *harness) waitForWatch() string {
+	h.t.Helper()
 	select {
-	case rv := <-r.wire.opened:
+	case rv := <-h.transport.opened:
 		return rv
-	case <-r.ended:
-		r.t.Fatalf("run ended: %v", r.err)
-	case <-time.After(patience):
-		r.t.Fatal("no watch was established")
+	case <-h.ended:
+		h.t.Fatalf("run ended: %v", h.err)
+	case <-time.After(timeout):
+		h.t.Fatal("no watch was established")
 	}
 	return ""
 }
 
-// failure waits for Run to return an error.
-func (r *running) failure() error {
-	r.t.Helper()
+// waitForError waits for Run to return an error.
+func (h *harness) waitForError() error {
+	h.t.Helper()
 	select {
-	case <-r.ended:
-	case <-time.After(patience):
-		r.t.Fatal("run did not fail")
+	case <-h.ended:
+	case <-time.After(timeout):
+		h.t.Fatal("run did not fail")
 	}
-	err := r.err
+	err := h.err
 	if err == nil {
-		r.t.Fatal("run ended without an error")
+		h.t.Fatal("run ended without an error")
 	}
-	r.err = nil
+	h.err = nil
 	return err
 }
 
-// until waits until the recorder has n events and returns them.
-func (r *running) until(n int) []event.Event {
-	r.t.Helper()
-	for deadline := time.Now().Add(patience); len(r.got()) < n; time.Sleep(2 * time.Millisecond) {
+// waitForEvents waits until the recorder has n events and returns them.
+func (h *harness) waitForEvents(n int) []event.Event {
+	h.t.Helper()
+	for deadline := time.Now().Add(timeout); len(h.received()) < n; time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			r.t.Fatalf("got %d of %d events: %v", len(r.got()), n, brief(r.got()))
+			h.t.Fatalf("got %d of %d events: %v", len(h.received()), n, brief(h.received()))
 		}
 	}
-	return r.got()
+	return h.received()
 }
 
 // eventually waits until a condition holds.
-func eventually(t *testing.T, holds func() bool) {
+func eventually(t *testing.T, condition func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); !holds(); time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(timeout); !condition(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("what was waited for did not come")
 		}

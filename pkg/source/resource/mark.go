@@ -21,20 +21,20 @@ import (
 	"sync"
 )
 
-// mark follows which events of a stream are done, in the order in which they
+// watermark follows which events of a stream are done, in the order in which they
 // were delivered. It remembers about as much as there are events that are not
 // done. It is safe for concurrent use.
-type mark struct {
-	mu  sync.Mutex
-	low string
-	// open holds the places that are not below the mark yet, *place, oldest
+type watermark struct {
+	mu        sync.Mutex
+	committed string
+	// positions holds the places that are not below the mark yet, *place, oldest
 	// first. Of places that are done and adjacent only the last is kept.
-	open list.List
-	// undone counts the places in open that are not done.
-	undone int
+	positions list.List
+	// pending counts the places in open that are not done.
+	pending int
 }
 
-type place struct {
+type streamPosition struct {
 	resourceVersion string
 	done            bool
 }
@@ -44,78 +44,78 @@ type place struct {
 // the mark is not raised to it. An event that comes from a list has no place of
 // its own on the stream: its resourceVersion is empty, and the mark stays below
 // it until it is done.
-func (m *mark) Begin(resourceVersion string) (done, cancel func()) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	e := m.open.PushBack(&place{resourceVersion: resourceVersion})
-	m.undone++
+func (w *watermark) Begin(resourceVersion string) (done, cancel func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	e := w.positions.PushBack(&streamPosition{resourceVersion: resourceVersion})
+	w.pending++
 	done = func() {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		m.undone--
-		m.settle(e)
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.pending--
+		w.complete(e)
 	}
 	cancel = func() {
-		m.mu.Lock()
-		e.Value.(*place).resourceVersion = ""
-		m.mu.Unlock()
+		w.mu.Lock()
+		e.Value.(*streamPosition).resourceVersion = ""
+		w.mu.Unlock()
 		done()
 	}
 	return done, cancel
 }
 
-// Pass notes that the stream has reached resourceVersion without an event.
-func (m *mark) Pass(resourceVersion string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if last := m.open.Back(); last != nil && last.Value.(*place).resourceVersion == resourceVersion {
+// Advance notes that the stream has reached resourceVersion without an event.
+func (w *watermark) Advance(resourceVersion string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if last := w.positions.Back(); last != nil && last.Value.(*streamPosition).resourceVersion == resourceVersion {
 		return
 	}
-	m.settle(m.open.PushBack(&place{resourceVersion: resourceVersion}))
+	w.complete(w.positions.PushBack(&streamPosition{resourceVersion: resourceVersion}))
 }
 
-// Lose puts the mark at low, where the stream broke off. Events that are not done
+// Reset puts the mark at low, where the stream broke off. Events that are not done
 // hold it there until they are, and do not raise it to their own place.
-func (m *mark) Lose(low string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.low = low
-	for e := m.open.Front(); e != nil; e = e.Next() {
-		e.Value.(*place).resourceVersion = ""
+func (w *watermark) Reset(committed string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.committed = committed
+	for e := w.positions.Front(); e != nil; e = e.Next() {
+		e.Value.(*streamPosition).resourceVersion = ""
 	}
 }
 
-// Low returns the resourceVersion up to which everything is done, empty where
+// Committed returns the resourceVersion up to which everything is done, empty where
 // nothing is, and the number of events above it that are not.
-func (m *mark) Low() (resourceVersion string, undone int) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.low, m.undone
+func (w *watermark) Committed() (resourceVersion string, pending int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.committed, w.pending
 }
 
-// settle marks e as done, joins it with its neighbours, and raises the mark if
+// complete marks e as done, joins it with its neighbours, and raises the mark if
 // e was the oldest.
-func (m *mark) settle(e *list.Element) {
-	at := e.Value.(*place)
-	at.done = true
-	if prev := e.Prev(); prev != nil && prev.Value.(*place).done {
-		at.inherit(m.open.Remove(prev).(*place))
+func (w *watermark) complete(e *list.Element) {
+	pos := e.Value.(*streamPosition)
+	pos.done = true
+	if prev := e.Prev(); prev != nil && prev.Value.(*streamPosition).done {
+		pos.inherit(w.positions.Remove(prev).(*streamPosition))
 	}
-	if next := e.Next(); next != nil && next.Value.(*place).done {
-		next.Value.(*place).inherit(m.open.Remove(e).(*place))
-		e, at = next, next.Value.(*place)
+	if next := e.Next(); next != nil && next.Value.(*streamPosition).done {
+		next.Value.(*streamPosition).inherit(w.positions.Remove(e).(*streamPosition))
+		e, pos = next, next.Value.(*streamPosition)
 	}
 	if e.Prev() == nil {
-		m.open.Remove(e)
-		if at.resourceVersion != "" {
-			m.low = at.resourceVersion
+		w.positions.Remove(e)
+		if pos.resourceVersion != "" {
+			w.committed = pos.resourceVersion
 		}
 	}
 }
 
 // inherit takes over the resourceVersion of the place before p, if p has none.
-func (p *place) inherit(before *place) {
+func (p *streamPosition) inherit(previous *streamPosition) {
 	if p.resourceVersion == "" {
-		p.resourceVersion = before.resourceVersion
+		p.resourceVersion = previous.resourceVersion
 	}
 }

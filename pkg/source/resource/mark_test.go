@@ -23,20 +23,20 @@ import (
 	"testing"
 )
 
-func TestMarkIsBelowWhatIsNotDone(t *testing.T) {
-	var m mark
+func TestWatermark_StaysBelowPending(t *testing.T) {
+	var m watermark
 	want := func(low string, undone int) {
 		t.Helper()
-		if l, u := m.Low(); l != low || u != undone {
+		if l, u := m.Committed(); l != low || u != undone {
 			t.Fatalf("got %q and %d undone, want %q and %d", l, u, low, undone)
 		}
 	}
 	want("", 0)
-	m.Pass("10")
+	m.Advance("10")
 	want("10", 0)
 	done11, _ := m.Begin("11")
 	done12, _ := m.Begin("12")
-	m.Pass("13")
+	m.Advance("13")
 	want("10", 2)
 	done12()
 	want("10", 1)
@@ -45,55 +45,55 @@ func TestMarkIsBelowWhatIsNotDone(t *testing.T) {
 	want("13", 1)
 	done14()
 	want("14", 0)
-	m.Pass("14")
+	m.Advance("14")
 	want("14", 0)
 }
 
-func TestMarkStaysBelowAListUntilItIsDone(t *testing.T) {
-	var m mark
-	m.Pass("10")
+func TestWatermark_StaysBelowPendingList(t *testing.T) {
+	var m watermark
+	m.Advance("10")
 	one, _ := m.Begin("")
 	other, _ := m.Begin("")
-	m.Pass("20")
+	m.Advance("20")
 	one()
-	if low, _ := m.Low(); low != "10" {
+	if low, _ := m.Committed(); low != "10" {
 		t.Errorf("with one of two done: got %s", low)
 	}
 	other()
-	if low, _ := m.Low(); low != "20" {
+	if low, _ := m.Committed(); low != "20" {
 		t.Errorf("with both done: got %s", low)
 	}
 }
 
-func TestMarkIsNotRaisedToWhatWasNotDelivered(t *testing.T) {
-	var m mark
-	m.Pass("10")
+func TestWatermark_IgnoresCancelled(t *testing.T) {
+	var m watermark
+	m.Advance("10")
 	_, cancel := m.Begin("11")
 	cancel()
-	if low, undone := m.Low(); low != "10" || undone != 0 {
+	if low, undone := m.Committed(); low != "10" || undone != 0 {
 		t.Errorf("got %q and %d undone", low, undone)
 	}
 }
 
 // One event that stays undone must not make the mark remember all that follow.
-func TestMarkForgetsWhatIsDone(t *testing.T) {
-	var m mark
+func TestWatermark_ForgetsDone(t *testing.T) {
+	var m watermark
 	stuck, _ := m.Begin("1")
 	for i := range 1000 {
 		done, _ := m.Begin(strconv.Itoa(i + 2))
 		done()
 	}
-	if m.open.Len() > 2 {
-		t.Errorf("%d places for one event", m.open.Len())
+	if m.positions.Len() > 2 {
+		t.Errorf("%d places for one event", m.positions.Len())
 	}
 	stuck()
-	if low, _ := m.Low(); low != "1001" {
+	if low, _ := m.Committed(); low != "1001" {
 		t.Errorf("got %s", low)
 	}
 }
 
-func TestMarkWithEventsDoneInAnyOrder(t *testing.T) {
-	var m mark
+func TestWatermark_AnyOrder(t *testing.T) {
+	var m watermark
 	var events []func()
 	for i := range 1000 {
 		done, _ := m.Begin(strconv.Itoa(i + 1))
@@ -109,7 +109,7 @@ func TestMarkWithEventsDoneInAnyOrder(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if low, undone := m.Low(); low != "1000" || undone != 0 || m.open.Len() != 0 {
-		t.Errorf("got %q, %d undone, %d places", low, undone, m.open.Len())
+	if low, undone := m.Committed(); low != "1000" || undone != 0 || m.positions.Len() != 0 {
+		t.Errorf("got %q, %d undone, %d places", low, undone, m.positions.Len())
 	}
 }

@@ -25,85 +25,85 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
-// member is a trigger of a watch, and where for it the watch begins.
-type member struct {
-	trigger event.Trigger
-	// wantsSync is set where it asks for the objects that exist when it starts.
-	wantsSync bool
-	// fresh is set while the watch goes on from before the trigger was there,
+// subscriber is a trigger of a watch, and where for it the watch begins.
+type subscriber struct {
+	trigger event.TriggerRef
+	// sync is set where it asks for the objects that exist when it starts.
+	sync bool
+	// isNew is set while the watch goes on from before the trigger was there,
 	// and it is not settled from where on events are for it.
-	fresh bool
-	// since is the version up to which events are not for it; 0 where all are.
-	since version
-	// announced is the key up to which it was told of the objects that exist.
-	announced string
-	// elsewhere is set while it does not select the cluster of the watch.
-	elsewhere bool
+	isNew bool
+	// startsAfter is the version up to which events are not for it; 0 where all are.
+	startsAfter version
+	// syncedTo is the key up to which it was told of the objects that exist.
+	syncedTo string
+	// unselected is set while it does not select the cluster of the watch.
+	unselected bool
 }
 
-// everything is behind the keys of all objects.
-const everything = "\xff"
+// maxKey is behind the keys of all objects.
+const maxKey = "\xff"
 
-// members are the triggers of a watch. It is safe for concurrent use.
-type members struct {
+// subscribers are the triggers of a watch. It is safe for concurrent use.
+type subscribers struct {
 	// save is told of changes; nil where nothing is saved.
 	save func(triggers []string)
 
 	mu   sync.Mutex
-	list []*member
+	list []*subscriber
 }
 
-func newMembers(shared []subscription) *members {
-	m := &members{}
+func newSubscribers(shared []subscription) *subscribers {
+	out := &subscribers{}
 	for _, s := range shared {
-		m.list = append(m.list, &member{trigger: s.trigger.Trigger, wantsSync: slices.Contains(s.events, event.Sync)})
+		out.list = append(out.list, &subscriber{trigger: s.trigger.TriggerRef, sync: slices.Contains(s.events, event.Sync)})
 	}
-	return m
+	return out
 }
 
 // load takes over what was saved. Triggers that were not are new on a watch that
 // goes on.
-func (m *members) load(saved []string, goesOn bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+func (s *subscribers) load(saved []string, resumed bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	known := map[string]string{}
 	for _, text := range saved {
 		name, more, _ := strings.Cut(text, "?")
 		known[name] = more
 	}
-	for _, t := range m.list {
+	for _, t := range s.list {
 		more, ok := known[t.trigger.String()]
 		if !ok {
-			t.fresh = goesOn
+			t.isNew = resumed
 			continue
 		}
 		fields, err := url.ParseQuery(more)
 		if err != nil {
 			continue // written by no version of this program: all is for it
 		}
-		t.announced = fields.Get("announced")
-		if since := fields.Get("since"); since != "" && goesOn {
-			t.since = versionOf(since)
+		t.syncedTo = fields.Get("announced")
+		if since := fields.Get("since"); since != "" && resumed {
+			t.startsAfter = versionOf(since)
 		}
 	}
 }
 
-// store saves the triggers. The lock is held.
-func (m *members) store() {
-	if m.save == nil {
+// persist saves the triggers. The lock is held.
+func (s *subscribers) persist() {
+	if s.save == nil {
 		return
 	}
-	texts := make([]string, 0, len(m.list))
-	for _, t := range m.list {
-		if t.elsewhere {
+	texts := make([]string, 0, len(s.list))
+	for _, t := range s.list {
+		if t.unselected {
 			continue
 		}
 		fields := url.Values{}
-		if t.announced != "" {
-			fields.Set("announced", t.announced)
+		if t.syncedTo != "" {
+			fields.Set("announced", t.syncedTo)
 		}
-		if t.since != 0 {
-			fields.Set("since", t.since.String())
+		if t.startsAfter != 0 {
+			fields.Set("since", t.startsAfter.String())
 		}
 		text := t.trigger.String()
 		if more := fields.Encode(); more != "" {
@@ -111,120 +111,120 @@ func (m *members) store() {
 		}
 		texts = append(texts, text)
 	}
-	m.save(texts)
+	s.save(texts)
 }
 
-// choose notes which triggers select the cluster of the watch, which does not run. It
+// selectTriggers notes which triggers select the cluster of the watch, which does not run. It
 // returns whether there are any that did not before; they are new on it.
-func (m *members) choose(here []event.Trigger) (more bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, t := range m.list {
-		is := slices.Contains(here, t.trigger)
-		if is && t.elsewhere {
-			t.fresh, t.since, t.announced, more = true, 0, "", true
+func (s *subscribers) selectTriggers(selected []event.TriggerRef) (added bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range s.list {
+		ok := slices.Contains(selected, t.trigger)
+		if ok && t.unselected {
+			t.isNew, t.startsAfter, t.syncedTo, added = true, 0, "", true
 		}
-		t.elsewhere = !is
+		t.unselected = !ok
 	}
-	return more
+	return added
 }
 
-// admit notes that what happened up to v is not for triggers that are fresh and
+// startNewAfter notes that what happened up to v is not for triggers that are fresh and
 // were not admitted before. They stay fresh until settle.
-func (m *members) admit(v version) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.begin(v, func(t *member) bool { return t.since == 0 })
+func (s *subscribers) startNewAfter(v version) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.setStart(v, func(t *subscriber) bool { return t.startsAfter == 0 })
 }
 
-// skip notes that what happened up to v is not for triggers that are fresh, and
+// startAllAfter notes that what happened up to v is not for triggers that are fresh, and
 // that they are no longer.
-func (m *members) skip(v version) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.begin(v, func(*member) bool { return true })
-	for _, t := range m.list {
-		t.fresh = false
+func (s *subscribers) startAllAfter(v version) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.setStart(v, func(*subscriber) bool { return true })
+	for _, t := range s.list {
+		t.isNew = false
 	}
 }
 
-// begin saves that what happened up to v is not for the fresh triggers of which
+// setStart saves that what happened up to v is not for the fresh triggers of which
 // that holds. The lock is held.
-func (m *members) begin(v version, holds func(*member) bool) {
+func (s *subscribers) setStart(v version, matches func(*subscriber) bool) {
 	if v&hashed != 0 {
 		v = 0 // in no order with others
 	}
-	moved := false
-	for _, t := range m.list {
-		if t.fresh && holds(t) {
-			t.since, moved = v, true
+	changed := false
+	for _, t := range s.list {
+		if t.isNew && matches(t) {
+			t.startsAfter, changed = v, true
 		}
 	}
-	if moved {
-		m.store()
+	if changed {
+		s.persist()
 	}
 }
 
-// settle notes that no trigger is fresh any more: the stream flows.
-func (m *members) settle() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, t := range m.list {
-		t.fresh = false
+// clearNew notes that no trigger is fresh any more: the stream flows.
+func (s *subscribers) clearNew() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range s.list {
+		t.isNew = false
 	}
 }
 
-// pass notes that all up to v is done.
-func (m *members) pass(v version) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	passed := false
-	for _, t := range m.list {
-		if t.since != 0 && !v.before(t.since) {
-			t.since, passed = 0, true
+// committed notes that all up to v is done.
+func (s *subscribers) committed(v version) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	changed := false
+	for _, t := range s.list {
+		if t.startsAfter != 0 && !v.before(t.startsAfter) {
+			t.startsAfter, changed = 0, true
 		}
 	}
-	if passed {
-		m.store()
+	if changed {
+		s.persist()
 	}
 }
 
-// restart notes that the watch starts anew: all from now on is for everyone.
-func (m *members) restart() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, t := range m.list {
-		t.since, t.fresh = 0, false
+// resetStart notes that the watch starts anew: all from now on is for everyone.
+func (s *subscribers) resetStart() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range s.list {
+		t.startsAfter, t.isNew = 0, false
 	}
-	m.store()
+	s.persist()
 }
 
-// forget notes that the objects which were announced are gone.
-func (m *members) forget() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, t := range m.list {
-		t.announced = ""
+// resetSync notes that the objects which were announced are gone.
+func (s *subscribers) resetSync() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range s.list {
+		t.syncedTo = ""
 	}
-	m.store()
+	s.persist()
 }
 
-// late reports whether any trigger does not get all events yet.
-func (m *members) late() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return slices.ContainsFunc(m.list, func(t *member) bool { return t.since != 0 })
+// hasPendingStart reports whether any trigger does not get all events yet.
+func (s *subscribers) hasPendingStart() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.ContainsFunc(s.list, func(t *subscriber) bool { return t.startsAfter != 0 })
 }
 
-// start returns the resourceVersion from which on all triggers get all events of
+// syncVersion returns the resourceVersion from which on all triggers get all events of
 // a watch that is at position.
-func (m *members) start(position string) string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+func (s *subscribers) syncVersion(position string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	start := versionOf(position)
-	for _, t := range m.list {
-		if start.before(t.since) {
-			start = t.since
+	for _, t := range s.list {
+		if start.before(t.startsAfter) {
+			start = t.startsAfter
 		}
 	}
 	if start&hashed != 0 {
@@ -233,63 +233,63 @@ func (m *members) start(position string) string {
 	return start.String()
 }
 
-// at returns whom an event of the stream at v is for; nil means all.
-func (m *members) at(v version) []event.Trigger {
-	return m.where(func(t *member) bool { return t.since == 0 || t.since.before(v) })
+// forEvent returns whom an event of the stream at v is for; nil means all.
+func (s *subscribers) forEvent(v version) []event.TriggerRef {
+	return s.filter(func(t *subscriber) bool { return t.startsAfter == 0 || t.startsAfter.before(v) })
 }
 
-// found returns whom a difference that a list has shown is for; nil means all.
+// forListed returns whom a difference that a list has shown is for; nil means all.
 // v is the version of the object, 0 where that is not known.
-func (m *members) found(v version) []event.Trigger {
-	return m.where(func(t *member) bool {
-		return !t.fresh && (t.since == 0 || v == 0 || t.since.before(v))
+func (s *subscribers) forListed(v version) []event.TriggerRef {
+	return s.filter(func(t *subscriber) bool {
+		return !t.isNew && (t.startsAfter == 0 || v == 0 || t.startsAfter.before(v))
 	})
 }
 
-func (m *members) where(holds func(*member) bool) []event.Trigger {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if !slices.ContainsFunc(m.list, func(t *member) bool { return t.elsewhere || !holds(t) }) {
+func (s *subscribers) filter(matches func(*subscriber) bool) []event.TriggerRef {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !slices.ContainsFunc(s.list, func(t *subscriber) bool { return t.unselected || !matches(t) }) {
 		return nil
 	}
-	some := []event.Trigger{}
-	for _, t := range m.list {
-		if !t.elsewhere && holds(t) {
-			some = append(some, t.trigger)
+	out := []event.TriggerRef{}
+	for _, t := range s.list {
+		if !t.unselected && matches(t) {
+			out = append(out, t.trigger)
 		}
 	}
-	return some
+	return out
 }
 
-// waiting returns the triggers that were not told of all objects that exist.
-func (m *members) waiting() []*member {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var some []*member
-	for _, t := range m.list {
-		if t.wantsSync && !t.elsewhere && t.announced != everything {
-			some = append(some, t)
+// awaitingSync returns the triggers that were not told of all objects that exist.
+func (s *subscribers) awaitingSync() []*subscriber {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []*subscriber
+	for _, t := range s.list {
+		if t.sync && !t.unselected && t.syncedTo != maxKey {
+			out = append(out, t)
 		}
 	}
-	return some
+	return out
 }
 
-// behind returns whom the object at key is to be announced to; nil means all.
-func (m *members) behind(key string) []event.Trigger {
-	return m.where(func(t *member) bool { return !t.wantsSync || t.announced < key })
+// forSync returns whom the object at key is to be announced to; nil means all.
+func (s *subscribers) forSync(key string) []event.TriggerRef {
+	return s.filter(func(t *subscriber) bool { return !t.sync || t.syncedTo < key })
 }
 
-// announce notes that group was told of all objects up to key.
-func (m *members) announce(group []*member, key string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	moved := false
+// setSyncedTo notes that group was told of all objects up to key.
+func (s *subscribers) setSyncedTo(group []*subscriber, key string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	changed := false
 	for _, t := range group {
-		if t.announced < key {
-			t.announced, moved = key, true
+		if t.syncedTo < key {
+			t.syncedTo, changed = key, true
 		}
 	}
-	if moved {
-		m.store()
+	if changed {
+		s.persist()
 	}
 }

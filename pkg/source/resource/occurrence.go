@@ -36,9 +36,9 @@ func keyOf(namespace, name string) string {
 	return namespace + "/" + name
 }
 
-// dataOf returns what triggers see of o, which was read as a whole. It takes the
+// eventData returns what triggers see of o, which was read as a whole. It takes the
 // managed fields out of o.
-func dataOf(o metav1.Object) map[string]any {
+func eventData(o metav1.Object) map[string]any {
 	u, ok := o.(*unstructured.Unstructured)
 	if !ok {
 		return nil
@@ -48,9 +48,9 @@ func dataOf(o metav1.Object) map[string]any {
 	return u.Object
 }
 
-// happened returns the event that kind of thing happened to o in a cluster. It takes
+// newEvent returns the event that kind of thing happened to o in a cluster. It takes
 // the managed fields out of o.
-func happened(kind, cluster string, o *unstructured.Unstructured, at time.Time) event.Event {
+func newEvent(kind, cluster string, o *unstructured.Unstructured, now time.Time) event.Event {
 	ev := event.Event{
 		Source:  Type,
 		Type:    kind,
@@ -58,7 +58,7 @@ func happened(kind, cluster string, o *unstructured.Unstructured, at time.Time) 
 		Cluster: cluster,
 		Key:     keyOf(o.GetNamespace(), o.GetName()),
 		Data:    o.Object,
-		Time:    at,
+		Time:    now,
 	}
 	metadata, _ := o.Object["metadata"].(map[string]any)
 	if kind == event.Delete {
@@ -70,9 +70,9 @@ func happened(kind, cluster string, o *unstructured.Unstructured, at time.Time) 
 	return ev
 }
 
-// vanished returns the event that the object of a cluster at key, last seen at v, is
+// newVanishedEvent returns the event that the object of a cluster at key, last seen at v, is
 // gone, with all that is known of it.
-func vanished(kind schema.GroupVersionKind, cluster, key, uid string, v version, at time.Time) event.Event {
+func newVanishedEvent(kind schema.GroupVersionKind, cluster, key, uid string, v version, now time.Time) event.Event {
 	metadata := map[string]any{"name": key, "uid": uid}
 	if namespace, name, ok := strings.Cut(key, "/"); ok {
 		metadata["namespace"], metadata["name"] = namespace, name
@@ -85,7 +85,7 @@ func vanished(kind schema.GroupVersionKind, cluster, key, uid string, v version,
 		Cluster: cluster,
 		Key:     key,
 		Data:    map[string]any{"apiVersion": apiVersion, "kind": kindName, "metadata": metadata},
-		Time:    at,
+		Time:    now,
 	}
 }
 
@@ -96,12 +96,12 @@ func lastWriter(managedFields any) string {
 	var newest, writer string
 	for _, e := range entries {
 		entry, _ := e.(map[string]any)
-		at, _ := entry["time"].(string) // RFC 3339 in UTC: sorts as text
+		updated, _ := entry["time"].(string) // RFC 3339 in UTC: sorts as text
 		manager, _ := entry["manager"].(string)
 		switch {
-		case at > newest:
-			newest, writer = at, manager
-		case at == newest && manager != writer:
+		case updated > newest:
+			newest, writer = updated, manager
+		case updated == newest && manager != writer:
 			writer = ""
 		}
 	}

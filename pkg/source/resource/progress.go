@@ -25,15 +25,15 @@ import (
 )
 
 const (
-	// never is the saved position of a watch whose first list is not complete:
+	// positionNone is the saved position of a watch whose first list is not complete:
 	// the objects that it then finds are no news.
-	never = ""
-	// broken is the saved position of a watch that has to compare all objects
+	positionNone = ""
+	// positionRelist is the saved position of a watch that has to compare all objects
 	// with its inventory, because the stream broke off.
-	broken = "0"
+	positionRelist = "0"
 )
 
-// progress is what of a watch is done, and saves it. Where it has no save it
+// checkpointer is what of a watch is done, and saves it. Where it has no save it
 // only keeps the mark. It is safe for concurrent use.
 //
 // What is saved is such that whoever starts from it sees again all that is not
@@ -43,172 +43,172 @@ const (
 // done, a stream that begins at the position brings nothing twice. For that,
 // objects that are gone stay in the inventory, as graves, until the position has
 // passed them.
-type progress struct {
-	mark mark
-	save func(store.Change)
+type checkpointer struct {
+	watermark watermark
+	save      func(store.Change)
 
 	mu sync.Mutex
-	// chains are the events of each object from the oldest that is not done on.
-	chains map[string][]*step
-	graves map[string]version
-	// dug are the graves in the order in which they were made.
-	dug []grave
-	// position is the one that was saved last.
-	position string
+	// pending are the events of each object from the oldest that is not done on.
+	pending    map[string][]*pendingEvent
+	tombstones map[string]version
+	// tombstoneOrder are the graves in the order in which they were made.
+	tombstoneOrder []tombstone
+	// savedPosition is the one that was saved last.
+	savedPosition string
 }
 
-// step is an event of an object, and what it leaves.
-type step struct {
-	after outcome
-	done  bool
+// pendingEvent is an event of an object, and what it leaves.
+type pendingEvent struct {
+	update inventoryUpdate
+	done   bool
 }
 
-// outcome is what an event leaves of an object: its entry; or none, and the
+// inventoryUpdate is what an event leaves of an object: its entry; or none, and the
 // version at which it went, 0 where that is not known.
-type outcome struct {
-	entry *store.Entry
-	gone  version
+type inventoryUpdate struct {
+	entry     *store.Entry
+	deletedAt version
 }
 
-type grave struct {
+type tombstone struct {
 	key string
 	version
 }
 
-func newProgress(save func(store.Change)) *progress {
-	return &progress{save: save, chains: map[string][]*step{}, graves: map[string]version{}}
+func newCheckpointer(save func(store.Change)) *checkpointer {
+	return &checkpointer{save: save, pending: map[string][]*pendingEvent{}, tombstones: map[string]version{}}
 }
 
 // restore takes over what was saved: a position, and the graves above it.
-func (p *progress) restore(position string, graves map[string]version) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.position = position
-	p.mark.Lose(position)
-	for key, v := range graves {
-		p.graves[key] = v
-		p.dug = append(p.dug, grave{key, v})
+func (c *checkpointer) restore(position string, tombstones map[string]version) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.savedPosition = position
+	c.watermark.Reset(position)
+	for key, v := range tombstones {
+		c.tombstones[key] = v
+		c.tombstoneOrder = append(c.tombstoneOrder, tombstone{key, v})
 	}
-	slices.SortFunc(p.dug, func(a, b grave) int { return cmp.Compare(a.version, b.version) })
+	slices.SortFunc(c.tombstoneOrder, func(a, b tombstone) int { return cmp.Compare(a.version, b.version) })
 }
 
 // begin opens a place for an event of the object at key that is about to be
 // delivered; see mark.Begin.
-func (p *progress) begin(key, reached string, after outcome) (done, cancel func()) {
-	passed, cancelled := p.mark.Begin(reached)
-	if p.save == nil {
-		return passed, cancelled
+func (c *checkpointer) begin(key, reached string, update inventoryUpdate) (done, cancel func()) {
+	commitPosition, cancelPosition := c.watermark.Begin(reached)
+	if c.save == nil {
+		return commitPosition, cancelPosition
 	}
-	s := &step{after: after}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.chains[key] = append(p.chains[key], s)
+	s := &pendingEvent{update: update}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.pending[key] = append(c.pending[key], s)
 	done = func() {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		passed()
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		commitPosition()
 		s.done = true
-		p.settle(key)
+		c.commit(key)
 	}
 	cancel = func() {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		cancelled()
-		chain := p.chains[key]
-		if chain = chain[:len(chain)-1]; len(chain) == 0 {
-			delete(p.chains, key)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		cancelPosition()
+		events := c.pending[key]
+		if events = events[:len(events)-1]; len(events) == 0 {
+			delete(c.pending, key)
 		} else {
-			p.chains[key] = chain
+			c.pending[key] = events
 		}
 	}
 	return done, cancel
 }
 
-// pass notes that the stream has reached resourceVersion.
-func (p *progress) pass(resourceVersion string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.mark.Pass(resourceVersion)
-	p.emit(nil)
+// advance notes that the stream has reached resourceVersion.
+func (c *checkpointer) advance(resourceVersion string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.watermark.Advance(resourceVersion)
+	c.saveChange(nil)
 }
 
-// lose notes that the stream broke off, and has to go on from position.
-func (p *progress) lose(position string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.mark.Lose(position)
-	entries := make(map[string]*store.Entry, len(p.graves))
-	for key := range p.graves {
+// reset notes that the stream broke off, and has to go on from position.
+func (c *checkpointer) reset(position string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.watermark.Reset(position)
+	entries := make(map[string]*store.Entry, len(c.tombstones))
+	for key := range c.tombstones {
 		entries[key] = nil
 	}
-	clear(p.graves)
-	p.dug = nil
-	p.emit(entries)
+	clear(c.tombstones)
+	c.tombstoneOrder = nil
+	c.saveChange(entries)
 }
 
-// note saves entries that no event is needed for, behind what is open of their
+// saveEntries saves entries that no event is needed for, behind what is open of their
 // objects. It takes entries over.
-func (p *progress) note(entries map[string]*store.Entry) {
-	if p.save == nil || len(entries) == 0 {
+func (c *checkpointer) saveEntries(entries map[string]*store.Entry) {
+	if c.save == nil || len(entries) == 0 {
 		return
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	for key, e := range entries {
-		if chain, open := p.chains[key]; open {
-			p.chains[key] = append(chain, &step{after: outcome{entry: e}, done: true})
+		if events, open := c.pending[key]; open {
+			c.pending[key] = append(events, &pendingEvent{update: inventoryUpdate{entry: e}, done: true})
 			delete(entries, key)
 		}
 	}
-	p.emit(entries)
+	c.saveChange(entries)
 }
 
-// settle saves what the events at the front of a chain leave that are done.
-func (p *progress) settle(key string) {
-	chain := p.chains[key]
+// commit saves what the events at the front of a chain leave that are done.
+func (c *checkpointer) commit(key string) {
+	events := c.pending[key]
 	n := 0
-	for n < len(chain) && chain[n].done {
+	for n < len(events) && events[n].done {
 		n++
 	}
 	if n == 0 {
-		p.emit(nil)
+		c.saveChange(nil)
 		return
 	}
-	after := chain[n-1].after
-	if n == len(chain) {
-		delete(p.chains, key)
+	update := events[n-1].update
+	if n == len(events) {
+		delete(c.pending, key)
 	} else {
-		p.chains[key] = chain[n:]
+		c.pending[key] = events[n:]
 	}
-	delete(p.graves, key)
-	entry := after.entry
-	if entry == nil && after.gone != 0 && p.isAbove(after.gone) {
-		entry = newGrave(after.gone)
-		p.graves[key] = after.gone
-		p.dug = append(p.dug, grave{key, after.gone})
+	delete(c.tombstones, key)
+	entry := update.entry
+	if entry == nil && update.deletedAt != 0 && c.aboveWatermark(update.deletedAt) {
+		entry = newTombstone(update.deletedAt)
+		c.tombstones[key] = update.deletedAt
+		c.tombstoneOrder = append(c.tombstoneOrder, tombstone{key, update.deletedAt})
 	}
-	p.emit(map[string]*store.Entry{key: entry})
+	c.saveChange(map[string]*store.Entry{key: entry})
 }
 
-// isAbove reports whether v is above the mark.
-func (p *progress) isAbove(v version) bool {
-	low, _ := p.mark.Low()
-	return low == never || versionOf(low).before(v)
+// aboveWatermark reports whether v is above the mark.
+func (c *checkpointer) aboveWatermark(v version) bool {
+	committed, _ := c.watermark.Committed()
+	return committed == positionNone || versionOf(committed).before(v)
 }
 
-// emit saves entries, and the mark if that has moved, with the graves that it
+// saveChange saves entries, and the mark if that has moved, with the graves that it
 // has passed.
-func (p *progress) emit(entries map[string]*store.Entry) {
-	if p.save == nil {
+func (c *checkpointer) saveChange(entries map[string]*store.Entry) {
+	if c.save == nil {
 		return
 	}
-	for len(p.dug) > 0 && !p.isAbove(p.dug[0].version) {
-		g := p.dug[0]
-		p.dug = p.dug[1:]
-		if p.graves[g.key] != g.version {
+	for len(c.tombstoneOrder) > 0 && !c.aboveWatermark(c.tombstoneOrder[0].version) {
+		g := c.tombstoneOrder[0]
+		c.tombstoneOrder = c.tombstoneOrder[1:]
+		if c.tombstones[g.key] != g.version {
 			continue
 		}
-		delete(p.graves, g.key)
+		delete(c.tombstones, g.key)
 		if entries == nil {
 			entries = map[string]*store.Entry{}
 		}
@@ -217,11 +217,11 @@ func (p *progress) emit(entries map[string]*store.Entry) {
 		}
 	}
 	change := store.Change{Inventory: entries}
-	if low, _ := p.mark.Low(); low != p.position {
-		p.position = low
-		change.Mark = &store.Mark{Position: low}
+	if committed, _ := c.watermark.Committed(); committed != c.savedPosition {
+		c.savedPosition = committed
+		change.Watermark = &store.Watermark{Position: committed}
 	}
-	if change.Mark != nil || len(entries) > 0 {
-		p.save(change)
+	if change.Watermark != nil || len(entries) > 0 {
+		c.save(change)
 	}
 }

@@ -40,8 +40,8 @@ type query struct {
 	kind          runtimeschema.GroupVersionKind
 	namespace     string
 	labels, field string
-	// as is the type of the source that is derived; empty where none is.
-	as string
+	// derivedType is the type of the source that is derived; empty where none is.
+	derivedType string
 	// cluster is where; empty for the worker's own, without the name that it may
 	// have. It is anyCluster for all that the triggers select.
 	cluster string
@@ -55,7 +55,7 @@ const anyCluster = "*"
 func (q query) String() string {
 	var parts []string
 	for _, p := range []struct{ name, value string }{
-		{"namespace", q.namespace}, {"labels", q.labels}, {"fields", q.field}, {"as", q.as}, {"cluster", q.cluster},
+		{"namespace", q.namespace}, {"labels", q.labels}, {"fields", q.field}, {"as", q.derivedType}, {"cluster", q.cluster},
 	} {
 		if p.value != "" {
 			parts = append(parts, p.name+"="+p.value)
@@ -71,29 +71,29 @@ func (q query) String() string {
 // key names the watch of the query.
 func (q query) key() string { return Type + ":" + q.String() }
 
-// in returns the query for one cluster.
-func (q query) in(cluster string) query {
+// forCluster returns the query for one cluster.
+func (q query) forCluster(cluster string) query {
 	q.cluster = cluster
 	return q
 }
 
-// joined returns the cluster as events have it: empty for the worker's own.
-func (q query) joined() string {
+// eventCluster returns the cluster as events have it: empty for the worker's own.
+func (q query) eventCluster() string {
 	if q.cluster == multicluster.Local {
 		return ""
 	}
 	return q.cluster
 }
 
-// clusterOf returns the cluster for which key names a watch of the query, which is
+// clusterFromKey returns the cluster for which key names a watch of the query, which is
 // for any.
-func (q query) clusterOf(key string) (string, bool) {
+func (q query) clusterFromKey(key string) (string, bool) {
 	return strings.CutPrefix(key, strings.TrimSuffix(q.key(), anyCluster))
 }
 
-// narrow returns o narrowed down to the objects of q, without those in which a
+// listOptions returns o narrowed down to the objects of q, without those in which a
 // store is kept.
-func (q query) narrow(o metav1.ListOptions) metav1.ListOptions {
+func (q query) listOptions(o metav1.ListOptions) metav1.ListOptions {
 	o.LabelSelector, o.FieldSelector = q.labels, q.field
 	switch q.kind.GroupKind() {
 	case runtimeschema.GroupKind{Kind: "ConfigMap"}, runtimeschema.GroupKind{Group: "coordination.k8s.io", Kind: "Lease"}:
@@ -107,7 +107,7 @@ func (q query) narrow(o metav1.ListOptions) metav1.ListOptions {
 
 // parse checks properties, and returns the objects they ask for, in which clusters,
 // and the types of events that are wanted.
-func parse(s schema.Text, properties map[string]any) (query, selection, []string, diag.List) {
+func parse(s schema.Lazy, properties map[string]any) (query, clusterSelection, []string, diag.List) {
 	var p struct {
 		APIVersion     string                `json:"apiVersion"`
 		Kind           string                `json:"kind"`
@@ -116,10 +116,10 @@ func parse(s schema.Text, properties map[string]any) (query, selection, []string
 		LabelSelector  *metav1.LabelSelector `json:"labelSelector"`
 		FieldSelector  string                `json:"fieldSelector"`
 		Events         []string              `json:"events"`
-		placesAsked
+		clusterProperties
 	}
 	if problems := s.Decode(properties, &p); len(problems) > 0 {
-		return query{}, selection{}, nil, problems
+		return query{}, clusterSelection{}, nil, problems
 	}
 	var problems diag.List
 	q := query{namespace: p.Namespace}
@@ -141,14 +141,14 @@ func parse(s schema.Text, properties map[string]any) (query, selection, []string
 	} else {
 		q.field = fs.String()
 	}
-	where := p.selected(&problems)
-	if !where.isOwn() {
+	clusters := p.selection(&problems)
+	if !clusters.isOwnCluster() {
 		q.cluster = anyCluster
 	}
 	if len(p.Events) == 0 {
 		p.Events = []string{event.Create, event.Update, event.Delete}
 	}
-	return q, where, p.Events, problems
+	return q, clusters, p.Events, problems
 }
 
 // labelSelector returns the selector for what both match and selector, which is the

@@ -35,13 +35,13 @@ type recorder struct {
 	gate chan struct{}
 	// undone leaves events undone.
 	undone bool
-	// hold leaves the events undone for which it holds.
-	hold func(event.Event) bool
-	held map[string]func()
-	// act, where it is set, has to call done.
-	act func(ev event.Event, done func())
-	// dead is set where nothing is taken any more.
-	dead bool
+	// holdIf leaves the events undone for which it holds.
+	holdIf func(event.Event) bool
+	held   map[string]func()
+	// handler, where it is set, has to call done.
+	handler func(ev event.Event, done func())
+	// closed is set where nothing is taken any more.
+	closed bool
 }
 
 func (r *recorder) Deliver(ctx context.Context, ev event.Event, done func()) error {
@@ -57,14 +57,14 @@ func (r *recorder) Deliver(ctx context.Context, ev event.Event, done func()) err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.dead {
+	if r.closed {
 		return errors.New("dead")
 	}
 	r.events = append(r.events, ev)
 	switch {
-	case r.act != nil:
-		r.act(ev, done)
-	case r.hold != nil && r.hold(ev):
+	case r.handler != nil:
+		r.handler(ev, done)
+	case r.holdIf != nil && r.holdIf(ev):
 		if r.held == nil {
 			r.held = map[string]func(){}
 		}
@@ -75,24 +75,24 @@ func (r *recorder) Deliver(ctx context.Context, ev event.Event, done func()) err
 	return nil
 }
 
-// holding leaves the events undone from now on for which that holds.
-func (r *recorder) holding(holds func(event.Event) bool) {
+// holdEvents leaves the events undone from now on for which that holds.
+func (r *recorder) holdEvents(match func(event.Event) bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.hold = holds
+	r.holdIf = match
 }
 
-// finish lets the events that are held be done.
-func (r *recorder) finish() {
+// releaseHeld lets the events that are held be done.
+func (r *recorder) releaseHeld() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, done := range r.held {
 		done()
 	}
-	r.held, r.hold = nil, nil
+	r.held, r.holdIf = nil, nil
 }
 
-func (r *recorder) got() []event.Event {
+func (r *recorder) received() []event.Event {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.events)

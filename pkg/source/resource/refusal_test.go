@@ -33,17 +33,17 @@ import (
 )
 
 func TestNamespaceForClusterScopedKind(t *testing.T) {
-	b := newBed(t)
-	r := open(t, b.config, `{"apiVersion": "v1", "kind": "Namespace", "namespace": "a"}`)
+	b := newEnv(t)
+	r := newHarness(t, b.config, `{"apiVersion": "v1", "kind": "Namespace", "namespace": "a"}`)
 	r.run()
 	const want = `kind "Namespace" in "v1" belongs to no namespace: namespace "a" cannot be given`
-	if got := r.failure().Error(); got != want {
+	if got := r.waitForError().Error(); got != want {
 		t.Errorf("got %s", got)
 	}
 }
 
 func TestForbidden(t *testing.T) {
-	b := newBed(t)
+	b := newEnv(t)
 	rule := rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"configmaps"}, Verbs: []string{"list"}}
 	user := "system:serviceaccount:" + b.namespace + ":eve"
 	config := cluster.Start(t).ServiceAccount(t, b.namespace, "eve", rule)
@@ -53,9 +53,9 @@ func TestForbidden(t *testing.T) {
 		{b.namespace, "watch", fmt.Sprintf("in the namespace %q", b.namespace)},
 	} {
 		t.Run(tc.verb+" "+tc.where, func(t *testing.T) {
-			r := open(t, config, fmt.Sprintf(`{"apiVersion": "v1", "kind": "ConfigMap", "namespace": %q}`, tc.namespace))
+			r := newHarness(t, config, fmt.Sprintf(`{"apiVersion": "v1", "kind": "ConfigMap", "namespace": %q}`, tc.namespace))
 			r.run()
-			err := r.failure()
+			err := r.waitForError()
 			want := fmt.Sprintf(`configmaps is forbidden: User %q cannot %s resource "configmaps" in API group "" %s`, user, tc.verb, tc.where)
 			if !apierrors.IsForbidden(err) || !strings.HasSuffix(err.Error(), want) {
 				t.Errorf("got  %v\nwant %s", err, want)
@@ -65,19 +65,19 @@ func TestForbidden(t *testing.T) {
 }
 
 func TestUnreachable(t *testing.T) {
-	r := open(t, &rest.Config{Host: "http://127.0.0.1:1"}, `{"apiVersion": "v1", "kind": "ConfigMap"}`)
+	r := newHarness(t, &rest.Config{Host: "http://127.0.0.1:1"}, `{"apiVersion": "v1", "kind": "ConfigMap"}`)
 	r.run()
-	if err := r.failure(); !strings.Contains(err.Error(), "127.0.0.1:1") {
+	if err := r.waitForError(); !strings.Contains(err.Error(), "127.0.0.1:1") {
 		t.Errorf("error does not name the host: %v", err)
 	}
 }
 
 func TestRetryAfter(t *testing.T) {
-	b := newBed(t)
+	b := newEnv(t)
 	fake := clocktesting.NewFakeClock(time.Now())
-	r := open(t, b.config, b.watching(""), func(o *resource.Options) { o.Clock = fake })
+	r := newHarness(t, b.config, b.properties(""), func(o *resource.Options) { o.Clock = fake })
 	// Where a request is answered so, the client itself waits.
-	r.wire.answer(true, http.StatusOK,
+	r.transport.respondNext(true, http.StatusOK,
 		`{"type": "ERROR", "object": {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "TooManyRequests", "code": 429, "details": {"retryAfterSeconds": 7}}}`)
 	r.run()
 	eventually(t, func() bool { return r.logged("watch interrupted") && fake.HasWaiters() })
@@ -86,7 +86,7 @@ func TestRetryAfter(t *testing.T) {
 		t.Error("did not wait for seven seconds")
 	}
 	fake.Step(time.Millisecond)
-	r.established()
+	r.waitForWatch()
 	b.create("a", nil)
-	b.want(r.until(1), "create a")
+	b.want(r.waitForEvents(1), "create a")
 }

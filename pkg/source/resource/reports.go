@@ -23,93 +23,93 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/multicluster"
 )
 
-// report notes what the watch in a cluster says.
-func (f *fleet) report(cluster string, why error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.reports[cluster] = why
-	f.tellAll()
+// setStatus notes what the watch in a cluster says.
+func (m *multiClusterWatcher) setStatus(cluster string, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.statuses[cluster] = err
+	m.publishStatusLocked()
 }
 
-// unreport forgets what it said.
-func (f *fleet) unreport(cluster string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	delete(f.reports, cluster)
+// deleteStatus forgets what it said.
+func (m *multiClusterWatcher) deleteStatus(cluster string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.statuses, cluster)
 }
 
-// tell says of each trigger what it does not hear of, if that has changed.
-func (f *fleet) tell() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.tellAll()
+// publishStatus says of each trigger what it does not hear of, if that has changed.
+func (m *multiClusterWatcher) publishStatus() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.publishStatusLocked()
 }
 
-// tellAll is tell. The lock is held.
-func (f *fleet) tellAll() {
-	if f.Away == nil {
+// publishStatusLocked is tell. The lock is held.
+func (m *multiClusterWatcher) publishStatusLocked() {
+	if m.OnClusterStatus == nil {
 		return
 	}
-	for _, s := range f.shared {
-		away, silent := f.awayOf(s.where)
-		why := error(nil)
-		if len(away.Clusters) > 0 {
-			why = away
-		} else if silent > 0 && (away.Working == 0 || f.told[s.trigger.Trigger] != "") {
+	for _, s := range m.shared {
+		unavailable, unknown := m.unavailableClusters(s.clusters)
+		err := error(nil)
+		if len(unavailable.Clusters) > 0 {
+			err = unavailable
+		} else if unknown > 0 && (unavailable.Ready == 0 || m.lastStatus[s.trigger.TriggerRef] != "") {
 			continue // until it is known what becomes of them
 		}
-		text := fmt.Sprint(away.Working > 0, why)
-		if f.told[s.trigger.Trigger] != text {
-			f.told[s.trigger.Trigger] = text
-			f.Away(s.trigger.Trigger, why)
+		text := fmt.Sprint(unavailable.Ready > 0, err)
+		if m.lastStatus[s.trigger.TriggerRef] != text {
+			m.lastStatus[s.trigger.TriggerRef] = text
+			m.OnClusterStatus(s.trigger.TriggerRef, err)
 		}
 	}
 }
 
-// awayOf returns what is not heard of a selection, and of how many clusters neither
+// unavailableClusters returns what is not heard of a selection, and of how many clusters neither
 // that is known nor that they work.
-func (f *fleet) awayOf(where selection) (away *multicluster.Away, silent int) {
-	away = &multicluster.Away{Clusters: map[string]error{}}
-	judge := func(name string) {
-		why, said := f.reports[name]
+func (m *multiClusterWatcher) unavailableClusters(selection clusterSelection) (unavailable *multicluster.UnavailableError, unknown int) {
+	unavailable = &multicluster.UnavailableError{Clusters: map[string]error{}}
+	classify := func(name string) {
+		err, ok := m.statuses[name]
 		switch {
-		case !said:
-			silent++
-		case why == nil:
-			away.Working++
+		case !ok:
+			unknown++
+		case err == nil:
+			unavailable.Ready++
 		default:
-			away.Clusters[name] = why
+			unavailable.Clusters[name] = err
 		}
 	}
-	for name, c := range f.known.Joined {
+	for name, c := range m.snapshot.Joined {
 		switch {
-		case !where.has(c):
+		case !selection.matches(c):
 		case c.Err != nil:
-			away.Clusters[name] = c.Err
+			unavailable.Clusters[name] = c.Err
 		default:
-			judge(name)
+			classify(name)
 		}
 	}
-	for _, name := range where.listed {
-		_, joined := f.known.Joined[name]
+	for _, name := range selection.names {
+		_, joined := m.snapshot.Joined[name]
 		switch {
 		case name == multicluster.Local:
-			judge(name)
+			classify(name)
 		case joined:
-		case f.known.Named[name] != nil:
-			away.Clusters[name] = f.known.Named[name]
-		case f.known.Once[name]:
-			away.Clusters[name] = errors.New("is not joined")
+		case m.snapshot.Errs[name] != nil:
+			unavailable.Clusters[name] = m.snapshot.Errs[name]
+		case m.snapshot.Synced[name]:
+			unavailable.Clusters[name] = errors.New("is not joined")
 		default:
-			silent++
+			unknown++
 		}
 	}
-	if where.labels != nil {
-		if f.known.All != nil {
-			away.Clusters[""] = f.known.All
-		} else if !f.known.Once[""] {
-			silent++
+	if selection.labels != nil {
+		if m.snapshot.ListErr != nil {
+			unavailable.Clusters[""] = m.snapshot.ListErr
+		} else if !m.snapshot.Synced[""] {
+			unknown++
 		}
 	}
-	return away, silent
+	return unavailable, unknown
 }

@@ -90,10 +90,10 @@ type Options struct {
 	// most that are held in memory.
 	PageSize int64
 
-	// Resumes and Saver remember where each watch stopped. Where they are nil,
+	// Checkpoints and Saver remember where each watch stopped. Where they are nil,
 	// it starts anew with the process.
-	Resumes Resumes
-	Saver   Saver
+	Checkpoints Checkpoints
+	Saver       Saver
 	// Server is the API server's address. It stands for the cluster where the
 	// namespace kube-system may not be read.
 	Server string
@@ -103,57 +103,57 @@ type Options struct {
 	// the hashes. Without it they are not saved, and what changed in a Secret
 	// while the API server forgot its history counts as changed in every field.
 	SecretKey []byte
-	// Waits is told, with the Key of its subscriptions, when a watch waits for its
+	// OnStatus is told, with the Key of its subscriptions, when a watch waits for its
 	// kind and why, and with nil when it works. It must not block. Nobody is
 	// told where it is nil.
-	Waits func(key string, why error)
+	OnStatus func(key string, why error)
 	// Clusters knows the joined clusters. It may be nil where nothing is opened.
 	Clusters *multicluster.Clusters
-	// Away is told in place of Waits of what a trigger with clusters does not hear
+	// OnClusterStatus is told in place of Waits of what a trigger with clusters does not hear
 	// of, as a *clusters.Away, and nil when it hears of all. It must not block.
 	// Nobody is told where it is nil.
-	Away func(t event.Trigger, why error)
+	OnClusterStatus func(t event.TriggerRef, why error)
 }
 
 // New returns the compiler of this source's properties. It needs no cluster to
 // check them; the sources that it opens share o.
 func New(o Options) source.Compiler {
 	compile := newCompiler(o)
-	return func(given map[string]any, t source.Trigger) (source.Subscription, diag.List) {
+	return func(given map[string]any, t source.Spec) (source.Subscription, diag.List) {
 		s, problems := compile(given, t, nil)
 		if len(problems) > 0 {
 			return nil, problems
 		}
-		return comparing{s}, nil
+		return comparer{s}, nil
 	}
 }
 
 // newCompiler returns what makes subscriptions of properties: to this source or,
 // where there is a derivation, to that.
-func newCompiler(o Options) func(map[string]any, source.Trigger, *Derivation) (subscription, diag.List) {
+func newCompiler(o Options) func(map[string]any, source.Spec, *DerivedSource) (subscription, diag.List) {
 	if o.PageSize == 0 {
 		o.PageSize = defaultPageSize
 	}
-	known := &kinds{mapper: o.Mapper, clock: o.Clock}
-	s := schema.Later(properties)
-	return func(given map[string]any, t source.Trigger, d *Derivation) (subscription, diag.List) {
-		q, where, events, problems := parse(s, given)
+	mapper := &sharedMapper{mapper: o.Mapper, clock: o.Clock}
+	s := schema.NewLazy(properties)
+	return func(given map[string]any, t source.Spec, d *DerivedSource) (subscription, diag.List) {
+		q, clusters, events, problems := parse(s, given)
 		if len(problems) > 0 {
 			return subscription{}, problems
 		}
 		if d != nil {
-			q.as = d.Type
+			q.derivedType = d.Type
 		}
 		return subscription{
-			query:   q,
-			where:   where,
-			trigger: t,
-			events:  events,
+			query:    q,
+			clusters: clusters,
+			trigger:  t,
+			events:   events,
 			open: func(shared []subscription) source.Source {
 				if q.cluster == anyCluster {
-					return newFleet(o, known, q, d, shared)
+					return newMultiClusterWatcher(o, mapper, q, d, shared)
 				}
-				return newWatcher(o, known, q, d, shared)
+				return newWatcher(o, mapper, q, d, shared)
 			},
 		}, nil
 	}

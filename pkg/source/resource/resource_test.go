@@ -126,7 +126,7 @@ func TestWants(t *testing.T) {
 		}
 		var got []string
 		for _, kind := range []string{event.Create, event.Update, event.Delete, event.Sync} {
-			if s.Wants(event.Event{Type: kind}) == "" {
+			if s.Skip(event.Event{Type: kind}) == "" {
 				got = append(got, kind)
 			}
 		}
@@ -137,7 +137,7 @@ func TestWants(t *testing.T) {
 }
 
 func TestWantsNot(t *testing.T) {
-	shop, other := event.Trigger{Name: "shop"}, event.Trigger{Name: "other"}
+	shop, other := event.TriggerRef{Name: "shop"}, event.TriggerRef{Name: "other"}
 	data, label := source.Path{"data"}, source.Path{"metadata", "labels", "a/b"}
 	for _, tc := range []struct {
 		name string
@@ -149,17 +149,17 @@ func TestWantsNot(t *testing.T) {
 		{"both are the same", event.Event{Type: event.Update, Unchanged: []string{"spec", label.String(), data.String()}}, source.NoChange},
 		{"no update", event.Event{Type: event.Create, Unchanged: []string{label.String(), data.String()}}, ""},
 		{"another type", event.Event{Type: event.Sync}, source.NotSubscribed},
-		{"for this one", event.Event{Type: event.Delete, For: []event.Trigger{other, shop}}, ""},
-		{"for another one", event.Event{Type: event.Delete, For: []event.Trigger{other}}, source.BeforeStart},
-		{"for none", event.Event{Type: event.Delete, For: []event.Trigger{}}, source.BeforeStart},
+		{"for this one", event.Event{Type: event.Delete, Triggers: []event.TriggerRef{other, shop}}, ""},
+		{"for another one", event.Event{Type: event.Delete, Triggers: []event.TriggerRef{other}}, source.BeforeStart},
+		{"for none", event.Event{Type: event.Delete, Triggers: []event.TriggerRef{}}, source.BeforeStart},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s, problems := resource.New(resource.Options{})(map[string]any{"apiVersion": "v1", "kind": "Pod"},
-				source.Trigger{Trigger: shop, OnChange: []source.Path{data, label}})
+				source.Spec{TriggerRef: shop, OnChange: []source.Path{data, label}})
 			if problems.Err() != nil {
 				t.Fatal(problems)
 			}
-			if got := s.Wants(tc.ev); got != tc.want {
+			if got := s.Skip(tc.ev); got != tc.want {
 				t.Errorf("got %q, want %q", got, tc.want)
 			}
 		})
@@ -183,14 +183,14 @@ func FuzzProperties(f *testing.F) {
 		if json.Unmarshal([]byte(text), &properties) != nil {
 			return
 		}
-		s, problems := check(properties, source.Trigger{})
+		s, problems := check(properties, source.Spec{})
 		if (s == nil) == (len(problems) == 0) {
 			t.Fatalf("subscription %v, problems %v", s, problems)
 		}
 		if s == nil {
 			return
 		}
-		again, _ := check(properties, source.Trigger{})
+		again, _ := check(properties, source.Spec{})
 		if s.Key() != again.Key() {
 			t.Errorf("key %q, then %q", s.Key(), again.Key())
 		}
@@ -203,5 +203,5 @@ func compile(t *testing.T, text string) (source.Subscription, diag.List) {
 	if err := json.Unmarshal([]byte(text), &properties); err != nil {
 		t.Fatal(err)
 	}
-	return resource.New(resource.Options{})(properties, source.Trigger{})
+	return resource.New(resource.Options{})(properties, source.Spec{})
 }

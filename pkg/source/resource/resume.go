@@ -30,10 +30,10 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
-// Resumes are what a watch needs of a store to go on where it stopped.
-type Resumes interface {
-	Load(ctx context.Context, watch string) (store.Resume, error)
-	Forget(ctx context.Context, watch string) error
+// Checkpoints are what a watch needs of a store to go on where it stopped.
+type Checkpoints interface {
+	Load(ctx context.Context, watch string) (store.Checkpoint, error)
+	Delete(ctx context.Context, watch string) error
 	Watches(ctx context.Context) ([]string, error)
 }
 
@@ -47,17 +47,17 @@ type Saver interface {
 
 // Prune forgets the watches that none of subscriptions, which are all that there
 // are, stands for any more. A watch that is taken up again later starts anew.
-func Prune(ctx context.Context, r Resumes, subscriptions []source.Subscription) error {
+func Prune(ctx context.Context, r Checkpoints, subscriptions []source.Subscription) error {
 	return store.Prune(ctx, r, func(name string) bool {
 		_, key, _ := strings.Cut(name, " ")
 		return strings.HasPrefix(key, Type+":") &&
-			!slices.ContainsFunc(subscriptions, func(s source.Subscription) bool { return stands(s, key) })
-	}, r.Forget)
+			!slices.ContainsFunc(subscriptions, func(s source.Subscription) bool { return serves(s, key) })
+	}, r.Delete)
 }
 
-// stands reports whether s stands for the watch that key names, maybe with others
+// serves reports whether s stands for the watch that key names, maybe with others
 // and for others.
-func stands(s source.Subscription, key string) bool {
+func serves(s source.Subscription, key string) bool {
 	if s.Key() == key {
 		return true
 	}
@@ -65,62 +65,62 @@ func stands(s source.Subscription, key string) bool {
 	if !ok || of.asked().cluster != anyCluster {
 		return false
 	}
-	cluster, ok := of.asked().clusterOf(key)
-	return ok && (of.asked().where.labels != nil || of.asked().where.names(cluster))
+	cluster, ok := of.asked().clusterFromKey(key)
+	return ok && (of.asked().clusters.labels != nil || of.asked().clusters.hasName(cluster))
 }
 
-// load brings the watch to where it stopped, once.
-func (w *watcher) load(ctx context.Context) error {
-	if w.loaded || w.Resumes == nil {
+// loadCheckpoint brings the watch to where it stopped, once.
+func (w *watcher) loadCheckpoint(ctx context.Context) error {
+	if w.loaded || w.Checkpoints == nil {
 		return nil
 	}
-	cluster, err := w.server(ctx)
+	cluster, err := w.clusterID(ctx)
 	if err != nil {
 		return err
 	}
 	name := cluster + " " + w.key()
-	saved, err := w.Resumes.Load(ctx, name)
+	saved, err := w.Checkpoints.Load(ctx, name)
 	if err != nil {
 		return fmt.Errorf("resume %s: %w", w, err)
 	}
-	if w.FromNow && saved.Position != never {
-		if err := w.Resumes.Forget(ctx, name); err != nil {
+	if w.FromNow && saved.Position != positionNone {
+		if err := w.Checkpoints.Delete(ctx, name); err != nil {
 			return fmt.Errorf("resume %s: %w", w, err)
 		}
-		saved.Mark, saved.Inventory = store.Mark{}, nil
+		saved.Watermark, saved.Inventory = store.Watermark{}, nil
 	}
-	w.progress = newProgress(func(c store.Change) { w.Saver.Save(name, c) })
-	w.members.save = func(triggers []string) { w.Saver.Save(name, store.Change{Triggers: triggers}) }
-	w.members.load(saved.Triggers, saved.Position != never)
+	w.checkpointer = newCheckpointer(func(c store.Change) { w.Saver.Save(name, c) })
+	w.subscribers.save = func(triggers []string) { w.Saver.Save(name, store.Change{Triggers: triggers}) }
+	w.subscribers.load(saved.Triggers, saved.Position != positionNone)
 	w.restore(saved)
 	w.loaded = true
-	w.name.Store(&name)
+	w.storeName.Store(&name)
 	return nil
 }
 
 // restore takes over what was saved.
-func (w *watcher) restore(saved store.Resume) {
+func (w *watcher) restore(saved store.Checkpoint) {
 	for key, e := range saved.Inventory {
-		if isGrave(e) {
-			w.graves[key] = versionOf(e.ResourceVersion)
+		if isTombstone(e) {
+			w.tombstones[key] = versionOf(e.ResourceVersion)
 			continue
 		}
 		w.inventory.put(key, e.UID, e.ResourceVersion)
-		if !w.lens.empty() {
-			w.inventory.sights[key] = w.lens.unpack(e.Seen)
+		if !w.tracker.empty() {
+			w.inventory.fieldStates[key] = w.tracker.unmarshal(e.State)
 		}
 	}
-	w.started = saved.Position != never
-	if saved.Position != broken {
+	w.initialized = saved.Position != positionNone
+	if saved.Position != positionRelist {
 		w.position = saved.Position
 	}
-	w.progress.restore(saved.Position, w.graves)
-	w.recalled = !w.started || w.lens.empty()
+	w.checkpointer.restore(saved.Position, w.tombstones)
+	w.fieldsRestored = !w.initialized || w.tracker.empty()
 }
 
-// server returns what tells the cluster from others: the UID of its namespace
+// clusterID returns what tells the cluster from others: the UID of its namespace
 // kube-system or, where that may not be read, the address of the API server.
-func (w *watcher) server(ctx context.Context) (string, error) {
+func (w *watcher) clusterID(ctx context.Context) (string, error) {
 	namespaces := schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
 	system, err := w.Metadata.Resource(namespaces).Get(ctx, metav1.NamespaceSystem, metav1.GetOptions{})
 	switch {
@@ -132,41 +132,41 @@ func (w *watcher) server(ctx context.Context) (string, error) {
 	return string(system.UID), nil
 }
 
-// recall finds out, after a restart, what the fields were that triggers want to
+// restoreFields finds out, after a restart, what the fields were that triggers want to
 // know the old state of: it lists the objects as they were when the watch
 // stopped. Where the API server no longer has that, hashes that were saved stay
 // all that is known.
-func (w *watcher) recall(ctx context.Context) error {
-	if w.recalled || w.allKnown() {
-		w.recalled = true
+func (w *watcher) restoreFields(ctx context.Context) error {
+	if w.fieldsRestored || w.fieldsComplete() {
+		w.fieldsRestored = true
 		return nil
 	}
-	_, err := w.pages(ctx, w.position, func(page []metav1.Object) error {
-		missed := map[string]*store.Entry{}
+	_, err := w.listPages(ctx, w.position, func(page []metav1.Object) error {
+		incomplete := map[string]*store.Entry{}
 		for _, o := range page {
 			key, v := keyOf(o.GetNamespace(), o.GetName()), versionOf(o.GetResourceVersion())
 			if known, ok := w.inventory.entries[key]; !ok || known.version != v {
 				continue // the stream brings what it was
 			}
-			before := w.inventory.sights[key]
-			w.inventory.sights[key] = w.lens.see(before, dataOf(o))
-			if !w.lens.complete(before) {
-				missed[key] = w.entry(key, o)
+			before := w.inventory.fieldStates[key]
+			w.inventory.fieldStates[key] = w.tracker.observe(before, eventData(o))
+			if !w.tracker.complete(before) {
+				incomplete[key] = w.recordedEntry(key, o)
 			}
 		}
-		w.progress.note(missed)
+		w.checkpointer.saveEntries(incomplete)
 		return nil
 	})
 	if err != nil && !isHistoryGone(err) {
 		return err
 	}
-	w.recalled = true
+	w.fieldsRestored = true
 	return nil
 }
 
-func (w *watcher) allKnown() bool {
+func (w *watcher) fieldsComplete() bool {
 	for key := range w.inventory.entries {
-		if !w.lens.complete(w.inventory.sights[key]) {
+		if !w.tracker.complete(w.inventory.fieldStates[key]) {
 			return false
 		}
 	}

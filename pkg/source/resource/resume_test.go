@@ -30,47 +30,47 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// life is a process that watches until it is killed.
-type life struct {
-	*running
-	process *process
+// process is a process that watches until it is killed.
+type process struct {
+	*harness
+	session *storeSession
 }
 
-// live starts a process on d.
-func (b bed) live(d *disk, asks []asked, opts ...option) life {
-	b.Helper()
-	l := b.born(d, asks, opts...)
+// startProcess starts a process on d.
+func (e env) startProcess(d *fakeStore, specs []triggerSpec, opts ...option) process {
+	e.Helper()
+	l := e.newProcess(d, specs, opts...)
 	l.run()
-	l.established()
+	l.waitForWatch()
 	return l
 }
 
-// born is live before it runs.
-func (b bed) born(d *disk, asks []asked, opts ...option) life {
-	b.Helper()
-	p, o := d.boot()
-	return life{openAll(b.T, b.config, asks, append(opts, o)...), p}
+// newProcess is live before it runs.
+func (e env) newProcess(d *fakeStore, specs []triggerSpec, opts ...option) process {
+	e.Helper()
+	p, o := d.newSession()
+	return process{newSharedHarness(e.T, e.config, specs, append(opts, o)...), p}
 }
 
 // kill ends it as if the machine had lost power.
-func (l life) kill() {
-	l.t.Helper()
-	l.mu.Lock()
-	l.dead = true
-	l.process.kill()
-	l.mu.Unlock()
-	l.cancel()
-	<-l.ended
-	l.err = nil
+func (p process) kill() {
+	p.t.Helper()
+	p.mu.Lock()
+	p.closed = true
+	p.session.kill()
+	p.mu.Unlock()
+	p.cancel()
+	<-p.ended
+	p.err = nil
 }
 
-// one returns a trigger that takes everything of this namespace's ConfigMaps.
-func (b bed) one(name, more string) asked {
-	return asked{source.Trigger{Trigger: event.Trigger{Name: name}}, b.watching(more)}
+// trigger returns a trigger that takes everything of this namespace's ConfigMaps.
+func (e env) trigger(name, more string) triggerSpec {
+	return triggerSpec{source.Spec{TriggerRef: event.TriggerRef{Name: name}}, e.properties(more)}
 }
 
-// many does something for each of n names at once.
-func many(n int, name string, do func(string)) {
+// parallel does something for each of n names at once.
+func parallel(n int, name string, do func(string)) {
 	var all sync.WaitGroup
 	for part := range 10 {
 		all.Go(func() {
@@ -85,13 +85,13 @@ func many(n int, name string, do func(string)) {
 // A restart goes on with what was not done, without a list, and repeats nothing
 // that was.
 func TestRestart(t *testing.T) {
-	b, d := newBed(t), newDisk()
-	asks := []asked{b.one("t", "")}
+	b, d := newEnv(t), newFakeStore()
+	asks := []triggerSpec{b.trigger("t", "")}
 	for _, name := range []string{"a", "b", "c", "d"} {
 		b.create(name, nil)
 	}
-	l := b.live(d, asks)
-	l.holding(func(ev event.Event) bool { return strings.HasSuffix(ev.Key, "/b") })
+	l := b.startProcess(d, asks)
+	l.holdEvents(func(ev event.Event) bool { return strings.HasSuffix(ev.Key, "/b") })
 	b.update("a", `{"data": {"n": "1"}}`)
 	b.update("b", `{"data": {"n": "1"}}`) // not done
 	b.update("a", `{"data": {"n": "2"}}`)
@@ -102,38 +102,38 @@ func TestRestart(t *testing.T) {
 	b.create("fleeting", nil)
 	b.delete("fleeting")
 	b.update("b", `{"data": {"n": "2"}}`) // not done
-	l.until(10)
+	l.waitForEvents(10)
 	l.kill()
 	b.update("a", `{"data": {"n": "3"}}`)
 	b.delete("d")
 
-	l = b.live(d, asks)
-	b.want(l.until(4), "update b", "update b", "update a", "delete d")
-	if n := l.wire.lists(); n != 0 {
+	l = b.startProcess(d, asks)
+	b.want(l.waitForEvents(4), "update b", "update b", "update a", "delete d")
+	if n := l.transport.listedPages(); n != 0 {
 		t.Errorf("listed %d pages", n)
 	}
 	l.kill()
 
-	l = b.live(d, asks)
+	l = b.startProcess(d, asks)
 	b.create("last", nil)
-	b.want(l.until(1), "create last")
+	b.want(l.waitForEvents(1), "create last")
 }
 
 // What is kept does not grow with what went.
 func TestRestartForgetsWhatWent(t *testing.T) {
-	b, d := newBed(t), newDisk()
-	l := b.live(d, []asked{b.one("t", "")})
-	l.holding(func(ev event.Event) bool { return ev.Type == event.Create && strings.HasSuffix(ev.Key, "/held") })
+	b, d := newEnv(t), newFakeStore()
+	l := b.startProcess(d, []triggerSpec{b.trigger("t", "")})
+	l.holdEvents(func(ev event.Event) bool { return ev.Type == event.Create && strings.HasSuffix(ev.Key, "/held") })
 	b.create("held", nil)
-	many(20, "cm", func(name string) { b.create(name, nil) })
-	many(20, "cm", b.delete)
-	l.until(41)
-	if n := len(d.only().Inventory); n != 20 {
+	parallel(20, "cm", func(name string) { b.create(name, nil) })
+	parallel(20, "cm", b.delete)
+	l.waitForEvents(41)
+	if n := len(d.single().Inventory); n != 20 {
 		t.Errorf("%d entries below an event that is not done, want one for each object that went", n)
 	}
-	l.finish()
+	l.releaseHeld()
 	var left []string
-	for key := range d.only().Inventory {
+	for key := range d.single().Inventory {
 		left = append(left, key)
 	}
 	if diff := cmp.Diff([]string{b.namespace + "/held"}, left); diff != "" {
@@ -146,21 +146,21 @@ func TestRestartForgetsWhatWent(t *testing.T) {
 func TestRestartExpired(t *testing.T) {
 	t.Parallel()
 	c := cluster.Start(t, cluster.Own())
-	b, d := bed{T: t, config: c.Config, client: c.Client(t), namespace: c.Namespace(t)}, newDisk()
-	many(100, "updated", func(name string) { b.create(name, nil) })
-	many(100, "deleted", func(name string) { b.create(name, nil) })
-	many(20, "kept", func(name string) { b.create(name, nil) })
-	asks := []asked{b.one("t", "")}
-	l := b.live(d, asks)
-	l.holding(func(ev event.Event) bool { return true })
+	b, d := env{T: t, config: c.Config, client: c.Client(t), namespace: c.Namespace(t)}, newFakeStore()
+	parallel(100, "updated", func(name string) { b.create(name, nil) })
+	parallel(100, "deleted", func(name string) { b.create(name, nil) })
+	parallel(20, "kept", func(name string) { b.create(name, nil) })
+	asks := []triggerSpec{b.trigger("t", "")}
+	l := b.startProcess(d, asks)
+	l.holdEvents(func(ev event.Event) bool { return true })
 	b.update("kept-000", `{"data": {"n": "1"}}`) // not done
 	b.create("early", nil)                       // not done
-	l.until(2)
+	l.waitForEvents(2)
 	l.kill()
 
-	many(100, "created", func(name string) { b.create(name, nil) })
-	many(100, "updated", func(name string) { b.update(name, `{"data": {"n": "1"}}`) })
-	many(100, "deleted", b.delete)
+	parallel(100, "created", func(name string) { b.create(name, nil) })
+	parallel(100, "updated", func(name string) { b.update(name, `{"data": {"n": "1"}}`) })
+	parallel(100, "deleted", b.delete)
 	c.Expire(t)
 
 	want := map[string]int{"update kept-000": 1, "create early": 1}
@@ -169,10 +169,10 @@ func TestRestartExpired(t *testing.T) {
 		want[fmt.Sprintf("update updated-%03d", i)] = 1
 		want[fmt.Sprintf("delete deleted-%03d", i)] = 1
 	}
-	check := func(l life, n int) {
+	check := func(l process, n int) {
 		t.Helper()
 		got := map[string]int{}
-		for _, ev := range l.until(n) {
+		for _, ev := range l.waitForEvents(n) {
 			got[ev.Type+" "+strings.TrimPrefix(ev.Key, b.namespace+"/")]++
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
@@ -180,16 +180,16 @@ func TestRestartExpired(t *testing.T) {
 		}
 	}
 	// Killed in the middle of catching up, it comes to the same.
-	l = b.born(d, asks, func(o *resource.Options) { o.PageSize = 30 })
+	l = b.newProcess(d, asks, func(o *resource.Options) { o.PageSize = 30 })
 	seen := 0
-	l.holding(func(event.Event) bool { seen++; return seen > 150 })
+	l.holdEvents(func(event.Event) bool { seen++; return seen > 150 })
 	l.run()
-	early := l.until(302)
+	early := l.waitForEvents(302)
 	l.kill()
 	for _, ev := range early[:150] {
 		delete(want, ev.Type+" "+strings.TrimPrefix(ev.Key, b.namespace+"/"))
 	}
-	l = b.live(d, asks)
+	l = b.startProcess(d, asks)
 	check(l, 152)
 	b.create("last", nil)
 	want["create last"] = 1
@@ -200,13 +200,13 @@ func TestRestartExpired(t *testing.T) {
 func TestRestartRestored(t *testing.T) {
 	t.Parallel()
 	c := cluster.Start(t, cluster.Own())
-	b, d := bed{T: t, config: c.Config, client: c.Client(t), namespace: c.Namespace(t)}, newDisk()
-	asks := []asked{b.one("t", "")}
+	b, d := env{T: t, config: c.Config, client: c.Client(t), namespace: c.Namespace(t)}, newFakeStore()
+	asks := []triggerSpec{b.trigger("t", "")}
 	for _, name := range []string{"kept", "changed", "removed"} {
 		b.create(name, nil)
 	}
 	c.Snapshot(t, "before")
-	l := b.live(d, asks)
+	l := b.startProcess(d, asks)
 	b.update("changed", `{"data": {"n": "1"}}`)
 	b.delete("removed")
 	b.create("added", nil)
@@ -214,13 +214,13 @@ func TestRestartRestored(t *testing.T) {
 		b.update("added", `{"metadata": {"labels": {"a": "b"}}}`)
 		b.update("added", `{"metadata": {"labels": null}}`)
 	}
-	l.until(23)
+	l.waitForEvents(23)
 	l.kill()
 	c.Restore(t, "before")
-	l = b.born(d, asks)
-	l.holding(func(event.Event) bool { return true })
+	l = b.newProcess(d, asks)
+	l.holdEvents(func(event.Event) bool { return true })
 	l.run()
-	b.want(l.until(3), "update changed", "create removed", "delete added")
+	b.want(l.waitForEvents(3), "update changed", "create removed", "delete added")
 	l.kill()
 
 	// Killed while it catches up, it knows that it has to, although the API
@@ -231,50 +231,50 @@ func TestRestartRestored(t *testing.T) {
 	for i := range 60 {
 		other.update("a", fmt.Sprintf(`{"data": {"n": "%d"}}`, i))
 	}
-	l = b.live(d, asks)
+	l = b.startProcess(d, asks)
 	b.update("kept", `{"data": {"n": "1"}}`)
-	b.want(l.until(4), "update changed", "create removed", "delete added", "update kept")
+	b.want(l.waitForEvents(4), "update changed", "create removed", "delete added", "update kept")
 }
 
 // What a watch selects is part of what it is.
 func TestRestartWithAnotherSpec(t *testing.T) {
-	b, d := newBed(t), newDisk()
-	l := b.live(d, []asked{b.one("t", "")})
+	b, d := newEnv(t), newFakeStore()
+	l := b.startProcess(d, []triggerSpec{b.trigger("t", "")})
 	b.create("a", nil)
-	l.until(1)
+	l.waitForEvents(1)
 	l.kill()
 	b.create("b", map[string]string{"app": "x"})
-	l = b.live(d, []asked{b.one("t", `, "matchingLabels": {"app": "x"}`)})
+	l = b.startProcess(d, []triggerSpec{b.trigger("t", `, "matchingLabels": {"app": "x"}`)})
 	b.create("c", map[string]string{"app": "x"})
-	b.want(l.until(1), "create c")
+	b.want(l.waitForEvents(1), "create c")
 }
 
 func TestFromNow(t *testing.T) {
-	b, d := newBed(t), newDisk()
-	asks := []asked{b.one("t", `, "events": ["create", "update", "delete", "sync"]`)}
+	b, d := newEnv(t), newFakeStore()
+	asks := []triggerSpec{b.trigger("t", `, "events": ["create", "update", "delete", "sync"]`)}
 	b.create("before", nil)
-	l := b.live(d, asks)
+	l := b.startProcess(d, asks)
 	b.create("a", nil)
-	b.want(l.until(2), "sync before", "create a")
+	b.want(l.waitForEvents(2), "sync before", "create a")
 	l.kill()
 	b.create("b", nil)
 	b.delete("before")
-	l = b.live(d, asks, func(o *resource.Options) { o.FromNow = true })
+	l = b.startProcess(d, asks, func(o *resource.Options) { o.FromNow = true })
 	b.create("c", nil)
-	b.want(l.until(1), "create c")
+	b.want(l.waitForEvents(1), "create c")
 	l.kill()
 	b.create("d", nil)
-	l = b.live(d, asks)
-	b.want(l.until(1), "create d")
+	l = b.startProcess(d, asks)
+	b.want(l.waitForEvents(1), "create d")
 }
 
 func TestPrune(t *testing.T) {
-	b, d := newBed(t), newDisk()
-	l := b.live(d, []asked{b.one("t", "")})
+	b, d := newEnv(t), newFakeStore()
+	l := b.startProcess(d, []triggerSpec{b.trigger("t", "")})
 	l.kill()
-	other := b.live(d, []asked{b.one("t", `, "matchingLabels": {"app": "x"}`)})
+	other := b.startProcess(d, []triggerSpec{b.trigger("t", `, "matchingLabels": {"app": "x"}`)})
 	other.kill()
-	d.resumes["somebody else's"] = d.only()
+	d.checkpoints["somebody else's"] = d.single()
 	if err := resource.Prune(t.Context(), d, l.triggers); err != nil {
 		t.Fatal(err)
 	}
@@ -286,15 +286,15 @@ func TestPrune(t *testing.T) {
 
 // Where the cluster's identity may not be read, its address stands for it.
 func TestClusterIdentity(t *testing.T) {
-	b, d := newBed(t), newDisk()
+	b, d := newEnv(t), newFakeStore()
 	c := cluster.Start(t)
 	system, err := b.client.CoreV1().Namespaces().Get(t.Context(), "kube-system", getOptions())
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.live(d, []asked{b.one("t", "")}).kill()
+	b.startProcess(d, []triggerSpec{b.trigger("t", "")}).kill()
 	b.config = c.ServiceAccount(t, b.namespace, "reader", rule("configmaps", "list", "watch"))
-	b.live(d, []asked{b.one("t", "")}, func(o *resource.Options) { o.Server = b.config.Host }).kill()
+	b.startProcess(d, []triggerSpec{b.trigger("t", "")}, func(o *resource.Options) { o.Server = b.config.Host }).kill()
 	watches, _ := d.Watches(t.Context())
 	for i, want := range []string{string(system.UID), b.config.Host} {
 		if i >= len(watches) || !strings.Contains(strings.Join(watches, "\n"), want+" ") {

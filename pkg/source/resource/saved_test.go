@@ -32,127 +32,127 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store/file"
 )
 
-// saved is a process with a real store.
-type saved struct {
-	*running
+// storeProcess is a process with a real store.
+type storeProcess struct {
+	*harness
 	stop func()
 }
 
-// saved starts a process that saves to s as often as every says, on a clock of
+// startWithStore starts a process that saves to s as often as every says, on a clock of
 // its own where that is 0: then it saves at the end.
-func (b bed) saved(s store.Store, every time.Duration, asks []asked, opts ...option) saved {
-	b.Helper()
+func (e env) startWithStore(s store.Store, every time.Duration, specs []triggerSpec, opts ...option) storeProcess {
+	e.Helper()
 	var c clock.Clock = clock.RealClock{}
 	if every == 0 {
 		c, every = clocktesting.NewFakeClock(time.Now()), time.Hour
 	}
 	saver := store.NewSaver(s, store.SaverOptions{
-		Every: every, Changes: 1_000_000, Grace: patience, Clock: c, OnError: func(error) {},
+		MaxDelay: every, BatchSize: 1_000_000, GracePeriod: timeout, Clock: c, OnError: func(error) {},
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- saver.Run(ctx) }()
-	l := saved{running: openAll(b.T, b.config, asks, append(opts, func(o *resource.Options) { o.Resumes, o.Saver = s, saver })...)}
+	l := storeProcess{harness: newSharedHarness(e.T, e.config, specs, append(opts, func(o *resource.Options) { o.Checkpoints, o.Saver = s, saver })...)}
 	l.stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-ended; err != nil {
-			b.Error(err)
+			e.Error(err)
 		}
 	})
-	b.Cleanup(l.stop)
+	e.Cleanup(l.stop)
 	l.run()
-	l.established()
+	l.waitForWatch()
 	return l
 }
 
-// end stops the source, and saves what is left.
-func (l saved) end() {
-	l.running.stop()
-	l.stop()
+// close stops the source, and saves what is left.
+func (p storeProcess) close() {
+	p.harness.stop()
+	p.stop()
 }
 
-// faulty is a store that fails to save, and counts how often it is asked.
-type faulty struct {
+// faultyStore is a store that fails to save, and counts how often it is asked.
+type faultyStore struct {
 	store.Store
 	mu            sync.Mutex
-	broken        bool
+	failing       bool
 	failed, saved int
 }
 
-func (f *faulty) Save(ctx context.Context, watch string, c store.Change) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.broken {
-		f.failed++
+func (s *faultyStore) Save(ctx context.Context, watch string, c store.Change) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.failing {
+		s.failed++
 		return errors.New("no space left on device")
 	}
-	f.saved++
-	return f.Store.Save(ctx, watch, c)
+	s.saved++
+	return s.Store.Save(ctx, watch, c)
 }
 
-func (f *faulty) set(broken bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.broken = broken
+func (s *faultyStore) setFailing(failing bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failing = failing
 }
 
-func (f *faulty) counts() (failed, saved int) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.failed, f.saved
+func (s *faultyStore) counts() (failed, saved int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failed, s.saved
 }
 
-func (b bed) store() *faulty {
-	b.Helper()
-	s, err := file.Open(b.Context(), filepath.Join(b.TempDir(), "store.db"), file.Options{})
+func (e env) newStore() *faultyStore {
+	e.Helper()
+	s, err := file.Open(e.Context(), filepath.Join(e.TempDir(), "store.db"), file.Options{})
 	if err != nil {
-		b.Fatal(err)
+		e.Fatal(err)
 	}
-	b.Cleanup(func() {
+	e.Cleanup(func() {
 		if err := s.Close(); err != nil {
-			b.Error(err)
+			e.Error(err)
 		}
 	})
-	return &faulty{Store: s}
+	return &faultyStore{Store: s}
 }
 
 // A store that fails for a while slows nothing, and loses nothing.
 func TestStoreFails(t *testing.T) {
-	b := newBed(t)
-	s := b.store()
-	asks := []asked{b.one("t", "")}
-	l := b.saved(s, time.Millisecond, asks)
-	s.set(true)
-	many(50, "cm", func(name string) { b.create(name, nil) })
-	l.until(50)
+	b := newEnv(t)
+	s := b.newStore()
+	asks := []triggerSpec{b.trigger("t", "")}
+	l := b.startWithStore(s, time.Millisecond, asks)
+	s.setFailing(true)
+	parallel(50, "cm", func(name string) { b.create(name, nil) })
+	l.waitForEvents(50)
 	eventually(t, func() bool { failed, _ := s.counts(); return failed > 1 })
-	s.set(false)
-	l.end()
-	many(50, "cm", func(name string) { b.update(name, `{"data": {"n": "1"}}`) })
-	l = b.saved(s, time.Millisecond, asks)
-	l.until(50)
+	s.setFailing(false)
+	l.close()
+	parallel(50, "cm", func(name string) { b.update(name, `{"data": {"n": "1"}}`) })
+	l = b.startWithStore(s, time.Millisecond, asks)
+	l.waitForEvents(50)
 	b.create("last", nil)
-	for _, ev := range l.until(51)[:50] {
+	for _, ev := range l.waitForEvents(51)[:50] {
 		if ev.Type != "update" {
 			t.Errorf("%s of %s again", ev.Type, ev.Key)
 		}
 	}
-	l.end()
+	l.close()
 }
 
 // However much happens, the store is written once for each interval, and before
 // the first event.
 func TestSavesAreBounded(t *testing.T) {
-	b := newBed(t)
-	s := b.store()
-	l := b.saved(s, 0, []asked{b.one("t", "")})
-	many(100, "cm", func(name string) { b.create(name, nil) })
-	many(100, "cm", func(name string) { b.update(name, `{"data": {"n": "1"}}`) })
-	l.until(200)
+	b := newEnv(t)
+	s := b.newStore()
+	l := b.startWithStore(s, 0, []triggerSpec{b.trigger("t", "")})
+	parallel(100, "cm", func(name string) { b.create(name, nil) })
+	parallel(100, "cm", func(name string) { b.update(name, `{"data": {"n": "1"}}`) })
+	l.waitForEvents(200)
 	if _, n := s.counts(); n != 1 {
 		t.Errorf("saved %d times before the interval was over, want where it begins", n)
 	}
-	l.end()
+	l.close()
 	if _, n := s.counts(); n != 2 {
 		t.Errorf("saved %d times, want twice", n)
 	}

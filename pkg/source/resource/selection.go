@@ -27,62 +27,62 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/multicluster"
 )
 
-// selection is the clusters that a trigger asks for. The zero one is the worker's
+// clusterSelection is the clusters that a trigger asks for. The zero one is the worker's
 // own.
-type selection struct {
-	// listed are names, clusters.Local among them.
-	listed []string
+type clusterSelection struct {
+	// names are names, clusters.Local among them.
+	names []string
 	// labels selects joined clusters; nil selects none.
 	labels labels.Selector
 }
 
-// placesAsked are the properties that make a selection.
-type placesAsked struct {
+// clusterProperties are the properties that make a selection.
+type clusterProperties struct {
 	Clusters        []string              `json:"clusters"`
 	ClusterSelector *metav1.LabelSelector `json:"clusterSelector"`
 }
 
-// selected checks the properties.
-func (p placesAsked) selected(problems *diag.List) selection {
-	var s selection
+// selection checks the properties.
+func (p clusterProperties) selection(problems *diag.List) clusterSelection {
+	var s clusterSelection
 	for i, name := range p.Clusters {
-		if wrong := multicluster.CheckName(name); wrong != "" {
-			problems.Add(field.NewPath("clusters").Index(i).String(), "%q is not the name of a cluster: %s", name, wrong)
+		if reason := multicluster.CheckName(name); reason != "" {
+			problems.Add(field.NewPath("clusters").Index(i).String(), "%q is not the name of a cluster: %s", name, reason)
 		}
-		if !slices.Contains(s.listed, name) {
-			s.listed = append(s.listed, name)
+		if !slices.Contains(s.names, name) {
+			s.names = append(s.names, name)
 		}
 	}
 	if p.ClusterSelector != nil {
 		s.labels = labelSelector("clusterSelector", nil, p.ClusterSelector, problems)
 	}
-	if s.isOwn() {
-		return selection{}
+	if s.isOwnCluster() {
+		return clusterSelection{}
 	}
 	return s
 }
 
-// isOwn reports whether only the worker's own cluster is selected.
-func (s selection) isOwn() bool {
-	return s.labels == nil && !slices.ContainsFunc(s.listed, func(name string) bool { return name != multicluster.Local })
+// isOwnCluster reports whether only the worker's own cluster is selected.
+func (s clusterSelection) isOwnCluster() bool {
+	return s.labels == nil && !slices.ContainsFunc(s.names, func(name string) bool { return name != multicluster.Local })
 }
 
-// names reports whether a cluster is selected by its name.
-func (s selection) names(cluster string) bool { return slices.Contains(s.listed, cluster) }
+// hasName reports whether a cluster is selected by its name.
+func (s clusterSelection) hasName(cluster string) bool { return slices.Contains(s.names, cluster) }
 
-// has reports whether a joined cluster is selected.
-func (s selection) has(c multicluster.Cluster) bool {
-	return s.names(c.Name) || s.labels != nil && s.labels.Matches(c.Labels)
+// matches reports whether a joined cluster is selected.
+func (s clusterSelection) matches(c multicluster.Cluster) bool {
+	return s.hasName(c.Name) || s.labels != nil && s.labels.Matches(c.Labels)
 }
 
-// mayHave reports whether events may be of the cluster that they name, as far as
+// mayMatchEvent reports whether events may be of the cluster that they name, as far as
 // that can be told by its name.
-func (s selection) mayHave(cluster string) bool {
+func (s clusterSelection) mayMatchEvent(cluster string) bool {
 	if s.labels != nil {
-		return cluster != "" || s.names(multicluster.Local)
+		return cluster != "" || s.hasName(multicluster.Local)
 	}
 	if cluster == "" {
-		return len(s.listed) == 0 || s.names(multicluster.Local)
+		return len(s.names) == 0 || s.hasName(multicluster.Local)
 	}
-	return s.names(cluster)
+	return s.hasName(cluster)
 }

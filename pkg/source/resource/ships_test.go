@@ -39,39 +39,39 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// ships is three control planes: the hub, and two that may join it. In each there is
+// multiClusterEnv is three control planes: the hub, and two that may join it. In each there is
 // a namespace of that name.
-type ships struct {
+type multiClusterEnv struct {
 	*testing.T
-	planes    map[string]*cluster.Cluster
+	clusters  map[string]*cluster.Cluster
 	namespace string
-	away      *aways
+	status    *statusRecorder
 }
 
-// aways is what was said last of triggers, by name.
-type aways struct {
+// statusRecorder is what was said last of triggers, by name.
+type statusRecorder struct {
 	mu   sync.Mutex
-	said map[string]string
+	last map[string]string
 }
 
-func (a *aways) say(t event.Trigger, why error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.said[t.Name] = "works"
-	if some := (*multicluster.Away)(nil); errors.As(why, &some) {
-		a.said[t.Name] = fmt.Sprintf("%d work; %v", some.Working, why)
+func (r *statusRecorder) record(t event.TriggerRef, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.last[t.Name] = "works"
+	if unavailable := (*multicluster.UnavailableError)(nil); errors.As(err, &unavailable) {
+		r.last[t.Name] = fmt.Sprintf("%d work; %v", unavailable.Ready, err)
 	}
 }
 
-// none forgets what was said.
-func (a *aways) none() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	clear(a.said)
+// reset forgets what was said.
+func (r *statusRecorder) reset() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	clear(r.last)
 }
 
-func newShips(t *testing.T) ships {
-	s := ships{T: t, planes: map[string]*cluster.Cluster{"hub": cluster.Start(t)}, away: &aways{said: map[string]string{}}}
+func newMultiClusterEnv(t *testing.T) multiClusterEnv {
+	s := multiClusterEnv{T: t, clusters: map[string]*cluster.Cluster{"hub": cluster.Start(t)}, status: &statusRecorder{last: map[string]string{}}}
 	var starting sync.WaitGroup
 	var mu sync.Mutex
 	for _, name := range []string{"a", "b"} {
@@ -79,106 +79,106 @@ func newShips(t *testing.T) ships {
 			c := cluster.Start(t, cluster.Own())
 			mu.Lock()
 			defer mu.Unlock()
-			s.planes[name] = c
+			s.clusters[name] = c
 		})
 	}
 	starting.Wait()
 	if t.Failed() {
 		t.FailNow()
 	}
-	s.fresh()
+	s.newNamespaces()
 	return s
 }
 
-// fresh gives the planes a new namespace.
-func (s *ships) fresh() {
-	s.namespace = s.planes["hub"].Namespace(s.T)
+// newNamespaces gives the planes a new namespace.
+func (e *multiClusterEnv) newNamespaces() {
+	e.namespace = e.clusters["hub"].Namespace(e.T)
 	for _, name := range []string{"a", "b"} {
-		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.namespace}}
-		if _, err := s.planes[name].Client(s).CoreV1().Namespaces().Create(s.Context(), ns, metav1.CreateOptions{}); err != nil {
-			s.Fatal(err)
+		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: e.namespace}}
+		if _, err := e.clusters[name].Client(e).CoreV1().Namespaces().Create(e.Context(), ns, metav1.CreateOptions{}); err != nil {
+			e.Fatal(err)
 		}
 	}
 }
 
 // join joins a plane to the hub.
-func (s ships) join(plane, as string, labels string) {
-	s.Helper()
+func (e multiClusterEnv) join(plane, as string, labels string) {
+	e.Helper()
 	given := map[string]string{}
 	if key, value, ok := strings.Cut(labels, "="); ok {
 		given[key] = value
 	}
-	s.planes["hub"].Join(s, as, given, s.planes[plane].Config)
-	s.Cleanup(func() { s.planes["hub"].Leave(s, as) })
+	e.clusters["hub"].Join(e, as, given, e.clusters[plane].Config)
+	e.Cleanup(func() { e.clusters["hub"].Leave(e, as) })
 }
 
-func (s ships) ask(trigger, where string) asked {
-	return asked{source.Trigger{Trigger: event.Trigger{Name: trigger}}, fmt.Sprintf(
-		`{"apiVersion": "v1", "kind": "ConfigMap", "namespace": %q, "fieldSelector": "metadata.name!=kube-root-ca.crt", %s}`, s.namespace, where)}
+func (e multiClusterEnv) trigger(trigger, where string) triggerSpec {
+	return triggerSpec{source.Spec{TriggerRef: event.TriggerRef{Name: trigger}}, fmt.Sprintf(
+		`{"apiVersion": "v1", "kind": "ConfigMap", "namespace": %q, "fieldSelector": "metadata.name!=kube-root-ca.crt", %s}`, e.namespace, where)}
 }
 
-// by returns the option to reach clusters by their Secrets, as config says.
-func (s ships) by(config *rest.Config) option {
+// connectTo returns the option to reach clusters by their Secrets, as config says.
+func (e multiClusterEnv) connectTo(config *rest.Config) option {
 	return func(o *resource.Options) {
 		client, err := rest.HTTPClientFor(config)
 		if err != nil {
-			s.Fatal(err)
+			e.Fatal(err)
 		}
 		if o.Clusters, err = multicluster.New(config, client, multicluster.Auto, clock.RealClock{}); err != nil {
-			s.Fatal(err)
+			e.Fatal(err)
 		}
-		o.Away = s.away.say
+		o.OnClusterStatus = e.status.record
 	}
 }
 
-func (s ships) create(plane, name string) {
-	s.Helper()
+func (e multiClusterEnv) create(plane, name string) {
+	e.Helper()
 	cm := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: name}}
-	if _, err := s.planes[plane].Client(s).CoreV1().ConfigMaps(s.namespace).Create(s.Context(), cm, metav1.CreateOptions{}); err != nil {
-		s.Fatal(err)
+	if _, err := e.clusters[plane].Client(e).CoreV1().ConfigMaps(e.namespace).Create(e.Context(), cm, metav1.CreateOptions{}); err != nil {
+		e.Fatal(err)
 	}
 }
 
-func (s ships) update(plane, name, value string) {
-	s.Helper()
+func (e multiClusterEnv) update(plane, name, value string) {
+	e.Helper()
 	patch := fmt.Sprintf(`{"data": {"v": %q}}`, value)
-	if _, err := s.planes[plane].Client(s).CoreV1().ConfigMaps(s.namespace).Patch(s.Context(), name, types.MergePatchType, []byte(patch), metav1.PatchOptions{}); err != nil {
-		s.Fatal(err)
+	if _, err := e.clusters[plane].Client(e).CoreV1().ConfigMaps(e.namespace).Patch(e.Context(), name, types.MergePatchType, []byte(patch), metav1.PatchOptions{}); err != nil {
+		e.Fatal(err)
 	}
 }
 
-func (s ships) delete(plane, name string) {
-	s.Helper()
-	if err := s.planes[plane].Client(s).CoreV1().ConfigMaps(s.namespace).Delete(s.Context(), name, metav1.DeleteOptions{}); err != nil {
-		s.Fatal(err)
+func (e multiClusterEnv) delete(plane, name string) {
+	e.Helper()
+	if err := e.clusters[plane].Client(e).CoreV1().ConfigMaps(e.namespace).Delete(e.Context(), name, metav1.DeleteOptions{}); err != nil {
+		e.Fatal(err)
 	}
 }
 
-// hears waits until that is what was said last of a trigger.
-func (s ships) hears(trigger, want string) {
-	s.Helper()
+// waitForStatus waits until that is what was said last of a trigger.
+func (e multiClusterEnv) waitForStatus(trigger, want string) {
+	e.Helper()
 	for deadline := time.Now().Add(cluster.Patience); ; time.Sleep(5 * time.Millisecond) {
-		s.away.mu.Lock()
-		got := s.away.said[trigger]
-		s.away.mu.Unlock()
+		e.status.mu.Lock()
+		got := e.status.last[trigger]
+		e.status.mu.Unlock()
 		if ok := got == want || strings.HasSuffix(want, "…") && strings.HasPrefix(got, strings.TrimSuffix(want, "…")); ok {
 			return
 		}
 		if time.Now().After(deadline) {
-			s.Fatalf("of %s it was said %q, want %q", trigger, got, want)
+			e.Fatalf("of %s it was said %q, want %q", trigger, got, want)
 		}
 	}
 }
 
-// gets waits for what the trigger of a number takes beyond before, in any order of
+// waitForEvents waits for what the trigger of a number takes beyond before, in any order of
 // clusters: "a update x".
-func (s ships) gets(r *running, trigger int, want ...string) {
-	s.Helper()
+func (e multiClusterEnv) waitForEvents(r *harness, trigger int, want ...string) {
+	e.Helper()
 	slices.Sort(want)
 	var got []string
 	for deadline := time.Now().Add(cluster.Patience); ; time.Sleep(5 * time.Millisecond) {
 		got = nil
-		for _, ev := range r.taken(trigger) {
+		for _, ev := range r.accepted(trigger) {
 			_, name, _ := strings.Cut(ev.Key, "/")
 			got = append(got, fmt.Sprintf("%s %s %s", ev.Cluster, ev.Type, name))
 		}
@@ -188,12 +188,12 @@ func (s ships) gets(r *running, trigger int, want ...string) {
 	}
 	slices.Sort(got)
 	if diff := cmp.Diff(want, got); diff != "" {
-		s.Fatal(diff)
+		e.Fatal(diff)
 	}
 }
 
-// watching reports whether the log says that a cluster is watched.
-func watching(r *running, cluster string) bool {
+// isWatching reports whether the log says that a cluster is watched.
+func isWatching(r *harness, cluster string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.ContainsFunc(r.lines, func(line string) bool {

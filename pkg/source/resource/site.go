@@ -32,47 +32,47 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
-// site is the watch in one cluster of a fleet.
-type site struct {
+// clusterWatch is the watch in one cluster of a fleet.
+type clusterWatch struct {
 	watcher *watcher
 	// retries are those of the watch. It resets them when it works.
 	retries backoff
 	// cluster is how it is reached, and here the triggers that select it.
-	cluster multicluster.Cluster
-	here    []event.Trigger
+	cluster  multicluster.Cluster
+	triggers []event.TriggerRef
 	// cancel ends the watch; nil where it does not run. Ended is closed then.
 	cancel context.CancelFunc
 	ended  chan struct{}
-	// left is since when the cluster is not selected any more.
-	left time.Time
+	// unselectedSince is since when the cluster is not selected any more.
+	unselectedSince time.Time
 }
 
-func (s *site) runs() bool { return s.cancel != nil }
+func (cw *clusterWatch) isRunning() bool { return cw.cancel != nil }
 
-// same reports whether the watch runs as it should.
-func (s *site) same(c multicluster.Cluster, here []event.Trigger) bool {
-	return s.runs() && s.cluster.Endpoint == c.Endpoint && slices.Equal(s.here, here) &&
-		(s.cluster.Connection == c.Connection || c.Name == multicluster.Local)
+// upToDate reports whether the watch runs as it should.
+func (cw *clusterWatch) upToDate(c multicluster.Cluster, triggers []event.TriggerRef) bool {
+	return cw.isRunning() && cw.cluster.Endpoint == c.Endpoint && slices.Equal(cw.triggers, triggers) &&
+		(cw.cluster.Connection == c.Connection || c.Name == multicluster.Local)
 }
 
-// take has the watch, which does not run, reach the cluster as c does, for the
+// configure has the watch, which does not run, reach the cluster as c does, for the
 // triggers of here.
-func (s *site) take(c multicluster.Cluster, here []event.Trigger) {
-	s.cluster, s.here, s.left = c, here, time.Time{}
-	w := s.watcher
+func (cw *clusterWatch) configure(c multicluster.Cluster, triggers []event.TriggerRef) {
+	cw.cluster, cw.triggers, cw.unselectedSince = c, triggers, time.Time{}
+	w := cw.watcher
 	w.Client, w.Metadata, w.Server = c.Connection.Dynamic, c.Connection.Metadata, c.Connection.Server
-	if w.kinds.mapper != c.Connection.Mapper {
-		w.kinds.mapper, w.mapping = c.Connection.Mapper, nil
+	if w.mapper.mapper != c.Connection.Mapper {
+		w.mapper.mapper, w.mapping = c.Connection.Mapper, nil
 	}
-	if w.members.choose(here) {
-		w.announced, w.announcing = "", &mark{}
+	if w.subscribers.selectTriggers(triggers) {
+		w.syncedTo, w.syncWatermark = "", &watermark{}
 	}
 }
 
-func (s *site) start(ctx context.Context, running *sync.WaitGroup, run func(context.Context)) {
-	ctx, s.cancel = context.WithCancel(ctx)
+func (cw *clusterWatch) start(ctx context.Context, running *sync.WaitGroup, run func(context.Context)) {
+	ctx, cw.cancel = context.WithCancel(ctx)
 	ended := make(chan struct{})
-	s.ended = ended
+	cw.ended = ended
 	running.Go(func() {
 		defer close(ended)
 		run(ctx)
@@ -80,23 +80,23 @@ func (s *site) start(ctx context.Context, running *sync.WaitGroup, run func(cont
 }
 
 // stop ends the watch and returns when it has ended.
-func (s *site) stop() {
-	if s.cancel != nil {
-		s.cancel()
-		<-s.ended
-		s.cancel = nil
+func (cw *clusterWatch) stop() {
+	if cw.cancel != nil {
+		cw.cancel()
+		<-cw.ended
+		cw.cancel = nil
 	}
 }
 
-// once runs the watch. A panic is its error.
-func (s *site) once(ctx context.Context, sink source.Sink) (err error) {
+// runOnce runs the watch. A panic is its error.
+func (cw *clusterWatch) runOnce(ctx context.Context, sink source.Sink) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			logr.FromContextOrDiscard(ctx).Info("watch panicked", "stack", string(debug.Stack()))
-			err = fmt.Errorf("watch %s: panic with a value of type %T", s.watcher, p)
+			err = fmt.Errorf("watch %s: panic with a value of type %T", cw.watcher, p)
 		}
 	}()
-	if err := s.watcher.Run(ctx, sink); err != nil {
+	if err := cw.watcher.Run(ctx, sink); err != nil {
 		return err
 	}
 	return errors.New("ended by itself")

@@ -28,13 +28,13 @@ import (
 // subscription is what one trigger asks for: objects, and types of events.
 type subscription struct {
 	query
-	// where is in which clusters.
-	where   selection
-	trigger source.Trigger
-	events  []string
-	// takes narrows events down; nil takes all of them.
-	takes func(event.Event) bool
-	open  func(shared []subscription) source.Source
+	// clusters is in which clusters.
+	clusters clusterSelection
+	trigger  source.Spec
+	events   []string
+	// filter narrows events down; nil takes all of them.
+	filter func(event.Event) bool
+	open   func(shared []subscription) source.Source
 }
 
 // Key is equal for the same kind, namespace and selectors, whatever types of
@@ -46,16 +46,16 @@ func (s subscription) Watches() (kind schema.GroupVersionKind, namespace string)
 	return s.kind, s.namespace
 }
 
-// Wants returns why the trigger does not take ev: its type is not among those
+// Skip returns why the trigger does not take ev: its type is not among those
 // that it asked for, it happened before the trigger was there, or it is an
 // update that is known to have changed none of the trigger's fields.
-func (s subscription) Wants(ev event.Event) source.Reason {
+func (s subscription) Skip(ev event.Event) source.Reason {
 	switch {
-	case !slices.Contains(s.events, ev.Type), !s.where.mayHave(ev.Cluster):
+	case !slices.Contains(s.events, ev.Type), !s.clusters.mayMatchEvent(ev.Cluster):
 		return source.NotSubscribed
-	case ev.For != nil && !slices.Contains(ev.For, s.trigger.Trigger):
+	case ev.Triggers != nil && !slices.Contains(ev.Triggers, s.trigger.TriggerRef):
 		return source.BeforeStart
-	case s.takes != nil && !s.takes(ev):
+	case s.filter != nil && !s.filter(ev):
 		return source.NotSubscribed
 	case ev.Type == event.Update && len(s.trigger.OnChange) > 0 && s.unchanged(ev):
 		return source.NoChange
@@ -85,8 +85,8 @@ func (s subscription) Open(shared []source.Subscription) source.Source {
 
 func (s subscription) asked() subscription { return s }
 
-// comparing is a subscription to what happens to objects.
-type comparing struct{ subscription }
+// comparer is a subscription to what happens to objects.
+type comparer struct{ subscription }
 
 // Compares marks that events say what changed.
-func (comparing) Compares() {}
+func (comparer) Compares() {}

@@ -32,14 +32,14 @@ import (
 )
 
 func TestEventsInOrder(t *testing.T) {
-	b := newBed(t)
+	b := newEnv(t)
 	b.create("before", nil)
-	r := start(t, b.config, b.watching(""))
+	r := startHarness(t, b.config, b.properties(""))
 	created := b.create("a", nil)
 	updated := b.update("a", `{"data": {"n": "1"}}`)
 	b.update("before", `{"data": {"n": "1"}}`)
 	b.delete("a")
-	got := r.until(4)
+	got := r.waitForEvents(4)
 	b.want(got, "create a", "update a", "update before", "delete a")
 
 	uid := string(created.UID)
@@ -69,8 +69,8 @@ func TestEventsInOrder(t *testing.T) {
 }
 
 func TestNumbersKeepTheirType(t *testing.T) {
-	b := newBed(t)
-	r := start(t, b.config, fmt.Sprintf(`{"apiVersion": "v1", "kind": "Service", "namespace": %q}`, b.namespace))
+	b := newEnv(t)
+	r := startHarness(t, b.config, fmt.Sprintf(`{"apiVersion": "v1", "kind": "Service", "namespace": %q}`, b.namespace))
 	_, err := b.client.CoreV1().Services(b.namespace).Create(t.Context(), &corev1.Service{
 		ObjectMeta: metav1.ObjectMeta{Name: "s"},
 		Spec:       corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 80}}},
@@ -78,14 +78,14 @@ func TestNumbersKeepTheirType(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ports := r.until(1)[0].Data["spec"].(map[string]any)["ports"].([]any)
+	ports := r.waitForEvents(1)[0].Data["spec"].(map[string]any)["ports"].([]any)
 	if port := ports[0].(map[string]any)["port"]; port != int64(80) {
 		t.Errorf("port is %T %v", port, port)
 	}
 }
 
 func TestSync(t *testing.T) {
-	b := newBed(t)
+	b := newEnv(t)
 	var want []string
 	for i := range 7 {
 		name := fmt.Sprintf("cm-%d", i)
@@ -93,33 +93,33 @@ func TestSync(t *testing.T) {
 		want = append(want, "sync "+name)
 	}
 	small := func(o *resource.Options) { o.PageSize = 3 }
-	r := start(t, b.config, b.watching(`, "events": ["sync"]`), small)
-	got := r.until(7)
+	r := startHarness(t, b.config, b.properties(`, "events": ["sync"]`), small)
+	got := r.waitForEvents(7)
 	b.want(got, want...)
 	if got[0].Data["kind"] != "ConfigMap" || got[0].Data["apiVersion"] != "v1" {
 		t.Errorf("an object from a list has no kind: %v", got[0].Data)
 	}
 	b.create("new", nil)
 	b.update("cm-3", `{"data": {"n": "1"}}`)
-	b.want(r.until(9)[7:], "create new", "update cm-3")
-	if r.wire.lists() != 6 {
-		t.Errorf("%d pages for 7 names and objects by 3", r.wire.lists())
+	b.want(r.waitForEvents(9)[7:], "create new", "update cm-3")
+	if r.transport.listedPages() != 6 {
+		t.Errorf("%d pages for 7 names and objects by 3", r.transport.listedPages())
 	}
 }
 
 // A first list that fails halfway goes on without announcing anything twice.
 func TestSyncIsTakenUpAgain(t *testing.T) {
-	b := newBed(t)
+	b := newEnv(t)
 	for i := range 4 {
 		b.create(fmt.Sprintf("cm-%d", i), nil)
 	}
-	r := open(t, b.config, b.watching(`, "events": ["sync"]`), func(o *resource.Options) { o.PageSize = 2 })
+	r := newHarness(t, b.config, b.properties(`, "events": ["sync"]`), func(o *resource.Options) { o.PageSize = 2 })
 	r.gate = make(chan struct{}, 3)
 	for range 3 {
 		r.gate <- struct{}{}
 	}
 	r.run()
-	r.until(3)
+	r.waitForEvents(3)
 	r.stop()
 	b.update("cm-0", `{"data": {"n": "1"}}`)
 	b.delete("cm-1")
@@ -127,18 +127,18 @@ func TestSyncIsTakenUpAgain(t *testing.T) {
 	close(r.gate)
 	r.mu.Unlock()
 	r.run()
-	r.established()
-	b.want(r.until(6), "sync cm-0", "sync cm-1", "sync cm-2", "sync cm-3", "update cm-0", "delete cm-1")
+	r.waitForWatch()
+	b.want(r.waitForEvents(6), "sync cm-0", "sync cm-1", "sync cm-2", "sync cm-3", "update cm-0", "delete cm-1")
 }
 
 func TestManyObjectsOverPages(t *testing.T) {
-	b := newBed(t)
+	b := newEnv(t)
 	for i := range 300 {
 		b.create(fmt.Sprintf("cm-%03d", i), nil)
 	}
-	r := start(t, b.config, b.watching(""), func(o *resource.Options) { o.PageSize = 50 })
-	if r.wire.lists() != 6 {
-		t.Errorf("%d pages for 300 objects by 50", r.wire.lists())
+	r := startHarness(t, b.config, b.properties(""), func(o *resource.Options) { o.PageSize = 50 })
+	if r.transport.listedPages() != 6 {
+		t.Errorf("%d pages for 300 objects by 50", r.transport.listedPages())
 	}
 	for i := range 300 {
 		b.update(fmt.Sprintf("cm-%03d", i), `{"data": {"n": "1"}}`)
@@ -147,13 +147,13 @@ func TestManyObjectsOverPages(t *testing.T) {
 	for i := range 300 {
 		want = append(want, fmt.Sprintf("update cm-%03d", i))
 	}
-	b.want(r.until(300), want...)
+	b.want(r.waitForEvents(300), want...)
 }
 
 func TestSelectorTransitions(t *testing.T) {
-	b := newBed(t)
+	b := newEnv(t)
 	b.create("other", map[string]string{"app": "other"})
-	r := start(t, b.config, b.watching(`, "matchingLabels": {"app": "x"}, "labelSelector": {"matchExpressions": [{"key": "off", "operator": "DoesNotExist"}]}`))
+	r := startHarness(t, b.config, b.properties(`, "matchingLabels": {"app": "x"}, "labelSelector": {"matchExpressions": [{"key": "off", "operator": "DoesNotExist"}]}`))
 	b.create("a", map[string]string{"app": "x"})
 	b.update("a", `{"data": {"n": "1"}}`)
 	b.update("a", `{"metadata": {"labels": {"off": "yes"}}}`) // no longer matches
@@ -161,7 +161,7 @@ func TestSelectorTransitions(t *testing.T) {
 	b.update("a", `{"metadata": {"labels": {"off": null}}}`) // matches again
 	b.update("other", `{"metadata": {"labels": {"app": "x"}}}`)
 	b.delete("a")
-	got := r.until(6)
+	got := r.waitForEvents(6)
 	b.want(got, "create a", "update a", "delete a", "create a", "create other", "delete a")
 	if got[2].ID == got[5].ID {
 		t.Errorf("two deletes of one ID %q", got[2].ID)
@@ -169,32 +169,32 @@ func TestSelectorTransitions(t *testing.T) {
 }
 
 func TestClusterScopedKind(t *testing.T) {
-	b := newBed(t)
-	r := start(t, b.config, fmt.Sprintf(`{"apiVersion": "v1", "kind": "Namespace", "fieldSelector": "metadata.name=%s"}`, b.namespace))
+	b := newEnv(t)
+	r := startHarness(t, b.config, fmt.Sprintf(`{"apiVersion": "v1", "kind": "Namespace", "fieldSelector": "metadata.name=%s"}`, b.namespace))
 	_, err := b.client.CoreV1().Namespaces().Patch(t.Context(), b.namespace, types.MergePatchType, []byte(`{"metadata": {"labels": {"a": "b"}}}`), metav1.PatchOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"update " + b.namespace}, brief(r.until(1))); diff != "" {
+	if diff := cmp.Diff([]string{"update " + b.namespace}, brief(r.waitForEvents(1))); diff != "" {
 		t.Error(diff)
 	}
 }
 
 // Subscriptions that share a watch get sync if any of them wants it.
 func TestOpenShared(t *testing.T) {
-	b := newBed(t)
+	b := newEnv(t)
 	b.create("a", nil)
-	r := open(t, b.config, b.watching(""))
-	plain, _ := r.compile(map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "namespace": b.namespace}, source.Trigger{})
-	syncing, _ := r.compile(map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "namespace": b.namespace, "events": []any{"sync"}}, source.Trigger{})
+	r := newHarness(t, b.config, b.properties(""))
+	plain, _ := r.compile(map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "namespace": b.namespace}, source.Spec{})
+	syncing, _ := r.compile(map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "namespace": b.namespace, "events": []any{"sync"}}, source.Spec{})
 	r.source = plain.Open([]source.Subscription{plain, syncing})
 	r.run()
-	b.want(r.until(1), "sync a")
+	b.want(r.waitForEvents(1), "sync a")
 }
 
 func TestBackpressure(t *testing.T) {
-	b := newBed(t)
-	r := start(t, b.config, b.watching(""))
+	b := newEnv(t)
+	r := startHarness(t, b.config, b.properties(""))
 	gate := make(chan struct{})
 	r.mu.Lock()
 	r.gate = gate
@@ -205,9 +205,9 @@ func TestBackpressure(t *testing.T) {
 		b.create(name, nil)
 		want = append(want, "create "+name)
 	}
-	if got := r.got(); len(got) > 0 {
+	if got := r.received(); len(got) > 0 {
 		t.Errorf("delivered while the engine is full: %v", brief(got))
 	}
 	close(gate)
-	b.want(r.until(50), want...)
+	b.want(r.waitForEvents(50), want...)
 }

@@ -33,66 +33,66 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
-// lookAgain is how often a watch asks whether the kind it waits for is there:
+// kindPollInterval is how often a watch asks whether the kind it waits for is there:
 // together with the 10 seconds between discoveries, it is found within 15.
-const lookAgain = 5 * time.Second
+const kindPollInterval = 5 * time.Second
 
 // watcher is the watch of one query. Its state outlives a Run, so that the next
 // one goes on where it stopped.
 type watcher struct {
 	Options
 	query
-	kinds *kinds
-	// derivation makes of events what is delivered; nil delivers them.
-	derivation *Derivation
-	// lens says what has to be known of an object before it changed.
-	lens lens
-	// members are the triggers that share the watch.
-	members *members
+	mapper *sharedMapper
+	// derived makes of events what is delivered; nil delivers them.
+	derived *DerivedSource
+	// tracker says what has to be known of an object before it changed.
+	tracker fieldTracker
+	// subscribers are the triggers that share the watch.
+	subscribers *subscribers
 
 	// mapping is where the objects are served; nil while that is not known.
 	mapping *meta.RESTMapping
-	// stale is set when the API server has denied that mapping.
-	stale bool
+	// mappingStale is set when the API server has denied that mapping.
+	mappingStale bool
 	// loaded is set once the watch is where it stopped before a restart, and name is
 	// then what the store knows it by.
-	loaded bool
-	name   atomic.Pointer[string]
-	// started is set once all objects that exist at first are in inventory.
-	started bool
-	// kept is set once the store holds where the watch begins.
-	kept      bool
-	inventory inventory
-	// graves are objects that went before a restart, after what is saved as the
+	loaded    bool
+	storeName atomic.Pointer[string]
+	// initialized is set once all objects that exist at first are in inventory.
+	initialized bool
+	// startSaved is set once the store holds where the watch begins.
+	startSaved bool
+	inventory  inventory
+	// tombstones are objects that went before a restart, after what is saved as the
 	// position: by key, and up to which version all is done.
-	graves map[string]version
-	// recalled is set once nothing more can be found out about how the objects
+	tombstones map[string]version
+	// fieldsRestored is set once nothing more can be found out about how the objects
 	// in inventory were when the watch stopped.
-	recalled bool
+	fieldsRestored bool
 	// position is the resourceVersion that the watch has reached; empty where
 	// the objects have to be listed.
-	position string
-	progress *progress
-	// announced is the key up to which the objects that exist were delivered,
+	position     string
+	checkpointer *checkpointer
+	// syncedTo is the key up to which the objects that exist were delivered,
 	// and announcing follows which of those deliveries are done.
-	announced  string
-	announcing *mark
-	backoff    backoff
-	// reported is whether it has been said that the watch works.
-	reported bool
+	syncedTo      string
+	syncWatermark *watermark
+	backoff       backoff
+	// loggedWatching is whether it has been said that the watch works.
+	loggedWatching bool
 }
 
-func newWatcher(o Options, k *kinds, q query, d *Derivation, shared []subscription) *watcher {
+func newWatcher(o Options, mapper *sharedMapper, q query, d *DerivedSource, shared []subscription) *watcher {
 	secret := q.kind.GroupKind() == schema.GroupKind{Kind: "Secret"}
-	l := newLens(shared, secret, o.SecretKey)
+	tracker := newFieldTracker(shared, secret, o.SecretKey)
 	if d != nil {
-		l.note = d.Note
+		tracker.deriveState = d.State
 	}
 	return &watcher{
-		Options: o, query: q, kinds: k, derivation: d,
-		lens: l, members: newMembers(shared),
-		inventory: newInventory(), graves: map[string]version{},
-		progress: newProgress(nil), announcing: &mark{},
+		Options: o, query: q, mapper: mapper, derived: d,
+		tracker: tracker, subscribers: newSubscribers(shared),
+		inventory: newInventory(), tombstones: map[string]version{},
+		checkpointer: newCheckpointer(nil), syncWatermark: &watermark{},
 	}
 }
 
@@ -102,10 +102,10 @@ func (w *watcher) Run(ctx context.Context, sink source.Sink) error {
 	log := logr.FromContextOrDiscard(ctx).WithValues("watch", w.String())
 	ctx = logr.NewContext(ctx, log)
 	defer func() {
-		low, undone := w.progress.mark.Low()
-		log.V(1).Info("watch stopped", "resourceVersion", w.position, "done", low, "undone", undone)
+		committed, pending := w.checkpointer.watermark.Committed()
+		log.V(1).Info("watch stopped", "resourceVersion", w.position, "done", committed, "undone", pending)
 	}()
-	if err := w.load(ctx); err != nil {
+	if err := w.loadCheckpoint(ctx); err != nil {
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -117,20 +117,20 @@ func (w *watcher) Run(ctx context.Context, sink source.Sink) error {
 			return nil
 		}
 		if err == nil {
-			w.members.settle()
+			w.subscribers.clearNew()
 			w.backoff.reset()
 			continue
 		}
 		delay := w.backoff.next()
-		seconds, asked := apierrors.SuggestsClientDelay(err)
+		seconds, suggested := apierrors.SuggestsClientDelay(err)
 		switch {
 		case isHistoryGone(err):
 			w.position = ""
 		case apierrors.IsNotFound(err):
-			w.mapping, w.stale, w.position = nil, true, ""
-		case asked || apierrors.IsTooManyRequests(err):
+			w.mapping, w.mappingStale, w.position = nil, true, ""
+		case suggested || apierrors.IsTooManyRequests(err):
 			delay = max(delay, time.Duration(seconds)*time.Second)
-		case !errors.As(err, &interruption{}):
+		case !errors.As(err, &interruptedError{}):
 			return err
 		}
 		log.Info("watch interrupted; going on", "reason", err.Error(), "delay", delay)
@@ -143,83 +143,83 @@ func (w *watcher) Run(ctx context.Context, sink source.Sink) error {
 // advance brings the watch from where it is to the end of a stream.
 func (w *watcher) advance(ctx context.Context, sink source.Sink) error {
 	if w.mapping == nil {
-		if err := w.resolve(ctx, sink); err != nil {
+		if err := w.resolveKind(ctx, sink); err != nil {
 			return err
 		}
 	}
-	if !w.started {
-		if err := w.begin(ctx, sink); err != nil {
+	if !w.initialized {
+		if err := w.listInitial(ctx, sink); err != nil {
 			return err
 		}
 	} else if w.position != "" {
-		if err := w.recheck(ctx); err != nil {
+		if err := w.checkRollback(ctx); err != nil {
 			return err
 		}
 	}
 	if w.position != "" {
-		if err := w.recall(ctx); err != nil {
+		if err := w.restoreFields(ctx); err != nil {
 			return err
 		}
-	} else if err := w.compare(ctx, sink); err != nil {
+	} else if err := w.relist(ctx, sink); err != nil {
 		return err
 	}
-	if err := w.keep(ctx); err != nil {
+	if err := w.saveStart(ctx); err != nil {
 		return err
 	}
-	if err := w.announce(ctx, sink); err != nil {
+	if err := w.deliverSync(ctx, sink); err != nil {
 		return err
 	}
-	return w.follow(ctx, sink)
+	return w.watch(ctx, sink)
 }
 
-// keep waits, once, until the store holds where the watch begins: a process that
+// saveStart waits, once, until the store holds where the watch begins: a process that
 // is killed by its very first event must not begin after it the next time.
-func (w *watcher) keep(ctx context.Context) error {
-	if w.kept || w.Saver == nil {
+func (w *watcher) saveStart(ctx context.Context) error {
+	if w.startSaved || w.Saver == nil {
 		return nil
 	}
 	if err := w.Saver.Flush(ctx); err != nil {
-		return interruption{fmt.Errorf("save where the watch begins: %w", err)}
+		return interruptedError{fmt.Errorf("save where the watch begins: %w", err)}
 	}
-	w.kept = true
+	w.startSaved = true
 	return nil
 }
 
-// resolve finds out where the objects are served, and waits while they are not.
-func (w *watcher) resolve(ctx context.Context, sink source.Sink) error {
+// resolveKind finds out where the objects are served, and waits while they are not.
+func (w *watcher) resolveKind(ctx context.Context, sink source.Sink) error {
 	for reported := false; ; reported = true {
-		mapping, known, err := w.kinds.find(w.kind, w.stale)
+		mapping, known, err := w.mapper.mapping(w.kind, w.mappingStale)
 		if err == nil {
 			if mapping.Scope.Name() == meta.RESTScopeNameRoot && w.namespace != "" {
 				return fmt.Errorf("kind %q in %q belongs to no namespace: namespace %q cannot be given",
 					w.kind.Kind, w.kind.GroupVersion(), w.namespace)
 			}
-			w.mapping, w.stale = mapping, false
+			w.mapping, w.mappingStale = mapping, false
 			return nil
 		}
 		if !meta.IsNoMatchError(err) {
 			return fmt.Errorf("look up kind %q in %q: %w", w.kind.Kind, w.kind.GroupVersion(), err)
 		}
 		if !known {
-			if err := w.abandon(ctx, sink); err != nil {
+			if err := w.handleKindRemoved(ctx, sink); err != nil {
 				return err
 			}
 		}
 		if !reported {
 			logr.FromContextOrDiscard(ctx).Info("no such kind is registered; waiting for it",
 				"kind", w.kind.Kind, "apiVersion", w.kind.GroupVersion().String())
-			w.tell(err)
+			w.reportStatus(err)
 		}
-		if !wait(ctx, w.Clock, lookAgain) {
+		if !wait(ctx, w.Clock, kindPollInterval) {
 			return ctx.Err()
 		}
 	}
 }
 
-// interruption is the end of a stream that had been established.
-type interruption struct{ error }
+// interruptedError is the end of a stream that had been established.
+type interruptedError struct{ error }
 
-func (i interruption) Unwrap() error { return i.error }
+func (e interruptedError) Unwrap() error { return e.error }
 
 // isHistoryGone reports whether the API server no longer, or not yet, has what
 // came after the resourceVersion it was asked about.

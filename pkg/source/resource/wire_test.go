@@ -24,75 +24,75 @@ import (
 	"sync"
 )
 
-// wire stands between a source and the API server. It reports when a watch is
+// fakeTransport stands between a source and the API server. It reports when a watch is
 // established, and does to requests and streams what a bad network does.
-type wire struct {
+type fakeTransport struct {
 	next http.RoundTripper
 	// opened receives the resourceVersion of every watch that is established.
 	opened chan string
 
-	mu      sync.Mutex
-	answers []answer // in place of the API server, each once
-	streams []*stream
-	listed  int // pages, without those of one object that ask where the server is
+	mu        sync.Mutex
+	responses []cannedResponse // in place of the API server, each once
+	streams   []*stream
+	pages     int // pages, without those of one object that ask where the server is
 }
 
-func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
+func (tr *fakeTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	watching := r.URL.Query().Get("watch") == "true"
-	w.mu.Lock()
+	tr.mu.Lock()
 	if limit := r.URL.Query().Get("limit"); limit != "" && limit != "1" {
-		w.listed++
+		tr.pages++
 	}
-	for i, a := range w.answers {
+	for i, a := range tr.responses {
 		if a.watching == watching {
-			w.answers = slices.Delete(w.answers, i, i+1)
-			w.mu.Unlock()
+			tr.responses = slices.Delete(tr.responses, i, i+1)
+			tr.mu.Unlock()
 			return &http.Response{StatusCode: a.code, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(a.body)), Request: r}, nil
 		}
 	}
-	w.mu.Unlock()
-	response, err := w.next.RoundTrip(r)
+	tr.mu.Unlock()
+	response, err := tr.next.RoundTrip(r)
 	if err == nil && watching && response.StatusCode == http.StatusOK {
 		s := &stream{ReadCloser: response.Body}
-		w.mu.Lock()
-		w.streams = append(w.streams, s)
-		w.mu.Unlock()
+		tr.mu.Lock()
+		tr.streams = append(tr.streams, s)
+		tr.mu.Unlock()
 		response.Body = s
-		w.opened <- r.URL.Query().Get("resourceVersion")
+		tr.opened <- r.URL.Query().Get("resourceVersion")
 	}
 	return response, err
 }
 
 // WrappedRoundTripper lets the client find the transport that it wraps.
-func (w *wire) WrappedRoundTripper() http.RoundTripper { return w.next }
+func (tr *fakeTransport) WrappedRoundTripper() http.RoundTripper { return tr.next }
 
-// answer makes the wire answer the next request that is a watch, or is not,
+// respondNext makes the wire answer the next request that is a watch, or is not,
 // in place of the API server.
-func (w *wire) answer(watching bool, code int, body string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.answers = append(w.answers, answer{watching, code, body})
+func (tr *fakeTransport) respondNext(watching bool, code int, body string) {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	tr.responses = append(tr.responses, cannedResponse{watching, code, body})
 }
 
-// cut ends the streams that are open: with io.EOF, or within an object.
-func (w *wire) cut(err error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, s := range w.streams {
+// cutStreams ends the streams that are open: with io.EOF, or within an object.
+func (tr *fakeTransport) cutStreams(err error) {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	for _, s := range tr.streams {
 		s.end(err)
 	}
-	w.streams = nil
+	tr.streams = nil
 }
 
-// lists returns how many pages were asked for.
-func (w *wire) lists() int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.listed
+// listedPages returns how many pages were asked for.
+func (tr *fakeTransport) listedPages() int {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	return tr.pages
 }
 
-// answer is one that the API server did not give.
-type answer struct {
+// cannedResponse is one that the API server did not give.
+type cannedResponse struct {
 	watching bool
 	code     int
 	body     string // JSON

@@ -41,20 +41,20 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
 
-// scene is what the view shows, which outlives processes.
-type scene struct {
+// fakeView is what the view shows, which outlives processes.
+type fakeView struct {
 	mu     sync.Mutex
 	result any
 	err    error
-	// looks counts evaluations; each waits for a token where there are tokens.
-	looks  int
-	tokens chan struct{}
+	// evaluations counts evaluations; each waits for a token where there are tokens.
+	evaluations int
+	tokens      chan struct{}
 }
 
-func (s *scene) Evaluate(context.Context) (any, error) {
+func (s *fakeView) Evaluate(context.Context) (any, error) {
 	s.mu.Lock()
 	tokens := s.tokens
-	s.looks++
+	s.evaluations++
 	s.mu.Unlock()
 	if tokens != nil {
 		<-tokens
@@ -64,16 +64,16 @@ func (s *scene) Evaluate(context.Context) (any, error) {
 	return s.result, s.err
 }
 
-func (s *scene) show(result any, err error) {
+func (s *fakeView) set(result any, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.result, s.err = result, err
 }
 
-func (s *scene) count() int {
+func (s *fakeView) count() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.looks
+	return s.evaluations
 }
 
 type sinkFunc func(ctx context.Context, ev event.Event, done func()) error
@@ -82,28 +82,28 @@ func (f sinkFunc) Deliver(ctx context.Context, ev event.Event, done func()) erro
 	return f(ctx, ev, done)
 }
 
-// log is what a sink got.
-type log struct {
+// recorder is what a sink got.
+type recorder struct {
 	mu     sync.Mutex
 	events []event.Event
 }
 
-func (l *log) take(ctx context.Context, ev event.Event, done func()) error {
-	_ = l.keep(ctx, ev, done)
+func (l *recorder) deliver(ctx context.Context, ev event.Event, done func()) error {
+	_ = l.hold(ctx, ev, done)
 	done()
 	return nil
 }
 
-// keep takes events that are never done.
-func (l *log) keep(_ context.Context, ev event.Event, _ func()) error {
+// hold takes events that are never done.
+func (l *recorder) hold(_ context.Context, ev event.Event, _ func()) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.events = append(l.events, ev)
 	return nil
 }
 
-// taken returns `type old→new` of the events so far, and forgets them.
-func (l *log) taken() []string {
+// drain returns `type old→new` of the events so far, and forgets them.
+func (l *recorder) drain() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var out []string
@@ -121,19 +121,19 @@ func (l *log) taken() []string {
 // process is a worker with one trigger, whose clock is that of the bubble that it
 // runs in. Its file outlives it.
 type process struct {
-	t      *testing.T
-	store  *file.Store
-	cancel context.CancelFunc
-	source chan error
-	end    context.CancelFunc
-	saver  chan error
-	killed atomic.Bool
+	t         *testing.T
+	store     *file.Store
+	cancel    context.CancelFunc
+	source    chan error
+	stopSaver context.CancelFunc
+	saver     chan error
+	killed    atomic.Bool
 }
 
 func compile(t *testing.T, o velaql.Options, properties map[string]any) source.Subscription {
 	t.Helper()
 	o.Clock = clock.RealClock{}
-	sub, problems := velaql.New(o)(properties, source.Trigger{Trigger: event.Trigger{Name: "pods", Namespace: "default"}, Old: expr.All()})
+	sub, problems := velaql.New(o)(properties, source.Spec{TriggerRef: event.TriggerRef{Name: "pods", Namespace: "default"}, Old: expr.All()})
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
@@ -141,8 +141,8 @@ func compile(t *testing.T, o velaql.Options, properties map[string]any) source.S
 }
 
 // options have views that show s.
-func options(s *scene) velaql.Options {
-	return velaql.Options{Views: func(event.Trigger, query.Query) (velaql.View, diag.List) { return s, nil }}
+func options(s *fakeView) velaql.Options {
+	return velaql.Options{CompileView: func(event.TriggerRef, query.Query) (velaql.View, diag.List) { return s, nil }}
 }
 
 func start(t *testing.T, path string, o velaql.Options, properties map[string]any, sink sinkFunc) *process {
@@ -153,26 +153,26 @@ func start(t *testing.T, path string, o velaql.Options, properties map[string]an
 	}
 	p := &process{t: t, store: s, source: make(chan error, 1), saver: make(chan error, 1)}
 	saver := store.NewSaver(s, store.SaverOptions{
-		Every: 25 * time.Millisecond, Changes: 1000, Grace: time.Second, Clock: clock.RealClock{},
+		MaxDelay: 25 * time.Millisecond, BatchSize: 1000, GracePeriod: time.Second, Clock: clock.RealClock{},
 		OnError: func(err error) {
 			if !p.killed.Load() {
 				t.Error(err)
 			}
 		},
 	})
-	o.Resumes, o.Saver = s, saver
+	o.Checkpoints, o.Saver = s, saver
 	sub := compile(t, o, properties)
 	saving, end := context.WithCancel(context.Background())
 	ctx, cancel := context.WithCancel(context.Background())
-	p.end, p.cancel = end, cancel
+	p.stopSaver, p.cancel = end, cancel
 	go func() { p.saver <- saver.Run(saving) }()
 	src := sub.Open([]source.Subscription{sub})
-	go func() { p.source <- again(ctx, src, wanted{sub, sink}) }()
+	go func() { p.source <- runWithRestarts(ctx, src, filteringSink{sub, sink}) }()
 	return p
 }
 
-// again runs a source again a second after it has failed, as the engine does.
-func again(ctx context.Context, src source.Source, sink source.Sink) error {
+// runWithRestarts runs a source again a second after it has failed, as the engine does.
+func runWithRestarts(ctx context.Context, src source.Source, sink source.Sink) error {
 	for {
 		err := src.Run(ctx, sink)
 		if ctx.Err() != nil {
@@ -186,14 +186,14 @@ func again(ctx context.Context, src source.Source, sink source.Sink) error {
 	}
 }
 
-// wanted leaves out what the trigger does not take, as the engine does.
-type wanted struct {
+// filteringSink leaves out what the trigger does not take, as the engine does.
+type filteringSink struct {
 	source.Subscription
 	sink sinkFunc
 }
 
-func (w wanted) Deliver(ctx context.Context, ev event.Event, done func()) error {
-	if w.Wants(ev) != "" {
+func (w filteringSink) Deliver(ctx context.Context, ev event.Event, done func()) error {
+	if w.Skip(ev) != "" {
 		done()
 		return nil
 	}
@@ -207,7 +207,7 @@ func (p *process) stop() {
 	if err := <-p.source; err != nil {
 		p.t.Error(err)
 	}
-	p.end()
+	p.stopSaver()
 	if err := <-p.saver; err != nil {
 		p.t.Error(err)
 	}
@@ -224,7 +224,7 @@ func (p *process) kill() {
 		p.t.Error(err)
 	}
 	p.cancel()
-	p.end()
+	p.stopSaver()
 	_ = errors.Join(<-p.source, <-p.saver)
 }
 

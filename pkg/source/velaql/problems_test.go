@@ -31,6 +31,6 @@ import (
 var update = flag.Bool("update", false, "write what is said into testdata/problems.txtar")
 
 func TestProblems(t *testing.T) {
-	views := func(_ event.Trigger, q query.Query) (velaql.View, diag.List) { return view.New(q, view.Options{}) }
-	sources.Problems(t, velaql.New(velaql.Options{Views: views}), 14, *update)
+	views := func(_ event.TriggerRef, q query.Query) (velaql.View, diag.List) { return view.New(q, view.Options{}) }
+	sources.Problems(t, velaql.New(velaql.Options{CompileView: views}), 14, *update)
 }

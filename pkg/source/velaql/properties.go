@@ -25,7 +25,7 @@ import (
 )
 
 // parse checks properties, and returns what they ask for, without the view.
-func parse(s schema.Text, given map[string]any) (subscription, diag.List) {
+func parse(s schema.Lazy, given map[string]any) (subscription, diag.List) {
 	var p struct {
 		View      string         `json:"view"`
 		Template  string         `json:"template"`

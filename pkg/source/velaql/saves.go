@@ -32,9 +32,9 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
-// saves remembers what is done. A mark is "number hash"; the inventory is the
+// checkpoint remembers what is done. A mark is "number hash"; the inventory is the
 // text, in pieces.
-type saves struct {
+type checkpoint struct {
 	options Options
 	key     string
 
@@ -42,49 +42,49 @@ type saves struct {
 	// number is that of what was saved last, and pieces how many there are of it at
 	// most.
 	number int64
-	pieces int
+	chunks int
 }
 
 // load returns what was saved last.
-func (s *saves) load(ctx context.Context) (shown, error) {
-	if s.options.Resumes == nil {
-		return shown{}, nil
+func (s *checkpoint) load(ctx context.Context) (snapshot, error) {
+	if s.options.Checkpoints == nil {
+		return snapshot{}, nil
 	}
 	if s.options.FromNow {
-		return shown{}, s.options.Resumes.Forget(ctx, s.key)
+		return snapshot{}, s.options.Checkpoints.Delete(ctx, s.key)
 	}
-	saved, err := s.options.Resumes.Load(ctx, s.key)
+	saved, err := s.options.Checkpoints.Load(ctx, s.key)
 	if err != nil || saved.Position == "" {
-		return shown{}, err
+		return snapshot{}, err
 	}
 	number, hash, ok := strings.Cut(saved.Position, " ")
-	var last shown
+	var last snapshot
 	if last.number, err = strconv.ParseInt(number, 10, 64); err != nil || !ok || len(hash) != hex.EncodedLen(sha256.Size) {
-		return shown{}, fmt.Errorf("result %q: %w", saved.Position, store.ErrDamaged)
+		return snapshot{}, fmt.Errorf("result %q: %w", saved.Position, store.ErrDamaged)
 	}
 	last.hash = hash
 	var text []byte
 	for i := range len(saved.Inventory) {
-		text = append(text, saved.Inventory[piece(i)].Seen...)
+		text = append(text, saved.Inventory[chunkName(i)].State...)
 	}
-	if hashOf(text) == hash { // else it is of what comes next
+	if hashJSON(text) == hash { // else it is of what comes next
 		last.text = text
 	}
-	s.number, s.pieces = last.number, len(saved.Inventory)
+	s.number, s.chunks = last.number, len(saved.Inventory)
 	return last, nil
 }
 
-// now saves what is shown before it returns.
-func (s *saves) now(ctx context.Context, v shown) error {
-	if s.options.Resumes == nil {
+// save saves what is shown before it returns.
+func (s *checkpoint) save(ctx context.Context, v snapshot) error {
+	if s.options.Checkpoints == nil {
 		return nil
 	}
 	c, _ := s.change(v)
-	return s.options.Resumes.Save(ctx, s.key, c)
+	return s.options.Checkpoints.Save(ctx, s.key, c)
 }
 
-// later takes note that what is shown is done.
-func (s *saves) later(v shown) {
+// saveAsync takes note that what is shown is done.
+func (s *checkpoint) saveAsync(v snapshot) {
 	if s.options.Saver == nil {
 		return
 	}
@@ -96,35 +96,35 @@ func (s *saves) later(v shown) {
 }
 
 // change returns what saves v, and whether it is newer than what was saved.
-func (s *saves) change(v shown) (store.Change, bool) {
+func (s *checkpoint) change(v snapshot) (store.Change, bool) {
 	newer := v.number > s.number
 	s.number = max(s.number, v.number)
-	c := store.Change{Mark: &store.Mark{Position: fmt.Sprintf("%d %s", v.number, v.hash)}, Inventory: map[string]*store.Entry{}}
+	c := store.Change{Watermark: &store.Watermark{Position: fmt.Sprintf("%d %s", v.number, v.hash)}, Inventory: map[string]*store.Entry{}}
 	text := v.text
-	if len(text) > MaxOld {
+	if len(text) > MaxOldBytes {
 		text = nil
 	}
 	n := 0
-	for part := range slices.Chunk(text, store.MaxSeen) {
-		c.Inventory[piece(n)] = &store.Entry{Seen: bytes.Clone(part)}
+	for part := range slices.Chunk(text, store.MaxState) {
+		c.Inventory[chunkName(n)] = &store.Entry{State: bytes.Clone(part)}
 		n++
 	}
-	for i := n; i < s.pieces; i++ {
-		c.Inventory[piece(i)] = nil
+	for i := n; i < s.chunks; i++ {
+		c.Inventory[chunkName(i)] = nil
 	}
-	s.pieces = max(s.pieces, n)
+	s.chunks = max(s.chunks, n)
 	return c, newer
 }
 
-func piece(i int) string { return fmt.Sprintf("old/%04d", i) }
+func chunkName(i int) string { return fmt.Sprintf("old/%04d", i) }
 
-func hashOf(text []byte) string {
+func hashJSON(text []byte) string {
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:])
 }
 
-// value returns the result of s, where it is known.
-func (s shown) value() (any, bool) {
+// decode returns the result of s, where it is known.
+func (s snapshot) decode() (any, bool) {
 	var value any
 	if s.text == nil || json.Unmarshal(s.text, &value) != nil {
 		return nil, false

@@ -29,7 +29,7 @@ import (
 
 // subscription is what one trigger asks for.
 type subscription struct {
-	trigger           source.Trigger
+	trigger           source.Spec
 	query             query.Query
 	view              View
 	interval, timeout time.Duration
@@ -44,9 +44,9 @@ func (s subscription) Key() string {
 	return Type + ":" + s.trigger.String() + " " + hex.EncodeToString(sum[:6])
 }
 
-// Wants returns why the trigger does not take ev: its type is not among those that
+// Skip returns why the trigger does not take ev: its type is not among those that
 // it asked for.
-func (s subscription) Wants(ev event.Event) source.Reason {
+func (s subscription) Skip(ev event.Event) source.Reason {
 	if !slices.Contains(s.events, ev.Type) {
 		return source.NotSubscribed
 	}
@@ -55,5 +55,5 @@ func (s subscription) Wants(ev event.Event) source.Reason {
 
 // Open returns the source of the trigger.
 func (s subscription) Open([]source.Subscription) source.Source {
-	return &watch{subscription: s, key: s.Key(), saves: saves{options: s.options, key: s.Key()}}
+	return &poller{subscription: s, key: s.Key(), checkpoint: checkpoint{options: s.options, key: s.Key()}}
 }

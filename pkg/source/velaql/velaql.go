@@ -55,12 +55,12 @@ const (
 	MinInterval = time.Second
 	// MaxTimeout is the longest time that an evaluation may have.
 	MaxTimeout = time.Minute
-	// MaxOld is how large a value may be that is stored for `context.old`, in bytes
+	// MaxOldBytes is how large a value may be that is stored for `context.old`, in bytes
 	// of JSON.
-	MaxOld = 64 << 10
-	// overstay is what an evaluation gets past its timeout before it counts as one
+	MaxOldBytes = 64 << 10
+	// gracePeriod is what an evaluation gets past its timeout before it counts as one
 	// that never ends.
-	overstay = 2 * time.Second
+	gracePeriod = 2 * time.Second
 )
 
 //go:embed properties.cue
@@ -75,17 +75,17 @@ type View interface {
 
 // Options is what sources of this package work with. Views and Clock are required.
 type Options struct {
-	// Views compiles what q asks for, to be evaluated for t. The paths in the
+	// CompileView compiles what q asks for, to be evaluated for t. The paths in the
 	// problems are "template" and "parameter".
-	Views func(t event.Trigger, q query.Query) (View, diag.List)
-	Clock clock.Clock
-	// Waits, where it is set, is told why the source of a key waits; nil when it
+	CompileView func(t event.TriggerRef, q query.Query) (View, diag.List)
+	Clock       clock.Clock
+	// OnStatus, where it is set, is told why the source of a key waits; nil when it
 	// works.
-	Waits func(key string, why error)
-	// Resumes and Saver remember what views have shown. Where they are nil, a
+	OnStatus func(key string, why error)
+	// Checkpoints and Saver remember what views have shown. Where they are nil, a
 	// trigger begins anew with the process.
-	Resumes store.Resumes
-	Saver   Saver
+	Checkpoints store.Checkpoints
+	Saver       Saver
 	// FromNow leaves out what changed while the process was down.
 	FromNow bool
 }
@@ -98,25 +98,25 @@ type Saver interface {
 
 // New returns the compiler of this source's properties.
 func New(o Options) source.Compiler {
-	s := schema.Later(properties)
-	return func(given map[string]any, t source.Trigger) (source.Subscription, diag.List) {
+	s := schema.NewLazy(properties)
+	return func(given map[string]any, t source.Spec) (source.Subscription, diag.List) {
 		sub, problems := parse(s, given)
 		if len(problems) > 0 {
 			return nil, problems
 		}
 		sub.trigger, sub.options = t, o
-		if t.Refuse != nil {
-			if problems = t.Refuse(); len(problems) > 0 {
+		if t.BeforeEvaluate != nil {
+			if problems = t.BeforeEvaluate(); len(problems) > 0 {
 				return sub, problems
 			}
 		}
-		sub.view, problems = o.Views(t.Trigger, sub.query)
+		sub.view, problems = o.CompileView(t.TriggerRef, sub.query)
 		return sub, problems
 	}
 }
 
 // Prune forgets the views that none of subscriptions, which are all that there are,
 // stands for any more.
-func Prune(ctx context.Context, r store.Resumes, subscriptions []source.Subscription) error {
-	return store.Prune(ctx, r, source.Unused(Type, subscriptions), r.Forget)
+func Prune(ctx context.Context, r store.Checkpoints, subscriptions []source.Subscription) error {
+	return store.Prune(ctx, r, source.Unused(Type, subscriptions), r.Delete)
 }

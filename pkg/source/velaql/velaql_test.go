@@ -54,20 +54,20 @@ func TestChanges(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, path string) {
-				var l log
-				s := &scene{result: "a"}
-				p := start(t, path, options(s), properties(tc.more...), l.take)
+				var l recorder
+				s := &fakeView{result: "a"}
+				p := start(t, path, options(s), properties(tc.more...), l.deliver)
 				time.Sleep(25 * time.Second)
-				s.show("b", nil)
+				s.set("b", nil)
 				time.Sleep(25 * time.Second)
-				s.show("a", nil)
+				s.set("a", nil)
 				time.Sleep(time.Minute)
 				p.stop()
 				// What is the same after a restart is no change.
-				p = start(t, path, options(s), properties(tc.more...), l.take)
+				p = start(t, path, options(s), properties(tc.more...), l.deliver)
 				time.Sleep(time.Minute)
 				p.stop()
-				if diff := cmp.Diff(tc.want, l.taken()); diff != "" {
+				if diff := cmp.Diff(tc.want, l.drain()); diff != "" {
 					t.Error(diff)
 				}
 				if n := s.count(); n < 15 || n > 20 {
@@ -82,34 +82,34 @@ func TestChanges(t *testing.T) {
 // handled again.
 func TestRestart(t *testing.T) {
 	bubble(t, func(t *testing.T, path string) {
-		var l log
-		s := &scene{result: "a"}
-		p := start(t, path, options(s), properties(), l.take)
+		var l recorder
+		s := &fakeView{result: "a"}
+		p := start(t, path, options(s), properties(), l.deliver)
 		synctest.Wait()
 		p.stop()
-		s.show("b", nil)
-		s.show("c", nil)
-		p = start(t, path, options(s), properties(), l.take)
+		s.set("b", nil)
+		s.set("c", nil)
+		p = start(t, path, options(s), properties(), l.deliver)
 		time.Sleep(time.Second)
 		p.stop()
-		if diff := cmp.Diff([]string{"update a→c"}, l.taken()); diff != "" {
+		if diff := cmp.Diff([]string{"update a→c"}, l.drain()); diff != "" {
 			t.Error(diff)
 		}
-		s.show("d", nil)
-		p = start(t, path, options(s), properties(), l.keep)
+		s.set("d", nil)
+		p = start(t, path, options(s), properties(), l.hold)
 		synctest.Wait()
 		p.kill()
 		id := l.events[0].ID
-		p = start(t, path, options(s), properties(), l.take)
+		p = start(t, path, options(s), properties(), l.deliver)
 		time.Sleep(time.Second)
 		p.stop()
 		if again := l.events[1].ID; again != id {
 			t.Errorf("handled again as %s, was %s", again, id)
 		}
-		p = start(t, path, options(s), properties(), l.take)
+		p = start(t, path, options(s), properties(), l.deliver)
 		time.Sleep(time.Second)
 		p.stop()
-		if diff := cmp.Diff([]string{"update c→d", "update c→d"}, l.taken()); diff != "" {
+		if diff := cmp.Diff([]string{"update c→d", "update c→d"}, l.drain()); diff != "" {
 			t.Error(diff)
 		}
 	})
@@ -118,20 +118,20 @@ func TestRestart(t *testing.T) {
 // TestFromNow leaves out what changed while nothing ran.
 func TestFromNow(t *testing.T) {
 	bubble(t, func(t *testing.T, path string) {
-		var l log
-		s := &scene{result: "a"}
-		p := start(t, path, options(s), properties(), l.take)
+		var l recorder
+		s := &fakeView{result: "a"}
+		p := start(t, path, options(s), properties(), l.deliver)
 		synctest.Wait()
 		p.stop()
-		s.show("b", nil)
+		s.set("b", nil)
 		o := options(s)
 		o.FromNow = true
-		p = start(t, path, o, properties(), l.take)
+		p = start(t, path, o, properties(), l.deliver)
 		time.Sleep(time.Second)
-		s.show("c", nil)
+		s.set("c", nil)
 		time.Sleep(time.Minute)
 		p.stop()
-		if diff := cmp.Diff([]string{"update b→c"}, l.taken()); diff != "" {
+		if diff := cmp.Diff([]string{"update b→c"}, l.drain()); diff != "" {
 			t.Error(diff)
 		}
 	})
@@ -140,11 +140,11 @@ func TestFromNow(t *testing.T) {
 // TestFailures are told, and are no change.
 func TestFailures(t *testing.T) {
 	bubble(t, func(t *testing.T, path string) {
-		var l log
-		s := &scene{result: "a"}
+		var l recorder
+		s := &fakeView{result: "a"}
 		var told []string
 		o := options(s)
-		o.Waits = func(_ string, why error) {
+		o.OnStatus = func(_ string, why error) {
 			text := "works"
 			if why != nil {
 				text = why.Error()
@@ -153,19 +153,19 @@ func TestFailures(t *testing.T) {
 				told = append(told, text)
 			}
 		}
-		p := start(t, path, o, properties(), l.take)
+		p := start(t, path, o, properties(), l.deliver)
 		time.Sleep(15 * time.Second)
-		s.show(nil, errors.New("forbidden"))
+		s.set(nil, errors.New("forbidden"))
 		time.Sleep(time.Minute)
-		s.show("a", nil)
+		s.set("a", nil)
 		time.Sleep(time.Minute)
-		s.show("b", nil)
+		s.set("b", nil)
 		time.Sleep(time.Minute)
 		p.stop()
 		if diff := cmp.Diff([]string{"works", "forbidden", "works"}, told); diff != "" {
 			t.Error(diff)
 		}
-		if diff := cmp.Diff([]string{"update a→b"}, l.taken()); diff != "" {
+		if diff := cmp.Diff([]string{"update a→b"}, l.drain()); diff != "" {
 			t.Error(diff)
 		}
 	})
@@ -175,12 +175,12 @@ func TestFailures(t *testing.T) {
 // has ended all goes on.
 func TestEndless(t *testing.T) {
 	bubble(t, func(t *testing.T, path string) {
-		var l log
-		s := &scene{result: "a"}
+		var l recorder
+		s := &fakeView{result: "a"}
 		var why error
 		o := options(s)
-		o.Waits = func(_ string, err error) { why = err }
-		p := start(t, path, o, properties(), l.take)
+		o.OnStatus = func(_ string, err error) { why = err }
+		p := start(t, path, o, properties(), l.deliver)
 		synctest.Wait()
 		tokens := make(chan struct{})
 		s.mu.Lock()
@@ -194,7 +194,7 @@ func TestEndless(t *testing.T) {
 		close(tokens)
 		time.Sleep(time.Minute)
 		p.stop()
-		if diff := cmp.Diff([]string{"update a→b"}, l.taken()); diff != "" || why != nil {
+		if diff := cmp.Diff([]string{"update a→b"}, l.drain()); diff != "" || why != nil {
 			t.Error(diff, why)
 		}
 	})
@@ -203,20 +203,20 @@ func TestEndless(t *testing.T) {
 // TestFailedDelivery: Run that is called again delivers what was not taken.
 func TestFailedDelivery(t *testing.T) {
 	bubble(t, func(t *testing.T, path string) {
-		var l log
-		s := &scene{result: "a"}
+		var l recorder
+		s := &fakeView{result: "a"}
 		failures := 3
 		p := start(t, path, options(s), properties(), func(ctx context.Context, ev event.Event, done func()) error {
 			if failures--; failures >= 0 {
 				return errors.New("full")
 			}
-			return l.take(ctx, ev, done)
+			return l.deliver(ctx, ev, done)
 		})
 		synctest.Wait()
-		s.show("b", nil)
+		s.set("b", nil)
 		time.Sleep(time.Minute)
 		p.stop()
-		if diff := cmp.Diff([]string{"update a→b"}, l.taken()); diff != "" {
+		if diff := cmp.Diff([]string{"update a→b"}, l.drain()); diff != "" {
 			t.Error(diff)
 		}
 	})
@@ -233,14 +233,14 @@ func TestLargeResults(t *testing.T) {
 			done()
 			return nil
 		}
-		results := []int{10, velaql.MaxOld - 2, velaql.MaxOld - 1, 5000, 20}
+		results := []int{10, velaql.MaxOldBytes - 2, velaql.MaxOldBytes - 1, 5000, 20}
 		for _, size := range results {
-			s := &scene{result: strings.Repeat("x", size)}
+			s := &fakeView{result: strings.Repeat("x", size)}
 			p := start(t, path, options(s), properties(), sink)
 			time.Sleep(time.Second)
 			p.stop()
 		}
-		if diff := cmp.Diff([]int{10, velaql.MaxOld - 2, 0, 5000}, old); diff != "" {
+		if diff := cmp.Diff([]int{10, velaql.MaxOldBytes - 2, 0, 5000}, old); diff != "" {
 			t.Error(diff)
 		}
 	})
@@ -248,9 +248,9 @@ func TestLargeResults(t *testing.T) {
 
 func TestEvent(t *testing.T) {
 	bubble(t, func(t *testing.T, path string) {
-		var l log
-		s := &scene{result: map[string]any{"n": int64(1)}}
-		p := start(t, path, options(s), properties("sync"), l.take)
+		var l recorder
+		s := &fakeView{result: map[string]any{"n": int64(1)}}
+		p := start(t, path, options(s), properties("sync"), l.deliver)
 		synctest.Wait()
 		at := time.Now()
 		p.stop()
@@ -275,10 +275,10 @@ func TestPrune(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = st.Close() })
-	used := compile(t, options(&scene{}), properties())
-	unused := compile(t, options(&scene{}), map[string]any{"view": "others"})
+	used := compile(t, options(&fakeView{}), properties())
+	unused := compile(t, options(&fakeView{}), map[string]any{"view": "others"})
 	for _, name := range []string{used.Key(), unused.Key(), "x resource-watcher:v1/Pod"} {
-		if err := st.Save(t.Context(), name, store.Change{Mark: &store.Mark{Position: "1 x"}}); err != nil {
+		if err := st.Save(t.Context(), name, store.Change{Watermark: &store.Watermark{Position: "1 x"}}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -30,45 +30,45 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
-// watch is the source of one trigger.
-type watch struct {
+// poller is the source of one trigger.
+type poller struct {
 	subscription
-	key    string
-	saves  saves
-	loaded bool
+	key        string
+	checkpoint checkpoint
+	loaded     bool
 	// last is what was delivered last.
-	last shown
+	last snapshot
 	// running is closed when the evaluation ends that was last begun.
 	running chan struct{}
 }
 
 // Run implements source.Source.
-func (w *watch) Run(ctx context.Context, sink source.Sink) error {
+func (w *poller) Run(ctx context.Context, sink source.Sink) error {
 	if err := w.run(ctx, sink); err != nil && ctx.Err() == nil {
-		w.tell(err)
+		w.reportStatus(err)
 		return err
 	}
 	return nil
 }
 
-// tell says why the trigger waits; nil that it works.
-func (w *watch) tell(why error) {
-	if w.options.Waits != nil {
-		w.options.Waits(w.key, why)
+// reportStatus says why the trigger waits; nil that it works.
+func (w *poller) reportStatus(why error) {
+	if w.options.OnStatus != nil {
+		w.options.OnStatus(w.key, why)
 	}
 }
 
-func (w *watch) run(ctx context.Context, sink source.Sink) error {
+func (w *poller) run(ctx context.Context, sink source.Sink) error {
 	if err := w.load(ctx); err != nil {
 		return err
 	}
 	for {
-		now, err := w.look(ctx)
+		now, err := w.evaluateWithTimeout(ctx)
 		if err != nil {
 			return err
 		}
-		w.tell(nil)
-		if err := w.compare(ctx, sink, now); err != nil {
+		w.reportStatus(nil)
+		if err := w.deliverChange(ctx, sink, now); err != nil {
 			return err
 		}
 		timer := w.options.Clock.NewTimer(w.interval)
@@ -82,27 +82,27 @@ func (w *watch) run(ctx context.Context, sink source.Sink) error {
 }
 
 // load brings the trigger to where it stopped, once.
-func (w *watch) load(ctx context.Context) error {
+func (w *poller) load(ctx context.Context) error {
 	if w.loaded {
 		return nil
 	}
 	var err error
-	if w.last, err = w.saves.load(ctx); err != nil {
+	if w.last, err = w.checkpoint.load(ctx); err != nil {
 		return err
 	}
 	w.loaded = true
 	return nil
 }
 
-// outcome is what comes of an evaluation.
-type outcome struct {
+// evaluation is what comes of an evaluation.
+type evaluation struct {
 	result any
 	err    error
 }
 
-// look evaluates the view. One that does not end is left alone: nothing can end it,
+// evaluateWithTimeout evaluates the view. One that does not end is left alone: nothing can end it,
 // and there is no other until it has.
-func (w *watch) look(ctx context.Context) (any, error) {
+func (w *poller) evaluateWithTimeout(ctx context.Context) (any, error) {
 	if w.running != nil {
 		select {
 		case <-w.running:
@@ -110,37 +110,37 @@ func (w *watch) look(ctx context.Context) (any, error) {
 			return nil, errors.New("the evaluation of the view does not end")
 		}
 	}
-	limited, cancel := context.WithTimeoutCause(ctx, w.timeout, fmt.Errorf("timed out after %s", w.timeout))
-	ended, found := make(chan struct{}), make(chan outcome, 1)
+	evalCtx, cancel := context.WithTimeoutCause(ctx, w.timeout, fmt.Errorf("timed out after %s", w.timeout))
+	ended, results := make(chan struct{}), make(chan evaluation, 1)
 	w.running = ended
 	go func() {
 		defer close(ended)
 		defer cancel()
-		result, err := w.evaluate(limited)
-		if err != nil && limited.Err() != nil {
-			err = fmt.Errorf("%w: %w", context.Cause(limited), err)
+		result, err := w.evaluateSafely(evalCtx)
+		if err != nil && evalCtx.Err() != nil {
+			err = fmt.Errorf("%w: %w", context.Cause(evalCtx), err)
 		}
-		found <- outcome{result, err}
+		results <- evaluation{result, err}
 	}()
-	timer := w.options.Clock.NewTimer(w.timeout + overstay)
+	timer := w.options.Clock.NewTimer(w.timeout + gracePeriod)
 	defer func() { timer.Stop() }()
 	end := ctx.Done()
 	for {
 		select {
-		case o := <-found:
+		case o := <-results:
 			return o.result, o.err
 		case <-end:
 			end = nil
 			timer.Stop()
-			timer = w.options.Clock.NewTimer(overstay)
+			timer = w.options.Clock.NewTimer(gracePeriod)
 		case <-timer.C():
 			return nil, fmt.Errorf("the evaluation of the view takes longer than %s, and does not stop", w.timeout)
 		}
 	}
 }
 
-// evaluate makes an error of a panic.
-func (w *watch) evaluate(ctx context.Context) (result any, err error) {
+// evaluateSafely makes an error of a panic.
+func (w *poller) evaluateSafely(ctx context.Context) (result any, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			logr.FromContextOrDiscard(ctx).Info("evaluation panicked", "trigger", w.trigger.String(), "stack", string(debug.Stack()))
@@ -150,14 +150,14 @@ func (w *watch) evaluate(ctx context.Context) (result any, err error) {
 	return w.view.Evaluate(ctx)
 }
 
-// compare delivers result where it is another than the last.
-func (w *watch) compare(ctx context.Context, sink source.Sink, result any) error {
+// deliverChange delivers result where it is another than the last.
+func (w *poller) deliverChange(ctx context.Context, sink source.Sink, result any) error {
 	text, err := json.Marshal(result)
 	if err != nil {
 		return fmt.Errorf("result: %w", err)
 	}
 	before := w.last
-	now := before.then(text, w.options.Clock.Now(), !w.trigger.Old.Empty())
+	now := before.next(text, w.options.Clock.Now(), !w.trigger.Old.Empty())
 	if now.hash == before.hash {
 		return nil
 	}
@@ -172,18 +172,18 @@ func (w *watch) compare(ctx context.Context, sink source.Sink, result any) error
 		Data: w.data(result),
 		Time: w.options.Clock.Now(),
 	}
-	if kind == event.Sync && w.Wants(ev) != "" {
+	if kind == event.Sync && w.Skip(ev) != "" {
 		// Before anything can change: a change that follows is one after a restart.
-		if err := w.saves.now(ctx, now); err != nil {
+		if err := w.checkpoint.save(ctx, now); err != nil {
 			return err
 		}
 		w.last = now
 		return nil
 	}
-	if old, ok := before.value(); ok && kind == event.Update {
-		ev.Old = w.trigger.Old.Pick(w.data(old))
+	if old, ok := before.decode(); ok && kind == event.Update {
+		ev.Old = w.trigger.Old.Select(w.data(old))
 	}
-	if err := sink.Deliver(ctx, ev, func() { w.saves.later(now) }); err != nil {
+	if err := sink.Deliver(ctx, ev, func() { w.checkpoint.saveAsync(now) }); err != nil {
 		return err
 	}
 	w.last = now
@@ -191,7 +191,7 @@ func (w *watch) compare(ctx context.Context, sink source.Sink, result any) error
 }
 
 // data returns what events hold of a result.
-func (w *watch) data(result any) map[string]any {
+func (w *poller) data(result any) map[string]any {
 	data := map[string]any{"result": result}
 	if w.query.View != "" {
 		data["view"] = w.query.View
@@ -199,8 +199,8 @@ func (w *watch) data(result any) map[string]any {
 	return data
 }
 
-// shown is what a view has shown.
-type shown struct {
+// snapshot is what a view has shown.
+type snapshot struct {
 	// number counts what was shown, from the time when the trigger began on.
 	number int64
 	// hash is empty before anything was.
@@ -209,9 +209,9 @@ type shown struct {
 	text []byte
 }
 
-// then returns what is shown after s. It is s where text is what s has shown.
-func (s shown) then(text []byte, now time.Time, keep bool) shown {
-	next := shown{number: s.number + 1, hash: hashOf(text)}
+// next returns what is shown after s. It is s where text is what s has shown.
+func (s snapshot) next(text []byte, now time.Time, keep bool) snapshot {
+	next := snapshot{number: s.number + 1, hash: hashJSON(text)}
 	if s.number == 0 {
 		next.number = now.Unix()
 	}

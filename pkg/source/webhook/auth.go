@@ -30,53 +30,53 @@ import (
 
 // authProperties are those of all kinds of auth.
 type authProperties struct {
-	Type             string          `json:"type"`
-	Secret           secretReference `json:"secret"`
-	ToleranceSeconds int64           `json:"toleranceSeconds"`
-	Header           string          `json:"header"`
-	Prefix           string          `json:"prefix"`
-	Algorithm        string          `json:"algorithm"`
-	Encoding         string          `json:"encoding"`
-	Query            string          `json:"query"`
-	Audiences        []string        `json:"audiences"`
-	Users            []string        `json:"users"`
+	Type             string           `json:"type"`
+	Secret           secretProperties `json:"secret"`
+	ToleranceSeconds int64            `json:"toleranceSeconds"`
+	Header           string           `json:"header"`
+	Prefix           string           `json:"prefix"`
+	Algorithm        string           `json:"algorithm"`
+	Encoding         string           `json:"encoding"`
+	Query            string           `json:"query"`
+	Audiences        []string         `json:"audiences"`
+	Users            []string         `json:"users"`
 }
 
-type secretReference struct {
+type secretProperties struct {
 	Name string `json:"name"`
 	Key  string `json:"key"`
 	File string `json:"file"`
 	Env  string `json:"env"`
 }
 
-// kinds are the types of auth that are objects.
-func kinds() []string {
+// authTypes are the types of auth that are objects.
+func authTypes() []string {
 	return []string{"github", "gitea", "gitlab", "standard", "hmac", "token", "bearer", "tokenReview"}
 }
 
-// guard returns who decides about calls of t's webhook.
-func (p authProperties) guard(t event.Trigger, keys *keyring, reviews *reviewer) (guard, diag.List) {
+// authenticator returns who decides about calls of t's webhook.
+func (p authProperties) authenticator(t event.TriggerRef, keys *secretCache, reviews *tokenReviewer) (authenticator, diag.List) {
 	var problems diag.List
 	if p.Type == "tokenReview" {
 		if len(p.Audiences) == 0 {
 			problems.Add("audiences", "needs one at least: a token is accepted for one of them only")
 		}
-		return reviewed(reviews, p.Audiences, p.Users), problems
+		return tokenReviewAuth(reviews, p.Audiences, p.Users), problems
 	}
-	ref := p.Secret.reference(t, &problems)
+	ref := p.Secret.ref(t, &problems)
 	switch p.Type {
 	case "github":
-		return github(keys, ref), problems
+		return githubAuth(keys, ref), problems
 	case "gitea":
-		return gitea(keys, ref), problems
+		return giteaAuth(keys, ref), problems
 	case "gitlab":
-		return gitlab(keys, ref), problems
+		return gitlabAuth(keys, ref), problems
 	case "standard":
 		return standard(keys, ref, time.Duration(p.ToleranceSeconds)*time.Second), problems
 	case "hmac":
 		checkHeader("header", p.Header, &problems)
-		return signed(keys, ref, signature{
-			header: p.Header, prefix: p.Prefix, hash: hashOf(p.Algorithm), decode: decoderOf(p.Encoding),
+		return hmacAuth(keys, ref, hmacSignature{
+			header: p.Header, prefix: p.Prefix, hash: hashFunc(p.Algorithm), decode: decodeFunc(p.Encoding),
 		}), problems
 	case "token":
 		switch {
@@ -87,11 +87,11 @@ func (p authProperties) guard(t event.Trigger, keys *keyring, reviews *reviewer)
 		}
 		return token(keys, ref, p.Header, p.Query), problems
 	}
-	return bearer(keys, ref), problems
+	return bearerAuth(keys, ref), problems
 }
 
-// reference returns where the secret is for a trigger.
-func (s secretReference) reference(t event.Trigger, problems *diag.List) reference {
+// ref returns where the secret is for a trigger.
+func (s secretProperties) ref(t event.TriggerRef, problems *diag.List) secretRef {
 	given := 0
 	for _, place := range []string{s.Name, s.File, s.Env} {
 		if place != "" {
@@ -110,7 +110,7 @@ func (s secretReference) reference(t event.Trigger, problems *diag.List) referen
 	if s.File != "" && !filepath.IsAbs(s.File) {
 		problems.Add("secret.file", "must be an absolute path, not %q", s.File)
 	}
-	return reference{namespace: t.Namespace, name: s.Name, key: s.Key, file: s.File, env: s.Env}
+	return secretRef{namespace: t.Namespace, name: s.Name, key: s.Key, file: s.File, env: s.Env}
 }
 
 func checkHeader(path, name string, problems *diag.List) {

@@ -56,7 +56,7 @@ func secretFile(t *testing.T, value string) string {
 // TestGitHubsExample: the secret, body and signature that GitHub documents.
 func TestGitHubsExample(t *testing.T) {
 	w := serve(t, "auth: {type: github, secret: "+secretFile(t, secretValue)+"}")
-	w.expect(http.StatusAccepted, call{body: "Hello, World!", headers: map[string]string{
+	w.expectStatus(http.StatusAccepted, call{body: "Hello, World!", headers: map[string]string{
 		"Content-Type":        "application/x-www-form-urlencoded",
 		"X-Hub-Signature-256": "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17",
 	}})
@@ -176,19 +176,19 @@ func TestSenders(t *testing.T) {
 				return call{body: body, headers: headers, query: s.query}
 			}
 			first := good("1")
-			w.expect(http.StatusAccepted, first)
-			w.expect(http.StatusOK, first)
+			w.expectStatus(http.StatusAccepted, first)
+			w.expectStatus(http.StatusOK, first)
 			for i, headers := range s.bad {
 				if status, answer := w.send(call{body: body, headers: headers}); status != http.StatusUnauthorized || answer != "not authorized\n" {
 					t.Errorf("bad call %d: status %d, %s", i, status, answer)
 				}
 			}
 			if s.query != "" {
-				w.expect(http.StatusUnauthorized, call{body: body, query: "?hook=x"})
-				w.expect(http.StatusUnauthorized, call{body: body})
+				w.expectStatus(http.StatusUnauthorized, call{body: body, query: "?hook=x"})
+				w.expectStatus(http.StatusUnauthorized, call{body: body})
 			}
-			w.expect(http.StatusAccepted, good("2"))
-			events := w.wants(2)
+			w.expectStatus(http.StatusAccepted, good("2"))
+			events := w.waitForEvents(2)
 			if events[0].ID != "webhook/n/t/1" || events[1].ID != "webhook/n/t/2" {
 				t.Errorf("events %s, %s", events[0].ID, events[1].ID)
 			}
@@ -225,7 +225,7 @@ func TestNoSecret(t *testing.T) {
 			headers := standard("1", time.Now(), body)
 			headers["Authorization"], headers["X-Gitlab-Token"] = "Bearer x", "x"
 			headers["X-Hub-Signature-256"] = "sha256=" + hex.EncodeToString(mac(body))
-			w.expect(http.StatusServiceUnavailable, call{body: body, headers: headers})
+			w.expectStatus(http.StatusServiceUnavailable, call{body: body, headers: headers})
 			if w.logged(tc.want) == 0 {
 				t.Errorf("log: %v", w.lines)
 			}

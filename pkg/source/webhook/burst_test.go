@@ -33,18 +33,18 @@ import (
 // bytes.
 const maxGrowth = 64 << 20
 
-// burst is what happened when many called at once.
-type burst struct {
+// burstResult is what happened when many called at once.
+type burstResult struct {
 	statuses       map[int]int
 	growth, events int
 	// resident is what the operating system knows of, at rest and in the burst.
 	before, resident int
-	took             time.Duration
+	duration         time.Duration
 }
 
-// burstOf sends calls at once, every tenth of which is too large. None of them
+// runBurst sends calls at once, every tenth of which is too large. None of them
 // says how long it is, so that the worker has to count.
-func burstOf(t testing.TB, calls int) burst {
+func runBurst(t testing.TB, calls int) burstResult {
 	t.Helper()
 	p := spawn(t)
 	large := bytes.Repeat([]byte(" "), webhook.MaxBodyBytes+1)
@@ -52,7 +52,7 @@ func burstOf(t testing.TB, calls int) burst {
 	client := &http.Client{Transport: &http.Transport{MaxConnsPerHost: 2 * webhook.MaxConnections, MaxIdleConnsPerHost: webhook.MaxConnections}}
 	defer client.CloseIdleConnections()
 	var (
-		b       = burst{statuses: map[int]int{}, before: p.resident()}
+		b       = burstResult{statuses: map[int]int{}, before: p.resident()}
 		mu      sync.Mutex
 		callers sync.WaitGroup
 		start   = time.Now()
@@ -70,9 +70,9 @@ func burstOf(t testing.TB, calls int) burst {
 		})
 	}
 	callers.Wait()
-	b.took = time.Since(start)
+	b.duration = time.Since(start)
 	b.resident = p.resident()
-	b.growth, b.events = p.end(t)
+	b.growth, b.events = p.shutdown(t)
 	return b
 }
 
@@ -94,10 +94,10 @@ func post(t testing.TB, client *http.Client, url string, body []byte) int {
 }
 
 // check wants nine in ten calls to be taken, and the others to be too large.
-func (b burst) check(t testing.TB, calls int) {
+func (b burstResult) check(t testing.TB, calls int) {
 	t.Helper()
 	t.Logf("%d calls in %v: %v, %d events; memory up by %d MiB; resident %d MiB, then %d MiB",
-		calls, b.took, b.statuses, b.events, b.growth>>20, b.before>>20, b.resident>>20)
+		calls, b.duration, b.statuses, b.events, b.growth>>20, b.before>>20, b.resident>>20)
 	if b.statuses[http.StatusRequestEntityTooLarge] != calls/10 {
 		t.Errorf("%d calls were too large, want %d", b.statuses[http.StatusRequestEntityTooLarge], calls/10)
 	}
@@ -112,25 +112,25 @@ func (b burst) check(t testing.TB, calls int) {
 // TestBurst takes 1,000 calls at once.
 func TestBurst(t *testing.T) {
 	const calls = 1000
-	burstOf(t, calls).check(t, calls)
+	runBurst(t, calls).check(t, calls)
 }
 
 // BenchmarkBurst is TestBurst with 10,000 calls.
 func BenchmarkBurst(b *testing.B) {
 	const calls = 10_000
 	for b.Loop() {
-		result := burstOf(b, calls)
+		result := runBurst(b, calls)
 		result.check(b, calls)
 		b.ReportMetric(float64(result.growth>>20), "MiB")
 		b.ReportMetric(float64(result.resident-result.before)/(1<<20), "MiB-resident")
-		b.ReportMetric(float64(result.statuses[http.StatusAccepted])/result.took.Seconds(), "taken/s")
+		b.ReportMetric(float64(result.statuses[http.StatusAccepted])/result.duration.Seconds(), "taken/s")
 	}
 }
 
 // BenchmarkSlow is TestSlow with 1,000 connections.
 func BenchmarkSlow(b *testing.B) {
 	for b.Loop() {
-		b.ReportMetric(slow(b, 1000).Seconds(), "s")
+		b.ReportMetric(runSlowConnections(b, 1000).Seconds(), "s")
 	}
 }
 
@@ -141,14 +141,14 @@ const slowConnections = 100
 // others meanwhile.
 func TestSlow(t *testing.T) {
 	t.Parallel()
-	slow(t, slowConnections)
+	runSlowConnections(t, slowConnections)
 }
 
-// slow returns how long the last of the connections was open.
-func slow(t testing.TB, connections int) time.Duration {
+// runSlowConnections returns how long the last of the connections was open.
+func runSlowConnections(t testing.TB, connections int) time.Duration {
 	t.Helper()
 	w := serve(t, "auth: none")
-	defer w.end()
+	defer w.shutdown()
 	closed := make(chan time.Duration, connections)
 	for n := range connections {
 		conn, err := net.Dial("tcp", w.server.Addr().String())
@@ -169,13 +169,13 @@ func slow(t testing.TB, connections int) time.Duration {
 			closed <- time.Since(start)
 		}()
 	}
-	w.expect(http.StatusAccepted, call{body: `{}`})
+	w.expectStatus(http.StatusAccepted, call{body: `{}`})
 	var longest time.Duration
 	for range connections {
 		longest = max(longest, <-closed)
 	}
 	t.Logf("%d slow connections were closed within %v", connections, longest)
-	if n := len(w.got()); n != 1 {
+	if n := len(w.received()); n != 1 {
 		t.Errorf("%d events", n)
 	}
 	return longest

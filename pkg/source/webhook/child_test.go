@@ -44,10 +44,10 @@ import (
 // whose memory can be measured without that of its callers.
 const childStore = "WEBHOOK_TEST_STORE"
 
-// idle is a sink whose events are done at once.
-type idle struct{ events atomic.Int64 }
+// fakeSink is a sink whose events are done at once.
+type fakeSink struct{ events atomic.Int64 }
 
-func (s *idle) Deliver(_ context.Context, _ event.Event, done func()) error {
+func (s *fakeSink) Deliver(_ context.Context, _ event.Event, done func()) error {
 	s.events.Add(1)
 	done()
 	return nil
@@ -64,38 +64,38 @@ func child(path string) error {
 		return err
 	}
 	saver := store.NewSaver(s, store.SaverOptions{
-		Every: 25 * time.Millisecond, Changes: 1000, Grace: time.Minute, Clock: clock.RealClock{}, OnError: func(error) {},
+		MaxDelay: 25 * time.Millisecond, BatchSize: 1000, GracePeriod: time.Minute, Clock: clock.RealClock{}, OnError: func(error) {},
 	})
 	saved := make(chan error, 1)
 	saving, stop := context.WithCancel(context.Background())
 	defer stop()
 	go func() { saved <- saver.Run(saving) }()
 	server := webhook.NewServer("127.0.0.1:0")
-	compile := webhook.New(webhook.Options{Server: server, Clock: clock.RealClock{}, Spool: s, Resumes: s, Saver: saver})
-	sub, problems := compile(map[string]any{"auth": "none"}, source.Trigger{Trigger: event.Trigger{Name: "t", Namespace: "n"}})
+	compile := webhook.New(webhook.Options{Server: server, Clock: clock.RealClock{}, Queue: s, Checkpoints: s, Saver: saver})
+	sub, problems := compile(map[string]any{"auth": "none"}, source.Spec{TriggerRef: event.TriggerRef{Name: "t", Namespace: "n"}})
 	if len(problems) > 0 {
 		return problems
 	}
-	sink, ended := &idle{}, make(chan error, 1)
+	sink, ended := &fakeSink{}, make(chan error, 1)
 	go func() { ended <- sub.Open(nil).Run(ctx, sink) }()
 	for server.Addr() == nil {
 		time.Sleep(time.Millisecond)
 	}
 	runtime.GC()
 	before := inUse()
-	most := before
+	peak := before
 	fmt.Fprintln(os.Stdout, server.Addr())
-	over := make(chan struct{})
+	inputClosed := make(chan struct{})
 	go func() {
-		defer close(over)
+		defer close(inputClosed)
 		_, _ = io.Copy(io.Discard, os.Stdin)
 	}()
 	for running := true; running; {
 		select {
-		case <-over:
+		case <-inputClosed:
 			running = false
 		case <-time.After(5 * time.Millisecond):
-			most = max(most, inUse())
+			peak = max(peak, inUse())
 		}
 	}
 	cancel()
@@ -106,7 +106,7 @@ func child(path string) error {
 	if err := <-saved; err != nil {
 		return err
 	}
-	fmt.Fprintln(os.Stdout, most-before, sink.events.Load())
+	fmt.Fprintln(os.Stdout, peak-before, sink.events.Load())
 	return s.Close()
 }
 
@@ -159,9 +159,9 @@ func (p *process) line(t testing.TB) string {
 	return strings.TrimSpace(line)
 }
 
-// end ends the child, and returns by how much its memory was up, and how many
+// shutdown ends the child, and returns by how much its memory was up, and how many
 // events it has delivered.
-func (p *process) end(t testing.TB) (growth, events int) {
+func (p *process) shutdown(t testing.TB) (growth, events int) {
 	t.Helper()
 	p.stdin.Close()
 	if _, err := fmt.Sscan(p.line(t), &growth, &events); err != nil {

@@ -23,16 +23,16 @@ import (
 )
 
 // deliver delivers all that is here, then all that is only in the store.
-func (i *intake) deliver(ctx context.Context, sink source.Sink) error {
+func (i *receiver) deliver(ctx context.Context, sink source.Sink) error {
 	for {
 		next, more := i.next()
 		if more {
-			if err := i.hand(ctx, sink, next); err != nil {
+			if err := i.deliverItem(ctx, sink, next); err != nil {
 				return err
 			}
 			continue
 		}
-		if !i.catchUp() {
+		if !i.takeBacklog() {
 			return nil
 		}
 		if err := i.replay(ctx, sink); err != nil {
@@ -41,105 +41,105 @@ func (i *intake) deliver(ctx context.Context, sink source.Sink) error {
 	}
 }
 
-func (i *intake) next() (item, bool) {
+func (i *receiver) next() (queuedEvent, bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if len(i.queue) == 0 {
-		return item{}, false
+	if len(i.pending) == 0 {
+		return queuedEvent{}, false
 	}
-	next := i.queue[0]
-	i.queue = i.queue[1:]
+	next := i.pending[0]
+	i.pending = i.pending[1:]
 	return next, true
 }
 
-// catchUp reports whether there is more in the store than here. What is stored
+// takeBacklog reports whether there is more in the store than here. What is stored
 // from now on is held here, too.
-func (i *intake) catchUp() bool {
+func (i *receiver) takeBacklog() bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	was := i.behind
-	i.behind = false
-	return was
+	had := i.backlog
+	i.backlog = false
+	return had
 }
 
 // replay delivers what is only in the store.
-func (i *intake) replay(ctx context.Context, sink source.Sink) error {
-	for ev, err := range i.spool.Spooled(ctx, i.name()) {
+func (i *receiver) replay(ctx context.Context, sink source.Sink) error {
+	for ev, err := range i.queue.Queued(ctx, i.name()) {
 		if err != nil {
-			i.lose()
+			i.markBacklog()
 			return err
 		}
-		if !i.pick(ev.ID) {
+		if !i.claimStored(ev.ID) {
 			continue
 		}
 		ev.Source = Type
-		size := weigh(ev.Data)
+		size := memorySize(ev.Data)
 		if err := i.memory.Acquire(ctx, size); err != nil {
-			i.drop(ev.ID)
+			i.markStored(ev.ID)
 			return err
 		}
-		if err := i.hand(ctx, sink, item{ev, size}); err != nil {
+		if err := i.deliverItem(ctx, sink, queuedEvent{ev, size}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// pick reports whether an event of the store is to be delivered, and takes note
+// claimStored reports whether an event of the store is to be delivered, and takes note
 // that it is.
-func (i *intake) pick(id string) bool {
+func (i *receiver) claimStored(id string) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	k := keyOf(id)
-	d, known := i.deliveries.all[k]
+	k := newDedupKey(id)
+	d, known := i.dedup.entries[k]
 	switch {
 	case !known:
-		i.deliveries.all[k] = &delivery{state: held}
+		i.dedup.entries[k] = &delivery{state: stateInMemory}
 		return true
-	case d.state == stored:
-		d.state = held
+	case d.state == stateStored:
+		d.state = stateInMemory
 		return true
-	case d.state == done:
+	case d.state == stateDone:
 		// It was done, and the release got lost in a crash; or it is on its way.
-		i.Saver.Release(i.name(), id)
+		i.Saver.Ack(i.name(), id)
 	}
 	return false
 }
 
-// hand hands an event to the engine. What the engine does not take stays in the
+// deliverItem hands an event to the engine. What the engine does not take stays in the
 // store, and is read from there again.
-func (i *intake) hand(ctx context.Context, sink source.Sink, next item) error {
+func (i *receiver) deliverItem(ctx context.Context, sink source.Sink, next queuedEvent) error {
 	ev := next.event
-	err := sink.Deliver(ctx, ev, func() { i.done(ev.ID, next.size) })
+	err := sink.Deliver(ctx, ev, func() { i.ack(ev.ID, next.size) })
 	if err != nil {
 		i.memory.Release(next.size)
-		i.drop(ev.ID)
+		i.markStored(ev.ID)
 	}
 	return err
 }
 
-// done takes note that an event is done.
-func (i *intake) done(id string, size int64) {
+// ack takes note that an event is done.
+func (i *receiver) ack(id string, size int64) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.memory.Release(size)
-	i.Saver.Save(i.name(), i.deliveries.finish(keyOf(id), i.Clock.Now()))
-	i.Saver.Release(i.name(), id)
+	i.Saver.Save(i.name(), i.dedup.complete(newDedupKey(id), i.Clock.Now()))
+	i.Saver.Ack(i.name(), id)
 }
 
-// drop takes note that an event is in the store only.
-func (i *intake) drop(id string) {
+// markStored takes note that an event is in the store only.
+func (i *receiver) markStored(id string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.deliveries.all[keyOf(id)].state = stored
-	i.behind = true
+	i.dedup.entries[newDedupKey(id)].state = stateStored
+	i.backlog = true
 }
 
-// lose takes note that not all of the store was read.
-func (i *intake) lose() {
+// markBacklog takes note that not all of the store was read.
+func (i *receiver) markBacklog() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.behind = true
+	i.backlog = true
 }
 
 // What a value takes in memory, about, in bytes: an interface that holds it, and
@@ -149,23 +149,23 @@ const (
 	entrySize = 64
 )
 
-// weigh returns about how many bytes data takes in memory, at most MaxHeld.
-func weigh(data any) int64 {
-	return min(weight(data), MaxHeld)
+// memorySize returns about how many bytes data takes in memory, at most MaxHeld.
+func memorySize(data any) int64 {
+	return min(valueMemory(data), MaxMemoryBytes)
 }
 
-func weight(data any) int64 {
+func valueMemory(data any) int64 {
 	size := int64(valueSize)
 	switch v := data.(type) {
 	case string:
 		size += int64(len(v))
 	case []any:
 		for _, e := range v {
-			size += weight(e)
+			size += valueMemory(e)
 		}
 	case map[string]any:
 		for name, e := range v {
-			size += entrySize + int64(len(name)) + weight(e)
+			size += entrySize + int64(len(name)) + valueMemory(e)
 		}
 	}
 	return size

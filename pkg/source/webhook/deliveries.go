@@ -27,95 +27,97 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
-// state is how far a delivery has come.
-type state uint8
+// deliveryState is how far a delivery has come.
+type deliveryState uint8
 
 const (
-	// storing is being stored; nobody knows yet whether that succeeds.
-	storing state = iota
-	// stored is in the store only.
-	stored
-	// held is in memory, too: queued here, or handed to the engine.
-	held
-	// done is done. It may be in the store for a moment more.
-	done
+	// stateStoring is being stored; nobody knows yet whether that succeeds.
+	stateStoring deliveryState = iota
+	// stateStored is in the store only.
+	stateStored
+	// stateInMemory is in memory, too: queued here, or handed to the engine.
+	stateInMemory
+	// stateDone is done. It may be in the store for a moment more.
+	stateDone
 )
 
-// key stands for the ID of an event.
-type key [16]byte
+// dedupKey stands for the ID of an event.
+type dedupKey [16]byte
 
-func keyOf(id string) key {
+func newDedupKey(id string) dedupKey {
 	sum := sha256.Sum256([]byte(id))
-	return key(sum[:len(key{})])
+	return dedupKey(sum[:len(dedupKey{})])
 }
 
-func (k key) String() string { return hex.EncodeToString(k[:]) }
+func (k dedupKey) String() string { return hex.EncodeToString(k[:]) }
 
 // delivery is what is known of one.
 type delivery struct {
-	state state
-	// over is closed when it is no longer being stored.
-	over chan struct{}
+	state deliveryState
+	// settled is closed when it is no longer being stored.
+	settled chan struct{}
 }
 
-// deliveries are those of one hook that are not done, and the last that are.
-type deliveries struct {
-	all map[key]*delivery
-	// past are those that are done, the oldest first.
-	past []past
-	// replayable is how long one that is done must not be forgotten.
-	replayable time.Duration
+// dedupCache are those of one hook that are not done, and the last that are.
+type dedupCache struct {
+	entries map[dedupKey]*delivery
+	// completed are those that are done, the oldest first.
+	completed []completedDelivery
+	// replayWindow is how long one that is done must not be forgotten.
+	replayWindow time.Duration
 }
 
-type past struct {
-	key key
-	at  time.Time
+type completedDelivery struct {
+	key         dedupKey
+	completedAt time.Time
 }
 
 // restore takes over what was saved.
-func (d *deliveries) restore(inventory map[string]store.Entry) {
-	d.all, d.past = map[key]*delivery{}, nil
+func (d *dedupCache) restore(inventory map[string]store.Entry) {
+	d.entries, d.completed = map[dedupKey]*delivery{}, nil
 	for text, e := range inventory {
-		var k key
+		var k dedupKey
 		seconds, err := strconv.ParseInt(e.ResourceVersion, 10, 64)
 		if n, bad := hex.Decode(k[:], []byte(text)); err != nil || bad != nil || n != len(k) {
 			continue // written by a later version, which knows more
 		}
-		d.all[k] = &delivery{state: done}
-		d.past = append(d.past, past{k, time.Unix(seconds, 0)})
+		d.entries[k] = &delivery{state: stateDone}
+		d.completed = append(d.completed, completedDelivery{k, time.Unix(seconds, 0)})
 	}
-	slices.SortFunc(d.past, func(a, b past) int { return cmp.Or(a.at.Compare(b.at), slices.Compare(a.key[:], b.key[:])) })
+	slices.SortFunc(d.completed, func(a, b completedDelivery) int {
+		return cmp.Or(a.completedAt.Compare(b.completedAt), slices.Compare(a.key[:], b.key[:]))
+	})
 }
 
-// forget forgets what is too old, or too much, and returns that. What is left
+// evict forgets what is too old, or too much, and returns that. What is left
 // may still be as much as there may be.
-func (d *deliveries) forget(now time.Time) []key {
+func (d *dedupCache) evict(now time.Time) []dedupKey {
 	n := 0
-	for n < len(d.past) {
-		age := now.Sub(d.past[n].at)
-		if age < SeenFor && (len(d.all)-n < MaxSeen || age < d.replayable) {
+	for n < len(d.completed) {
+		age := now.Sub(d.completed[n].completedAt)
+		if age < DedupTTL && (len(d.entries)-n < MaxDedupEntries || age < d.replayWindow) {
 			break
 		}
 		n++
 	}
-	gone := make([]key, n)
-	for i, p := range d.past[:n] {
-		gone[i] = p.key
-		delete(d.all, p.key)
+	evicted := make([]dedupKey, n)
+	for i, p := range d.completed[:n] {
+		evicted[i] = p.key
+		delete(d.entries, p.key)
 	}
-	d.past = d.past[n:]
-	return gone
+	d.completed = d.completed[n:]
+	return evicted
 }
 
-// finish takes note that a delivery is done, and returns what that changes in
+// complete takes note that a delivery is done, and returns what that changes in
 // the store.
-func (d *deliveries) finish(k key, now time.Time) store.Change {
+func (d *dedupCache) complete(k dedupKey, now time.Time) store.Change {
 	c := store.Change{Inventory: map[string]*store.Entry{}}
-	for _, old := range d.forget(now) {
+	for _, old := range d.evict(now) {
 		c.Inventory[old.String()] = nil
 	}
-	d.all[k] = &delivery{state: done}
-	d.past = append(d.past, past{k, now})
+	d.entries[k] = &delivery{state: stateDone}
+	d.completed = append(d.completed, completedDelivery{k, now})
 	c.Inventory[k.String()] = &store.Entry{ResourceVersion: strconv.FormatInt(now.Unix(), 10)}
 	return c
 }

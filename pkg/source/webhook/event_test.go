@@ -36,7 +36,7 @@ import (
 // TestEvent: what an event has of a call, and what it has not.
 func TestEvent(t *testing.T) {
 	w := serve(t, "{auth: {type: token, query: pass, secret: "+secretFile(t, "x")+"}, path: /hooks/a}")
-	w.expect(http.StatusAccepted, call{
+	w.expectStatus(http.StatusAccepted, call{
 		path: "/hooks/a", query: "?pass=x&a=1&b=2&b=3&api_key=no", body: "name=web&tag=v1",
 		headers: map[string]string{
 			"Content-Type": "application/x-www-form-urlencoded", "X-Delivery-Id": "7", "X-Other": "yes", "User-Agent": "test",
@@ -44,7 +44,7 @@ func TestEvent(t *testing.T) {
 			"X-Amz-Security-Credential": "no", "X-Session-Id": "no", "Accept-Encoding": "identity",
 		},
 	})
-	got := w.wants(1)[0]
+	got := w.waitForEvents(1)[0]
 	want := event.Event{
 		Source: "webhook", Type: "request", ID: "webhook/n/t/7", Key: "webhook/n/t/7", Time: got.Time,
 		Data: map[string]any{
@@ -67,13 +67,13 @@ func TestEvent(t *testing.T) {
 func TestIDs(t *testing.T) {
 	w := serve(t, "auth: none")
 	for range 2 {
-		w.expect(http.StatusAccepted, call{body: `{}`})
+		w.expectStatus(http.StatusAccepted, call{body: `{}`})
 	}
 	for _, name := range []string{strings.Repeat("x", 1000), "a b", "ä"} {
-		w.expect(http.StatusAccepted, call{body: `{}`, headers: map[string]string{"X-Delivery-Id": name}})
-		w.expect(http.StatusOK, call{body: `{}`, headers: map[string]string{"X-Delivery-Id": name}})
+		w.expectStatus(http.StatusAccepted, call{body: `{}`, headers: map[string]string{"X-Delivery-Id": name}})
+		w.expectStatus(http.StatusOK, call{body: `{}`, headers: map[string]string{"X-Delivery-Id": name}})
 	}
-	for _, ev := range w.wants(5) {
+	for _, ev := range w.waitForEvents(5) {
 		if len(ev.ID) > 200 || strings.ContainsAny(ev.ID, " ä") {
 			t.Errorf("ID %q", ev.ID)
 		}
@@ -89,11 +89,11 @@ func TestCloudEvent(t *testing.T) {
 		body:    `{"specversion":"1.0","id":"1","source":"/s","type":"com.example.made","subject":"u","data":{"n":1}}`,
 		headers: map[string]string{"Content-Type": "application/cloudevents+json"},
 	}
-	w.expect(http.StatusAccepted, binary)
-	w.expect(http.StatusOK, structured) // the same event
+	w.expectStatus(http.StatusAccepted, binary)
+	w.expectStatus(http.StatusOK, structured) // the same event
 	structured.body = strings.Replace(structured.body, `"id":"1"`, `"id":"2"`, 1)
-	w.expect(http.StatusAccepted, structured)
-	for i, ev := range w.wants(2) {
+	w.expectStatus(http.StatusAccepted, structured)
+	for i, ev := range w.waitForEvents(2) {
 		if ev.Type != "com.example.made" || ev.Key != "n/t /s u" {
 			t.Errorf("event %v", ev)
 		}
@@ -109,15 +109,15 @@ func TestRegistries(t *testing.T) {
 	const digest = "sha256:954b378c375d852eb3c63ab88978f640b4348b01c1b3456a024a81536dafbbf4"
 	data := `"resources":[{"digest":"` + digest + `","tag":"v1","resource_url":"h.example.com/library/web:v1"}],"repository":{"repo_full_name":"library/web"}`
 	w := serve(t, "{auth: none, registry: harbor}")
-	w.expect(http.StatusAccepted, call{body: `{"type":"PUSH_ARTIFACT","event_data":{` + data + `}}`})
-	w.expect(http.StatusAccepted, call{
+	w.expectStatus(http.StatusAccepted, call{body: `{"type":"PUSH_ARTIFACT","event_data":{` + data + `}}`})
+	w.expectStatus(http.StatusAccepted, call{
 		body:    `{"specversion":"1.0","id":"1","source":"/projects/1","type":"harbor.artifact.pushed","datacontenttype":"application/json","data":{` + data + `}}`,
 		headers: map[string]string{"Content-Type": "application/cloudevents+json"},
 	})
-	w.expect(http.StatusAccepted, call{body: `{"type":"TEST"}`})
-	w.expect(http.StatusBadRequest, call{body: `[]`})
-	w.expect(http.StatusBadRequest, call{body: strings.Replace(`{"event_data":{`+data+`}}`, "v1", "v1;reboot", 1)})
-	events := w.wants(3)
+	w.expectStatus(http.StatusAccepted, call{body: `{"type":"TEST"}`})
+	w.expectStatus(http.StatusBadRequest, call{body: `[]`})
+	w.expectStatus(http.StatusBadRequest, call{body: strings.Replace(`{"event_data":{`+data+`}}`, "v1", "v1;reboot", 1)})
+	events := w.waitForEvents(3)
 	image := map[string]any{"registry": "h.example.com", "repository": "library/web", "tag": "v1", "digest": digest}
 	for i, kind := range []string{"PUSH_ARTIFACT", "harbor.artifact.pushed"} {
 		ev := events[i]
@@ -130,17 +130,17 @@ func TestRegistries(t *testing.T) {
 	}
 	acr := serve(t, "{auth: none, registry: acr}")
 	ping := call{body: `{"id":"p-1","action":"ping"}`}
-	acr.expect(http.StatusAccepted, ping)
-	acr.expect(http.StatusOK, ping)
-	acr.wants(1)
+	acr.expectStatus(http.StatusAccepted, ping)
+	acr.expectStatus(http.StatusOK, ping)
+	acr.waitForEvents(1)
 }
 
 // TestFromNow leaves out what was taken and not done.
 func TestFromNow(t *testing.T) {
-	w := leftover(t)
-	again := begin(t, w.path, []asked{{"t", "auth: none"}}, func(w *worker) { w.options.FromNow = true })
-	again.expect(http.StatusAccepted, call{body: `2`})
-	if ev := again.wants(1)[0]; ev.Data["body"] != int64(2) {
+	w := killedWorker(t)
+	again := startWorker(t, w.path, []triggerConfig{{"t", "auth: none"}}, func(w *worker) { w.options.FromNow = true })
+	again.expectStatus(http.StatusAccepted, call{body: `2`})
+	if ev := again.waitForEvents(1)[0]; ev.Data["body"] != int64(2) {
 		t.Errorf("got %v", ev)
 	}
 }
@@ -148,42 +148,42 @@ func TestFromNow(t *testing.T) {
 // TestPrune forgets what a trigger has taken that is no webhook any more, and
 // nothing of others.
 func TestPrune(t *testing.T) {
-	w := leftover(t)
-	again := begin(t, w.path, []asked{{"u", "auth: none"}})
+	w := killedWorker(t)
+	again := startWorker(t, w.path, []triggerConfig{{"u", "auth: none"}})
 	if err := webhook.Prune(t.Context(), again.store, again.store, append(w.hooks, again.hooks...)); err != nil {
 		t.Fatal(err)
 	}
-	if n := spooled(t, again); n != 1 {
+	if n := queueLength(t, again); n != 1 {
 		t.Errorf("%d events are left", n)
 	}
 	if err := webhook.Prune(t.Context(), again.store, again.store, again.hooks); err != nil {
 		t.Fatal(err)
 	}
 	names, err := again.store.Watches(t.Context())
-	if diff := cmp.Diff([]string{"webhook:n/u"}, names); diff != "" || err != nil || spooled(t, again) != 0 {
+	if diff := cmp.Diff([]string{"webhook:n/u"}, names); diff != "" || err != nil || queueLength(t, again) != 0 {
 		t.Error(diff, err)
 	}
-	again.wants(0)
+	again.waitForEvents(0)
 }
 
-// leftover returns a worker that was killed before an event was done.
-func leftover(t *testing.T) *worker {
+// killedWorker returns a worker that was killed before an event was done.
+func killedWorker(t *testing.T) *worker {
 	t.Helper()
-	w := serve(t, "auth: none", func(w *worker) { w.act = never })
-	w.expect(http.StatusAccepted, call{body: `1`})
+	w := serve(t, "auth: none", func(w *worker) { w.handle = neverAck })
+	w.expectStatus(http.StatusAccepted, call{body: `1`})
 	w.kill()
 	return w
 }
 
 // TestNoStore keeps events in memory.
 func TestNoStore(t *testing.T) {
-	w := begin(t, filepath.Join(t.TempDir(), "store.db"), []asked{{"t", "auth: none"}}, func(w *worker) {
-		w.options.Spool, w.options.Resumes, w.options.Saver = nil, nil, nil
+	w := startWorker(t, filepath.Join(t.TempDir(), "store.db"), []triggerConfig{{"t", "auth: none"}}, func(w *worker) {
+		w.options.Queue, w.options.Checkpoints, w.options.Saver = nil, nil, nil
 	})
 	once := call{body: `1`, headers: map[string]string{"X-Delivery-Id": "1"}}
-	w.expect(http.StatusAccepted, once)
-	w.expect(http.StatusOK, once)
-	w.wants(1)
+	w.expectStatus(http.StatusAccepted, once)
+	w.expectStatus(http.StatusOK, once)
+	w.waitForEvents(1)
 	names, err := w.store.Watches(t.Context())
 	if len(names) > 0 || err != nil {
 		t.Errorf("stored %v, %v", names, err)
@@ -197,40 +197,40 @@ func TestStoreFails(t *testing.T) {
 	if err := w.store.Close(); err != nil {
 		t.Fatal(err)
 	}
-	w.expect(http.StatusServiceUnavailable, call{body: `1`})
+	w.expectStatus(http.StatusServiceUnavailable, call{body: `1`})
 	w.cancel()
 	w.stop()
 	// The source may have failed, too, as it may with such a store.
 	_ = errors.Join(<-w.ended[0], <-w.saved)
-	again := begin(t, w.path, []asked{{"t", "auth: none"}})
-	again.expect(http.StatusAccepted, call{body: `2`})
-	again.wants(1)
+	again := startWorker(t, w.path, []triggerConfig{{"t", "auth: none"}})
+	again.expectStatus(http.StatusAccepted, call{body: `2`})
+	again.waitForEvents(1)
 }
 
-// stubborn is a spool whose next calls wait, and then fail.
-type stubborn struct {
-	store.Spool
-	waits   chan struct{}
+// failingQueue is a spool whose next calls wait, and then fail.
+type failingQueue struct {
+	store.Queue
+	unblock chan struct{}
 	entered chan struct{}
 }
 
-var errStubborn = errors.New("stubborn")
+var errQueue = errors.New("stubborn")
 
-func (s *stubborn) Accept(ctx context.Context, ev event.Event) error {
+func (s *failingQueue) Enqueue(ctx context.Context, ev event.Event) error {
 	select {
 	case s.entered <- struct{}{}:
 	default: // all but the first
-		return s.Spool.Accept(ctx, ev)
+		return s.Queue.Enqueue(ctx, ev)
 	}
-	<-s.waits
-	return errStubborn
+	<-s.unblock
+	return errQueue
 }
 
 // TestDuplicateOfWhatFails: a delivery that comes again while it is being stored
 // is not answered before that is known, and taken when it has failed.
 func TestDuplicateOfWhatFails(t *testing.T) {
-	s := &stubborn{waits: make(chan struct{}), entered: make(chan struct{}, 1)}
-	w := serve(t, "auth: none", func(w *worker) { s.Spool, w.options.Spool = w.options.Spool, s })
+	s := &failingQueue{unblock: make(chan struct{}), entered: make(chan struct{}, 1)}
+	w := serve(t, "auth: none", func(w *worker) { s.Queue, w.options.Queue = w.options.Queue, s })
 	same := call{body: `1`, headers: map[string]string{"X-Delivery-Id": "1"}}
 	statuses := make(chan int, 2)
 	ask := func() {
@@ -238,20 +238,20 @@ func TestDuplicateOfWhatFails(t *testing.T) {
 		statuses <- status
 	}
 	go ask()
-	w.until(func() bool { return len(s.entered) == 1 })
+	w.eventually(func() bool { return len(s.entered) == 1 })
 	go ask()
 	// Another call is answered meanwhile, that one is not.
-	w.expect(http.StatusAccepted, call{body: `2`})
+	w.expectStatus(http.StatusAccepted, call{body: `2`})
 	select {
 	case status := <-statuses:
 		t.Errorf("answered with %d before it was stored", status)
 	default:
 	}
-	close(s.waits)
+	close(s.unblock)
 	if a, b := <-statuses, <-statuses; a+b != http.StatusServiceUnavailable+http.StatusAccepted {
 		t.Errorf("answered with %d and %d", a, b)
 	}
-	w.wants(2)
+	w.waitForEvents(2)
 }
 
 // TestReplay: who has seen a signed call cannot make another one of it by headers
@@ -264,27 +264,27 @@ func TestReplay(t *testing.T) {
 	} {
 		seen.headers[name] = value
 	}
-	w.expect(http.StatusAccepted, seen)
+	w.expectStatus(http.StatusAccepted, seen)
 	for name, value := range map[string]string{"Ce-Id": "2", "Ce-Source": "/other", "X-Delivery-Id": "2", "Idempotency-Key": "2"} {
 		seen.headers[name] = value
-		w.expect(http.StatusOK, seen)
+		w.expectStatus(http.StatusOK, seen)
 	}
-	w.wants(1)
+	w.waitForEvents(1)
 }
 
-// forgetful is a saver that crashes before it releases anything.
-type forgetful struct{ webhook.Saver }
+// saverWithoutAck is a saver that crashes before it releases anything.
+type saverWithoutAck struct{ webhook.Saver }
 
-func (forgetful) Release(string, string) {}
+func (saverWithoutAck) Ack(string, string) {}
 
 // TestDoneButThere: an event that was done, and is in the store still, is not
 // delivered again.
 func TestDoneButThere(t *testing.T) {
-	w := serve(t, "auth: none", func(w *worker) { w.options.Saver = forgetful{w.options.Saver} })
-	w.expect(http.StatusAccepted, call{body: `1`})
-	w.wants(1)
-	w.end()
-	again := begin(t, w.path, []asked{{"t", "auth: none"}})
-	again.until(func() bool { return spooled(t, again) == 0 })
-	again.wants(0)
+	w := serve(t, "auth: none", func(w *worker) { w.options.Saver = saverWithoutAck{w.options.Saver} })
+	w.expectStatus(http.StatusAccepted, call{body: `1`})
+	w.waitForEvents(1)
+	w.shutdown()
+	again := startWorker(t, w.path, []triggerConfig{{"t", "auth: none"}})
+	again.eventually(func() bool { return queueLength(t, again) == 0 })
+	again.waitForEvents(0)
 }

@@ -23,85 +23,85 @@ import (
 	"strings"
 )
 
-// errDenied says that a call has not shown that it may: 401. Every other error
+// errUnauthorized says that a call has not shown that it may: 401. Every other error
 // says that this could not be decided: 503.
-var errDenied = errors.New("denied")
+var errUnauthorized = errors.New("denied")
 
-func denied(format string, args ...any) error {
-	return fmt.Errorf("%w: "+format, append([]any{errDenied}, args...)...)
+func unauthorized(format string, args ...any) error {
+	return fmt.Errorf("%w: "+format, append([]any{errUnauthorized}, args...)...)
 }
 
-// guard decides who may call.
-type guard struct {
-	// early judges the headers, and late the body too; both where they are set.
-	early func(r *http.Request) error
-	late  func(r *http.Request, body []byte) error
+// authenticator decides who may call.
+type authenticator struct {
+	// checkHeaders judges the headers, and late the body too; both where they are set.
+	checkHeaders func(r *http.Request) error
+	checkBody    func(r *http.Request, body []byte) error
 	// challenge is the scheme that an answer of 401 asks for.
 	challenge string
-	// delivery is the header that names the delivery, type the one that says what
+	// deliveryHeader is the header that names the delivery, type the one that says what
 	// happened.
-	delivery, kind string
-	// header and query hold the secret, and are not shown to anybody.
-	header, query string
+	deliveryHeader, typeHeader string
+	// secretHeader and query hold the secret, and are not shown to anybody.
+	secretHeader, secretQuery string
 }
 
 const (
-	defaultDelivery = "X-Delivery-Id"
-	authorization   = "Authorization"
+	defaultDeliveryHeader = "X-Delivery-Id"
+	authorizationHeader   = "Authorization"
 )
 
-// open lets everybody in.
-func open() guard { return guard{delivery: defaultDelivery} }
+// allowAll lets everybody in.
+func allowAll() authenticator { return authenticator{deliveryHeader: defaultDeliveryHeader} }
 
-// shared lets in who has the secret, which of finds in a call.
-func shared(keys *keyring, ref reference, of func(*http.Request) (string, bool)) func(*http.Request) error {
+// checkSharedSecret lets in who has the secret, which of finds in a call.
+func checkSharedSecret(keys *secretCache, ref secretRef, extract func(*http.Request) (string, bool)) func(*http.Request) error {
 	return func(r *http.Request) error {
-		given, ok := of(r)
+		given, ok := extract(r)
 		if !ok {
-			return denied("no token")
+			return unauthorized("no token")
 		}
 		want, err := keys.get(r.Context(), ref)
 		if err != nil {
 			return err
 		}
 		if !want.equals(given) {
-			return denied("wrong token")
+			return unauthorized("wrong token")
 		}
 		return nil
 	}
 }
 
 // token is a secret in a header, or in a parameter of the URL.
-func token(keys *keyring, ref reference, header, query string) guard {
-	return guard{
-		early: shared(keys, ref, func(r *http.Request) (string, bool) {
+func token(keys *secretCache, ref secretRef, header, query string) authenticator {
+	return authenticator{
+		checkHeaders: checkSharedSecret(keys, ref, func(r *http.Request) (string, bool) {
 			given := r.Header.Get(header)
 			if header == "" {
 				given = r.URL.Query().Get(query)
 			}
 			return given, given != ""
 		}),
-		challenge: "Token", delivery: defaultDelivery, header: header, query: query,
+		challenge: "Token", deliveryHeader: defaultDeliveryHeader, secretHeader: header, secretQuery: query,
 	}
 }
 
-// gitlab is the secret token of GitLab. Its deliveries are named by their
+// gitlabAuth is the secret token of GitLab. Its deliveries are named by their
 // idempotency key; X-Gitlab-Event-UUID is that of a chain of them.
-func gitlab(keys *keyring, ref reference) guard {
+func gitlabAuth(keys *secretCache, ref secretRef) authenticator {
 	g := token(keys, ref, "X-Gitlab-Token", "")
-	g.delivery, g.kind = "Idempotency-Key", "X-Gitlab-Event"
+	g.deliveryHeader, g.typeHeader = "Idempotency-Key", "X-Gitlab-Event"
 	return g
 }
 
-// bearer is a secret in the header Authorization.
-func bearer(keys *keyring, ref reference) guard {
-	return guard{early: shared(keys, ref, bearerToken), challenge: "Bearer", delivery: defaultDelivery, header: authorization}
+// bearerAuth is a secret in the header Authorization.
+func bearerAuth(keys *secretCache, ref secretRef) authenticator {
+	return authenticator{checkHeaders: checkSharedSecret(keys, ref, bearerToken), challenge: "Bearer", deliveryHeader: defaultDeliveryHeader, secretHeader: authorizationHeader}
 }
 
 // bearerToken returns the token that a call bears.
 func bearerToken(r *http.Request) (string, bool) {
 	const scheme = "bearer "
-	text := r.Header.Get(authorization)
+	text := r.Header.Get(authorizationHeader)
 	if len(text) <= len(scheme) || !strings.EqualFold(text[:len(scheme)], scheme) {
 		return "", false
 	}

@@ -39,32 +39,32 @@ const (
 	retryAfter = "5"
 )
 
-// refusal is an answer other than yes.
-type refusal struct {
+// errorResponse is an answer other than yes.
+type errorResponse struct {
 	status int
-	// reason is told to the caller, and cause to the log.
-	reason string
-	cause  error
+	// message is told to the caller, and cause to the log.
+	message string
+	cause   error
 }
 
 // handler answers the calls of one hook.
 type handler struct {
 	*hook
-	server *Server
-	intake *intake
-	log    logr.Logger
+	server   *Server
+	receiver *receiver
+	log      logr.Logger
 }
 
 // ServeHTTP implements http.Handler.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	id, isNew, no := h.take(w, r)
-	if no != nil {
-		if no.status == http.StatusRequestEntityTooLarge {
+	id, isNew, response := h.receive(w, r)
+	if response != nil {
+		if response.status == http.StatusRequestEntityTooLarge {
 			// Else a caller that still sends would see a broken connection instead of
 			// the answer.
 			_, _ = io.CopyN(io.Discard, r.Body, maxDrained)
 		}
-		h.refuse(w, r, no)
+		h.writeError(w, r, response)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -74,95 +74,95 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(map[string]string{"event": id}) // or the caller is gone
 }
 
-func (h *handler) refuse(w http.ResponseWriter, r *http.Request, no *refusal) {
-	switch no.status {
+func (h *handler) writeError(w http.ResponseWriter, r *http.Request, response *errorResponse) {
+	switch response.status {
 	case http.StatusUnauthorized:
-		w.Header().Set("WWW-Authenticate", h.guard.challenge)
+		w.Header().Set("WWW-Authenticate", h.auth.challenge)
 	case http.StatusMethodNotAllowed:
 		w.Header().Set("Allow", http.MethodPost)
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		w.Header().Set("Retry-After", retryAfter)
 	}
-	if no.status == http.StatusServiceUnavailable && no.cause != nil {
-		h.log.Error(no.cause, "Webhook cannot take calls")
+	if response.status == http.StatusServiceUnavailable && response.cause != nil {
+		h.log.Error(response.cause, "Webhook cannot take calls")
 	} else {
-		h.log.V(1).Info("call refused", "status", no.status, "reason", no.reason, "cause", no.cause, "from", r.RemoteAddr)
+		h.log.V(1).Info("call refused", "status", response.status, "reason", response.message, "cause", response.cause, "from", r.RemoteAddr)
 	}
-	http.Error(w, no.reason, no.status)
+	http.Error(w, response.message, response.status)
 }
 
-// take returns the ID of the event that the call became, and whether it is new.
-func (h *handler) take(w http.ResponseWriter, r *http.Request) (id string, isNew bool, no *refusal) {
+// receive returns the ID of the event that the call became, and whether it is new.
+func (h *handler) receive(w http.ResponseWriter, r *http.Request) (id string, isNew bool, response *errorResponse) {
 	switch {
 	case r.Method != http.MethodPost:
-		return "", false, &refusal{http.StatusMethodNotAllowed, "webhooks are called with POST", nil}
-	case !h.limiter.AllowN(h.intake.Clock.Now(), 1):
-		return "", false, &refusal{http.StatusTooManyRequests, "too many calls", nil}
+		return "", false, &errorResponse{http.StatusMethodNotAllowed, "webhooks are called with POST", nil}
+	case !h.limiter.AllowN(h.receiver.Clock.Now(), 1):
+		return "", false, &errorResponse{http.StatusTooManyRequests, "too many calls", nil}
 	case r.ContentLength > h.maxBody:
 		return "", false, tooLarge(nil)
 	}
-	if no := h.judge(h.guard.early != nil, func() error { return h.guard.early(r) }); no != nil {
-		return "", false, no
+	if response := h.authenticate(h.auth.checkHeaders != nil, func() error { return h.auth.checkHeaders(r) }); response != nil {
+		return "", false, response
 	}
-	body, release, no := h.read(w, r)
+	body, release, response := h.readBody(w, r)
 	defer release()
-	if no != nil {
-		return "", false, no
+	if response != nil {
+		return "", false, response
 	}
-	if no := h.judge(h.guard.late != nil, func() error { return h.guard.late(r, body) }); no != nil {
-		return "", false, no
+	if response := h.authenticate(h.auth.checkBody != nil, func() error { return h.auth.checkBody(r, body) }); response != nil {
+		return "", false, response
 	}
-	if err := h.server.decoding.Acquire(r.Context(), 1); err != nil {
-		return "", false, gone(err)
+	if err := h.server.decoders.Acquire(r.Context(), 1); err != nil {
+		return "", false, incomplete(err)
 	}
-	defer h.server.decoding.Release(1)
-	ev, err := h.event(r, body, h.intake.Clock.Now())
+	defer h.server.decoders.Release(1)
+	ev, err := h.event(r, body, h.receiver.Clock.Now())
 	if err != nil {
-		return "", false, unreadable(err)
+		return "", false, undecodable(err)
 	}
 	isNew, err = h.store(r.Context(), ev)
 	switch {
 	case err == nil:
 		return ev.ID, isNew, nil
-	case errors.Is(err, store.ErrRefused):
+	case errors.Is(err, store.ErrRejected):
 		return "", false, tooLarge(err)
 	case errors.Is(err, store.ErrFull):
-		return "", false, &refusal{http.StatusServiceUnavailable, "too many events wait to be handled", err}
+		return "", false, &errorResponse{http.StatusServiceUnavailable, "too many events wait to be handled", err}
 	}
-	return "", false, &refusal{http.StatusServiceUnavailable, "the event could not be stored", err}
+	return "", false, &errorResponse{http.StatusServiceUnavailable, "the event could not be stored", err}
 }
 
-// judge asks a guard.
-func (h *handler) judge(asked bool, guard func() error) *refusal {
+// authenticate asks a guard.
+func (h *handler) authenticate(asked bool, check func() error) *errorResponse {
 	if !asked {
 		return nil
 	}
-	switch err := guard(); {
+	switch err := check(); {
 	case err == nil:
 		return nil
-	case errors.Is(err, errDenied):
-		return &refusal{http.StatusUnauthorized, "not authorized", err}
+	case errors.Is(err, errUnauthorized):
+		return &errorResponse{http.StatusUnauthorized, "not authorized", err}
 	default:
-		return &refusal{http.StatusServiceUnavailable, "it cannot be decided whether the call is authorized", err}
+		return &errorResponse{http.StatusServiceUnavailable, "it cannot be decided whether the call is authorized", err}
 	}
 }
 
-// read reads the body. release is to be called when it is not needed any more.
-func (h *handler) read(w http.ResponseWriter, r *http.Request) (body []byte, release func(), no *refusal) {
+// readBody reads the body. release is to be called when it is not needed any more.
+func (h *handler) readBody(w http.ResponseWriter, r *http.Request) (body []byte, release func(), response *errorResponse) {
 	release = func() {}
 	limited := http.MaxBytesReader(w, r.Body, h.maxBody)
-	body = make([]byte, 0, h.capacity(r, LargeBody/4))
+	body = make([]byte, 0, h.capacity(r, LargeBodyBytes/4))
 	for {
 		if len(body) == cap(body) {
-			room := int64(LargeBody)
-			if cap(body) >= LargeBody {
-				room = h.maxBody + 1
-				if err := h.large(w, r); err != nil {
-					return nil, release, &refusal{http.StatusServiceUnavailable, "too many large calls at once", err}
+			size := int64(LargeBodyBytes)
+			if cap(body) >= LargeBodyBytes {
+				size = h.maxBody + 1
+				if err := h.acquireLargeBody(w, r); err != nil {
+					return nil, release, &errorResponse{http.StatusServiceUnavailable, "too many large calls at once", err}
 				}
-				release = func() { h.server.large.Release(1) }
+				release = func() { h.server.largeBodies.Release(1) }
 			}
-			body = append(make([]byte, 0, h.capacity(r, room)), body...)
+			body = append(make([]byte, 0, h.capacity(r, size)), body...)
 		}
 		n, err := limited.Read(body[len(body):cap(body)])
 		body = body[:len(body)+n]
@@ -172,7 +172,7 @@ func (h *handler) read(w http.ResponseWriter, r *http.Request) (body []byte, rel
 		case isTooLarge(err):
 			return nil, release, tooLarge(err)
 		case err != nil:
-			return nil, release, gone(err)
+			return nil, release, incomplete(err)
 		}
 	}
 }
@@ -180,23 +180,23 @@ func (h *handler) read(w http.ResponseWriter, r *http.Request) (body []byte, rel
 // capacity returns how much room to make for a body: no more than want, and than
 // it takes to see its end.
 func (h *handler) capacity(r *http.Request, want int64) int64 {
-	most := h.maxBody
+	limit := h.maxBody
 	if r.ContentLength >= 0 {
-		most = r.ContentLength
+		limit = r.ContentLength
 	}
-	return min(want, most+1)
+	return min(want, limit+1)
 }
 
-// large waits until one more large body may be read, and then gives its sender
+// acquireLargeBody waits until one more large body may be read, and then gives its sender
 // some time.
-func (h *handler) large(w http.ResponseWriter, r *http.Request) error {
-	ctx, cancel := context.WithTimeout(r.Context(), LargeWait)
+func (h *handler) acquireLargeBody(w http.ResponseWriter, r *http.Request) error {
+	ctx, cancel := context.WithTimeout(r.Context(), LargeBodyWait)
 	defer cancel()
-	if err := h.server.large.Acquire(ctx, 1); err != nil {
+	if err := h.server.largeBodies.Acquire(ctx, 1); err != nil {
 		return err
 	}
-	if err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(LargeTime)); err != nil {
-		h.server.large.Release(1)
+	if err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(LargeBodyReadTimeout)); err != nil {
+		h.server.largeBodies.Release(1)
 		return err
 	}
 	return nil
@@ -207,30 +207,30 @@ func isTooLarge(err error) bool {
 	return errors.As(err, &limit)
 }
 
-func tooLarge(err error) *refusal {
-	return &refusal{http.StatusRequestEntityTooLarge, "the call is too large", err}
+func tooLarge(err error) *errorResponse {
+	return &errorResponse{http.StatusRequestEntityTooLarge, "the call is too large", err}
 }
 
-// gone answers a caller that did not send what it announced.
-func gone(err error) *refusal {
-	return &refusal{http.StatusRequestTimeout, "the call is not complete", err}
+// incomplete answers a caller that did not send what it announced.
+func incomplete(err error) *errorResponse {
+	return &errorResponse{http.StatusRequestTimeout, "the call is not complete", err}
 }
 
-func unreadable(err error) *refusal {
+func undecodable(err error) *errorResponse {
 	switch {
 	case errors.Is(err, payload.ErrUnsupported):
-		return &refusal{http.StatusUnsupportedMediaType, err.Error(), err}
+		return &errorResponse{http.StatusUnsupportedMediaType, err.Error(), err}
 	case errors.Is(err, payload.ErrTooLarge):
 		return tooLarge(err)
 	case errors.Is(err, payload.ErrMalformed), errors.Is(err, image.ErrMalformed):
-		return &refusal{http.StatusBadRequest, err.Error(), err}
+		return &errorResponse{http.StatusBadRequest, err.Error(), err}
 	}
-	return &refusal{http.StatusInternalServerError, "the call cannot be read", err}
+	return &errorResponse{http.StatusInternalServerError, "the call cannot be read", err}
 }
 
 // store stores the event of a call.
 func (h *handler) store(ctx context.Context, ev event.Event) (isNew bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, StoreTimeout)
 	defer cancel()
-	return h.intake.take(ctx, ev)
+	return h.receiver.receive(ctx, ev)
 }

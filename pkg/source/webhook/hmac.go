@@ -31,15 +31,15 @@ import (
 	"time"
 )
 
-// signature is an HMAC of the body in a header.
-type signature struct {
+// hmacSignature is an HMAC of the body in a header.
+type hmacSignature struct {
 	header, prefix string
 	hash           func() hash.Hash
 	decode         func(string) ([]byte, error)
 }
 
-// hashOf returns the hash of a name that properties.cue allows.
-func hashOf(name string) func() hash.Hash {
+// hashFunc returns the hash of a name that properties.cue allows.
+func hashFunc(name string) func() hash.Hash {
 	switch name {
 	case "sha1":
 		return sha1.New
@@ -49,27 +49,27 @@ func hashOf(name string) func() hash.Hash {
 	return sha256.New
 }
 
-// decoderOf returns the decoder of an encoding that properties.cue allows.
-func decoderOf(name string) func(string) ([]byte, error) {
+// decodeFunc returns the decoder of an encoding that properties.cue allows.
+func decodeFunc(name string) func(string) ([]byte, error) {
 	if name == "base64" {
 		return base64.StdEncoding.DecodeString
 	}
 	return hex.DecodeString
 }
 
-func hexSHA256(header, prefix string) signature {
-	return signature{header: header, prefix: prefix, hash: sha256.New, decode: hex.DecodeString}
+func hexSHA256(header, prefix string) hmacSignature {
+	return hmacSignature{header: header, prefix: prefix, hash: sha256.New, decode: hex.DecodeString}
 }
 
-// signed lets in what is signed.
-func signed(keys *keyring, ref reference, s signature) guard {
-	return guard{
-		early: func(r *http.Request) error {
-			_, err := s.of(r)
+// hmacAuth lets in what is signed.
+func hmacAuth(keys *secretCache, ref secretRef, s hmacSignature) authenticator {
+	return authenticator{
+		checkHeaders: func(r *http.Request) error {
+			_, err := s.parse(r)
 			return err
 		},
-		late: func(r *http.Request, body []byte) error {
-			given, err := s.of(r)
+		checkBody: func(r *http.Request, body []byte) error {
+			given, err := s.parse(r)
 			if err != nil {
 				return err
 			}
@@ -77,29 +77,29 @@ func signed(keys *keyring, ref reference, s signature) guard {
 			if err != nil {
 				return err
 			}
-			if !hmac.Equal(given, sum(s.hash, key, body)) {
-				return denied("wrong signature")
+			if !hmac.Equal(given, computeMAC(s.hash, key, body)) {
+				return unauthorized("wrong signature")
 			}
 			return nil
 		},
-		challenge: "Signature", delivery: defaultDelivery, header: s.header,
+		challenge: "Signature", deliveryHeader: defaultDeliveryHeader, secretHeader: s.header,
 	}
 }
 
-// of returns the signature of a call.
-func (s signature) of(r *http.Request) ([]byte, error) {
+// parse returns the signature of a call.
+func (s hmacSignature) parse(r *http.Request) ([]byte, error) {
 	text, ok := strings.CutPrefix(r.Header.Get(s.header), s.prefix)
 	if !ok || text == "" {
-		return nil, denied("no signature in %s", s.header)
+		return nil, unauthorized("no signature in %s", s.header)
 	}
 	given, err := s.decode(text)
 	if err != nil {
-		return nil, denied("no signature in %s: %w", s.header, err)
+		return nil, unauthorized("no signature in %s: %w", s.header, err)
 	}
 	return given, nil
 }
 
-func sum(hash func() hash.Hash, key secret, parts ...[]byte) []byte {
+func computeMAC(hash func() hash.Hash, key secret, parts ...[]byte) []byte {
 	mac := hmac.New(hash, key.value())
 	for _, p := range parts {
 		mac.Write(p)
@@ -107,40 +107,40 @@ func sum(hash func() hash.Hash, key secret, parts ...[]byte) []byte {
 	return mac.Sum(nil)
 }
 
-func github(keys *keyring, ref reference) guard {
-	g := signed(keys, ref, hexSHA256("X-Hub-Signature-256", "sha256="))
-	g.delivery, g.kind = "X-GitHub-Delivery", "X-GitHub-Event"
+func githubAuth(keys *secretCache, ref secretRef) authenticator {
+	g := hmacAuth(keys, ref, hexSHA256("X-Hub-Signature-256", "sha256="))
+	g.deliveryHeader, g.typeHeader = "X-GitHub-Delivery", "X-GitHub-Event"
 	return g
 }
 
-func gitea(keys *keyring, ref reference) guard {
-	g := signed(keys, ref, hexSHA256("X-Gitea-Signature", ""))
-	g.delivery, g.kind = "X-Gitea-Delivery", "X-Gitea-Event"
+func giteaAuth(keys *secretCache, ref secretRef) authenticator {
+	g := hmacAuth(keys, ref, hexSHA256("X-Gitea-Signature", ""))
+	g.deliveryHeader, g.typeHeader = "X-Gitea-Delivery", "X-Gitea-Event"
 	return g
 }
 
 // The headers of Standard Webhooks, and how its secrets and signatures begin.
 const (
-	standardID        = "Webhook-Id"
-	standardTime      = "Webhook-Timestamp"
-	standardSignature = "Webhook-Signature"
-	standardSecret    = "whsec_"
-	standardVersion   = "v1,"
+	standardIDHeader        = "Webhook-Id"
+	standardTimestamp       = "Webhook-Timestamp"
+	standardSignatureHeader = "Webhook-Signature"
+	standardSecretPrefix    = "whsec_"
+	standardVersionPrefix   = "v1,"
 )
 
 // standard lets in what is signed as Standard Webhooks say: the name of the
 // delivery, its time, and the body.
-func standard(keys *keyring, ref reference, tolerance time.Duration) guard {
+func standard(keys *secretCache, ref secretRef, tolerance time.Duration) authenticator {
 	early := func(r *http.Request) error {
-		if r.Header.Get(standardID) == "" {
-			return denied("no %s", standardID)
+		if r.Header.Get(standardIDHeader) == "" {
+			return unauthorized("no %s", standardIDHeader)
 		}
-		at, err := strconv.ParseInt(r.Header.Get(standardTime), 10, 64)
+		at, err := strconv.ParseInt(r.Header.Get(standardTimestamp), 10, 64)
 		if err != nil {
-			return denied("no %s", standardTime)
+			return unauthorized("no %s", standardTimestamp)
 		}
 		if age := keys.clock.Since(time.Unix(at, 0)); age > tolerance || age < -tolerance {
-			return denied("timestamp is more than %s from now", tolerance)
+			return unauthorized("timestamp is more than %s from now", tolerance)
 		}
 		return nil
 	}
@@ -149,19 +149,19 @@ func standard(keys *keyring, ref reference, tolerance time.Duration) guard {
 		if err != nil {
 			return err
 		}
-		value, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(string(key.value()), standardSecret))
+		value, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(string(key.value()), standardSecretPrefix))
 		if err != nil {
-			return fmt.Errorf("%s: is not %s and base64", ref, standardSecret)
+			return fmt.Errorf("%s: is not %s and base64", ref, standardSecretPrefix)
 		}
-		head := r.Header.Get(standardID) + "." + r.Header.Get(standardTime) + "."
-		want := sum(sha256.New, newSecret(value), []byte(head), body)
-		for text := range strings.FieldsSeq(r.Header.Get(standardSignature)) {
-			given, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(text, standardVersion))
-			if strings.HasPrefix(text, standardVersion) && err == nil && hmac.Equal(given, want) {
+		head := r.Header.Get(standardIDHeader) + "." + r.Header.Get(standardTimestamp) + "."
+		want := computeMAC(sha256.New, newSecret(value), []byte(head), body)
+		for text := range strings.FieldsSeq(r.Header.Get(standardSignatureHeader)) {
+			given, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(text, standardVersionPrefix))
+			if strings.HasPrefix(text, standardVersionPrefix) && err == nil && hmac.Equal(given, want) {
 				return nil
 			}
 		}
-		return denied("wrong signature")
+		return unauthorized("wrong signature")
 	}
-	return guard{early: early, late: late, challenge: "Signature", delivery: standardID, header: standardSignature}
+	return authenticator{checkHeaders: early, checkBody: late, challenge: "Signature", deliveryHeader: standardIDHeader, secretHeader: standardSignatureHeader}
 }

@@ -31,61 +31,61 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
-// errForgetful says that a delivery is not taken because it could not be
+// errDedupFull says that a delivery is not taken because it could not be
 // remembered for as long as it could be repeated.
-var errForgetful = fmt.Errorf("%d deliveries are to be remembered: %w", MaxSeen, store.ErrFull)
+var errDedupFull = fmt.Errorf("%d deliveries are to be remembered: %w", MaxDedupEntries, store.ErrFull)
 
-// begun is the position of a hook that has run before.
-const begun = "1"
+// startedPosition is the position of a hook that has run before.
+const startedPosition = "1"
 
-// intake is the source of one trigger: it stores what its hook takes, and
+// receiver is the source of one trigger: it stores what its hook takes, and
 // delivers what is stored.
-type intake struct {
+type receiver struct {
 	Options
 	*hook
-	spool  spool
+	queue  eventQueue
 	loaded bool
 	// memory bounds what is held, in bytes.
 	memory *semaphore.Weighted
 
-	mu         sync.Mutex
-	deliveries deliveries
-	queue      []item
-	// behind says that there is more in the store than here.
-	behind bool
+	mu      sync.Mutex
+	dedup   dedupCache
+	pending []queuedEvent
+	// backlog says that there is more in the store than here.
+	backlog bool
 	// wake holds a token where there is something to do.
 	wake chan struct{}
 }
 
-// spool keeps events that were taken until they are done. store.Spool is one.
-type spool interface {
-	Accept(ctx context.Context, ev event.Event) error
-	Spooled(ctx context.Context, source string) iter.Seq2[event.Event, error]
+// eventQueue keeps events that were taken until they are done. store.Spool is one.
+type eventQueue interface {
+	Enqueue(ctx context.Context, ev event.Event) error
+	Queued(ctx context.Context, source string) iter.Seq2[event.Event, error]
 }
 
-// item is an event that is held in memory.
-type item struct {
+// queuedEvent is an event that is held in memory.
+type queuedEvent struct {
 	event event.Event
 	size  int64
 }
 
-func newIntake(o Options, h *hook) *intake {
-	i := &intake{
-		Options: o, hook: h, spool: o.Spool,
-		memory:     semaphore.NewWeighted(MaxHeld),
-		deliveries: deliveries{all: map[key]*delivery{}, replayable: h.replayable},
-		behind:     true,
-		wake:       make(chan struct{}, 1),
+func newReceiver(o Options, h *hook) *receiver {
+	i := &receiver{
+		Options: o, hook: h, queue: o.Queue,
+		memory:  semaphore.NewWeighted(MaxMemoryBytes),
+		dedup:   dedupCache{entries: map[dedupKey]*delivery{}, replayWindow: h.replayWindow},
+		backlog: true,
+		wake:    make(chan struct{}, 1),
 	}
-	if o.Spool == nil {
-		kept := newKept()
-		i.spool, i.Saver = kept, kept
+	if o.Queue == nil {
+		memory := newMemQueue()
+		i.queue, i.Saver = memory, memory
 	}
 	return i
 }
 
 // Run implements source.Source.
-func (i *intake) Run(ctx context.Context, sink source.Sink) error {
+func (i *receiver) Run(ctx context.Context, sink source.Sink) error {
 	log := logr.FromContextOrDiscard(ctx).WithValues("trigger", i.trigger.String())
 	if err := i.run(logr.NewContext(ctx, log), sink); err != nil && ctx.Err() == nil {
 		return fmt.Errorf("webhook %s: %w", i.path, err)
@@ -93,12 +93,12 @@ func (i *intake) Run(ctx context.Context, sink source.Sink) error {
 	return nil
 }
 
-func (i *intake) run(ctx context.Context, sink source.Sink) error {
+func (i *receiver) run(ctx context.Context, sink source.Sink) error {
 	if err := i.load(ctx); err != nil {
 		return err
 	}
 	log := logr.FromContextOrDiscard(ctx)
-	l, leave, err := i.Server.join(ctx, i.path, i.trigger.String(), &handler{hook: i.hook, server: i.Server, intake: i, log: log})
+	l, leave, err := i.Server.register(ctx, i.path, i.trigger.String(), &handler{hook: i.hook, server: i.Server, receiver: i, log: log})
 	if err != nil {
 		return err
 	}
@@ -126,110 +126,110 @@ func (i *intake) run(ctx context.Context, sink source.Sink) error {
 }
 
 // load brings the hook to where it stopped, once.
-func (i *intake) load(ctx context.Context) error {
-	if i.loaded || i.Resumes == nil {
+func (i *receiver) load(ctx context.Context) error {
+	if i.loaded || i.Checkpoints == nil {
 		return nil
 	}
-	saved, err := i.Resumes.Load(ctx, i.name())
+	saved, err := i.Checkpoints.Load(ctx, i.name())
 	if err != nil {
 		return err
 	}
 	if i.FromNow {
-		if err := empty(ctx, i.Spool, i.name()); err != nil {
+		if err := releaseAll(ctx, i.Queue, i.name()); err != nil {
 			return err
 		}
 	}
 	if saved.Position == "" {
 		// Prune has to know of it before anything is in the spool.
-		if err := i.Resumes.Save(ctx, i.name(), store.Change{Mark: &store.Mark{Position: begun}}); err != nil {
+		if err := i.Checkpoints.Save(ctx, i.name(), store.Change{Watermark: &store.Watermark{Position: startedPosition}}); err != nil {
 			return err
 		}
 	}
-	i.deliveries.restore(saved.Inventory)
+	i.dedup.restore(saved.Inventory)
 	i.loaded = true
 	return nil
 }
 
-// take stores an event, and says whether it is one that was not taken before.
-func (i *intake) take(ctx context.Context, ev event.Event) (isNew bool, err error) {
-	k := keyOf(ev.ID)
+// receive stores an event, and says whether it is one that was not taken before.
+func (i *receiver) receive(ctx context.Context, ev event.Event) (isNew bool, err error) {
+	k := newDedupKey(ev.ID)
 	d, isNew, err := i.claim(ctx, k)
 	if err != nil || !isNew {
 		return false, err
 	}
-	inStore := ev
-	inStore.Source = i.name()
+	stored := ev
+	stored.Source = i.name()
 	// Whether the caller is still there does not matter any more.
-	err = i.accept(context.WithoutCancel(ctx), inStore)
+	err = i.accept(context.WithoutCancel(ctx), stored)
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	close(d.over)
-	size := weigh(ev.Data)
+	close(d.settled)
+	size := memorySize(ev.Data)
 	switch {
 	case err != nil:
 		// It may be in the store even so.
-		delete(i.deliveries.all, k)
-		i.behind = true
-	case !i.behind && i.memory.TryAcquire(size):
-		d.state = held
-		i.queue = append(i.queue, item{ev, size})
+		delete(i.dedup.entries, k)
+		i.backlog = true
+	case !i.backlog && i.memory.TryAcquire(size):
+		d.state = stateInMemory
+		i.pending = append(i.pending, queuedEvent{ev, size})
 	default:
-		d.state = stored
-		i.behind = true
+		d.state = stateStored
+		i.backlog = true
 	}
 	i.signal()
 	return err == nil, err
 }
 
-func (i *intake) accept(ctx context.Context, ev event.Event) error {
+func (i *receiver) accept(ctx context.Context, ev event.Event) error {
 	ctx, cancel := context.WithTimeout(ctx, StoreTimeout)
 	defer cancel()
-	return i.spool.Accept(ctx, ev)
+	return i.queue.Enqueue(ctx, ev)
 }
 
 // claim says whether nobody else has taken a delivery, and then keeps others
 // from it. It waits for one that is being taken.
-func (i *intake) claim(ctx context.Context, k key) (d *delivery, isNew bool, err error) {
+func (i *receiver) claim(ctx context.Context, k dedupKey) (d *delivery, isNew bool, err error) {
 	for {
 		i.mu.Lock()
-		d, known := i.deliveries.all[k]
+		d, known := i.dedup.entries[k]
 		if !known {
 			defer i.mu.Unlock()
-			if len(i.deliveries.all) >= MaxSeen && !i.forget() {
-				return nil, false, errForgetful
+			if len(i.dedup.entries) >= MaxDedupEntries && !i.evict() {
+				return nil, false, errDedupFull
 			}
-			d = &delivery{over: make(chan struct{})}
-			i.deliveries.all[k] = d
+			d = &delivery{settled: make(chan struct{})}
+			i.dedup.entries[k] = d
 			return d, true, nil
 		}
-		taken := d.state != storing
+		settled := d.state != stateStoring
 		i.mu.Unlock()
-		if taken {
+		if settled {
 			return nil, false, nil
 		}
 		select {
-		case <-d.over:
+		case <-d.settled:
 		case <-ctx.Done():
 			return nil, false, ctx.Err()
 		}
 	}
 }
 
-// forget makes room for a delivery, where it may.
-func (i *intake) forget() bool {
-	gone := i.deliveries.forget(i.Clock.Now())
-	if len(gone) == 0 {
+// evict makes room for a delivery, where it may.
+func (i *receiver) evict() bool {
+	evicted := i.dedup.evict(i.Clock.Now())
+	if len(evicted) == 0 {
 		return false
 	}
 	c := store.Change{Inventory: map[string]*store.Entry{}}
-	for _, k := range gone {
+	for _, k := range evicted {
 		c.Inventory[k.String()] = nil
 	}
 	i.Saver.Save(i.name(), c)
 	return true
 }
 
-func (i *intake) signal() {
+func (i *receiver) signal() {
 	select {
 	case i.wake <- struct{}{}:
 	default:

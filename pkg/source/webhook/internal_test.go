@@ -30,7 +30,7 @@ import (
 // TestSecretIsNotPrinted, however it is printed.
 func TestSecretIsNotPrinted(t *testing.T) {
 	s := newSecret([]byte("hidden"))
-	for _, of := range []any{s, &s, struct{ S secret }{s}, []secret{s}, map[string]secret{"a": s}, reading{secret: s}} {
+	for _, of := range []any{s, &s, struct{ S secret }{s}, []secret{s}, map[string]secret{"a": s}, secretEntry{secret: s}} {
 		text := ""
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 			text += fmt.Sprintf(verb, of) + "\n"
@@ -52,49 +52,49 @@ func TestSecretIsNotPrinted(t *testing.T) {
 // that could be repeated.
 func TestDeliveriesAreForgotten(t *testing.T) {
 	start := time.Unix(1_000_000, 0)
-	fill := func(n int, replayable time.Duration) *deliveries {
-		d := &deliveries{all: map[key]*delivery{}, replayable: replayable}
+	fill := func(n int, replayable time.Duration) *dedupCache {
+		d := &dedupCache{entries: map[dedupKey]*delivery{}, replayWindow: replayable}
 		for i := range n {
-			d.finish(keyOf(strconv.Itoa(i)), start.Add(time.Duration(i)*time.Millisecond))
+			d.complete(newDedupKey(strconv.Itoa(i)), start.Add(time.Duration(i)*time.Millisecond))
 		}
 		return d
 	}
-	knows := func(d *deliveries, i int) bool {
-		_, ok := d.all[keyOf(strconv.Itoa(i))]
+	knows := func(d *dedupCache, i int) bool {
+		_, ok := d.entries[newDedupKey(strconv.Itoa(i))]
 		return ok
 	}
 	d := fill(3, 0)
-	c := d.finish(keyOf("new"), start.Add(SeenFor+time.Millisecond))
+	c := d.complete(newDedupKey("new"), start.Add(DedupTTL+time.Millisecond))
 	if knows(d, 0) || knows(d, 1) || !knows(d, 2) || len(c.Inventory) != 3 {
-		t.Errorf("by age: left %v, change %v", d.past, c.Inventory)
+		t.Errorf("by age: left %v, change %v", d.completed, c.Inventory)
 	}
-	full := fill(MaxSeen, 0)
-	if gone := full.forget(start.Add(time.Minute)); len(gone) != 1 || knows(full, 0) || !knows(full, 1) {
+	full := fill(MaxDedupEntries, 0)
+	if gone := full.evict(start.Add(time.Minute)); len(gone) != 1 || knows(full, 0) || !knows(full, 1) {
 		t.Errorf("by number: %d gone", len(gone))
 	}
-	full = fill(MaxSeen, time.Hour)
-	if gone := full.forget(start.Add(time.Minute)); len(gone) != 0 {
+	full = fill(MaxDedupEntries, time.Hour)
+	if gone := full.evict(start.Add(time.Minute)); len(gone) != 0 {
 		t.Errorf("%d gone that could be repeated", len(gone))
 	}
 }
 
 // TestDeliveriesAreRestored with what is known of them, in their order.
 func TestDeliveriesAreRestored(t *testing.T) {
-	var old deliveries
-	old.all = map[key]*delivery{}
+	var old dedupCache
+	old.entries = map[dedupKey]*delivery{}
 	saved := map[string]store.Entry{"of a later version": {ResourceVersion: "x"}}
 	for i := range 10 {
-		for name, e := range old.finish(keyOf(strconv.Itoa(i)), time.Unix(int64(1000-i), 0)).Inventory {
+		for name, e := range old.complete(newDedupKey(strconv.Itoa(i)), time.Unix(int64(1000-i), 0)).Inventory {
 			saved[name] = *e
 		}
 	}
-	var d deliveries
+	var d dedupCache
 	d.restore(saved)
-	if len(d.all) != 10 || len(d.past) != 10 {
-		t.Fatalf("%d, %d", len(d.all), len(d.past))
+	if len(d.entries) != 10 || len(d.completed) != 10 {
+		t.Fatalf("%d, %d", len(d.entries), len(d.completed))
 	}
-	for i, p := range d.past {
-		if want := keyOf(strconv.Itoa(9 - i)); p.key != want || d.all[want].state != done {
+	for i, p := range d.completed {
+		if want := newDedupKey(strconv.Itoa(9 - i)); p.key != want || d.entries[want].state != stateDone {
 			t.Errorf("%d: %v", i, p)
 		}
 	}

@@ -27,35 +27,35 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
-// maxKept is how many events of a trigger are kept without a store.
-const maxKept = 1000
+// maxMemQueue is how many events of a trigger are kept without a store.
+const maxMemQueue = 1000
 
-// kept is a spool in memory, for one hook, which ends with the process.
-type kept struct {
+// memQueue is a spool in memory, for one hook, which ends with the process.
+type memQueue struct {
 	mu     sync.Mutex
 	events []event.Event
 }
 
 var (
-	_ spool = (*kept)(nil)
-	_ Saver = (*kept)(nil)
+	_ eventQueue = (*memQueue)(nil)
+	_ Saver      = (*memQueue)(nil)
 )
 
-func newKept() *kept { return &kept{} }
+func newMemQueue() *memQueue { return &memQueue{} }
 
-// Accept implements spool.
-func (k *kept) Accept(_ context.Context, ev event.Event) error {
+// Enqueue implements spool.
+func (k *memQueue) Enqueue(_ context.Context, ev event.Event) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if len(k.events) >= maxKept {
-		return fmt.Errorf("event %q after %d others: %w", ev.ID, maxKept, store.ErrFull)
+	if len(k.events) >= maxMemQueue {
+		return fmt.Errorf("event %q after %d others: %w", ev.ID, maxMemQueue, store.ErrFull)
 	}
 	k.events = append(k.events, ev)
 	return nil
 }
 
-// Spooled implements spool.
-func (k *kept) Spooled(context.Context, string) iter.Seq2[event.Event, error] {
+// Queued implements spool.
+func (k *memQueue) Queued(context.Context, string) iter.Seq2[event.Event, error] {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	events := slices.Clone(k.events)
@@ -69,10 +69,10 @@ func (k *kept) Spooled(context.Context, string) iter.Seq2[event.Event, error] {
 }
 
 // Save implements Saver: there is nothing to remember for.
-func (*kept) Save(string, store.Change) {}
+func (*memQueue) Save(string, store.Change) {}
 
-// Release implements Saver.
-func (k *kept) Release(_, id string) {
+// Ack implements Saver.
+func (k *memQueue) Ack(_, id string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.events = slices.DeleteFunc(k.events, func(ev event.Event) bool { return ev.ID == id })

@@ -30,29 +30,29 @@ import (
 
 // hook is what one trigger asks for.
 type hook struct {
-	trigger  event.Trigger
-	path     string
-	guard    guard
-	delivery string
-	registry string
-	maxBody  int64
-	limiter  *rate.Limiter
-	// replayable is how long a delivery could be repeated by whoever has seen
+	trigger        event.TriggerRef
+	path           string
+	auth           authenticator
+	deliveryHeader string
+	registry       string
+	maxBody        int64
+	limiter        *rate.Limiter
+	// replayWindow is how long a delivery could be repeated by whoever has seen
 	// it; 0 where nothing says how old it is.
-	replayable time.Duration
+	replayWindow time.Duration
 }
 
 // name is that of the hook in the store.
 func (h *hook) name() string { return Type + ":" + h.trigger.String() }
 
-// none is auth that lets everybody in.
-const none = "none"
+// authNone is auth that lets everybody in.
+const authNone = "none"
 
 // parse checks properties, and returns the hook that they ask for.
-func parse(s schema.Text, given map[string]any, t event.Trigger, keys *keyring, reviews *reviewer) (*hook, diag.List) {
+func parse(s schema.Lazy, given map[string]any, t event.TriggerRef, keys *secretCache, reviews *tokenReviewer) (*hook, diag.List) {
 	var problems diag.List
 	if auth, ok := given["auth"].(map[string]any); ok && auth["type"] == nil {
-		problems.Add("auth.type", "is required: one of %s", strings.Join(kinds(), ", "))
+		problems.Add("auth.type", "is required: one of %s", strings.Join(authTypes(), ", "))
 		return nil, problems
 	}
 	var p struct {
@@ -79,25 +79,25 @@ func parse(s schema.Text, given map[string]any, t event.Trigger, keys *keyring, 
 	if !strings.HasPrefix(h.path, "/") || strings.ContainsAny(h.path, "?#% ") {
 		problems.Add("path", `must begin with "/", and have no "?", "#", "%%" or blanks, not %q`, p.Path)
 	}
-	h.guard = open()
+	h.auth = allowAll()
 	var auth authProperties
-	if string(p.Auth) != `"`+none+`"` {
+	if string(p.Auth) != `"`+authNone+`"` {
 		if err := json.Unmarshal(p.Auth, &auth); err != nil {
 			problems.Add("auth", "%v", err)
 			return nil, problems
 		}
 		var wrong diag.List
-		h.guard, wrong = auth.guard(t, keys, reviews)
-		problems = append(problems, wrong.Under("auth")...)
-		h.replayable = 2 * time.Duration(auth.ToleranceSeconds) * time.Second
+		h.auth, wrong = auth.authenticator(t, keys, reviews)
+		problems = append(problems, wrong.WithPrefix("auth")...)
+		h.replayWindow = 2 * time.Duration(auth.ToleranceSeconds) * time.Second
 	}
-	h.delivery = p.DeliveryHeader
-	if h.delivery == "" {
-		h.delivery = h.guard.delivery
+	h.deliveryHeader = p.DeliveryHeader
+	if h.deliveryHeader == "" {
+		h.deliveryHeader = h.auth.deliveryHeader
 	}
-	checkHeader("deliveryHeader", h.delivery, &problems)
-	if h.replayable > 0 && h.delivery != h.guard.delivery {
-		problems.Add("deliveryHeader", "has no effect with auth of type %q, which signs %s", auth.Type, h.guard.delivery)
+	checkHeader("deliveryHeader", h.deliveryHeader, &problems)
+	if h.replayWindow > 0 && h.deliveryHeader != h.auth.deliveryHeader {
+		problems.Add("deliveryHeader", "has no effect with auth of type %q, which signs %s", auth.Type, h.auth.deliveryHeader)
 	}
 	return h, problems
 }

@@ -31,8 +31,8 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/source/webhook/payload"
 )
 
-// maxID is the longest name of a delivery that is kept as it is.
-const maxID = 128
+// maxDeliveryID is the longest name of a delivery that is kept as it is.
+const maxDeliveryID = 128
 
 // event returns the event of a call whose body was read.
 func (h *hook) event(r *http.Request, body []byte, now time.Time) (event.Event, error) {
@@ -46,13 +46,13 @@ func (h *hook) event(r *http.Request, body []byte, now time.Time) (event.Event, 
 		"query":   h.query(r),
 		"body":    sent.Body,
 	}
-	ev := event.Event{Source: Type, Type: r.Header.Get(h.guard.kind), Data: data, Time: now}
-	id := r.Header.Get(h.delivery)
+	ev := event.Event{Source: Type, Type: r.Header.Get(h.auth.typeHeader), Data: data, Time: now}
+	id := r.Header.Get(h.deliveryHeader)
 	if sent.CloudEvent != nil {
 		data["cloudEvent"] = sent.CloudEvent
 		ev.Type = fmt.Sprint(sent.CloudEvent["type"])
 		ev.Key = fmt.Sprintf("%s %v %v", h.trigger, sent.CloudEvent["source"], sent.CloudEvent["subject"])
-		if h.replayable == 0 { // else only what is signed names a delivery
+		if h.replayWindow == 0 { // else only what is signed names a delivery
 			id = fmt.Sprintf("%v %v", sent.CloudEvent["source"], sent.CloudEvent["id"])
 		}
 	}
@@ -87,20 +87,20 @@ func (h *hook) event(r *http.Request, body []byte, now time.Time) (event.Event, 
 	if ev.Type == "" {
 		ev.Type = "request"
 	}
-	ev.ID = h.id(id)
+	ev.ID = h.eventID(id)
 	if ev.Key == "" {
 		ev.Key = ev.ID
 	}
 	return ev, nil
 }
 
-// id returns the event's ID for the sender's name of a delivery; a new one where
+// eventID returns the event's ID for the sender's name of a delivery; a new one where
 // the sender has none.
-func (h *hook) id(delivery string) string {
+func (h *hook) eventID(delivery string) string {
 	switch {
 	case delivery == "":
 		delivery = rand.Text()
-	case len(delivery) > maxID || strings.ContainsFunc(delivery, func(r rune) bool { return r <= ' ' || r > '~' }):
+	case len(delivery) > maxDeliveryID || strings.ContainsFunc(delivery, func(r rune) bool { return r <= ' ' || r > '~' }):
 		sum := sha256.Sum256([]byte(delivery))
 		delivery = "sha256:" + hex.EncodeToString(sum[:])
 	}
@@ -112,7 +112,7 @@ func (h *hook) id(delivery string) string {
 func (h *hook) headers(header http.Header) map[string]any {
 	out := map[string]any{}
 	for name, values := range header {
-		if !mayHoldSecret(name) && !strings.EqualFold(name, h.guard.header) {
+		if !mayHoldSecret(name) && !strings.EqualFold(name, h.auth.secretHeader) {
 			out[strings.ToLower(name)] = strings.ToValidUTF8(strings.Join(values, ", "), "\uFFFD")
 		}
 	}
@@ -122,7 +122,7 @@ func (h *hook) headers(header http.Header) map[string]any {
 func (h *hook) query(r *http.Request) map[string]any {
 	all := r.URL.Query()
 	for name := range all {
-		if mayHoldSecret(name) || name == h.guard.query {
+		if mayHoldSecret(name) || name == h.auth.secretQuery {
 			delete(all, name)
 		}
 	}

@@ -31,11 +31,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// maxAccepted is how many tokens are not asked about again.
-const maxAccepted = 1000
+// maxAcceptedTokens is how many tokens are not asked about again.
+const maxAcceptedTokens = 1000
 
-// reviewer asks the API server about tokens.
-type reviewer struct {
+// tokenReviewer asks the API server about tokens.
+type tokenReviewer struct {
 	client client.Client
 	clock  clock.PassiveClock
 
@@ -45,22 +45,22 @@ type reviewer struct {
 	accepted map[string]time.Time
 }
 
-// reviewed lets in who bears a token of Kubernetes for one of the audiences; of
+// tokenReviewAuth lets in who bears a token of Kubernetes for one of the audiences; of
 // users where there are any.
-func reviewed(reviews *reviewer, audiences, users []string) guard {
-	return guard{
-		early: func(r *http.Request) error {
+func tokenReviewAuth(reviews *tokenReviewer, audiences, users []string) authenticator {
+	return authenticator{
+		checkHeaders: func(r *http.Request) error {
 			given, ok := bearerToken(r)
 			if !ok {
-				return denied("no token")
+				return unauthorized("no token")
 			}
 			return reviews.review(r.Context(), given, audiences, users)
 		},
-		challenge: "Bearer", delivery: defaultDelivery, header: authorization,
+		challenge: "Bearer", deliveryHeader: defaultDeliveryHeader, secretHeader: authorizationHeader,
 	}
 }
 
-func (v *reviewer) review(ctx context.Context, given string, audiences, users []string) error {
+func (v *tokenReviewer) review(ctx context.Context, given string, audiences, users []string) error {
 	if v.client == nil {
 		return errors.New("review token: no cluster")
 	}
@@ -76,28 +76,28 @@ func (v *reviewer) review(ctx context.Context, given string, audiences, users []
 	status := review.Status
 	switch {
 	case !status.Authenticated:
-		return denied("token: %s", status.Error)
+		return unauthorized("token: %s", status.Error)
 	// An API server that knows no audiences returns none.
 	case !slices.ContainsFunc(status.Audiences, func(a string) bool { return slices.Contains(audiences, a) }):
-		return denied("token is not for %q", audiences)
+		return unauthorized("token is not for %q", audiences)
 	case len(users) > 0 && !slices.Contains(users, status.User.Username):
-		return denied("user %q may not call", status.User.Username)
+		return unauthorized("user %q may not call", status.User.Username)
 	}
 	v.accept(name)
 	return nil
 }
 
-func (v *reviewer) isAccepted(name string) bool {
+func (v *tokenReviewer) isAccepted(name string) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.clock.Now().Before(v.accepted[name])
 }
 
-func (v *reviewer) accept(name string) {
+func (v *tokenReviewer) accept(name string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if len(v.accepted) >= maxAccepted {
+	if len(v.accepted) >= maxAcceptedTokens {
 		clear(v.accepted)
 	}
-	v.accepted[name] = v.clock.Now().Add(ReviewFresh)
+	v.accepted[name] = v.clock.Now().Add(TokenReviewTTL)
 }

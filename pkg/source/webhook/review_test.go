@@ -36,8 +36,8 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// reviews lets a service account ask about tokens.
-func reviews(t *testing.T, c *cluster.Cluster, namespace, name string) {
+// allowTokenReview lets a service account ask about tokens.
+func allowTokenReview(t *testing.T, c *cluster.Cluster, namespace, name string) {
 	t.Helper()
 	binding := &rbacv1.ClusterRoleBinding{
 		ObjectMeta: metav1.ObjectMeta{Name: namespace + "-" + name},
@@ -60,8 +60,8 @@ func token(t *testing.T, c *cluster.Cluster, namespace, name string, audiences .
 	return request.Status.Token
 }
 
-// as gives a worker the rights of config.
-func as(t *testing.T, config *rest.Config) option {
+// withClientOf gives a worker the rights of config.
+func withClientOf(t *testing.T, config *rest.Config) option {
 	t.Helper()
 	c, err := client.New(config, client.Options{})
 	if err != nil {
@@ -78,8 +78,8 @@ func TestTokenReview(t *testing.T) {
 	for _, name := range []string{"builder", "other"} {
 		c.ServiceAccount(t, namespace, name)
 	}
-	reviews(t, c, namespace, "worker")
-	w := serve(t, "auth: {type: tokenReview, audiences: [kube-trigger, hooks], users: ['system:serviceaccount:"+namespace+":builder']}", as(t, worker))
+	allowTokenReview(t, c, namespace, "worker")
+	w := serve(t, "auth: {type: tokenReview, audiences: [kube-trigger, hooks], users: ['system:serviceaccount:"+namespace+":builder']}", withClientOf(t, worker))
 	builder := token(t, c, namespace, "builder", "hooks", "else")
 	for _, tc := range []struct {
 		name, token string
@@ -97,7 +97,7 @@ func TestTokenReview(t *testing.T) {
 			t.Errorf("%s: %d, want %d: %s", tc.name, status, tc.want, answer)
 		}
 	}
-	w.wants(2)
+	w.waitForEvents(2)
 }
 
 // TestInCluster keeps what was taken in a real API server.
@@ -116,19 +116,19 @@ func TestInCluster(t *testing.T) {
 		}
 		return s
 	}
-	asks := []asked{{"t", "auth: none"}}
+	asks := []triggerConfig{{"t", "auth: none"}}
 	once := call{body: `{"n":1}`, headers: map[string]string{"X-Delivery-Id": "1"}}
-	w := beginIn(t, open("a"), "", asks, func(w *worker) { w.act = never })
-	w.expect(http.StatusAccepted, once)
+	w := startWorkerWithStore(t, open("a"), "", asks, func(w *worker) { w.handle = neverAck })
+	w.expectStatus(http.StatusAccepted, once)
 	w.kill()
-	again := beginIn(t, open("b"), "", asks)
-	again.wants(1)
-	again.expect(http.StatusOK, once)
-	again.until(func() bool { return spooled(t, again) == 0 })
-	again.end()
-	third := beginIn(t, open("c"), "", asks)
-	third.expect(http.StatusOK, once)
-	third.wants(0)
+	again := startWorkerWithStore(t, open("b"), "", asks)
+	again.waitForEvents(1)
+	again.expectStatus(http.StatusOK, once)
+	again.eventually(func() bool { return queueLength(t, again) == 0 })
+	again.shutdown()
+	third := startWorkerWithStore(t, open("c"), "", asks)
+	third.expectStatus(http.StatusOK, once)
+	third.waitForEvents(0)
 }
 
 // TestNoRight: a worker that may not ask lets nobody in, and says why.
@@ -140,8 +140,8 @@ func TestNoRight(t *testing.T) {
 		"auth: {type: tokenReview, audiences: [hooks]}": "tokenreviews.authentication.k8s.io is forbidden",
 		"auth: {type: bearer, secret: {name: hook}}":    `secrets \"hook\" is forbidden`,
 	} {
-		w := serve(t, properties, as(t, worker))
-		w.expect(http.StatusServiceUnavailable, call{body: `{}`, headers: map[string]string{"Authorization": "Bearer " + token(t, c, namespace, "worker", "hooks")}})
+		w := serve(t, properties, withClientOf(t, worker))
+		w.expectStatus(http.StatusServiceUnavailable, call{body: `{}`, headers: map[string]string{"Authorization": "Bearer " + token(t, c, namespace, "worker", "hooks")}})
 		if w.logged(want) == 0 {
 			t.Errorf("%s: log %v", properties, w.lines)
 		}
@@ -156,27 +156,27 @@ func TestSecret(t *testing.T) {
 	secrets := c.Client(t).CoreV1().Secrets(namespace)
 	account := c.ServiceAccount(t, namespace, "worker", rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"secrets"}, ResourceNames: []string{"hook"}, Verbs: []string{"get"}})
 	clock := testclock.NewFakeClock(time.Now())
-	w := serve(t, "{auth: {type: bearer, secret: {name: hook, key: token}}, path: /n/t}", as(t, account), func(w *worker) {
+	w := serve(t, "{auth: {type: bearer, secret: {name: hook, key: token}}, path: /n/t}", withClientOf(t, account), func(w *worker) {
 		w.options.Clock, w.namespace = clock, namespace
 	})
 	bearer := func(value string) call {
 		return call{body: `{}`, headers: map[string]string{"Authorization": "Bearer " + value}}
 	}
-	w.expect(http.StatusServiceUnavailable, bearer("one"))
+	w.expectStatus(http.StatusServiceUnavailable, bearer("one"))
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "hook"}, StringData: map[string]string{"token": "one\n"}}
 	if _, err := secrets.Create(t.Context(), secret, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	w.expect(http.StatusServiceUnavailable, bearer("one"))
-	clock.Step(webhook.SecretFresh)
-	w.expect(http.StatusAccepted, bearer("one"))
+	w.expectStatus(http.StatusServiceUnavailable, bearer("one"))
+	clock.Step(webhook.SecretTTL)
+	w.expectStatus(http.StatusAccepted, bearer("one"))
 	secret.StringData["token"] = "two"
 	if _, err := secrets.Update(t.Context(), secret, metav1.UpdateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	w.expect(http.StatusAccepted, bearer("one"))
-	clock.Step(webhook.SecretFresh)
-	w.expect(http.StatusUnauthorized, bearer("one"))
-	w.expect(http.StatusAccepted, bearer("two"))
-	w.wants(3)
+	w.expectStatus(http.StatusAccepted, bearer("one"))
+	clock.Step(webhook.SecretTTL)
+	w.expectStatus(http.StatusUnauthorized, bearer("one"))
+	w.expectStatus(http.StatusAccepted, bearer("two"))
+	w.waitForEvents(3)
 }

@@ -32,8 +32,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// maxSecret bounds a secret in a file, in bytes.
-const maxSecret = 64 << 10
+// maxSecretBytes bounds a secret in a file, in bytes.
+const maxSecretBytes = 64 << 10
 
 // secret is a value that is never printed, whatever it is given to. It is behind
 // a function, since fmt looks into the fields of structs by itself.
@@ -54,13 +54,13 @@ func (s secret) equals(given string) bool {
 	return subtle.ConstantTimeCompare(s.value(), []byte(given)) == 1
 }
 
-// reference says where a secret is: in a Secret, a file, or the environment.
-type reference struct {
+// secretRef says where a secret is: in a Secret, a file, or the environment.
+type secretRef struct {
 	namespace, name, key string
 	file, env            string
 }
 
-func (r reference) String() string {
+func (r secretRef) String() string {
 	switch {
 	case r.file != "":
 		return "file " + r.file
@@ -70,28 +70,28 @@ func (r reference) String() string {
 	return fmt.Sprintf("key %s of Secret %s/%s", r.key, r.namespace, r.name)
 }
 
-// keyring reads secrets, and knows those that are fresh.
-type keyring struct {
+// secretCache reads secrets, and knows those that are fresh.
+type secretCache struct {
 	client client.Client
 	clock  clock.PassiveClock
 
-	mu    sync.Mutex
-	known map[reference]reading
+	mu      sync.Mutex
+	entries map[secretRef]secretEntry
 }
 
-// reading is a secret that was read, or why that did not succeed.
-type reading struct {
+// secretEntry is a secret that was read, or why that did not succeed.
+type secretEntry struct {
 	secret secret
 	err    error
-	read   time.Time
+	readAt time.Time
 }
 
 // get returns the secret that r refers to. It reads one at a time, and each no
 // more often than once in SecretFresh, whether it succeeds or not.
-func (k *keyring) get(ctx context.Context, r reference) (secret, error) {
+func (k *secretCache) get(ctx context.Context, r secretRef) (secret, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if h, ok := k.known[r]; ok && k.clock.Since(h.read) < SecretFresh {
+	if h, ok := k.entries[r]; ok && k.clock.Since(h.readAt) < SecretTTL {
 		return h.secret, h.err
 	}
 	value, err := k.read(ctx, r)
@@ -102,15 +102,15 @@ func (k *keyring) get(ctx context.Context, r reference) (secret, error) {
 	if err == nil && len(value) == 0 {
 		err = errors.New("is empty")
 	}
-	h := reading{secret: newSecret(value), read: k.clock.Now()}
+	h := secretEntry{secret: newSecret(value), readAt: k.clock.Now()}
 	if err != nil {
-		h = reading{err: fmt.Errorf("read %s: %w", r, err), read: h.read}
+		h = secretEntry{err: fmt.Errorf("read %s: %w", r, err), readAt: h.readAt}
 	}
-	k.known[r] = h
+	k.entries[r] = h
 	return h.secret, h.err
 }
 
-func (k *keyring) read(ctx context.Context, r reference) ([]byte, error) {
+func (k *secretCache) read(ctx context.Context, r secretRef) ([]byte, error) {
 	switch {
 	case r.env != "":
 		return []byte(os.Getenv(r.env)), nil
@@ -120,9 +120,9 @@ func (k *keyring) read(ctx context.Context, r reference) ([]byte, error) {
 			return nil, err
 		}
 		defer f.Close()
-		value, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
-		if err == nil && len(value) > maxSecret {
-			err = fmt.Errorf("is larger than %d bytes", maxSecret)
+		value, err := io.ReadAll(io.LimitReader(f, maxSecretBytes+1))
+		if err == nil && len(value) > maxSecretBytes {
+			err = fmt.Errorf("is larger than %d bytes", maxSecretBytes)
 		}
 		return value, err
 	case k.client == nil:

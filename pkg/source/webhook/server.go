@@ -41,32 +41,32 @@ const shutdownGrace = 5 * time.Second
 // Server listens for all webhooks of a process. It does so while there is one.
 type Server struct {
 	address string
-	// large bounds the large bodies that are being read, decoding the calls that
+	// largeBodies bounds the large bodies that are being read, decoding the calls that
 	// were.
-	large, decoding *semaphore.Weighted
+	largeBodies, decoders *semaphore.Weighted
 	// connections counts those that are open.
 	connections atomic.Int64
 
 	mu     sync.Mutex
 	routes map[string]*route
-	// held says that routes stay when their webhooks stop.
-	held bool
-	// listening is nil while there are no routes.
-	listening *listening
+	// holding says that routes stay when their webhooks stop.
+	holding bool
+	// listener is nil while there are no routes.
+	listener *listener
 }
 
 // route is a path and who answers.
 type route struct {
 	handler http.Handler
 	owner   string
-	// left says that its webhook has stopped. It still stores what it takes.
-	left bool
-	// calls are being answered.
-	calls sync.WaitGroup
+	// stopped says that its webhook has stopped. It still stores what it takes.
+	stopped bool
+	// inFlight are being answered.
+	inFlight sync.WaitGroup
 }
 
-// listening is a listener and its server.
-type listening struct {
+// listener is a listener and its server.
+type listener struct {
 	server *http.Server
 	addr   net.Addr
 	// failed is closed after err was set, when the server ended by itself.
@@ -78,7 +78,7 @@ type listening struct {
 func NewServer(address string) *Server {
 	return &Server{
 		address: address, routes: map[string]*route{},
-		large: semaphore.NewWeighted(MaxLarge), decoding: semaphore.NewWeighted(MaxDecoding),
+		largeBodies: semaphore.NewWeighted(MaxLargeBodies), decoders: semaphore.NewWeighted(MaxConcurrentDecodes),
 	}
 }
 
@@ -86,61 +86,61 @@ func NewServer(address string) *Server {
 func (s *Server) Addr() net.Addr {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.listening == nil {
+	if s.listener == nil {
 		return nil
 	}
-	return s.listening.addr
+	return s.listener.addr
 }
 
-// join lets handler answer calls of path. It returns what tells that the server
+// register lets handler answer calls of path. It returns what tells that the server
 // has failed, and what ends it: leave returns when no call is being answered.
 // Where the webhook before has stopped, what it took is in the store when join
 // returns.
-func (s *Server) join(ctx context.Context, path, owner string, handler http.Handler) (l *listening, leave func(), err error) {
+func (s *Server) register(ctx context.Context, path, owner string, handler http.Handler) (l *listener, deregister func(), err error) {
 	r := &route{handler: handler, owner: owner}
 	l, before, err := s.replace(ctx, path, r)
 	if err != nil {
 		return nil, nil, err
 	}
 	if before != nil {
-		before.calls.Wait()
+		before.inFlight.Wait()
 	}
-	return l, func() { s.leave(ctx, path, r) }, nil
+	return l, func() { s.deregister(ctx, path, r) }, nil
 }
 
 // replace puts r in the place of the webhook that has stopped, if there is one,
 // which it returns.
-func (s *Server) replace(ctx context.Context, path string, r *route) (l *listening, before *route, err error) {
+func (s *Server) replace(ctx context.Context, path string, r *route) (l *listener, before *route, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	before = s.routes[path]
-	if before != nil && !before.left {
+	if before != nil && !before.stopped {
 		return nil, nil, fmt.Errorf("path %s is taken by trigger %s", path, before.owner)
 	}
-	if s.listening == nil || s.listening.hasFailed() {
+	if s.listener == nil || s.listener.hasFailed() {
 		l, err := s.listen(ctx)
 		if err != nil {
 			return nil, nil, err
 		}
-		s.listening = l
-		logr.FromContextOrDiscard(ctx).Info("webhooks listen", "address", s.listening.addr.String())
+		s.listener = l
+		logr.FromContextOrDiscard(ctx).Info("webhooks listen", "address", s.listener.addr.String())
 	}
 	s.routes[path] = r
-	return s.listening, before, nil
+	return s.listener, before, nil
 }
 
-func (s *Server) listen(ctx context.Context) (*listening, error) {
+func (s *Server) listen(ctx context.Context) (*listener, error) {
 	var config net.ListenConfig
 	socket, err := config.Listen(ctx, "tcp", s.address)
 	if err != nil {
 		return nil, err
 	}
 	log := logr.FromContextOrDiscard(ctx)
-	l := &listening{addr: socket.Addr(), failed: make(chan struct{}), server: &http.Server{
+	l := &listener{addr: socket.Addr(), failed: make(chan struct{}), server: &http.Server{
 		Handler:           s,
 		ReadHeaderTimeout: HeaderTimeout, ReadTimeout: ReadTimeout, WriteTimeout: WriteTimeout, IdleTimeout: IdleTimeout,
 		MaxHeaderBytes: MaxHeaderBytes,
-		ConnState:      s.count,
+		ConnState:      s.trackConnection,
 		ErrorLog:       slog.NewLogLogger(logr.ToSlogHandler(log.WithValues("server", "webhooks")), slog.LevelDebug),
 	}}
 	go func() {
@@ -150,8 +150,8 @@ func (s *Server) listen(ctx context.Context) (*listening, error) {
 	return l, nil
 }
 
-// count implements http.Server.ConnState.
-func (s *Server) count(_ net.Conn, state http.ConnState) {
+// trackConnection implements http.Server.ConnState.
+func (s *Server) trackConnection(_ net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
 		s.connections.Add(1)
@@ -160,79 +160,79 @@ func (s *Server) count(_ net.Conn, state http.ConnState) {
 	}
 }
 
-// leave takes the route back, and ends the server where it was the last; unless
+// deregister takes the route back, and ends the server where it was the last; unless
 // the server is held.
-func (s *Server) leave(ctx context.Context, path string, r *route) {
+func (s *Server) deregister(ctx context.Context, path string, r *route) {
 	s.mu.Lock()
-	if s.held {
-		r.left = true
+	if s.holding {
+		r.stopped = true
 		s.mu.Unlock()
 		return
 	}
-	s.drop(ctx, []string{path})
+	s.removeRoutes(ctx, []string{path})
 }
 
-// Hold lets webhooks that stop go on to take calls into the store, until one that
+// HoldRoutes lets webhooks that stop go on to take calls into the store, until one that
 // starts takes their place, Keep says that none will, or release is called. So
 // no call is refused while one engine takes the place of another.
-func (s *Server) Hold() (release func(ctx context.Context)) {
+func (s *Server) HoldRoutes() (release func(ctx context.Context)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.held = true
+	s.holding = true
 	return func(ctx context.Context) {
 		s.mu.Lock()
-		s.held = false
-		s.drop(ctx, s.leftovers(nil))
+		s.holding = false
+		s.removeRoutes(ctx, s.stoppedPaths(nil))
 	}
 }
 
-// Keep ends the webhooks that have stopped and are not among subscriptions.
-func (s *Server) Keep(ctx context.Context, subscriptions []source.Subscription) {
-	kept := map[string]string{}
-	for _, of := range subscriptions {
-		if of, ok := of.(subscription); ok {
-			kept[of.path] = of.trigger.String()
+// PruneRoutes ends the webhooks that have stopped and are not among subscriptions.
+func (s *Server) PruneRoutes(ctx context.Context, subscriptions []source.Subscription) {
+	owners := map[string]string{}
+	for _, sub := range subscriptions {
+		if sub, ok := sub.(subscription); ok {
+			owners[sub.path] = sub.trigger.String()
 		}
 	}
 	s.mu.Lock()
-	s.drop(ctx, s.leftovers(kept))
+	s.removeRoutes(ctx, s.stoppedPaths(owners))
 }
 
-// leftovers returns the paths of webhooks that have stopped, but those of the
+// stoppedPaths returns the paths of webhooks that have stopped, but those of the
 // triggers that kept has for them.
-func (s *Server) leftovers(kept map[string]string) []string {
+func (s *Server) stoppedPaths(owners map[string]string) []string {
 	var paths []string
 	for path, r := range s.routes {
-		if r.left && kept[path] != r.owner {
+		if r.stopped && owners[path] != r.owner {
 			paths = append(paths, path)
 		}
 	}
 	return paths
 }
 
-// drop takes routes back, ends the server where none is left, and returns when no
+// removeRoutes takes routes back, ends the server where none is left, and returns when no
 // call of theirs is being answered. It unlocks the server.
-func (s *Server) drop(ctx context.Context, paths []string) {
-	var gone []*route
+func (s *Server) removeRoutes(ctx context.Context, paths []string) {
+	var removed []*route
 	for _, path := range paths {
-		gone = append(gone, s.routes[path])
+		removed = append(removed, s.routes[path])
 		delete(s.routes, path)
 	}
-	var last *listening
+	var last *listener
 	if len(s.routes) == 0 {
-		last, s.listening = s.listening, nil
+		last, s.listener = s.listener, nil
 	}
 	s.mu.Unlock()
 	if last != nil {
-		last.end(ctx)
+		last.shutdown(ctx)
 	}
-	for _, r := range gone {
-		r.calls.Wait()
+	for _, r := range removed {
+		r.inFlight.Wait()
 	}
 }
 
 // hasFailed reports whether the server has ended by itself.
-func (l *listening) hasFailed() bool {
+func (l *listener) hasFailed() bool {
 	select {
 	case <-l.failed:
 		return true
@@ -241,9 +241,9 @@ func (l *listening) hasFailed() bool {
 	}
 }
 
-// end ends the server, and returns when it has. Calls that are being answered get
+// shutdown ends the server, and returns when it has. Calls that are being answered get
 // the grace although ctx has ended.
-func (l *listening) end(ctx context.Context) {
+func (l *listener) shutdown(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
 	defer cancel()
 	if err := l.server.Shutdown(ctx); errors.Is(err, context.DeadlineExceeded) {
@@ -261,13 +261,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	route := s.routes[r.URL.Path]
 	if route != nil {
-		route.calls.Add(1)
+		route.inFlight.Add(1)
 	}
 	s.mu.Unlock()
 	if route == nil {
 		http.Error(w, "no webhook has this path", http.StatusNotFound)
 		return
 	}
-	defer route.calls.Done()
+	defer route.inFlight.Done()
 	route.handler.ServeHTTP(w, r)
 }

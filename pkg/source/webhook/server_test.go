@@ -34,7 +34,7 @@ func rerun(t *testing.T, w *worker, sub source.Subscription) (stop func()) {
 	ended := make(chan error, 1)
 	taking := w.logged("webhook takes calls")
 	go func() { ended <- sub.Open(nil).Run(logr.NewContext(ctx, w.logger()), w) }()
-	w.until(func() bool { return w.logged("webhook takes calls") > taking })
+	w.eventually(func() bool { return w.logged("webhook takes calls") > taking })
 	return func() {
 		t.Helper()
 		cancel()
@@ -48,9 +48,9 @@ func rerun(t *testing.T, w *worker, sub source.Subscription) (stop func()) {
 // handled by the next; but those of webhooks that are no more, and those that
 // come after the last.
 func TestHold(t *testing.T) {
-	w := begin(t, t.TempDir()+"/store.db", []asked{{"t", "auth: none"}, {"gone", "auth: none"}})
+	w := startWorker(t, t.TempDir()+"/store.db", []triggerConfig{{"t", "auth: none"}, {"gone", "auth: none"}})
 	address := w.server.Addr().String()
-	release := w.server.Hold()
+	release := w.server.HoldRoutes()
 	w.cancel()
 	for _, ended := range w.ended {
 		if err := <-ended; err != nil {
@@ -58,16 +58,16 @@ func TestHold(t *testing.T) {
 		}
 	}
 	w.ended = nil
-	w.expect(http.StatusAccepted, call{path: "/n/t", body: `1`})
-	w.expect(http.StatusAccepted, call{path: "/n/gone", body: `2`})
-	w.server.Keep(t.Context(), w.hooks[:1])
-	w.expect(http.StatusNotFound, call{path: "/n/gone", body: `3`})
-	w.expect(http.StatusAccepted, call{path: "/n/t", body: `4`})
-	w.wants(0)
+	w.expectStatus(http.StatusAccepted, call{path: "/n/t", body: `1`})
+	w.expectStatus(http.StatusAccepted, call{path: "/n/gone", body: `2`})
+	w.server.PruneRoutes(t.Context(), w.hooks[:1])
+	w.expectStatus(http.StatusNotFound, call{path: "/n/gone", body: `3`})
+	w.expectStatus(http.StatusAccepted, call{path: "/n/t", body: `4`})
+	w.waitForEvents(0)
 
 	stop := rerun(t, w, w.hooks[0])
-	w.expect(http.StatusAccepted, call{path: "/n/t", body: `5`})
-	for i, ev := range w.wants(3) {
+	w.expectStatus(http.StatusAccepted, call{path: "/n/t", body: `5`})
+	for i, ev := range w.waitForEvents(3) {
 		if want := []any{int64(1), int64(4), int64(5)}[i]; ev.Data["body"] != want {
 			t.Errorf("event %d is %v, want %v", i, ev.Data["body"], want)
 		}
@@ -76,11 +76,11 @@ func TestHold(t *testing.T) {
 		t.Errorf("listens on %s, before on %s", got, address)
 	}
 	stop()
-	w.expect(http.StatusAccepted, call{path: "/n/t", body: `6`})
+	w.expectStatus(http.StatusAccepted, call{path: "/n/t", body: `6`})
 	release(t.Context())
 	if conn, err := net.Dial("tcp", address); err == nil {
 		conn.Close()
 		t.Error("still listens")
 	}
-	w.wants(3)
+	w.waitForEvents(3)
 }

@@ -31,10 +31,10 @@ type subscription struct {
 // becomes of the path and the rest.
 func (s subscription) Key() string { return s.name() }
 
-// Wants returns that the trigger takes all of its calls.
-func (subscription) Wants(event.Event) source.Reason { return "" }
+// Skip returns that the trigger takes all of its calls.
+func (subscription) Skip(event.Event) source.Reason { return "" }
 
 // Open returns the source of the trigger.
 func (s subscription) Open([]source.Subscription) source.Source {
-	return newIntake(s.options, s.hook)
+	return newReceiver(s.options, s.hook)
 }

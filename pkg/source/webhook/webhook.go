@@ -71,29 +71,29 @@ const (
 	MaxHeaderBytes = 16 << 10
 	// MaxBodyBytes is the size of a body, where the trigger allows no less.
 	MaxBodyBytes = 1 << 20
-	// LargeBody is the size from which on a body is large.
-	LargeBody = 16 << 10
-	// MaxLarge is how many large bodies a Server reads at a time. Others wait.
-	MaxLarge = 8
-	// LargeWait is how long they do.
-	LargeWait = 12 * time.Second
-	// LargeTime is how long a call may take to send the rest of a large body.
-	LargeTime = 4 * time.Second
-	// MaxDecoding is how many calls a Server decodes and stores at a time.
-	MaxDecoding = 32
+	// LargeBodyBytes is the size from which on a body is large.
+	LargeBodyBytes = 16 << 10
+	// MaxLargeBodies is how many large bodies a Server reads at a time. Others wait.
+	MaxLargeBodies = 8
+	// LargeBodyWait is how long they do.
+	LargeBodyWait = 12 * time.Second
+	// LargeBodyReadTimeout is how long a call may take to send the rest of a large body.
+	LargeBodyReadTimeout = 4 * time.Second
+	// MaxConcurrentDecodes is how many calls a Server decodes and stores at a time.
+	MaxConcurrentDecodes = 32
 	// StoreTimeout is how long a call waits for its event to be stored.
 	StoreTimeout = 10 * time.Second
-	// MaxHeld is how much of the events of a trigger is in memory, in bytes.
+	// MaxMemoryBytes is how much of the events of a trigger is in memory, in bytes.
 	// Others are in the store.
-	MaxHeld = 8 << 20
-	// MaxSeen is how many deliveries of a trigger are remembered.
-	MaxSeen = 100_000
-	// SeenFor is how long they are.
-	SeenFor = 24 * time.Hour
-	// SecretFresh is how long a secret that was read is not read again.
-	SecretFresh = 10 * time.Second
-	// ReviewFresh is how long a token that was accepted is not asked about again.
-	ReviewFresh = 10 * time.Second
+	MaxMemoryBytes = 8 << 20
+	// MaxDedupEntries is how many deliveries of a trigger are remembered.
+	MaxDedupEntries = 100_000
+	// DedupTTL is how long they are.
+	DedupTTL = 24 * time.Hour
+	// SecretTTL is how long a secret that was read is not read again.
+	SecretTTL = 10 * time.Second
+	// TokenReviewTTL is how long a token that was accepted is not asked about again.
+	TokenReviewTTL = 10 * time.Second
 )
 
 //go:embed properties.cue
@@ -107,11 +107,11 @@ type Options struct {
 	// Client reads Secrets and asks about tokens. Where it is nil, what needs it
 	// is refused.
 	Client client.Client
-	// Spool, Resumes and Saver keep what was taken, and remember what was done.
+	// Queue, Resumes and Saver keep what was taken, and remember what was done.
 	// All are nil, or none.
-	Spool   store.Spool
-	Resumes store.Resumes
-	Saver   Saver
+	Queue       store.Queue
+	Checkpoints store.Checkpoints
+	Saver       Saver
 	// FromNow leaves out what was taken and not done before.
 	FromNow bool
 }
@@ -119,18 +119,18 @@ type Options struct {
 // Saver takes note of what is done, and returns at once. store.Saver is one.
 type Saver interface {
 	Save(watch string, c store.Change)
-	// Release removes an event from the spool after what was saved before.
-	Release(source, id string)
+	// Ack removes an event from the spool after what was saved before.
+	Ack(source, id string)
 }
 
 // New returns the compiler of this source's properties. It needs neither a
 // server nor a cluster to check them.
 func New(o Options) source.Compiler {
-	s := schema.Later(properties)
-	keys := &keyring{client: o.Client, clock: o.Clock, known: map[reference]reading{}}
-	reviews := &reviewer{client: o.Client, clock: o.Clock, accepted: map[string]time.Time{}}
-	return func(given map[string]any, t source.Trigger) (source.Subscription, diag.List) {
-		h, problems := parse(s, given, t.Trigger, keys, reviews)
+	s := schema.NewLazy(properties)
+	keys := &secretCache{client: o.Client, clock: o.Clock, entries: map[secretRef]secretEntry{}}
+	reviews := &tokenReviewer{client: o.Client, clock: o.Clock, accepted: map[string]time.Time{}}
+	return func(given map[string]any, t source.Spec) (source.Subscription, diag.List) {
+		h, problems := parse(s, given, t.TriggerRef, keys, reviews)
 		if len(problems) > 0 {
 			return nil, problems
 		}
@@ -140,19 +140,19 @@ func New(o Options) source.Compiler {
 
 // Prune forgets the webhooks that none of subscriptions, which are all that
 // there are, stands for any more, and what they have taken.
-func Prune(ctx context.Context, r store.Resumes, spool store.Spool, subscriptions []source.Subscription) error {
+func Prune(ctx context.Context, r store.Checkpoints, queue store.Queue, subscriptions []source.Subscription) error {
 	return store.Prune(ctx, r, source.Unused(Type, subscriptions), func(ctx context.Context, name string) error {
-		return errors.Join(empty(ctx, spool, name), r.Forget(ctx, name))
+		return errors.Join(releaseAll(ctx, queue, name), r.Delete(ctx, name))
 	})
 }
 
-// empty releases all that is spooled under a name.
-func empty(ctx context.Context, spool store.Spool, name string) error {
-	for ev, err := range spool.Spooled(ctx, name) {
+// releaseAll releases all that is spooled under a name.
+func releaseAll(ctx context.Context, queue store.Queue, name string) error {
+	for ev, err := range queue.Queued(ctx, name) {
 		if err != nil {
 			return err
 		}
-		if err := spool.Release(ctx, name, ev.ID); err != nil {
+		if err := queue.Ack(ctx, name, ev.ID); err != nil {
 			return err
 		}
 	}

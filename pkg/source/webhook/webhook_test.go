@@ -71,7 +71,7 @@ func TestAnswers(t *testing.T) {
 	if status, answer := do(t, req); status != http.StatusRequestEntityTooLarge {
 		t.Errorf("chunked: %d %s", status, answer)
 	}
-	w.wants(1)
+	w.waitForEvents(1)
 }
 
 // TestTruncated: what is not sent to its end is not taken, although what came is
@@ -98,17 +98,17 @@ func TestTruncated(t *testing.T) {
 		}
 		conn.Close()
 	}
-	w.expect(http.StatusAccepted, call{body: `1`})
-	w.wants(1)
+	w.expectStatus(http.StatusAccepted, call{body: `1`})
+	w.waitForEvents(1)
 }
 
 func TestRateLimit(t *testing.T) {
 	w := serve(t, "{auth: none, rateLimit: {perSecond: 0.001, burst: 3}}")
 	for range 3 {
-		w.expect(http.StatusAccepted, call{body: `{}`})
+		w.expectStatus(http.StatusAccepted, call{body: `{}`})
 	}
-	w.expect(http.StatusTooManyRequests, call{body: `{}`})
-	w.wants(3)
+	w.expectStatus(http.StatusTooManyRequests, call{body: `{}`})
+	w.waitForEvents(3)
 }
 
 // TestDuplicates: of calls with the same delivery at the same time, one is taken,
@@ -129,7 +129,7 @@ func TestDuplicates(t *testing.T) {
 	if diff := cmp.Diff(map[int]int{http.StatusAccepted: 1, http.StatusOK: cap(statuses) - 1}, count); diff != "" {
 		t.Error(diff)
 	}
-	w.wants(1)
+	w.waitForEvents(1)
 }
 
 // TestKilled: what was answered with 202 is handled although the worker is killed
@@ -137,26 +137,26 @@ func TestDuplicates(t *testing.T) {
 func TestKilled(t *testing.T) {
 	headers := map[string]string{"X-Delivery-Id": "1"}
 	w := serve(t, "auth: none", func(w *worker) {
-		w.act = never
+		w.handle = neverAck
 	})
-	w.expect(http.StatusAccepted, call{body: `{"n":12345678901,"f":1.5}`, headers: headers})
+	w.expectStatus(http.StatusAccepted, call{body: `{"n":12345678901,"f":1.5}`, headers: headers})
 	w.kill()
-	again := begin(t, w.path, []asked{{"t", "auth: none"}})
-	events := again.wants(1)
+	again := startWorker(t, w.path, []triggerConfig{{"t", "auth: none"}})
+	events := again.waitForEvents(1)
 	want := map[string]any{"n": int64(12345678901), "f": 1.5}
 	if diff := cmp.Diff(want, events[0].Data["body"]); diff != "" || events[0].Source != "webhook" || events[0].ID != "webhook/n/t/1" {
 		t.Errorf("event %v: %s", events[0], diff)
 	}
-	again.expect(http.StatusOK, call{body: `{}`, headers: headers})
-	again.end()
-	third := begin(t, w.path, []asked{{"t", "auth: none"}})
-	third.expect(http.StatusOK, call{body: `{}`, headers: headers})
-	third.expect(http.StatusAccepted, call{body: `{}`})
-	third.wants(1)
+	again.expectStatus(http.StatusOK, call{body: `{}`, headers: headers})
+	again.shutdown()
+	third := startWorker(t, w.path, []triggerConfig{{"t", "auth: none"}})
+	third.expectStatus(http.StatusOK, call{body: `{}`, headers: headers})
+	third.expectStatus(http.StatusAccepted, call{body: `{}`})
+	third.waitForEvents(1)
 }
 
-// never takes an event, and is not done with it.
-func never(context.Context, event.Event, func()) error { return nil }
+// neverAck takes an event, and is not done with it.
+func neverAck(context.Context, event.Event, func()) error { return nil }
 
 // TestFullEngine: while the engine takes nothing, calls are taken into the store,
 // beyond what may be in memory, and handled in their order once it does.
@@ -164,7 +164,7 @@ func TestFullEngine(t *testing.T) {
 	const calls = 60 // of about 200 KiB, more than webhook.MaxHeld
 	gate := make(chan struct{})
 	w := serve(t, "auth: none", func(w *worker) {
-		w.act = func(ctx context.Context, _ event.Event, done func()) error {
+		w.handle = func(ctx context.Context, _ event.Event, done func()) error {
 			select {
 			case <-gate:
 				done()
@@ -176,18 +176,18 @@ func TestFullEngine(t *testing.T) {
 	})
 	large := `"` + strings.Repeat("x", 200<<10) + `"`
 	for n := range calls {
-		w.expect(http.StatusAccepted, call{body: large, headers: map[string]string{"X-Delivery-Id": string(rune('A' + n))}})
+		w.expectStatus(http.StatusAccepted, call{body: large, headers: map[string]string{"X-Delivery-Id": string(rune('A' + n))}})
 	}
-	if n := len(w.got()); n != 0 {
+	if n := len(w.received()); n != 0 {
 		t.Errorf("%d events", n)
 	}
 	close(gate)
-	for n, ev := range w.wants(calls) {
+	for n, ev := range w.waitForEvents(calls) {
 		if want := "webhook/n/t/" + string(rune('A'+n)); ev.ID != want {
 			t.Errorf("event %d is %s, want %s", n, ev.ID, want)
 		}
 	}
-	w.until(func() bool { return spooled(t, w) == 0 })
+	w.eventually(func() bool { return queueLength(t, w) == 0 })
 }
 
 // TestStillHeld: what the engine has taken and is not done with is not delivered
@@ -197,7 +197,7 @@ func TestStillHeld(t *testing.T) {
 	var mu sync.Mutex
 	var open []func()
 	w := serve(t, "auth: none", func(w *worker) {
-		w.act = func(_ context.Context, _ event.Event, done func()) error {
+		w.handle = func(_ context.Context, _ event.Event, done func()) error {
 			mu.Lock()
 			defer mu.Unlock()
 			open = append(open, done)
@@ -214,20 +214,20 @@ func TestStillHeld(t *testing.T) {
 	}
 	large := call{body: `"` + strings.Repeat("x", 200<<10) + `"`}
 	for range calls {
-		w.expect(http.StatusAccepted, large)
+		w.expectStatus(http.StatusAccepted, large)
 	}
-	w.until(func() bool { return len(w.got()) >= 30 }) // as many as there is room for
+	w.eventually(func() bool { return len(w.received()) >= 30 }) // as many as there is room for
 	for range more {
-		w.expect(http.StatusAccepted, large)
+		w.expectStatus(http.StatusAccepted, large)
 	}
-	w.until(func() bool {
+	w.eventually(func() bool {
 		finish(20)
-		return len(w.got()) >= calls+more
+		return len(w.received()) >= calls+more
 	})
 	finish(0)
-	w.until(func() bool { return spooled(t, w) == 0 })
+	w.eventually(func() bool { return queueLength(t, w) == 0 })
 	seen := map[string]int{}
-	for _, ev := range w.wants(calls + more) {
+	for _, ev := range w.waitForEvents(calls + more) {
 		seen[ev.ID]++
 	}
 	if len(seen) != calls+more {
@@ -235,11 +235,11 @@ func TestStillHeld(t *testing.T) {
 	}
 }
 
-// spooled returns how many events are in the store.
-func spooled(t testing.TB, w *worker) int {
+// queueLength returns how many events are in the store.
+func queueLength(t testing.TB, w *worker) int {
 	t.Helper()
 	n := 0
-	for _, err := range w.store.Spooled(t.Context(), "webhook:n/t") {
+	for _, err := range w.store.Queued(t.Context(), "webhook:n/t") {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -252,19 +252,19 @@ func spooled(t testing.TB, w *worker) int {
 func TestEngineStops(t *testing.T) {
 	stopped := errors.New("stopped")
 	w := serve(t, "auth: none", func(w *worker) {
-		w.act = func(context.Context, event.Event, func()) error { return stopped }
+		w.handle = func(context.Context, event.Event, func()) error { return stopped }
 	})
-	w.expect(http.StatusAccepted, call{body: `{}`})
+	w.expectStatus(http.StatusAccepted, call{body: `{}`})
 	if err := <-w.ended[0]; !errors.Is(err, stopped) {
 		t.Errorf("ended with %v", err)
 	}
 	w.ended = nil
-	w.act = nil
+	w.handle = nil
 	sub := w.hooks[0]
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- sub.Open(w.hooks).Run(ctx, w) }()
-	w.wants(1)
+	w.waitForEvents(1)
 	cancel()
 	if err := <-ended; err != nil {
 		t.Error(err)
@@ -274,15 +274,15 @@ func TestEngineStops(t *testing.T) {
 // TestOneServer: webhooks share a listener, a path has one owner, and the port is
 // free when the last has gone.
 func TestOneServer(t *testing.T) {
-	w := begin(t, t.TempDir()+"/store.db", []asked{{"a", "auth: none"}, {"b", "{auth: none, path: /b}"}})
-	w.expect(http.StatusAccepted, call{path: "/n/a", body: `1`})
-	w.expect(http.StatusAccepted, call{path: "/b", body: `1`})
+	w := startWorker(t, t.TempDir()+"/store.db", []triggerConfig{{"a", "auth: none"}, {"b", "{auth: none, path: /b}"}})
+	w.expectStatus(http.StatusAccepted, call{path: "/n/a", body: `1`})
+	w.expectStatus(http.StatusAccepted, call{path: "/b", body: `1`})
 	other := w.hooks[1].Open(w.hooks[1:])
 	if err := other.Run(t.Context(), w); err == nil || err.Error() != "webhook /b: path /b is taken by trigger n/b" {
 		t.Errorf("got %v", err)
 	}
 	address := w.server.Addr().String()
-	w.end()
+	w.shutdown()
 	l, err := net.Listen("tcp", address)
 	if err != nil {
 		t.Fatal(err)

@@ -55,8 +55,8 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("golang.org/x/net/http2.(*clientConnReadLoop).run"))
 }
 
-// patience is how long a test waits for what has to come.
-const patience = 30 * time.Second
+// waitTimeout is how long a test waits for what has to come.
+const waitTimeout = 30 * time.Second
 
 // worker is a process with webhooks. Its file outlives it.
 type worker struct {
@@ -77,47 +77,47 @@ type worker struct {
 	mu     sync.Mutex
 	events []event.Event
 	lines  []string
-	// act handles an event; where it is nil, events are done at once.
-	act func(ctx context.Context, ev event.Event, done func()) error
+	// handle handles an event; where it is nil, events are done at once.
+	handle func(ctx context.Context, ev event.Event, done func()) error
 }
 
 // Deliver implements source.Sink.
 func (w *worker) Deliver(ctx context.Context, ev event.Event, done func()) error {
-	if w.act != nil {
-		if err := w.act(ctx, ev, done); err != nil {
+	if w.handle != nil {
+		if err := w.handle(ctx, ev, done); err != nil {
 			return err
 		}
 	}
 	w.mu.Lock()
 	w.events = append(w.events, ev)
 	w.mu.Unlock()
-	if w.act == nil {
+	if w.handle == nil {
 		done()
 	}
 	return nil
 }
 
-// asked is a trigger's name and its source's properties, in YAML.
-type asked struct{ name, properties string }
+// triggerConfig is a trigger's name and its source's properties, in YAML.
+type triggerConfig struct{ name, properties string }
 
 type option func(*worker)
 
-// begin starts a worker whose store is at path.
-func begin(t testing.TB, path string, asks []asked, options ...option) *worker {
+// startWorker starts a worker whose store is at path.
+func startWorker(t testing.TB, path string, asks []triggerConfig, options ...option) *worker {
 	t.Helper()
 	s, err := file.Open(t.Context(), path, file.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return beginIn(t, s, path, asks, options...)
+	return startWorkerWithStore(t, s, path, asks, options...)
 }
 
-// beginIn starts a worker with a store, which it closes.
-func beginIn(t testing.TB, s store.Store, path string, asks []asked, options ...option) *worker {
+// startWorkerWithStore starts a worker with a store, which it closes.
+func startWorkerWithStore(t testing.TB, s store.Store, path string, asks []triggerConfig, options ...option) *worker {
 	t.Helper()
 	w := &worker{t: t, path: path, store: s, namespace: "n", saved: make(chan error, 1)}
 	saver := store.NewSaver(w.store, store.SaverOptions{
-		Every: 25 * time.Millisecond, Changes: 1000, Grace: time.Second, Clock: clock.RealClock{},
+		MaxDelay: 25 * time.Millisecond, BatchSize: 1000, GracePeriod: time.Second, Clock: clock.RealClock{},
 		OnError: func(err error) {
 			if !w.killed.Load() {
 				t.Error(err)
@@ -125,7 +125,7 @@ func beginIn(t testing.TB, s store.Store, path string, asks []asked, options ...
 		},
 	})
 	w.server = webhook.NewServer("127.0.0.1:0")
-	w.options = webhook.Options{Server: w.server, Clock: clock.RealClock{}, Spool: w.store, Resumes: w.store, Saver: saver}
+	w.options = webhook.Options{Server: w.server, Clock: clock.RealClock{}, Queue: w.store, Checkpoints: w.store, Saver: saver}
 	for _, o := range options {
 		o(w)
 	}
@@ -139,7 +139,7 @@ func beginIn(t testing.TB, s store.Store, path string, asks []asked, options ...
 		if err := yaml.Unmarshal([]byte(a.properties), &properties); err != nil {
 			t.Fatal(err)
 		}
-		sub, problems := compile(properties, source.Trigger{Trigger: event.Trigger{Name: a.name, Namespace: w.namespace}})
+		sub, problems := compile(properties, source.Spec{TriggerRef: event.TriggerRef{Name: a.name, Namespace: w.namespace}})
 		if len(problems) > 0 {
 			t.Fatal(problems)
 		}
@@ -150,11 +150,11 @@ func beginIn(t testing.TB, s store.Store, path string, asks []asked, options ...
 	}
 	t.Cleanup(func() {
 		if !w.killed.Load() {
-			w.end()
+			w.shutdown()
 		}
 	})
 	for n := range asks {
-		w.until(func() bool { return w.logged("webhook takes calls") > n })
+		w.eventually(func() bool { return w.logged("webhook takes calls") > n })
 	}
 	return w
 }
@@ -162,7 +162,7 @@ func beginIn(t testing.TB, s store.Store, path string, asks []asked, options ...
 // serve starts a worker with one webhook, named t.
 func serve(t testing.TB, properties string, options ...option) *worker {
 	t.Helper()
-	return begin(t, filepath.Join(t.TempDir(), "store.db"), []asked{{"t", properties}}, options...)
+	return startWorker(t, filepath.Join(t.TempDir(), "store.db"), []triggerConfig{{"t", properties}}, options...)
 }
 
 func (w *worker) log(prefix, args string) {
@@ -186,39 +186,39 @@ func (w *worker) logged(text string) int {
 	return n
 }
 
-// got returns the events so far.
-func (w *worker) got() []event.Event {
+// received returns the events so far.
+func (w *worker) received() []event.Event {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return append([]event.Event(nil), w.events...)
 }
 
-// wants waits for n events, and returns them.
-func (w *worker) wants(n int) []event.Event {
+// waitForEvents waits for n events, and returns them.
+func (w *worker) waitForEvents(n int) []event.Event {
 	w.t.Helper()
-	w.until(func() bool { return len(w.got()) >= n })
-	events := w.got()
+	w.eventually(func() bool { return len(w.received()) >= n })
+	events := w.received()
 	if len(events) != n {
 		w.t.Fatalf("%d events, want %d", len(events), n)
 	}
 	return events
 }
 
-func (w *worker) until(holds func() bool) {
+func (w *worker) eventually(condition func() bool) {
 	w.t.Helper()
-	deadline := time.Now().Add(patience)
-	for !holds() {
+	deadline := time.Now().Add(waitTimeout)
+	for !condition() {
 		if time.Now().After(deadline) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
-			w.t.Fatalf("waited %s in vain\n%s", patience, strings.Join(w.lines, "\n"))
+			w.t.Fatalf("waited %s in vain\n%s", waitTimeout, strings.Join(w.lines, "\n"))
 		}
 		time.Sleep(time.Millisecond)
 	}
 }
 
-// end ends the worker in good order.
-func (w *worker) end() {
+// shutdown ends the worker in good order.
+func (w *worker) shutdown() {
 	w.t.Helper()
 	w.killed.Store(true)
 	w.cancel()
@@ -286,8 +286,8 @@ func do(t testing.TB, req *http.Request) (status int, answer string) {
 	return res.StatusCode, string(text)
 }
 
-// expect sends a call, and wants its answer to have a status.
-func (w *worker) expect(status int, c call) {
+// expectStatus sends a call, and wants its answer to have a status.
+func (w *worker) expectStatus(status int, c call) {
 	w.t.Helper()
 	if got, answer := w.send(c); got != status {
 		w.t.Errorf("status %d, want %d: %s", got, status, answer)

@@ -27,7 +27,7 @@ import (
 // BenchmarkSave saves 100 changed objects among 50,000, which is what a saver
 // does once a second.
 func BenchmarkSave(b *testing.B) {
-	s := newBed(b).open(b, "first")
+	s := newEnv(b).open(b, "first")
 	must(b, s.Save(b.Context(), "pods", inventory(0, 50_000, 1)))
 	for i := 0; b.Loop(); i++ {
 		must(b, s.Save(b.Context(), "pods", inventory(i*100%50_000, 100, i)))
@@ -37,7 +37,7 @@ func BenchmarkSave(b *testing.B) {
 
 // BenchmarkLoad loads 50,000 objects.
 func BenchmarkLoad(b *testing.B) {
-	s := newBed(b).open(b, "first")
+	s := newEnv(b).open(b, "first")
 	must(b, s.Save(b.Context(), "pods", inventory(0, 50_000, 1)))
 	for b.Loop() {
 		r, err := s.Load(b.Context(), "pods")
@@ -51,21 +51,21 @@ func BenchmarkLoad(b *testing.B) {
 
 // BenchmarkAccept accepts and releases one event after the other.
 func BenchmarkAccept(b *testing.B) {
-	s := newBed(b).open(b, "first")
+	s := newEnv(b).open(b, "first")
 	for i := 0; b.Loop(); i++ {
 		ev := event.Event{Source: "webhook", ID: strconv.Itoa(i), Data: map[string]any{"body": "x"}}
-		must(b, s.Accept(b.Context(), ev))
-		must(b, s.Release(b.Context(), ev.Source, ev.ID))
+		must(b, s.Enqueue(b.Context(), ev))
+		must(b, s.Ack(b.Context(), ev.Source, ev.ID))
 	}
 	must(b, s.Close())
 }
 
 // BenchmarkBury buries letters while there are as many as may be.
 func BenchmarkBury(b *testing.B) {
-	bed := newBed(b)
+	bed := newEnv(b)
 	s := bed.open(b, "first")
 	bury := func(i int) {
-		_, err := s.Bury(b.Context(), store.Letter{Event: event.Event{ID: strconv.Itoa(i), Data: map[string]any{"x": "y"}}})
+		_, err := s.PutDeadLetter(b.Context(), store.DeadLetter{Event: event.Event{ID: strconv.Itoa(i), Data: map[string]any{"x": "y"}}})
 		must(b, err)
 	}
 	for i := range 1000 {

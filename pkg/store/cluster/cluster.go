@@ -59,8 +59,8 @@ const (
 	DefaultLeaseDuration = 15 * time.Second
 	// defaultRuns is the length of the history.
 	defaultRuns = 200
-	// maxOwner is how much of a long owner's name is in names and labels.
-	maxOwner = 40
+	// maxOwnerLength is how much of a long owner's name is in names and labels.
+	maxOwnerLength = 40
 )
 
 // What labels and annotations say.
@@ -69,8 +69,8 @@ const (
 	ownerLabel = store.Label
 	// recordLabel says what an object holds.
 	recordLabel = "trigger.oam.dev/record"
-	markRecord, shardRecord, historyRecord,
-	letterRecord, spoolRecord = "mark", "inventory", "history", "dead-letter", "accepted"
+	checkpointRecord, inventoryRecord, historyRecord,
+	deadLetterRecord, queueRecord = "mark", "inventory", "history", "dead-letter", "accepted"
 	// watchLabel, on marks and inventories, is the hash of the watch.
 	watchLabel = "trigger.oam.dev/watch"
 	// sourceLabel, on accepted events, is the hash of the source.
@@ -125,13 +125,13 @@ func AddToScheme(s *runtime.Scheme) error {
 
 // Store is an open store.
 type Store struct {
-	*Failures
-	options Options
-	fence   *fence
-	watches watches
-	letters index
-	spool   index
-	history history
+	*DeadLetters
+	options         Options
+	fence           *fence
+	watches         watches
+	deadLetterIndex index
+	queueIndex      index
+	history         history
 }
 
 var _ store.Store = (*Store)(nil)
@@ -145,26 +145,26 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.LeaseDuration == 0 {
 		o.LeaseDuration = DefaultLeaseDuration
 	}
-	failures, err := OpenFailures(o)
+	failures, err := OpenDeadLetters(o)
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{Failures: failures, options: failures.options}
-	if s.fence, err = s.acquire(ctx); err != nil {
+	s := &Store{DeadLetters: failures, options: failures.options}
+	if s.fence, err = s.acquireLease(ctx); err != nil {
 		return nil, fmt.Errorf("open store of %s/%s: %w", o.Namespace, o.Owner, err)
 	}
 	return s, nil
 }
 
-// OpenFailures returns the dead letters of the store of o.Owner, whoever else
+// OpenDeadLetters returns the dead letters of the store of o.Owner, whoever else
 // has it open.
-func OpenFailures(o Options) (*Failures, error) {
+func OpenDeadLetters(o Options) (*DeadLetters, error) {
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}
 	}
 	defaults := store.DefaultLimits()
 	defaults.Runs = defaultRuns
-	o.Limits = o.Limits.Or(defaults)
+	o.Limits = o.Limits.WithDefaults(defaults)
 	if o.Scheme == nil {
 		o.Scheme = runtime.NewScheme()
 		if err := AddToScheme(o.Scheme); err != nil {
@@ -184,15 +184,15 @@ func OpenFailures(o Options) (*Failures, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open store of %s/%s: %w", o.Namespace, o.Owner, err)
 	}
-	return &Failures{options: o, client: c, owner: shorten(o.Owner)}, nil
+	return &DeadLetters{options: o, client: c, owner: shorten(o.Owner)}, nil
 }
 
 // shorten returns a name that fits into labels, and before others into names.
 func shorten(owner string) string {
-	if len(owner) <= maxOwner {
+	if len(owner) <= maxOwnerLength {
 		return owner
 	}
-	return owner[:maxOwner-9] + "x" + codec.ID(owner)[:8]
+	return owner[:maxOwnerLength-9] + "x" + codec.ID(owner)[:8]
 }
 
 // Lost implements store.Store.
@@ -206,8 +206,8 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// meta returns the metadata of a new object that holds the given record.
-func (f *Failures) meta(name, holds string, labels map[string]string) metav1.ObjectMeta {
+// newMeta returns the metadata of a new object that holds the given record.
+func (f *DeadLetters) newMeta(name, holds string, labels map[string]string) metav1.ObjectMeta {
 	m := metav1.ObjectMeta{
 		Namespace: f.options.Namespace, Name: name,
 		Labels:          map[string]string{"app.kubernetes.io/managed-by": "kube-trigger", ownerLabel: f.owner, recordLabel: holds},
@@ -218,8 +218,8 @@ func (f *Failures) meta(name, holds string, labels map[string]string) metav1.Obj
 	return m
 }
 
-// holding selects the objects that hold the given record.
-func (f *Failures) holding(holds string) []client.ListOption {
+// recordSelector selects the objects that hold the given record.
+func (f *DeadLetters) recordSelector(holds string) []client.ListOption {
 	return []client.ListOption{client.InNamespace(f.options.Namespace), client.MatchingLabels{ownerLabel: f.owner, recordLabel: holds}}
 }
 

@@ -33,13 +33,13 @@ import (
 // TestSizes measures what the objects of a large inventory weigh, and which of
 // them a small change writes.
 func TestSizes(t *testing.T) {
-	b := newBed(t)
+	b := newEnv(t)
 	ctx := t.Context()
 	s := b.open(t, "first")
 	const objects = 50_000
 	must(t, s.Save(ctx, "pods", inventory(0, objects, 1)))
 	before, total := map[string]string{}, 0
-	for _, cm := range b.maps(t) {
+	for _, cm := range b.configMaps(t) {
 		text, err := json.Marshal(cm)
 		must(t, err)
 		for _, block := range cm.BinaryData {
@@ -56,7 +56,7 @@ func TestSizes(t *testing.T) {
 	}
 	must(t, s.Save(ctx, "pods", inventory(7, 1, 2)))
 	written := 0
-	for _, cm := range b.maps(t) {
+	for _, cm := range b.configMaps(t) {
 		if cm.ResourceVersion != before[cm.Name] {
 			written++
 		}
@@ -70,7 +70,7 @@ func TestSizes(t *testing.T) {
 // TestRights: a worker needs no more rights than these, in its own namespace.
 // Owners with long names share none of their objects.
 func TestRights(t *testing.T) {
-	b := newBed(t)
+	b := newEnv(t)
 	ctx := t.Context()
 	all := []string{"get", "list", "create", "update", "patch", "delete"}
 	config := b.cluster.ServiceAccount(t, b.namespace, "worker",
@@ -83,7 +83,7 @@ func TestRights(t *testing.T) {
 	for _, o := range []string{owner + "x", owner + "y"} {
 		s, err := cluster.Open(ctx, cluster.Options{
 			Config: config, Namespace: b.namespace, Owner: o, Identity: "worker", OwnerReferences: references,
-			Limits: store.Limits{Letters: 1},
+			Limits: store.Limits{DeadLetters: 1},
 		})
 		must(t, err)
 		r, err := s.Load(ctx, "pods")
@@ -93,26 +93,26 @@ func TestRights(t *testing.T) {
 		}
 		must(t, s.Save(ctx, "pods", inventory(0, 5_000, 1)))
 		for i := range 2 {
-			id, err := s.Bury(ctx, store.Letter{Event: event.Event{ID: strconv.Itoa(i), Source: "x"}})
+			id, err := s.PutDeadLetter(ctx, store.DeadLetter{Event: event.Event{ID: strconv.Itoa(i), Source: "x"}})
 			must(t, err)
-			failures, err := cluster.OpenFailures(cluster.Options{Config: config, Namespace: b.namespace, Owner: o})
+			failures, err := cluster.OpenDeadLetters(cluster.Options{Config: config, Namespace: b.namespace, Owner: o})
 			must(t, err)
-			if b, err := failures.Buried(ctx); err != nil || len(b.Letters) != 1 || b.Dropped != uint64(i) {
+			if b, err := failures.ListDeadLetters(ctx); err != nil || len(b.Items) != 1 || b.Dropped != uint64(i) {
 				t.Errorf("beside the writer: %v, %v", b, err)
 			}
-			if _, err := failures.Letter(ctx, id); err != nil {
+			if _, err := failures.GetDeadLetter(ctx, id); err != nil {
 				t.Error(err)
 			}
 			if i == 1 {
-				must(t, failures.Discard(ctx, id))
+				must(t, failures.DeleteDeadLetter(ctx, id))
 			}
 		}
 		ev := event.Event{Source: "webhook", ID: "1"}
-		must(t, s.Accept(ctx, ev))
-		if err := s.Accept(ctx, ev); err != nil {
+		must(t, s.Enqueue(ctx, ev))
+		if err := s.Enqueue(ctx, ev); err != nil {
 			t.Error(err)
 		}
-		must(t, s.Release(ctx, ev.Source, ev.ID))
+		must(t, s.Ack(ctx, ev.Source, ev.ID))
 		must(t, s.Record(ctx, store.Run{}))
 		maps, err := b.client.CoreV1().ConfigMaps(b.namespace).List(ctx, metav1.ListOptions{LabelSelector: "trigger.oam.dev/store"})
 		must(t, err)
@@ -121,7 +121,7 @@ func TestRights(t *testing.T) {
 				t.Errorf("%s has no owner", cm.Name)
 			}
 		}
-		must(t, s.Forget(ctx, "pods"))
+		must(t, s.Delete(ctx, "pods"))
 		must(t, s.Close())
 	}
 }

@@ -42,7 +42,7 @@ func TestDamaged(t *testing.T) {
 	}
 	for name, change := range damage {
 		t.Run(strings.ReplaceAll(name, " ", "-"), func(t *testing.T) {
-			b := newBed(t)
+			b := newEnv(t)
 			ctx := t.Context()
 			s := b.open(t, "first")
 			must(t, s.Save(ctx, "pods", inventory(0, 5_000, 1)))
@@ -52,7 +52,7 @@ func TestDamaged(t *testing.T) {
 				holds = "inventory"
 			}
 			var damaged *corev1.ConfigMap
-			for _, cm := range b.maps(t) {
+			for _, cm := range b.configMaps(t) {
 				if cm.Labels["trigger.oam.dev/record"] == holds {
 					change(&cm)
 					var err error
@@ -86,12 +86,12 @@ func TestDamaged(t *testing.T) {
 
 // TestEdited: what is no writer may touch the objects, and nothing is lost.
 func TestEdited(t *testing.T) {
-	b := newBed(t)
+	b := newEnv(t)
 	ctx := t.Context()
 	s := b.open(t, "first")
 	must(t, s.Save(ctx, "pods", inventory(0, 5_000, 1)))
 	must(t, s.Record(ctx, store.Run{EventID: "1"}))
-	for _, cm := range b.maps(t) {
+	for _, cm := range b.configMaps(t) {
 		cm.Annotations["edited"] = "yes"
 		_, err := b.client.CoreV1().ConfigMaps(b.namespace).Update(ctx, &cm, metav1.UpdateOptions{})
 		must(t, err)

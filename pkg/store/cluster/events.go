@@ -33,59 +33,59 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store/internal/codec"
 )
 
-// eventSpec returns ev as a TriggerEvent has it.
-func eventSpec(ev event.Event) (v1alpha1.Event, error) {
+// toAPIEvent returns ev as a TriggerEvent has it.
+func toAPIEvent(ev event.Event) (v1alpha1.Event, error) {
 	e := v1alpha1.Event{
 		Source: ev.Source, Type: ev.Type, ID: ev.ID, Cluster: ev.Cluster, Key: ev.Key,
-		Unchanged: ev.Unchanged, Writer: ev.Writer, Time: microTime(ev.Time),
+		Unchanged: ev.Unchanged, Writer: ev.Writer, Time: toMicroTime(ev.Time),
 	}
-	if ev.For != nil {
+	if ev.Triggers != nil {
 		e.For = []v1alpha1.TriggerReference{}
 	}
-	for _, t := range ev.For {
+	for _, t := range ev.Triggers {
 		e.For = append(e.For, v1alpha1.TriggerReference(t))
 	}
 	var err error
-	if e.Data, err = raw(ev.Data); err != nil {
+	if e.Data, err = toRawExtension(ev.Data); err != nil {
 		return v1alpha1.Event{}, err
 	}
-	e.Old, err = raw(ev.Old)
+	e.Old, err = toRawExtension(ev.Old)
 	return e, err
 }
 
-func raw(o map[string]any) (*runtime.RawExtension, error) {
-	text, err := codec.Object(o)
+func toRawExtension(o map[string]any) (*runtime.RawExtension, error) {
+	text, err := codec.EncodeObject(o)
 	if err != nil || text == nil {
 		return nil, err
 	}
 	return &runtime.RawExtension{Raw: text}, nil
 }
 
-// eventOf is the inverse of eventSpec.
-func eventOf(e v1alpha1.Event) (event.Event, error) {
+// fromAPIEvent is the inverse of eventSpec.
+func fromAPIEvent(e v1alpha1.Event) (event.Event, error) {
 	ev := event.Event{
 		Source: e.Source, Type: e.Type, ID: e.ID, Cluster: e.Cluster, Key: e.Key,
-		Unchanged: e.Unchanged, Writer: e.Writer, Time: timeOf(e.Time),
+		Unchanged: e.Unchanged, Writer: e.Writer, Time: fromMicroTime(e.Time),
 	}
 	if e.For != nil {
-		ev.For = []event.Trigger{}
+		ev.Triggers = []event.TriggerRef{}
 	}
 	for _, t := range e.For {
-		ev.For = append(ev.For, event.Trigger(t))
+		ev.Triggers = append(ev.Triggers, event.TriggerRef(t))
 	}
 	var err error
 	if e.Data != nil {
-		if ev.Data, err = codec.OpenObject(e.Data.Raw); err != nil {
+		if ev.Data, err = codec.DecodeObject(e.Data.Raw); err != nil {
 			return event.Event{}, err
 		}
 	}
 	if e.Old != nil {
-		ev.Old, err = codec.OpenObject(e.Old.Raw)
+		ev.Old, err = codec.DecodeObject(e.Old.Raw)
 	}
 	return ev, err
 }
 
-func microTime(t time.Time) *metav1.MicroTime {
+func toMicroTime(t time.Time) *metav1.MicroTime {
 	if t.IsZero() {
 		return nil
 	}
@@ -93,7 +93,7 @@ func microTime(t time.Time) *metav1.MicroTime {
 	return &m
 }
 
-func timeOf(t *metav1.MicroTime) time.Time {
+func fromMicroTime(t *metav1.MicroTime) time.Time {
 	if t == nil {
 		return time.Time{}
 	}
@@ -109,10 +109,10 @@ type index struct {
 	last string
 }
 
-// list reads the index anew.
-func (s *Store) list(ctx context.Context, i *index, holds string) error {
+// loadIndex reads the index anew.
+func (s *Store) loadIndex(ctx context.Context, i *index, holds string) error {
 	order := map[string]string{}
-	if err := s.each(ctx, s.holding(holds), func(m metav1.PartialObjectMetadata) {
+	if err := s.eachMetadata(ctx, s.recordSelector(holds), func(m metav1.PartialObjectMetadata) {
 		order[m.Name] = m.Annotations[orderAnnotation]
 	}); err != nil {
 		return err
@@ -121,8 +121,8 @@ func (s *Store) list(ctx context.Context, i *index, holds string) error {
 	return nil
 }
 
-// each reads the metadata of TriggerEvents.
-func (s *Store) each(ctx context.Context, options []client.ListOption, f func(metav1.PartialObjectMetadata)) error {
+// eachMetadata reads the metadata of TriggerEvents.
+func (s *Store) eachMetadata(ctx context.Context, options []client.ListOption, f func(metav1.PartialObjectMetadata)) error {
 	var all metav1.PartialObjectMetadataList
 	all.SetGroupVersionKind(v1alpha1.GroupVersion().WithKind(v1alpha1.TriggerEventKind + "List"))
 	if err := s.client.List(ctx, &all, options...); err != nil {

@@ -38,10 +38,10 @@ import (
 
 const (
 	mergePatch = types.MergePatchType
-	// leasePoll is how often a Lease that another holds is read.
-	leasePoll = 500 * time.Millisecond
-	// renewals is how often a Lease is renewed within its duration.
-	renewals = 3
+	// leasePollInterval is how often a Lease that another holds is read.
+	leasePollInterval = 500 * time.Millisecond
+	// renewalsPerLease is how often a Lease is renewed within its duration.
+	renewalsPerLease = 3
 	// releaseTimeout is how long Close tries to let go of the Lease.
 	releaseTimeout = 5 * time.Second
 	// writeAttempts is how often a write is tried that meets another version
@@ -54,20 +54,20 @@ type fence struct {
 	client client.Client
 	clock  clock.Clock
 	// token names this hold and no other.
-	token  string
-	stop   context.CancelFunc
-	closed <-chan struct{}
-	ended  chan struct{}
-	lost   chan struct{}
-	lose   sync.Once
+	token    string
+	stop     context.CancelFunc
+	closed   <-chan struct{}
+	ended    chan struct{}
+	lost     chan struct{}
+	lostOnce sync.Once
 
 	mu    sync.Mutex
 	lease *coordinationv1.Lease
 }
 
-// acquire waits for the Lease and keeps it.
-func (s *Store) acquire(ctx context.Context) (*fence, error) {
-	lease := &coordinationv1.Lease{ObjectMeta: s.meta(s.owner+"-store", "lease", nil)}
+// acquireLease waits for the Lease and keeps it.
+func (s *Store) acquireLease(ctx context.Context) (*fence, error) {
+	lease := &coordinationv1.Lease{ObjectMeta: s.newMeta(s.owner+"-store", "lease", nil)}
 	var seen string
 	var since time.Time
 	for {
@@ -75,7 +75,7 @@ func (s *Store) acquire(ctx context.Context) (*fence, error) {
 		err := s.client.Get(ctx, client.ObjectKeyFromObject(lease), current)
 		switch {
 		case apierrors.IsNotFound(err):
-			err = s.take(ctx, lease)
+			err = s.writeLease(ctx, lease)
 		case err != nil:
 			return nil, fmt.Errorf("read lease: %w", err)
 		default:
@@ -88,26 +88,26 @@ func (s *Store) acquire(ctx context.Context) (*fence, error) {
 				select {
 				case <-ctx.Done():
 					return nil, fmt.Errorf("%q has it open: %w", holder, context.Cause(ctx))
-				case <-s.options.Clock.After(leasePoll):
+				case <-s.options.Clock.After(leasePollInterval):
 				}
 				continue
 			}
 			lease = current
-			err = s.take(ctx, lease)
+			err = s.writeLease(ctx, lease)
 		}
 		switch {
 		case err == nil:
-			return s.hold(ctx, lease), nil
+			return s.startRenewal(ctx, lease), nil
 		case apierrors.IsConflict(err), apierrors.IsAlreadyExists(err):
-			lease = &coordinationv1.Lease{ObjectMeta: s.meta(lease.Name, "lease", nil)}
+			lease = &coordinationv1.Lease{ObjectMeta: s.newMeta(lease.Name, "lease", nil)}
 		default:
 			return nil, fmt.Errorf("take lease: %w", err)
 		}
 	}
 }
 
-// take makes lease this writer's, if nobody has changed it.
-func (s *Store) take(ctx context.Context, lease *coordinationv1.Lease) error {
+// writeLease makes lease this writer's, if nobody has changed it.
+func (s *Store) writeLease(ctx context.Context, lease *coordinationv1.Lease) error {
 	now := metav1.NewMicroTime(s.options.Clock.Now())
 	lease.Spec = coordinationv1.LeaseSpec{
 		HolderIdentity:       &s.options.Identity,
@@ -122,8 +122,8 @@ func (s *Store) take(ctx context.Context, lease *coordinationv1.Lease) error {
 	return s.client.Update(ctx, lease)
 }
 
-// hold keeps the Lease until it is released or lost.
-func (s *Store) hold(ctx context.Context, lease *coordinationv1.Lease) *fence {
+// startRenewal keeps the Lease until it is released or lost.
+func (s *Store) startRenewal(ctx context.Context, lease *coordinationv1.Lease) *fence {
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	f := &fence{
 		client: s.client, clock: s.options.Clock, lease: lease, stop: stop,
@@ -138,7 +138,7 @@ func (s *Store) hold(ctx context.Context, lease *coordinationv1.Lease) *fence {
 				return
 			case <-f.lost:
 				return
-			case <-f.clock.After(s.options.LeaseDuration / renewals):
+			case <-f.clock.After(s.options.LeaseDuration / renewalsPerLease):
 			}
 			// While the API server is away nobody else can take the Lease.
 			if err := f.renew(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, store.ErrFenced) {
@@ -187,7 +187,7 @@ func (f *fence) read(ctx context.Context) error {
 	}
 	if err != nil || current.UID != f.lease.UID ||
 		ptr.Deref(current.Spec.LeaseTransitions, 0) != *f.lease.Spec.LeaseTransitions {
-		f.lose.Do(func() { close(f.lost) })
+		f.lostOnce.Do(func() { close(f.lost) })
 		return store.ErrFenced
 	}
 	f.lease = current
@@ -209,8 +209,8 @@ func (f *fence) check() error {
 	}
 }
 
-// confirm asks the API server whether the hold goes on.
-func (f *fence) confirm(ctx context.Context) error {
+// verify asks the API server whether the hold goes on.
+func (f *fence) verify(ctx context.Context) error {
 	if err := f.check(); err != nil {
 		return err
 	}
@@ -257,7 +257,7 @@ func (s *Store) put(ctx context.Context, cm *corev1.ConfigMap) error {
 			return err
 		}
 		// In this order: a writer that comes later claims what was read.
-		if err := s.fence.confirm(ctx); err != nil {
+		if err := s.fence.verify(ctx); err != nil {
 			return err
 		}
 		cm.ResourceVersion = current.ResourceVersion

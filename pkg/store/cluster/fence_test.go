@@ -34,7 +34,7 @@ import (
 )
 
 func TestSecondWriterWaits(t *testing.T) {
-	b := newBed(t)
+	b := newEnv(t)
 	first := b.open(t, "first")
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
@@ -57,7 +57,7 @@ func TestSecondWriterWaits(t *testing.T) {
 // TestLapsedWriter lets the Lease of a writer lapse that does not know, and the
 // other way round.
 func TestLapsedWriter(t *testing.T) {
-	b := newBed(t)
+	b := newEnv(t)
 	ctx := t.Context()
 	// Its clock stands still, as that of a process that is stopped.
 	stopped := b.options("first")
@@ -102,9 +102,9 @@ func TestLapsedWriter(t *testing.T) {
 		"recent":  first.Save(ctx, "pods", inventory(0, 10, 3)),
 		"shards":  first.Save(ctx, "pods", inventory(0, 20_000, 4)),
 		"history": first.Record(ctx, store.Run{EventID: "2"}),
-		"accept":  first.Accept(ctx, ev),
-		"release": first.Release(ctx, "webhook", "1"),
-		"forget":  first.Forget(ctx, "pods"),
+		"accept":  first.Enqueue(ctx, ev),
+		"release": first.Ack(ctx, "webhook", "1"),
+		"forget":  first.Delete(ctx, "pods"),
 	} {
 		if !errors.Is(err, store.ErrFenced) {
 			t.Errorf("%s: got %v, want fenced", name, err)
@@ -130,11 +130,11 @@ func TestStaleWriteIsShutOut(t *testing.T) {
 		"shards":  func(ctx context.Context, s *cluster.Store) error { return s.Save(ctx, "pods", inventory(0, 8_000, 4)) },
 		"history": func(ctx context.Context, s *cluster.Store) error { return s.Record(ctx, store.Run{EventID: "2"}) },
 		"accept": func(ctx context.Context, s *cluster.Store) error {
-			return s.Accept(ctx, event.Event{Source: "webhook", ID: "1"})
+			return s.Enqueue(ctx, event.Event{Source: "webhook", ID: "1"})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBed(t)
+			b := newEnv(t)
 			ctx := t.Context()
 			first := b.open(t, "same")
 			must(t, first.Save(ctx, "pods", inventory(0, 8_000, 1)))
@@ -169,7 +169,7 @@ func TestStaleWriteIsShutOut(t *testing.T) {
 
 // TestRenewal: the Lease outlives its duration, and a strange edit of it.
 func TestRenewal(t *testing.T) {
-	b := newBed(t)
+	b := newEnv(t)
 	ctx := t.Context()
 	s := b.open(t, "first")
 	leases := b.client.CoordinationV1().Leases(b.namespace)

@@ -49,12 +49,12 @@ type history struct {
 	version string
 }
 
-func (f *Failures) historyMap() *corev1.ConfigMap {
-	return &corev1.ConfigMap{ObjectMeta: f.meta(f.owner+"-history", historyRecord, nil)}
+func (f *DeadLetters) historyMap() *corev1.ConfigMap {
+	return &corev1.ConfigMap{ObjectMeta: f.newMeta(f.owner+"-history", historyRecord, nil)}
 }
 
 // dropped returns the number of letters that were dropped.
-func (f *Failures) dropped(ctx context.Context) (uint64, error) {
+func (f *DeadLetters) dropped(ctx context.Context) (uint64, error) {
 	cm := f.historyMap()
 	err := f.client.Get(ctx, client.ObjectKeyFromObject(cm), cm)
 	if apierrors.IsNotFound(err) {
@@ -84,7 +84,7 @@ func (s *Store) countDropped(ctx context.Context, n uint64) error {
 
 // Record implements store.History.
 func (s *Store) Record(ctx context.Context, runs ...store.Run) error {
-	return s.wrap("record", s.change(ctx, func(h *history) {
+	return s.wrapError("record", s.change(ctx, func(h *history) {
 		h.runs = append(slices.Clip(h.runs), runs...)
 		h.runs = h.runs[max(0, len(h.runs)-s.options.Limits.Runs):]
 	}))
@@ -95,7 +95,7 @@ func (s *Store) Runs(ctx context.Context) ([]store.Run, error) {
 	s.history.mu.Lock()
 	defer s.history.mu.Unlock()
 	if err := s.loadHistory(ctx); err != nil {
-		return nil, s.wrap("read history", err)
+		return nil, s.wrapError("read history", err)
 	}
 	return slices.Clone(s.history.runs), nil
 }

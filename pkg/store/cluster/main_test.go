@@ -35,8 +35,8 @@ import (
 	testcluster "github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// bed is a namespace of its own.
-type bed struct {
+// env is a namespace of its own.
+type env struct {
 	config    *rest.Config
 	namespace string
 	client    kubernetes.Interface
@@ -44,27 +44,27 @@ type bed struct {
 	clock     *testclock.FakeClock
 }
 
-func newBed(t testing.TB) bed {
+func newEnv(t testing.TB) env {
 	t.Helper()
 	c := testcluster.Start(t)
 	crds, err := filepath.Glob("../../../addon/crds/*_triggerevents.yaml")
 	must(t, err)
 	c.Install(t, crds...)
-	return bed{c.Config, c.Namespace(t), c.Client(t), c, testclock.NewFakeClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))}
+	return env{c.Config, c.Namespace(t), c.Client(t), c, testclock.NewFakeClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))}
 }
 
-func (b bed) options(identity string) cluster.Options {
+func (b env) options(identity string) cluster.Options {
 	return cluster.Options{Config: b.config, Namespace: b.namespace, Owner: "notify", Identity: identity, Clock: b.clock}
 }
 
-func (b bed) open(t testing.TB, identity string) *cluster.Store {
+func (b env) open(t testing.TB, identity string) *cluster.Store {
 	t.Helper()
 	s, err := cluster.Open(t.Context(), b.options(identity))
 	must(t, err)
 	return s
 }
 
-func (b bed) maps(t *testing.T) []corev1.ConfigMap {
+func (b env) configMaps(t *testing.T) []corev1.ConfigMap {
 	t.Helper()
 	list, err := b.client.CoreV1().ConfigMaps(b.namespace).List(t.Context(), metav1.ListOptions{LabelSelector: "trigger.oam.dev/store=notify"})
 	must(t, err)
@@ -89,11 +89,11 @@ func lost(s *cluster.Store) bool {
 
 // inventory is a change of n objects from the given number on, at that version.
 func inventory(from, n, version int) store.Change {
-	c := store.Change{Mark: &store.Mark{Position: strconv.Itoa(version)}, Inventory: map[string]*store.Entry{}}
+	c := store.Change{Watermark: &store.Watermark{Position: strconv.Itoa(version)}, Inventory: map[string]*store.Entry{}}
 	for i := from; i < from+n; i++ {
 		c.Inventory[fmt.Sprintf("namespace-%d/object-%d", i%50, i)] = &store.Entry{
 			UID:             fmt.Sprintf("%08x-0000-4000-8000-%012x", i*2654435761%(1<<32), i*2654435761),
-			ResourceVersion: strconv.Itoa(version), Seen: []byte("12345678"),
+			ResourceVersion: strconv.Itoa(version), State: []byte("12345678"),
 		}
 	}
 	return c

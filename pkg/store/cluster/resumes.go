@@ -42,10 +42,10 @@ const (
 	// each time it is full all shards are written: for 50,000 objects that
 	// change 100 at a time, both cost about the same here.
 	maxRecent = 128 << 10
-	// formatMark is the version of what heads and shards mean.
-	formatMark = 1
+	// checkpointFormat is the version of what heads and shards mean.
+	checkpointFormat = 1
 
-	markField, inventoryField = "mark", "inventory"
+	checkpointField, inventoryField = "mark", "inventory"
 )
 
 // watches are those that are in use.
@@ -56,16 +56,16 @@ type watches struct {
 
 // watch is what is known of one watch. It does not hold the inventory.
 type watch struct {
-	mu     sync.Mutex
-	loaded bool
-	mark   mark
-	recent map[string]*store.Entry
+	mu         sync.Mutex
+	loaded     bool
+	checkpoint checkpoint
+	recent     map[string]*store.Entry
 	// version is that of the head, empty where there is none.
 	version string
 }
 
-// mark is what a head says.
-type mark struct {
+// checkpoint is what a head says.
+type checkpoint struct {
 	Format   int      `json:"format"`
 	Watch    string   `json:"watch"`
 	Position string   `json:"position,omitempty"`
@@ -74,8 +74,8 @@ type mark struct {
 	Shards uint32 `json:"shards,omitempty"`
 }
 
-// lock returns the watch, which the caller unlocks.
-func (s *Store) lock(name string) *watch {
+// lockWatch returns the watch, which the caller unlocks.
+func (s *Store) lockWatch(name string) *watch {
 	s.watches.mu.Lock()
 	w, ok := s.watches.byName[name]
 	if !ok {
@@ -93,28 +93,28 @@ func (s *Store) lock(name string) *watch {
 // head returns an empty head of the watch.
 func (s *Store) head(name string) *corev1.ConfigMap {
 	id := codec.ID(name)
-	return &corev1.ConfigMap{ObjectMeta: s.meta(s.owner+"-watch-"+id, markRecord, map[string]string{watchLabel: id})}
+	return &corev1.ConfigMap{ObjectMeta: s.newMeta(s.owner+"-watch-"+id, checkpointRecord, map[string]string{watchLabel: id})}
 }
 
 // Load implements store.Resumes.
-func (s *Store) Load(ctx context.Context, name string) (store.Resume, error) {
-	w := s.lock(name)
+func (s *Store) Load(ctx context.Context, name string) (store.Checkpoint, error) {
+	w := s.lockWatch(name)
 	defer w.mu.Unlock()
 	w.loaded = false
-	r := store.Resume{Inventory: map[string]store.Entry{}}
+	r := store.Checkpoint{Inventory: map[string]store.Entry{}}
 	if err := s.load(ctx, name, w); err != nil {
-		return store.Resume{}, s.wrap("load", err)
+		return store.Checkpoint{}, s.wrapError("load", err)
 	}
-	for i := range w.mark.Shards {
-		entries, err := s.loadShard(ctx, name, w.mark.Shards, i)
+	for i := range w.checkpoint.Shards {
+		entries, err := s.loadShard(ctx, name, w.checkpoint.Shards, i)
 		if err != nil {
-			return store.Resume{}, s.wrap("load", err)
+			return store.Checkpoint{}, s.wrapError("load", err)
 		}
 		apply(r.Inventory, entries)
 	}
 	apply(r.Inventory, w.recent)
-	r.Mark = store.Mark{Position: w.mark.Position}
-	r.Triggers = slices.Clone(w.mark.Triggers)
+	r.Watermark = store.Watermark{Position: w.checkpoint.Position}
+	r.Triggers = slices.Clone(w.checkpoint.Triggers)
 	w.loaded = true
 	return r, nil
 }
@@ -134,67 +134,67 @@ func (s *Store) load(ctx context.Context, name string, w *watch) error {
 	head := s.head(name)
 	err := s.claim(ctx, head)
 	if apierrors.IsNotFound(err) {
-		w.mark, w.recent, w.version = mark{Format: formatMark, Watch: name}, map[string]*store.Entry{}, ""
+		w.checkpoint, w.recent, w.version = checkpoint{Format: checkpointFormat, Watch: name}, map[string]*store.Entry{}, ""
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	m, err := readMark(head)
+	m, err := decodeCheckpoint(head)
 	if err != nil {
 		return err
 	}
 	if m.Watch != name {
 		return fmt.Errorf("ConfigMap %s: that of %q: %w", head.Name, m.Watch, store.ErrDamaged)
 	}
-	w.recent, err = codec.OpenBlock(head.BinaryData[inventoryField])
+	w.recent, err = codec.DecodeInventory(head.BinaryData[inventoryField])
 	if err != nil {
 		return fmt.Errorf("ConfigMap %s: %w", head.Name, err)
 	}
-	w.mark, w.version = m, head.ResourceVersion
+	w.checkpoint, w.version = m, head.ResourceVersion
 	return nil
 }
 
-func readMark(head *corev1.ConfigMap) (mark, error) {
-	var m mark
-	if err := json.Unmarshal([]byte(head.Data[markField]), &m); err != nil {
-		return mark{}, fmt.Errorf("ConfigMap %s: mark: %w: %w", head.Name, store.ErrDamaged, err)
+func decodeCheckpoint(head *corev1.ConfigMap) (checkpoint, error) {
+	var m checkpoint
+	if err := json.Unmarshal([]byte(head.Data[checkpointField]), &m); err != nil {
+		return checkpoint{}, fmt.Errorf("ConfigMap %s: mark: %w: %w", head.Name, store.ErrDamaged, err)
 	}
-	if m.Format != formatMark {
-		return mark{}, fmt.Errorf("ConfigMap %s: format %d, where %d is known: %w", head.Name, m.Format, formatMark, store.ErrForeign)
+	if m.Format != checkpointFormat {
+		return checkpoint{}, fmt.Errorf("ConfigMap %s: format %d, where %d is known: %w", head.Name, m.Format, checkpointFormat, store.ErrForeign)
 	}
 	if m.Shards&(m.Shards-1) != 0 || m.Shards > maxShards {
-		return mark{}, fmt.Errorf("ConfigMap %s: %d shards: %w", head.Name, m.Shards, store.ErrDamaged)
+		return checkpoint{}, fmt.Errorf("ConfigMap %s: %d shards: %w", head.Name, m.Shards, store.ErrDamaged)
 	}
 	return m, nil
 }
 
 // Save implements store.Resumes.
 func (s *Store) Save(ctx context.Context, name string, c store.Change) error {
-	return s.wrap("save", s.save(ctx, name, c))
+	return s.wrapError("save", s.save(ctx, name, c))
 }
 
 func (s *Store) save(ctx context.Context, name string, c store.Change) error {
-	if err := codec.CheckChange(c); err != nil {
+	if err := codec.ValidateChange(c); err != nil {
 		return err
 	}
-	w := s.lock(name)
+	w := s.lockWatch(name)
 	defer w.mu.Unlock()
 	if !w.loaded {
 		// The shards, too, are to be this writer's.
 		if err := s.load(ctx, name, w); err != nil {
 			return err
 		}
-		for i := range w.mark.Shards {
-			if _, err := s.loadShard(ctx, name, w.mark.Shards, i); err != nil {
+		for i := range w.checkpoint.Shards {
+			if _, err := s.loadShard(ctx, name, w.checkpoint.Shards, i); err != nil {
 				return err
 			}
 		}
 		w.loaded = true
 	}
-	m := w.mark
-	if c.Mark != nil {
-		m.Position = c.Mark.Position
+	m := w.checkpoint
+	if c.Watermark != nil {
+		m.Position = c.Watermark.Position
 	}
 	if c.Triggers != nil {
 		m.Triggers = slices.Sorted(slices.Values(c.Triggers))
@@ -207,7 +207,7 @@ func (s *Store) save(ctx context.Context, name string, c store.Change) error {
 		}
 		recent[key] = e
 	}
-	block := codec.Block(recent)
+	block := codec.EncodeInventory(recent)
 	before := m.Shards
 	if len(block) > maxRecent {
 		var err error
@@ -215,7 +215,7 @@ func (s *Store) save(ctx context.Context, name string, c store.Change) error {
 			return err
 		}
 		recent = map[string]*store.Entry{}
-		block = codec.Block(recent)
+		block = codec.EncodeInventory(recent)
 	}
 	text, err := json.Marshal(m)
 	if err != nil {
@@ -223,42 +223,42 @@ func (s *Store) save(ctx context.Context, name string, c store.Change) error {
 	}
 	head := s.head(name)
 	head.ResourceVersion = w.version
-	head.Data = map[string]string{markField: string(text)}
+	head.Data = map[string]string{checkpointField: string(text)}
 	head.BinaryData = map[string][]byte{inventoryField: block}
 	if err := s.put(ctx, head); err != nil {
 		return err
 	}
-	w.mark, w.recent, w.version = m, recent, head.ResourceVersion
+	w.checkpoint, w.recent, w.version = m, recent, head.ResourceVersion
 	if before != m.Shards {
-		s.dropShards(ctx, name, before)
+		s.deleteShards(ctx, name, before)
 	}
 	return nil
 }
 
-// Forget implements store.Resumes.
-func (s *Store) Forget(ctx context.Context, name string) error {
-	w := s.lock(name)
+// Delete implements store.Resumes.
+func (s *Store) Delete(ctx context.Context, name string) error {
+	w := s.lockWatch(name)
 	defer w.mu.Unlock()
-	if err := s.fence.confirm(ctx); err != nil {
-		return s.wrap("forget", err)
+	if err := s.fence.verify(ctx); err != nil {
+		return s.wrapError("forget", err)
 	}
 	w.loaded = false
 	// The head first: without it, nobody misses a shard.
 	head := s.head(name)
 	if err := client.IgnoreNotFound(s.client.Delete(ctx, head)); err != nil {
-		return s.wrap("forget", err)
+		return s.wrapError("forget", err)
 	}
 	var rest metav1.PartialObjectMetadataList
 	rest.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("ConfigMapList"))
 	err := s.client.List(ctx, &rest, client.InNamespace(s.options.Namespace),
 		client.MatchingLabels{ownerLabel: s.owner, watchLabel: head.Labels[watchLabel]})
 	if err != nil {
-		return s.wrap("forget", err)
+		return s.wrapError("forget", err)
 	}
 	// One by one: that takes no right to delete collections.
 	for i := range rest.Items {
 		if err := client.IgnoreNotFound(s.client.Delete(ctx, &rest.Items[i])); err != nil {
-			return s.wrap("forget", err)
+			return s.wrapError("forget", err)
 		}
 	}
 	return nil
@@ -267,14 +267,14 @@ func (s *Store) Forget(ctx context.Context, name string) error {
 // Watches implements store.Resumes.
 func (s *Store) Watches(ctx context.Context) ([]string, error) {
 	var heads corev1.ConfigMapList
-	if err := s.client.List(ctx, &heads, s.holding(markRecord)...); err != nil {
-		return nil, s.wrap("list watches", err)
+	if err := s.client.List(ctx, &heads, s.recordSelector(checkpointRecord)...); err != nil {
+		return nil, s.wrapError("list watches", err)
 	}
 	var names []string
 	for i := range heads.Items {
-		m, err := readMark(&heads.Items[i])
+		m, err := decodeCheckpoint(&heads.Items[i])
 		if err != nil {
-			return nil, s.wrap("list watches", err)
+			return nil, s.wrapError("list watches", err)
 		}
 		names = append(names, m.Watch)
 	}

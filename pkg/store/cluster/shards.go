@@ -44,13 +44,13 @@ const (
 // have other names, so that one set is whole while the next is written.
 func (s *Store) shard(name string, n, i uint32) *corev1.ConfigMap {
 	id := codec.ID(name)
-	return &corev1.ConfigMap{ObjectMeta: s.meta(
-		fmt.Sprintf("%s-watch-%s-%d-%d", s.owner, id, n, i), shardRecord, map[string]string{watchLabel: id},
+	return &corev1.ConfigMap{ObjectMeta: s.newMeta(
+		fmt.Sprintf("%s-watch-%s-%d-%d", s.owner, id, n, i), inventoryRecord, map[string]string{watchLabel: id},
 	)}
 }
 
-// shardOf returns which of n shards holds key.
-func shardOf(key string, n uint32) uint32 {
+// shardIndex returns which of n shards holds key.
+func shardIndex(key string, n uint32) uint32 {
 	h := fnv.New32a()
 	h.Write([]byte(key))
 	sum := h.Sum32()
@@ -60,11 +60,11 @@ func shardOf(key string, n uint32) uint32 {
 // loadShard claims and reads a shard.
 func (s *Store) loadShard(ctx context.Context, name string, n, i uint32) (map[string]*store.Entry, error) {
 	cm := s.shard(name, n, i)
-	return entriesOf(cm, s.claim(ctx, cm))
+	return decodeShard(cm, s.claim(ctx, cm))
 }
 
-// entriesOf returns what cm holds, which was read with err.
-func entriesOf(cm *corev1.ConfigMap, err error) (map[string]*store.Entry, error) {
+// decodeShard returns what cm holds, which was read with err.
+func decodeShard(cm *corev1.ConfigMap, err error) (map[string]*store.Entry, error) {
 	if apierrors.IsNotFound(err) {
 		return nil, fmt.Errorf("ConfigMap %s is missing: %w", cm.Name, store.ErrDamaged)
 	}
@@ -75,7 +75,7 @@ func entriesOf(cm *corev1.ConfigMap, err error) (map[string]*store.Entry, error)
 	if !ok {
 		return nil, fmt.Errorf("ConfigMap %s: no inventory: %w", cm.Name, store.ErrDamaged)
 	}
-	entries, err := codec.OpenBlock(block)
+	entries, err := codec.DecodeInventory(block)
 	if err != nil {
 		return nil, fmt.Errorf("ConfigMap %s: %w", cm.Name, err)
 	}
@@ -89,12 +89,12 @@ func (s *Store) writeShards(ctx context.Context, name string, n uint32, changes 
 	by := split(changes, n)
 	for _, i := range slices.Sorted(maps.Keys(by)) {
 		cm := s.shard(name, n, i)
-		entries, err := entriesOf(cm, s.client.Get(ctx, client.ObjectKeyFromObject(cm), cm))
+		entries, err := decodeShard(cm, s.client.Get(ctx, client.ObjectKeyFromObject(cm), cm))
 		if err != nil {
 			return 0, err
 		}
 		merge(entries, by[i])
-		block := codec.Block(entries)
+		block := codec.EncodeInventory(entries)
 		if len(block) > maxShard {
 			return s.splitShards(ctx, name, n, changes)
 		}
@@ -114,7 +114,7 @@ func (s *Store) splitShards(ctx context.Context, name string, n uint32, changes 
 	all := map[string]*store.Entry{}
 	for i := range n {
 		cm := s.shard(name, n, i)
-		entries, err := entriesOf(cm, s.client.Get(ctx, client.ObjectKeyFromObject(cm), cm))
+		entries, err := decodeShard(cm, s.client.Get(ctx, client.ObjectKeyFromObject(cm), cm))
 		if err != nil {
 			return 0, err
 		}
@@ -122,16 +122,16 @@ func (s *Store) splitShards(ctx context.Context, name string, n uint32, changes 
 	}
 	merge(all, changes)
 	next := max(2*n, 1)
-	for size := len(codec.Block(all)); size > int(next)*newShard; {
+	for size := len(codec.EncodeInventory(all)); size > int(next)*newShard; {
 		next *= 2
 	}
 	if next > maxShards {
-		return 0, fmt.Errorf("inventory of %d objects: %w", len(all), store.ErrRefused)
+		return 0, fmt.Errorf("inventory of %d objects: %w", len(all), store.ErrRejected)
 	}
 	by := split(all, next)
 	for i := range next {
 		cm := s.shard(name, next, i)
-		cm.BinaryData = map[string][]byte{inventoryField: codec.Block(by[i])}
+		cm.BinaryData = map[string][]byte{inventoryField: codec.EncodeInventory(by[i])}
 		if err := s.put(ctx, cm); err != nil {
 			return 0, err
 		}
@@ -157,7 +157,7 @@ func split(entries map[string]*store.Entry, n uint32) map[uint32]map[string]*sto
 		return by
 	}
 	for key, e := range entries {
-		i := shardOf(key, n)
+		i := shardIndex(key, n)
 		if by[i] == nil {
 			by[i] = map[string]*store.Entry{}
 		}
@@ -166,9 +166,9 @@ func split(entries map[string]*store.Entry, n uint32) map[uint32]map[string]*sto
 	return by
 }
 
-// dropShards deletes n shards that no head refers to. One that stays does no
+// deleteShards deletes n shards that no head refers to. One that stays does no
 // harm.
-func (s *Store) dropShards(ctx context.Context, name string, n uint32) {
+func (s *Store) deleteShards(ctx context.Context, name string, n uint32) {
 	for i := range n {
 		cm := s.shard(name, n, i)
 		if err := client.IgnoreNotFound(s.client.Delete(ctx, cm)); err != nil {

@@ -32,23 +32,23 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store/internal/codec"
 )
 
-// Accept implements store.Spool.
-func (s *Store) Accept(ctx context.Context, ev event.Event) error {
-	return s.wrap("accept", s.accept(ctx, ev))
+// Enqueue implements store.Spool.
+func (s *Store) Enqueue(ctx context.Context, ev event.Event) error {
+	return s.wrapError("accept", s.enqueue(ctx, ev))
 }
 
-func (s *Store) accept(ctx context.Context, ev event.Event) error {
-	if _, err := codec.Acceptable(ev); err != nil {
+func (s *Store) enqueue(ctx context.Context, ev event.Event) error {
+	if _, err := codec.EncodeQueuedEvent(ev); err != nil {
 		return err
 	}
 	if err := s.fence.check(); err != nil {
 		return err
 	}
-	e, err := eventSpec(ev)
+	e, err := toAPIEvent(ev)
 	if err != nil {
 		return err
 	}
-	te := &v1alpha1.TriggerEvent{ObjectMeta: s.meta(s.spoolName(ev.Source, ev.ID), spoolRecord, sourceLabels(ev.Source))}
+	te := &v1alpha1.TriggerEvent{ObjectMeta: s.newMeta(s.queueName(ev.Source, ev.ID), queueRecord, sourceLabels(ev.Source))}
 	te.Spec.Event = e
 	order, added, err := s.reserve(ctx, te.Name)
 	if err != nil {
@@ -62,13 +62,13 @@ func (s *Store) accept(ctx context.Context, ev event.Event) error {
 		return err
 	}
 	// Another writer that has come meanwhile may not have seen it.
-	if err := s.fence.confirm(ctx); err != nil {
+	if err := s.fence.verify(ctx); err != nil {
 		return err
 	}
 	return nil
 }
 
-func (s *Store) spoolName(source, id string) string {
+func (s *Store) queueName(source, id string) string {
 	return s.owner + "-accepted-" + codec.ID(source, id)
 }
 
@@ -78,48 +78,48 @@ func sourceLabels(source string) map[string]string {
 
 // reserve gives an event its place in the order, and says whether it had none.
 func (s *Store) reserve(ctx context.Context, name string) (order string, added bool, err error) {
-	s.spool.mu.Lock()
-	defer s.spool.mu.Unlock()
-	if !s.spool.loaded {
-		if err := s.list(ctx, &s.spool, spoolRecord); err != nil {
+	s.queueIndex.mu.Lock()
+	defer s.queueIndex.mu.Unlock()
+	if !s.queueIndex.loaded {
+		if err := s.loadIndex(ctx, &s.queueIndex, queueRecord); err != nil {
 			return "", false, err
 		}
-		for _, order := range s.spool.order {
-			s.spool.last = max(s.spool.last, order)
+		for _, order := range s.queueIndex.order {
+			s.queueIndex.last = max(s.queueIndex.last, order)
 		}
 	}
-	if order, ok := s.spool.order[name]; ok {
+	if order, ok := s.queueIndex.order[name]; ok {
 		return order, false, nil
 	}
-	if n := len(s.spool.order); n >= s.options.Limits.Spool {
+	if n := len(s.queueIndex.order); n >= s.options.Limits.Queue {
 		return "", false, fmt.Errorf("%d others are there: %w", n, store.ErrFull)
 	}
 	var n uint64
-	if s.spool.last != "" {
-		if n, err = strconv.ParseUint(s.spool.last, 10, 64); err != nil {
-			return "", false, fmt.Errorf("order %q: %w", s.spool.last, store.ErrDamaged)
+	if s.queueIndex.last != "" {
+		if n, err = strconv.ParseUint(s.queueIndex.last, 10, 64); err != nil {
+			return "", false, fmt.Errorf("order %q: %w", s.queueIndex.last, store.ErrDamaged)
 		}
 	}
-	s.spool.last = fmt.Sprintf("%020d", n+1)
-	s.spool.order[name] = s.spool.last
-	return s.spool.last, true, nil
+	s.queueIndex.last = fmt.Sprintf("%020d", n+1)
+	s.queueIndex.order[name] = s.queueIndex.last
+	return s.queueIndex.last, true, nil
 }
 
 func (s *Store) unreserve(name string) {
-	s.spool.mu.Lock()
-	defer s.spool.mu.Unlock()
-	delete(s.spool.order, name)
+	s.queueIndex.mu.Lock()
+	defer s.queueIndex.mu.Unlock()
+	delete(s.queueIndex.order, name)
 }
 
-// Spooled implements store.Spool.
-func (s *Store) Spooled(ctx context.Context, source string) iter.Seq2[event.Event, error] {
+// Queued implements store.Spool.
+func (s *Store) Queued(ctx context.Context, source string) iter.Seq2[event.Event, error] {
 	return func(yield func(event.Event, error) bool) {
 		found := index{order: map[string]string{}}
-		options := append(s.holding(spoolRecord), client.MatchingLabels(sourceLabels(source)))
-		if err := s.each(ctx, options, func(m metav1.PartialObjectMetadata) {
+		options := append(s.recordSelector(queueRecord), client.MatchingLabels(sourceLabels(source)))
+		if err := s.eachMetadata(ctx, options, func(m metav1.PartialObjectMetadata) {
 			found.order[m.Name] = m.Annotations[orderAnnotation]
 		}); err != nil {
-			yield(event.Event{}, s.wrap("read spool", err))
+			yield(event.Event{}, s.wrapError("read spool", err))
 			return
 		}
 		for _, name := range found.sorted() {
@@ -130,24 +130,24 @@ func (s *Store) Spooled(ctx context.Context, source string) iter.Seq2[event.Even
 			}
 			var ev event.Event
 			if err == nil {
-				ev, err = eventOf(te.Spec.Event)
+				ev, err = fromAPIEvent(te.Spec.Event)
 			}
-			if !yield(ev, s.wrap("read spool", err)) || err != nil {
+			if !yield(ev, s.wrapError("read spool", err)) || err != nil {
 				return
 			}
 		}
 	}
 }
 
-// Release implements store.Spool.
-func (s *Store) Release(ctx context.Context, source, id string) error {
+// Ack implements store.Spool.
+func (s *Store) Ack(ctx context.Context, source, id string) error {
 	if err := s.fence.check(); err != nil {
-		return s.wrap("release", err)
+		return s.wrapError("release", err)
 	}
-	name := s.spoolName(source, id)
+	name := s.queueName(source, id)
 	te := &v1alpha1.TriggerEvent{ObjectMeta: metav1.ObjectMeta{Namespace: s.options.Namespace, Name: name}}
 	if err := client.IgnoreNotFound(s.client.Delete(ctx, te)); err != nil {
-		return s.wrap("release", err)
+		return s.wrapError("release", err)
 	}
 	s.unreserve(name)
 	return nil

@@ -29,26 +29,26 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store/cluster"
 )
 
-// cut fails writes of ConfigMaps once some have passed.
-type cut struct {
+// faultyTransport fails writes of ConfigMaps once some have passed.
+type faultyTransport struct {
 	http.RoundTripper
-	pass atomic.Int64
-	// after lets the request that fails arrive.
-	after atomic.Bool
+	remaining atomic.Int64
+	// deliver lets the request that fails arrive.
+	deliver atomic.Bool
 }
 
-var errCut = errors.New("cut")
+var errConnection = errors.New("cut")
 
-func (c *cut) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.Method == http.MethodGet || !strings.Contains(r.URL.Path, "/configmaps") || c.pass.Add(-1) >= 0 {
+func (c *faultyTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method == http.MethodGet || !strings.Contains(r.URL.Path, "/configmaps") || c.remaining.Add(-1) >= 0 {
 		return c.RoundTripper.RoundTrip(r)
 	}
-	if c.after.Load() {
+	if c.deliver.Load() {
 		if resp, err := c.RoundTripper.RoundTrip(r); err == nil {
 			resp.Body.Close()
 		}
 	}
-	return nil, errCut
+	return nil, errConnection
 }
 
 // TestTornWrite ends a save at each of its writes: the mark is never ahead of
@@ -58,25 +58,25 @@ func TestTornWrite(t *testing.T) {
 	for _, after := range []bool{false, true} {
 		for pass := range 6 {
 			t.Run(fmt.Sprintf("after %d writes, answer lost %t", pass, after), func(t *testing.T) {
-				b := newBed(t)
+				b := newEnv(t)
 				ctx := t.Context()
 				o := b.options("first")
 				o.Config = rest.CopyConfig(b.config)
-				c := &cut{}
-				c.pass.Store(1 << 30)
+				c := &faultyTransport{}
+				c.remaining.Store(1 << 30)
 				o.Config.Wrap(func(rt http.RoundTripper) http.RoundTripper { c.RoundTripper = rt; return c })
 				first, err := cluster.Open(ctx, o)
 				must(t, err)
 				must(t, first.Save(ctx, "pods", inventory(0, objects, 1)))
 				// This one goes from one shard to four.
-				c.after.Store(after)
-				c.pass.Store(int64(pass))
+				c.deliver.Store(after)
+				c.remaining.Store(int64(pass))
 				change := inventory(0, 3*objects, 2)
 				torn := first.Save(ctx, "pods", change)
-				if torn != nil && !errors.Is(torn, errCut) {
+				if torn != nil && !errors.Is(torn, errConnection) {
 					t.Fatal(torn)
 				}
-				c.pass.Store(1 << 30)
+				c.remaining.Store(1 << 30)
 
 				other := b.open(t, "first")
 				r, err := other.Load(ctx, "pods")
@@ -102,12 +102,12 @@ func TestTornWrite(t *testing.T) {
 
 // TestRepeatedSave: a writer whose save was torn repeats it itself.
 func TestRepeatedSave(t *testing.T) {
-	b := newBed(t)
+	b := newEnv(t)
 	ctx := t.Context()
 	o := b.options("first")
 	o.Config = rest.CopyConfig(b.config)
-	c := &cut{}
-	c.pass.Store(1 << 30)
+	c := &faultyTransport{}
+	c.remaining.Store(1 << 30)
 	o.Config.Wrap(func(rt http.RoundTripper) http.RoundTripper { c.RoundTripper = rt; return c })
 	s, err := cluster.Open(ctx, o)
 	must(t, err)
@@ -115,17 +115,17 @@ func TestRepeatedSave(t *testing.T) {
 	for round := 1; round <= 12; round++ {
 		change := inventory(round*1000, 1000, round)
 		for pass := range 100 {
-			c.after.Store(pass%2 == 0)
-			c.pass.Store(int64(pass / 2))
+			c.deliver.Store(pass%2 == 0)
+			c.remaining.Store(int64(pass / 2))
 			if err := s.Save(ctx, "pods", change); err == nil {
 				break
-			} else if !errors.Is(err, errCut) {
+			} else if !errors.Is(err, errConnection) {
 				t.Fatal(err)
 			}
 			failed++
 		}
 	}
-	c.pass.Store(1 << 30)
+	c.remaining.Store(1 << 30)
 	r, err := s.Load(ctx, "pods")
 	must(t, err)
 	if r.Position != "12" || len(r.Inventory) != 12_000 || failed < 12 {

@@ -28,13 +28,13 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store/file"
 )
 
-// large returns an inventory as that of the API server.
-func large(objects int) store.Change {
-	c := store.Change{Mark: &store.Mark{Position: "1"}, Inventory: map[string]*store.Entry{}}
+// largeChange returns an inventory as that of the API server.
+func largeChange(objects int) store.Change {
+	c := store.Change{Watermark: &store.Watermark{Position: "1"}, Inventory: map[string]*store.Entry{}}
 	for i := range objects {
 		c.Inventory[fmt.Sprintf("namespace-%d/object-%d", i%100, i)] = &store.Entry{
 			UID:             fmt.Sprintf("%08x-0000-4000-8000-%012x", i*2654435761%(1<<32), i*2654435761),
-			ResourceVersion: strconv.Itoa(1_000_000 + i), Seen: []byte("12345678"),
+			ResourceVersion: strconv.Itoa(1_000_000 + i), State: []byte("12345678"),
 		}
 	}
 	return c
@@ -44,12 +44,12 @@ func large(objects int) store.Change {
 func BenchmarkSave(b *testing.B) {
 	path := filepath.Join(b.TempDir(), "store.db")
 	s := open(b, path)
-	all := large(50_000)
+	all := largeChange(50_000)
 	must(b, s.Save(b.Context(), "pods", all))
 	for i := 0; b.Loop(); i++ {
 		key := fmt.Sprintf("namespace-%d/object-%d", i*7%100, i*7%50_000)
 		must(b, s.Save(b.Context(), "pods", store.Change{
-			Mark: &store.Mark{Position: strconv.Itoa(i)}, Inventory: map[string]*store.Entry{key: all.Inventory["namespace-1/object-1"]},
+			Watermark: &store.Watermark{Position: strconv.Itoa(i)}, Inventory: map[string]*store.Entry{key: all.Inventory["namespace-1/object-1"]},
 		}))
 	}
 	info, err := os.Stat(path)
@@ -60,7 +60,7 @@ func BenchmarkSave(b *testing.B) {
 
 // BenchmarkSaveAll saves 50,000 objects at once.
 func BenchmarkSaveAll(b *testing.B) {
-	all := large(50_000)
+	all := largeChange(50_000)
 	s := open(b, filepath.Join(b.TempDir(), "store.db"))
 	for i := 0; b.Loop(); i++ {
 		must(b, s.Save(b.Context(), strconv.Itoa(i), all))
@@ -72,7 +72,7 @@ func BenchmarkSaveAll(b *testing.B) {
 func BenchmarkOpen(b *testing.B) {
 	path := filepath.Join(b.TempDir(), "store.db")
 	s := open(b, path)
-	must(b, s.Save(b.Context(), "pods", large(50_000)))
+	must(b, s.Save(b.Context(), "pods", largeChange(50_000)))
 	must(b, s.Close())
 	for b.Loop() {
 		s, err := file.Open(b.Context(), path, file.Options{})
@@ -88,7 +88,7 @@ func BenchmarkOpen(b *testing.B) {
 
 // BenchmarkAccept accepts events from 32 senders at once.
 func BenchmarkAccept(b *testing.B) {
-	s, err := file.Open(b.Context(), filepath.Join(b.TempDir(), "store.db"), file.Options{Limits: store.Limits{Spool: 1 << 30}})
+	s, err := file.Open(b.Context(), filepath.Join(b.TempDir(), "store.db"), file.Options{Limits: store.Limits{Queue: 1 << 30}})
 	must(b, err)
 	b.SetParallelism(16)
 	ids := make(chan string, 1000)
@@ -103,7 +103,7 @@ func BenchmarkAccept(b *testing.B) {
 	}()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			if err := s.Accept(b.Context(), event.Event{Source: "webhook", ID: <-ids, Data: map[string]any{"body": "x"}}); err != nil {
+			if err := s.Enqueue(b.Context(), event.Event{Source: "webhook", ID: <-ids, Data: map[string]any{"body": "x"}}); err != nil {
 				b.Error(err)
 			}
 		}

@@ -64,7 +64,7 @@ func check(f io.ReaderAt) error {
 	for i := range metas {
 		page := make([]byte, pageSize)
 		if _, err := f.ReadAt(page, int64(i)*pageSize); err != nil {
-			return unreadable(i, err)
+			return readError(i, err)
 		}
 		m, err := readMeta(page, uint64(i))
 		if err != nil {
@@ -79,7 +79,7 @@ func check(f io.ReaderAt) error {
 	if m.freelist != noFreelist {
 		return fmt.Errorf("a database of another program: %w", store.ErrForeign)
 	}
-	w := walk{file: f, meta: m, seen: map[uint64]bool{0: true, 1: true}}
+	w := walker{file: f, meta: m, visited: map[uint64]bool{0: true, 1: true}}
 	if err := w.root(); err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func check(f io.ReaderAt) error {
 	return nil
 }
 
-func unreadable(page int, err error) error {
+func readError(page int, err error) error {
 	if errors.Is(err, io.EOF) && page == 0 {
 		return fmt.Errorf("empty or short file: %w", store.ErrForeign)
 	}
@@ -116,18 +116,18 @@ func readMeta(page []byte, id uint64) (meta, error) {
 	return meta{root: n.Uint64(b[16:]), freelist: n.Uint64(b[32:]), pages: n.Uint64(b[40:]), txid: n.Uint64(b[48:])}, nil
 }
 
-// walk goes through all records once, in the order of their keys.
-type walk struct {
+// walker goes through all records once, in the order of their keys.
+type walker struct {
 	file    io.ReaderAt
 	meta    meta
-	seen    map[uint64]bool
-	last    []byte
+	visited map[uint64]bool
+	lastKey []byte
 	header  *header
 	records int
 }
 
 // root finds the one bucket and walks it.
-func (w *walk) root() error {
+func (w *walker) root() error {
 	p, err := w.page(w.meta.root)
 	if err != nil {
 		return err
@@ -149,7 +149,7 @@ func (w *walk) root() error {
 	if root != 0 {
 		return w.tree(root, nil, nil)
 	}
-	inline, err := parse(p.id, e.value[bucketHeader:])
+	inline, err := parsePage(p.id, e.value[bucketHeader:])
 	if err != nil {
 		return err
 	}
@@ -160,43 +160,43 @@ func (w *walk) root() error {
 }
 
 // page reads a page, which is to be read once.
-func (w *walk) page(id uint64) (page, error) {
+func (w *walker) page(id uint64) (page, error) {
 	buf := make([]byte, pageSize)
-	if id >= w.meta.pages || w.seen[id] {
+	if id >= w.meta.pages || w.visited[id] {
 		return page{}, fmt.Errorf("page %d: out of place: %w", id, store.ErrDamaged)
 	}
 	if _, err := w.file.ReadAt(buf, int64(id)*pageSize); err != nil {
-		return page{}, unreadable(int(id), err)
+		return page{}, readError(int(id), err)
 	}
 	overflow := uint64(binary.NativeEndian.Uint32(buf[12:]))
 	if overflow >= w.meta.pages-id {
 		return page{}, fmt.Errorf("page %d: %d pages long: %w", id, overflow+1, store.ErrDamaged)
 	}
 	for i := range overflow + 1 {
-		if w.seen[id+i] {
+		if w.visited[id+i] {
 			return page{}, fmt.Errorf("page %d: out of place: %w", id+i, store.ErrDamaged)
 		}
-		w.seen[id+i] = true
+		w.visited[id+i] = true
 	}
 	if overflow > 0 {
 		// It cannot be longer than the file: its last byte is tried first.
 		if _, err := w.file.ReadAt(make([]byte, 1), int64(id+overflow+1)*pageSize-1); err != nil {
-			return page{}, unreadable(int(id+overflow), err)
+			return page{}, readError(int(id+overflow), err)
 		}
 		buf = make([]byte, (overflow+1)*pageSize)
 		if _, err := w.file.ReadAt(buf, int64(id)*pageSize); err != nil {
-			return page{}, unreadable(int(id), err)
+			return page{}, readError(int(id), err)
 		}
 	}
 	if got := binary.NativeEndian.Uint64(buf); got != id {
 		return page{}, fmt.Errorf("page %d: has the number %d: %w", id, got, store.ErrDamaged)
 	}
-	return parse(id, buf)
+	return parsePage(id, buf)
 }
 
 // tree walks the page and what is below it. All keys are to be at or above low,
 // and below high where that is not nil.
-func (w *walk) tree(id uint64, low, high []byte) error {
+func (w *walker) tree(id uint64, low, high []byte) error {
 	p, err := w.page(id)
 	if err != nil {
 		return err
@@ -228,7 +228,7 @@ func (w *walk) tree(id uint64, low, high []byte) error {
 }
 
 // leaves checks each record of the page.
-func (w *walk) leaves(p page, low, high []byte) error {
+func (w *walker) leaves(p page, low, high []byte) error {
 	for i := range p.count {
 		e, err := p.leaf(i)
 		switch {
@@ -236,14 +236,14 @@ func (w *walk) leaves(p page, low, high []byte) error {
 			return err
 		case e.flags != 0:
 			return p.damaged("record %q of kind %#x", e.key, e.flags)
-		case w.last != nil && bytes.Compare(e.key, w.last) <= 0, bytes.Compare(e.key, low) < 0, high != nil && bytes.Compare(e.key, high) >= 0:
+		case w.lastKey != nil && bytes.Compare(e.key, w.lastKey) <= 0, bytes.Compare(e.key, low) < 0, high != nil && bytes.Compare(e.key, high) >= 0:
 			return p.damaged("record %q out of order", e.key)
 		}
-		value, err := codec.Unseal(e.value, e.key...)
+		value, err := codec.VerifyChecksum(e.value, e.key...)
 		if err != nil {
 			return p.damaged("record %q: %w", e.key, err)
 		}
-		w.last = bytes.Clone(e.key)
+		w.lastKey = bytes.Clone(e.key)
 		if w.header != nil {
 			w.records++
 			continue

@@ -35,11 +35,11 @@ func TestDamaged(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	path := filepath.Join(folder, "sound.db")
-	filled(t, path, 400)
+	fillStore(t, path, 400)
 	sound, err := os.ReadFile(path)
 	must(t, err)
 	s := open(t, path)
-	want := content(t, s)
+	want := dump(t, s)
 	must(t, s.Close())
 
 	refused, opened := 0, 0
@@ -50,7 +50,7 @@ func TestDamaged(t *testing.T) {
 		switch {
 		case err == nil:
 			opened++
-			if content(t, s) != want {
+			if dump(t, s) != want {
 				t.Fatalf("%s: opened with other content", what)
 			}
 			must(t, s.Close())
@@ -107,7 +107,7 @@ func TestDamaged(t *testing.T) {
 
 func FuzzOpen(f *testing.F) {
 	path := filepath.Join(f.TempDir(), "seed.db")
-	filled(f, path, 3)
+	fillStore(f, path, 3)
 	sound, err := os.ReadFile(path)
 	must(f, err)
 	f.Add(0, []byte{})
@@ -127,8 +127,8 @@ func FuzzOpen(f *testing.F) {
 			}
 			return
 		}
-		content(t, s)
-		must(t, s.Save(t.Context(), "pods", store.Change{Mark: &store.Mark{Position: "1"}}))
+		dump(t, s)
+		must(t, s.Save(t.Context(), "pods", store.Change{Watermark: &store.Watermark{Position: "1"}}))
 		must(t, s.Close())
 	})
 }

@@ -21,5 +21,5 @@ import "github.com/kubevela/kube-trigger/pkg/store/internal/codec"
 // BucketName is what a test needs to write records behind the store's back.
 const BucketName = bucketName
 
-// Seal adds the checksum to a record.
-func Seal(b []byte, key ...byte) []byte { return codec.Seal(b, key...) }
+// AppendChecksum adds the checksum to a record.
+func AppendChecksum(b []byte, key ...byte) []byte { return codec.AppendChecksum(b, key...) }

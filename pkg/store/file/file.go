@@ -98,18 +98,18 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	}
 	defaults := store.DefaultLimits()
 	defaults.Runs = defaultRuns
-	s := &Store{path: path, limits: o.Limits.Or(defaults), clock: o.Clock, lost: make(chan struct{})}
+	s := &Store{path: path, limits: o.Limits.WithDefaults(defaults), clock: o.Clock, lost: make(chan struct{})}
 	if err := s.open(ctx, o.LockWait); err != nil {
 		return nil, fmt.Errorf("open store %s: %w", path, err)
 	}
-	if err := s.claim(ctx, o); err != nil {
+	if err := s.claimOwnership(ctx, o); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store %s: %w", path, err), s.db.Close())
 	}
 	return s, nil
 }
 
-// claim makes o.Owner the owner, or finds that it is another one.
-func (s *Store) claim(ctx context.Context, o Options) error {
+// claimOwnership makes o.Owner the owner, or finds that it is another one.
+func (s *Store) claimOwnership(ctx context.Context, o Options) error {
 	if o.Owner == "" {
 		return nil
 	}
@@ -139,7 +139,7 @@ func (s *Store) open(ctx context.Context, wait time.Duration) error {
 			return err
 		}
 	case err != nil:
-		return cause(err)
+		return trimPath(err)
 	case info.IsDir():
 		return fmt.Errorf("a directory: %w", store.ErrForeign)
 	case !info.Mode().IsRegular():
@@ -147,7 +147,7 @@ func (s *Store) open(ctx context.Context, wait time.Duration) error {
 	}
 	f, err := os.OpenFile(s.path, os.O_RDWR, 0)
 	if err != nil {
-		return cause(err)
+		return trimPath(err)
 	}
 	if err := lock(ctx, f, wait); err != nil {
 		f.Close()
@@ -182,7 +182,7 @@ func openBolt(f *os.File, wait time.Duration) (*bolt.DB, error) {
 func create(path string) (err error) {
 	temp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.new")
 	if err != nil {
-		return fmt.Errorf("create: %w", cause(err))
+		return fmt.Errorf("create: %w", trimPath(err))
 	}
 	defer func() { err = errors.Join(err, os.Remove(temp.Name())) }()
 	db, err := openBolt(temp, time.Second)
@@ -199,13 +199,13 @@ func create(path string) (err error) {
 		return fmt.Errorf("create: %w", err)
 	}
 	if err := os.Link(temp.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("create: %w", cause(err))
+		return fmt.Errorf("create: %w", trimPath(err))
 	}
 	return syncFolder(filepath.Dir(path))
 }
 
-// cause returns err without the path that it repeats.
-func cause(err error) error {
+// trimPath returns err without the path that it repeats.
+func trimPath(err error) error {
 	var path *fs.PathError
 	if errors.As(err, &path) {
 		return path.Err
@@ -230,13 +230,13 @@ func (s *Store) Close() error {
 
 // write runs f in a transaction of its own.
 func (s *Store) write(ctx context.Context, what string, f func(t tx) error) error {
-	return s.do(ctx, what, func() error { return s.db.Update(writing(f)) })
+	return s.do(ctx, what, func() error { return s.db.Update(withHeader(f)) })
 }
 
-// share runs f in a transaction that it may share with others. It may run
+// batch runs f in a transaction that it may share with others. It may run
 // twice.
-func (s *Store) share(ctx context.Context, what string, f func(t tx) error) error {
-	return s.do(ctx, what, func() error { return s.db.Batch(writing(f)) })
+func (s *Store) batch(ctx context.Context, what string, f func(t tx) error) error {
+	return s.do(ctx, what, func() error { return s.db.Batch(withHeader(f)) })
 }
 
 // read runs f on one state of the store.

@@ -127,11 +127,11 @@ func TestUnreadable(t *testing.T) {
 func TestNewerFormat(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "store.db")
-	filled(t, path, 10)
+	fillStore(t, path, 10)
 	db, err := bolt.Open(path, 0o600, &bolt.Options{NoFreelistSync: true})
 	must(t, err)
 	must(t, db.Update(func(tx *bolt.Tx) error {
-		return tx.Bucket([]byte(file.BucketName)).Put([]byte("A"), file.Seal([]byte(`{"format":2,"new":true}`), 'A'))
+		return tx.Bucket([]byte(file.BucketName)).Put([]byte("A"), file.AppendChecksum([]byte(`{"format":2,"new":true}`), 'A'))
 	}))
 	must(t, db.Close())
 	before, err := os.ReadFile(path)

@@ -28,13 +28,13 @@ import (
 // Record implements store.History.
 func (s *Store) Record(ctx context.Context, runs ...store.Run) error {
 	runs = runs[max(0, len(runs)-s.limits.Runs):]
-	return s.share(ctx, "record", func(t tx) error {
+	return s.batch(ctx, "record", func(t tx) error {
 		for _, r := range runs {
 			text, err := json.Marshal(r)
 			if err != nil {
 				return err
 			}
-			if err := t.put(binary.BigEndian.AppendUint64([]byte{runKey}, t.next()), text); err != nil {
+			if err := t.put(binary.BigEndian.AppendUint64([]byte{runKey}, t.nextSequence()), text); err != nil {
 				return err
 			}
 		}
@@ -46,7 +46,7 @@ func (s *Store) Record(ctx context.Context, runs ...store.Run) error {
 func (t tx) dropRuns(limit int) error {
 	over := t.count([]byte{runKey}, 2*limit) - limit
 	var keys [][]byte
-	for p, err := range t.below([]byte{runKey}) {
+	for p, err := range t.scan([]byte{runKey}) {
 		if err != nil {
 			return err
 		}
@@ -67,7 +67,7 @@ func (t tx) dropRuns(limit int) error {
 func (s *Store) Runs(ctx context.Context) ([]store.Run, error) {
 	var runs []store.Run
 	err := s.read(ctx, "read history", func(t tx) error {
-		for p, err := range t.below([]byte{runKey}) {
+		for p, err := range t.scan([]byte{runKey}) {
 			if err != nil {
 				return err
 			}

@@ -26,67 +26,67 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store/internal/codec"
 )
 
-// Bury implements store.Letters.
-func (s *Store) Bury(ctx context.Context, l store.Letter) (id string, err error) {
-	l, err = codec.Prepare(l, s.clock.Now())
+// PutDeadLetter implements store.Letters.
+func (s *Store) PutDeadLetter(ctx context.Context, l store.DeadLetter) (id string, err error) {
+	l, err = codec.PrepareDeadLetter(l, s.clock.Now())
 	if err != nil {
 		return "", fmt.Errorf("store %s: bury: %w", s.path, err)
 	}
-	body, err := codec.Event(l.Event)
+	body, err := codec.EncodeEvent(l.Event)
 	if err != nil {
 		return "", fmt.Errorf("store %s: bury: %w", s.path, err)
 	}
-	head, err := codec.Letter(l)
+	head, err := codec.EncodeDeadLetter(l)
 	if err != nil {
 		return "", fmt.Errorf("store %s: bury: %w", s.path, err)
 	}
-	err = s.share(ctx, "bury", func(t tx) error {
-		if err := t.dropLetter(l.ID); err != nil {
+	err = s.batch(ctx, "bury", func(t tx) error {
+		if err := t.deleteDeadLetter(l.ID); err != nil {
 			return err
 		}
-		if err := t.put(letterAt(l.ID), head); err != nil {
+		if err := t.put(deadLetterKey(l.ID), head); err != nil {
 			return err
 		}
-		if err := t.put(join([]byte{bodyKey}, []byte(l.ID)), body); err != nil {
+		if err := t.put(join([]byte{deadLetterEventPrefix}, []byte(l.ID)), body); err != nil {
 			return err
 		}
-		if err := t.put(ageAt(l), nil); err != nil {
+		if err := t.put(ageKey(l), nil); err != nil {
 			return err
 		}
-		return t.dropOld(s.limits.Letters, s.clock.Now().Add(-s.limits.LetterAge))
+		return t.evictDeadLetters(s.limits.DeadLetters, s.clock.Now().Add(-s.limits.DeadLetterAge))
 	})
 	return l.ID, err
 }
 
-func letterAt(id string) []byte { return join([]byte{letterKey}, []byte(id)) }
+func deadLetterKey(id string) []byte { return join([]byte{deadLetterPrefix}, []byte(id)) }
 
-// ageAt is a key in the order of age.
-func ageAt(l store.Letter) []byte {
-	return join(binary.BigEndian.AppendUint64([]byte{ageKey}, uint64(l.Buried.UnixNano())), []byte(l.ID))
+// ageKey is a key in the order of age.
+func ageKey(l store.DeadLetter) []byte {
+	return join(binary.BigEndian.AppendUint64([]byte{agePrefix}, uint64(l.StoredAt.UnixNano())), []byte(l.ID))
 }
 
-// letter reads the letter without its event's data and old.
-func (t tx) letter(id string) (store.Letter, error) {
-	value, err := t.get(letterAt(id))
+// deadLetter reads the letter without its event's data and old.
+func (t tx) deadLetter(id string) (store.DeadLetter, error) {
+	value, err := t.get(deadLetterKey(id))
 	if err != nil {
-		return store.Letter{}, err
+		return store.DeadLetter{}, err
 	}
 	if value == nil {
-		return store.Letter{}, fmt.Errorf("dead letter %q: %w", id, store.ErrNotFound)
+		return store.DeadLetter{}, fmt.Errorf("dead letter %q: %w", id, store.ErrNotFound)
 	}
-	return codec.OpenLetter(value)
+	return codec.DecodeDeadLetter(value)
 }
 
-// dropLetter removes all of a letter, if it is there.
-func (t tx) dropLetter(id string) error {
-	if t.bucket.Get(letterAt(id)) == nil {
+// deleteDeadLetter removes all of a letter, if it is there.
+func (t tx) deleteDeadLetter(id string) error {
+	if t.bucket.Get(deadLetterKey(id)) == nil {
 		return nil
 	}
-	l, err := t.letter(id)
+	l, err := t.deadLetter(id)
 	if err != nil {
 		return err
 	}
-	for _, key := range [][]byte{letterAt(id), join([]byte{bodyKey}, []byte(id)), ageAt(l)} {
+	for _, key := range [][]byte{deadLetterKey(id), join([]byte{deadLetterEventPrefix}, []byte(id)), ageKey(l)} {
 		if err := t.delete(key); err != nil {
 			return err
 		}
@@ -94,16 +94,16 @@ func (t tx) dropLetter(id string) error {
 	return nil
 }
 
-// dropOld removes letters, the oldest first, until at most limit are left and
+// evictDeadLetters removes letters, the oldest first, until at most limit are left and
 // none is from before horizon, and counts them.
-func (t tx) dropOld(limit int, horizon time.Time) error {
-	over := t.count([]byte{ageKey}, limit+1) - limit
+func (t tx) evictDeadLetters(limit int, horizon time.Time) error {
+	over := t.count([]byte{agePrefix}, limit+1) - limit
 	var ids []string
-	for p, err := range t.below([]byte{ageKey}) {
+	for p, err := range t.scan([]byte{agePrefix}) {
 		if err != nil {
 			return err
 		}
-		at, id, err := age(p.key)
+		at, id, err := parseAgeKey(p.key)
 		if err != nil {
 			return err
 		}
@@ -113,7 +113,7 @@ func (t tx) dropOld(limit int, horizon time.Time) error {
 		ids = append(ids, id)
 	}
 	for _, id := range ids {
-		if err := t.dropLetter(id); err != nil {
+		if err := t.deleteDeadLetter(id); err != nil {
 			return err
 		}
 	}
@@ -121,29 +121,29 @@ func (t tx) dropOld(limit int, horizon time.Time) error {
 	return nil
 }
 
-// age reads what ageAt wrote behind its first byte.
-func age(key []byte) (time.Time, string, error) {
+// parseAgeKey reads what ageAt wrote behind its first byte.
+func parseAgeKey(key []byte) (time.Time, string, error) {
 	if len(key) < 8 {
 		return time.Time{}, "", fmt.Errorf("age %x: %w", key, store.ErrDamaged)
 	}
 	return time.Unix(0, int64(binary.BigEndian.Uint64(key))), string(key[8:]), nil
 }
 
-// Buried implements store.Letters.
-func (s *Store) Buried(ctx context.Context) (store.Buried, error) {
-	var b store.Buried
-	horizon := s.clock.Now().Add(-s.limits.LetterAge)
+// ListDeadLetters implements store.Letters.
+func (s *Store) ListDeadLetters(ctx context.Context) (store.DeadLetterList, error) {
+	var b store.DeadLetterList
+	horizon := s.clock.Now().Add(-s.limits.DeadLetterAge)
 	err := s.read(ctx, "list dead letters", func(t tx) error {
 		var h header
 		if err := t.json([]byte{headerKey}, &h); err != nil {
 			return fmt.Errorf("header: %w", err)
 		}
 		b.Dropped = h.Dropped
-		for p, err := range t.below([]byte{ageKey}) {
+		for p, err := range t.scan([]byte{agePrefix}) {
 			if err != nil {
 				return err
 			}
-			at, id, err := age(p.key)
+			at, id, err := parseAgeKey(p.key)
 			if err != nil {
 				return err
 			}
@@ -151,79 +151,79 @@ func (s *Store) Buried(ctx context.Context) (store.Buried, error) {
 				b.Dropped++
 				continue
 			}
-			l, err := t.letter(id)
+			l, err := t.deadLetter(id)
 			if err != nil {
 				return err
 			}
-			b.Letters = append(b.Letters, l)
+			b.Items = append(b.Items, l)
 		}
 		return nil
 	})
 	if err != nil {
-		return store.Buried{}, err
+		return store.DeadLetterList{}, err
 	}
 	return b, nil
 }
 
-// Letter implements store.Letters.
-func (s *Store) Letter(ctx context.Context, id string) (store.Letter, error) {
-	var l store.Letter
+// GetDeadLetter implements store.Letters.
+func (s *Store) GetDeadLetter(ctx context.Context, id string) (store.DeadLetter, error) {
+	var l store.DeadLetter
 	err := s.read(ctx, "read", func(t tx) (err error) {
-		if l, err = t.letter(id); err != nil {
+		if l, err = t.deadLetter(id); err != nil {
 			return err
 		}
-		body, err := t.get(join([]byte{bodyKey}, []byte(id)))
+		body, err := t.get(join([]byte{deadLetterEventPrefix}, []byte(id)))
 		if err != nil {
 			return err
 		}
-		l.Event, err = codec.OpenEvent(body)
+		l.Event, err = codec.DecodeEvent(body)
 		return err
 	})
 	if err != nil {
-		return store.Letter{}, err
+		return store.DeadLetter{}, err
 	}
 	return l, nil
 }
 
-// Discard implements store.Letters.
-func (s *Store) Discard(ctx context.Context, id string) error {
+// DeleteDeadLetter implements store.Letters.
+func (s *Store) DeleteDeadLetter(ctx context.Context, id string) error {
 	return s.write(ctx, "discard", func(t tx) error {
-		if _, err := t.letter(id); err != nil {
+		if _, err := t.deadLetter(id); err != nil {
 			return err
 		}
-		return t.dropLetter(id)
+		return t.deleteDeadLetter(id)
 	})
 }
 
-// Replay implements store.Failures.
-func (s *Store) Replay(ctx context.Context, id string) error {
+// RequestReplay implements store.Failures.
+func (s *Store) RequestReplay(ctx context.Context, id string) error {
 	return s.write(ctx, "replay", func(t tx) error {
-		l, err := t.letter(id)
+		l, err := t.deadLetter(id)
 		if err != nil {
 			return err
 		}
-		l.Replay = s.clock.Now().UTC()
-		head, err := codec.Letter(l)
+		l.ReplayRequestedAt = s.clock.Now().UTC()
+		head, err := codec.EncodeDeadLetter(l)
 		if err != nil {
 			return err
 		}
-		return t.put(letterAt(id), head)
+		return t.put(deadLetterKey(id), head)
 	})
 }
 
-// Asked implements store.Letters.
-func (s *Store) Asked(ctx context.Context) ([]string, error) {
+// ReplayRequested implements store.Letters.
+func (s *Store) ReplayRequested(ctx context.Context) ([]string, error) {
 	var ids []string
 	err := s.read(ctx, "list replays", func(t tx) error {
-		for p, err := range t.below([]byte{letterKey}) {
+		for p, err := range t.scan([]byte{deadLetterPrefix}) {
 			if err != nil {
 				return err
 			}
-			l, err := codec.OpenLetter(p.value)
+			l, err := codec.DecodeDeadLetter(p.value)
 			if err != nil {
 				return err
 			}
-			if !l.Replay.IsZero() {
+			if !l.ReplayRequestedAt.IsZero() {
 				ids = append(ids, l.ID)
 			}
 		}

@@ -40,7 +40,7 @@ func TestSecondProcess(t *testing.T) {
 		s := open(t, path)
 		for n := 1; ; n++ {
 			must(t, s.Save(t.Context(), "pods", store.Change{
-				Mark:      &store.Mark{Position: strconv.Itoa(n)},
+				Watermark: &store.Watermark{Position: strconv.Itoa(n)},
 				Inventory: map[string]*store.Entry{strconv.Itoa(n): {ResourceVersion: strconv.Itoa(n)}},
 			}))
 			if _, err := fmt.Fprintln(os.Stdout, "saved", n); err != nil {
@@ -100,7 +100,7 @@ func TestCreatedAtOnce(t *testing.T) {
 		go func() {
 			s, err := file.Open(t.Context(), path, file.Options{LockWait: time.Minute})
 			if err == nil {
-				err = errors.Join(s.Save(t.Context(), strconv.Itoa(n), store.Change{Mark: &store.Mark{Position: "1"}}), s.Close())
+				err = errors.Join(s.Save(t.Context(), strconv.Itoa(n), store.Change{Watermark: &store.Watermark{Position: "1"}}), s.Close())
 			}
 			errs <- err
 		}()

@@ -47,16 +47,16 @@ func lock(ctx context.Context, f *os.File, wait time.Duration) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("lock: %w: %w", &LockedError{owner(f)}, context.Cause(ctx))
+			return fmt.Errorf("lock: %w: %w", &LockedError{lockHolder(f)}, context.Cause(ctx))
 		case <-over.C:
-			return fmt.Errorf("lock: %w", &LockedError{owner(f)})
+			return fmt.Errorf("lock: %w", &LockedError{lockHolder(f)})
 		case <-time.After(lockPoll):
 		}
 	}
 }
 
-// owner returns the process that has locked f, as far as Linux tells; else 0.
-func owner(f *os.File) int {
+// lockHolder returns the process that has locked f, as far as Linux tells; else 0.
+func lockHolder(f *os.File) int {
 	var stat syscall.Stat_t
 	if err := syscall.Fstat(int(f.Fd()), &stat); err != nil {
 		return 0
@@ -83,11 +83,11 @@ func owner(f *os.File) int {
 func syncFolder(path string) error {
 	folder, err := os.Open(path)
 	if err != nil {
-		return cause(err)
+		return trimPath(err)
 	}
 	defer folder.Close()
 	if err := folder.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) {
-		return fmt.Errorf("sync directory: %w", cause(err))
+		return fmt.Errorf("sync directory: %w", trimPath(err))
 	}
 	return nil
 }

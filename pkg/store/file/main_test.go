@@ -42,42 +42,42 @@ func open(t testing.TB, path string) *file.Store {
 	return s
 }
 
-// filled makes a store with some of everything, in several pages.
-func filled(t testing.TB, path string, objects int) {
+// fillStore makes a store with some of everything, in several pages.
+func fillStore(t testing.TB, path string, objects int) {
 	t.Helper()
 	s := open(t, path)
-	c := store.Change{Mark: &store.Mark{Position: "9"}, Inventory: map[string]*store.Entry{}}
+	c := store.Change{Watermark: &store.Watermark{Position: "9"}, Inventory: map[string]*store.Entry{}}
 	for i := range objects {
 		c.Inventory["default/object-"+strconv.Itoa(i)] = &store.Entry{UID: fmt.Sprint(i), ResourceVersion: fmt.Sprint(i)}
 	}
 	must(t, s.Save(t.Context(), "pods", c))
 	for i := range 5 {
 		ev := event.Event{Source: "webhook", ID: fmt.Sprint(i), Data: map[string]any{"text": strings.Repeat("x", 3000*i)}}
-		must(t, s.Accept(t.Context(), ev))
-		_, err := s.Bury(t.Context(), store.Letter{Event: ev})
+		must(t, s.Enqueue(t.Context(), ev))
+		_, err := s.PutDeadLetter(t.Context(), store.DeadLetter{Event: ev})
 		must(t, err)
 		must(t, s.Record(t.Context(), store.Run{EventID: ev.ID}))
 	}
 	must(t, s.Close())
 }
 
-// content is all that a store answers.
-func content(t testing.TB, s *file.Store) string {
+// dump is all that a store answers.
+func dump(t testing.TB, s *file.Store) string {
 	t.Helper()
 	r, err := s.Load(t.Context(), "pods")
 	must(t, err)
-	b, err := s.Buried(t.Context())
+	b, err := s.ListDeadLetters(t.Context())
 	must(t, err)
-	var letters []store.Letter
-	for _, l := range b.Letters {
-		whole, err := s.Letter(t.Context(), l.ID)
+	var letters []store.DeadLetter
+	for _, l := range b.Items {
+		whole, err := s.GetDeadLetter(t.Context(), l.ID)
 		must(t, err)
 		letters = append(letters, whole)
 	}
 	runs, err := s.Runs(t.Context())
 	must(t, err)
 	var events []event.Event
-	for ev, err := range s.Spooled(t.Context(), "webhook") {
+	for ev, err := range s.Queued(t.Context(), "webhook") {
 		must(t, err)
 		events = append(events, ev)
 	}

@@ -37,7 +37,7 @@ type element struct {
 	key, value []byte
 }
 
-func parse(id uint64, buf []byte) (page, error) {
+func parsePage(id uint64, buf []byte) (page, error) {
 	p := page{id: id, buf: buf}
 	if len(buf) < pageHeader {
 		return page{}, p.damaged("%d bytes long", len(buf))
@@ -62,11 +62,11 @@ func (p page) leaf(i int) (element, error) {
 	at := pageHeader + i*elementSize
 	b := p.buf[at:]
 	n := binary.NativeEndian
-	key, err := p.text(uint64(at)+uint64(n.Uint32(b[4:])), uint64(n.Uint32(b[8:])))
+	key, err := p.slice(uint64(at)+uint64(n.Uint32(b[4:])), uint64(n.Uint32(b[8:])))
 	if err != nil {
 		return element{}, err
 	}
-	value, err := p.text(uint64(at)+uint64(n.Uint32(b[4:]))+uint64(len(key)), uint64(n.Uint32(b[12:])))
+	value, err := p.slice(uint64(at)+uint64(n.Uint32(b[4:]))+uint64(len(key)), uint64(n.Uint32(b[12:])))
 	return element{n.Uint32(b), key, value}, err
 }
 
@@ -75,11 +75,11 @@ func (p page) branch(i int) (key []byte, child uint64, err error) {
 	at := pageHeader + i*elementSize
 	b := p.buf[at:]
 	n := binary.NativeEndian
-	key, err = p.text(uint64(at)+uint64(n.Uint32(b)), uint64(n.Uint32(b[4:])))
+	key, err = p.slice(uint64(at)+uint64(n.Uint32(b)), uint64(n.Uint32(b[4:])))
 	return key, n.Uint64(b[8:]), err
 }
 
-func (p page) text(from, size uint64) ([]byte, error) {
+func (p page) slice(from, size uint64) ([]byte, error) {
 	if from < pageHeader+uint64(p.count)*elementSize || from+size > uint64(len(p.buf)) {
 		return nil, p.damaged("element from %d to %d", from, from+size)
 	}

@@ -37,15 +37,15 @@ const format = 1
 
 // What the first byte of a key says. The header comes first.
 const (
-	headerKey  = 'A'
-	markKey    = 'M' // and the hash of the watch
-	entryKey   = 'I' // and the hash of the watch, and the object's key
-	letterKey  = 'L' // and the ID
-	bodyKey    = 'B' // and the ID: the letter's event
-	ageKey     = 'O' // and when it was buried, and the ID
-	spoolKey   = 'S' // and the hash of the source, and a number
-	spooledKey = 'T' // and the hash of source and ID
-	runKey     = 'R' // and a number
+	headerKey             = 'A'
+	checkpointPrefix      = 'M' // and the hash of the watch
+	entryPrefix           = 'I' // and the hash of the watch, and the object's key
+	deadLetterPrefix      = 'L' // and the ID
+	deadLetterEventPrefix = 'B' // and the ID: the letter's event
+	agePrefix             = 'O' // and when it was buried, and the ID
+	queuePrefix           = 'S' // and the hash of the source, and a number
+	queueIndexPrefix      = 'T' // and the hash of source and ID
+	runKey                = 'R' // and a number
 )
 
 // header is the first record.
@@ -55,10 +55,10 @@ type header struct {
 	Records int `json:"records"`
 	// Dropped counts letters.
 	Dropped uint64 `json:"dropped,omitempty"`
-	// Spooled counts the events in the spool.
-	Spooled int `json:"spooled,omitempty"`
-	// Next is the number of the last event in the spool, or run.
-	Next uint64 `json:"next,omitempty"`
+	// Queued counts the events in the spool.
+	Queued int `json:"spooled,omitempty"`
+	// Sequence is the number of the last event in the spool, or run.
+	Sequence uint64 `json:"next,omitempty"`
 	// Owner is whose store it is.
 	Owner string `json:"owner,omitempty"`
 }
@@ -69,8 +69,8 @@ type tx struct {
 	header *header
 }
 
-// writing returns f as a transaction that keeps the header.
-func writing(f func(tx) error) func(*bolt.Tx) error {
+// withHeader returns f as a transaction that keeps the header.
+func withHeader(f func(tx) error) func(*bolt.Tx) error {
 	return func(t *bolt.Tx) error {
 		w := tx{t.Bucket([]byte(bucketName)), &header{}}
 		if err := w.json([]byte{headerKey}, w.header); err != nil {
@@ -98,20 +98,20 @@ func (t tx) writeHeader() error {
 		return err
 	}
 	key := []byte{headerKey}
-	return t.bucket.Put(key, codec.Seal(text, key...))
+	return t.bucket.Put(key, codec.AppendChecksum(text, key...))
 }
 
 // get returns the value at key, valid until the end of the transaction, or
 // nil.
 func (t tx) get(key []byte) ([]byte, error) {
-	return unseal(key, t.bucket.Get(key))
+	return verify(key, t.bucket.Get(key))
 }
 
-func unseal(key, sealed []byte) ([]byte, error) {
+func verify(key, sealed []byte) ([]byte, error) {
 	if sealed == nil {
 		return nil, nil
 	}
-	value, err := codec.Unseal(sealed, key...)
+	value, err := codec.VerifyChecksum(sealed, key...)
 	if err != nil {
 		return nil, fmt.Errorf("record %q: %w", key, err)
 	}
@@ -137,7 +137,7 @@ func (t tx) put(key, value []byte) error {
 	if t.bucket.Get(key) == nil {
 		t.header.Records++
 	}
-	return t.bucket.Put(key, codec.Seal(bytes.Clone(value), key...))
+	return t.bucket.Put(key, codec.AppendChecksum(bytes.Clone(value), key...))
 }
 
 func (t tx) delete(key []byte) error {
@@ -148,19 +148,19 @@ func (t tx) delete(key []byte) error {
 	return t.bucket.Delete(key)
 }
 
-// next returns a number that no other record has had.
-func (t tx) next() uint64 {
-	t.header.Next++
-	return t.header.Next
+// nextSequence returns a number that no other record has had.
+func (t tx) nextSequence() uint64 {
+	t.header.Sequence++
+	return t.header.Sequence
 }
 
-// below returns the records whose keys begin with prefix, in order, without
+// scan returns the records whose keys begin with prefix, in order, without
 // the prefix, valid until the next write. It ends with the first error.
-func (t tx) below(prefix []byte) iter.Seq2[pair, error] { return t.after(prefix, nil) }
+func (t tx) scan(prefix []byte) iter.Seq2[record, error] { return t.scanAfter(prefix, nil) }
 
-// after is below, from behind the given key on.
-func (t tx) after(prefix, last []byte) iter.Seq2[pair, error] {
-	return func(yield func(pair, error) bool) {
+// scanAfter is below, from behind the given key on.
+func (t tx) scanAfter(prefix, last []byte) iter.Seq2[record, error] {
+	return func(yield func(record, error) bool) {
 		c := t.bucket.Cursor()
 		from := join(prefix, last)
 		key, sealed := c.Seek(from)
@@ -168,16 +168,16 @@ func (t tx) after(prefix, last []byte) iter.Seq2[pair, error] {
 			key, sealed = c.Next()
 		}
 		for ; bytes.HasPrefix(key, prefix); key, sealed = c.Next() {
-			value, err := unseal(key, sealed)
-			if !yield(pair{key[len(prefix):], value}, err) || err != nil {
+			value, err := verify(key, sealed)
+			if !yield(record{key[len(prefix):], value}, err) || err != nil {
 				return
 			}
 		}
 	}
 }
 
-// pair is one record.
-type pair struct{ key, value []byte }
+// record is one record.
+type record struct{ key, value []byte }
 
 // count returns the number of records below prefix, at most limit.
 func (t tx) count(prefix []byte, limit int) int {

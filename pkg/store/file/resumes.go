@@ -28,8 +28,8 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store/internal/codec"
 )
 
-// mark is a resume point without its inventory.
-type mark struct {
+// checkpoint is a resume point without its inventory.
+type checkpoint struct {
 	Watch    string   `json:"watch"`
 	Position string   `json:"position,omitempty"`
 	Triggers []string `json:"triggers,omitempty"`
@@ -41,40 +41,40 @@ func hash(text string) []byte {
 	return sum[:8]
 }
 
-// mark reads the mark of watch; a new one where there is none.
-func (t tx) mark(watch string) (mark, error) {
-	var m mark
-	value, err := t.get(join([]byte{markKey}, hash(watch)))
+// checkpoint reads the mark of watch; a new one where there is none.
+func (t tx) checkpoint(watch string) (checkpoint, error) {
+	var m checkpoint
+	value, err := t.get(join([]byte{checkpointPrefix}, hash(watch)))
 	if err != nil {
-		return mark{}, err
+		return checkpoint{}, err
 	}
 	if value == nil {
-		return mark{Watch: watch}, nil
+		return checkpoint{Watch: watch}, nil
 	}
 	if err := json.Unmarshal(value, &m); err != nil {
-		return mark{}, fmt.Errorf("mark: %w: %w", store.ErrDamaged, err)
+		return checkpoint{}, fmt.Errorf("mark: %w: %w", store.ErrDamaged, err)
 	}
 	if m.Watch != watch {
-		return mark{}, fmt.Errorf("mark of %q where that of %q belongs: %w", m.Watch, watch, store.ErrDamaged)
+		return checkpoint{}, fmt.Errorf("mark of %q where that of %q belongs: %w", m.Watch, watch, store.ErrDamaged)
 	}
 	return m, nil
 }
 
 // Load implements store.Resumes.
-func (s *Store) Load(ctx context.Context, watch string) (store.Resume, error) {
-	r := store.Resume{Inventory: map[string]store.Entry{}}
+func (s *Store) Load(ctx context.Context, watch string) (store.Checkpoint, error) {
+	r := store.Checkpoint{Inventory: map[string]store.Entry{}}
 	err := s.read(ctx, "load", func(t tx) error {
-		m, err := t.mark(watch)
+		m, err := t.checkpoint(watch)
 		if err != nil {
 			return err
 		}
-		r.Mark = store.Mark{Position: m.Position}
+		r.Watermark = store.Watermark{Position: m.Position}
 		r.Triggers = m.Triggers
-		for p, err := range t.below(join([]byte{entryKey}, hash(watch))) {
+		for p, err := range t.scan(join([]byte{entryPrefix}, hash(watch))) {
 			if err != nil {
 				return err
 			}
-			e, rest, err := codec.Entry(p.value)
+			e, rest, err := codec.DecodeEntry(p.value)
 			if err != nil || e == nil || len(rest) > 0 {
 				return fmt.Errorf("inventory entry %q: %w", p.key, store.ErrDamaged)
 			}
@@ -83,22 +83,22 @@ func (s *Store) Load(ctx context.Context, watch string) (store.Resume, error) {
 		return nil
 	})
 	if err != nil {
-		return store.Resume{}, err
+		return store.Checkpoint{}, err
 	}
 	return r, nil
 }
 
 // Save implements store.Resumes.
 func (s *Store) Save(ctx context.Context, watch string, c store.Change) error {
-	if err := codec.CheckChange(c); err != nil {
+	if err := codec.ValidateChange(c); err != nil {
 		return fmt.Errorf("store %s: save: %w", s.path, err)
 	}
 	return s.write(ctx, "save", func(t tx) error {
-		m, err := t.mark(watch)
+		m, err := t.checkpoint(watch)
 		if err != nil {
 			return err
 		}
-		prefix := join([]byte{entryKey}, hash(watch))
+		prefix := join([]byte{entryPrefix}, hash(watch))
 		// In the order of the keys, which is much faster than another.
 		for _, key := range slices.Sorted(maps.Keys(c.Inventory)) {
 			e := c.Inventory[key]
@@ -112,8 +112,8 @@ func (s *Store) Save(ctx context.Context, watch string, c store.Change) error {
 				return fmt.Errorf("inventory entry %q: %w", key, err)
 			}
 		}
-		if c.Mark != nil {
-			m.Position = c.Mark.Position
+		if c.Watermark != nil {
+			m.Position = c.Watermark.Position
 		}
 		if c.Triggers != nil {
 			m.Triggers = slices.Sorted(slices.Values(c.Triggers))
@@ -122,22 +122,22 @@ func (s *Store) Save(ctx context.Context, watch string, c store.Change) error {
 		if err != nil {
 			return err
 		}
-		return t.put(join([]byte{markKey}, hash(watch)), text)
+		return t.put(join([]byte{checkpointPrefix}, hash(watch)), text)
 	})
 }
 
-// Forget implements store.Resumes.
-func (s *Store) Forget(ctx context.Context, watch string) error {
+// Delete implements store.Resumes.
+func (s *Store) Delete(ctx context.Context, watch string) error {
 	return s.write(ctx, "forget", func(t tx) error {
-		prefix := join([]byte{entryKey}, hash(watch))
+		prefix := join([]byte{entryPrefix}, hash(watch))
 		var keys [][]byte
-		for p, err := range t.below(prefix) {
+		for p, err := range t.scan(prefix) {
 			if err != nil {
 				return err
 			}
 			keys = append(keys, join(prefix, p.key))
 		}
-		for _, key := range append(keys, join([]byte{markKey}, hash(watch))) {
+		for _, key := range append(keys, join([]byte{checkpointPrefix}, hash(watch))) {
 			if err := t.delete(key); err != nil {
 				return err
 			}
@@ -150,11 +150,11 @@ func (s *Store) Forget(ctx context.Context, watch string) error {
 func (s *Store) Watches(ctx context.Context) ([]string, error) {
 	var watches []string
 	err := s.read(ctx, "list watches", func(t tx) error {
-		for p, err := range t.below([]byte{markKey}) {
+		for p, err := range t.scan([]byte{checkpointPrefix}) {
 			if err != nil {
 				return err
 			}
-			var m mark
+			var m checkpoint
 			if err := json.Unmarshal(p.value, &m); err != nil {
 				return fmt.Errorf("mark: %w: %w", store.ErrDamaged, err)
 			}

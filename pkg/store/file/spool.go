@@ -28,25 +28,25 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store/internal/codec"
 )
 
-// chunk is how many events are read from the spool at once.
-const chunk = 64
+// queueBatch is how many events are read from the spool at once.
+const queueBatch = 64
 
-// Accept implements store.Spool.
-func (s *Store) Accept(ctx context.Context, ev event.Event) error {
-	body, err := codec.Acceptable(ev)
+// Enqueue implements store.Spool.
+func (s *Store) Enqueue(ctx context.Context, ev event.Event) error {
+	body, err := codec.EncodeQueuedEvent(ev)
 	if err != nil {
 		return fmt.Errorf("store %s: %w", s.path, err)
 	}
-	return s.share(ctx, "accept", func(t tx) error {
-		at := spooledAt(ev.Source, ev.ID)
+	return s.batch(ctx, "accept", func(t tx) error {
+		at := queueIndexKey(ev.Source, ev.ID)
 		if t.bucket.Get(at) != nil {
 			return nil
 		}
-		if t.header.Spooled >= s.limits.Spool {
-			return fmt.Errorf("event %q after %d others: %w", ev.ID, s.limits.Spool, store.ErrFull)
+		if t.header.Queued >= s.limits.Queue {
+			return fmt.Errorf("event %q after %d others: %w", ev.ID, s.limits.Queue, store.ErrFull)
 		}
-		key := binary.BigEndian.AppendUint64(spoolOf(ev.Source), t.next())
-		t.header.Spooled++
+		key := binary.BigEndian.AppendUint64(queueKeyPrefix(ev.Source), t.nextSequence())
+		t.header.Queued++
 		if err := t.put(at, key); err != nil {
 			return err
 		}
@@ -54,15 +54,15 @@ func (s *Store) Accept(ctx context.Context, ev event.Event) error {
 	})
 }
 
-// spooledAt is where the key of an event in the spool is found.
-func spooledAt(source, id string) []byte {
-	return join([]byte{spooledKey}, []byte(codec.ID(source, id)))
+// queueIndexKey is where the key of an event in the spool is found.
+func queueIndexKey(source, id string) []byte {
+	return join([]byte{queueIndexPrefix}, []byte(codec.ID(source, id)))
 }
 
-func spoolOf(source string) []byte { return join([]byte{spoolKey}, hash(source)) }
+func queueKeyPrefix(source string) []byte { return join([]byte{queuePrefix}, hash(source)) }
 
-// Spooled implements store.Spool.
-func (s *Store) Spooled(ctx context.Context, source string) iter.Seq2[event.Event, error] {
+// Queued implements store.Spool.
+func (s *Store) Queued(ctx context.Context, source string) iter.Seq2[event.Event, error] {
 	return func(yield func(event.Event, error) bool) {
 		var last, end []byte
 		for more := true; more; {
@@ -74,20 +74,20 @@ func (s *Store) Spooled(ctx context.Context, source string) iter.Seq2[event.Even
 					if err := t.json([]byte{headerKey}, &h); err != nil {
 						return fmt.Errorf("header: %w", err)
 					}
-					end = binary.BigEndian.AppendUint64(nil, h.Next)
+					end = binary.BigEndian.AppendUint64(nil, h.Sequence)
 				}
-				for p, err := range t.after(spoolOf(source), last) {
+				for p, err := range t.scanAfter(queueKeyPrefix(source), last) {
 					if err != nil {
 						return err
 					}
 					if bytes.Compare(p.key, end) > 0 {
 						return nil
 					}
-					if len(events) == chunk {
+					if len(events) == queueBatch {
 						more = true
 						return nil
 					}
-					ev, err := codec.OpenEvent(p.value)
+					ev, err := codec.DecodeEvent(p.value)
 					if err != nil {
 						return err
 					}
@@ -108,15 +108,15 @@ func (s *Store) Spooled(ctx context.Context, source string) iter.Seq2[event.Even
 	}
 }
 
-// Release implements store.Spool.
-func (s *Store) Release(ctx context.Context, source, id string) error {
-	return s.share(ctx, "release", func(t tx) error {
-		at := spooledAt(source, id)
+// Ack implements store.Spool.
+func (s *Store) Ack(ctx context.Context, source, id string) error {
+	return s.batch(ctx, "release", func(t tx) error {
+		at := queueIndexKey(source, id)
 		value, err := t.get(at)
 		if err != nil || value == nil {
 			return err
 		}
-		t.header.Spooled--
+		t.header.Queued--
 		key := bytes.Clone(value)
 		if err := t.delete(at); err != nil {
 			return err

@@ -38,7 +38,7 @@ type Client struct {
 	http *http.Client
 }
 
-var _ store.Failures = (*Client)(nil)
+var _ store.DeadLetterAdmin = (*Client)(nil)
 
 // Dial returns a client of the process that listens at path, or an error if none
 // does.
@@ -82,58 +82,58 @@ func (c *Client) do(ctx context.Context, method, path string, answer any) (err e
 		return fmt.Errorf("answer with status %s: %w", response.Status, err)
 	}
 	if response.StatusCode == http.StatusNotFound {
-		return notFound(failed.Error)
+		return notFoundError(failed.Error)
 	}
 	return errors.New(failed.Error)
 }
 
-// notFound is an error whose text says already what store.ErrNotFound says.
-type notFound string
+// notFoundError is an error whose text says already what store.ErrNotFound says.
+type notFoundError string
 
-func (e notFound) Error() string { return string(e) }
+func (e notFoundError) Error() string { return string(e) }
 
-func (e notFound) Is(target error) bool { return target == store.ErrNotFound }
+func (e notFoundError) Is(target error) bool { return target == store.ErrNotFound }
 
-func (s letterJSON) letter() (store.Letter, error) {
-	l, err := codec.OpenLetter(s.Head)
+func (s deadLetterJSON) decode() (store.DeadLetter, error) {
+	l, err := codec.DecodeDeadLetter(s.Head)
 	if err == nil && s.Event != nil {
-		l.Event, err = codec.OpenEvent(s.Event)
+		l.Event, err = codec.DecodeEvent(s.Event)
 	}
 	return l, err
 }
 
-// Buried implements store.Failures.
-func (c *Client) Buried(ctx context.Context) (store.Buried, error) {
+// ListDeadLetters implements store.Failures.
+func (c *Client) ListDeadLetters(ctx context.Context) (store.DeadLetterList, error) {
 	var answer listJSON
 	if err := c.do(ctx, http.MethodGet, "", &answer); err != nil {
-		return store.Buried{}, err
+		return store.DeadLetterList{}, err
 	}
-	b := store.Buried{Dropped: answer.Dropped}
-	for _, sent := range answer.Letters {
-		l, err := sent.letter()
+	b := store.DeadLetterList{Dropped: answer.Dropped}
+	for _, sent := range answer.DeadLetters {
+		l, err := sent.decode()
 		if err != nil {
-			return store.Buried{}, err
+			return store.DeadLetterList{}, err
 		}
-		b.Letters = append(b.Letters, l)
+		b.Items = append(b.Items, l)
 	}
 	return b, nil
 }
 
-// Letter implements store.Failures.
-func (c *Client) Letter(ctx context.Context, id string) (store.Letter, error) {
-	var answer letterJSON
+// GetDeadLetter implements store.Failures.
+func (c *Client) GetDeadLetter(ctx context.Context, id string) (store.DeadLetter, error) {
+	var answer deadLetterJSON
 	if err := c.do(ctx, http.MethodGet, "/"+url.PathEscape(id), &answer); err != nil {
-		return store.Letter{}, err
+		return store.DeadLetter{}, err
 	}
-	return answer.letter()
+	return answer.decode()
 }
 
-// Replay implements store.Failures.
-func (c *Client) Replay(ctx context.Context, id string) error {
+// RequestReplay implements store.Failures.
+func (c *Client) RequestReplay(ctx context.Context, id string) error {
 	return c.do(ctx, http.MethodPost, "/"+url.PathEscape(id)+"/replay", &struct{}{})
 }
 
-// Discard implements store.Failures.
-func (c *Client) Discard(ctx context.Context, id string) error {
+// DeleteDeadLetter implements store.Failures.
+func (c *Client) DeleteDeadLetter(ctx context.Context, id string) error {
 	return c.do(ctx, http.MethodDelete, "/"+url.PathEscape(id), &struct{}{})
 }

@@ -33,16 +33,16 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store/internal/codec"
 )
 
-// letterJSON is a letter as it is sent: what the records of a store hold.
-type letterJSON struct {
+// deadLetterJSON is a letter as it is sent: what the records of a store hold.
+type deadLetterJSON struct {
 	Head json.RawMessage `json:"head"`
 	// Event is the event with its data; absent in a list.
 	Event json.RawMessage `json:"event,omitempty"`
 }
 
 type listJSON struct {
-	Letters []letterJSON `json:"letters"`
-	Dropped uint64       `json:"dropped"`
+	DeadLetters []deadLetterJSON `json:"letters"`
+	Dropped     uint64           `json:"dropped"`
 }
 
 type errorJSON struct {
@@ -69,9 +69,9 @@ func Listen(ctx context.Context, path string) (net.Listener, error) {
 
 // Serve answers requests about letters until ctx ends. It closes l. Each request
 // for a replay is followed by a call of asked.
-func Serve(ctx context.Context, l net.Listener, letters store.Failures, asked func()) error {
+func Serve(ctx context.Context, l net.Listener, letters store.DeadLetterAdmin, onReplayRequest func()) error {
 	s := &http.Server{
-		Handler: handler(letters, asked), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
+		Handler: handler(letters, onReplayRequest), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
 		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
 	}
 	closed := make(chan struct{})
@@ -87,7 +87,7 @@ func Serve(ctx context.Context, l net.Listener, letters store.Failures, asked fu
 	return nil
 }
 
-func handler(letters store.Failures, asked func()) http.Handler {
+func handler(letters store.DeadLetterAdmin, onReplayRequest func()) http.Handler {
 	mux := http.NewServeMux()
 	handle := func(pattern string, f func(ctx context.Context, id string) (any, error)) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, req *http.Request) {
@@ -106,44 +106,44 @@ func handler(letters store.Failures, asked func()) http.Handler {
 	}
 	handle("GET /letters", func(ctx context.Context, _ string) (any, error) { return list(ctx, letters) })
 	handle("GET /letters/{id}", func(ctx context.Context, id string) (any, error) {
-		l, err := letters.Letter(ctx, id)
+		l, err := letters.GetDeadLetter(ctx, id)
 		if err != nil {
 			return nil, err
 		}
-		return letterOf(l, true)
+		return encode(l, true)
 	})
 	handle("DELETE /letters/{id}", func(ctx context.Context, id string) (any, error) {
-		return struct{}{}, letters.Discard(ctx, id)
+		return struct{}{}, letters.DeleteDeadLetter(ctx, id)
 	})
 	handle("POST /letters/{id}/replay", func(ctx context.Context, id string) (any, error) {
-		err := letters.Replay(ctx, id)
+		err := letters.RequestReplay(ctx, id)
 		if err == nil {
-			asked()
+			onReplayRequest()
 		}
 		return struct{}{}, err
 	})
 	return mux
 }
 
-func list(ctx context.Context, letters store.Failures) (listJSON, error) {
-	buried, err := letters.Buried(ctx)
+func list(ctx context.Context, letters store.DeadLetterAdmin) (listJSON, error) {
+	buried, err := letters.ListDeadLetters(ctx)
 	if err != nil {
 		return listJSON{}, err
 	}
 	answer := listJSON{Dropped: buried.Dropped}
-	for _, l := range buried.Letters {
-		sent, err := letterOf(l, false)
+	for _, l := range buried.Items {
+		sent, err := encode(l, false)
 		if err != nil {
 			return listJSON{}, err
 		}
-		answer.Letters = append(answer.Letters, sent)
+		answer.DeadLetters = append(answer.DeadLetters, sent)
 	}
 	return answer, nil
 }
 
-func letterOf(l store.Letter, whole bool) (sent letterJSON, err error) {
-	if sent.Head, err = codec.Letter(l); err == nil && whole {
-		sent.Event, err = codec.Event(l.Event)
+func encode(l store.DeadLetter, whole bool) (sent deadLetterJSON, err error) {
+	if sent.Head, err = codec.EncodeDeadLetter(l); err == nil && whole {
+		sent.Event, err = codec.EncodeEvent(l.Event)
 	}
 	return sent, err
 }

@@ -52,8 +52,8 @@ func serve(t *testing.T, asked func()) (s *file.Store, path string, ids []string
 		}
 	})
 	for i := range 3 {
-		id, err := s.Bury(t.Context(), store.Letter{
-			Trigger: event.Trigger{Name: "notify", Namespace: "default"}, Reason: "TerminalError", Error: "refused", Attempts: 1,
+		id, err := s.PutDeadLetter(t.Context(), store.DeadLetter{
+			Trigger: event.TriggerRef{Name: "notify", Namespace: "default"}, Reason: "TerminalError", Error: "refused", Attempts: 1,
 			Event: event.Event{Source: "webhook", Type: "post", Key: "a", ID: fmt.Sprint(i), Data: map[string]any{"n": int64(i), "x": nil}},
 		})
 		if err != nil {
@@ -97,23 +97,23 @@ func TestClientSeesWhatTheStoreHas(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, gotErr := c.Buried(ctx)
-	want, wantErr := s.Buried(ctx)
+	got, gotErr := c.ListDeadLetters(ctx)
+	want, wantErr := s.ListDeadLetters(ctx)
 	same(t, got, want)
-	letter, letterErr := c.Letter(ctx, ids[1])
-	wanted, wantedErr := s.Letter(ctx, ids[1])
+	letter, letterErr := c.GetDeadLetter(ctx, ids[1])
+	wanted, wantedErr := s.GetDeadLetter(ctx, ids[1])
 	same(t, letter, wanted)
-	if err := errors.Join(gotErr, wantErr, letterErr, wantedErr, c.Replay(ctx, ids[2]), c.Discard(ctx, ids[0])); err != nil {
+	if err := errors.Join(gotErr, wantErr, letterErr, wantedErr, c.RequestReplay(ctx, ids[2]), c.DeleteDeadLetter(ctx, ids[0])); err != nil {
 		t.Fatal(err)
 	}
-	if ids, err := s.Asked(ctx); err != nil || asked != 1 || !slices.Equal(ids, []string{got.Letters[2].ID}) {
+	if ids, err := s.ReplayRequested(ctx); err != nil || asked != 1 || !slices.Equal(ids, []string{got.Items[2].ID}) {
 		t.Errorf("asked for %v %d times, %v", ids, asked, err)
 	}
 	missing := ids[0] + "/../%2e?x"
-	_, err = c.Letter(ctx, ids[0])
-	_, odd := c.Letter(ctx, missing)
+	_, err = c.GetDeadLetter(ctx, ids[0])
+	_, odd := c.GetDeadLetter(ctx, missing)
 	for name, err := range map[string]error{
-		"show": err, "show an odd ID": odd, "replay": c.Replay(ctx, ids[0]), "delete": c.Discard(ctx, ids[0]),
+		"show": err, "show an odd ID": odd, "replay": c.RequestReplay(ctx, ids[0]), "delete": c.DeleteDeadLetter(ctx, ids[0]),
 	} {
 		if !errors.Is(err, store.ErrNotFound) || !strings.Contains(err.Error(), ids[0]) {
 			t.Errorf("%s what is not there: %v", name, err)
@@ -142,7 +142,7 @@ func TestClientHearsOfFailures(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for name, err := range map[string]error{"replay": c.Replay(t.Context(), ids[0]), "delete": c.Discard(t.Context(), ids[0])} {
+	for name, err := range map[string]error{"replay": c.RequestReplay(t.Context(), ids[0]), "delete": c.DeleteDeadLetter(t.Context(), ids[0])} {
 		if err == nil || errors.Is(err, store.ErrNotFound) {
 			t.Errorf("%s with a closed store: %v", name, err)
 		}

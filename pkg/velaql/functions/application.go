@@ -43,11 +43,11 @@ const (
 	deployVersion  = "app.oam.dev/deployVersion"
 )
 
-// local is the cluster that KubeVela runs in.
-const local = "local"
+// localCluster is the cluster that KubeVela runs in.
+const localCluster = "local"
 
-// question is what a call asks about an Application.
-type question struct {
+// appQuery is what a call asks about an Application.
+type appQuery struct {
 	Name      string `json:"name"`
 	Namespace string `json:"namespace"`
 	Filter    filter `json:"filter"`
@@ -91,7 +91,7 @@ func (r resource) groupVersionKind() schema.GroupVersionKind {
 
 // identity is equal for the same object in several ResourceTrackers.
 func (r resource) identity() string {
-	return fmt.Sprint(r.Cluster, " ", r.APIVersion, " ", r.Kind, " ", key(r.Namespace, r.Name))
+	return fmt.Sprint(r.Cluster, " ", r.APIVersion, " ", r.Kind, " ", objectName(r.Namespace, r.Name))
 }
 
 // tracker is a ResourceTracker.
@@ -115,7 +115,7 @@ type trackers struct {
 
 // deployed returns what the Application deploys, in the order of trackers that
 // pick gives it.
-func (q Querier) deployed(ctx context.Context, asked question, pick func(trackers) []*tracker) ([]resource, error) {
+func (q Querier) deployed(ctx context.Context, asked appQuery, pick func(trackers) []*tracker) ([]resource, error) {
 	if asked.Name == "" || asked.Namespace == "" {
 		return nil, fmt.Errorf("app: needs a name and a namespace")
 	}
@@ -127,7 +127,7 @@ func (q Querier) deployed(ctx context.Context, asked question, pick func(tracker
 	found, err := q.trackers(ctx, app)
 	switch {
 	case apierrors.IsForbidden(err):
-		if all, err = q.status(ctx, app, asked.Filter); err != nil {
+		if all, err = q.statusResources(ctx, app, asked.Filter); err != nil {
 			return nil, err
 		}
 	case err != nil:
@@ -142,7 +142,7 @@ func (q Querier) deployed(ctx context.Context, asked question, pick func(tracker
 			all = append(all, r)
 		}
 	}
-	return slices.DeleteFunc(all, func(r resource) bool { return !asked.Filter.takes(r) }), nil
+	return slices.DeleteFunc(all, func(r resource) bool { return !asked.Filter.includes(r) }), nil
 }
 
 // trackers returns the ResourceTrackers of app.
@@ -166,7 +166,7 @@ func (q Querier) trackers(ctx context.Context, app *unstructured.Unstructured) (
 		case t.Spec.Type == "root":
 			out.root = t
 		case t.Spec.Type != "versioned":
-		case t.isOf(app):
+		case t.isCurrentOf(app):
 			out.current = t
 		default:
 			out.history = append(out.history, t)
@@ -184,31 +184,31 @@ func newTracker(o unstructured.Unstructured) (*tracker, error) {
 	if t.Spec.Compressed.Type == "" {
 		return t, nil
 	}
-	text, err := t.Spec.Compressed.text()
+	text, err := t.Spec.Compressed.decompress()
 	if err != nil {
 		return nil, err
 	}
 	return t, json.Unmarshal(text, &t.Spec.Resources)
 }
 
-// isOf reports whether t is that of the current revision of app.
-func (t *tracker) isOf(app *unstructured.Unstructured) bool {
+// isCurrentOf reports whether t is that of the current revision of app.
+func (t *tracker) isCurrentOf(app *unstructured.Unstructured) bool {
 	if version := app.GetAnnotations()[publishVersion]; version != "" {
 		return t.object.GetAnnotations()[publishVersion] == version
 	}
 	return t.Spec.Generation == app.GetGeneration()
 }
 
-// status returns what the status of app says. Where f does not ask for components,
+// statusResources returns what the status of app says. Where f does not ask for components,
 // it may be objects that cannot be read.
-func (q Querier) status(ctx context.Context, app *unstructured.Unstructured, f filter) ([]resource, error) {
+func (q Querier) statusResources(ctx context.Context, app *unstructured.Unstructured, f filter) ([]resource, error) {
 	var a struct {
 		Status struct {
 			Applied []resource `json:"appliedResources"`
 		} `json:"status"`
 	}
 	if err := convert(app.Object, &a); err != nil {
-		return nil, fmt.Errorf("status of Application %s: %w", key(app.GetNamespace(), app.GetName()), err)
+		return nil, fmt.Errorf("status of Application %s: %w", objectName(app.GetNamespace(), app.GetName()), err)
 	}
 	var all []resource
 	for _, r := range a.Status.Applied {
@@ -231,12 +231,12 @@ func (q Querier) status(ctx context.Context, app *unstructured.Unstructured, f f
 	return all, nil
 }
 
-func (r resource) isLocal() bool { return r.Cluster == "" || r.Cluster == local }
+func (r resource) isLocal() bool { return r.Cluster == "" || r.Cluster == localCluster }
 
-// takes reports whether r is in the cluster, namespace and component.
-func (f filter) takes(r resource) bool {
+// includes reports whether r is in the cluster, namespace and component.
+func (f filter) includes(r resource) bool {
 	if f.Cluster != "" || f.ClusterNamespace != "" {
-		if f.Cluster != r.Cluster && (f.Cluster != local || r.Cluster != "") {
+		if f.Cluster != r.Cluster && (f.Cluster != localCluster || r.Cluster != "") {
 			return false
 		}
 		if f.ClusterNamespace != "" && f.ClusterNamespace != r.Namespace {
@@ -246,8 +246,8 @@ func (f filter) takes(r resource) bool {
 	return len(f.Components) == 0 || slices.Contains(f.Components, r.Component)
 }
 
-// matches reports whether objects of the kind are asked for.
-func (f filter) matches(apiVersion, kind string) bool {
+// matchesKind reports whether objects of the kind are asked for.
+func (f filter) matchesKind(apiVersion, kind string) bool {
 	if len(f.kinds) > 0 {
 		return slices.Contains(f.kinds, kind)
 	}

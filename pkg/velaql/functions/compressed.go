@@ -25,8 +25,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// maxText is how large what a ResourceTracker compresses may be, in bytes.
-const maxText = 64 << 20
+// maxDecompressed is how large what a ResourceTracker compresses may be, in bytes.
+const maxDecompressed = 64 << 20
 
 // compressed is a text as KubeVela compresses it.
 type compressed struct {
@@ -34,12 +34,12 @@ type compressed struct {
 	Data []byte `json:"data"`
 }
 
-// text returns what c holds.
-func (c compressed) text() ([]byte, error) {
+// decompress returns what c holds.
+func (c compressed) decompress() ([]byte, error) {
 	var reader io.Reader
 	switch c.Type {
 	case "zstd":
-		r, err := zstd.NewReader(bytes.NewReader(c.Data), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxText))
+		r, err := zstd.NewReader(bytes.NewReader(c.Data), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxDecompressed))
 		if err != nil {
 			return nil, fmt.Errorf("decompress: %w", err)
 		}
@@ -54,12 +54,12 @@ func (c compressed) text() ([]byte, error) {
 	default:
 		return nil, fmt.Errorf("is compressed by %q; known: zstd, gzip", c.Type)
 	}
-	text, err := io.ReadAll(io.LimitReader(reader, maxText+1))
+	text, err := io.ReadAll(io.LimitReader(reader, maxDecompressed+1))
 	if err != nil {
 		return nil, fmt.Errorf("decompress: %w", err)
 	}
-	if len(text) > maxText {
-		return nil, fmt.Errorf("holds more than %d MiB", maxText>>20)
+	if len(text) > maxDecompressed {
+		return nil, fmt.Errorf("holds more than %d MiB", maxDecompressed>>20)
 	}
 	return text, nil
 }

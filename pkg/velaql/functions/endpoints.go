@@ -29,8 +29,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// reached is where an Application is reached.
-type reached struct {
+// serviceEndpoint is where an Application is reached.
+type serviceEndpoint struct {
 	Endpoint  endpoint               `json:"endpoint"`
 	Ref       corev1.ObjectReference `json:"ref"`
 	Cluster   string                 `json:"cluster"`
@@ -44,8 +44,8 @@ type endpoint struct {
 	Port        int32           `json:"port"`
 	PortName    string          `json:"portName,omitempty"`
 	Path        string          `json:"path,omitempty"`
-	// Inner is set where only the cluster itself reaches it.
-	Inner bool `json:"inner,omitempty"`
+	// Internal is set where only the cluster itself reaches it.
+	Internal bool `json:"inner,omitempty"`
 }
 
 const (
@@ -54,22 +54,22 @@ const (
 )
 
 // endpoints answers collectServiceEndpoints.
-func (q Querier) endpoints(ctx context.Context, asked question) ([]reached, error) {
+func (q Querier) endpoints(ctx context.Context, asked appQuery) ([]serviceEndpoint, error) {
 	asked.WithTree, asked.Filter.kinds = true, []string{"Service", "Ingress", "HTTPRoute"}
-	all, err := q.applied(ctx, asked)
+	all, err := q.appliedResources(ctx, asked)
 	if err != nil {
 		return nil, err
 	}
-	list := []reached{}
+	list := []serviceEndpoint{}
 	for _, a := range all {
-		in, err := q.at(ctx, resource{Cluster: a.Cluster, Kind: a.Kind, Namespace: a.Namespace, Name: a.Name})
+		in, err := q.inClusterOf(ctx, resource{Cluster: a.Cluster, Kind: a.Kind, Namespace: a.Namespace, Name: a.Name})
 		if err != nil {
 			return nil, err
 		}
-		err = a.Tree.each(func(n *node) error {
-			found, err := in.reach(ctx, n.object)
+		err = a.Tree.walk(func(n *node) error {
+			found, err := in.objectEndpoints(ctx, n.object)
 			for _, e := range found {
-				list = append(list, reached{Endpoint: e, Ref: reference(n.object), Cluster: a.Cluster, Component: a.Component})
+				list = append(list, serviceEndpoint{Endpoint: e, Ref: reference(n.object), Cluster: a.Cluster, Component: a.Component})
 			}
 			return err
 		})
@@ -80,13 +80,13 @@ func (q Querier) endpoints(ctx context.Context, asked question) ([]reached, erro
 	return list, nil
 }
 
-// each visits a node before what becomes of it.
-func (n *node) each(visit func(*node) error) error {
+// walk visits a node before what becomes of it.
+func (n *node) walk(visit func(*node) error) error {
 	if err := visit(n); err != nil {
 		return err
 	}
 	for _, l := range n.Leaves {
-		if err := l.each(visit); err != nil {
+		if err := l.walk(visit); err != nil {
 			return err
 		}
 	}
@@ -100,28 +100,28 @@ func reference(o *unstructured.Unstructured) corev1.ObjectReference {
 	}
 }
 
-// reach returns where o lets something be reached.
-func (q Querier) reach(ctx context.Context, o *unstructured.Unstructured) ([]endpoint, error) {
+// objectEndpoints returns where o lets something be reached.
+func (q Querier) objectEndpoints(ctx context.Context, o *unstructured.Unstructured) ([]endpoint, error) {
 	switch o.GroupVersionKind().GroupKind() {
 	case groupKind("", "Service"):
 		var s corev1.Service
 		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(o.Object, &s); err != nil {
 			return nil, err
 		}
-		return q.ofService(ctx, &s)
+		return q.serviceEndpoints(ctx, &s)
 	case groupKind("networking.k8s.io", "Ingress"):
 		var i networkingv1.Ingress
 		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(o.Object, &i); err != nil {
 			return nil, err
 		}
-		return ofIngress(&i), nil
+		return ingressEndpoints(&i), nil
 	case groupKind("gateway.networking.k8s.io", "HTTPRoute"):
-		return q.ofRoute(ctx, o)
+		return q.routeEndpoints(ctx, o)
 	}
 	return nil, nil
 }
 
-func (q Querier) ofService(ctx context.Context, s *corev1.Service) ([]endpoint, error) {
+func (q Querier) serviceEndpoints(ctx context.Context, s *corev1.Service) ([]endpoint, error) {
 	hosts, inner := []string{s.Name + "." + s.Namespace}, true
 	switch s.Spec.Type {
 	case corev1.ServiceTypeLoadBalancer:
@@ -148,15 +148,15 @@ func (q Querier) ofService(ctx context.Context, s *corev1.Service) ([]endpoint, 
 		}
 		for _, h := range hosts {
 			list = append(list, endpoint{
-				Protocol: p.Protocol, AppProtocol: spoken(p.Port), Host: h, Port: number, PortName: p.Name, Inner: inner,
+				Protocol: p.Protocol, AppProtocol: appProtocol(p.Port), Host: h, Port: number, PortName: p.Name, Internal: inner,
 			})
 		}
 	}
 	return list, nil
 }
 
-// spoken returns what is usually spoken on a port.
-func spoken(port int32) string {
+// appProtocol returns what is usually spoken on a port.
+func appProtocol(port int32) string {
 	switch port {
 	case 80, 8080:
 		return http
@@ -200,7 +200,7 @@ func nodeAddress(nodes []unstructured.Unstructured) string {
 	return inner
 }
 
-func ofIngress(i *networkingv1.Ingress) []endpoint {
+func ingressEndpoints(i *networkingv1.Ingress) []endpoint {
 	var list []endpoint
 	for _, r := range i.Spec.Rules {
 		if r.HTTP == nil {

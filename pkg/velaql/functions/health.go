@@ -39,13 +39,13 @@ const (
 	unknown     = "UnKnown"
 )
 
-// judge returns the health of o, and what else a list of such objects shows. What
+// objectHealth returns the health of o, and what else a list of such objects shows. What
 // nothing is known of is healthy.
-func judge(o *unstructured.Unstructured) (health, map[string]any, error) {
+func objectHealth(o *unstructured.Unstructured) (health, map[string]any, error) {
 	var err error
 	as := func(typed any) {
 		if err = runtime.DefaultUnstructuredConverter.FromUnstructured(o.Object, typed); err != nil {
-			err = fmt.Errorf("%s %s: %w", o.GetKind(), key(o.GetNamespace(), o.GetName()), err)
+			err = fmt.Errorf("%s %s: %w", o.GetKind(), objectName(o.GetNamespace(), o.GetName()), err)
 		}
 	}
 	h, info := health{Status: healthy}, map[string]any(nil)
@@ -53,45 +53,45 @@ func judge(o *unstructured.Unstructured) (health, map[string]any, error) {
 	case groupKind("", "Pod"):
 		var pod corev1.Pod
 		as(&pod)
-		h, info = ofPod(&pod), podInfo(&pod)
+		h, info = podHealth(&pod), podInfo(&pod)
 	case groupKind("", "Service"):
 		var service corev1.Service
 		as(&service)
-		h, info = ofService(&service)
+		h, info = serviceHealth(&service)
 	case groupKind("", "PersistentVolumeClaim"):
 		var claim corev1.PersistentVolumeClaim
 		as(&claim)
-		h = ofClaim(claim.Status.Phase)
+		h = claimHealth(claim.Status.Phase)
 	case groupKind("apps", "ReplicaSet"):
 		var set appsv1.ReplicaSet
 		as(&set)
-		h = ofReplicaSet(&set)
+		h = replicaSetHealth(&set)
 	case groupKind("apps", "Deployment"):
 		var d appsv1.Deployment
 		as(&d)
 		info = map[string]any{
-			"Ready":  fmt.Sprintf("%d/%d", d.Status.ReadyReplicas, one(d.Spec.Replicas)),
+			"Ready":  fmt.Sprintf("%d/%d", d.Status.ReadyReplicas, replicasOrDefault(d.Spec.Replicas)),
 			"Update": d.Status.UpdatedReplicas, "Available": d.Status.AvailableReplicas,
 		}
 	case groupKind("apps", "StatefulSet"):
 		var set appsv1.StatefulSet
 		as(&set)
-		info = map[string]any{"Ready": fmt.Sprintf("%d/%d", set.Status.ReadyReplicas, one(set.Spec.Replicas))}
+		info = map[string]any{"Ready": fmt.Sprintf("%d/%d", set.Status.ReadyReplicas, replicasOrDefault(set.Spec.Replicas))}
 	case groupKind("helm.toolkit.fluxcd.io", "HelmRelease"), groupKind("source.toolkit.fluxcd.io", "HelmRepository"):
-		h = ofConditions(o)
+		h = conditionHealth(o)
 	}
 	return h, info, err
 }
 
-// one returns what a number of replicas that is not given stands for.
-func one(replicas *int32) int32 {
+// replicasOrDefault returns what a number of replicas that is not given stands for.
+func replicasOrDefault(replicas *int32) int32 {
 	if replicas == nil {
 		return 1
 	}
 	return *replicas
 }
 
-func ofService(s *corev1.Service) (health, map[string]any) {
+func serviceHealth(s *corev1.Service) (health, map[string]any) {
 	if s.Spec.Type != corev1.ServiceTypeLoadBalancer {
 		return health{Status: healthy}, nil
 	}
@@ -107,7 +107,7 @@ func ofService(s *corev1.Service) (health, map[string]any) {
 	return h, map[string]any{"EIP": address}
 }
 
-func ofClaim(phase corev1.PersistentVolumeClaimPhase) health {
+func claimHealth(phase corev1.PersistentVolumeClaimPhase) health {
 	switch phase {
 	case corev1.ClaimBound:
 		return health{Status: healthy}
@@ -119,7 +119,7 @@ func ofClaim(phase corev1.PersistentVolumeClaimPhase) health {
 	return health{Status: unknown}
 }
 
-func ofReplicaSet(s *appsv1.ReplicaSet) health {
+func replicaSetHealth(s *appsv1.ReplicaSet) health {
 	if s.Generation > s.Status.ObservedGeneration {
 		return health{Status: progressing, Message: "its controller has not seen its latest change yet"}
 	}
@@ -128,14 +128,14 @@ func ofReplicaSet(s *appsv1.ReplicaSet) health {
 			return health{Status: unhealthy, Reason: c.Reason, Message: c.Message}
 		}
 	}
-	if wanted := one(s.Spec.Replicas); s.Status.AvailableReplicas < wanted {
+	if wanted := replicasOrDefault(s.Spec.Replicas); s.Status.AvailableReplicas < wanted {
 		return health{Status: progressing, Message: fmt.Sprintf("%d of %d replicas are available", s.Status.AvailableReplicas, wanted)}
 	}
 	return health{Status: healthy}
 }
 
-// ofConditions goes by the condition Ready.
-func ofConditions(o *unstructured.Unstructured) health {
+// conditionHealth goes by the condition Ready.
+func conditionHealth(o *unstructured.Unstructured) health {
 	conditions, _, _ := unstructured.NestedSlice(o.Object, "status", "conditions")
 	for _, c := range conditions {
 		c, _ := c.(map[string]any)

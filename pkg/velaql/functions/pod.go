@@ -24,22 +24,22 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// ofPod returns the health of a Pod.
-func ofPod(p *corev1.Pod) health {
+// podHealth returns the health of a Pod.
+func podHealth(p *corev1.Pod) health {
 	switch p.Status.Phase {
 	case corev1.PodSucceeded:
 		return health{Status: healthy, Reason: p.Status.Reason, Message: p.Status.Message}
 	case corev1.PodRunning:
-		return ofRunning(p)
+		return runningPodHealth(p)
 	case corev1.PodPending:
 		return health{Status: progressing, Message: p.Status.Message}
 	case corev1.PodFailed:
-		return health{Status: unhealthy, Message: cmp.Or(p.Status.Message, failure(p))}
+		return health{Status: unhealthy, Message: cmp.Or(p.Status.Message, failureMessage(p))}
 	}
 	return health{Status: unknown, Reason: string(p.Status.Phase), Message: p.Status.Message}
 }
 
-func ofRunning(p *corev1.Pod) health {
+func runningPodHealth(p *corev1.Pod) health {
 	h := health{Status: progressing, Reason: p.Status.Reason, Message: p.Status.Message}
 	if p.Spec.RestartPolicy != corev1.RestartPolicyAlways {
 		return h // it will come to an end
@@ -61,8 +61,8 @@ func isReady(p *corev1.Pod) bool {
 	})
 }
 
-// failure says which container failed.
-func failure(p *corev1.Pod) string {
+// failureMessage says which container failed.
+func failureMessage(p *corev1.Pod) string {
 	for _, c := range slices.Concat(p.Status.InitContainerStatuses, p.Status.ContainerStatuses) {
 		end := c.State.Terminated
 		switch {
@@ -82,7 +82,7 @@ func failure(p *corev1.Pod) string {
 func podInfo(p *corev1.Pod) map[string]any {
 	ready := 0
 	for _, c := range p.Status.ContainerStatuses {
-		if c.Ready && c.State.Running != nil && initial(p) < 0 {
+		if c.Ready && c.State.Running != nil && currentInitContainer(p) < 0 {
 			ready++
 		}
 	}
@@ -90,9 +90,9 @@ func podInfo(p *corev1.Pod) map[string]any {
 	return map[string]any{"Ready": fmt.Sprintf("%d/%d", ready, len(p.Spec.Containers)), "Status": status, "Restarts": restarts}
 }
 
-// initial returns the index of the container that initializes p now, -1 where that
+// currentInitContainer returns the index of the container that initializes p now, -1 where that
 // is over.
-func initial(p *corev1.Pod) int {
+func currentInitContainer(p *corev1.Pod) int {
 	return slices.IndexFunc(p.Status.InitContainerStatuses, func(c corev1.ContainerStatus) bool {
 		return c.State.Terminated == nil || c.State.Terminated.ExitCode != 0
 	})
@@ -102,11 +102,11 @@ func initial(p *corev1.Pod) int {
 // started again.
 func podStatus(p *corev1.Pod) (status string, restarts int32) {
 	status = cmp.Or(p.Status.Reason, string(p.Status.Phase))
-	if i := initial(p); i >= 0 {
+	if i := currentInitContainer(p); i >= 0 {
 		for _, c := range p.Status.InitContainerStatuses[:i+1] {
 			restarts += c.RestartCount
 		}
-		status = "Init:" + initialStatus(p, i)
+		status = "Init:" + initContainerStatus(p, i)
 	} else {
 		running := false
 		for _, c := range slices.Backward(p.Status.ContainerStatuses) {
@@ -131,8 +131,8 @@ func podStatus(p *corev1.Pod) (status string, restarts int32) {
 	return status, restarts
 }
 
-// initialStatus says what the i-th initializing container does.
-func initialStatus(p *corev1.Pod, i int) string {
+// initContainerStatus says what the i-th initializing container does.
+func initContainerStatus(p *corev1.Pod, i int) string {
 	state := p.Status.InitContainerStatuses[i].State
 	if w := state.Waiting; w != nil && w.Reason == "PodInitializing" {
 		state = corev1.ContainerState{}

@@ -55,13 +55,13 @@ type Querier struct {
 	Clusters func(ctx context.Context, name string) (client.Client, error)
 }
 
-// at returns what reads r, which may be in a joined cluster.
-func (q Querier) at(ctx context.Context, r resource) (Querier, error) {
+// inClusterOf returns what reads r, which may be in a joined cluster.
+func (q Querier) inClusterOf(ctx context.Context, r resource) (Querier, error) {
 	if r.isLocal() {
 		return q, nil
 	}
 	if q.Clusters == nil {
-		return q, fmt.Errorf("%s %s is in cluster %q: only the worker's own cluster can be reached; filter.cluster narrows what is asked for", r.Kind, key(r.Namespace, r.Name), r.Cluster)
+		return q, fmt.Errorf("%s %s is in cluster %q: only the worker's own cluster can be reached; filter.cluster narrows what is asked for", r.Kind, objectName(r.Namespace, r.Name), r.Cluster)
 	}
 	c, err := q.Clusters(ctx, r.Cluster)
 	return Querier{Client: c}, err
@@ -73,7 +73,7 @@ func (q Querier) Do(ctx context.Context, do string, params map[string]any) ([]an
 		return q.events(ctx, params)
 	}
 	var p struct {
-		App question `json:"app"`
+		App appQuery `json:"app"`
 	}
 	if err := convert(params, &p); err != nil {
 		return nil, fmt.Errorf("app: %w", err)
@@ -84,11 +84,11 @@ func (q Querier) Do(ctx context.Context, do string, params map[string]any) ([]an
 	)
 	switch do {
 	case "listResourcesInApp":
-		list, err = q.objects(ctx, p.App)
+		list, err = q.deployedObjects(ctx, p.App)
 	case "listAppliedResources":
-		list, err = q.applied(ctx, p.App)
+		list, err = q.appliedResources(ctx, p.App)
 	case "collectResources":
-		list, err = q.collect(ctx, p.App)
+		list, err = q.collectObjects(ctx, p.App)
 	case "collectServiceEndpoints":
 		list, err = q.endpoints(ctx, p.App)
 	default:
@@ -134,7 +134,7 @@ func (q Querier) get(ctx context.Context, kind schema.GroupVersionKind, namespac
 	o := &unstructured.Unstructured{}
 	o.SetGroupVersionKind(kind)
 	if err := q.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, o); err != nil {
-		return nil, fmt.Errorf("read %s %s: %w", kind.Kind, key(namespace, name), err)
+		return nil, fmt.Errorf("read %s %s: %w", kind.Kind, objectName(namespace, name), err)
 	}
 	return o, nil
 }
@@ -152,7 +152,7 @@ func (q Querier) list(ctx context.Context, kind schema.GroupVersionKind, options
 	return l.Items, nil
 }
 
-func key(namespace, name string) string {
+func objectName(namespace, name string) string {
 	if namespace == "" {
 		return name
 	}

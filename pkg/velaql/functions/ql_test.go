@@ -40,32 +40,32 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// bed is an API server with an Application `shop`, in a namespace of the test's own:
+// env is an API server with an Application `shop`, in a namespace of the test's own:
 // a Deployment with a Pod, a Service of another component, and a Secret.
-type bed struct {
+type env struct {
 	*cluster.Cluster
 	admin     client.Client
 	namespace string
 }
 
-func newBed(t *testing.T) bed {
+func newEnv(t *testing.T) env {
 	t.Helper()
 	c := cluster.Start(t, cluster.WithKubeVelaCRDs())
-	b := bed{Cluster: c, namespace: c.Namespace(t)}
-	b.admin = connect(t, c.Config)
-	b.create(t, `{apiVersion: v1, kind: ServiceAccount, metadata: {name: default}}`)
-	app := b.create(t, `{apiVersion: core.oam.dev/v1beta1, kind: Application, metadata: {name: shop}, spec: {components: []}}`)
+	e := env{Cluster: c, namespace: c.Namespace(t)}
+	e.admin = connect(t, c.Config)
+	e.create(t, `{apiVersion: v1, kind: ServiceAccount, metadata: {name: default}}`)
+	app := e.create(t, `{apiVersion: core.oam.dev/v1beta1, kind: Application, metadata: {name: shop}, spec: {components: []}}`)
 	const pods = `{metadata: {labels: {app: web}}, spec: {containers: [{name: c, image: nothing}]}}`
-	deployment := b.create(t, `{apiVersion: apps/v1, kind: Deployment, metadata: {name: web, labels: {app.oam.dev/component: web}}, spec: {selector: {matchLabels: {app: web}}, template: `+pods+`}}`)
-	set := b.create(t, `{apiVersion: apps/v1, kind: ReplicaSet, metadata: {name: web-1, labels: {app: web}}, spec: {selector: {matchLabels: {app: web}}, template: `+pods+`}}`, deployment)
-	b.create(t, `{apiVersion: v1, kind: Pod, metadata: {name: web-1-a, labels: {app: web}}, spec: {containers: [{name: c, image: nothing}]}}`, set)
-	b.create(t, `{apiVersion: v1, kind: Pod, metadata: {name: other, labels: {app: web}}, spec: {containers: [{name: c, image: nothing}]}}`, app)
-	b.create(t, `{apiVersion: v1, kind: Service, metadata: {name: db, labels: {app.oam.dev/component: db}}, spec: {ports: [{port: 3306}]}}`)
-	b.create(t, `{apiVersion: v1, kind: Secret, metadata: {name: hidden}}`)
-	b.create(t, `{apiVersion: v1, kind: Event, metadata: {name: e}, reason: BackOff, involvedObject: {apiVersion: v1, kind: Pod, name: web-1-a, namespace: `+b.namespace+`}}`)
-	b.create(t, `{apiVersion: v1, kind: Event, metadata: {name: f}, reason: Other, involvedObject: {apiVersion: v1, kind: Pod, name: other, namespace: `+b.namespace+`}}`)
-	b.track(t, app)
-	return b
+	deployment := e.create(t, `{apiVersion: apps/v1, kind: Deployment, metadata: {name: web, labels: {app.oam.dev/component: web}}, spec: {selector: {matchLabels: {app: web}}, template: `+pods+`}}`)
+	set := e.create(t, `{apiVersion: apps/v1, kind: ReplicaSet, metadata: {name: web-1, labels: {app: web}}, spec: {selector: {matchLabels: {app: web}}, template: `+pods+`}}`, deployment)
+	e.create(t, `{apiVersion: v1, kind: Pod, metadata: {name: web-1-a, labels: {app: web}}, spec: {containers: [{name: c, image: nothing}]}}`, set)
+	e.create(t, `{apiVersion: v1, kind: Pod, metadata: {name: other, labels: {app: web}}, spec: {containers: [{name: c, image: nothing}]}}`, app)
+	e.create(t, `{apiVersion: v1, kind: Service, metadata: {name: db, labels: {app.oam.dev/component: db}}, spec: {ports: [{port: 3306}]}}`)
+	e.create(t, `{apiVersion: v1, kind: Secret, metadata: {name: hidden}}`)
+	e.create(t, `{apiVersion: v1, kind: Event, metadata: {name: e}, reason: BackOff, involvedObject: {apiVersion: v1, kind: Pod, name: web-1-a, namespace: `+e.namespace+`}}`)
+	e.create(t, `{apiVersion: v1, kind: Event, metadata: {name: f}, reason: Other, involvedObject: {apiVersion: v1, kind: Pod, name: other, namespace: `+e.namespace+`}}`)
+	e.createTracker(t, app)
+	return e
 }
 
 func connect(t *testing.T, cfg *rest.Config) client.Client {
@@ -77,13 +77,13 @@ func connect(t *testing.T, cfg *rest.Config) client.Client {
 	return c
 }
 
-func (b bed) create(t *testing.T, text string, owners ...*unstructured.Unstructured) *unstructured.Unstructured {
+func (e env) create(t *testing.T, text string, owners ...*unstructured.Unstructured) *unstructured.Unstructured {
 	t.Helper()
 	o := &unstructured.Unstructured{}
 	if err := yaml.Unmarshal([]byte(text), &o.Object); err != nil {
 		t.Fatal(err)
 	}
-	o.SetNamespace(b.namespace)
+	o.SetNamespace(e.namespace)
 	var references []any
 	for _, owner := range owners {
 		references = append(references, map[string]any{
@@ -95,15 +95,15 @@ func (b bed) create(t *testing.T, text string, owners ...*unstructured.Unstructu
 			t.Fatal(err)
 		}
 	}
-	if err := b.admin.Create(t.Context(), o); err != nil && !apierrors.IsAlreadyExists(err) {
+	if err := e.admin.Create(t.Context(), o); err != nil && !apierrors.IsAlreadyExists(err) {
 		t.Fatal(err)
 	}
 	return o
 }
 
-// track writes what the Application deploys where KubeVela does: compressed, into a
+// createTracker writes what the Application deploys where KubeVela does: compressed, into a
 // ResourceTracker, and into the status.
-func (b bed) track(t *testing.T, app *unstructured.Unstructured) {
+func (e env) createTracker(t *testing.T, app *unstructured.Unstructured) {
 	t.Helper()
 	var resources, applied []any
 	for _, r := range []map[string]any{
@@ -111,9 +111,9 @@ func (b bed) track(t *testing.T, app *unstructured.Unstructured) {
 		{"apiVersion": "v1", "kind": "Service", "name": "db", "component": "db"},
 		{"apiVersion": "v1", "kind": "Secret", "name": "hidden", "component": "db"},
 	} {
-		r["namespace"] = b.namespace
+		r["namespace"] = e.namespace
 		resources = append(resources, r)
-		applied = append(applied, map[string]any{"apiVersion": r["apiVersion"], "kind": r["kind"], "name": r["name"], "namespace": b.namespace})
+		applied = append(applied, map[string]any{"apiVersion": r["apiVersion"], "kind": r["kind"], "name": r["name"], "namespace": e.namespace})
 	}
 	text, err := json.Marshal(resources)
 	if err != nil {
@@ -125,8 +125,8 @@ func (b bed) track(t *testing.T, app *unstructured.Unstructured) {
 	}
 	tracker := &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "core.oam.dev/v1beta1", "kind": "ResourceTracker",
-		"metadata": map[string]any{"name": b.namespace, "labels": map[string]any{
-			"app.oam.dev/name": "shop", "app.oam.dev/namespace": b.namespace, "app.oam.dev/uid": string(app.GetUID()), "app.oam.dev/appRevision": "shop-v1",
+		"metadata": map[string]any{"name": e.namespace, "labels": map[string]any{
+			"app.oam.dev/name": "shop", "app.oam.dev/namespace": e.namespace, "app.oam.dev/uid": string(app.GetUID()), "app.oam.dev/appRevision": "shop-v1",
 		}},
 	}}
 	compressed, err := json.Marshal(map[string]any{
@@ -141,24 +141,24 @@ func (b bed) track(t *testing.T, app *unstructured.Unstructured) {
 		t.Fatal(err)
 	}
 	tracker.Object["spec"] = spec
-	if err := b.admin.Create(t.Context(), tracker); err != nil {
+	if err := e.admin.Create(t.Context(), tracker); err != nil {
 		t.Fatal(err)
 	}
 	app.Object["status"] = map[string]any{"appliedResources": applied}
-	if err := b.admin.Status().Update(t.Context(), app); err != nil {
+	if err := e.admin.Status().Update(t.Context(), app); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// show returns what a template has as its status.
-func (b bed) show(t *testing.T, c client.Client, template string) (any, error) {
+// evaluate returns what a template has as its status.
+func (e env) evaluate(t *testing.T, c client.Client, template string) (any, error) {
 	t.Helper()
-	return b.showWith(t, provider.Options{Client: c}, template)
+	return e.evaluateWith(t, provider.Options{Client: c}, template)
 }
 
-func (b bed) showWith(t *testing.T, o provider.Options, template string) (any, error) {
+func (e env) evaluateWith(t *testing.T, o provider.Options, template string) (any, error) {
 	t.Helper()
-	v, problems := view.New(query.Query{Template: `import "vela/ql"` + "\n" + strings.ReplaceAll(template, "NS", b.namespace)},
+	v, problems := view.New(query.Query{Template: `import "vela/ql"` + "\n" + strings.ReplaceAll(template, "NS", e.namespace)},
 		view.Options{Client: o.Client, Executor: provider.New(o)})
 	if len(problems) > 0 {
 		t.Fatal(problems)
@@ -166,7 +166,7 @@ func (b bed) showWith(t *testing.T, o provider.Options, template string) (any, e
 	return v.Evaluate(context.WithoutCancel(t.Context()))
 }
 
-const shown = `
+const statusFields = `
 	Pods:      [for p in pods%[1]s.list {"\(p.workload.kind) \(p.workload.name): \(p.object.metadata.name)"}]
 	Services:  [for p in services%[1]s.list {p.object.metadata.name}]
 	Endpoints: [for e in endpoints%[1]s.list {"\(e.endpoint.appProtocol) \(e.endpoint.host):\(e.endpoint.port)"}]
@@ -176,9 +176,9 @@ const shown = `
 
 // TestShapes asks in the shape of views, and in that of other packages.
 func TestShapes(t *testing.T) {
-	b := newBed(t)
+	e := newEnv(t)
 	want := map[string]any{
-		"Pods": []any{"ReplicaSet web-1: web-1-a"}, "Services": []any{"db"}, "Endpoints": []any{"mysql db." + b.namespace + ":3306"},
+		"Pods": []any{"ReplicaSet web-1: web-1-a"}, "Services": []any{"db"}, "Endpoints": []any{"mysql db." + e.namespace + ":3306"},
 		"Applied": []any{"Deployment", "Service", "Secret"}, "Events": []any{"BackOff"},
 	}
 	for name, template := range map[string]string{
@@ -189,7 +189,7 @@ func TestShapes(t *testing.T) {
 			endpoints: ql.#CollectServiceEndpoints & {app: App}
 			applied:   ql.#ListAppliedResources & {app: App}
 			events:    ql.#SearchEvents & {value: {kind: "Pod", metadata: {name: "web-1-a", namespace: "NS"}}, cluster: "local"}
-			status: {` + fmt.Sprintf(shown, "") + `}`,
+			status: {` + fmt.Sprintf(statusFields, "") + `}`,
 		"packages": `
 			let App = {name: "shop", namespace: "NS"}
 			pods:      ql.#CollectPods & {$params: app: App}
@@ -197,9 +197,9 @@ func TestShapes(t *testing.T) {
 			endpoints: ql.#CollectServiceEndpoints & {$params: app: App}
 			applied:   ql.#ListAppliedResources & {$params: app: App}
 			events:    ql.#SearchEvents & {$params: value: {kind: "Pod", metadata: {name: "web-1-a", namespace: "NS"}}}
-			status: {` + fmt.Sprintf(shown, ".$returns") + `}`,
+			status: {` + fmt.Sprintf(statusFields, ".$returns") + `}`,
 	} {
-		got, err := b.show(t, b.admin, template)
+		got, err := e.evaluate(t, e.admin, template)
 		if diff := cmp.Diff(any(want), got); diff != "" || err != nil {
 			t.Error(name, diff, err)
 		}
@@ -209,11 +209,11 @@ func TestShapes(t *testing.T) {
 // TestRights: who asks for Pods needs rights to what leads to Pods, and no others;
 // who may not list ResourceTrackers sees what the status says.
 func TestRights(t *testing.T) {
-	b := newBed(t)
-	reader := connect(t, b.ServiceAccount(t, b.namespace, "reader", rbacv1.PolicyRule{
+	e := newEnv(t)
+	reader := connect(t, e.ServiceAccount(t, e.namespace, "reader", rbacv1.PolicyRule{
 		APIGroups: []string{"", "apps", "core.oam.dev"}, Resources: []string{"applications", "deployments", "replicasets", "pods"}, Verbs: []string{"get", "list"},
 	}))
-	got, err := b.show(t, reader, `
+	got, err := e.evaluate(t, reader, `
 		pods:    ql.#CollectPods & {app: {name: "shop", namespace: "NS"}}
 		applied: ql.#ListAppliedResources & {app: {name: "shop", namespace: "NS"}}
 		status: {
@@ -228,7 +228,7 @@ func TestRights(t *testing.T) {
 		`ql.#GetApplicationTree & {app: {name: "shop", namespace: "NS"}}`,
 		`ql.#ListAppliedResources & {app: {name: "shop", namespace: "NS", filter: components: ["db"]}}`,
 	} {
-		if _, err := b.show(t, reader, "asked: "+asked+"\nstatus: asked.list"); !apierrors.IsForbidden(err) {
+		if _, err := e.evaluate(t, reader, "asked: "+asked+"\nstatus: asked.list"); !apierrors.IsForbidden(err) {
 			t.Errorf("%s: got %v, want that it is forbidden", asked, err)
 		}
 	}
@@ -236,8 +236,8 @@ func TestRights(t *testing.T) {
 
 // TestTree: a node has what becomes of it, and no age.
 func TestTree(t *testing.T) {
-	b := newBed(t)
-	got, err := b.show(t, b.admin, `
+	e := newEnv(t)
+	got, err := e.evaluate(t, e.admin, `
 		tree: ql.#GetApplicationTree & {app: {name: "shop", namespace: "NS", filter: components: ["web"]}}
 		status: [for r in tree.list for s in r.resourceTree.leafNodes for p in s.leafNodes {
 			"\(r.revision) \(r.latest) \(r.resourceTree.kind) \(s.kind) \(s.healthStatus.statusCode) \(p.name) \(p.healthStatus.statusCode) \(p.additionalInfo.Status) \(p.additionalInfo.Ready) \(len(p.additionalInfo))"
@@ -250,15 +250,15 @@ func TestTree(t *testing.T) {
 
 // TestClusters follows what is in joined clusters where they can be reached.
 func TestClusters(t *testing.T) {
-	b := newBed(t)
-	app := b.create(t, `{apiVersion: core.oam.dev/v1beta1, kind: Application, metadata: {name: far}, spec: {components: []}}`)
+	e := newEnv(t)
+	app := e.create(t, `{apiVersion: core.oam.dev/v1beta1, kind: Application, metadata: {name: far}, spec: {components: []}}`)
 	app.Object["status"] = map[string]any{"appliedResources": []any{
-		map[string]any{"apiVersion": "v1", "kind": "Service", "name": "db", "namespace": b.namespace, "cluster": "berlin"},
+		map[string]any{"apiVersion": "v1", "kind": "Service", "name": "db", "namespace": e.namespace, "cluster": "berlin"},
 	}}
-	if err := b.admin.Status().Update(t.Context(), app); err != nil {
+	if err := e.admin.Status().Update(t.Context(), app); err != nil {
 		t.Fatal(err)
 	}
-	hub := connect(t, b.ServiceAccount(t, b.namespace, "reader", rbacv1.PolicyRule{
+	hub := connect(t, e.ServiceAccount(t, e.namespace, "reader", rbacv1.PolicyRule{
 		APIGroups: []string{"core.oam.dev"}, Resources: []string{"applications"}, Verbs: []string{"get"},
 	}))
 	const template = `
@@ -268,23 +268,23 @@ func TestClusters(t *testing.T) {
 			endpoints: [for r in reached.list {"\(r.cluster) \(r.endpoint.host)"}]
 			nodes:     [for r in tree.list {r.resourceTree.cluster}]
 		}`
-	got, err := b.showWith(t, provider.Options{Client: hub, Clusters: func(_ context.Context, name string) (client.Client, error) {
+	got, err := e.evaluateWith(t, provider.Options{Client: hub, Clusters: func(_ context.Context, name string) (client.Client, error) {
 		if name != "berlin" {
 			return nil, fmt.Errorf("no cluster %q", name)
 		}
-		return b.admin, nil
+		return e.admin, nil
 	}}, template)
-	want := map[string]any{"endpoints": []any{"berlin db." + b.namespace}, "nodes": []any{"berlin"}}
+	want := map[string]any{"endpoints": []any{"berlin db." + e.namespace}, "nodes": []any{"berlin"}}
 	if diff := cmp.Diff(any(want), got); diff != "" || err != nil {
 		t.Error(diff, err)
 	}
-	if _, err := b.showWith(t, provider.Options{Client: hub}, template); err == nil || !strings.Contains(err.Error(), `is in cluster "berlin"`) {
+	if _, err := e.evaluateWith(t, provider.Options{Client: hub}, template); err == nil || !strings.Contains(err.Error(), `is in cluster "berlin"`) {
 		t.Errorf("got %v", err)
 	}
 }
 
-// crd makes a kind of the Gateway API known, of which nothing is checked.
-const crd = `apiVersion: apiextensions.k8s.io/v1
+// gatewayCRD makes a kind of the Gateway API known, of which nothing is checked.
+const gatewayCRD = `apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
 metadata:
   name: %[1]ss.gateway.networking.k8s.io
@@ -299,34 +299,34 @@ spec:
 
 // TestRoutes: an HTTPRoute is reached at the listener of its Gateway.
 func TestRoutes(t *testing.T) {
-	b := newBed(t)
+	e := newEnv(t)
 	var files []string
 	for kind, plural := range map[string]string{"HTTPRoute": "httproute", "Gateway": "gateway"} {
 		file := filepath.Join(t.TempDir(), plural+".yaml")
-		text := strings.ReplaceAll(fmt.Sprintf(crd, plural, kind), "unapproved, for tests", `"unapproved, for tests"`)
+		text := strings.ReplaceAll(fmt.Sprintf(gatewayCRD, plural, kind), "unapproved, for tests", `"unapproved, for tests"`)
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		files = append(files, file)
 	}
-	b.Install(t, files...)
-	b.admin = connect(t, b.Config)
-	b.create(t, `{apiVersion: gateway.networking.k8s.io/v1beta1, kind: Gateway, metadata: {name: g, annotations: {ports-mapping: "8000:80,8443:443"}},
+	e.Install(t, files...)
+	e.admin = connect(t, e.Config)
+	e.create(t, `{apiVersion: gateway.networking.k8s.io/v1beta1, kind: Gateway, metadata: {name: g, annotations: {ports-mapping: "8000:80,8443:443"}},
 		spec: {listeners: [{name: plain, protocol: HTTP, port: 8000}, {name: safe, protocol: HTTPS, port: 8443}]}}`)
-	b.create(t, `{apiVersion: gateway.networking.k8s.io/v1beta1, kind: HTTPRoute, metadata: {name: r}, spec: {
+	e.create(t, `{apiVersion: gateway.networking.k8s.io/v1beta1, kind: HTTPRoute, metadata: {name: r}, spec: {
 		parentRefs: [{kind: Gateway, name: g, sectionName: safe}], hostnames: [example.com],
 		rules: [{matches: [{path: {type: PathPrefix, value: /a}}, {path: {type: PathPrefix, value: /a}}, {path: {type: Exact, value: /b}}]}]}}`)
-	app := b.create(t, `{apiVersion: core.oam.dev/v1beta1, kind: Application, metadata: {name: routed}, spec: {components: []}}`)
+	app := e.create(t, `{apiVersion: core.oam.dev/v1beta1, kind: Application, metadata: {name: routed}, spec: {components: []}}`)
 	app.Object["status"] = map[string]any{"appliedResources": []any{
-		map[string]any{"apiVersion": "gateway.networking.k8s.io/v1beta1", "kind": "HTTPRoute", "name": "r", "namespace": b.namespace},
+		map[string]any{"apiVersion": "gateway.networking.k8s.io/v1beta1", "kind": "HTTPRoute", "name": "r", "namespace": e.namespace},
 	}}
-	if err := b.admin.Status().Update(t.Context(), app); err != nil {
+	if err := e.admin.Status().Update(t.Context(), app); err != nil {
 		t.Fatal(err)
 	}
-	reader := connect(t, b.ServiceAccount(t, b.namespace, "reader", rbacv1.PolicyRule{
+	reader := connect(t, e.ServiceAccount(t, e.namespace, "reader", rbacv1.PolicyRule{
 		APIGroups: []string{"core.oam.dev", "gateway.networking.k8s.io"}, Resources: []string{"applications", "httproutes", "gateways"}, Verbs: []string{"get"},
 	}))
-	got, err := b.show(t, reader, `
+	got, err := e.evaluate(t, reader, `
 		reached: ql.#CollectServiceEndpoints & {app: {name: "routed", namespace: "NS"}}
 		status: [for r in reached.list {"\(r.endpoint.appProtocol)://\(r.endpoint.host):\(r.endpoint.port)\([if r.endpoint.path != _|_ {r.endpoint.path}, ""][0])"}]`)
 	want := []any{"https://example.com:443/a", "https://example.com:443"}

@@ -51,8 +51,8 @@ type deployedObject struct {
 	Object    map[string]any `json:"object"`
 }
 
-// collected is an object that is, or becomes of, what an Application deploys.
-type collected struct {
+// collectedObject is an object that is, or becomes of, what an Application deploys.
+type collectedObject struct {
 	Cluster        string         `json:"cluster"`
 	Workload       workload       `json:"workload"`
 	Component      string         `json:"component"`
@@ -69,9 +69,9 @@ type workload struct {
 	Namespace  string `json:"namespace"`
 }
 
-// objects answers listResourcesInApp. An object that is in several revisions is
+// deployedObjects answers listResourcesInApp. An object that is in several revisions is
 // that of the newest.
-func (q Querier) objects(ctx context.Context, asked question) ([]deployedObject, error) {
+func (q Querier) deployedObjects(ctx context.Context, asked appQuery) ([]deployedObject, error) {
 	all, err := q.deployed(ctx, asked, func(t trackers) []*tracker {
 		return append([]*tracker{t.root, t.current}, t.history...)
 	})
@@ -80,13 +80,13 @@ func (q Querier) objects(ctx context.Context, asked question) ([]deployedObject,
 	}
 	list, seen := []deployedObject{}, map[string]bool{}
 	for _, r := range all {
-		if seen[r.identity()] || !asked.Filter.matches(r.APIVersion, r.Kind) {
+		if seen[r.identity()] || !asked.Filter.matchesKind(r.APIVersion, r.Kind) {
 			continue
 		}
 		seen[r.identity()] = true
 		object := r.Raw
 		if object == nil || asked.WithStatus {
-			in, err := q.at(ctx, r)
+			in, err := q.inClusterOf(ctx, r)
 			if err != nil {
 				return nil, err
 			}
@@ -100,7 +100,7 @@ func (q Querier) objects(ctx context.Context, asked question) ([]deployedObject,
 			object = o.Object
 		}
 		list = append(list, deployedObject{
-			Cluster: cmp.Or(r.Cluster, local), Component: r.Component, Revision: r.tracker.version(), Object: object,
+			Cluster: cmp.Or(r.Cluster, localCluster), Component: r.Component, Revision: r.tracker.version(), Object: object,
 		})
 	}
 	return list, nil
@@ -114,9 +114,9 @@ func (t *tracker) version() string {
 	return t.object.GetAnnotations()[publishVersion]
 }
 
-// applied answers listAppliedResources: with trees, each object once, and only
+// appliedResources answers listAppliedResources: with trees, each object once, and only
 // what still is.
-func (q Querier) applied(ctx context.Context, asked question) ([]appliedResource, error) {
+func (q Querier) appliedResources(ctx context.Context, asked appQuery) ([]appliedResource, error) {
 	all, err := q.deployed(ctx, asked, func(t trackers) []*tracker {
 		if asked.Filter.QueryNewest {
 			t.history = nil
@@ -126,9 +126,9 @@ func (q Querier) applied(ctx context.Context, asked question) ([]appliedResource
 	if err != nil {
 		return nil, err
 	}
-	var grower *grower
+	var grower *treeBuilder
 	if asked.WithTree {
-		if grower, err = q.grower(ctx, asked.Filter); err != nil {
+		if grower, err = q.newTreeBuilder(ctx, asked.Filter); err != nil {
 			return nil, err
 		}
 	}
@@ -136,7 +136,7 @@ func (q Querier) applied(ctx context.Context, asked question) ([]appliedResource
 	for _, r := range all {
 		a := r.applied()
 		if !asked.WithTree {
-			if asked.Filter.matches(r.APIVersion, r.Kind) {
+			if asked.Filter.matchesKind(r.APIVersion, r.Kind) {
 				list = append(list, a)
 			}
 			continue
@@ -145,7 +145,7 @@ func (q Querier) applied(ctx context.Context, asked question) ([]appliedResource
 			continue
 		}
 		seen[r.identity()] = true
-		if a.Tree, err = grower.grow(ctx, r); err != nil {
+		if a.Tree, err = grower.build(ctx, r); err != nil {
 			return nil, err
 		}
 		if a.Tree != nil {
@@ -157,7 +157,7 @@ func (q Querier) applied(ctx context.Context, asked question) ([]appliedResource
 
 func (r resource) applied() appliedResource {
 	a := appliedResource{
-		Cluster: cmp.Or(r.Cluster, local), Component: r.Component, Trait: r.Trait,
+		Cluster: cmp.Or(r.Cluster, localCluster), Component: r.Component, Trait: r.Trait,
 		APIVersion: r.APIVersion, Kind: r.Kind, Namespace: r.Namespace, Name: r.Name,
 		UID: r.UID, ResourceVersion: r.ResourceVersion,
 		PublishVersion: r.tracker.version(), Latest: r.latest,
@@ -172,21 +172,21 @@ func (r resource) applied() appliedResource {
 	return a
 }
 
-// collect answers collectResources: the leaves of the trees that are of the kind.
-func (q Querier) collect(ctx context.Context, asked question) ([]collected, error) {
+// collectObjects answers collectResources: the leaves of the trees that are of the kind.
+func (q Querier) collectObjects(ctx context.Context, asked appQuery) ([]collectedObject, error) {
 	asked.WithTree = true
-	all, err := q.applied(ctx, asked)
+	all, err := q.appliedResources(ctx, asked)
 	if err != nil {
 		return nil, err
 	}
-	list := []collected{}
+	list := []collectedObject{}
 	for _, a := range all {
 		a.Tree.leaves(a.Tree, func(parent, leaf *node) {
-			if !asked.Filter.matches(leaf.APIVersion, leaf.Kind) {
+			if !asked.Filter.matchesKind(leaf.APIVersion, leaf.Kind) {
 				return
 			}
 			notes := leaf.object.GetAnnotations()
-			list = append(list, collected{
+			list = append(list, collectedObject{
 				Cluster: a.Cluster, Component: a.Component, Object: leaf.object.Object,
 				Workload:       workload{parent.APIVersion, parent.Kind, parent.Name, parent.Namespace},
 				PublishVersion: cmp.Or(notes[publishVersion], a.PublishVersion),

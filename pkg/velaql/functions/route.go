@@ -49,13 +49,13 @@ type route struct {
 	} `json:"spec"`
 }
 
-// ofRoute returns each path of an HTTPRoute once.
-func (q Querier) ofRoute(ctx context.Context, o *unstructured.Unstructured) ([]endpoint, error) {
+// routeEndpoints returns each path of an HTTPRoute once.
+func (q Querier) routeEndpoints(ctx context.Context, o *unstructured.Unstructured) ([]endpoint, error) {
 	var r route
 	if err := convert(o.Object, &r); err != nil {
 		return nil, err
 	}
-	protocol, port, err := q.gateway(ctx, o, r)
+	protocol, port, err := q.gatewayListener(ctx, o, r)
 	if err != nil {
 		return nil, err
 	}
@@ -78,10 +78,10 @@ func (q Querier) ofRoute(ctx context.Context, o *unstructured.Unstructured) ([]e
 	return list, nil
 }
 
-// gateway returns what is spoken, and on which port, at the first Gateway of an
+// gatewayListener returns what is spoken, and on which port, at the first Gateway of an
 // HTTPRoute: the port that the Gateway's annotation ports-mapping says is seen
 // from outside.
-func (q Querier) gateway(ctx context.Context, o *unstructured.Unstructured, r route) (string, int32, error) {
+func (q Querier) gatewayListener(ctx context.Context, o *unstructured.Unstructured, r route) (string, int32, error) {
 	for _, p := range r.Spec.Parents {
 		if p.Kind != "Gateway" {
 			continue
@@ -114,14 +114,14 @@ func (q Querier) gateway(ctx context.Context, o *unstructured.Unstructured, r ro
 			if l.Protocol == "HTTPS" {
 				protocol = https
 			}
-			return protocol, mapped(l.Port, found.GetAnnotations()["ports-mapping"]), nil
+			return protocol, mappedPort(l.Port, found.GetAnnotations()["ports-mapping"]), nil
 		}
 	}
 	return http, 80, nil
 }
 
-// mapped returns what port is in a text such as "8443:443,8000:80".
-func mapped(port int32, text string) int32 {
+// mappedPort returns what port is in a text such as "8443:443,8000:80".
+func mappedPort(port int32, text string) int32 {
 	for _, pair := range strings.Split(text, ",") {
 		from, to, ok := strings.Cut(strings.TrimSpace(pair), ":")
 		if n, err := strconv.ParseInt(to, 10, 32); ok && err == nil && from == strconv.Itoa(int(port)) {

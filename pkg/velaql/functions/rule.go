@@ -34,9 +34,9 @@ import (
 
 // rule says that objects of the one kind become of those of the other.
 type rule struct {
-	parent schema.GroupKind
-	child  schema.GroupVersionKind
-	by     relation
+	parent   schema.GroupKind
+	child    schema.GroupVersionKind
+	relation relation
 }
 
 // relation is what tells the children of a parent from others. But for byOwner and
@@ -56,11 +56,11 @@ const (
 	byLabels
 )
 
-// custom is the label of ConfigMaps in Namespace with rules, which are YAML or JSON.
-const custom = "rules.oam.dev/resources"
+// rulesLabel is the label of ConfigMaps in Namespace with rules, which are YAML or JSON.
+const rulesLabel = "rules.oam.dev/resources"
 
-// known returns the rules that KubeVela comes with.
-func known() []rule {
+// builtinRules returns the rules that KubeVela comes with.
+func builtinRules() []rule {
 	pod := schema.GroupVersionKind{Version: "v1", Kind: "Pod"}
 	rules := []rule{
 		{groupKind("apps", "Deployment"), schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "ReplicaSet"}, bySelector},
@@ -98,8 +98,8 @@ func known() []rule {
 // rules returns the rules that KubeVela comes with, and those of the cluster's
 // ConfigMaps where they may be read. One that is broken is left out.
 func (q Querier) rules(ctx context.Context) ([]rule, error) {
-	rules := known()
-	labelled, err := labels.NewRequirement(custom, selection.Exists, nil)
+	rules := builtinRules()
+	labelled, err := labels.NewRequirement(rulesLabel, selection.Exists, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +132,7 @@ func (q Querier) rules(ctx context.Context) ([]rule, error) {
 			for _, c := range w.Children {
 				r := rule{groupKind(w.Parent.Group, w.Parent.Kind), schema.FromAPIVersionAndKind(c.APIVersion, c.Kind), byOwner}
 				if c.Selector {
-					r.by = bySelector
+					r.relation = bySelector
 				}
 				rules = append(rules, r)
 			}
@@ -141,14 +141,14 @@ func (q Querier) rules(ctx context.Context) ([]rule, error) {
 	return rules, nil
 }
 
-// options select what may become of parent.
-func (r rule) options(parent *unstructured.Unstructured) (client.ListOptions, error) {
+// listOptions select what may become of parent.
+func (r rule) listOptions(parent *unstructured.Unstructured) (client.ListOptions, error) {
 	options := client.ListOptions{Namespace: parent.GetNamespace()}
-	switch r.by {
+	switch r.relation {
 	case byOwner:
 		return options, nil
 	case bySelector:
-		selector, err := selectorOf(parent)
+		selector, err := specSelector(parent)
 		options.LabelSelector = selector
 		return options, err
 	case byJobLabels:
@@ -165,15 +165,15 @@ func (r rule) options(parent *unstructured.Unstructured) (client.ListOptions, er
 	})}, nil
 }
 
-// selectorOf returns the spec.selector of o; everything where it has none.
-func selectorOf(o *unstructured.Unstructured) (labels.Selector, error) {
+// specSelector returns the spec.selector of o; everything where it has none.
+func specSelector(o *unstructured.Unstructured) (labels.Selector, error) {
 	written, _, err := unstructured.NestedMap(o.Object, "spec", "selector")
 	if err != nil || len(written) == 0 {
 		return labels.Everything(), err
 	}
 	var selector metav1.LabelSelector
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(written, &selector); err != nil {
-		return nil, fmt.Errorf("selector of %s %s: %w", o.GetKind(), key(o.GetNamespace(), o.GetName()), err)
+		return nil, fmt.Errorf("selector of %s %s: %w", o.GetKind(), objectName(o.GetNamespace(), o.GetName()), err)
 	}
 	return metav1.LabelSelectorAsSelector(&selector)
 }

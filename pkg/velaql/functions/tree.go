@@ -52,7 +52,7 @@ type node struct {
 
 func newNode(cluster string, o *unstructured.Unstructured) (*node, error) {
 	n := &node{
-		Cluster: cmp.Or(cluster, local), APIVersion: o.GetAPIVersion(), Kind: o.GetKind(),
+		Cluster: cmp.Or(cluster, localCluster), APIVersion: o.GetAPIVersion(), Kind: o.GetKind(),
 		Namespace: o.GetNamespace(), Name: o.GetName(), UID: o.GetUID(),
 		Created: o.GetCreationTimestamp().UTC(), object: o,
 	}
@@ -61,7 +61,7 @@ func newNode(cluster string, o *unstructured.Unstructured) (*node, error) {
 		n.Deleted = &at
 	}
 	var err error
-	n.Health, n.Additional, err = judge(o)
+	n.Health, n.Additional, err = objectHealth(o)
 	return n, err
 }
 
@@ -77,9 +77,9 @@ func (n *node) leaves(parent *node, visit func(parent, leaf *node)) {
 	}
 }
 
-// grower grows trees for one call, of nodes that are asked for, and of what leads
+// treeBuilder grows trees for one call, of nodes that are asked for, and of what leads
 // to them.
-type grower struct {
+type treeBuilder struct {
 	querier Querier
 	filter  filter
 	rules   []rule
@@ -87,19 +87,19 @@ type grower struct {
 	cluster string
 }
 
-func (q Querier) grower(ctx context.Context, f filter) (*grower, error) {
+func (q Querier) newTreeBuilder(ctx context.Context, f filter) (*treeBuilder, error) {
 	rules, err := q.rules(ctx)
-	return &grower{querier: q, filter: f, rules: rules}, err
+	return &treeBuilder{querier: q, filter: f, rules: rules}, err
 }
 
-// grow returns the tree of r; nil where there is no such object any more, or
+// build returns the tree of r; nil where there is no such object any more, or
 // nothing that is asked for.
-func (g *grower) grow(ctx context.Context, r resource) (*node, error) {
+func (g *treeBuilder) build(ctx context.Context, r resource) (*node, error) {
 	kind := r.groupVersionKind()
-	if !g.leads(kind, 1) {
+	if !g.leadsToMatch(kind, 1) {
 		return nil, nil
 	}
-	in, err := g.querier.at(ctx, r)
+	in, err := g.querier.inClusterOf(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -115,18 +115,18 @@ func (g *grower) grow(ctx context.Context, r resource) (*node, error) {
 	return there.node(ctx, o, 1)
 }
 
-// leads reports whether objects of the kind are asked for, or become what is. Others
+// leadsToMatch reports whether objects of the kind are asked for, or become what is. Others
 // are not even read: nobody needs rights to them.
-func (g *grower) leads(kind schema.GroupVersionKind, depth int) bool {
-	if g.filter.matches(kind.GroupVersion().String(), kind.Kind) {
+func (g *treeBuilder) leadsToMatch(kind schema.GroupVersionKind, depth int) bool {
+	if g.filter.matchesKind(kind.GroupVersion().String(), kind.Kind) {
 		return true
 	}
 	return depth <= maxDepth && slices.ContainsFunc(g.rules, func(r rule) bool {
-		return r.parent == kind.GroupKind() && g.leads(r.child, depth+1)
+		return r.parent == kind.GroupKind() && g.leadsToMatch(r.child, depth+1)
 	})
 }
 
-func (g *grower) node(ctx context.Context, o *unstructured.Unstructured, depth int) (*node, error) {
+func (g *treeBuilder) node(ctx context.Context, o *unstructured.Unstructured, depth int) (*node, error) {
 	n, err := newNode(g.cluster, o)
 	if err != nil {
 		return nil, err
@@ -136,21 +136,21 @@ func (g *grower) node(ctx context.Context, o *unstructured.Unstructured, depth i
 			return nil, err
 		}
 	}
-	if len(n.Leaves) == 0 && !g.filter.matches(n.APIVersion, n.Kind) {
+	if len(n.Leaves) == 0 && !g.filter.matchesKind(n.APIVersion, n.Kind) {
 		return nil, nil
 	}
 	return n, nil
 }
 
 // children returns the nodes of what becomes of o.
-func (g *grower) children(ctx context.Context, o *unstructured.Unstructured, depth int) ([]*node, error) {
+func (g *treeBuilder) children(ctx context.Context, o *unstructured.Unstructured, depth int) ([]*node, error) {
 	var nodes []*node
 	seen := map[types.UID]bool{}
 	for _, r := range g.rules {
-		if r.parent != o.GroupVersionKind().GroupKind() || !g.leads(r.child, depth+1) {
+		if r.parent != o.GroupVersionKind().GroupKind() || !g.leadsToMatch(r.child, depth+1) {
 			continue
 		}
-		found, err := r.find(ctx, g.querier, o)
+		found, err := r.findChildren(ctx, g.querier, o)
 		if err != nil {
 			return nil, err
 		}
@@ -171,10 +171,10 @@ func (g *grower) children(ctx context.Context, o *unstructured.Unstructured, dep
 	return nodes, nil
 }
 
-// find returns the objects of the rule's kind that become of parent, sorted. There
+// findChildren returns the objects of the rule's kind that become of parent, sorted. There
 // are none of a kind that is not installed.
-func (r rule) find(ctx context.Context, q Querier, parent *unstructured.Unstructured) ([]unstructured.Unstructured, error) {
-	options, err := r.options(parent)
+func (r rule) findChildren(ctx context.Context, q Querier, parent *unstructured.Unstructured) ([]unstructured.Unstructured, error) {
+	options, err := r.listOptions(parent)
 	if err != nil {
 		return nil, err
 	}
@@ -185,22 +185,22 @@ func (r rule) find(ctx context.Context, q Querier, parent *unstructured.Unstruct
 	if err != nil {
 		return nil, err
 	}
-	found = slices.DeleteFunc(found, func(o unstructured.Unstructured) bool { return !r.relates(parent, &o) })
+	found = slices.DeleteFunc(found, func(o unstructured.Unstructured) bool { return !r.isChild(parent, &o) })
 	slices.SortFunc(found, func(a, b unstructured.Unstructured) int {
-		return strings.Compare(key(a.GetNamespace(), a.GetName()), key(b.GetNamespace(), b.GetName()))
+		return strings.Compare(objectName(a.GetNamespace(), a.GetName()), objectName(b.GetNamespace(), b.GetName()))
 	})
 	return found, nil
 }
 
-// relates reports whether o, which the rule selects, becomes of parent.
-func (r rule) relates(parent, o *unstructured.Unstructured) bool {
+// isChild reports whether o, which the rule selects, becomes of parent.
+func (r rule) isChild(parent, o *unstructured.Unstructured) bool {
 	owners := o.GetOwnerReferences()
 	for _, owner := range owners {
 		if owner.UID == parent.GetUID() {
 			return true
 		}
 	}
-	return r.by == byLabels || r.by != byOwner && len(owners) == 0
+	return r.relation == byLabels || r.relation != byOwner && len(owners) == 0
 }
 
 func groupKind(group, kind string) schema.GroupKind {

@@ -105,7 +105,7 @@ func Parse(text string) (Query, error) {
 	}
 	if strings.HasPrefix(rest, "{") {
 		var err error
-		if q.Parameter, rest, err = parameters(rest[1:]); err != nil {
+		if q.Parameter, rest, err = parseParameters(rest[1:]); err != nil {
 			return q, err
 		}
 	}
@@ -122,8 +122,8 @@ func Parse(text string) (Query, error) {
 // ValidExport reports whether text is the path of something.
 func ValidExport(text string) bool { return regexp.MustCompile(exportPattern).MatchString(text) }
 
-// parameters reads what stands before "}", and returns what stands behind it.
-func parameters(text string) (found map[string]any, rest string, err error) {
+// parseParameters reads what stands before "}", and returns what stands behind it.
+func parseParameters(text string) (found map[string]any, rest string, err error) {
 	found = map[string]any{}
 	for {
 		text = strings.TrimLeft(text, " \t\n,")
@@ -135,14 +135,14 @@ func parameters(text string) (found map[string]any, rest string, err error) {
 		if !ok || key == "" || strings.ContainsAny(key, `{},"`) {
 			return nil, "", fmt.Errorf("parameters must be key=value, with a comma between them and } behind the last, not %q", text)
 		}
-		if found[key], text, err = value(strings.TrimLeft(after, " \t\n")); err != nil {
+		if found[key], text, err = parseValue(strings.TrimLeft(after, " \t\n")); err != nil {
 			return nil, "", fmt.Errorf("parameter %s: %w", key, err)
 		}
 	}
 }
 
-// value reads a value, and returns what stands behind it.
-func value(text string) (found any, rest string, err error) {
+// parseValue reads a value, and returns what stands behind it.
+func parseValue(text string) (found any, rest string, err error) {
 	if quoted, ok := strings.CutPrefix(text, `"`); ok {
 		inner, rest, ok := strings.Cut(quoted, `"`)
 		if !ok {
@@ -161,11 +161,11 @@ func value(text string) (found any, rest string, err error) {
 	if word == "" {
 		return nil, "", errors.New("has no value")
 	}
-	return typed(word), text[end:], nil
+	return parseScalar(word), text[end:], nil
 }
 
-// typed returns the number or bool that a word is, or the word.
-func typed(word string) any {
+// parseScalar returns the number or bool that a word is, or the word.
+func parseScalar(word string) any {
 	if i, err := strconv.ParseInt(word, 10, 64); err == nil {
 		return i
 	}

@@ -28,8 +28,8 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/velaql/query"
 )
 
-// kept is how many compiled views an Executor keeps.
-const kept = 16
+// maxCachedViews is how many compiled views an Executor keeps.
+const maxCachedViews = 16
 
 // Executor returns next with the function `#View` of `vela/ql`, whose views make
 // their calls of next. c reads the ConfigMaps of views.
@@ -81,7 +81,7 @@ func (e *executor) view(params map[string]any) (*View, error) {
 	if len(problems) > 0 {
 		return nil, fmt.Errorf("view: %w", problems)
 	}
-	if len(e.views) >= kept {
+	if len(e.views) >= maxCachedViews {
 		clear(e.views)
 	}
 	e.views[q.Identity()] = v

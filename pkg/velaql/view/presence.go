@@ -22,8 +22,8 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/action"
 )
 
-// Witness remembers beyond the end of the process what it was in the middle of.
-type Witness interface {
+// CrashTracker remembers beyond the end of the process what it was in the middle of.
+type CrashTracker interface {
 	// Begin says that something is being evaluated, and returns what says that
 	// this has ended.
 	Begin(id string) (end func())
@@ -31,30 +31,30 @@ type Witness interface {
 	Fatal(id string) bool
 }
 
-// evaluation is what a witness sees of a view.
-const evaluation = "evaluation"
+// evaluationID is what a witness sees of a view.
+const evaluationID = "evaluation"
 
-// presence tells a witness when CUE is evaluated: not while a call is answered. A
+// crashScope tells a witness when CUE is evaluated: not while a call is answered. A
 // nil one, and one without a witness, tell nobody.
-type presence struct {
-	witness Witness
+type crashScope struct {
+	tracker CrashTracker
 	end     func()
 }
 
-type presenceKey struct{}
+type crashScopeKey struct{}
 
-func (p *presence) enter() error {
-	if p == nil || p.witness == nil {
+func (p *crashScope) enter() error {
+	if p == nil || p.tracker == nil {
 		return nil
 	}
-	if p.witness.Fatal(evaluation) {
+	if p.tracker.Fatal(evaluationID) {
 		return action.Terminal(errors.New("its evaluation has ended processes; change the view"))
 	}
-	p.end = p.witness.Begin(evaluation)
+	p.end = p.tracker.Begin(evaluationID)
 	return nil
 }
 
-func (p *presence) leave() {
+func (p *crashScope) leave() {
 	if p != nil && p.end != nil {
 		p.end()
 		p.end = nil

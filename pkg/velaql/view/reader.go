@@ -26,25 +26,25 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
 )
 
-// reader executes the calls of views.
-type reader struct{ next provider.Executor }
+// readOnlyExecutor executes the calls of views.
+type readOnlyExecutor struct{ next provider.Executor }
 
 // Execute implements provider.Executor.
-func (r reader) Execute(ctx context.Context, call provider.Call) (provider.Result, error) {
-	if !reads(call) {
+func (r readOnlyExecutor) Execute(ctx context.Context, call provider.Call) (provider.Result, error) {
+	if !isReadOnly(call) {
 		return nil, action.Terminal(fmt.Errorf("a view only reads: %s.%s is for actions", call.Provider, call.Do))
 	}
-	p, _ := ctx.Value(presenceKey{}).(*presence)
+	p, _ := ctx.Value(crashScopeKey{}).(*crashScope)
 	p.leave()
-	result, err := r.read(ctx, call)
+	result, err := r.execute(ctx, call)
 	if err := p.enter(); err != nil {
 		return nil, err
 	}
 	return result, err
 }
 
-// read makes a call. Only that something does not exist is left to the view.
-func (r reader) read(ctx context.Context, call provider.Call) (provider.Result, error) {
+// execute makes a call. Only that something does not exist is left to the view.
+func (r readOnlyExecutor) execute(ctx context.Context, call provider.Call) (provider.Result, error) {
 	handled := call.HandlesErr
 	call.HandlesErr = false
 	result, err := r.next.Execute(ctx, call)
@@ -55,12 +55,12 @@ func (r reader) read(ctx context.Context, call provider.Call) (provider.Result, 
 	if err != nil {
 		return nil, err
 	}
-	empty(map[string]any(result))
+	stripSecrets(map[string]any(result))
 	return result, nil
 }
 
-// reads reports whether a call neither changes anything nor reads Secrets.
-func reads(c provider.Call) bool {
+// isReadOnly reports whether a call neither changes anything nor reads Secrets.
+func isReadOnly(c provider.Call) bool {
 	switch c.Provider + "." + c.Do {
 	case "http.do", "op.do":
 		method, _ := c.Params["method"].(string)
@@ -73,8 +73,8 @@ func reads(c provider.Call) bool {
 	return c.Provider != "config" && provider.IsRead(c)
 }
 
-// empty takes out what the Secrets within v hold, which is decoded JSON.
-func empty(v any) {
+// stripSecrets takes out what the Secrets within v hold, which is decoded JSON.
+func stripSecrets(v any) {
 	switch v := v.(type) {
 	case map[string]any:
 		if v["kind"] == "Secret" && v["apiVersion"] == "v1" {
@@ -86,11 +86,11 @@ func empty(v any) {
 			return
 		}
 		for _, e := range v {
-			empty(e)
+			stripSecrets(e)
 		}
 	case []any:
 		for _, e := range v {
-			empty(e)
+			stripSecrets(e)
 		}
 	}
 }

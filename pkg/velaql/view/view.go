@@ -57,9 +57,9 @@ type Options struct {
 	Client client.Client
 	// Executor executes the calls of views. Its identity holds for them.
 	Executor provider.Executor
-	// Witness returns what remembers beyond the end of the process that a view of
+	// CrashTracker returns what remembers beyond the end of the process that a view of
 	// that text is being evaluated; nil where nothing does.
-	Witness func(text string) Witness
+	CrashTracker func(text string) CrashTracker
 }
 
 // View is one query, to be evaluated again and again. It is safe for concurrent
@@ -71,10 +71,10 @@ type View struct {
 	mu sync.Mutex
 	// text is what was evaluated last, and witness its witness.
 	text    string
-	witness Witness
+	tracker CrashTracker
 	// compiled is what compiledOf has become.
-	compiled   *action.View
-	compiledOf string
+	compiled     *action.View
+	compiledText string
 }
 
 // New returns the view that q asks for. A view that q holds is compiled, and its
@@ -109,12 +109,12 @@ func (v *View) evaluate(ctx context.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &presence{witness: witness}
+	p := &crashScope{tracker: witness}
 	if err := p.enter(); err != nil {
 		return nil, err
 	}
 	defer p.leave()
-	value, err := compiled.Evaluate(context.WithValue(ctx, presenceKey{}, p), v.query.Export)
+	value, err := compiled.Evaluate(context.WithValue(ctx, crashScopeKey{}, p), v.query.Export)
 	if err != nil {
 		return nil, err
 	}
@@ -134,26 +134,26 @@ func (v *View) evaluate(ctx context.Context) (any, error) {
 }
 
 // current returns the view as it is now, compiled.
-func (v *View) current(ctx context.Context) (*action.View, Witness, error) {
+func (v *View) current(ctx context.Context) (*action.View, CrashTracker, error) {
 	text := v.query.Template
 	if v.query.View != "" {
 		var err error
-		if text, err = v.read(ctx); err != nil {
+		if text, err = v.readTemplate(ctx); err != nil {
 			return nil, nil, err
 		}
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.witness == nil && v.options.Witness != nil || text != v.text {
-		v.text, v.witness = text, nil
-		if v.options.Witness != nil {
-			v.witness = v.options.Witness(text)
+	if v.tracker == nil && v.options.CrashTracker != nil || text != v.text {
+		v.text, v.tracker = text, nil
+		if v.options.CrashTracker != nil {
+			v.tracker = v.options.CrashTracker(text)
 		}
 	}
-	if v.compiled != nil && v.compiledOf == text {
-		return v.compiled, v.witness, nil
+	if v.compiled != nil && v.compiledText == text {
+		return v.compiled, v.tracker, nil
 	}
-	p := &presence{witness: v.witness}
+	p := &crashScope{tracker: v.tracker}
 	if err := p.enter(); err != nil {
 		return nil, nil, err
 	}
@@ -161,11 +161,11 @@ func (v *View) current(ctx context.Context) (*action.View, Witness, error) {
 	if problems := v.compile(text); len(problems) > 0 {
 		return nil, nil, action.Terminal(problems)
 	}
-	return v.compiled, v.witness, nil
+	return v.compiled, v.tracker, nil
 }
 
-// read returns the CUE of a view that has a name.
-func (v *View) read(ctx context.Context) (string, error) {
+// readTemplate returns the CUE of a view that has a name.
+func (v *View) readTemplate(ctx context.Context) (string, error) {
 	m := &unstructured.Unstructured{}
 	m.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("ConfigMap"))
 	if err := v.options.Client.Get(ctx, client.ObjectKey{Namespace: functions.Namespace, Name: v.query.View}, m); err != nil {
@@ -187,14 +187,14 @@ func (v *View) compile(text string) diag.List {
 	}
 	template, problems := action.Parse(v.name(), text)
 	if len(problems) > 0 {
-		return problems.Under("template")
+		return problems.WithPrefix("template")
 	}
 	compiled, problems := template.View(action.Options{
-		Properties: v.query.Parameter, Executor: reader{v.options.Executor}, Evaluators: 1,
+		Properties: v.query.Parameter, Executor: readOnlyExecutor{v.options.Executor}, Evaluators: 1,
 	})
 	if len(problems) > 0 {
-		return problems.Under("parameter")
+		return problems.WithPrefix("parameter")
 	}
-	v.compiled, v.compiledOf = compiled, text
+	v.compiled, v.compiledText = compiled, text
 	return nil
 }

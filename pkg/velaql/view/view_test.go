@@ -49,22 +49,22 @@ const settings = `
 	}}
 `
 
-// bed is an API server, and a namespace of the test's own.
-type bed struct {
+// env is an API server, and a namespace of the test's own.
+type env struct {
 	client.Client
 	cluster   *cluster.Cluster
 	namespace string
 }
 
-func newBed(t *testing.T) bed {
+func newEnv(t *testing.T) env {
 	t.Helper()
 	c := cluster.Start(t)
-	b := bed{Client: connect(t, c.Config), cluster: c, namespace: c.Namespace(t)}
+	e := env{Client: connect(t, c.Config), cluster: c, namespace: c.Namespace(t)}
 	system := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "vela-system"}}
-	if err := b.Create(t.Context(), system); err != nil && !apierrors.IsAlreadyExists(err) {
+	if err := e.Create(t.Context(), system); err != nil && !apierrors.IsAlreadyExists(err) {
 		t.Fatal(err)
 	}
-	return b
+	return e
 }
 
 func connect(t *testing.T, cfg *rest.Config) client.Client {
@@ -76,23 +76,23 @@ func connect(t *testing.T, cfg *rest.Config) client.Client {
 	return c
 }
 
-func (b bed) create(t *testing.T, objects ...client.Object) {
+func (e env) create(t *testing.T, objects ...client.Object) {
 	t.Helper()
 	for _, o := range objects {
 		if o.GetNamespace() == "" {
-			o.SetNamespace(b.namespace)
+			o.SetNamespace(e.namespace)
 		}
-		if err := b.Create(t.Context(), o); err != nil {
+		if err := e.Create(t.Context(), o); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
 // view compiles a query that is evaluated as c.
-func (b bed) view(t *testing.T, c client.Client, q query.Query) *view.View {
+func (e env) view(t *testing.T, c client.Client, q query.Query) *view.View {
 	t.Helper()
 	if q.Parameter == nil {
-		q.Parameter = map[string]any{"name": "settings", "namespace": b.namespace}
+		q.Parameter = map[string]any{"name": "settings", "namespace": e.namespace}
 	}
 	v, problems := view.New(q, view.Options{Client: c, Executor: provider.New(provider.Options{Client: c})})
 	if len(problems) > 0 {
@@ -103,8 +103,8 @@ func (b bed) view(t *testing.T, c client.Client, q query.Query) *view.View {
 
 // TestValue exports what the query says, else what the view says, else status.
 func TestValue(t *testing.T) {
-	b := newBed(t)
-	b.create(t, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "settings"}, Data: map[string]string{"color": "blue"}})
+	e := newEnv(t)
+	e.create(t, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "settings"}, Data: map[string]string{"color": "blue"}})
 	const all = settings + `
 	status: {color: read.$returns.value.data.color, length: len(status.color), list: [status.color]}
 	other: "x"
@@ -119,7 +119,7 @@ func TestValue(t *testing.T) {
 		"a result":    {query.Query{Template: all, Export: "result"}, int64(5)},
 		"that of all": {query.Query{Template: all + `export: "other"`, Export: "status.list[0]"}, "blue"},
 	} {
-		got, err := b.view(t, b.Client, tc.q).Evaluate(t.Context())
+		got, err := e.view(t, e.Client, tc.q).Evaluate(t.Context())
 		if diff := cmp.Diff(tc.want, got); diff != "" || err != nil {
 			t.Error(name, diff, err)
 		}
@@ -128,12 +128,12 @@ func TestValue(t *testing.T) {
 
 // TestNamed reads a view from its ConfigMap, and again when that changes.
 func TestNamed(t *testing.T) {
-	b := newBed(t)
+	e := newEnv(t)
 	m := &corev1.ConfigMap{
-		ObjectMeta: metav1.ObjectMeta{Name: "view-" + b.namespace, Namespace: "vela-system"},
+		ObjectMeta: metav1.ObjectMeta{Name: "view-" + e.namespace, Namespace: "vela-system"},
 		Data:       map[string]string{"template": "status: 1"},
 	}
-	v := b.view(t, b.Client, query.Query{View: m.Name, Parameter: map[string]any{}})
+	v := e.view(t, e.Client, query.Query{View: m.Name, Parameter: map[string]any{}})
 	expect := func(want any, problem string) {
 		t.Helper()
 		got, err := v.Evaluate(t.Context())
@@ -146,22 +146,22 @@ func TestNamed(t *testing.T) {
 		}
 	}
 	expect(nil, "not found")
-	b.create(t, m)
+	e.create(t, m)
 	expect(int64(1), "")
 	for text, want := range map[string]any{"status: 2": int64(2), "status: \"x\"": "x"} {
 		m.Data["template"] = text
-		if err := b.Update(t.Context(), m); err != nil {
+		if err := e.Update(t.Context(), m); err != nil {
 			t.Fatal(err)
 		}
 		expect(want, "")
 	}
 	m.Data["template"] = "status: 1 +"
-	if err := b.Update(t.Context(), m); err != nil {
+	if err := e.Update(t.Context(), m); err != nil {
 		t.Fatal(err)
 	}
 	expect(nil, "template:1:12")
 	delete(m.Data, "template")
-	if err := b.Update(t.Context(), m); err != nil {
+	if err := e.Update(t.Context(), m); err != nil {
 		t.Fatal(err)
 	}
 	expect(nil, `has no key "template"`)
@@ -169,15 +169,15 @@ func TestNamed(t *testing.T) {
 
 // TestOnlyReads: nothing is changed, and Secrets keep what they hold.
 func TestOnlyReads(t *testing.T) {
-	b := newBed(t)
-	b.create(t,
+	e := newEnv(t)
+	e.create(t,
 		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "settings"}},
 		&corev1.Secret{
 			ObjectMeta: metav1.ObjectMeta{Name: "hidden", Annotations: map[string]string{"kubectl.kubernetes.io/last-applied-configuration": "hunter2"}},
 			StringData: map[string]string{"password": "hunter2"},
 		},
 	)
-	object := fmt.Sprintf(`{apiVersion: "v1", kind: "ConfigMap", metadata: {name: "settings", namespace: %q}, data: a: "b"}`, b.namespace)
+	object := fmt.Sprintf(`{apiVersion: "v1", kind: "ConfigMap", metadata: {name: "settings", namespace: %q}, data: a: "b"}`, e.namespace)
 	for name, template := range map[string]string{
 		"apply":  `import "vela/kube"` + "\na: kube.#Apply & {$params: resource: " + object + "}\nstatus: a.$returns",
 		"delete": `import "vela/op"` + "\na: op.#Delete & {value: {apiVersion: \"v1\", kind: \"ConfigMap\", metadata: {name: \"settings\", namespace: \"default\"}}}\nstatus: a.value",
@@ -185,7 +185,7 @@ func TestOnlyReads(t *testing.T) {
 		"views":  `import "vela/ql"` + "\n" + `a: ql.#View & {$params: {template: "status: 1"}}` + "\nstatus: a.$returns",
 		"config": `import "vela/config"` + "\n" + `a: config.#ListConfig & {$params: {template: "x", namespace: "y"}}` + "\nstatus: a.$returns",
 	} {
-		_, err := b.view(t, b.Client, query.Query{Template: template, Parameter: map[string]any{}}).Evaluate(t.Context())
+		_, err := e.view(t, e.Client, query.Query{Template: template, Parameter: map[string]any{}}).Evaluate(t.Context())
 		if !action.IsTerminal(err) || !strings.Contains(err.Error(), "a view only reads") {
 			t.Errorf("%s: got %v", name, err)
 		}
@@ -199,8 +199,8 @@ func TestOnlyReads(t *testing.T) {
 		"ql":   `ql.#Read & {value: {apiVersion: "v1", kind: "Secret", metadata: {name: "hidden", namespace: %q}}}`,
 	} {
 		imported, _, _ := strings.Cut(call, ".")
-		template := fmt.Sprintf("import %q\nstatus: "+call, "vela/"+imported, b.namespace)
-		got, err := b.view(t, b.Client, query.Query{Template: template, Parameter: map[string]any{}}).Evaluate(t.Context())
+		template := fmt.Sprintf("import %q\nstatus: "+call, "vela/"+imported, e.namespace)
+		got, err := e.view(t, e.Client, query.Query{Template: template, Parameter: map[string]any{}}).Evaluate(t.Context())
 		if text := fmt.Sprint(got); err != nil || !strings.Contains(text, "hidden") || strings.Contains(text, "hunter2") || strings.Contains(text, "aHVudGVyMg") {
 			t.Errorf("%s: got %v and %v", name, got, err)
 		}
@@ -209,16 +209,16 @@ func TestOnlyReads(t *testing.T) {
 
 // TestFailures: only that something does not exist is a value.
 func TestFailures(t *testing.T) {
-	b := newBed(t)
-	powerless := connect(t, b.cluster.ServiceAccount(t, b.namespace, "powerless"))
+	e := newEnv(t)
+	powerless := connect(t, e.cluster.ServiceAccount(t, e.namespace, "powerless"))
 	const shows = settings + `
 	status: [if read.$returns.err != _|_ {{reason: read.$returns.err}}, read.$returns.value][0]
 	`
-	got, err := b.view(t, b.Client, query.Query{Template: shows}).Evaluate(t.Context())
+	got, err := e.view(t, e.Client, query.Query{Template: shows}).Evaluate(t.Context())
 	if text := fmt.Sprint(got); err != nil || !strings.Contains(text, "not found") {
 		t.Errorf("got %v and %v", got, err)
 	}
-	_, err = b.view(t, powerless, query.Query{Template: shows}).Evaluate(t.Context())
+	_, err = e.view(t, powerless, query.Query{Template: shows}).Evaluate(t.Context())
 	if !apierrors.IsForbidden(err) {
 		t.Errorf("got %v, want that it is forbidden", err)
 	}
@@ -228,54 +228,54 @@ func TestFailures(t *testing.T) {
 	read: op.#Read & {value: {apiVersion: "v1", kind: "ConfigMap", metadata: {name: parameter.name, namespace: parameter.namespace}}}
 	status: [if read.err != _|_ {{error: read.err}}, read.value][0]
 	`
-	_, err = b.view(t, b.Client, query.Query{Template: old}).Evaluate(t.Context())
+	_, err = e.view(t, e.Client, query.Query{Template: old}).Evaluate(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "not found") {
 		t.Errorf("got %v, want the error that the view shows", err)
 	}
-	if _, err = b.view(t, powerless, query.Query{Template: old}).Evaluate(t.Context()); err == nil || !strings.Contains(err.Error(), "forbidden") {
+	if _, err = e.view(t, powerless, query.Query{Template: old}).Evaluate(t.Context()); err == nil || !strings.Contains(err.Error(), "forbidden") {
 		t.Errorf("got %v, want that it is forbidden", err)
 	}
-	if _, err = b.view(t, b.Client, query.Query{Template: "x: 1", Parameter: map[string]any{}}).Evaluate(t.Context()); !action.IsTerminal(err) || err.Error() != `view template: template "template" has no status` {
+	if _, err = e.view(t, e.Client, query.Query{Template: "x: 1", Parameter: map[string]any{}}).Evaluate(t.Context()); !action.IsTerminal(err) || err.Error() != `view template: template "template" has no status` {
 		t.Errorf("got %v", err)
 	}
 	large := fmt.Sprintf("import \"strings\"\nstatus: strings.Repeat(\"x\", %d)", view.MaxValue)
-	if _, err = b.view(t, b.Client, query.Query{Template: large, Parameter: map[string]any{}}).Evaluate(t.Context()); !action.IsTerminal(err) || !strings.Contains(err.Error(), "larger than 1024 KiB") {
+	if _, err = e.view(t, e.Client, query.Query{Template: large, Parameter: map[string]any{}}).Evaluate(t.Context()); !action.IsTerminal(err) || !strings.Contains(err.Error(), "larger than 1024 KiB") {
 		t.Errorf("got %v", err)
 	}
 }
 
-// watcher is a Witness. Evaluations that are fatal never begin.
-type watcher struct {
+// fakeTracker is a Witness. Evaluations that are fatal never begin.
+type fakeTracker struct {
 	mu           sync.Mutex
-	begun, ended int
+	began, ended int
 	fatal        bool
 }
 
-func (w *watcher) Begin(string) func() {
+func (w *fakeTracker) Begin(string) func() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.begun++
+	w.began++
 	return func() { w.ended++ }
 }
 
-func (w *watcher) Fatal(string) bool { return w.fatal }
+func (w *fakeTracker) Fatal(string) bool { return w.fatal }
 
-// asleep answers calls while nothing is evaluated.
-type asleep struct {
+// fakeExecutor answers calls while nothing is evaluated.
+type fakeExecutor struct {
 	t *testing.T
-	w *watcher
+	w *fakeTracker
 }
 
-func (a asleep) Execute(context.Context, provider.Call) (provider.Result, error) {
-	if a.w.begun != a.w.ended {
+func (a fakeExecutor) Execute(context.Context, provider.Call) (provider.Result, error) {
+	if a.w.began != a.w.ended {
 		a.t.Error("a call is answered while something is evaluated")
 	}
 	return nil, errors.New("no answer")
 }
 
 func TestWitness(t *testing.T) {
-	w := &watcher{}
-	o := view.Options{Executor: asleep{t, w}, Witness: func(string) view.Witness { return w }}
+	w := &fakeTracker{}
+	o := view.Options{Executor: fakeExecutor{t, w}, CrashTracker: func(string) view.CrashTracker { return w }}
 	v, problems := view.New(query.Query{Template: settings + "status: read.$returns", Parameter: map[string]any{"name": "a", "namespace": "b"}}, o)
 	if len(problems) > 0 {
 		t.Fatal(problems)
@@ -283,18 +283,18 @@ func TestWitness(t *testing.T) {
 	if _, err := v.Evaluate(t.Context()); err == nil || !strings.Contains(err.Error(), "no answer") {
 		t.Errorf("got %v", err)
 	}
-	if w.begun != 2 || w.ended != 2 {
-		t.Errorf("began %d times, and ended %d times", w.begun, w.ended)
+	if w.began != 2 || w.ended != 2 {
+		t.Errorf("began %d times, and ended %d times", w.began, w.ended)
 	}
 	w.fatal = true
-	if _, err := v.Evaluate(t.Context()); !action.IsTerminal(err) || w.begun != 2 {
-		t.Errorf("got %v after %d evaluations", err, w.begun)
+	if _, err := v.Evaluate(t.Context()); !action.IsTerminal(err) || w.began != 2 {
+		t.Errorf("got %v after %d evaluations", err, w.began)
 	}
 }
 
 // TestExecutor gives actions what views show, and keeps the views.
 func TestExecutor(t *testing.T) {
-	b := newBed(t)
+	b := newEnv(t)
 	sa := connect(t, b.cluster.ServiceAccount(t, b.namespace, "reader",
 		rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"configmaps"}, Verbs: []string{"get"}}))
 	b.create(t, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "settings"}, Data: map[string]string{"color": "blue"}})

@@ -41,7 +41,7 @@ func acr(body []byte) (Notification, error) {
 			Region   string `json:"region"`
 		} `json:"repository"`
 	}
-	if err := read(body, &sent); err != nil {
+	if err := decodeJSON(body, &sent); err != nil {
 		return Notification{}, err
 	}
 	n := Notification{Type: sent.Action, ID: sent.ID}

@@ -29,7 +29,7 @@ func dockerHub(body []byte) (Notification, error) {
 			RepoName string `json:"repo_name"`
 		} `json:"repository"`
 	}
-	if err := read(body, &sent); err != nil {
+	if err := decodeJSON(body, &sent); err != nil {
 		return Notification{}, err
 	}
 	n := Notification{Type: "push"}

@@ -35,7 +35,7 @@ func harbor(body []byte) (Notification, error) {
 		EventData data   `json:"event_data"`
 		data
 	}
-	if err := read(body, &sent); err != nil {
+	if err := decodeJSON(body, &sent); err != nil {
 		return Notification{}, err
 	}
 	d := sent.EventData

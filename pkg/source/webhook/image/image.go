@@ -72,7 +72,7 @@ func Parse(registry string, body []byte) (Notification, error) {
 		err = errors.New("unknown registry")
 	}
 	if err == nil {
-		err = n.check()
+		err = n.validate()
 	}
 	if err != nil {
 		return Notification{}, fmt.Errorf("%w: %s: %w", ErrMalformed, registry, err)
@@ -80,8 +80,8 @@ func Parse(registry string, body []byte) (Notification, error) {
 	return n, nil
 }
 
-// check refuses images that are no part of a reference.
-func (n Notification) check() error {
+// validate refuses images that are no part of a reference.
+func (n Notification) validate() error {
 	for _, image := range n.Images {
 		for _, part := range []struct {
 			name, value, form string
@@ -113,8 +113,8 @@ func host(url string) string {
 	return host
 }
 
-// read decodes JSON, and says what is wrong with it without the names of types.
-func read(body []byte, into any) error {
+// decodeJSON decodes JSON, and says what is wrong with it without the names of types.
+func decodeJSON(body []byte, into any) error {
 	err := json.Unmarshal(body, into)
 	var kind *json.UnmarshalTypeError
 	if errors.As(err, &kind) {

@@ -31,7 +31,7 @@ func jfrog(body []byte) (Notification, error) {
 		} `json:"data"`
 		Origin string `json:"jpd_origin"`
 	}
-	if err := read(body, &sent); err != nil {
+	if err := decodeJSON(body, &sent); err != nil {
 		return Notification{}, err
 	}
 	n := Notification{Type: sent.EventType}

@@ -49,7 +49,7 @@ func cloudEvent(ctx context.Context, header http.Header, body []byte) (Payload, 
 		if kind != event.ApplicationCloudEventsJSON {
 			return Payload{}, fmt.Errorf("%w: %q; CloudEvents come one at a time, in JSON", ErrUnsupported, kind)
 		}
-		if err := measure(body); err != nil {
+		if err := checkSize(body); err != nil {
 			return Payload{}, err
 		}
 	}

@@ -98,7 +98,7 @@ func isJSON(kind string) bool {
 
 // decode reads JSON.
 func decode(body []byte) (any, error) {
-	if err := measure(body); err != nil {
+	if err := checkSize(body); err != nil {
 		return nil, err
 	}
 	var value any
@@ -108,9 +108,9 @@ func decode(body []byte) (any, error) {
 	return value, nil
 }
 
-// measure refuses JSON that is too large to be decoded. It reads what is not
+// checkSize refuses JSON that is too large to be decoded. It reads what is not
 // JSON as if it were.
-func measure(body []byte) error {
+func checkSize(body []byte) error {
 	values, depth, quoted := 0, 0, false
 	for i := 0; i < len(body); i++ {
 		switch c := body[i]; {

@@ -26,14 +26,14 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
-// blockFormat is the first byte of a block.
-const blockFormat = 1
+// inventoryFormat is the first byte of a block.
+const inventoryFormat = 1
 
-// Block returns the bytes of an inventory, or of changes to one: in the order
+// EncodeInventory returns the bytes of an inventory, or of changes to one: in the order
 // of the keys, each without what it shares with the key before. It ends in a
 // checksum.
-func Block(entries map[string]*store.Entry) []byte {
-	b := []byte{blockFormat}
+func EncodeInventory(entries map[string]*store.Entry) []byte {
+	b := []byte{inventoryFormat}
 	var before string
 	for _, key := range slices.Sorted(maps.Keys(entries)) {
 		shared := 0
@@ -45,20 +45,20 @@ func Block(entries map[string]*store.Entry) []byte {
 		b = AppendEntry(b, entries[key])
 		before = key
 	}
-	return Seal(b)
+	return AppendChecksum(b)
 }
 
-// OpenBlock reads what Block returned. No bytes are an empty inventory.
-func OpenBlock(b []byte) (map[string]*store.Entry, error) {
+// DecodeInventory reads what Block returned. No bytes are an empty inventory.
+func DecodeInventory(b []byte) (map[string]*store.Entry, error) {
 	entries := map[string]*store.Entry{}
 	if len(b) == 0 {
 		return entries, nil
 	}
-	b, err := Unseal(b)
+	b, err := VerifyChecksum(b)
 	if err != nil {
 		return nil, err
 	}
-	if len(b) == 0 || b[0] != blockFormat {
+	if len(b) == 0 || b[0] != inventoryFormat {
 		return nil, fmt.Errorf("inventory of format %.1x: %w", b, store.ErrForeign)
 	}
 	r := reader{b: b[1:]}
@@ -72,7 +72,7 @@ func OpenBlock(b []byte) (map[string]*store.Entry, error) {
 		if !first && key <= before {
 			return nil, fmt.Errorf("inventory key %q after %q: %w", key, before, store.ErrDamaged)
 		}
-		e, rest, err := Entry(r.b)
+		e, rest, err := DecodeEntry(r.b)
 		if err != nil {
 			return nil, fmt.Errorf("inventory key %q: %w", key, err)
 		}
@@ -82,13 +82,13 @@ func OpenBlock(b []byte) (map[string]*store.Entry, error) {
 	return entries, nil
 }
 
-// Seal appends a checksum of b and context to b. The context is not stored.
-func Seal(b []byte, context ...byte) []byte {
+// AppendChecksum appends a checksum of b and context to b. The context is not stored.
+func AppendChecksum(b []byte, context ...byte) []byte {
 	return binary.BigEndian.AppendUint32(b, checksum(b, context))
 }
 
-// Unseal returns what was sealed in the same context.
-func Unseal(b []byte, context ...byte) ([]byte, error) {
+// VerifyChecksum returns what was sealed in the same context.
+func VerifyChecksum(b []byte, context ...byte) ([]byte, error) {
 	n := len(b) - crc32.Size
 	if n < 0 || binary.BigEndian.Uint32(b[n:]) != checksum(b[:n], context) {
 		return nil, fmt.Errorf("checksum of %d bytes: %w", len(b), store.ErrDamaged)

@@ -35,7 +35,7 @@ const (
 	// ones: 16 bytes, and a varint.
 	uidIsUUID
 	versionIsNumber
-	hasSeen
+	hasState
 )
 
 // AppendEntry appends e to b; nil stands for an entry that is deleted. An entry
@@ -58,19 +58,19 @@ func AppendEntry(b []byte, e *store.Entry) []byte {
 	} else {
 		b = appendBytes(b, e.ResourceVersion)
 	}
-	if len(e.Seen) > 0 {
-		b[at] |= hasSeen
-		b = appendBytes(b, e.Seen)
+	if len(e.State) > 0 {
+		b[at] |= hasState
+		b = appendBytes(b, e.State)
 	}
 	return b
 }
 
-// Entry reads one entry, nil where it is deleted, and returns what follows it.
-func Entry(b []byte) (e *store.Entry, rest []byte, err error) {
+// DecodeEntry reads one entry, nil where it is deleted, and returns what follows it.
+func DecodeEntry(b []byte) (e *store.Entry, rest []byte, err error) {
 	r := reader{b: b}
 	flags := r.byte()
 	switch {
-	case r.failed || flags > deleted|uidIsUUID|versionIsNumber|hasSeen || flags&deleted != 0 && flags != deleted:
+	case r.failed || flags > deleted|uidIsUUID|versionIsNumber|hasState || flags&deleted != 0 && flags != deleted:
 		return nil, nil, fmt.Errorf("inventory entry %.8x: %w", b, store.ErrDamaged)
 	case flags == deleted:
 		return nil, r.b, nil
@@ -78,7 +78,7 @@ func Entry(b []byte) (e *store.Entry, rest []byte, err error) {
 	e = &store.Entry{}
 	if flags&uidIsUUID != 0 {
 		var u uuid.UUID
-		copy(u[:], r.take(uint64(len(u))))
+		copy(u[:], r.next(uint64(len(u))))
 		e.UID = u.String()
 	} else {
 		e.UID = string(r.bytes())
@@ -88,8 +88,8 @@ func Entry(b []byte) (e *store.Entry, rest []byte, err error) {
 	} else {
 		e.ResourceVersion = string(r.bytes())
 	}
-	if flags&hasSeen != 0 {
-		e.Seen = append([]byte(nil), r.bytes()...)
+	if flags&hasState != 0 {
+		e.State = append([]byte(nil), r.bytes()...)
 	}
 	if r.failed {
 		return nil, nil, fmt.Errorf("inventory entry %.8x: %w", b, store.ErrDamaged)
@@ -97,11 +97,11 @@ func Entry(b []byte) (e *store.Entry, rest []byte, err error) {
 	return e, r.b, nil
 }
 
-// CheckChange refuses a change that a store cannot hold.
-func CheckChange(c store.Change) error {
+// ValidateChange refuses a change that a store cannot hold.
+func ValidateChange(c store.Change) error {
 	for key, e := range c.Inventory {
-		if e != nil && len(e.Seen) > store.MaxSeen {
-			return fmt.Errorf("inventory entry %q: %d bytes seen, more than %d: %w", key, len(e.Seen), store.MaxSeen, store.ErrRefused)
+		if e != nil && len(e.State) > store.MaxState {
+			return fmt.Errorf("inventory entry %q: %d bytes seen, more than %d: %w", key, len(e.State), store.MaxState, store.ErrRejected)
 		}
 	}
 	return nil
@@ -117,7 +117,7 @@ type reader struct {
 	failed bool
 }
 
-func (r *reader) take(n uint64) []byte {
+func (r *reader) next(n uint64) []byte {
 	if r.failed || n > uint64(len(r.b)) {
 		r.failed = true
 		return nil
@@ -128,7 +128,7 @@ func (r *reader) take(n uint64) []byte {
 }
 
 func (r *reader) byte() byte {
-	if v := r.take(1); v != nil {
+	if v := r.next(1); v != nil {
 		return v[0]
 	}
 	return 0
@@ -144,4 +144,4 @@ func (r *reader) uvarint() uint64 {
 	return v
 }
 
-func (r *reader) bytes() []byte { return r.take(r.uvarint()) }
+func (r *reader) bytes() []byte { return r.next(r.uvarint()) }

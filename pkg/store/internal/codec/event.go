@@ -38,62 +38,62 @@ type eventJSON struct {
 	Old       json.RawMessage `json:"old,omitempty"`
 	Unchanged []string        `json:"unchanged,omitempty"`
 	// For tells none from all.
-	For    []event.Trigger `json:"for,omitzero"`
-	Writer string          `json:"writer,omitempty"`
-	Time   time.Time       `json:"time"`
+	For    []event.TriggerRef `json:"for,omitzero"`
+	Writer string             `json:"writer,omitempty"`
+	Time   time.Time          `json:"time"`
 }
 
-// Event returns the JSON of ev.
-func Event(ev event.Event) ([]byte, error) {
+// EncodeEvent returns the JSON of ev.
+func EncodeEvent(ev event.Event) ([]byte, error) {
 	j := eventJSON{
 		Source: ev.Source, Type: ev.Type, ID: ev.ID, Cluster: ev.Cluster, Key: ev.Key,
-		Unchanged: ev.Unchanged, For: ev.For, Writer: ev.Writer, Time: ev.Time.UTC(),
+		Unchanged: ev.Unchanged, For: ev.Triggers, Writer: ev.Writer, Time: ev.Time.UTC(),
 	}
 	var err error
-	if j.Data, err = Object(ev.Data); err != nil {
+	if j.Data, err = EncodeObject(ev.Data); err != nil {
 		return nil, fmt.Errorf("data: %w", err)
 	}
-	if j.Old, err = Object(ev.Old); err != nil {
+	if j.Old, err = EncodeObject(ev.Old); err != nil {
 		return nil, fmt.Errorf("old: %w", err)
 	}
 	return json.Marshal(j)
 }
 
-// OpenEvent reads what Event returned.
-func OpenEvent(b []byte) (event.Event, error) {
+// DecodeEvent reads what Event returned.
+func DecodeEvent(b []byte) (event.Event, error) {
 	var j eventJSON
 	if err := json.Unmarshal(b, &j); err != nil {
 		return event.Event{}, fmt.Errorf("event: %w: %w", store.ErrDamaged, err)
 	}
 	ev := event.Event{
 		Source: j.Source, Type: j.Type, ID: j.ID, Cluster: j.Cluster, Key: j.Key,
-		Unchanged: j.Unchanged, For: j.For, Writer: j.Writer, Time: j.Time,
+		Unchanged: j.Unchanged, Triggers: j.For, Writer: j.Writer, Time: j.Time,
 	}
 	var err error
-	if ev.Data, err = OpenObject(j.Data); err != nil {
+	if ev.Data, err = DecodeObject(j.Data); err != nil {
 		return event.Event{}, fmt.Errorf("data of event %q: %w", ev.ID, err)
 	}
-	if ev.Old, err = OpenObject(j.Old); err != nil {
+	if ev.Old, err = DecodeObject(j.Old); err != nil {
 		return event.Event{}, fmt.Errorf("old of event %q: %w", ev.ID, err)
 	}
 	return ev, nil
 }
 
-// Object returns the JSON of o, nothing where o is nil.
-func Object(o map[string]any) ([]byte, error) {
+// EncodeObject returns the JSON of o, nothing where o is nil.
+func EncodeObject(o map[string]any) ([]byte, error) {
 	if o == nil {
 		return nil, nil
 	}
 	b, err := json.Marshal(o)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", store.ErrRefused, err)
+		return nil, fmt.Errorf("%w: %w", store.ErrRejected, err)
 	}
 	return b, nil
 }
 
-// OpenObject reads what Object returned: whole numbers are int64 where they
+// DecodeObject reads what Object returned: whole numbers are int64 where they
 // fit, others float64.
-func OpenObject(b []byte) (map[string]any, error) {
+func DecodeObject(b []byte) (map[string]any, error) {
 	if len(b) == 0 {
 		return nil, nil
 	}

@@ -27,12 +27,12 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
-// MaxEvent is the largest event that is stored as a whole, as JSON in bytes. It
+// MaxEventSize is the largest event that is stored as a whole, as JSON in bytes. It
 // leaves room for the rest of an object in etcd, which takes 1.5 MiB.
-const MaxEvent = 1 << 20
+const MaxEventSize = 1 << 20
 
-// maxText is how much is kept of an error, in bytes.
-const maxText = 4 << 10
+// maxErrorSize is how much is kept of an error, in bytes.
+const maxErrorSize = 4 << 10
 
 // ID returns the same text for the same parts, and another for others: 32
 // characters that fit into any name.
@@ -44,73 +44,73 @@ func ID(parts ...string) string {
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
-// Prepare returns l as it is to be stored: with its ID, without data of
+// PrepareDeadLetter returns l as it is to be stored: with its ID, without data of
 // Secrets, and not too large.
-func Prepare(l store.Letter, now time.Time) (store.Letter, error) {
+func PrepareDeadLetter(l store.DeadLetter, now time.Time) (store.DeadLetter, error) {
 	ev := l.Event
 	l.ID = ID(l.Trigger.Namespace, l.Trigger.Name, ev.Source, ev.Cluster, ev.Key, ev.Type, ev.ID)
-	l.Buried, l.Replay = now.UTC(), time.Time{}
-	if len(l.Error) > maxText {
-		l.Error = l.Error[:maxText] + "…"
+	l.StoredAt, l.ReplayRequestedAt = now.UTC(), time.Time{}
+	if len(l.Error) > maxErrorSize {
+		l.Error = l.Error[:maxErrorSize] + "…"
 	}
 	if IsSecret(ev) {
-		l.Error = withoutSecret(l.Error, ev)
-		l.Event, l.Omitted = named(ev), store.OmittedSecret
+		l.Error = redactError(l.Error, ev)
+		l.Event, l.Omitted = identityOnly(ev), store.OmittedSecret
 		return l, nil
 	}
-	text, err := Event(ev)
+	text, err := EncodeEvent(ev)
 	if err != nil {
-		return store.Letter{}, err
+		return store.DeadLetter{}, err
 	}
-	if len(text) > MaxEvent {
-		l.Event, l.Omitted = named(ev), store.OmittedSize
+	if len(text) > MaxEventSize {
+		l.Event, l.Omitted = identityOnly(ev), store.OmittedSize
 	}
 	return l, nil
 }
 
-// Acceptable returns the JSON of an event that is to be spooled.
-func Acceptable(ev event.Event) ([]byte, error) {
+// EncodeQueuedEvent returns the JSON of an event that is to be spooled.
+func EncodeQueuedEvent(ev event.Event) ([]byte, error) {
 	if IsSecret(ev) {
-		return nil, fmt.Errorf("accept event %q: data of a Secret: %w", ev.ID, store.ErrRefused)
+		return nil, fmt.Errorf("accept event %q: data of a Secret: %w", ev.ID, store.ErrRejected)
 	}
-	text, err := Event(ev)
+	text, err := EncodeEvent(ev)
 	if err != nil {
 		return nil, fmt.Errorf("accept event %q: %w", ev.ID, err)
 	}
-	if len(text) > MaxEvent {
-		return nil, fmt.Errorf("accept event %q: %d bytes, more than %d: %w", ev.ID, len(text), MaxEvent, store.ErrRefused)
+	if len(text) > MaxEventSize {
+		return nil, fmt.Errorf("accept event %q: %d bytes, more than %d: %w", ev.ID, len(text), MaxEventSize, store.ErrRejected)
 	}
 	return text, nil
 }
 
-// letterJSON is a letter as a file holds it, its event without data.
-type letterJSON struct {
-	Letter store.Letter    `json:"letter"`
-	Event  json.RawMessage `json:"event"`
+// deadLetterJSON is a letter as a file holds it, its event without data.
+type deadLetterJSON struct {
+	DeadLetter store.DeadLetter `json:"letter"`
+	Event      json.RawMessage  `json:"event"`
 }
 
-// Letter returns the JSON of l without its event's data and old.
-func Letter(l store.Letter) ([]byte, error) {
+// EncodeDeadLetter returns the JSON of l without its event's data and old.
+func EncodeDeadLetter(l store.DeadLetter) ([]byte, error) {
 	head := l.Event
 	head.Data, head.Old = nil, nil
-	text, err := Event(head)
+	text, err := EncodeEvent(head)
 	if err != nil {
 		return nil, err
 	}
-	l.First, l.Last = l.First.UTC(), l.Last.UTC()
-	return json.Marshal(letterJSON{l, text})
+	l.FirstAttempt, l.LastAttempt = l.FirstAttempt.UTC(), l.LastAttempt.UTC()
+	return json.Marshal(deadLetterJSON{l, text})
 }
 
-// OpenLetter reads what Letter returned.
-func OpenLetter(b []byte) (store.Letter, error) {
-	var j letterJSON
+// DecodeDeadLetter reads what Letter returned.
+func DecodeDeadLetter(b []byte) (store.DeadLetter, error) {
+	var j deadLetterJSON
 	if err := json.Unmarshal(b, &j); err != nil {
-		return store.Letter{}, fmt.Errorf("dead letter: %w: %w", store.ErrDamaged, err)
+		return store.DeadLetter{}, fmt.Errorf("dead letter: %w: %w", store.ErrDamaged, err)
 	}
-	ev, err := OpenEvent(j.Event)
+	ev, err := DecodeEvent(j.Event)
 	if err != nil {
-		return store.Letter{}, fmt.Errorf("dead letter %q: %w", j.Letter.ID, err)
+		return store.DeadLetter{}, fmt.Errorf("dead letter %q: %w", j.DeadLetter.ID, err)
 	}
-	j.Letter.Event = ev
-	return j.Letter, nil
+	j.DeadLetter.Event = ev
+	return j.DeadLetter, nil
 }

@@ -37,7 +37,7 @@ func inventory(n int) map[string]*store.Entry {
 	for i := range n {
 		entries[fmt.Sprintf("namespace-%d/object-%d", i%10, i)] = &store.Entry{
 			UID:             fmt.Sprintf("%08x-0000-4000-8000-%012x", i*2654435761%(1<<32), i),
-			ResourceVersion: fmt.Sprint(1_000_000 + i), Seen: bytes.Repeat([]byte{byte(i)}, i%9),
+			ResourceVersion: fmt.Sprint(1_000_000 + i), State: bytes.Repeat([]byte{byte(i)}, i%9),
 		}
 		if i%7 == 0 {
 			entries[fmt.Sprintf("namespace-%d/object-%d", i%10, i)] = nil
@@ -50,7 +50,7 @@ func TestBlock(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{0, 1, 2, 1000} {
 		want := inventory(n)
-		got, err := codec.OpenBlock(codec.Block(want))
+		got, err := codec.DecodeInventory(codec.EncodeInventory(want))
 		if err != nil {
 			t.Fatalf("%d entries: %v", n, err)
 		}
@@ -58,7 +58,7 @@ func TestBlock(t *testing.T) {
 			t.Errorf("%d entries: not the same", n)
 		}
 	}
-	if got, err := codec.OpenBlock(nil); err != nil || len(got) != 0 {
+	if got, err := codec.DecodeInventory(nil); err != nil || len(got) != 0 {
 		t.Errorf("nothing: got %v, %v", got, err)
 	}
 }
@@ -69,30 +69,30 @@ func equateNil() cmp.Option {
 
 func TestBlockDamaged(t *testing.T) {
 	t.Parallel()
-	sound := codec.Block(inventory(20))
+	sound := codec.EncodeInventory(inventory(20))
 	for at := range sound {
 		for _, flip := range []byte{1, 0x80, 0xff} {
 			b := bytes.Clone(sound)
 			b[at] ^= flip
-			if _, err := codec.OpenBlock(b); !errors.Is(err, store.ErrDamaged) {
+			if _, err := codec.DecodeInventory(b); !errors.Is(err, store.ErrDamaged) {
 				t.Fatalf("byte %d: got %v, want damaged", at, err)
 			}
 		}
 		if at == 0 {
 			continue
 		}
-		if _, err := codec.OpenBlock(sound[:at]); !errors.Is(err, store.ErrDamaged) {
+		if _, err := codec.DecodeInventory(sound[:at]); !errors.Is(err, store.ErrDamaged) {
 			t.Fatalf("cut to %d bytes: got %v, want damaged", at, err)
 		}
 	}
-	if _, err := codec.OpenBlock(codec.Seal([]byte{2})); !errors.Is(err, store.ErrForeign) {
+	if _, err := codec.DecodeInventory(codec.AppendChecksum([]byte{2})); !errors.Is(err, store.ErrForeign) {
 		t.Errorf("another format: got %v, want foreign", err)
 	}
 }
 
 func TestSealTellsTheContext(t *testing.T) {
 	t.Parallel()
-	if _, err := codec.Unseal(codec.Seal([]byte("value"), []byte("key")...), []byte("kez")...); !errors.Is(err, store.ErrDamaged) {
+	if _, err := codec.VerifyChecksum(codec.AppendChecksum([]byte("value"), []byte("key")...), []byte("kez")...); !errors.Is(err, store.ErrDamaged) {
 		t.Errorf("got %v, want damaged", err)
 	}
 }
@@ -111,18 +111,18 @@ func TestIDTellsPartsApart(t *testing.T) {
 // FuzzBlock: whatever the bytes behind a right checksum are, they are read as
 // what would be written the same, or refused.
 func FuzzBlock(f *testing.F) {
-	sealed := codec.Block(inventory(10))
+	sealed := codec.EncodeInventory(inventory(10))
 	f.Add(sealed[:len(sealed)-4])
 	f.Add([]byte{1, 0, 0, 1})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		entries, err := codec.OpenBlock(codec.Seal(bytes.Clone(b)))
+		entries, err := codec.DecodeInventory(codec.AppendChecksum(bytes.Clone(b)))
 		if err != nil {
 			if !errors.Is(err, store.ErrDamaged) && !errors.Is(err, store.ErrForeign) {
 				t.Fatalf("neither damaged nor foreign: %v", err)
 			}
 			return
 		}
-		again, err := codec.OpenBlock(codec.Block(entries))
+		again, err := codec.DecodeInventory(codec.EncodeInventory(entries))
 		if err != nil || !maps.EqualFunc(again, entries, func(a, b *store.Entry) bool { return cmp.Equal(a, b, equateNil()) }) {
 			t.Fatalf("%x: not the same when written again: %v", b, err)
 		}
@@ -131,7 +131,7 @@ func FuzzBlock(f *testing.F) {
 
 // FuzzEvent: what is read as an event can be stored again, and again.
 func FuzzEvent(f *testing.F) {
-	text, err := codec.Event(event.Event{ID: "a", Time: time.Unix(0, 0), Data: map[string]any{"n": int64(1)}, Old: map[string]any{}})
+	text, err := codec.EncodeEvent(event.Event{ID: "a", Time: time.Unix(0, 0), Data: map[string]any{"n": int64(1)}, Old: map[string]any{}})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -139,22 +139,22 @@ func FuzzEvent(f *testing.F) {
 	f.Add([]byte(`{"data":{"n":1e400}}`))
 	f.Add([]byte(`{"data":[]}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		ev, err := codec.OpenEvent(b)
+		ev, err := codec.DecodeEvent(b)
 		if err != nil {
 			if !errors.Is(err, store.ErrDamaged) {
 				t.Fatalf("not damaged: %v", err)
 			}
 			return
 		}
-		text, err := codec.Event(ev)
+		text, err := codec.EncodeEvent(ev)
 		if err != nil {
 			t.Fatalf("%q: %v", b, err)
 		}
-		again, err := codec.OpenEvent(text)
+		again, err := codec.DecodeEvent(text)
 		if err != nil {
 			t.Fatalf("%q: %v", text, err)
 		}
-		if same, err := codec.Event(again); err != nil || !bytes.Equal(same, text) {
+		if same, err := codec.EncodeEvent(again); err != nil || !bytes.Equal(same, text) {
 			t.Fatalf("%q, then %q: %v", text, same, err)
 		}
 	})
@@ -168,7 +168,7 @@ func FuzzPrepare(f *testing.F) {
 		ev := event.Event{Data: map[string]any{
 			"apiVersion": "v1", "kind": "Secret", "stringData": map[string]any{"v": value},
 		}}
-		l, err := codec.Prepare(store.Letter{Event: ev, Error: text}, time.Unix(0, 0))
+		l, err := codec.PrepareDeadLetter(store.DeadLetter{Event: ev, Error: text}, time.Unix(0, 0))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -191,18 +191,18 @@ func FuzzPrepare(f *testing.F) {
 func TestFormat(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	trigger := event.Trigger{Name: "n", Namespace: "ns"}
+	trigger := event.TriggerRef{Name: "n", Namespace: "ns"}
 	ev := event.Event{
 		Source: "s", Type: "t", ID: "i", Cluster: "c", Key: "k", Data: map[string]any{"d": int64(1)}, Old: map[string]any{},
-		Unchanged: []string{"u"}, For: []event.Trigger{trigger}, Writer: "w", Time: at,
+		Unchanged: []string{"u"}, Triggers: []event.TriggerRef{trigger}, Writer: "w", Time: at,
 	}
-	text, err := codec.Event(ev)
+	text, err := codec.EncodeEvent(ev)
 	if err != nil {
 		t.Fatal(err)
 	}
-	letter, err := codec.Letter(store.Letter{
+	letter, err := codec.EncodeDeadLetter(store.DeadLetter{
 		ID: "i", Trigger: trigger, Event: event.Event{ID: "e", Time: at}, Omitted: store.OmittedSize, Reason: "r", Error: "e",
-		Attempts: 1, First: at, Last: at, Buried: at,
+		Attempts: 1, FirstAttempt: at, LastAttempt: at, StoredAt: at,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -214,8 +214,8 @@ func TestFormat(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	uuid := &store.Entry{UID: "00010203-0405-0607-0809-0a0b0c0d0e0f", ResourceVersion: "300", Seen: []byte("s")}
-	block := codec.Block(map[string]*store.Entry{"a/b": uuid, "a/c": {UID: "u", ResourceVersion: "v"}, "a/d": nil})
+	uuid := &store.Entry{UID: "00010203-0405-0607-0809-0a0b0c0d0e0f", ResourceVersion: "300", State: []byte("s")}
+	block := codec.EncodeInventory(map[string]*store.Entry{"a/b": uuid, "a/c": {UID: "u", ResourceVersion: "v"}, "a/d": nil})
 	for name, c := range map[string]struct{ got, want string }{
 		"event": {string(text), `{"source":"s","type":"t","id":"i","cluster":"c","key":"k","data":{"d":1},"old":{},"unchanged":["u"],"for":[{"Name":"n","Namespace":"ns"}],"writer":"w","time":"2026-03-01T12:00:00Z"}`},
 		"letter": {string(letter), `{"letter":{"id":"i","trigger":{"Name":"n","Namespace":"ns"},"omitted":"too large","reason":"r","error":"e","attempts":1,` +

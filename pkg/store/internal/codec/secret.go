@@ -22,12 +22,12 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
-// window is the length of a piece of a Secret that an error must not quote, in
+// quoteLength is the length of a piece of a Secret that an error must not quote, in
 // bytes. Values that are shorter must not be quoted as a whole.
-const window = 6
+const quoteLength = 6
 
-// withheld is kept in place of an error that quotes a Secret.
-const withheld = "left out, because it quotes data of the Secret"
+// redactedError is kept in place of an error that quotes a Secret.
+const redactedError = "left out, because it quotes data of the Secret"
 
 // IsSecret reports whether ev is about a Secret.
 func IsSecret(ev event.Event) bool { return isSecret(ev.Data) || isSecret(ev.Old) }
@@ -37,8 +37,8 @@ func isSecret(o map[string]any) bool {
 	return o["kind"] == "Secret" && (version == "v1" || version == "")
 }
 
-// named returns ev without old, and with no more data than names the object.
-func named(ev event.Event) event.Event {
+// identityOnly returns ev without old, and with no more data than names the object.
+func identityOnly(ev event.Event) event.Event {
 	data := map[string]any{}
 	for _, field := range []string{"apiVersion", "kind"} {
 		if v, ok := ev.Data[field].(string); ok {
@@ -58,18 +58,18 @@ func named(ev event.Event) event.Event {
 	return ev
 }
 
-// withoutSecret returns text, unless it quotes any value of the Secret that ev
+// redactError returns text, unless it quotes any value of the Secret that ev
 // is about: plain or in base64.
-func withoutSecret(text string, ev event.Event) string {
+func redactError(text string, ev event.Event) string {
 	pieces := map[string]struct{}{}
 	for i := range text {
-		for n := 1; n <= window && i+n <= len(text); n++ {
+		for n := 1; n <= quoteLength && i+n <= len(text); n++ {
 			pieces[text[i:i+n]] = struct{}{}
 		}
 	}
 	quoted := func(v string) bool {
-		for i := 0; i == 0 || i+window <= len(v); i++ {
-			piece := v[i:min(i+window, len(v))]
+		for i := 0; i == 0 || i+quoteLength <= len(v); i++ {
+			piece := v[i:min(i+quoteLength, len(v))]
 			if _, ok := pieces[piece]; ok && piece != "" {
 				return true
 			}
@@ -77,18 +77,18 @@ func withoutSecret(text string, ev event.Event) string {
 		return false
 	}
 	for _, o := range []map[string]any{ev.Data, ev.Old} {
-		for _, v := range values(o) {
+		for _, v := range secretValues(o) {
 			if decoded, err := base64.StdEncoding.DecodeString(v); quoted(v) || err == nil && quoted(string(decoded)) {
-				return withheld
+				return redactedError
 			}
 		}
 	}
 	return text
 }
 
-// values returns the texts of a Secret that may be secret: those of data and
+// secretValues returns the texts of a Secret that may be secret: those of data and
 // stringData, and its annotations, where kubectl keeps a copy of them.
-func values(o map[string]any) []string {
+func secretValues(o map[string]any) []string {
 	metadata, _ := o["metadata"].(map[string]any)
 	var all []string
 	for _, field := range []any{o["data"], o["stringData"], metadata["annotations"]} {
