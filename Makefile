@@ -55,8 +55,8 @@ demo: testbed ## See a ConfigMap's edit give an Application a new revision
 	go run ./test/demo
 
 .PHONY: bench
-bench: testbed ## Measure against a hand-written controller and print a table
-	go run ./test/bench
+bench: testbed ## Measure against a hand-written controller; BENCH_FLAGS="-baseline BINARY": against another build
+	@go -C test/bench build -o $(CURDIR)/bin/bench . && bin/bench $(BENCH_FLAGS)
 
 .PHONY: cluster
 cluster: testbed ## Start a control plane that stays up, with KubeVela's CRDs and ours
@@ -101,6 +101,7 @@ bin/vela:
 lint: ## Check style and the walls between packages
 	$(GOLANGCI_LINT) run
 	cd test/controlplane && $(GOLANGCI_LINT) run --config ../../.golangci.yaml
+	cd test/bench && $(GOLANGCI_LINT) run --config ../../.golangci.yaml
 
 .PHONY: image
 image: ## Build a container image with buildah or docker

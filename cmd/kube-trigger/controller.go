@@ -17,114 +17,48 @@ limitations under the License.
 package main
 
 import (
-	"context"
-	"fmt"
-	"os"
-
-	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
-	ctrl "sigs.k8s.io/controller-runtime"
 
-	"github.com/kubevela/kube-trigger/actions"
-	"github.com/kubevela/kube-trigger/pkg/controller"
-	"github.com/kubevela/kube-trigger/pkg/sandbox"
-	"github.com/kubevela/kube-trigger/pkg/trigger"
+	"github.com/kubevela/kube-trigger/pkg/app"
 )
 
-// velaSystem is where KubeVela keeps definitions for all namespaces.
-const velaSystem = "vela-system"
-
-// maxChecks is how many TriggerServices are checked at the same time, each in a
-// process of its own.
-const maxChecks = 2
-
-// controllerOptions are the flags of controller.
-type controllerOptions struct {
-	managed
-
-	WorkerImage string
-	LeaderElect bool
-	Webhook     WebhookOptions
-}
-
 func controllerCommand() *cobra.Command {
-	var o controllerOptions
+	var o app.ControllerOptions
+	var log logFlags
 	cmd := &cobra.Command{
 		Use:     "controller",
 		Short:   "Give every TriggerService of a cluster a worker",
 		Long:    "Give every TriggerService of a cluster a worker. Each flag can be given as an environment variable: --worker-image as WORKER_IMAGE.",
 		Args:    noArgs,
 		PreRunE: flagsFromEnv,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return o.control(cmd) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := log.setLogger(cmd); err != nil {
+				return err
+			}
+			return app.RunController(cmd.Context(), o)
+		},
 	}
 	f := cmd.Flags()
-	o.managedFlags(f, "the namespace of the controller, where its Lease is, and Definitions for all namespaces may be")
-	f.StringVar(&o.WorkerImage, "worker-image", "oamdev/kube-trigger:"+version, "the image of workers, unless their template names one")
-	f.BoolVar(&o.LeaderElect, "leader-elect", true, "wait until no other controller works")
-	o.Webhook.flags(f)
+	clusterFlags(f, &o.ClusterOptions)
+	log.add(f)
+	f.StringVar(&o.Namespace, "namespace", "", "the namespace of the controller's Lease, and of Definitions for all namespaces; defaults to that of the pod or the kubeconfig")
+	f.StringVar(&o.WorkerImage, "worker-image", "oamdev/kube-trigger:"+version, "the image of workers whose template has none")
+	f.BoolVar(&o.LeaderElect, "leader-elect", true, "wait until no other controller runs")
+	f.StringVar(&o.MetricsAddr, "metrics-addr", "0", "the address of /metrics, such as :8080; 0 to serve none")
+	f.StringVar(&o.HealthAddr, "health-addr", "0", "the address of /healthz and /readyz, such as :8081; 0 to serve none")
+	f.BoolVar(&o.Webhook.Enabled, "webhook", false, "serve the validating webhook, which rejects invalid TriggerServices when they are written")
+	f.StringVar(&o.Webhook.Addr, "webhook-addr", ":9443", "the address of the validating webhook")
+	f.StringVar(&o.Webhook.CertDir, "webhook-cert-dir", "", "a directory with the webhook's tls.crt and tls.key, which are reloaded when they change; by default the controller issues its own certificate, and has the API server trust it")
 	return cmd
 }
 
-// control runs the controller until the command's context ends.
-func (o *controllerOptions) control(cmd *cobra.Command) error {
-	log, cfg, err := o.begin(cmd)
-	if err != nil {
-		return err
-	}
-	program, err := os.Executable()
-	if err != nil {
-		return fmt.Errorf("find this program: %w", err)
-	}
-	m, err := o.manager(log, cfg, ctrl.Options{
-		Cache: controller.Cache(), LeaderElection: o.LeaderElect, LeaderElectionID: "kube-trigger-controller",
-	})
-	if err != nil {
-		return err
-	}
-	ctx := logr.NewContext(cmd.Context(), log)
-	setup := controller.Options{
-		SystemNamespaces: systemNamespaces(o.Namespace),
-		Image:            o.WorkerImage,
-		Checker:          sandbox.NewChild(maxChecks, sandbox.MaxTime, program, checkCommand().Name()),
-	}
-	if err := controller.Setup(ctx, m, setup); err != nil {
-		return fmt.Errorf("start controller: %w", err)
-	}
-	// Whoever writes a TriggerService waits, and not for those that are checked
-	// because the controller has just begun.
-	setup.Checker = sandbox.NewChild(maxChecks, sandbox.MaxTime, program, checkCommand().Name())
-	if err := o.Webhook.add(m, o.Namespace, controller.NewValidator(m, setup)); err != nil {
-		return fmt.Errorf("start webhook: %w", err)
-	}
-	log.Info("starting", "version", version, "namespace", o.Namespace, "workerImage", o.WorkerImage)
-	return m.Start(ctx)
-}
-
-// systemNamespaces are where platform teams define what holds for all
-// namespaces.
-func systemNamespaces(own string) []string {
-	if own == velaSystem {
-		return []string{velaSystem}
-	}
-	return []string{own, velaSystem}
-}
-
-// checkCommand is what the controller runs to check what others wrote.
+// checkCommand is the child process of controller.
 func checkCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "check", Short: "Check a TriggerService for the controller",
+		Use: app.CheckServiceCommand, Short: "Check a TriggerService for the controller",
 		Hidden: true, Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return check(cmd.Context(), cmd)
+			return app.CheckService(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout())
 		},
 	}
-}
-
-func check(ctx context.Context, cmd *cobra.Command) error {
-	builtIn, err := trigger.BuiltIn(actions.FS)
-	if err != nil {
-		return err
-	}
-	c := clients{}
-	return sandbox.Serve(ctx, cmd.InOrStdin(), cmd.OutOrStdout(), sandbox.Local{Sources: c.sources(), BuiltIn: builtIn})
 }

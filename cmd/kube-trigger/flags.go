@@ -24,12 +24,19 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/kubevela/kube-trigger/pkg/app"
 )
 
-// flagsFromEnv gives every flag that is not on the command line the value of
-// its environment variable: --log-level that of LOG_LEVEL.
+// noEnv annotates flags without an environment variable: other programs use
+// variables of their names.
+const noEnv = "no-environment"
+
+// flagsFromEnv sets each flag that is not on the command line from its environment
+// variable: --log-level from LOG_LEVEL.
 func flagsFromEnv(cmd *cobra.Command, _ []string) error {
 	var errs []error
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
@@ -43,19 +50,56 @@ func flagsFromEnv(cmd *cobra.Command, _ []string) error {
 		}
 	})
 	if err := errors.Join(errs...); err != nil {
-		return invalid{err}
+		return app.InvalidError{Err: err}
 	}
 	return nil
 }
-
-// noEnv annotates flags whose variable means something else to others.
-const noEnv = "no-environment"
 
 func envName(flag string) string {
 	return strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-// seconds is a duration flag that takes a bare number as seconds.
+// configFlags adds the flags of a configuration.
+func configFlags(f *pflag.FlagSet, config, actionsDir *string) {
+	f.StringVarP(config, "config", "c", "", "the triggers: a file, or a directory of .yaml, .yml, .json and .cue files")
+	f.StringVar(actionsDir, "actions-dir", "", "a directory of custom actions, one CUE template per file; they take precedence over built-in ones")
+}
+
+// clusterFlags adds the flags that select the API server.
+func clusterFlags(f *pflag.FlagSet, o *app.ClusterOptions) {
+	o.Version = version
+	f.StringVar(&o.Kubeconfig, "kubeconfig", "", "the kubeconfig file; defaults to $KUBECONFIG, ~/.kube/config, or the pod's ServiceAccount")
+	f.StringVar(&o.Context, "context", "", "the context of the kubeconfig")
+	for _, name := range []string{"kubeconfig", "context"} {
+		_ = f.SetAnnotation(name, noEnv, []string{})
+	}
+}
+
+// storeFlags adds the flags that select the store.
+func storeFlags(f *pflag.FlagSet, o *app.StoreOptions) {
+	f.StringVar(&o.Store, "store", app.StoreAuto, "the file that keeps progress and dead letters; auto: one per configuration and API server, in $XDG_STATE_HOME/kube-trigger; none: no file")
+	f.StringVar(&o.TriggerService, "trigger-service", "", "the TriggerService, NAMESPACE/NAME, to use instead of a configuration; its progress and dead letters are kept in its namespace")
+}
+
+// logFlags are the values of the flags of the log.
+type logFlags struct{ level, format string }
+
+func (l *logFlags) add(f *pflag.FlagSet) {
+	f.StringVar(&l.level, "log-level", "info", "debug, info, warn or error")
+	f.StringVar(&l.format, "log-format", "text", "text or json")
+}
+
+// setLogger puts a logger to stderr into the context of cmd.
+func (l *logFlags) setLogger(cmd *cobra.Command) error {
+	log, err := app.NewLogger(cmd.ErrOrStderr(), l.level, l.format)
+	if err != nil {
+		return err
+	}
+	cmd.SetContext(logr.NewContext(cmd.Context(), log))
+	return nil
+}
+
+// seconds is a duration flag that accepts a bare number of seconds.
 type seconds time.Duration
 
 func (s *seconds) Set(text string) error {
@@ -72,10 +116,10 @@ func (s *seconds) Set(text string) error {
 
 func (s *seconds) String() string { return time.Duration(*s).String() }
 
-// Type names the value in the help.
+// Type returns the type of the value for the help.
 func (s *seconds) Type() string { return "duration" }
 
-// positive is an integer flag from 1.
+// positive is an integer flag of at least 1.
 type positive int
 
 func (p *positive) Set(text string) error {
@@ -92,5 +136,5 @@ func (p *positive) Set(text string) error {
 
 func (p *positive) String() string { return strconv.Itoa(int(*p)) }
 
-// Type names the value in the help.
+// Type returns the type of the value for the help.
 func (p *positive) Type() string { return "int" }

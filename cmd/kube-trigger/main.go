@@ -27,6 +27,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/kubevela/kube-trigger/pkg/app"
 )
 
 // version is set when the binary is linked.
@@ -34,29 +36,28 @@ var version = "dev"
 
 // Exit codes.
 const (
-	exitFailed  = 1 // something went wrong while it ran
-	exitInvalid = 2 // the command line or the configuration is wrong
+	exitFailed  = 1 // an error at run time
+	exitInvalid = 2 // an invalid command line or configuration
 )
 
 func main() {
-	TuneGC()
+	app.TuneGC()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends what does not end by itself
-	go ReturnMemory(ctx)
+	context.AfterFunc(ctx, stop) // a second signal kills the process
+	go app.ReturnMemory(ctx)
 	err := command().ExecuteContext(ctx)
 	if err == nil {
 		return
 	}
 	fmt.Fprintln(os.Stderr, err)
-	if errors.As(err, &invalid{}) {
+	if errors.As(err, &app.InvalidError{}) {
 		os.Exit(exitInvalid)
 	}
 	os.Exit(exitFailed)
 }
 
-// command returns the root command, which runs triggers when no subcommand is
-// named.
+// command returns the root command. Without a subcommand it is run.
 func command() *cobra.Command {
 	run := runCommand()
 	root := &cobra.Command{
@@ -72,19 +73,14 @@ func command() *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(run, validateCommand(), deadLettersCommand(), controllerCommand(), checkCommand(), checkConfigCommand(), versionCommand())
 	for _, c := range append(root.Commands(), root) {
-		c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return invalid{err} })
+		c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return app.InvalidError{Err: err} })
 	}
 	return root
 }
 
 func noArgs(cmd *cobra.Command, args []string) error {
 	if err := cobra.NoArgs(cmd, args); err != nil {
-		return invalid{err}
+		return app.InvalidError{Err: err}
 	}
 	return nil
 }
-
-// invalid marks an error as the user's: of the command line or configuration.
-type invalid struct{ error }
-
-func (e invalid) Unwrap() error { return e.error }

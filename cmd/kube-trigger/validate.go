@@ -20,28 +20,41 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"github.com/kubevela/kube-trigger/pkg/app"
 )
 
 func validateCommand() *cobra.Command {
-	var o options
+	var config, actionsDir string
 	cmd := &cobra.Command{
 		Use:     "validate -c FILE|DIR",
 		Short:   "Check triggers as run does, without a cluster",
 		Args:    noArgs,
 		PreRunE: flagsFromEnv,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			in, err := o.read()
+			n, err := app.Validate(cmd.Context(), config, actionsDir)
 			if err != nil {
 				return err
 			}
-			triggers, err := in.check(cmd.Context())
-			if err != nil {
-				return err
+			if n == 1 {
+				_, err = fmt.Fprintln(cmd.OutOrStdout(), "1 trigger is valid")
+			} else {
+				_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d triggers are valid\n", n)
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d triggers are valid\n", triggers)
 			return err
 		},
 	}
-	o.configFlags(cmd.Flags())
+	configFlags(cmd.Flags(), &config, &actionsDir)
 	return cmd
+}
+
+// checkConfigCommand is the child process of run and validate.
+func checkConfigCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: app.CheckConfigCommand, Short: "Check a configuration for run and validate",
+		Hidden: true, Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return app.CheckConfig(cmd.InOrStdin(), cmd.OutOrStdout())
+		},
+	}
 }

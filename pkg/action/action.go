@@ -14,8 +14,11 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package action runs CUE templates: it renders a template with an event and
-// parameters, and executes the provider calls that the result contains.
+// Package action runs CUE action templates: it evaluates a template with an event
+// and the user's properties, and executes the provider calls of the result.
+//
+// Templates are compiled once. An evaluation sees only the fields of the event that
+// the template refers to. Error messages contain no data of the event.
 package action
 
 import (
@@ -25,15 +28,14 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
-// An Action acts on an event. It is safe for concurrent use.
+// Action handles events. It is safe for concurrent use.
 type Action interface {
-	// Run acts on ev. It may be repeated for one event (at least once). An
-	// error that Terminal made is final; any other may pass when it is tried
-	// again.
+	// Run handles ev. It may be called more than once for the same event. An error
+	// marked by Terminal must not be retried; any other error may be transient.
 	Run(ctx context.Context, ev event.Event) error
 }
 
-// Terminal marks err as final: trying again cannot help. It returns nil for
+// Terminal marks err as permanent: a retry cannot succeed. It returns nil if err is
 // nil.
 func Terminal(err error) error {
 	if err == nil {
@@ -42,7 +44,7 @@ func Terminal(err error) error {
 	return terminal{err}
 }
 
-// IsTerminal reports whether err, or an error that it wraps, is final.
+// IsTerminal reports whether err, or an error that it wraps, was marked by Terminal.
 func IsTerminal(err error) bool {
 	return errors.As(err, &terminal{})
 }

@@ -28,28 +28,29 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/expr"
 )
 
-// checkNames refuses names that can never exist, which CUE takes for ones that are
-// only not there yet: packages, their definitions, and fields of `context`.
+// checkNames reports references to packages, definitions of packages and fields of
+// `context` that do not exist. CUE itself reports them only as incomplete values.
 func checkNames(file *ast.File) diag.List {
 	packages := provider.Packages()
 	known := map[string][]string{"context": contextFields()}
-	titles := map[string]string{"context": "context"}
+	descriptions := map[string]string{"context": "context"}
 	var list diag.List
 	for _, spec := range file.Imports {
 		path, _ := strconv.Unquote(spec.Path.Value)
-		p, ours := packages[path]
+		p, ok := packages[path]
 		switch {
-		case ours:
+		case ok:
 			name := path[strings.LastIndex(path, "/")+1:]
 			if spec.Name != nil {
 				name = spec.Name.Name
 			}
-			known[name], titles[name] = definitions(p), path
+			known[name], descriptions[name] = definitions(p), path
 		case strings.Contains(strings.SplitN(path, "/", 2)[0], ".") || strings.HasPrefix(path, "vela/"):
 			names := provider.ImportPaths(packages)
-			list = append(list, diagnosticAt(spec.Pos(), "no package %q%s; packages: %s", path, diag.Suggest(path, names), strings.Join(names, ", ")))
+			list = append(list, diagnosticAt(spec.Pos(), "unknown package %q%s; known packages: %s", path, diag.Suggest(path, names), strings.Join(names, ", ")))
 		}
 	}
 	ast.Walk(file, func(n ast.Node) bool {
@@ -62,8 +63,8 @@ func checkNames(file *ast.File) diag.List {
 			return true
 		}
 		names := known[root.Name]
-		if name := labelName(sel.Sel); !slices.Contains(names, name) {
-			list = append(list, diagnosticAt(sel.Sel.Pos(), "%s has no %q%s; it has %s", titles[root.Name], name, diag.Suggest(name, names), strings.Join(names, ", ")))
+		if name := expr.LabelName(sel.Sel); !slices.Contains(names, name) {
+			list = append(list, diagnosticAt(sel.Sel.Pos(), "%s has no %q%s; it has %s", descriptions[root.Name], name, diag.Suggest(name, names), strings.Join(names, ", ")))
 		}
 		return true
 	}, nil)
@@ -74,7 +75,7 @@ func diagnosticAt(pos token.Pos, format string, args ...any) diag.Diagnostic {
 	return diag.Diagnostic{Line: pos.Line(), Column: pos.Column(), Message: fmt.Sprintf(format, args...)}
 }
 
-// definitions returns what a package defines.
+// definitions returns the sorted names of the definitions of p.
 func definitions(p provider.Package) []string {
 	file, err := parser.ParseFile(p.Path, p.Source)
 	if err != nil {
@@ -82,8 +83,8 @@ func definitions(p provider.Package) []string {
 	}
 	var names []string
 	for _, d := range file.Decls {
-		if f, ok := d.(*ast.Field); ok && IsDefinition(labelName(f.Label)) {
-			names = append(names, labelName(f.Label))
+		if f, ok := d.(*ast.Field); ok && expr.IsDefinition(expr.LabelName(f.Label)) {
+			names = append(names, expr.LabelName(f.Label))
 		}
 	}
 	slices.Sort(names)

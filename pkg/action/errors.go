@@ -32,14 +32,14 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
 )
 
-// maxConflictRetries is how often a template is rendered again at once because an
-// object changed under it. Only as many writers can conflict as run at the same
-// time, and one of them wins each round.
+// maxConflictRetries limits the immediate retries after a conflict on a
+// resourceVersion. In each round one of the concurrent writers succeeds.
 const maxConflictRetries = 10
 
-// CallError is a provider call that failed.
+// CallError is the failure of a provider call.
 type CallError struct {
-	// Call is the call's path in the template, Function what it calls.
+	// Call is the path of the call in the template, Function its provider function,
+	// such as "kube.patch".
 	Call, Function string
 	err            error
 }
@@ -50,9 +50,9 @@ func (e *CallError) Unwrap() error { return e.err }
 
 func isConflict(err error) bool { return apierrors.IsConflict(err) }
 
-// classify marks as terminal what cannot pass when it is tried again: requests
-// that the API server refuses (4xx other than 409 and 429), kinds that it does
-// not know, parameters that make no sense, and a template that decided to fail.
+// classify marks err as terminal if a retry cannot succeed: a 4xx status other than
+// 409 and 429, an unknown kind, an invalid parameter, a failure that the template
+// raised, or a panic.
 func classify(err error) error {
 	var (
 		status apierrors.APIStatus
@@ -74,16 +74,15 @@ func classify(err error) error {
 	return err
 }
 
-// RetryAfter returns how long whoever was called asks to wait before it is called
-// again: the API server, or who answered a request with a Retry-After. It is 0
-// where nobody does.
+// RetryAfter returns the delay that the API server or another server requested with
+// Retry-After; 0 if none did.
 func RetryAfter(err error) time.Duration {
 	seconds, _ := apierrors.SuggestsClientDelay(err)
 	return time.Duration(max(seconds, 0)) * time.Second
 }
 
-// conflictBackoff waits a few milliseconds, more with every round and never the same for
-// two writers.
+// conflictBackoff waits for a random time of up to 5 ms, doubled with each round up to
+// 80 ms. It returns the cause if ctx ends first.
 func conflictBackoff(ctx context.Context, round int) error {
 	t := time.NewTimer(time.Duration(rand.Int64N(int64(5*time.Millisecond) << min(round, 4))))
 	defer t.Stop()
@@ -95,13 +94,14 @@ func conflictBackoff(ctx context.Context, round int) error {
 	}
 }
 
-// incomplete reports whether v is not wrong, but not known yet either.
+// incomplete reports whether v is valid but not concrete yet.
 func incomplete(v cue.Value) bool {
 	return v.Validate() == nil && v.Validate(cue.Concrete(true)) != nil
 }
 
-// evaluationError says where in the template evaluation failed and why. Values are left
-// out unless they stand in the template's source: they may come from a Secret.
+// evaluationError returns err with its position in the template. Values are replaced
+// by "…" unless they occur in the template's source, because they may come from a
+// Secret.
 func (t *Template) evaluationError(err error) error {
 	all := cueerrors.Errors(err)
 	if len(all) == 0 {
@@ -129,10 +129,10 @@ func (t *Template) evaluationError(err error) error {
 	return errors.New(b.String())
 }
 
-// maskedValue stands for a value that must not be shown.
+// maskedValue formats as a placeholder for a value that may be a secret.
 type maskedValue struct{}
 
-// Format writes "…" whatever the verb is.
+// Format implements fmt.Formatter for all verbs.
 func (maskedValue) Format(s fmt.State, _ rune) { fmt.Fprint(s, "…") }
 
 func isKind(text string) bool {

@@ -24,7 +24,6 @@ import (
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/cuecontext"
-	"cuelang.org/go/cue/format"
 
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/diag"
@@ -32,28 +31,31 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/expr"
 )
 
-// DefaultEvaluators is how many compiled copies of a template an action keeps
-// for concurrent runs. More are compiled when needed, and not kept.
+// DefaultEvaluators is the default number of compiled copies of a template that an
+// action keeps for concurrent runs. Additional copies are compiled on demand and
+// discarded.
 const DefaultEvaluators = 4
 
-// Options are what an action needs besides its template.
+// Options configure an action or a view.
 type Options struct {
-	// Trigger is what the template sees as `context.trigger`.
+	// Trigger is the value of `context.trigger`.
 	Trigger event.TriggerRef
-	// Properties are the user's values for the template's `parameter`.
+	// Properties are the values of the template's `parameter`.
 	Properties map[string]any
 	// Executor executes the provider calls.
 	Executor provider.Executor
-	// Evaluators is DefaultEvaluators where 0.
+	// Evaluators is the number of compiled copies to keep. Defaults to
+	// DefaultEvaluators.
 	Evaluators int
-	// EvaluateResult has the action give its result, where it has one.
+	// EvaluateResult makes the result of the action available to later actions of a
+	// Sequence, if the template has a result.
 	EvaluateResult bool
 }
 
-// Compile makes an action of the template. The paths in the problems are
-// relative to the properties.
+// Compile returns the action of the template with o.Properties. The paths in the
+// diagnostics are relative to the properties.
 func (t *Template) Compile(o Options) (Action, diag.List) {
-	if list := slices.Concat(t.parameter.Check(o.Properties), t.checkGoTemplates(o.Properties), t.checkViews(o.Properties)); len(list) > 0 {
+	if list := slices.Concat(t.parameter.Check(o.Properties), expr.CheckGoTemplates(t.goTemplatePaths, o.Properties), t.checkViews(o.Properties)); len(list) > 0 {
 		return nil, list
 	}
 	if o.EvaluateResult && t.withResult != nil {
@@ -66,30 +68,30 @@ func (t *Template) Compile(o Options) (Action, diag.List) {
 	if err := r.evaluateParameter(); err != nil {
 		return nil, diagnostics(err)
 	}
-	bases, err := r.compileStages()
+	stages, err := r.compileStages()
 	if err != nil {
 		return nil, diagnostics(err)
 	}
-	r.pool <- bases
+	r.pool <- stages
 	return r, nil
 }
 
-// runner is an Action. CUE values are not safe for concurrent use, so each run
-// borrows a compiled copy of the template's stages from free.
+// runner implements Action. CUE values are not safe for concurrent use: each run
+// acquires its own compiled copy of the template's stages from pool.
 type runner struct {
 	template *Template
 	options  Options
 	pool     chan []cue.Value
-	// properties are the user's, as JSON; parameter is CUE for what they have
-	// become, and empty where that depends on the event.
+	// properties are the user's properties as JSON. parameter is the CUE of the
+	// evaluated `parameter`, empty if it depends on the event.
 	properties []byte
 	parameter  string
 }
 
-// Context returns the fields of `context` that the action can depend on.
+// Context returns the fields of `context` that the action depends on.
 func (r *runner) Context() expr.FieldSet { return r.template.context }
 
-// evaluateParameter notes what the properties have become, where they are known by now.
+// evaluateParameter evaluates `parameter` once, if it does not depend on the event.
 func (r *runner) evaluateParameter() error {
 	properties := []byte("{}")
 	if r.options.Properties != nil {
@@ -99,76 +101,50 @@ func (r *runner) evaluateParameter() error {
 		}
 	}
 	r.properties = properties
-	known, err := r.buildStage(cuecontext.New(), Stage{Declarations: r.template.parameterDecls})
+	value, err := r.buildStage(cuecontext.New(), expr.Stage{Declarations: r.template.parameterDecls})
 	if err != nil {
 		return err
 	}
-	r.parameter = constant(known.LookupPath(cue.ParsePath("parameter")))
+	r.parameter = expr.ConcreteSyntax(value.LookupPath(cue.ParsePath("parameter")))
 	return nil
 }
 
-// compileStages returns the template's stages with its parameter, ready for a context.
-// All of them live in a CUE context of their own.
+// compileStages compiles the template's stages with the parameter, in a CUE context of
+// their own.
 func (r *runner) compileStages() ([]cue.Value, error) {
 	ctx := cuecontext.New()
-	var bases []cue.Value
+	var stages []cue.Value
 	for _, s := range r.template.stages {
-		base, err := r.buildStage(ctx, s)
+		value, err := r.buildStage(ctx, s)
 		if err != nil {
 			return nil, err
 		}
-		bases = append(bases, base)
+		stages = append(stages, value)
 	}
-	return bases, nil
+	return stages, nil
 }
 
-// buildStage returns what the stage takes of the template, with the parameter.
-func (r *runner) buildStage(ctx *cue.Context, s Stage) (cue.Value, error) {
-	base, err := r.template.build(ctx, buildOptions{stage: s, parameter: r.parameter})
+// buildStage compiles the declarations of one stage with the parameter.
+func (r *runner) buildStage(ctx *cue.Context, s expr.Stage) (cue.Value, error) {
+	value, err := r.template.build(ctx, buildOptions{stage: s, parameter: r.parameter})
 	if err != nil || r.parameter != "" {
-		return base, err
+		return value, err
 	}
-	// Compiled from JSON, so that whole numbers are integers.
+	// Compiled from JSON, so that integers stay integers.
 	properties := ctx.CompileBytes(r.properties, cue.Filename("properties"))
-	base = base.FillPath(cue.ParsePath("parameter"), properties)
-	return base, base.LookupPath(cue.ParsePath("parameter")).Validate()
+	value = value.FillPath(cue.ParsePath("parameter"), properties)
+	return value, value.LookupPath(cue.ParsePath("parameter")).Validate()
 }
 
-// constant returns v as CUE, where that says all that v does, and the same for
-// every event: then no schema has to be evaluated with each.
-func constant(v cue.Value) string {
-	if v.Validate(cue.Concrete(true)) != nil || hasHiddenFields(v) {
-		return ""
-	}
-	text, err := format.Node(v.Syntax(cue.Final()))
-	if err != nil {
-		return ""
-	}
-	return string(text)
-}
-
-// hasHiddenFields reports whether v has fields that are no data.
-func hasHiddenFields(v cue.Value) bool {
-	found := false
-	v.Walk(func(v cue.Value) bool {
-		it, err := v.Fields(cue.Hidden(true), cue.Definitions(true))
-		for err == nil && it.Next() {
-			found = found || it.Selector().LabelType() != cue.StringLabel
-		}
-		return !found
-	}, nil)
-	return found
-}
-
-// Run renders the template with ev and executes its calls. Where an object was
-// changed by somebody else between being read and being written, the template is
-// rendered again at once, up to conflictRounds times.
+// Run evaluates the template with ev and executes its calls. After a conflict on a
+// resourceVersion it evaluates the template again, up to maxConflictRetries times.
 func (r *runner) Run(ctx context.Context, ev event.Event) error {
 	_, err := r.runWithResults(ctx, ev, nil)
 	return err
 }
 
-// runWithResults is Run after other actions, whose results are given. It returns its own.
+// runWithResults is Run with the results of earlier actions. It returns the result of
+// this action.
 func (r *runner) runWithResults(ctx context.Context, ev event.Event, results map[string]any) (any, error) {
 	journal := journalFrom(ctx)
 	for round := 0; ; round++ {
@@ -183,26 +159,26 @@ func (r *runner) runWithResults(ctx context.Context, ev event.Event, results map
 }
 
 func (r *runner) attempt(ctx context.Context, ev event.Event, results map[string]any, journal *Journal) (result any, err error) {
-	bases, err := r.acquire()
+	stages, err := r.acquire()
 	if err != nil {
 		return nil, Terminal(err)
 	}
-	defer r.release(bases)
+	defer r.release(stages)
 	defer func() {
 		if p := recover(); p != nil {
-			err = Terminal(fmt.Errorf("template %q panicked while it was evaluated", r.template.name))
+			err = Terminal(fmt.Errorf("template %q: evaluation panicked", r.template.name))
 		}
 	}()
-	given := ev.Context(r.options.Trigger)
+	data := ev.Context(r.options.Trigger)
 	if results != nil {
-		given[resultsField] = results
+		data[expr.ResultsField] = results
 	}
-	run := &resolution{runner: r, journal: journal, context: r.template.context.Select(given)}
-	err = run.resolve(ctx, bases)
+	run := &resolution{runner: r, journal: journal, context: r.template.context.Select(data)}
+	err = run.resolve(ctx, stages)
 	return run.result, err
 }
 
-// fill returns v with data at path.
+// fill returns v with data filled in at path.
 func (r *runner) fill(v cue.Value, path cue.Path, data map[string]any) cue.Value {
 	d := expr.Encode(v.Context(), data, r.template.embedded)
 	if len(path.Selectors()) == 0 {
@@ -213,16 +189,16 @@ func (r *runner) fill(v cue.Value, path cue.Path, data map[string]any) cue.Value
 
 func (r *runner) acquire() ([]cue.Value, error) {
 	select {
-	case bases := <-r.pool:
-		return bases, nil
+	case stages := <-r.pool:
+		return stages, nil
 	default:
 		return r.compileStages()
 	}
 }
 
-func (r *runner) release(bases []cue.Value) {
+func (r *runner) release(stages []cue.Value) {
 	select {
-	case r.pool <- bases:
+	case r.pool <- stages:
 	default:
 	}
 }

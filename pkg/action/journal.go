@@ -21,24 +21,24 @@ import (
 	"sync"
 )
 
-// A Journal remembers which provider calls of one event have succeeded, so that
-// a later attempt at the same event answers them from memory and goes on with
-// the ones that failed: an action that bumps three Applications and is refused
-// at the third does not bump the first two again. Reads are never remembered.
+// Journal records the successful provider calls of one event, so that a retry returns
+// their recorded results and executes only the calls that failed: an action that
+// patches three Applications and fails at the third does not patch the first two
+// again. Calls that only read are not recorded. It is safe for concurrent use.
 type Journal struct {
 	mu      sync.Mutex
 	results map[string]map[string]any
-	// progress is that of several actions; nil for a single one.
+	// progress is the progress of a Sequence; nil for a single action.
 	progress *progress
-	// values is what was kept, by key.
+	// values are those of JournalValue.
 	values map[any]any
 }
 
-// NewJournal returns an empty journal, for one event and one trigger.
+// NewJournal returns an empty journal for one event and one trigger.
 func NewJournal() *Journal { return &Journal{} }
 
-// WithJournal returns a context in which Run keeps j. Without one each Run
-// starts afresh.
+// WithJournal returns a context in which Run uses j. Without a journal, each Run
+// executes all calls.
 func WithJournal(ctx context.Context, j *Journal) context.Context {
 	return context.WithValue(ctx, journalKey{}, j)
 }
@@ -68,8 +68,8 @@ func (j *Journal) put(key string, result map[string]any) {
 	j.results[key] = result
 }
 
-// JournalValue returns what is kept under key with the journal of ctx, which is what first
-// returned when it was first asked for.
+// JournalValue returns the value that the journal of ctx stores under key. The first
+// call stores the result of newValue.
 func JournalValue(ctx context.Context, key any, newValue func() any) any {
 	j := journalFrom(ctx)
 	j.mu.Lock()

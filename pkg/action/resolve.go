@@ -25,43 +25,44 @@ import (
 	"k8s.io/apimachinery/pkg/util/json"
 
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
+	"github.com/kubevela/kube-trigger/pkg/expr"
 )
 
-// resolution is one evaluation of a template: stage by stage, it finds the calls
-// and executes those whose parameters are known.
+// resolution is one evaluation of a template. Stage by stage, it executes the calls
+// whose parameters are concrete.
 type resolution struct {
 	runner  *runner
 	journal *Journal
 	context map[string]any
-	// returned is what the calls of the fields of earlier stages have returned.
+	// returned holds the results of the calls of earlier stages, by field.
 	returned  map[string]any
 	callCount int
-	// repeating is set where a stage repeats: root is then what its calls have
-	// returned so far, filled in, and executed holds their paths.
+	// repeating is set while a stage is evaluated repeatedly. Then root has the
+	// results of its calls filled in, and executed holds the paths of these calls.
 	repeating bool
 	root      cue.Value
 	executed  map[string]bool
-	// blocked is why the first call that cannot be executed yet cannot.
+	// blocked is the error of the first call whose parameters are incomplete.
 	blocked error
-	// result is what the action gives, where it does.
+	// result is the value of the template's result, if it is evaluated.
 	result any
 }
 
-// maxCalls bounds the calls of one evaluation, against a template whose calls
-// make ever more calls.
+// maxCalls limits the calls of one evaluation, for templates whose results lead to
+// new calls endlessly.
 const maxCalls = 1000
 
-// errReevaluate ends the visit of a stage that has to be evaluated again.
+// errReevaluate ends the visit of a stage after a call whose result was filled in.
 var errReevaluate = errors.New("evaluate again")
 
-func (r *resolution) resolve(ctx context.Context, bases []cue.Value) error {
+func (r *resolution) resolve(ctx context.Context, stages []cue.Value) error {
 	r.returned = map[string]any{}
 	for i, s := range r.runner.template.stages {
-		given := map[string]any{"context": r.context}
+		data := map[string]any{"context": r.context}
 		for _, name := range s.Inputs {
-			given[name] = r.returned[name]
+			data[name] = r.returned[name]
 		}
-		r.root, r.repeating, r.executed = r.runner.fill(bases[i], cue.Path{}, given), s.Repeats(), map[string]bool{}
+		r.root, r.repeating, r.executed = r.runner.fill(stages[i], cue.Path{}, data), s.Repeats(), map[string]bool{}
 		if err := r.runStage(ctx, s); err != nil {
 			return err
 		}
@@ -69,8 +70,8 @@ func (r *resolution) resolve(ctx context.Context, bases []cue.Value) error {
 	return r.readResult()
 }
 
-// runStage executes the calls of s, until none is left.
-func (r *resolution) runStage(ctx context.Context, s Stage) error {
+// runStage executes all calls of s.
+func (r *resolution) runStage(ctx context.Context, s expr.Stage) error {
 	for {
 		r.blocked = nil
 		err := r.visitFields(ctx, s)
@@ -83,9 +84,9 @@ func (r *resolution) runStage(ctx context.Context, s Stage) error {
 	}
 }
 
-func (r *resolution) visitFields(ctx context.Context, s Stage) error {
+func (r *resolution) visitFields(ctx context.Context, s expr.Stage) error {
 	if r.repeating {
-		for _, field := range Members(r.root, true) {
+		for _, field := range expr.Members(r.root, true) {
 			if _, err := r.visit(ctx, field); err != nil {
 				return err
 			}
@@ -102,7 +103,7 @@ func (r *resolution) visitFields(ctx context.Context, s Stage) error {
 	return nil
 }
 
-// checkComplete returns nil if nothing is left undecided.
+// checkComplete returns a terminal error if a call is blocked or the value is invalid.
 func (r *resolution) checkComplete() error {
 	if r.blocked != nil {
 		return Terminal(r.blocked)
@@ -113,7 +114,7 @@ func (r *resolution) checkComplete() error {
 	return nil
 }
 
-// execute answers a call from the journal, or executes it.
+// execute returns the recorded result of call from the journal, or executes it.
 func (r *resolution) execute(ctx context.Context, call provider.Call) (provider.Result, error) {
 	key := call.Path + " " + objectKey(call)
 	if result, ok := r.journal.get(key); ok {
@@ -132,7 +133,7 @@ func (r *resolution) execute(ctx context.Context, call provider.Call) (provider.
 	return result, nil
 }
 
-// selectReturns returns the fields of a result that the template depends on.
+// selectReturns returns the fields of result that the template depends on.
 func (r *resolution) selectReturns(call *provider.Call, result provider.Result) map[string]any {
 	returns, ok := result["$returns"].(map[string]any)
 	if !ok || call.Provider == "op" {
@@ -141,18 +142,18 @@ func (r *resolution) selectReturns(call *provider.Call, result provider.Result) 
 	return map[string]any{"$returns": r.runner.template.returns.Select(returns)}
 }
 
-// visit executes the calls in v whose parameters are known, in the order of the
-// template. It returns v with what they return, and nothing else.
+// visit executes the calls in v whose parameters are concrete, in the order of the
+// template. It returns their results in the structure of v, without other fields.
 func (r *resolution) visit(ctx context.Context, v cue.Value) (any, error) {
 	switch v.IncompleteKind() {
 	case cue.ListKind:
 		returned := []any{}
-		for _, item := range Members(v, false) {
-			one, err := r.visit(ctx, item)
+		for _, item := range expr.Members(v, false) {
+			result, err := r.visit(ctx, item)
 			if err != nil {
 				return nil, err
 			}
-			returned = append(returned, one)
+			returned = append(returned, result)
 		}
 		return returned, nil
 	case cue.StructKind:
@@ -163,17 +164,17 @@ func (r *resolution) visit(ctx context.Context, v cue.Value) (any, error) {
 		return r.makeCall(ctx, v, do)
 	}
 	returned := map[string]any{}
-	for _, field := range Members(v, false) {
-		one, err := r.visit(ctx, field)
+	for _, field := range expr.Members(v, false) {
+		result, err := r.visit(ctx, field)
 		if err != nil {
 			return nil, err
 		}
-		returned[LastSelector(field)] = one
+		returned[expr.LastSelector(field)] = result
 	}
 	return returned, nil
 }
 
-// makeCall makes the call that v is, if it can and has not yet been made.
+// makeCall executes the call v, unless it is blocked or has been executed.
 func (r *resolution) makeCall(ctx context.Context, v cue.Value, do string) (map[string]any, error) {
 	call, err := r.call(v, do)
 	if err != nil {
@@ -201,8 +202,8 @@ func (r *resolution) makeCall(ctx context.Context, v cue.Value, do string) (map[
 	return returned, nil
 }
 
-// call returns the call that v is, or nil where it has been executed or has to
-// wait for another.
+// call decodes the call v. It returns nil if the call has been executed, or its
+// parameters depend on another call.
 func (r *resolution) call(v cue.Value, do string) (*provider.Call, error) {
 	path := v.Path().String()
 	if r.executed[path] {
@@ -210,13 +211,13 @@ func (r *resolution) call(v cue.Value, do string) (*provider.Call, error) {
 	}
 	name, err := v.LookupPath(cue.MakePath(cue.Def("#provider"))).String()
 	if err != nil {
-		return nil, fmt.Errorf("%s: a call of %q without #provider", path, do)
+		return nil, fmt.Errorf("%s: call of %q without #provider", path, do)
 	}
 	params := v.LookupPath(cue.MakePath(cue.Str("$params")))
 	if name == "op" || name == "query" && !params.Exists() {
 		params = v
 	}
-	call := &provider.Call{Provider: name, Do: do, Path: path, Value: v, HandlesErr: r.runner.template.handlesErr[LastSelector(v)]}
+	call := &provider.Call{Provider: name, Do: do, Path: path, Value: v, HandlesErr: r.runner.template.handlesErr[expr.LastSelector(v)]}
 	if !params.Exists() {
 		return call, nil
 	}
@@ -237,8 +238,8 @@ func (r *resolution) call(v cue.Value, do string) (*provider.Call, error) {
 	return call, nil
 }
 
-// objectKey names the object that a call is about, where it is about one, so that
-// a call which moved to another object is another call.
+// objectKey identifies the function and, if there is one, the object of a call, so that
+// a call for another object at the same path counts as another call.
 func objectKey(c provider.Call) string {
 	for _, key := range []string{"resource", "value"} {
 		if m, ok := c.Params[key].(map[string]any); ok {
@@ -249,7 +250,8 @@ func objectKey(c provider.Call) string {
 	return c.Do
 }
 
-// returnedErr returns the error that a provider reports while claiming success.
+// returnedErr returns the `$returns.err` of a call that the provider reports as
+// successful; "" if there is none.
 func returnedErr(result provider.Result) string {
 	returns, ok := result["$returns"].(map[string]any)
 	if !ok {

@@ -24,35 +24,35 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
-// Step is one of several actions that run one after the other.
+// Step is one action of a Sequence.
 type Step struct {
-	// Name is what later ones see its result under, in `context.results`. Empty:
-	// they do not.
+	// Name is the field of `context.results` with the step's result in later steps.
+	// Empty if the result is not available.
 	Name string
-	// Title names it in errors.
+	// Title identifies the step in errors.
 	Title string
-	// Action is one that Template.Compile returned.
+	// Action was returned by Template.Compile.
 	Action Action
-	// Optional: where it has failed for good, the next one runs.
+	// Optional is set if the next step runs although this one failed permanently.
 	Optional bool
 }
 
-// Sequence returns an action that runs steps in their order. The first that fails
-// ends the attempt; with the same Journal, the next attempt begins with it, and
-// those before it are not repeated. Its errors are StepErrors.
+// Sequence returns an action that runs steps in order. The first failure ends the
+// attempt; a retry with the same Journal continues with the failed step. Errors of the
+// action are StepErrors.
 func Sequence(steps []Step) (Action, error) {
 	s := make(sequence, len(steps))
 	for i, step := range steps {
 		a, ok := step.Action.(chainedAction)
 		if !ok {
-			return nil, fmt.Errorf("%s: cannot be one of several actions", step.Title)
+			return nil, fmt.Errorf("%s: action does not support results", step.Title)
 		}
 		s[i] = sequenceStep{Step: step, action: a}
 	}
 	return s, nil
 }
 
-// chainedAction is an action that can see the results of others.
+// chainedAction is an action that receives the results of earlier actions.
 type chainedAction interface {
 	runWithResults(ctx context.Context, ev event.Event, results map[string]any) (any, error)
 }
@@ -82,9 +82,9 @@ func (s sequence) Run(ctx context.Context, ev event.Event) error {
 	return nil
 }
 
-// StepError is the failure of one of several actions.
+// StepError is the failure of one step of a Sequence.
 type StepError struct {
-	// Step is the title of the one that failed.
+	// Step is the title of the failed step.
 	Step string
 	err  error
 }
@@ -93,8 +93,8 @@ func (e *StepError) Error() string { return e.Step + ": " + e.err.Error() }
 
 func (e *StepError) Unwrap() error { return e.err }
 
-// FailedStep returns the title of the one of several actions that err is about, or
-// "".
+// FailedStep returns the title of the step that failed with err; "" if err is not a
+// StepError.
 func FailedStep(err error) string {
 	if s := (*StepError)(nil); errors.As(err, &s) {
 		return s.Step
@@ -102,14 +102,14 @@ func FailedStep(err error) string {
 	return ""
 }
 
-// progress is how far a sequence has got with one event.
+// progress is the progress of a Sequence with one event.
 type progress struct {
-	// next is the index of the step to run, journal its own.
+	// next is the index of the next step, journal the journal of that step.
 	next    int
 	journal *Journal
-	// results are those of the steps before it.
+	// results are the results of the completed steps, by name.
 	results map[string]any
-	// optional: next has failed, and can be left out.
+	// optional is set if next has failed and is optional.
 	optional bool
 }
 
@@ -118,7 +118,7 @@ func (p *progress) advance() {
 	p.journal, p.optional = NewJournal(), false
 }
 
-// sequenceProgress returns the progress of a sequence, which is the same for each attempt.
+// sequenceProgress returns the progress, which all attempts share.
 func (j *Journal) sequenceProgress() *progress {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -128,8 +128,8 @@ func (j *Journal) sequenceProgress() *progress {
 	return j.progress
 }
 
-// CompletedSteps returns how many of several actions are done with; 0 for a single one. It
-// is not to be called while an attempt runs.
+// CompletedSteps returns the number of completed or skipped steps of a Sequence; 0 for
+// a single action. It must not be called during an attempt.
 func (j *Journal) CompletedSteps() int {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -139,9 +139,9 @@ func (j *Journal) CompletedSteps() int {
 	return j.progress.next
 }
 
-// SkipOptional leaves out the one of several actions that failed last, if it may be left
-// out: then the next attempt begins after it. It is not to be called while an
-// attempt runs.
+// SkipOptional skips the failed step of a Sequence if it is optional, so that the next
+// attempt continues after it. It reports whether it skipped a step, and must not be
+// called during an attempt.
 func (j *Journal) SkipOptional() bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -30,8 +30,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
-// Templates whose calls can be told apart from the beginning, and whose calls
-// cannot.
+// Templates that are evaluated in stages, as a whole, and with the results of others.
 const (
 	staged = `import "vela/kube"
 first: kube.#Get & {$params: resource: {apiVersion: "v1", kind: "X", metadata: name: context.data.metadata.name}}
@@ -55,22 +54,22 @@ second: kube.#Patch & {$params: {resource: {apiVersion: "v1", kind: "X", metadat
 
 func parseTemplate(t *testing.T, name, source string) *action.Template {
 	t.Helper()
-	tmpl, problems := action.Parse(name, source)
-	if len(problems) > 0 {
-		t.Fatal(problems)
+	tmpl, diags := action.Parse(name, source)
+	if len(diags) > 0 {
+		t.Fatal(diags)
 	}
 	return tmpl
 }
 
-// sequence compiles templates whose actions are named one, two, ….
+// sequence compiles a Sequence with the step names one, two and three.
 func sequence(t *testing.T, executor provider.Executor, optional []bool, sources ...string) action.Action {
 	t.Helper()
 	var steps []action.Step
 	for i, source := range sources {
 		name := []string{"one", "two", "three"}[i]
-		a, problems := parseTemplate(t, name, source).Compile(action.Options{Executor: executor, EvaluateResult: true})
-		if len(problems) > 0 {
-			t.Fatal(problems)
+		a, diags := parseTemplate(t, name, source).Compile(action.Options{Executor: executor, EvaluateResult: true})
+		if len(diags) > 0 {
+			t.Fatal(diags)
 		}
 		steps = append(steps, action.Step{Name: name, Title: name, Action: a, Optional: optional != nil && optional[i]})
 	}
@@ -85,8 +84,8 @@ func returnUID(provider.Call) (provider.Result, error) {
 	return provider.Result{"$returns": map[string]any{"metadata": map[string]any{"uid": "u"}}}, nil
 }
 
-// TestResults hands what one action gives to the next.
-func TestResults(t *testing.T) {
+// TestSequence_Results passes the result of one step to the next.
+func TestSequence_Results(t *testing.T) {
 	for source, want := range map[string]string{staged: "named u", unstaged: "named c"} {
 		s := &recorder{answer: returnUID}
 		if err := sequence(t, s, nil, source, consumer).Run(t.Context(), configMap("c")); err != nil {
@@ -101,8 +100,8 @@ func TestResults(t *testing.T) {
 	}
 }
 
-// TestResultsOfSeveral keeps those that were there.
-func TestResultsOfSeveral(t *testing.T) {
+// TestSequence_AllResults passes the results of all earlier steps.
+func TestSequence_AllResults(t *testing.T) {
 	s := &recorder{answer: returnUID}
 	const two = "import \"vela/kube\"\n" + `result: [context.results.one.uid, 7]`
 	if err := sequence(t, s, nil, staged, strings.TrimPrefix(two, "import \"vela/kube\"\n"), consumer).Run(t.Context(), configMap("c")); err != nil {
@@ -114,8 +113,8 @@ func TestResultsOfSeveral(t *testing.T) {
 	}
 }
 
-// TestResultIsNotEvaluatedForNobody runs a template alone whose result would fail.
-func TestResultIsNotEvaluatedForNobody(t *testing.T) {
+// TestSequence_UnusedResult does not evaluate the result of a single action.
+func TestSequence_UnusedResult(t *testing.T) {
 	for _, source := range []string{staged, unstaged} {
 		broken := strings.Replace(source, "result: ", "result: nothing: context.data.nothing\nresult: ", 1)
 		s := &recorder{answer: returnUID}
@@ -127,22 +126,22 @@ func TestResultIsNotEvaluatedForNobody(t *testing.T) {
 			t.Errorf("got %v, want a terminal error about the result", err)
 		}
 		if parseTemplate(t, "x", broken); !parseTemplate(t, "x", broken).HasResult() {
-			t.Error("it has no result")
+			t.Error("HasResult is false")
 		}
 	}
 	for _, source := range []string{consumer, "import \"vela/kube\"\nresult: kube.#Get & {$params: resource: {}}\n"} {
 		if parseTemplate(t, "x", source).HasResult() {
-			t.Errorf("it has a result:\n%s", source)
+			t.Errorf("HasResult is true:\n%s", source)
 		}
 	}
 }
 
-// TestRetryBeginsWithTheFailedOne repeats neither the actions before the one that
-// failed nor, within it, the writes that succeeded.
-func TestRetryBeginsWithTheFailedOne(t *testing.T) {
-	refuse := true
+// TestSequence_Retry repeats neither the completed steps nor the successful writes of
+// the failed step.
+func TestSequence_Retry(t *testing.T) {
+	refused := true
 	s := &recorder{answer: func(c provider.Call) (provider.Result, error) {
-		if c.Path == "third" && refuse {
+		if c.Path == "third" && refused {
 			return nil, errors.New("refused")
 		}
 		return returnUID(c)
@@ -153,21 +152,21 @@ func TestRetryBeginsWithTheFailedOne(t *testing.T) {
 	if err == nil || action.FailedStep(err) != "two" || !strings.HasPrefix(err.Error(), "two: third (kube.patch): ") {
 		t.Errorf("got %v", err)
 	}
-	refuse = false
+	refused = false
 	if err := a.Run(ctx, configMap("c")); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]string{"first", "second", "third", "third"}, s.paths()); diff != "" {
 		t.Error(diff)
 	}
-	// Another event, or a process that was started anew, has all of them.
+	// A new journal repeats all steps, as after a restart.
 	if err := a.Run(t.Context(), configMap("c")); err != nil || len(s.calls) != 7 {
 		t.Errorf("%v after %v", err, s.paths())
 	}
 }
 
-// TestSkip leaves out only what may be, and gives no result of it.
-func TestSkip(t *testing.T) {
+// TestSequence_SkipOptional skips only a failed optional step, which has no result.
+func TestSequence_SkipOptional(t *testing.T) {
 	s := &recorder{answer: func(c provider.Call) (provider.Result, error) {
 		if c.Path == "first" {
 			return nil, errors.New("refused")
@@ -179,13 +178,13 @@ func TestSkip(t *testing.T) {
 	ctx := action.WithJournal(t.Context(), journal)
 	a := sequence(t, s, []bool{true, false}, staged, guarded)
 	if journal.SkipOptional() {
-		t.Error("skipped what has not failed")
+		t.Error("skipped a step that has not failed")
 	}
 	if err := a.Run(ctx, configMap("c")); err == nil {
-		t.Fatal("it did not fail")
+		t.Fatal("got no error")
 	}
 	if !journal.SkipOptional() || journal.CompletedSteps() != 1 {
-		t.Fatalf("at step %d", journal.CompletedSteps())
+		t.Fatalf("%d completed steps, want 1", journal.CompletedSteps())
 	}
 	if err := a.Run(ctx, configMap("c")); err != nil {
 		t.Fatal(err)
@@ -199,13 +198,13 @@ func TestSkip(t *testing.T) {
 
 	journal = action.NewJournal()
 	if err := sequence(t, s, []bool{false, true}, staged, guarded).Run(action.WithJournal(t.Context(), journal), configMap("c")); err == nil || journal.SkipOptional() {
-		t.Error("skipped what may not be")
+		t.Error("skipped a step that is not optional")
 	}
 }
 
-// TestReferences says where a template or a message names the result of an action
-// that is not there.
-func TestReferences(t *testing.T) {
+// TestTemplate_UnknownResults reports the positions of references to unknown results
+// in the template and in Go templates.
+func TestTemplate_UnknownResults(t *testing.T) {
 	tmpl := parseTemplate(t, "refers", `import "text/template"
 
 a: context.results.one.name
@@ -237,19 +236,19 @@ parameter: message: *"" | string
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	_, problems := tmpl.Compile(action.Options{Properties: map[string]any{"message": "ok\n{{.data"}})
-	if len(problems) != 1 || problems[0].String() != "message:2:1: is no Go template: unclosed action" {
-		t.Errorf("problems %v", problems)
+	_, diags := tmpl.Compile(action.Options{Properties: map[string]any{"message": "ok\n{{.data"}})
+	if len(diags) != 1 || diags[0].String() != "message:2:1: invalid Go template: unclosed action" {
+		t.Errorf("diags %v", diags)
 	}
-	if _, problems := action.Parse("x", "a: context.result.x"); len(problems) != 1 || !strings.Contains(problems.Error(), `did you mean "results"?`) {
-		t.Errorf("problems %v", problems)
+	if _, diags := action.Parse("x", "a: context.result.x"); len(diags) != 1 || !strings.Contains(diags.Error(), `did you mean "results"?`) {
+		t.Errorf("diags %v", diags)
 	}
 }
 
-// TestOtherActionsAreNoSteps refuses what cannot be given results.
-func TestOtherActionsAreNoSteps(t *testing.T) {
+// TestSequence_OtherAction rejects actions that do not support results.
+func TestSequence_OtherAction(t *testing.T) {
 	if _, err := action.Sequence([]action.Step{{Title: "x", Action: fakeAction{}}}); err == nil {
-		t.Error("taken")
+		t.Error("got no error for an action that does not support results")
 	}
 }
 
@@ -257,21 +256,21 @@ type fakeAction struct{ action.Action }
 
 func (fakeAction) Run(context.Context, event.Event) error { return nil }
 
-// FuzzMessage finds what anything that is a Go template refers to.
-func FuzzMessage(f *testing.F) {
+// FuzzUnknownResults returns valid positions for arbitrary Go templates.
+func FuzzUnknownResults(f *testing.F) {
 	for _, seed := range []string{"{{.results.a}}", "{{index .results \"a\"}}", "{{with $.results}}{{.a}}{{end}}", "{{range .}}{{else}}{{end}}{{(.a).b}}", "{{break}}", "{{"} {
 		f.Add(seed)
 	}
-	tmpl, problems := action.Parse("says", "import \"text/template\"\nm: template.Execute(parameter.message, context)\nparameter: message: string")
-	if len(problems) > 0 {
-		f.Fatal(problems)
+	tmpl, diags := action.Parse("says", "import \"text/template\"\nm: template.Execute(parameter.message, context)\nparameter: message: string")
+	if len(diags) > 0 {
+		f.Fatal(diags)
 	}
 	f.Fuzz(func(t *testing.T, message string) {
 		properties := map[string]any{"message": message}
 		lines := strings.Split(message, "\n")
 		for _, p := range tmpl.UnknownResults(properties, func(string) string { return "unknown" }) {
 			if p.Line < 1 || p.Line > len(lines) || p.Column < 1 || p.Column > len(lines[p.Line-1]) {
-				t.Errorf("%q: no such place: %s", message, p)
+				t.Errorf("%q: invalid position: %s", message, p)
 			}
 		}
 	})

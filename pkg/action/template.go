@@ -24,12 +24,10 @@ import (
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
-	"cuelang.org/go/cue/ast/astutil"
 	"cuelang.org/go/cue/build"
 	"cuelang.org/go/cue/cuecontext"
 	cueerrors "cuelang.org/go/cue/errors"
 	"cuelang.org/go/cue/parser"
-	"cuelang.org/go/cue/token"
 
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/diag"
@@ -37,33 +35,33 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/expr/schema"
 )
 
-// Template is a CUE action template that has been checked: a file whose
-// `parameter` describes the properties and whose other fields make provider
-// calls. It is immutable and safe for concurrent use.
+// Template is a validated CUE action template: its field `parameter` is the schema of
+// the properties, its other fields make provider calls. It is immutable and safe for
+// concurrent use.
 type Template struct {
 	name, source string
-	// context and returns are the fields that the template depends on, of the
-	// event and of what calls return.
+	// context and returns are the fields of `context` and of `$returns` that the
+	// template depends on.
 	context, returns expr.FieldSet
 	embedded         expr.Embedded
 	handlesErr       map[string]bool
-	stages           []Stage
-	// parameterDecls names the declarations that make the parameter.
-	parameterDecls NameSet
+	stages           []expr.Stage
+	// parameterDecls are the names of the declarations that `parameter` depends on.
+	parameterDecls expr.NameSet
 	parameter      *schema.Schema
-	// resultReferences are what it refers to of other actions, texts the paths of the
-	// properties that it takes for Go templates.
-	resultReferences []resultReference
+	// resultReferences are the references to results of other actions,
+	// goTemplatePaths the paths of the properties that are Go templates.
+	resultReferences []expr.ResultReference
 	goTemplatePaths  [][]string
-	// viewProperties are the properties that hold the CUE of views.
+	// viewProperties are the properties with the CUE of a view.
 	viewProperties []string
-	// evaluatesResult is set where the result is evaluated, too; giving is the same template
-	// for which it is, nil where there is none.
+	// evaluatesResult is set if the field `result` is evaluated. withResult is the
+	// same template with evaluatesResult set; nil if the template has no result.
 	evaluatesResult bool
 	withResult      *Template
 }
 
-// Parse checks a template. The places in the problems are in source.
+// Parse validates a template. The diagnostics have positions in source.
 func Parse(name, source string) (*Template, diag.List) {
 	t := &Template{name: name, source: source, evaluatesResult: true}
 	file, err := t.parse()
@@ -80,10 +78,10 @@ func Parse(name, source string) (*Template, diag.List) {
 	if err := abstract.Validate(); err != nil {
 		return nil, diagnostics(err)
 	}
-	t.parameter = schema.FromValue(abstract.LookupPath(cue.ParsePath(parameterSchema)))
-	t.resultReferences, t.goTemplatePaths = resultReferences(file), GoTemplatePaths(file)
+	t.parameter = schema.FromValue(abstract.LookupPath(cue.ParsePath(expr.ParameterSchema)))
+	t.resultReferences, t.goTemplatePaths = expr.ResultReferences(file), expr.GoTemplatePaths(file)
 	t.viewProperties = viewProperties(abstract)
-	if !hasResult(file) {
+	if !expr.HasResult(file) {
 		t.evaluatesResult = false
 		t.analyse(file)
 		return t, nil
@@ -98,59 +96,55 @@ func Parse(name, source string) (*Template, diag.List) {
 	return t, nil
 }
 
-// analyse finds out what has to be evaluated when.
+// analyse determines the dependencies and the stages of the template.
 func (t *Template) analyse(file *ast.File) {
 	t.context = expr.Dependencies("context", file)
 	t.returns = expr.Dependencies("$returns", file)
-	if CallsUsedAsValues(file) {
+	if expr.CallsUsedAsValues(file) {
 		t.returns = expr.All()
 	}
 	t.embedded = expr.EmbeddedElements(file)
-	t.handlesErr = errHandlers(file)
-	t.stages, t.parameterDecls = Schedule(file, t.evaluatesResult)
+	t.handlesErr = expr.ErrHandlers(file)
+	t.stages, t.parameterDecls = expr.Schedule(file, t.evaluatesResult)
 }
 
-// Name returns the template's name, the `type` of actions that use it.
+// Name returns the template's name, which is the `type` of its actions.
 func (t *Template) Name() string { return t.name }
 
-// parameterSchema is what `parameter` becomes: a definition is closed, so that a
-// property which a template does not know is refused instead of ignored.
-const parameterSchema = "#parameter"
-
-// parse returns the template's syntax tree, without a result that nobody sees. CUE
-// annotates trees while it builds them, so that each build has to have its own.
+// parse returns a new syntax tree of the template, without the field `result` unless it
+// is evaluated. A tree cannot be shared, because CUE modifies it during a build.
 func (t *Template) parse() (*ast.File, error) {
 	file, err := parser.ParseFile(t.name+".cue", t.source, parser.ParseComments)
 	if err != nil {
 		return nil, err
 	}
 	if !t.evaluatesResult {
-		dropResult(file)
+		expr.DropResult(file)
 	}
 	declared := false
 	for _, d := range file.Decls {
-		if f, ok := d.(*ast.Field); ok && labelName(f.Label) == "parameter" {
-			f.Label = ast.NewIdent(parameterSchema)
+		if f, ok := d.(*ast.Field); ok && expr.LabelName(f.Label) == "parameter" {
+			f.Label = ast.NewIdent(expr.ParameterSchema)
 			declared = true
 		}
 	}
 	if !declared {
-		file.Decls = append(file.Decls, &ast.Field{Label: ast.NewIdent(parameterSchema), Value: ast.NewStruct()})
+		file.Decls = append(file.Decls, &ast.Field{Label: ast.NewIdent(expr.ParameterSchema), Value: ast.NewStruct()})
 	}
 	return file, nil
 }
 
-// buildOptions is what a template is built with.
+// buildOptions configure Template.build.
 type buildOptions struct {
-	// context is CUE for what is known of the event before there is one.
+	// context is the CUE schema of `context`; empty for any value.
 	context string
-	// parameter is CUE for what the properties have become. Where it is empty,
-	// the template's own schema is left to say so.
+	// parameter is the evaluated `parameter` as CUE; empty for the template's own
+	// schema.
 	parameter string
-	stage     Stage
+	stage     expr.Stage
 }
 
-// build compiles what the frame's stage takes of the template.
+// build compiles the declarations of the stage f.stage.
 func (t *Template) build(ctx *cue.Context, f buildOptions) (cue.Value, error) {
 	file, err := t.parse()
 	if err != nil {
@@ -163,12 +157,12 @@ func (t *Template) build(ctx *cue.Context, f buildOptions) (cue.Value, error) {
 	for _, name := range f.stage.Inputs {
 		source += "\n" + name + ": _"
 	}
-	dropped := NameSet{}
+	dropped := expr.NameSet{}
 	if f.parameter == "" {
-		source += "\nparameter: " + parameterSchema
+		source += "\nparameter: " + expr.ParameterSchema
 	} else {
 		source += "\nparameter: " + f.parameter
-		dropped[parameterSchema] = true
+		dropped[expr.ParameterSchema] = true
 	}
 	f.stage.Prune(file, dropped)
 	framed, err := parser.ParseFile("frame.cue", source)
@@ -176,11 +170,11 @@ func (t *Template) build(ctx *cue.Context, f buildOptions) (cue.Value, error) {
 		return cue.Value{}, err
 	}
 	file.Decls = append(file.Decls, framed.Decls...)
-	if err := resolve(file); err != nil {
+	if err := expr.Resolve(file); err != nil {
 		return cue.Value{}, err
 	}
 	if f.parameter != "" {
-		if err := FoldConstants(file, append(slices.Clone(f.stage.Inputs), "context")); err != nil {
+		if err := expr.FoldConstants(file, append(slices.Clone(f.stage.Inputs), "context")); err != nil {
 			return cue.Value{}, err
 		}
 	}
@@ -198,28 +192,8 @@ func (t *Template) build(ctx *cue.Context, f buildOptions) (cue.Value, error) {
 	return v, nil
 }
 
-// resolve makes the identifiers of file refer to its declarations as they are
-// now; the parser had made them refer to those that it read.
-func resolve(file *ast.File) error {
-	ast.Walk(file, func(n ast.Node) bool {
-		if id, ok := n.(*ast.Ident); ok {
-			id.Node, id.Scope = nil, nil
-		}
-		return true
-	}, nil)
-	file.Unresolved = nil
-	var errs cueerrors.Error
-	astutil.Resolve(file, func(pos token.Pos, msg string, args ...any) {
-		errs = cueerrors.Append(errs, cueerrors.Newf(pos, msg, args...))
-	})
-	if errs != nil {
-		return errs
-	}
-	return nil
-}
-
-// imports builds the `vela/*` packages that file imports. Instances must not be
-// shared between CUE contexts.
+// imports builds new instances of the `vela/*` packages that file imports. Instances
+// must not be shared between CUE contexts.
 func imports(file *ast.File) ([]*build.Instance, error) {
 	var out []*build.Instance
 	packages := provider.Packages()
@@ -242,36 +216,7 @@ func imports(file *ast.File) ([]*build.Instance, error) {
 	return out, nil
 }
 
-// errHandlers returns the names of the calls whose `$returns.err` the template
-// looks at itself.
-func errHandlers(file *ast.File) map[string]bool {
-	out := map[string]bool{}
-	ast.Walk(file, func(n ast.Node) bool {
-		sel, ok := n.(*ast.SelectorExpr)
-		if !ok || labelName(sel.Sel) != "err" {
-			return true
-		}
-		at := sel.X
-		if inner, ok := at.(*ast.SelectorExpr); ok && labelName(inner.Sel) == "$returns" {
-			at = inner.X
-		}
-		switch x := at.(type) {
-		case *ast.Ident:
-			out[x.Name] = true
-		case *ast.SelectorExpr:
-			out[labelName(x.Sel)] = true
-		}
-		return true
-	}, nil)
-	return out
-}
-
-func labelName(l ast.Label) string {
-	name, _, _ := ast.LabelName(l)
-	return name
-}
-
-// diagnostics turns a CUE error into problems at places in the template.
+// diagnostics converts a CUE error to diagnostics with positions in the template.
 func diagnostics(err error) diag.List {
 	var list diag.List
 	for _, e := range cueerrors.Errors(err) {
@@ -285,7 +230,7 @@ func diagnostics(err error) diag.List {
 		}
 		if path := e.Path(); len(path) > 0 {
 			path = slices.Clone(path)
-			if path[0] == parameterSchema {
+			if path[0] == expr.ParameterSchema {
 				path[0] = "parameter"
 			}
 			p.Message = strings.Join(path, ".") + ": " + p.Message

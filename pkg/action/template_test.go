@@ -34,26 +34,26 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
-// recorder is an Executor that notes the calls and answers them from a function.
+// recorder is an Executor that records calls and returns the results of answer.
 type recorder struct {
 	mu     sync.Mutex
 	calls  []provider.Call
 	answer func(provider.Call) (provider.Result, error)
 }
 
-func (s *recorder) Execute(_ context.Context, c provider.Call) (provider.Result, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.calls = append(s.calls, c)
-	if s.answer == nil {
+func (r *recorder) Execute(_ context.Context, c provider.Call) (provider.Result, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.calls = append(r.calls, c)
+	if r.answer == nil {
 		return provider.Result{}, nil
 	}
-	return s.answer(c)
+	return r.answer(c)
 }
 
-func (s *recorder) paths() []string {
+func (r *recorder) paths() []string {
 	var paths []string
-	for _, c := range s.calls {
+	for _, c := range r.calls {
 		paths = append(paths, c.Path)
 	}
 	return paths
@@ -61,15 +61,15 @@ func (s *recorder) paths() []string {
 
 func compile(t *testing.T, source string, properties map[string]any, executor provider.Executor) action.Action {
 	t.Helper()
-	tmpl, problems := action.Parse("test", source)
-	if len(problems) > 0 {
-		t.Fatal(problems)
+	tmpl, diags := action.Parse("test", source)
+	if len(diags) > 0 {
+		t.Fatal(diags)
 	}
-	a, problems := tmpl.Compile(action.Options{
+	a, diags := tmpl.Compile(action.Options{
 		Trigger: event.TriggerRef{Name: "t", Namespace: "ns"}, Properties: properties, Executor: executor,
 	})
-	if len(problems) > 0 {
-		t.Fatal(problems)
+	if len(diags) > 0 {
+		t.Fatal(diags)
 	}
 	return a
 }
@@ -85,9 +85,9 @@ func get(path string) string {
 	return path + `: kube.#Get & {$params: resource: {apiVersion: "v1", kind: "ConfigMap", metadata: {name: "` + path + `"}}}` + "\n"
 }
 
-// TestOrder executes calls when what they refer to is known, whatever their
-// place in the template is.
-func TestOrder(t *testing.T) {
+// TestRun_DependencyOrder executes calls after the calls that they refer to, not in
+// the order of the template.
+func TestRun_DependencyOrder(t *testing.T) {
 	source := `import "vela/kube"
 third: kube.#Get & {$params: resource: {apiVersion: "v1", kind: "X", metadata: name: second.$returns.metadata.uid}}
 second: kube.#Get & {$params: resource: {apiVersion: "v1", kind: "X", metadata: name: "\(context.data.metadata.name)-\(first.$returns.metadata.uid)"}}
@@ -107,8 +107,8 @@ second: kube.#Get & {$params: resource: {apiVersion: "v1", kind: "X", metadata: 
 	}
 }
 
-// TestSteps honours the order that workflow definitions give with @step.
-func TestSteps(t *testing.T) {
+// TestRun_StepAttribute executes calls in the order of @step.
+func TestRun_StepAttribute(t *testing.T) {
 	source := `import "vela/kube"
 ` + strings.TrimSpace(get("a")) + " @step(2)\n" + strings.TrimSpace(get("b")) + " @step(1)\n"
 	s := &recorder{}
@@ -120,9 +120,8 @@ func TestSteps(t *testing.T) {
 	}
 }
 
-// TestJournal does not repeat the writes of an event that succeeded, in a later
-// attempt at it; it does repeat reads.
-func TestJournal(t *testing.T) {
+// TestJournal_Retry repeats reads but not the successful writes of an earlier attempt.
+func TestJournal_Retry(t *testing.T) {
 	source := `import "vela/kube"
 read: kube.#Get & {$params: resource: {apiVersion: "v1", kind: "X", metadata: name: "r"}}
 patches: [for n in ["a", "b", "c"] {
@@ -141,7 +140,7 @@ patches: [for n in ["a", "b", "c"] {
 	a := compile(t, source, nil, s)
 	ctx := action.WithJournal(t.Context(), action.NewJournal())
 	if err := a.Run(ctx, configMap("c")); err == nil || action.IsTerminal(err) {
-		t.Fatalf("want an error that may pass, got %v", err)
+		t.Fatalf("got %v, want an error that is not terminal", err)
 	}
 	fail = false
 	if err := a.Run(ctx, configMap("c")); err != nil {
@@ -153,9 +152,9 @@ patches: [for n in ["a", "b", "c"] {
 	}
 }
 
-// TestConflict renders a template again when an object changed under it, and
-// repeats only the write that was refused.
-func TestConflict(t *testing.T) {
+// TestRun_Conflict evaluates the template again after a conflict, and repeats only the
+// failed write.
+func TestRun_Conflict(t *testing.T) {
 	source := `import "vela/kube"
 ` + get("read") + `
 patch: kube.#Patch & {$params: {
@@ -182,9 +181,8 @@ patch: kube.#Patch & {$params: {
 	}
 }
 
-// TestErrors tells errors that may pass from those that cannot, and shows
-// nothing of the event.
-func TestErrors(t *testing.T) {
+// TestRun_Errors distinguishes terminal errors. No error contains data of the event.
+func TestRun_Errors(t *testing.T) {
 	group := schema.GroupResource{Resource: "things"}
 	for _, tc := range []struct {
 		name, source string
@@ -202,7 +200,7 @@ func TestErrors(t *testing.T) {
 		{"conflict", `a: kube.#Get & {$params: resource: {apiVersion: context.data.data.password & "v1", kind: "X"}}`, nil, true,
 			`conflicting values`},
 		{"no function", `a: {#do: "nothing", #provider: "kube", $params: {}}`, errors.New(`no function`), false, "no function"},
-		{"params", get("a"), &provider.ParamError{Path: "x", Message: "is required"}, true, "$params.x is required"},
+		{"params", get("a"), &provider.ParamError{Path: "x", Message: "is required"}, true, "$params.x: is required"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := &recorder{answer: func(provider.Call) (provider.Result, error) { return provider.Result{}, tc.answer }}
@@ -214,15 +212,15 @@ func TestErrors(t *testing.T) {
 				t.Errorf("%v: terminal is %v, want %v", err, !tc.terminal, tc.terminal)
 			}
 			if err != nil && strings.Contains(err.Error(), "canary") {
-				t.Errorf("shows the event's data: %v", err)
+				t.Errorf("error contains the event's data: %v", err)
 			}
 		})
 	}
 }
 
-// TestReturnsInEveryForm hands CUE what a template refers to of a call, in
-// whatever way it refers to it.
-func TestReturnsInEveryForm(t *testing.T) {
+// TestRun_ReturnsReferences fills in the returned fields that a template refers to, for
+// every form of reference.
+func TestRun_ReturnsReferences(t *testing.T) {
 	for _, name := range []string{
 		`a.$returns.metadata.uid`,
 		`a["$returns"].metadata["uid"]`,
@@ -260,9 +258,9 @@ last: kube.#Get & {$params: resource: {apiVersion: "v1", kind: "X", metadata: na
 	}
 }
 
-// TestReturnedErr fails a call whose provider reports an error as a success,
-// unless the template looks at it.
-func TestReturnedErr(t *testing.T) {
+// TestRun_ReturnsErr fails a call that returns `$returns.err`, unless the template
+// refers to it.
+func TestRun_ReturnsErr(t *testing.T) {
 	const read = `import "vela/kube"
 read: kube.#Read & {$params: value: {apiVersion: "v1", kind: "X", metadata: name: "x"}}
 `
@@ -285,8 +283,8 @@ read: kube.#Read & {$params: value: {apiVersion: "v1", kind: "X", metadata: name
 	}
 }
 
-// TestConcurrent runs one action from many goroutines.
-func TestConcurrent(t *testing.T) {
+// TestRun_Concurrent runs one action in many goroutines.
+func TestRun_Concurrent(t *testing.T) {
 	source := `import "vela/kube"
 a: kube.#Get & {$params: resource: {apiVersion: "v1", kind: "X", metadata: name: context.data.metadata.name}}
 b: kube.#Get & {$params: resource: {apiVersion: "v1", kind: "X", metadata: name: a.$returns.metadata.name + "-b"}}`
@@ -314,11 +312,11 @@ b: kube.#Get & {$params: resource: {apiVersion: "v1", kind: "X", metadata: name:
 	}
 }
 
-// TestParse finds what is wrong with a template before it runs.
-func TestParse(t *testing.T) {
+// TestParse_Diagnostics reports errors of a template before it runs.
+func TestParse_Diagnostics(t *testing.T) {
 	for _, tc := range []struct{ name, source, want string }{
 		{"syntax", "parameter: {", "1:13: expected '}', found 'EOF'"},
-		{"import", `import "vela/cube"`, `1:8: no package "vela/cube"; did you mean "vela/kube"?`},
+		{"import", `import "vela/cube"`, `1:8: unknown package "vela/cube"; did you mean "vela/kube"?`},
 		{"context", `a: context.date.name`, `1:12: context has no "date"`},
 		{"function", "import \"vela/kube\"\na: kube.#Gett", `2:9: vela/kube has no "#Gett"; did you mean "#Get"?`},
 		{"parameters", "import \"vela/kube\"\na: kube.#Get & {$params: resourc: {}}", `a.$params.resourc: field not allowed`},
@@ -326,21 +324,21 @@ func TestParse(t *testing.T) {
 		{"contradiction", "a: 1 & 2", `a: conflicting values 2 and 1`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			_, problems := action.Parse("test", tc.source)
-			if !strings.Contains(problems.Error(), tc.want) {
-				t.Errorf("got  %v\nwant %s", problems, tc.want)
+			_, diags := action.Parse("test", tc.source)
+			if !strings.Contains(diags.Error(), tc.want) {
+				t.Errorf("got  %v\nwant %s", diags, tc.want)
 			}
 		})
 	}
 }
 
-// FuzzParse checks any template without a panic.
+// FuzzParse parses and compiles arbitrary templates without a panic.
 func FuzzParse(f *testing.F) {
 	f.Add("import \"vela/kube\"\na: kube.#Get & {$params: resource: {}}\nparameter: {a?: string}")
 	f.Add("parameter: parameter")
 	f.Add("#parameter: {}\nparameter: #parameter\ncontext: {}")
 	f.Fuzz(func(_ *testing.T, source string) {
-		if tmpl, problems := action.Parse("fuzz", source); len(problems) == 0 {
+		if tmpl, diags := action.Parse("fuzz", source); len(diags) == 0 {
 			_, _ = tmpl.Compile(action.Options{Executor: &recorder{}})
 		}
 	})

@@ -27,36 +27,36 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/expr"
 )
 
-// DefaultExport is the field of a view that is its value, where neither the view
-// nor whoever evaluates it names another.
+// DefaultExport is the path of a view's value if neither the query nor the view's field
+// `export` sets another.
 const DefaultExport = "status"
 
-// View is a template that is evaluated for its value, instead of for what its calls
-// do. There is no event: its `context` is empty. It is safe for concurrent use.
+// View is a template that is evaluated for its value. Its `context` is empty. It is
+// safe for concurrent use.
 type View struct{ runner *runner }
 
-// View makes a view of the template. The paths in the problems are relative to
-// the properties, which are the values for its `parameter`.
+// View returns the view of the template with o.Properties as `parameter`. The paths in
+// the diagnostics are relative to the properties.
 func (t *Template) View(o Options) (*View, diag.List) {
-	// A value may depend on all that calls return, or be it.
-	whole := *t
+	// The value may contain all that calls return.
+	full := *t
 	if t.withResult != nil {
-		whole = *t.withResult // a view may export its result
+		full = *t.withResult // the export may be the result
 	}
-	whole.stages, whole.parameterDecls, whole.returns = []Stage{{}}, nil, expr.All()
-	a, problems := whole.Compile(o)
-	if len(problems) > 0 {
-		return nil, problems
+	full.stages, full.parameterDecls, full.returns = []expr.Stage{{}}, nil, expr.All()
+	a, diags := full.Compile(o)
+	if len(diags) > 0 {
+		return nil, diags
 	}
 	r, _ := a.(*runner)
 	return &View{r}, nil
 }
 
-// viewProperties returns the properties of a template that hold the CUE of a view: those
-// marked with `@view()`.
+// viewProperties returns the properties of a template that contain the CUE of a view,
+// marked by the attribute `@view()`.
 func viewProperties(template cue.Value) []string {
 	var names []string
-	it, err := template.LookupPath(cue.ParsePath(parameterSchema)).Fields(cue.Optional(true))
+	it, err := template.LookupPath(cue.ParsePath(expr.ParameterSchema)).Fields(cue.Optional(true))
 	for err == nil && it.Next() {
 		if a := it.Value().Attribute("view"); a.Err() == nil {
 			names = append(names, it.Selector().Unquoted())
@@ -65,35 +65,35 @@ func viewProperties(template cue.Value) []string {
 	return names
 }
 
-// checkViews returns what is wrong with the views among properties.
+// checkViews parses the views in properties and returns their diagnostics.
 func (t *Template) checkViews(properties map[string]any) diag.List {
 	var list diag.List
 	for _, name := range t.viewProperties {
 		if text, _ := properties[name].(string); text != "" {
-			_, problems := Parse(name, text)
-			list = append(list, problems.WithPrefix(name)...)
+			_, diags := Parse(name, text)
+			list = append(list, diags.WithPrefix(name)...)
 		}
 	}
 	return list
 }
 
-// Evaluate makes the calls, and returns the value at the path that export is, as
-// decoded JSON. Where it is empty, the view's field `export` says which it is.
-// Errors that Terminal made are those of the view itself.
+// Evaluate executes the calls of the view and returns the value at the path export as
+// decoded JSON. If export is empty, the path is the view's field `export`, else
+// DefaultExport. Errors of the view itself are terminal.
 func (v *View) Evaluate(ctx context.Context, export string) (value any, err error) {
 	t := v.runner.template
-	bases, err := v.runner.acquire()
+	stages, err := v.runner.acquire()
 	if err != nil {
 		return nil, Terminal(err)
 	}
-	defer v.runner.release(bases)
+	defer v.runner.release(stages)
 	defer func() {
 		if p := recover(); p != nil {
-			value, err = nil, Terminal(fmt.Errorf("template %q panicked while it was evaluated", t.name))
+			value, err = nil, Terminal(fmt.Errorf("template %q: evaluation panicked", t.name))
 		}
 	}()
 	run := &resolution{runner: v.runner, journal: NewJournal(), context: map[string]any{}}
-	if err := run.resolve(ctx, bases); err != nil {
+	if err := run.resolve(ctx, stages); err != nil {
 		return nil, classify(err)
 	}
 	if named, err := run.root.LookupPath(cue.ParsePath("export")).String(); err == nil && export == "" {
@@ -104,7 +104,7 @@ func (v *View) Evaluate(ctx context.Context, export string) (value any, err erro
 	}
 	path := cue.ParsePath(export)
 	if err := path.Err(); err != nil {
-		return nil, Terminal(fmt.Errorf("export %q is not a path", export))
+		return nil, Terminal(fmt.Errorf("invalid export %q: not a path", export))
 	}
 	found := run.root.LookupPath(path)
 	if !found.Exists() {

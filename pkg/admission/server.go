@@ -31,33 +31,32 @@ import (
 )
 
 const (
-	// headerTimeout, readTimeout and idleTimeout bound how long a connection may
-	// take to say something.
+	// headerTimeout, readTimeout and idleTimeout are the timeouts of a connection.
 	headerTimeout, readTimeout, idleTimeout = 5 * time.Second, 15 * time.Second, 90 * time.Second
-	// maxHeader bounds headers, in bytes.
+	// maxHeader is the maximum size of the headers, in bytes.
 	maxHeader = 64 << 10
-	// maxConnections bounds connections; an API server needs one.
+	// maxConnections is the maximum number of connections. An API server needs one.
 	maxConnections = 128
-	// shutdownTimeout is how long calls that are being answered may take when the server
-	// ends.
+	// shutdownTimeout is how long running calls may take after the server is stopped.
 	shutdownTimeout = 5 * time.Second
 )
 
-// Server serves reviews by TLS.
+// Server serves a webhook with TLS.
 type Server struct {
 	Address string
 	Handler http.Handler
-	// Certificate is for tls.Config.GetCertificate.
+	// Certificate is used as tls.Config.GetCertificate.
 	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 }
 
-// NeedLeaderElection says that it runs also in processes that stand by.
+// NeedLeaderElection returns false: the server also runs in replicas that are not
+// the leader.
 func (Server) NeedLeaderElection() bool { return false }
 
 // Start serves until ctx ends.
 func (s Server) Start(ctx context.Context) error {
 	var config net.ListenConfig
-	socket, err := config.Listen(ctx, "tcp", s.Address)
+	listener, err := config.Listen(ctx, "tcp", s.Address)
 	if err != nil {
 		return fmt.Errorf("serve webhook: %w", err)
 	}
@@ -70,20 +69,20 @@ func (s Server) Start(ctx context.Context) error {
 		BaseContext:    func(net.Listener) context.Context { return logr.NewContext(context.WithoutCancel(ctx), log) },
 		ErrorLog:       slog.NewLogLogger(logr.ToSlogHandler(log.WithValues("server", "admission")), slog.LevelDebug),
 	}
-	ended := make(chan struct{})
+	stopped := make(chan struct{})
 	go func() {
-		defer close(ended)
+		defer close(stopped)
 		<-ctx.Done()
-		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+		shutdown, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 		defer cancel()
-		if err := server.Shutdown(ending); err != nil {
-			_ = server.Close() // calls that take longer end with it
+		if err := server.Shutdown(shutdown); err != nil {
+			_ = server.Close() // cancels the remaining calls
 		}
 	}()
-	log.Info("webhook listens", "address", socket.Addr().String())
-	if err := server.ServeTLS(netutil.LimitListener(socket, maxConnections), "", ""); !errors.Is(err, http.ErrServerClosed) {
+	log.Info("webhook listening", "address", listener.Addr().String())
+	if err := server.ServeTLS(netutil.LimitListener(listener, maxConnections), "", ""); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve webhook: %w", err)
 	}
-	<-ended
+	<-stopped
 	return nil
 }

@@ -14,13 +14,13 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package config reads triggers from files: YAML, JSON and CUE, one file or all
-// of a directory, bare `triggers:` or TriggerService objects, several documents
-// to a file. It finds every problem of every file, each with its place.
+// Package config loads triggers from YAML, JSON and CUE files, or from all such files
+// of a directory. A document has `triggers:` at the top level or is a TriggerService;
+// a YAML file may hold several documents. All problems of all files are reported, each
+// with file, line and column.
 package config
 
 import (
-	"cmp"
 	_ "embed"
 	"encoding/json"
 	"fmt"
@@ -37,10 +37,10 @@ import (
 //go:embed config.cue
 var configSchema string
 
-// Parsed is a trigger as somebody wrote it.
+// Parsed is a trigger as it was parsed from a file. It is not compiled.
 type Parsed struct {
-	// ID is its name and namespace. A trigger without a name has that of its
-	// TriggerService or file, "-" and its index, from 0.
+	// ID is the name and namespace. The name defaults to the name of the
+	// TriggerService or file, "-", and the trigger's index, which starts at 0.
 	ID   event.TriggerRef
 	Spec v1alpha1.Trigger
 
@@ -48,10 +48,10 @@ type Parsed struct {
 	path    string
 }
 
-// Locate returns problems of the trigger at their places in its file. Their
-// paths are relative to the trigger.
-func (t Parsed) Locate(list diag.List) FileDiagnostics {
-	out := make(FileDiagnostics, len(list))
+// Locate adds the positions in the trigger's file to diagnostics whose paths are
+// relative to the trigger.
+func (t Parsed) Locate(list diag.List) diag.FileDiagnostics {
+	out := make(diag.FileDiagnostics, len(list))
 	for i, p := range list {
 		p.Path = diag.Join(t.path, p.Path)
 		out[i] = t.locator.locate(p)
@@ -59,84 +59,44 @@ func (t Parsed) Locate(list diag.List) FileDiagnostics {
 	return out
 }
 
-// FileDiagnostic is a problem at its place in a file.
-type FileDiagnostic struct {
-	File string
-	// Line and Column are from 1, or 0 where no place is known.
-	Line, Column int
-	// Path is the field: "triggers[0].filter".
-	Path    string
-	Message string
-}
-
-// String returns "file:line:column: path: message", without what is not known.
-func (d FileDiagnostic) String() string {
-	s := d.File
-	if d.Line > 0 {
-		s += fmt.Sprintf(":%d:%d", d.Line, d.Column)
-	}
-	if d.Path != "" {
-		s += ": " + d.Path
-	}
-	return s + ": " + d.Message
-}
-
-// FileDiagnostics is everything that is wrong.
-type FileDiagnostics []FileDiagnostic
-
-// Error returns one diagnostic a line.
-func (l FileDiagnostics) Error() string {
-	lines := make([]string, len(l))
-	for i, d := range l {
-		lines[i] = d.String()
-	}
-	return strings.Join(lines, "\n")
-}
-
-// Load reads the files at path and returns their triggers, as Read and
-// Files.Load do.
-func Load(path, namespace string) ([]Parsed, FileDiagnostics) {
+// Load reads the files at path and returns their triggers. It evaluates CUE files
+// without a limit; see Files.Load.
+func Load(path, namespace string) ([]Parsed, diag.FileDiagnostics) {
 	return Read(path).Load(namespace, func(string) string { return "" })
 }
 
-// Load returns the triggers of f. Those that belong to no namespace get the
-// given one. Before a CUE file is evaluated, which can use up all memory or never
-// end, refuse is asked: if it returns a reason, the file is left out, and the
-// reason is its problem.
-func (f Files) Load(namespace string, reject func(path string) string) ([]Parsed, FileDiagnostics) {
+// Load returns the triggers of f. Triggers without a namespace get the given one.
+// Evaluation of CUE can use up all memory or never end, so reject is called before
+// each CUE file is evaluated: if it returns a reason, the file is skipped and the
+// reason is reported as its diagnostic.
+func (f Files) Load(namespace string, reject func(path string) string) ([]Parsed, diag.FileDiagnostics) {
 	envelope, err := schema.Parse(configSchema)
 	if err != nil {
-		return nil, FileDiagnostics{{File: f.Path, Message: err.Error()}}
+		return nil, diag.FileDiagnostics{{File: f.Path, Message: err.Error()}}
 	}
 	l := loader{namespace: namespace, schema: envelope, diagnostics: slices.Clone(f.Diagnostics)}
 	for _, file := range f.List {
 		if isCUE(file.Path) {
 			if reason := reject(file.Path); reason != "" {
-				l.diagnostics = append(l.diagnostics, FileDiagnostic{File: file.Path, Message: reason})
+				l.diagnostics = append(l.diagnostics, diag.FileDiagnostic{File: file.Path, Message: reason})
 				continue
 			}
 		}
 		l.addFile(file)
 	}
 	if len(l.triggers) == 0 && len(l.diagnostics) == 0 {
-		l.diagnostics = append(l.diagnostics, FileDiagnostic{File: f.Path, Message: "no triggers; a configuration starts with `triggers:`, or is a TriggerService"})
+		l.diagnostics = append(l.diagnostics, diag.FileDiagnostic{File: f.Path, Message: "no triggers; a configuration must have `triggers:` or be a TriggerService"})
 	}
 	l.checkUnique()
 	return l.triggers, l.diagnostics
 }
 
-// Sort orders diagnostics by file and place.
-func (l FileDiagnostics) Sort() {
-	slices.SortStableFunc(l, func(a, b FileDiagnostic) int {
-		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
-	})
-}
-
+// loader collects the triggers and diagnostics of all files.
 type loader struct {
 	namespace   string
 	schema      *schema.Schema
 	triggers    []Parsed
-	diagnostics FileDiagnostics
+	diagnostics diag.FileDiagnostics
 }
 
 func (l *loader) addFile(f File) {
@@ -147,7 +107,7 @@ func (l *loader) addFile(f File) {
 	}
 }
 
-// addDocument takes the triggers of one document.
+// addDocument adds the triggers of one document.
 func (l *loader) addDocument(path string, d document) {
 	base := filepath.Base(path)
 	name, namespace, prefix := strings.TrimSuffix(base, filepath.Ext(base)), l.namespace, ""
@@ -170,18 +130,18 @@ func (l *loader) addDocument(path string, d document) {
 			return
 		}
 	}
-	problems := l.schema.Check(spec)
-	for _, p := range problems.WithPrefix(prefix) {
+	diagnostics := l.schema.Check(spec)
+	for _, p := range diagnostics.WithPrefix(prefix) {
 		l.diagnostics = append(l.diagnostics, d.locator.locate(p))
 	}
 	list, _ := spec["triggers"].([]any)
-	if len(list) == 0 && len(problems) == 0 {
-		l.addError(d, diag.Join(prefix, "triggers"), "holds no trigger")
+	if len(list) == 0 && len(diagnostics) == 0 {
+		l.addError(d, diag.Join(prefix, "triggers"), "at least one trigger is required")
 	}
 	for i, raw := range list {
 		t := Parsed{locator: d.locator, path: diag.Join(prefix, fmt.Sprintf("triggers[%d]", i))}
 		if err := decode(raw, &t.Spec); err != nil {
-			if len(problems) == 0 { // else it is known what is wrong
+			if len(diagnostics) == 0 { // else the schema has reported it
 				l.addError(d, t.path, "%v", err)
 			}
 			continue
@@ -205,7 +165,7 @@ func decode(raw any, into *v1alpha1.Trigger) error {
 	return json.Unmarshal(data, into)
 }
 
-// checkUnique reports triggers whose names are taken.
+// checkUnique reports triggers that have the name of an earlier trigger.
 func (l *loader) checkUnique() {
 	first := map[event.TriggerRef]Parsed{}
 	for _, t := range l.triggers {
@@ -217,7 +177,7 @@ func (l *loader) checkUnique() {
 		position := other.locator.locate(diag.Diagnostic{Path: other.path})
 		l.diagnostics = append(l.diagnostics, t.Locate(diag.List{{
 			Path:    "name",
-			Message: fmt.Sprintf("%q is taken by the trigger at %s:%d", t.ID.Name, position.File, position.Line),
+			Message: fmt.Sprintf("%q is already used by the trigger at %s:%d", t.ID.Name, position.File, position.Line),
 		}})...)
 	}
 }

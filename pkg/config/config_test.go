@@ -32,8 +32,8 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/diag"
 )
 
-// TestSchemaIsTheAPI holds the schema of configurations against the API's types.
-func TestSchemaIsTheAPI(t *testing.T) {
+// TestSchema_MatchesAPI compares the schema of configurations with the API's types.
+func TestSchema_MatchesAPI(t *testing.T) {
 	root := cuecontext.New().CompileString(configSchema)
 	for path, typ := range map[string]reflect.Type{
 		"":                       reflect.TypeFor[v1alpha1.TriggerServiceSpec](),
@@ -56,29 +56,28 @@ func TestSchemaIsTheAPI(t *testing.T) {
 				v = v.LookupPath(cue.MakePath(cue.Str(step).Optional()))
 			}
 		}
-		var inCUE, inGo []string
+		var cueFields, goFields []string
 		it, err := v.Fields(cue.Optional(true))
 		if err != nil {
 			t.Fatalf("%s: %v", path, err)
 		}
 		for it.Next() {
-			inCUE = append(inCUE, it.Selector().Unquoted())
+			cueFields = append(cueFields, it.Selector().Unquoted())
 		}
 		for i := range typ.NumField() {
 			name, _, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
-			inGo = append(inGo, name)
+			goFields = append(goFields, name)
 		}
-		slices.Sort(inCUE)
-		slices.Sort(inGo)
-		if diff := cmp.Diff(inGo, inCUE); diff != "" {
+		slices.Sort(cueFields)
+		slices.Sort(goFields)
+		if diff := cmp.Diff(goFields, cueFields); diff != "" {
 			t.Errorf("%s (-Go +CUE):\n%s", path, diff)
 		}
 	}
 }
 
-// TestPlaces marks places in texts of every style with what should be found
-// there.
-func TestPlaces(t *testing.T) {
+// TestLocate compares the text at each located position, for all YAML scalar styles.
+func TestLocate(t *testing.T) {
 	const text = `triggers:
   - filter: |
       one
@@ -119,7 +118,7 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
-// FuzzRead reads anything without a panic or a hang.
+// FuzzRead checks that any file yields a trigger or a diagnostic, without a panic.
 func FuzzRead(f *testing.F) {
 	f.Add([]byte("triggers:\n- source: {type: a}\n"), false)
 	f.Add([]byte("triggers: [{source: type: \"a\"}]"), true)
@@ -135,27 +134,28 @@ func FuzzRead(f *testing.F) {
 		}
 		triggers, diagnostics := Load(file, "default")
 		if len(triggers) == 0 && len(diagnostics) == 0 {
-			t.Error("neither a trigger nor a problem")
+			t.Error("neither a trigger nor a diagnostic")
 		}
 	})
 }
 
-func TestRefusedFileIsNotEvaluated(t *testing.T) {
+// TestLoad_Reject checks that rejected CUE files are not evaluated.
+func TestLoad_Reject(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{"a.cue": "x: 1 & 2", "b.cue": "triggers: 1 & 2", "c.json": "{}"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	var asked []string
+	var checked []string
 	triggers, diagnostics := Read(dir).Load("default", func(path string) string {
-		asked = append(asked, filepath.Base(path))
+		checked = append(checked, filepath.Base(path))
 		if filepath.Base(path) == "a.cue" {
-			return "is a bomb"
+			return "is too expensive"
 		}
 		return ""
 	})
-	if diff := cmp.Diff([]string{"a.cue", "b.cue"}, asked); diff != "" {
+	if diff := cmp.Diff([]string{"a.cue", "b.cue"}, checked); diff != "" {
 		t.Error(diff)
 	}
 	var got []string
@@ -163,9 +163,9 @@ func TestRefusedFileIsNotEvaluated(t *testing.T) {
 		got = append(got, strings.TrimPrefix(d.String(), dir+"/"))
 	}
 	want := []string{
-		"a.cue: is a bomb",
+		"a.cue: is too expensive",
 		"b.cue:1:11: conflicting values 2 and 1",
-		"c.json:1:1: triggers: holds no trigger",
+		"c.json:1:1: triggers: at least one trigger is required",
 	}
 	if diff := cmp.Diff(want, got); diff != "" || len(triggers) > 0 {
 		t.Errorf("%d triggers; (-want +got):\n%s", len(triggers), diff)

@@ -34,30 +34,30 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/diag"
 )
 
-// document is one object of a file, and where its fields stand.
+// document is one object of a file.
 type document struct {
 	value   map[string]any
 	locator locator
 }
 
-// locator finds the place of a problem in a file.
+// locator adds the position in a file to a diagnostic.
 type locator interface {
-	locate(p diag.Diagnostic) FileDiagnostic
+	locate(p diag.Diagnostic) diag.FileDiagnostic
 }
 
-// documents returns the documents of a file.
-func (f File) documents() ([]document, FileDiagnostics) {
+// documents parses the documents of a file.
+func (f File) documents() ([]document, diag.FileDiagnostics) {
 	if isCUE(f.Path) {
 		return readCUE(f.Path, f.Data)
 	}
 	return readYAML(f.Path, f.Data)
 }
 
-// readYAML reads YAML, of which JSON is a part.
-func readYAML(path string, data []byte) ([]document, FileDiagnostics) {
+// readYAML parses YAML or JSON. After a syntax error it returns the documents before.
+func readYAML(path string, data []byte) ([]document, diag.FileDiagnostics) {
 	var (
 		docs        []document
-		diagnostics FileDiagnostics
+		diagnostics diag.FileDiagnostics
 		decoder     = yaml.NewDecoder(bytes.NewReader(data))
 		lines       = bytes.Split(data, []byte("\n"))
 	)
@@ -88,7 +88,7 @@ func readYAML(path string, data []byte) ([]document, FileDiagnostics) {
 	}
 }
 
-// normalize returns v as decoded JSON has it.
+// normalize converts decoded YAML to the types of decoded JSON.
 func normalize(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
@@ -115,28 +115,28 @@ func normalize(v any) any {
 	return v
 }
 
-// yamlError takes the place out of the message of a YAML error.
-func yamlError(path string, err error) FileDiagnostic {
+// yamlError returns the diagnostic of a YAML error, whose message contains the line.
+func yamlError(path string, err error) diag.FileDiagnostic {
 	message := err.Error()
 	if m := regexp.MustCompile(`^yaml: (?:unmarshal errors:\s*)?line (\d+): (.*)`).FindStringSubmatch(message); m != nil {
 		line, _ := strconv.Atoi(m[1])
-		return FileDiagnostic{File: path, Line: line, Column: 1, Message: "YAML: " + m[2]}
+		return diag.FileDiagnostic{File: path, Line: line, Column: 1, Message: "YAML: " + m[2]}
 	}
-	return FileDiagnostic{File: path, Message: "YAML: " + strings.TrimPrefix(message, "yaml: ")}
+	return diag.FileDiagnostic{File: path, Message: "YAML: " + strings.TrimPrefix(message, "yaml: ")}
 }
 
-// readCUE reads one CUE file, which must be concrete.
-func readCUE(path string, data []byte) ([]document, FileDiagnostics) {
+// readCUE evaluates one CUE file, which must be concrete.
+func readCUE(path string, data []byte) ([]document, diag.FileDiagnostics) {
 	v := cuecontext.New().CompileBytes(data, cue.Filename(path))
 	if err := v.Validate(cue.Concrete(true)); err != nil {
-		var diagnostics FileDiagnostics
+		var diagnostics diag.FileDiagnostics
 		for _, e := range cueerrors.Errors(err) {
 			format, args := e.Msg()
 			position := e.Position()
 			if positions := cueerrors.Positions(e); !position.IsValid() && len(positions) > 0 {
-				position = positions[0] // such as of the first of two values that conflict
+				position = positions[0] // for a conflict: the first of the two values
 			}
-			diagnostics = append(diagnostics, FileDiagnostic{
+			diagnostics = append(diagnostics, diag.FileDiagnostic{
 				File: path, Line: position.Line(), Column: position.Column(), Message: fmt.Sprintf(format, args...),
 			})
 		}
@@ -144,11 +144,11 @@ func readCUE(path string, data []byte) ([]document, FileDiagnostics) {
 	}
 	text, err := v.MarshalJSON()
 	if err != nil {
-		return nil, FileDiagnostics{{File: path, Message: err.Error()}}
+		return nil, diag.FileDiagnostics{{File: path, Message: err.Error()}}
 	}
 	var object map[string]any
 	if err := json.Unmarshal(text, &object); err != nil {
-		return nil, FileDiagnostics{{File: path, Message: "must be a struct"}}
+		return nil, diag.FileDiagnostics{{File: path, Message: "must be a struct"}}
 	}
 	return []document{{value: object, locator: cueLocator{file: path, root: v}}}, nil
 }

@@ -22,42 +22,44 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/kubevela/kube-trigger/pkg/diag"
 )
 
-// maxFileBytes bounds a configuration file, in bytes.
+// maxFileBytes is the maximum size of a configuration file.
 const maxFileBytes = 8 << 20
 
-// Files are the files of a configuration as they were read, so that what is
-// checked is what runs.
+// Files holds the contents of the files of a configuration, so that the triggers that
+// run are those that were checked.
 type Files struct {
-	// Path is the file or directory.
+	// Path is the file or directory that was read.
 	Path string
 	List []File
-	// Diagnostics are those of reading.
-	Diagnostics FileDiagnostics
+	// Diagnostics has the files that could not be read.
+	Diagnostics diag.FileDiagnostics
 }
 
-// File is a file and what it holds.
+// File is the content of one file.
 type File struct {
 	Path string
 	Data []byte
 }
 
-// Read reads the file or directory at path, of a directory all files that end in
-// .yaml, .yml, .json or .cue, in the order of their names.
+// Read reads the file at path or, if path is a directory, its files with the extension
+// .yaml, .yml, .json or .cue, sorted by name. Errors are in Files.Diagnostics.
 func Read(path string) Files {
 	out := Files{Path: path}
 	paths, err := listFiles(path)
 	if err != nil {
-		out.Diagnostics = FileDiagnostics{{File: path, Message: err.Error()}}
+		out.Diagnostics = diag.FileDiagnostics{{File: path, Message: err.Error()}}
 	}
 	for _, p := range paths {
 		data, err := os.ReadFile(p)
 		switch {
 		case err != nil:
-			out.Diagnostics = append(out.Diagnostics, FileDiagnostic{File: p, Message: err.Error()})
+			out.Diagnostics = append(out.Diagnostics, diag.FileDiagnostic{File: p, Message: err.Error()})
 		case len(data) > maxFileBytes:
-			out.Diagnostics = append(out.Diagnostics, FileDiagnostic{File: p, Message: fmt.Sprintf("is larger than %d MiB", maxFileBytes>>20)})
+			out.Diagnostics = append(out.Diagnostics, diag.FileDiagnostic{File: p, Message: fmt.Sprintf("is larger than %d MiB", maxFileBytes>>20)})
 		default:
 			out.List = append(out.List, File{Path: p, Data: data})
 		}

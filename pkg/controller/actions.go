@@ -34,8 +34,8 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
 
-// findDefinition returns the Definition of a name and type in the first of
-// namespaces that has one, nil where none does.
+// findDefinition returns the Definition with the given type and name from the first
+// namespace that has one, or nil. TYPE-NAME takes precedence over NAME.
 func (r *reconciler) findDefinition(ctx context.Context, typ, name string, namespaces ...string) (*corev1alpha1.Definition, error) {
 	for _, namespace := range namespaces {
 		for _, n := range []string{typ + "-" + name, name} {
@@ -52,19 +52,20 @@ func (r *reconciler) findDefinition(ctx context.Context, typ, name string, names
 	return nil, nil
 }
 
-// resolveActions returns the actions of ts that Definitions make, by name, and what
-// those Definitions are called.
+// resolveActions returns the actions of ts that come from Definitions, by action
+// name, and the NAMESPACE/NAME of those Definitions, also by action name. An action
+// without a Definition is built in or unknown, and is omitted.
 func (r *reconciler) resolveActions(ctx context.Context, ts *v1alpha1.TriggerService) (map[string]sandbox.Action, map[string]string, error) {
 	current := &corev1alpha1.Definition{}
 	key := types.NamespacedName{Namespace: ts.Namespace, Name: trigger.ActionsName(ts.Name)}
 	if err := client.IgnoreNotFound(r.client.Get(ctx, key, current)); err != nil {
 		return nil, nil, fmt.Errorf("get Definition %s: %w", key, err)
 	}
-	last := map[string]string{}
+	previous := map[string]string{}
 	if metav1.IsControlledBy(current, ts) {
-		last = current.Spec.Templates
+		previous = current.Spec.Templates
 	}
-	actions, from := map[string]sandbox.Action{}, map[string]string{}
+	actions, origins := map[string]sandbox.Action{}, map[string]string{}
 	for _, name := range actionTypes(ts) {
 		d, err := r.findDefinition(ctx, corev1alpha1.TriggerAction, name, append([]string{ts.Namespace}, r.SystemNamespaces...)...)
 		if err != nil {
@@ -73,13 +74,14 @@ func (r *reconciler) resolveActions(ctx context.Context, ts *v1alpha1.TriggerSer
 		if d == nil {
 			continue // built in, or unknown
 		}
-		actions[name] = sandbox.Action{Source: d.Spec.Templates[corev1alpha1.MainTemplate], Previous: last[name]}
-		from[name] = d.Namespace + "/" + d.Name
+		actions[name] = sandbox.Action{Source: d.Spec.Templates[corev1alpha1.MainTemplate], Previous: previous[name]}
+		origins[name] = d.Namespace + "/" + d.Name
 	}
-	return actions, from, nil
+	return actions, origins, nil
 }
 
-// writeActions gives the worker the actions that are in force.
+// writeActions applies the Definition from which the worker of ts reads its action
+// templates, and deletes it if there are none.
 func (r *reconciler) writeActions(ctx context.Context, ts *v1alpha1.TriggerService, templates map[string]string) error {
 	d := &corev1alpha1.Definition{
 		TypeMeta: metav1.TypeMeta{APIVersion: corev1alpha1.GroupVersion().String(), Kind: corev1alpha1.DefinitionKind},
@@ -101,8 +103,8 @@ func (r *reconciler) writeActions(ctx context.Context, ts *v1alpha1.TriggerServi
 	return r.remove(ctx, d)
 }
 
-// checkCache remembers what was found out about each TriggerService, since nothing
-// but what was asked changes it.
+// checkCache caches the latest report of each TriggerService, keyed by a hash of the
+// request: equal requests have equal reports. It is safe for concurrent use.
 type checkCache struct {
 	checker sandbox.Checker
 
@@ -141,14 +143,15 @@ func (c *checkCache) check(ctx context.Context, request sandbox.Request) (sandbo
 	return report, nil
 }
 
-// remove is called when a TriggerService is gone.
+// remove drops the entry of a deleted TriggerService.
 func (c *checkCache) remove(key types.NamespacedName) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.entries, key)
 }
 
-// newCheckRequest is what of ts its validity depends on.
+// newCheckRequest returns a request with the fields of ts that its validity depends
+// on, so that a change of any other field is a cache hit.
 func newCheckRequest(ts *v1alpha1.TriggerService, actions map[string]sandbox.Action) sandbox.Request {
 	return sandbox.Request{
 		Service: v1alpha1.TriggerService{

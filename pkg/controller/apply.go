@@ -34,16 +34,17 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// conflictError says that an object which the controller needs is somebody else's.
+// conflictError is returned when an object that the controller would write exists and
+// has another owner.
 type conflictError struct{ kind, name string }
 
-func (t conflictError) Error() string {
-	return fmt.Sprintf("%s %q exists and was not made for this TriggerService", t.kind, t.name)
+func (e conflictError) Error() string {
+	return fmt.Sprintf("%s %q exists and is not owned by this TriggerService", e.kind, e.name)
 }
 
-// apply makes desired so, unless it is. It reads into current, an empty object
-// of the same kind. An object that is there and for which ours does not hold is
-// left alone: the error is a taken one.
+// apply server-side-applies desired unless the cluster already holds it. It reads the
+// existing object into current, an empty object of the same kind. An existing object
+// for which owned returns false is not changed: the error is a conflictError.
 func (r *reconciler) apply(ctx context.Context, desired, current client.Object, owned func(client.Object) bool) error {
 	want, err := canonical(desired)
 	if err != nil {
@@ -52,7 +53,7 @@ func (r *reconciler) apply(ctx context.Context, desired, current client.Object, 
 	key := client.ObjectKeyFromObject(desired)
 	err = r.client.Get(ctx, key, current)
 	if apierrors.IsNotFound(err) {
-		// The cache may not show what is somebody else's.
+		// The cache holds only objects with the controller's labels.
 		err = r.apiReader.Get(ctx, key, current)
 	}
 	kind := want.GetKind()
@@ -79,8 +80,8 @@ func (r *reconciler) apply(ctx context.Context, desired, current client.Object, 
 	return nil
 }
 
-// canonical returns o as the API server would show it, marked with a hash, so
-// that what is taken away from it is noticed like what is added.
+// canonical returns o as the API server returns it, annotated with its hash: the hash
+// also changes when a field is removed, which isSubset alone would not notice.
 func canonical(o client.Object) (*unstructured.Unstructured, error) {
 	text, err := json.Marshal(o)
 	if err != nil {
@@ -102,7 +103,7 @@ func canonical(o client.Object) (*unstructured.Unstructured, error) {
 	return u, nil
 }
 
-// withoutNulls removes nulls, which are what Go makes of fields that are not there.
+// withoutNulls removes the nulls that encoding/json writes for unset fields.
 func withoutNulls(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
@@ -121,7 +122,8 @@ func withoutNulls(v any) any {
 	return v
 }
 
-// metadataWithoutOwners is that of an object without its owners, which have no order.
+// metadataWithoutOwners returns the metadata of o without ownerReferences, whose order
+// does not matter.
 func metadataWithoutOwners(o map[string]any) map[string]any {
 	out := map[string]any{}
 	m, _ := o["metadata"].(map[string]any)
@@ -140,7 +142,7 @@ func equalOwners(a, b []metav1.OwnerReference) bool {
 	return equality.Semantic.DeepEqual(byUID(a), byUID(b))
 }
 
-// withoutMetadata is an object without metadata, and without what names its kind.
+// withoutMetadata returns o without metadata, apiVersion and kind.
 func withoutMetadata(o map[string]any) map[string]any {
 	out := map[string]any{}
 	for k, v := range o {
@@ -151,8 +153,8 @@ func withoutMetadata(o map[string]any) map[string]any {
 	return out
 }
 
-// isSubset reports whether have has all that want has. Lists have to be equally
-// long.
+// isSubset reports whether have contains every field of want with an equal value.
+// Lists must have equal lengths.
 func isSubset(want, have any) bool {
 	switch want := want.(type) {
 	case map[string]any:
@@ -185,7 +187,8 @@ func isSubset(want, have any) bool {
 	return equality.Semantic.DeepEqual(want, have)
 }
 
-// remove deletes o, which was read, if it still is what was read.
+// remove deletes o, which must have been read, unless an object with another UID has
+// replaced it. A missing object is no error.
 func (r *reconciler) remove(ctx context.Context, o client.Object) error {
 	uid := o.GetUID()
 	err := r.client.Delete(ctx, o, client.Preconditions{UID: &uid})
@@ -195,7 +198,7 @@ func (r *reconciler) remove(ctx context.Context, o client.Object) error {
 	return nil
 }
 
-// controlledBy returns whether an object is the controller's for owner.
+// controlledBy returns a function that reports whether owner controls an object.
 func controlledBy(owner client.Object) func(client.Object) bool {
 	return func(o client.Object) bool { return metav1.IsControlledBy(o, owner) }
 }

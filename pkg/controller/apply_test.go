@@ -18,7 +18,7 @@ package controller
 
 import "testing"
 
-func TestWithin(t *testing.T) {
+func TestIsSubset(t *testing.T) {
 	object := func(more map[string]any) map[string]any {
 		o := map[string]any{"a": int64(1), "list": []any{map[string]any{"b": "c", "added": true}}, "other": "x"}
 		for k, v := range more {
@@ -28,21 +28,23 @@ func TestWithin(t *testing.T) {
 	}
 	for name, tc := range map[string]struct {
 		want, have map[string]any
-		is         bool
+		ok         bool
 	}{
-		"nothing":              {map[string]any{}, object(nil), true},
-		"part":                 {map[string]any{"a": 1.0, "list": []any{map[string]any{"b": "c"}}}, object(nil), true},
-		"empty and absent":     {map[string]any{"none": map[string]any{}}, object(nil), true},
-		"another value":        {map[string]any{"a": 2.0}, object(nil), false},
-		"another kind":         {map[string]any{"a": "1"}, object(nil), false},
-		"absent":               {map[string]any{"none": "x"}, object(nil), false},
-		"another in a list":    {map[string]any{"list": []any{map[string]any{"b": "d"}}}, object(nil), false},
-		"a longer list":        {map[string]any{"list": []any{map[string]any{"b": "c"}}}, object(map[string]any{"list": []any{map[string]any{"b": "c"}, "more"}}), false},
-		"a shorter list":       {map[string]any{"list": []any{"x", "y"}}, object(map[string]any{"list": []any{"x"}}), false},
-		"a list for an object": {map[string]any{"other": []any{}}, object(nil), false},
+		"empty":           {map[string]any{}, object(nil), true},
+		"partial":         {map[string]any{"a": 1.0, "list": []any{map[string]any{"b": "c"}}}, object(nil), true},
+		"empty-vs-absent": {map[string]any{"none": map[string]any{}}, object(nil), true},
+		"other-value":     {map[string]any{"a": 2.0}, object(nil), false},
+		"other-type":      {map[string]any{"a": "1"}, object(nil), false},
+		"absent":          {map[string]any{"none": "x"}, object(nil), false},
+		"other-list-item": {map[string]any{"list": []any{map[string]any{"b": "d"}}}, object(nil), false},
+		"longer-list":     {map[string]any{"list": []any{map[string]any{"b": "c"}}}, object(map[string]any{"list": []any{map[string]any{"b": "c"}, "more"}}), false},
+		"shorter-list":    {map[string]any{"list": []any{"x", "y"}}, object(map[string]any{"list": []any{"x"}}), false},
+		"list-for-string": {map[string]any{"other": []any{}}, object(nil), false},
 	} {
-		if got := isSubset(tc.want, tc.have); got != tc.is {
-			t.Errorf("%s: %v, want %v", name, got, tc.is)
-		}
+		t.Run(name, func(t *testing.T) {
+			if got := isSubset(tc.want, tc.have); got != tc.ok {
+				t.Errorf("got %v, want %v", got, tc.ok)
+			}
+		})
 	}
 }

@@ -14,27 +14,29 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package controller gives every TriggerService a worker.
+// Package controller runs one worker Deployment for each TriggerService, and
+// validates TriggerServices and Definitions at admission.
 //
-// What it guarantees:
+// Guarantees:
 //
-//   - A worker is a Deployment of the TriggerService's own namespace, whose pods
-//     run as a ServiceAccount of that namespace. No user chooses its image or
-//     command; worker templates are read from the system namespaces only.
-//   - A change of triggers changes no Deployment: the worker watches its
-//     TriggerService itself.
-//   - Nothing is written that is there already.
-//   - Where there are webhooks, a Service leads to the worker that works.
-//   - An object of the same name that somebody else made is left alone, and
-//     reported.
-//   - What a worker runs with is owned by its TriggerService and goes with it.
-//   - Actions that Definitions make are looked up in the TriggerService's
-//     namespace, then in the system namespaces, then among those built in. Those
-//     in use are handed to the worker in one Definition of its namespace. When
-//     one breaks, the last good one stays in force, and the TriggerService says
-//     so.
-//   - The condition Validated says of every trigger what is wrong with it, as
-//     the worker would.
+//   - The worker Deployment is in the TriggerService's namespace, and its pods run
+//     as a ServiceAccount of that namespace. Users choose neither image nor command:
+//     worker templates are only read from the system namespaces.
+//   - A change of triggers does not change the Deployment: the worker watches its
+//     TriggerService.
+//   - An object that is already as desired is not written.
+//   - A TriggerService with webhook triggers gets a Service that selects its worker.
+//   - An existing object of the same name with another owner is never changed. The
+//     condition WorkerAvailable reports it with reason NameTaken.
+//   - Every object of a worker is owned by its TriggerService, and is deleted with
+//     it.
+//   - Actions are looked up in Definitions of the TriggerService's namespace, then of
+//     the system namespaces, then among the built-in actions. The controller writes
+//     the templates in use to one Definition, which the worker reads. If a
+//     Definition becomes invalid, the worker keeps its last valid template, and the
+//     condition Validated reports the error.
+//   - The condition Validated lists every error of every trigger. The controller and
+//     the worker share one compiler, so that they report the same errors.
 package controller
 
 import (
@@ -64,21 +66,21 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/sandbox"
 )
 
-// Options say how workers are made.
+// Options configure the controller and its validator.
 type Options struct {
-	// SystemNamespaces are where platform teams define actions and worker
-	// templates, in the order in which they are looked up.
+	// SystemNamespaces are searched, in this order, for the Definitions of actions
+	// and worker templates that all namespaces share.
 	SystemNamespaces []string
-	// Image is the workers', unless their template names one.
+	// Image is passed to worker templates as `image`.
 	Image string
-	// Checker checks what users write.
+	// Checker validates TriggerServices and actions.
 	Checker sandbox.Checker
 }
 
-// concurrency is how many TriggerServices are reconciled at the same time.
+// concurrency is the number of TriggerServices that are reconciled concurrently.
 const concurrency = 4
 
-// AddToScheme registers all kinds that the controller handles.
+// AddToScheme registers every kind that the controller reads or writes.
 func AddToScheme(s *runtime.Scheme) error {
 	for _, add := range []func(*runtime.Scheme) error{clientscheme.AddToScheme, v1alpha1.AddToScheme, corev1alpha1.AddToScheme} {
 		if err := add(s); err != nil {
@@ -88,30 +90,31 @@ func AddToScheme(s *runtime.Scheme) error {
 	return nil
 }
 
-// Cache returns what the controller keeps in memory: TriggerServices and
-// Definitions, and of all else only what is its own.
+// Cache returns options that limit the controller's cache to all TriggerServices and
+// Definitions, and to those Deployments, Services, ServiceAccounts and RoleBindings
+// that the controller may have created.
 func Cache() cache.Options {
-	account := fields.OneTermEqualSelector("metadata.name", DefaultServiceAccount)
+	byName := fields.OneTermEqualSelector("metadata.name", DefaultServiceAccount)
 	return cache.Options{ByObject: map[client.Object]cache.ByObject{
 		&appsv1.Deployment{}:     {Label: labels.SelectorFromSet(Labels())},
 		&corev1.Service{}:        {Label: labels.SelectorFromSet(Labels())},
-		&corev1.ServiceAccount{}: {Field: account},
-		&rbacv1.RoleBinding{}:    {Field: account},
+		&corev1.ServiceAccount{}: {Field: byName},
+		&rbacv1.RoleBinding{}:    {Field: byName},
 	}}
 }
 
-// reconciler makes the cluster what TriggerServices say.
+// reconciler reconciles TriggerServices.
 type reconciler struct {
 	Options
 	client client.Client
-	// apiReader reads what the cache does not hold.
+	// apiReader reads from the API server, past the cache.
 	apiReader client.Reader
 	events    record.EventRecorder
 	checks    checkCache
 }
 
-// Setup adds the controller to m, whose scheme and cache are those of this
-// package.
+// Setup adds the controller to m. The scheme of m must come from AddToScheme, and its
+// cache options from Cache.
 func Setup(ctx context.Context, m ctrl.Manager, o Options) error {
 	r := &reconciler{
 		Options: o, client: m.GetClient(), apiReader: m.GetAPIReader(),
@@ -134,7 +137,7 @@ func Setup(ctx context.Context, m ctrl.Manager, o Options) error {
 		Complete(r)
 }
 
-// Names of indexes.
+// Names of field indexes of TriggerServices.
 const (
 	byAction         = "action"
 	byWorker         = "worker"
@@ -142,7 +145,7 @@ const (
 )
 
 func (r *reconciler) index(ctx context.Context, indexer client.FieldIndexer) error {
-	for name, of := range map[string]func(*v1alpha1.TriggerService) []string{
+	for name, values := range map[string]func(*v1alpha1.TriggerService) []string{
 		byAction:         actionTypes,
 		byWorker:         func(ts *v1alpha1.TriggerService) []string { return []string{templateName(ts)} },
 		byServiceAccount: func(ts *v1alpha1.TriggerService) []string { return []string{serviceAccountName(ts)} },
@@ -152,7 +155,7 @@ func (r *reconciler) index(ctx context.Context, indexer client.FieldIndexer) err
 			if !ok {
 				return nil
 			}
-			return of(ts)
+			return values(ts)
 		})
 		if err != nil {
 			return err
@@ -161,14 +164,14 @@ func (r *reconciler) index(ctx context.Context, indexer client.FieldIndexer) err
 	return nil
 }
 
-// requestsForServiceAccount returns the TriggerServices that a change of their namespace's
-// default account concerns.
+// requestsForServiceAccount returns requests for the TriggerServices in o's namespace
+// that use the default ServiceAccount.
 func (r *reconciler) requestsForServiceAccount(ctx context.Context, o client.Object) []ctrl.Request {
 	return r.requests(ctx, client.InNamespace(o.GetNamespace()), client.MatchingFields{byServiceAccount: DefaultServiceAccount})
 }
 
-// requestsForDefinition returns the TriggerServices that use an action or a worker
-// template.
+// requestsForDefinition returns requests for the TriggerServices that use the action
+// or worker template that o defines.
 func (r *reconciler) requestsForDefinition(ctx context.Context, o client.Object) []ctrl.Request {
 	d, ok := o.(*corev1alpha1.Definition)
 	if !ok {
@@ -193,7 +196,7 @@ func (r *reconciler) requestsForDefinition(ctx context.Context, o client.Object)
 func (r *reconciler) requests(ctx context.Context, options ...client.ListOption) []ctrl.Request {
 	var list v1alpha1.TriggerServiceList
 	if err := r.client.List(ctx, &list, options...); err != nil {
-		ctrl.LoggerFrom(ctx).Error(err, "TriggerServices not listed")
+		ctrl.LoggerFrom(ctx).Error(err, "Cannot list TriggerServices")
 		return nil
 	}
 	var all []ctrl.Request

@@ -28,30 +28,30 @@ import (
 )
 
 const (
-	// DefaultServiceAccount is the ServiceAccount of TriggerServices that name none, and
-	// the RoleBinding that gives it rights.
+	// DefaultServiceAccount is the ServiceAccount of TriggerServices that name none.
+	// Its RoleBinding has the same name.
 	DefaultServiceAccount = "kube-trigger"
-	// WorkerRole is the ClusterRole that AccountName is bound to in its
+	// WorkerRole is the ClusterRole that DefaultServiceAccount is bound to in its
 	// namespace. The platform team owns it.
 	WorkerRole = "kube-trigger-worker"
 	// DefaultTemplate is the worker template of TriggerServices that name none.
 	DefaultTemplate = "default"
-	// FieldManager is what the controller writes as.
+	// FieldManager is the field manager of the controller.
 	FieldManager = "kube-trigger-controller"
 
-	// ServiceLabel is the TriggerService that an object belongs to, shortened
-	// where its name is long.
+	// ServiceLabel is the label with the name of an object's TriggerService, as
+	// trigger.Label shortens it.
 	ServiceLabel = "trigger.oam.dev/service"
-	// desiredAnnotation is the hash of what the controller wants an object to be.
+	// desiredAnnotation holds a hash of the object that the controller applied.
 	desiredAnnotation = "trigger.oam.dev/desired"
 )
 
-// Labels are on everything that the controller makes.
+// Labels returns the labels of every object that the controller creates.
 func Labels() map[string]string {
 	return map[string]string{"app.kubernetes.io/managed-by": FieldManager}
 }
 
-// workerLabels are on what it makes for one TriggerService.
+// workerLabels returns the labels of the objects of one TriggerService's worker.
 func workerLabels(ts *v1alpha1.TriggerService) map[string]string {
 	l := Labels()
 	maps.Copy(l, map[string]string{
@@ -62,8 +62,8 @@ func workerLabels(ts *v1alpha1.TriggerService) map[string]string {
 	return l
 }
 
-// ownerReference returns a reference to ts. It does not hold up the deletion of ts,
-// which would take a right to its finalizers.
+// ownerReference returns a reference to ts. It does not set blockOwnerDeletion, which
+// needs permission to update the finalizers of ts.
 func ownerReference(ts *v1alpha1.TriggerService, controller bool) metav1.OwnerReference {
 	o := metav1.OwnerReference{APIVersion: v1alpha1.GroupVersion().String(), Kind: v1alpha1.TriggerServiceKind, Name: ts.Name, UID: ts.UID}
 	if controller {
@@ -72,7 +72,7 @@ func ownerReference(ts *v1alpha1.TriggerService, controller bool) metav1.OwnerRe
 	return o
 }
 
-// serviceAccountName is the ServiceAccount of the workers of ts.
+// serviceAccountName returns the ServiceAccount that the worker of ts runs as.
 func serviceAccountName(ts *v1alpha1.TriggerService) string {
 	if ts.Spec.ServiceAccountName == "" {
 		return DefaultServiceAccount
@@ -80,7 +80,7 @@ func serviceAccountName(ts *v1alpha1.TriggerService) string {
 	return ts.Spec.ServiceAccountName
 }
 
-// templateName is the worker template of ts.
+// templateName returns the name of the worker template of ts.
 func templateName(ts *v1alpha1.TriggerService) string {
 	if ts.Spec.Worker == nil || ts.Spec.Worker.Template == "" {
 		return DefaultTemplate
@@ -88,15 +88,15 @@ func templateName(ts *v1alpha1.TriggerService) string {
 	return ts.Spec.Worker.Template
 }
 
-// actionTypes are the actions that ts names, each once.
+// actionTypes returns the action types that ts names, sorted and without duplicates.
 func actionTypes(ts *v1alpha1.TriggerService) []string {
-	var all []string
+	var names []string
 	for _, t := range ts.Spec.Triggers {
-		all = append(all, t.Action.Type)
+		names = append(names, t.Action.Type)
 		for _, a := range t.Actions {
-			all = append(all, a.Type)
+			names = append(names, a.Type)
 		}
 	}
-	slices.Sort(all)
-	return slices.Compact(all)
+	slices.Sort(names)
+	return slices.Compact(names)
 }

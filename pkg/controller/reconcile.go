@@ -37,20 +37,20 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
 
-// state are what a reconciliation found out about a TriggerService.
+// state is the result of one reconciliation of a TriggerService.
 type state struct {
 	report sandbox.Report
-	// actionProblems says which Definition of an action is broken, and how.
+	// actionProblems are the errors of the Definitions of its actions.
 	actionProblems diag.List
-	// workerProblems is what is wrong with the worker's template or properties.
+	// workerProblems are the errors of the worker's template and properties.
 	workerProblems diag.List
-	// conflict is why there is no worker, if it is not the user's doing.
+	// conflict is set if a needed object exists and has another owner.
 	conflict error
-	// deployment is the worker's; nil where there is none.
+	// deployment is the worker's Deployment, or nil.
 	deployment *appsv1.Deployment
 }
 
-// Reconcile makes the cluster what one TriggerService says.
+// Reconcile implements reconcile.Reconciler for one TriggerService.
 func (r *reconciler) Reconcile(ctx context.Context, q ctrl.Request) (ctrl.Result, error) {
 	ts := &v1alpha1.TriggerService{}
 	err := r.client.Get(ctx, q.NamespacedName, ts)
@@ -64,49 +64,50 @@ func (r *reconciler) Reconcile(ctx context.Context, q ctrl.Request) (ctrl.Result
 	if !ts.DeletionTimestamp.IsZero() {
 		return ctrl.Result{}, r.reconcileServiceAccount(ctx, q.Namespace)
 	}
-	found, err := r.reconcile(ctx, ts)
+	st, err := r.reconcile(ctx, ts)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	return ctrl.Result{}, r.patchStatus(ctx, ts, found)
+	return ctrl.Result{}, r.patchStatus(ctx, ts, st)
 }
 
-// reconcile makes what ts needs.
+// reconcile validates ts and applies the objects of its worker. It returns an error
+// only if the reconciliation has to be retried.
 func (r *reconciler) reconcile(ctx context.Context, ts *v1alpha1.TriggerService) (state, error) {
-	var found state
-	actions, from, err := r.resolveActions(ctx, ts)
+	var st state
+	actions, origins, err := r.resolveActions(ctx, ts)
 	if err != nil {
-		return found, err
+		return st, err
 	}
-	if found.report, err = r.checks.check(ctx, newCheckRequest(ts, actions)); err != nil {
-		return found, err
+	if st.report, err = r.checks.check(ctx, newCheckRequest(ts, actions)); err != nil {
+		return st, err
 	}
 	for _, name := range actionTypes(ts) {
-		found.actionProblems = append(found.actionProblems, definitionProblems(found.report, name, from)...)
+		st.actionProblems = append(st.actionProblems, definitionProblems(st.report, name, origins)...)
 	}
 	if err := r.reconcileServiceAccount(ctx, ts.Namespace); err != nil {
-		return found, err
+		return st, err
 	}
-	for _, err := range []error{r.writeActions(ctx, ts, found.report.ActiveTemplates(actions)), r.reconcileWebhookService(ctx, ts)} {
+	for _, err := range []error{r.writeActions(ctx, ts, st.report.ActiveTemplates(actions)), r.reconcileWebhookService(ctx, ts)} {
 		if errors.As(err, &conflictError{}) {
-			found.conflict = errors.Join(found.conflict, err)
+			st.conflict = errors.Join(st.conflict, err)
 		} else if err != nil {
-			return found, err
+			return st, err
 		}
 	}
-	return found, r.reconcileDeployment(ctx, ts, &found)
+	return st, r.reconcileDeployment(ctx, ts, &st)
 }
 
-// reconcileDeployment makes the Deployment of ts. While nothing of ts is valid none is made;
-// one that is there stays, so that it goes on when ts is repaired.
-func (r *reconciler) reconcileDeployment(ctx context.Context, ts *v1alpha1.TriggerService, found *state) error {
+// reconcileDeployment applies the worker Deployment of ts. If no trigger is valid, it
+// creates none, but keeps an existing one, which continues once ts is fixed.
+func (r *reconciler) reconcileDeployment(ctx context.Context, ts *v1alpha1.TriggerService, st *state) error {
 	desired, problems, err := r.desiredDeployment(ctx, ts)
-	if found.workerProblems = problems; err != nil || desired == nil {
+	if st.workerProblems = problems; err != nil || desired == nil {
 		return err
 	}
 	desired.OwnerReferences = []metav1.OwnerReference{ownerReference(ts, true)}
 	current := &appsv1.Deployment{}
-	if !slices.ContainsFunc(found.report.Triggers, func(t sandbox.TriggerReport) bool { return len(t.Problems) == 0 }) {
+	if !slices.ContainsFunc(st.report.Triggers, func(t sandbox.TriggerReport) bool { return len(t.Problems) == 0 }) {
 		err := r.client.Get(ctx, client.ObjectKeyFromObject(desired), current)
 		if apierrors.IsNotFound(err) {
 			return nil
@@ -114,19 +115,20 @@ func (r *reconciler) reconcileDeployment(ctx context.Context, ts *v1alpha1.Trigg
 	}
 	err = r.apply(ctx, desired, current, controlledBy(ts))
 	if errors.As(err, &conflictError{}) {
-		found.conflict = errors.Join(found.conflict, err)
+		st.conflict = errors.Join(st.conflict, err)
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	if found.deployment = current; current.Name == "" { // it was made just now
-		found.deployment = desired
+	if st.deployment = current; current.Name == "" { // just created
+		st.deployment = desired
 	}
 	return nil
 }
 
-// desiredDeployment returns the Deployment that ts asks for, nil where there are problems.
+// desiredDeployment returns the worker Deployment of ts, or the problems of its worker
+// template and properties.
 func (r *reconciler) desiredDeployment(ctx context.Context, ts *v1alpha1.TriggerService) (*appsv1.Deployment, diag.List, error) {
 	var list diag.List
 	source, err := r.workerTemplate(ctx, templateName(ts))
@@ -134,7 +136,7 @@ func (r *reconciler) desiredDeployment(ctx context.Context, ts *v1alpha1.Trigger
 		return nil, nil, err
 	}
 	if source == "" {
-		list.Add("spec.worker.template", "no Definition %q of type %s in %v", templateName(ts), corev1alpha1.TriggerWorker, r.SystemNamespaces)
+		list.Add("spec.worker.template", "no Definition %q of type %s in namespaces %v", templateName(ts), corev1alpha1.TriggerWorker, r.SystemNamespaces)
 		return nil, list, nil
 	}
 	properties, err := workerProperties(ts)
@@ -152,17 +154,18 @@ func (r *reconciler) desiredDeployment(ctx context.Context, ts *v1alpha1.Trigger
 	return d, nil, nil
 }
 
-// definitionProblems returns what is wrong with the Definition of an action.
-func definitionProblems(report sandbox.Report, name string, from map[string]string) diag.List {
+// definitionProblems returns the problems of an action's Definition, with the
+// Definition as path. origins has the Definitions by action name.
+func definitionProblems(report sandbox.Report, name string, origins map[string]string) diag.List {
 	var list diag.List
 	for _, p := range report.BrokenActions[name] {
-		p.Path, p.Message = "Definition "+from[name], fmt.Sprintf("action %q: %s", name, p.Message)
+		p.Path, p.Message = "Definition "+origins[name], fmt.Sprintf("action %q: %s", name, p.Message)
 		list = append(list, p)
 	}
 	return list
 }
 
-// workerTemplate returns the source of a worker template, "" where there is none.
+// workerTemplate returns the CUE of a worker template, or "" if there is none.
 func (r *reconciler) workerTemplate(ctx context.Context, name string) (string, error) {
 	d, err := r.findDefinition(ctx, corev1alpha1.TriggerWorker, name, r.SystemNamespaces...)
 	switch {
@@ -176,7 +179,7 @@ func (r *reconciler) workerTemplate(ctx context.Context, name string) (string, e
 	return "", nil
 }
 
-// workerProperties are what the user sets of the worker's template.
+// workerProperties returns spec.worker.properties of ts.
 func workerProperties(ts *v1alpha1.TriggerService) (map[string]any, error) {
 	properties := map[string]any{}
 	if ts.Spec.Worker == nil || ts.Spec.Worker.Properties == nil {

@@ -28,31 +28,31 @@ type state byte
 const (
 	finished state = iota
 	running
-	// suspect: processes ended meanwhile.
+	// suspect: the process crashed during the evaluation.
 	suspect
-	// fatal: it was what ended them.
+	// fatal: the evaluation crashes the process.
 	fatal
 )
 
-// subjectHash stands for what evaluates, and the text of it.
+// subjectHash identifies a subject: its name and the text of its CUE.
 type subjectHash [24]byte
 
-func hashSubject(name, text string) (s subjectHash) {
+func hashSubject(name, text string) (h subjectHash) {
 	sum := sha256.Sum256([]byte(name + "\x00" + text))
-	copy(s[:], sum[:])
-	return s
+	copy(h[:], sum[:])
+	return h
 }
 
-// eventHash stands for an event.
+// eventHash identifies an event.
 type eventHash [31]byte
 
-func hashEvent(id string) (o eventHash) {
+func hashEvent(id string) (h eventHash) {
 	sum := sha256.Sum256([]byte(id))
-	copy(o[:], sum[:])
-	return o
+	copy(h[:], sum[:])
+	return h
 }
 
-// evaluation is one of an event by a subject.
+// evaluation is the evaluation of an event by a subject.
 type evaluation struct {
 	subject subjectHash
 	event   eventHash
@@ -62,8 +62,8 @@ func compareEvaluations(a, b evaluation) int {
 	return cmp.Or(bytes.Compare(a.subject[:], b.subject[:]), bytes.Compare(a.event[:], b.event[:]))
 }
 
-// record is an evaluation, its state, and how many processes in a row have ended
-// during it.
+// record is the stored form of an evaluation: its state, and the number of
+// consecutive crashes during it.
 type record struct {
 	state   state
 	crashes byte
@@ -72,7 +72,7 @@ type record struct {
 
 const recordSize = 64
 
-// encode writes r to b. The state comes last: without it there is no record.
+// encode writes r to b. It writes the state last, which makes the record valid.
 func (r record) encode(b []byte) {
 	b[1] = r.crashes
 	copy(b[2:], r.subject[:])
@@ -80,7 +80,7 @@ func (r record) encode(b []byte) {
 	b[0] = byte(r.state)
 }
 
-// parse returns the records that are not over. What is no record is left out.
+// parse returns the valid records of data that are not finished.
 func parse(data []byte) []record {
 	var records []record
 	for ; len(data) >= recordSize; data = data[recordSize:] {

@@ -28,81 +28,81 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
-// act is the stage that makes one attempt of the trigger's action. Where one of
-// several has failed for good and may be left out, the attempt at those behind it
-// follows at once.
-func (r *runner) act(ctx context.Context, j *task) result {
+// act is the stage that runs the trigger's action once. If an optional step of a
+// sequence of actions fails for good, the steps after it run in the same pass.
+func (r *runner) act(ctx context.Context, t *task) result {
 	if r.limiter != nil {
-		if wait := r.rateLimitDelay(j); wait > 0 {
+		if wait := r.rateLimitDelay(t); wait > 0 {
 			return result{next: paused, wait: wait}
 		}
 	}
-	if j.journal == nil {
-		j.journal = action.NewJournal()
+	if t.journal == nil {
+		t.journal = action.NewJournal()
 	}
-	actionCtx := action.WithJournal(ctx, j.journal)
+	actionCtx := action.WithJournal(ctx, t.journal)
 	if r.trigger.LoopDetector != nil {
-		actionCtx = r.trigger.LoopDetector.WithCauses(actionCtx, *j.event())
+		actionCtx = r.trigger.LoopDetector.WithCauses(actionCtx, *t.event())
 	}
 	for {
-		if s, again := r.tryOnce(actionCtx, j); !again {
+		if s, again := r.tryOnce(actionCtx, t); !again {
 			return s
 		}
 	}
 }
 
-// tryOnce makes one attempt. It reports whether another one is to follow at once.
-func (r *runner) tryOnce(ctx context.Context, j *task) (s result, again bool) {
-	w := r.startAttempt(j)
-	err := r.attempt(ctx, *j.event())
-	attempt, inTime := w.end()
-	took := r.clock.Since(w.start)
+// tryOnce runs the action once. It reports whether another attempt follows at
+// once.
+func (r *runner) tryOnce(ctx context.Context, t *task) (s result, again bool) {
+	h := r.startAttempt(t)
+	err := r.attempt(ctx, *t.event())
+	attempt, inTime := h.end()
+	duration := r.clock.Since(h.start)
 	switch {
 	case !inTime:
-		logr.FromContextOrDiscard(ctx).Info("Hung action returned", "key", j.event().Key,
-			"event", j.event().ID, "duration", took)
+		logr.FromContextOrDiscard(ctx).Info("Hung action returned", "key", t.event().Key,
+			"event", t.event().ID, "duration", duration)
 		return result{next: finished}, false
 	case err == nil:
-		d := r.newDecision(j.event(), Succeeded, "")
-		d.Attempt, d.Duration = attempt, took
+		d := r.newDecision(t.event(), Succeeded, "")
+		d.Attempt, d.Duration = attempt, duration
 		r.report.decision(d)
 		return result{next: finished}, false
 	case ctx.Err() != nil:
 		return result{next: stopped}, false
 	}
 
-	tries := r.stepAttempts(j, attempt)
+	attempts := r.stepAttempts(t, attempt)
 	reason, final := r.reason(err)
-	if !final && tries > *r.trigger.Policy.Retry.Limit {
+	if !final && attempts > *r.trigger.Policy.Retry.Limit {
 		reason, final = ReasonExhausted, true
 	}
-	if final && !j.journal.SkipOptional() {
-		r.deadLetter(j, j.failure(r.trigger.TriggerRef, err), reason)
+	if final && !t.journal.SkipOptional() {
+		r.deadLetter(t, t.failure(r.trigger.TriggerRef, err), reason)
 		return result{next: finished}, false
 	}
-	d := r.newDecision(j.event(), Failed, reason)
+	d := r.newDecision(t.event(), Failed, reason)
 	if final {
 		d.Outcome = Skipped
 	} else {
-		d.RetryIn = r.trigger.Policy.Retry.Backoff.delayAtLeast(tries, action.RetryAfter(err), rand.Float64())
+		d.RetryIn = r.trigger.Policy.Retry.Backoff.delayAtLeast(attempts, action.RetryAfter(err), rand.Float64())
 	}
-	d.Err, d.Attempt, d.Duration, d.Action = err, attempt, took, action.FailedStep(err)
+	d.Err, d.Attempt, d.Duration, d.Action = err, attempt, duration, action.FailedStep(err)
 	r.report.decision(d)
 	return result{next: paused, wait: d.RetryIn}, final
 }
 
-// stepAttempts returns how many of the attempts so far were made at the action that
-// failed last: of several, each has as many as a single one.
-func (r *runner) stepAttempts(j *task, attempt int) int {
+// stepAttempts returns how many of the attempts so far were made at the step that
+// failed last. Each step of a sequence of actions has the full number of retries.
+func (r *runner) stepAttempts(t *task, attempt int) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if step := j.journal.CompletedSteps(); step != j.failedStep {
-		j.failedStep, j.priorAttempts = step, attempt-1
+	if step := t.journal.CompletedSteps(); step != t.failedStep {
+		t.failedStep, t.priorAttempts = step, attempt-1
 	}
-	return attempt - j.priorAttempts
+	return attempt - t.priorAttempts
 }
 
-// reason names the kind of err, and says whether no other attempt can help.
+// reason classifies err, and reports whether a retry is pointless.
 func (r *runner) reason(err error) (reason string, final bool) {
 	var p *panicError
 	switch {
@@ -117,7 +117,8 @@ func (r *runner) reason(err error) (reason string, final bool) {
 	}
 }
 
-// attempt runs the action once. An error that follows the timeout says so.
+// attempt runs the action once, with the trigger's timeout. An error after the
+// timeout wraps r.timedOut.
 func (r *runner) attempt(ctx context.Context, ev event.Event) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, r.trigger.Policy.Timeout, r.timedOut)
 	defer cancel()

@@ -30,7 +30,7 @@ import (
 
 // benchmark delivers b.N events of 100 keys.
 func benchmark(b *testing.B, triggers ...engine.Trigger) {
-	r := startUnobserved(b, engine.Options{}, triggers...)
+	h := startUnobserved(b, engine.Options{}, triggers...)
 	events := make([]event.Event, 100)
 	for i := range events {
 		events[i] = event.Event{Source: "bench", Type: event.Update, Key: strconv.Itoa(i), ID: strconv.Itoa(i), Time: time.Now()}
@@ -39,32 +39,32 @@ func benchmark(b *testing.B, triggers ...engine.Trigger) {
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		left.Add(1)
-		if err := r.sink.Deliver(b.Context(), events[i%len(events)], left.Done); err != nil {
+		if err := h.sink.Deliver(b.Context(), events[i%len(events)], left.Done); err != nil {
 			b.Fatal(err)
 		}
 	}
 	left.Wait()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
-	r.stop()
+	h.stop()
 }
 
 func verdict(match bool) filterFunc {
 	return func(context.Context, event.Event) (filter.Verdict, error) { return filter.Verdict{Match: match}, nil }
 }
 
-func BenchmarkUnwanted(b *testing.B) {
+func BenchmarkEngine_NotSubscribed(b *testing.B) {
 	benchmark(b, engine.Trigger{Subscription: only("nothing"), Action: actionFunc(ok)})
 }
 
-func BenchmarkFiltered(b *testing.B) {
+func BenchmarkEngine_Filtered(b *testing.B) {
 	benchmark(b, engine.Trigger{Filter: verdict(false), Action: actionFunc(ok)})
 }
 
-func BenchmarkActed(b *testing.B) {
+func BenchmarkEngine_Succeeded(b *testing.B) {
 	benchmark(b, engine.Trigger{Filter: verdict(true), Action: actionFunc(ok)})
 }
 
-func BenchmarkOneInTenOfFourTriggers(b *testing.B) {
+func BenchmarkEngine_FourTriggers(b *testing.B) {
 	tenth := filterFunc(func(_ context.Context, ev event.Event) (filter.Verdict, error) {
 		return filter.Verdict{Match: ev.Key[len(ev.Key)-1] == '0'}, nil
 	})

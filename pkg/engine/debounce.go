@@ -23,16 +23,16 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
-// absorbEvery is after how many events of one key a lane that waits for more
-// merges them, so that they take no room meanwhile.
+// absorbEvery is the number of events after which a debouncing key queue merges
+// those that are waiting, so that they free their slots early.
 const absorbEvery = 8
 
-// debounce is the stage that makes one event of those that follow each other
-// within the trigger's window. Those that others stand for are done with them,
-// so that a crash loses none. While they wait, they are no more than a counter.
-func (r *runner) debounce(ctx context.Context, j *task) result {
+// debounce is the stage that merges the events of one key within the trigger's
+// debounce window into one event. The merged events are acknowledged together
+// with that event, so that a crash loses none. Each costs only an ack until then.
+func (r *runner) debounce(ctx context.Context, t *task) result {
 	for {
-		next, ok, err := r.absorb(ctx, j)
+		next, ok, err := r.absorb(ctx, t)
 		if err != nil {
 			return result{next: stopped}
 		}
@@ -42,17 +42,17 @@ func (r *runner) debounce(ctx context.Context, j *task) result {
 		r.releaseSlot()
 		next.delivery = nil
 	}
-	if wait := r.trigger.Policy.Debounce - r.clock.Since(j.queuedAt); wait > 0 {
+	if wait := r.trigger.Policy.Debounce - r.clock.Since(t.queuedAt); wait > 0 {
 		return result{next: paused, wait: wait, absorbing: true}
 	}
 	return result{next: proceed}
 }
 
-// absorb takes the event behind j out of their lane, and makes j stand for it,
-// unless the trigger caused it by itself. It reports whether there was one.
-func (r *runner) absorb(ctx context.Context, j *task) (next *task, ok bool, err error) {
+// absorb removes the event behind t from the key queue and merges it into t,
+// unless the trigger caused that event itself. ok is false if there was none.
+func (r *runner) absorb(ctx context.Context, t *task) (next *task, ok bool, err error) {
 	r.mu.Lock()
-	next = j.next
+	next = t.next
 	r.mu.Unlock()
 	if next == nil {
 		return nil, false, nil
@@ -64,21 +64,21 @@ func (r *runner) absorb(ctx context.Context, j *task) (next *task, ok bool, err 
 		}
 		own = own && !r.trigger.Policy.AllowSelfTrigger
 	}
-	before := *j.event()
+	before := *t.event()
 	r.mu.Lock()
-	if j.next != next { // it was given back
+	if t.next != next { // t was requeued meanwhile
 		r.mu.Unlock()
 		return nil, false, nil
 	}
-	j.next, next.next = next.next, nil
-	if j.queue.tail == next {
-		j.queue.tail = j
+	t.next, next.next = next.next, nil
+	if t.queue.tail == next {
+		t.queue.tail = t
 	}
 	next.settled = true
 	if !own {
 		merged := merge(before, *next.event())
-		j.merged, j.absorbed = &merged, append(j.absorbed, next.delivery.ack)
-		j.external = j.external || r.trigger.LoopDetector != nil && !(r.trigger.LoopDetector.Circular(before) && r.trigger.LoopDetector.Circular(merged))
+		t.merged, t.absorbed = &merged, append(t.absorbed, next.delivery.ack)
+		t.external = t.external || r.trigger.LoopDetector != nil && !(r.trigger.LoopDetector.Circular(before) && r.trigger.LoopDetector.Circular(merged))
 	}
 	r.mu.Unlock()
 	if own {
@@ -90,8 +90,8 @@ func (r *runner) absorb(ctx context.Context, j *task) (next *task, ok bool, err 
 	return next, true, nil
 }
 
-// merge returns the event that stands for both: what happened, seen from before
-// the first, with the state after the second.
+// merge returns one event for both: the old state before first, the new state
+// after second.
 func merge(first, second event.Event) event.Event {
 	merged := second
 	if second.Type != event.Update {

@@ -30,7 +30,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
-// debounced is a trigger with a window of ten seconds that records what it acts on.
+// debounced returns a trigger with a window of ten seconds and a recorded action.
 func debounced(ran *recorder) engine.Trigger {
 	return engine.Trigger{
 		Policy: engine.Policy{Debounce: 10 * time.Second},
@@ -41,99 +41,98 @@ func debounced(ran *recorder) engine.Trigger {
 	}
 }
 
-func TestDebounceMakesOneOfMany(t *testing.T) {
+func TestDebounce_Window(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var ran recorder
-		r := start(t, engine.Options{}, debounced(&ran))
-		r.deliver("a", "1")
+		h := start(t, engine.Options{}, debounced(&ran))
+		h.deliver("a", "1")
 		advance(5 * time.Second)
-		r.deliver("a", "2")
-		r.deliver("b", "3")
+		h.deliver("a", "2")
+		h.deliver("b", "3")
 		advance(4 * time.Second)
-		r.deliver("a", "4")
+		h.deliver("a", "4")
 		ran.want(t)
-		r.wantDone()
-		advance(time.Second) // ten seconds after the first, whatever came later
+		h.wantDone()
+		advance(time.Second) // ten seconds after the first event
 		ran.want(t, "4")
 		advance(5 * time.Second)
 		ran.want(t, "4", "3")
-		r.wantDone("1", "2", "3", "4")
+		h.wantDone("1", "2", "3", "4")
 		for id, want := range map[string]engine.Outcome{"1": engine.Suppressed, "2": engine.Suppressed, "3": engine.Succeeded, "4": engine.Succeeded} {
-			r.wantOutcomes(id, want)
-			if d := r.decisionsOf(id)[0]; want == engine.Suppressed && d.Reason != engine.ReasonDebounced {
-				t.Errorf("event %q is suppressed because of %q", id, d.Reason)
+			h.wantOutcomes(id, want)
+			if d := h.decisionsOf(id)[0]; want == engine.Suppressed && d.Reason != engine.ReasonDebounced {
+				t.Errorf("event %q is suppressed with reason %q", id, d.Reason)
 			}
 		}
-		r.deliver("a", "5") // opens the next window
+		h.deliver("a", "5") // starts the next window
 		advance(9 * time.Second)
 		ran.want(t, "4", "3")
 		advance(time.Second)
 		ran.want(t, "4", "3", "5")
-		r.stop()
+		h.stop()
 	})
 }
 
-// TestDebounceLosesNothing stops the engine within a window: none of its events
-// is done, so that the source brings all of them again.
-func TestDebounceLosesNothing(t *testing.T) {
+// TestDebounce_Shutdown stops the engine within a window: none of its events is
+// done.
+func TestDebounce_Shutdown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var ran recorder
-		r := start(t, engine.Options{}, debounced(&ran))
+		h := start(t, engine.Options{}, debounced(&ran))
 		for i := range 20 {
-			r.deliver("a", fmt.Sprint(i))
+			h.deliver("a", fmt.Sprint(i))
 		}
 		advance(5 * time.Second)
-		r.stop()
+		h.stop()
 		ran.want(t)
-		r.wantDone()
+		h.wantDone()
 	})
 }
 
-// TestDebounceTakesNoRoom has more events within a window than the trigger has
-// room for.
-func TestDebounceTakesNoRoom(t *testing.T) {
+// TestDebounce_FreesSlots delivers more events within a window than the queue has
+// slots.
+func TestDebounce_FreesSlots(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var ran recorder
 		trigger := debounced(&ran)
 		trigger.Policy.QueueSize = 20
-		r := start(t, engine.Options{}, trigger)
+		h := start(t, engine.Options{}, trigger)
 		var ids []string
 		for i := range 500 {
 			ids = append(ids, fmt.Sprint(i))
-			r.deliver("a", ids[i])
+			h.deliver("a", ids[i])
 			synctest.Wait()
 		}
 		advance(10 * time.Second)
 		ran.want(t, "499")
-		r.wantDone(ids...)
-		r.stop()
+		h.wantDone(ids...)
+		h.stop()
 	})
 }
 
-// TestDebounceMerges says what one event has to say that stands for two.
-func TestDebounceMerges(t *testing.T) {
+func TestDebounce_Merge(t *testing.T) {
 	state := func(v string) map[string]any { return map[string]any{"v": v} }
 	of := func(kind, v string, old map[string]any, unchanged ...string) event.Event {
 		return event.Event{Type: kind, Key: "a", ID: kind + v, Data: state(v), Old: old, Unchanged: unchanged}
 	}
 	for name, c := range map[string]struct{ first, second, want event.Event }{
-		"a creation stays one": {
+		"create-update": {
 			of(event.Create, "1", nil), of(event.Update, "2", state("1"), "x"),
 			event.Event{Type: event.Create, Key: "a", ID: "update2", Data: state("2")},
 		},
-		"so does an announcement": {
+		"sync-update": {
 			of(event.Sync, "1", nil), of(event.Update, "2", state("1")),
 			event.Event{Type: event.Sync, Key: "a", ID: "update2", Data: state("2")},
 		},
-		"updates add up": {
+		"update-update": {
 			of(event.Update, "1", state("0"), "x", "y"), of(event.Update, "2", state("1"), "y", "z"),
 			of(event.Update, "2", state("0"), "y"),
 		},
-		"a deletion ends it": {
+		"update-delete": {
 			of(event.Update, "1", state("0")), of(event.Delete, "2", state("1")),
 			of(event.Delete, "2", state("1")),
 		},
-		"a creation after a deletion": {
+		"delete-create": {
 			of(event.Delete, "1", nil), of(event.Create, "2", nil),
 			of(event.Create, "2", nil),
 		},
@@ -146,10 +145,10 @@ func TestDebounceMerges(t *testing.T) {
 					got = append(got, ev)
 					return nil
 				})
-				r := start(t, engine.Options{}, trigger)
+				h := start(t, engine.Options{}, trigger)
 				before := []event.Event{c.first, c.second}
 				for _, ev := range []event.Event{c.first, c.second} {
-					if err := r.sink.Deliver(t.Context(), ev, func() {}); err != nil {
+					if err := h.sink.Deliver(t.Context(), ev, func() {}); err != nil {
 						t.Fatal(err)
 					}
 				}
@@ -158,9 +157,9 @@ func TestDebounceMerges(t *testing.T) {
 					t.Errorf("(-want +got)\n%s", diff)
 				}
 				if !slices.Equal(before[0].Unchanged, c.first.Unchanged) {
-					t.Error("a delivered event was changed")
+					t.Error("a delivered event was modified")
 				}
-				r.stop()
+				h.stop()
 			})
 		})
 	}

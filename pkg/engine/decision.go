@@ -25,46 +25,44 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
-// Outcome is what became of an event at one trigger.
+// Outcome is the result of one decision about an event.
 type Outcome string
 
-// Suppressed, Filtered, Acted and GivenUp are final: the trigger is done with
-// the event, or will be with the one that stands for it. So is Returned, until
-// the event is delivered again.
+// Outcomes. Suppressed, Filtered, Succeeded and DeadLettered are final: the
+// trigger is done with the event, or with the event that it was merged into.
+// Requeued is final until the event is delivered again.
 const (
-	// Suppressed: a policy, or what the trigger asked of the source, keeps the
-	// event from the filter.
+	// Suppressed: the subscription or a policy drops the event before the filter.
 	Suppressed Outcome = "suppressed"
-	// Queued: the trigger took the event, and handles it when its turn comes.
+	// Queued: the event waits in its key queue.
 	Queued Outcome = "queued"
-	// Filtered: the filter said no.
+	// Filtered: the filter did not match.
 	Filtered Outcome = "filtered"
-	// Matched: the filter said yes; the action follows.
+	// Matched: the filter matched. The action follows.
 	Matched Outcome = "matched"
-	// Acted: the action succeeded.
-	Succeeded Outcome = "acted"
-	// Failed: an attempt of the action failed; another one follows.
+	// Succeeded: the action succeeded.
+	Succeeded Outcome = "succeeded"
+	// Failed: an attempt of the action failed. A retry follows.
 	Failed Outcome = "failed"
-	// Skipped: one of several actions failed for good, and may; the next one
-	// follows.
+	// Skipped: an optional step of a sequence of actions failed for good. The
+	// next step follows.
 	Skipped Outcome = "skipped"
-	// GivenUp: no other attempt follows.
-	DeadLettered Outcome = "given-up"
-	// Returned: the engine stopped first. The event is not done.
-	Requeued Outcome = "returned"
+	// DeadLettered: no retry follows. The event becomes a dead letter.
+	DeadLettered Outcome = "dead-lettered"
+	// Requeued: the engine stopped before the event was done. The source delivers
+	// it again.
+	Requeued Outcome = "requeued"
 )
 
-// Reasons that the engine itself gives. Subscriptions and filters give their
-// own.
+// Reasons of the engine's own decisions. Subscriptions and filters return theirs.
 const (
 	// ReasonSuspended: the trigger is suspended.
 	ReasonSuspended = "Suspended"
 	// ReasonOwnWrite: the trigger's own action caused the event.
 	ReasonOwnWrite = "OwnWrite"
-	// ReasonDebounced: a later event of the same key stands for this one.
+	// ReasonDebounced: the event was merged into a later event of the same key.
 	ReasonDebounced = "Debounced"
-	// ReasonLoopBroken: the trigger's own actions keep leading to events of the
-	// key.
+	// ReasonLoopBroken: the trigger's own actions keep causing events of the key.
 	ReasonLoopBroken = "LoopBroken"
 	// ReasonError: the action failed.
 	ReasonError = "ActionFailed"
@@ -72,66 +70,68 @@ const (
 	ReasonTimeout = "TimedOut"
 	// ReasonHung: the action does not stop at its timeout.
 	ReasonHung = "Hung"
-	// ReasonTerminal: the error is terminal.
+	// ReasonExhausted: all retries failed.
 	ReasonTerminal = "TerminalError"
 	// ReasonExhausted: no retry is left.
 	ReasonExhausted = "RetriesExhausted"
-	// ReasonFilter: the filter could not be evaluated.
+	// ReasonFilter: the filter returned an error.
 	ReasonFilter = "FilterFailed"
 	// ReasonPanic: the action panicked.
 	ReasonPanic = "Panic"
-	// ReasonQuarantined: an evaluation of the trigger's CUE does not end, or ended
-	// the process.
+	// ReasonQuarantined: an evaluation of the trigger's CUE does not end, or has
+	// crashed the process.
 	ReasonQuarantined = "Quarantined"
 	// ReasonStopped: the engine stopped.
 	ReasonStopped = "Stopped"
 )
 
-// Decision is what a trigger decided about an event, and why. It holds nothing
-// of the event's data.
+// Decision is one decision of a trigger about an event. It contains none of the
+// event's data.
 type Decision struct {
 	Trigger event.TriggerRef
 	Event   EventRef
 	Outcome Outcome
-	// Reason says why, in one word of which there are few; empty for Queued,
-	// Matched and Acted. That of Filtered is the filter's own, and a sentence.
+	// Reason is a CamelCase word from a small fixed set; empty for Queued,
+	// Matched and Succeeded. For Filtered it is the filter's explanation, a
+	// sentence.
 	Reason string
-	// Path is the part of the event that a filter decided by.
+	// Path is the path in the event's context that the filter decided by.
 	Path string
-	// Action is the one of several that failed: its name, or "actions[1]".
+	// Action is the step that failed, for a sequence of actions: its name, or
+	// "actions[1]".
 	Action string
-	// Attempt counts the runs of the action, from 1; 0 where it did not run.
+	// Attempt is the number of the action's run, from 1; 0 if the action did not
+	// run.
 	Attempt int
-	// RetryIn is the wait before the next attempt; only for Failed. It is 0
-	// where the attempt still runs past its timeout.
+	// RetryIn is the wait before the next attempt. It is set only for Failed, and
+	// 0 while the attempt is still running past its timeout.
 	RetryIn time.Duration
-	// Duration is that of the filter or attempt that was decided by.
+	// Duration is the run time of the filter or of the attempt.
 	Duration time.Duration
-	// Age is the time since the source saw the event.
+	// Age is the time since the source received the event.
 	Age time.Duration
-	// Err is set for Failed, Skipped and GivenUp.
-	Err error
-	// Time is when it was decided.
+	// Err is set for Failed, Skipped and DeadLettered.
+	Err  error
 	Time time.Time
 }
 
-// EventRef names an event.
+// EventRef identifies an event.
 type EventRef struct {
 	Source, Type, Cluster, Key, ID string
 }
 
-// An Observer is told every decision, in order for each trigger and key. It
-// is called by many goroutines at once, and must not block.
+// An Observer receives every decision, in order for each trigger and key. Observe
+// is called concurrently and must not block.
 type Observer interface {
 	Observe(d Decision)
 }
 
-// A SourceObserver is an Observer that wants to know about sources, too.
+// A SourceObserver is an Observer that also receives failures of sources.
 type SourceObserver interface {
 	ObserveSource(f SourceFailure)
 }
 
-// SourceFailure says that a source failed, and that it is started again after
+// SourceFailure reports that a source failed. The engine restarts it after
 // RetryIn.
 type SourceFailure struct {
 	Source   string
@@ -141,23 +141,25 @@ type SourceFailure struct {
 	Time     time.Time
 }
 
-// A DeadLetterObserver is an Observer that wants to know about dead letters, too.
+// A DeadLetterObserver is an Observer that also receives the results of storing
+// dead letters.
 type DeadLetterObserver interface {
 	ObserveDeadLetter(b DeadLetterResult)
 }
 
-// DeadLetterResult says that a dead letter was stored, or could not be: then it is tried
-// again after RetryIn, or, where that is 0, refused for good.
+// DeadLetterResult reports an attempt to store a dead letter. If Err is set, the
+// engine retries after RetryIn; a RetryIn of 0 means that the store rejected the
+// dead letter, and no retry follows.
 type DeadLetterResult struct {
 	Trigger event.TriggerRef
-	// ID is that of the letter in the store.
+	// ID is the ID of the stored dead letter.
 	ID      string
 	Err     error
 	RetryIn time.Duration
 	Time    time.Time
 }
 
-// reporter logs decisions and passes them to observers.
+// reporter logs decisions and passes them to the observers.
 type reporter struct {
 	log       logr.Logger
 	observers []Observer
@@ -179,13 +181,13 @@ func (r reporter) sourceFailure(f SourceFailure) {
 	}
 }
 
-func (r reporter) deadLetter(b DeadLetterResult) {
-	if b.Err != nil {
-		r.log.Error(b.Err, "Dead letter not stored", "trigger", b.Trigger.String(), "retryIn", b.RetryIn)
+func (r reporter) deadLetter(res DeadLetterResult) {
+	if res.Err != nil {
+		r.log.Error(res.Err, "Dead letter not stored", "trigger", res.Trigger.String(), "retryIn", res.RetryIn)
 	}
 	for _, o := range r.observers {
-		if l, ok := o.(DeadLetterObserver); ok {
-			l.ObserveDeadLetter(b)
+		if dl, ok := o.(DeadLetterObserver); ok {
+			dl.ObserveDeadLetter(res)
 		}
 	}
 }
@@ -221,20 +223,20 @@ func (r reporter) logDecision(d Decision) {
 	case Matched:
 		log.Info("Event matched")
 	case Succeeded:
-		log.Info("Acted on event", "attempt", d.Attempt, "duration", d.Duration, "age", d.Age)
+		log.Info("Action succeeded", "attempt", d.Attempt, "duration", d.Duration, "age", d.Age)
 	case Failed:
 		log.Info("Action failed", "reason", d.Reason, "error", d.Err.Error(),
 			"attempt", d.Attempt, "retryIn", d.RetryIn, "duration", d.Duration)
 	case Skipped:
-		log.Info("Action failed and was left out", "action", d.Action, "reason", d.Reason, "error", d.Err.Error(),
+		log.Info("Action failed and was skipped", "action", d.Action, "reason", d.Reason, "error", d.Err.Error(),
 			"attempt", d.Attempt, "duration", d.Duration)
 	case DeadLettered:
 		var p *panicError
 		if errors.As(d.Err, &p) {
 			log = log.WithValues("stack", string(p.stack))
 		}
-		log.Error(d.Err, "Event given up", "reason", d.Reason, "attempts", d.Attempt)
+		log.Error(d.Err, "Event dead-lettered", "reason", d.Reason, "attempts", d.Attempt)
 	case Requeued:
-		log.Info("Event returned", "reason", d.Reason)
+		log.Info("Event requeued", "reason", d.Reason)
 	}
 }

@@ -14,32 +14,35 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package engine joins sources, filters and actions.
+// Package engine runs triggers: it takes events from sources, filters them, and
+// runs actions.
 //
-// What it guarantees:
+// Guarantees:
 //
-//   - An event that was taken is done exactly once: when every trigger that
-//     wants it has filtered it, acted on it, or given it up. Events that are
-//     still queued, waiting for a retry, or running past the grace when Run
-//     ends are not done; their source delivers them again.
-//   - Events of one key are handled one after the other, in the order of their
-//     delivery, by each trigger. Events of different keys, and of different
-//     triggers, do not wait for each other.
-//   - A full trigger slows its source; nothing is dropped.
-//   - A retry that waits holds no worker, and only its own key behind it.
-//   - An action is told to stop at its timeout. One that does not stop keeps its
-//     worker and holds back its key until it returns, since nothing can end it
-//     and a second one must not run beside it. Meanwhile it uses up one attempt
-//     for each further timeout that it overstays; when none is left, its event
-//     is given up, so that it does not hold back the source's resume point.
+//   - Every event that a source delivers is acknowledged exactly once, when each
+//     subscribed trigger has filtered it, run its action successfully, or
+//     dead-lettered it. Events that are still queued, waiting for a retry, or
+//     running past the grace period when Run ends are not acknowledged; their
+//     source delivers them again.
+//   - Each trigger handles the events of one key one after the other, in the
+//     order of delivery. Events of different keys, and different triggers, do not
+//     wait for each other.
+//   - A full queue slows the source. No event is dropped.
+//   - A waiting retry holds no worker, and blocks only its own key.
+//   - The context of an action ends at the trigger's timeout. An action that
+//     ignores this keeps its worker and blocks its key until it returns, because
+//     a second run must not overlap. Meanwhile each further timeout counts as one
+//     failed attempt; after the last attempt the event is dead-lettered, so that
+//     it does not hold back the source's resume point.
 //   - A panic in a filter or action is a terminal error of that event.
-//   - An event that is given up is done only when it is a dead letter. While the
-//     store fails, that is tried again, beside everything else.
-//   - An evaluation of a filter that takes longer than EvaluationLimit quarantines
-//     its trigger until it ends, as do hung actions that hold all of a trigger's
-//     workers. The event is given up, others wait; those for which there is no
-//     room are given up, too, so that other triggers never wait for this one.
-//   - An event whose evaluation ended processes is given up, as a Witness knows.
+//   - A dead-lettered event is acknowledged once the dead letter is stored. A
+//     store that fails is retried, without blocking other events.
+//   - A trigger is quarantined while an evaluation of its filter exceeds
+//     EvaluationLimit, or hung actions hold all of its workers. The stuck event
+//     is dead-lettered and the others wait; events that do not fit into the queue
+//     are dead-lettered too, so that the trigger never blocks others.
+//   - An event whose evaluation has crashed the process, as reported by a
+//     CrashTracker, is dead-lettered.
 package engine
 
 import (
@@ -57,49 +60,48 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
-// DefaultShutdownGrace is what actions that run get to finish after the
+// DefaultShutdownGrace is the time that running actions have to finish after the
 // context of Run has ended.
 const DefaultShutdownGrace = 20 * time.Second
 
-// Trigger is what the engine runs: the events of one subscription, filtered,
-// acted on.
+// Trigger is a subscription to events, a filter, and an action.
 type Trigger struct {
 	event.TriggerRef
-	// SourceType is the name under which the source is registered. Triggers of
-	// one source type whose Subscriptions have equal Keys share one source.
+	// SourceType is the registered name of the source. Triggers with the same
+	// source type and equal Subscription keys share one source.
 	SourceType   string
 	Subscription source.Subscription
-	// Filter decides which events matter; nil matches all.
+	// Filter selects the events to act on. Nil matches all events.
 	Filter filter.Filter
 	Action action.Action
-	// LoopDetector knows which events triggers cause; nil where nothing does.
+	// LoopDetector detects events that the trigger caused. Nil disables the
+	// detection.
 	LoopDetector LoopDetector
-	// CrashTracker knows what the filter did to earlier processes; nil where nothing
-	// does.
+	// CrashTracker tracks evaluations that crash the process. Nil disables it.
 	CrashTracker CrashTracker
 	Policy       Policy
 }
 
-// Options are what all triggers of an engine have in common.
+// Options configure an engine.
 type Options struct {
-	// Defaults is the policy of triggers; what it leaves open are the
-	// constants of this package.
+	// Defaults is the policy for fields that a trigger leaves unset. Its own
+	// unset fields default to the constants of this package.
 	Defaults Policy
-	// ShutdownGrace is DefaultShutdownGrace where it is 0.
+	// ShutdownGrace defaults to DefaultShutdownGrace.
 	ShutdownGrace time.Duration
-	// FailFast ends Run with the first failure of a source, instead of
-	// starting that source again.
+	// FailFast ends Run at the first failure of a source, instead of restarting
+	// the source.
 	FailFast bool
-	// DeadLetters keep the events that triggers give up. Nil: they are logged only.
+	// DeadLetters stores dead-lettered events. If it is nil, they are only
+	// logged.
 	DeadLetters store.DeadLetters
-	// Observers are told every decision.
-	Observers []Observer
-	// Clock is what waits, ages and durations go by; the real one where it is
-	// nil. The deadline of an action's context is always the real clock's.
+	Observers   []Observer
+	// Clock is the clock for waits, ages and durations. Defaults to the real
+	// clock. The deadline of an action's context always uses the real clock.
 	Clock clock.WithDelayedExecution
 }
 
-// Engine runs triggers.
+// Engine runs triggers. Its methods are safe for concurrent use.
 type Engine struct {
 	options Options
 	groups  []group
@@ -107,19 +109,18 @@ type Engine struct {
 	mu      sync.Mutex
 	runners []*runner
 	running bool
-	// stop is closed when Run stops.
-	stop <-chan struct{}
+	stop    <-chan struct{}
 }
 
-// group is the triggers that one source serves.
+// group is the triggers that share one source.
 type group struct {
 	sourceType string
 	key        string
 	triggers   []Trigger
 }
 
-// New returns an engine for triggers. The error names everything that is wrong
-// with them.
+// New returns an engine for triggers. The error joins all invalid settings of all
+// triggers.
 func New(options Options, triggers []Trigger) (*Engine, error) {
 	if options.Clock == nil {
 		options.Clock = clock.RealClock{}
@@ -160,7 +161,7 @@ func New(options Options, triggers []Trigger) (*Engine, error) {
 	return e, nil
 }
 
-// Triggers returns the triggers that the engine was made for.
+// Triggers returns the names of the engine's triggers.
 func (e *Engine) Triggers() []event.TriggerRef {
 	var all []event.TriggerRef
 	for _, g := range e.groups {

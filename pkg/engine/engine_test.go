@@ -25,7 +25,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
-func TestNewNamesAllThatIsWrong(t *testing.T) {
+func TestNew_InvalidTriggers(t *testing.T) {
 	below := -1
 	named := func(name string, p engine.Policy) engine.Trigger {
 		return engine.Trigger{
@@ -49,12 +49,12 @@ func TestNewNamesAllThatIsWrong(t *testing.T) {
 		`trigger "ns/good": the name is taken by another trigger`,
 		`trigger "empty": no subscription`,
 		`no action`,
-		`trigger "ns/bad": timeout -1ns: below 0`,
-		`concurrency -2: below 0`,
-		`queue size -3: below 0`,
-		`retry limit -1: below 0`,
-		`retry backoff from 3ns to 2ns: not a range above 0`,
-		`retry backoff factor 0.5: below 1`,
+		`trigger "ns/bad": timeout -1ns: must not be negative`,
+		`concurrency -2: must not be negative`,
+		`queue size -3: must not be negative`,
+		`retry limit -1: must not be negative`,
+		`retry backoff from 3ns to 2ns: must not be negative, and the maximum not below the initial wait`,
+		`retry backoff factor 0.5: must be at least 1`,
 	}, "\n")
 	if err.Error() != want {
 		t.Errorf("got:\n%v\nwant:\n%s", err, want)

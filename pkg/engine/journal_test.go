@@ -45,7 +45,7 @@ func (f executorFunc) Execute(_ context.Context, call provider.Call) (provider.R
 	return provider.Result{"$returns": map[string]any{}}, f(call)
 }
 
-func TestRetryDoesNotRepeatWhatSucceeded(t *testing.T) {
+func TestRetry_KeepsSucceededCalls(t *testing.T) {
 	template, problems := action.Parse("two-patches", twoPatches)
 	if len(problems) > 0 {
 		t.Fatal(problems)
@@ -64,13 +64,13 @@ func TestRetryDoesNotRepeatWhatSucceeded(t *testing.T) {
 		t.Fatal(problems)
 	}
 	synctest.Test(t, func(t *testing.T) {
-		r := start(t, engine.Options{}, engine.Trigger{Action: act})
-		r.deliver("a", "1")
-		r.deliver("a", "2")
+		h := start(t, engine.Options{}, engine.Trigger{Action: act})
+		h.deliver("a", "1")
+		h.deliver("a", "2")
 		advance(time.Minute)
-		r.wantOutcomes("1", engine.Failed, engine.Failed, engine.Succeeded)
-		r.wantOutcomes("2", engine.Succeeded)
+		h.wantOutcomes("1", engine.Failed, engine.Failed, engine.Succeeded)
+		h.wantOutcomes("2", engine.Succeeded)
 		calls.want(t, "first", "second", "second", "second", "first", "second")
-		r.stop()
+		h.stop()
 	})
 }

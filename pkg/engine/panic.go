@@ -22,14 +22,14 @@ import (
 	"runtime/debug"
 )
 
-// panicError is a panic of a filter, action or source.
+// panicError is a recovered panic of a filter, an action or a source.
 type panicError struct {
 	value any
 	stack []byte
 }
 
-// Error holds the value only where the runtime made it: any other may hold
-// data of the event.
+// Error contains the panic's value only if it is a runtime.Error. Other values
+// may contain data of the event.
 func (p *panicError) Error() string {
 	if err, ok := p.value.(runtime.Error); ok {
 		return "panic: " + err.Error()
@@ -37,7 +37,7 @@ func (p *panicError) Error() string {
 	return fmt.Sprintf("panic with a value of type %T", p.value)
 }
 
-// recoverAsError makes an error of a panic. It is deferred.
+// recoverAsError is deferred. It recovers a panic and stores it in err.
 func recoverAsError(err *error) {
 	if v := recover(); v != nil {
 		*err = &panicError{value: v, stack: debug.Stack()}

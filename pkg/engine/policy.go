@@ -23,87 +23,91 @@ import (
 	"time"
 )
 
-// What a policy is where neither the trigger nor the engine's options say.
+// Defaults of a policy, for fields that neither the trigger nor the engine's
+// options set.
 const (
-	// DefaultTimeout is how long one attempt of an action may take.
+	// DefaultTimeout is the timeout of one attempt of an action.
 	DefaultTimeout = 10 * time.Second
-	// DefaultRetryLimit is how often a failed action is tried again.
+	// DefaultRetryLimit is the number of retries of a failed action.
 	DefaultRetryLimit = 5
 	// DefaultBackoffInitial is the wait before the first retry.
 	DefaultBackoffInitial = 2 * time.Second
-	// DefaultBackoffMax is the longest wait before a retry.
+	// DefaultBackoffMax is the longest wait between two retries.
 	DefaultBackoffMax = time.Minute
-	// DefaultBackoffFactor is by how much each wait is longer than the last.
+	// DefaultBackoffFactor is the factor between two consecutive waits.
 	DefaultBackoffFactor = 2.0
-	// DefaultConcurrency is how many events of one trigger are handled at once.
+	// DefaultConcurrency is the number of events that one trigger handles at the
+	// same time.
 	DefaultConcurrency = 4
-	// DefaultQueueSize is how many events of one trigger are taken and not done.
+	// DefaultQueueSize is the number of events of one trigger that are in
+	// progress.
 	DefaultQueueSize = 1000
 )
 
-// Jitter is the part of a wait by which it is made longer or shorter at
-// random, so that what failed together is not tried again together.
+// Jitter is the fraction by which each wait is randomly shortened or extended, so
+// that events that failed together are not retried together.
 const Jitter = 0.2
 
-// Policy is how a trigger handles events. A field that is zero takes its
-// default.
+// Policy configures how a trigger handles events. Zero fields take their
+// defaults.
 type Policy struct {
 	Timeout time.Duration
 	Retry   Retry
-	// Concurrency bounds how many events are handled at once, all of
-	// different keys.
+	// Concurrency is the maximum number of events, all of different keys, that
+	// are handled at the same time.
 	Concurrency int
-	// QueueSize bounds how many events are taken and not done: queued,
-	// running, or waiting for a retry. Beyond it the source waits.
+	// QueueSize is the maximum number of events in progress: queued, running, or
+	// waiting for a retry. The source waits while the queue is full.
 	QueueSize int
-	// Suspend lets all events pass. They are not handled later either.
+	// Suspend drops all events. They are not handled later either.
 	Suspend bool
-	// Debounce is how long after an event of a key the next ones are awaited.
-	// One event stands for them all, with the latest state; it is handled when
-	// that time is over, which later events do not extend. 0: each is handled.
+	// Debounce is the length of the window in which events of one key are merged
+	// into one event with the latest state. It starts with the first event, and
+	// later events do not extend it. 0 disables debouncing.
 	Debounce time.Duration
-	// RateLimit bounds how often actions run.
+	// RateLimit limits the runs of the action.
 	RateLimit RateLimit
-	// AllowSelfTrigger handles events that the trigger caused by itself.
+	// AllowSelfTrigger handles events that the trigger's own action caused.
 	AllowSelfTrigger bool
 }
 
-// RateLimit is how many runs of a trigger's action, retries among them, may begin
-// within any Period. Those beyond it wait. 0 is no limit.
+// RateLimit is the maximum number of runs of the action, including retries, that
+// may start within any Period. Further runs wait. A Limit of 0 disables it.
 type RateLimit struct {
 	Limit  int
 	Period time.Duration
 }
 
-// MaxRateLimit is the largest Limit of a RateLimit.
+// MaxRateLimit is the maximum Limit of a RateLimit.
 const MaxRateLimit = 1_000_000
 
-// Retry is what follows an error that is not terminal.
+// Retry configures the retries after an error that is not terminal.
 type Retry struct {
-	// Limit is the number of attempts after the first. Nil takes the default;
-	// 0 gives up at once.
+	// Limit is the number of retries after the first attempt. Nil takes the
+	// default; 0 disables retries.
 	Limit   *int
 	Backoff Backoff
 }
 
-// Backoff is how long to wait before each retry: Initial, then each time
-// Factor as long, up to Max; all of it ± Jitter.
+// Backoff computes the wait before each retry: Initial, multiplied by Factor
+// after each failure, up to Max, ± Jitter.
 type Backoff struct {
 	Initial, Max time.Duration
 	Factor       float64
 }
 
-// delay returns the wait after the nth failure, n from 1. random is from [0,1).
+// delay returns the wait after the nth failure, for n from 1. random is in [0,1).
 func (b Backoff) delay(n int, random float64) time.Duration {
 	wait := min(float64(b.Initial)*math.Pow(b.Factor, float64(n-1)), float64(b.Max))
 	return time.Duration(wait * (1 + Jitter*(2*random-1)))
 }
 
-// MaxRetryAfter bounds how long an answer can put off the next attempt.
+// MaxRetryAfter is the maximum wait that a server can request.
 const MaxRetryAfter = 10 * time.Minute
 
-// delayAtLeast is delay, and at least what was asked for, up to MaxRetryAfter; what more,
-// so that not all who were asked come together.
+// delayAtLeast returns delay, or retryAfter if that is longer, up to
+// MaxRetryAfter. A random part is added to retryAfter, so that clients that got
+// the same answer do not return together.
 func (b Backoff) delayAtLeast(n int, retryAfter time.Duration, random float64) time.Duration {
 	wait := b.delay(n, random)
 	if retryAfter > wait {
@@ -127,8 +131,8 @@ func defaultPolicy() Policy {
 	}
 }
 
-// withDefaults returns p with the fields of q where p leaves them open. A Max that p
-// leaves open is at least its Initial.
+// withDefaults returns p with unset fields taken from q. A Max that is unset in p
+// is at least p's Initial.
 func (p Policy) withDefaults(q Policy) Policy {
 	p.Timeout = firstNonZero(p.Timeout, q.Timeout)
 	p.Concurrency = firstNonZero(p.Concurrency, q.Concurrency)
@@ -155,34 +159,34 @@ func firstNonZero[T comparable](a, b T) T {
 	return b
 }
 
-// check returns what is wrong with a policy that has no field left open.
+// check returns all invalid settings. All fields must be set.
 func (p Policy) check() error {
 	var errs []error
 	invalid := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	if p.Timeout < 0 {
-		invalid("timeout %s: below 0", p.Timeout)
+		invalid("timeout %s: must not be negative", p.Timeout)
 	}
 	if p.Concurrency < 0 {
-		invalid("concurrency %d: below 0", p.Concurrency)
+		invalid("concurrency %d: must not be negative", p.Concurrency)
 	}
 	if p.QueueSize < 0 {
-		invalid("queue size %d: below 0", p.QueueSize)
+		invalid("queue size %d: must not be negative", p.QueueSize)
 	}
 	if p.Debounce < 0 {
-		invalid("debounce %s: below 0", p.Debounce)
+		invalid("debounce %s: must not be negative", p.Debounce)
 	}
 	if l := p.RateLimit; l.Limit < 0 || l.Limit > MaxRateLimit || (l.Limit > 0) != (l.Period > 0) {
-		invalid("rate limit of %d in %s: not a number up to %d in a time above 0", l.Limit, l.Period, MaxRateLimit)
+		invalid("rate limit %d per %s: the limit must be 1 to %d, the period positive", l.Limit, l.Period, MaxRateLimit)
 	}
 	if *p.Retry.Limit < 0 {
-		invalid("retry limit %d: below 0", *p.Retry.Limit)
+		invalid("retry limit %d: must not be negative", *p.Retry.Limit)
 	}
 	b := p.Retry.Backoff
 	if b.Initial < 0 || b.Max < b.Initial {
-		invalid("retry backoff from %s to %s: not a range above 0", b.Initial, b.Max)
+		invalid("retry backoff from %s to %s: must not be negative, and the maximum not below the initial wait", b.Initial, b.Max)
 	}
 	if !(b.Factor >= 1) {
-		invalid("retry backoff factor %v: below 1", b.Factor)
+		invalid("retry backoff factor %v: must be at least 1", b.Factor)
 	}
 	return errors.Join(errs...)
 }

@@ -27,32 +27,33 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
-// EvaluationLimit is how long a filter may take to evaluate.
+// EvaluationLimit is the maximum duration of one evaluation of a filter.
 const EvaluationLimit = 2 * time.Second
 
-// Quarantine says that a trigger handles no events, because some of its CUE or
-// an action does not end.
+// Quarantine reports that a trigger handles no events, because an evaluation of
+// its CUE or its actions hang.
 type Quarantine struct {
 	Trigger event.TriggerRef
 	Since   time.Time
-	// Evaluation is whether CUE is what does not end. Nothing but the end of the
-	// process can end it then.
+	// Evaluation is true if an evaluation of CUE hangs. Only the end of the
+	// process can end it.
 	Evaluation bool
 }
 
 var errOverrun = fmt.Errorf("evaluation takes longer than %s", EvaluationLimit)
 
-// errQuarantined is why an event finds no room in a quarantined trigger.
+// errQuarantined is the error of an event that does not fit into the queue of a
+// quarantined trigger.
 var errQuarantined = errors.New("the trigger is quarantined, and its queue is full")
 
-// evaluation observes one evaluation of a filter.
+// evaluation watches one evaluation of a filter.
 type evaluation struct {
 	r     *runner
 	task  *task
 	start time.Time
 
-	// mu is held for as long as a verdict on the evaluation is passed on. The
-	// runner's lock may be taken within.
+	// mu is held while a decision about the evaluation is reported. It may be
+	// held when the runner's lock is acquired.
 	mu            sync.Mutex
 	timer         clock.Timer
 	endEvaluation func()
@@ -60,10 +61,10 @@ type evaluation struct {
 	overran       bool
 }
 
-func (r *runner) startEvaluation(j *task) *evaluation {
-	e := &evaluation{r: r, task: j, start: r.clock.Now(), endEvaluation: func() {}}
+func (r *runner) startEvaluation(t *task) *evaluation {
+	e := &evaluation{r: r, task: t, start: r.clock.Now(), endEvaluation: func() {}}
 	if r.trigger.CrashTracker != nil {
-		e.endEvaluation = r.trigger.CrashTracker.Begin(j.event().ID)
+		e.endEvaluation = r.trigger.CrashTracker.Begin(t.event().ID)
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -71,9 +72,10 @@ func (r *runner) startEvaluation(j *task) *evaluation {
 	return e
 }
 
-// extendDeadline awaits the second half of the limit. Where the whole process stood
-// still, which one evaluation can bring about by what memory it takes, the first
-// half has passed at once; those that had no part in it end in the second.
+// extendDeadline starts the second half of the limit. If the whole process was
+// paused, for example because another evaluation used up the memory, the first
+// half has passed without progress, and innocent evaluations finish in the second
+// half.
 func (e *evaluation) extendDeadline() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -82,7 +84,7 @@ func (e *evaluation) extendDeadline() {
 	}
 }
 
-// overrun gives up the event, and quarantines the trigger.
+// overrun dead-letters the event and quarantines the trigger.
 func (e *evaluation) overrun() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -95,7 +97,8 @@ func (e *evaluation) overrun() {
 	e.r.deadLetter(e.task, f, ReasonQuarantined)
 }
 
-// end says that the filter has returned, and reports whether that was in time.
+// end stops the timer when the filter has returned. inTime is false if the event
+// was dead-lettered meanwhile.
 func (e *evaluation) end() (inTime bool) {
 	e.endEvaluation()
 	e.mu.Lock()
@@ -108,8 +111,8 @@ func (e *evaluation) end() (inTime bool) {
 	return !e.overran
 }
 
-// addOverrun notes one more evaluation that overruns, unless the engine
-// stops.
+// addOverrun counts an evaluation that exceeds the limit. It reports false, and
+// does nothing, if the runner is closed.
 func (r *runner) addOverrun() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -128,8 +131,7 @@ func (r *runner) removeOverrun() {
 	r.updateQuarantine()
 }
 
-// addHung notes that an action which was given up holds a worker, or no longer
-// does.
+// addHung changes the number of workers that dead-lettered actions still hold.
 func (r *runner) addHung(delta int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -137,7 +139,8 @@ func (r *runner) addHung(delta int) {
 	r.updateQuarantine()
 }
 
-// updateQuarantine begins or ends the quarantine, where that is due. The lock is held.
+// updateQuarantine starts or ends the quarantine as the counts require. The lock
+// is held.
 func (r *runner) updateQuarantine() {
 	due := r.overruns > 0 || r.hung >= r.trigger.Policy.Concurrency
 	switch {
@@ -156,9 +159,10 @@ func (r *runner) updateQuarantine() {
 	}
 }
 
-// reject gives up an event for which a quarantined trigger has no room.
-func (r *runner) reject(j *task) {
-	f := j.failure(r.trigger.TriggerRef, errQuarantined)
+// reject dead-letters an event that does not fit into the queue of a quarantined
+// trigger.
+func (r *runner) reject(t *task) {
+	f := t.failure(r.trigger.TriggerRef, errQuarantined)
 	f.First, f.Last = r.clock.Now(), r.clock.Now()
-	r.deadLetter(j, f, ReasonQuarantined)
+	r.deadLetter(t, f, ReasonQuarantined)
 }

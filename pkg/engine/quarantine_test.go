@@ -27,8 +27,8 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/filter"
 )
 
-// stuckFilter is a filter that does not return on events with the ID "bomb" until it is
-// defused.
+// stuckFilter returns a trigger whose filter does not return for the event "bomb"
+// until defused is closed.
 func stuckFilter(ran *recorder, defused <-chan struct{}) engine.Trigger {
 	return engine.Trigger{
 		Policy: engine.Policy{QueueSize: 3},
@@ -49,47 +49,48 @@ func recording(ran *recorder) actionFunc {
 	}
 }
 
-func TestEndlessEvaluationIsQuarantined(t *testing.T) {
+func TestQuarantine_Evaluation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var bad, good recorder
 		defused, letters := make(chan struct{}), &fakeDeadLetters{}
-		e, r := startEngine(t, engine.Options{DeadLetters: letters}, stuckFilter(&bad, defused), engine.Trigger{Action: recording(&good)})
-		r.deliver("a", "bomb")
+		e, h := startEngine(t, engine.Options{DeadLetters: letters}, stuckFilter(&bad, defused), engine.Trigger{Action: recording(&good)})
+		h.deliver("a", "bomb")
 		advance(engine.EvaluationLimit - time.Millisecond)
 		if len(e.Quarantines()) != 0 {
-			t.Error("in quarantine too early")
+			t.Error("quarantined too early")
 		}
 		advance(time.Millisecond)
 		if q := e.Quarantines(); len(q) != 1 || q[0].Trigger.Name != "t0" || !q[0].Evaluation || time.Since(q[0].Since) != 0 {
 			t.Errorf("quarantines %+v", q)
 		}
-		// The event is a letter; others wait, but hold up no other trigger.
+		// The event is a dead letter. Others wait, without blocking the other
+		// trigger.
 		for _, id := range []string{"1", "2", "3", "4", "5", "6"} {
-			r.deliver(id, id)
+			h.deliver(id, id)
 			advance(0)
 		}
 		advance(time.Minute)
 		bad.want(t)
 		good.want(t, "bomb", "1", "2", "3", "4", "5", "6")
 		if all := letters.all(); len(all) != 4 || all[3].Event.ID != "bomb" || all[0].Event.ID != "4" || all[0].Reason != engine.ReasonQuarantined {
-			t.Errorf("letters %+v", all)
+			t.Errorf("dead letters %+v", all)
 		}
-		r.wantDone("bomb", "4", "5", "6")
+		h.wantDone("bomb", "4", "5", "6")
 		close(defused)
 		advance(0)
 		bad.wantAnyOrder(t, "1", "2", "3")
-		r.wantDone("bomb", "1", "2", "3", "4", "5", "6")
+		h.wantDone("bomb", "1", "2", "3", "4", "5", "6")
 		if q := e.Quarantines(); len(q) != 0 {
 			t.Errorf("still in quarantine: %+v", q)
 		}
-		r.stop()
+		h.stop()
 	})
 }
 
-func TestHungWorkersAreQuarantined(t *testing.T) {
+func TestQuarantine_HungActions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		never, hang := 0, make(chan struct{})
-		e, r := startEngine(t, engine.Options{}, engine.Trigger{
+		e, h := startEngine(t, engine.Options{}, engine.Trigger{
 			Policy: engine.Policy{Concurrency: 1, Timeout: time.Second, Retry: engine.Retry{Limit: &never}},
 			Action: actionFunc(func(_ context.Context, ev event.Event) error {
 				if ev.ID == "hangs" {
@@ -98,19 +99,19 @@ func TestHungWorkersAreQuarantined(t *testing.T) {
 				return nil
 			}),
 		})
-		r.deliver("a", "hangs")
-		r.deliver("b", "waits")
+		h.deliver("a", "hangs")
+		h.deliver("b", "waits")
 		advance(time.Minute)
 		if q := e.Quarantines(); len(q) != 1 || q[0].Evaluation {
 			t.Errorf("quarantines %+v", q)
 		}
-		r.wantDone("hangs")
+		h.wantDone("hangs")
 		close(hang)
 		advance(0)
-		r.wantDone("hangs", "waits")
+		h.wantDone("hangs", "waits")
 		if q := e.Quarantines(); len(q) != 0 {
 			t.Errorf("still in quarantine: %+v", q)
 		}
-		r.stop()
+		h.stop()
 	})
 }

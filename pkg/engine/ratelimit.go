@@ -18,17 +18,18 @@ package engine
 
 import "time"
 
-// limiter hands out turns, at most limit of them within any period.
+// limiter is a sliding-window rate limiter: at most Limit starts within any
+// Period.
 type limiter struct {
 	RateLimit
-	// starts are the last that were handed out, the oldest at next once there are
-	// as many as the limit.
+	// starts are the last reserved start times, a ring buffer with the oldest
+	// entry at oldest once it is full.
 	starts []time.Time
 	oldest int
 }
 
-// reserve returns when the next one is due, not before now.
-func (l *limiter) start(now time.Time) time.Time {
+// reserve reserves the next start and returns its time, at the earliest now.
+func (l *limiter) reserve(now time.Time) time.Time {
 	if len(l.starts) < l.Limit {
 		l.starts = append(l.starts, now)
 		return now
@@ -42,18 +43,19 @@ func (l *limiter) start(now time.Time) time.Time {
 	return start
 }
 
-// rateLimitDelay returns how long j has to wait for its turn, which it takes if that is
-// not at all. Only the worker that has j calls it.
-func (r *runner) rateLimitDelay(j *task) time.Duration {
+// rateLimitDelay returns the wait until t's reserved start. It returns 0, and
+// consumes the reservation, once that time is reached. Only the worker that runs
+// t may call it.
+func (r *runner) rateLimitDelay(t *task) time.Duration {
 	now := r.clock.Now()
-	if j.notBefore.IsZero() {
+	if t.notBefore.IsZero() {
 		r.mu.Lock()
-		j.notBefore = r.limiter.start(now)
+		t.notBefore = r.limiter.reserve(now)
 		r.mu.Unlock()
 	}
-	wait := j.notBefore.Sub(now)
+	wait := t.notBefore.Sub(now)
 	if wait <= 0 {
-		j.notBefore = time.Time{}
+		t.notBefore = time.Time{}
 	}
 	return wait
 }

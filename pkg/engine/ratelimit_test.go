@@ -30,11 +30,11 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
-func TestRateLimitWaitsAndDropsNothing(t *testing.T) {
+func TestRateLimit_Delay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var at []time.Duration
 		begin := time.Now()
-		r := start(t, engine.Options{}, engine.Trigger{
+		h := start(t, engine.Options{}, engine.Trigger{
 			Policy: engine.Policy{RateLimit: engine.RateLimit{Limit: 2, Period: time.Minute}, Concurrency: 1},
 			Action: actionFunc(func(context.Context, event.Event) error {
 				at = append(at, time.Since(begin).Round(time.Second))
@@ -44,33 +44,33 @@ func TestRateLimitWaitsAndDropsNothing(t *testing.T) {
 		var ids []string
 		for i := range 7 {
 			ids = append(ids, fmt.Sprint(i))
-			r.deliver("key-"+ids[i], ids[i])
+			h.deliver("key-"+ids[i], ids[i])
 		}
 		advance(time.Hour)
 		want := []time.Duration{0, 0, time.Minute, time.Minute, 2 * time.Minute, 2 * time.Minute, 3 * time.Minute}
 		if !slices.Equal(at, want) {
 			t.Errorf("ran at %v, want %v", at, want)
 		}
-		r.wantDone(ids...)
-		// A pause is not saved up.
+		h.wantDone(ids...)
+		// Unused starts do not accumulate.
 		at = nil
 		for _, id := range []string{"a", "b", "c"} {
-			r.deliver(id, id)
+			h.deliver(id, id)
 		}
 		advance(0)
 		if len(at) != 2 {
-			t.Errorf("%d ran at once after a pause, want 2", len(at))
+			t.Errorf("%d ran after a pause, want 2", len(at))
 		}
-		r.stop()
+		h.stop()
 	})
 }
 
-// TestRateLimitCountsRetries has an action that fails: its retries take turns as
-// well, and other triggers none.
-func TestRateLimitCountsRetries(t *testing.T) {
+// TestRateLimit_Retries fails the action: its retries count, and other triggers
+// are not limited.
+func TestRateLimit_Retries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var limited, free atomic.Int32
-		r := start(t, engine.Options{}, engine.Trigger{
+		h := start(t, engine.Options{}, engine.Trigger{
 			Policy: engine.Policy{
 				RateLimit: engine.RateLimit{Limit: 1, Period: time.Minute},
 				Retry:     engine.Retry{Backoff: engine.Backoff{Initial: time.Second, Max: time.Second}},
@@ -85,12 +85,12 @@ func TestRateLimitCountsRetries(t *testing.T) {
 				return nil
 			}),
 		})
-		r.deliver("a", "1")
-		r.deliver("b", "2")
+		h.deliver("a", "1")
+		h.deliver("b", "2")
 		advance(150 * time.Second)
 		if limited.Load() != 3 || free.Load() != 2 {
 			t.Errorf("%d limited and %d free runs, want 3 and 2", limited.Load(), free.Load())
 		}
-		r.stop()
+		h.stop()
 	})
 }

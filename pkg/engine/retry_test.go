@@ -35,18 +35,18 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/filter"
 )
 
-func TestRetriesBackOffThenGiveUp(t *testing.T) {
+func TestRetry_Backoff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var at []time.Time
 		refused := errors.New("refused")
-		r := start(t, engine.Options{}, engine.Trigger{
+		h := start(t, engine.Options{}, engine.Trigger{
 			Policy: engine.Policy{Retry: engine.Retry{Backoff: engine.Backoff{Max: 10 * time.Second}}},
 			Action: actionFunc(func(context.Context, event.Event) error {
 				at = append(at, time.Now())
 				return refused
 			}),
 		})
-		r.deliver("a", "1")
+		h.deliver("a", "1")
 		advance(time.Hour)
 
 		nominal := []time.Duration{2, 4, 8, 10, 10}
@@ -54,7 +54,7 @@ func TestRetriesBackOffThenGiveUp(t *testing.T) {
 			t.Fatalf("%d attempts, want 6", len(at))
 		}
 		jittered := false
-		decisions := r.decisionsOf("1")
+		decisions := h.decisionsOf("1")
 		for i, want := range nominal {
 			want *= time.Second
 			got := at[i+1].Sub(at[i])
@@ -68,18 +68,18 @@ func TestRetriesBackOffThenGiveUp(t *testing.T) {
 			}
 		}
 		if !jittered {
-			t.Error("no wait has any jitter")
+			t.Error("no wait has jitter")
 		}
-		r.wantOutcomes("1", engine.Failed, engine.Failed, engine.Failed, engine.Failed, engine.Failed, engine.DeadLettered)
+		h.wantOutcomes("1", engine.Failed, engine.Failed, engine.Failed, engine.Failed, engine.Failed, engine.DeadLettered)
 		if d := decisions[5]; d.Attempt != 6 || d.Reason != engine.ReasonExhausted || !errors.Is(d.Err, refused) {
 			t.Errorf("last decision is %+v", d)
 		}
-		r.wantDone("1")
-		r.stop()
+		h.wantDone("1")
+		h.stop()
 	})
 }
 
-func TestErrorsThatAreNotTriedAgain(t *testing.T) {
+func TestRetry_NotRetried(t *testing.T) {
 	never := 0
 	for name, c := range map[string]struct {
 		err    error
@@ -91,7 +91,7 @@ func TestErrorsThatAreNotTriedAgain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := start(t, engine.Options{}, engine.Trigger{
+				h := start(t, engine.Options{}, engine.Trigger{
 					Policy: engine.Policy{Retry: engine.Retry{Limit: c.limit}},
 					Action: actionFunc(func(_ context.Context, ev event.Event) error {
 						if ev.ID == "1" {
@@ -100,25 +100,25 @@ func TestErrorsThatAreNotTriedAgain(t *testing.T) {
 						return nil
 					}),
 				})
-				r.deliver("a", "1")
-				r.deliver("a", "2")
+				h.deliver("a", "1")
+				h.deliver("a", "2")
 				synctest.Wait()
-				r.wantOutcomes("1", engine.DeadLettered)
-				if d := r.decisionsOf("1")[0]; d.Reason != c.reason || d.Attempt != 1 {
+				h.wantOutcomes("1", engine.DeadLettered)
+				if d := h.decisionsOf("1")[0]; d.Reason != c.reason || d.Attempt != 1 {
 					t.Errorf("decision is %+v, want reason %q", d, c.reason)
 				}
-				r.wantOutcomes("2", engine.Succeeded)
-				r.wantDone("1", "2")
-				r.stop()
+				h.wantOutcomes("2", engine.Succeeded)
+				h.wantDone("1", "2")
+				h.stop()
 			})
 		})
 	}
 }
 
-func TestFilterThatCannotDecide(t *testing.T) {
+func TestFilter_Error(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		broken := errors.New("does not evaluate")
-		r := start(t, engine.Options{}, engine.Trigger{
+		h := start(t, engine.Options{}, engine.Trigger{
 			Filter: filterFunc(func(_ context.Context, ev event.Event) (filter.Verdict, error) {
 				switch ev.ID {
 				case "1":
@@ -130,35 +130,35 @@ func TestFilterThatCannotDecide(t *testing.T) {
 			}),
 			Action: actionFunc(func(_ context.Context, ev event.Event) error {
 				if ev.ID != "3" {
-					t.Errorf("acted on event %q", ev.ID)
+					t.Errorf("action ran for event %q", ev.ID)
 				}
 				return nil
 			}),
 		})
 		for _, id := range []string{"1", "2", "3"} {
-			r.deliver("a", id)
+			h.deliver("a", id)
 		}
 		synctest.Wait()
-		r.wantOutcomes("1", engine.DeadLettered)
-		if d := r.decisionsOf("1")[0]; d.Reason != engine.ReasonFilter || d.Attempt != 0 || !errors.Is(d.Err, broken) {
+		h.wantOutcomes("1", engine.DeadLettered)
+		if d := h.decisionsOf("1")[0]; d.Reason != engine.ReasonFilter || d.Attempt != 0 || !errors.Is(d.Err, broken) {
 			t.Errorf("decision is %+v", d)
 		}
-		r.wantOutcomes("2", engine.Filtered)
-		if d := r.decisionsOf("2")[0]; d.Reason != "context.data.x is absent" || d.Path != "context.data.x" {
+		h.wantOutcomes("2", engine.Filtered)
+		if d := h.decisionsOf("2")[0]; d.Reason != "context.data.x is absent" || d.Path != "context.data.x" {
 			t.Errorf("decision is %+v", d)
 		}
-		r.wantOutcomes("3", engine.Succeeded)
-		r.wantDone("1", "2", "3")
-		r.stop()
+		h.wantOutcomes("3", engine.Succeeded)
+		h.wantDone("1", "2", "3")
+		h.stop()
 	})
 }
 
-func TestFilterIsNotAskedAgainForARetry(t *testing.T) {
+func TestRetry_FilterRunsOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		asked, tries := 0, 0
-		r := start(t, engine.Options{}, engine.Trigger{
+		calls, tries := 0, 0
+		h := start(t, engine.Options{}, engine.Trigger{
 			Filter: filterFunc(func(context.Context, event.Event) (filter.Verdict, error) {
-				asked++
+				calls++
 				return filter.Verdict{Match: true}, nil
 			}),
 			Action: actionFunc(func(context.Context, event.Event) error {
@@ -168,21 +168,21 @@ func TestFilterIsNotAskedAgainForARetry(t *testing.T) {
 				return nil
 			}),
 		})
-		r.deliver("a", "1")
+		h.deliver("a", "1")
 		advance(time.Minute)
-		r.wantOutcomes("1", engine.Failed, engine.Failed, engine.Succeeded)
-		if asked != 1 {
-			t.Errorf("the filter was asked %d times, want 1", asked)
+		h.wantOutcomes("1", engine.Failed, engine.Failed, engine.Succeeded)
+		if calls != 1 {
+			t.Errorf("the filter ran %d times, want 1", calls)
 		}
-		r.stop()
+		h.stop()
 	})
 }
 
-func TestPanicGivesTheEventUp(t *testing.T) {
+func TestPanic_DeadLetter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var lines recorder
 		log := funcr.New(func(_, args string) { lines.add(args) }, funcr.Options{})
-		r := startIn(logr.NewContext(t.Context(), log), t, engine.Options{}, engine.Trigger{
+		h := startIn(logr.NewContext(t.Context(), log), t, engine.Options{}, engine.Trigger{
 			Filter: filterFunc(func(_ context.Context, ev event.Event) (filter.Verdict, error) {
 				if ev.ID == "1" {
 					panicInFilter()
@@ -197,26 +197,26 @@ func TestPanicGivesTheEventUp(t *testing.T) {
 			}),
 		})
 		for _, id := range []string{"1", "2", "3"} {
-			r.deliver("a", id)
+			h.deliver("a", id)
 		}
 		synctest.Wait()
 		for id, want := range map[string][2]string{
 			"1": {engine.ReasonFilter, "panic with a value of type string"},
 			"2": {engine.ReasonPanic, "panic: assignment to entry in nil map"},
 		} {
-			r.wantOutcomes(id, engine.DeadLettered)
-			if d := r.decisionsOf(id)[0]; d.Reason != want[0] || d.Err.Error() != want[1] {
+			h.wantOutcomes(id, engine.DeadLettered)
+			if d := h.decisionsOf(id)[0]; d.Reason != want[0] || d.Err.Error() != want[1] {
 				t.Errorf("event %q: %+v, want %q", id, d, want)
 			}
 		}
-		r.wantOutcomes("3", engine.Succeeded)
-		r.wantDone("1", "2", "3")
+		h.wantOutcomes("3", engine.Succeeded)
+		h.wantDone("1", "2", "3")
 		for _, where := range []string{"panicInFilter", "panicInAction"} {
 			if !slices.ContainsFunc(lines.ids, func(l string) bool { return strings.Contains(l, where) }) {
 				t.Errorf("no stack with %s is logged", where)
 			}
 		}
-		r.stop()
+		h.stop()
 	})
 }
 
@@ -227,30 +227,30 @@ func panicInAction() {
 	m["x"] = 1 //nolint:staticcheck // a panic of the runtime is what the test wants
 }
 
-func TestRetryWaitsByTheInjectedClock(t *testing.T) {
+func TestRetry_Clock(t *testing.T) {
 	clock := clocktesting.NewFakeClock(time.Unix(0, 0))
 	ran := make(chan struct{}, 10)
-	r := start(t, engine.Options{Clock: clock}, engine.Trigger{
+	h := start(t, engine.Options{Clock: clock}, engine.Trigger{
 		Action: actionFunc(func(context.Context, event.Event) error {
 			ran <- struct{}{}
 			return errors.New("refused")
 		}),
 	})
-	r.deliver("a", "1")
+	h.deliver("a", "1")
 	<-ran
-	waitFor(t, "the retry to wait", func() bool { return len(r.decisionsOf("1")) == 1 && clock.HasWaiters() })
-	wait := r.decisionsOf("1")[0].RetryIn
+	waitFor(t, "the retry to wait", func() bool { return len(h.decisionsOf("1")) == 1 && clock.HasWaiters() })
+	wait := h.decisionsOf("1")[0].RetryIn
 	clock.Step(wait - 1)
 	select {
 	case <-ran:
-		t.Error("tried again too early")
+		t.Error("retried too early")
 	default:
 	}
 	clock.Step(1)
 	<-ran
-	waitFor(t, "the next retry to wait", func() bool { return len(r.decisionsOf("1")) == 2 && clock.HasWaiters() })
-	r.stop()
+	waitFor(t, "the next retry to wait", func() bool { return len(h.decisionsOf("1")) == 2 && clock.HasWaiters() })
+	h.stop()
 	if clock.HasWaiters() {
-		t.Error("a timer is left behind")
+		t.Error("a timer is still set")
 	}
 }

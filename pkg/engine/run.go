@@ -29,12 +29,12 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
-// Run handles events until ctx ends, then returns nil; with FailFast, until
-// the first failure of a source, which it returns.
+// Run handles events until ctx ends, and then returns nil. With FailFast, it
+// returns the first failure of a source.
 //
-// At the end it stops the sources, returns what no worker handles, and gives
-// running actions the grace to finish. Then it ends their contexts. What does
-// not return even so is left behind, and its event is returned.
+// At the end Run stops the sources, requeues all events that no worker handles,
+// and waits ShutdownGrace for running actions. Then it cancels the contexts of
+// the actions. Events whose action still does not return are requeued.
 func (e *Engine) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -65,12 +65,12 @@ func (e *Engine) Run(ctx context.Context) error {
 			}
 		})
 	}
-	log.Info("Engine runs", "triggers", len(runners), "sources", len(e.groups))
+	log.Info("Engine started", "triggers", len(runners), "sources", len(e.groups))
 	<-ctx.Done()
 	e.mu.Lock()
 	e.running = false
 	e.mu.Unlock()
-	log.Info("Engine stops", "grace", e.options.ShutdownGrace)
+	log.Info("Engine stopping", "grace", e.options.ShutdownGrace)
 
 	stopped := make(chan struct{})
 	go func() {
@@ -86,7 +86,8 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 }
 
-// supervisor returns what runs the source of g. Filters and actions get ctx.
+// supervisor returns the supervisor of g's source. ctx is the context of filters
+// and actions.
 func (e *Engine) supervisor(ctx context.Context, g group, stop <-chan struct{}, report reporter) *supervisor {
 	s := &supervisor{
 		sourceType: g.sourceType,
@@ -106,8 +107,8 @@ func (e *Engine) supervisor(ctx context.Context, g group, stop <-chan struct{}, 
 	return s
 }
 
-// shutDown ends the handling of events when the sources have stopped, or at
-// the end of the grace. cancel ends the contexts of actions.
+// shutDown closes the runners once the sources have stopped, or the grace period
+// has ended. cancel cancels the contexts of actions.
 func (e *Engine) shutDown(sources <-chan struct{}, runners []*runner, cancel context.CancelCauseFunc) {
 	grace := newDeadline(e.options.Clock, e.options.ShutdownGrace)
 	defer grace.timer.Stop()
@@ -134,7 +135,7 @@ func (e *Engine) shutDown(sources <-chan struct{}, runners []*runner, cancel con
 	}
 }
 
-// deadline is a time to wait in, for one thing after another.
+// deadline is a timer shared by several waits.
 type deadline struct {
 	timer   clock.Timer
 	expired bool
@@ -144,14 +145,14 @@ func newDeadline(c clock.WithDelayedExecution, d time.Duration) *deadline {
 	return &deadline{timer: c.NewTimer(d)}
 }
 
-// wait reports whether done is closed before the time is over.
-func (p *deadline) wait(done <-chan struct{}) bool {
-	if !p.expired {
+// wait reports whether done is closed before the deadline.
+func (d *deadline) wait(done <-chan struct{}) bool {
+	if !d.expired {
 		select {
 		case <-done:
 			return true
-		case <-p.timer.C():
-			p.expired = true
+		case <-d.timer.C():
+			d.expired = true
 		}
 	}
 	select {

@@ -28,9 +28,9 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/filter"
 )
 
-func TestShutdownFinishesWhatRunsAndReturnsTheRest(t *testing.T) {
+func TestShutdown_Drain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := start(t, engine.Options{}, engine.Trigger{
+		h := start(t, engine.Options{}, engine.Trigger{
 			Filter: filterFunc(func(_ context.Context, ev event.Event) (filter.Verdict, error) {
 				if ev.Key == "filtering" {
 					time.Sleep(5 * time.Second)
@@ -48,35 +48,35 @@ func TestShutdownFinishesWhatRunsAndReturnsTheRest(t *testing.T) {
 				case "waiting":
 					return errors.New("refused")
 				}
-				t.Errorf("acted on event %q", ev.ID)
+				t.Errorf("action ran for event %q", ev.ID)
 				return nil
 			}),
 		})
 		for _, key := range []string{"waiting", "filtering", "running", "failing"} {
-			r.deliver(key, key)
-			r.deliver(key, key+" behind")
+			h.deliver(key, key)
+			h.deliver(key, key+" behind")
 		}
 		advance(time.Second)
 		begin := time.Now()
-		r.stop()
+		h.stop()
 		if took := time.Since(begin); took != 4*time.Second {
 			t.Errorf("stopping took %s, want 4s", took)
 		}
-		r.wantDone("running")
-		r.wantOutcomes("running", engine.Succeeded)
-		r.wantOutcomes("filtering", engine.Requeued)
-		r.wantOutcomes("failing", engine.Failed, engine.Requeued)
-		r.wantOutcomes("waiting", engine.Failed, engine.Requeued)
+		h.wantDone("running")
+		h.wantOutcomes("running", engine.Succeeded)
+		h.wantOutcomes("filtering", engine.Requeued)
+		h.wantOutcomes("failing", engine.Failed, engine.Requeued)
+		h.wantOutcomes("waiting", engine.Failed, engine.Requeued)
 		for _, key := range []string{"waiting", "filtering", "running", "failing"} {
-			r.wantOutcomes(key+" behind", engine.Requeued)
+			h.wantOutcomes(key+" behind", engine.Requeued)
 		}
 	})
 }
 
-func TestShutdownEndsActionsAfterTheGrace(t *testing.T) {
+func TestShutdown_GracePeriod(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hang := make(chan struct{})
-		r := start(t, engine.Options{Defaults: engine.Policy{Timeout: time.Hour}},
+		h := start(t, engine.Options{Defaults: engine.Policy{Timeout: time.Hour}},
 			engine.Trigger{Subscription: only("obeys"), Action: actionFunc(func(ctx context.Context, _ event.Event) error {
 				<-ctx.Done()
 				return ctx.Err()
@@ -84,59 +84,59 @@ func TestShutdownEndsActionsAfterTheGrace(t *testing.T) {
 			engine.Trigger{Subscription: only("hangs"), Action: gated(hang)},
 			engine.Trigger{Subscription: only("idle"), Action: actionFunc(ok)},
 		)
-		r.deliver("obeys", "1")
-		r.deliver("hangs", "2")
+		h.deliver("obeys", "1")
+		h.deliver("hangs", "2")
 		synctest.Wait()
 		begin := time.Now()
-		r.stop()
+		h.stop()
 		if took := time.Since(begin); took != engine.DefaultShutdownGrace+2*time.Second {
 			t.Errorf("stopping took %s", took)
 		}
-		r.wantOutcomes("1", engine.Requeued)
-		r.wantOutcomes("2", engine.Requeued)
+		h.wantOutcomes("1", engine.Requeued)
+		h.wantOutcomes("2", engine.Requeued)
 		close(hang)
 		synctest.Wait()
-		r.wantDone()
-		r.wantOutcomes("2", engine.Requeued)
+		h.wantDone()
+		h.wantOutcomes("2", engine.Requeued)
 	})
 }
 
-func TestEngineWithoutEventsStopsAtOnce(t *testing.T) {
+func TestShutdown_Idle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := start(t, engine.Options{}, engine.Trigger{Action: actionFunc(ok)})
+		h := start(t, engine.Options{}, engine.Trigger{Action: actionFunc(ok)})
 		begin := time.Now()
-		r.stop()
+		h.stop()
 		if took := time.Since(begin); took != 0 {
 			t.Errorf("stopping took %s", took)
 		}
 	})
 }
 
-func TestNothingRunsAfterTheEnd(t *testing.T) {
+func TestShutdown_NoLateRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for range 100 {
 			ended := false
-			r := start(t, engine.Options{}, engine.Trigger{Action: actionFunc(func(context.Context, event.Event) error {
+			h := start(t, engine.Options{}, engine.Trigger{Action: actionFunc(func(context.Context, event.Event) error {
 				if ended {
-					t.Error("an action runs after the end")
+					t.Error("an action ran after Run returned")
 				}
 				return errors.New("refused")
 			})})
-			r.deliver("a", "1")
+			h.deliver("a", "1")
 			synctest.Wait()
-			time.Sleep(r.decisionsOf("1")[0].RetryIn) // The retry and the end come in the same moment.
-			r.stop()
+			time.Sleep(h.decisionsOf("1")[0].RetryIn) // The retry is due at the moment of the stop.
+			h.stop()
 			ended = true
 			synctest.Wait()
-			r.wantDone()
+			h.wantDone()
 		}
 	})
 }
 
-func TestEventThatArrivesWhileTheEngineStopsIsReturned(t *testing.T) {
+func TestShutdown_ConcurrentDeliver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		deciding := make(chan struct{})
-		r := start(t, engine.Options{},
+		h := start(t, engine.Options{},
 			engine.Trigger{Action: actionFunc(ok)},
 			engine.Trigger{Action: actionFunc(ok), Subscription: subscription{accepts: func(event.Event) bool {
 				<-deciding
@@ -144,15 +144,15 @@ func TestEventThatArrivesWhileTheEngineStopsIsReturned(t *testing.T) {
 			}}},
 		)
 		taken := make(chan error, 1)
-		go func() { taken <- r.tryDeliver(t.Context(), "a", "1") }()
+		go func() { taken <- h.tryDeliver(t.Context(), "a", "1") }()
 		synctest.Wait()
-		r.stop()
+		h.stop()
 		close(deciding)
 		if err := <-taken; err != nil {
 			t.Errorf("Deliver: %v", err)
 		}
 		synctest.Wait()
-		r.wantOutcomes("1", engine.Requeued, engine.Requeued)
-		r.wantDone()
+		h.wantOutcomes("1", engine.Requeued, engine.Requeued)
+		h.wantDone()
 	})
 }

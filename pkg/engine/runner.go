@@ -29,28 +29,29 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
-// errStopped is what Deliver returns once the engine stops.
-var errStopped = errors.New("the engine stops")
+// errStopped is the error of Deliver once the engine stops.
+var errStopped = errors.New("the engine is stopping")
 
-// runner handles the events of one trigger: it has its lanes, and starts
-// workers while any of them is ready. It shares no worker with other triggers.
+// runner handles the events of one trigger. It owns the key queues, and starts
+// workers while any of them is ready. Triggers share no workers.
 type runner struct {
 	trigger     Trigger
 	clock       clock.WithDelayedExecution
 	report      reporter
 	deadLetters store.DeadLetters
 	stages      []stage
-	// timedOut is the cause with which the context of an attempt ends.
+	// timedOut is the cause of the end of an attempt's context.
 	timedOut error
-	// runWorker is the body of a worker.
+	// runWorker is the body of a worker goroutine.
 	runWorker func()
-	// sendToDeadLetter buries a dead letter, in a goroutine of its own.
-	sendToDeadLetter func(j *task, l store.DeadLetter)
-	// slots has an element for each event that is taken and not done.
+	// sendToDeadLetter stores a dead letter in its own goroutine.
+	sendToDeadLetter func(t *task, l store.DeadLetter)
+	// slots holds one element for each event in progress.
 	slots chan struct{}
-	// overflow has an element for each event that is buried without room.
+	// overflow holds one element for each rejected event whose dead letter is
+	// being stored.
 	overflow chan struct{}
-	// closing is closed when the runner is.
+	// closing is closed when the runner closes.
 	closing chan struct{}
 
 	mu      sync.Mutex
@@ -59,21 +60,24 @@ type runner struct {
 	workers int
 	storing int
 	closed  bool
-	// drained is closed when the runner is closed, and no worker or burial is
-	// left.
+	// drained is closed when the runner is closed and no worker runs and no dead
+	// letter is being stored.
 	drained chan struct{}
 	limiter *limiter
-	// loops are counted by key; what is over was last swept out at swept.
+	// loops counts circular events by key; expired entries were last removed at
+	// loopsSweptAt.
 	loops        map[string]loop
 	loopsSweptAt time.Time
-	// overruns counts evaluations, and hung given-up actions, that do not end.
+	// overruns is the number of evaluations that exceed the limit, hung the
+	// number of dead-lettered actions that still run.
 	overruns, hung int
-	// quarantinedSince is since when; zero where it is not. Then barred is open.
+	// quarantinedSince is zero if the trigger is not quarantined. rejecting is
+	// closed while it is.
 	quarantinedSince time.Time
 	rejecting        chan struct{}
 }
 
-// newRunner returns the runner of t. ctx is that of its filters and actions.
+// newRunner returns the runner of t. ctx is the context of filters and actions.
 func newRunner(ctx context.Context, t Trigger, o Options, report reporter) *runner {
 	r := &runner{
 		trigger:     t,
@@ -108,16 +112,17 @@ func newRunner(ctx context.Context, t Trigger, o Options, report reporter) *runn
 		}
 	}
 	r.runWorker = func() { r.work(ctx) }
-	r.sendToDeadLetter = func(j *task, l store.DeadLetter) { go r.storeDeadLetter(ctx, j, l) }
+	r.sendToDeadLetter = func(t *task, d store.DeadLetter) { go r.storeDeadLetter(ctx, t, d) }
 	return r
 }
 
-// maxOverflow bounds how many events a quarantined trigger buries at once that it
-// had no room for.
+// maxOverflow is the maximum number of rejected events of a quarantined trigger
+// whose dead letters are stored concurrently.
 const maxOverflow = 64
 
-// acquire takes the room for one event, and waits for it while the runner is
-// full. A quarantined one that is full bars the event instead.
+// acquire takes a slot for one event, and waits for it while the queue is full.
+// If the queue is full and the trigger is quarantined, it takes an overflow slot
+// instead and returns true.
 func (r *runner) acquire(ctx context.Context, stop <-chan struct{}) (rejected bool, err error) {
 	select {
 	case r.slots <- struct{}{}:
@@ -146,176 +151,176 @@ func (r *runner) acquire(ctx context.Context, stop <-chan struct{}) (rejected bo
 	}
 }
 
-// releaseSlot gives room back.
 func (r *runner) releaseSlot() { <-r.slots }
 
-// release gives back what reserve took for j.
-func (r *runner) release(j *task) {
-	if j.rejected {
+// release frees the slot that acquire took for t.
+func (r *runner) release(t *task) {
+	if t.rejected {
 		<-r.overflow
 	} else {
 		r.releaseSlot()
 	}
 }
 
-// enqueue puts j, for which there is room, behind what its lane has.
-func (r *runner) enqueue(j *task) {
+// enqueue appends t, which holds a slot, to the queue of its key.
+func (r *runner) enqueue(t *task) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
-		r.requeue(j)
+		r.requeue(t)
 		return
 	}
-	key := j.event().OrderingKey()
+	key := t.event().OrderingKey()
 	if r.trigger.Policy.Debounce > 0 {
-		j.queuedAt = r.clock.Now()
+		t.queuedAt = r.clock.Now()
 	}
-	if l, ok := r.queues[key]; ok {
-		l.push(j)
-		if l.pending++; l.pending >= absorbEvery && l.absorbing && l.timer != nil {
-			l.timer.Stop()
-			r.makeReady(l)
+	if q, ok := r.queues[key]; ok {
+		q.push(t)
+		if q.pending++; q.pending >= absorbEvery && q.absorbing && q.timer != nil {
+			q.timer.Stop()
+			r.makeReady(q)
 		}
 		return
 	}
-	l := &keyQueue{key: key}
-	l.push(j)
-	r.queues[key] = l
-	r.makeReady(l)
+	q := &keyQueue{key: key}
+	q.push(t)
+	r.queues[key] = q
+	r.makeReady(q)
 }
 
-// makeReady queues l for a worker. The lock is held.
-func (r *runner) makeReady(l *keyQueue) {
-	l.timer = nil
-	r.ready.push(l)
+// makeReady appends q to the ready queue, and starts a worker if there are fewer
+// than Concurrency. The lock is held.
+func (r *runner) makeReady(q *keyQueue) {
+	q.timer = nil
+	r.ready.push(q)
 	if r.workers < r.trigger.Policy.Concurrency && r.quarantinedSince.IsZero() {
 		r.workers++
 		go r.runWorker()
 	}
 }
 
-// work handles events until no lane is ready.
+// work handles tasks until no key queue is ready.
 func (r *runner) work(ctx context.Context) {
-	for l := r.dequeue(); l != nil; l = r.dequeue() {
-		s := r.handle(ctx, l.head)
-		if s.next == finished {
-			r.settle(l.head)
+	for q := r.dequeue(); q != nil; q = r.dequeue() {
+		res := r.handle(ctx, q.head)
+		if res.next == finished {
+			r.settle(q.head)
 		}
-		r.putBack(l, s)
+		r.putBack(q, res)
 	}
 }
 
-// dequeue returns the lane that has been ready for longest. Nil ends the worker.
+// dequeue returns the key queue that has been ready the longest. Nil ends the
+// worker.
 func (r *runner) dequeue() *keyQueue {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var l *keyQueue
+	var q *keyQueue
 	if r.quarantinedSince.IsZero() {
-		l = r.ready.pop()
+		q = r.ready.pop()
 	}
-	if l == nil {
+	if q == nil {
 		r.workers--
 		r.checkDrained()
 		return nil
 	}
-	l.running = true
-	return l
+	q.running = true
+	return q
 }
 
-// putBack gives back a lane whose head was handled with the result s.
-func (r *runner) putBack(l *keyQueue, s result) {
+// putBack returns a key queue after its head was handled with the result res.
+func (r *runner) putBack(q *keyQueue, res result) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	l.running = false
+	q.running = false
 	switch {
-	case s.next == finished:
-		l.pop()
-		if l.head == nil {
-			delete(r.queues, l.key)
+	case res.next == finished:
+		q.pop()
+		if q.head == nil {
+			delete(r.queues, q.key)
 			return
 		}
-		r.ready.push(l) // The worker that puts it also takes the next one.
+		r.ready.push(q) // No new worker is needed: this one dequeues next.
 	case r.closed:
-		r.requeue(l.head)
-		delete(r.queues, l.key)
+		r.requeue(q.head)
+		delete(r.queues, q.key)
 	default:
-		l.absorbing, l.pending = s.absorbing, 0
-		l.waitID++
-		wait := l.waitID
-		l.timer = after(r.clock, s.wait, func() { r.wake(l, wait) })
+		q.absorbing, q.pending = res.absorbing, 0
+		q.waitID++
+		id := q.waitID
+		q.timer = after(r.clock, res.wait, func() { r.wake(q, id) })
 	}
 }
 
-// wake makes a lane ready when its nth wait is over.
-func (r *runner) wake(l *keyQueue, wait int) {
+// wake makes q ready when its wait with that ID is over.
+func (r *runner) wake(q *keyQueue, id int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.closed || l.timer == nil || l.waitID != wait {
+	if r.closed || q.timer == nil || q.waitID != id {
 		return
 	}
-	r.makeReady(l)
+	r.makeReady(q)
 }
 
-// settle says that the trigger is done with the event, unless that was said
-// before.
-func (r *runner) settle(j *task) {
+// settle completes the task, unless it is already settled.
+func (r *runner) settle(t *task) {
 	r.mu.Lock()
-	settled := j.settled
-	j.settled = true
+	settled := t.settled
+	t.settled = true
 	r.mu.Unlock()
 	if !settled {
-		r.complete(j)
+		r.complete(t)
 	}
 }
 
-// complete passes on that the trigger is done with a settled event.
-func (r *runner) complete(j *task) {
-	r.release(j)
-	j.complete()
+// complete frees the slot of a settled task and acknowledges its event.
+func (r *runner) complete(t *task) {
+	r.release(t)
+	t.complete()
 }
 
-// close returns all events that no worker handles. Workers finish the stage
-// that they are in, and end. It comes before the end of their context.
+// close requeues all events that no worker handles. Workers finish their current
+// stage and end. It must be called before the workers' context ends.
 func (r *runner) close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.closed = true
 	close(r.closing)
 	r.ready = readyQueue{}
-	for key, l := range r.queues {
-		j := l.head
-		if l.running {
-			j, l.head.next, l.tail = l.head.next, nil, l.head
+	for key, q := range r.queues {
+		t := q.head
+		if q.running {
+			t, q.head.next, q.tail = q.head.next, nil, q.head
 		} else {
 			delete(r.queues, key)
 		}
-		if l.timer != nil {
-			l.timer.Stop()
+		if q.timer != nil {
+			q.timer.Stop()
 		}
-		for ; j != nil; j = j.next {
-			r.requeue(j)
+		for ; t != nil; t = t.next {
+			r.requeue(t)
 		}
 	}
 	r.checkDrained()
 }
 
-// abandon returns the events whose filter or action does not return.
+// abandon requeues the events whose filter or action does not return.
 func (r *runner) abandon() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, l := range r.queues {
-		r.requeue(l.head)
+	for _, q := range r.queues {
+		r.requeue(q.head)
 	}
 }
 
-// requeue leaves j undone. The lock is held.
-func (r *runner) requeue(j *task) {
-	if j.settled {
+// requeue settles t without an acknowledgement. The lock is held.
+func (r *runner) requeue(t *task) {
+	if t.settled {
 		return
 	}
-	j.settled = true
-	d := r.newDecision(j.event(), Requeued, ReasonStopped)
-	d.Attempt = j.attempts
+	t.settled = true
+	d := r.newDecision(t.event(), Requeued, ReasonStopped)
+	d.Attempt = t.attempts
 	r.report.decision(d)
 }
 
@@ -331,7 +336,7 @@ func (r *runner) isClosed() bool {
 	return r.closed
 }
 
-// newDecision returns the frame of a decision about e.
+// newDecision returns a decision about e with the common fields set.
 func (r *runner) newDecision(e *event.Event, o Outcome, reason string) Decision {
 	now := r.clock.Now()
 	return Decision{
@@ -341,8 +346,8 @@ func (r *runner) newDecision(e *event.Event, o Outcome, reason string) Decision 
 	}
 }
 
-// after runs f in a goroutine of its own when d has passed. That is what a
-// real clock does; a fake one runs it while it holds its own lock.
+// after runs f in its own goroutine after d, as the real clock's AfterFunc does.
+// The fake clock's runs f while it holds the clock's lock.
 func after(c clock.WithDelayedExecution, d time.Duration, f func()) clock.Timer {
 	return c.AfterFunc(d, func() { go f() })
 }

@@ -30,7 +30,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/filter"
 )
 
-// heapInUse returns the bytes that are in use.
+// heapInUse returns the bytes in use after a garbage collection.
 func heapInUse() int64 {
 	runtime.GC()
 	var m runtime.MemStats
@@ -39,14 +39,14 @@ func heapInUse() int64 {
 }
 
 // flood delivers n events with a kilobyte of data each, waits until all but
-// left are done, and returns by how much the heap grew.
-func flood(t *testing.T, r *harness, n, pending int, key func(i int) string) int64 {
+// pending are done, and returns the growth of the heap.
+func flood(t *testing.T, h *harness, n, pending int, key func(i int) string) int64 {
 	t.Helper()
 	before := heapInUse()
 	var done atomic.Int64
 	for i := range n {
 		ev := event.Event{Key: key(i), Data: map[string]any{"payload": make([]byte, 1024)}, Time: time.Unix(0, 0)}
-		if err := r.sink.Deliver(t.Context(), ev, func() { done.Add(1) }); err != nil {
+		if err := h.sink.Deliver(t.Context(), ev, func() { done.Add(1) }); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -54,7 +54,7 @@ func flood(t *testing.T, r *harness, n, pending int, key func(i int) string) int
 	return heapInUse() - before
 }
 
-func TestMemoryAndGoroutinesAreBounded(t *testing.T) {
+func TestScale_MemoryAndGoroutines(t *testing.T) {
 	const events = 100_000
 	nine := filterFunc(func(_ context.Context, ev event.Event) (filter.Verdict, error) {
 		return filter.Verdict{Match: ev.Key[len(ev.Key)-1] == '9'}, nil
@@ -70,38 +70,38 @@ func TestMemoryAndGoroutinesAreBounded(t *testing.T) {
 		return nil
 	})
 	before := runtime.NumGoroutine()
-	r := startUnobserved(t, engine.Options{}, engine.Trigger{Filter: nine, Action: count}, engine.Trigger{Action: count})
-	if grown := flood(t, r, events, 0, strconv.Itoa); grown > 2<<20 {
-		t.Errorf("%d events of as many keys leave %d KiB behind", events, grown>>10)
+	h := startUnobserved(t, engine.Options{}, engine.Trigger{Filter: nine, Action: count}, engine.Trigger{Action: count})
+	if grown := flood(t, h, events, 0, strconv.Itoa); grown > 2<<20 {
+		t.Errorf("after %d events with as many keys, the heap has grown by %d KiB", events, grown>>10)
 	}
-	// A worker that ends is counted until the scheduler has buried it, so there
-	// may be more than work. They must not get more with the number of events.
+	// A worker counts until the scheduler has removed it, so there may be more
+	// than Concurrency. Their number must not depend on the number of events.
 	if peak > before+100 {
-		t.Errorf("%d goroutines at once, from %d before", peak, before)
+		t.Errorf("%d goroutines, %d before", peak, before)
 	}
-	r.stop()
+	h.stop()
 }
 
-func TestEventThatIsStuckElsewhereHoldsOnlyItself(t *testing.T) {
+func TestScale_StuckEvent(t *testing.T) {
 	const events = 5000
 	hang, gate := make(chan struct{}), make(chan struct{})
 	first := true
-	r := startUnobserved(t, engine.Options{},
+	h := startUnobserved(t, engine.Options{},
 		engine.Trigger{Action: gated(gate), Policy: engine.Policy{QueueSize: events}},
 		engine.Trigger{
 			Subscription: subscription{accepts: func(event.Event) bool { defer func() { first = false }(); return first }},
 			Action:       gated(hang),
 		},
 	)
-	grown := flood(t, r, events, 1, func(i int) string {
+	grown := flood(t, h, events, 1, func(i int) string {
 		if i == events-1 {
 			close(gate)
 		}
 		return "one"
 	})
 	if grown > 2<<20 {
-		t.Errorf("one event that is not done holds %d KiB", grown>>10)
+		t.Errorf("one event in progress holds %d KiB", grown>>10)
 	}
 	close(hang)
-	r.stop()
+	h.stop()
 }

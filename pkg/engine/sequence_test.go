@@ -31,8 +31,8 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
-// threeSteps is a sequence of actions that make one call each, a, b and c. fail says
-// what becomes of a call.
+// threeSteps is a sequence of the actions a, b and c, which make one call each.
+// result returns the error of a call.
 func threeSteps(t *testing.T, calls *recorder, optional bool, result func(path string) error) action.Action {
 	t.Helper()
 	var steps []action.Step
@@ -59,9 +59,9 @@ func threeSteps(t *testing.T, calls *recorder, optional bool, result func(path s
 	return s
 }
 
-// TestEachActionHasItsTries tries each of several actions as often as one alone,
-// and keeps the events of a key in order meanwhile.
-func TestEachActionHasItsTries(t *testing.T) {
+// TestSequence_RetriesPerStep retries each step as often as a single action, and
+// keeps the events of a key in order.
+func TestSequence_RetriesPerStep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		limit, left := 2, map[string]int{"a": 2, "b": 2}
 		var calls recorder
@@ -72,28 +72,29 @@ func TestEachActionHasItsTries(t *testing.T) {
 			}
 			return nil
 		})
-		r := start(t, engine.Options{}, engine.Trigger{Action: act, Policy: engine.Policy{Retry: engine.Retry{Limit: &limit}}})
-		r.deliver("k", "1")
-		r.deliver("k", "2")
+		h := start(t, engine.Options{}, engine.Trigger{Action: act, Policy: engine.Policy{Retry: engine.Retry{Limit: &limit}}})
+		h.deliver("k", "1")
+		h.deliver("k", "2")
 		advance(time.Minute)
 		calls.want(t, "a1", "a1", "a1", "b1", "b1", "b1", "c1", "a2", "b2", "c2")
-		r.wantOutcomes("1", engine.Failed, engine.Failed, engine.Failed, engine.Failed, engine.Succeeded)
+		h.wantOutcomes("1", engine.Failed, engine.Failed, engine.Failed, engine.Failed, engine.Succeeded)
 		for i, action := range []string{"a", "a", "b", "b", ""} {
-			if d := r.decisionsOf("1")[i]; d.Action != action || d.Attempt != i+1 {
-				t.Errorf("decision %d is about %q at attempt %d", i, d.Action, d.Attempt)
+			if d := h.decisionsOf("1")[i]; d.Action != action || d.Attempt != i+1 {
+				t.Errorf("decision %d has action %q, attempt %d", i, d.Action, d.Attempt)
 			}
 		}
-		// The waits begin anew, too.
-		if d := r.decisionsOf("1")[2]; d.RetryIn > 3*time.Second {
+		// The backoff restarts with each step, too.
+		if d := h.decisionsOf("1")[2]; d.RetryIn > 3*time.Second {
 			t.Errorf("the first retry of b is after %s", d.RetryIn)
 		}
-		r.wantDone("1", "2")
-		r.stop()
+		h.wantDone("1", "2")
+		h.stop()
 	})
 }
 
-// TestFailedActionIsLeftOut goes on where it may, and gives up where it may not.
-func TestFailedActionIsLeftOut(t *testing.T) {
+// TestSequence_OptionalStep continues after an optional step, and dead-letters
+// the event otherwise.
+func TestSequence_OptionalStep(t *testing.T) {
 	for _, tc := range []struct {
 		name     string
 		optional bool
@@ -119,29 +120,30 @@ func TestFailedActionIsLeftOut(t *testing.T) {
 					}
 					return nil
 				})
-				r := start(t, engine.Options{}, engine.Trigger{Action: act, Policy: engine.Policy{Retry: engine.Retry{Limit: &limit}}})
-				r.deliver("k", "1")
-				r.deliver("k", "2")
+				h := start(t, engine.Options{}, engine.Trigger{Action: act, Policy: engine.Policy{Retry: engine.Retry{Limit: &limit}}})
+				h.deliver("k", "1")
+				h.deliver("k", "2")
 				advance(time.Minute)
 				calls.want(t, tc.calls...)
-				r.wantOutcomes("1", tc.outcomes...)
-				if d := r.decisionsOf("1")[len(tc.outcomes)-1]; tc.optional && d.Err != nil || !tc.optional && d.Action != "b" {
+				h.wantOutcomes("1", tc.outcomes...)
+				if d := h.decisionsOf("1")[len(tc.outcomes)-1]; tc.optional && d.Err != nil || !tc.optional && d.Action != "b" {
 					t.Errorf("the last decision is %+v", d)
 				}
-				for _, d := range r.decisionsOf("1") {
+				for _, d := range h.decisionsOf("1") {
 					if (d.Outcome == engine.Skipped || d.Outcome == engine.DeadLettered) && (d.Reason != tc.reason || d.Action != "b") {
 						t.Errorf("decision %+v", d)
 					}
 				}
-				r.wantDone("1", "2")
-				r.stop()
+				h.wantDone("1", "2")
+				h.stop()
 			})
 		})
 	}
 }
 
-// TestRetryAfter waits as long as it was asked to, which holds back no other key.
-func TestRetryAfter(t *testing.T) {
+// TestRetry_After waits as long as the server requests, without blocking other
+// keys.
+func TestRetry_After(t *testing.T) {
 	for _, tc := range []struct {
 		asked    int
 		from, to time.Duration
@@ -154,7 +156,7 @@ func TestRetryAfter(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var calls recorder
 			busy := true
-			r := start(t, engine.Options{}, engine.Trigger{Action: actionFunc(func(_ context.Context, ev event.Event) error {
+			h := start(t, engine.Options{}, engine.Trigger{Action: actionFunc(func(_ context.Context, ev event.Event) error {
 				calls.add(ev.ID)
 				if ev.ID == "1" && busy {
 					busy = false
@@ -162,18 +164,18 @@ func TestRetryAfter(t *testing.T) {
 				}
 				return nil
 			})})
-			r.deliver("k", "1")
-			r.deliver("k", "2")
-			r.deliver("other", "3")
+			h.deliver("k", "1")
+			h.deliver("k", "2")
+			h.deliver("other", "3")
 			advance(time.Second)
 			calls.wantAnyOrder(t, "1", "3")
-			if wait := r.decisionsOf("1")[0].RetryIn; wait < tc.from || wait > tc.to {
-				t.Errorf("asked for %d s, waits %s", tc.asked, wait)
+			if wait := h.decisionsOf("1")[0].RetryIn; wait < tc.from || wait > tc.to {
+				t.Errorf("Retry-After %d s: waits %s", tc.asked, wait)
 			}
 			advance(time.Hour)
-			r.wantOutcomes("1", engine.Failed, engine.Succeeded)
-			r.wantDone("1", "2", "3")
-			r.stop()
+			h.wantOutcomes("1", engine.Failed, engine.Succeeded)
+			h.wantDone("1", "2", "3")
+			h.stop()
 		})
 	}
 }

@@ -18,23 +18,25 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
-// sink takes the events of one source for the triggers that it serves.
+// sink delivers the events of one source to the runners of its triggers.
 type sink struct {
 	runners []*runner
 	stop    <-chan struct{}
-	// all: the runners take what they did not subscribe to, too.
+	// ignoreSubscription delivers events whatever the triggers' subscriptions
+	// are.
 	ignoreSubscription bool
 }
 
-// Deliver implements source.Sink. It takes room from all triggers that want ev
-// before any of them gets it, always in the same order, so that an event is
-// taken as a whole and sources cannot lock each other out.
+// Deliver implements source.Sink. It acquires a slot of every subscribed trigger
+// before it enqueues the event at any of them, always in the same order, so that
+// an event is taken by all or none, and concurrent sources do not deadlock.
 func (s *sink) Deliver(ctx context.Context, ev event.Event, done func()) error {
 	select {
 	case <-s.stop:
@@ -71,21 +73,47 @@ func (s *sink) Deliver(ctx context.Context, ev event.Event, done func()) error {
 	}
 	d.pending.Store(int32(len(d.tasks)))
 	for i := range d.tasks {
-		j := &d.tasks[i]
-		if j.rejected {
-			j.runner.reject(j)
+		t := &d.tasks[i]
+		if t.rejected {
+			t.runner.reject(t)
 			continue
 		}
-		j.runner.report.decision(j.runner.newDecision(&d.event, Queued, ""))
-		j.runner.enqueue(j)
+		t.runner.report.decision(t.runner.newDecision(&d.event, Queued, ""))
+		t.runner.enqueue(t)
 	}
 	return nil
 }
 
-// skip returns why r does not take ev.
+// skip returns the reason why r does not take ev, or "".
 func (s *sink) skip(r *runner, ev event.Event) source.Reason {
 	if s.ignoreSubscription {
 		return ""
 	}
 	return r.trigger.Subscription.Skip(ev)
+}
+
+var (
+	// ErrNotRunning means that no running trigger has the name.
+	ErrNotRunning = errors.New("the trigger is not running")
+	// ErrSuspended means that the trigger is suspended.
+	ErrSuspended = errors.New("the trigger is suspended")
+)
+
+// Deliver delivers ev to one trigger, whatever its subscription, behind other
+// events of the same key. It blocks and calls done as the Deliver of a
+// source.Sink does.
+func (e *Engine) Deliver(ctx context.Context, t event.TriggerRef, ev event.Event, done func()) error {
+	e.mu.Lock()
+	running, stop, runners := e.running, e.stop, e.runners
+	e.mu.Unlock()
+	for _, r := range runners {
+		switch {
+		case r.trigger.TriggerRef != t || !running:
+			continue
+		case r.trigger.Policy.Suspend:
+			return fmt.Errorf("deliver event %q to trigger %q: %w", ev.ID, t, ErrSuspended)
+		}
+		return (&sink{runners: []*runner{r}, stop: stop, ignoreSubscription: true}).Deliver(ctx, ev, done)
+	}
+	return fmt.Errorf("deliver event %q to trigger %q: %w", ev.ID, t, ErrNotRunning)
 }

@@ -22,6 +22,7 @@ import (
 	"fmt"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/engine"
@@ -44,107 +45,107 @@ func only(key string) subscription {
 	return subscription{accepts: func(ev event.Event) bool { return ev.Key == key }}
 }
 
-func TestFullQueueBlocksDeliver(t *testing.T) {
+func TestDeliver_FullQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gate := make(chan struct{})
-		r := start(t, engine.Options{}, engine.Trigger{Policy: engine.Policy{QueueSize: 2}, Action: gated(gate)})
-		r.deliver("a", "1")
-		r.deliver("a", "2")
+		h := start(t, engine.Options{}, engine.Trigger{Policy: engine.Policy{QueueSize: 2}, Action: gated(gate)})
+		h.deliver("a", "1")
+		h.deliver("a", "2")
 		third := make(chan error, 1)
-		go func() { third <- r.tryDeliver(t.Context(), "b", "3") }()
+		go func() { third <- h.tryDeliver(t.Context(), "b", "3") }()
 		synctest.Wait()
 		select {
 		case err := <-third:
-			t.Fatalf("a full queue took an event: %v", err)
+			t.Fatalf("Deliver to a full queue returned: %v", err)
 		default:
 		}
 		gate <- struct{}{}
 		if err := <-third; err != nil {
-			t.Errorf("the queue has room: %v", err)
+			t.Errorf("Deliver to a queue with a free slot: %v", err)
 		}
 		close(gate)
 		synctest.Wait()
-		r.wantDone("1", "2", "3")
-		r.stop()
+		h.wantDone("1", "2", "3")
+		h.stop()
 	})
 }
 
-func TestDeliverThatIsCalledOffLeavesNothingBehind(t *testing.T) {
+func TestDeliver_Canceled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gate := make(chan struct{})
-		r := start(t, engine.Options{Defaults: engine.Policy{QueueSize: 1}},
+		h := start(t, engine.Options{Defaults: engine.Policy{QueueSize: 1}},
 			engine.Trigger{Subscription: subscription{accepts: func(ev event.Event) bool { return ev.Key != "b" }}, Action: actionFunc(ok)},
 			engine.Trigger{Subscription: subscription{accepts: func(ev event.Event) bool { return ev.Key != "a" }}, Action: gated(gate)},
 		)
-		r.deliver("b", "1")
+		h.deliver("b", "1")
 		ctx, cancel := context.WithCancel(t.Context())
 		refused := make(chan error, 1)
-		go func() { refused <- r.tryDeliver(ctx, "both", "2") }()
+		go func() { refused <- h.tryDeliver(ctx, "both", "2") }()
 		synctest.Wait()
 		cancel()
 		if err := <-refused; !errors.Is(err, context.Canceled) {
 			t.Errorf("Deliver: %v, want %v", err, context.Canceled)
 		}
-		r.wantOutcomes("2")
-		// The room that it had at the first trigger is free again.
-		r.deliver("a", "3")
+		h.wantOutcomes("2")
+		// The slot that it held at the first trigger is free again.
+		h.deliver("a", "3")
 		close(gate)
 		synctest.Wait()
-		r.wantDone("1", "3")
-		r.stop()
+		h.wantDone("1", "3")
+		h.stop()
 	})
 }
 
-func TestDeliverEndsWithTheEngine(t *testing.T) {
+func TestDeliver_EngineStopped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gate := make(chan struct{})
-		r := start(t, engine.Options{}, engine.Trigger{Policy: engine.Policy{QueueSize: 1}, Action: gated(gate)})
-		r.deliver("a", "1")
+		h := start(t, engine.Options{}, engine.Trigger{Policy: engine.Policy{QueueSize: 1}, Action: gated(gate)})
+		h.deliver("a", "1")
 		blocked := make(chan error, 1)
-		go func() { blocked <- r.tryDeliver(context.Background(), "a", "2") }()
+		go func() { blocked <- h.tryDeliver(context.Background(), "a", "2") }()
 		synctest.Wait()
-		r.cancel()
+		h.cancel()
 		if err := <-blocked; err == nil {
-			t.Error("an event was taken after the end")
+			t.Error("Deliver succeeded after the stop")
 		}
 		close(gate)
-		r.stop()
-		if err := r.tryDeliver(context.Background(), "a", "3"); err == nil {
-			t.Error("an event was taken after Run returned")
+		h.stop()
+		if err := h.tryDeliver(context.Background(), "a", "3"); err == nil {
+			t.Error("Deliver succeeded after Run returned")
 		}
-		r.wantDone("1")
+		h.wantDone("1")
 	})
 }
 
-func TestEventsThatNobodyTakesAreDoneAtOnce(t *testing.T) {
+func TestDeliver_NotSubscribed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fail := actionFunc(func(_ context.Context, ev event.Event) error {
-			t.Errorf("acted on event %q", ev.ID)
+			t.Errorf("action ran for event %q", ev.ID)
 			return nil
 		})
-		r := start(t, engine.Options{},
+		h := start(t, engine.Options{},
 			engine.Trigger{Subscription: only("x"), Action: fail},
 			engine.Trigger{Subscription: only("a"), Action: fail, Policy: engine.Policy{Suspend: true}},
 		)
-		r.deliver("b", "unwanted")
-		r.deliver("a", "suspended")
-		r.wantDone("unwanted", "suspended")
-		for i, d := range r.decisions[:2] {
+		h.deliver("b", "unwanted")
+		h.deliver("a", "suspended")
+		h.wantDone("unwanted", "suspended")
+		for i, d := range h.decisions[:2] {
 			if d.Event.ID != "unwanted" || d.Trigger.Name != fmt.Sprint("t", i) ||
 				d.Outcome != engine.Suppressed || d.Reason != string(source.NotSubscribed) {
 				t.Errorf("decision %d is %+v", i, d)
 			}
 		}
-		r.wantOutcomes("suspended", engine.Suppressed)
-		r.stop()
+		h.wantOutcomes("suspended", engine.Suppressed)
+		h.stop()
 	})
 }
 
-func TestEventIsDoneWithItsLastTrigger(t *testing.T) {
+func TestDeliver_DoneAfterLastTrigger(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gate := make(chan struct{})
 		no := filterFunc(func(context.Context, event.Event) (filter.Verdict, error) { return filter.Verdict{}, nil })
-		r := start(t, engine.Options{},
+		h := start(t, engine.Options{},
 			engine.Trigger{Filter: no, Action: actionFunc(ok)},
 			engine.Trigger{Action: gated(gate)},
 			engine.Trigger{Action: actionFunc(func(context.Context, event.Event) error {
@@ -153,12 +154,77 @@ func TestEventIsDoneWithItsLastTrigger(t *testing.T) {
 			engine.Trigger{Action: actionFunc(ok)},
 			engine.Trigger{Subscription: only("other"), Action: actionFunc(ok)},
 		)
-		r.deliver("a", "1")
+		h.deliver("a", "1")
 		synctest.Wait()
-		r.wantDone()
+		h.wantDone()
 		close(gate)
 		synctest.Wait()
-		r.wantDone("1")
-		r.stop()
+		h.wantDone("1")
+		h.stop()
+	})
+}
+
+func TestEngine_Deliver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var ran, other recorder
+		wantsNothing := subscription{accepts: func(event.Event) bool { return false }}
+		e, h := startEngine(t, engine.Options{},
+			engine.Trigger{Action: recording(&ran), Subscription: wantsNothing},
+			engine.Trigger{Action: recording(&other)},
+			engine.Trigger{Action: recording(&other), Policy: engine.Policy{Suspend: true}})
+		done := 0
+		deliver := func(trigger string) error {
+			return e.Deliver(t.Context(), event.TriggerRef{Name: trigger}, event.Event{Key: "a", ID: "1", Time: time.Now()}, func() { done++ })
+		}
+		if err := deliver("t0"); err != nil {
+			t.Error(err)
+		}
+		if err := deliver("t2"); !errors.Is(err, engine.ErrSuspended) {
+			t.Errorf("to a suspended trigger: %v", err)
+		}
+		if err := deliver("t9"); !errors.Is(err, engine.ErrNotRunning) {
+			t.Errorf("to an unknown trigger: %v", err)
+		}
+		advance(0)
+		ran.want(t, "1")
+		other.want(t)
+		if done != 1 {
+			t.Errorf("done %d times", done)
+		}
+		h.stop()
+		if err := deliver("t0"); !errors.Is(err, engine.ErrNotRunning) {
+			t.Errorf("after the stop: %v", err)
+		}
+	})
+}
+
+func TestEngine_Backlogs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		e, h := startEngine(t, engine.Options{}, engine.Trigger{Action: actionFunc(func(context.Context, event.Event) error {
+			<-release
+			return nil
+		})})
+		of := func() engine.Backlog { return e.Backlogs()[event.TriggerRef{Name: "t0"}] }
+		if b := of(); b != (engine.Backlog{}) || !e.Running() {
+			t.Errorf("before: %+v, running %v", b, e.Running())
+		}
+		first := time.Now()
+		h.deliver("a", "1")
+		advance(time.Second)
+		h.deliver("a", "2")
+		h.deliver("b", "3")
+		if b := of(); b.Events != 3 || !b.Oldest.Equal(first) {
+			t.Errorf("got %+v, want 3 since %s", b, first)
+		}
+		close(release)
+		advance(0)
+		if b := of(); b != (engine.Backlog{}) {
+			t.Errorf("after: %+v", b)
+		}
+		h.stop()
+		if e.Running() {
+			t.Error("running after Run returned")
+		}
 	})
 }

@@ -24,50 +24,50 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/filter"
 )
 
-// A stage takes an event one step further, and reports what it decided. It
-// runs in a worker of its trigger that has the event's lane to itself.
-type stage func(ctx context.Context, j *task) result
+// A stage is one step in the handling of an event, and reports its own decisions.
+// It runs in a worker that has exclusive use of the task's key queue.
+type stage func(ctx context.Context, t *task) result
 
-// result is what follows a stage.
+// result is the result of a stage.
 type result struct {
 	next nextStep
-	// wait is how long a paused lane waits.
+	// wait is the duration of a pause.
 	wait time.Duration
-	// absorbs: it waits for events that the same stage merges.
+	// absorbing is true if the stage merges events that arrive during the pause.
 	absorbing bool
 }
 
 type nextStep int
 
 const (
-	// proceed: the next stage takes the event.
+	// proceed: continue with the next stage.
 	proceed nextStep = iota
 	// finished: the trigger is done with the event.
 	finished
-	// paused: the lane waits, without a worker, and then enters the same stage
+	// paused: the key queue waits, without a worker, and then runs the same stage
 	// again.
 	paused
-	// stopped: the engine stops first; the event is returned.
+	// stopped: the engine is stopping, and the event is requeued.
 	stopped
 )
 
-// handle takes j through the stages, from where it stopped.
-func (r *runner) handle(ctx context.Context, j *task) result {
-	for ; j.stage < len(r.stages); j.stage++ {
-		if j.stage > 0 && r.isClosed() {
+// handle runs the stages of t, from the one where it paused.
+func (r *runner) handle(ctx context.Context, t *task) result {
+	for ; t.stage < len(r.stages); t.stage++ {
+		if t.stage > 0 && r.isClosed() {
 			return result{next: stopped}
 		}
-		if s := r.stages[j.stage](ctx, j); s.next != proceed {
+		if s := r.stages[t.stage](ctx, t); s.next != proceed {
 			return s
 		}
 	}
 	return result{next: finished}
 }
 
-// filter is the stage that asks the trigger's filter.
-func (r *runner) filter(ctx context.Context, j *task) result {
-	e := r.startEvaluation(j)
-	v, err := match(ctx, r.trigger.Filter, *j.event())
+// filter is the stage that evaluates the trigger's filter.
+func (r *runner) filter(ctx context.Context, t *task) result {
+	e := r.startEvaluation(t)
+	v, err := match(ctx, r.trigger.Filter, *t.event())
 	if !e.end() {
 		return result{next: finished}
 	}
@@ -75,12 +75,12 @@ func (r *runner) filter(ctx context.Context, j *task) result {
 		if ctx.Err() != nil {
 			return result{next: stopped}
 		}
-		f := j.failure(r.trigger.TriggerRef, err)
+		f := t.failure(r.trigger.TriggerRef, err)
 		f.First, f.Last = e.start, e.start
-		r.deadLetter(j, f, ReasonFilter)
+		r.deadLetter(t, f, ReasonFilter)
 		return result{next: finished}
 	}
-	d := r.newDecision(j.event(), Matched, "")
+	d := r.newDecision(t.event(), Matched, "")
 	d.Duration = d.Time.Sub(e.start)
 	if !v.Match {
 		d.Outcome, d.Reason, d.Path = Filtered, v.Reason, v.Path

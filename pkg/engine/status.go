@@ -22,22 +22,22 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
-// Backlog is what a trigger has taken and is not done with.
+// Backlog counts the events in progress of one trigger.
 type Backlog struct {
 	Events int
-	// Oldest is when the oldest of those that are queued, running or waiting for
-	// a retry was seen; zero where there is none.
+	// Oldest is the time of the oldest event that is queued, running or waiting
+	// for a retry; zero if there is none.
 	Oldest time.Time
 }
 
-// Running reports whether Run takes events.
+// Running reports whether the engine accepts events.
 func (e *Engine) Running() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.running
 }
 
-// Backlogs returns the backlog of each trigger, while the engine runs.
+// Backlogs returns the backlog of each trigger while the engine runs.
 func (e *Engine) Backlogs() map[event.TriggerRef]Backlog {
 	all := map[event.TriggerRef]Backlog{}
 	for _, r := range e.current() {
@@ -50,16 +50,16 @@ func (r *runner) backlog() Backlog {
 	b := Backlog{Events: len(r.slots)}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, l := range r.queues {
-		// Those behind the head were taken later.
-		if t := l.head.delivery.event.Time; !l.head.settled && (b.Oldest.IsZero() || t.Before(b.Oldest)) {
+	for _, q := range r.queues {
+		// Tasks behind the head are newer.
+		if t := q.head.delivery.event.Time; !q.head.settled && (b.Oldest.IsZero() || t.Before(b.Oldest)) {
 			b.Oldest = t
 		}
 	}
 	return b
 }
 
-// Quarantines returns the triggers that are in quarantine.
+// Quarantines returns the quarantined triggers.
 func (e *Engine) Quarantines() []Quarantine {
 	var all []Quarantine
 	for _, r := range e.current() {

@@ -14,8 +14,8 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package event defines the one type that flows from sources through filters
-// to actions. It imports nothing else of this project.
+// Package event defines Event, the one type that flows from sources through
+// filters to actions. It imports no other package of this module.
 package event
 
 import (
@@ -24,50 +24,52 @@ import (
 	"time"
 )
 
-// Types of events that the resource sources emit.
+// Event types of the resource sources.
 const (
 	Create = "create"
 	Update = "update"
 	Delete = "delete"
-	// Sync announces an object that already existed when its source first
-	// started. Triggers get it only where they ask for it.
+	// Sync is the type of the events for objects that existed when the source
+	// first started. Only triggers that subscribe to it receive them.
 	Sync = "sync"
 )
 
-// Event is something that happened. It is immutable once delivered: whoever
-// wants to change Data or Old copies them first.
+// Event is one occurrence that triggers handle. It must not be modified after it
+// is delivered; copy Data and Old before changing them.
 type Event struct {
-	// Source is the type of the source that emitted it, "resource-watcher".
+	// Source is the type of the source, such as "resource-watcher".
 	Source string
-	// Type is what happened, in the source's own words: "update".
+	// Type is the type of the event, which each source defines, such as "update".
 	Type string
-	// ID names this happening. It is the same when it is delivered again.
+	// ID identifies the event. It is the same if the event is delivered again.
 	ID string
-	// Cluster is where it happened; empty for the cluster of the worker.
+	// Cluster is the name of the joined cluster; empty for the worker's own
+	// cluster.
 	Cluster string
-	// Key names the object it happened to, unique within its source and Cluster.
-	// Events of one Lane are handled in order.
+	// Key identifies the object within its source and Cluster. Events with the
+	// same OrderingKey are handled in order.
 	Key string
-	// Data is the object, request or tick, as decoded JSON: nil, bool, int64,
+	// Data is the object, request or tick as decoded JSON: nil, bool, int64,
 	// float64, string, []any and map[string]any.
 	Data map[string]any
-	// Old is the object before, with the fields that a trigger refers to; nil
-	// where no trigger does, or where there was none.
+	// Old is the previous state of the object, reduced to the fields that
+	// triggers refer to; nil if no trigger refers to any, or there was none.
 	Old map[string]any
-	// Unchanged are, of the fields of Data that triggers watch for changes, those
-	// that are known to be as in the object before. Only updates have it.
+	// Unchanged lists the fields, of those that triggers watch for changes, that
+	// are known to be equal before and after. It is set for updates only.
 	Unchanged []string
-	// Triggers are the triggers that were there when it happened; nil means all.
+	// Triggers are the triggers that existed when the event occurred. Nil means
+	// all.
 	Triggers []TriggerRef
-	// Writer is the field manager that wrote the object last, as far as its
-	// managed fields tell: empty where two wrote within a second, and the one
-	// before where a write only removed fields.
+	// Writer is the field manager of the last write, derived from the managed
+	// fields. It is empty if two managers wrote within the same second. If the
+	// last write only removed fields, it is the manager of the write before.
 	Writer string
-	// Time is when the source saw it.
+	// Time is when the source received the event.
 	Time time.Time
 }
 
-// OrderingKey names the object it happened to, unique within its source.
+// OrderingKey identifies the object within its source, across clusters.
 func (e Event) OrderingKey() string {
 	if e.Cluster == "" {
 		return e.Key
@@ -75,11 +77,11 @@ func (e Event) OrderingKey() string {
 	return e.Cluster + clusterSeparator + e.Key
 }
 
-// clusterSeparator is in no name of a cluster or object.
+// clusterSeparator occurs in no name of a cluster or object.
 const clusterSeparator = "//"
 
-// RevisionID returns the ID of the event that an object of a cluster, which is
-// empty for that of the worker, became as it is at resourceVersion.
+// RevisionID returns the ID of the event for an object's revision. cluster is
+// empty for the worker's own cluster.
 func RevisionID(cluster, uid, resourceVersion string) string {
 	id := uid + "@" + resourceVersion
 	if cluster == "" {
@@ -88,14 +90,13 @@ func RevisionID(cluster, uid, resourceVersion string) string {
 	return cluster + clusterSeparator + id
 }
 
-// TriggerRef names the trigger that handles an event.
+// TriggerRef identifies a trigger.
 type TriggerRef struct {
 	Name      string
 	Namespace string
 }
 
-// String returns "namespace/name", or the name alone where there is no
-// namespace.
+// String returns "namespace/name", or the name alone if the namespace is empty.
 func (t TriggerRef) String() string {
 	if t.Namespace == "" {
 		return t.Name
@@ -103,8 +104,9 @@ func (t TriggerRef) String() string {
 	return t.Namespace + "/" + t.Name
 }
 
-// FieldManager returns the name under which the trigger's action writes to the
-// API server. Names too long for the API server end in a hash of the whole.
+// FieldManager returns the field manager of the trigger's writes to the API
+// server. A name longer than the API server accepts is cut, and ends in a hash of
+// the full name.
 func (t TriggerRef) FieldManager() string {
 	name := "kube-trigger/" + t.String()
 	if len(name) <= maxFieldManager {
@@ -115,10 +117,11 @@ func (t TriggerRef) FieldManager() string {
 	return name[:maxFieldManager-len(tail)] + tail
 }
 
-// maxFieldManager is the longest name that the API server accepts, in bytes.
+// maxFieldManager is the maximum length of a field manager in bytes, set by the
+// API server.
 const maxFieldManager = 128
 
-// Context returns what CUE sees as `context` when t handles e.
+// Context returns the value of `context` in CUE for the trigger t.
 func (e Event) Context(t TriggerRef) map[string]any {
 	c := map[string]any{
 		"sourceType": e.Source,
@@ -133,13 +136,13 @@ func (e Event) Context(t TriggerRef) map[string]any {
 	return c
 }
 
-// ContextFields returns the names of the fields that `context` may have.
+// ContextFields returns the field names of `context`.
 func ContextFields() []string {
 	return []string{"data", "event", "old", "sourceType", "timestamp", "trigger"}
 }
 
-// Schema is the CUE of `context`: what filters and templates are checked
-// against before there is any event.
+// Schema is the CUE schema of `context`. Filters and templates are checked
+// against it before any event arrives.
 const Schema = `{
 	sourceType: string
 	event: {type: string, cluster: string, id: string, ...}

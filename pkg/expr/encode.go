@@ -24,13 +24,13 @@ import (
 	"cuelang.org/go/cue/token"
 )
 
-// Encode returns data as a CUE value. A null of data stays null; to CUE's own
-// conversion it is anything.
+// Encode returns data as a CUE value. Unlike CUE's own conversion, it keeps null as
+// null.
 //
 // In CUE v0.14.1 a loop that embeds elements of converted data (`for c in
-// containers {c}`) yields empty structs. Where embedded may be such, data is
-// unified with itself, which makes fields of it that can be embedded, at a
-// multiple of the price.
+// containers {c}`) yields empty structs. Where a loop embeds elements of data, Encode
+// unifies data with itself, after which its elements can be embedded. That costs
+// several times as much.
 func Encode(ctx *cue.Context, data map[string]any, embedded Embedded) cue.Value {
 	v := ctx.Encode(data, cue.NilIsAny(false))
 	if embedded.existsIn(data) {
@@ -39,16 +39,17 @@ func Encode(ctx *cue.Context, data map[string]any, embedded Embedded) cue.Value 
 	return v
 }
 
-// Embedded is what loops embed of the elements that they run over.
+// Embedded tells which parts of elements the loops of an expression embed.
 type Embedded struct {
-	// elements is whether they embed whole elements, or what cannot be told.
+	// elements is set where loops embed whole elements, or unknown parts of them.
 	elements bool
-	// fields are the names of the fields that they embed.
+	// fields are the names of the fields that loops embed.
 	fields []string
 }
 
-// EmbeddedElements returns what loops in n embed. The identifiers of n must be
-// resolved. What is only counted does not matter.
+// EmbeddedElements returns the parts of elements that loops in n embed. The identifiers
+// of n must be resolved. The argument of len is ignored, because only its length
+// matters.
 func EmbeddedElements(n ast.Node) Embedded {
 	var e Embedded
 	e.walk(n)
@@ -67,7 +68,8 @@ func (e *Embedded) walk(n ast.Node) {
 	}, nil)
 }
 
-// walkLen walks the clauses alone of `len([for …])`.
+// walkLen walks the clauses of `len([for …])`, and not the values. It returns false for
+// other calls.
 func (e *Embedded) walkLen(call *ast.CallExpr) bool {
 	f, ok := call.Fun.(*ast.Ident)
 	if !ok || f.Name != "len" || len(call.Args) != 1 {
@@ -90,15 +92,15 @@ func (e *Embedded) walkLen(call *ast.CallExpr) bool {
 	return true
 }
 
-// add notes that x is embedded. What no loop's variable leads to is no element.
+// add adds the embedding of x, where x refers to the variable of a loop.
 func (e *Embedded) add(x ast.Expr) {
 	switch x := x.(type) {
 	case *ast.Ident:
-		switch declared := x.Node.(type) {
-		case *ast.Ident: // by a clause of a comprehension
+		switch decl := x.Node.(type) {
+		case *ast.Ident: // the variable of a loop
 			e.elements = true
 		case *ast.LetClause:
-			e.add(declared.Expr)
+			e.add(decl.Expr)
 		}
 	case *ast.ParenExpr:
 		e.add(x.X)
@@ -118,7 +120,7 @@ func (e *Embedded) add(x ast.Expr) {
 	}
 }
 
-// isLoopVariable reports whether x selects from the variable of a clause.
+// isLoopVariable reports whether x is the variable of a loop, or a field of it.
 func isLoopVariable(x ast.Expr) bool {
 	switch x := x.(type) {
 	case *ast.Ident:
@@ -130,7 +132,7 @@ func isLoopVariable(x ast.Expr) bool {
 	return false
 }
 
-// existsIn reports whether what is embedded may be a struct or list of v.
+// existsIn reports whether an embedded part may be a struct or a list in v.
 func (e Embedded) existsIn(v any) bool {
 	if e.elements || len(e.fields) == 0 {
 		return e.elements

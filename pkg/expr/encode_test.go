@@ -14,7 +14,7 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-package expr_test
+package expr
 
 import (
 	"testing"
@@ -22,8 +22,6 @@ import (
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/cuecontext"
 	"cuelang.org/go/cue/parser"
-
-	"github.com/kubevela/kube-trigger/pkg/expr"
 )
 
 func TestEncode(t *testing.T) {
@@ -53,12 +51,12 @@ func TestEncode(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		embedded := expr.EmbeddedElements(file)
-		if got := embedded.In(data); got != test.embeds {
-			t.Errorf("%s: it embeds elements: %t, want %t", test.source, got, test.embeds)
+		embedded := EmbeddedElements(file)
+		if got := embedded.existsIn(data); got != test.embeds {
+			t.Errorf("%s: embeds elements: %t, want %t", test.source, got, test.embeds)
 		}
 		ctx := cuecontext.New()
-		v := ctx.CompileString(source).Unify(expr.Encode(ctx, data, embedded))
+		v := ctx.CompileString(source).Unify(Encode(ctx, data, embedded))
 		if is, err := v.LookupPath(cue.ParsePath("is")).String(); is != "b" {
 			t.Errorf("%s: is %q, %v", test.source, is, err)
 		}

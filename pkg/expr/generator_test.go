@@ -22,11 +22,11 @@ import (
 	"strings"
 )
 
-// generator writes files of random constraints and expressions over the fields
-// that events has.
+// generator generates files of random constraints and expressions about the fields of
+// events.
 type generator struct{ *rand.Rand }
 
-func (g *generator) one(of ...string) string { return of[g.IntN(len(of))] }
+func (g *generator) oneOf(values ...string) string { return values[g.IntN(len(values))] }
 
 func (g *generator) file() string {
 	var b strings.Builder
@@ -44,15 +44,15 @@ func (g *generator) file() string {
 }
 
 func (g *generator) field() string {
-	return g.one("data", "data", "data", "event", "old", "kind", "n", "m", "l", "app", "items", "s", "r", "name", "type", `"a/b"`)
+	return g.oneOf("data", "data", "data", "event", "old", "kind", "n", "m", "l", "app", "items", "s", "r", "name", "type", `"a/b"`)
 }
 
 func (g *generator) reference() string {
-	s := g.one("context", "context.data", "context.data.m", "context.data.kind", "context.data.s.n", "context.event.type", "context.old", "context.data.items")
+	s := g.oneOf("context", "context.data", "context.data.m", "context.data.kind", "context.data.s.n", "context.event.type", "context.old", "context.data.items")
 	for range g.IntN(3) {
 		switch g.IntN(8) {
 		case 0:
-			s += g.one("[0]", `["n"]`, `["l"]`, "[context.data.kind]", "[0:1]")
+			s += g.oneOf("[0]", `["n"]`, `["l"]`, "[context.data.kind]", "[0:1]")
 		case 1:
 			s = "(" + s + ")"
 		default:
@@ -64,7 +64,7 @@ func (g *generator) reference() string {
 
 func (g *generator) expression(depth int) string {
 	if depth == 0 {
-		return g.one(g.reference(), g.reference(), `"web"`, "1", "_|_")
+		return g.oneOf(g.reference(), g.reference(), `"web"`, "1", "_|_")
 	}
 	x, y := g.expression(depth-1), g.expression(depth-1)
 	switch g.IntN(9) {
@@ -75,34 +75,34 @@ func (g *generator) expression(depth int) string {
 	case 2:
 		return fmt.Sprintf("{if %s == %s {a: %s}}", x, y, g.reference())
 	case 3:
-		return fmt.Sprintf("[%s, %s][%s]", x, y, g.one("0", "1", g.reference()))
+		return fmt.Sprintf("[%s, %s][%s]", x, y, g.oneOf("0", "1", g.reference()))
 	case 4:
 		return g.reference()
 	case 5:
-		return fmt.Sprintf("*%s | %s", g.reference(), g.one("1", `"none"`))
+		return fmt.Sprintf("*%s | %s", g.reference(), g.oneOf("1", `"none"`))
 	default:
-		return fmt.Sprintf("(%s) %s (%s)", x, g.one("==", "!=", "&&", "||", "&", "|", "+", "<"), y)
+		return fmt.Sprintf("(%s) %s (%s)", x, g.oneOf("==", "!=", "&&", "||", "&", "|", "+", "<"), y)
 	}
 }
 
 func (g *generator) constraint(depth int) string {
 	if depth == 0 || g.IntN(5) == 0 {
-		// No bounds such as >1: on a struct that refers to itself they overflow
-		// the stack of CUE v0.14.1, which nothing recovers from.
-		return g.one("_", "string", "{...}", "int", `"Pod" | "web"`, `"Pod"`, g.reference(), "{}", "close({n: _})")
+		// No bounds such as >1: with a struct that refers to itself they overflow the
+		// stack of CUE v0.14.1, which cannot be recovered from.
+		return g.oneOf("_", "string", "{...}", "int", `"Pod" | "web"`, `"Pod"`, g.reference(), "{}", "close({n: _})")
 	}
 	var members []string
 	for range 1 + g.IntN(3) {
 		value := g.constraint(depth - 1)
-		members = append(members, g.one(
+		members = append(members, g.oneOf(
 			g.field()+": "+value,
 			g.field()+": "+value,
 			g.field()+"?: "+value,
 			"[string]: _",
-			"("+g.one(`"n"`, "context.data.kind")+"): "+g.one("_", "1"),
+			"("+g.oneOf(`"n"`, "context.data.kind")+"): "+g.oneOf("_", "1"),
 			"_h: "+g.reference(),
 			"#d: "+value,
-			g.field()+": "+g.one("data", "kind", "n", "m")+".n",
+			g.field()+": "+g.oneOf("data", "kind", "n", "m")+".n",
 			fmt.Sprintf("if %s != _|_ {%s: %s}", g.reference(), g.field(), value),
 			fmt.Sprintf("A%d=n: _, r: A%[1]d", g.IntN(1e9)),
 			"{"+g.field()+": "+value+"}",

@@ -17,7 +17,7 @@ limitations under the License.
 package expr
 
 import (
-	"slices"
+	"strconv"
 	"strings"
 
 	"cuelang.org/go/cue/ast"
@@ -25,206 +25,214 @@ import (
 	"cuelang.org/go/cue/token"
 )
 
-// Dependencies returns what nodes can depend on of the values called root, be root an
-// identifier (`context.data.kind`) or a field of something else
-// (`get.$returns.value`). Static selectors and indices ("app", "a/b") narrow
-// it; anything dynamic takes the value that it is applied to. Fields that nodes
-// declare below root (`context: data: kind: "Pod"`) count as well, because they
-// constrain the value.
-//
-// Of sees root by its name alone. Where a value that holds a `$returns` is used
-// without naming it, as in `json.Marshal(get)`, ask for References("get").
-func Dependencies(root string, nodes ...ast.Node) FieldSet {
-	return dependencies(root, true, nodes)
+// Reference is a path below context: fields and list indices.
+type Reference struct {
+	steps []pathStep
+	// Computed is set where the path goes on with a selector or an index that is
+	// known only when the expression is evaluated.
+	Computed bool
 }
 
-// References is Of without the fields that nodes declare below root.
-func References(root string, nodes ...ast.Node) FieldSet {
-	return dependencies(root, false, nodes)
+// pathStep is a field, or an index into a list.
+type pathStep struct {
+	field   string
+	index   int
+	isIndex bool
 }
 
-func dependencies(root string, declared bool, nodes []ast.Node) FieldSet {
-	w := &dependencyWalker{root: root, declared: declared, fields: &fieldNode{}}
-	for _, n := range nodes {
-		w.walk(n, nil)
-		if file, ok := n.(*ast.File); ok && declared {
-			w.addPatterns(file.Decls, nodes)
+// String returns the path in CUE's syntax: context.data.labels["a/b"].
+func (r Reference) String() string {
+	var b strings.Builder
+	b.WriteString("context")
+	for _, s := range r.steps {
+		switch {
+		case s.isIndex:
+			b.WriteString("[" + strconv.Itoa(s.index) + "]")
+		case ast.IsValidIdent(s.field) && !isInternal(s.field):
+			b.WriteString("." + s.field)
+		default:
+			b.WriteString("[" + literal.String.Quote(s.field) + "]")
 		}
 	}
-	if !w.referenced {
-		return FieldSet{}
+	return b.String()
+}
+
+// Presence tells whether an event has a value at a reference.
+type Presence int
+
+const (
+	// Absent: a field or a list element is missing, or the path leads through a
+	// null.
+	Absent Presence = iota
+	Present
+	// TypeMismatch: the path leads through a value that has no such fields or
+	// elements.
+	TypeMismatch
+)
+
+// Lookup returns the value of context at r.
+func (r Reference) Lookup(context map[string]any) (any, Presence) {
+	var value any = context
+	for _, s := range r.steps {
+		switch v := value.(type) {
+		case nil:
+			return nil, Absent
+		case map[string]any:
+			if s.isIndex {
+				return nil, TypeMismatch
+			}
+			next, ok := v[s.field]
+			if !ok {
+				return nil, Absent
+			}
+			value = next
+		case []any:
+			if !s.isIndex {
+				return nil, TypeMismatch
+			}
+			if s.index >= len(v) {
+				return nil, Absent
+			}
+			value = v[s.index]
+		default:
+			return nil, TypeMismatch
+		}
 	}
-	return FieldSet{w.fields}
+	if value == nil && r.Computed {
+		return nil, Absent
+	}
+	return value, Present
 }
 
-// scope maps the names that are visible somewhere to the paths below root that
-// they may stand for.
-type scope map[string][][]string
-
-type dependencyWalker struct {
-	root     string
-	declared bool
-	// ignored counts the declarations of root around the current node that do
-	// not count.
-	ignored int
-	// definitions counts the definitions around the current node: what stands
-	// in one is closed, and so depends on every field.
-	definitions int
-
-	fields     *fieldNode
-	referenced bool
+// Reference returns the path below context that x refers to, directly or by way of
+// let clauses, hidden fields and definitions.
+func (e *Expression) Reference(x ast.Expr) (Reference, bool) {
+	return e.resolvePath(x, len(e.helpers))
 }
 
-func (w *dependencyWalker) add(path []string)       { w.referenced = true; w.fields.add(path) }
-func (w *dependencyWalker) addObject(path []string) { w.referenced = true; w.fields.addObject(path) }
+// resolvePath follows at most depth helpers, which may refer to each other in a
+// cycle.
+func (e *Expression) resolvePath(x ast.Expr, depth int) (Reference, bool) {
+	switch x := x.(type) {
+	case *ast.Ident:
+		if e.isContext(x) {
+			return Reference{}, true
+		}
+		if helper := e.helper(x); len(helper) == 1 && depth > 0 {
+			return e.resolvePath(helper[0].value, depth-1)
+		}
+	case *ast.ParenExpr:
+		return e.resolvePath(x.X, depth)
+	case *ast.SelectorExpr:
+		r, ok := e.resolvePath(x.X, depth)
+		name, static := fieldName(x.Sel)
+		return r.child(pathStep{field: name}, static), ok
+	case *ast.IndexExpr:
+		r, ok := e.resolvePath(x.X, depth)
+		next, static := indexStep(x.Index)
+		return r.child(next, static), ok
+	}
+	return Reference{}, false
+}
 
-// walk adds what n refers to; visible is nil outside declarations of root.
-func (w *dependencyWalker) walk(n ast.Node, visible scope) {
+func (r Reference) child(s pathStep, static bool) Reference {
+	if r.Computed || !static {
+		r.Computed = true
+		return r
+	}
+	r.steps = append(r.steps[:len(r.steps):len(r.steps)], s)
+	return r
+}
+
+// indexStep returns the step of a literal index.
+func indexStep(x ast.Expr) (pathStep, bool) {
+	lit, ok := x.(*ast.BasicLit)
+	if !ok {
+		return pathStep{}, false
+	}
+	switch lit.Kind {
+	case token.STRING:
+		s, err := literal.Unquote(lit.Value)
+		return pathStep{field: s}, err == nil
+	case token.INT:
+		i, err := strconv.Atoi(lit.Value)
+		return pathStep{index: i, isIndex: true}, err == nil
+	}
+	return pathStep{}, false
+}
+
+// References returns the paths below context that n refers to, directly or by way of
+// helpers, in the order of the text. Each path is the longest one.
+func (e *Expression) References(n ast.Node) []Reference {
+	var references []Reference
+	seen := map[string]bool{}
+	var walk func(n ast.Node)
+	walk = func(n ast.Node) {
+		e.eachReference(n, func(r Reference) {
+			if text := r.String(); !seen[text] {
+				seen[text] = true
+				references = append(references, r)
+			}
+		}, func(id *ast.Ident) {
+			for _, h := range e.helper(id) {
+				if !seen[id.Name] {
+					walk(h.value)
+				}
+			}
+			seen[id.Name] = true
+		})
+	}
+	walk(n)
+	return references
+}
+
+// eachReference calls visit with the paths below context in n, and other with the
+// identifiers that no such path starts with.
+func (e *Expression) eachReference(n ast.Node, visit func(Reference), other func(*ast.Ident)) {
 	ast.Walk(n, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.Field:
-			w.field(n, visible)
+			if isComputed(n.Label) {
+				e.eachReference(n.Label, visit, other)
+			}
+			e.eachReference(n.Value, visit, other)
 			return false
 		case *ast.LetClause:
-			w.walk(n.Expr, visible)
-			return false
-		case *ast.Alias:
-			if w.ignored > 0 {
-				w.add(nil)
-			}
-			w.walk(n.Expr, visible)
+			e.eachReference(n.Expr, visit, other)
 			return false
 		case *ast.ForClause:
-			w.walk(n.Source, visible)
+			e.eachReference(n.Source, visit, other)
 			return false
-		case *ast.ImportDecl, *ast.Package, *ast.CommentGroup:
+		case *ast.Alias:
+			e.eachReference(n.Expr, visit, other)
 			return false
 		case ast.Expr:
-			return !w.reference(n, visible)
+			if r, ok := e.Reference(n); ok {
+				visit(r)
+				e.eachIndex(n, visit, other)
+				return false
+			}
+			if id, ok := n.(*ast.Ident); ok {
+				other(id)
+			}
+			if sel, ok := n.(*ast.SelectorExpr); ok {
+				e.eachReference(sel.X, visit, other)
+				return false
+			}
 		}
 		return true
 	}, nil)
 }
 
-// reference adds the path that x names, and what its indices refer to. It
-// returns false where x names none.
-func (w *dependencyWalker) reference(x ast.Expr, visible scope) bool {
-	c, ok := w.path(x, visible)
-	if !ok {
-		return false
-	}
-	for _, p := range c.paths {
-		w.add(p)
-	}
-	for _, rest := range c.indices {
-		w.walk(rest, visible)
-	}
-	return true
-}
-
-// pathExpr is a path expression: what it may name, whether more selectors would
-// still narrow it, and the expressions within it that are not part of it.
-type pathExpr struct {
-	paths     [][]string
-	truncated bool
-	indices   []ast.Expr
-}
-
-func (c pathExpr) child(name string) pathExpr {
-	if c.truncated {
-		return c
-	}
-	longer := make([][]string, len(c.paths))
-	for i, p := range c.paths {
-		longer[i] = append(slices.Clip(p), name)
-	}
-	c.paths = longer
-	return c
-}
-
-func (c pathExpr) truncate(rest ...ast.Expr) pathExpr {
-	c.truncated = true
-	for _, x := range rest {
-		if x != nil {
-			c.indices = append(slices.Clip(c.indices), x)
-		}
-	}
-	return c
-}
-
-func (w *dependencyWalker) path(x ast.Expr, visible scope) (pathExpr, bool) {
+// eachIndex calls eachReference with the indices of the path that x is.
+func (e *Expression) eachIndex(x ast.Expr, visit func(Reference), other func(*ast.Ident)) {
 	switch x := x.(type) {
-	case *ast.Ident:
-		paths := slices.Clip(visible[x.Name])
-		if x.Name == w.root {
-			paths = append(paths, nil)
-		}
-		return pathExpr{paths: paths}, len(paths) > 0
 	case *ast.ParenExpr:
-		return w.path(x.X, visible)
+		e.eachIndex(x.X, visit, other)
 	case *ast.SelectorExpr:
-		name, static := fieldName(x.Sel)
-		c, ok := w.path(x.X, visible)
-		switch {
-		case !ok && name == w.root:
-			return pathExpr{paths: [][]string{nil}, indices: []ast.Expr{x.X}}, true
-		case !ok:
-			return c, false
-		case !static:
-			return c.truncate(), true
-		}
-		return c.child(name), true
+		e.eachIndex(x.X, visit, other)
 	case *ast.IndexExpr:
-		name, static := stringLiteral(x.Index)
-		c, ok := w.path(x.X, visible)
-		switch {
-		case !ok && static && name == w.root:
-			return pathExpr{paths: [][]string{nil}, indices: []ast.Expr{x.X}}, true
-		case !ok:
-			return c, false
-		case static:
-			return c.child(name), true
-		}
-		return c.truncate(x.Index), true
-	case *ast.SliceExpr:
-		c, ok := w.path(x.X, visible)
-		return c.truncate(x.Low, x.High), ok
+		e.eachIndex(x.X, visit, other)
+		e.eachReference(x.Index, visit, other)
 	}
-	return pathExpr{}, false
-}
-
-// fieldName returns the field of decoded JSON that a label names. It is false
-// for hidden fields, definitions, and labels that are computed.
-func fieldName(l ast.Label) (string, bool) {
-	switch l := l.(type) {
-	case *ast.Alias:
-		inner, ok := l.Expr.(ast.Label)
-		if !ok {
-			return "", false
-		}
-		return fieldName(inner)
-	case *ast.Ident:
-		return l.Name, !isInternal(l.Name)
-	case *ast.BasicLit:
-		if l.Kind != token.STRING {
-			return l.Value, true
-		}
-		return stringLiteral(l)
-	}
-	return "", false
-}
-
-// isInternal reports whether an identifier is a hidden field or a definition,
-// which decoded JSON never has.
-func isInternal(name string) bool {
-	return strings.HasPrefix(name, "_") || strings.HasPrefix(name, "#")
-}
-
-func stringLiteral(x ast.Expr) (string, bool) {
-	lit, ok := x.(*ast.BasicLit)
-	if !ok || lit.Kind != token.STRING {
-		return "", false
-	}
-	s, err := literal.Unquote(lit.Value)
-	return s, err == nil
 }

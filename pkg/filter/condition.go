@@ -17,27 +17,28 @@ limitations under the License.
 package filter
 
 import (
+	"fmt"
 	"slices"
-	"strings"
 
 	"cuelang.org/go/cue/ast"
-	"cuelang.org/go/cue/format"
+	"cuelang.org/go/cue/errors"
 	"cuelang.org/go/cue/token"
+
+	"github.com/kubevela/kube-trigger/pkg/expr"
 )
+
+// condition is a part of a boolean expression: a leaf, or parts joined by && or ||. The
+// parts are evaluated in the order of the text until the result is known; an error in
+// one of them is the error of the whole.
+type condition interface {
+	evaluate(e *evaluation) (outcome, error)
+}
 
 // outcome is the verdict of a part of a condition.
 type outcome struct {
 	Verdict
-	// absent says that the part is not true because the event lacks something.
+	// absent is set where the part is not true because the event lacks a field.
 	absent bool
-}
-
-// condition is a part of a boolean expression: a leaf, or parts that && or ||
-// join. A leaf without an answer, while the event lacks something that it refers
-// to, is not true. Parts are asked in the order of the text, until one decides;
-// an error in one that is asked is the error of the whole.
-type condition interface {
-	evaluate(e *evaluation) (outcome, error)
 }
 
 type conjunction []condition
@@ -58,7 +59,7 @@ type disjunction struct {
 
 func (d disjunction) evaluate(e *evaluation) (outcome, error) {
 	var first outcome
-	all := true
+	allAbsent := true
 	for i, part := range d.parts {
 		o, err := part.evaluate(e)
 		if err != nil || o.Match {
@@ -67,26 +68,25 @@ func (d disjunction) evaluate(e *evaluation) (outcome, error) {
 		if i == 0 {
 			first = o
 		}
-		all = all && o.absent
+		allAbsent = allAbsent && o.absent
 	}
-	if all {
+	if allAbsent {
 		return first, nil
 	}
 	return outcome{Verdict: Verdict{Reason: d.source + " is false"}}, nil
 }
 
-// leaf is a condition that is evaluated as a whole.
+// leaf is a condition without && or || at its top.
 type leaf struct {
 	source     string
 	line       int
 	column     int
-	references []Reference
-	program    Program
-	// strict says that the leaf cannot be true unless the event has all that it
-	// refers to.
+	references []expr.Reference
+	program    expr.Program
+	// strict is set where the leaf is not true if the event lacks one of references.
 	strict bool
-	// fastPath answers without CUE, where it can.
-	fastPath FastPath
+	// fastPath is nil where CUE has to evaluate the leaf.
+	fastPath expr.FastPath
 }
 
 func (l *leaf) evaluate(e *evaluation) (outcome, error) {
@@ -96,54 +96,54 @@ func (l *leaf) evaluate(e *evaluation) (outcome, error) {
 		}
 	}
 	if l.fastPath != nil {
-		if answer, ok := l.fastPath(e.context); ok {
-			return l.outcome(answer), nil
+		if result, ok := l.fastPath(e.context); ok {
+			return l.outcome(result), nil
 		}
 	}
 	v, err := e.evaluate(l.program.Index, l.program.Select(e.context))
 	if err != nil {
 		return outcome{}, err
 	}
-	v = v.LookupPath(ResultPath())
+	v = v.LookupPath(expr.ResultPath())
 	if err := v.Err(); err != nil {
 		if o, ok := l.firstAbsent(e); ok {
 			return o, nil
 		}
 		if l.typeMismatch(e) {
-			return outcome{}, l.errorf("an operand is of the wrong type")
+			return outcome{}, l.errorf("operand has the wrong type")
 		}
 		if incomplete := v.Validate() == nil; incomplete {
-			return outcome{absent: true, Verdict: Verdict{Reason: l.source + " refers to what is absent"}}, nil
+			return outcome{absent: true, Verdict: Verdict{Reason: l.source + " refers to an absent field"}}, nil
 		}
 		return outcome{}, l.evaluationError(err)
 	}
-	answer, err := v.Bool()
+	result, err := v.Bool()
 	if err != nil {
-		return outcome{}, l.errorf("is neither true nor false")
+		return outcome{}, l.errorf("not a boolean")
 	}
-	return l.outcome(answer), nil
+	return l.outcome(result), nil
 }
 
-// firstAbsent returns the outcome for the first path that the event lacks, if any.
+// firstAbsent returns the outcome for the first reference that the event lacks.
 func (l *leaf) firstAbsent(e *evaluation) (outcome, bool) {
 	for _, r := range l.references {
-		if _, p := r.Lookup(e.context); p == Absent {
-			return outcome{absent: true, Verdict: Missing(r.String())}, true
+		if _, p := r.Lookup(e.context); p == expr.Absent {
+			return outcome{absent: true, Verdict: reject(expr.Missing(r.String()))}, true
 		}
 	}
 	return outcome{}, false
 }
 
-// typeMismatch reports whether a path leads into something that has no such parts.
+// typeMismatch reports whether a reference leads through a value of another type.
 func (l *leaf) typeMismatch(e *evaluation) bool {
-	return slices.ContainsFunc(l.references, func(r Reference) bool {
+	return slices.ContainsFunc(l.references, func(r expr.Reference) bool {
 		_, p := r.Lookup(e.context)
-		return p == TypeMismatch
+		return p == expr.TypeMismatch
 	})
 }
 
-func (l *leaf) outcome(yes bool) outcome {
-	if yes {
+func (l *leaf) outcome(result bool) outcome {
+	if result {
 		return outcome{Verdict: Verdict{Match: true}}
 	}
 	v := Verdict{Reason: l.source + " is false"}
@@ -153,88 +153,46 @@ func (l *leaf) outcome(yes bool) outcome {
 	return outcome{Verdict: v}
 }
 
-func Missing(path string) Verdict {
-	return Verdict{Path: path, Reason: path + " is absent"}
+// evaluationError returns the error for an error of CUE, without values of the event.
+func (l *leaf) evaluationError(err error) error {
+	for _, e := range errors.Errors(err) {
+		if reason := expr.EvaluationFailure(e); reason != "" {
+			return l.errorf("%s", reason)
+		}
+	}
+	return l.errorf("cannot be evaluated")
 }
 
-// newCondition splits x at its && and ||, and appends its leaves to leaves.
-func (s *Expression) newCondition(x ast.Expr, leaves *[]*leaf) condition {
+func (l *leaf) errorf(format string, args ...any) error {
+	return fmt.Errorf("%d:%d: %s: %s", l.line, l.column, l.source, fmt.Sprintf(format, args...))
+}
+
+// reject returns the verdict for a mismatch.
+func reject(m expr.Mismatch) Verdict { return Verdict{Path: m.Path, Reason: m.Reason} }
+
+// newCondition splits x at its && and ||, and appends its leaves to leaves, in the order
+// in which Expression.Program counts them.
+func newCondition(e *expr.Expression, x ast.Expr, leaves *[]*leaf) condition {
 	switch x := x.(type) {
 	case *ast.ParenExpr:
-		return s.newCondition(x.X, leaves)
+		return newCondition(e, x.X, leaves)
 	case *ast.BinaryExpr:
 		switch x.Op {
 		case token.LAND:
-			return conjunction{s.newCondition(x.X, leaves), s.newCondition(x.Y, leaves)}
+			return conjunction{newCondition(e, x.X, leaves), newCondition(e, x.Y, leaves)}
 		case token.LOR:
-			parts := []condition{s.newCondition(x.X, leaves), s.newCondition(x.Y, leaves)}
-			return disjunction{parts, Excerpt(x)}
+			parts := []condition{newCondition(e, x.X, leaves), newCondition(e, x.Y, leaves)}
+			return disjunction{parts, expr.Excerpt(x)}
 		}
 	}
 	l := &leaf{
-		source:     Excerpt(x),
+		source:     expr.Excerpt(x),
 		line:       x.Pos().Line(),
 		column:     x.Pos().Column(),
-		references: s.References(x),
-		strict:     s.IsStrict(x),
-		fastPath:   s.FastPath(x),
+		references: e.References(x),
+		strict:     e.IsStrict(x),
+		fastPath:   e.FastPath(x),
 	}
 	*leaves = append(*leaves, l)
 	return l
-}
-
-// IsStrict reports whether x is incomplete wherever the event lacks something
-// that it refers to.
-func (s *Expression) IsStrict(x ast.Expr) bool {
-	if r, ok := s.Reference(x); ok {
-		return !r.Computed
-	}
-	switch x := x.(type) {
-	case *ast.ParenExpr:
-		return s.IsStrict(x.X)
-	case *ast.BasicLit:
-		return true
-	case *ast.UnaryExpr:
-		return x.Op == token.NOT && s.IsStrict(x.X)
-	case *ast.BinaryExpr:
-		switch x.Op {
-		case token.EQL, token.NEQ, token.LSS, token.LEQ, token.GTR, token.GEQ, token.MAT, token.NMAT,
-			token.ADD, token.SUB, token.MUL, token.QUO:
-			return s.IsStrict(x.X) && s.IsStrict(x.Y)
-		}
-	case *ast.CallExpr:
-		for _, arg := range x.Args {
-			if !s.IsStrict(arg) {
-				return false
-			}
-		}
-		return s.isStrictFunction(x.Fun)
-	}
-	return false
-}
-
-// isStrictFunction reports whether fun is a function that wants complete arguments.
-func (s *Expression) isStrictFunction(fun ast.Expr) bool {
-	switch fun := fun.(type) {
-	case *ast.Ident:
-		return fun.Name == "len"
-	case *ast.SelectorExpr:
-		pkg, ok := fun.X.(*ast.Ident)
-		return ok && s.imports[pkg.Name] == "strings"
-	}
-	return false
-}
-
-// Excerpt returns the text of x on one line, shortened.
-func Excerpt(x ast.Node) string {
-	const most = 120
-	b, err := format.Node(x)
-	if err != nil {
-		return "the condition"
-	}
-	text := []rune(strings.Join(strings.Fields(string(b)), " "))
-	if len(text) > most {
-		text = append(text[:most-1], '…')
-	}
-	return string(text)
 }

@@ -23,114 +23,93 @@ import (
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/errors"
-	"cuelang.org/go/cue/literal"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/expr"
 )
 
-// constraintFilter is a filter that declares what context has to be.
+// constraintFilter is a filter with constraints on context.
 type constraintFilter struct {
-	trigger  event.TriggerRef
-	pool     *evaluatorPool
-	fields   expr.FieldSet
-	shape    *Shape
+	trigger event.TriggerRef
+	pool    *evaluatorPool
+	fields  expr.FieldSet
+	shape   *expr.Shape
+	// complete is set where shape decides on its own which events match.
 	complete bool
-	// references are the paths that the constraints take values from.
-	references []Reference
+	// references are the paths below context that the constraints refer to.
+	references []expr.Reference
 }
 
-// Context returns the fields of `context` that the verdict can depend on.
-func (c *constraintFilter) Context() expr.FieldSet { return c.fields }
+func newConstraintFilter(e *expr.Expression, t event.TriggerRef) (*constraintFilter, error) {
+	f := &constraintFilter{trigger: t, fields: e.ContextFields()}
+	f.shape, f.complete = e.Shape()
+	for _, c := range e.Constraints {
+		f.references = append(f.references, e.References(c.Value)...)
+	}
+	pool, err := newEvaluatorPool(e.Text())
+	f.pool = pool
+	return f, err
+}
 
-// Match says yes where the event unifies with the constraints, and they add
-// nothing to it that it did not hold.
-func (c *constraintFilter) Match(ctx context.Context, ev event.Event) (v Verdict, err error) {
-	e := &evaluation{ctx: ctx, pool: c.pool, context: eventContext(ev, c.trigger)}
-	if v, sure := c.shape.Match(e.context); sure && (c.complete || !v.Match) {
-		return v, nil
+// Context returns the fields of `context` that the verdict depends on.
+func (f *constraintFilter) Context() expr.FieldSet { return f.fields }
+
+// Match implements Filter.
+func (f *constraintFilter) Match(ctx context.Context, ev event.Event) (v Verdict, err error) {
+	e := &evaluation{ctx: ctx, pool: f.pool, context: eventContext(ev, f.trigger)}
+	if m, fits, ok := f.shape.Match(e.context); ok && (f.complete || !fits) {
+		return Verdict{Match: fits, Path: m.Path, Reason: m.Reason}, nil
 	}
 	defer e.release(&err)
-	all, err := e.evaluate(0, map[string]any{"context": c.fields.Select(e.context)})
+	all, err := e.evaluate(0, map[string]any{"context": f.fields.Select(e.context)})
 	if err != nil {
 		return Verdict{}, err
 	}
-	result := all.LookupPath(contextPath())
+	result := all.LookupPath(expr.ContextPath())
 	if err := result.Validate(cue.Concrete(true)); err != nil {
-		return c.reject(e, err)
+		return f.mismatch(e, err)
 	}
-	if !c.complete {
-		if path, added := addedField(result, e.context, c.shape, nil); added {
-			return c.shape.Deepest(path).Missing(e.context), nil
+	if !f.complete {
+		if path, ok := addedField(result, e.context, f.shape, nil); ok {
+			return reject(f.shape.Deepest(path).Missing(e.context)), nil
 		}
 	}
 	return Verdict{Match: true}, nil
 }
 
-// reject returns the verdict on an event that CUE found to be against the
-// constraints, or incomplete. What contradicts them decides before what cannot
-// be evaluated, and that before what is missing.
-func (c *constraintFilter) reject(e *evaluation, err error) (Verdict, error) {
+// mismatch returns the verdict for an event that does not unify with the constraints, or
+// leaves them incomplete. Conflicts take precedence over evaluation errors, and those over
+// absent fields.
+func (f *constraintFilter) mismatch(e *evaluation, err error) (Verdict, error) {
 	all := errors.Errors(err)
 	for _, e := range all {
-		if EvaluationFailure(e) == "" && !IsIncomplete(e) {
-			return c.offendingConstraint(e).Mismatch(), nil
+		if expr.EvaluationFailure(e) == "" && !expr.IsIncomplete(e) {
+			return reject(f.shape.OffendingConstraint(e).Mismatch()), nil
 		}
 	}
 	for _, e := range all {
-		if what := EvaluationFailure(e); what != "" && !IsIncomplete(e) {
-			n := c.offendingConstraint(e)
-			return Verdict{}, fmt.Errorf("%s: %s", n.Path, what)
+		if reason := expr.EvaluationFailure(e); reason != "" && !expr.IsIncomplete(e) {
+			return Verdict{}, fmt.Errorf("%s: %s", f.shape.OffendingConstraint(e).Path, reason)
 		}
 	}
-	for _, r := range c.references {
-		if _, p := r.Lookup(e.context); p == Absent {
-			return Missing(r.String()), nil
+	for _, r := range f.references {
+		if _, p := r.Lookup(e.context); p == expr.Absent {
+			return reject(expr.Missing(r.String())), nil
 		}
 	}
-	return c.offendingConstraint(all[0]).Missing(e.context), nil
+	return reject(f.shape.OffendingConstraint(all[0]).Missing(e.context)), nil
 }
 
-// offendingConstraint returns the shape that e is about. It knows only names that stand in
-// the text, none that the event brought.
-func (c *constraintFilter) offendingConstraint(e errors.Error) *Shape {
-	best := c.shape.Deepest(contextFields(e.Path()))
-	for _, pos := range errors.Positions(e) {
-		if pos.Filename() != Filename {
-			continue
-		}
-		if n := c.shape.enclosing(pos.Offset()); n != nil && len(n.Path.steps) > len(best.Path.steps) {
-			best = n
-		}
-	}
-	return best
-}
-
-// contextFields returns the path below context that a path of CUE is.
-func contextFields(path []string) []string {
-	var out []string
-	for i, name := range path {
-		if i == 0 && name == "context" {
-			continue
-		}
-		if unquoted, err := literal.Unquote(name); err == nil {
-			name = unquoted
-		}
-		out = append(out, name)
-	}
-	return out
-}
-
-// addedField returns the path of the first field of v that data lacks, other than
-// by a default; n is what is known of v, or nil.
-func addedField(v cue.Value, data any, n *Shape, at []string) ([]string, bool) {
+// addedField returns the path of the first field of v that data lacks and that is not a
+// default. s is the shape of v, or nil.
+func addedField(v cue.Value, data any, s *expr.Shape, path []string) ([]string, bool) {
 	switch data := data.(type) {
 	case map[string]any:
 		it, err := v.Fields()
 		for err == nil && it.Next() {
 			name := it.Selector().Unquoted()
-			path := append(slices.Clip(at), name)
-			field := n.Field(name)
+			path := append(slices.Clip(path), name)
+			field := s.Field(name)
 			value, has := data[name]
 			if !has {
 				if isDefault(it.Value(), field) {
@@ -138,14 +117,14 @@ func addedField(v cue.Value, data any, n *Shape, at []string) ([]string, bool) {
 				}
 				return path, true
 			}
-			if path, added := addedField(it.Value(), value, field, path); added {
+			if path, ok := addedField(it.Value(), value, field, path); ok {
 				return path, true
 			}
 		}
 	case []any:
 		it, err := v.List()
 		for i := 0; err == nil && i < len(data) && it.Next(); i++ {
-			if path, added := addedField(it.Value(), data[i], nil, append(slices.Clip(at), "[]")); added {
+			if path, ok := addedField(it.Value(), data[i], nil, append(slices.Clip(path), "[]")); ok {
 				return path, true
 			}
 		}
@@ -153,17 +132,17 @@ func addedField(v cue.Value, data any, n *Shape, at []string) ([]string, bool) {
 	return nil, false
 }
 
-// isDefault reports whether v is a default. To CUE, so is the empty list that
-// [...int] allows.
-func isDefault(v cue.Value, n *Shape) bool {
-	if n != nil {
-		return n.hasDefault
+// isDefault reports whether v is a default. CUE also takes the empty list for the default
+// of [...int].
+func isDefault(v cue.Value, s *expr.Shape) bool {
+	if s != nil {
+		return s.HasDefault()
 	}
 	_, ok := v.Default()
 	return ok && v.Kind() != cue.ListKind
 }
 
-// eventContext returns what the filter of t sees of ev.
+// eventContext returns `context` for an event.
 func eventContext(ev event.Event, t event.TriggerRef) map[string]any {
 	c := ev.Context(t)
 	if ev.Data == nil {

@@ -28,52 +28,50 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/expr"
 )
 
-// evaluator holds compiled programs that wait for an event. It serves one
-// goroutine at a time. Evaluating adds nothing to it: what an event costs is
-// garbage afterwards, except for field names, which CUE keeps for ever.
+// evaluator holds compiled programs without an event. It serves one goroutine at a time.
+// An evaluation leaves nothing in it except field names, which CUE never frees.
 type evaluator struct {
 	ctx   *cue.Context
 	bases []cue.Value
 }
 
-// evaluatorPool evaluates the programs of a filter with CUE, as often at once as there
-// are processors.
+// evaluatorPool evaluates the programs of a filter with CUE. It holds one evaluator per
+// processor, which bounds the number of concurrent evaluations.
 type evaluatorPool struct {
 	programs []string
-	// embedded is what the programs embed of elements.
+	// embedded holds the embedded elements of each program.
 	embedded []expr.Embedded
-	// idle holds an evaluator, or nil for one that is still to be made, for
-	// each processor.
+	// idle holds the evaluators that are not in use. A nil one is created when it is
+	// first used.
 	idle chan *evaluator
 }
 
-// newEvaluatorPool returns a machine with one evaluator ready.
+// newEvaluatorPool compiles programs into one evaluator, and returns a pool with it.
 func newEvaluatorPool(programs ...string) (*evaluatorPool, error) {
 	n := runtime.GOMAXPROCS(0)
-	m := &evaluatorPool{programs: programs, idle: make(chan *evaluator, n)}
+	p := &evaluatorPool{programs: programs, idle: make(chan *evaluator, n)}
 	for _, text := range programs {
-		file, err := parser.ParseFile(Filename, text)
+		file, err := parser.ParseFile(expr.Filename, text)
 		if err != nil {
 			return nil, fmt.Errorf("parse %q: %w", text, err)
 		}
-		m.embedded = append(m.embedded, expr.EmbeddedElements(file))
+		p.embedded = append(p.embedded, expr.EmbeddedElements(file))
 	}
-	ready, err := m.newEvaluator()
+	first, err := p.newEvaluator()
 	if err != nil {
 		return nil, err
 	}
 	for range n - 1 {
-		m.idle <- nil
+		p.idle <- nil
 	}
-	m.idle <- ready
-	return m, nil
+	p.idle <- first
+	return p, nil
 }
 
-// newEvaluator compiles the programs.
-func (m *evaluatorPool) newEvaluator() (*evaluator, error) {
+func (p *evaluatorPool) newEvaluator() (*evaluator, error) {
 	e := &evaluator{ctx: cuecontext.New()}
-	for _, text := range m.programs {
-		base := e.ctx.CompileString(text, cue.Filename(Filename))
+	for _, text := range p.programs {
+		base := e.ctx.CompileString(text, cue.Filename(expr.Filename))
 		if err := base.Validate(); err != nil {
 			return nil, fmt.Errorf("compile %q: %w", text, err)
 		}
@@ -82,8 +80,8 @@ func (m *evaluatorPool) newEvaluator() (*evaluator, error) {
 	return e, nil
 }
 
-// evaluation is what CUE makes of one event. It takes an evaluator when it needs
-// one, and has to be closed to give it back.
+// evaluation is the evaluation of one event. It acquires an evaluator with the first call
+// of evaluate, and has to be released.
 type evaluation struct {
 	ctx     context.Context
 	pool    *evaluatorPool
@@ -93,7 +91,8 @@ type evaluation struct {
 	evaluator *evaluator
 }
 
-// evaluate returns what a program makes of data.
+// evaluate returns a program with data filled in. It blocks until an evaluator is idle or
+// the context ends.
 func (e *evaluation) evaluate(program int, data map[string]any) (cue.Value, error) {
 	if !e.acquired {
 		select {
@@ -104,21 +103,21 @@ func (e *evaluation) evaluate(program int, data map[string]any) (cue.Value, erro
 		}
 	}
 	if e.evaluator == nil {
-		loaded, err := e.pool.newEvaluator()
+		created, err := e.pool.newEvaluator()
 		if err != nil {
 			return cue.Value{}, err
 		}
-		e.evaluator = loaded
+		e.evaluator = created
 	}
 	encoded := expr.Encode(e.evaluator.ctx, data, e.pool.embedded[program])
 	return e.evaluator.bases[program].Unify(encoded), nil
 }
 
-// release gives the evaluator back. It turns a panic of CUE into an error, and
-// gives up an evaluator that has panicked.
+// release returns the evaluator to the pool. It turns a panic of CUE into an error, and
+// drops the evaluator that panicked. It has to be deferred.
 func (e *evaluation) release(err *error) {
 	if p := recover(); p != nil {
-		// The panic's text may hold values from the event.
+		// The text of the panic may hold values of the event.
 		*err = fmt.Errorf("cue panicked with a %T", p)
 		e.evaluator = nil
 	}
@@ -126,5 +125,3 @@ func (e *evaluation) release(err *error) {
 		e.pool.idle <- e.evaluator
 	}
 }
-
-func contextPath() cue.Path { return cue.MakePath(cue.Str("context")) }

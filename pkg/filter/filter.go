@@ -14,7 +14,11 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package filter decides with a CUE expression whether an event matters.
+// Package filter compiles CUE expressions into filters, which decide whether a trigger
+// acts on an event.
+//
+// A filter is compiled once, and evaluated for each event. Simple conditions and
+// constraints are evaluated without CUE. A filter cannot call providers.
 package filter
 
 import (
@@ -23,21 +27,22 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
-// A Filter decides whether an event matters. It is safe for concurrent use.
+// Filter decides which events a trigger acts on. It is safe for concurrent use.
 type Filter interface {
-	// Match returns the verdict on ev. An error is neither a yes nor a no: the
-	// expression could not be evaluated.
+	// Match returns the verdict on ev. An error means that the expression could not be
+	// evaluated, and says nothing about the event.
 	Match(ctx context.Context, ev event.Event) (Verdict, error)
 }
 
-// Verdict is a filter's answer.
+// Verdict is the result of a filter.
 type Verdict struct {
 	Match bool
-	// Path is the part of the event that decided against it, such as
-	// "context.data.status.replicas"; empty on a match, or where the
-	// expression as a whole was false.
+	// Path is the field that the filter rejected the event for, for example
+	// "context.data.status.replicas". It is empty on a match, and where the whole
+	// expression is false.
 	Path string
-	// Reason says why not, in a few words: "context.data.status.replicas is
-	// absent". Empty on a match. It never holds a value from the event.
+	// Reason is why the event was rejected, for example
+	// "context.data.status.replicas is absent". It is empty on a match. It never holds
+	// a value of the event.
 	Reason string
 }

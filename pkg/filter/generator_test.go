@@ -22,12 +22,12 @@ import (
 	"strings"
 )
 
-// generator writes random filters and events.
+// generator generates random filters and events.
 type generator struct{ *rand.Rand }
 
-func (g *generator) one(of ...string) string { return of[g.IntN(len(of))] }
+func (g *generator) oneOf(values ...string) string { return values[g.IntN(len(values))] }
 
-// event returns fields a to e of random kinds; all text in it is "canary".
+// event returns fields a to e with values of random kinds. Its strings contain "canary".
 func (g *generator) event(base int) map[string]any {
 	values := []any{
 		"canary", "canary-2", int64(3), int64(0), 3.0, 2.5, true, false, nil,
@@ -46,11 +46,11 @@ func (g *generator) event(base int) map[string]any {
 }
 
 func (g *generator) path() string {
-	s := g.one("context.data", "context.data", "context.data.s", "context.old")
+	s := g.oneOf("context.data", "context.data", "context.data.s", "context.old")
 	for range 1 + g.IntN(2) {
-		s += "." + g.one("a", "b", "c", "d", "e", "s")
+		s += "." + g.oneOf("a", "b", "c", "d", "e", "s")
 	}
-	return s + g.one("", "", "", "", "[0]", `["b"]`, "[context.data.a]")
+	return s + g.oneOf("", "", "", "", "[0]", `["b"]`, "[context.data.a]")
 }
 
 func (g *generator) filter() string {
@@ -63,11 +63,11 @@ func (g *generator) filter() string {
 func (g *generator) operand() string {
 	switch g.IntN(8) {
 	case 0:
-		return g.one("3", "0", `"x"`, "true", "null", "2.5", "-1", "3.0")
+		return g.oneOf("3", "0", `"x"`, "true", "null", "2.5", "-1", "3.0")
 	case 1:
 		return "len(" + g.path() + ")"
 	case 2:
-		return fmt.Sprintf("(%s + %s)", g.path(), g.one("1", `"x"`, g.path()))
+		return fmt.Sprintf("(%s + %s)", g.path(), g.oneOf("1", `"x"`, g.path()))
 	}
 	return g.path()
 }
@@ -75,7 +75,7 @@ func (g *generator) operand() string {
 func (g *generator) condition(depth int) string {
 	if depth > 0 && g.IntN(2) == 0 {
 		x, y := g.condition(depth-1), g.condition(depth-1)
-		return g.one(fmt.Sprintf("%s && %s", x, y), fmt.Sprintf("(%s || %s)", x, y), fmt.Sprintf("!(%s)", x))
+		return g.oneOf(fmt.Sprintf("%s && %s", x, y), fmt.Sprintf("(%s || %s)", x, y), fmt.Sprintf("!(%s)", x))
 	}
 	switch g.IntN(8) {
 	case 0:
@@ -83,13 +83,13 @@ func (g *generator) condition(depth int) string {
 	case 1:
 		return "!" + g.path()
 	case 2:
-		return g.path() + g.one(" == _|_", " != _|_")
+		return g.path() + g.oneOf(" == _|_", " != _|_")
 	case 3:
-		return g.path() + g.one(` =~ "^c"`, ` !~ "x$"`)
+		return g.path() + g.oneOf(` =~ "^c"`, ` !~ "x$"`)
 	case 4:
-		return fmt.Sprintf("strings.%s(%s, %s)", g.one("HasPrefix", "HasSuffix", "Contains"), g.path(), g.one(`"c"`, `"x"`, g.path()))
+		return fmt.Sprintf("strings.%s(%s, %s)", g.oneOf("HasPrefix", "HasSuffix", "Contains"), g.path(), g.oneOf(`"c"`, `"x"`, g.path()))
 	}
-	return fmt.Sprintf("%s %s %s", g.operand(), g.one("==", "==", "!=", "<", "<=", ">", ">="), g.operand())
+	return fmt.Sprintf("%s %s %s", g.operand(), g.oneOf("==", "==", "!=", "<", "<=", ">", ">="), g.operand())
 }
 
 func (g *generator) constraint(depth int) string {
@@ -97,15 +97,15 @@ func (g *generator) constraint(depth int) string {
 		return "{data: " + g.constraint(2) + "}"
 	}
 	if depth == 0 || g.IntN(4) == 0 {
-		return g.one("3", `"x"`, "true", "null", "_", "string", "int", "bool", "number", ">2", "<=3", "!=0", `=~"^c"`, `!~"x"`, `!="x"`, "int | string",
+		return g.oneOf("3", `"x"`, "true", "null", "_", "string", "int", "bool", "number", ">2", "<=3", "!=0", `=~"^c"`, `!~"x"`, `!="x"`, "int | string",
 			`"x" | 3`, "*3 | int", "int & >1", "[...int]", "[...{b: 3}]", "[_, ...]", "[int, string]", "[]", "{}", "{...}", "context.data.b", "3.0", "[...{b: 3, c?: string}]", "null | string")
 	}
 	var members []string
 	for range 1 + g.IntN(2) {
-		members = append(members, g.one("a", "b", "c", "d", "s", "s")+g.one("", "", "", "?", "!")+": "+g.constraint(depth-1))
+		members = append(members, g.oneOf("a", "b", "c", "d", "s", "s")+g.oneOf("", "", "", "?", "!")+": "+g.constraint(depth-1))
 	}
 	if g.IntN(8) == 0 {
-		members = append(members, g.one("[string]: _", "(context.data.a): _", "_h: 3", "{b: 3}", "if context.data.d {e: true}"))
+		members = append(members, g.oneOf("[string]: _", "(context.data.a): _", "_h: 3", "{b: 3}", "if context.data.d {e: true}"))
 	}
 	return "{" + strings.Join(members, ", ") + "}"
 }

@@ -34,11 +34,10 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/filter"
 )
 
-var update = flag.Bool("update", false, "rewrite what the golden files want")
+var update = flag.Bool("update", false, "update the golden files")
 
-// Each file of testdata/golden holds events, NAME.json, and filters, NAME.cue.
-// After each filter stands what it makes of the events, or what is wrong with
-// it: NAME.want.
+// Each file in testdata/golden holds events, NAME.json, and filters, NAME.cue. Each filter
+// is followed by NAME.want: its verdicts on the events, or its diagnostics.
 func TestGolden(t *testing.T) {
 	files, err := filepath.Glob("testdata/golden/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -64,7 +63,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// golden returns archive with what its filters make of its events.
+// golden returns archive with the current verdicts and diagnostics.
 func golden(t *testing.T, archive *txtar.Archive) *txtar.Archive {
 	t.Helper()
 	type named struct {
@@ -111,8 +110,7 @@ func verdict(v filter.Verdict, err error) string {
 	return fmt.Sprintf("no: %s (%s)", v.Reason, v.Path)
 }
 
-// decode reads an event whose data is decoded as the sources decode it: whole
-// numbers are int64.
+// decode decodes an event as the sources do: integers are int64.
 func decode(t testing.TB, text []byte) event.Event {
 	t.Helper()
 	d := json.NewDecoder(bytes.NewReader(text))

@@ -28,8 +28,8 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/filter"
 )
 
-// predicate is one of testdata/predicates.json: what users ask of events, in CUE
-// and in CEL, true of the event of testdata/events that it names.
+// predicate is an entry of testdata/predicates.json: a typical filter in CUE and in CEL,
+// and the name of an event in testdata/events that it matches.
 type predicate struct {
 	Name, Event, CUE, CEL string
 }
@@ -79,7 +79,7 @@ func TestPredicates(t *testing.T) {
 	}
 }
 
-// BenchmarkMatch evaluates each predicate with the event that it is true of.
+// BenchmarkMatch evaluates each predicate with the event that it matches.
 func BenchmarkMatch(b *testing.B) {
 	for _, p := range predicates(b) {
 		b.Run(p.Name, func(b *testing.B) {
@@ -88,8 +88,8 @@ func BenchmarkMatch(b *testing.B) {
 	}
 }
 
-// BenchmarkMatchNot evaluates each predicate with an event of another kind.
-func BenchmarkMatchNot(b *testing.B) {
+// BenchmarkMismatch evaluates each predicate with an event of another kind.
+func BenchmarkMismatch(b *testing.B) {
 	for _, p := range predicates(b) {
 		b.Run(p.Name, func(b *testing.B) {
 			other := map[string]string{"deployment": "configmap", "configmap": "pod", "pod": "application", "application": "deployment"}
@@ -109,7 +109,7 @@ func match(b *testing.B, f filter.Filter, ev event.Event) {
 	}
 }
 
-// BenchmarkMatchParallel is what all processors do together.
+// BenchmarkMatchParallel evaluates a predicate on all processors.
 func BenchmarkMatchParallel(b *testing.B) {
 	p := predicates(b)[6]
 	f, ev := compile(b, p.CUE), sample(b, p.Event)
@@ -123,7 +123,7 @@ func BenchmarkMatchParallel(b *testing.B) {
 	})
 }
 
-// BenchmarkCompile is what a trigger costs when it is made.
+// BenchmarkCompile compiles each predicate.
 func BenchmarkCompile(b *testing.B) {
 	for _, p := range predicates(b) {
 		b.Run(p.Name, func(b *testing.B) {
@@ -134,7 +134,6 @@ func BenchmarkCompile(b *testing.B) {
 	}
 }
 
-// A filter is a function of the event alone.
 func ExampleCompile() {
 	f, problems := filter.Compile(`context.data.status.readyReplicas == context.data.status.replicas`, event.TriggerRef{Name: "ready"})
 	if problems != nil {

@@ -25,134 +25,137 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
-// maxPatchAttempts is how often a patch is sent again because the object has changed
-// meanwhile.
+// maxPatchAttempts is the maximum number of conditional attempts of a patch whose
+// object changes concurrently.
 const maxPatchAttempts = 10
 
-// Client returns a client whose writes are remembered as those of the trigger.
-// It is c, but for this: a patch of an object that might wake the trigger names
-// the revision that it changes, which is the only way to tell whether it made
-// the one that it is answered with. For that, the object may be read before.
-func (t *Detector) Client(c client.Client) client.Client { return t.ClientIn("", c) }
+// Client returns a client that records its writes as those of the trigger. It
+// behaves as c, with one exception: a patch of an object that may wake the
+// trigger is sent with a precondition on the object's revision, because only then
+// it is certain that the revision in the response was made by the patch. It may
+// read the object for that.
+func (d *Detector) Client(c client.Client) client.Client { return d.ClientIn("", c) }
 
-// ClientIn is Client for another cluster than that of the worker.
-func (t *Detector) ClientIn(cluster string, c client.Client) client.Client {
-	return &trackingClient{c, t, cluster}
+// ClientIn is Client for a joined cluster.
+func (d *Detector) ClientIn(cluster string, c client.Client) client.Client {
+	return &trackingClient{c, d, cluster}
 }
 
 type trackingClient struct {
 	client.Client
 	detector *Detector
-	// cluster is as events have it.
-	cluster string
+	cluster  string
 }
 
-// Create creates obj, and remembers it.
-func (r *trackingClient) Create(ctx context.Context, obj client.Object, opts ...client.CreateOption) error {
+// Create creates obj and records the write.
+func (c *trackingClient) Create(ctx context.Context, obj client.Object, opts ...client.CreateOption) error {
 	var o client.CreateOptions
-	target, wakes := r.target(obj, o.ApplyOptions(opts).DryRun)
+	target, mayWake := c.target(obj, o.ApplyOptions(opts).DryRun)
 	if target.name == "" {
-		return r.Client.Create(ctx, obj, opts...)
+		return c.Client.Create(ctx, obj, opts...)
 	}
-	defer r.detector.tracker.begin(target)()
-	err := r.Client.Create(ctx, obj, opts...)
-	if !wakes {
-		return r.recordCauses(ctx, obj, err)
+	defer c.detector.tracker.begin(target)()
+	err := c.Client.Create(ctx, obj, opts...)
+	if !mayWake {
+		return c.recordCauses(ctx, obj, err)
 	}
-	return r.recordOwn(ctx, target, obj, "", err)
+	return c.recordOwn(ctx, target, obj, "", err)
 }
 
-// Update updates obj, and remembers it.
-func (r *trackingClient) Update(ctx context.Context, obj client.Object, opts ...client.UpdateOption) error {
+// Update updates obj and records the write.
+func (c *trackingClient) Update(ctx context.Context, obj client.Object, opts ...client.UpdateOption) error {
 	var o client.UpdateOptions
-	target, wakes := r.target(obj, o.ApplyOptions(opts).DryRun)
+	target, mayWake := c.target(obj, o.ApplyOptions(opts).DryRun)
 	if target.name == "" {
-		return r.Client.Update(ctx, obj, opts...)
+		return c.Client.Update(ctx, obj, opts...)
 	}
-	defer r.detector.tracker.begin(target)()
+	defer c.detector.tracker.begin(target)()
 	before := obj.GetResourceVersion()
-	err := r.Client.Update(ctx, obj, opts...)
-	if !wakes || before == "" {
-		return r.recordCauses(ctx, obj, err)
+	err := c.Client.Update(ctx, obj, opts...)
+	if !mayWake || before == "" {
+		return c.recordCauses(ctx, obj, err)
 	}
-	return r.recordOwn(ctx, target, obj, before, err)
+	return c.recordOwn(ctx, target, obj, before, err)
 }
 
-// Patch patches obj, and remembers it.
-func (r *trackingClient) Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
+// Patch patches obj and records the write.
+func (c *trackingClient) Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
 	var o client.PatchOptions
-	target, wakes := r.target(obj, o.ApplyOptions(opts).DryRun)
+	target, mayWake := c.target(obj, o.ApplyOptions(opts).DryRun)
 	if target.name == "" {
-		return r.Client.Patch(ctx, obj, patch, opts...)
+		return c.Client.Patch(ctx, obj, patch, opts...)
 	}
-	defer r.detector.tracker.begin(target)()
-	if !wakes {
-		return r.recordCauses(ctx, obj, r.Client.Patch(ctx, obj, patch, opts...))
+	defer c.detector.tracker.begin(target)()
+	if !mayWake {
+		return c.recordCauses(ctx, obj, c.Client.Patch(ctx, obj, patch, opts...))
 	}
 	data, err := patch.Data(obj)
 	if err != nil {
 		return err
 	}
-	p := conditionalPatch{trackingClient: r, target: target, obj: obj, kind: patch.Type(), data: data, response: obj}
-	p.patch = func(ctx context.Context, patch client.Patch) error { return r.Client.Patch(ctx, obj, patch, opts...) }
+	p := conditionalPatch{trackingClient: c, target: target, obj: obj, kind: patch.Type(), data: data, response: obj}
+	p.patch = func(ctx context.Context, patch client.Patch) error { return c.Client.Patch(ctx, obj, patch, opts...) }
 	return p.send(ctx)
 }
 
-// target returns what obj is, and whether writing it can wake the trigger. It is
-// nothing where nothing is written.
-func (r *trackingClient) target(obj client.Object, dryRun []string) (target object, wakes bool) {
-	gvk, err := r.GroupVersionKindFor(obj)
+// target returns the identity of obj, and whether writing it may wake the
+// trigger. It returns the zero object for a dry run.
+func (c *trackingClient) target(obj client.Object, dryRun []string) (target object, mayWake bool) {
+	gvk, err := c.GroupVersionKindFor(obj)
 	if err != nil || len(dryRun) > 0 {
 		return object{}, false
 	}
-	target = object{kind: kind{r.cluster, gvk.Group, gvk.Kind}, key: obj.GetName()}
+	target = object{kind: kind{c.cluster, gvk.Group, gvk.Kind}, key: obj.GetName()}
 	if target.key != "" && obj.GetNamespace() != "" {
 		target.key = obj.GetNamespace() + "/" + target.key
 	}
-	r.detector.mu.Lock()
-	defer r.detector.mu.Unlock()
-	return target, r.detector.kinds[target.kind]
+	c.detector.mu.Lock()
+	defer c.detector.mu.Unlock()
+	return target, c.detector.kinds[target.kind]
 }
 
-// recordCauses remembers what was most likely written.
-func (r *trackingClient) recordCauses(ctx context.Context, obj client.Object, err error) error {
+// recordCauses records the causes of the revision in the response, which the
+// write probably made.
+func (c *trackingClient) recordCauses(ctx context.Context, obj client.Object, err error) error {
 	if err == nil && obj.GetResourceVersion() != "" {
-		r.detector.tracker.add(r.id(obj), r.detector.causes(ctx))
+		c.detector.tracker.add(c.id(obj), c.detector.causes(ctx))
 	}
 	return err
 }
 
-// recordOwn remembers what a write made of an object whose revision was before.
-func (r *trackingClient) recordOwn(ctx context.Context, target object, obj client.Object, before string, err error) error {
+// recordOwn records the revision in the response as the trigger's own, if it
+// differs from the revision before.
+func (c *trackingClient) recordOwn(ctx context.Context, target object, obj client.Object, before string, err error) error {
 	if now := obj.GetResourceVersion(); err == nil && now != "" && now != before {
-		r.detector.recordWrite(target, r.id(obj), obj.GetResourceVersion())
-		r.detector.tracker.add(r.id(obj), r.detector.causes(ctx))
+		c.detector.recordWrite(target, c.id(obj), obj.GetResourceVersion())
+		c.detector.tracker.add(c.id(obj), c.detector.causes(ctx))
 	}
 	return err
 }
 
-// id returns the ID of the event that obj became as it is.
-func (r *trackingClient) id(obj client.Object) string {
-	return event.RevisionID(r.cluster, string(obj.GetUID()), obj.GetResourceVersion())
+// id returns the ID of the event for obj's revision.
+func (c *trackingClient) id(obj client.Object) string {
+	return event.RevisionID(c.cluster, string(obj.GetUID()), obj.GetResourceVersion())
 }
 
-// currentRevision returns the revision of obj as it is now.
-func (r *trackingClient) currentRevision(ctx context.Context, obj client.Object) (string, error) {
-	gvk, err := r.GroupVersionKindFor(obj)
+// currentRevision reads obj's current revision from the API server.
+func (c *trackingClient) currentRevision(ctx context.Context, obj client.Object) (string, error) {
+	gvk, err := c.GroupVersionKindFor(obj)
 	if err != nil {
 		return "", err
 	}
 	var now metav1.PartialObjectMetadata
 	now.SetGroupVersionKind(gvk)
-	if err := r.Get(ctx, client.ObjectKeyFromObject(obj), &now); err != nil {
+	if err := c.Get(ctx, client.ObjectKeyFromObject(obj), &now); err != nil {
 		return "", err
 	}
 	return now.ResourceVersion, nil
 }
 
-// latestRevision returns the newest revision of at that the trigger knows of.
-func (t *Detector) latestRevision(target object) string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.revisions[target]
+// latestRevision returns the newest revision of target that the detector has
+// seen, or "".
+func (d *Detector) latestRevision(target object) string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.revisions[target]
 }

@@ -16,5 +16,4 @@ limitations under the License.
 
 package loopguard
 
-// WithPrecondition is condition.
 var WithPrecondition = withPrecondition

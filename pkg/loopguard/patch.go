@@ -26,21 +26,21 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// conditionalPatch is a patch that is to change a revision which is known.
+// conditionalPatch is a patch with a precondition on the object's revision.
 type conditionalPatch struct {
 	*trackingClient
 	target object
 	obj    client.Object
 	kind   types.PatchType
 	data   []byte
-	// patch sends it; answer is what holds the answer then.
+	// patch sends a patch; response then holds the returned object.
 	patch    func(ctx context.Context, p client.Patch) error
 	response client.Object
 }
 
-// send sends the patch, until the object has not changed since it was read.
-// Where the object cannot be read, or never stands still, the patch is sent
-// without the condition, and not remembered.
+// send sends the patch, and repeats it when the object has changed since its
+// revision was read. If the object cannot be read, or keeps changing, the patch
+// is sent without a precondition and is not recorded as the trigger's own.
 func (p conditionalPatch) send(ctx context.Context) error {
 	before := p.detector.latestRevision(p.target)
 	for range maxPatchAttempts {
@@ -78,9 +78,8 @@ func (p conditionalPatch) request(ctx context.Context, data []byte) error {
 	return p.patch(ctx, client.RawPatch(p.kind, data))
 }
 
-// withPrecondition returns a patch that does as data does, if the object's revision is
-// before. A patch that names a revision by itself is left alone; own is that
-// revision.
+// withPrecondition adds a precondition on the revision before to a patch. If the
+// patch already names a revision, it returns that revision as named instead.
 func withPrecondition(kind types.PatchType, data []byte, before string) (conditional []byte, named string, err error) {
 	if kind == types.JSONPatchType {
 		return jsonWithPrecondition(data, before)

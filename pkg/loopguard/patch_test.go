@@ -25,7 +25,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/loopguard"
 )
 
-func FuzzCondition(f *testing.F) {
+func FuzzWithPrecondition(f *testing.F) {
 	for _, seed := range []string{`{}`, `null`, `{"metadata":null}`, `{"metadata":{"labels":{"a":"b"}}}`, `{"data":{"n":9007199254740993}}`, `[`, `{"metadata":3}`} {
 		f.Add(seed)
 	}

@@ -23,12 +23,12 @@ import (
 )
 
 // Status returns the client of the subresource "status".
-func (r *trackingClient) Status() client.SubResourceWriter { return r.SubResource("status") }
+func (c *trackingClient) Status() client.SubResourceWriter { return c.SubResource("status") }
 
-// SubResource returns a client whose writes are remembered as those of the object.
-// What is answered with another object, such as a token, is not.
-func (r *trackingClient) SubResource(name string) client.SubResourceClient {
-	return subresourceClient{r.Client.SubResource(name), r}
+// SubResource returns a client that records its writes as writes of the object.
+// Responses of another kind, such as a token, are not recorded.
+func (c *trackingClient) SubResource(name string) client.SubResourceClient {
+	return subresourceClient{c.Client.SubResource(name), c}
 }
 
 type subresourceClient struct {
@@ -36,7 +36,7 @@ type subresourceClient struct {
 	parent *trackingClient
 }
 
-// Create creates body of obj, and remembers it.
+// Create creates the subresource body of obj and records the write.
 func (s subresourceClient) Create(ctx context.Context, obj, body client.Object, opts ...client.SubResourceCreateOption) error {
 	var o client.SubResourceCreateOptions
 	target, _ := s.parent.target(obj, o.ApplyOptions(opts).DryRun)
@@ -47,12 +47,12 @@ func (s subresourceClient) Create(ctx context.Context, obj, body client.Object, 
 	return s.parent.recordCauses(ctx, body, s.SubResourceClient.Create(ctx, obj, body, opts...))
 }
 
-// Update updates obj, and remembers it.
+// Update updates obj and records the write.
 func (s subresourceClient) Update(ctx context.Context, obj client.Object, opts ...client.SubResourceUpdateOption) error {
 	var o client.SubResourceUpdateOptions
 	o.ApplyOptions(opts)
-	r := s.parent
-	target, wakes := r.target(obj, o.DryRun)
+	c := s.parent
+	target, mayWake := c.target(obj, o.DryRun)
 	if target.name == "" {
 		return s.SubResourceClient.Update(ctx, obj, opts...)
 	}
@@ -60,21 +60,21 @@ func (s subresourceClient) Update(ctx context.Context, obj client.Object, opts .
 	if o.SubResourceBody != nil {
 		response = o.SubResourceBody
 	}
-	defer r.detector.tracker.begin(target)()
+	defer c.detector.tracker.begin(target)()
 	before := response.GetResourceVersion()
 	err := s.SubResourceClient.Update(ctx, obj, opts...)
-	if !wakes || before == "" {
-		return r.recordCauses(ctx, response, err)
+	if !mayWake || before == "" {
+		return c.recordCauses(ctx, response, err)
 	}
-	return r.recordOwn(ctx, target, response, before, err)
+	return c.recordOwn(ctx, target, response, before, err)
 }
 
-// Patch patches obj, and remembers it.
+// Patch patches obj and records the write.
 func (s subresourceClient) Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.SubResourcePatchOption) error {
 	var o client.SubResourcePatchOptions
 	o.ApplyOptions(opts)
-	r := s.parent
-	target, wakes := r.target(obj, o.DryRun)
+	c := s.parent
+	target, mayWake := c.target(obj, o.DryRun)
 	if target.name == "" {
 		return s.SubResourceClient.Patch(ctx, obj, patch, opts...)
 	}
@@ -82,15 +82,15 @@ func (s subresourceClient) Patch(ctx context.Context, obj client.Object, patch c
 	if o.SubResourceBody != nil {
 		response, body = o.SubResourceBody, o.SubResourceBody
 	}
-	defer r.detector.tracker.begin(target)()
-	if !wakes {
-		return r.recordCauses(ctx, response, s.SubResourceClient.Patch(ctx, obj, patch, opts...))
+	defer c.detector.tracker.begin(target)()
+	if !mayWake {
+		return c.recordCauses(ctx, response, s.SubResourceClient.Patch(ctx, obj, patch, opts...))
 	}
 	data, err := patch.Data(body)
 	if err != nil {
 		return err
 	}
-	p := conditionalPatch{trackingClient: r, target: target, obj: obj, kind: patch.Type(), data: data, response: response}
+	p := conditionalPatch{trackingClient: c, target: target, obj: obj, kind: patch.Type(), data: data, response: response}
 	p.patch = func(ctx context.Context, patch client.Patch) error {
 		return s.SubResourceClient.Patch(ctx, obj, patch, opts...)
 	}

@@ -33,7 +33,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
-// deployment makes a Deployment, of which the trigger has had an event.
+// deployment creates a Deployment, and passes its event to the detector.
 func (b *env) deployment() *appsv1.Deployment {
 	b.Helper()
 	labels := map[string]string{"app": "x"}
@@ -53,7 +53,7 @@ func (b *env) deployment() *appsv1.Deployment {
 	return d
 }
 
-// latestDeployment returns the event of the Deployment's newest revision.
+// latestDeployment returns the event of the Deployment's latest revision.
 func (b *env) latestDeployment() event.Event {
 	b.Helper()
 	d, err := b.kube.AppsV1().Deployments(b.namespace).Get(b.Context(), "x", metav1.GetOptions{})
@@ -64,7 +64,7 @@ func (b *env) latestDeployment() event.Event {
 	}
 }
 
-func TestOwnWritesOfSubresources(t *testing.T) {
+func TestOwnWrite_Subresource(t *testing.T) {
 	b := newEnv(t)
 	d := b.deployment()
 	u := func() client.Object {
@@ -92,7 +92,7 @@ func TestOwnWritesOfSubresources(t *testing.T) {
 	observed := client.RawPatch(types.MergePatchType, []byte(`{"status":{"observedGeneration":7}}`))
 	b.noError(b.client.Status().Patch(t.Context(), u(), observed))
 	b.wantOwn(b.latestDeployment(), true)
-	// What changes nothing is answered with somebody else's revision.
+	// A patch without a change is answered with the revision of another client.
 	theirs, err := b.kube.AppsV1().Deployments(b.namespace).Patch(t.Context(), "x", types.MergePatchType, []byte(`{"spec":{"replicas":2}}`), metav1.PatchOptions{})
 	b.noError(err)
 	b.noError(b.client.Status().Patch(t.Context(), u(), observed))
@@ -108,9 +108,8 @@ func TestOwnWritesOfSubresources(t *testing.T) {
 	b.wantOwn(b.latestDeployment(), true)
 }
 
-// TestSubresourceThatIsAnotherObject is answered with a token, which is no
-// revision of anything.
-func TestSubresourceThatIsAnotherObject(t *testing.T) {
+// TestClient_TokenSubresource gets a token, which is not a revision of an object.
+func TestClient_TokenSubresource(t *testing.T) {
 	b := newEnv(t)
 	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "default", Namespace: b.namespace}}
 	if err := b.client.Create(t.Context(), account); client.IgnoreAlreadyExists(err) != nil {

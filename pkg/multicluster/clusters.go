@@ -14,21 +14,23 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package clusters knows the clusters that are joined to KubeVela's control plane,
-// the hub, and how to reach them.
+// Package multicluster gives access to the clusters that are joined to the hub,
+// KubeVela's control plane.
 //
-// A cluster is joined by a Secret in vela-system that has the label
-// cluster.core.oam.dev/cluster-credential-type. Its name is the cluster's, its
-// labels are, and its data is where the API server is and how to log in there. There
-// are two ways to use that:
+// A Secret in vela-system with the label cluster.core.oam.dev/cluster-credential-type
+// joins a cluster. The cluster has the Secret's name and labels; the Secret's data
+// holds the URL of the API server and the credential. There are two ways to reach
+// the clusters:
 //
-//   - Gateway asks cluster-gateway, an API of the hub, which has the Secrets. The hub
-//     decides who may do that. The list of clusters is read every 10 seconds.
-//   - Secret reads the Secrets, and connects to the clusters itself. They are
-//     watched, or read every 10 seconds where they may be listed only.
+//   - Gateway sends requests through cluster-gateway, an aggregated API of the hub,
+//     which reads the Secrets. The hub authorizes the requests. The clusters are
+//     listed every 10 seconds.
+//   - Secret reads the Secrets and connects to the clusters directly. The Secrets
+//     are watched, or listed every 10 seconds if watch is forbidden.
 //
-// Nothing is asked of the hub before somebody wants to know a cluster. Of clusters
-// that are asked for by name, only those are. What a Secret holds is in no error.
+// Clusters are looked up lazily: only the clusters that triggers name, or all of
+// them when a trigger selects by label, are listed and watched. Errors never contain
+// the data of a Secret.
 package multicluster
 
 import (
@@ -54,29 +56,31 @@ import (
 const (
 	// Local is the name of the hub.
 	Local = "local"
-	// Namespace is where the Secrets are.
+	// Namespace is the namespace of the Secrets that join clusters.
 	Namespace = "vela-system"
-	// CredentialLabel is the label of the Secrets.
+	// CredentialLabel is the label of these Secrets. Its value is the type of the
+	// credential.
 	CredentialLabel = "cluster.core.oam.dev/cluster-credential-type"
-	// pollInterval is how often a list is read that cannot be watched, and the longest
-	// wait after one that failed.
+	// pollInterval is the interval between lists where watch is not possible, and
+	// the maximum delay after a list that failed.
 	pollInterval = 10 * time.Second
-	// relistDelay is how soon a list is read again whose watch has ended, or that failed
-	// the first time.
+	// relistDelay is the delay before the next list after a watch has ended, and the
+	// initial delay after a list that failed. It doubles with each failure.
 	relistDelay = time.Second
 )
 
-// Access is a way to joined clusters.
+// Access is the way in which joined clusters are reached.
 type Access string
 
-// Ways to joined clusters. Auto is Gateway where the hub has that API, else Secret.
+// The ways to reach joined clusters. Auto is Gateway if the hub serves that API,
+// otherwise Secret.
 const (
 	Auto    Access = "auto"
 	Gateway Access = "gateway"
 	Secret  Access = "secret"
 )
 
-// ParseAccess reads an Access.
+// ParseAccess parses the name of an Access.
 func ParseAccess(text string) (Access, error) {
 	if a := Access(text); slices.Contains([]Access{Auto, Gateway, Secret}, a) {
 		return a, nil
@@ -84,7 +88,7 @@ func ParseAccess(text string) (Access, error) {
 	return "", fmt.Errorf("%q: must be %s, %s or %s", text, Auto, Gateway, Secret)
 }
 
-// CheckName returns what is wrong with the name of a cluster, empty where it is one.
+// CheckName returns why name is not a valid name of a cluster, or "" if it is.
 func CheckName(name string) string {
 	return strings.Join(validation.IsDNS1123Subdomain(name), "; ")
 }
@@ -93,16 +97,16 @@ func CheckName(name string) string {
 type Cluster struct {
 	Name   string
 	Labels labels.Set
-	// Endpoint is its API server, as who joined it says. It tells the cluster from
-	// another one that takes its name.
+	// Endpoint is the URL of the API server in the Secret. A cluster that joins
+	// under the same name with another Endpoint is another cluster.
 	Endpoint string
-	// Connection is the same for as long as the cluster is reached in the same
-	// way. It is nil where it cannot be, and Err says why.
+	// Connection stays the same until the endpoint or the credential changes. It is
+	// nil if the cluster cannot be reached; Err is then the reason.
 	Connection *Connection
 	Err        error
 }
 
-// Clusters knows the joined clusters. It is safe for concurrent use.
+// Clusters looks up the joined clusters. It is safe for concurrent use.
 type Clusters struct {
 	hub             *rest.Config
 	http            *http.Client
@@ -115,24 +119,24 @@ type Clusters struct {
 	access      Access
 	connections map[string]*Connection
 	reflectors  map[string]*reflector
-	// cached are the Secrets that were read for one connection, by name.
+	// cached holds the clusters that Connect looked up, by name.
 	cached map[string]cachedCluster
 }
 
-// New returns the clusters that are joined to hub, as whom that says. HTTP is the
-// client for hub.
+// New returns the clusters that are joined to hub. It uses the identity of hub, and
+// http for requests to the hub and to cluster-gateway. It sends no request.
 func New(hub *rest.Config, http *http.Client, a Access, c clock.Clock) (*Clusters, error) {
 	d, err := discovery.NewDiscoveryClientForConfigAndClient(hub, http)
 	if err != nil {
-		return nil, fmt.Errorf("reach joined clusters: %w", err)
+		return nil, fmt.Errorf("create clients of the hub: %w", err)
 	}
 	objects, err := dynamic.NewForConfigAndClient(hub, http)
 	if err != nil {
-		return nil, fmt.Errorf("reach joined clusters: %w", err)
+		return nil, fmt.Errorf("create clients of the hub: %w", err)
 	}
 	core, err := typedcorev1.NewForConfigAndClient(hub, http)
 	if err != nil {
-		return nil, fmt.Errorf("reach joined clusters: %w", err)
+		return nil, fmt.Errorf("create clients of the hub: %w", err)
 	}
 	return &Clusters{
 		hub: hub, http: http, clock: c, access: a,
@@ -141,10 +145,11 @@ func New(hub *rest.Config, http *http.Client, a Access, c clock.Clock) (*Cluster
 	}, nil
 }
 
-// gateway is the API of cluster-gateway.
+// gateway is the API group and version of cluster-gateway.
 var gateway = schema.GroupVersion{Group: "cluster.core.oam.dev", Version: "v1alpha1"} //nolint:gochecknoglobals // it is a constant
 
-// resolveAccess returns Gateway or Secret. It asks the hub, once, where that is not given.
+// resolveAccess returns Gateway or Secret. For Auto it discovers, until that succeeds
+// once, whether the hub serves the API of cluster-gateway.
 func (c *Clusters) resolveAccess(ctx context.Context) (Access, error) {
 	c.mu.Lock()
 	a := c.access
@@ -158,7 +163,7 @@ func (c *Clusters) resolveAccess(ctx context.Context) (Access, error) {
 		a, err = Secret, nil
 	}
 	if err != nil {
-		return "", fmt.Errorf("look for %s: %w", gateway, err)
+		return "", fmt.Errorf("discover %s: %w", gateway, err)
 	}
 	if ctx.Err() != nil {
 		return "", context.Cause(ctx)
@@ -167,9 +172,4 @@ func (c *Clusters) resolveAccess(ctx context.Context) (Access, error) {
 	defer c.mu.Unlock()
 	c.access = a
 	return a, nil
-}
-
-// notJoined says that there is no such cluster.
-func notJoined(name string) error {
-	return apierrors.NewNotFound(gateway.WithResource("clusters").GroupResource(), name)
 }

@@ -33,9 +33,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 )
 
-// Connection reaches the API server of one cluster. Making it asks nothing.
+// Connection holds the clients of one cluster. Creating it sends no request.
 type Connection struct {
-	// Server is where requests go.
+	// Server is the URL that requests are sent to.
 	Server   string
 	Dynamic  dynamic.Interface
 	Metadata metadata.Interface
@@ -45,15 +45,16 @@ type Connection struct {
 	fingerprint string
 }
 
-// cachedCluster is a cluster as its Secret was at a time.
+// cachedCluster is a cluster whose Secret was read at readAt.
 type cachedCluster struct {
 	cluster Cluster
 	readAt  time.Time
 }
 
-// Connect returns how to reach the joined cluster of a name. A Secret that nobody
-// follows is read for it, and again when that is 10 seconds ago. The error is one
-// for which apierrors.IsNotFound holds where the cluster is known not to be joined.
+// Connect returns the connection to a joined cluster. With Secret access it gets the
+// Secret if no Watcher watches the cluster, and caches the result for 10 seconds; the
+// error satisfies apierrors.IsNotFound if the cluster is not joined. With Gateway
+// access it sends no request to the cluster.
 func (c *Clusters) Connect(ctx context.Context, name string) (*Connection, error) {
 	if reason := CheckName(name); reason != "" {
 		return nil, fmt.Errorf("connect to cluster %q: %s", name, reason)
@@ -75,7 +76,7 @@ func (c *Clusters) Connect(ctx context.Context, name string) (*Connection, error
 	return cluster.Connection, nil
 }
 
-// lookup returns the cluster of a name by its Secret.
+// lookup returns a cluster by the name of its Secret.
 func (c *Clusters) lookup(ctx context.Context, name string) (Cluster, error) {
 	c.mu.Lock()
 	for _, scope := range []string{name, allClusters} {
@@ -105,11 +106,11 @@ func (c *Clusters) lookup(ctx context.Context, name string) (Cluster, error) {
 	return cluster, nil
 }
 
-// fromSecret returns the cluster that s joins.
+// fromSecret returns the cluster that a Secret joins.
 func (c *Clusters) fromSecret(s *corev1.Secret) Cluster {
 	cluster := Cluster{Name: s.Name, Labels: s.Labels, Endpoint: endpointOf(s)}
 	if reason := CheckName(s.Name); reason != "" || s.Name == Local {
-		cluster.Err = fmt.Errorf("a joined cluster cannot be named %q", s.Name)
+		cluster.Err = fmt.Errorf("invalid name %q of a joined cluster", s.Name)
 		return cluster
 	}
 	cluster.Connection, cluster.Err = c.cachedConnection(s.Name, fingerprint(s), func() (*rest.Config, *http.Client, error) {
@@ -124,7 +125,7 @@ func (c *Clusters) fromSecret(s *corev1.Secret) Cluster {
 	return cluster
 }
 
-// gatewayConnection returns how to reach a cluster by the gateway.
+// gatewayConnection returns the connection to a cluster through cluster-gateway.
 func (c *Clusters) gatewayConnection(name string) (*Connection, error) {
 	return c.cachedConnection(name, "gateway", func() (*rest.Config, *http.Client, error) {
 		config := rest.CopyConfig(c.hub)
@@ -137,7 +138,8 @@ func (c *Clusters) gatewayConnection(name string) (*Connection, error) {
 	})
 }
 
-// cachedConnection returns the connection to a cluster, the same for the same fingerprint.
+// cachedConnection returns the connection to a cluster. It calls configure and
+// connects again only if the fingerprint differs from that of the last call.
 func (c *Clusters) cachedConnection(name, fingerprint string, configure func() (*rest.Config, *http.Client, error)) (*Connection, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -30,7 +30,7 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// What a Secret of a cluster has.
+// The labels, keys and credential types of a Secret that joins a cluster.
 const (
 	endpointTypeLabel = "cluster.core.oam.dev/cluster-endpoint-type"
 	endpointKey       = "endpoint"
@@ -40,15 +40,15 @@ const (
 	serviceAccountToken = "ServiceAccountToken"
 )
 
-// endpointOf returns the address in the Secret of a cluster.
+// endpointOf returns the URL of the API server in a Secret.
 func endpointOf(s *corev1.Secret) string { return strings.TrimSpace(string(s.Data[endpointKey])) }
 
-// configOf returns how to reach the cluster that a Secret joins. As with KubeVela,
-// the API server is not verified where the Secret has no certificate of its
-// authority.
+// configOf returns the client configuration for the cluster that a Secret joins. As in
+// KubeVela, the certificate of the API server is not verified if the Secret has no CA
+// certificate. Errors contain no data of the Secret.
 func configOf(s *corev1.Secret) (*rest.Config, error) {
 	if kind := s.Labels[endpointTypeLabel]; kind != "" && kind != "Const" {
-		return nil, fmt.Errorf("its endpoint is of type %q, which only cluster-gateway reaches", kind)
+		return nil, fmt.Errorf("endpoint type %q is supported only by cluster-gateway", kind)
 	}
 	endpoint, err := parseURL(s, endpointKey, "https", "http")
 	if err != nil {
@@ -73,32 +73,32 @@ func configOf(s *corev1.Secret) (*rest.Config, error) {
 	case x509Certificate:
 		config.CertData, config.KeyData = s.Data[corev1.TLSCertKey], s.Data[corev1.TLSPrivateKeyKey]
 		if len(config.CertData) == 0 || len(config.KeyData) == 0 {
-			return nil, fmt.Errorf("its Secret has no %s and %s", corev1.TLSCertKey, corev1.TLSPrivateKeyKey)
+			return nil, fmt.Errorf("%s and %s required in the Secret", corev1.TLSCertKey, corev1.TLSPrivateKeyKey)
 		}
 	case serviceAccountToken:
 		config.BearerToken = strings.TrimSpace(string(s.Data[corev1.ServiceAccountTokenKey]))
 		if config.BearerToken == "" {
-			return nil, fmt.Errorf("its Secret has no %s", corev1.ServiceAccountTokenKey)
+			return nil, fmt.Errorf("no %s in the Secret", corev1.ServiceAccountTokenKey)
 		}
 	default:
-		return nil, fmt.Errorf("its credential is of type %q, which only cluster-gateway uses", kind)
+		return nil, fmt.Errorf("credential type %q is supported only by cluster-gateway", kind)
 	}
 	if _, err := rest.TLSConfigFor(config); err != nil {
-		return nil, errors.New("the certificates in its Secret cannot be used")
+		return nil, errors.New("invalid certificate or key in the Secret")
 	}
 	return config, nil
 }
 
-// parseURL returns the address of a host in a Secret.
+// parseURL parses the URL at key of a Secret.
 func parseURL(s *corev1.Secret, key string, schemes ...string) (*url.URL, error) {
 	u, err := url.Parse(strings.TrimSpace(string(s.Data[key])))
 	if err != nil || u.Host == "" || !slices.Contains(schemes, u.Scheme) || u.RawQuery != "" || u.Fragment != "" || key == endpointKey && u.User != nil {
-		return nil, fmt.Errorf("the %s in its Secret is no address", key)
+		return nil, fmt.Errorf("invalid URL in %s of the Secret", key)
 	}
 	return u, nil
 }
 
-// fingerprint is other for what leads elsewhere, or as somebody else.
+// fingerprint returns a hash of everything in a Secret that affects its connection.
 func fingerprint(s *corev1.Secret) string {
 	h := sha256.New()
 	for _, part := range [][]byte{

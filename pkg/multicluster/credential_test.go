@@ -48,8 +48,8 @@ func secretOf(kind string, data map[string]string) *corev1.Secret {
 	return s
 }
 
-// TestCertificate logs in with a certificate, at a server that asks for one.
-func TestCertificate(t *testing.T) {
+// TestConfigOf_Certificate connects to a server that requires a client certificate.
+func TestConfigOf_Certificate(t *testing.T) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -70,9 +70,9 @@ func TestCertificate(t *testing.T) {
 	pemOf := func(kind string, der []byte) string {
 		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
 	}
-	who := make(chan string, 1)
+	user := make(chan string, 1)
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		who <- r.TLS.PeerCertificates[0].Subject.CommonName
+		user <- r.TLS.PeerCertificates[0].Subject.CommonName
 	}))
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM([]byte(pemOf("CERTIFICATE", der)))
@@ -82,7 +82,7 @@ func TestCertificate(t *testing.T) {
 	ca := pemOf("CERTIFICATE", server.Certificate().Raw)
 	for name, authority := range map[string]map[string]string{
 		"verified":     {"ca.crt": ca},
-		"old key":      {"ca": ca},
+		"key ca":       {"ca": ca},
 		"not verified": {},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -95,43 +95,43 @@ func TestCertificate(t *testing.T) {
 				t.Fatal(err)
 			}
 			if config.Insecure != (len(authority) == 0) {
-				t.Errorf("insecure is %v", config.Insecure)
+				t.Errorf("Insecure is %v", config.Insecure)
 			}
 			client, err := rest.HTTPClientFor(config)
 			if err != nil {
 				t.Fatal(err)
 			}
-			answer, err := client.Get(config.Host)
+			resp, err := client.Get(config.Host)
 			if err != nil {
 				t.Fatal(err)
 			}
-			answer.Body.Close()
+			resp.Body.Close()
 			client.CloseIdleConnections()
-			if got := <-who; got != "admin" {
-				t.Errorf("logged in as %q", got)
+			if got := <-user; got != "admin" {
+				t.Errorf("user %q, want admin", got)
 			}
 		})
 	}
 }
 
-// TestBadSecrets says of each what is wrong, and nothing that it holds.
-func TestBadSecrets(t *testing.T) {
+// TestConfigOf_Invalid checks the errors, which must not contain data of the Secret.
+func TestConfigOf_Invalid(t *testing.T) {
 	const secret = "hunter2"
-	at := "https://example.com:6443"
+	endpoint := "https://example.com:6443"
 	for name, c := range map[string]struct {
 		kind string
 		data map[string]string
 		want string
 	}{
-		"no address":   {"ServiceAccountToken", map[string]string{"token": secret}, "the endpoint in its Secret is no address"},
-		"a name":       {"ServiceAccountToken", map[string]string{"endpoint": secret, "token": secret}, "the endpoint in its Secret is no address"},
-		"a user":       {"ServiceAccountToken", map[string]string{"endpoint": "https://admin:" + secret + "@example.com", "token": secret}, "the endpoint in its Secret is no address"},
-		"no token":     {"ServiceAccountToken", map[string]string{"endpoint": at}, "its Secret has no token"},
-		"no key":       {"X509Certificate", map[string]string{"endpoint": at, "tls.crt": secret}, "its Secret has no tls.crt and tls.key"},
-		"no pair":      {"X509Certificate", map[string]string{"endpoint": at, "tls.crt": secret, "tls.key": secret}, "the certificates in its Secret cannot be used"},
-		"no authority": {"ServiceAccountToken", map[string]string{"endpoint": at, "token": secret, "ca.crt": secret}, "the certificates in its Secret cannot be used"},
-		"proxy":        {"ServiceAccountToken", map[string]string{"endpoint": at, "token": secret, "proxy-url": "ftp://" + secret}, "the proxy-url in its Secret is no address"},
-		"plugin":       {"Dynamic", map[string]string{"endpoint": at, "exec": secret}, `its credential is of type "Dynamic", which only cluster-gateway uses`},
+		"no endpoint": {"ServiceAccountToken", map[string]string{"token": secret}, "invalid URL in endpoint of the Secret"},
+		"no scheme":   {"ServiceAccountToken", map[string]string{"endpoint": secret, "token": secret}, "invalid URL in endpoint of the Secret"},
+		"user info":   {"ServiceAccountToken", map[string]string{"endpoint": "https://admin:" + secret + "@example.com", "token": secret}, "invalid URL in endpoint of the Secret"},
+		"no token":    {"ServiceAccountToken", map[string]string{"endpoint": endpoint}, "no token in the Secret"},
+		"no key":      {"X509Certificate", map[string]string{"endpoint": endpoint, "tls.crt": secret}, "tls.crt and tls.key required in the Secret"},
+		"bad pair":    {"X509Certificate", map[string]string{"endpoint": endpoint, "tls.crt": secret, "tls.key": secret}, "invalid certificate or key in the Secret"},
+		"bad CA":      {"ServiceAccountToken", map[string]string{"endpoint": endpoint, "token": secret, "ca.crt": secret}, "invalid certificate or key in the Secret"},
+		"proxy":       {"ServiceAccountToken", map[string]string{"endpoint": endpoint, "token": secret, "proxy-url": "ftp://" + secret}, "invalid URL in proxy-url of the Secret"},
+		"plugin":      {"Dynamic", map[string]string{"endpoint": endpoint, "exec": secret}, `credential type "Dynamic" is supported only by cluster-gateway`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := configOf(secretOf(c.kind, c.data))
@@ -142,14 +142,14 @@ func TestBadSecrets(t *testing.T) {
 	}
 	s := secretOf("ServiceAccountToken", map[string]string{"token": secret})
 	s.Labels[endpointTypeLabel] = "ClusterProxy"
-	if _, err := configOf(s); err == nil || !strings.Contains(err.Error(), "only cluster-gateway reaches") {
+	if _, err := configOf(s); err == nil || !strings.Contains(err.Error(), "is supported only by cluster-gateway") {
 		t.Errorf("got %v", err)
 	}
 }
 
-// FuzzSecret finds no Secret that is used although it leads nowhere, or whose error
-// tells what it holds.
-func FuzzSecret(f *testing.F) {
+// FuzzConfigOf checks that each configuration has a valid URL and a credential, and
+// that errors do not contain data of the Secret.
+func FuzzConfigOf(f *testing.F) {
 	f.Add("ServiceAccountToken", "https://example.com", "", "", "", "token-of-a-user", "")
 	f.Add("X509Certificate", "http://[::1]:80/base", "ca", "crt", "key", "", "socks5://proxy:1080")
 	f.Fuzz(func(t *testing.T, kind, endpoint, ca, crt, key, token, proxy string) {
@@ -159,30 +159,30 @@ func FuzzSecret(f *testing.F) {
 		config, err := configOf(s)
 		if err == nil {
 			if _, _, err := rest.DefaultServerUrlFor(config); err != nil {
-				t.Errorf("endpoint %q is used: %v", endpoint, err)
+				t.Errorf("invalid endpoint %q accepted: %v", endpoint, err)
 			}
 			if config.BearerToken == "" && len(config.CertData) == 0 {
-				t.Error("nobody logs in")
+				t.Error("no credential")
 			}
 			return
 		}
-		for _, held := range []string{key, token} {
-			if len(held) > 20 && strings.Contains(err.Error(), held) {
-				t.Errorf("the error tells %q", held)
+		for _, secret := range []string{key, token} {
+			if len(secret) > 20 && strings.Contains(err.Error(), secret) {
+				t.Errorf("the error contains %q", secret)
 			}
 		}
 		other := s.DeepCopy()
 		other.Data["token"] = append(bytes.Clone(s.Data["token"]), 'x')
 		if fingerprint(s) == fingerprint(other) {
-			t.Error("another token is not noticed")
+			t.Error("the fingerprint does not depend on the token")
 		}
 	})
 }
 
-func TestAway(t *testing.T) {
-	a := &UnavailableError{Clusters: map[string]error{"b": http.ErrServerClosed, "": http.ErrHandlerTimeout, "a": http.ErrBodyNotAllowed}}
-	want := `which clusters are joined is not known: ` + http.ErrHandlerTimeout.Error() + `; cluster "a": ` + http.ErrBodyNotAllowed.Error() + `; cluster "b": ` + http.ErrServerClosed.Error()
-	if a.Error() != want {
-		t.Errorf("got %s", a)
+func TestUnavailableError(t *testing.T) {
+	e := &UnavailableError{Clusters: map[string]error{"b": http.ErrServerClosed, "": http.ErrHandlerTimeout, "a": http.ErrBodyNotAllowed}}
+	want := `joined clusters unknown: ` + http.ErrHandlerTimeout.Error() + `; cluster "a": ` + http.ErrBodyNotAllowed.Error() + `; cluster "b": ` + http.ErrServerClosed.Error()
+	if e.Error() != want {
+		t.Errorf("got %s", e)
 	}
 }

@@ -14,10 +14,6 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package prompt keeps client-go from sleeping. Where the API server asks to come
-// back later, client-go does so for as long as it is asked to, whatever the
-// deadline of the request is, up to ten times; whoever acts for others has to do
-// something else meanwhile.
 package multicluster
 
 import (
@@ -32,18 +28,19 @@ import (
 )
 
 const (
-	// maxClientWait is how long client-go may wait by itself where the API server asks
-	// to come back later.
+	// maxClientWait is the longest Retry-After that client-go may wait for by itself.
 	maxClientWait = time.Second
-	// maxRetryAfterSeconds bounds, in seconds, what is handed on.
+	// maxRetryAfterSeconds limits the delay that is passed on.
 	maxRetryAfterSeconds = 3600
-	// maxStatusBytes bounds what is read of such an answer, in bytes.
+	// maxStatusBytes limits how much of the response body is read.
 	maxStatusBytes = 64 << 10
 )
 
-// RetryAfter returns a client like c that has a prompt answer where the API server
-// asks to come back later than in a second. The error says how long it asks for:
-// apierrors.SuggestsClientDelay.
+// RetryAfter returns a client like c that returns at once if the API server answers
+// with a Retry-After of more than a second. apierrors.SuggestsClientDelay returns the
+// delay, of up to an hour, from the error. Otherwise client-go would sleep for the
+// delay, up to ten times, regardless of the deadline of the request, and block its
+// caller.
 func RetryAfter(c *http.Client) *http.Client {
 	out := *c
 	out.Transport = retryAfterTransport{c.Transport}
@@ -63,7 +60,7 @@ func (t retryAfterTransport) RoundTrip(r *http.Request) (*http.Response, error) 
 	}
 	seconds, err := strconv.Atoi(resp.Header.Get("Retry-After"))
 	if err != nil || time.Duration(seconds)*time.Second <= maxClientWait {
-		return resp, nil //nolint:nilerr // no number of seconds is none to wait for
+		return resp, nil //nolint:nilerr // without a number of seconds client-go does not wait
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxStatusBytes))
 	if err := resp.Body.Close(); err != nil {

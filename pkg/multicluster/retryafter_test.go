@@ -34,7 +34,7 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// fakeTransport answers what is written as an API server that has too much to do.
+// fakeTransport answers writes like an overloaded API server, and passes reads on.
 type fakeTransport struct {
 	next       http.RoundTripper
 	status     int
@@ -43,27 +43,27 @@ type fakeTransport struct {
 	requests   int
 }
 
-func (b *fakeTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+func (tr *fakeTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Method == http.MethodGet {
-		return b.next.RoundTrip(r)
+		return tr.next.RoundTrip(r)
 	}
-	b.requests++
+	tr.requests++
 	return &http.Response{
-		StatusCode: b.status, Request: r, ProtoMajor: 1, ProtoMinor: 1,
-		Header: http.Header{"Retry-After": {b.retryAfter}, "Content-Type": {"text/plain"}},
-		Body:   io.NopCloser(bytes.NewReader([]byte(b.body))),
+		StatusCode: tr.status, Request: r, ProtoMajor: 1, ProtoMinor: 1,
+		Header: http.Header{"Retry-After": {tr.retryAfter}, "Content-Type": {"text/plain"}},
+		Body:   io.NopCloser(bytes.NewReader([]byte(tr.body))),
 	}, nil
 }
 
-// TestClient hands on how long the API server asks to wait, instead of waiting.
-func TestClient(t *testing.T) {
+// TestRetryAfter checks that a client returns the requested delay instead of waiting.
+func TestRetryAfter(t *testing.T) {
 	c := cluster.Start(t)
-	for _, b := range []*fakeTransport{
+	for _, tr := range []*fakeTransport{
 		{status: http.StatusTooManyRequests, retryAfter: "3600", body: "too many requests"},
 		{status: http.StatusServiceUnavailable, retryAfter: "3600", body: `{"kind":"Status","apiVersion":"v1","status":"Failure","message":"not now","reason":"ServiceUnavailable","code":503}`},
 	} {
 		cfg := *c.Config
-		cfg.Wrap(func(next http.RoundTripper) http.RoundTripper { b.next = next; return b })
+		cfg.Wrap(func(next http.RoundTripper) http.RoundTripper { tr.next = next; return tr })
 		httpClient, err := rest.HTTPClientFor(&cfg)
 		if err != nil {
 			t.Fatal(err)
@@ -75,13 +75,13 @@ func TestClient(t *testing.T) {
 		o := &corev1.ConfigMap{}
 		o.Name, o.Namespace = "x", "default"
 		err = kube.Create(t.Context(), o)
-		if err == nil || action.RetryAfter(err) != time.Hour || b.requests != 1 {
-			t.Errorf("got %v after %d requests, to be tried again after %s", err, b.requests, action.RetryAfter(err))
+		if err == nil || action.RetryAfter(err) != time.Hour || tr.requests != 1 {
+			t.Errorf("got %v after %d requests, to be retried after %s", err, tr.requests, action.RetryAfter(err))
 		}
-		if b.status == http.StatusServiceUnavailable && (!apierrors.IsServiceUnavailable(err) || !strings.Contains(err.Error(), "not now")) {
-			t.Errorf("got %v, want what it says", err)
+		if tr.status == http.StatusServiceUnavailable && (!apierrors.IsServiceUnavailable(err) || !strings.Contains(err.Error(), "not now")) {
+			t.Errorf("got %v, want the reason and message of the API server", err)
 		}
-		if b.status == http.StatusTooManyRequests && !apierrors.IsTooManyRequests(err) {
+		if tr.status == http.StatusTooManyRequests && !apierrors.IsTooManyRequests(err) {
 			t.Errorf("got %v", err)
 		}
 	}

@@ -14,11 +14,6 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package decisions keeps what triggers decided lately, and shows it, for those
-// who ask why a trigger did or did not act.
-//
-// It is bounded for each trigger, so that a busy one does not push out what
-// another decided. It holds nothing of the data of events.
 package observe
 
 import (
@@ -34,18 +29,20 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
-// MaxDecisions is how many decisions of each trigger are kept.
+// MaxDecisions is the number of decisions that are kept for each trigger.
 const MaxDecisions = 100
 
-// DecisionLog holds the last decisions of each trigger, other than that it did not
-// subscribe to an event. The zero value is empty and ready. It is safe for
-// concurrent use.
+// DecisionLog keeps the latest decisions of each trigger, without those for
+// events of types that the trigger did not subscribe to. The limit applies to
+// each trigger, so that a busy trigger does not displace the decisions of
+// another. The zero value is ready for use. It is safe for concurrent use.
 type DecisionLog struct {
 	mu        sync.Mutex
 	byTrigger map[event.TriggerRef]*ring
 }
 
-// ring is full of decisions; the oldest is at next, once there are Kept.
+// ring is a ring buffer of MaxDecisions decisions. Once it is full, the oldest is
+// at next.
 type ring struct {
 	decisions []engine.Decision
 	next      int
@@ -54,19 +51,19 @@ type ring struct {
 var _ engine.Observer = (*DecisionLog)(nil)
 
 // Observe implements engine.Observer.
-func (r *DecisionLog) Observe(d engine.Decision) {
+func (l *DecisionLog) Observe(d engine.Decision) {
 	if d.Reason == string(source.NotSubscribed) {
 		return
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.byTrigger == nil {
-		r.byTrigger = map[event.TriggerRef]*ring{}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.byTrigger == nil {
+		l.byTrigger = map[event.TriggerRef]*ring{}
 	}
-	buffer := r.byTrigger[d.Trigger]
+	buffer := l.byTrigger[d.Trigger]
 	if buffer == nil {
 		buffer = &ring{}
-		r.byTrigger[d.Trigger] = buffer
+		l.byTrigger[d.Trigger] = buffer
 	}
 	if len(buffer.decisions) < MaxDecisions {
 		buffer.decisions = append(buffer.decisions, d)
@@ -76,18 +73,18 @@ func (r *DecisionLog) Observe(d engine.Decision) {
 	buffer.next = (buffer.next + 1) % MaxDecisions
 }
 
-// Retain forgets the decisions of all triggers but these.
-func (r *DecisionLog) Retain(triggers []event.TriggerRef) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for t := range r.byTrigger {
+// Retain removes the decisions of all other triggers.
+func (l *DecisionLog) Retain(triggers []event.TriggerRef) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for t := range l.byTrigger {
 		if !slices.Contains(triggers, t) {
-			delete(r.byTrigger, t)
+			delete(l.byTrigger, t)
 		}
 	}
 }
 
-// Decision is an engine.Decision as it is shown. Durations are in seconds.
+// Decision is the JSON form of an engine.Decision. Durations are in seconds.
 type Decision struct {
 	Time     time.Time      `json:"time"`
 	Trigger  string         `json:"trigger"`
@@ -103,7 +100,7 @@ type Decision struct {
 	Error    string         `json:"error,omitempty"`
 }
 
-// Event names the event that was decided about.
+// Event identifies the event of a decision.
 type Event struct {
 	Source  string `json:"source"`
 	Type    string `json:"type"`
@@ -112,13 +109,14 @@ type Event struct {
 	ID      string `json:"id"`
 }
 
-// Recent returns the decisions of a trigger about a key, newest first. An empty
-// trigger, which is as event.Trigger is written, or key stands for all.
-func (r *DecisionLog) Recent(trigger, key string) []Decision {
+// Recent returns the decisions of a trigger about the events of a key, newest
+// first. trigger is in the form of event.TriggerRef.String. An empty trigger or
+// key matches all.
+func (l *DecisionLog) Recent(trigger, key string) []Decision {
 	recent := []Decision{}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for t, buffer := range r.byTrigger {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for t, buffer := range l.byTrigger {
 		name := t.String()
 		if trigger != "" && trigger != name {
 			continue
@@ -149,12 +147,12 @@ func newDecision(trigger string, d engine.Decision) Decision {
 	return s
 }
 
-// ServeHTTP answers with {"decisions": […]}, newest first. The query may name a
-// trigger and a key.
-func (r *DecisionLog) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+// ServeHTTP responds with {"decisions": […]}, newest first. The query parameters
+// trigger and key filter the list.
+func (l *DecisionLog) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	query := req.URL.Query()
 	w.Header().Set("Content-Type", "application/json")
-	body := map[string][]Decision{"decisions": r.Recent(query.Get("trigger"), query.Get("key"))}
-	// Whoever does not read to the end knows that.
+	body := map[string][]Decision{"decisions": l.Recent(query.Get("trigger"), query.Get("key"))}
+	// An error means that the client has disconnected.
 	_ = json.NewEncoder(w).Encode(body)
 }

@@ -33,7 +33,7 @@ import (
 
 func midday() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
 
-// decision is the nth of a trigger.
+// decision returns the nth decision of a trigger.
 func decision(trigger, key string, n int) engine.Decision {
 	return engine.Decision{
 		Trigger: event.TriggerRef{Name: trigger, Namespace: "default"}, Outcome: engine.Succeeded, Attempt: n,
@@ -42,9 +42,9 @@ func decision(trigger, key string, n int) engine.Decision {
 	}
 }
 
-// TestRingIsBounded has one trigger decide much more than is kept: the newest of
-// it is there, and all of the other's.
-func TestRingIsBounded(t *testing.T) {
+// TestDecisionLog_Limit has one trigger make more decisions than are kept: its
+// latest ones are kept, and all of the other trigger's.
+func TestDecisionLog_Limit(t *testing.T) {
 	var r observe.DecisionLog
 	r.Observe(decision("quiet", "a", 1))
 	for n := range 3*observe.MaxDecisions + 7 {
@@ -52,29 +52,29 @@ func TestRingIsBounded(t *testing.T) {
 	}
 	busy := r.Recent("default/busy", "")
 	if len(busy) != observe.MaxDecisions {
-		t.Fatalf("%d are kept, want %d", len(busy), observe.MaxDecisions)
+		t.Fatalf("%d decisions, want %d", len(busy), observe.MaxDecisions)
 	}
 	for i, d := range busy {
 		if want := 3*observe.MaxDecisions + 6 - i; d.Attempt != want {
-			t.Fatalf("at %d is the decision %d, want %d", i, d.Attempt, want)
+			t.Fatalf("decision %d is number %d, want %d", i, d.Attempt, want)
 		}
 	}
 	if quiet := r.Recent("default/quiet", ""); len(quiet) != 1 || quiet[0].Event.Key != "a" {
-		t.Errorf("of the other trigger there is %+v", quiet)
+		t.Errorf("decisions of the other trigger: %+v", quiet)
 	}
 	if all := r.Recent("", ""); len(all) != observe.MaxDecisions+1 || all[len(all)-1].Trigger != "default/quiet" {
-		t.Errorf("%d in all, the last is %+v", len(all), all[len(all)-1])
+		t.Errorf("%d decisions, the last is %+v", len(all), all[len(all)-1])
 	}
 	if none := r.Recent("default/busy", "a"); len(none) != 0 {
-		t.Errorf("of another key there is %+v", none)
+		t.Errorf("decisions of another key: %+v", none)
 	}
 	r.Retain([]event.TriggerRef{{Name: "quiet", Namespace: "default"}})
 	if all := r.Recent("", ""); len(all) != 1 {
-		t.Errorf("%d are kept of triggers that are gone", len(all)-1)
+		t.Errorf("%d decisions of removed triggers", len(all)-1)
 	}
 }
 
-func TestRingLeavesOutWhatNobodyAskedFor(t *testing.T) {
+func TestDecisionLog_NotSubscribed(t *testing.T) {
 	var r observe.DecisionLog
 	d := decision("t", "a", 1)
 	d.Outcome, d.Reason = engine.Suppressed, string(source.NotSubscribed)
@@ -86,7 +86,7 @@ func TestRingLeavesOutWhatNobodyAskedFor(t *testing.T) {
 	}
 }
 
-func TestServe(t *testing.T) {
+func TestDecisionLog_ServeHTTP(t *testing.T) {
 	var r observe.DecisionLog
 	get := func(query string) string {
 		w := httptest.NewRecorder()
@@ -97,7 +97,7 @@ func TestServe(t *testing.T) {
 		return w.Body.String()
 	}
 	if got := get(""); got != `{"decisions":[]}`+"\n" {
-		t.Errorf("at first %s", got)
+		t.Errorf("empty: %s", got)
 	}
 	d := decision("t", "ns/a", 2)
 	d.Outcome, d.Reason, d.Err = engine.Failed, engine.ReasonTimeout, errors.New("timed out")
@@ -111,11 +111,11 @@ func TestServe(t *testing.T) {
 	}
 	var other struct{ Decisions []any }
 	if err := json.Unmarshal([]byte(get("?trigger=t")), &other); err != nil || len(other.Decisions) != 0 {
-		t.Errorf("of another trigger: %v, %v", other, err)
+		t.Errorf("another trigger: %v, %v", other, err)
 	}
 }
 
-func BenchmarkRingObserve(b *testing.B) {
+func BenchmarkDecisionLog_Observe(b *testing.B) {
 	var r observe.DecisionLog
 	d := decision("t", "a", 1)
 	b.ReportAllocs()

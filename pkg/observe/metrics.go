@@ -14,10 +14,12 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package metrics counts what triggers decide, in Prometheus' format.
+// Package observe provides the metrics and the recent decisions of triggers, for
+// users who want to know why a trigger did or did not act.
 //
-// There are as many series as triggers, outcomes and reasons, all of which are
-// few; nothing of an event is a label.
+// Metrics have one series for each trigger, outcome and reason. All of these sets
+// are small, and no label contains data of an event. Decisions identify an event,
+// but contain none of its data either.
 package observe
 
 import (
@@ -36,12 +38,12 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
-// ReasonFilter is the reason of all that filters leave out: their own is a
-// sentence, and which one it is can be seen in the decisions.
+// ReasonFilter is the reason label of all filtered events. The filter's own
+// reason is a sentence, which the DecisionLog keeps.
 const ReasonFilter = "FilterSaidNo"
 
-// Metrics are the counters of one process, in a registry of their own. They are
-// safe for concurrent use.
+// Metrics are the Prometheus metrics of one process, in their own registry. They
+// are safe for concurrent use.
 type Metrics struct {
 	registry *prometheus.Registry
 	clock    clock.PassiveClock
@@ -60,14 +62,14 @@ type Metrics struct {
 	series map[event.TriggerRef]series
 }
 
-// counterKey names a counter of events.
+// counterKey identifies a counter of events.
 type counterKey struct {
 	trigger event.TriggerRef
 	outcome engine.Outcome
 	reason  string
 }
 
-// series are those of one trigger.
+// series are the series of one trigger.
 type series struct {
 	age, duration prometheus.Observer
 	retries       prometheus.Counter
@@ -79,23 +81,23 @@ var (
 	_ engine.DeadLetterObserver = (*Metrics)(nil)
 )
 
-// NewMetrics returns metrics that have counted nothing.
+// NewMetrics returns new metrics. c is the clock for the ages of events.
 func NewMetrics(c clock.PassiveClock) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
 		clock:    c,
 		counts:   map[counterKey]prometheus.Counter{}, series: map[event.TriggerRef]series{},
-		events: counter("events_total", "What triggers decided about events, and why.", "trigger", "outcome", "reason"),
-		age: histogram("event_age_seconds", "Age of events when they were acted on, since the source saw them.",
+		events: counter("events_total", "Decisions of triggers about events, by outcome and reason.", "trigger", "outcome", "reason"),
+		age: histogram("event_age_seconds", "Age of events when their action succeeded, since the source received them.",
 			prometheus.ExponentialBuckets(0.005, 3, 10)),
-		duration: histogram("action_duration_seconds", "Duration of attempts at actions.",
+		duration: histogram("action_duration_seconds", "Duration of attempts of actions.",
 			prometheus.ExponentialBuckets(0.002, 3, 9)),
-		retries:          counter("retries_total", "Attempts at actions that failed, and are followed by another one.", "trigger"),
-		deadLetters:      counter("dead_letters_total", "Events given up and stored.", "trigger"),
-		deadLetterErrors: counter("dead_letter_errors_total", "Attempts to store an event that was given up which failed.", "trigger"),
-		sourceErrors:     counter("source_failures_total", "Failures of sources, each followed by another start.", "source"),
+		retries:          counter("retries_total", "Failed attempts of actions that are retried.", "trigger"),
+		deadLetters:      counter("dead_letters_total", "Dead letters stored.", "trigger"),
+		deadLetterErrors: counter("dead_letter_errors_total", "Failed attempts to store a dead letter.", "trigger"),
+		sourceErrors:     counter("source_failures_total", "Failures of sources, each followed by a restart.", "source"),
 		storeErrors: prometheus.NewCounter(prometheus.CounterOpts{
-			Namespace: namespace, Name: "store_errors_total", Help: "Attempts to save what is done which failed.",
+			Namespace: namespace, Name: "store_errors_total", Help: "Failed attempts to save progress to the store.",
 		}),
 	}
 	m.registry.MustRegister(m.events, m.age, m.duration, m.retries, m.deadLetters, m.deadLetterErrors, m.sourceErrors,
@@ -170,16 +172,16 @@ func (m *Metrics) ObserveSource(f engine.SourceFailure) {
 	m.sourceErrors.WithLabelValues(f.Source).Inc()
 }
 
-// ObserveDeadLetter implements engine.LetterObserver.
-func (m *Metrics) ObserveDeadLetter(b engine.DeadLetterResult) {
-	if b.Err != nil {
-		m.deadLetterErrors.WithLabelValues(b.Trigger.String()).Inc()
+// ObserveDeadLetter implements engine.DeadLetterObserver.
+func (m *Metrics) ObserveDeadLetter(res engine.DeadLetterResult) {
+	if res.Err != nil {
+		m.deadLetterErrors.WithLabelValues(res.Trigger.String()).Inc()
 		return
 	}
-	m.deadLetters.WithLabelValues(b.Trigger.String()).Inc()
+	m.deadLetters.WithLabelValues(res.Trigger.String()).Inc()
 }
 
-// Retain forgets the series of all triggers but these.
+// Retain removes the series of all other triggers.
 func (m *Metrics) Retain(triggers []event.TriggerRef) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -187,8 +189,8 @@ func (m *Metrics) Retain(triggers []event.TriggerRef) {
 	for key := range m.counts {
 		removed[key.trigger] = !slices.Contains(triggers, key.trigger)
 	}
-	for t, is := range removed {
-		if !is {
+	for t, gone := range removed {
+		if !gone {
 			continue
 		}
 		delete(m.series, t)
@@ -202,10 +204,10 @@ func (m *Metrics) Retain(triggers []event.TriggerRef) {
 	}
 }
 
-// ObserveStoreError counts a failure to save what is done.
+// ObserveStoreError counts a failed attempt to save progress to the store.
 func (m *Metrics) ObserveStoreError() { m.storeErrors.Inc() }
 
-// Handler serves the metrics, and those of the state as it is when it is asked.
+// Handler serves the metrics, and the gauges of s at the time of the scrape.
 func (m *Metrics) Handler(s EngineState) http.Handler {
 	state := prometheus.NewRegistry()
 	state.MustRegister(gauges{s, m.clock})

@@ -34,21 +34,22 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/observe"
 )
 
-func noon() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
+func now() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
 
-// fakeEngine has one trigger that is behind, one in quarantine, and one at rest.
+// fakeEngine has one trigger with a lag, one in quarantine, and one without
+// events.
 type fakeEngine struct{}
 
 func (fakeEngine) Backlogs() map[event.TriggerRef]engine.Backlog {
 	return map[event.TriggerRef]engine.Backlog{
-		{Name: "behind", Namespace: "default"}: {Events: 7, Oldest: noon().Add(-90 * time.Second)},
-		{Name: "barred"}:                       {Events: 1, Oldest: noon()},
-		{Name: "rests"}:                        {},
+		{Name: "behind", Namespace: "default"}: {Events: 7, Oldest: now().Add(-90 * time.Second)},
+		{Name: "stuck"}:                        {Events: 1, Oldest: now()},
+		{Name: "idle"}:                         {},
 	}
 }
 
 func (fakeEngine) Quarantines() []engine.Quarantine {
-	return []engine.Quarantine{{Trigger: event.TriggerRef{Name: "barred"}}}
+	return []engine.Quarantine{{Trigger: event.TriggerRef{Name: "stuck"}}}
 }
 
 func scrape(t *testing.T, m *observe.Metrics) string {
@@ -70,9 +71,9 @@ func want(t *testing.T, text string, lines ...string) {
 	}
 }
 
-// observed is what metrics show of each kind of thing that happens.
+// observed returns metrics after one event of each kind.
 func observed() *observe.Metrics {
-	m := observe.NewMetrics(testclock.NewFakePassiveClock(noon()))
+	m := observe.NewMetrics(testclock.NewFakePassiveClock(now()))
 	t := event.TriggerRef{Name: "notify", Namespace: "default"}
 	for _, d := range []engine.Decision{
 		{Trigger: t, Outcome: engine.Suppressed, Reason: engine.ReasonOwnWrite},
@@ -96,7 +97,7 @@ func TestMetrics(t *testing.T) {
 	want(t, scrape(t, observed()),
 		`kube_trigger_events_total{outcome="suppressed",reason="OwnWrite",trigger="default/notify"} 1`,
 		`kube_trigger_events_total{outcome="filtered",reason="FilterSaidNo",trigger="default/notify"} 2`,
-		`kube_trigger_events_total{outcome="acted",reason="",trigger="default/notify"} 1`,
+		`kube_trigger_events_total{outcome="succeeded",reason="",trigger="default/notify"} 1`,
 		`kube_trigger_action_duration_seconds_count{trigger="default/notify"} 3`,
 		`kube_trigger_action_duration_seconds_sum{trigger="default/notify"} 12`,
 		`kube_trigger_event_age_seconds_sum{trigger="default/notify"} 15`,
@@ -107,14 +108,15 @@ func TestMetrics(t *testing.T) {
 		`kube_trigger_store_errors_total 1`,
 		`kube_trigger_queued_events{trigger="default/behind"} 7`,
 		`kube_trigger_resume_lag_seconds{trigger="default/behind"} 90`,
-		`kube_trigger_resume_lag_seconds{trigger="rests"} 0`,
-		`kube_trigger_quarantined{trigger="barred"} 1`,
-		`kube_trigger_quarantined{trigger="rests"} 0`,
+		`kube_trigger_resume_lag_seconds{trigger="idle"} 0`,
+		`kube_trigger_quarantined{trigger="stuck"} 1`,
+		`kube_trigger_quarantined{trigger="idle"} 0`,
 	)
 }
 
-// TestConventions holds names and helps to those of Prometheus.
-func TestConventions(t *testing.T) {
+// TestMetrics_Lint checks the names and help texts against Prometheus'
+// conventions.
+func TestMetrics_Lint(t *testing.T) {
 	problems, err := promlint.New(strings.NewReader(scrape(t, observed()))).Lint()
 	if err != nil {
 		t.Fatal(err)
@@ -124,8 +126,8 @@ func TestConventions(t *testing.T) {
 	}
 }
 
-// TestSeriesAreBounded has a thousand different reasons of a filter.
-func TestSeriesAreBounded(t *testing.T) {
+// TestMetrics_SeriesLimit observes a thousand different reasons of a filter.
+func TestMetrics_SeriesLimit(t *testing.T) {
 	m := observed()
 	before := strings.Count(scrape(t, m), "\n")
 	for i := range 1000 {
@@ -135,28 +137,28 @@ func TestSeriesAreBounded(t *testing.T) {
 		})
 	}
 	if after := strings.Count(scrape(t, m), "\n"); after != before {
-		t.Errorf("%d lines have become %d", before, after)
+		t.Errorf("%d lines before, %d after", before, after)
 	}
 }
 
-func TestKeepForgetsTheOthers(t *testing.T) {
+func TestMetrics_Retain(t *testing.T) {
 	m := observed()
 	kept := event.TriggerRef{Name: "kept"}
 	m.Observe(engine.Decision{Trigger: kept, Outcome: engine.Succeeded, Attempt: 1})
 	m.Retain([]event.TriggerRef{kept})
 	text := scrape(t, m)
 	if strings.Contains(text, "default/notify") {
-		t.Error("series of a trigger that is gone")
+		t.Error("series of a removed trigger")
 	}
-	want(t, text, `kube_trigger_events_total{outcome="acted",reason="",trigger="kept"} 1`)
-	// One that comes back begins anew.
+	want(t, text, `kube_trigger_events_total{outcome="succeeded",reason="",trigger="kept"} 1`)
+	// A trigger that is added again starts from 0.
 	m.Observe(engine.Decision{Trigger: event.TriggerRef{Name: "notify", Namespace: "default"}, Outcome: engine.Succeeded, Attempt: 1})
 	want(t, scrape(t, m),
-		`kube_trigger_events_total{outcome="acted",reason="",trigger="default/notify"} 1`,
+		`kube_trigger_events_total{outcome="succeeded",reason="",trigger="default/notify"} 1`,
 		`kube_trigger_action_duration_seconds_count{trigger="default/notify"} 1`)
 }
 
-func BenchmarkObserve(b *testing.B) {
+func BenchmarkMetrics_Observe(b *testing.B) {
 	m := observed()
 	d := engine.Decision{Trigger: event.TriggerRef{Name: "notify", Namespace: "default"}, Outcome: engine.Suppressed, Reason: "NotSubscribed"}
 	b.ReportAllocs()

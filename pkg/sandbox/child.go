@@ -31,31 +31,32 @@ import (
 )
 
 const (
-	// MaxMemory is what a check may use, in bytes.
+	// MaxMemory is the memory limit of a check, in bytes.
 	MaxMemory = 512 << 20
-	// MaxTime is what a check, or a step of one, may take.
+	// MaxTime is the timeout of a check, or of one step.
 	MaxTime = 5 * time.Second
-	// maxReport bounds what is read of a report, in bytes.
+	// maxReport is the maximum size of a report, in bytes.
 	maxReport = 4 << 20
 )
 
-// Child checks in child processes.
+// Child is a Checker that runs each check in a child process. It is safe for
+// concurrent use.
 type Child struct {
 	command   []string
 	timeout   time.Duration
 	processes chan struct{}
 }
 
-// NewChild returns a Checker that runs command for each check, one whose main
-// calls Serve: no more than processes at the same time, each for no longer than
-// limit.
+// NewChild returns a Checker that runs command for each check: at most processes
+// concurrently, each with the given timeout. The main function of command must call
+// Serve.
 func NewChild(processes int, timeout time.Duration, command ...string) *Child {
 	return &Child{command: command, timeout: timeout, processes: make(chan struct{}, processes)}
 }
 
-// Check implements Checker. Where a check needs too much, it finds out because
-// of which actions and triggers, by checking fewer of them at once; if there is no
-// time for that before the deadline of ctx, the error is an ErrDeadly.
+// Check implements Checker. If a check exceeds a limit, it finds the actions and
+// triggers that caused it by checking subsets. If the deadline of ctx passes before
+// they are found, the error wraps ErrResourceExceeded.
 func (c *Child) Check(ctx context.Context, r Request) (Report, error) {
 	report, exceeded := c.run(ctx, r)
 	if !errors.Is(exceeded, ErrResourceExceeded) {
@@ -68,7 +69,8 @@ func (c *Child) Check(ctx context.Context, r Request) (Report, error) {
 	return report, err
 }
 
-// isolate checks r, which is known to need too much.
+// isolate checks the actions and triggers of r in subsets. The check of all of them is
+// known to exceed a limit.
 func (c *Child) isolate(ctx context.Context, r Request) (Report, error) {
 	exceeded := map[string]diag.List{}
 	remaining := maps.Clone(r.Actions)
@@ -94,8 +96,8 @@ func (c *Child) isolate(ctx context.Context, r Request) (Report, error) {
 	return report, nil
 }
 
-// bisect checks the triggers from and up to, in halves where together they need
-// too much, or are known to.
+// bisect checks the triggers [from, to), in two halves if their check exceeds a limit.
+// exceeds skips the check of all of them, which is known to exceed it.
 func (c *Child) bisect(ctx context.Context, r Request, from, to int, exceeds bool) (Report, error) {
 	r.Only = []int{}
 	for i := from; i < to; i++ {
@@ -110,9 +112,9 @@ func (c *Child) bisect(ctx context.Context, r Request, from, to int, exceeds boo
 	}
 	if to-from <= 1 {
 		r.Only = []int{}
-		report, again := c.run(ctx, r) // for the names
-		if again != nil {
-			return Report{}, again
+		report, namesErr := c.run(ctx, r) // without triggers, for their names
+		if namesErr != nil {
+			return Report{}, namesErr
 		}
 		for i := from; i < to; i++ {
 			report.Triggers[i].ResourceExceeded = true
@@ -133,7 +135,7 @@ func (c *Child) bisect(ctx context.Context, r Request, from, to int, exceeds boo
 	return second, nil
 }
 
-// run runs one child.
+// run checks r in one child process.
 func (c *Child) run(ctx context.Context, r Request) (Report, error) {
 	input, err := json.Marshal(r)
 	if err != nil {
@@ -159,9 +161,9 @@ func (c *Child) run(ctx context.Context, r Request) (Report, error) {
 	return report, nil
 }
 
-// Serve is the other end of a Child: it reads a request, checks it with local
-// and writes the report. It limits this process for good. On an error the process
-// has to exit with 1.
+// Serve is the child side of Child: it limits this process, reads a request from in,
+// checks it with local and writes the report to out. On an error the process must
+// exit with code 1.
 func Serve(ctx context.Context, in io.Reader, out io.Writer, local Local) error {
 	if err := limitProcess(); err != nil {
 		return err

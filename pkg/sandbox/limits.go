@@ -23,17 +23,17 @@ import (
 )
 
 const (
-	// maxStack is how deep the calls of a check may go, in bytes. CUE that
-	// depends on itself without end gets there at once.
+	// maxStack is the maximum size of a goroutine's stack, in bytes. It stops infinite
+	// recursion in CUE.
 	maxStack = 64 << 20
-	// maxCPU ends a child whose parent was killed, and cannot end it.
+	// maxCPU is the CPU time after which the system kills a child whose parent died.
 	maxCPU = 10 * time.Minute
 )
 
-// limitProcess limits this process for good.
+// limitProcess applies the limits to this process. They cannot be lifted.
 func limitProcess() error {
 	debug.SetMaxStack(maxStack)
-	debug.SetMemoryLimit(MaxMemory / 4 * 3) // rather collect than fail
+	debug.SetMemoryLimit(MaxMemory / 4 * 3) // collect garbage before the hard limit is reached
 	if err := setRlimits(MaxMemory, uint64(maxCPU/time.Second)); err != nil {
 		return fmt.Errorf("limit memory and time: %w", err)
 	}

@@ -26,25 +26,25 @@ import (
 	"time"
 )
 
-// ErrResourceExceeded says that a check needed more memory or time than it may have.
-var ErrResourceExceeded = errors.New("checking it needs too much memory or time")
+// ErrResourceExceeded is returned when a check exceeds the memory or time limit.
+var ErrResourceExceeded = errors.New("check exceeds the memory or time limit")
 
-// exitFailure is the exit code of a child whose Serve or ServeSteps returned an
-// error: unlike one that Go's runtime or the system ended, it is not the fault of
-// what it checked.
+// exitFailure is the exit code of a child whose Serve or ServeSteps returned an error.
+// With any other code, the Go runtime or the system ended the child because of the CUE
+// that it evaluated.
 const exitFailure = 1
 
-// execute runs command with input until it has ended. Command ends early when it
-// has taken longer than limit since it began, or since out was written to. An
-// error is ErrDeadly where the work of the command needs too much.
+// execute runs command with input on stdin, and copies its stdout to out. It kills the
+// command when it has not written to stdout for the timeout. The error wraps
+// ErrResourceExceeded if the command exceeded the timeout or a limit.
 func execute(ctx context.Context, timeout time.Duration, command []string, input []byte, out io.Writer) error {
 	limited, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	exceeded := resourceExceeded(fmt.Sprintf("more than %s", timeout))
 	timer := time.AfterFunc(timeout, func() { cancel(exceeded) })
 	defer timer.Stop()
-	cmd := exec.CommandContext(limited, command[0], command[1:]...) //nolint:gosec // this very program
-	// Nothing of this process's environment is its business.
+	cmd := exec.CommandContext(limited, command[0], command[1:]...) //nolint:gosec // the path of this program
+	// The child does not inherit the environment, which may hold secrets.
 	cmd.Env = []string{"GOMAXPROCS=1", "GOTRACEBACK=none"}
 	cmd.Stdin = bytes.NewReader(input)
 	var stderr bytes.Buffer
@@ -67,23 +67,23 @@ func execute(ctx context.Context, timeout time.Duration, command []string, input
 	return classifyExit(exit, stderr.Bytes())
 }
 
-// classifyExit says why Go's runtime or the system ended a process.
+// classifyExit returns the error for a child that the Go runtime or the system ended.
 func classifyExit(exit *exec.ExitError, stderr []byte) error {
 	switch {
 	case bytes.Contains(stderr, []byte("stack overflow")):
-		return resourceExceeded("it depends on itself without end")
-	case bytes.Contains(stderr, []byte("memory")), exit.ExitCode() < 0: // ended by the system
+		return resourceExceeded("infinite recursion")
+	case bytes.Contains(stderr, []byte("memory")), exit.ExitCode() < 0: // killed by a signal
 		return resourceExceeded(fmt.Sprintf("more than %d MiB", MaxMemory>>20))
 	}
 	first, _, _ := bytes.Cut(bytes.TrimSpace(stderr), []byte("\n"))
 	return resourceExceeded(fmt.Sprintf("CUE crashed, %s: %s", exit, first))
 }
 
-func resourceExceeded(why string) error {
-	return fmt.Errorf("%w: %s; write it without large repetitions and ranges, and without values that depend on themselves", ErrResourceExceeded, why)
+func resourceExceeded(reason string) error {
+	return fmt.Errorf("%w: %s; avoid large repetitions and ranges, and values that depend on themselves", ErrResourceExceeded, reason)
 }
 
-// activityWriter calls renew with each write.
+// activityWriter calls onWrite before each write to w.
 type activityWriter struct {
 	w       io.Writer
 	onWrite func()
@@ -94,7 +94,7 @@ func (w activityWriter) Write(p []byte) (int, error) {
 	return w.w.Write(p)
 }
 
-// limitedWriter drops what is too much.
+// limitedWriter writes the first remaining bytes to w, and discards the rest.
 type limitedWriter struct {
 	w         io.Writer
 	remaining int

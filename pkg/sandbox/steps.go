@@ -26,10 +26,10 @@ import (
 	"time"
 )
 
-// RunSteps has a child process, which calls ServeSteps, do what request says, and
-// stores what comes of it in result. No step of it may take longer than limit. A
-// step that needs too much memory or time is left out of the next attempt, which
-// is told why, until one of them gets to its end.
+// RunSteps runs command, a child process that calls ServeSteps, with request, and
+// stores its result in result. Each step has the given timeout. When a step exceeds a
+// limit, the child is started again and told to skip it, until a child completes.
+// Both request and result are encoded as JSON.
 func RunSteps(ctx context.Context, timeout time.Duration, request, result any, command ...string) error {
 	task := task{Rejected: map[string]string{}}
 	var err error
@@ -57,9 +57,9 @@ func RunSteps(ctx context.Context, timeout time.Duration, request, result any, c
 	}
 }
 
-// ServeSteps is the other end of InSteps: it reads a request, does what it says,
-// and writes what comes of it. It limits this process for good. On an error the
-// process has to exit with 1.
+// ServeSteps is the child side of RunSteps: it limits this process, reads a request
+// from in, passes it to do and writes the result to out. On an error the process must
+// exit with code 1.
 func ServeSteps[Request, Result any](in io.Reader, out io.Writer, do func(Request, *Steps) (Result, error)) error {
 	if err := limitProcess(); err != nil {
 		return err
@@ -84,15 +84,15 @@ func ServeSteps[Request, Result any](in io.Reader, out io.Writer, do func(Reques
 	return steps.out.Encode(message{Result: encoded})
 }
 
-// Steps tells the process that waits how far this one has got.
+// Steps reports the progress of the child to its parent.
 type Steps struct {
 	rejected map[string]string
 	out      *json.Encoder
 	err      error
 }
 
-// Begin says that the step of this name begins, and ends the one before. If it
-// returns a reason, the step needs too much, and must be left out.
+// Begin starts the named step, and ends the previous one. If it returns a reason, the
+// step exceeded a limit before and must be skipped.
 func (s *Steps) Begin(step string) string {
 	if reason, ok := s.rejected[step]; ok {
 		return reason
@@ -101,20 +101,20 @@ func (s *Steps) Begin(step string) string {
 	return ""
 }
 
-// task is what a child reads.
+// task is the input of a child.
 type task struct {
 	Request json.RawMessage
-	// Rejected are the steps to leave out, and why.
+	// Rejected has the steps to skip, with the reasons.
 	Rejected map[string]string
 }
 
-// message is what a child writes, one a line.
+// message is one line of a child's output.
 type message struct {
 	Step   string          `json:",omitempty"`
 	Result json.RawMessage `json:",omitempty"`
 }
 
-// progress reads messages.
+// progress decodes the messages that are written to it, and keeps the last one.
 type progress struct {
 	buffer []byte
 	last   message

@@ -29,53 +29,53 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/sandbox"
 )
 
-// filters compiles the filters of a request, a step each, and returns what is
-// wrong with each.
+// filters compiles the filters of a request, one step each, and returns their
+// problems.
 func filters(request []string, s *sandbox.Steps) ([]string, error) {
-	found := make([]string, len(request))
+	problems := make([]string, len(request))
 	for i, text := range request {
 		switch text {
-		case "refuse":
+		case "fail":
 			return nil, errors.New("not today")
 		case "panic":
-			if found[i] = s.Begin(text); found[i] == "" {
+			if problems[i] = s.Begin(text); problems[i] == "" {
 				panic("at the disco")
 			}
 			continue
 		}
-		if found[i] = s.Begin(text); found[i] == "" {
-			_, problems := filter.Compile(text, event.TriggerRef{})
-			found[i] = problems.Error()
+		if problems[i] = s.Begin(text); problems[i] == "" {
+			_, list := filter.Compile(text, event.TriggerRef{})
+			problems[i] = list.Error()
 		}
 	}
-	return found, nil
+	return problems, nil
 }
 
-// deep is CUE that overflows the stack when it is compiled.
+// deep is CUE that overflows the stack when compiled.
 const deep = "context: {\n\t>1\n\tif context != _|_ {data: a: 1}\n}"
 
-func TestStepsThatNeedTooMuchAreLeftOut(t *testing.T) {
-	request := []string{`context.data.x == "a"`, deep, "context.dta.x == 1", bombs()["time"], "panic", `context.data.x == "b"`}
-	want := []string{"", "depends on itself without end", "no field", "more than " + patience().String(), "CUE crashed, exit status 2: panic: at the disco", ""}
-	if !raced() { // else there is no limit of memory
-		request, want = append(request, bombs()["memory"]), append(want, "more than 512 MiB")
+func TestRunSteps_ResourceExceeded(t *testing.T) {
+	request := []string{`context.data.x == "a"`, deep, "context.dta.x == 1", heavyCUE()["time"], "panic", `context.data.x == "b"`}
+	want := []string{"", "infinite recursion", "no field", "more than " + childTimeout().String(), "CUE crashed, exit status 2: panic: at the disco", ""}
+	if !raceEnabled() { // otherwise there is no memory limit
+		request, want = append(request, heavyCUE()["memory"]), append(want, "more than 512 MiB")
 	}
-	var found []string
-	if err := sandbox.RunSteps(t.Context(), patience(), request, &found, os.Args[0], "steps"); err != nil {
+	var problems []string
+	if err := sandbox.RunSteps(t.Context(), childTimeout(), request, &problems, os.Args[0], "steps"); err != nil {
 		t.Fatal(err)
 	}
-	if len(found) != len(want) {
-		t.Fatalf("found %q", found)
+	if len(problems) != len(want) {
+		t.Fatalf("problems %q", problems)
 	}
 	for i, w := range want {
-		if (found[i] == "") != (w == "") || !strings.Contains(found[i], w) {
-			t.Errorf("%s: %q, want %q", request[i], found[i], w)
+		if (problems[i] == "") != (w == "") || !strings.Contains(problems[i], w) {
+			t.Errorf("%s: %q, want %q", request[i], problems[i], w)
 		}
 	}
 }
 
-func TestStepsThatAreNotMadeAreAnError(t *testing.T) {
-	ended, cancel := context.WithCancel(t.Context())
+func TestRunSteps_Error(t *testing.T) {
+	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
 	for name, tc := range map[string]struct {
 		ctx     context.Context
@@ -83,13 +83,13 @@ func TestStepsThatAreNotMadeAreAnError(t *testing.T) {
 		command string
 		want    string
 	}{
-		"no such program": {t.Context(), "", "/nonexistent", "no such file"},
-		"told to end":     {ended, "", os.Args[0], "canceled"},
-		"refused":         {t.Context(), "refuse", os.Args[0], "not today"},
+		"not-found": {t.Context(), "", "/nonexistent", "no such file"},
+		"canceled":  {canceled, "", os.Args[0], "canceled"},
+		"failed":    {t.Context(), "fail", os.Args[0], "not today"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var found []string
-			err := sandbox.RunSteps(tc.ctx, time.Minute, []string{tc.request}, &found, tc.command, "steps")
+			var problems []string
+			err := sandbox.RunSteps(tc.ctx, time.Minute, []string{tc.request}, &problems, tc.command, "steps")
 			if err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("error %v, want %q", err, tc.want)
 			}

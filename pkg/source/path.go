@@ -26,11 +26,11 @@ import (
 	"cuelang.org/go/cue/ast"
 )
 
-// Path names a field of an object: "spec", "template".
+// Path is the path of a field in an object: {"spec", "template"}.
 type Path []string
 
-// ParsePath reads a path as CUE writes it: spec.template,
-// metadata.labels["a/b"]. Strings are in plain double quotes.
+// ParsePath parses a path in CUE syntax: spec.template, metadata.labels["a/b"].
+// Strings are in plain double quotes. List elements cannot be selected.
 func ParsePath(text string) (Path, error) {
 	var p Path
 	for rest, first := text, true; first || rest != ""; first = false {
@@ -45,18 +45,19 @@ func ParsePath(text string) (Path, error) {
 	}
 	switch {
 	case p[0] == "context":
-		return nil, fmt.Errorf("%q: begins within the object, such as spec or metadata, not with context", text)
+		return nil, fmt.Errorf("%q: must start at a field of the object, such as spec or metadata, not at context", text)
 	case len(p) > 1 && p[0] == "metadata" && p[1] == "managedFields":
-		return nil, fmt.Errorf("%q: is not part of what triggers see", text)
+		return nil, fmt.Errorf("%q: is not available to triggers", text)
 	}
 	return p, nil
 }
 
-// segment reads the field that text begins with, nil where it begins with none.
+// segment parses the first field of text. It returns a nil name if text does not
+// start with a field.
 func segment(text string, first bool) (name *string, rest string, err error) {
 	if inner, ok := strings.CutPrefix(text, "["); ok {
 		if inner != "" && inner[0] >= '0' && inner[0] <= '9' {
-			return nil, "", fmt.Errorf("%q: a list counts as a whole; name its field", text)
+			return nil, "", fmt.Errorf("%q: list elements cannot be compared; use the path of the list", text)
 		}
 		name, rest = quoted(inner)
 		rest, ok = strings.CutPrefix(rest, "]")
@@ -89,7 +90,8 @@ func segment(text string, first bool) (name *string, rest string, err error) {
 	return &ident, text[end:], nil
 }
 
-// quoted reads the string that text begins with.
+// quoted parses the string at the start of text. It returns a nil name if there
+// is none.
 func quoted(text string) (name *string, rest string) {
 	prefix, err := strconv.QuotedPrefix(text)
 	if err != nil || prefix[0] != '"' {
@@ -102,8 +104,8 @@ func quoted(text string) (name *string, rest string) {
 	return &s, text[len(prefix):]
 }
 
-// internal reports whether an identifier is what CUE hides or defines, which
-// objects never have.
+// internal reports whether an identifier is a hidden field or a definition in
+// CUE. Objects have neither.
 func internal(name string) bool {
 	return strings.HasPrefix(name, "_") || strings.HasPrefix(name, "#")
 }
@@ -112,7 +114,8 @@ func invalidPath(text string) error {
 	return fmt.Errorf(`must be the path of a field, such as spec.template or metadata.labels["a/b"], not %q`, text)
 }
 
-// String returns the path as ParsePath reads it, the same for equal paths only.
+// String returns the path in the syntax of ParsePath. Different paths have
+// different strings.
 func (p Path) String() string {
 	var b strings.Builder
 	for i, name := range p {
@@ -128,7 +131,7 @@ func (p Path) String() string {
 	return b.String()
 }
 
-// Lookup returns the value at p in object, and whether there is one.
+// Lookup returns the value at p in object, and whether it exists.
 func (p Path) Lookup(object map[string]any) (any, bool) {
 	var value any = object
 	for _, name := range p {
@@ -143,5 +146,5 @@ func (p Path) Lookup(object map[string]any) (any, bool) {
 	return value, true
 }
 
-// Compare orders paths.
+// Compare compares paths segment by segment, as slices.Compare does.
 func (p Path) Compare(q Path) int { return slices.CompareFunc(p, q, strings.Compare) }

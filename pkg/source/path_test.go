@@ -26,9 +26,9 @@ import (
 
 func TestParsePath(t *testing.T) {
 	for _, tc := range []struct {
-		give string
-		want source.Path
-		text string
+		input string
+		want  source.Path
+		text  string
 	}{
 		{`data`, source.Path{"data"}, `data`},
 		{`spec.template`, source.Path{"spec", "template"}, `spec.template`},
@@ -39,23 +39,23 @@ func TestParsePath(t *testing.T) {
 		{``, nil, `must be the path of a field, such as spec.template or metadata.labels["a/b"], not ""`},
 		{`data.`, nil, `must be the path of a field, such as spec.template or metadata.labels["a/b"], not "data."`},
 		{`data + 1`, nil, `must be the path of a field, such as spec.template or metadata.labels["a/b"], not "data + 1"`},
-		{`spec.containers[0].image`, nil, `"[0].image": a list counts as a whole; name its field`},
+		{`spec.containers[0].image`, nil, `"[0].image": list elements cannot be compared; use the path of the list`},
 		{`#data`, nil, `objects have no field #data`},
-		{`context.data.spec`, nil, `"context.data.spec": begins within the object, such as spec or metadata, not with context`},
-		{`metadata.managedFields`, nil, `"metadata.managedFields": is not part of what triggers see`},
+		{`context.data.spec`, nil, `"context.data.spec": must start at a field of the object, such as spec or metadata, not at context`},
+		{`metadata.managedFields`, nil, `"metadata.managedFields": is not available to triggers`},
 	} {
-		got, err := source.ParsePath(tc.give)
+		got, err := source.ParsePath(tc.input)
 		text := got.String()
 		if err != nil {
 			text = err.Error()
 		}
 		if diff := cmp.Diff(tc.want, got); diff != "" || text != tc.text {
-			t.Errorf("%s: %s, %s", tc.give, text, diff)
+			t.Errorf("%s: %s, %s", tc.input, text, diff)
 		}
 	}
 }
 
-// FuzzParsePath wants of whatever is a path that its text is that path again.
+// FuzzParsePath checks that the string of a parsed path parses to the same path.
 func FuzzParsePath(f *testing.F) {
 	for _, seed := range []string{`data`, `metadata.labels["a/b"]`, `a."b"."\u0000"`, `a[0]`, `a?`, `_a.#b`, "a.\"\"\"\n\tb\n\t\"\"\""} {
 		f.Add(seed)
@@ -72,7 +72,7 @@ func FuzzParsePath(f *testing.F) {
 	})
 }
 
-func TestPathIn(t *testing.T) {
+func TestPath_Lookup(t *testing.T) {
 	object := map[string]any{"a": map[string]any{"b": nil, "c": "d"}}
 	for _, tc := range []struct {
 		path source.Path

@@ -14,12 +14,14 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package source is the contract between what emits events and the engine
-// that handles them.
+// Package source is the contract between sources, which emit events, and the
+// engine, which handles them.
 package source
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -28,82 +30,91 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/expr"
 )
 
-// A Sink takes events.
+// A Sink receives events.
 type Sink interface {
-	// Deliver blocks while the engine is full: a source is slowed, an event is
-	// never dropped. An error means that ev was not taken, because ctx or the
-	// engine has ended; done is then never called. Otherwise done is called
-	// exactly once, from any goroutine, when every trigger has filtered ev,
-	// acted on it, or given it up. Events that the engine returns unhandled
-	// when it stops are never done.
+	// Deliver blocks while the engine is full; it never drops an event. It
+	// returns an error if ctx or the engine ends before ev is accepted; done is
+	// then never called. Otherwise done is called exactly once, from any
+	// goroutine, when every trigger has rejected ev, acted on it, or stored it
+	// as a dead letter. It is not called for events that are requeued when the
+	// engine stops.
 	Deliver(ctx context.Context, ev event.Event, done func()) error
 }
 
 // A Source emits events.
 type Source interface {
 	// Run delivers events until ctx ends, then returns nil. Any other return
-	// is a failure: the engine reports it and, after a backoff, calls Run
-	// again, which goes on where it stopped.
+	// is a failure: the engine reports it and calls Run again after a backoff.
+	// Run then continues from the last event that it delivered.
 	Run(ctx context.Context, sink Sink) error
 }
 
-// A Subscription is what one trigger asks of a source.
+// A Subscription is the compiled source of one trigger.
 type Subscription interface {
-	// Key is equal for subscriptions that one source can serve together.
+	// Key is equal for subscriptions that share a source.
 	Key() string
-	// Skip returns why the trigger does not take ev at all, whatever its filter
-	// says; the empty Reason where it takes ev.
+	// Skip returns the reason why the trigger ignores ev before its filter is
+	// evaluated, or the empty Reason if the filter decides.
 	Skip(ev event.Event) Reason
-	// Open returns the source that serves all of shared, whose Keys are equal.
+	// Open returns the source that serves all of shared, whose keys are equal.
 	Open(shared []Subscription) Source
 }
 
-// A Comparer is a Subscription to objects: its updates say what changed, and
-// Trigger.OnChange has an effect.
+// A Comparer is a Subscription to objects. Its update events list the fields
+// that are unchanged, which Spec.OnChange requires.
 type Comparer interface {
 	Subscription
 	Compares()
 }
 
-// A Watcher is a Subscription to objects of the Kubernetes API, which takes the
-// right to list and watch them.
+// A Watcher is a Subscription to objects of the Kubernetes API. It requires
+// permission to list and watch them.
 type Watcher interface {
 	Subscription
-	// Watches returns the kind of the objects and the one namespace that they are
-	// in, empty for all.
+	// Watches returns the kind of the objects and their namespace. The namespace
+	// is empty if all namespaces are watched.
 	Watches() (kind schema.GroupVersionKind, namespace string)
 }
 
-// Reason says why a trigger does not take an event.
+// Reason is the reason why a trigger ignores an event.
 type Reason string
 
 const (
-	// NotSubscribed says that the trigger asked for other types of events.
+	// NotSubscribed means that the trigger subscribes to other types of events.
 	NotSubscribed Reason = "NotSubscribed"
-	// NoChange says that none of the fields that the trigger watches changed.
+	// NoChange means that none of the fields in the trigger's onChange changed.
 	NoChange Reason = "NoChange"
-	// BeforeStart says that it happened before the trigger existed, or was
-	// announced to it before.
+	// BeforeStart means that the event precedes the trigger's start, or that
+	// its sync event was already delivered to the trigger.
 	BeforeStart Reason = "BeforeStart"
 )
 
-// Spec is what a source needs to know of the trigger that subscribes.
+// Spec is the part of a trigger that its source depends on.
 type Spec struct {
 	event.TriggerRef
-	// Old are the fields that it refers to below `context.old`.
+	// Old are the fields below `context.old` that the trigger refers to.
 	Old expr.FieldSet
-	// OnChange are the fields of which one has to change for an update to
-	// count. Where there are none, every update does.
+	// OnChange are the fields of which at least one has to change for an update
+	// to be delivered. If it is empty, every update is delivered.
 	OnChange []Path
-	// BeforeEvaluate, where it is set, is asked before CUE is evaluated that the user wrote
-	// in the properties. If it returns problems, that is not to be done, and they
-	// are the source's.
+	// BeforeEvaluate, if set, is called before CUE from the properties is
+	// evaluated. If it returns diagnostics, the compiler returns them instead
+	// of evaluating the CUE.
 	BeforeEvaluate func() diag.List
 }
 
-// A Compiler checks the properties that a user wrote for t and makes a
-// Subscription of them. Paths in the problems are relative to the properties.
+// A Compiler validates the properties of t's source and returns its
+// Subscription. Paths in the diagnostics are relative to the properties.
 type Compiler func(properties map[string]any, t Spec) (Subscription, diag.List)
 
-// Registry holds the sources that triggers may name, by type.
+// Registry maps source types to their compilers.
 type Registry map[string]Compiler
+
+// Unused returns a function that reports whether name starts with sourceType and
+// a colon, and is the Key of none of subscriptions.
+func Unused(sourceType string, subscriptions []Subscription) func(name string) bool {
+	return func(name string) bool {
+		return strings.HasPrefix(name, sourceType+":") &&
+			!slices.ContainsFunc(subscriptions, func(s Subscription) bool { return s.Key() == name })
+	}
+}

@@ -23,7 +23,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -36,11 +35,11 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
-// env is where a store is kept.
+// env is a place in which a store is kept.
 type env struct {
-	// open opens what is stored there.
+	// open opens the store.
 	open func(t *testing.T, o options) store.Store
-	// dump returns all that is stored there, as far as anyone can read it.
+	// dump returns all stored bytes that a reader has access to.
 	dump func(t *testing.T) []byte
 }
 
@@ -51,50 +50,49 @@ type options struct {
 
 func noon() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
 
-// conformanceTests are what every store keeps.
-var conformanceTests = map[string]func(t *testing.T, p env){
-	"resume points survive":               resumePointsSurvive,
-	"watches are apart":                   watchesAreApart,
-	"a large inventory survives":          largeInventorySurvives,
-	"an inventory grows and shrinks":      inventoryGrowsAndShrinks,
-	"odd entries survive":                 oddEntriesSurvive,
-	"too much is refused":                 tooMuchIsRefused,
-	"forgotten is gone":                   forgottenIsGone,
-	"letters survive":                     lettersSurvive,
-	"a letter is buried once":             letterIsBuriedOnce,
-	"letters are bounded in number":       lettersAreBoundedInNumber,
-	"letters are bounded in age":          lettersAreBoundedInAge,
-	"replays are asked for":               replaysAreAskedFor,
-	"a large letter keeps its name":       largeLetterKeepsItsName,
-	"no data of secrets":                  noDataOfSecrets,
-	"the spool keeps order":               spoolKeepsOrder,
-	"whole events survive":                wholeEventsSurvive,
-	"the spool is bounded":                spoolIsBounded,
-	"the history is bounded":              historyIsBounded,
-	"calls run at once":                   callsRunAtOnce,
-	"an ended context writes nothing":     endedContextWritesNothing,
-	"a saver leaves everything in itself": saverLeavesEverything,
+// conformanceTests test the guarantees of store.Store.
+var conformanceTests = map[string]func(t *testing.T, e env){
+	"checkpoint":            testCheckpoint,
+	"checkpoint-per-watch":  testCheckpointPerWatch,
+	"inventory-large":       testInventoryLarge,
+	"inventory-growth":      testInventoryGrowth,
+	"entry-encoding":        testEntryEncoding,
+	"entry-too-large":       testEntryTooLarge,
+	"delete":                testDelete,
+	"dead-letter":           testDeadLetter,
+	"dead-letter-replace":   testDeadLetterReplace,
+	"dead-letter-limit":     testDeadLetterLimit,
+	"dead-letter-age":       testDeadLetterAge,
+	"dead-letter-too-large": testDeadLetterTooLarge,
+	"replay":                testReplay,
+	"secrets":               testSecrets,
+	"queue-order":           testQueueOrder,
+	"queue-limit":           testQueueLimit,
+	"event-fields":          testEventFields,
+	"concurrency":           testConcurrency,
+	"canceled":              testCanceled,
+	"saver":                 testSaver,
 }
 
 func conformance(t *testing.T, newEnv func(t *testing.T) env) {
 	for _, name := range slices.Sorted(maps.Keys(conformanceTests)) {
-		t.Run(strings.ReplaceAll(name, " ", "-"), func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			conformanceTests[name](t, newEnv(t))
 		})
 	}
 }
 
-func (p env) withStore(t *testing.T, use func(s store.Store)) { p.withOptions(t, options{}, use) }
+func (e env) withStore(t *testing.T, f func(s store.Store)) { e.withOptions(t, options{}, f) }
 
-// withOptions opens the store for use and closes it.
-func (p env) withOptions(t *testing.T, o options, use func(s store.Store)) {
+// withOptions opens the store, calls f and closes the store.
+func (e env) withOptions(t *testing.T, o options, f func(s store.Store)) {
 	t.Helper()
 	if o.clock == nil {
 		o.clock = testclock.NewFakeClock(noon())
 	}
-	s := p.open(t, o)
-	use(s)
+	s := e.open(t, o)
+	f(s)
 	must(t, s.Close())
 }
 
@@ -120,10 +118,10 @@ func assertEqual[T any](t *testing.T, got, want T) {
 	}
 }
 
-func callsRunAtOnce(t *testing.T, p env) {
+func testConcurrency(t *testing.T, e env) {
 	ctx := t.Context()
 	const workers, rounds = 8, 12
-	p.withStore(t, func(s store.Store) {
+	e.withStore(t, func(s store.Store) {
 		var all sync.WaitGroup
 		for w := range workers {
 			all.Go(func() {
@@ -135,8 +133,7 @@ func callsRunAtOnce(t *testing.T, p env) {
 						s.Save(ctx, strconv.Itoa(w), store.Change{Watermark: &store.Watermark{Position: strconv.Itoa(i)}}),
 						s.Enqueue(ctx, ev),
 						errOf(s.PutDeadLetter(ctx, newDeadLetter(n))),
-						s.Record(ctx, store.Run{EventID: ev.ID}),
-						errOf(s.Load(ctx, "shared")), errOf(s.ListDeadLetters(ctx)), errOf(s.Runs(ctx)),
+						errOf(s.Load(ctx, "shared")), errOf(s.ListDeadLetters(ctx)),
 					}
 					if i%2 == 0 {
 						errs = append(errs, s.Ack(ctx, ev.Source, ev.ID))
@@ -149,10 +146,9 @@ func callsRunAtOnce(t *testing.T, p env) {
 		}
 		all.Wait()
 	})
-	p.withStore(t, func(s store.Store) {
+	e.withStore(t, func(s store.Store) {
 		assertEqual(t, len(got(s.Load(ctx, "shared"))(t).Inventory), workers*rounds)
 		assertEqual(t, len(got(s.ListDeadLetters(ctx))(t).Items), workers*rounds)
-		assertEqual(t, len(got(s.Runs(ctx))(t)), workers*rounds)
 		assertEqual(t, len(queued(t, s, "webhook")), workers*rounds/2)
 		for w := range workers {
 			assertEqual(t, got(s.Load(ctx, strconv.Itoa(w)))(t).Position, strconv.Itoa(rounds-1))
@@ -162,55 +158,48 @@ func callsRunAtOnce(t *testing.T, p env) {
 
 func errOf[T any](_ T, err error) error { return err }
 
-func endedContextWritesNothing(t *testing.T, p env) {
-	ended, end := context.WithCancel(t.Context())
-	end()
-	p.withStore(t, func(s store.Store) {
+func testCanceled(t *testing.T, e env) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	e.withStore(t, func(s store.Store) {
 		for name, err := range map[string]error{
-			"load":   errOf(s.Load(ended, "w")),
-			"save":   s.Save(ended, "w", store.Change{Watermark: &store.Watermark{Position: "1"}}),
-			"accept": s.Enqueue(ended, newEvent("webhook", 1)),
-			"bury":   errOf(s.PutDeadLetter(ended, newDeadLetter(1))),
-			"record": s.Record(ended, store.Run{}),
+			"load":    errOf(s.Load(ctx, "w")),
+			"save":    s.Save(ctx, "w", store.Change{Watermark: &store.Watermark{Position: "1"}}),
+			"enqueue": s.Enqueue(ctx, newEvent("webhook", 1)),
+			"put":     errOf(s.PutDeadLetter(ctx, newDeadLetter(1))),
 		} {
 			if !errors.Is(err, context.Canceled) {
-				t.Errorf("%s: got %v, want that the context is canceled", name, err)
+				t.Errorf("%s: got %v, want canceled", name, err)
 			}
 		}
 	})
-	p.withStore(t, func(s store.Store) {
+	e.withStore(t, func(s store.Store) {
 		assertEqual(t, got(s.Load(t.Context(), "w"))(t), store.Checkpoint{})
 		assertEqual(t, got(s.ListDeadLetters(t.Context()))(t), store.DeadLetterList{})
 		assertEqual(t, queued(t, s, "webhook"), nil)
-		assertEqual(t, got(s.Runs(t.Context()))(t), nil)
 	})
 }
 
-func saverLeavesEverything(t *testing.T, p env) {
+func testSaver(t *testing.T, e env) {
 	const changes = 500
-	p.withStore(t, func(s store.Store) {
-		ctx, end := context.WithCancel(t.Context())
+	e.withStore(t, func(s store.Store) {
+		ctx, cancel := context.WithCancel(t.Context())
 		saver := store.NewSaver(s, store.SaverOptions{
 			MaxDelay: time.Hour, BatchSize: 100, GracePeriod: time.Minute,
 			Clock: testclock.NewFakeClock(noon()), OnError: func(err error) { t.Error(err) },
 		})
-		ended := make(chan error)
-		go func() { ended <- saver.Run(ctx) }()
+		done := make(chan error)
+		go func() { done <- saver.Run(ctx) }()
 		for i := range changes {
 			saver.Save("w", store.Change{Watermark: &store.Watermark{Position: strconv.Itoa(i)}, Inventory: map[string]*store.Entry{strconv.Itoa(i): entry(i)}})
-			saver.Record(store.Run{Attempts: i})
 		}
-		end()
-		must(t, <-ended)
+		cancel()
+		must(t, <-done)
 	})
-	p.withOptions(t, options{limits: store.Limits{Runs: 1000}}, func(s store.Store) {
-		r := got(s.Load(t.Context(), "w"))(t)
-		if r.Position != strconv.Itoa(changes-1) || len(r.Inventory) != changes {
-			t.Errorf("at %s with %d objects, want all %d", r.Position, len(r.Inventory), changes)
-		}
-		runs := got(s.Runs(t.Context()))(t)
-		if len(runs) == 0 || runs[len(runs)-1].Attempts != changes-1 {
-			t.Errorf("%d runs, the last is not the last", len(runs))
+	e.withStore(t, func(s store.Store) {
+		c := got(s.Load(t.Context(), "w"))(t)
+		if c.Position != strconv.Itoa(changes-1) || len(c.Inventory) != changes {
+			t.Errorf("position %s with %d objects, want all %d", c.Position, len(c.Inventory), changes)
 		}
 	})
 }

@@ -29,51 +29,54 @@ import (
 )
 
 const (
-	// writeTimeout is how long one write may take.
+	// writeTimeout limits one write.
 	writeTimeout = 30 * time.Second
-	// backoffInitial and backoffMax bound the wait after a write that failed.
+	// backoffInitial and backoffMax limit the wait after a write that failed.
 	backoffInitial = 100 * time.Millisecond
 	backoffMax     = 5 * time.Second
-	// pendingRuns is how many runs wait to be written. While a store fails,
-	// the oldest go.
-	pendingRuns = 1000
+	// maxConcurrentAcks is the number of events acknowledged at the same time.
+	maxConcurrentAcks = 64
 )
 
-// SaverOptions say how far what is stored may be behind.
+// SaverOptions configure a Saver. All fields are required.
 type SaverOptions struct {
-	// MaxDelay is the longest that a change waits while the store works.
+	// MaxDelay is the maximum time before a change is written.
 	MaxDelay time.Duration
-	// BatchSize is the number of changes that are written before Every is over.
+	// BatchSize is the number of changes that are written without waiting for
+	// MaxDelay.
 	BatchSize int
-	// GracePeriod is how long Run may go on writing after its context has ended.
+	// GracePeriod is the maximum time for which Run continues to write after its
+	// context has ended.
 	GracePeriod time.Duration
 	Clock       clock.Clock
-	// OnError is told of each write that failed and will be repeated. It must
+	// OnError is called for each write that failed and will be retried. It must
 	// not block.
 	OnError func(error)
 }
 
-// Saver writes changes to a store in batches: each is in the store at most
-// Every or Changes later, and when Run returns. Memory is bounded by the
-// number of objects, since later changes of one object replace earlier ones.
+// Saver writes changes to a store in batches: a change is written at most MaxDelay
+// or BatchSize changes later, and before Run returns. Its memory is limited by the
+// number of objects: a later change of an object replaces the earlier one. It is
+// safe for concurrent use.
 type Saver struct {
 	store   Store
 	options SaverOptions
 
 	mu      sync.Mutex
 	pending map[string]Change
-	runs    []Run
 	acks    []ack
-	// changes counts those that are pending.
+	// changes counts the pending changes and acks.
 	changes int
 
-	// dirty and full hold a token where the first, or the last that fits into
-	// a batch, was added.
+	// dirty holds a token after the first change of a batch, full after the last.
 	dirty, full chan struct{}
 	flushes     chan chan error
 }
 
-// NewSaver returns a Saver that does nothing until it runs.
+// ack identifies an event to remove from the queue.
+type ack struct{ source, id string }
+
+// NewSaver returns a Saver. Nothing is written until Run is called.
 func NewSaver(s Store, o SaverOptions) *Saver {
 	return &Saver{
 		store: s, options: o,
@@ -83,8 +86,8 @@ func NewSaver(s Store, o SaverOptions) *Saver {
 	}
 }
 
-// Save takes note of c, which follows all changes of watch before, and returns
-// at once. What c refers to must not change afterwards.
+// Save adds c, which follows all earlier changes of watch. It does not block. The
+// caller must not modify what c refers to.
 func (s *Saver) Save(watch string, c Change) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -92,14 +95,12 @@ func (s *Saver) Save(watch string, c Change) {
 	s.markDirty()
 }
 
-// Record takes note of r and returns at once.
-func (s *Saver) Record(r Run) {
+// Ack removes an event from the queue once all earlier changes are stored. It does
+// not block.
+func (s *Saver) Ack(source, id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.runs = append(s.runs, r)
-	if over := len(s.runs) - pendingRuns; over > 0 {
-		s.runs = slices.Delete(s.runs, 0, over)
-	}
+	s.acks = append(s.acks, ack{source, id})
 	s.markDirty()
 }
 
@@ -118,8 +119,8 @@ func signal(c chan<- struct{}) {
 	}
 }
 
-// Flush returns when everything before it is in the store, or with the error
-// of the one attempt that it makes. It needs Run.
+// Flush makes one attempt to write all earlier changes, and returns its error. It
+// blocks while Run is not running.
 func (s *Saver) Flush(ctx context.Context) error {
 	reply := make(chan error, 1)
 	select {
@@ -135,9 +136,9 @@ func (s *Saver) Flush(ctx context.Context) error {
 	}
 }
 
-// Run writes until ctx ends, then writes what is left, and returns the error
-// where that did not succeed in time. It returns ErrFenced as soon as another
-// writer has taken over.
+// Run writes changes until ctx ends. Then it writes the pending changes, and
+// returns an error if that does not succeed within the grace period. It returns
+// ErrFenced as soon as another writer has taken over the store.
 func (s *Saver) Run(ctx context.Context) error {
 	var (
 		due      <-chan time.Time
@@ -181,31 +182,30 @@ func (s *Saver) Run(ctx context.Context) error {
 	}
 }
 
-// drain writes what is left, again and again until it succeeds or the grace is
-// over.
+// drain writes the pending changes. It retries until the grace period ends.
 func (s *Saver) drain(ctx context.Context) error {
-	over := s.options.Clock.After(s.options.GracePeriod)
+	expired := s.options.Clock.After(s.options.GracePeriod)
 	for failures := 1; ; failures++ {
 		err := s.write(ctx)
 		if err == nil || errors.Is(err, ErrFenced) {
 			return err
 		}
 		select {
-		case <-over:
+		case <-expired:
 			return fmt.Errorf("save on shutdown: %w", err)
 		case <-s.options.Clock.After(backoff(failures)):
 		}
 	}
 }
 
-// write makes one attempt to write all that is pending. What fails is pending
-// again.
+// write makes one attempt to write all pending changes and acks. The ones that
+// fail stay pending. Acks are written only after all changes are stored.
 func (s *Saver) write(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 	defer cancel()
 	s.mu.Lock()
-	pending, runs, releases := s.pending, s.runs, s.acks
-	s.pending, s.runs, s.acks, s.changes = map[string]Change{}, nil, nil, 0
+	pending, acks := s.pending, s.acks
+	s.pending, s.acks, s.changes = map[string]Change{}, nil, 0
 	s.mu.Unlock()
 
 	var errs []error
@@ -214,25 +214,23 @@ func (s *Saver) write(ctx context.Context) error {
 		if err == nil {
 			continue
 		}
-		errs = append(errs, fmt.Errorf("save resume point: %w", err))
+		errs = append(errs, fmt.Errorf("save checkpoint: %w", err))
 		s.mu.Lock()
 		s.pending[watch] = pending[watch].Merge(s.pending[watch])
 		s.changes++
 		s.mu.Unlock()
 	}
-	if err := s.writeAcks(ctx, releases, len(errs) == 0); err != nil {
-		errs = append(errs, err)
-	}
-	if len(runs) > 0 {
-		if err := s.store.Record(ctx, runs...); err != nil {
-			errs = append(errs, fmt.Errorf("save history: %w", err))
-			s.mu.Lock()
-			s.runs = append(runs, s.runs...)
-			s.runs = s.runs[max(0, len(s.runs)-pendingRuns):]
-			s.changes++
-			s.mu.Unlock()
+	failed := acks
+	if len(errs) == 0 {
+		var err error
+		if failed, err = s.writeAcks(ctx, acks); err != nil {
+			errs = append(errs, err)
 		}
 	}
+	s.mu.Lock()
+	s.acks = append(s.acks, failed...)
+	s.changes += len(failed)
+	s.mu.Unlock()
 	err := errors.Join(errs...)
 	if err != nil {
 		s.options.OnError(err)
@@ -240,7 +238,34 @@ func (s *Saver) write(ctx context.Context) error {
 	return err
 }
 
-// backoff is the wait after the nth failure in a row, n from 1.
+// writeAcks makes one attempt to remove events from the queue, and returns the
+// acks that failed.
+func (s *Saver) writeAcks(ctx context.Context, acks []ack) (failed []ack, err error) {
+	var (
+		workers sync.WaitGroup
+		slots   = make(chan struct{}, maxConcurrentAcks)
+		errs    = make([]error, len(acks))
+	)
+	for i, a := range acks {
+		slots <- struct{}{}
+		workers.Go(func() {
+			errs[i] = s.store.Ack(ctx, a.source, a.id)
+			<-slots
+		})
+	}
+	workers.Wait()
+	if err = errors.Join(errs...); err == nil {
+		return nil, nil
+	}
+	for i, a := range acks {
+		if errs[i] != nil {
+			failed = append(failed, a)
+		}
+	}
+	return failed, fmt.Errorf("acknowledge events: %w", err)
+}
+
+// backoff returns the wait after the nth failure in a row, with n from 1.
 func backoff(n int) time.Duration {
 	return min(backoffInitial<<min(n-1, 10), backoffMax)
 }

@@ -21,43 +21,45 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	testclock "k8s.io/utils/clock/testing"
 
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
-// saverHarness runs a saver for a test, which ends it.
+// saverHarness runs a Saver with a fakeStore. Tests stop it, and read done.
 type saverHarness struct {
 	*store.Saver
 	store *fakeStore
 	clock *testclock.FakeClock
 	errs  chan error
-	end   context.CancelFunc
-	ended chan error
+	stop  context.CancelFunc
+	done  chan error
 }
 
-func newSaverHarness(t *testing.T, every time.Duration, changes int) *saverHarness {
+func newSaverHarness(t *testing.T, maxDelay time.Duration, batchSize int) *saverHarness {
 	t.Helper()
-	s := &saverHarness{store: newFakeStore(), clock: testclock.NewFakeClock(noon()), errs: make(chan error, 1000), ended: make(chan error, 1)}
+	s := &saverHarness{store: newFakeStore(), clock: testclock.NewFakeClock(noon()), errs: make(chan error, 1000), done: make(chan error, 1)}
 	s.Saver = store.NewSaver(s.store, store.SaverOptions{
-		MaxDelay: every, BatchSize: changes, GracePeriod: 10 * time.Second, Clock: s.clock,
+		MaxDelay: maxDelay, BatchSize: batchSize, GracePeriod: 10 * time.Second, Clock: s.clock,
 		OnError: func(err error) { s.errs <- err },
 	})
-	ctx, end := context.WithCancel(t.Context())
-	s.end = end
-	go func() { s.ended <- s.Run(ctx) }()
+	ctx, cancel := context.WithCancel(t.Context())
+	s.stop = cancel
+	go func() { s.done <- s.Run(ctx) }()
 	return s
 }
 
-// wantError waits until a failure is told.
+// wantError waits for a call of OnError.
 func (s *saverHarness) wantError(t *testing.T) {
 	t.Helper()
 	if err := <-s.errs; err == nil {
-		t.Error("told of no error")
+		t.Error("OnError called without an error")
 	}
 }
 
@@ -69,7 +71,7 @@ func (s *saverHarness) wantTimers(t *testing.T, want bool) {
 	t.Helper()
 	eventually(t, func() error {
 		if s.clock.HasWaiters() != want {
-			return fmt.Errorf("waits: %t, want %t", !want, want)
+			return fmt.Errorf("clock has waiters: %t, want %t", !want, want)
 		}
 		return nil
 	})
@@ -79,13 +81,13 @@ func (s *saverHarness) wantPosition(t *testing.T, position string) {
 	t.Helper()
 	eventually(t, func() error {
 		if p, _ := s.store.state(); p != position {
-			return fmt.Errorf("at %q, want %q", p, position)
+			return fmt.Errorf("position %q, want %q", p, position)
 		}
 		return nil
 	})
 }
 
-func TestSaverWaitsNoLonger(t *testing.T) {
+func TestSaver_MaxDelay(t *testing.T) {
 	t.Parallel()
 	s := newSaverHarness(t, time.Second, 100)
 	for n := range 50 {
@@ -94,18 +96,18 @@ func TestSaverWaitsNoLonger(t *testing.T) {
 	s.wantTimers(t, true)
 	s.clock.Step(999 * time.Millisecond)
 	if p, writes := s.store.state(); p != "" || writes != 0 {
-		t.Errorf("at %q after %d writes, too early", p, writes)
+		t.Errorf("position %q after %d writes, before MaxDelay", p, writes)
 	}
 	s.clock.Step(time.Millisecond)
 	s.wantPosition(t, "49")
 	if _, writes := s.store.state(); writes != 1 {
 		t.Errorf("%d writes, want 1", writes)
 	}
-	s.end()
-	must(t, <-s.ended)
+	s.stop()
+	must(t, <-s.done)
 }
 
-func TestSaverWritesFullBatches(t *testing.T) {
+func TestSaver_BatchSize(t *testing.T) {
 	t.Parallel()
 	s := newSaverHarness(t, time.Hour, 100)
 	for n := range 99 {
@@ -115,13 +117,13 @@ func TestSaverWritesFullBatches(t *testing.T) {
 	if _, writes := s.store.state(); writes != 0 {
 		t.Errorf("%d writes before the batch is full", writes)
 	}
-	s.Record(store.Run{})
+	s.Save("w", store.Change{})
 	s.wantPosition(t, "98")
-	s.end()
-	must(t, <-s.ended)
+	s.stop()
+	must(t, <-s.done)
 }
 
-func TestSaverRepeatsWhatFailed(t *testing.T) {
+func TestSaver_Retry(t *testing.T) {
 	t.Parallel()
 	s := newSaverHarness(t, time.Second, 1000)
 	broken := errors.New("broken")
@@ -129,11 +131,10 @@ func TestSaverRepeatsWhatFailed(t *testing.T) {
 	const failures = 8
 	for n := range failures {
 		s.saveWatermark(n)
-		s.Record(store.Run{Attempts: n})
 		s.wantTimers(t, true)
 		s.clock.Step(5 * time.Second)
 		if err := <-s.errs; !errors.Is(err, broken) {
-			t.Fatalf("told of %v", err)
+			t.Fatalf("OnError: %v", err)
 		}
 	}
 	s.store.fail(nil)
@@ -141,49 +142,41 @@ func TestSaverRepeatsWhatFailed(t *testing.T) {
 	s.wantTimers(t, true)
 	s.clock.Step(5 * time.Second)
 	s.wantPosition(t, strconv.Itoa(failures-1))
-	s.end()
-	must(t, <-s.ended)
+	s.stop()
+	must(t, <-s.done)
 	want := map[string]store.Entry{}
 	for n := 1; n < failures; n++ {
 		want[strconv.Itoa(n)] = *entry(n)
 	}
 	assertEqual(t, s.store.checkpoints["w"].Inventory, want)
-	assertEqual(t, len(s.store.runs), failures)
-	for n, r := range s.store.runs {
-		assertEqual(t, r.Attempts, n)
-	}
 }
 
-// TestSaverNeverBlocks saves while a write hangs.
-func TestSaverNeverBlocks(t *testing.T) {
+// TestSaver_NonBlocking calls Save while a write is blocked.
+func TestSaver_NonBlocking(t *testing.T) {
 	t.Parallel()
 	s := newSaverHarness(t, time.Second, 1)
-	release := make(chan struct{})
+	unblock := make(chan struct{})
 	s.store.mu.Lock()
-	s.store.blocked = release
+	s.store.blocked = unblock
 	s.store.mu.Unlock()
 	for n := range 5000 {
 		s.saveWatermark(n)
-		s.Record(store.Run{Attempts: n})
 	}
 	if p, _ := s.store.state(); p != "" {
-		t.Errorf("at %s while the store hangs", p)
+		t.Errorf("position %s while the store is blocked", p)
 	}
-	close(release)
+	close(unblock)
 	s.wantPosition(t, "4999")
-	s.end()
-	must(t, <-s.ended)
-	if n := len(s.store.runs); n < 1000 || s.store.runs[n-1].Attempts != 4999 {
-		t.Errorf("%d runs, want at least the last 1000", n)
-	}
+	s.stop()
+	must(t, <-s.done)
 }
 
-func TestSaverWritesOnShutdown(t *testing.T) {
+func TestSaver_Shutdown(t *testing.T) {
 	t.Parallel()
 	s := newSaverHarness(t, time.Hour, 1000)
 	s.store.fail(errors.New("broken"))
 	s.saveWatermark(7)
-	s.end()
+	s.stop()
 	for range 3 {
 		s.wantError(t)
 		s.wantTimers(t, true)
@@ -192,35 +185,35 @@ func TestSaverWritesOnShutdown(t *testing.T) {
 	s.store.fail(nil)
 	s.wantTimers(t, true)
 	s.clock.Step(2 * time.Second)
-	must(t, <-s.ended)
+	must(t, <-s.done)
 	s.wantPosition(t, "7")
 }
 
-func TestSaverShutdownIsBounded(t *testing.T) {
+func TestSaver_ShutdownTimeout(t *testing.T) {
 	t.Parallel()
 	s := newSaverHarness(t, time.Hour, 1000)
 	broken := errors.New("broken")
 	s.store.fail(broken)
 	s.saveWatermark(7)
-	s.end()
+	s.stop()
 	s.wantError(t)
 	s.wantTimers(t, true)
-	// Both timers are due, and the other one may be picked some times.
+	// Both timers are due. The retry may be selected several times.
 	eventually(t, func() error {
 		s.clock.Step(11 * time.Second)
 		select {
-		case err := <-s.ended:
+		case err := <-s.done:
 			if !errors.Is(err, broken) {
-				t.Errorf("got %v, want that it is broken", err)
+				t.Errorf("got %v, want broken", err)
 			}
 			return nil
 		default:
-			return errors.New("goes on")
+			return errors.New("still running")
 		}
 	})
 }
 
-func TestSaverFlush(t *testing.T) {
+func TestSaver_Flush(t *testing.T) {
 	t.Parallel()
 	s := newSaverHarness(t, time.Hour, 1000)
 	s.saveWatermark(1)
@@ -229,38 +222,38 @@ func TestSaverFlush(t *testing.T) {
 	s.store.fail(errors.New("broken"))
 	s.saveWatermark(2)
 	if err := s.Flush(t.Context()); err == nil {
-		t.Error("flushed to a broken store")
+		t.Error("no error from a broken store")
 	}
 	s.store.fail(nil)
-	s.end()
-	must(t, <-s.ended)
+	s.stop()
+	must(t, <-s.done)
 	s.wantPosition(t, "2")
-	ended, end := context.WithCancel(t.Context())
-	end()
-	if err := s.Flush(ended); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v, want that it is canceled", err)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.Flush(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want canceled", err)
 	}
 }
 
-func TestSaverEndsWhenFenced(t *testing.T) {
+func TestSaver_Fenced(t *testing.T) {
 	t.Parallel()
 	for name, fence := range map[string]func(s *saverHarness){
-		"by a write": func(s *saverHarness) { s.store.fail(store.ErrFenced); s.saveWatermark(1) },
-		"while idle": func(s *saverHarness) { close(s.store.lost) },
+		"write": func(s *saverHarness) { s.store.fail(store.ErrFenced); s.saveWatermark(1) },
+		"idle":  func(s *saverHarness) { close(s.store.lost) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newSaverHarness(t, time.Second, 1)
 			fence(s)
-			if err := <-s.ended; !errors.Is(err, store.ErrFenced) {
+			if err := <-s.done; !errors.Is(err, store.ErrFenced) {
 				t.Errorf("got %v, want fenced", err)
 			}
-			s.end()
+			s.stop()
 		})
 	}
 }
 
-func TestChangeThen(t *testing.T) {
+func TestChange_Merge(t *testing.T) {
 	t.Parallel()
 	first := store.Change{
 		Watermark: &store.Watermark{Position: "1"}, Triggers: []string{"a"},
@@ -276,4 +269,53 @@ func TestChangeThen(t *testing.T) {
 	assertEqual(t, store.Change{}.Merge(store.Change{Triggers: []string{}}).Triggers == nil, false)
 	assertEqual(t, later.Inventory, want)
 	assertEqual(t, first.Inventory["a"], entry(1))
+}
+
+func (s *saverHarness) wantAcked(t *testing.T, want ...string) {
+	t.Helper()
+	eventually(t, func() error {
+		s.store.mu.Lock()
+		defer s.store.mu.Unlock()
+		if diff := cmp.Diff(want, slices.Sorted(slices.Values(s.store.acked))); diff != "" {
+			return errors.New(diff)
+		}
+		return nil
+	})
+}
+
+// TestSaver_AckOrder: an ack is written after the earlier changes.
+func TestSaver_AckOrder(t *testing.T) {
+	t.Parallel()
+	s := newSaverHarness(t, time.Second, 4)
+	s.saveWatermark(1)
+	s.Ack("hook", "a")
+	s.saveWatermark(2)
+	s.Ack("hook", "b")
+	s.wantAcked(t, "hook/a after 1", "hook/b after 1")
+	s.stop()
+	must(t, <-s.done)
+}
+
+// TestSaver_AckRetry: acks that fail are retried, also on shutdown, and written once.
+func TestSaver_AckRetry(t *testing.T) {
+	t.Parallel()
+	s := newSaverHarness(t, time.Second, 300)
+	s.store.fail(errors.New("broken"))
+	var want []string
+	for n := range 100 {
+		s.Ack("hook", fmt.Sprintf("%03d", n))
+		want = append(want, fmt.Sprintf("hook/%03d after 2", n)) // the second Save succeeds
+	}
+	s.wantTimers(t, true)
+	s.clock.Step(5 * time.Second)
+	s.wantError(t)
+	s.saveWatermark(1)
+	s.wantTimers(t, true)
+	s.clock.Step(5 * time.Second)
+	s.wantError(t)
+	s.wantAcked(t)
+	s.store.fail(nil)
+	s.stop()
+	must(t, <-s.done)
+	s.wantAcked(t, want...)
 }

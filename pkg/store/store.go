@@ -14,28 +14,27 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package store is the contract of what survives a restart: how far each
-// source has come, events that were accepted but not handled yet, events that
-// triggers gave up, and a short history of what was done.
+// Package store defines what survives a restart: checkpoints of sources, the
+// queue of accepted events, and dead letters.
 //
-// What every Store guarantees:
+// Every Store guarantees:
 //
-//   - A call that returned nil has stored what it was given, even if the
-//     machine loses power right after.
-//   - A call that failed may still have stored it. Each may be repeated with
-//     the same values; the outcome is that of one call.
-//   - One writer at a time. The second is refused when it opens the store; a
-//     writer that lost the store to another one gets ErrFenced from every
-//     later write, and its Lost channel is closed.
-//   - A store that is damaged, or not a store, is refused with ErrDamaged or
-//     ErrForeign and left as it is.
-//   - No data of Secrets: neither in marks and inventories, which hold no
-//     objects at all, nor in dead letters.
-//   - Data of events comes back as it was, but that numbers without a fraction
-//     are int64 wherever they fit. Times are kept to the microsecond.
+//   - A write that returns nil is durable, even if the machine loses power right
+//     after.
+//   - A write that returns an error may have been stored. Every write can be
+//     repeated with the same values; the result is that of one write.
+//   - There is one writer at a time. Opening a store that another writer has open
+//     fails. A writer that has lost the store to another one gets ErrFenced from
+//     every later write, and its Lost channel is closed.
+//   - A store that is damaged, or a file or object that is not a store, is
+//     rejected with ErrDamaged or ErrForeign and is not modified.
+//   - Data of Secrets is never stored: checkpoints contain no objects, and dead
+//     letters of Secrets contain the object's name only.
+//   - Data of events is returned as it was stored, except that whole numbers are
+//     int64 where they fit. Times have a precision of one microsecond.
 //   - All methods are safe for concurrent use.
 //
-// store/file keeps it in one file, store/cluster in Kubernetes objects.
+// Package file keeps a store in one file, package cluster in Kubernetes objects.
 package store
 
 import (
@@ -47,100 +46,92 @@ import (
 )
 
 var (
-	// ErrFenced says that another writer has taken over the store. Nothing may
-	// be written any more, and what was not written is the other's to do again.
+	// ErrFenced reports that another writer has taken over the store. All later
+	// writes fail; the new writer handles again what was not written.
 	ErrFenced = errors.New("another writer has taken over the store")
-	// ErrDamaged says that the store does not hold what was written to it.
+	// ErrDamaged reports that stored data is not what was written.
 	ErrDamaged = errors.New("the store is damaged")
-	// ErrForeign says that something is not a store, or one of a newer format.
+	// ErrForeign reports that a file or object is not a store, or has a newer
+	// format.
 	ErrForeign = errors.New("not a store that this version can read")
-	// ErrNotFound says that there is nothing of the given ID.
+	// ErrNotFound reports that no dead letter has the given ID.
 	ErrNotFound = errors.New("not found")
-	// ErrFull says that the spool takes no more events until some are released.
-	ErrFull = errors.New("the spool is full")
-	// ErrRejected says that a value must not or cannot be stored, and that it
-	// makes no sense to try again.
-	ErrRejected = errors.New("refused by the store")
+	// ErrFull reports that the queue is full until an event is acknowledged.
+	ErrFull = errors.New("the queue is full")
+	// ErrRejected reports that a value can never be stored. A retry does not help.
+	ErrRejected = errors.New("rejected by the store")
 )
 
-// Label is on all objects of the API server in which a store is kept, other than
-// those that hold events. They are no events themselves: a trigger that woke at
-// what is written because it worked would never rest.
+// Label is set on every object of the API server that a store writes. Sources
+// ignore ConfigMaps and Leases with this label: otherwise, saving the checkpoint
+// of a trigger could start that trigger again, endlessly.
 const Label = "trigger.oam.dev/store"
 
-// Store is all of it.
+// Store holds all persistent state of one worker.
 type Store interface {
 	Checkpoints
 	DeadLetters
 	Queue
-	History
 	// Lost is closed when another writer has taken over the store.
 	Lost() <-chan struct{}
-	// Close lets the next writer in. Writes that follow fail; one that runs
-	// meanwhile may.
+	// Close releases the store to the next writer. Later writes fail; concurrent
+	// ones may fail.
 	Close() error
 }
 
-// Checkpoints are the places where sources stopped, by the name of what they watch:
-// any string that is the same after a restart, and changes where what is
-// watched does.
+// Checkpoints stores one Checkpoint per watch. The name of a watch is any string
+// that is the same after a restart and differs between different watches.
 type Checkpoints interface {
-	// Load returns where watch stopped; the zero Resume where it never ran.
+	// Load returns the checkpoint of watch; the zero Checkpoint if there is none.
 	Load(ctx context.Context, watch string) (Checkpoint, error)
-	// Save applies c to what is stored of watch: the inventory first, then the
-	// rest, or both at once. A mark is never ahead of its inventory.
+	// Save applies c to the checkpoint of watch. The watermark is stored after the
+	// inventory, or together with it, but never before.
 	Save(ctx context.Context, watch string, c Change) error
-	// Delete removes all that is stored of watch.
+	// Delete removes the checkpoint of watch, if there is one.
 	Delete(ctx context.Context, watch string) error
-	// Watches returns the names of all watches that something is stored of,
-	// sorted.
+	// Watches returns the names of all watches that have a checkpoint, sorted.
 	Watches(ctx context.Context) ([]string, error)
 }
 
-// DeadLetters are events that triggers gave up. They are bounded in number and age;
-// the oldest go first, and are counted.
+// DeadLetters stores dead letters. Their number and age are limited; the oldest
+// are dropped first, and counted.
 type DeadLetters interface {
 	DeadLetterAdmin
-	// PutDeadLetter stores l and returns its ID. A letter of the same trigger and event
-	// takes the place of the one before, and nobody has asked for its replay.
+	// PutDeadLetter stores l and returns its ID. It replaces the dead letter of
+	// the same trigger and event, if there is one, and clears its replay request.
 	PutDeadLetter(ctx context.Context, l DeadLetter) (id string, err error)
-	// ReplayRequested returns the IDs of the letters whose replay was asked for.
+	// ReplayRequested returns the IDs of the dead letters with a replay request.
 	ReplayRequested(ctx context.Context) ([]string, error)
 }
 
-// DeadLetterAdmin is what people do with letters.
+// DeadLetterAdmin lets users inspect, replay and delete dead letters.
 type DeadLetterAdmin interface {
-	// ListDeadLetters lists the letters without their events' Data and Old.
+	// ListDeadLetters returns all dead letters, without Data and Old of their
+	// events.
 	ListDeadLetters(ctx context.Context) (DeadLetterList, error)
-	// GetDeadLetter returns one letter as a whole, or ErrNotFound.
+	// GetDeadLetter returns one dead letter with its complete event, or
+	// ErrNotFound.
 	GetDeadLetter(ctx context.Context, id string) (DeadLetter, error)
-	// RequestReplay asks for a letter to be handled again, by the worker that has the
-	// store open now or next. ErrNotFound says that there was none.
+	// RequestReplay requests that the worker which has the store open, now or
+	// next, handles the event again. It returns ErrNotFound if there is no such
+	// dead letter.
 	RequestReplay(ctx context.Context, id string) error
-	// DeleteDeadLetter removes a letter. ErrNotFound says that there was none.
+	// DeleteDeadLetter removes a dead letter. It returns ErrNotFound if there is
+	// none.
 	DeleteDeadLetter(ctx context.Context, id string) error
 }
 
-// Queue keeps events of sources that cannot be asked again.
+// Queue stores events of sources that cannot deliver them again, such as webhooks,
+// until they are handled.
 type Queue interface {
-	// Enqueue stores ev until it is released. An event of the same source and
-	// ID that is still there stays as it is. ErrFull says that there is no room
-	// now, ErrRefused that there never will be: the event is that of a Secret,
-	// or too large.
+	// Enqueue stores ev until it is acknowledged. It does nothing if the queue
+	// holds an event of the same source and ID. It returns ErrFull while the queue
+	// is full, and ErrRejected if ev contains a Secret or is too large.
 	Enqueue(ctx context.Context, ev event.Event) error
-	// Queued returns what was accepted from a source before the call and is
-	// not released, in the order of acceptance. It may be read while events
-	// are accepted and released. It ends with the first error.
+	// Queued returns the events of source that were enqueued before the call, in
+	// order, without those that were acknowledged. Events can be enqueued and
+	// acknowledged during the iteration. It ends after the first error.
 	Queued(ctx context.Context, source string) iter.Seq2[event.Event, error]
-	// Ack removes an event. It is no error if there is none.
+	// Ack removes an event, if the queue holds it.
 	Ack(ctx context.Context, source, id string) error
-}
-
-// History is what was done lately. It is bounded in number; the oldest go
-// first.
-type History interface {
-	// Record adds runs. They have no identity: a repeated call adds them twice.
-	Record(ctx context.Context, runs ...Run) error
-	// Runs returns what is kept, oldest first.
-	Runs(ctx context.Context) ([]Run, error)
 }

@@ -18,120 +18,166 @@ package trigger
 
 import (
 	"fmt"
-	"io/fs"
 	"maps"
-	"path"
 	"slices"
 	"strings"
-	"sync"
+
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/kubevela/kube-trigger/pkg/action"
+	"github.com/kubevela/kube-trigger/pkg/action/redact"
+	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/expr"
 )
 
-// A Template returns the template of an action, or what is wrong with it. It may
-// parse it only when it is called for the first time. It is safe for concurrent
-// use.
-type Template func() (*action.Template, diag.List)
-
-// Parsed returns t as a Template.
-func Parsed(t *action.Template) Template {
-	return func() (*action.Template, diag.List) { return t, nil }
+// compileActions compiles what a trigger does, and returns what it refers to below
+// `context.old`.
+func (c Compiler) compileActions(id event.TriggerRef, spec v1alpha1.Trigger) (action.Action, expr.FieldSet, diag.List) {
+	var list diag.List
+	if len(spec.Actions) > 0 {
+		if spec.Action.Type != "" || spec.Action.Properties != nil {
+			list.Add("actions", "cannot be given beside action: exactly one of them has to be")
+			return nil, expr.FieldSet{}, list
+		}
+		return c.compileSequence(id, spec)
+	}
+	template, properties, list := c.resolve(spec.Action.Type, spec.Action.Properties)
+	if len(list) > 0 {
+		return nil, expr.FieldSet{}, list.WithPrefix("action")
+	}
+	list = checkResults(template, properties, func(string) string { return "there are no earlier actions" })
+	a, problems := c.compileTemplate(id, template, action.Options{Properties: properties, Evaluators: spec.Concurrency})
+	if list = append(list, problems...); len(list) > 0 {
+		return nil, expr.FieldSet{}, list.WithPrefix("action")
+	}
+	return redact.Action(a), oldDependencies(a), nil
 }
 
-// BuiltIn returns the templates of a folder, which are parsed when a trigger
-// names them; an action's type is its file's name without ".cue".
-func BuiltIn(fsys fs.FS) (map[string]Template, error) {
-	files, err := fs.Glob(fsys, templatePattern)
+// compileSequence compiles several actions.
+func (c Compiler) compileSequence(id event.TriggerRef, spec v1alpha1.Trigger) (action.Action, expr.FieldSet, diag.List) {
+	var (
+		list  diag.List
+		old   expr.FieldSet
+		steps []action.Step
+		names = resultNames{steps: spec.Actions, hasResult: make([]bool, len(spec.Actions))}
+	)
+	if len(spec.Actions) > v1alpha1.MaxActions {
+		list.Add("actions", "holds %d actions; %d are the most", len(spec.Actions), v1alpha1.MaxActions)
+		return nil, old, list
+	}
+	for i, s := range spec.Actions {
+		var problems diag.List
+		template, properties, problems := c.resolve(s.Type, s.Properties)
+		if first := slices.IndexFunc(spec.Actions, func(o v1alpha1.ActionStep) bool { return o.Name == s.Name }); s.Name != "" && first < i {
+			problems.Add("name", "%q is taken by actions[%d]", s.Name, first)
+		}
+		if s.OnFailure != "" && s.OnFailure != v1alpha1.OnFailureStop && s.OnFailure != v1alpha1.OnFailureContinue {
+			problems.Add("onFailure", "must be %q or %q, not %q", v1alpha1.OnFailureStop, v1alpha1.OnFailureContinue, s.OnFailure)
+		}
+		if template != nil {
+			names.hasResult[i] = template.HasResult()
+			problems = append(problems, checkResults(template, properties, func(name string) string { return names.check(i, name) })...)
+			a, broken := c.compileTemplate(id, template, action.Options{
+				Properties: properties, Evaluators: spec.Concurrency, EvaluateResult: s.Name != "" && i < len(spec.Actions)-1,
+			})
+			problems = append(problems, broken...)
+			old = old.Union(oldDependencies(a))
+			steps = append(steps, action.Step{
+				Name: s.Name, Title: stepTitle(i, s), Action: a, Optional: s.OnFailure == v1alpha1.OnFailureContinue,
+			})
+		}
+		list = append(list, problems.WithPrefix(fmt.Sprintf("actions[%d]", i))...)
+	}
+	if len(list) > 0 {
+		return nil, old, list
+	}
+	a, err := action.Sequence(steps)
 	if err != nil {
-		return nil, err
+		list.Add("actions", "%v", err)
+		return nil, old, list
 	}
-	templates := make(map[string]Template, len(files))
-	for _, file := range files {
-		templates[typeOf(file)] = sync.OnceValues(func() (*action.Template, diag.List) {
-			source, problems := readTemplate(fsys, file)
-			if len(problems) > 0 {
-				return nil, problems
-			}
-			return parseTemplate(file, source)
-		})
-	}
-	return templates, nil
+	return redact.Sequence(a), old, nil
 }
 
-// LoadTemplates reads and parses the action templates of a folder, every *.cue file
-// of it. It returns what Sources and Parse do.
-func LoadTemplates(fsys fs.FS) (map[string]Template, diag.List) {
-	sources, list := ReadTemplates(fsys)
-	templates, problems := ParseTemplates(sources, func(string) string { return "" })
-	return templates, append(list, problems...)
+// stepTitle names one of several actions.
+func stepTitle(i int, s v1alpha1.ActionStep) string {
+	if s.Name != "" {
+		return s.Name
+	}
+	return fmt.Sprintf("actions[%d]", i)
 }
 
-// ReadTemplates reads the *.cue files of a folder, by their names, which are the paths
-// in the problems.
-func ReadTemplates(fsys fs.FS) (map[string][]byte, diag.List) {
-	var list diag.List
-	files, err := fs.Glob(fsys, templatePattern)
-	if err != nil {
-		list.Add("", "%v", err)
-		return nil, list
-	}
-	sources := make(map[string][]byte, len(files))
-	for _, file := range files {
-		source, problems := readTemplate(fsys, file)
-		if list = append(list, problems...); len(problems) == 0 {
-			sources[file] = source
+// resultNames knows the names of several actions.
+type resultNames struct {
+	steps []v1alpha1.ActionStep
+	// hasResult says which of them have a result, as far as that is known.
+	hasResult []bool
+}
+
+// check returns what is wrong with a reference of the ith action to a result, or
+// "".
+func (n resultNames) check(i int, name string) string {
+	position := slices.IndexFunc(n.steps, func(s v1alpha1.ActionStep) bool { return s.Name == name })
+	var earlier []string
+	for _, s := range n.steps[:i] {
+		if s.Name != "" {
+			earlier = append(earlier, s.Name)
 		}
 	}
-	return sources, list
-}
-
-// ParseTemplates parses files that Sources has read. Those for which refuse returns a
-// reason are not parsed: the reason is their problem. A broken template does not
-// keep the others from being parsed.
-func ParseTemplates(sources map[string][]byte, reject func(file string) string) (map[string]Template, diag.List) {
-	var list diag.List
-	templates := make(map[string]Template, len(sources))
-	for _, file := range slices.Sorted(maps.Keys(sources)) {
-		if reason := reject(file); reason != "" {
-			list.Add(file, "action %q: %s", typeOf(file), reason)
-			continue
-		}
-		template, problems := parseTemplate(file, sources[file])
-		if len(problems) > 0 {
-			list = append(list, problems...)
-			continue
-		}
-		templates[typeOf(file)] = Parsed(template)
-	}
-	return templates, list
-}
-
-const (
-	templatePattern = "*.cue"
-	// maxTemplate bounds a template, in bytes.
-	maxTemplate = 1 << 20
-)
-
-// typeOf returns the type of the action whose template is in file.
-func typeOf(file string) string { return strings.TrimSuffix(path.Base(file), ".cue") }
-
-func readTemplate(fsys fs.FS, file string) ([]byte, diag.List) {
-	var list diag.List
-	source, err := fs.ReadFile(fsys, file)
 	switch {
-	case err != nil:
-		list.Add(file, "%v", err)
-	case len(source) > maxTemplate:
-		list.Add(file, "is larger than %d KiB", maxTemplate>>10)
+	case position == i:
+		return "is the result of this action itself"
+	case position > i:
+		return fmt.Sprintf("is the result of actions[%d], which comes later", position)
+	case position >= 0 && !n.hasResult[position]:
+		return fmt.Sprintf("actions[%d], %q, has no result", position, n.steps[position].Type)
+	case position >= 0:
+		return ""
+	case len(earlier) == 0:
+		return "no earlier action has a name"
 	}
-	return source, list
+	return fmt.Sprintf("no earlier action has this name%s; they are: %s", diag.Suggest(name, earlier), strings.Join(earlier, ", "))
 }
 
-func parseTemplate(file string, source []byte) (*action.Template, diag.List) {
-	template, problems := action.Parse(typeOf(file), string(source))
-	for i, p := range problems {
-		problems[i].Path, problems[i].Message = file, fmt.Sprintf("action %q: %s", typeOf(file), p.Message)
+// checkResults returns what is wrong with the results of others that an action
+// refers to.
+func checkResults(template *action.Template, properties map[string]any, check func(name string) string) diag.List {
+	var list diag.List
+	for _, p := range template.UnknownResults(properties, check) {
+		if p.Path == "" {
+			list.Add("type", "action %q: %s", template.Name(), p)
+		} else {
+			list = append(list, diag.List{p}.WithPrefix("properties")...)
+		}
 	}
-	return template, problems
+	return list
+}
+
+// resolve returns the template of an action, and its properties.
+func (c Compiler) resolve(name string, raw *runtime.RawExtension) (*action.Template, map[string]any, diag.List) {
+	var list diag.List
+	parsed, ok := c.Actions[name]
+	if !ok {
+		list.Add("type", "%s", unknownType("action", name, slices.Sorted(maps.Keys(c.Actions))))
+		return nil, nil, list
+	}
+	template, broken := parsed()
+	if len(broken) > 0 {
+		list.Add("type", "%v", broken)
+		return nil, nil, list
+	}
+	properties, err := decodeObject(raw)
+	if err != nil {
+		list.Add("properties", "%v", err)
+		return nil, nil, list
+	}
+	return template, properties, nil
+}
+
+func (c Compiler) compileTemplate(id event.TriggerRef, t *action.Template, o action.Options) (action.Action, diag.List) {
+	o.Trigger, o.Executor = id, redact.Executor(c.Executor(id))
+	a, list := t.Compile(o)
+	return a, list.WithPrefix("properties")
 }

@@ -17,79 +17,96 @@ limitations under the License.
 package trigger_test
 
 import (
-	"io/fs"
-	"strings"
 	"testing"
-	"testing/fstest"
 
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/kubevela/kube-trigger/pkg/action"
+	"github.com/kubevela/kube-trigger/pkg/action/provider"
+	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
 
-// opened counts how often a file is read.
-type opened struct {
-	fstest.MapFS
-	times map[string]int
-}
-
-func (o opened) ReadFile(name string) ([]byte, error) {
-	o.times[name]++
-	return o.MapFS.ReadFile(name)
-}
-
-var _ fs.ReadFileFS = opened{}
-
-func folder() opened {
-	return opened{fstest.MapFS{
-		"good.cue":   {Data: []byte("parameter: x: string")},
-		"broken.cue": {Data: []byte("parameter: {")},
-		"huge.cue":   {Data: []byte(strings.Repeat(" ", 1<<20+1))},
-		"notes.txt":  {Data: []byte("no template")},
-	}, map[string]int{}}
-}
-
-func TestBuiltInIsParsedWhenItIsNamed(t *testing.T) {
-	dir := folder()
-	templates, err := trigger.BuiltIn(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(templates) != 3 || len(dir.times) != 0 {
-		t.Fatalf("%d templates, read %v", len(templates), dir.times)
-	}
-	first, problems := templates["good"]()
-	second, _ := templates["good"]()
-	if len(problems) > 0 || first.Name() != "good" || first != second {
-		t.Errorf("got %v and %v, problems %v", first, second, problems)
-	}
-	for _, name := range []string{"broken", "huge"} {
-		if _, problems := templates[name](); len(problems) != 1 || problems[0].Path != name+".cue" {
-			t.Errorf("%s: problems %v", name, problems)
+// several compiles actions, and returns what its source was told.
+func several(t *testing.T, spec v1alpha1.Trigger) (asks source.Spec, problems diag.List) {
+	t.Helper()
+	templates := map[string]trigger.Template{}
+	for name, text := range map[string]string{
+		"gives": "result: 1\nn: context.old.n",
+		"says":  "import \"text/template\"\nm: template.Execute(parameter.message, context)\nparameter: message: string",
+		"needs": "m: context.old.m\nn: context.results.first",
+	} {
+		template, list := action.Parse(name, text)
+		if len(list) > 0 {
+			t.Fatal(list)
 		}
+		templates[name] = trigger.Parsed(template)
 	}
-	if dir.times["good.cue"] != 1 {
-		t.Errorf("read %v", dir.times)
+	c := trigger.Compiler{
+		Actions:  templates,
+		Executor: func(event.TriggerRef) provider.Executor { return nil },
+		Sources: source.Registry{"objects": func(_ map[string]any, t source.Spec) (source.Subscription, diag.List) {
+			asks = t
+			return objects{}, nil
+		}},
 	}
+	spec.Source.Type = "objects"
+	_, problems = c.Compile(event.TriggerRef{Name: "t", Namespace: "n"}, spec)
+	return asks, problems
 }
 
-func TestTemplatesFindsAllProblemsAtOnce(t *testing.T) {
-	templates, problems := trigger.LoadTemplates(folder())
-	if len(templates) != 1 || templates["good"] == nil {
-		t.Errorf("templates %v", templates)
-	}
-	if len(problems) != 2 || problems[0].Path != "huge.cue" || problems[1].Path != "broken.cue" {
-		t.Errorf("problems %v", problems)
-	}
+func step(name, kind, properties string) v1alpha1.ActionStep {
+	return v1alpha1.ActionStep{Name: name, Type: kind, Properties: &runtime.RawExtension{Raw: []byte(properties)}}
 }
 
-func TestRefusedTemplateIsNotParsed(t *testing.T) {
-	sources, _ := trigger.ReadTemplates(folder())
-	templates, problems := trigger.ParseTemplates(sources, func(file string) string {
-		if file == "broken.cue" {
-			return "is a bomb"
-		}
-		return ""
-	})
-	if len(templates) != 1 || len(problems) != 1 || problems[0].String() != `broken.cue: action "broken": is a bomb` {
-		t.Errorf("templates %v, problems %v", templates, problems)
+func TestActions(t *testing.T) {
+	gives := step("first", "gives", `{}`)
+	for _, tc := range []struct {
+		name string
+		spec v1alpha1.Trigger
+		want string
+	}{
+		{"right", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{gives, step("", "needs", `{}`), step("x", "says", `{"message": "{{.results.first}}"}`)}}, ""},
+		{"neither", v1alpha1.Trigger{}, "action.type: is required; actions: gives, needs, says"},
+		{"both", v1alpha1.Trigger{Action: v1alpha1.Action{Type: "gives"}, Actions: []v1alpha1.ActionStep{gives}},
+			"actions: cannot be given beside action: exactly one of them has to be"},
+		{"one that refers", v1alpha1.Trigger{Action: v1alpha1.Action{Type: "needs"}},
+			`action.type: action "needs": 2:4: context.results.first: there are no earlier actions`},
+		{"unknown", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{gives, step("", "give", `{}`)}},
+			`actions[1].type: unknown action "give"; did you mean "gives"?; actions: gives, needs, says`},
+		{"later", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{step("", "needs", `{}`), gives}},
+			`actions[0].type: action "needs": 2:4: context.results.first: is the result of actions[1], which comes later`},
+		{"itself", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{step("first", "needs", `{}`)}},
+			`actions[0].type: action "needs": 2:4: context.results.first: is the result of this action itself`},
+		{"no result", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{step("first", "says", `{"message": ""}`), step("", "needs", `{}`)}},
+			`actions[1].type: action "needs": 2:4: context.results.first: actions[0], "says", has no result`},
+		{"no name", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{step("", "gives", `{}`), step("", "says", `{"message": "{{.results.gives}}"}`)}},
+			`actions[1].properties.message:1:11: .results.gives: no earlier action has a name`},
+		{"misspelt", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{gives, step("", "says", `{"message": "{{.results.frist}}"}`)}},
+			`actions[1].properties.message:1:11: .results.frist: no earlier action has this name; did you mean "first"?; they are: first`},
+		{"several problems", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{gives, gives, step("", "says", `{"message": 1, "x": 2}`)}},
+			"actions[1].name: \"first\" is taken by actions[0]\n" +
+				"actions[2].properties.message: must be string, not number\n" +
+				"actions[2].properties.x: unknown field; known fields: message"},
+		{"on failure", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{{Type: "gives", OnFailure: "retry"}}},
+			`actions[0].onFailure: must be "stop" or "continue", not "retry"`},
+		{"too many", v1alpha1.Trigger{Actions: make([]v1alpha1.ActionStep, 21)}, "actions: holds 21 actions; 20 are the most"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			asks, problems := several(t, tc.spec)
+			if diff := cmp.Diff(tc.want, problems.Error()); diff != "" {
+				t.Error(diff)
+			}
+			if tc.want == "" {
+				// The message takes all of the context, but names nothing old.
+				if diff := cmp.Diff([][]string{{"m"}, {"n"}}, asks.Old.Paths()); diff != "" {
+					t.Error(diff)
+				}
+			}
+		})
 	}
 }

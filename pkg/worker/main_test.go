@@ -30,57 +30,57 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// A library of workflows begins one at its start, and connections are kept for
-	// the next request.
+	// The workflow library starts a goroutine in init, and HTTP/2 connections stay
+	// open for the next request.
 	goleak.VerifyTestMain(m, goleak.IgnoreCurrent(), goleak.IgnoreAnyFunction("golang.org/x/net/http2.(*clientConnReadLoop).run"))
 }
 
-// bed is a namespace of a cluster that knows our kinds.
-type bed struct {
+// env is a namespace of a cluster with the CRDs installed.
+type env struct {
 	*cluster.Cluster
 	client client.Client
 	ns     string
 }
 
-func start(t *testing.T) *bed {
+func newEnv(t *testing.T) *env {
 	t.Helper()
-	b := &bed{Cluster: cluster.Start(t)}
+	e := &env{Cluster: cluster.Start(t)}
 	crds, err := filepath.Glob("../../addon/crds/*.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.Install(t, crds...)
-	b.ns = b.Namespace(t)
+	e.Install(t, crds...)
+	e.ns = e.Namespace(t)
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{v1alpha1.AddToScheme, corev1alpha1.AddToScheme} {
 		if err := add(scheme); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if b.client, err = client.New(b.Config, client.Options{Scheme: scheme}); err != nil {
+	if e.client, err = client.New(e.Config, client.Options{Scheme: scheme}); err != nil {
 		t.Fatal(err)
 	}
-	return b
+	return e
 }
 
-// service makes a TriggerService.
-func (b *bed) service(t *testing.T) *v1alpha1.TriggerService {
+// createService creates the TriggerService "main".
+func (e *env) createService(t *testing.T) *v1alpha1.TriggerService {
 	t.Helper()
 	ts := &v1alpha1.TriggerService{}
-	ts.Namespace, ts.Name = b.ns, "main"
+	ts.Namespace, ts.Name = e.ns, "main"
 	ts.Spec.Triggers = []v1alpha1.Trigger{{Source: v1alpha1.Source{Type: "a"}, Action: v1alpha1.Action{Type: "b"}}}
-	if err := b.client.Create(t.Context(), ts); err != nil {
+	if err := e.client.Create(t.Context(), ts); err != nil {
 		t.Fatal(err)
 	}
 	return ts
 }
 
-// status changes the status of ts as the controller does.
-func (b *bed) status(t *testing.T, ts *v1alpha1.TriggerService, change func(*v1alpha1.TriggerServiceStatus)) {
+// patchStatus patches the status of ts, as the controller does.
+func (e *env) patchStatus(t *testing.T, ts *v1alpha1.TriggerService, change func(*v1alpha1.TriggerServiceStatus)) {
 	t.Helper()
 	before := ts.DeepCopy()
 	change(&ts.Status)
-	if err := b.client.Status().Patch(t.Context(), ts, client.MergeFrom(before)); err != nil {
+	if err := e.client.Status().Patch(t.Context(), ts, client.MergeFrom(before)); err != nil {
 		t.Fatal(err)
 	}
 }

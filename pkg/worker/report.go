@@ -38,21 +38,21 @@ import (
 )
 
 const (
-	// reportInterval is the least time between two writes of the status.
+	// reportInterval is the minimum time between two writes of the status.
 	reportInterval = 2 * time.Second
-	// reportTimeout is how long one write may take.
+	// reportTimeout is the timeout of one write.
 	reportTimeout = 5 * time.Second
-	// eventInterval is the least time between two Kubernetes events that say the
-	// same of one trigger.
+	// eventInterval is the minimum time between two Kubernetes events with the same
+	// trigger and reason.
 	eventInterval = 5 * time.Minute
-	// maxEvent is the longest message of a Kubernetes event, in bytes.
+	// maxEvent is the maximum length of a Kubernetes event's message, in bytes.
 	maxEvent = 1000
-	// fieldManager is what the worker writes the status as.
+	// fieldManager is the field manager of the status fields that the worker writes.
 	fieldManager = "kube-trigger-worker"
 )
 
-// Reporter writes a Status to its TriggerService, and says in Kubernetes events
-// what a user must notice.
+// Reporter writes a Status to the status of its TriggerService, and records Kubernetes
+// events for triggers that stop running and for dead letters.
 type Reporter struct {
 	Client client.Client
 	Events record.EventRecorder
@@ -62,9 +62,9 @@ type Reporter struct {
 	lastEvents  map[string]time.Time
 }
 
-// Run writes what has changed, at once when other triggers have begun and else
-// every few seconds at most, until ctx ends, and then what is left. ts tells the TriggerService from another one of its name:
-// only that one's status is written.
+// Run writes each change of status until ctx ends: immediately once all sources have
+// started, otherwise every 2s. It writes once more when ctx ends. Only the
+// TriggerService with the UID of ts is written, not a later one of the same name.
 func (r *Reporter) Run(ctx context.Context, ts *v1alpha1.TriggerService, status *Status) {
 	r.lastWritten, r.lastEvents = v1alpha1.TriggerServiceStatus{}, map[string]time.Time{}
 	for {
@@ -88,37 +88,37 @@ func (r *Reporter) report(ctx context.Context, ts *v1alpha1.TriggerService, stat
 	ctx, cancel := context.WithTimeout(ctx, reportTimeout)
 	defer cancel()
 	if err := r.patchStatus(ctx, ts, current); err != nil {
-		logr.FromContextOrDiscard(ctx).Info("Status not written; trying again", "reason", err.Error())
+		logr.FromContextOrDiscard(ctx).Info("Status not written; retrying", "reason", err.Error())
 		return
 	}
 	r.lastWritten = current
 }
 
-// patchStatus replaces the worker's part of the status.
+// patchStatus replaces the status fields that the worker owns.
 func (r *Reporter) patchStatus(ctx context.Context, ts *v1alpha1.TriggerService, status v1alpha1.TriggerServiceStatus) error {
 	text, err := json.Marshal(status)
 	if err != nil {
 		return err
 	}
-	// What is empty now may not have been so before.
-	part := map[string]any{"workerGeneration": nil, "working": nil, "acted": nil, "deadLetters": nil, "lastActionTime": nil, "triggers": nil}
-	var has map[string]any
-	if err := json.Unmarshal(text, &has); err != nil {
+	// Fields that are empty now may have been set before.
+	fields := map[string]any{"workerGeneration": nil, "working": nil, "acted": nil, "deadLetters": nil, "lastActionTime": nil, "triggers": nil}
+	var current map[string]any
+	if err := json.Unmarshal(text, &current); err != nil {
 		return err
 	}
-	maps.Copy(part, has)
+	maps.Copy(fields, current)
 	return retry.RetryOnConflict(retry.DefaultRetry, func() error {
-		// A patch of the status does not mind another UID, only another version.
+		// A status patch ignores metadata.uid, but not metadata.resourceVersion.
 		o := &metav1.PartialObjectMetadata{}
 		o.SetGroupVersionKind(v1alpha1.GroupVersion().WithKind(v1alpha1.TriggerServiceKind))
 		err := r.Client.Get(ctx, client.ObjectKeyFromObject(ts), o)
 		if apierrors.IsNotFound(err) || err == nil && o.UID != ts.UID {
-			return nil // it is gone, whether or not there is another of its name
+			return nil // deleted, or replaced by another one of the same name
 		}
 		if err != nil {
 			return err
 		}
-		patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"resourceVersion": o.ResourceVersion}, "status": part})
+		patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"resourceVersion": o.ResourceVersion}, "status": fields})
 		if err != nil {
 			return err
 		}
@@ -126,19 +126,19 @@ func (r *Reporter) patchStatus(ctx context.Context, ts *v1alpha1.TriggerService,
 	})
 }
 
-// recordEvents makes Kubernetes events of what a user must notice.
-func (r *Reporter) recordEvents(ts *v1alpha1.TriggerService, now v1alpha1.TriggerServiceStatus) {
+// recordEvents records an event for each trigger with a new reason or new dead letters.
+func (r *Reporter) recordEvents(ts *v1alpha1.TriggerService, current v1alpha1.TriggerServiceStatus) {
 	before := map[string]v1alpha1.TriggerStatus{}
 	for _, t := range r.lastWritten.Triggers {
 		before[t.Name] = t
 	}
-	for _, t := range now.Triggers {
+	for _, t := range current.Triggers {
 		old, known := before[t.Name]
 		switch {
 		case t.Reason != "" && t.Reason != old.Reason && t.Reason != v1alpha1.TriggerReasonStarting:
 			r.recordEvent(ts, t.Name, t.Reason, t.Message)
 		case known && t.DeadLetters > old.DeadLetters:
-			r.recordEvent(ts, t.Name, "DeadLetter", fmt.Sprintf("%d events given up; the last: %s", t.DeadLetters-old.DeadLetters, t.LastError))
+			r.recordEvent(ts, t.Name, "DeadLetter", fmt.Sprintf("new dead letters: %d; last error: %s", t.DeadLetters-old.DeadLetters, t.LastError))
 		}
 	}
 }

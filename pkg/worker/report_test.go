@@ -35,19 +35,19 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// reporting is a Reporter that runs, on a clock that does not.
-type reporting struct {
-	*bed
+// reporterEnv is an env with a running Reporter and a fake clock.
+type reporterEnv struct {
+	*env
 	status *worker.Status
 	clock  *clocktesting.FakeClock
 	events *record.FakeRecorder
 }
 
-func report(t *testing.T, b *bed, ts *v1alpha1.TriggerService) *reporting {
+func startReporter(t *testing.T, e *env, ts *v1alpha1.TriggerService) *reporterEnv {
 	t.Helper()
-	r := &reporting{bed: b, events: record.NewFakeRecorder(100)}
-	r.status, r.clock = begin(ts, compiled("t"))
-	reporter := worker.Reporter{Client: b.client, Events: r.events, Clock: r.clock}
+	r := &reporterEnv{env: e, events: record.NewFakeRecorder(100)}
+	r.status, r.clock = newStatus(ts, compiled("t"))
+	reporter := worker.Reporter{Client: e.client, Events: r.events, Clock: r.clock}
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() {
@@ -61,8 +61,8 @@ func report(t *testing.T, b *bed, ts *v1alpha1.TriggerService) *reporting {
 	return r
 }
 
-// seen waits for something in the status, while time goes by.
-func (r *reporting) seen(t *testing.T, check func(*v1alpha1.TriggerServiceStatus) error) *v1alpha1.TriggerService {
+// waitForStatus steps the clock until check accepts the status.
+func (r *reporterEnv) waitForStatus(t *testing.T, check func(*v1alpha1.TriggerServiceStatus) error) *v1alpha1.TriggerService {
 	t.Helper()
 	ts := &v1alpha1.TriggerService{}
 	cluster.Eventually(t, "status", func(ctx context.Context) error {
@@ -77,45 +77,45 @@ func (r *reporting) seen(t *testing.T, check func(*v1alpha1.TriggerServiceStatus
 	return ts
 }
 
-func TestReport(t *testing.T) {
-	b := start(t)
-	ts := b.service(t)
-	b.status(t, ts, func(s *v1alpha1.TriggerServiceStatus) {
+func TestReporter_Run(t *testing.T) {
+	e := newEnv(t)
+	ts := e.createService(t)
+	e.patchStatus(t, ts, func(s *v1alpha1.TriggerServiceStatus) {
 		s.ObservedGeneration, s.Refused = 1, []string{"x"}
 		s.Triggers = []v1alpha1.TriggerStatus{{Name: "gone", State: v1alpha1.TriggerRunning}, {Name: "t", State: v1alpha1.TriggerRunning, Acted: 4}}
 	})
-	r := report(t, b, ts)
+	r := startReporter(t, e, ts)
 	r.status.ObserveWatch("key", nil)
-	r.status.Observe(decided("t", engine.Succeeded, 1, nil))
-	now := r.seen(t, func(s *v1alpha1.TriggerServiceStatus) error {
+	r.status.Observe(decision("t", engine.Succeeded, 1, nil))
+	updated := r.waitForStatus(t, func(s *v1alpha1.TriggerServiceStatus) error {
 		if s.Acted != 5 {
 			return fmt.Errorf("%+v", s)
 		}
 		return nil
 	})
-	s := now.Status
+	s := updated.Status
 	if len(s.Triggers) != 1 || s.Working != "1/1" || s.WorkerGeneration != 1 || s.ObservedGeneration != 1 || len(s.Refused) != 1 {
 		t.Errorf("status %+v", s)
 	}
 
-	version := now.ResourceVersion
+	version := updated.ResourceVersion
 	for range 10 {
 		cluster.Eventually(t, "time", func(context.Context) error {
 			if !r.clock.HasWaiters() {
-				return errors.New("nobody waits")
+				return errors.New("no waiter on the clock")
 			}
 			r.clock.Step(time.Minute)
 			return nil
 		})
 	}
-	if now = r.seen(t, func(*v1alpha1.TriggerServiceStatus) error { return nil }); now.ResourceVersion != version {
-		t.Errorf("version %s, want %s: nothing has changed", now.ResourceVersion, version)
+	if updated = r.waitForStatus(t, func(*v1alpha1.TriggerServiceStatus) error { return nil }); updated.ResourceVersion != version {
+		t.Errorf("resourceVersion %s, want %s: status is unchanged", updated.ResourceVersion, version)
 	}
 
-	failed := decided("t", engine.DeadLettered, 1, errors.New("failed"))
+	failed := decision("t", engine.DeadLettered, 1, errors.New("failed"))
 	for n := range int64(3) {
 		r.status.Observe(failed)
-		r.seen(t, func(s *v1alpha1.TriggerServiceStatus) error {
+		r.waitForStatus(t, func(s *v1alpha1.TriggerServiceStatus) error {
 			if s.DeadLetters != n+1 || s.Triggers[0].LastError != "failed" {
 				return fmt.Errorf("%+v", s)
 			}
@@ -123,38 +123,37 @@ func TestReport(t *testing.T) {
 		})
 	}
 	if n := len(r.events.Events); n != 1 {
-		t.Fatalf("%d Kubernetes events of 3 dead letters at once, want 1", n)
+		t.Fatalf("%d Kubernetes events for 3 dead letters within the interval, want 1", n)
 	}
-	if e := <-r.events.Events; !strings.Contains(e, "Warning DeadLetter") || !strings.Contains(e, `trigger "t": 1 events given up; the last: failed`) {
+	if e := <-r.events.Events; !strings.Contains(e, "Warning DeadLetter") || !strings.Contains(e, `trigger "t": new dead letters: 1; last error: failed`) {
 		t.Errorf("event %q", e)
 	}
 }
 
-// TestReportToTheRightOne: another TriggerService of the same name is not written
-// to.
-func TestReportToTheRightOne(t *testing.T) {
-	b := start(t)
-	old := b.service(t)
-	if err := b.client.Delete(t.Context(), old); err != nil {
+// TestReporter_OtherUID: a later TriggerService of the same name is not written.
+func TestReporter_OtherUID(t *testing.T) {
+	e := newEnv(t)
+	old := e.createService(t)
+	if err := e.client.Delete(t.Context(), old); err != nil {
 		t.Fatal(err)
 	}
-	ts := b.service(t)
-	r := report(t, b, old)
+	ts := e.createService(t)
+	r := startReporter(t, e, old)
 	r.status.ObserveWatch("key", nil)
 	for range 5 {
 		cluster.Eventually(t, "time", func(context.Context) error {
 			if !r.clock.HasWaiters() {
-				return errors.New("nobody waits")
+				return errors.New("no waiter on the clock")
 			}
 			r.clock.Step(time.Minute)
 			return nil
 		})
 	}
-	now := &v1alpha1.TriggerService{}
-	if err := b.client.Get(t.Context(), client.ObjectKeyFromObject(ts), now); err != nil {
+	current := &v1alpha1.TriggerService{}
+	if err := e.client.Get(t.Context(), client.ObjectKeyFromObject(ts), current); err != nil {
 		t.Fatal(err)
 	}
-	if now.ResourceVersion != ts.ResourceVersion {
-		t.Errorf("status %+v was written to another TriggerService", now.Status)
+	if current.ResourceVersion != ts.ResourceVersion {
+		t.Errorf("status %+v was written to another TriggerService", current.Status)
 	}
 }

@@ -36,54 +36,56 @@ import (
 )
 
 const (
-	// maxText is the longest message or error in a status, in bytes.
+	// maxText is the maximum length of a message or error in the status, in bytes.
 	maxText = 2000
-	// recoveryPeriod is how long after a source was started again it counts as
-	// working.
+	// recoveryPeriod is how long after its restart a source must not fail to count as
+	// running.
 	recoveryPeriod = 3 * time.Second
-	// loopBrokenPeriod is how long a broken loop shows.
+	// loopBrokenPeriod is how long the status shows a broken loop.
 	loopBrokenPeriod = 2 * engine.LoopWindow
 )
 
-// Status knows what the triggers of a TriggerService do. It observes the
-// engine that runs them.
+// Status collects the state and the counts of a TriggerService's triggers. It observes
+// the engine and the sources that run them, and is safe for concurrent use.
 type Status struct {
 	clock        clock.PassiveClock
 	reportsState func(sourceType string) bool
-	// ready holds a token when the sources of triggers that have begun work.
+	// ready holds a token once no trigger is starting.
 	ready chan struct{}
 
 	mu         sync.Mutex
 	generation int64
 	order      []string
 	triggers   map[string]*triggerState
-	// quarantines asks the engine; nil where none runs.
+	// quarantines is nil if no engine runs.
 	quarantines func() []engine.Quarantine
 }
 
-// trigger is what is known of one trigger.
+// triggerState is the state of one trigger.
 type triggerState struct {
-	// status has counts and times; State, Reason and Message only where they
-	// do not change until the trigger does.
+	// status has the counts and times. Its State, Reason and Message are final for
+	// invalid and suspended triggers, and are computed for all others.
 	status v1alpha1.TriggerStatus
-	// hasFilter is set where the trigger has a filter, which says what matches.
+	// hasFilter is set if the trigger has a filter. Without one the engine reports
+	// no Matched decisions, and the first attempt counts as the match.
 	hasFilter bool
-	// key is that of its subscription.
+	// key is the key of its subscription.
 	key string
-	// starting is set until its source has said whether it works.
+	// starting is set until its source reports a state for the first time.
 	starting bool
-	// watchErr is why its source waits, nil where it does not.
+	// watchErr is the reason why its source waits, or nil.
 	watchErr error
-	// clusterErr is what it does not hear of, nil where it hears of all.
+	// clusterErr lists the clusters that cannot be watched, or is nil.
 	clusterErr error
-	// sourceErr is why its source failed last, and until when that holds.
+	// sourceErr is the last failure of its source, shown until sourceErrUntil.
 	sourceErr      error
 	sourceErrUntil time.Time
 	loopBrokenAt   time.Time
 }
 
-// NewStatus goes on counting where ts says. tells is whether sources of a type
-// call Waits.
+// NewStatus returns a Status whose counts continue from the status of ts.
+// reportsState reports whether sources of a type call ObserveWatch or
+// ObserveClusters; triggers of other types count as running at once.
 func NewStatus(ts *v1alpha1.TriggerService, c clock.PassiveClock, reportsState func(sourceType string) bool) *Status {
 	s := &Status{clock: c, reportsState: reportsState, triggers: map[string]*triggerState{}, ready: make(chan struct{}, 1)}
 	for _, t := range ts.Status.Triggers {
@@ -92,42 +94,42 @@ func NewStatus(ts *v1alpha1.TriggerService, c clock.PassiveClock, reportsState f
 	return s
 }
 
-// SetTriggers says what runs from now on, of config. What is known of triggers that are
-// no longer there is forgotten.
+// SetTriggers replaces the triggers by those of config. Counts continue for triggers
+// of the same name, and are dropped for all others.
 func (s *Status) SetTriggers(config Config, triggers []trigger.Compiled) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	before := s.triggers
 	s.generation, s.order, s.triggers, s.quarantines = config.Service.Generation, nil, map[string]*triggerState{}, nil
 	for i, t := range triggers {
-		known := &triggerState{hasFilter: t.Filter != nil, status: v1alpha1.TriggerStatus{State: v1alpha1.TriggerRunning}}
+		st := &triggerState{hasFilter: t.Filter != nil, status: v1alpha1.TriggerStatus{State: v1alpha1.TriggerRunning}}
 		if old, ok := before[t.Name]; ok {
-			known.status = old.status
-			known.status.State, known.status.Reason, known.status.Message = v1alpha1.TriggerRunning, "", ""
+			st.status = old.status
+			st.status.State, st.status.Reason, st.status.Message = v1alpha1.TriggerRunning, "", ""
 		}
-		known.status.Name = t.Name
+		st.status.Name = t.Name
 		switch {
 		case len(t.Problems) > 0:
-			known.status.State, known.status.Reason = v1alpha1.TriggerInvalid, v1alpha1.TriggerReasonInvalid
-			known.status.Message = truncate(t.Problems.Error(), maxText)
+			st.status.State, st.status.Reason = v1alpha1.TriggerInvalid, v1alpha1.TriggerReasonInvalid
+			st.status.Message = truncate(t.Problems.Error(), maxText)
 			if config.Reject(i, t.Name) != "" {
-				known.status.Reason = v1alpha1.TriggerReasonRefused
+				st.status.Reason = v1alpha1.TriggerReasonRefused
 			}
 		case t.Suspended:
-			known.status.State = v1alpha1.TriggerSuspended
+			st.status.State = v1alpha1.TriggerSuspended
 		default:
-			known.starting = s.reportsState(t.SourceType)
+			st.starting = s.reportsState(t.SourceType)
 		}
 		if t.Subscription != nil {
-			known.key = t.Subscription.Key()
+			st.key = t.Subscription.Key()
 		}
 		s.order = append(s.order, t.Name)
-		s.triggers[t.Name] = known
+		s.triggers[t.Name] = st
 	}
 	s.signalReady()
 }
 
-// signalReady wakes the reporter when no trigger is starting. The lock is held.
+// signalReady wakes the reporter if no trigger is starting. s.mu must be held.
 func (s *Status) signalReady() {
 	for _, t := range s.triggers {
 		if t.starting {
@@ -140,22 +142,23 @@ func (s *Status) signalReady() {
 	}
 }
 
-// SetEngine says whom to ask for quarantines.
+// SetEngine sets the engine whose quarantines are reported.
 func (s *Status) SetEngine(e *engine.Engine) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.quarantines = e.Quarantines
 }
 
-// ObserveWatch says that the sources of a key wait, and why; nil that they work.
-func (s *Status) ObserveWatch(key string, why error) {
+// ObserveWatch records the state of all subscriptions with the given key: err is the
+// reason why the watch waits, or nil if it runs.
+func (s *Status) ObserveWatch(key string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	started := false
 	for _, t := range s.triggers {
 		if t.key == key {
 			started = started || t.starting
-			t.starting, t.watchErr, t.sourceErr = false, why, nil
+			t.starting, t.watchErr, t.sourceErr = false, err, nil
 		}
 	}
 	if started {
@@ -163,13 +166,14 @@ func (s *Status) ObserveWatch(key string, why error) {
 	}
 }
 
-// ObserveClusters says of which clusters a trigger does not hear, a *clusters.Away, or that it
-// hears of all that it asks for.
-func (s *Status) ObserveClusters(id event.TriggerRef, why error) {
+// ObserveClusters records the state of a trigger that watches several clusters: err
+// lists the clusters that cannot be watched, as a *multicluster.UnavailableError, or
+// is nil if all are.
+func (s *Status) ObserveClusters(id event.TriggerRef, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if t := s.triggers[id.Name]; t != nil {
-		t.starting, t.clusterErr, t.sourceErr = false, why, nil
+		t.starting, t.clusterErr, t.sourceErr = false, err, nil
 		s.signalReady()
 	}
 }
@@ -221,7 +225,7 @@ func (s *Status) ObserveSource(f engine.SourceFailure) {
 	s.signalReady()
 }
 
-// Current returns the status as the worker writes it: without conditions.
+// Current returns the status fields that the worker writes. Conditions are not set.
 func (s *Status) Current() v1alpha1.TriggerServiceStatus {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -232,16 +236,16 @@ func (s *Status) Current() v1alpha1.TriggerServiceStatus {
 		}
 	}
 	out := v1alpha1.TriggerServiceStatus{WorkerGeneration: s.generation}
-	working := 0
+	running := 0
 	for _, name := range s.order {
 		t := s.triggers[name]
 		status := t.status
 		if status.State == v1alpha1.TriggerRunning {
-			q, is := quarantined[name]
-			status.State, status.Reason, status.Message = s.state(t, q, is)
+			q, ok := quarantined[name]
+			status.State, status.Reason, status.Message = s.state(t, q, ok)
 		}
 		if status.State == v1alpha1.TriggerRunning || status.State == v1alpha1.TriggerSuspended {
-			working++
+			running++
 		}
 		out.Acted += status.Acted
 		out.DeadLetters += status.DeadLetters
@@ -250,20 +254,20 @@ func (s *Status) Current() v1alpha1.TriggerServiceStatus {
 		}
 		out.Triggers = append(out.Triggers, status)
 	}
-	out.Working = fmt.Sprintf("%d/%d", working, len(s.order))
+	out.Working = fmt.Sprintf("%d/%d", running, len(s.order))
 	return out
 }
 
-// state says what a trigger does that is valid and not suspended.
+// state returns the state of a trigger that is valid and not suspended.
 func (s *Status) state(t *triggerState, q engine.Quarantine, quarantined bool) (state v1alpha1.TriggerState, reason, message string) {
 	now := s.clock.Now()
 	switch {
 	case quarantined:
-		what := "its actions do not end"
+		message := "action does not terminate"
 		if q.Evaluation {
-			what = "an evaluation of its filter does not end"
+			message = "filter evaluation does not terminate"
 		}
-		return v1alpha1.TriggerQuarantined, v1alpha1.TriggerReasonHung, what
+		return v1alpha1.TriggerQuarantined, v1alpha1.TriggerReasonHung, message
 	case t.starting:
 		return v1alpha1.TriggerWaiting, v1alpha1.TriggerReasonStarting, ""
 	case t.watchErr != nil:
@@ -282,24 +286,25 @@ func (s *Status) state(t *triggerState, q engine.Quarantine, quarantined bool) (
 		return clusterState(t.clusterErr)
 	case !t.loopBrokenAt.IsZero() && now.Sub(t.loopBrokenAt) < loopBrokenPeriod:
 		return v1alpha1.TriggerRunning, v1alpha1.TriggerReasonLoopBroken,
-			"triggers keep causing events of an object; some are not acted on: " + t.status.LastError
+			"triggers keep causing events for one object; some are dead-lettered: " + t.status.LastError
 	}
 	return v1alpha1.TriggerRunning, "", ""
 }
 
-// clusterState says what a trigger does that does not hear of some clusters.
-func clusterState(why error) (state v1alpha1.TriggerState, reason, message string) {
-	message = truncate(why.Error(), maxText)
-	if some := (*multicluster.UnavailableError)(nil); errors.As(why, &some) && some.Ready > 0 {
+// clusterState returns the state of a trigger with unavailable clusters. It is running
+// as long as one cluster can be watched.
+func clusterState(err error) (state v1alpha1.TriggerState, reason, message string) {
+	message = truncate(err.Error(), maxText)
+	if unavailable := (*multicluster.UnavailableError)(nil); errors.As(err, &unavailable) && unavailable.Ready > 0 {
 		return v1alpha1.TriggerRunning, v1alpha1.TriggerReasonClusterUnreachable, message
 	}
-	if status := apierrors.APIStatus(nil); errors.As(why, &status) && status.Status().Reason == metav1.StatusReasonForbidden {
+	if status := apierrors.APIStatus(nil); errors.As(err, &status) && status.Status().Reason == metav1.StatusReasonForbidden {
 		return v1alpha1.TriggerWaiting, v1alpha1.TriggerReasonForbidden, message
 	}
 	return v1alpha1.TriggerWaiting, v1alpha1.TriggerReasonClusterUnreachable, message
 }
 
-// truncate cuts a text that is longer than most.
+// truncate cuts text after limit bytes, between runes, and appends "…".
 func truncate(text string, limit int) string {
 	if len(text) <= limit {
 		return text

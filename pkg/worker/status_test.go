@@ -44,27 +44,27 @@ type subscription struct{ source.Subscription }
 
 func (subscription) Key() string { return "key" }
 
-type always struct{ filter.Filter }
+type matchAll struct{ filter.Filter }
 
 func compiled(name string) trigger.Compiled {
 	return trigger.Compiled{Trigger: engine.Trigger{
-		TriggerRef: event.TriggerRef{Namespace: "a", Name: name}, SourceType: "telling", Subscription: subscription{},
+		TriggerRef: event.TriggerRef{Namespace: "a", Name: name}, SourceType: "reporting", Subscription: subscription{},
 	}}
 }
 
-// begin returns a Status of triggers, which began at the clock's time.
-func begin(ts *v1alpha1.TriggerService, triggers ...trigger.Compiled) (*worker.Status, *clocktesting.FakeClock) {
+// newStatus returns a Status of triggers, and its clock.
+func newStatus(ts *v1alpha1.TriggerService, triggers ...trigger.Compiled) (*worker.Status, *clocktesting.FakeClock) {
 	c := clocktesting.NewFakeClock(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
-	s := worker.NewStatus(ts, c, func(sourceType string) bool { return sourceType == "telling" })
+	s := worker.NewStatus(ts, c, func(sourceType string) bool { return sourceType == "reporting" })
 	s.SetTriggers(worker.Config{Service: ts}, triggers)
 	return s, c
 }
 
-func decided(name string, o engine.Outcome, attempt int, err error) engine.Decision {
+func decision(name string, o engine.Outcome, attempt int, err error) engine.Decision {
 	return engine.Decision{Trigger: event.TriggerRef{Namespace: "a", Name: name}, Outcome: o, Attempt: attempt, Err: err, Time: time.Unix(1, 0)}
 }
 
-func TestCounts(t *testing.T) {
+func TestStatus_Counts(t *testing.T) {
 	ts := &v1alpha1.TriggerService{}
 	ts.Generation = 7
 	ts.Status.Triggers = []v1alpha1.TriggerStatus{
@@ -72,17 +72,17 @@ func TestCounts(t *testing.T) {
 		{Name: "gone", Acted: 100},
 	}
 	one := compiled("one")
-	one.Filter = always{}
-	s, _ := begin(ts, one, compiled("all"))
+	one.Filter = matchAll{}
+	s, _ := newStatus(ts, one, compiled("all"))
 	s.ObserveWatch("key", nil)
 	failed := errors.New("failed")
 	for _, d := range []engine.Decision{
-		decided("one", engine.Queued, 0, nil), decided("one", engine.Filtered, 0, nil),
-		decided("one", engine.Matched, 0, nil), decided("one", engine.Failed, 1, failed), decided("one", engine.Succeeded, 2, nil),
-		decided("one", engine.Requeued, 0, nil), decided("one", engine.Suppressed, 0, nil),
-		decided("one", engine.DeadLettered, 0, errors.New("filter failed")),
-		decided("all", engine.Succeeded, 1, nil), decided("all", engine.Failed, 1, failed), decided("all", engine.DeadLettered, 2, failed),
-		decided("nobody", engine.Succeeded, 1, nil),
+		decision("one", engine.Queued, 0, nil), decision("one", engine.Filtered, 0, nil),
+		decision("one", engine.Matched, 0, nil), decision("one", engine.Failed, 1, failed), decision("one", engine.Succeeded, 2, nil),
+		decision("one", engine.Requeued, 0, nil), decision("one", engine.Suppressed, 0, nil),
+		decision("one", engine.DeadLettered, 0, errors.New("filter failed")),
+		decision("all", engine.Succeeded, 1, nil), decision("all", engine.Failed, 1, failed), decision("all", engine.DeadLettered, 2, failed),
+		decision("unknown", engine.Succeeded, 1, nil),
 	} {
 		s.Observe(d)
 	}
@@ -105,15 +105,15 @@ func TestCounts(t *testing.T) {
 	}
 }
 
-func TestStates(t *testing.T) {
+func TestStatus_State(t *testing.T) {
 	missing := &meta.NoKindMatchError{GroupKind: schema.GroupKind{Kind: "Thing"}, SearchedVersions: []string{"v1"}}
 	forbidden := apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, "", errors.New("no"))
-	sourceFails := func(err error) func(*worker.Status, *clocktesting.FakeClock) {
+	sourceFailed := func(err error) func(*worker.Status, *clocktesting.FakeClock) {
 		return func(s *worker.Status, c *clocktesting.FakeClock) {
 			s.ObserveSource(engine.SourceFailure{Triggers: []event.TriggerRef{{Namespace: "a", Name: "t"}}, Err: err, RetryIn: time.Minute, Time: c.Now()})
 		}
 	}
-	waits := func(err error) func(*worker.Status, *clocktesting.FakeClock) {
+	watch := func(err error) func(*worker.Status, *clocktesting.FakeClock) {
 		return func(s *worker.Status, _ *clocktesting.FakeClock) { s.ObserveWatch("key", err) }
 	}
 	other := compiled("t")
@@ -122,75 +122,75 @@ func TestStates(t *testing.T) {
 	invalid.Problems = diag.List{{Path: "spec", Message: "wrong"}}
 	suspended := compiled("t")
 	suspended.Suspended = true
-	refusing := v1alpha1.TriggerServiceStatus{Refused: []string{"t"}}
+	rejecting := v1alpha1.TriggerServiceStatus{Refused: []string{"t"}}
 	for name, tc := range map[string]struct {
 		trigger trigger.Compiled
 		status  v1alpha1.TriggerServiceStatus
-		then    []func(*worker.Status, *clocktesting.FakeClock)
+		steps   []func(*worker.Status, *clocktesting.FakeClock)
 		state   v1alpha1.TriggerState
 		reason  string
 	}{
-		"starts":           {trigger: compiled("t"), state: v1alpha1.TriggerWaiting, reason: v1alpha1.TriggerReasonStarting},
-		"does not tell":    {trigger: other, state: v1alpha1.TriggerRunning},
-		"works":            {trigger: compiled("t"), then: []func(*worker.Status, *clocktesting.FakeClock){waits(nil)}, state: v1alpha1.TriggerRunning},
+		"starting":         {trigger: compiled("t"), state: v1alpha1.TriggerWaiting, reason: v1alpha1.TriggerReasonStarting},
+		"no-reports":       {trigger: other, state: v1alpha1.TriggerRunning},
+		"running":          {trigger: compiled("t"), steps: []func(*worker.Status, *clocktesting.FakeClock){watch(nil)}, state: v1alpha1.TriggerRunning},
 		"invalid":          {trigger: invalid, state: v1alpha1.TriggerInvalid, reason: v1alpha1.TriggerReasonInvalid},
-		"refused":          {trigger: invalid, status: refusing, state: v1alpha1.TriggerInvalid, reason: v1alpha1.TriggerReasonRefused},
+		"rejected":         {trigger: invalid, status: rejecting, state: v1alpha1.TriggerInvalid, reason: v1alpha1.TriggerReasonRefused},
 		"suspended":        {trigger: suspended, state: v1alpha1.TriggerSuspended},
-		"kind is missing":  {trigger: compiled("t"), then: []func(*worker.Status, *clocktesting.FakeClock){waits(missing)}, state: v1alpha1.TriggerWaiting, reason: v1alpha1.TriggerReasonKindNotFound},
-		"kind has come":    {trigger: compiled("t"), then: []func(*worker.Status, *clocktesting.FakeClock){waits(missing), waits(nil)}, state: v1alpha1.TriggerRunning},
-		"source fails":     {trigger: compiled("t"), then: []func(*worker.Status, *clocktesting.FakeClock){sourceFails(errors.New("x"))}, state: v1alpha1.TriggerWaiting, reason: v1alpha1.TriggerReasonSourceFailed},
-		"source forbidden": {trigger: compiled("t"), then: []func(*worker.Status, *clocktesting.FakeClock){sourceFails(forbidden)}, state: v1alpha1.TriggerWaiting, reason: v1alpha1.TriggerReasonForbidden},
-		"source recovers": {trigger: other, then: []func(*worker.Status, *clocktesting.FakeClock){
-			sourceFails(forbidden), func(_ *worker.Status, c *clocktesting.FakeClock) { c.Step(2 * time.Minute) },
+		"kind-missing":     {trigger: compiled("t"), steps: []func(*worker.Status, *clocktesting.FakeClock){watch(missing)}, state: v1alpha1.TriggerWaiting, reason: v1alpha1.TriggerReasonKindNotFound},
+		"kind-installed":   {trigger: compiled("t"), steps: []func(*worker.Status, *clocktesting.FakeClock){watch(missing), watch(nil)}, state: v1alpha1.TriggerRunning},
+		"source-failed":    {trigger: compiled("t"), steps: []func(*worker.Status, *clocktesting.FakeClock){sourceFailed(errors.New("x"))}, state: v1alpha1.TriggerWaiting, reason: v1alpha1.TriggerReasonSourceFailed},
+		"source-forbidden": {trigger: compiled("t"), steps: []func(*worker.Status, *clocktesting.FakeClock){sourceFailed(forbidden)}, state: v1alpha1.TriggerWaiting, reason: v1alpha1.TriggerReasonForbidden},
+		"source-recovered": {trigger: other, steps: []func(*worker.Status, *clocktesting.FakeClock){
+			sourceFailed(forbidden), func(_ *worker.Status, c *clocktesting.FakeClock) { c.Step(2 * time.Minute) },
 		}, state: v1alpha1.TriggerRunning},
-		"loop": {trigger: other, then: []func(*worker.Status, *clocktesting.FakeClock){func(s *worker.Status, c *clocktesting.FakeClock) {
-			d := decided("t", engine.DeadLettered, 0, errors.New("circle"))
+		"loop": {trigger: other, steps: []func(*worker.Status, *clocktesting.FakeClock){func(s *worker.Status, c *clocktesting.FakeClock) {
+			d := decision("t", engine.DeadLettered, 0, errors.New("loop"))
 			d.Reason, d.Time = engine.ReasonLoopBroken, c.Now()
 			s.Observe(d)
 		}}, state: v1alpha1.TriggerRunning, reason: v1alpha1.TriggerReasonLoopBroken},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, c := begin(&v1alpha1.TriggerService{Status: tc.status}, tc.trigger)
-			for _, f := range tc.then {
+			s, c := newStatus(&v1alpha1.TriggerService{Status: tc.status}, tc.trigger)
+			for _, f := range tc.steps {
 				f(s, c)
 			}
 			got := s.Current()
 			if trigger := got.Triggers[0]; trigger.State != tc.state || trigger.Reason != tc.reason {
-				t.Errorf("%s because %q, want %s because %q", trigger.State, trigger.Reason, tc.state, tc.reason)
+				t.Errorf("state %s, reason %q; want %s, %q", trigger.State, trigger.Reason, tc.state, tc.reason)
 			}
-			works := map[bool]string{true: "1/1", false: "0/1"}[tc.state == v1alpha1.TriggerRunning || tc.state == v1alpha1.TriggerSuspended]
-			if got.Working != works {
-				t.Errorf("working %s, want %s", got.Working, works)
+			running := map[bool]string{true: "1/1", false: "0/1"}[tc.state == v1alpha1.TriggerRunning || tc.state == v1alpha1.TriggerSuspended]
+			if got.Working != running {
+				t.Errorf("running %s, want %s", got.Working, running)
 			}
 		})
 	}
 }
 
-// TestAway has a trigger run for as long as it hears of any cluster, and others not
-// notice.
-func TestAway(t *testing.T) {
+// TestStatus_Clusters: a trigger is running as long as one of its clusters is watched,
+// and its errors do not affect other triggers.
+func TestStatus_Clusters(t *testing.T) {
 	ts := &v1alpha1.TriggerService{}
-	s, _ := begin(ts, compiled("some"), compiled("none"), compiled("forbidden"), compiled("all"))
-	refused := apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, "", errors.New("no"))
-	lost := errors.New("connection refused")
-	for name, why := range map[string]error{
-		"some":      &multicluster.UnavailableError{Clusters: map[string]error{"b": lost}, Ready: 1},
-		"none":      &multicluster.UnavailableError{Clusters: map[string]error{"b": lost}},
-		"forbidden": &multicluster.UnavailableError{Clusters: map[string]error{"": refused}},
+	s, _ := newStatus(ts, compiled("some"), compiled("none"), compiled("forbidden"), compiled("all"))
+	forbidden := apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, "", errors.New("no"))
+	unreachable := errors.New("connection refused")
+	for name, err := range map[string]error{
+		"some":      &multicluster.UnavailableError{Clusters: map[string]error{"b": unreachable}, Ready: 1},
+		"none":      &multicluster.UnavailableError{Clusters: map[string]error{"b": unreachable}},
+		"forbidden": &multicluster.UnavailableError{Clusters: map[string]error{"": forbidden}},
 		"all":       nil,
 	} {
-		s.ObserveClusters(event.TriggerRef{Namespace: "a", Name: name}, why)
+		s.ObserveClusters(event.TriggerRef{Namespace: "a", Name: name}, err)
 	}
-	now := s.Current()
+	status := s.Current()
 	var got []string
-	for _, st := range now.Triggers {
+	for _, st := range status.Triggers {
 		got = append(got, string(st.State)+" "+st.Reason)
 	}
 	want := []string{"Running ClusterUnreachable", "Waiting ClusterUnreachable", "Waiting Forbidden", "Running "}
-	if diff := cmp.Diff(want, got); diff != "" || now.Working != "2/4" {
-		t.Error(now.Working, diff)
+	if diff := cmp.Diff(want, got); diff != "" || status.Working != "2/4" {
+		t.Error(status.Working, diff)
 	}
-	if m := now.Triggers[0].Message; m != `cluster "b": connection refused` {
+	if m := status.Triggers[0].Message; m != `cluster "b": connection refused` {
 		t.Errorf("message %q", m)
 	}
 	s.ObserveClusters(event.TriggerRef{Namespace: "a", Name: "some"}, nil)

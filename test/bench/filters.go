@@ -33,14 +33,14 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/filter"
 )
 
-// predicates is where the tests of filters keep what users ask of events.
+// predicates is the folder with the filters and events of the filter tests.
 const predicates = "pkg/filter/testdata/"
 
-// smallHeap is how far kube-trigger lets its heap grow before it is collected.
+// smallHeap is the heap size up to which kube-trigger does not collect garbage.
 const smallHeap = 64 << 20
 
-// filters compares what it takes to decide about an event, with the garbage
-// collector as kube-trigger sets it.
+// filters measures one evaluation of each filter, with the garbage collector set as
+// kube-trigger sets it.
 func filters(ctx context.Context, out io.Writer, size size) error {
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(smallHeap))
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
@@ -54,7 +54,7 @@ func filters(ctx context.Context, out io.Writer, size size) error {
 	}
 	t := newTable("filter", "kube-trigger, µs", "cel-go, µs", "allocated, B", "cel-go, B")
 	for _, p := range all {
-		ev, err := occurrence(p.Event)
+		ev, err := loadEvent(p.Event)
 		if err != nil {
 			return err
 		}
@@ -66,11 +66,11 @@ func filters(ctx context.Context, out io.Writer, size size) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.Name, err)
 		}
-		a, err := repeat(ctx, size.filter, ours)
+		a, err := measureEvaluation(ctx, size.filter, ours)
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.Name, err)
 		}
-		b, err := repeat(ctx, size.filter, theirs)
+		b, err := measureEvaluation(ctx, size.filter, theirs)
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.Name, err)
 		}
@@ -80,10 +80,10 @@ func filters(ctx context.Context, out io.Writer, size size) error {
 	return nil
 }
 
-// trigger is what the filters belong to.
+// trigger returns the trigger of the filters.
 func trigger() event.TriggerRef { return event.TriggerRef{Name: "bench", Namespace: "default"} }
 
-func occurrence(name string) (event.Event, error) {
+func loadEvent(name string) (event.Event, error) {
 	text, err := os.ReadFile(predicates + "events/" + name + ".json")
 	if err != nil {
 		return event.Event{}, err
@@ -133,9 +133,9 @@ type cost struct {
 	bytes uint64
 }
 
-// repeat evaluates again and again, and returns the median cost of slices of
-// that time, which is the processor's: what else the machine does adds nothing.
-func repeat(ctx context.Context, d time.Duration, evaluate func() (bool, error)) (cost, error) {
+// measureEvaluation evaluates for d and returns the median cost of ten parts. It
+// measures the processor time of this process, which other processes do not add to.
+func measureEvaluation(ctx context.Context, d time.Duration, evaluate func() (bool, error)) (cost, error) {
 	const parts = 10
 	n := 1
 	var times []time.Duration
@@ -157,12 +157,12 @@ func repeat(ctx context.Context, d time.Duration, evaluate func() (bool, error))
 		if err != nil {
 			return cost{}, err
 		}
-		took := end - start
-		if took < d/parts/2 {
+		elapsed := end - start
+		if elapsed < d/parts/2 {
 			n *= 2
 			continue
 		}
-		times = append(times, took/time.Duration(n))
+		times = append(times, elapsed/time.Duration(n))
 		if ctx.Err() != nil {
 			return cost{}, ctx.Err()
 		}

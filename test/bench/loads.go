@@ -24,18 +24,18 @@ import (
 )
 
 const (
-	// objects is how many ConfigMaps the loads with a rate edit in turn, so that
-	// each is acted on long before it is edited again.
+	// objects is the number of ConfigMaps that loads with a rate edit in turn. It
+	// is large enough that an edit is handled before the next one of its object.
 	objects = 200
-	// patience is how long is waited for the last version before it is lost.
-	patience = 30 * time.Second
-	// linger is how long is waited for a version that should not come.
-	linger = time.Second
-	// writers is how many edits are under way at once in a burst.
+	// waitTimeout is the wait for the last version; what is missing then is lost.
+	waitTimeout = 30 * time.Second
+	// settleTime is the wait for a version too many.
+	settleTime = time.Second
+	// writers is the number of concurrent edits of a burst.
 	writers = 16
 )
 
-// load is a way to edit ConfigMaps.
+// load is a pattern of edits.
 type load struct {
 	name string
 	run  func(ctx context.Context, s *session) error
@@ -43,16 +43,16 @@ type load struct {
 
 func loads(size size) []load {
 	return []load{
-		{"one at a time", func(ctx context.Context, s *session) error { return s.oneByOne(ctx, size.single) }},
-		{fmt.Sprintf("%d at once", size.burst), func(ctx context.Context, s *session) error { return s.atOnce(ctx, size.burst) }},
-		{"50 a second", func(ctx context.Context, s *session) error { return s.steady(ctx, 50, 1, size.duration) }},
-		{"20 a second, and 180 unwanted", func(ctx context.Context, s *session) error { return s.steady(ctx, 200, 10, size.duration) }},
+		{"one at a time", func(ctx context.Context, s *session) error { return s.sequential(ctx, size.single) }},
+		{fmt.Sprintf("%d at once", size.burst), func(ctx context.Context, s *session) error { return s.burst(ctx, size.burst) }},
+		{"50 a second", func(ctx context.Context, s *session) error { return s.constantRate(ctx, 50, 1, size.duration) }},
+		{"20 a second, and 180 unwanted", func(ctx context.Context, s *session) error { return s.constantRate(ctx, 200, 10, size.duration) }},
 	}
 }
 
 // session is one run of a load.
 type session struct {
-	bed       *bed
+	bed       *env
 	namespace string
 	ledger    *ledger
 	// failed ends the session.
@@ -63,32 +63,33 @@ func wanted(i int) string { return fmt.Sprintf("app-%04d", i) }
 
 func unwanted(i int) string { return fmt.Sprintf("other-%04d", i) }
 
-// edit edits the i-th wanted ConfigMap.
+// edit edits the ConfigMap of the i-th Application.
 func (s *session) edit(ctx context.Context, i int) error {
 	s.ledger.edit(wanted(i))
 	return s.bed.edit(ctx, s.namespace, wanted(i))
 }
 
-// oneByOne edits a ConfigMap when the one before has been acted on.
-func (s *session) oneByOne(ctx context.Context, n int) error {
+// sequential edits the next ConfigMap once the edit before has been handled.
+func (s *session) sequential(ctx context.Context, n int) error {
 	for i := range n {
 		if err := s.edit(ctx, i%objects); err != nil {
 			return err
 		}
-		if err := s.ledger.wait(ctx, patience); err != nil {
+		if err := s.ledger.wait(ctx, waitTimeout); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// atOnce edits n ConfigMaps, each once.
-func (s *session) atOnce(ctx context.Context, n int) error {
-	return each(ctx, n, writers, s.edit)
+// burst edits n ConfigMaps, each once, without waiting.
+func (s *session) burst(ctx context.Context, n int) error {
+	return forEach(ctx, n, writers, s.edit)
 }
 
-// steady edits so many ConfigMaps a second, of which one in so many is wanted.
-func (s *session) steady(ctx context.Context, rate, one int, d time.Duration) error {
+// constantRate edits rate ConfigMaps a second for d. One edit in every is of a
+// ConfigMap with an Application.
+func (s *session) constantRate(ctx context.Context, rate, every int, d time.Duration) error {
 	ticker := time.NewTicker(time.Second / time.Duration(rate))
 	defer ticker.Stop()
 	var running sync.WaitGroup
@@ -101,9 +102,9 @@ func (s *session) steady(ctx context.Context, rate, one int, d time.Duration) er
 		}
 		running.Go(func() {
 			var err error
-			if i%one == 0 {
-				s.ledger.edit(wanted(i / one % objects))
-				err = s.bed.edit(ctx, s.namespace, wanted(i/one%objects))
+			if i%every == 0 {
+				s.ledger.edit(wanted(i / every % objects))
+				err = s.bed.edit(ctx, s.namespace, wanted(i/every%objects))
 			} else {
 				err = s.bed.edit(ctx, s.namespace, unwanted(i%objects))
 			}
@@ -115,8 +116,9 @@ func (s *session) steady(ctx context.Context, rate, one int, d time.Duration) er
 	return nil
 }
 
-// each calls f with 0 to n-1, so many at a time, until one fails.
-func each(ctx context.Context, n, parallel int, f func(ctx context.Context, i int) error) error {
+// forEach calls f with 0 to n-1, parallel calls at a time. It stops at the first
+// error, and returns it.
+func forEach(ctx context.Context, n, parallel int, f func(ctx context.Context, i int) error) error {
 	ctx, failed := context.WithCancelCause(ctx)
 	defer failed(nil)
 	numbers := make(chan int)

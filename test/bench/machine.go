@@ -30,8 +30,8 @@ import (
 	"time"
 )
 
-// describe prints what is measured, and on what.
-func describe(ctx context.Context, out io.Writer, b *bed) error {
+// describe prints versions, the machine and its load.
+func describe(ctx context.Context, out io.Writer, e *env) error {
 	commit, err := exec.CommandContext(ctx, "git", "describe", "--tags", "--always", "--dirty").Output()
 	if err != nil {
 		commit = []byte("unknown")
@@ -48,8 +48,8 @@ func describe(ctx context.Context, out io.Writer, b *bed) error {
 			}
 		}
 	}
-	if b != nil {
-		server, err := b.client.Discovery().ServerVersion()
+	if e != nil {
+		server, err := e.client.Discovery().ServerVersion()
 		if err != nil {
 			return err
 		}
@@ -59,7 +59,7 @@ func describe(ctx context.Context, out io.Writer, b *bed) error {
 	return nil
 }
 
-// field returns what a file of "name: value" lines says first.
+// field returns the first value of name in a file of "name: value" lines.
 func field(file, name string) string {
 	f, err := os.Open(file)
 	if err != nil {
@@ -99,8 +99,7 @@ func allocated(f func() (bool, error)) (uint64, error) {
 	return (after.TotalAlloc - before.TotalAlloc) / calls, nil
 }
 
-// ownTime returns the processor time that this process has taken, that of
-// collecting garbage included.
+// ownTime returns the processor time of this process, garbage collection included.
 func ownTime() (time.Duration, error) {
 	var u syscall.Rusage
 	err := syscall.Getrusage(syscall.RUSAGE_SELF, &u)

@@ -15,9 +15,10 @@ limitations under the License.
 */
 
 // Command bench measures kube-trigger and prints tables in Markdown: filters
-// beside cel-go, and the whole path from an edited ConfigMap to a raised
+// beside cel-go, and the path from an edited ConfigMap to a new version of an
 // Application, and memory, beside a program written by hand with client-go for
-// this one purpose. It judges nothing.
+// this one purpose, or beside another build of kube-trigger. It reports figures
+// and asserts nothing.
 package main
 
 import (
@@ -40,12 +41,13 @@ func main() {
 	defer stop()
 	only := flag.String("only", strings.Join(sections(), ","), "what to measure, separated by commas")
 	quick := flag.Bool("quick", false, "measure less, in two minutes: numbers that are good for a first look")
+	baseline := flag.String("baseline", "", "another kube-trigger binary to measure beside this one, instead of the hand-written program")
 	flag.Parse()
 	size := full()
 	if *quick {
 		size = small()
 	}
-	if err := run(ctx, os.Stdout, strings.Split(*only, ","), size); err != nil {
+	if err := run(ctx, os.Stdout, strings.Split(*only, ","), *baseline, size); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -53,15 +55,15 @@ func main() {
 
 func sections() []string { return []string{"filters", "path", "memory"} }
 
-// size is how much is measured.
+// size says how much is measured.
 type size struct {
-	filter   time.Duration // for each predicate and engine
-	rounds   int           // how often each program takes each load
-	single   int           // updates one at a time
+	filter   time.Duration // per filter and program
+	rounds   int           // runs of each program per load
+	single   int           // updates, one at a time
 	burst    int           // updates at once
 	duration time.Duration // of the loads with a rate
 	watched  []int         // ConfigMaps, for memory
-	settle   time.Duration // before memory is read
+	settle   time.Duration // pause before memory is read
 }
 
 func full() size {
@@ -78,38 +80,39 @@ func small() size {
 	}
 }
 
-func run(ctx context.Context, out io.Writer, only []string, size size) (err error) {
+func run(ctx context.Context, out io.Writer, only []string, baseline string, size size) (err error) {
 	for _, name := range only {
 		if !slices.Contains(sections(), name) {
 			return fmt.Errorf("-only %q: must be of %s", name, strings.Join(sections(), ", "))
 		}
 	}
-	var filtered bytes.Buffer // before there is an API server, which takes time of its own
+	// Filters are measured before the API server starts and takes processor time.
+	var filtered bytes.Buffer
 	if slices.Contains(only, "filters") {
 		if err := filters(ctx, &filtered, size); err != nil {
 			return fmt.Errorf("filters: %w", err)
 		}
 	}
-	var b *bed
+	var e *env
 	if slices.Contains(only, "path") || slices.Contains(only, "memory") {
-		if b, err = newBed(ctx); err != nil {
+		if e, err = newEnv(ctx, baseline); err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, b.close()) }()
+		defer func() { err = errors.Join(err, e.close()) }()
 	}
-	if err := describe(ctx, out, b); err != nil {
+	if err := describe(ctx, out, e); err != nil {
 		return err
 	}
 	if _, err := filtered.WriteTo(out); err != nil {
 		return err
 	}
 	if slices.Contains(only, "path") {
-		if err := path(ctx, out, b, size); err != nil {
+		if err := path(ctx, out, e, size); err != nil {
 			return fmt.Errorf("path: %w", err)
 		}
 	}
 	if slices.Contains(only, "memory") {
-		if err := memory(ctx, out, b, size); err != nil {
+		if err := memory(ctx, out, e, size); err != nil {
 			return fmt.Errorf("memory: %w", err)
 		}
 	}

@@ -30,30 +30,30 @@ import (
 
 const memoryNamespace = "memory"
 
-// memory measures what watching many ConfigMaps of about 1 KiB takes.
-func memory(ctx context.Context, out io.Writer, b *bed, size size) error {
-	if err := b.namespace(ctx, memoryNamespace); err != nil {
+// memory measures the memory of a process that watches many ConfigMaps of 1 KiB.
+func memory(ctx context.Context, out io.Writer, e *env, size size) error {
+	if err := e.namespace(ctx, memoryNamespace); err != nil {
 		return err
 	}
-	programs := b.programs()
+	programs := e.programs()
 	t := newTable("watched ConfigMaps", "measured", programs[0].name, programs[1].name, "ratio")
-	there := 0
+	created := 0
 	for _, n := range size.watched {
-		first := there
-		err := each(ctx, n-first, 2*writers, func(ctx context.Context, i int) error {
-			return b.configMap(ctx, memoryNamespace, fmt.Sprintf("watched-%06d", first+i), false, 1024)
+		first := created
+		err := forEach(ctx, n-first, 2*writers, func(ctx context.Context, i int) error {
+			return e.configMap(ctx, memoryNamespace, fmt.Sprintf("watched-%06d", first+i), false, 1024)
 		})
 		if err != nil {
 			return err
 		}
-		there = n
-		var of [2]footprint
+		created = n
+		var weights [2]footprint
 		for i, p := range programs {
-			if of[i], err = b.weigh(ctx, p, size.settle); err != nil {
+			if weights[i], err = e.weigh(ctx, p, size.settle); err != nil {
 				return fmt.Errorf("%s: %w", p.name, err)
 			}
 		}
-		ours, theirs := of[0], of[1]
+		ours, theirs := weights[0], weights[1]
 		t.row(fmt.Sprint(n), "RSS, MiB", number(ours.rss), number(theirs.rss), ratio(ours.rss, theirs.rss))
 		t.row(fmt.Sprint(n), "largest RSS, MiB", number(ours.peak), number(theirs.peak), ratio(ours.peak, theirs.peak))
 		t.row(fmt.Sprint(n), "live heap, MiB", number(ours.heap), number(theirs.heap), ratio(ours.heap, theirs.heap))
@@ -62,12 +62,12 @@ func memory(ctx context.Context, out io.Writer, b *bed, size size) error {
 	return err
 }
 
-// footprint is memory, in MiB.
+// footprint is the memory of a process, in MiB.
 type footprint struct{ rss, peak, heap float64 }
 
-// weigh starts p and reads its memory after a while.
-func (b *bed) weigh(ctx context.Context, p program, settle time.Duration) (f footprint, err error) {
-	r, err := b.start(ctx, p, memoryNamespace, "GODEBUG=gctrace=1")
+// weigh starts p and reads its memory after settle.
+func (e *env) weigh(ctx context.Context, p program, settle time.Duration) (f footprint, err error) {
+	r, err := e.start(ctx, p, memoryNamespace, "GODEBUG=gctrace=1")
 	if err != nil {
 		return f, err
 	}

@@ -32,21 +32,21 @@ import (
 type observer struct {
 	mu       sync.Mutex
 	versions map[string]int
-	// seen is told each version that is new.
-	seen func(name string, version int, at time.Time)
+	// onVersion is called with each new version.
+	onVersion func(name string, version int, at time.Time)
 }
 
-// observe returns when it knows the versions as they are. Failed gets the error
-// that ends it early.
-func (b *bed) observe(ctx context.Context, namespace string, failed context.CancelCauseFunc) (*observer, error) {
-	client := b.metadata.Resource(applications()).Namespace(namespace)
+// observe lists the versions and watches them until ctx ends. An error of the watch
+// is passed to failed.
+func (e *env) observe(ctx context.Context, namespace string, failed context.CancelCauseFunc) (*observer, error) {
+	client := e.metadata.Resource(applications()).Namespace(namespace)
 	list, err := client.List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return nil, err
 	}
-	o := &observer{versions: map[string]int{}, seen: func(string, int, time.Time) {}}
+	o := &observer{versions: map[string]int{}, onVersion: func(string, int, time.Time) {}}
 	for i := range list.Items {
-		if err := o.note(&list.Items[i], time.Now()); err != nil {
+		if err := o.record(&list.Items[i], time.Now()); err != nil {
 			return nil, err
 		}
 	}
@@ -62,7 +62,7 @@ func (b *bed) observe(ctx context.Context, namespace string, failed context.Canc
 				failed(fmt.Errorf("watch Applications: unexpected %s of %T", ev.Type, ev.Object))
 				return
 			}
-			if err := o.note(app, time.Now()); err != nil {
+			if err := o.record(app, time.Now()); err != nil {
 				failed(err)
 				return
 			}
@@ -72,7 +72,7 @@ func (b *bed) observe(ctx context.Context, namespace string, failed context.Canc
 	return o, nil
 }
 
-func (o *observer) note(app *metav1.PartialObjectMetadata, at time.Time) error {
+func (o *observer) record(app *metav1.PartialObjectMetadata, at time.Time) error {
 	n, err := strconv.Atoi(app.Annotations[version])
 	if err != nil {
 		return fmt.Errorf("application %s: %w", app.Name, err)
@@ -81,13 +81,13 @@ func (o *observer) note(app *metav1.PartialObjectMetadata, at time.Time) error {
 	defer o.mu.Unlock()
 	if o.versions[app.Name] != n {
 		o.versions[app.Name] = n
-		o.seen(app.Name, n, at)
+		o.onVersion(app.Name, n, at)
 	}
 	return nil
 }
 
-// ledger is what was asked for in one run of a load, and what came of it. The
-// n-th edit of a ConfigMap has to give its Application its n-th new version.
+// ledger records the edits of one run of a load and the versions that follow. The
+// n-th edit of a ConfigMap must give its Application the n-th new version.
 type ledger struct {
 	mu       sync.Mutex
 	base     map[string]int
@@ -96,11 +96,11 @@ type ledger struct {
 	sent     int
 	raised   int
 	twice    int
-	lastSeen time.Time
+	lastVersion time.Time
 	changed  chan struct{}
 }
 
-// ledger makes o tell a fresh ledger.
+// ledger returns a new ledger that records the versions from now on.
 func (o *observer) ledger() *ledger {
 	l := &ledger{
 		base: map[string]int{}, edits: map[string][]time.Time{}, raises: map[string][]time.Time{},
@@ -111,11 +111,11 @@ func (o *observer) ledger() *ledger {
 	for name, v := range o.versions {
 		l.base[name] = v
 	}
-	o.seen = l.saw
+	o.onVersion = l.version
 	return l
 }
 
-// edit notes that name is about to be edited.
+// edit records an edit of name that is about to be sent.
 func (l *ledger) edit(name string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -123,7 +123,7 @@ func (l *ledger) edit(name string) {
 	l.sent++
 }
 
-func (l *ledger) saw(name string, v int, at time.Time) {
+func (l *ledger) version(name string, v int, at time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for len(l.raises[name]) < v-l.base[name] {
@@ -133,7 +133,7 @@ func (l *ledger) saw(name string, v int, at time.Time) {
 			continue
 		}
 		l.raised++
-		l.lastSeen = at
+		l.lastVersion = at
 	}
 	select {
 	case l.changed <- struct{}{}:
@@ -141,9 +141,9 @@ func (l *ledger) saw(name string, v int, at time.Time) {
 	}
 }
 
-// wait returns when every edit has raised a version, or after patience.
-func (l *ledger) wait(ctx context.Context, patience time.Duration) error {
-	deadline := time.After(patience)
+// wait returns once every edit has led to a version, or after timeout.
+func (l *ledger) wait(ctx context.Context, timeout time.Duration) error {
+	deadline := time.After(timeout)
 	for {
 		l.mu.Lock()
 		done := l.raised == l.sent
@@ -161,7 +161,7 @@ func (l *ledger) wait(ctx context.Context, patience time.Duration) error {
 	}
 }
 
-// latencies are the times from each edit to the version that it gave.
+// latencies returns the times from each edit to its version.
 func (l *ledger) latencies() []time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -26,7 +26,7 @@ import (
 
 const pathNamespace = "path"
 
-// sample is what one run of a load showed of one program.
+// sample is the result of one run of a load with one program.
 type sample struct {
 	latencies   []time.Duration
 	rate        float64 // acted per second
@@ -35,21 +35,21 @@ type sample struct {
 	lost, twice int
 }
 
-// path measures from the edit of a ConfigMap to the raised version of its
+// path measures the way from the edit of a ConfigMap to the new version of its
 // Application.
-func path(ctx context.Context, out io.Writer, b *bed, size size) error {
-	if err := b.populate(ctx, size); err != nil {
+func path(ctx context.Context, out io.Writer, e *env, size size) error {
+	if err := e.populate(ctx, size); err != nil {
 		return err
 	}
-	programs := b.programs()
+	programs := e.programs()
 	results := newTable("load", "measured", programs[0].name, programs[1].name, "ratio")
 	for _, l := range loads(size) {
 		samples := make([][]sample, len(programs))
 		for round := range size.rounds {
 			for turn := range programs {
-				// A B, B A, A B …, so that what drifts hits both.
+				// A B, B A, A B …: a drift of the machine affects both.
 				i := (turn + round) % len(programs)
-				s, err := b.measure(ctx, programs[i], l)
+				s, err := e.measure(ctx, programs[i], l)
 				if err != nil {
 					return fmt.Errorf("%s, %s: %w", l.name, programs[i].name, err)
 				}
@@ -62,48 +62,48 @@ func path(ctx context.Context, out io.Writer, b *bed, size size) error {
 	return err
 }
 
-// populate creates what the loads edit, and what their edits change.
-func (b *bed) populate(ctx context.Context, size size) error {
-	if err := b.namespace(ctx, pathNamespace); err != nil {
+// populate creates the ConfigMaps that loads edit, and their Applications.
+func (e *env) populate(ctx context.Context, size size) error {
+	if err := e.namespace(ctx, pathNamespace); err != nil {
 		return err
 	}
-	return each(ctx, max(objects, size.burst), writers, func(ctx context.Context, i int) error {
+	return forEach(ctx, max(objects, size.burst), writers, func(ctx context.Context, i int) error {
 		err := errors.Join(
-			b.application(ctx, pathNamespace, wanted(i)),
-			b.configMap(ctx, pathNamespace, wanted(i), true, 1024),
+			e.application(ctx, pathNamespace, wanted(i)),
+			e.configMap(ctx, pathNamespace, wanted(i), true, 1024),
 		)
 		if i < objects {
-			err = errors.Join(err, b.configMap(ctx, pathNamespace, unwanted(i), false, 1024))
+			err = errors.Join(err, e.configMap(ctx, pathNamespace, unwanted(i), false, 1024))
 		}
 		return err
 	})
 }
 
-// measure runs a load once, with a fresh process of p.
-func (b *bed) measure(ctx context.Context, p program, l load) (s sample, err error) {
+// measure runs a load once, with a new process of p.
+func (e *env) measure(ctx context.Context, p program, l load) (s sample, err error) {
 	ctx, failed := context.WithCancelCause(ctx)
 	defer failed(nil)
-	r, err := b.start(ctx, p, pathNamespace)
+	r, err := e.start(ctx, p, pathNamespace)
 	if err != nil {
 		return s, err
 	}
 	defer func() { err = errors.Join(err, r.stop()) }()
-	o, err := b.observe(ctx, pathNamespace, failed)
+	o, err := e.observe(ctx, pathNamespace, failed)
 	if err != nil {
 		return s, err
 	}
-	warm := &session{bed: b, namespace: pathNamespace, ledger: o.ledger(), failed: failed}
-	if err := errors.Join(warm.atOnce(ctx, objects/4), warm.ledger.wait(ctx, patience)); err != nil {
+	warm := &session{bed: e, namespace: pathNamespace, ledger: o.ledger(), failed: failed}
+	if err := errors.Join(warm.burst(ctx, objects/4), warm.ledger.wait(ctx, waitTimeout)); err != nil {
 		return s, err
 	}
 
-	run := &session{bed: b, namespace: pathNamespace, ledger: o.ledger(), failed: failed}
+	run := &session{bed: e, namespace: pathNamespace, ledger: o.ledger(), failed: failed}
 	began, err := r.cpu()
 	if err != nil {
 		return s, err
 	}
 	start := time.Now()
-	if err := errors.Join(l.run(ctx, run), run.ledger.wait(ctx, patience)); err != nil {
+	if err := errors.Join(l.run(ctx, run), run.ledger.wait(ctx, waitTimeout)); err != nil {
 		return s, err
 	}
 	ended, err := r.cpu()
@@ -111,12 +111,12 @@ func (b *bed) measure(ctx context.Context, p program, l load) (s sample, err err
 		return s, err
 	}
 	select {
-	case <-time.After(linger):
+	case <-time.After(settleTime):
 	case <-ctx.Done():
 		return s, context.Cause(ctx)
 	}
 	s = run.ledger.sample()
-	s.rate = float64(s.acted) / run.ledger.lastSeen.Sub(start).Seconds()
+	s.rate = float64(s.acted) / run.ledger.lastVersion.Sub(start).Seconds()
 	s.cpu = ended - began
 	return s, nil
 }
@@ -129,7 +129,7 @@ func (l *ledger) sample() sample {
 	return s
 }
 
-// report adds the rows of a load: ours, and theirs.
+// report adds the rows of a load.
 func report(t *table, name string, ours, theirs []sample) {
 	for _, m := range []struct {
 		name  string
@@ -141,13 +141,13 @@ func report(t *table, name string, ours, theirs []sample) {
 		{"CPU, s", func(s sample) float64 { return s.cpu.Seconds() }},
 		{"CPU per action, ms", func(s sample) float64 { return s.cpu.Seconds() * 1e3 / float64(max(s.acted, 1)) }},
 	} {
-		a, b := middle(ours, m.value), middle(theirs, m.value)
+		a, b := medianOf(ours, m.value), medianOf(theirs, m.value)
 		t.row(name, m.name, number(a), number(b), ratio(a, b))
 	}
 	t.row(name, "acted, lost, twice", counts(ours), counts(theirs), "")
 }
 
-func middle(samples []sample, value func(sample) float64) float64 {
+func medianOf(samples []sample, value func(sample) float64) float64 {
 	var all []float64
 	for _, s := range samples {
 		all = append(all, value(s))

@@ -30,29 +30,44 @@ import (
 	"time"
 )
 
-// program is one that is measured.
+// program is a program that is measured.
 type program struct {
 	name string
-	// args are its arguments, for a kubeconfig and a namespace.
+	// path is that of the executable.
+	path string
+	// args returns its arguments for a kubeconfig and a namespace.
 	args func(kubeconfig, namespace string) ([]string, error)
-	// ready is what it prints once it watches.
+	// ready is in its output once it watches.
 	ready string
 }
 
-// programs returns kube-trigger and the one to compare it with.
-func (b *bed) programs() []program {
-	return []program{
-		{name: "kube-trigger", ready: "msg=watching", args: b.triggerArgs},
-		{name: "handwritten", ready: "watching", args: func(kubeconfig, namespace string) ([]string, error) {
-			return []string{"-kubeconfig", kubeconfig, "-namespace", namespace}, nil
-		}},
+// Names of programs, in tables and of their files.
+const (
+	triggerProgram     = "kube-trigger"
+	handwrittenProgram = "handwritten"
+	baselineProgram    = "baseline"
+)
+
+// programs returns kube-trigger and the program to compare it with.
+func (e *env) programs() [2]program {
+	trigger := program{name: triggerProgram, path: filepath.Join(e.dir, triggerProgram), ready: "msg=watching", args: e.triggerArgs}
+	if e.baseline != "" {
+		baseline := trigger
+		baseline.name, baseline.path = baselineProgram, e.baseline
+		return [2]program{trigger, baseline}
 	}
+	return [2]program{trigger, {
+		name: handwrittenProgram, path: filepath.Join(e.dir, handwrittenProgram), ready: "watching",
+		args: func(kubeconfig, namespace string) ([]string, error) {
+			return []string{"-kubeconfig", kubeconfig, "-namespace", namespace}, nil
+		},
+	}}
 }
 
-// triggerArgs writes the configuration: that of examples/bump-application, for
-// one namespace.
-func (b *bed) triggerArgs(kubeconfig, namespace string) ([]string, error) {
-	file := filepath.Join(b.dir, namespace+".yaml")
+// triggerArgs writes the configuration of examples/bump-application for one
+// namespace, and returns the arguments to run it.
+func (e *env) triggerArgs(kubeconfig, namespace string) ([]string, error) {
+	file := filepath.Join(e.dir, namespace+".yaml")
 	text := fmt.Sprintf(`triggers:
   - name: bump-on-change
     source:
@@ -66,28 +81,28 @@ func (b *bed) triggerArgs(kubeconfig, namespace string) ([]string, error) {
 	return []string{"run", "-c", file, "--kubeconfig", kubeconfig, "--store", file + ".db", "--from", "now"}, os.WriteFile(file, []byte(text), 0o600)
 }
 
-// process is a program that runs.
+// process is a running program.
 type process struct {
 	cmd    *exec.Cmd
 	output string
 	ended  chan error
 }
 
-// start runs p with more in its environment, and returns when it watches.
-func (b *bed) start(ctx context.Context, p program, namespace string, env ...string) (*process, error) {
-	args, err := p.args(b.cluster.Kubeconfig, namespace)
+// start starts p with more added to its environment, and returns once it watches.
+func (e *env) start(ctx context.Context, p program, namespace string, more ...string) (*process, error) {
+	args, err := p.args(e.cluster.Kubeconfig, namespace)
 	if err != nil {
 		return nil, err
 	}
-	r := &process{output: filepath.Join(b.dir, p.name+".log"), ended: make(chan error, 1)}
+	r := &process{output: filepath.Join(e.dir, p.name+".log"), ended: make(chan error, 1)}
 	out, err := os.Create(r.output)
 	if err != nil {
 		return nil, err
 	}
 	defer out.Close()
-	//nolint:gosec,noctx // ours, and told to end, not killed
-	r.cmd = exec.Command(filepath.Join(b.dir, p.name), args...)
-	r.cmd.Env = append(os.Environ(), env...)
+	//nolint:gosec,noctx // stop ends it with SIGTERM; a context would kill it
+	r.cmd = exec.Command(p.path, args...)
+	r.cmd.Env = append(os.Environ(), more...)
 	r.cmd.Stdout, r.cmd.Stderr = out, out
 	if err := r.cmd.Start(); err != nil {
 		return nil, err
@@ -100,7 +115,7 @@ func (b *bed) start(ctx context.Context, p program, namespace string, env ...str
 	return r, nil
 }
 
-// until waits for what the program prints.
+// until waits until the output holds ready.
 func (r *process) until(ctx context.Context, ready string) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
@@ -120,21 +135,21 @@ func (r *process) until(ctx context.Context, ready string) error {
 	}
 }
 
-// stop tells the program to end, and waits.
+// stop sends SIGTERM and waits for the end of the program.
 func (r *process) stop() error {
-	_ = r.cmd.Process.Signal(syscall.SIGTERM) // or it has ended
+	_ = r.cmd.Process.Signal(syscall.SIGTERM) // an error means that it has ended
 	err := <-r.ended
 	r.ended <- err
 	return err
 }
 
-// cpu returns the processor time that the program has taken.
+// cpu returns the user and system time of the program.
 func (r *process) cpu() (time.Duration, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", r.cmd.Process.Pid))
 	if err != nil {
 		return 0, err
 	}
-	// The name, in parentheses, may hold anything.
+	// The fields follow the name, which is in parentheses and may hold any character.
 	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
 	var ticks int64
 	for _, i := range []int{11, 12} { // utime and stime, in hundredths

@@ -23,7 +23,7 @@ import (
 	"time"
 )
 
-// table is one in Markdown: names on the left, numbers on the right.
+// table is a Markdown table: names on the left, numbers on the right.
 type table struct{ b strings.Builder }
 
 func newTable(head ...string) *table {
@@ -41,7 +41,7 @@ func (t *table) String() string { return t.b.String() }
 
 func micros(d time.Duration) string { return number(float64(d.Nanoseconds()) / 1e3) }
 
-// number writes three significant digits, as many as measuring gives.
+// number formats f with three significant digits.
 func number(f float64) string {
 	switch {
 	case f >= 100:
@@ -59,7 +59,7 @@ func ratio(a, b float64) string {
 	return fmt.Sprintf("%.2f×", a/b)
 }
 
-// quantile returns the q-th part of ds, or 0 where there are none.
+// quantile returns the q-quantile of ds, 0 <= q < 1; 0 if ds is empty.
 func quantile(ds []time.Duration, q float64) time.Duration {
 	if len(ds) == 0 {
 		return 0

@@ -171,7 +171,7 @@ func restored() scenario {
 				if !up {
 					w = i.start()
 				}
-				w.says("went back in time")
+				w.says("API server state is older than the resume point")
 				// The updates are undone, the created are gone, the deleted are back.
 				o.await(func() bool { return r.total() >= before+3*n })
 				o.judgeDiff(r, before, back, lost, n)

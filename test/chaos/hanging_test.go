@@ -79,7 +79,7 @@ func hangingAction() scenario {
 				o.await(func() bool {
 					mu.Lock()
 					defer mu.Unlock()
-					return strings.Count(w.output(), `"Event given up"`) >= len(held)
+					return strings.Count(w.output(), `"Event dead-lettered"`) >= len(held)
 				})
 				return o.latencies(r)
 			}

@@ -132,7 +132,7 @@ func (o *objects) touch(i int) error {
 // handledOf returns how many events triggers were done with.
 func handledOf(metrics map[string]float64) int {
 	total := 0.0
-	for _, outcome := range []string{"suppressed", "filtered", "acted", "given-up"} {
+	for _, outcome := range []string{"suppressed", "filtered", "succeeded", "dead-lettered"} {
 		total += sum(metrics, "kube_trigger_events_total", `outcome="`+outcome+`"`)
 	}
 	return int(total)

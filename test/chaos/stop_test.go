@@ -60,7 +60,7 @@ func terminated() scenario {
 			}
 			took := make(chan time.Duration, 1)
 			go func() { took <- w.terminate() }()
-			w.says("Engine stops")
+			w.says("Engine stopping")
 			close(finish)
 			exit := <-took
 			close(unstick)

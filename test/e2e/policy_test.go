@@ -187,11 +187,11 @@ call: http.#HTTPDo & {$params: {method: "GET", url: "http://127.0.0.1:1/"}}
 			return err
 		}
 		for _, e := range events.Items {
-			if e.Reason == "DeadLetter" && e.InvolvedObject.Name == "main" && strings.Contains(e.Message, `trigger "timed": 1 events given up`) {
+			if e.Reason == "DeadLetter" && e.InvolvedObject.Name == "main" && strings.Contains(e.Message, `trigger "timed": new dead letters: 1; last error: `) {
 				return nil
 			}
 		}
-		return fmt.Errorf("none of %d says that an event was given up", len(events.Items))
+		return fmt.Errorf("none of %d reports a dead letter", len(events.Items))
 	})
 
 	i.apply(t, strings.Replace(service, "suspend: true", "suspend: false", 1))

@@ -77,8 +77,8 @@ func webhookStandby(t *testing.T, i *installation) {
 		if err != nil {
 			return err
 		}
-		m := regexp.MustCompile(`"msg":"webhook listens","address":"([^"]+)"`).FindSubmatch(text)
-		if m == nil || !bytes.Contains(text, []byte("serving a webhook certificate")) {
+		m := regexp.MustCompile(`"msg":"webhook listening","address":"([^"]+)"`).FindSubmatch(text)
+		if m == nil || !bytes.Contains(text, []byte("serving webhook certificate")) {
 			return fmt.Errorf("log:\n%s", text)
 		}
 		address = string(m[1])

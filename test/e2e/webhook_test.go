@@ -148,7 +148,7 @@ func webhookRefuses(t *testing.T, i *installation) {
         len([for a in list.Range(0, 100000, 1) for b in list.Range(0, 100000, 1) {a}]) == context.data.x
       action: {type: bump-application-revision}`)
 	err = cluster.Apply(t.Context(), i.admin, bomb)
-	if err == nil || !strings.Contains(err.Error(), "checking it needs too much memory or time") {
+	if err == nil || !strings.Contains(err.Error(), "check exceeds the memory or time limit") {
 		t.Errorf("%v, want that it is refused because it needs too much", err)
 	}
 	for _, p := range i.node.Pods("vela-system") {
@@ -211,8 +211,8 @@ func webhookWarns(t *testing.T, i *installation) {
 		"spec.triggers[1].source: kind Missing of example.com/v1 is not installed",
 		`spec.triggers[1].action.type: unknown action "not-there-yet"`,
 		`spec.triggers[2].actions[1].type: unknown action "nor-this"`,
-		fmt.Sprintf(`spec.triggers[3].source: weak may not list and watch secrets in %s; add to a Role: {apiGroups: [""], resources: [secrets], verbs: [list, watch]}`, ns),
-		`spec.triggers[4].source: weak may not list and watch configmaps in all namespaces; add to a ClusterRole: {apiGroups: [""], resources: [configmaps], verbs: [list, watch]}`,
+		fmt.Sprintf(`spec.triggers[3].source: serviceaccount weak cannot list and watch secrets in %s; add to a Role: {apiGroups: [""], resources: [secrets], verbs: [list, watch]}`, ns),
+		`spec.triggers[4].source: serviceaccount weak cannot list and watch configmaps in all namespaces; add to a ClusterRole: {apiGroups: [""], resources: [configmaps], verbs: [list, watch]}`,
 	} {
 		if !strings.Contains(all, want) {
 			t.Errorf("no warning %q among\n%s", want, all)
@@ -224,7 +224,7 @@ func webhookWarns(t *testing.T, i *installation) {
 	if err := c.Create(t.Context(), i.definition(ns, "worker", corev1alpha1.TriggerWorker, "{")); err != nil {
 		t.Fatal(err)
 	}
-	if all := warned.take(); !strings.Contains(all, "worker templates are looked up in [vela-system]") {
+	if all := warned.take(); !strings.Contains(all, "worker templates are only read from namespaces [vela-system]") {
 		t.Errorf("warnings for a worker template: %s", all)
 	}
 	// The default account is not there yet, and gets what its role gives.

@@ -27,9 +27,9 @@ import (
 )
 
 const (
-	// MaxBody is how much of an answer is read, in bytes. A longer one is an error.
+	// MaxBody is the maximum size of a response body, in bytes.
 	MaxBody = 1 << 20
-	// DefaultTimeout bounds requests whose context sets no earlier end.
+	// DefaultTimeout is the default timeout of a request. Callers apply it.
 	DefaultTimeout = 10 * time.Second
 
 	maxHeader    = 64 << 10
@@ -37,65 +37,69 @@ const (
 	idleTimeout  = 30 * time.Second
 )
 
-// Client sends requests through a Guard. It is safe for concurrent use.
+// Client sends HTTP requests to addresses that its policy allows. It is safe for
+// concurrent use.
 type Client struct {
 	policy AddressPolicy
 	shared *http.Transport
 }
 
-// NewClient returns a client. Its connections are closed some time after they
-// were last used.
-func NewClient(g AddressPolicy) *Client { return &Client{policy: g, shared: newTransport(g, nil)} }
+// NewClient returns a client with the given policy. Idle connections are closed after
+// 30 s.
+func NewClient(p AddressPolicy) *Client { return &Client{policy: p, shared: newTransport(p, nil)} }
 
-// Policy returns what the client connects through.
+// Policy returns the policy of the client.
 func (c *Client) Policy() AddressPolicy { return c.policy }
 
-// Response is what was answered to a request.
+// Response is an HTTP response with its body.
 type Response struct {
 	Status          int
 	Header, Trailer http.Header
 	Body            []byte
 }
 
-// SameHostOnly marks what a request carries as meant for its host alone.
+// SameHostOnly is set for requests that carry secrets: they are not redirected to
+// another host or scheme.
 type SameHostOnly bool
 
-// Do sends req, with config for TLS where it is not nil, and reads the answer. It
-// follows redirects, but not to another host where the request is confined.
-// Errors do not name the request's URL, which may be a secret.
-func (c *Client) Do(req *http.Request, config *tls.Config, confined SameHostOnly) (*Response, error) {
+// Do sends req and reads the response. It uses config for TLS unless it is nil, and
+// follows up to 5 redirects. The caller sets the deadline with the context of req. It
+// returns a TooLargeError for a body of more than MaxBody bytes, and a
+// DeniedAddressError for an address that the policy denies. Errors do not contain the
+// URL, which may be a secret.
+func (c *Client) Do(req *http.Request, config *tls.Config, sameHost SameHostOnly) (*Response, error) {
 	if scheme := req.URL.Scheme; scheme != "http" && scheme != "https" || req.URL.Host == "" {
-		return nil, errors.New("the URL must begin with http:// or https:// and a host")
+		return nil, errors.New("invalid URL: must begin with http:// or https:// and a host")
 	}
 	rt := c.shared
 	if config != nil {
 		rt = newTransport(c.policy, config)
 		defer rt.CloseIdleConnections()
 	}
-	client := http.Client{Transport: rt, CheckRedirect: func(next *http.Request, before []*http.Request) error {
+	client := http.Client{Transport: rt, CheckRedirect: func(next *http.Request, via []*http.Request) error {
 		switch {
-		case len(before) > maxRedirects:
+		case len(via) > maxRedirects:
 			return fmt.Errorf("more than %d redirects", maxRedirects)
 		case req.URL.Scheme == "https" && next.URL.Scheme != "https":
-			return errors.New("a redirect from https to " + next.URL.Scheme)
-		case bool(confined) && (next.URL.Host != req.URL.Host || next.URL.Scheme != req.URL.Scheme):
-			return errors.New("a redirect to another host, of a request that carries a secret")
+			return errors.New("redirect from https to " + next.URL.Scheme)
+		case bool(sameHost) && (next.URL.Host != req.URL.Host || next.URL.Scheme != req.URL.Scheme):
+			return errors.New("redirect to another host of a request that carries a secret")
 		}
-		next.Header.Del("Referer") // it would tell the URL
+		next.Header.Del("Referer") // contains the URL
 		return nil
 	}}
 	resp, err := client.Do(req)
 	if err != nil {
-		var in *url.Error
-		if errors.As(err, &in) {
-			err = in.Err
+		var urlErr *url.Error
+		if errors.As(err, &urlErr) {
+			err = urlErr.Err
 		}
 		return nil, err
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, MaxBody+1))
 	if err != nil {
-		return nil, fmt.Errorf("read the answer: %w", err)
+		return nil, fmt.Errorf("read response: %w", err)
 	}
 	if len(body) > MaxBody {
 		return nil, &TooLargeError{}
@@ -103,16 +107,16 @@ func (c *Client) Do(req *http.Request, config *tls.Config, confined SameHostOnly
 	return &Response{Status: resp.StatusCode, Header: resp.Header, Trailer: resp.Trailer, Body: body}, nil
 }
 
-// TooLargeError is an answer of more than MaxBody bytes.
+// TooLargeError is returned for a response body of more than MaxBody bytes.
 type TooLargeError struct{}
 
 func (*TooLargeError) Error() string {
-	return fmt.Sprintf("the answer is larger than %d KiB", MaxBody>>10)
+	return fmt.Sprintf("response exceeds %d KiB", MaxBody>>10)
 }
 
-func newTransport(g AddressPolicy, config *tls.Config) *http.Transport {
+func newTransport(p AddressPolicy, config *tls.Config) *http.Transport {
 	return &http.Transport{
-		DialContext:            g.Dial,
+		DialContext:            p.Dial,
 		TLSClientConfig:        config,
 		TLSHandshakeTimeout:    dialTimeout,
 		ForceAttemptHTTP2:      true,
@@ -123,5 +127,5 @@ func newTransport(g AddressPolicy, config *tls.Config) *http.Transport {
 	}
 }
 
-// Close closes connections that are not in use.
+// Close closes idle connections.
 func (c *Client) Close() { c.shared.CloseIdleConnections() }

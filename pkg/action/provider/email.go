@@ -41,13 +41,13 @@ import (
 //go:embed email.cue
 var emailSource string
 
-// implicitTLSPort is the port where TLS begins with the connection (RFC 8314).
+// implicitTLSPort is the port of SMTP over implicit TLS (RFC 8314).
 const implicitTLSPort = 465
 
 // emailProvider executes `vela/email`.
 type emailProvider struct{ options Options }
 
-// send sends one email. No error of it holds a secret.
+// send sends one email. Errors contain no secrets.
 func (p emailProvider) send(ctx context.Context, params map[string]any) error {
 	secrets := newSecretReader(p.options)
 	timeout, err := duration("timeout", str(params, "timeout"), egress.DefaultTimeout)
@@ -88,7 +88,7 @@ func (p emailProvider) deliver(ctx context.Context, secrets *secretReader, param
 	return c.send(ctx, p.options.Egress.Policy(), m, p.options.Clock.Now())
 }
 
-// smtpSender takes messages to one server.
+// smtpSender sends messages to one SMTP server.
 type smtpSender struct {
 	host           string
 	port           int64
@@ -110,16 +110,16 @@ func (c smtpSender) send(ctx context.Context, guard egress.AddressPolicy, m *mes
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
-		var refusal *textproto.Error
-		if errors.As(err, &refusal) && refusal.Code >= 500 {
-			return &FailedError{Message: fmt.Sprintf("send by %s: %s", address, excerpt([]byte(err.Error())))}
+		var reply *textproto.Error
+		if errors.As(err, &reply) && reply.Code >= 500 {
+			return &FailedError{Message: fmt.Sprintf("send through %s: %s", address, excerpt([]byte(err.Error())))}
 		}
-		return fmt.Errorf("send by %s: %w", address, err)
+		return fmt.Errorf("send through %s: %w", address, err)
 	}
 	return nil
 }
 
-// limitedConn is a connection from which only so many bytes are read.
+// limitedConn fails reads after remaining bytes.
 type limitedConn struct {
 	net.Conn
 	remaining int
@@ -127,7 +127,7 @@ type limitedConn struct {
 
 func (b *limitedConn) Read(p []byte) (int, error) {
 	if b.remaining <= 0 {
-		return 0, &FailedError{Message: fmt.Sprintf("the server says more than %d KiB", egress.MaxBody>>10)}
+		return 0, &FailedError{Message: fmt.Sprintf("the server sent more than %d KiB", egress.MaxBody>>10)}
 	}
 	n, err := b.Conn.Read(p[:min(len(p), b.remaining)])
 	b.remaining -= n
@@ -144,8 +144,8 @@ func (c smtpSender) sendOver(conn net.Conn, m *message, now time.Time) error {
 		return err
 	}
 	encrypted := implicit
-	if offered, _ := s.Extension("STARTTLS"); !implicit && c.security != "none" && (offered || c.security == "starttls") {
-		if !offered {
+	if supported, _ := s.Extension("STARTTLS"); !implicit && c.security != "none" && (supported || c.security == "starttls") {
+		if !supported {
 			return &FailedError{Message: "the server does not offer STARTTLS"}
 		}
 		if err := s.StartTLS(c.tls); err != nil {
@@ -155,7 +155,7 @@ func (c smtpSender) sendOver(conn net.Conn, m *message, now time.Time) error {
 	}
 	if c.password != "" {
 		if !encrypted {
-			return &FailedError{Message: "a password is not sent over a connection that is not encrypted"}
+			return &FailedError{Message: "cannot send a password over an unencrypted connection"}
 		}
 		if err := s.Auth(smtp.PlainAuth("", c.user, c.password, c.host)); err != nil {
 			return err
@@ -194,7 +194,7 @@ func newMessage(params map[string]any) (*message, error) {
 	content, _ := params["content"].(map[string]any)
 	sender, err := mail.ParseAddress(str(from, "address"))
 	if err != nil {
-		return nil, &ParamError{Path: "from.address", Message: fmt.Sprintf("%q is no email address", str(from, "address"))}
+		return nil, &ParamError{Path: "from.address", Message: fmt.Sprintf("invalid email address %q", str(from, "address"))}
 	}
 	if alias := str(from, "alias"); alias != "" {
 		sender.Name = alias
@@ -207,7 +207,7 @@ func newMessage(params map[string]any) (*message, error) {
 	for i, v := range to {
 		address, err := mail.ParseAddress(fmt.Sprint(v))
 		if err != nil {
-			return nil, &ParamError{Path: fmt.Sprintf("to[%d]", i), Message: fmt.Sprintf("%q is no email address", v)}
+			return nil, &ParamError{Path: fmt.Sprintf("to[%d]", i), Message: fmt.Sprintf("invalid email address %q", v)}
 		}
 		m.to = append(m.to, address)
 	}
@@ -217,7 +217,8 @@ func newMessage(params map[string]any) (*message, error) {
 	return m, nil
 }
 
-// write writes m as RFC 5322 has it. No part of it can add a header or end it.
+// write writes m in the format of RFC 5322. Its fields cannot add headers or end the
+// message.
 func (m *message) write(w interface{ Write([]byte) (int, error) }, now time.Time) error {
 	to := make([]string, len(m.to))
 	for i, a := range m.to {

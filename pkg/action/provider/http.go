@@ -41,23 +41,24 @@ type httpProvider struct {
 	limiter *ratelimiter.RateLimiter
 }
 
-// maxRateLimiters is how many URLs have their requests counted at a time.
+// maxRateLimiters is the maximum number of URLs whose requests are counted. The least
+// recently used is forgotten first.
 const maxRateLimiters = 128
 
 func newHTTPProvider(o Options) *httpProvider {
 	return &httpProvider{options: o, limiter: ratelimiter.NewRateLimiter(maxRateLimiters)}
 }
 
-// do sends the request that params describe. No error of it holds a secret.
+// do sends the request with the parameters params. Errors contain no secrets.
 func (w *httpProvider) do(ctx context.Context, params map[string]any) (map[string]any, error) {
 	secrets := newSecretReader(w.options)
 	r := request{httpProvider: w, secrets: secrets, params: params}
 	r.settings, _ = params["request"].(map[string]any)
-	answer, err := r.send(ctx)
-	return answer, secrets.redactError(err)
+	response, err := r.send(ctx)
+	return response, secrets.redactError(err)
 }
 
-// request is one call on its way to be sent.
+// request is one call of `vela/http`.
 type request struct {
 	*httpProvider
 	secrets          *secretReader
@@ -82,30 +83,30 @@ func (r *request) send(ctx context.Context) (map[string]any, error) {
 	if err := r.checkRateLimit(req); err != nil {
 		return nil, err
 	}
-	confined := egress.SameHostOnly(len(r.secrets.values) > 0 || config != nil && len(config.Certificates) > 0)
-	where := req.Method + " " + req.URL.Scheme + "://" + req.URL.Host
-	answer, err := r.options.Egress.Do(req, config, confined)
+	sameHost := egress.SameHostOnly(len(r.secrets.values) > 0 || config != nil && len(config.Certificates) > 0)
+	endpoint := req.Method + " " + req.URL.Scheme + "://" + req.URL.Host
+	response, err := r.options.Egress.Do(req, config, sameHost)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", where, classify(err))
+		return nil, fmt.Errorf("%s: %w", endpoint, classify(err))
 	}
-	if ok, _ := r.params["requireOK"].(bool); ok && answer.Status/100 != 2 {
+	if ok, _ := r.params["requireOK"].(bool); ok && response.Status/100 != 2 {
 		return nil, &StatusError{
-			Request: where, Code: answer.Status, Body: r.secrets.redactText(excerpt(answer.Body)),
-			RetryAfter: retryAfter(answer.Header.Get("Retry-After"), r.options.Clock.Now()),
+			Request: endpoint, Code: response.Status, Body: r.secrets.redactText(excerpt(response.Body)),
+			RetryAfter: retryAfter(response.Header.Get("Retry-After"), r.options.Clock.Now()),
 		}
 	}
 	if accept, ok := r.params["accept"].(map[string]any); ok {
-		if err := checkAccepted(where, accept, answer.Body); err != nil {
+		if err := checkAccepted(endpoint, accept, response.Body); err != nil {
 			return nil, err
 		}
 	}
 	return map[string]any{
-		"body": string(answer.Body), "statusCode": int64(answer.Status),
-		"header": headerFields(answer.Header), "trailer": headerFields(answer.Trailer),
+		"body": string(response.Body), "statusCode": int64(response.Status),
+		"header": headerFields(response.Header), "trailer": headerFields(response.Trailer),
 	}, nil
 }
 
-// build returns the request with all that it carries.
+// build returns the request with its headers, credentials and signature.
 func (r *request) build(ctx context.Context) (*http.Request, error) {
 	target, err := r.url(ctx)
 	if err != nil {
@@ -123,7 +124,7 @@ func (r *request) build(ctx context.Context) (*http.Request, error) {
 	}
 	req, err := http.NewRequestWithContext(ctx, method, target.String(), strings.NewReader(body))
 	if err != nil {
-		return nil, &ParamError{Path: "method", Message: fmt.Sprintf("%q cannot be used", method)}
+		return nil, &ParamError{Path: "method", Message: fmt.Sprintf("invalid method %q", method)}
 	}
 	if req.Header, err = r.headers(ctx); err != nil {
 		return nil, err
@@ -163,10 +164,10 @@ func (r *request) url(ctx context.Context) (*url.URL, error) {
 			return nil, err
 		}
 	}
-	// The error of url.Parse holds the URL.
+	// The error of url.Parse contains the URL, which may be a secret.
 	target, err := url.Parse(text)
 	if err != nil || target.Host == "" || target.Scheme != "http" && target.Scheme != "https" {
-		return nil, &ParamError{Path: path, Message: "is no URL that begins with http:// or https:// and a host"}
+		return nil, &ParamError{Path: path, Message: "invalid URL: must begin with http:// or https:// and a host"}
 	}
 	return target, nil
 }
@@ -197,7 +198,7 @@ func (r *request) tlsConfig(ctx context.Context) (*tls.Config, error) {
 		return nil, nil
 	}
 	if ns := str(config, "namespace"); ns != "" && ns != r.secrets.namespace {
-		return nil, &ParamError{Path: "tls_config.namespace", Message: fmt.Sprintf("must be the trigger's own, %q", r.secrets.namespace)}
+		return nil, &ParamError{Path: "tls_config.namespace", Message: fmt.Sprintf("must be the trigger's namespace %q", r.secrets.namespace)}
 	}
 	return r.secrets.tlsConfig(ctx, "tls_config.secret", str(config, "secret"))
 }
@@ -210,20 +211,20 @@ func (r *request) checkRateLimit(req *http.Request) error {
 	n, _ := limit["limit"].(int64)
 	period, err := duration("request.ratelimiter.period", str(limit, "period"), 0)
 	if err != nil || n < 1 || period <= 0 {
-		return &ParamError{Path: "request.ratelimiter", Message: "needs a positive limit and period"}
+		return &ParamError{Path: "request.ratelimiter", Message: "must have a positive limit and period"}
 	}
 	if !r.limiter.Allow(req.Method+" "+req.URL.Scheme+req.URL.Host+req.URL.Path, int(n), period) {
-		return errors.New("the request exceeds its rate limit")
+		return errors.New("rate limit exceeded")
 	}
 	return nil
 }
 
-// failureField is the field of `$returns` that says what went wrong where a template
-// goes on nevertheless.
+// failureField is the field of `$returns` with the error of a call that sets
+// keepGoing.
 const failureField = "failure"
 
-// resultOrFailure hands err to a template that wants to go on. The end of the action's time is
-// not for templates.
+// resultOrFailure returns err in failureField if the call sets keepGoing, unless ctx
+// has ended.
 func (c Call) resultOrFailure(ctx context.Context, result map[string]any, err error) (Result, error) {
 	if keep, _ := c.Params["keepGoing"].(bool); err != nil && keep && ctx.Err() == nil {
 		return Result{"$returns": map[string]any{failureField: err.Error()}}, nil
@@ -231,14 +232,15 @@ func (c Call) resultOrFailure(ctx context.Context, result map[string]any, err er
 	return returns(result, err)
 }
 
-// classify makes what cannot pass when it is tried again final.
+// classify returns a FailedError, which is not retried, for denied addresses and
+// responses that are too large.
 func classify(err error) error {
 	var (
-		refused  *egress.DeniedAddressError
+		denied   *egress.DeniedAddressError
 		tooLarge *egress.TooLargeError
 	)
-	if errors.As(err, &refused) {
-		return &FailedError{Message: refused.Error()}
+	if errors.As(err, &denied) {
+		return &FailedError{Message: denied.Error()}
 	}
 	if errors.As(err, &tooLarge) {
 		return &FailedError{Message: tooLarge.Error()}
@@ -252,7 +254,7 @@ func duration(path, text string, fallback time.Duration) (time.Duration, error) 
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil || d <= 0 {
-		return 0, &ParamError{Path: path, Message: fmt.Sprintf("%q is no duration such as \"5s\"", text)}
+		return 0, &ParamError{Path: path, Message: fmt.Sprintf("invalid duration %q: must be a positive duration such as \"5s\"", text)}
 	}
 	return d, nil
 }

@@ -113,8 +113,8 @@ func (k kube) list(ctx context.Context, params map[string]any) (map[string]any, 
 	}, nil
 }
 
-// patch sends one patch request, of a subresource where one is named. Its type is
-// merge unless it says otherwise.
+// patch sends one patch request, for the subresource unless it is empty. The patch type
+// defaults to merge.
 func (k kube) patch(ctx context.Context, resource, patch any, subresource string) (map[string]any, error) {
 	obj, err := object(resource, "")
 	if err != nil {
@@ -153,8 +153,7 @@ func (k kube) patch(ctx context.Context, resource, patch any, subresource string
 	return obj.Object, nil
 }
 
-// apply applies an object on the server's side and takes the fields it names
-// from whoever owned them.
+// apply applies an object with server-side apply and forces ownership of its fields.
 func (k kube) apply(ctx context.Context, resource any) (map[string]any, error) {
 	obj, err := object(resource, "")
 	if err != nil {
@@ -196,8 +195,7 @@ func (k kube) delete(ctx context.Context, params map[string]any) error {
 	return err
 }
 
-// object returns the object that a parameter identifies, in namespace where it
-// names none.
+// object returns the object that param identifies. Its namespace defaults to namespace.
 func object(param any, namespace string) (*unstructured.Unstructured, error) {
 	m, ok := param.(map[string]any)
 	if !ok {
@@ -215,7 +213,7 @@ func object(param any, namespace string) (*unstructured.Unstructured, error) {
 	return obj, nil
 }
 
-// withIdentity returns data with the identity of obj.
+// withIdentity returns data with the kind, name and namespace of obj.
 func withIdentity(data map[string]any, obj *unstructured.Unstructured) map[string]any {
 	out := &unstructured.Unstructured{Object: runtime.DeepCopyJSON(data)}
 	out.SetGroupVersionKind(obj.GroupVersionKind())
@@ -231,8 +229,8 @@ func returns(obj map[string]any, err error) (Result, error) {
 	return Result{"$returns": obj}, nil
 }
 
-// resultOrErr hands err to a template that looks at `$returns.err`; it fails the call
-// of one that does not.
+// resultOrErr returns err in `$returns.err` if the template refers to that field, else
+// as an error.
 func (c Call) resultOrErr(result map[string]any, err error) (Result, error) {
 	if err == nil {
 		return Result{"$returns": result}, nil
@@ -243,14 +241,14 @@ func (c Call) resultOrErr(result map[string]any, err error) (Result, error) {
 	return Result{"$returns": map[string]any{"err": err.Error()}}, nil
 }
 
-// legacyResultOrErr is softly for what is answered without `$returns`.
+// legacyResultOrErr is resultOrErr for functions that return fields without `$returns`.
 func (c Call) legacyResultOrErr(result map[string]any, err error) (Result, error) {
-	answer, err := c.resultOrErr(result, err)
-	fields, _ := answer["$returns"].(map[string]any)
+	returned, err := c.resultOrErr(result, err)
+	fields, _ := returned["$returns"].(map[string]any)
 	return fields, err
 }
 
-// legacy answers the reading functions of `vela/op`.
+// legacy executes read and list of `vela/op`.
 func (k kube) legacy(ctx context.Context, call Call) (Result, error) {
 	if call.Do == "list" {
 		list, err := k.list(ctx, call.Params)
@@ -260,10 +258,10 @@ func (k kube) legacy(ctx context.Context, call Call) (Result, error) {
 	return call.legacyResultOrErr(map[string]any{"value": obj}, err)
 }
 
-// ParamError is a parameter of a call that is wrong: trying again cannot help.
+// ParamError is an invalid parameter of a call. It is not retried.
 type ParamError struct{ Path, Message string }
 
-func (e *ParamError) Error() string { return "$params." + e.Path + " " + e.Message }
+func (e *ParamError) Error() string { return "$params." + e.Path + ": " + e.Message }
 
 func str(m map[string]any, key string) string {
 	s, _ := m[key].(string)

@@ -14,11 +14,11 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package provider holds the `vela/*` CUE packages that action templates import,
-// and executes the calls that templates make of them.
+// Package provider contains the `vela/*` CUE packages that action templates import, and
+// executes the calls of their functions.
 //
-// Every call passes one seam, Executor: a call can be executed, recorded, or
-// answered without a cluster.
+// All calls pass through an Executor, so that they can be executed, recorded, or
+// replaced by fakes in tests. Calls never use clients or configuration of the process.
 package provider
 
 import (
@@ -49,41 +49,40 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/velaql/functions"
 )
 
-// Call is one call of a provider function that a template makes.
+// Call is one call of a provider function.
 type Call struct {
-	// Provider and Do name the function: "kube" and "patch".
+	// Provider and Do identify the function, such as "kube" and "patch".
 	Provider, Do string
-	// Path is where the call stands in the template: "patches[0]".
+	// Path is the path of the call in the template, such as "patches[0]".
 	Path string
-	// Params are the call's parameters as decoded JSON: its `$params`, or all
-	// of its fields for the legacy `vela/op`, and `vela/ql` without `$params`.
+	// Params are the call's parameters as decoded JSON: its `$params`, or all of its
+	// fields for `vela/op`, and for `vela/ql` without `$params`.
 	Params map[string]any
-	// HandlesErr says that the template looks at what went wrong itself, so
-	// that a failed read is a result, not an error.
+	// HandlesErr is set if the template refers to the call's `$returns.err`, so that a
+	// failed read is a result, not an error.
 	HandlesErr bool
-	// Value is the call in CUE. It belongs to the evaluation that makes the
-	// call and must not be kept.
+	// Value is the call as a CUE value. It must not be used after Execute returns.
 	Value cue.Value
 }
 
-// Result is what a call adds to itself, as decoded JSON: `$returns` or, for
-// `vela/op` and `vela/ql` without `$params`, any fields.
+// Result contains the fields that are added to the call, as decoded JSON: `$returns`
+// or, for `vela/op` and for `vela/ql` without `$params`, any fields.
 type Result map[string]any
 
-// An Executor executes calls. It is safe for concurrent use.
+// Executor executes calls. It is safe for concurrent use.
 type Executor interface {
 	Execute(ctx context.Context, call Call) (Result, error)
 }
 
-// Package is one importable package.
+// Package is a CUE package that templates can import.
 type Package struct {
-	// Path is what a template imports: "vela/kube".
+	// Path is the import path, such as "vela/kube".
 	Path string
-	// Source is its CUE.
+	// Source is the CUE source.
 	Source string
 }
 
-// Packages returns every package that templates may import, by path.
+// Packages returns the packages that templates can import, by import path.
 func Packages() map[string]Package {
 	packages := map[string]Package{}
 	for name, source := range map[string]string{
@@ -105,31 +104,30 @@ func Packages() map[string]Package {
 	return packages
 }
 
-// legacySource returns the CUE of `vela/op`. What a call of it is answered with is
-// no parameter of it, as it is not in workflows; nor is a step of a workflow.
+// legacySource returns the CUE of `vela/op`, changed so that the response is not a
+// required parameter, and without the reference to a workflow step.
 func legacySource() string {
 	return strings.NewReplacer("\n\tresponse: {", "\n\tresponse?: {", "\n\tstepID: context.stepSessionID", "").Replace(legacy.GetLegacyTemplate())
 }
 
-// Options are what providers act with.
+// Options configure an Executor.
 type Options struct {
-	// Client reaches the cluster. Its identity and field manager hold for
-	// every call.
+	// Client accesses the cluster. All calls use its identity and field manager.
 	Client client.Client
-	// Clusters returns the client of a joined cluster. Where it is nil, none can be
-	// reached.
+	// Clusters returns the client of a joined cluster. If it is nil, calls for joined
+	// clusters fail.
 	Clusters func(ctx context.Context, cluster string) (client.Client, error)
-	// Namespace is where calls look for what is theirs alone, such as the
-	// Secret of a TLS configuration: the trigger's.
+	// Namespace is the namespace of the Secrets that calls refer to, which is the
+	// trigger's. Defaults to "default".
 	Namespace string
-	// Egress connects to all that is not the API server. Nil is one of its own,
-	// which refuses what a Guard refuses by default.
+	// Egress sends requests to servers other than the API server. Defaults to a client
+	// with the zero AddressPolicy.
 	Egress *egress.Client
-	// Clock tells the time; nil is the real one.
+	// Clock defaults to the system clock.
 	Clock clock.PassiveClock
 }
 
-// New returns the Executor that really executes.
+// New returns an Executor that executes calls with the given options.
 func New(o Options) Executor {
 	if o.Egress == nil {
 		o.Egress = egress.NewClient(egress.AddressPolicy{})
@@ -159,44 +157,44 @@ type executor struct {
 	configs wfconfig.Factory
 }
 
-// Execute runs one call. A panic in a provider is that call's error.
+// Execute implements Executor. A panic in a provider becomes a PanicError.
 func (e *executor) Execute(ctx context.Context, call Call) (result Result, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = &PanicError{Call: call.Provider + "." + call.Do, Value: p, Stack: debug.Stack()}
 		}
 	}()
-	in := e.options.Client
+	cl := e.options.Client
 	if cluster := str(call.Params, "cluster"); cluster != "" && cluster != "local" {
 		if e.options.Clusters == nil {
-			return nil, &ParamError{Path: "cluster", Message: fmt.Sprintf("%q: only the worker's own cluster can be reached", cluster)}
+			return nil, &ParamError{Path: "cluster", Message: fmt.Sprintf("cannot use cluster %q: only the worker's own cluster is available", cluster)}
 		}
-		if in, err = e.options.Clusters(ctx, cluster); err != nil {
+		if cl, err = e.options.Clusters(ctx, cluster); err != nil {
 			return nil, err
 		}
 	}
 	switch call.Provider + "." + call.Do {
 	case "http.do":
-		answer, err := e.http.do(ctx, call.Params)
-		return call.resultOrFailure(ctx, answer, err)
+		response, err := e.http.do(ctx, call.Params)
+		return call.resultOrFailure(ctx, response, err)
 	case "op.do":
-		answer, err := e.http.do(ctx, call.Params)
+		response, err := e.http.do(ctx, call.Params)
 		if err != nil {
 			return nil, err
 		}
-		return Result{"response": answer}, nil
+		return Result{"response": response}, nil
 	case "email.send", "op.send":
 		return call.resultOrFailure(ctx, map[string]any{}, emailProvider{e.options}.send(ctx, call.Params))
 	case "op.read", "op.list":
-		return kube{client: in}.legacy(ctx, call)
+		return kube{client: cl}.legacy(ctx, call)
 	case "metrics.promCheck", "op.promCheck":
-		return nil, &FailedError{Message: "a metric is watched for some time, which an action cannot do; start a workflow for that"}
+		return nil, &FailedError{Message: "an action cannot watch a metric over time; start a workflow instead"}
 	}
 	switch call.Provider {
 	case "kube":
-		return kube{client: in}.execute(ctx, call)
+		return kube{client: cl}.execute(ctx, call)
 	case "query":
-		list, err := functions.Querier{Client: in, Clusters: e.options.Clusters}.Do(ctx, call.Do, call.Params)
+		list, err := functions.Querier{Client: cl, Clusters: e.options.Clusters}.Do(ctx, call.Do, call.Params)
 		if call.Value.LookupPath(cue.ParsePath("$params")).Exists() {
 			return call.resultOrErr(map[string]any{"list": list}, err)
 		}
@@ -207,18 +205,18 @@ func (e *executor) Execute(ctx context.Context, call Call) (result Result, err e
 		return nil, fmt.Errorf("no function %q in provider %q", call.Do, call.Provider)
 	}
 	step := &step{}
-	value, err := fn.Call(e.runtime(ctx, in, step), call.Value)
+	value, err := fn.Call(e.runtime(ctx, cl, step), call.Value)
 	if err != nil {
 		return nil, step.toError(err)
 	}
 	if step.message != "" {
-		logr.FromContextOrDiscard(ctx).Info("template says", "call", call.Path, "message", step.message)
+		logr.FromContextOrDiscard(ctx).Info("template message", "call", call.Path, "message", step.message)
 	}
 	return decode(value)
 }
 
-// runtime returns a context with all that the workflow's providers look for in
-// it, so that none falls back on a client of the process.
+// runtime returns a context with the values that the workflow providers read from it,
+// so that they do not fall back to the client of the process.
 func (e *executor) runtime(ctx context.Context, c client.Client, step *step) context.Context {
 	ctx = context.WithValue(ctx, providertypes.KubeClientKey, c)
 	return providertypes.WithRuntimeParams(ctx, providertypes.RuntimeParams{
@@ -228,7 +226,7 @@ func (e *executor) runtime(ctx context.Context, c client.Client, step *step) con
 	})
 }
 
-// decode returns the fields of a call that has been executed.
+// decode returns the fields of an executed call without its parameters.
 func decode(value cue.Value) (Result, error) {
 	data, err := value.MarshalJSON()
 	if err != nil {
@@ -249,12 +247,10 @@ type PanicError struct {
 	Stack []byte
 }
 
-// Error names the provider function, and not the panic's value, which may hold
-// anything.
+// Error implements error. It omits the panic's value, which may contain a secret.
 func (e *PanicError) Error() string { return fmt.Sprintf("provider %s panicked", e.Call) }
 
-// IsRead reports whether a call only reads, so that repeating it changes
-// nothing.
+// IsRead reports whether a call has no side effects, so that it can be repeated.
 func IsRead(c Call) bool {
 	switch c.Provider + "." + c.Do {
 	case "kube.get", "kube.wait", "kube.read", "kube.list", "op.read", "op.list", "config.read", "config.list":
@@ -263,13 +259,13 @@ func IsRead(c Call) bool {
 	return c.Provider == "time" || c.Provider == "util" || c.Provider == "query"
 }
 
-// HasFailed reports whether a call failed and its template goes on nevertheless.
+// HasFailed reports whether r is the failure of a call that sets keepGoing.
 func HasFailed(r Result) bool {
 	returns, _ := r["$returns"].(map[string]any)
 	return str(returns, failureField) != ""
 }
 
-// ImportPaths returns the import paths of packages, sorted.
+// ImportPaths returns the sorted import paths of packages.
 func ImportPaths(packages map[string]Package) []string {
 	names := make([]string, 0, len(packages))
 	for n := range packages {

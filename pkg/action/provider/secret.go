@@ -31,8 +31,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// secretReader reads Secrets of one namespace for one call, each once, and knows what
-// must not be said.
+// secretReader reads Secrets of one namespace for one call, each at most once. It
+// records the values that were read, to redact them. It is not safe for concurrent
+// use.
 type secretReader struct {
 	client    client.Client
 	namespace string
@@ -41,72 +42,72 @@ type secretReader struct {
 }
 
 func newSecretReader(o Options) *secretReader {
-	v := &secretReader{client: o.Client, namespace: o.Namespace, cache: map[string]map[string]string{}}
-	if v.namespace == "" {
-		v.namespace = metav1.NamespaceDefault
+	s := &secretReader{client: o.Client, namespace: o.Namespace, cache: map[string]map[string]string{}}
+	if s.namespace == "" {
+		s.namespace = metav1.NamespaceDefault
 	}
-	return v
+	return s
 }
 
-// lookup returns what the parameter at path, `{name, key, prefix?, suffix?}`, refers
-// to.
-func (v *secretReader) lookup(ctx context.Context, path string, param any) (string, error) {
+// lookup returns the value that the parameter param at path, `{name, key, prefix?,
+// suffix?}`, refers to, without leading and trailing white space.
+func (s *secretReader) lookup(ctx context.Context, path string, param any) (string, error) {
 	ref, _ := param.(map[string]any)
 	name, key := str(ref, "name"), str(ref, "key")
 	if name == "" || key == "" {
-		return "", &ParamError{Path: path, Message: "needs the name and key of a Secret"}
+		return "", &ParamError{Path: path, Message: "must have the name and key of a Secret"}
 	}
-	data, err := v.read(ctx, name)
+	data, err := s.read(ctx, name)
 	if err != nil {
 		return "", err
 	}
 	value, ok := data[key]
 	if !ok {
-		return "", &ParamError{Path: path, Message: fmt.Sprintf("refers to Secret %s, which has no key %q", name, key)}
+		return "", &ParamError{Path: path, Message: fmt.Sprintf("Secret %s has no key %q", name, key)}
 	}
 	value = strings.TrimSpace(value)
-	v.values = append(v.values, value)
+	s.values = append(s.values, value)
 	return str(ref, "prefix") + value + str(ref, "suffix"), nil
 }
 
-func (v *secretReader) read(ctx context.Context, name string) (map[string]string, error) {
-	if data, ok := v.cache[name]; ok {
+func (s *secretReader) read(ctx context.Context, name string) (map[string]string, error) {
+	if data, ok := s.cache[name]; ok {
 		return data, nil
 	}
 	secret := &unstructured.Unstructured{}
 	secret.SetAPIVersion("v1")
 	secret.SetKind("Secret")
-	if err := v.client.Get(ctx, client.ObjectKey{Namespace: v.namespace, Name: name}, secret); err != nil {
-		return nil, fmt.Errorf("read Secret %s/%s: %w", v.namespace, name, err)
+	if err := s.client.Get(ctx, client.ObjectKey{Namespace: s.namespace, Name: name}, secret); err != nil {
+		return nil, fmt.Errorf("read Secret %s/%s: %w", s.namespace, name, err)
 	}
 	encoded, _, _ := unstructured.NestedStringMap(secret.Object, "data")
 	data := make(map[string]string, len(encoded))
 	for k, e := range encoded {
 		b, err := base64.StdEncoding.DecodeString(e)
 		if err != nil {
-			return nil, fmt.Errorf("read Secret %s/%s: key %q: not base64", v.namespace, name, k)
+			return nil, fmt.Errorf("read Secret %s/%s: key %q: not base64", s.namespace, name, k)
 		}
 		data[k] = string(b)
 	}
-	v.cache[name] = data
+	s.cache[name] = data
 	return data, nil
 }
 
-// tlsConfig returns the configuration that a Secret holds. There is none without all of
-// it: what cannot be used is an error.
-func (v *secretReader) tlsConfig(ctx context.Context, path, name string) (*tls.Config, error) {
-	data, err := v.read(ctx, name)
+// tlsConfig returns the TLS configuration with the CA and client certificates of a
+// Secret. It returns an error if any of them is invalid, or there are none.
+func (s *secretReader) tlsConfig(ctx context.Context, path, name string) (*tls.Config, error) {
+	data, err := s.read(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	wrong := func(format string, args ...any) error {
-		return &ParamError{Path: path, Message: fmt.Sprintf("refers to Secret %s, ", name) + fmt.Sprintf(format, args...)}
+	invalid := func(format string, args ...any) error {
+		return &ParamError{Path: path, Message: fmt.Sprintf("Secret %s: ", name) + fmt.Sprintf(format, args...)}
 	}
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if ca := data["ca.crt"]; ca != "" {
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM(decodePEM(ca)) {
-			return nil, wrong("whose ca.crt holds no certificate")
+			return nil, invalid("ca.crt contains no certificate")
 		}
 	}
 	for _, names := range [][2]string{{"tls.crt", "tls.key"}, {"client.crt", "client.key"}} {
@@ -116,18 +117,18 @@ func (v *secretReader) tlsConfig(ctx context.Context, path, name string) (*tls.C
 		}
 		pair, err := tls.X509KeyPair(decodePEM(cert), decodePEM(key))
 		if err != nil {
-			return nil, wrong("whose %s and %s are no pair", names[0], names[1])
+			return nil, invalid("%s and %s are not a valid key pair", names[0], names[1])
 		}
 		config.Certificates = append(config.Certificates, pair)
 	}
 	if config.RootCAs == nil && len(config.Certificates) == 0 {
-		return nil, wrong("which has neither ca.crt nor a certificate with its key")
+		return nil, invalid("contains neither ca.crt nor a certificate with its key")
 	}
 	return config, nil
 }
 
-// decodePEM returns PEM, also where it was encoded once more, as workflow steps want
-// it.
+// decodePEM returns text as PEM. It decodes text that is base64-encoded, as in Secrets of
+// workflow steps.
 func decodePEM(text string) []byte {
 	if b, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text)); err == nil {
 		return b
@@ -135,23 +136,22 @@ func decodePEM(text string) []byte {
 	return []byte(text)
 }
 
-// redactError returns err without the secrets that were read. It is still what it was
-// to errors.Is and errors.As.
-func (v *secretReader) redactError(err error) error {
+// redactError returns an error with the redacted text of err that wraps err.
+func (s *secretReader) redactError(err error) error {
 	if err == nil {
 		return nil
 	}
-	if text := v.redactText(err.Error()); text != err.Error() {
+	if text := s.redactText(err.Error()); text != err.Error() {
 		return &redactedError{text, err}
 	}
 	return err
 }
 
-// redactText returns text without the secrets that were read, also as they are written
-// in URLs and JSON, and without what the paths and queries of those that are URLs
-// are made of.
-func (v *secretReader) redactText(text string) string {
-	for _, value := range v.values {
+// redactText replaces the values that were read by "…" in text, also in their URL and
+// JSON encodings. Of values that are URLs, it replaces the path, the query, and their
+// parts of at least minTokenLength bytes, too.
+func (s *secretReader) redactText(text string) string {
+	for _, value := range s.values {
 		forms := []string{value, url.QueryEscape(value), url.PathEscape(value), strings.Trim(strconv.Quote(value), `"`)}
 		if u, err := url.Parse(value); err == nil && u.Host != "" {
 			forms = append(forms, u.RequestURI(), u.EscapedPath(), u.Path, u.RawQuery)
@@ -174,8 +174,8 @@ func (v *secretReader) redactText(text string) string {
 	return text
 }
 
-// minTokenLength is the length from which on a part of a URL may be what makes the
-// URL a secret. Shorter ones are words such as "hook".
+// minTokenLength is the minimum length of a part of a URL that may be a token. Shorter
+// parts are words such as "hook".
 const minTokenLength = 8
 
 type redactedError struct {

@@ -26,14 +26,13 @@ import (
 	"strconv"
 )
 
-// sign adds to target or body what proves that the sender knows a secret, and
-// returns the body.
+// sign adds a signature of the current time to target or body, and returns the body.
 //
-// DingTalk ("Customize the security settings of robots", sign) takes
-// base64(HMAC-SHA256(secret, timestamp + "\n" + secret)) of a time in
+// DingTalk ("Customize the security settings of robots", sign) expects
+// base64(HMAC-SHA256(secret, timestamp + "\n" + secret)) with a time in
 // milliseconds, in the query. Lark ("Custom bot usage guide", signature
-// verification) takes base64(HMAC-SHA256(timestamp + "\n" + secret, "")) of a time
-// in seconds, in the body.
+// verification) expects base64(HMAC-SHA256(timestamp + "\n" + secret, "")) with a
+// time in seconds, in the body.
 func (r *request) sign(ctx context.Context, sign map[string]any, target *url.URL, body string) (string, error) {
 	secret, err := r.secrets.lookup(ctx, "sign.secretFrom", sign["secretFrom"])
 	if err != nil {
@@ -42,20 +41,20 @@ func (r *request) sign(ctx context.Context, sign map[string]any, target *url.URL
 	now := r.options.Clock.Now()
 	switch as := str(sign, "as"); as {
 	case "dingtalk":
-		at := strconv.FormatInt(now.UnixMilli(), 10)
+		timestamp := strconv.FormatInt(now.UnixMilli(), 10)
 		q := target.Query()
-		q.Set("timestamp", at)
-		q.Set("sign", hmacSHA256(secret, at+"\n"+secret))
+		q.Set("timestamp", timestamp)
+		q.Set("sign", hmacSHA256(secret, timestamp+"\n"+secret))
 		target.RawQuery = q.Encode()
 		return body, nil
 	case "lark":
-		at := strconv.FormatInt(now.Unix(), 10)
+		timestamp := strconv.FormatInt(now.Unix(), 10)
 		var m map[string]json.RawMessage
 		if err := json.Unmarshal([]byte(body), &m); err != nil || m == nil {
 			return "", &ParamError{Path: "request.body", Message: "must be a JSON object to be signed"}
 		}
-		m["timestamp"] = json.RawMessage(strconv.Quote(at))
-		m["sign"] = json.RawMessage(strconv.Quote(hmacSHA256(at+"\n"+secret, "")))
+		m["timestamp"] = json.RawMessage(strconv.Quote(timestamp))
+		m["sign"] = json.RawMessage(strconv.Quote(hmacSHA256(timestamp+"\n"+secret, "")))
 		b, err := json.Marshal(m)
 		return string(b), err
 	default:

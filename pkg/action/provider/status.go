@@ -30,27 +30,27 @@ import (
 	"k8s.io/apimachinery/pkg/util/json"
 )
 
-// StatusError is an answer whose status is not 2xx.
+// StatusError is a response with a status other than 2xx.
 type StatusError struct {
-	// Request is the method, scheme and host of what was requested.
+	// Request is the method, scheme and host of the request.
 	Request string
-	// Code is the status, Answer the beginning of the body.
+	// Code is the response status, Body the beginning of the body.
 	Code int
 	Body string
-	// RetryAfter is how long the answer asks to wait; 0 where it does not.
+	// RetryAfter is the delay requested by the response; 0 if there is none.
 	RetryAfter time.Duration
 }
 
 func (e *StatusError) Error() string {
-	text := fmt.Sprintf("%s answered %d %s", e.Request, e.Code, http.StatusText(e.Code))
+	text := fmt.Sprintf("%s: status %d %s", e.Request, e.Code, http.StatusText(e.Code))
 	if e.Body != "" {
 		text += ": " + e.Body
 	}
 	return text
 }
 
-// Status tells what is to be made of it in the words of the API server: whether
-// to try again, and when.
+// Status implements apierrors.APIStatus, which determines whether and when the call is
+// retried.
 func (e *StatusError) Status() metav1.Status {
 	status := metav1.Status{Status: metav1.StatusFailure, Code: int32(e.Code), Reason: metav1.StatusReasonBadRequest, Message: e.Error()} //nolint:gosec // a status has three digits
 	switch e.Code {
@@ -69,26 +69,27 @@ func (e *StatusError) Status() metav1.Status {
 	return status
 }
 
-// maxRetryAfter bounds, in seconds, what an answer may ask for.
+// maxRetryAfter is the maximum delay that a response can request, in seconds.
 const maxRetryAfter = 3600
 
-// retryAfter reads the header Retry-After: seconds, or a date.
+// retryAfter parses the value of a Retry-After header: seconds, or a date.
 func retryAfter(text string, now time.Time) time.Duration {
 	if s, err := strconv.Atoi(text); err == nil && s > 0 {
 		return time.Duration(min(s, maxRetryAfter)) * time.Second
 	}
-	if at, err := http.ParseTime(text); err == nil && at.After(now) {
-		return at.Sub(now)
+	if date, err := http.ParseTime(text); err == nil && date.After(now) {
+		return date.Sub(now)
 	}
 	return 0
 }
 
-// checkAccepted returns what is wrong where an answer, a JSON object, does not say what
-// accept asks for.
+// checkAccepted returns an error if the field of the response body that accept names
+// has none of the accepted values. The error is terminal unless accept lists the value
+// in retry.
 func checkAccepted(target string, accept map[string]any, body []byte) error {
 	var m map[string]any
 	if err := json.Unmarshal(body, &m); err != nil {
-		return fmt.Errorf("%s answered what is no JSON object: %s", target, excerpt(body))
+		return fmt.Errorf("%s: response is not a JSON object: %s", target, excerpt(body))
 	}
 	in, _ := accept["in"].([]any)
 	retry, _ := accept["retry"].([]any)
@@ -97,9 +98,9 @@ func checkAccepted(target string, accept map[string]any, body []byte) error {
 	if slices.Contains(in, value) {
 		return nil
 	}
-	text := fmt.Sprintf("%s answered %s %s", target, field, excerpt([]byte(fmt.Sprint(value))))
-	if why := str(m, str(accept, "message")); why != "" {
-		text += ": " + excerpt([]byte(why))
+	text := fmt.Sprintf("%s: response has %s %s", target, field, excerpt([]byte(fmt.Sprint(value))))
+	if message := str(m, str(accept, "message")); message != "" {
+		text += ": " + excerpt([]byte(message))
 	}
 	if slices.Contains(retry, value) {
 		return errors.New(text)
@@ -107,7 +108,7 @@ func checkAccepted(target string, accept map[string]any, body []byte) error {
 	return &FailedError{Message: text}
 }
 
-// excerpt returns the beginning of an answer, in one line.
+// excerpt returns the beginning of body in one line of at most 200 characters.
 func excerpt(body []byte) string {
 	const maxRunes = 200
 	text := strings.Map(func(r rune) rune {

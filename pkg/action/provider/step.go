@@ -23,8 +23,8 @@ import (
 	"github.com/kubevela/workflow/api/v1alpha1"
 )
 
-// step stands in for the workflow step that `vela/builtin` believes to control.
-// An action is not a workflow: it can fail and say why, but not be suspended.
+// step implements the workflow step for `vela/builtin`. An action can fail with a
+// message and wait for a condition, but not be suspended.
 type step struct {
 	failed, message string
 	unsupported     string
@@ -36,19 +36,19 @@ func (s *step) Terminate(message string) {
 	s.failed = orDefault(message, "the template ended the action")
 }
 func (s *step) Wait(message string) {
-	s.message = orDefault(message, "the condition does not hold yet")
+	s.message = orDefault(message, "the condition is not met yet")
 }
 func (s *step) Fail(message string)    { s.failed = orDefault(message, "the template failed the action") }
 func (s *step) Message(message string) { s.message = message }
 
 func (s *step) GetStatus() v1alpha1.StepStatus { return v1alpha1.StepStatus{} }
 
-// toError turns the error with which a builtin ends a workflow step into what
-// the template wanted to say.
+// toError replaces the error with which a builtin function ends a workflow step by one
+// with the template's message.
 func (s *step) toError(err error) error {
 	switch {
 	case s.unsupported != "":
-		return &FailedError{Message: fmt.Sprintf("an action cannot %s; start a workflow for that", s.unsupported)}
+		return &FailedError{Message: fmt.Sprintf("an action cannot %s; start a workflow instead", s.unsupported)}
 	case s.failed != "":
 		return &FailedError{Message: s.failed}
 	case s.message != "":
@@ -57,7 +57,8 @@ func (s *step) toError(err error) error {
 	return err
 }
 
-// FailedError says that the template itself decided to fail.
+// FailedError is a permanent failure of a call, such as one raised by the template. It
+// is not retried.
 type FailedError struct{ Message string }
 
 func (e *FailedError) Error() string { return e.Message }

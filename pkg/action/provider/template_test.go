@@ -28,9 +28,8 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
-// TestTemplates lets templates of both kinds request something, and request again
-// what they were answered.
-func TestTemplates(t *testing.T) {
+// TestTemplates_HTTP sends a second request with the response of the first one.
+func TestTemplates_HTTP(t *testing.T) {
 	var paths []string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		paths = append(paths, r.Method+" "+r.URL.Path)
@@ -50,16 +49,16 @@ second: op.#HTTPPost & {url: parameter.server + "/" + first.response.body}
 parameter: server: string`,
 	} {
 		paths = nil
-		template, problems := action.Parse(name, source)
-		if len(problems) > 0 {
-			t.Fatal(problems)
+		template, diags := action.Parse(name, source)
+		if len(diags) > 0 {
+			t.Fatal(diags)
 		}
-		a, problems := template.Compile(action.Options{
+		a, diags := template.Compile(action.Options{
 			Properties: map[string]any{"server": server.URL},
 			Executor:   provider.New(provider.Options{Egress: out}),
 		})
-		if len(problems) > 0 {
-			t.Fatal(problems)
+		if len(diags) > 0 {
+			t.Fatal(diags)
 		}
 		if err := a.Run(t.Context(), event.Event{}); err != nil {
 			t.Errorf("%s: %v", name, err)

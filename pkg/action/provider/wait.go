@@ -26,23 +26,22 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// A wait looks again after firstLook, and then after twice as long each time, up
-// to lastLook.
+// The poll interval starts at minPollInterval and doubles up to maxPollInterval.
 const (
 	minPollInterval = 50 * time.Millisecond
 	maxPollInterval = 5 * time.Second
 )
 
-// wait reads an object until a field of it has one of the values that are asked
-// for.
+// wait reads an object until the field at until.path has one of the values until.in.
+// It returns an error if ctx ends first.
 func (k kube) wait(ctx context.Context, params map[string]any) (map[string]any, error) {
 	until, _ := params["until"].(map[string]any)
 	path := str(until, "path")
 	values, _ := until["in"].([]any)
 	if path == "" || len(values) == 0 {
-		return nil, &ParamError{Path: "until", Message: "needs a path and values"}
+		return nil, &ParamError{Path: "until", Message: "must have a path and values"}
 	}
-	for pause := minPollInterval; ; pause = min(2*pause, maxPollInterval) {
+	for interval := minPollInterval; ; interval = min(2*interval, maxPollInterval) {
 		obj, err := k.get(ctx, params["resource"], "")
 		if err != nil {
 			return nil, err
@@ -54,12 +53,12 @@ func (k kube) wait(ctx context.Context, params map[string]any) (map[string]any, 
 		if slices.Contains(values, value) {
 			return obj, nil
 		}
-		t := time.NewTimer(pause)
+		t := time.NewTimer(interval)
 		select {
 		case <-t.C:
 		case <-ctx.Done():
 			t.Stop()
-			return nil, fmt.Errorf("%s is %v: %w", path, value, context.Cause(ctx))
+			return nil, fmt.Errorf("wait until %s: value is %v: %w", path, value, context.Cause(ctx))
 		}
 	}
 }

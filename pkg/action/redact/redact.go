@@ -14,14 +14,13 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package redact keeps the values of Secrets out of what actions say went wrong,
-// which is logged, shown in status and kept with dead letters. An API server or
-// another machine repeats in its answer what it was sent.
+// Package redact removes the values of Secrets from the errors of actions, which appear
+// in logs, status and dead letters. Servers may repeat request data in their
+// responses.
 //
-// What it takes out are the values of the Secret that an event is about, and of
-// those that the action's calls have read, as they are, decoded, quoted, or
-// escaped for a URL. A value shorter than 4 bytes stays: it hides nothing, and
-// would be found everywhere.
+// It replaces the values of Secrets in the event and in the results of the action's
+// calls: as they are, decoded, quoted, or escaped for URLs. Values shorter than 4
+// bytes are not replaced, because they would match arbitrary text.
 package redact
 
 import (
@@ -41,17 +40,18 @@ import (
 )
 
 const (
-	// minLength is the length of values that are taken out, in bytes.
+	// minLength is the minimum length of a redacted value, in bytes.
 	minLength = 4
-	// placeholder stands where a value was.
+	// placeholder replaces a value.
 	placeholder = "(redacted)"
 )
 
-// Action wraps an action, whose calls an Executor of this package executes.
+// Action returns an action that redacts the errors of a. The calls of a must be
+// executed by an Executor of this package.
 func Action(a action.Action) action.Action { return redactingAction{a, noValues} }
 
-// Sequence wraps an action of several. What an earlier one has read, which a later
-// one may be given, is taken out also where the earlier one is not repeated.
+// Sequence is Action for an action.Sequence. It also redacts values that steps read in
+// earlier attempts.
 func Sequence(a action.Action) action.Action {
 	return redactingAction{a, func(ctx context.Context) *values {
 		v, _ := action.JournalValue(ctx, valuesKey{}, func() any { return &values{} }).(*values)
@@ -61,7 +61,7 @@ func Sequence(a action.Action) action.Action {
 
 type redactingAction struct {
 	action.Action
-	// valuesFor returns the values that are known when an attempt begins.
+	// valuesFor returns the values that are known at the start of an attempt.
 	valuesFor func(ctx context.Context) *values
 }
 
@@ -82,7 +82,8 @@ func (r redactingAction) Run(ctx context.Context, ev event.Event) error {
 	return err
 }
 
-// Executor wraps what executes the calls of an action. A nil one stays nil.
+// Executor returns an Executor that records the values of Secrets in the results of e.
+// It returns nil if e is nil.
 func Executor(e provider.Executor) provider.Executor {
 	if e == nil {
 		return nil
@@ -97,7 +98,7 @@ func (e executor) Execute(ctx context.Context, call provider.Call) (provider.Res
 	result, err := e.Executor.Execute(ctx, call)
 	if values, ok := ctx.Value(valuesKey{}).(*values); ok {
 		if call.Provider == "config" {
-			values.addStrings(map[string]any(result)) // what is in Secrets, and does not say so
+			values.addStrings(map[string]any(result)) // configs are stored in Secrets
 		} else {
 			values.addSecrets(map[string]any(result))
 		}
@@ -105,16 +106,16 @@ func (e executor) Execute(ctx context.Context, call provider.Call) (provider.Res
 	return result, err
 }
 
-// valuesKey is that of the values in a context.
+// valuesKey is the context key of the values.
 type valuesKey struct{}
 
-// values are what has to be taken out. They are safe for concurrent use.
+// values are the values to redact. It is safe for concurrent use.
 type values struct {
 	mu   sync.Mutex
 	list []string
 }
 
-// addSecrets notes the values of all Secrets within v, which is decoded JSON.
+// addSecrets adds the values of all Secrets in v, which is decoded JSON.
 func (s *values) addSecrets(v any) {
 	switch v := v.(type) {
 	case map[string]any:
@@ -133,7 +134,7 @@ func (s *values) addSecrets(v any) {
 	}
 }
 
-// addStrings notes all texts within v.
+// addStrings adds all strings in v, and their base64-decoded text.
 func (s *values) addStrings(v any) {
 	switch v := v.(type) {
 	case map[string]any:
@@ -163,11 +164,11 @@ func (s *values) add(value string) {
 	}
 }
 
-// redact returns text without the values.
+// redact replaces the values in text.
 func (s *values) redact(text string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	// The longest first: one may be part of another.
+	// Longest first, because a value may contain another.
 	slices.SortFunc(s.list, func(a, b string) int { return len(b) - len(a) })
 	for _, value := range s.list {
 		text = strings.ReplaceAll(text, value, placeholder)
@@ -175,8 +176,8 @@ func (s *values) redact(text string) string {
 	return text
 }
 
-// redactedError is an error whose text is another one. Whether it is terminal, and
-// what else it is, stays; errors that it wraps are not to be printed.
+// redactedError has the redacted text of err. errors.Is and errors.As see the errors
+// that err wraps; their own text is not redacted.
 type redactedError struct {
 	err  error
 	text string
@@ -184,8 +185,8 @@ type redactedError struct {
 
 func (f redactedError) Error() string { return f.text }
 
-// Is and As let callers ask what the error is without getting at its text.
+// Is implements errors.Is. There is no Unwrap, which would expose the text of err.
 func (f redactedError) Is(target error) bool { return errors.Is(f.err, target) }
 
-// As implements what errors.As asks for.
+// As implements errors.As.
 func (f redactedError) As(target any) bool { return errors.As(f.err, target) }

@@ -43,7 +43,7 @@ func secret(values map[string]any) map[string]any {
 	return map[string]any{"apiVersion": "v1", "kind": "Secret", "data": values}
 }
 
-func TestValuesAreTakenOut(t *testing.T) {
+func TestAction_RedactsSecrets(t *testing.T) {
 	// "czNjcjN0ICJ4Ig==" is `s3cr3t "x"`.
 	ofEvent := secret(map[string]any{"token": "czNjcjN0ICJ4Ig==", "short": "YQ=="})
 	executor := redact.Executor(executorFunc(func() provider.Result {
@@ -62,11 +62,11 @@ func TestValuesAreTakenOut(t *testing.T) {
 		t.Errorf("error is %v, want %s", err, want)
 	}
 	if !action.IsTerminal(err) || !errors.Is(err, failed) {
-		t.Errorf("error %v is not what it was", err)
+		t.Errorf("error %v is not terminal or does not wrap the original error", err)
 	}
 }
 
-func TestOthersStay(t *testing.T) {
+func TestAction_KeepsOtherErrors(t *testing.T) {
 	for name, data := range map[string]map[string]any{
 		"no Secret":     {"apiVersion": "v1", "kind": "ConfigMap", "data": map[string]any{"a": "plain"}},
 		"another group": {"apiVersion": "x.y/v1", "kind": "Secret", "data": map[string]any{"a": "plain"}},
@@ -83,7 +83,7 @@ func TestOthersStay(t *testing.T) {
 	}
 }
 
-func TestConfigsAreSecrets(t *testing.T) {
+func TestExecutor_Configs(t *testing.T) {
 	executor := redact.Executor(executorFunc(func() provider.Result {
 		return provider.Result{"$returns": map[string]any{"config": map[string]any{"password": "hunter2"}}}
 	}))

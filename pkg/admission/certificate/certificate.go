@@ -14,13 +14,13 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package certificate keeps the certificate of a server that the API server calls.
+// Package certificate rotates and serves the certificate of an admission webhook.
 //
-// A Keeper makes it, signed by an authority of its own whose key it throws away,
-// keeps it in a Secret, replaces it before it expires, and tells the API server
-// whom to trust. A Serving holds what is to be served at the moment, of a
-// Keeper's Secret or of files that somebody else replaces. The API server trusts
-// a new certificate before it is served, and the one before until it expires.
+// A Rotator creates a certificate, signed by a new CA whose key it discards, stores it
+// in a Secret, replaces it before it expires, and writes the CA bundle of the
+// ValidatingWebhookConfiguration. A Source serves the certificate from the Rotator's
+// Secret, or from files that another component rotates. The API server trusts a new
+// certificate before it is served, and the previous one until it expires.
 package certificate
 
 import (
@@ -39,41 +39,41 @@ import (
 )
 
 const (
-	// Lifetime is how long a certificate is valid.
+	// Lifetime is the validity of a certificate.
 	Lifetime = 90 * 24 * time.Hour
-	// RenewBefore is how long before its end it is replaced.
+	// RenewBefore is how long before it expires a certificate is replaced.
 	RenewBefore = 30 * 24 * time.Hour
-	// skew is how far clocks may be behind.
+	// skew is the tolerated clock skew.
 	skew = time.Hour
-	// maxCAs bounds the authorities that are trusted at the same time.
+	// maxCAs is the maximum number of CAs in the bundle.
 	maxCAs = 3
-	// serialBits is what RFC 5280 allows of a serial number.
+	// serialBits is the length of a serial number; RFC 5280 allows 20 octets.
 	serialBits = 159
 )
 
-// keyPair is a certificate, its key, and the authorities to trust, in PEM.
+// keyPair is a certificate, its private key and the CA bundle to trust, in PEM.
 type keyPair struct{ caBundle, certificate, key []byte }
 
-// newKeyPair makes a certificate for names and addresses. It is to be trusted with
-// those authorities of before that have not expired.
+// newKeyPair creates a certificate for DNS names and IP addresses. Its CA bundle holds
+// the new CA, followed by those of oldCABundle that have not expired.
 func newKeyPair(now time.Time, names []string, oldCABundle []byte) (keyPair, error) {
-	authority, err := newTemplate(now, "kube-trigger-webhook-ca")
+	ca, err := newTemplate(now, "kube-trigger-webhook-ca")
 	if err != nil {
-		return keyPair{}, fmt.Errorf("make certificate: %w", err)
+		return keyPair{}, fmt.Errorf("create certificate: %w", err)
 	}
-	authority.IsCA, authority.BasicConstraintsValid = true, true
-	authority.KeyUsage = x509.KeyUsageCertSign
-	signer, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	ca.IsCA, ca.BasicConstraintsValid = true, true
+	ca.KeyUsage = x509.KeyUsageCertSign
+	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return keyPair{}, fmt.Errorf("make certificate: %w", err)
+		return keyPair{}, fmt.Errorf("create certificate: %w", err)
 	}
-	root, err := x509.CreateCertificate(rand.Reader, authority, authority, signer.Public(), signer)
+	root, err := x509.CreateCertificate(rand.Reader, ca, ca, caKey.Public(), caKey)
 	if err != nil {
-		return keyPair{}, fmt.Errorf("make certificate: %w", err)
+		return keyPair{}, fmt.Errorf("create certificate: %w", err)
 	}
 	leaf, err := newTemplate(now, names[0])
 	if err != nil {
-		return keyPair{}, fmt.Errorf("make certificate: %w", err)
+		return keyPair{}, fmt.Errorf("create certificate: %w", err)
 	}
 	leaf.KeyUsage, leaf.ExtKeyUsage = x509.KeyUsageDigitalSignature, []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
 	for _, n := range names {
@@ -85,23 +85,23 @@ func newKeyPair(now time.Time, names []string, oldCABundle []byte) (keyPair, err
 	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return keyPair{}, fmt.Errorf("make certificate: %w", err)
+		return keyPair{}, fmt.Errorf("create certificate: %w", err)
 	}
-	der, err := x509.CreateCertificate(rand.Reader, leaf, authority, key.Public(), signer)
+	der, err := x509.CreateCertificate(rand.Reader, leaf, ca, key.Public(), caKey)
 	if err != nil {
-		return keyPair{}, fmt.Errorf("make certificate: %w", err)
+		return keyPair{}, fmt.Errorf("create certificate: %w", err)
 	}
 	encoded, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
-		return keyPair{}, fmt.Errorf("make certificate: %w", err)
+		return keyPair{}, fmt.Errorf("create certificate: %w", err)
 	}
-	authorities := encodePEM("CERTIFICATE", root)
+	caBundle := encodePEM("CERTIFICATE", root)
 	for n, old := range parseCertificates(oldCABundle) {
 		if n+1 < maxCAs && now.Before(old.NotAfter) {
-			authorities = append(authorities, encodePEM("CERTIFICATE", old.Raw)...)
+			caBundle = append(caBundle, encodePEM("CERTIFICATE", old.Raw)...)
 		}
 	}
-	return keyPair{authorities, encodePEM("CERTIFICATE", der), encodePEM("PRIVATE KEY", encoded)}, nil
+	return keyPair{caBundle, encodePEM("CERTIFICATE", der), encodePEM("PRIVATE KEY", encoded)}, nil
 }
 
 func newTemplate(now time.Time, name string) (*x509.Certificate, error) {
@@ -120,7 +120,7 @@ func encodePEM(kind string, der []byte) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
 }
 
-// parseCertificates returns the certificates of text, without what is none.
+// parseCertificates returns the certificates in text, and skips invalid ones.
 func parseCertificates(text []byte) []*x509.Certificate {
 	var all []*x509.Certificate
 	for {
@@ -134,10 +134,10 @@ func parseCertificates(text []byte) []*x509.Certificate {
 	}
 }
 
-// needsRenewal returns why p has to be replaced, nil where it need not be.
+// needsRenewal returns the reason why p has to be replaced, or nil.
 func (p keyPair) needsRenewal(now time.Time, names []string) error {
 	if len(p.certificate) == 0 {
-		return errors.New("there is none")
+		return errors.New("no certificate")
 	}
 	if _, err := tls.X509KeyPair(p.certificate, p.key); err != nil {
 		return err
@@ -150,8 +150,8 @@ func (p keyPair) needsRenewal(now time.Time, names []string) error {
 			return err
 		}
 	}
-	if left := leaf.NotAfter.Sub(now); left <= RenewBefore {
-		return fmt.Errorf("it expires in %s", left.Round(time.Minute))
+	if remaining := leaf.NotAfter.Sub(now); remaining <= RenewBefore {
+		return fmt.Errorf("expires in %s", remaining.Round(time.Minute))
 	}
 	return nil
 }

@@ -14,12 +14,11 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package replay hands dead letters back to the triggers that gave them up,
-// where that was asked for.
+// Package replay delivers dead letters to their triggers again, on request.
 //
-// The letter stays in the store until its trigger is done with the event: then it
-// is discarded, unless the trigger gave the event up once more. After a crash the
-// replay is still asked for, and happens again.
+// A dead letter stays in the store until its trigger is done with the event. Then
+// it is deleted, unless the event was dead-lettered again. After a crash the
+// request is still stored, and the replay is repeated.
 package replay
 
 import (
@@ -37,38 +36,40 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
-// ReasonFailed is the reason of a letter whose replay did not get to its trigger.
+// ReasonFailed is the reason of a dead letter that could not be delivered to its
+// trigger.
 const ReasonFailed = "ReplayFailed"
 
-// storeTimeout is how long one use of the store may take.
+// storeTimeout is the timeout of one operation of the store.
 const storeTimeout = 10 * time.Second
 
-// Engine runs triggers. *engine.Engine is one.
+// Engine delivers events to running triggers, as *engine.Engine does.
 type Engine interface {
 	Deliver(ctx context.Context, t event.TriggerRef, ev event.Event, done func()) error
 	Running() bool
 }
 
-// Replayer replays what is asked for. All fields are required.
+// Replayer replays dead letters on request. All fields are required.
 type Replayer struct {
 	DeadLetters store.DeadLetters
 	Engine      Engine
-	// Complete returns an event whose data is no more than its object's name with
-	// the object as it is now.
+	// Complete returns ev with the current state of its object. It is called for
+	// events that were stored with the object's name only.
 	Complete func(ctx context.Context, ev event.Event) (event.Event, error)
-	// Interval is how often the store is asked, and Kick asks it at once.
+	// Interval is the time between two polls of the store. Wake triggers a poll
+	// at once.
 	Interval time.Duration
 	Wake     <-chan struct{}
 	Clock    clock.WithTicker
 
 	mu sync.Mutex
-	// inProgress are the IDs of letters that are with their triggers.
+	// inProgress is the set of dead letters that were delivered and are not done.
 	inProgress map[string]bool
-	// deleting are the letters that are being discarded.
+	// deleting waits for deletions of replayed dead letters.
 	deleting sync.WaitGroup
 }
 
-// Run replays until ctx ends, which is to be after the end of the engine.
+// Run polls the store until ctx ends. ctx must end after the engine has stopped.
 func (r *Replayer) Run(ctx context.Context) {
 	log := logr.FromContextOrDiscard(ctx)
 	tick := r.Clock.NewTicker(r.Interval)
@@ -77,7 +78,7 @@ func (r *Replayer) Run(ctx context.Context) {
 	for {
 		if r.Engine.Running() {
 			if err := r.replayRequested(ctx); err != nil && ctx.Err() == nil {
-				log.Error(err, "Dead letters not replayed; trying again")
+				log.Error(err, "Replay of dead letters failed; retrying")
 			}
 		}
 		select {
@@ -89,7 +90,7 @@ func (r *Replayer) Run(ctx context.Context) {
 	}
 }
 
-// replayRequested replays all that is asked for and not under way.
+// replayRequested replays all requested dead letters that are not in progress.
 func (r *Replayer) replayRequested(ctx context.Context) error {
 	listCtx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
@@ -110,8 +111,8 @@ func (r *Replayer) replayRequested(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// replay hands a letter to its trigger. What cannot get there is buried again,
-// and says why.
+// replay delivers one dead letter to its trigger. If that is impossible, it
+// stores the error in the dead letter.
 func (r *Replayer) replay(ctx context.Context, id string) error {
 	readCtx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
@@ -129,7 +130,7 @@ func (r *Replayer) replay(ctx context.Context, id string) error {
 			return r.markFailed(readCtx, l, err)
 		}
 	}
-	// What became of it, whoever handles it finds in the log.
+	// The engine logs the outcome.
 	err = r.Engine.Deliver(ctx, l.Trigger, ev, func() { r.deleteReplayed(ctx, id) })
 	switch {
 	case err == nil:
@@ -138,13 +139,13 @@ func (r *Replayer) replay(ctx context.Context, id string) error {
 	case errors.Is(err, engine.ErrNotRunning):
 		return r.markFailed(readCtx, l, err)
 	case errors.Is(err, engine.ErrSuspended):
-		r.end(id) // It is asked for until the trigger goes on.
+		r.end(id) // The request stays until the trigger resumes.
 		return nil
 	}
 	return err
 }
 
-// markFailed says in the letter why it was not replayed.
+// markFailed stores cause as the reason why the dead letter was not replayed.
 func (r *Replayer) markFailed(ctx context.Context, l store.DeadLetter, cause error) error {
 	defer r.end(l.ID)
 	l.Reason, l.Error = ReasonFailed, cause.Error()
@@ -152,11 +153,11 @@ func (r *Replayer) markFailed(ctx context.Context, l store.DeadLetter, cause err
 	return err
 }
 
-// deleteReplayed discards a letter that its trigger is done with. It must not block.
+// deleteReplayed deletes a dead letter whose event is done. It does not block.
 func (r *Replayer) deleteReplayed(ctx context.Context, id string) {
 	r.deleting.Go(func() {
 		defer r.end(id)
-		// What is done is done, even if the worker stops now.
+		// Delete even if the worker is stopping: the event is done.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 		defer cancel()
 		l, err := r.DeadLetters.GetDeadLetter(ctx, id)
@@ -164,13 +165,12 @@ func (r *Replayer) deleteReplayed(ctx context.Context, id string) {
 			err = r.DeadLetters.DeleteDeadLetter(ctx, id)
 		}
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
-			logr.FromContextOrDiscard(ctx).Error(err, "Dead letter not discarded after its replay", "id", id)
+			logr.FromContextOrDiscard(ctx).Error(err, "Dead letter not deleted after its replay", "id", id)
 		}
 	})
 }
 
-// begin reports whether the letter is not with its trigger yet, and notes that it
-// is.
+// begin marks a dead letter as in progress. It returns false if it already is.
 func (r *Replayer) begin(id string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -36,10 +36,10 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store/file"
 )
 
-// What packages start when they are loaded is not of this one.
+// Goroutines that imported packages start are ignored.
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
 
-// env is a store with one letter, and an engine in whose place the test answers.
+// env is a store with one dead letter, and a fake engine.
 type env struct {
 	*testing.T
 	store *file.Store
@@ -78,7 +78,7 @@ func newEnv(t *testing.T, l store.DeadLetter) *env {
 	return b
 }
 
-// start starts a replayer. It has looked once when this returns.
+// start starts a replayer, and waits for its first poll.
 func (b *env) start() {
 	b.Helper()
 	b.stop()
@@ -86,7 +86,7 @@ func (b *env) start() {
 		DeadLetters: b.store, Engine: b, Interval: time.Minute, Wake: b.wake, Clock: b.clock,
 		Complete: func(_ context.Context, ev event.Event) (event.Event, error) {
 			if ev.Key == "gone" {
-				return ev, errors.New("it is gone")
+				return ev, errors.New("not found")
 			}
 			ev.Data = map[string]any{"complete": true}
 			return ev, nil
@@ -105,7 +105,8 @@ func (b *env) start() {
 	b.poll()
 }
 
-// poll has the replayer look twice: the second time it has done all of the first.
+// poll makes the replayer poll twice: by the second poll, it has finished the
+// first.
 func (b *env) poll() {
 	b.wake <- struct{}{}
 	b.wake <- struct{}{}
@@ -157,27 +158,28 @@ func failedLetter() store.DeadLetter {
 	}
 }
 
-func TestReplayed(t *testing.T) {
+func TestReplay_Delivered(t *testing.T) {
 	b := newEnv(t, failedLetter())
 	b.start()
 	ev, done := b.wantDeliveries(1)
 	if ev.ID != "1" || ev.Data["n"] != int64(1) {
 		t.Errorf("delivered %+v", ev)
 	}
-	if _, there := b.deadLetter(); !there {
-		t.Error("the letter went before its event was done")
+	if _, exists := b.deadLetter(); !exists {
+		t.Error("the dead letter was deleted before its event was done")
 	}
 	b.poll()
-	b.wantDeliveries(1) // it is with its trigger
+	b.wantDeliveries(1) // still in progress
 	done()
 	b.stop()
-	if l, there := b.deadLetter(); there {
-		t.Errorf("the letter is still there: %+v", l)
+	if l, exists := b.deadLetter(); exists {
+		t.Errorf("the dead letter still exists: %+v", l)
 	}
 }
 
-// TestReplayedAfterACrash forgets what was under way.
-func TestReplayedAfterACrash(t *testing.T) {
+// TestReplay_AfterCrash restarts the replayer, which forgets the replays in
+// progress.
+func TestReplay_AfterCrash(t *testing.T) {
 	b := newEnv(t, failedLetter())
 	b.start()
 	b.wantDeliveries(1)
@@ -185,14 +187,14 @@ func TestReplayedAfterACrash(t *testing.T) {
 	_, done := b.wantDeliveries(2)
 	done()
 	b.stop()
-	if _, there := b.deadLetter(); there {
-		t.Error("the letter is still there")
+	if _, exists := b.deadLetter(); exists {
+		t.Error("the dead letter still exists")
 	}
 }
 
-// TestFailsAgain gives the event up once more: its letter stays, until somebody
-// asks again.
-func TestFailsAgain(t *testing.T) {
+// TestReplay_DeadLetteredAgain dead-letters the event again: the dead letter
+// stays until another replay is requested.
+func TestReplay_DeadLetteredAgain(t *testing.T) {
 	b := newEnv(t, failedLetter())
 	b.start()
 	_, done := b.wantDeliveries(1)
@@ -206,44 +208,44 @@ func TestFailsAgain(t *testing.T) {
 	b.wantDeliveries(1)
 	b.start()
 	b.wantDeliveries(1)
-	if l, there := b.deadLetter(); !there || l.Attempts != 7 || !l.ReplayRequestedAt.IsZero() {
-		t.Errorf("got %+v, %v", l, there)
+	if l, exists := b.deadLetter(); !exists || l.Attempts != 7 || !l.ReplayRequestedAt.IsZero() {
+		t.Errorf("got %+v, %v", l, exists)
 	}
 }
 
-func TestNotReplayed(t *testing.T) {
+func TestReplay_Failed(t *testing.T) {
 	for name, c := range map[string]struct {
 		letter  store.DeadLetter
 		refuses error
 		want    string
 	}{
-		"no such trigger": {failedLetter(), engine.ErrNotRunning, "deliver: no such trigger runs"},
-		"its object is gone": {store.DeadLetter{Event: event.Event{Key: "gone", Data: map[string]any{
+		"unknown-trigger": {failedLetter(), engine.ErrNotRunning, "deliver: the trigger is not running"},
+		"deleted-object": {store.DeadLetter{Event: event.Event{Key: "gone", Data: map[string]any{
 			"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{"name": "x"},
-		}}}, nil, "it is gone"},
+		}}}, nil, "not found"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newEnv(t, c.letter)
 			b.err = c.refuses
 			b.start()
 			b.wantDeliveries(0)
-			if l, there := b.deadLetter(); !there || l.Reason != replay.ReasonFailed || l.Error != c.want || !l.ReplayRequestedAt.IsZero() {
-				t.Errorf("got %+v, %v", l, there)
+			if l, exists := b.deadLetter(); !exists || l.Reason != replay.ReasonFailed || l.Error != c.want || !l.ReplayRequestedAt.IsZero() {
+				t.Errorf("got %+v, %v", l, exists)
 			}
 		})
 	}
 }
 
-// TestTriedAgain has a trigger that is suspended, and then an engine that takes
-// nothing: both pass.
-func TestTriedAgain(t *testing.T) {
-	for _, why := range []error{engine.ErrSuspended, errors.New("the engine stops")} {
+// TestReplay_Retried replays to a suspended trigger, and then to an engine that
+// is stopping.
+func TestReplay_Retried(t *testing.T) {
+	for _, why := range []error{engine.ErrSuspended, errors.New("the engine is stopping")} {
 		t.Run(why.Error(), func(t *testing.T) {
 			b := newEnv(t, failedLetter())
 			b.err = why
 			b.start()
 			if ids, err := b.store.ReplayRequested(t.Context()); err != nil || !slices.Equal(ids, []string{b.id}) {
-				t.Errorf("asked for %v, %v", ids, err)
+				t.Errorf("requested %v, %v", ids, err)
 			}
 			b.mu.Lock()
 			b.err = nil
@@ -256,8 +258,8 @@ func TestTriedAgain(t *testing.T) {
 	}
 }
 
-// TestSecretIsReadAgain has a letter that holds no data.
-func TestSecretIsReadAgain(t *testing.T) {
+// TestReplay_Refetch replays a dead letter without data.
+func TestReplay_Refetch(t *testing.T) {
 	l := failedLetter()
 	l.Event.Data = map[string]any{"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{"name": "x"}, "data": map[string]any{"a": "b"}}
 	b := newEnv(t, l)

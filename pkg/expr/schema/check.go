@@ -29,19 +29,19 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/diag"
 )
 
-// checker walks a schema and data side by side.
+// checker compares data with a schema, field by field.
 type checker struct{ diagnostics diag.List }
 
 func (c *checker) check(path string, schema cue.Value, data any) {
 	switch data := data.(type) {
 	case map[string]any:
-		found := structBranches(schema, data)
-		if len(found) == 1 {
-			c.fields(path, found[0], data)
+		structs := structBranches(schema, data)
+		if len(structs) == 1 {
+			c.fields(path, structs[0], data)
 			return
 		}
-		if key, want := discriminator(schema, data); len(found) == 0 && key != "" {
-			c.diagnostics.Add(diag.Join(path, key), "must be one of %s, not %v%s", quoted(want), describeDiscriminator(data[key]), diag.Suggest(fmt.Sprint(data[key]), want))
+		if key, allowed := discriminator(schema, data); len(structs) == 0 && key != "" {
+			c.diagnostics.Add(diag.Join(path, key), "must be one of %s, not %v%s", quoted(allowed), describeDiscriminator(data[key]), diag.Suggest(fmt.Sprint(data[key]), allowed))
 			return
 		}
 	case []any:
@@ -57,8 +57,8 @@ func (c *checker) check(path string, schema cue.Value, data any) {
 	}
 }
 
-// fields checks a struct: fields that the schema does not know, fields that it
-// misses, and each one that is there.
+// fields checks the fields of a struct: unknown ones, missing ones, and the values of all
+// others.
 func (c *checker) fields(path string, schema cue.Value, data map[string]any) {
 	known := map[string]cue.Value{}
 	var names []string
@@ -67,7 +67,7 @@ func (c *checker) fields(path string, schema cue.Value, data map[string]any) {
 		name := it.Selector().Unquoted()
 		known[name] = it.Value()
 		names = append(names, name)
-		if _, given := data[name]; !given && isRequired(it) {
+		if _, set := data[name]; !set && isRequired(it) {
 			c.diagnostics.Add(diag.Join(path, name), "is required: %s", Describe(it.Value()))
 		}
 	}
@@ -91,8 +91,7 @@ func (c *checker) fields(path string, schema cue.Value, data map[string]any) {
 	}
 }
 
-// validate reports what only the values together show, such as a rule between two
-// fields.
+// validate checks the constraints between fields, which the walk does not see.
 func (c *checker) validate(v cue.Value) {
 	for _, e := range cueerrors.Errors(v.Validate()) {
 		format, args := e.Msg()
@@ -106,44 +105,44 @@ func (c *checker) validate(v cue.Value) {
 	}
 }
 
-// structBranches returns the structs among the alternatives of schema that data
-// may be meant to be: those whose fixed words, such as `type: "merge"`, it has.
+// structBranches returns the structs among the alternatives of schema that data may
+// match: those whose fixed strings, such as `type: "merge"`, do not differ from data.
 func structBranches(schema cue.Value, data map[string]any) []cue.Value {
-	var found []cue.Value
+	var structs []cue.Value
 	for _, b := range branches(schema) {
 		if b.IncompleteKind() != cue.StructKind {
 			continue
 		}
-		fits := true
-		for key, word := range fixedStrings(b) {
-			if given, ok := data[key]; ok && given != word {
-				fits = false
+		matches := true
+		for key, fixed := range fixedStrings(b) {
+			if value, ok := data[key]; ok && value != fixed {
+				matches = false
 			}
 		}
-		if fits {
-			found = append(found, b)
+		if matches {
+			structs = append(structs, b)
 		}
 	}
-	if d, ok := schema.Default(); ok && len(found) > 1 {
-		return []cue.Value{d} // data does not say which; neither need it
+	if d, ok := schema.Default(); ok && len(structs) > 1 {
+		return []cue.Value{d}
 	}
-	return found
+	return structs
 }
 
-// discriminator returns the field that tells the alternatives of schema apart,
-// where data has it, and the words that it may hold.
-func discriminator(schema cue.Value, data map[string]any) (key string, want []string) {
+// discriminator returns the field that distinguishes the alternatives of schema, where
+// data has it, and the allowed values.
+func discriminator(schema cue.Value, data map[string]any) (key string, allowed []string) {
 	for _, b := range branches(schema) {
-		for k, word := range fixedStrings(b) {
+		for k, fixed := range fixedStrings(b) {
 			if _, ok := data[k]; ok && (key == "" || key == k) {
-				key, want = k, append(want, word)
+				key, allowed = k, append(allowed, fixed)
 			}
 		}
 	}
-	return key, want
+	return key, allowed
 }
 
-// fixedStrings returns the fields of a struct whose value is a fixed string.
+// fixedStrings returns the fields of a struct whose value is a string literal.
 func fixedStrings(v cue.Value) map[string]string {
 	out := map[string]string{}
 	it, err := v.Fields()
@@ -151,24 +150,24 @@ func fixedStrings(v cue.Value) map[string]string {
 		if _, isDefault := it.Value().Default(); isDefault {
 			continue
 		}
-		if word, err := it.Value().String(); err == nil {
-			out[it.Selector().Unquoted()] = word
+		if fixed, err := it.Value().String(); err == nil {
+			out[it.Selector().Unquoted()] = fixed
 		}
 	}
 	return out
 }
 
-// listBranch returns the element of the list that schema is, or of the only
-// list of any length among its alternatives.
+// listBranch returns the element of the only list of any length among the alternatives
+// of schema.
 func listBranch(schema cue.Value) (cue.Value, bool) {
-	var found []cue.Value
+	var elements []cue.Value
 	for _, b := range branches(schema) {
 		if e := b.LookupPath(cue.MakePath(cue.AnyIndex)); b.IncompleteKind() == cue.ListKind && e.Exists() {
-			found = append(found, e)
+			elements = append(elements, e)
 		}
 	}
-	if len(found) == 1 {
-		return found[0], true
+	if len(elements) == 1 {
+		return elements[0], true
 	}
 	return cue.Value{}, false
 }
@@ -177,7 +176,7 @@ func listBranch(schema cue.Value) (cue.Value, bool) {
 func branches(v cue.Value) []cue.Value {
 	op, args := v.Expr()
 	if op == cue.NoOp && len(args) == 1 {
-		return args // what is left of a disjunction without its default
+		return args // a disjunction without its default
 	}
 	if op != cue.OrOp {
 		return []cue.Value{v}
@@ -189,8 +188,8 @@ func branches(v cue.Value) []cue.Value {
 	return out
 }
 
-// isRequired reports whether a field has to be given: it is marked with "!", or it is
-// not optional and its value is required.
+// isRequired reports whether a field has to be set: it is marked with "!", or it is not
+// optional and its value is required.
 func isRequired(it *cue.Iterator) bool {
 	if it.FieldType()&cue.RequiredConstraint != 0 {
 		return true
@@ -198,8 +197,8 @@ func isRequired(it *cue.Iterator) bool {
 	return !it.IsOptional() && requiresValue(it.Value())
 }
 
-// requiresValue reports whether a field of value v has to be given: it has no
-// default, and nothing but the user can supply it.
+// requiresValue reports whether a field of value v has to be set: v has no default, and
+// does not depend on `context`.
 func requiresValue(v cue.Value) bool {
 	if v.IncompleteKind() == cue.StructKind {
 		if d, ok := v.Default(); ok {
@@ -222,22 +221,21 @@ func requiresValue(v cue.Value) bool {
 	return !refersToContext(v.Source())
 }
 
-// isIncomplete reports whether v cannot be judged yet because it refers to
-// `context`.
+// isIncomplete reports whether v cannot be evaluated yet because it refers to `context`.
 func isIncomplete(v cue.Value) bool {
 	return v.Err() != nil && refersToContext(v.Source())
 }
 
 func refersToContext(n ast.Node) bool {
-	found := false
+	refers := false
 	if n == nil {
 		return false
 	}
 	ast.Walk(n, func(n ast.Node) bool {
 		if id, ok := n.(*ast.Ident); ok && id.Name == "context" {
-			found = true
+			refers = true
 		}
-		return !found
+		return !refers
 	}, nil)
-	return found
+	return refers
 }

@@ -27,15 +27,15 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/diag"
 )
 
-// Describe says in a few words what v allows: `string`, `one of "a", "b"`,
-// `int & >0`. A field's attribute `@want("…")` says it in its own words.
+// Describe describes the values that v allows: `string`, `one of "a", "b"`, `int & >0`.
+// The attribute `@want("…")` of a field overrides the description.
 func Describe(v cue.Value) string {
 	if want := v.Attribute("want"); want.Err() == nil {
 		if text, err := want.String(0); err == nil {
 			return text
 		}
 	}
-	var words []string
+	var alternatives []string
 	if e, ok := listBranch(v); ok {
 		return listOf(e)
 	}
@@ -53,17 +53,17 @@ func Describe(v cue.Value) string {
 				w = text
 			}
 		}
-		if w != `""` && !slices.Contains(words, w) {
-			words = append(words, w)
+		if w != `""` && !slices.Contains(alternatives, w) {
+			alternatives = append(alternatives, w)
 		}
 	}
-	switch len(words) {
+	switch len(alternatives) {
 	case 0:
 		return v.IncompleteKind().String()
 	case 1:
-		return words[0]
+		return alternatives[0]
 	}
-	return "one of " + strings.Join(words, ", ")
+	return "one of " + strings.Join(alternatives, ", ")
 }
 
 func listOf(elem cue.Value) string {
@@ -73,8 +73,8 @@ func listOf(elem cue.Value) string {
 	return "a list of " + Describe(elem)
 }
 
-// describeData names data's type, and its value where the schema lists the
-// values it wants.
+// describeData describes data by its type, or by its value where the schema allows
+// strings or numbers.
 func describeData(data any, schema cue.Value) string {
 	switch d := data.(type) {
 	case nil:
@@ -86,14 +86,14 @@ func describeData(data any, schema cue.Value) string {
 	case []any:
 		return "a list"
 	case string:
-		var want []string
+		var allowed []string
 		for _, b := range branches(schema) {
 			if s, err := b.String(); err == nil {
-				want = append(want, s)
+				allowed = append(allowed, s)
 			}
 		}
 		if schema.IncompleteKind() == cue.StringKind {
-			return strconv.Quote(d) + diag.Suggest(d, want)
+			return strconv.Quote(d) + diag.Suggest(d, allowed)
 		}
 		return "string"
 	}
@@ -111,6 +111,7 @@ func quoted(list []string) string {
 	return strings.Join(out, ", ")
 }
 
+// describeDiscriminator returns a string in quotes, and the type of any other value.
 func describeDiscriminator(v any) string {
 	if s, ok := v.(string); ok {
 		return strconv.Quote(s)

@@ -14,8 +14,8 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package schema checks what a user wrote against a CUE schema, and says of
-// every field that does not fit where it is and what would be right.
+// Package schema checks properties against a CUE schema. Each diagnostic has the path of
+// a field, and tells which values the schema allows.
 package schema
 
 import (
@@ -32,15 +32,15 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/diag"
 )
 
-// Schema describes properties: their names, types, defaults and bounds. It is
-// closed: a field that it does not name is a problem, unless the schema has an
-// ellipsis there. It is safe for concurrent use.
+// Schema describes properties: their names, types, defaults and bounds. It is closed:
+// unknown fields are invalid, except in structs with an ellipsis. It is safe for
+// concurrent use.
 type Schema struct {
 	mu    sync.Mutex
 	value cue.Value
 }
 
-// Parse reads a schema from CUE, a file whose fields are the properties.
+// Parse parses a schema, a CUE file whose fields are the properties.
 func Parse(text string) (*Schema, error) {
 	file, err := parser.ParseFile("properties.cue", text, parser.ParseComments)
 	if err != nil {
@@ -64,12 +64,12 @@ func Parse(text string) (*Schema, error) {
 	return FromValue(v), nil
 }
 
-// FromValue returns the schema that v is, a CUE definition.
+// FromValue returns the schema of v, a CUE definition.
 func FromValue(v cue.Value) *Schema { return &Schema{value: v} }
 
-// Check returns everything in properties that does not fit. Paths are relative
-// to the properties. A required field whose value may come from elsewhere, such
-// as a default that refers to `context`, is not missed.
+// Check returns a diagnostic for each invalid, unknown or missing field of properties.
+// Paths are relative to the properties. A field whose default refers to `context` is not
+// required.
 func (s *Schema) Check(properties map[string]any) diag.List {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -82,7 +82,7 @@ func (s *Schema) Check(properties map[string]any) diag.List {
 	return c.diagnostics
 }
 
-// Decode checks properties and stores them, with defaults applied, in into, as
+// Decode checks properties, applies defaults and decodes the result into into, as
 // encoding/json does.
 func (s *Schema) Decode(properties map[string]any, into any) diag.List {
 	if problems := s.Check(properties); len(problems) > 0 {
@@ -101,14 +101,14 @@ func (s *Schema) Decode(properties map[string]any, into any) diag.List {
 	return problems
 }
 
-// fill returns schema with data. A null of data stays null; to CUE's own
-// conversion it is anything.
+// fill returns schema with data filled in. Unlike CUE's own conversion, it keeps null as
+// null.
 func fill(schema cue.Value, data any) cue.Value {
 	return schema.FillPath(cue.Path{}, schema.Context().Encode(data, cue.NilIsAny(false)))
 }
 
-// normalize returns properties with whole numbers as integers, which decoded JSON
-// does not tell apart from floats; a struct even of nil.
+// normalize returns properties with whole floats as integers, because decoded JSON has no
+// integers. The result is never nil.
 func normalize(properties map[string]any) map[string]any {
 	out := make(map[string]any, len(properties))
 	for k, v := range properties {

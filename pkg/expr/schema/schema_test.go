@@ -35,28 +35,28 @@ events: *["create"] | [...("create" | "update" | "delete")]
 matchingLabels?: [string]: string
 limit: *5 | int & >=0
 nested?: {
-	// name of it
+	// The name.
 	name: string
 	size?: int
 }
 free?: {...}
 `
 
-func TestCheck(t *testing.T) {
+func TestSchema_Check(t *testing.T) {
 	s, err := schema.Parse(text)
 	if err != nil {
 		t.Fatal(err)
 	}
 	const ok = `"apiVersion": "v1", "kind": "Pod"`
-	for _, tc := range []struct{ name, give, want string }{
-		{"fits", `{` + ok + `}`, ``},
-		{"everything", `{` + ok + `, "namespace": "a", "events": ["update"], "matchingLabels": {"a/b": "c"}, "limit": 3, "nested": {"name": "x"}, "free": {"any": [1]}}`, ``},
-		{"nothing", `{}`, "apiVersion: is required: string\nkind: is required: string"},
+	for _, tc := range []struct{ name, in, want string }{
+		{"valid", `{` + ok + `}`, ``},
+		{"all fields", `{` + ok + `, "namespace": "a", "events": ["update"], "matchingLabels": {"a/b": "c"}, "limit": 3, "nested": {"name": "x"}, "free": {"any": [1]}}`, ``},
+		{"no fields", `{}`, "apiVersion: is required: string\nkind: is required: string"},
 		{"unknown", `{` + ok + `, "namspace": "a"}`, `namspace: unknown field; did you mean "namespace"?`},
-		{"unknown, nothing near", `{` + ok + `, "zzz": 1, "nested": {"name": "a", "q": 1}}`,
+		{"unknown without suggestion", `{` + ok + `, "zzz": 1, "nested": {"name": "a", "q": 1}}`,
 			"nested.q: unknown field; known fields: name, size\nzzz: unknown field; known fields: apiVersion, kind, namespace, events, matchingLabels, limit, nested, free"},
 		{"wrong type", `{"apiVersion": 1, "kind": ["x"]}`, "apiVersion: must be string, not number\nkind: must be string, not a list"},
-		{"wrong word", `{` + ok + `, "events": ["create", "updat"]}`, `events[1]: must be one of "create", "update", "delete", not "updat"; did you mean "update"?`},
+		{"wrong string", `{` + ok + `, "events": ["create", "updat"]}`, `events[1]: must be one of "create", "update", "delete", not "updat"; did you mean "update"?`},
 		{"not a list", `{` + ok + `, "events": "create"}`, `events: must be a list of one of "create", "update", "delete", not string`},
 		{"out of bounds", `{` + ok + `, "limit": -1}`, `limit: must be`},
 		{"missing inside", `{` + ok + `, "nested": {}}`, `nested.name: is required: string`},
@@ -66,7 +66,7 @@ func TestCheck(t *testing.T) {
 		{"label value", `{` + ok + `, "matchingLabels": {"a": 1}}`, `matchingLabels.a: `},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got := s.Check(object(t, tc.give)).Error()
+			got := s.Check(object(t, tc.in)).Error()
 			if tc.want == "" && got != "" || !strings.HasPrefix(got, tc.want) {
 				t.Errorf("got  %s\nwant %s", got, tc.want)
 			}
@@ -74,7 +74,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-func TestDecodeAppliesDefaults(t *testing.T) {
+func TestSchema_DecodeDefaults(t *testing.T) {
 	s, err := schema.Parse(text)
 	if err != nil {
 		t.Fatal(err)

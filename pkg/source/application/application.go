@@ -14,19 +14,18 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package application is the source "application": it emits an event when
-// something becomes of a KubeVela Application, such as that its workflow failed.
+// Package application is the source "application": it emits an event when the state of a
+// KubeVela Application changes, such as when its workflow fails.
 //
-// It is the resource source, with its promises: an event is for what an
-// Application becomes, not for what it is, across restarts and gaps, too. What
-// an Application was is remembered in up to resource.MaxNote bytes, enough for
-// some 130 components; with more of them, and where the API server no longer has
-// the history of a time in which kube-trigger did not run, all that an
-// Application is after a change counts as new.
+// It is derived from package resource and shares its guarantees: an event stands for a
+// change of state, also across restarts and gaps. The last state of an Application is
+// saved in up to resource.MaxState bytes, enough for about 130 components. For a larger
+// Application, the first change after a gap for which the API server has no history
+// counts the whole state as changed.
 //
-// An event's Data is the Application, and as "changes" what it became, by the
-// words that properties have for it. An Application that is created, or begins
-// to match a selector, becomes all that it is.
+// An event's Data is the Application, with its changes as "changes", by the names that
+// the property events has for them. For an Application that is created, or begins to
+// match a selector, the whole state counts as changed.
 package application
 
 import (
@@ -39,14 +38,13 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
 )
 
-// Type is the name of the source, as triggers write it.
+// Type is the source's type in triggers.
 const Type = "application"
 
 //go:embed properties.cue
 var properties string
 
-// New returns the compiler of this source's properties. It needs no cluster to
-// check them.
+// New returns the compiler of this source's properties. Compiling needs no cluster.
 func New(o resource.Options) source.Compiler {
 	s := schema.NewLazy(properties)
 	return resource.NewDerived(o, resource.DerivedSource{
@@ -57,12 +55,12 @@ func New(o resource.Options) source.Compiler {
 	})
 }
 
-// nextState returns what is remembered of an Application.
+// nextState returns the encoded state of an Application, given the one before.
 func nextState(before []byte, app map[string]any) []byte {
 	return decodeState(before).next(app).encode()
 }
 
-// derive returns an Application with what it became.
+// derive returns the event's data, and false if nothing has changed.
 func derive(before, now []byte, app map[string]any) (map[string]any, bool) {
 	changed := changes(decodeState(before), decodeState(now), app)
 	if len(changed) == 0 {

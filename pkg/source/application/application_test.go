@@ -17,152 +17,142 @@ limitations under the License.
 package application_test
 
 import (
-	"fmt"
-	"os"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"go.uber.org/goleak"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/dynamic"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/source/application"
 	"github.com/kubevela/kube-trigger/test/cluster"
-	"github.com/kubevela/kube-trigger/test/sources"
 )
 
-// env is a namespace of a cluster in which a test moves Applications.
-type env struct {
-	*testing.T
-	cluster *cluster.Cluster
-	apps    dynamic.ResourceInterface
-	program sources.Program
+// end is the name of the Application that createEnd creates.
+const end = "end"
+
+// createEnd creates an Application whose event is the last one of a test.
+func (e env) createEnd() {
+	e.Helper()
+	e.create(end, map[string]string{"l": end})
+	e.status(end, `{"status": "rendering"}`)
 }
 
-// newEnv returns a bed with a trigger for each of the words, and those of more.
-// In more, %s is the namespace.
-func newEnv(t *testing.T, more map[string]string, opts ...cluster.Option) env {
-	t.Helper()
-	c := cluster.Start(t, opts...)
-	c.InstallApplicationCRD(t)
-	client, err := dynamic.NewForConfig(c.Config)
-	if err != nil {
+func TestChanges(t *testing.T) {
+	e := newEnv(t, map[string]string{
+		"running":  "{namespace: %s, phase: [running, unhealthy]}",
+		"web":      "{namespace: %s, events: [componentUnhealthy, componentHealthy], components: [web]}",
+		"named":    "{namespace: %s, name: b, phase: [running]}",
+		"labelled": "{namespace: %s, matchingLabels: {l: x}, phase: [running]}",
+	})
+	e.create("old", nil)
+	e.status("old", `{"status": "running"}`)
+	p := e.program.Start(t)
+	e.label("old", "x") // no change: it was running before
+	e.create("a", nil)
+	e.status("a", `{"status": "runningWorkflow"}`)
+	e.status("a", `{"latestRevision": {"name": "a-v1", "revision": 1, "revisionHash": "1"}}`)
+	e.status("a", workflow(0, "executing", false, false))
+	e.status("a", services("!web", "db"))
+	e.status("a", services("web", "db"))
+	e.status("a", workflow(0, "succeeded", true, false))
+	e.status("a", `{"status": "running"}`)
+	e.label("a", "y") // no change
+	e.status("a", `{"conditions": [{"type": "Ready", "status": "True", "reason": "Ready", "lastTransitionTime": "2026-11-24T10:00:00Z"}]}`)
+	e.status("a", services("!web", "!db"))
+	e.status("a", `{"status": "unhealthy"}`)
+	e.status("a", services("!web", "db"))
+	// The next run reports the components one after the other.
+	e.status("a", workflow(1, "executing", false, false))
+	e.status("a", `{"services": null}`)
+	e.status("a", services("db"))
+	e.status("a", services("db", "!web"))
+	e.status("a", workflow(1, "failed", true, false))
+	e.status("a", workflow(2, "executing", false, true))
+	e.status("a", workflow(2, "terminated", true, true))
+	e.create("b", nil)
+	e.status("b", `{"status": "running"}`)
+	if err := e.apps.Delete(t.Context(), "b", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	namespace := c.Namespace(t)
-	triggers := map[string]string{}
-	for _, word := range eventNames() {
-		triggers[word] = fmt.Sprintf("{namespace: %s, events: [%s]}", namespace, word)
-	}
-	for name, properties := range more {
-		triggers[name] = fmt.Sprintf(properties, namespace)
-	}
-	return env{t, c, client.Resource(schema.GroupVersionResource{
-		Group: "core.oam.dev", Version: "v1beta1", Resource: "applications",
-	}).Namespace(namespace), sources.Program{Config: c.Config, New: application.New, Folder: t.TempDir(), Triggers: triggers}}
-}
-
-func eventNames() []string {
-	return []string{"phaseChanged", "workflowFinished", "workflowFailed", "revisionMade", "componentUnhealthy", "componentHealthy"}
-}
-
-func (b env) create(name string, labels map[string]string) {
-	b.Helper()
-	app := &unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": "core.oam.dev/v1beta1", "kind": "Application",
-		"spec": map[string]any{"components": []any{map[string]any{"name": "web", "type": "webservice"}}},
-	}}
-	app.SetName(name)
-	app.SetLabels(labels)
-	if _, err := b.apps.Create(b.Context(), app, metav1.CreateOptions{}); err != nil {
-		b.Fatal(err)
+	e.createEnd()
+	p.Until("phaseChanged", 5)
+	e.expect(p, map[string][]string{
+		"phaseChanged": {"runningWorkflow", "runningWorkflow running", "running unhealthy",
+			"running", "rendering"},
+		"revisionMade":       {"a-v1"},
+		"workflowFinished":   {"succeeded"},
+		"workflowFailed":     {"failed", "terminated"},
+		"componentHealthy":   {"db", "web", "db"},
+		"componentUnhealthy": {"web db"},
+	})
+	for trigger, want := range map[string][]string{
+		"running": {"a running", "a unhealthy", "b running"}, "named": {"b running"}, "labelled": {"old running"},
+		"web": {"a runningWorkflow", "a running"},
+	} {
+		got := []string{}
+		for _, ev := range p.Until(trigger, len(want)) {
+			got = append(got, ev.Data["metadata"].(map[string]any)["name"].(string)+" "+ev.Data["status"].(map[string]any)["status"].(string))
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: %s", trigger, diff)
+		}
 	}
 }
 
-// status merges into the status.
-func (b env) status(name, status string) {
-	b.Helper()
-	if _, err := b.apps.Patch(b.Context(), name, types.MergePatchType, []byte(`{"status": `+status+`}`), metav1.PatchOptions{}, "status"); err != nil {
-		b.Fatal(err)
+func TestEvent(t *testing.T) {
+	e := newEnv(t, nil)
+	p := e.program.Start(t)
+	e.create("a", nil)
+	e.status("a", services("web"))
+	e.status("a", services("!web"))
+	got := p.Until("componentUnhealthy", 1)[0]
+	if got.Source != application.Type || got.Type != event.Update || got.Data["kind"] != "Application" {
+		t.Errorf("got %+v", got)
+	}
+	want := map[string]any{"componentUnhealthy": []any{map[string]any{"name": "web", "namespace": "prod", "message": "Ready:1/1"}}}
+	if diff := cmp.Diff(want, got.Data["changes"]); diff != "" {
+		t.Error(diff)
 	}
 }
 
-func (b env) label(name, value string) {
-	b.Helper()
-	if _, err := b.apps.Patch(b.Context(), name, types.MergePatchType, []byte(`{"metadata": {"labels": {"l": "`+value+`"}}}`), metav1.PatchOptions{}); err != nil {
-		b.Fatal(err)
-	}
-}
-
-// workflow is the status of a workflow that began at a second.
-func workflow(second int, phase string, finished, terminated bool) string {
-	return fmt.Sprintf(`{"workflow": {"appRevision": "app-v1", "mode": "DAG", "suspend": false, "status": %q, "finished": %t, "terminated": %t,
-		"startTime": "2026-11-24T10:00:%02dZ"}}`, phase, finished, terminated, second)
-}
-
-// services is the status of components: "web", or "!web" for one that is not healthy.
-func services(names ...string) string {
-	var all []string
-	for _, n := range names {
-		name, unhealthy := strings.CutPrefix(n, "!")
-		all = append(all, fmt.Sprintf(`{"name": %q, "namespace": "prod", "healthy": %t, "message": "Ready:1/1"}`, name, !unhealthy))
-	}
-	return `{"services": [` + strings.Join(all, ", ") + "]}"
-}
-
-// summarize returns what of changes the word stands for, as text.
-func summarize(word string, events []event.Event) []string {
-	out := []string{}
-	for _, ev := range events {
-		changes, _ := ev.Data["changes"].(map[string]any)
-		switch change := changes[word].(type) {
-		case []any:
-			var names []string
-			for _, c := range change {
-				names = append(names, fmt.Sprint(c.(map[string]any)["name"]))
+// TestRestart emits events for changes while no process ran, whether the API server has
+// the history of that time or not.
+func TestRestart(t *testing.T) {
+	for name, expired := range map[string]bool{"history": false, "gone": true} {
+		t.Run(name, func(t *testing.T) {
+			e := newEnv(t, nil, cluster.Own())
+			e.create("a", nil)
+			e.create("same", nil)
+			e.create("before", nil)
+			e.status("before", `{"status": "running"}`)
+			e.status("before", services("web", "db"))
+			p := e.program.Start(t)
+			for _, app := range []string{"a", "same"} {
+				e.status(app, services("web", "!db"))
+				e.status(app, workflow(0, "succeeded", true, false))
+				e.status(app, `{"status": "running", "latestRevision": {"name": "v1", "revision": 1, "revisionHash": "1"}}`)
 			}
-			out = append(out, strings.Join(names, " "))
-		case map[string]any:
-			var texts []string
-			for _, field := range []string{"from", "to", "status", "name"} {
-				if text, ok := change[field].(string); ok {
-					texts = append(texts, text)
-				}
+			p.Until("phaseChanged", 2)
+			p.Stop()
+			e.status("a", services("!web", "db"))
+			e.status("a", `{"status": "unhealthy"}`)
+			e.status("a", workflow(1, "failed", true, false))
+			e.status("a", `{"latestRevision": {"name": "v2", "revision": 2, "revisionHash": "2"}}`)
+			e.label("same", "x")
+			e.status("before", services("web", "!db"))
+			if expired {
+				e.cluster.Expire(t)
 			}
-			out = append(out, strings.Join(texts, " "))
-		default:
-			out = append(out, fmt.Sprint(change))
-		}
+			p = e.program.Start(t)
+			e.createEnd()
+			p.Until("phaseChanged", 2)
+			e.expect(p, map[string][]string{
+				"phaseChanged":       {"running unhealthy", "rendering"},
+				"workflowFailed":     {"failed"},
+				"revisionMade":       {"v2"},
+				"componentUnhealthy": {"web", "db"},
+				"componentHealthy":   {"db"},
+			})
+		})
 	}
-	return out
-}
-
-// expect compares what the trigger of each word has taken.
-func (b env) expect(p *sources.Process, want map[string][]string) {
-	b.Helper()
-	for _, word := range eventNames() {
-		if diff := cmp.Diff(append([]string{}, want[word]...), summarize(word, p.Taken(word))); diff != "" {
-			b.Errorf("%s: %s", word, diff)
-		}
-	}
-}
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if code == 0 {
-		// The shared cluster's clients and supervisor last as long as the process.
-		if err := goleak.Find(
-			goleak.IgnoreAnyFunction("golang.org/x/net/http2.(*clientConnReadLoop).run"),
-			goleak.IgnoreAnyFunction("os/exec.(*Cmd).Wait"),
-		); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = 1
-		}
-	}
-	os.Exit(code)
 }

@@ -22,24 +22,23 @@ import (
 	"strings"
 )
 
-// changes returns what app, whose state is now, became since before, by what
-// properties name it. Before is nil where nothing is known of that: then it
-// became all that it is.
+// changes returns the changes of app from state before to state now, by the names of
+// the property events. If before is nil, the whole state counts as changed.
 func changes(before, now *state, app map[string]any) map[string]any {
-	was := before
-	if was == nil {
-		was = &state{}
+	old := before
+	if old == nil {
+		old = &state{}
 	}
 	status := object(app, "status")
 	changed := map[string]any{}
-	if now.Phase != was.Phase && now.Phase != "" {
+	if now.Phase != old.Phase && now.Phase != "" {
 		change := map[string]any{"to": now.Phase}
-		if was.Phase != "" {
-			change["from"] = was.Phase
+		if old.Phase != "" {
+			change["from"] = old.Phase
 		}
 		changed[phaseChanged] = change
 	}
-	if now.Ended != was.Ended && now.Ended != "" {
+	if now.Ended != old.Ended && now.Ended != "" {
 		w := object(status, "workflow")
 		name := workflowFinished
 		if failed(w) {
@@ -47,16 +46,16 @@ func changes(before, now *state, app map[string]any) map[string]any {
 		}
 		changed[name] = selectFields(w, "status", "message", "appRevision")
 	}
-	if now.Revision != was.Revision && now.Revision != "" {
+	if now.Revision != old.Revision && now.Revision != "" {
 		changed[revisionMade] = selectFields(object(status, "latestRevision"), "name", "revision", "revisionHash")
 	}
 	var healthy, unhealthy []any
-	wereHealthy, areHealthy := was.health(), now.health()
+	oldHealth, newHealth := old.health(), now.health()
 	for _, c := range components(status) {
 		id := newComponentID(c)
-		wasHealthy, isHealthy := wereHealthy[id], c["healthy"] == true
+		wasHealthy, isHealthy := oldHealth[id], c["healthy"] == true
 		switch {
-		case isHealthy != areHealthy[id]: // named twice, and not healthy elsewhere
+		case isHealthy != newHealth[id]: // listed twice, and the other entry is unhealthy
 		case isHealthy && !wasHealthy:
 			healthy = append(healthy, selectFields(c, "name", "namespace", "cluster", "message"))
 		case !isHealthy && (wasHealthy || before == nil):
@@ -72,13 +71,13 @@ func changes(before, now *state, app map[string]any) map[string]any {
 	return changed
 }
 
-// failed reports whether a workflow that is at its end failed, or was ended.
+// failed reports whether a finished workflow failed or was terminated.
 func failed(workflow map[string]any) bool {
 	phase := text(workflow, "status")
 	return phase == "failed" || phase == "terminated" || workflow["terminated"] == true
 }
 
-// runID stands for a run of a workflow, and for how it ended.
+// runID identifies a finished run of a workflow and its outcome.
 func runID(workflow map[string]any) string {
 	run := strings.Join([]string{
 		text(workflow, "appRevision"), text(workflow, "startTime"), text(workflow, "endTime"),
@@ -89,7 +88,7 @@ func runID(workflow map[string]any) string {
 	return run
 }
 
-// componentID stands for a component where it runs.
+// componentID is a truncated hash of a component's name and location.
 type componentID [4]byte
 
 func newComponentID(component map[string]any) componentID {
@@ -101,7 +100,7 @@ func newComponentID(component map[string]any) componentID {
 
 func (i componentID) compare(j componentID) int { return bytes.Compare(i[:], j[:]) }
 
-// components returns what a status says of components.
+// components returns the services of a status.
 func components(status map[string]any) []map[string]any {
 	services, _ := status["services"].([]any)
 	var all []map[string]any
@@ -123,13 +122,13 @@ func text(m map[string]any, name string) string {
 	return s
 }
 
-// selectFields returns those of the named fields that m has.
+// selectFields returns the named fields that m has.
 func selectFields(m map[string]any, fields ...string) map[string]any {
-	picked := map[string]any{}
+	selected := map[string]any{}
 	for _, name := range fields {
 		if value, ok := m[name]; ok {
-			picked[name] = value
+			selected[name] = value
 		}
 	}
-	return picked
+	return selected
 }

@@ -28,7 +28,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
 )
 
-// What an Application becomes, as properties and events name it.
+// Changes of an Application, as named in the property events and in the event's data.
 const (
 	phaseChanged       = "phaseChanged"
 	workflowFinished   = "workflowFinished"
@@ -38,36 +38,36 @@ const (
 	componentHealthy   = "componentHealthy"
 )
 
-// selector is what a trigger takes.
+// selector selects the events of one trigger.
 type selector struct {
 	events, phases, components []string
 }
 
-// matches reports whether what an Application became is wanted.
-func (w selector) matches(ev event.Event) bool {
+// matches reports whether an event has one of the selected changes.
+func (s selector) matches(ev event.Event) bool {
 	changes, _ := ev.Data["changes"].(map[string]any)
-	for _, name := range w.events {
-		change, became := changes[name]
-		components, ofComponents := change.([]any)
-		if became && (!ofComponents || w.matchesComponent(components)) {
+	for _, name := range s.events {
+		change, ok := changes[name]
+		components, isComponents := change.([]any)
+		if ok && (!isComponents || s.matchesComponent(components)) {
 			return true
 		}
 	}
 	change, _ := changes[phaseChanged].(map[string]any)
 	phase, _ := change["to"].(string)
-	return slices.Contains(w.phases, phase)
+	return slices.Contains(s.phases, phase)
 }
 
-func (w selector) matchesComponent(components []any) bool {
-	return len(w.components) == 0 || slices.ContainsFunc(components, func(c any) bool {
+func (s selector) matchesComponent(components []any) bool {
+	return len(s.components) == 0 || slices.ContainsFunc(components, func(c any) bool {
 		component, _ := c.(map[string]any)
 		name, _ := component["name"].(string)
-		return slices.Contains(w.components, name)
+		return slices.Contains(s.components, name)
 	})
 }
 
-// parse checks properties, but for those of the objects, and returns what they
-// ask.
+// parse checks the properties that are not passed to package resource, and returns the
+// request.
 func parse(s schema.Lazy, given map[string]any) (resource.Request, diag.List) {
 	var p struct {
 		Events     []string `json:"events"`
@@ -76,31 +76,31 @@ func parse(s schema.Lazy, given map[string]any) (resource.Request, diag.List) {
 		Namespace  string   `json:"namespace"`
 		Name       string   `json:"name"`
 	}
-	if problems := s.Decode(given, &p); len(problems) > 0 {
-		return resource.Request{}, problems
+	if diags := s.Decode(given, &p); len(diags) > 0 {
+		return resource.Request{}, diags
 	}
-	var problems diag.List
+	var diags diag.List
 	if len(p.Events) == 0 && len(p.Phase) == 0 {
-		problems.Add("", "nothing is taken: name what in events, or phases in phase")
+		diags.Add("", "no events are selected; set events or phase")
 	}
 	if len(p.Components) > 0 && !slices.Contains(p.Events, componentUnhealthy) && !slices.Contains(p.Events, componentHealthy) {
-		problems.Add("components", "has no effect: events have neither %s nor %s", componentUnhealthy, componentHealthy)
+		diags.Add("components", "has no effect: events contains neither %s nor %s", componentUnhealthy, componentHealthy)
 	}
 	objects := map[string]any{"apiVersion": "core.oam.dev/v1beta1", "kind": "Application", "namespace": p.Namespace}
 	if p.Name != "" {
 		if reasons := names.IsDNS1123Subdomain(p.Name); len(reasons) > 0 {
-			problems.Add("name", "%q is not a name: %s", p.Name, reasons[0])
+			diags.Add("name", "invalid name %q: %s", p.Name, reasons[0])
 		}
 		objects["fieldSelector"] = fields.OneTermEqualSelector("metadata.name", p.Name).String()
 	}
 	for _, name := range []string{"matchingLabels", "labelSelector", "clusters", "clusterSelector"} {
-		if selector, ok := given[name]; ok {
-			objects[name] = selector
+		if value, ok := given[name]; ok {
+			objects[name] = value
 		}
 	}
 	return resource.Request{
 		Properties: objects,
 		Events:     []string{event.Create, event.Update},
 		Filter:     selector{p.Events, p.Phase, p.Components}.matches,
-	}, problems
+	}, diags
 }

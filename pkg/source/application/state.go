@@ -22,24 +22,22 @@ import (
 	"slices"
 )
 
-// state is what is remembered of an Application. It is short, because it is saved
-// with every one.
+// state is the saved state of an Application. It is compact, because it is saved for
+// every Application.
 type state struct {
 	Phase    string `json:"p,omitempty"`
 	Revision string `json:"r,omitempty"`
-	// Ended stands for a run of the workflow that is at its end, and for how it
-	// ended. It is empty while there is none.
+	// Ended is the runID of the finished run of the workflow, empty while it runs.
 	Ended string `json:"w,omitempty"`
-	// Healthy and Unhealthy are the identities of components, one after the
-	// other, sorted.
+	// Healthy and Unhealthy are the concatenated, sorted componentIDs.
 	Healthy   []byte `json:"h,omitempty"`
 	Unhealthy []byte `json:"u,omitempty"`
 }
 
-// decodeState reads what encode returned, nil where it is something else.
-func decodeState(note []byte) *state {
+// decodeState decodes a state. It returns nil for an invalid one.
+func decodeState(encoded []byte) *state {
 	var s state
-	if note == nil || json.Unmarshal(note, &s) != nil ||
+	if encoded == nil || json.Unmarshal(encoded, &s) != nil ||
 		len(s.Healthy)%len(componentID{}) != 0 || len(s.Unhealthy)%len(componentID{}) != 0 {
 		return nil
 	}
@@ -49,14 +47,13 @@ func decodeState(note []byte) *state {
 func (s *state) encode() []byte {
 	text, err := json.Marshal(s)
 	if err != nil {
-		return []byte{} // texts and bytes can be encoded
+		return []byte{} // cannot happen: the fields are strings and bytes
 	}
 	return text
 }
 
-// next returns the state that follows s, which may be nil, with app. While a
-// workflow runs, KubeVela may not say of all components how they are: what was
-// known of the others stays.
+// next returns the state of app, given the state s before, which may be nil. While a
+// workflow runs, KubeVela may not report all components; the others keep their health.
 func (s *state) next(app map[string]any) *state {
 	status := object(app, "status")
 	w := object(status, "workflow")
@@ -70,8 +67,8 @@ func (s *state) next(app map[string]any) *state {
 	reported := map[componentID]bool{}
 	for _, c := range components(status) {
 		id := newComponentID(c)
-		another, twice := reported[id]
-		reported[id] = c["healthy"] == true && (another || !twice)
+		healthy, duplicate := reported[id]
+		reported[id] = c["healthy"] == true && (healthy || !duplicate)
 	}
 	maps.Copy(health, reported)
 	for _, id := range slices.SortedFunc(maps.Keys(health), componentID.compare) {
@@ -84,7 +81,7 @@ func (s *state) next(app map[string]any) *state {
 	return next
 }
 
-// health returns which components are known to be healthy, or not.
+// health returns the known health of each component.
 func (s *state) health() map[componentID]bool {
 	health := map[componentID]bool{}
 	if s == nil {

@@ -26,9 +26,9 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
 )
 
-// FuzzNote takes whatever was saved and whatever an Application is: the same
-// Application again is no change, and leaves the same note.
-func FuzzNote(f *testing.F) {
+// FuzzDerive derives from arbitrary saved states and Applications. An unchanged
+// Application must have no changes and the same state.
+func FuzzDerive(f *testing.F) {
 	f.Add([]byte(nil), `{"status": {"status": "running", "services": [{"name": "web", "healthy": true}, {"name": "web"}]}}`)
 	f.Add([]byte(`{"p": "running", "h": "AAAA", "u": "AAAAAAA="}`), `{"status": {"workflow": {"finished": true, "status": 1}}}`)
 	f.Add([]byte(`{"h": "AAAAAA=="}`), `{"status": {"services": [1, null, {}], "latestRevision": {"name": "a"}}}`)
@@ -39,7 +39,7 @@ func FuzzNote(f *testing.F) {
 		}
 		now := nextState(before, app)
 		if now == nil || decodeState(now) == nil {
-			t.Fatalf("note %q", now)
+			t.Fatalf("state %q", now)
 		}
 		derive(before, now, app)
 		again := nextState(now, app)
@@ -47,13 +47,14 @@ func FuzzNote(f *testing.F) {
 			t.Error(diff)
 		}
 		if data, isNews := derive(now, again, app); isNews {
-			t.Errorf("the same again is %v", data["changes"])
+			t.Errorf("an unchanged Application has changes %v", data["changes"])
 		}
 	})
 }
 
-// TestNoteFits holds the number of components that the documents promise.
-func TestNoteFits(t *testing.T) {
+// TestState_Size checks the number of components that the package comment and the docs
+// state.
+func TestState_Size(t *testing.T) {
 	app := func(n int) map[string]any {
 		var services []any
 		for i := range n {
@@ -72,6 +73,6 @@ func TestNoteFits(t *testing.T) {
 		t.Errorf("%d bytes for 130 components", size)
 	}
 	if size := len(nextState(nil, app(200))); size <= resource.MaxState {
-		t.Errorf("%d bytes for 200 components: promise more", size)
+		t.Errorf("%d bytes for 200 components: the documented number is too low", size)
 	}
 }

@@ -14,28 +14,26 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package cron is the source "cronjob": it emits an event at the times of a
-// schedule.
+// Package cron is the source "cronjob": it emits an event at the times of a schedule.
 //
-//   - A tick is handled once. Which ticks were taken is stored before they are
-//     delivered, and that they are done a moment after it; only a crash within
-//     that moment repeats one.
-//   - A tick that was taken is delivered again after a restart until it is
-//     done, however late that is.
-//   - Ticks that were missed are handled as Missed says: those of a time when
-//     the process was down, the machine asleep, or the engine full.
-//   - A trigger ticks from its first start on. One whose schedule or time zone
-//     changes starts anew.
+//   - Each tick is handled once. A tick is stored before it is delivered, and its ack
+//     is stored shortly after; only a crash in between repeats a tick.
+//   - A stored tick is delivered again after a restart until it is acknowledged, however
+//     late that is.
+//   - Ticks are missed while the process is down, the machine sleeps or the engine is
+//     full. The property missed selects which of them are handled.
+//   - A trigger's first tick is the first one after its first start. A change of its
+//     schedule or time zone restarts it.
 //   - Ticks of one trigger are handled in order.
-//   - Across changes of the clock for daylight saving, ticks are those of
-//     Kubernetes' CronJobs: a local time that does not exist is left out, one
-//     that exists twice ticks twice.
-//   - While the clock is behind the last tick, nothing ticks; a clock that is
-//     set back by more than MaxAhead ticks again from then on.
+//   - When the clock changes for daylight saving, ticks are those of a Kubernetes
+//     CronJob: a local time that does not exist has no tick, one that exists twice has
+//     two.
+//   - There are no ticks while the clock is behind the last tick. If the clock is set
+//     back by more than MaxClockSkew, the schedule restarts.
 //
 // An event's ID is the same for the same trigger and tick. Its Data is
-// `{schedule, timeZone, time, timeFired}`: time is the tick's own, in the time
-// zone of the schedule, and timeFired the same in UTC.
+// `{schedule, timeZone, time, timeFired}`: time is the scheduled time in the schedule's
+// time zone, timeFired the same time in UTC.
 package cron
 
 import (
@@ -51,41 +49,43 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
-// Type is the name of the source, as triggers write it.
+// Type is the source's type in triggers.
 const Type = "cronjob"
 
 const (
-	// MaxMissed is how many missed ticks are handled at most.
+	// MaxMissed limits the missed ticks that are handled.
 	MaxMissed = 100
-	// MissedAfter is how long after its time, and the jitter, a tick counts as missed.
+	// MissedAfter is the delay after the scheduled time and the jitter from which on a
+	// tick counts as missed.
 	MissedAfter = 10 * time.Second
-	// MaxJitter is the longest jitter.
+	// MaxJitter limits the property jitter.
 	MaxJitter = time.Hour
-	// MaxClockSkew is how far the last tick may be in the future without being taken
-	// for the work of a wrong clock.
+	// MaxClockSkew limits how far the last tick may be in the future. Beyond it, the
+	// clock is assumed to have been wrong.
 	MaxClockSkew = 3 * time.Hour
-	// maxSleep is the longest that is waited without a look at the clock, which
-	// goes on while the machine sleeps, and may be set.
+	// maxSleep limits the time between two readings of the clock, because timers stop
+	// while the machine sleeps and the clock may be set.
 	maxSleep = time.Minute
 )
 
 //go:embed properties.cue
 var properties string
 
-// Options is what sources of this package work with. Clock is required.
+// Options configure this source. Clock is required to run.
 type Options struct {
 	Clock clock.Clock
-	// Checkpoints and Saver remember which ticks were taken, and are done. Where
-	// they are nil, a trigger begins anew with the process.
+	// Checkpoints and Saver persist the ticks of each trigger. If they are nil, the
+	// schedules restart with the process.
 	Checkpoints store.Checkpoints
 	Saver       Saver
-	// FromNow leaves out what was missed, and what was not done.
+	// FromNow discards missed ticks and ticks that are not acknowledged.
 	FromNow bool
 }
 
-// Saver takes note of a change of a schedule, which follows those before, and
-// returns at once. store.Saver is one.
+// Saver writes in the background. store.Saver implements it.
 type Saver interface {
+	// Save applies c to the checkpoint of watch, in the order of the calls. It does not
+	// block.
 	Save(watch string, c store.Change)
 }
 
@@ -93,17 +93,17 @@ type Saver interface {
 func New(o Options) source.Compiler {
 	s := schema.NewLazy(properties)
 	return func(given map[string]any, t source.Spec) (source.Subscription, diag.List) {
-		p, problems := parse(s, given)
-		if len(problems) > 0 {
-			return nil, problems
+		p, diags := parse(s, given)
+		if len(diags) > 0 {
+			return nil, diags
 		}
 		p.trigger = t.TriggerRef
 		return subscription{plan: p, options: o}, nil
 	}
 }
 
-// Prune forgets the schedules that none of subscriptions, which are all that
-// there are, stands for any more.
-func Prune(ctx context.Context, r store.Checkpoints, subscriptions []source.Subscription) error {
-	return store.Prune(ctx, r, source.Unused(Type, subscriptions), r.Delete)
+// Prune deletes the checkpoints of schedules that are not among subscriptions, which
+// must be all subscriptions of the store.
+func Prune(ctx context.Context, checkpoints store.Checkpoints, subscriptions []source.Subscription) error {
+	return store.Prune(ctx, checkpoints, source.Unused(Type, subscriptions), checkpoints.Delete)
 }

@@ -48,27 +48,27 @@ func TestMissed(t *testing.T) {
 		{"all", hourly(map[string]any{"missed": "all"}), cron.Options{}, 3*time.Hour + 30*time.Minute,
 			"01T01:00:00Z 01T02:00:00Z 01T03:00:00Z 01T04:00:00Z 01T05:00:00Z"},
 		{"skip", hourly(map[string]any{"missed": "skip"}), cron.Options{}, 3*time.Hour + 30*time.Minute, "01T01:00:00Z 01T05:00:00Z"},
-		{"none was missed", hourly(map[string]any{"missed": "all"}), cron.Options{}, 10 * time.Minute, "01T01:00:00Z 01T02:00:00Z"},
-		{"hardly late", hourly(map[string]any{"missed": "skip"}), cron.Options{}, 30*time.Minute + 9*time.Second, "01T01:00:00Z 01T02:00:00Z"},
+		{"none", hourly(map[string]any{"missed": "all"}), cron.Options{}, 10 * time.Minute, "01T01:00:00Z 01T02:00:00Z"},
+		{"late", hourly(map[string]any{"missed": "skip"}), cron.Options{}, 30*time.Minute + 9*time.Second, "01T01:00:00Z 01T02:00:00Z"},
 		{"deadline", hourly(map[string]any{"missed": "all", "startingDeadlineSeconds": 5400}), cron.Options{}, 3*time.Hour + 30*time.Minute,
 			"01T01:00:00Z 01T04:00:00Z 01T05:00:00Z"},
-		{"past the deadline", hourly(map[string]any{"startingDeadlineSeconds": 60}), cron.Options{}, 4*time.Hour + 15*time.Minute,
+		{"past deadline", hourly(map[string]any{"startingDeadlineSeconds": 60}), cron.Options{}, 4*time.Hour + 15*time.Minute,
 			"01T01:00:00Z 01T06:00:00Z"},
 		{"from now", hourly(map[string]any{"missed": "all"}), cron.Options{FromNow: true}, 3*time.Hour + 20*time.Minute, "01T01:00:00Z 01T05:00:00Z"},
-		{"every goes on counting", map[string]any{"schedule": "@every 50m"}, cron.Options{}, 3 * time.Hour,
+		{"every", map[string]any{"schedule": "@every 50m"}, cron.Options{}, 3 * time.Hour,
 			"01T00:50:00Z 01T04:10:00Z 01T05:00:00Z"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, path string) {
-				var l recorder
-				p := start(t, path, cron.Options{}, tc.properties, l.deliver)
+				var r recorder
+				p := start(t, path, cron.Options{}, tc.properties, r.deliver)
 				time.Sleep(90 * time.Minute)
 				p.stop()
 				time.Sleep(tc.down)
-				p = start(t, path, tc.options, tc.properties, l.deliver)
+				p = start(t, path, tc.options, tc.properties, r.deliver)
 				time.Sleep(40 * time.Minute)
 				p.stop()
-				if diff := cmp.Diff(strings.Fields(tc.want), l.times()); diff != "" {
+				if diff := cmp.Diff(strings.Fields(tc.want), r.times()); diff != "" {
 					t.Error(diff)
 				}
 			})
@@ -76,21 +76,21 @@ func TestMissed(t *testing.T) {
 	}
 }
 
-// TestMissedIsBounded: the last 100 of a year's 31 million.
-func TestMissedIsBounded(t *testing.T) {
+// TestMissed_Limit handles the last MaxMissed of a year's 31 million ticks.
+func TestMissed_Limit(t *testing.T) {
 	for _, schedule := range []string{"* * * * * *", "@every 1s"} {
 		bubble(t, func(t *testing.T, path string) {
 			properties := map[string]any{"schedule": schedule, "missed": "all"}
-			var l recorder
-			p := start(t, path, cron.Options{}, properties, l.deliver)
+			var r recorder
+			p := start(t, path, cron.Options{}, properties, r.deliver)
 			synctest.Wait()
 			p.stop()
 			time.Sleep(365 * 24 * time.Hour)
-			p = start(t, path, cron.Options{}, properties, l.deliver)
+			p = start(t, path, cron.Options{}, properties, r.deliver)
 			synctest.Wait()
 			p.stop()
-			got := l.times()
-			// Those of the last 10 s are not missed.
+			got := r.times()
+			// Ticks of the last 10 s do not count as missed.
 			if want := cron.MaxMissed + int(cron.MissedAfter/time.Second); len(got) != want {
 				t.Errorf("%s: %d ticks, want %d", schedule, len(got), want)
 			}
@@ -98,51 +98,51 @@ func TestMissedIsBounded(t *testing.T) {
 	}
 }
 
-// TestTakenIsHandled: a tick that was delivered and not done comes again,
-// whatever is to be done about missed ones.
-func TestTakenIsHandled(t *testing.T) {
+// TestTicker_Crash delivers a tick again that was not acknowledged, regardless of the
+// policy for missed ticks.
+func TestTicker_Crash(t *testing.T) {
 	bubble(t, func(t *testing.T, path string) {
 		properties := map[string]any{"schedule": "@hourly", "missed": "skip", "startingDeadlineSeconds": 10}
-		var l recorder
+		var r recorder
 		p := start(t, path, cron.Options{}, properties, func(_ context.Context, ev event.Event, _ func()) error {
-			l.record(ev)
+			r.record(ev)
 			return nil
 		})
 		time.Sleep(61 * time.Minute)
 		p.kill()
 		time.Sleep(5 * time.Hour)
-		p = start(t, path, cron.Options{}, properties, l.deliver)
+		p = start(t, path, cron.Options{}, properties, r.deliver)
 		synctest.Wait()
 		p.stop()
-		p = start(t, path, cron.Options{}, properties, l.deliver)
+		p = start(t, path, cron.Options{}, properties, r.deliver)
 		synctest.Wait()
 		p.stop()
-		if diff := cmp.Diff([]string{"01T01:00:00Z", "01T01:00:00Z"}, l.times()); diff != "" {
+		if diff := cmp.Diff([]string{"01T01:00:00Z", "01T01:00:00Z"}, r.times()); diff != "" {
 			t.Error(diff)
 		}
 	})
 }
 
-// TestFullEngine: while deliveries block, ticks are missed like any others.
-func TestFullEngine(t *testing.T) {
+// TestTicker_Backpressure: ticks are missed while the engine blocks.
+func TestTicker_Backpressure(t *testing.T) {
 	bubble(t, func(t *testing.T, path string) {
-		var l recorder
+		var r recorder
 		p := start(t, path, cron.Options{}, map[string]any{"schedule": "@hourly"}, func(ctx context.Context, ev event.Event, done func()) error {
-			l.record(ev)
+			r.record(ev)
 			time.Sleep(150 * time.Minute)
 			done()
 			return nil
 		})
 		time.Sleep(9 * time.Hour)
 		p.stop()
-		if diff := cmp.Diff(strings.Fields("01T01:00:00Z 01T03:00:00Z 01T05:00:00Z 01T06:00:00Z"), l.times()); diff != "" {
+		if diff := cmp.Diff(strings.Fields("01T01:00:00Z 01T03:00:00Z 01T05:00:00Z 01T06:00:00Z"), r.times()); diff != "" {
 			t.Error(diff)
 		}
 	})
 }
 
-// TestFailedDelivery: Run that is called again delivers what was not taken.
-func TestFailedDelivery(t *testing.T) {
+// TestTicker_RunAgain delivers the pending tick when Run is called again.
+func TestTicker_RunAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sub := compile(t, cron.Options{}, map[string]any{"schedule": "@hourly"})
 		src := sub.Open([]source.Subscription{sub})
@@ -152,34 +152,33 @@ func TestFailedDelivery(t *testing.T) {
 		if err := src.Run(ctx, sinkFunc(func(context.Context, event.Event, func()) error { return full })); !errors.Is(err, full) {
 			t.Errorf("got %v", err)
 		}
-		var l recorder
-		if err := src.Run(ctx, sinkFunc(l.deliver)); err != nil {
+		var r recorder
+		if err := src.Run(ctx, sinkFunc(r.deliver)); err != nil {
 			t.Errorf("got %v", err)
 		}
-		if diff := cmp.Diff(strings.Fields("01T01:00:00Z 01T02:00:00Z 01T03:00:00Z"), l.times()); diff != "" {
+		if diff := cmp.Diff(strings.Fields("01T01:00:00Z 01T02:00:00Z 01T03:00:00Z"), r.times()); diff != "" {
 			t.Error(diff)
 		}
 	})
 }
 
-// TestClockWasWrong: a worker whose clock was a day ahead ticks again once it
-// is right.
-func TestClockWasWrong(t *testing.T) {
+// TestTicker_ClockSetBack restarts the schedule if the clock was a day ahead.
+func TestTicker_ClockSetBack(t *testing.T) {
 	bubble(t, func(t *testing.T, path string) {
 		properties := map[string]any{"schedule": "@hourly"}
-		var l recorder
-		// The bubble's clock cannot go back, so what is stored goes ahead.
-		p := start(t, path, cron.Options{}, properties, l.deliver)
+		var r recorder
+		// The bubble's clock cannot be set back, so the stored position is set ahead.
+		p := start(t, path, cron.Options{}, properties, r.deliver)
 		synctest.Wait()
 		key := compile(t, cron.Options{}, properties).Key()
 		if err := p.store.Save(t.Context(), key, watermarkAt("2000-01-02T00:00:00Z")); err != nil {
 			t.Fatal(err)
 		}
 		p.stop()
-		p = start(t, path, cron.Options{}, properties, l.deliver)
+		p = start(t, path, cron.Options{}, properties, r.deliver)
 		time.Sleep(90 * time.Minute)
 		p.stop()
-		if diff := cmp.Diff([]string{"01T01:00:00Z"}, l.times()); diff != "" {
+		if diff := cmp.Diff([]string{"01T01:00:00Z"}, r.times()); diff != "" {
 			t.Error(diff)
 		}
 	})
@@ -187,14 +186,14 @@ func TestClockWasWrong(t *testing.T) {
 
 func TestEvent(t *testing.T) {
 	bubble(t, func(t *testing.T, path string) {
-		var l recorder
-		p := start(t, path, cron.Options{}, map[string]any{"schedule": "TZ=Europe/Berlin 30 2 * * *", "jitter": "10m"}, l.deliver)
+		var r recorder
+		p := start(t, path, cron.Options{}, map[string]any{"schedule": "TZ=Europe/Berlin 30 2 * * *", "jitter": "10m"}, r.deliver)
 		time.Sleep(2 * time.Hour)
 		p.stop()
-		if len(l.events) != 1 {
-			t.Fatalf("got %v", l.events)
+		if len(r.events) != 1 {
+			t.Fatalf("got %v", r.events)
 		}
-		ev := l.events[0]
+		ev := r.events[0]
 		delay := ev.Time.Sub(time.Date(2000, 1, 1, 1, 30, 0, 0, time.UTC))
 		if delay <= 0 || delay >= 10*time.Minute {
 			t.Errorf("jitter of %v", delay)
@@ -212,7 +211,7 @@ func TestEvent(t *testing.T) {
 	})
 }
 
-// TestPrune forgets schedules that no trigger has, and nothing of others.
+// TestPrune deletes the checkpoints of schedules without a trigger, and no others.
 func TestPrune(t *testing.T) {
 	s, err := file.Open(t.Context(), t.TempDir()+"/store.db", file.Options{})
 	if err != nil {
@@ -229,8 +228,8 @@ func TestPrune(t *testing.T) {
 	if err := cron.Prune(t.Context(), s, []source.Subscription{used}); err != nil {
 		t.Fatal(err)
 	}
-	left, err := s.Watches(t.Context())
-	if diff := cmp.Diff([]string{used.Key(), "x resource-watcher:v1/Pod"}, left); diff != "" || err != nil {
+	remaining, err := s.Watches(t.Context())
+	if diff := cmp.Diff([]string{used.Key(), "x resource-watcher:v1/Pod"}, remaining); diff != "" || err != nil {
 		t.Error(diff, err)
 	}
 }

@@ -25,7 +25,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
-// missedPolicy is what to do about ticks that were missed.
+// missedPolicy is the property missed.
 type missedPolicy string
 
 const (
@@ -33,7 +33,7 @@ const (
 	missedAll    missedPolicy = "all"
 )
 
-// limit returns how many missed ticks are handled.
+// limit returns the maximum number of missed ticks that are handled.
 func (m missedPolicy) limit() int {
 	switch m {
 	case missedLatest:
@@ -44,7 +44,7 @@ func (m missedPolicy) limit() int {
 	return 0
 }
 
-// plan is when a trigger ticks.
+// plan holds the checked properties of one trigger.
 type plan struct {
 	trigger    event.TriggerRef
 	expression string
@@ -52,30 +52,32 @@ type plan struct {
 	zone       *time.Location
 	jitter     time.Duration
 	missed     missedPolicy
-	// deadline is how late a tick may be; 0 where that does not matter.
+	// deadline is the maximum delay of a tick; 0 for none.
 	deadline time.Duration
 }
 
-// String names the plan, and changes where its ticks do.
+// String identifies the plan in the store. It changes with the schedule and the time
+// zone.
 func (p plan) String() string {
 	return fmt.Sprintf("%s:%s %s %s", Type, p.trigger, p.zone, p.expression)
 }
 
-// dueTicks is what a plan says about a time.
+// dueTicks are the ticks of a plan that are due at a time.
 type dueTicks struct {
-	// ticks are to be handled now, in their order.
+	// ticks are handled now, in order.
 	ticks []time.Time
-	// position is the last tick that is decided about.
+	// position is the last tick that is due, whether it is handled or skipped.
 	position time.Time
-	// next is when there is something to decide again; zero for never.
+	// next is the time at which the next tick is due; zero for never.
 	next time.Time
-	// missed is the number of ticks that are handled although they were missed;
-	// left says that others were left out.
+	// missed is the number of missed ticks in ticks; skipped reports whether others
+	// are not handled.
 	missed  int
 	skipped bool
 }
 
-// due decides about the ticks after position, up to now.
+// due returns the ticks after position that are due at now, at most MaxMissed, and those
+// that were missed as the policy selects them.
 func (p plan) due(position, now time.Time) dueTicks {
 	d := dueTicks{position: position}
 	d.addMissed(p, now)
@@ -95,15 +97,15 @@ func (p plan) due(position, now time.Time) dueTicks {
 	return d
 }
 
-// addMissed decides about the ticks that were missed.
+// addMissed adds the missed ticks that the policy selects, and skips the others.
 func (d *dueTicks) addMissed(p plan, now time.Time) {
 	high := now.Add(-p.jitter - MissedAfter)
 	ticks := lastTicks(p.schedule, d.position, high, max(p.missed.limit(), 1))
 	if len(ticks) == 0 {
 		return
 	}
-	before := p.schedule.next(d.position, d.position)
-	d.skipped = p.missed.limit() == 0 || before.Before(ticks[0])
+	first := p.schedule.next(d.position, d.position)
+	d.skipped = p.missed.limit() == 0 || first.Before(ticks[0])
 	d.position = ticks[len(ticks)-1]
 	if p.missed.limit() == 0 {
 		return
@@ -114,7 +116,7 @@ func (d *dueTicks) addMissed(p plan, now time.Time) {
 	d.missed = len(d.ticks)
 }
 
-// add adds a tick unless it is past its deadline.
+// add adds a tick, or skips it if it is past its deadline.
 func (d *dueTicks) add(p plan, tick, now time.Time) {
 	if p.deadline > 0 && now.Sub(tick.Add(p.delay(tick))) > p.deadline {
 		d.skipped = true
@@ -123,8 +125,7 @@ func (d *dueTicks) add(p plan, tick, now time.Time) {
 	d.ticks = append(d.ticks, tick)
 }
 
-// delay returns how long after its time a tick is due: the same whenever it is
-// asked for, and different for other triggers and ticks.
+// delay returns the jitter of a tick: a hash of the trigger and the tick, below p.jitter.
 func (p plan) delay(tick time.Time) time.Duration {
 	if p.jitter == 0 {
 		return 0
@@ -133,7 +134,7 @@ func (p plan) delay(tick time.Time) time.Duration {
 	return time.Duration(binary.BigEndian.Uint64(sum[:]) % uint64(p.jitter))
 }
 
-// event returns the event of a tick, seen now.
+// event returns the event of a tick that is delivered at now.
 func (p plan) event(tick, now time.Time) event.Event {
 	text := tick.UTC().Format(time.RFC3339)
 	return event.Event{

@@ -38,11 +38,11 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// saveEvery is how far the store may be behind what is done.
+// saveEvery is the maximum delay of the saver.
 const saveEvery = 25 * time.Millisecond
 
-// process is a worker with one cronjob trigger, whose clock is that of the
-// bubble that it runs in. Its file outlives it.
+// process is a worker with one cronjob trigger. It uses the clock of its synctest
+// bubble. Its store can be opened by another process.
 type process struct {
 	t         *testing.T
 	store     *file.Store
@@ -62,9 +62,9 @@ func (f sinkFunc) Deliver(ctx context.Context, ev event.Event, done func()) erro
 func compile(t *testing.T, o cron.Options, properties map[string]any) source.Subscription {
 	t.Helper()
 	o.Clock = clock.RealClock{}
-	sub, problems := cron.New(o)(properties, source.Spec{TriggerRef: event.TriggerRef{Name: "nightly", Namespace: "default"}})
-	if len(problems) > 0 {
-		t.Fatal(problems)
+	sub, diags := cron.New(o)(properties, source.Spec{TriggerRef: event.TriggerRef{Name: "nightly", Namespace: "default"}})
+	if len(diags) > 0 {
+		t.Fatal(diags)
 	}
 	return sub
 }
@@ -86,16 +86,16 @@ func start(t *testing.T, path string, o cron.Options, properties map[string]any,
 	})
 	o.Checkpoints, o.Saver = s, saver
 	sub := compile(t, o, properties)
-	saving, end := context.WithCancel(context.Background())
+	saving, stopSaver := context.WithCancel(context.Background())
 	ctx, cancel := context.WithCancel(context.Background())
-	p.stopSaver, p.cancel = end, cancel
+	p.stopSaver, p.cancel = stopSaver, cancel
 	go func() { p.saver <- saver.Run(saving) }()
 	src := sub.Open([]source.Subscription{sub})
 	go func() { p.source <- src.Run(ctx, sink) }()
 	return p
 }
 
-// stop ends the process in good order.
+// stop stops the process gracefully.
 func (p *process) stop() {
 	p.t.Helper()
 	p.cancel()
@@ -111,7 +111,7 @@ func (p *process) stop() {
 	}
 }
 
-// kill ends the process without a chance to write what it has not written yet.
+// kill stops the process without writing what is not yet written to the store.
 func (p *process) kill() {
 	p.t.Helper()
 	p.killed.Store(true)
@@ -123,38 +123,39 @@ func (p *process) kill() {
 	_ = errors.Join(<-p.source, <-p.saver)
 }
 
-// recorder is what a sink got.
+// recorder records the events of a sink.
 type recorder struct {
 	mu     sync.Mutex
 	events []event.Event
 }
 
-func (l *recorder) deliver(_ context.Context, ev event.Event, done func()) error {
-	l.record(ev)
+// deliver records an event and acknowledges it.
+func (r *recorder) deliver(_ context.Context, ev event.Event, done func()) error {
+	r.record(ev)
 	done()
 	return nil
 }
 
-func (l *recorder) record(ev event.Event) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.events = append(l.events, ev)
+func (r *recorder) record(ev event.Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.events = append(r.events, ev)
 }
 
-// times returns the times of the ticks so far, and forgets them.
-func (l *recorder) times() []string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+// times returns the times of the recorded ticks and clears them.
+func (r *recorder) times() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	var out []string
-	for _, ev := range l.events {
+	for _, ev := range r.events {
 		out = append(out, ev.Data["timeFired"].(string)[len("2000-01-"):])
 	}
-	l.events = nil
+	r.events = nil
 	return out
 }
 
-// bubble runs f where time passes only while everything waits, from
-// 2000-01-01T00:00:00Z on.
+// bubble runs f in a synctest bubble, whose clock starts at 2000-01-01T00:00:00Z. path is
+// the path of a store.
 func bubble(t *testing.T, f func(t *testing.T, path string)) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "store.db")

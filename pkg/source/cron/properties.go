@@ -24,7 +24,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/expr/schema"
 )
 
-// parse checks properties, and returns when they ask for ticks.
+// parse checks properties and returns their plan, without the trigger.
 func parse(s schema.Lazy, given map[string]any) (plan, diag.List) {
 	var p struct {
 		Schedule string `json:"schedule"`
@@ -33,41 +33,41 @@ func parse(s schema.Lazy, given map[string]any) (plan, diag.List) {
 		Missed   string `json:"missed"`
 		Deadline int64  `json:"startingDeadlineSeconds"`
 	}
-	if problems := s.Decode(given, &p); len(problems) > 0 {
-		return plan{}, problems
+	if diags := s.Decode(given, &p); len(diags) > 0 {
+		return plan{}, diags
 	}
-	var problems diag.List
+	var diags diag.List
 	text, zone := splitZone(p.Schedule)
 	zonePath := "schedule"
 	switch {
 	case zone == "":
 		zone, zonePath = p.TimeZone, "timeZone"
 	case p.TimeZone != "" && p.TimeZone != zone:
-		problems.Add("schedule", "has the time zone %q, and timeZone is %q; keep one of them", zone, p.TimeZone)
+		diags.Add("schedule", "has time zone %q, but timeZone is %q; set only one of them", zone, p.TimeZone)
 	}
 	out := plan{
 		expression: text, zone: time.UTC, missed: missedPolicy(p.Missed),
 		deadline: time.Duration(p.Deadline) * time.Second,
 	}
 	if location, err := time.LoadLocation(zone); err != nil || zone == "Local" {
-		problems.Add(zonePath, `%q is not a time zone; it must be an IANA name such as "Europe/Berlin"`, zone)
+		diags.Add(zonePath, `invalid time zone %q; must be an IANA name such as "Europe/Berlin"`, zone)
 	} else {
 		out.zone = location
 	}
 	var err error
 	if out.schedule, err = parseSchedule(text, out.zone); err != nil {
-		problems.Add("schedule", "%v", err)
+		diags.Add("schedule", "%v", err)
 	}
 	if p.Jitter != "" {
 		out.jitter, err = time.ParseDuration(p.Jitter)
 		if err != nil || out.jitter < 0 || out.jitter > MaxJitter {
-			problems.Add("jitter", `must be a duration from "0s" to "1h", not %q`, p.Jitter)
+			diags.Add("jitter", `must be a duration from "0s" to "1h", not %q`, p.Jitter)
 		}
 	}
-	return out, problems
+	return out, diags
 }
 
-// splitZone returns the schedule and the time zone of "TZ=Europe/Berlin 0 2 * * *".
+// splitZone splits "TZ=Europe/Berlin 0 2 * * *" into schedule and time zone.
 func splitZone(text string) (schedule, zone string) {
 	for _, prefix := range []string{"TZ=", "CRON_TZ="} {
 		if rest, ok := strings.CutPrefix(text, prefix); ok {

@@ -27,71 +27,70 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/source/cron"
 )
 
-// restarts is how often the worker of TestRestarts ends.
+// restarts is the number of restarts in TestTicker_Restarts.
 const restarts = 1000
 
-// tickRecorder knows of each tick when it was delivered and done.
+// tickRecorder records when each tick was acknowledged, and detects repeated ticks.
 type tickRecorder struct {
-	t *testing.T
-	r *rand.Rand
+	t    *testing.T
+	rand *rand.Rand
 
 	mu   sync.Mutex
 	done map[string]time.Time
-	// savedAt is when what was done before is certainly in the store.
+	// savedAt is a time before which every ack is in the store.
 	savedAt time.Time
-	// alive is false for what was started by a process that has ended.
+	// alive is false after the end of the process that delivered a tick.
 	alive *bool
 }
 
-func (l *tickRecorder) deliver(_ context.Context, ev event.Event, done func()) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if at, ok := l.done[ev.ID]; ok && !at.After(l.savedAt) {
-		l.t.Errorf("%s, at %v: again, done at %v and saved at %v", ev.ID, time.Now(), at, l.savedAt)
+func (r *tickRecorder) deliver(_ context.Context, ev event.Event, done func()) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if ackedAt, ok := r.done[ev.ID]; ok && !ackedAt.After(r.savedAt) {
+		r.t.Errorf("%s: repeated at %v, acknowledged at %v, saved at %v", ev.ID, time.Now(), ackedAt, r.savedAt)
 	}
-	delete(l.done, ev.ID)
-	alive := l.alive
-	finish := func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
+	delete(r.done, ev.ID)
+	alive := r.alive
+	ack := func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
 		if *alive {
-			l.done[ev.ID] = time.Now()
+			r.done[ev.ID] = time.Now()
 			done()
 		}
 	}
-	wait := time.Duration(l.r.IntN(int(20 * time.Second)))
-	if l.r.IntN(2) == 0 {
+	wait := time.Duration(r.rand.IntN(int(20 * time.Second)))
+	if r.rand.IntN(2) == 0 {
 		wait = 0
 	}
-	time.AfterFunc(wait, finish)
+	time.AfterFunc(wait, ack)
 	return nil
 }
 
-// TestRestarts ends the worker again and again, in good order or not, while
-// ticks are queued, running or done, and finds that every tick is done, and
-// that none is repeated but those that were done in the last moment before a
-// crash.
-func TestRestarts(t *testing.T) {
+// TestTicker_Restarts stops or kills the process repeatedly while ticks are pending, in
+// the engine or acknowledged. Every tick must be acknowledged, and only ticks that were
+// acknowledged just before a crash may be repeated.
+func TestTicker_Restarts(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	bubble(t, func(t *testing.T, path string) {
 		r := rand.New(rand.NewPCG(seed, 0))
-		l := &tickRecorder{t: t, r: r, done: map[string]time.Time{}}
+		rec := &tickRecorder{t: t, rand: r, done: map[string]time.Time{}}
 		properties := map[string]any{"schedule": "*/5 * * * * *", "missed": "all", "jitter": "3s"}
 		begin := time.Now()
 		run := func(d time.Duration, crash bool) {
 			alive := true
-			l.mu.Lock()
-			l.alive = &alive
-			l.mu.Unlock()
-			p := start(t, path, cron.Options{}, properties, l.deliver)
+			rec.mu.Lock()
+			rec.alive = &alive
+			rec.mu.Unlock()
+			p := start(t, path, cron.Options{}, properties, rec.deliver)
 			time.Sleep(d)
-			l.mu.Lock()
-			alive, l.savedAt = false, time.Now()
+			rec.mu.Lock()
+			alive, rec.savedAt = false, time.Now()
 			if crash {
-				l.savedAt = l.savedAt.Add(-2 * saveEvery)
+				rec.savedAt = rec.savedAt.Add(-2 * saveEvery)
 			}
-			l.mu.Unlock()
+			rec.mu.Unlock()
 			if crash {
 				p.kill()
 			} else {
@@ -107,8 +106,8 @@ func TestRestarts(t *testing.T) {
 		n := 0
 		for tick := begin.Truncate(time.Second).Add(5 * time.Second); tick.Before(end); tick = tick.Add(5 * time.Second) {
 			n++
-			if _, ok := l.done["cronjob/default/nightly@"+tick.UTC().Format(time.RFC3339)]; !ok {
-				t.Errorf("%v: lost", tick)
+			if _, ok := rec.done["cronjob/default/nightly@"+tick.UTC().Format(time.RFC3339)]; !ok {
+				t.Errorf("%v: tick lost", tick)
 			}
 		}
 		t.Logf("%d ticks in %v", n, end.Sub(begin))

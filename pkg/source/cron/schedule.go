@@ -21,35 +21,34 @@ import (
 	"strings"
 	"time"
 
-	// Time zones are known wherever the program runs, also in an image without
-	// files.
+	// The time zone database is embedded, for images that have none.
 	_ "time/tzdata"
 
 	"github.com/robfig/cron/v3"
 )
 
-// schedule is a set of times, all of whole seconds.
+// schedule is a sequence of ticks at whole seconds.
 type schedule interface {
-	// next returns the first tick after t, zero where there is none. anchor is
-	// a tick, or where the first one is counted from; t is not before it.
+	// next returns the first tick after t, or zero if there is none. anchor is a tick
+	// or the start of the schedule; t must not be before it.
 	next(anchor, t time.Time) time.Time
 }
 
-// calendarSchedule is a schedule by the calendar.
+// calendarSchedule ticks at times of the calendar.
 type calendarSchedule struct{ *cron.SpecSchedule }
 
-func (f calendarSchedule) next(_, t time.Time) time.Time { return f.Next(t.UTC()) }
+func (c calendarSchedule) next(_, t time.Time) time.Time { return c.Next(t.UTC()) }
 
-// intervalSchedule is a schedule by a distance of whole seconds.
+// intervalSchedule ticks in a fixed interval of whole seconds from the anchor.
 type intervalSchedule time.Duration
 
-func (e intervalSchedule) next(anchor, t time.Time) time.Time {
-	n := t.Sub(anchor)/time.Duration(e) + 1
-	return anchor.Add(n * time.Duration(e))
+func (i intervalSchedule) next(anchor, t time.Time) time.Time {
+	n := t.Sub(anchor)/time.Duration(i) + 1
+	return anchor.Add(n * time.Duration(i))
 }
 
-// lastTicks returns the last n ticks after low, which is the anchor, up to high,
-// oldest first.
+// lastTicks returns the last n ticks after low and not after high, oldest first. low is
+// the anchor.
 func lastTicks(s schedule, low, high time.Time, n int) []time.Time {
 	ticks := make([]time.Time, n)
 	i := n
@@ -64,35 +63,37 @@ func lastTicks(s schedule, low, high time.Time, n int) []time.Time {
 	return ticks[i:]
 }
 
-// lastTick returns the last tick after low up to high, zero where there is none.
+// lastTick returns the last tick after low and not after high, or zero if there is
+// none.
 func lastTick(s schedule, anchor, low, high time.Time) time.Time {
-	within := func(t time.Time) bool { return !t.IsZero() && !t.After(high) }
+	notAfterHigh := func(t time.Time) bool { return !t.IsZero() && !t.After(high) }
 	tick := s.next(anchor, low)
-	if !within(tick) {
+	if !notAfterHigh(tick) {
 		return time.Time{}
 	}
-	// There is a tick up to high after from, and none after from plus distance.
+	// Bisection: there is a tick after from and not after high, and none after from
+	// plus distance.
 	from, distance := low, high.Sub(low)
 	for distance > time.Second {
 		half := distance / 2
-		if t := s.next(anchor, from.Add(half)); within(t) {
+		if t := s.next(anchor, from.Add(half)); notAfterHigh(t) {
 			tick, from, distance = t, from.Add(half), distance-half
 		} else {
 			distance = half
 		}
 	}
-	for t := tick; within(t); t = s.next(anchor, t) {
+	for t := tick; notAfterHigh(t); t = s.next(anchor, t) {
 		tick = t
 	}
 	return tick
 }
 
-// fieldNames are those of the fields, seconds first.
+// fieldNames returns the names of the cron fields, seconds first.
 func fieldNames() []string {
 	return []string{"second", "minute", "hour", "day of month", "month", "day of week"}
 }
 
-// parseSchedule reads a schedule whose time zone is zone.
+// parseSchedule parses a schedule in time zone zone.
 func parseSchedule(text string, zone *time.Location) (schedule, error) {
 	text = strings.TrimSpace(text)
 	parser := cron.NewParser(cron.SecondOptional | cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor)
@@ -103,7 +104,7 @@ func parseSchedule(text string, zone *time.Location) (schedule, error) {
 		return parseEvery(text)
 	case strings.HasPrefix(text, "@"):
 		if _, err := parser.Parse(text); err != nil {
-			return nil, fmt.Errorf("%q is not known; %s", text, validForms)
+			return nil, fmt.Errorf("unknown schedule %q; %s", text, validForms)
 		}
 	case len(words) != 5 && len(words) != 6:
 		return nil, fmt.Errorf("%q has %d fields; %s", text, len(words), validForms)
@@ -118,7 +119,7 @@ func parseSchedule(text string, zone *time.Location) (schedule, error) {
 	}
 	spec, ok := parsed.(*cron.SpecSchedule)
 	if !ok {
-		return nil, fmt.Errorf("%q is not known; %s", text, validForms)
+		return nil, fmt.Errorf("unknown schedule %q; %s", text, validForms)
 	}
 	spec.Location = zone
 	if spec.Next(time.Unix(0, 0).UTC()).IsZero() {
@@ -127,31 +128,31 @@ func parseSchedule(text string, zone *time.Location) (schedule, error) {
 	return calendarSchedule{spec}, nil
 }
 
-// validForms says what a schedule may be.
-const validForms = `it must be five fields (minute, hour, day of month, month, day of week), six with seconds first, ` +
+// validForms describes the valid schedules.
+const validForms = `must be five fields (minute, hour, day of month, month, day of week), six with seconds first, ` +
 	`"@every 1h30m", or @hourly, @daily, @weekly, @monthly or @yearly`
 
-// checkFields says which field is wrong.
+// checkFields returns an error that names the invalid field.
 func checkFields(parser cron.Parser, words []string) error {
-	named := fieldNames()[6-len(words):]
+	names := fieldNames()[6-len(words):]
 	for i, word := range words {
-		alone := strings.Fields("* * * * * *")[:len(words)]
-		alone[i] = word
-		if _, err := parser.Parse(strings.Join(alone, " ")); err != nil {
-			return fmt.Errorf("%s %q: %s", named[i], word, strings.TrimSuffix(err.Error(), ": "+word))
+		spec := strings.Fields("* * * * * *")[:len(words)]
+		spec[i] = word
+		if _, err := parser.Parse(strings.Join(spec, " ")); err != nil {
+			return fmt.Errorf("%s %q: %s", names[i], word, strings.TrimSuffix(err.Error(), ": "+word))
 		}
 	}
 	return nil
 }
 
 func parseEvery(text string) (schedule, error) {
-	given := strings.TrimSpace(strings.TrimPrefix(text, "@every"))
-	d, err := time.ParseDuration(given)
+	interval := strings.TrimSpace(strings.TrimPrefix(text, "@every"))
+	d, err := time.ParseDuration(interval)
 	if err != nil {
-		return nil, fmt.Errorf(`%q: %q is not a duration such as "1h30m"`, text, given)
+		return nil, fmt.Errorf(`%q: invalid duration %q; must be a duration such as "1h30m"`, text, interval)
 	}
 	if d < time.Second || d%time.Second != 0 {
-		return nil, fmt.Errorf("%q: must be whole seconds, 1s or more", text)
+		return nil, fmt.Errorf("%q: must be a whole number of seconds, at least 1s", text)
 	}
 	return intervalSchedule(d), nil
 }

@@ -45,43 +45,43 @@ func mustParse(t testing.TB, text string, z *time.Location) schedule {
 
 func instant(t testing.TB, text string) time.Time {
 	t.Helper()
-	at, err := time.Parse(time.RFC3339, text)
+	parsed, err := time.Parse(time.RFC3339, text)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return at.UTC()
+	return parsed.UTC()
 }
 
-// TestClockChanges: the expected times are those at which a CronJob of
-// Kubernetes with this schedule and timeZone runs.
-func TestClockChanges(t *testing.T) {
+// TestSchedule_DaylightSaving expects the times at which a Kubernetes CronJob with this
+// schedule and timeZone runs.
+func TestSchedule_DaylightSaving(t *testing.T) {
 	for _, tc := range []struct{ name, schedule, zone, from, want string }{
-		{"forward, inside the gap", "30 2 * * *", "America/New_York", "2026-03-07T12:00:00-05:00",
+		{"forward in gap", "30 2 * * *", "America/New_York", "2026-03-07T12:00:00-05:00",
 			"2026-03-09T02:30:00-04:00 2026-03-10T02:30:00-04:00"},
-		{"forward, hourly", "0 * * * *", "America/New_York", "2026-03-08T00:30:00-05:00",
+		{"forward hourly", "0 * * * *", "America/New_York", "2026-03-08T00:30:00-05:00",
 			"2026-03-08T01:00:00-05:00 2026-03-08T03:00:00-04:00 2026-03-08T04:00:00-04:00"},
-		{"back, inside what is repeated", "30 1 * * *", "America/New_York", "2026-10-31T12:00:00-04:00",
+		{"back in repetition", "30 1 * * *", "America/New_York", "2026-10-31T12:00:00-04:00",
 			"2026-11-01T01:30:00-04:00 2026-11-01T01:30:00-05:00 2026-11-02T01:30:00-05:00"},
-		{"back, hourly", "0 * * * *", "America/New_York", "2026-11-01T00:30:00-04:00",
+		{"back hourly", "0 * * * *", "America/New_York", "2026-11-01T00:30:00-04:00",
 			"2026-11-01T01:00:00-04:00 2026-11-01T01:00:00-05:00 2026-11-01T02:00:00-05:00"},
-		{"daily across both", "@daily", "Europe/Berlin", "2026-03-28T12:00:00+01:00",
+		{"daily", "@daily", "Europe/Berlin", "2026-03-28T12:00:00+01:00",
 			"2026-03-29T00:00:00+01:00 2026-03-30T00:00:00+02:00"},
 		{"half an hour", "15 2 * * *", "Australia/Lord_Howe", "2026-10-03T12:00:00+10:30",
 			"2026-10-05T02:15:00+11:00"},
-		{"a day that does not exist", "0 9 * * *", "Pacific/Apia", "2011-12-29T12:00:00-10:00",
+		{"skipped day", "0 9 * * *", "Pacific/Apia", "2011-12-29T12:00:00-10:00",
 			"2011-12-31T09:00:00+14:00"},
 		{"no midnight", "0 1 * * *", "America/Sao_Paulo", "2018-11-03T12:00:00-03:00",
 			"2018-11-04T01:00:00-02:00 2018-11-05T01:00:00-02:00"},
-		{"every knows no clocks", "@every 1h30m", "America/New_York", "2026-03-08T01:00:00-05:00",
+		{"every", "@every 1h30m", "America/New_York", "2026-03-08T01:00:00-05:00",
 			"2026-03-08T03:30:00-04:00 2026-03-08T05:00:00-04:00"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			z := zone(t, tc.zone)
-			s, at := mustParse(t, tc.schedule, z), instant(t, tc.from)
+			s, tick := mustParse(t, tc.schedule, z), instant(t, tc.from)
 			var got []string
 			for range strings.Fields(tc.want) {
-				at = s.next(at, at)
-				got = append(got, at.In(z).Format(time.RFC3339))
+				tick = s.next(tick, tick)
+				got = append(got, tick.In(z).Format(time.RFC3339))
 			}
 			if diff := cmp.Diff(strings.Fields(tc.want), got); diff != "" {
 				t.Error(diff)
@@ -90,7 +90,7 @@ func TestClockChanges(t *testing.T) {
 	}
 }
 
-func TestSchedules(t *testing.T) {
+func TestSchedule_Next(t *testing.T) {
 	for _, tc := range []struct{ schedule, want string }{
 		{"15 10 * * *", "2026-01-01T10:15:00Z"},
 		{"30 15 10 * * *", "2026-01-01T10:15:30Z"},
@@ -111,8 +111,8 @@ func TestSchedules(t *testing.T) {
 	}
 }
 
-// TestLast compares with counting all ticks.
-func TestLast(t *testing.T) {
+// TestLastTicks compares lastTicks with iterating over all ticks.
+func TestLastTicks(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
@@ -126,15 +126,15 @@ func TestLast(t *testing.T) {
 		high := low.Add(time.Duration(r.IntN(1<<r.IntN(24))-5) * time.Second)
 		n := 1 + r.IntN(5)
 		want := []time.Time{}
-		for at, i := s.next(low, low), 0; !at.IsZero() && !at.After(high) && i < 100_000; at, i = s.next(low, at), i+1 {
-			want = append(want, at)
+		for tick, i := s.next(low, low), 0; !tick.IsZero() && !tick.After(high) && i < 100_000; tick, i = s.next(low, tick), i+1 {
+			want = append(want, tick)
 		}
 		if len(want) == 100_000 {
 			continue
 		}
 		want = want[max(0, len(want)-n):]
 		if diff := cmp.Diff(want, lastTicks(s, low, high, n)); diff != "" {
-			t.Fatalf("%v, %d up to %v: %s", low, n, high, diff)
+			t.Fatalf("last %[2]d ticks from %[1]v to %[3]v: %[4]s", low, n, high, diff)
 		}
 	}
 }
@@ -151,19 +151,19 @@ func FuzzSchedule(f *testing.F) {
 		if err != nil {
 			return
 		}
-		at := start
+		tick := start
 		for range 3 {
-			next := s.next(at, at)
+			next := s.next(tick, tick)
 			if next.IsZero() {
 				return
 			}
-			if !next.After(at) || next.Nanosecond() != 0 {
-				t.Fatalf("%q: %v after %v", text, next, at)
+			if !next.After(tick) || next.Nanosecond() != 0 {
+				t.Fatalf("%q: %v after %v", text, next, tick)
 			}
-			at = next
+			tick = next
 		}
-		if ticks := lastTicks(s, start, at, 1); len(ticks) != 1 || !ticks[0].Equal(at) {
-			t.Errorf("%q: last up to %v is %v", text, at, ticks)
+		if ticks := lastTicks(s, start, tick, 1); len(ticks) != 1 || !ticks[0].Equal(tick) {
+			t.Errorf("%q: last tick until %v is %v", text, tick, ticks)
 		}
 	})
 }

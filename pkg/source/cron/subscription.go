@@ -21,20 +21,20 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
-// subscription is what one trigger asks for.
+// subscription implements source.Subscription for one trigger.
 type subscription struct {
 	plan
 	options Options
 }
 
-// Key is the trigger's own, and changes with what it ticks at: no two triggers
-// share a schedule, since each has its own last tick.
+// Key is unique to the trigger, because each trigger has its own last tick. It changes
+// with the schedule and the time zone.
 func (s subscription) Key() string { return s.plan.String() }
 
-// Skip returns that the trigger takes all of its ticks.
+// Skip implements source.Subscription. A schedule skips no event.
 func (subscription) Skip(event.Event) source.Reason { return "" }
 
-// Open returns the source of the trigger.
+// Open implements source.Subscription.
 func (s subscription) Open([]source.Subscription) source.Source {
 	return &ticker{Options: s.options, plan: s.plan}
 }

@@ -35,9 +35,9 @@ type ticker struct {
 	plan
 
 	loaded bool
-	// position is the last tick that is decided about.
+	// position is the last tick that was due.
 	position time.Time
-	// pending are the ticks that are stored and not delivered, in their order.
+	// pending are the ticks that are stored and not delivered, in order.
 	pending []time.Time
 }
 
@@ -83,11 +83,11 @@ func (t *ticker) run(ctx context.Context, sink source.Sink) error {
 	}
 }
 
-// now is the clock's time without the part that stands still while the machine
-// sleeps.
+// now returns the wall clock's time. It strips the monotonic reading, which stops while
+// the machine sleeps.
 func (t *ticker) now() time.Time { return t.Clock.Now().Round(0).UTC() }
 
-// deliver delivers what is taken.
+// deliver delivers the pending ticks.
 func (t *ticker) deliver(ctx context.Context, sink source.Sink) error {
 	for len(t.pending) > 0 {
 		tick := t.pending[0]
@@ -99,15 +99,15 @@ func (t *ticker) deliver(ctx context.Context, sink source.Sink) error {
 	return nil
 }
 
-// commit stores what is due before it is delivered.
+// commit stores due ticks and makes them pending.
 func (t *ticker) commit(ctx context.Context, d dueTicks) error {
 	if err := t.save(ctx, d.position, d.ticks); err != nil {
 		return err
 	}
 	t.position, t.pending = d.position, d.ticks
 	if d.missed > 0 || d.skipped {
-		logr.FromContextOrDiscard(ctx).Info("ticks were missed", "policy", string(t.missed),
-			"handled", d.missed, "others", d.skipped, "last", d.position)
+		logr.FromContextOrDiscard(ctx).Info("ticks missed", "policy", string(t.missed),
+			"handled", d.missed, "skipped", d.skipped, "last", d.position)
 	}
 	return nil
 }
@@ -123,14 +123,15 @@ func (t *ticker) save(ctx context.Context, position time.Time, ticks []time.Time
 	return t.Checkpoints.Save(ctx, t.plan.String(), c)
 }
 
-// ack takes note that a tick is done.
+// ack removes a tick from the checkpoint.
 func (t *ticker) ack(tick time.Time) {
 	if t.Saver != nil {
 		t.Saver.Save(t.plan.String(), store.Change{Inventory: map[string]*store.Entry{formatTick(tick): nil}})
 	}
 }
 
-// load brings the schedule to where it stopped, once.
+// load restores position and pending ticks from the checkpoint, once. Without one, the
+// schedule starts now.
 func (t *ticker) load(ctx context.Context) error {
 	if t.loaded {
 		return nil
@@ -171,12 +172,13 @@ func (t *ticker) load(ctx context.Context) error {
 	return nil
 }
 
-// resetIfAhead begins anew where the last tick is too far in the future.
+// resetIfAhead restarts the schedule if the last tick is further in the future than
+// MaxClockSkew.
 func (t *ticker) resetIfAhead(ctx context.Context, now time.Time) error {
 	if !t.position.After(now.Add(MaxClockSkew)) {
 		return nil
 	}
-	logr.FromContextOrDiscard(ctx).Info("the last tick is in the future; beginning anew", "last", t.position)
+	logr.FromContextOrDiscard(ctx).Info("last tick is in the future; schedule restarted", "last", t.position)
 	position := now.Truncate(time.Second)
 	if err := t.save(ctx, position, nil); err != nil {
 		return err
@@ -185,7 +187,7 @@ func (t *ticker) resetIfAhead(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// formatTick is how a tick is stored: stamps sort as their ticks do.
+// formatTick returns the stored form of a tick. It sorts as the ticks do.
 func formatTick(tick time.Time) string { return tick.UTC().Format(time.RFC3339) }
 
 func parseTick(text string) (time.Time, error) {

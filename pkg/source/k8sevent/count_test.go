@@ -22,9 +22,9 @@ import (
 	kjson "k8s.io/apimachinery/pkg/util/json"
 )
 
-// FuzzNote takes whatever was saved and whatever an Event is: the same Event
-// again is not a repetition.
-func FuzzNote(f *testing.F) {
+// FuzzDerive derives from arbitrary saved states and Events. An unchanged Event must not
+// be derived as a repetition.
+func FuzzDerive(f *testing.F) {
 	f.Add([]byte(nil), `{"series": {"count": 3}}`)
 	f.Add([]byte("7"), `{"deprecatedCount": 8, "series": 1}`)
 	f.Add([]byte("x"), `{"deprecatedCount": -1}`)
@@ -41,7 +41,7 @@ func FuzzNote(f *testing.F) {
 			t.Errorf("count %d", n)
 		}
 		if _, isNews := derive(now, encodeCount(now, object), object); isNews {
-			t.Error("the same again is a repetition")
+			t.Error("an unchanged Event is derived as a repetition")
 		}
 	})
 }

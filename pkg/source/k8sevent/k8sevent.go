@@ -14,16 +14,16 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package clusterevent is the source "event": it emits an event when a Kubernetes
-// Event of events.k8s.io/v1 is made or, where that is asked for, repeated.
+// Package k8sevent is the source "event": it emits an event when a Kubernetes Event of
+// events.k8s.io/v1 is created or, optionally, repeated.
 //
-// It is the resource source, with its promises. An Event is repeated where its
-// count grows: that of its series, or the deprecated one of reporters that write
-// v1 Events. Other changes of it are no events, nor is its deletion, which comes
-// an hour later. A count that grows by several at once is one event.
+// It is derived from package resource and shares its guarantees. An Event is repeated
+// when its count grows: the count of its series, or the deprecated count of reporters
+// that write v1 Events. If the count grows by more than one at once, that is one event.
+// Other changes of an Event emit nothing, nor does its deletion, an hour later by
+// default.
 //
-// An event's Data is the Event, and its count as "count", from whichever field it
-// comes.
+// An event's Data is the Event, with its count as "count".
 package k8sevent
 
 import (
@@ -37,14 +37,13 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
 )
 
-// Type is the name of the source, as triggers write it.
+// Type is the source's type in triggers.
 const Type = "event"
 
 //go:embed properties.cue
 var properties string
 
-// New returns the compiler of this source's properties. It needs no cluster to
-// check them.
+// New returns the compiler of this source's properties. Compiling needs no cluster.
 func New(o resource.Options) source.Compiler {
 	s := schema.NewLazy(properties)
 	return resource.NewDerived(o, resource.DerivedSource{
@@ -55,12 +54,12 @@ func New(o resource.Options) source.Compiler {
 	})
 }
 
-// encodeCount returns what is remembered of an Event: its count.
+// encodeCount returns the state of an Event, which is its count.
 func encodeCount(_ []byte, object map[string]any) []byte {
 	return strconv.AppendInt(nil, count(object), 10)
 }
 
-// derive returns an Event with its count, if that grew.
+// derive returns the event's data, and false if the count has not grown.
 func derive(before, now []byte, object map[string]any) (map[string]any, bool) {
 	oldCount, newCount := decodeCount(before), decodeCount(now)
 	if newCount <= oldCount {
@@ -71,16 +70,16 @@ func derive(before, now []byte, object map[string]any) (map[string]any, bool) {
 	return data, true
 }
 
-// decodeCount reads a note, 0 where there is none.
-func decodeCount(note []byte) int64 {
-	n, err := strconv.ParseInt(string(note), 10, 64)
+// decodeCount decodes a state. It returns 0 for an invalid one.
+func decodeCount(state []byte) int64 {
+	n, err := strconv.ParseInt(string(state), 10, 64)
 	if err != nil {
 		return 0
 	}
 	return n
 }
 
-// count returns how often what an Event is about has happened, 1 at least.
+// count returns the number of occurrences that an Event stands for, at least 1.
 func count(object map[string]any) int64 {
 	series, _ := object["series"].(map[string]any)
 	inSeries, _ := series["count"].(int64)

@@ -29,9 +29,9 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
 )
 
-// parse checks properties, and returns what they ask for: of which objects is left
-// to be checked, and nil where that cannot be told. What the API server can select
-// it does, so that the other Events are not sent.
+// parse checks properties and returns the request. Its Properties are nil if the
+// diagnostics leave the objects undetermined. Selection is left to the API server where
+// field selectors can express it.
 func parse(s schema.Lazy, given map[string]any) (resource.Request, diag.List) {
 	var p struct {
 		Reason    []string `json:"reason"`
@@ -44,18 +44,18 @@ func parse(s schema.Lazy, given map[string]any) (resource.Request, diag.List) {
 		} `json:"regarding"`
 		Repeat string `json:"repeat"`
 	}
-	if problems := s.Decode(given, &p); len(problems) > 0 {
-		return resource.Request{}, problems
+	if diags := s.Decode(given, &p); len(diags) > 0 {
+		return resource.Request{}, diags
 	}
-	var problems diag.List
+	var diags diag.List
 	if v := p.Regarding.APIVersion; v != "" {
 		if gv, err := runtimeschema.ParseGroupVersion(v); err != nil || gv.Version == "" {
-			problems.Add("regarding.apiVersion", `must be "version" or "group/version", such as "v1" or "apps/v1", not %q`, v)
+			diags.Add("regarding.apiVersion", `must be "version" or "group/version", such as "v1" or "apps/v1", not %q`, v)
 		}
 	}
 	for i, reason := range p.Reason {
 		if reason == "" {
-			problems.Add(fmt.Sprintf("reason[%d]", i), `is empty; must be a reason such as "BackOff"`)
+			diags.Add(fmt.Sprintf("reason[%d]", i), `is empty; must be a reason such as "BackOff"`)
 		}
 	}
 	selected := fields.Set{}
@@ -75,8 +75,8 @@ func parse(s schema.Lazy, given map[string]any) (resource.Request, diag.List) {
 		"fieldSelector": selected.AsSelector().String(),
 	}
 	for _, name := range []string{"clusters", "clusterSelector"} {
-		if places, ok := given[name]; ok {
-			objects[name] = places
+		if value, ok := given[name]; ok {
+			objects[name] = value
 		}
 	}
 	req := resource.Request{
@@ -90,5 +90,5 @@ func parse(s schema.Lazy, given map[string]any) (resource.Request, diag.List) {
 	if p.Repeat == "every" {
 		req.Events = append(req.Events, event.Update)
 	}
-	return req, problems
+	return req, diags
 }

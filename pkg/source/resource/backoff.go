@@ -29,10 +29,11 @@ const (
 	backoffMax     = 30 * time.Second
 )
 
-// backoff spaces attempts that keep failing: twice as far each time, up to 30 s,
-// each half as much more or less at random so that many clients spread out.
+// backoff computes the delays between failing attempts. The delay doubles each time, up
+// to backoffMax, with a jitter of ±50%.
 type backoff struct{ failures int }
 
+// next returns the delay before the next attempt.
 func (b *backoff) next() time.Duration {
 	d := backoffMax
 	if b.failures < 10 {
@@ -44,7 +45,7 @@ func (b *backoff) next() time.Duration {
 
 func (b *backoff) reset() { b.failures = 0 }
 
-// wait returns whether d passed before ctx ended.
+// wait waits for d, and reports whether d passed before ctx ended.
 func wait(ctx context.Context, c clock.Clock, d time.Duration) bool {
 	t := c.NewTimer(d)
 	defer t.Stop()

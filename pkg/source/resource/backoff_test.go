@@ -47,10 +47,10 @@ func TestWait(t *testing.T) {
 	}
 	clock.Step(time.Minute)
 	if !<-passed {
-		t.Error("ended before its time")
+		t.Error("wait returned before the delay passed")
 	}
 	cancel()
 	if wait(ctx, clock, time.Minute) {
-		t.Error("did not end with its context")
+		t.Error("wait did not return when ctx ended")
 	}
 }

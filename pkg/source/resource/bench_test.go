@@ -43,16 +43,16 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store/file"
 )
 
-// BenchmarkWatch measures what one update of a small ConfigMap costs, from the
-// bytes of the stream to the sink, the sending of those bytes included.
+// BenchmarkWatch measures the cost of one update of a small ConfigMap, from the bytes
+// of the stream to the sink. It includes the cost of sending these bytes.
 func BenchmarkWatch(b *testing.B) {
-	b.Run("forgotten", func(b *testing.B) { benchmarkWatch(b, func(*resource.Options) {}) })
-	b.Run("saved", func(b *testing.B) {
+	b.Run("no-store", func(b *testing.B) { benchmarkWatch(b, func(*resource.Options) {}) })
+	b.Run("file-store", func(b *testing.B) {
 		s, err := file.Open(b.Context(), filepath.Join(b.TempDir(), "store.db"), file.Options{})
 		if err != nil {
 			b.Fatal(err)
 		}
-		defer s.Close() //nolint:errcheck // of no interest here
+		defer s.Close() //nolint:errcheck // not tested here
 		saver := store.NewSaver(s, store.SaverOptions{
 			MaxDelay: 25 * time.Millisecond, BatchSize: 1000, GracePeriod: time.Minute, Clock: clock.RealClock{}, OnError: func(err error) { b.Error(err) },
 		})
@@ -109,24 +109,24 @@ func benchmarkWatch(b *testing.B, opt option) {
 	ctx, cancel := context.WithTimeout(b.Context(), time.Minute)
 	defer cancel()
 	b.ReportAllocs()
-	count := &counter{left: b.N, end: cancel}
+	count := &counter{remaining: b.N, end: cancel}
 	if err := s.Open([]source.Subscription{s}).Run(ctx, count); err != nil {
 		b.Fatal(err)
 	}
-	if count.left != 0 {
-		b.Fatalf("%d events did not come", count.left)
+	if count.remaining != 0 {
+		b.Fatalf("%d events are missing", count.remaining)
 	}
 }
 
-// counter is a sink that ends a Run after as many events as are left.
+// counter is a sink that ends a Run after the remaining number of events.
 type counter struct {
-	left int
-	end  context.CancelFunc
+	remaining int
+	end       context.CancelFunc
 }
 
 func (c *counter) Deliver(_ context.Context, _ event.Event, done func()) error {
 	done()
-	if c.left--; c.left == 0 {
+	if c.remaining--; c.remaining == 0 {
 		c.end()
 	}
 	return nil

@@ -24,34 +24,31 @@ import (
 	"github.com/google/uuid"
 )
 
-// inventory is what a watch remembers of the objects that match: by key, which
-// is "namespace/name" or "name", the UID and the version; and where triggers ask
-// for more, that. It is sized for many
-// thousands of objects.
+// inventory holds the UID, the version and the tracked field state of the objects that
+// match a watch. The key is "namespace/name", or "name" of a cluster-scoped object. It
+// takes about a hundred bytes per object without field state.
 type inventory struct {
 	entries map[string]entry
-	// nonUUIDs holds the UIDs that are not UUIDs, by key; usually none.
+	// nonUUIDs holds the UIDs that are not UUIDs, by key. It is usually empty.
 	nonUUIDs map[string]string
-	// fieldStates holds what triggers want to know of the objects before, by key,
-	// where they do.
+	// fieldStates holds the tracked field states, by key.
 	fieldStates map[string]fieldState
 }
 
-// entry is one object, as it was last seen.
+// entry is the last observed identity and version of an object.
 type entry struct {
 	identity identity
 	version  version
 }
 
-// identity stands for a UID: the UUID that it is, or its hash. Two UIDs are
-// the same if their identities are.
+// identity is a UID in 16 bytes: the UUID, or a hash of a UID that is not a UUID.
 type identity [16]byte
 
 func newInventory() inventory {
 	return inventory{entries: map[string]entry{}, nonUUIDs: map[string]string{}, fieldStates: map[string]fieldState{}}
 }
 
-// put remembers an object in place of what stood at key.
+// put adds or replaces the object at key.
 func (i inventory) put(key, uid, resourceVersion string) {
 	id, isUUID := identify(uid)
 	delete(i.nonUUIDs, key)
@@ -72,7 +69,7 @@ func (i inventory) has(key string) bool {
 	return ok
 }
 
-// setFields remembers what l keeps of the object at key.
+// setFields sets the field state of the object at key, unless t tracks none.
 func (i inventory) setFields(key string, s fieldState, t fieldTracker) {
 	if !t.empty() {
 		i.fieldStates[key] = s
@@ -87,6 +84,8 @@ func (i inventory) uid(key string) string {
 	return uuid.UUID(i.entries[key].identity).String()
 }
 
+// identify returns the identity of a UID, and whether the UID is a UUID in canonical
+// form.
 func identify(uid string) (id identity, isUUID bool) {
 	if u, err := uuid.Parse(uid); err == nil && u.String() == uid {
 		return identity(u), true
@@ -95,11 +94,11 @@ func identify(uid string) (id identity, isUUID bool) {
 	return identity(sum[:16]), false
 }
 
-// version is a resourceVersion in eight bytes: the number that it is or, for an
-// API server that does not count, its hash.
+// version is a resourceVersion in eight bytes: its number or, if it is not a number,
+// its hash.
 type version uint64
 
-// hashed is set in versions that are not numbers.
+// hashed is the bit that is set in versions that are hashes.
 const hashed version = 1 << 63
 
 func versionOf(resourceVersion string) version {
@@ -111,8 +110,8 @@ func versionOf(resourceVersion string) version {
 	return version(h.Sum64()) | hashed
 }
 
-// before reports whether v is known to be older than other. Hashes are in no
-// order.
+// before reports whether v is known to be older than other. It is false if other is a
+// hash.
 func (v version) before(other version) bool {
 	return v < other && other&hashed == 0
 }

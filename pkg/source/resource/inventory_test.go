@@ -24,11 +24,11 @@ import (
 	"github.com/google/uuid"
 )
 
-func TestInventoryKeepsUIDs(t *testing.T) {
+func TestInventory_UIDs(t *testing.T) {
 	i := newInventory()
 	for _, uid := range []string{
 		"0b1c2d3e-0000-4000-8000-123456789abc",
-		"0B1C2D3E-0000-4000-8000-123456789ABC", // not how a UUID is written
+		"0B1C2D3E-0000-4000-8000-123456789ABC", // not the canonical form of a UUID
 		"sixteen-letters-", "", "of-no-particular-form",
 	} {
 		i.put("a/b", uid, "1")
@@ -39,7 +39,7 @@ func TestInventoryKeepsUIDs(t *testing.T) {
 	i.put("a/b", "odd", "1")
 	i.remove("a/b")
 	if len(i.entries) != 0 || len(i.nonUUIDs) != 0 {
-		t.Errorf("left after remove: %v", i)
+		t.Errorf("not empty after remove: %v", i)
 	}
 }
 

@@ -31,9 +31,9 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
-// listPages lists all objects, a page at a time, in the order of their keys, and
-// returns the resourceVersion of the list. They are as they were at
-// resourceVersion or, where that is empty, as they are.
+// listPages calls visit with each page of the objects, sorted by key, and returns the
+// resourceVersion of the list. It lists the state at resourceVersion, or the current
+// state if that is empty.
 func (w *watcher) listPages(ctx context.Context, resourceVersion string, visit func([]metav1.Object) error) (string, error) {
 	client := w.Client.Resource(w.mapping.Resource).Namespace(w.namespace)
 	opts := w.listOptions(metav1.ListOptions{Limit: w.PageSize})
@@ -59,7 +59,7 @@ func (w *watcher) listPages(ctx context.Context, resourceVersion string, visit f
 	}
 }
 
-// listMetadata is pages of what is there now, without the contents of the objects.
+// listMetadata is listPages for the metadata of the current objects.
 func (w *watcher) listMetadata(ctx context.Context, visit func([]metav1.Object) error) (string, error) {
 	client := w.Metadata.Resource(w.mapping.Resource).Namespace(w.namespace)
 	opts := w.listOptions(metav1.ListOptions{Limit: w.PageSize})
@@ -81,8 +81,9 @@ func (w *watcher) listMetadata(ctx context.Context, visit func([]metav1.Object) 
 	}
 }
 
-// listInitial takes stock of the objects that exist, which are no news, and starts
-// the watch there. Objects of before that are gone are news.
+// listInitial records the objects that exist, without delivering them, and starts the
+// watch at their resourceVersion. It delivers the deletion of recorded objects that no
+// longer exist.
 func (w *watcher) listInitial(ctx context.Context, sink source.Sink) error {
 	list := w.listMetadata
 	if !w.tracker.empty() {
@@ -122,9 +123,9 @@ func (w *watcher) listInitial(ctx context.Context, sink source.Sink) error {
 	return nil
 }
 
-// relist delivers what differs between the objects that exist and the
-// inventory, and goes on with the watch there. It may be repeated after an
-// error: what was delivered is no longer a difference.
+// relist delivers the differences between the objects that exist and the inventory,
+// and continues the watch at their resourceVersion. After an error it can be repeated
+// without delivering a difference twice.
 func (w *watcher) relist(ctx context.Context, sink source.Sink) error {
 	w.checkpointer.reset(positionRelist)
 	clear(w.tombstones)
@@ -153,9 +154,10 @@ func (w *watcher) relist(ctx context.Context, sink source.Sink) error {
 	return nil
 }
 
-// deliverSync delivers the objects that exist to the triggers that ask for that
-// and were not told yet: as they were where the watch begins for them, if the
-// API server still has that.
+// deliverSync delivers sync events for the objects that exist, to the triggers that
+// subscribe to them and did not get them yet. The objects are in the state where the
+// watch starts for these triggers, if the API server still has it, otherwise in their
+// current state.
 func (w *watcher) deliverSync(ctx context.Context, sink source.Sink) error {
 	group := w.subscribers.awaitingSync()
 	if len(group) == 0 || w.syncedTo == maxKey {
@@ -189,6 +191,7 @@ func (w *watcher) deliverSync(ctx context.Context, sink source.Sink) error {
 	return nil
 }
 
+// deliverSyncObject delivers the sync event of o to targets.
 func (w *watcher) deliverSyncObject(ctx context.Context, sink source.Sink, group []*subscriber, o *unstructured.Unstructured, targets []event.TriggerRef) error {
 	ev := newEvent(event.Sync, w.eventCluster(), o, w.Clock.Now())
 	ev.Triggers = targets
@@ -205,10 +208,9 @@ func (w *watcher) deliverSyncObject(ctx context.Context, sink source.Sink, group
 	return nil
 }
 
-// checkRollback forgets the position where the API server's state is older than it,
-// as after a restore of etcd: a watch from the future would stay silent until
-// that future comes. Otherwise what happened up to now is not for triggers that
-// are new.
+// checkRollback clears the position if the state of the API server is older, as after a
+// restore of etcd: a watch from a future resourceVersion would get no events until the
+// API server reaches it. Otherwise it excludes all events up to now for new triggers.
 func (w *watcher) checkRollback(ctx context.Context) error {
 	client := w.Metadata.Resource(w.mapping.Resource).Namespace(w.namespace)
 	page, err := client.List(ctx, w.listOptions(metav1.ListOptions{Limit: 1}))
@@ -217,7 +219,7 @@ func (w *watcher) checkRollback(ctx context.Context) error {
 	}
 	now := versionOf(page.ResourceVersion)
 	if now.before(versionOf(w.position)) {
-		logr.FromContextOrDiscard(ctx).Info("the API server went back in time; comparing all objects",
+		logr.FromContextOrDiscard(ctx).Info("API server state is older than the resume point; listing all objects",
 			"from", w.position, "to", page.ResourceVersion)
 		w.position = ""
 		return nil
@@ -226,8 +228,8 @@ func (w *watcher) checkRollback(ctx context.Context) error {
 	return nil
 }
 
-// handleKindRemoved delivers that all objects are gone, because their kind is. When it
-// comes back, the objects that then exist count as existing at first.
+// handleKindRemoved delivers the deletion of all objects after their kind was removed.
+// If the kind is registered again, the watch starts with a new initial list.
 func (w *watcher) handleKindRemoved(ctx context.Context, sink source.Sink) error {
 	if w.initialized {
 		w.subscribers.resetSync()

@@ -34,24 +34,24 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
-// query says which objects to watch. Selectors are in canonical form: queries
-// that are equal ask for the same.
+// query selects the objects of a watch. Selectors are in canonical form, so that equal
+// queries select the same objects.
 type query struct {
 	kind          runtimeschema.GroupVersionKind
 	namespace     string
 	labels, field string
-	// derivedType is the type of the source that is derived; empty where none is.
+	// derivedType is the type of the derived source; empty without one.
 	derivedType string
-	// cluster is where; empty for the worker's own, without the name that it may
-	// have. It is anyCluster for all that the triggers select.
+	// cluster is the name of the cluster; empty for the worker's own cluster of a
+	// trigger that selects no other. It is anyCluster for all selected clusters.
 	cluster string
 }
 
-// anyCluster is the name of no cluster.
+// anyCluster stands for all selected clusters. It is not a valid cluster name.
 const anyCluster = "*"
 
-// String returns the query as in "apps/v1/Deployment?namespace=a&labels=b=c",
-// the same for the same query only.
+// String returns the query in the form "apps/v1/Deployment?namespace=a&labels=b=c".
+// Different queries have different strings.
 func (q query) String() string {
 	var parts []string
 	for _, p := range []struct{ name, value string }{
@@ -68,7 +68,7 @@ func (q query) String() string {
 	return s
 }
 
-// key names the watch of the query.
+// key returns the key of the watch of the query.
 func (q query) key() string { return Type + ":" + q.String() }
 
 // forCluster returns the query for one cluster.
@@ -77,7 +77,7 @@ func (q query) forCluster(cluster string) query {
 	return q
 }
 
-// eventCluster returns the cluster as events have it: empty for the worker's own.
+// eventCluster returns the cluster in events: empty for the worker's own cluster.
 func (q query) eventCluster() string {
 	if q.cluster == multicluster.Local {
 		return ""
@@ -85,14 +85,14 @@ func (q query) eventCluster() string {
 	return q.cluster
 }
 
-// clusterFromKey returns the cluster for which key names a watch of the query, which is
-// for any.
+// clusterFromKey returns the cluster in the key of a watch, and whether the key is that
+// of q in a cluster. The cluster of q must be anyCluster.
 func (q query) clusterFromKey(key string) (string, bool) {
 	return strings.CutPrefix(key, strings.TrimSuffix(q.key(), anyCluster))
 }
 
-// listOptions returns o narrowed down to the objects of q, without those in which a
-// store is kept.
+// listOptions returns o with the selectors of q. Objects of kube-trigger's own store are
+// excluded.
 func (q query) listOptions(o metav1.ListOptions) metav1.ListOptions {
 	o.LabelSelector, o.FieldSelector = q.labels, q.field
 	switch q.kind.GroupKind() {
@@ -105,8 +105,8 @@ func (q query) listOptions(o metav1.ListOptions) metav1.ListOptions {
 	return o
 }
 
-// parse checks properties, and returns the objects they ask for, in which clusters,
-// and the types of events that are wanted.
+// parse validates properties, and returns the query, the selected clusters and the
+// types of events.
 func parse(s schema.Lazy, properties map[string]any) (query, clusterSelection, []string, diag.List) {
 	var p struct {
 		APIVersion     string                `json:"apiVersion"`
@@ -118,46 +118,46 @@ func parse(s schema.Lazy, properties map[string]any) (query, clusterSelection, [
 		Events         []string              `json:"events"`
 		clusterProperties
 	}
-	if problems := s.Decode(properties, &p); len(problems) > 0 {
-		return query{}, clusterSelection{}, nil, problems
+	if list := s.Decode(properties, &p); len(list) > 0 {
+		return query{}, clusterSelection{}, nil, list
 	}
-	var problems diag.List
+	var list diag.List
 	q := query{namespace: p.Namespace}
 	gv, err := runtimeschema.ParseGroupVersion(p.APIVersion)
 	if err != nil || gv.Version == "" {
-		problems.Add("apiVersion", `must be "version" or "group/version", such as "v1" or "apps/v1", not %q`, p.APIVersion)
+		list.Add("apiVersion", `must be "version" or "group/version", such as "v1" or "apps/v1", not %q`, p.APIVersion)
 	}
 	q.kind = gv.WithKind(p.Kind)
 	if reasons := names.IsDNS1035Label(strings.ToLower(p.Kind)); len(reasons) > 0 {
-		problems.Add("kind", `must be the name of a kind, such as "Deployment", not %q`, p.Kind)
+		list.Add("kind", `must be the name of a kind, such as "Deployment", not %q`, p.Kind)
 	}
 	if reasons := names.IsDNS1123Label(p.Namespace); p.Namespace != "" && len(reasons) > 0 {
-		problems.Add("namespace", "%q is not a name: %s", p.Namespace, strings.Join(reasons, "; "))
+		list.Add("namespace", "invalid name %q: %s", p.Namespace, strings.Join(reasons, "; "))
 	}
-	q.labels = labelSelector("labelSelector", p.MatchingLabels, p.LabelSelector, &problems).String()
+	q.labels = labelSelector("labelSelector", p.MatchingLabels, p.LabelSelector, &list).String()
 	fs, err := fields.ParseSelector(p.FieldSelector)
 	if err != nil {
-		problems.Add("fieldSelector", "%v", err)
+		list.Add("fieldSelector", "%v", err)
 	} else {
 		q.field = fs.String()
 	}
-	clusters := p.selection(&problems)
+	clusters := p.selection(&list)
 	if !clusters.isOwnCluster() {
 		q.cluster = anyCluster
 	}
 	if len(p.Events) == 0 {
 		p.Events = []string{event.Create, event.Update, event.Delete}
 	}
-	return q, clusters, p.Events, problems
+	return q, clusters, p.Events, list
 }
 
-// labelSelector returns the selector for what both match and selector, which is the
-// property of that name, ask for, in canonical form.
-func labelSelector(name string, match map[string]string, selector *metav1.LabelSelector, problems *diag.List) labels.Selector {
+// labelSelector returns the conjunction of match and selector, in canonical form. name
+// is the property of selector.
+func labelSelector(name string, match map[string]string, selector *metav1.LabelSelector, list *diag.List) labels.Selector {
 	errs := validation.ValidateLabels(match, field.NewPath("matchingLabels"))
 	errs = append(errs, validation.ValidateLabelSelector(selector, validation.LabelSelectorValidationOptions{}, field.NewPath(name))...)
 	for _, e := range errs {
-		problems.Add(e.Field, "%s", e.ErrorBody())
+		list.Add(e.Field, "%s", e.ErrorBody())
 	}
 	all := labels.NewSelector()
 	for _, part := range []*metav1.LabelSelector{{MatchLabels: match}, selector} {
@@ -166,7 +166,7 @@ func labelSelector(name string, match map[string]string, selector *metav1.LabelS
 		}
 		s, err := metav1.LabelSelectorAsSelector(part)
 		if err != nil {
-			problems.Add(name, "%v", err)
+			list.Add(name, "%v", err)
 			continue
 		}
 		requirements, _ := s.Requirements()

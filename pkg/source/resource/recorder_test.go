@@ -26,21 +26,21 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
-// recorder is a sink that remembers what it got.
+// recorder is a sink that records events.
 type recorder struct {
 	mu     sync.Mutex
 	events []event.Event
-	lines  []string // of the log
-	// gate blocks deliveries while it is not nil and not closed.
+	lines  []string // log lines
+	// gate, if set, blocks deliveries until it is closed or receives a value.
 	gate chan struct{}
-	// undone leaves events undone.
+	// undone leaves all events pending.
 	undone bool
-	// holdIf leaves the events undone for which it holds.
+	// holdIf, if set, leaves the events pending for which it returns true.
 	holdIf func(event.Event) bool
 	held   map[string]func()
-	// handler, where it is set, has to call done.
+	// handler, if set, is responsible for calling done.
 	handler func(ev event.Event, done func())
-	// closed is set where nothing is taken any more.
+	// closed makes Deliver fail.
 	closed bool
 }
 
@@ -58,7 +58,7 @@ func (r *recorder) Deliver(ctx context.Context, ev event.Event, done func()) err
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
-		return errors.New("dead")
+		return errors.New("closed")
 	}
 	r.events = append(r.events, ev)
 	switch {
@@ -75,14 +75,14 @@ func (r *recorder) Deliver(ctx context.Context, ev event.Event, done func()) err
 	return nil
 }
 
-// holdEvents leaves the events undone from now on for which that holds.
+// holdEvents leaves the events pending from now on that match.
 func (r *recorder) holdEvents(match func(event.Event) bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.holdIf = match
 }
 
-// releaseHeld lets the events that are held be done.
+// releaseHeld completes the events that were held.
 func (r *recorder) releaseHeld() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -98,7 +98,7 @@ func (r *recorder) received() []event.Event {
 	return slices.Clone(r.events)
 }
 
-// logged reports whether the log has a line that contains text.
+// logged reports whether a line of the log contains text.
 func (r *recorder) logged(text string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

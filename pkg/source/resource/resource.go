@@ -17,38 +17,37 @@ limitations under the License.
 // Package resource is the source "resource-watcher": it emits an event when an
 // object of the Kubernetes API is created, updated or deleted.
 //
-// It lists and watches, without a cache of objects. What it remembers of each
-// object is its name, UID and resourceVersion, about a hundred bytes; and what
-// triggers refer to: the fields below `context.old`, and a hash of each path of
-// onChange.
+// It lists and watches, without a cache of objects. For each object it keeps the
+// name, UID and resourceVersion, about a hundred bytes, and the state that triggers
+// refer to: the fields below `context.old`, and a hash of each onChange field.
 //
 //   - Objects that exist when a source first starts are not events, unless a
-//     trigger asks for sync.
-//   - After any interruption the watch goes on from the last resourceVersion
-//     that was seen. Where the API server no longer has the history, or has
-//     gone back in it, the objects are listed, and exactly what differs is
-//     emitted.
-//   - With a store, a restart is an interruption like any other. What was done
-//     and saved does not come again; what was not, does. Events are saved a
-//     moment after they are done, so that a crash may repeat a few.
-//   - A trigger that is new on a watch that goes on gets what happens from its
-//     first start on; and sync, if it asks for that, without the others getting
-//     it again.
-//   - An object that did not change is not an event, however often it is listed
-//     or sent.
-//   - With a selector, an object that begins to match is created, and one that
-//     ceases to match is deleted.
-//   - The objects in which kube-trigger remembers what is done are not watched.
+//     trigger subscribes to sync events.
+//   - After an interruption the watch resumes from the last resourceVersion. If the
+//     API server no longer has that history, or its state is older (etcd was
+//     restored), the objects are listed, and an event is emitted for each
+//     difference.
+//   - With a store, a restart is an interruption like any other. Events that were
+//     done and saved are not repeated; all others are. Events are saved shortly
+//     after they are done, so a crash may repeat a few.
+//   - A trigger that is added to a resumed watch gets the events after its first
+//     start, and sync events if it subscribes to them. Other triggers do not get
+//     their sync events again.
+//   - An object that did not change is not an event, no matter how often the API
+//     server lists or sends it.
+//   - With a selector, an object that starts to match is a create event, and one
+//     that stops matching is a delete event.
+//   - The objects of kube-trigger's own store are not watched.
 //   - While a delivery blocks, nothing is read from the API server.
-//   - Triggers may ask for joined clusters. Each has a watch of its own, with all of
-//     this, which others do not wait for. It begins when the cluster joins, and ends
-//     when it leaves, which is no deletion of its objects. A cluster that comes
-//     back within an hour goes on where its watch stopped; after that, it is new.
+//   - Triggers may select joined clusters. Each cluster has its own watch, with all
+//     of these guarantees; watches do not block each other. The watch starts when
+//     the cluster joins and stops when it leaves, without delete events for its
+//     objects. A cluster that joins again within an hour resumes; later, it starts
+//     anew.
 //
-// An event's Data is the object without metadata.managedFields. Where an object
-// went during a gap in the history, its last state is unknown: Data of the
-// delete then has apiVersion, kind and the name, namespace and uid in metadata;
-// metadata.resourceVersion is absent.
+// An event's Data is the object without metadata.managedFields. If an object was
+// deleted during a gap in the history, its last state is unknown: Data of the delete
+// event has only apiVersion, kind, and the name, namespace and uid in metadata.
 package resource
 
 import (
@@ -66,7 +65,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
-// Type is the name of the source, as triggers write it.
+// Type is the type of the source in triggers.
 const Type = "resource-watcher"
 
 const defaultPageSize = 500
@@ -74,72 +73,72 @@ const defaultPageSize = 500
 //go:embed properties.cue
 var properties string
 
-// Options is what sources of this package work with. Client, Metadata, Mapper
-// and Clock are required.
+// Options configures the sources of this package. Client, Metadata, Mapper and Clock
+// are required to run a source, none of them to compile properties.
 type Options struct {
-	// Client reads and watches objects.
+	// Client lists and watches objects.
 	Client dynamic.Interface
-	// Metadata lists objects where their contents do not matter.
+	// Metadata lists objects of which only the metadata is needed.
 	Metadata metadata.Interface
-	// Mapper knows the kinds that are registered. To see kinds that are
-	// registered later, it is a meta.ResettableRESTMapper, or looks again by
-	// itself.
+	// Mapper resolves kinds. To find kinds that are registered later, it must be a
+	// meta.ResettableRESTMapper or refresh itself.
 	Mapper meta.RESTMapper
 	Clock  clock.Clock
-	// PageSize is the number of objects read at once, 500 if it is 0: the
-	// most that are held in memory.
+	// PageSize is the number of objects per list request, and the maximum number of
+	// listed objects in memory. Defaults to 500.
 	PageSize int64
 
-	// Checkpoints and Saver remember where each watch stopped. Where they are nil,
-	// it starts anew with the process.
+	// Checkpoints and Saver persist the checkpoint of each watch. If they are nil,
+	// every process starts with an initial list.
 	Checkpoints Checkpoints
 	Saver       Saver
-	// Server is the API server's address. It stands for the cluster where the
-	// namespace kube-system may not be read.
+	// Server is the URL of the API server. It identifies the cluster if reading the
+	// namespace kube-system is forbidden.
 	Server string
-	// FromNow makes watches that stopped before leave out what happened since.
+	// FromNow makes watches ignore all events between the checkpoint and the start.
 	FromNow bool
-	// SecretKey keys the hashes of what Secrets hold. It must not be kept with
-	// the hashes. Without it they are not saved, and what changed in a Secret
-	// while the API server forgot its history counts as changed in every field.
+	// SecretKey is the HMAC key of hashes of Secrets' fields. It must not be stored
+	// together with the hashes. Without it these hashes are not saved, and an update
+	// of a Secret across a gap in the history counts as a change of every field.
 	SecretKey []byte
-	// OnStatus is told, with the Key of its subscriptions, when a watch waits for its
-	// kind and why, and with nil when it works. It must not block. Nobody is
-	// told where it is nil.
-	OnStatus func(key string, why error)
-	// Clusters knows the joined clusters. It may be nil where nothing is opened.
+	// OnStatus, if set, is called with the Key of a watch's subscriptions: with an
+	// error when the watch waits for its kind, and with nil when it is established.
+	// It must not block.
+	OnStatus func(key string, err error)
+	// Clusters looks up the joined clusters. It is required to run a source that
+	// selects clusters.
 	Clusters *multicluster.Clusters
-	// OnClusterStatus is told in place of Waits of what a trigger with clusters does not hear
-	// of, as a *clusters.Away, and nil when it hears of all. It must not block.
-	// Nobody is told where it is nil.
-	OnClusterStatus func(t event.TriggerRef, why error)
+	// OnClusterStatus, if set, is called instead of OnStatus for each trigger that
+	// selects clusters: with a *multicluster.UnavailableError when clusters cannot be
+	// watched, and with nil when all are watched. It must not block.
+	OnClusterStatus func(t event.TriggerRef, err error)
 }
 
-// New returns the compiler of this source's properties. It needs no cluster to
-// check them; the sources that it opens share o.
+// New returns the compiler of this source. Compiling needs no cluster; the sources that
+// are opened share o.
 func New(o Options) source.Compiler {
 	compile := newCompiler(o)
-	return func(given map[string]any, t source.Spec) (source.Subscription, diag.List) {
-		s, problems := compile(given, t, nil)
-		if len(problems) > 0 {
-			return nil, problems
+	return func(properties map[string]any, t source.Spec) (source.Subscription, diag.List) {
+		s, list := compile(properties, t, nil)
+		if len(list) > 0 {
+			return nil, list
 		}
 		return comparer{s}, nil
 	}
 }
 
-// newCompiler returns what makes subscriptions of properties: to this source or,
-// where there is a derivation, to that.
+// newCompiler returns the function that compiles properties to a subscription of this
+// source or, if a derived source is given, of that.
 func newCompiler(o Options) func(map[string]any, source.Spec, *DerivedSource) (subscription, diag.List) {
 	if o.PageSize == 0 {
 		o.PageSize = defaultPageSize
 	}
 	mapper := &sharedMapper{mapper: o.Mapper, clock: o.Clock}
 	s := schema.NewLazy(properties)
-	return func(given map[string]any, t source.Spec, d *DerivedSource) (subscription, diag.List) {
-		q, clusters, events, problems := parse(s, given)
-		if len(problems) > 0 {
-			return subscription{}, problems
+	return func(properties map[string]any, t source.Spec, d *DerivedSource) (subscription, diag.List) {
+		q, clusters, events, list := parse(s, properties)
+		if len(list) > 0 {
+			return subscription{}, list
 		}
 		if d != nil {
 			q.derivedType = d.Type

@@ -30,8 +30,8 @@ import (
 
 const pods = `"apiVersion": "v1", "kind": "Pod"`
 
-func TestProblems(t *testing.T) {
-	for _, tc := range []struct{ name, give, want string }{
+func TestNew_Diagnostics(t *testing.T) {
+	for _, tc := range []struct{ name, properties, want string }{
 		{"least", `{` + pods + `}`, ``},
 		{"everything", `{` + pods + `, "namespace": "a", "matchingLabels": {"a": "b"}, "labelSelector": {"matchLabels": {"c": "d"},
 			"matchExpressions": [{"key": "e", "operator": "In", "values": ["f", "g"]}]}, "fieldSelector": "metadata.name=a,status.phase!=Running",
@@ -48,12 +48,12 @@ func TestProblems(t *testing.T) {
 		{"unknown event", `{` + pods + `, "events": ["create", "updated"]}`,
 			`events[1]: must be one of "create", "update", "delete", "sync", not "updated"; did you mean "update"?`},
 		{"cluster", `{` + pods + `, "clusters": ["local", "prod/eu"]}`,
-			`clusters[1]: "prod/eu" is not the name of a cluster: a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')`},
+			`clusters[1]: invalid cluster name "prod/eu": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')`},
 		{"labels of clusters", `{` + pods + `, "clusterSelector": {"matchLabels": {"a b": "c"}}}`,
 			`clusterSelector.matchLabels: Invalid value: "a b": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')`},
 		{"unknown field", `{` + pods + `, "matchLabels": {"a": "b"}}`, `matchLabels: unknown field; did you mean "matchingLabels"?`},
 		{"namespace", `{` + pods + `, "namespace": "A_b"}`,
-			`namespace: "A_b" is not a name: a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')`},
+			`namespace: invalid name "A_b": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')`},
 		{"operator", `{` + pods + `, "labelSelector": {"matchExpressions": [{"key": "a", "operator": "in", "values": ["b"]}]}}`,
 			`labelSelector.matchExpressions[0].operator: must be one of "In", "NotIn", "Exists", "DoesNotExist", not "in"; did you mean "In"?`},
 		{"values missing", `{` + pods + `, "labelSelector": {"matchExpressions": [{"key": "a", "operator": "NotIn"}]}}`,
@@ -62,26 +62,26 @@ func TestProblems(t *testing.T) {
 			`fieldSelector: invalid selector: 'metadata.name'; can't understand 'metadata.name'`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			_, problems := compile(t, tc.give)
-			if diff := cmp.Diff(tc.want, problems.Error()); diff != "" {
+			_, list := compile(t, tc.properties)
+			if diff := cmp.Diff(tc.want, list.Error()); diff != "" {
 				t.Error(diff)
 			}
 		})
 	}
 }
 
-func TestLabelsAreChecked(t *testing.T) {
-	_, problems := compile(t, `{`+pods+`, "matchingLabels": {"a b": "c"}, "labelSelector": {"matchLabels": {"d": "e f"}}}`)
+func TestNew_InvalidLabels(t *testing.T) {
+	_, list := compile(t, `{`+pods+`, "matchingLabels": {"a b": "c"}, "labelSelector": {"matchLabels": {"d": "e f"}}}`)
 	var paths []string
-	for _, p := range problems {
+	for _, p := range list {
 		paths = append(paths, p.Path)
 	}
 	if diff := cmp.Diff([]string{"matchingLabels", "labelSelector.matchLabels"}, paths); diff != "" {
-		t.Error(diff, problems)
+		t.Error(diff, list)
 	}
 }
 
-func TestKey(t *testing.T) {
+func TestSubscription_Key(t *testing.T) {
 	const full = `{` + pods + `, "namespace": "n", "matchingLabels": {"a": "1", "b": "2"}, "fieldSelector": "metadata.name=x,metadata.namespace=n"}`
 	for _, tc := range []struct {
 		name, one, other string
@@ -111,18 +111,18 @@ func TestKey(t *testing.T) {
 	}
 }
 
-func TestWants(t *testing.T) {
+func TestSubscription_EventTypes(t *testing.T) {
 	for _, tc := range []struct {
-		give string
-		want []string
+		properties string
+		want       []string
 	}{
 		{`{` + pods + `}`, []string{event.Create, event.Update, event.Delete}},
 		{`{` + pods + `, "events": []}`, []string{event.Create, event.Update, event.Delete}},
 		{`{` + pods + `, "events": ["sync", "delete"]}`, []string{event.Delete, event.Sync}},
 	} {
-		s, problems := compile(t, tc.give)
-		if problems.Err() != nil {
-			t.Fatal(problems)
+		s, list := compile(t, tc.properties)
+		if list.Err() != nil {
+			t.Fatal(list)
 		}
 		var got []string
 		for _, kind := range []string{event.Create, event.Update, event.Delete, event.Sync} {
@@ -131,12 +131,12 @@ func TestWants(t *testing.T) {
 			}
 		}
 		if diff := cmp.Diff(tc.want, got); diff != "" {
-			t.Errorf("%s: %s", tc.give, diff)
+			t.Errorf("%s: %s", tc.properties, diff)
 		}
 	}
 }
 
-func TestWantsNot(t *testing.T) {
+func TestSubscription_Skip(t *testing.T) {
 	shop, other := event.TriggerRef{Name: "shop"}, event.TriggerRef{Name: "other"}
 	data, label := source.Path{"data"}, source.Path{"metadata", "labels", "a/b"}
 	for _, tc := range []struct {
@@ -154,10 +154,10 @@ func TestWantsNot(t *testing.T) {
 		{"for none", event.Event{Type: event.Delete, Triggers: []event.TriggerRef{}}, source.BeforeStart},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			s, problems := resource.New(resource.Options{})(map[string]any{"apiVersion": "v1", "kind": "Pod"},
+			s, list := resource.New(resource.Options{})(map[string]any{"apiVersion": "v1", "kind": "Pod"},
 				source.Spec{TriggerRef: shop, OnChange: []source.Path{data, label}})
-			if problems.Err() != nil {
-				t.Fatal(problems)
+			if list.Err() != nil {
+				t.Fatal(list)
 			}
 			if got := s.Skip(tc.ev); got != tc.want {
 				t.Errorf("got %q, want %q", got, tc.want)
@@ -166,8 +166,8 @@ func TestWantsNot(t *testing.T) {
 	}
 }
 
-// FuzzProperties wants either problems or a subscription, whatever is written,
-// and the same key again for what has one.
+// FuzzProperties checks that properties yield either diagnostics or a subscription, and
+// that compiling them again yields the same key.
 func FuzzProperties(f *testing.F) {
 	for _, seed := range []string{
 		`{}`, `{` + pods + `}`, `{"apiVersion": "a/b/c", "kind": 1}`,
@@ -183,9 +183,9 @@ func FuzzProperties(f *testing.F) {
 		if json.Unmarshal([]byte(text), &properties) != nil {
 			return
 		}
-		s, problems := check(properties, source.Spec{})
-		if (s == nil) == (len(problems) == 0) {
-			t.Fatalf("subscription %v, problems %v", s, problems)
+		s, list := check(properties, source.Spec{})
+		if (s == nil) == (len(list) == 0) {
+			t.Fatalf("subscription %v, diagnostics %v", s, list)
 		}
 		if s == nil {
 			return

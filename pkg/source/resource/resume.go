@@ -30,23 +30,26 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
-// Checkpoints are what a watch needs of a store to go on where it stopped.
+// Checkpoints loads and deletes the checkpoints of watches. store.Checkpoints
+// implements it.
 type Checkpoints interface {
 	Load(ctx context.Context, watch string) (store.Checkpoint, error)
 	Delete(ctx context.Context, watch string) error
 	Watches(ctx context.Context) ([]string, error)
 }
 
-// Saver takes note of a change of a watch, which follows those before, and
-// returns at once. Flush returns when all of them are in the store, or with the
-// error of the one attempt that it makes. store.Saver is one.
+// Saver saves changes of checkpoints. *store.Saver implements it.
 type Saver interface {
+	// Save queues a change and returns at once. Changes of a watch are applied in
+	// order.
 	Save(watch string, c store.Change)
+	// Flush returns when all queued changes are in the store. It tries once, and
+	// returns the error.
 	Flush(ctx context.Context) error
 }
 
-// Prune forgets the watches that none of subscriptions, which are all that there
-// are, stands for any more. A watch that is taken up again later starts anew.
+// Prune deletes the checkpoints that none of subscriptions uses. subscriptions must be
+// complete. A watch whose checkpoint was deleted starts with an initial list.
 func Prune(ctx context.Context, r Checkpoints, subscriptions []source.Subscription) error {
 	return store.Prune(ctx, r, func(name string) bool {
 		_, key, _ := strings.Cut(name, " ")
@@ -55,21 +58,25 @@ func Prune(ctx context.Context, r Checkpoints, subscriptions []source.Subscripti
 	}, r.Delete)
 }
 
-// serves reports whether s stands for the watch that key names, maybe with others
-// and for others.
+// serves reports whether s uses the watch with this key, maybe as one of several
+// watches.
 func serves(s source.Subscription, key string) bool {
 	if s.Key() == key {
 		return true
 	}
-	of, ok := s.(interface{ asked() subscription })
-	if !ok || of.asked().cluster != anyCluster {
+	wrapper, ok := s.(interface{ unwrap() subscription })
+	if !ok {
 		return false
 	}
-	cluster, ok := of.asked().clusterFromKey(key)
-	return ok && (of.asked().clusters.labels != nil || of.asked().clusters.hasName(cluster))
+	sub := wrapper.unwrap()
+	if sub.cluster != anyCluster {
+		return false
+	}
+	cluster, ok := sub.clusterFromKey(key)
+	return ok && (sub.clusters.labels != nil || sub.clusters.hasName(cluster))
 }
 
-// loadCheckpoint brings the watch to where it stopped, once.
+// loadCheckpoint restores the checkpoint of the watch, once.
 func (w *watcher) loadCheckpoint(ctx context.Context) error {
 	if w.loaded || w.Checkpoints == nil {
 		return nil
@@ -98,7 +105,7 @@ func (w *watcher) loadCheckpoint(ctx context.Context) error {
 	return nil
 }
 
-// restore takes over what was saved.
+// restore restores the state of the watch from a checkpoint.
 func (w *watcher) restore(saved store.Checkpoint) {
 	for key, e := range saved.Inventory {
 		if isTombstone(e) {
@@ -118,8 +125,8 @@ func (w *watcher) restore(saved store.Checkpoint) {
 	w.fieldsRestored = !w.initialized || w.tracker.empty()
 }
 
-// clusterID returns what tells the cluster from others: the UID of its namespace
-// kube-system or, where that may not be read, the address of the API server.
+// clusterID returns the identity of the cluster: the UID of its namespace kube-system
+// or, if reading that is forbidden, the address of the API server.
 func (w *watcher) clusterID(ctx context.Context) (string, error) {
 	namespaces := schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
 	system, err := w.Metadata.Resource(namespaces).Get(ctx, metav1.NamespaceSystem, metav1.GetOptions{})
@@ -132,10 +139,9 @@ func (w *watcher) clusterID(ctx context.Context) (string, error) {
 	return string(system.UID), nil
 }
 
-// restoreFields finds out, after a restart, what the fields were that triggers want to
-// know the old state of: it lists the objects as they were when the watch
-// stopped. Where the API server no longer has that, hashes that were saved stay
-// all that is known.
+// restoreFields restores, once after a restart, the field states of the inventory by
+// listing the objects at the position where the watch stopped. If the API server no
+// longer has that state, only the saved hashes are known.
 func (w *watcher) restoreFields(ctx context.Context) error {
 	if w.fieldsRestored || w.fieldsComplete() {
 		w.fieldsRestored = true
@@ -146,7 +152,7 @@ func (w *watcher) restoreFields(ctx context.Context) error {
 		for _, o := range page {
 			key, v := keyOf(o.GetNamespace(), o.GetName()), versionOf(o.GetResourceVersion())
 			if known, ok := w.inventory.entries[key]; !ok || known.version != v {
-				continue // the stream brings what it was
+				continue // restored from the stream
 			}
 			before := w.inventory.fieldStates[key]
 			w.inventory.fieldStates[key] = w.tracker.observe(before, eventData(o))
@@ -164,6 +170,7 @@ func (w *watcher) restoreFields(ctx context.Context) error {
 	return nil
 }
 
+// fieldsComplete reports whether the field states of all objects are known.
 func (w *watcher) fieldsComplete() bool {
 	for key := range w.inventory.entries {
 		if !w.tracker.complete(w.inventory.fieldStates[key]) {

@@ -30,29 +30,29 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// process is a process that watches until it is killed.
+// process is a process that runs until it is killed.
 type process struct {
 	*harness
 	session *storeSession
 }
 
-// startProcess starts a process on d.
-func (e env) startProcess(d *fakeStore, specs []triggerSpec, opts ...option) process {
+// startProcess starts a process with this store.
+func (e env) startProcess(store *fakeStore, specs []triggerSpec, opts ...option) process {
 	e.Helper()
-	l := e.newProcess(d, specs, opts...)
-	l.run()
-	l.waitForWatch()
-	return l
+	p := e.newProcess(store, specs, opts...)
+	p.run()
+	p.waitForWatch()
+	return p
 }
 
-// newProcess is live before it runs.
-func (e env) newProcess(d *fakeStore, specs []triggerSpec, opts ...option) process {
+// newProcess returns a process that is not running yet.
+func (e env) newProcess(store *fakeStore, specs []triggerSpec, opts ...option) process {
 	e.Helper()
-	p, o := d.newSession()
-	return process{newSharedHarness(e.T, e.config, specs, append(opts, o)...), p}
+	session, o := store.newSession()
+	return process{newSharedHarness(e.T, e.config, specs, append(opts, o)...), session}
 }
 
-// kill ends it as if the machine had lost power.
+// kill ends the process like a power failure.
 func (p process) kill() {
 	p.t.Helper()
 	p.mu.Lock()
@@ -64,12 +64,12 @@ func (p process) kill() {
 	p.err = nil
 }
 
-// trigger returns a trigger that takes everything of this namespace's ConfigMaps.
+// trigger returns a trigger for the ConfigMaps of the namespace.
 func (e env) trigger(name, more string) triggerSpec {
 	return triggerSpec{source.Spec{TriggerRef: event.TriggerRef{Name: name}}, e.properties(more)}
 }
 
-// parallel does something for each of n names at once.
+// parallel calls do with n names, concurrently.
 func parallel(n int, name string, do func(string)) {
 	var all sync.WaitGroup
 	for part := range 10 {
@@ -82,85 +82,84 @@ func parallel(n int, name string, do func(string)) {
 	all.Wait()
 }
 
-// A restart goes on with what was not done, without a list, and repeats nothing
-// that was.
-func TestRestart(t *testing.T) {
-	b, d := newEnv(t), newFakeStore()
-	asks := []triggerSpec{b.trigger("t", "")}
+// A restart resumes without a list. Events that are not done are repeated, no others.
+func TestRestart_Resume(t *testing.T) {
+	e, store := newEnv(t), newFakeStore()
+	specs := []triggerSpec{e.trigger("t", "")}
 	for _, name := range []string{"a", "b", "c", "d"} {
-		b.create(name, nil)
+		e.create(name, nil)
 	}
-	l := b.startProcess(d, asks)
-	l.holdEvents(func(ev event.Event) bool { return strings.HasSuffix(ev.Key, "/b") })
-	b.update("a", `{"data": {"n": "1"}}`)
-	b.update("b", `{"data": {"n": "1"}}`) // not done
-	b.update("a", `{"data": {"n": "2"}}`)
-	b.delete("c")
-	b.update("d", `{"data": {"n": "1"}}`)
-	b.delete("d")
-	b.create("d", nil)
-	b.create("fleeting", nil)
-	b.delete("fleeting")
-	b.update("b", `{"data": {"n": "2"}}`) // not done
-	l.waitForEvents(10)
-	l.kill()
-	b.update("a", `{"data": {"n": "3"}}`)
-	b.delete("d")
+	p := e.startProcess(store, specs)
+	p.holdEvents(func(ev event.Event) bool { return strings.HasSuffix(ev.Key, "/b") })
+	e.update("a", `{"data": {"n": "1"}}`)
+	e.update("b", `{"data": {"n": "1"}}`) // not done
+	e.update("a", `{"data": {"n": "2"}}`)
+	e.delete("c")
+	e.update("d", `{"data": {"n": "1"}}`)
+	e.delete("d")
+	e.create("d", nil)
+	e.create("fleeting", nil)
+	e.delete("fleeting")
+	e.update("b", `{"data": {"n": "2"}}`) // not done
+	p.waitForEvents(10)
+	p.kill()
+	e.update("a", `{"data": {"n": "3"}}`)
+	e.delete("d")
 
-	l = b.startProcess(d, asks)
-	b.want(l.waitForEvents(4), "update b", "update b", "update a", "delete d")
-	if n := l.transport.listedPages(); n != 0 {
+	p = e.startProcess(store, specs)
+	e.want(p.waitForEvents(4), "update b", "update b", "update a", "delete d")
+	if n := p.transport.listedPages(); n != 0 {
 		t.Errorf("listed %d pages", n)
 	}
-	l.kill()
+	p.kill()
 
-	l = b.startProcess(d, asks)
-	b.create("last", nil)
-	b.want(l.waitForEvents(1), "create last")
+	p = e.startProcess(store, specs)
+	e.create("last", nil)
+	e.want(p.waitForEvents(1), "create last")
 }
 
-// What is kept does not grow with what went.
-func TestRestartForgetsWhatWent(t *testing.T) {
-	b, d := newEnv(t), newFakeStore()
-	l := b.startProcess(d, []triggerSpec{b.trigger("t", "")})
-	l.holdEvents(func(ev event.Event) bool { return ev.Type == event.Create && strings.HasSuffix(ev.Key, "/held") })
-	b.create("held", nil)
-	parallel(20, "cm", func(name string) { b.create(name, nil) })
-	parallel(20, "cm", b.delete)
-	l.waitForEvents(41)
-	if n := len(d.single().Inventory); n != 20 {
-		t.Errorf("%d entries below an event that is not done, want one for each object that went", n)
+// Tombstones are deleted when the position has passed them.
+func TestRestart_Tombstones(t *testing.T) {
+	e, store := newEnv(t), newFakeStore()
+	p := e.startProcess(store, []triggerSpec{e.trigger("t", "")})
+	p.holdEvents(func(ev event.Event) bool { return ev.Type == event.Create && strings.HasSuffix(ev.Key, "/held") })
+	e.create("held", nil)
+	parallel(20, "cm", func(name string) { e.create(name, nil) })
+	parallel(20, "cm", e.delete)
+	p.waitForEvents(41)
+	if n := len(store.single().Inventory); n != 20 {
+		t.Errorf("%d entries above a pending event, want one for each deleted object", n)
 	}
-	l.releaseHeld()
+	p.releaseHeld()
 	var left []string
-	for key := range d.single().Inventory {
+	for key := range store.single().Inventory {
 		left = append(left, key)
 	}
-	if diff := cmp.Diff([]string{b.namespace + "/held"}, left); diff != "" {
+	if diff := cmp.Diff([]string{e.namespace + "/held"}, left); diff != "" {
 		t.Error(diff)
 	}
 }
 
-// While a worker is down, and the API server forgets what happened, nothing is
-// lost and nothing is made up.
-func TestRestartExpired(t *testing.T) {
+// If the history expires while the worker is down, exactly the differences are
+// delivered.
+func TestRestart_Expired(t *testing.T) {
 	t.Parallel()
 	c := cluster.Start(t, cluster.Own())
-	b, d := env{T: t, config: c.Config, client: c.Client(t), namespace: c.Namespace(t)}, newFakeStore()
-	parallel(100, "updated", func(name string) { b.create(name, nil) })
-	parallel(100, "deleted", func(name string) { b.create(name, nil) })
-	parallel(20, "kept", func(name string) { b.create(name, nil) })
-	asks := []triggerSpec{b.trigger("t", "")}
-	l := b.startProcess(d, asks)
-	l.holdEvents(func(ev event.Event) bool { return true })
-	b.update("kept-000", `{"data": {"n": "1"}}`) // not done
-	b.create("early", nil)                       // not done
-	l.waitForEvents(2)
-	l.kill()
+	e, store := env{T: t, config: c.Config, client: c.Client(t), namespace: c.Namespace(t)}, newFakeStore()
+	parallel(100, "updated", func(name string) { e.create(name, nil) })
+	parallel(100, "deleted", func(name string) { e.create(name, nil) })
+	parallel(20, "kept", func(name string) { e.create(name, nil) })
+	specs := []triggerSpec{e.trigger("t", "")}
+	p := e.startProcess(store, specs)
+	p.holdEvents(func(ev event.Event) bool { return true })
+	e.update("kept-000", `{"data": {"n": "1"}}`) // not done
+	e.create("early", nil)                       // not done
+	p.waitForEvents(2)
+	p.kill()
 
-	parallel(100, "created", func(name string) { b.create(name, nil) })
-	parallel(100, "updated", func(name string) { b.update(name, `{"data": {"n": "1"}}`) })
-	parallel(100, "deleted", b.delete)
+	parallel(100, "created", func(name string) { e.create(name, nil) })
+	parallel(100, "updated", func(name string) { e.update(name, `{"data": {"n": "1"}}`) })
+	parallel(100, "deleted", e.delete)
 	c.Expire(t)
 
 	want := map[string]int{"update kept-000": 1, "create early": 1}
@@ -169,136 +168,136 @@ func TestRestartExpired(t *testing.T) {
 		want[fmt.Sprintf("update updated-%03d", i)] = 1
 		want[fmt.Sprintf("delete deleted-%03d", i)] = 1
 	}
-	check := func(l process, n int) {
+	check := func(p process, n int) {
 		t.Helper()
 		got := map[string]int{}
-		for _, ev := range l.waitForEvents(n) {
-			got[ev.Type+" "+strings.TrimPrefix(ev.Key, b.namespace+"/")]++
+		for _, ev := range p.waitForEvents(n) {
+			got[ev.Type+" "+strings.TrimPrefix(ev.Key, e.namespace+"/")]++
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
 		}
 	}
-	// Killed in the middle of catching up, it comes to the same.
-	l = b.newProcess(d, asks, func(o *resource.Options) { o.PageSize = 30 })
-	seen := 0
-	l.holdEvents(func(event.Event) bool { seen++; return seen > 150 })
-	l.run()
-	early := l.waitForEvents(302)
-	l.kill()
+	// Killed during the relist, it delivers the same events.
+	p = e.newProcess(store, specs, func(o *resource.Options) { o.PageSize = 30 })
+	received := 0
+	p.holdEvents(func(event.Event) bool { received++; return received > 150 })
+	p.run()
+	early := p.waitForEvents(302)
+	p.kill()
 	for _, ev := range early[:150] {
-		delete(want, ev.Type+" "+strings.TrimPrefix(ev.Key, b.namespace+"/"))
+		delete(want, ev.Type+" "+strings.TrimPrefix(ev.Key, e.namespace+"/"))
 	}
-	l = b.startProcess(d, asks)
-	check(l, 152)
-	b.create("last", nil)
+	p = e.startProcess(store, specs)
+	check(p, 152)
+	e.create("last", nil)
 	want["create last"] = 1
-	check(l, 153)
+	check(p, 153)
 }
 
-// A restored etcd is noticed by a worker that was down meanwhile.
-func TestRestartRestored(t *testing.T) {
+// A restore of etcd while the worker is down is detected.
+func TestRestart_EtcdRestored(t *testing.T) {
 	t.Parallel()
 	c := cluster.Start(t, cluster.Own())
-	b, d := env{T: t, config: c.Config, client: c.Client(t), namespace: c.Namespace(t)}, newFakeStore()
-	asks := []triggerSpec{b.trigger("t", "")}
+	e, store := env{T: t, config: c.Config, client: c.Client(t), namespace: c.Namespace(t)}, newFakeStore()
+	specs := []triggerSpec{e.trigger("t", "")}
 	for _, name := range []string{"kept", "changed", "removed"} {
-		b.create(name, nil)
+		e.create(name, nil)
 	}
 	c.Snapshot(t, "before")
-	l := b.startProcess(d, asks)
-	b.update("changed", `{"data": {"n": "1"}}`)
-	b.delete("removed")
-	b.create("added", nil)
+	p := e.startProcess(store, specs)
+	e.update("changed", `{"data": {"n": "1"}}`)
+	e.delete("removed")
+	e.create("added", nil)
 	for range 10 {
-		b.update("added", `{"metadata": {"labels": {"a": "b"}}}`)
-		b.update("added", `{"metadata": {"labels": null}}`)
+		e.update("added", `{"metadata": {"labels": {"a": "b"}}}`)
+		e.update("added", `{"metadata": {"labels": null}}`)
 	}
-	l.waitForEvents(23)
-	l.kill()
+	p.waitForEvents(23)
+	p.kill()
 	c.Restore(t, "before")
-	l = b.newProcess(d, asks)
-	l.holdEvents(func(event.Event) bool { return true })
-	l.run()
-	b.want(l.waitForEvents(3), "update changed", "create removed", "delete added")
-	l.kill()
+	p = e.newProcess(store, specs)
+	p.holdEvents(func(event.Event) bool { return true })
+	p.run()
+	e.want(p.waitForEvents(3), "update changed", "create removed", "delete added")
+	p.kill()
 
-	// Killed while it catches up, it knows that it has to, although the API
-	// server comes to where it had been.
-	other := b
+	// Killed during the relist, it lists again, although the API server has reached
+	// the old position meanwhile.
+	other := e
 	other.namespace = c.Namespace(t)
 	other.create("a", nil)
 	for i := range 60 {
 		other.update("a", fmt.Sprintf(`{"data": {"n": "%d"}}`, i))
 	}
-	l = b.startProcess(d, asks)
-	b.update("kept", `{"data": {"n": "1"}}`)
-	b.want(l.waitForEvents(4), "update changed", "create removed", "delete added", "update kept")
+	p = e.startProcess(store, specs)
+	e.update("kept", `{"data": {"n": "1"}}`)
+	e.want(p.waitForEvents(4), "update changed", "create removed", "delete added", "update kept")
 }
 
-// What a watch selects is part of what it is.
-func TestRestartWithAnotherSpec(t *testing.T) {
-	b, d := newEnv(t), newFakeStore()
-	l := b.startProcess(d, []triggerSpec{b.trigger("t", "")})
-	b.create("a", nil)
-	l.waitForEvents(1)
-	l.kill()
-	b.create("b", map[string]string{"app": "x"})
-	l = b.startProcess(d, []triggerSpec{b.trigger("t", `, "matchingLabels": {"app": "x"}`)})
-	b.create("c", map[string]string{"app": "x"})
-	b.want(l.waitForEvents(1), "create c")
+// A watch with another selector has another checkpoint.
+func TestRestart_OtherSelector(t *testing.T) {
+	e, store := newEnv(t), newFakeStore()
+	p := e.startProcess(store, []triggerSpec{e.trigger("t", "")})
+	e.create("a", nil)
+	p.waitForEvents(1)
+	p.kill()
+	e.create("b", map[string]string{"app": "x"})
+	p = e.startProcess(store, []triggerSpec{e.trigger("t", `, "matchingLabels": {"app": "x"}`)})
+	e.create("c", map[string]string{"app": "x"})
+	e.want(p.waitForEvents(1), "create c")
 }
 
-func TestFromNow(t *testing.T) {
-	b, d := newEnv(t), newFakeStore()
-	asks := []triggerSpec{b.trigger("t", `, "events": ["create", "update", "delete", "sync"]`)}
-	b.create("before", nil)
-	l := b.startProcess(d, asks)
-	b.create("a", nil)
-	b.want(l.waitForEvents(2), "sync before", "create a")
-	l.kill()
-	b.create("b", nil)
-	b.delete("before")
-	l = b.startProcess(d, asks, func(o *resource.Options) { o.FromNow = true })
-	b.create("c", nil)
-	b.want(l.waitForEvents(1), "create c")
-	l.kill()
-	b.create("d", nil)
-	l = b.startProcess(d, asks)
-	b.want(l.waitForEvents(1), "create d")
+func TestRestart_FromNow(t *testing.T) {
+	e, store := newEnv(t), newFakeStore()
+	specs := []triggerSpec{e.trigger("t", `, "events": ["create", "update", "delete", "sync"]`)}
+	e.create("before", nil)
+	p := e.startProcess(store, specs)
+	e.create("a", nil)
+	e.want(p.waitForEvents(2), "sync before", "create a")
+	p.kill()
+	e.create("b", nil)
+	e.delete("before")
+	p = e.startProcess(store, specs, func(o *resource.Options) { o.FromNow = true })
+	e.create("c", nil)
+	e.want(p.waitForEvents(1), "create c")
+	p.kill()
+	e.create("d", nil)
+	p = e.startProcess(store, specs)
+	e.want(p.waitForEvents(1), "create d")
 }
 
 func TestPrune(t *testing.T) {
-	b, d := newEnv(t), newFakeStore()
-	l := b.startProcess(d, []triggerSpec{b.trigger("t", "")})
-	l.kill()
-	other := b.startProcess(d, []triggerSpec{b.trigger("t", `, "matchingLabels": {"app": "x"}`)})
+	e, store := newEnv(t), newFakeStore()
+	p := e.startProcess(store, []triggerSpec{e.trigger("t", "")})
+	p.kill()
+	other := e.startProcess(store, []triggerSpec{e.trigger("t", `, "matchingLabels": {"app": "x"}`)})
 	other.kill()
-	d.checkpoints["somebody else's"] = d.single()
-	if err := resource.Prune(t.Context(), d, l.triggers); err != nil {
+	store.checkpoints["other"] = store.single()
+	if err := resource.Prune(t.Context(), store, p.triggers); err != nil {
 		t.Fatal(err)
 	}
-	watches, _ := d.Watches(t.Context())
-	if len(watches) != 2 || !strings.HasSuffix(watches[0], " "+l.triggers[0].Key()) || watches[1] != "somebody else's" {
+	watches, _ := store.Watches(t.Context())
+	if len(watches) != 2 || !strings.HasSuffix(watches[0], " "+p.triggers[0].Key()) || watches[1] != "other" {
 		t.Errorf("left %q", watches)
 	}
 }
 
-// Where the cluster's identity may not be read, its address stands for it.
-func TestClusterIdentity(t *testing.T) {
-	b, d := newEnv(t), newFakeStore()
+// The cluster is identified by its address if reading its UID is forbidden.
+func TestRestart_ClusterID(t *testing.T) {
+	e, store := newEnv(t), newFakeStore()
 	c := cluster.Start(t)
-	system, err := b.client.CoreV1().Namespaces().Get(t.Context(), "kube-system", getOptions())
+	system, err := e.client.CoreV1().Namespaces().Get(t.Context(), "kube-system", getOptions())
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.startProcess(d, []triggerSpec{b.trigger("t", "")}).kill()
-	b.config = c.ServiceAccount(t, b.namespace, "reader", rule("configmaps", "list", "watch"))
-	b.startProcess(d, []triggerSpec{b.trigger("t", "")}, func(o *resource.Options) { o.Server = b.config.Host }).kill()
-	watches, _ := d.Watches(t.Context())
-	for i, want := range []string{string(system.UID), b.config.Host} {
+	e.startProcess(store, []triggerSpec{e.trigger("t", "")}).kill()
+	e.config = c.ServiceAccount(t, e.namespace, "reader", rule("configmaps", "list", "watch"))
+	e.startProcess(store, []triggerSpec{e.trigger("t", "")}, func(o *resource.Options) { o.Server = e.config.Host }).kill()
+	watches, _ := store.Watches(t.Context())
+	for i, want := range []string{string(system.UID), e.config.Host} {
 		if i >= len(watches) || !strings.Contains(strings.Join(watches, "\n"), want+" ") {
-			t.Errorf("no watch of %s in %q", want, watches)
+			t.Errorf("no checkpoint of %s in %q", want, watches)
 		}
 	}
 }

@@ -25,20 +25,19 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
-// subscription is what one trigger asks for: objects, and types of events.
+// subscription is the subscription of one trigger to objects and types of events.
 type subscription struct {
 	query
-	// clusters is in which clusters.
 	clusters clusterSelection
 	trigger  source.Spec
 	events   []string
-	// filter narrows events down; nil takes all of them.
+	// filter selects among the events; nil selects all.
 	filter func(event.Event) bool
 	open   func(shared []subscription) source.Source
 }
 
-// Key is equal for the same kind, namespace and selectors, whatever types of
-// events are wanted: one watch serves them all.
+// Key is equal for the same kind, namespace and selectors. Subscriptions to different
+// types of events share a watch.
 func (s subscription) Key() string { return s.key() }
 
 // Watches returns the kind and the namespace of the objects.
@@ -46,9 +45,9 @@ func (s subscription) Watches() (kind schema.GroupVersionKind, namespace string)
 	return s.kind, s.namespace
 }
 
-// Skip returns why the trigger does not take ev: its type is not among those
-// that it asked for, it happened before the trigger was there, or it is an
-// update that is known to have changed none of the trigger's fields.
+// Skip returns NotSubscribed if the trigger does not subscribe to the type or the
+// cluster of ev, BeforeStart if ev precedes its start, and NoChange if ev is an update
+// of which all onChange fields are known to be unchanged.
 func (s subscription) Skip(ev event.Event) source.Reason {
 	switch {
 	case !slices.Contains(s.events, ev.Type), !s.clusters.mayMatchEvent(ev.Cluster):
@@ -63,6 +62,7 @@ func (s subscription) Skip(ev event.Event) source.Reason {
 	return ""
 }
 
+// unchanged reports whether all onChange fields are known to be unchanged.
 func (s subscription) unchanged(ev event.Event) bool {
 	for _, p := range s.trigger.OnChange {
 		if !slices.Contains(ev.Unchanged, p.String()) {
@@ -76,17 +76,19 @@ func (s subscription) unchanged(ev event.Event) bool {
 func (s subscription) Open(shared []source.Subscription) source.Source {
 	var all []subscription
 	for _, other := range shared {
-		if other, ok := other.(interface{ asked() subscription }); ok {
-			all = append(all, other.asked())
+		if other, ok := other.(interface{ unwrap() subscription }); ok {
+			all = append(all, other.unwrap())
 		}
 	}
 	return s.open(all)
 }
 
-func (s subscription) asked() subscription { return s }
+// unwrap returns the subscription also from a comparer.
+func (s subscription) unwrap() subscription { return s }
 
-// comparer is a subscription to what happens to objects.
+// comparer is a subscription to the changes of objects, rather than to a derived
+// source.
 type comparer struct{ subscription }
 
-// Compares marks that events say what changed.
+// Compares implements source.Comparer.
 func (comparer) Compares() {}

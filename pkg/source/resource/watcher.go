@@ -33,52 +33,51 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
-// kindPollInterval is how often a watch asks whether the kind it waits for is there:
-// together with the 10 seconds between discoveries, it is found within 15.
+// kindPollInterval is the interval at which a watch looks up a kind that is not
+// registered. With the 10 s between discoveries, the kind is found within 15 s.
 const kindPollInterval = 5 * time.Second
 
-// watcher is the watch of one query. Its state outlives a Run, so that the next
-// one goes on where it stopped.
+// watcher is the watch of one query. Its state outlives Run: the next Run resumes
+// where the last one stopped.
 type watcher struct {
 	Options
 	query
 	mapper *sharedMapper
-	// derived makes of events what is delivered; nil delivers them.
+	// derived derives the delivered events; nil delivers the events themselves.
 	derived *DerivedSource
-	// tracker says what has to be known of an object before it changed.
+	// tracker extracts the state of objects that later events are compared with.
 	tracker fieldTracker
 	// subscribers are the triggers that share the watch.
 	subscribers *subscribers
 
-	// mapping is where the objects are served; nil while that is not known.
+	// mapping is the REST mapping of the kind; nil until it is resolved.
 	mapping *meta.RESTMapping
-	// mappingStale is set when the API server has denied that mapping.
+	// mappingStale is set when the API server returned NotFound for the mapping.
 	mappingStale bool
-	// loaded is set once the watch is where it stopped before a restart, and name is
-	// then what the store knows it by.
+	// loaded is set once the checkpoint was loaded. storeName is then its name.
 	loaded    bool
 	storeName atomic.Pointer[string]
-	// initialized is set once all objects that exist at first are in inventory.
+	// initialized is set once inventory holds all objects of the initial list.
 	initialized bool
-	// startSaved is set once the store holds where the watch begins.
+	// startSaved is set once the store holds the position where the watch starts.
 	startSaved bool
 	inventory  inventory
-	// tombstones are objects that went before a restart, after what is saved as the
-	// position: by key, and up to which version all is done.
+	// tombstones holds the objects that were deleted before a restart but above the
+	// saved position, by key. All events up to the tombstone's version are done.
 	tombstones map[string]version
-	// fieldsRestored is set once nothing more can be found out about how the objects
-	// in inventory were when the watch stopped.
+	// fieldsRestored is set once the field states of the inventory were restored as
+	// far as possible.
 	fieldsRestored bool
-	// position is the resourceVersion that the watch has reached; empty where
-	// the objects have to be listed.
+	// position is the resourceVersion that the watch has reached. It is empty if the
+	// objects have to be listed.
 	position     string
 	checkpointer *checkpointer
-	// syncedTo is the key up to which the objects that exist were delivered,
-	// and announcing follows which of those deliveries are done.
+	// syncedTo is the key up to which sync events were delivered, and syncWatermark
+	// the key up to which they are done.
 	syncedTo      string
 	syncWatermark *watermark
 	backoff       backoff
-	// loggedWatching is whether it has been said that the watch works.
+	// loggedWatching is set once the first watch was logged.
 	loggedWatching bool
 }
 
@@ -96,14 +95,14 @@ func newWatcher(o Options, mapper *sharedMapper, q query, d *DerivedSource, shar
 	}
 }
 
-// Run watches until ctx ends. It waits for a kind that is not registered, and
-// bridges by itself interruptions of a watch that was established.
+// Run watches until ctx ends. It waits for a kind that is not registered, and retries
+// by itself when an established watch is interrupted.
 func (w *watcher) Run(ctx context.Context, sink source.Sink) error {
 	log := logr.FromContextOrDiscard(ctx).WithValues("watch", w.String())
 	ctx = logr.NewContext(ctx, log)
 	defer func() {
 		committed, pending := w.checkpointer.watermark.Committed()
-		log.V(1).Info("watch stopped", "resourceVersion", w.position, "done", committed, "undone", pending)
+		log.V(1).Info("watch stopped", "resourceVersion", w.position, "committed", committed, "pending", pending)
 	}()
 	if err := w.loadCheckpoint(ctx); err != nil {
 		if ctx.Err() != nil {
@@ -133,14 +132,14 @@ func (w *watcher) Run(ctx context.Context, sink source.Sink) error {
 		case !errors.As(err, &interruptedError{}):
 			return err
 		}
-		log.Info("watch interrupted; going on", "reason", err.Error(), "delay", delay)
+		log.Info("watch interrupted; retrying", "reason", err.Error(), "delay", delay)
 		if !wait(ctx, w.Clock, delay) {
 			return nil
 		}
 	}
 }
 
-// advance brings the watch from where it is to the end of a stream.
+// advance lists as necessary, then watches until the stream ends.
 func (w *watcher) advance(ctx context.Context, sink source.Sink) error {
 	if w.mapping == nil {
 		if err := w.resolveKind(ctx, sink); err != nil {
@@ -172,26 +171,28 @@ func (w *watcher) advance(ctx context.Context, sink source.Sink) error {
 	return w.watch(ctx, sink)
 }
 
-// saveStart waits, once, until the store holds where the watch begins: a process that
-// is killed by its very first event must not begin after it the next time.
+// saveStart waits, once, until the store holds the position where the watch starts.
+// Without it, a process that is killed during its first event would start after that
+// event the next time.
 func (w *watcher) saveStart(ctx context.Context) error {
 	if w.startSaved || w.Saver == nil {
 		return nil
 	}
 	if err := w.Saver.Flush(ctx); err != nil {
-		return interruptedError{fmt.Errorf("save where the watch begins: %w", err)}
+		return interruptedError{fmt.Errorf("save the start of the watch: %w", err)}
 	}
 	w.startSaved = true
 	return nil
 }
 
-// resolveKind finds out where the objects are served, and waits while they are not.
+// resolveKind resolves the kind to its REST mapping. It waits while the kind is not
+// registered, and delivers the deletion of all objects if it was removed.
 func (w *watcher) resolveKind(ctx context.Context, sink source.Sink) error {
 	for reported := false; ; reported = true {
 		mapping, known, err := w.mapper.mapping(w.kind, w.mappingStale)
 		if err == nil {
 			if mapping.Scope.Name() == meta.RESTScopeNameRoot && w.namespace != "" {
-				return fmt.Errorf("kind %q in %q belongs to no namespace: namespace %q cannot be given",
+				return fmt.Errorf("kind %q in %q is cluster-scoped: namespace %q must not be set",
 					w.kind.Kind, w.kind.GroupVersion(), w.namespace)
 			}
 			w.mapping, w.mappingStale = mapping, false
@@ -206,7 +207,7 @@ func (w *watcher) resolveKind(ctx context.Context, sink source.Sink) error {
 			}
 		}
 		if !reported {
-			logr.FromContextOrDiscard(ctx).Info("no such kind is registered; waiting for it",
+			logr.FromContextOrDiscard(ctx).Info("kind is not registered; waiting",
 				"kind", w.kind.Kind, "apiVersion", w.kind.GroupVersion().String())
 			w.reportStatus(err)
 		}
@@ -216,13 +217,13 @@ func (w *watcher) resolveKind(ctx context.Context, sink source.Sink) error {
 	}
 }
 
-// interruptedError is the end of a stream that had been established.
+// interruptedError is the error of an established stream. Run retries it.
 type interruptedError struct{ error }
 
 func (e interruptedError) Unwrap() error { return e.error }
 
-// isHistoryGone reports whether the API server no longer, or not yet, has what
-// came after the resourceVersion it was asked about.
+// isHistoryGone reports whether the API server no longer has, or does not have yet,
+// the events after the requested resourceVersion.
 func isHistoryGone(err error) bool {
 	return apierrors.IsResourceExpired(err) || apierrors.IsGone(err) ||
 		apierrors.HasStatusCause(err, metav1.CauseTypeResourceVersionTooLarge) ||

@@ -17,104 +17,97 @@ limitations under the License.
 package webhook
 
 import (
-	"path/filepath"
+	"errors"
+	"fmt"
+	"net/http"
 	"strings"
-	"time"
-
-	"golang.org/x/net/http/httpguts"
-	"k8s.io/apimachinery/pkg/util/validation"
-
-	"github.com/kubevela/kube-trigger/pkg/diag"
-	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
-// authProperties are those of all kinds of auth.
-type authProperties struct {
-	Type             string           `json:"type"`
-	Secret           secretProperties `json:"secret"`
-	ToleranceSeconds int64            `json:"toleranceSeconds"`
-	Header           string           `json:"header"`
-	Prefix           string           `json:"prefix"`
-	Algorithm        string           `json:"algorithm"`
-	Encoding         string           `json:"encoding"`
-	Query            string           `json:"query"`
-	Audiences        []string         `json:"audiences"`
-	Users            []string         `json:"users"`
+// errUnauthorized means that a request's credentials are missing or wrong, which is
+// answered with 401. Other errors of an authenticator are answered with 503.
+var errUnauthorized = errors.New("unauthorized")
+
+func unauthorized(format string, args ...any) error {
+	return fmt.Errorf("%w: "+format, append([]any{errUnauthorized}, args...)...)
 }
 
-type secretProperties struct {
-	Name string `json:"name"`
-	Key  string `json:"key"`
-	File string `json:"file"`
-	Env  string `json:"env"`
+// authenticator authenticates requests and names the headers of their sender.
+type authenticator struct {
+	// checkHeaders runs before the body is read, checkBody after it. Either may be
+	// nil; all that are set must pass.
+	checkHeaders func(r *http.Request) error
+	checkBody    func(r *http.Request, body []byte) error
+	// challenge is the scheme in WWW-Authenticate of a 401 response.
+	challenge string
+	// deliveryHeader identifies the delivery; typeHeader holds the event's type.
+	deliveryHeader, typeHeader string
+	// secretHeader and secretQuery hold the secret, and are not part of events.
+	secretHeader, secretQuery string
 }
 
-// authTypes are the types of auth that are objects.
-func authTypes() []string {
-	return []string{"github", "gitea", "gitlab", "standard", "hmac", "token", "bearer", "tokenReview"}
-}
+const (
+	defaultDeliveryHeader = "X-Delivery-Id"
+	authorizationHeader   = "Authorization"
+)
 
-// authenticator returns who decides about calls of t's webhook.
-func (p authProperties) authenticator(t event.TriggerRef, keys *secretCache, reviews *tokenReviewer) (authenticator, diag.List) {
-	var problems diag.List
-	if p.Type == "tokenReview" {
-		if len(p.Audiences) == 0 {
-			problems.Add("audiences", "needs one at least: a token is accepted for one of them only")
+// allowAll accepts every request.
+func allowAll() authenticator { return authenticator{deliveryHeader: defaultDeliveryHeader} }
+
+// checkSharedSecret accepts requests from which extract returns the secret.
+func checkSharedSecret(secrets *secretCache, ref secretRef, extract func(*http.Request) (string, bool)) func(*http.Request) error {
+	return func(r *http.Request) error {
+		given, ok := extract(r)
+		if !ok {
+			return unauthorized("missing token")
 		}
-		return tokenReviewAuth(reviews, p.Audiences, p.Users), problems
-	}
-	ref := p.Secret.ref(t, &problems)
-	switch p.Type {
-	case "github":
-		return githubAuth(keys, ref), problems
-	case "gitea":
-		return giteaAuth(keys, ref), problems
-	case "gitlab":
-		return gitlabAuth(keys, ref), problems
-	case "standard":
-		return standard(keys, ref, time.Duration(p.ToleranceSeconds)*time.Second), problems
-	case "hmac":
-		checkHeader("header", p.Header, &problems)
-		return hmacAuth(keys, ref, hmacSignature{
-			header: p.Header, prefix: p.Prefix, hash: hashFunc(p.Algorithm), decode: decodeFunc(p.Encoding),
-		}), problems
-	case "token":
-		switch {
-		case (p.Header == "") == (p.Query == ""):
-			problems.Add("", "needs either header or query")
-		case p.Header != "":
-			checkHeader("header", p.Header, &problems)
+		want, err := secrets.get(r.Context(), ref)
+		if err != nil {
+			return err
 		}
-		return token(keys, ref, p.Header, p.Query), problems
+		if !want.equals(given) {
+			return unauthorized("wrong token")
+		}
+		return nil
 	}
-	return bearerAuth(keys, ref), problems
 }
 
-// ref returns where the secret is for a trigger.
-func (s secretProperties) ref(t event.TriggerRef, problems *diag.List) secretRef {
-	given := 0
-	for _, place := range []string{s.Name, s.File, s.Env} {
-		if place != "" {
-			given++
-		}
+// tokenAuth accepts requests with the secret in a header or, if header is empty, in a
+// query parameter.
+func tokenAuth(secrets *secretCache, ref secretRef, header, query string) authenticator {
+	return authenticator{
+		checkHeaders: checkSharedSecret(secrets, ref, func(r *http.Request) (string, bool) {
+			given := r.Header.Get(header)
+			if header == "" {
+				given = r.URL.Query().Get(query)
+			}
+			return given, given != ""
+		}),
+		challenge: "Token", deliveryHeader: defaultDeliveryHeader, secretHeader: header, secretQuery: query,
 	}
-	if given != 1 {
-		problems.Add("secret", "needs one of name (of a Secret), file and env")
-	}
-	if reasons := validation.IsDNS1123Subdomain(s.Name); s.Name != "" && len(reasons) > 0 {
-		problems.Add("secret.name", "%q is not a name: %s", s.Name, strings.Join(reasons, "; "))
-	}
-	if reasons := validation.IsConfigMapKey(s.Key); len(reasons) > 0 {
-		problems.Add("secret.key", "%q is not a key: %s", s.Key, strings.Join(reasons, "; "))
-	}
-	if s.File != "" && !filepath.IsAbs(s.File) {
-		problems.Add("secret.file", "must be an absolute path, not %q", s.File)
-	}
-	return secretRef{namespace: t.Namespace, name: s.Name, key: s.Key, file: s.File, env: s.Env}
 }
 
-func checkHeader(path, name string, problems *diag.List) {
-	if !httpguts.ValidHeaderFieldName(name) {
-		problems.Add(path, `must be the name of a header, such as "X-Signature", not %q`, name)
+// gitlabAuth accepts GitLab's secret token. Deliveries are identified by
+// Idempotency-Key, because X-Gitlab-Event-UUID is shared by a chain of deliveries.
+func gitlabAuth(secrets *secretCache, ref secretRef) authenticator {
+	a := tokenAuth(secrets, ref, "X-Gitlab-Token", "")
+	a.deliveryHeader, a.typeHeader = "Idempotency-Key", "X-Gitlab-Event"
+	return a
+}
+
+// bearerAuth accepts requests with the secret as bearer token.
+func bearerAuth(secrets *secretCache, ref secretRef) authenticator {
+	return authenticator{
+		checkHeaders: checkSharedSecret(secrets, ref, bearerToken),
+		challenge:    "Bearer", deliveryHeader: defaultDeliveryHeader, secretHeader: authorizationHeader,
 	}
+}
+
+// bearerToken returns the bearer token of a request.
+func bearerToken(r *http.Request) (string, bool) {
+	const scheme = "bearer "
+	text := r.Header.Get(authorizationHeader)
+	if len(text) <= len(scheme) || !strings.EqualFold(text[:len(scheme)], scheme) {
+		return "", false
+	}
+	return text[len(scheme):], true
 }

@@ -43,7 +43,7 @@ func mac(text string) []byte {
 	return m.Sum(nil)
 }
 
-// secretFile returns a reference to a file with value.
+// secretFile returns the secret property for a file with value.
 func secretFile(t *testing.T, value string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "secret")
@@ -53,8 +53,9 @@ func secretFile(t *testing.T, value string) string {
 	return "{file: " + path + "}"
 }
 
-// TestGitHubsExample: the secret, body and signature that GitHub documents.
-func TestGitHubsExample(t *testing.T) {
+// TestGitHubAuth_DocumentedExample uses the secret, body and signature of GitHub's
+// documentation.
+func TestGitHubAuth_DocumentedExample(t *testing.T) {
 	w := serve(t, "auth: {type: github, secret: "+secretFile(t, secretValue)+"}")
 	w.expectStatus(http.StatusAccepted, call{body: "Hello, World!", headers: map[string]string{
 		"Content-Type":        "application/x-www-form-urlencoded",
@@ -62,16 +63,16 @@ func TestGitHubsExample(t *testing.T) {
 	}})
 }
 
-// sender is how one kind of sender shows that it may call.
+// sender authenticates requests with one auth type.
 type sender struct {
 	properties string
-	// headers and query are those of a good call with this delivery and body.
+	// headers and query authenticate a request with this delivery ID and body.
 	headers func(delivery, body string) map[string]string
 	query   string
-	// bad are headers that are no good with any body.
+	// bad lists headers that must be rejected.
 	bad []map[string]string
-	// delivery is the header of a delivery's name, kind that of what happened.
-	delivery, kind string
+	// deliveryHeader holds the delivery ID, typeHeader the event's type.
+	deliveryHeader, typeHeader string
 }
 
 func senders(t *testing.T) map[string]sender {
@@ -87,21 +88,21 @@ func senders(t *testing.T) map[string]sender {
 				{}, {"X-Hub-Signature-256": "sha256=" + wrong}, {"X-Hub-Signature-256": hex.EncodeToString(mac(body))},
 				{"X-Hub-Signature-256": "sha256="}, {"X-Hub-Signature-256": "sha256=xyz"}, {"X-Hub-Signature": "sha256=" + hex.EncodeToString(mac(body))},
 			},
-			delivery: "X-GitHub-Delivery", kind: "X-GitHub-Event",
+			deliveryHeader: "X-GitHub-Delivery", typeHeader: "X-GitHub-Event",
 		},
 		"gitea": {
 			properties: "auth: {type: gitea, secret: " + secret + "}",
 			headers: func(_, body string) map[string]string {
 				return map[string]string{"X-Gitea-Signature": hex.EncodeToString(mac(body))}
 			},
-			bad:      []map[string]string{{}, {"X-Gitea-Signature": wrong}, {"X-Gitea-Signature": wrong[:10]}},
-			delivery: "X-Gitea-Delivery", kind: "X-Gitea-Event",
+			bad:            []map[string]string{{}, {"X-Gitea-Signature": wrong}, {"X-Gitea-Signature": wrong[:10]}},
+			deliveryHeader: "X-Gitea-Delivery", typeHeader: "X-Gitea-Event",
 		},
 		"gitlab": {
-			properties: "auth: {type: gitlab, secret: " + secret + "}",
-			headers:    func(string, string) map[string]string { return map[string]string{"X-Gitlab-Token": secretValue} },
-			bad:        []map[string]string{{}, {"X-Gitlab-Token": "x"}, {"X-Gitlab-Token": secretValue + "x"}, {"X-Gitlab-Token": secretValue[1:]}},
-			delivery:   "Idempotency-Key", kind: "X-Gitlab-Event",
+			properties:     "auth: {type: gitlab, secret: " + secret + "}",
+			headers:        func(string, string) map[string]string { return map[string]string{"X-Gitlab-Token": secretValue} },
+			bad:            []map[string]string{{}, {"X-Gitlab-Token": "x"}, {"X-Gitlab-Token": secretValue + "x"}, {"X-Gitlab-Token": secretValue[1:]}},
+			deliveryHeader: "Idempotency-Key", typeHeader: "X-Gitlab-Event",
 		},
 		"hmac": {
 			properties: "auth: {type: hmac, header: X-Sum, algorithm: sha512, encoding: base64, prefix: 'v=', secret: " + secret + "}",
@@ -110,49 +111,50 @@ func senders(t *testing.T) map[string]sender {
 				m.Write([]byte(body))
 				return map[string]string{"X-Sum": "v=" + base64.StdEncoding.EncodeToString(m.Sum(nil))}
 			},
-			bad:      []map[string]string{{}, {"X-Sum": "v=" + base64.StdEncoding.EncodeToString(mac(body))}, {"X-Sum": "v=%"}},
-			delivery: "X-Delivery-Id",
+			bad:            []map[string]string{{}, {"X-Sum": "v=" + base64.StdEncoding.EncodeToString(mac(body))}, {"X-Sum": "v=%"}},
+			deliveryHeader: "X-Delivery-Id",
 		},
 		"token": {
-			properties: "auth: {type: token, header: Authorization, secret: " + secret + "}",
-			headers:    func(string, string) map[string]string { return map[string]string{"Authorization": secretValue} },
-			bad:        []map[string]string{{}, {"Authorization": "x"}, {"Authorization": "Bearer " + secretValue}},
-			delivery:   "X-Delivery-Id",
+			properties:     "auth: {type: token, header: Authorization, secret: " + secret + "}",
+			headers:        func(string, string) map[string]string { return map[string]string{"Authorization": secretValue} },
+			bad:            []map[string]string{{}, {"Authorization": "x"}, {"Authorization": "Bearer " + secretValue}},
+			deliveryHeader: "X-Delivery-Id",
 		},
-		"token in the query": {
-			properties: "auth: {type: token, query: hook, secret: " + secret + "}",
-			headers:    func(string, string) map[string]string { return nil },
-			query:      "?hook=It%27s+a+Secret+to+Everybody",
-			delivery:   "X-Delivery-Id",
+		"query token": {
+			properties:     "auth: {type: token, query: hook, secret: " + secret + "}",
+			headers:        func(string, string) map[string]string { return nil },
+			query:          "?hook=It%27s+a+Secret+to+Everybody",
+			deliveryHeader: "X-Delivery-Id",
 		},
 		"bearer": {
 			properties: "auth: {type: bearer, secret: " + secret + "}\ndeliveryHeader: X-Id",
 			headers: func(string, string) map[string]string {
 				return map[string]string{"Authorization": "Bearer " + secretValue}
 			},
-			bad:      []map[string]string{{}, {"Authorization": secretValue}, {"Authorization": "Bearer "}, {"Authorization": "Bearer x"}, {"Authorization": "Bearer"}},
-			delivery: "X-Id",
+			bad:            []map[string]string{{}, {"Authorization": secretValue}, {"Authorization": "Bearer "}, {"Authorization": "Bearer x"}, {"Authorization": "Bearer"}},
+			deliveryHeader: "X-Id",
 		},
 		"standard": {
 			properties: "auth: {type: standard, secret: " + secretFile(t, "whsec_"+base64.StdEncoding.EncodeToString([]byte(secretValue))) + "}",
 			headers: func(delivery, body string) map[string]string {
-				return standard(delivery, time.Now(), body)
+				return standardHeaders(delivery, time.Now(), body)
 			},
 			bad: []map[string]string{
-				{}, standard("1", time.Now(), "other"), standard("1", time.Now().Add(-6*time.Minute), body), standard("1", time.Now().Add(6*time.Minute), body),
-				without(standard("1", time.Now(), body), "Webhook-Id"), without(standard("1", time.Now(), body), "Webhook-Timestamp"),
-				without(standard("1", time.Now(), body), "Webhook-Signature"),
+				{}, standardHeaders("1", time.Now(), "other"), standardHeaders("1", time.Now().Add(-6*time.Minute), body), standardHeaders("1", time.Now().Add(6*time.Minute), body),
+				without(standardHeaders("1", time.Now(), body), "Webhook-Id"), without(standardHeaders("1", time.Now(), body), "Webhook-Timestamp"),
+				without(standardHeaders("1", time.Now(), body), "Webhook-Signature"),
 			},
-			delivery: "Webhook-Id",
+			deliveryHeader: "Webhook-Id",
 		},
 	}
 }
 
-// standard signs as Standard Webhooks say, among signatures that are not for us.
-func standard(id string, at time.Time, body string) map[string]string {
-	stamp := strconv.FormatInt(at.Unix(), 10)
-	sum := base64.StdEncoding.EncodeToString(mac(id + "." + stamp + "." + body))
-	return map[string]string{"Webhook-Id": id, "Webhook-Timestamp": stamp, "Webhook-Signature": "v1a,AAAA v1,AAAA v1," + sum}
+// standardHeaders signs as in Standard Webhooks, and adds signatures of other versions
+// and keys.
+func standardHeaders(id string, timestamp time.Time, body string) map[string]string {
+	seconds := strconv.FormatInt(timestamp.Unix(), 10)
+	sum := base64.StdEncoding.EncodeToString(mac(id + "." + seconds + "." + body))
+	return map[string]string{"Webhook-Id": id, "Webhook-Timestamp": seconds, "Webhook-Signature": "v1a,AAAA v1,AAAA v1," + sum}
 }
 
 func without(headers map[string]string, name string) map[string]string {
@@ -160,15 +162,16 @@ func without(headers map[string]string, name string) map[string]string {
 	return headers
 }
 
-// TestSenders lets in who may call, once for each delivery, and nobody else.
-func TestSenders(t *testing.T) {
+// TestAuth accepts authenticated requests, once per delivery ID, and rejects others.
+// Neither events nor logs hold the secret.
+func TestAuth(t *testing.T) {
 	for name, s := range senders(t) {
 		t.Run(name, func(t *testing.T) {
 			w := serve(t, s.properties)
 			good := func(delivery string) call {
-				headers := map[string]string{s.delivery: delivery, "Content-Type": "application/json"}
-				if s.kind != "" {
-					headers[s.kind] = "push"
+				headers := map[string]string{s.deliveryHeader: delivery, "Content-Type": "application/json"}
+				if s.typeHeader != "" {
+					headers[s.typeHeader] = "push"
 				}
 				for k, v := range s.headers(delivery, body) {
 					headers[k] = v
@@ -179,8 +182,8 @@ func TestSenders(t *testing.T) {
 			w.expectStatus(http.StatusAccepted, first)
 			w.expectStatus(http.StatusOK, first)
 			for i, headers := range s.bad {
-				if status, answer := w.send(call{body: body, headers: headers}); status != http.StatusUnauthorized || answer != "not authorized\n" {
-					t.Errorf("bad call %d: status %d, %s", i, status, answer)
+				if status, response := w.send(call{body: body, headers: headers}); status != http.StatusUnauthorized || response != "not authorized\n" {
+					t.Errorf("bad request %d: status %d, %s", i, status, response)
 				}
 			}
 			if s.query != "" {
@@ -193,7 +196,7 @@ func TestSenders(t *testing.T) {
 				t.Errorf("events %s, %s", events[0].ID, events[1].ID)
 			}
 			want := "request"
-			if s.kind != "" {
+			if s.typeHeader != "" {
 				want = "push"
 			}
 			if events[0].Type != want {
@@ -209,20 +212,37 @@ func TestSenders(t *testing.T) {
 	}
 }
 
-// TestNoSecret: where the secret is not there, nobody may call, and callers are
-// told to try again.
-func TestNoSecret(t *testing.T) {
+// TestStandardAuth_Replay: a captured request cannot be replayed as another delivery by
+// changing headers that are not signed.
+func TestStandardAuth_Replay(t *testing.T) {
+	w := serve(t, "auth: {type: standard, secret: "+secretFile(t, "whsec_"+base64.StdEncoding.EncodeToString([]byte(secretValue)))+"}")
+	captured := call{body: body, headers: standardHeaders("1", time.Now(), body)}
+	for name, value := range map[string]string{
+		"Ce-Specversion": "1.0", "Ce-Source": "/s", "Ce-Type": "t", "Ce-Id": "1", "Content-Type": "application/json",
+	} {
+		captured.headers[name] = value
+	}
+	w.expectStatus(http.StatusAccepted, captured)
+	for name, value := range map[string]string{"Ce-Id": "2", "Ce-Source": "/other", "X-Delivery-Id": "2", "Idempotency-Key": "2"} {
+		captured.headers[name] = value
+		w.expectStatus(http.StatusOK, captured)
+	}
+	w.waitForEvents(1)
+}
+
+// TestAuth_SecretUnavailable answers with 503 and logs the reason.
+func TestAuth_SecretUnavailable(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "secret")
 	for name, tc := range map[string]struct{ properties, want string }{
 		"file":         {"auth: {type: bearer, secret: {file: " + path + "}}", "no such file"},
-		"variable":     {"auth: {type: gitlab, secret: {env: NO_SUCH_VARIABLE}}", "environment variable NO_SUCH_VARIABLE: is empty"},
+		"variable":     {"auth: {type: gitlab, secret: {env: NO_SUCH_VARIABLE}}", "environment variable NO_SUCH_VARIABLE: empty value"},
 		"cluster":      {"auth: {type: github, secret: {name: hook}}", "key secret of Secret n/hook: no cluster"},
 		"token review": {"auth: {type: tokenReview, audiences: [a]}", "no cluster"},
-		"not base64":   {"auth: {type: standard, secret: " + secretFile(t, "%") + "}", "is not whsec_ and base64"},
+		"not base64":   {"auth: {type: standard, secret: " + secretFile(t, "%") + "}", `not base64 after \"whsec_\"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := serve(t, tc.properties)
-			headers := standard("1", time.Now(), body)
+			headers := standardHeaders("1", time.Now(), body)
 			headers["Authorization"], headers["X-Gitlab-Token"] = "Bearer x", "x"
 			headers["X-Hub-Signature-256"] = "sha256=" + hex.EncodeToString(mac(body))
 			w.expectStatus(http.StatusServiceUnavailable, call{body: body, headers: headers})

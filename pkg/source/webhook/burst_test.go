@@ -29,21 +29,20 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/source/webhook"
 )
 
-// maxGrowth is by how much the memory of a process may grow in a burst, in
-// bytes.
+// maxGrowth limits the growth of a process's memory in a burst, in bytes.
 const maxGrowth = 64 << 20
 
-// burstResult is what happened when many called at once.
+// burstResult is the result of many concurrent requests.
 type burstResult struct {
 	statuses       map[int]int
 	growth, events int
-	// resident is what the operating system knows of, at rest and in the burst.
+	// before and resident are the resident set size before and after the burst.
 	before, resident int
 	duration         time.Duration
 }
 
-// runBurst sends calls at once, every tenth of which is too large. None of them
-// says how long it is, so that the worker has to count.
+// runBurst sends concurrent requests without a Content-Length. Every tenth has a body
+// that is too large.
 func runBurst(t testing.TB, calls int) burstResult {
 	t.Helper()
 	p := spawn(t)
@@ -54,11 +53,11 @@ func runBurst(t testing.TB, calls int) burstResult {
 	var (
 		b       = burstResult{statuses: map[int]int{}, before: p.resident()}
 		mu      sync.Mutex
-		callers sync.WaitGroup
+		clients sync.WaitGroup
 		start   = time.Now()
 	)
 	for n := range calls {
-		callers.Go(func() {
+		clients.Go(func() {
 			body := small
 			if n%10 == 0 {
 				body = large
@@ -69,14 +68,14 @@ func runBurst(t testing.TB, calls int) burstResult {
 			b.statuses[status]++
 		})
 	}
-	callers.Wait()
+	clients.Wait()
 	b.duration = time.Since(start)
 	b.resident = p.resident()
 	b.growth, b.events = p.shutdown(t)
 	return b
 }
 
-// post returns the status of the answer, 0 where there is none.
+// post returns the status of the response, or 0 without a response.
 func post(t testing.TB, client *http.Client, url string, body []byte) int {
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, io.NopCloser(bytes.NewReader(body)))
 	if err != nil {
@@ -93,29 +92,29 @@ func post(t testing.TB, client *http.Client, url string, body []byte) int {
 	return res.StatusCode
 }
 
-// check wants nine in ten calls to be taken, and the others to be too large.
+// check expects 90 % of the requests to be accepted and 10 % to be too large.
 func (b burstResult) check(t testing.TB, calls int) {
 	t.Helper()
-	t.Logf("%d calls in %v: %v, %d events; memory up by %d MiB; resident %d MiB, then %d MiB",
+	t.Logf("%d requests in %v: %v, %d events; memory grew by %d MiB; resident %d MiB, then %d MiB",
 		calls, b.duration, b.statuses, b.events, b.growth>>20, b.before>>20, b.resident>>20)
 	if b.statuses[http.StatusRequestEntityTooLarge] != calls/10 {
-		t.Errorf("%d calls were too large, want %d", b.statuses[http.StatusRequestEntityTooLarge], calls/10)
+		t.Errorf("%d requests were too large, want %d", b.statuses[http.StatusRequestEntityTooLarge], calls/10)
 	}
 	if got, want := b.statuses[http.StatusAccepted], calls*9/10*99/100; got < want {
-		t.Errorf("%d calls were taken, want %d", got, want)
+		t.Errorf("%d requests were accepted, want %d", got, want)
 	}
 	if b.growth > maxGrowth {
-		t.Errorf("memory is up by %d MiB, want at most %d", b.growth>>20, maxGrowth>>20)
+		t.Errorf("memory grew by %d MiB, want at most %d", b.growth>>20, maxGrowth>>20)
 	}
 }
 
-// TestBurst takes 1,000 calls at once.
+// TestBurst sends 1,000 concurrent requests.
 func TestBurst(t *testing.T) {
 	const calls = 1000
 	runBurst(t, calls).check(t, calls)
 }
 
-// BenchmarkBurst is TestBurst with 10,000 calls.
+// BenchmarkBurst is TestBurst with 10,000 requests.
 func BenchmarkBurst(b *testing.B) {
 	const calls = 10_000
 	for b.Loop() {
@@ -123,28 +122,28 @@ func BenchmarkBurst(b *testing.B) {
 		result.check(b, calls)
 		b.ReportMetric(float64(result.growth>>20), "MiB")
 		b.ReportMetric(float64(result.resident-result.before)/(1<<20), "MiB-resident")
-		b.ReportMetric(float64(result.statuses[http.StatusAccepted])/result.duration.Seconds(), "taken/s")
+		b.ReportMetric(float64(result.statuses[http.StatusAccepted])/result.duration.Seconds(), "accepted/s")
 	}
 }
 
-// BenchmarkSlow is TestSlow with 1,000 connections.
-func BenchmarkSlow(b *testing.B) {
+// BenchmarkSlowClients is TestSlowClients with 1,000 connections.
+func BenchmarkSlowClients(b *testing.B) {
 	for b.Loop() {
 		b.ReportMetric(runSlowConnections(b, 1000).Seconds(), "s")
 	}
 }
 
-// slowConnections is how many of them TestSlow opens.
+// slowConnections is the number of connections that TestSlowClients opens.
 const slowConnections = 100
 
-// TestSlow closes connections whose headers, or bodies, do not come, and serves
+// TestSlowClients closes connections that do not send their headers or body, and serves
 // others meanwhile.
-func TestSlow(t *testing.T) {
+func TestSlowClients(t *testing.T) {
 	t.Parallel()
 	runSlowConnections(t, slowConnections)
 }
 
-// runSlowConnections returns how long the last of the connections was open.
+// runSlowConnections returns the longest time that one of the connections was open.
 func runSlowConnections(t testing.TB, connections int) time.Duration {
 	t.Helper()
 	w := serve(t, "auth: none")
@@ -174,7 +173,7 @@ func runSlowConnections(t testing.TB, connections int) time.Duration {
 	for range connections {
 		longest = max(longest, <-closed)
 	}
-	t.Logf("%d slow connections were closed within %v", connections, longest)
+	t.Logf("%d slow connections closed within %v", connections, longest)
 	if n := len(w.received()); n != 1 {
 		t.Errorf("%d events", n)
 	}

@@ -33,21 +33,21 @@ import (
 )
 
 const (
-	// maxDrained is how much of a body that is too large is read and thrown away.
+	// maxDrained limits the bytes of a too large body that are read and discarded.
 	maxDrained = 4 << 20
-	// retryAfter is when callers may try again, in seconds.
+	// retryAfter is the value of the header Retry-After, in seconds.
 	retryAfter = "5"
 )
 
-// errorResponse is an answer other than yes.
+// errorResponse is a response to a request that emits no event.
 type errorResponse struct {
 	status int
-	// message is told to the caller, and cause to the log.
+	// message is the response's body; cause is only logged.
 	message string
 	cause   error
 }
 
-// handler answers the calls of one hook.
+// handler serves the requests of one hook.
 type handler struct {
 	*hook
 	server   *Server
@@ -60,8 +60,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id, isNew, response := h.receive(w, r)
 	if response != nil {
 		if response.status == http.StatusRequestEntityTooLarge {
-			// Else a caller that still sends would see a broken connection instead of
-			// the answer.
+			// A client that is still sending would otherwise get a broken connection
+			// instead of the response.
 			_, _ = io.CopyN(io.Discard, r.Body, maxDrained)
 		}
 		h.writeError(w, r, response)
@@ -71,7 +71,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if isNew {
 		w.WriteHeader(http.StatusAccepted)
 	}
-	_ = json.NewEncoder(w).Encode(map[string]string{"event": id}) // or the caller is gone
+	_ = json.NewEncoder(w).Encode(map[string]string{"event": id}) // fails if the client has gone
 }
 
 func (h *handler) writeError(w http.ResponseWriter, r *http.Request, response *errorResponse) {
@@ -84,20 +84,21 @@ func (h *handler) writeError(w http.ResponseWriter, r *http.Request, response *e
 		w.Header().Set("Retry-After", retryAfter)
 	}
 	if response.status == http.StatusServiceUnavailable && response.cause != nil {
-		h.log.Error(response.cause, "Webhook cannot take calls")
+		h.log.Error(response.cause, "Webhook cannot accept requests")
 	} else {
-		h.log.V(1).Info("call refused", "status", response.status, "reason", response.message, "cause", response.cause, "from", r.RemoteAddr)
+		h.log.V(1).Info("request rejected", "status", response.status, "reason", response.message, "cause", response.cause, "from", r.RemoteAddr)
 	}
 	http.Error(w, response.message, response.status)
 }
 
-// receive returns the ID of the event that the call became, and whether it is new.
+// receive authenticates and reads a request, and stores its event. It returns the
+// event's ID and whether the delivery is new, or the response of a rejected request.
 func (h *handler) receive(w http.ResponseWriter, r *http.Request) (id string, isNew bool, response *errorResponse) {
 	switch {
 	case r.Method != http.MethodPost:
-		return "", false, &errorResponse{http.StatusMethodNotAllowed, "webhooks are called with POST", nil}
+		return "", false, &errorResponse{http.StatusMethodNotAllowed, "method not allowed: use POST", nil}
 	case !h.limiter.AllowN(h.receiver.Clock.Now(), 1):
-		return "", false, &errorResponse{http.StatusTooManyRequests, "too many calls", nil}
+		return "", false, &errorResponse{http.StatusTooManyRequests, "rate limit exceeded", nil}
 	case r.ContentLength > h.maxBody:
 		return "", false, tooLarge(nil)
 	}
@@ -127,14 +128,15 @@ func (h *handler) receive(w http.ResponseWriter, r *http.Request) (id string, is
 	case errors.Is(err, store.ErrRejected):
 		return "", false, tooLarge(err)
 	case errors.Is(err, store.ErrFull):
-		return "", false, &errorResponse{http.StatusServiceUnavailable, "too many events wait to be handled", err}
+		return "", false, &errorResponse{http.StatusServiceUnavailable, "the event queue is full", err}
 	}
 	return "", false, &errorResponse{http.StatusServiceUnavailable, "the event could not be stored", err}
 }
 
-// authenticate asks a guard.
-func (h *handler) authenticate(asked bool, check func() error) *errorResponse {
-	if !asked {
+// authenticate runs check if required, and returns the response to a request that
+// fails it: 401 for errUnauthorized, 503 for other errors.
+func (h *handler) authenticate(required bool, check func() error) *errorResponse {
+	if !required {
 		return nil
 	}
 	switch err := check(); {
@@ -143,11 +145,12 @@ func (h *handler) authenticate(asked bool, check func() error) *errorResponse {
 	case errors.Is(err, errUnauthorized):
 		return &errorResponse{http.StatusUnauthorized, "not authorized", err}
 	default:
-		return &errorResponse{http.StatusServiceUnavailable, "it cannot be decided whether the call is authorized", err}
+		return &errorResponse{http.StatusServiceUnavailable, "the request could not be authenticated", err}
 	}
 }
 
-// readBody reads the body. release is to be called when it is not needed any more.
+// readBody reads the body. The caller calls release, which is never nil, when it no
+// longer needs the body.
 func (h *handler) readBody(w http.ResponseWriter, r *http.Request) (body []byte, release func(), response *errorResponse) {
 	release = func() {}
 	limited := http.MaxBytesReader(w, r.Body, h.maxBody)
@@ -158,7 +161,7 @@ func (h *handler) readBody(w http.ResponseWriter, r *http.Request) (body []byte,
 			if cap(body) >= LargeBodyBytes {
 				size = h.maxBody + 1
 				if err := h.acquireLargeBody(w, r); err != nil {
-					return nil, release, &errorResponse{http.StatusServiceUnavailable, "too many large calls at once", err}
+					return nil, release, &errorResponse{http.StatusServiceUnavailable, "too many concurrent large requests", err}
 				}
 				release = func() { h.server.largeBodies.Release(1) }
 			}
@@ -177,8 +180,8 @@ func (h *handler) readBody(w http.ResponseWriter, r *http.Request) (body []byte,
 	}
 }
 
-// capacity returns how much room to make for a body: no more than want, and than
-// it takes to see its end.
+// capacity returns the buffer size for a body: at most want, and at most one byte
+// more than the body can have, so that a read finds its end.
 func (h *handler) capacity(r *http.Request, want int64) int64 {
 	limit := h.maxBody
 	if r.ContentLength >= 0 {
@@ -187,8 +190,8 @@ func (h *handler) capacity(r *http.Request, want int64) int64 {
 	return min(want, limit+1)
 }
 
-// acquireLargeBody waits until one more large body may be read, and then gives its sender
-// some time.
+// acquireLargeBody waits up to LargeBodyWait for a slot to read a large body, then
+// extends the read deadline by LargeBodyReadTimeout.
 func (h *handler) acquireLargeBody(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), LargeBodyWait)
 	defer cancel()
@@ -208,12 +211,12 @@ func isTooLarge(err error) bool {
 }
 
 func tooLarge(err error) *errorResponse {
-	return &errorResponse{http.StatusRequestEntityTooLarge, "the call is too large", err}
+	return &errorResponse{http.StatusRequestEntityTooLarge, "request too large", err}
 }
 
-// incomplete answers a caller that did not send what it announced.
+// incomplete is the response to a request that was not sent to its end.
 func incomplete(err error) *errorResponse {
-	return &errorResponse{http.StatusRequestTimeout, "the call is not complete", err}
+	return &errorResponse{http.StatusRequestTimeout, "incomplete request", err}
 }
 
 func undecodable(err error) *errorResponse {
@@ -225,10 +228,10 @@ func undecodable(err error) *errorResponse {
 	case errors.Is(err, payload.ErrMalformed), errors.Is(err, image.ErrMalformed):
 		return &errorResponse{http.StatusBadRequest, err.Error(), err}
 	}
-	return &errorResponse{http.StatusInternalServerError, "the call cannot be read", err}
+	return &errorResponse{http.StatusInternalServerError, "the request could not be decoded", err}
 }
 
-// store stores the event of a call.
+// store stores an event within StoreTimeout.
 func (h *handler) store(ctx context.Context, ev event.Event) (isNew bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, StoreTimeout)
 	defer cancel()

@@ -31,14 +31,14 @@ import (
 	"time"
 )
 
-// hmacSignature is an HMAC of the body in a header.
+// hmacSignature describes a header that holds an HMAC of the body.
 type hmacSignature struct {
 	header, prefix string
 	hash           func() hash.Hash
 	decode         func(string) ([]byte, error)
 }
 
-// hashFunc returns the hash of a name that properties.cue allows.
+// hashFunc returns the hash of a hmac algorithm in properties.cue.
 func hashFunc(name string) func() hash.Hash {
 	switch name {
 	case "sha1":
@@ -49,7 +49,7 @@ func hashFunc(name string) func() hash.Hash {
 	return sha256.New
 }
 
-// decodeFunc returns the decoder of an encoding that properties.cue allows.
+// decodeFunc returns the decoder of a hmac encoding in properties.cue.
 func decodeFunc(name string) func(string) ([]byte, error) {
 	if name == "base64" {
 		return base64.StdEncoding.DecodeString
@@ -61,8 +61,8 @@ func hexSHA256(header, prefix string) hmacSignature {
 	return hmacSignature{header: header, prefix: prefix, hash: sha256.New, decode: hex.DecodeString}
 }
 
-// hmacAuth lets in what is signed.
-func hmacAuth(keys *secretCache, ref secretRef, s hmacSignature) authenticator {
+// hmacAuth accepts requests whose body is signed as s describes.
+func hmacAuth(secrets *secretCache, ref secretRef, s hmacSignature) authenticator {
 	return authenticator{
 		checkHeaders: func(r *http.Request) error {
 			_, err := s.parse(r)
@@ -73,7 +73,7 @@ func hmacAuth(keys *secretCache, ref secretRef, s hmacSignature) authenticator {
 			if err != nil {
 				return err
 			}
-			key, err := keys.get(r.Context(), ref)
+			key, err := secrets.get(r.Context(), ref)
 			if err != nil {
 				return err
 			}
@@ -86,15 +86,15 @@ func hmacAuth(keys *secretCache, ref secretRef, s hmacSignature) authenticator {
 	}
 }
 
-// parse returns the signature of a call.
+// parse returns the signature of a request.
 func (s hmacSignature) parse(r *http.Request) ([]byte, error) {
 	text, ok := strings.CutPrefix(r.Header.Get(s.header), s.prefix)
 	if !ok || text == "" {
-		return nil, unauthorized("no signature in %s", s.header)
+		return nil, unauthorized("missing signature in %s", s.header)
 	}
 	given, err := s.decode(text)
 	if err != nil {
-		return nil, unauthorized("no signature in %s: %w", s.header, err)
+		return nil, unauthorized("invalid signature in %s: %w", s.header, err)
 	}
 	return given, nil
 }
@@ -107,54 +107,55 @@ func computeMAC(hash func() hash.Hash, key secret, parts ...[]byte) []byte {
 	return mac.Sum(nil)
 }
 
-func githubAuth(keys *secretCache, ref secretRef) authenticator {
-	g := hmacAuth(keys, ref, hexSHA256("X-Hub-Signature-256", "sha256="))
-	g.deliveryHeader, g.typeHeader = "X-GitHub-Delivery", "X-GitHub-Event"
-	return g
+func githubAuth(secrets *secretCache, ref secretRef) authenticator {
+	a := hmacAuth(secrets, ref, hexSHA256("X-Hub-Signature-256", "sha256="))
+	a.deliveryHeader, a.typeHeader = "X-GitHub-Delivery", "X-GitHub-Event"
+	return a
 }
 
-func giteaAuth(keys *secretCache, ref secretRef) authenticator {
-	g := hmacAuth(keys, ref, hexSHA256("X-Gitea-Signature", ""))
-	g.deliveryHeader, g.typeHeader = "X-Gitea-Delivery", "X-Gitea-Event"
-	return g
+func giteaAuth(secrets *secretCache, ref secretRef) authenticator {
+	a := hmacAuth(secrets, ref, hexSHA256("X-Gitea-Signature", ""))
+	a.deliveryHeader, a.typeHeader = "X-Gitea-Delivery", "X-Gitea-Event"
+	return a
 }
 
-// The headers of Standard Webhooks, and how its secrets and signatures begin.
+// Headers and prefixes of Standard Webhooks, https://www.standardwebhooks.com.
 const (
 	standardIDHeader        = "Webhook-Id"
-	standardTimestamp       = "Webhook-Timestamp"
+	standardTimestampHeader = "Webhook-Timestamp"
 	standardSignatureHeader = "Webhook-Signature"
 	standardSecretPrefix    = "whsec_"
 	standardVersionPrefix   = "v1,"
 )
 
-// standard lets in what is signed as Standard Webhooks say: the name of the
-// delivery, its time, and the body.
-func standard(keys *secretCache, ref secretRef, tolerance time.Duration) authenticator {
-	early := func(r *http.Request) error {
+// standardAuth accepts requests that are signed as in Standard Webhooks, symmetric
+// version 1: the delivery's ID, its timestamp and the body. The timestamp must be
+// within tolerance of now.
+func standardAuth(secrets *secretCache, ref secretRef, tolerance time.Duration) authenticator {
+	checkHeaders := func(r *http.Request) error {
 		if r.Header.Get(standardIDHeader) == "" {
-			return unauthorized("no %s", standardIDHeader)
+			return unauthorized("missing %s", standardIDHeader)
 		}
-		at, err := strconv.ParseInt(r.Header.Get(standardTimestamp), 10, 64)
+		seconds, err := strconv.ParseInt(r.Header.Get(standardTimestampHeader), 10, 64)
 		if err != nil {
-			return unauthorized("no %s", standardTimestamp)
+			return unauthorized("missing or invalid %s", standardTimestampHeader)
 		}
-		if age := keys.clock.Since(time.Unix(at, 0)); age > tolerance || age < -tolerance {
+		if age := secrets.clock.Since(time.Unix(seconds, 0)); age > tolerance || age < -tolerance {
 			return unauthorized("timestamp is more than %s from now", tolerance)
 		}
 		return nil
 	}
-	late := func(r *http.Request, body []byte) error {
-		key, err := keys.get(r.Context(), ref)
+	checkBody := func(r *http.Request, body []byte) error {
+		key, err := secrets.get(r.Context(), ref)
 		if err != nil {
 			return err
 		}
 		value, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(string(key.value()), standardSecretPrefix))
 		if err != nil {
-			return fmt.Errorf("%s: is not %s and base64", ref, standardSecretPrefix)
+			return fmt.Errorf("%s: not base64 after %q", ref, standardSecretPrefix)
 		}
-		head := r.Header.Get(standardIDHeader) + "." + r.Header.Get(standardTimestamp) + "."
-		want := computeMAC(sha256.New, newSecret(value), []byte(head), body)
+		signed := r.Header.Get(standardIDHeader) + "." + r.Header.Get(standardTimestampHeader) + "."
+		want := computeMAC(sha256.New, newSecret(value), []byte(signed), body)
 		for text := range strings.FieldsSeq(r.Header.Get(standardSignatureHeader)) {
 			given, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(text, standardVersionPrefix))
 			if strings.HasPrefix(text, standardVersionPrefix) && err == nil && hmac.Equal(given, want) {
@@ -163,5 +164,8 @@ func standard(keys *secretCache, ref secretRef, tolerance time.Duration) authent
 		}
 		return unauthorized("wrong signature")
 	}
-	return authenticator{checkHeaders: early, checkBody: late, challenge: "Signature", deliveryHeader: standardIDHeader, secretHeader: standardSignatureHeader}
+	return authenticator{
+		checkHeaders: checkHeaders, checkBody: checkBody,
+		challenge: "Signature", deliveryHeader: standardIDHeader, secretHeader: standardSignatureHeader,
+	}
 }

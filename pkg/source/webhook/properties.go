@@ -18,17 +18,20 @@ package webhook
 
 import (
 	"encoding/json"
+	"path/filepath"
 	"strings"
 	"time"
 
+	"golang.org/x/net/http/httpguts"
 	"golang.org/x/time/rate"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/expr/schema"
 )
 
-// hook is what one trigger asks for.
+// hook holds the checked properties of one trigger.
 type hook struct {
 	trigger        event.TriggerRef
 	path           string
@@ -37,23 +40,23 @@ type hook struct {
 	registry       string
 	maxBody        int64
 	limiter        *rate.Limiter
-	// replayWindow is how long a delivery could be repeated by whoever has seen
-	// it; 0 where nothing says how old it is.
+	// replayWindow is how long a captured request stays valid; 0 if requests carry no
+	// timestamp.
 	replayWindow time.Duration
 }
 
-// name is that of the hook in the store.
+// name identifies the hook in the store.
 func (h *hook) name() string { return Type + ":" + h.trigger.String() }
 
-// authNone is auth that lets everybody in.
+// authNone is the auth property that accepts every request.
 const authNone = "none"
 
-// parse checks properties, and returns the hook that they ask for.
-func parse(s schema.Lazy, given map[string]any, t event.TriggerRef, keys *secretCache, reviews *tokenReviewer) (*hook, diag.List) {
-	var problems diag.List
+// parse checks properties and returns the hook of trigger t.
+func parse(s schema.Lazy, given map[string]any, t event.TriggerRef, secrets *secretCache, reviewer *tokenReviewer) (*hook, diag.List) {
+	var diags diag.List
 	if auth, ok := given["auth"].(map[string]any); ok && auth["type"] == nil {
-		problems.Add("auth.type", "is required: one of %s", strings.Join(authTypes(), ", "))
-		return nil, problems
+		diags.Add("auth.type", "is required: one of %s", strings.Join(authTypes(), ", "))
+		return nil, diags
 	}
 	var p struct {
 		Path           string          `json:"path"`
@@ -66,8 +69,8 @@ func parse(s schema.Lazy, given map[string]any, t event.TriggerRef, keys *secret
 			Burst     int     `json:"burst"`
 		} `json:"rateLimit"`
 	}
-	if problems = s.Decode(given, &p); len(problems) > 0 {
-		return nil, problems
+	if diags = s.Decode(given, &p); len(diags) > 0 {
+		return nil, diags
 	}
 	h := &hook{
 		trigger: t, path: p.Path, registry: p.Registry, maxBody: p.MaxBodyBytes,
@@ -77,27 +80,119 @@ func parse(s schema.Lazy, given map[string]any, t event.TriggerRef, keys *secret
 		h.path = "/" + t.String()
 	}
 	if !strings.HasPrefix(h.path, "/") || strings.ContainsAny(h.path, "?#% ") {
-		problems.Add("path", `must begin with "/", and have no "?", "#", "%%" or blanks, not %q`, p.Path)
+		diags.Add("path", `must start with "/" and contain no "?", "#", "%%" or space, not %q`, p.Path)
 	}
 	h.auth = allowAll()
 	var auth authProperties
 	if string(p.Auth) != `"`+authNone+`"` {
 		if err := json.Unmarshal(p.Auth, &auth); err != nil {
-			problems.Add("auth", "%v", err)
-			return nil, problems
+			diags.Add("auth", "%v", err)
+			return nil, diags
 		}
-		var wrong diag.List
-		h.auth, wrong = auth.authenticator(t, keys, reviews)
-		problems = append(problems, wrong.WithPrefix("auth")...)
+		var authDiags diag.List
+		h.auth, authDiags = auth.authenticator(t, secrets, reviewer)
+		diags = append(diags, authDiags.WithPrefix("auth")...)
 		h.replayWindow = 2 * time.Duration(auth.ToleranceSeconds) * time.Second
 	}
 	h.deliveryHeader = p.DeliveryHeader
 	if h.deliveryHeader == "" {
 		h.deliveryHeader = h.auth.deliveryHeader
 	}
-	checkHeader("deliveryHeader", h.deliveryHeader, &problems)
+	checkHeader("deliveryHeader", h.deliveryHeader, &diags)
 	if h.replayWindow > 0 && h.deliveryHeader != h.auth.deliveryHeader {
-		problems.Add("deliveryHeader", "has no effect with auth of type %q, which signs %s", auth.Type, h.auth.deliveryHeader)
+		diags.Add("deliveryHeader", "has no effect with auth of type %q, which signs %s", auth.Type, h.auth.deliveryHeader)
 	}
-	return h, problems
+	return h, diags
+}
+
+// authProperties are the properties of all auth types.
+type authProperties struct {
+	Type             string           `json:"type"`
+	Secret           secretProperties `json:"secret"`
+	ToleranceSeconds int64            `json:"toleranceSeconds"`
+	Header           string           `json:"header"`
+	Prefix           string           `json:"prefix"`
+	Algorithm        string           `json:"algorithm"`
+	Encoding         string           `json:"encoding"`
+	Query            string           `json:"query"`
+	Audiences        []string         `json:"audiences"`
+	Users            []string         `json:"users"`
+}
+
+type secretProperties struct {
+	Name string `json:"name"`
+	Key  string `json:"key"`
+	File string `json:"file"`
+	Env  string `json:"env"`
+}
+
+// authTypes returns the values of auth.type.
+func authTypes() []string {
+	return []string{"github", "gitea", "gitlab", "standard", "hmac", "token", "bearer", "tokenReview"}
+}
+
+// authenticator returns the authenticator of trigger t.
+func (p authProperties) authenticator(t event.TriggerRef, secrets *secretCache, reviewer *tokenReviewer) (authenticator, diag.List) {
+	var diags diag.List
+	if p.Type == "tokenReview" {
+		if len(p.Audiences) == 0 {
+			diags.Add("audiences", "must list at least one audience; tokens for other audiences are rejected")
+		}
+		return tokenReviewAuth(reviewer, p.Audiences, p.Users), diags
+	}
+	ref := p.Secret.ref(t, &diags)
+	switch p.Type {
+	case "github":
+		return githubAuth(secrets, ref), diags
+	case "gitea":
+		return giteaAuth(secrets, ref), diags
+	case "gitlab":
+		return gitlabAuth(secrets, ref), diags
+	case "standard":
+		return standardAuth(secrets, ref, time.Duration(p.ToleranceSeconds)*time.Second), diags
+	case "hmac":
+		checkHeader("header", p.Header, &diags)
+		return hmacAuth(secrets, ref, hmacSignature{
+			header: p.Header, prefix: p.Prefix, hash: hashFunc(p.Algorithm), decode: decodeFunc(p.Encoding),
+		}), diags
+	case "token":
+		switch {
+		case (p.Header == "") == (p.Query == ""):
+			diags.Add("", "must set exactly one of header and query")
+		case p.Header != "":
+			checkHeader("header", p.Header, &diags)
+		}
+		return tokenAuth(secrets, ref, p.Header, p.Query), diags
+	}
+	return bearerAuth(secrets, ref), diags
+}
+
+// ref returns the secret's reference for trigger t, whose namespace is that of the
+// Secret.
+func (p secretProperties) ref(t event.TriggerRef, diags *diag.List) secretRef {
+	set := 0
+	for _, value := range []string{p.Name, p.File, p.Env} {
+		if value != "" {
+			set++
+		}
+	}
+	if set != 1 {
+		diags.Add("secret", "must set exactly one of name (of a Secret), file and env")
+	}
+	if reasons := validation.IsDNS1123Subdomain(p.Name); p.Name != "" && len(reasons) > 0 {
+		diags.Add("secret.name", "invalid name %q: %s", p.Name, strings.Join(reasons, "; "))
+	}
+	if reasons := validation.IsConfigMapKey(p.Key); len(reasons) > 0 {
+		diags.Add("secret.key", "invalid key %q: %s", p.Key, strings.Join(reasons, "; "))
+	}
+	if p.File != "" && !filepath.IsAbs(p.File) {
+		diags.Add("secret.file", "must be an absolute path, not %q", p.File)
+	}
+	return secretRef{namespace: t.Namespace, name: p.Name, key: p.Key, file: p.File, env: p.Env}
+}
+
+func checkHeader(path, name string, diags *diag.List) {
+	if !httpguts.ValidHeaderFieldName(name) {
+		diags.Add(path, `must be a header name such as "X-Signature", not %q`, name)
+	}
 }

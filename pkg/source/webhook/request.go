@@ -31,10 +31,10 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/source/webhook/payload"
 )
 
-// maxDeliveryID is the longest name of a delivery that is kept as it is.
+// maxDeliveryID limits the length of a delivery ID; longer ones are hashed.
 const maxDeliveryID = 128
 
-// event returns the event of a call whose body was read.
+// event returns the event of a request. Its errors wrap those of payload and image.
 func (h *hook) event(r *http.Request, body []byte, now time.Time) (event.Event, error) {
 	sent, err := payload.Parse(r.Context(), r.Header, body)
 	if err != nil {
@@ -52,7 +52,7 @@ func (h *hook) event(r *http.Request, body []byte, now time.Time) (event.Event, 
 		data["cloudEvent"] = sent.CloudEvent
 		ev.Type = fmt.Sprint(sent.CloudEvent["type"])
 		ev.Key = fmt.Sprintf("%s %v %v", h.trigger, sent.CloudEvent["source"], sent.CloudEvent["subject"])
-		if h.replayWindow == 0 { // else only what is signed names a delivery
+		if h.replayWindow == 0 { // otherwise only the signed header identifies the delivery
 			id = fmt.Sprintf("%v %v", sent.CloudEvent["source"], sent.CloudEvent["id"])
 		}
 	}
@@ -73,9 +73,9 @@ func (h *hook) event(r *http.Request, body []byte, now time.Time) (event.Event, 
 			id = n.ID
 		}
 		images := make([]any, len(n.Images))
-		for i, found := range n.Images {
+		for i, img := range n.Images {
 			images[i] = map[string]any{
-				"registry": found.Registry, "repository": found.Repository, "tag": found.Tag, "digest": found.Digest,
+				"registry": img.Registry, "repository": img.Repository, "tag": img.Tag, "digest": img.Digest,
 			}
 		}
 		data["images"] = images
@@ -94,8 +94,8 @@ func (h *hook) event(r *http.Request, body []byte, now time.Time) (event.Event, 
 	return ev, nil
 }
 
-// eventID returns the event's ID for the sender's name of a delivery; a new one where
-// the sender has none.
+// eventID returns the event's ID for the sender's delivery ID. It is random if
+// delivery is empty.
 func (h *hook) eventID(delivery string) string {
 	switch {
 	case delivery == "":
@@ -107,7 +107,7 @@ func (h *hook) eventID(delivery string) string {
 	return Type + "/" + h.trigger.String() + "/" + delivery
 }
 
-// headers returns the headers of a call in lower case, without those that may
+// headers returns the headers of a request by lower-case name, without those that may
 // hold a secret.
 func (h *hook) headers(header http.Header) map[string]any {
 	out := map[string]any{}
@@ -119,18 +119,20 @@ func (h *hook) headers(header http.Header) map[string]any {
 	return out
 }
 
+// query returns the query parameters of a request, without those that may hold a
+// secret.
 func (h *hook) query(r *http.Request) map[string]any {
-	all := r.URL.Query()
-	for name := range all {
+	values := r.URL.Query()
+	for name := range values {
 		if mayHoldSecret(name) || name == h.auth.secretQuery {
-			delete(all, name)
+			delete(values, name)
 		}
 	}
-	return payload.Values(all)
+	return payload.Values(values)
 }
 
-// mayHoldSecret reports whether a header or parameter of this name is one that
-// senders use for what others must not see.
+// mayHoldSecret reports whether a header or query parameter of this name may hold a
+// secret.
 func mayHoldSecret(name string) bool {
 	name = strings.ToLower(name)
 	for _, word := range []string{"auth", "token", "secret", "signature", "cookie", "password", "credential", "key", "session", "jwt"} {

@@ -32,11 +32,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// maxSecretBytes bounds a secret in a file, in bytes.
+// maxSecretBytes limits the size of a secret in a file.
 const maxSecretBytes = 64 << 10
 
-// secret is a value that is never printed, whatever it is given to. It is behind
-// a function, since fmt looks into the fields of structs by itself.
+// secret is a value that formats as "[redacted]" with any verb. The value is behind a
+// function because fmt prints nested struct fields without calling their methods.
 type secret struct{ value func() []byte }
 
 func newSecret(value []byte) secret { return secret{func() []byte { return value }} }
@@ -49,12 +49,12 @@ func (secret) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, redacted) }
 // MarshalText implements encoding.TextMarshaler.
 func (secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// equals compares in a time that does not depend on where the two differ.
+// equals compares in constant time.
 func (s secret) equals(given string) bool {
 	return subtle.ConstantTimeCompare(s.value(), []byte(given)) == 1
 }
 
-// secretRef says where a secret is: in a Secret, a file, or the environment.
+// secretRef refers to a secret in a Secret, a file or an environment variable.
 type secretRef struct {
 	namespace, name, key string
 	file, env            string
@@ -70,7 +70,8 @@ func (r secretRef) String() string {
 	return fmt.Sprintf("key %s of Secret %s/%s", r.key, r.namespace, r.name)
 }
 
-// secretCache reads secrets, and knows those that are fresh.
+// secretCache reads secrets and caches them for SecretTTL. It is safe for concurrent
+// use.
 type secretCache struct {
 	client client.Client
 	clock  clock.PassiveClock
@@ -79,38 +80,38 @@ type secretCache struct {
 	entries map[secretRef]secretEntry
 }
 
-// secretEntry is a secret that was read, or why that did not succeed.
+// secretEntry is a cached secret, or the error of reading it.
 type secretEntry struct {
 	secret secret
 	err    error
 	readAt time.Time
 }
 
-// get returns the secret that r refers to. It reads one at a time, and each no
-// more often than once in SecretFresh, whether it succeeds or not.
-func (k *secretCache) get(ctx context.Context, r secretRef) (secret, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if h, ok := k.entries[r]; ok && k.clock.Since(h.readAt) < SecretTTL {
-		return h.secret, h.err
+// get returns the secret that r refers to. Errors are cached, too. Only one secret
+// is read at a time.
+func (c *secretCache) get(ctx context.Context, r secretRef) (secret, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e, ok := c.entries[r]; ok && c.clock.Since(e.readAt) < SecretTTL {
+		return e.secret, e.err
 	}
-	value, err := k.read(ctx, r)
+	value, err := c.read(ctx, r)
 	if ctx.Err() != nil {
 		return secret{}, fmt.Errorf("read %s: %w", r, ctx.Err())
 	}
 	value = bytes.TrimRight(value, "\r\n")
 	if err == nil && len(value) == 0 {
-		err = errors.New("is empty")
+		err = errors.New("empty value")
 	}
-	h := secretEntry{secret: newSecret(value), readAt: k.clock.Now()}
+	e := secretEntry{secret: newSecret(value), readAt: c.clock.Now()}
 	if err != nil {
-		h = secretEntry{err: fmt.Errorf("read %s: %w", r, err), readAt: h.readAt}
+		e = secretEntry{err: fmt.Errorf("read %s: %w", r, err), readAt: e.readAt}
 	}
-	k.entries[r] = h
-	return h.secret, h.err
+	c.entries[r] = e
+	return e.secret, e.err
 }
 
-func (k *secretCache) read(ctx context.Context, r secretRef) ([]byte, error) {
+func (c *secretCache) read(ctx context.Context, r secretRef) ([]byte, error) {
 	switch {
 	case r.env != "":
 		return []byte(os.Getenv(r.env)), nil
@@ -122,19 +123,19 @@ func (k *secretCache) read(ctx context.Context, r secretRef) ([]byte, error) {
 		defer f.Close()
 		value, err := io.ReadAll(io.LimitReader(f, maxSecretBytes+1))
 		if err == nil && len(value) > maxSecretBytes {
-			err = fmt.Errorf("is larger than %d bytes", maxSecretBytes)
+			err = fmt.Errorf("larger than %d bytes", maxSecretBytes)
 		}
 		return value, err
-	case k.client == nil:
+	case c.client == nil:
 		return nil, errors.New("no cluster")
 	}
 	var s corev1.Secret
-	if err := k.client.Get(ctx, client.ObjectKey{Namespace: r.namespace, Name: r.name}, &s); err != nil {
+	if err := c.client.Get(ctx, client.ObjectKey{Namespace: r.namespace, Name: r.name}, &s); err != nil {
 		return nil, err
 	}
 	value, ok := s.Data[r.key]
 	if !ok {
-		return nil, errors.New("there is no such key")
+		return nil, errors.New("key not found")
 	}
 	return value, nil
 }

@@ -34,47 +34,51 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
-// shutdownGrace is how long calls that are being answered may take when the last
-// webhook goes.
+// shutdownGrace limits the time that requests in flight get when the last route is
+// removed.
 const shutdownGrace = 5 * time.Second
 
-// Server listens for all webhooks of a process. It does so while there is one.
+// Server is the HTTP server of all webhooks of a process. It listens while it has
+// routes. It is safe for concurrent use.
 type Server struct {
 	address string
-	// largeBodies bounds the large bodies that are being read, decoding the calls that
-	// were.
+	// largeBodies limits concurrent reads of large bodies; decoders limits
+	// concurrent decodes.
 	largeBodies, decoders *semaphore.Weighted
-	// connections counts those that are open.
+	// connections counts the open connections.
 	connections atomic.Int64
 
 	mu     sync.Mutex
 	routes map[string]*route
-	// holding says that routes stay when their webhooks stop.
+	// holding keeps the routes of stopped webhooks.
 	holding bool
 	// listener is nil while there are no routes.
 	listener *listener
 }
 
-// route is a path and who answers.
+// route maps a path to the handler of one trigger.
 type route struct {
 	handler http.Handler
-	owner   string
-	// stopped says that its webhook has stopped. It still stores what it takes.
+	// owner is the trigger's namespace and name.
+	owner string
+	// stopped marks a route whose webhook has stopped. Its handler still stores
+	// events.
 	stopped bool
-	// inFlight are being answered.
+	// inFlight counts the requests that the handler serves.
 	inFlight sync.WaitGroup
 }
 
-// listener is a listener and its server.
+// listener is a running HTTP server.
 type listener struct {
 	server *http.Server
 	addr   net.Addr
-	// failed is closed after err was set, when the server ended by itself.
+	// failed is closed when the server ends; err is set before.
 	failed chan struct{}
 	err    error
 }
 
-// NewServer returns a server that will listen on address, such as ":8090".
+// NewServer returns a server for address, such as ":8090". It listens from the
+// first registered route on.
 func NewServer(address string) *Server {
 	return &Server{
 		address: address, routes: map[string]*route{},
@@ -82,7 +86,8 @@ func NewServer(address string) *Server {
 	}
 }
 
-// Addr returns the address that the server listens on, nil while it does not.
+// Addr returns the address that the server listens on, or nil while it does not
+// listen.
 func (s *Server) Addr() net.Addr {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -92,30 +97,31 @@ func (s *Server) Addr() net.Addr {
 	return s.listener.addr
 }
 
-// register lets handler answer calls of path. It returns what tells that the server
-// has failed, and what ends it: leave returns when no call is being answered.
-// Where the webhook before has stopped, what it took is in the store when join
-// returns.
+// register routes path to handler and starts the server if it does not listen. It
+// replaces the route of a stopped webhook, and returns after the requests in flight
+// of that route have ended. An error means that the path belongs to another trigger
+// or that listening failed. deregister returns after the handler's requests in
+// flight have ended.
 func (s *Server) register(ctx context.Context, path, owner string, handler http.Handler) (l *listener, deregister func(), err error) {
 	r := &route{handler: handler, owner: owner}
-	l, before, err := s.replace(ctx, path, r)
+	l, old, err := s.replace(ctx, path, r)
 	if err != nil {
 		return nil, nil, err
 	}
-	if before != nil {
-		before.inFlight.Wait()
+	if old != nil {
+		old.inFlight.Wait()
 	}
 	return l, func() { s.deregister(ctx, path, r) }, nil
 }
 
-// replace puts r in the place of the webhook that has stopped, if there is one,
-// which it returns.
-func (s *Server) replace(ctx context.Context, path string, r *route) (l *listener, before *route, err error) {
+// replace stores r as the route of path, and returns the route that it replaces, or
+// nil. Only routes of stopped webhooks are replaced.
+func (s *Server) replace(ctx context.Context, path string, r *route) (l *listener, old *route, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	before = s.routes[path]
-	if before != nil && !before.stopped {
-		return nil, nil, fmt.Errorf("path %s is taken by trigger %s", path, before.owner)
+	old = s.routes[path]
+	if old != nil && !old.stopped {
+		return nil, nil, fmt.Errorf("path %s is already used by trigger %s", path, old.owner)
 	}
 	if s.listener == nil || s.listener.hasFailed() {
 		l, err := s.listen(ctx)
@@ -123,10 +129,10 @@ func (s *Server) replace(ctx context.Context, path string, r *route) (l *listene
 			return nil, nil, err
 		}
 		s.listener = l
-		logr.FromContextOrDiscard(ctx).Info("webhooks listen", "address", s.listener.addr.String())
+		logr.FromContextOrDiscard(ctx).Info("webhook server listens", "address", s.listener.addr.String())
 	}
 	s.routes[path] = r
-	return s.listener, before, nil
+	return s.listener, old, nil
 }
 
 func (s *Server) listen(ctx context.Context) (*listener, error) {
@@ -160,8 +166,7 @@ func (s *Server) trackConnection(_ net.Conn, state http.ConnState) {
 	}
 }
 
-// deregister takes the route back, and ends the server where it was the last; unless
-// the server is held.
+// deregister removes the route, or marks it as stopped while the server holds routes.
 func (s *Server) deregister(ctx context.Context, path string, r *route) {
 	s.mu.Lock()
 	if s.holding {
@@ -172,9 +177,10 @@ func (s *Server) deregister(ctx context.Context, path string, r *route) {
 	s.removeRoutes(ctx, []string{path})
 }
 
-// HoldRoutes lets webhooks that stop go on to take calls into the store, until one that
-// starts takes their place, Keep says that none will, or release is called. So
-// no call is refused while one engine takes the place of another.
+// HoldRoutes keeps the routes of webhooks that stop, so that no request is rejected
+// while one engine replaces another. The handlers of held routes store events; the
+// next webhook of the same path delivers them. A held route ends when a webhook
+// registers its path, when PruneRoutes removes it, or when release is called.
 func (s *Server) HoldRoutes() (release func(ctx context.Context)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -186,7 +192,8 @@ func (s *Server) HoldRoutes() (release func(ctx context.Context)) {
 	}
 }
 
-// PruneRoutes ends the webhooks that have stopped and are not among subscriptions.
+// PruneRoutes removes the routes of stopped webhooks that are not among
+// subscriptions.
 func (s *Server) PruneRoutes(ctx context.Context, subscriptions []source.Subscription) {
 	owners := map[string]string{}
 	for _, sub := range subscriptions {
@@ -198,8 +205,8 @@ func (s *Server) PruneRoutes(ctx context.Context, subscriptions []source.Subscri
 	s.removeRoutes(ctx, s.stoppedPaths(owners))
 }
 
-// stoppedPaths returns the paths of webhooks that have stopped, but those of the
-// triggers that kept has for them.
+// stoppedPaths returns the paths of stopped webhooks, except those whose owner is
+// listed in owners, by path.
 func (s *Server) stoppedPaths(owners map[string]string) []string {
 	var paths []string
 	for path, r := range s.routes {
@@ -210,8 +217,9 @@ func (s *Server) stoppedPaths(owners map[string]string) []string {
 	return paths
 }
 
-// removeRoutes takes routes back, ends the server where none is left, and returns when no
-// call of theirs is being answered. It unlocks the server.
+// removeRoutes removes routes, and shuts the server down if none is left. It returns
+// after their requests in flight have ended. The caller holds s.mu; removeRoutes
+// unlocks it.
 func (s *Server) removeRoutes(ctx context.Context, paths []string) {
 	var removed []*route
 	for _, path := range paths {
@@ -231,7 +239,7 @@ func (s *Server) removeRoutes(ctx context.Context, paths []string) {
 	}
 }
 
-// hasFailed reports whether the server has ended by itself.
+// hasFailed reports whether the server ended without shutdown.
 func (l *listener) hasFailed() bool {
 	select {
 	case <-l.failed:
@@ -241,8 +249,8 @@ func (l *listener) hasFailed() bool {
 	}
 }
 
-// shutdown ends the server, and returns when it has. Calls that are being answered get
-// the grace although ctx has ended.
+// shutdown ends the server and waits for it. Requests in flight get shutdownGrace,
+// even if ctx has ended.
 func (l *listener) shutdown(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
 	defer cancel()
@@ -255,7 +263,7 @@ func (l *listener) shutdown(ctx context.Context) {
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.connections.Load() > MaxConnections/2 {
-		// Else connections that nobody uses would keep others waiting.
+		// Idle connections must not keep new ones waiting.
 		w.Header().Set("Connection", "close")
 	}
 	s.mu.Lock()

@@ -27,14 +27,33 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
-// rerun runs a webhook of w until the returned function is called.
-func rerun(t *testing.T, w *worker, sub source.Subscription) (stop func()) {
+// TestServer_SharedListener: webhooks share a listener, a path has one owner, and the
+// port is free after the last webhook has stopped.
+func TestServer_SharedListener(t *testing.T) {
+	w := startWorker(t, t.TempDir()+"/store.db", []triggerConfig{{"a", "auth: none"}, {"b", "{auth: none, path: /b}"}})
+	w.expectStatus(http.StatusAccepted, call{path: "/n/a", body: `1`})
+	w.expectStatus(http.StatusAccepted, call{path: "/b", body: `1`})
+	other := w.hooks[1].Open(w.hooks[1:])
+	if err := other.Run(t.Context(), w); err == nil || err.Error() != "webhook /b: path /b is already used by trigger n/b" {
+		t.Errorf("got %v", err)
+	}
+	address := w.server.Addr().String()
+	w.shutdown()
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+}
+
+// runAgain runs a webhook of w until stop is called.
+func runAgain(t *testing.T, w *worker, sub source.Subscription) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	taking := w.logged("webhook takes calls")
+	accepting := w.logged("webhook accepts requests")
 	go func() { ended <- sub.Open(nil).Run(logr.NewContext(ctx, w.logger()), w) }()
-	w.eventually(func() bool { return w.logged("webhook takes calls") > taking })
+	w.eventually(func() bool { return w.logged("webhook accepts requests") > accepting })
 	return func() {
 		t.Helper()
 		cancel()
@@ -44,10 +63,9 @@ func rerun(t *testing.T, w *worker, sub source.Subscription) (stop func()) {
 	}
 }
 
-// TestHold: while an engine takes the place of another, calls are taken, and
-// handled by the next; but those of webhooks that are no more, and those that
-// come after the last.
-func TestHold(t *testing.T) {
+// TestServer_HoldRoutes: while one engine replaces another, requests are accepted and
+// delivered by the next engine, except for webhooks that no longer exist.
+func TestServer_HoldRoutes(t *testing.T) {
 	w := startWorker(t, t.TempDir()+"/store.db", []triggerConfig{{"t", "auth: none"}, {"gone", "auth: none"}})
 	address := w.server.Addr().String()
 	release := w.server.HoldRoutes()
@@ -65,7 +83,7 @@ func TestHold(t *testing.T) {
 	w.expectStatus(http.StatusAccepted, call{path: "/n/t", body: `4`})
 	w.waitForEvents(0)
 
-	stop := rerun(t, w, w.hooks[0])
+	stop := runAgain(t, w, w.hooks[0])
 	w.expectStatus(http.StatusAccepted, call{path: "/n/t", body: `5`})
 	for i, ev := range w.waitForEvents(3) {
 		if want := []any{int64(1), int64(4), int64(5)}[i]; ev.Data["body"] != want {
@@ -80,7 +98,7 @@ func TestHold(t *testing.T) {
 	release(t.Context())
 	if conn, err := net.Dial("tcp", address); err == nil {
 		conn.Close()
-		t.Error("still listens")
+		t.Error("server still listens")
 	}
 	w.waitForEvents(3)
 }

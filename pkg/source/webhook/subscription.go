@@ -21,20 +21,20 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
-// subscription is what one trigger asks for.
+// subscription implements source.Subscription for one trigger.
 type subscription struct {
 	*hook
 	options Options
 }
 
-// Key is the trigger's own. What was taken under it is delivered whatever
-// becomes of the path and the rest.
+// Key depends on the trigger's name only: events that were stored under it are
+// delivered even if the path or other properties change.
 func (s subscription) Key() string { return s.name() }
 
-// Skip returns that the trigger takes all of its calls.
+// Skip implements source.Subscription. A webhook skips no event.
 func (subscription) Skip(event.Event) source.Reason { return "" }
 
-// Open returns the source of the trigger.
+// Open implements source.Subscription.
 func (s subscription) Open([]source.Subscription) source.Source {
 	return newReceiver(s.options, s.hook)
 }

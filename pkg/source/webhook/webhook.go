@@ -14,27 +14,28 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package webhook is the source "webhook": it emits an event when it is called
-// over HTTP.
+// Package webhook is the source "webhook": it emits an event for each HTTP
+// request to the trigger's path.
 //
-//   - All webhooks of a process share one Server, each has a path of its own.
-//   - A call is answered with 202 only once its event is stored. From then on the
-//     event is delivered until it is done, also after a crash.
-//   - A delivery that was taken before is answered with 200, and not delivered
-//     again: for a day, and the last MaxSeen of a trigger, also after a restart.
-//     With signatures that have a timestamp, no delivery can be repeated at all:
-//     what cannot be remembered any more is refused.
-//   - Who may call is decided in constant time, and where it cannot be decided,
-//     because the secret or the API server is not there, nobody may (503).
-//   - Memory is bounded, whatever is sent, by the constants of this package.
-//   - Headers and parameters that may hold a secret are not part of an event.
+//   - All webhooks of a process share one Server; each has its own path.
+//   - A request is answered with 202 only after its event is stored. A stored event
+//     is delivered until it is acknowledged, also after a crash.
+//   - Deliveries are deduplicated. A repeated delivery is answered with 200 and emits
+//     no event. Deliveries are remembered for DedupTTL, at most MaxDedupEntries per
+//     trigger, also across restarts. With signatures that carry a timestamp, a
+//     delivery can never be replayed: when it cannot be remembered for as long as its
+//     timestamp is valid, it is rejected with 503.
+//   - Secrets are compared in constant time. If the secret or the API server is
+//     unavailable, every request is rejected with 503.
+//   - Memory is bounded for any input, by the constants of this package.
+//   - Headers and query parameters that may hold a secret are not part of an event.
 //
-// Without a store events are kept in memory, and 202 means no more than that.
+// Without a store, events are queued in memory, and 202 promises no more than that.
 //
-// An event's Data is `{path, headers, query, body, cloudEvent?, image?, images?}`;
-// its Type is what the sender says that it is, or "request". Its Key is that of
-// the image or of the CloudEvent's source and subject, so that these are handled
-// in order; and its own otherwise.
+// An event's Data is `{path, headers, query, body, cloudEvent?, image?, images?}`.
+// Its Type is the sender's, or "request". Its Key is derived from the image
+// repository or from the CloudEvent's source and subject, so that events of one of
+// them are handled in order; otherwise it is the event's ID.
 package webhook
 
 import (
@@ -52,101 +53,105 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
-// Type is the name of the source, as triggers write it.
+// Type is the source's type in triggers.
 const Type = "webhook"
 
 const (
-	// MaxConnections is how many connections a Server has at a time. Others
+	// MaxConnections limits the open connections of a Server. Further connections
 	// wait.
 	MaxConnections = 512
-	// HeaderTimeout is how long a call may take to send its headers.
+	// HeaderTimeout limits the time to read a request's headers.
 	HeaderTimeout = 3 * time.Second
-	// ReadTimeout is how long it may take to send all, but for large bodies.
+	// ReadTimeout limits the time to read a request, except for large bodies.
 	ReadTimeout = 4500 * time.Millisecond
-	// WriteTimeout is how long it may take to be answered, from its headers on.
+	// WriteTimeout limits the time from the end of the headers to the end of the
+	// response.
 	WriteTimeout = 25 * time.Second
-	// IdleTimeout is how long a connection is kept without a call.
+	// IdleTimeout limits the time that an idle connection stays open.
 	IdleTimeout = 15 * time.Second
-	// MaxHeaderBytes is the size of the headers.
+	// MaxHeaderBytes limits the size of the headers.
 	MaxHeaderBytes = 16 << 10
-	// MaxBodyBytes is the size of a body, where the trigger allows no less.
+	// MaxBodyBytes limits the size of a body, unless the trigger sets a lower limit.
 	MaxBodyBytes = 1 << 20
-	// LargeBodyBytes is the size from which on a body is large.
+	// LargeBodyBytes is the size from which a body counts as large.
 	LargeBodyBytes = 16 << 10
-	// MaxLargeBodies is how many large bodies a Server reads at a time. Others wait.
+	// MaxLargeBodies limits the large bodies that a Server reads concurrently.
+	// Further requests wait up to LargeBodyWait.
 	MaxLargeBodies = 8
-	// LargeBodyWait is how long they do.
+	// LargeBodyWait limits the time that a request with a large body waits to be read.
 	LargeBodyWait = 12 * time.Second
-	// LargeBodyReadTimeout is how long a call may take to send the rest of a large body.
+	// LargeBodyReadTimeout limits the time to read the rest of a large body.
 	LargeBodyReadTimeout = 4 * time.Second
-	// MaxConcurrentDecodes is how many calls a Server decodes and stores at a time.
+	// MaxConcurrentDecodes limits the requests that a Server decodes and stores
+	// concurrently.
 	MaxConcurrentDecodes = 32
-	// StoreTimeout is how long a call waits for its event to be stored.
+	// StoreTimeout limits the time to store an event.
 	StoreTimeout = 10 * time.Second
-	// MaxMemoryBytes is how much of the events of a trigger is in memory, in bytes.
-	// Others are in the store.
+	// MaxMemoryBytes limits the memory that the queued events of a trigger take.
+	// Further events stay in the store only.
 	MaxMemoryBytes = 8 << 20
-	// MaxDedupEntries is how many deliveries of a trigger are remembered.
+	// MaxDedupEntries limits the deliveries of a trigger that are remembered.
 	MaxDedupEntries = 100_000
-	// DedupTTL is how long they are.
+	// DedupTTL is how long a delivery is remembered.
 	DedupTTL = 24 * time.Hour
-	// SecretTTL is how long a secret that was read is not read again.
+	// SecretTTL is how long a secret is cached.
 	SecretTTL = 10 * time.Second
-	// TokenReviewTTL is how long a token that was accepted is not asked about again.
+	// TokenReviewTTL is how long an accepted token is cached.
 	TokenReviewTTL = 10 * time.Second
 )
 
 //go:embed properties.cue
 var properties string
 
-// Options is what sources of this package work with. Server and Clock are
-// required to run.
+// Options configure this source. Server and Clock are required to run.
 type Options struct {
 	Server *Server
 	Clock  clock.Clock
-	// Client reads Secrets and asks about tokens. Where it is nil, what needs it
-	// is refused.
+	// Client reads Secrets and creates TokenReviews. If it is nil, requests that
+	// need it are rejected.
 	Client client.Client
-	// Queue, Resumes and Saver keep what was taken, and remember what was done.
-	// All are nil, or none.
+	// Queue, Checkpoints and Saver persist events and deliveries. Either all of them
+	// are set, or none.
 	Queue       store.Queue
 	Checkpoints store.Checkpoints
 	Saver       Saver
-	// FromNow leaves out what was taken and not done before.
+	// FromNow discards stored events that are not acknowledged.
 	FromNow bool
 }
 
-// Saver takes note of what is done, and returns at once. store.Saver is one.
+// Saver writes in the background; its methods do not block. store.Saver implements
+// it.
 type Saver interface {
+	// Save applies c to the checkpoint of watch.
 	Save(watch string, c store.Change)
-	// Ack removes an event from the spool after what was saved before.
+	// Ack removes an event from the queue, after earlier Saves.
 	Ack(source, id string)
 }
 
-// New returns the compiler of this source's properties. It needs neither a
-// server nor a cluster to check them.
+// New returns the compiler of this source's properties. Compiling needs neither a
+// server nor a cluster.
 func New(o Options) source.Compiler {
 	s := schema.NewLazy(properties)
-	keys := &secretCache{client: o.Client, clock: o.Clock, entries: map[secretRef]secretEntry{}}
-	reviews := &tokenReviewer{client: o.Client, clock: o.Clock, accepted: map[string]time.Time{}}
+	secrets := &secretCache{client: o.Client, clock: o.Clock, entries: map[secretRef]secretEntry{}}
+	reviewer := &tokenReviewer{client: o.Client, clock: o.Clock, accepted: map[string]time.Time{}}
 	return func(given map[string]any, t source.Spec) (source.Subscription, diag.List) {
-		h, problems := parse(s, given, t.TriggerRef, keys, reviews)
-		if len(problems) > 0 {
-			return nil, problems
+		h, diags := parse(s, given, t.TriggerRef, secrets, reviewer)
+		if len(diags) > 0 {
+			return nil, diags
 		}
 		return subscription{hook: h, options: o}, nil
 	}
 }
 
-// Prune forgets the webhooks that none of subscriptions, which are all that
-// there are, stands for any more, and what they have taken.
-func Prune(ctx context.Context, r store.Checkpoints, queue store.Queue, subscriptions []source.Subscription) error {
-	return store.Prune(ctx, r, source.Unused(Type, subscriptions), func(ctx context.Context, name string) error {
-		return errors.Join(releaseAll(ctx, queue, name), r.Delete(ctx, name))
+// Prune deletes the checkpoints and queued events of webhooks that are not among
+// subscriptions, which must be all subscriptions of the store.
+func Prune(ctx context.Context, checkpoints store.Checkpoints, queue store.Queue, subscriptions []source.Subscription) error {
+	return store.Prune(ctx, checkpoints, source.Unused(Type, subscriptions), func(ctx context.Context, name string) error {
+		return errors.Join(releaseAll(ctx, queue, name), checkpoints.Delete(ctx, name))
 	})
 }
 
-// releaseAll releases all that is spooled under a name.
+// releaseAll removes all queued events of a source from the queue.
 func releaseAll(ctx context.Context, queue store.Queue, name string) error {
 	for ev, err := range queue.Queued(ctx, name) {
 		if err != nil {

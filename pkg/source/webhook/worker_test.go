@@ -51,14 +51,14 @@ func TestMain(m *testing.M) {
 		return
 	}
 	crlog.SetLogger(logr.Discard())
-	// Connections of clients to API servers, which all tests share, stay open.
+	// The tests share clients of API servers, whose connections stay open.
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("golang.org/x/net/http2.(*clientConnReadLoop).run"))
 }
 
-// waitTimeout is how long a test waits for what has to come.
+// waitTimeout limits the time that a test waits for a condition.
 const waitTimeout = 30 * time.Second
 
-// worker is a process with webhooks. Its file outlives it.
+// worker is a process with webhooks. Its store can be opened by another worker.
 type worker struct {
 	t       testing.TB
 	path    string
@@ -66,7 +66,7 @@ type worker struct {
 	store   store.Store
 	options webhook.Options
 	hooks   []source.Subscription
-	// namespace is that of the triggers.
+	// namespace is the namespace of the triggers.
 	namespace string
 	killed    atomic.Bool
 	cancel    context.CancelFunc
@@ -77,7 +77,7 @@ type worker struct {
 	mu     sync.Mutex
 	events []event.Event
 	lines  []string
-	// handle handles an event; where it is nil, events are done at once.
+	// handle handles an event. If it is nil, events are acknowledged at once.
 	handle func(ctx context.Context, ev event.Event, done func()) error
 }
 
@@ -97,23 +97,23 @@ func (w *worker) Deliver(ctx context.Context, ev event.Event, done func()) error
 	return nil
 }
 
-// triggerConfig is a trigger's name and its source's properties, in YAML.
+// triggerConfig is a trigger's name and its source's properties in YAML.
 type triggerConfig struct{ name, properties string }
 
 type option func(*worker)
 
-// startWorker starts a worker whose store is at path.
-func startWorker(t testing.TB, path string, asks []triggerConfig, options ...option) *worker {
+// startWorker starts a worker with the file store at path.
+func startWorker(t testing.TB, path string, triggers []triggerConfig, options ...option) *worker {
 	t.Helper()
 	s, err := file.Open(t.Context(), path, file.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return startWorkerWithStore(t, s, path, asks, options...)
+	return startWorkerWithStore(t, s, path, triggers, options...)
 }
 
-// startWorkerWithStore starts a worker with a store, which it closes.
-func startWorkerWithStore(t testing.TB, s store.Store, path string, asks []triggerConfig, options ...option) *worker {
+// startWorkerWithStore starts a worker with a store. The worker closes the store.
+func startWorkerWithStore(t testing.TB, s store.Store, path string, triggers []triggerConfig, options ...option) *worker {
 	t.Helper()
 	w := &worker{t: t, path: path, store: s, namespace: "n", saved: make(chan error, 1)}
 	saver := store.NewSaver(w.store, store.SaverOptions{
@@ -134,14 +134,14 @@ func startWorkerWithStore(t testing.TB, s store.Store, path string, asks []trigg
 	w.stop, w.cancel = stop, cancel
 	go func() { w.saved <- saver.Run(saving) }()
 	compile := webhook.New(w.options)
-	for _, a := range asks {
+	for _, c := range triggers {
 		var properties map[string]any
-		if err := yaml.Unmarshal([]byte(a.properties), &properties); err != nil {
+		if err := yaml.Unmarshal([]byte(c.properties), &properties); err != nil {
 			t.Fatal(err)
 		}
-		sub, problems := compile(properties, source.Spec{TriggerRef: event.TriggerRef{Name: a.name, Namespace: w.namespace}})
-		if len(problems) > 0 {
-			t.Fatal(problems)
+		sub, diags := compile(properties, source.Spec{TriggerRef: event.TriggerRef{Name: c.name, Namespace: w.namespace}})
+		if len(diags) > 0 {
+			t.Fatal(diags)
 		}
 		w.hooks = append(w.hooks, sub)
 		ended := make(chan error, 1)
@@ -153,13 +153,13 @@ func startWorkerWithStore(t testing.TB, s store.Store, path string, asks []trigg
 			w.shutdown()
 		}
 	})
-	for n := range asks {
-		w.eventually(func() bool { return w.logged("webhook takes calls") > n })
+	for n := range triggers {
+		w.eventually(func() bool { return w.logged("webhook accepts requests") > n })
 	}
 	return w
 }
 
-// serve starts a worker with one webhook, named t.
+// serve starts a worker with one webhook of the trigger n/t.
 func serve(t testing.TB, properties string, options ...option) *worker {
 	t.Helper()
 	return startWorker(t, filepath.Join(t.TempDir(), "store.db"), []triggerConfig{{"t", properties}}, options...)
@@ -173,7 +173,7 @@ func (w *worker) log(prefix, args string) {
 
 func (w *worker) logger() logr.Logger { return funcr.New(w.log, funcr.Options{Verbosity: 1}) }
 
-// logged returns how many lines of the log have text.
+// logged returns the number of log lines that contain text.
 func (w *worker) logged(text string) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -186,14 +186,14 @@ func (w *worker) logged(text string) int {
 	return n
 }
 
-// received returns the events so far.
+// received returns the delivered events.
 func (w *worker) received() []event.Event {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return append([]event.Event(nil), w.events...)
 }
 
-// waitForEvents waits for n events, and returns them.
+// waitForEvents waits for n events and returns them. More than n are an error.
 func (w *worker) waitForEvents(n int) []event.Event {
 	w.t.Helper()
 	w.eventually(func() bool { return len(w.received()) >= n })
@@ -211,13 +211,13 @@ func (w *worker) eventually(condition func() bool) {
 		if time.Now().After(deadline) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
-			w.t.Fatalf("waited %s in vain\n%s", waitTimeout, strings.Join(w.lines, "\n"))
+			w.t.Fatalf("condition not met within %s\n%s", waitTimeout, strings.Join(w.lines, "\n"))
 		}
 		time.Sleep(time.Millisecond)
 	}
 }
 
-// shutdown ends the worker in good order.
+// shutdown stops the worker gracefully.
 func (w *worker) shutdown() {
 	w.t.Helper()
 	w.killed.Store(true)
@@ -233,7 +233,7 @@ func (w *worker) shutdown() {
 	}
 }
 
-// kill ends the worker without a chance to write what it has not written yet.
+// kill stops the worker without writing what is not yet written to the store.
 func (w *worker) kill() {
 	w.t.Helper()
 	w.killed.Store(true)
@@ -247,16 +247,16 @@ func (w *worker) kill() {
 	}
 }
 
-// call is a request.
+// call is a POST request.
 type call struct {
 	path, query, body string
 	headers           map[string]string
 }
 
-// url returns the address of a path.
+// url returns the URL of a path.
 func (w *worker) url(path string) string { return "http://" + w.server.Addr().String() + path }
 
-func (w *worker) send(c call) (status int, answer string) {
+func (w *worker) send(c call) (status int, response string) {
 	w.t.Helper()
 	if c.path == "" {
 		c.path = "/n/t"
@@ -271,7 +271,7 @@ func (w *worker) send(c call) (status int, answer string) {
 	return do(w.t, req)
 }
 
-func do(t testing.TB, req *http.Request) (status int, answer string) {
+func do(t testing.TB, req *http.Request) (status int, response string) {
 	t.Helper()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	res, err := client.Do(req)
@@ -286,10 +286,10 @@ func do(t testing.TB, req *http.Request) (status int, answer string) {
 	return res.StatusCode, string(text)
 }
 
-// expectStatus sends a call, and wants its answer to have a status.
+// expectStatus sends a request and checks the status of the response.
 func (w *worker) expectStatus(status int, c call) {
 	w.t.Helper()
-	if got, answer := w.send(c); got != status {
-		w.t.Errorf("status %d, want %d: %s", got, status, answer)
+	if got, response := w.send(c); got != status {
+		w.t.Errorf("status %d, want %d: %s", got, status, response)
 	}
 }

@@ -24,8 +24,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
-// BenchmarkSave saves 100 changed objects among 50,000, which is what a saver
-// does once a second.
+// BenchmarkSave saves 100 changed objects of 50,000, a typical batch of a Saver.
 func BenchmarkSave(b *testing.B) {
 	s := newEnv(b).open(b, "first")
 	must(b, s.Save(b.Context(), "pods", inventory(0, 50_000, 1)))
@@ -49,8 +48,8 @@ func BenchmarkLoad(b *testing.B) {
 	must(b, s.Close())
 }
 
-// BenchmarkAccept accepts and releases one event after the other.
-func BenchmarkAccept(b *testing.B) {
+// BenchmarkEnqueue enqueues and acknowledges one event at a time.
+func BenchmarkEnqueue(b *testing.B) {
 	s := newEnv(b).open(b, "first")
 	for i := 0; b.Loop(); i++ {
 		ev := event.Event{Source: "webhook", ID: strconv.Itoa(i), Data: map[string]any{"body": "x"}}
@@ -60,19 +59,18 @@ func BenchmarkAccept(b *testing.B) {
 	must(b, s.Close())
 }
 
-// BenchmarkBury buries letters while there are as many as may be.
-func BenchmarkBury(b *testing.B) {
-	bed := newEnv(b)
-	s := bed.open(b, "first")
-	bury := func(i int) {
+// BenchmarkPutDeadLetter stores dead letters at the limit: each one drops another.
+func BenchmarkPutDeadLetter(b *testing.B) {
+	s := newEnv(b).open(b, "first")
+	put := func(i int) {
 		_, err := s.PutDeadLetter(b.Context(), store.DeadLetter{Event: event.Event{ID: strconv.Itoa(i), Data: map[string]any{"x": "y"}}})
 		must(b, err)
 	}
 	for i := range 1000 {
-		bury(i)
+		put(i)
 	}
 	for i := 1000; b.Loop(); i++ {
-		bury(i)
+		put(i)
 	}
 	must(b, s.Close())
 }

@@ -14,23 +14,21 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package cluster keeps a store in Kubernetes objects of one namespace: resume
-// points and history in ConfigMaps, dead letters and the spool in
-// TriggerEvents.
+// Package cluster keeps a store in Kubernetes objects of one namespace: checkpoints
+// in ConfigMaps, dead letters and the queue in TriggerEvents.
 //
-// Beyond what every store guarantees:
+// In addition to the guarantees of package store:
 //
-//   - A Lease says who may write. Its holder renews it, and lets go of it when
-//     it closes the store; after a crash the next holder waits until it lapses,
-//     unless it has the same identity. Clocks need not agree.
-//   - Whoever takes the Lease claims each object that it reads, so that a write
-//     of the holder before cannot follow. That one gets ErrFenced.
-//   - ConfigMaps stay below 1 MiB. A change of one object rewrites one
-//     ConfigMap of at most 128 KiB; larger ones are rewritten as seldom as the
-//     number of changes allows.
-//   - Its ConfigMaps hold names, UIDs, versions and what sources have seen of
-//     objects, but no objects. TriggerEvents hold events as a whole: who may
-//     read them sees what the triggers saw, other than Secrets.
+//   - A Lease determines the writer. Its holder renews it, and releases it when it
+//     closes the store. After a crash, the next writer waits until the Lease
+//     expires, unless it has the same identity. Clocks need not be synchronized.
+//   - A new holder of the Lease claims each ConfigMap before it reads it. Later
+//     writes of the previous holder conflict, and return ErrFenced.
+//   - ConfigMaps are smaller than 1 MiB. A change of one object rewrites one
+//     ConfigMap of at most 128 KiB. Larger ConfigMaps are rewritten rarely.
+//   - ConfigMaps contain names, UIDs, versions and the State of inventory entries,
+//     but no objects. TriggerEvents contain complete events, except Secrets:
+//     a reader of TriggerEvents can read the objects that triggers watch.
 package cluster
 
 import (
@@ -54,66 +52,68 @@ import (
 )
 
 const (
-	// DefaultLeaseDuration is how long the store is closed to others after its
-	// holder crashed.
+	// DefaultLeaseDuration is the default of Options.LeaseDuration.
 	DefaultLeaseDuration = 15 * time.Second
-	// defaultRuns is the length of the history.
-	defaultRuns = 200
-	// maxOwnerLength is how much of a long owner's name is in names and labels.
+	// maxOwnerLength is the maximum length of the owner in names and labels. Longer
+	// owners are shortened.
 	maxOwnerLength = 40
 )
 
-// What labels and annotations say.
+// Labels and annotations of stored objects.
 const (
-	// ownerLabel is the owner, shortened where it is long.
+	// ownerLabel contains the owner, shortened if it is long.
 	ownerLabel = store.Label
-	// recordLabel says what an object holds.
+	// recordLabel contains the type of the object's content: one of the following.
 	recordLabel = "trigger.oam.dev/record"
-	checkpointRecord, inventoryRecord, historyRecord,
+	checkpointRecord, inventoryRecord, dropCounterRecord,
 	deadLetterRecord, queueRecord = "mark", "inventory", "history", "dead-letter", "accepted"
-	// watchLabel, on marks and inventories, is the hash of the watch.
+	// watchLabel of checkpoints and inventories contains the hash of the watch.
 	watchLabel = "trigger.oam.dev/watch"
-	// sourceLabel, on accepted events, is the hash of the source.
+	// sourceLabel of events in the queue contains the hash of the source.
 	sourceLabel = "trigger.oam.dev/source"
 
-	// writerAnnotation names the hold of the Lease that wrote last.
+	// writerAnnotation contains the token of the last writer.
 	writerAnnotation = "trigger.oam.dev/writer"
-	// replayLabel is on dead letters whose replay was asked for, and
-	// replayAnnotation says when that was.
+	// replayLabel is set on dead letters with a replay request. replayAnnotation
+	// contains the time of the request.
 	replayLabel      = "trigger.oam.dev/replay"
 	replayAnnotation = "trigger.oam.dev/replay-asked"
-	// orderAnnotation is when a letter was buried, or the number of an accepted
-	// event.
+	// orderAnnotation contains the time at which a dead letter was stored, or the
+	// sequence number of an event in the queue.
 	orderAnnotation = "trigger.oam.dev/order"
 )
 
-// Options say where a store is kept, and how.
+// Options configure a store. Config, Namespace, Owner and, to open it for writing,
+// Identity are required.
 type Options struct {
-	// Config is a client's. Without a QPS of its own it is not limited.
+	// Config configures the client. Without a QPS, the client has no rate limit.
 	Config *rest.Config
-	// Namespace holds all of its objects.
+	// Namespace contains all objects of the store.
 	Namespace string
-	// Owner tells the stores of a namespace apart: the TriggerService's name.
+	// Owner is the name of the TriggerService. Each owner in a namespace has its own
+	// store.
 	Owner string
-	// Identity names this writer. One that is the same after a restart, such as
-	// the name of a pod, need not wait for its own Lease to lapse. Two that run
-	// at the same time must differ, or they take the store from each other.
+	// Identity is the name of this writer. A writer whose identity is the same after
+	// a restart, such as the name of a pod, does not wait for its own Lease to
+	// expire. Two writers that run at the same time must have different identities:
+	// otherwise, they take the store from each other.
 	Identity string
-	// OwnerReferences are set on every object that is created.
+	// OwnerReferences are set on each object that is created.
 	OwnerReferences []metav1.OwnerReference
 	Limits          store.Limits
-	// LeaseDuration is DefaultLeaseDuration where it is 0.
+	// LeaseDuration is the time for which no other writer can open the store after
+	// a crash. Defaults to DefaultLeaseDuration.
 	LeaseDuration time.Duration
-	// Clock is the real one where it is nil.
+	// Clock defaults to the real clock.
 	Clock clock.Clock
-	// Scheme has what AddToScheme registers, and Mapper knows the API server's
-	// kinds. Who opens many stores shares them, since they take memory; where they
-	// are nil, a store has its own.
+	// Scheme contains the kinds of AddToScheme, and Mapper those of the API server.
+	// By default, each store creates its own; programs that open many stores share
+	// them to save memory.
 	Scheme *runtime.Scheme
 	Mapper meta.RESTMapper
 }
 
-// AddToScheme registers the kinds of objects that stores are kept in.
+// AddToScheme registers the kinds of objects in which stores are kept.
 func AddToScheme(s *runtime.Scheme) error {
 	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, coordinationv1.AddToScheme, v1alpha1.AddToScheme} {
 		if err := add(s); err != nil {
@@ -123,7 +123,7 @@ func AddToScheme(s *runtime.Scheme) error {
 	return nil
 }
 
-// Store is an open store.
+// Store is a store that is open for writing.
 type Store struct {
 	*DeadLetters
 	options         Options
@@ -131,13 +131,13 @@ type Store struct {
 	watches         watches
 	deadLetterIndex index
 	queueIndex      index
-	history         history
+	dropCounter     dropCounter
 }
 
 var _ store.Store = (*Store)(nil)
 
-// Open returns the store of o.Owner when nobody else holds it, or an error that
-// names the holder when ctx ends first.
+// Open opens the store of o.Owner. It blocks while another writer has the store
+// open; if ctx ends first, it returns an error that contains the other's identity.
 func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}
@@ -145,26 +145,24 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.LeaseDuration == 0 {
 		o.LeaseDuration = DefaultLeaseDuration
 	}
-	failures, err := OpenDeadLetters(o)
+	deadLetters, err := OpenDeadLetters(o)
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{DeadLetters: failures, options: failures.options}
+	s := &Store{DeadLetters: deadLetters, options: deadLetters.options}
 	if s.fence, err = s.acquireLease(ctx); err != nil {
 		return nil, fmt.Errorf("open store of %s/%s: %w", o.Namespace, o.Owner, err)
 	}
 	return s, nil
 }
 
-// OpenDeadLetters returns the dead letters of the store of o.Owner, whoever else
-// has it open.
+// OpenDeadLetters returns the dead letters of the store of o.Owner. A writer may have
+// the store open.
 func OpenDeadLetters(o Options) (*DeadLetters, error) {
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}
 	}
-	defaults := store.DefaultLimits()
-	defaults.Runs = defaultRuns
-	o.Limits = o.Limits.WithDefaults(defaults)
+	o.Limits = o.Limits.WithDefaults()
 	if o.Scheme == nil {
 		o.Scheme = runtime.NewScheme()
 		if err := AddToScheme(o.Scheme); err != nil {
@@ -173,11 +171,11 @@ func OpenDeadLetters(o Options) (*DeadLetters, error) {
 	}
 	config := rest.CopyConfig(o.Config)
 	if config.WarningHandler == nil {
-		// Otherwise they go to a global logger.
+		// By default, client-go logs warnings with a global logger.
 		config.WarningHandler = rest.NoWarnings{}
 	}
 	if config.QPS == 0 {
-		// What is written often is batched already.
+		// Frequent writes are batched by store.Saver.
 		config.QPS = -1
 	}
 	c, err := client.New(config, client.Options{Scheme: o.Scheme, Mapper: o.Mapper})
@@ -187,7 +185,7 @@ func OpenDeadLetters(o Options) (*DeadLetters, error) {
 	return &DeadLetters{options: o, client: c, owner: shorten(o.Owner)}, nil
 }
 
-// shorten returns a name that fits into labels, and before others into names.
+// shorten returns owner, shortened to maxOwnerLength with a hash.
 func shorten(owner string) string {
 	if len(owner) <= maxOwnerLength {
 		return owner
@@ -206,25 +204,26 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// newMeta returns the metadata of a new object that holds the given record.
-func (f *DeadLetters) newMeta(name, holds string, labels map[string]string) metav1.ObjectMeta {
+// newMeta returns the metadata of a new object with the given type of record.
+func (d *DeadLetters) newMeta(name, record string, labels map[string]string) metav1.ObjectMeta {
 	m := metav1.ObjectMeta{
-		Namespace: f.options.Namespace, Name: name,
-		Labels:          map[string]string{"app.kubernetes.io/managed-by": "kube-trigger", ownerLabel: f.owner, recordLabel: holds},
+		Namespace: d.options.Namespace, Name: name,
+		Labels:          map[string]string{"app.kubernetes.io/managed-by": "kube-trigger", ownerLabel: d.owner, recordLabel: record},
 		Annotations:     map[string]string{},
-		OwnerReferences: f.options.OwnerReferences,
+		OwnerReferences: d.options.OwnerReferences,
 	}
 	maps.Copy(m.Labels, labels)
 	return m
 }
 
-// recordSelector selects the objects that hold the given record.
-func (f *DeadLetters) recordSelector(holds string) []client.ListOption {
-	return []client.ListOption{client.InNamespace(f.options.Namespace), client.MatchingLabels{ownerLabel: f.owner, recordLabel: holds}}
+// recordSelector selects the objects with the given type of record.
+func (d *DeadLetters) recordSelector(record string) []client.ListOption {
+	return []client.ListOption{client.InNamespace(d.options.Namespace), client.MatchingLabels{ownerLabel: d.owner, recordLabel: record}}
 }
 
-// claim makes cm, of which name and namespace are set, this writer's and reads
-// it: no write of another that is based on what was there before can follow.
+// claim sets the writer annotation of cm, and reads cm. Writes of other writers that
+// are based on an earlier version conflict. Only name and namespace of cm must be
+// set.
 func (s *Store) claim(ctx context.Context, cm *corev1.ConfigMap) error {
 	if err := s.fence.check(); err != nil {
 		return err

@@ -30,16 +30,16 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store/cluster"
 )
 
-// TestSizes measures what the objects of a large inventory weigh, and which of
-// them a small change writes.
-func TestSizes(t *testing.T) {
-	b := newEnv(t)
+// TestSave_Size checks the size of the ConfigMaps of a large inventory, and that a change
+// of one object writes one ConfigMap.
+func TestSave_Size(t *testing.T) {
+	e := newEnv(t)
 	ctx := t.Context()
-	s := b.open(t, "first")
+	s := e.open(t, "first")
 	const objects = 50_000
 	must(t, s.Save(ctx, "pods", inventory(0, objects, 1)))
 	before, total := map[string]string{}, 0
-	for _, cm := range b.configMaps(t) {
+	for _, cm := range e.configMaps(t) {
 		text, err := json.Marshal(cm)
 		must(t, err)
 		for _, block := range cm.BinaryData {
@@ -50,13 +50,13 @@ func TestSizes(t *testing.T) {
 		}
 		before[cm.Name] = cm.ResourceVersion
 	}
-	t.Logf("%d ConfigMaps, %.1f bytes an object", len(before), float64(total)/objects)
+	t.Logf("%d ConfigMaps, %.1f bytes per object", len(before), float64(total)/objects)
 	if total > 60*objects {
 		t.Errorf("%d bytes for %d objects", total, objects)
 	}
 	must(t, s.Save(ctx, "pods", inventory(7, 1, 2)))
 	written := 0
-	for _, cm := range b.configMaps(t) {
+	for _, cm := range e.configMaps(t) {
 		if cm.ResourceVersion != before[cm.Name] {
 			written++
 		}
@@ -67,13 +67,13 @@ func TestSizes(t *testing.T) {
 	must(t, s.Close())
 }
 
-// TestRights: a worker needs no more rights than these, in its own namespace.
-// Owners with long names share none of their objects.
-func TestRights(t *testing.T) {
-	b := newEnv(t)
+// TestStore_RBAC checks that these rights, in the namespace of the store, are sufficient.
+// Owners whose long names differ in the last character do not share objects.
+func TestStore_RBAC(t *testing.T) {
+	e := newEnv(t)
 	ctx := t.Context()
 	all := []string{"get", "list", "create", "update", "patch", "delete"}
-	config := b.cluster.ServiceAccount(t, b.namespace, "worker",
+	config := e.cluster.ServiceAccount(t, e.namespace, "worker",
 		rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"configmaps"}, Verbs: all},
 		rbacv1.PolicyRule{APIGroups: []string{"coordination.k8s.io"}, Resources: []string{"leases"}, Verbs: []string{"get", "create", "update"}},
 		rbacv1.PolicyRule{APIGroups: []string{"standard.oam.dev"}, Resources: []string{"triggerevents"}, Verbs: []string{"get", "list", "create", "update", "delete"}},
@@ -82,29 +82,29 @@ func TestRights(t *testing.T) {
 	references := []metav1.OwnerReference{{APIVersion: "standard.oam.dev/v1alpha1", Kind: "TriggerService", Name: "x", UID: "12"}}
 	for _, o := range []string{owner + "x", owner + "y"} {
 		s, err := cluster.Open(ctx, cluster.Options{
-			Config: config, Namespace: b.namespace, Owner: o, Identity: "worker", OwnerReferences: references,
+			Config: config, Namespace: e.namespace, Owner: o, Identity: "worker", OwnerReferences: references,
 			Limits: store.Limits{DeadLetters: 1},
 		})
 		must(t, err)
-		r, err := s.Load(ctx, "pods")
+		c, err := s.Load(ctx, "pods")
 		must(t, err)
-		if r.Position != "" {
-			t.Errorf("%s: already at %s", o, r.Position)
+		if c.Position != "" {
+			t.Errorf("%s: position %s before the first save", o, c.Position)
 		}
 		must(t, s.Save(ctx, "pods", inventory(0, 5_000, 1)))
 		for i := range 2 {
 			id, err := s.PutDeadLetter(ctx, store.DeadLetter{Event: event.Event{ID: strconv.Itoa(i), Source: "x"}})
 			must(t, err)
-			failures, err := cluster.OpenDeadLetters(cluster.Options{Config: config, Namespace: b.namespace, Owner: o})
+			deadLetters, err := cluster.OpenDeadLetters(cluster.Options{Config: config, Namespace: e.namespace, Owner: o})
 			must(t, err)
-			if b, err := failures.ListDeadLetters(ctx); err != nil || len(b.Items) != 1 || b.Dropped != uint64(i) {
-				t.Errorf("beside the writer: %v, %v", b, err)
+			if list, err := deadLetters.ListDeadLetters(ctx); err != nil || len(list.Items) != 1 || list.Dropped != uint64(i) {
+				t.Errorf("while the store is open: %v, %v", list, err)
 			}
-			if _, err := failures.GetDeadLetter(ctx, id); err != nil {
+			if _, err := deadLetters.GetDeadLetter(ctx, id); err != nil {
 				t.Error(err)
 			}
 			if i == 1 {
-				must(t, failures.DeleteDeadLetter(ctx, id))
+				must(t, deadLetters.DeleteDeadLetter(ctx, id))
 			}
 		}
 		ev := event.Event{Source: "webhook", ID: "1"}
@@ -113,12 +113,11 @@ func TestRights(t *testing.T) {
 			t.Error(err)
 		}
 		must(t, s.Ack(ctx, ev.Source, ev.ID))
-		must(t, s.Record(ctx, store.Run{}))
-		maps, err := b.client.CoreV1().ConfigMaps(b.namespace).List(ctx, metav1.ListOptions{LabelSelector: "trigger.oam.dev/store"})
+		maps, err := e.client.CoreV1().ConfigMaps(e.namespace).List(ctx, metav1.ListOptions{LabelSelector: "trigger.oam.dev/store"})
 		must(t, err)
 		for _, cm := range maps.Items {
 			if len(cm.OwnerReferences) != 1 {
-				t.Errorf("%s has no owner", cm.Name)
+				t.Errorf("%s has no owner reference", cm.Name)
 			}
 		}
 		must(t, s.Delete(ctx, "pods"))

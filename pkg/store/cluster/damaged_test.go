@@ -28,84 +28,112 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
-func TestDamaged(t *testing.T) {
+func TestLoad_Damaged(t *testing.T) {
 	damage := map[string]func(cm *corev1.ConfigMap){
-		"mark":               func(cm *corev1.ConfigMap) { cm.Data["mark"] = "{" },
-		"no mark":            func(cm *corev1.ConfigMap) { cm.Data = nil },
-		"shards":             func(cm *corev1.ConfigMap) { cm.Data["mark"] = `{"format":1,"watch":"pods","shards":3}` },
-		"missing shards":     func(cm *corev1.ConfigMap) { cm.Data["mark"] = `{"format":1,"watch":"pods","shards":64}` },
-		"other watch":        func(cm *corev1.ConfigMap) { cm.Data["mark"] = `{"format":1,"watch":"nodes"}` },
-		"newer format":       func(cm *corev1.ConfigMap) { cm.Data["mark"] = `{"format":2}` },
-		"recent":             func(cm *corev1.ConfigMap) { cm.BinaryData["inventory"][0] ^= 0xff },
-		"shard":              func(cm *corev1.ConfigMap) { cm.BinaryData["inventory"][100] ^= 1 },
-		"no shard's content": func(cm *corev1.ConfigMap) { cm.BinaryData = nil },
+		"mark":           func(cm *corev1.ConfigMap) { cm.Data["mark"] = "{" },
+		"no mark":        func(cm *corev1.ConfigMap) { cm.Data = nil },
+		"shards":         func(cm *corev1.ConfigMap) { cm.Data["mark"] = `{"format":1,"watch":"pods","shards":3}` },
+		"missing shards": func(cm *corev1.ConfigMap) { cm.Data["mark"] = `{"format":1,"watch":"pods","shards":64}` },
+		"other watch":    func(cm *corev1.ConfigMap) { cm.Data["mark"] = `{"format":1,"watch":"nodes"}` },
+		"newer format":   func(cm *corev1.ConfigMap) { cm.Data["mark"] = `{"format":2}` },
+		"recent":         func(cm *corev1.ConfigMap) { cm.BinaryData["inventory"][0] ^= 0xff },
+		"shard":          func(cm *corev1.ConfigMap) { cm.BinaryData["inventory"][100] ^= 1 },
+		"empty shard":    func(cm *corev1.ConfigMap) { cm.BinaryData = nil },
 	}
 	for name, change := range damage {
 		t.Run(strings.ReplaceAll(name, " ", "-"), func(t *testing.T) {
-			b := newEnv(t)
+			e := newEnv(t)
 			ctx := t.Context()
-			s := b.open(t, "first")
+			s := e.open(t, "first")
 			must(t, s.Save(ctx, "pods", inventory(0, 5_000, 1)))
 			must(t, s.Close())
-			holds := "mark"
+			record := "mark"
 			if strings.Contains(name, "shard") && name != "shards" && name != "missing shards" {
-				holds = "inventory"
+				record = "inventory"
 			}
 			var damaged *corev1.ConfigMap
-			for _, cm := range b.configMaps(t) {
-				if cm.Labels["trigger.oam.dev/record"] == holds {
+			for _, cm := range e.configMaps(t) {
+				if cm.Labels["trigger.oam.dev/record"] == record {
 					change(&cm)
 					var err error
-					damaged, err = b.client.CoreV1().ConfigMaps(b.namespace).Update(ctx, &cm, metav1.UpdateOptions{})
+					damaged, err = e.client.CoreV1().ConfigMaps(e.namespace).Update(ctx, &cm, metav1.UpdateOptions{})
 					must(t, err)
 				}
 			}
-			s = b.open(t, "second")
+			s = e.open(t, "second")
 			_, err := s.Load(ctx, "pods")
 			want := store.ErrDamaged
 			if name == "newer format" {
 				want = store.ErrForeign
 			}
 			if !errors.Is(err, want) || !strings.Contains(err.Error(), "ConfigMap notify-watch-") {
-				t.Errorf("got %v, want %v, naming the ConfigMap", err, want)
+				t.Errorf("got %v, want %v with the name of the ConfigMap", err, want)
 			}
-			if holds == "mark" {
+			if record == "mark" {
 				if err := s.Save(ctx, "pods", inventory(0, 1, 9)); !errors.Is(err, want) {
 					t.Errorf("save: got %v, want %v", err, want)
 				}
 			}
-			now, err := b.client.CoreV1().ConfigMaps(b.namespace).Get(ctx, damaged.Name, metav1.GetOptions{})
+			now, err := e.client.CoreV1().ConfigMaps(e.namespace).Get(ctx, damaged.Name, metav1.GetOptions{})
 			must(t, err)
 			if fmt.Sprint(now.Data, now.BinaryData) != fmt.Sprint(damaged.Data, damaged.BinaryData) {
-				t.Error("it was written to")
+				t.Error("the ConfigMap was modified")
 			}
 			must(t, s.Close())
 		})
 	}
 }
 
-// TestEdited: what is no writer may touch the objects, and nothing is lost.
-func TestEdited(t *testing.T) {
-	b := newEnv(t)
+// TestSave_Edited: a user's change of the ConfigMaps does not fail later writes.
+func TestSave_Edited(t *testing.T) {
+	e := newEnv(t)
 	ctx := t.Context()
-	s := b.open(t, "first")
+	o := e.options("first")
+	o.Limits.DeadLetters = 1
+	s := open(t, o)
 	must(t, s.Save(ctx, "pods", inventory(0, 5_000, 1)))
-	must(t, s.Record(ctx, store.Run{EventID: "1"}))
-	for _, cm := range b.configMaps(t) {
+	put(t, s, 1)
+	put(t, s, 2)
+	for _, cm := range e.configMaps(t) {
 		cm.Annotations["edited"] = "yes"
-		_, err := b.client.CoreV1().ConfigMaps(b.namespace).Update(ctx, &cm, metav1.UpdateOptions{})
+		_, err := e.client.CoreV1().ConfigMaps(e.namespace).Update(ctx, &cm, metav1.UpdateOptions{})
 		must(t, err)
 	}
 	must(t, s.Save(ctx, "pods", inventory(5_000, 5_000, 2)))
-	must(t, s.Record(ctx, store.Run{EventID: "2"}))
+	put(t, s, 3)
 	must(t, s.Close())
-	s = b.open(t, "second")
-	r, err := s.Load(ctx, "pods")
+	s = e.open(t, "second")
+	c, err := s.Load(ctx, "pods")
 	must(t, err)
-	runs, err := s.Runs(ctx)
+	if n := dropped(t, s); c.Position != "2" || len(c.Inventory) != 10_000 || n != 2 {
+		t.Errorf("position %s with %d objects and %d dropped, want 2 with 10000 and 2", c.Position, len(c.Inventory), n)
+	}
+	must(t, s.Close())
+}
+
+// TestPutDeadLetter_RunHistory: an earlier version stored a history of runs together with
+// the number of dropped dead letters. The number is kept.
+func TestPutDeadLetter_RunHistory(t *testing.T) {
+	e := newEnv(t)
+	ctx := t.Context()
+	_, err := e.client.CoreV1().ConfigMaps(e.namespace).Create(ctx, &corev1.ConfigMap{
+		ObjectMeta: metav1.ObjectMeta{
+			Name: "notify-history", Annotations: map[string]string{"trigger.oam.dev/writer": "old/1"},
+			Labels: map[string]string{"trigger.oam.dev/store": "notify", "trigger.oam.dev/record": "history"},
+		},
+		Data: map[string]string{"dropped": "7"}, BinaryData: map[string][]byte{"runs": []byte("compressed runs")},
+	}, metav1.CreateOptions{})
 	must(t, err)
-	if r.Position != "2" || len(r.Inventory) != 10_000 || len(runs) != 2 {
-		t.Errorf("at %s with %d objects and %d runs", r.Position, len(r.Inventory), len(runs))
+	o := e.options("first")
+	o.Limits.DeadLetters = 1
+	s := open(t, o)
+	put(t, s, 1)
+	if n := dropped(t, s); n != 7 {
+		t.Errorf("%d dropped, want 7", n)
+	}
+	put(t, s, 2)
+	if n := dropped(t, s); n != 8 {
+		t.Errorf("%d dropped, want 8", n)
 	}
 	must(t, s.Close())
 }

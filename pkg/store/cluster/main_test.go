@@ -30,12 +30,13 @@ import (
 	"k8s.io/client-go/rest"
 	testclock "k8s.io/utils/clock/testing"
 
+	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/store"
 	"github.com/kubevela/kube-trigger/pkg/store/cluster"
 	testcluster "github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// env is a namespace of its own.
+// env is a namespace for one test.
 type env struct {
 	config    *rest.Config
 	namespace string
@@ -53,20 +54,40 @@ func newEnv(t testing.TB) env {
 	return env{c.Config, c.Namespace(t), c.Client(t), c, testclock.NewFakeClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))}
 }
 
-func (b env) options(identity string) cluster.Options {
-	return cluster.Options{Config: b.config, Namespace: b.namespace, Owner: "notify", Identity: identity, Clock: b.clock}
+func (e env) options(identity string) cluster.Options {
+	return cluster.Options{Config: e.config, Namespace: e.namespace, Owner: "notify", Identity: identity, Clock: e.clock}
 }
 
-func (b env) open(t testing.TB, identity string) *cluster.Store {
+func (e env) open(t testing.TB, identity string) *cluster.Store {
 	t.Helper()
-	s, err := cluster.Open(t.Context(), b.options(identity))
+	return open(t, e.options(identity))
+}
+
+func open(t testing.TB, o cluster.Options) *cluster.Store {
+	t.Helper()
+	s, err := cluster.Open(t.Context(), o)
 	must(t, err)
 	return s
 }
 
-func (b env) configMaps(t *testing.T) []corev1.ConfigMap {
+// put stores the nth dead letter.
+func put(t testing.TB, s *cluster.Store, n int) {
 	t.Helper()
-	list, err := b.client.CoreV1().ConfigMaps(b.namespace).List(t.Context(), metav1.ListOptions{LabelSelector: "trigger.oam.dev/store=notify"})
+	_, err := s.PutDeadLetter(t.Context(), store.DeadLetter{Event: event.Event{Source: "x", ID: strconv.Itoa(n)}})
+	must(t, err)
+}
+
+// dropped returns the number of dropped dead letters.
+func dropped(t testing.TB, s *cluster.Store) uint64 {
+	t.Helper()
+	list, err := s.ListDeadLetters(t.Context())
+	must(t, err)
+	return list.Dropped
+}
+
+func (e env) configMaps(t *testing.T) []corev1.ConfigMap {
+	t.Helper()
+	list, err := e.client.CoreV1().ConfigMaps(e.namespace).List(t.Context(), metav1.ListOptions{LabelSelector: "trigger.oam.dev/store=notify"})
 	must(t, err)
 	return list.Items
 }
@@ -87,7 +108,7 @@ func lost(s *cluster.Store) bool {
 	}
 }
 
-// inventory is a change of n objects from the given number on, at that version.
+// inventory returns a change of objects from to from+n-1 to version.
 func inventory(from, n, version int) store.Change {
 	c := store.Change{Watermark: &store.Watermark{Position: strconv.Itoa(version)}, Inventory: map[string]*store.Entry{}}
 	for i := from; i < from+n; i++ {

@@ -33,15 +33,15 @@ import (
 )
 
 const (
-	// maxShard is the size at which shards are split; newShard is how large
-	// new ones are at most.
-	maxShard, newShard = 512 << 10, 256 << 10
-	// maxShards is more than any inventory needs.
+	// maxShardSize is the size above which shards are split, newShardSize the
+	// maximum size after a split, in bytes.
+	maxShardSize, newShardSize = 512 << 10, 256 << 10
+	// maxShards is the maximum number of shards of one watch.
 	maxShards = 1 << 12
 )
 
-// shard returns an empty shard of the watch, the ith of n. Those of another n
-// have other names, so that one set is whole while the next is written.
+// shard returns a new ConfigMap for shard i of n. Its name depends on n, so that the
+// previous shards stay complete while the next are written.
 func (s *Store) shard(name string, n, i uint32) *corev1.ConfigMap {
 	id := codec.ID(name)
 	return &corev1.ConfigMap{ObjectMeta: s.newMeta(
@@ -49,7 +49,7 @@ func (s *Store) shard(name string, n, i uint32) *corev1.ConfigMap {
 	)}
 }
 
-// shardIndex returns which of n shards holds key.
+// shardIndex returns the index of the shard that contains key. n is a power of 2.
 func shardIndex(key string, n uint32) uint32 {
 	h := fnv.New32a()
 	h.Write([]byte(key))
@@ -63,7 +63,7 @@ func (s *Store) loadShard(ctx context.Context, name string, n, i uint32) (map[st
 	return decodeShard(cm, s.claim(ctx, cm))
 }
 
-// decodeShard returns what cm holds, which was read with err.
+// decodeShard returns the entries of cm. err is the result of reading cm.
 func decodeShard(cm *corev1.ConfigMap, err error) (map[string]*store.Entry, error) {
 	if apierrors.IsNotFound(err) {
 		return nil, fmt.Errorf("ConfigMap %s is missing: %w", cm.Name, store.ErrDamaged)
@@ -82,20 +82,19 @@ func decodeShard(cm *corev1.ConfigMap, err error) (map[string]*store.Entry, erro
 	return entries, nil
 }
 
-// writeShards puts changes into the n shards, only those that they belong to,
-// and returns the number of shards, which is larger where they had to be
-// split.
+// writeShards applies changes to the n shards, and returns the new number of shards.
+// It writes only shards that change, unless a shard becomes too large.
 func (s *Store) writeShards(ctx context.Context, name string, n uint32, changes map[string]*store.Entry) (uint32, error) {
-	by := split(changes, n)
-	for _, i := range slices.Sorted(maps.Keys(by)) {
+	parts := split(changes, n)
+	for _, i := range slices.Sorted(maps.Keys(parts)) {
 		cm := s.shard(name, n, i)
 		entries, err := decodeShard(cm, s.client.Get(ctx, client.ObjectKeyFromObject(cm), cm))
 		if err != nil {
 			return 0, err
 		}
-		merge(entries, by[i])
+		merge(entries, parts[i])
 		block := codec.EncodeInventory(entries)
-		if len(block) > maxShard {
+		if len(block) > maxShardSize {
 			return s.splitShards(ctx, name, n, changes)
 		}
 		cm.BinaryData[inventoryField] = block
@@ -109,7 +108,8 @@ func (s *Store) writeShards(ctx context.Context, name string, n uint32, changes 
 	return s.splitShards(ctx, name, n, changes)
 }
 
-// splitShards writes what the n shards hold, with changes, into more of them.
+// splitShards applies changes to the n shards, writes the result to a larger number
+// of shards, and returns that number.
 func (s *Store) splitShards(ctx context.Context, name string, n uint32, changes map[string]*store.Entry) (uint32, error) {
 	all := map[string]*store.Entry{}
 	for i := range n {
@@ -122,16 +122,16 @@ func (s *Store) splitShards(ctx context.Context, name string, n uint32, changes 
 	}
 	merge(all, changes)
 	next := max(2*n, 1)
-	for size := len(codec.EncodeInventory(all)); size > int(next)*newShard; {
+	for size := len(codec.EncodeInventory(all)); size > int(next)*newShardSize; {
 		next *= 2
 	}
 	if next > maxShards {
 		return 0, fmt.Errorf("inventory of %d objects: %w", len(all), store.ErrRejected)
 	}
-	by := split(all, next)
+	parts := split(all, next)
 	for i := range next {
 		cm := s.shard(name, next, i)
-		cm.BinaryData = map[string][]byte{inventoryField: codec.EncodeInventory(by[i])}
+		cm.BinaryData = map[string][]byte{inventoryField: codec.EncodeInventory(parts[i])}
 		if err := s.put(ctx, cm); err != nil {
 			return 0, err
 		}
@@ -149,25 +149,24 @@ func merge(entries, changes map[string]*store.Entry) {
 	}
 }
 
-// split returns the entries of each of n shards that has any; of no shards,
-// nothing.
+// split returns the entries by the index of their shard, without empty shards.
 func split(entries map[string]*store.Entry, n uint32) map[uint32]map[string]*store.Entry {
-	by := map[uint32]map[string]*store.Entry{}
+	parts := map[uint32]map[string]*store.Entry{}
 	if n == 0 {
-		return by
+		return parts
 	}
 	for key, e := range entries {
 		i := shardIndex(key, n)
-		if by[i] == nil {
-			by[i] = map[string]*store.Entry{}
+		if parts[i] == nil {
+			parts[i] = map[string]*store.Entry{}
 		}
-		by[i][key] = e
+		parts[i][key] = e
 	}
-	return by
+	return parts
 }
 
-// deleteShards deletes n shards that no head refers to. One that stays does no
-// harm.
+// deleteShards deletes the n shards of a previous split. It logs errors: unused shards
+// are not read.
 func (s *Store) deleteShards(ctx context.Context, name string, n uint32) {
 	for i := range n {
 		cm := s.shard(name, n, i)

@@ -28,7 +28,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store/file"
 )
 
-// largeChange returns an inventory as that of the API server.
+// largeChange returns a change with entries like those of the API server.
 func largeChange(objects int) store.Change {
 	c := store.Change{Watermark: &store.Watermark{Position: "1"}, Inventory: map[string]*store.Entry{}}
 	for i := range objects {
@@ -86,8 +86,8 @@ func BenchmarkOpen(b *testing.B) {
 	}
 }
 
-// BenchmarkAccept accepts events from 32 senders at once.
-func BenchmarkAccept(b *testing.B) {
+// BenchmarkEnqueue enqueues events from 32 goroutines.
+func BenchmarkEnqueue(b *testing.B) {
 	s, err := file.Open(b.Context(), filepath.Join(b.TempDir(), "store.db"), file.Options{Limits: store.Limits{Queue: 1 << 30}})
 	must(b, err)
 	b.SetParallelism(16)

@@ -29,11 +29,10 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store/internal/codec"
 )
 
-// The layout of bbolt's files, as far as a store has it: version 2, written in
-// the byte order of the machine. Two pages of it hold a root each, of which
-// the one of the later transaction counts. bbolt trusts what it reads, and
-// ends the process or loses records where that is wrong; so all of it is
-// checked first.
+// The file format of bbolt, as far as a store uses it: version 2, in the byte order
+// of the machine. Two meta pages contain a root each; the root of the later
+// transaction is valid. bbolt does not verify a file, and crashes or loses records
+// if it is damaged. Therefore the whole file is verified first.
 const (
 	pageSize    = 4096
 	pageHeader  = 16 // id uint64, flags uint16, count uint16, overflow uint32
@@ -52,13 +51,13 @@ const (
 	bucketHeader  = 16 // root uint64, sequence uint64
 )
 
-// meta is a root.
+// meta is the content of a meta page.
 type meta struct {
 	root, pages, txid uint64
 	freelist          uint64
 }
 
-// check returns nil if f is a store of this format and all of it is sound.
+// check returns nil if f is a store of this format and is not damaged.
 func check(f io.ReaderAt) error {
 	var metas [2]meta
 	for i := range metas {
@@ -83,8 +82,11 @@ func check(f io.ReaderAt) error {
 	if err := w.root(); err != nil {
 		return err
 	}
-	if w.header == nil || w.header.Records != w.records {
-		return fmt.Errorf("%d records, not as many as were written: %w", w.records, store.ErrDamaged)
+	if w.header == nil {
+		return fmt.Errorf("no records: %w", store.ErrDamaged)
+	}
+	if w.header.Records != w.records {
+		return fmt.Errorf("%d records, want %d: %w", w.records, w.header.Records, store.ErrDamaged)
 	}
 	return nil
 }
@@ -116,7 +118,7 @@ func readMeta(page []byte, id uint64) (meta, error) {
 	return meta{root: n.Uint64(b[16:]), freelist: n.Uint64(b[32:]), pages: n.Uint64(b[40:]), txid: n.Uint64(b[48:])}, nil
 }
 
-// walker goes through all records once, in the order of their keys.
+// walker visits all records once, in the order of their keys.
 type walker struct {
 	file    io.ReaderAt
 	meta    meta
@@ -126,7 +128,7 @@ type walker struct {
 	records int
 }
 
-// root finds the one bucket and walks it.
+// root visits the records of the only bucket.
 func (w *walker) root() error {
 	p, err := w.page(w.meta.root)
 	if err != nil {
@@ -159,7 +161,7 @@ func (w *walker) root() error {
 	return w.leaves(inline, nil, nil)
 }
 
-// page reads a page, which is to be read once.
+// page reads a page. Each page must be reachable once only.
 func (w *walker) page(id uint64) (page, error) {
 	buf := make([]byte, pageSize)
 	if id >= w.meta.pages || w.visited[id] {
@@ -179,7 +181,7 @@ func (w *walker) page(id uint64) (page, error) {
 		w.visited[id+i] = true
 	}
 	if overflow > 0 {
-		// It cannot be longer than the file: its last byte is tried first.
+		// A page cannot exceed the file. Read its last byte before allocating it.
 		if _, err := w.file.ReadAt(make([]byte, 1), int64(id+overflow+1)*pageSize-1); err != nil {
 			return page{}, readError(int(id+overflow), err)
 		}
@@ -194,8 +196,8 @@ func (w *walker) page(id uint64) (page, error) {
 	return parsePage(id, buf)
 }
 
-// tree walks the page and what is below it. All keys are to be at or above low,
-// and below high where that is not nil.
+// tree visits a page and its children. All keys must be in [low, high); nil high
+// is unbounded.
 func (w *walker) tree(id uint64, low, high []byte) error {
 	p, err := w.page(id)
 	if err != nil {
@@ -227,7 +229,7 @@ func (w *walker) tree(id uint64, low, high []byte) error {
 	return nil
 }
 
-// leaves checks each record of the page.
+// leaves checks the records of a page.
 func (w *walker) leaves(p page, low, high []byte) error {
 	for i := range p.count {
 		e, err := p.leaf(i)
@@ -250,10 +252,10 @@ func (w *walker) leaves(p page, low, high []byte) error {
 		}
 		w.header = &header{}
 		if err := json.Unmarshal(value, w.header); err != nil || len(e.key) != 1 || e.key[0] != headerKey {
-			return p.damaged("first record %q is no header", e.key)
+			return p.damaged("first record %q is not a header", e.key)
 		}
 		if w.header.Format != format {
-			return fmt.Errorf("format %d, where %d is known: %w", w.header.Format, format, store.ErrForeign)
+			return fmt.Errorf("format %d, want %d: %w", w.header.Format, format, store.ErrForeign)
 		}
 	}
 	return nil

@@ -29,40 +29,40 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store/file"
 )
 
-// TestDamaged alters a store everywhere: it is refused, or answers as before,
-// where what was altered is not in use.
-func TestDamaged(t *testing.T) {
+// TestOpen_Damaged alters a store at random positions. The store is rejected, or has
+// the same content as before, if the altered bytes are not in use.
+func TestOpen_Damaged(t *testing.T) {
 	t.Parallel()
-	folder := t.TempDir()
-	path := filepath.Join(folder, "sound.db")
+	dir := t.TempDir()
+	path := filepath.Join(dir, "valid.db")
 	fillStore(t, path, 400)
-	sound, err := os.ReadFile(path)
+	valid, err := os.ReadFile(path)
 	must(t, err)
 	s := open(t, path)
 	want := dump(t, s)
 	must(t, s.Close())
 
-	refused, opened := 0, 0
-	try := func(what string, b []byte, mustRefuse bool) {
-		path := filepath.Join(folder, "damaged.db")
+	rejected, opened := 0, 0
+	try := func(name string, b []byte, mustReject bool) {
+		path := filepath.Join(dir, "damaged.db")
 		must(t, os.WriteFile(path, b, 0o600))
 		s, err := file.Open(t.Context(), path, file.Options{})
 		switch {
 		case err == nil:
 			opened++
 			if dump(t, s) != want {
-				t.Fatalf("%s: opened with other content", what)
+				t.Fatalf("%s: opened with different content", name)
 			}
 			must(t, s.Close())
-			if mustRefuse {
-				t.Fatalf("%s: opened", what)
+			if mustReject {
+				t.Fatalf("%s: opened", name)
 			}
 		case !errors.Is(err, store.ErrDamaged) && !errors.Is(err, store.ErrForeign):
-			t.Fatalf("%s: %v", what, err)
+			t.Fatalf("%s: %v", name, err)
 		default:
-			refused++
+			rejected++
 			if after, err := os.ReadFile(path); err != nil || !bytes.Equal(after, b) {
-				t.Fatalf("%s: refused, but changed: %v", what, err)
+				t.Fatalf("%s: rejected, but modified: %v", name, err)
 			}
 		}
 	}
@@ -70,54 +70,54 @@ func TestDamaged(t *testing.T) {
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
 	for n := range 600 {
-		b := bytes.Clone(sound)
-		// Every page, its header and elements more often than the rest.
-		at := random.IntN(len(b))
+		b := bytes.Clone(valid)
+		// Two of three alterations are in the header and elements of a page.
+		offset := random.IntN(len(b))
 		if n%3 > 0 {
-			at = at/4096*4096 + random.IntN(64)
+			offset = offset/4096*4096 + random.IntN(64)
 		}
 		flip := byte(1) << random.IntN(8)
-		b[at] ^= flip
-		try(fmt.Sprintf("byte %d ^ %#x", at, flip), b, false)
+		b[offset] ^= flip
+		try(fmt.Sprintf("byte %d ^ %#x", offset, flip), b, false)
 	}
 	for n := range 100 {
-		b := bytes.Clone(sound)
+		b := bytes.Clone(valid)
 		from, to := random.IntN(len(b)/4096)*4096, random.IntN(len(b)/4096)*4096
-		copy(b[to:to+4096], sound[from:from+4096])
+		copy(b[to:to+4096], valid[from:from+4096])
 		if n%2 == 0 {
 			copy(b[to:to+4096], make([]byte, 4096))
 		}
 		try(fmt.Sprintf("page %d from %d", to/4096, from/4096), b, false)
 	}
-	// Pages that are sound, but have lost their last record.
-	for at := 2 * 4096; at < len(sound); at += 4096 {
-		b := bytes.Clone(sound)
-		b[at+10]--
-		try(fmt.Sprintf("page %d without its last record", at/4096), b, false)
+	// Pages without their last record, but otherwise valid.
+	for offset := 2 * 4096; offset < len(valid); offset += 4096 {
+		b := bytes.Clone(valid)
+		b[offset+10]--
+		try(fmt.Sprintf("page %d without its last record", offset/4096), b, false)
 	}
 	for range 100 {
-		size := random.IntN(len(sound) / 2)
-		try(fmt.Sprintf("cut to %d bytes", size), sound[:size], true)
+		size := random.IntN(len(valid) / 2)
+		try(fmt.Sprintf("cut to %d bytes", size), valid[:size], true)
 	}
-	if refused < 200 || opened < 50 {
-		t.Errorf("%d refused and %d opened: the alterations are not spread", refused, opened)
+	if rejected < 200 || opened < 50 {
+		t.Errorf("%d rejected and %d opened, want at least 200 and 50", rejected, opened)
 	}
-	t.Logf("%d refused, %d opened", refused, opened)
+	t.Logf("%d rejected, %d opened", rejected, opened)
 }
 
 func FuzzOpen(f *testing.F) {
 	path := filepath.Join(f.TempDir(), "seed.db")
 	fillStore(f, path, 3)
-	sound, err := os.ReadFile(path)
+	valid, err := os.ReadFile(path)
 	must(f, err)
 	f.Add(0, []byte{})
 	f.Add(4096*3+8, []byte{1, 0, 2})
-	f.Fuzz(func(t *testing.T, at int, patch []byte) {
-		b := bytes.Clone(sound)
-		if at < 0 || at > len(b) {
+	f.Fuzz(func(t *testing.T, offset int, patch []byte) {
+		b := bytes.Clone(valid)
+		if offset < 0 || offset > len(b) {
 			return
 		}
-		copy(b[at:], patch)
+		copy(b[offset:], patch)
 		path := filepath.Join(t.TempDir(), "store.db")
 		must(t, os.WriteFile(path, b, 0o600))
 		s, err := file.Open(t.Context(), path, file.Options{})

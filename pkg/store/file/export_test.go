@@ -18,8 +18,8 @@ package file
 
 import "github.com/kubevela/kube-trigger/pkg/store/internal/codec"
 
-// BucketName is what a test needs to write records behind the store's back.
+// BucketName is the name of the bucket, for tests that write records with bbolt.
 const BucketName = bucketName
 
-// AppendChecksum adds the checksum to a record.
+// AppendChecksum appends the checksum of a record.
 func AppendChecksum(b []byte, key ...byte) []byte { return codec.AppendChecksum(b, key...) }

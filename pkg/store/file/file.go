@@ -14,17 +14,17 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package file keeps a store in one file, for a worker that runs on its own.
+// Package file keeps a store in one file, for a worker outside a cluster.
 //
-// Beyond what every store guarantees:
+// In addition to the guarantees of package store:
 //
-//   - Each call is atomic, and on the disk when it returns.
-//   - The file is locked while it is open. A process that ends in any way
-//     leaves it unlocked, and at the state of the last call that returned.
-//   - Opening reads the whole file and checks every record. A file that is
-//     truncated, altered, empty, of another program, or of a newer format is
-//     refused and not written to.
-//   - It is created with mode 0600.
+//   - Each call is atomic. A write is on the disk when it returns.
+//   - The file is locked while it is open. A process that ends, in whatever way,
+//     unlocks the file and leaves it in the state of the last write that returned.
+//   - Open reads the whole file and verifies the checksum of every record. A file
+//     that is truncated, altered, empty, of another program or of a newer format
+//     is rejected and not modified.
+//   - The file is created with mode 0600.
 package file
 
 import (
@@ -44,38 +44,38 @@ import (
 )
 
 const (
-	// DefaultLockWait is how long Open waits for another process to let go.
+	// DefaultLockWait is the default of Options.LockWait.
 	DefaultLockWait = 2 * time.Second
-	// batchDelay is how long an event that is accepted, or a letter, waits for
-	// others, to share one write to the disk.
+	// batchDelay is the time for which a write waits for others, to share one
+	// transaction.
 	batchDelay = 2 * time.Millisecond
-	// defaultRuns is the length of the history.
-	defaultRuns = 1000
 )
 
-// Options are how a store is kept. The zero Options are good.
+// Options configure a store. All fields are optional.
 type Options struct {
 	Limits store.Limits
-	// LockWait is DefaultLockWait where it is 0.
+	// LockWait is the time for which Open waits until another process unlocks the
+	// file. Defaults to DefaultLockWait.
 	LockWait time.Duration
-	// Clock is what letters age by; the real one where it is nil.
+	// Clock is used for the age of dead letters. Defaults to the real clock.
 	Clock clock.PassiveClock
-	// Owner is whose store it is. The first one that opens it with an Owner is its
-	// owner. Empty: whosever it is.
+	// Owner identifies the configuration that uses the store. The first owner that
+	// opens a store is recorded in it; Open returns an OwnedError to other owners.
+	// If Owner is empty, the owner is not checked.
 	Owner string
-	// Adopt makes Owner the owner of a store that is another's.
+	// Adopt makes Owner the owner of a store that has another owner.
 	Adopt bool
 }
 
-// OwnedError says that a store is another owner's.
+// OwnedError reports that a store has another owner.
 type OwnedError struct {
 	Owner string
 }
 
 // Error implements error.
-func (e *OwnedError) Error() string { return "it is the store of " + e.Owner }
+func (e *OwnedError) Error() string { return "the store belongs to " + e.Owner }
 
-// Store is an open file.
+// Store is a store in a file.
 type Store struct {
 	db     *bolt.DB
 	path   string
@@ -86,9 +86,9 @@ type Store struct {
 
 var _ store.Store = (*Store)(nil)
 
-// Open opens the file at path, and creates it where there is none. The error
-// names path: ErrForeign or ErrDamaged where it is not to be touched, LockedError
-// where another process has it open.
+// Open opens the store at path, and creates it if the file does not exist. Errors
+// contain the path. Open returns ErrForeign or ErrDamaged if the file is not a
+// valid store, and a LockedError if another process has it open.
 func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	if o.LockWait == 0 {
 		o.LockWait = DefaultLockWait
@@ -96,9 +96,7 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}
 	}
-	defaults := store.DefaultLimits()
-	defaults.Runs = defaultRuns
-	s := &Store{path: path, limits: o.Limits.WithDefaults(defaults), clock: o.Clock, lost: make(chan struct{})}
+	s := &Store{path: path, limits: o.Limits.WithDefaults(), clock: o.Clock, lost: make(chan struct{})}
 	if err := s.open(ctx, o.LockWait); err != nil {
 		return nil, fmt.Errorf("open store %s: %w", path, err)
 	}
@@ -108,7 +106,7 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	return s, nil
 }
 
-// claimOwnership makes o.Owner the owner, or finds that it is another one.
+// claimOwnership records o.Owner as the owner, or returns an OwnedError.
 func (s *Store) claimOwnership(ctx context.Context, o Options) error {
 	if o.Owner == "" {
 		return nil
@@ -125,7 +123,7 @@ func (s *Store) claimOwnership(ctx context.Context, o Options) error {
 	case h.Owner != "" && !o.Adopt:
 		return &OwnedError{h.Owner}
 	}
-	return s.write(ctx, "claim", func(t tx) error {
+	return s.write(ctx, "set owner", func(t tx) error {
 		t.header.Owner = o.Owner
 		return nil
 	})
@@ -161,7 +159,7 @@ func (s *Store) open(ctx context.Context, wait time.Duration) error {
 	return err
 }
 
-// openBolt takes over f, which is locked and sound.
+// openBolt opens f, which is locked and verified. The database closes f.
 func openBolt(f *os.File, wait time.Duration) (*bolt.DB, error) {
 	db, err := bolt.Open(f.Name(), 0o600, &bolt.Options{
 		Timeout:        wait,
@@ -177,8 +175,8 @@ func openBolt(f *os.File, wait time.Duration) (*bolt.DB, error) {
 	return db, nil
 }
 
-// create makes a new store at path, in one step: no process ever sees a part
-// of it, and of several that create it one does.
+// create creates an empty store at path, atomically. If several processes create
+// the same store, one of them succeeds and all return nil.
 func create(path string) (err error) {
 	temp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.new")
 	if err != nil {
@@ -189,7 +187,7 @@ func create(path string) (err error) {
 	if err != nil {
 		return fmt.Errorf("create: %w", err)
 	}
-	// Twice, since each writes one of the two places for the root.
+	// Two transactions initialize both meta pages.
 	for range 2 {
 		if err = db.Update(writeHeader); err != nil {
 			break
@@ -201,23 +199,24 @@ func create(path string) (err error) {
 	if err := os.Link(temp.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("create: %w", trimPath(err))
 	}
-	return syncFolder(filepath.Dir(path))
+	return syncDir(filepath.Dir(path))
 }
 
-// trimPath returns err without the path that it repeats.
+// trimPath returns err without its path, which the caller adds.
 func trimPath(err error) error {
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		return path.Err
+	var pathErr *fs.PathError
+	if errors.As(err, &pathErr) {
+		return pathErr.Err
 	}
-	var link *os.LinkError
-	if errors.As(err, &link) {
-		return link.Err
+	var linkErr *os.LinkError
+	if errors.As(err, &linkErr) {
+		return linkErr.Err
 	}
 	return err
 }
 
-// Lost is never closed: nothing takes a locked file over.
+// Lost implements store.Store. The channel is never closed, since no other process
+// can take over a locked file.
 func (s *Store) Lost() <-chan struct{} { return s.lost }
 
 // Close implements store.Store.
@@ -229,37 +228,37 @@ func (s *Store) Close() error {
 }
 
 // write runs f in a transaction of its own.
-func (s *Store) write(ctx context.Context, what string, f func(t tx) error) error {
-	return s.do(ctx, what, func() error { return s.db.Update(withHeader(f)) })
+func (s *Store) write(ctx context.Context, op string, f func(t tx) error) error {
+	return s.do(ctx, op, func() error { return s.db.Update(withHeader(f)) })
 }
 
-// batch runs f in a transaction that it may share with others. It may run
-// twice.
-func (s *Store) batch(ctx context.Context, what string, f func(t tx) error) error {
-	return s.do(ctx, what, func() error { return s.db.Batch(withHeader(f)) })
+// batch runs f in a transaction that it may share with concurrent calls. f may run
+// more than once.
+func (s *Store) batch(ctx context.Context, op string, f func(t tx) error) error {
+	return s.do(ctx, op, func() error { return s.db.Batch(withHeader(f)) })
 }
 
-// read runs f on one state of the store.
-func (s *Store) read(ctx context.Context, what string, f func(t tx) error) error {
-	return s.do(ctx, what, func() error {
+// read runs f in a read-only transaction.
+func (s *Store) read(ctx context.Context, op string, f func(t tx) error) error {
+	return s.do(ctx, op, func() error {
 		return s.db.View(func(t *bolt.Tx) error { return f(tx{t.Bucket([]byte(bucketName)), nil}) })
 	})
 }
 
-// do runs f. A file that breaks beneath an open store shows as a panic or a
-// fault of memory, and is an error here.
-func (s *Store) do(ctx context.Context, what string, f func() error) (err error) {
+// do runs f, and adds the path and op to its error. If the file is damaged while
+// it is open, bbolt panics or accesses invalid memory; do returns ErrDamaged.
+func (s *Store) do(ctx context.Context, op string, f func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("store %s: %s: %w: %v", s.path, what, store.ErrDamaged, p)
+			err = fmt.Errorf("store %s: %s: %w: %v", s.path, op, store.ErrDamaged, p)
 		}
 	}()
 	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("store %s: %s: %w", s.path, what, err)
+		return fmt.Errorf("store %s: %s: %w", s.path, op, err)
 	}
 	if err := f(); err != nil {
-		return fmt.Errorf("store %s: %s: %w", s.path, what, err)
+		return fmt.Errorf("store %s: %s: %w", s.path, op, err)
 	}
 	return nil
 }

@@ -18,6 +18,8 @@ package file_test
 
 import (
 	"bytes"
+	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -27,35 +29,36 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/store"
 	"github.com/kubevela/kube-trigger/pkg/store/file"
 )
 
-func TestCreatedForTheUserAlone(t *testing.T) {
+func TestOpen_Permissions(t *testing.T) {
 	t.Parallel()
-	folder := t.TempDir()
-	path := filepath.Join(folder, "store.db")
+	dir := t.TempDir()
+	path := filepath.Join(dir, "store.db")
 	must(t, open(t, path).Close())
 	info, err := os.Stat(path)
 	must(t, err)
 	if info.Mode() != 0o600 {
 		t.Errorf("mode %v, want 0600", info.Mode())
 	}
-	if files, err := os.ReadDir(folder); err != nil || len(files) != 1 {
-		t.Errorf("left behind: %v, %v", files, err)
+	if files, err := os.ReadDir(dir); err != nil || len(files) != 1 {
+		t.Errorf("unexpected files: %v, %v", files, err)
 	}
 }
 
-func TestRefused(t *testing.T) {
+func TestOpen_Rejected(t *testing.T) {
 	t.Parallel()
-	folder := t.TempDir()
+	dir := t.TempDir()
 	write := func(name, text string) string {
-		path := filepath.Join(folder, name)
+		path := filepath.Join(dir, name)
 		must(t, os.WriteFile(path, []byte(text), 0o600))
 		return path
 	}
 	database := func(name string, fill func(tx *bolt.Tx) error, o *bolt.Options) string {
-		path := filepath.Join(folder, name)
+		path := filepath.Join(dir, name)
 		db, err := bolt.Open(path, 0o600, o)
 		must(t, err)
 		for range 2 {
@@ -68,15 +71,15 @@ func TestRefused(t *testing.T) {
 		_, err := tx.CreateBucketIfNotExists([]byte("members"))
 		return err
 	}
-	must(t, os.Mkdir(filepath.Join(folder, "folder"), 0o700))
-	must(t, syscall.Mkfifo(filepath.Join(folder, "pipe"), 0o600))
+	must(t, os.Mkdir(filepath.Join(dir, "dir"), 0o700))
+	must(t, syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o600))
 	for name, c := range map[string]struct {
 		path string
 		err  error
-		says string
+		text string
 	}{
-		"directory":       {filepath.Join(folder, "folder"), store.ErrForeign, "directory"},
-		"pipe":            {filepath.Join(folder, "pipe"), store.ErrForeign, "not a regular file"},
+		"directory":       {filepath.Join(dir, "dir"), store.ErrForeign, "directory"},
+		"pipe":            {filepath.Join(dir, "pipe"), store.ErrForeign, "not a regular file"},
 		"empty":           {write("empty", ""), store.ErrForeign, "empty"},
 		"one byte":        {write("byte", "x"), store.ErrForeign, "empty or short"},
 		"text":            {write("text", strings.Repeat("not a store\n", 4000)), store.ErrForeign, "another kind"},
@@ -84,7 +87,7 @@ func TestRefused(t *testing.T) {
 		"other database":  {database("other", other, &bolt.Options{NoFreelistSync: true, PageSize: 4096}), store.ErrForeign, "another program"},
 		"other options":   {database("synced", other, &bolt.Options{PageSize: 4096}), store.ErrForeign, "another program"},
 		"other page size": {database("pages", other, &bolt.Options{PageSize: 8192}), store.ErrForeign, ""},
-		"no folder":       {filepath.Join(folder, "none", "store.db"), os.ErrNotExist, "create"},
+		"no directory":    {filepath.Join(dir, "none", "store.db"), os.ErrNotExist, "create"},
 		"below a file":    {filepath.Join(write("file", "x"), "store.db"), syscall.ENOTDIR, ""},
 	} {
 		t.Run(strings.ReplaceAll(name, " ", "-"), func(t *testing.T) {
@@ -93,17 +96,18 @@ func TestRefused(t *testing.T) {
 			if err == nil {
 				t.Fatal("opened", s.Close())
 			}
-			if !errors.Is(err, c.err) && !errors.Is(err, store.ErrDamaged) || !strings.Contains(err.Error(), c.says) || strings.Count(err.Error(), c.path) != 1 {
-				t.Errorf("got %v, want %v that says %q and the path once", err, c.err, c.says)
+			if !errors.Is(err, c.err) && !errors.Is(err, store.ErrDamaged) || !strings.Contains(err.Error(), c.text) || strings.Count(err.Error(), c.path) != 1 {
+				t.Errorf("got %v, want %v that contains %q and the path once", err, c.err, c.text)
 			}
 			if after, _ := os.ReadFile(regular(c.path)); !bytes.Equal(before, after) {
-				t.Error("the file was changed")
+				t.Error("the file was modified")
 			}
 		})
 	}
 }
 
-// regular returns path, or nothing where reading it would wait for ever.
+// regular returns path; empty if it is not a regular file, since reading a pipe would
+// block.
 func regular(path string) string {
 	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
 		return ""
@@ -111,20 +115,20 @@ func regular(path string) string {
 	return path
 }
 
-func TestUnreadable(t *testing.T) {
+func TestOpen_Unreadable(t *testing.T) {
 	t.Parallel()
 	if os.Getuid() == 0 {
-		t.Skip("root may read everything")
+		t.Skip("root can read all files")
 	}
 	path := filepath.Join(t.TempDir(), "store.db")
 	must(t, open(t, path).Close())
 	must(t, os.Chmod(path, 0))
 	if _, err := file.Open(t.Context(), path, file.Options{}); !errors.Is(err, os.ErrPermission) {
-		t.Errorf("got %v, want no permission", err)
+		t.Errorf("got %v, want a permission error", err)
 	}
 }
 
-func TestNewerFormat(t *testing.T) {
+func TestOpen_NewerFormat(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "store.db")
 	fillStore(t, path, 10)
@@ -138,9 +142,69 @@ func TestNewerFormat(t *testing.T) {
 	must(t, err)
 	_, err = file.Open(t.Context(), path, file.Options{})
 	if !errors.Is(err, store.ErrForeign) || !strings.Contains(err.Error(), "format 2") {
-		t.Errorf("got %v, want that format 2 is foreign", err)
+		t.Errorf("got %v, want foreign format 2", err)
 	}
 	if after, err := os.ReadFile(path); err != nil || !bytes.Equal(before, after) {
-		t.Error("the file was changed", err)
+		t.Error("the file was modified", err)
 	}
+}
+
+// TestOpen_RunHistory opens a store of an earlier version, which recorded a history of
+// runs. The records are ignored, and survive later writes.
+func TestOpen_RunHistory(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "store.db")
+	fillStore(t, path, 10)
+	s := open(t, path)
+	want := dump(t, s)
+	must(t, s.Close())
+	const runs = 300
+	db, err := bolt.Open(path, 0o600, &bolt.Options{NoFreelistSync: true})
+	must(t, err)
+	must(t, db.Update(func(tx *bolt.Tx) error {
+		bucket := tx.Bucket([]byte(file.BucketName))
+		for n := range uint64(runs) {
+			key := binary.BigEndian.AppendUint64([]byte("R"), n+1000)
+			value := []byte(`{"time":"2026-03-01T12:00:00Z","trigger":{"Name":"n","Namespace":"ns"},"source":"cron","outcome":"acted"}`)
+			if err := bucket.Put(key, file.AppendChecksum(value, key...)); err != nil {
+				return err
+			}
+		}
+		value := bucket.Get([]byte("A"))
+		var header map[string]any
+		if err := json.Unmarshal(value[:len(value)-4], &header); err != nil {
+			return err
+		}
+		header["records"] = header["records"].(float64) + runs
+		header["next"] = runs + 1000
+		text, err := json.Marshal(header)
+		if err != nil {
+			return err
+		}
+		return bucket.Put([]byte("A"), file.AppendChecksum(text, 'A'))
+	}))
+	must(t, db.Close())
+
+	s = open(t, path)
+	if got := dump(t, s); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	must(t, s.Enqueue(t.Context(), event.Event{Source: "webhook", ID: "new"}))
+	must(t, s.Save(t.Context(), "pods", store.Change{Watermark: &store.Watermark{Position: "10"}}))
+	must(t, s.Close())
+	s = open(t, path)
+	c, err := s.Load(t.Context(), "pods")
+	must(t, err)
+	if c.Position != "10" || len(c.Inventory) != 10 {
+		t.Errorf("position %q with %d objects, want 10 with 10", c.Position, len(c.Inventory))
+	}
+	var last event.Event
+	for ev, err := range s.Queued(t.Context(), "webhook") {
+		must(t, err)
+		last = ev
+	}
+	if last.ID != "new" {
+		t.Errorf("last event in the queue: %q, want new", last.ID)
+	}
+	must(t, s.Close())
 }

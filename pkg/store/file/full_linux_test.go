@@ -30,43 +30,43 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
-// TestDiskFull needs a file system of its own, so it runs for root alone.
-func TestDiskFull(t *testing.T) {
+// TestEnqueue_DiskFull mounts a small file system, which requires root.
+func TestEnqueue_DiskFull(t *testing.T) {
 	t.Parallel()
-	folder := t.TempDir()
-	if err := unix.Mount("tmpfs", folder, "tmpfs", 0, "size=2m"); err != nil {
-		t.Skipf("no file system to fill: %v", err)
+	dir := t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=2m"); err != nil {
+		t.Skipf("cannot mount a file system: %v", err)
 	}
-	t.Cleanup(func() { must(t, unix.Unmount(folder, 0)) })
-	path := filepath.Join(folder, "store.db")
+	t.Cleanup(func() { must(t, unix.Unmount(dir, 0)) })
+	path := filepath.Join(dir, "store.db")
 	s := open(t, path)
-	kept := map[string]bool{}
+	stored := map[string]bool{}
 	var full error
 	for n := 0; full == nil && n < 1000; n++ {
 		ev := event.Event{Source: "webhook", ID: strconv.Itoa(n), Data: map[string]any{"x": strings.Repeat("x", 100_000)}}
 		if full = s.Enqueue(t.Context(), ev); full == nil {
-			kept[ev.ID] = true
+			stored[ev.ID] = true
 		}
 	}
 	if !errors.Is(full, syscall.ENOSPC) {
-		t.Fatalf("after %d events: %v, want that the disk is full", len(kept), full)
+		t.Fatalf("after %d events: %v, want disk full", len(stored), full)
 	}
 	check := func() {
 		t.Helper()
-		left := maps.Clone(kept)
+		missing := maps.Clone(stored)
 		for ev, err := range s.Queued(t.Context(), "webhook") {
 			must(t, err)
-			delete(left, ev.ID)
+			delete(missing, ev.ID)
 		}
-		if len(left) > 0 {
-			t.Fatalf("lost %v", left)
+		if len(missing) > 0 {
+			t.Fatalf("lost %v", missing)
 		}
 	}
 	check()
 	must(t, s.Close())
 	s = open(t, path)
 	check()
-	for id := range kept {
+	for id := range stored {
 		if err := s.Ack(t.Context(), "webhook", id); err != nil && !errors.Is(err, syscall.ENOSPC) {
 			t.Fatal(err)
 		}

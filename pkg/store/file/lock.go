@@ -16,13 +16,11 @@ limitations under the License.
 
 package file
 
-import (
-	"fmt"
-)
+import "fmt"
 
-// LockedError says that another process has the file open.
+// LockedError reports that another process has the file open.
 type LockedError struct {
-	// PID is that process; 0 where it is not known.
+	// PID is the ID of that process; 0 if it is unknown.
 	PID int
 }
 

@@ -24,8 +24,8 @@ import (
 	"time"
 )
 
-// lock leaves it to bbolt, which locks in the way of the system.
+// lock does nothing: bbolt locks the file.
 func lock(context.Context, *os.File, time.Duration) error { return nil }
 
-// syncFolder leaves it to the system.
-func syncFolder(string) error { return nil }
+// syncDir does nothing: directories cannot be synced.
+func syncDir(string) error { return nil }

@@ -33,9 +33,9 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store/file"
 )
 
-// TestSecondProcess opens a store that another process has open, and again
-// after that was killed while it wrote.
-func TestSecondProcess(t *testing.T) {
+// TestOpen_SecondProcess opens a store that another process has open, and again after
+// that process was killed while it was writing.
+func TestOpen_SecondProcess(t *testing.T) {
 	if path := os.Getenv("KUBE_TRIGGER_TEST_STORE"); path != "" {
 		s := open(t, path)
 		for n := 1; ; n++ {
@@ -50,7 +50,7 @@ func TestSecondProcess(t *testing.T) {
 	}
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "store.db")
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestSecondProcess$")
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestOpen_SecondProcess$")
 	cmd.Env = append(os.Environ(), "KUBE_TRIGGER_TEST_STORE="+path)
 	out, err := cmd.StdoutPipe()
 	must(t, err)
@@ -64,7 +64,7 @@ func TestSecondProcess(t *testing.T) {
 	_, err = file.Open(t.Context(), path, file.Options{LockWait: 50 * time.Millisecond})
 	var locked *file.LockedError
 	if !errors.As(err, &locked) || !strings.Contains(err.Error(), path) {
-		t.Errorf("got %v, want that %s is locked", err, path)
+		t.Errorf("got %v, want %s locked", err, path)
 	} else if locked.PID != cmd.Process.Pid && locked.PID != 0 {
 		t.Errorf("locked by %d, want %d", locked.PID, cmd.Process.Pid)
 	}
@@ -79,24 +79,24 @@ func TestSecondProcess(t *testing.T) {
 	}
 
 	s := open(t, path)
-	r, err := s.Load(t.Context(), "pods")
+	c, err := s.Load(t.Context(), "pods")
 	must(t, err)
-	position, err := strconv.Atoi(r.Position)
+	position, err := strconv.Atoi(c.Position)
 	must(t, err)
-	if position < saved || len(r.Inventory) != position {
-		t.Errorf("at %d with %d objects after %d were saved", position, len(r.Inventory), saved)
+	if position < saved || len(c.Inventory) != position {
+		t.Errorf("position %d with %d objects, after %d saves", position, len(c.Inventory), saved)
 	}
 	must(t, s.Close())
 }
 
-// TestCreatedAtOnce lets several create the same store: each gets it, one after
-// the other.
-func TestCreatedAtOnce(t *testing.T) {
+// TestOpen_ConcurrentCreate creates the same store concurrently. All calls open it, one
+// after the other.
+func TestOpen_ConcurrentCreate(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "store.db")
 	errs := make(chan error)
-	const several = 8
-	for n := range several {
+	const writers = 8
+	for n := range writers {
 		go func() {
 			s, err := file.Open(t.Context(), path, file.Options{LockWait: time.Minute})
 			if err == nil {
@@ -105,28 +105,28 @@ func TestCreatedAtOnce(t *testing.T) {
 			errs <- err
 		}()
 	}
-	for range several {
+	for range writers {
 		must(t, <-errs)
 	}
 	s := open(t, path)
 	watches, err := s.Watches(t.Context())
 	must(t, err)
-	if len(watches) != several {
-		t.Errorf("%d of %d are there", len(watches), several)
+	if len(watches) != writers {
+		t.Errorf("%d of %d checkpoints", len(watches), writers)
 	}
 	must(t, s.Close())
 }
 
-func TestClosed(t *testing.T) {
+func TestStore_Closed(t *testing.T) {
 	t.Parallel()
 	s := open(t, filepath.Join(t.TempDir(), "store.db"))
 	must(t, s.Close())
 	if err := s.Save(t.Context(), "pods", store.Change{}); !errors.Is(err, bolt.ErrDatabaseNotOpen) {
-		t.Errorf("got %v, want that it is not open", err)
+		t.Errorf("got %v, want not open", err)
 	}
 	select {
 	case <-s.Lost():
-		t.Error("lost")
+		t.Error("Lost is closed")
 	default:
 	}
 }

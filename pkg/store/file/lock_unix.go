@@ -30,13 +30,13 @@ import (
 	"time"
 )
 
-// lockPoll is how often a lock is tried.
-const lockPoll = 20 * time.Millisecond
+// lockPollInterval is the time between two attempts to lock a file.
+const lockPollInterval = 20 * time.Millisecond
 
-// lock takes the lock that ends with f, which is the one that bbolt takes.
+// lock locks f until it is closed, with the same lock that bbolt uses.
 func lock(ctx context.Context, f *os.File, wait time.Duration) error {
-	over := time.NewTimer(wait)
-	defer over.Stop()
+	timeout := time.NewTimer(wait)
+	defer timeout.Stop()
 	for {
 		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		if err == nil {
@@ -48,14 +48,15 @@ func lock(ctx context.Context, f *os.File, wait time.Duration) error {
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("lock: %w: %w", &LockedError{lockHolder(f)}, context.Cause(ctx))
-		case <-over.C:
+		case <-timeout.C:
 			return fmt.Errorf("lock: %w", &LockedError{lockHolder(f)})
-		case <-time.After(lockPoll):
+		case <-time.After(lockPollInterval):
 		}
 	}
 }
 
-// lockHolder returns the process that has locked f, as far as Linux tells; else 0.
+// lockHolder returns the ID of the process that has locked f. It returns 0 if the
+// ID is unknown, and always on systems other than Linux.
 func lockHolder(f *os.File) int {
 	var stat syscall.Stat_t
 	if err := syscall.Fstat(int(f.Fd()), &stat); err != nil {
@@ -79,14 +80,14 @@ func lockHolder(f *os.File) int {
 	return 0
 }
 
-// syncFolder puts a new name on the disk.
-func syncFolder(path string) error {
-	folder, err := os.Open(path)
+// syncDir writes the directory at path, with its new files, to the disk.
+func syncDir(path string) error {
+	dir, err := os.Open(path)
 	if err != nil {
 		return trimPath(err)
 	}
-	defer folder.Close()
-	if err := folder.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) {
+	defer dir.Close()
+	if err := dir.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) {
 		return fmt.Errorf("sync directory: %w", trimPath(err))
 	}
 	return nil

@@ -42,7 +42,7 @@ func open(t testing.TB, path string) *file.Store {
 	return s
 }
 
-// fillStore makes a store with some of everything, in several pages.
+// fillStore creates a store with records of all types, in several pages.
 func fillStore(t testing.TB, path string, objects int) {
 	t.Helper()
 	s := open(t, path)
@@ -56,32 +56,29 @@ func fillStore(t testing.TB, path string, objects int) {
 		must(t, s.Enqueue(t.Context(), ev))
 		_, err := s.PutDeadLetter(t.Context(), store.DeadLetter{Event: ev})
 		must(t, err)
-		must(t, s.Record(t.Context(), store.Run{EventID: ev.ID}))
 	}
 	must(t, s.Close())
 }
 
-// dump is all that a store answers.
+// dump returns the content of a store.
 func dump(t testing.TB, s *file.Store) string {
 	t.Helper()
-	r, err := s.Load(t.Context(), "pods")
+	c, err := s.Load(t.Context(), "pods")
 	must(t, err)
-	b, err := s.ListDeadLetters(t.Context())
+	list, err := s.ListDeadLetters(t.Context())
 	must(t, err)
-	var letters []store.DeadLetter
-	for _, l := range b.Items {
-		whole, err := s.GetDeadLetter(t.Context(), l.ID)
+	var deadLetters []store.DeadLetter
+	for _, l := range list.Items {
+		l, err := s.GetDeadLetter(t.Context(), l.ID)
 		must(t, err)
-		letters = append(letters, whole)
+		deadLetters = append(deadLetters, l)
 	}
-	runs, err := s.Runs(t.Context())
-	must(t, err)
 	var events []event.Event
 	for ev, err := range s.Queued(t.Context(), "webhook") {
 		must(t, err)
 		events = append(events, ev)
 	}
-	text, err := json.Marshal([]any{r, b, letters, runs, events})
+	text, err := json.Marshal([]any{c, list, deadLetters, events})
 	must(t, err)
 	return string(text)
 }

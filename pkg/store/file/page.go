@@ -23,7 +23,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
-// page is a page of a bbolt file whose elements are not trusted.
+// page is a page of a bbolt file. Its elements are not verified yet.
 type page struct {
 	id    uint64
 	flags uint16
@@ -31,12 +31,13 @@ type page struct {
 	buf   []byte
 }
 
-// element is one record of a leaf.
+// element is an element of a leaf page.
 type element struct {
 	flags      uint32
 	key, value []byte
 }
 
+// parsePage verifies the header of a branch or leaf page.
 func parsePage(id uint64, buf []byte) (page, error) {
 	p := page{id: id, buf: buf}
 	if len(buf) < pageHeader {
@@ -57,31 +58,32 @@ func (p page) damaged(format string, args ...any) error {
 	return fmt.Errorf("page %d: %w: %w", p.id, fmt.Errorf(format, args...), store.ErrDamaged)
 }
 
-// leaf returns the ith element of a leaf.
+// leaf returns element i of a leaf page.
 func (p page) leaf(i int) (element, error) {
-	at := pageHeader + i*elementSize
-	b := p.buf[at:]
+	offset := pageHeader + i*elementSize
+	b := p.buf[offset:]
 	n := binary.NativeEndian
-	key, err := p.slice(uint64(at)+uint64(n.Uint32(b[4:])), uint64(n.Uint32(b[8:])))
+	key, err := p.slice(uint64(offset)+uint64(n.Uint32(b[4:])), uint64(n.Uint32(b[8:])))
 	if err != nil {
 		return element{}, err
 	}
-	value, err := p.slice(uint64(at)+uint64(n.Uint32(b[4:]))+uint64(len(key)), uint64(n.Uint32(b[12:])))
+	value, err := p.slice(uint64(offset)+uint64(n.Uint32(b[4:]))+uint64(len(key)), uint64(n.Uint32(b[12:])))
 	return element{n.Uint32(b), key, value}, err
 }
 
-// branch returns the ith element of a branch.
+// branch returns element i of a branch page.
 func (p page) branch(i int) (key []byte, child uint64, err error) {
-	at := pageHeader + i*elementSize
-	b := p.buf[at:]
+	offset := pageHeader + i*elementSize
+	b := p.buf[offset:]
 	n := binary.NativeEndian
-	key, err = p.slice(uint64(at)+uint64(n.Uint32(b)), uint64(n.Uint32(b[4:])))
+	key, err = p.slice(uint64(offset)+uint64(n.Uint32(b)), uint64(n.Uint32(b[4:])))
 	return key, n.Uint64(b[8:]), err
 }
 
-func (p page) slice(from, size uint64) ([]byte, error) {
-	if from < pageHeader+uint64(p.count)*elementSize || from+size > uint64(len(p.buf)) {
-		return nil, p.damaged("element from %d to %d", from, from+size)
+// slice returns size bytes at offset, which must be behind the page's elements.
+func (p page) slice(offset, size uint64) ([]byte, error) {
+	if offset < pageHeader+uint64(p.count)*elementSize || offset+size > uint64(len(p.buf)) {
+		return nil, p.damaged("element from %d to %d", offset, offset+size)
 	}
-	return p.buf[from : from+size], nil
+	return p.buf[offset : offset+size], nil
 }

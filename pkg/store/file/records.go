@@ -28,48 +28,50 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store/internal/codec"
 )
 
-// bucketName names the one bucket, which holds all records. Each ends in a
-// checksum of its key and value.
+// bucketName is the name of the only bucket. It contains all records. Every value
+// ends with a checksum of its key and value.
 const bucketName = "kube-trigger"
 
-// format is the version of what the records mean.
+// format is the version of the records' format.
 const format = 1
 
-// What the first byte of a key says. The header comes first.
+// The first byte of a key is the type of the record. The header is the first
+// record. Records of other types are ignored: earlier versions wrote a history of
+// runs, as type R.
 const (
 	headerKey             = 'A'
-	checkpointPrefix      = 'M' // and the hash of the watch
-	entryPrefix           = 'I' // and the hash of the watch, and the object's key
-	deadLetterPrefix      = 'L' // and the ID
-	deadLetterEventPrefix = 'B' // and the ID: the letter's event
-	agePrefix             = 'O' // and when it was buried, and the ID
-	queuePrefix           = 'S' // and the hash of the source, and a number
-	queueIndexPrefix      = 'T' // and the hash of source and ID
-	runKey                = 'R' // and a number
+	checkpointPrefix      = 'M' // hash of the watch
+	entryPrefix           = 'I' // hash of the watch, key of the object
+	deadLetterPrefix      = 'L' // ID
+	deadLetterEventPrefix = 'B' // ID
+	agePrefix             = 'O' // time of storing, ID
+	queuePrefix           = 'S' // hash of the source, sequence number
+	queueIndexPrefix      = 'T' // hash of source and ID
 )
 
 // header is the first record.
 type header struct {
 	Format int `json:"format"`
-	// Records counts the others.
+	// Records counts the other records.
 	Records int `json:"records"`
-	// Dropped counts letters.
+	// Dropped counts the dead letters that exceeded the limits.
 	Dropped uint64 `json:"dropped,omitempty"`
-	// Queued counts the events in the spool.
+	// Queued counts the events in the queue.
 	Queued int `json:"spooled,omitempty"`
-	// Sequence is the number of the last event in the spool, or run.
+	// Sequence is the sequence number of the last event that was enqueued.
 	Sequence uint64 `json:"next,omitempty"`
-	// Owner is whose store it is.
+	// Owner is the owner of the store.
 	Owner string `json:"owner,omitempty"`
 }
 
-// tx reads records and, where it has a header, writes them.
+// tx is a transaction. In a read-only transaction, header is nil.
 type tx struct {
 	bucket *bolt.Bucket
 	header *header
 }
 
-// withHeader returns f as a transaction that keeps the header.
+// withHeader returns a transaction that reads the header, runs f, and writes the
+// header.
 func withHeader(f func(tx) error) func(*bolt.Tx) error {
 	return func(t *bolt.Tx) error {
 		w := tx{t.Bucket([]byte(bucketName)), &header{}}
@@ -83,7 +85,7 @@ func withHeader(f func(tx) error) func(*bolt.Tx) error {
 	}
 }
 
-// writeHeader makes an empty store.
+// writeHeader initializes an empty store.
 func writeHeader(t *bolt.Tx) error {
 	bucket, err := t.CreateBucketIfNotExists([]byte(bucketName))
 	if err != nil {
@@ -101,24 +103,25 @@ func (t tx) writeHeader() error {
 	return t.bucket.Put(key, codec.AppendChecksum(text, key...))
 }
 
-// get returns the value at key, valid until the end of the transaction, or
-// nil.
+// get returns the value at key, or nil. The value is valid until the end of the
+// transaction.
 func (t tx) get(key []byte) ([]byte, error) {
 	return verify(key, t.bucket.Get(key))
 }
 
-func verify(key, sealed []byte) ([]byte, error) {
-	if sealed == nil {
+// verify returns stored without its checksum. It returns nil if stored is nil.
+func verify(key, stored []byte) ([]byte, error) {
+	if stored == nil {
 		return nil, nil
 	}
-	value, err := codec.VerifyChecksum(sealed, key...)
+	value, err := codec.VerifyChecksum(stored, key...)
 	if err != nil {
 		return nil, fmt.Errorf("record %q: %w", key, err)
 	}
 	return value, nil
 }
 
-// json decodes the value at key into v.
+// json decodes the value at key into v. It returns ErrNotFound if there is none.
 func (t tx) json(key []byte, v any) error {
 	value, err := t.get(key)
 	if err != nil {
@@ -148,27 +151,28 @@ func (t tx) delete(key []byte) error {
 	return t.bucket.Delete(key)
 }
 
-// nextSequence returns a number that no other record has had.
+// nextSequence returns a new sequence number, larger than all before.
 func (t tx) nextSequence() uint64 {
 	t.header.Sequence++
 	return t.header.Sequence
 }
 
-// scan returns the records whose keys begin with prefix, in order, without
-// the prefix, valid until the next write. It ends with the first error.
+// scan returns the records whose keys start with prefix, in the order of their
+// keys. Their keys do not include the prefix. The records are valid until the next
+// write. The iteration ends after the first error.
 func (t tx) scan(prefix []byte) iter.Seq2[record, error] { return t.scanAfter(prefix, nil) }
 
-// scanAfter is below, from behind the given key on.
+// scanAfter is like scan, but skips the records up to the key last, inclusively.
 func (t tx) scanAfter(prefix, last []byte) iter.Seq2[record, error] {
 	return func(yield func(record, error) bool) {
 		c := t.bucket.Cursor()
-		from := join(prefix, last)
-		key, sealed := c.Seek(from)
-		if last != nil && bytes.Equal(key, from) {
-			key, sealed = c.Next()
+		start := join(prefix, last)
+		key, stored := c.Seek(start)
+		if last != nil && bytes.Equal(key, start) {
+			key, stored = c.Next()
 		}
-		for ; bytes.HasPrefix(key, prefix); key, sealed = c.Next() {
-			value, err := verify(key, sealed)
+		for ; bytes.HasPrefix(key, prefix); key, stored = c.Next() {
+			value, err := verify(key, stored)
 			if !yield(record{key[len(prefix):], value}, err) || err != nil {
 				return
 			}
@@ -176,10 +180,10 @@ func (t tx) scanAfter(prefix, last []byte) iter.Seq2[record, error] {
 	}
 }
 
-// record is one record.
+// record is a key and its value.
 type record struct{ key, value []byte }
 
-// count returns the number of records below prefix, at most limit.
+// count returns the number of records whose keys start with prefix, at most limit.
 func (t tx) count(prefix []byte, limit int) int {
 	n := 0
 	c := t.bucket.Cursor()

@@ -30,18 +30,18 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store/internal/codec"
 )
 
-// timeout is how long an answer may take.
+// timeout limits one request.
 const timeout = time.Minute
 
-// Client asks the process that serves a store.
+// Client accesses the dead letters of a store that another process serves.
 type Client struct {
 	http *http.Client
 }
 
 var _ store.DeadLetterAdmin = (*Client)(nil)
 
-// Dial returns a client of the process that listens at path, or an error if none
-// does.
+// Dial returns a client of the process that listens at path. It returns an error if
+// no process listens.
 func Dial(ctx context.Context, path string) (*Client, error) {
 	dial := func(ctx context.Context) (net.Conn, error) {
 		var d net.Dialer
@@ -56,14 +56,14 @@ func Dial(ctx context.Context, path string) (*Client, error) {
 	}}}, probe.Close()
 }
 
-// Close gives up the connections.
+// Close closes idle connections.
 func (c *Client) Close() error {
 	c.http.CloseIdleConnections()
 	return nil
 }
 
-// do sends a request and decodes the answer.
-func (c *Client) do(ctx context.Context, method, path string, answer any) (err error) {
+// do sends a request and decodes the response into result.
+func (c *Client) do(ctx context.Context, method, path string, result any) (err error) {
 	req, err := http.NewRequestWithContext(ctx, method, "http://store/letters"+path, nil)
 	if err != nil {
 		return err
@@ -75,11 +75,11 @@ func (c *Client) do(ctx context.Context, method, path string, answer any) (err e
 	defer func() { err = errors.Join(err, response.Body.Close()) }()
 	decoder := json.NewDecoder(response.Body)
 	if response.StatusCode == http.StatusOK {
-		return decoder.Decode(answer)
+		return decoder.Decode(result)
 	}
 	var failed errorJSON
 	if err := decoder.Decode(&failed); err != nil {
-		return fmt.Errorf("answer with status %s: %w", response.Status, err)
+		return fmt.Errorf("response with status %s: %w", response.Status, err)
 	}
 	if response.StatusCode == http.StatusNotFound {
 		return notFoundError(failed.Error)
@@ -87,53 +87,53 @@ func (c *Client) do(ctx context.Context, method, path string, answer any) (err e
 	return errors.New(failed.Error)
 }
 
-// notFoundError is an error whose text says already what store.ErrNotFound says.
+// notFoundError is a store.ErrNotFound whose text comes from the server.
 type notFoundError string
 
 func (e notFoundError) Error() string { return string(e) }
 
 func (e notFoundError) Is(target error) bool { return target == store.ErrNotFound }
 
-func (s deadLetterJSON) decode() (store.DeadLetter, error) {
-	l, err := codec.DecodeDeadLetter(s.Head)
-	if err == nil && s.Event != nil {
-		l.Event, err = codec.DecodeEvent(s.Event)
+func (j deadLetterJSON) decode() (store.DeadLetter, error) {
+	l, err := codec.DecodeDeadLetter(j.Head)
+	if err == nil && j.Event != nil {
+		l.Event, err = codec.DecodeEvent(j.Event)
 	}
 	return l, err
 }
 
-// ListDeadLetters implements store.Failures.
+// ListDeadLetters implements store.DeadLetterAdmin.
 func (c *Client) ListDeadLetters(ctx context.Context) (store.DeadLetterList, error) {
-	var answer listJSON
-	if err := c.do(ctx, http.MethodGet, "", &answer); err != nil {
+	var response listJSON
+	if err := c.do(ctx, http.MethodGet, "", &response); err != nil {
 		return store.DeadLetterList{}, err
 	}
-	b := store.DeadLetterList{Dropped: answer.Dropped}
-	for _, sent := range answer.DeadLetters {
-		l, err := sent.decode()
+	list := store.DeadLetterList{Dropped: response.Dropped}
+	for _, encoded := range response.DeadLetters {
+		l, err := encoded.decode()
 		if err != nil {
 			return store.DeadLetterList{}, err
 		}
-		b.Items = append(b.Items, l)
+		list.Items = append(list.Items, l)
 	}
-	return b, nil
+	return list, nil
 }
 
-// GetDeadLetter implements store.Failures.
+// GetDeadLetter implements store.DeadLetterAdmin.
 func (c *Client) GetDeadLetter(ctx context.Context, id string) (store.DeadLetter, error) {
-	var answer deadLetterJSON
-	if err := c.do(ctx, http.MethodGet, "/"+url.PathEscape(id), &answer); err != nil {
+	var response deadLetterJSON
+	if err := c.do(ctx, http.MethodGet, "/"+url.PathEscape(id), &response); err != nil {
 		return store.DeadLetter{}, err
 	}
-	return answer.decode()
+	return response.decode()
 }
 
-// RequestReplay implements store.Failures.
+// RequestReplay implements store.DeadLetterAdmin.
 func (c *Client) RequestReplay(ctx context.Context, id string) error {
 	return c.do(ctx, http.MethodPost, "/"+url.PathEscape(id)+"/replay", &struct{}{})
 }
 
-// DeleteDeadLetter implements store.Failures.
+// DeleteDeadLetter implements store.DeadLetterAdmin.
 func (c *Client) DeleteDeadLetter(ctx context.Context, id string) error {
 	return c.do(ctx, http.MethodDelete, "/"+url.PathEscape(id), &struct{}{})
 }

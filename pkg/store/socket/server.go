@@ -14,8 +14,8 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package remote gives the dead letters of a store to other processes of the same
-// user, while the process that has the store open serves them on a Unix socket.
+// Package socket gives other processes of the same user access to the dead letters of
+// an open store. The process that has the store open serves them on a Unix socket.
 package socket
 
 import (
@@ -33,10 +33,10 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store/internal/codec"
 )
 
-// deadLetterJSON is a letter as it is sent: what the records of a store hold.
+// deadLetterJSON is a dead letter in a response, in the stored form.
 type deadLetterJSON struct {
 	Head json.RawMessage `json:"head"`
-	// Event is the event with its data; absent in a list.
+	// Event is the complete event; absent in a list.
 	Event json.RawMessage `json:"event,omitempty"`
 }
 
@@ -49,35 +49,35 @@ type errorJSON struct {
 	Error string `json:"error"`
 }
 
-// Listen returns a listener at path that only this user can connect to. A socket
-// that is there is removed: nobody listens on it while the store next to it is
-// this process's own.
+// Listen listens on a Unix socket at path, to which only this user can connect. An
+// existing file is removed: while this process has the store open, it is a stale
+// socket.
 func Listen(ctx context.Context, path string) (net.Listener, error) {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("listen for requests about dead letters: %w", err)
+		return nil, fmt.Errorf("listen for dead-letter requests: %w", err)
 	}
 	var config net.ListenConfig
 	l, err := config.Listen(ctx, "unix", path)
 	if err != nil {
-		return nil, fmt.Errorf("listen for requests about dead letters: %w", err)
+		return nil, fmt.Errorf("listen for dead-letter requests: %w", err)
 	}
 	if err := os.Chmod(path, 0o600); err != nil {
-		return nil, errors.Join(fmt.Errorf("listen for requests about dead letters: %w", err), l.Close())
+		return nil, errors.Join(fmt.Errorf("listen for dead-letter requests: %w", err), l.Close())
 	}
 	return l, nil
 }
 
-// Serve answers requests about letters until ctx ends. It closes l. Each request
-// for a replay is followed by a call of asked.
-func Serve(ctx context.Context, l net.Listener, letters store.DeadLetterAdmin, onReplayRequest func()) error {
+// Serve serves deadLetters on l until ctx ends, and closes l. It calls
+// onReplayRequest after each request of a replay.
+func Serve(ctx context.Context, l net.Listener, deadLetters store.DeadLetterAdmin, onReplayRequest func()) error {
 	s := &http.Server{
-		Handler: handler(letters, onReplayRequest), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
+		Handler: handler(deadLetters, onReplayRequest), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
 		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
 	}
 	closed := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(closed)
-		_ = s.Close() // what it closes is in Serve's error
+		_ = s.Close()
 	})
 	err := s.Serve(l)
 	if stop() {
@@ -87,36 +87,36 @@ func Serve(ctx context.Context, l net.Listener, letters store.DeadLetterAdmin, o
 	return nil
 }
 
-func handler(letters store.DeadLetterAdmin, onReplayRequest func()) http.Handler {
+func handler(deadLetters store.DeadLetterAdmin, onReplayRequest func()) http.Handler {
 	mux := http.NewServeMux()
 	handle := func(pattern string, f func(ctx context.Context, id string) (any, error)) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, req *http.Request) {
-			answer, err := f(req.Context(), req.PathValue("id"))
+			response, err := f(req.Context(), req.PathValue("id"))
 			status := http.StatusOK
 			switch {
 			case errors.Is(err, store.ErrNotFound):
-				answer, status = errorJSON{err.Error()}, http.StatusNotFound
+				response, status = errorJSON{err.Error()}, http.StatusNotFound
 			case err != nil:
-				answer, status = errorJSON{err.Error()}, http.StatusInternalServerError
+				response, status = errorJSON{err.Error()}, http.StatusInternalServerError
 			}
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(status)
-			_ = json.NewEncoder(w).Encode(answer) // whoever does not get it knows that
+			_ = json.NewEncoder(w).Encode(response)
 		})
 	}
-	handle("GET /letters", func(ctx context.Context, _ string) (any, error) { return list(ctx, letters) })
+	handle("GET /letters", func(ctx context.Context, _ string) (any, error) { return list(ctx, deadLetters) })
 	handle("GET /letters/{id}", func(ctx context.Context, id string) (any, error) {
-		l, err := letters.GetDeadLetter(ctx, id)
+		l, err := deadLetters.GetDeadLetter(ctx, id)
 		if err != nil {
 			return nil, err
 		}
 		return encode(l, true)
 	})
 	handle("DELETE /letters/{id}", func(ctx context.Context, id string) (any, error) {
-		return struct{}{}, letters.DeleteDeadLetter(ctx, id)
+		return struct{}{}, deadLetters.DeleteDeadLetter(ctx, id)
 	})
 	handle("POST /letters/{id}/replay", func(ctx context.Context, id string) (any, error) {
-		err := letters.RequestReplay(ctx, id)
+		err := deadLetters.RequestReplay(ctx, id)
 		if err == nil {
 			onReplayRequest()
 		}
@@ -125,25 +125,25 @@ func handler(letters store.DeadLetterAdmin, onReplayRequest func()) http.Handler
 	return mux
 }
 
-func list(ctx context.Context, letters store.DeadLetterAdmin) (listJSON, error) {
-	buried, err := letters.ListDeadLetters(ctx)
+func list(ctx context.Context, deadLetters store.DeadLetterAdmin) (listJSON, error) {
+	all, err := deadLetters.ListDeadLetters(ctx)
 	if err != nil {
 		return listJSON{}, err
 	}
-	answer := listJSON{Dropped: buried.Dropped}
-	for _, l := range buried.Items {
-		sent, err := encode(l, false)
+	response := listJSON{Dropped: all.Dropped}
+	for _, l := range all.Items {
+		encoded, err := encode(l, false)
 		if err != nil {
 			return listJSON{}, err
 		}
-		answer.DeadLetters = append(answer.DeadLetters, sent)
+		response.DeadLetters = append(response.DeadLetters, encoded)
 	}
-	return answer, nil
+	return response, nil
 }
 
-func encode(l store.DeadLetter, whole bool) (sent deadLetterJSON, err error) {
-	if sent.Head, err = codec.EncodeDeadLetter(l); err == nil && whole {
-		sent.Event, err = codec.EncodeEvent(l.Event)
+func encode(l store.DeadLetter, withEvent bool) (encoded deadLetterJSON, err error) {
+	if encoded.Head, err = codec.EncodeDeadLetter(l); err == nil && withEvent {
+		encoded.Event, err = codec.EncodeEvent(l.Event)
 	}
-	return sent, err
+	return encoded, err
 }

@@ -38,8 +38,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// serve serves a store with some letters, and returns their IDs.
-func serve(t *testing.T, asked func()) (s *file.Store, path string, ids []string, end func() error) {
+// serve serves a store with three dead letters, and returns their IDs. stop ends Serve
+// and returns its error.
+func serve(t *testing.T, onReplayRequest func()) (s *file.Store, path string, ids []string, stop func() error) {
 	t.Helper()
 	dir := t.TempDir()
 	s, err := file.Open(t.Context(), filepath.Join(dir, "store"), file.Options{})
@@ -62,8 +63,8 @@ func serve(t *testing.T, asked func()) (s *file.Store, path string, ids []string
 		ids = append(ids, id)
 	}
 	path = filepath.Join(dir, "store.sock")
-	// What a process leaves that is killed.
-	if err := os.WriteFile(path, nil, 0o666); err != nil { //nolint:gosec // as bad as it can be
+	// A stale file of a killed process.
+	if err := os.WriteFile(path, nil, 0o666); err != nil { //nolint:gosec // Listen must reduce the permissions
 		t.Fatal(err)
 	}
 	l, err := socket.Listen(t.Context(), path)
@@ -71,27 +72,27 @@ func serve(t *testing.T, asked func()) (s *file.Store, path string, ids []string
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- socket.Serve(ctx, l, s, asked) }()
+	done := make(chan error, 1)
+	go func() { done <- socket.Serve(ctx, l, s, onReplayRequest) }()
 	return s, path, ids, func() error {
 		cancel()
-		return <-ended
+		return <-done
 	}
 }
 
-func same[T any](t *testing.T, got, want T) {
+func assertEqual[T any](t *testing.T, got, want T) {
 	t.Helper()
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
 
-func TestClientSeesWhatTheStoreHas(t *testing.T) {
-	ctx, asked := t.Context(), 0
-	s, path, ids, end := serve(t, func() { asked++ })
+func TestClient_DeadLetters(t *testing.T) {
+	ctx, requests := t.Context(), 0
+	s, path, ids, stop := serve(t, func() { requests++ })
 	info, err := os.Stat(path)
 	if err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("path with %v, %v", info.Mode(), err)
+		t.Errorf("mode %v, %v; want 0600", info.Mode(), err)
 	}
 	c, err := socket.Dial(ctx, path)
 	if err != nil {
@@ -99,42 +100,42 @@ func TestClientSeesWhatTheStoreHas(t *testing.T) {
 	}
 	got, gotErr := c.ListDeadLetters(ctx)
 	want, wantErr := s.ListDeadLetters(ctx)
-	same(t, got, want)
-	letter, letterErr := c.GetDeadLetter(ctx, ids[1])
-	wanted, wantedErr := s.GetDeadLetter(ctx, ids[1])
-	same(t, letter, wanted)
-	if err := errors.Join(gotErr, wantErr, letterErr, wantedErr, c.RequestReplay(ctx, ids[2]), c.DeleteDeadLetter(ctx, ids[0])); err != nil {
+	assertEqual(t, got, want)
+	gotOne, gotOneErr := c.GetDeadLetter(ctx, ids[1])
+	wantOne, wantOneErr := s.GetDeadLetter(ctx, ids[1])
+	assertEqual(t, gotOne, wantOne)
+	if err := errors.Join(gotErr, wantErr, gotOneErr, wantOneErr, c.RequestReplay(ctx, ids[2]), c.DeleteDeadLetter(ctx, ids[0])); err != nil {
 		t.Fatal(err)
 	}
-	if ids, err := s.ReplayRequested(ctx); err != nil || asked != 1 || !slices.Equal(ids, []string{got.Items[2].ID}) {
-		t.Errorf("asked for %v %d times, %v", ids, asked, err)
+	if ids, err := s.ReplayRequested(ctx); err != nil || requests != 1 || !slices.Equal(ids, []string{got.Items[2].ID}) {
+		t.Errorf("requested: %v, %d calls, %v", ids, requests, err)
 	}
-	missing := ids[0] + "/../%2e?x"
+	malformed := ids[0] + "/../%2e?x"
 	_, err = c.GetDeadLetter(ctx, ids[0])
-	_, odd := c.GetDeadLetter(ctx, missing)
+	_, malformedErr := c.GetDeadLetter(ctx, malformed)
 	for name, err := range map[string]error{
-		"show": err, "show an odd ID": odd, "replay": c.RequestReplay(ctx, ids[0]), "delete": c.DeleteDeadLetter(ctx, ids[0]),
+		"get": err, "get malformed ID": malformedErr, "replay": c.RequestReplay(ctx, ids[0]), "delete": c.DeleteDeadLetter(ctx, ids[0]),
 	} {
 		if !errors.Is(err, store.ErrNotFound) || !strings.Contains(err.Error(), ids[0]) {
-			t.Errorf("%s what is not there: %v", name, err)
+			t.Errorf("%s: got %v, want not found with the ID", name, err)
 		}
 	}
-	if asked != 1 {
-		t.Error("what is not there was asked for")
+	if requests != 1 {
+		t.Error("replay of a missing dead letter was reported")
 	}
-	if err := errors.Join(c.Close(), end()); err != nil {
+	if err := errors.Join(c.Close(), stop()); err != nil {
 		t.Error(err)
 	}
 	if _, err := socket.Dial(ctx, path); err == nil {
-		t.Error("answers after its end")
+		t.Error("Dial succeeds after Serve has ended")
 	}
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("the path is still there: %v", err)
+		t.Errorf("the socket was not removed: %v", err)
 	}
 }
 
-func TestClientHearsOfFailures(t *testing.T) {
-	s, path, ids, end := serve(t, func() { t.Error("asked for a replay that failed") })
+func TestClient_StoreError(t *testing.T) {
+	s, path, ids, stop := serve(t, func() { t.Error("failed replay request was reported") })
 	c, err := socket.Dial(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
@@ -147,13 +148,13 @@ func TestClientHearsOfFailures(t *testing.T) {
 			t.Errorf("%s with a closed store: %v", name, err)
 		}
 	}
-	if err := errors.Join(c.Close(), end()); err != nil {
+	if err := errors.Join(c.Close(), stop()); err != nil {
 		t.Error(err)
 	}
 }
 
-func TestPathIsTooLong(t *testing.T) {
+func TestListen_PathTooLong(t *testing.T) {
 	if l, err := socket.Listen(t.Context(), filepath.Join(t.TempDir(), strings.Repeat("long", 40))); err == nil {
-		t.Error("listens", l.Close())
+		t.Error("no error", l.Close())
 	}
 }

@@ -31,7 +31,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// Names that KubeVela gives to labels and annotations.
+// Labels and annotations of KubeVela.
 const (
 	labelName      = "app.oam.dev/name"
 	labelNamespace = "app.oam.dev/namespace"
@@ -43,17 +43,17 @@ const (
 	deployVersion  = "app.oam.dev/deployVersion"
 )
 
-// localCluster is the cluster that KubeVela runs in.
+// localCluster is KubeVela's name of the hub cluster.
 const localCluster = "local"
 
-// appQuery is what a call asks about an Application.
+// appQuery selects resources of an Application.
 type appQuery struct {
 	Name      string `json:"name"`
 	Namespace string `json:"namespace"`
 	Filter    filter `json:"filter"`
-	// WithStatus asks for objects as they are, not as they were deployed.
+	// WithStatus requests the live objects instead of the applied ones.
 	WithStatus bool `json:"withStatus"`
-	// WithTree asks for what becomes of them.
+	// WithTree requests the resource trees.
 	WithTree bool `json:"withTree"`
 }
 
@@ -64,11 +64,12 @@ type filter struct {
 	APIVersion       string   `json:"apiVersion"`
 	Kind             string   `json:"kind"`
 	QueryNewest      bool     `json:"queryNewest"`
-	// kinds are those that are wanted of trees, instead of Kind.
+	// kinds are the requested kinds of tree nodes, instead of Kind.
 	kinds []string
 }
 
-// resource is what an Application deploys, as its ResourceTracker has it.
+// resource is a resource that an Application deploys, as recorded in its
+// ResourceTracker.
 type resource struct {
 	Cluster         string         `json:"cluster"`
 	APIVersion      string         `json:"apiVersion"`
@@ -80,7 +81,7 @@ type resource struct {
 	Component       string         `json:"component"`
 	Trait           string         `json:"trait"`
 	Raw             map[string]any `json:"raw"`
-	// tracker is nil for those of the Application's status.
+	// tracker is nil for a resource from the Application's status.
 	tracker *tracker
 	latest  bool
 }
@@ -89,7 +90,7 @@ func (r resource) groupVersionKind() schema.GroupVersionKind {
 	return schema.FromAPIVersionAndKind(r.APIVersion, r.Kind)
 }
 
-// identity is equal for the same object in several ResourceTrackers.
+// identity returns a key of the object, which is equal in all ResourceTrackers.
 func (r resource) identity() string {
 	return fmt.Sprint(r.Cluster, " ", r.APIVersion, " ", r.Kind, " ", objectName(r.Namespace, r.Name))
 }
@@ -101,25 +102,26 @@ type tracker struct {
 		Type       string     `json:"type"`
 		Generation int64      `json:"applicationGeneration"`
 		Resources  []resource `json:"managedResources"`
-		// Compressed holds Resources where KubeVela compresses them.
+		// Compressed contains Resources if KubeVela compresses them.
 		Compressed compressed `json:"compression"`
 	} `json:"spec"`
 }
 
-// trackers are those of an Application: what all revisions share, the current
-// revision, and those before, the oldest first.
+// trackers are the ResourceTrackers of an Application: of the resources that all
+// revisions share, of the current revision, and of earlier revisions, oldest first.
 type trackers struct {
 	root, current *tracker
 	history       []*tracker
 }
 
-// deployed returns what the Application deploys, in the order of trackers that
-// pick gives it.
-func (q Querier) deployed(ctx context.Context, asked appQuery, pick func(trackers) []*tracker) ([]resource, error) {
-	if asked.Name == "" || asked.Namespace == "" {
-		return nil, fmt.Errorf("app: needs a name and a namespace")
+// deployed returns the resources that the Application deploys, in the order of the
+// trackers that pick returns. If the identity may not list ResourceTrackers, it returns
+// those in the status of the Application.
+func (q Querier) deployed(ctx context.Context, query appQuery, pick func(trackers) []*tracker) ([]resource, error) {
+	if query.Name == "" || query.Namespace == "" {
+		return nil, fmt.Errorf("app: name and namespace are required")
 	}
-	app, err := q.get(ctx, schema.GroupVersionKind{Group: "core.oam.dev", Version: "v1beta1", Kind: "Application"}, asked.Namespace, asked.Name)
+	app, err := q.get(ctx, schema.GroupVersionKind{Group: "core.oam.dev", Version: "v1beta1", Kind: "Application"}, query.Namespace, query.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +129,7 @@ func (q Querier) deployed(ctx context.Context, asked appQuery, pick func(tracker
 	found, err := q.trackers(ctx, app)
 	switch {
 	case apierrors.IsForbidden(err):
-		if all, err = q.statusResources(ctx, app, asked.Filter); err != nil {
+		if all, err = q.statusResources(ctx, app, query.Filter); err != nil {
 			return nil, err
 		}
 	case err != nil:
@@ -142,7 +144,7 @@ func (q Querier) deployed(ctx context.Context, asked appQuery, pick func(tracker
 			all = append(all, r)
 		}
 	}
-	return slices.DeleteFunc(all, func(r resource) bool { return !asked.Filter.includes(r) }), nil
+	return slices.DeleteFunc(all, func(r resource) bool { return !query.Filter.includes(r) }), nil
 }
 
 // trackers returns the ResourceTrackers of app.
@@ -156,7 +158,7 @@ func (q Querier) trackers(ctx context.Context, app *unstructured.Unstructured) (
 	}
 	for _, o := range objects {
 		if uid := o.GetLabels()[labelUID]; uid != "" && uid != string(app.GetUID()) {
-			continue // of an Application of that name that was deleted
+			continue // of a deleted Application with the same name
 		}
 		t, err := newTracker(o)
 		if err != nil {
@@ -191,7 +193,7 @@ func newTracker(o unstructured.Unstructured) (*tracker, error) {
 	return t, json.Unmarshal(text, &t.Spec.Resources)
 }
 
-// isCurrentOf reports whether t is that of the current revision of app.
+// isCurrentOf reports whether t belongs to the current revision of app.
 func (t *tracker) isCurrentOf(app *unstructured.Unstructured) bool {
 	if version := app.GetAnnotations()[publishVersion]; version != "" {
 		return t.object.GetAnnotations()[publishVersion] == version
@@ -199,8 +201,8 @@ func (t *tracker) isCurrentOf(app *unstructured.Unstructured) bool {
 	return t.Spec.Generation == app.GetGeneration()
 }
 
-// statusResources returns what the status of app says. Where f does not ask for components,
-// it may be objects that cannot be read.
+// statusResources returns the resources in the status of app. Objects that may not be
+// read are included only if f does not select components.
 func (q Querier) statusResources(ctx context.Context, app *unstructured.Unstructured, f filter) ([]resource, error) {
 	var a struct {
 		Status struct {
@@ -233,7 +235,7 @@ func (q Querier) statusResources(ctx context.Context, app *unstructured.Unstruct
 
 func (r resource) isLocal() bool { return r.Cluster == "" || r.Cluster == localCluster }
 
-// includes reports whether r is in the cluster, namespace and component.
+// includes reports whether f selects the cluster, namespace and component of r.
 func (f filter) includes(r resource) bool {
 	if f.Cluster != "" || f.ClusterNamespace != "" {
 		if f.Cluster != r.Cluster && (f.Cluster != localCluster || r.Cluster != "") {
@@ -246,7 +248,7 @@ func (f filter) includes(r resource) bool {
 	return len(f.Components) == 0 || slices.Contains(f.Components, r.Component)
 }
 
-// matchesKind reports whether objects of the kind are asked for.
+// matchesKind reports whether f selects the kind.
 func (f filter) matchesKind(apiVersion, kind string) bool {
 	if len(f.kinds) > 0 {
 		return slices.Contains(f.kinds, kind)

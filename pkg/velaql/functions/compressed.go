@@ -25,16 +25,16 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// maxDecompressed is how large what a ResourceTracker compresses may be, in bytes.
+// maxDecompressed is the maximum size of decompressed data, in bytes.
 const maxDecompressed = 64 << 20
 
-// compressed is a text as KubeVela compresses it.
+// compressed is data in KubeVela's compression format.
 type compressed struct {
 	Type string `json:"type"`
 	Data []byte `json:"data"`
 }
 
-// decompress returns what c holds.
+// decompress returns the decompressed data of c.
 func (c compressed) decompress() ([]byte, error) {
 	var reader io.Reader
 	switch c.Type {
@@ -52,14 +52,14 @@ func (c compressed) decompress() ([]byte, error) {
 		}
 		reader = r
 	default:
-		return nil, fmt.Errorf("is compressed by %q; known: zstd, gzip", c.Type)
+		return nil, fmt.Errorf("unsupported compression %q; supported: zstd, gzip", c.Type)
 	}
 	text, err := io.ReadAll(io.LimitReader(reader, maxDecompressed+1))
 	if err != nil {
 		return nil, fmt.Errorf("decompress: %w", err)
 	}
 	if len(text) > maxDecompressed {
-		return nil, fmt.Errorf("holds more than %d MiB", maxDecompressed>>20)
+		return nil, fmt.Errorf("decompressed data exceeds %d MiB", maxDecompressed>>20)
 	}
 	return text, nil
 }

@@ -29,7 +29,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// serviceEndpoint is where an Application is reached.
+// serviceEndpoint is an endpoint of an Application with the object that exposes it.
 type serviceEndpoint struct {
 	Endpoint  endpoint               `json:"endpoint"`
 	Ref       corev1.ObjectReference `json:"ref"`
@@ -44,7 +44,7 @@ type endpoint struct {
 	Port        int32           `json:"port"`
 	PortName    string          `json:"portName,omitempty"`
 	Path        string          `json:"path,omitempty"`
-	// Internal is set where only the cluster itself reaches it.
+	// Internal is set if the endpoint is reachable only within the cluster.
 	Internal bool `json:"inner,omitempty"`
 }
 
@@ -53,10 +53,10 @@ const (
 	https = "https"
 )
 
-// endpoints answers collectServiceEndpoints.
-func (q Querier) endpoints(ctx context.Context, asked appQuery) ([]serviceEndpoint, error) {
-	asked.WithTree, asked.Filter.kinds = true, []string{"Service", "Ingress", "HTTPRoute"}
-	all, err := q.appliedResources(ctx, asked)
+// endpoints implements collectServiceEndpoints.
+func (q Querier) endpoints(ctx context.Context, query appQuery) ([]serviceEndpoint, error) {
+	query.WithTree, query.Filter.kinds = true, []string{"Service", "Ingress", "HTTPRoute"}
+	all, err := q.appliedResources(ctx, query)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +80,7 @@ func (q Querier) endpoints(ctx context.Context, asked appQuery) ([]serviceEndpoi
 	return list, nil
 }
 
-// walk visits a node before what becomes of it.
+// walk visits n and then its descendants.
 func (n *node) walk(visit func(*node) error) error {
 	if err := visit(n); err != nil {
 		return err
@@ -100,7 +100,7 @@ func reference(o *unstructured.Unstructured) corev1.ObjectReference {
 	}
 }
 
-// objectEndpoints returns where o lets something be reached.
+// objectEndpoints returns the endpoints that o exposes.
 func (q Querier) objectEndpoints(ctx context.Context, o *unstructured.Unstructured) ([]endpoint, error) {
 	switch o.GroupVersionKind().GroupKind() {
 	case groupKind("", "Service"):
@@ -155,7 +155,7 @@ func (q Querier) serviceEndpoints(ctx context.Context, s *corev1.Service) ([]end
 	return list, nil
 }
 
-// appProtocol returns what is usually spoken on a port.
+// appProtocol returns the usual application protocol of a port; "" if there is none.
 func appProtocol(port int32) string {
 	switch port {
 	case 80, 8080:
@@ -170,8 +170,9 @@ func appProtocol(port int32) string {
 	return ""
 }
 
-// nodeAddress returns the address of a node: of those labelled as gateways, else
-// as workers, else of any; the first external one, else the first node's own.
+// nodeAddress returns the first external address of the nodes with the role gateway,
+// else with the role worker, else of all nodes. If there is none, it returns the
+// internal address of the first node.
 func nodeAddress(nodes []unstructured.Unstructured) string {
 	for _, role := range []string{"worker", "gateway"} {
 		labelled := slices.DeleteFunc(slices.Clone(nodes), func(n unstructured.Unstructured) bool {

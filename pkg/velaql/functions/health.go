@@ -25,7 +25,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
-// health says whether an object does what it should, in KubeVela's words.
+// health is the health of an object in KubeVela's format.
 type health struct {
 	Status  string `json:"statusCode"`
 	Reason  string `json:"reason"`
@@ -39,8 +39,8 @@ const (
 	unknown     = "UnKnown"
 )
 
-// objectHealth returns the health of o, and what else a list of such objects shows. What
-// nothing is known of is healthy.
+// objectHealth returns the health of o, and additional columns for lists. Objects of
+// other kinds are healthy.
 func objectHealth(o *unstructured.Unstructured) (health, map[string]any, error) {
 	var err error
 	as := func(typed any) {
@@ -83,7 +83,7 @@ func objectHealth(o *unstructured.Unstructured) (health, map[string]any, error) 
 	return h, info, err
 }
 
-// replicasOrDefault returns what a number of replicas that is not given stands for.
+// replicasOrDefault returns *replicas, or the API default 1 if it is nil.
 func replicasOrDefault(replicas *int32) int32 {
 	if replicas == nil {
 		return 1
@@ -121,20 +121,20 @@ func claimHealth(phase corev1.PersistentVolumeClaimPhase) health {
 
 func replicaSetHealth(s *appsv1.ReplicaSet) health {
 	if s.Generation > s.Status.ObservedGeneration {
-		return health{Status: progressing, Message: "its controller has not seen its latest change yet"}
+		return health{Status: progressing, Message: "the controller has not observed the latest generation yet"}
 	}
 	for _, c := range s.Status.Conditions {
 		if c.Type == appsv1.ReplicaSetReplicaFailure && c.Status == corev1.ConditionTrue {
 			return health{Status: unhealthy, Reason: c.Reason, Message: c.Message}
 		}
 	}
-	if wanted := replicasOrDefault(s.Spec.Replicas); s.Status.AvailableReplicas < wanted {
-		return health{Status: progressing, Message: fmt.Sprintf("%d of %d replicas are available", s.Status.AvailableReplicas, wanted)}
+	if replicas := replicasOrDefault(s.Spec.Replicas); s.Status.AvailableReplicas < replicas {
+		return health{Status: progressing, Message: fmt.Sprintf("%d of %d replicas are available", s.Status.AvailableReplicas, replicas)}
 	}
 	return health{Status: healthy}
 }
 
-// conditionHealth goes by the condition Ready.
+// conditionHealth returns the health by the condition Ready.
 func conditionHealth(o *unstructured.Unstructured) health {
 	conditions, _, _ := unstructured.NestedSlice(o.Object, "status", "conditions")
 	for _, c := range conditions {

@@ -42,7 +42,7 @@ func podHealth(p *corev1.Pod) health {
 func runningPodHealth(p *corev1.Pod) health {
 	h := health{Status: progressing, Reason: p.Status.Reason, Message: p.Status.Message}
 	if p.Spec.RestartPolicy != corev1.RestartPolicyAlways {
-		return h // it will come to an end
+		return h // it runs to completion
 	}
 	if isReady(p) {
 		return health{Status: healthy, Reason: "all containers are ready"}
@@ -61,7 +61,7 @@ func isReady(p *corev1.Pod) bool {
 	})
 }
 
-// failureMessage says which container failed.
+// failureMessage returns the message of the first failed container; "" if none failed.
 func failureMessage(p *corev1.Pod) string {
 	for _, c := range slices.Concat(p.Status.InitContainerStatuses, p.Status.ContainerStatuses) {
 		end := c.State.Terminated
@@ -78,7 +78,7 @@ func failureMessage(p *corev1.Pod) string {
 	return ""
 }
 
-// podInfo says of a Pod what `kubectl get` does, but for its age.
+// podInfo returns the columns of `kubectl get pods`, without the age.
 func podInfo(p *corev1.Pod) map[string]any {
 	ready := 0
 	for _, c := range p.Status.ContainerStatuses {
@@ -90,16 +90,15 @@ func podInfo(p *corev1.Pod) map[string]any {
 	return map[string]any{"Ready": fmt.Sprintf("%d/%d", ready, len(p.Spec.Containers)), "Status": status, "Restarts": restarts}
 }
 
-// currentInitContainer returns the index of the container that initializes p now, -1 where that
-// is over.
+// currentInitContainer returns the index of the first init container that has not
+// succeeded; -1 if all have.
 func currentInitContainer(p *corev1.Pod) int {
 	return slices.IndexFunc(p.Status.InitContainerStatuses, func(c corev1.ContainerStatus) bool {
 		return c.State.Terminated == nil || c.State.Terminated.ExitCode != 0
 	})
 }
 
-// podStatus returns the word for what p does, and how often its containers were
-// started again.
+// podStatus returns the columns STATUS and RESTARTS of `kubectl get pods`.
 func podStatus(p *corev1.Pod) (status string, restarts int32) {
 	status = cmp.Or(p.Status.Reason, string(p.Status.Phase))
 	if i := currentInitContainer(p); i >= 0 {
@@ -131,7 +130,7 @@ func podStatus(p *corev1.Pod) (status string, restarts int32) {
 	return status, restarts
 }
 
-// initContainerStatus says what the i-th initializing container does.
+// initContainerStatus returns the status of the i-th init container.
 func initContainerStatus(p *corev1.Pod, i int) string {
 	state := p.Status.InitContainerStatuses[i].State
 	if w := state.Waiting; w != nil && w.Reason == "PodInitializing" {
@@ -140,7 +139,7 @@ func initContainerStatus(p *corev1.Pod, i int) string {
 	return cmp.Or(containerStatus(state), fmt.Sprintf("%d/%d", i, len(p.Spec.InitContainers)))
 }
 
-// containerStatus says why a container waits or has ended; empty where it runs.
+// containerStatus returns why a container is waiting or terminated; "" if it is running.
 func containerStatus(s corev1.ContainerState) string {
 	switch {
 	case s.Waiting != nil && s.Waiting.Reason != "":

@@ -25,7 +25,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// appliedResource is what an Application deploys, without the object.
+// appliedResource is a resource that an Application deploys, without the object.
 type appliedResource struct {
 	Cluster         string    `json:"cluster"`
 	Component       string    `json:"component"`
@@ -51,7 +51,7 @@ type deployedObject struct {
 	Object    map[string]any `json:"object"`
 }
 
-// collectedObject is an object that is, or becomes of, what an Application deploys.
+// collectedObject is a leaf of the tree of a resource that an Application deploys.
 type collectedObject struct {
 	Cluster        string         `json:"cluster"`
 	Workload       workload       `json:"workload"`
@@ -61,7 +61,7 @@ type collectedObject struct {
 	DeployVersion  string         `json:"deployVersion"`
 }
 
-// workload is what made an object, or the object itself.
+// workload identifies the parent of an object, or the object itself if it has none.
 type workload struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
@@ -69,10 +69,10 @@ type workload struct {
 	Namespace  string `json:"namespace"`
 }
 
-// deployedObjects answers listResourcesInApp. An object that is in several revisions is
-// that of the newest.
-func (q Querier) deployedObjects(ctx context.Context, asked appQuery) ([]deployedObject, error) {
-	all, err := q.deployed(ctx, asked, func(t trackers) []*tracker {
+// deployedObjects implements listResourcesInApp. An object of several revisions is
+// returned once, as in the newest.
+func (q Querier) deployedObjects(ctx context.Context, query appQuery) ([]deployedObject, error) {
+	all, err := q.deployed(ctx, query, func(t trackers) []*tracker {
 		return append([]*tracker{t.root, t.current}, t.history...)
 	})
 	if err != nil {
@@ -80,12 +80,12 @@ func (q Querier) deployedObjects(ctx context.Context, asked appQuery) ([]deploye
 	}
 	list, seen := []deployedObject{}, map[string]bool{}
 	for _, r := range all {
-		if seen[r.identity()] || !asked.Filter.matchesKind(r.APIVersion, r.Kind) {
+		if seen[r.identity()] || !query.Filter.matchesKind(r.APIVersion, r.Kind) {
 			continue
 		}
 		seen[r.identity()] = true
 		object := r.Raw
-		if object == nil || asked.WithStatus {
+		if object == nil || query.WithStatus {
 			in, err := q.inClusterOf(ctx, r)
 			if err != nil {
 				return nil, err
@@ -114,11 +114,11 @@ func (t *tracker) version() string {
 	return t.object.GetAnnotations()[publishVersion]
 }
 
-// appliedResources answers listAppliedResources: with trees, each object once, and only
-// what still is.
-func (q Querier) appliedResources(ctx context.Context, asked appQuery) ([]appliedResource, error) {
-	all, err := q.deployed(ctx, asked, func(t trackers) []*tracker {
-		if asked.Filter.QueryNewest {
+// appliedResources implements listAppliedResources. With trees, each object is returned
+// once, and only if it exists.
+func (q Querier) appliedResources(ctx context.Context, query appQuery) ([]appliedResource, error) {
+	all, err := q.deployed(ctx, query, func(t trackers) []*tracker {
+		if query.Filter.QueryNewest {
 			t.history = nil
 		}
 		return append(t.history, t.root, t.current)
@@ -126,17 +126,17 @@ func (q Querier) appliedResources(ctx context.Context, asked appQuery) ([]applie
 	if err != nil {
 		return nil, err
 	}
-	var grower *treeBuilder
-	if asked.WithTree {
-		if grower, err = q.newTreeBuilder(ctx, asked.Filter); err != nil {
+	var builder *treeBuilder
+	if query.WithTree {
+		if builder, err = q.newTreeBuilder(ctx, query.Filter); err != nil {
 			return nil, err
 		}
 	}
 	list, seen := []appliedResource{}, map[string]bool{}
 	for _, r := range all {
 		a := r.applied()
-		if !asked.WithTree {
-			if asked.Filter.matchesKind(r.APIVersion, r.Kind) {
+		if !query.WithTree {
+			if query.Filter.matchesKind(r.APIVersion, r.Kind) {
 				list = append(list, a)
 			}
 			continue
@@ -145,7 +145,7 @@ func (q Querier) appliedResources(ctx context.Context, asked appQuery) ([]applie
 			continue
 		}
 		seen[r.identity()] = true
-		if a.Tree, err = grower.build(ctx, r); err != nil {
+		if a.Tree, err = builder.build(ctx, r); err != nil {
 			return nil, err
 		}
 		if a.Tree != nil {
@@ -172,25 +172,25 @@ func (r resource) applied() appliedResource {
 	return a
 }
 
-// collectObjects answers collectResources: the leaves of the trees that are of the kind.
-func (q Querier) collectObjects(ctx context.Context, asked appQuery) ([]collectedObject, error) {
-	asked.WithTree = true
-	all, err := q.appliedResources(ctx, asked)
+// collectObjects implements collectResources: it returns the leaves of the requested kind.
+func (q Querier) collectObjects(ctx context.Context, query appQuery) ([]collectedObject, error) {
+	query.WithTree = true
+	all, err := q.appliedResources(ctx, query)
 	if err != nil {
 		return nil, err
 	}
 	list := []collectedObject{}
 	for _, a := range all {
 		a.Tree.leaves(a.Tree, func(parent, leaf *node) {
-			if !asked.Filter.matchesKind(leaf.APIVersion, leaf.Kind) {
+			if !query.Filter.matchesKind(leaf.APIVersion, leaf.Kind) {
 				return
 			}
-			notes := leaf.object.GetAnnotations()
+			annotations := leaf.object.GetAnnotations()
 			list = append(list, collectedObject{
 				Cluster: a.Cluster, Component: a.Component, Object: leaf.object.Object,
 				Workload:       workload{parent.APIVersion, parent.Kind, parent.Name, parent.Namespace},
-				PublishVersion: cmp.Or(notes[publishVersion], a.PublishVersion),
-				DeployVersion:  cmp.Or(notes[deployVersion], a.DeployVersion),
+				PublishVersion: cmp.Or(annotations[publishVersion], a.PublishVersion),
+				DeployVersion:  cmp.Or(annotations[deployVersion], a.DeployVersion),
 			})
 		})
 	}

@@ -28,7 +28,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// route is what of an HTTPRoute says where it is reached.
+// route contains the fields of an HTTPRoute that determine its endpoints.
 type route struct {
 	Spec struct {
 		Hostnames []string `json:"hostnames"`
@@ -49,7 +49,7 @@ type route struct {
 	} `json:"spec"`
 }
 
-// routeEndpoints returns each path of an HTTPRoute once.
+// routeEndpoints returns one endpoint for each path of an HTTPRoute.
 func (q Querier) routeEndpoints(ctx context.Context, o *unstructured.Unstructured) ([]endpoint, error) {
 	var r route
 	if err := convert(o.Object, &r); err != nil {
@@ -78,9 +78,9 @@ func (q Querier) routeEndpoints(ctx context.Context, o *unstructured.Unstructure
 	return list, nil
 }
 
-// gatewayListener returns what is spoken, and on which port, at the first Gateway of an
-// HTTPRoute: the port that the Gateway's annotation ports-mapping says is seen
-// from outside.
+// gatewayListener returns the protocol and the port of the first Gateway of an HTTPRoute.
+// The Gateway's annotation ports-mapping maps the port of the listener to the external
+// one.
 func (q Querier) gatewayListener(ctx context.Context, o *unstructured.Unstructured, r route) (string, int32, error) {
 	for _, p := range r.Spec.Parents {
 		if p.Kind != "Gateway" {
@@ -120,7 +120,8 @@ func (q Querier) gatewayListener(ctx context.Context, o *unstructured.Unstructur
 	return http, 80, nil
 }
 
-// mappedPort returns what port is in a text such as "8443:443,8000:80".
+// mappedPort maps port by a list such as "8443:443,8000:80"; unlisted ports are
+// unchanged.
 func mappedPort(port int32, text string) int32 {
 	for _, pair := range strings.Split(text, ",") {
 		from, to, ok := strings.Cut(strings.TrimSpace(pair), ":")

@@ -32,34 +32,34 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// rule says that objects of the one kind become of those of the other.
+// rule is a parent-child relation of two kinds.
 type rule struct {
 	parent   schema.GroupKind
 	child    schema.GroupVersionKind
 	relation relation
 }
 
-// relation is what tells the children of a parent from others. But for byOwner and
-// byLabels, a child that has an owner has to be owned by the parent.
+// relation is the criterion for children of a parent. Except for byOwner and byLabels,
+// children that have an owner must be owned by the parent.
 type relation int
 
 const (
-	// byOwner: it is their owner.
+	// byOwner selects objects that the parent owns.
 	byOwner relation = iota
-	// bySelector: its spec.selector selects them.
+	// bySelector selects objects that match the parent's spec.selector.
 	bySelector
-	// byJobLabels: they have the labels of its spec.jobTemplate.
+	// byJobLabels selects objects with the labels of the parent's spec.jobTemplate.
 	byJobLabels
-	// byOwnLabels: they have its labels.
+	// byOwnLabels selects objects with the parent's labels.
 	byOwnLabels
-	// byLabels: they have labels with its name and namespace.
+	// byLabels selects objects with labels for the parent's name and namespace.
 	byLabels
 )
 
-// rulesLabel is the label of ConfigMaps in Namespace with rules, which are YAML or JSON.
+// rulesLabel is the label of ConfigMaps in Namespace that contain rules in YAML or JSON.
 const rulesLabel = "rules.oam.dev/resources"
 
-// builtinRules returns the rules that KubeVela comes with.
+// builtinRules returns the built-in rules of KubeVela.
 func builtinRules() []rule {
 	pod := schema.GroupVersionKind{Version: "v1", Kind: "Pod"}
 	rules := []rule{
@@ -95,16 +95,16 @@ func builtinRules() []rule {
 	return rules
 }
 
-// rules returns the rules that KubeVela comes with, and those of the cluster's
-// ConfigMaps where they may be read. One that is broken is left out.
+// rules returns the built-in rules and those of the ConfigMaps in Namespace, if these may
+// be listed. Invalid ConfigMaps are ignored.
 func (q Querier) rules(ctx context.Context) ([]rule, error) {
 	rules := builtinRules()
-	labelled, err := labels.NewRequirement(rulesLabel, selection.Exists, nil)
+	requirement, err := labels.NewRequirement(rulesLabel, selection.Exists, nil)
 	if err != nil {
 		return nil, err
 	}
 	maps, err := q.list(ctx, corev1.SchemeGroupVersion.WithKind("ConfigMap"), client.ListOptions{
-		Namespace: Namespace, LabelSelector: labels.NewSelector().Add(*labelled),
+		Namespace: Namespace, LabelSelector: labels.NewSelector().Add(*requirement),
 	})
 	if apierrors.IsForbidden(err) {
 		return rules, nil
@@ -114,7 +114,7 @@ func (q Querier) rules(ctx context.Context) ([]rule, error) {
 	}
 	for _, m := range maps {
 		text, _, _ := unstructured.NestedString(m.Object, "data", "rules")
-		var written []struct {
+		var entries []struct {
 			Parent struct {
 				Group string `json:"group"`
 				Kind  string `json:"kind"`
@@ -125,10 +125,10 @@ func (q Querier) rules(ctx context.Context) ([]rule, error) {
 				Selector   bool   `json:"defaultLabelSelector"`
 			} `json:"childrenResourceType"`
 		}
-		if err := yaml.Unmarshal([]byte(text), &written); err != nil {
+		if err := yaml.Unmarshal([]byte(text), &entries); err != nil {
 			continue
 		}
-		for _, w := range written {
+		for _, w := range entries {
 			for _, c := range w.Children {
 				r := rule{groupKind(w.Parent.Group, w.Parent.Kind), schema.FromAPIVersionAndKind(c.APIVersion, c.Kind), byOwner}
 				if c.Selector {
@@ -141,7 +141,7 @@ func (q Querier) rules(ctx context.Context) ([]rule, error) {
 	return rules, nil
 }
 
-// listOptions select what may become of parent.
+// listOptions returns options that select the potential children of parent.
 func (r rule) listOptions(parent *unstructured.Unstructured) (client.ListOptions, error) {
 	options := client.ListOptions{Namespace: parent.GetNamespace()}
 	switch r.relation {
@@ -152,8 +152,8 @@ func (r rule) listOptions(parent *unstructured.Unstructured) (client.ListOptions
 		options.LabelSelector = selector
 		return options, err
 	case byJobLabels:
-		wanted, _, err := unstructured.NestedStringMap(parent.Object, "spec", "jobTemplate", "metadata", "labels")
-		options.LabelSelector = labels.SelectorFromSet(wanted)
+		jobLabels, _, err := unstructured.NestedStringMap(parent.Object, "spec", "jobTemplate", "metadata", "labels")
+		options.LabelSelector = labels.SelectorFromSet(jobLabels)
 		return options, err
 	case byOwnLabels:
 		options.LabelSelector = labels.SelectorFromSet(parent.GetLabels())
@@ -165,14 +165,14 @@ func (r rule) listOptions(parent *unstructured.Unstructured) (client.ListOptions
 	})}, nil
 }
 
-// specSelector returns the spec.selector of o; everything where it has none.
+// specSelector returns the spec.selector of o; a selector for everything if it has none.
 func specSelector(o *unstructured.Unstructured) (labels.Selector, error) {
-	written, _, err := unstructured.NestedMap(o.Object, "spec", "selector")
-	if err != nil || len(written) == 0 {
+	spec, _, err := unstructured.NestedMap(o.Object, "spec", "selector")
+	if err != nil || len(spec) == 0 {
 		return labels.Everything(), err
 	}
 	var selector metav1.LabelSelector
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(written, &selector); err != nil {
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(spec, &selector); err != nil {
 		return nil, fmt.Errorf("selector of %s %s: %w", o.GetKind(), objectName(o.GetNamespace(), o.GetName()), err)
 	}
 	return metav1.LabelSelectorAsSelector(&selector)

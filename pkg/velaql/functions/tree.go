@@ -30,10 +30,10 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// maxDepth is how far a tree grows from what an Application deploys.
+// maxDepth is the maximum depth of a tree below a deployed resource.
 const maxDepth = 5
 
-// node is an object, and what becomes of it.
+// node is an object with its tree of children.
 type node struct {
 	Cluster    string         `json:"cluster"`
 	APIVersion string         `json:"apiVersion,omitempty"`
@@ -57,16 +57,16 @@ func newNode(cluster string, o *unstructured.Unstructured) (*node, error) {
 		Created: o.GetCreationTimestamp().UTC(), object: o,
 	}
 	if d := o.GetDeletionTimestamp(); d != nil {
-		at := d.UTC()
-		n.Deleted = &at
+		deleted := d.UTC()
+		n.Deleted = &deleted
 	}
 	var err error
 	n.Health, n.Additional, err = objectHealth(o)
 	return n, err
 }
 
-// leaves calls visit for each node that nothing becomes of, with the node that it
-// comes of; the root comes of itself.
+// leaves calls visit for each leaf with its parent. The parent of the root is the root
+// itself.
 func (n *node) leaves(parent *node, visit func(parent, leaf *node)) {
 	if len(n.Leaves) == 0 {
 		visit(parent, n)
@@ -77,13 +77,13 @@ func (n *node) leaves(parent *node, visit func(parent, leaf *node)) {
 	}
 }
 
-// treeBuilder grows trees for one call, of nodes that are asked for, and of what leads
-// to them.
+// treeBuilder builds trees for one call. They contain the nodes that the filter selects,
+// and their ancestors.
 type treeBuilder struct {
 	querier Querier
 	filter  filter
 	rules   []rule
-	// cluster is that of the tree that grows.
+	// cluster is the cluster of the tree.
 	cluster string
 }
 
@@ -92,19 +92,19 @@ func (q Querier) newTreeBuilder(ctx context.Context, f filter) (*treeBuilder, er
 	return &treeBuilder{querier: q, filter: f, rules: rules}, err
 }
 
-// build returns the tree of r; nil where there is no such object any more, or
-// nothing that is asked for.
-func (g *treeBuilder) build(ctx context.Context, r resource) (*node, error) {
+// build returns the tree of r; nil if the object does not exist, or the filter selects
+// no node.
+func (b *treeBuilder) build(ctx context.Context, r resource) (*node, error) {
 	kind := r.groupVersionKind()
-	if !g.leadsToMatch(kind, 1) {
+	if !b.leadsToMatch(kind, 1) {
 		return nil, nil
 	}
-	in, err := g.querier.inClusterOf(ctx, r)
+	in, err := b.querier.inClusterOf(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	there := *g
-	there.querier, there.cluster = in, r.Cluster
+	inTree := *b
+	inTree.querier, inTree.cluster = in, r.Cluster
 	o, err := in.get(ctx, kind, r.Namespace, r.Name)
 	if apierrors.IsNotFound(err) || meta.IsNoMatchError(err) {
 		return nil, nil
@@ -112,54 +112,54 @@ func (g *treeBuilder) build(ctx context.Context, r resource) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	return there.node(ctx, o, 1)
+	return inTree.node(ctx, o, 1)
 }
 
-// leadsToMatch reports whether objects of the kind are asked for, or become what is. Others
-// are not even read: nobody needs rights to them.
-func (g *treeBuilder) leadsToMatch(kind schema.GroupVersionKind, depth int) bool {
-	if g.filter.matchesKind(kind.GroupVersion().String(), kind.Kind) {
+// leadsToMatch reports whether the filter selects the kind or one of its descendants.
+// Other kinds are not read, so that they need no permissions.
+func (b *treeBuilder) leadsToMatch(kind schema.GroupVersionKind, depth int) bool {
+	if b.filter.matchesKind(kind.GroupVersion().String(), kind.Kind) {
 		return true
 	}
-	return depth <= maxDepth && slices.ContainsFunc(g.rules, func(r rule) bool {
-		return r.parent == kind.GroupKind() && g.leadsToMatch(r.child, depth+1)
+	return depth <= maxDepth && slices.ContainsFunc(b.rules, func(r rule) bool {
+		return r.parent == kind.GroupKind() && b.leadsToMatch(r.child, depth+1)
 	})
 }
 
-func (g *treeBuilder) node(ctx context.Context, o *unstructured.Unstructured, depth int) (*node, error) {
-	n, err := newNode(g.cluster, o)
+func (b *treeBuilder) node(ctx context.Context, o *unstructured.Unstructured, depth int) (*node, error) {
+	n, err := newNode(b.cluster, o)
 	if err != nil {
 		return nil, err
 	}
 	if depth <= maxDepth {
-		if n.Leaves, err = g.children(ctx, o, depth); err != nil {
+		if n.Leaves, err = b.children(ctx, o, depth); err != nil {
 			return nil, err
 		}
 	}
-	if len(n.Leaves) == 0 && !g.filter.matchesKind(n.APIVersion, n.Kind) {
+	if len(n.Leaves) == 0 && !b.filter.matchesKind(n.APIVersion, n.Kind) {
 		return nil, nil
 	}
 	return n, nil
 }
 
-// children returns the nodes of what becomes of o.
-func (g *treeBuilder) children(ctx context.Context, o *unstructured.Unstructured, depth int) ([]*node, error) {
+// children returns the child nodes of o.
+func (b *treeBuilder) children(ctx context.Context, o *unstructured.Unstructured, depth int) ([]*node, error) {
 	var nodes []*node
 	seen := map[types.UID]bool{}
-	for _, r := range g.rules {
-		if r.parent != o.GroupVersionKind().GroupKind() || !g.leadsToMatch(r.child, depth+1) {
+	for _, r := range b.rules {
+		if r.parent != o.GroupVersionKind().GroupKind() || !b.leadsToMatch(r.child, depth+1) {
 			continue
 		}
-		found, err := r.findChildren(ctx, g.querier, o)
+		found, err := r.findChildren(ctx, b.querier, o)
 		if err != nil {
 			return nil, err
 		}
 		for i := range found {
 			if seen[found[i].GetUID()] {
-				continue // of another version of its kind
+				continue // the same object in another version of its kind
 			}
 			seen[found[i].GetUID()] = true
-			n, err := g.node(ctx, &found[i], depth+1)
+			n, err := b.node(ctx, &found[i], depth+1)
 			if err != nil {
 				return nil, err
 			}
@@ -171,8 +171,8 @@ func (g *treeBuilder) children(ctx context.Context, o *unstructured.Unstructured
 	return nodes, nil
 }
 
-// findChildren returns the objects of the rule's kind that become of parent, sorted. There
-// are none of a kind that is not installed.
+// findChildren returns the children of parent by the rule, sorted by name. It returns
+// none if the kind is not installed.
 func (r rule) findChildren(ctx context.Context, q Querier, parent *unstructured.Unstructured) ([]unstructured.Unstructured, error) {
 	options, err := r.listOptions(parent)
 	if err != nil {
@@ -192,7 +192,7 @@ func (r rule) findChildren(ctx context.Context, q Querier, parent *unstructured.
 	return found, nil
 }
 
-// isChild reports whether o, which the rule selects, becomes of parent.
+// isChild reports whether o, which listOptions select, is a child of parent.
 func (r rule) isChild(parent, o *unstructured.Unstructured) bool {
 	owners := o.GetOwnerReferences()
 	for _, owner := range owners {

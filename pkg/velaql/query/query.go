@@ -14,8 +14,8 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package query reads queries of VelaQL: which view, with which parameters, and
-// what of it.
+// Package query parses VelaQL queries: the view, its parameters, and the path of the
+// requested value.
 package query
 
 import (
@@ -30,57 +30,57 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/diag"
 )
 
-// Query asks for a part of what a view shows.
+// Query is a query for a value of a view.
 type Query struct {
-	// View is the name of a view. Where it is empty, Template is its CUE.
+	// View is the name of a view. If it is empty, Template is the CUE of the view.
 	View, Template string
-	// Parameter are the values of the view's parameters.
+	// Parameter holds the view's parameters.
 	Parameter map[string]any
-	// Export is the path of what is asked for; empty for what the view says.
+	// Export is the path of the value. Defaults to the view's own export.
 	Export string
 }
 
-// Identity is equal for queries that ask for the same.
+// Identity returns a key that is equal for equal queries.
 func (q Query) Identity() string {
 	text, err := json.Marshal(q)
 	if err != nil {
-		return fmt.Sprintf("%#v", q) // the parameters are no JSON
+		return fmt.Sprintf("%#v", q) // the parameters cannot be encoded as JSON
 	}
 	return string(text)
 }
 
-// New returns the query that a user wrote: view as VelaQL writes it, or template; and
-// beside them parameter and export, where view does not have its own. The paths of
-// the problems are the names of what New takes.
+// New returns the query for view, a VelaQL query or the name of a view, or for
+// template, the CUE of a view. parameter and export apply if view does not contain
+// them. The paths of the diagnostics are the names of New's parameters.
 func New(view, template string, parameter map[string]any, export string) (Query, diag.List) {
-	var problems diag.List
+	var diags diag.List
 	q := Query{Template: template}
 	switch {
 	case view == "" && template == "":
-		problems.Add("view", "is required: a view's name, or its CUE as template")
+		diags.Add("view", "is required: the name of a view, or its CUE as template")
 	case view != "" && template != "":
-		problems.Add("template", "is another view than view; keep one of them")
+		diags.Add("template", "conflicts with view; remove one of them")
 	case view != "":
 		var err error
 		if q, err = Parse(view); err != nil {
-			problems.Add("view", "%v", err)
+			diags.Add("view", "%v", err)
 		}
 	}
 	if len(q.Parameter) > 0 && len(parameter) > 0 {
-		problems.Add("parameter", "is given in view, too; keep one of them")
+		diags.Add("parameter", "is set in view, too; remove one of them")
 	}
 	if q.Export != "" && export != "" {
-		problems.Add("export", "is given in view, too; keep one of them")
+		diags.Add("export", "is set in view, too; remove one of them")
 	}
 	if export != "" {
 		if q.Export = export; !ValidExport(export) {
-			problems.Add("export", "%q is not a path such as status.podList[0]", export)
+			diags.Add("export", "invalid path %q: must be a path such as status.podList[0]", export)
 		}
 	}
 	if q.Parameter == nil {
 		q.Parameter = parameter
 	}
-	return q, problems
+	return q, diags
 }
 
 const (
@@ -88,10 +88,9 @@ const (
 	exportPattern = `^[_a-zA-Z][._a-zA-Z0-9\[\]]*$`
 )
 
-// Parse reads a query as VelaQL writes it, `name{key=value, other="text"}.path`;
-// parameters and path may be left out. A value that is a number or a bool counts as
-// one, unless it is in quotes; within quotes a comma, "=" or "}" is part of the
-// text.
+// Parse parses a VelaQL query, `name{key=value, other="text"}.path`. Parameters and path
+// are optional. Unquoted numbers and booleans are parsed as such. Quoted values are
+// strings, which may contain commas, "=" and "}".
 func Parse(text string) (Query, error) {
 	var q Query
 	rest := strings.TrimSpace(text)
@@ -101,7 +100,7 @@ func Parse(text string) (Query, error) {
 	}
 	q.View, rest = strings.TrimSpace(rest[:end]), rest[end:]
 	if !regexp.MustCompile(namePattern).MatchString(q.View) {
-		return q, fmt.Errorf("%q is not the name of a view", q.View)
+		return q, fmt.Errorf("invalid view name %q", q.View)
 	}
 	if strings.HasPrefix(rest, "{") {
 		var err error
@@ -114,57 +113,58 @@ func Parse(text string) (Query, error) {
 	}
 	q.Export = strings.TrimPrefix(rest, ".")
 	if !ValidExport(q.Export) {
-		return q, fmt.Errorf("%q is not a path such as .status.podList[0]", rest)
+		return q, fmt.Errorf("invalid path %q: must be a path such as .status.podList[0]", rest)
 	}
 	return q, nil
 }
 
-// ValidExport reports whether text is the path of something.
+// ValidExport reports whether text is a valid path of a value.
 func ValidExport(text string) bool { return regexp.MustCompile(exportPattern).MatchString(text) }
 
-// parseParameters reads what stands before "}", and returns what stands behind it.
-func parseParameters(text string) (found map[string]any, rest string, err error) {
-	found = map[string]any{}
+// parseParameters parses parameters up to "}", and returns the text after it.
+func parseParameters(text string) (parsed map[string]any, rest string, err error) {
+	parsed = map[string]any{}
 	for {
 		text = strings.TrimLeft(text, " \t\n,")
 		if rest, ok := strings.CutPrefix(text, "}"); ok {
-			return found, rest, nil
+			return parsed, rest, nil
 		}
 		key, after, ok := strings.Cut(text, "=")
 		key = strings.TrimSpace(key)
 		if !ok || key == "" || strings.ContainsAny(key, `{},"`) {
-			return nil, "", fmt.Errorf("parameters must be key=value, with a comma between them and } behind the last, not %q", text)
+			return nil, "", fmt.Errorf("invalid parameters %q: must be key=value pairs, separated by commas and closed by }", text)
 		}
-		if found[key], text, err = parseValue(strings.TrimLeft(after, " \t\n")); err != nil {
+		if parsed[key], text, err = parseValue(strings.TrimLeft(after, " \t\n")); err != nil {
 			return nil, "", fmt.Errorf("parameter %s: %w", key, err)
 		}
 	}
 }
 
-// parseValue reads a value, and returns what stands behind it.
-func parseValue(text string) (found any, rest string, err error) {
+// parseValue parses one value, and returns the text after it.
+func parseValue(text string) (parsed any, rest string, err error) {
 	if quoted, ok := strings.CutPrefix(text, `"`); ok {
 		inner, rest, ok := strings.Cut(quoted, `"`)
 		if !ok {
-			return nil, "", errors.New(`has no closing "`)
+			return nil, "", errors.New(`missing closing "`)
 		}
 		if next := strings.TrimLeft(rest, " \t\n"); next == "" || next[0] != ',' && next[0] != '}' {
-			return nil, "", errors.New(`needs a comma or } behind the closing "`)
+			return nil, "", errors.New(`missing comma or } after the closing "`)
 		}
 		return inner, rest, nil
 	}
 	end := strings.IndexAny(text, ",}=")
 	if end < 0 || text[end] == '=' {
-		return nil, "", errors.New("needs a comma or } behind its value")
+		return nil, "", errors.New("missing comma or } after the value")
 	}
 	word := strings.TrimSpace(text[:end])
 	if word == "" {
-		return nil, "", errors.New("has no value")
+		return nil, "", errors.New("missing value")
 	}
 	return parseScalar(word), text[end:], nil
 }
 
-// parseScalar returns the number or bool that a word is, or the word.
+// parseScalar returns word as an integer, boolean or number if it is one, else as a
+// string.
 func parseScalar(word string) any {
 	if i, err := strconv.ParseInt(word, 10, 64); err == nil {
 		return i

@@ -49,18 +49,18 @@ func TestParse(t *testing.T) {
 	}
 }
 
-func TestParseErrors(t *testing.T) {
+func TestParse_Errors(t *testing.T) {
 	for text, want := range map[string]string{
-		"":             `"" is not the name of a view`,
-		"Pods":         `"Pods" is not the name of a view`,
-		"v{a=b":        "parameter a: needs a comma or } behind its value",
-		"v{a}":         `parameters must be key=value, with a comma between them and } behind the last, not "a}"`,
-		"v{a=}":        "parameter a: has no value",
-		`v{a="b}`:      `parameter a: has no closing "`,
-		`v{a="b"c}`:    `parameter a: needs a comma or } behind the closing "`,
-		"v{a=b=c}":     "parameter a: needs a comma or } behind its value",
-		"v{a=b}.1":     `".1" is not a path such as .status.podList[0]`,
-		"v{a=b} rest}": `"rest}" is not a path such as .status.podList[0]`,
+		"":             `invalid view name ""`,
+		"Pods":         `invalid view name "Pods"`,
+		"v{a=b":        "parameter a: missing comma or } after the value",
+		"v{a}":         `invalid parameters "a}": must be key=value pairs, separated by commas and closed by }`,
+		"v{a=}":        "parameter a: missing value",
+		`v{a="b}`:      `parameter a: missing closing "`,
+		`v{a="b"c}`:    `parameter a: missing comma or } after the closing "`,
+		"v{a=b=c}":     "parameter a: missing comma or } after the value",
+		"v{a=b}.1":     `invalid path ".1": must be a path such as .status.podList[0]`,
+		"v{a=b} rest}": `invalid path "rest}": must be a path such as .status.podList[0]`,
 	} {
 		if _, err := query.Parse(text); err == nil || err.Error() != want {
 			t.Errorf("%s: got %v, want %s", text, err, want)
@@ -68,7 +68,7 @@ func TestParseErrors(t *testing.T) {
 	}
 }
 
-// FuzzParse: what is accepted can be asked for.
+// FuzzParse returns only queries with a view, valid paths and JSON parameters.
 func FuzzParse(f *testing.F) {
 	for _, text := range []string{"v", `view-1{a=b, c="d=e",}.status[0]`, "v{a=1e999}", "v{a=-0x1}", "v{==}", `v{a="}`} {
 		f.Add(text)
@@ -82,7 +82,7 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("%q: %v", text, err)
 		}
 		if q.View == "" || q.Export != "" && !query.ValidExport(q.Export) {
-			t.Errorf("%q is read as %+v", text, q)
+			t.Errorf("%q is parsed as %+v", text, q)
 		}
 	})
 }

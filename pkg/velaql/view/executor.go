@@ -28,11 +28,12 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/velaql/query"
 )
 
-// maxCachedViews is how many compiled views an Executor keeps.
+// maxCachedViews is the maximum number of compiled views that an Executor caches.
 const maxCachedViews = 16
 
-// Executor returns next with the function `#View` of `vela/ql`, whose views make
-// their calls of next. c reads the ConfigMaps of views.
+// Executor returns an executor that adds the function `#View` of `vela/ql` to next. Views
+// execute their calls with next, and are read from ConfigMaps with c. It is safe for
+// concurrent use.
 func Executor(next provider.Executor, c client.Client) provider.Executor {
 	return &executor{next: next, options: Options{Client: c, Executor: next}, views: map[string]*View{}}
 }
@@ -61,25 +62,25 @@ func (e *executor) Execute(ctx context.Context, call provider.Call) (provider.Re
 	return provider.Result{"$returns": map[string]any{"value": value}}, nil
 }
 
-// view returns the view that params ask for, which may be one of before.
+// view returns the view with the given parameters, from the cache if possible.
 func (e *executor) view(params map[string]any) (*View, error) {
 	text := func(key string) string {
 		s, _ := params[key].(string)
 		return s
 	}
 	parameter, _ := params["parameter"].(map[string]any)
-	q, problems := query.New(text("view"), text("template"), parameter, text("export"))
-	if len(problems) > 0 {
-		return nil, problems
+	q, diags := query.New(text("view"), text("template"), parameter, text("export"))
+	if len(diags) > 0 {
+		return nil, diags
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if v, ok := e.views[q.Identity()]; ok {
 		return v, nil
 	}
-	v, problems := New(q, e.options)
-	if len(problems) > 0 {
-		return nil, fmt.Errorf("view: %w", problems)
+	v, diags := New(q, e.options)
+	if len(diags) > 0 {
+		return nil, fmt.Errorf("view: %w", diags)
 	}
 	if len(e.views) >= maxCachedViews {
 		clear(e.views)

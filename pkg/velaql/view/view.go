@@ -14,14 +14,15 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package view evaluates views of VelaQL: CUE that reads, and shows what it finds.
+// Package view evaluates VelaQL views: CUE templates that read objects and return a
+// value.
 //
-//   - A view only reads: a call that could change anything is an error.
-//   - What Secrets hold never reaches a view; it sees their metadata.
-//   - What cannot be read is an error, also where the view would show that as its
-//     value; so is a value `{error: "…"}`, as the views of KubeVela say it. That
-//     something does not exist is up to the view.
-//   - A view is compiled when it is first evaluated, and when its text changes.
+//   - Views are read-only: a call that could change anything is an error.
+//   - Views see the metadata of Secrets, but not their data.
+//   - A failed read is an error even if the view handles it. Only "not found" is left
+//     to the view. A value `{error: "…"}`, the convention of KubeVela's views, is an
+//     error, too.
+//   - A view is compiled on its first evaluation and whenever its text changes.
 package view
 
 import (
@@ -43,43 +44,41 @@ import (
 )
 
 const (
-	// templateKey is where a ConfigMap has the CUE of a view.
+	// templateKey is the ConfigMap key with the CUE of a view.
 	templateKey = "template"
-	// MaxTemplate is how long the CUE of a view may be, in bytes.
+	// MaxTemplate is the maximum size of the CUE of a view, in bytes.
 	MaxTemplate = 1 << 20
-	// MaxValue is how large a value may be, in bytes of JSON.
+	// MaxValue is the maximum size of a value, in bytes of JSON.
 	MaxValue = 1 << 20
 )
 
-// Options are what views are evaluated with.
+// Options configure the evaluation of views.
 type Options struct {
 	// Client reads the ConfigMaps of views.
 	Client client.Client
-	// Executor executes the calls of views. Its identity holds for them.
+	// Executor executes the calls of views, with its identity.
 	Executor provider.Executor
-	// CrashTracker returns what remembers beyond the end of the process that a view of
-	// that text is being evaluated; nil where nothing does.
+	// CrashTracker returns the tracker for a view with the given text. Optional.
 	CrashTracker func(text string) CrashTracker
 }
 
-// View is one query, to be evaluated again and again. It is safe for concurrent
-// use.
+// View evaluates one query repeatedly. It is safe for concurrent use.
 type View struct {
 	query   query.Query
 	options Options
 
 	mu sync.Mutex
-	// text is what was evaluated last, and witness its witness.
+	// text is the text of the last evaluation, and tracker its tracker.
 	text    string
 	tracker CrashTracker
-	// compiled is what compiledOf has become.
+	// compiled is the compiled view of compiledText.
 	compiled     *action.View
 	compiledText string
 }
 
-// New returns the view that q asks for. A view that q holds is compiled, and its
-// problems are those of `template` and `parameter`; nothing is known yet of one that
-// it names.
+// New returns the view of the query q. It compiles q.Template and returns its
+// diagnostics under `template` and `parameter`. A view that q names is not read before
+// its first evaluation.
 func New(q query.Query, o Options) (*View, diag.List) {
 	v := &View{query: q, options: o}
 	if q.View != "" {
@@ -88,7 +87,8 @@ func New(q query.Query, o Options) (*View, diag.List) {
 	return v, v.compile(q.Template)
 }
 
-// Evaluate returns what the query asks for, as decoded JSON.
+// Evaluate returns the value of the query as decoded JSON. Errors of the view itself
+// are terminal.
 func (v *View) Evaluate(ctx context.Context) (any, error) {
 	value, err := v.evaluate(ctx)
 	if err != nil {
@@ -105,11 +105,11 @@ func (v *View) name() string {
 }
 
 func (v *View) evaluate(ctx context.Context) (any, error) {
-	compiled, witness, err := v.current(ctx)
+	compiled, tracker, err := v.current(ctx)
 	if err != nil {
 		return nil, err
 	}
-	p := &crashScope{tracker: witness}
+	p := &crashScope{tracker: tracker}
 	if err := p.enter(); err != nil {
 		return nil, err
 	}
@@ -128,12 +128,12 @@ func (v *View) evaluate(ctx context.Context) (any, error) {
 		return nil, err
 	}
 	if len(text) > MaxValue {
-		return nil, action.Terminal(fmt.Errorf("its value is larger than %d KiB", MaxValue>>10))
+		return nil, action.Terminal(fmt.Errorf("value exceeds %d KiB", MaxValue>>10))
 	}
 	return value, nil
 }
 
-// current returns the view as it is now, compiled.
+// current returns the compiled view of the current text, and its tracker.
 func (v *View) current(ctx context.Context) (*action.View, CrashTracker, error) {
 	text := v.query.Template
 	if v.query.View != "" {
@@ -158,13 +158,13 @@ func (v *View) current(ctx context.Context) (*action.View, CrashTracker, error) 
 		return nil, nil, err
 	}
 	defer p.leave()
-	if problems := v.compile(text); len(problems) > 0 {
-		return nil, nil, action.Terminal(problems)
+	if diags := v.compile(text); len(diags) > 0 {
+		return nil, nil, action.Terminal(diags)
 	}
 	return v.compiled, v.tracker, nil
 }
 
-// readTemplate returns the CUE of a view that has a name.
+// readTemplate reads the CUE of a named view from its ConfigMap.
 func (v *View) readTemplate(ctx context.Context) (string, error) {
 	m := &unstructured.Unstructured{}
 	m.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("ConfigMap"))
@@ -173,27 +173,27 @@ func (v *View) readTemplate(ctx context.Context) (string, error) {
 	}
 	text, ok, _ := unstructured.NestedString(m.Object, "data", templateKey)
 	if !ok {
-		return "", fmt.Errorf("ConfigMap %s/%s is no view: it has no key %q", functions.Namespace, v.query.View, templateKey)
+		return "", fmt.Errorf("ConfigMap %s/%s is not a view: it has no key %q", functions.Namespace, v.query.View, templateKey)
 	}
 	return text, nil
 }
 
-// compile makes text the view. The lock is held, or nobody else has v yet.
+// compile compiles text. The caller holds v.mu or has exclusive access to v.
 func (v *View) compile(text string) diag.List {
-	var problems diag.List
+	var diags diag.List
 	if len(text) > MaxTemplate {
-		problems.Add("template", "is larger than %d KiB", MaxTemplate>>10)
-		return problems
+		diags.Add("template", "exceeds %d KiB", MaxTemplate>>10)
+		return diags
 	}
-	template, problems := action.Parse(v.name(), text)
-	if len(problems) > 0 {
-		return problems.WithPrefix("template")
+	template, diags := action.Parse(v.name(), text)
+	if len(diags) > 0 {
+		return diags.WithPrefix("template")
 	}
-	compiled, problems := template.View(action.Options{
+	compiled, diags := template.View(action.Options{
 		Properties: v.query.Parameter, Executor: readOnlyExecutor{v.options.Executor}, Evaluators: 1,
 	})
-	if len(problems) > 0 {
-		return problems.WithPrefix("parameter")
+	if len(diags) > 0 {
+		return diags.WithPrefix("parameter")
 	}
 	v.compiled, v.compiledText = compiled, text
 	return nil

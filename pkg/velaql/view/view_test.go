@@ -49,7 +49,7 @@ const settings = `
 	}}
 `
 
-// env is an API server, and a namespace of the test's own.
+// env is an API server with a namespace for the test.
 type env struct {
 	client.Client
 	cluster   *cluster.Cluster
@@ -88,21 +88,21 @@ func (e env) create(t *testing.T, objects ...client.Object) {
 	}
 }
 
-// view compiles a query that is evaluated as c.
+// view compiles a query whose calls use the client c.
 func (e env) view(t *testing.T, c client.Client, q query.Query) *view.View {
 	t.Helper()
 	if q.Parameter == nil {
 		q.Parameter = map[string]any{"name": "settings", "namespace": e.namespace}
 	}
-	v, problems := view.New(q, view.Options{Client: c, Executor: provider.New(provider.Options{Client: c})})
-	if len(problems) > 0 {
-		t.Fatal(problems)
+	v, diags := view.New(q, view.Options{Client: c, Executor: provider.New(provider.Options{Client: c})})
+	if len(diags) > 0 {
+		t.Fatal(diags)
 	}
 	return v
 }
 
-// TestValue exports what the query says, else what the view says, else status.
-func TestValue(t *testing.T) {
+// TestEvaluate_Export returns the export of the query, else of the view, else status.
+func TestEvaluate_Export(t *testing.T) {
 	e := newEnv(t)
 	e.create(t, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "settings"}, Data: map[string]string{"color": "blue"}})
 	const all = settings + `
@@ -114,10 +114,10 @@ func TestValue(t *testing.T) {
 		q    query.Query
 		want any
 	}{
-		"status":      {query.Query{Template: all}, map[string]any{"color": "blue", "length": int64(4), "list": []any{"blue"}}},
-		"its export":  {query.Query{Template: all + `export: "other"`}, "x"},
-		"a result":    {query.Query{Template: all, Export: "result"}, int64(5)},
-		"that of all": {query.Query{Template: all + `export: "other"`, Export: "status.list[0]"}, "blue"},
+		"status":          {query.Query{Template: all}, map[string]any{"color": "blue", "length": int64(4), "list": []any{"blue"}}},
+		"export of view":  {query.Query{Template: all + `export: "other"`}, "x"},
+		"result":          {query.Query{Template: all, Export: "result"}, int64(5)},
+		"export of query": {query.Query{Template: all + `export: "other"`, Export: "status.list[0]"}, "blue"},
 	} {
 		got, err := e.view(t, e.Client, tc.q).Evaluate(t.Context())
 		if diff := cmp.Diff(tc.want, got); diff != "" || err != nil {
@@ -126,8 +126,8 @@ func TestValue(t *testing.T) {
 	}
 }
 
-// TestNamed reads a view from its ConfigMap, and again when that changes.
-func TestNamed(t *testing.T) {
+// TestEvaluate_NamedView reads the view from its ConfigMap for each evaluation.
+func TestEvaluate_NamedView(t *testing.T) {
 	e := newEnv(t)
 	m := &corev1.ConfigMap{
 		ObjectMeta: metav1.ObjectMeta{Name: "view-" + e.namespace, Namespace: "vela-system"},
@@ -167,8 +167,8 @@ func TestNamed(t *testing.T) {
 	expect(nil, `has no key "template"`)
 }
 
-// TestOnlyReads: nothing is changed, and Secrets keep what they hold.
-func TestOnlyReads(t *testing.T) {
+// TestEvaluate_ReadOnly rejects calls with side effects and hides the data of Secrets.
+func TestEvaluate_ReadOnly(t *testing.T) {
 	e := newEnv(t)
 	e.create(t,
 		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "settings"}},
@@ -186,7 +186,7 @@ func TestOnlyReads(t *testing.T) {
 		"config": `import "vela/config"` + "\n" + `a: config.#ListConfig & {$params: {template: "x", namespace: "y"}}` + "\nstatus: a.$returns",
 	} {
 		_, err := e.view(t, e.Client, query.Query{Template: template, Parameter: map[string]any{}}).Evaluate(t.Context())
-		if !action.IsTerminal(err) || !strings.Contains(err.Error(), "a view only reads") {
+		if !action.IsTerminal(err) || !strings.Contains(err.Error(), "views are read-only") {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
@@ -207,20 +207,20 @@ func TestOnlyReads(t *testing.T) {
 	}
 }
 
-// TestFailures: only that something does not exist is a value.
-func TestFailures(t *testing.T) {
+// TestEvaluate_Errors leaves only "not found" to the view; other errors fail it.
+func TestEvaluate_Errors(t *testing.T) {
 	e := newEnv(t)
 	powerless := connect(t, e.cluster.ServiceAccount(t, e.namespace, "powerless"))
-	const shows = settings + `
+	const handlesErr = settings + `
 	status: [if read.$returns.err != _|_ {{reason: read.$returns.err}}, read.$returns.value][0]
 	`
-	got, err := e.view(t, e.Client, query.Query{Template: shows}).Evaluate(t.Context())
+	got, err := e.view(t, e.Client, query.Query{Template: handlesErr}).Evaluate(t.Context())
 	if text := fmt.Sprint(got); err != nil || !strings.Contains(text, "not found") {
 		t.Errorf("got %v and %v", got, err)
 	}
-	_, err = e.view(t, powerless, query.Query{Template: shows}).Evaluate(t.Context())
+	_, err = e.view(t, powerless, query.Query{Template: handlesErr}).Evaluate(t.Context())
 	if !apierrors.IsForbidden(err) {
-		t.Errorf("got %v, want that it is forbidden", err)
+		t.Errorf("got %v, want a forbidden error", err)
 	}
 	const old = `
 	import "vela/op"
@@ -230,21 +230,21 @@ func TestFailures(t *testing.T) {
 	`
 	_, err = e.view(t, e.Client, query.Query{Template: old}).Evaluate(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "not found") {
-		t.Errorf("got %v, want the error that the view shows", err)
+		t.Errorf("got %v, want the error in the view's value", err)
 	}
 	if _, err = e.view(t, powerless, query.Query{Template: old}).Evaluate(t.Context()); err == nil || !strings.Contains(err.Error(), "forbidden") {
-		t.Errorf("got %v, want that it is forbidden", err)
+		t.Errorf("got %v, want a forbidden error", err)
 	}
 	if _, err = e.view(t, e.Client, query.Query{Template: "x: 1", Parameter: map[string]any{}}).Evaluate(t.Context()); !action.IsTerminal(err) || err.Error() != `view template: template "template" has no status` {
 		t.Errorf("got %v", err)
 	}
 	large := fmt.Sprintf("import \"strings\"\nstatus: strings.Repeat(\"x\", %d)", view.MaxValue)
-	if _, err = e.view(t, e.Client, query.Query{Template: large, Parameter: map[string]any{}}).Evaluate(t.Context()); !action.IsTerminal(err) || !strings.Contains(err.Error(), "larger than 1024 KiB") {
+	if _, err = e.view(t, e.Client, query.Query{Template: large, Parameter: map[string]any{}}).Evaluate(t.Context()); !action.IsTerminal(err) || !strings.Contains(err.Error(), "exceeds 1024 KiB") {
 		t.Errorf("got %v", err)
 	}
 }
 
-// fakeTracker is a Witness. Evaluations that are fatal never begin.
+// fakeTracker is a CrashTracker that counts evaluations.
 type fakeTracker struct {
 	mu           sync.Mutex
 	began, ended int
@@ -260,7 +260,7 @@ func (w *fakeTracker) Begin(string) func() {
 
 func (w *fakeTracker) Fatal(string) bool { return w.fatal }
 
-// fakeExecutor answers calls while nothing is evaluated.
+// fakeExecutor fails calls, and checks that no evaluation is recorded during a call.
 type fakeExecutor struct {
 	t *testing.T
 	w *fakeTracker
@@ -268,19 +268,19 @@ type fakeExecutor struct {
 
 func (a fakeExecutor) Execute(context.Context, provider.Call) (provider.Result, error) {
 	if a.w.began != a.w.ended {
-		a.t.Error("a call is answered while something is evaluated")
+		a.t.Error("a call is executed during a recorded evaluation")
 	}
-	return nil, errors.New("no answer")
+	return nil, errors.New("unavailable")
 }
 
-func TestWitness(t *testing.T) {
+func TestEvaluate_CrashTracker(t *testing.T) {
 	w := &fakeTracker{}
 	o := view.Options{Executor: fakeExecutor{t, w}, CrashTracker: func(string) view.CrashTracker { return w }}
-	v, problems := view.New(query.Query{Template: settings + "status: read.$returns", Parameter: map[string]any{"name": "a", "namespace": "b"}}, o)
-	if len(problems) > 0 {
-		t.Fatal(problems)
+	v, diags := view.New(query.Query{Template: settings + "status: read.$returns", Parameter: map[string]any{"name": "a", "namespace": "b"}}, o)
+	if len(diags) > 0 {
+		t.Fatal(diags)
 	}
-	if _, err := v.Evaluate(t.Context()); err == nil || !strings.Contains(err.Error(), "no answer") {
+	if _, err := v.Evaluate(t.Context()); err == nil || !strings.Contains(err.Error(), "unavailable") {
 		t.Errorf("got %v", err)
 	}
 	if w.began != 2 || w.ended != 2 {
@@ -292,8 +292,8 @@ func TestWitness(t *testing.T) {
 	}
 }
 
-// TestExecutor gives actions what views show, and keeps the views.
-func TestExecutor(t *testing.T) {
+// TestExecutor_View returns the values of views to actions.
+func TestExecutor_View(t *testing.T) {
 	b := newEnv(t)
 	sa := connect(t, b.cluster.ServiceAccount(t, b.namespace, "reader",
 		rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"configmaps"}, Verbs: []string{"get"}}))
@@ -310,9 +310,9 @@ func TestExecutor(t *testing.T) {
 		}
 	}
 	for name, params := range map[string]map[string]any{
-		"nothing": {},
-		"broken":  {"template": "status: 1 +"},
-		"both":    {"template": "status: 1", "view": "x"},
+		"empty":  {},
+		"broken": {"template": "status: 1 +"},
+		"both":   {"template": "status: 1", "view": "x"},
 	} {
 		if _, err := e.Execute(t.Context(), provider.Call{Provider: "query", Do: "view", Params: params}); !action.IsTerminal(err) {
 			t.Errorf("%s: got %v", name, err)

@@ -16,8 +16,8 @@ limitations under the License.
 
 package image
 
-// acr reads the notifications of the two registries of this name: Alibaba
-// Cloud's and Azure's.
+// acr parses the notifications of Azure Container Registry and of Alibaba Cloud
+// Container Registry.
 func acr(body []byte) (Notification, error) {
 	var sent struct {
 		// Azure.

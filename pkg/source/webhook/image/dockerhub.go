@@ -19,7 +19,7 @@ package image
 // dockerHubRegistry is the registry of Docker Hub in image references.
 const dockerHubRegistry = "docker.io"
 
-// dockerHub reads the notification of a push to Docker Hub. It has no digest.
+// dockerHub parses the push notifications of Docker Hub, which have no digest.
 func dockerHub(body []byte) (Notification, error) {
 	var sent struct {
 		PushData struct {

@@ -18,7 +18,7 @@ package image
 
 import "strings"
 
-// harbor reads Harbor's default format, and the data of its CloudEvents.
+// harbor parses Harbor's default format and the data of its CloudEvents.
 func harbor(body []byte) (Notification, error) {
 	type data struct {
 		Resources []struct {
@@ -45,7 +45,7 @@ func harbor(body []byte) (Notification, error) {
 	n := Notification{Type: sent.Type}
 	for _, r := range d.Resources {
 		i := Image{Registry: host(r.ResourceURL), Repository: d.Repository.FullName, Tag: r.Tag, Digest: r.Digest}
-		if strings.Contains(i.Tag, ":") { // what was pushed without a tag has its digest there
+		if strings.Contains(i.Tag, ":") { // the digest of an untagged artifact
 			i.Tag = ""
 		}
 		n.Images = append(n.Images, i)

@@ -14,10 +14,10 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package image finds images in what container registries tell a webhook.
+// Package image parses the webhook notifications of container registries.
 //
-// It takes any input. The parts of an image that it returns have the form that
-// image references have, so that they can be put together to one.
+// It accepts any input. The parts of the images that it returns are valid parts of an
+// image reference.
 package image
 
 import (
@@ -28,34 +28,34 @@ import (
 	"strings"
 )
 
-// ErrMalformed says that a body is not what the registry sends.
-var ErrMalformed = errors.New("malformed notification of a registry")
+// ErrMalformed means that a body is not a notification of the registry.
+var ErrMalformed = errors.New("malformed registry notification")
 
-// Image is an image in a registry. What the notification does not say is empty.
+// Image is an image in a registry. Fields that the notification lacks are empty.
 type Image struct {
-	// Registry is its host and port: "harbor.example.com".
+	// Registry is the host and port: "harbor.example.com".
 	Registry string
-	// Repository is its path in the registry: "library/web".
+	// Repository is the path in the registry: "library/web".
 	Repository string
 	Tag        string
-	// Digest is that of the manifest: "sha256:…".
+	// Digest is the manifest's digest: "sha256:…".
 	Digest string
 }
 
-// Notification is what a registry says.
+// Notification is a notification of a registry.
 type Notification struct {
-	// Type is what happened, in the registry's own words: "PUSH_ARTIFACT".
+	// Type is the registry's event type: "PUSH_ARTIFACT".
 	Type string
-	// ID names the notification, where the registry gives it a name.
+	// ID identifies the notification. It is empty if the registry sends none.
 	ID string
-	// Images are what it happened to; there are none in a test notification.
+	// Images are the affected images. A test notification has none.
 	Images []Image
 }
 
-// Registries returns the registries that Parse knows.
+// Registries returns the registries that Parse accepts.
 func Registries() []string { return []string{"harbor", "dockerhub", "acr", "jfrog"} }
 
-// Parse reads the JSON that a registry sent. Its errors are ErrMalformed.
+// Parse parses the JSON of a registry. Its errors wrap ErrMalformed.
 func Parse(registry string, body []byte) (Notification, error) {
 	var n Notification
 	var err error
@@ -80,12 +80,12 @@ func Parse(registry string, body []byte) (Notification, error) {
 	return n, nil
 }
 
-// validate refuses images that are no part of a reference.
+// validate checks that the parts of the images are valid in an image reference.
 func (n Notification) validate() error {
 	for _, image := range n.Images {
 		for _, part := range []struct {
-			name, value, form string
-			optional          bool
+			name, value, pattern string
+			optional             bool
 		}{
 			{"registry", image.Registry, `^([a-zA-Z0-9.-]+|\[[0-9a-fA-F:]+\])(:[0-9]+)?$`, false},
 			{"repository", image.Repository, `^[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$`, false},
@@ -95,15 +95,15 @@ func (n Notification) validate() error {
 			if part.optional && part.value == "" {
 				continue
 			}
-			if ok, err := regexp.MatchString(part.form, part.value); err != nil || !ok {
-				return fmt.Errorf("%q is no %s of an image", part.value, part.name)
+			if ok, err := regexp.MatchString(part.pattern, part.value); err != nil || !ok {
+				return fmt.Errorf("invalid image %s %q", part.name, part.value)
 			}
 		}
 	}
 	return nil
 }
 
-// host returns the registry of "https://harbor.example.com/…" or
+// host returns the host and port of "https://harbor.example.com/…" or
 // "harbor.example.com/…".
 func host(url string) string {
 	if _, rest, ok := strings.Cut(url, "://"); ok {
@@ -113,12 +113,12 @@ func host(url string) string {
 	return host
 }
 
-// decodeJSON decodes JSON, and says what is wrong with it without the names of types.
+// decodeJSON decodes JSON. Its errors do not name Go types.
 func decodeJSON(body []byte, into any) error {
 	err := json.Unmarshal(body, into)
-	var kind *json.UnmarshalTypeError
-	if errors.As(err, &kind) {
-		return fmt.Errorf("unexpected %s at %q", kind.Value, "."+kind.Field)
+	var typeErr *json.UnmarshalTypeError
+	if errors.As(err, &typeErr) {
+		return fmt.Errorf("unexpected %s at %q", typeErr.Value, "."+typeErr.Field)
 	}
 	return err
 }

@@ -30,7 +30,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/source/webhook/image"
 )
 
-var update = flag.Bool("update", false, "write what is found into testdata/notifications.txtar")
+var update = flag.Bool("update", false, "rewrite testdata/notifications.txtar")
 
 const golden = "testdata/notifications.txtar"
 
@@ -47,14 +47,14 @@ func archive(t testing.TB) *txtar.Archive {
 	return a
 }
 
-// TestNotifications finds in each what stands below its line.
-func TestNotifications(t *testing.T) {
+// TestParse_Notifications compares each notification with the result below its ---.
+func TestParse_Notifications(t *testing.T) {
 	a := archive(t)
 	for i, f := range a.Files {
 		t.Run(f.Name, func(t *testing.T) {
 			sent, want, ok := strings.Cut(string(f.Data), "---\n")
 			if !ok {
-				t.Fatal("no --- before what is wanted")
+				t.Fatal("no --- before the expected result")
 			}
 			registry, _, _ := strings.Cut(f.Name, "/")
 			n, err := image.Parse(registry, []byte(sent))

@@ -18,7 +18,7 @@ package image
 
 import "crypto/sha256"
 
-// jfrog reads the notifications of Artifactory's domain docker.
+// jfrog parses the notifications of Artifactory's domain docker.
 func jfrog(body []byte) (Notification, error) {
 	var sent struct {
 		Domain    string `json:"domain"`
@@ -39,7 +39,7 @@ func jfrog(body []byte) (Notification, error) {
 		return n, nil
 	}
 	i := Image{Registry: host(sent.Origin), Repository: sent.Data.RepoKey + "/" + sent.Data.ImageName, Tag: sent.Data.Tag}
-	if len(sent.Data.SHA256) == 2*sha256.Size { // that of a test notification is a word
+	if len(sent.Data.SHA256) == 2*sha256.Size { // a test notification has a placeholder
 		i.Digest = "sha256:" + sent.Data.SHA256
 	}
 	n.Images = []Image{i}

@@ -32,22 +32,22 @@ import (
 	cehttp "github.com/cloudevents/sdk-go/v2/protocol/http"
 )
 
-// isCloudEvent reports whether a request says that it carries a CloudEvent: in
-// its headers, or as a whole.
+// isCloudEvent reports whether a request is a CloudEvent in binary or structured mode,
+// or a batch of them.
 func isCloudEvent(header http.Header) bool {
 	return header.Get("Ce-Specversion") != "" || strings.HasPrefix(strings.ToLower(header.Get("Content-Type")), "application/cloudevents")
 }
 
-// cloudEvent reads a CloudEvent in binary or structured mode. Batches are not
-// supported.
+// cloudEvent decodes a CloudEvent in binary or structured mode. Batches are
+// ErrUnsupported.
 func cloudEvent(ctx context.Context, header http.Header, body []byte) (Payload, error) {
-	kind, err := contentType(header)
+	mediaType, err := contentType(header)
 	if err != nil {
 		return Payload{}, err
 	}
-	if strings.HasPrefix(kind, "application/cloudevents") {
-		if kind != event.ApplicationCloudEventsJSON {
-			return Payload{}, fmt.Errorf("%w: %q; CloudEvents come one at a time, in JSON", ErrUnsupported, kind)
+	if strings.HasPrefix(mediaType, "application/cloudevents") {
+		if mediaType != event.ApplicationCloudEventsJSON {
+			return Payload{}, fmt.Errorf("%w: %q; only single CloudEvents in JSON are supported", ErrUnsupported, mediaType)
 		}
 		if err := checkSize(body); err != nil {
 			return Payload{}, err
@@ -67,25 +67,25 @@ func cloudEvent(ctx context.Context, header http.Header, body []byte) (Payload, 
 	return Payload{Body: data, CloudEvent: attributes(ev)}, nil
 }
 
-// data returns the data of a CloudEvent.
+// data decodes the data of a CloudEvent as Payload.Body describes.
 func data(ev *event.Event) (any, error) {
 	raw := ev.Data()
 	if len(raw) == 0 {
 		return nil, nil
 	}
-	kind, err := contentType(http.Header{"Content-Type": {ev.DataContentType()}})
+	mediaType, err := contentType(http.Header{"Content-Type": {ev.DataContentType()}})
 	switch {
 	case err != nil:
 		return nil, err
-	case isJSON(kind):
+	case isJSON(mediaType):
 		return decode(raw)
-	case (strings.HasPrefix(kind, "text/") || strings.HasSuffix(kind, "xml")) && utf8.Valid(raw):
+	case (strings.HasPrefix(mediaType, "text/") || strings.HasSuffix(mediaType, "xml")) && utf8.Valid(raw):
 		return string(raw), nil
 	}
 	return base64.StdEncoding.EncodeToString(raw), nil
 }
 
-// attributes returns the attributes of a CloudEvent that are set.
+// attributes returns the attributes and extensions that are set.
 func attributes(ev *event.Event) map[string]any {
 	out := map[string]any{}
 	for name, value := range map[string]string{

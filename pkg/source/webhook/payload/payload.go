@@ -14,10 +14,10 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package payload reads what a webhook is sent: JSON, forms, and CloudEvents.
+// Package payload decodes the bodies of webhook requests: JSON, forms and CloudEvents.
 //
-// It takes any input. What it returns is bounded by MaxValues and MaxDepth, so
-// that a small body does not become a large value.
+// It accepts any input. Decoded values are limited by MaxValues and MaxDepth, so that
+// a small body cannot become a large value.
 package payload
 
 import (
@@ -33,70 +33,71 @@ import (
 )
 
 const (
-	// MaxValues is how many values a body may hold.
+	// MaxValues limits the number of values in a body.
 	MaxValues = 50_000
-	// MaxDepth is how deep they may be nested.
+	// MaxDepth limits the nesting of values.
 	MaxDepth = 100
 )
 
 var (
-	// ErrUnsupported says that the content type is not one that is read.
+	// ErrUnsupported means that the content type is not supported.
 	ErrUnsupported = errors.New("unsupported content type")
-	// ErrMalformed says that the body is not what its content type says.
+	// ErrMalformed means that the body does not match its content type.
 	ErrMalformed = errors.New("malformed body")
-	// ErrTooLarge says that the body has too many values.
+	// ErrTooLarge means that the body exceeds MaxValues or MaxDepth.
 	ErrTooLarge = errors.New("too many values in the body")
 )
 
-// Payload is what was sent.
+// Payload is a decoded request.
 type Payload struct {
-	// Body is decoded JSON: nil, bool, int64, float64, string, []any and
-	// map[string]any. Of a form it has a string for each name, or a list of them
-	// where the name is repeated. Of a CloudEvent it is the data: a string where
-	// that is text, in base64 where it is neither text nor JSON.
+	// Body consists of nil, bool, int64, float64, string, []any and map[string]any.
+	// A form is a map of strings, or of lists of strings for repeated names. The data
+	// of a CloudEvent is decoded if it is JSON, a string if it is text, and base64
+	// otherwise.
 	Body any
-	// CloudEvent has the attributes and extensions of a CloudEvent, by name; it
-	// is nil where the request is none.
+	// CloudEvent maps the names of a CloudEvent's attributes and extensions to their
+	// values. It is nil if the request is not a CloudEvent.
 	CloudEvent map[string]any
 }
 
-// Parse reads a body. Its errors are one of this package's, with details.
+// Parse decodes a request. Its errors wrap ErrUnsupported, ErrMalformed or
+// ErrTooLarge.
 func Parse(ctx context.Context, header http.Header, body []byte) (Payload, error) {
 	if isCloudEvent(header) {
 		return cloudEvent(ctx, header, body)
 	}
-	kind, err := contentType(header)
+	mediaType, err := contentType(header)
 	if err != nil {
 		return Payload{}, err
 	}
 	switch {
-	case isJSON(kind):
+	case isJSON(mediaType):
 		value, err := decode(body)
 		return Payload{Body: value}, err
-	case kind == "application/x-www-form-urlencoded":
+	case mediaType == "application/x-www-form-urlencoded":
 		return form(body)
 	}
-	return Payload{}, fmt.Errorf("%w: %q is neither JSON, a form, nor a CloudEvent", ErrUnsupported, kind)
+	return Payload{}, fmt.Errorf("%w: %q is neither JSON, a form, nor a CloudEvent", ErrUnsupported, mediaType)
 }
 
-// contentType returns the media type of a request; JSON where it has none.
+// contentType returns the media type of a request. Defaults to JSON.
 func contentType(header http.Header) (string, error) {
 	text := header.Get("Content-Type")
 	if text == "" {
 		return "application/json", nil
 	}
-	kind, _, err := mime.ParseMediaType(text)
+	mediaType, _, err := mime.ParseMediaType(text)
 	if err != nil {
 		return "", fmt.Errorf("%w: %q: %w", ErrUnsupported, text, err)
 	}
-	return kind, nil
+	return mediaType, nil
 }
 
-func isJSON(kind string) bool {
-	return kind == "application/json" || kind == "text/json" || strings.HasSuffix(kind, "+json")
+func isJSON(mediaType string) bool {
+	return mediaType == "application/json" || mediaType == "text/json" || strings.HasSuffix(mediaType, "+json")
 }
 
-// decode reads JSON.
+// decode decodes JSON within MaxValues and MaxDepth.
 func decode(body []byte) (any, error) {
 	if err := checkSize(body); err != nil {
 		return nil, err
@@ -108,8 +109,8 @@ func decode(body []byte) (any, error) {
 	return value, nil
 }
 
-// checkSize refuses JSON that is too large to be decoded. It reads what is not
-// JSON as if it were.
+// checkSize counts values and depth without decoding. It does not check that body is
+// JSON.
 func checkSize(body []byte) error {
 	values, depth, quoted := 0, 0, false
 	for i := 0; i < len(body); i++ {
@@ -149,7 +150,7 @@ func form(body []byte) (Payload, error) {
 	return Payload{Body: Values(values)}, nil
 }
 
-// Values returns a form, or the query of a URL, as Payload.Body has it.
+// Values converts a form or the query of a URL to the type of Payload.Body.
 func Values(values url.Values) map[string]any {
 	out := make(map[string]any, len(values))
 	for name, all := range values {
@@ -167,5 +168,5 @@ func Values(values url.Values) map[string]any {
 	return out
 }
 
-// valid returns text as JSON can hold it.
+// valid replaces invalid UTF-8, which JSON cannot hold.
 func valid(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }

@@ -27,7 +27,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
-// eventJSON is an event as it is stored.
+// eventJSON is the stored form of an event.
 type eventJSON struct {
 	Source    string          `json:"source,omitempty"`
 	Type      string          `json:"type,omitempty"`
@@ -37,17 +37,17 @@ type eventJSON struct {
 	Data      json.RawMessage `json:"data,omitempty"`
 	Old       json.RawMessage `json:"old,omitempty"`
 	Unchanged []string        `json:"unchanged,omitempty"`
-	// For tells none from all.
-	For    []event.TriggerRef `json:"for,omitzero"`
-	Writer string             `json:"writer,omitempty"`
-	Time   time.Time          `json:"time"`
+	// Triggers is null for all triggers, and empty for none.
+	Triggers []event.TriggerRef `json:"for,omitzero"`
+	Writer   string             `json:"writer,omitempty"`
+	Time     time.Time          `json:"time"`
 }
 
 // EncodeEvent returns the JSON of ev.
 func EncodeEvent(ev event.Event) ([]byte, error) {
 	j := eventJSON{
 		Source: ev.Source, Type: ev.Type, ID: ev.ID, Cluster: ev.Cluster, Key: ev.Key,
-		Unchanged: ev.Unchanged, For: ev.Triggers, Writer: ev.Writer, Time: ev.Time.UTC(),
+		Unchanged: ev.Unchanged, Triggers: ev.Triggers, Writer: ev.Writer, Time: ev.Time.UTC(),
 	}
 	var err error
 	if j.Data, err = EncodeObject(ev.Data); err != nil {
@@ -59,7 +59,7 @@ func EncodeEvent(ev event.Event) ([]byte, error) {
 	return json.Marshal(j)
 }
 
-// DecodeEvent reads what Event returned.
+// DecodeEvent decodes the result of EncodeEvent.
 func DecodeEvent(b []byte) (event.Event, error) {
 	var j eventJSON
 	if err := json.Unmarshal(b, &j); err != nil {
@@ -67,7 +67,7 @@ func DecodeEvent(b []byte) (event.Event, error) {
 	}
 	ev := event.Event{
 		Source: j.Source, Type: j.Type, ID: j.ID, Cluster: j.Cluster, Key: j.Key,
-		Unchanged: j.Unchanged, Triggers: j.For, Writer: j.Writer, Time: j.Time,
+		Unchanged: j.Unchanged, Triggers: j.Triggers, Writer: j.Writer, Time: j.Time,
 	}
 	var err error
 	if ev.Data, err = DecodeObject(j.Data); err != nil {
@@ -79,7 +79,8 @@ func DecodeEvent(b []byte) (event.Event, error) {
 	return ev, nil
 }
 
-// EncodeObject returns the JSON of o, nothing where o is nil.
+// EncodeObject returns the JSON of o; nil if o is nil. It returns ErrRejected if o
+// cannot be encoded.
 func EncodeObject(o map[string]any) ([]byte, error) {
 	if o == nil {
 		return nil, nil
@@ -91,8 +92,8 @@ func EncodeObject(o map[string]any) ([]byte, error) {
 	return b, nil
 }
 
-// DecodeObject reads what Object returned: whole numbers are int64 where they
-// fit, others float64.
+// DecodeObject decodes the result of EncodeObject. Whole numbers are int64 where
+// they fit, all others float64.
 func DecodeObject(b []byte) (map[string]any, error) {
 	if len(b) == 0 {
 		return nil, nil

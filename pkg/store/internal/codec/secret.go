@@ -22,14 +22,14 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
-// quoteLength is the length of a piece of a Secret that an error must not quote, in
-// bytes. Values that are shorter must not be quoted as a whole.
+// quoteLength is the number of bytes of a Secret's value that an error must not
+// contain. A shorter value must not be contained as a whole.
 const quoteLength = 6
 
-// redactedError is kept in place of an error that quotes a Secret.
-const redactedError = "left out, because it quotes data of the Secret"
+// redactedError replaces an error that contains data of a Secret.
+const redactedError = "redacted: the error contains data of the Secret"
 
-// IsSecret reports whether ev is about a Secret.
+// IsSecret reports whether Data or Old of ev is a Secret.
 func IsSecret(ev event.Event) bool { return isSecret(ev.Data) || isSecret(ev.Old) }
 
 func isSecret(o map[string]any) bool {
@@ -37,7 +37,8 @@ func isSecret(o map[string]any) bool {
 	return o["kind"] == "Secret" && (version == "v1" || version == "")
 }
 
-// identityOnly returns ev without old, and with no more data than names the object.
+// identityOnly returns ev without Old and with the identity of the object only:
+// apiVersion, kind, name, namespace, uid and resourceVersion.
 func identityOnly(ev event.Event) event.Event {
 	data := map[string]any{}
 	for _, field := range []string{"apiVersion", "kind"} {
@@ -46,20 +47,20 @@ func identityOnly(ev event.Event) event.Event {
 		}
 	}
 	if metadata, ok := ev.Data["metadata"].(map[string]any); ok {
-		kept := map[string]any{}
+		identity := map[string]any{}
 		for _, field := range []string{"name", "namespace", "uid", "resourceVersion"} {
 			if v, ok := metadata[field].(string); ok {
-				kept[field] = v
+				identity[field] = v
 			}
 		}
-		data["metadata"] = kept
+		data["metadata"] = identity
 	}
 	ev.Data, ev.Old = data, nil
 	return ev
 }
 
-// redactError returns text, unless it quotes any value of the Secret that ev
-// is about: plain or in base64.
+// redactError returns text, or redactedError if text contains a value of the Secret
+// in ev, in plain text or base64.
 func redactError(text string, ev event.Event) string {
 	pieces := map[string]struct{}{}
 	for i := range text {
@@ -67,7 +68,7 @@ func redactError(text string, ev event.Event) string {
 			pieces[text[i:i+n]] = struct{}{}
 		}
 	}
-	quoted := func(v string) bool {
+	contained := func(v string) bool {
 		for i := 0; i == 0 || i+quoteLength <= len(v); i++ {
 			piece := v[i:min(i+quoteLength, len(v))]
 			if _, ok := pieces[piece]; ok && piece != "" {
@@ -78,7 +79,7 @@ func redactError(text string, ev event.Event) string {
 	}
 	for _, o := range []map[string]any{ev.Data, ev.Old} {
 		for _, v := range secretValues(o) {
-			if decoded, err := base64.StdEncoding.DecodeString(v); quoted(v) || err == nil && quoted(string(decoded)) {
+			if decoded, err := base64.StdEncoding.DecodeString(v); contained(v) || err == nil && contained(string(decoded)) {
 				return redactedError
 			}
 		}
@@ -86,8 +87,8 @@ func redactError(text string, ev event.Event) string {
 	return text
 }
 
-// secretValues returns the texts of a Secret that may be secret: those of data and
-// stringData, and its annotations, where kubectl keeps a copy of them.
+// secretValues returns the values in data, stringData and annotations of a Secret.
+// kubectl copies the data into an annotation.
 func secretValues(o map[string]any) []string {
 	metadata, _ := o["metadata"].(map[string]any)
 	var all []string

@@ -1,0 +1,178 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package provider
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	clocktesting "k8s.io/utils/clock/testing"
+
+	"github.com/kubevela/kube-trigger/pkg/action/egress"
+)
+
+// execute executes a call without a cluster.
+func execute(t *testing.T, clock *clocktesting.FakePassiveClock, call Call) (Result, error) {
+	t.Helper()
+	out := egress.NewClient(egress.AddressPolicy{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}})
+	defer out.Close()
+	return New(Options{Egress: out, Clock: clock}).Execute(t.Context(), call)
+}
+
+func newClock() *clocktesting.FakePassiveClock {
+	return clocktesting.NewFakePassiveClock(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+}
+
+// TestHTTP_Returns returns responses of any status in the shapes of vela/http and
+// vela/op.
+func TestHTTP_Returns(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header()["X-Many"] = []string{"a", "b"}
+		w.Header().Set("Trailer", "X-After")
+		w.WriteHeader(http.StatusTeapot)
+		_, _ = w.Write([]byte("short and " + r.Method))
+		w.Header().Set("X-After", "c")
+	}))
+	defer server.Close()
+	params := map[string]any{"url": server.URL}
+	current, err := execute(t, newClock(), Call{Provider: "http", Do: "do", Params: params})
+	if err != nil {
+		t.Fatal(err)
+	}
+	legacy, err := execute(t, newClock(), Call{Provider: "op", Do: "do", Params: params})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, answer := range []any{current["$returns"], legacy["response"]} {
+		a := answer.(map[string]any)
+		many := a["header"].(map[string]any)["X-Many"].([]any)
+		after := a["trailer"].(map[string]any)["X-After"].([]any)
+		if a["statusCode"] != int64(418) || a["body"] != "short and GET" || len(many) != 2 || after[0] != "c" {
+			t.Errorf("got %v", a)
+		}
+	}
+}
+
+// TestHTTP_InvalidParams returns a ParamError with the path of the invalid parameter.
+func TestHTTP_InvalidParams(t *testing.T) {
+	for name, params := range map[string]map[string]any{
+		"url":                     {"url": "example.com/x"},
+		"urlFrom":                 {"urlFrom": map[string]any{"name": "s"}},
+		"method":                  {"url": "http://127.0.0.1:1", "method": "A B"},
+		"request.timeout":         {"url": "http://127.0.0.1:1", "request": map[string]any{"timeout": "soon"}},
+		"request.ratelimiter":     {"url": "http://127.0.0.1:1", "request": map[string]any{"ratelimiter": map[string]any{"limit": int64(1)}}},
+		"request.header":          {"url": "http://127.0.0.1:1", "request": map[string]any{"header": map[string]any{"A": int64(1)}}},
+		"tls_config.namespace":    {"url": "http://127.0.0.1:1", "tls_config": map[string]any{"secret": "s", "namespace": "kube-system"}},
+		"sign.secretFrom":         {"url": "http://127.0.0.1:1", "sign": map[string]any{"as": "lark"}},
+		"request.headerFrom.X-Ab": {"url": "http://127.0.0.1:1", "request": map[string]any{"headerFrom": map[string]any{"X-Ab": "plain"}}},
+	} {
+		_, err := execute(t, newClock(), Call{Provider: "http", Do: "do", Params: params})
+		var invalid *ParamError
+		if !errors.As(err, &invalid) || invalid.Path != name {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+// TestHTTP_Timeout applies the timeout of the request and the deadline of the context.
+func TestHTTP_Timeout(t *testing.T) {
+	release := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
+	defer server.Close()
+	defer close(release)
+	params := map[string]any{"url": server.URL, "keepGoing": true, "request": map[string]any{"timeout": "20ms"}}
+	result, err := execute(t, newClock(), Call{Provider: "http", Do: "do", Params: params})
+	if err != nil || !HasFailed(result) {
+		t.Errorf("got %v, %v, want a result with a failure", result, err)
+	}
+	out := egress.NewClient(egress.AddressPolicy{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}})
+	defer out.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	params["request"] = map[string]any{"timeout": "1h"}
+	if _, err := New(Options{Egress: out}).Execute(ctx, Call{Provider: "http", Do: "do", Params: params}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v, want the caller's deadline", err)
+	}
+}
+
+// TestHTTP_RateLimit limits requests for each URL.
+func TestHTTP_RateLimit(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer server.Close()
+	out := egress.NewClient(egress.AddressPolicy{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}})
+	defer out.Close()
+	e := New(Options{Egress: out})
+	limit := map[string]any{"ratelimiter": map[string]any{"limit": int64(2), "period": "1h"}}
+	for i, path := range []string{"/a", "/a", "/a", "/b"} {
+		_, err := e.Execute(t.Context(), Call{Provider: "http", Do: "do", Params: map[string]any{"url": server.URL + path, "request": limit}})
+		if (err != nil) != (i == 2) {
+			t.Errorf("request %d: %v", i, err)
+		}
+	}
+}
+
+// TestMetrics_Unsupported rejects promCheck, which would bypass the AddressPolicy.
+func TestMetrics_Unsupported(t *testing.T) {
+	for _, provider := range []string{"metrics", "op"} {
+		var failed *FailedError
+		if _, err := execute(t, newClock(), Call{Provider: provider, Do: "promCheck"}); !errors.As(err, &failed) {
+			t.Errorf("%s: got %v", provider, err)
+		}
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	now := newClock().Now()
+	for text, want := range map[string]time.Duration{
+		"": 0, "7": 7 * time.Second, "-1": 0, "0": 0, "soon": 0, "99999999999": maxRetryAfter * time.Second,
+		"Thu, 01 Jan 2026 00:01:00 GMT": time.Minute, "Wed, 31 Dec 2025 00:00:00 GMT": 0,
+	} {
+		if got := retryAfter(text, now); got != want {
+			t.Errorf("%q: %v, want %v", text, got, want)
+		}
+	}
+	if s := (&StatusError{Code: 503, RetryAfter: 1500 * time.Millisecond}).Status(); s.Details.RetryAfterSeconds != 2 {
+		t.Errorf("%d s, want 2", s.Details.RetryAfterSeconds)
+	}
+}
+
+// FuzzResponse parses arbitrary response bodies and Retry-After headers.
+func FuzzResponse(f *testing.F) {
+	f.Add([]byte(`{"errcode": 0}`), "7")
+	f.Add([]byte(`{"errcode": {"a": []}, "errmsg": "x\u0000"}`), "Thu, 01 Jan 2026 00:01:00 GMT")
+	f.Add([]byte("\xff\xfe<html>\r\n"), "1e9")
+	f.Fuzz(func(t *testing.T, body []byte, after string) {
+		line := excerpt(body)
+		if !utf8.ValidString(line) || strings.ContainsAny(line, "\r\n\x00\x1b") || utf8.RuneCountInString(line) > 201 {
+			t.Errorf("excerpt %q", line)
+		}
+		if d := retryAfter(after, newClock().Now()); d < 0 {
+			t.Errorf("retry after %v", d)
+		}
+		accept := map[string]any{"field": "errcode", "in": []any{int64(0)}, "message": "errmsg"}
+		if err := checkAccepted("POST https://example.com", accept, body); err != nil && strings.ContainsAny(err.Error(), "\r\n") {
+			t.Errorf("got %q", err)
+		}
+	})
+}

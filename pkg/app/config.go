@@ -1,0 +1,157 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"strings"
+
+	"github.com/kubevela/kube-trigger/actions"
+	"github.com/kubevela/kube-trigger/pkg/config"
+	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/engine"
+	"github.com/kubevela/kube-trigger/pkg/sandbox"
+	"github.com/kubevela/kube-trigger/pkg/trigger"
+)
+
+// CheckConfigCommand is the hidden subcommand that has to call CheckConfig. Run and
+// Validate start their own executable with it.
+const CheckConfigCommand = "check-config"
+
+// Validate checks a configuration, given as for RunOptions, without an API server.
+// It returns the number of triggers if all of them are valid, and an InvalidError
+// with all problems otherwise.
+func Validate(ctx context.Context, config, actionsDir string) (int, error) {
+	cfg, err := readConfig(config, actionsDir)
+	if err != nil {
+		return 0, err
+	}
+	return cfg.check(ctx)
+}
+
+// CheckConfig checks the configuration that a parent process writes to in, and
+// reports to out.
+func CheckConfig(in io.Reader, out io.Writer) error {
+	return sandbox.ServeSteps(in, out, func(cfg configuration, steps *sandbox.Steps) (checkResult, error) {
+		triggers, diagnostics, err := cfg.compile(clients{}, steps.Begin)
+		return checkResult{Triggers: len(triggers), Diagnostics: diagnostics}, err
+	})
+}
+
+// configuration is the content of the user's files. It is read once, so that the
+// triggers that were checked are those that run.
+type configuration struct {
+	Config config.Files
+	// Actions are the templates in ActionsDir by file name. Problems are those of
+	// reading them.
+	ActionsDir string
+	Actions    map[string][]byte
+	Problems   diag.List
+}
+
+// checkResult is the result of checking a configuration.
+type checkResult struct {
+	Triggers    int
+	Diagnostics diag.FileDiagnostics
+}
+
+// readConfig reads the configuration at path and the templates in actionsDir.
+func readConfig(path, actionsDir string) (configuration, error) {
+	if path == "" {
+		return configuration{}, InvalidError{errors.New("no configuration; name a file or directory with --config (-c) or $CONFIG")}
+	}
+	cfg := configuration{Config: config.Read(path), ActionsDir: actionsDir}
+	if actionsDir == "" {
+		return cfg, nil
+	}
+	if _, err := os.Stat(actionsDir); err != nil {
+		cfg.Problems.Add("", "no such directory")
+	}
+	templates, problems := trigger.ReadTemplates(os.DirFS(actionsDir))
+	cfg.Actions, cfg.Problems = templates, append(cfg.Problems, problems...)
+	return cfg, nil
+}
+
+// check returns the number of triggers, or all problems. CUE can exhaust memory or
+// run forever, so it is evaluated in a limited child process first.
+func (cfg configuration) check(ctx context.Context) (int, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return 0, fmt.Errorf("find executable: %w", err)
+	}
+	var result checkResult
+	if err := sandbox.RunSteps(ctx, sandbox.MaxTime, cfg, &result, program, CheckConfigCommand); err != nil {
+		return 0, err
+	}
+	if len(result.Diagnostics) > 0 {
+		return 0, InvalidError{result.Diagnostics}
+	}
+	return result.Triggers, nil
+}
+
+// compile compiles the triggers and returns the problems of all files. Triggers
+// that were compiled without clients cannot run. It calls begin before each step
+// that may exhaust a resource; the step is skipped if begin returns a reason.
+func (cfg configuration) compile(c clients, begin func(step string) (reason string)) ([]engine.Trigger, diag.FileDiagnostics, error) {
+	if c.namespace == "" {
+		c.namespace = "default"
+	}
+	templates, err := trigger.BuiltIn(actions.FS)
+	if err != nil {
+		return nil, nil, err
+	}
+	own, problems := trigger.ParseTemplates(cfg.Actions, func(file string) string { return begin("action " + file) })
+	maps.Copy(templates, own)
+	diagnostics := cfg.locate(append(problems, cfg.Problems...))
+	compiler := trigger.Compiler{Sources: c.sources(), Actions: templates, Executor: c.executor}
+	parsed, more := cfg.Config.Load(c.namespace, func(path string) string { return begin("configuration " + path) })
+	diagnostics = append(diagnostics, more...)
+	var triggers []engine.Trigger
+	for i, t := range parsed {
+		compiler.Reject = func(part string) string {
+			reason := begin(fmt.Sprintf("%s of trigger %d", part, i))
+			if reason != "" {
+				reason = fmt.Sprintf("trigger %q: %s", t.ID.Name, reason)
+			}
+			return reason
+		}
+		compiled, problems := compiler.Compile(t.ID, t.Spec)
+		diagnostics = append(diagnostics, t.Locate(problems)...)
+		compiled.LoopDetector, compiled.CrashTracker = c.loopDetector(t.ID), c.crashTracker(t.ID, t.Spec.Filter)
+		triggers = append(triggers, compiled)
+	}
+	diagnostics.Sort()
+	return triggers, diagnostics, nil
+}
+
+// locate returns problems of ActionsDir with their files.
+func (cfg configuration) locate(problems diag.List) diag.FileDiagnostics {
+	var diagnostics diag.FileDiagnostics
+	for _, p := range problems {
+		file := cfg.ActionsDir
+		if p.Path != "" {
+			file = strings.TrimSuffix(cfg.ActionsDir, "/") + "/" + p.Path
+		}
+		diagnostics = append(diagnostics, diag.FileDiagnostic{File: file, Line: p.Line, Column: p.Column, Message: p.Message})
+	}
+	return diagnostics
+}

@@ -1,0 +1,156 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package app
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/kubevela/kube-trigger/actions"
+	"github.com/kubevela/kube-trigger/pkg/controller"
+	"github.com/kubevela/kube-trigger/pkg/sandbox"
+	"github.com/kubevela/kube-trigger/pkg/trigger"
+)
+
+// CheckServiceCommand is the hidden subcommand that has to call CheckService.
+// RunController starts its own executable with it.
+const CheckServiceCommand = "check"
+
+// leaseName is the name of the Lease by which a leader is elected.
+const leaseName = "kube-trigger-controller"
+
+// velaSystem is the namespace of KubeVela's definitions for all namespaces.
+const velaSystem = "vela-system"
+
+// maxChecks is the number of TriggerServices that are checked concurrently, each
+// in a child process.
+const maxChecks = 2
+
+// ControllerOptions configure RunController.
+type ControllerOptions struct {
+	ClusterOptions
+
+	// Namespace has the Lease of the controller, and Definitions for all
+	// namespaces. Defaults to the namespace of the pod or the kubeconfig.
+	Namespace string
+	// WorkerImage is the image of workers whose template has none.
+	WorkerImage string
+	// LeaderElect has the controller wait until no other one runs.
+	LeaderElect bool
+	// MetricsAddr is the address of /metrics. "0" for none.
+	MetricsAddr string
+	// HealthAddr is the address of /healthz and /readyz. "0" for none.
+	HealthAddr string
+	// Webhook configures the validating webhook.
+	Webhook WebhookOptions
+}
+
+// RunController runs the controller of TriggerServices until ctx ends.
+func RunController(ctx context.Context, o ControllerOptions) error {
+	log := logr.FromContextOrDiscard(ctx)
+	setLibraryLoggers(log.WithName("client"), log)
+	cfg, namespace, err := o.restConfig()
+	if err != nil {
+		return err
+	}
+	if o.Namespace == "" {
+		o.Namespace = namespace
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find executable: %w", err)
+	}
+	m, err := o.newManager(log, cfg)
+	if err != nil {
+		return err
+	}
+	setup := controller.Options{
+		SystemNamespaces: systemNamespaces(o.Namespace),
+		Image:            o.WorkerImage,
+		Checker:          sandbox.NewChild(maxChecks, sandbox.MaxTime, program, CheckServiceCommand),
+	}
+	if err := controller.Setup(ctx, m, setup); err != nil {
+		return fmt.Errorf("start controller: %w", err)
+	}
+	// The webhook has a checker of its own: its callers do not wait for the checks
+	// of a controller that has just started.
+	setup.Checker = sandbox.NewChild(maxChecks, sandbox.MaxTime, program, CheckServiceCommand)
+	if err := o.Webhook.addTo(m, o.Namespace, controller.NewValidator(m, setup)); err != nil {
+		return fmt.Errorf("start webhook: %w", err)
+	}
+	log.Info("starting", "version", o.Version, "namespace", o.Namespace, "workerImage", o.WorkerImage)
+	return m.Start(ctx)
+}
+
+// newManager returns a manager that serves metrics and probes. Its context has the
+// logger.
+func (o ControllerOptions) newManager(log logr.Logger, cfg *rest.Config) (ctrl.Manager, error) {
+	scheme := runtime.NewScheme()
+	if err := controller.AddToScheme(scheme); err != nil {
+		return nil, err
+	}
+	m, err := ctrl.NewManager(cfg, ctrl.Options{
+		Scheme:                        scheme,
+		Logger:                        log,
+		BaseContext:                   func() context.Context { return logr.NewContext(context.Background(), log) },
+		Cache:                         controller.Cache(),
+		Metrics:                       metricsserver.Options{BindAddress: o.MetricsAddr},
+		HealthProbeBindAddress:        o.HealthAddr,
+		LeaderElection:                o.LeaderElect,
+		LeaderElectionID:              leaseName,
+		LeaderElectionNamespace:       o.Namespace,
+		LeaderElectionReleaseOnCancel: true,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", leaseName, err)
+	}
+	for _, add := range []func(string, healthz.Checker) error{m.AddHealthzCheck, m.AddReadyzCheck} {
+		if err := add("ping", healthz.Ping); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+// systemNamespaces returns the namespaces of Definitions for all namespaces: that
+// of the controller and KubeVela's.
+func systemNamespaces(own string) []string {
+	if own == velaSystem {
+		return []string{velaSystem}
+	}
+	return []string{own, velaSystem}
+}
+
+// CheckService checks the TriggerService that a controller writes to in, and
+// reports to out.
+func CheckService(ctx context.Context, in io.Reader, out io.Writer) error {
+	builtIn, err := trigger.BuiltIn(actions.FS)
+	if err != nil {
+		return err
+	}
+	c := clients{}
+	return sandbox.Serve(ctx, in, out, sandbox.Local{Sources: c.sources(), BuiltIn: builtIn})
+}

@@ -1,0 +1,51 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package app
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/go-logr/logr"
+	"k8s.io/klog/v2"
+	crlog "sigs.k8s.io/controller-runtime/pkg/log"
+)
+
+// NewLogger returns a logger that writes to w. The level is debug, info, warn or
+// error; the format is text or json.
+func NewLogger(w io.Writer, level, format string) (logr.Logger, error) {
+	var minLevel slog.Level
+	if err := minLevel.UnmarshalText([]byte(level)); err != nil {
+		return logr.Logger{}, InvalidError{fmt.Errorf("--log-level %q: must be debug, info, warn or error", level)}
+	}
+	options := &slog.HandlerOptions{Level: minLevel}
+	switch format {
+	case "text":
+		return logr.FromSlogHandler(slog.NewTextHandler(w, options)), nil
+	case "json":
+		return logr.FromSlogHandler(slog.NewJSONHandler(w, options)), nil
+	}
+	return logr.Logger{}, InvalidError{fmt.Errorf("--log-format %q: must be text or json", format)}
+}
+
+// setLibraryLoggers sets the loggers of klog, which client-go logs to, and of
+// controller-runtime.
+func setLibraryLoggers(clientGo, controllerRuntime logr.Logger) {
+	klog.SetLogger(clientGo)
+	crlog.SetLogger(controllerRuntime)
+}

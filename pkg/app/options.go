@@ -1,0 +1,127 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package app
+
+import (
+	"time"
+
+	"github.com/kubevela/kube-trigger/pkg/engine"
+	"github.com/kubevela/kube-trigger/pkg/multicluster"
+)
+
+// Values of StoreOptions.Store other than a file.
+const (
+	StoreAuto = "auto"
+	StoreNone = "none"
+)
+
+// Values of RunOptions.From.
+const (
+	FromResume = "resume"
+	FromNow    = "now"
+)
+
+// ClusterOptions select the API server.
+type ClusterOptions struct {
+	// Kubeconfig is a file. Defaults to $KUBECONFIG, ~/.kube/config, or the
+	// ServiceAccount of the pod.
+	Kubeconfig string
+	// Context is a context of the kubeconfig. Defaults to its current context.
+	Context string
+	// Version is the version of the program, for the user agent and the log.
+	Version string
+}
+
+// StoreOptions select the store of a configuration or a TriggerService.
+type StoreOptions struct {
+	ClusterOptions
+
+	// Config is a file of triggers, or a directory of such files.
+	Config string
+	// TriggerService is a NAMESPACE/NAME, in place of Config. Its store is in the
+	// namespace; Store does not apply.
+	TriggerService string
+	// Store is a file, StoreNone, or StoreAuto for a file in
+	// $XDG_STATE_HOME/kube-trigger, one per configuration and API server.
+	Store string
+}
+
+// RunOptions configure Run.
+type RunOptions struct {
+	StoreOptions
+
+	// ActionsDir is a directory of CUE templates, which take precedence over the
+	// built-in actions of the same name. Optional.
+	ActionsDir string
+
+	// Workers is the number of objects that a trigger acts on concurrently.
+	Workers int
+	// QueueSize is the number of events that a trigger accepts before its source
+	// has to wait.
+	QueueSize int
+	// Timeout limits one attempt of an action.
+	Timeout time.Duration
+	// MaxRetry is the number of retries of a failed action. 0 for none.
+	MaxRetry int
+	// RetryDelay is the delay before the first retry. It doubles with each retry.
+	RetryDelay time.Duration
+	// ShutdownGrace is the time that running actions get to finish after the
+	// context has ended.
+	ShutdownGrace time.Duration
+	// FailFast ends Run with the error of the first source that fails. Otherwise
+	// sources are restarted with backoff.
+	FailFast bool
+
+	// From is FromResume, or FromNow to skip the events since the last run.
+	From string
+	// AdoptStore takes over a store file that belongs to another configuration.
+	AdoptStore bool
+	// StateDir is a directory that outlives the process, in which the worker of a
+	// TriggerService records evaluations that crash it. Optional.
+	StateDir string
+	// PodName is the identity of the worker of a TriggerService. Defaults to the
+	// host name.
+	PodName string
+
+	// AllowAddresses are addresses and prefixes that actions may connect to
+	// although they are loopback, link-local, or a cloud's metadata service.
+	AllowAddresses []string
+	// ClusterAccess is a multicluster.Access, by which joined clusters are reached.
+	ClusterAccess string
+
+	// MetricsAddr is the address of /metrics, /healthz, /readyz and
+	// /debug/decisions. Empty for none.
+	MetricsAddr string
+	// WebhookAddr is the address of webhooks. It is bound while a trigger has one.
+	WebhookAddr string
+}
+
+// DefaultRunOptions returns the defaults of `kube-trigger run`.
+func DefaultRunOptions() RunOptions {
+	return RunOptions{
+		StoreOptions:  StoreOptions{Store: StoreAuto},
+		Workers:       engine.DefaultConcurrency,
+		QueueSize:     engine.DefaultQueueSize,
+		Timeout:       engine.DefaultTimeout,
+		MaxRetry:      engine.DefaultRetryLimit,
+		RetryDelay:    engine.DefaultBackoffInitial,
+		ShutdownGrace: engine.DefaultShutdownGrace,
+		From:          FromResume,
+		ClusterAccess: string(multicluster.Auto),
+		WebhookAddr:   ":8090",
+	}
+}

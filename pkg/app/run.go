@@ -1,0 +1,143 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/go-logr/logr"
+	"k8s.io/utils/clock"
+
+	"github.com/kubevela/kube-trigger/pkg/engine"
+	"github.com/kubevela/kube-trigger/pkg/engine/replay"
+)
+
+// Run runs the triggers of a configuration or a TriggerService until ctx ends,
+// which is not an error.
+func Run(ctx context.Context, o RunOptions) error {
+	if o.MaxRetry < 0 {
+		return InvalidError{fmt.Errorf("--max-retry %d: must be 0 or more", o.MaxRetry)}
+	}
+	if o.From != FromResume && o.From != FromNow {
+		return InvalidError{fmt.Errorf("--from %q: must be %s or %s", o.From, FromResume, FromNow)}
+	}
+	log := logr.FromContextOrDiscard(ctx).WithName("client")
+	setLibraryLoggers(log, log)
+	s, err := newServer(ctx, o.MetricsAddr)
+	if err != nil {
+		return err
+	}
+	r := runner{RunOptions: o, server: s}
+	return s.runWith(ctx, func(ctx context.Context) error {
+		if o.TriggerService != "" {
+			return r.runService(ctx)
+		}
+		return r.runConfig(ctx)
+	})
+}
+
+// runner is one call of Run.
+type runner struct {
+	RunOptions
+
+	// server is nil if nothing is served.
+	server *server
+}
+
+// runConfig runs the triggers of the configuration until ctx ends. The
+// configuration is checked before anything connects to the API server.
+func (r *runner) runConfig(ctx context.Context) error {
+	cfg, err := readConfig(r.Config, r.ActionsDir)
+	if err != nil {
+		return err
+	}
+	if _, err := cfg.check(ctx); err != nil {
+		return ignoreCanceled(ctx, err)
+	}
+	c, err := r.newClients()
+	if err != nil {
+		return err
+	}
+	s, err := r.openFileStore(ctx, c.resource.Server)
+	if err != nil {
+		return err
+	}
+	s.configureSources(&c)
+	err = r.runChecked(ctx, cfg, c, s)
+	return errors.Join(err, s.close())
+}
+
+// runChecked runs the triggers of a configuration that was checked.
+func (r *runner) runChecked(ctx context.Context, cfg configuration, c clients, s stores) error {
+	triggers, diagnostics, err := cfg.compile(c, func(string) string { return "" })
+	if err != nil {
+		return err
+	}
+	if len(diagnostics) > 0 {
+		return InvalidError{diagnostics}
+	}
+	if err := s.prune(ctx, triggers); err != nil {
+		return err
+	}
+	e, err := engine.New(r.engineOptions(s), triggers)
+	if err != nil {
+		return InvalidError{err}
+	}
+	logr.FromContextOrDiscard(ctx).Info("starting", "config", r.Config, "version", r.Version)
+	return s.runWith(ctx, func(ctx context.Context) error { return r.runEngine(ctx, e, c, s) })
+}
+
+// runEngine runs e until ctx ends, and replays dead letters meanwhile.
+func (r *runner) runEngine(ctx context.Context, e *engine.Engine, c clients, s stores) error {
+	r.server.setEngine(e)
+	if s.store == nil {
+		return e.Run(ctx)
+	}
+	replayer := replay.Replayer{
+		DeadLetters: s.store, Engine: e, Complete: c.refetch,
+		Interval: replayInterval, Wake: s.replayRequested, Clock: clock.RealClock{},
+	}
+	// The replayer stops after the engine: its events are acknowledged by then.
+	replayCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		replayer.Run(replayCtx)
+	}()
+	err := e.Run(ctx)
+	stop()
+	<-done
+	return err
+}
+
+// engineOptions returns the options of an engine with the store of s.
+func (r *runner) engineOptions(s stores, observers ...engine.Observer) engine.Options {
+	return engine.Options{
+		Defaults: engine.Policy{
+			Timeout:     r.Timeout,
+			Concurrency: r.Workers,
+			QueueSize:   r.QueueSize,
+			Retry:       engine.Retry{Limit: &r.MaxRetry, Backoff: engine.Backoff{Initial: r.RetryDelay}},
+		},
+		ShutdownGrace: r.ShutdownGrace,
+		FailFast:      r.FailFast,
+		DeadLetters:   s.deadLetters(),
+		Observers:     append(observers, r.server.observers()...),
+	}
+}

@@ -1,0 +1,161 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-logr/logr"
+	"k8s.io/utils/clock"
+
+	"github.com/kubevela/kube-trigger/pkg/engine"
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/observe"
+)
+
+// stuckAfter is how long an evaluation may exceed its deadline before /healthz
+// fails: only a restart of the process ends it.
+const stuckAfter = 30 * time.Second
+
+// server serves the metrics, health and decisions of a run. A nil server serves
+// nothing.
+type server struct {
+	listener  net.Listener
+	metrics   *observe.Metrics
+	decisions *observe.DecisionLog
+	// engine is nil before the first engine runs.
+	engine atomic.Pointer[engine.Engine]
+}
+
+// newServer listens on addr. It returns nil if addr is empty.
+func newServer(ctx context.Context, addr string) (*server, error) {
+	if addr == "" {
+		return nil, nil
+	}
+	var config net.ListenConfig
+	l, err := config.Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("--metrics-addr %s: %w", addr, err)
+	}
+	logr.FromContextOrDiscard(ctx).Info("serving metrics", "address", l.Addr().String())
+	return &server{listener: l, metrics: observe.NewMetrics(clock.RealClock{}), decisions: &observe.DecisionLog{}}, nil
+}
+
+// observers returns the observers that record the results of an engine.
+func (s *server) observers() []engine.Observer {
+	if s == nil {
+		return nil
+	}
+	return []engine.Observer{s.metrics, s.decisions}
+}
+
+func (s *server) storeFailed() {
+	if s != nil {
+		s.metrics.ObserveStoreError()
+	}
+}
+
+// setEngine has the server report on e. It drops the records of triggers that e
+// does not have.
+func (s *server) setEngine(e *engine.Engine) {
+	if s == nil {
+		return
+	}
+	s.engine.Store(e)
+	s.metrics.Retain(e.Triggers())
+	s.decisions.Retain(e.Triggers())
+}
+
+// Backlogs implements observe.EngineState.
+func (s *server) Backlogs() map[event.TriggerRef]engine.Backlog {
+	if e := s.engine.Load(); e != nil {
+		return e.Backlogs()
+	}
+	return nil
+}
+
+// Quarantines implements observe.EngineState.
+func (s *server) Quarantines() []engine.Quarantine {
+	if e := s.engine.Load(); e != nil {
+		return e.Quarantines()
+	}
+	return nil
+}
+
+// Running reports whether the engine accepts events.
+func (s *server) Running() bool {
+	e := s.engine.Load()
+	return e != nil && e.Running()
+}
+
+// runWith calls run, and serves until it has returned.
+func (s *server) runWith(ctx context.Context, run func(context.Context) error) error {
+	if s == nil {
+		return run(ctx)
+	}
+	httpServer := &http.Server{
+		Handler:           s.handler(s, clock.RealClock{}),
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    16 << 10,
+	}
+	served := make(chan error, 1)
+	go func() { served <- httpServer.Serve(s.listener) }()
+	err := run(ctx)
+	closeErr := httpServer.Close()
+	if serveErr := <-served; !errors.Is(serveErr, http.ErrServerClosed) {
+		err = errors.Join(err, fmt.Errorf("serve metrics: %w", serveErr))
+	}
+	return errors.Join(err, closeErr)
+}
+
+// engineState is the state of an engine.
+type engineState interface {
+	observe.EngineState
+	Running() bool
+}
+
+func (s *server) handler(e engineState, c clock.PassiveClock) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", s.metrics.Handler(e))
+	mux.Handle("GET /debug/decisions", s.decisions)
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		for _, q := range e.Quarantines() {
+			if q.Evaluation && c.Since(q.Since) > stuckAfter {
+				http.Error(w, fmt.Sprintf("trigger %q: an evaluation of its CUE does not end", q.Trigger), http.StatusServiceUnavailable)
+				return
+			}
+		}
+		fmt.Fprintln(w, "ok")
+	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if !e.Running() {
+			http.Error(w, "no events are accepted", http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "ok")
+	})
+	return mux
+}

@@ -1,0 +1,110 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package app
+
+import (
+	"context"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kubevela/kube-trigger/pkg/action/provider"
+	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/engine"
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/source"
+	"github.com/kubevela/kube-trigger/pkg/source/application"
+	"github.com/kubevela/kube-trigger/pkg/source/cron"
+	"github.com/kubevela/kube-trigger/pkg/source/k8sevent"
+	"github.com/kubevela/kube-trigger/pkg/source/resource"
+	"github.com/kubevela/kube-trigger/pkg/source/velaql"
+	"github.com/kubevela/kube-trigger/pkg/source/webhook"
+	"github.com/kubevela/kube-trigger/pkg/velaql/query"
+	"github.com/kubevela/kube-trigger/pkg/velaql/view"
+)
+
+// sources returns all sources by type.
+func (c *clients) sources() source.Registry {
+	views := c.velaql
+	views.CompileView = c.compileView
+	return source.Registry{
+		application.Type: application.New(c.resource),
+		cron.Type:        cron.New(c.cron),
+		k8sevent.Type:    k8sevent.New(c.resource),
+		resource.Type:    resource.New(c.resource),
+		velaql.Type:      velaql.New(views),
+		webhook.Type:     webhook.New(c.webhook),
+	}
+}
+
+// watchesObjects reports whether sources of the type report the state of watches.
+func watchesObjects(sourceType string) bool {
+	switch sourceType {
+	case application.Type, k8sevent.Type, resource.Type, velaql.Type:
+		return true
+	}
+	return false
+}
+
+// executor returns the provider calls of a trigger: they write as the trigger's
+// field manager, and the loop detector records what they write. It returns nil
+// without clients.
+func (c *clients) executor(t event.TriggerRef) provider.Executor {
+	if c.client == nil {
+		return nil
+	}
+	detector := c.loops.Detector(t)
+	next := provider.New(provider.Options{
+		Client:    detector.Client(client.WithFieldOwner(c.client, t.FieldManager())),
+		Namespace: t.Namespace,
+		Egress:    c.egress,
+		Clusters: func(ctx context.Context, cluster string) (client.Client, error) {
+			joined, err := c.clusters.Connect(ctx, cluster)
+			if err != nil {
+				return nil, err
+			}
+			return detector.ClientIn(cluster, client.WithFieldOwner(joined.Client, t.FieldManager())), nil
+		},
+	})
+	return view.Executor(next, c.client)
+}
+
+// compileView compiles the view of a trigger's source. Crashes of its evaluation
+// are tracked as those of a filter.
+func (c *clients) compileView(t event.TriggerRef, q query.Query) (velaql.View, diag.List) {
+	o := view.Options{Client: c.client, Executor: c.executor(t)}
+	if c.crashes != nil {
+		o.CrashTracker = func(text string) view.CrashTracker { return c.crashes.Subject("view of "+t.String(), text) }
+	}
+	return view.New(q, o)
+}
+
+// loopDetector returns the loop detector of a trigger; nil without clients.
+func (c *clients) loopDetector(t event.TriggerRef) engine.LoopDetector {
+	if c.loops == nil {
+		return nil
+	}
+	return c.loops.Detector(t)
+}
+
+// crashTracker returns the crash tracker of a trigger's filter; nil if crashes are
+// not recorded.
+func (c *clients) crashTracker(t event.TriggerRef, filter string) engine.CrashTracker {
+	if c.crashes == nil {
+		return nil
+	}
+	return c.crashes.Subject(t.String(), filter)
+}

@@ -1,0 +1,274 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/go-logr/logr"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
+
+	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/crashguard"
+	"github.com/kubevela/kube-trigger/pkg/engine"
+	"github.com/kubevela/kube-trigger/pkg/source"
+	"github.com/kubevela/kube-trigger/pkg/source/cron"
+	"github.com/kubevela/kube-trigger/pkg/source/resource"
+	"github.com/kubevela/kube-trigger/pkg/source/velaql"
+	"github.com/kubevela/kube-trigger/pkg/source/webhook"
+	"github.com/kubevela/kube-trigger/pkg/store"
+	"github.com/kubevela/kube-trigger/pkg/store/cluster"
+	"github.com/kubevela/kube-trigger/pkg/store/file"
+	"github.com/kubevela/kube-trigger/pkg/store/socket"
+)
+
+// How far the store may lag behind the engine: by an interval, or by a number of
+// changes. In the cluster each write is a request to the API server.
+const (
+	saveInterval        = 50 * time.Millisecond
+	saveBatch           = 1000
+	clusterSaveInterval = time.Second
+	clusterSaveBatch    = 100
+)
+
+const (
+	// saveGrace is how long writes of a failing store are retried at the end.
+	saveGrace = 5 * time.Second
+	// replayInterval is how often the store is polled for replay requests.
+	replayInterval = 5 * time.Second
+)
+
+// stores is the persistent state of a run. The zero value persists nothing.
+type stores struct {
+	store     store.Store
+	saver     *store.Saver
+	secretKey []byte
+	// crashes is nil if crashes of evaluations are not recorded.
+	crashes *crashguard.Tracker
+	// listener is the Unix socket of the dead letters of a file; nil for none.
+	// Each replay request that it receives is signaled to replayRequested.
+	listener        net.Listener
+	replayRequested chan struct{}
+}
+
+// openFileStore opens the store file of a configuration, for the API server at
+// host. Without a file it returns the zero stores.
+func (r *runner) openFileStore(ctx context.Context, host string) (stores, error) {
+	log := logr.FromContextOrDiscard(ctx)
+	path := r.Store
+	switch path {
+	case StoreNone, "":
+		log.Info("no store: a restart does not resume")
+		return stores{}, nil
+	case StoreAuto:
+		var err error
+		if path, err = defaultStorePath(r.Config, host); err != nil {
+			log.Info("no store: a restart does not resume", "reason", err.Error())
+			return stores{}, nil
+		}
+	}
+	owner, err := filepath.Abs(r.Config)
+	if err != nil {
+		return stores{}, err
+	}
+	f, err := file.Open(ctx, path, file.Options{Owner: owner, Adopt: r.AdoptStore})
+	if owned := (*file.OwnedError)(nil); errors.As(err, &owned) {
+		return stores{}, fmt.Errorf("%w; --adopt-store makes it the store of %s and drops the unfinished events of the other configuration", err, owner)
+	}
+	if err != nil {
+		return stores{}, err
+	}
+	s := stores{store: f, replayRequested: make(chan struct{}, 1)}
+	if s.secretKey, err = loadSecretKey(path + ".key"); err != nil {
+		return stores{}, errors.Join(err, f.Close())
+	}
+	if s.crashes, err = crashguard.Open(path + ".evaluations"); err != nil {
+		return stores{}, errors.Join(err, f.Close())
+	}
+	s.saver = store.NewSaver(f, store.SaverOptions{
+		MaxDelay: saveInterval, BatchSize: saveBatch, GracePeriod: saveGrace, Clock: clock.RealClock{},
+		OnError: r.onStoreError(log),
+	})
+	if s.listener, err = socket.Listen(ctx, socketPath(path)); err != nil {
+		log.Info("`kube-trigger dead-letters` cannot reach this process", "reason", err.Error())
+	}
+	log.Info("store opened", "file", path)
+	return s, nil
+}
+
+// openClusterStore opens the store of ts in its namespace. It waits until no other
+// worker has it open.
+func (r *runner) openClusterStore(ctx context.Context, cfg *rest.Config, c clients, ts *v1alpha1.TriggerService) (stores, error) {
+	log := logr.FromContextOrDiscard(ctx)
+	var err error
+	identity := r.PodName
+	if identity == "" {
+		if identity, err = os.Hostname(); err != nil {
+			return stores{}, err
+		}
+	}
+	var s stores
+	if r.StateDir != "" {
+		if s.crashes, err = crashguard.Open(filepath.Join(r.StateDir, "evaluations")); err != nil {
+			return stores{}, err
+		}
+	}
+	log.Info("waiting for other workers of the TriggerService to end")
+	opened, err := cluster.Open(ctx, cluster.Options{
+		Config: cfg, Namespace: ts.Namespace, Owner: ts.Name, Identity: identity,
+		Scheme: c.scheme, Mapper: c.resource.Mapper,
+		OwnerReferences: []metav1.OwnerReference{{
+			APIVersion: v1alpha1.GroupVersion().String(), Kind: v1alpha1.TriggerServiceKind, Name: ts.Name, UID: ts.UID,
+		}},
+	})
+	if err != nil {
+		return stores{}, err
+	}
+	s.store, s.saver = opened, store.NewSaver(opened, store.SaverOptions{
+		MaxDelay: clusterSaveInterval, BatchSize: clusterSaveBatch, GracePeriod: saveGrace, Clock: clock.RealClock{},
+		OnError: r.onStoreError(log),
+	})
+	return s, nil
+}
+
+// onStoreError returns a function that reports an error of the store.
+func (r *runner) onStoreError(log logr.Logger) func(error) {
+	return func(err error) {
+		log.Error(err, "Store failed; trying again")
+		r.server.storeFailed()
+	}
+}
+
+// configureSources has the sources of c resume from s and save their progress to
+// it.
+func (s stores) configureSources(c *clients) {
+	if s.store == nil {
+		return
+	}
+	c.crashes = s.crashes
+	c.resource.Checkpoints, c.resource.Saver, c.resource.SecretKey = s.store, s.saver, s.secretKey
+	c.cron.Checkpoints, c.cron.Saver = s.store, s.saver
+	c.velaql.Checkpoints, c.velaql.Saver = s.store, s.saver
+	c.webhook.Queue, c.webhook.Checkpoints, c.webhook.Saver = s.store, s.store, s.saver
+}
+
+// deadLetters returns the store of dead letters; nil for none.
+func (s stores) deadLetters() store.DeadLetters {
+	if s.store == nil {
+		return nil
+	}
+	return s.store
+}
+
+// prune deletes the checkpoints and queued events that no trigger uses.
+func (s stores) prune(ctx context.Context, triggers []engine.Trigger) error {
+	if s.store == nil {
+		return nil
+	}
+	names, err := s.store.Watches(ctx)
+	if err != nil {
+		return fmt.Errorf("list watches: %w", err)
+	}
+	stored, used := cachedWatches{s.store, names}, subscriptions(triggers)
+	if err := cron.Prune(ctx, stored, used); err != nil {
+		return err
+	}
+	if err := velaql.Prune(ctx, stored, used); err != nil {
+		return err
+	}
+	if err := webhook.Prune(ctx, stored, s.store, used); err != nil {
+		return err
+	}
+	return resource.Prune(ctx, stored, used)
+}
+
+// subscriptions returns the subscriptions of triggers.
+func subscriptions(triggers []engine.Trigger) []source.Subscription {
+	var all []source.Subscription
+	for _, t := range triggers {
+		all = append(all, t.Subscription)
+	}
+	return all
+}
+
+// cachedWatches are Checkpoints with a list of watches that was read once: in the
+// cluster, reading it takes requests.
+type cachedWatches struct {
+	store.Checkpoints
+	names []string
+}
+
+func (c cachedWatches) Watches(context.Context) ([]string, error) {
+	return c.names, nil
+}
+
+// runWith calls run, saves changes while it runs, and saves the rest once it has
+// returned. The context of run ends if another process takes over the store.
+func (s stores) runWith(ctx context.Context, run func(context.Context) error) error {
+	if s.store == nil {
+		return run(ctx)
+	}
+	runCtx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	saveCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	errs := make(chan error, 2)
+	go func() {
+		errs <- s.saver.Run(saveCtx)
+		cancel()
+	}()
+	go func() { errs <- s.serveDeadLetters(saveCtx) }()
+	err := run(runCtx)
+	stop()
+	return errors.Join(err, <-errs, <-errs)
+}
+
+// serveDeadLetters gives other processes access to the dead letters until ctx
+// ends.
+func (s stores) serveDeadLetters(ctx context.Context) error {
+	if s.listener == nil {
+		return nil
+	}
+	return socket.Serve(ctx, s.listener, s.store, func() {
+		select {
+		case s.replayRequested <- struct{}{}:
+		default: // a signal is pending
+		}
+	})
+}
+
+func (s stores) close() error {
+	if s.store == nil {
+		return nil
+	}
+	if s.listener != nil {
+		_ = s.listener.Close() // may be closed already
+	}
+	var err error
+	if s.crashes != nil {
+		err = s.crashes.Close()
+	}
+	return errors.Join(err, s.store.Close())
+}

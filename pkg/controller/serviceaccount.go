@@ -1,0 +1,92 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+)
+
+// reconcileServiceAccount applies the default ServiceAccount of a namespace and
+// its RoleBinding, or deletes both when no TriggerService uses them any longer. An
+// existing ServiceAccount that the controller did not create is used unchanged and
+// gets no RoleBinding.
+func (r *reconciler) reconcileServiceAccount(ctx context.Context, namespace string) error {
+	var services v1alpha1.TriggerServiceList
+	err := r.client.List(ctx, &services, client.InNamespace(namespace), client.MatchingFields{byServiceAccount: DefaultServiceAccount})
+	if err != nil {
+		return fmt.Errorf("list TriggerServices in namespace %q: %w", namespace, err)
+	}
+	var owners []metav1.OwnerReference
+	for i := range services.Items {
+		if services.Items[i].DeletionTimestamp.IsZero() {
+			owners = append(owners, ownerReference(&services.Items[i], false))
+		}
+	}
+	meta := metav1.ObjectMeta{Namespace: namespace, Name: DefaultServiceAccount, Labels: Labels(), OwnerReferences: owners}
+	serviceAccount := &corev1.ServiceAccount{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ServiceAccount"}, ObjectMeta: meta}
+	binding := &rbacv1.RoleBinding{
+		TypeMeta: metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "RoleBinding"}, ObjectMeta: meta,
+		RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: WorkerRole},
+		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Name: DefaultServiceAccount, Namespace: namespace}},
+	}
+	if len(owners) == 0 {
+		return errors.Join(r.deleteManaged(ctx, binding), r.deleteManaged(ctx, serviceAccount))
+	}
+	err = r.apply(ctx, serviceAccount, &corev1.ServiceAccount{}, isManaged)
+	if errors.As(err, &conflictError{}) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	err = r.apply(ctx, binding, &rbacv1.RoleBinding{}, isManaged)
+	if errors.As(err, &conflictError{}) {
+		return nil
+	}
+	return err
+}
+
+// isManaged reports whether o has the labels of the controller.
+func isManaged(o client.Object) bool {
+	labels := o.GetLabels()
+	for k, v := range Labels() {
+		if labels[k] != v {
+			return false
+		}
+	}
+	return true
+}
+
+// deleteManaged deletes o if it exists and isManaged.
+func (r *reconciler) deleteManaged(ctx context.Context, o client.Object) error {
+	if err := r.client.Get(ctx, client.ObjectKeyFromObject(o), o); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	if !isManaged(o) {
+		return nil
+	}
+	return r.remove(ctx, o)
+}

@@ -1,0 +1,158 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package crashguard
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+)
+
+// crash leaves the file as a killed process does.
+func crash(b *Tracker) {
+	_ = munmap(b.memory)
+	b.memory = nil
+	_ = b.file.Close()
+}
+
+func openTracker(t *testing.T, path string) *Tracker {
+	t.Helper()
+	b, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = b.Close() }) // unless the test has closed it
+	return b
+}
+
+func TestTracker_TwoCrashes(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "evaluations")
+	for crashes := range 6 {
+		b := openTracker(t, path)
+		bad, good := b.Subject("bad", "text"), b.Subject("good", "text")
+		for event := range 3 {
+			id := strconv.Itoa(event)
+			if got, want := bad.Fatal(id), crashes >= 2*(event+1); got != want {
+				t.Errorf("after %d crashes: event %s fatal %t, want %t", crashes, id, got, want)
+			}
+			if good.Fatal(id) {
+				t.Errorf("after %d crashes: the other subject is fatal", crashes)
+			}
+		}
+		if bad.Fatal("") {
+			t.Errorf("after %d crashes: the whole subject is fatal", crashes)
+		}
+		id := strconv.Itoa(crashes / 2)
+		good.Begin("other")()
+		bad.Begin(id)
+		good.Begin(strconv.Itoa(crashes)) // runs at the same time
+		crash(b)
+	}
+	b := openTracker(t, path)
+	if bad := b.Subject("bad", "text"); !bad.Fatal("0") || !bad.Fatal("other") || !bad.Fatal("") {
+		t.Error("three events are fatal, but not the whole subject")
+	}
+	if b.Subject("bad", "other text").Fatal("0") {
+		t.Error("a changed text is fatal")
+	}
+}
+
+func TestTracker_NotFatal(t *testing.T) {
+	for name, run := range map[string]func(b *Tracker, round int){
+		"other-event": func(b *Tracker, round int) { b.Subject("a", "").Begin(strconv.Itoa(round)); crash(b) },
+		"closed":      func(b *Tracker, _ int) { b.Subject("a", "").Begin("1"); _ = b.Close() },
+		"ended":       func(b *Tracker, _ int) { b.Subject("a", "").Begin("1")(); crash(b) },
+		"alternating": func(b *Tracker, round int) {
+			if round%2 == 0 {
+				b.Subject("a", "").Begin("1")
+			} else {
+				b.Subject("b", "").Begin("1")
+			}
+			crash(b)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "evaluations")
+			for round := range 4 {
+				b := openTracker(t, path)
+				if b.Subject("a", "").Fatal("1") || b.Subject("a", "").Fatal("") {
+					t.Errorf("fatal after %d rounds", round)
+				}
+				run(b, round)
+			}
+		})
+	}
+}
+
+func TestTracker_ConcurrentEvaluations(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "evaluations")
+	for crashes := range 5 {
+		b := openTracker(t, path)
+		one, two := b.Subject("one", ""), b.Subject("two", "")
+		if got, want := one.Fatal("1") || two.Fatal("1"), crashes == 4; got != want {
+			t.Errorf("after %d crashes: fatal %t, want %t", crashes, got, want)
+		}
+		one.Begin("1")
+		two.Begin("1")
+		crash(b)
+	}
+}
+
+func TestTracker_SlotReuse(t *testing.T) {
+	b := openTracker(t, filepath.Join(t.TempDir(), "evaluations"))
+	for range 3 * maxRunning {
+		b.Subject("a", "").Begin("1")()
+	}
+	if len(b.freeSlots) != maxRunning {
+		t.Errorf("%d free slots, want %d", len(b.freeSlots), maxRunning)
+	}
+	for range 2 * maxRunning {
+		defer b.Subject("a", "").Begin("1")()
+	}
+}
+
+func FuzzOpen(f *testing.F) {
+	f.Add([]byte("\x01not a record"))
+	two := make([]byte, 2*recordSize)
+	record{state: running}.encode(two)
+	record{state: suspect, crashes: 255}.encode(two[recordSize:])
+	f.Add(two)
+	f.Fuzz(func(t *testing.T, previous []byte) {
+		path := filepath.Join(t.TempDir(), "evaluations")
+		if err := os.WriteFile(path, previous, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		b := openTracker(t, path)
+		b.Subject("a", "").Begin("1")()
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func BenchmarkSubjectTracker_Begin(b *testing.B) {
+	tracker, err := Open(filepath.Join(b.TempDir(), "evaluations"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = tracker.Close() })
+	s := tracker.Subject("a", "")
+	for b.Loop() {
+		s.Begin("115e288b-cab2-d9a3-5c17-c1de9f72c16d@242")()
+	}
+}

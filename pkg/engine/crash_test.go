@@ -1,0 +1,106 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package engine_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/kubevela/kube-trigger/pkg/engine"
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/filter"
+)
+
+// fakeCrashTracker reports one fatal event, and records the calls.
+type fakeCrashTracker struct {
+	mu           sync.Mutex
+	fatal        string
+	began, ended []string
+}
+
+func (f *fakeCrashTracker) Begin(id string) (end func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.began = append(f.began, id)
+	return func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.ended = append(f.ended, id)
+	}
+}
+
+func (f *fakeCrashTracker) Fatal(id string) bool { return id == f.fatal }
+
+func (f *fakeCrashTracker) want(t *testing.T, began, ended int) {
+	t.Helper()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.began) != began || len(f.ended) != ended {
+		t.Errorf("began %q and ended %q, want %d and %d", f.began, f.ended, began, ended)
+	}
+}
+
+// noAction is the action of triggers whose filter never matches.
+var noAction = actionFunc(func(context.Context, event.Event) error { return nil })
+
+func TestCrash_TracksEvaluations(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &fakeCrashTracker{}
+		asked := filterFunc(func(_ context.Context, ev event.Event) (filter.Verdict, error) {
+			if ev.ID == "long" {
+				time.Sleep(time.Second)
+			}
+			return filter.Verdict{}, nil
+		})
+		h := start(t, engine.Options{}, engine.Trigger{Action: noAction, Filter: asked, CrashTracker: w})
+		h.deliver("a", "short")
+		advance(time.Second)
+		w.want(t, 1, 1)
+		h.deliver("a", "long")
+		advance(500 * time.Millisecond)
+		w.want(t, 2, 1)
+		advance(time.Second)
+		w.want(t, 2, 2)
+		h.stop()
+		h.wantDone("short", "long")
+	})
+}
+
+func TestCrash_FatalEvent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked := &recorder{}
+		f := filterFunc(func(_ context.Context, ev event.Event) (filter.Verdict, error) {
+			asked.add(ev.ID)
+			return filter.Verdict{}, nil
+		})
+		h := start(t, engine.Options{}, engine.Trigger{Action: noAction, Filter: f, CrashTracker: &fakeCrashTracker{fatal: "bad"}})
+		for _, id := range []string{"good", "bad", "better"} {
+			h.deliver("a", id)
+		}
+		synctest.Wait()
+		h.wantOutcomes("bad", engine.DeadLettered)
+		if d := h.decisionsOf("bad"); d[0].Reason != engine.ReasonQuarantined {
+			t.Errorf("reason %q, want %q", d[0].Reason, engine.ReasonQuarantined)
+		}
+		asked.want(t, "good", "better")
+		h.stop()
+		h.wantDone("good", "bad", "better")
+	})
+}

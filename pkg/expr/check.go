@@ -1,0 +1,219 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package expr
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/literal"
+	"cuelang.org/go/cue/parser"
+	"cuelang.org/go/cue/token"
+
+	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/event"
+)
+
+// valueKind is the kind of the values that an expression may have.
+type valueKind string
+
+const (
+	unknownKind valueKind = ""
+	boolKind    valueKind = "a boolean"
+	stringKind  valueKind = "a string"
+	numberKind  valueKind = "a number"
+	structKind  valueKind = "a struct"
+	listKind    valueKind = "a list"
+	// nonBoolKind is any kind but a boolean.
+	nonBoolKind valueKind = "not a boolean"
+)
+
+// checker finds the mistakes in an expression that CUE does not find without an event.
+type checker struct {
+	*Expression
+	schema ast.Expr
+	diagnostics
+}
+
+// check returns the diagnostics of e: imports that are not allowed, fields that context
+// never has, invalid regular expressions, and conditions that cannot be boolean.
+func check(e *Expression) (diag.List, error) {
+	schema, err := parser.ParseExpr("schema", event.Schema)
+	if err != nil {
+		return nil, err
+	}
+	c := &checker{Expression: e, schema: schema}
+	c.checkImports()
+	ast.Walk(e.file, c.visit, nil)
+	for _, f := range e.Constraints {
+		c.checkConstraint(f.Value, c.schema, "context")
+	}
+	for _, x := range e.Conditions {
+		c.checkCondition(x)
+	}
+	return c.list, nil
+}
+
+func (c *checker) checkImports() {
+	for _, d := range c.file.Decls {
+		imports, ok := d.(*ast.ImportDecl)
+		if !ok {
+			continue
+		}
+		for _, spec := range imports.Specs {
+			switch path := importPath(spec); {
+			case path == "vela" || strings.HasPrefix(path, "vela/"):
+				c.add(spec.Path, "cannot import %q: filters cannot call providers", path)
+			case !slices.Contains(standardLibrary(), path):
+				c.add(spec.Path, "cannot import %q: not in CUE's standard library%s", path, diag.Suggest(path, standardLibrary()))
+			}
+		}
+	}
+}
+
+// visit checks each path below context, and each regular expression.
+func (c *checker) visit(n ast.Node) bool {
+	switch n := n.(type) {
+	case *ast.BinaryExpr:
+		if n.Op == token.MAT || n.Op == token.NMAT {
+			c.checkRegexp(n.Y)
+		}
+	case *ast.UnaryExpr:
+		if n.Op == token.MAT || n.Op == token.NMAT {
+			c.checkRegexp(n.X)
+		}
+	case *ast.SelectorExpr:
+		c.checkField(n.X, n.Sel)
+	case *ast.IndexExpr:
+		if lit, ok := n.Index.(*ast.BasicLit); ok && lit.Kind == token.STRING {
+			c.checkField(n.X, lit)
+		}
+	}
+	return true
+}
+
+func (c *checker) checkRegexp(x ast.Expr) {
+	if lit, ok := x.(*ast.BasicLit); ok && lit.Kind == token.STRING {
+		if s, err := literal.Unquote(lit.Value); err == nil {
+			if _, err := regexp.Compile(s); err != nil {
+				c.add(lit, "%v", err)
+			}
+		}
+	}
+}
+
+// checkField checks that x, where it is context or a part of it, may have the field.
+func (c *checker) checkField(x ast.Expr, field ast.Label) {
+	r, ok := c.Reference(x)
+	name, static := fieldName(field)
+	if !ok || !static || r.Computed {
+		return
+	}
+	if schema := c.schemaOf(r); schema != nil {
+		c.checkName(field, name, schema, r.String())
+	}
+}
+
+// checkName checks that the value at path, whose schema is given, may have a field of
+// that name. It returns the schema of the field, or nil.
+func (c *checker) checkName(label ast.Node, name string, schema ast.Expr, path string) ast.Expr {
+	s, ok := schema.(*ast.StructLit)
+	if !ok {
+		c.add(label, "%s has no field %q: it is %s", path, name, c.schemaKind(schema))
+		return nil
+	}
+	fields, open := schemaFields(s)
+	if next, ok := fields[name]; ok || open {
+		return next
+	}
+	known := slices.Sorted(maps.Keys(fields))
+	c.add(label, "%s has no field %q (known fields: %s)%s", path, name, strings.Join(known, ", "), diag.Suggest(name, known))
+	return nil
+}
+
+// checkConstraint checks the fields of x, a constraint on the value at path, whose
+// schema is given.
+func (c *checker) checkConstraint(x, schema ast.Expr, path string) {
+	switch x := x.(type) {
+	case *ast.ParenExpr:
+		c.checkConstraint(x.X, schema, path)
+	case *ast.BinaryExpr:
+		if x.Op == token.AND || x.Op == token.OR {
+			c.checkConstraint(x.X, schema, path)
+			c.checkConstraint(x.Y, schema, path)
+		}
+	case *ast.StructLit:
+		for _, d := range x.Elts {
+			f, ok := d.(*ast.Field)
+			if !ok {
+				continue
+			}
+			if name, static := fieldName(f.Label); static {
+				if next := c.checkName(f.Label, name, schema, path); next != nil {
+					c.checkConstraint(f.Value, next, path+"."+name)
+				}
+			}
+		}
+	}
+}
+
+// schemaOf returns the schema of the value at r, or nil where it has none.
+func (c *checker) schemaOf(r Reference) ast.Expr {
+	schema := c.schema
+	for _, s := range r.steps {
+		decl, ok := schema.(*ast.StructLit)
+		if !ok || s.isIndex {
+			return nil
+		}
+		fields, _ := schemaFields(decl)
+		schema = fields[s.field]
+	}
+	return schema
+}
+
+// schemaFields returns the fields of a struct of the schema, and whether the struct is
+// open.
+func schemaFields(s *ast.StructLit) (fields map[string]ast.Expr, open bool) {
+	fields = map[string]ast.Expr{}
+	for _, d := range s.Elts {
+		switch d := d.(type) {
+		case *ast.Field:
+			if name, _, err := ast.LabelName(d.Label); err == nil {
+				fields[name] = d.Value
+			}
+		case *ast.Ellipsis:
+			open = true
+		}
+	}
+	return fields, open
+}
+
+// schemaKind returns the kind of the values of a schema.
+func (c *checker) schemaKind(x ast.Expr) valueKind {
+	switch x := x.(type) {
+	case *ast.StructLit:
+		return structKind
+	case *ast.Ident:
+		if x.Name == "string" {
+			return stringKind
+		}
+	}
+	return unknownKind
+}

@@ -1,0 +1,27 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+// Package expr analyses the CUE of filters and action templates before they are
+// evaluated.
+//
+// For both, it finds the fields of context that CUE depends on (FieldSet), so that only
+// those are handed to CUE. For filters, it parses and checks expressions (Expression), and
+// compiles them into forms that need no CUE (FastPath, Shape) or little of it (Program).
+// For templates, it orders the calls (Schedule), folds constants (FoldConstants), and
+// checks Go templates in properties.
+//
+// Errors have the line and column in the text, and never hold values of an event.
+package expr

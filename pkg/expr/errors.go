@@ -1,0 +1,176 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package expr
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/errors"
+	"cuelang.org/go/cue/format"
+	"cuelang.org/go/cue/token"
+
+	"github.com/kubevela/kube-trigger/pkg/diag"
+)
+
+// diagnostics collects diagnostics with their positions in the expression.
+type diagnostics struct{ list diag.List }
+
+func (d *diagnostics) add(n ast.Node, format string, args ...any) {
+	d.addAt(n.Pos(), format, args...)
+}
+
+func (d *diagnostics) addAt(pos token.Pos, format string, args ...any) {
+	d.list.Add("", format, args...)
+	last := &d.list[len(d.list)-1]
+	if pos.Filename() == Filename {
+		last.Line, last.Column = pos.Line(), pos.Column()
+	}
+}
+
+// cueDiagnostics returns the diagnostics of a CUE error, each at its first position
+// in the text of x. x is nil where the text is not valid CUE.
+func cueDiagnostics(err error, x *Expression) diag.List {
+	var list diagnostics
+	for _, e := range errors.Errors(err) {
+		position := e.Position()
+		for _, pos := range slices.Backward(errors.Positions(e)) {
+			if pos.Filename() == Filename {
+				position = pos
+			}
+		}
+		list.addAt(position, "%s", cueMessage(e, x))
+	}
+	return list.list
+}
+
+func cueMessage(e errors.Error, x *Expression) string {
+	format, args := e.Msg()
+	message := fmt.Sprintf(format, args...)
+	switch {
+	case x == nil:
+	case format == "reference %q not found" && len(args) == 1:
+		return x.unknownName(fmt.Sprint(args[0]))
+	case isConflict(e):
+		return "can never match: " + strings.Join(e.Path(), ".") + ": " + message
+	}
+	return message
+}
+
+// unknownName returns the message for an undeclared identifier, with a suggestion.
+func (e *Expression) unknownName(name string) string {
+	if slices.Contains(standardLibrary(), name) {
+		return fmt.Sprintf("unknown name %q: missing import %[1]q", name)
+	}
+	known := append(slices.Collect(maps.Keys(e.helpers)), slices.Collect(maps.Keys(e.imports))...)
+	slices.Sort(known)
+	known = append([]string{"context"}, known...)
+	return fmt.Sprintf("unknown name %q%s", name, diag.Suggest(name, known))
+}
+
+// sortByPosition returns the first diagnostic at each position, in the order of the
+// text.
+func sortByPosition(list diag.List) diag.List {
+	slices.SortStableFunc(list, func(a, b diag.Diagnostic) int {
+		if a.Line != b.Line {
+			return a.Line - b.Line
+		}
+		return a.Column - b.Column
+	})
+	return slices.CompactFunc(list, func(a, b diag.Diagnostic) bool {
+		return a.Line == b.Line && a.Column == b.Column && (a.Line > 0 || a.Message == b.Message)
+	})
+}
+
+// Excerpt returns the source of x on one line, at most 120 characters.
+func Excerpt(x ast.Node) string {
+	const maxRunes = 120
+	b, err := format.Node(x)
+	if err != nil {
+		return "the condition"
+	}
+	text := []rune(strings.Join(strings.Fields(string(b)), " "))
+	if len(text) > maxRunes {
+		text = append(text[:maxRunes-1], '…')
+	}
+	return string(text)
+}
+
+// EvaluationFailure returns the reason why e's expression cannot be evaluated, and ""
+// where e is a value that does not satisfy a constraint. The reason never holds a
+// value of the event, which the messages of CUE do: errors are told apart by their
+// format, and described in fixed words.
+func EvaluationFailure(e errors.Error) string {
+	format, args := e.Msg()
+	for _, known := range []struct{ prefix, reason string }{
+		{"failed arithmetic", "arithmetic failed"},
+		{"division by zero", "division by zero"},
+		{"invalid operand", "operand has the wrong type"},
+		{"invalid operation", "operand has the wrong type"},
+		{"cannot use", "operand has the wrong type"},
+		{"cannot slice", "operand has the wrong type"},
+		{"undefined field", "a list has no fields"},
+		{"invalid list index", "invalid index"},
+		{"invalid index", "invalid index"},
+		{"invalid slice index", "invalid index"},
+		{"invalid struct selector", "index has the wrong type"},
+		{"index", "index out of range"},
+		{"error in call", "invalid function arguments"},
+		{"cannot call", "invalid function arguments"},
+		{"invalid regexp", "invalid regular expression"},
+		{"structural cycle", "reference cycle"},
+	} {
+		if !strings.HasPrefix(format, known.prefix) {
+			continue
+		}
+		if len(args) > 0 && fmt.Sprint(args[0]) == "division by zero" {
+			return "division by zero"
+		}
+		return known.reason
+	}
+	return ""
+}
+
+// IsIncomplete reports whether e is a value that depends on a field which the event
+// lacks.
+func IsIncomplete(e errors.Error) bool {
+	format, _ := e.Msg()
+	for _, prefix := range []string{
+		"incomplete", "undefined field", "non-concrete", "field is required", "invalid interpolation", "unresolved",
+	} {
+		if strings.HasPrefix(format, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// isConflict reports whether e is a conflict between values.
+func isConflict(e errors.Error) bool {
+	format, _ := e.Msg()
+	for _, prefix := range []string{
+		"conflicting", "incompatible", "invalid value", "%d errors in empty disjunction", "explicit error", "field not allowed",
+	} {
+		if strings.HasPrefix(format, prefix) {
+			return true
+		}
+	}
+	return false
+}

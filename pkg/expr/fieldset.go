@@ -1,0 +1,151 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package expr
+
+import (
+	"maps"
+	"slices"
+)
+
+// FieldSet is a set of fields below a root, such as `context`. The zero value is
+// empty. It is immutable and safe for concurrent use.
+type FieldSet struct{ root *fieldNode }
+
+// fieldNode is the part of a FieldSet at one value: all of the value, or the named
+// fields of an object. A value that is not an object belongs to the set as a whole. A
+// nil node is empty.
+type fieldNode struct {
+	all    bool
+	fields map[string]*fieldNode
+}
+
+// All returns the set of all fields.
+func All() FieldSet { return FieldSet{&fieldNode{all: true}} }
+
+// IsAll reports whether s holds all fields.
+func (s FieldSet) IsAll() bool { return s.root != nil && s.root.all }
+
+// Empty reports whether s holds no fields.
+func (s FieldSet) Empty() bool { return s.root == nil }
+
+// Paths returns the paths of the fields in s, sorted. None is a prefix of another. The
+// set of all fields has a single path, which is empty.
+func (s FieldSet) Paths() [][]string {
+	var paths [][]string
+	var collect func(n *fieldNode, path []string)
+	collect = func(n *fieldNode, path []string) {
+		if n.all {
+			paths = append(paths, slices.Clone(path))
+			return
+		}
+		for _, name := range slices.Sorted(maps.Keys(n.fields)) {
+			collect(n.fields[name], append(path, name))
+		}
+	}
+	if s.root != nil {
+		collect(s.root, nil)
+	}
+	return paths
+}
+
+// Under returns the fields of s below prefix.
+func (s FieldSet) Under(prefix ...string) FieldSet {
+	n := s.root
+	for _, name := range prefix {
+		if n == nil || n.all {
+			break
+		}
+		n = n.fields[name]
+	}
+	return FieldSet{n}
+}
+
+// Union returns the fields that are in s or other.
+func (s FieldSet) Union(other FieldSet) FieldSet {
+	return FieldSet{union(s.root, other.root)}
+}
+
+// Select returns the fields of data that are in s. Objects on the path to a field are
+// part of the result where data has them, even where it lacks the field. A value on
+// the path that is not an object, such as a list, is part of the result as a whole.
+// The result shares its values with data: neither may be changed.
+func (s FieldSet) Select(data map[string]any) map[string]any {
+	if s.root == nil {
+		return map[string]any{}
+	}
+	return selectFields(s.root, data)
+}
+
+func selectFields(n *fieldNode, data map[string]any) map[string]any {
+	if n.all {
+		return data
+	}
+	out := make(map[string]any, len(n.fields))
+	for name, field := range n.fields {
+		value, ok := data[name]
+		if !ok {
+			continue
+		}
+		if object, isObject := value.(map[string]any); isObject {
+			value = selectFields(field, object)
+		}
+		out[name] = value
+	}
+	return out
+}
+
+func union(a, b *fieldNode) *fieldNode {
+	switch {
+	case a == nil:
+		return b
+	case b == nil || a.all:
+		return a
+	case b.all:
+		return b
+	}
+	fields := make(map[string]*fieldNode, len(a.fields)+len(b.fields))
+	maps.Copy(fields, a.fields)
+	for name, n := range b.fields {
+		fields[name] = union(fields[name], n)
+	}
+	return &fieldNode{fields: fields}
+}
+
+// add adds the value at path.
+func (n *fieldNode) add(path []string) {
+	n = n.addObject(path)
+	n.all, n.fields = true, nil
+}
+
+// addObject adds the value at path as an object without fields, and returns its node.
+func (n *fieldNode) addObject(path []string) *fieldNode {
+	for _, name := range path {
+		if n.all {
+			break
+		}
+		next := n.fields[name]
+		if next == nil {
+			next = &fieldNode{}
+			if n.fields == nil {
+				n.fields = map[string]*fieldNode{}
+			}
+			n.fields[name] = next
+		}
+		n = next
+	}
+	return n
+}

@@ -1,0 +1,178 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package expr
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/ast/astutil"
+	"cuelang.org/go/cue/format"
+	"cuelang.org/go/cue/token"
+)
+
+// Program is one operand of a condition as a CUE file of its own. Each path below
+// context is an optional top-level field, an input, so that CUE gets only the values
+// that the operand refers to. An input that is not filled in is absent.
+type Program struct {
+	// Index is the index of the operand in the condition.
+	Index int
+	// Text is the source of the file. The field at ResultPath is the operand.
+	Text   string
+	inputs map[string]Reference
+	// elements are the inputs of whose elements only some fields are used.
+	elements map[string]elementFields
+}
+
+// Select returns the inputs of the program, by name.
+func (p Program) Select(context map[string]any) map[string]any {
+	data := make(map[string]any, len(p.inputs))
+	for name, r := range p.inputs {
+		if value, presence := r.Lookup(context); presence == Present || value == nil && r.Computed {
+			if e, ok := p.elements[name]; ok {
+				value = e.selectAll(value)
+			}
+			data[name] = value
+		}
+	}
+	return data
+}
+
+// Program returns the program of an operand of the condition of e; index counts the
+// operands of && and || in the order of the text.
+func (e *Expression) Program(index int) (Program, error) {
+	own, list := parseExpression(e.text)
+	if err := list.Err(); err != nil {
+		return Program{}, err
+	}
+	b := &programBuilder{Expression: own, inputs: map[string]Reference{}, names: map[string]string{}, prefix: "$"}
+	for strings.Contains(own.text, b.prefix) {
+		b.prefix += "$"
+	}
+	operand := &ast.Field{Label: ast.NewString(programResult), Value: splitOperands(own.Conditions[0])[index]}
+	b.decls = append(b.decls, operand)
+	b.rewrite(operand)
+	elements := loopedInputs(b.decls, b.inputs)
+	for _, name := range slices.Sorted(maps.Keys(b.inputs)) {
+		b.decls = append(b.decls, &ast.Field{Label: ast.NewIdent(name), Constraint: token.OPTION, Value: ast.NewIdent("_")})
+	}
+	text, err := format.Node(&ast.File{Decls: append(b.imports, b.decls...)})
+	return Program{index, string(text), b.inputs, elements}, err
+}
+
+// splitOperands returns the operands of && and || in x, in the order of the text.
+func splitOperands(x ast.Expr) []ast.Expr {
+	switch x := x.(type) {
+	case *ast.ParenExpr:
+		return splitOperands(x.X)
+	case *ast.BinaryExpr:
+		if x.Op == token.LAND || x.Op == token.LOR {
+			return append(splitOperands(x.X), splitOperands(x.Y)...)
+		}
+	}
+	return []ast.Expr{x}
+}
+
+// programBuilder builds a program out of an expression, whose syntax tree it changes.
+type programBuilder struct {
+	*Expression
+	// prefix starts the names of inputs. The text does not contain it.
+	prefix string
+	inputs map[string]Reference
+	// names are the names of inputs by path.
+	names map[string]string
+	// added are the helpers and imports in decls and imports.
+	added   []ast.Node
+	imports []ast.Decl
+	decls   []ast.Decl
+}
+
+// rewrite replaces the paths below context in d by inputs, and adds the helpers and
+// imports that d refers to.
+func (b *programBuilder) rewrite(d ast.Decl) {
+	astutil.Apply(d, func(c astutil.Cursor) bool {
+		x, ok := c.Node().(ast.Expr)
+		if !ok {
+			return true
+		}
+		if c.Parent() != nil && isName(c.Parent().Node(), x) {
+			return false
+		}
+		if r, ok := b.Reference(x); ok && !r.Computed {
+			c.Replace(ast.NewIdent(b.input(r)))
+			return false
+		}
+		if id, ok := x.(*ast.Ident); ok {
+			b.addDeclaration(id)
+		}
+		return true
+	}, nil)
+}
+
+// isName reports whether x is a name that parent declares or selects, and not a
+// reference.
+func isName(parent ast.Node, x ast.Node) bool {
+	switch parent := parent.(type) {
+	case *ast.SelectorExpr:
+		return x == parent.Sel
+	case *ast.Field:
+		return x == parent.Label && !isComputed(parent.Label)
+	case *ast.LetClause:
+		return x == parent.Ident
+	case *ast.Alias:
+		return x == parent.Ident
+	case *ast.ForClause:
+		return x == parent.Key || x == parent.Value
+	}
+	return false
+}
+
+// input returns the name of the input of r.
+func (b *programBuilder) input(r Reference) string {
+	path := r.String()
+	name, ok := b.names[path]
+	if !ok {
+		name = fmt.Sprintf("%s%d", b.prefix, len(b.names))
+		b.names[path] = name
+		b.inputs[name] = r
+	}
+	return name
+}
+
+// addDeclaration adds the top-level declaration or import that id refers to.
+func (b *programBuilder) addDeclaration(id *ast.Ident) {
+	if spec, ok := id.Node.(*ast.ImportSpec); ok && !slices.Contains(b.added, ast.Node(spec)) {
+		b.added = append(b.added, spec)
+		b.imports = append(b.imports, &ast.ImportDecl{Specs: []*ast.ImportSpec{spec}})
+	}
+	for _, h := range b.helper(id) {
+		if !slices.Contains(b.added, ast.Node(h.decl)) {
+			b.added = append(b.added, h.decl)
+			b.decls = append(b.decls, h.decl)
+			b.rewrite(h.decl)
+		}
+	}
+}
+
+const programResult = "result"
+
+// ResultPath returns the path of the operand in a program.
+func ResultPath() cue.Path { return cue.MakePath(cue.Str(programResult)) }

@@ -1,0 +1,200 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+// Package loopguard tracks the writes of triggers' actions to the API server, so
+// that a trigger does not wake itself, and loops of several triggers are
+// detected.
+//
+//   - An event is a trigger's own only if that is certain: the API server
+//     answered a write of the trigger with the revision of the event, and the
+//     write is known to have made that revision. A write without a change is
+//     answered with a revision that another client made.
+//   - An event that is not tracked is not own: after a restart, after a write
+//     whose response was lost, and after 10,000 other revisions, an own write may
+//     wake its trigger once more. An event that another client caused is never
+//     own.
+//   - Deletions are never own.
+//   - Each revision is stored with its causes: the trigger that wrote it, and the
+//     triggers that caused the event it acted on.
+package loopguard
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/kubevela/kube-trigger/pkg/event"
+)
+
+// maxRevisions is the maximum number of revisions that are tracked, for each
+// trigger and in total.
+const maxRevisions = 10_000
+
+// managerPrefix is the prefix of the field managers of triggers.
+const managerPrefix = "kube-trigger/"
+
+// Tracker tracks the writes of all triggers of a process. It is safe for
+// concurrent use.
+type Tracker struct {
+	mu        sync.Mutex
+	detectors map[event.TriggerRef]*Detector
+	revisions ring[causes]
+	// inFlight are the writes without a response, by object.
+	inFlight map[object]*inFlight
+}
+
+// inFlight counts the writes of one object without a response. done is closed
+// after the last response.
+type inFlight struct {
+	writes int
+	done   chan struct{}
+}
+
+// NewTracker returns an empty Tracker.
+func NewTracker() *Tracker {
+	return &Tracker{detectors: map[event.TriggerRef]*Detector{}, inFlight: map[object]*inFlight{}}
+}
+
+// Detector returns the detector of a trigger, the same for each call.
+func (t *Tracker) Detector(trigger event.TriggerRef) *Detector {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.detectors[trigger] == nil {
+		t.detectors[trigger] = &Detector{
+			tracker: t, trigger: trigger, self: causes{trigger},
+			kinds: map[kind]bool{}, revisions: map[object]string{},
+		}
+	}
+	return t.detectors[trigger]
+}
+
+// add records the causes of a revision.
+func (t *Tracker) add(id string, c causes) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.revisions.add(id, c)
+}
+
+// causes returns the causes of an event, and whether they are known.
+func (t *Tracker) causes(id string) (causes, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	c, ok := t.revisions.all[id]
+	return c, ok
+}
+
+// begin records a write of target as in flight until end is called.
+func (t *Tracker) begin(target object) (end func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	f := t.inFlight[target]
+	if f == nil {
+		f = &inFlight{done: make(chan struct{})}
+		t.inFlight[target] = f
+	}
+	f.writes++
+	return func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if f.writes--; f.writes == 0 {
+			close(f.done)
+			delete(t.inFlight, target)
+		}
+	}
+}
+
+// wait waits for the responses to the writes of target that are in flight. If ctx
+// ends first, it returns ctx's error.
+func (t *Tracker) wait(ctx context.Context, target object) error {
+	t.mu.Lock()
+	pending := []*inFlight{t.inFlight[target], t.inFlight[object{kind: target.kind}]}
+	t.mu.Unlock()
+	for _, f := range pending {
+		if f == nil {
+			continue
+		}
+		select {
+		case <-f.done:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// causes are the triggers whose actions led to an event or a write. It is
+// immutable.
+type causes []event.TriggerRef
+
+type causesKey struct{}
+
+// WithCauses returns the context for the trigger's action on ev. Writes with that
+// context are recorded as caused by the trigger and by the causes of ev.
+func (d *Detector) WithCauses(ctx context.Context, ev event.Event) context.Context {
+	causes, _ := d.tracker.causes(ev.ID)
+	switch {
+	case len(causes) == 0:
+		causes = d.self
+	case !slices.Contains(causes, d.trigger):
+		causes = append(slices.Clip(causes), d.trigger)
+	}
+	return context.WithValue(ctx, causesKey{}, causes)
+}
+
+// causes returns the causes of a write with ctx.
+func (d *Detector) causes(ctx context.Context) causes {
+	if c, ok := ctx.Value(causesKey{}).(causes); ok {
+		return c
+	}
+	return d.self
+}
+
+// Circular reports whether an action of the trigger caused ev, directly or
+// through other triggers. If the causes of ev are unknown, it reports whether any
+// trigger wrote it last. It must be called after OwnWrite.
+func (d *Detector) Circular(ev event.Event) bool {
+	causes, known := d.tracker.causes(ev.ID)
+	if known {
+		return slices.Contains(causes, d.trigger)
+	}
+	return strings.HasPrefix(ev.Writer, managerPrefix)
+}
+
+// ring keeps the last maxRevisions entries by name.
+type ring[V any] struct {
+	all   map[string]V
+	order []string
+	next  int
+}
+
+func (r *ring[V]) add(name string, v V) {
+	if r.all == nil {
+		r.all = map[string]V{}
+	}
+	_, exists := r.all[name]
+	r.all[name] = v
+	if exists {
+		return
+	}
+	if len(r.order) < maxRevisions {
+		r.order = append(r.order, name)
+		return
+	}
+	delete(r.all, r.order[r.next])
+	r.order[r.next] = name
+	r.next = (r.next + 1) % maxRevisions
+}

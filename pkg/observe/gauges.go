@@ -1,0 +1,84 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package observe
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/utils/clock"
+
+	"github.com/kubevela/kube-trigger/pkg/engine"
+	"github.com/kubevela/kube-trigger/pkg/event"
+)
+
+// EngineState is the current state of an engine, as *engine.Engine reports it.
+type EngineState interface {
+	Backlogs() map[event.TriggerRef]engine.Backlog
+	Quarantines() []engine.Quarantine
+}
+
+// gauges collects the gauges of an EngineState on each scrape.
+type gauges struct {
+	EngineState
+	clock clock.PassiveClock
+}
+
+func describe(name, help string) *prometheus.Desc {
+	return prometheus.NewDesc(prometheus.BuildFQName(namespace, "", name), help, []string{"trigger"}, nil)
+}
+
+func queued() *prometheus.Desc {
+	return describe("queued_events", "Events in progress: queued, running, or waiting for a retry.")
+}
+
+func lag() *prometheus.Desc {
+	return describe("resume_lag_seconds", "Age of the oldest event in progress, where a restart resumes; 0 if there is none.")
+}
+
+func quarantined() *prometheus.Desc {
+	return describe("quarantined", "1 if the trigger handles no events because its CUE or its actions hang.")
+}
+
+// Describe implements prometheus.Collector.
+func (g gauges) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{queued(), lag(), quarantined()} {
+		ch <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (g gauges) Collect(ch chan<- prometheus.Metric) {
+	inQuarantine := map[event.TriggerRef]bool{}
+	for _, q := range g.Quarantines() {
+		inQuarantine[q.Trigger] = true
+	}
+	gauge := func(d *prometheus.Desc, value float64, t event.TriggerRef) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, t.String())
+	}
+	queuedDesc, lagDesc, quarantinedDesc := queued(), lag(), quarantined()
+	for t, b := range g.Backlogs() {
+		lagSeconds, quarantinedValue := 0.0, 0.0
+		if !b.Oldest.IsZero() {
+			lagSeconds = g.clock.Since(b.Oldest).Seconds()
+		}
+		if inQuarantine[t] {
+			quarantinedValue = 1
+		}
+		gauge(queuedDesc, float64(b.Events), t)
+		gauge(lagDesc, lagSeconds, t)
+		gauge(quarantinedDesc, quarantinedValue, t)
+	}
+}

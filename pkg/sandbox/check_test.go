@@ -1,0 +1,221 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package sandbox_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/kubevela/kube-trigger/actions"
+	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/sandbox"
+	"github.com/kubevela/kube-trigger/pkg/source"
+	"github.com/kubevela/kube-trigger/pkg/source/resource"
+	"github.com/kubevela/kube-trigger/pkg/trigger"
+)
+
+// TestMain also runs this program as the child.
+func TestMain(m *testing.M) {
+	if len(os.Args) < 2 {
+		os.Exit(m.Run())
+	}
+	var err error
+	switch os.Args[1] {
+	case "serve":
+		err = sandbox.Serve(context.Background(), os.Stdin, os.Stdout, local())
+	case "steps":
+		err = sandbox.ServeSteps(os.Stdin, os.Stdout, filters)
+	default:
+		os.Exit(m.Run())
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+func local() sandbox.Local {
+	builtIn, _ := trigger.BuiltIn(actions.FS)
+	return sandbox.Local{Sources: source.Registry{resource.Type: resource.New(resource.Options{})}, BuiltIn: builtIn}
+}
+
+// checkers returns Checkers that must return equal reports.
+func checkers() map[string]sandbox.Checker {
+	return map[string]sandbox.Checker{
+		"local": local(),
+		"child": sandbox.NewChild(2, time.Minute, os.Args[0], "serve"),
+	}
+}
+
+// request returns a request for a TriggerService with one trigger for each filter.
+func request(action string, filters ...string) sandbox.Request {
+	r := sandbox.Request{}
+	r.Service.Name, r.Service.Namespace = "main", "a"
+	for _, f := range filters {
+		t := v1alpha1.Trigger{Filter: f, Action: v1alpha1.Action{Type: action}}
+		t.Source.Type = resource.Type
+		t.Source.Properties = &runtime.RawExtension{Raw: []byte(`{"apiVersion":"v1","kind":"ConfigMap"}`)}
+		r.Service.Spec.Triggers = append(r.Service.Spec.Triggers, t)
+	}
+	return r
+}
+
+func TestChecker_Problems(t *testing.T) {
+	for name, c := range checkers() {
+		t.Run(name, func(t *testing.T) {
+			r := request("bump-application-revision", "", "context.dta.x == 1", "context.data.x ==")
+			r.Service.Spec.Triggers[1].Action.Type = "nothing"
+			report, err := c.Check(t.Context(), r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, s := range report.Triggers {
+				got = append(got, fmt.Sprintf("%s: %d", s.Name, len(s.Problems)))
+			}
+			if want := "main-0: 0, main-1: 2, main-2: 1"; strings.Join(got, ", ") != want {
+				t.Errorf("%s, want %s: %+v", got, want, report)
+			}
+			if p := report.Triggers[1].Problems[0]; p.Path != "spec.triggers[1].filter" || p.Line != 1 || p.Column != 9 {
+				t.Errorf("problem at %s:%d:%d", p.Path, p.Line, p.Column)
+			}
+		})
+	}
+}
+
+func TestChecker_BrokenAction(t *testing.T) {
+	const good, broken = "parameter: x?: string", "parameter: {"
+	for name, c := range checkers() {
+		t.Run(name, func(t *testing.T) {
+			for _, tc := range []struct {
+				action sandbox.Action
+				active string
+				broken bool
+			}{
+				{sandbox.Action{Source: good}, good, false},
+				{sandbox.Action{Source: broken, Previous: good}, good, true},
+				{sandbox.Action{Source: broken}, "", true},
+				{sandbox.Action{Source: good, Previous: broken}, good, false},
+			} {
+				r := request("own", "")
+				r.Actions = map[string]sandbox.Action{"own": tc.action}
+				report, err := c.Check(t.Context(), r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := report.ActiveTemplates(r.Actions)["own"]; got != tc.active || (len(report.BrokenActions["own"]) > 0) != tc.broken {
+					t.Errorf("%+v: active %q, broken %v", tc.action, got, report.BrokenActions)
+				}
+				if valid := len(report.Triggers[0].Problems) == 0; valid != (tc.active != "") {
+					t.Errorf("%+v: trigger has problems %v", tc.action, report.Triggers[0].Problems)
+				}
+			}
+		})
+	}
+}
+
+// heavyCUE returns CUE expressions that exhaust memory or time when compiled.
+func heavyCUE() map[string]string {
+	return map[string]string{
+		"memory": `context.data.x == "a"*3000000000`,
+		"time":   "import \"list\"\nlen([for a in list.Range(0, 100000, 1) for b in list.Range(0, 100000, 1) {a}]) == context.data.x",
+	}
+}
+
+// raceEnabled reports whether the race detector is enabled.
+func raceEnabled() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
+}
+
+// childTimeout returns the timeout of a child. With the race detector a child starts
+// slowly.
+func childTimeout() time.Duration {
+	if raceEnabled() {
+		return 8 * time.Second
+	}
+	return 2 * time.Second
+}
+
+func TestChild_ResourceExceeded(t *testing.T) {
+	c := sandbox.NewChild(2, childTimeout(), os.Args[0], "serve")
+	for name, source := range heavyCUE() {
+		if raceEnabled() && name == "memory" {
+			continue // no memory limit
+		}
+		t.Run(name, func(t *testing.T) {
+			r := request("bump-application-revision", "", `context.data.x == "a"`, source, `context.data.x == "b"`, "context.dta.x == 1")
+			report, err := c.Check(t.Context(), r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, s := range report.Triggers {
+				if s.ResourceExceeded != (i == 2) || (len(s.Problems) > 0) != (i == 2 || i == 4) {
+					t.Errorf("trigger %d: %+v", i, s)
+				}
+			}
+			if p := report.Triggers[2].Problems; len(p) != 1 || p[0].Path != "spec.triggers[2]" || !strings.Contains(p[0].Message, "exceeds the memory or time limit") {
+				t.Errorf("problems of trigger 2: %v", p)
+			}
+		})
+		t.Run("action-"+name, func(t *testing.T) {
+			template := strings.NewReplacer("context.data.x == ", "x: ", "len(", "x: len(", " == context.data.x", "").Replace(source)
+			r := request("own", "", "context.dta.x == 1")
+			r.Actions = map[string]sandbox.Action{"own": {Source: template, Previous: "x: 1"}, "other": {Source: "x: 1"}}
+			report, err := c.Check(t.Context(), r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := report.ActiveTemplates(r.Actions); got["own"] != "x: 1" || got["other"] != "x: 1" || len(report.BrokenActions) != 1 {
+				t.Errorf("active: %v, broken: %v", got, report.BrokenActions)
+			}
+			if first, second := report.Triggers[0], report.Triggers[1]; len(first.Problems) != 0 || len(second.Problems) != 1 || second.ResourceExceeded {
+				t.Errorf("triggers: %+v", report.Triggers)
+			}
+		})
+	}
+}
+
+func TestChild_Error(t *testing.T) {
+	if _, err := sandbox.NewChild(1, time.Minute, "/nonexistent").Check(t.Context(), request("x", "")); err == nil {
+		t.Error("no error for a child that cannot start")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := sandbox.NewChild(1, time.Minute, os.Args[0], "serve").Check(ctx, request("x", "")); err == nil {
+		t.Error("no error for a canceled context")
+	}
+}
+
+func BenchmarkChild(b *testing.B) {
+	c := sandbox.NewChild(1, time.Minute, os.Args[0], "serve")
+	r := request("bump-application-revision", "context.data.x == 1")
+	for b.Loop() {
+		if _, err := c.Check(b.Context(), r); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,89 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package resource
+
+import (
+	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/source"
+	"github.com/kubevela/kube-trigger/pkg/store"
+)
+
+// MaxState is the maximum size in bytes of a state that is saved. A larger state is
+// lost if the API server no longer has the history after a restart.
+const MaxState = store.MaxState - 1
+
+// DerivedSource defines a source whose events are derived from the changes of objects.
+// It has all guarantees of this package.
+type DerivedSource struct {
+	// Type is the type of the derived source, and the Source of its events.
+	Type string
+	// Parse parses the properties of a trigger. If they are too invalid to select
+	// objects, Request.Properties is nil.
+	Parse func(properties map[string]any) (Request, diag.List)
+	// State returns the state of an object whose last state was before, or nil if it
+	// had none. It must not return nil, must return the same state for the same object
+	// again, and must not include secrets, since the state is saved.
+	State func(before []byte, object map[string]any) []byte
+	// Derive returns the data of the event for a create or an update, given the states
+	// of the object before and now, or false if there is no event. before is nil if
+	// the object was created or its last state is unknown. Derive must not modify
+	// object.
+	Derive func(before, now []byte, object map[string]any) (map[string]any, bool)
+}
+
+// Request is the subscription of a trigger to a derived source.
+type Request struct {
+	// Properties are the properties of the source "resource-watcher" that select the
+	// objects.
+	Properties map[string]any
+	// Events are the types of events to derive from: create, update, or both.
+	Events []string
+	// Filter reports whether the trigger gets an event.
+	Filter func(event.Event) bool
+}
+
+// NewDerived returns the compiler of a derived source.
+func NewDerived(o Options, d DerivedSource) source.Compiler {
+	compile := newCompiler(o)
+	return func(properties map[string]any, t source.Spec) (source.Subscription, diag.List) {
+		req, list := d.Parse(properties)
+		if req.Properties == nil {
+			return nil, list
+		}
+		s, more := compile(req.Properties, t, &d)
+		if list = append(list, more...); len(list) > 0 {
+			return nil, list
+		}
+		s.events, s.filter = req.Events, req.Filter
+		return s, nil
+	}
+}
+
+// derive returns the event that the derived source makes of ev, and whether there is
+// one.
+func (w *watcher) derive(ev event.Event, before, now fieldState) (event.Event, bool) {
+	if w.derived == nil {
+		return ev, true
+	}
+	if ev.Type == event.Delete {
+		return ev, false
+	}
+	data, relevant := w.derived.Derive(before.state, now.state, ev.Data)
+	ev.Source, ev.Data = w.derived.Type, data
+	return ev, relevant
+}

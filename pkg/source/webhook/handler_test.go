@@ -1,0 +1,105 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package webhook_test
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+func TestHandler_Status(t *testing.T) {
+	w := serve(t, "{auth: none, maxBodyBytes: 100}")
+	large := `"` + strings.Repeat("x", 99) + `"`
+	for _, tc := range []struct {
+		name   string
+		status int
+		call   call
+	}{
+		{"accepted", http.StatusAccepted, call{body: `{"a":1}`}},
+		{"unknown path", http.StatusNotFound, call{path: "/n/u", body: `{}`}},
+		{"below the path", http.StatusNotFound, call{path: "/n/t/", body: `{}`}},
+		{"too large", http.StatusRequestEntityTooLarge, call{body: large}},
+		{"invalid JSON", http.StatusBadRequest, call{body: `{"a":`}},
+		{"empty", http.StatusBadRequest, call{}},
+		{"unsupported type", http.StatusUnsupportedMediaType, call{body: `<a/>`, headers: map[string]string{"Content-Type": "application/xml"}}},
+		{"batch", http.StatusUnsupportedMediaType, call{body: `[]`, headers: map[string]string{"Content-Type": "application/cloudevents-batch+json"}}},
+		{"unclosed", http.StatusBadRequest, call{body: strings.Repeat("[", 99)}},
+	} {
+		if status, response := w.send(tc.call); status != tc.status {
+			t.Errorf("%s: %d, want %d: %s", tc.name, status, tc.status, response)
+		}
+	}
+	for method, want := range map[string]int{"GET": 405, "PUT": 405, "OPTIONS": 405} {
+		req, err := http.NewRequestWithContext(t.Context(), method, w.url("/n/t"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if status, _ := do(t, req); status != want {
+			t.Errorf("%s: %d", method, status)
+		}
+	}
+	// Without a Content-Length the bytes are counted.
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.url("/n/t"), io.MultiReader(strings.NewReader(large)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status, response := do(t, req); status != http.StatusRequestEntityTooLarge {
+		t.Errorf("chunked: %d %s", status, response)
+	}
+	w.waitForEvents(1)
+}
+
+// TestHandler_TruncatedBody rejects requests that are not sent to their end, even if the
+// received part is valid JSON.
+func TestHandler_TruncatedBody(t *testing.T) {
+	w := serve(t, "auth: none")
+	for name, head := range map[string]string{
+		"length":  "Content-Length: 3\r\n\r\n17",
+		"chunked": "Transfer-Encoding: chunked\r\n\r\n2\r\n17\r\n5\r\n",
+	} {
+		conn, err := net.Dial("tcp", w.server.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(conn, "POST /n/t HTTP/1.1\r\nHost: x\r\n"+head); err != nil {
+			t.Fatal(err)
+		}
+		if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		response, err := io.ReadAll(conn)
+		if err != nil || bytes.Contains(response, []byte("202 Accepted")) {
+			t.Errorf("%s: %q, %v", name, response, err)
+		}
+		conn.Close()
+	}
+	w.expectStatus(http.StatusAccepted, call{body: `1`})
+	w.waitForEvents(1)
+}
+
+func TestHandler_RateLimit(t *testing.T) {
+	w := serve(t, "{auth: none, rateLimit: {perSecond: 0.001, burst: 3}}")
+	for range 3 {
+		w.expectStatus(http.StatusAccepted, call{body: `{}`})
+	}
+	w.expectStatus(http.StatusTooManyRequests, call{body: `{}`})
+	w.waitForEvents(3)
+}

@@ -1,0 +1,393 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package webhook
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"sync"
+
+	"github.com/go-logr/logr"
+	"golang.org/x/sync/semaphore"
+
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/source"
+	"github.com/kubevela/kube-trigger/pkg/store"
+)
+
+// errDedupFull means that a delivery is rejected because it could not be remembered
+// for its replay window.
+var errDedupFull = fmt.Errorf("%d deliveries are within their replay window: %w", MaxDedupEntries, store.ErrFull)
+
+// startedPosition is the checkpoint's position of a hook that has run before.
+const startedPosition = "1"
+
+// receiver is the source of one trigger. It stores the events of the hook's requests
+// and delivers stored events.
+type receiver struct {
+	Options
+	*hook
+	queue  eventQueue
+	loaded bool
+	// memory limits the size of the events in memory, in bytes.
+	memory *semaphore.Weighted
+
+	mu    sync.Mutex
+	dedup dedupCache
+	// pending holds the events that are in memory and not yet delivered.
+	pending []queuedEvent
+	// backlog is set while the queue may hold events that are not in memory.
+	backlog bool
+	// wake holds a token while there may be events to deliver.
+	wake chan struct{}
+}
+
+// eventQueue persists events until they are acknowledged. store.Queue implements it.
+type eventQueue interface {
+	Enqueue(ctx context.Context, ev event.Event) error
+	Queued(ctx context.Context, source string) iter.Seq2[event.Event, error]
+}
+
+// queuedEvent is an event in memory.
+type queuedEvent struct {
+	event event.Event
+	// size is an estimate, in bytes.
+	size int64
+}
+
+func newReceiver(o Options, h *hook) *receiver {
+	r := &receiver{
+		Options: o, hook: h, queue: o.Queue,
+		memory:  semaphore.NewWeighted(MaxMemoryBytes),
+		dedup:   dedupCache{entries: map[dedupKey]*delivery{}, replayWindow: h.replayWindow},
+		backlog: true,
+		wake:    make(chan struct{}, 1),
+	}
+	if o.Queue == nil {
+		memory := newMemQueue()
+		r.queue, r.Saver = memory, memory
+	}
+	return r
+}
+
+// Run implements source.Source.
+func (r *receiver) Run(ctx context.Context, sink source.Sink) error {
+	log := logr.FromContextOrDiscard(ctx).WithValues("trigger", r.trigger.String())
+	if err := r.run(logr.NewContext(ctx, log), sink); err != nil && ctx.Err() == nil {
+		return fmt.Errorf("webhook %s: %w", r.path, err)
+	}
+	return nil
+}
+
+func (r *receiver) run(ctx context.Context, sink source.Sink) error {
+	if err := r.load(ctx); err != nil {
+		return err
+	}
+	log := logr.FromContextOrDiscard(ctx)
+	l, deregister, err := r.Server.register(ctx, r.path, r.trigger.String(), &handler{hook: r.hook, server: r.Server, receiver: r, log: log})
+	if err != nil {
+		return err
+	}
+	defer deregister()
+	log.Info("webhook accepts requests", "path", r.path)
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	go func() {
+		select {
+		case <-l.failed:
+			stop(l.err)
+		case <-ctx.Done():
+		}
+	}()
+	for {
+		if err := r.deliver(ctx, sink); err != nil {
+			return errors.Join(err, context.Cause(ctx))
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-r.wake:
+		}
+	}
+}
+
+// load restores the dedup cache from the checkpoint, once.
+func (r *receiver) load(ctx context.Context) error {
+	if r.loaded || r.Checkpoints == nil {
+		return nil
+	}
+	saved, err := r.Checkpoints.Load(ctx, r.name())
+	if err != nil {
+		return err
+	}
+	if r.FromNow {
+		if err := releaseAll(ctx, r.Queue, r.name()); err != nil {
+			return err
+		}
+	}
+	if saved.Position == "" {
+		// Prune finds queued events by their checkpoint, which is therefore stored
+		// first.
+		if err := r.Checkpoints.Save(ctx, r.name(), store.Change{Watermark: &store.Watermark{Position: startedPosition}}); err != nil {
+			return err
+		}
+	}
+	r.dedup.restore(saved.Inventory)
+	r.loaded = true
+	return nil
+}
+
+// receive stores an event. It reports false for a delivery that was received before.
+// It returns store.ErrFull or store.ErrRejected as the queue does.
+func (r *receiver) receive(ctx context.Context, ev event.Event) (isNew bool, err error) {
+	k := newDedupKey(ev.ID)
+	d, isNew, err := r.claim(ctx, k)
+	if err != nil || !isNew {
+		return false, err
+	}
+	stored := ev
+	stored.Source = r.name()
+	// The event is stored even if the client disconnects.
+	err = r.enqueue(context.WithoutCancel(ctx), stored)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	close(d.settled)
+	size := memorySize(ev.Data)
+	switch {
+	case err != nil:
+		// The event may be in the store nevertheless.
+		delete(r.dedup.entries, k)
+		r.backlog = true
+	case !r.backlog && r.memory.TryAcquire(size):
+		d.state = stateInMemory
+		r.pending = append(r.pending, queuedEvent{ev, size})
+	default:
+		d.state = stateStored
+		r.backlog = true
+	}
+	r.signal()
+	return err == nil, err
+}
+
+func (r *receiver) enqueue(ctx context.Context, ev event.Event) error {
+	ctx, cancel := context.WithTimeout(ctx, StoreTimeout)
+	defer cancel()
+	return r.queue.Enqueue(ctx, ev)
+}
+
+// claim adds a new delivery to the dedup cache in stateStoring, and reports false for
+// a known one. It waits while the same delivery is being stored.
+func (r *receiver) claim(ctx context.Context, k dedupKey) (d *delivery, isNew bool, err error) {
+	for {
+		r.mu.Lock()
+		d, known := r.dedup.entries[k]
+		if !known {
+			defer r.mu.Unlock()
+			if len(r.dedup.entries) >= MaxDedupEntries && !r.evict() {
+				return nil, false, errDedupFull
+			}
+			d = &delivery{settled: make(chan struct{})}
+			r.dedup.entries[k] = d
+			return d, true, nil
+		}
+		settled := d.state != stateStoring
+		r.mu.Unlock()
+		if settled {
+			return nil, false, nil
+		}
+		select {
+		case <-d.settled:
+		case <-ctx.Done():
+			return nil, false, ctx.Err()
+		}
+	}
+}
+
+// evict removes deliveries from the dedup cache and its checkpoint. It reports false
+// if none may be removed.
+func (r *receiver) evict() bool {
+	evicted := r.dedup.evict(r.Clock.Now())
+	if len(evicted) == 0 {
+		return false
+	}
+	c := store.Change{Inventory: map[string]*store.Entry{}}
+	for _, k := range evicted {
+		c.Inventory[k.String()] = nil
+	}
+	r.Saver.Save(r.name(), c)
+	return true
+}
+
+func (r *receiver) signal() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// deliver delivers the pending events, then the backlog in the store, until there is
+// neither.
+func (r *receiver) deliver(ctx context.Context, sink source.Sink) error {
+	for {
+		next, ok := r.next()
+		if ok {
+			if err := r.deliverEvent(ctx, sink, next); err != nil {
+				return err
+			}
+			continue
+		}
+		if !r.takeBacklog() {
+			return nil
+		}
+		if err := r.replay(ctx, sink); err != nil {
+			return err
+		}
+	}
+}
+
+// next removes and returns the oldest pending event.
+func (r *receiver) next() (queuedEvent, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.pending) == 0 {
+		return queuedEvent{}, false
+	}
+	next := r.pending[0]
+	r.pending = r.pending[1:]
+	return next, true
+}
+
+// takeBacklog clears backlog and reports whether it was set. Events that are received
+// from now on are added to pending.
+func (r *receiver) takeBacklog() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	had := r.backlog
+	r.backlog = false
+	return had
+}
+
+// replay delivers the stored events that are not in memory.
+func (r *receiver) replay(ctx context.Context, sink source.Sink) error {
+	for ev, err := range r.queue.Queued(ctx, r.name()) {
+		if err != nil {
+			r.markBacklog()
+			return err
+		}
+		if !r.claimStored(ev.ID) {
+			continue
+		}
+		ev.Source = Type
+		size := memorySize(ev.Data)
+		if err := r.memory.Acquire(ctx, size); err != nil {
+			r.markStored(ev.ID)
+			return err
+		}
+		if err := r.deliverEvent(ctx, sink, queuedEvent{ev, size}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// claimStored marks a stored event as in memory, and reports whether it is to be
+// delivered.
+func (r *receiver) claimStored(id string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	k := newDedupKey(id)
+	d, known := r.dedup.entries[k]
+	switch {
+	case !known:
+		r.dedup.entries[k] = &delivery{state: stateInMemory}
+		return true
+	case d.state == stateStored:
+		d.state = stateInMemory
+		return true
+	case d.state == stateDone:
+		// Either the ack was lost in a crash, or it is still being written.
+		r.Saver.Ack(r.name(), id)
+	}
+	return false
+}
+
+// deliverEvent delivers an event to the engine. If that fails, the event stays in the
+// store and is read from it again.
+func (r *receiver) deliverEvent(ctx context.Context, sink source.Sink, next queuedEvent) error {
+	ev := next.event
+	err := sink.Deliver(ctx, ev, func() { r.ack(ev.ID, next.size) })
+	if err != nil {
+		r.memory.Release(next.size)
+		r.markStored(ev.ID)
+	}
+	return err
+}
+
+// ack acknowledges an event: it is removed from memory and from the queue, and its
+// delivery is remembered as done.
+func (r *receiver) ack(id string, size int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.memory.Release(size)
+	r.Saver.Save(r.name(), r.dedup.complete(newDedupKey(id), r.Clock.Now()))
+	r.Saver.Ack(r.name(), id)
+}
+
+// markStored marks an event as in the store only.
+func (r *receiver) markStored(id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.dedup.entries[newDedupKey(id)].state = stateStored
+	r.backlog = true
+}
+
+// markBacklog sets backlog.
+func (r *receiver) markBacklog() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.backlog = true
+}
+
+// Estimated memory of a value and of a map entry, in bytes.
+const (
+	valueSize = 32
+	entrySize = 64
+)
+
+// memorySize estimates the memory of data, in bytes, at most MaxMemoryBytes.
+func memorySize(data any) int64 {
+	return min(valueMemory(data), MaxMemoryBytes)
+}
+
+func valueMemory(data any) int64 {
+	size := int64(valueSize)
+	switch v := data.(type) {
+	case string:
+		size += int64(len(v))
+	case []any:
+		for _, e := range v {
+			size += valueMemory(e)
+		}
+	case map[string]any:
+		for name, e := range v {
+			size += entrySize + int64(len(name)) + valueMemory(e)
+		}
+	}
+	return size
+}

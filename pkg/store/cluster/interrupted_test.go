@@ -1,0 +1,136 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package cluster_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"k8s.io/client-go/rest"
+
+	"github.com/kubevela/kube-trigger/pkg/store/cluster"
+)
+
+// faultyTransport fails writes of ConfigMaps once no write remains.
+type faultyTransport struct {
+	http.RoundTripper
+	// remaining is the number of writes that succeed.
+	remaining atomic.Int64
+	// deliver sends failing writes to the server, but loses the responses.
+	deliver atomic.Bool
+}
+
+var errConnection = errors.New("connection lost")
+
+func (f *faultyTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method == http.MethodGet || !strings.Contains(r.URL.Path, "/configmaps") || f.remaining.Add(-1) >= 0 {
+		return f.RoundTripper.RoundTrip(r)
+	}
+	if f.deliver.Load() {
+		if resp, err := f.RoundTripper.RoundTrip(r); err == nil {
+			resp.Body.Close()
+		}
+	}
+	return nil, errConnection
+}
+
+// TestSave_Interrupted interrupts a save at each of its writes. The watermark is never
+// ahead of the inventory, and another writer can repeat the save.
+func TestSave_Interrupted(t *testing.T) {
+	const objects = 6_000
+	for _, deliver := range []bool{false, true} {
+		for writes := range 6 {
+			t.Run(fmt.Sprintf("writes-%d-delivered-%t", writes, deliver), func(t *testing.T) {
+				e := newEnv(t)
+				ctx := t.Context()
+				o := e.options("first")
+				o.Config = rest.CopyConfig(e.config)
+				transport := &faultyTransport{}
+				transport.remaining.Store(1 << 30)
+				o.Config.Wrap(func(rt http.RoundTripper) http.RoundTripper { transport.RoundTripper = rt; return transport })
+				first, err := cluster.Open(ctx, o)
+				must(t, err)
+				must(t, first.Save(ctx, "pods", inventory(0, objects, 1)))
+				// The next save splits one shard into four.
+				transport.deliver.Store(deliver)
+				transport.remaining.Store(int64(writes))
+				change := inventory(0, 3*objects, 2)
+				interrupted := first.Save(ctx, "pods", change)
+				if interrupted != nil && !errors.Is(interrupted, errConnection) {
+					t.Fatal(interrupted)
+				}
+				transport.remaining.Store(1 << 30)
+
+				other := e.open(t, "first")
+				c, err := other.Load(ctx, "pods")
+				must(t, err)
+				switch {
+				case c.Position == "2" && len(c.Inventory) == 3*objects:
+				case interrupted != nil && c.Position == "1" && len(c.Inventory) >= objects:
+				default:
+					t.Fatalf("position %s with %d objects after %v", c.Position, len(c.Inventory), interrupted)
+				}
+				must(t, other.Save(ctx, "pods", change))
+				c, err = other.Load(ctx, "pods")
+				must(t, err)
+				if c.Position != "2" || len(c.Inventory) != 3*objects {
+					t.Errorf("position %s with %d objects", c.Position, len(c.Inventory))
+				}
+				must(t, first.Close())
+				must(t, other.Close())
+			})
+		}
+	}
+}
+
+// TestSave_Retry: a writer repeats its own interrupted saves.
+func TestSave_Retry(t *testing.T) {
+	e := newEnv(t)
+	ctx := t.Context()
+	o := e.options("first")
+	o.Config = rest.CopyConfig(e.config)
+	transport := &faultyTransport{}
+	transport.remaining.Store(1 << 30)
+	o.Config.Wrap(func(rt http.RoundTripper) http.RoundTripper { transport.RoundTripper = rt; return transport })
+	s, err := cluster.Open(ctx, o)
+	must(t, err)
+	failed := 0
+	for round := 1; round <= 12; round++ {
+		change := inventory(round*1000, 1000, round)
+		for writes := range 100 {
+			transport.deliver.Store(writes%2 == 0)
+			transport.remaining.Store(int64(writes / 2))
+			if err := s.Save(ctx, "pods", change); err == nil {
+				break
+			} else if !errors.Is(err, errConnection) {
+				t.Fatal(err)
+			}
+			failed++
+		}
+	}
+	transport.remaining.Store(1 << 30)
+	c, err := s.Load(ctx, "pods")
+	must(t, err)
+	if c.Position != "12" || len(c.Inventory) != 12_000 || failed < 12 {
+		t.Errorf("position %s with %d objects after %d failures", c.Position, len(c.Inventory), failed)
+	}
+	must(t, s.Close())
+}

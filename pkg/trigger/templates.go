@@ -1,0 +1,137 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package trigger
+
+import (
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/kubevela/kube-trigger/pkg/action"
+	"github.com/kubevela/kube-trigger/pkg/diag"
+)
+
+// A Template returns the template of an action, or what is wrong with it. It may
+// parse it only when it is called for the first time. It is safe for concurrent
+// use.
+type Template func() (*action.Template, diag.List)
+
+// Parsed returns t as a Template.
+func Parsed(t *action.Template) Template {
+	return func() (*action.Template, diag.List) { return t, nil }
+}
+
+// BuiltIn returns the templates of a folder, which are parsed when a trigger
+// names them; an action's type is its file's name without ".cue".
+func BuiltIn(fsys fs.FS) (map[string]Template, error) {
+	files, err := fs.Glob(fsys, templatePattern)
+	if err != nil {
+		return nil, err
+	}
+	templates := make(map[string]Template, len(files))
+	for _, file := range files {
+		templates[typeOf(file)] = sync.OnceValues(func() (*action.Template, diag.List) {
+			source, problems := readTemplate(fsys, file)
+			if len(problems) > 0 {
+				return nil, problems
+			}
+			return parseTemplate(file, source)
+		})
+	}
+	return templates, nil
+}
+
+// LoadTemplates reads and parses the action templates of a folder, every *.cue file
+// of it. It returns what Sources and Parse do.
+func LoadTemplates(fsys fs.FS) (map[string]Template, diag.List) {
+	sources, list := ReadTemplates(fsys)
+	templates, problems := ParseTemplates(sources, func(string) string { return "" })
+	return templates, append(list, problems...)
+}
+
+// ReadTemplates reads the *.cue files of a folder, by their names, which are the paths
+// in the problems.
+func ReadTemplates(fsys fs.FS) (map[string][]byte, diag.List) {
+	var list diag.List
+	files, err := fs.Glob(fsys, templatePattern)
+	if err != nil {
+		list.Add("", "%v", err)
+		return nil, list
+	}
+	sources := make(map[string][]byte, len(files))
+	for _, file := range files {
+		source, problems := readTemplate(fsys, file)
+		if list = append(list, problems...); len(problems) == 0 {
+			sources[file] = source
+		}
+	}
+	return sources, list
+}
+
+// ParseTemplates parses files that Sources has read. Those for which refuse returns a
+// reason are not parsed: the reason is their problem. A broken template does not
+// keep the others from being parsed.
+func ParseTemplates(sources map[string][]byte, reject func(file string) string) (map[string]Template, diag.List) {
+	var list diag.List
+	templates := make(map[string]Template, len(sources))
+	for _, file := range slices.Sorted(maps.Keys(sources)) {
+		if reason := reject(file); reason != "" {
+			list.Add(file, "action %q: %s", typeOf(file), reason)
+			continue
+		}
+		template, problems := parseTemplate(file, sources[file])
+		if len(problems) > 0 {
+			list = append(list, problems...)
+			continue
+		}
+		templates[typeOf(file)] = Parsed(template)
+	}
+	return templates, list
+}
+
+const (
+	templatePattern = "*.cue"
+	// maxTemplate bounds a template, in bytes.
+	maxTemplate = 1 << 20
+)
+
+// typeOf returns the type of the action whose template is in file.
+func typeOf(file string) string { return strings.TrimSuffix(path.Base(file), ".cue") }
+
+func readTemplate(fsys fs.FS, file string) ([]byte, diag.List) {
+	var list diag.List
+	source, err := fs.ReadFile(fsys, file)
+	switch {
+	case err != nil:
+		list.Add(file, "%v", err)
+	case len(source) > maxTemplate:
+		list.Add(file, "is larger than %d KiB", maxTemplate>>10)
+	}
+	return source, list
+}
+
+func parseTemplate(file string, source []byte) (*action.Template, diag.List) {
+	template, problems := action.Parse(typeOf(file), string(source))
+	for i, p := range problems {
+		problems[i].Path, problems[i].Message = file, fmt.Sprintf("action %q: %s", typeOf(file), p.Message)
+	}
+	return template, problems
+}

@@ -1,0 +1,98 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package view
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/kubevela/kube-trigger/pkg/action"
+	"github.com/kubevela/kube-trigger/pkg/action/provider"
+)
+
+// readOnlyExecutor executes the calls of views. It rejects calls that are not
+// read-only and removes the data of Secrets from results.
+type readOnlyExecutor struct{ next provider.Executor }
+
+// Execute implements provider.Executor.
+func (r readOnlyExecutor) Execute(ctx context.Context, call provider.Call) (provider.Result, error) {
+	if !isReadOnly(call) {
+		return nil, action.Terminal(fmt.Errorf("views are read-only: %s.%s is only available in actions", call.Provider, call.Do))
+	}
+	p, _ := ctx.Value(crashScopeKey{}).(*crashScope)
+	p.leave()
+	result, err := r.execute(ctx, call)
+	if err := p.enter(); err != nil {
+		return nil, err
+	}
+	return result, err
+}
+
+// execute executes a call. Only a "not found" error is left to the view.
+func (r readOnlyExecutor) execute(ctx context.Context, call provider.Call) (provider.Result, error) {
+	handled := call.HandlesErr
+	call.HandlesErr = false
+	result, err := r.next.Execute(ctx, call)
+	if err != nil && handled && apierrors.IsNotFound(err) {
+		call.HandlesErr = true
+		result, err = r.next.Execute(ctx, call)
+	}
+	if err != nil {
+		return nil, err
+	}
+	stripSecrets(map[string]any(result))
+	return result, nil
+}
+
+// isReadOnly reports whether a call has no side effects and does not read configs,
+// which are stored in Secrets.
+func isReadOnly(c provider.Call) bool {
+	switch c.Provider + "." + c.Do {
+	case "http.do", "op.do":
+		method, _ := c.Params["method"].(string)
+		return method == "GET" || method == "HEAD"
+	case "builtin.message", "op.message", "op.log", "op.string", "op.date", "op.timestamp":
+		return true
+	case "query.view":
+		return false // views must not be nested
+	}
+	return c.Provider != "config" && provider.IsRead(c)
+}
+
+// stripSecrets removes the data of the Secrets in v, which is decoded JSON.
+func stripSecrets(v any) {
+	switch v := v.(type) {
+	case map[string]any:
+		if v["kind"] == "Secret" && v["apiVersion"] == "v1" {
+			delete(v, "data")
+			delete(v, "stringData")
+			if metadata, ok := v["metadata"].(map[string]any); ok {
+				delete(metadata, "annotations") // kubectl stores a copy of the data there
+			}
+			return
+		}
+		for _, e := range v {
+			stripSecrets(e)
+		}
+	case []any:
+		for _, e := range v {
+			stripSecrets(e)
+		}
+	}
+}
