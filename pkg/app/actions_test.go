@@ -229,7 +229,7 @@ triggers:
 		if err != nil {
 			t.Fatal(err)
 		}
-		acted, _, _ := unstructured.NestedInt64(ts.Object, "status", "acted")
+		acted, _, _ := unstructured.NestedInt64(ts.Object, "status", "succeeded")
 		return acted == 1
 	})
 	p.stop(t)

@@ -27,7 +27,7 @@ limitations under the License.
 //   - An object that is already as desired is not written.
 //   - A TriggerService with webhook triggers gets a Service that selects its worker.
 //   - An existing object of the same name with another owner is never changed. The
-//     condition WorkerAvailable reports it with reason NameTaken.
+//     condition WorkerAvailable reports it with reason NameConflict.
 //   - Every object of a worker is owned by its TriggerService, and is deleted with
 //     it.
 //   - Actions are looked up in Definitions of the TriggerService's namespace, then of

@@ -53,12 +53,12 @@ func (r *reconciler) patchStatus(ctx context.Context, ts *v1alpha1.TriggerServic
 		meta.SetStatusCondition(&conditions, c)
 	}
 	rejected := st.rejectedTriggers()
-	if ts.Status.ObservedGeneration == ts.Generation && slices.Equal(rejected, ts.Status.Refused) &&
+	if ts.Status.ObservedGeneration == ts.Generation && slices.Equal(rejected, ts.Status.RejectedTriggers) &&
 		equality.Semantic.DeepEqual(conditions, ts.Status.Conditions) {
 		return nil
 	}
 	status, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&v1alpha1.TriggerServiceStatus{
-		ObservedGeneration: ts.Generation, Conditions: conditions, Refused: rejected,
+		ObservedGeneration: ts.Generation, Conditions: conditions, RejectedTriggers: rejected,
 	})
 	if err != nil {
 		return err
@@ -135,7 +135,7 @@ func (s state) availableCondition() metav1.Condition {
 	}
 	switch {
 	case s.conflict != nil:
-		return available(false, v1alpha1.ReasonNameTaken, s.conflict.Error())
+		return available(false, v1alpha1.ReasonNameConflict, s.conflict.Error())
 	case s.deployment == nil && len(s.workerProblems) > 0:
 		return available(false, v1alpha1.ReasonInvalidWorker, s.workerProblems.Error())
 	case s.deployment == nil:

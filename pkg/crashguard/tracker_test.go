@@ -24,27 +24,27 @@ import (
 )
 
 // crash leaves the file as a killed process does.
-func crash(b *Tracker) {
-	_ = munmap(b.memory)
-	b.memory = nil
-	_ = b.file.Close()
+func crash(tracker *Tracker) {
+	_ = munmap(tracker.memory)
+	tracker.memory = nil
+	_ = tracker.file.Close()
 }
 
 func openTracker(t *testing.T, path string) *Tracker {
 	t.Helper()
-	b, err := Open(path)
+	tracker, err := Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = b.Close() }) // unless the test has closed it
-	return b
+	t.Cleanup(func() { _ = tracker.Close() }) // unless the test has closed it
+	return tracker
 }
 
 func TestTracker_TwoCrashes(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "evaluations")
 	for crashes := range 6 {
-		b := openTracker(t, path)
-		bad, good := b.Subject("bad", "text"), b.Subject("good", "text")
+		tracker := openTracker(t, path)
+		bad, good := tracker.Subject("bad", "text"), tracker.Subject("good", "text")
 		for event := range 3 {
 			id := strconv.Itoa(event)
 			if got, want := bad.Fatal(id), crashes >= 2*(event+1); got != want {
@@ -61,39 +61,39 @@ func TestTracker_TwoCrashes(t *testing.T) {
 		good.Begin("other")()
 		bad.Begin(id)
 		good.Begin(strconv.Itoa(crashes)) // runs at the same time
-		crash(b)
+		crash(tracker)
 	}
-	b := openTracker(t, path)
-	if bad := b.Subject("bad", "text"); !bad.Fatal("0") || !bad.Fatal("other") || !bad.Fatal("") {
+	tracker := openTracker(t, path)
+	if bad := tracker.Subject("bad", "text"); !bad.Fatal("0") || !bad.Fatal("other") || !bad.Fatal("") {
 		t.Error("three events are fatal, but not the whole subject")
 	}
-	if b.Subject("bad", "other text").Fatal("0") {
+	if tracker.Subject("bad", "other text").Fatal("0") {
 		t.Error("a changed text is fatal")
 	}
 }
 
 func TestTracker_NotFatal(t *testing.T) {
-	for name, run := range map[string]func(b *Tracker, round int){
-		"other-event": func(b *Tracker, round int) { b.Subject("a", "").Begin(strconv.Itoa(round)); crash(b) },
-		"closed":      func(b *Tracker, _ int) { b.Subject("a", "").Begin("1"); _ = b.Close() },
-		"ended":       func(b *Tracker, _ int) { b.Subject("a", "").Begin("1")(); crash(b) },
-		"alternating": func(b *Tracker, round int) {
+	for name, run := range map[string]func(tracker *Tracker, round int){
+		"other-event": func(tracker *Tracker, round int) { tracker.Subject("a", "").Begin(strconv.Itoa(round)); crash(tracker) },
+		"closed":      func(tracker *Tracker, _ int) { tracker.Subject("a", "").Begin("1"); _ = tracker.Close() },
+		"ended":       func(tracker *Tracker, _ int) { tracker.Subject("a", "").Begin("1")(); crash(tracker) },
+		"alternating": func(tracker *Tracker, round int) {
 			if round%2 == 0 {
-				b.Subject("a", "").Begin("1")
+				tracker.Subject("a", "").Begin("1")
 			} else {
-				b.Subject("b", "").Begin("1")
+				tracker.Subject("b", "").Begin("1")
 			}
-			crash(b)
+			crash(tracker)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "evaluations")
 			for round := range 4 {
-				b := openTracker(t, path)
-				if b.Subject("a", "").Fatal("1") || b.Subject("a", "").Fatal("") {
+				tracker := openTracker(t, path)
+				if tracker.Subject("a", "").Fatal("1") || tracker.Subject("a", "").Fatal("") {
 					t.Errorf("fatal after %d rounds", round)
 				}
-				run(b, round)
+				run(tracker, round)
 			}
 		})
 	}
@@ -102,27 +102,27 @@ func TestTracker_NotFatal(t *testing.T) {
 func TestTracker_ConcurrentEvaluations(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "evaluations")
 	for crashes := range 5 {
-		b := openTracker(t, path)
-		one, two := b.Subject("one", ""), b.Subject("two", "")
+		tracker := openTracker(t, path)
+		one, two := tracker.Subject("one", ""), tracker.Subject("two", "")
 		if got, want := one.Fatal("1") || two.Fatal("1"), crashes == 4; got != want {
 			t.Errorf("after %d crashes: fatal %t, want %t", crashes, got, want)
 		}
 		one.Begin("1")
 		two.Begin("1")
-		crash(b)
+		crash(tracker)
 	}
 }
 
 func TestTracker_SlotReuse(t *testing.T) {
-	b := openTracker(t, filepath.Join(t.TempDir(), "evaluations"))
+	tracker := openTracker(t, filepath.Join(t.TempDir(), "evaluations"))
 	for range 3 * maxRunning {
-		b.Subject("a", "").Begin("1")()
+		tracker.Subject("a", "").Begin("1")()
 	}
-	if len(b.freeSlots) != maxRunning {
-		t.Errorf("%d free slots, want %d", len(b.freeSlots), maxRunning)
+	if len(tracker.freeSlots) != maxRunning {
+		t.Errorf("%d free slots, want %d", len(tracker.freeSlots), maxRunning)
 	}
 	for range 2 * maxRunning {
-		defer b.Subject("a", "").Begin("1")()
+		defer tracker.Subject("a", "").Begin("1")()
 	}
 }
 
@@ -137,9 +137,9 @@ func FuzzOpen(f *testing.F) {
 		if err := os.WriteFile(path, previous, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		b := openTracker(t, path)
-		b.Subject("a", "").Begin("1")()
-		if err := b.Close(); err != nil {
+		tracker := openTracker(t, path)
+		tracker.Subject("a", "").Begin("1")()
+		if err := tracker.Close(); err != nil {
 			t.Error(err)
 		}
 	})

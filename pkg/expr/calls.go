@@ -26,10 +26,10 @@ import (
 )
 
 // CallsUsedAsValues reports whether a template uses a call as a value, such as
-// `json.Marshal(read)`, instead of through its `$returns`. Then CUE needs all that calls
-// return. The result may be true without need, never false.
+// `json.Marshal(read)`, instead of through its `$returns`. Then CUE needs all that
+// calls return. The result may be true without need, never false.
 func CallsUsedAsValues(file *ast.File) bool {
-	calls := CallFields(file)
+	calls := callFields(file)
 	used := false
 	ast.Walk(file, func(n ast.Node) bool { return calls.findUse(n, &used) }, nil)
 	return used
@@ -38,8 +38,8 @@ func CallsUsedAsValues(file *ast.File) bool {
 // NameSet is a set of names of declarations.
 type NameSet map[string]bool
 
-// CallFields returns the top-level fields of a template that make calls.
-func CallFields(file *ast.File) NameSet {
+// callFields returns the top-level fields of a template that make calls.
+func callFields(file *ast.File) NameSet {
 	all, fields := callers(file), NameSet{}
 	for name := range eachDeclaration(file.Decls) {
 		if all[name] && !IsDefinition(name) {
@@ -49,8 +49,8 @@ func CallFields(file *ast.File) NameSet {
 	return fields
 }
 
-// callers returns the names of the `vela/*` packages, and of the declarations that refer
-// to another caller. A reference to the result of a call is not a call.
+// callers returns the names of the `vela/*` packages, and of the declarations that
+// refer to another caller. A reference to the result of a call is not a call.
 func callers(file *ast.File) NameSet {
 	m := NameSet{}
 	for _, spec := range file.Imports {
@@ -79,8 +79,8 @@ func callers(file *ast.File) NameSet {
 	return m
 }
 
-// makesCall reports whether n refers to a caller, or to a definition that is not known.
-// A reference to the length or the result of a call is not a call.
+// makesCall reports whether n refers to a caller, or to a definition that is not
+// known. A reference to the length or the result of a call is not a call.
 func (m NameSet) makesCall(n ast.Node, known NameSet) bool {
 	call := false
 	ast.Walk(n, func(n ast.Node) bool {
@@ -110,8 +110,8 @@ func isLenCall(call *ast.CallExpr) bool {
 	return ok && f.Name == "len"
 }
 
-// eachDeclaration iterates over the fields and let clauses in decls, and those in their
-// comprehensions.
+// eachDeclaration iterates over the fields and let clauses in decls, and those in
+// their comprehensions.
 func eachDeclaration(decls []ast.Decl) iter.Seq2[string, ast.Node] {
 	return func(yield func(string, ast.Node) bool) {
 		for _, d := range decls {
@@ -137,8 +137,8 @@ func eachDeclaration(decls []ast.Decl) iter.Seq2[string, ast.Node] {
 	}
 }
 
-// findUse sets used where n uses one of the calls m as a value. It reports whether the
-// children of n have to be searched as well.
+// findUse sets used where n uses one of the calls m as a value. It reports whether
+// the children of n have to be searched as well.
 func (m NameSet) findUse(n ast.Node, used *bool) bool {
 	search := func(n ast.Node) { ast.Walk(n, func(n ast.Node) bool { return m.findUse(n, used) }, nil) }
 	switch n := n.(type) {
@@ -193,7 +193,8 @@ func rootIdent(n ast.Node) (root string, throughReturns bool) {
 	return "", false
 }
 
-// ErrHandlers returns the names of the calls whose `$returns.err` a template refers to.
+// ErrHandlers returns the names of the calls whose `$returns.err` a template refers
+// to.
 func ErrHandlers(file *ast.File) map[string]bool {
 	out := map[string]bool{}
 	ast.Walk(file, func(n ast.Node) bool {

@@ -45,15 +45,17 @@ const (
 	nonBoolKind valueKind = "not a boolean"
 )
 
-// checker finds the mistakes in an expression that CUE does not find without an event.
+// checker finds the mistakes in an expression that CUE does not find without an
+// event.
 type checker struct {
 	*Expression
 	schema ast.Expr
 	diagnostics
 }
 
-// check returns the diagnostics of e: imports that are not allowed, fields that context
-// never has, invalid regular expressions, and conditions that cannot be boolean.
+// check returns the diagnostics of e: imports that are not allowed, fields that
+// context never has, invalid regular expressions, and conditions that cannot be
+// boolean.
 func check(e *Expression) (diag.List, error) {
 	schema, err := parser.ParseExpr("schema", event.Schema)
 	if err != nil {
@@ -188,8 +190,8 @@ func (c *checker) schemaOf(r Reference) ast.Expr {
 	return schema
 }
 
-// schemaFields returns the fields of a struct of the schema, and whether the struct is
-// open.
+// schemaFields returns the fields of a struct of the schema, and whether the struct
+// is open.
 func schemaFields(s *ast.StructLit) (fields map[string]ast.Expr, open bool) {
 	fields = map[string]ast.Expr{}
 	for _, d := range s.Elts {

@@ -30,8 +30,8 @@ import (
 	"cuelang.org/go/cue/parser"
 )
 
-// FoldConstants replaces the expressions of file that depend on the parameter alone by
-// their values, so that they are not evaluated for each event. file declares the
+// FoldConstants replaces the expressions of file that depend on the parameter alone
+// by their values, so that they are not evaluated for each event. file declares the
 // parameter as data. Expressions that depend on the varying fields, or on calls, are
 // kept. The identifiers of file have to be resolved, and are resolved afterwards.
 func FoldConstants(file *ast.File, varying []string) error {
@@ -57,8 +57,8 @@ type constantFolder struct {
 	constant NameSet
 }
 
-// constantDeclarations returns the names of the parameter, and of the top-level fields
-// and let clauses that depend on it alone.
+// constantDeclarations returns the names of the parameter, and of the top-level
+// fields and let clauses that depend on it alone.
 func constantDeclarations(file *ast.File, varying []string) NameSet {
 	c := constantFolder{file: file, constant: NameSet{}}
 	for _, d := range file.Decls {
@@ -93,8 +93,8 @@ func constantDeclarations(file *ast.File, varying []string) NameSet {
 	return c.constant
 }
 
-// isConstant reports whether n is not a call, and refers only to declarations that are
-// constant or within n, and to CUE's own names.
+// isConstant reports whether n is not a call, and refers only to declarations that
+// are constant or within n, and to CUE's own names.
 func (c constantFolder) isConstant(n ast.Node) bool {
 	within := map[ast.Node]bool{}
 	ast.Walk(n, func(n ast.Node) bool {
@@ -121,8 +121,8 @@ func (c constantFolder) refersToConstant(id *ast.Ident, within map[ast.Node]bool
 	return id.Node == nil || within[id.Scope] || id.Scope == c.file && c.constant[id.Name]
 }
 
-// foldable returns the largest constant expressions that refer to another declaration.
-// Declarations that are constant as a whole are left out.
+// foldable returns the largest constant expressions that refer to another
+// declaration. Declarations that are constant as a whole are left out.
 func (c constantFolder) foldable() []ast.Expr {
 	var expressions []ast.Expr
 	for _, d := range c.file.Decls {
@@ -224,8 +224,8 @@ func (c constantFolder) evaluate(expressions []ast.Expr) (map[ast.Expr]ast.Expr,
 	return values, nil
 }
 
-// ConcreteSyntax returns v as CUE, or "" where v is incomplete, or has hidden fields or
-// definitions, which the text would lack.
+// ConcreteSyntax returns v as CUE, or "" where v is incomplete, or has hidden fields
+// or definitions, which the text would lack.
 func ConcreteSyntax(v cue.Value) string {
 	if v.Validate(cue.Concrete(true)) != nil || hasHiddenFields(v) {
 		return ""

@@ -142,8 +142,8 @@ func fieldScope(path []string, decls []ast.Decl, visible scope) scope {
 	return inner
 }
 
-// addPatterns adds everything where a pattern or a computed label constrains the fields
-// of a file, because it may match root.
+// addPatterns adds everything where a pattern or a computed label constrains the
+// fields of a file, because it may match root.
 func (w *dependencyWalker) addPatterns(decls []ast.Decl, nodes []ast.Node) {
 	for _, d := range decls {
 		var x ast.Expr

@@ -22,14 +22,14 @@ import (
 	"cuelang.org/go/cue/ast"
 )
 
-// Dependencies returns the fields that nodes depend on, of the values called root. Root
-// is an identifier (`context.data.kind`) or a field (`get.$returns.value`). Static
-// selectors and indices ("app", "a/b") narrow the set; a dynamic one adds the whole
-// value that it is applied to. Fields that nodes declare below root
-// (`context: data: kind: "Pod"`) belong to the set, because they constrain the value.
+// Dependencies returns the fields that nodes depend on, of the values called root.
+// Root is an identifier (`context.data.kind`) or a field (`get.$returns.value`).
+// Static selectors and indices ("app", "a/b") narrow the set; a dynamic one adds the
+// whole value that it is applied to. Fields that nodes declare below root (`context:
+// data: kind: "Pod"`) belong to the set, because they constrain the value.
 //
-// Root is recognized by its name alone. A value with a `$returns` that is used without
-// naming it, as in `json.Marshal(get)`, is not a dependency on `$returns`.
+// Root is recognized by its name alone. A value with a `$returns` that is used
+// without naming it, as in `json.Marshal(get)`, is not a dependency on `$returns`.
 func Dependencies(root string, nodes ...ast.Node) FieldSet {
 	return dependencies(root, true, nodes)
 }

@@ -47,9 +47,9 @@ type Embedded struct {
 	fields []string
 }
 
-// EmbeddedElements returns the parts of elements that loops in n embed. The identifiers
-// of n must be resolved. The argument of len is ignored, because only its length
-// matters.
+// EmbeddedElements returns the parts of elements that loops in n embed. The
+// identifiers of n must be resolved. The argument of len is ignored, because only
+// its length matters.
 func EmbeddedElements(n ast.Node) Embedded {
 	var e Embedded
 	e.walk(n)
@@ -68,8 +68,8 @@ func (e *Embedded) walk(n ast.Node) {
 	}, nil)
 }
 
-// walkLen walks the clauses of `len([for …])`, and not the values. It returns false for
-// other calls.
+// walkLen walks the clauses of `len([for …])`, and not the values. It returns false
+// for other calls.
 func (e *Embedded) walkLen(call *ast.CallExpr) bool {
 	f, ok := call.Fun.(*ast.Ident)
 	if !ok || f.Name != "len" || len(call.Args) != 1 {

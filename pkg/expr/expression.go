@@ -108,8 +108,8 @@ func (e *Expression) Text() string { return e.text }
 // ContextFields returns the fields of context that e depends on.
 func (e *Expression) ContextFields() FieldSet { return Dependencies("context", e.file) }
 
-// parseExpression returns the expression of text, and the declarations in it that are not
-// allowed in a filter. The expression is nil where text is not valid CUE.
+// parseExpression returns the expression of text, and the declarations in it that
+// are not allowed in a filter. The expression is nil where text is not valid CUE.
 func parseExpression(text string) (*Expression, diag.List) {
 	file, err := parser.ParseFile(Filename, text)
 	if err != nil {

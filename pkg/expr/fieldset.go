@@ -42,8 +42,8 @@ func (s FieldSet) IsAll() bool { return s.root != nil && s.root.all }
 // Empty reports whether s holds no fields.
 func (s FieldSet) Empty() bool { return s.root == nil }
 
-// Paths returns the paths of the fields in s, sorted. None is a prefix of another. The
-// set of all fields has a single path, which is empty.
+// Paths returns the paths of the fields in s, sorted. None is a prefix of another.
+// The set of all fields has a single path, which is empty.
 func (s FieldSet) Paths() [][]string {
 	var paths [][]string
 	var collect func(n *fieldNode, path []string)

@@ -27,8 +27,8 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/diag"
 )
 
-// GoTemplatePaths returns the paths of the properties that file executes as Go templates
-// with context as their data: `template.Execute(parameter.PATH, context)`.
+// GoTemplatePaths returns the paths of the properties that file executes as Go
+// templates with context as their data: `template.Execute(parameter.PATH, context)`.
 func GoTemplatePaths(file *ast.File) [][]string {
 	name := ""
 	for _, spec := range file.Imports {
@@ -56,7 +56,8 @@ func GoTemplatePaths(file *ast.File) [][]string {
 	return paths
 }
 
-// selectorPath returns the identifier at the start of x, and the names of its selectors.
+// selectorPath returns the identifier at the start of x, and the names of its
+// selectors.
 func selectorPath(x ast.Expr) (root string, path []string) {
 	switch x := x.(type) {
 	case *ast.Ident:
@@ -113,9 +114,9 @@ func CheckGoTemplates(paths [][]string, properties map[string]any) diag.List {
 	return list
 }
 
-// CheckResultReferences returns the invalid references to results in the Go template at
-// path: `.results.NAME` or `index .results "NAME"`. validate returns the reason why a name
-// is invalid, or "".
+// CheckResultReferences returns the invalid references to results in the Go template
+// at path: `.results.NAME` or `index .results "NAME"`. validate returns the reason
+// why a name is invalid, or "".
 func CheckResultReferences(path []string, properties map[string]any, validate func(name string) string) diag.List {
 	template, err := parseGoTemplate(path, properties)
 	if err != nil || template.tree == nil {
@@ -134,8 +135,8 @@ func CheckResultReferences(path []string, properties map[string]any, validate fu
 	return list
 }
 
-// eachResult calls visit with each result that n refers to. isContext is set where the
-// dot is the context; within `with` and `range` only `$` is.
+// eachResult calls visit with each result that n refers to. isContext is set where
+// the dot is the context; within `with` and `range` only `$` is.
 func (t goTemplate) eachResult(n parse.Node, isContext bool, visit func(name string, pos parse.Pos)) {
 	branch := func(b parse.BranchNode, inner bool) {
 		t.eachResult(b.Pipe, isContext, visit)

@@ -82,8 +82,8 @@ func isHidden(l ast.Label) bool { return strings.HasPrefix(identName(l), "_") }
 // IsDefinition reports whether name is that of a definition.
 func IsDefinition(name string) bool { return strings.HasPrefix(strings.TrimPrefix(name, "_"), "#") }
 
-// declaredName returns the name that d declares unconditionally: that of a let clause or
-// of a regular field without an alias.
+// declaredName returns the name that d declares unconditionally: that of a let
+// clause or of a regular field without an alias.
 func declaredName(d ast.Decl) (string, bool) {
 	switch d := d.(type) {
 	case *ast.LetClause:

@@ -31,8 +31,8 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/expr"
 )
 
-// CUE has the same result with the fields that Dependencies returns as with all fields.
-// Each source is evaluated with each event, both ways.
+// CUE has the same result with the fields that Dependencies returns as with all
+// fields. Each source is evaluated with each event, both ways.
 func TestDependencies_SameResult(t *testing.T) {
 	sources := strings.Split(handwritten, "\n---\n")
 	g := &generator{rand.New(rand.NewPCG(1, 2))}

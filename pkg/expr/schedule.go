@@ -25,8 +25,9 @@ import (
 	"cuelang.org/go/cue/ast"
 )
 
-// Stage is a part of a template that is evaluated at once: calls that do not depend on
-// each other's results. The results of the calls of earlier stages are data to it.
+// Stage is a part of a template that is evaluated at once: calls that do not depend
+// on each other's results. The results of the calls of earlier stages are data to
+// it.
 type Stage struct {
 	// Calls are the top-level fields whose calls are made, in their order.
 	Calls []string
@@ -36,14 +37,15 @@ type Stage struct {
 	Declarations NameSet
 }
 
-// Repeats reports whether calls of the stage may depend on each other. Then the stage has
-// to be evaluated again after each call.
+// Repeats reports whether calls of the stage may depend on each other. Then the
+// stage has to be evaluated again after each call.
 func (s Stage) Repeats() bool { return s.Declarations == nil }
 
-// Schedule splits a template into stages, so that each field is evaluated as rarely as
-// possible. It returns a single stage, which repeats, where it cannot tell which calls
-// depend on each other. withResult has the last stage evaluate the result. schema are the
-// declarations that the parameter depends on. The identifiers of file have to be resolved.
+// Schedule splits a template into stages, so that each field is evaluated as rarely
+// as possible. It returns a single stage, which repeats, where it cannot tell which
+// calls depend on each other. withResult has the last stage evaluate the result.
+// schema are the declarations that the parameter depends on. The identifiers of file
+// have to be resolved.
 func Schedule(file *ast.File, withResult bool) (stages []Stage, schema NameSet) {
 	unstaged := []Stage{{}}
 	g := newCallGraph(file)
@@ -81,8 +83,8 @@ func Schedule(file *ast.File, withResult bool) (stages []Stage, schema NameSet) 
 	return stages, schema
 }
 
-// complete sets the declarations and inputs of s that the evaluation of seeds and of the
-// parameter needs.
+// complete sets the declarations and inputs of s that the evaluation of seeds and of
+// the parameter needs.
 func (g *callGraph) complete(s *Stage, seeds []string) {
 	s.Declarations = g.closure(append([]string{ParameterSchema}, seeds...))
 	for _, name := range g.order {
@@ -103,7 +105,8 @@ func (g *callGraph) closure(seeds []string) NameSet {
 	return all
 }
 
-// Prune removes from file the declarations that s does not need, and those in dropped.
+// Prune removes from file the declarations that s does not need, and those in
+// dropped.
 func (s Stage) Prune(file *ast.File, dropped NameSet) {
 	if s.Repeats() && len(dropped) == 0 {
 		return
@@ -127,13 +130,13 @@ type callGraph struct {
 	dependencies map[string]NameSet
 }
 
-// newCallGraph returns nil where the dependencies on the results of calls are unknown.
-// The identifiers of file have to be resolved.
+// newCallGraph returns nil where the dependencies on the results of calls are
+// unknown. The identifiers of file have to be resolved.
 func newCallGraph(file *ast.File) *callGraph {
 	if CallsUsedAsValues(file) || hasOtherReturns(file) {
 		return nil
 	}
-	g := &callGraph{decls: map[string]ast.Decl{}, callers: callers(file), callFields: CallFields(file), dependencies: map[string]NameSet{}}
+	g := &callGraph{decls: map[string]ast.Decl{}, callers: callers(file), callFields: callFields(file), dependencies: map[string]NameSet{}}
 	for _, d := range file.Decls {
 		if _, ok := d.(*ast.ImportDecl); ok {
 			continue
@@ -179,9 +182,9 @@ func (g *callGraph) addReachable(refers map[string]NameSet, name string, reachab
 	}
 }
 
-// callOrder returns the fields with calls in an order in which the calls can be made: by
-// dependencies, then by `@step`, then as in the template. It is nil where they depend on
-// each other in a cycle.
+// callOrder returns the fields with calls in an order in which the calls can be
+// made: by dependencies, then by `@step`, then as in the template. It is nil where
+// they depend on each other in a cycle.
 func (g *callGraph) callOrder() []string {
 	pending := slices.DeleteFunc(slices.Clone(g.order), func(name string) bool { return !g.callFields[name] })
 	slices.SortStableFunc(pending, func(a, b string) int { return g.stepOf(a) - g.stepOf(b) })
@@ -220,8 +223,8 @@ type referenceVisitor struct {
 	graph         *callGraph
 	file          *ast.File
 	known, refers NameSet
-	// internalCall is set where the declaration refers to a part of itself that may be
-	// a call.
+	// internalCall is set where the declaration refers to a part of itself that may
+	// be a call.
 	internalCall bool
 }
 
@@ -250,8 +253,8 @@ func (v *referenceVisitor) ident(id *ast.Ident) {
 	}
 }
 
-// hasOtherReturns reports whether calls may return other fields than `$returns`, or the
-// template constrains `$returns`.
+// hasOtherReturns reports whether calls may return other fields than `$returns`, or
+// the template constrains `$returns`.
 func hasOtherReturns(file *ast.File) bool {
 	other := false
 	ast.Walk(file, func(n ast.Node) bool {

@@ -214,8 +214,8 @@ func (s *Shape) Mismatch() Mismatch {
 	return Mismatch{Path: path, Reason: path + " does not satisfy " + strings.Join(s.constraints, " & ")}
 }
 
-// Missing returns the mismatch of an event that lacks the value, or a field in it that
-// only its constraint declares.
+// Missing returns the mismatch of an event that lacks the value, or a field in it
+// that only its constraint declares.
 func (s *Shape) Missing(context map[string]any) Mismatch {
 	path := s.Path.String()
 	if _, p := s.Path.Lookup(context); p == Absent {

@@ -24,9 +24,9 @@ import (
 	"cuelang.org/go/cue/token"
 )
 
-// simplify removes dead code from file: branches whose condition is false, the elements
-// after the first one in `[…][0]`, and then the declarations that are not referred to
-// any more.
+// simplify removes dead code from file: branches whose condition is false, the
+// elements after the first one in `[…][0]`, and then the declarations that are not
+// referred to any more.
 func simplify(file *ast.File) {
 	file.Decls = pruneBranches(file.Decls)
 	astutil.Apply(file, nil, func(c astutil.Cursor) bool {
@@ -83,8 +83,8 @@ func isBoolLiteral(x ast.Expr, value bool) bool {
 	return ok && lit.Kind == kind
 }
 
-// unconditionalElement returns the element that a comprehension adds to a list where its
-// condition is true, and nil for all other elements.
+// unconditionalElement returns the element that a comprehension adds to a list where
+// its condition is true, and nil for all other elements.
 func unconditionalElement(x ast.Expr) ast.Expr {
 	c, ok := x.(*ast.Comprehension)
 	if !ok || len(c.Clauses) > 1 {

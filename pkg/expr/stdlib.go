@@ -27,8 +27,8 @@ func standardLibrary() []string {
 	}
 }
 
-// boolFunctions returns the functions of a package of the standard library that return
-// a boolean, or may return one.
+// boolFunctions returns the functions of a package of the standard library that
+// return a boolean, or may return one.
 func boolFunctions(path string) []string {
 	switch path {
 	case "crypto/ed25519":

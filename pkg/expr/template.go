@@ -36,7 +36,7 @@ const (
 
 // HasResult reports whether a template has a result that is data, and not a call.
 func HasResult(file *ast.File) bool {
-	return slices.ContainsFunc(file.Decls, isResult) && !CallFields(file)[ResultField]
+	return slices.ContainsFunc(file.Decls, isResult) && !callFields(file)[ResultField]
 }
 
 func isResult(d ast.Decl) bool {

@@ -27,8 +27,8 @@ import (
 	"cuelang.org/go/cue/token"
 )
 
-// Members returns the elements or fields of v without definitions, and at the top of a
-// template without context and parameter. Fields with an attribute `@step(N)` come
+// Members returns the elements or fields of v without definitions, and at the top of
+// a template without context and parameter. Fields with an attribute `@step(N)` come
 // first, in the order of N, as in workflow definitions.
 func Members(v cue.Value, top bool) []cue.Value {
 	var out []cue.Value

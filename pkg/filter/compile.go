@@ -28,8 +28,8 @@ import (
 // Compile compiles text into a filter of the trigger t. It returns no filter where it
 // returns diagnostics; those have the line and column in text.
 //
-// text is CUE in one of two forms. Both may import CUE's standard library, and declare
-// let clauses, hidden fields and definitions:
+// text is CUE in one of two forms. Both may import CUE's standard library, and
+// declare let clauses, hidden fields and definitions:
 //
 //   - A boolean expression matches where it is true. The operands of && and || at its
 //     top are evaluated in order, until the result is known. An operand that is

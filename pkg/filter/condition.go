@@ -27,9 +27,9 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/expr"
 )
 
-// condition is a part of a boolean expression: a leaf, or parts joined by && or ||. The
-// parts are evaluated in the order of the text until the result is known; an error in
-// one of them is the error of the whole.
+// condition is a part of a boolean expression: a leaf, or parts joined by && or ||.
+// The parts are evaluated in the order of the text until the result is known; an
+// error in one of them is the error of the whole.
 type condition interface {
 	evaluate(e *evaluation) (outcome, error)
 }
@@ -170,8 +170,8 @@ func (l *leaf) errorf(format string, args ...any) error {
 // reject returns the verdict for a mismatch.
 func reject(m expr.Mismatch) Verdict { return Verdict{Path: m.Path, Reason: m.Reason} }
 
-// newCondition splits x at its && and ||, and appends its leaves to leaves, in the order
-// in which Expression.Program counts them.
+// newCondition splits x at its && and ||, and appends its leaves to leaves, in the
+// order in which Expression.Program counts them.
 func newCondition(e *expr.Expression, x ast.Expr, leaves *[]*leaf) condition {
 	switch x := x.(type) {
 	case *ast.ParenExpr:

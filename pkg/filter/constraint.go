@@ -77,9 +77,9 @@ func (f *constraintFilter) Match(ctx context.Context, ev event.Event) (v Verdict
 	return Verdict{Match: true}, nil
 }
 
-// mismatch returns the verdict for an event that does not unify with the constraints, or
-// leaves them incomplete. Conflicts take precedence over evaluation errors, and those over
-// absent fields.
+// mismatch returns the verdict for an event that does not unify with the
+// constraints, or leaves them incomplete. Conflicts take precedence over evaluation
+// errors, and those over absent fields.
 func (f *constraintFilter) mismatch(e *evaluation, err error) (Verdict, error) {
 	all := errors.Errors(err)
 	for _, e := range all {
@@ -100,8 +100,8 @@ func (f *constraintFilter) mismatch(e *evaluation, err error) (Verdict, error) {
 	return reject(f.shape.OffendingConstraint(all[0]).Missing(e.context)), nil
 }
 
-// addedField returns the path of the first field of v that data lacks and that is not a
-// default. s is the shape of v, or nil.
+// addedField returns the path of the first field of v that data lacks and that is
+// not a default. s is the shape of v, or nil.
 func addedField(v cue.Value, data any, s *expr.Shape, path []string) ([]string, bool) {
 	switch data := data.(type) {
 	case map[string]any:
@@ -132,8 +132,8 @@ func addedField(v cue.Value, data any, s *expr.Shape, path []string) ([]string, 
 	return nil, false
 }
 
-// isDefault reports whether v is a default. CUE also takes the empty list for the default
-// of [...int].
+// isDefault reports whether v is a default. CUE also takes the empty list for the
+// default of [...int].
 func isDefault(v cue.Value, s *expr.Shape) bool {
 	if s != nil {
 		return s.HasDefault()

@@ -28,15 +28,16 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/expr"
 )
 
-// evaluator holds compiled programs without an event. It serves one goroutine at a time.
-// An evaluation leaves nothing in it except field names, which CUE never frees.
+// evaluator holds compiled programs without an event. It serves one goroutine at a
+// time. An evaluation leaves nothing in it except field names, which CUE never
+// frees.
 type evaluator struct {
 	ctx   *cue.Context
 	bases []cue.Value
 }
 
-// evaluatorPool evaluates the programs of a filter with CUE. It holds one evaluator per
-// processor, which bounds the number of concurrent evaluations.
+// evaluatorPool evaluates the programs of a filter with CUE. It holds one evaluator
+// per processor, which bounds the number of concurrent evaluations.
 type evaluatorPool struct {
 	programs []string
 	// embedded holds the embedded elements of each program.
@@ -80,8 +81,8 @@ func (p *evaluatorPool) newEvaluator() (*evaluator, error) {
 	return e, nil
 }
 
-// evaluation is the evaluation of one event. It acquires an evaluator with the first call
-// of evaluate, and has to be released.
+// evaluation is the evaluation of one event. It acquires an evaluator with the first
+// call of evaluate, and has to be released.
 type evaluation struct {
 	ctx     context.Context
 	pool    *evaluatorPool
@@ -91,8 +92,8 @@ type evaluation struct {
 	evaluator *evaluator
 }
 
-// evaluate returns a program with data filled in. It blocks until an evaluator is idle or
-// the context ends.
+// evaluate returns a program with data filled in. It blocks until an evaluator is
+// idle or the context ends.
 func (e *evaluation) evaluate(program int, data map[string]any) (cue.Value, error) {
 	if !e.acquired {
 		select {
@@ -113,8 +114,8 @@ func (e *evaluation) evaluate(program int, data map[string]any) (cue.Value, erro
 	return e.evaluator.bases[program].Unify(encoded), nil
 }
 
-// release returns the evaluator to the pool. It turns a panic of CUE into an error, and
-// drops the evaluator that panicked. It has to be deferred.
+// release returns the evaluator to the pool. It turns a panic of CUE into an error,
+// and drops the evaluator that panicked. It has to be deferred.
 func (e *evaluation) release(err *error) {
 	if p := recover(); p != nil {
 		// The text of the panic may hold values of the event.

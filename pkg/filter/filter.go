@@ -14,8 +14,8 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package filter compiles CUE expressions into filters, which decide whether a trigger
-// acts on an event.
+// Package filter compiles CUE expressions into filters, which decide whether a
+// trigger acts on an event.
 //
 // A filter is compiled once, and evaluated for each event. Simple conditions and
 // constraints are evaluated without CUE. A filter cannot call providers.
@@ -29,8 +29,8 @@ import (
 
 // Filter decides which events a trigger acts on. It is safe for concurrent use.
 type Filter interface {
-	// Match returns the verdict on ev. An error means that the expression could not be
-	// evaluated, and says nothing about the event.
+	// Match returns the verdict on ev. An error means that the expression could not
+	// be evaluated, and says nothing about the event.
 	Match(ctx context.Context, ev event.Event) (Verdict, error)
 }
 
@@ -42,7 +42,7 @@ type Verdict struct {
 	// expression is false.
 	Path string
 	// Reason is why the event was rejected, for example
-	// "context.data.status.replicas is absent". It is empty on a match. It never holds
-	// a value of the event.
+	// "context.data.status.replicas is absent". It is empty on a match. It never
+	// holds a value of the event.
 	Reason string
 }

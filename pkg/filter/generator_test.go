@@ -27,7 +27,8 @@ type generator struct{ *rand.Rand }
 
 func (g *generator) oneOf(values ...string) string { return values[g.IntN(len(values))] }
 
-// event returns fields a to e with values of random kinds. Its strings contain "canary".
+// event returns fields a to e with values of random kinds. Its strings contain
+// "canary".
 func (g *generator) event(base int) map[string]any {
 	values := []any{
 		"canary", "canary-2", int64(3), int64(0), 3.0, 2.5, true, false, nil,

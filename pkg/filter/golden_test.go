@@ -36,8 +36,8 @@ import (
 
 var update = flag.Bool("update", false, "update the golden files")
 
-// Each file in testdata/golden holds events, NAME.json, and filters, NAME.cue. Each filter
-// is followed by NAME.want: its verdicts on the events, or its diagnostics.
+// Each file in testdata/golden holds events, NAME.json, and filters, NAME.cue. Each
+// filter is followed by NAME.want: its verdicts on the events, or its diagnostics.
 func TestGolden(t *testing.T) {
 	files, err := filepath.Glob("testdata/golden/*.txtar")
 	if err != nil || len(files) == 0 {

@@ -31,8 +31,8 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
-// The fast paths give the same verdict as CUE, and verdicts and errors hold no values of
-// the event.
+// The fast paths give the same verdict as CUE, and verdicts and errors hold no
+// values of the event.
 func TestCompile_SameVerdictAsCUE(t *testing.T) {
 	g := &generator{rand.New(rand.NewPCG(7, 11))}
 	events := []event.Event{

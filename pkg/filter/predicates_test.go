@@ -28,8 +28,8 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/filter"
 )
 
-// predicate is an entry of testdata/predicates.json: a typical filter in CUE and in CEL,
-// and the name of an event in testdata/events that it matches.
+// predicate is an entry of testdata/predicates.json: a typical filter in CUE and in
+// CEL, and the name of an event in testdata/events that it matches.
 type predicate struct {
 	Name, Event, CUE, CEL string
 }

@@ -64,39 +64,39 @@ func (s interceptor) Patch(ctx context.Context, obj client.Object, patch client.
 
 func newEnv(t *testing.T) *env {
 	c := cluster.Start(t)
-	b := &env{T: t, kube: c.Client(t), namespace: c.Namespace(t), tracker: loopguard.NewTracker()}
-	b.detector = b.tracker.Detector(event.TriggerRef{Name: "self"})
-	b.connect(c.Config)
-	return b
+	e := &env{T: t, kube: c.Client(t), namespace: c.Namespace(t), tracker: loopguard.NewTracker()}
+	e.detector = e.tracker.Detector(event.TriggerRef{Name: "self"})
+	e.connect(c.Config)
+	return e
 }
 
-func (b *env) connect(config *rest.Config) {
-	b.Helper()
+func (e *env) connect(config *rest.Config) {
+	e.Helper()
 	inner, err := client.New(config, client.Options{})
-	b.noError(err)
-	b.inner = client.WithFieldOwner(interceptor{inner, b}, "kube-trigger/self")
-	b.client = b.detector.Client(b.inner)
+	e.noError(err)
+	e.inner = client.WithFieldOwner(interceptor{inner, e}, "kube-trigger/self")
+	e.client = e.detector.Client(e.inner)
 }
 
-func (b *env) noError(err error) {
-	b.Helper()
+func (e *env) noError(err error) {
+	e.Helper()
 	if err != nil {
-		b.Fatal(err)
+		e.Fatal(err)
 	}
 }
 
 // edit writes as another client, and returns the event.
-func (b *env) edit(patch string) event.Event {
-	b.Helper()
-	o, err := b.kube.CoreV1().ConfigMaps(b.namespace).Patch(b.Context(), "x", types.MergePatchType, []byte(patch), metav1.PatchOptions{FieldManager: "user"})
-	b.noError(err)
+func (e *env) edit(patch string) event.Event {
+	e.Helper()
+	o, err := e.kube.CoreV1().ConfigMaps(e.namespace).Patch(e.Context(), "x", types.MergePatchType, []byte(patch), metav1.PatchOptions{FieldManager: "user"})
+	e.noError(err)
 	return updateEvent(o)
 }
 
-func (b *env) create() event.Event {
-	b.Helper()
-	o, err := b.kube.CoreV1().ConfigMaps(b.namespace).Create(b.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "x"}}, metav1.CreateOptions{})
-	b.noError(err)
+func (e *env) create() event.Event {
+	e.Helper()
+	o, err := e.kube.CoreV1().ConfigMaps(e.namespace).Create(e.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "x"}}, metav1.CreateOptions{})
+	e.noError(err)
 	return updateEvent(o)
 }
 
@@ -108,32 +108,32 @@ func updateEvent(o *corev1.ConfigMap) event.Event {
 }
 
 // latest returns the event of the object's latest revision.
-func (b *env) latest() event.Event {
-	b.Helper()
-	o, err := b.kube.CoreV1().ConfigMaps(b.namespace).Get(b.Context(), "x", metav1.GetOptions{})
-	b.noError(err)
+func (e *env) latest() event.Event {
+	e.Helper()
+	o, err := e.kube.CoreV1().ConfigMaps(e.namespace).Get(e.Context(), "x", metav1.GetOptions{})
+	e.noError(err)
 	return updateEvent(o)
 }
 
-func (b *env) wantOwn(ev event.Event, want bool) {
-	b.Helper()
-	got, err := b.detector.OwnWrite(b.Context(), ev)
-	b.noError(err)
+func (e *env) wantOwn(ev event.Event, want bool) {
+	e.Helper()
+	got, err := e.detector.OwnWrite(e.Context(), ev)
+	e.noError(err)
 	if got != want {
-		b.Errorf("own is %v, want %v", got, want)
+		e.Errorf("own is %v, want %v", got, want)
 	}
 }
 
-func (b *env) object() *unstructured.Unstructured {
+func (e *env) object() *unstructured.Unstructured {
 	return &unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"namespace": b.namespace, "name": "x"},
+		"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"namespace": e.namespace, "name": "x"},
 	}}
 }
 
-func (b *env) patch(kind types.PatchType, data string) error {
+func (e *env) patch(kind types.PatchType, data string) error {
 	opts := []client.PatchOption{}
 	if kind == types.ApplyPatchType {
 		opts = append(opts, client.ForceOwnership)
 	}
-	return b.client.Patch(b.Context(), b.object(), client.RawPatch(kind, []byte(data)), opts...)
+	return e.client.Patch(e.Context(), e.object(), client.RawPatch(kind, []byte(data)), opts...)
 }

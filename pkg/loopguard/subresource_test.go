@@ -34,11 +34,11 @@ import (
 )
 
 // deployment creates a Deployment, and passes its event to the detector.
-func (b *env) deployment() *appsv1.Deployment {
-	b.Helper()
+func (e *env) deployment() *appsv1.Deployment {
+	e.Helper()
 	labels := map[string]string{"app": "x"}
 	d := &appsv1.Deployment{
-		ObjectMeta: metav1.ObjectMeta{Name: "x", Namespace: b.namespace},
+		ObjectMeta: metav1.ObjectMeta{Name: "x", Namespace: e.namespace},
 		Spec: appsv1.DeploymentSpec{
 			Replicas: ptr.To[int32](0), Selector: &metav1.LabelSelector{MatchLabels: labels},
 			Template: corev1.PodTemplateSpec{
@@ -47,17 +47,17 @@ func (b *env) deployment() *appsv1.Deployment {
 			},
 		},
 	}
-	d, err := b.kube.AppsV1().Deployments(b.namespace).Create(b.Context(), d, metav1.CreateOptions{})
-	b.noError(err)
-	b.wantOwn(b.latestDeployment(), false)
+	d, err := e.kube.AppsV1().Deployments(e.namespace).Create(e.Context(), d, metav1.CreateOptions{})
+	e.noError(err)
+	e.wantOwn(e.latestDeployment(), false)
 	return d
 }
 
 // latestDeployment returns the event of the Deployment's latest revision.
-func (b *env) latestDeployment() event.Event {
-	b.Helper()
-	d, err := b.kube.AppsV1().Deployments(b.namespace).Get(b.Context(), "x", metav1.GetOptions{})
-	b.noError(err)
+func (e *env) latestDeployment() event.Event {
+	e.Helper()
+	d, err := e.kube.AppsV1().Deployments(e.namespace).Get(e.Context(), "x", metav1.GetOptions{})
+	e.noError(err)
 	return event.Event{
 		Type: event.Update, Key: d.Namespace + "/" + d.Name, ID: string(d.UID) + "@" + d.ResourceVersion,
 		Data: map[string]any{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": map[string]any{"resourceVersion": d.ResourceVersion}},
@@ -65,8 +65,8 @@ func (b *env) latestDeployment() event.Event {
 }
 
 func TestOwnWrite_Subresource(t *testing.T) {
-	b := newEnv(t)
-	d := b.deployment()
+	e := newEnv(t)
+	d := e.deployment()
 	u := func() client.Object {
 		u := &unstructured.Unstructured{}
 		u.SetAPIVersion("apps/v1")
@@ -78,49 +78,49 @@ func TestOwnWrite_Subresource(t *testing.T) {
 	replicas := func(n int) client.Patch {
 		return client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, n))
 	}
-	b.noError(b.client.SubResource("scale").Patch(t.Context(), u(), replicas(1)))
-	b.wantOwn(b.latestDeployment(), true)
+	e.noError(e.client.SubResource("scale").Patch(t.Context(), u(), replicas(1)))
+	e.wantOwn(e.latestDeployment(), true)
 
 	scale := &autoscalingv1.Scale{}
-	current, err := b.kube.AppsV1().Deployments(b.namespace).GetScale(t.Context(), "x", metav1.GetOptions{})
-	b.noError(err)
+	current, err := e.kube.AppsV1().Deployments(e.namespace).GetScale(t.Context(), "x", metav1.GetOptions{})
+	e.noError(err)
 	current.DeepCopyInto(scale)
 	scale.Spec.Replicas = 3
-	b.noError(b.client.SubResource("scale").Update(t.Context(), d.DeepCopy(), client.WithSubResourceBody(scale)))
-	b.wantOwn(b.latestDeployment(), true)
+	e.noError(e.client.SubResource("scale").Update(t.Context(), d.DeepCopy(), client.WithSubResourceBody(scale)))
+	e.wantOwn(e.latestDeployment(), true)
 
 	observed := client.RawPatch(types.MergePatchType, []byte(`{"status":{"observedGeneration":7}}`))
-	b.noError(b.client.Status().Patch(t.Context(), u(), observed))
-	b.wantOwn(b.latestDeployment(), true)
+	e.noError(e.client.Status().Patch(t.Context(), u(), observed))
+	e.wantOwn(e.latestDeployment(), true)
 	// A patch without a change is answered with the revision of another client.
-	theirs, err := b.kube.AppsV1().Deployments(b.namespace).Patch(t.Context(), "x", types.MergePatchType, []byte(`{"spec":{"replicas":2}}`), metav1.PatchOptions{})
-	b.noError(err)
-	b.noError(b.client.Status().Patch(t.Context(), u(), observed))
-	if b.latestDeployment().ID != string(theirs.UID)+"@"+theirs.ResourceVersion {
-		t.Fatal("the patch changed something")
+	theirs, err := e.kube.AppsV1().Deployments(e.namespace).Patch(t.Context(), "x", types.MergePatchType, []byte(`{"spec":{"replicas":2}}`), metav1.PatchOptions{})
+	e.noError(err)
+	e.noError(e.client.Status().Patch(t.Context(), u(), observed))
+	if e.latestDeployment().ID != string(theirs.UID)+"@"+theirs.ResourceVersion {
+		t.Fatal("the patch changed the object")
 	}
-	b.wantOwn(b.latestDeployment(), false)
-	now, err := b.kube.AppsV1().Deployments(b.namespace).Get(t.Context(), "x", metav1.GetOptions{})
-	b.noError(err)
-	b.noError(b.client.Status().Patch(t.Context(), u(), client.RawPatch(types.MergePatchType, []byte(`{"status":{"observedGeneration":8}}`)), client.DryRunAll))
+	e.wantOwn(e.latestDeployment(), false)
+	now, err := e.kube.AppsV1().Deployments(e.namespace).Get(t.Context(), "x", metav1.GetOptions{})
+	e.noError(err)
+	e.noError(e.client.Status().Patch(t.Context(), u(), client.RawPatch(types.MergePatchType, []byte(`{"status":{"observedGeneration":8}}`)), client.DryRunAll))
 	now.Status.ObservedGeneration = 9
-	b.noError(b.client.Status().Update(t.Context(), now))
-	b.wantOwn(b.latestDeployment(), true)
+	e.noError(e.client.Status().Update(t.Context(), now))
+	e.wantOwn(e.latestDeployment(), true)
 }
 
 // TestClient_TokenSubresource gets a token, which is not a revision of an object.
 func TestClient_TokenSubresource(t *testing.T) {
-	b := newEnv(t)
-	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "default", Namespace: b.namespace}}
-	if err := b.client.Create(t.Context(), account); client.IgnoreAlreadyExists(err) != nil {
+	e := newEnv(t)
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "default", Namespace: e.namespace}}
+	if err := e.client.Create(t.Context(), account); client.IgnoreAlreadyExists(err) != nil {
 		t.Fatal(err)
 	}
 	token := &authenticationv1.TokenRequest{}
-	b.noError(b.client.SubResource("token").Create(t.Context(), account, token))
+	e.noError(e.client.SubResource("token").Create(t.Context(), account, token))
 	if token.Status.Token == "" {
-		t.Error("there is no token")
+		t.Error("no token")
 	}
-	if b.detector.Circular(event.Event{ID: string(token.UID) + "@" + token.ResourceVersion}) {
-		t.Error("the token is remembered")
+	if e.detector.Circular(event.Event{ID: string(token.UID) + "@" + token.ResourceVersion}) {
+		t.Error("the token is recorded")
 	}
 }

@@ -40,7 +40,7 @@ import (
 
 // ReasonFilter is the reason label of all filtered events. The filter's own
 // reason is a sentence, which the DecisionLog keeps.
-const ReasonFilter = "FilterSaidNo"
+const ReasonFilter = "NoMatch"
 
 // Metrics are the Prometheus metrics of one process, in their own registry. They
 // are safe for concurrent use.

@@ -96,7 +96,7 @@ func observed() *observe.Metrics {
 func TestMetrics(t *testing.T) {
 	want(t, scrape(t, observed()),
 		`kube_trigger_events_total{outcome="suppressed",reason="OwnWrite",trigger="default/notify"} 1`,
-		`kube_trigger_events_total{outcome="filtered",reason="FilterSaidNo",trigger="default/notify"} 2`,
+		`kube_trigger_events_total{outcome="filtered",reason="NoMatch",trigger="default/notify"} 2`,
 		`kube_trigger_events_total{outcome="succeeded",reason="",trigger="default/notify"} 1`,
 		`kube_trigger_action_duration_seconds_count{trigger="default/notify"} 3`,
 		`kube_trigger_action_duration_seconds_sum{trigger="default/notify"} 12`,

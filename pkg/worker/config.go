@@ -70,7 +70,7 @@ func (c Config) Equal(d Config) bool {
 		return c.Service == nil && d.Service == nil
 	}
 	return c.Service.UID == d.Service.UID && c.Service.Generation == d.Service.Generation &&
-		slices.Equal(c.Service.Status.Refused, d.Service.Status.Refused) && maps.Equal(c.Actions, d.Actions)
+		slices.Equal(c.Service.Status.RejectedTriggers, d.Service.Status.RejectedTriggers) && maps.Equal(c.Actions, d.Actions)
 }
 
 // validated reports whether the controller has validated this generation.
@@ -81,7 +81,7 @@ func (c Config) validated() bool {
 // Reject returns the reason why the named trigger must not be compiled, or "". It has
 // the signature that trigger.CompileService expects.
 func (c Config) Reject(_ int, name string) string {
-	if slices.Contains(c.Service.Status.Refused, name) {
+	if slices.Contains(c.Service.Status.RejectedTriggers, name) {
 		return "CUE exceeds the memory or time limit"
 	}
 	return ""

@@ -76,7 +76,7 @@ func TestConfigWatcher_Next(t *testing.T) {
 		t.Errorf("got %+v", first)
 	}
 
-	e.patchStatus(t, ts, func(s *v1alpha1.TriggerServiceStatus) { s.Working, s.Acted = "1/1", 5 })
+	e.patchStatus(t, ts, func(s *v1alpha1.TriggerServiceStatus) { s.ReadyTriggers, s.Succeeded = "1/1", 5 })
 	if !unchanged(t, w, first) {
 		t.Error("a status change was returned as a new configuration")
 	}
@@ -92,10 +92,10 @@ func TestConfigWatcher_Next(t *testing.T) {
 		t.Errorf("actions (-want +got):\n%s", diff)
 	}
 
-	e.patchStatus(t, ts, func(s *v1alpha1.TriggerServiceStatus) { s.Refused = []string{"main-0"} })
+	e.patchStatus(t, ts, func(s *v1alpha1.TriggerServiceStatus) { s.RejectedTriggers = []string{"main-0"} })
 	third := next(t, w, second)
 	if third.Reject(0, "main-0") == "" || third.Reject(1, "main-1") != "" {
-		t.Errorf("rejected: %v", third.Service.Status.Refused)
+		t.Errorf("rejected: %v", third.Service.Status.RejectedTriggers)
 	}
 
 	if err := e.client.Delete(t.Context(), d); err != nil {

@@ -81,20 +81,20 @@ func TestReporter_Run(t *testing.T) {
 	e := newEnv(t)
 	ts := e.createService(t)
 	e.patchStatus(t, ts, func(s *v1alpha1.TriggerServiceStatus) {
-		s.ObservedGeneration, s.Refused = 1, []string{"x"}
-		s.Triggers = []v1alpha1.TriggerStatus{{Name: "gone", State: v1alpha1.TriggerRunning}, {Name: "t", State: v1alpha1.TriggerRunning, Acted: 4}}
+		s.ObservedGeneration, s.RejectedTriggers = 1, []string{"x"}
+		s.Triggers = []v1alpha1.TriggerStatus{{Name: "gone", State: v1alpha1.TriggerRunning}, {Name: "t", State: v1alpha1.TriggerRunning, Succeeded: 4}}
 	})
 	r := startReporter(t, e, ts)
 	r.status.ObserveWatch("key", nil)
 	r.status.Observe(decision("t", engine.Succeeded, 1, nil))
 	updated := r.waitForStatus(t, func(s *v1alpha1.TriggerServiceStatus) error {
-		if s.Acted != 5 {
+		if s.Succeeded != 5 {
 			return fmt.Errorf("%+v", s)
 		}
 		return nil
 	})
 	s := updated.Status
-	if len(s.Triggers) != 1 || s.Working != "1/1" || s.WorkerGeneration != 1 || s.ObservedGeneration != 1 || len(s.Refused) != 1 {
+	if len(s.Triggers) != 1 || s.ReadyTriggers != "1/1" || s.WorkerGeneration != 1 || s.ObservedGeneration != 1 || len(s.RejectedTriggers) != 1 {
 		t.Errorf("status %+v", s)
 	}
 

@@ -113,7 +113,7 @@ func (s *Status) SetTriggers(config Config, triggers []trigger.Compiled) {
 			st.status.State, st.status.Reason = v1alpha1.TriggerInvalid, v1alpha1.TriggerReasonInvalid
 			st.status.Message = truncate(t.Problems.Error(), maxText)
 			if config.Reject(i, t.Name) != "" {
-				st.status.Reason = v1alpha1.TriggerReasonRefused
+				st.status.Reason = v1alpha1.TriggerReasonRejected
 			}
 		case t.Suspended:
 			st.status.State = v1alpha1.TriggerSuspended
@@ -197,7 +197,7 @@ func (s *Status) Observe(d engine.Decision) {
 	case engine.Filtered:
 		status.Filtered++
 	case engine.Succeeded:
-		status.Acted++
+		status.Succeeded++
 		status.LastActionTime = &now
 	case engine.Failed, engine.Skipped, engine.DeadLettered:
 		if d.Attempt > 0 {
@@ -247,14 +247,14 @@ func (s *Status) Current() v1alpha1.TriggerServiceStatus {
 		if status.State == v1alpha1.TriggerRunning || status.State == v1alpha1.TriggerSuspended {
 			running++
 		}
-		out.Acted += status.Acted
+		out.Succeeded += status.Succeeded
 		out.DeadLetters += status.DeadLetters
 		if l := status.LastActionTime; l != nil && (out.LastActionTime == nil || out.LastActionTime.Before(l)) {
 			out.LastActionTime = l
 		}
 		out.Triggers = append(out.Triggers, status)
 	}
-	out.Working = fmt.Sprintf("%d/%d", running, len(s.order))
+	out.ReadyTriggers = fmt.Sprintf("%d/%d", running, len(s.order))
 	return out
 }
 

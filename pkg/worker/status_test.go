@@ -68,8 +68,8 @@ func TestStatus_Counts(t *testing.T) {
 	ts := &v1alpha1.TriggerService{}
 	ts.Generation = 7
 	ts.Status.Triggers = []v1alpha1.TriggerStatus{
-		{Name: "one", State: v1alpha1.TriggerInvalid, Reason: "Old", Message: "old", Acted: 10, Filtered: 5},
-		{Name: "gone", Acted: 100},
+		{Name: "one", State: v1alpha1.TriggerInvalid, Reason: "Old", Message: "old", Succeeded: 10, Filtered: 5},
+		{Name: "gone", Succeeded: 100},
 	}
 	one := compiled("one")
 	one.Filter = matchAll{}
@@ -88,14 +88,14 @@ func TestStatus_Counts(t *testing.T) {
 	}
 	at := metav1.NewTime(time.Unix(1, 0))
 	want := v1alpha1.TriggerServiceStatus{
-		WorkerGeneration: 7, Working: "2/2", Acted: 12, DeadLetters: 2, LastActionTime: &at,
+		WorkerGeneration: 7, ReadyTriggers: "2/2", Succeeded: 12, DeadLetters: 2, LastActionTime: &at,
 		Triggers: []v1alpha1.TriggerStatus{
 			{
-				Name: "one", State: v1alpha1.TriggerRunning, Matched: 1, Filtered: 6, Acted: 11, Failed: 1, DeadLetters: 1,
+				Name: "one", State: v1alpha1.TriggerRunning, Matched: 1, Filtered: 6, Succeeded: 11, Failed: 1, DeadLetters: 1,
 				LastEventTime: &at, LastActionTime: &at, LastError: "filter failed", LastErrorTime: &at,
 			},
 			{
-				Name: "all", State: v1alpha1.TriggerRunning, Matched: 2, Acted: 1, Failed: 2, DeadLetters: 1,
+				Name: "all", State: v1alpha1.TriggerRunning, Matched: 2, Succeeded: 1, Failed: 2, DeadLetters: 1,
 				LastEventTime: &at, LastActionTime: &at, LastError: "failed", LastErrorTime: &at,
 			},
 		},
@@ -122,7 +122,7 @@ func TestStatus_State(t *testing.T) {
 	invalid.Problems = diag.List{{Path: "spec", Message: "wrong"}}
 	suspended := compiled("t")
 	suspended.Suspended = true
-	rejecting := v1alpha1.TriggerServiceStatus{Refused: []string{"t"}}
+	rejecting := v1alpha1.TriggerServiceStatus{RejectedTriggers: []string{"t"}}
 	for name, tc := range map[string]struct {
 		trigger trigger.Compiled
 		status  v1alpha1.TriggerServiceStatus
@@ -134,7 +134,7 @@ func TestStatus_State(t *testing.T) {
 		"no-reports":       {trigger: other, state: v1alpha1.TriggerRunning},
 		"running":          {trigger: compiled("t"), steps: []func(*worker.Status, *clocktesting.FakeClock){watch(nil)}, state: v1alpha1.TriggerRunning},
 		"invalid":          {trigger: invalid, state: v1alpha1.TriggerInvalid, reason: v1alpha1.TriggerReasonInvalid},
-		"rejected":         {trigger: invalid, status: rejecting, state: v1alpha1.TriggerInvalid, reason: v1alpha1.TriggerReasonRefused},
+		"rejected":         {trigger: invalid, status: rejecting, state: v1alpha1.TriggerInvalid, reason: v1alpha1.TriggerReasonRejected},
 		"suspended":        {trigger: suspended, state: v1alpha1.TriggerSuspended},
 		"kind-missing":     {trigger: compiled("t"), steps: []func(*worker.Status, *clocktesting.FakeClock){watch(missing)}, state: v1alpha1.TriggerWaiting, reason: v1alpha1.TriggerReasonKindNotFound},
 		"kind-installed":   {trigger: compiled("t"), steps: []func(*worker.Status, *clocktesting.FakeClock){watch(missing), watch(nil)}, state: v1alpha1.TriggerRunning},
@@ -159,8 +159,8 @@ func TestStatus_State(t *testing.T) {
 				t.Errorf("state %s, reason %q; want %s, %q", trigger.State, trigger.Reason, tc.state, tc.reason)
 			}
 			running := map[bool]string{true: "1/1", false: "0/1"}[tc.state == v1alpha1.TriggerRunning || tc.state == v1alpha1.TriggerSuspended]
-			if got.Working != running {
-				t.Errorf("running %s, want %s", got.Working, running)
+			if got.ReadyTriggers != running {
+				t.Errorf("running %s, want %s", got.ReadyTriggers, running)
 			}
 		})
 	}
@@ -187,8 +187,8 @@ func TestStatus_Clusters(t *testing.T) {
 		got = append(got, string(st.State)+" "+st.Reason)
 	}
 	want := []string{"Running ClusterUnreachable", "Waiting ClusterUnreachable", "Waiting Forbidden", "Running "}
-	if diff := cmp.Diff(want, got); diff != "" || status.Working != "2/4" {
-		t.Error(status.Working, diff)
+	if diff := cmp.Diff(want, got); diff != "" || status.ReadyTriggers != "2/4" {
+		t.Error(status.ReadyTriggers, diff)
 	}
 	if m := status.Triggers[0].Message; m != `cluster "b": connection refused` {
 		t.Errorf("message %q", m)

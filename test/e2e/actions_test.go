@@ -218,7 +218,7 @@ func invalidTrigger(t *testing.T, i *installation) {
 		}
 	}
 	i.until(t, ns, "main", func(ts *v1alpha1.TriggerService) error {
-		if ts.Status.Working != "1/3" || ts.Status.Triggers[1].State != v1alpha1.TriggerInvalid {
+		if ts.Status.ReadyTriggers != "1/3" || ts.Status.Triggers[1].State != v1alpha1.TriggerInvalid {
 			return fmt.Errorf("status: %+v", ts.Status)
 		}
 		return nil
@@ -243,7 +243,7 @@ func bomb(t *testing.T, i *installation) {
       action: {type: bump-application-revision}
 `, ns)))
 	ts := i.until(t, ns, "main", func(ts *v1alpha1.TriggerService) error {
-		if ts.Status.Working != "1/2" || ts.Status.Triggers[1].Reason != v1alpha1.TriggerReasonRefused {
+		if ts.Status.ReadyTriggers != "1/2" || ts.Status.Triggers[1].Reason != v1alpha1.TriggerReasonRejected {
 			return fmt.Errorf("status %+v", ts.Status)
 		}
 		return nil

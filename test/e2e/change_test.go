@@ -142,7 +142,7 @@ func kindIsMissing(t *testing.T, i *installation) {
 	ts := i.until(t, ns, "main", func(ts *v1alpha1.TriggerService) error {
 		c := meta.FindStatusCondition(ts.Status.Conditions, v1alpha1.ConditionReady)
 		// The controller sums up what the worker says a moment later.
-		if ts.Status.Working != "19/20" || c == nil || c.Reason != v1alpha1.ReasonTriggersNotRunning || strings.Contains(c.Message, "Starting") {
+		if ts.Status.ReadyTriggers != "19/20" || c == nil || c.Reason != v1alpha1.ReasonTriggersNotRunning || strings.Contains(c.Message, "Starting") {
 			return fmt.Errorf("status: %+v", ts.Status)
 		}
 		return nil

@@ -103,8 +103,8 @@ func confined(t *testing.T, i *installation) {
   app.oam.dev/username: admin, app.oam.dev/group: "system:masters", app.oam.dev/service-account-name: kube-trigger-controller}}`, 1)
 	i.apply(t, service)
 	i.until(t, a, "main", func(ts *v1alpha1.TriggerService) error {
-		if want := fmt.Sprintf("%d/%d", len(actions)+1, len(actions)+2); ts.Status.Working != want {
-			return fmt.Errorf("working %s, want %s: %+v", ts.Status.Working, want, ts.Status)
+		if want := fmt.Sprintf("%d/%d", len(actions)+1, len(actions)+2); ts.Status.ReadyTriggers != want {
+			return fmt.Errorf("working %s, want %s: %+v", ts.Status.ReadyTriggers, want, ts.Status)
 		}
 		return nil
 	})
@@ -185,7 +185,7 @@ kind: ServiceAccount
 metadata: {namespace: %[1]s, name: kube-trigger}
 `, ns))
 	i.apply(t, bump(ns, "main", ""))
-	i.until(t, ns, "main", condition(v1alpha1.ConditionWorkerAvailable, metav1.ConditionFalse, v1alpha1.ReasonNameTaken))
+	i.until(t, ns, "main", condition(v1alpha1.ConditionWorkerAvailable, metav1.ConditionFalse, v1alpha1.ReasonNameConflict))
 	all := i.all(t, ns)
 	for _, name := range []string{"apps/v1/Deployment/kube-trigger-main", "v1/ServiceAccount/kube-trigger"} {
 		if all[name] == "" {

@@ -62,14 +62,14 @@ func configMapBumpsApplication(t *testing.T, i *installation) {
 	i.edit(t, ns, "web", "1")
 	i.bumped(t, ns, "web", "2")
 	ts := i.until(t, ns, "main", func(ts *v1alpha1.TriggerService) error {
-		if ts.Status.Acted != 1 || ts.Status.LastActionTime == nil {
+		if ts.Status.Succeeded != 1 || ts.Status.LastActionTime == nil {
 			return fmt.Errorf("status: %+v", ts.Status)
 		}
 		return nil
 	})
 	got := ts.Status.Triggers[0]
-	if got.Name != "bump" || got.State != v1alpha1.TriggerRunning || got.Matched != 1 || got.Filtered != 1 || got.Acted != 1 ||
-		got.Failed != 0 || got.DeadLetters != 0 || got.LastEventTime == nil || got.LastActionTime == nil || ts.Status.Working != "1/1" {
+	if got.Name != "bump" || got.State != v1alpha1.TriggerRunning || got.Matched != 1 || got.Filtered != 1 || got.Succeeded != 1 ||
+		got.Failed != 0 || got.DeadLetters != 0 || got.LastEventTime == nil || got.LastActionTime == nil || ts.Status.ReadyTriggers != "1/1" {
 		t.Errorf("status %+v", ts.Status)
 	}
 	if starts := i.only(t, ns).Starts(); starts != 1 {

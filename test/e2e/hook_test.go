@@ -88,7 +88,7 @@ func hook(t *testing.T, i *installation) {
 	taken := i.Namespace(t)
 	i.apply(t, fmt.Sprintf("apiVersion: v1\nkind: Service\nmetadata: {namespace: %s, name: kube-trigger-main}\nspec: {ports: [{port: 1}]}", taken))
 	i.apply(t, bump(taken, "main", trigger))
-	i.until(t, taken, "main", condition(v1alpha1.ConditionWorkerAvailable, "False", v1alpha1.ReasonNameTaken))
+	i.until(t, taken, "main", condition(v1alpha1.ConditionWorkerAvailable, "False", v1alpha1.ReasonNameConflict))
 }
 
 // listener waits for the Service of the TriggerService main.

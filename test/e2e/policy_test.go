@@ -155,8 +155,8 @@ call: http.#HTTPDo & {$params: {method: "GET", url: "http://127.0.0.1:1/"}}
 	ts := i.until(t, ns, "main", func(ts *v1alpha1.TriggerService) error {
 		all := of(ts)
 		for name, acted := range map[string]int64{"debounced": 1, "limited": 6, "concurrent": 6, "changes": 1} {
-			if all[name].Acted != acted {
-				return fmt.Errorf("%s acted %d times, want %d: %+v", name, all[name].Acted, acted, all)
+			if all[name].Succeeded != acted {
+				return fmt.Errorf("%s acted %d times, want %d: %+v", name, all[name].Succeeded, acted, all)
 			}
 		}
 		if all["timed"].DeadLetters != 1 || all["retried"].DeadLetters != 1 {
@@ -171,7 +171,7 @@ call: http.#HTTPDo & {$params: {method: "GET", url: "http://127.0.0.1:1/"}}
 	if got := all["retried"]; got.Failed != 3 {
 		t.Errorf("retry: %d attempts failed, want 3", got.Failed)
 	}
-	if got := all["suspended"]; got.State != v1alpha1.TriggerSuspended || got.Acted+got.Failed != 0 {
+	if got := all["suspended"]; got.State != v1alpha1.TriggerSuspended || got.Succeeded+got.Failed != 0 {
 		t.Errorf("suspend: %+v", got)
 	}
 	if calls, _ := s.seen("/limited"); len(calls) != 6 || calls[5].Sub(calls[0]) < 1900*time.Millisecond {

@@ -86,7 +86,7 @@ func upgrade(t *testing.T, i *installation) {
 	}
 	more := i.allBumped(t, ns, rounds)
 	i.until(t, ns, "main", func(ts *v1alpha1.TriggerService) error {
-		if ts.Status.Working != "1/1" {
+		if ts.Status.ReadyTriggers != "1/1" {
 			return fmt.Errorf("status %+v", ts.Status)
 		}
 		return nil

@@ -46,9 +46,9 @@ const (
 	ReasonAvailable = "Available"
 	// ReasonStarting: the worker's Deployment has no available pod yet.
 	ReasonStarting = "Starting"
-	// ReasonNameTaken: an object that the worker needs is there, and somebody
+	// ReasonNameConflict: an object that the worker needs is there, and somebody
 	// else's.
-	ReasonNameTaken = "NameTaken"
+	ReasonNameConflict = "NameConflict"
 	// ReasonDeploymentFailed: the worker's Deployment says that it cannot make
 	// pods.
 	ReasonDeploymentFailed = "DeploymentFailed"
@@ -75,21 +75,21 @@ type TriggerServiceStatus struct {
 	// +listType=map
 	// +listMapKey=type
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
-	// Refused are the names of triggers whose CUE takes too much memory or time
+	// RejectedTriggers are the names of triggers whose CUE takes too much memory or time
 	// to be looked at. The worker leaves them out.
 	// +optional
 	// +listType=set
-	Refused []string `json:"refused,omitempty"`
+	RejectedTriggers []string `json:"rejectedTriggers,omitempty"`
 
 	// WorkerGeneration is the generation that the worker runs.
 	// +optional
 	WorkerGeneration int64 `json:"workerGeneration,omitempty"`
-	// Working is how many of the triggers run or are suspended: "19/20".
+	// ReadyTriggers is how many of the triggers run or are suspended: "19/20".
 	// +optional
-	Working string `json:"working,omitempty"`
-	// Acted is how many actions of all triggers succeeded.
+	ReadyTriggers string `json:"readyTriggers,omitempty"`
+	// Succeeded is how many actions of all triggers succeeded.
 	// +optional
-	Acted int64 `json:"acted,omitempty"`
+	Succeeded int64 `json:"succeeded,omitempty"`
 	// DeadLetters is how many events all triggers gave up.
 	// +optional
 	DeadLetters int64 `json:"deadLetters,omitempty"`
@@ -134,8 +134,8 @@ const (
 	TriggerReasonSourceFailed = "SourceFailed"
 	// TriggerReasonInvalid: the message says what is wrong, and where.
 	TriggerReasonInvalid = "InvalidTrigger"
-	// TriggerReasonRefused: its CUE takes too much memory or time.
-	TriggerReasonRefused = "Refused"
+	// TriggerReasonRejected: its CUE takes too much memory or time.
+	TriggerReasonRejected = "Rejected"
 	// TriggerReasonHung: a filter or action does not end.
 	TriggerReasonHung = "Hung"
 	// TriggerReasonClusterUnreachable: nothing is heard of some of the clusters
@@ -166,9 +166,9 @@ type TriggerStatus struct {
 	// Filtered is how many events the filter held back.
 	// +optional
 	Filtered int64 `json:"filtered,omitempty"`
-	// Acted is how many actions succeeded.
+	// Succeeded is how many actions succeeded.
 	// +optional
-	Acted int64 `json:"acted,omitempty"`
+	Succeeded int64 `json:"succeeded,omitempty"`
 	// Failed is how many attempts at actions failed, those that were tried again
 	// among them.
 	// +optional

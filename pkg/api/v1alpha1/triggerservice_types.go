@@ -29,8 +29,8 @@ const TriggerServiceKind = "TriggerService"
 // +kubebuilder:resource:shortName=ts,categories=oam
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
-// +kubebuilder:printcolumn:name="Triggers",type=string,JSONPath=`.status.working`
-// +kubebuilder:printcolumn:name="Acted",type=integer,JSONPath=`.status.acted`
+// +kubebuilder:printcolumn:name="Triggers",type=string,JSONPath=`.status.readyTriggers`
+// +kubebuilder:printcolumn:name="Succeeded",type=integer,JSONPath=`.status.succeeded`
 // +kubebuilder:printcolumn:name="Dead letters",type=integer,JSONPath=`.status.deadLetters`
 // +kubebuilder:printcolumn:name="Last action",type=date,JSONPath=`.status.lastActionTime`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
@@ -96,11 +96,14 @@ type Trigger struct {
 	// constraints such as `context: data: metadata: name: =~"^web-"`. Default:
 	// every event matches.
 	// +optional
+	// +kubebuilder:validation:MaxLength=65536
 	Filter string `json:"filter,omitempty"`
 	// OnChange are fields of the object, such as `data`, `spec.template` or
 	// `metadata.labels["a/b"]`: an update counts only if one of them has
 	// changed. Default: every update counts.
 	// +optional
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MaxLength=1024
 	OnChange []string `json:"onChange,omitempty"`
 	// Action is what to do. Either it or Actions has to be given.
 	// +optional
@@ -146,6 +149,7 @@ type Trigger struct {
 // Source is what emits events.
 type Source struct {
 	// Type names the source, such as "resource-watcher".
+	// +kubebuilder:validation:MaxLength=253
 	Type string `json:"type"`
 	// Properties are the source's own.
 	// +optional
@@ -156,6 +160,7 @@ type Source struct {
 // Action is what to do with an event.
 type Action struct {
 	// Type names the action, such as "bump-application-revision".
+	// +kubebuilder:validation:MaxLength=253
 	Type string `json:"type"`
 	// Properties are the `parameter` of the action's template.
 	// +optional
@@ -172,6 +177,7 @@ type ActionStep struct {
 	// +kubebuilder:validation:Pattern=`^[a-zA-Z]([-a-zA-Z0-9]*[a-zA-Z0-9])?$`
 	Name string `json:"name,omitempty"`
 	// Type names the action, such as "bump-application-revision".
+	// +kubebuilder:validation:MaxLength=253
 	Type string `json:"type"`
 	// Properties are the `parameter` of the action's template.
 	// +optional

@@ -558,8 +558,8 @@ func (in *TriggerServiceStatus) DeepCopyInto(out *TriggerServiceStatus) {
 			(*in)[i].DeepCopyInto(&(*out)[i])
 		}
 	}
-	if in.Refused != nil {
-		in, out := &in.Refused, &out.Refused
+	if in.RejectedTriggers != nil {
+		in, out := &in.RejectedTriggers, &out.RejectedTriggers
 		*out = make([]string, len(*in))
 		copy(*out, *in)
 	}

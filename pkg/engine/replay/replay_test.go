@@ -56,34 +56,34 @@ type env struct {
 
 func newEnv(t *testing.T, l store.DeadLetter) *env {
 	t.Helper()
-	b := &env{T: t, clock: testclock.NewFakeClock(time.Now()), wake: make(chan struct{})}
+	e := &env{T: t, clock: testclock.NewFakeClock(time.Now()), wake: make(chan struct{})}
 	var err error
-	if b.store, err = file.Open(t.Context(), filepath.Join(t.TempDir(), "store"), file.Options{}); err != nil {
+	if e.store, err = file.Open(t.Context(), filepath.Join(t.TempDir(), "store"), file.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	l.Trigger = event.TriggerRef{Name: "notify"}
-	if b.id, err = b.store.PutDeadLetter(t.Context(), l); err != nil {
+	if e.id, err = e.store.PutDeadLetter(t.Context(), l); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.store.RequestReplay(t.Context(), b.id); err != nil {
+	if err := e.store.RequestReplay(t.Context(), e.id); err != nil {
 		t.Fatal(err)
 	}
-	b.stop = func() {}
+	e.stop = func() {}
 	t.Cleanup(func() {
-		b.stop()
-		if err := b.store.Close(); err != nil {
+		e.stop()
+		if err := e.store.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return b
+	return e
 }
 
 // start starts a replayer, and waits for its first poll.
-func (b *env) start() {
-	b.Helper()
-	b.stop()
+func (e *env) start() {
+	e.Helper()
+	e.stop()
 	r := &replay.Replayer{
-		DeadLetters: b.store, Engine: b, Interval: time.Minute, Wake: b.wake, Clock: b.clock,
+		DeadLetters: e.store, Engine: e, Interval: time.Minute, Wake: e.wake, Clock: e.clock,
 		Complete: func(_ context.Context, ev event.Event) (event.Event, error) {
 			if ev.Key == "gone" {
 				return ev, errors.New("not found")
@@ -98,55 +98,55 @@ func (b *env) start() {
 		defer close(ended)
 		r.Run(ctx)
 	}()
-	b.stop = sync.OnceFunc(func() {
+	e.stop = sync.OnceFunc(func() {
 		cancel()
 		<-ended
 	})
-	b.poll()
+	e.poll()
 }
 
 // poll makes the replayer poll twice: by the second poll, it has finished the
 // first.
-func (b *env) poll() {
-	b.wake <- struct{}{}
-	b.wake <- struct{}{}
+func (e *env) poll() {
+	e.wake <- struct{}{}
+	e.wake <- struct{}{}
 }
 
-func (b *env) Running() bool { return true }
+func (e *env) Running() bool { return true }
 
 // Deliver implements replay.Engine.
-func (b *env) Deliver(_ context.Context, t event.TriggerRef, ev event.Event, done func()) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+func (e *env) Deliver(_ context.Context, t event.TriggerRef, ev event.Event, done func()) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	if t.Name != "notify" {
-		b.Errorf("delivered to %s", t)
+		e.Errorf("delivered to %s", t)
 	}
-	if b.err != nil {
-		return fmt.Errorf("deliver: %w", b.err)
+	if e.err != nil {
+		return fmt.Errorf("deliver: %w", e.err)
 	}
-	b.delivered, b.done = append(b.delivered, ev), append(b.done, done)
+	e.delivered, e.done = append(e.delivered, ev), append(e.done, done)
 	return nil
 }
 
 // wantDeliveries wants n deliveries so far, and returns the last.
-func (b *env) wantDeliveries(n int) (ev event.Event, done func()) {
-	b.Helper()
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if len(b.delivered) != n {
-		b.Fatalf("%d deliveries, want %d", len(b.delivered), n)
+func (e *env) wantDeliveries(n int) (ev event.Event, done func()) {
+	e.Helper()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.delivered) != n {
+		e.Fatalf("%d deliveries, want %d", len(e.delivered), n)
 	}
 	if n == 0 {
 		return event.Event{}, nil
 	}
-	return b.delivered[n-1], b.done[n-1]
+	return e.delivered[n-1], e.done[n-1]
 }
 
-func (b *env) deadLetter() (store.DeadLetter, bool) {
-	b.Helper()
-	l, err := b.store.GetDeadLetter(b.Context(), b.id)
+func (e *env) deadLetter() (store.DeadLetter, bool) {
+	e.Helper()
+	l, err := e.store.GetDeadLetter(e.Context(), e.id)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		b.Fatal(err)
+		e.Fatal(err)
 	}
 	return l, err == nil
 }
@@ -159,20 +159,20 @@ func failedLetter() store.DeadLetter {
 }
 
 func TestReplay_Delivered(t *testing.T) {
-	b := newEnv(t, failedLetter())
-	b.start()
-	ev, done := b.wantDeliveries(1)
+	e := newEnv(t, failedLetter())
+	e.start()
+	ev, done := e.wantDeliveries(1)
 	if ev.ID != "1" || ev.Data["n"] != int64(1) {
 		t.Errorf("delivered %+v", ev)
 	}
-	if _, exists := b.deadLetter(); !exists {
+	if _, exists := e.deadLetter(); !exists {
 		t.Error("the dead letter was deleted before its event was done")
 	}
-	b.poll()
-	b.wantDeliveries(1) // still in progress
+	e.poll()
+	e.wantDeliveries(1) // still in progress
 	done()
-	b.stop()
-	if l, exists := b.deadLetter(); exists {
+	e.stop()
+	if l, exists := e.deadLetter(); exists {
 		t.Errorf("the dead letter still exists: %+v", l)
 	}
 }
@@ -180,14 +180,14 @@ func TestReplay_Delivered(t *testing.T) {
 // TestReplay_AfterCrash restarts the replayer, which forgets the replays in
 // progress.
 func TestReplay_AfterCrash(t *testing.T) {
-	b := newEnv(t, failedLetter())
-	b.start()
-	b.wantDeliveries(1)
-	b.start()
-	_, done := b.wantDeliveries(2)
+	e := newEnv(t, failedLetter())
+	e.start()
+	e.wantDeliveries(1)
+	e.start()
+	_, done := e.wantDeliveries(2)
 	done()
-	b.stop()
-	if _, exists := b.deadLetter(); exists {
+	e.stop()
+	if _, exists := e.deadLetter(); exists {
 		t.Error("the dead letter still exists")
 	}
 }
@@ -195,20 +195,20 @@ func TestReplay_AfterCrash(t *testing.T) {
 // TestReplay_DeadLetteredAgain dead-letters the event again: the dead letter
 // stays until another replay is requested.
 func TestReplay_DeadLetteredAgain(t *testing.T) {
-	b := newEnv(t, failedLetter())
-	b.start()
-	_, done := b.wantDeliveries(1)
-	again, _ := b.deadLetter()
+	e := newEnv(t, failedLetter())
+	e.start()
+	_, done := e.wantDeliveries(1)
+	again, _ := e.deadLetter()
 	again.Attempts = 7
-	if _, err := b.store.PutDeadLetter(t.Context(), again); err != nil {
+	if _, err := e.store.PutDeadLetter(t.Context(), again); err != nil {
 		t.Fatal(err)
 	}
 	done()
-	b.poll()
-	b.wantDeliveries(1)
-	b.start()
-	b.wantDeliveries(1)
-	if l, exists := b.deadLetter(); !exists || l.Attempts != 7 || !l.ReplayRequestedAt.IsZero() {
+	e.poll()
+	e.wantDeliveries(1)
+	e.start()
+	e.wantDeliveries(1)
+	if l, exists := e.deadLetter(); !exists || l.Attempts != 7 || !l.ReplayRequestedAt.IsZero() {
 		t.Errorf("got %+v, %v", l, exists)
 	}
 }
@@ -225,11 +225,11 @@ func TestReplay_Failed(t *testing.T) {
 		}}}, nil, "not found"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newEnv(t, c.letter)
-			b.err = c.refuses
-			b.start()
-			b.wantDeliveries(0)
-			if l, exists := b.deadLetter(); !exists || l.Reason != replay.ReasonFailed || l.Error != c.want || !l.ReplayRequestedAt.IsZero() {
+			e := newEnv(t, c.letter)
+			e.err = c.refuses
+			e.start()
+			e.wantDeliveries(0)
+			if l, exists := e.deadLetter(); !exists || l.Reason != replay.ReasonFailed || l.Error != c.want || !l.ReplayRequestedAt.IsZero() {
 				t.Errorf("got %+v, %v", l, exists)
 			}
 		})
@@ -239,21 +239,21 @@ func TestReplay_Failed(t *testing.T) {
 // TestReplay_Retried replays to a suspended trigger, and then to an engine that
 // is stopping.
 func TestReplay_Retried(t *testing.T) {
-	for _, why := range []error{engine.ErrSuspended, errors.New("the engine is stopping")} {
-		t.Run(why.Error(), func(t *testing.T) {
-			b := newEnv(t, failedLetter())
-			b.err = why
-			b.start()
-			if ids, err := b.store.ReplayRequested(t.Context()); err != nil || !slices.Equal(ids, []string{b.id}) {
+	for _, err := range []error{engine.ErrSuspended, errors.New("the engine is stopping")} {
+		t.Run(err.Error(), func(t *testing.T) {
+			e := newEnv(t, failedLetter())
+			e.err = err
+			e.start()
+			if ids, err := e.store.ReplayRequested(t.Context()); err != nil || !slices.Equal(ids, []string{e.id}) {
 				t.Errorf("requested %v, %v", ids, err)
 			}
-			b.mu.Lock()
-			b.err = nil
-			b.mu.Unlock()
-			b.wantDeliveries(0)
-			b.clock.Step(time.Minute)
-			b.poll()
-			b.wantDeliveries(1)
+			e.mu.Lock()
+			e.err = nil
+			e.mu.Unlock()
+			e.wantDeliveries(0)
+			e.clock.Step(time.Minute)
+			e.poll()
+			e.wantDeliveries(1)
 		})
 	}
 }
@@ -262,9 +262,9 @@ func TestReplay_Retried(t *testing.T) {
 func TestReplay_Refetch(t *testing.T) {
 	l := failedLetter()
 	l.Event.Data = map[string]any{"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{"name": "x"}, "data": map[string]any{"a": "b"}}
-	b := newEnv(t, l)
-	b.start()
-	if ev, _ := b.wantDeliveries(1); ev.Data["complete"] != true {
+	e := newEnv(t, l)
+	e.start()
+	if ev, _ := e.wantDeliveries(1); ev.Data["complete"] != true {
 		t.Errorf("delivered %+v", ev)
 	}
 }

@@ -57,8 +57,8 @@ func (c *checker) check(path string, schema cue.Value, data any) {
 	}
 }
 
-// fields checks the fields of a struct: unknown ones, missing ones, and the values of all
-// others.
+// fields checks the fields of a struct: unknown ones, missing ones, and the values
+// of all others.
 func (c *checker) fields(path string, schema cue.Value, data map[string]any) {
 	known := map[string]cue.Value{}
 	var names []string
@@ -129,8 +129,8 @@ func structBranches(schema cue.Value, data map[string]any) []cue.Value {
 	return structs
 }
 
-// discriminator returns the field that distinguishes the alternatives of schema, where
-// data has it, and the allowed values.
+// discriminator returns the field that distinguishes the alternatives of schema,
+// where data has it, and the allowed values.
 func discriminator(schema cue.Value, data map[string]any) (key string, allowed []string) {
 	for _, b := range branches(schema) {
 		for k, fixed := range fixedStrings(b) {
@@ -157,8 +157,8 @@ func fixedStrings(v cue.Value) map[string]string {
 	return out
 }
 
-// listBranch returns the element of the only list of any length among the alternatives
-// of schema.
+// listBranch returns the element of the only list of any length among the
+// alternatives of schema.
 func listBranch(schema cue.Value) (cue.Value, bool) {
 	var elements []cue.Value
 	for _, b := range branches(schema) {
@@ -188,8 +188,8 @@ func branches(v cue.Value) []cue.Value {
 	return out
 }
 
-// isRequired reports whether a field has to be set: it is marked with "!", or it is not
-// optional and its value is required.
+// isRequired reports whether a field has to be set: it is marked with "!", or it is
+// not optional and its value is required.
 func isRequired(it *cue.Iterator) bool {
 	if it.FieldType()&cue.RequiredConstraint != 0 {
 		return true
@@ -197,8 +197,8 @@ func isRequired(it *cue.Iterator) bool {
 	return !it.IsOptional() && requiresValue(it.Value())
 }
 
-// requiresValue reports whether a field of value v has to be set: v has no default, and
-// does not depend on `context`.
+// requiresValue reports whether a field of value v has to be set: v has no default,
+// and does not depend on `context`.
 func requiresValue(v cue.Value) bool {
 	if v.IncompleteKind() == cue.StructKind {
 		if d, ok := v.Default(); ok {
@@ -221,7 +221,8 @@ func requiresValue(v cue.Value) bool {
 	return !refersToContext(v.Source())
 }
 
-// isIncomplete reports whether v cannot be evaluated yet because it refers to `context`.
+// isIncomplete reports whether v cannot be evaluated yet because it refers to
+// `context`.
 func isIncomplete(v cue.Value) bool {
 	return v.Err() != nil && refersToContext(v.Source())
 }

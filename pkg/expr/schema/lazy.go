@@ -22,7 +22,8 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/diag"
 )
 
-// Lazy is a schema that is parsed when it is first used. It is safe for concurrent use.
+// Lazy is a schema that is parsed when it is first used. It is safe for concurrent
+// use.
 type Lazy struct {
 	parse func() (*Schema, error)
 }

@@ -14,8 +14,8 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package schema checks properties against a CUE schema. Each diagnostic has the path of
-// a field, and tells which values the schema allows.
+// Package schema checks properties against a CUE schema. Each diagnostic has the
+// path of a field, and tells which values the schema allows.
 package schema
 
 import (
@@ -67,9 +67,9 @@ func Parse(text string) (*Schema, error) {
 // FromValue returns the schema of v, a CUE definition.
 func FromValue(v cue.Value) *Schema { return &Schema{value: v} }
 
-// Check returns a diagnostic for each invalid, unknown or missing field of properties.
-// Paths are relative to the properties. A field whose default refers to `context` is not
-// required.
+// Check returns a diagnostic for each invalid, unknown or missing field of
+// properties. Paths are relative to the properties. A field whose default refers to
+// `context` is not required.
 func (s *Schema) Check(properties map[string]any) diag.List {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -101,14 +101,14 @@ func (s *Schema) Decode(properties map[string]any, into any) diag.List {
 	return problems
 }
 
-// fill returns schema with data filled in. Unlike CUE's own conversion, it keeps null as
-// null.
+// fill returns schema with data filled in. Unlike CUE's own conversion, it keeps
+// null as null.
 func fill(schema cue.Value, data any) cue.Value {
 	return schema.FillPath(cue.Path{}, schema.Context().Encode(data, cue.NilIsAny(false)))
 }
 
-// normalize returns properties with whole floats as integers, because decoded JSON has no
-// integers. The result is never nil.
+// normalize returns properties with whole floats as integers, because decoded JSON
+// has no integers. The result is never nil.
 func normalize(properties map[string]any) map[string]any {
 	out := make(map[string]any, len(properties))
 	for k, v := range properties {

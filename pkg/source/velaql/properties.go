@@ -24,7 +24,8 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/velaql/query"
 )
 
-// parse checks properties, and returns what they ask for, without the view.
+// parse checks properties and returns their subscription, without trigger, view and
+// options.
 func parse(s schema.Lazy, given map[string]any) (subscription, diag.List) {
 	var p struct {
 		View      string         `json:"view"`
@@ -35,18 +36,18 @@ func parse(s schema.Lazy, given map[string]any) (subscription, diag.List) {
 		Timeout   string         `json:"timeout"`
 		Events    []string       `json:"events"`
 	}
-	if problems := s.Decode(given, &p); len(problems) > 0 {
-		return subscription{}, problems
+	if diags := s.Decode(given, &p); len(diags) > 0 {
+		return subscription{}, diags
 	}
 	sub := subscription{events: p.Events}
-	var problems diag.List
-	sub.query, problems = query.New(p.View, p.Template, p.Parameter, p.Export)
+	var diags diag.List
+	sub.query, diags = query.New(p.View, p.Template, p.Parameter, p.Export)
 	var err error
 	if sub.interval, err = time.ParseDuration(p.Interval); err != nil || sub.interval < MinInterval {
-		problems.Add("interval", `must be a duration of "1s" or more, not %q`, p.Interval)
+		diags.Add("interval", `must be a duration of at least "1s", not %q`, p.Interval)
 	}
 	if sub.timeout, err = time.ParseDuration(p.Timeout); err != nil || sub.timeout <= 0 || sub.timeout > MaxTimeout {
-		problems.Add("timeout", `must be a duration up to "1m", not %q`, p.Timeout)
+		diags.Add("timeout", `must be a duration above "0s" and up to "1m", not %q`, p.Timeout)
 	}
-	return sub, problems
+	return sub, diags
 }

@@ -27,7 +27,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/velaql/query"
 )
 
-// subscription is what one trigger asks for.
+// subscription implements source.Subscription for one trigger.
 type subscription struct {
 	trigger           source.Spec
 	query             query.Query
@@ -37,15 +37,14 @@ type subscription struct {
 	options           Options
 }
 
-// Key is the trigger's own, and changes with what it asks for: no two triggers
-// share an evaluation, since each has its own last result.
+// Key is unique to the trigger, because each trigger has its own last result. It changes
+// with the query.
 func (s subscription) Key() string {
 	sum := sha256.Sum256([]byte(s.query.Identity()))
 	return Type + ":" + s.trigger.String() + " " + hex.EncodeToString(sum[:6])
 }
 
-// Skip returns why the trigger does not take ev: its type is not among those that
-// it asked for.
+// Skip returns source.NotSubscribed if the trigger does not subscribe to ev's type.
 func (s subscription) Skip(ev event.Event) source.Reason {
 	if !slices.Contains(s.events, ev.Type) {
 		return source.NotSubscribed
@@ -53,7 +52,7 @@ func (s subscription) Skip(ev event.Event) source.Reason {
 	return ""
 }
 
-// Open returns the source of the trigger.
+// Open implements source.Subscription.
 func (s subscription) Open([]source.Subscription) source.Source {
 	return &poller{subscription: s, key: s.Key(), checkpoint: checkpoint{options: s.options, key: s.Key()}}
 }

@@ -14,22 +14,22 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package velaql is the source "velaql": it evaluates a view of VelaQL again and
-// again, and emits an event when what it shows changes.
+// Package velaql is the source "velaql": it evaluates a VelaQL view periodically and
+// emits an event when the result changes.
 //
-//   - What a view shows when a trigger first starts is no event, unless the trigger
-//     asks for one. A trigger whose query changes starts anew.
-//   - A change is stored when it is done. What changed while the process was down is
-//     one event; a change that was being handled when it ended is handled again.
-//   - What becomes of a value that is soon as it was before, between two
-//     evaluations, is not seen.
-//   - A view that fails is no event. It is reported, and evaluated again after the
-//     backoff of the engine. Neither does one that never ends stop other triggers.
+//   - The first result after a trigger's first start is an event only if the trigger
+//     subscribes to sync. A change of the trigger's query restarts it.
+//   - A result is saved when its event is acknowledged. Changes while the process is
+//     down are one event, and an event that was not acknowledged is delivered again
+//     after a restart.
+//   - A change that is reverted before the next evaluation is not observed.
+//   - A failed evaluation emits no event. It is reported, and repeated after the
+//     engine's backoff. An evaluation that never ends does not block other triggers.
 //   - Events of one trigger are handled in order.
 //
-// Data is `{view?, result}`: the name of the view, and what it shows. Old is the same
-// of before; it is not known for the first change after a restart where it is larger
-// than MaxOld.
+// An event's Data is `{view?, result}`: the name of the view and its result. Old is the
+// same of the previous result. After a restart, Old is not known for the first change if
+// the previous result is larger than MaxOldBytes.
 package velaql
 
 import (
@@ -47,52 +47,52 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/velaql/query"
 )
 
-// Type is the name of the source, as triggers write it.
+// Type is the source's type in triggers.
 const Type = "velaql"
 
 const (
-	// MinInterval is the shortest interval.
+	// MinInterval is the lower limit of the property interval.
 	MinInterval = time.Second
-	// MaxTimeout is the longest time that an evaluation may have.
+	// MaxTimeout is the upper limit of the property timeout.
 	MaxTimeout = time.Minute
-	// MaxOldBytes is how large a value may be that is stored for `context.old`, in bytes
-	// of JSON.
+	// MaxOldBytes limits the JSON of a result that is saved for `context.old`.
 	MaxOldBytes = 64 << 10
-	// gracePeriod is what an evaluation gets past its timeout before it counts as one
-	// that never ends.
+	// gracePeriod is the time that an evaluation gets after its timeout, or after its
+	// context ends, to stop.
 	gracePeriod = 2 * time.Second
 )
 
 //go:embed properties.cue
 var properties string
 
-// View is a view that is ready to be evaluated.
+// View is a compiled view.
 type View interface {
-	// Evaluate returns what the view shows, as decoded JSON. It ends soon after
-	// ctx, unless it never does. It is not called while it runs.
+	// Evaluate returns the view's result as decoded JSON. It should return soon after
+	// ctx ends. It is not called concurrently.
 	Evaluate(ctx context.Context) (any, error)
 }
 
-// Options is what sources of this package work with. Views and Clock are required.
+// Options configure this source. CompileView is required to compile, Clock to run.
 type Options struct {
-	// CompileView compiles what q asks for, to be evaluated for t. The paths in the
-	// problems are "template" and "parameter".
+	// CompileView compiles the view of q for trigger t. The paths of its diagnostics
+	// start with "template" or "parameter".
 	CompileView func(t event.TriggerRef, q query.Query) (View, diag.List)
 	Clock       clock.Clock
-	// OnStatus, where it is set, is told why the source of a key waits; nil when it
-	// works.
-	OnStatus func(key string, why error)
-	// Checkpoints and Saver remember what views have shown. Where they are nil, a
-	// trigger begins anew with the process.
+	// OnStatus, if it is set, is called with the subscription's key: with nil after each
+	// successful evaluation, and with the error when the source fails.
+	OnStatus func(key string, err error)
+	// Checkpoints and Saver persist the last result of each trigger. If they are nil,
+	// triggers restart with the process.
 	Checkpoints store.Checkpoints
 	Saver       Saver
-	// FromNow leaves out what changed while the process was down.
+	// FromNow discards changes while the process was down.
 	FromNow bool
 }
 
-// Saver takes note of a change, which follows those before, and returns at once.
-// store.Saver is one.
+// Saver writes in the background. store.Saver implements it.
 type Saver interface {
+	// Save applies c to the checkpoint of watch, in the order of the calls. It does not
+	// block.
 	Save(watch string, c store.Change)
 }
 
@@ -100,23 +100,23 @@ type Saver interface {
 func New(o Options) source.Compiler {
 	s := schema.NewLazy(properties)
 	return func(given map[string]any, t source.Spec) (source.Subscription, diag.List) {
-		sub, problems := parse(s, given)
-		if len(problems) > 0 {
-			return nil, problems
+		sub, diags := parse(s, given)
+		if len(diags) > 0 {
+			return nil, diags
 		}
 		sub.trigger, sub.options = t, o
 		if t.BeforeEvaluate != nil {
-			if problems = t.BeforeEvaluate(); len(problems) > 0 {
-				return sub, problems
+			if diags = t.BeforeEvaluate(); len(diags) > 0 {
+				return sub, diags
 			}
 		}
-		sub.view, problems = o.CompileView(t.TriggerRef, sub.query)
-		return sub, problems
+		sub.view, diags = o.CompileView(t.TriggerRef, sub.query)
+		return sub, diags
 	}
 }
 
-// Prune forgets the views that none of subscriptions, which are all that there are,
-// stands for any more.
-func Prune(ctx context.Context, r store.Checkpoints, subscriptions []source.Subscription) error {
-	return store.Prune(ctx, r, source.Unused(Type, subscriptions), r.Delete)
+// Prune deletes the checkpoints of views that are not among subscriptions, which must be
+// all subscriptions of the store.
+func Prune(ctx context.Context, checkpoints store.Checkpoints, subscriptions []source.Subscription) error {
+	return store.Prune(ctx, checkpoints, source.Unused(Type, subscriptions), checkpoints.Delete)
 }

@@ -54,23 +54,23 @@ func TestChanges(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, path string) {
-				var l recorder
-				s := &fakeView{result: "a"}
-				p := start(t, path, options(s), properties(tc.more...), l.deliver)
+				var r recorder
+				v := &fakeView{result: "a"}
+				p := start(t, path, options(v), properties(tc.more...), r.deliver)
 				time.Sleep(25 * time.Second)
-				s.set("b", nil)
+				v.set("b", nil)
 				time.Sleep(25 * time.Second)
-				s.set("a", nil)
+				v.set("a", nil)
 				time.Sleep(time.Minute)
 				p.stop()
 				// What is the same after a restart is no change.
-				p = start(t, path, options(s), properties(tc.more...), l.deliver)
+				p = start(t, path, options(v), properties(tc.more...), r.deliver)
 				time.Sleep(time.Minute)
 				p.stop()
-				if diff := cmp.Diff(tc.want, l.drain()); diff != "" {
+				if diff := cmp.Diff(tc.want, r.drain()); diff != "" {
 					t.Error(diff)
 				}
-				if n := s.count(); n < 15 || n > 20 {
+				if n := v.count(); n < 15 || n > 20 {
 					t.Errorf("evaluated %d times in 170 s", n)
 				}
 			})
@@ -82,34 +82,34 @@ func TestChanges(t *testing.T) {
 // handled again.
 func TestRestart(t *testing.T) {
 	bubble(t, func(t *testing.T, path string) {
-		var l recorder
-		s := &fakeView{result: "a"}
-		p := start(t, path, options(s), properties(), l.deliver)
+		var r recorder
+		v := &fakeView{result: "a"}
+		p := start(t, path, options(v), properties(), r.deliver)
 		synctest.Wait()
 		p.stop()
-		s.set("b", nil)
-		s.set("c", nil)
-		p = start(t, path, options(s), properties(), l.deliver)
+		v.set("b", nil)
+		v.set("c", nil)
+		p = start(t, path, options(v), properties(), r.deliver)
 		time.Sleep(time.Second)
 		p.stop()
-		if diff := cmp.Diff([]string{"update a→c"}, l.drain()); diff != "" {
+		if diff := cmp.Diff([]string{"update a→c"}, r.drain()); diff != "" {
 			t.Error(diff)
 		}
-		s.set("d", nil)
-		p = start(t, path, options(s), properties(), l.hold)
+		v.set("d", nil)
+		p = start(t, path, options(v), properties(), r.hold)
 		synctest.Wait()
 		p.kill()
-		id := l.events[0].ID
-		p = start(t, path, options(s), properties(), l.deliver)
+		id := r.events[0].ID
+		p = start(t, path, options(v), properties(), r.deliver)
 		time.Sleep(time.Second)
 		p.stop()
-		if again := l.events[1].ID; again != id {
+		if again := r.events[1].ID; again != id {
 			t.Errorf("handled again as %s, was %s", again, id)
 		}
-		p = start(t, path, options(s), properties(), l.deliver)
+		p = start(t, path, options(v), properties(), r.deliver)
 		time.Sleep(time.Second)
 		p.stop()
-		if diff := cmp.Diff([]string{"update c→d", "update c→d"}, l.drain()); diff != "" {
+		if diff := cmp.Diff([]string{"update c→d", "update c→d"}, r.drain()); diff != "" {
 			t.Error(diff)
 		}
 	})
@@ -118,20 +118,20 @@ func TestRestart(t *testing.T) {
 // TestFromNow leaves out what changed while nothing ran.
 func TestFromNow(t *testing.T) {
 	bubble(t, func(t *testing.T, path string) {
-		var l recorder
-		s := &fakeView{result: "a"}
-		p := start(t, path, options(s), properties(), l.deliver)
+		var r recorder
+		v := &fakeView{result: "a"}
+		p := start(t, path, options(v), properties(), r.deliver)
 		synctest.Wait()
 		p.stop()
-		s.set("b", nil)
-		o := options(s)
+		v.set("b", nil)
+		o := options(v)
 		o.FromNow = true
-		p = start(t, path, o, properties(), l.deliver)
+		p = start(t, path, o, properties(), r.deliver)
 		time.Sleep(time.Second)
-		s.set("c", nil)
+		v.set("c", nil)
 		time.Sleep(time.Minute)
 		p.stop()
-		if diff := cmp.Diff([]string{"update b→c"}, l.drain()); diff != "" {
+		if diff := cmp.Diff([]string{"update b→c"}, r.drain()); diff != "" {
 			t.Error(diff)
 		}
 	})
@@ -140,10 +140,10 @@ func TestFromNow(t *testing.T) {
 // TestFailures are told, and are no change.
 func TestFailures(t *testing.T) {
 	bubble(t, func(t *testing.T, path string) {
-		var l recorder
-		s := &fakeView{result: "a"}
+		var r recorder
+		v := &fakeView{result: "a"}
 		var told []string
-		o := options(s)
+		o := options(v)
 		o.OnStatus = func(_ string, why error) {
 			text := "works"
 			if why != nil {
@@ -153,19 +153,19 @@ func TestFailures(t *testing.T) {
 				told = append(told, text)
 			}
 		}
-		p := start(t, path, o, properties(), l.deliver)
+		p := start(t, path, o, properties(), r.deliver)
 		time.Sleep(15 * time.Second)
-		s.set(nil, errors.New("forbidden"))
+		v.set(nil, errors.New("forbidden"))
 		time.Sleep(time.Minute)
-		s.set("a", nil)
+		v.set("a", nil)
 		time.Sleep(time.Minute)
-		s.set("b", nil)
+		v.set("b", nil)
 		time.Sleep(time.Minute)
 		p.stop()
 		if diff := cmp.Diff([]string{"works", "forbidden", "works"}, told); diff != "" {
 			t.Error(diff)
 		}
-		if diff := cmp.Diff([]string{"update a→b"}, l.drain()); diff != "" {
+		if diff := cmp.Diff([]string{"update a→b"}, r.drain()); diff != "" {
 			t.Error(diff)
 		}
 	})
@@ -175,26 +175,26 @@ func TestFailures(t *testing.T) {
 // has ended all goes on.
 func TestEndless(t *testing.T) {
 	bubble(t, func(t *testing.T, path string) {
-		var l recorder
-		s := &fakeView{result: "a"}
+		var r recorder
+		v := &fakeView{result: "a"}
 		var why error
-		o := options(s)
+		o := options(v)
 		o.OnStatus = func(_ string, err error) { why = err }
-		p := start(t, path, o, properties(), l.deliver)
+		p := start(t, path, o, properties(), r.deliver)
 		synctest.Wait()
 		tokens := make(chan struct{})
-		s.mu.Lock()
-		s.result, s.tokens = "b", tokens
-		s.mu.Unlock()
+		v.mu.Lock()
+		v.result, v.tokens = "b", tokens
+		v.mu.Unlock()
 		time.Sleep(10 * time.Minute)
 		synctest.Wait()
-		if n := s.count(); n != 2 || why == nil || !strings.Contains(why.Error(), "does not end") {
+		if n := v.count(); n != 2 || why == nil || !strings.Contains(why.Error(), "does not end") {
 			t.Errorf("evaluated %d times, and told %v", n, why)
 		}
 		close(tokens)
 		time.Sleep(time.Minute)
 		p.stop()
-		if diff := cmp.Diff([]string{"update a→b"}, l.drain()); diff != "" || why != nil {
+		if diff := cmp.Diff([]string{"update a→b"}, r.drain()); diff != "" || why != nil {
 			t.Error(diff, why)
 		}
 	})
@@ -203,20 +203,20 @@ func TestEndless(t *testing.T) {
 // TestFailedDelivery: Run that is called again delivers what was not taken.
 func TestFailedDelivery(t *testing.T) {
 	bubble(t, func(t *testing.T, path string) {
-		var l recorder
-		s := &fakeView{result: "a"}
+		var r recorder
+		v := &fakeView{result: "a"}
 		failures := 3
-		p := start(t, path, options(s), properties(), func(ctx context.Context, ev event.Event, done func()) error {
+		p := start(t, path, options(v), properties(), func(ctx context.Context, ev event.Event, done func()) error {
 			if failures--; failures >= 0 {
 				return errors.New("full")
 			}
-			return l.deliver(ctx, ev, done)
+			return r.deliver(ctx, ev, done)
 		})
 		synctest.Wait()
-		s.set("b", nil)
+		v.set("b", nil)
 		time.Sleep(time.Minute)
 		p.stop()
-		if diff := cmp.Diff([]string{"update a→b"}, l.drain()); diff != "" {
+		if diff := cmp.Diff([]string{"update a→b"}, r.drain()); diff != "" {
 			t.Error(diff)
 		}
 	})
@@ -235,8 +235,8 @@ func TestLargeResults(t *testing.T) {
 		}
 		results := []int{10, velaql.MaxOldBytes - 2, velaql.MaxOldBytes - 1, 5000, 20}
 		for _, size := range results {
-			s := &fakeView{result: strings.Repeat("x", size)}
-			p := start(t, path, options(s), properties(), sink)
+			v := &fakeView{result: strings.Repeat("x", size)}
+			p := start(t, path, options(v), properties(), sink)
 			time.Sleep(time.Second)
 			p.stop()
 		}
@@ -248,21 +248,21 @@ func TestLargeResults(t *testing.T) {
 
 func TestEvent(t *testing.T) {
 	bubble(t, func(t *testing.T, path string) {
-		var l recorder
-		s := &fakeView{result: map[string]any{"n": int64(1)}}
-		p := start(t, path, options(s), properties("sync"), l.deliver)
+		var r recorder
+		v := &fakeView{result: map[string]any{"n": int64(1)}}
+		p := start(t, path, options(v), properties("sync"), r.deliver)
 		synctest.Wait()
 		at := time.Now()
 		p.stop()
-		if len(l.events) != 1 {
-			t.Fatalf("got %v", l.events)
+		if len(r.events) != 1 {
+			t.Fatalf("got %v", r.events)
 		}
-		key := compile(t, options(s), properties("sync")).Key()
+		key := compile(t, options(v), properties("sync")).Key()
 		want := event.Event{
 			Source: "velaql", Type: "sync", ID: key + "@946684800-2bfd14f43d17", Key: "default/pods", Time: at,
 			Data: map[string]any{"view": "pods", "result": map[string]any{"n": int64(1)}},
 		}
-		if diff := cmp.Diff(want, l.events[0]); diff != "" {
+		if diff := cmp.Diff(want, r.events[0]); diff != "" {
 			t.Error(diff)
 		}
 	})

@@ -28,9 +28,9 @@ import (
 	"github.com/kubevela/kube-trigger/test/sources"
 )
 
-var update = flag.Bool("update", false, "write what is said into testdata/problems.txtar")
+var update = flag.Bool("update", false, "rewrite testdata/problems.txtar")
 
-func TestProblems(t *testing.T) {
+func TestProperties(t *testing.T) {
 	views := func(_ event.TriggerRef, q query.Query) (velaql.View, diag.List) { return view.New(q, view.Options{}) }
 	sources.Problems(t, velaql.New(velaql.Options{CompileView: views}), 14, *update)
 }

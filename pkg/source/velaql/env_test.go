@@ -41,39 +41,39 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
 
-// fakeView is what the view shows, which outlives processes.
+// fakeView is a view with a settable result. It can be shared by processes.
 type fakeView struct {
 	mu     sync.Mutex
 	result any
 	err    error
-	// evaluations counts evaluations; each waits for a token where there are tokens.
+	// evaluations counts the calls of Evaluate. If tokens is set, each waits for a token.
 	evaluations int
 	tokens      chan struct{}
 }
 
-func (s *fakeView) Evaluate(context.Context) (any, error) {
-	s.mu.Lock()
-	tokens := s.tokens
-	s.evaluations++
-	s.mu.Unlock()
+func (v *fakeView) Evaluate(context.Context) (any, error) {
+	v.mu.Lock()
+	tokens := v.tokens
+	v.evaluations++
+	v.mu.Unlock()
 	if tokens != nil {
 		<-tokens
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.result, s.err
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.result, v.err
 }
 
-func (s *fakeView) set(result any, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.result, s.err = result, err
+func (v *fakeView) set(result any, err error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.result, v.err = result, err
 }
 
-func (s *fakeView) count() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.evaluations
+func (v *fakeView) count() int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.evaluations
 }
 
 type sinkFunc func(ctx context.Context, ev event.Event, done func()) error
@@ -82,44 +82,45 @@ func (f sinkFunc) Deliver(ctx context.Context, ev event.Event, done func()) erro
 	return f(ctx, ev, done)
 }
 
-// recorder is what a sink got.
+// recorder records the events of a sink.
 type recorder struct {
 	mu     sync.Mutex
 	events []event.Event
 }
 
-func (l *recorder) deliver(ctx context.Context, ev event.Event, done func()) error {
-	_ = l.hold(ctx, ev, done)
+// deliver records an event and acknowledges it.
+func (r *recorder) deliver(ctx context.Context, ev event.Event, done func()) error {
+	_ = r.hold(ctx, ev, done)
 	done()
 	return nil
 }
 
-// hold takes events that are never done.
-func (l *recorder) hold(_ context.Context, ev event.Event, _ func()) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.events = append(l.events, ev)
+// hold records an event and does not acknowledge it.
+func (r *recorder) hold(_ context.Context, ev event.Event, _ func()) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.events = append(r.events, ev)
 	return nil
 }
 
-// drain returns `type old→new` of the events so far, and forgets them.
-func (l *recorder) drain() []string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+// drain returns `type old→new` of the recorded events and clears them.
+func (r *recorder) drain() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	var out []string
-	for _, ev := range l.events {
+	for _, ev := range r.events {
 		text := fmt.Sprintf("%s →%v", ev.Type, ev.Data["result"])
 		if ev.Old != nil {
 			text = fmt.Sprintf("%s %v→%v", ev.Type, ev.Old["result"], ev.Data["result"])
 		}
 		out = append(out, text)
 	}
-	l.events = nil
+	r.events = nil
 	return out
 }
 
-// process is a worker with one trigger, whose clock is that of the bubble that it
-// runs in. Its file outlives it.
+// process is a worker with one velaql trigger. It uses the clock of its synctest bubble.
+// Its store can be opened by another process.
 type process struct {
 	t         *testing.T
 	store     *file.Store
@@ -133,16 +134,16 @@ type process struct {
 func compile(t *testing.T, o velaql.Options, properties map[string]any) source.Subscription {
 	t.Helper()
 	o.Clock = clock.RealClock{}
-	sub, problems := velaql.New(o)(properties, source.Spec{TriggerRef: event.TriggerRef{Name: "pods", Namespace: "default"}, Old: expr.All()})
-	if len(problems) > 0 {
-		t.Fatal(problems)
+	sub, diags := velaql.New(o)(properties, source.Spec{TriggerRef: event.TriggerRef{Name: "pods", Namespace: "default"}, Old: expr.All()})
+	if len(diags) > 0 {
+		t.Fatal(diags)
 	}
 	return sub
 }
 
-// options have views that show s.
-func options(s *fakeView) velaql.Options {
-	return velaql.Options{CompileView: func(event.TriggerRef, query.Query) (velaql.View, diag.List) { return s, nil }}
+// options returns options whose only view is v.
+func options(v *fakeView) velaql.Options {
+	return velaql.Options{CompileView: func(event.TriggerRef, query.Query) (velaql.View, diag.List) { return v, nil }}
 }
 
 func start(t *testing.T, path string, o velaql.Options, properties map[string]any, sink sinkFunc) *process {
@@ -162,16 +163,16 @@ func start(t *testing.T, path string, o velaql.Options, properties map[string]an
 	})
 	o.Checkpoints, o.Saver = s, saver
 	sub := compile(t, o, properties)
-	saving, end := context.WithCancel(context.Background())
+	saving, stopSaver := context.WithCancel(context.Background())
 	ctx, cancel := context.WithCancel(context.Background())
-	p.stopSaver, p.cancel = end, cancel
+	p.stopSaver, p.cancel = stopSaver, cancel
 	go func() { p.saver <- saver.Run(saving) }()
 	src := sub.Open([]source.Subscription{sub})
 	go func() { p.source <- runWithRestarts(ctx, src, filteringSink{sub, sink}) }()
 	return p
 }
 
-// runWithRestarts runs a source again a second after it has failed, as the engine does.
+// runWithRestarts runs a source again one second after it fails, like the engine.
 func runWithRestarts(ctx context.Context, src source.Source, sink source.Sink) error {
 	for {
 		err := src.Run(ctx, sink)
@@ -186,7 +187,7 @@ func runWithRestarts(ctx context.Context, src source.Source, sink source.Sink) e
 	}
 }
 
-// filteringSink leaves out what the trigger does not take, as the engine does.
+// filteringSink drops events that the subscription skips, like the engine.
 type filteringSink struct {
 	source.Subscription
 	sink sinkFunc
@@ -200,7 +201,7 @@ func (w filteringSink) Deliver(ctx context.Context, ev event.Event, done func())
 	return w.sink(ctx, ev, done)
 }
 
-// stop ends the process in good order.
+// stop stops the process gracefully.
 func (p *process) stop() {
 	p.t.Helper()
 	p.cancel()
@@ -216,7 +217,7 @@ func (p *process) stop() {
 	}
 }
 
-// kill ends the process without a chance to write what it has not written yet.
+// kill stops the process without writing what is not yet written to the store.
 func (p *process) kill() {
 	p.t.Helper()
 	p.killed.Store(true)
@@ -228,7 +229,7 @@ func (p *process) kill() {
 	_ = errors.Join(<-p.source, <-p.saver)
 }
 
-// bubble runs f where time passes only while everything waits.
+// bubble runs f in a synctest bubble. path is the path of a store.
 func bubble(t *testing.T, f func(t *testing.T, path string)) {
 	t.Helper()
 	path := t.TempDir() + "/store.db"
