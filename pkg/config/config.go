@@ -59,12 +59,6 @@ func (t Parsed) Locate(list diag.List) diag.FileDiagnostics {
 	return out
 }
 
-// Load reads the files at path and returns their triggers. It evaluates CUE files
-// without a limit; see Files.Load.
-func Load(path, namespace string) ([]Parsed, diag.FileDiagnostics) {
-	return Read(path).Load(namespace, func(string) string { return "" })
-}
-
 // Load returns the triggers of f. Triggers without a namespace get the given one.
 // Evaluation of CUE can use up all memory or never end, so reject is called before
 // each CUE file is evaluated: if it returns a reason, the file is skipped and the

@@ -132,7 +132,7 @@ func FuzzRead(f *testing.F) {
 		if err := os.WriteFile(file, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		triggers, diagnostics := Load(file, "default")
+		triggers, diagnostics := Read(file).Load("default", func(string) string { return "" })
 		if len(triggers) == 0 && len(diagnostics) == 0 {
 			t.Error("neither a trigger nor a diagnostic")
 		}

@@ -108,9 +108,9 @@ func start(t *testing.T) *bed {
 	if err != nil {
 		t.Fatal(err)
 	}
-	builtIn, problems := trigger.LoadTemplates(actions.FS)
-	if len(problems) > 0 {
-		t.Fatal(problems)
+	builtIn, err := trigger.BuiltIn(actions.FS)
+	if err != nil {
+		t.Fatal(err)
 	}
 	err = controller.Setup(t.Context(), m, controller.Options{
 		SystemNamespaces: []string{"vela-system"}, Image: "image",

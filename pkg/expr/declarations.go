@@ -35,12 +35,8 @@ func (w *dependencyWalker) field(f *ast.Field, visible scope) {
 		if _, aliased := f.Label.(*ast.Alias); aliased {
 			w.add(nil)
 		}
-		if w.declared {
-			w.constrain(nil, f.Value, visible)
-			return
-		}
-		w.ignored++
-		defer func() { w.ignored-- }()
+		w.constrain(nil, f.Value, visible)
+		return
 	}
 	w.walk(f.Value, visible)
 }

@@ -25,25 +25,16 @@ import (
 // Dependencies returns the fields that nodes depend on, of the values called root.
 // Root is an identifier (`context.data.kind`) or a field (`get.$returns.value`).
 // Static selectors and indices ("app", "a/b") narrow the set; a dynamic one adds the
-// whole value that it is applied to. Fields that nodes declare below root (`context:
-// data: kind: "Pod"`) belong to the set, because they constrain the value.
+// whole value that it is applied to. Fields that nodes declare below root
+// (`context: data: kind: "Pod"`) belong to the set, because they constrain the value.
 //
 // Root is recognized by its name alone. A value with a `$returns` that is used
 // without naming it, as in `json.Marshal(get)`, is not a dependency on `$returns`.
 func Dependencies(root string, nodes ...ast.Node) FieldSet {
-	return dependencies(root, true, nodes)
-}
-
-// References is Dependencies without the fields that nodes declare below root.
-func References(root string, nodes ...ast.Node) FieldSet {
-	return dependencies(root, false, nodes)
-}
-
-func dependencies(root string, declared bool, nodes []ast.Node) FieldSet {
-	w := &dependencyWalker{root: root, declared: declared, fields: &fieldNode{}}
+	w := &dependencyWalker{root: root, fields: &fieldNode{}}
 	for _, n := range nodes {
 		w.walk(n, nil)
-		if file, ok := n.(*ast.File); ok && declared {
+		if file, ok := n.(*ast.File); ok {
 			w.addPatterns(file.Decls, nodes)
 		}
 	}
@@ -59,11 +50,7 @@ type scope map[string][][]string
 
 // dependencyWalker collects the dependencies of syntax trees.
 type dependencyWalker struct {
-	root     string
-	declared bool
-	// ignored counts the declarations of root around the current node, where those
-	// are not dependencies.
-	ignored int
+	root string
 	// definitions counts the definitions around the current node. A definition is
 	// closed, and so depends on every field.
 	definitions int
@@ -86,9 +73,6 @@ func (w *dependencyWalker) walk(n ast.Node, visible scope) {
 			w.walk(n.Expr, visible)
 			return false
 		case *ast.Alias:
-			if w.ignored > 0 {
-				w.add(nil)
-			}
 			w.walk(n.Expr, visible)
 			return false
 		case *ast.ForClause:

@@ -123,26 +123,6 @@ if get.$returns.err != _|_ {failed: true}`
 	}
 }
 
-func TestReferences(t *testing.T) {
-	for _, tt := range []struct{ name, source, want string }{
-		{"declaration", `get: #Get & {$returns: a: 1}`, ""},
-		{"selected", `get: #Get & {x: 1}, y: get.$returns.a`, ".$returns.a"},
-		{"value", `get: #Get, y: json.Marshal(get)`, "."},
-		{"aliased", `get: G={#Get, x: G.$returns.b}`, "."},
-		{"aliased label", `G=get: #Get, y: G.$returns.b`, "."},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			file, err := parser.ParseFile("", tt.source)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got := format(expr.References("get", file)); got != tt.want {
-				t.Errorf("got %q, want %q", got, tt.want)
-			}
-		})
-	}
-}
-
 func TestFieldSet_Select(t *testing.T) {
 	data := map[string]any{
 		"data": map[string]any{

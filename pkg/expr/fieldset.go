@@ -18,7 +18,6 @@ package expr
 
 import (
 	"maps"
-	"slices"
 )
 
 // FieldSet is a set of fields below a root, such as `context`. The zero value is
@@ -41,26 +40,6 @@ func (s FieldSet) IsAll() bool { return s.root != nil && s.root.all }
 
 // Empty reports whether s holds no fields.
 func (s FieldSet) Empty() bool { return s.root == nil }
-
-// Paths returns the paths of the fields in s, sorted. None is a prefix of another.
-// The set of all fields has a single path, which is empty.
-func (s FieldSet) Paths() [][]string {
-	var paths [][]string
-	var collect func(n *fieldNode, path []string)
-	collect = func(n *fieldNode, path []string) {
-		if n.all {
-			paths = append(paths, slices.Clone(path))
-			return
-		}
-		for _, name := range slices.Sorted(maps.Keys(n.fields)) {
-			collect(n.fields[name], append(path, name))
-		}
-	}
-	if s.root != nil {
-		collect(s.root, nil)
-	}
-	return paths
-}
 
 // Under returns the fields of s below prefix.
 func (s FieldSet) Under(prefix ...string) FieldSet {

@@ -59,14 +59,6 @@ func BuiltIn(fsys fs.FS) (map[string]Template, error) {
 	return templates, nil
 }
 
-// LoadTemplates reads and parses the action templates of a folder, every *.cue file
-// of it. It returns what Sources and Parse do.
-func LoadTemplates(fsys fs.FS) (map[string]Template, diag.List) {
-	sources, list := ReadTemplates(fsys)
-	templates, problems := ParseTemplates(sources, func(string) string { return "" })
-	return templates, append(list, problems...)
-}
-
 // ReadTemplates reads the *.cue files of a folder, by their names, which are the paths
 // in the problems.
 func ReadTemplates(fsys fs.FS) (map[string][]byte, diag.List) {

@@ -72,7 +72,9 @@ func TestBuiltInIsParsedWhenItIsNamed(t *testing.T) {
 }
 
 func TestTemplatesFindsAllProblemsAtOnce(t *testing.T) {
-	templates, problems := trigger.LoadTemplates(folder())
+	sources, problems := trigger.ReadTemplates(folder())
+	templates, parsing := trigger.ParseTemplates(sources, func(string) string { return "" })
+	problems = append(problems, parsing...)
 	if len(templates) != 1 || templates["good"] == nil {
 		t.Errorf("templates %v", templates)
 	}

@@ -89,15 +89,15 @@ func (o *observer) record(app *metav1.PartialObjectMetadata, at time.Time) error
 // ledger records the edits of one run of a load and the versions that follow. The
 // n-th edit of a ConfigMap must give its Application the n-th new version.
 type ledger struct {
-	mu       sync.Mutex
-	base     map[string]int
-	edits    map[string][]time.Time
-	raises   map[string][]time.Time
-	sent     int
-	raised   int
-	twice    int
+	mu          sync.Mutex
+	base        map[string]int
+	edits       map[string][]time.Time
+	raises      map[string][]time.Time
+	sent        int
+	raised      int
+	twice       int
 	lastVersion time.Time
-	changed  chan struct{}
+	changed     chan struct{}
 }
 
 // ledger returns a new ledger that records the versions from now on.

@@ -97,9 +97,9 @@ func documents(t *testing.T) []string {
 // check returns what is wrong with a configuration.
 func check(t *testing.T, file string) error {
 	t.Helper()
-	templates, problems := trigger.LoadTemplates(actions.FS)
-	if len(problems) > 0 {
-		t.Fatal(problems)
+	templates, err := trigger.BuiltIn(actions.FS)
+	if err != nil {
+		t.Fatal(err)
 	}
 	c := trigger.Compiler{
 		Sources: source.Registry{
@@ -115,7 +115,7 @@ func check(t *testing.T, file string) error {
 		Actions:  templates,
 		Executor: func(event.TriggerRef) provider.Executor { return nil },
 	}
-	triggers, diagnostics := config.Load(file, "default")
+	triggers, diagnostics := config.Read(file).Load("default", func(string) string { return "" })
 	for _, tr := range triggers {
 		_, problems := c.Compile(tr.ID, tr.Spec)
 		diagnostics = append(diagnostics, tr.Locate(problems)...)

@@ -116,9 +116,9 @@ func (r runs) act(t *testing.T, id, actionsOf string) error {
 		t.Fatal(err)
 	}
 	spec.Source.Type = "test"
-	templates, problems := triggers.LoadTemplates(actions.FS)
-	if len(problems) > 0 {
-		t.Fatal(problems)
+	templates, err := triggers.BuiltIn(actions.FS)
+	if err != nil {
+		t.Fatal(err)
 	}
 	report, problems := action.Parse("report", `
 import ("encoding/json", "vela/kube")

@@ -27,8 +27,8 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/diag"
 )
 
-// Describe describes the values that v allows: `string`, `one of "a", "b"`, `int &
-// >0`. The attribute `@want("…")` of a field overrides the description.
+// Describe describes the values that v allows: `string`, `one of "a", "b"`,
+// `int & >0`. The attribute `@want("…")` of a field overrides the description.
 func Describe(v cue.Value) string {
 	if want := v.Attribute("want"); want.Err() == nil {
 		if text, err := want.String(0); err == nil {

@@ -33,7 +33,8 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store/file"
 )
 
-// properties are those of a trigger that looks every 10 s.
+// properties returns the properties of a trigger that evaluates every 10 s and
+// subscribes to update and the given events.
 func properties(more ...string) map[string]any {
 	events := []any{"update"}
 	for _, e := range more {
@@ -42,8 +43,9 @@ func properties(more ...string) map[string]any {
 	return map[string]any{"view": "pods", "interval": "10s", "events": events}
 }
 
-// TestChanges fires for each change of the result, once, and with the one before.
-func TestChanges(t *testing.T) {
+// TestPoller_Changes emits one event for each change of the result, with the previous
+// result.
+func TestPoller_Changes(t *testing.T) {
 	for _, tc := range []struct {
 		name string
 		more []string
@@ -63,7 +65,7 @@ func TestChanges(t *testing.T) {
 				v.set("a", nil)
 				time.Sleep(time.Minute)
 				p.stop()
-				// What is the same after a restart is no change.
+				// An equal result after a restart is no change.
 				p = start(t, path, options(v), properties(tc.more...), r.deliver)
 				time.Sleep(time.Minute)
 				p.stop()
@@ -78,9 +80,9 @@ func TestChanges(t *testing.T) {
 	}
 }
 
-// TestRestart: what changed meanwhile is one change, and what was being handled is
-// handled again.
-func TestRestart(t *testing.T) {
+// TestPoller_Restart emits one event for all changes while the process was down, and
+// delivers an event again that was not acknowledged.
+func TestPoller_Restart(t *testing.T) {
 	bubble(t, func(t *testing.T, path string) {
 		var r recorder
 		v := &fakeView{result: "a"}
@@ -104,7 +106,7 @@ func TestRestart(t *testing.T) {
 		time.Sleep(time.Second)
 		p.stop()
 		if again := r.events[1].ID; again != id {
-			t.Errorf("handled again as %s, was %s", again, id)
+			t.Errorf("delivered again as %s, was %s", again, id)
 		}
 		p = start(t, path, options(v), properties(), r.deliver)
 		time.Sleep(time.Second)
@@ -115,8 +117,8 @@ func TestRestart(t *testing.T) {
 	})
 }
 
-// TestFromNow leaves out what changed while nothing ran.
-func TestFromNow(t *testing.T) {
+// TestPoller_FromNow discards changes while no process ran.
+func TestPoller_FromNow(t *testing.T) {
 	bubble(t, func(t *testing.T, path string) {
 		var r recorder
 		v := &fakeView{result: "a"}
@@ -137,20 +139,20 @@ func TestFromNow(t *testing.T) {
 	})
 }
 
-// TestFailures are told, and are no change.
-func TestFailures(t *testing.T) {
+// TestPoller_EvaluationFails reports failures and emits no event for them.
+func TestPoller_EvaluationFails(t *testing.T) {
 	bubble(t, func(t *testing.T, path string) {
 		var r recorder
 		v := &fakeView{result: "a"}
-		var told []string
+		var statuses []string
 		o := options(v)
-		o.OnStatus = func(_ string, why error) {
+		o.OnStatus = func(_ string, err error) {
 			text := "works"
-			if why != nil {
-				text = why.Error()
+			if err != nil {
+				text = err.Error()
 			}
-			if len(told) == 0 || told[len(told)-1] != text {
-				told = append(told, text)
+			if len(statuses) == 0 || statuses[len(statuses)-1] != text {
+				statuses = append(statuses, text)
 			}
 		}
 		p := start(t, path, o, properties(), r.deliver)
@@ -162,7 +164,7 @@ func TestFailures(t *testing.T) {
 		v.set("b", nil)
 		time.Sleep(time.Minute)
 		p.stop()
-		if diff := cmp.Diff([]string{"works", "forbidden", "works"}, told); diff != "" {
+		if diff := cmp.Diff([]string{"works", "forbidden", "works"}, statuses); diff != "" {
 			t.Error(diff)
 		}
 		if diff := cmp.Diff([]string{"update a→b"}, r.drain()); diff != "" {
@@ -171,15 +173,15 @@ func TestFailures(t *testing.T) {
 	})
 }
 
-// TestEndless: an evaluation that does not end is told, is the only one, and once it
-// has ended all goes on.
-func TestEndless(t *testing.T) {
+// TestPoller_EvaluationHangs reports an evaluation that does not end, starts no other
+// one, and continues after it has ended.
+func TestPoller_EvaluationHangs(t *testing.T) {
 	bubble(t, func(t *testing.T, path string) {
 		var r recorder
 		v := &fakeView{result: "a"}
-		var why error
+		var status error
 		o := options(v)
-		o.OnStatus = func(_ string, err error) { why = err }
+		o.OnStatus = func(_ string, err error) { status = err }
 		p := start(t, path, o, properties(), r.deliver)
 		synctest.Wait()
 		tokens := make(chan struct{})
@@ -188,20 +190,21 @@ func TestEndless(t *testing.T) {
 		v.mu.Unlock()
 		time.Sleep(10 * time.Minute)
 		synctest.Wait()
-		if n := v.count(); n != 2 || why == nil || !strings.Contains(why.Error(), "does not end") {
-			t.Errorf("evaluated %d times, and told %v", n, why)
+		if n := v.count(); n != 2 || status == nil || !strings.Contains(status.Error(), "previous evaluation of the view is still running") {
+			t.Errorf("evaluated %d times, status %v", n, status)
 		}
 		close(tokens)
 		time.Sleep(time.Minute)
 		p.stop()
-		if diff := cmp.Diff([]string{"update a→b"}, r.drain()); diff != "" || why != nil {
-			t.Error(diff, why)
+		if diff := cmp.Diff([]string{"update a→b"}, r.drain()); diff != "" || status != nil {
+			t.Error(diff, status)
 		}
 	})
 }
 
-// TestFailedDelivery: Run that is called again delivers what was not taken.
-func TestFailedDelivery(t *testing.T) {
+// TestPoller_RunAgain delivers an event that the engine did not take when Run is called
+// again.
+func TestPoller_RunAgain(t *testing.T) {
 	bubble(t, func(t *testing.T, path string) {
 		var r recorder
 		v := &fakeView{result: "a"}
@@ -222,9 +225,9 @@ func TestFailedDelivery(t *testing.T) {
 	})
 }
 
-// TestLargeResults are not stored: what they were is not known after a restart, but
-// that they changed is.
-func TestLargeResults(t *testing.T) {
+// TestCheckpoint_LargeResult: a result above MaxOldBytes is not saved. After a restart its
+// change is detected, without Old.
+func TestCheckpoint_LargeResult(t *testing.T) {
 	bubble(t, func(t *testing.T, path string) {
 		var old []int
 		sink := func(_ context.Context, ev event.Event, done func()) error {
@@ -252,14 +255,14 @@ func TestEvent(t *testing.T) {
 		v := &fakeView{result: map[string]any{"n": int64(1)}}
 		p := start(t, path, options(v), properties("sync"), r.deliver)
 		synctest.Wait()
-		at := time.Now()
+		now := time.Now()
 		p.stop()
 		if len(r.events) != 1 {
 			t.Fatalf("got %v", r.events)
 		}
 		key := compile(t, options(v), properties("sync")).Key()
 		want := event.Event{
-			Source: "velaql", Type: "sync", ID: key + "@946684800-2bfd14f43d17", Key: "default/pods", Time: at,
+			Source: "velaql", Type: "sync", ID: key + "@946684800-2bfd14f43d17", Key: "default/pods", Time: now,
 			Data: map[string]any{"view": "pods", "result": map[string]any{"n": int64(1)}},
 		}
 		if diff := cmp.Diff(want, r.events[0]); diff != "" {
@@ -268,7 +271,7 @@ func TestEvent(t *testing.T) {
 	})
 }
 
-// TestPrune forgets queries that no trigger has, and nothing of others.
+// TestPrune deletes the checkpoints of queries without a trigger, and no others.
 func TestPrune(t *testing.T) {
 	st, err := file.Open(t.Context(), t.TempDir()+"/store.db", file.Options{})
 	if err != nil {
@@ -285,8 +288,8 @@ func TestPrune(t *testing.T) {
 	if err := velaql.Prune(t.Context(), st, []source.Subscription{used}); err != nil {
 		t.Fatal(err)
 	}
-	left, err := st.Watches(t.Context())
-	if diff := cmp.Diff([]string{used.Key(), "x resource-watcher:v1/Pod"}, left); diff != "" || err != nil {
+	remaining, err := st.Watches(t.Context())
+	if diff := cmp.Diff([]string{used.Key(), "x resource-watcher:v1/Pod"}, remaining); diff != "" || err != nil {
 		t.Error(diff, err)
 	}
 }

@@ -57,7 +57,7 @@ func secretFile(t *testing.T, value string) string {
 // documentation.
 func TestGitHubAuth_DocumentedExample(t *testing.T) {
 	w := serve(t, "auth: {type: github, secret: "+secretFile(t, secretValue)+"}")
-	w.expectStatus(http.StatusAccepted, call{body: "Hello, World!", headers: map[string]string{
+	w.expectStatus(http.StatusAccepted, request{body: "Hello, World!", headers: map[string]string{
 		"Content-Type":        "application/x-www-form-urlencoded",
 		"X-Hub-Signature-256": "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17",
 	}})
@@ -168,7 +168,7 @@ func TestAuth(t *testing.T) {
 	for name, s := range senders(t) {
 		t.Run(name, func(t *testing.T) {
 			w := serve(t, s.properties)
-			good := func(delivery string) call {
+			good := func(delivery string) request {
 				headers := map[string]string{s.deliveryHeader: delivery, "Content-Type": "application/json"}
 				if s.typeHeader != "" {
 					headers[s.typeHeader] = "push"
@@ -176,19 +176,19 @@ func TestAuth(t *testing.T) {
 				for k, v := range s.headers(delivery, body) {
 					headers[k] = v
 				}
-				return call{body: body, headers: headers, query: s.query}
+				return request{body: body, headers: headers, query: s.query}
 			}
 			first := good("1")
 			w.expectStatus(http.StatusAccepted, first)
 			w.expectStatus(http.StatusOK, first)
 			for i, headers := range s.bad {
-				if status, response := w.send(call{body: body, headers: headers}); status != http.StatusUnauthorized || response != "not authorized\n" {
+				if status, response := w.send(request{body: body, headers: headers}); status != http.StatusUnauthorized || response != "not authorized\n" {
 					t.Errorf("bad request %d: status %d, %s", i, status, response)
 				}
 			}
 			if s.query != "" {
-				w.expectStatus(http.StatusUnauthorized, call{body: body, query: "?hook=x"})
-				w.expectStatus(http.StatusUnauthorized, call{body: body})
+				w.expectStatus(http.StatusUnauthorized, request{body: body, query: "?hook=x"})
+				w.expectStatus(http.StatusUnauthorized, request{body: body})
 			}
 			w.expectStatus(http.StatusAccepted, good("2"))
 			events := w.waitForEvents(2)
@@ -216,7 +216,7 @@ func TestAuth(t *testing.T) {
 // changing headers that are not signed.
 func TestStandardAuth_Replay(t *testing.T) {
 	w := serve(t, "auth: {type: standard, secret: "+secretFile(t, "whsec_"+base64.StdEncoding.EncodeToString([]byte(secretValue)))+"}")
-	captured := call{body: body, headers: standardHeaders("1", time.Now(), body)}
+	captured := request{body: body, headers: standardHeaders("1", time.Now(), body)}
 	for name, value := range map[string]string{
 		"Ce-Specversion": "1.0", "Ce-Source": "/s", "Ce-Type": "t", "Ce-Id": "1", "Content-Type": "application/json",
 	} {
@@ -245,7 +245,7 @@ func TestAuth_SecretUnavailable(t *testing.T) {
 			headers := standardHeaders("1", time.Now(), body)
 			headers["Authorization"], headers["X-Gitlab-Token"] = "Bearer x", "x"
 			headers["X-Hub-Signature-256"] = "sha256=" + hex.EncodeToString(mac(body))
-			w.expectStatus(http.StatusServiceUnavailable, call{body: body, headers: headers})
+			w.expectStatus(http.StatusServiceUnavailable, request{body: body, headers: headers})
 			if w.logged(tc.want) == 0 {
 				t.Errorf("log: %v", w.lines)
 			}

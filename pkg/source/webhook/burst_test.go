@@ -168,7 +168,7 @@ func runSlowConnections(t testing.TB, connections int) time.Duration {
 			closed <- time.Since(start)
 		}()
 	}
-	w.expectStatus(http.StatusAccepted, call{body: `{}`})
+	w.expectStatus(http.StatusAccepted, request{body: `{}`})
 	var longest time.Duration
 	for range connections {
 		longest = max(longest, <-closed)

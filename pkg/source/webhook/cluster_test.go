@@ -92,7 +92,7 @@ func TestTokenReviewAuth(t *testing.T) {
 		{"not a token", "x", http.StatusUnauthorized},
 		{"changed token", builder[:len(builder)-10] + "AAAAAAAAAA", http.StatusUnauthorized},
 	} {
-		if status, response := w.send(call{body: `{}`, headers: map[string]string{"Authorization": "Bearer " + tc.token}}); status != tc.want {
+		if status, response := w.send(request{body: `{}`, headers: map[string]string{"Authorization": "Bearer " + tc.token}}); status != tc.want {
 			t.Errorf("%s: %d, want %d: %s", tc.name, status, tc.want, response)
 		}
 	}
@@ -116,7 +116,7 @@ func TestReceiver_ClusterStore(t *testing.T) {
 		return s
 	}
 	triggers := []triggerConfig{{"t", "auth: none"}}
-	once := call{body: `{"n":1}`, headers: map[string]string{"X-Delivery-Id": "1"}}
+	once := request{body: `{"n":1}`, headers: map[string]string{"X-Delivery-Id": "1"}}
 	w := startWorkerWithStore(t, open("a"), "", triggers, func(w *worker) { w.handle = neverAck })
 	w.expectStatus(http.StatusAccepted, once)
 	w.kill()
@@ -140,7 +140,7 @@ func TestAuth_Forbidden(t *testing.T) {
 		"auth: {type: bearer, secret: {name: hook}}":    `secrets \"hook\" is forbidden`,
 	} {
 		w := serve(t, properties, withClientOf(t, worker))
-		w.expectStatus(http.StatusServiceUnavailable, call{body: `{}`, headers: map[string]string{"Authorization": "Bearer " + serviceAccountToken(t, c, namespace, "worker", "hooks")}})
+		w.expectStatus(http.StatusServiceUnavailable, request{body: `{}`, headers: map[string]string{"Authorization": "Bearer " + serviceAccountToken(t, c, namespace, "worker", "hooks")}})
 		if w.logged(want) == 0 {
 			t.Errorf("%s: log %v", properties, w.lines)
 		}
@@ -157,8 +157,8 @@ func TestSecretCache(t *testing.T) {
 	w := serve(t, "{auth: {type: bearer, secret: {name: hook, key: token}}, path: /n/t}", withClientOf(t, account), func(w *worker) {
 		w.options.Clock, w.namespace = clock, namespace
 	})
-	bearer := func(value string) call {
-		return call{body: `{}`, headers: map[string]string{"Authorization": "Bearer " + value}}
+	bearer := func(value string) request {
+		return request{body: `{}`, headers: map[string]string{"Authorization": "Bearer " + value}}
 	}
 	w.expectStatus(http.StatusServiceUnavailable, bearer("one"))
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "hook"}, StringData: map[string]string{"token": "one\n"}}

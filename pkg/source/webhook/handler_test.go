@@ -29,21 +29,21 @@ func TestHandler_Status(t *testing.T) {
 	w := serve(t, "{auth: none, maxBodyBytes: 100}")
 	large := `"` + strings.Repeat("x", 99) + `"`
 	for _, tc := range []struct {
-		name   string
-		status int
-		call   call
+		name    string
+		status  int
+		request request
 	}{
-		{"accepted", http.StatusAccepted, call{body: `{"a":1}`}},
-		{"unknown path", http.StatusNotFound, call{path: "/n/u", body: `{}`}},
-		{"below the path", http.StatusNotFound, call{path: "/n/t/", body: `{}`}},
-		{"too large", http.StatusRequestEntityTooLarge, call{body: large}},
-		{"invalid JSON", http.StatusBadRequest, call{body: `{"a":`}},
-		{"empty", http.StatusBadRequest, call{}},
-		{"unsupported type", http.StatusUnsupportedMediaType, call{body: `<a/>`, headers: map[string]string{"Content-Type": "application/xml"}}},
-		{"batch", http.StatusUnsupportedMediaType, call{body: `[]`, headers: map[string]string{"Content-Type": "application/cloudevents-batch+json"}}},
-		{"unclosed", http.StatusBadRequest, call{body: strings.Repeat("[", 99)}},
+		{"accepted", http.StatusAccepted, request{body: `{"a":1}`}},
+		{"unknown path", http.StatusNotFound, request{path: "/n/u", body: `{}`}},
+		{"below the path", http.StatusNotFound, request{path: "/n/t/", body: `{}`}},
+		{"too large", http.StatusRequestEntityTooLarge, request{body: large}},
+		{"invalid JSON", http.StatusBadRequest, request{body: `{"a":`}},
+		{"empty", http.StatusBadRequest, request{}},
+		{"unsupported type", http.StatusUnsupportedMediaType, request{body: `<a/>`, headers: map[string]string{"Content-Type": "application/xml"}}},
+		{"batch", http.StatusUnsupportedMediaType, request{body: `[]`, headers: map[string]string{"Content-Type": "application/cloudevents-batch+json"}}},
+		{"unclosed", http.StatusBadRequest, request{body: strings.Repeat("[", 99)}},
 	} {
-		if status, response := w.send(tc.call); status != tc.status {
+		if status, response := w.send(tc.request); status != tc.status {
 			t.Errorf("%s: %d, want %d: %s", tc.name, status, tc.status, response)
 		}
 	}
@@ -91,15 +91,15 @@ func TestHandler_TruncatedBody(t *testing.T) {
 		}
 		conn.Close()
 	}
-	w.expectStatus(http.StatusAccepted, call{body: `1`})
+	w.expectStatus(http.StatusAccepted, request{body: `1`})
 	w.waitForEvents(1)
 }
 
 func TestHandler_RateLimit(t *testing.T) {
 	w := serve(t, "{auth: none, rateLimit: {perSecond: 0.001, burst: 3}}")
 	for range 3 {
-		w.expectStatus(http.StatusAccepted, call{body: `{}`})
+		w.expectStatus(http.StatusAccepted, request{body: `{}`})
 	}
-	w.expectStatus(http.StatusTooManyRequests, call{body: `{}`})
+	w.expectStatus(http.StatusTooManyRequests, request{body: `{}`})
 	w.waitForEvents(3)
 }

@@ -39,7 +39,7 @@ func TestReceiver_ConcurrentDuplicates(t *testing.T) {
 	statuses := make(chan int, 20)
 	for range cap(statuses) {
 		go func() {
-			status, _ := w.send(call{body: `{}`, headers: map[string]string{"X-Delivery-Id": "same"}})
+			status, _ := w.send(request{body: `{}`, headers: map[string]string{"X-Delivery-Id": "same"}})
 			statuses <- status
 		}()
 	}
@@ -77,7 +77,7 @@ func (s *failingQueue) Enqueue(ctx context.Context, ev event.Event) error {
 func TestReceiver_DuplicateOfFailedStore(t *testing.T) {
 	s := &failingQueue{unblock: make(chan struct{}), entered: make(chan struct{}, 1)}
 	w := serve(t, "auth: none", func(w *worker) { s.Queue, w.options.Queue = w.options.Queue, s })
-	same := call{body: `1`, headers: map[string]string{"X-Delivery-Id": "1"}}
+	same := request{body: `1`, headers: map[string]string{"X-Delivery-Id": "1"}}
 	statuses := make(chan int, 2)
 	sendDuplicate := func() {
 		status, _ := w.send(same)
@@ -87,7 +87,7 @@ func TestReceiver_DuplicateOfFailedStore(t *testing.T) {
 	w.eventually(func() bool { return len(s.entered) == 1 })
 	go sendDuplicate()
 	// A request with another ID is answered meanwhile, the duplicate is not.
-	w.expectStatus(http.StatusAccepted, call{body: `2`})
+	w.expectStatus(http.StatusAccepted, request{body: `2`})
 	select {
 	case status := <-statuses:
 		t.Errorf("answered with %d before it was stored", status)
@@ -101,13 +101,13 @@ func TestReceiver_DuplicateOfFailedStore(t *testing.T) {
 }
 
 // TestReceiver_Crash delivers an event that was answered with 202 after a crash, and
-// does not accept its delivery second.
+// does not accept its delivery again.
 func TestReceiver_Crash(t *testing.T) {
 	headers := map[string]string{"X-Delivery-Id": "1"}
 	w := serve(t, "auth: none", func(w *worker) {
 		w.handle = neverAck
 	})
-	w.expectStatus(http.StatusAccepted, call{body: `{"n":12345678901,"f":1.5}`, headers: headers})
+	w.expectStatus(http.StatusAccepted, request{body: `{"n":12345678901,"f":1.5}`, headers: headers})
 	w.kill()
 	second := startWorker(t, w.path, []triggerConfig{{"t", "auth: none"}})
 	events := second.waitForEvents(1)
@@ -115,11 +115,11 @@ func TestReceiver_Crash(t *testing.T) {
 	if diff := cmp.Diff(want, events[0].Data["body"]); diff != "" || events[0].Source != "webhook" || events[0].ID != "webhook/n/t/1" {
 		t.Errorf("event %v: %s", events[0], diff)
 	}
-	second.expectStatus(http.StatusOK, call{body: `{}`, headers: headers})
+	second.expectStatus(http.StatusOK, request{body: `{}`, headers: headers})
 	second.shutdown()
 	third := startWorker(t, w.path, []triggerConfig{{"t", "auth: none"}})
-	third.expectStatus(http.StatusOK, call{body: `{}`, headers: headers})
-	third.expectStatus(http.StatusAccepted, call{body: `{}`})
+	third.expectStatus(http.StatusOK, request{body: `{}`, headers: headers})
+	third.expectStatus(http.StatusAccepted, request{body: `{}`})
 	third.waitForEvents(1)
 }
 
@@ -130,7 +130,7 @@ func neverAck(context.Context, event.Event, func()) error { return nil }
 func killedWorker(t *testing.T) *worker {
 	t.Helper()
 	w := serve(t, "auth: none", func(w *worker) { w.handle = neverAck })
-	w.expectStatus(http.StatusAccepted, call{body: `1`})
+	w.expectStatus(http.StatusAccepted, request{body: `1`})
 	w.kill()
 	return w
 }
@@ -139,7 +139,7 @@ func killedWorker(t *testing.T) *worker {
 func TestReceiver_FromNow(t *testing.T) {
 	w := killedWorker(t)
 	second := startWorker(t, w.path, []triggerConfig{{"t", "auth: none"}}, func(w *worker) { w.options.FromNow = true })
-	second.expectStatus(http.StatusAccepted, call{body: `2`})
+	second.expectStatus(http.StatusAccepted, request{body: `2`})
 	if ev := second.waitForEvents(1)[0]; ev.Data["body"] != int64(2) {
 		t.Errorf("got %v", ev)
 	}
@@ -163,7 +163,7 @@ func TestReceiver_Backpressure(t *testing.T) {
 	})
 	large := `"` + strings.Repeat("x", 200<<10) + `"`
 	for n := range calls {
-		w.expectStatus(http.StatusAccepted, call{body: large, headers: map[string]string{"X-Delivery-Id": string(rune('A' + n))}})
+		w.expectStatus(http.StatusAccepted, request{body: large, headers: map[string]string{"X-Delivery-Id": string(rune('A' + n))}})
 	}
 	if n := len(w.received()); n != 0 {
 		t.Errorf("%d events", n)
@@ -212,7 +212,7 @@ func TestReceiver_ReplaySkipsInFlight(t *testing.T) {
 			acks = acks[1:]
 		}
 	}
-	large := call{body: `"` + strings.Repeat("x", 200<<10) + `"`}
+	large := request{body: `"` + strings.Repeat("x", 200<<10) + `"`}
 	for range calls {
 		w.expectStatus(http.StatusAccepted, large)
 	}
@@ -242,7 +242,7 @@ func TestReceiver_RunAgain(t *testing.T) {
 	w := serve(t, "auth: none", func(w *worker) {
 		w.handle = func(context.Context, event.Event, func()) error { return stopped }
 	})
-	w.expectStatus(http.StatusAccepted, call{body: `{}`})
+	w.expectStatus(http.StatusAccepted, request{body: `{}`})
 	if err := <-w.ended[0]; !errors.Is(err, stopped) {
 		t.Errorf("ended with %v", err)
 	}
@@ -264,10 +264,10 @@ type saverWithoutAck struct{ webhook.Saver }
 
 func (saverWithoutAck) Ack(string, string) {}
 
-// TestReceiver_LostAck does not deliver a completed event second that is still in the store.
+// TestReceiver_LostAck does not deliver an acknowledged event again that is still in the store.
 func TestReceiver_LostAck(t *testing.T) {
 	w := serve(t, "auth: none", func(w *worker) { w.options.Saver = saverWithoutAck{w.options.Saver} })
-	w.expectStatus(http.StatusAccepted, call{body: `1`})
+	w.expectStatus(http.StatusAccepted, request{body: `1`})
 	w.waitForEvents(1)
 	w.shutdown()
 	second := startWorker(t, w.path, []triggerConfig{{"t", "auth: none"}})
@@ -280,7 +280,7 @@ func TestReceiver_NoStore(t *testing.T) {
 	w := startWorker(t, filepath.Join(t.TempDir(), "store.db"), []triggerConfig{{"t", "auth: none"}}, func(w *worker) {
 		w.options.Queue, w.options.Checkpoints, w.options.Saver = nil, nil, nil
 	})
-	once := call{body: `1`, headers: map[string]string{"X-Delivery-Id": "1"}}
+	once := request{body: `1`, headers: map[string]string{"X-Delivery-Id": "1"}}
 	w.expectStatus(http.StatusAccepted, once)
 	w.expectStatus(http.StatusOK, once)
 	w.waitForEvents(1)
@@ -297,12 +297,12 @@ func TestReceiver_StoreFails(t *testing.T) {
 	if err := w.store.Close(); err != nil {
 		t.Fatal(err)
 	}
-	w.expectStatus(http.StatusServiceUnavailable, call{body: `1`})
+	w.expectStatus(http.StatusServiceUnavailable, request{body: `1`})
 	w.cancel()
 	w.stop()
 	// The source may have failed as well, because its store is closed.
 	_ = errors.Join(<-w.ended[0], <-w.saved)
 	second := startWorker(t, w.path, []triggerConfig{{"t", "auth: none"}})
-	second.expectStatus(http.StatusAccepted, call{body: `2`})
+	second.expectStatus(http.StatusAccepted, request{body: `2`})
 	second.waitForEvents(1)
 }

@@ -29,7 +29,7 @@ import (
 // TestEvent checks which parts of a request are in its event, and that secrets are not.
 func TestEvent(t *testing.T) {
 	w := serve(t, "{auth: {type: token, query: pass, secret: "+secretFile(t, "x")+"}, path: /hooks/a}")
-	w.expectStatus(http.StatusAccepted, call{
+	w.expectStatus(http.StatusAccepted, request{
 		path: "/hooks/a", query: "?pass=x&a=1&b=2&b=3&api_key=no", body: "name=web&tag=v1",
 		headers: map[string]string{
 			"Content-Type": "application/x-www-form-urlencoded", "X-Delivery-Id": "7", "X-Other": "yes", "User-Agent": "test",
@@ -60,11 +60,11 @@ func TestEvent(t *testing.T) {
 func TestEvent_ID(t *testing.T) {
 	w := serve(t, "auth: none")
 	for range 2 {
-		w.expectStatus(http.StatusAccepted, call{body: `{}`})
+		w.expectStatus(http.StatusAccepted, request{body: `{}`})
 	}
 	for _, name := range []string{strings.Repeat("x", 1000), "a b", "ä"} {
-		w.expectStatus(http.StatusAccepted, call{body: `{}`, headers: map[string]string{"X-Delivery-Id": name}})
-		w.expectStatus(http.StatusOK, call{body: `{}`, headers: map[string]string{"X-Delivery-Id": name}})
+		w.expectStatus(http.StatusAccepted, request{body: `{}`, headers: map[string]string{"X-Delivery-Id": name}})
+		w.expectStatus(http.StatusOK, request{body: `{}`, headers: map[string]string{"X-Delivery-Id": name}})
 	}
 	for _, ev := range w.waitForEvents(5) {
 		if len(ev.ID) > 200 || strings.ContainsAny(ev.ID, " ä") {
@@ -75,10 +75,10 @@ func TestEvent_ID(t *testing.T) {
 
 func TestEvent_CloudEvent(t *testing.T) {
 	w := serve(t, "auth: none")
-	binary := call{body: `{"n":1}`, headers: map[string]string{
+	binary := request{body: `{"n":1}`, headers: map[string]string{
 		"Ce-Specversion": "1.0", "Ce-Id": "1", "Ce-Source": "/s", "Ce-Type": "com.example.made", "Ce-Subject": "u", "Content-Type": "application/json",
 	}}
-	structured := call{
+	structured := request{
 		body:    `{"specversion":"1.0","id":"1","source":"/s","type":"com.example.made","subject":"u","data":{"n":1}}`,
 		headers: map[string]string{"Content-Type": "application/cloudevents+json"},
 	}
@@ -102,14 +102,14 @@ func TestEvent_Images(t *testing.T) {
 	const digest = "sha256:954b378c375d852eb3c63ab88978f640b4348b01c1b3456a024a81536dafbbf4"
 	data := `"resources":[{"digest":"` + digest + `","tag":"v1","resource_url":"h.example.com/library/web:v1"}],"repository":{"repo_full_name":"library/web"}`
 	w := serve(t, "{auth: none, registry: harbor}")
-	w.expectStatus(http.StatusAccepted, call{body: `{"type":"PUSH_ARTIFACT","event_data":{` + data + `}}`})
-	w.expectStatus(http.StatusAccepted, call{
+	w.expectStatus(http.StatusAccepted, request{body: `{"type":"PUSH_ARTIFACT","event_data":{` + data + `}}`})
+	w.expectStatus(http.StatusAccepted, request{
 		body:    `{"specversion":"1.0","id":"1","source":"/projects/1","type":"harbor.artifact.pushed","datacontenttype":"application/json","data":{` + data + `}}`,
 		headers: map[string]string{"Content-Type": "application/cloudevents+json"},
 	})
-	w.expectStatus(http.StatusAccepted, call{body: `{"type":"TEST"}`})
-	w.expectStatus(http.StatusBadRequest, call{body: `[]`})
-	w.expectStatus(http.StatusBadRequest, call{body: strings.Replace(`{"event_data":{`+data+`}}`, "v1", "v1;reboot", 1)})
+	w.expectStatus(http.StatusAccepted, request{body: `{"type":"TEST"}`})
+	w.expectStatus(http.StatusBadRequest, request{body: `[]`})
+	w.expectStatus(http.StatusBadRequest, request{body: strings.Replace(`{"event_data":{`+data+`}}`, "v1", "v1;reboot", 1)})
 	events := w.waitForEvents(3)
 	image := map[string]any{"registry": "h.example.com", "repository": "library/web", "tag": "v1", "digest": digest}
 	for i, kind := range []string{"PUSH_ARTIFACT", "harbor.artifact.pushed"} {
@@ -122,7 +122,7 @@ func TestEvent_Images(t *testing.T) {
 		t.Errorf("got %v", events[2])
 	}
 	acr := serve(t, "{auth: none, registry: acr}")
-	ping := call{body: `{"id":"p-1","action":"ping"}`}
+	ping := request{body: `{"id":"p-1","action":"ping"}`}
 	acr.expectStatus(http.StatusAccepted, ping)
 	acr.expectStatus(http.StatusOK, ping)
 	acr.waitForEvents(1)

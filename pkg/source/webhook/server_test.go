@@ -31,8 +31,8 @@ import (
 // port is free after the last webhook has stopped.
 func TestServer_SharedListener(t *testing.T) {
 	w := startWorker(t, t.TempDir()+"/store.db", []triggerConfig{{"a", "auth: none"}, {"b", "{auth: none, path: /b}"}})
-	w.expectStatus(http.StatusAccepted, call{path: "/n/a", body: `1`})
-	w.expectStatus(http.StatusAccepted, call{path: "/b", body: `1`})
+	w.expectStatus(http.StatusAccepted, request{path: "/n/a", body: `1`})
+	w.expectStatus(http.StatusAccepted, request{path: "/b", body: `1`})
 	other := w.hooks[1].Open(w.hooks[1:])
 	if err := other.Run(t.Context(), w); err == nil || err.Error() != "webhook /b: path /b is already used by trigger n/b" {
 		t.Errorf("got %v", err)
@@ -76,15 +76,15 @@ func TestServer_HoldRoutes(t *testing.T) {
 		}
 	}
 	w.ended = nil
-	w.expectStatus(http.StatusAccepted, call{path: "/n/t", body: `1`})
-	w.expectStatus(http.StatusAccepted, call{path: "/n/gone", body: `2`})
+	w.expectStatus(http.StatusAccepted, request{path: "/n/t", body: `1`})
+	w.expectStatus(http.StatusAccepted, request{path: "/n/gone", body: `2`})
 	w.server.PruneRoutes(t.Context(), w.hooks[:1])
-	w.expectStatus(http.StatusNotFound, call{path: "/n/gone", body: `3`})
-	w.expectStatus(http.StatusAccepted, call{path: "/n/t", body: `4`})
+	w.expectStatus(http.StatusNotFound, request{path: "/n/gone", body: `3`})
+	w.expectStatus(http.StatusAccepted, request{path: "/n/t", body: `4`})
 	w.waitForEvents(0)
 
 	stop := runAgain(t, w, w.hooks[0])
-	w.expectStatus(http.StatusAccepted, call{path: "/n/t", body: `5`})
+	w.expectStatus(http.StatusAccepted, request{path: "/n/t", body: `5`})
 	for i, ev := range w.waitForEvents(3) {
 		if want := []any{int64(1), int64(4), int64(5)}[i]; ev.Data["body"] != want {
 			t.Errorf("event %d is %v, want %v", i, ev.Data["body"], want)
@@ -94,7 +94,7 @@ func TestServer_HoldRoutes(t *testing.T) {
 		t.Errorf("listens on %s, before on %s", got, address)
 	}
 	stop()
-	w.expectStatus(http.StatusAccepted, call{path: "/n/t", body: `6`})
+	w.expectStatus(http.StatusAccepted, request{path: "/n/t", body: `6`})
 	release(t.Context())
 	if conn, err := net.Dial("tcp", address); err == nil {
 		conn.Close()

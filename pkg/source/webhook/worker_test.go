@@ -247,8 +247,8 @@ func (w *worker) kill() {
 	}
 }
 
-// call is a POST request.
-type call struct {
+// request is a POST request.
+type request struct {
 	path, query, body string
 	headers           map[string]string
 }
@@ -256,7 +256,7 @@ type call struct {
 // url returns the URL of a path.
 func (w *worker) url(path string) string { return "http://" + w.server.Addr().String() + path }
 
-func (w *worker) send(c call) (status int, response string) {
+func (w *worker) send(c request) (status int, response string) {
 	w.t.Helper()
 	if c.path == "" {
 		c.path = "/n/t"
@@ -287,7 +287,7 @@ func do(t testing.TB, req *http.Request) (status int, response string) {
 }
 
 // expectStatus sends a request and checks the status of the response.
-func (w *worker) expectStatus(status int, c call) {
+func (w *worker) expectStatus(status int, c request) {
 	w.t.Helper()
 	if got, response := w.send(c); got != status {
 		w.t.Errorf("status %d, want %d: %s", got, status, response)

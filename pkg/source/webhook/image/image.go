@@ -52,9 +52,6 @@ type Notification struct {
 	Images []Image
 }
 
-// Registries returns the registries that Parse accepts.
-func Registries() []string { return []string{"harbor", "dockerhub", "acr", "jfrog"} }
-
 // Parse parses the JSON of a registry. Its errors wrap ErrMalformed.
 func Parse(registry string, body []byte) (Notification, error) {
 	var n Notification
