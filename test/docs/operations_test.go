@@ -54,7 +54,7 @@ triggers:
 	}
 	shell(t, root, "go build -o "+filepath.Join(dir, "bin", "kube-trigger")+" ./cmd/kube-trigger")
 	background(t, dir, "bin/kube-trigger run -c config.yaml")
-	const list = "bin/kube-trigger failures list -c config.yaml"
+	const list = "bin/kube-trigger dead-letters list -c config.yaml"
 	id := strings.Fields(strings.Split(until(t, dir, list, "TerminalError"), "\n")[1])[0]
 	ran := 0
 	for _, b := range blocks(t, "docs/operations.md") {
@@ -96,7 +96,7 @@ func TestOperationsIsComplete(t *testing.T) {
 		{`(?m)^\s+Reason\w+\s+= "(\w+)"`, "", []string{"pkg/engine/decision.go"}, 13},
 		{`(?m)^\s+\w+ Reason = "(\w+)"`, "", []string{"pkg/source/source.go"}, 3},
 		{`const Reason\w+ = "(\w+)"`, "", []string{"pkg/engine/replay/replay.go", "pkg/observe/metrics.go"}, 2},
-		{`(?:counter\(|histogram\(|describe\(|Name: )"([a-z_]+)"`, "kube_trigger_", []string{"pkg/observe/metrics.go", "pkg/observe/state.go"}, 11},
+		{`(?:counter\(|histogram\(|describe\(|Name: )"([a-z_]+)"`, "kube_trigger_", []string{"pkg/observe/metrics.go", "pkg/observe/gauges.go"}, 11},
 	} {
 		found := 0
 		for _, file := range c.files {

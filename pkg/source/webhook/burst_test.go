@@ -43,7 +43,7 @@ type burstResult struct {
 
 // runBurst sends concurrent requests without a Content-Length. Every tenth has a body
 // that is too large.
-func runBurst(t testing.TB, calls int) burstResult {
+func runBurst(t testing.TB, requests int) burstResult {
 	t.Helper()
 	p := spawn(t)
 	large := bytes.Repeat([]byte(" "), webhook.MaxBodyBytes+1)
@@ -56,7 +56,7 @@ func runBurst(t testing.TB, calls int) burstResult {
 		clients sync.WaitGroup
 		start   = time.Now()
 	)
-	for n := range calls {
+	for n := range requests {
 		clients.Go(func() {
 			body := small
 			if n%10 == 0 {
@@ -93,14 +93,14 @@ func post(t testing.TB, client *http.Client, url string, body []byte) int {
 }
 
 // check expects 90 % of the requests to be accepted and 10 % to be too large.
-func (b burstResult) check(t testing.TB, calls int) {
+func (b burstResult) check(t testing.TB, requests int) {
 	t.Helper()
 	t.Logf("%d requests in %v: %v, %d events; memory grew by %d MiB; resident %d MiB, then %d MiB",
-		calls, b.duration, b.statuses, b.events, b.growth>>20, b.before>>20, b.resident>>20)
-	if b.statuses[http.StatusRequestEntityTooLarge] != calls/10 {
-		t.Errorf("%d requests were too large, want %d", b.statuses[http.StatusRequestEntityTooLarge], calls/10)
+		requests, b.duration, b.statuses, b.events, b.growth>>20, b.before>>20, b.resident>>20)
+	if b.statuses[http.StatusRequestEntityTooLarge] != requests/10 {
+		t.Errorf("%d requests were too large, want %d", b.statuses[http.StatusRequestEntityTooLarge], requests/10)
 	}
-	if got, want := b.statuses[http.StatusAccepted], calls*9/10*99/100; got < want {
+	if got, want := b.statuses[http.StatusAccepted], requests*9/10*99/100; got < want {
 		t.Errorf("%d requests were accepted, want %d", got, want)
 	}
 	if b.growth > maxGrowth {
@@ -110,16 +110,16 @@ func (b burstResult) check(t testing.TB, calls int) {
 
 // TestBurst sends 1,000 concurrent requests.
 func TestBurst(t *testing.T) {
-	const calls = 1000
-	runBurst(t, calls).check(t, calls)
+	const requests = 1000
+	runBurst(t, requests).check(t, requests)
 }
 
 // BenchmarkBurst is TestBurst with 10,000 requests.
 func BenchmarkBurst(b *testing.B) {
-	const calls = 10_000
+	const requests = 10_000
 	for b.Loop() {
-		result := runBurst(b, calls)
-		result.check(b, calls)
+		result := runBurst(b, requests)
+		result.check(b, requests)
 		b.ReportMetric(float64(result.growth>>20), "MiB")
 		b.ReportMetric(float64(result.resident-result.before)/(1<<20), "MiB-resident")
 		b.ReportMetric(float64(result.statuses[http.StatusAccepted])/result.duration.Seconds(), "accepted/s")

@@ -148,7 +148,7 @@ func TestReceiver_FromNow(t *testing.T) {
 // TestReceiver_Backpressure stores more events than fit in memory while the engine
 // blocks, and delivers them in order afterwards.
 func TestReceiver_Backpressure(t *testing.T) {
-	const calls = 60 // of about 200 KiB, more than webhook.MaxHeld
+	const requests = 60 // of about 200 KiB, more than webhook.MaxMemoryBytes
 	gate := make(chan struct{})
 	w := serve(t, "auth: none", func(w *worker) {
 		w.handle = func(ctx context.Context, _ event.Event, done func()) error {
@@ -162,14 +162,14 @@ func TestReceiver_Backpressure(t *testing.T) {
 		}
 	})
 	large := `"` + strings.Repeat("x", 200<<10) + `"`
-	for n := range calls {
+	for n := range requests {
 		w.expectStatus(http.StatusAccepted, request{body: large, headers: map[string]string{"X-Delivery-Id": string(rune('A' + n))}})
 	}
 	if n := len(w.received()); n != 0 {
 		t.Errorf("%d events", n)
 	}
 	close(gate)
-	for n, ev := range w.waitForEvents(calls) {
+	for n, ev := range w.waitForEvents(requests) {
 		if want := "webhook/n/t/" + string(rune('A'+n)); ev.ID != want {
 			t.Errorf("event %d is %s, want %s", n, ev.ID, want)
 		}
@@ -193,7 +193,7 @@ func queueLength(t testing.TB, w *worker) int {
 // TestReceiver_ReplaySkipsInFlight does not deliver events again that the engine has not
 // acknowledged when the store is read.
 func TestReceiver_ReplaySkipsInFlight(t *testing.T) {
-	const calls, more = 60, 5
+	const requests, more = 60, 5
 	var mu sync.Mutex
 	var acks []func()
 	w := serve(t, "auth: none", func(w *worker) {
@@ -213,7 +213,7 @@ func TestReceiver_ReplaySkipsInFlight(t *testing.T) {
 		}
 	}
 	large := request{body: `"` + strings.Repeat("x", 200<<10) + `"`}
-	for range calls {
+	for range requests {
 		w.expectStatus(http.StatusAccepted, large)
 	}
 	w.eventually(func() bool { return len(w.received()) >= 30 }) // as many as fit in memory
@@ -222,15 +222,15 @@ func TestReceiver_ReplaySkipsInFlight(t *testing.T) {
 	}
 	w.eventually(func() bool {
 		finish(20)
-		return len(w.received()) >= calls+more
+		return len(w.received()) >= requests+more
 	})
 	finish(0)
 	w.eventually(func() bool { return queueLength(t, w) == 0 })
 	seen := map[string]int{}
-	for _, ev := range w.waitForEvents(calls + more) {
+	for _, ev := range w.waitForEvents(requests + more) {
 		seen[ev.ID]++
 	}
-	if len(seen) != calls+more {
+	if len(seen) != requests+more {
 		t.Errorf("%d events, some of them twice", len(seen))
 	}
 }
