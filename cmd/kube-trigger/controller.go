@@ -18,6 +18,7 @@ package main
 
 import (
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/kubevela/kube-trigger/pkg/app"
 )
@@ -38,7 +39,12 @@ func controllerCommand() *cobra.Command {
 			return app.RunController(cmd.Context(), o)
 		},
 	}
-	f := cmd.Flags()
+	controllerFlags(cmd.Flags(), &o, &log)
+	return cmd
+}
+
+// controllerFlags adds the flags of controller.
+func controllerFlags(f *pflag.FlagSet, o *app.ControllerOptions, log *logFlags) {
 	clusterFlags(f, &o.ClusterOptions)
 	log.add(f)
 	f.StringVar(&o.Namespace, "namespace", "", "the namespace of the controller's Lease, and of Definitions for all namespaces; defaults to that of the pod or the kubeconfig")
@@ -49,7 +55,6 @@ func controllerCommand() *cobra.Command {
 	f.BoolVar(&o.Webhook.Enabled, "webhook", false, "serve the validating webhook, which rejects invalid TriggerServices when they are written")
 	f.StringVar(&o.Webhook.Addr, "webhook-addr", ":9443", "the address of the validating webhook")
 	f.StringVar(&o.Webhook.CertDir, "webhook-cert-dir", "", "a directory with the webhook's tls.crt and tls.key, which are reloaded when they change; by default the controller issues its own certificate, and has the API server trust it")
-	return cmd
 }
 
 // checkCommand is the child process of controller.

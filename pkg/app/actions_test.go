@@ -19,21 +19,16 @@ package app
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/dynamic"
-	"sigs.k8s.io/yaml"
-
-	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 )
 
-// Actions that read a ConfigMap, and write down what was read.
+// Templates of an action that reads a ConfigMap, and one that writes the result to
+// another ConfigMap.
 const (
 	readAction = `
 import "vela/kube"
@@ -52,8 +47,8 @@ parameter: word: string
 `
 )
 
-// actionTriggers are a trigger whose second action fails and may, and one where it may
-// not.
+// actionTriggers are two triggers whose second action fails. It is optional in the
+// trigger goes-on, and required in stops.
 func (e env) actionTriggers() string {
 	chain := func(name, onFailure string) string {
 		return fmt.Sprintf(`
@@ -69,6 +64,7 @@ func (e env) actionTriggers() string {
 	return "\ntriggers:" + chain("goes-on", "continue") + chain("stops", "stop")
 }
 
+// report returns the text that the report action of a trigger has written.
 func (e env) report(t *testing.T, trigger string) string {
 	t.Helper()
 	report, err := e.configMaps.Get(t.Context(), "report", metav1.GetOptions{})
@@ -82,39 +78,37 @@ func (e env) report(t *testing.T, trigger string) string {
 	return text
 }
 
-// TestSeveralActions hands results from action to action, leaves out what failed
-// where that is right, and gives up where it is not. What was given up begins with
-// the first action when it is replayed.
+// TestSeveralActions covers results of earlier actions, and a failing action: an
+// optional one is skipped; a required one dead-letters the event, whose replay
+// starts at the first action.
 func TestSeveralActions(t *testing.T) {
 	e := newEnv(t)
 	for _, name := range []string{"web", "report"} {
 		e.createConfigMap(t, name)
 	}
-	store := filepath.Join(t.TempDir(), "store.db")
-	p := startRun(t, "-c", writeConfig(t, e.actionTriggers()), "--kubeconfig", e.Kubeconfig, "--store", store,
-		"--actions-dir", writeActions(t, map[string]string{"measure.cue": readAction, "report.cue": reportAction}))
+	o := e.options(t, e.actionTriggers())
+	o.ActionsDir = writeActions(t, map[string]string{"measure.cue": readAction, "report.cue": reportAction})
+	p := startRun(t, o)
 	p.waitForLog(t, "watching")
 	e.setValue(t, "web", "1")
 
 	p.waitForDecisions(t, 1, "goes-on", "Action succeeded", "")
-	left := p.waitForDecisions(t, 1, "goes-on", "Action failed and was skipped", "TerminalError")
-	if l := left[0]; l["action"] != "actions[1]" || !strings.Contains(fmt.Sprint(l["error"]), `actions[1]: `) || !strings.Contains(fmt.Sprint(l["error"]), `"web" not found`) {
-		t.Errorf("left out %v", l)
+	skipped := p.waitForDecisions(t, 1, "goes-on", "Action failed and was skipped", "TerminalError")
+	if l := skipped[0]; l["action"] != "actions[1]" || !strings.Contains(fmt.Sprint(l["error"]), `actions[1]: `) || !strings.Contains(fmt.Sprint(l["error"]), `"web" not found`) {
+		t.Errorf("skipped %v", l)
 	}
 	if got := e.report(t, "goes-on"); got != "1 goes-on" {
 		t.Errorf("reported %q", got)
 	}
 
 	p.waitForDecisions(t, 1, "stops", "Event dead-lettered", "TerminalError")
-	eventually(t, "the dead letter", func() bool { return len(deadLetters(t, store)) == 1 })
-	letter := deadLetters(t, store)[0]
-	if letter.Trigger != "default/stops" || !strings.HasPrefix(letter.Error, "actions[1]: ") || e.report(t, "stops") != "" {
+	eventually(t, "the dead letter", func() bool { return len(listDeadLetters(t, o.StoreOptions)) == 1 })
+	letter := listDeadLetters(t, o.StoreOptions)[0]
+	if letter.Trigger.String() != "default/stops" || !strings.HasPrefix(letter.Error, "actions[1]: ") || e.report(t, "stops") != "" {
 		t.Errorf("got %+v", letter)
 	}
 	e.createApplication(t, "web")
-	if _, err := execute(t, "failures", "replay", letter.ID, "--store", store); err != nil {
-		t.Fatal(err)
-	}
+	requestReplay(t, o.StoreOptions, letter.ID)
 	p.waitForDecisions(t, 1, "stops", "Action succeeded", "")
 	if got, version := e.report(t, "stops"), e.publishVersion(t, "web"); got != "1 stops" || version != "1" {
 		t.Errorf("reported %q, version %q", got, version)
@@ -122,8 +116,8 @@ func TestSeveralActions(t *testing.T) {
 	p.stop(t)
 }
 
-// TestWrongActions says where what is wrong stands.
-func TestWrongActions(t *testing.T) {
+// TestSeveralActions_Invalid reports problems with their positions.
+func TestSeveralActions_Invalid(t *testing.T) {
 	config := writeConfig(t, `triggers:
 - name: wrong
   source: {type: resource-watcher, properties: {apiVersion: v1, kind: ConfigMap}}
@@ -143,9 +137,9 @@ func TestWrongActions(t *testing.T) {
 - name: none
   source: {type: cronjob, properties: {schedule: "@daily"}}
 `)
-	_, err := execute(t, "validate", "-c", config, "--actions-dir", writeActions(t, map[string]string{"measure.cue": readAction}))
-	if err == nil {
-		t.Fatal("it is right")
+	_, err := Validate(t.Context(), config, writeActions(t, map[string]string{"measure.cue": readAction}))
+	if !errors.As(err, &InvalidError{}) {
+		t.Fatalf("got %v", err)
 	}
 	got := strings.ReplaceAll(err.Error(), config, "config.yaml")
 	for _, want := range []string{
@@ -160,32 +154,13 @@ func TestWrongActions(t *testing.T) {
 	}
 }
 
-// TestSeveralActionsOfATriggerService does it with what the API server has made
-// of them.
-func TestSeveralActionsOfATriggerService(t *testing.T) {
+// TestSeveralActions_TriggerService covers actions that have passed the schema of the
+// CRD.
+func TestSeveralActions_TriggerService(t *testing.T) {
 	e := newEnv(t)
-	crds, err := filepath.Glob("../../addon/crds/*.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	e.Install(t, crds...)
+	e.installCRDs(t)
 	for _, name := range []string{"web", "report"} {
 		e.createConfigMap(t, name)
-	}
-	client, err := dynamic.NewForConfig(e.Config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	services := client.Resource(v1alpha1.GroupVersion().WithResource("triggerservices")).Namespace(e.namespace)
-	create := func(spec string) error {
-		t.Helper()
-		var service unstructured.Unstructured
-		text := "apiVersion: standard.oam.dev/v1alpha1\nkind: TriggerService\nmetadata: {name: chain}\nspec: " + strings.ReplaceAll(spec, "\n", "\n  ")
-		if err := yaml.Unmarshal([]byte(text), &service.Object); err != nil {
-			t.Fatal(err)
-		}
-		_, err := services.Create(t.Context(), &service, metav1.CreateOptions{})
-		return err
 	}
 	spec := fmt.Sprintf(`
 triggers:
@@ -199,60 +174,33 @@ triggers:
         onFailure: continue
       - {type: log, properties: {message: "made {{.results.job.name}} in {{.results.job.namespace}}"}}
 `, e.namespace)
-	neither, _, _ := strings.Cut(spec, "    actions:")
+	noActions, _, _ := strings.Cut(spec, "    actions:")
 	for _, wrong := range []string{
-		neither,
+		noActions,
 		strings.Replace(spec, "    actions:", "    action: {type: log}\n    actions:", 1),
 		strings.Replace(spec, "continue", "go-on", 1),
 		strings.Replace(spec, "name: job", "name: 1-job", 1),
 	} {
-		if err := create(wrong); !apierrors.IsInvalid(err) {
+		if err := e.createService(t, "chain", wrong); !apierrors.IsInvalid(err) {
 			t.Errorf("got %v for%s", err, wrong)
 		}
 	}
-	err = create(spec)
-	// A controller has checked it.
-	_, checked := services.Patch(t.Context(), "chain", types.MergePatchType, []byte(`{"status":{"observedGeneration":1}}`), metav1.PatchOptions{}, "status")
-	if err := errors.Join(err, checked); err != nil {
-		t.Fatal(err)
-	}
-	p := startRun(t, "--trigger-service", e.namespace+"/chain", "--kubeconfig", e.Kubeconfig, "--store", "none", "--pod-name", "worker")
+	e.createCheckedService(t, "chain", spec)
+	p := startRun(t, e.serviceOptions("chain"))
 	p.waitForLog(t, "watching")
 	e.setValue(t, "web", "1")
 	p.waitForLog(t, "Action failed and was skipped")
-	said := fmt.Sprint(p.waitForLog(t, "template says")[0]["message"])
-	if want := "made trigger-chain-"; !strings.HasPrefix(said, want) || !strings.HasSuffix(said, " in "+e.namespace) {
-		t.Errorf("it says %q", said)
+	message := fmt.Sprint(p.waitForLog(t, "template says")[0]["message"])
+	if want := "made trigger-chain-"; !strings.HasPrefix(message, want) || !strings.HasSuffix(message, " in "+e.namespace) {
+		t.Errorf("message %q", message)
 	}
 	eventually(t, "the status", func() bool {
-		ts, err := services.Get(t.Context(), "chain", metav1.GetOptions{})
+		ts, err := e.services.Get(t.Context(), "chain", metav1.GetOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		acted, _, _ := unstructured.NestedInt64(ts.Object, "status", "succeeded")
-		return acted == 1
+		succeeded, _, _ := unstructured.NestedInt64(ts.Object, "status", "succeeded")
+		return succeeded == 1
 	})
 	p.stop(t)
-}
-
-// TestSeveralActionsExample runs examples/several-actions.
-func TestSeveralActionsExample(t *testing.T) {
-	e := newEnv(t)
-	e.createApplication(t, "web")
-	e.createConfigMap(t, "settings")
-	label := []byte(`{"metadata":{"labels":{"trigger.oam.dev/application":"web"}}}`)
-	if _, err := e.configMaps.Patch(t.Context(), "settings", types.MergePatchType, label, metav1.PatchOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	p := e.runExample(t, "several-actions")
-	e.setValue(t, "settings", "1")
-	p.waitForLog(t, "Action succeeded")
-	if said := p.waitForLog(t, "template says"); len(said) != 1 || said[0]["message"] != "web is now 1" {
-		t.Errorf("it says %v", said)
-	}
-	p.stop(t)
-	events, err := e.Client(t).CoreV1().Events(e.namespace).List(t.Context(), metav1.ListOptions{})
-	if err != nil || len(events.Items) != 1 || events.Items[0].Message != "web is now 1" || events.Items[0].InvolvedObject.Name != "settings" {
-		t.Errorf("events %v, %v", events, err)
-	}
 }

@@ -17,7 +17,6 @@ limitations under the License.
 package app
 
 import (
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -28,21 +27,23 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// runExample runs an example in the namespace of e, until the test ends.
-func (e env) runExample(t *testing.T, name string) *process {
-	t.Helper()
-	text, err := os.ReadFile("../../examples/" + name + "/config.yaml")
-	if err != nil {
-		t.Fatal(err)
+// TestExample_Cron runs examples/cron every second instead of every night.
+func TestExample_Cron(t *testing.T) {
+	e := newEnv(t)
+	e.createApplication(t, "web")
+	config := strings.NewReplacer(`"30 2 * * *"`, `"* * * * * *"`, ", jitter: 5m", "").Replace(exampleConfig(t, "cron", e.namespace))
+	p := startRun(t, e.options(t, config))
+	if l := p.waitForLog(t, "Action succeeded")[0]; l["trigger"] != "default/nightly" {
+		t.Errorf("got %v", l)
 	}
-	config := strings.ReplaceAll(string(text), "namespace: default", "namespace: "+e.namespace)
-	p := startRun(t, "-c", writeConfig(t, config), "--kubeconfig", e.Kubeconfig)
-	p.waitForLog(t, "watching")
-	return p
+	p.stop(t)
+	if e.publishVersion(t, "web") == "" {
+		t.Error("no version")
+	}
 }
 
-// TestApplicationExample runs examples/application.
-func TestApplicationExample(t *testing.T) {
+// TestExample_Application runs examples/application.
+func TestExample_Application(t *testing.T) {
 	e := newEnv(t)
 	p := e.runExample(t, "application")
 	e.createApplication(t, "web")
@@ -64,8 +65,8 @@ func TestApplicationExample(t *testing.T) {
 	}
 }
 
-// TestEventExample runs examples/event.
-func TestEventExample(t *testing.T) {
+// TestExample_Event runs examples/event.
+func TestExample_Event(t *testing.T) {
 	e := newEnv(t)
 	p := e.runExample(t, "event")
 	for _, reason := range []string{"Killing", "BackOff"} {
@@ -84,4 +85,26 @@ func TestEventExample(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 	p.stop(t)
+}
+
+// TestExample_SeveralActions runs examples/several-actions.
+func TestExample_SeveralActions(t *testing.T) {
+	e := newEnv(t)
+	e.createApplication(t, "web")
+	e.createConfigMap(t, "settings")
+	label := []byte(`{"metadata":{"labels":{"trigger.oam.dev/application":"web"}}}`)
+	if _, err := e.configMaps.Patch(t.Context(), "settings", types.MergePatchType, label, metav1.PatchOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	p := e.runExample(t, "several-actions")
+	e.setValue(t, "settings", "1")
+	p.waitForLog(t, "Action succeeded")
+	if lines := p.waitForLog(t, "template says"); len(lines) != 1 || lines[0]["message"] != "web is now 1" {
+		t.Errorf("got %v", lines)
+	}
+	p.stop(t)
+	events, err := e.Client(t).CoreV1().Events(e.namespace).List(t.Context(), metav1.ListOptions{})
+	if err != nil || len(events.Items) != 1 || events.Items[0].Message != "web is now 1" || events.Items[0].InvolvedObject.Name != "settings" {
+		t.Errorf("events %v, %v", events, err)
+	}
 }

@@ -18,7 +18,7 @@ package app
 
 import "testing"
 
-func TestGrowthFor(t *testing.T) {
+func TestGCPercent(t *testing.T) {
 	for live, want := range map[uint64]int{
 		0:        defaultGCPercent,
 		4 << 20:  1500,
@@ -28,26 +28,26 @@ func TestGrowthFor(t *testing.T) {
 		1 << 30:  defaultGCPercent,
 	} {
 		if got := gcPercent(live); got != want {
-			t.Errorf("a heap of which %d bytes live may grow by %d %%, want %d %%", live, got, want)
+			t.Errorf("live heap of %d bytes: GC percent %d, want %d", live, got, want)
 		}
 	}
 }
 
-func TestReturning(t *testing.T) {
+func TestMemoryReturner(t *testing.T) {
 	var r memoryReturner
 	for i, step := range []struct {
 		usage memoryUsage
 		want  bool
 	}{
-		{memoryUsage{collections: 2, allocated: 64 << 20}, false}, // it has started
+		{memoryUsage{collections: 2, allocated: 64 << 20}, false}, // just started
 		{memoryUsage{collections: 2, allocated: 65 << 20}, true},
-		{memoryUsage{collections: 2, allocated: 66 << 20}, false},  // not worth it
-		{memoryUsage{collections: 5, allocated: 200 << 20}, false}, // it is busy
+		{memoryUsage{collections: 2, allocated: 66 << 20}, false},  // too little to return
+		{memoryUsage{collections: 5, allocated: 200 << 20}, false}, // busy
 		{memoryUsage{collections: 5, allocated: 201 << 20}, true},
-		{memoryUsage{collections: 5, allocated: 209 << 20}, true}, // seldom, but for long
+		{memoryUsage{collections: 5, allocated: 209 << 20}, true}, // allocates slowly, for a long time
 	} {
 		if got := r.due(step.usage); got != step.want {
-			t.Errorf("step %d: returns memory: %t, want %t", i, got, step.want)
+			t.Errorf("step %d: due %t, want %t", i, got, step.want)
 		}
 	}
 }

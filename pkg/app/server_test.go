@@ -17,6 +17,9 @@ limitations under the License.
 package app
 
 import (
+	"encoding/json"
+	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -40,32 +43,104 @@ func (p fakeEngine) Running() bool                                 { return p.ru
 func (p fakeEngine) Backlogs() map[event.TriggerRef]engine.Backlog { return nil }
 func (p fakeEngine) Quarantines() []engine.Quarantine              { return []engine.Quarantine{p.quarantine} }
 
-// TestHealth says that a process is better ended which evaluates CUE without end,
-// and not because of an action that hangs.
-func TestHealth(t *testing.T) {
+// TestServer_Health fails /healthz while an evaluation of CUE does not end, which only
+// a restart ends, but not while an action hangs.
+func TestServer_Health(t *testing.T) {
 	now := testclock.NewFakePassiveClock(time.Now())
-	m := &server{metrics: observe.NewMetrics(now), decisions: &observe.DecisionLog{}}
-	bomb := engine.Quarantine{Trigger: event.TriggerRef{Name: "bomb"}, Evaluation: true, Since: now.Now().Add(-time.Minute)}
-	young, hung := bomb, bomb
-	young.Since, hung.Evaluation = now.Now().Add(-10*time.Second), false
+	s := &server{metrics: observe.NewMetrics(now), decisions: &observe.DecisionLog{}}
+	stuck := engine.Quarantine{Trigger: event.TriggerRef{Name: "web"}, Evaluation: true, Since: now.Now().Add(-time.Minute)}
+	slow, hung := stuck, stuck
+	slow.Since, hung.Evaluation = now.Now().Add(-10*time.Second), false
 	for name, c := range map[string]struct {
-		of     fakeEngine
+		engine fakeEngine
 		path   string
 		status int
 		text   string
 	}{
-		"an evaluation without end":   {fakeEngine{true, bomb}, "/healthz", http.StatusServiceUnavailable, `trigger "bomb"`},
-		"one that takes long":         {fakeEngine{true, young}, "/healthz", http.StatusOK, "ok"},
-		"an action that hangs":        {fakeEngine{true, hung}, "/healthz", http.StatusOK, "ok"},
-		"before and after it runs":    {fakeEngine{false, hung}, "/readyz", http.StatusServiceUnavailable, "takes no events"},
-		"stuck, but for others ready": {fakeEngine{true, bomb}, "/readyz", http.StatusOK, "ok"},
+		"stuck":        {fakeEngine{true, stuck}, "/healthz", http.StatusServiceUnavailable, `trigger "web"`},
+		"slow":         {fakeEngine{true, slow}, "/healthz", http.StatusOK, "ok"},
+		"hung action":  {fakeEngine{true, hung}, "/healthz", http.StatusOK, "ok"},
+		"not running":  {fakeEngine{false, hung}, "/readyz", http.StatusServiceUnavailable, "no events are accepted"},
+		"stuck, ready": {fakeEngine{true, stuck}, "/readyz", http.StatusOK, "ok"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := httptest.NewRecorder()
-			m.handler(c.of, now).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, c.path, http.NoBody))
+			s.handler(c.engine, now).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, c.path, http.NoBody))
 			if w.Code != c.status || !strings.Contains(w.Body.String(), c.text) {
 				t.Errorf("%d %s", w.Code, w.Body)
 			}
 		})
+	}
+}
+
+// TestServer covers the metrics, health and decisions of a run.
+func TestServer(t *testing.T) {
+	e := newEnv(t)
+	e.createApplication(t, "web")
+	e.createConfigMap(t, "web")
+	e.createConfigMap(t, "nothing")
+	o := e.options(t, e.triggers())
+	o.MetricsAddr = "127.0.0.1:0"
+	p := startRun(t, o)
+	address := fmt.Sprint(p.waitForLog(t, "serving metrics")[0]["address"])
+	get := func(path string) (int, string) {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		text, err := io.ReadAll(response.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return response.StatusCode, string(text)
+	}
+	p.waitForLog(t, "watching")
+	for _, path := range []string{"/healthz", "/readyz"} {
+		if status, text := get(path); status != http.StatusOK || text != "ok\n" {
+			t.Errorf("%s: %d %s", path, status, text)
+		}
+	}
+	e.setValue(t, "web", "1")
+	e.setValue(t, "nothing", "1")
+	p.waitForLog(t, "Action succeeded")
+	p.waitForLog(t, "Event dead-lettered")
+	for _, line := range []string{
+		`kube_trigger_events_total{outcome="succeeded",reason="",trigger="default/bump"} 1`,
+		`kube_trigger_events_total{outcome="dead-lettered",reason="TerminalError",trigger="default/bump"} 1`,
+		`kube_trigger_dead_letters_total{trigger="default/bump"} 1`,
+		`kube_trigger_action_duration_seconds_count{trigger="default/bump"} 2`,
+		`kube_trigger_event_age_seconds_count{trigger="default/bump"} 1`,
+		`kube_trigger_queued_events{trigger="default/bump"} 0`,
+		`kube_trigger_resume_lag_seconds{trigger="default/bump"} 0`,
+		`kube_trigger_quarantined{trigger="default/missing-kind"} 0`,
+	} {
+		eventually(t, line, func() bool {
+			_, text := get("/metrics")
+			return strings.Contains(text, "\n"+line+"\n")
+		})
+	}
+	_, text := get("/debug/decisions?trigger=default/bump&key=" + e.namespace + "/nothing")
+	var body struct{ Decisions []map[string]any }
+	if err := json.Unmarshal([]byte(text), &body); err != nil {
+		t.Fatal(err)
+	}
+	if len(body.Decisions) != 3 || body.Decisions[0]["outcome"] != "dead-lettered" || body.Decisions[0]["reason"] != "TerminalError" ||
+		body.Decisions[1]["outcome"] != "matched" || body.Decisions[2]["outcome"] != "queued" {
+		t.Errorf("decisions %s", text)
+	}
+	if status, _ := get("/debug/pprof/"); status != http.StatusNotFound {
+		t.Errorf("/debug/pprof/: %d", status)
+	}
+	p.stop(t)
+	o.MetricsAddr = "127.0.0.1:x"
+	p = startRun(t, o)
+	if err := <-p.done; err == nil || !strings.Contains(err.Error(), "--metrics-addr 127.0.0.1:x: ") {
+		t.Errorf("got %v", err)
 	}
 }

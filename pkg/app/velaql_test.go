@@ -32,9 +32,9 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// TestVelaQLExample runs examples/velaql, for an Application that is made, and gets
-// a Pod.
-func TestVelaQLExample(t *testing.T) {
+// TestExample_VelaQL runs examples/velaql for an Application that is created, and then
+// gets a Pod.
+func TestExample_VelaQL(t *testing.T) {
 	e := newEnv(t)
 	e.InstallKubeVelaCRDs(t)
 	admin, err := client.New(e.Config, client.Options{})
@@ -52,7 +52,7 @@ func TestVelaQLExample(t *testing.T) {
 		t.Fatal(err)
 	}
 	config := strings.NewReplacer("default", e.namespace, "interval: 5s", "interval: 1s").Replace(string(text))
-	p := startRun(t, "-c", writeConfig(t, config), "--kubeconfig", e.Kubeconfig)
+	p := startRun(t, e.options(t, config))
 	if l := p.waitForLog(t, "Source failed")[0]; !strings.Contains(fmt.Sprint(l["err"]), `"web" not found`) {
 		t.Errorf("got %v", l)
 	}

@@ -105,7 +105,7 @@ func (h *hangDetector) countOverdue() (f failure, outcome Outcome) {
 	if t.settled || r.closed {
 		return f, Requeued
 	}
-	f = t.failure(r.trigger.TriggerRef, fmt.Errorf("%h, and does not stop", r.timedOut))
+	f = t.failure(r.trigger.TriggerRef, fmt.Errorf("%w, and is still running", r.timedOut))
 	if f.Attempts-t.priorAttempts > *r.trigger.Policy.Retry.Limit {
 		return f, DeadLettered
 	}

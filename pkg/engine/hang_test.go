@@ -89,7 +89,7 @@ func TestHang_HoldsWorkerAndKey(t *testing.T) {
 		h.wantOutcomes("1")
 		advance(time.Second)
 		h.wantOutcomes("1", engine.Failed)
-		if d := h.decisionsOf("1")[0]; d.Reason != engine.ReasonHung || d.Err.Error() != "timed out after 10s, and does not stop" {
+		if d := h.decisionsOf("1")[0]; d.Reason != engine.ReasonHung || d.Err.Error() != "timed out after 10s, and is still running" {
 			t.Errorf("decision is %+v", d)
 		}
 		h.deliver("b", "3")

@@ -42,10 +42,14 @@ func main() {
 	only := flag.String("only", strings.Join(sections(), ","), "what to measure, separated by commas")
 	quick := flag.Bool("quick", false, "measure less, in two minutes: numbers that are good for a first look")
 	baseline := flag.String("baseline", "", "another kube-trigger binary to measure beside this one, instead of the hand-written program")
+	rounds := flag.Int("rounds", 0, "runs of each program per load; 0 for 5, or for 1 with -quick")
 	flag.Parse()
 	size := full()
 	if *quick {
 		size = small()
+	}
+	if *rounds > 0 {
+		size.rounds = *rounds
 	}
 	if err := run(ctx, os.Stdout, strings.Split(*only, ","), *baseline, size); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)

@@ -24,7 +24,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -34,31 +33,27 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/dynamic"
-
-	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 )
 
-// harborSecret is what Harbor sends in these tests.
+// harborSecret is the secret of Harbor in these tests.
 const harborSecret = "s3cr3t-of-harbor"
 
-// webhookExample returns examples/webhook for the namespace of e, which has its
-// Secret and Application.
-func (e env) webhookExample(t *testing.T) string {
+// webhookExample returns options for examples/webhook, with a Secret and an
+// Application for it.
+func (e env) webhookExample(t *testing.T) RunOptions {
 	t.Helper()
 	e.createApplication(t, "web")
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "harbor-hook"}, StringData: map[string]string{"secret": harborSecret}}
 	if _, err := e.Client(t).CoreV1().Secrets(e.namespace).Create(t.Context(), secret, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile("../../examples/webhook/config.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return writeConfig(t, strings.ReplaceAll(string(text), "namespace: default", "namespace: "+e.namespace))
+	o := runOptions(t, exampleConfig(t, "webhook", e.namespace), writeKubeconfig(t, e.Config, e.namespace))
+	o.WebhookAddr = "127.0.0.1:0"
+	return o
 }
 
-// postPush posts what Harbor sends to the webhook that p serves.
+// postPush calls the webhook of p as Harbor does after a push, and returns the status
+// code.
 func postPush(t *testing.T, p *process, secret, delivery string) int {
 	t.Helper()
 	body, err := os.ReadFile("../../examples/webhook/push.json")
@@ -81,10 +76,11 @@ func postPush(t *testing.T, p *process, secret, delivery string) int {
 	return res.StatusCode
 }
 
-// TestWebhookExample acts on what may call, once.
-func TestWebhookExample(t *testing.T) {
+// TestExample_Webhook runs examples/webhook: unauthorized calls are rejected, and each
+// delivery is handled once.
+func TestExample_Webhook(t *testing.T) {
 	e := newEnv(t)
-	p := startRun(t, "-c", e.webhookExample(t), "--kubeconfig", kubeconfig(t, e.Config, e.namespace), "--webhook-addr", "127.0.0.1:0")
+	p := startRun(t, e.webhookExample(t))
 	for _, tc := range []struct {
 		secret string
 		want   int
@@ -103,24 +99,20 @@ func TestWebhookExample(t *testing.T) {
 	}
 }
 
-// TestWebhookKilled kills the process as soon as it has answered; the next one
-// acts.
-func TestWebhookKilled(t *testing.T) {
+// TestWebhook_Killed kills the process as soon as it has answered. The next process
+// handles the delivery.
+func TestWebhook_Killed(t *testing.T) {
 	e := newEnv(t)
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	binary, db := filepath.Join(dir, "kube-trigger"), filepath.Join(dir, "store.db")
-	if err := os.Symlink(self, binary); err != nil {
+	o := e.webhookExample(t)
+	options, err := json.Marshal(o)
+	if err != nil {
 		t.Fatal(err)
 	}
-	args := []string{
-		"run", "-c", e.webhookExample(t), "--kubeconfig", kubeconfig(t, e.Config, e.namespace),
-		"--webhook-addr", "127.0.0.1:0", "--store", db,
-	}
-	cmd := exec.Command(binary, append(args, "--log-format", "json")...)
+	cmd := exec.Command(self, childCommand, string(options))
 	p := &process{}
 	cmd.Stderr = p
 	if err := cmd.Start(); err != nil {
@@ -133,35 +125,26 @@ func TestWebhookKilled(t *testing.T) {
 	if err := cmd.Wait(); err == nil || status != http.StatusAccepted {
 		t.Fatalf("status %d, ended with %v", status, err)
 	}
-	again := startRun(t, args[1:]...)
+	again := startRun(t, o)
 	deadline := time.Now().Add(30 * time.Second)
 	for e.publishVersion(t, "web") == "" {
 		if time.Now().After(deadline) {
-			t.Fatal("nothing was acted on")
+			t.Fatal("no action")
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
 	if status := postPush(t, again, harborSecret, "1"); status != http.StatusOK {
-		t.Errorf("the delivery is taken again: status %d", status)
+		t.Errorf("repeated delivery: status %d", status)
 	}
 	again.stop(t)
 }
 
-// TestWebhookOfAChangingService calls a webhook all the time while its
-// TriggerService changes: no call is refused, and each is acted on once.
-func TestWebhookOfAChangingService(t *testing.T) {
+// TestWebhook_ChangingTriggerService calls a webhook while its TriggerService changes:
+// no call is rejected, and each is handled once.
+func TestWebhook_ChangingTriggerService(t *testing.T) {
 	e := newEnv(t)
-	crds, err := filepath.Glob("../../addon/crds/*.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	e.Install(t, crds...)
+	e.installCRDs(t)
 	e.createApplication(t, "web")
-	client, err := dynamic.NewForConfig(e.Config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	services := client.Resource(v1alpha1.GroupVersion().WithResource("triggerservices")).Namespace(e.namespace)
 	spec := func(concurrency int) map[string]any {
 		return map[string]any{"triggers": []any{map[string]any{
 			"name":        "called",
@@ -173,25 +156,25 @@ func TestWebhookOfAChangingService(t *testing.T) {
 	service := &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "standard.oam.dev/v1alpha1", "kind": "TriggerService", "metadata": map[string]any{"name": "hooks"}, "spec": spec(1),
 	}}
-	if _, err := services.Create(t.Context(), service, metav1.CreateOptions{}); err != nil {
+	if _, err := e.services.Create(t.Context(), service, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	// change is what a user does, and the controller that has checked it.
+	// change edits the spec as a user does, and the status as the controller does.
 	change := func(generation int) {
 		t.Helper()
 		patch, err := json.Marshal(map[string]any{"spec": spec(generation)})
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, changed := services.Patch(t.Context(), "hooks", types.MergePatchType, patch, metav1.PatchOptions{})
-		checked := fmt.Appendf(nil, `{"status":{"observedGeneration":%d}}`, generation)
-		_, err = services.Patch(t.Context(), "hooks", types.MergePatchType, checked, metav1.PatchOptions{}, "status")
-		if err := errors.Join(changed, err); err != nil {
+		_, err = e.services.Patch(t.Context(), "hooks", types.MergePatchType, patch, metav1.PatchOptions{})
+		if err := errors.Join(err, e.setObserved(t, "hooks", generation)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	change(1)
-	p := startRun(t, "--trigger-service", e.namespace+"/hooks", "--kubeconfig", e.Kubeconfig, "--webhook-addr", "127.0.0.1:0")
+	o := e.serviceOptions("hooks")
+	o.WebhookAddr = "127.0.0.1:0"
+	p := startRun(t, o)
 	p.waitForLog(t, "webhook accepts requests")
 	url := fmt.Sprintf("http://%s/%s/called", p.waitForLog(t, "webhook server listens")[0]["address"], e.namespace)
 
@@ -219,7 +202,7 @@ func TestWebhookOfAChangingService(t *testing.T) {
 		deadline := time.Now().Add(30 * time.Second)
 		for len(p.waitForLog(t, "webhook accepts requests")) < generation {
 			if time.Now().After(deadline) {
-				t.Fatalf("generation %d does not run", generation)
+				t.Fatalf("generation %d has not started", generation)
 			}
 			time.Sleep(10 * time.Millisecond)
 		}

@@ -1,0 +1,107 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package main
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/kubevela/kube-trigger/pkg/app"
+)
+
+// TestRunFlags sets every flag of run.
+func TestRunFlags(t *testing.T) {
+	o := app.DefaultRunOptions()
+	var log logFlags
+	f := pflag.NewFlagSet("run", pflag.ContinueOnError)
+	runFlags(f, &o, &log)
+	want := app.DefaultRunOptions()
+	want.Version = version
+	if !reflect.DeepEqual(o, want) || log != (logFlags{"info", "text"}) {
+		t.Errorf("defaults %+v, %+v", o, log)
+	}
+	args := strings.Fields(`-c dir --actions-dir actions --kubeconfig kube.yaml --context hub
+		--log-level debug --log-format json --store store.db --trigger-service team-a/notify --adopt-store --from now
+		--workers 8 --queue-size 9 --timeout 1m --max-retry 0 --retry-delay 3 --shutdown-grace 1.5 --fail-fast
+		--allow-address 127.0.0.1,10.0.0.0/8 --cluster-access secret --state-dir state --pod-name worker-0
+		--metrics-addr :8080 --webhook-addr :8091`)
+	if err := f.Parse(args); err != nil {
+		t.Fatal(err)
+	}
+	f.VisitAll(func(f *pflag.Flag) {
+		if !f.Changed {
+			t.Errorf("--%s is not covered", f.Name)
+		}
+	})
+	want = app.RunOptions{
+		StoreOptions: app.StoreOptions{
+			ClusterOptions: app.ClusterOptions{Kubeconfig: "kube.yaml", Context: "hub", Version: version},
+			Config:         "dir", TriggerService: "team-a/notify", Store: "store.db",
+		},
+		ActionsDir: "actions",
+		Workers:    8, QueueSize: 9, Timeout: time.Minute, MaxRetry: 0, RetryDelay: 3 * time.Second,
+		ShutdownGrace: 1500 * time.Millisecond, FailFast: true,
+		From: app.FromNow, AdoptStore: true, StateDir: "state", PodName: "worker-0",
+		AllowAddresses: []string{"127.0.0.1", "10.0.0.0/8"}, ClusterAccess: "secret",
+		MetricsAddr: ":8080", WebhookAddr: ":8091",
+	}
+	if !reflect.DeepEqual(o, want) {
+		t.Errorf("got %+v, want %+v", o, want)
+	}
+	if log != (logFlags{"debug", "json"}) {
+		t.Errorf("log %+v", log)
+	}
+}
+
+// TestControllerFlags sets every flag of controller.
+func TestControllerFlags(t *testing.T) {
+	var o app.ControllerOptions
+	var log logFlags
+	f := pflag.NewFlagSet("controller", pflag.ContinueOnError)
+	controllerFlags(f, &o, &log)
+	want := app.ControllerOptions{
+		ClusterOptions: app.ClusterOptions{Version: version},
+		WorkerImage:    "oamdev/kube-trigger:" + version, LeaderElect: true, MetricsAddr: "0", HealthAddr: "0",
+		Webhook: app.WebhookOptions{Addr: ":9443"},
+	}
+	if !reflect.DeepEqual(o, want) || log != (logFlags{"info", "text"}) {
+		t.Errorf("defaults %+v, %+v", o, log)
+	}
+	args := strings.Fields(`--kubeconfig kube.yaml --context hub --log-level debug --log-format json --namespace kube-trigger
+		--worker-image worker:v1 --leader-elect=false --metrics-addr :8080 --health-addr :8081
+		--webhook --webhook-addr :9444 --webhook-cert-dir certs`)
+	if err := f.Parse(args); err != nil {
+		t.Fatal(err)
+	}
+	f.VisitAll(func(f *pflag.Flag) {
+		if !f.Changed {
+			t.Errorf("--%s is not covered", f.Name)
+		}
+	})
+	want = app.ControllerOptions{
+		ClusterOptions: app.ClusterOptions{Kubeconfig: "kube.yaml", Context: "hub", Version: version},
+		Namespace:      "kube-trigger", WorkerImage: "worker:v1", MetricsAddr: ":8080", HealthAddr: ":8081",
+		Webhook: app.WebhookOptions{Enabled: true, Addr: ":9444", CertDir: "certs"},
+	}
+	if !reflect.DeepEqual(o, want) {
+		t.Errorf("got %+v, want %+v", o, want)
+	}
+}
