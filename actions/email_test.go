@@ -254,12 +254,12 @@ func TestNotifyEmailRefused(t *testing.T) {
 		want, wantNot string
 	}{
 		{"wrong password", false, "", "", map[string]any{"tlsSecret": "mail", "password": secretRef("mail", "wrong")}, true, "535", "guessed it"},
-		{"password in the open", true, "", "", map[string]any{"password": secretRef("mail", "password")}, true, "not encrypted", "open sesame"},
+		{"password in the open", true, "", "", map[string]any{"password": secretRef("mail", "password")}, true, "unencrypted connection", "open sesame"},
 		{"no STARTTLS", true, "", "", map[string]any{"tls": "starttls"}, true, "does not offer STARTTLS", ""},
 		{"not trusted", false, "", "", map[string]any{"password": secretRef("mail", "password")}, false, "certificate", "open sesame"},
 		{"no such user", false, "550 5.1.1 no such user", "", map[string]any{"tls": "none"}, true, `550 "5.1.1 no such user"`, ""},
 		{"greylisted", false, "451 4.7.1 later", "", map[string]any{"tls": "none"}, false, `451 "4.7.1 later"`, ""},
-		{"no address", false, "", "nobody\r\nDATA", nil, true, "is no email address", ""},
+		{"no address", false, "", "nobody\r\nDATA", nil, true, "invalid email address", ""},
 		{"no key", false, "", "", map[string]any{"password": secretRef("mail", "absent")}, true, `no key "absent"`, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -280,8 +280,8 @@ func TestNotifyEmailRefused(t *testing.T) {
 	closed := e
 	closed.policy.Allow = nil
 	err := closed.run(t, "notify-email", map[string]any{"from": "trigger@example.com", "to": []any{"a@example.com"}, "server": m.serverProperties(nil)}, e.event("x"))
-	if err == nil || !action.IsTerminal(err) || !strings.Contains(err.Error(), "refused") {
-		t.Errorf("got %v, want a terminal refusal", err)
+	if err == nil || !action.IsTerminal(err) || !strings.Contains(err.Error(), "denied") {
+		t.Errorf("got %v, want a terminal error", err)
 	}
 	if len(m.messages) > 0 {
 		t.Errorf("sent %v", m.messages)

@@ -95,8 +95,8 @@ func TestHTTPGuard(t *testing.T) {
 	server := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("it was reached") })
 	for _, url := range []string{server.URL, "http://169.254.169.254/latest/meta-data"} {
 		err := e.run(t, "http-request", map[string]any{"url": url}, e.event("x"))
-		if err == nil || !action.IsTerminal(err) || !strings.Contains(err.Error(), "refused") {
-			t.Errorf("%s: got %v, want a terminal refusal", url, err)
+		if err == nil || !action.IsTerminal(err) || !strings.Contains(err.Error(), "denied") {
+			t.Errorf("%s: got %v, want a terminal error", url, err)
 		}
 	}
 }
@@ -162,8 +162,8 @@ func TestHTTPTLS(t *testing.T) {
 		"right":          "",
 		"":               "certificate",
 		"absent":         `secrets "absent" not found`,
-		"no-certificate": "ca.crt holds no certificate",
-		"no-pair":        "tls.crt and tls.key are no pair",
+		"no-certificate": "ca.crt contains no certificate",
+		"no-pair":        "tls.crt and tls.key are not a valid key pair",
 		"empty":          "neither ca.crt nor a certificate",
 	} {
 		requests.Store(0)

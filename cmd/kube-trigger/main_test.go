@@ -20,7 +20,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"os"
 	"os/exec"
 	"runtime"
 	"runtime/debug"
@@ -31,25 +30,20 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-var update = flag.Bool("update", false, "write what the commands print into the scripts")
+var update = flag.Bool("update", false, "update the expected output in the scripts")
 
-// TestMain makes this program the command, too: for scripts, and for what the
-// command starts when a test runs it in this process.
+// TestMain makes the test binary the command of scripts.
 func TestMain(m *testing.M) {
-	if len(os.Args) == 2 && os.Args[1] == checkConfigCommand().Name() {
-		main()
-		return
-	}
 	testscript.Main(m, map[string]func(){"kube-trigger": main})
 }
 
-// TestScripts runs testdata/script/*.txtar: each is a command line, its input
-// and what it prints.
+// TestScripts runs testdata/script/*.txtar: each has command lines, their input and
+// their output.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata/script",
 		UpdateScripts: *update,
-		// limited: the memory of a check is limited, as in pkg/admission.
+		// limited: the memory of a check is limited, as in pkg/sandbox.
 		Condition: func(name string) (bool, error) {
 			if name != "limited" {
 				return false, fmt.Errorf("unknown condition %q", name)
@@ -59,7 +53,7 @@ func TestScripts(t *testing.T) {
 			return runtime.GOOS == "linux" && !raced, nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			// exits CODE COMMAND...: the command ends with this code.
+			// exits CODE COMMAND...: the command exits with this code.
 			"exits": func(ts *testscript.TestScript, _ bool, args []string) {
 				want, err := strconv.Atoi(args[0])
 				ts.Check(err)
