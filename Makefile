@@ -37,7 +37,7 @@ test: testbed ## Run all tests, on a real API server
 .PHONY: e2e
 e2e: testbed ## Run the tests that need KubeVela, built once (6 minutes), and as root a node
 	$(GO_TEST) -timeout 30m -tags kubevela ./definitions ./test/vela ./test/node
-	$(GO_TEST) -timeout 30m -tags kubevela -run '^TestGateway$$' ./cmd/kube-trigger
+	$(GO_TEST) -timeout 30m -tags kubevela -run '^TestGateway$$' ./pkg/app
 
 .PHONY: node-tools
 node-tools: ## Install what test/node needs to run pods; as root, on Debian

@@ -112,7 +112,7 @@ func stepTitle(i int, s v1alpha1.ActionStep) string {
 // resultNames knows the names of several actions.
 type resultNames struct {
 	steps []v1alpha1.ActionStep
-	// hasResult says which of them have a result, as far as that is known.
+	// hasResult is true for each action that may have a result.
 	hasResult []bool
 }
 

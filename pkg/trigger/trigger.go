@@ -14,8 +14,8 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package trigger makes what the engine runs of what a user wrote. Whoever
-// checks a trigger and whoever runs it call the same Compile: what is accepted
+// Package trigger compiles triggers into what the engine runs. The controller, the
+// webhook, the command line and the worker call the same Compile: what is accepted
 // is what runs.
 package trigger
 
@@ -157,7 +157,7 @@ func decodeObject(raw *runtime.RawExtension) (map[string]any, error) {
 	return m, nil
 }
 
-// compilePolicy takes over what the spec says, and leaves the rest to the engine's
+// compilePolicy returns the policy of the spec. Unset fields keep the engine's
 // defaults.
 func compilePolicy(spec v1alpha1.Trigger) (engine.Policy, diag.List) {
 	var list diag.List

@@ -64,8 +64,8 @@ triggers:
 				t.Errorf("%s: %s", line, out)
 			}
 			if strings.Contains(line, "replay") {
-				// It fails again, and nobody has asked for another replay.
-				until(t, dir, list+" | grep -v 'asked for' || true", "TerminalError")
+				// The replay fails, and the dead letter is stored again, without a request.
+				until(t, dir, list+" | grep -v 'requested' || true", "TerminalError")
 			}
 			ran++
 		}

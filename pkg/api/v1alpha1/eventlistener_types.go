@@ -29,12 +29,12 @@ const EventListenerKind = "EventListener"
 // +kubebuilder:printcolumn:name="Last",type=date,JSONPath=`.events[-1:].timestamp`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 
-// EventListener is a record of events that an action keeps for others to read.
+// EventListener is a list of events that an action records for other programs.
 type EventListener struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// Events are in the order in which they were recorded.
+	// Events are in the order of recording.
 	// +optional
 	// +nullable
 	Events []ListenedEvent `json:"events,omitempty"`
@@ -50,22 +50,22 @@ type EventListenerList struct {
 	Items []EventListener `json:"items"`
 }
 
-// ListenedEvent is an event that was recorded.
+// ListenedEvent is a recorded event.
 type ListenedEvent struct {
-	// Resource is the object that it happened to.
+	// Resource is the object of the event.
 	Resource EventResource `json:"resource"`
-	// Timestamp is when it happened.
+	// Timestamp is the time of the event.
 	Timestamp metav1.Time `json:"timestamp"`
-	// Type is what happened: "update".
+	// Type is the type of the event, such as "update".
 	// +optional
 	Type string `json:"type,omitempty"`
-	// Data is what the action adds.
+	// Data is additional data from the action.
 	// +optional
 	// +kubebuilder:pruning:PreserveUnknownFields
 	Data *runtime.RawExtension `json:"data,omitempty"`
 }
 
-// EventResource names an object.
+// EventResource identifies an object.
 type EventResource struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`

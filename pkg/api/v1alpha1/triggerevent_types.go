@@ -35,8 +35,8 @@ const TriggerEventKind = "TriggerEvent"
 // +kubebuilder:printcolumn:name="Last",type=date,JSONPath=`.spec.failure.last`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 
-// TriggerEvent is an event that a worker keeps: one that a trigger gave up, or
-// one that was accepted and is not handled yet.
+// TriggerEvent is an event in the store of a worker: a dead letter, or a queued
+// event that is not handled yet.
 type TriggerEvent struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
@@ -54,15 +54,14 @@ type TriggerEventList struct {
 	Items []TriggerEvent `json:"items"`
 }
 
-// TriggerEventSpec says what happened, and what became of it.
+// TriggerEventSpec is the event and, for a dead letter, the failure.
 type TriggerEventSpec struct {
-	// Event is what happened.
+	// Event is the event.
 	Event Event `json:"event"`
-	// Trigger is the trigger that gave the event up.
+	// Trigger is the trigger of the dead letter.
 	// +optional
 	Trigger *TriggerReference `json:"trigger,omitempty"`
-	// Failure says why the trigger gave the event up. An event that is not
-	// handled yet has none.
+	// Failure is the reason of the dead letter. Queued events have none.
 	// +optional
 	Failure *Failure `json:"failure,omitempty"`
 }
@@ -76,61 +75,61 @@ type TriggerReference struct {
 	Namespace string `json:"namespace,omitempty"`
 }
 
-// Event is something that happened.
+// Event is something that happened, as the source describes it.
 type Event struct {
-	// Source is the type of the source that emitted it.
+	// Source is the type of the source.
 	Source string `json:"source"`
-	// Type is what happened, in the source's own words.
+	// Type is the type of the event, as the source defines it.
 	// +optional
 	Type string `json:"type,omitempty"`
-	// ID names this happening.
+	// ID identifies the event. A repeated event has the same ID.
 	// +optional
 	ID string `json:"id,omitempty"`
-	// Cluster is where it happened; empty for the worker's own.
+	// Cluster is the cluster of the object. Empty for the worker's cluster.
 	// +optional
 	Cluster string `json:"cluster,omitempty"`
-	// Key names the object it happened to.
+	// Key identifies the object, and orders events.
 	// +optional
 	Key string `json:"key,omitempty"`
-	// Unchanged are watched fields of the data that did not change.
+	// Unchanged lists the fields of onChange that did not change.
 	// +optional
 	Unchanged []string `json:"unchanged,omitempty"`
-	// For are the triggers that were there when it happened. Default: all.
+	// For lists the triggers that existed when it happened. Defaults to all.
 	// +optional
 	For []TriggerReference `json:"for,omitzero"`
-	// Writer is the field manager that wrote the object last.
+	// Writer is the field manager of the last write of the object.
 	// +optional
 	Writer string `json:"writer,omitempty"`
-	// Time is when the source saw it.
+	// Time is the time at which the source received it.
 	// +optional
 	Time *metav1.MicroTime `json:"time,omitempty"`
-	// Data is the object, request or tick. Of Secrets it is the name alone.
+	// Data is the object, request or tick. For Secrets it is the name only.
 	// +optional
 	// +kubebuilder:pruning:PreserveUnknownFields
 	Data *runtime.RawExtension `json:"data,omitempty"`
-	// Old is the object before, as far as a trigger refers to it.
+	// Old has the fields of the previous object that triggers refer to.
 	// +optional
 	// +kubebuilder:pruning:PreserveUnknownFields
 	Old *runtime.RawExtension `json:"old,omitempty"`
 }
 
-// Failure says why a trigger gave an event up.
+// Failure is the reason of a dead letter.
 type Failure struct {
-	// Reason says why in words of which there are few.
+	// Reason is the reason in CamelCase, such as "TerminalError".
 	Reason string `json:"reason"`
-	// Error says why in detail.
+	// Error is the error of the last attempt.
 	// +optional
 	Error string `json:"error,omitempty"`
-	// Attempts is how often the action was tried; 0 where the filter failed.
+	// Attempts is the number of attempts of the action; 0 if the filter failed.
 	Attempts int `json:"attempts"`
-	// First is when the first attempt began.
+	// First is the start of the first attempt.
 	// +optional
 	First *metav1.MicroTime `json:"first,omitempty"`
-	// Last is when the last attempt began.
+	// Last is the start of the last attempt.
 	// +optional
 	Last *metav1.MicroTime `json:"last,omitempty"`
-	// Omitted says why the event's data is no more than the name of the
-	// object: "secret", or "too large". A replay reads the object as it is then.
+	// Omitted is "secret" or "too large" if the event's data is only the name of
+	// the object. A replay then reads the current object.
 	// +optional
 	Omitted string `json:"omitted,omitempty"`
 }

@@ -20,24 +20,25 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // Types of conditions of a TriggerService.
 const (
-	// ConditionReady says whether all of it works.
+	// ConditionReady is true if all triggers run.
 	ConditionReady = "Ready"
-	// ConditionValidated says whether what the user wrote makes sense.
+	// ConditionValidated is true if the spec is valid.
 	ConditionValidated = "Validated"
-	// ConditionWorkerAvailable says whether there is a worker that runs it.
+	// ConditionWorkerAvailable is true if the worker has an available pod.
 	ConditionWorkerAvailable = "WorkerAvailable"
 )
 
 // Reasons of the condition Validated.
 const (
 	ReasonValid = "Valid"
-	// ReasonInvalidTriggers: the message says what is wrong, and where.
+	// ReasonInvalidTriggers: a trigger is invalid. The message has every problem with
+	// its place.
 	ReasonInvalidTriggers = "InvalidTriggers"
-	// ReasonInvalidAction: the Definition of an action is broken. Triggers that
-	// use it go on with the last good one.
+	// ReasonInvalidAction: the Definition of an action is invalid. Triggers that use
+	// it keep the last valid version.
 	ReasonInvalidAction = "InvalidAction"
-	// ReasonInvalidWorker: the worker template does not exist, or does not take
-	// these properties.
+	// ReasonInvalidWorker: the worker template does not exist, or rejects the
+	// properties.
 	ReasonInvalidWorker = "InvalidWorker"
 )
 
@@ -46,28 +47,27 @@ const (
 	ReasonAvailable = "Available"
 	// ReasonStarting: the worker's Deployment has no available pod yet.
 	ReasonStarting = "Starting"
-	// ReasonNameConflict: an object that the worker needs is there, and somebody
-	// else's.
+	// ReasonNameConflict: an object that the worker needs exists and has another
+	// owner.
 	ReasonNameConflict = "NameConflict"
-	// ReasonDeploymentFailed: the worker's Deployment says that it cannot make
-	// pods.
+	// ReasonDeploymentFailed: the worker's Deployment cannot create pods.
 	ReasonDeploymentFailed = "DeploymentFailed"
 )
 
 // Reasons of the condition Ready, besides those of the others.
 const (
 	ReasonRunning = "Running"
-	// ReasonSuspended: the user has suspended all of it.
+	// ReasonSuspended: the TriggerService is suspended.
 	ReasonSuspended = "Suspended"
-	// ReasonTriggersNotRunning: some triggers do not run; the message names them.
+	// ReasonTriggersNotRunning: the triggers in the message do not run.
 	ReasonTriggersNotRunning = "TriggersNotRunning"
 )
 
-// TriggerServiceStatus is what became of a TriggerService. The controller
-// writes the observed generation, the conditions and what is refused; the worker
-// writes all else.
+// TriggerServiceStatus is the observed state of a TriggerService. The controller
+// writes observedGeneration, conditions and rejectedTriggers; the worker writes the
+// other fields.
 type TriggerServiceStatus struct {
-	// ObservedGeneration is the generation that the conditions are about.
+	// ObservedGeneration is the generation of the conditions.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 	// Conditions are Ready, Validated and WorkerAvailable.
@@ -75,8 +75,8 @@ type TriggerServiceStatus struct {
 	// +listType=map
 	// +listMapKey=type
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
-	// RejectedTriggers are the names of triggers whose CUE takes too much memory or time
-	// to be looked at. The worker leaves them out.
+	// RejectedTriggers are the names of triggers whose check exceeded its limit of
+	// memory or time. The worker does not run them.
 	// +optional
 	// +listType=set
 	RejectedTriggers []string `json:"rejectedTriggers,omitempty"`
@@ -84,16 +84,17 @@ type TriggerServiceStatus struct {
 	// WorkerGeneration is the generation that the worker runs.
 	// +optional
 	WorkerGeneration int64 `json:"workerGeneration,omitempty"`
-	// ReadyTriggers is how many of the triggers run or are suspended: "19/20".
+	// ReadyTriggers is the number of triggers that run or are suspended, and of all:
+	// "19/20".
 	// +optional
 	ReadyTriggers string `json:"readyTriggers,omitempty"`
-	// Succeeded is how many actions of all triggers succeeded.
+	// Succeeded is the number of actions of all triggers that succeeded.
 	// +optional
 	Succeeded int64 `json:"succeeded,omitempty"`
-	// DeadLetters is how many events all triggers gave up.
+	// DeadLetters is the number of events of all triggers that became dead letters.
 	// +optional
 	DeadLetters int64 `json:"deadLetters,omitempty"`
-	// LastActionTime is when the last action succeeded.
+	// LastActionTime is the time of the last action that succeeded.
 	// +optional
 	LastActionTime *metav1.Time `json:"lastActionTime,omitempty"`
 	// Triggers are in the order of the spec.
@@ -103,90 +104,89 @@ type TriggerServiceStatus struct {
 	Triggers []TriggerStatus `json:"triggers,omitempty"`
 }
 
-// TriggerState is what a trigger does.
+// TriggerState is the state of a trigger.
 // +kubebuilder:validation:Enum=Running;Waiting;Invalid;Suspended;Quarantined
 type TriggerState string
 
 // States of a trigger.
 const (
 	TriggerRunning TriggerState = "Running"
-	// TriggerWaiting: the source does not work, and is tried again.
+	// TriggerWaiting: the source failed and is retried.
 	TriggerWaiting TriggerState = "Waiting"
-	// TriggerInvalid: the trigger cannot run until it, or the action that it
-	// names, is changed.
+	// TriggerInvalid: the trigger cannot run until the trigger or its action is
+	// changed.
 	TriggerInvalid TriggerState = "Invalid"
-	// TriggerSuspended: events pass it by.
+	// TriggerSuspended: the trigger handles no events.
 	TriggerSuspended TriggerState = "Suspended"
-	// TriggerQuarantined: its CUE or action does not end.
+	// TriggerQuarantined: an evaluation or action of the trigger does not end.
 	TriggerQuarantined TriggerState = "Quarantined"
 )
 
 // Reasons of a trigger's state.
 const (
-	// TriggerReasonKindNotFound: the kind that the trigger watches is not
-	// registered.
+	// TriggerReasonKindNotFound: the watched kind is not installed.
 	TriggerReasonKindNotFound = "KindNotFound"
-	// TriggerReasonStarting: the source has not said yet that it works.
+	// TriggerReasonStarting: the source is starting.
 	TriggerReasonStarting = "Starting"
-	// TriggerReasonForbidden: the ServiceAccount lacks a right.
+	// TriggerReasonForbidden: the ServiceAccount lacks a right; the message names it.
 	TriggerReasonForbidden = "Forbidden"
-	// TriggerReasonSourceFailed: the source failed otherwise.
+	// TriggerReasonSourceFailed: the source failed for another reason.
 	TriggerReasonSourceFailed = "SourceFailed"
-	// TriggerReasonInvalid: the message says what is wrong, and where.
+	// TriggerReasonInvalid: the trigger is invalid. The message has every problem with
+	// its place.
 	TriggerReasonInvalid = "InvalidTrigger"
-	// TriggerReasonRejected: its CUE takes too much memory or time.
+	// TriggerReasonRejected: the check of its CUE exceeded the limit of memory or time.
 	TriggerReasonRejected = "Rejected"
 	// TriggerReasonHung: a filter or action does not end.
 	TriggerReasonHung = "Hung"
-	// TriggerReasonClusterUnreachable: nothing is heard of some of the clusters
-	// that the trigger watches. It acts on what happens in the others.
+	// TriggerReasonClusterUnreachable: some of the watched clusters are unreachable.
+	// Events of the others are handled.
 	TriggerReasonClusterUnreachable = "ClusterUnreachable"
-	// TriggerReasonLoopBroken: triggers keep causing events of an object; they
-	// are not acted on.
+	// TriggerReasonLoopBroken: triggers keep causing events of an object. Those
+	// events become dead letters.
 	TriggerReasonLoopBroken = "LoopBroken"
 )
 
-// TriggerStatus is what one trigger does and has done. Counts go on when the
-// worker or the trigger changes; after a crash they may lack the last seconds.
+// TriggerStatus is the observed state of one trigger. Counts continue when the
+// worker or the trigger changes. After a crash they may lack the last seconds.
 type TriggerStatus struct {
-	// Name of the trigger, also where the spec leaves it open.
+	// Name of the trigger, including a default name.
 	Name string `json:"name"`
 	// State is Running, Waiting, Invalid, Suspended or Quarantined.
 	State TriggerState `json:"state"`
-	// Reason says why in one word, where the trigger does not run.
+	// Reason is the reason in CamelCase. Empty while the trigger runs.
 	// +optional
 	Reason string `json:"reason,omitempty"`
-	// Message says why in a sentence.
+	// Message describes the reason for people.
 	// +optional
 	// +kubebuilder:validation:MaxLength=2048
 	Message string `json:"message,omitempty"`
-	// Matched is how many events the filter let pass.
+	// Matched is the number of events that matched the filter.
 	// +optional
 	Matched int64 `json:"matched,omitempty"`
-	// Filtered is how many events the filter held back.
+	// Filtered is the number of events that did not match the filter.
 	// +optional
 	Filtered int64 `json:"filtered,omitempty"`
-	// Succeeded is how many actions succeeded.
+	// Succeeded is the number of actions that succeeded.
 	// +optional
 	Succeeded int64 `json:"succeeded,omitempty"`
-	// Failed is how many attempts at actions failed, those that were tried again
-	// among them.
+	// Failed is the number of failed attempts of actions, including retried ones.
 	// +optional
 	Failed int64 `json:"failed,omitempty"`
-	// DeadLetters is how many events were given up.
+	// DeadLetters is the number of events that became dead letters.
 	// +optional
 	DeadLetters int64 `json:"deadLetters,omitempty"`
-	// LastEventTime is when the trigger last decided about an event.
+	// LastEventTime is the time of the last decision about an event.
 	// +optional
 	LastEventTime *metav1.Time `json:"lastEventTime,omitempty"`
-	// LastActionTime is when the last action succeeded.
+	// LastActionTime is the time of the last action that succeeded.
 	// +optional
 	LastActionTime *metav1.Time `json:"lastActionTime,omitempty"`
-	// LastError is what the last attempt that failed said.
+	// LastError is the error of the last failed attempt.
 	// +optional
 	// +kubebuilder:validation:MaxLength=2048
 	LastError string `json:"lastError,omitempty"`
-	// LastErrorTime is when that was.
+	// LastErrorTime is the time of LastError.
 	// +optional
 	LastErrorTime *metav1.Time `json:"lastErrorTime,omitempty"`
 }

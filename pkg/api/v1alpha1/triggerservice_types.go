@@ -36,13 +36,13 @@ const TriggerServiceKind = "TriggerService"
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
 
-// TriggerService says what to do when something happens.
+// TriggerService is a set of triggers: sources of events, filters and actions.
 type TriggerService struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
 	Spec TriggerServiceSpec `json:"spec,omitempty"`
-	// Status is what became of it. The controller and the worker write it.
+	// Status is the observed state. The controller and the worker write it.
 	// +optional
 	Status TriggerServiceStatus `json:"status,omitzero"`
 }
@@ -57,33 +57,32 @@ type TriggerServiceList struct {
 	Items []TriggerService `json:"items"`
 }
 
-// TriggerServiceSpec is what a user wants.
+// TriggerServiceSpec is the desired state.
 // +kubebuilder:validation:XValidation:rule="self.triggers.all(t, !has(t.name) || self.triggers.exists_one(u, has(u.name) && u.name == t.name))",message="two triggers have the same name"
 type TriggerServiceSpec struct {
-	// Triggers run independently of each other: a bad one never stops a good
-	// one.
+	// Triggers run independently of each other: an invalid trigger does not stop
+	// a valid one.
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=200
 	Triggers []Trigger `json:"triggers"`
-	// Worker says what runs the triggers in the cluster.
+	// Worker configures the Deployment that runs the triggers.
 	// +optional
 	Worker *Worker `json:"worker,omitempty"`
-	// ServiceAccountName is the identity that the triggers act with, a
-	// ServiceAccount of the same namespace.
-	// Default: "kube-trigger", which the controller makes.
+	// ServiceAccountName is the ServiceAccount of the same namespace whose rights
+	// the triggers have. Defaults to "kube-trigger", which the controller creates.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`
 	ServiceAccountName string `json:"serviceAccountName,omitempty"`
-	// Suspend stops all triggers from taking events.
+	// Suspend stops all triggers. Events that happen meanwhile are not handled later.
 	// +optional
 	Suspend bool `json:"suspend,omitempty"`
 }
 
 // Trigger is a source of events, a filter, and an action.
-// +kubebuilder:validation:XValidation:rule="has(self.action) != has(self.actions)",message="exactly one of action and actions has to be given"
+// +kubebuilder:validation:XValidation:rule="has(self.action) != has(self.actions)",message="exactly one of action and actions must be set"
 type Trigger struct {
-	// Name is unique within the TriggerService. Default: the TriggerService's
+	// Name is unique within the TriggerService. Defaults to the TriggerService's
 	// name, "-" and the trigger's index.
 	// +optional
 	// +kubebuilder:validation:MaxLength=63
@@ -93,71 +92,71 @@ type Trigger struct {
 	Source Source `json:"source"`
 	// Filter is CUE: a boolean expression such as
 	// `context.data.status.readyReplicas == context.data.status.replicas`, or
-	// constraints such as `context: data: metadata: name: =~"^web-"`. Default:
-	// every event matches.
+	// constraints such as `context: data: metadata: name: =~"^web-"`. An empty
+	// filter matches every event.
 	// +optional
 	// +kubebuilder:validation:MaxLength=65536
 	Filter string `json:"filter,omitempty"`
-	// OnChange are fields of the object, such as `data`, `spec.template` or
-	// `metadata.labels["a/b"]`: an update counts only if one of them has
-	// changed. Default: every update counts.
+	// OnChange lists fields of the object, such as `data`, `spec.template` or
+	// `metadata.labels["a/b"]`. Updates that change none of them are ignored.
+	// Defaults to all updates.
 	// +optional
 	// +kubebuilder:validation:MaxItems=64
 	// +kubebuilder:validation:items:MaxLength=1024
 	OnChange []string `json:"onChange,omitempty"`
-	// Action is what to do. Either it or Actions has to be given.
+	// Action handles the events that match. Exactly one of Action and Actions must
+	// be set.
 	// +optional
 	Action Action `json:"action,omitzero"`
-	// Actions are what to do, one after the other. Each sees the results of those
-	// before it.
+	// Actions run one after the other. Each can use the results of earlier ones.
 	// +optional
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=20
 	Actions []ActionStep `json:"actions,omitempty"`
 
-	// Timeout ends an attempt at the action, or at all of several. Default: 10s.
+	// Timeout limits one attempt of the action, or of all actions. Defaults to 10s.
 	// +optional
 	Timeout *metav1.Duration `json:"timeout,omitempty"`
-	// Retry says how an action that failed is tried again. Of several actions each
-	// has as many tries.
+	// Retry configures the retries of a failed action. With several actions, each
+	// has its own retries.
 	// +optional
 	Retry *Retry `json:"retry,omitempty"`
-	// Concurrency is how many objects the trigger acts on at the same time.
-	// Events of one object are always handled one after the other. Default: 4.
+	// Concurrency is the maximum number of objects whose events are handled at the
+	// same time. Events of one object are handled one after the other. Defaults
+	// to 4.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	Concurrency int `json:"concurrency,omitempty"`
-	// Debounce is how long after an event of an object more are awaited. One
-	// event stands for all of them, with the latest state; it is handled when
-	// that time is over, which later events do not extend. Default: each event
-	// is handled.
+	// Debounce is the time for which events of an object are collected after the
+	// first one. When it ends, one event with the latest state is handled for all
+	// of them. Later events do not extend it. By default each event is handled.
 	// +optional
 	Debounce *metav1.Duration `json:"debounce,omitempty"`
-	// RateLimit bounds how often the action runs, retries included. What is
-	// beyond it waits; nothing is dropped. Default: no limit.
+	// RateLimit limits the runs of the action, retries included. Further runs wait;
+	// no event is dropped. By default there is no limit.
 	// +optional
 	RateLimit *RateLimit `json:"rateLimit,omitempty"`
-	// AllowSelfTrigger handles events that the trigger's own action caused.
-	// Default: they are left out.
+	// AllowSelfTrigger handles events that the trigger's own action caused. By
+	// default they are suppressed.
 	// +optional
 	AllowSelfTrigger bool `json:"allowSelfTrigger,omitempty"`
-	// Suspend stops the trigger from taking events.
+	// Suspend stops the trigger. Events that happen meanwhile are not handled later.
 	// +optional
 	Suspend bool `json:"suspend,omitempty"`
 }
 
-// Source is what emits events.
+// Source selects the source of events.
 type Source struct {
 	// Type names the source, such as "resource-watcher".
 	// +kubebuilder:validation:MaxLength=253
 	Type string `json:"type"`
-	// Properties are the source's own.
+	// Properties configure the source.
 	// +optional
 	// +kubebuilder:pruning:PreserveUnknownFields
 	Properties *runtime.RawExtension `json:"properties,omitempty"`
 }
 
-// Action is what to do with an event.
+// Action selects an action.
 type Action struct {
 	// Type names the action, such as "bump-application-revision".
 	// +kubebuilder:validation:MaxLength=253
@@ -170,8 +169,8 @@ type Action struct {
 
 // ActionStep is one of several actions.
 type ActionStep struct {
-	// Name is what later actions see its result under: `context.results.NAME`.
-	// Default: none, and they do not.
+	// Name makes the result available to later actions as `context.results.NAME`.
+	// Without a name it is not available.
 	// +optional
 	// +kubebuilder:validation:MaxLength=63
 	// +kubebuilder:validation:Pattern=`^[a-zA-Z]([-a-zA-Z0-9]*[a-zA-Z0-9])?$`
@@ -183,66 +182,67 @@ type ActionStep struct {
 	// +optional
 	// +kubebuilder:pruning:PreserveUnknownFields
 	Properties *runtime.RawExtension `json:"properties,omitempty"`
-	// OnFailure says what follows when it has failed for good: "stop" gives up the
-	// event, "continue" goes on with the next action. Default: stop.
+	// OnFailure is the reaction to an action that failed and has no retry left:
+	// "stop" stores the event as a dead letter, "continue" runs the next action.
+	// Defaults to "stop".
 	// +optional
 	// +kubebuilder:validation:Enum=stop;continue
 	OnFailure string `json:"onFailure,omitempty"`
 }
 
 const (
-	// OnFailureStop gives up the event.
+	// OnFailureStop stores the event as a dead letter.
 	OnFailureStop = "stop"
-	// OnFailureContinue goes on with the next action.
+	// OnFailureContinue runs the next action.
 	OnFailureContinue = "continue"
-	// MaxActions is how many actions a trigger may have.
+	// MaxActions is the maximum number of actions of a trigger.
 	MaxActions = 20
 )
 
-// Retry says how an action that failed is tried again.
+// Retry configures retries.
 type Retry struct {
-	// Limit is how often. Default: 5; 0 means never.
+	// Limit is the maximum number of retries. Defaults to 5; 0 disables retries.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	Limit *int `json:"limit,omitempty"`
-	// Backoff is how long to wait in between, give or take 20 %.
+	// Backoff is the wait between attempts, with a jitter of ±20 %.
 	// +optional
 	Backoff *Backoff `json:"backoff,omitempty"`
 }
 
 // Backoff grows from Initial to Max by Factor.
 type Backoff struct {
-	// Initial is the wait before the first retry. Default: 2s.
+	// Initial is the wait before the first retry. Defaults to 2s.
 	// +optional
 	Initial *metav1.Duration `json:"initial,omitempty"`
-	// Max is the longest wait. Default: 1m.
+	// Max is the maximum wait. Defaults to 1m.
 	// +optional
 	Max *metav1.Duration `json:"max,omitempty"`
-	// Factor multiplies the wait after each retry. Default: 2.
+	// Factor multiplies the wait after each retry. Defaults to 2.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	Factor int `json:"factor,omitempty"`
 }
 
-// RateLimit is how often an action may run.
+// RateLimit limits how often an action runs.
 type RateLimit struct {
-	// Limit is the number of runs that may begin within any Period.
+	// Limit is the maximum number of runs that start within any Period.
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=1000000
 	Limit int `json:"limit"`
-	// Period is the time that Limit is for, such as 1m.
+	// Period is the length of time of Limit, such as 1m.
 	Period metav1.Duration `json:"period"`
 }
 
-// Worker says what runs the triggers.
+// Worker configures the Deployment that runs the triggers.
 type Worker struct {
 	// Template names a worker template: a Definition of type "trigger-worker" in
-	// the controller's namespace or in vela-system. Default: "default".
+	// the controller's namespace or in vela-system. Defaults to "default".
 	// +optional
 	// +kubebuilder:validation:MaxLength=200
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`
 	Template string `json:"template,omitempty"`
-	// Properties are the template's own.
+	// Properties are the parameters of the template.
 	// +optional
 	// +kubebuilder:pruning:PreserveUnknownFields
 	Properties *runtime.RawExtension `json:"properties,omitempty"`

@@ -14,9 +14,9 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package v1alpha1 is the Definition of core.oam.dev/v1alpha1, with which
-// platform teams give templates to KubeVela and its addons. It is the kind that
-// the original kube-trigger and KubeVela's libraries have.
+// Package v1alpha1 has the Definition of core.oam.dev/v1alpha1, which stores action
+// and worker templates. The original kube-trigger and KubeVela's libraries use the
+// same kind.
 //
 // +kubebuilder:object:generate=true
 // +groupName=core.oam.dev
@@ -43,12 +43,12 @@ const (
 	TriggerAction = "trigger-action"
 	// TriggerWorker is the type of a worker template.
 	TriggerWorker = "trigger-worker"
-	// TriggerActionsInForce is the type of what the controller makes for a
-	// worker: the actions that its triggers use, as they are in force.
+	// TriggerActionsInForce is the type of the Definition that the controller writes
+	// for each worker: the accepted templates of the actions that its triggers use.
 	TriggerActionsInForce = "trigger-actions-in-force"
 )
 
-// MainTemplate is the key of the template that counts.
+// MainTemplate is the key of the template.
 const MainTemplate = "main.cue"
 
 // GroupVersion is core.oam.dev/v1alpha1.
@@ -68,9 +68,9 @@ func AddToScheme(s *runtime.Scheme) error {
 // +kubebuilder:printcolumn:name="Type",type=string,JSONPath=`.spec.type`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 
-// Definition is a template. The name of an action or worker template is the
-// Definition's, which may begin with its type: "trigger-action-notify" and
-// "notify" both define the action "notify", and the first goes before.
+// Definition stores a template. The name of the action or worker template is the
+// Definition's name without the type as a prefix: "trigger-action-notify" and
+// "notify" both define the action "notify", and the first takes precedence.
 type Definition struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
@@ -80,11 +80,11 @@ type Definition struct {
 
 // DefinitionSpec is the template.
 type DefinitionSpec struct {
-	// Type says what reads it: "trigger-action" or "trigger-worker".
+	// Type is the type of the definition: "trigger-action" or "trigger-worker".
 	Type string `json:"type"`
-	// Templates are CUE, by file name. The one that counts is "main.cue".
+	// Templates are CUE sources by file name. Only "main.cue" is used.
 	Templates map[string]string `json:"templates"`
-	// Attributes are for whatever reads it. kube-trigger reads none.
+	// Attributes are not used by kube-trigger.
 	// +optional
 	// +nullable
 	// +kubebuilder:pruning:PreserveUnknownFields
