@@ -57,16 +57,17 @@ func (r Reference) String() string {
 	return b.String()
 }
 
-// Presence tells whether an event has a value at a reference.
+// Presence is the result of looking up a reference in an event.
 type Presence int
 
 const (
-	// Absent: a field or a list element is missing, or the path leads through a
-	// null.
+	// Absent means that a field or a list element is missing, or that the path leads
+	// through a null.
 	Absent Presence = iota
+	// Present means that the event has a value at the path.
 	Present
-	// TypeMismatch: the path leads through a value that has no such fields or
-	// elements.
+	// TypeMismatch means that the path leads through a value that has no such fields
+	// or elements.
 	TypeMismatch
 )
 

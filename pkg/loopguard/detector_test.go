@@ -79,8 +79,8 @@ func TestOwnWrite_ForeignRemoval(t *testing.T) {
 // TestOwnWrite_ConcurrentEdit edits the object while the patch is in flight.
 func TestOwnWrite_ConcurrentEdit(t *testing.T) {
 	for name, patch := range map[string]string{
-		"change": `{"data":{"count":"1"}}`,
-		"no-change":   `{"data":{"other":"1"}}`,
+		"change":    `{"data":{"count":"1"}}`,
+		"no-change": `{"data":{"other":"1"}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := newEnv(t)

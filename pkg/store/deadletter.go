@@ -52,9 +52,9 @@ type DeadLetter struct {
 type Omission string
 
 const (
-	// OmittedSecret: the event contains a Secret.
+	// OmittedSecret means that the event contains a Secret.
 	OmittedSecret Omission = "secret"
-	// OmittedSize: the event exceeds the size limit of dead letters.
+	// OmittedSize means that the event exceeds the size limit of dead letters.
 	OmittedSize Omission = "too large"
 )
 

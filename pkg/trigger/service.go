@@ -14,9 +14,6 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package service makes what the engine runs of a TriggerService. The
-// controller and the worker both use it: what the one accepts is what the other
-// runs.
 package trigger
 
 import (
@@ -30,13 +27,12 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
-// Compiled is a trigger of a TriggerService, compiled.
+// Compiled is a compiled trigger of a TriggerService.
 type Compiled struct {
-	// Trigger can run where there are no Problems. Its name is always set; its
-	// Subscription is where the source is valid.
+	// Trigger can run if there are no Problems. Its name is always set; its
+	// Subscription is set if the source is valid.
 	engine.Trigger
-	// Problems are what is wrong. Their paths are relative to the
-	// TriggerService: "spec.triggers[0].filter".
+	// Problems have paths relative to the TriggerService: "spec.triggers[0].filter".
 	Problems diag.List
 	// Suspended is set where the trigger, or all of the TriggerService, is.
 	Suspended bool
