@@ -32,13 +32,13 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/expr"
 )
 
-// compileActions compiles what a trigger does, and returns what it refers to below
-// `context.old`.
+// compileActions compiles the action or actions of a trigger, and returns the fields
+// below `context.old` that they name.
 func (c Compiler) compileActions(id event.TriggerRef, spec v1alpha1.Trigger) (action.Action, expr.FieldSet, diag.List) {
 	var list diag.List
 	if len(spec.Actions) > 0 {
 		if spec.Action.Type != "" || spec.Action.Properties != nil {
-			list.Add("actions", "cannot be given beside action: exactly one of them has to be")
+			list.Add("actions", "exactly one of action and actions must be set")
 			return nil, expr.FieldSet{}, list
 		}
 		return c.compileSequence(id, spec)
@@ -55,7 +55,7 @@ func (c Compiler) compileActions(id event.TriggerRef, spec v1alpha1.Trigger) (ac
 	return redact.Action(a), oldDependencies(a), nil
 }
 
-// compileSequence compiles several actions.
+// compileSequence compiles the actions of a trigger.
 func (c Compiler) compileSequence(id event.TriggerRef, spec v1alpha1.Trigger) (action.Action, expr.FieldSet, diag.List) {
 	var (
 		list  diag.List
@@ -64,14 +64,14 @@ func (c Compiler) compileSequence(id event.TriggerRef, spec v1alpha1.Trigger) (a
 		names = resultNames{steps: spec.Actions, hasResult: make([]bool, len(spec.Actions))}
 	)
 	if len(spec.Actions) > v1alpha1.MaxActions {
-		list.Add("actions", "holds %d actions; %d are the most", len(spec.Actions), v1alpha1.MaxActions)
+		list.Add("actions", "%d actions, maximum is %d", len(spec.Actions), v1alpha1.MaxActions)
 		return nil, old, list
 	}
 	for i, s := range spec.Actions {
 		var problems diag.List
 		template, properties, problems := c.resolve(s.Type, s.Properties)
 		if first := slices.IndexFunc(spec.Actions, func(o v1alpha1.ActionStep) bool { return o.Name == s.Name }); s.Name != "" && first < i {
-			problems.Add("name", "%q is taken by actions[%d]", s.Name, first)
+			problems.Add("name", "%q is already used by actions[%d]", s.Name, first)
 		}
 		if s.OnFailure != "" && s.OnFailure != v1alpha1.OnFailureStop && s.OnFailure != v1alpha1.OnFailureContinue {
 			problems.Add("onFailure", "must be %q or %q, not %q", v1alpha1.OnFailureStop, v1alpha1.OnFailureContinue, s.OnFailure)
@@ -101,7 +101,7 @@ func (c Compiler) compileSequence(id event.TriggerRef, spec v1alpha1.Trigger) (a
 	return redact.Sequence(a), old, nil
 }
 
-// stepTitle names one of several actions.
+// stepTitle returns the name of an action in errors and decisions.
 func stepTitle(i int, s v1alpha1.ActionStep) string {
 	if s.Name != "" {
 		return s.Name
@@ -109,14 +109,14 @@ func stepTitle(i int, s v1alpha1.ActionStep) string {
 	return fmt.Sprintf("actions[%d]", i)
 }
 
-// resultNames knows the names of several actions.
+// resultNames checks references to the results of actions.
 type resultNames struct {
 	steps []v1alpha1.ActionStep
 	// hasResult is true for each action that may have a result.
 	hasResult []bool
 }
 
-// check returns what is wrong with a reference of the ith action to a result, or
+// check returns the problem of a reference of the ith action to the result name, or
 // "".
 func (n resultNames) check(i int, name string) string {
 	position := slices.IndexFunc(n.steps, func(s v1alpha1.ActionStep) bool { return s.Name == name })
@@ -128,9 +128,9 @@ func (n resultNames) check(i int, name string) string {
 	}
 	switch {
 	case position == i:
-		return "is the result of this action itself"
+		return "refers to its own result"
 	case position > i:
-		return fmt.Sprintf("is the result of actions[%d], which comes later", position)
+		return fmt.Sprintf("refers to the result of actions[%d], which runs later", position)
 	case position >= 0 && !n.hasResult[position]:
 		return fmt.Sprintf("actions[%d], %q, has no result", position, n.steps[position].Type)
 	case position >= 0:
@@ -138,11 +138,10 @@ func (n resultNames) check(i int, name string) string {
 	case len(earlier) == 0:
 		return "no earlier action has a name"
 	}
-	return fmt.Sprintf("no earlier action has this name%s; they are: %s", diag.Suggest(name, earlier), strings.Join(earlier, ", "))
+	return fmt.Sprintf("no earlier action has this name%s; earlier actions: %s", diag.Suggest(name, earlier), strings.Join(earlier, ", "))
 }
 
-// checkResults returns what is wrong with the results of others that an action
-// refers to.
+// checkResults returns the problems of an action's references to results.
 func checkResults(template *action.Template, properties map[string]any, check func(name string) string) diag.List {
 	var list diag.List
 	for _, p := range template.UnknownResults(properties, check) {
@@ -155,7 +154,7 @@ func checkResults(template *action.Template, properties map[string]any, check fu
 	return list
 }
 
-// resolve returns the template of an action, and its properties.
+// resolve returns the template and the properties of an action.
 func (c Compiler) resolve(name string, raw *runtime.RawExtension) (*action.Template, map[string]any, diag.List) {
 	var list diag.List
 	parsed, ok := c.Actions[name]

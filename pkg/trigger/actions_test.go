@@ -73,28 +73,28 @@ func TestActions(t *testing.T) {
 		{"right", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{gives, step("", "needs", `{}`), step("x", "says", `{"message": "{{.results.first}}"}`)}}, ""},
 		{"neither", v1alpha1.Trigger{}, "action.type: is required; actions: gives, needs, says"},
 		{"both", v1alpha1.Trigger{Action: v1alpha1.Action{Type: "gives"}, Actions: []v1alpha1.ActionStep{gives}},
-			"actions: cannot be given beside action: exactly one of them has to be"},
+			"actions: exactly one of action and actions must be set"},
 		{"one that refers", v1alpha1.Trigger{Action: v1alpha1.Action{Type: "needs"}},
 			`action.type: action "needs": 2:4: context.results.first: there are no earlier actions`},
 		{"unknown", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{gives, step("", "give", `{}`)}},
 			`actions[1].type: unknown action "give"; did you mean "gives"?; actions: gives, needs, says`},
 		{"later", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{step("", "needs", `{}`), gives}},
-			`actions[0].type: action "needs": 2:4: context.results.first: is the result of actions[1], which comes later`},
+			`actions[0].type: action "needs": 2:4: context.results.first: refers to the result of actions[1], which runs later`},
 		{"itself", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{step("first", "needs", `{}`)}},
-			`actions[0].type: action "needs": 2:4: context.results.first: is the result of this action itself`},
+			`actions[0].type: action "needs": 2:4: context.results.first: refers to its own result`},
 		{"no result", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{step("first", "says", `{"message": ""}`), step("", "needs", `{}`)}},
 			`actions[1].type: action "needs": 2:4: context.results.first: actions[0], "says", has no result`},
 		{"no name", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{step("", "gives", `{}`), step("", "says", `{"message": "{{.results.gives}}"}`)}},
 			`actions[1].properties.message:1:11: .results.gives: no earlier action has a name`},
 		{"misspelt", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{gives, step("", "says", `{"message": "{{.results.frist}}"}`)}},
-			`actions[1].properties.message:1:11: .results.frist: no earlier action has this name; did you mean "first"?; they are: first`},
+			`actions[1].properties.message:1:11: .results.frist: no earlier action has this name; did you mean "first"?; earlier actions: first`},
 		{"several problems", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{gives, gives, step("", "says", `{"message": 1, "x": 2}`)}},
-			"actions[1].name: \"first\" is taken by actions[0]\n" +
+			"actions[1].name: \"first\" is already used by actions[0]\n" +
 				"actions[2].properties.message: must be string, not number\n" +
 				"actions[2].properties.x: unknown field; known fields: message"},
 		{"on failure", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{{Type: "gives", OnFailure: "retry"}}},
 			`actions[0].onFailure: must be "stop" or "continue", not "retry"`},
-		{"too many", v1alpha1.Trigger{Actions: make([]v1alpha1.ActionStep, 21)}, "actions: holds 21 actions; 20 are the most"},
+		{"too many", v1alpha1.Trigger{Actions: make([]v1alpha1.ActionStep, 21)}, "actions: 21 actions, maximum is 20"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			asks, problems := several(t, tc.spec)

@@ -23,21 +23,21 @@ import (
 )
 
 const (
-	// maxName leaves room for what Deployments add to the names of their pods.
+	// maxName leaves room for the suffixes of a Deployment's pods.
 	maxName = 50
-	// maxLabel is the longest value of a label.
+	// maxLabel is the maximum length of a label value in Kubernetes.
 	maxLabel = 63
 )
 
-// WorkerName is the name of the Deployment of the named TriggerService.
+// WorkerName returns the name of the worker Deployment of a TriggerService.
 func WorkerName(name string) string { return shorten("kube-trigger-"+name, maxName) }
 
-// ActionsName is the name of the Definition that holds the actions which are in
-// force for the named TriggerService.
+// ActionsName returns the name of the Definition with the active action templates of a
+// TriggerService.
 func ActionsName(name string) string { return WorkerName(name) }
 
-// WebhookServiceName is the name of the Service by which the webhooks of the named
-// TriggerService are called. Unlike other names, that of a Service has no dots.
+// WebhookServiceName returns the name of the Service for the webhooks of a
+// TriggerService. Names of Services must not contain dots.
 func WebhookServiceName(name string) string {
 	worker := WorkerName(name)
 	if !strings.Contains(worker, ".") {
@@ -46,10 +46,10 @@ func WebhookServiceName(name string) string {
 	return withHash(strings.ReplaceAll(worker, ".", "-"), name, maxName)
 }
 
-// Label is the value of a label that names a TriggerService.
+// Label returns the label value for the name of a TriggerService.
 func Label(name string) string { return shorten(name, maxLabel) }
 
-// shorten cuts a long name, and ends it in a hash of the whole.
+// shorten replaces the end of a name longer than limit bytes by a hash of the name.
 func shorten(name string, limit int) string {
 	if len(name) <= limit {
 		return name
@@ -57,7 +57,7 @@ func shorten(name string, limit int) string {
 	return withHash(name, name, limit)
 }
 
-// withHash ends name, cut where it is long, in a hash of whole.
+// withHash appends a hash of whole to name, and truncates name to fit limit bytes.
 func withHash(name, full string, limit int) string {
 	sum := sha256.Sum256([]byte(full))
 	suffix := "x" + hex.EncodeToString(sum[:4])

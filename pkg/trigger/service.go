@@ -34,13 +34,13 @@ type Compiled struct {
 	engine.Trigger
 	// Problems have paths relative to the TriggerService: "spec.triggers[0].filter".
 	Problems diag.List
-	// Suspended is set where the trigger, or all of the TriggerService, is.
+	// Suspended is true if the trigger or its TriggerService is suspended.
 	Suspended bool
 }
 
-// CompileService compiles the triggers of ts, in their order. A trigger without a name
-// has that of ts, "-" and its index. Those for which refuse returns a reason are
-// not compiled: the reason is their problem.
+// CompileService compiles the triggers of ts, in the order of the spec. The name of a
+// trigger defaults to the name of ts, "-" and its index. A trigger for which reject
+// returns a reason is not compiled; the reason is its problem.
 func CompileService(c Compiler, ts *v1alpha1.TriggerService, reject func(index int, name string) string) []Compiled {
 	indexes := map[string]int{}
 	all := make([]Compiled, 0, len(ts.Spec.Triggers))
@@ -57,8 +57,8 @@ func CompileService(c Compiler, ts *v1alpha1.TriggerService, reject func(index i
 			compiled, problems = c.Compile(id, spec)
 		}
 		if first, ok := indexes[id.Name]; ok {
-			problems.Add("name", "%q is taken by triggers[%d]", id.Name, first)
-			// The name stands for one trigger in the status.
+			problems.Add("name", "%q is already used by triggers[%d]", id.Name, first)
+			// Names are unique in the status.
 			compiled.Name = fmt.Sprintf("%s-%d", id.Name, i)
 		} else {
 			indexes[id.Name] = i
@@ -70,8 +70,8 @@ func CompileService(c Compiler, ts *v1alpha1.TriggerService, reject func(index i
 	return all
 }
 
-// AddActions parses templates, by name, on top of those that are built in. Those
-// that are broken are left out, and reported by name.
+// AddActions parses action templates, by name, and adds them to the built-in ones.
+// Templates with problems are omitted, and reported in broken by name.
 func AddActions(builtIn map[string]Template, sources map[string]string) (templates map[string]Template, broken map[string]diag.List) {
 	templates = make(map[string]Template, len(builtIn)+len(sources))
 	maps.Copy(templates, builtIn)

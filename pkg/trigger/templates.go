@@ -29,9 +29,8 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/diag"
 )
 
-// A Template returns the template of an action, or what is wrong with it. It may
-// parse it only when it is called for the first time. It is safe for concurrent
-// use.
+// A Template returns an action template, or its problems. It may parse the template at
+// the first call. It is safe for concurrent use.
 type Template func() (*action.Template, diag.List)
 
 // Parsed returns t as a Template.
@@ -39,8 +38,8 @@ func Parsed(t *action.Template) Template {
 	return func() (*action.Template, diag.List) { return t, nil }
 }
 
-// BuiltIn returns the templates of a folder, which are parsed when a trigger
-// names them; an action's type is its file's name without ".cue".
+// BuiltIn returns the templates of the *.cue files in fsys, by action type: the file
+// name without ".cue". A template is parsed when a trigger first uses it.
 func BuiltIn(fsys fs.FS) (map[string]Template, error) {
 	files, err := fs.Glob(fsys, templatePattern)
 	if err != nil {
@@ -59,8 +58,8 @@ func BuiltIn(fsys fs.FS) (map[string]Template, error) {
 	return templates, nil
 }
 
-// ReadTemplates reads the *.cue files of a folder, by their names, which are the paths
-// in the problems.
+// ReadTemplates reads the *.cue files in fsys, by file name. Problems have the file name
+// as path.
 func ReadTemplates(fsys fs.FS) (map[string][]byte, diag.List) {
 	var list diag.List
 	files, err := fs.Glob(fsys, templatePattern)
@@ -78,9 +77,9 @@ func ReadTemplates(fsys fs.FS) (map[string][]byte, diag.List) {
 	return sources, list
 }
 
-// ParseTemplates parses files that Sources has read. Those for which refuse returns a
-// reason are not parsed: the reason is their problem. A broken template does not
-// keep the others from being parsed.
+// ParseTemplates parses the result of ReadTemplates, and returns the templates by action
+// type. A file for which reject returns a reason is not parsed; the reason is its
+// problem. All other files are parsed, also if some have problems.
 func ParseTemplates(sources map[string][]byte, reject func(file string) string) (map[string]Template, diag.List) {
 	var list diag.List
 	templates := make(map[string]Template, len(sources))
@@ -101,11 +100,11 @@ func ParseTemplates(sources map[string][]byte, reject func(file string) string) 
 
 const (
 	templatePattern = "*.cue"
-	// maxTemplate bounds a template, in bytes.
+	// maxTemplate is the maximum size of a template, in bytes.
 	maxTemplate = 1 << 20
 )
 
-// typeOf returns the type of the action whose template is in file.
+// typeOf returns the action type of a template file.
 func typeOf(file string) string { return strings.TrimSuffix(path.Base(file), ".cue") }
 
 func readTemplate(fsys fs.FS, file string) ([]byte, diag.List) {

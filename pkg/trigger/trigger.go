@@ -40,20 +40,21 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
-// Compiler knows what triggers may name.
+// Compiler compiles triggers. It is safe for concurrent use.
 type Compiler struct {
 	Sources source.Registry
-	// Actions are the templates, by type.
+	// Actions are the action templates, by type.
 	Actions map[string]Template
-	// Executor returns what executes the provider calls of a trigger's action.
+	// Executor returns the executor of the provider calls of a trigger's action.
 	Executor func(event.TriggerRef) provider.Executor
-	// Reject, where it is set, is asked before anything is evaluated that can use
-	// up all memory or never end: "filter", "action" and "source". If it returns a
-	// reason, that part is not compiled, and the reason is its problem.
+	// Reject is called with "filter", "action" and "source" before CUE of that part
+	// is evaluated, which can exhaust memory or run forever. If it returns a reason,
+	// the part is not compiled and the reason is reported. Defaults to never.
 	Reject func(part string) string
 }
 
-// Compile checks everything of a trigger. Paths are relative to it.
+// Compile compiles a trigger and returns all its problems, with paths relative to the
+// trigger.
 func (c Compiler) Compile(id event.TriggerRef, spec v1alpha1.Trigger) (engine.Trigger, diag.List) {
 	out := engine.Trigger{TriggerRef: id, SourceType: spec.Source.Type}
 	sourceSpec := source.Spec{TriggerRef: id}
@@ -91,8 +92,8 @@ func (c Compiler) reject(part string) diag.List {
 	return nil
 }
 
-// oldDependencies returns what a filter or action refers to below `context.old`. One that
-// refers to `context` as a whole does not name it.
+// oldDependencies returns the fields below `context.old` that a filter or action names.
+// A reference to `context` as a whole names none.
 func oldDependencies(compiled any) expr.FieldSet {
 	r, ok := compiled.(dependent)
 	if !ok || r.Context().IsAll() {
@@ -101,12 +102,13 @@ func oldDependencies(compiled any) expr.FieldSet {
 	return r.Context().Under("old")
 }
 
-// dependent is what knows the fields of `context` that it can depend on.
+// dependent is implemented by filters and actions that report the fields of `context`
+// that they depend on.
 type dependent interface {
 	Context() expr.FieldSet
 }
 
-// parsePaths reads the paths of fields.
+// parsePaths parses the paths of onChange.
 func parsePaths(texts []string) ([]source.Path, diag.List) {
 	var (
 		paths []source.Path

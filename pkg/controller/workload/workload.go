@@ -14,14 +14,13 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package workload makes the Deployment of a TriggerService's worker from a
-// template.
+// Package workload renders worker templates into Deployments.
 //
-// A template is CUE: `deployment` is what it makes, `parameter` is what users may
-// set, and it sees `triggerService: {name, namespace, serviceAccountName}` and
-// `image`, the worker's image. Whatever a template or a user says, the
-// Deployment has the name, the namespace, the selector and the ServiceAccount
-// that the caller gives.
+// A template is CUE. Its `deployment` is the Deployment and its `parameter` the schema
+// of the properties. It can refer to `triggerService: {name, namespace,
+// serviceAccountName}` and to `image`, the worker's image. The name, the namespace,
+// the selector and the ServiceAccount of the Deployment are always those of the
+// caller.
 package workload
 
 import (
@@ -44,28 +43,28 @@ import (
 //go:embed default.cue
 var defaultTemplate string
 
-// Default returns the source of the template that is there without a Definition.
+// Default returns the source of the built-in template.
 func Default() string { return defaultTemplate }
 
-// Input is what a template is filled with.
+// Input has the values for a template.
 type Input struct {
 	// Name, Namespace and ServiceAccount are those of the Deployment.
 	Name, Namespace, ServiceAccount string
 	// Service is the TriggerService's name.
 	Service string
-	// Image is what templates use unless they name one.
+	// Image is the value of `image`.
 	Image string
-	// Labels are the Deployment's, its selector and its pods'.
+	// Labels are set on the Deployment, its selector and its pods.
 	Labels map[string]string
-	// Properties are what the user set.
+	// Properties are the user's values of `parameter`.
 	Properties map[string]any
 }
 
-// Deployment fills the template that source is. Problems whose path begins with
-// "properties" are the user's, others the template's.
+// Deployment renders the template source. Problems whose path begins with "properties"
+// are of the user's properties, others of the template.
 func Deployment(source string, in Input) (*appsv1.Deployment, diag.List) {
-	// A definition is closed: a property that the template does not name is
-	// refused.
+	// A definition is closed: properties that the template does not declare are
+	// rejected.
 	frame, err := json.Marshal(map[string]any{
 		"image":          in.Image,
 		"triggerService": map[string]string{"name": in.Service, "namespace": in.Namespace, "serviceAccountName": in.ServiceAccount},
@@ -93,13 +92,13 @@ func Deployment(source string, in Input) (*appsv1.Deployment, diag.List) {
 		return nil, diag.List{{Path: "deployment", Message: err.Error()}}
 	}
 	if len(d.Spec.Template.Spec.Containers) == 0 {
-		return nil, diag.List{{Path: "deployment", Message: "has no container"}}
+		return nil, diag.List{{Path: "deployment", Message: "must have a container"}}
 	}
 	setFixedFields(d, in)
 	return d, nil
 }
 
-// setFixedFields sets what neither templates nor users decide.
+// setFixedFields sets the fields that neither templates nor users can choose.
 func setFixedFields(d *appsv1.Deployment, in Input) {
 	d.APIVersion, d.Kind = "apps/v1", "Deployment"
 	d.ObjectMeta = metav1.ObjectMeta{
