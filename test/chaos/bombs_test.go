@@ -23,15 +23,15 @@ import (
 	"strings"
 )
 
-// bomb is a filter that passes validation, because it goes off only at an event:
+// cueBomb is a filter that passes validation, because it goes off only at an event:
 // the larger its object's "size", the worse.
-type bomb struct {
+type cueBomb struct {
 	name, filter, size string
 }
 
-// endless takes time.
-func endless() bomb {
-	return bomb{
+// endlessEvaluation takes time.
+func endlessEvaluation() cueBomb {
+	return cueBomb{
 		name: "nested comprehensions",
 		filter: `import ("list", "strconv")
 let N = list.Range(0, strconv.Atoi(context.data.data.size), 1)
@@ -40,9 +40,9 @@ context.data.metadata.name == NAME && context.data.data.size != _|_ && len([for 
 	}
 }
 
-// huge takes memory.
-func huge() bomb {
-	return bomb{
+// hugeString takes memory.
+func hugeString() cueBomb {
+	return cueBomb{
 		name: "a string of 4 GB",
 		filter: `import ("strconv", "strings")
 let N = strconv.Atoi(context.data.data.size)
@@ -57,22 +57,22 @@ func bombs() scenario {
 		name:  "16-cue-bombs",
 		claim: "a filter with a CUE bomb that passes validation: its trigger is quarantined and shown, the others keep working, nothing is lost",
 		run: func(t *trial) {
-			t.explode(endless())
-			t.explodeFatally(huge())
+			t.runBomb(endlessEvaluation())
+			t.runFatalBomb(hugeString())
 		},
 	}
 }
 
-// explode sets off a bomb.
-func (t *trial) explode(b bomb) {
+// runBomb sets off a bomb.
+func (t *trial) runBomb(b cueBomb) {
 	n := t.size(20, 200)
 	o, r := t.objects(), t.record()
-	t.each(n+1, o.create)
-	i := t.install(o.cluster.Kubeconfig, "triggers:"+o.trapped(b, n, r)+o.trigger("record", r, "update", ""),
+	t.forEach(n+1, o.create)
+	i := t.install(o.cluster.Kubeconfig, "triggers:"+o.bombConfig(b, n, r)+o.trigger("record", r, "update", ""),
 		"--shutdown-grace", "2s")
 	w := i.watching()
-	o.forget()
-	t.each(n, o.update)
+	o.reset()
+	t.forEach(n, o.update)
 	if err := o.set(n, "size", b.size); err != nil {
 		t.Fatal(err)
 	}
@@ -81,12 +81,12 @@ func (t *trial) explode(b bomb) {
 		return strings.Contains(w.output(), `"msg":"Trigger quarantined`) &&
 			sum(w.scrape(), "kube_trigger_events_total", `trigger="default/bad"`, `reason="Quarantined"`) == 1
 	})
-	t.each(n, o.update)
+	t.forEach(n, o.update)
 	missing := r.settle(t, o.written())
 	w.terminate()
 	// Set off once more, by a start that goes on where the last one ended?
 	w = i.watching()
-	t.each(n, o.update)
+	t.forEach(n, o.update)
 	missing = append(missing, r.settle(t, o.written())...)
 	again := strings.Contains(w.output(), "quarantined")
 	w.terminate()
@@ -96,7 +96,7 @@ func (t *trial) explode(b bomb) {
 	if again {
 		t.Errorf("%s: went off once more after a restart", b.name)
 	}
-	letters := i.letters()
+	letters := i.deadLetters()
 	for _, l := range letters {
 		if l.Trigger.Name != "bad" || l.Reason != "Quarantined" || !slices.Contains(lit, l.Event.ID) {
 			t.Errorf("%s: dead letter of %s, event %s, %s", b.name, l.Trigger, l.Event.ID, l.Reason)
@@ -108,9 +108,9 @@ func (t *trial) explode(b bomb) {
 	t.figure("%s: quarantined, %d dead letter; %d events of others, %d lost", b.name, len(letters), len(o.written()), len(missing))
 }
 
-// trapped returns the configuration of the trigger "bad", which has a bomb for
+// bombConfig returns a configuration with the trigger "bad", whose filter is b for
 // object n.
-func (o *objects) trapped(b bomb, n int, r *recorder) string {
+func (o *objects) bombConfig(b cueBomb, n int, r *recorder) string {
 	return fmt.Sprintf(`
   - name: bad
     source:
@@ -121,22 +121,22 @@ func (o *objects) trapped(b bomb, n int, r *recorder) string {
 `, o.namespace, strings.ReplaceAll(b.filter, "NAME", strconv.Quote(object(n))), r.URL)
 }
 
-// explodeFatally sets off a bomb that takes so much memory that the worker is
+// runFatalBomb sets off a bomb that takes so much memory that the worker is
 // killed, as in a pod with a limit, and started again.
-func (t *trial) explodeFatally(b bomb) {
+func (t *trial) runFatalBomb(b cueBomb) {
 	const more, most = 256, 10
 	n := t.size(20, 200)
 	o, r := t.objects(), t.record()
-	t.each(n+1, o.create)
-	i := t.install(o.cluster.Kubeconfig, "triggers:"+o.trapped(b, n, r)+o.trigger("record", r, "update", ""))
+	t.forEach(n+1, o.create)
+	i := t.install(o.cluster.Kubeconfig, "triggers:"+o.bombConfig(b, n, r)+o.trigger("record", r, "update", ""))
 	w := i.watching()
 	memory, err := memoryOf(w.cmd.Process.Pid)
 	if err != nil {
 		t.Fatal(err)
 	}
 	limit := memory + more // little, as memory may be given slowly
-	o.forget()
-	t.each(n, o.update)
+	o.reset()
+	t.forEach(n, o.update)
 	if err := o.set(n, "size", b.size); err != nil {
 		t.Fatal(err)
 	}
@@ -149,14 +149,14 @@ func (t *trial) explodeFatally(b bomb) {
 				t.Fatalf("%s: killed %d times", b.name, kills)
 			}
 			w = i.start()
-			t.each(n, o.update)
+			t.forEach(n, o.update)
 		}
 		return strings.Contains(w.output(), `"reason":"Quarantined"`)
 	})
-	t.each(n, o.update)
+	t.forEach(n, o.update)
 	missing := r.settle(t, o.written())
 	w.terminate()
-	letters := i.letters()
+	letters := i.deadLetters()
 	if len(missing) > 0 {
 		t.Errorf("%s: others never acted on: %q", b.name, missing)
 	}

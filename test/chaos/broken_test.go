@@ -62,14 +62,14 @@ func (t *trial) brokenRun(seed uint64) (faults, changes, lost int) {
 	const objects, steps, rate = 15, 60, 60
 	o, r := t.objects(), t.record()
 	p := t.proxy(o.cluster)
-	b := &breaker{random: rand.New(rand.NewPCG(seed, 1))} //nolint:gosec // it has to be repeatable
-	p.inject(b.answer)
+	b := &faultInjector{random: rand.New(rand.NewPCG(seed, 1))} //nolint:gosec // it has to be repeatable
+	p.inject(b.handle)
 	i := t.install(p.Kubeconfig, o.config(r, "create, update, delete"))
 	w := i.watching()
 	b.on.Store(true)
 	there := map[int]bool{}
 	var deleted []string
-	t.paced(steps, rate, func(int) error {
+	t.atRate(steps, rate, func(int) error {
 		i := t.random.IntN(objects)
 		switch {
 		case !there[i]:
@@ -98,8 +98,8 @@ func (t *trial) brokenRun(seed uint64) (faults, changes, lost int) {
 	return int(b.count.Load()), steps, len(missing)
 }
 
-// breaker answers wrongly what is asked about ConfigMaps, while it is on.
-type breaker struct {
+// faultInjector answers wrongly what is asked about ConfigMaps, while it is on.
+type faultInjector struct {
 	on    atomic.Bool
 	count atomic.Int64
 
@@ -107,8 +107,8 @@ type breaker struct {
 	random *rand.Rand
 }
 
-// dice returns a number from 0 to n-1; n-1 while the breaker is off.
-func (b *breaker) dice(n int) int {
+// random returns a number from 0 to n-1; n-1 while the breaker is off.
+func (b *faultInjector) intN(n int) int {
 	if !b.on.Load() {
 		return n - 1
 	}
@@ -117,13 +117,13 @@ func (b *breaker) dice(n int) int {
 	return b.random.IntN(n)
 }
 
-// answer is a fault.
-func (b *breaker) answer(w http.ResponseWriter, req *http.Request, forward http.Handler) bool {
+// handle is a fault.
+func (b *faultInjector) handle(w http.ResponseWriter, req *http.Request, forward http.Handler) bool {
 	if !strings.HasSuffix(req.URL.Path, "/configmaps") || req.Method != http.MethodGet {
 		return false
 	}
 	b.count.Add(1)
-	switch b.dice(20) {
+	switch b.intN(20) {
 	case 0, 1:
 		refuse(w, http.StatusInternalServerError, "InternalError")
 		return true
@@ -149,7 +149,7 @@ func (b *breaker) answer(w http.ResponseWriter, req *http.Request, forward http.
 // brokenStream is the response to a watch, of which each line may break.
 type brokenStream struct {
 	http.ResponseWriter
-	breaker *breaker
+	breaker *faultInjector
 	gone    <-chan struct{}
 	rest    []byte
 }
@@ -176,7 +176,7 @@ func (s *brokenStream) Write(data []byte) (int, error) {
 
 func (s *brokenStream) line(line []byte) error {
 	s.breaker.count.Add(1)
-	switch s.breaker.dice(40) {
+	switch s.breaker.intN(40) {
 	case 0, 1: // cut in the middle
 		_, err := s.ResponseWriter.Write(line[:len(line)/2])
 		return errors.Join(errBroken, err, http.NewResponseController(s.ResponseWriter).Flush())

@@ -43,8 +43,8 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreCurrent())
 }
 
-// given returns the value of one of the flags above.
-func given[T any](name string) T {
+// flagValue returns the value of one of the flags above.
+func flagValue[T any](name string) T {
 	return flag.Lookup(name).Value.(flag.Getter).Get().(T)
 }
 
@@ -77,14 +77,14 @@ func scenarios() []scenario {
 }
 
 func TestChaos(t *testing.T) {
-	seed := given[uint64]("seed")
+	seed := flagValue[uint64]("seed")
 	t.Logf("-seed %d", seed)
 	where := machine()
-	bench := newWorkbench(t)
+	bench := newEnvironment(t)
 	var rows []row
 	for _, s := range scenarios() {
 		t.Run(s.name, func(t *testing.T) {
-			r := &trial{T: t, workbench: bench, long: given[bool]("long")}
+			r := &trial{T: t, environment: bench, long: flagValue[bool]("long")}
 			var number uint64
 			if _, err := fmt.Sscanf(s.name, "%d-", &number); err != nil {
 				t.Fatal(err)
@@ -99,8 +99,8 @@ func TestChaos(t *testing.T) {
 	}
 	table := table(where, seed, rows)
 	t.Log("\n" + table)
-	if file := given[string]("report"); file != "" {
-		if err := splice(file, table); err != nil {
+	if file := flagValue[string]("report"); file != "" {
+		if err := replaceTable(file, table); err != nil {
 			t.Error(err)
 		}
 	}
@@ -109,7 +109,7 @@ func TestChaos(t *testing.T) {
 // trial is one run of a scenario.
 type trial struct {
 	*testing.T
-	*workbench
+	*environment
 	long    bool
 	random  *rand.Rand
 	figures []string
@@ -118,7 +118,7 @@ type trial struct {
 // with returns a trial within t, whose random numbers follow from a seed of its
 // own.
 func (t *trial) with(sub *testing.T, seed uint64) *trial {
-	return &trial{T: sub, workbench: t.workbench, long: t.long, random: rand.New(rand.NewPCG(seed, 0))} //nolint:gosec // it has to be repeatable
+	return &trial{T: sub, environment: t.environment, long: t.long, random: rand.New(rand.NewPCG(seed, 0))} //nolint:gosec // it has to be repeatable
 }
 
 // size is how much of something there is.
@@ -163,7 +163,7 @@ const (
 	tableEnds   = "<!-- end -->\n"
 )
 
-func splice(file, table string) error {
+func replaceTable(file, table string) error {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return err

@@ -38,20 +38,20 @@ func skewed() scenario {
 			for _, skew := range []time.Duration{off, -off} {
 				o, r := t.objects(), t.record()
 				p := t.proxy(o.cluster)
-				m := &mover{by: skew, moment: regexp.MustCompile(`"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"`)}
-				p.inject(m.answer)
-				t.each(n, o.create)
+				m := &timestampShifter{by: skew, moment: regexp.MustCompile(`"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"`)}
+				p.inject(m.handle)
+				t.forEach(n, o.create)
 				i := t.install(p.Kubeconfig, o.config(r, "create"))
 				i.watching().terminate()
 				if r.total() > 0 {
 					t.Errorf("clock off by %s: %d actions for objects that were there before", skew, r.total())
 				}
-				o.forget()
-				t.each(n, func(i int) error { return o.create(n + i) })
+				o.reset()
+				t.forEach(n, func(i int) error { return o.create(n + i) })
 				w := i.start()
-				t.each(n, func(i int) error { return o.create(2*n + i) })
-				w.says(`"msg":"watching"`)
-				t.each(n, func(i int) error { return o.create(3*n + i) })
+				t.forEach(n, func(i int) error { return o.create(2*n + i) })
+				w.waitForLog(`"msg":"watching"`)
+				t.forEach(n, func(i int) error { return o.create(3*n + i) })
 				missing := r.settle(t, o.written())
 				if len(missing) > 0 || r.total() != 3*n {
 					t.Errorf("clock off by %s: %d actions for %d creates, never for %q", skew, r.total(), 3*n, missing)
@@ -67,35 +67,35 @@ func skewed() scenario {
 	}
 }
 
-// mover moves each timestamp that the worker is told of ConfigMaps.
-type mover struct {
+// timestampShifter moves each timestamp that the worker is told of ConfigMaps.
+type timestampShifter struct {
 	by     time.Duration
 	moment *regexp.Regexp
 	count  atomic.Int64
 }
 
-func (m *mover) answer(w http.ResponseWriter, req *http.Request, forward http.Handler) bool {
+func (m *timestampShifter) handle(w http.ResponseWriter, req *http.Request, forward http.Handler) bool {
 	if !strings.Contains(req.URL.Path, "/configmaps") {
 		return false
 	}
 	req.Header.Del("Accept-Encoding") // what is compressed cannot be moved
 	req.Header.Set("Accept", "application/json")
-	forward.ServeHTTP(&movedLines{ResponseWriter: w, mover: m}, req)
+	forward.ServeHTTP(&shiftedLines{ResponseWriter: w, timestampShifter: m}, req)
 	return true
 }
 
-// movedLines is a response of whole lines, or of one.
-type movedLines struct {
+// shiftedLines is a response of whole lines, or of one.
+type shiftedLines struct {
 	http.ResponseWriter
-	*mover
+	*timestampShifter
 	rest []byte
 }
 
 // Unwrap lets the proxy flush.
-func (l *movedLines) Unwrap() http.ResponseWriter { return l.ResponseWriter }
+func (l *shiftedLines) Unwrap() http.ResponseWriter { return l.ResponseWriter }
 
 // WriteHeader passes on a length that stays: a moved timestamp is as long.
-func (l *movedLines) WriteHeader(code int) {
+func (l *shiftedLines) WriteHeader(code int) {
 	if date, err := http.ParseTime(l.Header().Get("Date")); err == nil {
 		l.Header().Set("Date", date.Add(l.by).Format(http.TimeFormat))
 	}
@@ -103,7 +103,7 @@ func (l *movedLines) WriteHeader(code int) {
 }
 
 // Write moves what is complete: the API server ends a list with a line end, too.
-func (l *movedLines) Write(data []byte) (int, error) {
+func (l *shiftedLines) Write(data []byte) (int, error) {
 	l.rest = append(l.rest, data...)
 	end := bytes.LastIndexByte(l.rest, '\n') + 1
 	moved := l.moment.ReplaceAllFunc(l.rest[:end], func(text []byte) []byte {

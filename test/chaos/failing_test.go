@@ -40,13 +40,13 @@ func failingAction() scenario {
 			o := t.objects()
 			bad := func(key string) bool { return key < object(failing) }
 			r := t.recordAs(func(_ *http.Request, got report) bool { return !bad(got.Key) })
-			t.each(failing+fine, o.create)
+			t.forEach(failing+fine, o.create)
 			i := t.install(o.cluster.Kubeconfig, "triggers:"+o.trigger("record", r, "update",
 				"    retry: {limit: 4, backoff: {initial: 300ms, max: 2s, factor: 2}}\n"))
 			w := i.watching()
-			o.forget()
-			t.each(failing+fine, o.update)
-			o.await(func() bool { return r.total() == failing*(1+retries)+fine })
+			o.reset()
+			t.forEach(failing+fine, o.update)
+			o.waitUntil(func() bool { return r.total() == failing*(1+retries)+fine })
 			if missing := r.settle(t, o.written()); len(missing) > 0 {
 				t.Errorf("never acted on: %q", missing)
 			}
@@ -80,7 +80,7 @@ func failingAction() scenario {
 			if len(waits) != failing*retries || worst > jitter {
 				t.Errorf("%d waits, want %d; off by %.0f %% at most, want %.0f %%", len(waits), failing*retries, 100*worst, 100*jitter)
 			}
-			letters := i.letters()
+			letters := i.deadLetters()
 			for _, l := range letters {
 				if l.Attempts != 1+retries || !slices.Contains(o.written(), l.Event.ID) {
 					t.Errorf("dead letter of event %s after %d attempts", l.Event.ID, l.Attempts)
@@ -95,8 +95,8 @@ func failingAction() scenario {
 	}
 }
 
-// letters returns the dead letters that are stored.
-func (i *installation) letters() []store.DeadLetter {
+// deadLetters returns the dead letters that are stored.
+func (i *installation) deadLetters() []store.DeadLetter {
 	i.t.Helper()
 	s, err := file.Open(i.t.Context(), i.store(), file.Options{})
 	if err != nil {

@@ -33,21 +33,21 @@ func missedWhileDown() scenario {
 		run: func(t *trial) {
 			n := t.size(30, 100)
 			o, r := t.objects(), t.record()
-			t.each(3*n, o.create)
+			t.forEach(3*n, o.create)
 			i := t.install(o.cluster.Kubeconfig, o.config(r, "create, update, delete"))
 			w := i.watching()
-			o.forget()
-			t.each(2*n, o.update) // of which some are updated again, some deleted, below
+			o.reset()
+			t.forEach(2*n, o.update) // of which some are updated again, some deleted, below
 			if missing := r.settle(t, o.written()); len(missing) > 0 {
 				t.Fatalf("never acted on: %q", missing)
 			}
 			w.terminate()
 			before := len(r.all())
-			o.forget()
-			t.each(n, func(i int) error { return o.create(3*n + i) })
-			t.each(n, o.update)
+			o.reset()
+			t.forEach(n, func(i int) error { return o.create(3*n + i) })
+			t.forEach(n, o.update)
 			deleted := o.uidsOf(n, n)
-			t.each(n, func(i int) error { return o.delete(n + i) })
+			t.forEach(n, func(i int) error { return o.delete(n + i) })
 			o.cluster.Expire(t)
 
 			w = i.watching()
@@ -89,7 +89,7 @@ func listedAgain() scenario {
 		run: func(t *trial) {
 			objects, lists := t.size(30, 100), t.size(20, 100)
 			o, r := t.objects(), t.record()
-			t.each(objects, o.create)
+			t.forEach(objects, o.create)
 			p := t.proxy(o.cluster)
 			i := t.install(p.Kubeconfig, o.config(r, "create, update, delete"))
 			w := i.watching()
@@ -129,8 +129,8 @@ func listedAgain() scenario {
 			if acted > 0 {
 				t.Errorf("acted on %v", r.all())
 			}
-			o.forget()
-			t.each(1, o.update) // the watch lives
+			o.reset()
+			t.forEach(1, o.update) // the watch lives
 			if missing := r.settle(t, o.written()); len(missing) > 0 || r.total() != 1 {
 				t.Errorf("after one update: %d actions, %d missing, want 1 and 0", r.total(), len(missing))
 			}
@@ -147,19 +147,19 @@ func restored() scenario {
 		run: func(t *trial) {
 			n := t.size(10, 100)
 			o, r := t.objects(), t.record()
-			t.each(2*n, o.create)
+			t.forEach(2*n, o.create)
 			i := t.install(o.cluster.Kubeconfig, o.config(r, "create, update, delete"))
 			w := i.watching()
 			for _, up := range []bool{true, false} {
-				o.forget()
-				t.each(n, o.update) // the API server knows their last state at the snapshot
+				o.reset()
+				t.forEach(n, o.update) // the API server knows their last state at the snapshot
 				o.cluster.Snapshot(t, "older")
 				back := o.final()
-				t.each(n, o.update)
+				t.forEach(n, o.update)
 				created := len(o.written())
-				t.each(n, func(i int) error { return o.create(2*n + i) })
+				t.forEach(n, func(i int) error { return o.create(2*n + i) })
 				lost := o.written()[created:]
-				t.each(n, func(i int) error { return o.delete(n + i) })
+				t.forEach(n, func(i int) error { return o.delete(n + i) })
 				if missing := r.settle(t, o.written()); len(missing) > 0 {
 					t.Fatalf("before the restore, never acted on: %q", missing)
 				}
@@ -171,12 +171,12 @@ func restored() scenario {
 				if !up {
 					w = i.start()
 				}
-				w.says("API server state is older than the resume point")
+				w.waitForLog("API server state is older than the resume point")
 				// The updates are undone, the created are gone, the deleted are back.
-				o.await(func() bool { return r.total() >= before+3*n })
-				o.judgeDiff(r, before, back, lost, n)
-				o.forget()
-				t.each(n, o.update)
+				o.waitUntil(func() bool { return r.total() >= before+3*n })
+				o.checkDiff(r, before, back, lost, n)
+				o.reset()
+				t.forEach(n, o.update)
 				if missing := r.settle(t, o.written()); len(missing) > 0 {
 					t.Errorf("after the restore, never acted on: %q", missing)
 				}
@@ -187,9 +187,9 @@ func restored() scenario {
 	}
 }
 
-// judgeDiff fails the trial unless the actions after the first are n updates
+// checkDiff fails the trial unless the actions after the first are n updates
 // back to states, n deletes of the lost, and n creates.
-func (o *objects) judgeDiff(r *recorder, first int, back, lost []string, n int) {
+func (o *objects) checkDiff(r *recorder, first int, back, lost []string, n int) {
 	o.t.Helper()
 	got := map[string]int{}
 	for _, a := range r.all()[first:] {
@@ -209,8 +209,8 @@ func (o *objects) judgeDiff(r *recorder, first int, back, lost []string, n int) 
 	}
 }
 
-// await waits until what has to come has come, or for patience.
-func (o *objects) await(done func() bool) {
+// waitUntil waits until done returns true, or for waitTimeout.
+func (o *objects) waitUntil(done func() bool) {
 	o.t.Helper()
 	for deadline := time.Now().Add(patience / 2); !done() && time.Now().Before(deadline); {
 		time.Sleep(20 * time.Millisecond)

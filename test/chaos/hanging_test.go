@@ -36,7 +36,7 @@ func hangingAction() scenario {
 			const objects, rate, timeout = 20, 50, time.Second
 			rounds, updates := t.size(1, 7), t.size(100, 500)
 			o, r := t.objects(), t.record()
-			t.each(objects+1, o.create)
+			t.forEach(objects+1, o.create)
 			var hang atomic.Bool
 			var mu sync.Mutex
 			var held []time.Duration
@@ -71,12 +71,12 @@ func hangingAction() scenario {
 			w := i.watching()
 			phase := func(on bool) []time.Duration {
 				hang.Store(on)
-				o.forget()
-				t.paced(updates, rate, func(n int) error { return o.update(n % objects) })
+				o.reset()
+				t.atRate(updates, rate, func(n int) error { return o.update(n % objects) })
 				if missing := r.settle(t, o.written()); len(missing) > 0 {
 					t.Errorf("never acted on: %q", missing)
 				}
-				o.await(func() bool {
+				o.waitUntil(func() bool {
 					mu.Lock()
 					defer mu.Unlock()
 					return strings.Count(w.output(), `"Event dead-lettered"`) >= len(held)

@@ -31,19 +31,19 @@ func killedWhileUpdating() scenario {
 		run: func(t *trial) {
 			objects, updates, kills, rate := t.size(50, 500), t.size(300, 5000), t.size(4, 20), t.size(60, 100)
 			o, r := t.objects(), t.record()
-			t.each(objects, o.create)
-			o.forget()
+			t.forEach(objects, o.create)
+			o.reset()
 			i := t.install(o.cluster.Kubeconfig, o.config(r, "update"))
 			w := i.watching()
 			k := t.killer(i, w, updates, kills)
-			t.paced(updates, rate, func(n int) error {
-				k.at(n)
+			t.atRate(updates, rate, func(n int) error {
+				k.maybeKill(n)
 				return o.update(t.random.IntN(objects))
 			})
 			missing := r.settle(t, o.written())
-			t.judge(missing, o)
+			t.checkMissing(missing, o)
 			t.figure("%d kills, %d updates of %d objects, %d lost", kills, updates, objects, len(missing))
-			t.judgeRepeated(r, updates)
+			t.checkRepeated(r, updates)
 			k.worker.terminate()
 		},
 	}
@@ -63,8 +63,8 @@ func killedWhileCreating() scenario {
 			var there []int
 			next := 0
 			k := t.killer(i, w, 2*objects, kills)
-			t.paced(2*objects, rate, func(n int) error {
-				k.at(n)
+			t.atRate(2*objects, rate, func(n int) error {
+				k.maybeKill(n)
 				if next < objects && (len(there) == 0 || t.random.IntN(2) == 0) {
 					there = append(there, next)
 					next++
@@ -80,7 +80,7 @@ func killedWhileCreating() scenario {
 				t.Errorf("never acted on: %q", missing)
 			}
 			t.figure("%d kills, %d UIDs, %d creates and deletes lost", kills, objects, len(missing))
-			t.judgeRepeated(r, 2*objects)
+			t.checkRepeated(r, 2*objects)
 			k.worker.terminate()
 		},
 	}
@@ -127,8 +127,8 @@ func (t *trial) killer(i *installation, w *worker, steps, kills int) *killer {
 	return k
 }
 
-// at kills the worker where it is time for it, and starts another.
-func (k *killer) at(step int) {
+// maybeKill kills the worker if a kill is due at step, and starts another.
+func (k *killer) maybeKill(step int) {
 	if len(k.moments) == 0 || step != k.moments[0] {
 		return
 	}
@@ -138,8 +138,8 @@ func (k *killer) at(step int) {
 	k.worker = k.installation.start()
 }
 
-// judge fails the trial where events, or even the last states, are missing.
-func (t *trial) judge(missing []string, o *objects) {
+// checkMissing fails the trial where events, or even the last states, are missing.
+func (t *trial) checkMissing(missing []string, o *objects) {
 	t.Helper()
 	if len(missing) == 0 {
 		return
@@ -148,10 +148,10 @@ func (t *trial) judge(missing []string, o *objects) {
 	t.Errorf("%d events were never acted on, of which %d are the last of their objects: %q", len(missing), len(final), missing)
 }
 
-// judgeRepeated fails the trial where more than 5 % of n events were acted on
+// checkRepeated fails the trial where more than 5 % of n events were acted on
 // twice. How much is done between two saves is a matter of the machine: the
 // short form, which shares it with others, only counts.
-func (t *trial) judgeRepeated(r *recorder, n int) {
+func (t *trial) checkRepeated(r *recorder, n int) {
 	t.Helper()
 	const limit = 0.05
 	part := float64(r.repeated()) / float64(n)

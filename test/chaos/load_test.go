@@ -48,22 +48,22 @@ func slowAction() scenario {
 				delete(running, got.Key)
 				return true
 			})
-			t.each(objects, o.create)
+			t.forEach(objects, o.create)
 			i := t.install(o.cluster.Kubeconfig, "triggers:"+o.trigger("record", r, "update", "    concurrency: 4\n"))
 			w := i.watching()
-			o.forget()
+			o.reset()
 			start := time.Now()
 			for range updates {
-				t.each(objects, o.update)
+				t.forEach(objects, o.update)
 			}
 			missing := r.settle(t, o.written())
-			t.judge(missing, o)
+			t.checkMissing(missing, o)
 			reports := r.all()
 			took := reports[len(reports)-1].at.Sub(start)
 			if r.repeated() > 0 {
 				t.Errorf("%d repeated", r.repeated())
 			}
-			o.judgeOrder(reports)
+			o.checkOrder(reports)
 			mu.Lock()
 			together := most
 			mu.Unlock()
@@ -76,9 +76,9 @@ func slowAction() scenario {
 	}
 }
 
-// judgeOrder fails the trial unless each object's events were acted on in the
+// checkOrder fails the trial unless each object's events were acted on in the
 // order in which they happened.
-func (o *objects) judgeOrder(reports []report) {
+func (o *objects) checkOrder(reports []report) {
 	o.t.Helper()
 	got, want := map[string][]string{}, map[string][]string{}
 	for _, r := range reports {
@@ -111,10 +111,10 @@ func burst() scenario {
 			i := t.install(o.cluster.Kubeconfig, o.config(r, "create"))
 			// What happened while the worker was away comes at once.
 			i.watching().terminate()
-			t.each(n, o.create)
+			t.forEach(n, o.create)
 			w := i.watching()
 			missing := r.settle(t, o.written())
-			t.judge(missing, o)
+			t.checkMissing(missing, o)
 			peak, err := peakMemory(w.cmd.Process.Pid)
 			if err != nil {
 				t.Fatal(err)

@@ -76,7 +76,7 @@ func selfTrigger() scenario {
 			const objects = 10
 			rounds := t.size(2, 20)
 			o, r := t.objects(), t.record()
-			t.each(objects+2, o.create)
+			t.forEach(objects+2, o.create)
 			watch := func(name, filter, target string) string {
 				return fmt.Sprintf(`
   - name: %s
@@ -94,9 +94,9 @@ func selfTrigger() scenario {
 				watch("right", fmt.Sprintf("context.data.metadata.name == %q", right), ", name: "+left))
 			i.write("actions/touch.cue", touchAction)
 			w := i.watching()
-			o.forget()
+			o.reset()
 			for range rounds {
-				t.each(objects, o.update)
+				t.forEach(objects, o.update)
 			}
 			if missing := r.settle(t, o.written()); len(missing) > 0 {
 				t.Errorf("never acted on: %q", missing)
@@ -115,8 +115,8 @@ func selfTrigger() scenario {
 				return int(sum(w.scrape(), "kube_trigger_events_total", `reason="LoopBroken"`))
 			}
 			t.until("the end of a circle of triggers", func() bool { return broken() > 0 })
-			o.forget()
-			t.each(objects, o.update)
+			o.reset()
+			t.forEach(objects, o.update)
 			if missing := r.settle(t, o.written()); len(missing) > 0 {
 				t.Errorf("after the circle was broken, never acted on: %q", missing)
 			}

@@ -29,7 +29,7 @@ func (w *worker) scrape() map[string]float64 {
 	t := w.t
 	t.Helper()
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
-	response, err := client.Get("http://" + w.said("serving metrics", "address") + "/metrics")
+	response, err := client.Get("http://" + w.logged("serving metrics", "address") + "/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,15 +35,15 @@ func million() scenario {
 			const objects, triggers, samples, leak = 500, 20, 10, 20
 			wanted := t.size(4000, 1_000_000)
 			o, r := t.objects(), t.record()
-			i := t.install(o.cluster.Kubeconfig, o.many(r, triggers))
-			t.each(objects, o.create)
+			i := t.install(o.cluster.Kubeconfig, o.manyTriggers(r, triggers))
+			t.forEach(objects, o.create)
 			w := i.watching()
-			o.forget()
+			o.reset()
 			var updates atomic.Int64
 			var heaps, goroutines []float64
 			handled := 0
 			for sample := 1; sample <= samples; {
-				t.each(wanted/samples/triggers, func(int) error { return o.touch(int(updates.Add(1)) % objects) })
+				t.forEach(wanted/samples/triggers, func(int) error { return o.updateUnrecorded(int(updates.Add(1)) % objects) })
 				var now map[string]float64
 				t.until("an idle worker", func() bool {
 					now = w.scrape()
@@ -57,8 +57,8 @@ func million() scenario {
 				goroutines = append(goroutines, now["go_goroutines"])
 				sample++
 			}
-			t.each(objects, o.update)
-			missing := r.settle(t, o.acted())
+			t.forEach(objects, o.update)
+			missing := r.settle(t, o.expectedIDs())
 			w.terminate()
 
 			warm := samples / 5
@@ -78,9 +78,9 @@ func million() scenario {
 	}
 }
 
-// many returns a configuration of n triggers for one watch, whose filters take
-// different ways; the first tells r of one object in a hundred.
-func (o *objects) many(r *recorder, n int) string {
+// manyTriggers returns a configuration of n triggers with one watch and different
+// filters. The first one reports one object in a hundred to r.
+func (o *objects) manyTriggers(r *recorder, n int) string {
 	filters := []string{
 		`context.data.metadata.name =~ "00$"`,
 		`context.data.metadata.name == "other"`,
@@ -106,8 +106,8 @@ func (o *objects) many(r *recorder, n int) string {
 	return b.String()
 }
 
-// acted returns the events that the first of many acts on.
-func (o *objects) acted() []string {
+// expectedIDs returns the IDs of the events that match the first trigger.
+func (o *objects) expectedIDs() []string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	var ids []string
@@ -119,8 +119,8 @@ func (o *objects) acted() []string {
 	return ids
 }
 
-// touch changes an object and keeps no account of it.
-func (o *objects) touch(i int) error {
+// updateUnrecorded updates an object without recording the write.
+func (o *objects) updateUnrecorded(i int) error {
 	o.mu.Lock()
 	o.edits++
 	patch := fmt.Sprintf(`{"data":{"edit":"%d"}}`, o.edits)

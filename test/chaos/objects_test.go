@@ -98,7 +98,7 @@ func (o *objects) create(i int) error {
 	if err != nil {
 		return err
 	}
-	o.acknowledged(cm, began)
+	o.recordWrite(cm, began)
 	return nil
 }
 
@@ -121,7 +121,7 @@ func (o *objects) delete(i int) error {
 	return nil
 }
 
-func (o *objects) acknowledged(cm *corev1.ConfigMap, began time.Time) {
+func (o *objects) recordWrite(cm *corev1.ConfigMap, began time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.uids[cm.Name] = string(cm.UID)
@@ -130,8 +130,8 @@ func (o *objects) acknowledged(cm *corev1.ConfigMap, began time.Time) {
 	o.began[eventID(cm)] = began
 }
 
-// forget starts the account anew: what was so far is no matter.
-func (o *objects) forget() {
+// reset starts the account anew: what was so far is no matter.
+func (o *objects) reset() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.events, o.latest = nil, map[string]string{}
@@ -156,8 +156,8 @@ func (o *objects) final() []string {
 	return ids
 }
 
-// each calls f with 0 to n-1, some at a time, and ends the trial if one fails.
-func (t *trial) each(n int, f func(i int) error) {
+// forEach calls f with 0 to n-1, some at a time, and ends the trial if one fails.
+func (t *trial) forEach(n int, f func(i int) error) {
 	t.Helper()
 	const parallel = 8
 	var running sync.WaitGroup
@@ -184,9 +184,9 @@ func (t *trial) each(n int, f func(i int) error) {
 	}
 }
 
-// paced calls f with 0 to n-1, so many times a second, one after the other, and
+// atRate calls f with 0 to n-1, so many times a second, one after the other, and
 // ends the trial if it fails.
-func (t *trial) paced(n, rate int, f func(i int) error) {
+func (t *trial) atRate(n, rate int, f func(i int) error) {
 	t.Helper()
 	ticker := time.NewTicker(time.Second / time.Duration(rate))
 	defer ticker.Stop()
@@ -206,6 +206,6 @@ func (o *objects) set(i int, key, value string) error {
 	if err != nil {
 		return err
 	}
-	o.acknowledged(cm, began)
+	o.recordWrite(cm, began)
 	return nil
 }

@@ -37,10 +37,10 @@ func outages() scenario {
 		run: func(t *trial) {
 			objects, rounds := t.size(20, 200), t.size(1, 5)
 			o, r := t.objects(), t.record()
-			t.each(objects, o.create)
+			t.forEach(objects, o.create)
 			i := t.install(o.cluster.Kubeconfig, o.config(r, "create, update"))
 			w := i.watching()
-			o.forget()
+			o.reset()
 			stop := o.keepUpdating(objects, 50)
 			var slowest time.Duration
 			for range rounds {
@@ -48,9 +48,9 @@ func outages() scenario {
 					{o.cluster.StopAPIServer, o.cluster.StartAPIServer},
 					{o.cluster.StopEtcd, o.cluster.StartEtcd},
 				} {
-					t.pause(time.Second)
+					t.sleep(time.Second)
 					part.stop(t)
-					t.pause(2 * time.Second)
+					t.sleep(2 * time.Second)
 					part.start(t)
 					slowest = max(slowest, o.actsAgain(r, objects))
 				}
@@ -70,8 +70,8 @@ func outages() scenario {
 	}
 }
 
-// pause lets a random time pass, up to twice d.
-func (t *trial) pause(d time.Duration) {
+// sleep lets a random time pass, up to twice d.
+func (t *trial) sleep(d time.Duration) {
 	time.Sleep(time.Duration(t.random.Int64N(2 * int64(d))))
 }
 

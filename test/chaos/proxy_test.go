@@ -35,7 +35,7 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// proxy stands between a worker and the API server.
+// proxy forwards requests of a worker to the API server, and injects faults.
 type proxy struct {
 	// Kubeconfig is the path of one for whoever talks through the proxy.
 	Kubeconfig string

@@ -48,24 +48,24 @@ func terminated() scenario {
 				}
 				return true
 			})
-			t.each(n, o.create)
+			t.forEach(n, o.create)
 			i := t.install(o.cluster.Kubeconfig, "triggers:"+o.trigger("record", r, "update", fmt.Sprintf("    concurrency: %d\n    timeout: 1m\n", n)),
 				"--shutdown-grace", grace.String())
 			w := i.watching()
-			o.forget()
-			t.each(n, o.update)
-			o.await(func() bool { return r.total() == n })
+			o.reset()
+			t.forEach(n, o.update)
+			o.waitUntil(func() bool { return r.total() == n })
 			if r.total() != n {
 				t.Fatalf("%d actions run, want %d", r.total(), n)
 			}
 			took := make(chan time.Duration, 1)
 			go func() { took <- w.terminate() }()
-			w.says("Engine stopping")
+			w.waitForLog("Engine stopping")
 			close(finish)
 			exit := <-took
 			close(unstick)
 			again := i.watching()
-			o.await(func() bool { return r.total() >= n+n/2 })
+			o.waitUntil(func() bool { return r.total() >= n+n/2 })
 			missing := r.settle(t, o.written())
 			again.terminate()
 			replayed := r.repeated()

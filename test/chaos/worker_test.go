@@ -36,15 +36,15 @@ import (
 // patience is how long anything may take before it is lost.
 const patience = 2 * time.Minute
 
-// workbench is what all trials share.
-type workbench struct {
+// environment is what all trials share.
+type environment struct {
 	// program returns the path of kube-trigger.
 	program func() (string, error)
 }
 
-func newWorkbench(t *testing.T) *workbench {
+func newEnvironment(t *testing.T) *environment {
 	dir := t.TempDir()
-	return &workbench{program: sync.OnceValues(func() (string, error) {
+	return &environment{program: sync.OnceValues(func() (string, error) {
 		file := filepath.Join(dir, "kube-trigger")
 		args := []string{"build", "-o", file}
 		if raced() {
@@ -138,12 +138,12 @@ func (i *installation) start() *worker {
 func (i *installation) watching() *worker {
 	i.t.Helper()
 	w := i.start()
-	w.says(`"msg":"watching"`)
+	w.waitForLog(`"msg":"watching"`)
 	return w
 }
 
-// says waits until the log of the worker has text.
-func (w *worker) says(text string) {
+// waitForLog waits until the log of the worker has text.
+func (w *worker) waitForLog(text string) {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
 	defer cancel()
@@ -159,8 +159,8 @@ func (w *worker) says(text string) {
 	}
 }
 
-// said returns what the worker logged with a message.
-func (w *worker) said(message, name string) string {
+// logged returns what the worker logged with a message.
+func (w *worker) logged(message, name string) string {
 	w.t.Helper()
 	for line := range strings.Lines(w.output()) {
 		var l map[string]any

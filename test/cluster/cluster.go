@@ -129,17 +129,17 @@ func connect(s *supervisor) (*Cluster, error) {
 // Close ends the cluster and returns when nothing of it is left.
 func (c *Cluster) Close() error { return c.supervisor.close() }
 
-// sharing starts at most one cluster of each kind for the tests of a process.
-type sharing struct {
+// sharedClusters starts at most one cluster of each kind for the tests of a process.
+type sharedClusters struct {
 	mu       sync.Mutex
 	clusters map[bool]*Cluster
 }
 
 // A test process is the scope that a shared cluster has; nothing but a variable
 // of the process has it too.
-var shared = sharing{clusters: map[bool]*Cluster{}} //nolint:gochecknoglobals // see above
+var shared = sharedClusters{clusters: map[bool]*Cluster{}} //nolint:gochecknoglobals // see above
 
-func (s *sharing) get(controllerManager bool) (*Cluster, error) {
+func (s *sharedClusters) get(controllerManager bool) (*Cluster, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if c, ok := s.clusters[controllerManager]; ok {

@@ -26,7 +26,7 @@ const (
 // StopAPIServer ends the API server as a crash would.
 func (c *Cluster) StopAPIServer(t testing.TB) {
 	t.Helper()
-	c.ask(t, request{Do: "kill", Process: apiServer})
+	c.request(t, request{Do: "kill", Process: apiServer})
 }
 
 // StartAPIServer starts it again, on the same port, and returns when it is
@@ -34,20 +34,20 @@ func (c *Cluster) StopAPIServer(t testing.TB) {
 // get 410 Gone.
 func (c *Cluster) StartAPIServer(t testing.TB) {
 	t.Helper()
-	c.ask(t, request{Do: "start", Process: apiServer})
+	c.request(t, request{Do: "start", Process: apiServer})
 }
 
 // StopEtcd ends etcd as a crash would. What the API server answered stays.
 func (c *Cluster) StopEtcd(t testing.TB) {
 	t.Helper()
-	c.ask(t, request{Do: "kill", Process: etcd})
+	c.request(t, request{Do: "kill", Process: etcd})
 }
 
 // StartEtcd starts it again, on the same port, and returns when it is ready and
 // the API server, if that runs, has found it.
 func (c *Cluster) StartEtcd(t testing.TB) {
 	t.Helper()
-	c.ask(t, request{Do: "start", Process: etcd})
+	c.request(t, request{Do: "start", Process: etcd})
 }
 
 // Expire makes etcd and the API server forget all but the latest state: every
@@ -57,14 +57,14 @@ func (c *Cluster) StartEtcd(t testing.TB) {
 func (c *Cluster) Expire(t testing.TB) {
 	t.Helper()
 	c.StopAPIServer(t)
-	c.ask(t, request{Do: "compact"})
+	c.request(t, request{Do: "compact"})
 	c.StartAPIServer(t)
 }
 
 // Snapshot keeps a copy of etcd's state under name. etcd is away meanwhile.
 func (c *Cluster) Snapshot(t testing.TB, name string) {
 	t.Helper()
-	c.ask(t, request{Do: "snapshot", Name: name})
+	c.request(t, request{Do: "snapshot", Name: name})
 }
 
 // Restore brings back the state that Snapshot kept under name and restarts
@@ -72,12 +72,12 @@ func (c *Cluster) Snapshot(t testing.TB, name string) {
 // same one may name another state than before.
 func (c *Cluster) Restore(t testing.TB, name string) {
 	t.Helper()
-	c.ask(t, request{Do: "restore", Name: name})
+	c.request(t, request{Do: "restore", Name: name})
 }
 
-func (c *Cluster) ask(t testing.TB, r request) {
+func (c *Cluster) request(t testing.TB, r request) {
 	t.Helper()
-	if err := c.supervisor.ask(r); err != nil {
+	if err := c.supervisor.request(r); err != nil {
 		t.Fatal(err)
 	}
 }

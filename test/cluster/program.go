@@ -66,7 +66,7 @@ func build(ctx context.Context) (string, error) {
 	if _, err := os.Stat(program); err == nil {
 		return program, nil
 	}
-	// Whoever sees the program sees all of it, also if two build at once.
+	// The rename is atomic, also if two processes build at once.
 	fresh := fmt.Sprintf("%s.%d", program, os.Getpid())
 	cmd := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-o", fresh, ".")
 	cmd.Dir = src

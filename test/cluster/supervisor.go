@@ -80,7 +80,7 @@ func supervise(ctx context.Context, o options) (*supervisor, error) {
 	s.process = cmd.Process
 	err = errors.Join(err, theirIn.Close(), theirOut.Close())
 	if err == nil {
-		err = s.answer(ctx)
+		err = s.readState(ctx)
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.close())
@@ -88,8 +88,8 @@ func supervise(ctx context.Context, o options) (*supervisor, error) {
 	return s, nil
 }
 
-// ask sends r and returns when it is done.
-func (s *supervisor) ask(r request) error {
+// request sends r and returns when it is done.
+func (s *supervisor) request(r request) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	line, err := json.Marshal(r)
@@ -99,14 +99,14 @@ func (s *supervisor) ask(r request) error {
 	if _, err := s.stdin.Write(append(line, '\n')); err != nil {
 		return fmt.Errorf("ask control plane to %s: %w", r.Do, err)
 	}
-	if err := s.answer(context.Background()); err != nil {
+	if err := s.readState(context.Background()); err != nil {
 		return fmt.Errorf("ask control plane to %s %s%s: %w", r.Do, r.Process, r.Name, err)
 	}
 	return nil
 }
 
-// answer reads one state, or ends everything when ctx does.
-func (s *supervisor) answer(ctx context.Context) error {
+// readState reads one state. It closes the supervisor if ctx ends first.
+func (s *supervisor) readState(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { s.stdin.Close() })
 	defer stop()
 	line, err := s.answers.ReadBytes('\n')

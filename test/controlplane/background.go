@@ -64,7 +64,7 @@ func parseBackground(name string, args []string, more func(*flag.FlagSet)) (back
 
 func (b background) path(name string) string { return filepath.Join(b.dir, name) }
 
-// running says whether any process holds the lock.
+// running reports whether a process holds the lock.
 func (b background) running() (bool, error) {
 	held, err := lock.Try(b.path(lockName))
 	if errors.Is(err, lock.ErrHeld) {

@@ -45,7 +45,7 @@ var goSum []byte
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
-	// Whoever read our output may be gone; there is still something to clean up.
+	// The reader of the output may be gone; the clean-up continues.
 	signal.Ignore(syscall.SIGPIPE)
 	err := run(ctx, os.Args[1:])
 	stop()

@@ -35,7 +35,7 @@ type scratch struct {
 
 const lockName = "lock"
 
-// newScratch makes a folder and removes those that nobody owns any more.
+// newScratch creates a folder, and removes folders whose process has ended.
 func newScratch(ctx context.Context) (_ scratch, err error) {
 	parent := filepath.Join(os.TempDir(), fmt.Sprintf("kube-trigger-%d", os.Getuid()))
 	// Between its creation and its lock a folder looks like one left behind.

@@ -70,7 +70,7 @@ func serve(ctx context.Context, args []string, in io.Reader, out io.Writer) (err
 	defer p.Close()
 	for err := error(nil); ; {
 		if answers.Encode(state(p, dir.path, err)) != nil {
-			return nil // nobody listens any more
+			return nil // the reader has closed the connection
 		}
 		select {
 		case <-ctx.Done():

@@ -44,11 +44,11 @@ import (
 )
 
 const (
-	config    = "examples/bump-application/config.yaml"
-	label     = "trigger.oam.dev/application"
-	version   = oam.AnnotationPublishVersion
-	namespace = "default"
-	patience  = 30 * time.Second
+	config      = "examples/bump-application/config.yaml"
+	label       = "trigger.oam.dev/application"
+	version     = oam.AnnotationPublishVersion
+	namespace   = "default"
+	waitTimeout = 30 * time.Second
 )
 
 func main() {
@@ -61,7 +61,7 @@ func main() {
 }
 
 func run(ctx context.Context) (err error) {
-	say("Building kube-trigger. The first time this takes some minutes.")
+	printStep("Building kube-trigger. The first time this takes some minutes.")
 	dir, err := os.MkdirTemp("", "kube-trigger-demo-")
 	if err != nil {
 		return err
@@ -74,13 +74,13 @@ func run(ctx context.Context) (err error) {
 		return fmt.Errorf("go build: %w", err)
 	}
 
-	say("Starting a control plane: etcd and kube-apiserver, with KubeVela's Application.")
+	printStep("Starting a control plane: etcd and kube-apiserver, with KubeVela's Application.")
 	c, err := cluster.New(ctx, cluster.WithKubeVelaCRDs())
 	if err != nil {
 		return err
 	}
 	defer func() {
-		say("Taking the control plane down.")
+		printStep("Taking the control plane down.")
 		err = errors.Join(err, c.Close())
 	}()
 	client, err := dynamic.NewForConfig(c.Config)
@@ -90,12 +90,12 @@ func run(ctx context.Context) (err error) {
 	d := demo{client.Resource(schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}).Namespace(namespace),
 		client.Resource(v1beta1.SchemeGroupVersion.WithResource("applications")).Namespace(namespace)}
 
-	say("Creating the Applications web and db, the ConfigMap web-settings, which names\nweb in its label %s, and the ConfigMap unrelated.", label)
+	printStep("Creating the Applications web and db, the ConfigMap web-settings, which names\nweb in its label %s, and the ConfigMap unrelated.", label)
 	if err := d.setUp(ctx); err != nil {
 		return err
 	}
 
-	say("Running: kube-trigger run -c %s\n", config)
+	printStep("Running: kube-trigger run -c %s\n", config)
 	text, err := os.ReadFile(config)
 	if err != nil {
 		return err
@@ -106,7 +106,7 @@ func run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() {
-		say("Ending kube-trigger.")
+		printStep("Ending kube-trigger.")
 		err = errors.Join(err, w.stop())
 	}()
 	return d.show(ctx)
@@ -147,7 +147,7 @@ func (d demo) show(ctx context.Context) error {
 	if err := d.until(ctx, "web", "2"); err != nil {
 		return err
 	}
-	say("Edited web-settings.  web: publishVersion: 1 → 2")
+	printStep("Edited web-settings.  web: publishVersion: 1 → 2")
 	if err := d.edit(ctx, "unrelated", "red"); err != nil {
 		return err
 	}
@@ -166,8 +166,8 @@ func (d demo) show(ctx context.Context) error {
 	if db != "1" {
 		return fmt.Errorf("an edit of an unrelated ConfigMap changed db: publishVersion is %s", db)
 	}
-	say("Edited unrelated.     Nothing changed.  db: publishVersion: 1")
-	say("Edited web-settings.  web: publishVersion: 2 → 3")
+	printStep("Edited unrelated.     Nothing changed.  db: publishVersion: 1")
+	printStep("Edited web-settings.  web: publishVersion: 2 → 3")
 	return nil
 }
 
@@ -187,7 +187,7 @@ func (d demo) version(ctx context.Context, app string) (string, error) {
 
 // until waits for an Application's version.
 func (d demo) until(ctx context.Context, app, want string) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, waitTimeout)
 	defer cancel()
 	for {
 		got, err := d.version(ctx, app)
@@ -199,7 +199,7 @@ func (d demo) until(ctx context.Context, app, want string) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("publishVersion of %s is %s, not %s, after %s", app, got, want, patience)
+			return fmt.Errorf("publishVersion of %s is %s, not %s, after %s", app, got, want, waitTimeout)
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
@@ -238,7 +238,7 @@ func start(ctx context.Context, binary, kubeconfig string) (*worker, error) {
 		return w, nil
 	case err := <-w.ended:
 		return nil, fmt.Errorf("kube-trigger ended: %w", err)
-	case <-time.After(patience):
+	case <-time.After(waitTimeout):
 		err = errors.New("kube-trigger does not watch")
 	case <-ctx.Done():
 		err = ctx.Err()
@@ -253,7 +253,7 @@ func (w *worker) stop() error {
 	return <-w.ended
 }
 
-func say(format string, args ...any) { fmt.Printf("\n"+format+"\n", args...) }
+func printStep(format string, args ...any) { fmt.Printf("\n"+format+"\n", args...) }
 
 func indent(text string) string {
 	return "    " + strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n    ")

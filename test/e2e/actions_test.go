@@ -64,7 +64,7 @@ parameter: word: string
 func (i *installation) stamped(t *testing.T, ns, value, want string) {
 	t.Helper()
 	i.edit(t, ns, "in", value)
-	i.holds(t, ns, "out", "stamp", want)
+	i.expectValue(t, ns, "out", "stamp", want)
 }
 
 // customAction: an action of the namespace goes before one of vela-system; a
@@ -91,7 +91,7 @@ spec:
 	i.apply(t, stamp("vela-system", stamping("system")))
 	i.ready(t, ns, "main")
 	i.stamped(t, ns, "1", "system x 1")
-	pod := i.only(t, ns)
+	pod := i.singlePod(t, ns)
 
 	i.apply(t, stamp(ns, stamping("own")))
 	i.stampedAfter(t, ns, "own x")
@@ -111,7 +111,7 @@ spec:
 	i.delete(t, stamp(ns, "x: 1"))
 	i.stampedAfter(t, ns, "system x")
 	i.ready(t, ns, "main")
-	if now := i.only(t, ns); now != pod || pod.Starts() != 2 {
+	if now := i.singlePod(t, ns); now != pod || pod.Starts() != 2 {
 		t.Errorf("pod %s, started %d times; want %s, twice", now.Name, now.Starts(), pod.Name)
 	}
 }

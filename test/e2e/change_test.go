@@ -93,7 +93,7 @@ func editUnderLoad(t *testing.T, i *installation) {
 	ns := i.Namespace(t)
 	i.apply(t, bump(ns, "main", ""))
 	i.ready(t, ns, "main")
-	pod := i.only(t, ns)
+	pod := i.singlePod(t, ns)
 	loaded := i.load(t, ns, rounds)
 	var took []time.Duration
 	for n := range 5 {
@@ -113,7 +113,7 @@ func editUnderLoad(t *testing.T, i *installation) {
 	}
 	more := i.allBumped(t, ns, rounds)
 	t.Logf("5 edits under load took effect after %v; of %d events 0 were lost, %d were acted on twice", took, rounds*objects, more)
-	if now := i.only(t, ns); now != pod || pod.Starts() != 1 {
+	if now := i.singlePod(t, ns); now != pod || pod.Starts() != 1 {
 		t.Errorf("pod %s, started %d times; want %s, once", now.Name, now.Starts(), pod.Name)
 	}
 }
@@ -201,11 +201,11 @@ func takeover(t *testing.T, i *installation) {
 	})
 	loaded := i.load(t, ns, rounds)
 	for range 2 {
-		active := i.active(t, ns)
+		active := i.activePod(t, ns)
 		active.Evict(t)
 		<-active.Ended()
 	}
-	i.active(t, ns).Kill()
+	i.activePod(t, ns).Kill()
 	if err := <-loaded; err != nil {
 		t.Fatal(err)
 	}

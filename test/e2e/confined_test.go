@@ -165,7 +165,7 @@ func otherAccount(t *testing.T, i *installation) {
 	}
 	i.apply(t, bump(a, "main", "  serviceAccountName: strong"))
 	i.until(t, a, "main", condition(v1alpha1.ConditionWorkerAvailable, metav1.ConditionFalse, v1alpha1.ReasonDeploymentFailed))
-	i.gone(t, a, &corev1.PodList{})
+	i.expectGone(t, a, &corev1.PodList{})
 }
 
 // nameTaken: what somebody else made stays as it is.

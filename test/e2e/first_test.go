@@ -72,7 +72,7 @@ func configMapBumpsApplication(t *testing.T, i *installation) {
 		got.Failed != 0 || got.DeadLetters != 0 || got.LastEventTime == nil || got.LastActionTime == nil || ts.Status.ReadyTriggers != "1/1" {
 		t.Errorf("status %+v", ts.Status)
 	}
-	if starts := i.only(t, ns).Starts(); starts != 1 {
+	if starts := i.singlePod(t, ns).Starts(); starts != 1 {
 		t.Errorf("the worker was started %d times, want 1", starts)
 	}
 
@@ -83,6 +83,6 @@ func configMapBumpsApplication(t *testing.T, i *installation) {
 		&appsv1.DeploymentList{}, &appsv1.ReplicaSetList{}, &corev1.PodList{}, &corev1.ServiceAccountList{}, &rbacv1.RoleBindingList{},
 		&coordinationv1.LeaseList{}, &v1alpha1.TriggerEventList{}, &corev1alpha1.DefinitionList{},
 	} {
-		i.gone(t, ns, list)
+		i.expectGone(t, ns, list)
 	}
 }

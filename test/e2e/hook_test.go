@@ -53,7 +53,7 @@ func hook(t *testing.T, i *installation) {
 	if len(s.Spec.Ports) != 1 || s.Spec.Ports[0].Port != 8090 {
 		t.Fatalf("ports %+v", s.Spec.Ports)
 	}
-	pod := i.only(t, ns)
+	pod := i.singlePod(t, ns)
 	cluster.Eventually(t, "an answer", func(ctx context.Context) error {
 		url := "http://" + pod.Address(s.Spec.Ports[0].TargetPort.IntVal) + "/" + ns + "/hook"
 		request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(`{"a": 1}`))
@@ -73,7 +73,7 @@ func hook(t *testing.T, i *installation) {
 	})
 
 	i.apply(t, bump(ns, "main", ""))
-	i.gone(t, ns, &corev1.ServiceList{})
+	i.expectGone(t, ns, &corev1.ServiceList{})
 	i.apply(t, bump(ns, "main", trigger))
 	i.listener(t, ns)
 	ts, err := i.service(t.Context(), ns, "main")
@@ -83,7 +83,7 @@ func hook(t *testing.T, i *installation) {
 	if err := i.admin.Delete(t.Context(), ts); err != nil {
 		t.Fatal(err)
 	}
-	i.gone(t, ns, &corev1.ServiceList{})
+	i.expectGone(t, ns, &corev1.ServiceList{})
 
 	taken := i.Namespace(t)
 	i.apply(t, fmt.Sprintf("apiVersion: v1\nkind: Service\nmetadata: {namespace: %s, name: kube-trigger-main}\nspec: {ports: [{port: 1}]}", taken))

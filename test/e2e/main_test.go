@@ -209,8 +209,8 @@ func configMap(namespace, name, value string) string {
 	return fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata: {namespace: %s, name: %s}\ndata: {key: %q}", namespace, name, value)
 }
 
-// only returns the one pod of a namespace.
-func (i *installation) only(t *testing.T, namespace string) *pods.Pod {
+// singlePod returns the only pod of a namespace.
+func (i *installation) singlePod(t *testing.T, namespace string) *pods.Pod {
 	t.Helper()
 	all := i.node.Pods(namespace)
 	if len(all) != 1 {
@@ -219,8 +219,8 @@ func (i *installation) only(t *testing.T, namespace string) *pods.Pod {
 	return all[0]
 }
 
-// gone waits until there is no object of a kind in a namespace.
-func (i *installation) gone(t *testing.T, namespace string, list client.ObjectList) {
+// expectGone waits until there is no object of a kind in a namespace.
+func (i *installation) expectGone(t *testing.T, namespace string, list client.ObjectList) {
 	t.Helper()
 	cluster.Eventually(t, fmt.Sprintf("%T", list), func(ctx context.Context) error {
 		if err := i.admin.List(ctx, list, client.InNamespace(namespace)); err != nil {

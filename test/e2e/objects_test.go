@@ -48,8 +48,8 @@ func condition(kind string, status metav1.ConditionStatus, reason string) func(*
 	}
 }
 
-// holds waits until a ConfigMap has a value.
-func (i *installation) holds(t *testing.T, namespace, name, key, want string) {
+// expectValue waits until a ConfigMap has a value.
+func (i *installation) expectValue(t *testing.T, namespace, name, key, want string) {
 	t.Helper()
 	cluster.Eventually(t, "ConfigMap "+name, func(ctx context.Context) error {
 		cm := &corev1.ConfigMap{}
@@ -123,8 +123,8 @@ subjects: [{kind: ServiceAccount, name: %[2]s, namespace: %[1]s}]
 `, namespace, name, rules))
 }
 
-// active returns the worker that works: the one that holds the Lease.
-func (i *installation) active(t *testing.T, namespace string) *pods.Pod {
+// activePod returns the worker that holds the Lease.
+func (i *installation) activePod(t *testing.T, namespace string) *pods.Pod {
 	t.Helper()
 	var found *pods.Pod
 	cluster.Eventually(t, "a worker that works", func(ctx context.Context) error {

@@ -47,8 +47,8 @@ func serve(t *testing.T) *server {
 	t.Helper()
 	s := &server{calls: map[string][]time.Time{}, now: map[string]int{}, atOnce: map[string]int{}}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.enter(r.URL.Path)
-		defer s.leave(r.URL.Path)
+		s.onStart(r.URL.Path)
+		defer s.onEnd(r.URL.Path)
 		switch r.URL.Path {
 		case "/slow":
 			select {
@@ -70,7 +70,7 @@ func serve(t *testing.T) *server {
 	return s
 }
 
-func (s *server) enter(path string) {
+func (s *server) onStart(path string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls[path] = append(s.calls[path], time.Now())
@@ -78,7 +78,7 @@ func (s *server) enter(path string) {
 	s.atOnce[path] = max(s.atOnce[path], s.now[path])
 }
 
-func (s *server) leave(path string) {
+func (s *server) onEnd(path string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.now[path]--

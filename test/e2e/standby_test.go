@@ -84,7 +84,7 @@ func webhookStandby(t *testing.T, i *installation) {
 		address = string(m[1])
 		return nil
 	})
-	object, err := yaml.YAMLToJSON([]byte(wrong("default")))
+	object, err := yaml.YAMLToJSON([]byte(invalidTriggers("default")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +112,7 @@ func webhookStandby(t *testing.T, i *installation) {
 	if err := json.NewDecoder(answer.Body).Decode(&review); err != nil || review.Response == nil {
 		t.Fatalf("%s: %v", answer.Status, err)
 	}
-	for _, want := range wrongs() {
+	for _, want := range invalidTriggerErrors() {
 		if review.Response.Allowed || !strings.Contains(review.Response.Result.Message, want) {
 			t.Errorf("answer %+v, want that it is refused because of %s", review.Response, want)
 		}

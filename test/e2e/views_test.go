@@ -79,8 +79,8 @@ spec:
 	i.apply(t, in("blue"))
 	state("color", v1alpha1.TriggerRunning, "")
 	i.apply(t, in("green"))
-	i.holds(t, ns, "out", "result", "now green")
-	i.active(t, ns).Kill() // the next one knows what was there before
+	i.expectValue(t, ns, "out", "result", "now green")
+	i.activePod(t, ns).Kill() // the next one knows what was there before
 	i.apply(t, in("red"))
-	i.holds(t, ns, "out", "result", "now red")
+	i.expectValue(t, ns, "out", "result", "now red")
 }

@@ -107,8 +107,8 @@ func (i *installation) definition(namespace, name, kind, template string) *corev
 	return d
 }
 
-// wrong is a TriggerService in which much is wrong.
-func wrong(namespace string) string {
+// invalidTriggers is a TriggerService in which much is wrong.
+func invalidTriggers(namespace string) string {
 	return bump(namespace, "wrong", `    - name: two
       source: {type: resource-watcher, properties: {apiVersion: v1, kind: ConfigMap, evnts: [update]}}
       filter: context.dta.x == 1
@@ -119,8 +119,8 @@ func wrong(namespace string) string {
   worker: {properties: {replica: 2}}`)
 }
 
-// wrongs is what is wrong in it.
-func wrongs() []string {
+// invalidTriggerErrors is what is wrong in it.
+func invalidTriggerErrors() []string {
 	return []string{
 		"spec.triggers[1].filter:1:9: ", `did you mean "data"?`, "spec.triggers[1].source.properties.evnts: ",
 		`spec.triggers[2].source.type: unknown source "cron"`, "spec.worker.properties.replica: ",
@@ -132,8 +132,8 @@ func wrongs() []string {
 // changes no trigger passes, and so do other people's Definitions.
 func webhookRefuses(t *testing.T, i *installation) {
 	ns, _ := i.webhook(t)
-	err := cluster.Apply(t.Context(), i.admin, wrong(ns))
-	for _, want := range wrongs() {
+	err := cluster.Apply(t.Context(), i.admin, invalidTriggers(ns))
+	for _, want := range invalidTriggerErrors() {
 		if err == nil || !apierrors.IsInvalid(err) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v\nwant that it is refused because of %s", err, want)
 		}
@@ -267,10 +267,10 @@ func webhookAway(t *testing.T, i *installation) {
 	if err := i.admin.Create(t.Context(), c); err != nil {
 		t.Fatal(err)
 	}
-	i.apply(t, wrong(ns))
+	i.apply(t, invalidTriggers(ns))
 	ts := i.until(t, ns, "wrong", condition(v1alpha1.ConditionValidated, metav1.ConditionFalse, v1alpha1.ReasonInvalidTriggers))
 	said := meta.FindStatusCondition(ts.Status.Conditions, v1alpha1.ConditionValidated).Message
-	for _, want := range wrongs() {
+	for _, want := range invalidTriggerErrors() {
 		if !strings.Contains(said, want) {
 			t.Errorf("the controller says not %q, but\n%s", want, said)
 		}

@@ -49,7 +49,7 @@ func build(ctx context.Context) (string, error) {
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
-	// Whoever sees the program sees all of it, also if two build at once.
+	// The rename is atomic, also if two processes build at once.
 	fresh := fmt.Sprintf("%s.%d", path, os.Getpid())
 	cmd = exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", fresh, program)
 	cmd.Dir, cmd.Env = pin, append(os.Environ(), "GOWORK=off", "CGO_ENABLED=0")

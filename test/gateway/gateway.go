@@ -101,7 +101,7 @@ func Start(t testing.TB, hub *cluster.Cluster) {
 	})
 }
 
-// reserve returns a port of 127.0.0.1 that nobody else is given: it is bound, but not
+// reserve returns a port of 127.0.0.1 that no other process gets: it is bound, but not
 // listened on, and may be shared.
 func reserve(t testing.TB) int {
 	t.Helper()

@@ -22,7 +22,7 @@ var addon = types.NamespacedName{Namespace: vela.Namespace, Name: "addon-kube-tr
 
 // enable enables the addon, with the image, and waits until it is healthy: then its
 // pods are ready.
-func (b bed) enable(t *testing.T, parameters ...string) {
+func (b env) enable(t *testing.T, parameters ...string) {
 	t.Helper()
 	b.Vela(t, append([]string{
 		"addon", "enable", "../../addon", "image=" + imageName, "version=" + imageTag,
@@ -46,7 +46,7 @@ func (b bed) enable(t *testing.T, parameters ...string) {
 
 // disable disables the addon, and waits until KubeVela has done so: enabled before
 // that, it would be gone a moment later.
-func (b bed) disable(t *testing.T) {
+func (b env) disable(t *testing.T) {
 	t.Helper()
 	b.Vela(t, "addon", "disable", "kube-trigger")
 	cluster.Eventually(t, "the addon is gone", func(ctx context.Context) error {
@@ -61,7 +61,7 @@ func (b bed) disable(t *testing.T) {
 
 // disabled: enabled with other parameters, the addon has two controllers;
 // disabled, it has none, and triggers go on; enabled again, it has one.
-func disabled(t *testing.T, b bed) {
+func disabled(t *testing.T, b env) {
 	ns := b.Namespace(t)
 	b.Apply(t, fmt.Sprintf(keeping, ns))
 	worker := b.pod(t, ns, "worker")
@@ -73,7 +73,7 @@ func disabled(t *testing.T, b bed) {
 	if made.err != nil {
 		t.Fatal(made.err)
 	}
-	b.kept(t, ns, made.values)
+	b.expectKept(t, ns, made.values)
 	if now := b.pod(t, ns, "worker"); now.UID != worker.UID || now.Status.ContainerStatuses[0].RestartCount != 0 {
 		t.Errorf("worker %s is not the one before: %+v", now.Name, now.Status)
 	}
@@ -82,7 +82,7 @@ func disabled(t *testing.T, b bed) {
 }
 
 // controllers waits until there are so many controllers, and all are ready.
-func (b bed) controllers(t *testing.T, want int) {
+func (b env) controllers(t *testing.T, want int) {
 	t.Helper()
 	cluster.Eventually(t, fmt.Sprintf("%d controllers are ready", want), func(ctx context.Context) error {
 		list := &corev1.PodList{}

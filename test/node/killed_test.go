@@ -68,7 +68,7 @@ spec:
 // killed: the worker's container is killed, then the controller's, then the
 // worker's pod, while ConfigMaps are edited all the time. Nothing is lost, and
 // what was asked of the controller meanwhile is done.
-func killed(t *testing.T, b bed) {
+func killed(t *testing.T, b env) {
 	ns, late := b.Namespace(t), b.Namespace(t)
 	b.Apply(t, fmt.Sprintf(keeping, ns))
 	worker := b.pod(t, ns, "worker")
@@ -77,41 +77,41 @@ func killed(t *testing.T, b bed) {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	edits := make(chan edited, 1)
+	edits := make(chan editResult, 1)
 	go func() { edits <- b.edit(ctx, ns, math.MaxInt) }()
 
 	b.node.Kill(t, worker)
-	b.started(t, ns, part("worker"), 1)
+	b.startedPod(t, ns, part("worker"), 1)
 
 	controller := b.pod(t, vela.Namespace, "controller")
 	b.node.Kill(t, controller)
 	b.Apply(t, fmt.Sprintf(keeping, late))
 	b.pod(t, late, "worker")
-	b.started(t, vela.Namespace, part("controller"), 1)
+	b.startedPod(t, vela.Namespace, part("controller"), 1)
 
 	if err := b.Client.Delete(t.Context(), worker, &client.DeleteOptions{GracePeriodSeconds: ptr.To[int64](0)}); err != nil {
 		t.Fatal(err)
 	}
-	b.one(t, ns, part("worker"), func(pod *corev1.Pod) bool { return pod.UID != worker.UID })
+	b.singlePod(t, ns, part("worker"), func(pod *corev1.Pod) bool { return pod.UID != worker.UID })
 	stop()
 	made := <-edits
 	if made.err != nil {
 		t.Fatal(made.err)
 	}
-	b.kept(t, ns, made.values)
+	b.expectKept(t, ns, made.values)
 	t.Logf("of %d edits none was lost", len(made.values))
 }
 
-// edited is what edit did.
-type edited struct {
+// editResult is what edit did.
+type editResult struct {
 	values []string
 	err    error
 }
 
 // edit gives ConfigMaps new values, so many or until ctx ends.
-func (b bed) edit(ctx context.Context, namespace string, most int) edited {
+func (b env) edit(ctx context.Context, namespace string, most int) editResult {
 	const objects, every = 10, 50 * time.Millisecond
-	var done edited
+	var done editResult
 	for n := range most {
 		value := fmt.Sprintf("v%d", n)
 		text := fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata: {namespace: %s, name: in-%d}\ndata: {value: %s}", namespace, n%objects, value)
@@ -129,8 +129,8 @@ func (b bed) edit(ctx context.Context, namespace string, most int) edited {
 	return done
 }
 
-// kept waits until all values are kept.
-func (b bed) kept(t *testing.T, namespace string, values []string) {
+// expectKept waits until all values are kept.
+func (b env) expectKept(t *testing.T, namespace string, values []string) {
 	t.Helper()
 	cluster.Eventually(t, "all values are kept", func(ctx context.Context) error {
 		cm := &corev1.ConfigMap{}

@@ -61,7 +61,7 @@ type Node struct {
 	dir string
 }
 
-// Require skips the test where a node can't run, and says why.
+// Require skips the test with the reason if a node cannot run on this machine.
 func Require(t testing.TB) {
 	t.Helper()
 	var missing []string

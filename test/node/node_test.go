@@ -46,7 +46,7 @@ const largest = 100
 func TestNode(t *testing.T) {
 	node.Require(t)
 	k := vela.Start(t)
-	b := bed{KubeVela: k, node: node.Start(t, k.Cluster)}
+	b := env{KubeVela: k, node: node.Start(t, k.Cluster)}
 	size := b.node.Image(t, image) >> 20
 	t.Logf("the image has %d MiB", size)
 	if size > largest {
@@ -61,17 +61,17 @@ func TestNode(t *testing.T) {
 	t.Run("Disabled", func(t *testing.T) { disabled(t, b) })
 }
 
-// bed is KubeVela and kube-trigger, with a node.
-type bed struct {
+// env is KubeVela and kube-trigger, with a node.
+type env struct {
 	*vela.KubeVela
 	node *node.Node
 }
 
 // pod waits until there is one pod of a component of kube-trigger in a namespace,
 // and it is running and ready.
-func (b bed) pod(t *testing.T, namespace, component string) *corev1.Pod {
+func (b env) pod(t *testing.T, namespace, component string) *corev1.Pod {
 	t.Helper()
-	return b.started(t, namespace, part(component), 0)
+	return b.startedPod(t, namespace, part(component), 0)
 }
 
 // part are the labels of a component of kube-trigger.
@@ -79,16 +79,16 @@ func part(component string) client.MatchingLabels {
 	return client.MatchingLabels{"app.kubernetes.io/name": "kube-trigger", "app.kubernetes.io/component": component}
 }
 
-// started waits until there is one pod with the labels, and it is running and
+// startedPod waits until there is one pod with the labels, and it is running and
 // ready, with containers that were started again so often at least.
-func (b bed) started(t *testing.T, namespace string, labels client.MatchingLabels, again int32) *corev1.Pod {
+func (b env) startedPod(t *testing.T, namespace string, labels client.MatchingLabels, again int32) *corev1.Pod {
 	t.Helper()
-	return b.one(t, namespace, labels, func(pod *corev1.Pod) bool { return pod.Status.ContainerStatuses[0].RestartCount >= again })
+	return b.singlePod(t, namespace, labels, func(pod *corev1.Pod) bool { return pod.Status.ContainerStatuses[0].RestartCount >= again })
 }
 
-// one waits until there is one pod with the labels, it is running and ready, and
+// singlePod waits until there is one pod with the labels, it is running and ready, and
 // it is the one wanted.
-func (b bed) one(t *testing.T, namespace string, labels client.MatchingLabels, wanted func(*corev1.Pod) bool) *corev1.Pod {
+func (b env) singlePod(t *testing.T, namespace string, labels client.MatchingLabels, wanted func(*corev1.Pod) bool) *corev1.Pod {
 	t.Helper()
 	var found *corev1.Pod
 	cluster.Eventually(t, fmt.Sprintf("pod %v in %s is ready", labels, namespace), func(ctx context.Context) error {

@@ -40,7 +40,7 @@ import (
 
 // bumpOnChange: an edit of what a component refers to makes a new revision, and
 // nothing remains of the trait.
-func bumpOnChange(t *testing.T, b bed) {
+func bumpOnChange(t *testing.T, b env) {
 	ns := b.Namespace(t)
 	b.Apply(t, example(t, ns, "bump-on-change/objects.yaml"))
 	app := example(t, ns, "bump-on-change/application.yaml")
@@ -54,7 +54,7 @@ func bumpOnChange(t *testing.T, b bed) {
 
 // trigger: each of the trait's triggers does what it says with the rights that the
 // trait gives, and nothing remains of it.
-func trigger(t *testing.T, b bed) {
+func trigger(t *testing.T, b env) {
 	ns := b.Namespace(t)
 	b.Apply(t, example(t, ns, "bump-on-change/objects.yaml"))
 	app := example(t, ns, "trigger-trait/application.yaml")
@@ -70,29 +70,29 @@ func trigger(t *testing.T, b bed) {
 }
 
 // restart: an edit of what a component refers to replaces its pods.
-func restart(t *testing.T, b bed) {
+func restart(t *testing.T, b env) {
 	ns := b.Namespace(t)
 	b.Apply(t, example(t, ns, "bump-on-change/objects.yaml"))
 	app := example(t, ns, "restart-on-change/application.yaml")
 	b.Apply(t, app)
 	b.revision(t, ns, 1)
 	web := client.MatchingLabels{"app.oam.dev/component": "web"}
-	before := b.started(t, ns, web, 0)
+	before := b.startedPod(t, ns, web, 0)
 	b.color(t, ns, "green")
-	b.one(t, ns, web, func(pod *corev1.Pod) bool { return pod.UID != before.UID })
+	b.singlePod(t, ns, web, func(pod *corev1.Pod) bool { return pod.UID != before.UID })
 	b.withoutTraits(t, ns, app)
 }
 
 // withoutTraits removes the traits of an Application, and waits until nothing is
 // left of them.
-func (b bed) withoutTraits(t *testing.T, namespace, app string) {
+func (b env) withoutTraits(t *testing.T, namespace, app string) {
 	t.Helper()
 	without, traits, _ := strings.Cut(app, "      traits:\n")
 	if traits == "" {
 		t.Fatalf("no traits in:\n%s", app)
 	}
 	b.Apply(t, without)
-	b.left(t, namespace)
+	b.expectLeft(t, namespace)
 }
 
 // example returns a file of examples, in another namespace and with an image that
@@ -106,14 +106,14 @@ func example(t *testing.T, namespace, file string) string {
 	return strings.NewReplacer("namespace: default", "namespace: "+namespace, "image: nginx", "image: "+node.Waiting).Replace(string(text))
 }
 
-func (b bed) color(t *testing.T, namespace, color string) {
+func (b env) color(t *testing.T, namespace, color string) {
 	t.Helper()
 	b.Apply(t, fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata: {namespace: %s, name: settings}\ndata: {color: %s}", namespace, color))
 }
 
 // revision waits until the Application shop runs in its nth revision: then its
 // pods are ready, too.
-func (b bed) revision(t *testing.T, namespace string, n int) {
+func (b env) revision(t *testing.T, namespace string, n int) {
 	t.Helper()
 	want := fmt.Sprintf("shop-v%d", n)
 	cluster.Eventually(t, "Application shop runs as "+want, func(ctx context.Context) error {
@@ -130,9 +130,9 @@ func (b bed) revision(t *testing.T, namespace string, n int) {
 	})
 }
 
-// left waits until a namespace has nothing but the workload web and what every
+// expectLeft waits until a namespace has nothing but the workload web and what every
 // namespace has.
-func (b bed) left(t *testing.T, namespace string) {
+func (b env) expectLeft(t *testing.T, namespace string) {
 	t.Helper()
 	for kind, want := range map[string][]string{
 		"standard.oam.dev/v1alpha1/TriggerService": nil,

@@ -27,10 +27,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// addressed returns the arguments of a container, with addresses on all
+// assignAddresses returns the arguments of a container, with addresses on all
 // interfaces moved to free ports of loopback: pods have a network of their own,
 // and processes do not. addresses are by the container's port.
-func addressed(c corev1.Container) (args []string, addresses map[int32]string, err error) {
+func assignAddresses(c corev1.Container) (args []string, addresses map[int32]string, err error) {
 	addresses = map[int32]string{}
 	for _, a := range c.Args {
 		if name, addr, ok := strings.Cut(a, "="); ok && strings.HasPrefix(addr, ":") {
@@ -50,9 +50,9 @@ func addressed(c corev1.Container) (args []string, addresses map[int32]string, e
 	return args, addresses, nil
 }
 
-// mounted returns args with the folders that the pod has for itself in place of
+// resolveMounts returns args with the folders that the pod has for itself in place of
 // where a container sees them.
-func (p *Pod) mounted(pod *corev1.Pod, c corev1.Container, args []string) ([]string, error) {
+func (p *Pod) resolveMounts(pod *corev1.Pod, c corev1.Container, args []string) ([]string, error) {
 	for _, m := range c.VolumeMounts {
 		at := slices.IndexFunc(pod.Spec.Volumes, func(v corev1.Volume) bool { return v.Name == m.Name && v.EmptyDir != nil })
 		if at < 0 {

@@ -87,9 +87,9 @@ func Run(t testing.TB, c *cluster.Cluster, program string) *Node {
 		o.LabelSelector = "app.kubernetes.io/name=kube-trigger"
 	}))
 	_, err := factory.Core().V1().Pods().Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc:    n.take,
-		UpdateFunc: func(_, now any) { n.take(now) },
-		DeleteFunc: n.drop,
+		AddFunc:    n.onUpdate,
+		UpdateFunc: func(_, now any) { n.onUpdate(now) },
+		DeleteFunc: n.onDelete,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -124,10 +124,10 @@ func (n *Node) inspect() {
 	}
 }
 
-func (n *Node) take(o any) {
+func (n *Node) onUpdate(o any) {
 	pod, ok := o.(*corev1.Pod)
 	if !ok || pod.DeletionTimestamp != nil {
-		n.drop(o)
+		n.onDelete(o)
 		return
 	}
 	n.mu.Lock()
@@ -149,7 +149,7 @@ func (n *Node) take(o any) {
 	})
 }
 
-func (n *Node) drop(o any) {
+func (n *Node) onDelete(o any) {
 	if last, ok := o.(cache.DeletedFinalStateUnknown); ok {
 		o = last.Obj
 	}
@@ -263,9 +263,9 @@ func (p *Pod) once(pod *corev1.Pod, container corev1.Container, kubeconfig strin
 		return false, err
 	}
 	defer out.Close()
-	args, addresses, err := addressed(container)
+	args, addresses, err := assignAddresses(container)
 	if err == nil {
-		args, err = p.mounted(pod, container, args)
+		args, err = p.resolveMounts(pod, container, args)
 	}
 	if err != nil {
 		return false, err
@@ -298,24 +298,24 @@ func (p *Pod) once(pod *corev1.Pod, container corev1.Container, kubeconfig strin
 	defer p.mu.Unlock()
 	p.process = nil
 	if p.ending {
-		if err != nil && !p.disowned(pod) {
+		if err != nil && !p.isDisowned(pod) {
 			return true, fmt.Errorf("told to end, it ended with: %w", err)
 		}
 		return true, nil
 	}
 	fmt.Fprintf(out, "container ended: %v\n", err)
-	p.node.say(context.Background(), pod, false)
+	p.node.patchReadiness(context.Background(), pod, false)
 	return false, nil
 }
 
-// disowned reports whether the pod's ServiceAccount is gone, and its token with
+// isDisowned reports whether the pod's ServiceAccount is gone, and its token with
 // it: then it may be unable to end as it should.
-func (p *Pod) disowned(pod *corev1.Pod) bool {
+func (p *Pod) isDisowned(pod *corev1.Pod) bool {
 	_, err := p.node.client.CoreV1().ServiceAccounts(pod.Namespace).Get(context.Background(), pod.Spec.ServiceAccountName, metav1.GetOptions{})
 	return apierrors.IsNotFound(err)
 }
 
-// kubeconfig stands for the token that a pod finds mounted.
+// kubeconfig replaces the token that is mounted into pods.
 func (p *Pod) kubeconfig(pod *corev1.Pod) (string, error) {
 	token, err := p.node.client.CoreV1().ServiceAccounts(pod.Namespace).CreateToken(
 		context.Background(), pod.Spec.ServiceAccountName, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})

@@ -51,7 +51,7 @@ func (p *Pod) Address(port int32) string {
 	return p.addresses[port]
 }
 
-// probe says whether the pod is ready, as its readiness probe finds.
+// probe runs the readiness probe and writes its result to the pod's status.
 func (p *Pod) probe(ctx context.Context, pod *corev1.Pod, c corev1.Container) {
 	port := int32(0)
 	if c.ReadinessProbe != nil {
@@ -69,7 +69,7 @@ func (p *Pod) probe(ctx context.Context, pod *corev1.Pod, c corev1.Container) {
 			ready = err == nil && status == http.StatusOK
 		}
 		if ready != was && ctx.Err() == nil {
-			p.node.say(ctx, pod, ready)
+			p.node.patchReadiness(ctx, pod, ready)
 			was = ready
 		}
 		select {
@@ -82,8 +82,8 @@ func (p *Pod) probe(ctx context.Context, pod *corev1.Pod, c corev1.Container) {
 // probeEvery is more often than a node would, to find what is ready for a moment.
 const probeEvery = 100 * time.Millisecond
 
-// say writes a pod's status as a node does.
-func (n *Node) say(ctx context.Context, pod *corev1.Pod, ready bool) {
+// patchReadiness writes the status of a pod, like a kubelet.
+func (n *Node) patchReadiness(ctx context.Context, pod *corev1.Pod, ready bool) {
 	status := corev1.ConditionFalse
 	if ready {
 		status = corev1.ConditionTrue

@@ -30,7 +30,7 @@ import (
 	"cuelang.org/go/cue/token"
 )
 
-// Reference is what a CUE file says of itself. A property that it does not
+// Reference is the documentation of a CUE file. A property that it does not
 // describe with +usage fails the test.
 type Reference struct {
 	// Summary is the comment that the file begins with.

@@ -33,10 +33,10 @@ import (
 // is said of them.
 const problems = "testdata/problems.txtar"
 
-// Problems compiles the properties of each case in testdata/problems.txtar, of
+// Diagnostics compiles the properties of each case in testdata/problems.txtar, of
 // which there are so many at least, and finds what stands below its line; or
 // writes it there.
-func Problems(t *testing.T, compile source.Compiler, least int, update bool) {
+func Diagnostics(t *testing.T, compile source.Compiler, least int, update bool) {
 	t.Helper()
 	text, err := os.ReadFile(problems)
 	if err != nil {

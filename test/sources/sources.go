@@ -183,22 +183,22 @@ func (s sink) Deliver(_ context.Context, ev event.Event, done func()) error {
 	return nil
 }
 
-// Taken returns the events so far that the trigger takes.
-func (p *Process) Taken(name string) []event.Event {
+// Events returns the events so far that the trigger takes.
+func (p *Process) Events(name string) []event.Event {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	sub := p.subscriptions[name]
 	return slices.DeleteFunc(slices.Clone(p.events[sub.Key()]), func(ev event.Event) bool { return sub.Skip(ev) != "" })
 }
 
-// Until waits until the trigger has taken n events, and returns all that it has.
-func (p *Process) Until(name string, n int) []event.Event {
+// WaitForEvents waits until the trigger has taken n events, and returns all that it has.
+func (p *Process) WaitForEvents(name string, n int) []event.Event {
 	p.Helper()
 	deadline := time.Now().Add(Patience)
-	for ; len(p.Taken(name)) < n; time.Sleep(2 * time.Millisecond) {
+	for ; len(p.Events(name)) < n; time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			p.Fatalf("%s: %d of %d events: %v", name, len(p.Taken(name)), n, p.Taken(name))
+			p.Fatalf("%s: %d of %d events: %v", name, len(p.Events(name)), n, p.Events(name))
 		}
 	}
-	return p.Taken(name)
+	return p.Events(name)
 }

@@ -40,7 +40,7 @@ const (
 
 // enables: in a cluster that has nothing of ours, the addon is enabled, says what
 // stays once it is disabled, and is healthy when the controller's pod is ready.
-func enables(t *testing.T, k bed) {
+func enables(t *testing.T, k env) {
 	out := k.Vela(t, "addon", "enable", addonFolder)
 	for _, want := range []string{"enabled successfully", "TriggerServices, their workers and all CRDs stay"} {
 		if !strings.Contains(out, want) {
@@ -67,7 +67,7 @@ func enables(t *testing.T, k bed) {
 }
 
 // enabled waits until all that the addon installs is healthy.
-func (k bed) enabled(t *testing.T) {
+func (k env) enabled(t *testing.T) {
 	t.Helper()
 	cluster.Eventually(t, "the addon is healthy", func(ctx context.Context) error {
 		app := object("core.oam.dev/v1beta1", "Application")
@@ -84,7 +84,7 @@ func (k bed) enabled(t *testing.T) {
 }
 
 // definitions checks that every action is a Definition, and the worker template.
-func (k bed) definitions(t *testing.T) {
+func (k env) definitions(t *testing.T) {
 	t.Helper()
 	names, err := k.names(t.Context(), vela.Namespace, "core.oam.dev/v1alpha1", "Definition")
 	if err != nil {

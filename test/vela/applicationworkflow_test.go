@@ -32,9 +32,9 @@ import (
 
 // applicationWorkflow: what vela-core runs of an Application's workflow is
 // suspended, resumed and restarted.
-func applicationWorkflow(t *testing.T, k bed) {
+func applicationWorkflow(t *testing.T, k env) {
 	ns := k.Namespace(t)
-	r := runs{&vela.Workflow{Cluster: k.Cluster, Client: k.Client}, ns}
+	r := workflowRuns{&vela.Workflow{Cluster: k.Cluster, Client: k.Client}, ns}
 	k.Apply(t, fmt.Sprintf(`
 apiVersion: core.oam.dev/v1beta1
 kind: WorkflowStepDefinition
@@ -67,7 +67,7 @@ spec:
 	r.open(t, "open")
 	act("resume-workflow")
 	first := k.phase(t, ns, "staged", "running")
-	r.holds(t, "deployed")
+	r.configMapData(t, "deployed")
 
 	act("restart-workflow")
 	cluster.Eventually(t, "another run of the workflow", func(ctx context.Context) error {
@@ -91,7 +91,7 @@ func run(app *unstructured.Unstructured) (began string, finished bool) {
 }
 
 // phase waits until an Application is in a phase, and returns it.
-func (k bed) phase(t *testing.T, namespace, name, want string) *unstructured.Unstructured {
+func (k env) phase(t *testing.T, namespace, name, want string) *unstructured.Unstructured {
 	t.Helper()
 	app := object("core.oam.dev/v1beta1", "Application")
 	cluster.Eventually(t, fmt.Sprintf("Application %s is %s", name, want), func(ctx context.Context) error {

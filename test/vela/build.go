@@ -102,7 +102,7 @@ func (m module) build(ctx context.Context, variable string, packages ...string) 
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return "", fmt.Errorf("build KubeVela: %w", err)
 	}
-	// Whoever sees the folder sees all of it, also if two build at once.
+	// The rename is atomic, also if two processes build at once.
 	fresh, err := os.MkdirTemp(filepath.Dir(dir), "build-")
 	if err != nil {
 		return "", fmt.Errorf("build KubeVela: %w", err)

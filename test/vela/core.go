@@ -41,7 +41,7 @@ const features = "ZstdResourceTracker=true,ZstdApplicationRevision=true,MultiSta
 // run runs vela-core until the test ends, and returns when it is ready.
 func (k *KubeVela) run(t *testing.T, program string) {
 	t.Helper()
-	address, err := free()
+	address, err := freeAddress()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,8 +99,8 @@ func get(ctx context.Context, url string) error {
 	return err
 }
 
-// free returns an address of loopback that nobody listens at.
-func free() (string, error) {
+// freeAddress returns a free loopback address.
+func freeAddress() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it returns at once
 	if err != nil {
 		return "", err

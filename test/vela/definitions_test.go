@@ -33,7 +33,7 @@ import (
 )
 
 // shows: vela show prints the parameters of each definition.
-func shows(t *testing.T, k bed) {
+func showsDefinitions(t *testing.T, k env) {
 	for name, parameters := range map[string][]string{
 		"bump-on-change":  nil,
 		"trigger":         {"triggers", "rights"},
@@ -48,12 +48,12 @@ func shows(t *testing.T, k bed) {
 	}
 }
 
-func (k bed) settings(t *testing.T, namespace, color, team string) {
+func (k env) settings(t *testing.T, namespace, color, team string) {
 	t.Helper()
 	k.Apply(t, fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata: {namespace: %s, name: settings, labels: {team: %s}}\ndata: {color: %s}", namespace, team, color))
 }
 
-func (k bed) token(t *testing.T, namespace, value string) {
+func (k env) token(t *testing.T, namespace, value string) {
 	t.Helper()
 	k.Apply(t, fmt.Sprintf("apiVersion: v1\nkind: Secret\nmetadata: {namespace: %s, name: token}\nstringData: {token: %s}", namespace, value))
 }
@@ -61,7 +61,7 @@ func (k bed) token(t *testing.T, namespace, value string) {
 // bumpOnChange: an edit of the data that a component refers to makes a new
 // revision, one of anything else makes none, an edit of the Application is
 // deployed as before, and nothing remains of the trait.
-func bumpOnChange(t *testing.T, k bed) {
+func bumpOnChange(t *testing.T, k env) {
 	ns := k.Namespace(t)
 	k.Apply(t, example(t, ns, "bump-on-change/objects.yaml"))
 	app := example(t, ns, "bump-on-change/application.yaml")
@@ -75,12 +75,12 @@ func bumpOnChange(t *testing.T, k bed) {
 	k.published(t, ns, "shop", "2")
 
 	k.Apply(t, strings.Replace(app, "        - type: bump-on-change\n", "", 1))
-	k.left(t, ns, []string{"settings"}, []string{"web"})
+	k.expectLeft(t, ns, []string{"settings"}, []string{"web"})
 }
 
 // refObjects: the objects that a component is are watched, those that it refers to
 // as well.
-func refObjects(t *testing.T, k bed) {
+func refObjects(t *testing.T, k env) {
 	ns := k.Namespace(t)
 	k.settings(t, ns, "blue", "a")
 	k.Apply(t, application(ns, "config", `
@@ -97,12 +97,12 @@ func refObjects(t *testing.T, k bed) {
 	k.settings(t, ns, "green", "a")
 	k.running(t, ns, "config", 2)
 	k.Vela(t, "delete", "config", "-n", ns, "-y")
-	k.left(t, ns, []string{"settings"}, nil)
+	k.expectLeft(t, ns, []string{"settings"}, nil)
 }
 
 // trigger: of the trait's triggers each does what it says, and nothing remains of
 // it.
-func trigger(t *testing.T, k bed) {
+func trigger(t *testing.T, k env) {
 	ns := k.Namespace(t)
 	k.Apply(t, example(t, ns, "bump-on-change/objects.yaml"))
 	app := example(t, ns, "trigger-trait/application.yaml")
@@ -112,22 +112,22 @@ func trigger(t *testing.T, k bed) {
 	k.settings(t, ns, "green", "a")
 	k.running(t, ns, "shop", 2)
 	k.published(t, ns, "shop", "1")
-	k.marked(t, ns) // KubeVela labels the workload with the revision
+	k.expectMarked(t, ns) // KubeVela labels the workload with the revision
 
 	without, _, _ := strings.Cut(app, "        - type: trigger\n")
 	k.Apply(t, without)
-	k.left(t, ns, []string{"settings"}, []string{"web"})
+	k.expectLeft(t, ns, []string{"settings"}, []string{"web"})
 }
 
 // triggerService: an Application of triggers alone is healthy when they run, says
 // so, and takes them with it.
-func triggerService(t *testing.T, k bed) {
+func triggerService(t *testing.T, k env) {
 	ns := k.Namespace(t)
 	k.Apply(t, example(t, ns, "trigger-service/objects.yaml"))
 	k.Apply(t, example(t, ns, "trigger-service/application.yaml"))
 	k.running(t, ns, "triggers", 1)
 	k.settings(t, ns, "green", "a")
-	k.marked(t, ns)
+	k.expectMarked(t, ns)
 	if out := k.Vela(t, "status", "triggers", "-n", ns); !strings.Contains(out, "Running: 1/1 triggers") {
 		t.Errorf("vela status says:\n%s", out)
 	}
@@ -136,7 +136,7 @@ func triggerService(t *testing.T, k bed) {
 		t.Errorf("KubeVela's tree of resources has no worker:\n%s", tree)
 	}
 	k.Vela(t, "delete", "triggers", "-n", ns, "-y")
-	k.left(t, ns, []string{"settings"}, nil)
+	k.expectLeft(t, ns, []string{"settings"}, nil)
 }
 
 // example returns a file of examples, in another namespace. Its components ask
@@ -151,8 +151,8 @@ func example(t *testing.T, namespace, file string) string {
 	return strings.ReplaceAll(out, "      traits:\n", "      traits:\n        - {type: scaler, properties: {replicas: 0}}\n")
 }
 
-// marked waits until an action has annotated the settings.
-func (k bed) marked(t *testing.T, namespace string) {
+// expectMarked waits until an action has annotated the ConfigMap settings.
+func (k env) expectMarked(t *testing.T, namespace string) {
 	t.Helper()
 	cluster.Eventually(t, "ConfigMap settings is marked", func(ctx context.Context) error {
 		o := object("v1", "ConfigMap")
@@ -167,7 +167,7 @@ func (k bed) marked(t *testing.T, namespace string) {
 }
 
 // published checks the version that an Application has from its triggers.
-func (k bed) published(t *testing.T, namespace, name, want string) {
+func (k env) published(t *testing.T, namespace, name, want string) {
 	t.Helper()
 	app := object("core.oam.dev/v1beta1", "Application")
 	if err := k.Client.Get(t.Context(), types.NamespacedName{Namespace: namespace, Name: name}, app); err != nil {
@@ -178,8 +178,8 @@ func (k bed) published(t *testing.T, namespace, name, want string) {
 	}
 }
 
-// left waits until nothing of ours is in a namespace.
-func (k bed) left(t *testing.T, namespace string, configMaps, deployments []string) {
+// expectLeft waits until nothing of ours is in a namespace.
+func (k env) expectLeft(t *testing.T, namespace string, configMaps, deployments []string) {
 	t.Helper()
 	for _, kind := range []struct {
 		apiVersion, kind string

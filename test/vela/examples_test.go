@@ -32,17 +32,17 @@ import (
 )
 
 // customAction: what a user wrote is done.
-func customAction(t *testing.T, k bed) {
+func customAction(t *testing.T, k env) {
 	ns := k.Namespace(t)
 	k.Apply(t, example(t, ns, "custom-action/action.yaml"))
 	k.Apply(t, example(t, ns, "custom-action/trigger.yaml"))
 	k.ready(t, ns, "annotate")
 	k.Apply(t, example(t, ns, "bump-on-change/edited.yaml"))
-	k.marked(t, ns)
+	k.expectMarked(t, ns)
 }
 
 // imageJob: another image makes a Job, and other changes make none.
-func imageJob(t *testing.T, k bed) {
+func imageJob(t *testing.T, k env) {
 	ns := k.Namespace(t)
 	k.deploy(t, ns, "nginx:1.28", "0")
 	k.Apply(t, example(t, ns, "image-job/trigger.yaml"))
@@ -59,7 +59,7 @@ func imageJob(t *testing.T, k bed) {
 }
 
 // recordEvents: what happens to a Deployment is in an EventListener.
-func recordEvents(t *testing.T, k bed) {
+func recordEvents(t *testing.T, k env) {
 	ns := k.Namespace(t)
 	k.Apply(t, example(t, ns, "record-events/trigger.yaml"))
 	k.ready(t, ns, "record")
@@ -81,7 +81,7 @@ func recordEvents(t *testing.T, k bed) {
 
 // deploy applies the Deployment web, whose spec differs with the value of a label.
 // It asks for no pods.
-func (k bed) deploy(t *testing.T, namespace, image, label string) {
+func (k env) deploy(t *testing.T, namespace, image, label string) {
 	t.Helper()
 	k.Apply(t, fmt.Sprintf(`
 apiVersion: apps/v1

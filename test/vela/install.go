@@ -44,9 +44,9 @@ func (k *KubeVela) install(t *testing.T) {
 	}
 }
 
-// announce makes the Deployment that the vela command line takes KubeVela's
-// version from. It asks for no pods: vela-core is a process.
-func (k *KubeVela) announce(t *testing.T) {
+// createVersionDeployment creates the Deployment from which the vela command line reads
+// KubeVela's version. It has no pods, since vela-core runs as a process.
+func (k *KubeVela) createVersionDeployment(t *testing.T) {
 	t.Helper()
 	k.Apply(t, fmt.Sprintf(`
 apiVersion: apps/v1

@@ -38,7 +38,7 @@ import (
 
 // upgrades: enabled once more, the addon is as the new parameters say, and what
 // they switch off again is gone.
-func upgrades(t *testing.T, k bed) {
+func upgrades(t *testing.T, k env) {
 	k.Vela(t, "addon", "enable", addonFolder, "replicas=2", "logLevel=debug",
 		"imagePullSecrets={hub}", "monitoring.dashboard=true", "workerRole.rules[0].apiGroups={apps}",
 		"workerRole.rules[0].resources={deployments}", "workerRole.rules[0].verbs={patch}")
@@ -69,7 +69,7 @@ func upgrades(t *testing.T, k bed) {
 }
 
 // renders: what parameters switch on and off is in the Application, or not.
-func renders(t *testing.T, k bed) {
+func renders(t *testing.T, k env) {
 	for _, test := range []struct {
 		parameters   string
 		with, beside []string
@@ -97,7 +97,7 @@ func renders(t *testing.T, k bed) {
 
 // disables: the addon is disabled once no Application uses it. TriggerServices and
 // CRDs stay, and triggers go on; enabled again, it takes over what it left.
-func disables(t *testing.T, k bed) {
+func disables(t *testing.T, k env) {
 	ns := k.Namespace(t)
 	k.Apply(t, example(t, ns, "trigger-service/objects.yaml"))
 	k.Apply(t, example(t, ns, "trigger-service/application.yaml"))
@@ -116,19 +116,19 @@ func disables(t *testing.T, k bed) {
 	k.gone(t, "core.oam.dev/v1beta1", "TraitDefinition", vela.Namespace, "bump-on-change")
 	k.gone(t, "core.oam.dev/v1alpha1", "Definition", vela.Namespace, "trigger-action-log")
 	k.settings(t, ns, "green", "a")
-	k.marked(t, ns)
+	k.expectMarked(t, ns)
 	for _, crd := range k.crds(t) {
 		k.get(t, "apiextensions.k8s.io/v1", "CustomResourceDefinition", "", crd)
 	}
-	k.again(t)
+	k.reenable(t)
 	if ts := k.get(t, "standard.oam.dev/v1alpha1", "TriggerService", ns, "mark"); ts.GetDeletionTimestamp() != nil {
 		t.Error("the TriggerService is being deleted")
 	}
 }
 
-// again enables the addon where CRDs are that somebody else made: it takes over
+// reenable enables the addon where CRDs are that somebody else made: it takes over
 // its own, and leaves that of Definitions as it is.
-func (k bed) again(t *testing.T) {
+func (k env) reenable(t *testing.T) {
 	t.Helper()
 	for _, name := range k.crds(t) {
 		crd := k.get(t, "apiextensions.k8s.io/v1", "CustomResourceDefinition", "", name)
@@ -158,7 +158,7 @@ func (k bed) again(t *testing.T) {
 }
 
 // applied makes the TriggerService "mark" of a namespace, without an Application.
-func (k bed) applied(t *testing.T, namespace string, spec any) {
+func (k env) applied(t *testing.T, namespace string, spec any) {
 	t.Helper()
 	ts := object("standard.oam.dev/v1alpha1", "TriggerService")
 	ts.SetNamespace(namespace)
@@ -171,7 +171,7 @@ func (k bed) applied(t *testing.T, namespace string, spec any) {
 }
 
 // ready waits until a TriggerService is.
-func (k bed) ready(t *testing.T, namespace, name string) {
+func (k env) ready(t *testing.T, namespace, name string) {
 	t.Helper()
 	ts := object("standard.oam.dev/v1alpha1", "TriggerService")
 	cluster.Eventually(t, "TriggerService "+name+" is ready", func(ctx context.Context) error {
@@ -190,7 +190,7 @@ func (k bed) ready(t *testing.T, namespace, name string) {
 }
 
 // crds are the names of ours.
-func (k bed) crds(t *testing.T) []string {
+func (k env) crds(t *testing.T) []string {
 	t.Helper()
 	var names []string
 	for _, file := range glob(t, addonFolder+"/crds/*.yaml") {
@@ -200,12 +200,12 @@ func (k bed) crds(t *testing.T) []string {
 	return names
 }
 
-func (k bed) deployment(t *testing.T, name string) *unstructured.Unstructured {
+func (k env) deployment(t *testing.T, name string) *unstructured.Unstructured {
 	t.Helper()
 	return k.get(t, "apps/v1", "Deployment", vela.Namespace, name)
 }
 
-func (k bed) get(t *testing.T, apiVersion, kind, namespace, name string) *unstructured.Unstructured {
+func (k env) get(t *testing.T, apiVersion, kind, namespace, name string) *unstructured.Unstructured {
 	t.Helper()
 	o := object(apiVersion, kind)
 	if err := k.Client.Get(t.Context(), types.NamespacedName{Namespace: namespace, Name: name}, o); err != nil {
@@ -215,7 +215,7 @@ func (k bed) get(t *testing.T, apiVersion, kind, namespace, name string) *unstru
 }
 
 // gone waits until there is no such object.
-func (k bed) gone(t *testing.T, apiVersion, kind, namespace, name string) {
+func (k env) gone(t *testing.T, apiVersion, kind, namespace, name string) {
 	t.Helper()
 	cluster.Eventually(t, kind+" "+name+" is gone", func(ctx context.Context) error {
 		err := k.Client.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, object(apiVersion, kind))

@@ -30,18 +30,18 @@ import (
 
 // readme runs the commands of addon/README.md as a newcomer would, one after the
 // other, and finds what it promises.
-func readme(t *testing.T, k bed) {
+func readme(t *testing.T, k env) {
 	promised := map[string]func(out string){
 		"vela addon enable ./addon":                               func(string) { k.enabled(t) },
 		"vela addon enable ./addon replicas=2 logLevel=debug":     func(string) { k.enabled(t) },
-		"vela addon status kube-trigger":                          says(t, "kube-trigger: enabled"),
-		"vela kube apply -f examples/bump-on-change/objects.yaml": says(t, "settings", "token"),
+		"vela addon status kube-trigger":                          expectOutput(t, "kube-trigger: enabled"),
+		"vela kube apply -f examples/bump-on-change/objects.yaml": expectOutput(t, "settings", "token"),
 		"vela up -f examples/bump-on-change/application.yaml":     func(string) { k.running(t, "default", "shop", 1) },
-		"vela status shop":                                        says(t, "Watching 2 of ConfigMaps and Secrets"),
+		"vela status shop":                                        expectOutput(t, "Watching 2 of ConfigMaps and Secrets"),
 		"vela kube apply -f examples/bump-on-change/edited.yaml":  func(string) { k.running(t, "default", "shop", 2) },
-		"vela revision list shop":                                 says(t, "shop-v2"),
-		"vela status shop --tree":                                 says(t, "TriggerService/shop-web-bump", "RoleBinding/shop-web-bump"),
-		"vela status shop --pod":                                  says(t, "kube-trigger-shop-web-bump-"),
+		"vela revision list shop":                                 expectOutput(t, "shop-v2"),
+		"vela status shop --tree":                                 expectOutput(t, "TriggerService/shop-web-bump", "RoleBinding/shop-web-bump"),
+		"vela status shop --pod":                                  expectOutput(t, "kube-trigger-shop-web-bump-"),
 		"vela delete shop -n default -y":                          func(string) { k.gone(t, "core.oam.dev/v1beta1", "Application", "default", "shop") },
 		"vela addon disable kube-trigger":                         func(string) { k.gone(t, "core.oam.dev/v1beta1", "Application", vela.Namespace, addonApp) },
 	}
@@ -71,7 +71,7 @@ func readme(t *testing.T, k bed) {
 	}
 }
 
-func says(t *testing.T, want ...string) func(string) {
+func expectOutput(t *testing.T, want ...string) func(string) {
 	return func(out string) {
 		t.Helper()
 		for _, w := range want {

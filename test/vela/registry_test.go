@@ -31,7 +31,7 @@ import (
 
 // registry: what `make addon-package` packs is enabled from a registry, vela waits
 // until it runs, and an upgrade remembers the parameters of before.
-func registry(t *testing.T, k bed) {
+func registry(t *testing.T, k env) {
 	if out, err := exec.CommandContext(t.Context(), "make", "-C", "../..", "addon-package", "VELA="+k.CLI()).CombinedOutput(); err != nil {
 		t.Fatalf("make addon-package: %v\n%s", err, out)
 	}

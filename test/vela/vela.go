@@ -20,7 +20,7 @@ limitations under the License.
 //
 // The first build takes minutes; what is built is kept in the user's cache, by
 // version. Tests that use this package have the build constraint "kubevela", so
-// that only those who ask for them wait.
+// that only tests that need them wait.
 package vela
 
 import (
@@ -70,12 +70,12 @@ func Start(t *testing.T) *KubeVela {
 	}
 	k := &KubeVela{Cluster: c, Client: admin, module: m, cli: programs.cli, home: t.TempDir()}
 	k.install(t)
-	k.announce(t)
+	k.createVersionDeployment(t)
 	k.run(t, programs.core)
 	return k
 }
 
-// Vela runs the vela command line and returns what it says. An error ends the
+// Vela runs the vela command line and returns its output. An error ends the
 // test.
 func (k *KubeVela) Vela(t *testing.T, args ...string) string {
 	t.Helper()

@@ -39,15 +39,15 @@ import (
 // TestKubeVela runs everything in one cluster, where each test has a namespace of
 // its own.
 func TestKubeVela(t *testing.T) {
-	k := bed{vela.Start(t)}
+	k := env{vela.Start(t)}
 	t.Run("Application", func(t *testing.T) { deploys(t, k) })
 	t.Run("Views", func(t *testing.T) { views(t, k) })
 	k.pods(t)
 	t.Run("Enable", func(t *testing.T) { enables(t, k) })
 	t.Run("Parameters", func(t *testing.T) { renders(t, k) })
-	t.Run("Show", func(t *testing.T) { shows(t, k) })
+	t.Run("Show", func(t *testing.T) { showsDefinitions(t, k) })
 	t.Run("Apart", func(t *testing.T) {
-		for name, test := range map[string]func(*testing.T, bed){
+		for name, test := range map[string]func(*testing.T, env){
 			"ApplicationWorkflow": applicationWorkflow,
 			"BumpOnChange":        bumpOnChange,
 			"CustomAction":        customAction,
@@ -70,7 +70,7 @@ func TestKubeVela(t *testing.T) {
 }
 
 // deploys: an Application of KubeVela alone is deployed.
-func deploys(t *testing.T, k bed) {
+func deploys(t *testing.T, k env) {
 	ns := k.Namespace(t)
 	k.Apply(t, application(ns, "raw", `
     - name: settings
@@ -83,11 +83,11 @@ func deploys(t *testing.T, k bed) {
 	}
 }
 
-// bed is KubeVela, and kube-trigger once it is installed.
-type bed struct{ *vela.KubeVela }
+// env is KubeVela, and kube-trigger once it is installed.
+type env struct{ *vela.KubeVela }
 
 // pods runs the pods that KubeVela asks for, as processes.
-func (k bed) pods(t *testing.T) {
+func (k env) pods(t *testing.T) {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "kube-trigger")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "../../cmd/kube-trigger").CombinedOutput(); err != nil {
@@ -118,7 +118,7 @@ spec:
 }
 
 // running waits until an Application runs in its nth revision.
-func (k bed) running(t *testing.T, namespace, name string, n int) {
+func (k env) running(t *testing.T, namespace, name string, n int) {
 	t.Helper()
 	want := fmt.Sprintf("%s-v%d", name, n)
 	cluster.Eventually(t, fmt.Sprintf("Application %s in revision %d", name, n), func(ctx context.Context) error {
@@ -144,7 +144,7 @@ func object(apiVersion, kind string) *unstructured.Unstructured {
 
 // names returns the names of all objects of a kind in a namespace, but for those
 // that every namespace has.
-func (k bed) names(ctx context.Context, namespace, apiVersion, kind string) ([]string, error) {
+func (k env) names(ctx context.Context, namespace, apiVersion, kind string) ([]string, error) {
 	list := &unstructured.UnstructuredList{}
 	list.SetGroupVersionKind(schema.FromAPIVersionAndKind(apiVersion, kind+"List"))
 	if err := k.Client.List(ctx, list, client.InNamespace(namespace)); err != nil {

@@ -65,7 +65,7 @@ const components = `
 `
 
 // views of KubeVela's chart show what `vela ql` says that they do.
-func views(t *testing.T, k bed) {
+func views(t *testing.T, k env) {
 	ns := k.Namespace(t)
 	k.Apply(t, "apiVersion: v1\nkind: Node\nmetadata: {name: "+ns+"}")
 	k.Apply(t, application(ns, "shop", components))
@@ -88,14 +88,14 @@ func views(t *testing.T, k bed) {
 	} {
 		q = fmt.Sprintf(q, ns)
 		cluster.Eventually(t, q, func(ctx context.Context) error {
-			return k.same(t, ctx, q)
+			return k.expectSame(t, ctx, q)
 		})
 	}
 	k.narrow(t, ns)
 }
 
 // started makes Pods run as a node would, until n of the namespace's do.
-func (k bed) started(t *testing.T, namespace string, n int) {
+func (k env) started(t *testing.T, namespace string, n int) {
 	t.Helper()
 	cluster.Eventually(t, "Pods run", func(ctx context.Context) error {
 		pods := &unstructured.UnstructuredList{}
@@ -126,9 +126,9 @@ func (k bed) started(t *testing.T, namespace string, n int) {
 	})
 }
 
-// same returns what is different between what a view shows and what `vela ql` says
+// expectSame returns what is different between what a view shows and what `vela ql` says
 // of it.
-func (k bed) same(t *testing.T, ctx context.Context, text string) error {
+func (k env) expectSame(t *testing.T, ctx context.Context, text string) error {
 	q, err := query.Parse(text)
 	if err != nil {
 		return err
@@ -193,7 +193,7 @@ func timeless(v any) any {
 }
 
 // narrow: who may not list ResourceTrackers sees what the Application says.
-func (k bed) narrow(t *testing.T, namespace string) {
+func (k env) narrow(t *testing.T, namespace string) {
 	t.Helper()
 	config := k.ServiceAccount(t, namespace, "reader", rbacv1.PolicyRule{
 		APIGroups: []string{"", "core.oam.dev", "apps", "batch"}, Resources: []string{"applications", "deployments", "replicasets", "jobs", "pods"}, Verbs: []string{"get", "list"},

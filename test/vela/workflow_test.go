@@ -92,24 +92,24 @@ spec:
 func TestWorkflowRun(t *testing.T) {
 	w := vela.StartWorkflow(t)
 	w.Apply(t, steps)
-	for name, test := range map[string]func(*testing.T, runs){
+	for name, test := range map[string]func(*testing.T, workflowRuns){
 		"Succeeds": succeeds, "Fails": fails, "Forbid": forbids, "Replace": replaces, "Suspended": suspended, "Restarted": restarted,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			test(t, runs{w, w.Namespace(t)})
+			test(t, workflowRuns{w, w.Namespace(t)})
 		})
 	}
 }
 
-// runs are those of a namespace.
-type runs struct {
+// workflowRuns are those of a namespace.
+type workflowRuns struct {
 	*vela.Workflow
 	namespace string
 }
 
-// act runs a trigger's actions, YAML, on an event about the ConfigMap "settings".
-func (r runs) act(t *testing.T, id, actionsOf string) error {
+// runActions runs a trigger's actions, YAML, on an event about the ConfigMap "settings".
+func (r workflowRuns) runActions(t *testing.T, id, actionsOf string) error {
 	t.Helper()
 	var spec v1alpha1.Trigger
 	if err := yaml.UnmarshalStrict([]byte(actionsOf), &spec); err != nil {
@@ -152,23 +152,23 @@ write: kube.#Apply & {$params: resource: {
 	})
 }
 
-// must is act for what succeeds.
-func (r runs) must(t *testing.T, id, actionsOf string) {
+// mustRunActions is act for what succeeds.
+func (r workflowRuns) mustRunActions(t *testing.T, id, actionsOf string) {
 	t.Helper()
-	if err := r.act(t, id, actionsOf); err != nil {
+	if err := r.runActions(t, id, actionsOf); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func (r runs) configMap(name string) *unstructured.Unstructured {
+func (r workflowRuns) configMap(name string) *unstructured.Unstructured {
 	o := object("v1", "ConfigMap")
 	o.SetNamespace(r.namespace)
 	o.SetName(name)
 	return o
 }
 
-// holds waits for a ConfigMap and returns its data.
-func (r runs) holds(t *testing.T, name string) map[string]string {
+// configMapData waits for a ConfigMap and returns its data.
+func (r workflowRuns) configMapData(t *testing.T, name string) map[string]string {
 	t.Helper()
 	o := r.configMap(name)
 	cluster.Eventually(t, "ConfigMap "+name, func(ctx context.Context) error {
@@ -181,8 +181,8 @@ func (r runs) holds(t *testing.T, name string) map[string]string {
 	return data
 }
 
-// all returns the WorkflowRuns of the namespace.
-func (r runs) all(ctx context.Context) ([]unstructured.Unstructured, error) {
+// list returns the WorkflowRuns of the namespace.
+func (r workflowRuns) list(ctx context.Context) ([]unstructured.Unstructured, error) {
 	list := &unstructured.UnstructuredList{}
 	list.SetAPIVersion("core.oam.dev/v1alpha1")
 	list.SetKind("WorkflowRunList")
@@ -191,11 +191,11 @@ func (r runs) all(ctx context.Context) ([]unstructured.Unstructured, error) {
 }
 
 // status waits until the only WorkflowRun has a status, and returns the run.
-func (r runs) status(t *testing.T, want string) unstructured.Unstructured {
+func (r workflowRuns) status(t *testing.T, want string) unstructured.Unstructured {
 	t.Helper()
 	var run unstructured.Unstructured
 	cluster.Eventually(t, "a WorkflowRun that is "+want, func(ctx context.Context) error {
-		all, err := r.all(ctx)
+		all, err := r.list(ctx)
 		if err != nil {
 			return err
 		}
@@ -211,7 +211,7 @@ func (r runs) status(t *testing.T, want string) unstructured.Unstructured {
 	return run
 }
 
-func (r runs) open(t *testing.T, gate string) {
+func (r workflowRuns) open(t *testing.T, gate string) {
 	t.Helper()
 	if err := r.Client.Create(t.Context(), r.configMap(gate)); err != nil {
 		t.Fatal(err)
@@ -219,8 +219,8 @@ func (r runs) open(t *testing.T, gate string) {
 }
 
 // succeeds: a run gets the event, is waited for, and its end is for the next action.
-func succeeds(t *testing.T, r runs) {
-	r.must(t, "1", `
+func succeeds(t *testing.T, r workflowRuns) {
+	r.mustRunActions(t, "1", `
 actions:
   - name: run
     type: start-workflow
@@ -230,7 +230,7 @@ actions:
       steps: [{name: first, type: copy, properties: {name: copied}}]
   - type: report
 `)
-	if got, want := fmt.Sprint(r.holds(t, "copied")), "map[color:green team:shop trigger:starts type:update]"; got != want {
+	if got, want := fmt.Sprint(r.configMapData(t, "copied")), "map[color:green team:shop trigger:starts type:update]"; got != want {
 		t.Errorf("copied %s, want %s", got, want)
 	}
 	run := r.status(t, "succeeded")
@@ -239,7 +239,7 @@ actions:
 		Name, Namespace, Status string
 		Steps                   []struct{ Name, Phase string }
 	}
-	text := r.holds(t, "report")["result"]
+	text := r.configMapData(t, "report")["result"]
 	if err := json.Unmarshal([]byte(text), &result); err != nil {
 		t.Fatal(err)
 	}
@@ -248,13 +248,13 @@ actions:
 		t.Errorf("the result is %s", text)
 	}
 	// The same event makes no other.
-	r.must(t, "1", `action: {type: start-workflow, properties: {steps: [{name: first, type: copy, properties: {name: copied}}]}}`)
+	r.mustRunActions(t, "1", `action: {type: start-workflow, properties: {steps: [{name: first, type: copy, properties: {name: copied}}]}}`)
 	r.status(t, "succeeded")
 }
 
 // fails: a run that fails is an action that has failed, for good.
-func fails(t *testing.T, r runs) {
-	err := r.act(t, "1", `action: {type: start-workflow, properties: {wait: true, steps: [{name: first, type: refuse, properties: {why: the moon is full}}]}}`)
+func fails(t *testing.T, r workflowRuns) {
+	err := r.runActions(t, "1", `action: {type: start-workflow, properties: {wait: true, steps: [{name: first, type: refuse, properties: {why: the moon is full}}]}}`)
 	if err == nil || !action.IsTerminal(err) || !strings.Contains(err.Error(), "is failed: step first: ") || !strings.Contains(err.Error(), "the moon is full") {
 		t.Errorf("got %v, want a terminal error that says why", err)
 	}
@@ -268,7 +268,7 @@ const gated = `
 `
 
 // forbids: while a run goes on no other is started, and one after it.
-func forbids(t *testing.T, r runs) {
+func forbids(t *testing.T, r workflowRuns) {
 	start := `
 actions:
   - name: run
@@ -277,10 +277,10 @@ actions:
       concurrency: Forbid` + gated + `
   - type: report
 `
-	r.must(t, "1", start)
+	r.mustRunActions(t, "1", start)
 	first := r.status(t, "executing")
-	r.must(t, "2", start)
-	if got := r.holds(t, "report")["result"]; !strings.Contains(got, `"started":false`) || !strings.Contains(got, first.GetName()) {
+	r.mustRunActions(t, "2", start)
+	if got := r.configMapData(t, "report")["result"]; !strings.Contains(got, `"started":false`) || !strings.Contains(got, first.GetName()) {
 		t.Errorf("the result is %s", got)
 	}
 	if again := r.status(t, "executing"); again.GetUID() != first.GetUID() {
@@ -288,18 +288,18 @@ actions:
 	}
 	r.open(t, "open")
 	r.status(t, "succeeded")
-	r.must(t, "2", start)
-	if all, err := r.all(t.Context()); err != nil || len(all) != 2 {
+	r.mustRunActions(t, "2", start)
+	if all, err := r.list(t.Context()); err != nil || len(all) != 2 {
 		t.Errorf("%d runs, %v", len(all), err)
 	}
 }
 
 // replaces: another event ends the run that goes on.
-func replaces(t *testing.T, r runs) {
+func replaces(t *testing.T, r workflowRuns) {
 	start := "action:\n    type: start-workflow\n    properties:\n      concurrency: Replace" + gated
-	r.must(t, "1", start)
+	r.mustRunActions(t, "1", start)
 	first := r.status(t, "executing")
-	r.must(t, "2", start)
+	r.mustRunActions(t, "2", start)
 	if second := r.status(t, "executing"); second.GetUID() == first.GetUID() {
 		t.Error("it is the same run")
 	}
@@ -308,8 +308,8 @@ func replaces(t *testing.T, r runs) {
 }
 
 // suspended: a run that is suspended does nothing until it is resumed.
-func suspended(t *testing.T, r runs) {
-	r.must(t, "1", "action:\n    type: start-workflow\n    properties:"+gated)
+func suspended(t *testing.T, r workflowRuns) {
+	r.mustRunActions(t, "1", "action:\n    type: start-workflow\n    properties:"+gated)
 	run := r.status(t, "executing")
 	of := func(kind string) string {
 		return fmt.Sprintf("action: {type: %s, properties: {kind: WorkflowRun, name: %s, namespace: %s}}", kind, run.GetName(), r.namespace)
@@ -328,14 +328,14 @@ func suspended(t *testing.T, r runs) {
 	}
 	r.eventually(t, of("resume-workflow"))
 	r.status(t, "succeeded")
-	r.holds(t, "copied")
+	r.configMapData(t, "copied")
 }
 
 // eventually acts until that succeeds.
-func (r runs) eventually(t *testing.T, actionsOf string) {
+func (r workflowRuns) eventually(t *testing.T, actionsOf string) {
 	t.Helper()
 	cluster.Eventually(t, actionsOf, func(context.Context) error {
-		err := r.act(t, "1", actionsOf)
+		err := r.runActions(t, "1", actionsOf)
 		if action.IsTerminal(err) {
 			t.Fatal(err)
 		}
@@ -344,14 +344,14 @@ func (r runs) eventually(t *testing.T, actionsOf string) {
 }
 
 // restarted: a run that has ended does all of it again.
-func restarted(t *testing.T, r runs) {
-	r.must(t, "1", `action: {type: start-workflow, properties: {wait: true, context: {team: shop}, steps: [{name: first, type: copy, properties: {name: copied}}]}}`)
+func restarted(t *testing.T, r workflowRuns) {
+	r.mustRunActions(t, "1", `action: {type: start-workflow, properties: {wait: true, context: {team: shop}, steps: [{name: first, type: copy, properties: {name: copied}}]}}`)
 	run := r.status(t, "succeeded")
-	r.holds(t, "copied")
+	r.configMapData(t, "copied")
 	if err := r.Client.Delete(t.Context(), r.configMap("copied")); err != nil {
 		t.Fatal(err)
 	}
 	r.eventually(t, fmt.Sprintf("action: {type: restart-workflow, properties: {kind: WorkflowRun, name: %s}}", run.GetName()))
-	r.holds(t, "copied")
+	r.configMapData(t, "copied")
 	r.status(t, "succeeded")
 }

@@ -75,7 +75,7 @@ func TestChanges(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.createEnd()
-	p.Until("phaseChanged", 5)
+	p.WaitForEvents("phaseChanged", 5)
 	e.expect(p, map[string][]string{
 		"phaseChanged": {"runningWorkflow", "runningWorkflow running", "running unhealthy",
 			"running", "rendering"},
@@ -90,7 +90,7 @@ func TestChanges(t *testing.T) {
 		"web": {"a runningWorkflow", "a running"},
 	} {
 		got := []string{}
-		for _, ev := range p.Until(trigger, len(want)) {
+		for _, ev := range p.WaitForEvents(trigger, len(want)) {
 			got = append(got, ev.Data["metadata"].(map[string]any)["name"].(string)+" "+ev.Data["status"].(map[string]any)["status"].(string))
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
@@ -105,7 +105,7 @@ func TestEvent(t *testing.T) {
 	e.create("a", nil)
 	e.status("a", services("web"))
 	e.status("a", services("!web"))
-	got := p.Until("componentUnhealthy", 1)[0]
+	got := p.WaitForEvents("componentUnhealthy", 1)[0]
 	if got.Source != application.Type || got.Type != event.Update || got.Data["kind"] != "Application" {
 		t.Errorf("got %+v", got)
 	}
@@ -132,7 +132,7 @@ func TestRestart(t *testing.T) {
 				e.status(app, workflow(0, "succeeded", true, false))
 				e.status(app, `{"status": "running", "latestRevision": {"name": "v1", "revision": 1, "revisionHash": "1"}}`)
 			}
-			p.Until("phaseChanged", 2)
+			p.WaitForEvents("phaseChanged", 2)
 			p.Stop()
 			e.status("a", services("!web", "db"))
 			e.status("a", `{"status": "unhealthy"}`)
@@ -145,7 +145,7 @@ func TestRestart(t *testing.T) {
 			}
 			p = e.program.Start(t)
 			e.createEnd()
-			p.Until("phaseChanged", 2)
+			p.WaitForEvents("phaseChanged", 2)
 			e.expect(p, map[string][]string{
 				"phaseChanged":       {"running unhealthy", "rendering"},
 				"workflowFailed":     {"failed"},

@@ -146,7 +146,7 @@ func summarize(name string, events []event.Event) []string {
 func (e env) expect(p *sources.Process, want map[string][]string) {
 	e.Helper()
 	for _, name := range eventNames() {
-		if diff := cmp.Diff(append([]string{}, want[name]...), summarize(name, p.Taken(name))); diff != "" {
+		if diff := cmp.Diff(append([]string{}, want[name]...), summarize(name, p.Events(name))); diff != "" {
 			e.Errorf("%s: %s", name, diff)
 		}
 	}

@@ -119,7 +119,7 @@ func (e env) delete(name string) {
 func (e env) expect(p *sources.Process, trigger string, want ...string) {
 	e.Helper()
 	got := []string{}
-	for _, ev := range p.Until(trigger, len(want)) {
+	for _, ev := range p.WaitForEvents(trigger, len(want)) {
 		got = append(got, fmt.Sprintf("%s %s %d", ev.Type, ev.Data["metadata"].(map[string]any)["name"], ev.Data["count"]))
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -165,10 +165,10 @@ func TestEvents(t *testing.T) {
 	e.expect(p, "deployment", "create d 1", "update d 2", "update d 3")
 	e.expect(p, "apps", "create d 1")
 	e.expect(p, "named", "create b 1", "update b 2")
-	if got := p.Taken("elsewhere"); len(got) > 0 {
+	if got := p.Events("elsewhere"); len(got) > 0 {
 		t.Errorf("got %v from another namespace", got)
 	}
-	ev := p.Taken("first")[0]
+	ev := p.Events("first")[0]
 	if ev.Source != k8sevent.Type || ev.Type != event.Create || ev.Data["apiVersion"] != "events.k8s.io/v1" || ev.Data["reason"] != "BackOff" {
 		t.Errorf("got %+v", ev)
 	}
@@ -186,7 +186,7 @@ func TestRestart(t *testing.T) {
 			e.report("a", "BackOff", "Warning")
 			e.repeat("a", 2)
 			e.report("gone", "BackOff", "Warning")
-			p.Until("every", 3)
+			p.WaitForEvents("every", 3)
 			p.Stop()
 			e.patch("a", `{"metadata": {"annotations": {"a": "b"}}}`)
 			e.repeat("old", 3)

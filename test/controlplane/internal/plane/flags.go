@@ -51,11 +51,11 @@ func apiServerFlags(opts Options, c credentials, secure, etcd port) []string {
 		"--service-account-key-file=" + c.serviceAccountKey,
 		"--service-account-signing-key-file=" + c.serviceAccountKey,
 		"--service-cluster-ip-range=10.96.0.0/16",
-		// There is one API server and it is on loopback: nobody asks for its Endpoints.
+		// There is one API server, on loopback; its Endpoints are not used.
 		"--endpoint-reconciler-type=none",
 	}
 	if !opts.ControllerManager {
-		// Nobody creates the default service accounts that this plugin insists on.
+		// This plugin requires default service accounts, which no controller creates here.
 		flags = append(flags, "--disable-admission-plugins=ServiceAccount")
 	}
 	return flags

@@ -39,7 +39,7 @@ const (
 	ControllerManager = "kube-controller-manager"
 )
 
-// Options say what to start.
+// Options configure a control plane.
 type Options struct {
 	Dir               string   // holds all files; exists
 	Lock              *os.File // inherited by all processes, so that it tells when the last is gone

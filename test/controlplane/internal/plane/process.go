@@ -70,7 +70,7 @@ func (p *process) start() error {
 	return nil
 }
 
-// up says whether the process runs.
+// up reports whether the process runs.
 func (p *process) up() bool {
 	if p.exited == nil {
 		return false
