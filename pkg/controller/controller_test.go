@@ -73,14 +73,14 @@ func (w *writes) so() []string {
 	return append([]string{}, w.list...)
 }
 
-// bed is a cluster with a controller in this process.
-type bed struct {
+// env is a cluster with a controller in this process.
+type env struct {
 	client client.Client
 	writes *writes
 	ns     string
 }
 
-func start(t *testing.T) *bed {
+func start(t *testing.T) *env {
 	t.Helper()
 	c := cluster.Start(t)
 	crds, err := filepath.Glob("../../addon/crds/*.yaml")
@@ -92,7 +92,7 @@ func start(t *testing.T) *bed {
 	if err := controller.AddToScheme(scheme); err != nil {
 		t.Fatal(err)
 	}
-	b := &bed{writes: &writes{}, ns: c.Namespace(t)}
+	b := &env{writes: &writes{}, ns: c.Namespace(t)}
 	if b.client, err = client.New(c.Config, client.Options{Scheme: scheme}); err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func start(t *testing.T) *bed {
 	return b
 }
 
-func (b *bed) create(t *testing.T, o client.Object) {
+func (b *env) create(t *testing.T, o client.Object) {
 	t.Helper()
 	if err := b.client.Create(t.Context(), o); err != nil {
 		t.Fatal(err)
@@ -139,7 +139,7 @@ func (b *bed) create(t *testing.T, o client.Object) {
 }
 
 // service makes a TriggerService whose action a Definition makes.
-func (b *bed) service(t *testing.T) *v1alpha1.TriggerService {
+func (b *env) service(t *testing.T) *v1alpha1.TriggerService {
 	t.Helper()
 	b.create(t, &corev1alpha1.Definition{
 		ObjectMeta: metav1.ObjectMeta{Namespace: b.ns, Name: "own"},
@@ -158,7 +158,7 @@ func (b *bed) service(t *testing.T) *v1alpha1.TriggerService {
 	return ts
 }
 
-func (b *bed) get(t *testing.T, name string, o client.Object) client.Object {
+func (b *env) get(t *testing.T, name string, o client.Object) client.Object {
 	t.Helper()
 	if err := b.client.Get(t.Context(), types.NamespacedName{Namespace: b.ns, Name: name}, o); err != nil {
 		t.Fatal(err)
@@ -268,7 +268,7 @@ func TestUnchangedIsNotWritten(t *testing.T) {
 }
 
 // settle waits until nothing is reconciled any more for a while.
-func (b *bed) settle(t *testing.T) {
+func (b *env) settle(t *testing.T) {
 	t.Helper()
 	since, last := time.Now(), -1.0
 	cluster.Eventually(t, "an end of reconciliations", func(context.Context) error {

@@ -28,7 +28,7 @@ import (
 // Reference is a path below context: fields and list indices.
 type Reference struct {
 	steps []pathStep
-	// Computed is set where the path goes on with a selector or an index that is
+	// Computed is true if the path continues with a selector or an index that is
 	// known only when the expression is evaluated.
 	Computed bool
 }

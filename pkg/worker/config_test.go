@@ -48,7 +48,7 @@ func watchConfig(t *testing.T, e *env, c clock.Clock) *worker.ConfigWatcher {
 // next waits for a configuration that differs from c.
 func next(t *testing.T, w *worker.ConfigWatcher, c worker.Config) worker.Config {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), cluster.Patience)
+	ctx, cancel := context.WithTimeout(t.Context(), cluster.WaitTimeout)
 	defer cancel()
 	config, err := w.Next(ctx, c)
 	if err != nil {

@@ -84,7 +84,7 @@ func (t *trial) runBomb(b cueBomb) {
 	t.forEach(n, o.update)
 	missing := r.settle(t, o.written())
 	w.terminate()
-	// Set off once more, by a start that goes on where the last one ended?
+	// Does a start that continues at the checkpoint run them again?
 	w = i.watching()
 	t.forEach(n, o.update)
 	missing = append(missing, r.settle(t, o.written())...)

@@ -84,7 +84,7 @@ func (t *trial) brokenRun(seed uint64) (faults, changes, lost int) {
 	})
 	b.on.Store(false)
 	missing := r.settle(t, o.final())
-	// What was created and deleted while the history was gone, nobody can know.
+	// Objects that were created and deleted within the lost history are unknown.
 	known := map[string]bool{}
 	for _, a := range r.all() {
 		known[uidOf(a.Event.ID)] = true

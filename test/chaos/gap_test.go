@@ -118,7 +118,7 @@ func listedAgain() scenario {
 			// The stream that is open passes no fault: it ends with the API server.
 			o.cluster.StopAPIServer(t)
 			o.cluster.StartAPIServer(t)
-			for deadline := time.Now().Add(patience); listed.Load() < int64(lists); time.Sleep(10 * time.Millisecond) {
+			for deadline := time.Now().Add(waitTimeout); listed.Load() < int64(lists); time.Sleep(10 * time.Millisecond) {
 				if time.Now().After(deadline) {
 					t.Fatalf("listed %d times only:\n%s", listed.Load(), w.output())
 				}
@@ -212,7 +212,7 @@ func (o *objects) checkDiff(r *recorder, first int, back, lost []string, n int) 
 // waitUntil waits until done returns true, or for waitTimeout.
 func (o *objects) waitUntil(done func() bool) {
 	o.t.Helper()
-	for deadline := time.Now().Add(patience / 2); !done() && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(waitTimeout / 2); !done() && time.Now().Before(deadline); {
 		time.Sleep(20 * time.Millisecond)
 	}
 }

@@ -97,7 +97,7 @@ func uidOf(id string) string {
 func (r *recorder) undeleted(t *trial, created []string) []string {
 	t.Helper()
 	var missing []string
-	for deadline := time.Now().Add(patience / 4); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(waitTimeout / 4); ; time.Sleep(20 * time.Millisecond) {
 		gone := map[string]bool{}
 		for _, got := range r.all() {
 			if got.Event.Type == "delete" {

@@ -28,7 +28,7 @@ import (
 func (w *worker) scrape() map[string]float64 {
 	t := w.t
 	t.Helper()
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: waitTimeout}
 	response, err := client.Get("http://" + w.logged("serving metrics", "address") + "/metrics")
 	if err != nil {
 		t.Fatal(err)
@@ -77,9 +77,9 @@ func (w *worker) suppressed(trigger, reason string) int {
 // until waits until done, or ends the trial.
 func (t *trial) until(what string, done func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); !done(); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(waitTimeout); !done(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("waited %s for %s", patience, what)
+			t.Fatalf("waited %s for %s", waitTimeout, what)
 		}
 	}
 }

@@ -119,8 +119,8 @@ func (o *objects) actsAgain(r *recorder, i int) time.Duration {
 	id := o.latest[object(i)]
 	o.mu.Unlock()
 	for len(r.missing([]string{id})) > 0 {
-		if time.Since(start) > patience {
-			o.t.Fatalf("no action within %s of ready", patience)
+		if time.Since(start) > waitTimeout {
+			o.t.Fatalf("no action within %s of ready", waitTimeout)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
@@ -131,7 +131,7 @@ func (o *objects) actsAgain(r *recorder, i int) time.Duration {
 // of objects that were written.
 func (o *objects) existing() []string {
 	o.t.Helper()
-	ctx, cancel := context.WithTimeout(o.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(o.t.Context(), waitTimeout)
 	defer cancel()
 	list, err := o.client.List(ctx, metav1.ListOptions{})
 	if err != nil {

@@ -37,7 +37,7 @@ import (
 
 // proxy forwards requests of a worker to the API server, and injects faults.
 type proxy struct {
-	// Kubeconfig is the path of one for whoever talks through the proxy.
+	// Kubeconfig is the path of a kubeconfig for clients of the proxy.
 	Kubeconfig string
 
 	forward *httputil.ReverseProxy
@@ -77,7 +77,7 @@ contexts: [{name: c, context: {cluster: c, user: c}}], users: [{name: c, user: {
 	if err := os.WriteFile(p.Kubeconfig, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	server := &http.Server{Handler: p, ReadHeaderTimeout: patience}
+	server := &http.Server{Handler: p, ReadHeaderTimeout: waitTimeout}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)

@@ -89,7 +89,7 @@ func (t *trial) recordAs(b behavior) *recorder {
 		t.Fatal(err)
 	}
 	r := &recorder{URL: "http://" + l.Addr().String(), counts: map[string]int{}, behave: b}
-	server := &http.Server{Handler: r, ReadHeaderTimeout: patience}
+	server := &http.Server{Handler: r, ReadHeaderTimeout: waitTimeout}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)

@@ -33,8 +33,8 @@ import (
 	"time"
 )
 
-// patience is how long anything may take before it is lost.
-const patience = 2 * time.Minute
+// waitTimeout is how long anything may take before it is lost.
+const waitTimeout = 2 * time.Minute
 
 // environment is what all trials share.
 type environment struct {
@@ -145,7 +145,7 @@ func (i *installation) watching() *worker {
 // waitForLog waits until the log of the worker has text.
 func (w *worker) waitForLog(text string) {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(w.t.Context(), waitTimeout)
 	defer cancel()
 	for !strings.Contains(w.output(), text) {
 		select {

@@ -23,18 +23,18 @@ import (
 	"time"
 )
 
-// Patience is how long anything may take before it is lost. It is generous, for
+// WaitTimeout is how long anything may take before it is lost. It is generous, for
 // machines that have much else to do.
-const Patience = 2 * time.Minute
+const WaitTimeout = 2 * time.Minute
 
 // pollEvery is how long Eventually waits before it looks again.
 const pollEvery = 20 * time.Millisecond
 
 // Eventually polls until check returns nil, or ends the test with the last error
-// when Patience has passed.
+// when WaitTimeout has passed.
 func Eventually(t testing.TB, what string, check func(ctx context.Context) error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), Patience)
+	ctx, cancel := context.WithTimeout(t.Context(), WaitTimeout)
 	defer cancel()
 	last := errors.New("not checked")
 	for {

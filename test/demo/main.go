@@ -16,7 +16,7 @@ limitations under the License.
 
 // Command demo shows the main job on a control plane of its own: a ConfigMap
 // changes, and the Application that it belongs to gets a new revision. It exits
-// with 1 if anything is not as it should be.
+// with 1 on any failure.
 package main
 
 import (
@@ -139,7 +139,7 @@ func (d demo) setUp(ctx context.Context) error {
 	return nil
 }
 
-// show edits the ConfigMaps and reports what becomes of the Applications.
+// show edits the ConfigMaps and reports the versions of the Applications.
 func (d demo) show(ctx context.Context) error {
 	if err := d.edit(ctx, "web-settings", "green"); err != nil {
 		return err

@@ -227,7 +227,7 @@ func invalidTrigger(t *testing.T, i *installation) {
 	i.bumped(t, ns, "web", "2")
 }
 
-// bomb: CUE that uses up all memory, or never ends, is refused, and hurts nobody
+// bomb: CUE that exhausts memory, or never ends, is rejected, and does not affect
 // else: neither the controller, nor the worker, nor its other triggers.
 func bomb(t *testing.T, i *installation) {
 	ns := i.Namespace(t)

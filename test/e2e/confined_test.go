@@ -168,8 +168,8 @@ func otherAccount(t *testing.T, i *installation) {
 	i.expectGone(t, a, &corev1.PodList{})
 }
 
-// nameTaken: what somebody else made stays as it is.
-func nameTaken(t *testing.T, i *installation) {
+// nameConflict: objects of other owners are not changed.
+func nameConflict(t *testing.T, i *installation) {
 	ns := i.Namespace(t)
 	i.apply(t, fmt.Sprintf(`
 apiVersion: apps/v1

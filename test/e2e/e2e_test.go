@@ -33,7 +33,7 @@ func TestInstalled(t *testing.T) {
 			"Hook":                      hook,
 			"InvalidTrigger":            invalidTrigger,
 			"KindIsMissing":             kindIsMissing,
-			"NameTaken":                 nameTaken,
+			"NameConflict":              nameConflict,
 			"OtherAccount":              otherAccount,
 			"Policies":                  policies,
 			"RefusedAtOnce":             refusedAtOnce,

@@ -139,7 +139,7 @@ func (i *installation) service(ctx context.Context, namespace, name string) (*v1
 	return ts, i.admin.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, ts)
 }
 
-// ready waits until a TriggerService is as it should be, for its generation.
+// ready waits until a TriggerService is Ready for its generation.
 func (i *installation) ready(t *testing.T, namespace, name string) *v1alpha1.TriggerService {
 	t.Helper()
 	return i.until(t, namespace, name, func(ts *v1alpha1.TriggerService) error {

@@ -58,7 +58,7 @@ func serve(t *testing.T) *server {
 		case "/hang":
 			select {
 			case <-r.Context().Done():
-			case <-time.After(cluster.Patience):
+			case <-time.After(cluster.WaitTimeout):
 			}
 		}
 		fmt.Fprint(w, "ok")

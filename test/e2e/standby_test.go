@@ -42,8 +42,8 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// webhookStandby: a controller that stands by answers reviews, too, here with a
-// certificate that somebody else has put into a folder.
+// webhookStandby: a controller without the Lease answers reviews, too, here with a
+// certificate from files.
 func webhookStandby(t *testing.T, i *installation) {
 	file, err := program()
 	if err != nil {

@@ -128,7 +128,7 @@ func invalidTriggerErrors() []string {
 }
 
 // webhookRefuses: what cannot run is refused when it is written, with all that is
-// wrong and where; CUE that needs too much is refused, too, and hurts nobody. What
+// wrong and where; CUE that exceeds the limits is denied, too. What
 // changes no trigger passes, and so do other people's Definitions.
 func webhookRefuses(t *testing.T, i *installation) {
 	ns, _ := i.webhook(t)
@@ -257,7 +257,7 @@ func (w *warnings) take() string {
 	return all
 }
 
-// webhookAway: where nobody answers, failurePolicy Ignore lets everything pass, and
+// webhookAway: without an answer, failurePolicy Ignore admits every object, and
 // the controller says what is wrong; Fail refuses what changes triggers, and
 // nothing else, nor other people's Definitions.
 func webhookAway(t *testing.T, i *installation) {

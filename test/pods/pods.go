@@ -309,7 +309,7 @@ func (p *Pod) once(pod *corev1.Pod, container corev1.Container, kubeconfig strin
 }
 
 // isDisowned reports whether the pod's ServiceAccount is gone, and its token with
-// it: then it may be unable to end as it should.
+// it: then it may be unable to end gracefully.
 func (p *Pod) isDisowned(pod *corev1.Pod) bool {
 	_, err := p.node.client.CoreV1().ServiceAccounts(pod.Namespace).Get(context.Background(), pod.Spec.ServiceAccountName, metav1.GetOptions{})
 	return apierrors.IsNotFound(err)

@@ -43,8 +43,8 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store/file"
 )
 
-// Patience is how long a test waits for what has to come.
-const Patience = 30 * time.Second
+// WaitTimeout is how long a test waits for what has to come.
+const WaitTimeout = 30 * time.Second
 
 // Program is what processes run.
 type Program struct {
@@ -76,7 +76,7 @@ func (p Program) Start(t *testing.T) *Process {
 		t.Fatal(err)
 	}
 	saver := store.NewSaver(s, store.SaverOptions{
-		MaxDelay: time.Second, BatchSize: 100, GracePeriod: Patience, Clock: clock.RealClock{}, OnError: func(err error) { t.Log(err) },
+		MaxDelay: time.Second, BatchSize: 100, GracePeriod: WaitTimeout, Clock: clock.RealClock{}, OnError: func(err error) { t.Log(err) },
 	})
 	running := &Process{T: t, subscriptions: map[string]source.Subscription{}, events: map[string][]event.Event{}}
 	running.ends = append(running.ends, func() {
@@ -119,7 +119,7 @@ func (p Program) Start(t *testing.T) *Process {
 		select {
 		case key := <-watched:
 			delete(waiting, key)
-		case <-time.After(Patience):
+		case <-time.After(WaitTimeout):
 			t.Fatal("not watching")
 		}
 	}
@@ -154,7 +154,7 @@ func (p *Process) start(run func(context.Context) error) {
 			if err != nil {
 				p.Error(err)
 			}
-		case <-time.After(Patience):
+		case <-time.After(WaitTimeout):
 			p.Error("does not end with its context")
 		}
 	})
@@ -194,7 +194,7 @@ func (p *Process) Events(name string) []event.Event {
 // WaitForEvents waits until the trigger has taken n events, and returns all that it has.
 func (p *Process) WaitForEvents(name string, n int) []event.Event {
 	p.Helper()
-	deadline := time.Now().Add(Patience)
+	deadline := time.Now().Add(WaitTimeout)
 	for ; len(p.Events(name)) < n; time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			p.Fatalf("%s: %d of %d events: %v", name, len(p.Events(name)), n, p.Events(name))

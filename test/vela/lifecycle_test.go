@@ -126,7 +126,7 @@ func disables(t *testing.T, k env) {
 	}
 }
 
-// reenable enables the addon where CRDs are that somebody else made: it takes over
+// reenable enables the addon over CRDs of another owner: it takes over
 // its own, and leaves that of Definitions as it is.
 func (k env) reenable(t *testing.T) {
 	t.Helper()

@@ -141,7 +141,7 @@ write: kube.#Apply & {$params: resource: {
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), cluster.Patience)
+	ctx, cancel := context.WithTimeout(t.Context(), cluster.WaitTimeout)
 	defer cancel()
 	return compiled.Action.Run(ctx, event.Event{
 		Source: "test", Type: event.Update, ID: id, Key: r.namespace + "/settings", Time: time.Now(),
@@ -267,7 +267,7 @@ const gated = `
       context: {team: shop}
 `
 
-// forbids: while a run goes on no other is started, and one after it.
+// forbids: no second run starts while one is running; one starts after it.
 func forbids(t *testing.T, r workflowRuns) {
 	start := `
 actions:
@@ -294,7 +294,7 @@ actions:
 	}
 }
 
-// replaces: another event ends the run that goes on.
+// replaces: another event ends the running run.
 func replaces(t *testing.T, r workflowRuns) {
 	start := "action:\n    type: start-workflow\n    properties:\n      concurrency: Replace" + gated
 	r.mustRunActions(t, "1", start)

@@ -56,9 +56,8 @@ func TestDefault(t *testing.T) {
 	}
 }
 
-// TestWhatUsersMaySet holds the default template against what nobody but the
-// platform team decides.
-func TestWhatUsersMaySet(t *testing.T) {
+// TestDefaultTemplate_Parameters checks what users can set in the default template.
+func TestDefaultTemplate_Parameters(t *testing.T) {
 	for _, name := range []string{
 		"name", "namespace", "image", "command", "args", "serviceAccount", "serviceAccountName", "hostNetwork", "volumes",
 		"labels", "annotations", "env", "securityContext", "imagePullSecrets", "deployment", "triggerService",

@@ -158,7 +158,7 @@ func (e multiClusterEnv) delete(clusterID, name string) {
 // prefix.
 func (e multiClusterEnv) waitForStatus(trigger, want string) {
 	e.Helper()
-	for deadline := time.Now().Add(cluster.Patience); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(cluster.WaitTimeout); ; time.Sleep(5 * time.Millisecond) {
 		e.status.mu.Lock()
 		got := e.status.last[trigger]
 		e.status.mu.Unlock()
@@ -176,7 +176,7 @@ func (e multiClusterEnv) waitForEvents(r *harness, trigger int, want ...string) 
 	e.Helper()
 	slices.Sort(want)
 	var got []string
-	for deadline := time.Now().Add(cluster.Patience); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(cluster.WaitTimeout); ; time.Sleep(5 * time.Millisecond) {
 		got = nil
 		for _, ev := range r.accepted(trigger) {
 			_, name, _ := strings.Cut(ev.Key, "/")

@@ -101,7 +101,7 @@ type evaluation struct {
 }
 
 // evaluateWithTimeout evaluates the view. It returns an error if the evaluation does not
-// end within the timeout and the grace period. The evaluation goes on then, because it
+// end within the timeout and the grace period. The evaluation continues then, because it
 // cannot be interrupted, and further calls fail until it has ended.
 func (p *poller) evaluateWithTimeout(ctx context.Context) (any, error) {
 	if p.running != nil {

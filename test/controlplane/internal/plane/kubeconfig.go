@@ -41,7 +41,7 @@ contexts:
     user: %[3]s
 `
 
-// writeKubeconfig puts a kubeconfig at path. Whoever sees the file sees all of
+// writeKubeconfig puts a kubeconfig at path. A reader of the file sees all of
 // it.
 func writeKubeconfig(path, server string, ca []byte, user, token string) error {
 	text := fmt.Appendf(nil, kubeconfig, server, base64.StdEncoding.EncodeToString(ca), user, token)

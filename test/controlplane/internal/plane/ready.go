@@ -26,13 +26,13 @@ import (
 	"time"
 )
 
-// patience is how long a process may take until it serves, on a machine that
+// waitTimeout is how long a process may take until it serves, on a machine that
 // is busy with other tests.
-const patience = 2 * time.Minute
+const waitTimeout = 2 * time.Minute
 
 // await returns when proc serves.
 func (p *Plane) await(ctx context.Context, proc *process) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("%s is not ready after %s", proc.name, patience))
+	ctx, cancel := context.WithTimeoutCause(ctx, waitTimeout, fmt.Errorf("%s is not ready after %s", proc.name, waitTimeout))
 	defer cancel()
 	client := p.client()
 	defer client.CloseIdleConnections()
