@@ -190,7 +190,7 @@ triggers:
 	p.waitForLog(t, "watching")
 	e.setValue(t, "web", "1")
 	p.waitForLog(t, "Action failed and was skipped")
-	message := fmt.Sprint(p.waitForLog(t, "template says")[0]["message"])
+	message := fmt.Sprint(p.waitForLog(t, "template message")[0]["message"])
 	if want := "made trigger-chain-"; !strings.HasPrefix(message, want) || !strings.HasSuffix(message, " in "+e.namespace) {
 		t.Errorf("message %q", message)
 	}

@@ -81,7 +81,7 @@ func TestExample_Event(t *testing.T) {
 		}
 	}
 	p.waitForLog(t, "Action succeeded")
-	if got := p.waitForLog(t, "template says"); len(got) != 1 || got[0]["message"] != "web-0: BackOff, restarting" {
+	if got := p.waitForLog(t, "template message"); len(got) != 1 || got[0]["message"] != "web-0: BackOff, restarting" {
 		t.Errorf("got %v", got)
 	}
 	p.stop(t)
@@ -99,7 +99,7 @@ func TestExample_SeveralActions(t *testing.T) {
 	p := e.runExample(t, "several-actions")
 	e.setValue(t, "settings", "1")
 	p.waitForLog(t, "Action succeeded")
-	if lines := p.waitForLog(t, "template says"); len(lines) != 1 || lines[0]["message"] != "web is now 1" {
+	if lines := p.waitForLog(t, "template message"); len(lines) != 1 || lines[0]["message"] != "web is now 1" {
 		t.Errorf("got %v", lines)
 	}
 	p.stop(t)

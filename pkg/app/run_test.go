@@ -47,7 +47,7 @@ func TestRun(t *testing.T) {
 	if l := p.waitForLog(t, "Event dead-lettered")[0]; !strings.Contains(fmt.Sprint(l), `applications.core.oam.dev "nothing" not found`) || fmt.Sprint(l["attempts"]) != "1" {
 		t.Errorf("got %v", l)
 	}
-	if l := p.waitForLog(t, "no such kind is registered; waiting for it")[0]; l["kind"] != "Image" || l["apiVersion"] != "kpack.io/v1alpha2" {
+	if l := p.waitForLog(t, "kind is not registered; waiting")[0]; l["kind"] != "Image" || l["apiVersion"] != "kpack.io/v1alpha2" {
 		t.Errorf("got %v", l)
 	}
 	p.stop(t)

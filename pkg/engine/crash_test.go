@@ -62,22 +62,22 @@ var noAction = actionFunc(func(context.Context, event.Event) error { return nil 
 
 func TestCrash_TracksEvaluations(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := &fakeCrashTracker{}
-		asked := filterFunc(func(_ context.Context, ev event.Event) (filter.Verdict, error) {
+		tracker := &fakeCrashTracker{}
+		filtered := filterFunc(func(_ context.Context, ev event.Event) (filter.Verdict, error) {
 			if ev.ID == "long" {
 				time.Sleep(time.Second)
 			}
 			return filter.Verdict{}, nil
 		})
-		h := start(t, engine.Options{}, engine.Trigger{Action: noAction, Filter: asked, CrashTracker: w})
+		h := start(t, engine.Options{}, engine.Trigger{Action: noAction, Filter: filtered, CrashTracker: tracker})
 		h.deliver("a", "short")
 		advance(time.Second)
-		w.want(t, 1, 1)
+		tracker.want(t, 1, 1)
 		h.deliver("a", "long")
 		advance(500 * time.Millisecond)
-		w.want(t, 2, 1)
+		tracker.want(t, 2, 1)
 		advance(time.Second)
-		w.want(t, 2, 2)
+		tracker.want(t, 2, 2)
 		h.stop()
 		h.wantDone("short", "long")
 	})
@@ -85,9 +85,9 @@ func TestCrash_TracksEvaluations(t *testing.T) {
 
 func TestCrash_FatalEvent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		asked := &recorder{}
+		filtered := &recorder{}
 		f := filterFunc(func(_ context.Context, ev event.Event) (filter.Verdict, error) {
-			asked.add(ev.ID)
+			filtered.add(ev.ID)
 			return filter.Verdict{}, nil
 		})
 		h := start(t, engine.Options{}, engine.Trigger{Action: noAction, Filter: f, CrashTracker: &fakeCrashTracker{fatal: "bad"}})
@@ -99,7 +99,7 @@ func TestCrash_FatalEvent(t *testing.T) {
 		if d := h.decisionsOf("bad"); d[0].Reason != engine.ReasonQuarantined {
 			t.Errorf("reason %q, want %q", d[0].Reason, engine.ReasonQuarantined)
 		}
-		asked.want(t, "good", "better")
+		filtered.want(t, "good", "better")
 		h.stop()
 		h.wantDone("good", "bad", "better")
 	})

@@ -87,12 +87,12 @@ type deadLetterResults struct {
 	all []engine.DeadLetterResult
 }
 
-func (b *deadLetterResults) Observe(engine.Decision) {}
+func (r *deadLetterResults) Observe(engine.Decision) {}
 
-func (b *deadLetterResults) ObserveDeadLetter(burial engine.DeadLetterResult) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.all = append(b.all, burial)
+func (r *deadLetterResults) ObserveDeadLetter(res engine.DeadLetterResult) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.all = append(r.all, res)
 }
 
 // TestDeadLetter_StoreFails fails the store for a while: the event is not done,

@@ -145,7 +145,7 @@ func TestSequence_OptionalStep(t *testing.T) {
 // keys.
 func TestRetry_After(t *testing.T) {
 	for _, tc := range []struct {
-		asked    int
+		seconds  int
 		from, to time.Duration
 	}{
 		{0, 1600 * time.Millisecond, 2400 * time.Millisecond},
@@ -160,7 +160,7 @@ func TestRetry_After(t *testing.T) {
 				calls.add(ev.ID)
 				if ev.ID == "1" && busy {
 					busy = false
-					return apierrors.NewTooManyRequests("busy", tc.asked)
+					return apierrors.NewTooManyRequests("busy", tc.seconds)
 				}
 				return nil
 			})})
@@ -170,7 +170,7 @@ func TestRetry_After(t *testing.T) {
 			advance(time.Second)
 			calls.wantAnyOrder(t, "1", "3")
 			if wait := h.decisionsOf("1")[0].RetryIn; wait < tc.from || wait > tc.to {
-				t.Errorf("Retry-After %d s: waits %s", tc.asked, wait)
+				t.Errorf("Retry-After %d s: waits %s", tc.seconds, wait)
 			}
 			advance(time.Hour)
 			h.wantOutcomes("1", engine.Failed, engine.Succeeded)

@@ -215,9 +215,9 @@ func TestReplay_DeadLetteredAgain(t *testing.T) {
 
 func TestReplay_Failed(t *testing.T) {
 	for name, c := range map[string]struct {
-		letter  store.DeadLetter
-		refuses error
-		want    string
+		dl   store.DeadLetter
+		err  error
+		want string
 	}{
 		"unknown-trigger": {failedLetter(), engine.ErrNotRunning, "deliver: the trigger is not running"},
 		"deleted-object": {store.DeadLetter{Event: event.Event{Key: "gone", Data: map[string]any{
@@ -225,8 +225,8 @@ func TestReplay_Failed(t *testing.T) {
 		}}}, nil, "not found"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e := newEnv(t, c.letter)
-			e.err = c.refuses
+			e := newEnv(t, c.dl)
+			e.err = c.err
 			e.start()
 			e.wantDeliveries(0)
 			if l, exists := e.deadLetter(); !exists || l.Reason != replay.ReasonFailed || l.Error != c.want || !l.ReplayRequestedAt.IsZero() {
@@ -239,8 +239,8 @@ func TestReplay_Failed(t *testing.T) {
 // TestReplay_Retried replays to a suspended trigger, and then to an engine that
 // is stopping.
 func TestReplay_Retried(t *testing.T) {
-	for _, err := range []error{engine.ErrSuspended, errors.New("the engine is stopping")} {
-		t.Run(err.Error(), func(t *testing.T) {
+	for name, err := range map[string]error{"suspended": engine.ErrSuspended, "stopping": errors.New("the engine is stopping")} {
+		t.Run(name, func(t *testing.T) {
 			e := newEnv(t, failedLetter())
 			e.err = err
 			e.start()
