@@ -141,7 +141,7 @@ type deadLetter struct {
 	Attempts int             `json:"attempts"`
 	First    *time.Time      `json:"first,omitempty"`
 	Last     *time.Time      `json:"last,omitempty"`
-	StoredAt time.Time       `json:"buried"`
+	StoredAt time.Time       `json:"storedAt"`
 	Replay   *time.Time      `json:"replay,omitempty"`
 	Omitted  store.Omission  `json:"omitted,omitempty"`
 	Event    deadLetterEvent `json:"event"`

@@ -17,6 +17,7 @@ limitations under the License.
 package engine
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -134,29 +135,21 @@ func defaultPolicy() Policy {
 // withDefaults returns p with unset fields taken from q. A Max that is unset in p
 // is at least p's Initial.
 func (p Policy) withDefaults(q Policy) Policy {
-	p.Timeout = firstNonZero(p.Timeout, q.Timeout)
-	p.Concurrency = firstNonZero(p.Concurrency, q.Concurrency)
-	p.QueueSize = firstNonZero(p.QueueSize, q.QueueSize)
+	p.Timeout = cmp.Or(p.Timeout, q.Timeout)
+	p.Concurrency = cmp.Or(p.Concurrency, q.Concurrency)
+	p.QueueSize = cmp.Or(p.QueueSize, q.QueueSize)
 	p.Suspend = p.Suspend || q.Suspend
-	p.Debounce = firstNonZero(p.Debounce, q.Debounce)
-	p.RateLimit = firstNonZero(p.RateLimit, q.RateLimit)
+	p.Debounce = cmp.Or(p.Debounce, q.Debounce)
+	p.RateLimit = cmp.Or(p.RateLimit, q.RateLimit)
 	p.AllowSelfTrigger = p.AllowSelfTrigger || q.AllowSelfTrigger
-	p.Retry.Limit = firstNonZero(p.Retry.Limit, q.Retry.Limit)
+	p.Retry.Limit = cmp.Or(p.Retry.Limit, q.Retry.Limit)
 	b, c := &p.Retry.Backoff, q.Retry.Backoff
-	b.Initial = firstNonZero(b.Initial, c.Initial)
-	b.Factor = firstNonZero(b.Factor, c.Factor)
+	b.Initial = cmp.Or(b.Initial, c.Initial)
+	b.Factor = cmp.Or(b.Factor, c.Factor)
 	if b.Max == 0 && c.Max != 0 {
 		b.Max = max(c.Max, b.Initial)
 	}
 	return p
-}
-
-func firstNonZero[T comparable](a, b T) T {
-	var zero T
-	if a != zero {
-		return a
-	}
-	return b
 }
 
 // check returns all invalid settings. All fields must be set.

@@ -102,11 +102,11 @@ func (i *installation) deadLetters() []store.DeadLetter {
 	if err != nil {
 		i.t.Fatal(err)
 	}
-	buried, err := s.ListDeadLetters(i.t.Context())
+	list, err := s.ListDeadLetters(i.t.Context())
 	if err := errors.Join(err, s.Close()); err != nil {
 		i.t.Fatal(err)
 	}
-	return buried.Items
+	return list.Items
 }
 
 // retry is a wait before an attempt, as the worker announced it.

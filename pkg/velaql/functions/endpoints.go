@@ -62,12 +62,12 @@ func (q Querier) endpoints(ctx context.Context, query appQuery) ([]serviceEndpoi
 	}
 	list := []serviceEndpoint{}
 	for _, a := range all {
-		in, err := q.inClusterOf(ctx, resource{Cluster: a.Cluster, Kind: a.Kind, Namespace: a.Namespace, Name: a.Name})
+		querier, err := q.inClusterOf(ctx, resource{Cluster: a.Cluster, Kind: a.Kind, Namespace: a.Namespace, Name: a.Name})
 		if err != nil {
 			return nil, err
 		}
 		err = a.Tree.walk(func(n *node) error {
-			found, err := in.objectEndpoints(ctx, n.object)
+			found, err := querier.objectEndpoints(ctx, n.object)
 			for _, e := range found {
 				list = append(list, serviceEndpoint{Endpoint: e, Ref: reference(n.object), Cluster: a.Cluster, Component: a.Component})
 			}

@@ -262,7 +262,7 @@ func TestDo_JoinedClusters(t *testing.T) {
 		APIGroups: []string{"core.oam.dev"}, Resources: []string{"applications"}, Verbs: []string{"get"},
 	}))
 	const template = `
-		result: ql.#CollectServiceEndpoints & {app: {name: "far", namespace: "NS"}}
+		result:  ql.#CollectServiceEndpoints & {app: {name: "far", namespace: "NS"}}
 		tree:    ql.#GetApplicationTree & {app: {name: "far", namespace: "NS"}}
 		status: {
 			endpoints: [for r in result.list {"\(r.cluster) \(r.endpoint.host)"}]

@@ -86,11 +86,11 @@ func (q Querier) deployedObjects(ctx context.Context, query appQuery) ([]deploye
 		seen[r.identity()] = true
 		object := r.Raw
 		if object == nil || query.WithStatus {
-			in, err := q.inClusterOf(ctx, r)
+			querier, err := q.inClusterOf(ctx, r)
 			if err != nil {
 				return nil, err
 			}
-			o, err := in.get(ctx, r.groupVersionKind(), r.Namespace, r.Name)
+			o, err := querier.get(ctx, r.groupVersionKind(), r.Namespace, r.Name)
 			if apierrors.IsNotFound(err) {
 				continue
 			}

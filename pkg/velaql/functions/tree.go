@@ -99,20 +99,20 @@ func (b *treeBuilder) build(ctx context.Context, r resource) (*node, error) {
 	if !b.leadsToMatch(kind, 1) {
 		return nil, nil
 	}
-	in, err := b.querier.inClusterOf(ctx, r)
+	querier, err := b.querier.inClusterOf(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	inTree := *b
-	inTree.querier, inTree.cluster = in, r.Cluster
-	o, err := in.get(ctx, kind, r.Namespace, r.Name)
+	clusterBuilder := *b
+	clusterBuilder.querier, clusterBuilder.cluster = querier, r.Cluster
+	o, err := querier.get(ctx, kind, r.Namespace, r.Name)
 	if apierrors.IsNotFound(err) || meta.IsNoMatchError(err) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	return inTree.node(ctx, o, 1)
+	return clusterBuilder.node(ctx, o, 1)
 }
 
 // leadsToMatch reports whether the filter selects the kind or one of its descendants.
