@@ -45,11 +45,11 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/velaql/view"
 )
 
-var update = flag.Bool("update", false, "write what the actions did into the golden files")
+var update = flag.Bool("update", false, "update the golden files")
 
-// TestGolden runs every testdata/ACTION/*.txtar: the action with `properties`
-// and `event`, against `objects`. It compares the provider calls that the
-// template made, in order, with `calls`, and what went wrong with `error`.
+// TestGolden runs the action of each testdata/ACTION/*.txtar with `properties`, `event`
+// and `objects`. It compares the provider calls, in order, with `calls`, and the error
+// with `error`.
 func TestGolden(t *testing.T) {
 	files, err := filepath.Glob("testdata/*/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -85,19 +85,19 @@ func run(t *testing.T, name string, properties, ev, objects []byte) map[string]s
 	if err != nil {
 		t.Fatal(err)
 	}
-	tmpl, problems := action.Parse(name, string(source))
-	if len(problems) > 0 {
-		t.Fatal(problems)
+	tmpl, diags := action.Parse(name, string(source))
+	if len(diags) > 0 {
+		t.Fatal(diags)
 	}
-	answers := fakeClient(t, objects)
-	recorder := &recorder{next: view.Executor(provider.New(provider.Options{Client: answers, Namespace: "default"}), answers)}
-	a, problems := tmpl.Compile(action.Options{
+	cl := fakeClient(t, objects)
+	recorder := &recorder{next: view.Executor(provider.New(provider.Options{Client: cl, Namespace: "default"}), cl)}
+	a, diags := tmpl.Compile(action.Options{
 		Trigger:    event.TriggerRef{Name: "golden", Namespace: "default"},
 		Properties: object(t, properties),
 		Executor:   recorder,
 	})
-	if len(problems) > 0 {
-		return map[string]string{"error": problems.Error() + "\n"}
+	if len(diags) > 0 {
+		return map[string]string{"error": diags.Error() + "\n"}
 	}
 	out := map[string]string{}
 	data := object(t, ev)
@@ -114,8 +114,8 @@ func run(t *testing.T, name string, properties, ev, objects []byte) map[string]s
 	return out
 }
 
-// recorder notes the calls on their way to the executor. Those that would leave
-// the cluster are not made: all is well with them.
+// recorder records calls and passes them to next. Calls of vela/http and vela/email
+// succeed without being executed.
 type recorder struct {
 	next  provider.Executor
 	calls []call
@@ -135,8 +135,8 @@ func (r *recorder) Execute(ctx context.Context, c provider.Call) (provider.Resul
 	return r.next.Execute(ctx, c)
 }
 
-// fakeClient answers calls from the given objects. What is applied on the server's
-// side is as it was applied.
+// fakeClient returns a client with the given objects. Server-side apply succeeds without
+// a change.
 func fakeClient(t *testing.T, objects []byte) client.Client {
 	t.Helper()
 	scheme := runtime.NewScheme()

@@ -31,7 +31,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
-// BenchmarkRender runs actions whose calls cost nothing.
+// BenchmarkRender runs actions with a fake executor.
 func BenchmarkRender(b *testing.B) {
 	text, err := os.ReadFile("../examples/actions/config.yaml")
 	if err != nil {
@@ -52,13 +52,13 @@ func BenchmarkRender(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		tmpl, problems := action.Parse(e.Action.Type, string(source))
-		if len(problems) > 0 {
-			b.Fatal(problems)
+		tmpl, diags := action.Parse(e.Action.Type, string(source))
+		if len(diags) > 0 {
+			b.Fatal(diags)
 		}
-		a, problems := tmpl.Compile(action.Options{Trigger: event.TriggerRef{Name: "t", Namespace: "ns"}, Properties: e.Action.Properties, Executor: fakeExecutor{}})
-		if len(problems) > 0 {
-			b.Fatal(problems)
+		a, diags := tmpl.Compile(action.Options{Trigger: event.TriggerRef{Name: "t", Namespace: "ns"}, Properties: e.Action.Properties, Executor: fakeExecutor{}})
+		if len(diags) > 0 {
+			b.Fatal(diags)
 		}
 		b.Run(e.Action.Type, func(b *testing.B) {
 			for b.Loop() {
@@ -70,7 +70,7 @@ func BenchmarkRender(b *testing.B) {
 	}
 }
 
-// fakeExecutor answers every call with one object, at no cost.
+// fakeExecutor returns the same object for each call.
 type fakeExecutor struct{}
 
 func (fakeExecutor) Execute(context.Context, provider.Call) (provider.Result, error) {

@@ -34,15 +34,14 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/action"
 )
 
-// smtpServer is an SMTP server of one user, "trigger@example.com" with the password
-// "open sesame". It speaks as much of RFC 5321, 3207 and 4954 as a client that sends
-// one message needs, and refuses what they refuse.
+// smtpServer is an SMTP server (RFC 5321, 3207, 4954) for clients that send one message.
+// It has one user, "trigger@example.com" with the password "open sesame".
 type smtpServer struct {
 	t        *testing.T
 	listener net.Listener
 	tls      *tls.Config
 	ca       string
-	// implicit begins with TLS, noTLS does not offer it; refuse is the answer to
+	// implicit enables implicit TLS, noTLS disables STARTTLS; refuse is the reply to
 	// RCPT instead of 250.
 	implicit, noTLS bool
 	refuse          string
@@ -67,19 +66,19 @@ func newSMTPServer(t *testing.T) *smtpServer {
 		t.Fatal(err)
 	}
 	m := &smtpServer{t: t, listener: l, tls: certificate.TLS.Clone(), ca: pemOf(certificate)}
-	var conversations sync.WaitGroup
-	conversations.Go(func() {
+	var sessions sync.WaitGroup
+	sessions.Go(func() {
 		for {
 			c, err := l.Accept()
 			if err != nil {
 				return
 			}
-			conversations.Go(func() { m.serve(c) })
+			sessions.Go(func() { m.serve(c) })
 		}
 	})
 	t.Cleanup(func() {
 		_ = l.Close()
-		conversations.Wait()
+		sessions.Wait()
 	})
 	return m
 }
@@ -101,8 +100,8 @@ func (m *smtpServer) serve(c net.Conn) {
 		c, d.encrypted = tls.Server(c, m.tls), true
 	}
 	r := bufio.NewReader(c)
-	say := func(lines ...string) { _, _ = io.WriteString(c, strings.Join(lines, "\r\n")+"\r\n") }
-	say("220 mail.example.com")
+	reply := func(lines ...string) { _, _ = io.WriteString(c, strings.Join(lines, "\r\n")+"\r\n") }
+	reply("220 mail.example.com")
 	for {
 		line, err := r.ReadString('\n')
 		if err != nil {
@@ -113,35 +112,35 @@ func (m *smtpServer) serve(c net.Conn) {
 		case "EHLO":
 			switch {
 			case d.encrypted:
-				say("250-mail.example.com", "250 AUTH PLAIN")
+				reply("250-mail.example.com", "250 AUTH PLAIN")
 			case m.noTLS:
-				say("250 mail.example.com")
+				reply("250 mail.example.com")
 			default:
-				say("250-mail.example.com", "250 STARTTLS")
+				reply("250-mail.example.com", "250 STARTTLS")
 			}
 		case "STARTTLS":
-			say("220 go ahead")
+			reply("220 go ahead")
 			c = tls.Server(c, m.tls)
 			r, d = bufio.NewReader(c), receivedMail{encrypted: true}
 		case "AUTH":
 			credentials, _ := base64.StdEncoding.DecodeString(strings.TrimPrefix(rest, "PLAIN "))
 			if d.authenticated = string(credentials) == "\x00trigger@example.com\x00open sesame"; d.authenticated {
-				say("235 welcome")
+				reply("235 welcome")
 			} else {
-				say("535 5.7.8 " + string(credentials[1:]) + " is not known")
+				reply("535 5.7.8 " + string(credentials[1:]) + " is not known")
 			}
 		case "MAIL":
 			d.from = rest
-			say("250 ok")
+			reply("250 ok")
 		case "RCPT":
 			if m.refuse != "" {
-				say(m.refuse)
+				reply(m.refuse)
 				continue
 			}
 			d.to = append(d.to, rest)
-			say("250 ok")
+			reply("250 ok")
 		case "DATA":
-			say("354 go ahead")
+			reply("354 go ahead")
 			var b strings.Builder
 			for {
 				line, err := r.ReadString('\n')
@@ -157,17 +156,17 @@ func (m *smtpServer) serve(c net.Conn) {
 			m.mu.Lock()
 			m.messages = append(m.messages, d)
 			m.mu.Unlock()
-			say("250 taken")
+			reply("250 taken")
 		case "QUIT":
-			say("221 bye")
+			reply("221 bye")
 			return
 		default:
-			say("502 " + verb + " is not known")
+			reply("502 " + verb + " is not known")
 		}
 	}
 }
 
-// takeMessage returns the message that came last, and forgets it.
+// takeMessage returns and removes the only received message.
 func (m *smtpServer) takeMessage(t *testing.T) (d receivedMail, header mail.Header, body string) {
 	t.Helper()
 	m.mu.Lock()
@@ -188,8 +187,7 @@ func (m *smtpServer) takeMessage(t *testing.T) (d receivedMail, header mail.Head
 	return d, msg.Header, string(text)
 }
 
-// TestNotifyEmail sends over connections that are encrypted in each way, and keeps
-// text in its place.
+// TestNotifyEmail sends messages with each encryption. Text cannot add headers.
 func TestNotifyEmail(t *testing.T) {
 	e := startWithLoopback(t)
 	m := newSMTPServer(t)
@@ -211,7 +209,7 @@ func TestNotifyEmail(t *testing.T) {
 		{"starttls", false, false, map[string]any{"tlsSecret": "mail", "password": password}, true, true},
 		{"implicit", true, false, map[string]any{"tls": "implicit", "tlsSecret": "mail", "password": password}, true, true},
 		{"plain", false, true, nil, false, false},
-		{"not at all", false, false, map[string]any{"tls": "none"}, false, false},
+		{"none", false, false, map[string]any{"tls": "none"}, false, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			m.implicit, m.noTLS = tc.implicit, tc.noTLS
@@ -240,8 +238,8 @@ func TestNotifyEmail(t *testing.T) {
 	}
 }
 
-// TestNotifyEmailRefused says why, without the password, and whether it may pass.
-func TestNotifyEmailRefused(t *testing.T) {
+// TestNotifyEmail_Errors distinguishes terminal errors. No error contains the password.
+func TestNotifyEmail_Errors(t *testing.T) {
 	e := startWithLoopback(t)
 	m := newSMTPServer(t)
 	e.secret(t, "mail", map[string]any{"password": "open sesame", "wrong": "guessed it", "ca.crt": m.ca})
@@ -259,7 +257,7 @@ func TestNotifyEmailRefused(t *testing.T) {
 		{"not trusted", false, "", "", map[string]any{"password": secretRef("mail", "password")}, false, "certificate", "open sesame"},
 		{"no such user", false, "550 5.1.1 no such user", "", map[string]any{"tls": "none"}, true, `550 "5.1.1 no such user"`, ""},
 		{"greylisted", false, "451 4.7.1 later", "", map[string]any{"tls": "none"}, false, `451 "4.7.1 later"`, ""},
-		{"no address", false, "", "nobody\r\nDATA", nil, true, "invalid email address", ""},
+		{"no address", false, "", "invalid\r\nDATA", nil, true, "invalid email address", ""},
 		{"no key", false, "", "", map[string]any{"password": secretRef("mail", "absent")}, true, `no key "absent"`, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -273,13 +271,13 @@ func TestNotifyEmailRefused(t *testing.T) {
 				t.Fatalf("got %v (terminal: %v), want %q", err, action.IsTerminal(err), tc.want)
 			}
 			if tc.wantNot != "" && strings.Contains(err.Error(), tc.wantNot) {
-				t.Errorf("the error tells a secret: %v", err)
+				t.Errorf("the error contains a secret: %v", err)
 			}
 		})
 	}
-	closed := e
-	closed.policy.Allow = nil
-	err := closed.run(t, "notify-email", map[string]any{"from": "trigger@example.com", "to": []any{"a@example.com"}, "server": m.serverProperties(nil)}, e.event("x"))
+	denied := e
+	denied.policy.Allow = nil
+	err := denied.run(t, "notify-email", map[string]any{"from": "trigger@example.com", "to": []any{"a@example.com"}, "server": m.serverProperties(nil)}, e.event("x"))
 	if err == nil || !action.IsTerminal(err) || !strings.Contains(err.Error(), "denied") {
 		t.Errorf("got %v, want a terminal error", err)
 	}
@@ -288,9 +286,8 @@ func TestNotifyEmailRefused(t *testing.T) {
 	}
 }
 
-// TestNotifyEmailEndless ends a conversation in which the server does not stop
-// talking.
-func TestNotifyEmailEndless(t *testing.T) {
+// TestNotifyEmail_EndlessReply limits the data that is read from the server.
+func TestNotifyEmail_EndlessReply(t *testing.T) {
 	e := startWithLoopback(t)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -38,7 +38,7 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// env is an API server with Applications, and a namespace of the test's own.
+// env is an API server with the Application CRD, and a namespace for the test.
 type env struct {
 	*cluster.Cluster
 	client.Client
@@ -61,16 +61,16 @@ func connect(t *testing.T, cfg *rest.Config) client.Client {
 	return c
 }
 
-// action compiles a built-in action that acts as the trigger "live".
+// action compiles a built-in action of the trigger "live" with the client c.
 func (e env) action(t *testing.T, c client.Client, name string, properties map[string]any) action.Action {
 	t.Helper()
 	source, err := fs.ReadFile(actions.FS, name+".cue")
 	if err != nil {
 		t.Fatal(err)
 	}
-	tmpl, problems := action.Parse(name, string(source))
-	if len(problems) > 0 {
-		t.Fatal(problems)
+	tmpl, diags := action.Parse(name, string(source))
+	if len(diags) > 0 {
+		t.Fatal(diags)
 	}
 	id := event.TriggerRef{Name: "live", Namespace: e.namespace}
 	out := egress.NewClient(e.policy)
@@ -78,9 +78,9 @@ func (e env) action(t *testing.T, c client.Client, name string, properties map[s
 	executor := provider.New(provider.Options{
 		Client: client.WithFieldOwner(c, id.FieldManager()), Namespace: e.namespace, Egress: out,
 	})
-	a, problems := tmpl.Compile(action.Options{Trigger: id, Properties: properties, Executor: view.Executor(executor, c)})
-	if len(problems) > 0 {
-		t.Fatal(problems)
+	a, diags := tmpl.Compile(action.Options{Trigger: id, Properties: properties, Executor: view.Executor(executor, c)})
+	if len(diags) > 0 {
+		t.Fatal(diags)
 	}
 	return a
 }
@@ -113,9 +113,9 @@ func (e env) get(t *testing.T, obj *unstructured.Unstructured) *unstructured.Uns
 
 const version = "app.oam.dev/publishVersion"
 
-// TestBumpCountsEveryEvent raises a version once an event, however many events
-// there are at a time.
-func TestBumpCountsEveryEvent(t *testing.T) {
+// TestBumpApplicationRevision_Concurrent increments the version once for each of several
+// concurrent events.
+func TestBumpApplicationRevision_Concurrent(t *testing.T) {
 	e := start(t)
 	app := e.create(t, "core.oam.dev/v1beta1", "Application", "web", nil)
 	bump := e.action(t, e.Client, "bump-application-revision", map[string]any{"nameSelector": map[string]any{"name": "web"}})
@@ -124,7 +124,7 @@ func TestBumpCountsEveryEvent(t *testing.T) {
 	for range workers {
 		wg.Go(func() {
 			for range events / workers {
-				// As the engine does: a conflict that lasts is tried again.
+				// Conflicts are retried, as the engine does.
 				err := bump.Run(t.Context(), e.event("anything"))
 				for err != nil && !action.IsTerminal(err) && t.Context().Err() == nil {
 					err = bump.Run(t.Context(), e.event("anything"))
@@ -152,8 +152,8 @@ func (e env) event(name string) event.Event {
 	}}
 }
 
-// TestPatchTypes patches in each of the four ways.
-func TestPatchTypes(t *testing.T) {
+// TestPatchResource_Types applies each patch type.
+func TestPatchResource_Types(t *testing.T) {
 	e := start(t)
 	for _, tc := range []struct {
 		kind string
@@ -181,8 +181,9 @@ func TestPatchTypes(t *testing.T) {
 	}
 }
 
-// TestForbidden says who may not do what, and does not try again.
-func TestForbidden(t *testing.T) {
+// TestBumpApplicationRevision_Forbidden returns a terminal error with the user, the verb
+// and the resource.
+func TestBumpApplicationRevision_Forbidden(t *testing.T) {
 	e := start(t)
 	e.create(t, "core.oam.dev/v1beta1", "Application", "web", nil)
 	reader := e.ServiceAccount(t, e.namespace, "reader", rbacv1.PolicyRule{
@@ -196,8 +197,8 @@ func TestForbidden(t *testing.T) {
 	}
 }
 
-// TestAbsent names an object that does not exist, and does not try again.
-func TestAbsent(t *testing.T) {
+// TestBumpApplicationRevision_NotFound returns a terminal error with the object's name.
+func TestBumpApplicationRevision_NotFound(t *testing.T) {
 	e := start(t)
 	bump := e.action(t, e.Client, "bump-application-revision", nil)
 	err := bump.Run(t.Context(), e.event("nothing"))

@@ -34,8 +34,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/action"
 )
 
-// startWithLoopback returns an API server and a namespace whose actions may connect to
-// the servers of tests.
+// startWithLoopback starts an env whose actions can connect to test servers.
 func startWithLoopback(t *testing.T) env {
 	t.Helper()
 	e := start(t)
@@ -48,7 +47,7 @@ func (e env) secret(t *testing.T, name string, data map[string]any) {
 	e.create(t, "v1", "Secret", name, map[string]any{"stringData": data})
 }
 
-// secretRef refers to a key of a Secret.
+// secretRef returns a reference to a key of a Secret.
 func secretRef(name, key string) map[string]any {
 	return map[string]any{"secretRef": map[string]any{"name": name, "key": key}}
 }
@@ -60,7 +59,7 @@ func serve(t *testing.T, handler http.HandlerFunc) *httptest.Server {
 	return s
 }
 
-// TestHTTPRequest sends what it is told to, with what it finds in Secrets.
+// TestHTTPRequest sends the default and custom requests, with values from Secrets.
 func TestHTTPRequest(t *testing.T) {
 	e := startWithLoopback(t)
 	e.secret(t, "api", map[string]any{"token": "hush\n", "password": "open sesame"})
@@ -89,10 +88,10 @@ func TestHTTPRequest(t *testing.T) {
 	}
 }
 
-// TestHTTPGuard refuses loopback unless it is allowed, and does not try again.
-func TestHTTPGuard(t *testing.T) {
+// TestHTTPRequest_DeniedAddress denies loopback and metadata addresses permanently.
+func TestHTTPRequest_DeniedAddress(t *testing.T) {
 	e := start(t)
-	server := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("it was reached") })
+	server := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("the server received a request") })
 	for _, url := range []string{server.URL, "http://169.254.169.254/latest/meta-data"} {
 		err := e.run(t, "http-request", map[string]any{"url": url}, e.event("x"))
 		if err == nil || !action.IsTerminal(err) || !strings.Contains(err.Error(), "denied") {
@@ -101,9 +100,9 @@ func TestHTTPGuard(t *testing.T) {
 	}
 }
 
-// TestHTTPStatus tells what is final from what may pass, and when, and never what
-// is in a Secret.
-func TestHTTPStatus(t *testing.T) {
+// TestHTTPRequest_Status distinguishes terminal statuses, and returns Retry-After. No
+// error contains a value of a Secret.
+func TestHTTPRequest_Status(t *testing.T) {
 	e := startWithLoopback(t)
 	status, requests := 0, 0
 	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -128,18 +127,18 @@ func TestHTTPStatus(t *testing.T) {
 			t.Errorf("%d: %d requests", code, requests)
 		}
 		if strings.Contains(err.Error(), "hush") || strings.Contains(err.Error(), "T0/B0") {
-			t.Errorf("%d: the error tells a secret: %v", code, err)
+			t.Errorf("%d: the error contains a secret: %v", code, err)
 		}
 		if code != 304 && !strings.Contains(err.Error(), "no … for …") {
-			t.Errorf("%d: the error does not say why: %v", code, err)
+			t.Errorf("%d: the error does not contain the response: %v", code, err)
 		}
-		if seconds, asked := apierrors.SuggestsClientDelay(err); !asked || seconds != 7 {
-			t.Errorf("%d: to be tried again after %d s (%v), want 7", code, seconds, asked)
+		if seconds, ok := apierrors.SuggestsClientDelay(err); !ok || seconds != 7 {
+			t.Errorf("%d: retry after %d s (%v), want 7", code, seconds, ok)
 		}
 	}
 	server.Close()
 	if err := request.Run(t.Context(), e.event("x")); err == nil || action.IsTerminal(err) || strings.Contains(err.Error(), "T0/B0") {
-		t.Errorf("nobody is there: %v", err)
+		t.Errorf("got %v, want a retriable error without the URL", err)
 	}
 }
 
@@ -147,19 +146,19 @@ func pemOf(server *httptest.Server) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
 }
 
-// TestHTTPTLS trusts what the Secret says, and sends nothing where that cannot be
-// used.
-func TestHTTPTLS(t *testing.T) {
+// TestHTTPRequest_TLS uses the CA of the Secret, and sends no request if the Secret is
+// invalid.
+func TestHTTPRequest_TLS(t *testing.T) {
 	e := startWithLoopback(t)
 	var requests atomic.Int64
 	server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { requests.Add(1) }))
 	defer server.Close()
-	e.secret(t, "right", map[string]any{"ca.crt": pemOf(server)})
+	e.secret(t, "valid", map[string]any{"ca.crt": pemOf(server)})
 	e.secret(t, "no-certificate", map[string]any{"ca.crt": "nonsense"})
 	e.secret(t, "no-pair", map[string]any{"ca.crt": pemOf(server), "tls.crt": pemOf(server)})
 	e.secret(t, "empty", map[string]any{"other": "x"})
 	for secret, want := range map[string]string{
-		"right":          "",
+		"valid":          "",
 		"":               "certificate",
 		"absent":         `secrets "absent" not found`,
 		"no-certificate": "ca.crt contains no certificate",
@@ -177,7 +176,7 @@ func TestHTTPTLS(t *testing.T) {
 	}
 }
 
-// TestSendCloudEvent sends what the CloudEvents SDK takes for an event.
+// TestSendCloudEvent sends an event that the CloudEvents SDK accepts.
 func TestSendCloudEvent(t *testing.T) {
 	e := startWithLoopback(t)
 	e.secret(t, "sink", map[string]any{"token": "hush"})

@@ -34,7 +34,7 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// updateOf returns an event about an object.
+// updateOf returns an update event of an object.
 func updateOf(o *unstructured.Unstructured) event.Event {
 	return event.Event{Source: "resource-watcher", Type: event.Update, ID: string(o.GetUID()) + "/" + o.GetResourceVersion(), Data: o.Object}
 }
@@ -92,8 +92,8 @@ func field[T any](t *testing.T, o *unstructured.Unstructured, path ...string) T 
 	return typed
 }
 
-// TestApplyResource creates objects of both scopes, changes them, and leaves the
-// fields of others alone.
+// TestApplyResource creates and updates namespaced and cluster-scoped objects, without
+// changing fields of other owners.
 func TestApplyResource(t *testing.T) {
 	e := start(t)
 	role := "made-by-" + e.namespace
@@ -130,7 +130,7 @@ func (e env) newObject(apiVersion, kind, name string) *unstructured.Unstructured
 	return u
 }
 
-// TestDeleteResource deletes one object, twice, and then those with a label.
+// TestDeleteResource deletes one object, also if it does not exist, and objects by label.
 func TestDeleteResource(t *testing.T) {
 	e := start(t)
 	own := e.create(t, "v1", "ConfigMap", "own", nil)
@@ -138,7 +138,7 @@ func TestDeleteResource(t *testing.T) {
 		e.mustRun(t, "delete-resource", nil, updateOf(own))
 	}
 	if err := e.run(t, "delete-resource", map[string]any{"ignoreNotFound": false}, updateOf(own)); !errors.IsNotFound(err) || !action.IsTerminal(err) {
-		t.Errorf("got %v, want a terminal error that it is not found", err)
+		t.Errorf("got %v, want a terminal not found error", err)
 	}
 	for _, name := range []string{"a", "b", "kept"} {
 		cm := e.create(t, "v1", "ConfigMap", name, nil)
@@ -148,19 +148,19 @@ func TestDeleteResource(t *testing.T) {
 		}
 	}
 	e.mustRun(t, "delete-resource", map[string]any{"matchingLabels": map[string]any{"old": "yes"}}, updateOf(own))
-	var left []string
+	var remaining []string
 	for _, cm := range e.list(t, "v1", "ConfigMap") {
 		if cm.GetName() != "kube-root-ca.crt" {
-			left = append(left, cm.GetName())
+			remaining = append(remaining, cm.GetName())
 		}
 	}
-	if strings.Join(left, " ") != "kept" {
-		t.Errorf("left are %v", left)
+	if strings.Join(remaining, " ") != "kept" {
+		t.Errorf("remaining objects: %v", remaining)
 	}
 }
 
-// TestRestartWorkload changes the pod template of one workload, and of all with a
-// label, as kubectl does.
+// TestRestartWorkload annotates the pod templates of one workload and of workloads by
+// label.
 func TestRestartWorkload(t *testing.T) {
 	e := start(t)
 	one, two := e.deployment(t, "one", 1), e.deployment(t, "two", 1)
@@ -178,7 +178,7 @@ func TestRestartWorkload(t *testing.T) {
 	}
 }
 
-// TestScaleWorkload sets a number, and takes as many steps as there are events.
+// TestScaleWorkload sets the replicas, and counts each of several concurrent events.
 func TestScaleWorkload(t *testing.T) {
 	e := start(t)
 	d := e.deployment(t, "web", 3)
@@ -203,7 +203,7 @@ func TestScaleWorkload(t *testing.T) {
 	}
 }
 
-// TestRunJob makes one Job of an event, however often it is handled.
+// TestRunJob creates one Job per event, also if the event is handled repeatedly.
 func TestRunJob(t *testing.T) {
 	e := start(t)
 	cm := e.create(t, "v1", "ConfigMap", "settings", nil)
@@ -229,9 +229,8 @@ func TestRunJob(t *testing.T) {
 	}
 }
 
-// TestEventListener keeps what happened to an object in its listener: all of it,
-// up to a limit.
-func TestEventListener(t *testing.T) {
+// TestRecordEvent records all of several concurrent events, up to the limit.
+func TestRecordEvent(t *testing.T) {
 	c := cluster.Start(t, cluster.WithKubeVelaCRDs())
 	e := env{Cluster: c, Client: connect(t, c.Config), namespace: c.Namespace(t)}
 	cm := e.create(t, "v1", "ConfigMap", "settings", nil)
@@ -266,7 +265,8 @@ func TestEventListener(t *testing.T) {
 	}
 }
 
-// TestEmitKubernetesEvent makes an Event that belongs to the object.
+// TestEmitKubernetesEvent creates one Event of the object, also if the trigger's event is
+// handled repeatedly.
 func TestEmitKubernetesEvent(t *testing.T) {
 	e := start(t)
 	cm := e.create(t, "v1", "ConfigMap", "settings", nil)
@@ -279,7 +279,7 @@ func TestEmitKubernetesEvent(t *testing.T) {
 	}
 }
 
-// TestLog writes a line that says what happened, or what it is told to say.
+// TestLog logs the default message and Go templates.
 func TestLog(t *testing.T) {
 	e := start(t)
 	cm := e.create(t, "v1", "ConfigMap", "settings", nil)

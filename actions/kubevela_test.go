@@ -30,7 +30,7 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// startVela returns an API server with the kinds of KubeVela and of its workflow.
+// startVela starts an env with the CRDs of KubeVela and KubeVela workflow.
 func startVela(t *testing.T) env {
 	t.Helper()
 	c := cluster.Start(t, cluster.WithKubeVelaCRDs())
@@ -42,7 +42,7 @@ func startVela(t *testing.T) env {
 	return env{Cluster: c, Client: connect(t, c.Config), namespace: c.Namespace(t)}
 }
 
-// setStatus writes an object's status, as its controller does.
+// setStatus updates the status of an object, as its controller does.
 func (e env) setStatus(t *testing.T, o *unstructured.Unstructured, status map[string]any) {
 	t.Helper()
 	u := e.get(t, o)
@@ -65,7 +65,7 @@ func (e env) application(t *testing.T) *unstructured.Unstructured {
 	return app
 }
 
-// TestPatchApplication changes one component and leaves the rest alone.
+// TestPatchApplication changes one component without changing the others.
 func TestPatchApplication(t *testing.T) {
 	e := startVela(t)
 	app := e.application(t)
@@ -78,7 +78,7 @@ func TestPatchApplication(t *testing.T) {
 	}
 }
 
-// running is the status of a workflow of which one step runs.
+// running returns the status of a workflow with one running step.
 func running() map[string]any {
 	return map[string]any{
 		"mode": "StepByStep", "suspend": false, "terminated": false, "finished": false,
@@ -90,12 +90,12 @@ func running() map[string]any {
 	}
 }
 
-// TestWorkflowOfApplication suspends, resumes and restarts it.
-func TestWorkflowOfApplication(t *testing.T) {
+// TestApplicationWorkflow suspends, resumes and restarts the workflow of an Application.
+func TestApplicationWorkflow(t *testing.T) {
 	e := startVela(t)
 	app := e.application(t)
 	if err := e.run(t, "suspend-workflow", nil, updateOf(app)); err == nil || action.IsTerminal(err) {
-		t.Errorf("got %v, want an error that may pass", err)
+		t.Errorf("got %v, want a retriable error", err)
 	}
 	e.setStatus(t, app, map[string]any{"status": "runningWorkflow", "workflow": running()})
 	expect := func(suspend bool, phase string) {
@@ -126,8 +126,8 @@ func TestWorkflowOfApplication(t *testing.T) {
 	}
 }
 
-// TestWorkflowRun starts runs by all three rules of concurrency, suspends one and
-// starts it anew.
+// TestWorkflowRun starts runs with each concurrency policy, and suspends and restarts
+// one.
 func TestWorkflowRun(t *testing.T) {
 	e := startVela(t)
 	cm := e.create(t, "v1", "ConfigMap", "settings", map[string]any{"data": map[string]any{"color": "blue"}})
@@ -145,7 +145,7 @@ func TestWorkflowRun(t *testing.T) {
 	other.ID += "-other"
 	e.mustRun(t, "start-workflow", named("other"), other)
 	if r := runs(); len(r) != 1 {
-		t.Fatalf("%d runs, want the first alone", len(r))
+		t.Fatalf("%d runs, want only the first", len(r))
 	}
 	first := runs()[0]
 	e.mustRun(t, "start-workflow", map[string]any{"steps": []any{map[string]any{"name": "s", "type": "suspend"}}, "name": "replacing", "concurrency": "Replace"}, other)
@@ -157,19 +157,19 @@ func TestWorkflowRun(t *testing.T) {
 	status := running()
 	status["mode"], status["status"] = map[string]any{}, "executing"
 	e.setStatus(t, run, status)
-	whole := map[string]any{"kind": "WorkflowRun"}
-	e.mustRun(t, "suspend-workflow", whole, updateOf(run))
+	properties := map[string]any{"kind": "WorkflowRun"}
+	e.mustRun(t, "suspend-workflow", properties, updateOf(run))
 	if !field[bool](t, e.get(t, run), "status", "suspend") {
-		t.Error("it is not suspended")
+		t.Error("the run is not suspended")
 	}
-	e.mustRun(t, "restart-workflow", whole, updateOf(run))
+	e.mustRun(t, "restart-workflow", properties, updateOf(run))
 	if _, ok := field[map[string]any](t, e.get(t, run), "status")["steps"]; ok {
-		t.Error("it has not been started anew")
+		t.Error("the run has not been restarted")
 	}
 }
 
-// TestWorkflowRunResult waits for a run, and fails where it does.
-func TestWorkflowRunResult(t *testing.T) {
+// TestWorkflowRun_Wait waits for a run, and fails if the run fails.
+func TestWorkflowRun_Wait(t *testing.T) {
 	e := startVela(t)
 	cm := e.create(t, "v1", "ConfigMap", "settings", nil)
 	for _, phase := range []string{"succeeded", "failed"} {
@@ -179,12 +179,12 @@ func TestWorkflowRunResult(t *testing.T) {
 			short, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 			defer cancel()
 			if err := start.Run(short, updateOf(cm)); err == nil || action.IsTerminal(err) {
-				t.Errorf("got %v while it runs, want an error that may pass", err)
+				t.Errorf("got %v while it runs, want a retriable error", err)
 			}
 			for _, run := range e.list(t, "core.oam.dev/v1alpha1", "WorkflowRun") {
 				if strings.HasPrefix(run.GetName(), phase) {
 					e.setStatus(t, &run, map[string]any{
-						"mode": map[string]any{}, "status": phase, "message": "so it is", "startTime": "2026-01-01T00:00:00Z",
+						"mode": map[string]any{}, "status": phase, "message": "step failed", "startTime": "2026-01-01T00:00:00Z",
 						"suspend": false, "terminated": false, "finished": true,
 					})
 				}
@@ -194,8 +194,8 @@ func TestWorkflowRunResult(t *testing.T) {
 				if err != nil {
 					t.Error(err)
 				}
-			} else if err == nil || !action.IsTerminal(err) || !strings.Contains(err.Error(), "is failed: so it is") {
-				t.Errorf("got %v, want a terminal error that says why", err)
+			} else if err == nil || !action.IsTerminal(err) || !strings.Contains(err.Error(), "is failed: step failed") {
+				t.Errorf("got %v, want a terminal error with the message of the run", err)
 			}
 		})
 	}

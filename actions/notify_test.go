@@ -32,13 +32,13 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/action"
 )
 
-// chat is a chat service: what it answers to a message, as it documents it.
+// chat simulates a chat service by its API documentation.
 type chat struct {
 	action     string
 	properties map[string]any
-	// path is that of the webhook's URL, which is in the Secret "chat".
+	// path is the path of the webhook's URL, which is stored in a Secret.
 	path string
-	// answer returns the status, the body, and the text that is shown.
+	// answer returns the response status and body, and the text of the message.
 	answer func(r *http.Request, body map[string]any) (status int, answer, text string)
 }
 
@@ -50,7 +50,7 @@ func nestedText(m map[string]any, path ...string) string {
 	return s
 }
 
-// isRecent reports whether a timestamp is not older than an hour.
+// isRecent reports whether a timestamp is within one hour of the current time.
 func isRecent(timestamp string, unit time.Duration) bool {
 	n, err := strconv.ParseInt(timestamp, 10, 64)
 	return err == nil && time.Since(time.Unix(0, n*int64(unit))).Abs() < time.Hour
@@ -97,15 +97,15 @@ var chats = []chat{
 	}},
 	{"notify-dingtalk", map[string]any{"secret": secretRef("chat", "seal")}, "/robot/send?access_token=hush-hush", func(r *http.Request, body map[string]any) (int, string, string) {
 		q := r.URL.Query()
-		at := q.Get("timestamp")
-		if q.Get("access_token") != "hush-hush" || !isRecent(at, time.Millisecond) || q.Get("sign") != mac(signingSecret, at+"\n"+signingSecret) {
+		timestamp := q.Get("timestamp")
+		if q.Get("access_token") != "hush-hush" || !isRecent(timestamp, time.Millisecond) || q.Get("sign") != mac(signingSecret, timestamp+"\n"+signingSecret) {
 			return 200, `{"errcode": 310000, "errmsg": "sign not match"}`, ""
 		}
 		return 200, `{"errcode": 0, "errmsg": "ok"}`, nestedText(body, "text", "content")
 	}},
 	{"notify-lark", map[string]any{"secret": secretRef("chat", "seal")}, "/open-apis/bot/v2/hook/hush-hush", func(_ *http.Request, body map[string]any) (int, string, string) {
-		at := nestedText(body, "timestamp")
-		if !isRecent(at, time.Second) || nestedText(body, "sign") != mac(at+"\n"+signingSecret, "") {
+		timestamp := nestedText(body, "timestamp")
+		if !isRecent(timestamp, time.Second) || nestedText(body, "sign") != mac(timestamp+"\n"+signingSecret, "") {
 			return 200, `{"code": 19021, "msg": "sign match fail or timestamp is not within one hour from current time"}`, ""
 		}
 		return 200, `{"code": 0, "msg": "success", "data": {}}`, nestedText(body, "content", "text")
@@ -118,13 +118,13 @@ var chats = []chat{
 	}},
 }
 
-// TestChats sends to each service what it accepts, and says so where it does not.
-func TestChats(t *testing.T) {
+// TestNotify_Services sends a message to each service, and classifies its errors.
+func TestNotify_Services(t *testing.T) {
 	e := startWithLoopback(t)
 	for _, c := range chats {
 		t.Run(c.action, func(t *testing.T) {
 			var shown string
-			var instead func() (int, string)
+			var override func() (int, string)
 			server := serve(t, func(w http.ResponseWriter, r *http.Request) {
 				b, err := io.ReadAll(r.Body)
 				if err != nil {
@@ -138,8 +138,8 @@ func TestChats(t *testing.T) {
 					t.Errorf("path is %s", r.URL.Path)
 				}
 				status, answer, text := c.answer(r, body)
-				if instead != nil {
-					status, answer = instead()
+				if override != nil {
+					status, answer = override()
 				}
 				shown = text
 				w.WriteHeader(status)
@@ -162,13 +162,13 @@ func TestChats(t *testing.T) {
 				t.Fatal(err)
 			}
 			if want := "ConfigMap " + e.namespace + "/settings was changed"; !strings.HasPrefix(shown, want) {
-				t.Errorf("it shows %q, want %q", shown, want)
+				t.Errorf("message is %q, want %q", shown, want)
 			}
-			instead = func() (int, string) { return http.StatusTooManyRequests, "slower" }
+			override = func() (int, string) { return http.StatusTooManyRequests, "slower" }
 			if err := send.Run(t.Context(), e.event("settings")); err == nil || action.IsTerminal(err) || strings.Contains(err.Error(), "hush-hush") {
-				t.Errorf("got %v, want an error that may pass", err)
+				t.Errorf("got %v, want a retriable error", err)
 			}
-			instead = func() (int, string) {
+			override = func() (int, string) {
 				return http.StatusNotFound, `{"errcode": 404, "code": 404, "errmsg": "no 1:hush-hush", "msg": "no 1:hush-hush"}`
 			}
 			if err := send.Run(t.Context(), e.event("settings")); err == nil || !action.IsTerminal(err) || strings.Contains(err.Error(), "hush-hush") {
@@ -178,8 +178,8 @@ func TestChats(t *testing.T) {
 	}
 }
 
-// TestChatRefusal takes what a service says with status 200 for what it is.
-func TestChatRefusal(t *testing.T) {
+// TestNotify_ErrorCodes classifies the error codes of responses with status 200.
+func TestNotify_ErrorCodes(t *testing.T) {
 	e := startWithLoopback(t)
 	answer := ""
 	server := serve(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, answer) })
@@ -206,13 +206,13 @@ func TestChatRefusal(t *testing.T) {
 	}
 }
 
-// TestNotify tells all that can be told, and later only those that could not.
-func TestNotify(t *testing.T) {
+// TestNotify_Retry sends to all recipients, and retries only failed deliveries.
+func TestNotify_Retry(t *testing.T) {
 	e := startWithLoopback(t)
-	told := map[string]int{}
+	requests := map[string]int{}
 	broken := true
 	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		told[r.URL.Path]++
+		requests[r.URL.Path]++
 		if r.URL.Path == "/first" && broken {
 			w.WriteHeader(http.StatusBadGateway)
 		}
@@ -226,14 +226,14 @@ func TestNotify(t *testing.T) {
 	}})
 	ctx := action.WithJournal(t.Context(), action.NewJournal())
 	err := notify.Run(ctx, e.event("x"))
-	if err == nil || action.IsTerminal(err) || !strings.Contains(err.Error(), "1 of 3 were not told") || !strings.Contains(err.Error(), "502 Bad Gateway") || strings.Contains(err.Error(), "/first") {
+	if err == nil || action.IsTerminal(err) || !strings.Contains(err.Error(), "1 of 3 deliveries failed") || !strings.Contains(err.Error(), "502 Bad Gateway") || strings.Contains(err.Error(), "/first") {
 		t.Errorf("got %v", err)
 	}
 	broken = false
 	if err := notify.Run(ctx, e.event("x")); err != nil {
 		t.Error(err)
 	}
-	if told["/first"] != 2 || told["/second"] != 1 || told["/third"] != 1 {
-		t.Errorf("told %v", told)
+	if requests["/first"] != 2 || requests["/second"] != 1 || requests["/third"] != 1 {
+		t.Errorf("requests: %v", requests)
 	}
 }

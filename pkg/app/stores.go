@@ -156,7 +156,7 @@ func (r *runner) openClusterStore(ctx context.Context, cfg *rest.Config, c clien
 // onStoreError returns a function that reports an error of the store.
 func (r *runner) onStoreError(log logr.Logger) func(error) {
 	return func(err error) {
-		log.Error(err, "Store failed; trying again")
+		log.Error(err, "Store failed; retrying")
 		r.server.storeFailed()
 	}
 }

@@ -49,38 +49,38 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// writes counts the requests that are no reads.
-type writes struct {
-	to http.RoundTripper
+// recorder records the requests that are not reads.
+type recorder struct {
+	next http.RoundTripper
 
-	mu   sync.Mutex
-	list []string
+	mu     sync.Mutex
+	writes []string
 }
 
 // RoundTrip implements http.RoundTripper.
-func (w *writes) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.Method != http.MethodGet {
-		w.mu.Lock()
-		w.list = append(w.list, r.Method+" "+r.URL.Path)
-		w.mu.Unlock()
+func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Method != http.MethodGet {
+		r.mu.Lock()
+		r.writes = append(r.writes, req.Method+" "+req.URL.Path)
+		r.mu.Unlock()
 	}
-	return w.to.RoundTrip(r)
+	return r.next.RoundTrip(req)
 }
 
-func (w *writes) so() []string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return append([]string{}, w.list...)
+func (r *recorder) requests() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]string{}, r.writes...)
 }
 
 // env is a cluster with a controller in this process.
 type env struct {
-	client client.Client
-	writes *writes
-	ns     string
+	client   client.Client
+	recorder *recorder
+	ns       string
 }
 
-func start(t *testing.T) *env {
+func newEnv(t *testing.T) *env {
 	t.Helper()
 	c := cluster.Start(t)
 	crds, err := filepath.Glob("../../addon/crds/*.yaml")
@@ -92,17 +92,17 @@ func start(t *testing.T) *env {
 	if err := controller.AddToScheme(scheme); err != nil {
 		t.Fatal(err)
 	}
-	b := &env{writes: &writes{}, ns: c.Namespace(t)}
-	if b.client, err = client.New(c.Config, client.Options{Scheme: scheme}); err != nil {
+	e := &env{recorder: &recorder{}, ns: c.Namespace(t)}
+	if e.client, err = client.New(c.Config, client.Options{Scheme: scheme}); err != nil {
 		t.Fatal(err)
 	}
-	// Subjects of a binding have to be given what the role has, which cluster
-	// admins have anyhow.
-	b.create(t, &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: controller.WorkerRole}})
+	// A RoleBinding may only grant permissions that its author has; cluster admins
+	// have all.
+	e.create(t, &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: controller.WorkerRole}})
 	config := rest.CopyConfig(c.Config)
-	config.Wrap(func(to http.RoundTripper) http.RoundTripper {
-		b.writes.to = to
-		return b.writes
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		e.recorder.next = next
+		return e.recorder
 	})
 	m, err := ctrl.NewManager(config, ctrl.Options{Scheme: scheme, Cache: controller.Cache(), Metrics: metricsserver.Options{BindAddress: "0"}})
 	if err != nil {
@@ -128,46 +128,46 @@ func start(t *testing.T) *env {
 			t.Error(err)
 		}
 	})
-	return b
+	return e
 }
 
-func (b *env) create(t *testing.T, o client.Object) {
+func (e *env) create(t *testing.T, o client.Object) {
 	t.Helper()
-	if err := b.client.Create(t.Context(), o); err != nil {
+	if err := e.client.Create(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// service makes a TriggerService whose action a Definition makes.
-func (b *env) service(t *testing.T) *v1alpha1.TriggerService {
+// createService creates a TriggerService whose action is a Definition.
+func (e *env) createService(t *testing.T) *v1alpha1.TriggerService {
 	t.Helper()
-	b.create(t, &corev1alpha1.Definition{
-		ObjectMeta: metav1.ObjectMeta{Namespace: b.ns, Name: "own"},
+	e.create(t, &corev1alpha1.Definition{
+		ObjectMeta: metav1.ObjectMeta{Namespace: e.ns, Name: "own"},
 		Spec: corev1alpha1.DefinitionSpec{
 			Type: corev1alpha1.TriggerAction, Templates: map[string]string{corev1alpha1.MainTemplate: "parameter: x?: string"},
 		},
 	})
-	ts := &v1alpha1.TriggerService{ObjectMeta: metav1.ObjectMeta{Namespace: b.ns, Name: "main"}}
+	ts := &v1alpha1.TriggerService{ObjectMeta: metav1.ObjectMeta{Namespace: e.ns, Name: "main"}}
 	ts.Spec.Triggers = []v1alpha1.Trigger{{
 		Source: v1alpha1.Source{Type: resource.Type, Properties: &runtime.RawExtension{Raw: []byte(`{"apiVersion":"v1","kind":"Pod"}`)}},
 		Action: v1alpha1.Action{Type: "own"},
 	}}
 	ts.Spec.Worker = &v1alpha1.Worker{Properties: &runtime.RawExtension{Raw: []byte(
 		`{"replicas":2,"resource":{"cpu":{"limits":"1.5","requests":"0.5"},"memory":{"limits":"1024Mi"}}}`)}}
-	b.create(t, ts)
+	e.create(t, ts)
 	return ts
 }
 
-func (b *env) get(t *testing.T, name string, o client.Object) client.Object {
+func (e *env) get(t *testing.T, name string, o client.Object) client.Object {
 	t.Helper()
-	if err := b.client.Get(t.Context(), types.NamespacedName{Namespace: b.ns, Name: name}, o); err != nil {
+	if err := e.client.Get(t.Context(), types.NamespacedName{Namespace: e.ns, Name: name}, o); err != nil {
 		t.Fatal(err)
 	}
 	return o
 }
 
-// reconciled returns how often anything was reconciled.
-func reconciled(t *testing.T) (ok, failed float64) {
+// reconciliations returns the number of reconciliations, without and with an error.
+func reconciliations(t *testing.T) (ok, failed float64) {
 	t.Helper()
 	families, err := metrics.Registry.Gather()
 	if err != nil {
@@ -191,15 +191,14 @@ func reconciled(t *testing.T) (ok, failed float64) {
 	return ok, failed
 }
 
-// TestUnchangedIsNotWritten reconciles an unchanged TriggerService 100 times, and
-// sees no request but reads; then it takes away what the controller made, and
-// sees it made again.
-func TestUnchangedIsNotWritten(t *testing.T) {
-	b := start(t)
-	ts := b.service(t)
+// TestReconcile_Idempotent: 100 reconciliations of an unchanged TriggerService send no
+// writes. Objects that are deleted or changed are then restored.
+func TestReconcile_Idempotent(t *testing.T) {
+	e := newEnv(t)
+	ts := e.createService(t)
 	deployment := &appsv1.Deployment{}
 	cluster.Eventually(t, "a worker", func(ctx context.Context) error {
-		if err := b.client.Get(ctx, client.ObjectKeyFromObject(ts), ts); err != nil {
+		if err := e.client.Get(ctx, client.ObjectKeyFromObject(ts), ts); err != nil {
 			return err
 		}
 		c := meta.FindStatusCondition(ts.Status.Conditions, v1alpha1.ConditionWorkerAvailable)
@@ -208,32 +207,32 @@ func TestUnchangedIsNotWritten(t *testing.T) {
 		}
 		return nil
 	})
-	b.get(t, "kube-trigger-main", deployment)
-	b.settle(t)
-	before := b.writes.so()
-	was, _ := reconciled(t)
+	e.get(t, "kube-trigger-main", deployment)
+	e.waitIdle(t)
+	before := e.recorder.requests()
+	was, _ := reconciliations(t)
 	const times = 100
 	for n := range times {
-		seen, _ := reconciled(t)
+		seen, _ := reconciliations(t)
 		patch := fmt.Sprintf(`{"metadata":{"annotations":{"test":"%d"}}}`, n)
-		if err := b.client.Patch(t.Context(), deployment, client.RawPatch(types.MergePatchType, []byte(patch))); err != nil {
+		if err := e.client.Patch(t.Context(), deployment, client.RawPatch(types.MergePatchType, []byte(patch))); err != nil {
 			t.Fatal(err)
 		}
 		cluster.Eventually(t, "reconciliation", func(context.Context) error {
-			if now, _ := reconciled(t); now == seen {
+			if now, _ := reconciliations(t); now == seen {
 				return fmt.Errorf("%v reconciliations", now)
 			}
 			return nil
 		})
 	}
-	now, failed := reconciled(t)
+	now, failed := reconciliations(t)
 	if now-was < times || failed != 0 {
 		t.Fatalf("%v reconciliations, %v failed; want %d at least", now-was, failed, times)
 	}
-	if after := b.writes.so(); len(after) != len(before) {
+	if after := e.recorder.requests(); len(after) != len(before) {
 		t.Errorf("%d writes: %v", len(after)-len(before), after[len(before):])
 	}
-	t.Logf("%v reconciliations, %d writes; the first took %d", now-was, len(b.writes.so())-len(before), len(before))
+	t.Logf("%v reconciliations, %d writes; the first took %d", now-was, len(e.recorder.requests())-len(before), len(before))
 
 	for _, o := range []client.Object{
 		&appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: "kube-trigger-main"}},
@@ -241,23 +240,23 @@ func TestUnchangedIsNotWritten(t *testing.T) {
 		&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "kube-trigger"}},
 		&rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "kube-trigger"}},
 	} {
-		o.SetNamespace(b.ns)
-		if err := b.client.Delete(t.Context(), o); err != nil {
+		o.SetNamespace(e.ns)
+		if err := e.client.Delete(t.Context(), o); err != nil {
 			t.Fatal(err)
 		}
 		cluster.Eventually(t, fmt.Sprintf("%T again", o), func(ctx context.Context) error {
-			return b.client.Get(ctx, client.ObjectKeyFromObject(o), o)
+			return e.client.Get(ctx, client.ObjectKeyFromObject(o), o)
 		})
 	}
 	deployment = &appsv1.Deployment{}
-	b.get(t, "kube-trigger-main", deployment)
+	e.get(t, "kube-trigger-main", deployment)
 	deployment.Spec.Template.Spec.Containers[0].Image = "evil"
 	deployment.Spec.Template.Spec.ServiceAccountName = "evil"
-	if err := b.client.Update(t.Context(), deployment); err != nil {
+	if err := e.client.Update(t.Context(), deployment); err != nil {
 		t.Fatal(err)
 	}
 	cluster.Eventually(t, "the Deployment as it was", func(ctx context.Context) error {
-		if err := b.client.Get(ctx, client.ObjectKeyFromObject(deployment), deployment); err != nil {
+		if err := e.client.Get(ctx, client.ObjectKeyFromObject(deployment), deployment); err != nil {
 			return err
 		}
 		if pod := deployment.Spec.Template.Spec; pod.Containers[0].Image != "image" || pod.ServiceAccountName != "kube-trigger" {
@@ -267,12 +266,12 @@ func TestUnchangedIsNotWritten(t *testing.T) {
 	})
 }
 
-// settle waits until nothing is reconciled any more for a while.
-func (b *env) settle(t *testing.T) {
+// waitIdle waits until there is no reconciliation for 500ms.
+func (e *env) waitIdle(t *testing.T) {
 	t.Helper()
 	since, last := time.Now(), -1.0
-	cluster.Eventually(t, "an end of reconciliations", func(context.Context) error {
-		if now, _ := reconciled(t); now != last {
+	cluster.Eventually(t, "no more reconciliations", func(context.Context) error {
+		if now, _ := reconciliations(t); now != last {
 			last, since = now, time.Now()
 		}
 		if time.Since(since) < 500*time.Millisecond {

@@ -31,8 +31,8 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
 
-// several compiles actions, and returns what its source was told.
-func several(t *testing.T, spec v1alpha1.Trigger) (asks source.Spec, problems diag.List) {
+// compileActions compiles spec, and returns the Spec that its source received.
+func compileActions(t *testing.T, spec v1alpha1.Trigger) (sourceSpec source.Spec, problems diag.List) {
 	t.Helper()
 	templates := map[string]trigger.Template{}
 	for name, text := range map[string]string{
@@ -50,31 +50,31 @@ func several(t *testing.T, spec v1alpha1.Trigger) (asks source.Spec, problems di
 		Actions:  templates,
 		Executor: func(event.TriggerRef) provider.Executor { return nil },
 		Sources: source.Registry{"objects": func(_ map[string]any, t source.Spec) (source.Subscription, diag.List) {
-			asks = t
+			sourceSpec = t
 			return objects{}, nil
 		}},
 	}
 	spec.Source.Type = "objects"
 	_, problems = c.Compile(event.TriggerRef{Name: "t", Namespace: "n"}, spec)
-	return asks, problems
+	return sourceSpec, problems
 }
 
 func step(name, kind, properties string) v1alpha1.ActionStep {
 	return v1alpha1.ActionStep{Name: name, Type: kind, Properties: &runtime.RawExtension{Raw: []byte(properties)}}
 }
 
-func TestActions(t *testing.T) {
+func TestCompile_Actions(t *testing.T) {
 	gives := step("first", "gives", `{}`)
 	for _, tc := range []struct {
 		name string
 		spec v1alpha1.Trigger
 		want string
 	}{
-		{"right", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{gives, step("", "needs", `{}`), step("x", "says", `{"message": "{{.results.first}}"}`)}}, ""},
+		{"valid", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{gives, step("", "needs", `{}`), step("x", "says", `{"message": "{{.results.first}}"}`)}}, ""},
 		{"neither", v1alpha1.Trigger{}, "action.type: is required; actions: gives, needs, says"},
 		{"both", v1alpha1.Trigger{Action: v1alpha1.Action{Type: "gives"}, Actions: []v1alpha1.ActionStep{gives}},
 			"actions: exactly one of action and actions must be set"},
-		{"one that refers", v1alpha1.Trigger{Action: v1alpha1.Action{Type: "needs"}},
+		{"single-action", v1alpha1.Trigger{Action: v1alpha1.Action{Type: "needs"}},
 			`action.type: action "needs": 2:4: context.results.first: there are no earlier actions`},
 		{"unknown", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{gives, step("", "give", `{}`)}},
 			`actions[1].type: unknown action "give"; did you mean "gives"?; actions: gives, needs, says`},
@@ -82,28 +82,28 @@ func TestActions(t *testing.T) {
 			`actions[0].type: action "needs": 2:4: context.results.first: refers to the result of actions[1], which runs later`},
 		{"itself", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{step("first", "needs", `{}`)}},
 			`actions[0].type: action "needs": 2:4: context.results.first: refers to its own result`},
-		{"no result", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{step("first", "says", `{"message": ""}`), step("", "needs", `{}`)}},
+		{"no-result", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{step("first", "says", `{"message": ""}`), step("", "needs", `{}`)}},
 			`actions[1].type: action "needs": 2:4: context.results.first: actions[0], "says", has no result`},
-		{"no name", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{step("", "gives", `{}`), step("", "says", `{"message": "{{.results.gives}}"}`)}},
+		{"no-name", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{step("", "gives", `{}`), step("", "says", `{"message": "{{.results.gives}}"}`)}},
 			`actions[1].properties.message:1:11: .results.gives: no earlier action has a name`},
-		{"misspelt", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{gives, step("", "says", `{"message": "{{.results.frist}}"}`)}},
+		{"misspelled", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{gives, step("", "says", `{"message": "{{.results.frist}}"}`)}},
 			`actions[1].properties.message:1:11: .results.frist: no earlier action has this name; did you mean "first"?; earlier actions: first`},
-		{"several problems", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{gives, gives, step("", "says", `{"message": 1, "x": 2}`)}},
+		{"several-problems", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{gives, gives, step("", "says", `{"message": 1, "x": 2}`)}},
 			"actions[1].name: \"first\" is already used by actions[0]\n" +
 				"actions[2].properties.message: must be string, not number\n" +
 				"actions[2].properties.x: unknown field; known fields: message"},
-		{"on failure", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{{Type: "gives", OnFailure: "retry"}}},
+		{"on-failure", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{{Type: "gives", OnFailure: "retry"}}},
 			`actions[0].onFailure: must be "stop" or "continue", not "retry"`},
-		{"too many", v1alpha1.Trigger{Actions: make([]v1alpha1.ActionStep, 21)}, "actions: 21 actions, maximum is 20"},
+		{"too-many", v1alpha1.Trigger{Actions: make([]v1alpha1.ActionStep, 21)}, "actions: 21 actions, maximum is 20"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			asks, problems := several(t, tc.spec)
+			sourceSpec, problems := compileActions(t, tc.spec)
 			if diff := cmp.Diff(tc.want, problems.Error()); diff != "" {
 				t.Error(diff)
 			}
 			if tc.want == "" {
-				// The message takes all of the context, but names nothing old.
-				selected := asks.Old.Select(map[string]any{"m": 1, "n": 2, "o": 3})
+				// The message depends on all of context, which does not count.
+				selected := sourceSpec.Old.Select(map[string]any{"m": 1, "n": 2, "o": 3})
 				if diff := cmp.Diff(map[string]any{"m": 1, "n": 2}, selected); diff != "" {
 					t.Error(diff)
 				}

@@ -25,8 +25,8 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
 
-// TestNames: every name that a TriggerService may have gives names that the API
-// server takes, and no two the same.
+// TestNames: the derived names are valid and unique for every valid name of a
+// TriggerService.
 func TestNames(t *testing.T) {
 	long := strings.Repeat("a", 253)
 	seen := map[string]string{}

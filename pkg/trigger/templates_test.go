@@ -25,21 +25,21 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
 
-// opened counts how often a file is read.
-type opened struct {
+// countingFS counts the reads of each file.
+type countingFS struct {
 	fstest.MapFS
-	times map[string]int
+	reads map[string]int
 }
 
-func (o opened) ReadFile(name string) ([]byte, error) {
-	o.times[name]++
-	return o.MapFS.ReadFile(name)
+func (c countingFS) ReadFile(name string) ([]byte, error) {
+	c.reads[name]++
+	return c.MapFS.ReadFile(name)
 }
 
-var _ fs.ReadFileFS = opened{}
+var _ fs.ReadFileFS = countingFS{}
 
-func folder() opened {
-	return opened{fstest.MapFS{
+func newFS() countingFS {
+	return countingFS{fstest.MapFS{
 		"good.cue":   {Data: []byte("parameter: x: string")},
 		"broken.cue": {Data: []byte("parameter: {")},
 		"huge.cue":   {Data: []byte(strings.Repeat(" ", 1<<20+1))},
@@ -47,14 +47,14 @@ func folder() opened {
 	}, map[string]int{}}
 }
 
-func TestBuiltInIsParsedWhenItIsNamed(t *testing.T) {
-	dir := folder()
+func TestBuiltIn_ParsedOnUse(t *testing.T) {
+	dir := newFS()
 	templates, err := trigger.BuiltIn(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(templates) != 3 || len(dir.times) != 0 {
-		t.Fatalf("%d templates, read %v", len(templates), dir.times)
+	if len(templates) != 3 || len(dir.reads) != 0 {
+		t.Fatalf("%d templates, read %v", len(templates), dir.reads)
 	}
 	first, problems := templates["good"]()
 	second, _ := templates["good"]()
@@ -66,15 +66,15 @@ func TestBuiltInIsParsedWhenItIsNamed(t *testing.T) {
 			t.Errorf("%s: problems %v", name, problems)
 		}
 	}
-	if dir.times["good.cue"] != 1 {
-		t.Errorf("read %v", dir.times)
+	if dir.reads["good.cue"] != 1 {
+		t.Errorf("read %v", dir.reads)
 	}
 }
 
-func TestTemplatesFindsAllProblemsAtOnce(t *testing.T) {
-	sources, problems := trigger.ReadTemplates(folder())
-	templates, parsing := trigger.ParseTemplates(sources, func(string) string { return "" })
-	problems = append(problems, parsing...)
+func TestParseTemplates_AllProblems(t *testing.T) {
+	sources, problems := trigger.ReadTemplates(newFS())
+	templates, parseProblems := trigger.ParseTemplates(sources, func(string) string { return "" })
+	problems = append(problems, parseProblems...)
 	if len(templates) != 1 || templates["good"] == nil {
 		t.Errorf("templates %v", templates)
 	}
@@ -83,15 +83,15 @@ func TestTemplatesFindsAllProblemsAtOnce(t *testing.T) {
 	}
 }
 
-func TestRefusedTemplateIsNotParsed(t *testing.T) {
-	sources, _ := trigger.ReadTemplates(folder())
+func TestParseTemplates_Reject(t *testing.T) {
+	sources, _ := trigger.ReadTemplates(newFS())
 	templates, problems := trigger.ParseTemplates(sources, func(file string) string {
 		if file == "broken.cue" {
-			return "is a bomb"
+			return "exceeds the limit"
 		}
 		return ""
 	})
-	if len(templates) != 1 || len(problems) != 1 || problems[0].String() != `broken.cue: action "broken": is a bomb` {
+	if len(templates) != 1 || len(problems) != 1 || problems[0].String() != `broken.cue: action "broken": exceeds the limit` {
 		t.Errorf("templates %v, problems %v", templates, problems)
 	}
 }

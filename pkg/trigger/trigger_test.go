@@ -32,7 +32,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
 
-// objects is a subscription to objects, ticks is one to something else.
+// objects is a subscription to object changes, ticks to other events.
 type (
 	objects struct{ source.Subscription }
 	ticks   struct{ source.Subscription }
@@ -40,14 +40,14 @@ type (
 
 func (objects) Compares() {}
 
-// compile compiles spec, and returns what its source was told of it.
-func compile(t *testing.T, spec v1alpha1.Trigger) (asks source.Spec, problems diag.List) {
+// compile compiles spec, and returns the Spec that its source received.
+func compile(t *testing.T, spec v1alpha1.Trigger) (sourceSpec source.Spec, problems diag.List) {
 	t.Helper()
 	templates := map[string]trigger.Template{}
 	for name, text := range map[string]string{
 		"plain": `parameter: {}`,
 		"old":   `import "vela/kube"` + "\n" + `parameter: {}` + "\n" + `get: kube.#Get & {$params: resource: {apiVersion: "v1", kind: "Pod", metadata: name: context.old.metadata.name}}`,
-		"whole": `import "encoding/json"` + "\n" + `parameter: {}` + "\n" + `text: json.Marshal(context)`,
+		"all":   `import "encoding/json"` + "\n" + `parameter: {}` + "\n" + `text: json.Marshal(context)`,
 	} {
 		template, list := action.Parse(name, text)
 		if len(list) > 0 {
@@ -60,7 +60,7 @@ func compile(t *testing.T, spec v1alpha1.Trigger) (asks source.Spec, problems di
 		Executor: func(event.TriggerRef) provider.Executor { return nil },
 		Sources: source.Registry{
 			"objects": func(_ map[string]any, t source.Spec) (source.Subscription, diag.List) {
-				asks = t
+				sourceSpec = t
 				return objects{}, nil
 			},
 			"ticks": func(map[string]any, source.Spec) (source.Subscription, diag.List) { return ticks{}, nil },
@@ -68,24 +68,24 @@ func compile(t *testing.T, spec v1alpha1.Trigger) (asks source.Spec, problems di
 	}
 	spec.Action.Properties = &runtime.RawExtension{Raw: []byte(`{}`)}
 	_, problems = c.Compile(event.TriggerRef{Name: "t", Namespace: "n"}, spec)
-	return asks, problems
+	return sourceSpec, problems
 }
 
-func TestSourceIsToldWhatIsReferredTo(t *testing.T) {
+func TestCompile_OldDependencies(t *testing.T) {
 	for _, tc := range []struct {
 		name, filter, action string
 		want                 string
 	}{
-		{"nothing", ``, "plain", `{}`},
-		{"not the old state", `context.data.spec.image == "a"`, "plain", `{}`},
+		{"none", ``, "plain", `{}`},
+		{"data", `context.data.spec.image == "a"`, "plain", `{}`},
 		{"filter", `context.old.spec.image != context.data.spec.image`, "plain", `{"spec":{"image":"a"}}`},
 		{"constraints", `context: old: spec: image: "a"`, "plain", `{"spec":{"image":"a"}}`},
-		{"both", `context.old.spec.image == "a"`, "old", `{"metadata":{"name":"n"},"spec":{"image":"a"}}`},
-		{"all of the old state", `len(context.old) == 2`, "plain", `{"metadata":{"name":"n","uid":"u"},"spec":{"image":"a","replicas":1}}`},
-		{"all of the context", ``, "whole", `{}`},
+		{"filter-and-action", `context.old.spec.image == "a"`, "old", `{"metadata":{"name":"n"},"spec":{"image":"a"}}`},
+		{"all-of-old", `len(context.old) == 2`, "plain", `{"metadata":{"name":"n","uid":"u"},"spec":{"image":"a","replicas":1}}`},
+		{"all-of-context", ``, "all", `{}`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			asks, problems := compile(t, v1alpha1.Trigger{
+			sourceSpec, problems := compile(t, v1alpha1.Trigger{
 				Source: v1alpha1.Source{Type: "objects"}, Filter: tc.filter, Action: v1alpha1.Action{Type: tc.action},
 			})
 			if problems.Err() != nil {
@@ -94,26 +94,26 @@ func TestSourceIsToldWhatIsReferredTo(t *testing.T) {
 			object := map[string]any{
 				"metadata": map[string]any{"name": "n", "uid": "u"}, "spec": map[string]any{"image": "a", "replicas": 1},
 			}
-			selected, err := json.Marshal(asks.Old.Select(object))
+			selected, err := json.Marshal(sourceSpec.Old.Select(object))
 			if err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(tc.want, string(selected)); diff != "" {
 				t.Error(diff)
 			}
-			if asks.Name != "t" || asks.Namespace != "n" {
-				t.Errorf("told of %s", asks)
+			if sourceSpec.Name != "t" || sourceSpec.Namespace != "n" {
+				t.Errorf("trigger %s", sourceSpec)
 			}
 		})
 	}
 }
 
-func TestOnChange(t *testing.T) {
+func TestCompile_OnChange(t *testing.T) {
 	spec := v1alpha1.Trigger{Action: v1alpha1.Action{Type: "plain"}, OnChange: []string{"data", `metadata.labels["a/b"]`}}
 	spec.Source.Type = "objects"
-	asks, problems := compile(t, spec)
+	sourceSpec, problems := compile(t, spec)
 	want := []source.Path{{"data"}, {"metadata", "labels", "a/b"}}
-	if diff := cmp.Diff(want, asks.OnChange); diff != "" || problems.Err() != nil {
+	if diff := cmp.Diff(want, sourceSpec.OnChange); diff != "" || problems.Err() != nil {
 		t.Error(diff, problems)
 	}
 	spec.Source.Type = "ticks"

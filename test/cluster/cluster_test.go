@@ -60,7 +60,7 @@ func names(t *testing.T, c *cluster.Cluster, namespace string) []string {
 	return names
 }
 
-func TestStartIsSharedAndWatches(t *testing.T) {
+func TestStart_Shared(t *testing.T) {
 	c := cluster.Start(t)
 	if other := cluster.Start(t); other != c {
 		t.Errorf("two tests got %s and %s, want one cluster", c.Config.Host, other.Config.Host)
@@ -78,7 +78,7 @@ func TestStartIsSharedAndWatches(t *testing.T) {
 	}
 }
 
-func TestTwoAtOnce(t *testing.T) {
+func TestStart_TwoProcesses(t *testing.T) {
 	var wg sync.WaitGroup
 	started := make([]*cluster.Cluster, 2)
 	for i := range started {
@@ -109,7 +109,7 @@ func TestTwoAtOnce(t *testing.T) {
 	}
 }
 
-func TestServiceAccountHasOnlyTheRightsGiven(t *testing.T) {
+func TestServiceAccount_Rights(t *testing.T) {
 	c := cluster.Start(t)
 	ns, other := c.Namespace(t), c.Namespace(t)
 	client, err := kubernetes.NewForConfig(c.ServiceAccount(t, ns, "reader",
@@ -128,7 +128,7 @@ func TestServiceAccountHasOnlyTheRightsGiven(t *testing.T) {
 	}
 }
 
-func TestUserHasNoRights(t *testing.T) {
+func TestUser_NoRights(t *testing.T) {
 	c := cluster.Start(t)
 	client, err := kubernetes.NewForConfig(c.User("jane", "developers"))
 	if err != nil {
@@ -140,7 +140,7 @@ func TestUserHasNoRights(t *testing.T) {
 	}
 }
 
-func TestKubeVelaCRDs(t *testing.T) {
+func TestInstallKubeVelaCRDs(t *testing.T) {
 	c := cluster.Start(t, cluster.WithKubeVelaCRDs())
 	kinds, err := c.Client(t).Discovery().ServerResourcesForGroupVersion("core.oam.dev/v1beta1")
 	if err != nil {
@@ -154,7 +154,7 @@ func TestKubeVelaCRDs(t *testing.T) {
 	t.Errorf("core.oam.dev/v1beta1 has %d resources, none is Application", len(kinds.APIResources))
 }
 
-func TestControllerManagerDeletesNamespaces(t *testing.T) {
+func TestControllerManager_NamespaceDeletion(t *testing.T) {
 	c := cluster.Start(t, cluster.WithControllerManager())
 	ns := c.Namespace(t)
 	create(t, c, ns, "inside")
@@ -180,7 +180,7 @@ func TestControllerManagerDeletesNamespaces(t *testing.T) {
 	}
 }
 
-func TestStartsNoGoroutines(t *testing.T) {
+func TestStart_NoGoroutines(t *testing.T) {
 	before := goleak.IgnoreCurrent()
 	c := cluster.Start(t, cluster.Own())
 	c.StopEtcd(t)

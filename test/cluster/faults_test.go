@@ -49,7 +49,7 @@ func expired(t *testing.T, c *cluster.Cluster, namespace, resourceVersion string
 	return apierrors.IsResourceExpired(err) || apierrors.IsGone(err)
 }
 
-func TestCrashesKeepData(t *testing.T) {
+func TestCrash_KeepsData(t *testing.T) {
 	c := cluster.Start(t, cluster.Own())
 	ns := c.Namespace(t)
 	host := c.Config.Host
@@ -77,7 +77,7 @@ func TestCrashesKeepData(t *testing.T) {
 	}
 }
 
-func TestExpireEndsOldWatchesAndPages(t *testing.T) {
+func TestExpire(t *testing.T) {
 	c := cluster.Start(t, cluster.Own())
 	ns := c.Namespace(t)
 	old := create(t, c, ns, "a")
@@ -102,7 +102,7 @@ func TestExpireEndsOldWatchesAndPages(t *testing.T) {
 	c.Expire(t) // again, with little or nothing to forget
 }
 
-func TestRestoreGoesBack(t *testing.T) {
+func TestRestore(t *testing.T) {
 	c := cluster.Start(t, cluster.Own())
 	ns := c.Namespace(t)
 	create(t, c, ns, "kept")

@@ -31,7 +31,7 @@ import (
 // asVictim makes this test binary start a cluster, say what it has, and wait.
 const asVictim = "KUBE_TRIGGER_TEST_VICTIM"
 
-func TestKilledProcessLeavesNothing(t *testing.T) {
+func TestStart_KilledProcess(t *testing.T) {
 	if os.Getenv(asVictim) != "" {
 		c := Start(t, WithControllerManager())
 		if err := json.NewEncoder(os.Stdout).Encode(c.supervisor.state); err != nil {

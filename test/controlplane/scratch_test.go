@@ -24,7 +24,7 @@ import (
 	"controlplane/internal/lock"
 )
 
-func TestScratchOfAKilledProcessIsSwept(t *testing.T) {
+func TestScratch_KilledProcess(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	alive, err := newScratch(t.Context())
 	if err != nil {
@@ -57,7 +57,7 @@ func TestScratchOfAKilledProcessIsSwept(t *testing.T) {
 	}
 }
 
-func TestBackgroundTellsStaleFromRunning(t *testing.T) {
+func TestBackground_Stale(t *testing.T) {
 	b := background{dir: t.TempDir()}
 	if running, err := b.running(); running || err != nil {
 		t.Errorf("without a supervisor: running %v, %v", running, err)

@@ -32,7 +32,7 @@ func input(properties map[string]any) workload.Input {
 	}
 }
 
-func TestDefault(t *testing.T) {
+func TestDeployment_Default(t *testing.T) {
 	d, problems := workload.Deployment(workload.Default(), input(map[string]any{
 		"replicas": int64(2), "config": map[string]any{"timeout": 1.5, "logLevel": "debug"},
 		"resource": map[string]any{"memory": map[string]any{"limits": "1Gi"}},
@@ -56,15 +56,15 @@ func TestDefault(t *testing.T) {
 	}
 }
 
-// TestDefaultTemplate_Parameters checks what users can set in the default template.
-func TestDefaultTemplate_Parameters(t *testing.T) {
+// TestDeployment_Parameters checks what users can set in the default template.
+func TestDeployment_Parameters(t *testing.T) {
 	for _, name := range []string{
 		"name", "namespace", "image", "command", "args", "serviceAccount", "serviceAccountName", "hostNetwork", "volumes",
 		"labels", "annotations", "env", "securityContext", "imagePullSecrets", "deployment", "triggerService",
 	} {
 		_, problems := workload.Deployment(workload.Default(), input(map[string]any{name: "x"}))
 		if len(problems) != 1 || problems[0].Path != "properties."+name || !strings.Contains(problems[0].Message, "unknown field") {
-			t.Errorf("%s: %v, want that it is unknown", name, problems)
+			t.Errorf("%s: %v, want unknown field", name, problems)
 		}
 	}
 	for path, properties := range map[string]map[string]any{
@@ -81,7 +81,7 @@ func TestDefaultTemplate_Parameters(t *testing.T) {
 	}
 }
 
-func TestWhatTemplatesDoNotDecide(t *testing.T) {
+func TestDeployment_FixedFields(t *testing.T) {
 	d, problems := workload.Deployment(`
 deployment: {
 	metadata: {name: "x", namespace: "y", labels: {l: "evil", team: "t"}, annotations: a: "b", ownerReferences: [{uid: "u"}]}
@@ -105,19 +105,19 @@ triggerService: {...}
 		pod.Name != "" || pod.Spec.ServiceAccountName != "kube-trigger" || pod.Spec.DeprecatedServiceAccount != "" {
 		t.Errorf("Deployment %+v", d)
 	}
-	for what, diff := range map[string]string{
+	for field, diff := range map[string]string{
 		"labels":     cmp.Diff(map[string]string{"l": "main", "team": "t"}, d.Labels),
 		"selector":   cmp.Diff(map[string]string{"l": "main"}, d.Spec.Selector.MatchLabels),
 		"pod labels": cmp.Diff(map[string]string{"l": "main"}, pod.Labels),
 		"image":      cmp.Diff("own:kube-trigger", pod.Spec.Containers[0].Image),
 	} {
 		if diff != "" {
-			t.Errorf("%s (-want +got):\n%s", what, diff)
+			t.Errorf("%s (-want +got):\n%s", field, diff)
 		}
 	}
 }
 
-func TestBrokenTemplates(t *testing.T) {
+func TestDeployment_BrokenTemplate(t *testing.T) {
 	for source, want := range map[string]string{
 		"":                             "template",
 		"parameter: {":                 "template",
@@ -133,15 +133,15 @@ func TestBrokenTemplates(t *testing.T) {
 	}
 }
 
-// FuzzDeployment makes anything of anything without a panic, and never with
-// another account or namespace.
+// FuzzDeployment: no property causes a panic, or changes the ServiceAccount or the
+// namespace.
 func FuzzDeployment(f *testing.F) {
 	f.Add("replicas", "x")
 	f.Add("config", "{}")
 	f.Fuzz(func(t *testing.T, key, value string) {
 		d, problems := workload.Deployment(workload.Default(), input(map[string]any{key: value}))
 		if len(problems) == 0 && (d.Namespace != "a" || d.Spec.Template.Spec.ServiceAccountName != "kube-trigger") {
-			t.Errorf("%q: %q made %+v", key, value, d)
+			t.Errorf("%q: %q: got %+v", key, value, d)
 		}
 	})
 }

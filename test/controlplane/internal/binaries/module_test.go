@@ -31,7 +31,7 @@ func TestThisModuleHasVersions(t *testing.T) {
 	}
 }
 
-func TestVersionIsThatOfTheRequirement(t *testing.T) {
+func TestModule_Version(t *testing.T) {
 	mod := "module m\n\nreplace k8s.io/kubernetes v1.0.0 => ./here\n\nrequire go.etcd.io/etcd/server/v3 v3.1.2-rc.0 // indirect\n\nrequire (\n\tk8s.io/kubernetes v1.2.3\n)\n"
 	v, err := Module{Mod: []byte(mod)}.versions()
 	if err != nil {

@@ -26,7 +26,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func TestReservedPortIsOnlyForThoseWhoShare(t *testing.T) {
+func TestReservedPort(t *testing.T) {
 	p, err := reserve()
 	if err != nil {
 		t.Fatal(err)
