@@ -206,7 +206,7 @@ func listDeadLetters(ctx context.Context, d *app.DeadLetters, out output) error 
 		all = append(all, newDeadLetter(l, false))
 	}
 	if out.format != outputTable {
-		return out.document(map[string]any{"failures": all, "dropped": list.Dropped})
+		return out.document(map[string]any{"deadLetters": all, "dropped": list.Dropped})
 	}
 	if err := out.table(all); err != nil {
 		return err

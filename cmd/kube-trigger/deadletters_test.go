@@ -115,13 +115,13 @@ func TestDeadLetters(t *testing.T) {
 		t.Fatal(err)
 	}
 	var list struct {
-		Failures []deadLetter
-		Dropped  int
+		DeadLetters []deadLetter
+		Dropped     int
 	}
 	if err := json.Unmarshal([]byte(text), &list); err != nil {
 		t.Fatal(err)
 	}
-	if len(list.Failures) != 1 || list.Failures[0].ID != web || list.Failures[0].Replay == nil || list.Failures[0].Event.Data != nil || list.Dropped != 0 {
+	if len(list.DeadLetters) != 1 || list.DeadLetters[0].ID != web || list.DeadLetters[0].Replay == nil || list.DeadLetters[0].Event.Data != nil || list.Dropped != 0 {
 		t.Errorf("list -o json: %s", text)
 	}
 }
