@@ -89,12 +89,14 @@ func (l *logFlags) add(f *pflag.FlagSet) {
 	f.StringVar(&l.format, "log-format", "text", "text or json")
 }
 
-// setLogger puts a logger to stderr into the context of cmd.
+// setLogger puts a logger to stderr into the context of cmd, and has libraries log
+// to it.
 func (l *logFlags) setLogger(cmd *cobra.Command) error {
 	log, err := app.NewLogger(cmd.ErrOrStderr(), l.level, l.format)
 	if err != nil {
 		return err
 	}
+	app.SetLibraryLoggers(log)
 	cmd.SetContext(logr.NewContext(cmd.Context(), log))
 	return nil
 }

@@ -20,8 +20,7 @@ limitations under the License.
 //
 // Functions log to the logger of their context. They return an InvalidError if an
 // option or the configuration is invalid. The package keeps no state of its own;
-// Run and RunController set the loggers of klog and controller-runtime, of which a
-// process has one each.
+// only SetLibraryLoggers changes state of the process.
 package app
 
 import "context"

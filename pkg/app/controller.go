@@ -71,7 +71,6 @@ type ControllerOptions struct {
 // RunController runs the controller of TriggerServices until ctx ends.
 func RunController(ctx context.Context, o ControllerOptions) error {
 	log := logr.FromContextOrDiscard(ctx)
-	setLibraryLoggers(log.WithName("client"), log)
 	cfg, namespace, err := o.restConfig()
 	if err != nil {
 		return err

@@ -43,9 +43,10 @@ func NewLogger(w io.Writer, level, format string) (logr.Logger, error) {
 	return logr.Logger{}, InvalidError{fmt.Errorf("--log-format %q: must be text or json", format)}
 }
 
-// setLibraryLoggers sets the loggers of klog, which client-go logs to, and of
-// controller-runtime.
-func setLibraryLoggers(clientGo, controllerRuntime logr.Logger) {
-	klog.SetLogger(clientGo)
-	crlog.SetLogger(controllerRuntime)
+// SetLibraryLoggers sets the loggers of klog, which client-go logs to, and of
+// controller-runtime. A process has one of each: call it once, before anything else
+// of this package.
+func SetLibraryLoggers(log logr.Logger) {
+	klog.SetLogger(log.WithName("client"))
+	crlog.SetLogger(log)
 }

@@ -37,8 +37,6 @@ func Run(ctx context.Context, o RunOptions) error {
 	if o.From != FromResume && o.From != FromNow {
 		return InvalidError{fmt.Errorf("--from %q: must be %s or %s", o.From, FromResume, FromNow)}
 	}
-	log := logr.FromContextOrDiscard(ctx).WithName("client")
-	setLibraryLoggers(log, log)
 	s, err := newServer(ctx, o.MetricsAddr)
 	if err != nil {
 		return err

@@ -67,11 +67,12 @@ func (s *saverHarness) saveWatermark(n int) {
 	s.Save("w", store.Change{Watermark: &store.Watermark{Position: strconv.Itoa(n)}, Inventory: map[string]*store.Entry{strconv.Itoa(n): entry(n)}})
 }
 
-func (s *saverHarness) wantTimers(t *testing.T, want bool) {
+// wantTimers waits until the Saver waits for n timers.
+func (s *saverHarness) wantTimers(t *testing.T, n int) {
 	t.Helper()
 	eventually(t, func() error {
-		if s.clock.HasWaiters() != want {
-			return fmt.Errorf("clock has waiters: %t, want %t", !want, want)
+		if got := s.clock.Waiters(); got != n {
+			return fmt.Errorf("clock has %d waiters, want %d", got, n)
 		}
 		return nil
 	})
@@ -93,7 +94,7 @@ func TestSaver_MaxDelay(t *testing.T) {
 	for n := range 50 {
 		s.saveWatermark(n)
 	}
-	s.wantTimers(t, true)
+	s.wantTimers(t, 1)
 	s.clock.Step(999 * time.Millisecond)
 	if p, writes := s.store.state(); p != "" || writes != 0 {
 		t.Errorf("position %q after %d writes, before MaxDelay", p, writes)
@@ -113,7 +114,7 @@ func TestSaver_BatchSize(t *testing.T) {
 	for n := range 99 {
 		s.saveWatermark(n)
 	}
-	s.wantTimers(t, true)
+	s.wantTimers(t, 1)
 	if _, writes := s.store.state(); writes != 0 {
 		t.Errorf("%d writes before the batch is full", writes)
 	}
@@ -131,7 +132,7 @@ func TestSaver_Retry(t *testing.T) {
 	const failures = 8
 	for n := range failures {
 		s.saveWatermark(n)
-		s.wantTimers(t, true)
+		s.wantTimers(t, 1)
 		s.clock.Step(5 * time.Second)
 		if err := <-s.errs; !errors.Is(err, broken) {
 			t.Fatalf("OnError: %v", err)
@@ -139,7 +140,7 @@ func TestSaver_Retry(t *testing.T) {
 	}
 	s.store.fail(nil)
 	s.Save("w", store.Change{Inventory: map[string]*store.Entry{"0": nil}})
-	s.wantTimers(t, true)
+	s.wantTimers(t, 1)
 	s.clock.Step(5 * time.Second)
 	s.wantPosition(t, strconv.Itoa(failures-1))
 	s.stop()
@@ -176,14 +177,16 @@ func TestSaver_Shutdown(t *testing.T) {
 	s := newSaverHarness(t, time.Hour, 1000)
 	s.store.fail(errors.New("broken"))
 	s.saveWatermark(7)
+	s.wantTimers(t, 1)
 	s.stop()
 	for range 3 {
 		s.wantError(t)
-		s.wantTimers(t, true)
+		s.wantTimers(t, 3) // MaxDelay, GracePeriod, backoff
 		s.clock.Step(time.Second)
 	}
+	s.wantError(t)
+	s.wantTimers(t, 3)
 	s.store.fail(nil)
-	s.wantTimers(t, true)
 	s.clock.Step(2 * time.Second)
 	must(t, <-s.done)
 	s.wantPosition(t, "7")
@@ -195,9 +198,10 @@ func TestSaver_ShutdownTimeout(t *testing.T) {
 	broken := errors.New("broken")
 	s.store.fail(broken)
 	s.saveWatermark(7)
+	s.wantTimers(t, 1)
 	s.stop()
 	s.wantError(t)
-	s.wantTimers(t, true)
+	s.wantTimers(t, 3)
 	// Both timers are due. The retry may be selected several times.
 	eventually(t, func() error {
 		s.clock.Step(11 * time.Second)
@@ -306,11 +310,11 @@ func TestSaver_AckRetry(t *testing.T) {
 		s.Ack("hook", fmt.Sprintf("%03d", n))
 		want = append(want, fmt.Sprintf("hook/%03d after 2", n)) // the second Save succeeds
 	}
-	s.wantTimers(t, true)
+	s.wantTimers(t, 1)
 	s.clock.Step(5 * time.Second)
 	s.wantError(t)
 	s.saveWatermark(1)
-	s.wantTimers(t, true)
+	s.wantTimers(t, 1)
 	s.clock.Step(5 * time.Second)
 	s.wantError(t)
 	s.wantAcked(t)
