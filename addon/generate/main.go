@@ -14,12 +14,11 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Command generate makes what the addon has of the rest of the repository, and of
-// the addon what is installed without KubeVela.
+// Command generate writes the generated files of the addon.
 //
-// Of addon/crds, actions, the default worker template and definitions it makes
-// CUE in addon/resources and addon/definitions, which KubeVela reads; of that, as
-// it is without parameters, the manifests in addon/manifests.
+// It writes CUE to addon/resources and addon/definitions, from addon/crds, actions,
+// definitions and the default worker template. From addon/resources it writes the
+// manifests for clusters without KubeVela, to addon/manifests and addon/webhook.
 package main
 
 import (
@@ -36,7 +35,8 @@ func main() {
 	}
 }
 
-// generate writes the generated files. It works in the root of the repository.
+// generate writes the generated files. The working directory is the root of the
+// repository.
 func generate() error {
 	for _, step := range []func() error{
 		func() error { return crds("addon") },

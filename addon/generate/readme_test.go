@@ -25,7 +25,7 @@ import (
 	"cuelang.org/go/cue/cuecontext"
 )
 
-// TestReadme finds every parameter and its default in the addon's README.
+// TestReadme checks that the README of the addon lists all parameters and defaults.
 func TestReadme(t *testing.T) {
 	readme, err := os.ReadFile("../README.md")
 	if err != nil {
@@ -49,8 +49,8 @@ func TestReadme(t *testing.T) {
 	}
 }
 
-// leaves returns the parameters that have no parameters, and their defaults. It
-// refuses those without a default or a word on what they are.
+// leaves returns the default of each parameter without nested parameters. A parameter
+// without a default or a +usage comment is an error.
 func leaves(t *testing.T, prefix string, v cue.Value) map[string]string {
 	t.Helper()
 	all := map[string]string{}

@@ -37,7 +37,7 @@ func readme(t *testing.T, k env) {
 		"vela addon status kube-trigger":                          expectOutput(t, "kube-trigger: enabled"),
 		"vela kube apply -f examples/bump-on-change/objects.yaml": expectOutput(t, "settings", "token"),
 		"vela up -f examples/bump-on-change/application.yaml":     func(string) { k.running(t, "default", "shop", 1) },
-		"vela status shop":                                        expectOutput(t, "Watching 2 of ConfigMaps and Secrets"),
+		"vela status shop":                                        expectOutput(t, "Watching 2 ConfigMaps and Secrets"),
 		"vela kube apply -f examples/bump-on-change/edited.yaml":  func(string) { k.running(t, "default", "shop", 2) },
 		"vela revision list shop":                                 expectOutput(t, "shop-v2"),
 		"vela status shop --tree":                                 expectOutput(t, "TriggerService/shop-web-bump", "RoleBinding/shop-web-bump"),
