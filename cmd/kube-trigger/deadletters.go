@@ -149,16 +149,14 @@ type deadLetter struct {
 
 // deadLetterEvent is the output format of the event of a dead letter.
 type deadLetterEvent struct {
-	Source    string         `json:"source"`
-	Type      string         `json:"type"`
-	Cluster   string         `json:"cluster,omitempty"`
-	Key       string         `json:"key"`
-	ID        string         `json:"id"`
-	Time      time.Time      `json:"time"`
-	Writer    string         `json:"writer,omitempty"`
-	Unchanged []string       `json:"unchanged,omitempty"`
-	Data      map[string]any `json:"data,omitempty"`
-	Old       map[string]any `json:"old,omitempty"`
+	Source  string         `json:"source"`
+	Type    string         `json:"type"`
+	Cluster string         `json:"cluster,omitempty"`
+	Key     string         `json:"key"`
+	ID      string         `json:"id"`
+	Time    time.Time      `json:"time"`
+	Data    map[string]any `json:"data,omitempty"`
+	Old     map[string]any `json:"old,omitempty"`
 }
 
 // newDeadLetter returns the output format of l, with or without the data of its
@@ -185,7 +183,7 @@ func newDeadLetter(l store.DeadLetter, withData bool) deadLetter {
 func newDeadLetterEvent(ev event.Event) deadLetterEvent {
 	return deadLetterEvent{
 		Source: ev.Source, Type: ev.Type, Cluster: ev.Cluster, Key: ev.Key, ID: ev.ID, Time: ev.Time,
-		Writer: ev.Writer, Unchanged: ev.Unchanged, Data: ev.Data, Old: ev.Old,
+		Data: ev.Data, Old: ev.Old,
 	}
 }
 

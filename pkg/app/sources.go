@@ -50,15 +50,6 @@ func (c *clients) sources() source.Registry {
 	}
 }
 
-// watchesObjects reports whether sources of the type report the state of watches.
-func watchesObjects(sourceType string) bool {
-	switch sourceType {
-	case application.Type, k8sevent.Type, resource.Type, velaql.Type:
-		return true
-	}
-	return false
-}
-
 // executor returns the provider calls of a trigger: they write as the trigger's
 // field manager, and the loop detector records what they write. It returns nil
 // without clients.

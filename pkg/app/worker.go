@@ -128,7 +128,8 @@ func (w *serviceWorker) run(ctx context.Context, cfg *rest.Config) error {
 	// Webhooks are accepted between two engines, too.
 	release := w.clients.webhook.Server.HoldRoutes()
 	defer release(ctx)
-	status := worker.NewStatus(w.first.Service, clock.RealClock{}, watchesObjects)
+	registry := w.clients.sources()
+	status := worker.NewStatus(w.first.Service, clock.RealClock{}, func(sourceType string) bool { return registry[sourceType].Status })
 	reporter := worker.Reporter{Client: w.clients.client, Events: events, Clock: clock.RealClock{}}
 	reportCtx, stop := context.WithCancel(ctx)
 	done := make(chan struct{})

@@ -26,6 +26,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/filter"
+	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
 // benchmark delivers b.N events of 100 keys.
@@ -39,7 +40,7 @@ func benchmark(b *testing.B, triggers ...engine.Trigger) {
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		left.Add(1)
-		if err := h.sink.Deliver(b.Context(), events[i%len(events)], left.Done); err != nil {
+		if err := h.sink.Deliver(b.Context(), events[i%len(events)], source.Delivery{Done: left.Done}); err != nil {
 			b.Fatal(err)
 		}
 	}

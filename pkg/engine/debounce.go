@@ -18,7 +18,6 @@ package engine
 
 import (
 	"context"
-	"slices"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
@@ -64,7 +63,7 @@ func (r *runner) absorb(ctx context.Context, t *task) (next *task, ok bool, err 
 		}
 		own = own && !r.trigger.Policy.AllowSelfTrigger
 	}
-	before := *t.event()
+	before, writer := *t.event(), t.lastWriter()
 	r.mu.Lock()
 	if t.next != next { // t was requeued meanwhile
 		r.mu.Unlock()
@@ -77,8 +76,9 @@ func (r *runner) absorb(ctx context.Context, t *task) (next *task, ok bool, err 
 	next.settled = true
 	if !own {
 		merged := merge(before, *next.event())
-		t.merged, t.absorbed = &merged, append(t.absorbed, next.delivery.ack)
-		t.external = t.external || r.trigger.LoopDetector != nil && !(r.trigger.LoopDetector.Circular(before) && r.trigger.LoopDetector.Circular(merged))
+		t.merged, t.writer, t.absorbed = &merged, next.lastWriter(), append(t.absorbed, next.delivery.ack)
+		t.external = t.external || r.trigger.LoopDetector != nil &&
+			!(r.trigger.LoopDetector.Circular(before, writer) && r.trigger.LoopDetector.Circular(merged, t.writer))
 	}
 	r.mu.Unlock()
 	if own {
@@ -99,12 +99,9 @@ func merge(first, second event.Event) event.Event {
 	}
 	switch first.Type {
 	case event.Create, event.Sync:
-		merged.Type, merged.Old, merged.Unchanged = first.Type, nil, nil
+		merged.Type, merged.Old = first.Type, nil
 	case event.Update:
 		merged.Old = first.Old
-		merged.Unchanged = slices.DeleteFunc(slices.Clone(second.Unchanged), func(field string) bool {
-			return !slices.Contains(first.Unchanged, field)
-		})
 	}
 	return merged
 }

@@ -59,8 +59,9 @@ type subscription struct {
 
 func (s subscription) Key() string                                     { return s.key }
 func (s subscription) Open(shared []source.Subscription) source.Source { return s.open(shared) }
+func (subscription) Watch() *source.Watch                              { return nil }
 
-func (s subscription) Skip(ev event.Event) source.Reason {
+func (s subscription) Skip(ev event.Event, _ source.Delivery) source.Reason {
 	if s.accepts == nil || s.accepts(ev) {
 		return ""
 	}
@@ -179,11 +180,11 @@ func (h *harness) deliver(key, id string) {
 
 func (h *harness) tryDeliver(ctx context.Context, key, id string) error {
 	ev := event.Event{Source: "test", Type: event.Update, Key: key, ID: id, Time: time.Now()}
-	return h.sink.Deliver(ctx, ev, func() {
+	return h.sink.Deliver(ctx, ev, source.Delivery{Done: func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.done[id]++
-	})
+	}})
 }
 
 // wantDone wants these events, and no others, to be done once each.

@@ -24,11 +24,13 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
 // delivery is one event and its tasks, one for each subscribed trigger.
 type delivery struct {
-	event event.Event
+	event   event.Event
+	options source.Delivery
 	*ack
 	tasks []task
 }
@@ -58,9 +60,11 @@ type task struct {
 
 	// stage is the index of the stage to continue with.
 	stage int
-	// merged replaces the delivery's event after debouncing; absorbed are the
-	// acks of the events that were merged into it.
+	// merged replaces the delivery's event after debouncing, and writer is then the
+	// writer of the last event; absorbed are the acks of the events that were merged
+	// into it.
 	merged   *event.Event
+	writer   string
 	absorbed []*ack
 	// external is true if at least one of the merged events was not caused by the
 	// trigger.
@@ -95,6 +99,14 @@ func (t *task) event() *event.Event {
 		return t.merged
 	}
 	return &t.delivery.event
+}
+
+// lastWriter returns the writer of the task's event.
+func (t *task) lastWriter() string {
+	if t.merged != nil {
+		return t.writer
+	}
+	return t.delivery.options.Writer
 }
 
 // complete acknowledges the task's event and those that were merged into it.

@@ -28,6 +28,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/filter"
+	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
 // heapInUse returns the bytes in use after a garbage collection.
@@ -46,7 +47,7 @@ func flood(t *testing.T, h *harness, n, pending int, key func(i int) string) int
 	var done atomic.Int64
 	for i := range n {
 		ev := event.Event{Key: key(i), Data: map[string]any{"payload": make([]byte, 1024)}, Time: time.Unix(0, 0)}
-		if err := h.sink.Deliver(t.Context(), ev, func() { done.Add(1) }); err != nil {
+		if err := h.sink.Deliver(t.Context(), ev, source.Delivery{Done: func() { done.Add(1) }}); err != nil {
 			t.Fatal(err)
 		}
 	}

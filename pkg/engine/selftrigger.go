@@ -43,8 +43,9 @@ type LoopDetector interface {
 	// ctx's error.
 	OwnWrite(ctx context.Context, ev event.Event) (bool, error)
 	// Circular reports whether the trigger's own action probably caused ev,
-	// directly or through other triggers. It is called after OwnWrite.
-	Circular(ev event.Event) bool
+	// directly or through other triggers. writer is the field manager of the last
+	// write, if it is known. It is called after OwnWrite.
+	Circular(ev event.Event, writer string) bool
 	// WithCauses returns the context for the trigger's action on ev.
 	WithCauses(ctx context.Context, ev event.Event) context.Context
 }
@@ -71,7 +72,7 @@ type loop struct {
 // breakLoop is the stage that dead-letters circular events beyond LoopLimit.
 // Events with an external cause always pass.
 func (r *runner) breakLoop(_ context.Context, t *task) result {
-	if t.external || !r.trigger.LoopDetector.Circular(*t.event()) || r.countLoop(t.event().OrderingKey()) {
+	if t.external || !r.trigger.LoopDetector.Circular(*t.event(), t.lastWriter()) || r.countLoop(t.event().OrderingKey()) {
 		return result{next: proceed}
 	}
 	f := t.failure(r.trigger.TriggerRef, errLoop)

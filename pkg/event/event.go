@@ -55,16 +55,6 @@ type Event struct {
 	// Old is the previous state of the object, reduced to the fields that
 	// triggers refer to; nil if no trigger refers to any, or there was none.
 	Old map[string]any
-	// Unchanged lists the fields, of those that triggers watch for changes, that
-	// are known to be equal before and after. It is set for updates only.
-	Unchanged []string
-	// Triggers are the triggers that existed when the event occurred. Nil means
-	// all.
-	Triggers []TriggerRef
-	// Writer is the field manager of the last write, derived from the managed
-	// fields. It is empty if two managers wrote within the same second. If the
-	// last write only removed fields, it is the manager of the write before.
-	Writer string
 	// Time is when the source received the event.
 	Time time.Time
 }

@@ -164,14 +164,15 @@ func (d *Detector) causes(ctx context.Context) causes {
 }
 
 // Circular reports whether an action of the trigger caused ev, directly or
-// through other triggers. If the causes of ev are unknown, it reports whether any
-// trigger wrote it last. It must be called after OwnWrite.
-func (d *Detector) Circular(ev event.Event) bool {
+// through other triggers. If the causes of ev are unknown, it reports whether writer,
+// the field manager of the last write, is any trigger's. It must be called after
+// OwnWrite.
+func (d *Detector) Circular(ev event.Event, writer string) bool {
 	causes, known := d.tracker.causes(ev.ID)
 	if known {
 		return slices.Contains(causes, d.trigger)
 	}
-	return strings.HasPrefix(ev.Writer, managerPrefix)
+	return strings.HasPrefix(writer, managerPrefix)
 }
 
 // ring keeps the last maxRevisions entries by name.

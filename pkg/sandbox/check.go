@@ -28,8 +28,6 @@ import (
 	"fmt"
 	"slices"
 
-	"k8s.io/apimachinery/pkg/runtime/schema"
-
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/diag"
@@ -83,13 +81,7 @@ type TriggerReport struct {
 	// MatchesAll is set if the trigger has a filter that matches every event.
 	MatchesAll bool
 	// Watch is the watch of the source, or nil if it watches no objects.
-	Watch *Watch
-}
-
-// Watch is a watch of a kind, in all namespaces if Namespace is empty.
-type Watch struct {
-	Kind      schema.GroupVersionKind
-	Namespace string
+	Watch *source.Watch
 }
 
 // A Checker checks TriggerServices and actions.
@@ -132,9 +124,8 @@ func (l Local) Check(ctx context.Context, r Request) (Report, error) {
 			t.Problems = nil
 		}
 		checked := TriggerReport{Name: t.Name, Problems: t.Problems, MatchesAll: r.Service.Spec.Triggers[i].Filter != "" && matchesAll(ctx, t.Filter)}
-		if w, ok := t.Subscription.(source.Watcher); ok {
-			checked.Watch = &Watch{}
-			checked.Watch.Kind, checked.Watch.Namespace = w.Watches()
+		if t.Subscription != nil {
+			checked.Watch = t.Subscription.Watch()
 		}
 		report.Triggers = append(report.Triggers, checked)
 		for path, name := range actionTypes(r.Service.Spec.Triggers[i]) {

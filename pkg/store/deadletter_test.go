@@ -34,7 +34,7 @@ import (
 func newDeadLetter(n int) store.DeadLetter {
 	ev := newEvent("resource-watcher", n)
 	ev.Old = map[string]any{"before": int64(n)}
-	ev.Writer, ev.Cluster = "kubectl", "prod"
+	ev.Cluster = "prod"
 	return store.DeadLetter{
 		Trigger: event.TriggerRef{Name: "notify", Namespace: "default"},
 		Event:   ev, Reason: "RetriesExhausted", Error: fmt.Sprintf("attempt %d failed", n),

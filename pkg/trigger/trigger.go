@@ -58,7 +58,6 @@ type Compiler struct {
 func (c Compiler) Compile(id event.TriggerRef, spec v1alpha1.Trigger) (engine.Trigger, diag.List) {
 	out := engine.Trigger{TriggerRef: id, SourceType: spec.Source.Type}
 	sourceSpec := source.Spec{TriggerRef: id}
-	sourceSpec.BeforeEvaluate = func() diag.List { return c.reject("source") }
 	var list, problems diag.List
 	if problems = c.reject("filter"); problems == nil {
 		out.Filter, problems = filter.Compile(spec.Filter, id)
@@ -75,7 +74,7 @@ func (c Compiler) Compile(id event.TriggerRef, spec v1alpha1.Trigger) (engine.Tr
 	list = append(list, problems.WithPrefix("onChange")...)
 	out.Subscription, problems = c.compileSource(spec.Source, sourceSpec)
 	list = append(list, problems.WithPrefix("source")...)
-	if _, compares := out.Subscription.(source.Comparer); out.Subscription != nil && len(spec.OnChange) > 0 && !compares {
+	if out.Subscription != nil && len(spec.OnChange) > 0 && !c.Sources[spec.Source.Type].OnChange {
 		list.Add("onChange", "has no effect with the source %q, whose events are not changes of objects", spec.Source.Type)
 	}
 	out.Policy, problems = compilePolicy(spec)
@@ -127,7 +126,7 @@ func parsePaths(texts []string) ([]source.Path, diag.List) {
 
 func (c Compiler) compileSource(spec v1alpha1.Source, sourceSpec source.Spec) (source.Subscription, diag.List) {
 	var list diag.List
-	compile, ok := c.Sources[spec.Type]
+	factory, ok := c.Sources[spec.Type]
 	if !ok {
 		list.Add("type", "%s", unknownType("source", spec.Type, slices.Sorted(maps.Keys(c.Sources))))
 		return nil, list
@@ -137,7 +136,12 @@ func (c Compiler) compileSource(spec v1alpha1.Source, sourceSpec source.Spec) (s
 		list.Add("properties", "%v", err)
 		return nil, list
 	}
-	sub, list := compile(properties, sourceSpec)
+	if factory.EvaluatesCUE {
+		if list = c.reject("source"); len(list) > 0 {
+			return nil, list.WithPrefix("properties")
+		}
+	}
+	sub, list := factory.Compile(properties, sourceSpec)
 	return sub, list.WithPrefix("properties")
 }
 

@@ -25,6 +25,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 	"sigs.k8s.io/yaml"
 
+	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
@@ -36,7 +37,7 @@ const problems = "testdata/problems.txtar"
 // Diagnostics compiles the properties of each case in testdata/problems.txtar, of
 // which there are so many at least, and finds what stands below its line; or
 // writes it there.
-func Diagnostics(t *testing.T, compile source.Compiler, least int, update bool) {
+func Diagnostics(t *testing.T, compile func(map[string]any, source.Spec) (source.Subscription, diag.List), least int, update bool) {
 	t.Helper()
 	text, err := os.ReadFile(problems)
 	if err != nil {

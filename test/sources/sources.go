@@ -49,7 +49,7 @@ const WaitTimeout = 30 * time.Second
 // Program is what processes run.
 type Program struct {
 	Config *rest.Config
-	New    func(resource.Options) source.Compiler
+	New    func(resource.Options) source.Factory
 	// Folder holds the store, which outlives processes.
 	Folder string
 	// Triggers are properties in YAML, by the triggers' names.
@@ -63,8 +63,8 @@ type Process struct {
 	ends          []func()
 
 	mu sync.Mutex
-	// events are what the source of each Key has delivered.
-	events map[string][]event.Event
+	// deliveries are what the source of each Key has delivered.
+	deliveries map[string][]delivery
 }
 
 // Start returns when all triggers are watched. The process ends with the test at
@@ -78,7 +78,7 @@ func (p Program) Start(t *testing.T) *Process {
 	saver := store.NewSaver(s, store.SaverOptions{
 		MaxDelay: time.Second, BatchSize: 100, GracePeriod: WaitTimeout, Clock: clock.RealClock{}, OnError: func(err error) { t.Log(err) },
 	})
-	running := &Process{T: t, subscriptions: map[string]source.Subscription{}, events: map[string][]event.Event{}}
+	running := &Process{T: t, subscriptions: map[string]source.Subscription{}, deliveries: map[string][]delivery{}}
 	running.ends = append(running.ends, func() {
 		if err := s.Close(); err != nil {
 			t.Error(err)
@@ -98,13 +98,13 @@ func (p Program) Start(t *testing.T) *Process {
 	}}
 	running.connect(&o, p.Config)
 	shared := map[string][]source.Subscription{}
-	compile := p.New(o)
+	factory := p.New(o)
 	for name, text := range p.Triggers {
 		var properties map[string]any
 		if err := yaml.Unmarshal([]byte(text), &properties); err != nil {
 			t.Fatal(err)
 		}
-		sub, problems := compile(properties, source.Spec{TriggerRef: event.TriggerRef{Name: name}})
+		sub, problems := factory.Compile(properties, source.Spec{TriggerRef: event.TriggerRef{Name: name}})
 		if len(problems) > 0 {
 			t.Fatal(problems)
 		}
@@ -169,17 +169,22 @@ func (p *Process) Stop() {
 	p.ends = nil
 }
 
+type delivery struct {
+	event   event.Event
+	options source.Delivery
+}
+
 // sink takes the events of one source, which are done at once.
 type sink struct {
 	process *Process
 	key     string
 }
 
-func (s sink) Deliver(_ context.Context, ev event.Event, done func()) error {
+func (s sink) Deliver(_ context.Context, ev event.Event, d source.Delivery) error {
 	s.process.mu.Lock()
 	defer s.process.mu.Unlock()
-	s.process.events[s.key] = append(s.process.events[s.key], ev)
-	done()
+	s.process.deliveries[s.key] = append(s.process.deliveries[s.key], delivery{ev, d})
+	d.Done()
 	return nil
 }
 
@@ -188,7 +193,13 @@ func (p *Process) Events(name string) []event.Event {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	sub := p.subscriptions[name]
-	return slices.DeleteFunc(slices.Clone(p.events[sub.Key()]), func(ev event.Event) bool { return sub.Skip(ev) != "" })
+	var events []event.Event
+	for _, d := range p.deliveries[sub.Key()] {
+		if sub.Skip(d.event, d.options) == "" {
+			events = append(events, d.event)
+		}
+	}
+	return events
 }
 
 // WaitForEvents waits until the trigger has taken n events, and returns all that it has.

@@ -135,7 +135,7 @@ write: kube.#Apply & {$params: resource: {
 		Executor: func(id event.TriggerRef) provider.Executor {
 			return provider.New(provider.Options{Client: client.WithFieldOwner(r.Client, id.FieldManager()), Namespace: id.Namespace})
 		},
-		Sources: source.Registry{"test": func(map[string]any, source.Spec) (source.Subscription, diag.List) { return nil, nil }},
+		Sources: source.Registry{"test": {Compile: func(map[string]any, source.Spec) (source.Subscription, diag.List) { return nil, nil }}},
 	}
 	compiled, problems := c.Compile(event.TriggerRef{Name: "starts", Namespace: r.namespace}, spec)
 	if len(problems) > 0 {

@@ -89,17 +89,17 @@ type Saver interface {
 	Save(watch string, c store.Change)
 }
 
-// New returns the compiler of this source's properties.
-func New(o Options) source.Compiler {
+// New returns the factory of this source's properties.
+func New(o Options) source.Factory {
 	s := schema.NewLazy(properties)
-	return func(given map[string]any, t source.Spec) (source.Subscription, diag.List) {
+	return source.Factory{Compile: func(given map[string]any, t source.Spec) (source.Subscription, diag.List) {
 		p, diags := parse(s, given)
 		if len(diags) > 0 {
 			return nil, diags
 		}
 		p.trigger = t.TriggerRef
 		return subscription{plan: p, options: o}, nil
-	}
+	}}
 }
 
 // Prune deletes the checkpoints of schedules that are not among subscriptions, which

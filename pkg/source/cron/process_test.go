@@ -55,14 +55,14 @@ type process struct {
 
 type sinkFunc func(ctx context.Context, ev event.Event, done func()) error
 
-func (f sinkFunc) Deliver(ctx context.Context, ev event.Event, done func()) error {
-	return f(ctx, ev, done)
+func (f sinkFunc) Deliver(ctx context.Context, ev event.Event, d source.Delivery) error {
+	return f(ctx, ev, d.Done)
 }
 
 func compile(t *testing.T, o cron.Options, properties map[string]any) source.Subscription {
 	t.Helper()
 	o.Clock = clock.RealClock{}
-	sub, diags := cron.New(o)(properties, source.Spec{TriggerRef: event.TriggerRef{Name: "nightly", Namespace: "default"}})
+	sub, diags := cron.New(o).Compile(properties, source.Spec{TriggerRef: event.TriggerRef{Name: "nightly", Namespace: "default"}})
 	if len(diags) > 0 {
 		t.Fatal(diags)
 	}

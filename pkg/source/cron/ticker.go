@@ -91,7 +91,7 @@ func (t *ticker) now() time.Time { return t.Clock.Now().Round(0).UTC() }
 func (t *ticker) deliver(ctx context.Context, sink source.Sink) error {
 	for len(t.pending) > 0 {
 		tick := t.pending[0]
-		if err := sink.Deliver(ctx, t.event(tick, t.now()), func() { t.ack(tick) }); err != nil {
+		if err := sink.Deliver(ctx, t.event(tick, t.now()), source.Delivery{Done: func() { t.ack(tick) }}); err != nil {
 			return err
 		}
 		t.pending = t.pending[1:]

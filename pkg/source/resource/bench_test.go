@@ -102,7 +102,7 @@ func benchmarkWatch(b *testing.B, opt option) {
 		Client: dynamic.NewForConfigOrDie(config), Metadata: metadata.NewForConfigOrDie(config), Mapper: mapper, Clock: clock.RealClock{},
 	}
 	opt(&o)
-	s, problems := resource.New(o)(map[string]any{"apiVersion": "v1", "kind": "ConfigMap"}, source.Spec{})
+	s, problems := resource.New(o).Compile(map[string]any{"apiVersion": "v1", "kind": "ConfigMap"}, source.Spec{})
 	if len(problems) > 0 {
 		b.Fatal(problems)
 	}
@@ -124,8 +124,8 @@ type counter struct {
 	end       context.CancelFunc
 }
 
-func (c *counter) Deliver(_ context.Context, _ event.Event, done func()) error {
-	done()
+func (c *counter) Deliver(_ context.Context, _ event.Event, d source.Delivery) error {
+	d.Done()
 	if c.remaining--; c.remaining == 0 {
 		c.end()
 	}

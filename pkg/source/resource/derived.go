@@ -57,10 +57,10 @@ type Request struct {
 	Filter func(event.Event) bool
 }
 
-// NewDerived returns the compiler of a derived source.
-func NewDerived(o Options, d DerivedSource) source.Compiler {
+// NewDerived returns the factory of a derived source.
+func NewDerived(o Options, d DerivedSource) source.Factory {
 	compile := newCompiler(o)
-	return func(properties map[string]any, t source.Spec) (source.Subscription, diag.List) {
+	return source.Factory{Capabilities: source.Capabilities{Status: true}, Compile: func(properties map[string]any, t source.Spec) (source.Subscription, diag.List) {
 		req, list := d.Parse(properties)
 		if req.Properties == nil {
 			return nil, list
@@ -71,7 +71,7 @@ func NewDerived(o Options, d DerivedSource) source.Compiler {
 		}
 		s.events, s.filter = req.Events, req.Filter
 		return s, nil
-	}
+	}}
 }
 
 // derive returns the event that the derived source makes of ev, and whether there is

@@ -76,14 +76,14 @@ func (w *watcher) handleObject(ctx context.Context, sink source.Sink, o metav1.O
 			return err
 		}
 	}
-	ev := newEvent(kind, w.eventCluster(), o.(*unstructured.Unstructured), w.Clock.Now())
-	ev.Triggers = targets
+	ev, writer := newEvent(kind, w.eventCluster(), o.(*unstructured.Unstructured), w.Clock.Now())
+	d := source.Delivery{Triggers: targets, Writer: writer}
 	before := w.inventory.fieldStates[key]
 	now := w.tracker.observe(before, ev.Data)
 	if kind == event.Update {
-		ev.Old, ev.Unchanged = before.decodeOld(), w.tracker.unchanged(before, now)
+		ev.Old, d.Unchanged = before.decodeOld(), w.tracker.unchanged(before, now)
 	}
-	if err := w.deliver(ctx, sink, ev, reached, before, now, inventoryUpdate{entry: w.newEntry(o, now)}); err != nil {
+	if err := w.deliver(ctx, sink, ev, d, reached, before, now, inventoryUpdate{entry: w.newEntry(o, now)}); err != nil {
 		return err
 	}
 	w.inventory.put(key, string(o.GetUID()), o.GetResourceVersion())
@@ -97,9 +97,10 @@ func (w *watcher) handleDelete(ctx context.Context, sink source.Sink, o *unstruc
 	if deletedAt&hashed != 0 {
 		deletedAt = 0
 	}
-	ev := newEvent(event.Delete, w.eventCluster(), o, w.Clock.Now())
-	ev.Triggers, ev.Old = w.subscribers.forEvent(versionOf(reached)), w.inventory.fieldStates[ev.Key].decodeOld()
-	if err := w.deliver(ctx, sink, ev, reached, fieldState{}, fieldState{}, inventoryUpdate{deletedAt: deletedAt}); err != nil {
+	ev, _ := newEvent(event.Delete, w.eventCluster(), o, w.Clock.Now())
+	ev.Old = w.inventory.fieldStates[ev.Key].decodeOld()
+	d := source.Delivery{Triggers: w.subscribers.forEvent(versionOf(reached))}
+	if err := w.deliver(ctx, sink, ev, d, reached, fieldState{}, fieldState{}, inventoryUpdate{deletedAt: deletedAt}); err != nil {
 		return err
 	}
 	w.inventory.remove(ev.Key)
@@ -110,8 +111,8 @@ func (w *watcher) handleDelete(ctx context.Context, sink source.Sink, o *unstruc
 // unknown, and removes it from the inventory.
 func (w *watcher) handleVanished(ctx context.Context, sink source.Sink, key string, targets []event.TriggerRef) error {
 	ev := newVanishedEvent(w.kind, w.eventCluster(), key, w.inventory.uid(key), w.inventory.entries[key].version, w.Clock.Now())
-	ev.Triggers, ev.Old = targets, w.inventory.fieldStates[key].decodeOld()
-	if err := w.deliver(ctx, sink, ev, "", fieldState{}, fieldState{}, inventoryUpdate{}); err != nil {
+	ev.Old = w.inventory.fieldStates[key].decodeOld()
+	if err := w.deliver(ctx, sink, ev, source.Delivery{Triggers: targets}, "", fieldState{}, fieldState{}, inventoryUpdate{}); err != nil {
 		return err
 	}
 	w.inventory.remove(key)
@@ -120,14 +121,15 @@ func (w *watcher) handleVanished(ctx context.Context, sink source.Sink, key stri
 
 // deliver delivers ev, which is at the position reached, and blocks until the sink
 // accepts it. Events that are irrelevant to the derived source are done at once.
-func (w *watcher) deliver(ctx context.Context, sink source.Sink, ev event.Event, reached string, before, now fieldState, update inventoryUpdate) error {
+func (w *watcher) deliver(ctx context.Context, sink source.Sink, ev event.Event, d source.Delivery, reached string, before, now fieldState, update inventoryUpdate) error {
 	done, cancel := w.checkpointer.begin(ev.Key, reached, update)
 	ev, relevant := w.derive(ev, before, now)
 	if !relevant {
 		done()
 		return nil
 	}
-	if err := sink.Deliver(ctx, ev, done); err != nil {
+	d.Done = done
+	if err := sink.Deliver(ctx, ev, d); err != nil {
 		cancel()
 		return fmt.Errorf("deliver %s: %w", ev.ID, err)
 	}

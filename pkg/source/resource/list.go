@@ -193,15 +193,14 @@ func (w *watcher) deliverSync(ctx context.Context, sink source.Sink) error {
 
 // deliverSyncObject delivers the sync event of o to targets.
 func (w *watcher) deliverSyncObject(ctx context.Context, sink source.Sink, group []*subscriber, o *unstructured.Unstructured, targets []event.TriggerRef) error {
-	ev := newEvent(event.Sync, w.eventCluster(), o, w.Clock.Now())
-	ev.Triggers = targets
+	ev, writer := newEvent(event.Sync, w.eventCluster(), o, w.Clock.Now())
 	commit, cancel := w.syncWatermark.Begin(ev.Key)
 	done := func() {
 		commit()
 		committed, _ := w.syncWatermark.Committed()
 		w.subscribers.setSyncedTo(group, committed)
 	}
-	if err := sink.Deliver(ctx, ev, done); err != nil {
+	if err := sink.Deliver(ctx, ev, source.Delivery{Triggers: targets, Writer: writer, Done: done}); err != nil {
 		cancel()
 		return fmt.Errorf("deliver %s: %w", ev.ID, err)
 	}

@@ -114,16 +114,19 @@ type Options struct {
 	OnClusterStatus func(t event.TriggerRef, err error)
 }
 
-// New returns the compiler of this source. Compiling needs no cluster; the sources that
+// New returns the factory of this source. Compiling needs no cluster; the sources that
 // are opened share o.
-func New(o Options) source.Compiler {
+func New(o Options) source.Factory {
 	compile := newCompiler(o)
-	return func(properties map[string]any, t source.Spec) (source.Subscription, diag.List) {
-		s, list := compile(properties, t, nil)
-		if len(list) > 0 {
-			return nil, list
-		}
-		return comparer{s}, nil
+	return source.Factory{
+		Capabilities: source.Capabilities{OnChange: true, Status: true},
+		Compile: func(properties map[string]any, t source.Spec) (source.Subscription, diag.List) {
+			s, list := compile(properties, t, nil)
+			if len(list) > 0 {
+				return nil, list
+			}
+			return s, nil
+		},
 	}
 }
 

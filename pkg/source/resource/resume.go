@@ -64,12 +64,8 @@ func serves(s source.Subscription, key string) bool {
 	if s.Key() == key {
 		return true
 	}
-	wrapper, ok := s.(interface{ unwrap() subscription })
-	if !ok {
-		return false
-	}
-	sub := wrapper.unwrap()
-	if sub.cluster != anyCluster {
+	sub, ok := s.(subscription)
+	if !ok || sub.cluster != anyCluster {
 		return false
 	}
 	cluster, ok := sub.clusterFromKey(key)

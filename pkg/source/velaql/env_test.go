@@ -78,8 +78,8 @@ func (v *fakeView) count() int {
 
 type sinkFunc func(ctx context.Context, ev event.Event, done func()) error
 
-func (f sinkFunc) Deliver(ctx context.Context, ev event.Event, done func()) error {
-	return f(ctx, ev, done)
+func (f sinkFunc) Deliver(ctx context.Context, ev event.Event, d source.Delivery) error {
+	return f(ctx, ev, d.Done)
 }
 
 // recorder records the events of a sink.
@@ -134,7 +134,7 @@ type process struct {
 func compile(t *testing.T, o velaql.Options, properties map[string]any) source.Subscription {
 	t.Helper()
 	o.Clock = clock.RealClock{}
-	sub, diags := velaql.New(o)(properties, source.Spec{TriggerRef: event.TriggerRef{Name: "pods", Namespace: "default"}, Old: expr.All()})
+	sub, diags := velaql.New(o).Compile(properties, source.Spec{TriggerRef: event.TriggerRef{Name: "pods", Namespace: "default"}, Old: expr.All()})
 	if len(diags) > 0 {
 		t.Fatal(diags)
 	}
@@ -193,12 +193,12 @@ type filteringSink struct {
 	sink sinkFunc
 }
 
-func (w filteringSink) Deliver(ctx context.Context, ev event.Event, done func()) error {
-	if w.Skip(ev) != "" {
-		done()
+func (w filteringSink) Deliver(ctx context.Context, ev event.Event, d source.Delivery) error {
+	if w.Skip(ev, d) != "" {
+		d.Done()
 		return nil
 	}
-	return w.sink(ctx, ev, done)
+	return w.sink(ctx, ev, d.Done)
 }
 
 // stop stops the process gracefully.

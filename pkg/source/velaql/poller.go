@@ -173,7 +173,7 @@ func (p *poller) deliverChange(ctx context.Context, sink source.Sink, result any
 		Data: p.data(result),
 		Time: p.options.Clock.Now(),
 	}
-	if kind == event.Sync && p.Skip(ev) != "" {
+	if kind == event.Sync && p.Skip(ev, source.Delivery{}) != "" {
 		// The first result is saved before the next evaluation, so that a change after
 		// a restart is detected.
 		if err := p.checkpoint.save(ctx, now); err != nil {
@@ -185,7 +185,7 @@ func (p *poller) deliverChange(ctx context.Context, sink source.Sink, result any
 	if old, ok := before.decode(); ok && kind == event.Update {
 		ev.Old = p.trigger.Old.Select(p.data(old))
 	}
-	if err := sink.Deliver(ctx, ev, func() { p.checkpoint.saveAsync(now) }); err != nil {
+	if err := sink.Deliver(ctx, ev, source.Delivery{Done: func() { p.checkpoint.saveAsync(now) }}); err != nil {
 		return err
 	}
 	p.last = now

@@ -96,23 +96,19 @@ type Saver interface {
 	Save(watch string, c store.Change)
 }
 
-// New returns the compiler of this source's properties.
-func New(o Options) source.Compiler {
+// New returns the factory of this source.
+func New(o Options) source.Factory {
 	s := schema.NewLazy(properties)
-	return func(given map[string]any, t source.Spec) (source.Subscription, diag.List) {
+	compile := func(given map[string]any, t source.Spec) (source.Subscription, diag.List) {
 		sub, diags := parse(s, given)
 		if len(diags) > 0 {
 			return nil, diags
 		}
 		sub.trigger, sub.options = t, o
-		if t.BeforeEvaluate != nil {
-			if diags = t.BeforeEvaluate(); len(diags) > 0 {
-				return sub, diags
-			}
-		}
 		sub.view, diags = o.CompileView(t.TriggerRef, sub.query)
 		return sub, diags
 	}
+	return source.Factory{Compile: compile, Capabilities: source.Capabilities{Status: true, EvaluatesCUE: true}}
 }
 
 // Prune deletes the checkpoints of views that are not among subscriptions, which must be

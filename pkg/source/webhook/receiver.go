@@ -331,7 +331,7 @@ func (r *receiver) claimStored(id string) bool {
 // store and is read from it again.
 func (r *receiver) deliverEvent(ctx context.Context, sink source.Sink, next queuedEvent) error {
 	ev := next.event
-	err := sink.Deliver(ctx, ev, func() { r.ack(ev.ID, next.size) })
+	err := sink.Deliver(ctx, ev, source.Delivery{Done: func() { r.ack(ev.ID, next.size) }})
 	if err != nil {
 		r.memory.Release(next.size)
 		r.markStored(ev.ID)

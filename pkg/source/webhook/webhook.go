@@ -128,19 +128,19 @@ type Saver interface {
 	Ack(source, id string)
 }
 
-// New returns the compiler of this source's properties. Compiling needs neither a
+// New returns the factory of this source. Compiling needs neither a
 // server nor a cluster.
-func New(o Options) source.Compiler {
+func New(o Options) source.Factory {
 	s := schema.NewLazy(properties)
 	secrets := &secretCache{client: o.Client, clock: o.Clock, entries: map[secretRef]secretEntry{}}
 	reviewer := &tokenReviewer{client: o.Client, clock: o.Clock, accepted: map[string]time.Time{}}
-	return func(given map[string]any, t source.Spec) (source.Subscription, diag.List) {
+	return source.Factory{Compile: func(given map[string]any, t source.Spec) (source.Subscription, diag.List) {
 		h, diags := parse(s, given, t.TriggerRef, secrets, reviewer)
 		if len(diags) > 0 {
 			return nil, diags
 		}
 		return subscription{hook: h, options: o}, nil
-	}
+	}}
 }
 
 // Prune deletes the checkpoints and queued events of webhooks that are not among

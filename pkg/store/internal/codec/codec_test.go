@@ -195,7 +195,7 @@ func TestFormat(t *testing.T) {
 	trigger := event.TriggerRef{Name: "n", Namespace: "ns"}
 	ev := event.Event{
 		Source: "s", Type: "t", ID: "i", Cluster: "c", Key: "k", Data: map[string]any{"d": int64(1)}, Old: map[string]any{},
-		Unchanged: []string{"u"}, Triggers: []event.TriggerRef{trigger}, Writer: "w", Time: at,
+		Time: at,
 	}
 	text, err := codec.EncodeEvent(ev)
 	if err != nil {
@@ -211,7 +211,7 @@ func TestFormat(t *testing.T) {
 	uuid := &store.Entry{UID: "00010203-0405-0607-0809-0a0b0c0d0e0f", ResourceVersion: "300", State: []byte("s")}
 	inventory := codec.EncodeInventory(map[string]*store.Entry{"a/b": uuid, "a/c": {UID: "u", ResourceVersion: "v"}, "a/d": nil})
 	for name, c := range map[string]struct{ got, want string }{
-		"event": {string(text), `{"source":"s","type":"t","id":"i","cluster":"c","key":"k","data":{"d":1},"old":{},"unchanged":["u"],"for":[{"Name":"n","Namespace":"ns"}],"writer":"w","time":"2026-03-01T12:00:00Z"}`},
+		"event": {string(text), `{"source":"s","type":"t","id":"i","cluster":"c","key":"k","data":{"d":1},"old":{},"time":"2026-03-01T12:00:00Z"}`},
 		"dead letter": {string(deadLetter), `{"letter":{"id":"i","trigger":{"Name":"n","Namespace":"ns"},"omitted":"too large","reason":"r","error":"e","attempts":1,` +
 			`"first":"2026-03-01T12:00:00Z","last":"2026-03-01T12:00:00Z","buried":"2026-03-01T12:00:00Z"},"event":{"id":"e","time":"2026-03-01T12:00:00Z"}}`},
 		"inventory": {fmt.Sprintf("%x", inventory), "010003612f620e000102030405060708090a0b0c0d0e0fac020173020163000175017602016401abc98710"},
