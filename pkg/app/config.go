@@ -51,7 +51,7 @@ func Validate(ctx context.Context, config, actionsDir string) (int, error) {
 // CheckConfig checks the configuration that a parent process writes to in, and
 // reports to out.
 func CheckConfig(in io.Reader, out io.Writer) error {
-	return sandbox.ServeSteps(in, out, func(cfg configuration, steps *sandbox.Steps) (checkResult, error) {
+	return sandbox.Serve(in, out, func(cfg configuration, steps *sandbox.Steps) (checkResult, error) {
 		triggers, diagnostics, err := cfg.compile(clients{}, steps.Begin)
 		return checkResult{Triggers: len(triggers), Diagnostics: diagnostics}, err
 	})
@@ -99,7 +99,7 @@ func (cfg configuration) check(ctx context.Context) (int, error) {
 		return 0, fmt.Errorf("find executable: %w", err)
 	}
 	var result checkResult
-	if err := sandbox.RunSteps(ctx, sandbox.MaxTime, cfg, &result, program, CheckConfigCommand); err != nil {
+	if err := sandbox.NewChild(1, sandbox.MaxTime, program, CheckConfigCommand).Run(ctx, cfg, &result); err != nil {
 		return 0, err
 	}
 	if len(result.Diagnostics) > 0 {

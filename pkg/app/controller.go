@@ -151,5 +151,5 @@ func CheckService(ctx context.Context, in io.Reader, out io.Writer) error {
 		return err
 	}
 	c := clients{}
-	return sandbox.Serve(ctx, in, out, sandbox.Local{Sources: c.sources(), BuiltIn: builtIn})
+	return sandbox.Local{Sources: c.sources(), BuiltIn: builtIn}.Serve(ctx, in, out)
 }

@@ -170,9 +170,7 @@ func (v *validator) validateDefinition(ctx context.Context, d *corev1alpha1.Defi
 		out.Problems = templateProblems(problems).WithPrefix(main)
 		return out, nil
 	}
-	report, err := v.Checker.Check(ctx, sandbox.Request{
-		Actions: map[string]sandbox.Action{d.Name: {Source: source}}, Only: []int{},
-	})
+	report, err := v.Checker.Check(ctx, sandbox.Request{Actions: map[string]sandbox.Action{d.Name: {Source: source}}})
 	if errors.Is(err, sandbox.ErrResourceExceeded) {
 		out.Problems.Add(main, "%v", err)
 		return out, nil

@@ -18,16 +18,20 @@ limitations under the License.
 // limits on memory, CPU time and stack depth.
 //
 // Evaluating untrusted CUE can exhaust memory or run forever, and cannot be canceled
-// within the process. Child therefore validates in a child process, and reports which
-// trigger or action exceeded a limit. RunSteps does the same for other work that
-// consists of named steps. All problems are reported at once, with their positions.
+// within the process. Child therefore validates in a child process. A check consists
+// of named steps; a step that exceeds a limit ends the child, is reported as a
+// problem, and is skipped by the next child. All problems are reported at once, with
+// their positions.
 package sandbox
 
 import (
 	"context"
 	"fmt"
+	"io"
+	"maps"
 	"slices"
 
+	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/diag"
@@ -43,8 +47,6 @@ type Request struct {
 	Service v1alpha1.TriggerService
 	// Actions are the templates of the actions that are not built in, by type.
 	Actions map[string]Action
-	// Only has the indexes of the triggers to check. Defaults to all if nil.
-	Only []int
 }
 
 // Action is the template of an action, in two versions.
@@ -58,8 +60,7 @@ type Action struct {
 
 // Report is the result of a check.
 type Report struct {
-	// Triggers has an element for each trigger, in the order of the spec. Triggers that
-	// Only excludes have no problems.
+	// Triggers has an element for each trigger, in the order of the spec.
 	Triggers []TriggerReport
 	// BrokenActions has the problems of the actions whose Source is broken, by type.
 	// Their positions are in Source.
@@ -99,33 +100,45 @@ type Local struct {
 
 // Check implements Checker. The error is always nil.
 func (l Local) Check(ctx context.Context, r Request) (Report, error) {
-	sources, previous := map[string]string{}, map[string]string{}
-	for name, a := range r.Actions {
-		sources[name] = a.Source
-	}
-	templates, broken := trigger.AddActions(l.BuiltIn, sources)
-	for name := range broken {
-		if a := r.Actions[name]; a.Previous != "" {
-			previous[name] = a.Previous
+	return l.check(ctx, r, func(string) string { return "" }), nil
+}
+
+// Serve is the child side of Child.Check.
+func (l Local) Serve(ctx context.Context, in io.Reader, out io.Writer) error {
+	return Serve(in, out, func(r Request, s *Steps) (Report, error) { return l.check(ctx, r, s.Begin), nil })
+}
+
+// check calls begin before each step that may exceed a limit. If begin returns a
+// reason, the step is skipped and the reason is its problem.
+func (l Local) check(ctx context.Context, r Request, begin func(step string) (reason string)) Report {
+	report := Report{BrokenActions: map[string]diag.List{}, UnknownActions: map[string]string{}}
+	templates := maps.Clone(l.BuiltIn)
+	for _, name := range slices.Sorted(maps.Keys(r.Actions)) {
+		t, problems := parseAction(name, r.Actions[name], begin)
+		if len(problems) > 0 {
+			report.BrokenActions[name] = problems
+		}
+		if t != nil {
+			templates[name] = trigger.Parsed(t)
 		}
 	}
-	templates, _ = trigger.AddActions(templates, previous)
-	report := Report{BrokenActions: broken, UnknownActions: map[string]string{}}
-	compiler := trigger.Compiler{Sources: l.Sources, Actions: templates, Executor: func(event.TriggerRef) provider.Executor { return nil }}
-	const notChecked = "not checked"
-	reject := func(index int, _ string) string {
-		if r.Only == nil || slices.Contains(r.Only, index) {
+	exceeded := map[int]bool{}
+	reject := func(index int, _, part string) string {
+		if part == "" {
 			return ""
 		}
-		return notChecked
+		reason := begin(fmt.Sprintf("%s of triggers[%d]", part, index))
+		exceeded[index] = exceeded[index] || reason != ""
+		return reason
 	}
+	compiler := trigger.Compiler{Sources: l.Sources, Actions: templates, Executor: func(event.TriggerRef) provider.Executor { return nil }}
 	for i, t := range trigger.CompileService(compiler, &r.Service, reject) {
-		if reject(i, t.Name) == notChecked {
-			t.Problems = nil
-		}
-		checked := TriggerReport{Name: t.Name, Problems: t.Problems, MatchesAll: r.Service.Spec.Triggers[i].Filter != "" && matchesAll(ctx, t.Filter)}
+		checked := TriggerReport{Name: t.Name, Problems: t.Problems, ResourceExceeded: exceeded[i]}
 		if t.Subscription != nil {
 			checked.Watch = t.Subscription.Watch()
+		}
+		if r.Service.Spec.Triggers[i].Filter != "" && begin(fmt.Sprintf("match of triggers[%d]", i)) == "" {
+			checked.MatchesAll = matchesAll(ctx, t.Filter)
 		}
 		report.Triggers = append(report.Triggers, checked)
 		for path, name := range actionTypes(r.Service.Spec.Triggers[i]) {
@@ -134,7 +147,27 @@ func (l Local) Check(ctx context.Context, r Request) (Report, error) {
 			}
 		}
 	}
-	return report, nil
+	return report
+}
+
+// parseAction returns the active template of an action, nil if there is none, and the
+// problems of its Source.
+func parseAction(name string, a Action, begin func(step string) string) (*action.Template, diag.List) {
+	parse := func(step, source string) (*action.Template, diag.List) {
+		if reason := begin(step); reason != "" {
+			return nil, diag.List{{Message: reason}}
+		}
+		t, problems := action.Parse(name, source)
+		if len(problems) > 0 {
+			return nil, problems
+		}
+		return t, nil
+	}
+	t, problems := parse("action "+name, a.Source)
+	if t == nil && a.Previous != "" {
+		t, _ = parse("previous action "+name, a.Previous)
+	}
+	return t, problems
 }
 
 // actionTypes returns the action types of a trigger, by the path of the field that

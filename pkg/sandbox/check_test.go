@@ -44,9 +44,9 @@ func TestMain(m *testing.M) {
 	var err error
 	switch os.Args[1] {
 	case "serve":
-		err = sandbox.Serve(context.Background(), os.Stdin, os.Stdout, local())
+		err = local().Serve(context.Background(), os.Stdin, os.Stdout)
 	case "steps":
-		err = sandbox.ServeSteps(os.Stdin, os.Stdout, filters)
+		err = sandbox.Serve(os.Stdin, os.Stdout, filters)
 	default:
 		os.Exit(m.Run())
 	}
@@ -177,7 +177,7 @@ func TestChild_ResourceExceeded(t *testing.T) {
 					t.Errorf("trigger %d: %+v", i, s)
 				}
 			}
-			if p := report.Triggers[2].Problems; len(p) != 1 || p[0].Path != "spec.triggers[2]" || !strings.Contains(p[0].Message, "exceeds the memory or time limit") {
+			if p := report.Triggers[2].Problems; len(p) != 1 || p[0].Path != "spec.triggers[2].filter" || !strings.Contains(p[0].Message, "exceeds the memory or time limit") {
 				t.Errorf("problems of trigger 2: %v", p)
 			}
 		})

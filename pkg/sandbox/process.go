@@ -29,7 +29,7 @@ import (
 // ErrResourceExceeded is returned when a check exceeds the memory or time limit.
 var ErrResourceExceeded = errors.New("check exceeds the memory or time limit")
 
-// exitFailure is the exit code of a child whose Serve or ServeSteps returned an error.
+// exitFailure is the exit code of a child whose Serve returned an error.
 // With any other code, the Go runtime or the system ended the child because of the CUE
 // that it evaluated.
 const exitFailure = 1
@@ -49,7 +49,7 @@ func execute(ctx context.Context, timeout time.Duration, command []string, input
 	cmd.Stdin = bytes.NewReader(input)
 	var stderr bytes.Buffer
 	cmd.Stdout = activityWriter{w: out, onWrite: func() { timer.Reset(timeout) }}
-	cmd.Stderr = &limitedWriter{w: &stderr, remaining: maxReport}
+	cmd.Stderr = &limitedWriter{w: &stderr, remaining: maxOutput}
 	err := cmd.Run()
 	var exit *exec.ExitError
 	switch {

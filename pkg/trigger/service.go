@@ -39,9 +39,10 @@ type Compiled struct {
 }
 
 // CompileService compiles the triggers of ts, in the order of the spec. The name of a
-// trigger defaults to the name of ts, "-" and its index. A trigger for which reject
-// returns a reason is not compiled; the reason is its problem.
-func CompileService(c Compiler, ts *v1alpha1.TriggerService, reject func(index int, name string) string) []Compiled {
+// trigger defaults to the name of ts, "-" and its index. reject is called for each
+// trigger with the part "", and with each part that Compiler.Reject has; what it
+// returns a reason for is not compiled, and the reason is its problem.
+func CompileService(c Compiler, ts *v1alpha1.TriggerService, reject func(index int, name, part string) string) []Compiled {
 	indexes := map[string]int{}
 	all := make([]Compiled, 0, len(ts.Spec.Triggers))
 	for i, spec := range ts.Spec.Triggers {
@@ -51,9 +52,10 @@ func CompileService(c Compiler, ts *v1alpha1.TriggerService, reject func(index i
 		}
 		spec.Suspend = spec.Suspend || ts.Spec.Suspend
 		compiled, problems := engine.Trigger{TriggerRef: id}, diag.List(nil)
-		if reason := reject(i, id.Name); reason != "" {
+		if reason := reject(i, id.Name, ""); reason != "" {
 			problems.Add("", "%s", reason)
 		} else {
+			c.Reject = func(part string) string { return reject(i, id.Name, part) }
 			compiled, problems = c.Compile(id, spec)
 		}
 		if first, ok := indexes[id.Name]; ok {

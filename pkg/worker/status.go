@@ -112,7 +112,7 @@ func (s *Status) SetTriggers(config Config, triggers []trigger.Compiled) {
 		case len(t.Problems) > 0:
 			st.status.State, st.status.Reason = v1alpha1.TriggerInvalid, v1alpha1.TriggerReasonInvalid
 			st.status.Message = truncate(t.Problems.Error(), maxText)
-			if config.Reject(i, t.Name) != "" {
+			if config.Reject(i, t.Name, "") != "" {
 				st.status.Reason = v1alpha1.TriggerReasonRejected
 			}
 		case t.Suspended:
