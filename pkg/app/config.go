@@ -29,6 +29,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/config"
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/engine"
+	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/sandbox"
 	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
@@ -123,21 +124,38 @@ func (cfg configuration) compile(c clients, begin func(step string) (reason stri
 	maps.Copy(templates, own)
 	diagnostics := cfg.locate(append(problems, cfg.Problems...))
 	compiler := trigger.Compiler{Sources: c.sources(), Actions: templates, Executor: c.executor}
-	parsed, more := cfg.Config.Load(c.namespace, func(path string) string { return begin("configuration " + path) })
+	services, more := cfg.Config.Load(c.namespace, func(path string) string { return begin("configuration " + path) })
 	diagnostics = append(diagnostics, more...)
 	var triggers []engine.Trigger
-	for i, t := range parsed {
-		compiler.Reject = func(part string) string {
-			reason := begin(fmt.Sprintf("%s of trigger %d", part, i))
+	names := map[event.TriggerRef]diag.FileDiagnostic{}
+	for n, s := range services {
+		reject := func(i int, name, part string) string {
+			switch {
+			case part == "" && s.Invalid(i):
+				return "invalid"
+			case part == "":
+				return ""
+			}
+			reason := begin(fmt.Sprintf("%s of trigger %d of document %d", part, i, n))
 			if reason != "" {
-				reason = fmt.Sprintf("trigger %q: %s", t.ID.Name, reason)
+				reason = fmt.Sprintf("trigger %q: %s", name, reason)
 			}
 			return reason
 		}
-		compiled, problems := compiler.Compile(t.ID, t.Spec)
-		diagnostics = append(diagnostics, t.Locate(problems)...)
-		compiled.LoopDetector, compiled.CrashTracker = c.loopDetector(t.ID), c.crashTracker(t.ID, t.Spec.Filter)
-		triggers = append(triggers, compiled)
+		for i, t := range trigger.CompileService(compiler, &s.TriggerService, reject) {
+			if s.Invalid(i) {
+				continue
+			}
+			position := s.Locate(diag.List{{Path: fmt.Sprintf("spec.triggers[%d]", i)}})[0]
+			if first, exists := names[t.TriggerRef]; exists {
+				t.Problems.Add(fmt.Sprintf("spec.triggers[%d].name", i), "%q is already used by the trigger at %s:%d", t.Name, first.File, first.Line)
+			} else {
+				names[t.TriggerRef] = position
+			}
+			diagnostics = append(diagnostics, s.Locate(t.Problems)...)
+			t.LoopDetector, t.CrashTracker = c.loopDetector(t.TriggerRef), c.crashTracker(t.TriggerRef, s.Spec.Triggers[i].Filter)
+			triggers = append(triggers, t.Trigger)
+		}
 	}
 	diagnostics.Sort()
 	return triggers, diagnostics, nil

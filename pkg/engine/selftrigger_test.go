@@ -45,7 +45,9 @@ func (g fakeLoopDetector) OwnWrite(ctx context.Context, ev event.Event) (bool, e
 	}
 }
 
-func (g fakeLoopDetector) Circular(ev event.Event, _ string) bool { return !strings.HasPrefix(ev.ID, "foreign") }
+func (g fakeLoopDetector) Circular(ev event.Event, _ string) bool {
+	return !strings.HasPrefix(ev.ID, "foreign")
+}
 
 func (g fakeLoopDetector) WithCauses(ctx context.Context, ev event.Event) context.Context {
 	return context.WithValue(ctx, causeKey{}, ev.ID)

@@ -115,10 +115,11 @@ func check(t *testing.T, file string) error {
 		Actions:  templates,
 		Executor: func(event.TriggerRef) provider.Executor { return nil },
 	}
-	triggers, diagnostics := config.Read(file).Load("default", func(string) string { return "" })
-	for _, tr := range triggers {
-		_, problems := c.Compile(tr.ID, tr.Spec)
-		diagnostics = append(diagnostics, tr.Locate(problems)...)
+	services, diagnostics := config.Read(file).Load("default", func(string) string { return "" })
+	for _, s := range services {
+		for _, t := range trigger.CompileService(c, &s.TriggerService, func(int, string, string) string { return "" }) {
+			diagnostics = append(diagnostics, s.Locate(t.Problems)...)
+		}
 	}
 	if len(diagnostics) > 0 {
 		return diagnostics
