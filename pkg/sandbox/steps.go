@@ -28,7 +28,7 @@ import (
 
 // RunSteps runs command, a child process that calls ServeSteps, with request, and
 // stores its result in result. Each step has the given timeout. When a step exceeds a
-// limit, the child is started again and told to skip it, until a child completes.
+// limit, the child is started again and skips it, until a child completes.
 // Both request and result are encoded as JSON.
 func RunSteps(ctx context.Context, timeout time.Duration, request, result any, command ...string) error {
 	task := task{Rejected: map[string]string{}}

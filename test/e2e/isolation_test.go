@@ -189,7 +189,7 @@ metadata: {namespace: %[1]s, name: kube-trigger}
 	all := i.resourceVersions(t, ns)
 	for _, name := range []string{"apps/v1/Deployment/kube-trigger-main", "v1/ServiceAccount/kube-trigger"} {
 		if all[name] == "" {
-			t.Errorf("%s is gone", name)
+			t.Errorf("%s was deleted", name)
 		}
 	}
 	if all["rbac.authorization.k8s.io/v1/RoleBinding/kube-trigger"] != "" {
