@@ -65,7 +65,7 @@ func engineFlags(f *pflag.FlagSet, o *app.RunOptions) {
 	f.Var((*seconds)(&o.Timeout), "timeout", "the timeout of one attempt of an action")
 	f.IntVar(&o.MaxRetry, "max-retry", o.MaxRetry, "how often a failed action is retried")
 	f.Var((*seconds)(&o.RetryDelay), "retry-delay", "the delay before the first retry; it doubles with each retry")
-	f.Var((*seconds)(&o.ShutdownGrace), "shutdown-grace", "how long running actions may take to finish when the process is told to stop")
+	f.Var((*seconds)(&o.ShutdownGrace), "shutdown-grace", "how long running actions may take to finish when the process gets SIGTERM")
 	f.BoolVar(&o.FailFast, "fail-fast", o.FailFast, "exit when a source fails, instead of restarting it")
 	f.StringSliceVar(&o.AllowAddresses, "allow-address", nil, "addresses and prefixes that actions may connect to although they are loopback, link-local, or a cloud's metadata service")
 	f.StringVar(&o.ClusterAccess, "cluster-access", o.ClusterAccess, "how joined clusters are reached: gateway, through the API of cluster-gateway; secret, with the Secrets that join them; auto, gateway if it is installed, else secret")

@@ -35,7 +35,7 @@ func (e InvalidError) Error() string { return e.Err.Error() }
 func (e InvalidError) Unwrap() error { return e.Err }
 
 // ignoreCanceled returns nil if ctx has ended, and err otherwise: a run that is
-// told to stop has not failed.
+// stopped has not failed.
 func ignoreCanceled(ctx context.Context, err error) error {
 	select {
 	case <-ctx.Done():

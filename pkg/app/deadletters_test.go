@@ -135,7 +135,8 @@ func TestDeadLetters(t *testing.T) {
 	p.stop(t)
 }
 
-// TestRun_AdoptStore takes over the store of another configuration only if told so.
+// TestRun_AdoptStore requires AdoptStore to take over the store of another
+// configuration.
 func TestRun_AdoptStore(t *testing.T) {
 	e := newEnv(t)
 	o := e.options(t, e.triggers())

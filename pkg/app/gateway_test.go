@@ -79,7 +79,7 @@ func TestGateway(t *testing.T) {
 	if restarts(t, client, namespace) != 0 {
 		t.Error("restarted in the hub")
 	}
-	hub.Leave(t, "eu-1")
+	hub.Detach(t, "eu-1")
 	if l := p.waitForLog(t, "cluster left")[0]; l["cluster"] != "eu-1" {
 		t.Errorf("got %v", l)
 	}

@@ -74,7 +74,7 @@ func TestExample_MultiCluster(t *testing.T) {
 		createShop(t, c, namespace)
 	}
 	hub.Join(t, "eu-1", map[string]string{"env": "prod"}, eu.Config)
-	t.Cleanup(func() { hub.Leave(t, "eu-1") })
+	t.Cleanup(func() { hub.Detach(t, "eu-1") })
 
 	config := exampleConfig(t, "multi-cluster", namespace)
 	// A trigger does not act on its own writes in a joined cluster, and an action that

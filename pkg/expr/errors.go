@@ -115,7 +115,7 @@ func Excerpt(x ast.Node) string {
 
 // EvaluationFailure returns the reason why e's expression cannot be evaluated, and ""
 // where e is a value that does not satisfy a constraint. The reason never holds a
-// value of the event, which the messages of CUE do: errors are told apart by their
+// value of the event, unlike the messages of CUE: errors are distinguished by their
 // format, and described in fixed words.
 func EvaluationFailure(e errors.Error) string {
 	format, args := e.Msg()

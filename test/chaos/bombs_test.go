@@ -23,15 +23,15 @@ import (
 	"strings"
 )
 
-// cueBomb is a filter that passes validation, because it goes off only at an event:
-// the larger its object's "size", the worse.
-type cueBomb struct {
+// heavyFilter is a filter that passes validation: its cost depends on "size" in the
+// event's object.
+type heavyFilter struct {
 	name, filter, size string
 }
 
-// endlessEvaluation takes time.
-func endlessEvaluation() cueBomb {
-	return cueBomb{
+// endlessEvaluation exceeds the time limit.
+func endlessEvaluation() heavyFilter {
+	return heavyFilter{
 		name: "nested comprehensions",
 		filter: `import ("list", "strconv")
 let N = list.Range(0, strconv.Atoi(context.data.data.size), 1)
@@ -40,9 +40,9 @@ context.data.metadata.name == NAME && context.data.data.size != _|_ && len([for 
 	}
 }
 
-// hugeString takes memory.
-func hugeString() cueBomb {
-	return cueBomb{
+// hugeString exceeds the memory limit.
+func hugeString() heavyFilter {
+	return heavyFilter{
 		name: "a string of 4 GB",
 		filter: `import ("strconv", "strings")
 let N = strconv.Atoi(context.data.data.size)
@@ -55,20 +55,20 @@ context.data.metadata.name == NAME && context.data.data.size != _|_ && strings.C
 func bombs() scenario {
 	return scenario{
 		name:  "16-cue-bombs",
-		claim: "a filter with a CUE bomb that passes validation: its trigger is quarantined and shown, the others keep working, nothing is lost",
-		run: func(t *trial) {
-			t.runBomb(endlessEvaluation())
-			t.runFatalBomb(hugeString())
+		claim: "a filter that passes validation and exhausts time or memory at an event: its trigger is quarantined and reported, other triggers continue, no event is lost",
+		run: func(t *harness) {
+			t.runSlow(endlessEvaluation())
+			t.runFatal(hugeString())
 		},
 	}
 }
 
-// runBomb sets off a bomb.
-func (t *trial) runBomb(b cueBomb) {
+// runSlow runs a filter that does not end in time.
+func (t *harness) runSlow(b heavyFilter) {
 	n := t.size(20, 200)
 	o, r := t.objects(), t.record()
 	t.forEach(n+1, o.create)
-	i := t.install(o.cluster.Kubeconfig, "triggers:"+o.bombConfig(b, n, r)+o.trigger("record", r, "update", ""),
+	i := t.install(o.cluster.Kubeconfig, "triggers:"+o.heavyConfig(b, n, r)+o.trigger("record", r, "update", ""),
 		"--shutdown-grace", "2s")
 	w := i.watching()
 	o.reset()
@@ -76,7 +76,7 @@ func (t *trial) runBomb(b cueBomb) {
 	if err := o.set(n, "size", b.size); err != nil {
 		t.Fatal(err)
 	}
-	lit := o.final()
+	heavyEvents := o.final()
 	t.until("quarantine", func() bool {
 		return strings.Contains(w.output(), `"msg":"Trigger quarantined`) &&
 			sum(w.scrape(), "kube_trigger_events_total", `trigger="default/bad"`, `reason="Quarantined"`) == 1
@@ -84,33 +84,33 @@ func (t *trial) runBomb(b cueBomb) {
 	t.forEach(n, o.update)
 	missing := r.settle(t, o.written())
 	w.terminate()
-	// Does a start that continues at the checkpoint run them again?
+	// A worker that continues at the checkpoint must not evaluate it again.
 	w = i.watching()
 	t.forEach(n, o.update)
 	missing = append(missing, r.settle(t, o.written())...)
 	again := strings.Contains(w.output(), "quarantined")
 	w.terminate()
 	if len(missing) > 0 {
-		t.Errorf("%s: others never acted on: %q", b.name, missing)
+		t.Errorf("%s: no action for events of the other trigger: %q", b.name, missing)
 	}
 	if again {
-		t.Errorf("%s: went off once more after a restart", b.name)
+		t.Errorf("%s: evaluated again after a restart", b.name)
 	}
-	letters := i.deadLetters()
-	for _, l := range letters {
-		if l.Trigger.Name != "bad" || l.Reason != "Quarantined" || !slices.Contains(lit, l.Event.ID) {
+	deadLetters := i.deadLetters()
+	for _, l := range deadLetters {
+		if l.Trigger.Name != "bad" || l.Reason != "Quarantined" || !slices.Contains(heavyEvents, l.Event.ID) {
 			t.Errorf("%s: dead letter of %s, event %s, %s", b.name, l.Trigger, l.Event.ID, l.Reason)
 		}
 	}
-	if len(letters) != 1 {
-		t.Errorf("%s: %d dead letters, want 1", b.name, len(letters))
+	if len(deadLetters) != 1 {
+		t.Errorf("%s: %d dead letters, want 1", b.name, len(deadLetters))
 	}
-	t.figure("%s: quarantined, %d dead letter; %d events of others, %d lost", b.name, len(letters), len(o.written()), len(missing))
+	t.figure("%s: quarantined, %d dead letter; %d events of others, %d lost", b.name, len(deadLetters), len(o.written()), len(missing))
 }
 
-// bombConfig returns a configuration with the trigger "bad", whose filter is b for
-// object n.
-func (o *objects) bombConfig(b cueBomb, n int, r *recorder) string {
+// heavyConfig returns a configuration with the trigger "bad", whose filter is heavy
+// for object n.
+func (o *objects) heavyConfig(b heavyFilter, n int, r *recorder) string {
 	return fmt.Sprintf(`
   - name: bad
     source:
@@ -121,31 +121,31 @@ func (o *objects) bombConfig(b cueBomb, n int, r *recorder) string {
 `, o.namespace, strings.ReplaceAll(b.filter, "NAME", strconv.Quote(object(n))), r.URL)
 }
 
-// runFatalBomb sets off a bomb that takes so much memory that the worker is
-// killed, as in a pod with a limit, and started again.
-func (t *trial) runFatalBomb(b cueBomb) {
-	const more, most = 256, 10
+// runFatal runs a filter that exhausts the memory: the worker is killed, as in a pod
+// with a memory limit, and started again.
+func (t *harness) runFatal(b heavyFilter) {
+	const allowance, maxKills = 256, 10 // MiB
 	n := t.size(20, 200)
 	o, r := t.objects(), t.record()
 	t.forEach(n+1, o.create)
-	i := t.install(o.cluster.Kubeconfig, "triggers:"+o.bombConfig(b, n, r)+o.trigger("record", r, "update", ""))
+	i := t.install(o.cluster.Kubeconfig, "triggers:"+o.heavyConfig(b, n, r)+o.trigger("record", r, "update", ""))
 	w := i.watching()
 	memory, err := memoryOf(w.cmd.Process.Pid)
 	if err != nil {
 		t.Fatal(err)
 	}
-	limit := memory + more // little, as memory may be given slowly
+	limit := memory + allowance
 	o.reset()
 	t.forEach(n, o.update)
 	if err := o.set(n, "size", b.size); err != nil {
 		t.Fatal(err)
 	}
-	lit := o.final()
+	heavyEvents := o.final()
 	kills := 0
 	t.until("quarantine", func() bool {
 		if memory, err := memoryOf(w.cmd.Process.Pid); err == nil && memory > limit {
 			w.kill()
-			if kills++; kills > most {
+			if kills++; kills > maxKills {
 				t.Fatalf("%s: killed %d times", b.name, kills)
 			}
 			w = i.start()
@@ -156,13 +156,13 @@ func (t *trial) runFatalBomb(b cueBomb) {
 	t.forEach(n, o.update)
 	missing := r.settle(t, o.written())
 	w.terminate()
-	letters := i.deadLetters()
+	deadLetters := i.deadLetters()
 	if len(missing) > 0 {
-		t.Errorf("%s: others never acted on: %q", b.name, missing)
+		t.Errorf("%s: no action for events of the other trigger: %q", b.name, missing)
 	}
-	if kills == 0 || len(letters) != 1 || letters[0].Trigger.Name != "bad" || !slices.Contains(lit, letters[0].Event.ID) {
-		t.Errorf("%s: killed %d times, dead letters %+v", b.name, kills, letters)
+	if kills == 0 || len(deadLetters) != 1 || deadLetters[0].Trigger.Name != "bad" || !slices.Contains(heavyEvents, deadLetters[0].Event.ID) {
+		t.Errorf("%s: killed %d times, dead letters %+v", b.name, kills, deadLetters)
 	}
 	t.figure("%s: killed at %.0f MiB %d times, then quarantined, %d dead letter; %d events of others, %d lost",
-		b.name, limit, kills, len(letters), len(o.written()), len(missing))
+		b.name, limit, kills, len(deadLetters), len(o.written()), len(missing))
 }

@@ -34,12 +34,12 @@ import (
 func brokenConnection() scenario {
 	return scenario{
 		name: "04-broken-connection",
-		claim: "a proxy that cuts streams in mid-object, stalls, answers 410, 429, 500, repeats bookmarks, " +
+		claim: "a proxy cuts streams within an object, stalls, answers 410, 429 and 500, and repeats bookmarks, " +
 			"200 seeded runs: 0 lost, 0 panics",
-		run: func(t *trial) {
+		run: func(t *harness) {
 			runs := t.size(4, 200)
 			var faults, changes, lost atomic.Int64
-			// They do not disturb one another: each has a proxy of its own.
+			// Runs are independent: each has its own proxy.
 			t.Run("runs", func(group *testing.T) {
 				for range runs {
 					seed := t.random.Uint64()
@@ -57,26 +57,26 @@ func brokenConnection() scenario {
 	}
 }
 
-// brokenRun is one run, with faults of its own.
-func (t *trial) brokenRun(seed uint64) (faults, changes, lost int) {
+// brokenRun is one run with its own faults.
+func (t *harness) brokenRun(seed uint64) (faults, changes, lost int) {
 	const objects, steps, rate = 15, 60, 60
 	o, r := t.objects(), t.record()
 	p := t.proxy(o.cluster)
-	b := &faultInjector{random: rand.New(rand.NewPCG(seed, 1))} //nolint:gosec // it has to be repeatable
+	b := &faultInjector{random: rand.New(rand.NewPCG(seed, 1))} //nolint:gosec // reproducible
 	p.inject(b.handle)
 	i := t.install(p.Kubeconfig, o.config(r, "create, update, delete"))
 	w := i.watching()
 	b.on.Store(true)
-	there := map[int]bool{}
+	exists := map[int]bool{}
 	var deleted []string
 	t.atRate(steps, rate, func(int) error {
 		i := t.random.IntN(objects)
 		switch {
-		case !there[i]:
-			there[i] = true
+		case !exists[i]:
+			exists[i] = true
 			return o.create(i)
 		case t.random.IntN(4) == 0:
-			delete(there, i)
+			delete(exists, i)
 			deleted = append(deleted, o.uidsOf(i, 1)...)
 			return o.delete(i)
 		}
@@ -84,21 +84,22 @@ func (t *trial) brokenRun(seed uint64) (faults, changes, lost int) {
 	})
 	b.on.Store(false)
 	missing := r.settle(t, o.final())
-	// Objects that were created and deleted within the lost history are unknown.
+	// The worker cannot know objects that were created and deleted within the lost
+	// history.
 	known := map[string]bool{}
 	for _, a := range r.all() {
 		known[uidOf(a.Event.ID)] = true
 	}
 	deleted = slices.DeleteFunc(deleted, func(uid string) bool { return !known[uid] })
-	missing = append(missing, r.undeleted(t, deleted)...)
+	missing = append(missing, r.missingDeletes(t, deleted)...)
 	if len(missing) > 0 {
-		t.Errorf("run with seed %d: never acted on: %q", seed, missing)
+		t.Errorf("seed %d: no action for %q", seed, missing)
 	}
 	w.terminate()
 	return int(b.count.Load()), steps, len(missing)
 }
 
-// faultInjector answers wrongly what is asked about ConfigMaps, while it is on.
+// faultInjector injects faults into lists and watches of ConfigMaps while it is on.
 type faultInjector struct {
 	on    atomic.Bool
 	count atomic.Int64
@@ -107,7 +108,7 @@ type faultInjector struct {
 	random *rand.Rand
 }
 
-// random returns a number from 0 to n-1; n-1 while the breaker is off.
+// intN returns a random number from 0 to n-1, and n-1 while the injector is off.
 func (b *faultInjector) intN(n int) int {
 	if !b.on.Load() {
 		return n - 1
@@ -117,7 +118,7 @@ func (b *faultInjector) intN(n int) int {
 	return b.random.IntN(n)
 }
 
-// handle is a fault.
+// handle implements fault.
 func (b *faultInjector) handle(w http.ResponseWriter, req *http.Request, forward http.Handler) bool {
 	if !strings.HasSuffix(req.URL.Path, "/configmaps") || req.Method != http.MethodGet {
 		return false
@@ -125,41 +126,41 @@ func (b *faultInjector) handle(w http.ResponseWriter, req *http.Request, forward
 	b.count.Add(1)
 	switch b.intN(20) {
 	case 0, 1:
-		refuse(w, http.StatusInternalServerError, "InternalError")
+		writeStatus(w, http.StatusInternalServerError, "InternalError")
 		return true
 	case 2:
-		refuse(w, http.StatusTooManyRequests, "TooManyRequests")
+		writeStatus(w, http.StatusTooManyRequests, "TooManyRequests")
 		return true
 	case 3:
 		panic(http.ErrAbortHandler)
 	case 4, 5:
 		if req.URL.Query().Get("watch") != "" {
-			refuse(w, http.StatusGone, "Expired")
+			writeStatus(w, http.StatusGone, "Expired")
 			return true
 		}
 	}
 	b.count.Add(-1)
 	if req.URL.Query().Get("watch") != "" {
-		w = &brokenStream{ResponseWriter: w, breaker: b, gone: req.Context().Done()}
+		w = &brokenStream{ResponseWriter: w, injector: b, gone: req.Context().Done()}
 	}
 	forward.ServeHTTP(w, req)
 	return true
 }
 
-// brokenStream is the response to a watch, of which each line may break.
+// brokenStream is the response to a watch, with faults in its lines.
 type brokenStream struct {
 	http.ResponseWriter
-	breaker *faultInjector
-	gone    <-chan struct{}
-	rest    []byte
+	injector *faultInjector
+	gone     <-chan struct{}
+	rest     []byte
 }
 
-var errBroken = errors.New("broken on purpose")
+var errBroken = errors.New("injected fault")
 
-// Unwrap lets the proxy flush.
+// Unwrap is used by http.ResponseController.
 func (s *brokenStream) Unwrap() http.ResponseWriter { return s.ResponseWriter }
 
-// Write passes on whole lines.
+// Write forwards complete lines.
 func (s *brokenStream) Write(data []byte) (int, error) {
 	s.rest = append(s.rest, data...)
 	for {
@@ -175,8 +176,8 @@ func (s *brokenStream) Write(data []byte) (int, error) {
 }
 
 func (s *brokenStream) line(line []byte) error {
-	s.breaker.count.Add(1)
-	switch s.breaker.intN(40) {
+	s.injector.count.Add(1)
+	switch s.injector.intN(40) {
 	case 0, 1: // cut in the middle
 		_, err := s.ResponseWriter.Write(line[:len(line)/2])
 		return errors.Join(errBroken, err, http.NewResponseController(s.ResponseWriter).Flush())
@@ -189,13 +190,13 @@ func (s *brokenStream) line(line []byte) error {
 	case 3: // the history is gone
 		_, err := fmt.Fprintf(s.ResponseWriter, `{"type":"ERROR","object":%s}`+"\n", status(http.StatusGone, "Expired"))
 		return errors.Join(errBroken, err, http.NewResponseController(s.ResponseWriter).Flush())
-	case 4, 5, 6: // say several times how far the stream is
+	case 4, 5, 6: // repeated bookmarks
 		_, text, _ := bytes.Cut(line, []byte(`"resourceVersion":"`))
 		version, _, _ := bytes.Cut(text, []byte(`"`))
 		_, err := s.ResponseWriter.Write(append(line, strings.Repeat(bookmark(string(version)), 3)...))
 		return err
 	}
-	s.breaker.count.Add(-1)
+	s.injector.count.Add(-1)
 	_, err := s.ResponseWriter.Write(line)
 	return err
 }

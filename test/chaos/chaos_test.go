@@ -14,13 +14,13 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package chaos breaks things around kube-trigger, on a real API server, and
-// counts what was acted on.
+// Package chaos injects faults around kube-trigger, on a real API server, and compares
+// the actions with the events.
 //
-// Each scenario has a short form, which is a test like any other, and a long
-// one, with -long, whose figures are in docs/reliability.md. What is random
-// follows -seed. Limits on time and memory are judged in the long form alone,
-// on a program that is built without the race detector.
+// Each scenario has a short form, which runs with the other tests, and a long form,
+// with -long, whose figures are in docs/reliability.md. Random values are derived from
+// -seed. Limits on time and memory are checked in the long form only, with a binary
+// that is built without the race detector.
 package chaos
 
 import (
@@ -36,9 +36,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	flag.Bool("long", false, "run the scenarios in full")
-	flag.Uint64("seed", uint64(time.Now().UnixNano()%1e6), "what is random follows from it")
-	flag.String("report", "", "the file whose table of figures is written anew")
+	flag.Bool("long", false, "run the long form of the scenarios")
+	flag.Uint64("seed", uint64(time.Now().UnixNano()%1e6), "seed of random values")
+	flag.String("report", "", "file whose table of figures is replaced")
 	flag.Parse()
 	goleak.VerifyTestMain(m, goleak.IgnoreCurrent())
 }
@@ -48,11 +48,12 @@ func flagValue[T any](name string) T {
 	return flag.Lookup(name).Value.(flag.Getter).Get().(T)
 }
 
-// scenario is one way to break things, and what has to hold nevertheless.
+// scenario injects one kind of fault.
 type scenario struct {
-	name  string
+	name string
+	// claim is the fault and the expected result.
 	claim string
-	run   func(t *trial)
+	run   func(t *harness)
 }
 
 func scenarios() []scenario {
@@ -79,17 +80,17 @@ func scenarios() []scenario {
 func TestChaos(t *testing.T) {
 	seed := flagValue[uint64]("seed")
 	t.Logf("-seed %d", seed)
-	where := machine()
-	bench := newEnvironment(t)
+	environmentInfo := machine()
+	env := newEnvironment(t)
 	var rows []row
 	for _, s := range scenarios() {
 		t.Run(s.name, func(t *testing.T) {
-			r := &trial{T: t, environment: bench, long: flagValue[bool]("long")}
+			r := &harness{T: t, environment: env, long: flagValue[bool]("long")}
 			var number uint64
 			if _, err := fmt.Sscanf(s.name, "%d-", &number); err != nil {
 				t.Fatal(err)
 			}
-			r.random = rand.New(rand.NewPCG(seed, number)) //nolint:gosec // it has to be repeatable
+			r.random = rand.New(rand.NewPCG(seed, number)) //nolint:gosec // reproducible
 			start := time.Now()
 			defer func() {
 				rows = append(rows, row{scenario: s, figures: r.figures, failed: t.Failed(), took: time.Since(start)})
@@ -97,7 +98,7 @@ func TestChaos(t *testing.T) {
 			s.run(r)
 		})
 	}
-	table := table(where, seed, rows)
+	table := table(environmentInfo, seed, rows)
 	t.Log("\n" + table)
 	if file := flagValue[string]("report"); file != "" {
 		if err := replaceTable(file, table); err != nil {
@@ -106,8 +107,8 @@ func TestChaos(t *testing.T) {
 	}
 }
 
-// trial is one run of a scenario.
-type trial struct {
+// harness runs one scenario.
+type harness struct {
 	*testing.T
 	*environment
 	long    bool
@@ -115,28 +116,27 @@ type trial struct {
 	figures []string
 }
 
-// with returns a trial within t, whose random numbers follow from a seed of its
-// own.
-func (t *trial) with(sub *testing.T, seed uint64) *trial {
-	return &trial{T: sub, environment: t.environment, long: t.long, random: rand.New(rand.NewPCG(seed, 0))} //nolint:gosec // it has to be repeatable
+// with returns a harness of a subtest, with its own seed.
+func (t *harness) with(sub *testing.T, seed uint64) *harness {
+	return &harness{T: sub, environment: t.environment, long: t.long, random: rand.New(rand.NewPCG(seed, 0))} //nolint:gosec // reproducible
 }
 
-// size is how much of something there is.
-func (t *trial) size(short, long int) int {
+// size returns the size for the form of the scenario.
+func (t *harness) size(short, long int) int {
 	if t.long {
 		return long
 	}
 	return short
 }
 
-// figure adds to what the table says of the scenario.
-func (t *trial) figure(format string, args ...any) {
+// figure adds a figure to the row of the scenario in the table.
+func (t *harness) figure(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	t.figures = append(t.figures, text)
 	t.Log(text)
 }
 
-// row is a line of the table.
+// row is a row of the table.
 type row struct {
 	scenario
 	figures []string
@@ -144,9 +144,9 @@ type row struct {
 	took    time.Duration
 }
 
-func table(where string, seed uint64, rows []row) string {
+func table(environmentInfo string, seed uint64, rows []row) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n\nSeed %d.\n\n| scenario | what has to hold | figures | |\n| --- | --- | --- | --- |\n", where, seed)
+	fmt.Fprintf(&b, "%s\n\nSeed %d.\n\n| scenario | fault and expected result | figures | |\n| --- | --- | --- | --- |\n", environmentInfo, seed)
 	for _, r := range rows {
 		result := "passed"
 		if r.failed {
@@ -157,7 +157,7 @@ func table(where string, seed uint64, rows []row) string {
 	return b.String()
 }
 
-// Marks of the part of a file that splice replaces.
+// tableBegins and tableEnds enclose the part of a file that replaceTable replaces.
 const (
 	tableBegins = "<!-- begin: written by `make chaos` -->\n"
 	tableEnds   = "<!-- end -->\n"
@@ -171,7 +171,7 @@ func replaceTable(file, table string) error {
 	before, rest, begins := strings.Cut(string(text), tableBegins)
 	_, after, ends := strings.Cut(rest, tableEnds)
 	if !begins || !ends {
-		return fmt.Errorf("%s: no place for the table", file)
+		return fmt.Errorf("%s: lines %q and %q not found", file, tableBegins, tableEnds)
 	}
-	return os.WriteFile(file, []byte(before+tableBegins+table+tableEnds+after), 0o644) //nolint:gosec // it is public
+	return os.WriteFile(file, []byte(before+tableBegins+table+tableEnds+after), 0o644) //nolint:gosec // a public file
 }

@@ -30,21 +30,21 @@ import (
 func skewed() scenario {
 	return scenario{
 		name: "15-clock-off",
-		claim: "clock of the worker off by ±10 minutes: creates near start acted on exactly once " +
-			"(all that it sees of another clock is the cluster's timestamps, which a proxy moves)",
-		run: func(t *trial) {
+		claim: "the worker's clock is off by ±10 minutes: one action for each create before, during and after its start " +
+			"(a proxy shifts the timestamps that the API server sends)",
+		run: func(t *harness) {
 			const off = 10 * time.Minute
 			n := t.size(30, 300)
 			for _, skew := range []time.Duration{off, -off} {
 				o, r := t.objects(), t.record()
 				p := t.proxy(o.cluster)
-				m := &timestampShifter{by: skew, moment: regexp.MustCompile(`"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"`)}
+				m := &timestampShifter{by: skew, pattern: regexp.MustCompile(`"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"`)}
 				p.inject(m.handle)
 				t.forEach(n, o.create)
 				i := t.install(p.Kubeconfig, o.config(r, "create"))
 				i.watching().terminate()
 				if r.total() > 0 {
-					t.Errorf("clock off by %s: %d actions for objects that were there before", skew, r.total())
+					t.Errorf("clock off by %s: %d actions for objects that existed before", skew, r.total())
 				}
 				o.reset()
 				t.forEach(n, func(i int) error { return o.create(n + i) })
@@ -54,47 +54,47 @@ func skewed() scenario {
 				t.forEach(n, func(i int) error { return o.create(3*n + i) })
 				missing := r.settle(t, o.written())
 				if len(missing) > 0 || r.total() != 3*n {
-					t.Errorf("clock off by %s: %d actions for %d creates, never for %q", skew, r.total(), 3*n, missing)
+					t.Errorf("clock off by %s: %d actions for %d creates, none for %q", skew, r.total(), 3*n, missing)
 				}
 				if m.count.Load() == 0 {
-					t.Error("no timestamp was moved")
+					t.Error("no timestamp was shifted")
 				}
 				w.terminate()
-				t.figure("%+.0f min: %d created before, while and after the worker started, %d lost, %d repeated, %d timestamps moved",
+				t.figure("%+.0f min: %d created before, while and after the worker started, %d lost, %d repeated, %d timestamps shifted",
 					skew.Minutes(), 3*n, len(missing), r.repeated(), m.count.Load())
 			}
 		},
 	}
 }
 
-// timestampShifter moves each timestamp that the worker is told of ConfigMaps.
+// timestampShifter shifts the timestamps in responses about ConfigMaps.
 type timestampShifter struct {
-	by     time.Duration
-	moment *regexp.Regexp
-	count  atomic.Int64
+	by      time.Duration
+	pattern *regexp.Regexp
+	count   atomic.Int64
 }
 
 func (m *timestampShifter) handle(w http.ResponseWriter, req *http.Request, forward http.Handler) bool {
 	if !strings.Contains(req.URL.Path, "/configmaps") {
 		return false
 	}
-	req.Header.Del("Accept-Encoding") // what is compressed cannot be moved
+	req.Header.Del("Accept-Encoding") // timestamps in compressed responses cannot be shifted
 	req.Header.Set("Accept", "application/json")
 	forward.ServeHTTP(&shiftedLines{ResponseWriter: w, timestampShifter: m}, req)
 	return true
 }
 
-// shiftedLines is a response of whole lines, or of one.
+// shiftedLines shifts the timestamps of a response line by line.
 type shiftedLines struct {
 	http.ResponseWriter
 	*timestampShifter
 	rest []byte
 }
 
-// Unwrap lets the proxy flush.
+// Unwrap is used by http.ResponseController.
 func (l *shiftedLines) Unwrap() http.ResponseWriter { return l.ResponseWriter }
 
-// WriteHeader passes on a length that stays: a moved timestamp is as long.
+// WriteHeader keeps the Content-Length: shifted timestamps have the same length.
 func (l *shiftedLines) WriteHeader(code int) {
 	if date, err := http.ParseTime(l.Header().Get("Date")); err == nil {
 		l.Header().Set("Date", date.Add(l.by).Format(http.TimeFormat))
@@ -102,12 +102,12 @@ func (l *shiftedLines) WriteHeader(code int) {
 	l.ResponseWriter.WriteHeader(code)
 }
 
-// Write moves what is complete: the API server ends a list with a line end, too.
+// Write shifts complete lines. The API server ends lists with a newline too.
 func (l *shiftedLines) Write(data []byte) (int, error) {
 	l.rest = append(l.rest, data...)
 	end := bytes.LastIndexByte(l.rest, '\n') + 1
-	moved := l.moment.ReplaceAllFunc(l.rest[:end], func(text []byte) []byte {
-		at, err := time.Parse(`"`+time.RFC3339Nano+`"`, string(text))
+	shifted := l.pattern.ReplaceAllFunc(l.rest[:end], func(text []byte) []byte {
+		timestamp, err := time.Parse(`"`+time.RFC3339Nano+`"`, string(text))
 		if err != nil {
 			return text
 		}
@@ -116,9 +116,9 @@ func (l *shiftedLines) Write(data []byte) (int, error) {
 		if bytes.ContainsRune(text, '.') {
 			layout = "2006-01-02T15:04:05.000000Z07:00"
 		}
-		return []byte(at.Add(l.by).Format(`"` + layout + `"`))
+		return []byte(timestamp.Add(l.by).Format(`"` + layout + `"`))
 	})
 	l.rest = slices.Clone(l.rest[end:])
-	_, err := l.ResponseWriter.Write(moved)
+	_, err := l.ResponseWriter.Write(shifted)
 	return len(data), err
 }

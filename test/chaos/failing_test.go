@@ -32,44 +32,44 @@ import (
 func failingAction() scenario {
 	return scenario{
 		name:  "10-failing-action",
-		claim: "an action that fails: backoff within ±20 % of the policy, then exactly one dead letter; other objects unaffected",
-		run: func(t *trial) {
+		claim: "a failing action: waits within ±20 % of the backoff, then one dead letter; other objects are not delayed",
+		run: func(t *harness) {
 			const retries, jitter = 4, 0.2
 			policy := []time.Duration{300 * time.Millisecond, 600 * time.Millisecond, 1200 * time.Millisecond, 2 * time.Second}
-			failing, fine := t.size(8, 20), t.size(20, 200)
+			failing, healthy := t.size(8, 20), t.size(20, 200)
 			o := t.objects()
-			bad := func(key string) bool { return key < object(failing) }
-			r := t.recordAs(func(_ *http.Request, got report) bool { return !bad(got.Key) })
-			t.forEach(failing+fine, o.create)
+			fails := func(key string) bool { return key < object(failing) }
+			r := t.recordWith(func(_ *http.Request, got report) bool { return !fails(got.Key) })
+			t.forEach(failing+healthy, o.create)
 			i := t.install(o.cluster.Kubeconfig, "triggers:"+o.trigger("record", r, "update",
 				"    retry: {limit: 4, backoff: {initial: 300ms, max: 2s, factor: 2}}\n"))
 			w := i.watching()
 			o.reset()
-			t.forEach(failing+fine, o.update)
-			o.waitUntil(func() bool { return r.total() == failing*(1+retries)+fine })
+			t.forEach(failing+healthy, o.update)
+			o.waitUntil(func() bool { return r.total() == failing*(1+retries)+healthy })
 			if missing := r.settle(t, o.written()); len(missing) > 0 {
-				t.Errorf("never acted on: %q", missing)
+				t.Errorf("no action for %q", missing)
 			}
 			w.terminate()
 
-			attempts, lastFine, lastRetry := map[string]int{}, time.Time{}, time.Time{}
+			attempts, lastHealthy, lastRetry := map[string]int{}, time.Time{}, time.Time{}
 			for _, a := range r.all() {
 				attempts[a.Key]++
-				if !bad(a.Key) {
-					lastFine = a.at
+				if !fails(a.Key) {
+					lastHealthy = a.at
 				} else if attempts[a.Key] == 1+retries {
 					lastRetry = a.at
 				}
 			}
 			for key, n := range attempts {
-				if want := map[bool]int{true: 1 + retries, false: 1}[bad(key)]; n != want {
+				if want := map[bool]int{true: 1 + retries, false: 1}[fails(key)]; n != want {
 					t.Errorf("%s: %d attempts, want %d", key, n, want)
 				}
 			}
-			// There are more that fail than workers: if a wait held one, the others
-			// would come last.
-			if !lastFine.Before(lastRetry) {
-				t.Error("others waited for what failed")
+			// More objects fail than there are workers: if waiting retries held workers,
+			// the other objects would be last.
+			if !lastHealthy.Before(lastRetry) {
+				t.Error("other objects waited for the failing ones")
 			}
 			var worst float64
 			waits := w.retries()
@@ -80,22 +80,22 @@ func failingAction() scenario {
 			if len(waits) != failing*retries || worst > jitter {
 				t.Errorf("%d waits, want %d; off by %.0f %% at most, want %.0f %%", len(waits), failing*retries, 100*worst, 100*jitter)
 			}
-			letters := i.deadLetters()
-			for _, l := range letters {
+			deadLetters := i.deadLetters()
+			for _, l := range deadLetters {
 				if l.Attempts != 1+retries || !slices.Contains(o.written(), l.Event.ID) {
 					t.Errorf("dead letter of event %s after %d attempts", l.Event.ID, l.Attempts)
 				}
 			}
-			if len(letters) != failing {
-				t.Errorf("%d dead letters, want %d", len(letters), failing)
+			if len(deadLetters) != failing {
+				t.Errorf("%d dead letters, want %d", len(deadLetters), failing)
 			}
 			t.figure("%d objects failed %d times each, waits off by %.0f %% at most, %d dead letters; %d others acted on meanwhile",
-				failing, 1+retries, 100*worst, len(letters), fine)
+				failing, 1+retries, 100*worst, len(deadLetters), healthy)
 		},
 	}
 }
 
-// deadLetters returns the dead letters that are stored.
+// deadLetters returns the stored dead letters.
 func (i *installation) deadLetters() []store.DeadLetter {
 	i.t.Helper()
 	s, err := file.Open(i.t.Context(), i.store(), file.Options{})
@@ -109,7 +109,7 @@ func (i *installation) deadLetters() []store.DeadLetter {
 	return list.Items
 }
 
-// retry is a wait before an attempt, as the worker announced it.
+// retry is a retry that the worker logged.
 type retry struct {
 	attempt int
 	wait    time.Duration
@@ -119,13 +119,13 @@ func (w *worker) retries() []retry {
 	w.t.Helper()
 	var all []retry
 	for line := range strings.Lines(w.output()) {
-		var said struct {
+		var entry struct {
 			Msg     string
 			Attempt int
 			RetryIn time.Duration
 		}
-		if json.Unmarshal([]byte(line), &said) == nil && said.Msg == "Action failed" {
-			all = append(all, retry{said.Attempt, said.RetryIn})
+		if json.Unmarshal([]byte(line), &entry) == nil && entry.Msg == "Action failed" {
+			all = append(all, retry{entry.Attempt, entry.RetryIn})
 		}
 	}
 	return all

@@ -29,17 +29,17 @@ import (
 func missedWhileDown() scenario {
 	return scenario{
 		name:  "05-missed-while-down",
-		claim: "worker down; 100 created, 100 updated, 100 deleted; history gone; worker up: exactly those 300",
-		run: func(t *trial) {
+		claim: "100 objects created, 100 updated and 100 deleted while the worker is down, history compacted: exactly 300 actions",
+		run: func(t *harness) {
 			n := t.size(30, 100)
 			o, r := t.objects(), t.record()
 			t.forEach(3*n, o.create)
 			i := t.install(o.cluster.Kubeconfig, o.config(r, "create, update, delete"))
 			w := i.watching()
 			o.reset()
-			t.forEach(2*n, o.update) // of which some are updated again, some deleted, below
+			t.forEach(2*n, o.update) // some are updated again or deleted below
 			if missing := r.settle(t, o.written()); len(missing) > 0 {
-				t.Fatalf("never acted on: %q", missing)
+				t.Fatalf("no action for %q", missing)
 			}
 			w.terminate()
 			before := len(r.all())
@@ -51,16 +51,16 @@ func missedWhileDown() scenario {
 			o.cluster.Expire(t)
 
 			w = i.watching()
-			missing := append(r.settle(t, o.written()), r.undeleted(t, deleted)...)
+			missing := append(r.settle(t, o.written()), r.missingDeletes(t, deleted)...)
 			if len(missing) > 0 {
-				t.Errorf("never acted on: %q", missing)
+				t.Errorf("no action for %q", missing)
 			}
 			w.terminate()
 			got := map[string]int{}
 			for _, a := range r.all()[before:] {
 				got[a.Event.Type]++
 			}
-			t.figure("%d created, %d updated, %d deleted are acted on, of %d objects", got["create"], got["update"], got["delete"], 4*n)
+			t.figure("actions for %d created, %d updated and %d deleted of %d objects", got["create"], got["update"], got["delete"], 4*n)
 			for _, kind := range []string{"create", "update", "delete"} {
 				if got[kind] != n {
 					t.Errorf("%d actions for %q, want %d", got[kind], kind, n)
@@ -70,7 +70,7 @@ func missedWhileDown() scenario {
 	}
 }
 
-// uidsOf returns the UIDs of n objects from the first on.
+// uidsOf returns the UIDs of n objects, starting with the first.
 func (o *objects) uidsOf(first, n int) []string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -85,16 +85,16 @@ func (o *objects) uidsOf(first, n int) []string {
 func listedAgain() scenario {
 	return scenario{
 		name:  "12-listed-again",
-		claim: "100 objects that do not change, listed 100 times: 0 actions",
-		run: func(t *trial) {
+		claim: "100 unchanged objects, listed 100 times: 0 actions",
+		run: func(t *harness) {
 			objects, lists := t.size(30, 100), t.size(20, 100)
 			o, r := t.objects(), t.record()
 			t.forEach(objects, o.create)
 			p := t.proxy(o.cluster)
 			i := t.install(p.Kubeconfig, o.config(r, "create, update, delete"))
 			w := i.watching()
-			// A watch that has come to its end is followed by one whose history is
-			// gone, so that the worker does not take the API server for broken.
+			// Watches that end are followed by expired ones: a worker whose watches only
+			// fail backs off.
 			var listed, watched atomic.Int64
 			p.inject(func(w http.ResponseWriter, req *http.Request, _ http.Handler) bool {
 				query := req.URL.Query()
@@ -103,7 +103,7 @@ func listedAgain() scenario {
 				}
 				switch {
 				case query.Get("watch") != "" && watched.Add(1)%2 == 1:
-					refuse(w, http.StatusGone, "Expired")
+					writeStatus(w, http.StatusGone, "Expired")
 				case query.Get("watch") != "":
 					w.Header().Set("Content-Type", "application/json")
 					fmt.Fprint(w, bookmark(query.Get("resourceVersion")))
@@ -115,22 +115,22 @@ func listedAgain() scenario {
 				}
 				return true
 			})
-			// The stream that is open passes no fault: it ends with the API server.
+			// The open stream does not pass the injected fault. It ends with the API server.
 			o.cluster.StopAPIServer(t)
 			o.cluster.StartAPIServer(t)
 			for deadline := time.Now().Add(waitTimeout); listed.Load() < int64(lists); time.Sleep(10 * time.Millisecond) {
 				if time.Now().After(deadline) {
-					t.Fatalf("listed %d times only:\n%s", listed.Load(), w.output())
+					t.Fatalf("listed %d times:\n%s", listed.Load(), w.output())
 				}
 			}
 			p.inject(nil)
 			acted := r.total()
 			t.figure("%d lists of %d objects, %d actions", listed.Load(), objects, acted)
 			if acted > 0 {
-				t.Errorf("acted on %v", r.all())
+				t.Errorf("got actions %v, want none", r.all())
 			}
 			o.reset()
-			t.forEach(1, o.update) // the watch lives
+			t.forEach(1, o.update) // the watch still works
 			if missing := r.settle(t, o.written()); len(missing) > 0 || r.total() != 1 {
 				t.Errorf("after one update: %d actions, %d missing, want 1 and 0", r.total(), len(missing))
 			}
@@ -143,8 +143,8 @@ func listedAgain() scenario {
 func restored() scenario {
 	return scenario{
 		name:  "06-etcd-restored",
-		claim: "etcd restored from an older snapshot, worker up or down: noticed, diffed, no stall",
-		run: func(t *trial) {
+		claim: "etcd restored from an older snapshot, while the worker is up or down: one action for each difference, later events are handled",
+		run: func(t *harness) {
 			n := t.size(10, 100)
 			o, r := t.objects(), t.record()
 			t.forEach(2*n, o.create)
@@ -152,16 +152,16 @@ func restored() scenario {
 			w := i.watching()
 			for _, up := range []bool{true, false} {
 				o.reset()
-				t.forEach(n, o.update) // the API server knows their last state at the snapshot
+				t.forEach(n, o.update) // the snapshot has this state
 				o.cluster.Snapshot(t, "older")
-				back := o.final()
+				reverted := o.final()
 				t.forEach(n, o.update)
 				created := len(o.written())
 				t.forEach(n, func(i int) error { return o.create(2*n + i) })
 				lost := o.written()[created:]
 				t.forEach(n, func(i int) error { return o.delete(n + i) })
 				if missing := r.settle(t, o.written()); len(missing) > 0 {
-					t.Fatalf("before the restore, never acted on: %q", missing)
+					t.Fatalf("before the restore: no action for %q", missing)
 				}
 				if !up {
 					w.terminate()
@@ -172,31 +172,31 @@ func restored() scenario {
 					w = i.start()
 				}
 				w.waitForLog("API server state is older than the resume point")
-				// The updates are undone, the created are gone, the deleted are back.
+				// Updates are reverted, created objects are gone, deleted objects are back.
 				o.waitUntil(func() bool { return r.total() >= before+3*n })
-				o.checkDiff(r, before, back, lost, n)
+				o.checkDiff(r, before, reverted, lost, n)
 				o.reset()
 				t.forEach(n, o.update)
 				if missing := r.settle(t, o.written()); len(missing) > 0 {
-					t.Errorf("after the restore, never acted on: %q", missing)
+					t.Errorf("after the restore: no action for %q", missing)
 				}
 			}
-			t.figure("2 restores; each undid %d updates, %d creates and %d deletes, all acted on, as is what followed", n, n, n)
+			t.figure("2 restores; each reverted %d updates, %d creates and %d deletes, one action for each, and for later events", n, n, n)
 			w.terminate()
 		},
 	}
 }
 
-// checkDiff fails the trial unless the actions after the first are n updates
-// back to states, n deletes of the lost, and n creates.
-func (o *objects) checkDiff(r *recorder, first int, back, lost []string, n int) {
+// checkDiff checks that the actions from index first on are n updates to reverted
+// states, n deletes of lost objects, and n creates.
+func (o *objects) checkDiff(r *recorder, first int, reverted, lost []string, n int) {
 	o.t.Helper()
 	got := map[string]int{}
 	for _, a := range r.all()[first:] {
 		uid, _, _ := strings.Cut(a.Event.ID, "@")
 		wasLost := slices.ContainsFunc(lost, func(id string) bool { return strings.HasPrefix(id, uid+"@") })
 		switch {
-		case a.Event.Type == "update" && slices.Contains(back, a.Event.ID), a.Event.Type == "delete" && wasLost, a.Event.Type == "create" && !wasLost:
+		case a.Event.Type == "update" && slices.Contains(reverted, a.Event.ID), a.Event.Type == "delete" && wasLost, a.Event.Type == "create" && !wasLost:
 			got[a.Event.Type]++
 		default:
 			o.t.Errorf("unexpected action: %+v", a)
@@ -204,12 +204,12 @@ func (o *objects) checkDiff(r *recorder, first int, back, lost []string, n int) 
 	}
 	for _, kind := range []string{"create", "update", "delete"} {
 		if got[kind] != n {
-			o.t.Errorf("after the restore %d actions for %q, want %d", got[kind], kind, n)
+			o.t.Errorf("after the restore: %d actions for %q, want %d", got[kind], kind, n)
 		}
 	}
 }
 
-// waitUntil waits until done returns true, or for waitTimeout.
+// waitUntil waits until done returns true, at most half of waitTimeout.
 func (o *objects) waitUntil(done func() bool) {
 	o.t.Helper()
 	for deadline := time.Now().Add(waitTimeout / 2); !done() && time.Now().Before(deadline); {

@@ -31,26 +31,26 @@ import (
 func hangingAction() scenario {
 	return scenario{
 		name:  "11-hanging-action",
-		claim: "an action that hangs: cancelled at its timeout; p99 of other triggers changes by less than 10 %",
-		run: func(t *trial) {
+		claim: "a hanging action: cancelled at its timeout; p99 latency of other triggers changes by less than 10 %",
+		run: func(t *harness) {
 			const objects, rate, timeout = 20, 50, time.Second
 			rounds, updates := t.size(1, 7), t.size(100, 500)
 			o, r := t.objects(), t.record()
 			t.forEach(objects+1, o.create)
 			var hang atomic.Bool
 			var mu sync.Mutex
-			var held []time.Duration
+			var durations []time.Duration
 			p := t.proxy(o.cluster)
 			p.inject(func(_ http.ResponseWriter, req *http.Request, _ http.Handler) bool {
 				if req.Method != http.MethodPatch || !strings.HasSuffix(req.URL.Path, object(objects)) || !hang.Load() {
 					return false
 				}
 				start := time.Now()
-				_, _ = io.Copy(io.Discard, req.Body) // until then the server does not see that the client has left
+				_, _ = io.Copy(io.Discard, req.Body) // the server detects a closed connection only after the body
 				<-req.Context().Done()
 				mu.Lock()
 				defer mu.Unlock()
-				held = append(held, time.Since(start))
+				durations = append(durations, time.Since(start))
 				return true
 			})
 			hanging := fmt.Sprintf(`
@@ -74,16 +74,16 @@ func hangingAction() scenario {
 				o.reset()
 				t.atRate(updates, rate, func(n int) error { return o.update(n % objects) })
 				if missing := r.settle(t, o.written()); len(missing) > 0 {
-					t.Errorf("never acted on: %q", missing)
+					t.Errorf("no action for %q", missing)
 				}
 				o.waitUntil(func() bool {
 					mu.Lock()
 					defer mu.Unlock()
-					return strings.Count(w.output(), `"Event dead-lettered"`) >= len(held)
+					return strings.Count(w.output(), `"Event dead-lettered"`) >= len(durations)
 				})
 				return o.latencies(r)
 			}
-			phase(false) // warm
+			phase(false) // warm up
 			var ratios []float64
 			var without, with time.Duration
 			for range rounds {
@@ -94,17 +94,17 @@ func hangingAction() scenario {
 			w.terminate()
 			mu.Lock()
 			defer mu.Unlock()
-			if len(held) == 0 {
+			if len(durations) == 0 {
 				t.Fatal("no action hung")
 			}
 			slices.Sort(ratios)
 			change := ratios[len(ratios)/2] - 1
 			t.figure("%d actions hung and were cancelled after %.2f to %.2f s; p99 of the others %.1f ms, otherwise %.1f ms, median change %+.0f %%",
-				len(held), slices.Min(held).Seconds(), slices.Max(held).Seconds(),
+				len(durations), slices.Min(durations).Seconds(), slices.Max(durations).Seconds(),
 				with.Seconds()*1e3/float64(rounds), without.Seconds()*1e3/float64(rounds), 100*change)
 			timedOut, hung := strings.Count(w.output(), fmt.Sprintf("timed out after %s", timeout)), strings.Count(w.output(), "does not stop")
-			if timedOut != len(held) || hung > 0 {
-				t.Errorf("%d actions timed out and %d did not stop, want %d and 0", timedOut, hung, len(held))
+			if timedOut != len(durations) || hung > 0 {
+				t.Errorf("%d actions timed out and %d did not stop, want %d and 0", timedOut, hung, len(durations))
 			}
 			if t.long && change > 0.1 {
 				t.Errorf("p99 of the others changed by %+.0f %%", 100*change)

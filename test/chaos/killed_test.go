@@ -27,8 +27,8 @@ import (
 func killedWhileUpdating() scenario {
 	return scenario{
 		name:  "01-killed-while-updating",
-		claim: "`kill -9` at random moments of a load of updates: every update is acted on, at most 5 % twice",
-		run: func(t *trial) {
+		claim: "`kill -9` at random times under a load of updates: an action for every update, at most 5 % of them twice",
+		run: func(t *harness) {
 			objects, updates, kills, rate := t.size(50, 500), t.size(300, 5000), t.size(4, 20), t.size(60, 100)
 			o, r := t.objects(), t.record()
 			t.forEach(objects, o.create)
@@ -53,31 +53,31 @@ func killedWhileUpdating() scenario {
 func killedWhileCreating() scenario {
 	return scenario{
 		name:  "02-killed-while-creating",
-		claim: "the same with creates and deletes: each UID gets its create and its delete",
-		run: func(t *trial) {
+		claim: "the same with creates and deletes: an action for the create and the delete of each UID",
+		run: func(t *harness) {
 			objects, kills, rate := t.size(150, 2500), t.size(4, 20), t.size(60, 100)
 			o, r := t.objects(), t.record()
 			i := t.install(o.cluster.Kubeconfig, o.config(r, "create, delete"))
 			w := i.watching()
-			// Each is deleted some time after it was created, in another order.
-			var there []int
+			// Objects are deleted in random order after their creation.
+			var existing []int
 			next := 0
 			k := t.killer(i, w, 2*objects, kills)
 			t.atRate(2*objects, rate, func(n int) error {
 				k.maybeKill(n)
-				if next < objects && (len(there) == 0 || t.random.IntN(2) == 0) {
-					there = append(there, next)
+				if next < objects && (len(existing) == 0 || t.random.IntN(2) == 0) {
+					existing = append(existing, next)
 					next++
 					return o.create(next - 1)
 				}
-				gone := t.random.IntN(len(there))
-				name := there[gone]
-				there = slices.Delete(there, gone, gone+1)
+				index := t.random.IntN(len(existing))
+				name := existing[index]
+				existing = slices.Delete(existing, index, index+1)
 				return o.delete(name)
 			})
-			missing := append(r.settle(t, o.written()), r.undeleted(t, o.written())...)
+			missing := append(r.settle(t, o.written()), r.missingDeletes(t, o.written())...)
 			if len(missing) > 0 {
-				t.Errorf("never acted on: %q", missing)
+				t.Errorf("no action for %q", missing)
 			}
 			t.figure("%d kills, %d UIDs, %d creates and deletes lost", kills, objects, len(missing))
 			t.checkRepeated(r, 2*objects)
@@ -92,20 +92,20 @@ func uidOf(id string) string {
 	return uid
 }
 
-// undeleted waits, and returns the events, or UIDs, whose objects are gone
-// without an action.
-func (r *recorder) undeleted(t *trial, created []string) []string {
+// missingDeletes waits for the actions of deletes, and returns the event IDs or UIDs of
+// the deleted objects without an action.
+func (r *recorder) missingDeletes(t *harness, created []string) []string {
 	t.Helper()
 	var missing []string
 	for deadline := time.Now().Add(waitTimeout / 4); ; time.Sleep(20 * time.Millisecond) {
-		gone := map[string]bool{}
+		deleted := map[string]bool{}
 		for _, got := range r.all() {
 			if got.Event.Type == "delete" {
-				gone[uidOf(got.Event.ID)] = true
+				deleted[uidOf(got.Event.ID)] = true
 			}
 		}
 		missing = slices.DeleteFunc(slices.Clone(created), func(id string) bool {
-			return gone[uidOf(id)]
+			return deleted[uidOf(id)]
 		})
 		if len(missing) == 0 || time.Now().After(deadline) {
 			return missing
@@ -113,50 +113,49 @@ func (r *recorder) undeleted(t *trial, created []string) []string {
 	}
 }
 
-// killer kills the workers of an installation at random moments of a load.
+// killer kills the workers of an installation at random steps of a load.
 type killer struct {
 	worker       *worker
 	installation *installation
 	random       *rand.Rand
-	moments      []int
+	steps        []int
 }
 
-func (t *trial) killer(i *installation, w *worker, steps, kills int) *killer {
-	k := &killer{worker: w, installation: i, random: t.random, moments: t.random.Perm(steps)[:kills]}
-	slices.Sort(k.moments)
+func (t *harness) killer(i *installation, w *worker, steps, kills int) *killer {
+	k := &killer{worker: w, installation: i, random: t.random, steps: t.random.Perm(steps)[:kills]}
+	slices.Sort(k.steps)
 	return k
 }
 
 // maybeKill kills the worker if a kill is due at step, and starts another.
 func (k *killer) maybeKill(step int) {
-	if len(k.moments) == 0 || step != k.moments[0] {
+	if len(k.steps) == 0 || step != k.steps[0] {
 		return
 	}
-	k.moments = k.moments[1:]
-	time.Sleep(time.Duration(k.random.Int64N(int64(20 * time.Millisecond)))) // into the middle of what follows the last step
+	k.steps = k.steps[1:]
+	time.Sleep(time.Duration(k.random.Int64N(int64(20 * time.Millisecond)))) // while the event of the previous step is handled
 	k.worker.kill()
 	k.worker = k.installation.start()
 }
 
-// checkMissing fails the trial where events, or even the last states, are missing.
-func (t *trial) checkMissing(missing []string, o *objects) {
+// checkMissing checks that no event is missing.
+func (t *harness) checkMissing(missing []string, o *objects) {
 	t.Helper()
 	if len(missing) == 0 {
 		return
 	}
 	final := slices.DeleteFunc(o.final(), func(id string) bool { return !slices.Contains(missing, id) })
-	t.Errorf("%d events were never acted on, of which %d are the last of their objects: %q", len(missing), len(final), missing)
+	t.Errorf("no action for %d events, of which %d are the last of their objects: %q", len(missing), len(final), missing)
 }
 
-// checkRepeated fails the trial where more than 5 % of n events were acted on
-// twice. How much is done between two saves is a matter of the machine: the
-// short form, which shares it with others, only counts.
-func (t *trial) checkRepeated(r *recorder, n int) {
+// checkRepeated checks that at most 5 % of n events caused two actions. The number of
+// events between two saves depends on the machine: the short form does not check it.
+func (t *harness) checkRepeated(r *recorder, n int) {
 	t.Helper()
 	const limit = 0.05
-	part := float64(r.repeated()) / float64(n)
-	t.figure("%d repeated (%.1f %%)", r.repeated(), 100*part)
-	if t.long && part > limit {
-		t.Errorf("%.1f %% of the events were acted on twice, at most %.0f %% may be", 100*part, 100*limit)
+	fraction := float64(r.repeated()) / float64(n)
+	t.figure("%d repeated (%.1f %%)", r.repeated(), 100*fraction)
+	if t.long && fraction > limit {
+		t.Errorf("%.1f %% of the events caused two actions, want at most %.0f %%", 100*fraction, 100*limit)
 	}
 }

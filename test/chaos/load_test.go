@@ -27,22 +27,22 @@ import (
 func slowAction() scenario {
 	return scenario{
 		name:  "07-slow-action",
-		claim: "500 events for an action that takes 1 s, 4 workers: 500 executed, each object's in order",
-		run: func(t *trial) {
+		claim: "500 events for an action that takes 1 s, 4 workers: 500 actions, in order for each object",
+		run: func(t *harness) {
 			objects, updates := t.size(8, 50), 10
-			takes := time.Duration(t.size(100, 1000)) * time.Millisecond
+			duration := time.Duration(t.size(100, 1000)) * time.Millisecond
 			o := t.objects()
 			var mu sync.Mutex
-			running, most := map[string]bool{}, 0
-			r := t.recordAs(func(_ *http.Request, got report) bool {
+			running, maxRunning := map[string]bool{}, 0
+			r := t.recordWith(func(_ *http.Request, got report) bool {
 				mu.Lock()
 				if running[got.Key] {
-					t.Errorf("two actions of %s run at once", got.Key)
+					t.Errorf("two concurrent actions for %s", got.Key)
 				}
 				running[got.Key] = true
-				most = max(most, len(running))
+				maxRunning = max(maxRunning, len(running))
 				mu.Unlock()
-				time.Sleep(takes) // the action's own time
+				time.Sleep(duration)
 				mu.Lock()
 				defer mu.Unlock()
 				delete(running, got.Key)
@@ -65,19 +65,18 @@ func slowAction() scenario {
 			}
 			o.checkOrder(reports)
 			mu.Lock()
-			together := most
+			concurrent := maxRunning
 			mu.Unlock()
-			if together > 4 {
-				t.Errorf("%d actions ran at once", together)
+			if concurrent > 4 {
+				t.Errorf("%d concurrent actions, want at most 4", concurrent)
 			}
-			t.figure("%d events of %d objects, %d executed in order, %d at once, %.0f s", objects*updates, objects, len(reports), together, took.Seconds())
+			t.figure("%d events of %d objects, %d actions in order, up to %d concurrent, %.0f s", objects*updates, objects, len(reports), concurrent, took.Seconds())
 			w.terminate()
 		},
 	}
 }
 
-// checkOrder fails the trial unless each object's events were acted on in the
-// order in which they happened.
+// checkOrder checks that the actions for each object are in the order of its events.
 func (o *objects) checkOrder(reports []report) {
 	o.t.Helper()
 	got, want := map[string][]string{}, map[string][]string{}
@@ -94,7 +93,7 @@ func (o *objects) checkOrder(reports []report) {
 	}
 	for name := range want {
 		if !slices.Equal(got[name], want[name]) {
-			o.t.Errorf("%s: acted on %q, want %q", name, got[name], want[name])
+			o.t.Errorf("%s: got actions %q, want %q", name, got[name], want[name])
 		}
 	}
 }
@@ -103,13 +102,13 @@ func (o *objects) checkOrder(reports []report) {
 func burst() scenario {
 	return scenario{
 		name:  "08-burst",
-		claim: "a burst of 10,000 events: 0 dropped, peak memory under 256 MiB",
-		run: func(t *trial) {
-			const allowed = 256
+		claim: "a burst of 10,000 events: 0 lost, peak memory under 256 MiB",
+		run: func(t *harness) {
+			const maxPeak = 256 // MiB
 			n := t.size(500, 10_000)
 			o, r := t.objects(), t.record()
 			i := t.install(o.cluster.Kubeconfig, o.config(r, "create"))
-			// What happened while the worker was away comes at once.
+			// Events from the time when the worker was down arrive in one burst.
 			i.watching().terminate()
 			t.forEach(n, o.create)
 			w := i.watching()
@@ -119,8 +118,8 @@ func burst() scenario {
 			if err != nil {
 				t.Fatal(err)
 			}
-			t.figure("%d events at once, %d dropped, peak %.0f MiB", n, len(missing), peak)
-			if t.long && !raced() && peak > allowed {
+			t.figure("%d events, %d lost, peak %.0f MiB", n, len(missing), peak)
+			if t.long && !raceEnabled() && peak > maxPeak {
 				t.Errorf("peak memory %.0f MiB", peak)
 			}
 			w.terminate()

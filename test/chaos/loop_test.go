@@ -23,8 +23,8 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/engine"
 )
 
-// touchAction patches an object, the event's own unless one is named, and
-// tells the recorder.
+// touchAction patches the object with the given name, by default the event's object,
+// and reports to the recorder.
 const touchAction = `
 import (
 	"encoding/json"
@@ -49,7 +49,7 @@ touch: kube.#Patch & {
 	}
 }
 
-tell: http.#HTTPDo & {
+report: http.#HTTPDo & {
 	$params: {
 		method: "POST"
 		url:    parameter.url
@@ -71,8 +71,8 @@ parameter: {
 func selfTrigger() scenario {
 	return scenario{
 		name:  "13-self-trigger",
-		claim: "a trigger that patches what it watches: guarded; shown; and two that feed each other",
-		run: func(t *trial) {
+		claim: "a trigger that patches the objects it watches: own writes are suppressed; two triggers that start each other: the loop is broken and reported",
+		run: func(t *harness) {
 			const objects = 10
 			rounds := t.size(2, 20)
 			o, r := t.objects(), t.record()
@@ -99,13 +99,13 @@ func selfTrigger() scenario {
 				t.forEach(objects, o.update)
 			}
 			if missing := r.settle(t, o.written()); len(missing) > 0 {
-				t.Errorf("never acted on: %q", missing)
+				t.Errorf("no action for %q", missing)
 			}
 			own := r.total()
 			if own != objects*rounds {
 				t.Errorf("%d actions for %d updates by others", own, objects*rounds)
 			}
-			t.until("own writes to come back", func() bool { return w.suppressed("self", "OwnWrite") >= own })
+			t.until("suppressed own writes", func() bool { return w.suppressed("self", "OwnWrite") >= own })
 			t.figure("%d updates by others, %d actions, %d own writes suppressed", objects*rounds, own, w.suppressed("self", "OwnWrite"))
 
 			if err := o.update(objects); err != nil {
@@ -114,20 +114,20 @@ func selfTrigger() scenario {
 			broken := func() int {
 				return int(sum(w.scrape(), "kube_trigger_events_total", `reason="LoopBroken"`))
 			}
-			t.until("the end of a circle of triggers", func() bool { return broken() > 0 })
+			t.until("a broken loop", func() bool { return broken() > 0 })
 			o.reset()
 			t.forEach(objects, o.update)
 			if missing := r.settle(t, o.written()); len(missing) > 0 {
-				t.Errorf("after the circle was broken, never acted on: %q", missing)
+				t.Errorf("after the loop was broken: no action for %q", missing)
 			}
 			looped := r.total() - own - objects
-			if most := 2 * (engine.LoopLimit + 1); looped > most {
-				t.Errorf("two triggers that feed each other acted %d times, at most %d allowed", looped, most)
+			if limit := 2 * (engine.LoopLimit + 1); looped > limit {
+				t.Errorf("%d actions of two triggers that start each other, want at most %d", looped, limit)
 			}
 			if !strings.Contains(w.output(), `"reason":"LoopBroken"`) {
-				t.Error("the log does not say that triggers feed each other")
+				t.Error("the log does not report the loop")
 			}
-			t.figure("two triggers that feed each other are stopped after %d actions, and shown", looped)
+			t.figure("two triggers that start each other are stopped after %d actions", looped)
 			w.terminate()
 		},
 	}

@@ -26,7 +26,7 @@ import (
 	"time"
 )
 
-// machine says where and when the figures were measured.
+// machine returns the time, the version and the machine of the figures.
 func machine() string {
 	commit, err := exec.Command("git", "describe", "--tags", "--always", "--dirty").Output()
 	if err != nil {
@@ -37,7 +37,7 @@ func machine() string {
 		field("/proc/cpuinfo", "model name"), runtime.GOOS, runtime.GOARCH, runtime.Version(), load())
 }
 
-// field returns what a file of "name: value" lines says first.
+// field returns the first value of a field in a file of "name: value" lines.
 func field(file, name string) string {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -59,12 +59,12 @@ func load() string {
 	return strings.Fields(string(text))[0]
 }
 
-// peakMemory returns the most that a process has had in memory, in MiB.
+// peakMemory returns the peak resident memory of a process, in MiB.
 func peakMemory(pid int) (float64, error) {
 	return mebibytes(field(fmt.Sprintf("/proc/%d/status", pid), "VmHWM"))
 }
 
-// memoryOf returns what a process has in memory, in MiB.
+// memoryOf returns the resident memory of a process, in MiB.
 func memoryOf(pid int) (float64, error) {
 	return mebibytes(field(fmt.Sprintf("/proc/%d/status", pid), "VmRSS"))
 }

@@ -24,7 +24,7 @@ import (
 	"time"
 )
 
-// scrape returns the metrics that a worker serves, by name and labels.
+// scrape returns the metrics of a worker, by name and labels.
 func (w *worker) scrape() map[string]float64 {
 	t := w.t
 	t.Helper()
@@ -51,14 +51,14 @@ func (w *worker) scrape() map[string]float64 {
 	return found
 }
 
-// sum adds up the metrics of a name that have all of the labels.
+// sum returns the sum of the metrics with that name and all of the labels.
 func sum(metrics map[string]float64, name string, labels ...string) float64 {
 	total := 0.0
 	for series, value := range metrics {
-		of, given, _ := strings.Cut(series, "{")
-		matches := of == name
+		metric, values, _ := strings.Cut(series, "{")
+		matches := metric == name
 		for _, label := range labels {
-			matches = matches && strings.Contains(given, label)
+			matches = matches && strings.Contains(values, label)
 		}
 		if matches {
 			total += value
@@ -67,19 +67,19 @@ func sum(metrics map[string]float64, name string, labels ...string) float64 {
 	return total
 }
 
-// suppressed returns how many events a trigger suppressed for a reason.
+// suppressed returns the number of events that a trigger suppressed for a reason.
 func (w *worker) suppressed(trigger, reason string) int {
 	w.t.Helper()
 	return int(sum(w.scrape(), "kube_trigger_events_total",
 		`trigger="default/`+trigger+`"`, `outcome="suppressed"`, `reason="`+reason+`"`))
 }
 
-// until waits until done, or ends the trial.
-func (t *trial) until(what string, done func() bool) {
+// until waits until done returns true, and fails the test after waitTimeout.
+func (t *harness) until(what string, done func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(waitTimeout); !done(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("waited %s for %s", waitTimeout, what)
+			t.Fatalf("wait for %s: timed out after %s", what, waitTimeout)
 		}
 	}
 }

@@ -29,9 +29,9 @@ import (
 func million() scenario {
 	return scenario{
 		name: "14-million-events",
-		claim: "1,000,000 events through one process: heap slope under 1 MiB per 100,000 after warm-up, goroutines constant " +
-			"(each update is an event for 20 triggers)",
-		run: func(t *trial) {
+		claim: "1,000,000 events through one process, 20 triggers for each update: the heap grows by less than 1 MiB per 100,000 events " +
+			"after warm-up, the number of goroutines is constant",
+		run: func(t *harness) {
 			const objects, triggers, samples, leak = 500, 20, 10, 20
 			wanted := t.size(4000, 1_000_000)
 			o, r := t.objects(), t.record()
@@ -51,9 +51,9 @@ func million() scenario {
 					return handled >= int(updates.Load())*triggers || sum(now, "kube_trigger_queued_events") == 0 && handled >= wanted*sample/samples
 				})
 				if handled < wanted*sample/samples {
-					continue // the history was too short for some
+					continue // some updates were merged after a compaction
 				}
-				heaps = append(heaps, now["go_memstats_next_gc_bytes"]/2/(1<<20)) // as much lived at the last collection
+				heaps = append(heaps, now["go_memstats_next_gc_bytes"]/2/(1<<20)) // the live heap at the last collection
 				goroutines = append(goroutines, now["go_goroutines"])
 				sample++
 			}
@@ -66,10 +66,10 @@ func million() scenario {
 			t.figure("%d updates, %d events of %d triggers, %d lost, heap %.1f to %.1f MiB, slope %+.2f MiB per 100,000, %.0f to %.0f goroutines",
 				updates.Load(), handled, triggers, len(missing), heaps[warm], heaps[samples-1], slope, goroutines[warm], goroutines[samples-1])
 			if len(missing) > 0 {
-				t.Errorf("never acted on: %q", missing)
+				t.Errorf("no action for %q", missing)
 			}
 			if more := goroutines[samples-1] - goroutines[warm]; more > leak {
-				t.Errorf("%.0f goroutines more at the end", more)
+				t.Errorf("the number of goroutines grew by %.0f", more)
 			}
 			if t.long && slope > 1 {
 				t.Errorf("heap grows by %.2f MiB per 100,000 events: %.1f", slope, heaps)
@@ -129,7 +129,7 @@ func (o *objects) updateUnrecorded(i int) error {
 	return err
 }
 
-// handledOf returns how many events triggers were done with.
+// handledOf returns the number of events that triggers have handled.
 func handledOf(metrics map[string]float64) int {
 	total := 0.0
 	for _, outcome := range []string{"suppressed", "filtered", "succeeded", "dead-lettered"} {
@@ -138,7 +138,7 @@ func handledOf(metrics map[string]float64) int {
 	return int(total)
 }
 
-// slopeOf returns by how much what was sampled grows a sample, by least squares.
+// slopeOf returns the slope per sample, by least squares.
 func slopeOf(samples []float64) float64 {
 	var x, y, xx, xy float64
 	for i, v := range samples {

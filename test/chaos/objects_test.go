@@ -32,10 +32,10 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// objects are the ConfigMaps of a trial, and what the API server has
-// acknowledged of their changes.
+// objects are the ConfigMaps of a scenario, and the changes that the API server has
+// acknowledged.
 type objects struct {
-	t         *trial
+	t         *harness
 	cluster   *cluster.Cluster
 	namespace string
 	client    typedcorev1.ConfigMapInterface
@@ -48,9 +48,9 @@ type objects struct {
 	began  map[string]time.Time
 }
 
-// objects returns a namespace without ConfigMaps in the cluster that all trials
-// share. They run one after the other, so that each may break it.
-func (t *trial) objects() *objects {
+// objects returns a new namespace in the cluster that all scenarios share. Scenarios
+// run one after the other, because each may stop the cluster.
+func (t *harness) objects() *objects {
 	t.Helper()
 	c := cluster.Start(t)
 	config := rest.CopyConfig(c.Config)
@@ -69,8 +69,8 @@ func (t *trial) objects() *objects {
 	return o
 }
 
-// trigger returns the configuration of one that tells r of events, with more
-// lines of YAML added.
+// trigger returns the configuration of a trigger that reports events to r, with more
+// lines of YAML.
 func (o *objects) trigger(name string, r *recorder, events, more string) string {
 	return fmt.Sprintf(`
   - name: %s
@@ -130,22 +130,21 @@ func (o *objects) recordWrite(cm *corev1.ConfigMap, began time.Time) {
 	o.began[eventID(cm)] = began
 }
 
-// reset starts the account anew: what was so far is no matter.
+// reset forgets the recorded changes.
 func (o *objects) reset() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.events, o.latest = nil, map[string]string{}
 }
 
-// written returns the IDs of the creates and updates that were acknowledged.
+// written returns the IDs of the acknowledged creates and updates.
 func (o *objects) written() []string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return append([]string(nil), o.events...)
 }
 
-// final returns the IDs of the events that lead to the last state of each
-// object that was written.
+// final returns the ID of the last event of each written object.
 func (o *objects) final() []string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -156,14 +155,14 @@ func (o *objects) final() []string {
 	return ids
 }
 
-// forEach calls f with 0 to n-1, some at a time, and ends the trial if one fails.
-func (t *trial) forEach(n int, f func(i int) error) {
+// forEach calls f with 0 to n-1, concurrently. An error fails the test.
+func (t *harness) forEach(n int, f func(i int) error) {
 	t.Helper()
-	const parallel = 8
+	const concurrency = 8
 	var running sync.WaitGroup
 	numbers := make(chan int)
 	errs := make(chan error, n)
-	for range parallel {
+	for range concurrency {
 		running.Go(func() {
 			for i := range numbers {
 				if err := f(i); err != nil {
@@ -184,9 +183,9 @@ func (t *trial) forEach(n int, f func(i int) error) {
 	}
 }
 
-// atRate calls f with 0 to n-1, so many times a second, one after the other, and
-// ends the trial if it fails.
-func (t *trial) atRate(n, rate int, f func(i int) error) {
+// atRate calls f with 0 to n-1, in order, rate times a second. An error fails the
+// test.
+func (t *harness) atRate(n, rate int, f func(i int) error) {
 	t.Helper()
 	ticker := time.NewTicker(time.Second / time.Duration(rate))
 	defer ticker.Stop()
@@ -198,7 +197,7 @@ func (t *trial) atRate(n, rate int, f func(i int) error) {
 	}
 }
 
-// set changes one key of an object.
+// set sets one key of an object.
 func (o *objects) set(i int, key, value string) error {
 	began := time.Now()
 	patch := fmt.Sprintf(`{"data":{%q:%q}}`, key, value)

@@ -26,15 +26,15 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// soon is how long after the API server is ready acting may take to go on.
-const soon = 15 * time.Second
+// maxRecovery is the maximum time from when the API server is ready to the next action.
+const maxRecovery = 15 * time.Second
 
 // outages is scenario 3.
 func outages() scenario {
 	return scenario{
 		name:  "03-outages",
-		claim: "API server, then etcd, killed and restarted 5 times under 50 events/s: 0 lost, acting again within 15 s of ready",
-		run: func(t *trial) {
+		claim: "API server, then etcd, killed and restarted 5 times under 50 events/s: 0 lost, the next action within 15 s after the API server is ready",
+		run: func(t *harness) {
 			objects, rounds := t.size(20, 200), t.size(1, 5)
 			o, r := t.objects(), t.record()
 			t.forEach(objects, o.create)
@@ -52,33 +52,33 @@ func outages() scenario {
 					part.stop(t)
 					t.sleep(2 * time.Second)
 					part.start(t)
-					slowest = max(slowest, o.actsAgain(r, objects))
+					slowest = max(slowest, o.recoveryTime(r, objects))
 				}
 			}
-			updates, refused := stop()
+			updates, failed := stop()
 			missing := r.settle(t, o.existing())
 			if len(missing) > 0 {
-				t.Errorf("last states that were never acted on: %q", missing)
+				t.Errorf("no action for the last states %q", missing)
 			}
-			t.figure("%d outages, %d updates, %d refused meanwhile, %d last states lost, acting again after %.1f s at most",
-				2*rounds, updates, refused, len(missing), slowest.Seconds())
-			if slowest > soon {
-				t.Errorf("acting again took %s", slowest)
+			t.figure("%d outages, %d updates, %d failed meanwhile, %d last states lost, next action within %.1f s",
+				2*rounds, updates, failed, len(missing), slowest.Seconds())
+			if slowest > maxRecovery {
+				t.Errorf("the next action took %s, want at most %s", slowest, maxRecovery)
 			}
 			w.terminate()
 		},
 	}
 }
 
-// sleep lets a random time pass, up to twice d.
-func (t *trial) sleep(d time.Duration) {
+// sleep waits for a random time of up to twice d.
+func (t *harness) sleep(d time.Duration) {
 	time.Sleep(time.Duration(t.random.Int64N(2 * int64(d))))
 }
 
-// keepUpdating updates objects in turn until stop is called, whether or not the
-// API server takes it.
-func (o *objects) keepUpdating(n, rate int) (stop func() (updates, refused int64)) {
-	var updates, refused atomic.Int64
+// keepUpdating updates objects in turn until stop is called, and ignores errors. stop
+// returns the numbers of updates that succeeded and failed.
+func (o *objects) keepUpdating(n, rate int) (stop func() (updates, failed int64)) {
+	var updates, failed atomic.Int64
 	var running sync.WaitGroup
 	ended := make(chan struct{})
 	running.Go(func() {
@@ -93,7 +93,7 @@ func (o *objects) keepUpdating(n, rate int) (stop func() (updates, refused int64
 					if o.update(i%n) == nil {
 						updates.Add(1)
 					} else {
-						refused.Add(1)
+						failed.Add(1)
 					}
 				})
 			}
@@ -102,16 +102,15 @@ func (o *objects) keepUpdating(n, rate int) (stop func() (updates, refused int64
 	return func() (int64, int64) {
 		close(ended)
 		running.Wait()
-		return updates.Load(), refused.Load()
+		return updates.Load(), failed.Load()
 	}
 }
 
-// actsAgain makes a change and returns when it was acted on, and how long that
-// took from now on.
-func (o *objects) actsAgain(r *recorder, i int) time.Duration {
+// recoveryTime creates object i and returns the time until its action.
+func (o *objects) recoveryTime(r *recorder, i int) time.Duration {
 	o.t.Helper()
 	start := time.Now()
-	_ = o.delete(i) // if it is there from the time before
+	_ = o.delete(i) // it may exist from an earlier call
 	if err := o.create(i); err != nil {
 		o.t.Fatal(err)
 	}
@@ -120,15 +119,14 @@ func (o *objects) actsAgain(r *recorder, i int) time.Duration {
 	o.mu.Unlock()
 	for len(r.missing([]string{id})) > 0 {
 		if time.Since(start) > waitTimeout {
-			o.t.Fatalf("no action within %s of ready", waitTimeout)
+			o.t.Fatalf("no action within %s after the API server was ready", waitTimeout)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
 	return time.Since(start)
 }
 
-// existing returns the IDs of the events that led to what the API server has,
-// of objects that were written.
+// existing returns the IDs of the last events of the written objects that exist.
 func (o *objects) existing() []string {
 	o.t.Helper()
 	ctx, cancel := context.WithTimeout(o.t.Context(), waitTimeout)

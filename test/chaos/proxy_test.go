@@ -35,7 +35,7 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// proxy forwards requests of a worker to the API server, and injects faults.
+// proxy forwards the requests of a worker to the API server, and injects faults.
 type proxy struct {
 	// Kubeconfig is the path of a kubeconfig for clients of the proxy.
 	Kubeconfig string
@@ -45,18 +45,18 @@ type proxy struct {
 	serving sync.WaitGroup
 }
 
-// fault answers a request in the place of the API server, or returns false. It
-// may forward it, too, to a writer of its own.
+// fault handles a request instead of the API server, or returns false. It may forward
+// the request with another writer.
 type fault func(w http.ResponseWriter, req *http.Request, forward http.Handler) bool
 
-// proxy starts one that passes everything on. It ends with the trial.
-func (t *trial) proxy(c *cluster.Cluster) *proxy {
+// proxy starts a proxy without faults. It stops at the end of the test.
+func (t *harness) proxy(c *cluster.Cluster) *proxy {
 	t.Helper()
 	transport, err := rest.TransportFor(c.Config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	to, err := url.Parse(c.Config.Host)
+	target, err := url.Parse(c.Config.Host)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,9 +67,9 @@ func (t *trial) proxy(c *cluster.Cluster) *proxy {
 	p := &proxy{Kubeconfig: filepath.Join(t.TempDir(), "kubeconfig")}
 	p.forward = &httputil.ReverseProxy{
 		Transport: transport, FlushInterval: -1,
-		Rewrite:  func(r *httputil.ProxyRequest) { r.SetURL(to) },
+		Rewrite:  func(r *httputil.ProxyRequest) { r.SetURL(target) },
 		ErrorLog: log.New(io.Discard, "", 0),
-		// The worker sees a connection that ends.
+		// Errors close the connection of the worker.
 		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
 	}
 	text := fmt.Sprintf(`{apiVersion: v1, kind: Config, current-context: c, clusters: [{name: c, cluster: {server: "http://%s"}}],
@@ -81,7 +81,7 @@ contexts: [{name: c, context: {cluster: c, user: c}}], users: [{name: c, user: {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = server.Serve(l) // until it is closed
+		_ = server.Serve(l)
 	}()
 	t.Cleanup(func() {
 		_ = server.Close()
@@ -92,7 +92,7 @@ contexts: [{name: c, context: {cluster: c, user: c}}], users: [{name: c, user: {
 	return p
 }
 
-// ServeHTTP lets the fault answer, or the API server.
+// ServeHTTP passes the request to the fault, then to the API server.
 func (p *proxy) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	p.serving.Add(1)
 	defer p.serving.Done()
@@ -102,7 +102,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	p.forward.ServeHTTP(w, req)
 }
 
-// inject makes f answer from now on; nil lets the API server answer again.
+// inject replaces the fault. Nil removes it.
 func (p *proxy) inject(f fault) {
 	if f == nil {
 		p.fault.Store(nil)
@@ -111,8 +111,8 @@ func (p *proxy) inject(f fault) {
 	p.fault.Store(&f)
 }
 
-// refuse answers as the API server does, with a status.
-func refuse(w http.ResponseWriter, code int, reason string) {
+// writeStatus writes a failure as the API server does.
+func writeStatus(w http.ResponseWriter, code int, reason string) {
 	w.Header().Set("Content-Type", "application/json")
 	if code == http.StatusTooManyRequests {
 		w.Header().Set("Retry-After", "1")
@@ -125,8 +125,7 @@ func status(code int, reason string) string {
 	return fmt.Sprintf(`{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"injected","reason":%q,"code":%d}`, reason, code)
 }
 
-// bookmark is the line of a watch that says that it has reached a
-// resourceVersion.
+// bookmark returns the bookmark event of a watch.
 func bookmark(resourceVersion string) string {
 	return fmt.Sprintf(`{"type":"BOOKMARK","object":{"kind":"ConfigMap","apiVersion":"v1","metadata":{"resourceVersion":%q}}}`+"\n", resourceVersion)
 }

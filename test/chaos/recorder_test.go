@@ -24,19 +24,19 @@ import (
 	"time"
 )
 
-// recordAction tells the recorder of the event.
+// recordAction reports the event to the recorder.
 const recordAction = `
 import (
 	"encoding/json"
 	"vela/http"
 )
 
-tell: http.#HTTPDo & {
+report: http.#HTTPDo & {
 	$params: {
 		method: "POST"
 		url:    parameter.url
 		request: {
-			timeout: parameter.patience
+			timeout: parameter.timeout
 			body: json.Marshal({
 				trigger: context.trigger.name
 				event:   context.event
@@ -47,12 +47,12 @@ tell: http.#HTTPDo & {
 }
 
 parameter: {
-	url:      string
-	patience: *"30s" | string
+	url:     string
+	timeout: *"30s" | string
 }
 `
 
-// report is one run of an action.
+// report is the report of one action.
 type report struct {
 	Trigger string
 	Event   struct{ ID, Type string }
@@ -61,39 +61,39 @@ type report struct {
 	at  time.Time
 }
 
-// behavior is called for each report after it was counted, and may keep the
-// action waiting. False breaks the connection: the action fails.
-type behavior func(req *http.Request, r report) bool
+// reportHandler is called for each report and may block. If it returns false, the
+// connection is closed and the action fails.
+type reportHandler func(req *http.Request, r report) bool
 
-// recorder counts what actions do, apart from the API server's fate.
+// recorder records the reports of actions. It does not depend on the API server.
 type recorder struct {
 	URL    string
-	behave behavior
+	handle reportHandler
 
 	mu      sync.Mutex
 	reports []report
 	counts  map[string]int
 }
 
-// record starts a recorder, which ends with the trial.
-func (t *trial) record() *recorder {
+// record starts a recorder. It stops at the end of the test.
+func (t *harness) record() *recorder {
 	t.Helper()
-	return t.recordAs(func(*http.Request, report) bool { return true })
+	return t.recordWith(func(*http.Request, report) bool { return true })
 }
 
-// recordAs starts one that behaves in its own way.
-func (t *trial) recordAs(b behavior) *recorder {
+// recordWith starts a recorder that passes reports to h.
+func (t *harness) recordWith(h reportHandler) *recorder {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &recorder{URL: "http://" + l.Addr().String(), counts: map[string]int{}, behave: b}
+	r := &recorder{URL: "http://" + l.Addr().String(), counts: map[string]int{}, handle: h}
 	server := &http.Server{Handler: r, ReadHeaderTimeout: waitTimeout}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = server.Serve(l) // until it is closed
+		_ = server.Serve(l)
 	}()
 	t.Cleanup(func() {
 		_ = server.Close()
@@ -102,7 +102,7 @@ func (t *trial) recordAs(b behavior) *recorder {
 	return r
 }
 
-// ServeHTTP takes a report.
+// ServeHTTP records a report.
 func (r *recorder) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	var got report
 	if err := json.NewDecoder(req.Body).Decode(&got); err != nil {
@@ -114,12 +114,12 @@ func (r *recorder) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	r.reports = append(r.reports, got)
 	r.counts[got.Event.ID]++
 	r.mu.Unlock()
-	if !r.behave(req, got) {
+	if !r.handle(req, got) {
 		panic(http.ErrAbortHandler)
 	}
 }
 
-// all returns the reports so far, in their order.
+// all returns the reports in order.
 func (r *recorder) all() []report {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -133,7 +133,7 @@ func (r *recorder) total() int {
 	return len(r.reports)
 }
 
-// missing returns which of the events were not acted on.
+// missing returns the IDs of events without a report.
 func (r *recorder) missing(ids []string) []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -146,18 +146,18 @@ func (r *recorder) missing(ids []string) []string {
 	return missing
 }
 
-// repeated returns how many reports there are beyond one for each event.
+// repeated returns the number of reports beyond the first of each event.
 func (r *recorder) repeated() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return len(r.reports) - len(r.counts)
 }
 
-// settle waits until all events were acted on, or nothing comes any more, and
-// then for what should not come. It returns those that are missing.
-func (r *recorder) settle(t *trial, ids []string) []string {
+// settle waits until all events are reported, and a moment longer for unexpected
+// reports, or until no more reports arrive. It returns the IDs without a report.
+func (r *recorder) settle(t *harness, ids []string) []string {
 	t.Helper()
-	const quiet, linger = 40 * time.Second, time.Second
+	const idleTimeout, grace = 40 * time.Second, time.Second
 	last, since := r.total(), time.Now()
 	for complete := false; ; {
 		missing := r.missing(ids)
@@ -165,7 +165,7 @@ func (r *recorder) settle(t *trial, ids []string) []string {
 			last, since = n, time.Now()
 		}
 		complete = len(missing) == 0
-		if complete && time.Since(since) > linger || time.Since(since) > quiet {
+		if complete && time.Since(since) > grace || time.Since(since) > idleTimeout {
 			return missing
 		}
 		time.Sleep(20 * time.Millisecond)

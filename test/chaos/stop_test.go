@@ -28,22 +28,21 @@ import (
 func terminated() scenario {
 	return scenario{
 		name:  "09-terminated",
-		claim: "SIGTERM with 100 actions running: each finished or replayed, exit within the grace period",
-		run: func(t *trial) {
-			// A pod gets 30 s, 10 s more than --shutdown-grace is by default.
+		claim: "SIGTERM while 100 actions run: each finishes or is repeated after the restart, exit within the grace period",
+		run: func(t *harness) {
+			// A pod has 30 s by default, 10 s more than --shutdown-grace.
 			const grace, slack = 3 * time.Second, 10 * time.Second
 			n := t.size(40, 100)
 			o := t.objects()
-			finish, unstick := make(chan struct{}), make(chan struct{})
-			r := t.recordAs(func(req *http.Request, got report) bool {
-				// Half of the actions last a little longer than the order to end,
-				// half longer than the grace.
-				held := finish
+			finish, release := make(chan struct{}), make(chan struct{})
+			r := t.recordWith(func(req *http.Request, got report) bool {
+				// Half of the actions end soon after SIGTERM, half after the grace period.
+				wait := finish
 				if i, _ := strconv.Atoi(strings.TrimPrefix(got.Key, "object-")); i%2 == 1 {
-					held = unstick
+					wait = release
 				}
 				select {
-				case <-held:
+				case <-wait:
 				case <-req.Context().Done():
 				}
 				return true
@@ -63,20 +62,20 @@ func terminated() scenario {
 			w.waitForLog("Engine stopping")
 			close(finish)
 			exit := <-took
-			close(unstick)
+			close(release)
 			again := i.watching()
 			o.waitUntil(func() bool { return r.total() >= n+n/2 })
 			missing := r.settle(t, o.written())
 			again.terminate()
-			replayed := r.repeated()
-			t.figure("%d running, %d finished, %d replayed, exit after %.1f s with a grace of %.0f s", n, n-replayed, replayed, exit.Seconds(), grace.Seconds())
+			repeated := r.repeated()
+			t.figure("%d running, %d finished, %d repeated, exit after %.1f s with a grace period of %.0f s", n, n-repeated, repeated, exit.Seconds(), grace.Seconds())
 			for _, a := range r.all()[n:] {
 				if i, _ := strconv.Atoi(strings.TrimPrefix(a.Key, "object-")); i%2 == 0 {
-					t.Errorf("%s finished, and was acted on again", a.Key)
+					t.Errorf("%s: repeated after it had finished", a.Key)
 				}
 			}
-			if len(missing) > 0 || replayed != n/2 {
-				t.Errorf("%d missing and %d replayed, want 0 and %d", len(missing), replayed, n/2)
+			if len(missing) > 0 || repeated != n/2 {
+				t.Errorf("%d missing and %d repeated, want 0 and %d", len(missing), repeated, n/2)
 			}
 			if exit > grace+slack {
 				t.Errorf("exit took %s", exit)

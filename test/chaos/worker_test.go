@@ -33,12 +33,12 @@ import (
 	"time"
 )
 
-// waitTimeout is how long anything may take before it is lost.
+// waitTimeout is the maximum time of any wait.
 const waitTimeout = 2 * time.Minute
 
-// environment is what all trials share.
+// environment is shared by all scenarios.
 type environment struct {
-	// program returns the path of kube-trigger.
+	// program builds kube-trigger, once, and returns its path.
 	program func() (string, error)
 }
 
@@ -47,10 +47,10 @@ func newEnvironment(t *testing.T) *environment {
 	return &environment{program: sync.OnceValues(func() (string, error) {
 		file := filepath.Join(dir, "kube-trigger")
 		args := []string{"build", "-o", file}
-		if raced() {
+		if raceEnabled() {
 			args = append(args, "-race")
 		}
-		build := exec.CommandContext(t.Context(), "go", append(args, "../../cmd/kube-trigger")...) //nolint:gosec // ours
+		build := exec.CommandContext(t.Context(), "go", append(args, "../../cmd/kube-trigger")...) //nolint:gosec // own program
 		if out, err := build.CombinedOutput(); err != nil {
 			return "", fmt.Errorf("go build: %w\n%s", err, out)
 		}
@@ -58,35 +58,35 @@ func newEnvironment(t *testing.T) *environment {
 	})}
 }
 
-// raced reports whether this test has the race detector on.
-func raced() bool {
+// raceEnabled reports whether the race detector is enabled.
+func raceEnabled() bool {
 	info, ok := debug.ReadBuildInfo()
 	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
 
-// installation is kube-trigger with a configuration and what it keeps between
-// its runs.
+// installation is a configuration of kube-trigger with its store. Its workers run one
+// after the other.
 type installation struct {
-	t    *trial
+	t    *harness
 	dir  string
 	args []string
 	runs int
 }
 
-// install writes a configuration, which its workers run with args added.
-func (t *trial) install(kubeconfig, config string, args ...string) *installation {
+// install writes a configuration. args are additional arguments of its workers.
+func (t *harness) install(kubeconfig, config string, args ...string) *installation {
 	t.Helper()
 	i := &installation{t: t, dir: t.TempDir()}
 	i.args = append([]string{
 		"run", "--kubeconfig", kubeconfig, "--log-format", "json",
 		"--config", i.write("config.yaml", config), "--actions-dir", filepath.Dir(i.write("actions/record.cue", recordAction)),
-		"--store", i.store(), "--allow-address", "127.0.0.1", // of the recorder
-		"--metrics-addr", "127.0.0.1:0", // of a free port, which the worker says
+		"--store", i.store(), "--allow-address", "127.0.0.1", // the recorder's address
+		"--metrics-addr", "127.0.0.1:0", // a free port, which the worker logs
 	}, args...)
 	return i
 }
 
-// store is the path of the file that the workers keep.
+// store returns the path of the store.
 func (i *installation) store() string { return filepath.Join(i.dir, "store") }
 
 func (i *installation) write(name, text string) string {
@@ -103,13 +103,13 @@ func (i *installation) write(name, text string) string {
 
 // worker is a process of an installation.
 type worker struct {
-	t     *trial
+	t     *harness
 	cmd   *exec.Cmd
 	log   string
 	ended chan error
 }
 
-// start starts a worker and does not wait for it.
+// start starts a worker.
 func (i *installation) start() *worker {
 	i.t.Helper()
 	program, err := i.t.program()
@@ -123,7 +123,7 @@ func (i *installation) start() *worker {
 		i.t.Fatal(err)
 	}
 	defer out.Close()
-	w.cmd = exec.Command(program, i.args...) //nolint:gosec // ours, and ended by the trial
+	w.cmd = exec.Command(program, i.args...) //nolint:gosec // own program, and ended by the harness
 	w.cmd.Stdout, w.cmd.Stderr = out, out
 	w.cmd.Env = append(os.Environ(), "GORACE=halt_on_error=1")
 	if err := w.cmd.Start(); err != nil {
@@ -134,7 +134,7 @@ func (i *installation) start() *worker {
 	return w
 }
 
-// watching starts a worker and returns when it watches.
+// watching starts a worker and waits until it watches.
 func (i *installation) watching() *worker {
 	i.t.Helper()
 	w := i.start()
@@ -142,7 +142,7 @@ func (i *installation) watching() *worker {
 	return w
 }
 
-// waitForLog waits until the log of the worker has text.
+// waitForLog waits until the log of the worker contains text.
 func (w *worker) waitForLog(text string) {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), waitTimeout)
@@ -151,15 +151,15 @@ func (w *worker) waitForLog(text string) {
 		select {
 		case err := <-w.ended:
 			w.ended <- err
-			w.t.Fatalf("worker ended (%v) before it said %q:\n%s", err, text, w.output())
+			w.t.Fatalf("worker ended (%v) before it logged %q:\n%s", err, text, w.output())
 		case <-ctx.Done():
-			w.t.Fatalf("worker did not say %q:\n%s", text, w.output())
+			w.t.Fatalf("worker did not log %q:\n%s", text, w.output())
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
 }
 
-// logged returns what the worker logged with a message.
+// logged returns a value of the log entry with that message.
 func (w *worker) logged(message, name string) string {
 	w.t.Helper()
 	for line := range strings.Lines(w.output()) {
@@ -168,7 +168,7 @@ func (w *worker) logged(message, name string) string {
 			return fmt.Sprint(l[name])
 		}
 	}
-	w.t.Fatalf("worker did not say %q:\n%s", message, w.output())
+	w.t.Fatalf("worker did not log %q:\n%s", message, w.output())
 	return ""
 }
 
@@ -180,16 +180,16 @@ func (w *worker) output() string {
 	return string(text)
 }
 
-// kill ends the worker as a crash would.
+// kill kills the worker with SIGKILL.
 func (w *worker) kill() {
 	w.t.Helper()
 	if err := w.cmd.Process.Kill(); err != nil {
 		w.t.Fatalf("kill worker: %v\n%s", err, w.output())
 	}
-	_ = w.wait() // it says that it was killed
+	_ = w.wait() // an error: it was killed
 }
 
-// terminate tells the worker to end and returns how long that took.
+// terminate sends SIGTERM and returns the time until the worker has ended.
 func (w *worker) terminate() time.Duration {
 	w.t.Helper()
 	start := time.Now()
@@ -208,13 +208,13 @@ func (w *worker) wait() error {
 	return err
 }
 
-// cleanup ends the worker if it runs, and shows what must never be in its log.
+// cleanup kills the worker if it runs, and checks its log for crashes and races.
 func (w *worker) cleanup() {
-	_ = w.cmd.Process.Kill() // or it has ended
+	_ = w.cmd.Process.Kill() // it may have ended
 	_ = w.wait()
 	for _, bad := range []string{"panic:", "DATA RACE", "fatal error:"} {
 		if text := w.output(); strings.Contains(text, bad) {
-			w.t.Errorf("worker says %q:\n%s", bad, text)
+			w.t.Errorf("the log contains %q:\n%s", bad, text)
 		}
 	}
 	if w.t.Failed() {

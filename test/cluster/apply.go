@@ -28,8 +28,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// Apply applies YAML documents server-side, in their order, as whom c is. It ends
-// with the first that is refused.
+// Apply applies YAML documents with server-side apply, in order. It stops at the first
+// error.
 func Apply(ctx context.Context, c client.Client, text string) error {
 	decoder := yaml.NewYAMLOrJSONDecoder(strings.NewReader(text), 4096)
 	for {

@@ -14,11 +14,11 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package cluster gives tests a real Kubernetes API server.
+// Package cluster runs a Kubernetes API server for tests.
 //
-// The server and its etcd are processes of this machine, started by
-// test/controlplane on free ports of 127.0.0.1. They end when the test process
-// does, however it ends, and leave nothing behind.
+// The API server and etcd are processes of this machine, started by test/controlplane on
+// free ports of 127.0.0.1. They end with the test process, even if it is killed, and
+// leave no files behind.
 package cluster
 
 import (
@@ -32,19 +32,19 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// Cluster is a running control plane. It is safe for concurrent use, except
-// that tests which share one should not take its API server from each other:
-// those that stop or rewind something ask for their own.
+// Cluster is a running control plane. It is safe for concurrent use. Tests that stop,
+// expire or restore it must use Own.
 type Cluster struct {
-	// Config has all rights and no client-side rate limit. Copy it to change it.
+	// Config is an administrator's, without a client-side rate limit. Copy it before
+	// changing it.
 	Config *rest.Config
-	// Kubeconfig is the path of a kubeconfig with all rights.
+	// Kubeconfig is the path of an administrator's kubeconfig.
 	Kubeconfig string
 
 	supervisor *supervisor
 }
 
-// Option changes what is started.
+// Option configures a cluster.
 type Option func(*options)
 
 type options struct {
@@ -53,21 +53,20 @@ type options struct {
 	kubeVela          bool
 }
 
-// Own gives the test a cluster for itself, which ends with the test.
+// Own starts a cluster for the test only, which ends with the test.
 func Own() Option { return func(o *options) { o.own = true } }
 
-// WithControllerManager runs kube-controller-manager too, which deletes
-// namespaces, collects garbage and creates default service accounts. It takes a
-// few seconds of CPU time more.
+// WithControllerManager also runs kube-controller-manager, which deletes namespaces,
+// collects garbage and creates default service accounts. It needs a few seconds of CPU
+// time.
 func WithControllerManager() Option { return func(o *options) { o.controllerManager = true } }
 
-// WithKubeVelaCRDs installs all of KubeVela's CRDs and our own.
+// WithKubeVelaCRDs installs the CRDs of KubeVela and kube-trigger.
 func WithKubeVelaCRDs() Option { return func(o *options) { o.kubeVela = true } }
 
-// Start returns a cluster that is ready, or ends the test. All tests of a
-// process share one, which is started for the first that asks; one with a
-// controller manager and one without are two. It has no finalizer to call: it
-// ends with the process.
+// Start returns a ready cluster, or fails the test. Without Own, the tests of a process
+// share one cluster with a controller manager and one without, which are started at the
+// first call and end with the process.
 func Start(t testing.TB, opts ...Option) *Cluster {
 	t.Helper()
 	var o options
@@ -96,8 +95,8 @@ func Start(t testing.TB, opts ...Option) *Cluster {
 	return c
 }
 
-// New starts a cluster of one's own. Close ends it; so does the end of this
-// process. Programs that are not tests use it directly.
+// New starts a cluster, until Close is called or this process ends. It is for programs
+// that are not tests.
 func New(ctx context.Context, opts ...Option) (*Cluster, error) {
 	var o options
 	for _, opt := range opts {
@@ -126,17 +125,16 @@ func connect(s *supervisor) (*Cluster, error) {
 	return &Cluster{Config: config, Kubeconfig: s.state.Kubeconfig, supervisor: s}, nil
 }
 
-// Close ends the cluster and returns when nothing of it is left.
+// Close ends the cluster, and waits until its processes and files are gone.
 func (c *Cluster) Close() error { return c.supervisor.close() }
 
-// sharedClusters starts at most one cluster of each kind for the tests of a process.
+// sharedClusters holds the clusters that the tests of a process share.
 type sharedClusters struct {
 	mu       sync.Mutex
 	clusters map[bool]*Cluster
 }
 
-// A test process is the scope that a shared cluster has; nothing but a variable
-// of the process has it too.
+// shared clusters live as long as the test process, which only a variable does.
 var shared = sharedClusters{clusters: map[bool]*Cluster{}} //nolint:gochecknoglobals // see above
 
 func (s *sharedClusters) get(controllerManager bool) (*Cluster, error) {
@@ -149,7 +147,7 @@ func (s *sharedClusters) get(controllerManager bool) (*Cluster, error) {
 	if controllerManager {
 		opts = append(opts, WithControllerManager())
 	}
-	// It outlives the test that asks first, and that test's context with it.
+	// The cluster outlives the first test and its context.
 	c, err := New(context.Background(), opts...)
 	if err == nil {
 		s.clusters[controllerManager] = c

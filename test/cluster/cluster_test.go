@@ -37,7 +37,7 @@ func configMap(name string) *corev1.ConfigMap {
 	return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: name}}
 }
 
-// create makes a ConfigMap and returns its resourceVersion.
+// create creates a ConfigMap and returns its resourceVersion.
 func create(t *testing.T, c *cluster.Cluster, namespace, name string) string {
 	t.Helper()
 	cm, err := c.Client(t).CoreV1().ConfigMaps(namespace).Create(t.Context(), configMap(name), metav1.CreateOptions{})
@@ -63,7 +63,7 @@ func names(t *testing.T, c *cluster.Cluster, namespace string) []string {
 func TestStart_Shared(t *testing.T) {
 	c := cluster.Start(t)
 	if other := cluster.Start(t); other != c {
-		t.Errorf("two tests got %s and %s, want one cluster", c.Config.Host, other.Config.Host)
+		t.Errorf("got clusters %s and %s, want one", c.Config.Host, other.Config.Host)
 	}
 	ns := c.Namespace(t)
 	w, err := c.Client(t).CoreV1().ConfigMaps(ns).Watch(t.Context(), metav1.ListOptions{})
@@ -74,7 +74,7 @@ func TestStart_Shared(t *testing.T) {
 	create(t, c, ns, "seen")
 	ev, open := <-w.ResultChan()
 	if cm, ok := ev.Object.(*corev1.ConfigMap); !open || !ok || ev.Type != watch.Added || cm.Name != "seen" {
-		t.Errorf("watch gave %v %v, want ADDED seen", ev.Type, ev.Object)
+		t.Errorf("got watch event %v %v, want ADDED", ev.Type, ev.Object)
 	}
 }
 
@@ -97,14 +97,14 @@ func TestStart_TwoProcesses(t *testing.T) {
 	ns := started[0].Namespace(t)
 	create(t, started[0], ns, "only-here")
 	if got := names(t, started[1], ns); len(got) != 0 {
-		t.Errorf("the other cluster has %v, want nothing", got)
+		t.Errorf("got %v in the other cluster, want none", got)
 	}
 	for i, c := range started {
 		if err := c.Close(); err != nil {
 			t.Errorf("close %d: %v", i, err)
 		}
 		if _, err := os.Stat(c.Kubeconfig); !os.IsNotExist(err) {
-			t.Errorf("kubeconfig %d after close: %v, want that it does not exist", i, err)
+			t.Errorf("kubeconfig %d after close: got %v, want not found", i, err)
 		}
 	}
 }
@@ -121,10 +121,10 @@ func TestServiceAccount_Rights(t *testing.T) {
 		t.Errorf("list in its namespace: %v", err)
 	}
 	if _, err := client.CoreV1().ConfigMaps(other).List(t.Context(), metav1.ListOptions{}); !apierrors.IsForbidden(err) {
-		t.Errorf("list in another namespace: %v, want forbidden", err)
+		t.Errorf("list in another namespace: got %v, want forbidden", err)
 	}
 	if _, err := client.CoreV1().ConfigMaps(ns).Create(t.Context(), configMap("a"), metav1.CreateOptions{}); !apierrors.IsForbidden(err) {
-		t.Errorf("create in its namespace: %v, want forbidden", err)
+		t.Errorf("create in its namespace: got %v, want forbidden", err)
 	}
 }
 
@@ -136,7 +136,7 @@ func TestUser_NoRights(t *testing.T) {
 	}
 	_, err = client.CoreV1().ConfigMaps("default").List(t.Context(), metav1.ListOptions{})
 	if !apierrors.IsForbidden(err) {
-		t.Errorf("list: %v, want forbidden", err)
+		t.Errorf("list: got %v, want forbidden", err)
 	}
 }
 
@@ -175,7 +175,7 @@ func TestControllerManager_NamespaceDeletion(t *testing.T) {
 				return
 			}
 		case <-deadline:
-			t.Fatal("the namespace is still there after a minute")
+			t.Fatal("the namespace still exists after a minute")
 		}
 	}
 }

@@ -35,7 +35,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// Install applies files of one CRD each and returns when they are served.
+// Install applies files with one CRD each, and waits until they are served.
 func (c *Cluster) Install(t testing.TB, files ...string) {
 	t.Helper()
 	if err := c.install(t.Context(), files...); err != nil {
@@ -43,7 +43,7 @@ func (c *Cluster) Install(t testing.TB, files ...string) {
 	}
 }
 
-// InstallApplicationCRD makes KubeVela's Application known.
+// InstallApplicationCRD installs the CRD of KubeVela's Application.
 func (c *Cluster) InstallApplicationCRD(t testing.TB) {
 	t.Helper()
 	folder, err := kubeVelaCRDs(t.Context())
@@ -53,7 +53,7 @@ func (c *Cluster) InstallApplicationCRD(t testing.TB) {
 	c.Install(t, filepath.Join(folder, "core.oam.dev_applications.yaml"))
 }
 
-// InstallKubeVelaCRDs makes all of KubeVela's kinds known, and our own.
+// InstallKubeVelaCRDs installs the CRDs of KubeVela and kube-trigger.
 func (c *Cluster) InstallKubeVelaCRDs(t testing.TB) {
 	t.Helper()
 	if err := c.installKubeVelaCRDs(t.Context()); err != nil {
@@ -146,7 +146,7 @@ func established(ctx context.Context, crds dynamic.ResourceInterface, name strin
 			return nil, err
 		}
 		status, _ := crd.Object["status"].(map[string]any)
-		conditions, _ := status["conditions"].([]any) // null at first
+		conditions, _ := status["conditions"].([]any) // may be null
 		for _, condition := range conditions {
 			if c, ok := condition.(map[string]any); ok && c["type"] == "Established" && c["status"] == "True" {
 				return crd, nil
@@ -158,9 +158,9 @@ func established(ctx context.Context, crds dynamic.ResourceInterface, name strin
 	}
 }
 
-// discovered returns when the API server tells others of the kind, too, which is
-// a moment later.
-func discovered(ctx context.Context, known discovery.DiscoveryInterface, crd *unstructured.Unstructured) error {
+// discovered waits until discovery lists the kind, which is shortly after the CRD is
+// established.
+func discovered(ctx context.Context, client discovery.DiscoveryInterface, crd *unstructured.Unstructured) error {
 	group, _, _ := unstructured.NestedString(crd.Object, "spec", "group")
 	plural, _, _ := unstructured.NestedString(crd.Object, "spec", "names", "plural")
 	versions, _, _ := unstructured.NestedSlice(crd.Object, "spec", "versions")
@@ -170,7 +170,7 @@ func discovered(ctx context.Context, known discovery.DiscoveryInterface, crd *un
 			continue
 		}
 		for {
-			list, err := known.ServerResourcesForGroupVersion(fmt.Sprintf("%s/%s", group, version["name"]))
+			list, err := client.ServerResourcesForGroupVersion(fmt.Sprintf("%s/%s", group, version["name"]))
 			if err == nil && slices.ContainsFunc(list.APIResources, func(r metav1.APIResource) bool { return r.Name == plural }) {
 				break
 			}

@@ -23,15 +23,14 @@ import (
 	"time"
 )
 
-// WaitTimeout is how long anything may take before it is lost. It is generous, for
-// machines that have much else to do.
+// WaitTimeout is the maximum time of any wait. It is long, for busy machines.
 const WaitTimeout = 2 * time.Minute
 
-// pollEvery is how long Eventually waits before it looks again.
-const pollEvery = 20 * time.Millisecond
+// pollInterval is the time between two calls of check.
+const pollInterval = 20 * time.Millisecond
 
-// Eventually polls until check returns nil, or ends the test with the last error
-// when WaitTimeout has passed.
+// Eventually polls until check returns nil. After WaitTimeout it fails the test with the
+// last error. what describes the expected state.
 func Eventually(t testing.TB, what string, check func(ctx context.Context) error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), WaitTimeout)
@@ -48,7 +47,7 @@ func Eventually(t testing.TB, what string, check func(ctx context.Context) error
 		select {
 		case <-ctx.Done():
 			t.Fatalf("%s: %v", what, last)
-		case <-time.After(pollEvery):
+		case <-time.After(pollInterval):
 		}
 	}
 }

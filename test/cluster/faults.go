@@ -23,37 +23,34 @@ const (
 	apiServer = "kube-apiserver"
 )
 
-// StopAPIServer ends the API server as a crash would.
+// StopAPIServer kills the API server.
 func (c *Cluster) StopAPIServer(t testing.TB) {
 	t.Helper()
 	c.request(t, request{Do: "kill", Process: apiServer})
 }
 
-// StartAPIServer starts it again, on the same port, and returns when it is
-// ready. Its watch cache is empty: watches from a resourceVersion before that
-// get 410 Gone.
+// StartAPIServer starts the API server again, on the same port, and waits until it is
+// ready. Its watch cache is empty: watches from an earlier resourceVersion get 410 Gone.
 func (c *Cluster) StartAPIServer(t testing.TB) {
 	t.Helper()
 	c.request(t, request{Do: "start", Process: apiServer})
 }
 
-// StopEtcd ends etcd as a crash would. What the API server answered stays.
+// StopEtcd kills etcd. Acknowledged writes are durable.
 func (c *Cluster) StopEtcd(t testing.TB) {
 	t.Helper()
 	c.request(t, request{Do: "kill", Process: etcd})
 }
 
-// StartEtcd starts it again, on the same port, and returns when it is ready and
-// the API server, if that runs, has found it.
+// StartEtcd starts etcd again, on the same port, and waits until it and the API server,
+// if it runs, are ready.
 func (c *Cluster) StartEtcd(t testing.TB) {
 	t.Helper()
 	c.request(t, request{Do: "start", Process: etcd})
 }
 
-// Expire makes etcd and the API server forget all but the latest state: every
-// watch ends, and a watch or page from an earlier resourceVersion gets 410 Gone.
-// Compacting etcd is not enough for that, since the API server remembers recent
-// events by itself: it is restarted too.
+// Expire compacts etcd and restarts the API server, whose watch cache has recent events:
+// all watches end, and watches and pages from earlier resourceVersions get 410 Gone.
 func (c *Cluster) Expire(t testing.TB) {
 	t.Helper()
 	c.StopAPIServer(t)
@@ -61,15 +58,14 @@ func (c *Cluster) Expire(t testing.TB) {
 	c.StartAPIServer(t)
 }
 
-// Snapshot keeps a copy of etcd's state under name. etcd is away meanwhile.
+// Snapshot copies the state of etcd. Meanwhile etcd is stopped.
 func (c *Cluster) Snapshot(t testing.TB, name string) {
 	t.Helper()
 	c.request(t, request{Do: "snapshot", Name: name})
 }
 
-// Restore brings back the state that Snapshot kept under name and restarts
-// everything, as an operator would. resourceVersions go back with it, so the
-// same one may name another state than before.
+// Restore restores a snapshot and restarts all processes. resourceVersions are restored
+// too, and later ones are assigned again.
 func (c *Cluster) Restore(t testing.TB, name string) {
 	t.Helper()
 	c.request(t, request{Do: "restore", Name: name})

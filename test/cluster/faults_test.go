@@ -30,7 +30,7 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// expired says whether a watch from a resourceVersion is refused with 410.
+// expired reports whether a watch from a resourceVersion gets 410 Gone.
 func expired(t *testing.T, c *cluster.Cluster, namespace, resourceVersion string) bool {
 	t.Helper()
 	w, err := c.Client(t).CoreV1().ConfigMaps(namespace).Watch(t.Context(), metav1.ListOptions{ResourceVersion: resourceVersion})
@@ -57,7 +57,7 @@ func TestCrash_KeepsData(t *testing.T) {
 
 	c.StopAPIServer(t)
 	if _, err := c.Client(t).CoreV1().ConfigMaps(ns).Get(t.Context(), "before", metav1.GetOptions{}); err == nil {
-		t.Error("the API server answers while it is stopped")
+		t.Error("the stopped API server responds")
 	}
 	c.StartAPIServer(t)
 	create(t, c, ns, "between")
@@ -70,7 +70,7 @@ func TestCrash_KeepsData(t *testing.T) {
 	}
 	c.StartEtcd(t)
 	if got, want := names(t, c, ns), []string{"before", "between"}; !slices.Equal(got, want) {
-		t.Errorf("after two crashes there are %v, want %v", got, want)
+		t.Errorf("after two crashes: got %v, want %v", got, want)
 	}
 	if c.Config.Host != host {
 		t.Errorf("host is %s, was %s", c.Config.Host, host)
@@ -97,9 +97,9 @@ func TestExpire(t *testing.T) {
 	}
 	_, err = client.List(t.Context(), metav1.ListOptions{Limit: 1, Continue: page.Continue})
 	if !apierrors.IsResourceExpired(err) {
-		t.Errorf("second page: %v, want that it expired", err)
+		t.Errorf("second page: got %v, want expired", err)
 	}
-	c.Expire(t) // again, with little or nothing to forget
+	c.Expire(t) // without changes since the last compaction
 }
 
 func TestRestore(t *testing.T) {
@@ -113,7 +113,7 @@ func TestRestore(t *testing.T) {
 	}
 	c.Restore(t, "first")
 	if got, want := names(t, c, ns), []string{"kept"}; !slices.Equal(got, want) {
-		t.Errorf("after restore there are %v, want %v", got, want)
+		t.Errorf("after restore: got %v, want %v", got, want)
 	}
 	if rv := number(t, create(t, c, ns, "again")); rv > number(t, lost) {
 		t.Errorf("a write after restore has resourceVersion %d, want at most %s", rv, lost)

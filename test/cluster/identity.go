@@ -27,7 +27,7 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// Client returns a client with all rights.
+// Client returns an administrator's client.
 func (c *Cluster) Client(t testing.TB) kubernetes.Interface {
 	t.Helper()
 	client, err := kubernetes.NewForConfig(c.Config)
@@ -37,8 +37,8 @@ func (c *Cluster) Client(t testing.TB) kubernetes.Interface {
 	return client
 }
 
-// Namespace creates a namespace that no other test has and returns its name. It
-// is not deleted: that takes a controller manager, and the cluster goes anyway.
+// Namespace creates a namespace and returns its unique name. It is not deleted, because
+// that requires a controller manager.
 func (c *Cluster) Namespace(t testing.TB) string {
 	t.Helper()
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}}
@@ -49,16 +49,16 @@ func (c *Cluster) Namespace(t testing.TB) string {
 	return ns.Name
 }
 
-// User returns a config that acts as the named user, who has no rights but those
-// that the test binds to it or its groups.
+// User returns a config that impersonates a user, which has no rights until the test
+// binds some to it or its groups.
 func (c *Cluster) User(name string, groups ...string) *rest.Config {
 	config := rest.CopyConfig(c.Config)
 	config.Impersonate = rest.ImpersonationConfig{UserName: name, Groups: groups}
 	return config
 }
 
-// ServiceAccount creates a service account and returns a config with a token of
-// it. It has the given rights in its own namespace, and no other.
+// ServiceAccount creates a service account with these rights in its namespace, and
+// returns a config with a token of it.
 func (c *Cluster) ServiceAccount(t testing.TB, namespace, name string, rights ...rbacv1.PolicyRule) *rest.Config {
 	t.Helper()
 	client := c.Client(t)

@@ -27,11 +27,11 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// joinedIn is where KubeVela keeps the Secrets of joined clusters.
-const joinedIn = "vela-system"
+// joinNamespace is the namespace of the Secrets of joined clusters.
+const joinNamespace = "vela-system"
 
-// Join joins the cluster that config reaches, with a token, to c, as KubeVela does.
-// Where it has joined under the name already, its labels and config are changed.
+// Join joins the cluster of config, which must have a token, to c, as KubeVela does. The
+// labels and config of a cluster that has joined with the same name are replaced.
 func (c *Cluster) Join(t testing.TB, name string, labels map[string]string, config *rest.Config) {
 	t.Helper()
 	ca := config.CAData
@@ -51,29 +51,28 @@ func (c *Cluster) Join(t testing.TB, name string, labels map[string]string, conf
 	c.JoinBySecret(t, s)
 }
 
-// JoinBySecret is Join with a Secret of one's own.
+// JoinBySecret joins a cluster with this Secret.
 func (c *Cluster) JoinBySecret(t testing.TB, s *corev1.Secret) {
 	t.Helper()
 	client := c.Client(t).CoreV1()
-	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: joinedIn}}
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: joinNamespace}}
 	if _, err := client.Namespaces().Create(t.Context(), ns, metav1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
 		t.Fatalf("join cluster: %v", err)
 	}
-	_, err := client.Secrets(joinedIn).Create(t.Context(), s, metav1.CreateOptions{})
+	_, err := client.Secrets(joinNamespace).Create(t.Context(), s, metav1.CreateOptions{})
 	if apierrors.IsAlreadyExists(err) {
-		_, err = client.Secrets(joinedIn).Update(t.Context(), s, metav1.UpdateOptions{})
+		_, err = client.Secrets(joinNamespace).Update(t.Context(), s, metav1.UpdateOptions{})
 	}
 	if err != nil {
 		t.Fatalf("join cluster: %v", err)
 	}
 }
 
-// Leave ends that the cluster of a name is joined to c. It may be used at the end of a
-// test.
-func (c *Cluster) Leave(t testing.TB, name string) {
+// Detach detaches a joined cluster from c. It can be called in t.Cleanup.
+func (c *Cluster) Detach(t testing.TB, name string) {
 	t.Helper()
-	err := c.Client(t).CoreV1().Secrets(joinedIn).Delete(context.WithoutCancel(t.Context()), name, metav1.DeleteOptions{})
+	err := c.Client(t).CoreV1().Secrets(joinNamespace).Delete(context.WithoutCancel(t.Context()), name, metav1.DeleteOptions{})
 	if err != nil && !apierrors.IsNotFound(err) {
-		t.Fatalf("leave cluster: %v", err)
+		t.Fatalf("detach cluster: %v", err)
 	}
 }

@@ -28,7 +28,7 @@ import (
 	"time"
 )
 
-// asVictim makes this test binary start a cluster, say what it has, and wait.
+// asVictim has this test binary start a cluster, print its state, and wait.
 const asVictim = "KUBE_TRIGGER_TEST_VICTIM"
 
 func TestStart_KilledProcess(t *testing.T) {
@@ -52,11 +52,11 @@ func TestStart_KilledProcess(t *testing.T) {
 	var has state
 	line, err := bufio.NewReader(stdout).ReadBytes('\n')
 	if err := errors.Join(err, json.Unmarshal(line, &has)); err != nil {
-		t.Fatalf("victim said %q: %v", line, err)
+		t.Fatalf("got output %q: %v", line, err)
 	}
 	for _, name := range []string{"etcd", "kube-apiserver", "kube-controller-manager"} {
 		if pid := has.PIDs[name]; pid == 0 || !alive(pid) {
-			t.Fatalf("%s does not run before the kill: pid %d", name, pid)
+			t.Fatalf("%s is not running before the kill: pid %d", name, pid)
 		}
 	}
 	if _, err := os.Stat(filepath.Join(has.Dir, "kubeconfig")); err != nil {
@@ -67,31 +67,32 @@ func TestStart_KilledProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := victim.Wait(); err == nil {
-		t.Fatal("the victim ended well, want that it was killed")
+		t.Fatal("the victim succeeded, want it killed")
 	}
 	deadline := time.Now().Add(time.Minute)
 	for {
-		left := remains(has)
+		left := remaining(has)
 		if len(left) == 0 {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("a minute after the kill there are still %v", left)
+			t.Fatalf("%v remain a minute after the kill", left)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
 }
 
-func remains(of state) (left []string) {
-	for name, pid := range of.PIDs {
+// remaining returns the processes and files of a cluster that still exist.
+func remaining(s state) (names []string) {
+	for name, pid := range s.PIDs {
 		if alive(pid) {
-			left = append(left, name)
+			names = append(names, name)
 		}
 	}
-	if _, err := os.Stat(of.Dir); !errors.Is(err, os.ErrNotExist) {
-		left = append(left, of.Dir)
+	if _, err := os.Stat(s.Dir); !errors.Is(err, os.ErrNotExist) {
+		names = append(names, s.Dir)
 	}
-	return left
+	return names
 }
 
 func alive(pid int) bool { return syscall.Kill(pid, 0) == nil }

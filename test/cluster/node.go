@@ -24,22 +24,22 @@ import (
 	"strings"
 )
 
-// NodePrograms returns the paths of kube-scheduler and kubelet, of the version
-// that clusters have. They are built where they are not in the cache yet.
+// NodePrograms returns the paths of kube-scheduler and kubelet, in the version of the
+// clusters. They are built unless they are cached.
 func NodePrograms(ctx context.Context) (scheduler, kubelet string, err error) {
 	program, err := build(ctx)
 	if err != nil {
 		return "", "", err
 	}
 	cmd := exec.CommandContext(ctx, program, "build-node")
-	cmd.Stderr = os.Stderr // the build takes minutes, and says how far it is
+	cmd.Stderr = os.Stderr // the build takes minutes and prints its progress
 	out, err := cmd.Output()
 	if err != nil {
 		return "", "", fmt.Errorf("build kube-scheduler and kubelet: %w", err)
 	}
 	lines := strings.Fields(string(out))
 	if len(lines) != 2 {
-		return "", "", fmt.Errorf("build kube-scheduler and kubelet: answer %q", out)
+		return "", "", fmt.Errorf("build kube-scheduler and kubelet: got output %q", out)
 	}
 	return lines[0], lines[1], nil
 }

@@ -30,7 +30,7 @@ import (
 	"strings"
 )
 
-// root returns the folder of the repository that the working directory is in.
+// root returns the root of the repository that contains the working directory.
 func root() (string, error) {
 	wd, err := os.Getwd()
 	if err != nil {
@@ -46,8 +46,8 @@ func root() (string, error) {
 	}
 }
 
-// build compiles test/controlplane, which is a module of its own, unless it is
-// in the cache already, and returns the program's path.
+// build builds the module test/controlplane, unless it is cached, and returns the path of
+// the program.
 func build(ctx context.Context) (string, error) {
 	root, err := root()
 	if err != nil {
@@ -66,7 +66,7 @@ func build(ctx context.Context) (string, error) {
 	if _, err := os.Stat(program); err == nil {
 		return program, nil
 	}
-	// The rename is atomic, also if two processes build at once.
+	// The rename is atomic, even if two processes build concurrently.
 	fresh := fmt.Sprintf("%s.%d", program, os.Getpid())
 	cmd := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-o", fresh, ".")
 	cmd.Dir = src
@@ -77,7 +77,7 @@ func build(ctx context.Context) (string, error) {
 	return program, os.Rename(fresh, program)
 }
 
-// hash names the state of a module: its sources, go.mod and go.sum.
+// hash returns a hash of a module's sources, go.mod and go.sum.
 func hash(dir string) (string, error) {
 	h := sha256.New()
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {

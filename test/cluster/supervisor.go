@@ -27,10 +27,9 @@ import (
 	"sync"
 )
 
-// supervisor is the process that runs the control plane and ends with us,
-// because its stdin does. It is asked in lines of JSON, which are documented in
-// test/controlplane. No goroutine waits for it, so that tests which count
-// goroutines see none of ours.
+// supervisor is the process that runs the control plane. It ends with this process,
+// because its stdin is closed. Requests are lines of JSON, see test/controlplane. No
+// goroutine waits for it, so that tests can check for leaked goroutines.
 type supervisor struct {
 	mu      sync.Mutex
 	process *os.Process
@@ -53,7 +52,7 @@ type state struct {
 	Error      string
 }
 
-// supervise starts a control plane and returns when it is ready.
+// supervise starts a control plane, and waits until it is ready.
 func supervise(ctx context.Context, o options) (*supervisor, error) {
 	program, err := build(ctx)
 	if err != nil {
@@ -72,9 +71,9 @@ func supervise(ctx context.Context, o options) (*supervisor, error) {
 	if o.controllerManager {
 		args = append(args, "-controller-manager")
 	}
-	cmd := exec.Command(program, args...) //nolint:noctx // it ends with its stdin, which Close closes
-	// With files of our own there is no goroutine that copies. Whoever runs the
-	// test waits for stderr to be closed, hence until everything is cleaned up.
+	cmd := exec.Command(program, args...) //nolint:noctx // ends when close closes its stdin
+	// With files, exec needs no goroutine that copies. The caller of the test waits for
+	// the end of stderr, and thus for the clean-up.
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = theirIn, theirOut, os.Stderr
 	err = cmd.Start()
 	s.process = cmd.Process
@@ -88,7 +87,7 @@ func supervise(ctx context.Context, o options) (*supervisor, error) {
 	return s, nil
 }
 
-// request sends r and returns when it is done.
+// request sends r and waits until it is done.
 func (s *supervisor) request(r request) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -97,10 +96,10 @@ func (s *supervisor) request(r request) error {
 		return err
 	}
 	if _, err := s.stdin.Write(append(line, '\n')); err != nil {
-		return fmt.Errorf("ask control plane to %s: %w", r.Do, err)
+		return fmt.Errorf("request %s of control plane: %w", r.Do, err)
 	}
 	if err := s.readState(context.Background()); err != nil {
-		return fmt.Errorf("ask control plane to %s %s%s: %w", r.Do, r.Process, r.Name, err)
+		return fmt.Errorf("request %s %s%s of control plane: %w", r.Do, r.Process, r.Name, err)
 	}
 	return nil
 }
@@ -115,7 +114,7 @@ func (s *supervisor) readState(ctx context.Context) error {
 	}
 	s.state = state{}
 	if err := json.Unmarshal(line, &s.state); err != nil {
-		return fmt.Errorf("answer %q: %w", line, err)
+		return fmt.Errorf("response %q: %w", line, err)
 	}
 	if s.state.Error != "" {
 		return errors.New(s.state.Error)
@@ -123,7 +122,7 @@ func (s *supervisor) readState(ctx context.Context) error {
 	return nil
 }
 
-// close ends the control plane and waits until its supervisor is gone.
+// close ends the control plane, and waits until the supervisor has ended.
 func (s *supervisor) close() error {
 	err := s.stdin.Close()
 	if errors.Is(err, os.ErrClosed) {

@@ -35,13 +35,12 @@ import (
 	"controlplane/internal/plane"
 )
 
-// background is a control plane that outlives the command that started it. Its
-// lock is held by its processes, so what a crash left is told from what runs.
+// background is a control plane that outlives the command that started it. Its processes
+// hold a lock, which distinguishes them from the files of a crash.
 type background struct{ dir string }
 
-// alone keeps commands that start or end a background control plane from
-// meeting each other.
-func alone(ctx context.Context) (*lock.Lock, error) {
+// lockCommand serializes commands that start or end a background control plane.
+func lockCommand(ctx context.Context) (*lock.Lock, error) {
 	cache, err := binaries.Cache()
 	if err != nil {
 		return nil, err
@@ -76,7 +75,7 @@ func (b background) running() (bool, error) {
 	return false, held.Release()
 }
 
-// up starts a control plane, unless it is up, installs CRDs and says how to use
+// up starts a control plane unless it is running, installs CRDs, and prints how to use
 // it.
 func up(ctx context.Context, args []string, out io.Writer) (err error) {
 	var crds string
@@ -86,7 +85,7 @@ func up(ctx context.Context, args []string, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	held, err := alone(ctx)
+	held, err := lockCommand(ctx)
 	if err != nil {
 		return err
 	}
@@ -114,7 +113,7 @@ func up(ctx context.Context, args []string, out io.Writer) (err error) {
 	return err
 }
 
-// launch replaces what a crash left by a new supervisor.
+// launch starts a supervisor, and removes the files of a crash.
 func (b background) launch(ctx context.Context) error {
 	if _, err := ensure(ctx, os.Stderr); err != nil {
 		return err
@@ -131,13 +130,13 @@ func (b background) launch(ctx context.Context) error {
 		return err
 	}
 	defer log.Close()
-	cmd := exec.Command(self, "hold", "-dir", b.dir) //nolint:noctx // it outlives this command
+	cmd := exec.Command(self, "hold", "-dir", b.dir) //nolint:noctx // outlives this command
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	return cmd.Start()
 }
 
-// await returns when the kubeconfig is there.
+// await waits until the kubeconfig exists.
 func (b background) await(ctx context.Context) error {
 	for range time.Tick(50 * time.Millisecond) {
 		if _, err := os.Stat(b.path("kubeconfig")); err == nil {
@@ -153,8 +152,8 @@ func (b background) await(ctx context.Context) error {
 	return nil
 }
 
-// hold is the supervisor: it runs the control plane until a signal ends it, or
-// a part of it ends by itself.
+// hold is the supervisor. It runs the control plane until it gets a signal or a process
+// of the control plane ends.
 func hold(ctx context.Context, args []string) (err error) {
 	b, err := parseBackground("hold", args, func(*flag.FlagSet) {})
 	if err != nil {
@@ -182,7 +181,7 @@ func down(ctx context.Context, args []string, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	held, err := alone(ctx)
+	held, err := lockCommand(ctx)
 	if err != nil {
 		return err
 	}
@@ -201,8 +200,8 @@ func down(ctx context.Context, args []string, out io.Writer) (err error) {
 	return err
 }
 
-// end signals the supervisor and waits until it has given its lock back. A pid
-// is trusted only while the lock is held: it may be another's after a crash.
+// end signals the supervisor and waits until it has released its lock. The stored PID is
+// valid only while the lock is held: after a crash, another process may have it.
 func (b background) end(ctx context.Context) error {
 	if running, err := b.running(); err != nil || !running {
 		return err

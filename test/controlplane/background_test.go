@@ -30,10 +30,11 @@ import (
 	"controlplane/internal/lock"
 )
 
-// controlplane is this program, built.
+// controlplane is the path of the built program.
 type controlplane string
 
-func built(t *testing.T) controlplane {
+// buildProgram builds the program.
+func buildProgram(t *testing.T) controlplane {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "controlplane")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", path, ".").CombinedOutput(); err != nil {
@@ -44,7 +45,7 @@ func built(t *testing.T) controlplane {
 
 func (c controlplane) run(t *testing.T, args ...string) string {
 	t.Helper()
-	// Its context ends later than the test's: the test still has to clean up.
+	// t.Context ends before clean-up functions run.
 	out, err := exec.CommandContext(context.Background(), string(c), args...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%s: %v\n%s", args, err, out)
@@ -52,8 +53,8 @@ func (c controlplane) run(t *testing.T, args ...string) string {
 	return string(out)
 }
 
-func TestBackgroundLife(t *testing.T) {
-	program := built(t)
+func TestBackground_UpDown(t *testing.T) {
+	program := buildProgram(t)
 	b := background{dir: filepath.Join(t.TempDir(), ".cluster")}
 	crds := t.TempDir()
 	if err := os.WriteFile(filepath.Join(crds, "widgets.yaml"), []byte(widgets), 0o644); err != nil {
@@ -64,11 +65,11 @@ func TestBackgroundLife(t *testing.T) {
 	t.Cleanup(func() { program.run(t, down...) })
 
 	if out := program.run(t, up...); !strings.Contains(out, "cluster is up") || !strings.Contains(out, b.path("kubeconfig")) {
-		t.Errorf("first up says %q", out)
+		t.Errorf("first up printed %q", out)
 	}
 	serves(t, b)
 	if out := program.run(t, up...); !strings.Contains(out, "already up") {
-		t.Errorf("second up says %q", out)
+		t.Errorf("second up printed %q", out)
 	}
 
 	if err := syscall.Kill(supervisor(t, b), syscall.SIGKILL); err != nil {
@@ -82,16 +83,16 @@ func TestBackgroundLife(t *testing.T) {
 		t.Fatal(err)
 	}
 	if out := program.run(t, up...); strings.Contains(out, "already up") {
-		t.Errorf("up after a crash says %q", out)
+		t.Errorf("up after a crash printed %q", out)
 	}
 	serves(t, b)
 
 	program.run(t, down...)
 	if _, err := os.Stat(b.dir); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("folder after down: %v, want that it is gone", err)
+		t.Errorf("folder after down: got %v, want not found", err)
 	}
 	if out := program.run(t, down...); !strings.Contains(out, "No cluster") {
-		t.Errorf("second down says %q", out)
+		t.Errorf("second down printed %q", out)
 	}
 }
 
@@ -124,7 +125,7 @@ func supervisor(t *testing.T, b background) int {
 	return pid
 }
 
-// serves checks that the API server answers and has the CRD.
+// serves checks that the API server serves the CRD.
 func serves(t *testing.T, b background) {
 	t.Helper()
 	api, err := connect(b.path("kubeconfig"))

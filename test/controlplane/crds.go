@@ -62,7 +62,7 @@ func installCRDs(ctx context.Context, kubeconfig, folder string) error {
 	return nil
 }
 
-// api speaks to the API server of a kubeconfig that this program wrote.
+// api is a client of the API server of a kubeconfig that this program wrote.
 type api struct {
 	http          *http.Client
 	server, token string
@@ -90,7 +90,7 @@ func connect(kubeconfig string) (*api, error) {
 		return nil, fmt.Errorf("%s: %w", kubeconfig, err)
 	}
 	if len(config.Clusters) != 1 || len(config.Users) != 1 {
-		return nil, fmt.Errorf("%s: want one cluster and one user", kubeconfig)
+		return nil, fmt.Errorf("%s: must have one cluster and one user", kubeconfig)
 	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(config.Clusters[0].Cluster.CA)

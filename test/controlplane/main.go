@@ -17,10 +17,10 @@ limitations under the License.
 // Command controlplane builds and runs a Kubernetes control plane for tests and
 // demos.
 //
-//	controlplane build                 build the programs and say where they are
-//	controlplane build-node            the same for those of a node
-//	controlplane serve                 run one while stdin is open; see Request
-//	controlplane up -dir DIR -crds …   run one in the background
+//	controlplane build                 build the programs and print their paths
+//	controlplane build-node            build the programs of a node and print their paths
+//	controlplane serve                 run a control plane while stdin is open; see Request
+//	controlplane up -dir DIR -crds …   run a control plane in the background
 //	controlplane down -dir DIR         end it
 package main
 
@@ -45,7 +45,7 @@ var goSum []byte
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
-	// The reader of the output may be gone; the clean-up continues.
+	// The clean-up continues if the reader of the output has ended.
 	signal.Ignore(syscall.SIGPIPE)
 	err := run(ctx, os.Args[1:])
 	stop()
@@ -57,7 +57,7 @@ func main() {
 
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
-		return errors.New("want a command: build, build-node, serve, up or down")
+		return errors.New("no command: must be build, build-node, serve, up or down")
 	}
 	switch command, args := args[0], args[1:]; command {
 	case "build":
@@ -81,7 +81,7 @@ func run(ctx context.Context, args []string) error {
 	case "down":
 		return down(ctx, args, os.Stdout)
 	default:
-		return fmt.Errorf("no command %q; known are build, build-node, serve, up and down", command)
+		return fmt.Errorf("unknown command %q: must be build, build-node, serve, up or down", command)
 	}
 }
 

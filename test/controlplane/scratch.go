@@ -26,8 +26,8 @@ import (
 	"controlplane/internal/lock"
 )
 
-// scratch is the folder of one control plane. Its lock is held while any of its
-// processes lives; a folder without a holder was left by those that were killed.
+// scratch is the folder of one control plane. Its processes hold its lock; a folder whose
+// lock is free belongs to a control plane that was killed.
 type scratch struct {
 	path string
 	lock *lock.Lock
@@ -35,10 +35,10 @@ type scratch struct {
 
 const lockName = "lock"
 
-// newScratch creates a folder, and removes folders whose process has ended.
+// newScratch creates a folder, and removes folders of ended control planes.
 func newScratch(ctx context.Context) (_ scratch, err error) {
 	parent := filepath.Join(os.TempDir(), fmt.Sprintf("kube-trigger-%d", os.Getuid()))
-	// Between its creation and its lock a folder looks like one left behind.
+	// A new folder has no lock yet, and must not be removed by another process.
 	sweeping, err := lock.Take(ctx, filepath.Join(parent, lockName), func() {})
 	if err != nil {
 		return scratch{}, err

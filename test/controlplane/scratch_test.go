@@ -42,7 +42,7 @@ func TestScratch_KilledProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(killed.path); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("folder of the killed process: %v, want that it is gone", err)
+		t.Errorf("folder of the killed process: got %v, want not found", err)
 	}
 	for _, s := range []scratch{alive, next} {
 		if _, err := os.Stat(s.path); err != nil {
@@ -52,7 +52,7 @@ func TestScratch_KilledProcess(t *testing.T) {
 			t.Error(err)
 		}
 		if _, err := os.Stat(s.path); !errors.Is(err, os.ErrNotExist) {
-			t.Errorf("removed folder: %v, want that it is gone", err)
+			t.Errorf("removed folder: got %v, want not found", err)
 		}
 	}
 }

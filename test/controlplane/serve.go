@@ -29,16 +29,16 @@ import (
 	"controlplane/internal/plane"
 )
 
-// Request is one line of JSON on the stdin of `controlplane serve`. Each is
-// answered by one State. When stdin ends, so does the control plane.
+// Request is one line of JSON on the stdin of `controlplane serve`. The response is one
+// State. The control plane ends with stdin.
 type Request struct {
 	Do      string // start, kill, compact, snapshot, restore
 	Process string // start, kill
 	Name    string // snapshot, restore
 }
 
-// State is one line of JSON on the stdout of `controlplane serve`: the first
-// once the control plane is ready, or can't be.
+// State is one line of JSON on the stdout of `controlplane serve`. The first one is
+// written when the control plane is ready or has failed.
 type State struct {
 	Kubeconfig string         `json:"kubeconfig,omitempty"`
 	Dir        string         `json:"dir,omitempty"`
@@ -62,14 +62,14 @@ func serve(ctx context.Context, args []string, in io.Reader, out io.Writer) (err
 		return err
 	}
 	defer func() { err = errors.Join(err, dir.remove()) }()
-	answers := json.NewEncoder(out)
+	states := json.NewEncoder(out)
 	p, err := launch(ctx, plane.Options{Dir: dir.path, Lock: dir.lock.File(), ControllerManager: *manager})
 	if err != nil {
-		return errors.Join(err, answers.Encode(State{Error: err.Error()}))
+		return errors.Join(err, states.Encode(State{Error: err.Error()}))
 	}
 	defer p.Close()
 	for err := error(nil); ; {
-		if answers.Encode(state(p, dir.path, err)) != nil {
+		if states.Encode(state(p, dir.path, err)) != nil {
 			return nil // the reader has closed the connection
 		}
 		select {
@@ -121,7 +121,7 @@ func handle(ctx context.Context, p *plane.Plane, r Request) error {
 	case "restore":
 		return p.Restore(ctx, r.Name)
 	default:
-		return fmt.Errorf("no request %q", r.Do)
+		return fmt.Errorf("unknown request %q", r.Do)
 	}
 }
 

@@ -14,9 +14,8 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Command demo shows the main job on a control plane of its own: a ConfigMap
-// changes, and the Application that it belongs to gets a new revision. It exits
-// with 1 on any failure.
+// Command demo starts a control plane, edits a ConfigMap, and shows the new revision of the
+// Application that refers to it. It exits with 1 on any failure.
 package main
 
 import (
@@ -112,7 +111,7 @@ func run(ctx context.Context) (err error) {
 	return d.show(ctx)
 }
 
-// demo is what the demo changes and watches.
+// demo has the objects that the demo edits and watches.
 type demo struct{ configMaps, applications dynamic.ResourceInterface }
 
 func (d demo) setUp(ctx context.Context) error {
@@ -151,8 +150,8 @@ func (d demo) show(ctx context.Context) error {
 	if err := d.edit(ctx, "unrelated", "red"); err != nil {
 		return err
 	}
-	// One more edit, after the unrelated one: once it has been acted on, the
-	// unrelated one has been seen too.
+	// Another edit after the unrelated one: when its action has run, the unrelated one has
+	// been handled too.
 	if err := d.edit(ctx, "web-settings", "yellow"); err != nil {
 		return err
 	}
@@ -185,7 +184,7 @@ func (d demo) version(ctx context.Context, app string) (string, error) {
 	return u.GetAnnotations()[version], nil
 }
 
-// until waits for an Application's version.
+// until waits until an Application has the version.
 func (d demo) until(ctx context.Context, app, want string) error {
 	ctx, cancel := context.WithTimeout(ctx, waitTimeout)
 	defer cancel()
@@ -211,9 +210,9 @@ type worker struct {
 	ended chan error
 }
 
-// start runs kube-trigger and returns when it watches.
+// start runs kube-trigger, and waits until it watches.
 func start(ctx context.Context, binary, kubeconfig string) (*worker, error) {
-	cmd := exec.Command(binary, "run", "-c", config, "--kubeconfig", kubeconfig, "--store", "none") //nolint:noctx // it is told to end, not killed
+	cmd := exec.Command(binary, "run", "-c", config, "--kubeconfig", kubeconfig, "--store", "none") //nolint:noctx // terminated, not killed
 	output, err := cmd.StderrPipe()
 	if err != nil {
 		return nil, err
@@ -239,7 +238,7 @@ func start(ctx context.Context, binary, kubeconfig string) (*worker, error) {
 	case err := <-w.ended:
 		return nil, fmt.Errorf("kube-trigger ended: %w", err)
 	case <-time.After(waitTimeout):
-		err = errors.New("kube-trigger does not watch")
+		err = errors.New("kube-trigger is not watching")
 	case <-ctx.Done():
 		err = ctx.Err()
 	}

@@ -14,7 +14,7 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package docs runs what the documents say.
+// Package docs tests the commands and examples of the documents.
 package docs
 
 import (
@@ -53,7 +53,7 @@ import (
 
 const root = "../.."
 
-// block is a fenced block of a document.
+// block is a fenced code block of a document.
 type block struct{ file, language, text string }
 
 func blocks(t *testing.T, files ...string) []block {
@@ -94,7 +94,7 @@ func documents(t *testing.T) []string {
 	return files
 }
 
-// check returns what is wrong with a configuration.
+// check returns the problems of a configuration.
 func check(t *testing.T, file string) error {
 	t.Helper()
 	templates, err := trigger.BuiltIn(actions.FS)
@@ -127,7 +127,7 @@ func check(t *testing.T, file string) error {
 	return nil
 }
 
-// TestBlocks checks every block of every document by its language.
+// TestBlocks checks the code blocks of all documents by their language.
 func TestBlocks(t *testing.T) {
 	for _, b := range blocks(t, documents(t)...) {
 		switch b.language {
@@ -154,13 +154,13 @@ func TestBlocks(t *testing.T) {
 				}
 			}
 		default:
-			t.Errorf("%s: a block in %q, which nothing checks", b.file, b.language)
+			t.Errorf("%s: no check for code blocks in %q", b.file, b.language)
 		}
 	}
 }
 
-// known reports whether a command is run: by TestGettingStarted or TestOperations,
-// or as a step of continuous integration.
+// known reports whether a command is run by TestGettingStarted, TestOperations or
+// continuous integration.
 func known(line string) bool {
 	switch strings.TrimSpace(strings.SplitN(line, " #", 2)[0]) {
 	case "make demo", "make test", "make bench", "make build":
@@ -192,9 +192,9 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-// TestReadmeIsTheExample holds README's first trigger to the example that the
+// TestReadme_Example compares the first trigger of README.md with the example that the
 // demo runs.
-func TestReadmeIsTheExample(t *testing.T) {
+func TestReadme_Example(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(root, "examples/bump-application/config.yaml"))
 	if err != nil {
 		t.Fatal(err)
@@ -207,7 +207,7 @@ func TestReadmeIsTheExample(t *testing.T) {
 	}
 }
 
-// TestReference finds every property and flag in docs/triggers.md.
+// TestReference checks that docs/triggers.md has all properties and flags.
 func TestReference(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(root, "docs/triggers.md"))
 	if err != nil {
@@ -244,8 +244,8 @@ func TestReference(t *testing.T) {
 	}
 }
 
-// TestGettingStarted runs docs/getting-started.md as a newcomer would, in a copy
-// of the tree, and finds at its end what it promises.
+// TestGettingStarted runs the commands of docs/getting-started.md in a copy of the
+// repository, and checks the result.
 func TestGettingStarted(t *testing.T) {
 	if _, err := exec.LookPath("kubectl"); err != nil {
 		t.Skip("needs kubectl")
@@ -267,11 +267,11 @@ func TestGettingStarted(t *testing.T) {
 		}
 	}
 	if out == "" {
-		t.Error("the document looks at no Application")
+		t.Error("the document has no command that shows an Application")
 	}
 }
 
-// copyTree copies the files of the working tree that belong to it.
+// copyTree copies the tracked files of the working tree.
 func copyTree(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -280,19 +280,21 @@ func copyTree(t *testing.T) string {
 	return dir
 }
 
-const patience = 10 * time.Minute // `make build cluster` may build a control plane
+// waitTimeout is the maximum time of a command: `make build cluster` may build a control
+// plane.
+const waitTimeout = 10 * time.Minute
 
 func command(ctx context.Context, dir, line string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "bash", "-c", line)
 	cmd.Dir = dir
-	// What `export KUBECONFIG` of the document does.
+	// As `export KUBECONFIG` in the document.
 	cmd.Env = append(os.Environ(), "KUBECONFIG="+filepath.Join(dir, ".cluster/kubeconfig"), "XDG_STATE_HOME="+dir)
 	return cmd
 }
 
 func shell(t *testing.T, dir, line string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), waitTimeout)
 	defer cancel()
 	out, err := command(ctx, dir, line).CombinedOutput()
 	if err != nil {
@@ -316,7 +318,7 @@ func until(t *testing.T, dir, line, want string) string {
 	}
 }
 
-// background runs kube-trigger until the test ends, and returns when it watches.
+// background runs kube-trigger until the test ends, and waits until it watches.
 func background(t *testing.T, dir, line string) {
 	t.Helper()
 	cmd := command(context.Background(), dir, "exec "+line)
@@ -351,6 +353,6 @@ func background(t *testing.T, dir, line string) {
 	case <-read:
 		t.Fatalf("%s: ended\n%s", line, log.String())
 	case <-time.After(time.Minute):
-		t.Fatalf("%s: does not watch", line)
+		t.Fatalf("%s: is not watching", line)
 	}
 }

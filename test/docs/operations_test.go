@@ -26,8 +26,7 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// TestOperations runs the commands of docs/operations.md while kube-trigger runs
-// a trigger that fails.
+// TestOperations runs the commands of docs/operations.md with a failing trigger.
 func TestOperations(t *testing.T) {
 	c := cluster.Start(t)
 	c.InstallApplicationCRD(t)
@@ -71,15 +70,15 @@ triggers:
 		}
 	}
 	if ran < 4 {
-		t.Errorf("the document has %d commands", ran)
+		t.Errorf("got %d commands in the document", ran)
 	}
 	if left := shell(t, dir, list); strings.Contains(left, id) {
-		t.Errorf("still there after it was deleted:\n%s", left)
+		t.Errorf("the dead letter was not deleted:\n%s", left)
 	}
 }
 
-// TestOperationsIsComplete finds every reason and metric in docs/operations.md.
-func TestOperationsIsComplete(t *testing.T) {
+// TestOperations_Complete checks that docs/operations.md has all reasons and metrics.
+func TestOperations_Complete(t *testing.T) {
 	read := func(file string) string {
 		text, err := os.ReadFile(filepath.Join(root, file))
 		if err != nil {

@@ -24,8 +24,8 @@ import (
 	"testing"
 )
 
-// TestSourcesReference finds every property of a source, and every word for what
-// becomes of an Application, in its section of docs/sources.md.
+// TestSourcesReference checks that docs/sources.md has all properties of each source, and
+// all changes of the source application.
 func TestSourcesReference(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(root, "docs/sources.md"))
 	if err != nil {

@@ -30,9 +30,8 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// stamp is the Definition of an action that writes a word into the label of the
-// ConfigMap "out".
-func stamp(namespace, template string) string {
+// stampDefinition returns the Definition of the action "stamp".
+func stampDefinition(namespace, template string) string {
 	return fmt.Sprintf(`
 apiVersion: core.oam.dev/v1alpha1
 kind: Definition
@@ -49,7 +48,8 @@ func indent(text, by string) string {
 	return by + strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n"+by)
 }
 
-func stamping(word string) string {
+// stampTemplate returns a template that writes word to the ConfigMap "out".
+func stampTemplate(word string) string {
 	return fmt.Sprintf(`
 import "vela/kube"
 patch: kube.#Patch & {$params: {
@@ -60,16 +60,16 @@ parameter: word: string
 `, word)
 }
 
-// stamped edits the ConfigMap "in" and waits for what the action makes of it.
-func (i *installation) stamped(t *testing.T, ns, value, want string) {
+// expectStamp edits the ConfigMap "in" and waits until the action has written want.
+func (i *installation) expectStamp(t *testing.T, ns, value, want string) {
 	t.Helper()
 	i.edit(t, ns, "in", value)
 	i.expectValue(t, ns, "out", "stamp", want)
 }
 
-// customAction: an action of the namespace goes before one of vela-system; a
-// change of it takes effect; a broken one shows and changes nothing; when it
-// goes, the one of vela-system holds.
+// customAction tests the Definitions of an action: one in the namespace overrides one in
+// vela-system, changes take effect, and an invalid one is reported while the previous
+// one stays active.
 func customAction(t *testing.T, i *installation) {
 	ns := i.Namespace(t)
 	i.edit(t, ns, "in", "0")
@@ -88,37 +88,37 @@ spec:
 	if !strings.Contains(c.Message, `spec.triggers[0].action.type: unknown action "stamp"`) {
 		t.Errorf("message %q does not name the action", c.Message)
 	}
-	i.apply(t, stamp("vela-system", stamping("system")))
+	i.apply(t, stampDefinition("vela-system", stampTemplate("system")))
 	i.ready(t, ns, "main")
-	i.stamped(t, ns, "1", "system x 1")
+	i.expectStamp(t, ns, "1", "system x 1")
 	pod := i.singlePod(t, ns)
 
-	i.apply(t, stamp(ns, stamping("own")))
-	i.stampedAfter(t, ns, "own x")
+	i.apply(t, stampDefinition(ns, stampTemplate("own")))
+	i.waitForStamp(t, ns, "own x")
 
-	i.apply(t, stamp(ns, "nonsense: {\n\tx: y\n"))
+	i.apply(t, stampDefinition(ns, "nonsense: {\n\tx: y\n"))
 	ts = i.until(t, ns, "main", condition(v1alpha1.ConditionValidated, metav1.ConditionFalse, v1alpha1.ReasonInvalidAction))
 	c = meta.FindStatusCondition(ts.Status.Conditions, v1alpha1.ConditionValidated)
 	if !strings.Contains(c.Message, "Definition "+ns+"/trigger-action-stamp:") {
 		t.Errorf("message %q does not name the Definition", c.Message)
 	}
-	i.stamped(t, ns, "still", "own x still")
+	i.expectStamp(t, ns, "still", "own x still")
 	pod.Kill()
-	i.stamped(t, ns, "killed", "own x killed")
+	i.expectStamp(t, ns, "killed", "own x killed")
 
-	i.apply(t, stamp(ns, stamping("fixed")))
-	i.stampedAfter(t, ns, "fixed x")
-	i.delete(t, stamp(ns, "x: 1"))
-	i.stampedAfter(t, ns, "system x")
+	i.apply(t, stampDefinition(ns, stampTemplate("fixed")))
+	i.waitForStamp(t, ns, "fixed x")
+	i.delete(t, stampDefinition(ns, "x: 1"))
+	i.waitForStamp(t, ns, "system x")
 	i.ready(t, ns, "main")
 	if now := i.singlePod(t, ns); now != pod || pod.Starts() != 2 {
 		t.Errorf("pod %s, started %d times; want %s, twice", now.Name, now.Starts(), pod.Name)
 	}
 }
 
-// workerTemplate: users set what the template's parameter has, and nothing else;
-// only templates of system namespaces count; what they make of names, namespace
-// and account does not.
+// workerTemplate tests worker templates: users can set the template's parameters only,
+// templates are read from system namespaces only, and cannot change the name, the
+// namespace and the account of the Deployment.
 func workerTemplate(t *testing.T, i *installation) {
 	ns := i.Namespace(t)
 	const template = `
@@ -177,7 +177,7 @@ spec:
 	}
 }
 
-// workerImage is the image that the controller is told to give workers.
+// workerImage returns the controller's --worker-image.
 func (i *installation) workerImage(t *testing.T) string {
 	t.Helper()
 	d := &appsv1.Deployment{}
@@ -193,8 +193,8 @@ func (i *installation) workerImage(t *testing.T) string {
 	return ""
 }
 
-// invalidTrigger: what is wrong is said at once, with its place; what is right
-// works.
+// invalidTrigger tests that all problems are reported with their paths, and that valid
+// triggers run.
 func invalidTrigger(t *testing.T, i *installation) {
 	ns := i.Namespace(t)
 	i.application(t, ns, "web")
@@ -227,9 +227,9 @@ func invalidTrigger(t *testing.T, i *installation) {
 	i.bumped(t, ns, "web", "2")
 }
 
-// bomb: CUE that exhausts memory, or never ends, is rejected, and does not affect
-// else: neither the controller, nor the worker, nor its other triggers.
-func bomb(t *testing.T, i *installation) {
+// resourceLimits tests that CUE that exceeds the limits is rejected, and affects neither
+// the controller, nor the worker, nor other triggers.
+func resourceLimits(t *testing.T, i *installation) {
 	ns := i.Namespace(t)
 	i.application(t, ns, "web")
 	i.edit(t, ns, "web", "0")
@@ -261,9 +261,9 @@ func bomb(t *testing.T, i *installation) {
 	}
 }
 
-// refusedAtOnce: what the API server itself can tell is refused by it; manifests
-// of the original kube-trigger are not.
-func refusedAtOnce(t *testing.T, i *installation) {
+// schemaValidation tests that the API server rejects invalid objects by their schema, and
+// accepts manifests of the original kube-trigger.
+func schemaValidation(t *testing.T, i *installation) {
 	ns := i.Namespace(t)
 	trigger := "    - {name: bump, source: {type: a}, action: {type: b}}\n"
 	for what, text := range map[string]string{
@@ -273,7 +273,7 @@ func refusedAtOnce(t *testing.T, i *installation) {
 		"spec.triggers[1].name: Too long":                    bump(ns, "main", "    - {name: "+strings.Repeat("a", 64)+", source: {type: a}, action: {type: b}}\n"),
 	} {
 		if err := cluster.Apply(t.Context(), i.admin, text); err == nil || !strings.Contains(err.Error(), what) {
-			t.Errorf("%v, want that it is refused because %s", err, what)
+			t.Errorf("got %v, want an error with %q", err, what)
 		}
 	}
 	i.apply(t, fmt.Sprintf(`

@@ -18,33 +18,32 @@ package e2e
 
 import "testing"
 
-// TestInstalled runs everything in one cluster, where each test has namespaces
-// of its own.
+// TestInstalled runs all tests in one cluster, each in its own namespaces.
 func TestInstalled(t *testing.T) {
 	i := install(t)
-	t.Run("Apart", func(t *testing.T) {
+	t.Run("Parallel", func(t *testing.T) {
 		for name, test := range map[string]func(*testing.T, *installation){
-			"Bomb":                      bomb,
-			"Canary":                    canary,
-			"ConfigMapBumpsApplication": configMapBumpsApplication,
-			"Confined":                  confined,
-			"CustomAction":              customAction,
-			"EditUnderLoad":             editUnderLoad,
-			"Hook":                      hook,
-			"InvalidTrigger":            invalidTrigger,
-			"KindIsMissing":             kindIsMissing,
-			"NameConflict":              nameConflict,
-			"OtherAccount":              otherAccount,
-			"Policies":                  policies,
-			"RefusedAtOnce":             refusedAtOnce,
-			"Rights":                    rights,
-			"Takeover":                  takeover,
-			"Views":                     views,
-			"WebhookAway":               webhookAway,
-			"WebhookRefuses":            webhookRefuses,
-			"WebhookStandby":            webhookStandby,
-			"WebhookWarns":              webhookWarns,
-			"WorkerTemplate":            workerTemplate,
+			"BumpApplication":              bumpApplication,
+			"CustomAction":                 customAction,
+			"EditUnderLoad":                editUnderLoad,
+			"Failover":                     failover,
+			"ForeignServiceAccount":        foreignServiceAccount,
+			"InvalidTrigger":               invalidTrigger,
+			"Isolation":                    isolation,
+			"KindNotFound":                 kindNotFound,
+			"NameConflict":                 nameConflict,
+			"Policies":                     policies,
+			"ResourceLimits":               resourceLimits,
+			"Rights":                       rights,
+			"SchemaValidation":             schemaValidation,
+			"SecretRedaction":              secretRedaction,
+			"ValidatingWebhook":            validatingWebhook,
+			"ValidatingWebhookStandby":     validatingWebhookStandby,
+			"ValidatingWebhookUnavailable": validatingWebhookUnavailable,
+			"ValidatingWebhookWarnings":    validatingWebhookWarnings,
+			"VelaQLSource":                 velaqlSource,
+			"WebhookSource":                webhookSource,
+			"WorkerTemplate":               workerTemplate,
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()

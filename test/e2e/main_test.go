@@ -14,9 +14,9 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package e2e tests kube-trigger as it is installed in a cluster: the manifests
-// of addon/, a real control plane with RBAC, and the processes of the controller
-// and the workers with the tokens of their ServiceAccounts.
+// Package e2e tests an installation in a cluster: the manifests of addon/, a real control
+// plane with RBAC, and the processes of the controller and the workers with the tokens
+// of their ServiceAccounts.
 package e2e
 
 import (
@@ -44,7 +44,7 @@ import (
 	"github.com/kubevela/kube-trigger/test/pods"
 )
 
-// program is the path of kube-trigger, built once.
+// program builds kube-trigger, once, and returns its path.
 var program = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "kube-trigger-e2e-")
 	if err != nil {
@@ -55,7 +55,7 @@ var program = sync.OnceValues(func() (string, error) {
 	if info, ok := debug.ReadBuildInfo(); ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
 		args = append(args, "-race")
 	}
-	if out, err := exec.Command("go", append(args, "../../cmd/kube-trigger")...).CombinedOutput(); err != nil { //nolint:gosec // ours
+	if out, err := exec.Command("go", append(args, "../../cmd/kube-trigger")...).CombinedOutput(); err != nil { //nolint:gosec // own program
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}
 	return file, nil
@@ -64,7 +64,7 @@ var program = sync.OnceValues(func() (string, error) {
 func TestMain(m *testing.M) {
 	code := m.Run()
 	if file, err := program(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(file)) // a folder of its own
+		_ = os.RemoveAll(filepath.Dir(file))
 	}
 	os.Exit(code)
 }
@@ -75,12 +75,12 @@ type installation struct {
 	admin client.Client
 	node  *pods.Node
 
-	// asked and asksFor are of its webhook.
-	asked   sync.Once
-	asksFor [2]string
+	// webhookOnce registers the validating webhook, for webhookNamespaces.
+	webhookOnce       sync.Once
+	webhookNamespaces [2]string
 }
 
-// install installs kube-trigger in a cluster of the test's own.
+// install installs kube-trigger in a new cluster.
 func install(t *testing.T) *installation {
 	t.Helper()
 	i := prepare(t)
@@ -92,7 +92,7 @@ func install(t *testing.T) *installation {
 	return i
 }
 
-// prepare applies the manifests, and runs no pod.
+// prepare applies the manifests, without running pods.
 func prepare(t *testing.T) *installation {
 	t.Helper()
 	c := cluster.Start(t, cluster.Own(), cluster.WithControllerManager())
@@ -151,7 +151,7 @@ func (i *installation) ready(t *testing.T, namespace, name string) *v1alpha1.Tri
 	})
 }
 
-// until waits for something of a TriggerService.
+// until waits until check returns nil, and returns the TriggerService.
 func (i *installation) until(t *testing.T, namespace, name string, check func(*v1alpha1.TriggerService) error) *v1alpha1.TriggerService {
 	t.Helper()
 	var last *v1alpha1.TriggerService
@@ -166,7 +166,7 @@ func (i *installation) until(t *testing.T, namespace, name string, check func(*v
 	return last
 }
 
-// application makes an Application of version 1.
+// application creates an Application with version 1.
 func (i *installation) application(t *testing.T, namespace, name string) {
 	t.Helper()
 	i.apply(t, fmt.Sprintf(`
@@ -185,7 +185,7 @@ func (i *installation) version(ctx context.Context, namespace, name string) (str
 	return app.GetAnnotations()["app.oam.dev/publishVersion"], err
 }
 
-// bumped waits until an Application has a version.
+// bumped waits until an Application has the version.
 func (i *installation) bumped(t *testing.T, namespace, name, want string) {
 	t.Helper()
 	cluster.Eventually(t, "Application "+name, func(ctx context.Context) error {
@@ -197,7 +197,7 @@ func (i *installation) bumped(t *testing.T, namespace, name, want string) {
 	})
 }
 
-// edit changes a ConfigMap, or makes it.
+// edit creates or updates a ConfigMap.
 func (i *installation) edit(t *testing.T, namespace, name, value string) {
 	t.Helper()
 	if err := cluster.Apply(t.Context(), i.admin, configMap(namespace, name, value)); err != nil {
@@ -219,7 +219,7 @@ func (i *installation) singlePod(t *testing.T, namespace string) *pods.Pod {
 	return all[0]
 }
 
-// expectGone waits until there is no object of a kind in a namespace.
+// expectGone waits until a namespace has no objects of a kind.
 func (i *installation) expectGone(t *testing.T, namespace string, list client.ObjectList) {
 	t.Helper()
 	cluster.Eventually(t, fmt.Sprintf("%T", list), func(ctx context.Context) error {
@@ -237,7 +237,7 @@ func (i *installation) expectGone(t *testing.T, namespace string, list client.Ob
 			}
 		}
 		if len(names) > 0 {
-			return fmt.Errorf("still there: %s", strings.Join(names, ", "))
+			return fmt.Errorf("not deleted: %s", strings.Join(names, ", "))
 		}
 		return nil
 	})

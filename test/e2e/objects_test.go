@@ -37,12 +37,12 @@ import (
 	"github.com/kubevela/kube-trigger/test/pods"
 )
 
-// condition says whether a TriggerService has a condition.
+// condition returns a check of a condition of a TriggerService.
 func condition(kind string, status metav1.ConditionStatus, reason string) func(*v1alpha1.TriggerService) error {
 	return func(ts *v1alpha1.TriggerService) error {
 		c := meta.FindStatusCondition(ts.Status.Conditions, kind)
 		if c == nil || c.Status != status || c.Reason != reason || c.ObservedGeneration != ts.Generation {
-			return fmt.Errorf("want %s %s because %s, got %+v", kind, status, reason, ts.Status)
+			return fmt.Errorf("want condition %s=%s with reason %s, got %+v", kind, status, reason, ts.Status)
 		}
 		return nil
 	}
@@ -63,8 +63,8 @@ func (i *installation) expectValue(t *testing.T, namespace, name, key, want stri
 	})
 }
 
-// stampedAfter edits the ConfigMap "in" until the action makes want of it.
-func (i *installation) stampedAfter(t *testing.T, namespace, want string) {
+// waitForStamp edits the ConfigMap "in" until the action writes want.
+func (i *installation) waitForStamp(t *testing.T, namespace, want string) {
 	t.Helper()
 	n := 0
 	cluster.Eventually(t, "action "+want, func(ctx context.Context) error {
@@ -77,7 +77,7 @@ func (i *installation) stampedAfter(t *testing.T, namespace, want string) {
 			return err
 		}
 		if got := out.Data["stamp"]; !strings.HasPrefix(got, want) {
-			return fmt.Errorf("the action says %q", got)
+			return fmt.Errorf("got stamp %q", got)
 		}
 		return nil
 	})
@@ -95,8 +95,7 @@ func (i *installation) delete(t *testing.T, text string) {
 	}
 }
 
-// account makes a ServiceAccount with the rights of workers and those given, as
-// rules of a Role.
+// account creates a ServiceAccount with the rights of workers and additional rules.
 func (i *installation) account(t *testing.T, namespace, name, rules string) {
 	t.Helper()
 	i.apply(t, fmt.Sprintf(`
@@ -127,7 +126,7 @@ subjects: [{kind: ServiceAccount, name: %[2]s, namespace: %[1]s}]
 func (i *installation) activePod(t *testing.T, namespace string) *pods.Pod {
 	t.Helper()
 	var found *pods.Pod
-	cluster.Eventually(t, "a worker that works", func(ctx context.Context) error {
+	cluster.Eventually(t, "the active worker", func(ctx context.Context) error {
 		lease := &coordinationv1.Lease{}
 		if err := i.admin.Get(ctx, types.NamespacedName{Namespace: namespace, Name: "main-store"}, lease); err != nil {
 			return err

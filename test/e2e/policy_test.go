@@ -33,19 +33,19 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// server notes when it is called, and by how many at once. Calls of /slow take
-// a while, those of /hang as long as the caller waits.
+// server records the times and the concurrency of calls. Calls of /slow take 300 ms,
+// calls of /hang end with the client.
 type server struct {
 	*httptest.Server
-	mu     sync.Mutex
-	calls  map[string][]time.Time
-	now    map[string]int
-	atOnce map[string]int
+	mu            sync.Mutex
+	calls         map[string][]time.Time
+	active        map[string]int
+	maxConcurrent map[string]int
 }
 
 func serve(t *testing.T) *server {
 	t.Helper()
-	s := &server{calls: map[string][]time.Time{}, now: map[string]int{}, atOnce: map[string]int{}}
+	s := &server{calls: map[string][]time.Time{}, active: map[string]int{}, maxConcurrent: map[string]int{}}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.onStart(r.URL.Path)
 		defer s.onEnd(r.URL.Path)
@@ -74,31 +74,32 @@ func (s *server) onStart(path string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls[path] = append(s.calls[path], time.Now())
-	s.now[path]++
-	s.atOnce[path] = max(s.atOnce[path], s.now[path])
+	s.active[path]++
+	s.maxConcurrent[path] = max(s.maxConcurrent[path], s.active[path])
 }
 
 func (s *server) onEnd(path string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.now[path]--
+	s.active[path]--
 }
 
-func (s *server) seen(path string) (calls []time.Time, atOnce int) {
+// recorded returns the times of the calls, and the maximum number of concurrent ones.
+func (s *server) recorded(path string) (calls []time.Time, maxConcurrent int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]time.Time{}, s.calls[path]...), s.atOnce[path]
+	return append([]time.Time{}, s.calls[path]...), s.maxConcurrent[path]
 }
 
-// policies: each policy that a trigger can have works on a TriggerService.
+// policies tests all policies of triggers.
 func policies(t *testing.T, i *installation) {
 	ns, s := i.Namespace(t), serve(t)
-	i.apply(t, strings.Replace(stamp(ns, fmt.Sprintf(`
+	i.apply(t, strings.Replace(stampDefinition(ns, fmt.Sprintf(`
 import "vela/http"
 call: http.#HTTPDo & {$params: {method: "GET", url: "%s/" + parameter.path}}
 parameter: path: string
 `, s.URL)), "trigger-action-stamp", "trigger-action-call", 1))
-	i.apply(t, strings.Replace(stamp(ns, `
+	i.apply(t, strings.Replace(stampDefinition(ns, `
 import "vela/http"
 call: http.#HTTPDo & {$params: {method: "GET", url: "http://127.0.0.1:1/"}}
 `), "trigger-action-stamp", "trigger-action-fail", 1))
@@ -125,9 +126,9 @@ call: http.#HTTPDo & {$params: {method: "GET", url: "http://127.0.0.1:1/"}}
 		i.edit(t, ns, fmt.Sprintf("limited-%d", n), "0")
 		i.edit(t, ns, fmt.Sprintf("concurrent-%d", n), "0")
 	}
-	// The platform lets these workers call this machine.
+	// These workers are allowed to call the loopback address.
 	template := strings.Replace(workload.Default(), `"run",`, `"run", "--allow-address=127.0.0.1",`, 1)
-	i.apply(t, strings.NewReplacer("trigger-action-stamp", "trigger-worker-local", "type: trigger-action", "type: trigger-worker").Replace(stamp("vela-system", template)))
+	i.apply(t, strings.NewReplacer("trigger-action-stamp", "trigger-worker-local", "type: trigger-action", "type: trigger-worker").Replace(stampDefinition("vela-system", template)))
 	service := bump(ns, "main", triggers.String()+"  worker: {template: local}")
 	i.apply(t, service)
 	i.ready(t, ns, "main")
@@ -145,7 +146,7 @@ call: http.#HTTPDo & {$params: {method: "GET", url: "http://127.0.0.1:1/"}}
 	i.apply(t, fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata: {namespace: %s, name: changes, labels: {a: b}}\ndata: {key: \"0\"}", ns))
 	i.edit(t, ns, "changes", "1")
 
-	of := func(ts *v1alpha1.TriggerService) map[string]v1alpha1.TriggerStatus {
+	byName := func(ts *v1alpha1.TriggerService) map[string]v1alpha1.TriggerStatus {
 		all := map[string]v1alpha1.TriggerStatus{}
 		for _, s := range ts.Status.Triggers {
 			all[s.Name] = s
@@ -153,10 +154,10 @@ call: http.#HTTPDo & {$params: {method: "GET", url: "http://127.0.0.1:1/"}}
 		return all
 	}
 	ts := i.until(t, ns, "main", func(ts *v1alpha1.TriggerService) error {
-		all := of(ts)
-		for name, acted := range map[string]int64{"debounced": 1, "limited": 6, "concurrent": 6, "changes": 1} {
-			if all[name].Succeeded != acted {
-				return fmt.Errorf("%s acted %d times, want %d: %+v", name, all[name].Succeeded, acted, all)
+		all := byName(ts)
+		for name, succeeded := range map[string]int64{"debounced": 1, "limited": 6, "concurrent": 6, "changes": 1} {
+			if all[name].Succeeded != succeeded {
+				return fmt.Errorf("%s: %d actions succeeded, want %d: %+v", name, all[name].Succeeded, succeeded, all)
 			}
 		}
 		if all["timed"].DeadLetters != 1 || all["retried"].DeadLetters != 1 {
@@ -164,7 +165,7 @@ call: http.#HTTPDo & {$params: {method: "GET", url: "http://127.0.0.1:1/"}}
 		}
 		return nil
 	})
-	all := of(ts)
+	all := byName(ts)
 	if got := all["timed"]; got.Failed != 1 || !strings.Contains(got.LastError, "timed out after 300ms") {
 		t.Errorf("timeout: %+v", got)
 	}
@@ -174,11 +175,11 @@ call: http.#HTTPDo & {$params: {method: "GET", url: "http://127.0.0.1:1/"}}
 	if got := all["suspended"]; got.State != v1alpha1.TriggerSuspended || got.Succeeded+got.Failed != 0 {
 		t.Errorf("suspend: %+v", got)
 	}
-	if calls, _ := s.seen("/limited"); len(calls) != 6 || calls[5].Sub(calls[0]) < 1900*time.Millisecond {
-		t.Errorf("rateLimit: called at %v, want 2 a second", calls)
+	if calls, _ := s.recorded("/limited"); len(calls) != 6 || calls[5].Sub(calls[0]) < 1900*time.Millisecond {
+		t.Errorf("rateLimit: called at %v, want 2 per second", calls)
 	}
-	if _, atOnce := s.seen("/slow"); atOnce != 2 {
-		t.Errorf("concurrency: %d calls at once, want 2", atOnce)
+	if _, n := s.recorded("/slow"); n != 2 {
+		t.Errorf("concurrency: %d concurrent calls, want 2", n)
 	}
 
 	cluster.Eventually(t, "Kubernetes events", func(ctx context.Context) error {
@@ -197,8 +198,8 @@ call: http.#HTTPDo & {$params: {method: "GET", url: "http://127.0.0.1:1/"}}
 	i.apply(t, strings.Replace(service, "suspend: true", "suspend: false", 1))
 	i.ready(t, ns, "main")
 	i.edit(t, ns, "suspended", "2")
-	cluster.Eventually(t, "the trigger that was suspended", func(context.Context) error {
-		if calls, _ := s.seen("/suspended"); len(calls) != 1 {
+	cluster.Eventually(t, "the resumed trigger", func(context.Context) error {
+		if calls, _ := s.recorded("/suspended"); len(calls) != 1 {
 			return fmt.Errorf("called %d times, want once", len(calls))
 		}
 		return nil

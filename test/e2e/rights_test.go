@@ -32,13 +32,13 @@ import (
 
 var update = flag.Bool("update", false, "write golden files")
 
-// rightsOf lists what a ServiceAccount may do in a namespace, as `kubectl auth
-// can-i --list` does, one right a line.
+// rightsOf lists the rights of a ServiceAccount in a namespace, one per line, as
+// `kubectl auth can-i --list` does.
 func (i *installation) rightsOf(t *testing.T, account, namespace string) []string {
 	t.Helper()
-	of, _, _ := strings.Cut(account, "/")
+	accountNamespace, _, _ := strings.Cut(account, "/")
 	user := "system:serviceaccount:" + strings.Replace(account, "/", ":", 1)
-	client, err := kubernetes.NewForConfig(i.User(user, "system:serviceaccounts", "system:serviceaccounts:"+of, "system:authenticated"))
+	client, err := kubernetes.NewForConfig(i.User(user, "system:serviceaccounts", "system:serviceaccounts:"+accountNamespace, "system:authenticated"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func (i *installation) rightsOf(t *testing.T, account, namespace string) []strin
 		t.Fatal(err)
 	}
 	if review.Status.Incomplete {
-		t.Fatalf("the API server does not know all rights of %s", user)
+		t.Fatalf("the API server returned an incomplete list of the rights of %s", user)
 	}
 	var all []string
 	for _, r := range review.Status.ResourceRules {
@@ -72,22 +72,22 @@ func (i *installation) rightsOf(t *testing.T, account, namespace string) []strin
 	return slices.Compact(all)
 }
 
-// rights holds what every ServiceAccount that is shipped may do, beyond what
-// every other one may, against a golden file; and what must never be in it.
+// rights compares the rights of the installed ServiceAccounts, without those of every
+// ServiceAccount, with a golden file, and checks that none of them is dangerous.
 func rights(t *testing.T, i *installation) {
 	ns, other := i.Namespace(t), i.Namespace(t)
 	i.apply(t, bump(ns, "main", ""))
 	i.ready(t, ns, "main")
 	var b strings.Builder
-	for _, c := range []struct{ account, in, title string }{
+	for _, c := range []struct{ account, namespace, title string }{
 		{"vela-system/kube-trigger-controller", "vela-system", "the controller, in vela-system"},
 		{"vela-system/kube-trigger-controller", ns, "the controller, in any other namespace"},
 		{ns + "/kube-trigger", ns, "a worker, in its namespace"},
 		{ns + "/kube-trigger", other, "a worker, in any other namespace"},
 	} {
-		anyone := i.rightsOf(t, other+"/anyone", c.in)
+		anyone := i.rightsOf(t, other+"/anyone", c.namespace)
 		fmt.Fprintf(&b, "# %s\n", c.title)
-		for _, right := range i.rightsOf(t, c.account, c.in) {
+		for _, right := range i.rightsOf(t, c.account, c.namespace) {
 			if slices.Contains(anyone, right) {
 				continue
 			}
@@ -103,9 +103,9 @@ func rights(t *testing.T, i *installation) {
 				t.Errorf("%s: Secrets: %s", c.title, right)
 			case strings.Contains(resource, "rbac.authorization.k8s.io") && writes &&
 				!(names == "kube-trigger" || names == "kube-trigger-worker" && strings.HasSuffix(verbs, "[bind get")):
-				t.Errorf("%s: writes rights: %s", c.title, right)
+				t.Errorf("%s: changes rights: %s", c.title, right)
 			case strings.Contains(verbs, "impersonate"), strings.Contains(verbs, "escalate"), resource == "serviceaccounts/token":
-				t.Errorf("%s: becomes somebody else: %s", c.title, right)
+				t.Errorf("%s: acts as another account: %s", c.title, right)
 			}
 		}
 		fmt.Fprintln(&b)
@@ -121,6 +121,6 @@ func rights(t *testing.T, i *installation) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(want), b.String()); diff != "" {
-		t.Errorf("rights (-%s +now; -update writes them):\n%s", file, diff)
+		t.Errorf("rights (-%s +got; -update rewrites the file):\n%s", file, diff)
 	}
 }

@@ -31,10 +31,10 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-var upgrades = flag.Int("upgrades", 2, "how often the controller and the workers are upgraded under load")
+var upgrades = flag.Int("upgrades", 2, "number of upgrades of the controller and the workers under load")
 
-// upgrade rolls out the controller and the workers, two of them, again and again
-// while ConfigMaps are edited, and loses nothing.
+// upgrade tests that rollouts of the controller and of two workers lose no event under
+// load.
 func upgrade(t *testing.T, i *installation) {
 	ns := i.Namespace(t)
 	worker := func(n int) string {
@@ -53,7 +53,7 @@ func upgrade(t *testing.T, i *installation) {
 	loaded := start(make(chan error, 1), func() error {
 		for ctx.Err() == nil {
 			for n := range objects {
-				// A round is made as a whole, whenever it is stopped.
+				// Rounds are completed.
 				if err := cluster.Apply(t.Context(), i.admin, configMap(ns, fmt.Sprintf("web-%d", n), strconv.Itoa(rounds))); err != nil {
 					return err
 				}
@@ -70,8 +70,8 @@ func upgrade(t *testing.T, i *installation) {
 		if err := i.admin.Patch(t.Context(), controller, client.RawPatch(types.StrategicMergePatchType, []byte(patch))); err != nil {
 			t.Fatal(err)
 		}
-		i.rolledOut(t, "vela-system", "kube-trigger-controller", func(*appsv1.Deployment) bool { return true })
-		i.rolledOut(t, ns, "kube-trigger-main", func(d *appsv1.Deployment) bool {
+		i.waitForRollout(t, "vela-system", "kube-trigger-controller", func(*appsv1.Deployment) bool { return true })
+		i.waitForRollout(t, ns, "kube-trigger-main", func(d *appsv1.Deployment) bool {
 			for _, a := range d.Spec.Template.Spec.Containers[0].Args {
 				if a == fmt.Sprintf("--queue-size=%d", 1001+n) {
 					return true
@@ -84,19 +84,19 @@ func upgrade(t *testing.T, i *installation) {
 	if err := <-loaded; err != nil {
 		t.Fatal(err)
 	}
-	more := i.allBumped(t, ns, rounds)
+	repeated := i.waitForBumps(t, ns, rounds)
 	i.until(t, ns, "main", func(ts *v1alpha1.TriggerService) error {
 		if ts.Status.ReadyTriggers != "1/1" {
 			return fmt.Errorf("status %+v", ts.Status)
 		}
 		return nil
 	})
-	t.Logf("%d upgrades of controller and workers; of %d events 0 were lost, %d were acted on twice", *upgrades, rounds*objects, more)
+	t.Logf("%d upgrades of controller and workers; of %d events 0 were lost, %d actions were repeated", *upgrades, rounds*objects, repeated)
 }
 
-// rolledOut waits until a Deployment is as wanted, and all of its pods are; of
-// workers, one is ready.
-func (i *installation) rolledOut(t *testing.T, namespace, name string, wanted func(*appsv1.Deployment) bool) {
+// waitForRollout waits until updated returns true for a Deployment and its rollout is
+// complete. One pod must be ready.
+func (i *installation) waitForRollout(t *testing.T, namespace, name string, updated func(*appsv1.Deployment) bool) {
 	t.Helper()
 	cluster.Eventually(t, "Deployment "+name, func(ctx context.Context) error {
 		d := &appsv1.Deployment{}
@@ -104,7 +104,7 @@ func (i *installation) rolledOut(t *testing.T, namespace, name string, wanted fu
 			return err
 		}
 		s := d.Status
-		if !wanted(d) || s.ObservedGeneration != d.Generation || s.UpdatedReplicas != *d.Spec.Replicas || s.Replicas != s.UpdatedReplicas || s.ReadyReplicas < 1 {
+		if !updated(d) || s.ObservedGeneration != d.Generation || s.UpdatedReplicas != *d.Spec.Replicas || s.Replicas != s.UpdatedReplicas || s.ReadyReplicas < 1 {
 			return fmt.Errorf("generation %d, status %+v", d.Generation, s)
 		}
 		return nil

@@ -25,11 +25,11 @@ import (
 	"path/filepath"
 )
 
-// program is what is built.
+// program is the package of the program.
 const program = "github.com/oam-dev/cluster-gateway/cmd/apiserver"
 
-// build builds cluster-gateway, in the version that test/kubevela pins, unless it is in
-// the cache, and returns the program's path.
+// build builds the cluster-gateway that test/kubevela pins, unless it is cached, and
+// returns its path.
 func build(ctx context.Context) (string, error) {
 	pin, err := pinned()
 	if err != nil {
@@ -49,7 +49,7 @@ func build(ctx context.Context) (string, error) {
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
-	// The rename is atomic, also if two processes build at once.
+	// The rename is atomic, even if two processes build concurrently.
 	fresh := fmt.Sprintf("%s.%d", path, os.Getpid())
 	cmd = exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", fresh, program)
 	cmd.Dir, cmd.Env = pin, append(os.Environ(), "GOWORK=off", "CGO_ENABLED=0")
@@ -59,7 +59,7 @@ func build(ctx context.Context) (string, error) {
 	return path, os.Rename(fresh, path)
 }
 
-// pinned returns test/kubevela of the clone that the working directory is in.
+// pinned returns test/kubevela in the clone that contains the working directory.
 func pinned() (string, error) {
 	wd, err := os.Getwd()
 	if err != nil {

@@ -14,11 +14,11 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package gateway gives tests a real cluster-gateway: a process that the API server of
-// a hub asks as one of its aggregated APIs. It ends with the test.
+// Package gateway runs cluster-gateway for tests, as an aggregated API of a hub's API
+// server.
 //
-// The API server decides who may use it. The gateway itself trusts the API server, as
-// it is started for debugging: test control planes have no certificate for it.
+// The API server authorizes requests. The gateway does not authenticate the API server:
+// it runs in debug mode, because test control planes have no certificate for it.
 package gateway
 
 import (
@@ -38,7 +38,7 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// manifests make the API known. An ExternalName is where the API server connects to.
+// manifests register the API. The API server connects to the Service's ExternalName.
 const manifests = `
 apiVersion: v1
 kind: Service
@@ -57,8 +57,8 @@ spec:
   service: {name: gateway-service, namespace: vela-system, port: %d}
 `
 
-// Start installs cluster-gateway on hub, which has the namespace vela-system, and returns
-// when hub serves its API.
+// Start installs cluster-gateway in hub, and waits until hub serves its API. The
+// namespace vela-system must exist. It ends with the test.
 func Start(t testing.TB, hub *cluster.Cluster) {
 	t.Helper()
 	path, err := build(t.Context())
@@ -67,7 +67,7 @@ func Start(t testing.TB, hub *cluster.Cluster) {
 	}
 	port := reserve(t)
 	var log bytes.Buffer
-	cmd := exec.Command(path, "--standalone-debug-mode", "--bind-address=127.0.0.1", "--permit-port-sharing", //nolint:noctx // it ends with the test
+	cmd := exec.Command(path, "--standalone-debug-mode", "--bind-address=127.0.0.1", "--permit-port-sharing", //nolint:noctx // killed by t.Cleanup
 		"--secure-port="+strconv.Itoa(port), "--cert-dir="+t.TempDir(), "--kubeconfig="+hub.Kubeconfig,
 		"--feature-gates=APIPriorityAndFairness=false")
 	cmd.Stdout, cmd.Stderr = &log, &log
@@ -78,7 +78,7 @@ func Start(t testing.TB, hub *cluster.Cluster) {
 	}
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
-		_ = cmd.Wait() // it was killed
+		_ = cmd.Wait() // an error: it was killed
 		if t.Failed() {
 			t.Logf("cluster-gateway:\n%s", log.String())
 		}
@@ -90,19 +90,19 @@ func Start(t testing.TB, hub *cluster.Cluster) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	known, err := discovery.NewDiscoveryClientForConfig(hub.Config)
+	discoveryClient, err := discovery.NewDiscoveryClientForConfig(hub.Config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	group := schema.GroupVersion{Group: "cluster.core.oam.dev", Version: "v1alpha1"}
 	cluster.Eventually(t, "the API of cluster-gateway", func(context.Context) error {
-		_, err := known.ServerResourcesForGroupVersion(group.String())
+		_, err := discoveryClient.ServerResourcesForGroupVersion(group.String())
 		return err
 	})
 }
 
-// reserve returns a port of 127.0.0.1 that no other process gets: it is bound, but not
-// listened on, and may be shared.
+// reserve binds a port of 127.0.0.1 without listening, so that no other process gets it,
+// and returns it. It may be shared with SO_REUSEPORT.
 func reserve(t testing.TB) int {
 	t.Helper()
 	socket, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)

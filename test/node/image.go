@@ -33,10 +33,10 @@ import (
 	"testing"
 )
 
-// socket is where containerd serves, for who is in the machine's files.
+// socket is the path of containerd's socket in the machine's files.
 const socket = "host/run/containerd/containerd.sock"
 
-// Import gives the node an image, from an archive in the format of docker save.
+// Import imports an image from an archive in the format of docker save.
 func (n *Node) Import(t testing.TB, archive string) {
 	t.Helper()
 	n.ctr(t, "images", "import", archive)
@@ -45,14 +45,13 @@ func (n *Node) Import(t testing.TB, archive string) {
 func (n *Node) ctr(t testing.TB, args ...string) {
 	t.Helper()
 	args = append([]string{"--address", n.path(socket), "--namespace", "k8s.io"}, args...)
-	if out, err := exec.CommandContext(t.Context(), "ctr", args...).CombinedOutput(); err != nil { //nolint:gosec // ours
+	if out, err := exec.CommandContext(t.Context(), "ctr", args...).CombinedOutput(); err != nil { //nolint:gosec // own program
 		t.Fatalf("ctr %v: %v\n%s", args, err, out)
 	}
 }
 
-// Image makes kube-trigger's image as users do, gives it to the node under this
-// name, and returns how large it is in bytes. The machine's own images stay as
-// they are.
+// Image builds kube-trigger's image with the Dockerfile, imports it with this name, and
+// returns its size in bytes. It does not change the machine's images.
 func (n *Node) Image(t testing.TB, name string) int64 {
 	t.Helper()
 	work := t.TempDir()
@@ -66,7 +65,7 @@ func (n *Node) Image(t testing.TB, name string) int64 {
 		{"make", "-C", "../..", "image", "IMAGE=" + name},
 		{"buildah", "push", name, "docker-archive:" + archive + ":" + name},
 	} {
-		cmd := exec.CommandContext(t.Context(), args[0], args[1:]...) //nolint:gosec // ours
+		cmd := exec.CommandContext(t.Context(), args[0], args[1:]...) //nolint:gosec // own program
 		cmd.Env = append(os.Environ(), "CONTAINERS_STORAGE_CONF="+storage)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("%v: %v\n%s", args, err, out)
@@ -80,11 +79,11 @@ func (n *Node) Image(t testing.TB, name string) int64 {
 	return info.Size()
 }
 
-// waiting makes the image Waiting, and returns its archive.
-func (n *Node) waiting(t testing.TB) string {
+// buildWaiting builds the image Waiting, and returns the path of its archive.
+func (n *Node) buildWaiting(t testing.TB) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "waiting")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", program, "github.com/kubevela/kube-trigger/test/node/waiting") //nolint:gosec // ours
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", program, "github.com/kubevela/kube-trigger/test/node/waiting") //nolint:gosec // own program
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
@@ -100,7 +99,7 @@ func (n *Node) waiting(t testing.TB) string {
 	return archive
 }
 
-// writeImage writes an image of one program.
+// writeImage writes an archive of an image with one program.
 func writeImage(archive, name string, program []byte) error {
 	layer, err := tarOf(file{"program", program})
 	if err != nil {

@@ -34,8 +34,8 @@ import (
 	"github.com/kubevela/kube-trigger/test/vela"
 )
 
-// keeping is a TriggerService that keeps every value which the ConfigMaps "in-…"
-// ever had, as a key of the ConfigMap "kept", and the action that does it.
+// keeping is a TriggerService and its action, which add each value of the ConfigMaps
+// "in-…" as a key of the ConfigMap "kept".
 const keeping = `
 apiVersion: core.oam.dev/v1alpha1
 kind: Definition
@@ -65,10 +65,10 @@ spec:
       action: {type: keep}
 `
 
-// killed: the worker's container is killed, then the controller's, then the
-// worker's pod, while ConfigMaps are edited all the time. Nothing is lost, and
-// what was asked of the controller meanwhile is done.
-func killed(t *testing.T, b env) {
+// killPods kills the containers of the worker and the controller and the worker's pod
+// while ConfigMaps are edited. No event is lost, and changes for the controller are
+// applied.
+func killPods(t *testing.T, b env) {
 	ns, late := b.Namespace(t), b.Namespace(t)
 	b.Apply(t, fmt.Sprintf(keeping, ns))
 	worker := b.pod(t, ns, "worker")
@@ -81,18 +81,18 @@ func killed(t *testing.T, b env) {
 	go func() { edits <- b.edit(ctx, ns, math.MaxInt) }()
 
 	b.node.Kill(t, worker)
-	b.startedPod(t, ns, part("worker"), 1)
+	b.restartedPod(t, ns, componentLabels("worker"), 1)
 
 	controller := b.pod(t, vela.Namespace, "controller")
 	b.node.Kill(t, controller)
 	b.Apply(t, fmt.Sprintf(keeping, late))
 	b.pod(t, late, "worker")
-	b.startedPod(t, vela.Namespace, part("controller"), 1)
+	b.restartedPod(t, vela.Namespace, componentLabels("controller"), 1)
 
 	if err := b.Client.Delete(t.Context(), worker, &client.DeleteOptions{GracePeriodSeconds: ptr.To[int64](0)}); err != nil {
 		t.Fatal(err)
 	}
-	b.singlePod(t, ns, part("worker"), func(pod *corev1.Pod) bool { return pod.UID != worker.UID })
+	b.singlePod(t, ns, componentLabels("worker"), func(pod *corev1.Pod) bool { return pod.UID != worker.UID })
 	stop()
 	made := <-edits
 	if made.err != nil {
@@ -102,20 +102,20 @@ func killed(t *testing.T, b env) {
 	t.Logf("of %d edits none was lost", len(made.values))
 }
 
-// editResult is what edit did.
+// editResult is the result of edit.
 type editResult struct {
 	values []string
 	err    error
 }
 
-// edit gives ConfigMaps new values, so many or until ctx ends.
-func (b env) edit(ctx context.Context, namespace string, most int) editResult {
+// edit sets new values of ConfigMaps until it has set limit values or ctx ends.
+func (b env) edit(ctx context.Context, namespace string, limit int) editResult {
 	const objects, every = 10, 50 * time.Millisecond
 	var done editResult
-	for n := range most {
+	for n := range limit {
 		value := fmt.Sprintf("v%d", n)
 		text := fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata: {namespace: %s, name: in-%d}\ndata: {value: %s}", namespace, n%objects, value)
-		// What was begun is ended, so that it is known.
+		// A started write is completed, so that its result is known.
 		if done.err = cluster.Apply(context.WithoutCancel(ctx), b.Client, text); done.err != nil {
 			return done
 		}
@@ -129,10 +129,10 @@ func (b env) edit(ctx context.Context, namespace string, most int) editResult {
 	return done
 }
 
-// expectKept waits until all values are kept.
+// expectKept waits until the ConfigMap "kept" has all values.
 func (b env) expectKept(t *testing.T, namespace string, values []string) {
 	t.Helper()
-	cluster.Eventually(t, "all values are kept", func(ctx context.Context) error {
+	cluster.Eventually(t, "all values", func(ctx context.Context) error {
 		cm := &corev1.ConfigMap{}
 		if err := b.Client.Get(ctx, types.NamespacedName{Namespace: namespace, Name: "kept"}, cm); err != nil {
 			return err
@@ -144,7 +144,7 @@ func (b env) expectKept(t *testing.T, namespace string, values []string) {
 			}
 		}
 		if len(missing) > 0 {
-			return fmt.Errorf("of %d values %d are missing: %v", len(values), len(missing), missing)
+			return fmt.Errorf("%[2]d of %[1]d values are missing: %[3]v", len(values), len(missing), missing)
 		}
 		return nil
 	})

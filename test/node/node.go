@@ -16,13 +16,12 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package node gives tests a real node: kubelet and containerd run the pods of a
-// cluster of test/cluster, and kube-scheduler gives them to it.
+// Package node runs a node for tests: kubelet and containerd run the pods of a cluster of
+// test/cluster, and kube-scheduler schedules them.
 //
-// The node has processes, mounts and a network of its own, in which pods reach
-// the API server and each other, and nothing else. They end with the test
-// process, however that ends, and leave nothing behind. It takes root and Linux,
-// and programs that Require names.
+// The node has its own process, mount and network namespaces. Its pods reach the API
+// server and each other, and nothing else. The node ends with the test process and
+// leaves no files behind. It requires Linux, root and the programs that Require checks.
 package node
 
 import (
@@ -44,14 +43,13 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// Waiting is an image that every node has, whose container waits until it is
-// told to end.
+// Waiting is an image that every node has. Its container waits for SIGTERM.
 const Waiting = "localhost/kube-trigger/waiting:test"
 
-// apiServer is where pods reach the API server: at the first address of Services.
+// apiServer is the address of the API server for pods: the first address of Services.
 const apiServer = "10.96.0.1:443"
 
-// machine is what the node's programs read, and the scripts that run them.
+// machine has the configuration of the node's programs and the scripts that run them.
 //
 //go:embed machine
 var machine embed.FS
@@ -61,7 +59,7 @@ type Node struct {
 	dir string
 }
 
-// Require skips the test with the reason if a node cannot run on this machine.
+// Require skips the test if a node cannot run on this machine.
 func Require(t testing.TB) {
 	t.Helper()
 	var missing []string
@@ -81,8 +79,7 @@ func Require(t testing.TB) {
 	}
 }
 
-// Start runs a node of c until the test ends. Pods are started from when it
-// returns. c has a controller manager.
+// Start runs a node of c until the test ends. c must have a controller manager.
 func Start(t testing.TB, c *cluster.Cluster) *Node {
 	t.Helper()
 	Require(t)
@@ -90,7 +87,7 @@ func Start(t testing.TB, c *cluster.Cluster) *Node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Not the test's own, whose name may be too long for sockets.
+	// The path of t.TempDir may be too long for sockets.
 	dir, err := os.MkdirTemp("", "kube-trigger-node-") //nolint:usetesting // see above
 	if err != nil {
 		t.Fatal(err)
@@ -99,7 +96,7 @@ func Start(t testing.TB, c *cluster.Cluster) *Node {
 	if err := errors.Join(n.unpack(), n.kubeconfig(c)); err != nil {
 		t.Fatal(errors.Join(err, os.RemoveAll(dir)))
 	}
-	waiting := n.waiting(t)
+	waiting := n.buildWaiting(t)
 	n.run(t, c, scheduler, kubelet)
 	n.Import(t, waiting)
 	return n
@@ -115,7 +112,7 @@ func (n *Node) unpack() error {
 	return os.CopyFS(n.dir, files)
 }
 
-// kubeconfig has all rights, from within the node's network.
+// kubeconfig writes an administrator's kubeconfig for the node's network.
 func (n *Node) kubeconfig(c *cluster.Cluster) error {
 	config, err := clientcmd.LoadFromFile(c.Kubeconfig)
 	if err != nil {
@@ -127,11 +124,11 @@ func (n *Node) kubeconfig(c *cluster.Cluster) error {
 	return clientcmd.WriteToFile(*config, n.path("kubeconfig"))
 }
 
-// run runs the node until the test ends, and returns when containerd serves.
+// run runs the node until the test ends, and waits until containerd serves.
 func (n *Node) run(t testing.TB, c *cluster.Cluster, scheduler, kubelet string) {
 	t.Helper()
-	cmd := exec.Command("sh", n.path("run.sh"), n.dir, filepath.Base(n.dir), scheduler, kubelet) //nolint:gosec,noctx // ours; it ends with its stdin
-	// Ctrl-C is for the test, with which it ends, too.
+	cmd := exec.Command("sh", n.path("run.sh"), n.dir, filepath.Base(n.dir), scheduler, kubelet) //nolint:gosec,noctx // own program, which ends with its stdin
+	// Ctrl-C ends the test, which ends the node.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Stderr = os.Stderr
 	stdin, inErr := cmd.StdinPipe()
@@ -146,22 +143,22 @@ func (n *Node) run(t testing.TB, c *cluster.Cluster, scheduler, kubelet string) 
 			t.Errorf("end node: %v", err)
 		}
 	})
-	said := bufio.NewReader(stdout)
+	output := bufio.NewReader(stdout)
 	var pid int
-	if _, err := fmt.Fscanln(said, &pid); err != nil {
+	if _, err := fmt.Fscanln(output, &pid); err != nil {
 		t.Fatalf("start node: %v", err)
 	}
-	n.expect(t, said, "network")
+	n.expect(t, output, "network")
 	relay(t, pid, strings.TrimPrefix(c.Config.Host, "https://"))
-	n.expect(t, said, "containerd")
+	n.expect(t, output, "containerd")
 }
 
-// expect reads a line of what the scripts say.
-func (n *Node) expect(t testing.TB, said *bufio.Reader, want string) {
+// expect reads one line of output of the scripts.
+func (n *Node) expect(t testing.TB, output *bufio.Reader, want string) {
 	t.Helper()
-	line, err := said.ReadString('\n')
+	line, err := output.ReadString('\n')
 	if errors.Is(err, io.EOF) {
-		err = errors.New("it ended")
+		err = errors.New("the script ended")
 	}
 	if got := strings.TrimSpace(line); err != nil || got != want {
 		t.Fatalf("start node: %v, %q; want %q", err, got, want)

@@ -32,72 +32,72 @@ import (
 	"github.com/kubevela/kube-trigger/test/vela"
 )
 
-// image is kube-trigger's, by a name that no registry has.
+// image is the name of kube-trigger's image. No registry has it.
 const (
 	imageName = "localhost/oamdev/kube-trigger"
 	imageTag  = "test"
 	image     = imageName + ":" + imageTag
 )
 
-// largest is how many MiB the image may have: it is pulled wherever a worker is.
-const largest = 100
+// maxSize is the maximum size of the image, in MiB.
+const maxSize = 100
 
-// TestNode runs kube-trigger's own image in pods, beside real KubeVela.
+// TestNode runs kube-trigger's image in pods, with KubeVela.
 func TestNode(t *testing.T) {
 	node.Require(t)
 	k := vela.Start(t)
 	b := env{KubeVela: k, node: node.Start(t, k.Cluster)}
 	size := b.node.Image(t, image) >> 20
 	t.Logf("the image has %d MiB", size)
-	if size > largest {
-		t.Errorf("the image has %d MiB, want %d at most", size, largest)
+	if size > maxSize {
+		t.Errorf("the image has %d MiB, want at most %d", size, maxSize)
 	}
 	b.enable(t)
 	b.pod(t, vela.Namespace, "controller")
-	t.Run("Killed", func(t *testing.T) { killed(t, b) })
+	t.Run("KillPods", func(t *testing.T) { killPods(t, b) })
 	t.Run("BumpOnChange", func(t *testing.T) { bumpOnChange(t, b) })
 	t.Run("Trigger", func(t *testing.T) { trigger(t, b) })
 	t.Run("Restart", func(t *testing.T) { restart(t, b) })
-	t.Run("Disabled", func(t *testing.T) { disabled(t, b) })
+	t.Run("Disable", func(t *testing.T) { disableAddon(t, b) })
 }
 
-// env is KubeVela and kube-trigger, with a node.
+// env is a cluster with KubeVela, kube-trigger and a node.
 type env struct {
 	*vela.KubeVela
 	node *node.Node
 }
 
-// pod waits until there is one pod of a component of kube-trigger in a namespace,
-// and it is running and ready.
+// pod waits until a component of kube-trigger has exactly one pod in a namespace, which
+// is running and ready.
 func (b env) pod(t *testing.T, namespace, component string) *corev1.Pod {
 	t.Helper()
-	return b.startedPod(t, namespace, part(component), 0)
+	return b.restartedPod(t, namespace, componentLabels(component), 0)
 }
 
-// part are the labels of a component of kube-trigger.
-func part(component string) client.MatchingLabels {
+// componentLabels returns the labels of a component of kube-trigger.
+func componentLabels(component string) client.MatchingLabels {
 	return client.MatchingLabels{"app.kubernetes.io/name": "kube-trigger", "app.kubernetes.io/component": component}
 }
 
-// startedPod waits until there is one pod with the labels, and it is running and
-// ready, with containers that were started again so often at least.
-func (b env) startedPod(t *testing.T, namespace string, labels client.MatchingLabels, again int32) *corev1.Pod {
+// restartedPod waits until there is exactly one pod with the labels, which is running and
+// ready and was restarted at least that often.
+func (b env) restartedPod(t *testing.T, namespace string, labels client.MatchingLabels, restarts int32) *corev1.Pod {
 	t.Helper()
-	return b.singlePod(t, namespace, labels, func(pod *corev1.Pod) bool { return pod.Status.ContainerStatuses[0].RestartCount >= again })
+	return b.singlePod(t, namespace, labels, func(pod *corev1.Pod) bool { return pod.Status.ContainerStatuses[0].RestartCount >= restarts })
 }
 
-// singlePod waits until there is one pod with the labels, it is running and ready, and
-// it is the one wanted.
+// singlePod waits until there is exactly one pod with the labels, which is running and
+// ready, and for which wanted returns true.
 func (b env) singlePod(t *testing.T, namespace string, labels client.MatchingLabels, wanted func(*corev1.Pod) bool) *corev1.Pod {
 	t.Helper()
 	var found *corev1.Pod
-	cluster.Eventually(t, fmt.Sprintf("pod %v in %s is ready", labels, namespace), func(ctx context.Context) error {
+	cluster.Eventually(t, fmt.Sprintf("ready pod %v in %s", labels, namespace), func(ctx context.Context) error {
 		list := &corev1.PodList{}
 		if err := b.Client.List(ctx, list, client.InNamespace(namespace), labels); err != nil {
 			return err
 		}
 		if len(list.Items) != 1 {
-			return fmt.Errorf("there are %d", len(list.Items))
+			return fmt.Errorf("got %d pods", len(list.Items))
 		}
 		found = &list.Items[0]
 		if !ready(found) || !wanted(found) {

@@ -27,7 +27,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// Kill ends the containers of a pod as a crash would. They are started again.
+// Kill kills the containers of a pod, which are then restarted.
 func (n *Node) Kill(t testing.TB, pod *corev1.Pod) {
 	t.Helper()
 	for _, c := range pod.Status.ContainerStatuses {
@@ -35,7 +35,7 @@ func (n *Node) Kill(t testing.TB, pod *corev1.Pod) {
 	}
 }
 
-// inspect shows what must never be in a log, and all logs of a failed test.
+// inspect checks the logs for crashes, and prints all logs of a failed test.
 func (n *Node) inspect(t testing.TB) {
 	t.Helper()
 	logs, err := filepath.Glob(n.path("host/var/log/pods/*/*/*.log"))
@@ -46,7 +46,7 @@ func (n *Node) inspect(t testing.TB) {
 		text := read(log)
 		for _, bad := range []string{"panic:", "fatal error:"} {
 			if strings.Contains(text, bad) {
-				t.Errorf("%s says %q", log, bad)
+				t.Errorf("%s contains %q", log, bad)
 			}
 		}
 	}

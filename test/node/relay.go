@@ -29,9 +29,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// relay makes the API server at the address to answer in the network of a
-// process, until the test ends: there is no other way between that network and
-// the machine's.
+// relay forwards connections from the network namespace of a process to the API server at
+// the address to, until the test ends.
 func relay(t testing.TB, pid int, to string) {
 	t.Helper()
 	l, err := listenIn(pid)
@@ -42,16 +41,16 @@ func relay(t testing.TB, pid int, to string) {
 		for {
 			from, err := l.Accept()
 			if err != nil {
-				return // it was closed
+				return // closed
 			}
-			go join(from, to)
+			go proxy(from, to)
 		}
 	}()
-	// Connections end with the node, which ends after this.
+	// Connections end with the node.
 	t.Cleanup(func() { l.Close() })
 }
 
-// listenIn listens in the network of a process.
+// listenIn listens in the network namespace of a process.
 func listenIn(pid int) (net.Listener, error) {
 	type result struct {
 		net.Listener
@@ -59,11 +58,11 @@ func listenIn(pid int) (net.Listener, error) {
 	}
 	listening := make(chan result)
 	go func() {
-		// The thread stays in that network, and ends with this goroutine.
+		// The thread stays in the namespace, and ends with this goroutine.
 		runtime.LockOSThread()
 		var r result
 		if r.err = enter(pid); r.err == nil {
-			r.Listener, r.err = net.Listen("tcp4", apiServer) //nolint:noctx // it returns at once
+			r.Listener, r.err = net.Listen("tcp4", apiServer) //nolint:noctx // returns immediately
 		}
 		listening <- r
 	}()
@@ -80,17 +79,17 @@ func enter(pid int) error {
 	return unix.Setns(int(network.Fd()), unix.CLONE_NEWNET)
 }
 
-// join passes bytes both ways until either side ends.
-func join(from net.Conn, to string) {
+// proxy copies bytes in both directions until one side closes.
+func proxy(from net.Conn, to string) {
 	defer from.Close()
-	server, err := net.Dial("tcp", to) //nolint:noctx // loopback answers at once
+	server, err := net.Dial("tcp", to) //nolint:noctx // loopback
 	if err != nil {
-		return // who asked sees that the connection ends
+		return // the client's connection is closed
 	}
 	defer server.Close()
 	ended := make(chan struct{}, 2)
 	pass := func(a, b net.Conn) {
-		_, _ = io.Copy(a, b) // either side may end it
+		_, _ = io.Copy(a, b) // either side may close it
 		ended <- struct{}{}
 	}
 	go pass(server, from)

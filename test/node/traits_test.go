@@ -38,65 +38,63 @@ import (
 	"github.com/kubevela/kube-trigger/test/node"
 )
 
-// bumpOnChange: an edit of what a component refers to makes a new revision, and
-// nothing remains of the trait.
+// bumpOnChange tests the trait bump-on-change, and that removing it deletes its objects.
 func bumpOnChange(t *testing.T, b env) {
 	ns := b.Namespace(t)
 	b.Apply(t, example(t, ns, "bump-on-change/objects.yaml"))
 	app := example(t, ns, "bump-on-change/application.yaml")
 	b.Apply(t, app)
-	b.revision(t, ns, 1)
+	b.waitForRevision(t, ns, 1)
 	b.pod(t, ns, "worker")
 	b.color(t, ns, "green")
-	b.revision(t, ns, 2)
-	b.withoutTraits(t, ns, app)
+	b.waitForRevision(t, ns, 2)
+	b.removeTraits(t, ns, app)
 }
 
-// trigger: each of the trait's triggers does what it says with the rights that the
-// trait gives, and nothing remains of it.
+// trigger tests the triggers of the trait trigger with the rights that it grants, and that
+// removing it deletes its objects.
 func trigger(t *testing.T, b env) {
 	ns := b.Namespace(t)
 	b.Apply(t, example(t, ns, "bump-on-change/objects.yaml"))
 	app := example(t, ns, "trigger-trait/application.yaml")
 	b.Apply(t, app)
-	b.revision(t, ns, 1)
+	b.waitForRevision(t, ns, 1)
 	if account := b.pod(t, ns, "worker").Spec.ServiceAccountName; account == "kube-trigger" || account == "default" {
-		t.Errorf("the worker runs as %s, want an account of the trait's own", account)
+		t.Errorf("the worker runs as %s, want the trait's account", account)
 	}
 	b.color(t, ns, "green")
-	b.revision(t, ns, 2)
+	b.waitForRevision(t, ns, 2)
 
-	b.withoutTraits(t, ns, app)
+	b.removeTraits(t, ns, app)
 }
 
-// restart: an edit of what a component refers to replaces its pods.
+// restart tests that a change of a ConfigMap that a component refers to replaces its pods.
 func restart(t *testing.T, b env) {
 	ns := b.Namespace(t)
 	b.Apply(t, example(t, ns, "bump-on-change/objects.yaml"))
 	app := example(t, ns, "restart-on-change/application.yaml")
 	b.Apply(t, app)
-	b.revision(t, ns, 1)
+	b.waitForRevision(t, ns, 1)
 	web := client.MatchingLabels{"app.oam.dev/component": "web"}
-	before := b.startedPod(t, ns, web, 0)
+	before := b.restartedPod(t, ns, web, 0)
 	b.color(t, ns, "green")
 	b.singlePod(t, ns, web, func(pod *corev1.Pod) bool { return pod.UID != before.UID })
-	b.withoutTraits(t, ns, app)
+	b.removeTraits(t, ns, app)
 }
 
-// withoutTraits removes the traits of an Application, and waits until nothing is
-// left of them.
-func (b env) withoutTraits(t *testing.T, namespace, app string) {
+// removeTraits removes the traits of an Application, and waits until their objects are
+// deleted.
+func (b env) removeTraits(t *testing.T, namespace, app string) {
 	t.Helper()
 	without, traits, _ := strings.Cut(app, "      traits:\n")
 	if traits == "" {
 		t.Fatalf("no traits in:\n%s", app)
 	}
 	b.Apply(t, without)
-	b.expectLeft(t, namespace)
+	b.expectRemaining(t, namespace)
 }
 
-// example returns a file of examples, in another namespace and with an image that
-// the node has.
+// example returns a file of examples, in another namespace and with an image of the node.
 func example(t *testing.T, namespace, file string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("../../examples", file))
@@ -111,12 +109,12 @@ func (b env) color(t *testing.T, namespace, color string) {
 	b.Apply(t, fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata: {namespace: %s, name: settings}\ndata: {color: %s}", namespace, color))
 }
 
-// revision waits until the Application shop runs in its nth revision: then its
-// pods are ready, too.
-func (b env) revision(t *testing.T, namespace string, n int) {
+// waitForRevision waits until the Application shop runs in its nth revision, with ready
+// pods.
+func (b env) waitForRevision(t *testing.T, namespace string, n int) {
 	t.Helper()
 	want := fmt.Sprintf("shop-v%d", n)
-	cluster.Eventually(t, "Application shop runs as "+want, func(ctx context.Context) error {
+	cluster.Eventually(t, "Application shop in revision "+want, func(ctx context.Context) error {
 		app := object("core.oam.dev/v1beta1", "Application")
 		if err := b.Client.Get(ctx, types.NamespacedName{Namespace: namespace, Name: "shop"}, app); err != nil {
 			return err
@@ -130,9 +128,9 @@ func (b env) revision(t *testing.T, namespace string, n int) {
 	})
 }
 
-// expectLeft waits until a namespace has nothing but the workload web and what every
-// namespace has.
-func (b env) expectLeft(t *testing.T, namespace string) {
+// expectRemaining waits until a namespace has only the workload web and the objects of
+// every namespace.
+func (b env) expectRemaining(t *testing.T, namespace string) {
 	t.Helper()
 	for kind, want := range map[string][]string{
 		"standard.oam.dev/v1alpha1/TriggerService": nil,
@@ -143,7 +141,7 @@ func (b env) expectLeft(t *testing.T, namespace string) {
 		"apps/v1/Deployment":                       {"web"},
 	} {
 		at := strings.LastIndex(kind, "/")
-		cluster.Eventually(t, "what is left of "+kind, func(ctx context.Context) error {
+		cluster.Eventually(t, "deletion of "+kind, func(ctx context.Context) error {
 			list := &metav1.PartialObjectMetadataList{}
 			list.SetGroupVersionKind(schema.FromAPIVersionAndKind(kind[:at], kind[at+1:]))
 			if err := b.Client.List(ctx, list, client.InNamespace(namespace)); err != nil {
@@ -154,7 +152,7 @@ func (b env) expectLeft(t *testing.T, namespace string) {
 				names = append(names, list.Items[i].Name)
 			}
 			if !slices.Equal(names, want) {
-				return fmt.Errorf("there are %v, want %v", names, want)
+				return fmt.Errorf("got %v, want %v", names, want)
 			}
 			return nil
 		})

@@ -27,14 +27,14 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// assignAddresses returns the arguments of a container, with addresses on all
-// interfaces moved to free ports of loopback: pods have a network of their own,
-// and processes do not. addresses are by the container's port.
+// assignAddresses returns the arguments of a container, with addresses on all interfaces
+// replaced by free loopback addresses, because processes share one network. The map has
+// the addresses by container port.
 func assignAddresses(c corev1.Container) (args []string, addresses map[int32]string, err error) {
 	addresses = map[int32]string{}
 	for _, a := range c.Args {
 		if name, addr, ok := strings.Cut(a, "="); ok && strings.HasPrefix(addr, ":") {
-			l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it returns at once
+			l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // returns immediately
 			if err != nil {
 				return nil, nil, err
 			}
@@ -50,13 +50,13 @@ func assignAddresses(c corev1.Container) (args []string, addresses map[int32]str
 	return args, addresses, nil
 }
 
-// resolveMounts returns args with the folders that the pod has for itself in place of
-// where a container sees them.
+// resolveMounts replaces the mount paths of emptyDir volumes in args by folders of the
+// pod.
 func (p *Pod) resolveMounts(pod *corev1.Pod, c corev1.Container, args []string) ([]string, error) {
 	for _, m := range c.VolumeMounts {
-		at := slices.IndexFunc(pod.Spec.Volumes, func(v corev1.Volume) bool { return v.Name == m.Name && v.EmptyDir != nil })
-		if at < 0 {
-			continue // the token, for which there is a kubeconfig
+		position := slices.IndexFunc(pod.Spec.Volumes, func(v corev1.Volume) bool { return v.Name == m.Name && v.EmptyDir != nil })
+		if position < 0 {
+			continue // the token, which the kubeconfig replaces
 		}
 		dir := p.Log + "." + m.Name
 		if err := os.MkdirAll(dir, 0o700); err != nil {

@@ -14,8 +14,8 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package pods runs the pods of a cluster that has no node: each as a process of
-// this machine, from its spec, with a token of its ServiceAccount.
+// Package pods runs the pods of a cluster without nodes: each as a process of this
+// machine, from its spec, with a token of its ServiceAccount.
 package pods
 
 import (
@@ -64,21 +64,21 @@ type Node struct {
 // Pod is a pod and its process.
 type Pod struct {
 	Namespace, Name string
-	// Log is the file that its processes write to.
+	// Log is the path of the log file.
 	Log string
 
 	node    *Node
 	mu      sync.Mutex
 	process *os.Process
-	// addresses are where the process listens, by the container's port.
+	// addresses are the addresses of the process, by container port.
 	addresses map[int32]string
 	starts    int
 	ending    bool
 	ended     chan struct{}
 }
 
-// Run runs all pods whose label app.kubernetes.io/name is "kube-trigger", until
-// the test ends. Their image is program.
+// Run runs all pods with the label app.kubernetes.io/name=kube-trigger until the test
+// ends. program is run instead of their image.
 func Run(t testing.TB, c *cluster.Cluster, program string) *Node {
 	t.Helper()
 	n := &Node{t: t, cluster: c, client: c.Client(t), program: program, dir: t.TempDir(), pods: map[types.UID]*Pod{}}
@@ -109,13 +109,13 @@ func Run(t testing.TB, c *cluster.Cluster, program string) *Node {
 	return n
 }
 
-// inspect shows what must never be in a log, and all logs of a failed test.
+// inspect checks the logs for crashes and races, and prints all logs of a failed test.
 func (n *Node) inspect() {
 	for _, p := range n.all {
 		text := p.Output()
 		for _, bad := range []string{"panic:", "DATA RACE", "fatal error:"} {
 			if strings.Contains(text, bad) {
-				n.t.Errorf("pod %s/%s says %q", p.Namespace, p.Name, bad)
+				n.t.Errorf("pod %s/%s: the log contains %q", p.Namespace, p.Name, bad)
 			}
 		}
 		if n.t.Failed() {
@@ -166,7 +166,7 @@ func (n *Node) onDelete(o any) {
 	}
 }
 
-// Pods returns the pods of a namespace that run.
+// Pods returns the running pods of a namespace.
 func (n *Node) Pods(namespace string) []*Pod {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -179,7 +179,7 @@ func (n *Node) Pods(namespace string) []*Pod {
 	return out
 }
 
-// Outputs returns what all pods of a namespace ever wrote.
+// Outputs returns the logs of all pods of a namespace, also of deleted ones.
 func (n *Node) Outputs(namespace string) string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -192,7 +192,7 @@ func (n *Node) Outputs(namespace string) string {
 	return b.String()
 }
 
-// Output is what the pod has written.
+// Output returns the log of the pod.
 func (p *Pod) Output() string {
 	text, err := os.ReadFile(p.Log)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -201,14 +201,14 @@ func (p *Pod) Output() string {
 	return string(text)
 }
 
-// Starts is how often its container was started.
+// Starts returns the number of starts of the container.
 func (p *Pod) Starts() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.starts
 }
 
-// PID is that of the pod's process, 0 where there is none.
+// PID returns the ID of the pod's process; 0 if none is running.
 func (p *Pod) PID() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -218,26 +218,26 @@ func (p *Pod) PID() int {
 	return p.process.Pid
 }
 
-// Kill ends the container as a crash would; it is started again.
+// Kill kills the container, which is then restarted.
 func (p *Pod) Kill() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.process != nil {
-		_ = p.process.Kill() // or it has ended
+		_ = p.process.Kill() // it may have ended
 	}
 }
 
-// end ends the pod for good.
+// end ends the pod without a restart.
 func (p *Pod) end(signal os.Signal) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.ending = true
 	if p.process != nil {
-		_ = p.process.Signal(signal) // or it has ended
+		_ = p.process.Signal(signal) // it may have ended
 	}
 }
 
-// run runs the container until the pod ends, again and again.
+// run runs and restarts the container until the pod ends.
 func (p *Pod) run(pod *corev1.Pod) error {
 	container := pod.Spec.Containers[0]
 	if len(pod.Spec.Containers) > 1 || len(container.Command) > 0 {
@@ -248,16 +248,16 @@ func (p *Pod) run(pod *corev1.Pod) error {
 		return err
 	}
 	for {
-		done, err := p.once(pod, container, kubeconfig)
+		done, err := p.runOnce(pod, container, kubeconfig)
 		if done || err != nil {
 			return err
 		}
-		time.Sleep(100 * time.Millisecond) // as a node waits before it starts a container again
+		time.Sleep(100 * time.Millisecond) // restart backoff
 	}
 }
 
-// once runs the container, and reports whether the pod has ended.
-func (p *Pod) once(pod *corev1.Pod, container corev1.Container, kubeconfig string) (bool, error) {
+// runOnce runs the container once, and reports whether the pod has ended.
+func (p *Pod) runOnce(pod *corev1.Pod, container corev1.Container, kubeconfig string) (bool, error) {
 	out, err := os.OpenFile(p.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return false, err
@@ -270,7 +270,7 @@ func (p *Pod) once(pod *corev1.Pod, container corev1.Container, kubeconfig strin
 	if err != nil {
 		return false, err
 	}
-	cmd := exec.Command(p.node.program, args...) //nolint:gosec,noctx // it ends with the pod
+	cmd := exec.Command(p.node.program, args...) //nolint:gosec,noctx // ended by Pod.end
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.Env = append(env(pod, container), "KUBECONFIG="+kubeconfig, "GORACE=halt_on_error=1", "HOME=/nonexistent")
 	p.mu.Lock()
@@ -298,8 +298,8 @@ func (p *Pod) once(pod *corev1.Pod, container corev1.Container, kubeconfig strin
 	defer p.mu.Unlock()
 	p.process = nil
 	if p.ending {
-		if err != nil && !p.isDisowned(pod) {
-			return true, fmt.Errorf("told to end, it ended with: %w", err)
+		if err != nil && !p.accountDeleted(pod) {
+			return true, fmt.Errorf("terminated with: %w", err)
 		}
 		return true, nil
 	}
@@ -308,14 +308,14 @@ func (p *Pod) once(pod *corev1.Pod, container corev1.Container, kubeconfig strin
 	return false, nil
 }
 
-// isDisowned reports whether the pod's ServiceAccount is gone, and its token with
-// it: then it may be unable to end gracefully.
-func (p *Pod) isDisowned(pod *corev1.Pod) bool {
+// accountDeleted reports whether the pod's ServiceAccount was deleted. Then its token is
+// invalid, and the pod cannot end gracefully.
+func (p *Pod) accountDeleted(pod *corev1.Pod) bool {
 	_, err := p.node.client.CoreV1().ServiceAccounts(pod.Namespace).Get(context.Background(), pod.Spec.ServiceAccountName, metav1.GetOptions{})
 	return apierrors.IsNotFound(err)
 }
 
-// kubeconfig replaces the token that is mounted into pods.
+// kubeconfig writes a kubeconfig with a token of the pod's ServiceAccount.
 func (p *Pod) kubeconfig(pod *corev1.Pod) (string, error) {
 	token, err := p.node.client.CoreV1().ServiceAccounts(pod.Namespace).CreateToken(
 		context.Background(), pod.Spec.ServiceAccountName, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
@@ -332,7 +332,7 @@ func (p *Pod) kubeconfig(pod *corev1.Pod) (string, error) {
 	}, file)
 }
 
-// Evict deletes a pod, as a rollout or a drained node does.
+// Evict deletes the pod.
 func (p *Pod) Evict(t testing.TB) {
 	t.Helper()
 	err := p.node.client.CoreV1().Pods(p.Namespace).Delete(t.Context(), p.Name, metav1.DeleteOptions{GracePeriodSeconds: ptr.To[int64](0)})
@@ -341,5 +341,5 @@ func (p *Pod) Evict(t testing.TB) {
 	}
 }
 
-// Ended is closed when the pod's last process has ended.
+// Ended returns a channel that is closed when the pod's last process has ended.
 func (p *Pod) Ended() <-chan struct{} { return p.ended }

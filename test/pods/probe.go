@@ -28,7 +28,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// Get asks the pod for a path on one of its ports, and returns the answer.
+// Get sends a GET request to a port of the pod.
 func (p *Pod) Get(ctx context.Context, port int32, path string) (status int, body string, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.Address(port)+path, nil)
 	if err != nil {
@@ -43,8 +43,8 @@ func (p *Pod) Get(ctx context.Context, port int32, path string) (status int, bod
 	return response.StatusCode, string(text), err
 }
 
-// Address is where the pod's process listens for a port, as host:port; empty where
-// it does not.
+// Address returns the address of the process for a container port, as host:port; empty if
+// it has none.
 func (p *Pod) Address(port int32) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -61,26 +61,26 @@ func (p *Pod) probe(ctx context.Context, pod *corev1.Pod, c corev1.Container) {
 			}
 		}
 	}
-	was := false
+	last := false
 	for ctx.Err() == nil {
 		ready := true
 		if port != 0 {
 			status, _, err := p.Get(ctx, port, c.ReadinessProbe.HTTPGet.Path)
 			ready = err == nil && status == http.StatusOK
 		}
-		if ready != was && ctx.Err() == nil {
+		if ready != last && ctx.Err() == nil {
 			p.node.patchReadiness(ctx, pod, ready)
-			was = ready
+			last = ready
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(probeEvery):
+		case <-time.After(probeInterval):
 		}
 	}
 }
 
-// probeEvery is more often than a node would, to find what is ready for a moment.
-const probeEvery = 100 * time.Millisecond
+// probeInterval is shorter than that of kubelets, to detect short changes.
+const probeInterval = 100 * time.Millisecond
 
 // patchReadiness writes the status of a pod, like a kubelet.
 func (n *Node) patchReadiness(ctx context.Context, pod *corev1.Pod, ready bool) {
@@ -90,5 +90,5 @@ func (n *Node) patchReadiness(ctx context.Context, pod *corev1.Pod, ready bool) 
 	}
 	patch := fmt.Sprintf(`{"status":{"phase":"Running","startTime":%q,"conditions":[{"type":"Ready","status":%q,"lastTransitionTime":%q},{"type":"ContainersReady","status":%q}]}}`,
 		time.Now().UTC().Format(time.RFC3339), status, time.Now().UTC().Format(time.RFC3339), status)
-	_, _ = n.client.CoreV1().Pods(pod.Namespace).Patch(ctx, pod.Name, types.StrategicMergePatchType, []byte(patch), metav1.PatchOptions{}, "status") // or it is gone
+	_, _ = n.client.CoreV1().Pods(pod.Namespace).Patch(ctx, pod.Name, types.StrategicMergePatchType, []byte(patch), metav1.PatchOptions{}, "status") // the pod may have been deleted
 }

@@ -14,8 +14,8 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package reference writes what documents say of properties, from the CUE that
-// describes them.
+// Package reference generates the reference of properties from the CUE files that
+// describe them.
 package reference
 
 import (
@@ -30,13 +30,12 @@ import (
 	"cuelang.org/go/cue/token"
 )
 
-// Reference is the documentation of a CUE file. A property that it does not
-// describe with +usage fails the test.
+// Reference is the documentation of a CUE file. A property without +usage fails the test.
 type Reference struct {
-	// Summary is the comment that the file begins with.
+	// Summary is the comment at the start of the file.
 	Summary string
-	// Rows are of properties: name, type, default and usage; Results are of the
-	// fields of an action's result: name and usage.
+	// Rows has name, type, default and usage of each property. Results has name and
+	// usage of each field of an action's result.
 	Rows, Results []string
 
 	t           *testing.T
@@ -44,7 +43,7 @@ type Reference struct {
 	definitions map[string]ast.Expr
 }
 
-// OfAction returns the reference of an action's template.
+// OfAction returns the reference of an action template.
 func OfAction(t *testing.T, name, source string) Reference {
 	t.Helper()
 	r, file := read(t, name, source)
@@ -66,8 +65,8 @@ func OfAction(t *testing.T, name, source string) Reference {
 	return *r
 }
 
-// OfProperties returns the reference of a file whose fields are properties, but
-// for its definitions.
+// OfProperties returns the reference of a file whose fields, except definitions, are
+// properties.
 func OfProperties(t *testing.T, name, source string) Reference {
 	t.Helper()
 	r, file := read(t, name, source)
@@ -97,10 +96,10 @@ func read(t *testing.T, name, source string) (*Reference, *ast.File) {
 	return r, file
 }
 
-// result writes a row for each field of a result, or one for all of it.
+// result adds a row for each field of a result, or one for the whole result.
 func (r *Reference) result(f *ast.Field) {
 	if fields, ok := f.Value.(*ast.StructLit); ok {
-		r.given(fields)
+		r.resultFields(fields)
 		return
 	}
 	usage := usageOf(f)
@@ -110,9 +109,8 @@ func (r *Reference) result(f *ast.Field) {
 	r.Results = append(r.Results, fmt.Sprintf("| all of it | %s |\n", escape(usage)))
 }
 
-// given writes a row for each field of a result, also those that are not always
-// there.
-func (r *Reference) given(result *ast.StructLit) {
+// resultFields adds a row for each field of a result, including optional ones.
+func (r *Reference) resultFields(result *ast.StructLit) {
 	for _, d := range result.Elts {
 		switch d := d.(type) {
 		case *ast.Field:
@@ -124,13 +122,13 @@ func (r *Reference) given(result *ast.StructLit) {
 			r.Results = append(r.Results, fmt.Sprintf("| `%s` | %s |\n", label, escape(usage)))
 		case *ast.Comprehension:
 			if inner, ok := d.Value.(*ast.StructLit); ok {
-				r.given(inner)
+				r.resultFields(inner)
 			}
 		}
 	}
 }
 
-// fields writes a row for each field of v.
+// fields adds a row for each field of v.
 func (r *Reference) fields(path string, v ast.Expr, described bool) {
 	switch v := v.(type) {
 	case *ast.StructLit:
@@ -157,8 +155,8 @@ func (r *Reference) fields(path string, v ast.Expr, described bool) {
 	}
 }
 
-// alternative returns the path of v among others, which its type tells apart:
-// "to[slack]" instead of "to[]".
+// alternative returns the path of v with the type that distinguishes it from its
+// alternatives: "to[slack]" instead of "to[]".
 func (r *Reference) alternative(path string, v ast.Expr) string {
 	several := strings.TrimSuffix(path, "[]")
 	s, ok := v.(*ast.StructLit)
@@ -184,8 +182,8 @@ func (r *Reference) field(path string, f *ast.Field, described bool) {
 	}
 	at := strings.TrimPrefix(path+"."+label, ".")
 	usage := usageOf(f)
-	// `url: secretRef: {…}` and `metadata: {…}` of their own say nothing that is not
-	// said of what they are in, or hold.
+	// The fields of `url: secretRef: {…}` and `metadata: {…}` are described, they are
+	// not.
 	nested, isStruct := f.Value.(*ast.StructLit)
 	if usage == "" && !described && !(isStruct && len(nested.Elts) > 0) {
 		r.t.Errorf("%s.cue: %s has no +usage", r.name, at)
@@ -212,7 +210,7 @@ func usageOf(f *ast.Field) string {
 	return ""
 }
 
-// kind returns what v may be, and what it is by default.
+// kind returns the type and the default of v.
 func (r *Reference) kind(v ast.Expr) (kind, fallback string) {
 	switch v := v.(type) {
 	case *ast.StructLit:

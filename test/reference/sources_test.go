@@ -39,21 +39,21 @@ var update = flag.Bool("update", false, "write docs/reference/sources.md")
 
 const root = "../.."
 
-// emitter is a package of a source.
-type emitter struct {
+// sourcePackage is the package of a source.
+type sourcePackage struct {
 	folder, kind, summary string
 }
 
-// emitters returns every package below pkg/source that has properties.
-func emitters(t *testing.T) []emitter {
+// sourcePackages returns the packages below pkg/source that have properties.
+func sourcePackages(t *testing.T) []sourcePackage {
 	t.Helper()
 	files, err := filepath.Glob(root + "/pkg/source/*/properties.cue")
 	if err != nil || len(files) < 5 {
 		t.Fatal(files, err)
 	}
-	var all []emitter
+	var all []sourcePackage
 	for _, file := range files {
-		e := emitter{folder: filepath.Dir(file)}
+		e := sourcePackage{folder: filepath.Dir(file)}
 		sources, err := filepath.Glob(e.folder + "/*.go")
 		if err != nil {
 			t.Fatal(err)
@@ -70,12 +70,12 @@ func emitters(t *testing.T) []emitter {
 		}
 		all = append(all, e)
 	}
-	slices.SortFunc(all, func(a, b emitter) int { return strings.Compare(a.kind, b.kind) })
+	slices.SortFunc(all, func(a, b sourcePackage) int { return strings.Compare(a.kind, b.kind) })
 	return all
 }
 
-// read takes from a file of the package what it says of the source.
-func (e *emitter) read(file *ast.File) {
+// read reads the documentation of the source from a file of the package.
+func (e *sourcePackage) read(file *ast.File) {
 	if first, _, _ := strings.Cut(file.Doc.Text(), "\n\n"); strings.HasPrefix(first, "Package ") {
 		if _, does, found := strings.Cut(strings.Join(strings.Fields(first), " "), ": it "); found {
 			e.summary = strings.ToUpper(does[:1]) + does[1:]
@@ -98,9 +98,9 @@ func (e *emitter) read(file *ast.File) {
 	}
 }
 
-// example returns the properties of the first trigger with the source among the
-// examples and, where there is none, in the documents.
-func (e *emitter) example(t *testing.T) map[string]any {
+// example returns the properties of the first trigger with the source in the examples or,
+// if there is none, in the documents.
+func (e *sourcePackage) example(t *testing.T) map[string]any {
 	t.Helper()
 	fence := regexp.MustCompile("(?ms)^```yaml\n(.*?)^```")
 	for _, pattern := range []string{"/examples/*/config.yaml", "/docs/*.md"} {
@@ -127,11 +127,11 @@ func (e *emitter) example(t *testing.T) map[string]any {
 			}
 		}
 	}
-	t.Errorf("no example and no document has a trigger with the source %q", e.kind)
+	t.Errorf("no trigger with the source %q in the examples and documents", e.kind)
 	return nil
 }
 
-func (e *emitter) within(t *testing.T, text []byte) map[string]any {
+func (e *sourcePackage) within(t *testing.T, text []byte) map[string]any {
 	t.Helper()
 	var config struct {
 		Triggers []struct {
@@ -142,7 +142,7 @@ func (e *emitter) within(t *testing.T, text []byte) map[string]any {
 		} `json:"triggers"`
 	}
 	if err := yaml.Unmarshal(text, &config); err != nil {
-		return nil // another document
+		return nil // not a configuration
 	}
 	for _, trigger := range config.Triggers {
 		if trigger.Source.Type == e.kind {
@@ -152,12 +152,12 @@ func (e *emitter) within(t *testing.T, text []byte) map[string]any {
 	return nil
 }
 
-// TestSources holds docs/reference/sources.md to the sources, and the sources to
-// describing every property.
+// TestSources checks that docs/reference/sources.md is up to date, and that all properties
+// of sources are described.
 func TestSources(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("# Sources\n\nThe sources, by their `type`. Written by `go test ./test/reference -update` from\npkg/source/*/properties.cue and the examples. [sources.md](../sources.md) and\n[triggers.md](../triggers.md#resource-watcher) say what they promise.\n")
-	for _, e := range emitters(t) {
+	for _, e := range sourcePackages(t) {
 		text, err := os.ReadFile(filepath.Join(e.folder, "properties.cue"))
 		if err != nil {
 			t.Fatal(err)

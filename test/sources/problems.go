@@ -30,28 +30,28 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
-// problems holds cases, one a file: properties in YAML, a line of ---, and what
-// is said of them.
+// problems is the path of the cases. Each file has properties in YAML, a line with ---, and
+// the expected diagnostics.
 const problems = "testdata/problems.txtar"
 
-// Diagnostics compiles the properties of each case in testdata/problems.txtar, of
-// which there are so many at least, and finds what stands below its line; or
-// writes it there.
-func Diagnostics(t *testing.T, compile func(map[string]any, source.Spec) (source.Subscription, diag.List), least int, update bool) {
+// Diagnostics compiles the properties of each case in testdata/problems.txtar, and compares
+// the diagnostics with the expected ones, or rewrites these. There must be at least
+// minCases cases.
+func Diagnostics(t *testing.T, compile func(map[string]any, source.Spec) (source.Subscription, diag.List), minCases int, update bool) {
 	t.Helper()
 	text, err := os.ReadFile(problems)
 	if err != nil {
 		t.Fatal(err)
 	}
 	archive := txtar.Parse(text)
-	if len(archive.Files) < least {
-		t.Fatalf("%d cases", len(archive.Files))
+	if len(archive.Files) < minCases {
+		t.Fatalf("got %d cases", len(archive.Files))
 	}
 	for i, f := range archive.Files {
 		t.Run(f.Name, func(t *testing.T) {
 			given, want, ok := strings.Cut(string(f.Data), "---\n")
 			if !ok {
-				t.Fatal("no --- before what is wanted")
+				t.Fatal("no line with ---")
 			}
 			var properties map[string]any
 			if err := yaml.Unmarshal([]byte(given), &properties); err != nil {

@@ -14,8 +14,8 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package sources runs sources that are derived from the resource source,
-// against a real API server and a real store.
+// Package sources runs derived sources of package resource for tests, with a real API
+// server and store.
 package sources
 
 import (
@@ -43,16 +43,16 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store/file"
 )
 
-// WaitTimeout is how long a test waits for what has to come.
+// WaitTimeout is the maximum time of a wait.
 const WaitTimeout = 30 * time.Second
 
-// Program is what processes run.
+// Program configures processes.
 type Program struct {
 	Config *rest.Config
 	New    func(resource.Options) source.Factory
-	// Folder holds the store, which outlives processes.
+	// Folder is the folder of the store, which outlives processes.
 	Folder string
-	// Triggers are properties in YAML, by the triggers' names.
+	// Triggers has properties in YAML, by trigger.
 	Triggers map[string]string
 }
 
@@ -63,12 +63,12 @@ type Process struct {
 	ends          []func()
 
 	mu sync.Mutex
-	// deliveries are what the source of each Key has delivered.
+	// deliveries has the deliveries, by Key of the source.
 	deliveries map[string][]delivery
 }
 
-// Start returns when all triggers are watched. The process ends with the test at
-// the latest.
+// Start starts a process, and waits until the watches of all triggers are established. The
+// process ends with the test.
 func (p Program) Start(t *testing.T) *Process {
 	t.Helper()
 	s, err := file.Open(t.Context(), filepath.Join(p.Folder, "store"), file.Options{})
@@ -120,7 +120,7 @@ func (p Program) Start(t *testing.T) *Process {
 		case key := <-watched:
 			delete(waiting, key)
 		case <-time.After(WaitTimeout):
-			t.Fatal("not watching")
+			t.Fatal("wait for watches: timed out")
 		}
 	}
 	return running
@@ -142,7 +142,7 @@ func (p *Process) connect(o *resource.Options, config *rest.Config) {
 	}
 }
 
-// start runs something that ends, without an error, with its context.
+// start calls run in the background until Stop is called.
 func (p *Process) start(run func(context.Context) error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -155,13 +155,12 @@ func (p *Process) start(run func(context.Context) error) {
 				p.Error(err)
 			}
 		case <-time.After(WaitTimeout):
-			p.Error("does not end with its context")
+			p.Error("run did not end with its context")
 		}
 	})
 }
 
-// Stop ends what runs, the last first, and saves what is left. A second Stop does
-// nothing.
+// Stop stops the process gracefully. A second call does nothing.
 func (p *Process) Stop() {
 	for _, end := range slices.Backward(p.ends) {
 		end()
@@ -174,7 +173,7 @@ type delivery struct {
 	options source.Delivery
 }
 
-// sink takes the events of one source, which are done at once.
+// sink records the deliveries of one source and acknowledges them.
 type sink struct {
 	process *Process
 	key     string
@@ -188,7 +187,7 @@ func (s sink) Deliver(_ context.Context, ev event.Event, d source.Delivery) erro
 	return nil
 }
 
-// Events returns the events so far that the trigger takes.
+// Events returns the delivered events that the trigger does not skip.
 func (p *Process) Events(name string) []event.Event {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -202,7 +201,7 @@ func (p *Process) Events(name string) []event.Event {
 	return events
 }
 
-// WaitForEvents waits until the trigger has taken n events, and returns all that it has.
+// WaitForEvents waits for n events of the trigger, and returns all of its events.
 func (p *Process) WaitForEvents(name string, n int) []event.Event {
 	p.Helper()
 	deadline := time.Now().Add(WaitTimeout)

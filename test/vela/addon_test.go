@@ -38,72 +38,73 @@ const (
 	addonApp    = "addon-kube-trigger"
 )
 
-// enables: in a cluster that has nothing of ours, the addon is enabled, says what
-// stays once it is disabled, and is healthy when the controller's pod is ready.
-func enables(t *testing.T, k env) {
+// enable tests `vela addon enable` in a new cluster, its notes, and the health of the
+// addon.
+func enable(t *testing.T, k env) {
 	out := k.Vela(t, "addon", "enable", addonFolder)
-	for _, want := range []string{"enabled successfully", "TriggerServices, their workers and all CRDs stay"} {
+	for _, want := range []string{"enabled successfully", "TriggerServices, their workers and all CRDs remain"} {
 		if !strings.Contains(out, want) {
-			t.Errorf("vela addon enable does not say %q:\n%s", want, out)
+			t.Errorf("the output of vela addon enable has no %q:\n%s", want, out)
 		}
 	}
-	k.enabled(t)
+	k.waitForAddon(t)
 	if out := k.Vela(t, "addon", "status", addonName); !strings.Contains(out, addonName+": enabled") {
-		t.Errorf("vela addon status says:\n%s", out)
+		t.Errorf("vela addon status printed:\n%s", out)
 	}
 	out = k.Vela(t, "status", addonApp, "-n", vela.Namespace)
 	for _, want := range []string{"kube-trigger-crds", "kube-trigger-definitions", "kube-trigger-rights", "kube-trigger-controller", "Ready:1/1"} {
 		if !strings.Contains(out, want) {
-			t.Errorf("vela status does not say %q:\n%s", want, out)
+			t.Errorf("the output of vela status has no %q:\n%s", want, out)
 		}
 	}
 	out = k.Vela(t, "ls", "-n", vela.Namespace)
 	for _, want := range []string{"kube-trigger-controller", "webservice", "healthy"} {
 		if !strings.Contains(out, want) {
-			t.Errorf("vela ls does not say %q:\n%s", want, out)
+			t.Errorf("the output of vela ls has no %q:\n%s", want, out)
 		}
 	}
-	k.definitions(t)
+	k.checkDefinitions(t)
 }
 
-// enabled waits until all that the addon installs is healthy.
-func (k env) enabled(t *testing.T) {
+// waitForAddon waits until the addon's Application runs in its current generation.
+func (k env) waitForAddon(t *testing.T) {
 	t.Helper()
-	cluster.Eventually(t, "the addon is healthy", func(ctx context.Context) error {
+	cluster.Eventually(t, "a healthy addon", func(ctx context.Context) error {
 		app := object("core.oam.dev/v1beta1", "Application")
 		if err := k.Client.Get(ctx, types.NamespacedName{Namespace: vela.Namespace, Name: addonApp}, app); err != nil {
 			return err
 		}
 		phase, _, _ := unstructured.NestedString(app.Object, "status", "status")
-		seen, _, _ := unstructured.NestedInt64(app.Object, "status", "observedGeneration")
-		if phase != "running" || seen != app.GetGeneration() {
-			return fmt.Errorf("%s, generation %d of %d: %v", phase, seen, app.GetGeneration(), app.Object["status"])
+		observed, _, _ := unstructured.NestedInt64(app.Object, "status", "observedGeneration")
+		if phase != "running" || observed != app.GetGeneration() {
+			return fmt.Errorf("%s, generation %d of %d: %v", phase, observed, app.GetGeneration(), app.Object["status"])
 		}
 		return nil
 	})
 }
 
-// definitions checks that every action is a Definition, and the worker template.
-func (k env) definitions(t *testing.T) {
+// checkDefinitions checks that the actions and the worker template are installed as
+// Definitions.
+func (k env) checkDefinitions(t *testing.T) {
 	t.Helper()
 	names, err := k.names(t.Context(), vela.Namespace, "core.oam.dev/v1alpha1", "Definition")
 	if err != nil {
 		t.Fatal(err)
 	}
-	has := map[string]bool{}
+	exists := map[string]bool{}
 	for _, n := range names {
-		has[n] = true
+		exists[n] = true
 	}
 	want := []string{"trigger-worker-default"}
 	for _, file := range glob(t, "../../actions/*.cue") {
 		want = append(want, "trigger-action-"+strings.TrimSuffix(filepath.Base(file), ".cue"))
 	}
 	for _, n := range want {
-		if !has[n] {
-			t.Errorf("there is no Definition %s", n)
+		if !exists[n] {
+			t.Errorf("Definition %s does not exist", n)
 		}
 	}
 	if len(names) != len(want) {
-		t.Errorf("Definitions are %v, want %v", names, want)
+		t.Errorf("got Definitions %v, want %v", names, want)
 	}
 }

@@ -30,15 +30,14 @@ import (
 	"github.com/kubevela/kube-trigger/test/vela"
 )
 
-// applicationWorkflow: what vela-core runs of an Application's workflow is
-// suspended, resumed and restarted.
+// applicationWorkflow suspends, resumes and restarts the workflow of an Application.
 func applicationWorkflow(t *testing.T, k env) {
 	ns := k.Namespace(t)
 	r := workflowRuns{&vela.Workflow{Cluster: k.Cluster, Client: k.Client}, ns}
 	k.Apply(t, fmt.Sprintf(`
 apiVersion: core.oam.dev/v1beta1
 kind: WorkflowStepDefinition
-metadata: {namespace: %s, name: await}
+metadata: {namespace: %s, name: wait-for-object}
 spec:
   schematic:
     cue:
@@ -54,52 +53,53 @@ spec:
       properties: {objects: [{apiVersion: v1, kind: ConfigMap, metadata: {name: deployed}, data: {color: blue}}]}
   workflow:
     steps:
-      - {name: wait, type: await, properties: {name: open}}
+      - {name: wait, type: wait-for-object, properties: {name: open}}
       - {name: deploy, type: apply-component, properties: {component: settings}}
 `))
-	act := func(kind string) {
+	runAction := func(kind string) {
 		t.Helper()
-		r.eventually(t, fmt.Sprintf("action: {type: %s, properties: {name: staged, namespace: %s}}", kind, ns))
+		r.retryActions(t, fmt.Sprintf("action: {type: %s, properties: {name: staged, namespace: %s}}", kind, ns))
 	}
-	k.phase(t, ns, "staged", "runningWorkflow")
-	act("suspend-workflow")
-	k.phase(t, ns, "staged", "workflowSuspending")
+	k.waitForPhase(t, ns, "staged", "runningWorkflow")
+	runAction("suspend-workflow")
+	k.waitForPhase(t, ns, "staged", "workflowSuspending")
 	r.open(t, "open")
-	act("resume-workflow")
-	first := k.phase(t, ns, "staged", "running")
+	runAction("resume-workflow")
+	first := k.waitForPhase(t, ns, "staged", "running")
 	r.configMapData(t, "deployed")
 
-	act("restart-workflow")
+	runAction("restart-workflow")
 	cluster.Eventually(t, "another run of the workflow", func(ctx context.Context) error {
 		app := object("core.oam.dev/v1beta1", "Application")
 		if err := k.Client.Get(ctx, types.NamespacedName{Namespace: ns, Name: "staged"}, app); err != nil {
 			return err
 		}
-		began, finished := run(app)
-		if before, _ := run(first); began == before || !finished {
+		startTime, finished := workflowRun(app)
+		if before, _ := workflowRun(first); startTime == before || !finished {
 			return fmt.Errorf("status %v", app.Object["status"])
 		}
 		return nil
 	})
 }
 
-// run returns when the workflow of an Application began, and whether it has ended.
-func run(app *unstructured.Unstructured) (began string, finished bool) {
-	began, _, _ = unstructured.NestedString(app.Object, "status", "workflow", "startTime")
+// workflowRun returns the start time of an Application's workflow, and whether it has
+// finished.
+func workflowRun(app *unstructured.Unstructured) (startTime string, finished bool) {
+	startTime, _, _ = unstructured.NestedString(app.Object, "status", "workflow", "startTime")
 	finished, _, _ = unstructured.NestedBool(app.Object, "status", "workflow", "finished")
-	return began, finished
+	return startTime, finished
 }
 
-// phase waits until an Application is in a phase, and returns it.
-func (k env) phase(t *testing.T, namespace, name, want string) *unstructured.Unstructured {
+// waitForPhase waits until an Application is in a phase, and returns it.
+func (k env) waitForPhase(t *testing.T, namespace, name, want string) *unstructured.Unstructured {
 	t.Helper()
 	app := object("core.oam.dev/v1beta1", "Application")
-	cluster.Eventually(t, fmt.Sprintf("Application %s is %s", name, want), func(ctx context.Context) error {
+	cluster.Eventually(t, fmt.Sprintf("Application %s in phase %s", name, want), func(ctx context.Context) error {
 		if err := k.Client.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, app); err != nil {
 			return err
 		}
 		if got, _, _ := unstructured.NestedString(app.Object, "status", "status"); got != want {
-			return fmt.Errorf("it is %q: %v", got, app.Object["status"])
+			return fmt.Errorf("phase %q: %v", got, app.Object["status"])
 		}
 		return nil
 	})

@@ -27,13 +27,13 @@ import (
 	"runtime"
 )
 
-// module is one of KubeVela's, as a folder of test pins it.
+// module is a module of KubeVela that a folder of test pins.
 type module struct {
 	Version string
-	// Dir is its source.
+	// Dir is the folder of its source.
 	Dir string
 
-	// pin is that folder.
+	// pin is the folder of test that pins it.
 	pin string
 }
 
@@ -42,10 +42,10 @@ func kubeVela(ctx context.Context) (module, error) {
 	return find(ctx, "kubevela", "github.com/oam-dev/kubevela")
 }
 
-// programs are the paths of what is built of it.
+// programs are the paths of the built programs.
 type programs struct{ core, cli string }
 
-// find downloads the module at path that a folder of test pins, unless it is there.
+// find downloads the module at path that a folder of test pins, if necessary.
 func find(ctx context.Context, folder, path string) (module, error) {
 	pin, err := pinned(folder)
 	if err != nil {
@@ -64,7 +64,7 @@ func find(ctx context.Context, folder, path string) (module, error) {
 	return m, nil
 }
 
-// pinned returns a folder of test of the clone that the working directory is in.
+// pinned returns a folder of test in the clone that contains the working directory.
 func pinned(folder string) (string, error) {
 	wd, err := os.Getwd()
 	if err != nil {
@@ -88,8 +88,8 @@ func (m module) programs(ctx context.Context) (programs, error) {
 	return programs{core: filepath.Join(dir, "core"), cli: filepath.Join(dir, "cli")}, err
 }
 
-// build builds programs of the module, unless they are in the cache, and returns
-// the folder that they are in. Their version is set in a variable.
+// build builds programs of the module, unless they are cached, and returns their folder.
+// variable is the Go variable that is set to the version.
 func (m module) build(ctx context.Context, variable string, packages ...string) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -102,7 +102,7 @@ func (m module) build(ctx context.Context, variable string, packages ...string) 
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return "", fmt.Errorf("build KubeVela: %w", err)
 	}
-	// The rename is atomic, also if two processes build at once.
+	// The rename is atomic, even if two processes build concurrently.
 	fresh, err := os.MkdirTemp(filepath.Dir(dir), "build-")
 	if err != nil {
 		return "", fmt.Errorf("build KubeVela: %w", err)
@@ -114,7 +114,7 @@ func (m module) build(ctx context.Context, variable string, packages ...string) 
 		return "", errors.Join(fmt.Errorf("build KubeVela: %w\n%s", err, out), os.RemoveAll(fresh))
 	}
 	if err := os.Rename(fresh, dir); err != nil {
-		// Another build was first, and its folder is not replaced.
+		// Another process has finished first. Its folder is not replaced.
 		return dir, errors.Join(ignoreExist(err), os.RemoveAll(fresh))
 	}
 	return dir, nil

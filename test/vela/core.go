@@ -30,15 +30,15 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// guard runs a program until its own stdin is closed, which it is when the test
-// process ends, however it does.
+// guard is a shell script that runs a program until stdin is closed, which happens when
+// the test process ends.
 const guard = `"$@" </dev/null & cat >/dev/null; kill $!; wait $!`
 
-// features are those of KubeVela's chart that differ from vela-core's own.
+// features are the feature gates that KubeVela's chart sets.
 const features = "ZstdResourceTracker=true,ZstdApplicationRevision=true,MultiStageComponentApply=true,PreDispatchDryRun=true," +
 	"InformerCacheFilterUnnecessaryFields=true,SharedDefinitionStorageForApplicationRevision=true,DisableWorkflowContextConfigMapCache=true"
 
-// run runs vela-core until the test ends, and returns when it is ready.
+// run runs vela-core until the test ends, and waits until it is ready.
 func (k *KubeVela) run(t *testing.T, program string) {
 	t.Helper()
 	address, err := freeAddress()
@@ -48,7 +48,7 @@ func (k *KubeVela) run(t *testing.T, program string) {
 	background(t, k.Kubeconfig, k.home, program,
 		"--health-addr="+address, "--metrics-addr=0", "--system-definition-namespace="+Namespace,
 		"--optimize-disable-component-revision", "--application-re-sync-period=5m", "--feature-gates="+features)
-	cluster.Eventually(t, "vela-core is ready", func(ctx context.Context) error {
+	cluster.Eventually(t, "a ready vela-core", func(ctx context.Context) error {
 		return get(ctx, "http://"+address+"/readyz")
 	})
 }
@@ -60,7 +60,7 @@ func background(t *testing.T, kubeconfig, home, program string, args ...string) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("sh", append([]string{"-c", guard, "sh", program}, args...)...) //nolint:gosec,noctx // ours; it ends with its stdin
+	cmd := exec.Command("sh", append([]string{"-c", guard, "sh", program}, args...)...) //nolint:gosec,noctx // own program, which ends with its stdin
 	cmd.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "HOME="+home)
 	cmd.Stdout, cmd.Stderr = log, log
 	stdin, err := cmd.StdinPipe()
@@ -72,7 +72,7 @@ func background(t *testing.T, kubeconfig, home, program string, args ...string) 
 	}
 	t.Cleanup(func() {
 		_ = stdin.Close()
-		_ = cmd.Wait() // it was told to end
+		_ = cmd.Wait() // an error: it was terminated
 		if err := log.Close(); err != nil {
 			t.Error(err)
 		}
@@ -87,28 +87,28 @@ func get(ctx context.Context, url string) error {
 	if err != nil {
 		return err
 	}
-	answer, err := http.DefaultClient.Do(r)
+	response, err := http.DefaultClient.Do(r)
 	if err != nil {
 		return err
 	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s", url, answer.Status)
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s", url, response.Status)
 	}
-	_, err = io.Copy(io.Discard, answer.Body)
+	_, err = io.Copy(io.Discard, response.Body)
 	return err
 }
 
 // freeAddress returns a free loopback address.
 func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it returns at once
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // returns immediately
 	if err != nil {
 		return "", err
 	}
 	return l.Addr().String(), l.Close()
 }
 
-// tail is the end of a file.
+// tail returns the last 8,000 bytes of a file.
 func tail(file string) string {
 	text, err := os.ReadFile(file)
 	if err != nil {

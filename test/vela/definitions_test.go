@@ -32,8 +32,8 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// shows: vela show prints the parameters of each definition.
-func showsDefinitions(t *testing.T, k env) {
+// showDefinitions tests that vela show prints the parameters of each definition.
+func showDefinitions(t *testing.T, k env) {
 	for name, parameters := range map[string][]string{
 		"bump-on-change":  nil,
 		"trigger":         {"triggers", "rights"},
@@ -58,9 +58,8 @@ func (k env) token(t *testing.T, namespace, value string) {
 	k.Apply(t, fmt.Sprintf("apiVersion: v1\nkind: Secret\nmetadata: {namespace: %s, name: token}\nstringData: {token: %s}", namespace, value))
 }
 
-// bumpOnChange: an edit of the data that a component refers to makes a new
-// revision, one of anything else makes none, an edit of the Application is
-// deployed as before, and nothing remains of the trait.
+// bumpOnChange tests that a change of data that a component refers to creates a
+// revision, that other changes do not, and that removing the trait deletes its objects.
 func bumpOnChange(t *testing.T, k env) {
 	ns := k.Namespace(t)
 	k.Apply(t, example(t, ns, "bump-on-change/objects.yaml"))
@@ -72,14 +71,13 @@ func bumpOnChange(t *testing.T, k env) {
 	k.settings(t, ns, "green", "b")
 	k.token(t, ns, "two")
 	k.running(t, ns, "shop", 3)
-	k.published(t, ns, "shop", "2")
+	k.checkPublishVersion(t, ns, "shop", "2")
 
 	k.Apply(t, strings.Replace(app, "        - type: bump-on-change\n", "", 1))
-	k.expectLeft(t, ns, []string{"settings"}, []string{"web"})
+	k.expectRemaining(t, ns, []string{"settings"}, []string{"web"})
 }
 
-// refObjects: the objects that a component is are watched, those that it refers to
-// as well.
+// refObjects tests the trait on a component of type ref-objects.
 func refObjects(t *testing.T, k env) {
 	ns := k.Namespace(t)
 	k.settings(t, ns, "blue", "a")
@@ -97,11 +95,10 @@ func refObjects(t *testing.T, k env) {
 	k.settings(t, ns, "green", "a")
 	k.running(t, ns, "config", 2)
 	k.Vela(t, "delete", "config", "-n", ns, "-y")
-	k.expectLeft(t, ns, []string{"settings"}, nil)
+	k.expectRemaining(t, ns, []string{"settings"}, nil)
 }
 
-// trigger: of the trait's triggers each does what it says, and nothing remains of
-// it.
+// trigger tests the trait trigger, and that removing it deletes its objects.
 func trigger(t *testing.T, k env) {
 	ns := k.Namespace(t)
 	k.Apply(t, example(t, ns, "bump-on-change/objects.yaml"))
@@ -111,16 +108,16 @@ func trigger(t *testing.T, k env) {
 	k.settings(t, ns, "red", "a")
 	k.settings(t, ns, "green", "a")
 	k.running(t, ns, "shop", 2)
-	k.published(t, ns, "shop", "1")
+	k.checkPublishVersion(t, ns, "shop", "1")
 	k.expectMarked(t, ns) // KubeVela labels the workload with the revision
 
 	without, _, _ := strings.Cut(app, "        - type: trigger\n")
 	k.Apply(t, without)
-	k.expectLeft(t, ns, []string{"settings"}, []string{"web"})
+	k.expectRemaining(t, ns, []string{"settings"}, []string{"web"})
 }
 
-// triggerService: an Application of triggers alone is healthy when they run, says
-// so, and takes them with it.
+// triggerService tests the component trigger-service: its health and status, and that it
+// is deleted with the Application.
 func triggerService(t *testing.T, k env) {
 	ns := k.Namespace(t)
 	k.Apply(t, example(t, ns, "trigger-service/objects.yaml"))
@@ -129,18 +126,18 @@ func triggerService(t *testing.T, k env) {
 	k.settings(t, ns, "green", "a")
 	k.expectMarked(t, ns)
 	if out := k.Vela(t, "status", "triggers", "-n", ns); !strings.Contains(out, "Running: 1/1 triggers") {
-		t.Errorf("vela status says:\n%s", out)
+		t.Errorf("vela status printed:\n%s", out)
 	}
 	tree := k.Vela(t, "ql", "--query", "application-resource-tree-view{appName=triggers,appNs="+ns+"}.status")
 	if !strings.Contains(tree, "kube-trigger-mark") || !strings.Contains(tree, "ReplicaSet") {
-		t.Errorf("KubeVela's tree of resources has no worker:\n%s", tree)
+		t.Errorf("the resource tree has no worker:\n%s", tree)
 	}
 	k.Vela(t, "delete", "triggers", "-n", ns, "-y")
-	k.expectLeft(t, ns, []string{"settings"}, nil)
+	k.expectRemaining(t, ns, []string{"settings"}, nil)
 }
 
-// example returns a file of examples, in another namespace. Its components ask
-// for no pods, which nothing here would run.
+// example returns a file of examples, in another namespace. Its components have no pods,
+// because the cluster has no node for them.
 func example(t *testing.T, namespace, file string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("../../examples", file))
@@ -151,10 +148,10 @@ func example(t *testing.T, namespace, file string) string {
 	return strings.ReplaceAll(out, "      traits:\n", "      traits:\n        - {type: scaler, properties: {replicas: 0}}\n")
 }
 
-// expectMarked waits until an action has annotated the ConfigMap settings.
+// expectMarked waits for the annotation "marked" of the ConfigMap settings.
 func (k env) expectMarked(t *testing.T, namespace string) {
 	t.Helper()
-	cluster.Eventually(t, "ConfigMap settings is marked", func(ctx context.Context) error {
+	cluster.Eventually(t, "annotation of ConfigMap settings", func(ctx context.Context) error {
 		o := object("v1", "ConfigMap")
 		if err := k.Client.Get(ctx, types.NamespacedName{Namespace: namespace, Name: "settings"}, o); err != nil {
 			return err
@@ -166,20 +163,21 @@ func (k env) expectMarked(t *testing.T, namespace string) {
 	})
 }
 
-// published checks the version that an Application has from its triggers.
-func (k env) published(t *testing.T, namespace, name, want string) {
+// checkPublishVersion checks the annotation app.oam.dev/publishVersion.
+func (k env) checkPublishVersion(t *testing.T, namespace, name, want string) {
 	t.Helper()
 	app := object("core.oam.dev/v1beta1", "Application")
 	if err := k.Client.Get(t.Context(), types.NamespacedName{Namespace: namespace, Name: name}, app); err != nil {
 		t.Fatal(err)
 	}
 	if got := app.GetAnnotations()["app.oam.dev/publishVersion"]; got != want {
-		t.Errorf("published as %q, want %q", got, want)
+		t.Errorf("got version %q, want %q", got, want)
 	}
 }
 
-// expectLeft waits until nothing of ours is in a namespace.
-func (k env) expectLeft(t *testing.T, namespace string, configMaps, deployments []string) {
+// expectRemaining waits until a namespace has no objects of kube-trigger, and only these
+// ConfigMaps and Deployments.
+func (k env) expectRemaining(t *testing.T, namespace string, configMaps, deployments []string) {
 	t.Helper()
 	for _, kind := range []struct {
 		apiVersion, kind string
@@ -195,12 +193,12 @@ func (k env) expectLeft(t *testing.T, namespace string, configMaps, deployments 
 		{"apps/v1", "Deployment", deployments},
 		{"v1", "ConfigMap", configMaps},
 	} {
-		cluster.Eventually(t, "no "+kind.kind+" is left", func(ctx context.Context) error {
+		cluster.Eventually(t, kind.kind+"s", func(ctx context.Context) error {
 			got, err := k.names(ctx, namespace, kind.apiVersion, kind.kind)
-			// KubeVela keeps the context of each workflow in a ConfigMap.
+			// KubeVela stores the context of each workflow in a ConfigMap.
 			got = slices.DeleteFunc(got, func(name string) bool { return strings.HasPrefix(name, "workflow-") })
 			if err == nil && !slices.Equal(got, kind.want) {
-				err = fmt.Errorf("there are %v, want %v", got, kind.want)
+				err = fmt.Errorf("got %v, want %v", got, kind.want)
 			}
 			return err
 		})

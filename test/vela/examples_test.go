@@ -31,7 +31,7 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// customAction: what a user wrote is done.
+// customAction tests the example of a custom action.
 func customAction(t *testing.T, k env) {
 	ns := k.Namespace(t)
 	k.Apply(t, example(t, ns, "custom-action/action.yaml"))
@@ -41,7 +41,7 @@ func customAction(t *testing.T, k env) {
 	k.expectMarked(t, ns)
 }
 
-// imageJob: another image makes a Job, and other changes make none.
+// imageJob tests that a new image creates a Job, and that other changes do not.
 func imageJob(t *testing.T, k env) {
 	ns := k.Namespace(t)
 	k.deploy(t, ns, "nginx:1.28", "0")
@@ -52,13 +52,13 @@ func imageJob(t *testing.T, k env) {
 	cluster.Eventually(t, "a Job", func(ctx context.Context) error {
 		names, err := k.names(ctx, ns, "batch/v1", "Job")
 		if err == nil && (len(names) != 1 || !strings.HasPrefix(names[0], "smoke-test-")) {
-			err = fmt.Errorf("there are %v", names)
+			err = fmt.Errorf("got Jobs %v", names)
 		}
 		return err
 	})
 }
 
-// recordEvents: what happens to a Deployment is in an EventListener.
+// recordEvents tests that an EventListener records events of a Deployment.
 func recordEvents(t *testing.T, k env) {
 	ns := k.Namespace(t)
 	k.Apply(t, example(t, ns, "record-events/trigger.yaml"))
@@ -73,14 +73,14 @@ func recordEvents(t *testing.T, k env) {
 			return err
 		}
 		if events, _, _ := unstructured.NestedSlice(listener.Object, "events"); len(events) == 0 {
-			return errors.New("none")
+			return errors.New("no events")
 		}
 		return nil
 	})
 }
 
-// deploy applies the Deployment web, whose spec differs with the value of a label.
-// It asks for no pods.
+// deploy applies the Deployment web with 0 replicas. The value of a label changes its
+// spec.
 func (k env) deploy(t *testing.T, namespace, image, label string) {
 	t.Helper()
 	k.Apply(t, fmt.Sprintf(`

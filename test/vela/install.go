@@ -26,7 +26,7 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// install makes KubeVela's kinds and default definitions known.
+// install installs KubeVela's CRDs and default definitions.
 func (k *KubeVela) install(t *testing.T) {
 	t.Helper()
 	chart := filepath.Join(k.module.Dir, "charts", "vela-core")
@@ -38,7 +38,7 @@ func (k *KubeVela) install(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			// The chart fills in nothing else there.
+			// The chart has no other template actions in these files.
 			k.Apply(t, strings.ReplaceAll(string(text), `{{ include "systemDefinitionNamespace" . }}`, Namespace))
 		}
 	}
@@ -61,7 +61,7 @@ spec:
 `, Namespace, k.module.Version))
 }
 
-// Definitions returns the paths of definitions of KubeVela's own, such as
+// Definitions returns the paths of KubeVela's definitions with these names, such as
 // "component/webservice.cue".
 func Definitions(t *testing.T, names ...string) []string {
 	t.Helper()

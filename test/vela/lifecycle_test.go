@@ -36,13 +36,12 @@ import (
 	"github.com/kubevela/kube-trigger/test/vela"
 )
 
-// upgrades: enabled once more, the addon is as the new parameters say, and what
-// they switch off again is gone.
-func upgrades(t *testing.T, k env) {
+// upgrade tests enabling the addon again with other parameters.
+func upgrade(t *testing.T, k env) {
 	k.Vela(t, "addon", "enable", addonFolder, "replicas=2", "logLevel=debug",
 		"imagePullSecrets={hub}", "monitoring.dashboard=true", "workerRole.rules[0].apiGroups={apps}",
 		"workerRole.rules[0].resources={deployments}", "workerRole.rules[0].verbs={patch}")
-	k.enabled(t)
+	k.waitForAddon(t)
 	d := k.deployment(t, "kube-trigger-controller")
 	if replicas, _, _ := unstructured.NestedInt64(d.Object, "status", "readyReplicas"); replicas != 2 {
 		t.Errorf("%d controllers are ready, want 2", replicas)
@@ -50,29 +49,29 @@ func upgrades(t *testing.T, k env) {
 	text := fmt.Sprint(d.Object["spec"])
 	for _, want := range []string{"--log-level=debug", "imagePullSecrets:[map[name:hub]]"} {
 		if !strings.Contains(text, want) {
-			t.Errorf("the controller has no %s: %s", want, text)
+			t.Errorf("no %s in the controller: %s", want, text)
 		}
 	}
 	template := k.get(t, "core.oam.dev/v1alpha1", "Definition", vela.Namespace, "trigger-worker-default")
 	if text := fmt.Sprint(template.Object["spec"]); !strings.Contains(text, `imagePullSecrets: [{"name":"hub"}]`) {
-		t.Errorf("workers have no pull secret: %s", text)
+		t.Errorf("no pull secret in the worker template: %s", text)
 	}
 	role := k.get(t, "rbac.authorization.k8s.io/v1", "ClusterRole", "", "kube-trigger-worker")
 	if text := fmt.Sprint(role.Object["rules"]); !strings.Contains(text, "map[apiGroups:[apps] resources:[deployments] verbs:[patch]]") {
-		t.Errorf("the worker's role lacks the rule: %s", text)
+		t.Errorf("no additional rule in the worker's role: %s", text)
 	}
 	k.get(t, "v1", "ConfigMap", vela.Namespace, "kube-trigger-dashboard")
 
 	k.Vela(t, "addon", "enable", addonFolder)
-	k.enabled(t)
-	k.gone(t, "v1", "ConfigMap", vela.Namespace, "kube-trigger-dashboard")
+	k.waitForAddon(t)
+	k.waitForDeletion(t, "v1", "ConfigMap", vela.Namespace, "kube-trigger-dashboard")
 }
 
-// renders: what parameters switch on and off is in the Application, or not.
-func renders(t *testing.T, k env) {
+// renderParameters tests the objects of the addon for several parameters.
+func renderParameters(t *testing.T, k env) {
 	for _, test := range []struct {
-		parameters   string
-		with, beside []string
+		parameters    string
+		want, exclude []string
 	}{
 		{"", []string{"name: kube-trigger-controller", "name: kube-trigger-worker"}, []string{"PodMonitor", "type: topology", "--webhook-addr=:9443", "ValidatingWebhookConfiguration"}},
 		{"definitionsOnly=true", []string{"name: kube-trigger-crds", "trigger-action-log"}, []string{"name: kube-trigger-controller"}},
@@ -82,39 +81,39 @@ func renders(t *testing.T, k env) {
 		{"image=registry.example.com/kube-trigger version=v9.9.9", []string{"--worker-image=registry.example.com/kube-trigger:v9.9.9", "image: registry.example.com/kube-trigger:v9.9.9"}, []string{"oamdev/"}},
 	} {
 		out := k.Vela(t, append([]string{"addon", "enable", addonFolder, "--dry-run"}, strings.Fields(test.parameters)...)...)
-		for _, want := range test.with {
+		for _, want := range test.want {
 			if !strings.Contains(out, want) {
-				t.Errorf("with %q there is no %q", test.parameters, want)
+				t.Errorf("parameters %q: no %q", test.parameters, want)
 			}
 		}
-		for _, bad := range test.beside {
+		for _, bad := range test.exclude {
 			if strings.Contains(out, bad) {
-				t.Errorf("with %q there is %q", test.parameters, bad)
+				t.Errorf("parameters %q: got %q", test.parameters, bad)
 			}
 		}
 	}
 }
 
-// disables: the addon is disabled once no Application uses it. TriggerServices and
-// CRDs stay, and triggers go on; enabled again, it takes over what it left.
-func disables(t *testing.T, k env) {
+// disable tests that the addon cannot be disabled while an Application uses it, that
+// TriggerServices continue to run afterwards, and that it can be enabled again.
+func disable(t *testing.T, k env) {
 	ns := k.Namespace(t)
 	k.Apply(t, example(t, ns, "trigger-service/objects.yaml"))
 	k.Apply(t, example(t, ns, "trigger-service/application.yaml"))
 	k.running(t, ns, "triggers", 1)
 	if out, err := k.TryVela(t, "addon", "disable", addonName); err == nil || !strings.Contains(out, ns+"/triggers") {
-		t.Errorf("vela addon disable, with an Application that uses it: %v\n%s", err, out)
+		t.Errorf("vela addon disable with an Application that uses it: got %v, want an error\n%s", err, out)
 	}
 	service := k.get(t, "standard.oam.dev/v1alpha1", "TriggerService", ns, "mark")
 	k.Vela(t, "delete", "triggers", "-n", ns, "-y")
-	k.gone(t, "standard.oam.dev/v1alpha1", "TriggerService", ns, "mark")
-	k.applied(t, ns, service.Object["spec"])
+	k.waitForDeletion(t, "standard.oam.dev/v1alpha1", "TriggerService", ns, "mark")
+	k.createService(t, ns, service.Object["spec"])
 
 	k.Vela(t, "addon", "disable", addonName)
-	k.gone(t, "core.oam.dev/v1beta1", "Application", vela.Namespace, addonApp)
-	k.gone(t, "apps/v1", "Deployment", vela.Namespace, "kube-trigger-controller")
-	k.gone(t, "core.oam.dev/v1beta1", "TraitDefinition", vela.Namespace, "bump-on-change")
-	k.gone(t, "core.oam.dev/v1alpha1", "Definition", vela.Namespace, "trigger-action-log")
+	k.waitForDeletion(t, "core.oam.dev/v1beta1", "Application", vela.Namespace, addonApp)
+	k.waitForDeletion(t, "apps/v1", "Deployment", vela.Namespace, "kube-trigger-controller")
+	k.waitForDeletion(t, "core.oam.dev/v1beta1", "TraitDefinition", vela.Namespace, "bump-on-change")
+	k.waitForDeletion(t, "core.oam.dev/v1alpha1", "Definition", vela.Namespace, "trigger-action-log")
 	k.settings(t, ns, "green", "a")
 	k.expectMarked(t, ns)
 	for _, crd := range k.crds(t) {
@@ -126,16 +125,16 @@ func disables(t *testing.T, k env) {
 	}
 }
 
-// reenable enables the addon over CRDs of another owner: it takes over
-// its own, and leaves that of Definitions as it is.
+// reenable enables the addon when its CRDs have another owner: it takes over its own
+// CRDs, and does not change that of Definitions.
 func (k env) reenable(t *testing.T) {
 	t.Helper()
 	for _, name := range k.crds(t) {
 		crd := k.get(t, "apiextensions.k8s.io/v1", "CustomResourceDefinition", "", name)
 		crd.SetLabels(nil)
 		crd.SetAnnotations(nil)
-		// As of an older or a newer one.
-		if err := unstructured.SetNestedStringSlice(crd.Object, []string{"somebodys"}, "spec", "names", "categories"); err != nil {
+		// An older or newer version may differ.
+		if err := unstructured.SetNestedStringSlice(crd.Object, []string{"modified"}, "spec", "names", "categories"); err != nil {
 			t.Fatal(err)
 		}
 		if err := k.Client.Update(t.Context(), crd); err != nil {
@@ -144,21 +143,21 @@ func (k env) reenable(t *testing.T) {
 	}
 	before := k.get(t, "apiextensions.k8s.io/v1", "CustomResourceDefinition", "", "definitions.core.oam.dev")
 	k.Vela(t, "addon", "enable", addonFolder)
-	k.enabled(t)
+	k.waitForAddon(t)
 	if after := k.get(t, "apiextensions.k8s.io/v1", "CustomResourceDefinition", "", "definitions.core.oam.dev"); !equality.Semantic.DeepEqual(after.Object["spec"], before.Object["spec"]) {
 		t.Errorf("the CRD of Definitions was changed from %v to %v", before.Object["spec"], after.Object["spec"])
 	}
-	taken := k.get(t, "apiextensions.k8s.io/v1", "CustomResourceDefinition", "", "triggerservices.standard.oam.dev")
-	if names := fmt.Sprint(taken.Object["spec"].(map[string]any)["names"]); strings.Contains(names, "somebodys") {
-		t.Errorf("the CRD of TriggerServices is somebody's: %s", names)
+	crd := k.get(t, "apiextensions.k8s.io/v1", "CustomResourceDefinition", "", "triggerservices.standard.oam.dev")
+	if names := fmt.Sprint(crd.Object["spec"].(map[string]any)["names"]); strings.Contains(names, "modified") {
+		t.Errorf("the CRD of TriggerServices was not replaced: %s", names)
 	}
-	if got := taken.GetLabels()["app.oam.dev/name"]; got != addonApp {
+	if got := crd.GetLabels()["app.oam.dev/name"]; got != addonApp {
 		t.Errorf("the CRD of TriggerServices belongs to %q", got)
 	}
 }
 
-// applied makes the TriggerService "mark" of a namespace, without an Application.
-func (k env) applied(t *testing.T, namespace string, spec any) {
+// createService creates the TriggerService "mark" without an Application.
+func (k env) createService(t *testing.T, namespace string, spec any) {
 	t.Helper()
 	ts := object("standard.oam.dev/v1alpha1", "TriggerService")
 	ts.SetNamespace(namespace)
@@ -170,11 +169,11 @@ func (k env) applied(t *testing.T, namespace string, spec any) {
 	k.ready(t, namespace, "mark")
 }
 
-// ready waits until a TriggerService is.
+// ready waits until a TriggerService is ready.
 func (k env) ready(t *testing.T, namespace, name string) {
 	t.Helper()
 	ts := object("standard.oam.dev/v1alpha1", "TriggerService")
-	cluster.Eventually(t, "TriggerService "+name+" is ready", func(ctx context.Context) error {
+	cluster.Eventually(t, "ready TriggerService "+name, func(ctx context.Context) error {
 		if err := k.Client.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, ts); err != nil {
 			return err
 		}
@@ -189,7 +188,7 @@ func (k env) ready(t *testing.T, namespace, name string) {
 	})
 }
 
-// crds are the names of ours.
+// crds returns the names of the addon's CRDs.
 func (k env) crds(t *testing.T) []string {
 	t.Helper()
 	var names []string
@@ -214,16 +213,16 @@ func (k env) get(t *testing.T, apiVersion, kind, namespace, name string) *unstru
 	return o
 }
 
-// gone waits until there is no such object.
-func (k env) gone(t *testing.T, apiVersion, kind, namespace, name string) {
+// waitForDeletion waits until an object does not exist.
+func (k env) waitForDeletion(t *testing.T, apiVersion, kind, namespace, name string) {
 	t.Helper()
-	cluster.Eventually(t, kind+" "+name+" is gone", func(ctx context.Context) error {
+	cluster.Eventually(t, "deletion of "+kind+" "+name, func(ctx context.Context) error {
 		err := k.Client.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, object(apiVersion, kind))
 		if apierrors.IsNotFound(err) {
 			return nil
 		}
 		if err == nil {
-			err = errors.New("it is there")
+			err = errors.New("it exists")
 		}
 		return err
 	})

@@ -28,12 +28,11 @@ import (
 	"github.com/kubevela/kube-trigger/test/vela"
 )
 
-// readme runs the commands of addon/README.md as a newcomer would, one after the
-// other, and finds what it promises.
+// readme runs the commands of addon/README.md in order, and checks their results.
 func readme(t *testing.T, k env) {
-	promised := map[string]func(out string){
-		"vela addon enable ./addon":                               func(string) { k.enabled(t) },
-		"vela addon enable ./addon replicas=2 logLevel=debug":     func(string) { k.enabled(t) },
+	checks := map[string]func(out string){
+		"vela addon enable ./addon":                               func(string) { k.waitForAddon(t) },
+		"vela addon enable ./addon replicas=2 logLevel=debug":     func(string) { k.waitForAddon(t) },
 		"vela addon status kube-trigger":                          expectOutput(t, "kube-trigger: enabled"),
 		"vela kube apply -f examples/bump-on-change/objects.yaml": expectOutput(t, "settings", "token"),
 		"vela up -f examples/bump-on-change/application.yaml":     func(string) { k.running(t, "default", "shop", 1) },
@@ -42,32 +41,32 @@ func readme(t *testing.T, k env) {
 		"vela revision list shop":                                 expectOutput(t, "shop-v2"),
 		"vela status shop --tree":                                 expectOutput(t, "TriggerService/shop-web-bump", "RoleBinding/shop-web-bump"),
 		"vela status shop --pod":                                  expectOutput(t, "kube-trigger-shop-web-bump-"),
-		"vela delete shop -n default -y":                          func(string) { k.gone(t, "core.oam.dev/v1beta1", "Application", "default", "shop") },
-		"vela addon disable kube-trigger":                         func(string) { k.gone(t, "core.oam.dev/v1beta1", "Application", vela.Namespace, addonApp) },
+		"vela delete shop -n default -y":                          func(string) { k.waitForDeletion(t, "core.oam.dev/v1beta1", "Application", "default", "shop") },
+		"vela addon disable kube-trigger":                         func(string) { k.waitForDeletion(t, "core.oam.dev/v1beta1", "Application", vela.Namespace, addonApp) },
 	}
 	text, err := os.ReadFile(filepath.Join(addonFolder, "README.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := clone(t)
-	ran := 0
+	count := 0
 	for _, block := range regexp.MustCompile("(?ms)^```sh\n(.*?)^```").FindAllStringSubmatch(string(text), -1) {
 		for line := range strings.Lines(block[1]) {
 			line = strings.TrimSpace(line)
-			promise, ok := promised[line]
+			check, ok := checks[line]
 			if !ok {
-				t.Fatalf("addon/README.md: nothing is known of %q", line)
+				t.Fatalf("addon/README.md: no check for %q", line)
 			}
 			out, err := k.TryVelaIn(t, dir, strings.Fields(line)[1:]...)
 			if err != nil {
 				t.Fatalf("%s: %v\n%s", line, err, out)
 			}
-			promise(out)
-			ran++
+			check(out)
+			count++
 		}
 	}
-	if ran < len(promised) {
-		t.Errorf("addon/README.md has %d commands, want %d", ran, len(promised))
+	if count < len(checks) {
+		t.Errorf("addon/README.md has %d commands, want %d", count, len(checks))
 	}
 }
 
@@ -76,14 +75,14 @@ func expectOutput(t *testing.T, want ...string) func(string) {
 		t.Helper()
 		for _, w := range want {
 			if !strings.Contains(out, w) {
-				t.Errorf("it does not say %q:\n%s", w, out)
+				t.Errorf("no %q in the output:\n%s", w, out)
 			}
 		}
 	}
 }
 
-// clone copies what the commands of documents refer to. The components of examples
-// ask for no pods, which nothing here would run.
+// clone copies the folders that commands of documents refer to. The components of
+// examples have no pods, because the cluster has no node for them.
 func clone(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -29,8 +29,8 @@ import (
 	"testing"
 )
 
-// registry: what `make addon-package` packs is enabled from a registry, vela waits
-// until it runs, and an upgrade remembers the parameters of before.
+// registry tests the package of `make addon-package` in an addon registry: enabling waits
+// until the controller runs, and an upgrade keeps the parameters.
 func registry(t *testing.T, k env) {
 	if out, err := exec.CommandContext(t.Context(), "make", "-C", "../..", "addon-package", "VELA="+k.CLI()).CombinedOutput(); err != nil {
 		t.Fatalf("make addon-package: %v\n%s", err, out)
@@ -38,7 +38,7 @@ func registry(t *testing.T, k env) {
 	folder := "../../bin/addon"
 	archives := glob(t, folder+"/kube-trigger-*.tgz")
 	if len(archives) != 1 {
-		t.Fatalf("archives are %v", archives)
+		t.Fatalf("got archives %v, want one", archives)
 	}
 	version := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(archives[0]), "kube-trigger-"), ".tgz")
 	server := httptest.NewServer(http.FileServer(http.Dir(folder)))
@@ -51,21 +51,21 @@ entries:
 	if err := os.WriteFile(filepath.Join(folder, "index.yaml"), []byte(index), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	k.Vela(t, "addon", "registry", "add", "ours", "--type=helm", "--endpoint="+server.URL)
+	k.Vela(t, "addon", "registry", "add", "test", "--type=helm", "--endpoint="+server.URL)
 
-	k.Vela(t, "addon", "enable", "ours/kube-trigger", "logLevel=warn")
+	k.Vela(t, "addon", "enable", "test/kube-trigger", "logLevel=warn")
 	k.Vela(t, "addon", "upgrade", "kube-trigger", "replicas=2")
 	text := fmt.Sprint(k.deployment(t, "kube-trigger-controller").Object["spec"])
 	for _, want := range []string{"--log-level=warn", "replicas:2"} {
 		if !strings.Contains(text, want) {
-			t.Errorf("upgraded, the controller lacks %s: %s", want, text)
+			t.Errorf("no %s in the upgraded controller: %s", want, text)
 		}
 	}
 	status := k.Vela(t, "addon", "status", addonName, "-v")
-	for _, want := range []string{"enabled", "ours", "workerRole", "definitionsOnly"} {
+	for _, want := range []string{"enabled", "test", "workerRole", "definitionsOnly"} {
 		if !strings.Contains(status, want) {
-			t.Errorf("vela addon status does not say %q:\n%s", want, status)
+			t.Errorf("the output of vela addon status has no %q:\n%s", want, status)
 		}
 	}
-	k.Vela(t, "addon", "registry", "delete", "ours")
+	k.Vela(t, "addon", "registry", "delete", "test")
 }

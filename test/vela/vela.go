@@ -14,13 +14,11 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package vela gives tests real KubeVela: vela-core and the vela command line,
-// built from the module that test/kubevela pins, on a control plane of
-// test/cluster.
+// Package vela runs vela-core and the vela command line for tests, built from the module
+// that test/kubevela pins, on a control plane of test/cluster.
 //
-// The first build takes minutes; what is built is kept in the user's cache, by
-// version. Tests that use this package have the build constraint "kubevela", so
-// that only tests that need them wait.
+// The first build takes minutes. Programs are cached by version in the user's cache
+// directory. Tests that use this package have the build constraint "kubevela".
 package vela
 
 import (
@@ -36,14 +34,13 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// Namespace is KubeVela's own, which holds the definitions for all namespaces.
+// Namespace is KubeVela's namespace, with the definitions for all namespaces.
 const Namespace = "vela-system"
 
-// KubeVela is a cluster that vela-core works in. It has KubeVela's CRDs and its
-// default definitions, and nothing of ours.
+// KubeVela is a cluster with vela-core, KubeVela's CRDs and its default definitions.
 type KubeVela struct {
 	*cluster.Cluster
-	// Client has all rights.
+	// Client is an administrator's client.
 	Client client.Client
 
 	module module
@@ -51,8 +48,7 @@ type KubeVela struct {
 	home   string
 }
 
-// Start returns a cluster of the test's own with KubeVela in it, which ends with
-// the test.
+// Start starts KubeVela in a new cluster, until the test ends.
 func Start(t *testing.T) *KubeVela {
 	t.Helper()
 	m, err := kubeVela(t.Context())
@@ -75,8 +71,7 @@ func Start(t *testing.T) *KubeVela {
 	return k
 }
 
-// Vela runs the vela command line and returns its output. An error ends the
-// test.
+// Vela runs the vela command line and returns its output. An error fails the test.
 func (k *KubeVela) Vela(t *testing.T, args ...string) string {
 	t.Helper()
 	out, err := k.TryVela(t, args...)
@@ -86,16 +81,16 @@ func (k *KubeVela) Vela(t *testing.T, args ...string) string {
 	return out
 }
 
-// TryVela is Vela for what may fail.
+// TryVela is like Vela, and returns the error.
 func (k *KubeVela) TryVela(t *testing.T, args ...string) (string, error) {
 	t.Helper()
 	return k.TryVelaIn(t, "", args...)
 }
 
-// CLI is the path of the vela command line.
+// CLI returns the path of the vela command line.
 func (k *KubeVela) CLI() string { return k.cli }
 
-// TryVelaIn is TryVela in a folder.
+// TryVelaIn is like TryVela, in the directory dir.
 func (k *KubeVela) TryVelaIn(t *testing.T, dir string, args ...string) (string, error) {
 	t.Helper()
 	return command(t, dir, k.cli, k.home, k.Kubeconfig, args)

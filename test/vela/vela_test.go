@@ -36,17 +36,16 @@ import (
 	"github.com/kubevela/kube-trigger/test/vela"
 )
 
-// TestKubeVela runs everything in one cluster, where each test has a namespace of
-// its own.
+// TestKubeVela runs all tests in one cluster, each in its own namespaces.
 func TestKubeVela(t *testing.T) {
 	k := env{vela.Start(t)}
-	t.Run("Application", func(t *testing.T) { deploys(t, k) })
+	t.Run("Application", func(t *testing.T) { deployApplication(t, k) })
 	t.Run("Views", func(t *testing.T) { views(t, k) })
-	k.pods(t)
-	t.Run("Enable", func(t *testing.T) { enables(t, k) })
-	t.Run("Parameters", func(t *testing.T) { renders(t, k) })
-	t.Run("Show", func(t *testing.T) { showsDefinitions(t, k) })
-	t.Run("Apart", func(t *testing.T) {
+	k.runPods(t)
+	t.Run("Enable", func(t *testing.T) { enable(t, k) })
+	t.Run("Parameters", func(t *testing.T) { renderParameters(t, k) })
+	t.Run("Show", func(t *testing.T) { showDefinitions(t, k) })
+	t.Run("Parallel", func(t *testing.T) {
 		for name, test := range map[string]func(*testing.T, env){
 			"ApplicationWorkflow": applicationWorkflow,
 			"BumpOnChange":        bumpOnChange,
@@ -63,14 +62,14 @@ func TestKubeVela(t *testing.T) {
 			})
 		}
 	})
-	t.Run("Upgrade", func(t *testing.T) { upgrades(t, k) })
-	t.Run("Disable", func(t *testing.T) { disables(t, k) })
+	t.Run("Upgrade", func(t *testing.T) { upgrade(t, k) })
+	t.Run("Disable", func(t *testing.T) { disable(t, k) })
 	t.Run("Registry", func(t *testing.T) { registry(t, k) })
 	t.Run("Readme", func(t *testing.T) { readme(t, k) })
 }
 
-// deploys: an Application of KubeVela alone is deployed.
-func deploys(t *testing.T, k env) {
+// deployApplication deploys an Application without kube-trigger.
+func deployApplication(t *testing.T, k env) {
 	ns := k.Namespace(t)
 	k.Apply(t, application(ns, "raw", `
     - name: settings
@@ -79,15 +78,15 @@ func deploys(t *testing.T, k env) {
 `))
 	k.running(t, ns, "raw", 1)
 	if out := k.Vela(t, "status", "raw", "-n", ns); !strings.Contains(out, "running") {
-		t.Errorf("vela status says:\n%s", out)
+		t.Errorf("vela status printed:\n%s", out)
 	}
 }
 
-// env is KubeVela, and kube-trigger once it is installed.
+// env is a cluster with KubeVela.
 type env struct{ *vela.KubeVela }
 
-// pods runs the pods that KubeVela asks for, as processes.
-func (k env) pods(t *testing.T) {
+// runPods runs the pods of kube-trigger as processes.
+func (k env) runPods(t *testing.T) {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "kube-trigger")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "../../cmd/kube-trigger").CombinedOutput(); err != nil {
@@ -103,7 +102,7 @@ func glob(t *testing.T, pattern string) []string {
 		t.Fatal(err)
 	}
 	if len(files) == 0 {
-		t.Fatalf("there is no %s", pattern)
+		t.Fatalf("no file matches %s", pattern)
 	}
 	return files
 }
@@ -142,8 +141,8 @@ func object(apiVersion, kind string) *unstructured.Unstructured {
 	return o
 }
 
-// names returns the names of all objects of a kind in a namespace, but for those
-// that every namespace has.
+// names returns the names of the objects of a kind in a namespace, without those that
+// every namespace has.
 func (k env) names(ctx context.Context, namespace, apiVersion, kind string) ([]string, error) {
 	list := &unstructured.UnstructuredList{}
 	list.SetGroupVersionKind(schema.FromAPIVersionAndKind(apiVersion, kind+"List"))

@@ -38,7 +38,7 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// components are those of the Application whose views are compared.
+// components are the components of the Application whose views are compared.
 const components = `
     - name: web
       type: webservice
@@ -64,12 +64,12 @@ const components = `
           - {apiVersion: batch/v1, kind: Job, metadata: {name: once}, spec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: nothing}]}}}}
 `
 
-// views of KubeVela's chart show what `vela ql` says that they do.
+// views compares the results of KubeVela's views with those of `vela ql`.
 func views(t *testing.T, k env) {
 	ns := k.Namespace(t)
 	k.Apply(t, "apiVersion: v1\nkind: Node\nmetadata: {name: "+ns+"}")
 	k.Apply(t, application(ns, "shop", components))
-	k.started(t, ns, 3)
+	k.startPods(t, ns, 3)
 	k.running(t, ns, "shop", 1)
 	k.Apply(t, application(ns, "shop", strings.Replace(components, `"8000"`, `"8001"`, 1)))
 	k.running(t, ns, "shop", 2)
@@ -88,16 +88,16 @@ func views(t *testing.T, k env) {
 	} {
 		q = fmt.Sprintf(q, ns)
 		cluster.Eventually(t, q, func(ctx context.Context) error {
-			return k.expectSame(t, ctx, q)
+			return k.compareView(t, ctx, q)
 		})
 	}
-	k.narrow(t, ns)
+	k.restrictedReader(t, ns)
 }
 
-// started makes Pods run as a node would, until n of the namespace's do.
-func (k env) started(t *testing.T, namespace string, n int) {
+// startPods sets the status of Pods, like a kubelet, until n of them run.
+func (k env) startPods(t *testing.T, namespace string, n int) {
 	t.Helper()
-	cluster.Eventually(t, "Pods run", func(ctx context.Context) error {
+	cluster.Eventually(t, "running Pods", func(ctx context.Context) error {
 		pods := &unstructured.UnstructuredList{}
 		pods.SetAPIVersion("v1")
 		pods.SetKind("PodList")
@@ -120,15 +120,14 @@ func (k env) started(t *testing.T, namespace string, n int) {
 			}
 		}
 		if running < n {
-			return fmt.Errorf("%d of %d run", running, n)
+			return fmt.Errorf("%d of %d Pods are running", running, n)
 		}
 		return nil
 	})
 }
 
-// expectSame returns what is different between what a view shows and what `vela ql` says
-// of it.
-func (k env) expectSame(t *testing.T, ctx context.Context, text string) error {
+// compareView returns the difference between the results of a view here and in `vela ql`.
+func (k env) compareView(t *testing.T, ctx context.Context, text string) error {
 	q, err := query.Parse(text)
 	if err != nil {
 		return err
@@ -141,31 +140,30 @@ func (k env) expectSame(t *testing.T, ctx context.Context, text string) error {
 	if err != nil {
 		return err
 	}
-	said := k.Vela(t, "ql", "--query", text)
+	output := k.Vela(t, "ql", "--query", text)
 	var want any
-	if err := json.Unmarshal([]byte(said), &want); err != nil {
-		want = strings.TrimSpace(said) // a text is said without quotes
+	if err := json.Unmarshal([]byte(output), &want); err != nil {
+		want = strings.TrimSpace(output) // strings are printed without quotes
 	}
-	shown, err := json.Marshal(got)
+	encoded, err := json.Marshal(got)
 	if err != nil {
 		return err
 	}
-	var back any
-	if err := json.Unmarshal(shown, &back); err != nil {
+	var decoded any
+	if err := json.Unmarshal(encoded, &decoded); err != nil {
 		return err
 	}
-	if diff := cmp.Diff(timeless(want), timeless(back)); diff != "" {
+	if diff := cmp.Diff(normalize(want), normalize(decoded)); diff != "" {
 		return errors.New(diff)
 	}
-	if strings.Contains(string(shown), "null") || len(shown) < 5 {
-		t.Logf("%s shows %s", text, shown)
+	if strings.Contains(string(encoded), "null") || len(encoded) < 5 {
+		t.Logf("%s: result %s", text, encoded)
 	}
 	return nil
 }
 
-// timeless returns a result without what changes by itself, and without what is only
-// said in other words.
-func timeless(v any) any {
+// normalize removes fields that change over time or differ in wording.
+func normalize(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
 		delete(v, "Age")
@@ -176,24 +174,25 @@ func timeless(v any) any {
 			delete(v, "message")
 		}
 		if ref, ok := v["ref"].(map[string]any); ok {
-			delete(ref, "apiVersion") // which the command line loses
+			delete(ref, "apiVersion") // missing in the output of vela
 		}
 		if tree, ok := v["resourceTree"].(map[string]any); ok {
-			delete(tree, "uid") // which KubeVela leaves out
+			delete(tree, "uid") // missing in KubeVela's views
 		}
 		for key, e := range v {
-			v[key] = timeless(e)
+			v[key] = normalize(e)
 		}
 	case []any:
 		for i, e := range v {
-			v[i] = timeless(e)
+			v[i] = normalize(e)
 		}
 	}
 	return v
 }
 
-// narrow: who may not list ResourceTrackers sees what the Application says.
-func (k env) narrow(t *testing.T, namespace string) {
+// restrictedReader tests that views have the same result for a client that cannot list
+// ResourceTrackers.
+func (k env) restrictedReader(t *testing.T, namespace string) {
 	t.Helper()
 	config := k.ServiceAccount(t, namespace, "reader", rbacv1.PolicyRule{
 		APIGroups: []string{"", "core.oam.dev", "apps", "batch"}, Resources: []string{"applications", "deployments", "replicasets", "jobs", "pods"}, Verbs: []string{"get", "list"},
@@ -209,7 +208,7 @@ func (k env) narrow(t *testing.T, namespace string) {
 		all: ql.#ListAppliedResources & {$params: app: {name: "shop", namespace: parameter.namespace}}
 		status: {Pods: len(pods.$returns.list), All: len(all.$returns.list)}
 	`
-	var shown []string
+	var results []string
 	for _, c := range []client.Client{k.Client, reader} {
 		v, problems := view.New(query.Query{Template: template, Parameter: map[string]any{"namespace": namespace}},
 			view.Options{Client: c, Executor: provider.New(provider.Options{Client: c})})
@@ -220,9 +219,9 @@ func (k env) narrow(t *testing.T, namespace string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		shown = append(shown, fmt.Sprint(got))
+		results = append(results, fmt.Sprint(got))
 	}
-	if shown[0] != shown[1] || shown[0] != "map[All:8 Pods:3]" {
-		t.Errorf("shows %s, and without ResourceTrackers %s", shown[0], shown[1])
+	if results[0] != results[1] || results[0] != "map[All:8 Pods:3]" {
+		t.Errorf("got %s, without ResourceTrackers %s", results[0], results[1])
 	}
 }

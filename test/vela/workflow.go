@@ -25,17 +25,16 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// Workflow is a cluster that the controller of WorkflowRuns works in, of the
-// module that test/workflow pins. It has the kinds of workflows, and no
-// definitions.
+// Workflow is a cluster with the controller of WorkflowRuns, from the module that
+// test/workflow pins, and the CRDs of workflows.
 type Workflow struct {
 	*cluster.Cluster
-	// Client has all rights.
+	// Client is an administrator's client.
 	Client client.Client
 }
 
-// StartWorkflow returns a cluster of the test's own with the controller in it,
-// which ends with the test.
+// StartWorkflow starts the controller of WorkflowRuns in a new cluster, until the test
+// ends.
 func StartWorkflow(t *testing.T) *Workflow {
 	t.Helper()
 	m, err := find(t.Context(), "workflow", "github.com/kubevela/workflow")

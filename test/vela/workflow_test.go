@@ -43,8 +43,8 @@ import (
 	"github.com/kubevela/kube-trigger/test/vela"
 )
 
-// steps are the definitions of steps: one that copies what the run's context says
-// into a ConfigMap, one that waits for a ConfigMap, and one that fails.
+// steps are definitions of workflow steps: copy copies the run's context to a ConfigMap,
+// gate waits for a ConfigMap, and reject fails.
 const steps = `
 apiVersion: core.oam.dev/v1beta1
 kind: WorkflowStepDefinition
@@ -77,7 +77,7 @@ spec:
 ---
 apiVersion: core.oam.dev/v1beta1
 kind: WorkflowStepDefinition
-metadata: {namespace: vela-system, name: refuse}
+metadata: {namespace: vela-system, name: reject}
 spec:
   schematic:
     cue:
@@ -87,13 +87,13 @@ spec:
         parameter: why: string
 `
 
-// TestWorkflowRun has the controller of WorkflowRuns run what actions start, in one
-// cluster, where each test has a namespace of its own.
+// TestWorkflowRun tests the actions for WorkflowRuns with their controller, in one
+// cluster, each in its own namespace.
 func TestWorkflowRun(t *testing.T) {
 	w := vela.StartWorkflow(t)
 	w.Apply(t, steps)
 	for name, test := range map[string]func(*testing.T, workflowRuns){
-		"Succeeds": succeeds, "Fails": fails, "Forbid": forbids, "Replace": replaces, "Suspended": suspended, "Restarted": restarted,
+		"Start": startRun, "Failure": failedRun, "Forbid": forbidConcurrency, "Replace": replaceRun, "Suspend": suspendRun, "Restart": restartRun,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -102,7 +102,7 @@ func TestWorkflowRun(t *testing.T) {
 	}
 }
 
-// workflowRuns are those of a namespace.
+// workflowRuns are the WorkflowRuns of a namespace.
 type workflowRuns struct {
 	*vela.Workflow
 	namespace string
@@ -152,7 +152,7 @@ write: kube.#Apply & {$params: resource: {
 	})
 }
 
-// mustRunActions is act for what succeeds.
+// mustRunActions is like runActions. An error fails the test.
 func (r workflowRuns) mustRunActions(t *testing.T, id, actionsOf string) {
 	t.Helper()
 	if err := r.runActions(t, id, actionsOf); err != nil {
@@ -194,23 +194,24 @@ func (r workflowRuns) list(ctx context.Context) ([]unstructured.Unstructured, er
 func (r workflowRuns) status(t *testing.T, want string) unstructured.Unstructured {
 	t.Helper()
 	var run unstructured.Unstructured
-	cluster.Eventually(t, "a WorkflowRun that is "+want, func(ctx context.Context) error {
+	cluster.Eventually(t, "a WorkflowRun in status "+want, func(ctx context.Context) error {
 		all, err := r.list(ctx)
 		if err != nil {
 			return err
 		}
 		if len(all) != 1 {
-			return fmt.Errorf("there are %d", len(all))
+			return fmt.Errorf("got %d WorkflowRuns, want 1", len(all))
 		}
 		run = all[0]
 		if got, _, _ := unstructured.NestedString(run.Object, "status", "status"); got != want {
-			return fmt.Errorf("it is %q: %v", got, run.Object["status"])
+			return fmt.Errorf("status %q: %v", got, run.Object["status"])
 		}
 		return nil
 	})
 	return run
 }
 
+// open creates the ConfigMap that a step of type gate waits for.
 func (r workflowRuns) open(t *testing.T, gate string) {
 	t.Helper()
 	if err := r.Client.Create(t.Context(), r.configMap(gate)); err != nil {
@@ -218,8 +219,9 @@ func (r workflowRuns) open(t *testing.T, gate string) {
 	}
 }
 
-// succeeds: a run gets the event, is waited for, and its end is for the next action.
-func succeeds(t *testing.T, r workflowRuns) {
+// startRun tests that a run has the event in its context, and that its result is available
+// to the next action.
+func startRun(t *testing.T, r workflowRuns) {
 	r.mustRunActions(t, "1", `
 actions:
   - name: run
@@ -245,18 +247,18 @@ actions:
 	}
 	if !result.Started || result.Name != run.GetName() || result.Namespace != r.namespace || result.Status != "succeeded" ||
 		len(result.Steps) != 1 || result.Steps[0].Name != "first" || result.Steps[0].Phase != "succeeded" {
-		t.Errorf("the result is %s", text)
+		t.Errorf("got result %s", text)
 	}
-	// The same event makes no other.
+	// The same event starts no other run.
 	r.mustRunActions(t, "1", `action: {type: start-workflow, properties: {steps: [{name: first, type: copy, properties: {name: copied}}]}}`)
 	r.status(t, "succeeded")
 }
 
-// fails: a run that fails is an action that has failed, for good.
-func fails(t *testing.T, r workflowRuns) {
-	err := r.runActions(t, "1", `action: {type: start-workflow, properties: {wait: true, steps: [{name: first, type: refuse, properties: {why: the moon is full}}]}}`)
-	if err == nil || !action.IsTerminal(err) || !strings.Contains(err.Error(), "is failed: step first: ") || !strings.Contains(err.Error(), "the moon is full") {
-		t.Errorf("got %v, want a terminal error that says why", err)
+// failedRun tests that a failed run is a terminal error.
+func failedRun(t *testing.T, r workflowRuns) {
+	err := r.runActions(t, "1", `action: {type: start-workflow, properties: {wait: true, steps: [{name: first, type: reject, properties: {why: rejected by the test}}]}}`)
+	if err == nil || !action.IsTerminal(err) || !strings.Contains(err.Error(), "is failed: step first: ") || !strings.Contains(err.Error(), "rejected by the test") {
+		t.Errorf("got %v, want a terminal error with the reason", err)
 	}
 }
 
@@ -267,8 +269,8 @@ const gated = `
       context: {team: shop}
 `
 
-// forbids: no second run starts while one is running; one starts after it.
-func forbids(t *testing.T, r workflowRuns) {
+// forbidConcurrency tests that no run starts while another one is running.
+func forbidConcurrency(t *testing.T, r workflowRuns) {
 	start := `
 actions:
   - name: run
@@ -281,44 +283,44 @@ actions:
 	first := r.status(t, "executing")
 	r.mustRunActions(t, "2", start)
 	if got := r.configMapData(t, "report")["result"]; !strings.Contains(got, `"started":false`) || !strings.Contains(got, first.GetName()) {
-		t.Errorf("the result is %s", got)
+		t.Errorf("got result %s", got)
 	}
 	if again := r.status(t, "executing"); again.GetUID() != first.GetUID() {
-		t.Error("it is another run")
+		t.Error("the run was replaced")
 	}
 	r.open(t, "open")
 	r.status(t, "succeeded")
 	r.mustRunActions(t, "2", start)
 	if all, err := r.list(t.Context()); err != nil || len(all) != 2 {
-		t.Errorf("%d runs, %v", len(all), err)
+		t.Errorf("got %d runs, %v, want 2", len(all), err)
 	}
 }
 
-// replaces: another event ends the running run.
-func replaces(t *testing.T, r workflowRuns) {
+// replaceRun tests that another event replaces the running run.
+func replaceRun(t *testing.T, r workflowRuns) {
 	start := "action:\n    type: start-workflow\n    properties:\n      concurrency: Replace" + gated
 	r.mustRunActions(t, "1", start)
 	first := r.status(t, "executing")
 	r.mustRunActions(t, "2", start)
 	if second := r.status(t, "executing"); second.GetUID() == first.GetUID() {
-		t.Error("it is the same run")
+		t.Error("the run was not replaced")
 	}
 	r.open(t, "open")
 	r.status(t, "succeeded")
 }
 
-// suspended: a run that is suspended does nothing until it is resumed.
-func suspended(t *testing.T, r workflowRuns) {
+// suspendRun tests that a suspended run does not continue until it is resumed.
+func suspendRun(t *testing.T, r workflowRuns) {
 	r.mustRunActions(t, "1", "action:\n    type: start-workflow\n    properties:"+gated)
 	run := r.status(t, "executing")
-	of := func(kind string) string {
+	actionFor := func(kind string) string {
 		return fmt.Sprintf("action: {type: %s, properties: {kind: WorkflowRun, name: %s, namespace: %s}}", kind, run.GetName(), r.namespace)
 	}
-	// The controller may write at the same time: that is tried again.
-	r.eventually(t, of("suspend-workflow"))
+	// Conflicts with writes of the controller are retried.
+	r.retryActions(t, actionFor("suspend-workflow"))
 	r.status(t, "suspending")
 	r.open(t, "open")
-	// What makes the controller look at it again.
+	// The change makes the controller reconcile the run.
 	touch := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"annotations":{"touched":"yes"}}}`))
 	if err := r.Client.Patch(t.Context(), run.DeepCopy(), touch); err != nil {
 		t.Fatal(err)
@@ -326,13 +328,13 @@ func suspended(t *testing.T, r workflowRuns) {
 	if again := r.status(t, "suspending"); again.GetAnnotations()["touched"] != "yes" {
 		t.Errorf("annotations %v", again.GetAnnotations())
 	}
-	r.eventually(t, of("resume-workflow"))
+	r.retryActions(t, actionFor("resume-workflow"))
 	r.status(t, "succeeded")
 	r.configMapData(t, "copied")
 }
 
-// eventually acts until that succeeds.
-func (r workflowRuns) eventually(t *testing.T, actionsOf string) {
+// retryActions runs actions until they succeed.
+func (r workflowRuns) retryActions(t *testing.T, actionsOf string) {
 	t.Helper()
 	cluster.Eventually(t, actionsOf, func(context.Context) error {
 		err := r.runActions(t, "1", actionsOf)
@@ -343,15 +345,15 @@ func (r workflowRuns) eventually(t *testing.T, actionsOf string) {
 	})
 }
 
-// restarted: a run that has ended does all of it again.
-func restarted(t *testing.T, r workflowRuns) {
+// restartRun tests that a finished run executes all steps again.
+func restartRun(t *testing.T, r workflowRuns) {
 	r.mustRunActions(t, "1", `action: {type: start-workflow, properties: {wait: true, context: {team: shop}, steps: [{name: first, type: copy, properties: {name: copied}}]}}`)
 	run := r.status(t, "succeeded")
 	r.configMapData(t, "copied")
 	if err := r.Client.Delete(t.Context(), r.configMap("copied")); err != nil {
 		t.Fatal(err)
 	}
-	r.eventually(t, fmt.Sprintf("action: {type: restart-workflow, properties: {kind: WorkflowRun, name: %s}}", run.GetName()))
+	r.retryActions(t, fmt.Sprintf("action: {type: restart-workflow, properties: {kind: WorkflowRun, name: %s}}", run.GetName()))
 	r.configMapData(t, "copied")
 	r.status(t, "succeeded")
 }

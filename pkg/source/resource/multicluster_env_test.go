@@ -59,7 +59,7 @@ func (r *statusRecorder) record(t event.TriggerRef, err error) {
 	defer r.mu.Unlock()
 	r.last[t.Name] = "works"
 	if unavailable := (*multicluster.UnavailableError)(nil); errors.As(err, &unavailable) {
-		r.last[t.Name] = fmt.Sprintf("%d work; %v", unavailable.Ready, err)
+		r.last[t.Name] = fmt.Sprintf("%d ready; %v", unavailable.Ready, err)
 	}
 }
 
@@ -109,7 +109,7 @@ func (e multiClusterEnv) join(clusterID, as string, labels string) {
 		labelSet[key] = value
 	}
 	e.clusters["hub"].Join(e, as, labelSet, e.clusters[clusterID].Config)
-	e.Cleanup(func() { e.clusters["hub"].Leave(e, as) })
+	e.Cleanup(func() { e.clusters["hub"].Detach(e, as) })
 }
 
 func (e multiClusterEnv) trigger(trigger, where string) triggerSpec {

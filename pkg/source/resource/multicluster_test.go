@@ -63,7 +63,7 @@ func (e multiClusterEnv) joinAndLeave(t *testing.T) {
 	h.run()
 	e.waitForStatus("prod", "works")
 	e.waitForStatus("beta", "works")
-	e.waitForStatus("away", `1 work; cluster "gamma": not joined`)
+	e.waitForStatus("away", `1 ready; cluster "gamma": not joined`)
 	eventually(t, func() bool { return isWatching(h, "alpha") && isWatching(h, "beta") && isWatching(h, "local") })
 
 	// Objects of the same name in different clusters are different objects.
@@ -89,12 +89,12 @@ func (e multiClusterEnv) joinAndLeave(t *testing.T) {
 	e.waitForEvents(h, 0, prod...)
 	e.waitForEvents(h, 2, "beta create x", "gamma update x")
 
-	e.clusters["hub"].Leave(t, "gamma")
-	e.waitForStatus("away", `1 work; cluster "gamma": not joined`)
+	e.clusters["hub"].Detach(t, "gamma")
+	e.waitForStatus("away", `1 ready; cluster "gamma": not joined`)
 
 	// A cluster that is down does not stop the others, and loses no event.
 	e.clusters["a"].StopAPIServer(t)
-	e.waitForStatus("prod", `2 work; cluster "alpha": …`)
+	e.waitForStatus("prod", `2 ready; cluster "alpha": …`)
 	e.update("b", "x", "1")
 	e.update("hub", "x", "1")
 	prod, beta = append(prod, "beta update x", " update x"), append(beta, "beta update x")
@@ -108,8 +108,8 @@ func (e multiClusterEnv) joinAndLeave(t *testing.T) {
 	e.waitForStatus("prod", "works")
 
 	// Events of a cluster while it has left are delivered when it joins again.
-	e.clusters["hub"].Leave(t, "beta")
-	e.waitForStatus("beta", `0 work; cluster "beta": not joined`)
+	e.clusters["hub"].Detach(t, "beta")
+	e.waitForStatus("beta", `0 ready; cluster "beta": not joined`)
 	e.update("b", "x", "2")
 	e.create("b", "new")
 	e.update("hub", "x", "2")
@@ -181,19 +181,19 @@ func (e multiClusterEnv) rbac(t *testing.T) {
 	e.join("a", "alpha", "")
 	hub := e.clusters["hub"]
 	hub.Join(t, "beta", nil, hub.User("nobody"))
-	e.Cleanup(func() { hub.Leave(e, "beta") })
+	e.Cleanup(func() { hub.Detach(e, "beta") })
 	one := rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: []string{"list"}, ResourceNames: []string{"alpha"}}
 	config := hub.ServiceAccount(t, "vela-system", "one-"+e.namespace, one)
 	h := newSharedHarness(t, config, []triggerSpec{e.trigger("one", `"clusters": ["alpha"]`), e.trigger("all", `"clusterSelector": {}`)}, e.connectTo(config))
 	h.run()
 	e.waitForStatus("one", "works")
-	e.waitForStatus("all", "1 work; joined clusters unknown: list Secrets of clusters in vela-system: secrets is forbidden…")
+	e.waitForStatus("all", "1 ready; joined clusters unknown: list Secrets of clusters in vela-system: secrets is forbidden…")
 	eventually(t, func() bool { return isWatching(h, "alpha") })
 	e.create("a", "x")
 	e.waitForEvents(h, 0, "alpha create x")
 	// Secrets that must not be watched are polled.
-	hub.Leave(t, "alpha")
-	e.waitForStatus("one", `0 work; cluster "alpha": not joined`)
+	hub.Detach(t, "alpha")
+	e.waitForStatus("one", `0 ready; cluster "alpha": not joined`)
 	h.stop()
 
 	// The status has the error of a cluster that forbids the list.
@@ -202,9 +202,9 @@ func (e multiClusterEnv) rbac(t *testing.T) {
 	h = newSharedHarness(t, hub.Config, []triggerSpec{e.trigger("forbidden", `"clusters": ["delta"]`)}, e.connectTo(hub.Config))
 	nobody := e.clusters["b"].ServiceAccount(t, e.namespace, "nobody")
 	hub.Join(t, "delta", nil, nobody)
-	e.Cleanup(func() { hub.Leave(e, "gamma"); hub.Leave(e, "delta") })
+	e.Cleanup(func() { hub.Detach(e, "gamma"); hub.Detach(e, "delta") })
 	h.run()
-	e.waitForStatus("forbidden", `0 work; cluster "delta": list v1/ConfigMap?namespace=`+e.namespace+`&fields=metadata.name!=kube-root-ca.crt&cluster=delta: configmaps is forbidden: User "system:serviceaccount:`+e.namespace+`:nobody"…`)
+	e.waitForStatus("forbidden", `0 ready; cluster "delta": list v1/ConfigMap?namespace=`+e.namespace+`&fields=metadata.name!=kube-root-ca.crt&cluster=delta: configmaps is forbidden: User "system:serviceaccount:`+e.namespace+`:nobody"…`)
 	h.stop()
 }
 
@@ -257,7 +257,7 @@ func (e multiClusterEnv) garbageCollection(t *testing.T) {
 	eventually(t, func() bool {
 		return isWatching(p.harness, "alpha") && isWatching(p.harness, "beta") && len(kept()) == 2
 	})
-	e.clusters["hub"].Leave(t, "alpha")
+	e.clusters["hub"].Detach(t, "alpha")
 	eventually(t, func() bool { return p.logged("cluster left") })
 	c.Step(59 * time.Minute)
 	if got := kept(); len(got) != 2 {

@@ -14,8 +14,8 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Command waiting waits until it is told to end. It is what containers run whose
-// work does not matter, and what holds a pod together.
+// Command waiting waits for SIGTERM. It is the program of pause containers and of
+// workloads in tests.
 package main
 
 import (
@@ -25,7 +25,7 @@ import (
 )
 
 func main() {
-	told := make(chan os.Signal, 1)
-	signal.Notify(told, syscall.SIGINT, syscall.SIGTERM)
-	<-told
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	<-signals
 }

@@ -14,10 +14,9 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package binaries builds etcd and Kubernetes from their Go modules, and keeps
-// them in the user's cache folder by version. A program that is in the cache is
-// complete; builds that run at the same time wait for each other and share the
-// result.
+// Package binaries builds etcd and Kubernetes from their Go modules, and caches them by
+// version in the user's cache directory. Concurrent builds wait for each other and share
+// the result.
 package binaries
 
 import (
@@ -32,21 +31,20 @@ import (
 	"controlplane/internal/lock"
 )
 
-// Set is where the programs of a control plane are.
+// Set has the paths of the programs of a control plane.
 type Set struct{ Etcd, APIServer, ControllerManager string }
 
-// Node is where the programs are that make pods run.
+// Node has the paths of the programs of a node.
 type Node struct{ Scheduler, Kubelet string }
 
-// Cache returns the folder that holds everything the test bed keeps between
-// runs.
+// Cache returns the cache directory.
 func Cache() (string, error) {
 	dir, err := os.UserCacheDir()
 	return filepath.Join(dir, "kube-trigger", "controlplane"), err
 }
 
-// Ensure returns the programs of the control plane that m asks for, and builds
-// them where they are not in the cache yet. What it does is told on progress.
+// Ensure returns the programs of a control plane in the versions of m, and builds them
+// unless they are cached. It writes its progress to progress.
 func Ensure(ctx context.Context, m Module, progress io.Writer) (Set, error) {
 	v, err := m.versions()
 	if err != nil {
@@ -69,7 +67,7 @@ func Ensure(ctx context.Context, m Module, progress io.Writer) (Set, error) {
 	}, err
 }
 
-// EnsureNode is Ensure for the programs of a node.
+// EnsureNode is like Ensure, for the programs of a node.
 func EnsureNode(ctx context.Context, m Module, progress io.Writer) (Node, error) {
 	v, err := m.versions()
 	if err != nil {
@@ -87,15 +85,15 @@ func EnsureNode(ctx context.Context, m Module, progress io.Writer) (Node, error)
 	return Node{Scheduler: filepath.Join(dir, "kube-scheduler"), Kubelet: filepath.Join(dir, "kubelet")}, err
 }
 
-// group is programs that are built together.
+// group is a group of programs that are built together.
 type group struct {
-	name     string // of their folder, which says their versions
-	what     string // they are, for whoever waits
+	name     string // name of their folder, with their versions
+	what     string // description in progress messages
 	took     string
-	programs map[string]string // packages by the names of their programs
+	programs map[string]string // packages by program
 }
 
-// ensure returns the folder that holds the programs of g.
+// ensure returns the folder with the programs of g.
 func ensure(ctx context.Context, m Module, g group, progress io.Writer) (_ string, err error) {
 	cache, err := Cache()
 	if err != nil {

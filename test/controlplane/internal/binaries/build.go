@@ -34,8 +34,8 @@ import (
 	"time"
 )
 
-// build compiles the programs in a module of its own, so that nothing else has
-// a say in their versions, and renames the finished folder to dir.
+// build builds the programs in a separate module, so that no other dependency affects
+// their versions, and renames the complete folder to dir.
 func build(ctx context.Context, m Module, g group, dir string, progress io.Writer) error {
 	v, err := m.versions()
 	if err != nil {
@@ -68,8 +68,8 @@ func build(ctx context.Context, m Module, g group, dir string, progress io.Write
 	return nil
 }
 
-// program is what Go names the program of a package: by the last part of its
-// path that is not a version.
+// program returns the name of the program of a package: the last part of its path that is
+// not a version.
 func program(pkg string) string {
 	dir, name := path.Split(pkg)
 	if regexp.MustCompile(`^v\d+$`).MatchString(name) {
@@ -79,7 +79,7 @@ func program(pkg string) string {
 }
 
 func compile(ctx context.Context, work, out, kubernetes string, g group, progress io.Writer) error {
-	// Without a version clients can't parse what /version answers.
+	// Without a version, clients cannot parse the response of /version.
 	major, rest, _ := strings.Cut(kubernetes, ".")
 	minor, _, _ := strings.Cut(rest, ".")
 	const pkg = "-X k8s.io/component-base/version."
@@ -96,15 +96,15 @@ func compile(ctx context.Context, work, out, kubernetes string, g group, progres
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	said := report(stderr, progress, g.what)
+	errorLines := report(stderr, progress, g.what)
 	if err := cmd.Wait(); err != nil {
-		return fmt.Errorf("go build: %w\n%s", err, strings.Join(said, "\n"))
+		return fmt.Errorf("go build: %w\n%s", err, strings.Join(errorLines, "\n"))
 	}
 	return nil
 }
 
-// report counts the packages that `go build -v` names on r and says every ten
-// seconds how far it is. It returns the last lines that name no package.
+// report counts the packages that `go build -v` prints to r, and writes its progress every
+// ten seconds. It returns the last lines that are not packages.
 func report(r io.Reader, progress io.Writer, what string) []string {
 	lines := make(chan string)
 	go func() {
@@ -116,7 +116,7 @@ func report(r io.Reader, progress io.Writer, what string) []string {
 	began := time.Now()
 	tick := time.NewTicker(10 * time.Second)
 	defer tick.Stop()
-	var said []string
+	var errorLines []string
 	for packages := 0; ; {
 		select {
 		case line, more := <-lines:
@@ -124,9 +124,9 @@ func report(r io.Reader, progress io.Writer, what string) []string {
 			switch {
 			case !more:
 				fmt.Fprintf(progress, "controlplane: built %s in %s\n", what, elapsed)
-				return said
+				return errorLines
 			case strings.ContainsAny(line, " \t#"):
-				said = append(said[max(0, len(said)-30):], line)
+				errorLines = append(errorLines[max(0, len(errorLines)-30):], line)
 			default:
 				packages++
 			}

@@ -21,8 +21,7 @@ import (
 	"regexp"
 )
 
-// Module is the go.mod and go.sum that say which etcd and which Kubernetes are
-// built.
+// Module has the go.mod and go.sum with the versions of etcd and Kubernetes.
 type Module struct{ Mod, Sum []byte }
 
 type versions struct{ kubernetes, etcd string }
@@ -36,11 +35,11 @@ func (m Module) versions() (versions, error) {
 	return versions{kubernetes: kubernetes, etcd: etcd}, err
 }
 
-// version returns the required version of a module without its leading v.
+// version returns the required version of a module, without the leading v.
 func (m Module) version(path string) (string, error) {
 	found := regexp.MustCompile(`(?m)^\s*(?:require\s+)?` + regexp.QuoteMeta(path) + `\s+v(\S+)`).FindSubmatch(m.Mod)
 	if found == nil {
-		return "", fmt.Errorf("go.mod requires no %s", path)
+		return "", fmt.Errorf("go.mod does not require %s", path)
 	}
 	return string(found[1]), nil
 }

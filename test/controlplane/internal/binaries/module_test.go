@@ -21,7 +21,7 @@ import (
 	"testing"
 )
 
-func TestThisModuleHasVersions(t *testing.T) {
+func TestModule_OwnVersions(t *testing.T) {
 	mod, err := os.ReadFile("../../go.mod")
 	if err != nil {
 		t.Fatal(err)
@@ -41,17 +41,17 @@ func TestModule_Version(t *testing.T) {
 		t.Errorf("got %+v, want 1.2.3 and 3.1.2-rc.0", v)
 	}
 	if v, err := (Module{Mod: []byte("module m\n")}).versions(); err == nil {
-		t.Errorf("a module without Kubernetes gives %+v, want an error", v)
+		t.Errorf("a module without Kubernetes: got %+v, want an error", v)
 	}
 }
 
-func TestProgramIsNamedAsGoDoes(t *testing.T) {
+func TestProgram_Name(t *testing.T) {
 	for pkg, want := range map[string]string{
 		"go.etcd.io/etcd/server/v3":            "server",
 		"k8s.io/kubernetes/cmd/kube-apiserver": "kube-apiserver",
 	} {
 		if got := program(pkg); got != want {
-			t.Errorf("the program of %s is %s, want %s", pkg, got, want)
+			t.Errorf("program of %s: got %s, want %s", pkg, got, want)
 		}
 	}
 }

@@ -14,9 +14,8 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package lock is an advisory lock on a file. It ends with the processes that
-// hold it, however they end, so a lock that can be taken proves that its last
-// holder is gone.
+// Package lock provides advisory locks on files. A lock is released when the processes
+// that hold it end, even if they are killed.
 package lock
 
 import (
@@ -36,12 +35,12 @@ var ErrHeld = errors.New("held by another process")
 // Lock is a held lock.
 type Lock struct{ file *os.File }
 
-// File is the lock itself: a process that inherits it holds the lock too, until
-// it ends.
+// File returns the locked file. A process that inherits it holds the lock too, until it
+// ends.
 func (l *Lock) File() *os.File { return l.file }
 
-// Try takes the lock on path, which is created where it is absent, or returns
-// ErrHeld at once.
+// Try locks the file at path, which it creates if necessary, or returns ErrHeld
+// immediately.
 func Try(path string) (*Lock, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, fmt.Errorf("lock %s: %w", path, err)
@@ -60,8 +59,8 @@ func Try(path string) (*Lock, error) {
 	return &Lock{file: f}, nil
 }
 
-// Take waits for the lock on path until ctx ends. It calls waiting once if it
-// has to wait.
+// Take locks the file at path, and waits for the lock until ctx ends. It calls waiting
+// once if it has to wait.
 func Take(ctx context.Context, path string, waiting func()) (*Lock, error) {
 	for first := true; ; first = false {
 		l, err := Try(path)
@@ -79,5 +78,5 @@ func Take(ctx context.Context, path string, waiting func()) (*Lock, error) {
 	}
 }
 
-// Release gives the lock back, unless others hold it too, and leaves the file.
+// Release releases the lock, unless other processes hold it too. The file is kept.
 func (l *Lock) Release() error { return l.file.Close() }

@@ -23,14 +23,14 @@ import (
 	"testing"
 )
 
-func TestOneHolder(t *testing.T) {
+func TestTry_Held(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "folder", "lock")
 	held, err := Try(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Try(path); !errors.Is(err, ErrHeld) {
-		t.Errorf("second holder: %v, want %v", err, ErrHeld)
+		t.Errorf("second holder: got %v, want %v", err, ErrHeld)
 	}
 	if err := held.Release(); err != nil {
 		t.Fatal(err)
@@ -44,7 +44,7 @@ func TestOneHolder(t *testing.T) {
 	}
 }
 
-func TestTakeWaits(t *testing.T) {
+func TestTake_Waits(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lock")
 	held, err := Try(path)
 	if err != nil {
@@ -61,7 +61,7 @@ func TestTakeWaits(t *testing.T) {
 		t.Fatal(err)
 	}
 	if waited != 1 {
-		t.Errorf("told of the wait %d times, want once", waited)
+		t.Errorf("waiting called %d times, want once", waited)
 	}
 	defer func() {
 		if err := next.Release(); err != nil {
@@ -70,8 +70,8 @@ func TestTakeWaits(t *testing.T) {
 	}()
 
 	ctx, cancel := context.WithCancelCause(t.Context())
-	bored := errors.New("bored")
-	if _, err := Take(ctx, path, func() { cancel(bored) }); !errors.Is(err, bored) {
-		t.Errorf("ended wait: %v, want %v", err, bored)
+	cause := errors.New("canceled")
+	if _, err := Take(ctx, path, func() { cancel(cause) }); !errors.Is(err, cause) {
+		t.Errorf("canceled wait: got %v, want %v", err, cause)
 	}
 }

@@ -32,8 +32,7 @@ import (
 	"time"
 )
 
-// credentials are the files by which the parts of a control plane trust each
-// other. They are made for one control plane and removed with it.
+// credentials are the certificates and tokens of one control plane.
 type credentials struct {
 	ca, cert, key     string // the API server's
 	serviceAccountKey string
@@ -67,7 +66,7 @@ func issue(dir string) (credentials, error) {
 	return c, nil
 }
 
-// certificates makes a certificate authority and one certificate signed by it.
+// certificates creates a certificate authority and a certificate that it signs.
 func (c *credentials) certificates() error {
 	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -93,7 +92,7 @@ func (c *credentials) certificates() error {
 		NotAfter:     ca.NotAfter,
 		KeyUsage:     x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		// The second is that of the Service by which pods know the API server.
+		// The second is the address of the Service kubernetes.
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv4(10, 96, 0, 1)},
 		DNSNames:    []string{"localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"},
 	}

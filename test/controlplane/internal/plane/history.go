@@ -28,24 +28,24 @@ import (
 	"strings"
 )
 
-// Compact makes etcd forget everything but the latest state. The API server's
-// watch cache does not forget with it.
+// Compact compacts etcd to the latest state. It does not affect the watch cache of the API
+// server.
 func (p *Plane) Compact(ctx context.Context) error {
 	var status struct {
 		Header struct{ Revision string }
 	}
-	if err := p.ask(ctx, "/v3/maintenance/status", map[string]any{}, &status); err != nil {
+	if err := p.call(ctx, "/v3/maintenance/status", map[string]any{}, &status); err != nil {
 		return err
 	}
-	err := p.ask(ctx, "/v3/kv/compaction", map[string]any{"revision": status.Header.Revision, "physical": true}, &struct{}{})
+	err := p.call(ctx, "/v3/kv/compaction", map[string]any{"revision": status.Header.Revision, "physical": true}, &struct{}{})
 	if err != nil && strings.Contains(err.Error(), "has been compacted") {
-		return nil // nothing was written since the last time
+		return nil // no change since the last compaction
 	}
 	return err
 }
 
-// ask calls etcd's JSON gateway.
-func (p *Plane) ask(ctx context.Context, path string, in, out any) error {
+// call calls etcd's JSON gateway.
+func (p *Plane) call(ctx context.Context, path string, in, out any) error {
 	body, err := json.Marshal(in)
 	if err != nil {
 		return err
@@ -68,8 +68,8 @@ func (p *Plane) ask(ctx context.Context, path string, in, out any) error {
 	return json.NewDecoder(resp.Body).Decode(out)
 }
 
-// Snapshot keeps a copy of etcd's state under name. etcd is away meanwhile: it
-// is ended as by a crash, since a clean end waits for its watchers.
+// Snapshot copies the state of etcd. Meanwhile etcd is stopped: it is killed, because a
+// graceful shutdown waits for watchers.
 func (p *Plane) Snapshot(ctx context.Context, name string) error {
 	etcd, err := p.process(Etcd)
 	if err != nil {
@@ -82,8 +82,7 @@ func (p *Plane) Snapshot(ctx context.Context, name string) error {
 	return p.Start(ctx, Etcd)
 }
 
-// Restore brings back the state that Snapshot kept under name, as an operator
-// would: resourceVersions go back with it, and the API server starts anew.
+// Restore restores a snapshot, with its resourceVersions, and restarts the API server.
 func (p *Plane) Restore(ctx context.Context, name string) error {
 	for i := len(p.processes) - 1; i >= 0; i-- {
 		p.processes[i].kill()

@@ -41,8 +41,7 @@ contexts:
     user: %[3]s
 `
 
-// writeKubeconfig puts a kubeconfig at path. A reader of the file sees all of
-// it.
+// writeKubeconfig writes a kubeconfig to path, atomically.
 func writeKubeconfig(path, server string, ca []byte, user, token string) error {
 	text := fmt.Appendf(nil, kubeconfig, server, base64.StdEncoding.EncodeToString(ca), user, token)
 	if err := os.WriteFile(path+".new", text, 0o600); err != nil {

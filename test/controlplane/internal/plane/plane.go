@@ -14,11 +14,10 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package plane runs a Kubernetes control plane as processes of this machine:
-// etcd, kube-apiserver and, where it is asked for, kube-controller-manager. It
-// listens on 127.0.0.1 only, on free ports which stay the same while it lives,
-// and keeps everything in one folder. Parts of it can be stopped and started to
-// see how its clients take that. A Plane is for one goroutine.
+// Package plane runs a Kubernetes control plane as processes of this machine: etcd,
+// kube-apiserver and optionally kube-controller-manager. It listens on free ports of
+// 127.0.0.1, which do not change, and keeps all files in one folder. Processes can be
+// stopped and started to test clients. A Plane is not safe for concurrent use.
 package plane
 
 import (
@@ -42,7 +41,7 @@ const (
 // Options configure a control plane.
 type Options struct {
 	Dir               string   // holds all files; exists
-	Lock              *os.File // inherited by all processes, so that it tells when the last is gone
+	Lock              *os.File // inherited by all processes, and thus released when all have ended
 	Binaries          binaries.Set
 	ControllerManager bool
 	Compaction        time.Duration // of etcd, by the API server; 0 for never
@@ -58,8 +57,8 @@ type Plane struct {
 	processes []*process // in the order in which they are started
 }
 
-// Start returns when the API server is ready. On an error nothing is left
-// running.
+// Start starts a control plane, and waits until the API server is ready. On an error all
+// processes are ended.
 func Start(ctx context.Context, opts Options) (*Plane, error) {
 	p := &Plane{opts: opts}
 	err := p.prepare()
@@ -108,23 +107,23 @@ func (p *Plane) add(name, path, ready string, args []string) {
 
 func (p *Plane) dataDir() string { return filepath.Join(p.opts.Dir, "etcd") }
 
-// Kubeconfig is the path of a kubeconfig with all rights. It exists once the
-// API server was ready.
+// Kubeconfig returns the path of an administrator's kubeconfig. It exists once the API
+// server has been ready.
 func (p *Plane) Kubeconfig() string { return filepath.Join(p.opts.Dir, "kubeconfig") }
 
-// PIDs returns the id of every process that runs.
+// PIDs returns the IDs of the running processes, by name.
 func (p *Plane) PIDs() map[string]int {
 	pids := map[string]int{}
 	for _, proc := range p.processes {
-		if proc.up() {
+		if proc.isRunning() {
 			pids[proc.name] = proc.running.Pid
 		}
 	}
 	return pids
 }
 
-// Start starts the named process and returns when all that run are ready: an
-// API server that lost its etcd takes seconds to find it again.
+// Start starts the named process, and waits until all running processes are ready: an API
+// server needs seconds to reconnect to etcd.
 func (p *Plane) Start(ctx context.Context, name string) error {
 	proc, err := p.process(name)
 	if err != nil {
@@ -134,7 +133,7 @@ func (p *Plane) Start(ctx context.Context, name string) error {
 		return err
 	}
 	for _, proc := range p.processes {
-		if proc.ready == "" || !proc.up() {
+		if proc.ready == "" || !proc.isRunning() {
 			continue
 		}
 		if err := p.await(ctx, proc); err != nil {
@@ -144,7 +143,7 @@ func (p *Plane) Start(ctx context.Context, name string) error {
 	return nil
 }
 
-// Kill ends the named process as a crash would.
+// Kill kills the named process.
 func (p *Plane) Kill(name string) error {
 	proc, err := p.process(name)
 	if err != nil {
@@ -160,10 +159,10 @@ func (p *Plane) process(name string) (*process, error) {
 			return proc, nil
 		}
 	}
-	return nil, fmt.Errorf("no process %q", name)
+	return nil, fmt.Errorf("unknown process %q", name)
 }
 
-// Wait returns nil when ctx ends, or an error when a process does.
+// Wait returns nil when ctx ends, and an error when a process ends.
 func (p *Plane) Wait(ctx context.Context) error {
 	ended, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -185,7 +184,7 @@ func (p *Plane) Wait(ctx context.Context) error {
 	}
 }
 
-// Close ends all processes. The folder stays.
+// Close ends all processes. The folder is kept.
 func (p *Plane) Close() {
 	for i := len(p.processes) - 1; i >= 0; i-- {
 		p.processes[i].kill()
@@ -195,7 +194,7 @@ func (p *Plane) Close() {
 	}
 }
 
-// replace puts a copy of the folder from in the place of to.
+// replace replaces the folder to by a copy of the folder from.
 func replace(to, from string) error {
 	return errors.Join(os.RemoveAll(to), os.CopyFS(to, os.DirFS(from)))
 }

@@ -22,9 +22,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// port is a TCP port of 127.0.0.1 that stays ours while no server listens on
-// it: a bound socket that never listens keeps it from being given to anyone
-// else, and servers that share ports may bind it too.
+// port is a reserved TCP port of 127.0.0.1. A bound socket that does not listen keeps other
+// processes from getting it; servers with SO_REUSEPORT can bind it.
 type port struct {
 	number int
 	socket int

@@ -26,7 +26,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func TestReservedPort(t *testing.T) {
+func TestPort_Reserved(t *testing.T) {
 	p, err := reserve()
 	if err != nil {
 		t.Fatal(err)
@@ -36,12 +36,12 @@ func TestReservedPort(t *testing.T) {
 
 	var stranger net.ListenConfig
 	if l, err := stranger.Listen(t.Context(), "tcp", address); err == nil {
-		t.Errorf("a stranger listens on %s", l.Addr())
+		t.Errorf("another listener got %s", l.Addr())
 		l.Close()
 	}
 	dialer := net.Dialer{}
 	if conn, err := dialer.DialContext(t.Context(), "tcp", address); err == nil {
-		t.Errorf("%s answers while nobody serves there", address)
+		t.Errorf("%s accepts connections without a server", address)
 		conn.Close()
 	}
 
@@ -52,7 +52,7 @@ func TestReservedPort(t *testing.T) {
 		})
 		return errors.Join(err, set)
 	}}
-	for range 2 { // a server that comes back gets the port again
+	for range 2 { // a restarted server gets the port again
 		serveOnce(t, sharing, address)
 	}
 }
@@ -65,7 +65,7 @@ func serveOnce(t *testing.T, config net.ListenConfig, address string) {
 	}
 	defer l.Close()
 	dialer := net.Dialer{}
-	// More than one, since the kernel spreads connections over all who listen.
+	// Several, because the kernel distributes connections over all listeners.
 	for range 20 {
 		conn, err := dialer.DialContext(t.Context(), "tcp", address)
 		if err != nil {

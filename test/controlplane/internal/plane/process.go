@@ -23,22 +23,22 @@ import (
 	"runtime"
 )
 
-// process is a program that can be started again after it was stopped. It ends
-// with this process at the latest, where the system allows that.
+// process is a program that can be stopped and started again. On Linux it ends with this
+// process.
 type process struct {
 	name  string
 	path  string
 	args  []string
-	log   string // path of the file that its output is appended to
+	log   string // path of its log file
 	lock  *os.File
-	ready string // URL that answers 200 when it serves; empty if it has none
+	ready string // URL that returns 200 when it is ready; empty if it has none
 
 	running *os.Process
-	exited  chan struct{} // closed when running has ended
+	exited  chan struct{} // closed when the process has ended
 }
 
 func (p *process) start() error {
-	if p.up() {
+	if p.isRunning() {
 		return fmt.Errorf("start %s: already running", p.name)
 	}
 	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
@@ -52,7 +52,7 @@ func (p *process) start() error {
 		runtime.LockOSThread()
 		defer close(exited)
 		defer log.Close()
-		cmd := exec.Command(p.path, p.args...) //nolint:noctx // kill ends it
+		cmd := exec.Command(p.path, p.args...) //nolint:noctx // ended by kill
 		cmd.Stdout, cmd.Stderr = log, log
 		cmd.ExtraFiles = []*os.File{p.lock}
 		cmd.SysProcAttr = child()
@@ -60,7 +60,7 @@ func (p *process) start() error {
 		p.running = cmd.Process
 		started <- err
 		if err == nil {
-			_ = cmd.Wait() // how it ended is in its log
+			_ = cmd.Wait() // its log has the reason
 		}
 	}()
 	p.exited = exited
@@ -70,8 +70,8 @@ func (p *process) start() error {
 	return nil
 }
 
-// up reports whether the process runs.
-func (p *process) up() bool {
+// isRunning reports whether the process is running.
+func (p *process) isRunning() bool {
 	if p.exited == nil {
 		return false
 	}
@@ -83,16 +83,16 @@ func (p *process) up() bool {
 	}
 }
 
-// kill ends the process without giving it time to clean up, and waits until it
-// is gone.
+// kill kills the process, and waits until it has ended.
 func (p *process) kill() {
-	if p.up() {
-		_ = p.running.Kill() // fails only if it has just ended
+	if p.isRunning() {
+		_ = p.running.Kill() // an error: it has just ended
 		<-p.exited
 	}
 }
 
-// failure describes a process that ended too early by the end of its log.
+// failure returns the error for a process that ended unexpectedly, with the end of its
+// log.
 func (p *process) failure() error {
 	text, err := os.ReadFile(p.log)
 	if err != nil {

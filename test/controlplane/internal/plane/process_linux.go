@@ -18,8 +18,8 @@ package plane
 
 import "syscall"
 
-// child keeps a program out of the terminal's process group, so that Ctrl-C
-// reaches the supervisor alone, and ends it with its supervisor.
+// child starts a program in its own process group, so that Ctrl-C reaches only the
+// supervisor, and has it end with the supervisor.
 func child() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }

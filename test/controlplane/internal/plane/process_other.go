@@ -20,8 +20,8 @@ package plane
 
 import "syscall"
 
-// child keeps a program out of the terminal's process group, so that Ctrl-C
-// reaches the supervisor alone.
+// child starts a program in its own process group, so that Ctrl-C reaches only the
+// supervisor.
 func child() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true}
 }

@@ -26,11 +26,10 @@ import (
 	"time"
 )
 
-// waitTimeout is how long a process may take until it serves, on a machine that
-// is busy with other tests.
+// waitTimeout is the maximum time until a process is ready, on a busy machine.
 const waitTimeout = 2 * time.Minute
 
-// await returns when proc serves.
+// await waits until proc is ready.
 func (p *Plane) await(ctx context.Context, proc *process) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, waitTimeout, fmt.Errorf("%s is not ready after %s", proc.name, waitTimeout))
 	defer cancel()

@@ -30,7 +30,8 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 )
 
-// bump is a TriggerService that bumps the Application of a ConfigMap's name.
+// bump returns a TriggerService that bumps the Application with a ConfigMap's name. more
+// is appended to the spec.
 func bump(namespace, name, more string) string {
 	return fmt.Sprintf(`
 apiVersion: standard.oam.dev/v1alpha1
@@ -48,10 +49,9 @@ spec:
 `, namespace, name, more)
 }
 
-// configMapBumpsApplication: apply a TriggerService, edit a ConfigMap, see
-// the Application bumped and the status count it; delete the TriggerService, and
-// nothing of it is left.
-func configMapBumpsApplication(t *testing.T, i *installation) {
+// bumpApplication tests a TriggerService from its creation, through an edit of a
+// ConfigMap that bumps an Application, to its deletion.
+func bumpApplication(t *testing.T, i *installation) {
 	ns := i.Namespace(t)
 	i.application(t, ns, "web")
 	i.edit(t, ns, "web", "0")

@@ -32,9 +32,9 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// hook: a TriggerService with a webhook has a Service that leads to its worker,
-// until its last webhook goes.
-func hook(t *testing.T, i *installation) {
+// webhookSource tests that a TriggerService has a Service for its worker while it has a
+// webhook source.
+func webhookSource(t *testing.T, i *installation) {
 	ns := i.Namespace(t)
 	const trigger = `    - name: hook
       source: {type: webhook, properties: {auth: none}}
@@ -42,7 +42,7 @@ func hook(t *testing.T, i *installation) {
 `
 	i.apply(t, bump(ns, "main", trigger))
 	i.ready(t, ns, "main")
-	s := i.listener(t, ns)
+	s := i.webhookService(t, ns)
 	worker := &appsv1.Deployment{}
 	if err := i.admin.Get(t.Context(), types.NamespacedName{Namespace: ns, Name: "kube-trigger-main"}, worker); err != nil {
 		t.Fatal(err)
@@ -54,20 +54,20 @@ func hook(t *testing.T, i *installation) {
 		t.Fatalf("ports %+v", s.Spec.Ports)
 	}
 	pod := i.singlePod(t, ns)
-	cluster.Eventually(t, "an answer", func(ctx context.Context) error {
+	cluster.Eventually(t, "a response", func(ctx context.Context) error {
 		url := "http://" + pod.Address(s.Spec.Ports[0].TargetPort.IntVal) + "/" + ns + "/hook"
 		request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(`{"a": 1}`))
 		if err != nil {
 			return err
 		}
 		request.Header.Set("Content-Type", "application/json")
-		answer, err := http.DefaultClient.Do(request)
+		response, err := http.DefaultClient.Do(request)
 		if err != nil {
 			return err
 		}
-		defer answer.Body.Close()
-		if answer.StatusCode != http.StatusAccepted {
-			return fmt.Errorf("%s", answer.Status)
+		defer response.Body.Close()
+		if response.StatusCode != http.StatusAccepted {
+			return fmt.Errorf("%s", response.Status)
 		}
 		return nil
 	})
@@ -75,7 +75,7 @@ func hook(t *testing.T, i *installation) {
 	i.apply(t, bump(ns, "main", ""))
 	i.expectGone(t, ns, &corev1.ServiceList{})
 	i.apply(t, bump(ns, "main", trigger))
-	i.listener(t, ns)
+	i.webhookService(t, ns)
 	ts, err := i.service(t.Context(), ns, "main")
 	if err != nil {
 		t.Fatal(err)
@@ -85,14 +85,14 @@ func hook(t *testing.T, i *installation) {
 	}
 	i.expectGone(t, ns, &corev1.ServiceList{})
 
-	taken := i.Namespace(t)
-	i.apply(t, fmt.Sprintf("apiVersion: v1\nkind: Service\nmetadata: {namespace: %s, name: kube-trigger-main}\nspec: {ports: [{port: 1}]}", taken))
-	i.apply(t, bump(taken, "main", trigger))
-	i.until(t, taken, "main", condition(v1alpha1.ConditionWorkerAvailable, "False", v1alpha1.ReasonNameConflict))
+	conflict := i.Namespace(t)
+	i.apply(t, fmt.Sprintf("apiVersion: v1\nkind: Service\nmetadata: {namespace: %s, name: kube-trigger-main}\nspec: {ports: [{port: 1}]}", conflict))
+	i.apply(t, bump(conflict, "main", trigger))
+	i.until(t, conflict, "main", condition(v1alpha1.ConditionWorkerAvailable, "False", v1alpha1.ReasonNameConflict))
 }
 
-// listener waits for the Service of the TriggerService main.
-func (i *installation) listener(t *testing.T, namespace string) *corev1.Service {
+// webhookService waits for the Service of the TriggerService main.
+func (i *installation) webhookService(t *testing.T, namespace string) *corev1.Service {
 	t.Helper()
 	s := &corev1.Service{}
 	cluster.Eventually(t, "the Service", func(ctx context.Context) error {

@@ -42,21 +42,21 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// webhookStandby: a controller without the Lease answers reviews, too, here with a
-// certificate from files.
-func webhookStandby(t *testing.T, i *installation) {
+// validatingWebhookStandby tests that a controller without the Lease serves the webhook,
+// with a certificate from files.
+func validatingWebhookStandby(t *testing.T, i *installation) {
 	file, err := program()
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	trusts := certificate(t, dir)
+	roots := certificate(t, dir)
 	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, file, "controller", "--namespace=vela-system", "--log-format=json", //nolint:gosec // ours
+	cmd := exec.CommandContext(ctx, file, "controller", "--namespace=vela-system", "--log-format=json", //nolint:gosec // own program
 		"--webhook", "--webhook-addr=127.0.0.1:0", "--webhook-cert-dir="+dir)
 	cmd.Env = []string{"KUBECONFIG=" + i.Kubeconfig, "HOME=/nonexistent"}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
@@ -67,12 +67,12 @@ func webhookStandby(t *testing.T, i *installation) {
 	t.Cleanup(func() {
 		stop()
 		if err := cmd.Wait(); err != nil && !errors.Is(err, context.Canceled) {
-			t.Errorf("told to end, it ended with: %v", err)
+			t.Errorf("controller ended with: %v", err)
 		}
-		_ = log.Close() // read already
+		_ = log.Close()
 	})
 	address := ""
-	cluster.Eventually(t, "the webhook listens", func(context.Context) error {
+	cluster.Eventually(t, "a listening webhook", func(context.Context) error {
 		text, err := os.ReadFile(log.Name())
 		if err != nil {
 			return err
@@ -97,30 +97,30 @@ func webhookStandby(t *testing.T, i *installation) {
 		t.Fatal(err)
 	}
 	client := &http.Client{Transport: &http.Transport{
-		TLSClientConfig: &tls.Config{RootCAs: trusts, MinVersion: tls.VersionTLS12}, DisableKeepAlives: true,
+		TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, DisableKeepAlives: true,
 	}}
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://"+address+"/?timeout=30s", bytes.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer, err := client.Do(request)
+	response, err := client.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer answer.Body.Close()
+	defer response.Body.Close()
 	review = admissionv1.AdmissionReview{}
-	if err := json.NewDecoder(answer.Body).Decode(&review); err != nil || review.Response == nil {
-		t.Fatalf("%s: %v", answer.Status, err)
+	if err := json.NewDecoder(response.Body).Decode(&review); err != nil || review.Response == nil {
+		t.Fatalf("%s: %v", response.Status, err)
 	}
 	for _, want := range invalidTriggerErrors() {
 		if review.Response.Allowed || !strings.Contains(review.Response.Result.Message, want) {
-			t.Errorf("answer %+v, want that it is refused because of %s", review.Response, want)
+			t.Errorf("got response %+v, want it denied with %q", review.Response, want)
 		}
 	}
 }
 
-// certificate writes a certificate for 127.0.0.1 and its key to a folder, and
-// returns whom to trust.
+// certificate writes a certificate for 127.0.0.1 and its key to dir, and returns its
+// roots.
 func certificate(t *testing.T, dir string) *x509.CertPool {
 	t.Helper()
 	s := httptest.NewTLSServer(nil)
@@ -136,7 +136,7 @@ func certificate(t *testing.T, dir string) *x509.CertPool {
 			t.Fatal(err)
 		}
 	}
-	trusts := x509.NewCertPool()
-	trusts.AddCert(s.Certificate())
-	return trusts
+	roots := x509.NewCertPool()
+	roots.AddCert(s.Certificate())
+	return roots
 }

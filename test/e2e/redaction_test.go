@@ -30,10 +30,10 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 )
 
-// canary: the value of a Secret that goes through every part, with everything
-// logged, is nowhere but in the Secret.
-func canary(t *testing.T, i *installation) {
-	const value = "c4n4ryc4n4ry"
+// secretRedaction tests that the value of a Secret that all parts handle, with debug
+// logs, occurs nowhere but in the Secret.
+func secretRedaction(t *testing.T, i *installation) {
+	const value = "c4n4ryc4n4ry" // base64: YzRuNHJ5YzRuNHJ5
 	ns := i.Namespace(t)
 	i.account(t, ns, "own", "[{apiGroups: [''], resources: [secrets], verbs: [get, list, watch]}]")
 	secret := func(n int) string {
@@ -61,7 +61,7 @@ func canary(t *testing.T, i *installation) {
 				imports += fmt.Sprintf("import %q\n", p)
 			}
 		}
-		i.apply(t, strings.Replace(stamp(ns, imports+template), "trigger-action-stamp", "trigger-action-"+name, 1))
+		i.apply(t, strings.Replace(stampDefinition(ns, imports+template), "trigger-action-stamp", "trigger-action-"+name, 1))
 		paths[name] = "action: {type: " + name + "}"
 	}
 	for name, more := range paths {
@@ -79,22 +79,22 @@ func canary(t *testing.T, i *installation) {
 	i.until(t, ns, "main", func(ts *v1alpha1.TriggerService) error {
 		for _, s := range ts.Status.Triggers {
 			if _, ok := paths[s.Name]; ok && s.DeadLetters+s.Filtered == 0 {
-				return fmt.Errorf("%s has decided nothing: %+v", s.Name, s)
+				return fmt.Errorf("no decision of %s: %+v", s.Name, s)
 			}
 		}
 		return nil
 	})
-	for what, text := range i.everything(t, ns) {
+	for what, text := range i.outputs(t, ns) {
 		for _, form := range []string{value, "YzRuNHJ5YzRuNHJ5"} {
-			if at := strings.Index(text, form); at >= 0 {
-				t.Errorf("the Secret's value is in %s: …%s…", what, text[max(0, at-200):min(len(text), at+50)])
+			if position := strings.Index(text, form); position >= 0 {
+				t.Errorf("the Secret's value is in %s: …%s…", what, text[max(0, position-200):min(len(text), position+50)])
 			}
 		}
 	}
 }
 
-// everything returns all that was written about the triggers of a namespace.
-func (i *installation) everything(t *testing.T, namespace string) map[string]string {
+// outputs returns all logs, metrics and objects of the triggers of a namespace.
+func (i *installation) outputs(t *testing.T, namespace string) map[string]string {
 	t.Helper()
 	all := map[string]string{"the logs": i.node.Outputs(namespace), "the controller's logs": i.node.Outputs("vela-system")}
 	for _, p := range i.node.Pods(namespace) {

@@ -24,9 +24,9 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 )
 
-// views: the source velaql says in the status why it waits, wakes when what its view
-// shows changes, and stops no other trigger.
-func views(t *testing.T, i *installation) {
+// velaqlSource tests the source velaql: the status reports why it waits, a change of the
+// view's result is an event, and other triggers are not affected.
+func velaqlSource(t *testing.T, i *installation) {
 	ns := i.Namespace(t)
 	i.apply(t, fmt.Sprintf(`
 apiVersion: standard.oam.dev/v1alpha1
@@ -53,7 +53,7 @@ spec:
           parameter: {color: "{{.data.result.color}}"}
           output: {configMap: {name: out}}
     - name: named
-      source: {type: velaql, properties: {view: not-for-everybody}}
+      source: {type: velaql, properties: {view: not-granted}}
       action: {type: log, properties: {message: x}}
     - name: other
       source: {type: resource-watcher, properties: {apiVersion: v1, kind: ConfigMap, namespace: %[1]s}}
@@ -71,7 +71,7 @@ spec:
 		})
 	}
 	state("color", v1alpha1.TriggerWaiting, `configmaps "in" not found`)
-	state("named", v1alpha1.TriggerWaiting, "read ConfigMap vela-system/not-for-everybody")
+	state("named", v1alpha1.TriggerWaiting, "read ConfigMap vela-system/not-granted")
 	state("other", v1alpha1.TriggerRunning, "")
 	in := func(color string) string {
 		return fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata: {namespace: %s, name: in}\ndata: {color: %s}", ns, color)
@@ -80,7 +80,7 @@ spec:
 	state("color", v1alpha1.TriggerRunning, "")
 	i.apply(t, in("green"))
 	i.expectValue(t, ns, "out", "result", "now green")
-	i.activePod(t, ns).Kill() // the next one knows what was there before
+	i.activePod(t, ns).Kill() // the next worker continues with the last result
 	i.apply(t, in("red"))
 	i.expectValue(t, ns, "out", "result", "now red")
 }

@@ -39,11 +39,11 @@ import (
 	"github.com/kubevela/kube-trigger/test/pods"
 )
 
-// webhookFile is the manifest of the webhook.
+// webhookFile is the path of the webhook's manifest.
 const webhookFile = "../../addon/webhook/webhook.yaml"
 
-// configuration is that of the manifest, for some namespaces and with another
-// address: no Service has one here.
+// configuration returns the configuration of the manifest, for namespaces, with a URL
+// instead of the Service.
 func configuration(t *testing.T, name, url string, namespaces ...string) *admissionregistrationv1.ValidatingWebhookConfiguration {
 	t.Helper()
 	text, err := os.ReadFile(webhookFile)
@@ -69,12 +69,12 @@ func configuration(t *testing.T, name, url string, namespaces ...string) *admiss
 	return c
 }
 
-// webhook makes the API server ask the controller about vela-system and two other
-// namespaces, once for all tests, and returns those two.
-func (i *installation) webhook(t *testing.T) (refuses, warns string) {
+// registerWebhook registers the webhook for vela-system and two other namespaces, once
+// for all tests, and returns these two.
+func (i *installation) registerWebhook(t *testing.T) (first, second string) {
 	t.Helper()
-	i.asked.Do(func() {
-		i.asksFor = [2]string{i.Namespace(t), i.Namespace(t)}
+	i.webhookOnce.Do(func() {
+		i.webhookNamespaces = [2]string{i.Namespace(t), i.Namespace(t)}
 		var controller *pods.Pod
 		cluster.Eventually(t, "the controller", func(context.Context) error {
 			for _, p := range i.node.Pods("vela-system") {
@@ -85,29 +85,29 @@ func (i *installation) webhook(t *testing.T) (refuses, warns string) {
 			}
 			return fmt.Errorf("no pod")
 		})
-		c := configuration(t, "kube-trigger-webhook", "https://"+controller.Address(9443), append([]string{"vela-system"}, i.asksFor[:]...)...)
+		c := configuration(t, "kube-trigger-webhook", "https://"+controller.Address(9443), append([]string{"vela-system"}, i.webhookNamespaces[:]...)...)
 		if err := i.admin.Create(t.Context(), c); err != nil {
 			t.Fatal(err)
 		}
-		cluster.Eventually(t, "the webhook is asked", func(ctx context.Context) error {
-			err := i.admin.Create(ctx, i.definition(i.asksFor[0], "probe", "trigger-action", "{"), client.DryRunAll)
+		cluster.Eventually(t, "the webhook is called", func(ctx context.Context) error {
+			err := i.admin.Create(ctx, i.definition(i.webhookNamespaces[0], "probe", "trigger-action", "{"), client.DryRunAll)
 			if !apierrors.IsInvalid(err) {
-				return fmt.Errorf("want that it is refused, got %s", fmt.Sprint(err))
+				return fmt.Errorf("got error %v, want Invalid", err)
 			}
 			return nil
 		})
 	})
-	return i.asksFor[0], i.asksFor[1]
+	return i.webhookNamespaces[0], i.webhookNamespaces[1]
 }
 
-// definition is a Definition.
+// definition returns a Definition.
 func (i *installation) definition(namespace, name, kind, template string) *corev1alpha1.Definition {
 	d := &corev1alpha1.Definition{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
 	d.Spec.Type, d.Spec.Templates = kind, map[string]string{corev1alpha1.MainTemplate: template}
 	return d
 }
 
-// invalidTriggers is a TriggerService in which much is wrong.
+// invalidTriggers returns a TriggerService with several problems.
 func invalidTriggers(namespace string) string {
 	return bump(namespace, "wrong", `    - name: two
       source: {type: resource-watcher, properties: {apiVersion: v1, kind: ConfigMap, evnts: [update]}}
@@ -119,7 +119,7 @@ func invalidTriggers(namespace string) string {
   worker: {properties: {replica: 2}}`)
 }
 
-// invalidTriggerErrors is what is wrong in it.
+// invalidTriggerErrors returns the errors of invalidTriggers.
 func invalidTriggerErrors() []string {
 	return []string{
 		"spec.triggers[1].filter:1:9: ", `did you mean "data"?`, "spec.triggers[1].source.properties.evnts: ",
@@ -127,29 +127,28 @@ func invalidTriggerErrors() []string {
 	}
 }
 
-// webhookRefuses: what cannot run is refused when it is written, with all that is
-// wrong and where; CUE that exceeds the limits is denied, too. What
-// changes no trigger passes, and so do other people's Definitions.
-func webhookRefuses(t *testing.T, i *installation) {
-	ns, _ := i.webhook(t)
+// validatingWebhook tests that invalid objects are denied with all problems and their
+// positions, and that Definitions of other types are allowed.
+func validatingWebhook(t *testing.T, i *installation) {
+	ns, _ := i.registerWebhook(t)
 	err := cluster.Apply(t.Context(), i.admin, invalidTriggers(ns))
 	for _, want := range invalidTriggerErrors() {
 		if err == nil || !apierrors.IsInvalid(err) || !strings.Contains(err.Error(), want) {
-			t.Errorf("%v\nwant that it is refused because of %s", err, want)
+			t.Errorf("got error %v, want Invalid with %q", err, want)
 		}
 	}
 	i.apply(t, bump(ns, "main", ""))
 	i.ready(t, ns, "main")
 
-	bomb := bump(ns, "main", `    - name: bomb
+	heavy := bump(ns, "main", `    - name: heavy
       source: {type: resource-watcher, properties: {apiVersion: v1, kind: ConfigMap}}
       filter: |
         import "list"
         len([for a in list.Range(0, 100000, 1) for b in list.Range(0, 100000, 1) {a}]) == context.data.x
       action: {type: bump-application-revision}`)
-	err = cluster.Apply(t.Context(), i.admin, bomb)
+	err = cluster.Apply(t.Context(), i.admin, heavy)
 	if err == nil || !strings.Contains(err.Error(), "check exceeds the memory or time limit") {
-		t.Errorf("%v, want that it is refused because it needs too much", err)
+		t.Errorf("got error %v, want an exceeded limit", err)
 	}
 	for _, p := range i.node.Pods("vela-system") {
 		if p.Starts() != 1 {
@@ -157,32 +156,32 @@ func webhookRefuses(t *testing.T, i *installation) {
 		}
 	}
 	if ts := i.ready(t, ns, "main"); ts.Generation != 1 {
-		t.Errorf("generation %d, want 1: a refused change was taken", ts.Generation)
+		t.Errorf("generation %d, want 1: a denied change was stored", ts.Generation)
 	}
 
 	err = i.admin.Create(t.Context(), i.definition(ns, "mine", corev1alpha1.TriggerAction, "parameter: {\n\tx: nothing\n}"))
 	if err == nil || !strings.Contains(err.Error(), `spec.templates["main.cue"]:2:5: `) {
-		t.Errorf("%v, want that the action is refused with its place", err)
+		t.Errorf("got error %v, want the position in the action", err)
 	}
 	err = i.admin.Create(t.Context(), i.definition("vela-system", "broken", corev1alpha1.TriggerWorker, "parameter: {}\ndeployment: nothing"))
 	if err == nil || !strings.Contains(err.Error(), `spec.templates["main.cue"]:2:13: `) {
-		t.Errorf("%v, want that the worker template is refused with its place", err)
+		t.Errorf("got error %v, want the position in the worker template", err)
 	}
-	asks := i.definition("vela-system", "asks", corev1alpha1.TriggerWorker, "parameter: x: string\ndeployment: spec: template: metadata: labels: x: parameter.x")
-	if err := i.admin.Create(t.Context(), asks); err != nil {
+	required := i.definition("vela-system", "required", corev1alpha1.TriggerWorker, "parameter: x: string\ndeployment: spec: template: metadata: labels: x: parameter.x")
+	if err := i.admin.Create(t.Context(), required); err != nil {
 		t.Errorf("a worker template with a property that has no default: %v", err)
 	}
-	if err := i.admin.Create(t.Context(), i.definition(ns, "theirs", "their-own", "{")); err != nil {
+	if err := i.admin.Create(t.Context(), i.definition(ns, "other", "other-type", "{")); err != nil {
 		t.Errorf("a Definition of another type: %v", err)
 	}
 }
 
-// webhookWarns: what may come right by itself is a warning.
-func webhookWarns(t *testing.T, i *installation) {
-	_, ns := i.webhook(t)
-	warned := &warnings{}
+// validatingWebhookWarnings tests that problems that may resolve later are warnings.
+func validatingWebhookWarnings(t *testing.T, i *installation) {
+	_, ns := i.registerWebhook(t)
+	recorder := &warningRecorder{}
 	config := rest.CopyConfig(i.Config)
-	config.WarningHandler = warned
+	config.WarningHandler = recorder
 	c, err := client.New(config, client.Options{Scheme: i.admin.Scheme()})
 	if err != nil {
 		t.Fatal(err)
@@ -205,7 +204,7 @@ func webhookWarns(t *testing.T, i *installation) {
 	if err := cluster.Apply(t.Context(), c, text); err != nil {
 		t.Fatal(err)
 	}
-	all := warned.take()
+	all := recorder.drain()
 	for _, want := range []string{
 		"spec.triggers[1].filter: is always true",
 		"spec.triggers[1].source: kind Missing of example.com/v1 is not installed",
@@ -219,37 +218,38 @@ func webhookWarns(t *testing.T, i *installation) {
 		}
 	}
 	if strings.Contains(all, "triggers[0]") {
-		t.Errorf("warnings for a trigger that works:\n%s", all)
+		t.Errorf("warnings for a valid trigger:\n%s", all)
 	}
 	if err := c.Create(t.Context(), i.definition(ns, "worker", corev1alpha1.TriggerWorker, "{")); err != nil {
 		t.Fatal(err)
 	}
-	if all := warned.take(); !strings.Contains(all, "worker templates are only read from namespaces [vela-system]") {
+	if all := recorder.drain(); !strings.Contains(all, "worker templates are only read from namespaces [vela-system]") {
 		t.Errorf("warnings for a worker template: %s", all)
 	}
-	// The default account is not there yet, and gets what its role gives.
+	// The default account does not exist yet. It will have the rights of its role.
 	if err := cluster.Apply(t.Context(), c, bump(ns, "other", "")); err != nil {
 		t.Fatal(err)
 	}
-	if all := warned.take(); all != "" {
+	if all := recorder.drain(); all != "" {
 		t.Errorf("warnings for the default account:\n%s", all)
 	}
 }
 
-// warnings keeps what the API server warns of.
-type warnings struct {
+// warningRecorder records the warnings of the API server.
+type warningRecorder struct {
 	mu   sync.Mutex
 	text []string
 }
 
 // HandleWarningHeader implements rest.WarningHandler.
-func (w *warnings) HandleWarningHeader(_ int, _, text string) {
+func (w *warningRecorder) HandleWarningHeader(_ int, _, text string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.text = append(w.text, text)
 }
 
-func (w *warnings) take() string {
+// drain returns the recorded warnings and clears them.
+func (w *warningRecorder) drain() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	all := strings.Join(w.text, "\n")
@@ -257,22 +257,22 @@ func (w *warnings) take() string {
 	return all
 }
 
-// webhookAway: without an answer, failurePolicy Ignore admits every object, and
-// the controller says what is wrong; Fail refuses what changes triggers, and
-// nothing else, nor other people's Definitions.
-func webhookAway(t *testing.T, i *installation) {
-	const nobody = "https://127.0.0.1:1"
+// validatingWebhookUnavailable tests the failure policies: Ignore allows all objects, and
+// the controller reports their problems; Fail denies changes of triggers and actions,
+// and nothing else.
+func validatingWebhookUnavailable(t *testing.T, i *installation) {
+	const unavailable = "https://127.0.0.1:1"
 	ns := i.Namespace(t)
-	c := configuration(t, "away", nobody, ns)
+	c := configuration(t, "unavailable", unavailable, ns)
 	if err := i.admin.Create(t.Context(), c); err != nil {
 		t.Fatal(err)
 	}
 	i.apply(t, invalidTriggers(ns))
 	ts := i.until(t, ns, "wrong", condition(v1alpha1.ConditionValidated, metav1.ConditionFalse, v1alpha1.ReasonInvalidTriggers))
-	said := meta.FindStatusCondition(ts.Status.Conditions, v1alpha1.ConditionValidated).Message
+	message := meta.FindStatusCondition(ts.Status.Conditions, v1alpha1.ConditionValidated).Message
 	for _, want := range invalidTriggerErrors() {
-		if !strings.Contains(said, want) {
-			t.Errorf("the controller says not %q, but\n%s", want, said)
+		if !strings.Contains(message, want) {
+			t.Errorf("no %q in the message:\n%s", want, message)
 		}
 	}
 
@@ -283,26 +283,26 @@ func webhookAway(t *testing.T, i *installation) {
 	if err := i.admin.Update(t.Context(), c); err != nil {
 		t.Fatal(err)
 	}
-	cluster.Eventually(t, "what is written is refused", func(ctx context.Context) error {
+	cluster.Eventually(t, "denied writes", func(ctx context.Context) error {
 		if err := i.admin.Create(ctx, i.definition(ns, "mine", corev1alpha1.TriggerAction, "parameter: {}"), client.DryRunAll); err == nil {
-			return fmt.Errorf("it passes")
+			return fmt.Errorf("allowed")
 		}
 		return nil
 	})
 	if err := cluster.Apply(t.Context(), i.admin, bump(ns, "main", "")); err == nil || !strings.Contains(err.Error(), "failed calling webhook") {
-		t.Errorf("%v, want that nobody could be asked", err)
+		t.Errorf("got error %v, want a failed webhook call", err)
 	}
 	patch := `{"metadata": {"labels": {"a": "b"}, "finalizers": ["example.com/a"]}}`
 	if err := i.admin.Patch(t.Context(), ts, client.RawPatch(types.MergePatchType, []byte(patch))); err != nil {
-		t.Errorf("a label and a finalizer: %v", err)
+		t.Errorf("set a label and a finalizer: %v", err)
 	}
 	if err := i.admin.Delete(t.Context(), ts); err != nil {
-		t.Errorf("the deletion: %v", err)
+		t.Errorf("delete: %v", err)
 	}
 	if err := i.admin.Patch(t.Context(), ts, client.RawPatch(types.MergePatchType, []byte(`{"metadata": {"finalizers": null}}`))); err != nil {
-		t.Errorf("the finalizer's end: %v", err)
+		t.Errorf("remove the finalizer: %v", err)
 	}
-	if err := i.admin.Create(t.Context(), i.definition(ns, "theirs", "their-own", "{")); err != nil {
+	if err := i.admin.Create(t.Context(), i.definition(ns, "other", "other-type", "{")); err != nil {
 		t.Errorf("a Definition of another type: %v", err)
 	}
 }

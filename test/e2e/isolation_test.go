@@ -31,9 +31,9 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// attempts are actions that a worker has no right to, where $B is another
-// namespace and $A its own. What they read they put where the test sees it.
-func attempts(a, b string) map[string]string {
+// forbiddenActions returns templates that use rights the worker does not have. $A is its
+// namespace, $B another one. They write what they read to the ConfigMap "out".
+func forbiddenActions(a, b string) map[string]string {
 	const out = `
 out: kube.#Patch & {$params: {
 	resource: {apiVersion: "v1", kind: "ConfigMap", metadata: {name: "out", namespace: "$A"}}
@@ -73,9 +73,9 @@ out: kube.#Patch & {$params: {
 	return all
 }
 
-// confined: whatever a TriggerService's actions and annotations say, nothing of
-// another namespace is read or changed, nor what its own account has no right to.
-func confined(t *testing.T, i *installation) {
+// isolation tests that a TriggerService can neither read nor change objects that its
+// account has no rights to, whatever its actions and annotations are.
+func isolation(t *testing.T, i *installation) {
 	a, b := i.Namespace(t), i.Namespace(t)
 	i.edit(t, b, "victim", "untouched")
 	i.edit(t, a, "out", "")
@@ -84,11 +84,11 @@ func confined(t *testing.T, i *installation) {
 	for _, ns := range []string{a, b} {
 		i.apply(t, fmt.Sprintf("apiVersion: v1\nkind: Secret\nmetadata: {namespace: %s, name: s, labels: {config.oam.dev/type: x}}\nstringData: {key: canary-of-s}", ns))
 	}
-	before := i.all(t, b)
+	before := i.resourceVersions(t, b)
 	var triggers strings.Builder
-	actions := attempts(a, b)
+	actions := forbiddenActions(a, b)
 	for name, template := range actions {
-		i.apply(t, strings.Replace(stamp(a, template), "trigger-action-stamp", "trigger-action-"+name, 1))
+		i.apply(t, strings.Replace(stampDefinition(a, template), "trigger-action-stamp", "trigger-action-"+name, 1))
 		fmt.Fprintf(&triggers, `    - name: %[1]s
       source: {type: resource-watcher, properties: {apiVersion: v1, kind: ConfigMap, namespace: %[2]s, events: [update], fieldSelector: metadata.name=in}}
       action: {type: %[1]s}
@@ -104,7 +104,7 @@ func confined(t *testing.T, i *installation) {
 	i.apply(t, service)
 	i.until(t, a, "main", func(ts *v1alpha1.TriggerService) error {
 		if want := fmt.Sprintf("%d/%d", len(actions)+1, len(actions)+2); ts.Status.ReadyTriggers != want {
-			return fmt.Errorf("working %s, want %s: %+v", ts.Status.ReadyTriggers, want, ts.Status)
+			return fmt.Errorf("%s triggers are ready, want %s: %+v", ts.Status.ReadyTriggers, want, ts.Status)
 		}
 		return nil
 	})
@@ -117,10 +117,10 @@ func confined(t *testing.T, i *installation) {
 	})
 	for _, s := range ts.Status.Triggers {
 		if _, ok := actions[s.Name]; ok && !strings.Contains(s.LastError, "forbidden") {
-			t.Errorf("%s failed with %q, want that it is forbidden", s.Name, s.LastError)
+			t.Errorf("%s failed with %q, want forbidden", s.Name, s.LastError)
 		}
 		if s.Name == "watch" && (s.State != v1alpha1.TriggerWaiting || s.Reason != v1alpha1.TriggerReasonForbidden) {
-			t.Errorf("the watch of another namespace: %+v, want that it is forbidden", s)
+			t.Errorf("watch of another namespace: got %+v, want forbidden", s)
 		}
 	}
 	out := &corev1.ConfigMap{}
@@ -128,23 +128,23 @@ func confined(t *testing.T, i *installation) {
 		t.Fatal(err)
 	}
 	if got, ok := out.Data["stolen"]; ok {
-		t.Errorf("read what it must not: %s", got)
+		t.Errorf("read a forbidden object: %s", got)
 	}
-	if after := i.all(t, b); !equality.Semantic.DeepEqual(before, after) {
-		t.Errorf("the other namespace had %v, and has %v", before, after)
+	if after := i.resourceVersions(t, b); !equality.Semantic.DeepEqual(before, after) {
+		t.Errorf("the other namespace changed from %v to %v", before, after)
 	}
 	if text := i.node.Outputs(a); strings.Contains(text, "canary-of-s") {
 		t.Errorf("the Secret is in the log")
 	}
 }
 
-// all returns the versions of what there is in a namespace.
-func (i *installation) all(t *testing.T, namespace string) map[string]string {
+// resourceVersions returns the resourceVersions of the objects in a namespace.
+func (i *installation) resourceVersions(t *testing.T, namespace string) map[string]string {
 	t.Helper()
 	versions := map[string]string{}
 	for _, kind := range []string{"v1/ConfigMap", "v1/Secret", "v1/ServiceAccount", "rbac.authorization.k8s.io/v1/RoleBinding", "apps/v1/Deployment"} {
-		at := strings.LastIndex(kind, "/")
-		list := &metav1.PartialObjectMetadataList{TypeMeta: metav1.TypeMeta{APIVersion: kind[:at], Kind: kind[at+1:] + "List"}}
+		slash := strings.LastIndex(kind, "/")
+		list := &metav1.PartialObjectMetadataList{TypeMeta: metav1.TypeMeta{APIVersion: kind[:slash], Kind: kind[slash+1:] + "List"}}
 		if err := i.admin.List(t.Context(), list, inNamespace(namespace)); err != nil {
 			t.Fatal(err)
 		}
@@ -155,20 +155,20 @@ func (i *installation) all(t *testing.T, namespace string) map[string]string {
 	return versions
 }
 
-// otherAccount: the ServiceAccount of another namespace cannot be had.
-func otherAccount(t *testing.T, i *installation) {
+// foreignServiceAccount tests that the ServiceAccount of another namespace cannot be used.
+func foreignServiceAccount(t *testing.T, i *installation) {
 	a, b := i.Namespace(t), i.Namespace(t)
 	i.account(t, b, "strong", "[{apiGroups: [''], resources: [secrets], verbs: [get]}]")
 	err := cluster.Apply(t.Context(), i.admin, bump(a, "main", "  serviceAccountName: "+b+"/strong"))
 	if err == nil || !strings.Contains(err.Error(), "spec.serviceAccountName") {
-		t.Errorf("another namespace's account: %v, want that it is refused", err)
+		t.Errorf("ServiceAccount of another namespace: got %v, want an error", err)
 	}
 	i.apply(t, bump(a, "main", "  serviceAccountName: strong"))
 	i.until(t, a, "main", condition(v1alpha1.ConditionWorkerAvailable, metav1.ConditionFalse, v1alpha1.ReasonDeploymentFailed))
 	i.expectGone(t, a, &corev1.PodList{})
 }
 
-// nameConflict: objects of other owners are not changed.
+// nameConflict tests that objects of other owners are not changed.
 func nameConflict(t *testing.T, i *installation) {
 	ns := i.Namespace(t)
 	i.apply(t, fmt.Sprintf(`
@@ -186,18 +186,18 @@ metadata: {namespace: %[1]s, name: kube-trigger}
 `, ns))
 	i.apply(t, bump(ns, "main", ""))
 	i.until(t, ns, "main", condition(v1alpha1.ConditionWorkerAvailable, metav1.ConditionFalse, v1alpha1.ReasonNameConflict))
-	all := i.all(t, ns)
+	all := i.resourceVersions(t, ns)
 	for _, name := range []string{"apps/v1/Deployment/kube-trigger-main", "v1/ServiceAccount/kube-trigger"} {
 		if all[name] == "" {
-			t.Errorf("%s is gone", name)
+			t.Errorf("%s was deleted", name)
 		}
 	}
 	if all["rbac.authorization.k8s.io/v1/RoleBinding/kube-trigger"] != "" {
-		t.Error("an account that somebody else made was given rights")
+		t.Error("a ServiceAccount of another owner was bound to the role")
 	}
 	i.delete(t, fmt.Sprintf("apiVersion: apps/v1\nkind: Deployment\nmetadata: {namespace: %s, name: kube-trigger-main}", ns))
 	i.delete(t, fmt.Sprintf("apiVersion: v1\nkind: ServiceAccount\nmetadata: {namespace: %s, name: kube-trigger}", ns))
-	cluster.Eventually(t, "touch", func(ctx context.Context) error {
+	cluster.Eventually(t, "update of the TriggerService", func(ctx context.Context) error {
 		return cluster.Apply(ctx, i.admin, bump(ns, "main", "  suspend: true"))
 	})
 	i.until(t, ns, "main", condition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonSuspended))

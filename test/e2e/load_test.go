@@ -33,9 +33,9 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// load edits the ConfigMaps web-0 to web-9, round after round, until it has made
-// rounds of them. The channel gets the outcome.
-func (i *installation) load(t *testing.T, ns string, rounds int) <-chan error {
+// startLoad edits the ConfigMaps web-0 to web-9 rounds times. The channel receives the
+// error.
+func (i *installation) startLoad(t *testing.T, ns string, rounds int) <-chan error {
 	t.Helper()
 	for n := range objects {
 		name := fmt.Sprintf("web-%d", n)
@@ -63,12 +63,12 @@ func start(ended chan error, f func() error) <-chan error {
 	return ended
 }
 
-// allBumped waits until each Application was bumped for each round, and returns
-// how many actions there were beyond.
-func (i *installation) allBumped(t *testing.T, ns string, rounds int) (more int) {
+// waitForBumps waits until each Application was bumped for each round, and returns the
+// number of repeated actions.
+func (i *installation) waitForBumps(t *testing.T, ns string, rounds int) (repeated int) {
 	t.Helper()
 	cluster.Eventually(t, "all Applications", func(ctx context.Context) error {
-		more = 0
+		repeated = 0
 		for n := range objects {
 			name := fmt.Sprintf("web-%d", n)
 			text, err := i.version(ctx, ns, name)
@@ -77,25 +77,25 @@ func (i *installation) allBumped(t *testing.T, ns string, rounds int) (more int)
 			}
 			version, err := strconv.Atoi(text)
 			if err != nil || version < 1+rounds {
-				return fmt.Errorf("%s has version %s, want %d at least", name, text, 1+rounds)
+				return fmt.Errorf("%s has version %s, want at least %d", name, text, 1+rounds)
 			}
-			more += version - 1 - rounds
+			repeated += version - 1 - rounds
 		}
 		return nil
 	})
-	return more
+	return repeated
 }
 
-// editUnderLoad: a change of triggers reaches the worker without another pod,
-// and without losing an event.
+// editUnderLoad tests that a worker applies changes of triggers without a restart and
+// without losing an event.
 func editUnderLoad(t *testing.T, i *installation) {
 	const rounds = 20
 	ns := i.Namespace(t)
 	i.apply(t, bump(ns, "main", ""))
 	i.ready(t, ns, "main")
 	pod := i.singlePod(t, ns)
-	loaded := i.load(t, ns, rounds)
-	var took []time.Duration
+	loaded := i.startLoad(t, ns, rounds)
+	var delays []time.Duration
 	for n := range 5 {
 		text := strings.ReplaceAll(bump(ns, "main", ""), "^web", "^web"+strings.Repeat(".?", n+1))
 		edited := time.Now()
@@ -106,21 +106,21 @@ func editUnderLoad(t *testing.T, i *installation) {
 			}
 			return nil
 		})
-		took = append(took, time.Since(edited).Round(time.Millisecond))
+		delays = append(delays, time.Since(edited).Round(time.Millisecond))
 	}
 	if err := <-loaded; err != nil {
 		t.Fatal(err)
 	}
-	more := i.allBumped(t, ns, rounds)
-	t.Logf("5 edits under load took effect after %v; of %d events 0 were lost, %d were acted on twice", took, rounds*objects, more)
+	repeated := i.waitForBumps(t, ns, rounds)
+	t.Logf("5 edits under load took effect after %v; of %d events 0 were lost, %d actions were repeated", delays, rounds*objects, repeated)
 	if now := i.singlePod(t, ns); now != pod || pod.Starts() != 1 {
 		t.Errorf("pod %s, started %d times; want %s, once", now.Name, now.Starts(), pod.Name)
 	}
 }
 
-// kindIsMissing: one of 20 triggers watches a kind that is not installed. The
-// others work, the status names it, and it works when the kind comes.
-func kindIsMissing(t *testing.T, i *installation) {
+// kindNotFound tests a trigger whose kind is not installed: the other triggers run, the
+// status reports it, and it starts once the kind is installed.
+func kindNotFound(t *testing.T, i *installation) {
 	ns := i.Namespace(t)
 	plural := "things" + strings.ReplaceAll(ns, "-", "")
 	kind := strings.ToUpper(plural[:1]) + plural[1:]
@@ -141,7 +141,7 @@ func kindIsMissing(t *testing.T, i *installation) {
 	i.apply(t, bump(ns, "main", more.String()))
 	ts := i.until(t, ns, "main", func(ts *v1alpha1.TriggerService) error {
 		c := meta.FindStatusCondition(ts.Status.Conditions, v1alpha1.ConditionReady)
-		// The controller sums up what the worker says a moment later.
+		// The controller updates the condition after the worker's status.
 		if ts.Status.ReadyTriggers != "19/20" || c == nil || c.Reason != v1alpha1.ReasonTriggersNotRunning || strings.Contains(c.Message, "Starting") {
 			return fmt.Errorf("status: %+v", ts.Status)
 		}
@@ -149,21 +149,21 @@ func kindIsMissing(t *testing.T, i *installation) {
 	})
 	last := ts.Status.Triggers[19]
 	if last.Name != "missing" || last.State != v1alpha1.TriggerWaiting || last.Reason != v1alpha1.TriggerReasonKindNotFound || !strings.Contains(last.Message, kind) {
-		t.Errorf("trigger %+v, want that it waits for %s", last, kind)
+		t.Errorf("got trigger %+v, want it to wait for %s", last, kind)
 	}
 	c := meta.FindStatusCondition(ts.Status.Conditions, v1alpha1.ConditionReady)
 	if c.Status != metav1.ConditionFalse || !strings.HasPrefix(c.Message, "missing: KindNotFound: ") {
-		t.Errorf("condition %+v, want that it names the trigger", c)
+		t.Errorf("got condition %+v, want the name of the trigger", c)
 	}
 	i.application(t, ns, "web-0")
 	i.edit(t, ns, "web-0", "0")
 	i.edit(t, ns, "web-0", "1")
 	i.bumped(t, ns, "web-0", "3") // by "bump" and by "t0"
 
-	arrived := time.Now()
+	installed := time.Now()
 	i.Install(t, writeCRD(t, plural, kind))
 	i.ready(t, ns, "main")
-	t.Logf("the trigger works %v after its kind is served", time.Since(arrived).Round(time.Millisecond))
+	t.Logf("the trigger runs %v after its kind was installed", time.Since(installed).Round(time.Millisecond))
 	i.application(t, ns, "thing")
 	i.apply(t, fmt.Sprintf("apiVersion: e2e.test/v1\nkind: %s\nmetadata: {namespace: %s, name: thing}", kind, ns))
 	i.bumped(t, ns, "thing", "2")
@@ -186,9 +186,9 @@ func writeCRD(t *testing.T, plural, kind string) string {
 	})
 }
 
-// takeover: of two workers one works; when it is killed or evicted the other
-// takes over, and nothing is lost.
-func takeover(t *testing.T, i *installation) {
+// failover tests that the standby worker takes over from one that is killed or evicted,
+// without losing an event.
+func failover(t *testing.T, i *installation) {
 	const rounds = 20
 	ns := i.Namespace(t)
 	i.apply(t, bump(ns, "main", "  worker: {properties: {replicas: 2}}"))
@@ -199,7 +199,7 @@ func takeover(t *testing.T, i *installation) {
 		}
 		return nil
 	})
-	loaded := i.load(t, ns, rounds)
+	loaded := i.startLoad(t, ns, rounds)
 	for range 2 {
 		active := i.activePod(t, ns)
 		active.Evict(t)
@@ -209,6 +209,6 @@ func takeover(t *testing.T, i *installation) {
 	if err := <-loaded; err != nil {
 		t.Fatal(err)
 	}
-	more := i.allBumped(t, ns, rounds)
-	t.Logf("of %d events 0 were lost, %d were acted on twice", rounds*objects, more)
+	repeated := i.waitForBumps(t, ns, rounds)
+	t.Logf("of %d events 0 were lost, %d actions were repeated", rounds*objects, repeated)
 }
