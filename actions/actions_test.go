@@ -101,7 +101,8 @@ func run(t *testing.T, name string, properties, ev, objects []byte) map[string]s
 	}
 	out := map[string]string{}
 	data := object(t, ev)
-	if err := a.Run(context.Background(), event.Event{Source: "resource-watcher", Type: event.Update, Data: data, Time: time.Unix(0, 0)}); err != nil {
+	e := event.Event{Source: "resource-watcher", Type: event.Update, Data: data, Time: time.Unix(0, 0)}
+	if _, err := a.Start(e, nil, nil)(t.Context()); err != nil {
 		out["error"] = fmt.Sprintf("%v\nterminal: %v\n", err, action.IsTerminal(err))
 	}
 	if len(recorder.calls) > 0 {

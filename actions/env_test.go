@@ -17,6 +17,7 @@ limitations under the License.
 package actions_test
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"strings"
@@ -62,7 +63,7 @@ func connect(t *testing.T, cfg *rest.Config) client.Client {
 }
 
 // action compiles a built-in action of the trigger "live" with the client c.
-func (e env) action(t *testing.T, c client.Client, name string, properties map[string]any) action.Action {
+func (e env) action(t *testing.T, c client.Client, name string, properties map[string]any) compiled {
 	t.Helper()
 	source, err := fs.ReadFile(actions.FS, name+".cue")
 	if err != nil {
@@ -82,7 +83,16 @@ func (e env) action(t *testing.T, c client.Client, name string, properties map[s
 	if len(diags) > 0 {
 		t.Fatal(diags)
 	}
-	return a
+	return compiled{a}
+}
+
+// compiled is an action.
+type compiled struct{ action *action.Action }
+
+// Run runs the action once.
+func (c compiled) Run(ctx context.Context, ev event.Event) error {
+	_, err := c.action.Start(ev, nil, nil)(ctx)
+	return err
 }
 
 func (e env) create(t *testing.T, apiVersion, kind, name string, more map[string]any) *unstructured.Unstructured {

@@ -224,13 +224,13 @@ func TestNotify_Retry(t *testing.T) {
 		map[string]any{"type": "wecom", "url": secretRef("chat", "second")},
 		map[string]any{"type": "discord", "url": secretRef("chat", "third")},
 	}})
-	ctx := action.WithJournal(t.Context(), action.NewJournal())
-	err := notify.Run(ctx, e.event("x"))
+	attempt := notify.action.Start(e.event("x"), nil, nil)
+	_, err := attempt(t.Context())
 	if err == nil || action.IsTerminal(err) || !strings.Contains(err.Error(), "1 of 3 deliveries failed") || !strings.Contains(err.Error(), "502 Bad Gateway") || strings.Contains(err.Error(), "/first") {
 		t.Errorf("got %v", err)
 	}
 	broken = false
-	if err := notify.Run(ctx, e.event("x")); err != nil {
+	if _, err := attempt(t.Context()); err != nil {
 		t.Error(err)
 	}
 	if requests["/first"] != 2 || requests["/second"] != 1 || requests["/third"] != 1 {

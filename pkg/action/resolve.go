@@ -31,8 +31,8 @@ import (
 // resolution is one evaluation of a template. Stage by stage, it executes the calls
 // whose parameters are concrete.
 type resolution struct {
-	runner  *runner
-	journal *Journal
+	runner  *Action
+	journal *journal
 	context map[string]any
 	// returned holds the results of the calls of earlier stages, by field.
 	returned  map[string]any

@@ -33,7 +33,7 @@ const DefaultExport = "status"
 
 // View is a template that is evaluated for its value. Its `context` is empty. It is
 // safe for concurrent use.
-type View struct{ runner *runner }
+type View struct{ runner *Action }
 
 // View returns the view of the template with o.Properties as `parameter`. The paths in
 // the diagnostics are relative to the properties.
@@ -48,8 +48,7 @@ func (t *Template) View(o Options) (*View, diag.List) {
 	if len(diags) > 0 {
 		return nil, diags
 	}
-	r, _ := a.(*runner)
-	return &View{r}, nil
+	return &View{a}, nil
 }
 
 // viewProperties returns the properties of a template that contain the CUE of a view,
@@ -92,7 +91,7 @@ func (v *View) Evaluate(ctx context.Context, export string) (value any, err erro
 			value, err = nil, Terminal(fmt.Errorf("template %q: evaluation panicked", t.name))
 		}
 	}()
-	run := &resolution{runner: v.runner, journal: NewJournal(), context: map[string]any{}}
+	run := &resolution{runner: v.runner, journal: &journal{}, context: map[string]any{}}
 	if err := run.resolve(ctx, stages); err != nil {
 		return nil, classify(err)
 	}

@@ -123,7 +123,7 @@ func (cfg configuration) compile(c clients, begin func(step string) (reason stri
 	own, problems := trigger.ParseTemplates(cfg.Actions, func(file string) string { return begin("action " + file) })
 	maps.Copy(templates, own)
 	diagnostics := cfg.locate(append(problems, cfg.Problems...))
-	compiler := trigger.Compiler{Sources: c.sources(), Actions: templates, Executor: c.executor}
+	compiler := c.compiler(templates)
 	services, more := cfg.Config.Load(c.namespace, func(path string) string { return begin("configuration " + path) })
 	diagnostics = append(diagnostics, more...)
 	var triggers []engine.Trigger
@@ -153,7 +153,6 @@ func (cfg configuration) compile(c clients, begin func(step string) (reason stri
 				names[t.TriggerRef] = position
 			}
 			diagnostics = append(diagnostics, s.Locate(t.Problems)...)
-			t.LoopDetector, t.CrashTracker = c.loopDetector(t.TriggerRef), c.crashTracker(t.TriggerRef, s.Spec.Triggers[i].Filter)
 			triggers = append(triggers, t.Trigger)
 		}
 	}

@@ -26,6 +26,7 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/engine/replay"
+	"github.com/kubevela/kube-trigger/pkg/observe"
 )
 
 // Run runs the triggers of a configuration or a TriggerService until ctx ends,
@@ -136,6 +137,6 @@ func (r *runner) engineOptions(s stores, observers ...engine.Observer) engine.Op
 		ShutdownGrace: r.ShutdownGrace,
 		FailFast:      r.FailFast,
 		DeadLetters:   s.deadLetters(),
-		Observers:     append(observers, r.server.observers()...),
+		Observer:      append(observe.Observers(observers), r.server.observers()...),
 	}
 }

@@ -32,6 +32,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
 	"github.com/kubevela/kube-trigger/pkg/source/velaql"
 	"github.com/kubevela/kube-trigger/pkg/source/webhook"
+	"github.com/kubevela/kube-trigger/pkg/trigger"
 	"github.com/kubevela/kube-trigger/pkg/velaql/query"
 	"github.com/kubevela/kube-trigger/pkg/velaql/view"
 )
@@ -47,6 +48,14 @@ func (c *clients) sources() source.Registry {
 		resource.Type:    resource.New(c.resource),
 		velaql.Type:      velaql.New(views),
 		webhook.Type:     webhook.New(c.webhook),
+	}
+}
+
+// compiler returns the compiler of triggers with these action templates.
+func (c *clients) compiler(templates map[string]trigger.Template) trigger.Compiler {
+	return trigger.Compiler{
+		Sources: c.sources(), Actions: templates,
+		Executor: c.executor, LoopDetector: c.loopDetector, CrashTracker: c.crashTracker,
 	}
 }
 

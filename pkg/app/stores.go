@@ -175,7 +175,7 @@ func (s stores) configureSources(c *clients) {
 }
 
 // deadLetters returns the store of dead letters; nil for none.
-func (s stores) deadLetters() store.DeadLetters {
+func (s stores) deadLetters() engine.DeadLetters {
 	if s.store == nil {
 		return nil
 	}

@@ -197,7 +197,7 @@ func (w *serviceWorker) runGeneration(ctx context.Context, config worker.Config,
 	for name, problems := range invalid {
 		log.Info("Action is invalid", "action", name, "problems", problems.Error())
 	}
-	compiled := trigger.CompileService(trigger.Compiler{Sources: c.sources(), Actions: templates, Executor: c.executor}, config.Service, config.Reject)
+	compiled := trigger.CompileService(c.compiler(templates), config.Service, config.Reject)
 	status.SetTriggers(config, compiled)
 	var valid, all []engine.Trigger
 	for _, t := range compiled {
@@ -208,7 +208,6 @@ func (w *serviceWorker) runGeneration(ctx context.Context, config worker.Config,
 			log.Info("Trigger is invalid", "trigger", t.String(), "problems", t.Problems.Error())
 			continue
 		}
-		t.LoopDetector = c.loopDetector(t.TriggerRef)
 		valid = append(valid, t.Trigger)
 	}
 	c.webhook.Server.PruneRoutes(ctx, subscriptions(all))

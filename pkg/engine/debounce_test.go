@@ -31,8 +31,8 @@ import (
 )
 
 // debounced returns a trigger with a window of ten seconds and a recorded action.
-func debounced(ran *recorder) engine.Trigger {
-	return engine.Trigger{
+func debounced(ran *recorder) triggerSpec {
+	return triggerSpec{
 		Policy: engine.Policy{Debounce: 10 * time.Second},
 		Action: actionFunc(func(_ context.Context, ev event.Event) error {
 			ran.add(ev.ID)

@@ -28,10 +28,10 @@ import (
 func TestNew_InvalidTriggers(t *testing.T) {
 	below := -1
 	named := func(name string, p engine.Policy) engine.Trigger {
-		return engine.Trigger{
+		return triggerSpec{
 			TriggerRef: event.TriggerRef{Name: name, Namespace: "ns"}, Policy: p,
-			Subscription: subscription{}, Action: actionFunc(ok),
-		}
+			Subscription: subscription{}, Action: ok,
+		}.build()
 	}
 	_, err := engine.New(engine.Options{}, []engine.Trigger{
 		named("good", engine.Policy{Retry: engine.Retry{Backoff: engine.Backoff{Initial: time.Hour}}}),
@@ -48,7 +48,7 @@ func TestNew_InvalidTriggers(t *testing.T) {
 	want := strings.Join([]string{
 		`trigger "ns/good": the name is taken by another trigger`,
 		`trigger "empty": no subscription`,
-		`no action`,
+		`no stages`,
 		`trigger "ns/bad": timeout -1ns: must not be negative`,
 		`concurrency -2: must not be negative`,
 		`queue size -3: must not be negative`,

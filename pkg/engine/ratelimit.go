@@ -19,7 +19,8 @@ package engine
 import "time"
 
 // limiter is a sliding-window rate limiter: at most Limit starts within any
-// Period.
+// Period. A token bucket, as in golang.org/x/time/rate, would allow twice as many
+// within one period.
 type limiter struct {
 	RateLimit
 	// starts are the last reserved start times, a ring buffer with the oldest
@@ -44,18 +45,28 @@ func (l *limiter) reserve(now time.Time) time.Time {
 }
 
 // rateLimitDelay returns the wait until t's reserved start. It returns 0, and
-// consumes the reservation, once that time is reached. Only the worker that runs
-// t may call it.
-func (r *runner) rateLimitDelay(t *task) time.Duration {
-	now := r.clock.Now()
+// consumes the reservation, once that time is reached.
+func (a *Act) rateLimitDelay(t *Task) time.Duration {
+	limit := t.policy().RateLimit
+	if limit.Limit == 0 {
+		return 0
+	}
+	now := t.runner.clock.Now()
 	if t.notBefore.IsZero() {
-		r.mu.Lock()
-		t.notBefore = r.limiter.reserve(now)
-		r.mu.Unlock()
+		t.notBefore = a.reserve(limit, now)
 	}
 	wait := t.notBefore.Sub(now)
 	if wait <= 0 {
 		t.notBefore = time.Time{}
 	}
 	return wait
+}
+
+func (a *Act) reserve(limit RateLimit, now time.Time) time.Time {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.limiter == nil {
+		a.limiter = &limiter{RateLimit: limit}
+	}
+	return a.limiter.reserve(now)
 }

@@ -31,11 +31,11 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
-// threeSteps is a sequence of the actions a, b and c, which make one call each.
-// result returns the error of a call.
-func threeSteps(t *testing.T, calls *recorder, optional bool, result func(path string) error) action.Action {
+// threeSteps returns the steps a, b and c, which make one call each. result returns
+// the error of a call.
+func threeSteps(t *testing.T, calls *recorder, optional bool, result func(path string) error) []engine.Step {
 	t.Helper()
-	var steps []action.Step
+	var steps []engine.Step
 	for _, name := range []string{"a", "b", "c"} {
 		template, problems := action.Parse(name, "import \"vela/kube\"\n"+name+
 			`: kube.#Patch & {$params: {resource: {apiVersion: "v1", kind: "X", metadata: name: context.event.id}, patch: data: {}}}`)
@@ -50,13 +50,9 @@ func threeSteps(t *testing.T, calls *recorder, optional bool, result func(path s
 		if len(problems) > 0 {
 			t.Fatal(problems)
 		}
-		steps = append(steps, action.Step{Title: name, Action: a, Optional: optional && name == "b"})
+		steps = append(steps, engine.Step{Title: name, Start: a.Start, Optional: optional && name == "b"})
 	}
-	s, err := action.Sequence(steps)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
+	return steps
 }
 
 // TestSequence_RetriesPerStep retries each step as often as a single action, and
@@ -72,7 +68,7 @@ func TestSequence_RetriesPerStep(t *testing.T) {
 			}
 			return nil
 		})
-		h := start(t, engine.Options{}, engine.Trigger{Action: act, Policy: engine.Policy{Retry: engine.Retry{Limit: &limit}}})
+		h := start(t, engine.Options{}, triggerSpec{Steps: act, Policy: engine.Policy{Retry: engine.Retry{Limit: &limit}}})
 		h.deliver("k", "1")
 		h.deliver("k", "2")
 		advance(time.Minute)
@@ -120,7 +116,7 @@ func TestSequence_OptionalStep(t *testing.T) {
 					}
 					return nil
 				})
-				h := start(t, engine.Options{}, engine.Trigger{Action: act, Policy: engine.Policy{Retry: engine.Retry{Limit: &limit}}})
+				h := start(t, engine.Options{}, triggerSpec{Steps: act, Policy: engine.Policy{Retry: engine.Retry{Limit: &limit}}})
 				h.deliver("k", "1")
 				h.deliver("k", "2")
 				advance(time.Minute)
@@ -156,7 +152,7 @@ func TestRetry_After(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var calls recorder
 			busy := true
-			h := start(t, engine.Options{}, engine.Trigger{Action: actionFunc(func(_ context.Context, ev event.Event) error {
+			h := start(t, engine.Options{}, triggerSpec{Action: actionFunc(func(_ context.Context, ev event.Event) error {
 				calls.add(ev.ID)
 				if ev.ID == "1" && busy {
 					busy = false

@@ -58,14 +58,14 @@ func (s *sink) Deliver(ctx context.Context, ev event.Event, options source.Deliv
 			r.report.decision(r.newDecision(&d.event, Suppressed, ReasonSuspended))
 			continue
 		}
-		rejected, err := r.acquire(ctx, s.stop)
+		rejected, err := r.slots.acquire(ctx, s.stop)
 		if err != nil {
 			for i := range d.tasks {
-				d.tasks[i].runner.release(&d.tasks[i])
+				d.tasks[i].runner.slots.release(d.tasks[i].rejected)
 			}
 			return fmt.Errorf("deliver event %q to trigger %q: %w", ev.ID, r.trigger, err)
 		}
-		d.tasks = append(d.tasks, task{delivery: d, runner: r, rejected: rejected})
+		d.tasks = append(d.tasks, Task{delivery: d, runner: r, rejected: rejected})
 	}
 	if d == nil || len(d.tasks) == 0 {
 		options.Done()

@@ -141,3 +141,16 @@ const Schema = `{
 	timestamp: string
 	trigger: {name: string, namespace: string}
 }`
+
+// Verdict is the result of a filter.
+type Verdict struct {
+	Match bool
+	// Path is the field that the filter rejected the event for, for example
+	// "context.data.status.replicas". It is empty on a match, and where the whole
+	// expression is false.
+	Path string
+	// Reason is why the event was rejected, for example
+	// "context.data.status.replicas is absent". It is empty on a match. It never
+	// holds a value of the event.
+	Reason string
+}

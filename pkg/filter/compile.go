@@ -95,26 +95,26 @@ func newConditionFilter(e *expr.Expression, t event.TriggerRef) (*conditionFilte
 }
 
 // Match implements Filter.
-func (f *conditionFilter) Match(ctx context.Context, ev event.Event) (v Verdict, err error) {
+func (f *conditionFilter) Match(ctx context.Context, ev event.Event) (v event.Verdict, err error) {
 	e := &evaluation{ctx: ctx, pool: f.pool, context: eventContext(ev, f.trigger)}
 	defer e.release(&err)
 	o, err := f.condition.evaluate(e)
 	if err != nil {
-		return Verdict{}, err
+		return event.Verdict{}, err
 	}
 	return o.Verdict, nil
 }
 
-// Context returns the fields of `context` that the verdict depends on.
-func (f *conditionFilter) Context() expr.FieldSet { return f.fields }
+// ContextFields returns the fields of `context` that the verdict depends on.
+func (f *conditionFilter) ContextFields() expr.FieldSet { return f.fields }
 
 // matchAll is a filter that matches every event.
 type matchAll struct{}
 
 // Match implements Filter.
-func (matchAll) Match(context.Context, event.Event) (Verdict, error) {
-	return Verdict{Match: true}, nil
+func (matchAll) Match(context.Context, event.Event) (event.Verdict, error) {
+	return event.Verdict{Match: true}, nil
 }
 
-// Context returns the fields of `context` that the verdict depends on.
-func (matchAll) Context() expr.FieldSet { return expr.FieldSet{} }
+// ContextFields returns the fields of `context` that the verdict depends on.
+func (matchAll) ContextFields() expr.FieldSet { return expr.FieldSet{} }

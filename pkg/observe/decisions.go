@@ -73,6 +73,12 @@ func (l *DecisionLog) Observe(d engine.Decision) {
 	buffer.next = (buffer.next + 1) % MaxDecisions
 }
 
+// ObserveSource implements engine.Observer. Failures of sources are not decisions.
+func (*DecisionLog) ObserveSource(engine.SourceFailure) {}
+
+// ObserveDeadLetter implements engine.Observer. Results of the store are not decisions.
+func (*DecisionLog) ObserveDeadLetter(engine.DeadLetterResult) {}
+
 // Retain removes the decisions of all other triggers.
 func (l *DecisionLog) Retain(triggers []event.TriggerRef) {
 	l.mu.Lock()

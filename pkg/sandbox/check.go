@@ -36,7 +36,6 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
-	"github.com/kubevela/kube-trigger/pkg/expr"
 	"github.com/kubevela/kube-trigger/pkg/filter"
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/trigger"
@@ -182,10 +181,7 @@ func actionTypes(t v1alpha1.Trigger) map[string]string {
 
 // matchesAll reports whether f matches without depending on any field of the event.
 func matchesAll(ctx context.Context, f filter.Filter) bool {
-	dependent, ok := f.(interface {
-		Context() expr.FieldSet
-	})
-	if !ok || !dependent.Context().Empty() {
+	if f == nil || !f.ContextFields().Empty() {
 		return false
 	}
 	v, err := f.Match(ctx, event.Event{})

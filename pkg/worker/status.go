@@ -213,7 +213,7 @@ func (s *Status) Observe(d engine.Decision) {
 	}
 }
 
-// ObserveSource implements engine.SourceObserver.
+// ObserveSource implements engine.Observer.
 func (s *Status) ObserveSource(f engine.SourceFailure) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -224,6 +224,10 @@ func (s *Status) ObserveSource(f engine.SourceFailure) {
 	}
 	s.signalReady()
 }
+
+// ObserveDeadLetter implements engine.Observer. Dead letters are counted by their
+// decisions.
+func (*Status) ObserveDeadLetter(engine.DeadLetterResult) {}
 
 // Current returns the status fields that the worker writes. Conditions are not set.
 func (s *Status) Current() v1alpha1.TriggerServiceStatus {
@@ -313,4 +317,3 @@ func truncate(text string, limit int) string {
 }
 
 var _ engine.Observer = (*Status)(nil)
-var _ engine.SourceObserver = (*Status)(nil)

@@ -34,7 +34,6 @@ import (
 	"sync"
 	"unicode/utf8"
 
-	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
@@ -46,40 +45,30 @@ const (
 	placeholder = "(redacted)"
 )
 
-// Action returns an action that redacts the errors of a. The calls of a must be
-// executed by an Executor of this package.
-func Action(a action.Action) action.Action { return redactingAction{a, noValues} }
+// Start begins the handling of an event, as (*action.Action).Start does.
+type Start = func(ev event.Event, results map[string]any, shared *sync.Map) (run func(ctx context.Context) (any, error))
 
-// Sequence is Action for an action.Sequence. It also redacts values that steps read in
-// earlier attempts.
-func Sequence(a action.Action) action.Action {
-	return redactingAction{a, func(ctx context.Context) *values {
-		v, _ := action.JournalValue(ctx, valuesKey{}, func() any { return &values{} }).(*values)
-		return v
-	}}
-}
-
-type redactingAction struct {
-	action.Action
-	// valuesFor returns the values that are known at the start of an attempt.
-	valuesFor func(ctx context.Context) *values
-}
-
-func noValues(context.Context) *values { return &values{} }
-
-// Run implements action.Action.
-func (r redactingAction) Run(ctx context.Context, ev event.Event) error {
-	values := r.valuesFor(ctx)
-	err := r.Action.Run(context.WithValue(ctx, valuesKey{}, values), ev)
-	if err == nil {
-		return nil
+// Action returns a Start whose run redacts the errors of start's. The calls of the
+// action must be executed by an Executor of this package. Values that earlier attempts
+// and, through shared, earlier actions for the event have read are redacted, too.
+func Action(start Start) Start {
+	return func(ev event.Event, results map[string]any, shared *sync.Map) func(ctx context.Context) (any, error) {
+		stored, _ := shared.LoadOrStore(valuesKey{}, &values{})
+		values, _ := stored.(*values)
+		run := start(ev, results, shared)
+		return func(ctx context.Context) (any, error) {
+			result, err := run(context.WithValue(ctx, valuesKey{}, values))
+			if err == nil {
+				return result, nil
+			}
+			values.addSecrets(ev.Data)
+			values.addSecrets(ev.Old)
+			if text := values.redact(err.Error()); text != err.Error() {
+				return nil, redactedError{err: err, text: text}
+			}
+			return nil, err
+		}
 	}
-	values.addSecrets(ev.Data)
-	values.addSecrets(ev.Old)
-	if text := values.redact(err.Error()); text != err.Error() {
-		return redactedError{err: err, text: text}
-	}
-	return err
 }
 
 // Executor returns an Executor that records the values of Secrets in the results of e.

@@ -21,6 +21,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/kubevela/kube-trigger/pkg/action"
@@ -29,9 +30,19 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
-type actionFunc func(ctx context.Context, ev event.Event) error
+// start returns the Start of an action whose run is f.
+func start(f func(ctx context.Context) error) redact.Start {
+	return func(event.Event, map[string]any, *sync.Map) func(context.Context) (any, error) {
+		return func(ctx context.Context) (any, error) { return nil, f(ctx) }
+	}
+}
 
-func (f actionFunc) Run(ctx context.Context, ev event.Event) error { return f(ctx, ev) }
+// run runs an action once.
+func run(t *testing.T, a redact.Start, ev event.Event) error {
+	t.Helper()
+	_, err := a(ev, nil, &sync.Map{})(t.Context())
+	return err
+}
 
 type executorFunc func() provider.Result
 
@@ -50,13 +61,13 @@ func TestAction_RedactsSecrets(t *testing.T) {
 		return provider.Result{"$returns": map[string]any{"items": []any{secret(map[string]any{"other": "b3RoZXI="})}}}
 	}))
 	failed := errors.New("failed")
-	a := redact.Action(actionFunc(func(ctx context.Context, ev event.Event) error {
+	a := redact.Action(start(func(ctx context.Context) error {
 		if _, err := executor.Execute(ctx, provider.Call{Provider: "kube", Do: "list"}); err != nil {
 			return err
 		}
 		return action.Terminal(fmt.Errorf(`%w: a: czNjcjN0ICJ4Ig==, s3cr3t "x", %q, s3cr3t+%%22x%%22, other`, failed, `s3cr3t "x"`))
 	}))
-	err := a.Run(t.Context(), event.Event{Data: ofEvent})
+	err := run(t, a, event.Event{Data: ofEvent})
 	const r = "(redacted)"
 	if want := "failed: a: " + r + ", " + r + `, "` + r + `", ` + r + ", " + r; err == nil || err.Error() != want {
 		t.Errorf("error is %v, want %s", err, want)
@@ -72,13 +83,13 @@ func TestAction_KeepsOtherErrors(t *testing.T) {
 		"another group": {"apiVersion": "x.y/v1", "kind": "Secret", "data": map[string]any{"a": "plain"}},
 	} {
 		failed := errors.New("is plain")
-		a := redact.Action(actionFunc(func(context.Context, event.Event) error { return failed }))
-		if err := a.Run(t.Context(), event.Event{Data: data}); !errors.Is(err, failed) || err.Error() != "is plain" {
+		a := redact.Action(start(func(context.Context) error { return failed }))
+		if err := run(t, a, event.Event{Data: data}); !errors.Is(err, failed) || err.Error() != "is plain" {
 			t.Errorf("%s: error is %v, want %v", name, err, failed)
 		}
 	}
-	a := redact.Action(actionFunc(func(context.Context, event.Event) error { return nil }))
-	if err := a.Run(t.Context(), event.Event{Data: secret(nil)}); err != nil {
+	a := redact.Action(start(func(context.Context) error { return nil }))
+	if err := run(t, a, event.Event{Data: secret(nil)}); err != nil {
 		t.Errorf("error is %v, want none", err)
 	}
 }
@@ -87,11 +98,11 @@ func TestExecutor_Configs(t *testing.T) {
 	executor := redact.Executor(executorFunc(func() provider.Result {
 		return provider.Result{"$returns": map[string]any{"config": map[string]any{"password": "hunter2"}}}
 	}))
-	a := redact.Action(actionFunc(func(ctx context.Context, _ event.Event) error {
+	a := redact.Action(start(func(ctx context.Context) error {
 		_, err := executor.Execute(ctx, provider.Call{Provider: "config", Do: "read"})
 		return errors.Join(err, errors.New("wrong: hunter2"))
 	}))
-	if err := a.Run(t.Context(), event.Event{}); err == nil || strings.Contains(err.Error(), "hunter2") {
+	if err := run(t, a, event.Event{}); err == nil || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("error is %v, want one without the password", err)
 	}
 }

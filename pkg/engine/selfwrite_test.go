@@ -53,10 +53,10 @@ func (g fakeLoopDetector) WithCauses(ctx context.Context, ev event.Event) contex
 	return context.WithValue(ctx, causeKey{}, ev.ID)
 }
 
-func detecting(p engine.Policy, ran *recorder) engine.Trigger {
+func detecting(p engine.Policy, ran *recorder) triggerSpec {
 	held := make(chan struct{})
 	close(held)
-	return engine.Trigger{
+	return triggerSpec{
 		LoopDetector: fakeLoopDetector{held}, Policy: p,
 		Action: actionFunc(func(ctx context.Context, ev event.Event) error {
 			if ctx.Value(causeKey{}) != ev.ID {
