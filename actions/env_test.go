@@ -35,6 +35,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/action/egress"
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/loopguard"
 	"github.com/kubevela/kube-trigger/pkg/velaql/view"
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
@@ -77,7 +78,7 @@ func (e env) action(t *testing.T, c client.Client, name string, properties map[s
 	out := egress.NewClient(e.policy)
 	t.Cleanup(out.Close)
 	executor := provider.New(provider.Options{
-		Client: client.WithFieldOwner(c, id.FieldManager()), Namespace: e.namespace, Egress: out,
+		Client: client.WithFieldOwner(c, loopguard.FieldManager(id)), Namespace: e.namespace, Egress: out,
 	})
 	a, diags := tmpl.Compile(action.Options{Trigger: id, Properties: properties, Executor: view.Executor(executor, c)})
 	if len(diags) > 0 {

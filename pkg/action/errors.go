@@ -21,6 +21,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,6 +31,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
+	"github.com/kubevela/kube-trigger/pkg/expr"
 )
 
 // maxConflictRetries limits the immediate retries after a conflict on a
@@ -103,30 +105,27 @@ func incomplete(v cue.Value) bool {
 // by "…" unless they occur in the template's source, because they may come from a
 // Secret.
 func (t *Template) evaluationError(err error) error {
-	all := cueerrors.Errors(err)
-	if len(all) == 0 {
+	list := expr.ErrorDiagnostics(err, expr.ErrorOptions{
+		File: func(name string) bool { return name == t.name+".cue" },
+		Message: func(e cueerrors.Error) string {
+			format, args := e.Msg()
+			args = slices.Clone(args)
+			for i, a := range args {
+				if text := fmt.Sprint(a); !strings.Contains(t.source, text) && !isKind(text) {
+					args[i] = maskedValue{}
+				}
+			}
+			return withPath(e.Path(), fmt.Sprintf(format, args...))
+		},
+	})
+	if len(list) == 0 {
 		return err
 	}
-	e := all[0]
-	format, args := e.Msg()
-	for i, a := range args {
-		if text := fmt.Sprint(a); !strings.Contains(t.source, text) && !isKind(text) {
-			args[i] = maskedValue{}
-		}
+	first := list[0]
+	if first.Line == 0 {
+		return fmt.Errorf("template %q: %s", t.name, first.Message)
 	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "template %q", t.name)
-	for _, pos := range cueerrors.Positions(e) {
-		if pos.Filename() == t.name+".cue" {
-			fmt.Fprintf(&b, ":%d:%d", pos.Line(), pos.Column())
-			break
-		}
-	}
-	if path := e.Path(); len(path) > 0 {
-		b.WriteString(": " + strings.Join(path, "."))
-	}
-	b.WriteString(": " + fmt.Sprintf(format, args...))
-	return errors.New(b.String())
+	return fmt.Errorf("template %q:%d:%d: %s", t.name, first.Line, first.Column, first.Message)
 }
 
 // maskedValue formats as a placeholder for a value that may be a secret.

@@ -25,6 +25,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/loopguard"
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/source/application"
 	"github.com/kubevela/kube-trigger/pkg/source/cron"
@@ -68,7 +69,7 @@ func (c *clients) executor(t event.TriggerRef) provider.Executor {
 	}
 	detector := c.loops.Detector(t)
 	next := provider.New(provider.Options{
-		Client:    detector.Client(client.WithFieldOwner(c.client, t.FieldManager())),
+		Client:    detector.Client(client.WithFieldOwner(c.client, loopguard.FieldManager(t))),
 		Namespace: t.Namespace,
 		Egress:    c.egress,
 		Clusters: func(ctx context.Context, cluster string) (client.Client, error) {
@@ -76,7 +77,7 @@ func (c *clients) executor(t event.TriggerRef) provider.Executor {
 			if err != nil {
 				return nil, err
 			}
-			return detector.ClientIn(cluster, client.WithFieldOwner(joined.Client, t.FieldManager())), nil
+			return detector.ClientIn(cluster, client.WithFieldOwner(joined.Client, loopguard.FieldManager(t))), nil
 		},
 	})
 	return view.Executor(next, c.client)

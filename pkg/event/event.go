@@ -19,8 +19,6 @@ limitations under the License.
 package event
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"time"
 )
 
@@ -93,23 +91,6 @@ func (t TriggerRef) String() string {
 	}
 	return t.Namespace + "/" + t.Name
 }
-
-// FieldManager returns the field manager of the trigger's writes to the API
-// server. A name longer than the API server accepts is cut, and ends in a hash of
-// the full name.
-func (t TriggerRef) FieldManager() string {
-	name := "kube-trigger/" + t.String()
-	if len(name) <= maxFieldManager {
-		return name
-	}
-	sum := sha256.Sum256([]byte(name))
-	tail := "-" + hex.EncodeToString(sum[:8])
-	return name[:maxFieldManager-len(tail)] + tail
-}
-
-// maxFieldManager is the maximum length of a field manager in bytes, set by the
-// API server.
-const maxFieldManager = 128
 
 // Context returns the value of `context` in CUE for the trigger t.
 func (e Event) Context(t TriggerRef) map[string]any {

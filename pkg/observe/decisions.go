@@ -26,6 +26,7 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/ring"
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
@@ -38,14 +39,7 @@ const MaxDecisions = 100
 // another. The zero value is ready for use. It is safe for concurrent use.
 type DecisionLog struct {
 	mu        sync.Mutex
-	byTrigger map[event.TriggerRef]*ring
-}
-
-// ring is a ring buffer of MaxDecisions decisions. Once it is full, the oldest is
-// at next.
-type ring struct {
-	decisions []engine.Decision
-	next      int
+	byTrigger map[event.TriggerRef]*ring.Buffer[engine.Decision]
 }
 
 var _ engine.Observer = (*DecisionLog)(nil)
@@ -58,19 +52,14 @@ func (l *DecisionLog) Observe(d engine.Decision) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.byTrigger == nil {
-		l.byTrigger = map[event.TriggerRef]*ring{}
+		l.byTrigger = map[event.TriggerRef]*ring.Buffer[engine.Decision]{}
 	}
 	buffer := l.byTrigger[d.Trigger]
 	if buffer == nil {
-		buffer = &ring{}
+		buffer = &ring.Buffer[engine.Decision]{}
 		l.byTrigger[d.Trigger] = buffer
 	}
-	if len(buffer.decisions) < MaxDecisions {
-		buffer.decisions = append(buffer.decisions, d)
-		return
-	}
-	buffer.decisions[buffer.next] = d
-	buffer.next = (buffer.next + 1) % MaxDecisions
+	buffer.Add(d, MaxDecisions)
 }
 
 // ObserveSource implements engine.Observer. Failures of sources are not decisions.
@@ -127,7 +116,7 @@ func (l *DecisionLog) Recent(trigger, key string) []Decision {
 		if trigger != "" && trigger != name {
 			continue
 		}
-		for _, d := range slices.Concat(buffer.decisions[buffer.next:], buffer.decisions[:buffer.next]) {
+		for d := range buffer.All() {
 			if key == "" || key == d.Event.Key {
 				recent = append(recent, newDecision(name, d))
 			}

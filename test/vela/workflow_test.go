@@ -38,6 +38,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/loopguard"
 	"github.com/kubevela/kube-trigger/pkg/source"
 	triggers "github.com/kubevela/kube-trigger/pkg/trigger"
 	"github.com/kubevela/kube-trigger/test/cluster"
@@ -134,7 +135,7 @@ write: kube.#Apply & {$params: resource: {
 	c := triggers.Compiler{
 		Actions: templates,
 		Executor: func(id event.TriggerRef) provider.Executor {
-			return provider.New(provider.Options{Client: client.WithFieldOwner(r.Client, id.FieldManager()), Namespace: id.Namespace})
+			return provider.New(provider.Options{Client: client.WithFieldOwner(r.Client, loopguard.FieldManager(id)), Namespace: id.Namespace})
 		},
 		Sources: source.Registry{"test": {Compile: func(map[string]any, source.Spec) (source.Subscription, diag.List) {
 			return oneEvent{event.Event{

@@ -27,16 +27,15 @@ import (
 	"bytes"
 	_ "embed"
 	"encoding/json"
-	"fmt"
 	"maps"
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/cuecontext"
-	cueerrors "cuelang.org/go/cue/errors"
 	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/expr"
 	"github.com/kubevela/kube-trigger/pkg/expr/schema"
 )
 
@@ -123,14 +122,5 @@ func mergeLabels(base, over map[string]string) map[string]string {
 }
 
 func cueProblems(err error) diag.List {
-	var list diag.List
-	for _, e := range cueerrors.Errors(err) {
-		format, args := e.Msg()
-		p := diag.Diagnostic{Path: "template", Message: fmt.Sprintf(format, args...)}
-		if pos := e.Position(); pos.IsValid() {
-			p.Line, p.Column = pos.Line(), pos.Column()
-		}
-		list = append(list, p)
-	}
-	return list
+	return expr.ErrorDiagnostics(err, expr.ErrorOptions{}).WithPrefix("template")
 }

@@ -47,6 +47,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/name"
 	"github.com/kubevela/kube-trigger/pkg/store"
 	"github.com/kubevela/kube-trigger/pkg/store/internal/codec"
 )
@@ -187,10 +188,7 @@ func OpenDeadLetters(o Options) (*DeadLetters, error) {
 
 // shorten returns owner, shortened to maxOwnerLength with a hash.
 func shorten(owner string) string {
-	if len(owner) <= maxOwnerLength {
-		return owner
-	}
-	return owner[:maxOwnerLength-9] + "x" + codec.ID(owner)[:8]
+	return name.Shorten(owner, maxOwnerLength, "x"+codec.ID(owner)[:8])
 }
 
 // Lost implements store.Store.

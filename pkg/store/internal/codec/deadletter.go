@@ -21,6 +21,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
@@ -38,9 +39,7 @@ func PrepareDeadLetter(l store.DeadLetter, now time.Time) (store.DeadLetter, err
 	ev := l.Event
 	l.ID = ID(l.Trigger.Namespace, l.Trigger.Name, ev.Source, ev.Cluster, ev.Key, ev.Type, ev.ID)
 	l.StoredAt, l.ReplayRequestedAt = now.UTC(), time.Time{}
-	if len(l.Error) > maxErrorSize {
-		l.Error = l.Error[:maxErrorSize] + "…"
-	}
+	l.Error = diag.Truncate(l.Error, maxErrorSize)
 	if IsSecret(ev) {
 		l.Error = redactError(l.Error, ev)
 		l.Event, l.Omitted = identityOnly(ev), store.OmittedSecret
