@@ -32,6 +32,7 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/expr"
+	"github.com/kubevela/kube-trigger/pkg/panicerr"
 )
 
 // maxConflictRetries limits the immediate retries after a conflict on a
@@ -57,10 +58,10 @@ func isConflict(err error) bool { return apierrors.IsConflict(err) }
 // raised, or a panic.
 func classify(err error) error {
 	var (
-		status apierrors.APIStatus
-		param  *provider.ParamError
-		failed *provider.FailedError
-		panicd *provider.PanicError
+		status   apierrors.APIStatus
+		param    *provider.ParamError
+		failed   *provider.FailedError
+		panicked *panicerr.Error
 	)
 	switch {
 	case err == nil || IsTerminal(err):
@@ -70,7 +71,7 @@ func classify(err error) error {
 		if code >= 400 && code < 500 && code != 409 && code != 429 {
 			return Terminal(err)
 		}
-	case meta.IsNoMatchError(err), errors.As(err, &param), errors.As(err, &failed), errors.As(err, &panicd):
+	case meta.IsNoMatchError(err), errors.As(err, &param), errors.As(err, &failed), errors.As(err, &panicked):
 		return Terminal(err)
 	}
 	return err
@@ -93,6 +94,13 @@ func conflictBackoff(ctx context.Context, round int) error {
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
+	}
+}
+
+// terminalPanic marks err as terminal if it is a panic.
+func (t *Template) terminalPanic(err *error) {
+	if p := (*panicerr.Error)(nil); errors.As(*err, &p) {
+		*err = Terminal(fmt.Errorf("template %q: %w", t.name, *err))
 	}
 }
 

@@ -19,7 +19,6 @@ package action
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"sync"
 
@@ -30,6 +29,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/expr"
+	"github.com/kubevela/kube-trigger/pkg/panicerr"
 )
 
 // DefaultEvaluators is the default number of compiled copies of a template that an
@@ -167,11 +167,8 @@ func (r *Action) attempt(ctx context.Context, ev event.Event, results map[string
 		return nil, Terminal(err)
 	}
 	defer r.release(stages)
-	defer func() {
-		if p := recover(); p != nil {
-			err = Terminal(fmt.Errorf("template %q: evaluation panicked", r.template.name))
-		}
-	}()
+	defer r.template.terminalPanic(&err)
+	defer panicerr.Recover(&err)
 	data := ev.Context(r.options.Trigger)
 	if results != nil {
 		data[expr.ResultsField] = results

@@ -25,6 +25,7 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/expr"
+	"github.com/kubevela/kube-trigger/pkg/panicerr"
 )
 
 // DefaultExport is the path of a view's value if neither the query nor the view's field
@@ -86,11 +87,8 @@ func (v *View) Evaluate(ctx context.Context, export string) (value any, err erro
 		return nil, Terminal(err)
 	}
 	defer v.runner.release(stages)
-	defer func() {
-		if p := recover(); p != nil {
-			value, err = nil, Terminal(fmt.Errorf("template %q: evaluation panicked", t.name))
-		}
-	}()
+	defer t.terminalPanic(&err)
+	defer panicerr.Recover(&err)
 	run := &resolution{runner: v.runner, journal: &journal{}, context: map[string]any{}}
 	if err := run.resolve(ctx, stages); err != nil {
 		return nil, classify(err)

@@ -27,6 +27,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/panicerr"
 )
 
 // Step is one action of a trigger.
@@ -184,7 +185,7 @@ func (a *Act) runSteps(ctx context.Context, t *Task) error {
 }
 
 func runStep(ctx context.Context, run func(context.Context) (any, error)) (result any, err error) {
-	defer recoverAsError(&err)
+	defer panicerr.Recover(&err)
 	return run(ctx)
 }
 
@@ -216,7 +217,7 @@ func failedStep(err error) string {
 // pointless: after a panic, or if the error has a method Terminal that returns true.
 func reasonOf(err error) (reason string, final bool) {
 	var (
-		p *panicError
+		p *panicerr.Error
 		t interface{ Terminal() bool }
 	)
 	switch {

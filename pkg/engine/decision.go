@@ -23,6 +23,7 @@ import (
 	"github.com/go-logr/logr"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/panicerr"
 )
 
 // Outcome is the result of one decision about an event.
@@ -226,9 +227,9 @@ func (r reporter) logDecision(d Decision) {
 		log.Info("Action failed and was skipped", "action", d.Action, "reason", d.Reason, "error", d.Err.Error(),
 			"attempt", d.Attempt, "duration", d.Duration)
 	case DeadLettered:
-		var p *panicError
+		var p *panicerr.Error
 		if errors.As(d.Err, &p) {
-			log = log.WithValues("stack", string(p.stack))
+			log = log.WithValues("stack", string(p.Stack))
 		}
 		log.Error(d.Err, "Event dead-lettered", "reason", d.Reason, "attempts", d.Attempt)
 	case Requeued:

@@ -25,6 +25,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/panicerr"
 )
 
 // A Filter selects events. It is safe for concurrent use.
@@ -63,7 +64,7 @@ func (m Match) Handle(ctx context.Context, t *Task) Result {
 }
 
 func (m Match) match(ctx context.Context, ev event.Event) (v event.Verdict, err error) {
-	defer recoverAsError(&err)
+	defer panicerr.Recover(&err)
 	return m.Filter.Match(ctx, ev)
 }
 

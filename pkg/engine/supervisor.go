@@ -27,6 +27,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/panicerr"
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
@@ -89,6 +90,6 @@ func (s *supervisor) run(ctx context.Context) error {
 }
 
 func (s *supervisor) runOnce(ctx context.Context) (err error) {
-	defer recoverAsError(&err)
+	defer panicerr.Recover(&err)
 	return s.source.Run(ctx, s.sink)
 }

@@ -26,6 +26,7 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/expr"
+	"github.com/kubevela/kube-trigger/pkg/panicerr"
 )
 
 // constraintFilter is a filter with constraints on context.
@@ -61,6 +62,7 @@ func (f *constraintFilter) Match(ctx context.Context, ev event.Event) (v event.V
 		return event.Verdict{Match: fits, Path: m.Path, Reason: m.Reason}, nil
 	}
 	defer e.release(&err)
+	defer panicerr.Recover(&err)
 	all, err := e.evaluate(0, map[string]any{"context": f.fields.Select(e.context)})
 	if err != nil {
 		return event.Verdict{}, err

@@ -25,7 +25,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"sort"
 	"strings"
 
@@ -46,6 +45,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubevela/kube-trigger/pkg/action/egress"
+	"github.com/kubevela/kube-trigger/pkg/panicerr"
 	"github.com/kubevela/kube-trigger/pkg/velaql/functions"
 )
 
@@ -157,13 +157,17 @@ type executor struct {
 	configs wfconfig.Factory
 }
 
-// Execute implements Executor. A panic in a provider becomes a PanicError.
-func (e *executor) Execute(ctx context.Context, call Call) (result Result, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = &PanicError{Call: call.Provider + "." + call.Do, Value: p, Stack: debug.Stack()}
-		}
-	}()
+// Execute implements Executor. A panic of a provider is an error that wraps a
+// *panicerr.Error.
+func (e *executor) Execute(ctx context.Context, call Call) (Result, error) {
+	result, err := panicerr.Call(func() (Result, error) { return e.execute(ctx, call) })
+	if p := (*panicerr.Error)(nil); errors.As(err, &p) {
+		return nil, fmt.Errorf("provider %s.%s: %w", call.Provider, call.Do, err)
+	}
+	return result, err
+}
+
+func (e *executor) execute(ctx context.Context, call Call) (result Result, err error) {
 	cl := e.options.Client
 	if cluster := str(call.Params, "cluster"); cluster != "" && cluster != "local" {
 		if e.options.Clusters == nil {
@@ -239,16 +243,6 @@ func decode(value cue.Value) (Result, error) {
 	delete(result, "$params")
 	return result, nil
 }
-
-// PanicError is a panic in a provider.
-type PanicError struct {
-	Call  string
-	Value any
-	Stack []byte
-}
-
-// Error implements error. It omits the panic's value, which may contain a secret.
-func (e *PanicError) Error() string { return fmt.Sprintf("provider %s panicked", e.Call) }
 
 // IsRead reports whether a call has no side effects, so that it can be repeated.
 func IsRead(c Call) bool {

@@ -21,12 +21,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"time"
 
 	"github.com/go-logr/logr"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/panicerr"
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
@@ -117,7 +117,11 @@ func (p *poller) evaluateWithTimeout(ctx context.Context) (any, error) {
 	go func() {
 		defer close(ended)
 		defer cancel()
-		result, err := p.evaluateSafely(evalCtx)
+		result, err := panicerr.Call(func() (any, error) { return p.view.Evaluate(evalCtx) })
+		if panicked := (*panicerr.Error)(nil); errors.As(err, &panicked) {
+			logr.FromContextOrDiscard(evalCtx).Info("View panicked", "trigger", p.trigger.String(), "stack", string(panicked.Stack))
+			err = fmt.Errorf("the evaluation of the view: %w", err)
+		}
 		if err != nil && evalCtx.Err() != nil {
 			err = fmt.Errorf("%w: %w", context.Cause(evalCtx), err)
 		}
@@ -138,17 +142,6 @@ func (p *poller) evaluateWithTimeout(ctx context.Context) (any, error) {
 			return nil, fmt.Errorf("the evaluation of the view exceeded its timeout of %s and is still running", p.timeout)
 		}
 	}
-}
-
-// evaluateSafely turns a panic into an error.
-func (p *poller) evaluateSafely(ctx context.Context) (result any, err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			logr.FromContextOrDiscard(ctx).Info("evaluation panicked", "trigger", p.trigger.String(), "stack", string(debug.Stack()))
-			result, err = nil, fmt.Errorf("the evaluation of the view panicked: %T", v)
-		}
-	}()
-	return p.view.Evaluate(ctx)
 }
 
 // deliverChange delivers an event if result differs from the last one.
