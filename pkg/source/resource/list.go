@@ -36,7 +36,7 @@ type pager func(context.Context, metav1.ListOptions) ([]metav1.Object, metav1.Li
 func (w *watcher) objects(ctx context.Context, opts metav1.ListOptions) ([]metav1.Object, metav1.ListInterface, error) {
 	page, err := w.Client.Resource(w.mapping.Resource).Namespace(w.namespace).List(ctx, opts)
 	if err != nil {
-		return nil, nil, err //nolint:wrapcheck // listPages does
+		return nil, nil, err
 	}
 	return pointers(page.Items), page, nil
 }
@@ -45,7 +45,7 @@ func (w *watcher) objects(ctx context.Context, opts metav1.ListOptions) ([]metav
 func (w *watcher) objectMetadata(ctx context.Context, opts metav1.ListOptions) ([]metav1.Object, metav1.ListInterface, error) {
 	page, err := w.Metadata.Resource(w.mapping.Resource).Namespace(w.namespace).List(ctx, opts)
 	if err != nil {
-		return nil, nil, err //nolint:wrapcheck // listPages does
+		return nil, nil, err
 	}
 	return pointers(page.Items), page, nil
 }

@@ -47,6 +47,8 @@ type watchGroup struct {
 	unusedSince  map[string]time.Time
 	storeScanned bool
 	running      sync.WaitGroup
+	// failed receives the error with which a watch ends during the current Run.
+	failed chan error
 
 	mu       sync.Mutex
 	snapshot multicluster.Snapshot
@@ -82,15 +84,15 @@ func (g *watchGroup) Run(ctx context.Context, sink source.Sink) error {
 	g.mu.Lock()
 	clear(g.lastStatus)
 	g.mu.Unlock()
-	failed := make(chan error, 1)
+	g.failed = make(chan error, 1)
 	for {
-		g.reconcile(ctx, sink, joined.Snapshot(), failed)
+		g.reconcile(ctx, sink, joined.Snapshot())
 		collect, stop := g.collectGarbage(ctx)
 		select {
 		case <-ctx.Done():
 			stop()
 			return nil
-		case err := <-failed:
+		case err := <-g.failed:
 			stop()
 			return err
 		case <-joined.Changed():
@@ -121,7 +123,7 @@ func (g *watchGroup) log(ctx context.Context) logr.Logger {
 
 // reconcile starts, restarts and stops watches so that exactly the selected clusters
 // are watched, over their current connections.
-func (g *watchGroup) reconcile(ctx context.Context, sink source.Sink, snapshot multicluster.Snapshot, failed chan<- error) {
+func (g *watchGroup) reconcile(ctx context.Context, sink source.Sink, snapshot multicluster.Snapshot) {
 	g.mu.Lock()
 	g.snapshot = snapshot
 	g.mu.Unlock()
@@ -137,7 +139,7 @@ func (g *watchGroup) reconcile(ctx context.Context, sink source.Sink, snapshot m
 		g.log(ctx).Info("cluster left", "cluster", name)
 	}
 	for _, name := range slices.Sorted(maps.Keys(selected)) {
-		g.ensureWatch(ctx, sink, selected[name], g.selectedBy(selected[name]), failed)
+		g.ensureWatch(ctx, sink, selected[name], g.selectedBy(selected[name]))
 	}
 	g.publishStatus()
 }
@@ -164,9 +166,8 @@ func (g *watchGroup) selectedBy(c multicluster.Cluster) []event.TriggerRef {
 	return out
 }
 
-// ensureWatch starts the watch of one cluster, or restarts it if it is out of date. If
-// the watch ends with an error, failed receives it.
-func (g *watchGroup) ensureWatch(ctx context.Context, sink source.Sink, c multicluster.Cluster, triggers []event.TriggerRef, failed chan<- error) {
+// ensureWatch starts the watch of one cluster, or restarts it if it is out of date.
+func (g *watchGroup) ensureWatch(ctx context.Context, sink source.Sink, c multicluster.Cluster, triggers []event.TriggerRef) {
 	cw := g.watches[c.Name]
 	if cw != nil && cw.upToDate(c, triggers) {
 		return
@@ -189,7 +190,7 @@ func (g *watchGroup) ensureWatch(ctx context.Context, sink source.Sink, c multic
 	if g.selectsClusters() {
 		ctx = logr.NewContext(ctx, logr.FromContextOrDiscard(ctx).WithValues("cluster", c.Name))
 	}
-	cw.start(ctx, &g.running, sink, failed)
+	cw.start(ctx, &g.running, sink, g.failed)
 }
 
 // newClusterWatch returns the watch of one cluster, not running yet.

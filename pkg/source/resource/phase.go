@@ -20,6 +20,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"runtime/debug"
 	"time"
 
@@ -112,6 +113,9 @@ func (w *watcher) next(ctx context.Context, sink source.Sink) (next phase, err e
 		if p := recover(); p != nil {
 			logr.FromContextOrDiscard(ctx).Info("watch panicked", "stack", string(debug.Stack()))
 			err = fmt.Errorf("watch %s: panic with a value of type %T", w, p)
+			if e, ok := p.(runtime.Error); ok {
+				err = fmt.Errorf("watch %s: panic: %w", w, e)
+			}
 		}
 	}()
 	switch w.phase {
