@@ -57,19 +57,21 @@ func (w *watcher) handle(ctx context.Context, sink source.Sink, got watch.Event)
 func (w *watcher) observe(ctx context.Context, sink source.Sink, how observation, o metav1.Object, reached string, targets []event.TriggerRef) (delta, error) {
 	d := w.tracker.apply(how, o)
 	if d.replaced {
-		if err := w.deliver(ctx, sink, d, "", targets); err != nil {
+		if err := w.deliver(ctx, sink, &d, "", targets); err != nil {
 			return d, err
 		}
 		d = w.tracker.apply(how, o)
 	}
-	return d, w.deliver(ctx, sink, d, reached, targets)
+	err := w.deliver(ctx, sink, &d, reached, targets)
+	return d, err
 }
 
 // deliverVanished delivers the deletion of the objects at keys, whose last states are
 // unknown.
 func (w *watcher) deliverVanished(ctx context.Context, sink source.Sink, keys map[string]bool, targets []event.TriggerRef) error {
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
-		if err := w.deliver(ctx, sink, w.tracker.vanish(key), "", targets); err != nil {
+		d := w.tracker.vanish(key)
+		if err := w.deliver(ctx, sink, &d, "", targets); err != nil {
 			return err
 		}
 	}
@@ -79,7 +81,7 @@ func (w *watcher) deliverVanished(ctx context.Context, sink source.Sink, keys ma
 // deliver delivers the event of d, which is at the position reached, blocks until the
 // sink accepts it, and commits d. Events that are irrelevant to the derived source are
 // done at once.
-func (w *watcher) deliver(ctx context.Context, sink source.Sink, d delta, reached string, targets []event.TriggerRef) error {
+func (w *watcher) deliver(ctx context.Context, sink source.Sink, d *delta, reached string, targets []event.TriggerRef) error {
 	if d.event.Type != "" {
 		done, cancel := w.checkpointer.begin(d.key, reached, d.update)
 		if d.irrelevant {

@@ -174,7 +174,9 @@ func (t *tracker) isDone(key string, v version) bool {
 func (t *tracker) vanish(key string) delta {
 	ev := newVanishedEvent(t.kind, t.cluster, key, t.inventory.uid(key), t.inventory.entries[key].version, t.clock.Now())
 	ev.Old = t.inventory.fieldStates[key].decodeOld()
-	return t.derive(delta{key: key, event: ev, removed: true}, fieldState{})
+	d := delta{key: key, event: ev, removed: true}
+	t.derive(&d, fieldState{})
+	return d
 }
 
 // deletion returns the delta of an object that was deleted at v.
@@ -184,7 +186,9 @@ func (t *tracker) deletion(key string, v version, o metav1.Object) delta {
 	}
 	ev, _ := newEvent(event.Delete, t.cluster, o.(*unstructured.Unstructured), t.clock.Now())
 	ev.Old = t.inventory.fieldStates[key].decodeOld()
-	return t.derive(delta{key: key, event: ev, update: inventoryUpdate{deletedAt: v}, removed: true}, fieldState{})
+	d := delta{key: key, event: ev, update: inventoryUpdate{deletedAt: v}, removed: true}
+	t.derive(&d, fieldState{})
+	return d
 }
 
 // recording returns the delta of an object that is no event.
@@ -215,7 +219,8 @@ func (t *tracker) change(key string, o metav1.Object, observed bool) delta {
 		d.event.Old, d.delivery.Unchanged = before.decodeOld(), t.fields.unchanged(before, d.fields)
 	}
 	d.update.entry = t.newEntry(o, d.fields)
-	return t.derive(d, before)
+	t.derive(&d, before)
+	return d
 }
 
 // newEntry returns the store entry of o with its field state.
@@ -225,21 +230,20 @@ func (t *tracker) newEntry(o metav1.Object, s fieldState) *store.Entry {
 
 // derive replaces the event of d by the one that the derived source makes of it. before
 // is the field state before the event.
-func (t *tracker) derive(d delta, before fieldState) delta {
+func (t *tracker) derive(d *delta, before fieldState) {
 	if t.derived == nil {
-		return d
+		return
 	}
 	if d.event.Type == event.Delete {
 		d.irrelevant = true
-		return d
+		return
 	}
 	data, relevant := t.derived.Derive(before.state, d.fields.state, d.event.Data)
 	d.event.Source, d.event.Data, d.irrelevant = t.derived.Type, data, !relevant
-	return d
 }
 
 // commit sets the new state of the object of d.
-func (t *tracker) commit(d delta) {
+func (t *tracker) commit(d *delta) {
 	switch {
 	case d.removed:
 		t.inventory.remove(d.key)

@@ -33,7 +33,7 @@ import (
 
 // newTestTracker returns a tracker of ConfigMaps that has the object a with the UID u at
 // version 5, and a tombstone of the object gone at version 6. It tracks data.v.
-func newTestTracker(t *testing.T, d *DerivedSource) *tracker {
+func newTestTracker(t *testing.T, derived *DerivedSource) *tracker {
 	t.Helper()
 	path, err := source.ParsePath("data.v")
 	if err != nil {
@@ -41,8 +41,9 @@ func newTestTracker(t *testing.T, d *DerivedSource) *tracker {
 	}
 	o := Options{Clock: clocktesting.NewFakeClock(time.Unix(0, 0))}
 	q := query{kind: schema.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}}
-	tr := newTracker(o, q, d, []subscription{{trigger: source.Spec{OnChange: []source.Path{path}}}})
-	tr.commit(tr.apply(existing, testObject("a", "u", "5", "x")))
+	tr := newTracker(o, q, derived, []subscription{{trigger: source.Spec{OnChange: []source.Path{path}}}})
+	d := tr.apply(existing, testObject("a", "u", "5", "x"))
+	tr.commit(&d)
 	tr.restore("gone", *newTombstone(6))
 	return tr
 }
@@ -74,7 +75,7 @@ func describe(tr *tracker, how observation, o *unstructured.Unstructured) []stri
 		if d.update.deletedAt != 0 {
 			text += " deleted at " + d.update.deletedAt.String()
 		}
-		tr.commit(d)
+		tr.commit(&d)
 		out = append(out, text)
 		if !d.replaced {
 			known, ok := tr.inventory.entries[o.GetName()]
@@ -141,7 +142,7 @@ func TestTracker_Vanish(t *testing.T) {
 	if d.event.Type != event.Delete || d.event.Key != "a" || !tr.keys()["a"] {
 		t.Errorf("delta %+v", d)
 	}
-	if tr.commit(d); tr.size() != 0 {
+	if tr.commit(&d); tr.size() != 0 {
 		t.Errorf("%d objects after the deletion was committed", tr.size())
 	}
 }
