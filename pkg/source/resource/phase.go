@@ -83,11 +83,13 @@ func (w *watcher) Run(ctx context.Context, sink source.Sink) error {
 	w.phase = min(w.phase, phaseResolve)
 	for {
 		next, err := w.next(ctx, sink)
+		if err == nil {
+			w.enter(next) // also if ctx has ended: a phase is not repeated by the next Run
+		}
 		if ctx.Err() != nil {
 			return nil
 		}
 		if err == nil {
-			w.enter(next)
 			continue
 		}
 		delay, interrupted := w.fail(err)

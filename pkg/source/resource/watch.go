@@ -73,7 +73,7 @@ func (w *watcher) watch(ctx context.Context, sink source.Sink) error {
 		case got, open := <-stream.ResultChan():
 			if !open {
 				if healthy || w.Clock.Since(opened) >= healthyAfter {
-					return nil
+					return ctx.Err()
 				}
 				return interruptedError{fmt.Errorf("watch %s: closed at once", w)}
 			}
