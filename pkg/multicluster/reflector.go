@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/util/wait"
 )
 
 // reflector lists and watches the clusters of one scope for all its watchers.
@@ -57,18 +58,19 @@ func (c *Clusters) startReflector(ctx context.Context, scope string) *reflector 
 // run refreshes r until ctx ends, with backoff after errors.
 func (c *Clusters) run(ctx context.Context, r *reflector) {
 	log := logr.FromContextOrDiscard(ctx)
-	for delay := relistDelay; ctx.Err() == nil; {
+	backoff := newBackoff()
+	for ctx.Err() == nil {
 		next, err := c.refresh(ctx, r)
 		if ctx.Err() != nil {
 			return
 		}
 		if err == nil {
-			delay = relistDelay
+			backoff = newBackoff()
 		} else {
 			if r.setError(err) {
 				log.Info("listing joined clusters failed; retrying", "reason", err.Error())
 			}
-			next, delay = delay, min(2*delay, pollInterval)
+			next = backoff.Step()
 		}
 		if next > 0 {
 			select {
@@ -77,6 +79,11 @@ func (c *Clusters) run(ctx context.Context, r *reflector) {
 			}
 		}
 	}
+}
+
+// newBackoff returns the delays after lists that failed.
+func newBackoff() wait.Backoff {
+	return wait.Backoff{Duration: relistDelay, Factor: 2, Steps: 10, Cap: pollInterval}
 }
 
 // refresh lists the clusters of r, and watches them if possible. It returns the delay

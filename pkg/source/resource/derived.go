@@ -73,17 +73,3 @@ func NewDerived(o Options, d DerivedSource) source.Factory {
 		return s, nil
 	}}
 }
-
-// derive returns the event that the derived source makes of ev, and whether there is
-// one.
-func (w *watcher) derive(ev event.Event, before, now fieldState) (event.Event, bool) {
-	if w.derived == nil {
-		return ev, true
-	}
-	if ev.Type == event.Delete {
-		return ev, false
-	}
-	data, relevant := w.derived.Derive(before.state, now.state, ev.Data)
-	ev.Source, ev.Data = w.derived.Type, data
-	return ev, relevant
-}

@@ -152,10 +152,7 @@ func newCompiler(o Options) func(map[string]any, source.Spec, *DerivedSource) (s
 			trigger:  t,
 			events:   events,
 			open: func(shared []subscription) source.Source {
-				if q.cluster == anyCluster {
-					return newMultiClusterWatcher(o, mapper, q, d, shared)
-				}
-				return newWatcher(o, mapper, q, d, shared)
+				return newWatchGroup(o, mapper, q, d, shared)
 			},
 		}, nil
 	}

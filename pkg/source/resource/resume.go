@@ -72,9 +72,9 @@ func serves(s source.Subscription, key string) bool {
 	return ok && (sub.clusters.labels != nil || sub.clusters.hasName(cluster))
 }
 
-// loadCheckpoint restores the checkpoint of the watch, once.
+// loadCheckpoint restores the checkpoint of the watch.
 func (w *watcher) loadCheckpoint(ctx context.Context) error {
-	if w.loaded || w.Checkpoints == nil {
+	if w.Checkpoints == nil {
 		return nil
 	}
 	cluster, err := w.clusterID(ctx)
@@ -96,7 +96,6 @@ func (w *watcher) loadCheckpoint(ctx context.Context) error {
 	w.subscribers.save = func(triggers []string) { w.Saver.Save(name, store.Change{Triggers: triggers}) }
 	w.subscribers.load(saved.Triggers, saved.Position != positionNone)
 	w.restore(saved)
-	w.loaded = true
 	w.storeName.Store(&name)
 	return nil
 }
@@ -104,21 +103,17 @@ func (w *watcher) loadCheckpoint(ctx context.Context) error {
 // restore restores the state of the watch from a checkpoint.
 func (w *watcher) restore(saved store.Checkpoint) {
 	for key, e := range saved.Inventory {
-		if isTombstone(e) {
-			w.tombstones[key] = versionOf(e.ResourceVersion)
-			continue
-		}
-		w.inventory.put(key, e.UID, e.ResourceVersion)
-		if !w.tracker.empty() {
-			w.inventory.fieldStates[key] = w.tracker.unmarshal(e.State)
-		}
+		w.tracker.restore(key, e)
 	}
-	w.initialized = saved.Position != positionNone
-	if saved.Position != positionRelist {
-		w.position = saved.Position
+	switch saved.Position {
+	case positionNone:
+		w.start = phaseList
+	case positionRelist:
+		w.start = phaseRelist
+	default:
+		w.start, w.position = phaseRestore, saved.Position
 	}
-	w.checkpointer.restore(saved.Position, w.tombstones)
-	w.fieldsRestored = !w.initialized || w.tracker.empty()
+	w.checkpointer.restore(saved.Position, w.tracker.tombstones)
 }
 
 // clusterID returns the identity of the cluster: the UID of its namespace kube-system
@@ -135,43 +130,18 @@ func (w *watcher) clusterID(ctx context.Context) (string, error) {
 	return string(system.UID), nil
 }
 
-// restoreFields restores, once after a restart, the field states of the inventory by
-// listing the objects at the position where the watch stopped. If the API server no
-// longer has that state, only the saved hashes are known.
+// restoreFields restores the field states of a loaded inventory by listing the objects at
+// the position where the watch stopped. If the API server no longer has that state, only
+// the saved hashes are known.
 func (w *watcher) restoreFields(ctx context.Context) error {
-	if w.fieldsRestored || w.fieldsComplete() {
-		w.fieldsRestored = true
+	if w.tracker.complete() {
 		return nil
 	}
-	_, err := w.listPages(ctx, w.position, func(page []metav1.Object) error {
-		incomplete := map[string]*store.Entry{}
-		for _, o := range page {
-			key, v := keyOf(o.GetNamespace(), o.GetName()), versionOf(o.GetResourceVersion())
-			if known, ok := w.inventory.entries[key]; !ok || known.version != v {
-				continue // restored from the stream
-			}
-			before := w.inventory.fieldStates[key]
-			w.inventory.fieldStates[key] = w.tracker.observe(before, eventData(o))
-			if !w.tracker.complete(before) {
-				incomplete[key] = w.recordedEntry(key, o)
-			}
-		}
-		w.checkpointer.saveEntries(incomplete)
-		return nil
+	_, err := w.listPages(ctx, w.objects, w.position, func(page []metav1.Object) error {
+		return w.record(ctx, nil, atPosition, page) // there are no events
 	})
 	if err != nil && !isHistoryGone(err) {
 		return err
 	}
-	w.fieldsRestored = true
 	return nil
-}
-
-// fieldsComplete reports whether the field states of all objects are known.
-func (w *watcher) fieldsComplete() bool {
-	for key := range w.inventory.entries {
-		if !w.tracker.complete(w.inventory.fieldStates[key]) {
-			return false
-		}
-	}
-	return true
 }
