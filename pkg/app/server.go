@@ -30,6 +30,7 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/httpserver"
 	"github.com/kubevela/kube-trigger/pkg/observe"
 )
 
@@ -113,22 +114,18 @@ func (s *server) runWith(ctx context.Context, run func(context.Context) error) e
 	if s == nil {
 		return run(ctx)
 	}
-	httpServer := &http.Server{
-		Handler:           s.handler(s, clock.RealClock{}),
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      30 * time.Second,
-		IdleTimeout:       time.Minute,
-		MaxHeaderBytes:    16 << 10,
-	}
+	serveCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
 	served := make(chan error, 1)
-	go func() { served <- httpServer.Serve(s.listener) }()
+	go func() {
+		served <- httpserver.Serve(serveCtx, s.listener, httpserver.Options{Name: "metrics", Handler: s.handler(s, clock.RealClock{})})
+	}()
 	err := run(ctx)
-	closeErr := httpServer.Close()
-	if serveErr := <-served; !errors.Is(serveErr, http.ErrServerClosed) {
+	stop()
+	if serveErr := <-served; serveErr != nil {
 		err = errors.Join(err, fmt.Errorf("serve metrics: %w", serveErr))
 	}
-	return errors.Join(err, closeErr)
+	return err
 }
 
 // engineState is the state of an engine.

@@ -127,7 +127,7 @@ func (w *serviceWorker) run(ctx context.Context, cfg *rest.Config) error {
 	defer shutdown()
 	// Webhooks are accepted between two engines, too.
 	release := w.clients.webhook.Server.HoldRoutes()
-	defer release(ctx)
+	defer release()
 	registry := w.clients.sources()
 	status := worker.NewStatus(w.first.Service, clock.RealClock{}, func(sourceType string) bool { return registry[sourceType].Status })
 	reporter := worker.Reporter{Client: w.clients.client, Events: events, Clock: clock.RealClock{}}
@@ -210,7 +210,7 @@ func (w *serviceWorker) runGeneration(ctx context.Context, config worker.Config,
 		}
 		valid = append(valid, t.Trigger)
 	}
-	c.webhook.Server.PruneRoutes(ctx, subscriptions(all))
+	c.webhook.Server.PruneRoutes(subscriptions(all))
 	if err := w.stores.prune(ctx, all); err != nil {
 		return err
 	}

@@ -110,7 +110,7 @@ func (r *receiver) run(ctx context.Context, sink source.Sink) error {
 	defer stop(nil)
 	go func() {
 		select {
-		case <-l.failed:
+		case <-l.ended:
 			stop(l.err)
 		case <-ctx.Done():
 		}

@@ -27,8 +27,8 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"time"
 
+	"github.com/kubevela/kube-trigger/pkg/httpserver"
 	"github.com/kubevela/kube-trigger/pkg/store"
 	"github.com/kubevela/kube-trigger/pkg/store/internal/codec"
 )
@@ -70,20 +70,9 @@ func Listen(ctx context.Context, path string) (net.Listener, error) {
 // Serve serves deadLetters on l until ctx ends, and closes l. It calls
 // onReplayRequest after each request of a replay.
 func Serve(ctx context.Context, l net.Listener, deadLetters store.DeadLetterAdmin, onReplayRequest func()) error {
-	s := &http.Server{
-		Handler: handler(deadLetters, onReplayRequest), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
-		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
-	}
-	closed := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(closed)
-		_ = s.Close()
-	})
-	err := s.Serve(l)
-	if stop() {
+	if err := httpserver.Serve(ctx, l, httpserver.Options{Name: "dead letters", Handler: handler(deadLetters, onReplayRequest)}); err != nil {
 		return fmt.Errorf("serve dead letters: %w", err)
 	}
-	<-closed
 	return nil
 }
 
