@@ -17,10 +17,8 @@ limitations under the License.
 package action
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
@@ -29,6 +27,7 @@ import (
 	cueerrors "cuelang.org/go/cue/errors"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/expr"
@@ -77,24 +76,11 @@ func classify(err error) error {
 	return err
 }
 
-// RetryAfter returns the delay that the API server or another server requested with
-// Retry-After; 0 if none did.
-func RetryAfter(err error) time.Duration {
-	seconds, _ := apierrors.SuggestsClientDelay(err)
-	return time.Duration(max(seconds, 0)) * time.Second
-}
-
-// conflictBackoff waits for a random time of up to 5 ms, doubled with each round up to
-// 80 ms. It returns the cause if ctx ends first.
-func conflictBackoff(ctx context.Context, round int) error {
-	t := time.NewTimer(time.Duration(rand.Int64N(int64(5*time.Millisecond) << min(round, 4))))
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+// newConflictBackoff returns the waits before the template is evaluated again: 1 ms to
+// 5 ms, doubled each time, so that two triggers that patch the same object do not
+// meet again.
+func newConflictBackoff() wait.Backoff {
+	return wait.Backoff{Duration: time.Millisecond, Factor: 2, Jitter: 4, Steps: maxConflictRetries, Cap: 16 * time.Millisecond}
 }
 
 // terminalPanic marks err as terminal if it is a panic.

@@ -24,12 +24,14 @@ import (
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/cuecontext"
+	"k8s.io/utils/clock"
 
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/expr"
 	"github.com/kubevela/kube-trigger/pkg/panicerr"
+	"github.com/kubevela/kube-trigger/pkg/sleep"
 )
 
 // DefaultEvaluators is the default number of compiled copies of a template that an
@@ -150,12 +152,13 @@ func (r *Action) Start(ev event.Event, results map[string]any, _ *sync.Map) (run
 // run evaluates the template again after a conflict on a resourceVersion, up to
 // maxConflictRetries times.
 func (r *Action) run(ctx context.Context, ev event.Event, results map[string]any, j *journal) (any, error) {
+	backoff := newConflictBackoff()
 	for round := 0; ; round++ {
 		result, err := r.attempt(ctx, ev, results, j)
 		if !isConflict(err) || round == maxConflictRetries {
 			return result, classify(err)
 		}
-		if err := conflictBackoff(ctx, round); err != nil {
+		if err := sleep.For(ctx, clock.RealClock{}, backoff.Step()); err != nil {
 			return nil, err
 		}
 	}

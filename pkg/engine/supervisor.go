@@ -28,6 +28,7 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/panicerr"
+	"github.com/kubevela/kube-trigger/pkg/sleep"
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
@@ -79,12 +80,8 @@ func (s *supervisor) run(ctx context.Context) error {
 		s.report.sourceFailure(SourceFailure{
 			Source: s.sourceType, Triggers: s.triggers, Err: err, RetryIn: wait, Time: s.clock.Now(),
 		})
-		timer := s.clock.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
+		if sleep.For(ctx, s.clock, wait) != nil {
 			return nil
-		case <-timer.C():
 		}
 	}
 }

@@ -24,6 +24,8 @@ import (
 
 	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/util/wait"
+
+	"github.com/kubevela/kube-trigger/pkg/sleep"
 )
 
 // reflector lists and watches the clusters of one scope for all its watchers.
@@ -72,11 +74,8 @@ func (c *Clusters) run(ctx context.Context, r *reflector) {
 			}
 			next = backoff.Step()
 		}
-		if next > 0 {
-			select {
-			case <-ctx.Done():
-			case <-c.clock.After(next):
-			}
+		if next > 0 && sleep.For(ctx, c.clock, next) != nil {
+			return
 		}
 	}
 }

@@ -28,6 +28,8 @@ import (
 
 	"github.com/go-logr/logr"
 	"k8s.io/utils/clock"
+
+	"github.com/kubevela/kube-trigger/pkg/sleep"
 )
 
 const (
@@ -79,10 +81,8 @@ func (s *Source) Start(ctx context.Context) error {
 		if s.current.Load() == nil {
 			wait = initialReloadInterval
 		}
-		select {
-		case <-ctx.Done():
+		if sleep.For(ctx, s.clock, wait) != nil {
 			return nil
-		case <-s.clock.After(wait):
 		}
 	}
 }

@@ -25,6 +25,7 @@ import (
 
 	"github.com/go-logr/logr"
 
+	"github.com/kubevela/kube-trigger/pkg/sleep"
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
@@ -73,12 +74,8 @@ func (t *ticker) run(ctx context.Context, sink source.Sink) error {
 		if !d.next.IsZero() {
 			wait = min(wait, d.next.Sub(now))
 		}
-		timer := t.Clock.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
+		if sleep.For(ctx, t.Clock, wait) != nil {
 			return nil
-		case <-timer.C():
 		}
 	}
 }

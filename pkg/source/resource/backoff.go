@@ -17,11 +17,9 @@ limitations under the License.
 package resource
 
 import (
-	"context"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/wait"
-	"k8s.io/utils/clock"
 )
 
 // newBackoff returns the delays between failing attempts: 100 ms, which doubles each
@@ -29,16 +27,4 @@ import (
 func newBackoff() wait.Backoff {
 	// Step adds up to Jitter times the duration: half of the delay is the minimum.
 	return wait.Backoff{Duration: 50 * time.Millisecond, Factor: 2, Jitter: 2, Steps: 10, Cap: 15 * time.Second}
-}
-
-// sleep waits for d, and reports whether d passed before ctx ended.
-func sleep(ctx context.Context, c clock.Clock, d time.Duration) bool {
-	t := c.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C():
-		return true
-	}
 }

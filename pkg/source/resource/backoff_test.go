@@ -17,11 +17,8 @@ limitations under the License.
 package resource
 
 import (
-	"context"
 	"testing"
 	"time"
-
-	clocktesting "k8s.io/utils/clock/testing"
 )
 
 func TestBackoff(t *testing.T) {
@@ -34,23 +31,5 @@ func TestBackoff(t *testing.T) {
 			}
 		}
 		b = newBackoff()
-	}
-}
-
-func TestSleep(t *testing.T) {
-	clock := clocktesting.NewFakeClock(time.Unix(0, 0))
-	ctx, cancel := context.WithCancel(t.Context())
-	passed := make(chan bool)
-	go func() { passed <- sleep(ctx, clock, time.Minute) }()
-	for !clock.HasWaiters() {
-		time.Sleep(time.Millisecond)
-	}
-	clock.Step(time.Minute)
-	if !<-passed {
-		t.Error("sleep returned before the delay passed")
-	}
-	cancel()
-	if sleep(ctx, clock, time.Minute) {
-		t.Error("sleep did not return when ctx ended")
 	}
 }

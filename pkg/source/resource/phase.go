@@ -20,13 +20,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
-	"runtime/debug"
 	"time"
 
 	"github.com/go-logr/logr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
+	"github.com/kubevela/kube-trigger/pkg/panicerr"
+	"github.com/kubevela/kube-trigger/pkg/sleep"
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
@@ -102,7 +102,7 @@ func (w *watcher) Run(ctx context.Context, sink source.Sink) error {
 			log.Info("watching the cluster failed; retrying", "reason", err.Error(), "delay", delay)
 			w.reportStatus(err)
 		}
-		if !sleep(ctx, w.Clock, delay) {
+		if sleep.For(ctx, w.Clock, delay) != nil {
 			return nil
 		}
 	}
@@ -111,15 +111,15 @@ func (w *watcher) Run(ctx context.Context, sink source.Sink) error {
 // next runs the current phase, and returns the one that follows. It returns a panic as
 // an error.
 func (w *watcher) next(ctx context.Context, sink source.Sink) (next phase, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			logr.FromContextOrDiscard(ctx).Info("watch panicked", "stack", string(debug.Stack()))
-			err = fmt.Errorf("watch %s: panic with a value of type %T", w, p)
-			if e, ok := p.(runtime.Error); ok {
-				err = fmt.Errorf("watch %s: panic: %w", w, e)
-			}
-		}
-	}()
+	next, err = panicerr.Call(func() (phase, error) { return w.runPhase(ctx, sink) })
+	if p := (*panicerr.Error)(nil); errors.As(err, &p) {
+		logr.FromContextOrDiscard(ctx).Info("watch panicked", "stack", string(p.Stack))
+		err = fmt.Errorf("watch %s: %w", w, p)
+	}
+	return next, err
+}
+
+func (w *watcher) runPhase(ctx context.Context, sink source.Sink) (phase, error) {
 	switch w.phase {
 	case phaseLoad:
 		return phaseResolve, w.loadCheckpoint(ctx)

@@ -29,6 +29,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 
+	"github.com/kubevela/kube-trigger/pkg/sleep"
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
@@ -120,7 +121,7 @@ func (w *watcher) resolveKind(ctx context.Context, sink source.Sink) error {
 				"kind", w.kind.Kind, "apiVersion", w.kind.GroupVersion().String())
 			w.reportStatus(err)
 		}
-		if !sleep(ctx, w.Clock, kindPollInterval) {
+		if sleep.For(ctx, w.Clock, kindPollInterval) != nil {
 			return ctx.Err()
 		}
 	}

@@ -27,6 +27,7 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/panicerr"
+	"github.com/kubevela/kube-trigger/pkg/sleep"
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
@@ -71,12 +72,8 @@ func (p *poller) run(ctx context.Context, sink source.Sink) error {
 		if err := p.deliverChange(ctx, sink, result); err != nil {
 			return err
 		}
-		timer := p.options.Clock.NewTimer(p.interval)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
+		if sleep.For(ctx, p.options.Clock, p.interval) != nil {
 			return nil
-		case <-timer.C():
 		}
 	}
 }
