@@ -40,7 +40,8 @@ const (
 )
 
 // Source holds the certificate to serve, and reloads it. If loading fails, it keeps
-// the previous certificate. It is safe for concurrent use.
+// the previous certificate. It is safe for concurrent use. The certwatcher of
+// controller-runtime reads only files, which must exist when it is created.
 type Source struct {
 	load    func(context.Context) (tls.Certificate, error)
 	clock   clock.Clock
