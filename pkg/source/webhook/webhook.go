@@ -94,6 +94,13 @@ const (
 	MaxDedupEntries = 100_000
 	// DedupTTL is how long a delivery is remembered.
 	DedupTTL = 24 * time.Hour
+	// MaxFailures is the number of requests that may fail authentication at once from
+	// one address, and FailuresPerSecond how many more per second. Further failures are
+	// answered with 429. Requests that pass are not limited by them.
+	MaxFailures       = 100
+	FailuresPerSecond = 5
+	// MinKeyBytes is the size of a key below which a warning is logged.
+	MinKeyBytes = 16
 	// SecretTTL is how long a secret is cached.
 	SecretTTL = 10 * time.Second
 	// TokenReviewTTL is how long an accepted token is cached.
