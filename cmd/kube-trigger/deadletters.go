@@ -31,6 +31,7 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/app"
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/printable"
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
@@ -230,7 +231,8 @@ func (o output) document(v any) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(o.to, strings.TrimRight(string(data), "\n"))
+	// JSON and YAML escape control characters but not those of U+0080 and above.
+	_, err = fmt.Fprintln(o.to, printable.Text(strings.TrimRight(string(data), "\n")))
 	return err
 }
 
@@ -242,8 +244,8 @@ func (o output) table(all []deadLetter) error {
 		if d.Replay != nil {
 			replay = "requested"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", d.ID, d.Trigger, d.Event.Type, d.Event.Key,
-			d.Reason, d.Attempts, o.now.Sub(d.StoredAt).Round(time.Second), replay)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", printable.Line(d.ID), printable.Line(d.Trigger),
+			printable.Line(d.Event.Type), printable.Line(d.Event.Key), printable.Line(d.Reason), d.Attempts, o.now.Sub(d.StoredAt).Round(time.Second), replay)
 	}
 	return w.Flush()
 }
