@@ -225,13 +225,15 @@ func (o output) deadLetter(d deadLetter) error {
 
 func (o output) document(v any) error {
 	data, err := json.MarshalIndent(v, "", "  ")
+	// encoding/json escapes only control characters below U+0020.
+	data = []byte(printable.Text(string(data)))
 	if err == nil && o.format == outputYAML {
 		data, err = yaml.JSONToYAML(data)
 	}
 	if err != nil {
 		return err
 	}
-	// JSON and YAML escape control characters but not those of U+0080 and above.
+	// YAML does not escape the formatting characters of bidirectional text.
 	_, err = fmt.Fprintln(o.to, printable.Text(strings.TrimRight(string(data), "\n")))
 	return err
 }

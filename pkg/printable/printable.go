@@ -26,8 +26,8 @@ import (
 )
 
 // Text returns s with escaped control characters, except line feeds and tabs, escaped
-// characters that change the direction of text, and escaped invalid UTF-8: "\x1b",
-// "\u202e".
+// characters that change the direction of text, and escaped invalid UTF-8: "\u001b",
+// "\u202e", "\xff". The Text of JSON is the same JSON.
 func Text(s string) string {
 	return escape(s, func(r rune) bool { return r == '\n' || r == '\t' })
 }
@@ -48,8 +48,6 @@ func escape(s string, keep func(rune) bool) string {
 			fmt.Fprintf(&b, `\x%02x`, s[0])
 		case !isControl(r) || keep(r):
 			b.WriteString(s[:size])
-		case r < utf8.RuneSelf:
-			fmt.Fprintf(&b, `\x%02x`, r)
 		default:
 			fmt.Fprintf(&b, `\u%04x`, r)
 		}

@@ -30,8 +30,8 @@ func TestText(t *testing.T) {
 	for in, want := range map[string]string{
 		"":                          "",
 		"plain, ü 漢 \n\t":           "plain, ü 漢 \n\t",
-		"\x1b]0;title\a\x1b[2J":     `\x1b]0;title\x07\x1b[2J`,
-		"a\rb\x00\x7f":              `a\x0db\x00\x7f`,
+		"\x1b]0;title\a\x1b[2J":     `\u001b]0;title\u0007\u001b[2J`,
+		"a\rb\x00\x7f":              `a\u000db\u0000\u007f`,
 		"\u009b2J":                  `\u009b2J`,
 		"invalid \x9b \xff\xfe":     `invalid \x9b \xff\xfe`,
 		"gnp.\u202etxt\u2066\u200f": `gnp.\u202etxt\u2066\u200f`,
@@ -41,7 +41,7 @@ func TestText(t *testing.T) {
 			t.Errorf("Text(%q) = %q, want %q", in, got, want)
 		}
 	}
-	if got := printable.Line("a\tb\nc"); got != `a\x09b\x0ac` {
+	if got := printable.Line("a\tb\nc"); got != `a\u0009b\u000ac` {
 		t.Errorf("Line: %q", got)
 	}
 }
@@ -49,7 +49,7 @@ func TestText(t *testing.T) {
 func TestWriter(t *testing.T) {
 	var b strings.Builder
 	n, err := fmt.Fprintf(printable.Writer(&b), "a %s\n", "\x1b[31m")
-	if err != nil || n != len("a \x1b[31m\n") || b.String() != `a \x1b[31m`+"\n" {
+	if err != nil || n != len("a \x1b[31m\n") || b.String() != `a \u001b[31m`+"\n" {
 		t.Errorf("wrote %d, %v: %q", n, err, b.String())
 	}
 }
