@@ -79,7 +79,8 @@ func (l *DecisionLog) Retain(triggers []event.TriggerRef) {
 	}
 }
 
-// Decision is the JSON form of an engine.Decision. Durations are in seconds.
+// Decision is the JSON form of an engine.Decision, without the text of its error, which
+// may quote a response. Durations are in seconds.
 type Decision struct {
 	Time     time.Time      `json:"time"`
 	Trigger  string         `json:"trigger"`
@@ -92,7 +93,6 @@ type Decision struct {
 	RetryIn  float64        `json:"retryInSeconds,omitempty"`
 	Duration float64        `json:"tookSeconds,omitempty"`
 	Age      float64        `json:"ageSeconds"`
-	Error    string         `json:"error,omitempty"`
 }
 
 // Event identifies the event of a decision.
@@ -130,16 +130,12 @@ func (l *DecisionLog) Recent(trigger, key string) []Decision {
 }
 
 func newDecision(trigger string, d engine.Decision) Decision {
-	s := Decision{
+	return Decision{
 		Time: d.Time.UTC(), Trigger: trigger,
 		Event:   Event{Source: d.Event.Source, Type: d.Event.Type, Cluster: d.Event.Cluster, Key: d.Event.Key, ID: d.Event.ID},
 		Outcome: d.Outcome, Reason: d.Reason, Path: d.Path, Action: d.Action, Attempt: d.Attempt,
 		RetryIn: d.RetryIn.Seconds(), Duration: d.Duration.Seconds(), Age: d.Age.Seconds(),
 	}
-	if d.Err != nil {
-		s.Error = d.Err.Error()
-	}
-	return s
 }
 
 // ServeHTTP responds with {"decisions": […]}, newest first. The query parameters
