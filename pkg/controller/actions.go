@@ -152,11 +152,11 @@ func (c *checkCache) remove(key types.NamespacedName) {
 
 // newCheckRequest returns a request with the fields of ts that its validity depends
 // on, so that a change of any other field is a cache hit.
-func newCheckRequest(ts *v1alpha1.TriggerService, actions map[string]sandbox.Action) sandbox.Request {
+func newCheckRequest(ts *v1alpha1.TriggerService, actions map[string]sandbox.Action, worker *sandbox.Worker) sandbox.Request {
 	return sandbox.Request{
 		Service: v1alpha1.TriggerService{
 			ObjectMeta: metav1.ObjectMeta{Namespace: ts.Namespace, Name: ts.Name}, Spec: ts.Spec,
 		},
-		Actions: actions,
+		Actions: actions, Worker: worker,
 	}
 }

@@ -79,9 +79,14 @@ func (r *reconciler) reconcile(ctx context.Context, ts *v1alpha1.TriggerService)
 	if err != nil {
 		return st, err
 	}
-	if st.report, err = r.checks.check(ctx, newCheckRequest(ts, actions)); err != nil {
+	worker, problems, err := r.worker(ctx, ts)
+	if err != nil {
 		return st, err
 	}
+	if st.report, err = r.checks.check(ctx, newCheckRequest(ts, actions, worker)); err != nil {
+		return st, err
+	}
+	st.workerProblems = append(problems, st.report.WorkerProblems.WithPrefix("spec.worker")...)
 	for _, name := range actionTypes(ts) {
 		st.actionProblems = append(st.actionProblems, definitionProblems(st.report, name, origins)...)
 	}
@@ -101,10 +106,10 @@ func (r *reconciler) reconcile(ctx context.Context, ts *v1alpha1.TriggerService)
 // reconcileDeployment applies the worker Deployment of ts. If no trigger is valid, it
 // creates none, but keeps an existing one, which continues once ts is fixed.
 func (r *reconciler) reconcileDeployment(ctx context.Context, ts *v1alpha1.TriggerService, st *state) error {
-	desired, problems, err := r.desiredDeployment(ctx, ts)
-	if st.workerProblems = problems; err != nil || desired == nil {
-		return err
+	if st.report.Deployment == nil {
+		return nil
 	}
+	desired := st.report.Deployment.DeepCopy() // the report is cached
 	desired.OwnerReferences = []metav1.OwnerReference{ownerReference(ts, true)}
 	current := &appsv1.Deployment{}
 	if !slices.ContainsFunc(st.report.Triggers, func(t sandbox.TriggerReport) bool { return len(t.Problems) == 0 }) {
@@ -113,7 +118,7 @@ func (r *reconciler) reconcileDeployment(ctx context.Context, ts *v1alpha1.Trigg
 			return nil
 		}
 	}
-	err = r.apply(ctx, desired, current, controlledBy(ts))
+	err := r.apply(ctx, desired, current, controlledBy(ts))
 	if errors.As(err, &conflictError{}) {
 		st.conflict = errors.Join(st.conflict, err)
 		return nil
@@ -127,9 +132,8 @@ func (r *reconciler) reconcileDeployment(ctx context.Context, ts *v1alpha1.Trigg
 	return nil
 }
 
-// desiredDeployment returns the worker Deployment of ts, or the problems of its worker
-// template and properties.
-func (r *reconciler) desiredDeployment(ctx context.Context, ts *v1alpha1.TriggerService) (*appsv1.Deployment, diag.List, error) {
+// worker returns the worker template of ts and its input, or the problems of naming it.
+func (r *reconciler) worker(ctx context.Context, ts *v1alpha1.TriggerService) (*sandbox.Worker, diag.List, error) {
 	var list diag.List
 	source, err := r.workerTemplate(ctx, templateName(ts))
 	if err != nil {
@@ -144,14 +148,10 @@ func (r *reconciler) desiredDeployment(ctx context.Context, ts *v1alpha1.Trigger
 		list.Add("spec.worker.properties", "%v", err)
 		return nil, list, nil
 	}
-	d, problems := workload.Deployment(source, workload.Input{
+	return &sandbox.Worker{Template: source, Input: workload.Input{
 		Name: trigger.WorkerName(ts.Name), Namespace: ts.Namespace, ServiceAccount: serviceAccountName(ts),
 		Service: ts.Name, Image: r.Image, Labels: workerLabels(ts), Properties: properties,
-	})
-	if len(problems) > 0 {
-		return nil, problems.WithPrefix("spec.worker"), nil
-	}
-	return d, nil, nil
+	}}, nil, nil
 }
 
 // definitionProblems returns the problems of an action's Definition, with the

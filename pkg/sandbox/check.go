@@ -14,8 +14,8 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package sandbox validates TriggerServices and actions in child processes with
-// limits on memory, CPU time and stack depth.
+// Package sandbox validates TriggerServices and actions, and renders worker templates,
+// in child processes with limits on memory, CPU time and stack depth.
 //
 // Evaluating untrusted CUE can exhaust memory or run forever, and cannot be canceled
 // within the process. Child therefore validates in a child process. A check consists
@@ -31,9 +31,12 @@ import (
 	"maps"
 	"slices"
 
+	appsv1 "k8s.io/api/apps/v1"
+
 	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/controller/workload"
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/filter"
@@ -46,6 +49,15 @@ type Request struct {
 	Service v1alpha1.TriggerService
 	// Actions are the templates of the actions that are not built in, by type.
 	Actions map[string]Action
+	// Worker is the worker template to render; nil for none.
+	Worker *Worker
+}
+
+// Worker is a worker template and its input.
+type Worker struct {
+	// Template is its CUE.
+	Template string
+	Input    workload.Input
 }
 
 // Action is the template of an action, in two versions.
@@ -67,6 +79,10 @@ type Report struct {
 	// UnknownActions has the types of actions that are neither built in nor active, by
 	// the path of the field that names them.
 	UnknownActions map[string]string
+	// Deployment is what the worker template renders to. It is nil if there are
+	// WorkerProblems. Their paths are those of workload.Deployment.
+	Deployment     *appsv1.Deployment
+	WorkerProblems diag.List
 }
 
 // TriggerReport is the result for one trigger.
@@ -146,7 +162,17 @@ func (l Local) check(ctx context.Context, r Request, begin func(step string) (re
 			}
 		}
 	}
+	if r.Worker != nil {
+		report.Deployment, report.WorkerProblems = renderWorker(*r.Worker, begin)
+	}
 	return report
+}
+
+func renderWorker(w Worker, begin func(step string) string) (*appsv1.Deployment, diag.List) {
+	if reason := begin("worker template"); reason != "" {
+		return nil, diag.List{{Message: reason}}
+	}
+	return workload.Deployment(w.Template, w.Input)
 }
 
 // parseAction returns the active template of an action, nil if there is none, and the

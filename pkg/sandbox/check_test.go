@@ -30,6 +30,7 @@ import (
 
 	"github.com/kubevela/kube-trigger/actions"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/controller/workload"
 	"github.com/kubevela/kube-trigger/pkg/sandbox"
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
@@ -217,5 +218,53 @@ func BenchmarkChild(b *testing.B) {
 		if _, err := c.Check(b.Context(), r); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// TestChild_WorkerTemplate renders worker templates of strangers in the child.
+func TestChild_WorkerTemplate(t *testing.T) {
+	child := sandbox.NewChild(1, 2*time.Second, os.Args[0], "serve")
+	render := func(template string, properties map[string]any) sandbox.Report {
+		t.Helper()
+		r := request("bump-application-revision", "")
+		r.Worker = &sandbox.Worker{Template: template, Input: workload.Input{
+			Name: "kube-trigger-main", Namespace: "a", ServiceAccount: "kube-trigger", Service: "main", Image: "image", Properties: properties,
+		}}
+		report, err := child.Check(t.Context(), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := len(report.Triggers[0].Problems); n > 0 {
+			t.Errorf("%d problems of the trigger, want 0", n)
+		}
+		return report
+	}
+	memory := func(limit string) map[string]any {
+		return map[string]any{"resource": map[string]any{"memory": map[string]any{"limits": limit}}}
+	}
+	good := render(workload.Default(), memory("512Mi"))
+	if len(good.WorkerProblems) > 0 || good.Deployment.Spec.Template.Spec.Containers[0].Resources.Limits.Memory().String() != "512Mi" {
+		t.Errorf("report %+v", good)
+	}
+	// Parsing this quantity would take minutes.
+	const hostile = "1.000000000000000000000000000000e2147483600"
+	const container = `deployment: spec: template: spec: containers: [{name: "x", resources: limits: memory: "` + hostile + `"}]`
+	for name, c := range map[string]struct {
+		template   string
+		properties map[string]any
+		want       string
+	}{
+		"quantity in properties": {workload.Default(), memory(hostile), "a quantity, such as"},
+		"quantity in template":   {container + "\nparameter: {}", nil, "exceeds the memory or time limit"},
+		"loop":                   {"deployment: {x: [for a in [for i in [for j in [for k in list.Range(0, 1e4, 1) {k}] {j}] {i}] for b in list.Range(0, 1e6, 1) {a*b}]}\nimport \"list\"", nil, ""},
+		"memory":                 {`deployment: metadata: name: strings.Repeat("x", 4000000000)`, nil, ""},
+		"memory with import":     {"import \"strings\"\ndeployment: metadata: name: strings.Repeat(\"x\", 4000000000)\nparameter: {}", nil, "exceeds the memory or time limit"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			report := render(c.template, c.properties)
+			if report.Deployment != nil || !strings.Contains(report.WorkerProblems.Error(), c.want) || len(report.WorkerProblems) == 0 {
+				t.Errorf("deployment %v, problems %v, want %q", report.Deployment != nil, report.WorkerProblems, c.want)
+			}
+		})
 	}
 }

@@ -27,6 +27,7 @@ import (
 	"bytes"
 	_ "embed"
 	"encoding/json"
+	"fmt"
 	"maps"
 
 	"cuelang.org/go/cue"
@@ -44,6 +45,9 @@ var defaultTemplate string
 
 // Default returns the source of the built-in template.
 func Default() string { return defaultTemplate }
+
+// MaxDeployment is the maximum size of a rendered Deployment as JSON, in bytes.
+const MaxDeployment = 128 << 10
 
 // Input has the values for a template.
 type Input struct {
@@ -92,6 +96,9 @@ func Deployment(source string, in Input) (*appsv1.Deployment, diag.List) {
 	}
 	if len(d.Spec.Template.Spec.Containers) == 0 {
 		return nil, diag.List{{Path: "deployment", Message: "must have a container"}}
+	}
+	if len(text) > MaxDeployment {
+		return nil, diag.List{{Path: "deployment", Message: fmt.Sprintf("is larger than %d KiB", MaxDeployment>>10)}}
 	}
 	setFixedFields(d, in)
 	return d, nil
