@@ -20,12 +20,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
+	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/json"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -135,23 +136,22 @@ func (r *reconciler) reconcileDeployment(ctx context.Context, ts *v1alpha1.Trigg
 // worker returns the worker template of ts and its input, or the problems of naming it.
 func (r *reconciler) worker(ctx context.Context, ts *v1alpha1.TriggerService) (*sandbox.Worker, diag.List, error) {
 	var list diag.List
-	source, err := r.workerTemplate(ctx, templateName(ts))
+	source, problem, err := r.workerTemplate(ctx, templateName(ts), ts.Namespace)
 	if err != nil {
 		return nil, nil, err
 	}
-	if source == "" {
-		list.Add("spec.worker.template", "no Definition %q of type %s in namespaces %v", templateName(ts), corev1alpha1.TriggerWorker, r.SystemNamespaces)
+	if problem != "" {
+		list.Add("spec.worker.template", "%s", problem)
 		return nil, list, nil
 	}
-	properties, err := workerProperties(ts)
-	if err != nil {
-		list.Add("spec.worker.properties", "%v", err)
-		return nil, list, nil
-	}
-	return &sandbox.Worker{Template: source, Input: workload.Input{
+	worker := &sandbox.Worker{Template: source, Input: workload.Input{
 		Name: trigger.WorkerName(ts.Name), Namespace: ts.Namespace, ServiceAccount: serviceAccountName(ts),
-		Service: ts.Name, Image: r.Image, Labels: workerLabels(ts), Properties: properties,
-	}}, nil, nil
+		Service: ts.Name, Image: r.Image, Labels: workerLabels(ts),
+	}}
+	if ts.Spec.Worker != nil && ts.Spec.Worker.Properties != nil {
+		worker.Properties = ts.Spec.Worker.Properties.Raw
+	}
+	return worker, nil, nil
 }
 
 // definitionProblems returns the problems of an action's Definition, with the
@@ -165,28 +165,32 @@ func definitionProblems(report sandbox.Report, name string, origins map[string]s
 	return list
 }
 
-// workerTemplate returns the CUE of a worker template, or "" if there is none.
-func (r *reconciler) workerTemplate(ctx context.Context, name string) (string, error) {
+// workerTemplate returns the CUE of a worker template for a namespace, or the reason why
+// there is none.
+func (r *reconciler) workerTemplate(ctx context.Context, name, namespace string) (source, problem string, err error) {
 	d, err := r.findDefinition(ctx, corev1alpha1.TriggerWorker, name, r.SystemNamespaces...)
 	switch {
 	case err != nil:
-		return "", err
+		return "", "", err
+	case d != nil && !allowedNamespace(d.Annotations, namespace):
+		return "", fmt.Sprintf("the worker template %q is not allowed in namespace %s; its annotation %s lists the namespaces", name, namespace, NamespacesAnnotation), nil
 	case d != nil:
-		return d.Spec.Templates[corev1alpha1.MainTemplate], nil
+		return d.Spec.Templates[corev1alpha1.MainTemplate], "", nil
 	case name == DefaultTemplate:
-		return workload.Default(), nil
+		return workload.Default(), "", nil
 	}
-	return "", nil
+	return "", fmt.Sprintf("no Definition %q of type %s in namespaces %v", name, corev1alpha1.TriggerWorker, r.SystemNamespaces), nil
 }
 
-// workerProperties returns spec.worker.properties of ts.
-func workerProperties(ts *v1alpha1.TriggerService) (map[string]any, error) {
-	properties := map[string]any{}
-	if ts.Spec.Worker == nil || ts.Spec.Worker.Properties == nil {
-		return properties, nil
+// allowedNamespace reports whether the NamespacesAnnotation of a worker template lists
+// namespace. Without the annotation, all namespaces are allowed.
+func allowedNamespace(annotations map[string]string, namespace string) bool {
+	list, ok := annotations[NamespacesAnnotation]
+	if !ok {
+		return true
 	}
-	if err := json.Unmarshal(ts.Spec.Worker.Properties.Raw, &properties); err != nil {
-		return nil, errors.New("must be an object")
-	}
-	return properties, nil
+	return slices.ContainsFunc(strings.Split(list, ","), func(pattern string) bool {
+		match, err := path.Match(strings.TrimSpace(pattern), namespace)
+		return err == nil && match
+	})
 }

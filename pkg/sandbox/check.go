@@ -26,12 +26,14 @@ package sandbox
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
 
 	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
@@ -57,7 +59,9 @@ type Request struct {
 type Worker struct {
 	// Template is its CUE.
 	Template string
-	Input    workload.Input
+	// Input is its input without Properties, which are those of Properties.
+	Input      workload.Input
+	Properties json.RawMessage
 }
 
 // Action is the template of an action, in two versions.
@@ -165,12 +169,56 @@ func (l Local) check(ctx context.Context, r Request, begin func(step string) (re
 	if r.Worker != nil {
 		report.Deployment, report.WorkerProblems = renderWorker(*r.Worker, begin)
 	}
+	report.limit()
 	return report
+}
+
+const (
+	// MaxProblems and MaxProblemBytes limit the problems of a report, and the size of
+	// their messages in bytes. MaxMessage limits one message.
+	MaxProblems, MaxProblemBytes, MaxMessage = 100, 4 << 10, 1 << 10
+)
+
+// limit cuts the problems to MaxProblems and MaxProblemBytes. A trigger, action or
+// template with problems keeps at least one, without details if need be.
+func (r *Report) limit() {
+	l := limiter{problems: MaxProblems, bytes: MaxProblemBytes}
+	r.WorkerProblems = l.limit(r.WorkerProblems)
+	for _, name := range slices.Sorted(maps.Keys(r.BrokenActions)) {
+		r.BrokenActions[name] = l.limit(r.BrokenActions[name])
+	}
+	for i := range r.Triggers {
+		r.Triggers[i].Problems = l.limit(r.Triggers[i].Problems)
+	}
+}
+
+// limiter has the rest of the limits of a report.
+type limiter struct{ problems, bytes int }
+
+func (l *limiter) limit(list diag.List) diag.List {
+	var out diag.List
+	for i, p := range list {
+		p.Message = diag.Truncate(p.Message, MaxMessage)
+		if l.problems == 0 || len(p.Message) > l.bytes {
+			const more = "problems are not shown, because there are too many"
+			return append(out, diag.Diagnostic{Path: p.Path, Message: fmt.Sprintf("%d %s", len(list)-i, more)})
+		}
+		l.problems--
+		l.bytes -= len(p.Message)
+		out = append(out, p)
+	}
+	return out
 }
 
 func renderWorker(w Worker, begin func(step string) string) (*appsv1.Deployment, diag.List) {
 	if reason := begin("worker template"); reason != "" {
 		return nil, diag.List{{Message: reason}}
+	}
+	if len(w.Properties) > 0 {
+		// Unlike encoding/json, this package keeps integers.
+		if err := utiljson.Unmarshal(w.Properties, &w.Input.Properties); err != nil {
+			return nil, diag.List{{Path: "properties", Message: "must be an object"}}
+		}
 	}
 	return workload.Deployment(w.Template, w.Input)
 }

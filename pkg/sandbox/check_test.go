@@ -18,6 +18,7 @@ package sandbox_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"runtime/debug"
@@ -227,8 +228,12 @@ func TestChild_WorkerTemplate(t *testing.T) {
 	render := func(template string, properties map[string]any) sandbox.Report {
 		t.Helper()
 		r := request("bump-application-revision", "")
-		r.Worker = &sandbox.Worker{Template: template, Input: workload.Input{
-			Name: "kube-trigger-main", Namespace: "a", ServiceAccount: "kube-trigger", Service: "main", Image: "image", Properties: properties,
+		text, err := json.Marshal(properties)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Worker = &sandbox.Worker{Template: template, Properties: text, Input: workload.Input{
+			Name: "kube-trigger-main", Namespace: "a", ServiceAccount: "kube-trigger", Service: "main", Image: "image",
 		}}
 		report, err := child.Check(t.Context(), r)
 		if err != nil {
@@ -240,10 +245,10 @@ func TestChild_WorkerTemplate(t *testing.T) {
 		return report
 	}
 	memory := func(limit string) map[string]any {
-		return map[string]any{"resource": map[string]any{"memory": map[string]any{"limits": limit}}}
+		return map[string]any{"replicas": 2, "resource": map[string]any{"memory": map[string]any{"limits": limit}}}
 	}
 	good := render(workload.Default(), memory("512Mi"))
-	if len(good.WorkerProblems) > 0 || good.Deployment.Spec.Template.Spec.Containers[0].Resources.Limits.Memory().String() != "512Mi" {
+	if len(good.WorkerProblems) > 0 || *good.Deployment.Spec.Replicas != 2 || good.Deployment.Spec.Template.Spec.Containers[0].Resources.Limits.Memory().String() != "512Mi" {
 		t.Errorf("report %+v", good)
 	}
 	// Parsing this quantity would take minutes.
@@ -266,5 +271,38 @@ func TestChild_WorkerTemplate(t *testing.T) {
 				t.Errorf("deployment %v, problems %v, want %q", report.Deployment != nil, report.WorkerProblems, c.want)
 			}
 		})
+	}
+}
+
+// TestChecker_Limits: a report has a limited size, and all triggers with problems have
+// one.
+func TestChecker_Limits(t *testing.T) {
+	long := "context.data." + strings.Repeat("x", 5000) + " == nothing"
+	filters := []string{long, long, long}
+	for range 200 {
+		filters = append(filters, "context.nothing.a == 1 && context.none == 2")
+	}
+	for name, c := range checkers() {
+		report, err := c.Check(t.Context(), request("bump-application-revision", filters...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		problems, size := 0, 0
+		for i, r := range report.Triggers {
+			if len(r.Problems) == 0 {
+				t.Errorf("%s: trigger %d has no problem", name, i)
+			}
+			for _, p := range r.Problems {
+				if len(p.Message) > sandbox.MaxMessage {
+					t.Errorf("%s: a message of %d bytes", name, len(p.Message))
+				}
+				if !strings.Contains(p.Message, "not shown") {
+					problems, size = problems+1, size+len(p.Message)
+				}
+			}
+		}
+		if problems == 0 || problems > sandbox.MaxProblems || size > sandbox.MaxProblemBytes {
+			t.Errorf("%s: %d problems of %d bytes", name, problems, size)
+		}
 	}
 }

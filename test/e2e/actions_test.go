@@ -162,6 +162,11 @@ spec:
 		d.Labels["team"] != "a" || len(d.Spec.Selector.MatchLabels) != 4 {
 		t.Errorf("Deployment %+v", d)
 	}
+	restricted := fmt.Sprintf(template, "vela-system", "7")
+	i.apply(t, strings.Replace(restricted, "name: trigger-worker-small}", `name: trigger-worker-small, annotations: {trigger.oam.dev/namespaces: "other, x-*"}}`, 1))
+	i.until(t, ns, "main", condition(v1alpha1.ConditionValidated, metav1.ConditionFalse, v1alpha1.ReasonInvalidWorker))
+	i.apply(t, strings.Replace(restricted, "name: trigger-worker-small}", `name: trigger-worker-small, annotations: {trigger.oam.dev/namespaces: "other, `+ns+`"}}`, 1))
+	i.ready(t, ns, "main")
 	for _, properties := range []string{
 		"{image: evil}", "{command: [sh]}", "{serviceAccountName: x}", "{serviceAccount: x}", "{workers: x}",
 	} {
