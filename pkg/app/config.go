@@ -24,6 +24,7 @@ import (
 	"maps"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/kubevela/kube-trigger/actions"
 	"github.com/kubevela/kube-trigger/pkg/config"
@@ -100,7 +101,7 @@ func (cfg configuration) check(ctx context.Context) (int, error) {
 		return 0, fmt.Errorf("find executable: %w", err)
 	}
 	var result checkResult
-	if err := sandbox.NewChild(1, sandbox.MaxTime, program, CheckConfigCommand).Run(ctx, cfg, &result); err != nil {
+	if err := sandbox.NewChild(1, sandbox.Limits{Total: time.Hour}, program, CheckConfigCommand).Run(ctx, "", cfg, &result); err != nil {
 		return 0, err
 	}
 	if len(result.Diagnostics) > 0 {

@@ -66,6 +66,9 @@ func (r *reconciler) Reconcile(ctx context.Context, q ctrl.Request) (ctrl.Result
 		return ctrl.Result{}, r.reconcileServiceAccount(ctx, q.Namespace)
 	}
 	st, err := r.reconcile(ctx, ts)
+	if errors.Is(err, errChecking) {
+		return ctrl.Result{}, nil
+	}
 	if err != nil {
 		return ctrl.Result{}, err
 	}

@@ -223,6 +223,24 @@ func renderWorker(w Worker, begin func(step string) string) (*appsv1.Deployment,
 	return workload.Deployment(w.Template, w.Input)
 }
 
+// Refuse returns the report of a request that cannot be checked, for example because the
+// check exceeds a limit: all of it is invalid for the reason.
+func Refuse(r Request, reason string) Report {
+	report := Report{BrokenActions: map[string]diag.List{}, UnknownActions: map[string]string{}}
+	for name := range r.Actions {
+		report.BrokenActions[name] = diag.List{{Message: reason}}
+	}
+	reject := func(int, string, string) string { return reason }
+	for _, t := range trigger.CompileService(trigger.Compiler{}, &r.Service, reject) {
+		report.Triggers = append(report.Triggers, TriggerReport{Name: t.Name, Problems: t.Problems, ResourceExceeded: true})
+	}
+	if r.Worker != nil {
+		report.WorkerProblems = diag.List{{Message: reason}}
+	}
+	report.limit()
+	return report
+}
+
 // parseAction returns the active template of an action, nil if there is none, and the
 // problems of its Source.
 func parseAction(name string, a Action, begin func(step string) string) (*action.Template, diag.List) {

@@ -19,11 +19,15 @@ package sandbox_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -68,7 +72,7 @@ func local() sandbox.Local {
 func checkers() map[string]sandbox.Checker {
 	return map[string]sandbox.Checker{
 		"local": local(),
-		"child": sandbox.NewChild(2, time.Minute, os.Args[0], "serve"),
+		"child": sandbox.NewChild(2, sandbox.Limits{Step: time.Minute, Total: 10 * time.Minute}, os.Args[0], "serve"),
 	}
 }
 
@@ -163,7 +167,7 @@ func childTimeout() time.Duration {
 }
 
 func TestChild_ResourceExceeded(t *testing.T) {
-	c := sandbox.NewChild(2, childTimeout(), os.Args[0], "serve")
+	c := sandbox.NewChild(2, sandbox.Limits{Step: childTimeout(), Total: 10 * time.Minute}, os.Args[0], "serve")
 	for name, source := range heavyCUE() {
 		if raceEnabled() && name == "memory" {
 			continue // no memory limit
@@ -202,18 +206,18 @@ func TestChild_ResourceExceeded(t *testing.T) {
 }
 
 func TestChild_Error(t *testing.T) {
-	if _, err := sandbox.NewChild(1, time.Minute, "/nonexistent").Check(t.Context(), request("x", "")); err == nil {
+	if _, err := sandbox.NewChild(1, sandbox.Limits{Step: time.Minute, Total: 10 * time.Minute}, "/nonexistent").Check(t.Context(), request("x", "")); err == nil {
 		t.Error("no error for a child that cannot start")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := sandbox.NewChild(1, time.Minute, os.Args[0], "serve").Check(ctx, request("x", "")); err == nil {
+	if _, err := sandbox.NewChild(1, sandbox.Limits{Step: time.Minute, Total: 10 * time.Minute}, os.Args[0], "serve").Check(ctx, request("x", "")); err == nil {
 		t.Error("no error for a canceled context")
 	}
 }
 
 func BenchmarkChild(b *testing.B) {
-	c := sandbox.NewChild(1, time.Minute, os.Args[0], "serve")
+	c := sandbox.NewChild(1, sandbox.Limits{Step: time.Minute, Total: 10 * time.Minute}, os.Args[0], "serve")
 	r := request("bump-application-revision", "context.data.x == 1")
 	for b.Loop() {
 		if _, err := c.Check(b.Context(), r); err != nil {
@@ -224,7 +228,7 @@ func BenchmarkChild(b *testing.B) {
 
 // TestChild_WorkerTemplate renders worker templates of strangers in the child.
 func TestChild_WorkerTemplate(t *testing.T) {
-	child := sandbox.NewChild(1, 2*time.Second, os.Args[0], "serve")
+	child := sandbox.NewChild(1, sandbox.Limits{Step: 2 * time.Second, Total: 10 * time.Minute}, os.Args[0], "serve")
 	render := func(template string, properties map[string]any) sandbox.Report {
 		t.Helper()
 		r := request("bump-application-revision", "")
@@ -304,5 +308,55 @@ func TestChecker_Limits(t *testing.T) {
 		if problems == 0 || problems > sandbox.MaxProblems || size > sandbox.MaxProblemBytes {
 			t.Errorf("%s: %d problems of %d bytes", name, problems, size)
 		}
+	}
+}
+
+// TestChild_Fair: checks of one namespace do not wait for all those of another, however
+// slow they are.
+func TestChild_Fair(t *testing.T) {
+	total := childTimeout()
+	c := sandbox.NewChild(2, sandbox.Limits{Step: time.Minute, Total: total}, os.Args[0], "serve")
+	defer c.Close()
+	const hostile = 12
+	slow := heavyCUE()["time"]
+	var finished atomic.Int32
+	var wg sync.WaitGroup
+	for range hostile {
+		wg.Go(func() {
+			r := request("bump-application-revision", slow, slow, slow)
+			r.Service.Namespace = "hostile"
+			if _, err := c.Check(t.Context(), r); !errors.Is(err, sandbox.ErrResourceExceeded) || !strings.Contains(err.Error(), "in all") {
+				t.Errorf("got %v, want the total limit", err)
+			}
+			finished.Add(1)
+		})
+	}
+	for finished.Load() == 0 { // all of them wait or run
+		time.Sleep(time.Millisecond)
+	}
+	before := finished.Load()
+	report, err := c.Check(t.Context(), request("bump-application-revision", `context.data.x == "a"`))
+	if err != nil || len(report.Triggers) != 1 || len(report.Triggers[0].Problems) > 0 {
+		t.Errorf("report %+v, error %v", report, err)
+	}
+	if n := finished.Load() - before; n > 4 {
+		t.Errorf("%d hostile checks ended first, want 4 at most", n)
+	}
+	wg.Wait()
+}
+
+// TestChild_Reused runs many checks in few processes.
+func TestChild_Reused(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "starts")
+	c := sandbox.NewChild(1, sandbox.Limits{Step: time.Minute, Total: time.Minute}, "/bin/sh", "-c", `echo x >> `+log+`; exec "$0" serve`, os.Args[0])
+	defer c.Close()
+	for range 120 {
+		if _, err := c.Check(t.Context(), request("bump-application-revision", "")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	starts, err := os.ReadFile(log)
+	if err != nil || len(starts) != 4 {
+		t.Errorf("started %d times, want twice; %v", len(starts)/2, err)
 	}
 }

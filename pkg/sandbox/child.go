@@ -17,64 +17,94 @@ limitations under the License.
 package sandbox
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
+
+	"github.com/kubevela/kube-trigger/pkg/fair"
 )
 
 const (
 	// MaxMemory is the memory limit of a child, in bytes.
 	MaxMemory = 512 << 20
-	// MaxTime is the timeout of one step.
-	MaxTime = 5 * time.Second
+	// MaxTime is the default of Limits.Step, and MaxTotalTime that of Limits.Total.
+	MaxTime, MaxTotalTime = 5 * time.Second, 20 * time.Second
 	// maxOutput is the maximum size of a child's result, and of its stderr, in bytes.
 	maxOutput = 4 << 20
+	// A child that has no check for maxIdle ends. After maxServed checks, or maxBusy, it
+	// is replaced.
+	maxIdle, maxServed, maxBusy = 30 * time.Second, 100, time.Minute
 )
 
-// Child runs checks in child processes. It is safe for concurrent use.
+// Limits limit the time of checks.
+type Limits struct {
+	// Step limits one step, and Total a whole check with all its steps, from the time
+	// at which its child is ready. They default to MaxTime and MaxTotalTime.
+	Step, Total time.Duration
+}
+
+// Child runs checks in child processes. It keeps them for further checks while it has
+// any. It is safe for concurrent use.
 type Child struct {
-	command   []string
-	timeout   time.Duration
-	processes chan struct{}
+	command []string
+	limits  Limits
+	slots   *fair.Semaphore
+
+	mu   sync.Mutex
+	idle []*process
 }
 
-// NewChild returns a Child that runs command for each check: at most processes
-// concurrently, each with the given timeout per step. The main function of command
-// must call Serve.
-func NewChild(processes int, timeout time.Duration, command ...string) *Child {
-	return &Child{command: command, timeout: timeout, processes: make(chan struct{}, processes)}
+// NewChild returns a Child that runs command, at most processes concurrently. The main
+// function of command must call Serve.
+func NewChild(processes int, limits Limits, command ...string) *Child {
+	if limits.Step == 0 {
+		limits.Step = MaxTime
+	}
+	if limits.Total == 0 {
+		limits.Total = MaxTotalTime
+	}
+	return &Child{command: command, limits: limits, slots: fair.NewSemaphore(processes)}
 }
 
-// Check implements Checker.
+// Check implements Checker. Namespaces take turns.
 func (c *Child) Check(ctx context.Context, r Request) (Report, error) {
 	var report Report
-	return report, c.Run(ctx, r, &report)
+	return report, c.Run(ctx, r.Service.Namespace, r, &report)
 }
 
 // Run has a child check request, and stores its result in result. Both are encoded as
-// JSON. When a step exceeds a limit, the child is started again and told to skip it,
-// until a child completes. If the deadline of ctx passes before, the error wraps
-// ErrResourceExceeded.
-func (c *Child) Run(ctx context.Context, request, result any) error {
+// JSON. When a step exceeds a limit, another child is told to skip it, until one
+// completes. The error wraps ErrResourceExceeded if the check exceeds the total time, or
+// if the deadline of ctx passes after a step has exceeded a limit. Different keys take
+// turns.
+func (c *Child) Run(ctx context.Context, key string, request, result any) error {
 	task := task{Rejected: map[string]string{}}
 	var err error
 	if task.Request, err = json.Marshal(request); err != nil {
 		return fmt.Errorf("check: %w", err)
 	}
+	release, err := c.slots.Acquire(ctx, key)
+	if err != nil {
+		return fmt.Errorf("check: %w", err)
+	}
+	defer release()
+	deadline := time.Now().Add(c.limits.Total)
 	var exceeded error
 	for {
-		p, err := c.start(ctx, task)
-		switch step := p.last.Step; {
+		last, err := c.try(ctx, task, deadline)
+		switch {
 		case errors.Is(ctx.Err(), context.DeadlineExceeded) && exceeded != nil:
 			return exceeded
-		case errors.Is(err, ErrResourceExceeded) && step != "" && ctx.Err() == nil:
-			task.Rejected[step], exceeded = err.Error(), err
+		case errors.Is(err, errTotal):
+			return resourceExceeded(fmt.Sprintf("more than %s in all", c.limits.Total))
+		case errors.Is(err, ErrResourceExceeded) && last.Step != "" && ctx.Err() == nil:
+			task.Rejected[last.Step], exceeded = err.Error(), err
 			continue
 		case err == nil:
-			err = json.Unmarshal(p.last.Result, result)
+			err = json.Unmarshal(last.Result, result)
 		}
 		if err != nil && !errors.Is(err, ErrResourceExceeded) {
 			return fmt.Errorf("check: %w", err)
@@ -83,21 +113,62 @@ func (c *Child) Run(ctx context.Context, request, result any) error {
 	}
 }
 
-// start runs one child process, and returns its progress.
-func (c *Child) start(ctx context.Context, t task) (progress, error) {
-	input, err := json.Marshal(t)
-	if err != nil {
-		return progress{}, err
+// try passes t to a child, and returns its last message. If a child that has already
+// served other checks fails, a new one decides.
+func (c *Child) try(ctx context.Context, t task, deadline time.Time) (message, error) {
+	for {
+		p, err := c.take()
+		if err != nil {
+			return message{}, err
+		}
+		used := p.served > 0
+		last, err := p.serve(ctx, t, c.limits.Step, deadline)
+		if err == nil {
+			c.put(p)
+			return last, nil
+		}
+		p.kill()
+		if !used || ctx.Err() != nil || !time.Now().Before(deadline) {
+			return last, err
+		}
 	}
-	select {
-	case c.processes <- struct{}{}:
-		defer func() { <-c.processes }()
-	case <-ctx.Done():
-		return progress{}, context.Cause(ctx)
+}
+
+// take returns an idle child, or a new one.
+func (c *Child) take() (*process, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for len(c.idle) > 0 {
+		p := c.idle[len(c.idle)-1]
+		c.idle = c.idle[:len(c.idle)-1]
+		if p.expiry.Stop() {
+			return p, nil
+		}
 	}
-	var p progress
-	err = execute(ctx, c.timeout, c.command, input, &p)
-	return p, err
+	return start(c.command)
+}
+
+// put keeps p for further checks.
+func (c *Child) put(p *process) {
+	if p.served >= maxServed || p.busy >= maxBusy {
+		p.kill()
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p.expiry = time.AfterFunc(maxIdle, p.kill)
+	c.idle = append(c.idle, p)
+}
+
+// Close ends the idle children.
+func (c *Child) Close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range c.idle {
+		p.expiry.Stop()
+		p.kill()
+	}
+	c.idle = nil
 }
 
 // task is the input of a child.
@@ -111,28 +182,4 @@ type task struct {
 type message struct {
 	Step   string          `json:",omitempty"`
 	Result json.RawMessage `json:",omitempty"`
-}
-
-// progress decodes the messages that are written to it, and keeps the last one.
-type progress struct {
-	buffer []byte
-	last   message
-}
-
-func (p *progress) Write(data []byte) (int, error) {
-	p.buffer = append(p.buffer, data...)
-	for {
-		line, rest, ok := bytes.Cut(p.buffer, []byte("\n"))
-		if !ok && len(p.buffer) > maxOutput {
-			return 0, fmt.Errorf("the result is larger than %d MiB", maxOutput>>20)
-		}
-		if !ok {
-			return len(data), nil
-		}
-		p.last = message{}
-		if err := json.Unmarshal(line, &p.last); err != nil {
-			return 0, err
-		}
-		p.buffer = rest
-	}
 }

@@ -23,22 +23,33 @@ import (
 	"io"
 )
 
-// Serve is the child side of Child.Run: it limits this process, reads a request from
-// in, passes it to check and writes the result to out. On an error the process must
-// exit with code 1.
+// Serve is the child side of Child.Run: it limits this process, reads requests from in
+// until its end, passes each to check and writes the result to out. On an error the
+// process must exit with code 1.
 func Serve[Request, Result any](in io.Reader, out io.Writer, check func(Request, *Steps) (Result, error)) error {
 	if err := limitProcess(); err != nil {
 		return err
 	}
-	var t task
-	if err := json.NewDecoder(in).Decode(&t); err != nil {
-		return fmt.Errorf("read request: %w", err)
+	decoder, encoder := json.NewDecoder(in), json.NewEncoder(out)
+	for {
+		var t task
+		if err := decoder.Decode(&t); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return fmt.Errorf("read request: %w", err)
+		}
+		if err := serve(t, encoder, check); err != nil {
+			return err
+		}
 	}
+}
+
+func serve[Request, Result any](t task, out *json.Encoder, check func(Request, *Steps) (Result, error)) error {
 	var r Request
 	if err := json.Unmarshal(t.Request, &r); err != nil {
 		return fmt.Errorf("read request: %w", err)
 	}
-	steps := Steps{rejected: t.Rejected, out: json.NewEncoder(out)}
+	steps := Steps{rejected: t.Rejected, out: out}
 	result, err := check(r, &steps)
 	if err := errors.Join(err, steps.err); err != nil {
 		return err

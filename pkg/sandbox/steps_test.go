@@ -61,7 +61,7 @@ func TestRun_ResourceExceeded(t *testing.T) {
 		request, want = append(request, heavyCUE()["memory"]), append(want, "more than 512 MiB")
 	}
 	var problems []string
-	if err := sandbox.NewChild(1, childTimeout(), os.Args[0], "steps").Run(t.Context(), request, &problems); err != nil {
+	if err := sandbox.NewChild(1, sandbox.Limits{Step: childTimeout(), Total: 10 * time.Minute}, os.Args[0], "steps").Run(t.Context(), "", request, &problems); err != nil {
 		t.Fatal(err)
 	}
 	if len(problems) != len(want) {
@@ -89,7 +89,7 @@ func TestRun_Error(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var problems []string
-			err := sandbox.NewChild(1, time.Minute, tc.command, "steps").Run(tc.ctx, []string{tc.request}, &problems)
+			err := sandbox.NewChild(1, sandbox.Limits{Step: time.Minute, Total: 10 * time.Minute}, tc.command, "steps").Run(tc.ctx, "", []string{tc.request}, &problems)
 			if err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("error %v, want %q", err, tc.want)
 			}
