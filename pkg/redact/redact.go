@@ -14,13 +14,12 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package redact removes the values of Secrets from the errors of actions, which appear
-// in logs, status and dead letters. Servers may repeat request data in their
-// responses.
+// Package redact keeps the values of Secrets out of texts for people: errors, logs,
+// status, dead letters. Servers may repeat request data in their responses.
 //
-// It replaces the values of Secrets in the event and in the results of the action's
-// calls: as they are, decoded, quoted, or escaped for URLs. Values shorter than 4
-// bytes are not replaced, because they would match arbitrary text.
+// A value is replaced by a placeholder as it is, base64-decoded, quoted, or escaped for
+// URLs. Of a value that is a URL, its path, its query, and long parts of them are
+// replaced, too.
 package redact
 
 import (
@@ -28,154 +27,192 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
-	"unicode/utf8"
-
-	"github.com/kubevela/kube-trigger/pkg/action/provider"
-	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
 const (
-	// minLength is the minimum length of a redacted value, in bytes.
-	minLength = 4
 	// placeholder replaces a value.
 	placeholder = "(redacted)"
+	// minLength is the minimum length, in bytes, of a replaced value of a Secret object.
+	// Shorter ones would match arbitrary text.
+	minLength = 4
+	// minTokenLength is the minimum length, in bytes, of a part of a URL that may be a
+	// token. Shorter parts are words such as "hook".
+	minTokenLength = 8
 )
 
-// Start begins the handling of an event, as (*action.Action).Start does.
-type Start = func(ev event.Event, results map[string]any, shared *sync.Map) (run func(ctx context.Context) (any, error))
-
-// Action returns a Start whose run redacts the errors of start's. The calls of the
-// action must be executed by an Executor of this package. Values that earlier attempts
-// and, through shared, earlier actions for the event have read are redacted, too.
-func Action(start Start) Start {
-	return func(ev event.Event, results map[string]any, shared *sync.Map) func(ctx context.Context) (any, error) {
-		stored, _ := shared.LoadOrStore(valuesKey{}, &values{})
-		values, _ := stored.(*values)
-		run := start(ev, results, shared)
-		return func(ctx context.Context) (any, error) {
-			result, err := run(context.WithValue(ctx, valuesKey{}, values))
-			if err == nil {
-				return result, nil
-			}
-			values.addSecrets(ev.Data)
-			values.addSecrets(ev.Old)
-			if text := values.redact(err.Error()); text != err.Error() {
-				return nil, redactedError{err: err, text: text}
-			}
-			return nil, err
-		}
-	}
+// Values are values to redact. It is safe for concurrent use.
+type Values struct {
+	mu sync.Mutex
+	// pending are objects whose Secrets have not been collected.
+	pending []any
+	// lengths has the minimum length of a replaced form of each value.
+	lengths map[string]int
 }
 
-// Executor returns an Executor that records the values of Secrets in the results of e.
-// It returns nil if e is nil.
-func Executor(e provider.Executor) provider.Executor {
-	if e == nil {
-		return nil
+// New returns the values of the Secrets in objects, which are decoded JSON. The objects
+// are read when a text is redacted, and must not change.
+func New(objects ...any) *Values { return &Values{pending: objects} }
+
+// Begin returns the values of ctx. If it has none, it returns new ones, and a context
+// with them.
+func Begin(ctx context.Context) (context.Context, *Values) {
+	if v, ok := ctx.Value(valuesKey{}).(*Values); ok {
+		return ctx, v
 	}
-	return executor{e}
+	v := New()
+	return NewContext(ctx, v), v
 }
 
-type executor struct{ provider.Executor }
-
-// Execute implements provider.Executor.
-func (e executor) Execute(ctx context.Context, call provider.Call) (provider.Result, error) {
-	result, err := e.Executor.Execute(ctx, call)
-	if values, ok := ctx.Value(valuesKey{}).(*values); ok {
-		if call.Provider == "config" {
-			values.addStrings(map[string]any(result)) // configs are stored in Secrets
-		} else {
-			values.addSecrets(map[string]any(result))
-		}
-	}
-	return result, err
+// NewContext returns a context with the values v.
+func NewContext(ctx context.Context, v *Values) context.Context {
+	return context.WithValue(ctx, valuesKey{}, v)
 }
 
-// valuesKey is the context key of the values.
 type valuesKey struct{}
 
-// values are the values to redact. It is safe for concurrent use.
-type values struct {
-	mu   sync.Mutex
-	list []string
+// Add adds a value, which is replaced whatever its length.
+func (v *Values) Add(value string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.add(value, 1)
 }
 
-// addSecrets adds the values of all Secrets in v, which is decoded JSON.
-func (s *values) addSecrets(v any) {
-	switch v := v.(type) {
-	case map[string]any:
-		if v["kind"] == "Secret" && v["apiVersion"] == "v1" {
-			s.addStrings(v["data"])
-			s.addStrings(v["stringData"])
+// AddSecrets adds the values of all Secrets in data, which is decoded JSON. Values
+// shorter than 4 bytes are not replaced.
+func (v *Values) AddSecrets(data any) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.addSecrets(data)
+}
+
+// AddStrings adds all strings in data, which is decoded JSON of a Secret. Values
+// shorter than 4 bytes are not replaced.
+func (v *Values) AddStrings(data any) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.addStrings(data)
+}
+
+func (v *Values) addSecrets(data any) {
+	forEachSecret(data, func(secret map[string]any) {
+		for _, field := range secretFields(secret) {
+			v.addStrings(field)
+		}
+	})
+}
+
+func (v *Values) addStrings(data any) {
+	forEachString(data, func(text string) {
+		v.add(text, minLength)
+		if decoded, err := base64.StdEncoding.DecodeString(text); err == nil {
+			v.add(string(decoded), minLength)
+		}
+	})
+}
+
+func (v *Values) add(value string, length int) {
+	if v.lengths == nil {
+		v.lengths = map[string]int{}
+	}
+	if known, ok := v.lengths[value]; !ok || length < known {
+		v.lengths[value] = length
+	}
+}
+
+// Text returns text without the values.
+func (v *Values) Text(text string) string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, data := range v.pending {
+		v.addSecrets(data)
+	}
+	v.pending = nil
+	if len(v.lengths) == 0 {
+		return text
+	}
+	// Values may overlap: one may contain another.
+	hidden := make([]bool, len(text))
+	for value, length := range v.lengths {
+		for _, form := range forms(value) {
+			if len(form) >= length && strings.Trim(form, "/") != "" {
+				hide(hidden, text, form)
+			}
+		}
+	}
+	var b strings.Builder
+	for i := range len(text) {
+		if !hidden[i] {
+			b.WriteByte(text[i])
+		} else if i == 0 || !hidden[i-1] {
+			b.WriteString(placeholder)
+		}
+	}
+	return b.String()
+}
+
+// hide sets hidden for each byte of text that belongs to form.
+func hide(hidden []bool, text, form string) {
+	for from := 0; ; from++ {
+		i := strings.Index(text[from:], form)
+		if i < 0 {
 			return
 		}
-		for _, e := range v {
-			s.addSecrets(e)
-		}
-	case []any:
-		for _, e := range v {
-			s.addSecrets(e)
+		from += i
+		for j := range len(form) {
+			hidden[from+j] = true
 		}
 	}
 }
 
-// addStrings adds all strings in v, and their base64-decoded text.
-func (s *values) addStrings(v any) {
-	switch v := v.(type) {
-	case map[string]any:
-		for _, e := range v {
-			s.addStrings(e)
-		}
-	case []any:
-		for _, e := range v {
-			s.addStrings(e)
-		}
-	case string:
-		s.add(v)
-		if plain, err := base64.StdEncoding.DecodeString(v); err == nil && utf8.Valid(plain) {
-			s.add(string(plain))
-		}
-	}
-}
-
-func (s *values) add(value string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// forms returns the texts in which value may occur. They may be empty.
+func forms(value string) []string {
 	quoted := strconv.Quote(value)
-	for _, form := range []string{value, strings.TrimSpace(value), quoted[1 : len(quoted)-1], url.QueryEscape(value), url.PathEscape(value)} {
-		if len(form) >= minLength && !slices.Contains(s.list, form) {
-			s.list = append(s.list, form)
+	all := []string{
+		value, strings.TrimSpace(value), quoted[1 : len(quoted)-1], strings.Trim(quoted, `"`),
+		url.QueryEscape(value), url.PathEscape(value),
+	}
+	u, err := url.Parse(value)
+	if err != nil || u.Host == "" {
+		return all
+	}
+	all = append(all, u.RequestURI(), u.EscapedPath(), u.Path, u.RawQuery)
+	parts := strings.Split(u.Path, "/")
+	for _, values := range u.Query() {
+		parts = append(parts, values...)
+	}
+	for _, part := range parts {
+		if len(part) >= minTokenLength {
+			all = append(all, part)
 		}
 	}
+	return all
 }
 
-// redact replaces the values in text.
-func (s *values) redact(text string) string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	// Longest first, because a value may contain another.
-	slices.SortFunc(s.list, func(a, b string) int { return len(b) - len(a) })
-	for _, value := range s.list {
-		text = strings.ReplaceAll(text, value, placeholder)
+// Error returns err if its text contains none of the values. Otherwise it returns an
+// error with the redacted text, in which errors.Is and errors.As find the errors that
+// err wraps; their own texts are not redacted.
+func (v *Values) Error(err error) error {
+	if err == nil {
+		return nil
 	}
-	return text
+	if text := v.Text(err.Error()); text != err.Error() {
+		return redactedError{err, text}
+	}
+	return err
 }
 
-// redactedError has the redacted text of err. errors.Is and errors.As see the errors
-// that err wraps; their own text is not redacted.
 type redactedError struct {
 	err  error
 	text string
 }
 
-func (f redactedError) Error() string { return f.text }
+func (e redactedError) Error() string { return e.text }
 
 // Is implements errors.Is. There is no Unwrap, which would expose the text of err.
-func (f redactedError) Is(target error) bool { return errors.Is(f.err, target) }
+func (e redactedError) Is(target error) bool { return errors.Is(e.err, target) }
 
 // As implements errors.As.
-func (f redactedError) As(target any) bool { return errors.As(f.err, target) }
+func (e redactedError) As(target any) bool { return errors.As(e.err, target) }

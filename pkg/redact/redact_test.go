@@ -17,92 +17,121 @@ limitations under the License.
 package redact_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 
-	"github.com/kubevela/kube-trigger/pkg/action"
-	"github.com/kubevela/kube-trigger/pkg/action/provider"
-	"github.com/kubevela/kube-trigger/pkg/action/redact"
-	"github.com/kubevela/kube-trigger/pkg/event"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/kubevela/kube-trigger/pkg/redact"
 )
 
-// start returns the Start of an action whose run is f.
-func start(f func(ctx context.Context) error) redact.Start {
-	return func(event.Event, map[string]any, *sync.Map) func(context.Context) (any, error) {
-		return func(ctx context.Context) (any, error) { return nil, f(ctx) }
-	}
-}
-
-// run runs an action once.
-func run(t *testing.T, a redact.Start, ev event.Event) error {
-	t.Helper()
-	_, err := a(ev, nil, &sync.Map{})(t.Context())
-	return err
-}
-
-type executorFunc func() provider.Result
-
-func (f executorFunc) Execute(context.Context, provider.Call) (provider.Result, error) {
-	return f(), nil
-}
+const redacted = "(redacted)"
 
 func secret(values map[string]any) map[string]any {
 	return map[string]any{"apiVersion": "v1", "kind": "Secret", "data": values}
 }
 
-func TestAction_RedactsSecrets(t *testing.T) {
-	// "czNjcjN0ICJ4Ig==" is `s3cr3t "x"`.
-	ofEvent := secret(map[string]any{"token": "czNjcjN0ICJ4Ig==", "short": "YQ=="})
-	executor := redact.Executor(executorFunc(func() provider.Result {
-		return provider.Result{"$returns": map[string]any{"items": []any{secret(map[string]any{"other": "b3RoZXI="})}}}
-	}))
-	failed := errors.New("failed")
-	a := redact.Action(start(func(ctx context.Context) error {
-		if _, err := executor.Execute(ctx, provider.Call{Provider: "kube", Do: "list"}); err != nil {
-			return err
-		}
-		return action.Terminal(fmt.Errorf(`%w: a: czNjcjN0ICJ4Ig==, s3cr3t "x", %q, s3cr3t+%%22x%%22, other`, failed, `s3cr3t "x"`))
-	}))
-	err := run(t, a, event.Event{Data: ofEvent})
-	const r = "(redacted)"
-	if want := "failed: a: " + r + ", " + r + `, "` + r + `", ` + r + ", " + r; err == nil || err.Error() != want {
-		t.Errorf("error is %v, want %s", err, want)
+// TestValues_Text replaces values in each encoding.
+func TestValues_Text(t *testing.T) {
+	v := redact.New()
+	for _, value := range []string{`p&"ss/`, "https://hooks.example/a/b?token=12345678", "ab", ""} {
+		v.Add(value)
 	}
-	if !action.IsTerminal(err) || !errors.Is(err, failed) {
-		t.Errorf("error %v is not terminal or does not wrap the original error", err)
-	}
-}
-
-func TestAction_KeepsOtherErrors(t *testing.T) {
-	for name, data := range map[string]map[string]any{
-		"no Secret":     {"apiVersion": "v1", "kind": "ConfigMap", "data": map[string]any{"a": "plain"}},
-		"another group": {"apiVersion": "x.y/v1", "kind": "Secret", "data": map[string]any{"a": "plain"}},
+	for _, text := range []string{
+		`p&"ss/`, "p%26%22ss%2F", `p&\"ss/`, "https://hooks.example/a/b?token=12345678", "/a/b?token=12345678", "/a/b", "12345678", "ab",
+		"abab", // adjacent values
 	} {
-		failed := errors.New("is plain")
-		a := redact.Action(start(func(context.Context) error { return failed }))
-		if err := run(t, a, event.Event{Data: data}); !errors.Is(err, failed) || err.Error() != "is plain" {
-			t.Errorf("%s: error is %v, want %v", name, err, failed)
+		if got := v.Text("<" + text + ">"); got != "<"+redacted+">" {
+			t.Errorf("%s: %s", text, got)
 		}
 	}
-	a := redact.Action(start(func(context.Context) error { return nil }))
-	if err := run(t, a, event.Event{Data: secret(nil)}); err != nil {
-		t.Errorf("error is %v, want none", err)
+	for _, text := range []string{"https://hooks.example/ answered 400", ""} {
+		if got := v.Text(text); got != text {
+			t.Errorf("got %s, want %s", got, text)
+		}
 	}
 }
 
-func TestExecutor_Configs(t *testing.T) {
-	executor := redact.Executor(executorFunc(func() provider.Result {
-		return provider.Result{"$returns": map[string]any{"config": map[string]any{"password": "hunter2"}}}
-	}))
-	a := redact.Action(start(func(ctx context.Context) error {
-		_, err := executor.Execute(ctx, provider.Call{Provider: "config", Do: "read"})
-		return errors.Join(err, errors.New("wrong: hunter2"))
-	}))
-	if err := run(t, a, event.Event{}); err == nil || strings.Contains(err.Error(), "hunter2") {
-		t.Errorf("error is %v, want one without the password", err)
+// TestValues_Secrets replaces the values of Secrets in each field.
+func TestValues_Secrets(t *testing.T) {
+	// "czNjcjN0ICJ4Ig==" is `s3cr3t "x"`.
+	v := redact.New(secret(map[string]any{"token": "czNjcjN0ICJ4Ig==", "short": "YQ=="}), map[string]any(nil))
+	v.AddSecrets(map[string]any{"items": []any{
+		map[string]any{"kind": "Secret", "stringData": map[string]any{"other": "other"}},
+		map[string]any{"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{"annotations": map[string]any{"copy": "of data"}}},
+		map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "data": map[string]any{"a": "plain"}},
+		map[string]any{"apiVersion": "x.y/v1", "kind": "Secret", "data": map[string]any{"a": "plain"}},
+	}})
+	v.AddStrings(map[string]any{"password": "hunter2", "n": int64(1)})
+	text := fmt.Sprintf(`a: czNjcjN0ICJ4Ig==, s3cr3t "x", %q, s3cr3t+%%22x%%22, other, of data, hunter2; plain YQ==`, `s3cr3t "x"`)
+	const r = redacted
+	if got, want := v.Text(text), "a: "+r+", "+r+`, "`+r+`", `+r+", "+r+", "+r+", "+r+"; plain "+r; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
 	}
+}
+
+// TestValues_Error keeps the errors that an error wraps.
+func TestValues_Error(t *testing.T) {
+	v := redact.New()
+	v.Add("hunter2")
+	failed := errors.New("failed")
+	conflict := apierrors.NewConflict(schema.GroupResource{}, "hunter2", failed)
+	err := v.Error(fmt.Errorf("patch: %w: %w", failed, conflict))
+	if err == nil || strings.Contains(err.Error(), "hunter2") || !errors.Is(err, failed) || !apierrors.IsConflict(err) {
+		t.Errorf("got %v", err)
+	}
+	if err := v.Error(failed); err != failed { //nolint:errorlint // it has to be the same
+		t.Errorf("got %v, want %v", err, failed)
+	}
+	if err := v.Error(nil); err != nil {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestBegin shares the values of a context.
+func TestBegin(t *testing.T) {
+	ctx, v := redact.Begin(t.Context())
+	if _, same := redact.Begin(ctx); same != v {
+		t.Error("the values differ")
+	}
+	if _, other := redact.Begin(t.Context()); other == v {
+		t.Error("values are shared without a context")
+	}
+}
+
+// TestStrip removes the values of Secrets only.
+func TestStrip(t *testing.T) {
+	data := map[string]any{"items": []any{
+		map[string]any{
+			"apiVersion": "v1", "kind": "Secret", "data": map[string]any{"a": "x"}, "stringData": map[string]any{"a": "x"},
+			"metadata": map[string]any{"name": "n", "annotations": map[string]any{"a": "x"}},
+		},
+		map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "data": map[string]any{"a": "b"}},
+	}}
+	redact.Strip(data)
+	const want = "map[items:[map[apiVersion:v1 kind:Secret metadata:map[name:n]] map[apiVersion:v1 data:map[a:b] kind:ConfigMap]]]"
+	if got := fmt.Sprint(data); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// FuzzText: the text contains no value of four bytes, unless the placeholder or its
+// joints with the rest of the text do.
+func FuzzText(f *testing.F) {
+	f.Add("password hunter22 is wrong", "hunter22")
+	f.Add("https://x/abc?def=12345678", "https://x/abc?def=12345678")
+	f.Add("\xff\xfe", "\xff")
+	f.Fuzz(func(t *testing.T, text, value string) {
+		v := redact.New()
+		v.Add(value)
+		v.AddSecrets(secret(map[string]any{"v": value}))
+		for part := range strings.SplitSeq(v.Text(text), redacted) {
+			if strings.Trim(value, "/") != "" && strings.Contains(part, value) {
+				t.Errorf("%q contains %q", part, value)
+			}
+		}
+	})
 }

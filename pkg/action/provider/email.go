@@ -34,6 +34,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubevela/kube-trigger/pkg/action/egress"
 )
@@ -47,19 +48,19 @@ const implicitTLSPort = 465
 // emailProvider executes `vela/email`.
 type emailProvider struct{ options Options }
 
-// send sends one email. Errors contain no secrets.
-func (p emailProvider) send(ctx context.Context, params map[string]any) error {
-	secrets := newSecretReader(p.options)
-	timeout, err := duration("timeout", str(params, "timeout"), egress.DefaultTimeout)
+// send sends one email.
+func (p emailProvider) send(ctx context.Context, _ client.Client, call Call) (Result, error) {
+	timeout, err := duration("timeout", str(call.Params, "timeout"), egress.DefaultTimeout)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	return secrets.redactError(p.deliver(ctx, secrets, params))
+	return call.returns(map[string]any{}), p.deliver(ctx, call.Params)
 }
 
-func (p emailProvider) deliver(ctx context.Context, secrets *secretReader, params map[string]any) error {
+func (p emailProvider) deliver(ctx context.Context, params map[string]any) error {
+	secrets := newSecretReader(ctx, p.options)
 	from, _ := params["from"].(map[string]any)
 	m, err := newMessage(params)
 	if err != nil {
@@ -73,8 +74,8 @@ func (p emailProvider) deliver(ctx context.Context, secrets *secretReader, param
 		if password, err = secrets.lookup(ctx, "from.passwordFrom", ref); err != nil {
 			return err
 		}
-	} else if password != "" {
-		secrets.values = append(secrets.values, password)
+	} else {
+		secrets.values.Add(password)
 	}
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if name := str(from, "tlsSecret"); name != "" {

@@ -24,6 +24,7 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
+	"github.com/kubevela/kube-trigger/pkg/redact"
 )
 
 // readOnlyExecutor executes the calls of views. It rejects calls that are not
@@ -56,7 +57,7 @@ func (r readOnlyExecutor) execute(ctx context.Context, call provider.Call) (prov
 	if err != nil {
 		return nil, err
 	}
-	stripSecrets(map[string]any(result))
+	redact.Strip(map[string]any(result))
 	return result, nil
 }
 
@@ -73,26 +74,4 @@ func isReadOnly(c provider.Call) bool {
 		return false // views must not be nested
 	}
 	return c.Provider != "config" && provider.IsRead(c)
-}
-
-// stripSecrets removes the data of the Secrets in v, which is decoded JSON.
-func stripSecrets(v any) {
-	switch v := v.(type) {
-	case map[string]any:
-		if v["kind"] == "Secret" && v["apiVersion"] == "v1" {
-			delete(v, "data")
-			delete(v, "stringData")
-			if metadata, ok := v["metadata"].(map[string]any); ok {
-				delete(metadata, "annotations") // kubectl stores a copy of the data there
-			}
-			return
-		}
-		for _, e := range v {
-			stripSecrets(e)
-		}
-	case []any:
-		for _, e := range v {
-			stripSecrets(e)
-		}
-	}
 }
