@@ -89,7 +89,9 @@ func (p emailProvider) deliver(ctx context.Context, params map[string]any) error
 	return c.send(ctx, p.options.Egress.Policy(), m, p.options.Clock.Now())
 }
 
-// smtpSender sends messages to one SMTP server.
+// smtpSender sends messages to one SMTP server. It does not use wneessen/go-mail, which
+// makes implicit TLS only with its own dialer, whose errors do not wrap those of the
+// connection (limits, deadlines), and which reports a failed RSET after the delivery.
 type smtpSender struct {
 	host           string
 	port           int64
@@ -180,7 +182,8 @@ func (c smtpSender) sendOver(conn net.Conn, m *message, now time.Time) error {
 	if err := w.Close(); err != nil {
 		return err
 	}
-	return s.Quit()
+	_ = s.Quit() // the message is delivered: a retry would send it again
+	return nil
 }
 
 // message is an email.
