@@ -45,22 +45,19 @@ var emailSource string
 // implicitTLSPort is the port of SMTP over implicit TLS (RFC 8314).
 const implicitTLSPort = 465
 
-// emailProvider executes `vela/email`.
-type emailProvider struct{ options Options }
-
-// send sends one email.
-func (p emailProvider) send(ctx context.Context, _ client.Client, call Call) (Result, error) {
+// sendEmail sends one email.
+func sendEmail(ctx context.Context, e *executor, _ client.Client, call Call) (Result, error) {
 	timeout, err := duration("timeout", str(call.Params, "timeout"), egress.DefaultTimeout)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	return call.returns(map[string]any{}), p.deliver(ctx, call.Params)
+	return call.returns(map[string]any{}), deliver(ctx, e.options, call.Params)
 }
 
-func (p emailProvider) deliver(ctx context.Context, params map[string]any) error {
-	secrets := newSecretReader(ctx, p.options)
+func deliver(ctx context.Context, o Options, params map[string]any) error {
+	secrets := newSecretReader(ctx, o)
 	from, _ := params["from"].(map[string]any)
 	m, err := newMessage(params)
 	if err != nil {
@@ -86,7 +83,7 @@ func (p emailProvider) deliver(ctx context.Context, params map[string]any) error
 	config.ServerName = str(from, "host")
 	port, _ := from["port"].(int64)
 	c := smtpSender{host: config.ServerName, port: port, security: str(from, "tls"), tls: config, user: user, password: password}
-	return c.send(ctx, p.options.Egress.Policy(), m, p.options.Clock.Now())
+	return c.send(ctx, o.Egress.Policy(), m, o.Clock.Now())
 }
 
 // smtpSender sends messages to one SMTP server. It does not use wneessen/go-mail, which

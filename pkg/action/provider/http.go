@@ -27,7 +27,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/kubevela/workflow/pkg/providers/http/ratelimiter"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubevela/kube-trigger/pkg/action/egress"
@@ -36,23 +35,13 @@ import (
 //go:embed http.cue
 var httpSource string
 
-// httpProvider executes `vela/http`.
-type httpProvider struct {
-	options Options
-	limiter *ratelimiter.RateLimiter
-}
-
 // maxRateLimiters is the maximum number of URLs whose requests are counted. The least
 // recently used is forgotten first.
 const maxRateLimiters = 128
 
-func newHTTPProvider(o Options) *httpProvider {
-	return &httpProvider{options: o, limiter: ratelimiter.NewRateLimiter(maxRateLimiters)}
-}
-
-// do sends the request with the parameters of the call.
-func (w *httpProvider) do(ctx context.Context, _ client.Client, call Call) (Result, error) {
-	r := request{httpProvider: w, secrets: newSecretReader(ctx, w.options), params: call.Params}
+// sendRequest sends the request with the parameters of the call.
+func sendRequest(ctx context.Context, e *executor, _ client.Client, call Call) (Result, error) {
+	r := request{executor: e, secrets: newSecretReader(ctx, e.options), params: call.Params}
 	r.settings, _ = call.Params["request"].(map[string]any)
 	response, err := r.send(ctx)
 	if err != nil {
@@ -66,7 +55,7 @@ func (w *httpProvider) do(ctx context.Context, _ client.Client, call Call) (Resu
 
 // request is one call of `vela/http`.
 type request struct {
-	*httpProvider
+	*executor
 	secrets          *secretReader
 	params, settings map[string]any
 }

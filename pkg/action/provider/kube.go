@@ -33,7 +33,7 @@ import (
 //go:embed kube.cue
 var kubeSource string
 
-func get(ctx context.Context, c client.Client, call Call) (Result, error) {
+func get(ctx context.Context, _ *executor, c client.Client, call Call) (Result, error) {
 	obj, err := readObject(ctx, c, call.Params["resource"], "")
 	if err != nil {
 		return nil, err
@@ -41,7 +41,7 @@ func get(ctx context.Context, c client.Client, call Call) (Result, error) {
 	return Result{"$returns": obj}, nil
 }
 
-func read(ctx context.Context, c client.Client, call Call) (Result, error) {
+func read(ctx context.Context, _ *executor, c client.Client, call Call) (Result, error) {
 	obj, err := readObject(ctx, c, call.Params["value"], metav1.NamespaceDefault)
 	if err != nil {
 		return nil, err
@@ -62,7 +62,7 @@ func readObject(ctx context.Context, c client.Client, resource any, namespace st
 	return obj.Object, nil
 }
 
-func list(ctx context.Context, c client.Client, call Call) (Result, error) {
+func list(ctx context.Context, _ *executor, c client.Client, call Call) (Result, error) {
 	resource, _ := call.Params["resource"].(map[string]any)
 	list := &unstructured.UnstructuredList{}
 	list.SetAPIVersion(str(resource, "apiVersion"))
@@ -96,8 +96,12 @@ func filterOptions(params map[string]any) (client.ListOptions, error) {
 }
 
 // patch sends one patch request, for the parameter subresource unless it is empty. The
-// patch type defaults to merge.
-func patch(ctx context.Context, c client.Client, call Call) (Result, error) {
+// patch type defaults to merge. Calls without the parameter resource are those of the
+// workflow.
+func patch(ctx context.Context, e *executor, c client.Client, call Call) (Result, error) {
+	if _, ok := call.Params["resource"]; !ok {
+		return workflow(ctx, e, c, call)
+	}
 	obj, err := object(call.Params["resource"], "")
 	if err != nil {
 		return nil, err
@@ -136,7 +140,10 @@ func patch(ctx context.Context, c client.Client, call Call) (Result, error) {
 	return Result{"$returns": obj.Object}, nil
 }
 
-func apply(ctx context.Context, c client.Client, call Call) (Result, error) {
+func apply(ctx context.Context, e *executor, c client.Client, call Call) (Result, error) {
+	if _, ok := call.Params["resource"]; !ok {
+		return workflow(ctx, e, c, call)
+	}
 	return applyObject(ctx, c, call.Params["resource"])
 }
 
@@ -155,7 +162,7 @@ func applyObject(ctx context.Context, c client.Client, resource any) (Result, er
 	return Result{"$returns": obj.Object}, nil
 }
 
-func remove(ctx context.Context, c client.Client, call Call) (Result, error) {
+func remove(ctx context.Context, _ *executor, c client.Client, call Call) (Result, error) {
 	value, _ := call.Params["value"].(map[string]any)
 	var options client.DeleteOptions
 	if p := metav1.DeletionPropagation(str(call.Params, "propagation")); p != "" {

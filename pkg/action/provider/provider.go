@@ -34,6 +34,8 @@ import (
 	wfconfig "github.com/kubevela/workflow/pkg/config"
 	"github.com/kubevela/workflow/pkg/providers/builtin"
 	"github.com/kubevela/workflow/pkg/providers/config"
+	"github.com/kubevela/workflow/pkg/providers/http/ratelimiter"
+	wfkube "github.com/kubevela/workflow/pkg/providers/kube"
 	"github.com/kubevela/workflow/pkg/providers/legacy"
 	"github.com/kubevela/workflow/pkg/providers/metrics"
 	"github.com/kubevela/workflow/pkg/providers/time"
@@ -139,40 +141,48 @@ func New(o Options) Executor {
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}
 	}
-	e := &executor{options: o, configs: wfconfig.NewK8sFactory(o.Client)}
-	e.functions = e.table()
-	return e
+	return &executor{
+		options: o,
+		configs: wfconfig.NewK8sFactory(o.Client),
+		limiter: ratelimiter.NewRateLimiter(maxRateLimiters),
+		workflow: map[string]map[string]cuexruntime.ProviderFn{
+			"kube":    wfkube.GetProviders(),
+			"time":    time.GetProviders(),
+			"util":    util.GetProviders(),
+			"builtin": builtin.GetProviders(),
+			"config":  config.GetProviders(),
+			"op":      legacy.GetLegacyProviders(),
+		},
+	}
 }
 
 type executor struct {
-	options   Options
-	configs   wfconfig.Factory
-	functions map[string]function
+	options Options
+	configs wfconfig.Factory
+	limiter *ratelimiter.RateLimiter
+	// workflow are the functions of the workflow by provider and name.
+	workflow map[string]map[string]cuexruntime.ProviderFn
 }
 
 // Execute implements Executor. Errors contain no values of Secrets that the call reads
 // or that ctx has to redact. A panic of a provider is an error that wraps a
 // *panicerr.Error.
 func (e *executor) Execute(ctx context.Context, call Call) (Result, error) {
-	name := call.Provider + "." + call.Do
-	f, ok := e.functions[name]
-	if !ok {
-		return nil, fmt.Errorf("no function %q in provider %q", call.Do, call.Provider)
-	}
 	ctx, secrets := redact.Begin(ctx)
 	result, err := panicerr.Call(func() (Result, error) {
 		c, err := e.client(ctx, call)
 		if err != nil {
 			return nil, err
 		}
-		result, err := f.run(ctx, c, call)
+		f := lookup(call)
+		result, err := f.run(ctx, e, c, call)
 		if err != nil && f.handlesError(ctx, call) {
-			return call.returns(map[string]any{f.errorField: secrets.Text(err.Error())}), nil
+			return f.failure(call, secrets.Text(err.Error())), nil
 		}
 		return result, err
 	})
 	if p := (*panicerr.Error)(nil); errors.As(err, &p) {
-		err = fmt.Errorf("provider %s: %w", name, err)
+		err = fmt.Errorf("provider %s.%s: %w", call.Provider, call.Do, err)
 	}
 	if err != nil {
 		return nil, secrets.Error(err)
@@ -198,21 +208,6 @@ func (c Call) returns(fields map[string]any) Result {
 		return fields
 	}
 	return Result{"$returns": fields}
-}
-
-// IsRead reports whether a call has no side effects, so that it can be repeated.
-func IsRead(c Call) bool {
-	switch c.Provider + "." + c.Do {
-	case "kube.get", "kube.wait", "kube.read", "kube.list", "op.read", "op.list", "config.read", "config.list":
-		return true
-	}
-	return c.Provider == "time" || c.Provider == "util" || c.Provider == "query"
-}
-
-// ReturnsSecret reports whether all values of a call's result may be those of a Secret,
-// in which configs are stored.
-func ReturnsSecret(c Call) bool {
-	return c.Provider == "config" || c.Provider == "op" && strings.HasSuffix(c.Do, "-config")
 }
 
 // HasFailed reports whether r is the failure of a call that sets keepGoing.

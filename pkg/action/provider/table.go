@@ -19,19 +19,13 @@ package provider
 import (
 	"context"
 	"errors"
-	"maps"
+	"fmt"
+	"net/http"
 
 	"cuelang.org/go/cue"
 	"github.com/go-logr/logr"
-	cuexruntime "github.com/kubevela/pkg/cue/cuex/runtime"
 	"github.com/kubevela/workflow/pkg/cue/process"
-	"github.com/kubevela/workflow/pkg/providers/builtin"
-	"github.com/kubevela/workflow/pkg/providers/config"
-	wfkube "github.com/kubevela/workflow/pkg/providers/kube"
-	"github.com/kubevela/workflow/pkg/providers/legacy"
-	"github.com/kubevela/workflow/pkg/providers/time"
 	providertypes "github.com/kubevela/workflow/pkg/providers/types"
-	"github.com/kubevela/workflow/pkg/providers/util"
 	"k8s.io/apimachinery/pkg/util/json"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -39,16 +33,22 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/velaql/functions"
 )
 
-// function executes the calls of one provider function.
+// function is an entry of the table of functions.
 type function struct {
-	// run executes a call with the client of its cluster.
 	run runFunc
 	// errorField is the field of the result with the error, if the call handles it;
 	// empty if calls cannot.
 	errorField string
+	// read is set if calls have no side effects, so that they can be repeated.
+	read bool
+	// inViews reports whether views can make the call; nil if they cannot.
+	inViews func(Call) bool
+	// secret is set if all values of results may be those of a Secret.
+	secret bool
 }
 
-type runFunc func(ctx context.Context, c client.Client, call Call) (Result, error)
+// runFunc executes a call with e and the client of the call's cluster.
+type runFunc func(ctx context.Context, e *executor, c client.Client, call Call) (Result, error)
 
 const (
 	// errField is the field with the error of a call whose template refers to it.
@@ -56,6 +56,72 @@ const (
 	// failureField is the field with the error of a call that sets keepGoing.
 	failureField = "failure"
 )
+
+// lookup is the table of functions. Functions without an entry are those of the
+// workflow; some do not exist.
+func lookup(call Call) function {
+	switch call.Provider + "." + call.Do {
+	case "kube.get":
+		return function{run: get, read: true, inViews: always}
+	case "kube.wait":
+		return function{run: wait, read: true, inViews: always}
+	case "kube.read", "op.read":
+		return function{run: read, errorField: errField, read: true, inViews: always}
+	case "kube.list", "op.list":
+		return function{run: list, errorField: errField, read: true, inViews: always}
+	case "kube.delete":
+		return function{run: remove, errorField: errField}
+	case "kube.patch":
+		return function{run: patch}
+	case "kube.apply":
+		return function{run: apply}
+	case "http.do":
+		return function{run: sendRequest, errorField: failureField, inViews: isSafe}
+	case "op.do":
+		return function{run: sendRequest, inViews: isSafe}
+	case "email.send", "op.send":
+		return function{run: sendEmail, errorField: failureField}
+	case "metrics.promCheck", "op.promCheck":
+		return function{run: unsupported}
+	case "query.view": // views must not be nested
+		return function{run: view, read: true}
+	case "config.read", "config.list":
+		return function{run: workflow, read: true, secret: true}
+	case "config.create", "config.delete", "op.create-config", "op.read-config", "op.list-config", "op.delete-config":
+		return function{run: workflow, secret: true}
+	case "builtin.message", "op.message", "op.log", "op.string", "op.date", "op.timestamp":
+		return function{run: workflow, inViews: always}
+	}
+	switch call.Provider {
+	case "query":
+		return function{run: query, errorField: errField, read: true, inViews: always}
+	case "time", "util":
+		return function{run: workflow, read: true, inViews: always}
+	}
+	return function{run: workflow}
+}
+
+// IsRead reports whether a call has no side effects, so that it can be repeated.
+func IsRead(c Call) bool { return lookup(c).read }
+
+// IsInViews reports whether views can make a call: it has no side effects and does not
+// read configs, which are stored in Secrets.
+func IsInViews(c Call) bool {
+	f := lookup(c)
+	return f.inViews != nil && f.inViews(c)
+}
+
+// ReturnsSecret reports whether all values of a call's result may be those of a Secret,
+// in which configs are stored.
+func ReturnsSecret(c Call) bool { return lookup(c).secret }
+
+func always(Call) bool { return true }
+
+// isSafe reports whether a request has no side effects.
+func isSafe(c Call) bool {
+	method := str(c.Params, "method")
+	return method == http.MethodGet || method == http.MethodHead
+}
 
 // handlesError reports whether the error of a call is part of its result.
 func (f function) handlesError(ctx context.Context, call Call) bool {
@@ -69,77 +135,34 @@ func (f function) handlesError(ctx context.Context, call Call) bool {
 	return false
 }
 
-// table returns all functions by provider and name, such as "kube.patch".
-func (e *executor) table() map[string]function {
-	all := map[string]function{}
-	for provider, fns := range map[string]map[string]cuexruntime.ProviderFn{
-		"kube":    wfkube.GetProviders(),
-		"time":    time.GetProviders(),
-		"util":    util.GetProviders(),
-		"builtin": builtin.GetProviders(),
-		"config":  config.GetProviders(),
-		"op":      legacy.GetLegacyProviders(),
-	} {
-		for do, fn := range fns {
-			all[provider+"."+do] = function{run: e.workflow(fn)}
-		}
+// failure returns the result of a call with an error that it handles.
+func (f function) failure(call Call, text string) Result {
+	fields := map[string]any{f.errorField: text}
+	if f.errorField == errField {
+		return call.returns(fields)
 	}
-	http := newHTTPProvider(e.options)
-	email := function{emailProvider{e.options}.send, failureField}
-	maps.Copy(all, map[string]function{
-		"kube.get":                      {run: get},
-		"kube.wait":                     {run: wait},
-		"kube.read":                     {read, errField},
-		"kube.list":                     {list, errField},
-		"kube.delete":                   {remove, errField},
-		"kube.patch":                    {run: either(patch, all["kube.patch"].run)},
-		"kube.apply":                    {run: either(apply, all["kube.apply"].run)},
-		"kube.apply-in-parallel":        {run: either(nil, all["kube.apply-in-parallel"].run)},
-		"op.read":                       {read, errField},
-		"op.list":                       {list, errField},
-		"http.do":                       {http.do, failureField},
-		"op.do":                         {run: http.do},
-		"email.send":                    email,
-		"op.send":                       email,
-		"metrics.promCheck":             {run: unsupported},
-		"op.promCheck":                  {run: unsupported},
-		"query.view":                    {run: e.view},
-		"query.listResourcesInApp":      {e.query, errField},
-		"query.listAppliedResources":    {e.query, errField},
-		"query.collectResources":        {e.query, errField},
-		"query.collectServiceEndpoints": {e.query, errField},
-		"query.searchEvents":            {e.query, errField},
-	})
-	return all
-}
-
-// either executes calls with a parameter `resource` with own, others with workflow.
-func either(own, workflow runFunc) runFunc {
-	return func(ctx context.Context, c client.Client, call Call) (Result, error) {
-		if _, ok := call.Params["resource"]; ok && own != nil {
-			return own(ctx, c, call)
-		}
-		if call.Params["value"] == nil {
-			return nil, &ParamError{Path: "value", Message: "is required"}
-		}
-		return workflow(ctx, c, call)
-	}
+	return Result{"$returns": fields}
 }
 
 // workflow executes calls with a function of the workflow.
-func (e *executor) workflow(fn cuexruntime.ProviderFn) runFunc {
-	return func(ctx context.Context, c client.Client, call Call) (Result, error) {
-		step := &step{}
-		value, err := fn.Call(e.runtime(ctx, c, step), call.Value)
-		if err != nil {
-			return nil, step.toError(err)
-		}
-		if step.message != "" {
-			_, secrets := redact.Begin(ctx)
-			logr.FromContextOrDiscard(ctx).Info("template message", "call", call.Path, "message", secrets.Text(step.message))
-		}
-		return decode(value)
+func workflow(ctx context.Context, e *executor, c client.Client, call Call) (Result, error) {
+	fn := e.workflow[call.Provider][call.Do]
+	if fn == nil {
+		return nil, fmt.Errorf("no function %q in provider %q", call.Do, call.Provider)
 	}
+	if call.Provider == "kube" && call.Params["value"] == nil {
+		return nil, &ParamError{Path: "value", Message: "is required"}
+	}
+	step := &step{}
+	value, err := fn.Call(e.runtime(ctx, c, step), call.Value)
+	if err != nil {
+		return nil, step.toError(err)
+	}
+	if step.message != "" {
+		_, secrets := redact.Begin(ctx)
+		logr.FromContextOrDiscard(ctx).Info("template message", "call", call.Path, "message", secrets.Text(step.message))
+	}
+	return decode(value)
 }
 
 // runtime returns a context with the values that the workflow providers read from it,
@@ -167,7 +190,7 @@ func decode(value cue.Value) (Result, error) {
 	return result, nil
 }
 
-func (e *executor) query(ctx context.Context, c client.Client, call Call) (Result, error) {
+func query(ctx context.Context, e *executor, c client.Client, call Call) (Result, error) {
 	list, err := functions.Querier{Client: c, Clusters: e.options.Clusters}.Do(ctx, call.Do, call.Params)
 	if err != nil {
 		return nil, err
@@ -175,7 +198,7 @@ func (e *executor) query(ctx context.Context, c client.Client, call Call) (Resul
 	return call.returns(map[string]any{"list": list}), nil
 }
 
-func (e *executor) view(ctx context.Context, _ client.Client, call Call) (Result, error) {
+func view(ctx context.Context, e *executor, _ client.Client, call Call) (Result, error) {
 	if e.options.View == nil {
 		return nil, &FailedError{Message: "views are not available"}
 	}
@@ -186,6 +209,6 @@ func (e *executor) view(ctx context.Context, _ client.Client, call Call) (Result
 	return Result{"$returns": map[string]any{"value": value}}, nil
 }
 
-func unsupported(context.Context, client.Client, Call) (Result, error) {
+func unsupported(context.Context, *executor, client.Client, Call) (Result, error) {
 	return nil, &FailedError{Message: "an action cannot watch a metric over time; start a workflow instead"}
 }

@@ -35,7 +35,7 @@ const (
 
 // wait reads an object until the field at until.path has one of the values until.in.
 // It returns an error if ctx ends first.
-func wait(ctx context.Context, c client.Client, call Call) (Result, error) {
+func wait(ctx context.Context, _ *executor, c client.Client, call Call) (Result, error) {
 	until, _ := call.Params["until"].(map[string]any)
 	path := str(until, "path")
 	values, _ := until["in"].([]any)

@@ -33,7 +33,7 @@ type readOnlyExecutor struct{ next provider.Executor }
 
 // Execute implements provider.Executor.
 func (r readOnlyExecutor) Execute(ctx context.Context, call provider.Call) (provider.Result, error) {
-	if !isReadOnly(call) {
+	if !provider.IsInViews(call) {
 		return nil, action.Terminal(fmt.Errorf("views are read-only: %s.%s is only available in actions", call.Provider, call.Do))
 	}
 	p, _ := ctx.Value(crashScopeKey{}).(*crashScope)
@@ -59,19 +59,4 @@ func (r readOnlyExecutor) execute(ctx context.Context, call provider.Call) (prov
 	}
 	redact.Strip(map[string]any(result))
 	return result, nil
-}
-
-// isReadOnly reports whether a call has no side effects and does not read configs,
-// which are stored in Secrets.
-func isReadOnly(c provider.Call) bool {
-	switch c.Provider + "." + c.Do {
-	case "http.do", "op.do":
-		method, _ := c.Params["method"].(string)
-		return method == "GET" || method == "HEAD"
-	case "builtin.message", "op.message", "op.log", "op.string", "op.date", "op.timestamp":
-		return true
-	case "query.view":
-		return false // views must not be nested
-	}
-	return c.Provider != "config" && provider.IsRead(c)
 }
