@@ -34,7 +34,8 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/redact"
 )
 
-// TestTable_Packages has each function of the CUE packages.
+// TestTable_Packages has each function of the CUE packages. Views cannot call those
+// that return Secrets.
 func TestTable_Packages(t *testing.T) {
 	e, _ := New(Options{}).(*executor)
 	found := map[string]bool{}
@@ -53,6 +54,9 @@ func TestTable_Packages(t *testing.T) {
 			own := reflect.ValueOf(lookup(Call{Provider: provider, Do: do}).run).Pointer() != reflect.ValueOf(workflow).Pointer()
 			if !own && e.workflow[provider][do] == nil {
 				t.Errorf("%s: no function %s", path, name)
+			}
+			if f := lookup(Call{Provider: provider, Do: do}); f.inViews != nil && f.secret {
+				t.Errorf("views can call %s, which returns Secrets", name)
 			}
 		}
 	}
