@@ -78,9 +78,9 @@ func (e env) action(t *testing.T, c client.Client, name string, properties map[s
 	out := egress.NewClient(e.policy)
 	t.Cleanup(out.Close)
 	executor := provider.New(provider.Options{
-		Client: client.WithFieldOwner(c, loopguard.FieldManager(id)), Namespace: e.namespace, Egress: out,
+		Client: client.WithFieldOwner(c, loopguard.FieldManager(id)), Namespace: e.namespace, Egress: out, View: view.Function(c),
 	})
-	a, diags := tmpl.Compile(action.Options{Trigger: id, Properties: properties, Executor: view.Executor(executor, c)})
+	a, diags := tmpl.Compile(action.Options{Trigger: id, Properties: properties, Executor: executor})
 	if len(diags) > 0 {
 		t.Fatal(diags)
 	}

@@ -194,7 +194,7 @@ func TestNotify_ErrorCodes(t *testing.T) {
 		{"notify-dingtalk", `<html>`, false, "not a JSON object: <html>"},
 		{"notify-lark", `{"code": 19024, "msg": "Key Words Not Found"}`, true, "code 19024: Key Words Not Found"},
 		{"notify-lark", `{"code": 11232, "msg": "too many request"}`, false, "code 11232: too many request"},
-		{"notify-wecom", `{"errcode": 93000, "errmsg": "invalid webhook url /hook/hush-hush"}`, true, "errcode 93000: invalid webhook url …"},
+		{"notify-wecom", `{"errcode": 93000, "errmsg": "invalid webhook url /hook/hush-hush"}`, true, "errcode 93000: invalid webhook url (redacted)"},
 		{"notify-wecom", `{"errcode": 45009}`, false, "errcode 45009"},
 		{"notify-wecom", `{}`, true, "errcode <nil>"},
 	} {

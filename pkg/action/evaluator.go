@@ -31,6 +31,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/expr"
 	"github.com/kubevela/kube-trigger/pkg/panicerr"
+	"github.com/kubevela/kube-trigger/pkg/redact"
 	"github.com/kubevela/kube-trigger/pkg/sleep"
 )
 
@@ -143,10 +144,28 @@ func (r *Action) buildStage(ctx *cue.Context, s expr.Stage) (cue.Value, error) {
 // it evaluates the template, executes its calls and returns its result. results are
 // those of earlier actions of the trigger, by name. If run fails it can be called
 // again; calls that have succeeded are not repeated. An error that is marked by
-// Terminal must not be retried. run must not be called concurrently.
-func (r *Action) Start(ev event.Event, results map[string]any, _ *sync.Map) (run func(ctx context.Context) (any, error)) {
-	j := &journal{}
-	return func(ctx context.Context) (any, error) { return r.run(ctx, ev, results, j) }
+// Terminal must not be retried. Errors contain no values of Secrets in the event, and
+// none that earlier attempts or, through shared, earlier actions for the event have
+// read; shared may be nil. run must not be called concurrently.
+func (r *Action) Start(ev event.Event, results map[string]any, shared *sync.Map) (run func(ctx context.Context) (any, error)) {
+	j, secrets := &journal{}, sharedSecrets(ev, shared)
+	return func(ctx context.Context) (any, error) {
+		result, err := r.run(redact.NewContext(ctx, secrets), ev, results, j)
+		return result, secrets.Error(err)
+	}
+}
+
+// secretsKey is the key of the values to redact in the values that the actions for an
+// event share.
+type secretsKey struct{}
+
+func sharedSecrets(ev event.Event, shared *sync.Map) *redact.Values {
+	secrets := redact.New(ev.Data, ev.Old)
+	if shared != nil {
+		stored, _ := shared.LoadOrStore(secretsKey{}, secrets)
+		secrets, _ = stored.(*redact.Values)
+	}
+	return secrets
 }
 
 // run evaluates the template again after a conflict on a resourceVersion, up to

@@ -26,6 +26,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/expr"
 	"github.com/kubevela/kube-trigger/pkg/panicerr"
+	"github.com/kubevela/kube-trigger/pkg/redact"
 )
 
 // DefaultExport is the path of a view's value if neither the query nor the view's field
@@ -87,6 +88,8 @@ func (v *View) Evaluate(ctx context.Context, export string) (value any, err erro
 		return nil, Terminal(err)
 	}
 	defer v.runner.release(stages)
+	ctx, secrets := redact.Begin(ctx)
+	defer func() { err = secrets.Error(err) }()
 	defer t.terminalPanic(&err)
 	defer panicerr.Recover(&err)
 	run := &resolution{runner: v.runner, journal: &journal{}, context: map[string]any{}}

@@ -25,7 +25,6 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/event"
-	"github.com/kubevela/kube-trigger/pkg/loopguard"
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/source/application"
 	"github.com/kubevela/kube-trigger/pkg/source/cron"
@@ -60,7 +59,7 @@ func (c *clients) compiler(templates map[string]trigger.Template) trigger.Compil
 	}
 }
 
-// executor returns the provider calls of a trigger: they write as the trigger's
+// executor returns the executor of a trigger's calls: they write as the trigger's
 // field manager, and the loop detector records what they write. It returns nil
 // without clients.
 func (c *clients) executor(t event.TriggerRef) provider.Executor {
@@ -68,8 +67,8 @@ func (c *clients) executor(t event.TriggerRef) provider.Executor {
 		return nil
 	}
 	detector := c.loops.Detector(t)
-	next := provider.New(provider.Options{
-		Client:    detector.Client(client.WithFieldOwner(c.client, loopguard.FieldManager(t))),
+	return provider.New(provider.Options{
+		Client:    detector.Client(c.client),
 		Namespace: t.Namespace,
 		Egress:    c.egress,
 		Clusters: func(ctx context.Context, cluster string) (client.Client, error) {
@@ -77,10 +76,10 @@ func (c *clients) executor(t event.TriggerRef) provider.Executor {
 			if err != nil {
 				return nil, err
 			}
-			return detector.ClientIn(cluster, client.WithFieldOwner(joined.Client, loopguard.FieldManager(t))), nil
+			return detector.ClientIn(cluster, joined.Client), nil
 		},
+		View: view.Function(c.client),
 	})
-	return view.Executor(next, c.client)
 }
 
 // compileView compiles the view of a trigger's source. Crashes of its evaluation

@@ -32,7 +32,8 @@ import (
 
 // Step is one action of a trigger.
 type Step struct {
-	// Name is the name of the step's result for later steps; empty if it has none.
+	// Name is the name of the step's result for later steps; empty if it has none. A
+	// step with a Name has a Title.
 	Name string
 	// Title identifies the step in errors and decisions; empty for the only step.
 	Title string
@@ -40,8 +41,9 @@ type Step struct {
 	Optional bool
 	// Start begins the handling of ev and returns the function that runs it. run is
 	// called until it succeeds; calls that have succeeded are not repeated. results
-	// are those of earlier steps, by name. shared is empty at the first step of an
-	// event, and keeps what the action puts into it for later ones.
+	// are those of earlier steps, by name; nil for a step without a Title. shared is
+	// empty at the first step of an event, and keeps what the action puts into it for
+	// later ones.
 	Start func(ev event.Event, results map[string]any, shared *sync.Map) (run func(ctx context.Context) (result any, err error))
 }
 
@@ -63,11 +65,11 @@ func NewAct(detector LoopDetector, steps ...Step) *Act { return &Act{steps: step
 
 // execution is the progress of the steps with one event.
 type execution struct {
-	// step is the index of the current step, and run runs it.
+	// step is the index of the current step, and run runs it; nil before its start.
 	step    int
 	run     func(ctx context.Context) (any, error)
 	results map[string]any
-	shared  *sync.Map
+	shared  sync.Map
 }
 
 // Handle implements Stage. If an optional step fails permanently, the steps after it
@@ -80,8 +82,10 @@ func (a *Act) Handle(ctx context.Context, t *Task) Result {
 		ctx = a.detector.WithCauses(ctx, *t.Event())
 	}
 	if t.execution == nil {
-		t.execution = &execution{results: map[string]any{}, shared: &sync.Map{}}
-		a.startStep(t)
+		t.execution = &execution{}
+		if a.steps[0].Title != "" {
+			t.execution.results = map[string]any{}
+		}
 	}
 	for {
 		if res, again := a.tryOnce(ctx, t); !again {
@@ -90,19 +94,11 @@ func (a *Act) Handle(ctx context.Context, t *Task) Result {
 	}
 }
 
-// startStep starts the current step of t.
-func (a *Act) startStep(t *Task) {
-	e := t.execution
-	e.run = a.steps[e.step].Start(*t.Event(), e.results, e.shared)
-}
-
-// advance starts the next step. It returns false if there is none.
+// advance makes the next step the current one. It returns false if there is none.
 func (a *Act) advance(t *Task) bool {
-	if t.execution.step++; t.execution.step == len(a.steps) {
-		return false
-	}
-	a.startStep(t)
-	return true
+	e := t.execution
+	e.step, e.run = e.step+1, nil
+	return e.step < len(a.steps)
 }
 
 // tryOnce runs the remaining steps once. It reports whether another attempt follows
@@ -156,7 +152,7 @@ func (a *Act) attempt(ctx context.Context, t *Task) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, timedOut.timeout, timedOut)
 	defer cancel()
 	err := a.runSteps(ctx, t)
-	if err == nil || context.Cause(ctx) != error(timedOut) || errors.As(err, &timeoutError{}) {
+	if err == nil || !errors.Is(context.Cause(ctx), timedOut) || errors.As(err, &timeoutError{}) {
 		return err
 	}
 	if errors.Is(err, context.DeadlineExceeded) && err.Error() == context.DeadlineExceeded.Error() {
@@ -167,8 +163,8 @@ func (a *Act) attempt(ctx context.Context, t *Task) error {
 
 func (a *Act) runSteps(ctx context.Context, t *Task) error {
 	for {
-		step := a.steps[t.execution.step]
-		result, err := runStep(ctx, t.execution.run)
+		step := &a.steps[t.execution.step]
+		result, err := step.run(ctx, t)
 		if err != nil {
 			if step.Title == "" {
 				return err
@@ -184,9 +180,14 @@ func (a *Act) runSteps(ctx context.Context, t *Task) error {
 	}
 }
 
-func runStep(ctx context.Context, run func(context.Context) (any, error)) (result any, err error) {
+// run starts the step of t, unless an earlier attempt has, and runs it.
+func (s *Step) run(ctx context.Context, t *Task) (result any, err error) {
 	defer panicerr.Recover(&err)
-	return run(ctx)
+	e := t.execution
+	if e.run == nil {
+		e.run = s.Start(*t.Event(), e.results, &e.shared)
+	}
+	return e.run(ctx)
 }
 
 // timeoutError is the cause of the end of an attempt's context.

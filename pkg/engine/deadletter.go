@@ -42,7 +42,8 @@ type deadLetterer struct {
 	runner *runner
 	// store is nil if dead letters are only logged.
 	store DeadLetters
-	ctx   context.Context
+	// startPut runs put in a goroutine of its own.
+	startPut func(t *Task, l store.DeadLetter)
 }
 
 // add reports the decision and stores the event in the dead-letter store, unless
@@ -66,7 +67,7 @@ func (d *deadLetterer) add(t *Task, res Result) {
 		return
 	}
 	r.active.add()
-	go d.put(t, store.DeadLetter{
+	d.startPut(t, store.DeadLetter{
 		Trigger: r.trigger.TriggerRef, Event: *t.Event(), Reason: res.reason, Error: res.err.Error(),
 		Attempts: a.total, FirstAttempt: a.first, LastAttempt: a.last,
 	})
@@ -74,12 +75,12 @@ func (d *deadLetterer) add(t *Task, res Result) {
 
 // put stores l, and retries until it succeeds or the runner closes. In the latter
 // case the event is requeued.
-func (d *deadLetterer) put(t *Task, l store.DeadLetter) {
+func (d *deadLetterer) put(ctx context.Context, t *Task, l store.DeadLetter) {
 	r := d.runner
 	defer r.active.remove()
 	backoff := Backoff{Initial: 100 * time.Millisecond, Max: deadLetterBackoffMax, Factor: 2}
 	for failures := 1; ; failures++ {
-		id, err := d.putOnce(l)
+		id, err := d.putOnce(ctx, l)
 		result := DeadLetterResult{Trigger: l.Trigger, ID: id, Err: err, Time: r.clock.Now()}
 		if err == nil || errors.Is(err, store.ErrRejected) {
 			r.report.deadLetter(result)
@@ -99,8 +100,8 @@ func (d *deadLetterer) put(t *Task, l store.DeadLetter) {
 	}
 }
 
-func (d *deadLetterer) putOnce(l store.DeadLetter) (string, error) {
-	ctx, cancel := context.WithTimeout(d.ctx, deadLetterTimeout)
+func (d *deadLetterer) putOnce(ctx context.Context, l store.DeadLetter) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, deadLetterTimeout)
 	defer cancel()
 	return d.store.PutDeadLetter(ctx, l)
 }

@@ -180,6 +180,8 @@ func (t Trigger) check() error {
 	}
 	if len(t.Stages) == 0 {
 		errs = append(errs, errors.New("no stages"))
+	} else if act, ok := t.Stages[len(t.Stages)-1].(*Act); !ok || len(act.steps) == 0 {
+		errs = append(errs, errors.New("no action"))
 	}
 	return errors.Join(append(errs, t.Policy.check())...)
 }

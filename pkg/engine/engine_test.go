@@ -37,6 +37,8 @@ func TestNew_InvalidTriggers(t *testing.T) {
 		named("good", engine.Policy{Retry: engine.Retry{Backoff: engine.Backoff{Initial: time.Hour}}}),
 		named("good", engine.Policy{}),
 		{TriggerRef: event.TriggerRef{Name: "empty"}},
+		{TriggerRef: event.TriggerRef{Name: "idle"}, Subscription: subscription{}, Stages: []engine.Stage{engine.Debounce{}}},
+		{TriggerRef: event.TriggerRef{Name: "no-steps"}, Subscription: subscription{}, Stages: []engine.Stage{engine.NewAct(nil)}},
 		named("bad", engine.Policy{
 			Timeout: -1, Concurrency: -2, QueueSize: -3,
 			Retry: engine.Retry{Limit: &below, Backoff: engine.Backoff{Initial: 3, Max: 2, Factor: 0.5}},
@@ -49,6 +51,8 @@ func TestNew_InvalidTriggers(t *testing.T) {
 		`trigger "ns/good": the name is taken by another trigger`,
 		`trigger "empty": no subscription`,
 		`no stages`,
+		`trigger "idle": no action`,
+		`trigger "no-steps": no action`,
 		`trigger "ns/bad": timeout -1ns: must not be negative`,
 		`concurrency -2: must not be negative`,
 		`queue size -3: must not be negative`,

@@ -23,6 +23,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
 // runner handles the events of one trigger. Triggers share no workers.
@@ -54,7 +55,8 @@ func newRunner(ctx context.Context, t Trigger, o Options, report reporter) *runn
 		r.active.add()
 		go r.work(ctx)
 	}}
-	r.deadLetters = deadLetterer{runner: r, store: o.DeadLetters, ctx: ctx}
+	r.deadLetters = deadLetterer{runner: r, store: o.DeadLetters}
+	r.deadLetters.startPut = func(t *Task, l store.DeadLetter) { go r.deadLetters.put(ctx, t, l) }
 	return r
 }
 

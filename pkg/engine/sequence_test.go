@@ -19,10 +19,15 @@ package engine_test
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/kubevela/kube-trigger/pkg/action"
@@ -129,12 +134,73 @@ func TestSequence_OptionalStep(t *testing.T) {
 					if (d.Outcome == engine.Skipped || d.Outcome == engine.DeadLettered) && (d.Reason != tc.reason || d.Action != "b") {
 						t.Errorf("decision %+v", d)
 					}
+					if d.Err != nil && !strings.HasPrefix(d.Err.Error(), "b: ") {
+						t.Errorf("the error of step b is %q", d.Err)
+					}
 				}
 				h.wantDone("1", "2")
 				h.stop()
 			})
 		})
 	}
+}
+
+// resultStep returns a step that records the results it starts with in seen, and has
+// its name as the result, or fails.
+func resultStep(name string, seen map[string][]string, err error) engine.Step {
+	return engine.Step{Name: name, Title: name, Optional: true, Start: func(_ event.Event, results map[string]any, _ *sync.Map) func(context.Context) (any, error) {
+		seen[name] = append([]string{}, slices.Sorted(maps.Keys(results))...)
+		return func(context.Context) (any, error) { return name, err }
+	}}
+}
+
+// TestSequence_Results passes the results of earlier steps, and none of a step that
+// was skipped.
+func TestSequence_Results(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		seen := map[string][]string{}
+		h := start(t, engine.Options{}, triggerSpec{Steps: []engine.Step{
+			resultStep("a", seen, nil),
+			resultStep("b", seen, action.Terminal(errors.New("wrong"))),
+			resultStep("c", seen, nil),
+			resultStep("d", seen, action.Terminal(errors.New("wrong"))),
+		}})
+		h.deliver("k", "1")
+		synctest.Wait()
+		h.wantOutcomes("1", engine.Skipped, engine.Skipped, engine.Succeeded)
+		want := map[string][]string{"a": {}, "b": {"a"}, "c": {"a"}, "d": {"a", "c"}}
+		if diff := cmp.Diff(want, seen); diff != "" {
+			t.Error(diff)
+		}
+		h.stop()
+	})
+}
+
+// TestStep_Start covers a single action, which has no results, and a panic.
+func TestStep_Start(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := start(t, engine.Options{}, triggerSpec{Steps: []engine.Step{{
+			Start: func(ev event.Event, results map[string]any, _ *sync.Map) func(context.Context) (any, error) {
+				if ev.ID == "bad" {
+					panic("start")
+				}
+				if results != nil {
+					t.Errorf("a single action has results %v", results)
+				}
+				return func(context.Context) (any, error) { return nil, nil }
+			},
+		}}})
+		h.deliver("k", "bad")
+		h.deliver("k", "good")
+		synctest.Wait()
+		h.wantOutcomes("bad", engine.DeadLettered)
+		if d := h.decisionsOf("bad")[0]; d.Reason != engine.ReasonPanic {
+			t.Errorf("decision %+v", d)
+		}
+		h.wantOutcomes("good", engine.Succeeded)
+		h.wantDone("bad", "good")
+		h.stop()
+	})
 }
 
 // TestRetry_After waits as long as the server requests, without blocking other

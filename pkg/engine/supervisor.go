@@ -57,7 +57,7 @@ type supervisor struct {
 // run returns nil when ctx ends. With failFast, it returns the first failure.
 func (s *supervisor) run(ctx context.Context) error {
 	backoff := Backoff{Initial: SourceBackoffInitial, Max: SourceBackoffMax, Factor: 2}
-	for failures := 1; ; failures++ {
+	for failures := 1; ctx.Err() == nil; failures++ {
 		start := s.clock.Now()
 		err := s.runOnce(ctx)
 		if ctx.Err() != nil {
@@ -80,10 +80,9 @@ func (s *supervisor) run(ctx context.Context) error {
 		s.report.sourceFailure(SourceFailure{
 			Source: s.sourceType, Triggers: s.triggers, Err: err, RetryIn: wait, Time: s.clock.Now(),
 		})
-		if sleep.For(ctx, s.clock, wait) != nil {
-			return nil
-		}
+		_ = sleep.For(ctx, s.clock, wait)
 	}
+	return nil
 }
 
 func (s *supervisor) runOnce(ctx context.Context) (err error) {

@@ -126,19 +126,17 @@ func sortByPosition(list diag.List) diag.List {
 	})
 }
 
-// Excerpt returns the source of x on one line, at most 120 characters.
+// Excerpt returns the source of x on one line, at most 122 bytes.
 func Excerpt(x ast.Node) string {
-	const maxRunes = 120
 	b, err := format.Node(x)
 	if err != nil {
 		return "the condition"
 	}
-	text := []rune(strings.Join(strings.Fields(string(b)), " "))
-	if len(text) > maxRunes {
-		text = append(text[:maxRunes-1], '…')
-	}
-	return string(text)
+	return diag.Truncate(strings.Join(strings.Fields(string(b)), " "), maxExcerpt)
 }
+
+// maxExcerpt is the maximum length of an excerpt in bytes.
+const maxExcerpt = 122
 
 // EvaluationFailure returns the reason why e's expression cannot be evaluated, and ""
 // where e is a value that does not satisfy a constraint. The reason never holds a

@@ -25,7 +25,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/kubevela/kube-trigger/pkg/action"
-	"github.com/kubevela/kube-trigger/pkg/action/redact"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/engine"
@@ -53,7 +52,7 @@ func (c Compiler) compileActions(id event.TriggerRef, spec v1alpha1.Trigger) ([]
 	if list = append(list, problems...); len(list) > 0 {
 		return nil, expr.FieldSet{}, list.WithPrefix("action")
 	}
-	return []engine.Step{{Start: redact.Action(a.Start)}}, oldDependencies(a.ContextFields()), nil
+	return []engine.Step{{Start: a.Start}}, oldDependencies(a.ContextFields()), nil
 }
 
 // compileSequence compiles the actions of a trigger.
@@ -86,7 +85,7 @@ func (c Compiler) compileSequence(id event.TriggerRef, spec v1alpha1.Trigger) ([
 			if problems = append(problems, broken...); a != nil {
 				old = old.Union(oldDependencies(a.ContextFields()))
 				steps = append(steps, engine.Step{
-					Name: s.Name, Title: stepTitle(i, s), Start: redact.Action(a.Start), Optional: s.OnFailure == v1alpha1.OnFailureContinue,
+					Name: s.Name, Title: stepTitle(i, s), Start: a.Start, Optional: s.OnFailure == v1alpha1.OnFailureContinue,
 				})
 			}
 		}
@@ -173,7 +172,7 @@ func (c Compiler) resolve(name string, raw *runtime.RawExtension) (*action.Templ
 }
 
 func (c Compiler) compileTemplate(id event.TriggerRef, t *action.Template, o action.Options) (*action.Action, diag.List) {
-	o.Trigger, o.Executor = id, redact.Executor(c.Executor(id))
+	o.Trigger, o.Executor = id, c.Executor(id)
 	a, list := t.Compile(o)
 	return a, list.WithPrefix("properties")
 }

@@ -23,6 +23,7 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/redact"
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
@@ -41,7 +42,9 @@ func PrepareDeadLetter(l store.DeadLetter, now time.Time) (store.DeadLetter, err
 	l.StoredAt, l.ReplayRequestedAt = now.UTC(), time.Time{}
 	l.Error = diag.Truncate(l.Error, maxErrorSize)
 	if IsSecret(ev) {
-		l.Error = redactError(l.Error, ev)
+		if redact.Reveals(l.Error, ev.Data, ev.Old) {
+			l.Error = redactedError
+		}
 		l.Event, l.Omitted = identityOnly(ev), store.OmittedSecret
 		return l, nil
 	}
