@@ -21,6 +21,7 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -28,6 +29,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kubevela/kube-trigger/pkg/diag"
 )
 
 //go:embed kube.cue
@@ -156,10 +159,29 @@ func applyObject(ctx context.Context, c client.Client, resource any) (Result, er
 	}
 	obj = obj.DeepCopy()
 	obj.SetManagedFields(nil)
+	limitEvent(obj.Object)
 	if err := c.Patch(ctx, obj, client.Apply, client.ForceOwnership); err != nil {
 		return nil, err
 	}
 	return Result{"$returns": obj.Object}, nil
+}
+
+// MaxEventMessage is the maximum length of the message of an Event, in bytes: what the
+// API server allows in events.k8s.io. Longer ones are cut.
+const MaxEventMessage = 1024
+
+// limitEvent cuts the message of an Event. In the core API, the API server accepts any
+// length, and messages that templates render may hold whole objects.
+func limitEvent(object map[string]any) {
+	version, _ := object["apiVersion"].(string)
+	if object["kind"] != "Event" || version != "v1" && !strings.HasPrefix(version, "events.k8s.io/") {
+		return
+	}
+	for _, field := range []string{"message", "note"} {
+		if text, ok := object[field].(string); ok {
+			object[field] = diag.Truncate(text, MaxEventMessage)
+		}
+	}
 }
 
 func remove(ctx context.Context, _ *executor, c client.Client, call Call) (Result, error) {
