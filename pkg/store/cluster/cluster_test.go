@@ -37,7 +37,7 @@ func TestSave_Size(t *testing.T) {
 	ctx := t.Context()
 	s := e.open(t, "first")
 	const objects = 50_000
-	must(t, s.Save(ctx, "pods", inventory(0, objects, 1)))
+	must(t, s.Checkpoints().Save(ctx, "pods", inventory(0, objects, 1)))
 	before, total := map[string]string{}, 0
 	for _, cm := range e.configMaps(t) {
 		text, err := json.Marshal(cm)
@@ -54,7 +54,7 @@ func TestSave_Size(t *testing.T) {
 	if total > 60*objects {
 		t.Errorf("%d bytes for %d objects", total, objects)
 	}
-	must(t, s.Save(ctx, "pods", inventory(7, 1, 2)))
+	must(t, s.Checkpoints().Save(ctx, "pods", inventory(7, 1, 2)))
 	written := 0
 	for _, cm := range e.configMaps(t) {
 		if cm.ResourceVersion != before[cm.Name] {
@@ -86,33 +86,33 @@ func TestStore_RBAC(t *testing.T) {
 			Limits: store.Limits{DeadLetters: 1},
 		})
 		must(t, err)
-		c, err := s.Load(ctx, "pods")
+		c, err := s.Checkpoints().Load(ctx, "pods")
 		must(t, err)
-		if c.Position != "" {
-			t.Errorf("%s: position %s before the first save", o, c.Position)
+		if c.Cursor != "" {
+			t.Errorf("%s: position %s before the first save", o, c.Cursor)
 		}
-		must(t, s.Save(ctx, "pods", inventory(0, 5_000, 1)))
+		must(t, s.Checkpoints().Save(ctx, "pods", inventory(0, 5_000, 1)))
 		for i := range 2 {
-			id, err := s.PutDeadLetter(ctx, store.DeadLetter{Event: event.Event{ID: strconv.Itoa(i), Source: "x"}})
+			id, err := s.DeadLetters().Put(ctx, store.DeadLetter{Event: event.Event{ID: strconv.Itoa(i), Source: "x"}})
 			must(t, err)
 			deadLetters, err := cluster.OpenDeadLetters(cluster.Options{Config: config, Namespace: e.namespace, Owner: o})
 			must(t, err)
-			if list, err := deadLetters.ListDeadLetters(ctx); err != nil || len(list.Items) != 1 || list.Dropped != uint64(i) {
+			if list, err := deadLetters.List(ctx); err != nil || len(list.Items) != 1 || list.Dropped != uint64(i) {
 				t.Errorf("while the store is open: %v, %v", list, err)
 			}
-			if _, err := deadLetters.GetDeadLetter(ctx, id); err != nil {
+			if _, err := deadLetters.Get(ctx, id); err != nil {
 				t.Error(err)
 			}
 			if i == 1 {
-				must(t, deadLetters.DeleteDeadLetter(ctx, id))
+				must(t, deadLetters.Delete(ctx, id))
 			}
 		}
 		ev := event.Event{Source: "webhook", ID: "1"}
-		must(t, s.Enqueue(ctx, ev))
-		if err := s.Enqueue(ctx, ev); err != nil {
+		must(t, s.Queue().Enqueue(ctx, ev))
+		if err := s.Queue().Enqueue(ctx, ev); err != nil {
 			t.Error(err)
 		}
-		must(t, s.Ack(ctx, ev.Source, ev.ID))
+		must(t, s.Queue().Ack(ctx, ev.Source, ev.ID))
 		maps, err := e.client.CoreV1().ConfigMaps(e.namespace).List(ctx, metav1.ListOptions{LabelSelector: "trigger.oam.dev/store"})
 		must(t, err)
 		for _, cm := range maps.Items {
@@ -120,7 +120,7 @@ func TestStore_RBAC(t *testing.T) {
 				t.Errorf("%s has no owner reference", cm.Name)
 			}
 		}
-		must(t, s.Delete(ctx, "pods"))
+		must(t, s.Checkpoints().Delete(ctx, "pods"))
 		must(t, s.Close())
 	}
 }

@@ -32,7 +32,7 @@ import (
 const droppedField = "dropped"
 
 // dropCounter counts the dead letters that exceeded the limits. It is stored in a
-// ConfigMap, in which earlier versions also stored a history of runs.
+// ConfigMap.
 type dropCounter struct {
 	mu     sync.Mutex
 	loaded bool
@@ -41,14 +41,14 @@ type dropCounter struct {
 	version string
 }
 
-func (d *DeadLetters) dropCounterMap() *corev1.ConfigMap {
-	return &corev1.ConfigMap{ObjectMeta: d.newMeta(d.owner+"-history", dropCounterRecord, nil)}
+func (o objects) dropCounterMap() *corev1.ConfigMap {
+	return &corev1.ConfigMap{ObjectMeta: o.newMeta(o.owner+"-dropped", dropCounterRecord, nil)}
 }
 
 // readDropped returns the number of dead letters that were dropped.
-func (d *DeadLetters) readDropped(ctx context.Context) (uint64, error) {
-	cm := d.dropCounterMap()
-	err := d.client.Get(ctx, client.ObjectKeyFromObject(cm), cm)
+func (o objects) readDropped(ctx context.Context) (uint64, error) {
+	cm := o.dropCounterMap()
+	err := o.client.Get(ctx, client.ObjectKeyFromObject(cm), cm)
 	if apierrors.IsNotFound(err) {
 		return 0, nil
 	}

@@ -68,31 +68,31 @@ func TestSave_Interrupted(t *testing.T) {
 				o.Config.Wrap(func(rt http.RoundTripper) http.RoundTripper { transport.RoundTripper = rt; return transport })
 				first, err := cluster.Open(ctx, o)
 				must(t, err)
-				must(t, first.Save(ctx, "pods", inventory(0, objects, 1)))
+				must(t, first.Checkpoints().Save(ctx, "pods", inventory(0, objects, 1)))
 				// The next save splits one shard into four.
 				transport.deliver.Store(deliver)
 				transport.remaining.Store(int64(writes))
 				change := inventory(0, 3*objects, 2)
-				interrupted := first.Save(ctx, "pods", change)
+				interrupted := first.Checkpoints().Save(ctx, "pods", change)
 				if interrupted != nil && !errors.Is(interrupted, errConnection) {
 					t.Fatal(interrupted)
 				}
 				transport.remaining.Store(1 << 30)
 
 				other := e.open(t, "first")
-				c, err := other.Load(ctx, "pods")
+				c, err := other.Checkpoints().Load(ctx, "pods")
 				must(t, err)
 				switch {
-				case c.Position == "2" && len(c.Inventory) == 3*objects:
-				case interrupted != nil && c.Position == "1" && len(c.Inventory) >= objects:
+				case c.Cursor == "2" && len(c.Values) == 3*objects:
+				case interrupted != nil && c.Cursor == "1" && len(c.Values) >= objects:
 				default:
-					t.Fatalf("position %s with %d objects after %v", c.Position, len(c.Inventory), interrupted)
+					t.Fatalf("position %s with %d objects after %v", c.Cursor, len(c.Values), interrupted)
 				}
-				must(t, other.Save(ctx, "pods", change))
-				c, err = other.Load(ctx, "pods")
+				must(t, other.Checkpoints().Save(ctx, "pods", change))
+				c, err = other.Checkpoints().Load(ctx, "pods")
 				must(t, err)
-				if c.Position != "2" || len(c.Inventory) != 3*objects {
-					t.Errorf("position %s with %d objects", c.Position, len(c.Inventory))
+				if c.Cursor != "2" || len(c.Values) != 3*objects {
+					t.Errorf("position %s with %d objects", c.Cursor, len(c.Values))
 				}
 				must(t, first.Close())
 				must(t, other.Close())
@@ -118,7 +118,7 @@ func TestSave_Retry(t *testing.T) {
 		for writes := range 100 {
 			transport.deliver.Store(writes%2 == 0)
 			transport.remaining.Store(int64(writes / 2))
-			if err := s.Save(ctx, "pods", change); err == nil {
+			if err := s.Checkpoints().Save(ctx, "pods", change); err == nil {
 				break
 			} else if !errors.Is(err, errConnection) {
 				t.Fatal(err)
@@ -127,10 +127,10 @@ func TestSave_Retry(t *testing.T) {
 		}
 	}
 	transport.remaining.Store(1 << 30)
-	c, err := s.Load(ctx, "pods")
+	c, err := s.Checkpoints().Load(ctx, "pods")
 	must(t, err)
-	if c.Position != "12" || len(c.Inventory) != 12_000 || failed < 12 {
-		t.Errorf("position %s with %d objects after %d failures", c.Position, len(c.Inventory), failed)
+	if c.Cursor != "12" || len(c.Values) != 12_000 || failed < 12 {
+		t.Errorf("position %s with %d objects after %d failures", c.Cursor, len(c.Values), failed)
 	}
 	must(t, s.Close())
 }

@@ -40,6 +40,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 	"k8s.io/utils/clock"
 
+	"github.com/kubevela/kube-trigger/pkg/panicerr"
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
@@ -247,17 +248,16 @@ func (s *Store) read(ctx context.Context, op string, f func(t tx) error) error {
 
 // do runs f, and adds the path and op to its error. If the file is damaged while
 // it is open, bbolt panics or accesses invalid memory; do returns ErrDamaged.
-func (s *Store) do(ctx context.Context, op string, f func() error) (err error) {
+func (s *Store) do(ctx context.Context, op string, f func() error) error {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("store %s: %s: %w: %v", s.path, op, store.ErrDamaged, p)
-		}
-	}()
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("store %s: %s: %w", s.path, op, err)
 	}
-	if err := f(); err != nil {
+	_, err := panicerr.Call(func() (struct{}, error) { return struct{}{}, f() })
+	switch panicked := (*panicerr.Error)(nil); {
+	case errors.As(err, &panicked):
+		return fmt.Errorf("store %s: %s: %w: %w", s.path, op, store.ErrDamaged, err)
+	case err != nil:
 		return fmt.Errorf("store %s: %s: %w", s.path, op, err)
 	}
 	return nil
