@@ -24,6 +24,8 @@ limitations under the License.
 //     expires, unless it has the same identity. Clocks need not be synchronized.
 //   - A new holder of the Lease claims each ConfigMap before it reads it. Later
 //     writes of the previous holder conflict, and return ErrFenced.
+//   - Open converts the objects of a store of the earlier format 1. It writes the new
+//     objects before it deletes the old ones, and can be repeated after a crash.
 //   - ConfigMaps are smaller than 1 MiB. A change of one small value rewrites one
 //     ConfigMap of at most 128 KiB. Larger ConfigMaps are rewritten rarely.
 //   - The cursor and the values of a change are stored together if the change has
@@ -35,6 +37,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"time"
@@ -151,6 +154,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	s := &Store{objects: objects}
 	if s.fence, err = s.acquireLease(ctx); err != nil {
 		return nil, fmt.Errorf("open store of %s/%s: %w", o.Namespace, o.Owner, err)
+	}
+	if err := s.migrate(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }

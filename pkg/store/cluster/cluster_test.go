@@ -17,13 +17,18 @@ limitations under the License.
 package cluster_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"maps"
 	"strconv"
 	"strings"
 	"testing"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/store"
@@ -63,6 +68,41 @@ func TestSave_Size(t *testing.T) {
 	}
 	if written != 1 {
 		t.Errorf("a change of one object wrote %d ConfigMaps, want 1", written)
+	}
+	must(t, s.Close())
+}
+
+// TestSave_Skewed saves large values whose names have equal low bits of their hashes, so
+// that a small number of shards has all of them in one.
+func TestSave_Skewed(t *testing.T) {
+	e := newEnv(t)
+	ctx := t.Context()
+	c := store.Change{Cursor: ptr.To("1"), Values: map[string][]byte{}}
+	for i := 0; len(c.Values) < 40; i++ {
+		h := fnv.New32a()
+		name := fmt.Sprint("view/", i)
+		h.Write([]byte(name))
+		if sum := h.Sum32(); (sum^sum>>16)&15 == 7 {
+			c.Values[name] = bytes.Repeat([]byte{byte(i)}, store.MaxValue)
+		}
+	}
+	s := e.open(t, "first")
+	must(t, s.Checkpoints().Save(ctx, "views", c))
+	must(t, s.Close())
+	for _, cm := range e.configMaps(t) {
+		size := 0
+		for _, block := range cm.BinaryData {
+			size += len(block)
+		}
+		if size >= 1<<20 {
+			t.Errorf("%s has %d bytes", cm.Name, size)
+		}
+	}
+	s = e.open(t, "second")
+	loaded, err := s.Checkpoints().Load(ctx, "views")
+	must(t, err)
+	if loaded.Cursor != "1" || !maps.EqualFunc(loaded.Values, c.Values, bytes.Equal) {
+		t.Errorf("cursor %s with %d values", loaded.Cursor, len(loaded.Values))
 	}
 	must(t, s.Close())
 }
@@ -113,9 +153,9 @@ func TestStore_RBAC(t *testing.T) {
 			t.Error(err)
 		}
 		must(t, s.Queue().Ack(ctx, ev.Source, ev.ID))
-		maps, err := e.client.CoreV1().ConfigMaps(e.namespace).List(ctx, metav1.ListOptions{LabelSelector: "trigger.oam.dev/store"})
+		stored, err := e.client.CoreV1().ConfigMaps(e.namespace).List(ctx, metav1.ListOptions{LabelSelector: "trigger.oam.dev/store"})
 		must(t, err)
-		for _, cm := range maps.Items {
+		for _, cm := range stored.Items {
 			if len(cm.OwnerReferences) != 1 {
 				t.Errorf("%s has no owner reference", cm.Name)
 			}

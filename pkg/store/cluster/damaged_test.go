@@ -26,6 +26,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubevela/kube-trigger/pkg/store"
+	"github.com/kubevela/kube-trigger/pkg/store/cluster"
 )
 
 func TestLoad_Damaged(t *testing.T) {
@@ -109,4 +110,38 @@ func TestSave_Edited(t *testing.T) {
 		t.Errorf("position %s with %d objects and %d dropped, want 2 with 10000 and 2", c.Cursor, len(c.Values), n)
 	}
 	must(t, s.Close())
+}
+
+// TestOpen_DamagedFormat1: a store of format 1 that is damaged, or that no known source
+// has written, is rejected and not modified.
+func TestOpen_DamagedFormat1(t *testing.T) {
+	for name, c := range map[string]struct {
+		mark string
+		want error
+	}{
+		"damaged":        {"{", store.ErrDamaged},
+		"missing-shard":  {`{"format":1,"watch":"x resource-watcher:v1/Pod","shards":1}`, store.ErrDamaged},
+		"unknown-source": {`{"format":1,"watch":"pods"}`, store.ErrForeign},
+		"other-format":   {`{"format":0,"watch":"cronjob:x"}`, store.ErrForeign},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := newEnv(t)
+			created, err := e.client.CoreV1().ConfigMaps(e.namespace).Create(t.Context(), &corev1.ConfigMap{
+				ObjectMeta: metav1.ObjectMeta{
+					Name: "notify-watch-0", Labels: map[string]string{"trigger.oam.dev/store": "notify", "trigger.oam.dev/record": "mark"},
+				},
+				Data: map[string]string{"mark": c.mark},
+			}, metav1.CreateOptions{})
+			must(t, err)
+			_, err = cluster.Open(t.Context(), e.options("first"))
+			if !errors.Is(err, c.want) || !strings.Contains(err.Error(), "notify-watch-0") {
+				t.Errorf("got %v, want %v with the name of the ConfigMap", err, c.want)
+			}
+			for _, cm := range e.configMaps(t) {
+				if cm.Name != created.Name || fmt.Sprint(cm.Data) != fmt.Sprint(created.Data) {
+					t.Errorf("%s: %v", cm.Name, cm.Data)
+				}
+			}
+		})
+	}
 }

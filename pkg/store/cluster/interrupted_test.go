@@ -134,3 +134,42 @@ func TestSave_Retry(t *testing.T) {
 	}
 	must(t, s.Close())
 }
+
+// TestSave_Atomic interrupts small saves that empty the head into the shards. The cursor
+// and the values of each are stored together.
+func TestSave_Atomic(t *testing.T) {
+	e := newEnv(t)
+	ctx := t.Context()
+	o := e.options("first")
+	o.Config = rest.CopyConfig(e.config)
+	transport := &faultyTransport{}
+	o.Config.Wrap(func(rt http.RoundTripper) http.RoundTripper { transport.RoundTripper = rt; return transport })
+	transport.remaining.Store(1 << 30)
+	s, err := cluster.Open(ctx, o)
+	must(t, err)
+	last, failed := 0, 0
+	for version := 1; version <= 60; version++ {
+		change := inventory(version*200, 200, version)
+		change.Values["version"] = []byte(*change.Cursor)
+		// The head takes one write. Its overflow takes more.
+		transport.remaining.Store(1)
+		interrupted := s.Checkpoints().Save(ctx, "pods", change)
+		transport.remaining.Store(1 << 30)
+		c, err := s.Checkpoints().Load(ctx, "pods")
+		must(t, err)
+		if c.Cursor != string(c.Values["version"]) {
+			t.Fatalf("cursor %s with values of %s after %v", c.Cursor, c.Values["version"], interrupted)
+		}
+		if interrupted != nil {
+			failed++
+			must(t, s.Checkpoints().Save(ctx, "pods", change))
+		}
+		last = version
+	}
+	c, err := s.Checkpoints().Load(ctx, "pods")
+	must(t, err)
+	if c.Cursor != fmt.Sprint(last) || len(c.Values) != 200*last+1 || failed == 0 {
+		t.Errorf("cursor %s with %d values after %d failures", c.Cursor, len(c.Values), failed)
+	}
+	must(t, s.Close())
+}

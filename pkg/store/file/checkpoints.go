@@ -132,20 +132,10 @@ func (t tx) saveCheckpoint(name string, change store.Change) error {
 // Delete implements store.Checkpoints.
 func (s checkpoints) Delete(ctx context.Context, name string) error {
 	return s.write(ctx, "delete checkpoint", func(t tx) error {
-		prefix := valueKeyPrefix(name)
-		var keys [][]byte
-		for r, err := range t.scan(prefix) {
-			if err != nil {
-				return err
-			}
-			keys = append(keys, join(prefix, r.key))
+		if err := t.deleteAll(valueKeyPrefix(name)); err != nil {
+			return err
 		}
-		for _, key := range append(keys, checkpointKey(name)) {
-			if err := t.delete(key); err != nil {
-				return err
-			}
-		}
-		return nil
+		return t.delete(checkpointKey(name))
 	})
 }
 
