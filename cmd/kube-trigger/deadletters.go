@@ -57,7 +57,7 @@ func deadLettersCommand() *cobra.Command {
 			}),
 		deadLettersSubcommand("show ID", "Show a dead letter with the data of its event", outputYAML, idArgs(1, 1),
 			func(ctx context.Context, d *app.DeadLetters, ids []string, out output) error {
-				l, err := d.GetDeadLetter(ctx, ids[0])
+				l, err := d.Get(ctx, ids[0])
 				if err != nil {
 					return err
 				}
@@ -69,7 +69,7 @@ func deadLettersCommand() *cobra.Command {
 			}),
 		deadLettersSubcommand("delete ID...", "Delete dead letters", "", idArgs(1, -1),
 			func(ctx context.Context, d *app.DeadLetters, ids []string, out output) error {
-				return forEach(ids, "deleted", out.to, func(id string) error { return d.DeleteDeadLetter(ctx, id) })
+				return forEach(ids, "deleted", out.to, func(id string) error { return d.Delete(ctx, id) })
 			}),
 	)
 	return cmd
@@ -196,7 +196,7 @@ type output struct {
 }
 
 func listDeadLetters(ctx context.Context, d *app.DeadLetters, out output) error {
-	list, err := d.ListDeadLetters(ctx)
+	list, err := d.List(ctx)
 	if err != nil {
 		return err
 	}

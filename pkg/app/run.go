@@ -109,7 +109,7 @@ func (r *runner) runEngine(ctx context.Context, e *engine.Engine, c clients, s s
 		return e.Run(ctx)
 	}
 	replayer := replay.Replayer{
-		DeadLetters: s.store, Engine: e, Complete: c.refetch,
+		DeadLetters: s.store.DeadLetters(), Engine: e, Complete: c.refetch,
 		Interval: replayInterval, Wake: s.replayRequested, Clock: clock.RealClock{},
 	}
 	// The replayer stops after the engine: its events are acknowledged by then.

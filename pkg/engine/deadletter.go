@@ -34,7 +34,7 @@ const (
 
 // DeadLetters stores dead letters, as store.DeadLetters does.
 type DeadLetters interface {
-	PutDeadLetter(ctx context.Context, l store.DeadLetter) (id string, err error)
+	Put(ctx context.Context, l store.DeadLetter) (id string, err error)
 }
 
 // deadLetterer dead-letters events of one trigger.
@@ -103,5 +103,5 @@ func (d *deadLetterer) put(ctx context.Context, t *Task, l store.DeadLetter) {
 func (d *deadLetterer) putOnce(ctx context.Context, l store.DeadLetter) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, deadLetterTimeout)
 	defer cancel()
-	return d.store.PutDeadLetter(ctx, l)
+	return d.store.Put(ctx, l)
 }

@@ -44,7 +44,7 @@ type fakeDeadLetters struct {
 	letters []store.DeadLetter
 }
 
-func (f *fakeDeadLetters) PutDeadLetter(_ context.Context, l store.DeadLetter) (string, error) {
+func (f *fakeDeadLetters) Put(_ context.Context, l store.DeadLetter) (string, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.puts++

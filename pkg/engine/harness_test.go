@@ -61,7 +61,9 @@ type subscription struct {
 
 func (s subscription) Key() string                                     { return s.key }
 func (s subscription) Open(shared []source.Subscription) source.Source { return s.open(shared) }
-func (subscription) Watch() *source.Watch                              { return nil }
+func (subscription) UsesCheckpoint(string) bool                        { return false }
+
+func (subscription) Watch() *source.Watch { return nil }
 
 func (s subscription) Skip(ev event.Event, _ source.Delivery) source.Reason {
 	if s.accepts == nil || s.accepts(ev) {

@@ -20,8 +20,6 @@ package source
 
 import (
 	"context"
-	"slices"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -75,6 +73,8 @@ type Subscription interface {
 	Skip(ev event.Event, d Delivery) Reason
 	// Open returns the source that serves all of shared, whose keys are equal.
 	Open(shared []Subscription) Source
+	// UsesCheckpoint reports whether the source saves its state under name.
+	UsesCheckpoint(name string) bool
 	// Watch returns the objects that the source lists and watches; nil if it
 	// watches none.
 	Watch() *Watch
@@ -132,12 +132,3 @@ type Spec struct {
 
 // Registry has the factory of each source type.
 type Registry map[string]Factory
-
-// Unused returns a function that reports whether name starts with sourceType and
-// a colon, and is the Key of none of subscriptions.
-func Unused(sourceType string, subscriptions []Subscription) func(name string) bool {
-	return func(name string) bool {
-		return strings.HasPrefix(name, sourceType+":") &&
-			!slices.ContainsFunc(subscriptions, func(s Subscription) bool { return s.Key() == name })
-	}
-}

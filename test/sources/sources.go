@@ -75,7 +75,7 @@ func (p Program) Start(t *testing.T) *Process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	saver := store.NewSaver(s, store.SaverOptions{
+	saver := store.NewBatchSaver(s, store.BatchSaverOptions{
 		MaxDelay: time.Second, BatchSize: 100, GracePeriod: WaitTimeout, Clock: clock.RealClock{}, OnError: func(err error) { t.Log(err) },
 	})
 	running := &Process{T: t, subscriptions: map[string]source.Subscription{}, deliveries: map[string][]delivery{}}
@@ -87,7 +87,7 @@ func (p Program) Start(t *testing.T) *Process {
 	t.Cleanup(running.Stop)
 	running.start(saver.Run)
 	watched := make(chan string, 100)
-	o := resource.Options{Clock: clock.RealClock{}, Checkpoints: s, Saver: saver, OnStatus: func(key string, why error) {
+	o := resource.Options{Clock: clock.RealClock{}, Checkpoints: s.Checkpoints(), Saver: saver, OnStatus: func(key string, why error) {
 		if why != nil {
 			return
 		}

@@ -178,6 +178,7 @@ write: kube.#Apply & {$params: resource: {
 type oneEvent struct{ ev event.Event }
 
 func (oneEvent) Key() string                                     { return "test" }
+func (oneEvent) UsesCheckpoint(string) bool                      { return false }
 func (oneEvent) Watch() *source.Watch                            { return nil }
 func (oneEvent) Skip(event.Event, source.Delivery) source.Reason { return "" }
 func (e oneEvent) Open([]source.Subscription) source.Source      { return e }

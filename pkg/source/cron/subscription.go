@@ -34,6 +34,9 @@ func (s subscription) Key() string { return s.plan.String() }
 // Skip implements source.Subscription. A schedule skips no event.
 func (subscription) Skip(event.Event, source.Delivery) source.Reason { return "" }
 
+// UsesCheckpoint implements source.Subscription.
+func (s subscription) UsesCheckpoint(name string) bool { return name == s.Key() }
+
 // Watch implements source.Subscription. A schedule watches no objects.
 func (subscription) Watch() *source.Watch { return nil }
 

@@ -53,7 +53,7 @@ func BenchmarkWatch(b *testing.B) {
 			b.Fatal(err)
 		}
 		defer s.Close() //nolint:errcheck // not tested here
-		saver := store.NewSaver(s, store.SaverOptions{
+		saver := store.NewBatchSaver(s, store.BatchSaverOptions{
 			MaxDelay: 25 * time.Millisecond, BatchSize: 1000, GracePeriod: time.Minute, Clock: clock.RealClock{}, OnError: func(err error) { b.Error(err) },
 		})
 		ctx, cancel := context.WithCancel(context.Background())
@@ -63,7 +63,7 @@ func BenchmarkWatch(b *testing.B) {
 				b.Error(err)
 			}
 		})
-		benchmarkWatch(b, func(o *resource.Options) { o.Checkpoints, o.Saver = s, saver })
+		benchmarkWatch(b, func(o *resource.Options) { o.Checkpoints, o.Saver = s.Checkpoints(), saver })
 		cancel()
 		saving.Wait()
 	})

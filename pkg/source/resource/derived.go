@@ -20,12 +20,11 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/source"
-	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
 // MaxState is the maximum size in bytes of a state that is saved. A larger state is
 // lost if the API server no longer has the history after a restart.
-const MaxState = store.MaxState - 1
+const MaxState = maxObjectState - 1
 
 // DerivedSource defines a source whose events are derived from the changes of objects.
 // It has all guarantees of this package.

@@ -90,12 +90,12 @@ func (g *watchGroup) scanStore(ctx context.Context, now time.Time) {
 	if g.storeScanned || g.Checkpoints == nil || !g.selectsClusters() {
 		return
 	}
-	watches, err := g.Checkpoints.Watches(ctx)
+	names, err := g.Checkpoints.List(ctx)
 	if err != nil {
 		return // retried after the next change
 	}
 	g.storeScanned = true
-	for _, name := range watches {
+	for _, name := range names {
 		_, key, _ := strings.Cut(name, " ")
 		if _, ok := g.clusterFromKey(key); ok {
 			g.unusedSince[name] = now

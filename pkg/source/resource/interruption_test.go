@@ -285,9 +285,9 @@ type stoppingSaver struct {
 	stop func()
 }
 
-func (s *stoppingSaver) Save(watch string, c store.Change) {
-	s.storeSession.Save(watch, c)
-	if c.Watermark != nil && c.Watermark.Position > "0" {
+func (s *stoppingSaver) Save(name string, c store.Change) {
+	s.storeSession.Save(name, c)
+	if c.Cursor != nil && *c.Cursor > "0" {
 		s.once.Do(s.stop)
 	}
 }

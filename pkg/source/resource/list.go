@@ -26,7 +26,6 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/source"
-	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
 // pager requests one page of a list.
@@ -103,17 +102,17 @@ func (w *watcher) listAll(ctx context.Context, sink source.Sink, list pager, tar
 
 // record adds the objects of a page to the inventory, and saves them.
 func (w *watcher) record(ctx context.Context, sink source.Sink, how observation, page []metav1.Object) error {
-	entries := make(map[string]*store.Entry, len(page))
+	objects := make(map[string][]byte, len(page))
 	for _, o := range page {
 		d, err := w.observe(ctx, sink, how, o, "", nil)
 		if err != nil {
 			return err
 		}
-		if d.update.entry != nil {
-			entries[d.key] = d.update.entry
+		if d.update.object != nil {
+			objects[d.key] = d.update.object
 		}
 	}
-	w.checkpointer.saveEntries(entries)
+	w.checkpointer.saveObjects(objects)
 	return nil
 }
 

@@ -63,6 +63,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/expr/schema"
 	"github.com/kubevela/kube-trigger/pkg/multicluster"
 	"github.com/kubevela/kube-trigger/pkg/source"
+	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
 // Type is the type of the source in triggers.
@@ -90,8 +91,8 @@ type Options struct {
 
 	// Checkpoints and Saver persist the checkpoint of each watch. If they are nil,
 	// every process starts with an initial list.
-	Checkpoints Checkpoints
-	Saver       Saver
+	Checkpoints store.Checkpoints
+	Saver       store.Saver
 	// Server is the URL of the API server. It identifies the cluster if reading the
 	// namespace kube-system is forbidden.
 	Server string

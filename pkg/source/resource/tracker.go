@@ -24,7 +24,6 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/source"
-	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
 // tracker compares the objects that a watch observes with the state in which it observed
@@ -70,8 +69,8 @@ type delta struct {
 	delivery source.Delivery
 	// irrelevant is set if the derived source makes no event of event.
 	irrelevant bool
-	// update is the saved entry of the object after the event. Without an event, its
-	// entry is nil if the saved entry stays the same.
+	// update is the saved object after the event. Without an event, it is nil if the
+	// saved object stays the same.
 	update inventoryUpdate
 	// replaced is set if the event is the deletion of another object of the same name.
 	// The observation then has to be applied again after commit.
@@ -96,15 +95,15 @@ func newTracker(o Options, q query, d *DerivedSource, shared []subscription) *tr
 	return t
 }
 
-// restore adds a saved entry.
-func (t *tracker) restore(key string, e store.Entry) {
-	if isTombstone(e) {
-		t.tombstones[key] = versionOf(e.ResourceVersion)
+// restore adds a saved object.
+func (t *tracker) restore(key string, o savedObject) {
+	if isTombstone(o) {
+		t.tombstones[key] = versionOf(o.resourceVersion)
 		return
 	}
-	t.inventory.put(key, e.UID, e.ResourceVersion)
+	t.inventory.put(key, o.uid, o.resourceVersion)
 	if !t.fields.empty() {
-		t.inventory.fieldStates[key] = t.fields.unmarshal(e.State)
+		t.inventory.fieldStates[key] = t.fields.unmarshal(o.state)
 	}
 }
 
@@ -199,7 +198,7 @@ func (t *tracker) recording(how observation, key string, o metav1.Object) delta 
 		d.fields = t.fields.observe(before, eventData(o))
 	}
 	if how == existing || how == atPosition && !t.fields.complete(before) {
-		d.update.entry = t.newEntry(o, d.fields)
+		d.update.object = t.encodeObject(o, d.fields)
 	}
 	return d
 }
@@ -218,14 +217,14 @@ func (t *tracker) change(key string, o metav1.Object, observed bool) delta {
 	if observed {
 		d.event.Old, d.delivery.Unchanged = before.decodeOld(), t.fields.unchanged(before, d.fields)
 	}
-	d.update.entry = t.newEntry(o, d.fields)
+	d.update.object = t.encodeObject(o, d.fields)
 	t.derive(&d, before)
 	return d
 }
 
-// newEntry returns the store entry of o with its field state.
-func (t *tracker) newEntry(o metav1.Object, s fieldState) *store.Entry {
-	return &store.Entry{UID: string(o.GetUID()), ResourceVersion: o.GetResourceVersion(), State: t.fields.marshal(s)}
+// encodeObject returns the saved form of o with its field state.
+func (t *tracker) encodeObject(o metav1.Object, s fieldState) []byte {
+	return savedObject{string(o.GetUID()), o.GetResourceVersion(), t.fields.marshal(s)}.encode()
 }
 
 // derive replaces the event of d by the one that the derived source makes of it. before

@@ -28,7 +28,6 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/source"
-	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
 // newTestTracker returns a tracker of ConfigMaps that has the object a with the UID u at
@@ -44,7 +43,11 @@ func newTestTracker(t *testing.T, derived *DerivedSource) *tracker {
 	tr := newTracker(o, q, derived, []subscription{{trigger: source.Spec{OnChange: []source.Path{path}}}})
 	d := tr.apply(existing, testObject("a", "u", "5", "x"))
 	tr.commit(&d)
-	tr.restore("gone", *newTombstone(6))
+	gone, err := decodeObject(newTombstone(6))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr.restore("gone", gone)
 	return tr
 }
 
@@ -69,8 +72,12 @@ func describe(tr *tracker, how observation, o *unstructured.Unstructured) []stri
 		if len(d.delivery.Unchanged) > 0 {
 			text += fmt.Sprint(" unchanged ", d.delivery.Unchanged)
 		}
-		if d.update.entry != nil {
-			text += " save " + d.update.entry.ResourceVersion
+		if d.update.object != nil {
+			o, err := decodeObject(d.update.object)
+			if err != nil {
+				text += err.Error()
+			}
+			text += " save " + o.resourceVersion
 		}
 		if d.update.deletedAt != 0 {
 			text += " deleted at " + d.update.deletedAt.String()
@@ -124,7 +131,7 @@ func TestTracker_Apply(t *testing.T) {
 // The field state of a restored object is unknown until it is observed at its position.
 func TestTracker_Restore(t *testing.T) {
 	tr := newTestTracker(t, nil)
-	tr.restore("b", store.Entry{UID: "w", ResourceVersion: "7"})
+	tr.restore("b", savedObject{uid: "w", resourceVersion: "7"})
 	if tr.complete() {
 		t.Error("complete before the object was observed")
 	}

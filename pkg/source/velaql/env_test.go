@@ -153,7 +153,7 @@ func start(t *testing.T, path string, o velaql.Options, properties map[string]an
 		t.Fatal(err)
 	}
 	p := &process{t: t, store: s, source: make(chan error, 1), saver: make(chan error, 1)}
-	saver := store.NewSaver(s, store.SaverOptions{
+	saver := store.NewBatchSaver(s, store.BatchSaverOptions{
 		MaxDelay: 25 * time.Millisecond, BatchSize: 1000, GracePeriod: time.Second, Clock: clock.RealClock{},
 		OnError: func(err error) {
 			if !p.killed.Load() {
@@ -161,7 +161,7 @@ func start(t *testing.T, path string, o velaql.Options, properties map[string]an
 			}
 		},
 	})
-	o.Checkpoints, o.Saver = s, saver
+	o.Checkpoints, o.Saver = s.Checkpoints(), saver
 	sub := compile(t, o, properties)
 	saving, stopSaver := context.WithCancel(context.Background())
 	ctx, cancel := context.WithCancel(context.Background())

@@ -52,6 +52,9 @@ func (s subscription) Skip(ev event.Event, _ source.Delivery) source.Reason {
 	return ""
 }
 
+// UsesCheckpoint implements source.Subscription.
+func (s subscription) UsesCheckpoint(name string) bool { return name == s.Key() }
+
 // Watch implements source.Subscription. A view reads objects, and watches none.
 func (subscription) Watch() *source.Watch { return nil }
 

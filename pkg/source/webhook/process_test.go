@@ -63,7 +63,7 @@ func child(path string) error {
 	if err != nil {
 		return err
 	}
-	saver := store.NewSaver(s, store.SaverOptions{
+	saver := store.NewBatchSaver(s, store.BatchSaverOptions{
 		MaxDelay: 25 * time.Millisecond, BatchSize: 1000, GracePeriod: time.Minute, Clock: clock.RealClock{}, OnError: func(error) {},
 	})
 	saved := make(chan error, 1)
@@ -71,7 +71,7 @@ func child(path string) error {
 	defer stop()
 	go func() { saved <- saver.Run(saving) }()
 	server := webhook.NewServer("127.0.0.1:0")
-	factory := webhook.New(webhook.Options{Server: server, Clock: clock.RealClock{}, Queue: s, Checkpoints: s, Saver: saver})
+	factory := webhook.New(webhook.Options{Server: server, Clock: clock.RealClock{}, Queue: s.Queue(), Checkpoints: s.Checkpoints(), Saver: saver})
 	sub, diags := factory.Compile(map[string]any{"auth": "none"}, source.Spec{TriggerRef: event.TriggerRef{Name: "t", Namespace: "n"}})
 	if len(diags) > 0 {
 		return diags

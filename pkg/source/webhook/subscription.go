@@ -34,6 +34,9 @@ func (s subscription) Key() string { return s.name() }
 // Skip implements source.Subscription. A webhook skips no event.
 func (subscription) Skip(event.Event, source.Delivery) source.Reason { return "" }
 
+// UsesCheckpoint implements source.Subscription. Its queued events have the same name.
+func (s subscription) UsesCheckpoint(name string) bool { return name == s.Key() }
+
 // Watch implements source.Subscription. A webhook watches no objects.
 func (subscription) Watch() *source.Watch { return nil }
 

@@ -39,9 +39,7 @@ limitations under the License.
 package webhook
 
 import (
-	"context"
 	_ "embed"
-	"errors"
 	"time"
 
 	"k8s.io/utils/clock"
@@ -121,18 +119,9 @@ type Options struct {
 	// are set, or none.
 	Queue       store.Queue
 	Checkpoints store.Checkpoints
-	Saver       Saver
+	Saver       store.Saver
 	// FromNow discards stored events that are not acknowledged.
 	FromNow bool
-}
-
-// Saver writes in the background; its methods do not block. store.Saver implements
-// it.
-type Saver interface {
-	// Save applies c to the checkpoint of watch.
-	Save(watch string, c store.Change)
-	// Ack removes an event from the queue, after earlier Saves.
-	Ack(source, id string)
 }
 
 // New returns the factory of this source. Compiling needs neither a
@@ -148,25 +137,4 @@ func New(o Options) source.Factory {
 		}
 		return subscription{hook: h, options: o}, nil
 	}}
-}
-
-// Prune deletes the checkpoints and queued events of webhooks that are not among
-// subscriptions, which must be all subscriptions of the store.
-func Prune(ctx context.Context, checkpoints store.Checkpoints, queue store.Queue, subscriptions []source.Subscription) error {
-	return store.Prune(ctx, checkpoints, source.Unused(Type, subscriptions), func(ctx context.Context, name string) error {
-		return errors.Join(releaseAll(ctx, queue, name), checkpoints.Delete(ctx, name))
-	})
-}
-
-// releaseAll removes all queued events of a source from the queue.
-func releaseAll(ctx context.Context, queue store.Queue, name string) error {
-	for ev, err := range queue.Queued(ctx, name) {
-		if err != nil {
-			return err
-		}
-		if err := queue.Ack(ctx, name, ev.ID); err != nil {
-			return err
-		}
-	}
-	return nil
 }

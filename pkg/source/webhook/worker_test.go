@@ -116,7 +116,7 @@ func startWorker(t testing.TB, path string, triggers []triggerConfig, options ..
 func startWorkerWithStore(t testing.TB, s store.Store, path string, triggers []triggerConfig, options ...option) *worker {
 	t.Helper()
 	w := &worker{t: t, path: path, store: s, namespace: "n", saved: make(chan error, 1)}
-	saver := store.NewSaver(w.store, store.SaverOptions{
+	saver := store.NewBatchSaver(w.store, store.BatchSaverOptions{
 		MaxDelay: 25 * time.Millisecond, BatchSize: 1000, GracePeriod: time.Second, Clock: clock.RealClock{},
 		OnError: func(err error) {
 			if !w.killed.Load() {
@@ -125,7 +125,7 @@ func startWorkerWithStore(t testing.TB, s store.Store, path string, triggers []t
 		},
 	})
 	w.server = webhook.NewServer("127.0.0.1:0")
-	w.options = webhook.Options{Server: w.server, Clock: clock.RealClock{}, Queue: w.store, Checkpoints: w.store, Saver: saver}
+	w.options = webhook.Options{Server: w.server, Clock: clock.RealClock{}, Queue: w.store.Queue(), Checkpoints: w.store.Checkpoints(), Saver: saver}
 	for _, o := range options {
 		o(w)
 	}

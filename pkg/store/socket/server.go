@@ -41,7 +41,7 @@ type deadLetterJSON struct {
 }
 
 type listJSON struct {
-	DeadLetters []deadLetterJSON `json:"letters"`
+	DeadLetters []deadLetterJSON `json:"deadLetters"`
 	Dropped     uint64           `json:"dropped"`
 }
 
@@ -93,18 +93,18 @@ func handler(deadLetters store.DeadLetterAdmin, onReplayRequest func()) http.Han
 			_ = json.NewEncoder(w).Encode(response)
 		})
 	}
-	handle("GET /letters", func(ctx context.Context, _ string) (any, error) { return list(ctx, deadLetters) })
-	handle("GET /letters/{id}", func(ctx context.Context, id string) (any, error) {
-		l, err := deadLetters.GetDeadLetter(ctx, id)
+	handle("GET /dead-letters", func(ctx context.Context, _ string) (any, error) { return list(ctx, deadLetters) })
+	handle("GET /dead-letters/{id}", func(ctx context.Context, id string) (any, error) {
+		l, err := deadLetters.Get(ctx, id)
 		if err != nil {
 			return nil, err
 		}
 		return encode(l, true)
 	})
-	handle("DELETE /letters/{id}", func(ctx context.Context, id string) (any, error) {
-		return struct{}{}, deadLetters.DeleteDeadLetter(ctx, id)
+	handle("DELETE /dead-letters/{id}", func(ctx context.Context, id string) (any, error) {
+		return struct{}{}, deadLetters.Delete(ctx, id)
 	})
-	handle("POST /letters/{id}/replay", func(ctx context.Context, id string) (any, error) {
+	handle("POST /dead-letters/{id}/replay", func(ctx context.Context, id string) (any, error) {
 		err := deadLetters.RequestReplay(ctx, id)
 		if err == nil {
 			onReplayRequest()
@@ -115,7 +115,7 @@ func handler(deadLetters store.DeadLetterAdmin, onReplayRequest func()) http.Han
 }
 
 func list(ctx context.Context, deadLetters store.DeadLetterAdmin) (listJSON, error) {
-	all, err := deadLetters.ListDeadLetters(ctx)
+	all, err := deadLetters.List(ctx)
 	if err != nil {
 		return listJSON{}, err
 	}

@@ -76,7 +76,7 @@ func EncodeQueuedEvent(ev event.Event) ([]byte, error) {
 
 // deadLetterJSON is the stored form of a dead letter.
 type deadLetterJSON struct {
-	DeadLetter store.DeadLetter `json:"letter"`
+	DeadLetter store.DeadLetter `json:"deadLetter"`
 	Event      json.RawMessage  `json:"event"`
 }
 
