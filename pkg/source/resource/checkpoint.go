@@ -63,10 +63,10 @@ type pendingEvent struct {
 	done   bool
 }
 
-// inventoryUpdate is the encoded savedObject after an event. It is nil after a deletion;
+// inventoryUpdate is the state of an object after an event. It is nil after a deletion;
 // deletedAt is then the version of the deletion, 0 if it is unknown.
 type inventoryUpdate struct {
-	object    []byte
+	object    *savedObject
 	deletedAt version
 }
 
@@ -147,9 +147,9 @@ func (c *checkpointer) reset(position string) {
 	c.saveChange(values)
 }
 
-// saveObjects saves encoded objects, by key, without an event, after the pending events of
-// these objects are done.
-func (c *checkpointer) saveObjects(objects map[string][]byte) {
+// saveObjects saves objects, by key, without an event, after the pending events of these
+// objects are done.
+func (c *checkpointer) saveObjects(objects map[string]*savedObject) {
 	if c.save == nil || len(objects) == 0 {
 		return
 	}
@@ -160,7 +160,7 @@ func (c *checkpointer) saveObjects(objects map[string][]byte) {
 		if events, open := c.pending[key]; open {
 			c.pending[key] = append(events, &pendingEvent{update: inventoryUpdate{object: o}, done: true})
 		} else {
-			values[objectPrefix+key] = o
+			values[objectPrefix+key] = o.encode()
 		}
 	}
 	c.saveChange(values)
@@ -191,7 +191,11 @@ func (c *checkpointer) commit(key string) {
 		c.tombstones[key] = update.deletedAt
 		c.tombstoneOrder = append(c.tombstoneOrder, tombstone{key, update.deletedAt})
 	}
-	c.saveChange(map[string][]byte{objectPrefix + key: object})
+	var value []byte
+	if object != nil {
+		value = object.encode()
+	}
+	c.saveChange(map[string][]byte{objectPrefix + key: value})
 }
 
 // aboveWatermark reports whether v is above the watermark.

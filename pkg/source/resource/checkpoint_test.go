@@ -74,8 +74,8 @@ func (s *savedState) want(t *testing.T, want string) {
 	}
 }
 
-func objectAt(resourceVersion string) []byte {
-	return savedObject{resourceVersion: resourceVersion}.encode()
+func objectAt(resourceVersion string) *savedObject {
+	return &savedObject{resourceVersion: resourceVersion}
 }
 
 func updateTo(resourceVersion string) inventoryUpdate {
@@ -84,7 +84,7 @@ func updateTo(resourceVersion string) inventoryUpdate {
 
 func TestCheckpointer_Done(t *testing.T) {
 	saved, c := newTestCheckpointer()
-	c.saveObjects(map[string][]byte{"a": objectAt("1"), "b": objectAt("2")})
+	c.saveObjects(map[string]*savedObject{"a": objectAt("1"), "b": objectAt("2")})
 	c.advance("5")
 	saved.want(t, "5: a@1 b@2")
 	a6, _ := c.begin("a", "6", updateTo("6"))
@@ -124,7 +124,7 @@ func TestCheckpointer_Tombstones(t *testing.T) {
 
 func TestCheckpointer_RestoreTombstones(t *testing.T) {
 	saved, c := newTestCheckpointer()
-	c.saveObjects(map[string][]byte{"a": newTombstone(8), "b": newTombstone(7)})
+	c.saveObjects(map[string]*savedObject{"a": newTombstone(8), "b": newTombstone(7)})
 	c.restore("5", map[string]version{"a": 8, "b": 7})
 	c.advance("6")
 	saved.want(t, "6: a@8+ b@7+")
@@ -137,7 +137,7 @@ func TestCheckpointer_RestoreTombstones(t *testing.T) {
 // After a reset, the position of an earlier event must not be saved.
 func TestCheckpointer_Reset(t *testing.T) {
 	saved, c := newTestCheckpointer()
-	c.saveObjects(map[string][]byte{"a": objectAt("1")})
+	c.saveObjects(map[string]*savedObject{"a": objectAt("1")})
 	c.advance("5")
 	a6, _ := c.begin("a", "6", updateTo("6"))
 	c.reset(positionRelist)
@@ -171,7 +171,7 @@ func TestCheckpointer_Cancel(t *testing.T) {
 func TestCheckpointer_SaveObjects(t *testing.T) {
 	saved, c := newTestCheckpointer()
 	gone, _ := c.begin("a", "", inventoryUpdate{})
-	c.saveObjects(map[string][]byte{"a": objectAt("9"), "b": objectAt("9")})
+	c.saveObjects(map[string]*savedObject{"a": objectAt("9"), "b": objectAt("9")})
 	saved.want(t, ": b@9")
 	gone()
 	saved.want(t, ": a@9 b@9")

@@ -200,9 +200,9 @@ func pathID(name string) []byte {
 	return sum[:4]
 }
 
-// newTombstone returns the encoded object that was deleted at v.
-func newTombstone(v version) []byte {
-	return savedObject{resourceVersion: v.String(), state: []byte{encodedTombstone}}.encode()
+// newTombstone returns the saved state of an object that was deleted at v.
+func newTombstone(v version) *savedObject {
+	return &savedObject{resourceVersion: v.String(), state: []byte{encodedTombstone}}
 }
 
 func isTombstone(o savedObject) bool { return len(o.state) > 0 && o.state[0] == encodedTombstone }

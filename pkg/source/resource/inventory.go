@@ -75,7 +75,7 @@ func (i inventory) uid(key string) string {
 // identify returns the identity of a UID, and whether the UID is a UUID in canonical
 // form.
 func identify(uid string) (id identity, isUUID bool) {
-	if u, err := uuid.Parse(uid); err == nil && u.String() == uid {
+	if u, ok := parseUUID(uid); ok {
 		return identity(u), true
 	}
 	sum := sha256.Sum256([]byte(uid))

@@ -102,7 +102,7 @@ func (w *watcher) listAll(ctx context.Context, sink source.Sink, list pager, tar
 
 // record adds the objects of a page to the inventory, and saves them.
 func (w *watcher) record(ctx context.Context, sink source.Sink, how observation, page []metav1.Object) error {
-	objects := make(map[string][]byte, len(page))
+	objects := make(map[string]*savedObject, len(page))
 	for _, o := range page {
 		d, err := w.observe(ctx, sink, how, o, "", nil)
 		if err != nil {

@@ -20,6 +20,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -55,7 +56,7 @@ const (
 
 func (o savedObject) encode() []byte {
 	b := make([]byte, 1, 1+len(uuid.UUID{})+2*binary.MaxVarintLen32+len(o.state))
-	if u, err := uuid.Parse(o.uid); err == nil && u.String() == o.uid {
+	if u, ok := parseUUID(o.uid); ok {
 		b[0] |= uidIsUUID
 		b = append(b, u[:]...)
 	} else {
@@ -72,6 +73,12 @@ func (o savedObject) encode() []byte {
 		b = appendBytes(b, o.state)
 	}
 	return b
+}
+
+// parseUUID returns the UUID if uid is one in canonical form.
+func parseUUID(uid string) (uuid.UUID, bool) {
+	u, err := uuid.Parse(uid)
+	return u, err == nil && len(uid) == len("00000000-0000-0000-0000-000000000000") && strings.ToLower(uid) == uid
 }
 
 func appendBytes[T string | []byte](b []byte, v T) []byte {

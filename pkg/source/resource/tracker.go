@@ -198,7 +198,7 @@ func (t *tracker) recording(how observation, key string, o metav1.Object) delta 
 		d.fields = t.fields.observe(before, eventData(o))
 	}
 	if how == existing || how == atPosition && !t.fields.complete(before) {
-		d.update.object = t.encodeObject(o, d.fields)
+		d.update.object = t.newSavedObject(o, d.fields)
 	}
 	return d
 }
@@ -217,14 +217,14 @@ func (t *tracker) change(key string, o metav1.Object, observed bool) delta {
 	if observed {
 		d.event.Old, d.delivery.Unchanged = before.decodeOld(), t.fields.unchanged(before, d.fields)
 	}
-	d.update.object = t.encodeObject(o, d.fields)
+	d.update.object = t.newSavedObject(o, d.fields)
 	t.derive(&d, before)
 	return d
 }
 
-// encodeObject returns the saved form of o with its field state.
-func (t *tracker) encodeObject(o metav1.Object, s fieldState) []byte {
-	return savedObject{string(o.GetUID()), o.GetResourceVersion(), t.fields.marshal(s)}.encode()
+// newSavedObject returns the saved state of o with its field state.
+func (t *tracker) newSavedObject(o metav1.Object, s fieldState) *savedObject {
+	return &savedObject{string(o.GetUID()), o.GetResourceVersion(), t.fields.marshal(s)}
 }
 
 // derive replaces the event of d by the one that the derived source makes of it. before

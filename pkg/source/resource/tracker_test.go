@@ -43,11 +43,7 @@ func newTestTracker(t *testing.T, derived *DerivedSource) *tracker {
 	tr := newTracker(o, q, derived, []subscription{{trigger: source.Spec{OnChange: []source.Path{path}}}})
 	d := tr.apply(existing, testObject("a", "u", "5", "x"))
 	tr.commit(&d)
-	gone, err := decodeObject(newTombstone(6))
-	if err != nil {
-		t.Fatal(err)
-	}
-	tr.restore("gone", gone)
+	tr.restore("gone", *newTombstone(6))
 	return tr
 }
 
@@ -73,11 +69,7 @@ func describe(tr *tracker, how observation, o *unstructured.Unstructured) []stri
 			text += fmt.Sprint(" unchanged ", d.delivery.Unchanged)
 		}
 		if d.update.object != nil {
-			o, err := decodeObject(d.update.object)
-			if err != nil {
-				text += err.Error()
-			}
-			text += " save " + o.resourceVersion
+			text += " save " + d.update.object.resourceVersion
 		}
 		if d.update.deletedAt != 0 {
 			text += " deleted at " + d.update.deletedAt.String()

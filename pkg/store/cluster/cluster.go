@@ -156,7 +156,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, fmt.Errorf("open store of %s/%s: %w", o.Namespace, o.Owner, err)
 	}
 	if err := s.migrate(ctx); err != nil {
-		return nil, errors.Join(err, s.Close())
+		return nil, errors.Join(err, s.Close()) //nolint:contextcheck // the Lease is released even if ctx has ended
 	}
 	return s, nil
 }

@@ -20,6 +20,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -37,7 +38,9 @@ func (s *Store) Checkpoints() store.Checkpoints { return checkpoints{s} }
 
 // checkpoint is a stored checkpoint without its values.
 type checkpoint struct {
-	Name   string `json:"name"`
+	Name string `json:"name"`
+	// ID identifies the checkpoint in the keys of its values.
+	ID     uint64 `json:"id"`
 	Cursor string `json:"cursor,omitempty"`
 }
 
@@ -49,9 +52,13 @@ func hash(text string) []byte {
 
 func checkpointKey(name string) []byte { return join([]byte{checkpointPrefix}, hash(name)) }
 
-func valueKeyPrefix(name string) []byte { return join([]byte{valuePrefix}, hash(name)) }
+// valueKeyPrefix returns the prefix of the keys of the values. It is not a prefix of that
+// of another checkpoint.
+func (c checkpoint) valueKeyPrefix() []byte {
+	return binary.AppendUvarint([]byte{valuePrefix}, c.ID)
+}
 
-// checkpoint returns the checkpoint of name; an empty one if there is none.
+// checkpoint returns the checkpoint of name; one without an ID if there is none.
 func (t tx) checkpoint(name string) (checkpoint, error) {
 	var c checkpoint
 	value, err := t.get(checkpointKey(name))
@@ -79,7 +86,7 @@ func (s checkpoints) Load(ctx context.Context, name string) (store.Checkpoint, e
 			return err
 		}
 		loaded.Cursor = c.Cursor
-		for r, err := range t.scan(valueKeyPrefix(name)) {
+		for r, err := range t.scan(c.valueKeyPrefix()) {
 			if err != nil {
 				return err
 			}
@@ -106,7 +113,10 @@ func (t tx) saveCheckpoint(name string, change store.Change) error {
 	if err != nil {
 		return err
 	}
-	prefix := valueKeyPrefix(name)
+	if c.ID == 0 {
+		c.ID = t.nextSequence()
+	}
+	prefix := c.valueKeyPrefix()
 	// bbolt writes sorted keys much faster.
 	for _, key := range slices.Sorted(maps.Keys(change.Values)) {
 		v := change.Values[key]
@@ -132,7 +142,11 @@ func (t tx) saveCheckpoint(name string, change store.Change) error {
 // Delete implements store.Checkpoints.
 func (s checkpoints) Delete(ctx context.Context, name string) error {
 	return s.write(ctx, "delete checkpoint", func(t tx) error {
-		if err := t.deleteAll(valueKeyPrefix(name)); err != nil {
+		c, err := t.checkpoint(name)
+		if err != nil {
+			return err
+		}
+		if err := t.deleteAll(c.valueKeyPrefix()); err != nil {
 			return err
 		}
 		return t.delete(checkpointKey(name))

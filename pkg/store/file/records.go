@@ -40,7 +40,7 @@ const format = 2
 const (
 	headerKey             = 'A'
 	checkpointPrefix      = 'C' // hash of the name
-	valuePrefix           = 'V' // hash of the checkpoint's name, name of the value
+	valuePrefix           = 'V' // ID of the checkpoint, name of the value
 	deadLetterPrefix      = 'L' // ID
 	deadLetterEventPrefix = 'B' // ID
 	agePrefix             = 'O' // time of storing, ID
@@ -57,7 +57,7 @@ type header struct {
 	Dropped uint64 `json:"dropped,omitempty"`
 	// Queued counts the events in the queue.
 	Queued int `json:"queued,omitempty"`
-	// Sequence is the sequence number of the last event that was enqueued.
+	// Sequence is the last sequence number, of an event in the queue or a checkpoint.
 	Sequence uint64 `json:"sequence,omitempty"`
 	// Owner is the owner of the store.
 	Owner string `json:"owner,omitempty"`
