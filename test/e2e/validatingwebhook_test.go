@@ -92,7 +92,7 @@ func (i *installation) registerWebhook(t *testing.T) (first, second string) {
 		cluster.Eventually(t, "the webhook is called", func(ctx context.Context) error {
 			err := i.admin.Create(ctx, i.definition(i.webhookNamespaces[0], "probe", "trigger-action", "{"), client.DryRunAll)
 			if !apierrors.IsInvalid(err) {
-				return fmt.Errorf("got error %v, want Invalid", err)
+				return fmt.Errorf("got error %s, want Invalid", fmt.Sprint(err))
 			}
 			return nil
 		})
