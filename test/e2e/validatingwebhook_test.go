@@ -89,7 +89,7 @@ func (i *installation) registerWebhook(t *testing.T) (first, second string) {
 		if err := i.admin.Create(t.Context(), c); err != nil {
 			t.Fatal(err)
 		}
-		cluster.Eventually(t, "the webhook is called", func(ctx context.Context) error {
+		cluster.Eventually(t, "a call of the webhook", func(ctx context.Context) error {
 			err := i.admin.Create(ctx, i.definition(i.webhookNamespaces[0], "probe", "trigger-action", "{"), client.DryRunAll)
 			if !apierrors.IsInvalid(err) {
 				return fmt.Errorf("got error %s, want Invalid", fmt.Sprint(err))
