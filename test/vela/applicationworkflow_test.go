@@ -75,20 +75,25 @@ spec:
 		if err := k.Client.Get(ctx, types.NamespacedName{Namespace: ns, Name: "staged"}, app); err != nil {
 			return err
 		}
-		startTime, finished := workflowRun(app)
-		if before, _ := workflowRun(first); startTime == before || !finished {
+		run, finished := workflowRun(app)
+		if before, _ := workflowRun(first); run == before || !finished {
 			return fmt.Errorf("got status %v", app.Object["status"])
 		}
 		return nil
 	})
 }
 
-// workflowRun returns the start time of an Application's workflow, and reports whether the
+// workflowRun returns the ID of the first step of an Application's workflow, which
+// differs between runs (times of status have seconds only), and reports whether the
 // workflow is finished.
-func workflowRun(app *unstructured.Unstructured) (startTime string, finished bool) {
-	startTime, _, _ = unstructured.NestedString(app.Object, "status", "workflow", "startTime")
+func workflowRun(app *unstructured.Unstructured) (id string, finished bool) {
+	steps, _, _ := unstructured.NestedSlice(app.Object, "status", "workflow", "steps")
+	if len(steps) > 0 {
+		step, _ := steps[0].(map[string]any)
+		id, _ = step["id"].(string)
+	}
 	finished, _, _ = unstructured.NestedBool(app.Object, "status", "workflow", "finished")
-	return startTime, finished
+	return id, finished
 }
 
 // waitForPhase waits until an Application is in phase want, and returns the Application.
