@@ -47,20 +47,20 @@ out: kube.#Patch & {$params: {
 		"read":        `read: kube.#Read & {$params: value: {apiVersion: "v1", kind: "Secret", metadata: {name: "s", namespace: "$B"}}}` + "\ngot: read.$returns.value" + out,
 		"list":        `read: kube.#List & {$params: {resource: {apiVersion: "v1", kind: "ConfigMap"}, filter: namespace: "$B"}}` + "\ngot: read.$returns.items" + out,
 		"list-all":    `read: kube.#List & {$params: {resource: {apiVersion: "v1", kind: "Secret"}, filter: {}}}` + "\ngot: read.$returns.items" + out,
-		"patch":       `do: kube.#Patch & {$params: {resource: {apiVersion: "v1", kind: "ConfigMap", metadata: {name: "victim", namespace: "$B"}}, patch: {type: "merge", data: data: key: "evil"}}}`,
-		"apply":       `do: kube.#Apply & {$params: resource: {apiVersion: "v1", kind: "ConfigMap", metadata: {name: "victim", namespace: "$B"}, data: key: "evil"}}`,
-		"apply-value": `do: kube.#Apply & {$params: value: {apiVersion: "v1", kind: "ConfigMap", metadata: {name: "victim", namespace: "$B"}, data: key: "evil"}}`,
-		"delete":      `do: kube.#Delete & {$params: value: {apiVersion: "v1", kind: "ConfigMap", metadata: {name: "victim", namespace: "$B"}}}`,
-		"escalate": `do: kube.#Apply & {$params: resource: {apiVersion: "rbac.authorization.k8s.io/v1", kind: "RoleBinding", metadata: {name: "evil", namespace: "$A"}
+		"patch":       `do: kube.#Patch & {$params: {resource: {apiVersion: "v1", kind: "ConfigMap", metadata: {name: "target", namespace: "$B"}}, patch: {type: "merge", data: data: key: "modified"}}}`,
+		"apply":       `do: kube.#Apply & {$params: resource: {apiVersion: "v1", kind: "ConfigMap", metadata: {name: "target", namespace: "$B"}, data: key: "modified"}}`,
+		"apply-value": `do: kube.#Apply & {$params: value: {apiVersion: "v1", kind: "ConfigMap", metadata: {name: "target", namespace: "$B"}, data: key: "modified"}}`,
+		"delete":      `do: kube.#Delete & {$params: value: {apiVersion: "v1", kind: "ConfigMap", metadata: {name: "target", namespace: "$B"}}}`,
+		"escalate": `do: kube.#Apply & {$params: resource: {apiVersion: "rbac.authorization.k8s.io/v1", kind: "RoleBinding", metadata: {name: "created", namespace: "$A"}
 	roleRef: {apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "admin"}, subjects: [{kind: "ServiceAccount", name: "kube-trigger", namespace: "$A"}]}}`,
 		"redefine":   `do: kube.#Patch & {$params: {resource: {apiVersion: "core.oam.dev/v1alpha1", kind: "Definition", metadata: {name: "kube-trigger-main", namespace: "$A"}}, patch: {type: "merge", data: spec: templates: x: "y"}}}`,
 		"rewrite":    `do: kube.#Patch & {$params: {resource: {apiVersion: "standard.oam.dev/v1alpha1", kind: "TriggerService", metadata: {name: "main", namespace: "$A"}}, patch: {type: "merge", data: spec: suspend: true}}}`,
 		"image":      `do: kube.#Patch & {$params: {resource: {apiVersion: "apps/v1", kind: "Deployment", metadata: {name: "kube-trigger-main", namespace: "$A"}}, patch: {type: "merge", data: spec: replicas: 0}}}`,
 		"op-read":    `read: op.#Read & {value: {apiVersion: "v1", kind: "Secret", metadata: {name: "s", namespace: "$B"}}}` + "\ngot: read.value" + out,
-		"op-apply":   `do: op.#Apply & {value: {apiVersion: "v1", kind: "ConfigMap", metadata: {name: "victim", namespace: "$B"}, data: key: "evil"}}`,
-		"op-delete":  `do: op.#Delete & {value: {apiVersion: "v1", kind: "ConfigMap", metadata: {name: "victim", namespace: "$B"}}}`,
+		"op-apply":   `do: op.#Apply & {value: {apiVersion: "v1", kind: "ConfigMap", metadata: {name: "target", namespace: "$B"}, data: key: "modified"}}`,
+		"op-delete":  `do: op.#Delete & {value: {apiVersion: "v1", kind: "ConfigMap", metadata: {name: "target", namespace: "$B"}}}`,
 		"config":     `read: config.#ReadConfig & {$params: {name: "s", namespace: "$B"}}` + "\ngot: read.$returns" + out,
-		"config-new": `do: config.#CreateConfig & {$params: {name: "evil", namespace: "$B", config: x: "y"}}`,
+		"config-new": `do: config.#CreateConfig & {$params: {name: "created", namespace: "$B", config: x: "y"}}`,
 	}
 	for name, text := range all {
 		imports := ""
@@ -79,7 +79,7 @@ out: kube.#Patch & {$params: {
 // add rights.
 func isolation(t *testing.T, i *installation) {
 	a, b := i.Namespace(t), i.Namespace(t)
-	i.applyConfigMap(t, b, "victim", "untouched")
+	i.applyConfigMap(t, b, "target", "original")
 	i.applyConfigMap(t, a, "out", "")
 	i.applyConfigMap(t, a, "in", "0")
 	i.createServiceAccount(t, b, "own", "[]")

@@ -160,11 +160,11 @@ func validatingWebhook(t *testing.T, i *installation) {
 		t.Errorf("after a denied update: got generation %d, want 1", ts.Generation)
 	}
 
-	err = i.admin.Create(t.Context(), i.definition(ns, "mine", corev1alpha1.TriggerAction, "parameter: {\n\tx: nothing\n}"))
+	err = i.admin.Create(t.Context(), i.definition(ns, "mine", corev1alpha1.TriggerAction, "parameter: {\n\tx: undefined\n}"))
 	if err == nil || !strings.Contains(err.Error(), `spec.templates["main.cue"]:2:5: `) {
 		t.Errorf("got error %v, want one with the position in the action", err)
 	}
-	err = i.admin.Create(t.Context(), i.definition("vela-system", "broken", corev1alpha1.TriggerWorker, "parameter: {}\ndeployment: nothing"))
+	err = i.admin.Create(t.Context(), i.definition("vela-system", "broken", corev1alpha1.TriggerWorker, "parameter: {}\ndeployment: undefined"))
 	if err == nil || !strings.Contains(err.Error(), `spec.templates["main.cue"]:2:13: `) {
 		t.Errorf("got error %v, want one with the position in the worker template", err)
 	}
