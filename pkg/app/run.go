@@ -91,7 +91,7 @@ func (r *runner) runChecked(ctx context.Context, cfg configuration, c clients, s
 	if len(diagnostics) > 0 {
 		return InvalidError{diagnostics}
 	}
-	if err := s.prune(ctx, triggers); err != nil {
+	if err := s.prune(ctx, triggers, c.sources()); err != nil {
 		return err
 	}
 	e, err := engine.New(r.engineOptions(s), triggers)

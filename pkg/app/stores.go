@@ -24,6 +24,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -180,15 +181,26 @@ func (s stores) deadLetters() engine.DeadLetters {
 	return s.store.DeadLetters()
 }
 
-// prune deletes the checkpoints and queued events that no trigger uses.
-func (s stores) prune(ctx context.Context, triggers []engine.Trigger) error {
+// prune deletes the checkpoints and queued events of sources that no trigger uses. It
+// keeps those of source types that this version does not have.
+func (s stores) prune(ctx context.Context, triggers []engine.Trigger, sources source.Registry) error {
 	if s.store == nil {
 		return nil
 	}
 	used := subscriptions(triggers)
 	return store.Prune(ctx, s.store, func(name string) bool {
+		if _, ok := sources[checkpointType(name)]; !ok {
+			return true
+		}
 		return slices.ContainsFunc(used, func(sub source.Subscription) bool { return sub.UsesCheckpoint(name) })
 	})
+}
+
+// checkpointType returns the source type in the name of a checkpoint: "webhook" in
+// "webhook:a/b", and "resource-watcher" in "UID resource-watcher:…".
+func checkpointType(name string) string {
+	head, _, _ := strings.Cut(name, ":")
+	return head[strings.LastIndexByte(head, ' ')+1:]
 }
 
 // subscriptions returns the subscriptions of triggers.

@@ -211,7 +211,7 @@ func (w *serviceWorker) runGeneration(ctx context.Context, config worker.Config,
 		valid = append(valid, t.Trigger)
 	}
 	c.webhook.Server.PruneRoutes(subscriptions(all))
-	if err := w.stores.prune(ctx, all); err != nil {
+	if err := w.stores.prune(ctx, all, c.sources()); err != nil {
 		return err
 	}
 	e, err := engine.New(w.engineOptions(w.stores, status), valid)

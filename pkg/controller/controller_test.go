@@ -244,7 +244,7 @@ func TestReconcile_Idempotent(t *testing.T) {
 		if err := e.client.Delete(t.Context(), o); err != nil {
 			t.Fatal(err)
 		}
-		cluster.Eventually(t, fmt.Sprintf("%T again", o), func(ctx context.Context) error {
+		cluster.Eventually(t, fmt.Sprintf("a new %T", o), func(ctx context.Context) error {
 			return e.client.Get(ctx, client.ObjectKeyFromObject(o), o)
 		})
 	}
@@ -255,7 +255,7 @@ func TestReconcile_Idempotent(t *testing.T) {
 	if err := e.client.Update(t.Context(), deployment); err != nil {
 		t.Fatal(err)
 	}
-	cluster.Eventually(t, "the Deployment as it was", func(ctx context.Context) error {
+	cluster.Eventually(t, "the unchanged Deployment", func(ctx context.Context) error {
 		if err := e.client.Get(ctx, client.ObjectKeyFromObject(deployment), deployment); err != nil {
 			return err
 		}

@@ -23,8 +23,9 @@ import (
 	"strings"
 )
 
-// heavyFilter is a filter that passes validation: its cost depends on "size" in the
-// event's object.
+// heavyFilter is a filter that passes validation. NAME in it is replaced by the name of
+// the object for which it is expensive; the cost depends on the "size" of that
+// object.
 type heavyFilter struct {
 	name, filter, size string
 }
@@ -64,53 +65,53 @@ func bombs() scenario {
 }
 
 // runSlow runs a filter that does not end in time.
-func (t *harness) runSlow(b heavyFilter) {
+func (t *harness) runSlow(f heavyFilter) {
 	n := t.size(20, 200)
-	o, r := t.objects(), t.record()
+	o, r := t.objects(), t.startRecorder()
 	t.forEach(n+1, o.create)
-	i := t.install(o.cluster.Kubeconfig, "triggers:"+o.heavyConfig(b, n, r)+o.trigger("record", r, "update", ""),
+	i := t.install(o.cluster.Kubeconfig, "triggers:"+o.heavyConfig(f, n, r)+o.trigger("record", r, "update", ""),
 		"--shutdown-grace", "2s")
-	w := i.watching()
+	w := i.startWatching()
 	o.reset()
 	t.forEach(n, o.update)
-	if err := o.set(n, "size", b.size); err != nil {
+	if err := o.set(n, "size", f.size); err != nil {
 		t.Fatal(err)
 	}
 	heavyEvents := o.final()
-	t.until("quarantine", func() bool {
+	t.waitFor("quarantine", func() bool {
 		return strings.Contains(w.output(), `"msg":"Trigger quarantined`) &&
 			sum(w.scrape(), "kube_trigger_events_total", `trigger="default/bad"`, `reason="Quarantined"`) == 1
 	})
 	t.forEach(n, o.update)
-	missing := r.settle(t, o.written())
+	missing := r.waitForReports(t, o.written())
 	w.terminate()
 	// A worker that continues at the checkpoint must not evaluate it again.
-	w = i.watching()
+	w = i.startWatching()
 	t.forEach(n, o.update)
-	missing = append(missing, r.settle(t, o.written())...)
-	again := strings.Contains(w.output(), "quarantined")
+	missing = append(missing, r.waitForReports(t, o.written())...)
+	repeated := strings.Contains(w.output(), "quarantined")
 	w.terminate()
 	if len(missing) > 0 {
-		t.Errorf("%s: no action for events of the other trigger: %q", b.name, missing)
+		t.Errorf("%s: no action for events of the other trigger: %q", f.name, missing)
 	}
-	if again {
-		t.Errorf("%s: evaluated again after a restart", b.name)
+	if repeated {
+		t.Errorf("%s: evaluated again after a restart", f.name)
 	}
 	deadLetters := i.deadLetters()
 	for _, l := range deadLetters {
 		if l.Trigger.Name != "bad" || l.Reason != "Quarantined" || !slices.Contains(heavyEvents, l.Event.ID) {
-			t.Errorf("%s: dead letter of %s, event %s, %s", b.name, l.Trigger, l.Event.ID, l.Reason)
+			t.Errorf("%s: dead letter of trigger %s, event %s, reason %s, want default/bad, one of %q, Quarantined", f.name, l.Trigger, l.Event.ID, l.Reason, heavyEvents)
 		}
 	}
 	if len(deadLetters) != 1 {
-		t.Errorf("%s: %d dead letters, want 1", b.name, len(deadLetters))
+		t.Errorf("%s: got %d dead letters, want 1", f.name, len(deadLetters))
 	}
-	t.figure("%s: quarantined, %d dead letter; %d events of others, %d lost", b.name, len(deadLetters), len(o.written()), len(missing))
+	t.figure("%s: quarantined, %d dead letter; %d events of others, %d lost", f.name, len(deadLetters), len(o.written()), len(missing))
 }
 
 // heavyConfig returns a configuration with the trigger "bad", whose filter is heavy
 // for object n.
-func (o *objects) heavyConfig(b heavyFilter, n int, r *recorder) string {
+func (o *objects) heavyConfig(f heavyFilter, n int, r *recorder) string {
 	return fmt.Sprintf(`
   - name: bad
     source:
@@ -118,18 +119,21 @@ func (o *objects) heavyConfig(b heavyFilter, n int, r *recorder) string {
       properties: {apiVersion: v1, kind: ConfigMap, namespace: %s, events: [update]}
     filter: %q
     action: {type: record, properties: {url: %q}}
-`, o.namespace, strings.ReplaceAll(b.filter, "NAME", strconv.Quote(object(n))), r.URL)
+`, o.namespace, strings.ReplaceAll(f.filter, "NAME", strconv.Quote(object(n))), r.URL)
 }
 
 // runFatal runs a filter that exhausts the memory: the worker is killed, as in a pod
 // with a memory limit, and started again.
-func (t *harness) runFatal(b heavyFilter) {
-	const allowance, maxKills = 256, 10 // MiB
+func (t *harness) runFatal(f heavyFilter) {
+	const (
+		allowance = 256 // MiB
+		maxKills  = 10
+	)
 	n := t.size(20, 200)
-	o, r := t.objects(), t.record()
+	o, r := t.objects(), t.startRecorder()
 	t.forEach(n+1, o.create)
-	i := t.install(o.cluster.Kubeconfig, "triggers:"+o.heavyConfig(b, n, r)+o.trigger("record", r, "update", ""))
-	w := i.watching()
+	i := t.install(o.cluster.Kubeconfig, "triggers:"+o.heavyConfig(f, n, r)+o.trigger("record", r, "update", ""))
+	w := i.startWatching()
 	memory, err := memoryOf(w.cmd.Process.Pid)
 	if err != nil {
 		t.Fatal(err)
@@ -137,16 +141,16 @@ func (t *harness) runFatal(b heavyFilter) {
 	limit := memory + allowance
 	o.reset()
 	t.forEach(n, o.update)
-	if err := o.set(n, "size", b.size); err != nil {
+	if err := o.set(n, "size", f.size); err != nil {
 		t.Fatal(err)
 	}
 	heavyEvents := o.final()
 	kills := 0
-	t.until("quarantine", func() bool {
+	t.waitFor("quarantine", func() bool {
 		if memory, err := memoryOf(w.cmd.Process.Pid); err == nil && memory > limit {
 			w.kill()
 			if kills++; kills > maxKills {
-				t.Fatalf("%s: killed %d times", b.name, kills)
+				t.Fatalf("%s: killed %d times, want at most %d", f.name, kills, maxKills)
 			}
 			w = i.start()
 			t.forEach(n, o.update)
@@ -154,15 +158,15 @@ func (t *harness) runFatal(b heavyFilter) {
 		return strings.Contains(w.output(), `"reason":"Quarantined"`)
 	})
 	t.forEach(n, o.update)
-	missing := r.settle(t, o.written())
+	missing := r.waitForReports(t, o.written())
 	w.terminate()
 	deadLetters := i.deadLetters()
 	if len(missing) > 0 {
-		t.Errorf("%s: no action for events of the other trigger: %q", b.name, missing)
+		t.Errorf("%s: no action for events of the other trigger: %q", f.name, missing)
 	}
 	if kills == 0 || len(deadLetters) != 1 || deadLetters[0].Trigger.Name != "bad" || !slices.Contains(heavyEvents, deadLetters[0].Event.ID) {
-		t.Errorf("%s: killed %d times, dead letters %+v", b.name, kills, deadLetters)
+		t.Errorf("%s: killed %d times, dead letters %+v, want at least one kill and one dead letter of bad for one of %q", f.name, kills, deadLetters, heavyEvents)
 	}
 	t.figure("%s: killed at %.0f MiB %d times, then quarantined, %d dead letter; %d events of others, %d lost",
-		b.name, limit, kills, len(deadLetters), len(o.written()), len(missing))
+		f.name, limit, kills, len(deadLetters), len(o.written()), len(missing))
 }

@@ -43,9 +43,9 @@ func brokenConnection() scenario {
 			t.Run("runs", func(group *testing.T) {
 				for range runs {
 					seed := t.random.Uint64()
-					group.Run(fmt.Sprintf("seed-%d", seed), func(one *testing.T) {
-						one.Parallel()
-						f, c, l := t.with(one, seed).brokenRun(seed)
+					group.Run(fmt.Sprintf("seed-%d", seed), func(sub *testing.T) {
+						sub.Parallel()
+						f, c, l := t.subtest(sub, seed).brokenRun(seed)
 						faults.Add(int64(f))
 						changes.Add(int64(c))
 						lost.Add(int64(l))
@@ -57,15 +57,16 @@ func brokenConnection() scenario {
 	}
 }
 
-// brokenRun is one run with its own faults.
+// brokenRun is one run with its own faults. It returns the numbers of faults, changes,
+// and events without an action.
 func (t *harness) brokenRun(seed uint64) (faults, changes, lost int) {
 	const objects, steps, rate = 15, 60, 60
-	o, r := t.objects(), t.record()
+	o, r := t.objects(), t.startRecorder()
 	p := t.proxy(o.cluster)
 	b := &faultInjector{random: rand.New(rand.NewPCG(seed, 1))} //nolint:gosec // reproducible
 	p.inject(b.handle)
 	i := t.install(p.Kubeconfig, o.config(r, "create, update, delete"))
-	w := i.watching()
+	w := i.startWatching()
 	b.on.Store(true)
 	exists := map[int]bool{}
 	var deleted []string
@@ -83,7 +84,7 @@ func (t *harness) brokenRun(seed uint64) (faults, changes, lost int) {
 		return o.update(i)
 	})
 	b.on.Store(false)
-	missing := r.settle(t, o.final())
+	missing := r.waitForReports(t, o.final())
 	// The worker cannot know objects that were created and deleted within the lost
 	// history.
 	known := map[string]bool{}
@@ -91,7 +92,7 @@ func (t *harness) brokenRun(seed uint64) (faults, changes, lost int) {
 		known[uidOf(a.Event.ID)] = true
 	}
 	deleted = slices.DeleteFunc(deleted, func(uid string) bool { return !known[uid] })
-	missing = append(missing, r.missingDeletes(t, deleted)...)
+	missing = append(missing, r.waitForDeletes(t, deleted)...)
 	if len(missing) > 0 {
 		t.Errorf("seed %d: no action for %q", seed, missing)
 	}
@@ -101,7 +102,8 @@ func (t *harness) brokenRun(seed uint64) (faults, changes, lost int) {
 
 // faultInjector injects faults into lists and watches of ConfigMaps while it is on.
 type faultInjector struct {
-	on    atomic.Bool
+	on atomic.Bool
+	// count is the number of injected faults.
 	count atomic.Int64
 
 	mu     sync.Mutex
@@ -141,7 +143,7 @@ func (b *faultInjector) handle(w http.ResponseWriter, req *http.Request, forward
 	}
 	b.count.Add(-1)
 	if req.URL.Query().Get("watch") != "" {
-		w = &brokenStream{ResponseWriter: w, injector: b, gone: req.Context().Done()}
+		w = &brokenStream{ResponseWriter: w, injector: b, closed: req.Context().Done()}
 	}
 	forward.ServeHTTP(w, req)
 	return true
@@ -151,45 +153,48 @@ func (b *faultInjector) handle(w http.ResponseWriter, req *http.Request, forward
 type brokenStream struct {
 	http.ResponseWriter
 	injector *faultInjector
-	gone     <-chan struct{}
-	rest     []byte
+	// closed is closed when the client has closed the connection.
+	closed <-chan struct{}
+	// buffer holds the beginning of an incomplete line.
+	buffer []byte
 }
 
-var errBroken = errors.New("injected fault")
+var errInjected = errors.New("injected fault")
 
 // Unwrap is used by http.ResponseController.
 func (s *brokenStream) Unwrap() http.ResponseWriter { return s.ResponseWriter }
 
 // Write forwards complete lines.
 func (s *brokenStream) Write(data []byte) (int, error) {
-	s.rest = append(s.rest, data...)
+	s.buffer = append(s.buffer, data...)
 	for {
-		line, rest, ok := bytes.Cut(s.rest, []byte("\n"))
+		line, after, ok := bytes.Cut(s.buffer, []byte("\n"))
 		if !ok {
 			return len(data), nil
 		}
-		if err := s.line(append(slices.Clone(line), '\n')); err != nil {
+		if err := s.writeLine(append(slices.Clone(line), '\n')); err != nil {
 			return 0, err
 		}
-		s.rest = rest
+		s.buffer = after
 	}
 }
 
-func (s *brokenStream) line(line []byte) error {
+// writeLine forwards one line, or injects a fault.
+func (s *brokenStream) writeLine(line []byte) error {
 	s.injector.count.Add(1)
 	switch s.injector.intN(40) {
 	case 0, 1: // cut in the middle
 		_, err := s.ResponseWriter.Write(line[:len(line)/2])
-		return errors.Join(errBroken, err, http.NewResponseController(s.ResponseWriter).Flush())
+		return errors.Join(errInjected, err, http.NewResponseController(s.ResponseWriter).Flush())
 	case 2: // stall, then cut
 		select {
-		case <-s.gone:
+		case <-s.closed:
 		case <-time.After(500 * time.Millisecond):
 		}
-		return errBroken
+		return errInjected
 	case 3: // the history is gone
 		_, err := fmt.Fprintf(s.ResponseWriter, `{"type":"ERROR","object":%s}`+"\n", status(http.StatusGone, "Expired"))
-		return errors.Join(errBroken, err, http.NewResponseController(s.ResponseWriter).Flush())
+		return errors.Join(errInjected, err, http.NewResponseController(s.ResponseWriter).Flush())
 	case 4, 5, 6: // repeated bookmarks
 		_, text, _ := bytes.Cut(line, []byte(`"resourceVersion":"`))
 		version, _, _ := bytes.Cut(text, []byte(`"`))

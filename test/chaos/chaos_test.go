@@ -50,8 +50,9 @@ func flagValue[T any](name string) T {
 
 // scenario injects one kind of fault.
 type scenario struct {
+	// name begins with the number of the scenario, which seeds its random values.
 	name string
-	// claim is the fault and the expected result.
+	// claim is the fault and the expected result, as a cell of the table.
 	claim string
 	run   func(t *harness)
 }
@@ -80,25 +81,25 @@ func scenarios() []scenario {
 func TestChaos(t *testing.T) {
 	seed := flagValue[uint64]("seed")
 	t.Logf("-seed %d", seed)
-	environmentInfo := machine()
+	info := machine()
 	env := newEnvironment(t)
 	var rows []row
 	for _, s := range scenarios() {
 		t.Run(s.name, func(t *testing.T) {
-			r := &harness{T: t, environment: env, long: flagValue[bool]("long")}
+			h := &harness{T: t, environment: env, long: flagValue[bool]("long")}
 			var number uint64
 			if _, err := fmt.Sscanf(s.name, "%d-", &number); err != nil {
 				t.Fatal(err)
 			}
-			r.random = rand.New(rand.NewPCG(seed, number)) //nolint:gosec // reproducible
+			h.random = rand.New(rand.NewPCG(seed, number)) //nolint:gosec // reproducible
 			start := time.Now()
 			defer func() {
-				rows = append(rows, row{scenario: s, figures: r.figures, failed: t.Failed(), took: time.Since(start)})
+				rows = append(rows, row{scenario: s, figures: h.figures, failed: t.Failed(), duration: time.Since(start)})
 			}()
-			s.run(r)
+			s.run(h)
 		})
 	}
-	table := table(environmentInfo, seed, rows)
+	table := table(info, seed, rows)
 	t.Log("\n" + table)
 	if file := flagValue[string]("report"); file != "" {
 		if err := replaceTable(file, table); err != nil {
@@ -116,12 +117,12 @@ type harness struct {
 	figures []string
 }
 
-// with returns a harness of a subtest, with its own seed.
-func (t *harness) with(sub *testing.T, seed uint64) *harness {
+// subtest returns a harness for sub, with its own seed.
+func (t *harness) subtest(sub *testing.T, seed uint64) *harness {
 	return &harness{T: sub, environment: t.environment, long: t.long, random: rand.New(rand.NewPCG(seed, 0))} //nolint:gosec // reproducible
 }
 
-// size returns the size for the form of the scenario.
+// size returns long in the long form of the scenario, and short in the short form.
 func (t *harness) size(short, long int) int {
 	if t.long {
 		return long
@@ -139,28 +140,29 @@ func (t *harness) figure(format string, args ...any) {
 // row is a row of the table.
 type row struct {
 	scenario
-	figures []string
-	failed  bool
-	took    time.Duration
+	figures  []string
+	failed   bool
+	duration time.Duration
 }
 
-func table(environmentInfo string, seed uint64, rows []row) string {
+// table returns the table in Markdown, below the info and the seed.
+func table(info string, seed uint64, rows []row) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n\nSeed %d.\n\n| scenario | fault and expected result | figures | |\n| --- | --- | --- | --- |\n", environmentInfo, seed)
+	fmt.Fprintf(&b, "%s\n\nSeed %d.\n\n| scenario | fault and expected result | figures | |\n| --- | --- | --- | --- |\n", info, seed)
 	for _, r := range rows {
 		result := "passed"
 		if r.failed {
 			result = "**failed**"
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s; %.0f s | %s |\n", r.name, r.claim, strings.Join(r.figures, "; "), r.took.Seconds(), result)
+		fmt.Fprintf(&b, "| %s | %s | %s; %.0f s | %s |\n", r.name, r.claim, strings.Join(r.figures, "; "), r.duration.Seconds(), result)
 	}
 	return b.String()
 }
 
-// tableBegins and tableEnds enclose the part of a file that replaceTable replaces.
+// tableBegin and tableEnd enclose the part of a file that replaceTable replaces.
 const (
-	tableBegins = "<!-- begin: written by `make chaos` -->\n"
-	tableEnds   = "<!-- end -->\n"
+	tableBegin = "<!-- begin: written by `make chaos` -->\n"
+	tableEnd   = "<!-- end -->\n"
 )
 
 func replaceTable(file, table string) error {
@@ -168,10 +170,10 @@ func replaceTable(file, table string) error {
 	if err != nil {
 		return err
 	}
-	before, rest, begins := strings.Cut(string(text), tableBegins)
-	_, after, ends := strings.Cut(rest, tableEnds)
-	if !begins || !ends {
-		return fmt.Errorf("%s: lines %q and %q not found", file, tableBegins, tableEnds)
+	before, after, hasBegin := strings.Cut(string(text), tableBegin)
+	_, after, hasEnd := strings.Cut(after, tableEnd)
+	if !hasBegin || !hasEnd {
+		return fmt.Errorf("%s: lines %q and %q not found", file, tableBegin, tableEnd)
 	}
-	return os.WriteFile(file, []byte(before+tableBegins+table+tableEnds+after), 0o644) //nolint:gosec // a public file
+	return os.WriteFile(file, []byte(before+tableBegin+table+tableEnd+after), 0o644) //nolint:gosec // a public file
 }

@@ -33,18 +33,18 @@ func skewed() scenario {
 		claim: "the worker's clock is off by ±10 minutes: one action for each create before, during and after its start " +
 			"(a proxy shifts the timestamps that the API server sends)",
 		run: func(t *harness) {
-			const off = 10 * time.Minute
+			const maxSkew = 10 * time.Minute
 			n := t.size(30, 300)
-			for _, skew := range []time.Duration{off, -off} {
-				o, r := t.objects(), t.record()
+			for _, skew := range []time.Duration{maxSkew, -maxSkew} {
+				o, r := t.objects(), t.startRecorder()
 				p := t.proxy(o.cluster)
-				m := &timestampShifter{by: skew, pattern: regexp.MustCompile(`"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"`)}
+				m := &timestampShifter{offset: skew, pattern: regexp.MustCompile(`"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"`)}
 				p.inject(m.handle)
 				t.forEach(n, o.create)
 				i := t.install(p.Kubeconfig, o.config(r, "create"))
-				i.watching().terminate()
+				i.startWatching().terminate()
 				if r.total() > 0 {
-					t.Errorf("clock off by %s: %d actions for objects that existed before", skew, r.total())
+					t.Errorf("clock off by %s: %d actions for objects that existed before, want 0", skew, r.total())
 				}
 				o.reset()
 				t.forEach(n, func(i int) error { return o.create(n + i) })
@@ -52,12 +52,12 @@ func skewed() scenario {
 				t.forEach(n, func(i int) error { return o.create(2*n + i) })
 				w.waitForLog(`"msg":"watching"`)
 				t.forEach(n, func(i int) error { return o.create(3*n + i) })
-				missing := r.settle(t, o.written())
+				missing := r.waitForReports(t, o.written())
 				if len(missing) > 0 || r.total() != 3*n {
 					t.Errorf("clock off by %s: %d actions for %d creates, none for %q", skew, r.total(), 3*n, missing)
 				}
 				if m.count.Load() == 0 {
-					t.Error("no timestamp was shifted")
+					t.Errorf("clock off by %s: no timestamp was shifted", skew)
 				}
 				w.terminate()
 				t.figure("%+.0f min: %d created before, while and after the worker started, %d lost, %d repeated, %d timestamps shifted",
@@ -69,7 +69,7 @@ func skewed() scenario {
 
 // timestampShifter shifts the timestamps in responses about ConfigMaps.
 type timestampShifter struct {
-	by      time.Duration
+	offset  time.Duration
 	pattern *regexp.Regexp
 	count   atomic.Int64
 }
@@ -88,7 +88,8 @@ func (m *timestampShifter) handle(w http.ResponseWriter, req *http.Request, forw
 type shiftedLines struct {
 	http.ResponseWriter
 	*timestampShifter
-	rest []byte
+	// buffer holds the beginning of an incomplete line.
+	buffer []byte
 }
 
 // Unwrap is used by http.ResponseController.
@@ -97,16 +98,16 @@ func (l *shiftedLines) Unwrap() http.ResponseWriter { return l.ResponseWriter }
 // WriteHeader keeps the Content-Length: shifted timestamps have the same length.
 func (l *shiftedLines) WriteHeader(code int) {
 	if date, err := http.ParseTime(l.Header().Get("Date")); err == nil {
-		l.Header().Set("Date", date.Add(l.by).Format(http.TimeFormat))
+		l.Header().Set("Date", date.Add(l.offset).Format(http.TimeFormat))
 	}
 	l.ResponseWriter.WriteHeader(code)
 }
 
 // Write shifts complete lines. The API server ends lists with a newline too.
 func (l *shiftedLines) Write(data []byte) (int, error) {
-	l.rest = append(l.rest, data...)
-	end := bytes.LastIndexByte(l.rest, '\n') + 1
-	shifted := l.pattern.ReplaceAllFunc(l.rest[:end], func(text []byte) []byte {
+	l.buffer = append(l.buffer, data...)
+	end := bytes.LastIndexByte(l.buffer, '\n') + 1
+	shifted := l.pattern.ReplaceAllFunc(l.buffer[:end], func(text []byte) []byte {
 		timestamp, err := time.Parse(`"`+time.RFC3339Nano+`"`, string(text))
 		if err != nil {
 			return text
@@ -116,9 +117,9 @@ func (l *shiftedLines) Write(data []byte) (int, error) {
 		if bytes.ContainsRune(text, '.') {
 			layout = "2006-01-02T15:04:05.000000Z07:00"
 		}
-		return []byte(timestamp.Add(l.by).Format(`"` + layout + `"`))
+		return []byte(timestamp.Add(l.offset).Format(`"` + layout + `"`))
 	})
-	l.rest = slices.Clone(l.rest[end:])
+	l.buffer = slices.Clone(l.buffer[end:])
 	_, err := l.ResponseWriter.Write(shifted)
 	return len(data), err
 }

@@ -35,19 +35,19 @@ func failingAction() scenario {
 		claim: "a failing action: waits within ±20 % of the backoff, then one dead letter; other objects are not delayed",
 		run: func(t *harness) {
 			const retries, jitter = 4, 0.2
-			policy := []time.Duration{300 * time.Millisecond, 600 * time.Millisecond, 1200 * time.Millisecond, 2 * time.Second}
+			backoffs := []time.Duration{300 * time.Millisecond, 600 * time.Millisecond, 1200 * time.Millisecond, 2 * time.Second}
 			failing, healthy := t.size(8, 20), t.size(20, 200)
 			o := t.objects()
 			fails := func(key string) bool { return key < object(failing) }
-			r := t.recordWith(func(_ *http.Request, got report) bool { return !fails(got.Key) })
+			r := t.startRecorderWith(func(_ *http.Request, got report) bool { return !fails(got.Key) })
 			t.forEach(failing+healthy, o.create)
 			i := t.install(o.cluster.Kubeconfig, "triggers:"+o.trigger("record", r, "update",
 				"    retry: {limit: 4, backoff: {initial: 300ms, max: 2s, factor: 2}}\n"))
-			w := i.watching()
+			w := i.startWatching()
 			o.reset()
 			t.forEach(failing+healthy, o.update)
 			o.waitUntil(func() bool { return r.total() == failing*(1+retries)+healthy })
-			if missing := r.settle(t, o.written()); len(missing) > 0 {
+			if missing := r.waitForReports(t, o.written()); len(missing) > 0 {
 				t.Errorf("no action for %q", missing)
 			}
 			w.terminate()
@@ -63,34 +63,34 @@ func failingAction() scenario {
 			}
 			for key, n := range attempts {
 				if want := map[bool]int{true: 1 + retries, false: 1}[fails(key)]; n != want {
-					t.Errorf("%s: %d attempts, want %d", key, n, want)
+					t.Errorf("%s: got %d attempts, want %d", key, n, want)
 				}
 			}
 			// More objects fail than there are workers: if waiting retries held workers,
 			// the other objects would be last.
 			if !lastHealthy.Before(lastRetry) {
-				t.Error("other objects waited for the failing ones")
+				t.Error("other objects waited for the retries of failing ones")
 			}
-			var worst float64
+			var deviation float64
 			waits := w.retries()
 			for _, x := range waits {
-				off := x.wait.Seconds()/policy[x.attempt-1].Seconds() - 1
-				worst = max(worst, off, -off)
+				off := x.wait.Seconds()/backoffs[x.attempt-1].Seconds() - 1
+				deviation = max(deviation, off, -off)
 			}
-			if len(waits) != failing*retries || worst > jitter {
-				t.Errorf("%d waits, want %d; off by %.0f %% at most, want %.0f %%", len(waits), failing*retries, 100*worst, 100*jitter)
+			if len(waits) != failing*retries || deviation > jitter {
+				t.Errorf("got %d waits, want %d; off by up to %.0f %%, want at most %.0f %%", len(waits), failing*retries, 100*deviation, 100*jitter)
 			}
 			deadLetters := i.deadLetters()
 			for _, l := range deadLetters {
 				if l.Attempts != 1+retries || !slices.Contains(o.written(), l.Event.ID) {
-					t.Errorf("dead letter of event %s after %d attempts", l.Event.ID, l.Attempts)
+					t.Errorf("dead letter of event %s after %d attempts, want a written event after %d", l.Event.ID, l.Attempts, 1+retries)
 				}
 			}
 			if len(deadLetters) != failing {
-				t.Errorf("%d dead letters, want %d", len(deadLetters), failing)
+				t.Errorf("got %d dead letters, want %d", len(deadLetters), failing)
 			}
 			t.figure("%d objects failed %d times each, waits off by %.0f %% at most, %d dead letters; %d others acted on meanwhile",
-				failing, 1+retries, 100*worst, len(deadLetters), healthy)
+				failing, 1+retries, 100*deviation, len(deadLetters), healthy)
 		},
 	}
 }
@@ -109,12 +109,13 @@ func (i *installation) deadLetters() []store.DeadLetter {
 	return list.Items
 }
 
-// retry is a retry that the worker logged.
+// retry is a failed attempt that the worker logged, and the wait until the next one.
 type retry struct {
 	attempt int
 	wait    time.Duration
 }
 
+// retries returns the retries that the worker logged, in order.
 func (w *worker) retries() []retry {
 	w.t.Helper()
 	var all []retry

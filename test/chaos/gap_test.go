@@ -32,13 +32,13 @@ func missedWhileDown() scenario {
 		claim: "100 objects created, 100 updated and 100 deleted while the worker is down, history compacted: exactly 300 actions",
 		run: func(t *harness) {
 			n := t.size(30, 100)
-			o, r := t.objects(), t.record()
+			o, r := t.objects(), t.startRecorder()
 			t.forEach(3*n, o.create)
 			i := t.install(o.cluster.Kubeconfig, o.config(r, "create, update, delete"))
-			w := i.watching()
+			w := i.startWatching()
 			o.reset()
 			t.forEach(2*n, o.update) // some are updated again or deleted below
-			if missing := r.settle(t, o.written()); len(missing) > 0 {
+			if missing := r.waitForReports(t, o.written()); len(missing) > 0 {
 				t.Fatalf("no action for %q", missing)
 			}
 			w.terminate()
@@ -50,8 +50,8 @@ func missedWhileDown() scenario {
 			t.forEach(n, func(i int) error { return o.delete(n + i) })
 			o.cluster.Expire(t)
 
-			w = i.watching()
-			missing := append(r.settle(t, o.written()), r.missingDeletes(t, deleted)...)
+			w = i.startWatching()
+			missing := append(r.waitForReports(t, o.written()), r.waitForDeletes(t, deleted)...)
 			if len(missing) > 0 {
 				t.Errorf("no action for %q", missing)
 			}
@@ -63,7 +63,7 @@ func missedWhileDown() scenario {
 			t.figure("actions for %d created, %d updated and %d deleted of %d objects", got["create"], got["update"], got["delete"], 4*n)
 			for _, kind := range []string{"create", "update", "delete"} {
 				if got[kind] != n {
-					t.Errorf("%d actions for %q, want %d", got[kind], kind, n)
+					t.Errorf("%s: got %d actions, want %d", kind, got[kind], n)
 				}
 			}
 		},
@@ -88,11 +88,11 @@ func listedAgain() scenario {
 		claim: "100 unchanged objects, listed 100 times: 0 actions",
 		run: func(t *harness) {
 			objects, lists := t.size(30, 100), t.size(20, 100)
-			o, r := t.objects(), t.record()
+			o, r := t.objects(), t.startRecorder()
 			t.forEach(objects, o.create)
 			p := t.proxy(o.cluster)
 			i := t.install(p.Kubeconfig, o.config(r, "create, update, delete"))
-			w := i.watching()
+			w := i.startWatching()
 			// Watches that end are followed by expired ones: a worker whose watches only
 			// fail backs off.
 			var listed, watched atomic.Int64
@@ -120,19 +120,19 @@ func listedAgain() scenario {
 			o.cluster.StartAPIServer(t)
 			for deadline := time.Now().Add(waitTimeout); listed.Load() < int64(lists); time.Sleep(10 * time.Millisecond) {
 				if time.Now().After(deadline) {
-					t.Fatalf("listed %d times:\n%s", listed.Load(), w.output())
+					t.Fatalf("wait for %d lists: got %d after %s:\n%s", lists, listed.Load(), waitTimeout, w.output())
 				}
 			}
 			p.inject(nil)
-			acted := r.total()
-			t.figure("%d lists of %d objects, %d actions", listed.Load(), objects, acted)
-			if acted > 0 {
+			actions := r.total()
+			t.figure("%d lists of %d objects, %d actions", listed.Load(), objects, actions)
+			if actions > 0 {
 				t.Errorf("got actions %v, want none", r.all())
 			}
 			o.reset()
 			t.forEach(1, o.update) // the watch still works
-			if missing := r.settle(t, o.written()); len(missing) > 0 || r.total() != 1 {
-				t.Errorf("after one update: %d actions, %d missing, want 1 and 0", r.total(), len(missing))
+			if missing := r.waitForReports(t, o.written()); len(missing) > 0 || r.total() != 1 {
+				t.Errorf("after one update: got %d actions and %d missing, want 1 and 0", r.total(), len(missing))
 			}
 			w.terminate()
 		},
@@ -146,10 +146,10 @@ func restored() scenario {
 		claim: "etcd restored from an older snapshot, while the worker is up or down: one action for each difference, later events are handled",
 		run: func(t *harness) {
 			n := t.size(10, 100)
-			o, r := t.objects(), t.record()
+			o, r := t.objects(), t.startRecorder()
 			t.forEach(2*n, o.create)
 			i := t.install(o.cluster.Kubeconfig, o.config(r, "create, update, delete"))
-			w := i.watching()
+			w := i.startWatching()
 			for _, up := range []bool{true, false} {
 				o.reset()
 				t.forEach(n, o.update) // the snapshot has this state
@@ -160,7 +160,7 @@ func restored() scenario {
 				t.forEach(n, func(i int) error { return o.create(2*n + i) })
 				lost := o.written()[created:]
 				t.forEach(n, func(i int) error { return o.delete(n + i) })
-				if missing := r.settle(t, o.written()); len(missing) > 0 {
+				if missing := r.waitForReports(t, o.written()); len(missing) > 0 {
 					t.Fatalf("before the restore: no action for %q", missing)
 				}
 				if !up {
@@ -177,7 +177,7 @@ func restored() scenario {
 				o.checkDiff(r, before, reverted, lost, n)
 				o.reset()
 				t.forEach(n, o.update)
-				if missing := r.settle(t, o.written()); len(missing) > 0 {
+				if missing := r.waitForReports(t, o.written()); len(missing) > 0 {
 					t.Errorf("after the restore: no action for %q", missing)
 				}
 			}
@@ -204,7 +204,7 @@ func (o *objects) checkDiff(r *recorder, first int, reverted, lost []string, n i
 	}
 	for _, kind := range []string{"create", "update", "delete"} {
 		if got[kind] != n {
-			o.t.Errorf("after the restore: %d actions for %q, want %d", got[kind], kind, n)
+			o.t.Errorf("after the restore: %s: got %d actions, want %d", kind, got[kind], n)
 		}
 	}
 }

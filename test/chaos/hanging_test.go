@@ -35,11 +35,11 @@ func hangingAction() scenario {
 		run: func(t *harness) {
 			const objects, rate, timeout = 20, 50, time.Second
 			rounds, updates := t.size(1, 7), t.size(100, 500)
-			o, r := t.objects(), t.record()
+			o, r := t.objects(), t.startRecorder()
 			t.forEach(objects+1, o.create)
 			var hang atomic.Bool
 			var mu sync.Mutex
-			var durations []time.Duration
+			var durations []time.Duration // until the request was cancelled
 			p := t.proxy(o.cluster)
 			p.inject(func(_ http.ResponseWriter, req *http.Request, _ http.Handler) bool {
 				if req.Method != http.MethodPatch || !strings.HasSuffix(req.URL.Path, object(objects)) || !hang.Load() {
@@ -68,12 +68,12 @@ func hangingAction() scenario {
     retry: {limit: 0}
 `, o.namespace, object(objects), timeout)
 			i := t.install(p.Kubeconfig, "triggers:"+hanging+o.trigger("record", r, "update", ""))
-			w := i.watching()
+			w := i.startWatching()
 			phase := func(on bool) []time.Duration {
 				hang.Store(on)
 				o.reset()
 				t.atRate(updates, rate, func(n int) error { return o.update(n % objects) })
-				if missing := r.settle(t, o.written()); len(missing) > 0 {
+				if missing := r.waitForReports(t, o.written()); len(missing) > 0 {
 					t.Errorf("no action for %q", missing)
 				}
 				o.waitUntil(func() bool {
@@ -104,32 +104,34 @@ func hangingAction() scenario {
 				with.Seconds()*1e3/float64(rounds), without.Seconds()*1e3/float64(rounds), 100*change)
 			timedOut, hung := strings.Count(w.output(), fmt.Sprintf("timed out after %s", timeout)), strings.Count(w.output(), "does not stop")
 			if timedOut != len(durations) || hung > 0 {
-				t.Errorf("%d actions timed out and %d did not stop, want %d and 0", timedOut, hung, len(durations))
+				t.Errorf("got %d actions that timed out and %d that did not stop, want %d and 0", timedOut, hung, len(durations))
 			}
 			if t.long && change > 0.1 {
-				t.Errorf("p99 of the others changed by %+.0f %%", 100*change)
+				t.Errorf("p99 of the others changed by %+.0f %%, want at most +10 %%", 100*change)
 			}
 		},
 	}
 }
 
-// latencies returns the times from each update to its action.
+// latencies returns the time from each recorded write to its action. Writes without
+// an action are left out.
 func (o *objects) latencies(r *recorder) []time.Duration {
-	acted := map[string]time.Time{}
+	actionTimes := map[string]time.Time{}
 	for _, a := range r.all() {
-		acted[a.Event.ID] = a.at
+		actionTimes[a.Event.ID] = a.at
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	var all []time.Duration
 	for _, id := range o.events {
-		if at, ok := acted[id]; ok {
-			all = append(all, at.Sub(o.began[id]))
+		if at, ok := actionTimes[id]; ok {
+			all = append(all, at.Sub(o.started[id]))
 		}
 	}
 	return all
 }
 
+// quantile returns the q-quantile of ds, which it sorts.
 func quantile(ds []time.Duration, q float64) time.Duration {
 	slices.Sort(ds)
 	return ds[min(int(q*float64(len(ds))), len(ds)-1)]

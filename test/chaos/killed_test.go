@@ -30,17 +30,17 @@ func killedWhileUpdating() scenario {
 		claim: "`kill -9` at random times under a load of updates: an action for every update, at most 5 % of them twice",
 		run: func(t *harness) {
 			objects, updates, kills, rate := t.size(50, 500), t.size(300, 5000), t.size(4, 20), t.size(60, 100)
-			o, r := t.objects(), t.record()
+			o, r := t.objects(), t.startRecorder()
 			t.forEach(objects, o.create)
 			o.reset()
 			i := t.install(o.cluster.Kubeconfig, o.config(r, "update"))
-			w := i.watching()
+			w := i.startWatching()
 			k := t.killer(i, w, updates, kills)
 			t.atRate(updates, rate, func(n int) error {
 				k.maybeKill(n)
 				return o.update(t.random.IntN(objects))
 			})
-			missing := r.settle(t, o.written())
+			missing := r.waitForReports(t, o.written())
 			t.checkMissing(missing, o)
 			t.figure("%d kills, %d updates of %d objects, %d lost", kills, updates, objects, len(missing))
 			t.checkRepeated(r, updates)
@@ -56,9 +56,9 @@ func killedWhileCreating() scenario {
 		claim: "the same with creates and deletes: an action for the create and the delete of each UID",
 		run: func(t *harness) {
 			objects, kills, rate := t.size(150, 2500), t.size(4, 20), t.size(60, 100)
-			o, r := t.objects(), t.record()
+			o, r := t.objects(), t.startRecorder()
 			i := t.install(o.cluster.Kubeconfig, o.config(r, "create, delete"))
-			w := i.watching()
+			w := i.startWatching()
 			// Objects are deleted in random order after their creation.
 			var existing []int
 			next := 0
@@ -75,7 +75,7 @@ func killedWhileCreating() scenario {
 				existing = slices.Delete(existing, index, index+1)
 				return o.delete(name)
 			})
-			missing := append(r.settle(t, o.written()), r.missingDeletes(t, o.written())...)
+			missing := append(r.waitForReports(t, o.written()), r.waitForDeletes(t, o.written())...)
 			if len(missing) > 0 {
 				t.Errorf("no action for %q", missing)
 			}
@@ -92,9 +92,9 @@ func uidOf(id string) string {
 	return uid
 }
 
-// missingDeletes waits for the actions of deletes, and returns the event IDs or UIDs of
+// waitForDeletes waits for the actions of deletes, and returns the event IDs or UIDs of
 // the deleted objects without an action.
-func (r *recorder) missingDeletes(t *harness, created []string) []string {
+func (r *recorder) waitForDeletes(t *harness, created []string) []string {
 	t.Helper()
 	var missing []string
 	for deadline := time.Now().Add(waitTimeout / 4); ; time.Sleep(20 * time.Millisecond) {
@@ -118,7 +118,8 @@ type killer struct {
 	worker       *worker
 	installation *installation
 	random       *rand.Rand
-	steps        []int
+	// steps are the steps before which a kill is due, in ascending order.
+	steps []int
 }
 
 func (t *harness) killer(i *installation, w *worker, steps, kills int) *killer {
@@ -156,6 +157,6 @@ func (t *harness) checkRepeated(r *recorder, n int) {
 	fraction := float64(r.repeated()) / float64(n)
 	t.figure("%d repeated (%.1f %%)", r.repeated(), 100*fraction)
 	if t.long && fraction > limit {
-		t.Errorf("%.1f %% of the events caused two actions, want at most %.0f %%", 100*fraction, 100*limit)
+		t.Errorf("got two actions for %.1f %% of the events, want at most %.0f %%", 100*fraction, 100*limit)
 	}
 }

@@ -34,7 +34,7 @@ func slowAction() scenario {
 			o := t.objects()
 			var mu sync.Mutex
 			running, maxRunning := map[string]bool{}, 0
-			r := t.recordWith(func(_ *http.Request, got report) bool {
+			r := t.startRecorderWith(func(_ *http.Request, got report) bool {
 				mu.Lock()
 				if running[got.Key] {
 					t.Errorf("two concurrent actions for %s", got.Key)
@@ -50,27 +50,27 @@ func slowAction() scenario {
 			})
 			t.forEach(objects, o.create)
 			i := t.install(o.cluster.Kubeconfig, "triggers:"+o.trigger("record", r, "update", "    concurrency: 4\n"))
-			w := i.watching()
+			w := i.startWatching()
 			o.reset()
 			start := time.Now()
 			for range updates {
 				t.forEach(objects, o.update)
 			}
-			missing := r.settle(t, o.written())
+			missing := r.waitForReports(t, o.written())
 			t.checkMissing(missing, o)
 			reports := r.all()
-			took := reports[len(reports)-1].at.Sub(start)
+			elapsed := reports[len(reports)-1].at.Sub(start)
 			if r.repeated() > 0 {
-				t.Errorf("%d repeated", r.repeated())
+				t.Errorf("%d repeated actions, want 0", r.repeated())
 			}
 			o.checkOrder(reports)
 			mu.Lock()
 			concurrent := maxRunning
 			mu.Unlock()
 			if concurrent > 4 {
-				t.Errorf("%d concurrent actions, want at most 4", concurrent)
+				t.Errorf("got %d concurrent actions, want at most 4", concurrent)
 			}
-			t.figure("%d events of %d objects, %d actions in order, up to %d concurrent, %.0f s", objects*updates, objects, len(reports), concurrent, took.Seconds())
+			t.figure("%d events of %d objects, %d actions in order, up to %d concurrent, %.0f s", objects*updates, objects, len(reports), concurrent, elapsed.Seconds())
 			w.terminate()
 		},
 	}
@@ -106,13 +106,13 @@ func burst() scenario {
 		run: func(t *harness) {
 			const maxPeak = 256 // MiB
 			n := t.size(500, 10_000)
-			o, r := t.objects(), t.record()
+			o, r := t.objects(), t.startRecorder()
 			i := t.install(o.cluster.Kubeconfig, o.config(r, "create"))
 			// Events from the time when the worker was down arrive in one burst.
-			i.watching().terminate()
+			i.startWatching().terminate()
 			t.forEach(n, o.create)
-			w := i.watching()
-			missing := r.settle(t, o.written())
+			w := i.startWatching()
+			missing := r.waitForReports(t, o.written())
 			t.checkMissing(missing, o)
 			peak, err := peakMemory(w.cmd.Process.Pid)
 			if err != nil {
@@ -120,7 +120,7 @@ func burst() scenario {
 			}
 			t.figure("%d events, %d lost, peak %.0f MiB", n, len(missing), peak)
 			if t.long && !raceEnabled() && peak > maxPeak {
-				t.Errorf("peak memory %.0f MiB", peak)
+				t.Errorf("peak memory %.0f MiB, want at most %d MiB", peak, maxPeak)
 			}
 			w.terminate()
 		},

@@ -75,7 +75,7 @@ func selfTrigger() scenario {
 		run: func(t *harness) {
 			const objects = 10
 			rounds := t.size(2, 20)
-			o, r := t.objects(), t.record()
+			o, r := t.objects(), t.startRecorder()
 			t.forEach(objects+2, o.create)
 			watch := func(name, filter, target string) string {
 				return fmt.Sprintf(`
@@ -93,19 +93,19 @@ func selfTrigger() scenario {
 				watch("left", fmt.Sprintf("context.data.metadata.name == %q", left), ", name: "+right)+
 				watch("right", fmt.Sprintf("context.data.metadata.name == %q", right), ", name: "+left))
 			i.write("actions/touch.cue", touchAction)
-			w := i.watching()
+			w := i.startWatching()
 			o.reset()
 			for range rounds {
 				t.forEach(objects, o.update)
 			}
-			if missing := r.settle(t, o.written()); len(missing) > 0 {
+			if missing := r.waitForReports(t, o.written()); len(missing) > 0 {
 				t.Errorf("no action for %q", missing)
 			}
 			own := r.total()
 			if own != objects*rounds {
-				t.Errorf("%d actions for %d updates by others", own, objects*rounds)
+				t.Errorf("got %d actions for %d updates by others", own, objects*rounds)
 			}
-			t.until("suppressed own writes", func() bool { return w.suppressed("self", "OwnWrite") >= own })
+			t.waitFor("suppressed own writes", func() bool { return w.suppressed("self", "OwnWrite") >= own })
 			t.figure("%d updates by others, %d actions, %d own writes suppressed", objects*rounds, own, w.suppressed("self", "OwnWrite"))
 
 			if err := o.update(objects); err != nil {
@@ -114,18 +114,18 @@ func selfTrigger() scenario {
 			broken := func() int {
 				return int(sum(w.scrape(), "kube_trigger_events_total", `reason="LoopBroken"`))
 			}
-			t.until("a broken loop", func() bool { return broken() > 0 })
+			t.waitFor("a broken loop", func() bool { return broken() > 0 })
 			o.reset()
 			t.forEach(objects, o.update)
-			if missing := r.settle(t, o.written()); len(missing) > 0 {
+			if missing := r.waitForReports(t, o.written()); len(missing) > 0 {
 				t.Errorf("after the loop was broken: no action for %q", missing)
 			}
 			looped := r.total() - own - objects
 			if limit := 2 * (engine.LoopLimit + 1); looped > limit {
-				t.Errorf("%d actions of two triggers that start each other, want at most %d", looped, limit)
+				t.Errorf("got %d actions of two triggers that start each other, want at most %d", looped, limit)
 			}
 			if !strings.Contains(w.output(), `"reason":"LoopBroken"`) {
-				t.Error("the log does not report the loop")
+				t.Error("the log does not contain reason LoopBroken")
 			}
 			t.figure("two triggers that start each other are stopped after %d actions", looped)
 			w.terminate()

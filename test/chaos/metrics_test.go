@@ -74,12 +74,12 @@ func (w *worker) suppressed(trigger, reason string) int {
 		`trigger="default/`+trigger+`"`, `outcome="suppressed"`, `reason="`+reason+`"`))
 }
 
-// until waits until done returns true, and fails the test after waitTimeout.
-func (t *harness) until(what string, done func() bool) {
+// waitFor waits until done returns true, and fails the test after waitTimeout.
+func (t *harness) waitFor(condition string, done func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(waitTimeout); !done(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("wait for %s: timed out after %s", what, waitTimeout)
+			t.Fatalf("wait for %s: timed out after %s", condition, waitTimeout)
 		}
 	}
 }

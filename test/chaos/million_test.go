@@ -32,47 +32,47 @@ func million() scenario {
 		claim: "1,000,000 events through one process, 20 triggers for each update: the heap grows by less than 1 MiB per 100,000 events " +
 			"after warm-up, the number of goroutines is constant",
 		run: func(t *harness) {
-			const objects, triggers, samples, leak = 500, 20, 10, 20
-			wanted := t.size(4000, 1_000_000)
-			o, r := t.objects(), t.record()
+			const objects, triggers, samples, maxGrowth = 500, 20, 10, 20
+			events := t.size(4000, 1_000_000)
+			o, r := t.objects(), t.startRecorder()
 			i := t.install(o.cluster.Kubeconfig, o.manyTriggers(r, triggers))
 			t.forEach(objects, o.create)
-			w := i.watching()
+			w := i.startWatching()
 			o.reset()
 			var updates atomic.Int64
 			var heaps, goroutines []float64
 			handled := 0
 			for sample := 1; sample <= samples; {
-				t.forEach(wanted/samples/triggers, func(int) error { return o.updateUnrecorded(int(updates.Add(1)) % objects) })
-				var now map[string]float64
-				t.until("an idle worker", func() bool {
-					now = w.scrape()
-					handled = handledOf(now)
-					return handled >= int(updates.Load())*triggers || sum(now, "kube_trigger_queued_events") == 0 && handled >= wanted*sample/samples
+				t.forEach(events/samples/triggers, func(int) error { return o.updateUnrecorded(int(updates.Add(1)) % objects) })
+				var metrics map[string]float64
+				t.waitFor("an idle worker", func() bool {
+					metrics = w.scrape()
+					handled = handledOf(metrics)
+					return handled >= int(updates.Load())*triggers || sum(metrics, "kube_trigger_queued_events") == 0 && handled >= events*sample/samples
 				})
-				if handled < wanted*sample/samples {
+				if handled < events*sample/samples {
 					continue // some updates were merged after a compaction
 				}
-				heaps = append(heaps, now["go_memstats_next_gc_bytes"]/2/(1<<20)) // the live heap at the last collection
-				goroutines = append(goroutines, now["go_goroutines"])
+				heaps = append(heaps, metrics["go_memstats_next_gc_bytes"]/2/(1<<20)) // the live heap at the last collection
+				goroutines = append(goroutines, metrics["go_goroutines"])
 				sample++
 			}
 			t.forEach(objects, o.update)
-			missing := r.settle(t, o.expectedIDs())
+			missing := r.waitForReports(t, o.expectedIDs())
 			w.terminate()
 
-			warm := samples / 5
-			slope := slopeOf(heaps[warm:]) / (float64(wanted) / samples) * 100_000
+			warmUp := samples / 5
+			slope := slopeOf(heaps[warmUp:]) / (float64(events) / samples) * 100_000
 			t.figure("%d updates, %d events of %d triggers, %d lost, heap %.1f to %.1f MiB, slope %+.2f MiB per 100,000, %.0f to %.0f goroutines",
-				updates.Load(), handled, triggers, len(missing), heaps[warm], heaps[samples-1], slope, goroutines[warm], goroutines[samples-1])
+				updates.Load(), handled, triggers, len(missing), heaps[warmUp], heaps[samples-1], slope, goroutines[warmUp], goroutines[samples-1])
 			if len(missing) > 0 {
 				t.Errorf("no action for %q", missing)
 			}
-			if more := goroutines[samples-1] - goroutines[warm]; more > leak {
-				t.Errorf("the number of goroutines grew by %.0f", more)
+			if growth := goroutines[samples-1] - goroutines[warmUp]; growth > maxGrowth {
+				t.Errorf("the number of goroutines grew by %.0f, want at most %d", growth, maxGrowth)
 			}
 			if t.long && slope > 1 {
-				t.Errorf("heap grows by %.2f MiB per 100,000 events: %.1f", slope, heaps)
+				t.Errorf("heap grows by %.2f MiB per 100,000 events, want at most 1: %.1f MiB", slope, heaps)
 			}
 		},
 	}

@@ -40,12 +40,19 @@ type objects struct {
 	namespace string
 	client    typedcorev1.ConfigMapInterface
 
-	mu     sync.Mutex
-	edits  int
-	uids   map[string]string
+	mu sync.Mutex
+	// edits counts the updates: each writes another value.
+	edits int
+	// uids holds the UID of each object, by its name.
+	uids map[string]string
+	// events holds the event IDs of acknowledged creates and updates, in order,
+	// since the last reset.
 	events []string
+	// latest holds the ID of the last of these events of each object that is not
+	// deleted, by its name.
 	latest map[string]string
-	began  map[string]time.Time
+	// started holds the time when the request of each event was sent, by the event's ID.
+	started map[string]time.Time
 }
 
 // objects returns a new namespace in the cluster that all scenarios share. Scenarios
@@ -64,14 +71,14 @@ func (t *harness) objects() *objects {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := &objects{t: t, cluster: c, namespace: c.Namespace(t), uids: map[string]string{}, latest: map[string]string{}, began: map[string]time.Time{}}
+	o := &objects{t: t, cluster: c, namespace: c.Namespace(t), uids: map[string]string{}, latest: map[string]string{}, started: map[string]time.Time{}}
 	o.client = client.CoreV1().ConfigMaps(o.namespace)
 	return o
 }
 
-// trigger returns the configuration of a trigger that reports events to r, with more
-// lines of YAML.
-func (o *objects) trigger(name string, r *recorder, events, more string) string {
+// trigger returns the configuration of a trigger that reports events to r. extra is
+// appended as YAML.
+func (o *objects) trigger(name string, r *recorder, events, extra string) string {
 	return fmt.Sprintf(`
   - name: %s
     source:
@@ -79,7 +86,7 @@ func (o *objects) trigger(name string, r *recorder, events, more string) string 
       properties: {apiVersion: v1, kind: ConfigMap, namespace: %s, events: [%s]}
     filter: context.data.metadata.name =~ "^object-"
     action: {type: record, properties: {url: %q}}
-%s`, name, o.namespace, events, r.URL, more)
+%s`, name, o.namespace, events, r.URL, extra)
 }
 
 // config returns the configuration of a single trigger, "record".
@@ -92,13 +99,13 @@ func object(i int) string { return fmt.Sprintf("object-%05d", i) }
 func eventID(cm *corev1.ConfigMap) string { return string(cm.UID) + "@" + cm.ResourceVersion }
 
 func (o *objects) create(i int) error {
-	began := time.Now()
+	start := time.Now()
 	cm := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: object(i)}, Data: map[string]string{"edit": "0"}}
 	cm, err := o.client.Create(o.t.Context(), cm, metav1.CreateOptions{})
 	if err != nil {
 		return err
 	}
-	o.recordWrite(cm, began)
+	o.recordWrite(cm, start)
 	return nil
 }
 
@@ -121,13 +128,13 @@ func (o *objects) delete(i int) error {
 	return nil
 }
 
-func (o *objects) recordWrite(cm *corev1.ConfigMap, began time.Time) {
+func (o *objects) recordWrite(cm *corev1.ConfigMap, start time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.uids[cm.Name] = string(cm.UID)
 	o.events = append(o.events, eventID(cm))
 	o.latest[cm.Name] = eventID(cm)
-	o.began[eventID(cm)] = began
+	o.started[eventID(cm)] = start
 }
 
 // reset forgets the recorded changes.
@@ -199,12 +206,12 @@ func (t *harness) atRate(n, rate int, f func(i int) error) {
 
 // set sets one key of an object.
 func (o *objects) set(i int, key, value string) error {
-	began := time.Now()
+	start := time.Now()
 	patch := fmt.Sprintf(`{"data":{%q:%q}}`, key, value)
 	cm, err := o.client.Patch(o.t.Context(), object(i), types.MergePatchType, []byte(patch), metav1.PatchOptions{})
 	if err != nil {
 		return err
 	}
-	o.recordWrite(cm, began)
+	o.recordWrite(cm, start)
 	return nil
 }

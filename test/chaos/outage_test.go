@@ -36,42 +36,42 @@ func outages() scenario {
 		claim: "API server, then etcd, killed and restarted 5 times under 50 events/s: 0 lost, the next action within 15 s after the API server is ready",
 		run: func(t *harness) {
 			objects, rounds := t.size(20, 200), t.size(1, 5)
-			o, r := t.objects(), t.record()
+			o, r := t.objects(), t.startRecorder()
 			t.forEach(objects, o.create)
 			i := t.install(o.cluster.Kubeconfig, o.config(r, "create, update"))
-			w := i.watching()
+			w := i.startWatching()
 			o.reset()
 			stop := o.keepUpdating(objects, 50)
 			var slowest time.Duration
 			for range rounds {
-				for _, part := range []struct{ stop, start func(testing.TB) }{
+				for _, component := range []struct{ stop, start func(testing.TB) }{
 					{o.cluster.StopAPIServer, o.cluster.StartAPIServer},
 					{o.cluster.StopEtcd, o.cluster.StartEtcd},
 				} {
-					t.sleep(time.Second)
-					part.stop(t)
-					t.sleep(2 * time.Second)
-					part.start(t)
+					t.randomSleep(time.Second)
+					component.stop(t)
+					t.randomSleep(2 * time.Second)
+					component.start(t)
 					slowest = max(slowest, o.recoveryTime(r, objects))
 				}
 			}
 			updates, failed := stop()
-			missing := r.settle(t, o.existing())
+			missing := r.waitForReports(t, o.existing())
 			if len(missing) > 0 {
-				t.Errorf("no action for the last states %q", missing)
+				t.Errorf("no action for the last events %q", missing)
 			}
 			t.figure("%d outages, %d updates, %d failed meanwhile, %d last states lost, next action within %.1f s",
 				2*rounds, updates, failed, len(missing), slowest.Seconds())
 			if slowest > maxRecovery {
-				t.Errorf("the next action took %s, want at most %s", slowest, maxRecovery)
+				t.Errorf("got next action after %s, want at most %s", slowest, maxRecovery)
 			}
 			w.terminate()
 		},
 	}
 }
 
-// sleep waits for a random time of up to twice d.
-func (t *harness) sleep(d time.Duration) {
+// randomSleep sleeps for a random time of up to twice d.
+func (t *harness) randomSleep(d time.Duration) {
 	time.Sleep(time.Duration(t.random.Int64N(2 * int64(d))))
 }
 
@@ -119,7 +119,7 @@ func (o *objects) recoveryTime(r *recorder, i int) time.Duration {
 	o.mu.Unlock()
 	for len(r.missing([]string{id})) > 0 {
 		if time.Since(start) > waitTimeout {
-			o.t.Fatalf("no action within %s after the API server was ready", waitTimeout)
+			o.t.Fatalf("wait for the action of %s: timed out after %s", object(i), waitTimeout)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}

@@ -58,31 +58,34 @@ type report struct {
 	Event   struct{ ID, Type string }
 	// Key is the name of the object.
 	Key string
-	at  time.Time
+	// at is the time when the report arrived.
+	at time.Time
 }
 
 // reportHandler is called for each report and may block. If it returns false, the
 // connection is closed and the action fails.
 type reportHandler func(req *http.Request, r report) bool
 
-// recorder records the reports of actions. It does not depend on the API server.
+// recorder records the reports of actions. Reports also arrive while the API server is
+// down. It is safe for concurrent use.
 type recorder struct {
 	URL    string
 	handle reportHandler
 
 	mu      sync.Mutex
 	reports []report
-	counts  map[string]int
+	// counts holds the number of reports of each event, by its ID.
+	counts map[string]int
 }
 
-// record starts a recorder. It stops at the end of the test.
-func (t *harness) record() *recorder {
+// startRecorder starts a recorder. It stops at the end of the test.
+func (t *harness) startRecorder() *recorder {
 	t.Helper()
-	return t.recordWith(func(*http.Request, report) bool { return true })
+	return t.startRecorderWith(func(*http.Request, report) bool { return true })
 }
 
-// recordWith starts a recorder that passes reports to h.
-func (t *harness) recordWith(h reportHandler) *recorder {
+// startRecorderWith starts a recorder that passes reports to h.
+func (t *harness) startRecorderWith(h reportHandler) *recorder {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -153,9 +156,10 @@ func (r *recorder) repeated() int {
 	return len(r.reports) - len(r.counts)
 }
 
-// settle waits until all events are reported, and a moment longer for unexpected
-// reports, or until no more reports arrive. It returns the IDs without a report.
-func (r *recorder) settle(t *harness, ids []string) []string {
+// waitForReports waits until all events are reported, and another second for
+// unexpected reports, or until no report has arrived for 40 s. It returns the IDs of
+// events without a report.
+func (r *recorder) waitForReports(t *harness, ids []string) []string {
 	t.Helper()
 	const idleTimeout, grace = 40 * time.Second, time.Second
 	last, since := r.total(), time.Now()

@@ -35,7 +35,7 @@ func terminated() scenario {
 			n := t.size(40, 100)
 			o := t.objects()
 			finish, release := make(chan struct{}), make(chan struct{})
-			r := t.recordWith(func(req *http.Request, got report) bool {
+			r := t.startRecorderWith(func(req *http.Request, got report) bool {
 				// Half of the actions end soon after SIGTERM, half after the grace period.
 				wait := finish
 				if i, _ := strconv.Atoi(strings.TrimPrefix(got.Key, "object-")); i%2 == 1 {
@@ -50,23 +50,23 @@ func terminated() scenario {
 			t.forEach(n, o.create)
 			i := t.install(o.cluster.Kubeconfig, "triggers:"+o.trigger("record", r, "update", fmt.Sprintf("    concurrency: %d\n    timeout: 1m\n", n)),
 				"--shutdown-grace", grace.String())
-			w := i.watching()
+			w := i.startWatching()
 			o.reset()
 			t.forEach(n, o.update)
 			o.waitUntil(func() bool { return r.total() == n })
 			if r.total() != n {
-				t.Fatalf("%d actions run, want %d", r.total(), n)
+				t.Fatalf("got %d running actions, want %d", r.total(), n)
 			}
-			took := make(chan time.Duration, 1)
-			go func() { took <- w.terminate() }()
+			exited := make(chan time.Duration, 1)
+			go func() { exited <- w.terminate() }()
 			w.waitForLog("Engine stopping")
 			close(finish)
-			exit := <-took
+			exit := <-exited
 			close(release)
-			again := i.watching()
+			second := i.startWatching()
 			o.waitUntil(func() bool { return r.total() >= n+n/2 })
-			missing := r.settle(t, o.written())
-			again.terminate()
+			missing := r.waitForReports(t, o.written())
+			second.terminate()
 			repeated := r.repeated()
 			t.figure("%d running, %d finished, %d repeated, exit after %.1f s with a grace period of %.0f s", n, n-repeated, repeated, exit.Seconds(), grace.Seconds())
 			for _, a := range r.all()[n:] {
@@ -75,10 +75,10 @@ func terminated() scenario {
 				}
 			}
 			if len(missing) > 0 || repeated != n/2 {
-				t.Errorf("%d missing and %d repeated, want 0 and %d", len(missing), repeated, n/2)
+				t.Errorf("got %d missing and %d repeated, want 0 and %d", len(missing), repeated, n/2)
 			}
 			if exit > grace+slack {
-				t.Errorf("exit took %s", exit)
+				t.Errorf("got exit after %s, want at most %s", exit, grace+slack)
 			}
 		},
 	}

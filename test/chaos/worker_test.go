@@ -70,6 +70,7 @@ type installation struct {
 	t    *harness
 	dir  string
 	args []string
+	// runs counts the started workers, which number the log files.
 	runs int
 }
 
@@ -103,9 +104,11 @@ func (i *installation) write(name, text string) string {
 
 // worker is a process of an installation.
 type worker struct {
-	t     *harness
-	cmd   *exec.Cmd
-	log   string
+	t   *harness
+	cmd *exec.Cmd
+	// log is the path of the log file.
+	log string
+	// ended holds the result of Wait once the process has ended.
 	ended chan error
 }
 
@@ -134,8 +137,8 @@ func (i *installation) start() *worker {
 	return w
 }
 
-// watching starts a worker and waits until it watches.
-func (i *installation) watching() *worker {
+// startWatching starts a worker and waits until it watches.
+func (i *installation) startWatching() *worker {
 	i.t.Helper()
 	w := i.start()
 	w.waitForLog(`"msg":"watching"`)
@@ -151,15 +154,15 @@ func (w *worker) waitForLog(text string) {
 		select {
 		case err := <-w.ended:
 			w.ended <- err
-			w.t.Fatalf("worker ended (%v) before it logged %q:\n%s", err, text, w.output())
+			w.t.Fatalf("wait for log %q: worker ended with %v:\n%s", text, err, w.output())
 		case <-ctx.Done():
-			w.t.Fatalf("worker did not log %q:\n%s", text, w.output())
+			w.t.Fatalf("wait for log %q: timed out after %s:\n%s", text, waitTimeout, w.output())
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
 }
 
-// logged returns a value of the log entry with that message.
+// logged returns the value of name in the first log entry with the message.
 func (w *worker) logged(message, name string) string {
 	w.t.Helper()
 	for line := range strings.Lines(w.output()) {
@@ -168,7 +171,7 @@ func (w *worker) logged(message, name string) string {
 			return fmt.Sprint(l[name])
 		}
 	}
-	w.t.Fatalf("worker did not log %q:\n%s", message, w.output())
+	w.t.Fatalf("no log entry with message %q:\n%s", message, w.output())
 	return ""
 }
 
@@ -197,7 +200,7 @@ func (w *worker) terminate() time.Duration {
 		w.t.Errorf("terminate worker: %v\n%s", err, w.output())
 	}
 	if err := w.wait(); err != nil {
-		w.t.Errorf("worker ended with %v:\n%s", err, w.output())
+		w.t.Errorf("worker exited with %v, want nil:\n%s", err, w.output())
 	}
 	return time.Since(start)
 }
@@ -208,13 +211,13 @@ func (w *worker) wait() error {
 	return err
 }
 
-// cleanup kills the worker if it runs, and checks its log for crashes and races.
+// cleanup kills the worker if it still runs, and checks the log for crashes and races.
 func (w *worker) cleanup() {
 	_ = w.cmd.Process.Kill() // it may have ended
 	_ = w.wait()
-	for _, bad := range []string{"panic:", "DATA RACE", "fatal error:"} {
-		if text := w.output(); strings.Contains(text, bad) {
-			w.t.Errorf("the log contains %q:\n%s", bad, text)
+	for _, text := range []string{"panic:", "DATA RACE", "fatal error:"} {
+		if output := w.output(); strings.Contains(output, text) {
+			w.t.Errorf("the log contains %q:\n%s", text, output)
 		}
 	}
 	if w.t.Failed() {

@@ -16,9 +16,9 @@ limitations under the License.
 
 // Package cluster runs a Kubernetes API server for tests.
 //
-// The API server and etcd are processes of this machine, started by test/controlplane on
-// free ports of 127.0.0.1. They end with the test process, even if it is killed, and
-// leave no files behind.
+// test/controlplane runs the API server and etcd as local processes, on free ports of
+// 127.0.0.1. When the test process ends, even if it is killed, these processes end and
+// their files are removed.
 package cluster
 
 import (
@@ -35,7 +35,7 @@ import (
 // Cluster is a running control plane. It is safe for concurrent use. Tests that stop,
 // expire or restore it must use Own.
 type Cluster struct {
-	// Config is an administrator's, without a client-side rate limit. Copy it before
+	// Config has administrator rights and no client-side rate limit. Copy it before
 	// changing it.
 	Config *rest.Config
 	// Kubeconfig is the path of an administrator's kubeconfig.
@@ -53,7 +53,7 @@ type options struct {
 	kubeVela          bool
 }
 
-// Own starts a cluster for the test only, which ends with the test.
+// Own starts a cluster that no other test uses. It is closed when the test ends.
 func Own() Option { return func(o *options) { o.own = true } }
 
 // WithControllerManager also runs kube-controller-manager, which deletes namespaces,
@@ -65,8 +65,8 @@ func WithControllerManager() Option { return func(o *options) { o.controllerMana
 func WithKubeVelaCRDs() Option { return func(o *options) { o.kubeVela = true } }
 
 // Start returns a ready cluster, or fails the test. Without Own, the tests of a process
-// share one cluster with a controller manager and one without, which are started at the
-// first call and end with the process.
+// share two clusters: one with a controller manager, and one without. Each of them is
+// started when it is first used, and ends with the process.
 func Start(t testing.TB, opts ...Option) *Cluster {
 	t.Helper()
 	var o options
@@ -95,8 +95,8 @@ func Start(t testing.TB, opts ...Option) *Cluster {
 	return c
 }
 
-// New starts a cluster, until Close is called or this process ends. It is for programs
-// that are not tests.
+// New starts a cluster that runs until Close is called or this process ends. It is for
+// programs other than tests; tests use Start.
 func New(ctx context.Context, opts ...Option) (*Cluster, error) {
 	var o options
 	for _, opt := range opts {
@@ -125,16 +125,18 @@ func connect(s *supervisor) (*Cluster, error) {
 	return &Cluster{Config: config, Kubeconfig: s.state.Kubeconfig, supervisor: s}, nil
 }
 
-// Close ends the cluster, and waits until its processes and files are gone.
+// Close stops the cluster, and waits until its processes have ended and its files are
+// removed.
 func (c *Cluster) Close() error { return c.supervisor.close() }
 
 // sharedClusters holds the clusters that the tests of a process share.
 type sharedClusters struct {
-	mu       sync.Mutex
+	mu sync.Mutex
+	// clusters has the key true for the cluster with a controller manager.
 	clusters map[bool]*Cluster
 }
 
-// shared clusters live as long as the test process, which only a variable does.
+// shared is a global variable because its clusters outlive each single test.
 var shared = sharedClusters{clusters: map[bool]*Cluster{}} //nolint:gochecknoglobals // see above
 
 func (s *sharedClusters) get(controllerManager bool) (*Cluster, error) {

@@ -63,7 +63,7 @@ func names(t *testing.T, c *cluster.Cluster, namespace string) []string {
 func TestStart_Shared(t *testing.T) {
 	c := cluster.Start(t)
 	if other := cluster.Start(t); other != c {
-		t.Errorf("got clusters %s and %s, want one", c.Config.Host, other.Config.Host)
+		t.Errorf("got clusters %s and %s, want the same", c.Config.Host, other.Config.Host)
 	}
 	ns := c.Namespace(t)
 	w, err := c.Client(t).CoreV1().ConfigMaps(ns).Watch(t.Context(), metav1.ListOptions{})
@@ -71,14 +71,14 @@ func TestStart_Shared(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer w.Stop()
-	create(t, c, ns, "seen")
+	create(t, c, ns, "a")
 	ev, open := <-w.ResultChan()
-	if cm, ok := ev.Object.(*corev1.ConfigMap); !open || !ok || ev.Type != watch.Added || cm.Name != "seen" {
-		t.Errorf("got watch event %v %v, want ADDED", ev.Type, ev.Object)
+	if cm, ok := ev.Object.(*corev1.ConfigMap); !open || !ok || ev.Type != watch.Added || cm.Name != "a" {
+		t.Errorf("got watch event %v %v, want ADDED of ConfigMap a", ev.Type, ev.Object)
 	}
 }
 
-func TestStart_TwoProcesses(t *testing.T) {
+func TestNew_Isolation(t *testing.T) {
 	var wg sync.WaitGroup
 	started := make([]*cluster.Cluster, 2)
 	for i := range started {
@@ -95,16 +95,16 @@ func TestStart_TwoProcesses(t *testing.T) {
 		t.FailNow()
 	}
 	ns := started[0].Namespace(t)
-	create(t, started[0], ns, "only-here")
+	create(t, started[0], ns, "a")
 	if got := names(t, started[1], ns); len(got) != 0 {
-		t.Errorf("got %v in the other cluster, want none", got)
+		t.Errorf("got ConfigMaps %v in the other cluster, want none", got)
 	}
 	for i, c := range started {
 		if err := c.Close(); err != nil {
-			t.Errorf("close %d: %v", i, err)
+			t.Errorf("close cluster %d: %v", i, err)
 		}
 		if _, err := os.Stat(c.Kubeconfig); !os.IsNotExist(err) {
-			t.Errorf("kubeconfig %d after close: got %v, want not found", i, err)
+			t.Errorf("kubeconfig of cluster %d after Close: got %v, want not found", i, err)
 		}
 	}
 }
@@ -118,13 +118,13 @@ func TestServiceAccount_Rights(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := client.CoreV1().ConfigMaps(ns).List(t.Context(), metav1.ListOptions{}); err != nil {
-		t.Errorf("list in its namespace: %v", err)
+		t.Errorf("list in the account's namespace: %v", err)
 	}
 	if _, err := client.CoreV1().ConfigMaps(other).List(t.Context(), metav1.ListOptions{}); !apierrors.IsForbidden(err) {
 		t.Errorf("list in another namespace: got %v, want forbidden", err)
 	}
 	if _, err := client.CoreV1().ConfigMaps(ns).Create(t.Context(), configMap("a"), metav1.CreateOptions{}); !apierrors.IsForbidden(err) {
-		t.Errorf("create in its namespace: got %v, want forbidden", err)
+		t.Errorf("create in the account's namespace: got %v, want forbidden", err)
 	}
 }
 
@@ -142,22 +142,22 @@ func TestUser_NoRights(t *testing.T) {
 
 func TestInstallKubeVelaCRDs(t *testing.T) {
 	c := cluster.Start(t, cluster.WithKubeVelaCRDs())
-	kinds, err := c.Client(t).Discovery().ServerResourcesForGroupVersion("core.oam.dev/v1beta1")
+	list, err := c.Client(t).Discovery().ServerResourcesForGroupVersion("core.oam.dev/v1beta1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, r := range kinds.APIResources {
+	for _, r := range list.APIResources {
 		if r.Kind == "Application" {
 			return
 		}
 	}
-	t.Errorf("core.oam.dev/v1beta1 has %d resources, none is Application", len(kinds.APIResources))
+	t.Errorf("got %d resources in core.oam.dev/v1beta1, none of kind Application", len(list.APIResources))
 }
 
 func TestControllerManager_NamespaceDeletion(t *testing.T) {
 	c := cluster.Start(t, cluster.WithControllerManager())
 	ns := c.Namespace(t)
-	create(t, c, ns, "inside")
+	create(t, c, ns, "a")
 	namespaces := c.Client(t).CoreV1().Namespaces()
 	w, err := namespaces.Watch(t.Context(), metav1.ListOptions{FieldSelector: "metadata.name=" + ns})
 	if err != nil {
@@ -175,12 +175,12 @@ func TestControllerManager_NamespaceDeletion(t *testing.T) {
 				return
 			}
 		case <-deadline:
-			t.Fatal("the namespace still exists after a minute")
+			t.Fatal("wait for deletion of the namespace: not deleted after 1m")
 		}
 	}
 }
 
-func TestStart_NoGoroutines(t *testing.T) {
+func TestStart_NoGoroutineLeaks(t *testing.T) {
 	before := goleak.IgnoreCurrent()
 	c := cluster.Start(t, cluster.Own())
 	c.StopEtcd(t)

@@ -35,7 +35,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// Install applies files with one CRD each, and waits until they are served.
+// Install applies the CRDs in files, one per file, and waits until the API server serves
+// them.
 func (c *Cluster) Install(t testing.TB, files ...string) {
 	t.Helper()
 	if err := c.install(t.Context(), files...); err != nil {
@@ -82,8 +83,8 @@ func (c *Cluster) installKubeVelaCRDs(ctx context.Context) error {
 	return nil
 }
 
-// kubeVelaCRDs returns the folder of CRDs in KubeVela's module, which
-// test/kubevela pins.
+// kubeVelaCRDs returns the folder of the CRDs of KubeVela, in the version that the module
+// test/kubevela requires. It downloads KubeVela's module if necessary.
 func kubeVelaCRDs(ctx context.Context) (string, error) {
 	root, err := root()
 	if err != nil {
@@ -123,23 +124,25 @@ func (c *Cluster) install(ctx context.Context, files ...string) error {
 		}
 		names = append(names, crd.GetName())
 	}
-	known, err := discovery.NewDiscoveryClientForConfig(c.Config)
+	discoveryClient, err := discovery.NewDiscoveryClientForConfig(c.Config)
 	if err != nil {
 		return err
 	}
 	for _, name := range names {
-		crd, err := established(ctx, crds, name)
+		crd, err := waitForEstablished(ctx, crds, name)
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
-		if err := discovered(ctx, known, crd); err != nil {
+		if err := waitForDiscovery(ctx, discoveryClient, crd); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
 	return nil
 }
 
-func established(ctx context.Context, crds dynamic.ResourceInterface, name string) (*unstructured.Unstructured, error) {
+// waitForEstablished waits until the CRD has the condition Established, and returns the
+// CRD.
+func waitForEstablished(ctx context.Context, crds dynamic.ResourceInterface, name string) (*unstructured.Unstructured, error) {
 	for {
 		crd, err := crds.Get(ctx, name, metav1.GetOptions{})
 		if err != nil {
@@ -152,15 +155,15 @@ func established(ctx context.Context, crds dynamic.ResourceInterface, name strin
 				return crd, nil
 			}
 		}
-		if err := wait(ctx); err != nil {
+		if err := sleep(ctx); err != nil {
 			return nil, err
 		}
 	}
 }
 
-// discovered waits until discovery lists the kind, which is shortly after the CRD is
-// established.
-func discovered(ctx context.Context, client discovery.DiscoveryInterface, crd *unstructured.Unstructured) error {
+// waitForDiscovery waits until discovery lists all served versions of the CRD. The API
+// server updates discovery shortly after the CRD is established.
+func waitForDiscovery(ctx context.Context, client discovery.DiscoveryInterface, crd *unstructured.Unstructured) error {
 	group, _, _ := unstructured.NestedString(crd.Object, "spec", "group")
 	plural, _, _ := unstructured.NestedString(crd.Object, "spec", "names", "plural")
 	versions, _, _ := unstructured.NestedSlice(crd.Object, "spec", "versions")
@@ -174,7 +177,7 @@ func discovered(ctx context.Context, client discovery.DiscoveryInterface, crd *u
 			if err == nil && slices.ContainsFunc(list.APIResources, func(r metav1.APIResource) bool { return r.Name == plural }) {
 				break
 			}
-			if err := wait(ctx); err != nil {
+			if err := sleep(ctx); err != nil {
 				return err
 			}
 		}
@@ -182,11 +185,12 @@ func discovered(ctx context.Context, client discovery.DiscoveryInterface, crd *u
 	return nil
 }
 
-func wait(ctx context.Context) error {
+// sleep waits for pollInterval, and returns the cause if ctx ends first.
+func sleep(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		return context.Cause(ctx)
-	case <-time.After(20 * time.Millisecond):
+	case <-time.After(pollInterval):
 		return nil
 	}
 }

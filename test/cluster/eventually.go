@@ -23,15 +23,17 @@ import (
 	"time"
 )
 
-// WaitTimeout is the maximum time of any wait. It is long, for busy machines.
+// WaitTimeout is the timeout of Eventually. It is long because tests also run on busy
+// machines.
 const WaitTimeout = 2 * time.Minute
 
-// pollInterval is the time between two calls of check.
+// pollInterval is the time between two polls.
 const pollInterval = 20 * time.Millisecond
 
-// Eventually polls until check returns nil. After WaitTimeout it fails the test with the
-// last error. what describes the expected state.
-func Eventually(t testing.TB, what string, check func(ctx context.Context) error) {
+// Eventually calls check repeatedly until it returns nil. After WaitTimeout, when the
+// context of check ends, it fails the test with "wait for <state>: " and the last error
+// before the timeout.
+func Eventually(t testing.TB, state string, check func(ctx context.Context) error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), WaitTimeout)
 	defer cancel()
@@ -46,7 +48,7 @@ func Eventually(t testing.TB, what string, check func(ctx context.Context) error
 		}
 		select {
 		case <-ctx.Done():
-			t.Fatalf("%s: %v", what, last)
+			t.Fatalf("wait for %s: %v", state, last)
 		case <-time.After(pollInterval):
 		}
 	}

@@ -29,28 +29,29 @@ func (c *Cluster) StopAPIServer(t testing.TB) {
 	c.request(t, request{Do: "kill", Process: apiServer})
 }
 
-// StartAPIServer starts the API server again, on the same port, and waits until it is
+// StartAPIServer starts the stopped API server on the same port, and waits until it is
 // ready. Its watch cache is empty: watches from an earlier resourceVersion get 410 Gone.
 func (c *Cluster) StartAPIServer(t testing.TB) {
 	t.Helper()
 	c.request(t, request{Do: "start", Process: apiServer})
 }
 
-// StopEtcd kills etcd. Acknowledged writes are durable.
+// StopEtcd kills etcd. It keeps all acknowledged writes.
 func (c *Cluster) StopEtcd(t testing.TB) {
 	t.Helper()
 	c.request(t, request{Do: "kill", Process: etcd})
 }
 
-// StartEtcd starts etcd again, on the same port, and waits until it and the API server,
-// if it runs, are ready.
+// StartEtcd starts the stopped etcd on the same port. It waits until etcd is ready, and
+// the API server too unless it is stopped.
 func (c *Cluster) StartEtcd(t testing.TB) {
 	t.Helper()
 	c.request(t, request{Do: "start", Process: etcd})
 }
 
-// Expire compacts etcd and restarts the API server, whose watch cache has recent events:
-// all watches end, and watches and pages from earlier resourceVersions get 410 Gone.
+// Expire compacts etcd, and restarts the API server to empty its watch cache. All watches
+// end. Watches from earlier resourceVersions, and continue tokens of earlier lists, get
+// 410 Gone.
 func (c *Cluster) Expire(t testing.TB) {
 	t.Helper()
 	c.StopAPIServer(t)
@@ -58,14 +59,14 @@ func (c *Cluster) Expire(t testing.TB) {
 	c.StartAPIServer(t)
 }
 
-// Snapshot copies the state of etcd. Meanwhile etcd is stopped.
+// Snapshot stops etcd, copies its data under the name, and starts etcd again.
 func (c *Cluster) Snapshot(t testing.TB, name string) {
 	t.Helper()
 	c.request(t, request{Do: "snapshot", Name: name})
 }
 
-// Restore restores a snapshot and restarts all processes. resourceVersions are restored
-// too, and later ones are assigned again.
+// Restore restores the snapshot with the name, and restarts all processes.
+// resourceVersions are restored too: etcd assigns the later ones a second time.
 func (c *Cluster) Restore(t testing.TB, name string) {
 	t.Helper()
 	c.request(t, request{Do: "restore", Name: name})

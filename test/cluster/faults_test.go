@@ -49,7 +49,7 @@ func expired(t *testing.T, c *cluster.Cluster, namespace, resourceVersion string
 	return apierrors.IsResourceExpired(err) || apierrors.IsGone(err)
 }
 
-func TestCrash_KeepsData(t *testing.T) {
+func TestStop_Durability(t *testing.T) {
 	c := cluster.Start(t, cluster.Own())
 	ns := c.Namespace(t)
 	host := c.Config.Host
@@ -57,7 +57,7 @@ func TestCrash_KeepsData(t *testing.T) {
 
 	c.StopAPIServer(t)
 	if _, err := c.Client(t).CoreV1().ConfigMaps(ns).Get(t.Context(), "before", metav1.GetOptions{}); err == nil {
-		t.Error("the stopped API server responds")
+		t.Error("get succeeds while the API server is stopped")
 	}
 	c.StartAPIServer(t)
 	create(t, c, ns, "between")
@@ -66,14 +66,14 @@ func TestCrash_KeepsData(t *testing.T) {
 	err := c.Client(t).CoreV1().RESTClient().Post().Namespace(ns).Resource("configmaps").
 		Timeout(2 * time.Second).Body(configMap("lost")).Do(t.Context()).Error()
 	if err == nil {
-		t.Error("a write succeeds while etcd is stopped")
+		t.Error("create succeeds while etcd is stopped")
 	}
 	c.StartEtcd(t)
 	if got, want := names(t, c, ns), []string{"before", "between"}; !slices.Equal(got, want) {
-		t.Errorf("after two crashes: got %v, want %v", got, want)
+		t.Errorf("ConfigMaps after the restarts: got %v, want %v", got, want)
 	}
 	if c.Config.Host != host {
-		t.Errorf("host is %s, was %s", c.Config.Host, host)
+		t.Errorf("got host %s, want %s", c.Config.Host, host)
 	}
 }
 
@@ -89,38 +89,38 @@ func TestExpire(t *testing.T) {
 	}
 	create(t, c, ns, "c")
 	if expired(t, c, ns, old) {
-		t.Fatalf("resourceVersion %s has expired already", old)
+		t.Fatalf("resourceVersion %s is expired before Expire", old)
 	}
 	c.Expire(t)
 	if !expired(t, c, ns, old) {
-		t.Errorf("a watch from resourceVersion %s is still served", old)
+		t.Errorf("watch from resourceVersion %s: succeeds, want 410 Gone", old)
 	}
 	_, err = client.List(t.Context(), metav1.ListOptions{Limit: 1, Continue: page.Continue})
 	if !apierrors.IsResourceExpired(err) {
-		t.Errorf("second page: got %v, want expired", err)
+		t.Errorf("list of the second page: got %v, want expired", err)
 	}
-	c.Expire(t) // without changes since the last compaction
+	c.Expire(t) // succeeds without changes since the last compaction
 }
 
 func TestRestore(t *testing.T) {
 	c := cluster.Start(t, cluster.Own())
 	ns := c.Namespace(t)
-	create(t, c, ns, "kept")
+	create(t, c, ns, "before")
 	c.Snapshot(t, "first")
 	var lost string
 	for i := range 100 {
 		lost = create(t, c, ns, fmt.Sprintf("lost-%d", i))
 	}
 	c.Restore(t, "first")
-	if got, want := names(t, c, ns), []string{"kept"}; !slices.Equal(got, want) {
-		t.Errorf("after restore: got %v, want %v", got, want)
+	if got, want := names(t, c, ns), []string{"before"}; !slices.Equal(got, want) {
+		t.Errorf("ConfigMaps after Restore: got %v, want %v", got, want)
 	}
-	if rv := number(t, create(t, c, ns, "again")); rv > number(t, lost) {
-		t.Errorf("a write after restore has resourceVersion %d, want at most %s", rv, lost)
+	if rv := parseVersion(t, create(t, c, ns, "after")); rv > parseVersion(t, lost) {
+		t.Errorf("create after Restore: got resourceVersion %d, want at most %s", rv, lost)
 	}
 }
 
-func number(t *testing.T, resourceVersion string) int {
+func parseVersion(t *testing.T, resourceVersion string) int {
 	t.Helper()
 	n, err := strconv.Atoi(resourceVersion)
 	if err != nil {

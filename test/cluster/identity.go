@@ -27,7 +27,7 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// Client returns an administrator's client.
+// Client returns a client with administrator rights.
 func (c *Cluster) Client(t testing.TB) kubernetes.Interface {
 	t.Helper()
 	client, err := kubernetes.NewForConfig(c.Config)
@@ -37,8 +37,8 @@ func (c *Cluster) Client(t testing.TB) kubernetes.Interface {
 	return client
 }
 
-// Namespace creates a namespace and returns its unique name. It is not deleted, because
-// that requires a controller manager.
+// Namespace creates a namespace and returns its unique name. The namespace is not deleted
+// when the test ends, because deletion requires a controller manager.
 func (c *Cluster) Namespace(t testing.TB) string {
 	t.Helper()
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}}
@@ -49,17 +49,17 @@ func (c *Cluster) Namespace(t testing.TB) string {
 	return ns.Name
 }
 
-// User returns a config that impersonates a user, which has no rights until the test
-// binds some to it or its groups.
+// User returns a config that impersonates a user. The user has no rights until the test
+// binds roles to it or to its groups.
 func (c *Cluster) User(name string, groups ...string) *rest.Config {
 	config := rest.CopyConfig(c.Config)
 	config.Impersonate = rest.ImpersonationConfig{UserName: name, Groups: groups}
 	return config
 }
 
-// ServiceAccount creates a service account with these rights in its namespace, and
-// returns a config with a token of it.
-func (c *Cluster) ServiceAccount(t testing.TB, namespace, name string, rights ...rbacv1.PolicyRule) *rest.Config {
+// ServiceAccount creates a service account, binds a role with rules to it in its
+// namespace, and returns a config with a token of the service account.
+func (c *Cluster) ServiceAccount(t testing.TB, namespace, name string, rules ...rbacv1.PolicyRule) *rest.Config {
 	t.Helper()
 	client := c.Client(t)
 	meta := metav1.ObjectMeta{Namespace: namespace, Name: name}
@@ -71,8 +71,8 @@ func (c *Cluster) ServiceAccount(t testing.TB, namespace, name string, rights ..
 	if err != nil {
 		t.Fatalf("create token of service account: %v", err)
 	}
-	if len(rights) > 0 {
-		role := &rbacv1.Role{ObjectMeta: meta, Rules: rights}
+	if len(rules) > 0 {
+		role := &rbacv1.Role{ObjectMeta: meta, Rules: rules}
 		binding := &rbacv1.RoleBinding{
 			ObjectMeta: meta,
 			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: name},

@@ -30,8 +30,9 @@ import (
 // joinNamespace is the namespace of the Secrets of joined clusters.
 const joinNamespace = "vela-system"
 
-// Join joins the cluster of config, which must have a token, to c, as KubeVela does. The
-// labels and config of a cluster that has joined with the same name are replaced.
+// Join joins the cluster of config to c, with the Secret that `vela cluster join` creates.
+// config must have a bearer token. Join replaces the Secret of a joined cluster with the
+// same name.
 func (c *Cluster) Join(t testing.TB, name string, labels map[string]string, config *rest.Config) {
 	t.Helper()
 	ca := config.CAData
@@ -51,7 +52,7 @@ func (c *Cluster) Join(t testing.TB, name string, labels map[string]string, conf
 	c.JoinBySecret(t, s)
 }
 
-// JoinBySecret joins a cluster with this Secret.
+// JoinBySecret is like Join. s is the Secret of the joined cluster, without a namespace.
 func (c *Cluster) JoinBySecret(t testing.TB, s *corev1.Secret) {
 	t.Helper()
 	client := c.Client(t).CoreV1()
@@ -68,7 +69,8 @@ func (c *Cluster) JoinBySecret(t testing.TB, s *corev1.Secret) {
 	}
 }
 
-// Detach detaches a joined cluster from c. It can be called in t.Cleanup.
+// Detach deletes the Secret of a joined cluster, if it exists. Detach can be called in
+// t.Cleanup.
 func (c *Cluster) Detach(t testing.TB, name string) {
 	t.Helper()
 	err := c.Client(t).CoreV1().Secrets(joinNamespace).Delete(context.WithoutCancel(t.Context()), name, metav1.DeleteOptions{})

@@ -24,15 +24,15 @@ import (
 	"strings"
 )
 
-// NodePrograms returns the paths of kube-scheduler and kubelet, in the version of the
-// clusters. They are built unless they are cached.
+// NodePrograms returns the paths of kube-scheduler and kubelet, in the version of the API
+// server. It builds them unless they are cached, which takes minutes.
 func NodePrograms(ctx context.Context) (scheduler, kubelet string, err error) {
 	program, err := build(ctx)
 	if err != nil {
 		return "", "", err
 	}
 	cmd := exec.CommandContext(ctx, program, "build-node")
-	cmd.Stderr = os.Stderr // the build takes minutes and prints its progress
+	cmd.Stderr = os.Stderr // progress of the build
 	out, err := cmd.Output()
 	if err != nil {
 		return "", "", fmt.Errorf("build kube-scheduler and kubelet: %w", err)

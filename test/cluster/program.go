@@ -46,8 +46,8 @@ func root() (string, error) {
 	}
 }
 
-// build builds the module test/controlplane, unless it is cached, and returns the path of
-// the program.
+// build returns the path of the program test/controlplane. It builds the program unless it
+// is cached; the key of the cache is a hash of the sources.
 func build(ctx context.Context) (string, error) {
 	root, err := root()
 	if err != nil {
@@ -66,22 +66,22 @@ func build(ctx context.Context) (string, error) {
 	if _, err := os.Stat(program); err == nil {
 		return program, nil
 	}
-	// The rename is atomic, even if two processes build concurrently.
-	fresh := fmt.Sprintf("%s.%d", program, os.Getpid())
-	cmd := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-o", fresh, ".")
+	// Processes may build concurrently: the rename replaces the program atomically.
+	temp := fmt.Sprintf("%s.%d", program, os.Getpid())
+	cmd := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-o", temp, ".")
 	cmd.Dir = src
 	cmd.Env = append(os.Environ(), "GOWORK=off")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build test/controlplane: %w\n%s", err, out)
 	}
-	return program, os.Rename(fresh, program)
+	return program, os.Rename(temp, program)
 }
 
 // hash returns a hash of a module's sources, go.mod and go.sum.
 func hash(dir string) (string, error) {
 	h := sha256.New()
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || !source(entry) {
+		if err != nil || !isSource(entry) {
 			return err
 		}
 		f, err := os.Open(path)
@@ -95,8 +95,8 @@ func hash(dir string) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)[:8]), err
 }
 
-func source(entry fs.DirEntry) bool {
+func isSource(entry fs.DirEntry) bool {
 	name := entry.Name()
-	isSource := strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go")
-	return entry.Type().IsRegular() && (isSource || name == "go.mod" || name == "go.sum")
+	isGo := strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go")
+	return entry.Type().IsRegular() && (isGo || name == "go.mod" || name == "go.sum")
 }

@@ -27,16 +27,16 @@ import (
 	"sync"
 )
 
-// supervisor is the process that runs the control plane. It ends with this process,
-// because its stdin is closed. Requests are lines of JSON, see test/controlplane. No
-// goroutine waits for it, so that tests can check for leaked goroutines.
+// supervisor is the process that runs the control plane. It ends with this process, which
+// closes its stdin. Requests and responses are lines of JSON; test/controlplane defines
+// them. A supervisor starts no goroutines, so that tests can check for leaked goroutines.
 type supervisor struct {
-	mu      sync.Mutex
-	process *os.Process
-	stdin   *os.File
-	stdout  *os.File
-	answers *bufio.Reader
-	state   state
+	mu        sync.Mutex
+	process   *os.Process
+	stdin     *os.File
+	stdout    *os.File
+	responses *bufio.Reader
+	state     state
 }
 
 type request struct {
@@ -58,26 +58,26 @@ func supervise(ctx context.Context, o options) (*supervisor, error) {
 	if err != nil {
 		return nil, err
 	}
-	theirIn, stdin, err := os.Pipe()
+	childStdin, stdin, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
-	stdout, theirOut, err := os.Pipe()
+	stdout, childStdout, err := os.Pipe()
 	if err != nil {
-		return nil, errors.Join(err, theirIn.Close(), stdin.Close())
+		return nil, errors.Join(err, childStdin.Close(), stdin.Close())
 	}
-	s := &supervisor{stdin: stdin, stdout: stdout, answers: bufio.NewReader(stdout)}
+	s := &supervisor{stdin: stdin, stdout: stdout, responses: bufio.NewReader(stdout)}
 	args := []string{"serve"}
 	if o.controllerManager {
 		args = append(args, "-controller-manager")
 	}
 	cmd := exec.Command(program, args...) //nolint:noctx // ends when close closes its stdin
-	// With files, exec needs no goroutine that copies. The caller of the test waits for
-	// the end of stderr, and thus for the clean-up.
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = theirIn, theirOut, os.Stderr
+	// The streams are files because exec starts goroutines that copy other streams. A
+	// parent that reads stderr until EOF, like go test, waits for the clean-up.
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = childStdin, childStdout, os.Stderr
 	err = cmd.Start()
 	s.process = cmd.Process
-	err = errors.Join(err, theirIn.Close(), theirOut.Close())
+	err = errors.Join(err, childStdin.Close(), childStdout.Close())
 	if err == nil {
 		err = s.readState(ctx)
 	}
@@ -87,7 +87,7 @@ func supervise(ctx context.Context, o options) (*supervisor, error) {
 	return s, nil
 }
 
-// request sends r and waits until it is done.
+// request sends r and waits for the response.
 func (s *supervisor) request(r request) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -104,11 +104,12 @@ func (s *supervisor) request(r request) error {
 	return nil
 }
 
-// readState reads one state. It closes the supervisor if ctx ends first.
+// readState reads one response. It closes stdin if ctx ends first, which ends the
+// supervisor.
 func (s *supervisor) readState(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { s.stdin.Close() })
 	defer stop()
-	line, err := s.answers.ReadBytes('\n')
+	line, err := s.responses.ReadBytes('\n')
 	if err != nil {
 		return errors.Join(fmt.Errorf("control plane ended: %w", err), context.Cause(ctx))
 	}
@@ -122,7 +123,7 @@ func (s *supervisor) readState(ctx context.Context) error {
 	return nil
 }
 
-// close ends the control plane, and waits until the supervisor has ended.
+// close stops the control plane, and waits until the supervisor has ended.
 func (s *supervisor) close() error {
 	err := s.stdin.Close()
 	if errors.Is(err, os.ErrClosed) {

@@ -30,9 +30,10 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 )
 
-// bump returns a TriggerService that bumps the Application with a ConfigMap's name. more
-// is appended to the spec.
-func bump(namespace, name, more string) string {
+// bumpTriggers returns the YAML of a TriggerService. For updates of a ConfigMap with the
+// prefix "web", its trigger "bump" bumps the Application of the same name. extra is appended
+// to the spec: further triggers first, then further fields.
+func bumpTriggers(namespace, name, extra string) string {
 	return fmt.Sprintf(`
 apiVersion: standard.oam.dev/v1alpha1
 kind: TriggerService
@@ -46,34 +47,34 @@ spec:
       filter: 'context: data: metadata: name: =~"^web"'
       action: {type: bump-application-revision}
 %[3]s
-`, namespace, name, more)
+`, namespace, name, extra)
 }
 
-// bumpApplication tests a TriggerService from its creation, through an edit of a
-// ConfigMap that bumps an Application, to its deletion.
+// bumpApplication tests that the update of a ConfigMap bumps an Application, and that the
+// deletion of the TriggerService deletes all objects that belong to it.
 func bumpApplication(t *testing.T, i *installation) {
 	ns := i.Namespace(t)
-	i.application(t, ns, "web")
-	i.edit(t, ns, "web", "0")
-	i.edit(t, ns, "other", "0")
-	i.apply(t, bump(ns, "main", ""))
-	i.ready(t, ns, "main")
-	i.edit(t, ns, "other", "1")
-	i.edit(t, ns, "web", "1")
-	i.bumped(t, ns, "web", "2")
-	ts := i.until(t, ns, "main", func(ts *v1alpha1.TriggerService) error {
+	i.createApplication(t, ns, "web")
+	i.applyConfigMap(t, ns, "web", "0")
+	i.applyConfigMap(t, ns, "other", "0")
+	i.apply(t, bumpTriggers(ns, "main", ""))
+	i.waitForReady(t, ns, "main")
+	i.applyConfigMap(t, ns, "other", "1")
+	i.applyConfigMap(t, ns, "web", "1")
+	i.waitForVersion(t, ns, "web", "2")
+	ts := i.waitForService(t, ns, "main", func(ts *v1alpha1.TriggerService) error {
 		if ts.Status.Succeeded != 1 || ts.Status.LastActionTime == nil {
-			return fmt.Errorf("status: %+v", ts.Status)
+			return fmt.Errorf("got status %+v, want one successful action", ts.Status)
 		}
 		return nil
 	})
 	got := ts.Status.Triggers[0]
 	if got.Name != "bump" || got.State != v1alpha1.TriggerRunning || got.Matched != 1 || got.Filtered != 1 || got.Succeeded != 1 ||
 		got.Failed != 0 || got.DeadLetters != 0 || got.LastEventTime == nil || got.LastActionTime == nil || ts.Status.ReadyTriggers != "1/1" {
-		t.Errorf("status %+v", ts.Status)
+		t.Errorf("got status %+v, want 1 ready trigger, 1 matched, 1 filtered and 1 successful event", ts.Status)
 	}
 	if starts := i.singlePod(t, ns).Starts(); starts != 1 {
-		t.Errorf("the worker was started %d times, want 1", starts)
+		t.Errorf("got %d starts of the worker, want 1", starts)
 	}
 
 	if err := i.admin.Delete(t.Context(), ts); err != nil {
@@ -83,6 +84,6 @@ func bumpApplication(t *testing.T, i *installation) {
 		&appsv1.DeploymentList{}, &appsv1.ReplicaSetList{}, &corev1.PodList{}, &corev1.ServiceAccountList{}, &rbacv1.RoleBindingList{},
 		&coordinationv1.LeaseList{}, &v1alpha1.TriggerEventList{}, &corev1alpha1.DefinitionList{},
 	} {
-		i.expectGone(t, ns, list)
+		i.waitForDeletion(t, ns, list)
 	}
 }

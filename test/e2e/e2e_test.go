@@ -18,8 +18,9 @@ package e2e
 
 import "testing"
 
-// TestInstalled runs all tests in one cluster, each in its own namespaces.
-func TestInstalled(t *testing.T) {
+// TestInstallation runs its subtests in one cluster, in separate namespaces. Upgrade runs
+// last, because it restarts the controller that the other subtests share.
+func TestInstallation(t *testing.T) {
 	i := install(t)
 	t.Run("Parallel", func(t *testing.T) {
 		for name, test := range map[string]func(*testing.T, *installation){

@@ -14,9 +14,9 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package e2e tests an installation in a cluster: the manifests of addon/, a real control
-// plane with RBAC, and the processes of the controller and the workers with the tokens
-// of their ServiceAccounts.
+// Package e2e tests kube-trigger in a cluster, installed from the manifests of addon/. The
+// control plane is real and has RBAC. The controller and the workers are local processes
+// with tokens of their ServiceAccounts.
 package e2e
 
 import (
@@ -44,7 +44,8 @@ import (
 	"github.com/kubevela/kube-trigger/test/pods"
 )
 
-// program builds kube-trigger, once, and returns its path.
+// program builds kube-trigger on the first call, with the race detector if the tests have
+// it, and returns the path of the binary.
 var program = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "kube-trigger-e2e-")
 	if err != nil {
@@ -69,21 +70,22 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// installation is a cluster with kube-trigger.
+// installation is a cluster with kube-trigger. Its methods are safe for concurrent use by
+// subtests.
 type installation struct {
 	*cluster.Cluster
 	admin client.Client
 	node  *pods.Node
 
-	// webhookOnce registers the validating webhook, for webhookNamespaces.
+	// webhookOnce registers the validating webhook for webhookNamespaces.
 	webhookOnce       sync.Once
 	webhookNamespaces [2]string
 }
 
-// install installs kube-trigger in a new cluster.
+// install installs kube-trigger in a new cluster, and runs its pods.
 func install(t *testing.T) *installation {
 	t.Helper()
-	i := prepare(t)
+	i := installManifests(t)
 	file, err := program()
 	if err != nil {
 		t.Fatal(err)
@@ -92,8 +94,8 @@ func install(t *testing.T) *installation {
 	return i
 }
 
-// prepare applies the manifests, without running pods.
-func prepare(t *testing.T) *installation {
+// installManifests starts a cluster and applies the manifests. Pods do not run.
+func installManifests(t *testing.T) *installation {
 	t.Helper()
 	c := cluster.Start(t, cluster.Own(), cluster.WithControllerManager())
 	c.InstallApplicationCRD(t)
@@ -126,7 +128,7 @@ func prepare(t *testing.T) *installation {
 	return i
 }
 
-// apply applies YAML documents as an administrator.
+// apply creates or updates the objects of YAML documents, as an administrator.
 func (i *installation) apply(t *testing.T, text string) {
 	t.Helper()
 	if err := cluster.Apply(t.Context(), i.admin, text); err != nil {
@@ -134,29 +136,31 @@ func (i *installation) apply(t *testing.T, text string) {
 	}
 }
 
-func (i *installation) service(ctx context.Context, namespace, name string) (*v1alpha1.TriggerService, error) {
+// triggerService reads a TriggerService.
+func (i *installation) triggerService(ctx context.Context, namespace, name string) (*v1alpha1.TriggerService, error) {
 	ts := &v1alpha1.TriggerService{}
 	return ts, i.admin.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, ts)
 }
 
-// ready waits until a TriggerService is Ready for its generation.
-func (i *installation) ready(t *testing.T, namespace, name string) *v1alpha1.TriggerService {
+// waitForReady waits until the controller and the worker have observed the generation of a
+// TriggerService and its condition Ready is true.
+func (i *installation) waitForReady(t *testing.T, namespace, name string) *v1alpha1.TriggerService {
 	t.Helper()
-	return i.until(t, namespace, name, func(ts *v1alpha1.TriggerService) error {
+	return i.waitForService(t, namespace, name, func(ts *v1alpha1.TriggerService) error {
 		c := meta.FindStatusCondition(ts.Status.Conditions, v1alpha1.ConditionReady)
 		if c == nil || c.Status != metav1.ConditionTrue || c.ObservedGeneration != ts.Generation || ts.Status.WorkerGeneration != ts.Generation {
-			return fmt.Errorf("generation %d is not ready: %+v", ts.Generation, ts.Status)
+			return fmt.Errorf("got status %+v, want generation %d to be ready", ts.Status, ts.Generation)
 		}
 		return nil
 	})
 }
 
-// until waits until check returns nil, and returns the TriggerService.
-func (i *installation) until(t *testing.T, namespace, name string, check func(*v1alpha1.TriggerService) error) *v1alpha1.TriggerService {
+// waitForService waits until check returns nil, and returns the TriggerService.
+func (i *installation) waitForService(t *testing.T, namespace, name string, check func(*v1alpha1.TriggerService) error) *v1alpha1.TriggerService {
 	t.Helper()
 	var last *v1alpha1.TriggerService
 	cluster.Eventually(t, "TriggerService "+name, func(ctx context.Context) error {
-		ts, err := i.service(ctx, namespace, name)
+		ts, err := i.triggerService(ctx, namespace, name)
 		if err != nil {
 			return err
 		}
@@ -166,8 +170,8 @@ func (i *installation) until(t *testing.T, namespace, name string, check func(*v
 	return last
 }
 
-// application creates an Application with version 1.
-func (i *installation) application(t *testing.T, namespace, name string) {
+// createApplication creates an Application whose publishVersion is 1.
+func (i *installation) createApplication(t *testing.T, namespace, name string) {
 	t.Helper()
 	i.apply(t, fmt.Sprintf(`
 apiVersion: core.oam.dev/v1beta1
@@ -177,6 +181,7 @@ spec: {components: []}
 `, namespace, name))
 }
 
+// version returns the publishVersion of an Application.
 func (i *installation) version(ctx context.Context, namespace, name string) (string, error) {
 	app := &unstructured.Unstructured{}
 	app.SetAPIVersion("core.oam.dev/v1beta1")
@@ -185,44 +190,46 @@ func (i *installation) version(ctx context.Context, namespace, name string) (str
 	return app.GetAnnotations()["app.oam.dev/publishVersion"], err
 }
 
-// bumped waits until an Application has the version.
-func (i *installation) bumped(t *testing.T, namespace, name, want string) {
+// waitForVersion waits until the publishVersion of an Application is want.
+func (i *installation) waitForVersion(t *testing.T, namespace, name, want string) {
 	t.Helper()
-	cluster.Eventually(t, "Application "+name, func(ctx context.Context) error {
+	cluster.Eventually(t, "version "+want+" of Application "+name, func(ctx context.Context) error {
 		got, err := i.version(ctx, namespace, name)
 		if err == nil && got != want {
-			err = fmt.Errorf("version %s, want %s", got, want)
+			err = fmt.Errorf("got version %s, want %s", got, want)
 		}
 		return err
 	})
 }
 
-// edit creates or updates a ConfigMap.
-func (i *installation) edit(t *testing.T, namespace, name, value string) {
+// applyConfigMap creates or updates a ConfigMap with a value at the key "key".
+func (i *installation) applyConfigMap(t *testing.T, namespace, name, value string) {
 	t.Helper()
 	if err := cluster.Apply(t.Context(), i.admin, configMap(namespace, name, value)); err != nil {
 		t.Fatal(err)
 	}
 }
 
+// configMap returns the YAML of a ConfigMap with a value at the key "key".
 func configMap(namespace, name, value string) string {
 	return fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata: {namespace: %s, name: %s}\ndata: {key: %q}", namespace, name, value)
 }
 
-// singlePod returns the only pod of a namespace.
+// singlePod returns the pod of a namespace. It fails the test unless there is exactly one.
 func (i *installation) singlePod(t *testing.T, namespace string) *pods.Pod {
 	t.Helper()
 	all := i.node.Pods(namespace)
 	if len(all) != 1 {
-		t.Fatalf("%d pods in %s, want 1", len(all), namespace)
+		t.Fatalf("got %d pods in %s, want 1", len(all), namespace)
 	}
 	return all[0]
 }
 
-// expectGone waits until a namespace has no objects of a kind.
-func (i *installation) expectGone(t *testing.T, namespace string, list client.ObjectList) {
+// waitForDeletion waits until a namespace has no objects of a kind, except the objects that
+// every namespace has.
+func (i *installation) waitForDeletion(t *testing.T, namespace string, list client.ObjectList) {
 	t.Helper()
-	cluster.Eventually(t, fmt.Sprintf("%T", list), func(ctx context.Context) error {
+	cluster.Eventually(t, fmt.Sprintf("deletion of the items of %T", list), func(ctx context.Context) error {
 		if err := i.admin.List(ctx, list, client.InNamespace(namespace)); err != nil {
 			return err
 		}
@@ -237,7 +244,7 @@ func (i *installation) expectGone(t *testing.T, namespace string, list client.Ob
 			}
 		}
 		if len(names) > 0 {
-			return fmt.Errorf("not deleted: %s", strings.Join(names, ", "))
+			return fmt.Errorf("still exists: %s", strings.Join(names, ", "))
 		}
 		return nil
 	})

@@ -31,59 +31,62 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/yaml"
+	"k8s.io/utils/ptr"
 
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/test/cluster"
 	"github.com/kubevela/kube-trigger/test/pods"
 )
 
-// condition returns a check of a condition of a TriggerService.
-func condition(kind string, status metav1.ConditionStatus, reason string) func(*v1alpha1.TriggerService) error {
+// hasCondition returns a check that a condition has a status and a reason, for the
+// generation of the TriggerService.
+func hasCondition(kind string, status metav1.ConditionStatus, reason string) func(*v1alpha1.TriggerService) error {
 	return func(ts *v1alpha1.TriggerService) error {
 		c := meta.FindStatusCondition(ts.Status.Conditions, kind)
 		if c == nil || c.Status != status || c.Reason != reason || c.ObservedGeneration != ts.Generation {
-			return fmt.Errorf("want condition %s=%s with reason %s, got %+v", kind, status, reason, ts.Status)
+			return fmt.Errorf("got status %+v, want condition %s=%s with reason %s", ts.Status, kind, status, reason)
 		}
 		return nil
 	}
 }
 
-// expectValue waits until a ConfigMap has a value.
-func (i *installation) expectValue(t *testing.T, namespace, name, key, want string) {
+// waitForValue waits until the value of a key of a ConfigMap is want.
+func (i *installation) waitForValue(t *testing.T, namespace, name, key, want string) {
 	t.Helper()
-	cluster.Eventually(t, "ConfigMap "+name, func(ctx context.Context) error {
+	cluster.Eventually(t, "key "+key+" of ConfigMap "+name, func(ctx context.Context) error {
 		cm := &corev1.ConfigMap{}
 		if err := i.admin.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, cm); err != nil {
 			return err
 		}
 		if cm.Data[key] != want {
-			return fmt.Errorf("%s is %q, want %q", key, cm.Data[key], want)
+			return fmt.Errorf("got value %q, want %q", cm.Data[key], want)
 		}
 		return nil
 	})
 }
 
-// waitForStamp edits the ConfigMap "in" until the action writes want.
-func (i *installation) waitForStamp(t *testing.T, namespace, want string) {
+// waitForStamp updates the ConfigMap "in" repeatedly, until the action "stamp" writes a value
+// with a prefix. An update that runs an earlier version of the action does not fail the test.
+func (i *installation) waitForStamp(t *testing.T, namespace, prefix string) {
 	t.Helper()
 	n := 0
-	cluster.Eventually(t, "action "+want, func(ctx context.Context) error {
+	cluster.Eventually(t, fmt.Sprintf("stamp with prefix %q", prefix), func(ctx context.Context) error {
 		n++
-		if err := cluster.Apply(ctx, i.admin, configMap(namespace, "in", fmt.Sprint(want, n))); err != nil {
+		if err := cluster.Apply(ctx, i.admin, configMap(namespace, "in", fmt.Sprint(prefix, n))); err != nil {
 			return err
 		}
 		out := &corev1.ConfigMap{}
 		if err := i.admin.Get(ctx, types.NamespacedName{Namespace: namespace, Name: "out"}, out); err != nil {
 			return err
 		}
-		if got := out.Data["stamp"]; !strings.HasPrefix(got, want) {
-			return fmt.Errorf("got stamp %q", got)
+		if got := out.Data["stamp"]; !strings.HasPrefix(got, prefix) {
+			return fmt.Errorf("got stamp %q, want prefix %q", got, prefix)
 		}
 		return nil
 	})
 }
 
-// delete deletes the first object of text.
+// delete deletes the object of the first YAML document of text.
 func (i *installation) delete(t *testing.T, text string) {
 	t.Helper()
 	o := &unstructured.Unstructured{}
@@ -95,8 +98,9 @@ func (i *installation) delete(t *testing.T, text string) {
 	}
 }
 
-// account creates a ServiceAccount with the rights of workers and additional rules.
-func (i *installation) account(t *testing.T, namespace, name, rules string) {
+// createServiceAccount creates a ServiceAccount with the rights of workers and the rules of
+// an additional Role.
+func (i *installation) createServiceAccount(t *testing.T, namespace, name, rules string) {
 	t.Helper()
 	i.apply(t, fmt.Sprintf(`
 apiVersion: v1
@@ -122,27 +126,27 @@ subjects: [{kind: ServiceAccount, name: %[2]s, namespace: %[1]s}]
 `, namespace, name, rules))
 }
 
-// activePod returns the worker that holds the Lease.
+// activePod waits until a pod holds the Lease of the TriggerService main, and returns it.
 func (i *installation) activePod(t *testing.T, namespace string) *pods.Pod {
 	t.Helper()
-	var found *pods.Pod
-	cluster.Eventually(t, "the active worker", func(ctx context.Context) error {
+	var active *pods.Pod
+	cluster.Eventually(t, "active worker", func(ctx context.Context) error {
 		lease := &coordinationv1.Lease{}
 		if err := i.admin.Get(ctx, types.NamespacedName{Namespace: namespace, Name: "main-store"}, lease); err != nil {
 			return err
 		}
 		for _, p := range i.node.Pods(namespace) {
 			if lease.Spec.HolderIdentity != nil && p.Name == *lease.Spec.HolderIdentity {
-				found = p
+				active = p
 				return nil
 			}
 		}
-		return fmt.Errorf("held by %v", lease.Spec.HolderIdentity)
+		return fmt.Errorf("got Lease holder %q, want a running pod", ptr.Deref(lease.Spec.HolderIdentity, ""))
 	})
-	return found
+	return active
 }
 
-// writeObject writes o to a file and returns its path.
+// writeObject writes o to a file as JSON, and returns file.
 func writeObject(t *testing.T, file string, o any) string {
 	t.Helper()
 	text, err := json.Marshal(o)

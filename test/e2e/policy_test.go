@@ -27,14 +27,15 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/controller/workload"
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// server records the times and the concurrency of calls. Calls of /slow take 300 ms,
-// calls of /hang end with the client.
+// server is an HTTP server that records the times and the concurrency of requests by path.
+// A request of /slow takes 300 ms; a request of /hang ends when the client cancels it.
 type server struct {
 	*httptest.Server
 	mu            sync.Mutex
@@ -43,7 +44,7 @@ type server struct {
 	maxConcurrent map[string]int
 }
 
-func serve(t *testing.T) *server {
+func newServer(t *testing.T) *server {
 	t.Helper()
 	s := &server{calls: map[string][]time.Time{}, active: map[string]int{}, maxConcurrent: map[string]int{}}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -84,16 +85,18 @@ func (s *server) onEnd(path string) {
 	s.active[path]--
 }
 
-// recorded returns the times of the calls, and the maximum number of concurrent ones.
-func (s *server) recorded(path string) (calls []time.Time, maxConcurrent int) {
+// stats returns the times of the requests of path, and the maximum number of concurrent
+// requests.
+func (s *server) stats(path string) (calls []time.Time, maxConcurrent int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]time.Time{}, s.calls[path]...), s.maxConcurrent[path]
 }
 
-// policies tests all policies of triggers.
+// policies tests debounce, rateLimit, concurrency, timeout, suspend, onChange and retry of
+// triggers.
 func policies(t *testing.T, i *installation) {
-	ns, s := i.Namespace(t), serve(t)
+	ns, s := i.Namespace(t), newServer(t)
 	i.apply(t, strings.Replace(stampDefinition(ns, fmt.Sprintf(`
 import "vela/http"
 call: http.#HTTPDo & {$params: {method: "GET", url: "%s/" + parameter.path}}
@@ -104,7 +107,7 @@ import "vela/http"
 call: http.#HTTPDo & {$params: {method: "GET", url: "http://127.0.0.1:1/"}}
 `), "trigger-action-stamp", "trigger-action-fail", 1))
 	var triggers strings.Builder
-	for name, more := range map[string]string{
+	for name, fields := range map[string]string{
 		"debounced":  "action: {type: call, properties: {path: debounced}}\n      debounce: 2s",
 		"limited":    "action: {type: call, properties: {path: limited}}\n      rateLimit: {limit: 2, period: 1s}",
 		"concurrent": "action: {type: call, properties: {path: slow}}\n      concurrency: 2",
@@ -117,34 +120,34 @@ call: http.#HTTPDo & {$params: {method: "GET", url: "http://127.0.0.1:1/"}}
       source: {type: resource-watcher, properties: {apiVersion: v1, kind: ConfigMap, namespace: %[2]s, events: [update]}}
       filter: 'context: data: metadata: name: =~"^%[1]s"'
       %[3]s
-`, name, ns, more)
+`, name, ns, fields)
 	}
 	for _, name := range []string{"debounced", "timed", "suspended", "changes", "retried"} {
-		i.edit(t, ns, name, "0")
+		i.applyConfigMap(t, ns, name, "0")
 	}
 	for n := range 6 {
-		i.edit(t, ns, fmt.Sprintf("limited-%d", n), "0")
-		i.edit(t, ns, fmt.Sprintf("concurrent-%d", n), "0")
+		i.applyConfigMap(t, ns, fmt.Sprintf("limited-%d", n), "0")
+		i.applyConfigMap(t, ns, fmt.Sprintf("concurrent-%d", n), "0")
 	}
-	// These workers are allowed to call the loopback address.
+	// The template allows requests to the loopback address, where the server listens.
 	template := strings.Replace(workload.Default(), `"run",`, `"run", "--allow-address=127.0.0.1",`, 1)
 	i.apply(t, strings.NewReplacer("trigger-action-stamp", "trigger-worker-local", "type: trigger-action", "type: trigger-worker").Replace(stampDefinition("vela-system", template)))
-	service := bump(ns, "main", triggers.String()+"  worker: {template: local}")
+	service := bumpTriggers(ns, "main", triggers.String()+"  worker: {template: local}")
 	i.apply(t, service)
-	i.ready(t, ns, "main")
+	i.waitForReady(t, ns, "main")
 
 	for n := range 5 {
-		i.edit(t, ns, "debounced", fmt.Sprint("e", n))
+		i.applyConfigMap(t, ns, "debounced", fmt.Sprint("e", n))
 	}
 	for n := range 6 {
-		i.edit(t, ns, fmt.Sprintf("limited-%d", n), "1")
-		i.edit(t, ns, fmt.Sprintf("concurrent-%d", n), "1")
+		i.applyConfigMap(t, ns, fmt.Sprintf("limited-%d", n), "1")
+		i.applyConfigMap(t, ns, fmt.Sprintf("concurrent-%d", n), "1")
 	}
 	for _, name := range []string{"timed", "suspended", "retried"} {
-		i.edit(t, ns, name, "1")
+		i.applyConfigMap(t, ns, name, "1")
 	}
 	i.apply(t, fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata: {namespace: %s, name: changes, labels: {a: b}}\ndata: {key: \"0\"}", ns))
-	i.edit(t, ns, "changes", "1")
+	i.applyConfigMap(t, ns, "changes", "1")
 
 	byName := func(ts *v1alpha1.TriggerService) map[string]v1alpha1.TriggerStatus {
 		all := map[string]v1alpha1.TriggerStatus{}
@@ -153,38 +156,38 @@ call: http.#HTTPDo & {$params: {method: "GET", url: "http://127.0.0.1:1/"}}
 		}
 		return all
 	}
-	ts := i.until(t, ns, "main", func(ts *v1alpha1.TriggerService) error {
+	ts := i.waitForService(t, ns, "main", func(ts *v1alpha1.TriggerService) error {
 		all := byName(ts)
 		for name, succeeded := range map[string]int64{"debounced": 1, "limited": 6, "concurrent": 6, "changes": 1} {
 			if all[name].Succeeded != succeeded {
-				return fmt.Errorf("%s: %d actions succeeded, want %d: %+v", name, all[name].Succeeded, succeeded, all)
+				return fmt.Errorf("trigger %s: got %d successful actions, want %d: status %+v", name, all[name].Succeeded, succeeded, all)
 			}
 		}
 		if all["timed"].DeadLetters != 1 || all["retried"].DeadLetters != 1 {
-			return fmt.Errorf("no dead letters yet: %+v", all)
+			return fmt.Errorf("got status %+v, want one dead letter each of timed and retried", all)
 		}
 		return nil
 	})
 	all := byName(ts)
 	if got := all["timed"]; got.Failed != 1 || !strings.Contains(got.LastError, "timed out after 300ms") {
-		t.Errorf("timeout: %+v", got)
+		t.Errorf("timeout: got status %+v, want one failed attempt that timed out", got)
 	}
 	if got := all["retried"]; got.Failed != 3 {
-		t.Errorf("retry: %d attempts failed, want 3", got.Failed)
+		t.Errorf("retry: got %d failed attempts, want 3", got.Failed)
 	}
 	if got := all["suspended"]; got.State != v1alpha1.TriggerSuspended || got.Succeeded+got.Failed != 0 {
-		t.Errorf("suspend: %+v", got)
+		t.Errorf("suspend: got status %+v, want %s without actions", got, v1alpha1.TriggerSuspended)
 	}
-	if calls, _ := s.recorded("/limited"); len(calls) != 6 || calls[5].Sub(calls[0]) < 1900*time.Millisecond {
-		t.Errorf("rateLimit: called at %v, want 2 per second", calls)
+	if calls, _ := s.stats("/limited"); len(calls) != 6 || calls[5].Sub(calls[0]) < 1900*time.Millisecond {
+		t.Errorf("rateLimit: got requests at %v, want 6 at 2 per second", calls)
 	}
-	if _, n := s.recorded("/slow"); n != 2 {
-		t.Errorf("concurrency: %d concurrent calls, want 2", n)
+	if _, n := s.stats("/slow"); n != 2 {
+		t.Errorf("concurrency: got %d concurrent requests, want 2", n)
 	}
 
-	cluster.Eventually(t, "Kubernetes events", func(ctx context.Context) error {
+	cluster.Eventually(t, "Kubernetes event of a dead letter", func(ctx context.Context) error {
 		events := &corev1.EventList{}
-		if err := i.admin.List(ctx, events, inNamespace(ns)); err != nil {
+		if err := i.admin.List(ctx, events, client.InNamespace(ns)); err != nil {
 			return err
 		}
 		for _, e := range events.Items {
@@ -192,15 +195,15 @@ call: http.#HTTPDo & {$params: {method: "GET", url: "http://127.0.0.1:1/"}}
 				return nil
 			}
 		}
-		return fmt.Errorf("none of %d reports a dead letter", len(events.Items))
+		return fmt.Errorf("got %d events, want one with reason DeadLetter", len(events.Items))
 	})
 
 	i.apply(t, strings.Replace(service, "suspend: true", "suspend: false", 1))
-	i.ready(t, ns, "main")
-	i.edit(t, ns, "suspended", "2")
-	cluster.Eventually(t, "the resumed trigger", func(context.Context) error {
-		if calls, _ := s.recorded("/suspended"); len(calls) != 1 {
-			return fmt.Errorf("called %d times, want once", len(calls))
+	i.waitForReady(t, ns, "main")
+	i.applyConfigMap(t, ns, "suspended", "2")
+	cluster.Eventually(t, "action of the resumed trigger", func(context.Context) error {
+		if calls, _ := s.stats("/suspended"); len(calls) != 1 {
+			return fmt.Errorf("got %d requests, want 1", len(calls))
 		}
 		return nil
 	})

@@ -30,12 +30,12 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 )
 
-// secretRedaction tests that the value of a Secret that all parts handle, with debug
-// logs, occurs nowhere but in the Secret.
+// secretRedaction tests that logs at level debug, metrics, statuses, dead letters and events
+// do not contain the value of a Secret that filters and actions read.
 func secretRedaction(t *testing.T, i *installation) {
 	const value = "c4n4ryc4n4ry" // base64: YzRuNHJ5YzRuNHJ5
 	ns := i.Namespace(t)
-	i.account(t, ns, "own", "[{apiGroups: [''], resources: [secrets], verbs: [get, list, watch]}]")
+	i.createServiceAccount(t, ns, "own", "[{apiGroups: [''], resources: [secrets], verbs: [get, list, watch]}]")
 	secret := func(n int) string {
 		return fmt.Sprintf("apiVersion: v1\nkind: Secret\nmetadata: {namespace: %s, name: s}\nstringData: {token: %s, count: \"%d\"}", ns, value, n)
 	}
@@ -43,9 +43,9 @@ func secretRedaction(t *testing.T, i *installation) {
 	var triggers strings.Builder
 	paths := map[string]string{
 		"filtered":  "action: {type: bump-application-revision}\n      filter: 'context.data.data.token == \"no\"'",
-		"unmet":     "action: {type: bump-application-revision}\n      filter: 'context: data: data: token: =~\"^no\"'",
+		"unmatched": "action: {type: bump-application-revision}\n      filter: 'context: data: data: token: =~\"^no\"'",
 		"failing":   "action: {type: bump-application-revision}\n      filter: |\n        import \"strings\"\n        strings.Split(context.data.data.token, \"\")[99] == \"x\"",
-		"unfounded": "action: {type: patch-resource, properties: {resource: {apiVersion: v1, kind: ConfigMap, name: absent, namespace: " + ns + "}, patch: {type: merge, data: {data: {x: y}}}}}",
+		"not-found": "action: {type: patch-resource, properties: {resource: {apiVersion: v1, kind: ConfigMap, name: absent, namespace: " + ns + "}, patch: {type: merge, data: {data: {x: y}}}}}",
 	}
 	for name, template := range map[string]string{
 		"forbidden": `do: kube.#Patch & {$params: {resource: {apiVersion: "v1", kind: "Pod", metadata: {name: "x", namespace: "` + ns + `"}}, patch: {type: "merge", data: metadata: labels: x: context.data.data.token}}}`,
@@ -64,62 +64,61 @@ func secretRedaction(t *testing.T, i *installation) {
 		i.apply(t, strings.Replace(stampDefinition(ns, imports+template), "trigger-action-stamp", "trigger-action-"+name, 1))
 		paths[name] = "action: {type: " + name + "}"
 	}
-	for name, more := range paths {
+	for name, fields := range paths {
 		fmt.Fprintf(&triggers, `    - name: %[1]s
       source: {type: resource-watcher, properties: {apiVersion: v1, kind: Secret, namespace: %[2]s, events: [update]}}
       onChange: [data.count]
       retry: {limit: 1, backoff: {initial: 10ms, max: 10ms}}
       %[3]s
-`, name, ns, more)
+`, name, ns, fields)
 	}
-	i.edit(t, ns, "out", "")
-	i.apply(t, bump(ns, "main", triggers.String()+"  serviceAccountName: own\n  worker: {properties: {config: {logLevel: debug}}}"))
-	i.ready(t, ns, "main")
+	i.applyConfigMap(t, ns, "out", "")
+	i.apply(t, bumpTriggers(ns, "main", triggers.String()+"  serviceAccountName: own\n  worker: {properties: {config: {logLevel: debug}}}"))
+	i.waitForReady(t, ns, "main")
 	i.apply(t, secret(1))
-	i.until(t, ns, "main", func(ts *v1alpha1.TriggerService) error {
+	i.waitForService(t, ns, "main", func(ts *v1alpha1.TriggerService) error {
 		for _, s := range ts.Status.Triggers {
 			if _, ok := paths[s.Name]; ok && s.DeadLetters+s.Filtered == 0 {
-				return fmt.Errorf("no decision of %s: %+v", s.Name, s)
+				return fmt.Errorf("trigger %s: got status %+v, want a dead letter or a filtered event", s.Name, s)
 			}
 		}
 		return nil
 	})
-	for what, text := range i.outputs(t, ns) {
+	for name, text := range i.collectOutputs(t, ns) {
 		for _, form := range []string{value, "YzRuNHJ5YzRuNHJ5"} {
 			if position := strings.Index(text, form); position >= 0 {
-				t.Errorf("the Secret's value is in %s: …%s…", what, text[max(0, position-200):min(len(text), position+50)])
+				t.Errorf("got the value of the Secret in %s, want none: …%s…", name, text[max(0, position-200):min(len(text), position+50)])
 			}
 		}
 	}
 }
 
-// outputs returns all logs, metrics and objects of the triggers of a namespace.
-func (i *installation) outputs(t *testing.T, namespace string) map[string]string {
+// collectOutputs returns the logs and metrics of the workers in a namespace, the logs of the
+// controller, and the objects in the namespace that may contain values of events.
+func (i *installation) collectOutputs(t *testing.T, namespace string) map[string]string {
 	t.Helper()
-	all := map[string]string{"the logs": i.node.Outputs(namespace), "the controller's logs": i.node.Outputs("vela-system")}
+	all := map[string]string{"the logs": i.node.Logs(namespace), "the controller's logs": i.node.Logs("vela-system")}
 	for _, p := range i.node.Pods(namespace) {
 		for _, path := range []string{"/metrics", "/debug/decisions"} {
 			status, text, err := p.Get(t.Context(), 8080, path)
 			if err != nil || status != http.StatusOK || text == "" {
-				t.Fatalf("%s: %d, %v", path, status, err)
+				t.Fatalf("GET %s: got status %d, error %v and %d bytes, want 200 with a body", path, status, err, len(text))
 			}
 			all[path+" of "+p.Name] = text
 		}
 	}
-	for what, list := range map[string]client.ObjectList{
+	for name, list := range map[string]client.ObjectList{
 		"TriggerServices": &v1alpha1.TriggerServiceList{}, "dead letters": &v1alpha1.TriggerEventList{},
 		"Kubernetes events": &corev1.EventList{}, "ConfigMaps": &corev1.ConfigMapList{}, "Definitions": &corev1alpha1.DefinitionList{},
 	} {
-		if err := i.admin.List(t.Context(), list, inNamespace(namespace)); err != nil {
+		if err := i.admin.List(t.Context(), list, client.InNamespace(namespace)); err != nil {
 			t.Fatal(err)
 		}
 		text, err := json.Marshal(list)
 		if err != nil {
 			t.Fatal(err)
 		}
-		all[what] = string(text)
+		all[name] = string(text)
 	}
 	return all
 }
-
-func inNamespace(namespace string) client.ListOption { return client.InNamespace(namespace) }

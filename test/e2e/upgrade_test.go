@@ -33,27 +33,27 @@ import (
 
 var upgrades = flag.Int("upgrades", 2, "number of upgrades of the controller and the workers under load")
 
-// upgrade tests that rollouts of the controller and of two workers lose no event under
-// load.
+// upgrade tests that no event is lost when the Deployments of the controller and of two
+// workers roll out under load.
 func upgrade(t *testing.T, i *installation) {
 	ns := i.Namespace(t)
 	worker := func(n int) string {
-		return bump(ns, "main", fmt.Sprintf("  worker: {properties: {replicas: 2, config: {queueSize: %d}}}", 1000+n))
+		return bumpTriggers(ns, "main", fmt.Sprintf("  worker: {properties: {replicas: 2, config: {queueSize: %d}}}", 1000+n))
 	}
 	i.apply(t, worker(0))
-	i.ready(t, ns, "main")
-	for n := range objects {
+	i.waitForReady(t, ns, "main")
+	for n := range objectCount {
 		name := fmt.Sprintf("web-%d", n)
-		i.application(t, ns, name)
-		i.edit(t, ns, name, "start")
+		i.createApplication(t, ns, name)
+		i.applyConfigMap(t, ns, name, "start")
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	rounds := 0
-	loaded := start(make(chan error, 1), func() error {
+	loaded := start(func() error {
 		for ctx.Err() == nil {
-			for n := range objects {
-				// Rounds are completed.
+			for n := range objectCount {
+				// The context of the test, because a round is completed after stop.
 				if err := cluster.Apply(t.Context(), i.admin, configMap(ns, fmt.Sprintf("web-%d", n), strconv.Itoa(rounds))); err != nil {
 					return err
 				}
@@ -85,27 +85,27 @@ func upgrade(t *testing.T, i *installation) {
 		t.Fatal(err)
 	}
 	repeated := i.waitForBumps(t, ns, rounds)
-	i.until(t, ns, "main", func(ts *v1alpha1.TriggerService) error {
+	i.waitForService(t, ns, "main", func(ts *v1alpha1.TriggerService) error {
 		if ts.Status.ReadyTriggers != "1/1" {
-			return fmt.Errorf("status %+v", ts.Status)
+			return fmt.Errorf("got status %+v, want 1/1 ready triggers", ts.Status)
 		}
 		return nil
 	})
-	t.Logf("%d upgrades of controller and workers; of %d events 0 were lost, %d actions were repeated", *upgrades, rounds*objects, repeated)
+	t.Logf("%d upgrades of controller and workers; %d events: none lost, %d actions repeated", *upgrades, rounds*objectCount, repeated)
 }
 
-// waitForRollout waits until updated returns true for a Deployment and its rollout is
-// complete. One pod must be ready.
+// waitForRollout waits until updated returns true for a Deployment, all of its pods have the
+// current template, and at least one pod is ready.
 func (i *installation) waitForRollout(t *testing.T, namespace, name string, updated func(*appsv1.Deployment) bool) {
 	t.Helper()
-	cluster.Eventually(t, "Deployment "+name, func(ctx context.Context) error {
+	cluster.Eventually(t, "rollout of Deployment "+name, func(ctx context.Context) error {
 		d := &appsv1.Deployment{}
 		if err := i.admin.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, d); err != nil {
 			return err
 		}
 		s := d.Status
 		if !updated(d) || s.ObservedGeneration != d.Generation || s.UpdatedReplicas != *d.Spec.Replicas || s.Replicas != s.UpdatedReplicas || s.ReadyReplicas < 1 {
-			return fmt.Errorf("generation %d, status %+v", d.Generation, s)
+			return fmt.Errorf("got status %+v of generation %d, want a complete rollout", s, d.Generation)
 		}
 		return nil
 	})

@@ -18,6 +18,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -39,12 +40,12 @@ import (
 	"github.com/kubevela/kube-trigger/test/pods"
 )
 
-// webhookFile is the path of the webhook's manifest.
+// webhookFile is the manifest of the webhook.
 const webhookFile = "../../addon/webhook/webhook.yaml"
 
-// configuration returns the configuration of the manifest, for namespaces, with a URL
-// instead of the Service.
-func configuration(t *testing.T, name, url string, namespaces ...string) *admissionregistrationv1.ValidatingWebhookConfiguration {
+// webhookConfiguration returns the ValidatingWebhookConfiguration of webhookFile with another
+// name, restricted to namespaces, and with a URL instead of the Service.
+func webhookConfiguration(t *testing.T, name, url string, namespaces ...string) *admissionregistrationv1.ValidatingWebhookConfiguration {
 	t.Helper()
 	text, err := os.ReadFile(webhookFile)
 	if err != nil {
@@ -56,7 +57,7 @@ func configuration(t *testing.T, name, url string, namespaces ...string) *admiss
 		t.Fatal(err)
 	}
 	if len(c.Webhooks) != 2 {
-		t.Fatalf("%s has %d webhooks, want 2", webhookFile, len(c.Webhooks))
+		t.Fatalf("%s: got %d webhooks, want 2", webhookFile, len(c.Webhooks))
 	}
 	c.Name = name
 	for n := range c.Webhooks {
@@ -69,30 +70,30 @@ func configuration(t *testing.T, name, url string, namespaces ...string) *admiss
 	return c
 }
 
-// registerWebhook registers the webhook for vela-system and two other namespaces, once
-// for all tests, and returns these two.
+// registerWebhook registers the webhook for vela-system and two new namespaces on the first
+// call, and returns the two namespaces.
 func (i *installation) registerWebhook(t *testing.T) (first, second string) {
 	t.Helper()
 	i.webhookOnce.Do(func() {
 		i.webhookNamespaces = [2]string{i.Namespace(t), i.Namespace(t)}
 		var controller *pods.Pod
-		cluster.Eventually(t, "the controller", func(context.Context) error {
+		cluster.Eventually(t, "webhook address of the controller", func(context.Context) error {
 			for _, p := range i.node.Pods("vela-system") {
 				if strings.HasPrefix(p.Name, "kube-trigger-controller-") && p.Address(9443) != "" {
 					controller = p
 					return nil
 				}
 			}
-			return fmt.Errorf("no pod")
+			return errors.New("got no pod of the controller with port 9443")
 		})
-		c := configuration(t, "kube-trigger-webhook", "https://"+controller.Address(9443), append([]string{"vela-system"}, i.webhookNamespaces[:]...)...)
+		c := webhookConfiguration(t, "kube-trigger-webhook", "https://"+controller.Address(9443), append([]string{"vela-system"}, i.webhookNamespaces[:]...)...)
 		if err := i.admin.Create(t.Context(), c); err != nil {
 			t.Fatal(err)
 		}
-		cluster.Eventually(t, "the webhook is called", func(ctx context.Context) error {
+		cluster.Eventually(t, "call of the webhook", func(ctx context.Context) error {
 			err := i.admin.Create(ctx, i.definition(i.webhookNamespaces[0], "probe", "trigger-action", "{"), client.DryRunAll)
 			if !apierrors.IsInvalid(err) {
-				return fmt.Errorf("got error %v, want Invalid", err)
+				return fmt.Errorf("got error %s, want Invalid", fmt.Sprint(err))
 			}
 			return nil
 		})
@@ -100,16 +101,16 @@ func (i *installation) registerWebhook(t *testing.T) (first, second string) {
 	return i.webhookNamespaces[0], i.webhookNamespaces[1]
 }
 
-// definition returns a Definition.
-func (i *installation) definition(namespace, name, kind, template string) *corev1alpha1.Definition {
+// definition returns a Definition of a type with a main template.
+func (i *installation) definition(namespace, name, definitionType, template string) *corev1alpha1.Definition {
 	d := &corev1alpha1.Definition{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
-	d.Spec.Type, d.Spec.Templates = kind, map[string]string{corev1alpha1.MainTemplate: template}
+	d.Spec.Type, d.Spec.Templates = definitionType, map[string]string{corev1alpha1.MainTemplate: template}
 	return d
 }
 
-// invalidTriggers returns a TriggerService with several problems.
+// invalidTriggers returns the YAML of a TriggerService with several errors.
 func invalidTriggers(namespace string) string {
-	return bump(namespace, "wrong", `    - name: two
+	return bumpTriggers(namespace, "invalid", `    - name: two
       source: {type: resource-watcher, properties: {apiVersion: v1, kind: ConfigMap, evnts: [update]}}
       filter: context.dta.x == 1
       action: {type: bump-application-revision}
@@ -119,7 +120,7 @@ func invalidTriggers(namespace string) string {
   worker: {properties: {replica: 2}}`)
 }
 
-// invalidTriggerErrors returns the errors of invalidTriggers.
+// invalidTriggerErrors returns substrings of the error messages for invalidTriggers.
 func invalidTriggerErrors() []string {
 	return []string{
 		"spec.triggers[1].filter:1:9: ", `did you mean "data"?`, "spec.triggers[1].source.properties.evnts: ",
@@ -127,8 +128,8 @@ func invalidTriggerErrors() []string {
 	}
 }
 
-// validatingWebhook tests that invalid objects are denied with all problems and their
-// positions, and that Definitions of other types are allowed.
+// validatingWebhook tests that the webhook denies invalid objects, with all errors and their
+// positions, and allows Definitions of other types.
 func validatingWebhook(t *testing.T, i *installation) {
 	ns, _ := i.registerWebhook(t)
 	err := cluster.Apply(t.Context(), i.admin, invalidTriggers(ns))
@@ -137,46 +138,48 @@ func validatingWebhook(t *testing.T, i *installation) {
 			t.Errorf("got error %v, want Invalid with %q", err, want)
 		}
 	}
-	i.apply(t, bump(ns, "main", ""))
-	i.ready(t, ns, "main")
+	i.apply(t, bumpTriggers(ns, "main", ""))
+	i.waitForReady(t, ns, "main")
 
-	heavy := bump(ns, "main", `    - name: heavy
+	expensive := bumpTriggers(ns, "main", `    - name: expensive
       source: {type: resource-watcher, properties: {apiVersion: v1, kind: ConfigMap}}
       filter: |
         import "list"
         len([for a in list.Range(0, 100000, 1) for b in list.Range(0, 100000, 1) {a}]) == context.data.x
       action: {type: bump-application-revision}`)
-	err = cluster.Apply(t.Context(), i.admin, heavy)
+	err = cluster.Apply(t.Context(), i.admin, expensive)
 	if err == nil || !strings.Contains(err.Error(), "check exceeds the memory or time limit") {
-		t.Errorf("got error %v, want an exceeded limit", err)
+		t.Errorf("got error %v, want one for an exceeded limit", err)
 	}
 	for _, p := range i.node.Pods("vela-system") {
 		if p.Starts() != 1 {
-			t.Errorf("pod %s was started %d times, want once", p.Name, p.Starts())
+			t.Errorf("pod %s: got %d starts, want 1", p.Name, p.Starts())
 		}
 	}
-	if ts := i.ready(t, ns, "main"); ts.Generation != 1 {
-		t.Errorf("generation %d, want 1: a denied change was stored", ts.Generation)
+	if ts := i.waitForReady(t, ns, "main"); ts.Generation != 1 {
+		t.Errorf("after a denied update: got generation %d, want 1", ts.Generation)
 	}
 
-	err = i.admin.Create(t.Context(), i.definition(ns, "mine", corev1alpha1.TriggerAction, "parameter: {\n\tx: nothing\n}"))
+	err = i.admin.Create(t.Context(), i.definition(ns, "mine", corev1alpha1.TriggerAction, "parameter: {\n\tx: undefined\n}"))
 	if err == nil || !strings.Contains(err.Error(), `spec.templates["main.cue"]:2:5: `) {
-		t.Errorf("got error %v, want the position in the action", err)
+		t.Errorf("got error %v, want one with the position in the action", err)
 	}
-	err = i.admin.Create(t.Context(), i.definition("vela-system", "broken", corev1alpha1.TriggerWorker, "parameter: {}\ndeployment: nothing"))
+	err = i.admin.Create(t.Context(), i.definition("vela-system", "broken", corev1alpha1.TriggerWorker, "parameter: {}\ndeployment: undefined"))
 	if err == nil || !strings.Contains(err.Error(), `spec.templates["main.cue"]:2:13: `) {
-		t.Errorf("got error %v, want the position in the worker template", err)
+		t.Errorf("got error %v, want one with the position in the worker template", err)
 	}
 	required := i.definition("vela-system", "required", corev1alpha1.TriggerWorker, "parameter: x: string\ndeployment: spec: template: metadata: labels: x: parameter.x")
 	if err := i.admin.Create(t.Context(), required); err != nil {
-		t.Errorf("a worker template with a property that has no default: %v", err)
+		t.Errorf("create a worker template with a required property: %v", err)
 	}
 	if err := i.admin.Create(t.Context(), i.definition(ns, "other", "other-type", "{")); err != nil {
-		t.Errorf("a Definition of another type: %v", err)
+		t.Errorf("create a Definition of another type: %v", err)
 	}
 }
 
-// validatingWebhookWarnings tests that problems that may resolve later are warnings.
+// validatingWebhookWarnings tests the warnings for filters that are always true, for kinds and
+// actions that do not exist yet, for missing rights, and for worker templates that are not
+// read. The webhook allows these objects.
 func validatingWebhookWarnings(t *testing.T, i *installation) {
 	_, ns := i.registerWebhook(t)
 	recorder := &warningRecorder{}
@@ -186,14 +189,14 @@ func validatingWebhookWarnings(t *testing.T, i *installation) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	i.account(t, ns, "weak", "[]")
-	text := bump(ns, "main", fmt.Sprintf(`    - name: two
+	i.createServiceAccount(t, ns, "weak", "[]")
+	text := bumpTriggers(ns, "main", fmt.Sprintf(`    - name: two
       source: {type: resource-watcher, properties: {apiVersion: example.com/v1, kind: Missing}}
       filter: len("a") == 1
-      action: {type: not-there-yet}
+      action: {type: missing-action}
     - name: several
       source: {type: cronjob, properties: {schedule: "0 * * * *"}}
-      actions: [{type: bump-application-revision}, {type: nor-this}]
+      actions: [{type: bump-application-revision}, {type: other-missing-action}]
     - name: three
       source: {type: resource-watcher, properties: {apiVersion: v1, kind: Secret, namespace: %s}}
       action: {type: bump-application-revision}
@@ -208,71 +211,73 @@ func validatingWebhookWarnings(t *testing.T, i *installation) {
 	for _, want := range []string{
 		"spec.triggers[1].filter: is always true",
 		"spec.triggers[1].source: kind Missing of example.com/v1 is not installed",
-		`spec.triggers[1].action.type: unknown action "not-there-yet"`,
-		`spec.triggers[2].actions[1].type: unknown action "nor-this"`,
+		`spec.triggers[1].action.type: unknown action "missing-action"`,
+		`spec.triggers[2].actions[1].type: unknown action "other-missing-action"`,
 		fmt.Sprintf(`spec.triggers[3].source: serviceaccount weak cannot list and watch secrets in %s; add to a Role: {apiGroups: [""], resources: [secrets], verbs: [list, watch]}`, ns),
 		`spec.triggers[4].source: serviceaccount weak cannot list and watch configmaps in all namespaces; add to a ClusterRole: {apiGroups: [""], resources: [configmaps], verbs: [list, watch]}`,
 	} {
 		if !strings.Contains(all, want) {
-			t.Errorf("no warning %q among\n%s", want, all)
+			t.Errorf("got warnings\n%s\nwant %q", all, want)
 		}
 	}
 	if strings.Contains(all, "triggers[0]") {
-		t.Errorf("warnings for a valid trigger:\n%s", all)
+		t.Errorf("got warnings\n%s\nwant none for a valid trigger", all)
 	}
 	if err := c.Create(t.Context(), i.definition(ns, "worker", corev1alpha1.TriggerWorker, "{")); err != nil {
 		t.Fatal(err)
 	}
 	if all := recorder.drain(); !strings.Contains(all, "worker templates are only read from namespaces [vela-system]") {
-		t.Errorf("warnings for a worker template: %s", all)
+		t.Errorf("got warnings %q, want one for the namespace of the worker template", all)
 	}
-	// The default account does not exist yet. It will have the rights of its role.
-	if err := cluster.Apply(t.Context(), c, bump(ns, "other", "")); err != nil {
+	// The default ServiceAccount does not exist yet. The controller creates it with the rights
+	// of kube-trigger-worker.
+	if err := cluster.Apply(t.Context(), c, bumpTriggers(ns, "other", "")); err != nil {
 		t.Fatal(err)
 	}
 	if all := recorder.drain(); all != "" {
-		t.Errorf("warnings for the default account:\n%s", all)
+		t.Errorf("got warnings\n%s\nwant none for the default ServiceAccount", all)
 	}
 }
 
-// warningRecorder records the warnings of the API server.
+// warningRecorder records the warnings of the API server. It is safe for concurrent use.
 type warningRecorder struct {
-	mu   sync.Mutex
-	text []string
+	mu       sync.Mutex
+	warnings []string
 }
 
 // HandleWarningHeader implements rest.WarningHandler.
 func (w *warningRecorder) HandleWarningHeader(_ int, _, text string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.text = append(w.text, text)
+	w.warnings = append(w.warnings, text)
 }
 
-// drain returns the recorded warnings and clears them.
+// drain returns the recorded warnings, one per line, and clears them.
 func (w *warningRecorder) drain() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	all := strings.Join(w.text, "\n")
-	w.text = nil
+	all := strings.Join(w.warnings, "\n")
+	w.warnings = nil
 	return all
 }
 
-// validatingWebhookUnavailable tests the failure policies: Ignore allows all objects, and
-// the controller reports their problems; Fail denies changes of triggers and actions,
-// and nothing else.
+// validatingWebhookUnavailable tests the failure policies. With Ignore, the API server allows
+// all objects, and the controller reports their errors. With Fail, it denies changes of the
+// specs of TriggerServices and of actions and worker templates; metadata can be changed, and
+// objects can be deleted.
 func validatingWebhookUnavailable(t *testing.T, i *installation) {
 	const unavailable = "https://127.0.0.1:1"
 	ns := i.Namespace(t)
-	c := configuration(t, "unavailable", unavailable, ns)
+	c := webhookConfiguration(t, "unavailable", unavailable, ns)
 	if err := i.admin.Create(t.Context(), c); err != nil {
 		t.Fatal(err)
 	}
 	i.apply(t, invalidTriggers(ns))
-	ts := i.until(t, ns, "wrong", condition(v1alpha1.ConditionValidated, metav1.ConditionFalse, v1alpha1.ReasonInvalidTriggers))
+	ts := i.waitForService(t, ns, "invalid", hasCondition(v1alpha1.ConditionValidated, metav1.ConditionFalse, v1alpha1.ReasonInvalidTriggers))
 	message := meta.FindStatusCondition(ts.Status.Conditions, v1alpha1.ConditionValidated).Message
 	for _, want := range invalidTriggerErrors() {
 		if !strings.Contains(message, want) {
-			t.Errorf("no %q in the message:\n%s", want, message)
+			t.Errorf("got message\n%s\nwant %q", message, want)
 		}
 	}
 
@@ -283,26 +288,26 @@ func validatingWebhookUnavailable(t *testing.T, i *installation) {
 	if err := i.admin.Update(t.Context(), c); err != nil {
 		t.Fatal(err)
 	}
-	cluster.Eventually(t, "denied writes", func(ctx context.Context) error {
+	cluster.Eventually(t, "denial by the failure policy", func(ctx context.Context) error {
 		if err := i.admin.Create(ctx, i.definition(ns, "mine", corev1alpha1.TriggerAction, "parameter: {}"), client.DryRunAll); err == nil {
-			return fmt.Errorf("allowed")
+			return errors.New("got no error, want a denial")
 		}
 		return nil
 	})
-	if err := cluster.Apply(t.Context(), i.admin, bump(ns, "main", "")); err == nil || !strings.Contains(err.Error(), "failed calling webhook") {
-		t.Errorf("got error %v, want a failed webhook call", err)
+	if err := cluster.Apply(t.Context(), i.admin, bumpTriggers(ns, "main", "")); err == nil || !strings.Contains(err.Error(), "failed calling webhook") {
+		t.Errorf("got error %v, want one of a failed webhook call", err)
 	}
 	patch := `{"metadata": {"labels": {"a": "b"}, "finalizers": ["example.com/a"]}}`
 	if err := i.admin.Patch(t.Context(), ts, client.RawPatch(types.MergePatchType, []byte(patch))); err != nil {
 		t.Errorf("set a label and a finalizer: %v", err)
 	}
 	if err := i.admin.Delete(t.Context(), ts); err != nil {
-		t.Errorf("delete: %v", err)
+		t.Errorf("delete the TriggerService: %v", err)
 	}
 	if err := i.admin.Patch(t.Context(), ts, client.RawPatch(types.MergePatchType, []byte(`{"metadata": {"finalizers": null}}`))); err != nil {
 		t.Errorf("remove the finalizer: %v", err)
 	}
 	if err := i.admin.Create(t.Context(), i.definition(ns, "other", "other-type", "{")); err != nil {
-		t.Errorf("a Definition of another type: %v", err)
+		t.Errorf("create a Definition of another type: %v", err)
 	}
 }

@@ -42,15 +42,15 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// validatingWebhookStandby tests that a controller without the Lease serves the webhook,
-// with a certificate from files.
+// validatingWebhookStandby tests that a controller that does not hold the Lease serves the
+// webhook, with a certificate from files.
 func validatingWebhookStandby(t *testing.T, i *installation) {
 	file, err := program()
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	roots := certificate(t, dir)
+	roots := writeCertificate(t, dir)
 	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
 	if err != nil {
 		t.Fatal(err)
@@ -67,19 +67,19 @@ func validatingWebhookStandby(t *testing.T, i *installation) {
 	t.Cleanup(func() {
 		stop()
 		if err := cmd.Wait(); err != nil && !errors.Is(err, context.Canceled) {
-			t.Errorf("controller ended with: %v", err)
+			t.Errorf("stop the controller: %v", err)
 		}
 		_ = log.Close()
 	})
 	address := ""
-	cluster.Eventually(t, "a listening webhook", func(context.Context) error {
+	cluster.Eventually(t, "webhook listener", func(context.Context) error {
 		text, err := os.ReadFile(log.Name())
 		if err != nil {
 			return err
 		}
 		m := regexp.MustCompile(`"msg":"webhook listening","address":"([^"]+)"`).FindSubmatch(text)
 		if m == nil || !bytes.Contains(text, []byte("serving webhook certificate")) {
-			return fmt.Errorf("log:\n%s", text)
+			return fmt.Errorf("got log\n%s\nwant a listener and a certificate", text)
 		}
 		address = string(m[1])
 		return nil
@@ -110,18 +110,18 @@ func validatingWebhookStandby(t *testing.T, i *installation) {
 	defer response.Body.Close()
 	review = admissionv1.AdmissionReview{}
 	if err := json.NewDecoder(response.Body).Decode(&review); err != nil || review.Response == nil {
-		t.Fatalf("%s: %v", response.Status, err)
+		t.Fatalf("got status %s and error %v, want an AdmissionReview with a response", response.Status, err)
 	}
 	for _, want := range invalidTriggerErrors() {
 		if review.Response.Allowed || !strings.Contains(review.Response.Result.Message, want) {
-			t.Errorf("got response %+v, want it denied with %q", review.Response, want)
+			t.Errorf("got response %+v, want a denial with %q", review.Response, want)
 		}
 	}
 }
 
-// certificate writes a certificate for 127.0.0.1 and its key to dir, and returns its
-// roots.
-func certificate(t *testing.T, dir string) *x509.CertPool {
+// writeCertificate writes a self-signed certificate for 127.0.0.1 to dir, as tls.crt and
+// tls.key. Clients that trust the returned roots accept it.
+func writeCertificate(t *testing.T, dir string) *x509.CertPool {
 	t.Helper()
 	s := httptest.NewTLSServer(nil)
 	defer s.Close()

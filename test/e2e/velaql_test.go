@@ -24,8 +24,8 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 )
 
-// velaqlSource tests the source velaql: the status reports why it waits, a change of the
-// view's result is an event, and other triggers are not affected.
+// velaqlSource tests that a change of a view's result is an event, that the status reports
+// the error of a view that cannot be read, and that the other triggers run meanwhile.
 func velaqlSource(t *testing.T, i *installation) {
 	ns := i.Namespace(t)
 	i.apply(t, fmt.Sprintf(`
@@ -59,28 +59,28 @@ spec:
       source: {type: resource-watcher, properties: {apiVersion: v1, kind: ConfigMap, namespace: %[1]s}}
       action: {type: log, properties: {message: x}}
 `, ns))
-	state := func(name string, state v1alpha1.TriggerState, message string) {
+	waitForState := func(name string, state v1alpha1.TriggerState, message string) {
 		t.Helper()
-		i.until(t, ns, "main", func(ts *v1alpha1.TriggerService) error {
+		i.waitForService(t, ns, "main", func(ts *v1alpha1.TriggerService) error {
 			for _, s := range ts.Status.Triggers {
 				if s.Name == name && s.State == state && strings.Contains(s.Message, message) {
 					return nil
 				}
 			}
-			return fmt.Errorf("status %+v", ts.Status)
+			return fmt.Errorf("got status %+v, want trigger %s in state %s with message %q", ts.Status, name, state, message)
 		})
 	}
-	state("color", v1alpha1.TriggerWaiting, `configmaps "in" not found`)
-	state("named", v1alpha1.TriggerWaiting, "read ConfigMap vela-system/not-granted")
-	state("other", v1alpha1.TriggerRunning, "")
+	waitForState("color", v1alpha1.TriggerWaiting, `configmaps "in" not found`)
+	waitForState("named", v1alpha1.TriggerWaiting, "read ConfigMap vela-system/not-granted")
+	waitForState("other", v1alpha1.TriggerRunning, "")
 	in := func(color string) string {
 		return fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata: {namespace: %s, name: in}\ndata: {color: %s}", ns, color)
 	}
 	i.apply(t, in("blue"))
-	state("color", v1alpha1.TriggerRunning, "")
+	waitForState("color", v1alpha1.TriggerRunning, "")
 	i.apply(t, in("green"))
-	i.expectValue(t, ns, "out", "result", "now green")
-	i.activePod(t, ns).Kill() // the next worker continues with the last result
+	i.waitForValue(t, ns, "out", "result", "now green")
+	i.activePod(t, ns).Kill() // the restarted worker continues from the last result
 	i.apply(t, in("red"))
-	i.expectValue(t, ns, "out", "result", "now red")
+	i.waitForValue(t, ns, "out", "result", "now red")
 }

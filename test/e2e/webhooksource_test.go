@@ -32,29 +32,30 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// webhookSource tests that a TriggerService has a Service for its worker while it has a
-// webhook source.
+// webhookSource tests that the controller creates a Service for a TriggerService with a webhook
+// source, that the worker serves the port of the Service, and that the Service is deleted
+// with the source or the TriggerService.
 func webhookSource(t *testing.T, i *installation) {
 	ns := i.Namespace(t)
 	const trigger = `    - name: hook
       source: {type: webhook, properties: {auth: none}}
       action: {type: bump-application-revision, properties: {nameSelector: {fromLabel: none}}}
 `
-	i.apply(t, bump(ns, "main", trigger))
-	i.ready(t, ns, "main")
+	i.apply(t, bumpTriggers(ns, "main", trigger))
+	i.waitForReady(t, ns, "main")
 	s := i.webhookService(t, ns)
 	worker := &appsv1.Deployment{}
 	if err := i.admin.Get(t.Context(), types.NamespacedName{Namespace: ns, Name: "kube-trigger-main"}, worker); err != nil {
 		t.Fatal(err)
 	}
 	if !labels.SelectorFromSet(s.Spec.Selector).Matches(labels.Set(worker.Spec.Template.Labels)) {
-		t.Errorf("the Service selects %v, and the worker's pods have %v", s.Spec.Selector, worker.Spec.Template.Labels)
+		t.Errorf("got selector %v, want one that matches the labels %v", s.Spec.Selector, worker.Spec.Template.Labels)
 	}
 	if len(s.Spec.Ports) != 1 || s.Spec.Ports[0].Port != 8090 {
-		t.Fatalf("ports %+v", s.Spec.Ports)
+		t.Fatalf("got ports %+v, want 8090", s.Spec.Ports)
 	}
 	pod := i.singlePod(t, ns)
-	cluster.Eventually(t, "a response", func(ctx context.Context) error {
+	cluster.Eventually(t, "response of the worker", func(ctx context.Context) error {
 		url := "http://" + pod.Address(s.Spec.Ports[0].TargetPort.IntVal) + "/" + ns + "/hook"
 		request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(`{"a": 1}`))
 		if err != nil {
@@ -67,35 +68,35 @@ func webhookSource(t *testing.T, i *installation) {
 		}
 		defer response.Body.Close()
 		if response.StatusCode != http.StatusAccepted {
-			return fmt.Errorf("%s", response.Status)
+			return fmt.Errorf("got status %s, want %d", response.Status, http.StatusAccepted)
 		}
 		return nil
 	})
 
-	i.apply(t, bump(ns, "main", ""))
-	i.expectGone(t, ns, &corev1.ServiceList{})
-	i.apply(t, bump(ns, "main", trigger))
+	i.apply(t, bumpTriggers(ns, "main", ""))
+	i.waitForDeletion(t, ns, &corev1.ServiceList{})
+	i.apply(t, bumpTriggers(ns, "main", trigger))
 	i.webhookService(t, ns)
-	ts, err := i.service(t.Context(), ns, "main")
+	ts, err := i.triggerService(t.Context(), ns, "main")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := i.admin.Delete(t.Context(), ts); err != nil {
 		t.Fatal(err)
 	}
-	i.expectGone(t, ns, &corev1.ServiceList{})
+	i.waitForDeletion(t, ns, &corev1.ServiceList{})
 
 	conflict := i.Namespace(t)
 	i.apply(t, fmt.Sprintf("apiVersion: v1\nkind: Service\nmetadata: {namespace: %s, name: kube-trigger-main}\nspec: {ports: [{port: 1}]}", conflict))
-	i.apply(t, bump(conflict, "main", trigger))
-	i.until(t, conflict, "main", condition(v1alpha1.ConditionWorkerAvailable, "False", v1alpha1.ReasonNameConflict))
+	i.apply(t, bumpTriggers(conflict, "main", trigger))
+	i.waitForService(t, conflict, "main", hasCondition(v1alpha1.ConditionWorkerAvailable, "False", v1alpha1.ReasonNameConflict))
 }
 
-// webhookService waits for the Service of the TriggerService main.
+// webhookService waits for the Service of the TriggerService main, and returns it.
 func (i *installation) webhookService(t *testing.T, namespace string) *corev1.Service {
 	t.Helper()
 	s := &corev1.Service{}
-	cluster.Eventually(t, "the Service", func(ctx context.Context) error {
+	cluster.Eventually(t, "Service kube-trigger-main", func(ctx context.Context) error {
 		return i.admin.Get(ctx, types.NamespacedName{Namespace: namespace, Name: "kube-trigger-main"}, s)
 	})
 	return s

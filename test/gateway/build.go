@@ -25,21 +25,21 @@ import (
 	"path/filepath"
 )
 
-// program is the package of the program.
+// program is the main package of cluster-gateway.
 const program = "github.com/oam-dev/cluster-gateway/cmd/apiserver"
 
-// build builds the cluster-gateway that test/kubevela pins, unless it is cached, and
-// returns its path.
+// build returns the path of a binary of cluster-gateway, in the version of
+// test/kubevela/go.mod. It builds the binary unless it is in the user's cache directory.
 func build(ctx context.Context) (string, error) {
-	pin, err := pinned()
+	dir, err := moduleDir()
 	if err != nil {
 		return "", err
 	}
 	cmd := exec.CommandContext(ctx, "go", "list", "-f", "{{.Module.Version}}", program)
-	cmd.Dir, cmd.Env = pin, append(os.Environ(), "GOWORK=off")
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "GOWORK=off")
 	version, err := cmd.Output()
 	if err != nil {
-		return "", fmt.Errorf("find cluster-gateway: %w", err)
+		return "", fmt.Errorf("find version of cluster-gateway: %w", err)
 	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -49,26 +49,27 @@ func build(ctx context.Context) (string, error) {
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
-	// The rename is atomic, even if two processes build concurrently.
-	fresh := fmt.Sprintf("%s.%d", path, os.Getpid())
-	cmd = exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", fresh, program)
-	cmd.Dir, cmd.Env = pin, append(os.Environ(), "GOWORK=off", "CGO_ENABLED=0")
+	// The rename is atomic. Processes that build concurrently do not disturb each other.
+	temporary := fmt.Sprintf("%s.%d", path, os.Getpid())
+	cmd = exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", temporary, program)
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "GOWORK=off", "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build cluster-gateway: %w\n%s", err, out)
 	}
-	return path, os.Rename(fresh, path)
+	return path, os.Rename(temporary, path)
 }
 
-// pinned returns test/kubevela in the clone that contains the working directory.
-func pinned() (string, error) {
+// moduleDir returns the path of test/kubevela in the clone that contains the working
+// directory.
+func moduleDir() (string, error) {
 	wd, err := os.Getwd()
 	if err != nil {
 		return "", err
 	}
 	for dir := wd; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
-		pin := filepath.Join(dir, "test", "kubevela")
-		if _, err := os.Stat(filepath.Join(pin, "go.mod")); err == nil {
-			return pin, nil
+		module := filepath.Join(dir, "test", "kubevela")
+		if _, err := os.Stat(filepath.Join(module, "go.mod")); err == nil {
+			return module, nil
 		}
 	}
 	return "", errors.New(wd + " is not inside a clone of kube-trigger")

@@ -17,8 +17,9 @@ limitations under the License.
 // Package gateway runs cluster-gateway for tests, as an aggregated API of a hub's API
 // server.
 //
-// The API server authorizes requests. The gateway does not authenticate the API server:
-// it runs in debug mode, because test control planes have no certificate for it.
+// The API server authorizes the requests of clients. cluster-gateway does not authenticate the
+// API server: it runs in debug mode, because test control planes have no client certificate
+// for aggregated APIs.
 package gateway
 
 import (
@@ -38,7 +39,7 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// manifests register the API. The API server connects to the Service's ExternalName.
+// manifests register the API. The API server connects to the ExternalName of the Service.
 const manifests = `
 apiVersion: v1
 kind: Service
@@ -57,15 +58,15 @@ spec:
   service: {name: gateway-service, namespace: vela-system, port: %d}
 `
 
-// Start installs cluster-gateway in hub, and waits until hub serves its API. The
-// namespace vela-system must exist. It ends with the test.
+// Start runs cluster-gateway until the test ends, and waits until hub serves its API. The
+// namespace vela-system must exist in hub. Start fails the test on errors.
 func Start(t testing.TB, hub *cluster.Cluster) {
 	t.Helper()
 	path, err := build(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	port := reserve(t)
+	port := reservePort(t)
 	var log bytes.Buffer
 	cmd := exec.Command(path, "--standalone-debug-mode", "--bind-address=127.0.0.1", "--permit-port-sharing", //nolint:noctx // killed by t.Cleanup
 		"--secure-port="+strconv.Itoa(port), "--cert-dir="+t.TempDir(), "--kubeconfig="+hub.Kubeconfig,
@@ -78,7 +79,7 @@ func Start(t testing.TB, hub *cluster.Cluster) {
 	}
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
-		_ = cmd.Wait() // an error: it was killed
+		_ = cmd.Wait() // always an error after Kill
 		if t.Failed() {
 			t.Logf("cluster-gateway:\n%s", log.String())
 		}
@@ -95,15 +96,15 @@ func Start(t testing.TB, hub *cluster.Cluster) {
 		t.Fatal(err)
 	}
 	group := schema.GroupVersion{Group: "cluster.core.oam.dev", Version: "v1alpha1"}
-	cluster.Eventually(t, "the API of cluster-gateway", func(context.Context) error {
+	cluster.Eventually(t, "API of cluster-gateway", func(context.Context) error {
 		_, err := discoveryClient.ServerResourcesForGroupVersion(group.String())
 		return err
 	})
 }
 
-// reserve binds a port of 127.0.0.1 without listening, so that no other process gets it,
-// and returns it. It may be shared with SO_REUSEPORT.
-func reserve(t testing.TB) int {
+// reservePort returns a free port of 127.0.0.1 that no other process gets until the test ends,
+// except with SO_REUSEPORT. It binds the port, and does not listen.
+func reservePort(t testing.TB) int {
 	t.Helper()
 	socket, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {

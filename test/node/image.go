@@ -33,10 +33,10 @@ import (
 	"testing"
 )
 
-// socket is the path of containerd's socket in the machine's files.
+// socket is the path of containerd's socket in the node's folder.
 const socket = "host/run/containerd/containerd.sock"
 
-// Import imports an image from an archive in the format of docker save.
+// Import imports the image in archive, a file in the format of docker save.
 func (n *Node) Import(t testing.TB, archive string) {
 	t.Helper()
 	n.ctr(t, "images", "import", archive)
@@ -50,8 +50,9 @@ func (n *Node) ctr(t testing.TB, args ...string) {
 	}
 }
 
-// Image builds kube-trigger's image with the Dockerfile, imports it with this name, and
-// returns its size in bytes. It does not change the machine's images.
+// Image builds kube-trigger's image with `make image`, imports it as name, and returns the
+// size of its archive in bytes. Its storage is temporary: the images of the machine do not
+// change.
 func (n *Node) Image(t testing.TB, name string) int64 {
 	t.Helper()
 	work := t.TempDir()
@@ -79,29 +80,30 @@ func (n *Node) Image(t testing.TB, name string) int64 {
 	return info.Size()
 }
 
-// buildWaiting builds the image Waiting, and returns the path of its archive.
-func (n *Node) buildWaiting(t testing.TB) string {
+// buildPauseImage builds PauseImage, and returns the path of its archive.
+func (n *Node) buildPauseImage(t testing.TB) string {
 	t.Helper()
-	program := filepath.Join(t.TempDir(), "waiting")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", program, "github.com/kubevela/kube-trigger/test/node/waiting") //nolint:gosec // own program
+	program := filepath.Join(t.TempDir(), "pause")
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", program, "github.com/kubevela/kube-trigger/test/node/pause") //nolint:gosec // own program
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	text, err := os.ReadFile(program)
+	content, err := os.ReadFile(program)
 	if err != nil {
 		t.Fatal(err)
 	}
 	archive := program + ".tar"
-	if err := writeImage(archive, Waiting, text); err != nil {
+	if err := writeImage(archive, PauseImage, content); err != nil {
 		t.Fatal(err)
 	}
 	return archive
 }
 
-// writeImage writes an archive of an image with one program.
-func writeImage(archive, name string, program []byte) error {
-	layer, err := tarOf(file{"program", program})
+// writeImage writes an archive of an image that runs program, the content of an
+// executable.
+func writeImage(path, name string, program []byte) error {
+	layer, err := tarArchive(file{"program", program})
 	if err != nil {
 		return err
 	}
@@ -112,26 +114,26 @@ func writeImage(archive, name string, program []byte) error {
 		"rootfs": map[string]any{"type": "layers", "diff_ids": []string{"sha256:" + hex.EncodeToString(sum[:])}},
 	})
 	manifest, manifestErr := json.Marshal([]any{map[string]any{"Config": "config.json", "RepoTags": []string{name}, "Layers": []string{"layer.tar"}}})
-	whole, err := tarOf(file{"config.json", config}, file{"layer.tar", layer}, file{"manifest.json", manifest})
+	archive, err := tarArchive(file{"config.json", config}, file{"layer.tar", layer}, file{"manifest.json", manifest})
 	if err := errors.Join(configErr, manifestErr, err); err != nil {
 		return err
 	}
-	return os.WriteFile(archive, whole, 0o600)
+	return os.WriteFile(path, archive, 0o600)
 }
 
 type file struct {
-	name string
-	text []byte
+	name    string
+	content []byte
 }
 
-func tarOf(files ...file) ([]byte, error) {
+func tarArchive(files ...file) ([]byte, error) {
 	var out bytes.Buffer
 	w := tar.NewWriter(&out)
 	for _, f := range files {
-		if err := w.WriteHeader(&tar.Header{Name: f.name, Mode: 0o755, Size: int64(len(f.text))}); err != nil {
+		if err := w.WriteHeader(&tar.Header{Name: f.name, Mode: 0o755, Size: int64(len(f.content))}); err != nil {
 			return nil, err
 		}
-		if _, err := w.Write(f.text); err != nil {
+		if _, err := w.Write(f.content); err != nil {
 			return nil, err
 		}
 	}

@@ -16,12 +16,13 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package node runs a node for tests: kubelet and containerd run the pods of a cluster of
-// test/cluster, and kube-scheduler schedules them.
+// Package node runs a node for tests: kube-scheduler, kubelet and containerd run the pods of
+// a cluster of test/cluster.
 //
-// The node has its own process, mount and network namespaces. Its pods reach the API
-// server and each other, and nothing else. The node ends with the test process and
-// leaves no files behind. It requires Linux, root and the programs that Require checks.
+// The node has its own process, mount and network namespaces. Its pods can connect to the
+// API server and to each other only. When the test process ends, the node's processes end
+// and its files are removed. A node requires Linux, root and the programs that Require
+// checks.
 package node
 
 import (
@@ -43,23 +44,26 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// Waiting is an image that every node has. Its container waits for SIGTERM.
-const Waiting = "localhost/kube-trigger/waiting:test"
+// PauseImage is the name of an image that every node has. Its program waits for SIGTERM.
+const PauseImage = "localhost/kube-trigger/pause:test"
 
-// apiServer is the address of the API server for pods: the first address of Services.
+// apiServer is the address of the API server in the node's network: the ClusterIP and port
+// of the Service kubernetes.
 const apiServer = "10.96.0.1:443"
 
-// machine has the configuration of the node's programs and the scripts that run them.
+// machine contains the configuration files of the node's programs, and the scripts that
+// start them.
 //
 //go:embed machine
 var machine embed.FS
 
-// Node runs pods.
+// Node is a running node.
 type Node struct {
+	// dir is the folder of the node's files.
 	dir string
 }
 
-// Require skips the test if a node cannot run on this machine.
+// Require skips the test if this machine does not meet the requirements of a node.
 func Require(t testing.TB) {
 	t.Helper()
 	var missing []string
@@ -75,7 +79,7 @@ func Require(t testing.TB) {
 		missing = append(missing, "/usr/lib/cni/bridge")
 	}
 	if len(missing) > 0 {
-		t.Skipf("skipped: no pods run here, since a node needs %s; `make node-tools`, as root on Debian, installs programs", strings.Join(missing, ", "))
+		t.Skipf("a node requires %s; on Debian, `make node-tools` as root installs the programs", strings.Join(missing, ", "))
 	}
 }
 
@@ -87,7 +91,7 @@ func Start(t testing.TB, c *cluster.Cluster) *Node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The path of t.TempDir may be too long for sockets.
+	// The path of t.TempDir may exceed the maximum length of socket paths.
 	dir, err := os.MkdirTemp("", "kube-trigger-node-") //nolint:usetesting // see above
 	if err != nil {
 		t.Fatal(err)
@@ -96,14 +100,16 @@ func Start(t testing.TB, c *cluster.Cluster) *Node {
 	if err := errors.Join(n.unpack(), n.kubeconfig(c)); err != nil {
 		t.Fatal(errors.Join(err, os.RemoveAll(dir)))
 	}
-	waiting := n.buildWaiting(t)
+	pause := n.buildPauseImage(t)
 	n.run(t, c, scheduler, kubelet)
-	n.Import(t, waiting)
+	n.Import(t, pause)
 	return n
 }
 
+// path returns the path of a file in the node's folder.
 func (n *Node) path(name string) string { return filepath.Join(n.dir, name) }
 
+// unpack writes the files of machine to the node's folder.
 func (n *Node) unpack() error {
 	files, err := fs.Sub(machine, "machine")
 	if err != nil {
@@ -112,23 +118,25 @@ func (n *Node) unpack() error {
 	return os.CopyFS(n.dir, files)
 }
 
-// kubeconfig writes an administrator's kubeconfig for the node's network.
+// kubeconfig writes a kubeconfig with administrator rights for the node's programs.
 func (n *Node) kubeconfig(c *cluster.Cluster) error {
 	config, err := clientcmd.LoadFromFile(c.Kubeconfig)
 	if err != nil {
 		return err
 	}
-	for _, known := range config.Clusters {
-		known.Server = "https://" + apiServer
+	for _, c := range config.Clusters {
+		c.Server = "https://" + apiServer
 	}
 	return clientcmd.WriteToFile(*config, n.path("kubeconfig"))
 }
 
-// run runs the node until the test ends, and waits until containerd serves.
+// run starts the node, and waits until containerd responds. The node runs until the test
+// ends.
 func (n *Node) run(t testing.TB, c *cluster.Cluster, scheduler, kubelet string) {
 	t.Helper()
 	cmd := exec.Command("sh", n.path("run.sh"), n.dir, filepath.Base(n.dir), scheduler, kubelet) //nolint:gosec,noctx // own program, which ends with its stdin
-	// Ctrl-C ends the test, which ends the node.
+	// With its own process group, the node receives no SIGINT from Ctrl-C. It ends when the
+	// test closes stdin.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Stderr = os.Stderr
 	stdin, inErr := cmd.StdinPipe()
@@ -137,10 +145,10 @@ func (n *Node) run(t testing.TB, c *cluster.Cluster, scheduler, kubelet string) 
 		t.Fatal(errors.Join(err, os.RemoveAll(n.dir)))
 	}
 	t.Cleanup(func() {
-		n.inspect(t)
+		n.checkLogs(t)
 		_ = stdin.Close()
 		if err := cmd.Wait(); err != nil {
-			t.Errorf("end node: %v", err)
+			t.Errorf("stop node: %v", err)
 		}
 	})
 	output := bufio.NewReader(stdout)
@@ -148,19 +156,19 @@ func (n *Node) run(t testing.TB, c *cluster.Cluster, scheduler, kubelet string) 
 	if _, err := fmt.Fscanln(output, &pid); err != nil {
 		t.Fatalf("start node: %v", err)
 	}
-	n.expect(t, output, "network")
+	n.expectLine(t, output, "network")
 	relay(t, pid, strings.TrimPrefix(c.Config.Host, "https://"))
-	n.expect(t, output, "containerd")
+	n.expectLine(t, output, "containerd")
 }
 
-// expect reads one line of output of the scripts.
-func (n *Node) expect(t testing.TB, output *bufio.Reader, want string) {
+// expectLine reads a line of the output of run.sh, and fails the test if it is not want.
+func (n *Node) expectLine(t testing.TB, output *bufio.Reader, want string) {
 	t.Helper()
 	line, err := output.ReadString('\n')
 	if errors.Is(err, io.EOF) {
-		err = errors.New("the script ended")
+		err = errors.New("run.sh has ended")
 	}
 	if got := strings.TrimSpace(line); err != nil || got != want {
-		t.Fatalf("start node: %v, %q; want %q", err, got, want)
+		t.Fatalf("start node: got output %q and error %v, want output %q", got, err, want)
 	}
 }

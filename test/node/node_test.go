@@ -32,7 +32,7 @@ import (
 	"github.com/kubevela/kube-trigger/test/vela"
 )
 
-// image is the name of kube-trigger's image. No registry has it.
+// image is the name of kube-trigger's image, which the test builds. It is in no registry.
 const (
 	imageName = "localhost/oamdev/kube-trigger"
 	imageTag  = "test"
@@ -46,19 +46,19 @@ const maxSize = 100
 func TestNode(t *testing.T) {
 	node.Require(t)
 	k := vela.Start(t)
-	b := env{KubeVela: k, node: node.Start(t, k.Cluster)}
-	size := b.node.Image(t, image) >> 20
-	t.Logf("the image has %d MiB", size)
+	e := env{KubeVela: k, node: node.Start(t, k.Cluster)}
+	size := e.node.Image(t, image) >> 20
+	t.Logf("image size: %d MiB", size)
 	if size > maxSize {
-		t.Errorf("the image has %d MiB, want at most %d", size, maxSize)
+		t.Errorf("got image size %d MiB, want at most %d MiB", size, maxSize)
 	}
-	b.enable(t)
-	b.pod(t, vela.Namespace, "controller")
-	t.Run("KillPods", func(t *testing.T) { killPods(t, b) })
-	t.Run("BumpOnChange", func(t *testing.T) { bumpOnChange(t, b) })
-	t.Run("Trigger", func(t *testing.T) { trigger(t, b) })
-	t.Run("Restart", func(t *testing.T) { restart(t, b) })
-	t.Run("Disable", func(t *testing.T) { disableAddon(t, b) })
+	e.enable(t)
+	e.pod(t, vela.Namespace, "controller")
+	t.Run("KillPods", func(t *testing.T) { killPods(t, e) })
+	t.Run("BumpOnChange", func(t *testing.T) { bumpOnChange(t, e) })
+	t.Run("Trigger", func(t *testing.T) { trigger(t, e) })
+	t.Run("Restart", func(t *testing.T) { restart(t, e) })
+	t.Run("Disable", func(t *testing.T) { disableAddon(t, e) })
 }
 
 // env is a cluster with KubeVela, kube-trigger and a node.
@@ -67,11 +67,11 @@ type env struct {
 	node *node.Node
 }
 
-// pod waits until a component of kube-trigger has exactly one pod in a namespace, which
-// is running and ready.
-func (b env) pod(t *testing.T, namespace, component string) *corev1.Pod {
+// pod waits until a component of kube-trigger has exactly one pod in the namespace and the
+// pod is ready, and returns the pod.
+func (e env) pod(t *testing.T, namespace, component string) *corev1.Pod {
 	t.Helper()
-	return b.restartedPod(t, namespace, componentLabels(component), 0)
+	return e.restartedPod(t, namespace, componentLabels(component), 0)
 }
 
 // componentLabels returns the labels of a component of kube-trigger.
@@ -79,35 +79,35 @@ func componentLabels(component string) client.MatchingLabels {
 	return client.MatchingLabels{"app.kubernetes.io/name": "kube-trigger", "app.kubernetes.io/component": component}
 }
 
-// restartedPod waits until there is exactly one pod with the labels, which is running and
-// ready and was restarted at least that often.
-func (b env) restartedPod(t *testing.T, namespace string, labels client.MatchingLabels, restarts int32) *corev1.Pod {
+// restartedPod is like singlePod. The restart count of the pod is at least restarts.
+func (e env) restartedPod(t *testing.T, namespace string, labels client.MatchingLabels, restarts int32) *corev1.Pod {
 	t.Helper()
-	return b.singlePod(t, namespace, labels, func(pod *corev1.Pod) bool { return pod.Status.ContainerStatuses[0].RestartCount >= restarts })
+	return e.singlePod(t, namespace, labels, func(pod *corev1.Pod) bool { return pod.Status.ContainerStatuses[0].RestartCount >= restarts })
 }
 
-// singlePod waits until there is exactly one pod with the labels, which is running and
-// ready, and for which wanted returns true.
-func (b env) singlePod(t *testing.T, namespace string, labels client.MatchingLabels, wanted func(*corev1.Pod) bool) *corev1.Pod {
+// singlePod waits until exactly one pod in the namespace has the labels, the pod is ready
+// and matches returns true for it. singlePod returns the pod.
+func (e env) singlePod(t *testing.T, namespace string, labels client.MatchingLabels, matches func(*corev1.Pod) bool) *corev1.Pod {
 	t.Helper()
 	var found *corev1.Pod
 	cluster.Eventually(t, fmt.Sprintf("ready pod %v in %s", labels, namespace), func(ctx context.Context) error {
 		list := &corev1.PodList{}
-		if err := b.Client.List(ctx, list, client.InNamespace(namespace), labels); err != nil {
+		if err := e.Client.List(ctx, list, client.InNamespace(namespace), labels); err != nil {
 			return err
 		}
 		if len(list.Items) != 1 {
-			return fmt.Errorf("got %d pods", len(list.Items))
+			return fmt.Errorf("got %d pods, want 1", len(list.Items))
 		}
 		found = &list.Items[0]
-		if !ready(found) || !wanted(found) {
-			return fmt.Errorf("the status of %s is %+v", found.Name, found.Status)
+		if !ready(found) || !matches(found) {
+			return fmt.Errorf("pod %s does not match: status %+v", found.Name, found.Status)
 		}
 		return nil
 	})
 	return found
 }
 
+// ready reports whether a pod is running and ready, and is not being deleted.
 func ready(pod *corev1.Pod) bool {
 	return pod.DeletionTimestamp == nil && pod.Status.Phase == corev1.PodRunning &&
 		slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {

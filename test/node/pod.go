@@ -27,7 +27,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// Kill kills the containers of a pod, which are then restarted.
+// Kill sends SIGKILL to the containers of a pod. The kubelet restarts them.
 func (n *Node) Kill(t testing.TB, pod *corev1.Pod) {
 	t.Helper()
 	for _, c := range pod.Status.ContainerStatuses {
@@ -35,18 +35,19 @@ func (n *Node) Kill(t testing.TB, pod *corev1.Pod) {
 	}
 }
 
-// inspect checks the logs for crashes, and prints all logs of a failed test.
-func (n *Node) inspect(t testing.TB) {
+// checkLogs fails the test if a container has crashed, according to its log. It prints the
+// ends of all logs if the test has failed.
+func (n *Node) checkLogs(t testing.TB) {
 	t.Helper()
 	logs, err := filepath.Glob(n.path("host/var/log/pods/*/*/*.log"))
 	if err != nil {
 		t.Error(err)
 	}
 	for _, log := range logs {
-		text := read(log)
-		for _, bad := range []string{"panic:", "fatal error:"} {
-			if strings.Contains(text, bad) {
-				t.Errorf("%s contains %q", log, bad)
+		text := readLog(log)
+		for _, crash := range []string{"panic:", "fatal error:"} {
+			if strings.Contains(text, crash) {
+				t.Errorf("log %s contains %q", log, crash)
 			}
 		}
 	}
@@ -54,12 +55,13 @@ func (n *Node) inspect(t testing.TB) {
 		return
 	}
 	for _, log := range append(logs, n.path("containerd.log"), n.path("kubelet.log"), n.path("kube-scheduler.log")) {
-		text := read(log)
+		text := readLog(log)
 		t.Logf("%s:\n%s", log, text[max(0, len(text)-6000):])
 	}
 }
 
-func read(file string) string {
+// readLog returns the content of a file, or the error.
+func readLog(file string) string {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return err.Error()

@@ -29,9 +29,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// relay forwards connections from the network namespace of a process to the API server at
-// the address to, until the test ends.
-func relay(t testing.TB, pid int, to string) {
+// relay listens on apiServer in the network namespace of the process pid, and forwards
+// connections to address until the test ends.
+func relay(t testing.TB, pid int, address string) {
 	t.Helper()
 	l, err := listenIn(pid)
 	if err != nil {
@@ -39,18 +39,18 @@ func relay(t testing.TB, pid int, to string) {
 	}
 	go func() {
 		for {
-			from, err := l.Accept()
+			client, err := l.Accept()
 			if err != nil {
-				return // closed
+				return // l is closed
 			}
-			go proxy(from, to)
+			go proxy(client, address)
 		}
 	}()
-	// Connections end with the node.
+	// Open connections end with the node's processes.
 	t.Cleanup(func() { l.Close() })
 }
 
-// listenIn listens in the network namespace of a process.
+// listenIn listens on apiServer in the network namespace of the process pid.
 func listenIn(pid int) (net.Listener, error) {
 	type result struct {
 		net.Listener
@@ -58,10 +58,10 @@ func listenIn(pid int) (net.Listener, error) {
 	}
 	listening := make(chan result)
 	go func() {
-		// The thread stays in the namespace, and ends with this goroutine.
+		// The namespace applies to the thread. A locked thread ends with its goroutine.
 		runtime.LockOSThread()
 		var r result
-		if r.err = enter(pid); r.err == nil {
+		if r.err = setNetwork(pid); r.err == nil {
 			r.Listener, r.err = net.Listen("tcp4", apiServer) //nolint:noctx // returns immediately
 		}
 		listening <- r
@@ -70,29 +70,31 @@ func listenIn(pid int) (net.Listener, error) {
 	return r.Listener, r.err
 }
 
-func enter(pid int) error {
-	network, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", pid))
+// setNetwork moves the calling thread to the network namespace of the process pid.
+func setNetwork(pid int) error {
+	namespace, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", pid))
 	if err != nil {
 		return err
 	}
-	defer network.Close()
-	return unix.Setns(int(network.Fd()), unix.CLONE_NEWNET)
+	defer namespace.Close()
+	return unix.Setns(int(namespace.Fd()), unix.CLONE_NEWNET)
 }
 
-// proxy copies bytes in both directions until one side closes.
-func proxy(from net.Conn, to string) {
-	defer from.Close()
-	server, err := net.Dial("tcp", to) //nolint:noctx // loopback
+// proxy connects to address, and copies bytes in both directions until one side closes its
+// connection. It closes client.
+func proxy(client net.Conn, address string) {
+	defer client.Close()
+	server, err := net.Dial("tcp", address) //nolint:noctx // loopback
 	if err != nil {
-		return // the client's connection is closed
+		return
 	}
 	defer server.Close()
-	ended := make(chan struct{}, 2)
-	pass := func(a, b net.Conn) {
-		_, _ = io.Copy(a, b) // either side may close it
-		ended <- struct{}{}
+	done := make(chan struct{}, 2)
+	transfer := func(dst, src net.Conn) {
+		_, _ = io.Copy(dst, src) // fails if either side has closed its connection
+		done <- struct{}{}
 	}
-	go pass(server, from)
-	go pass(from, server)
-	<-ended
+	go transfer(server, client)
+	go transfer(client, server)
+	<-done
 }

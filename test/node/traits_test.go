@@ -38,101 +38,104 @@ import (
 	"github.com/kubevela/kube-trigger/test/node"
 )
 
-// bumpOnChange tests the trait bump-on-change, and that removing it deletes its objects.
-func bumpOnChange(t *testing.T, b env) {
-	ns := b.Namespace(t)
-	b.Apply(t, example(t, ns, "bump-on-change/objects.yaml"))
+// bumpOnChange tests that a changed ConfigMap creates a revision, and that removing the
+// trait bump-on-change deletes its objects.
+func bumpOnChange(t *testing.T, e env) {
+	ns := e.Namespace(t)
+	e.Apply(t, example(t, ns, "bump-on-change/objects.yaml"))
 	app := example(t, ns, "bump-on-change/application.yaml")
-	b.Apply(t, app)
-	b.waitForRevision(t, ns, 1)
-	b.pod(t, ns, "worker")
-	b.color(t, ns, "green")
-	b.waitForRevision(t, ns, 2)
-	b.removeTraits(t, ns, app)
+	e.Apply(t, app)
+	e.waitForRevision(t, ns, 1)
+	e.pod(t, ns, "worker")
+	e.setColor(t, ns, "green")
+	e.waitForRevision(t, ns, 2)
+	e.removeTraits(t, ns, app)
 }
 
-// trigger tests the triggers of the trait trigger with the rights that it grants, and that
-// removing it deletes its objects.
-func trigger(t *testing.T, b env) {
-	ns := b.Namespace(t)
-	b.Apply(t, example(t, ns, "bump-on-change/objects.yaml"))
+// trigger tests that the triggers of the trait trigger run with the rights that the trait
+// grants, and that removing the trait deletes its objects.
+func trigger(t *testing.T, e env) {
+	ns := e.Namespace(t)
+	e.Apply(t, example(t, ns, "bump-on-change/objects.yaml"))
 	app := example(t, ns, "trigger-trait/application.yaml")
-	b.Apply(t, app)
-	b.waitForRevision(t, ns, 1)
-	if account := b.pod(t, ns, "worker").Spec.ServiceAccountName; account == "kube-trigger" || account == "default" {
-		t.Errorf("the worker runs as %s, want the trait's account", account)
+	e.Apply(t, app)
+	e.waitForRevision(t, ns, 1)
+	if account := e.pod(t, ns, "worker").Spec.ServiceAccountName; account == "kube-trigger" || account == "default" {
+		t.Errorf("got worker with service account %s, want the account of the trait", account)
 	}
-	b.color(t, ns, "green")
-	b.waitForRevision(t, ns, 2)
+	e.setColor(t, ns, "green")
+	e.waitForRevision(t, ns, 2)
 
-	b.removeTraits(t, ns, app)
+	e.removeTraits(t, ns, app)
 }
 
-// restart tests that a change of a ConfigMap that a component refers to replaces its pods.
-func restart(t *testing.T, b env) {
-	ns := b.Namespace(t)
-	b.Apply(t, example(t, ns, "bump-on-change/objects.yaml"))
+// restart tests that a changed ConfigMap replaces the pods of a component that refers to it.
+func restart(t *testing.T, e env) {
+	ns := e.Namespace(t)
+	e.Apply(t, example(t, ns, "bump-on-change/objects.yaml"))
 	app := example(t, ns, "restart-on-change/application.yaml")
-	b.Apply(t, app)
-	b.waitForRevision(t, ns, 1)
+	e.Apply(t, app)
+	e.waitForRevision(t, ns, 1)
 	web := client.MatchingLabels{"app.oam.dev/component": "web"}
-	before := b.restartedPod(t, ns, web, 0)
-	b.color(t, ns, "green")
-	b.singlePod(t, ns, web, func(pod *corev1.Pod) bool { return pod.UID != before.UID })
-	b.removeTraits(t, ns, app)
+	before := e.restartedPod(t, ns, web, 0)
+	e.setColor(t, ns, "green")
+	e.singlePod(t, ns, web, func(pod *corev1.Pod) bool { return pod.UID != before.UID })
+	e.removeTraits(t, ns, app)
 }
 
-// removeTraits removes the traits of an Application, and waits until their objects are
-// deleted.
-func (b env) removeTraits(t *testing.T, namespace, app string) {
+// removeTraits removes the traits from the Application in the YAML app, and waits until
+// the objects of the traits are deleted.
+func (e env) removeTraits(t *testing.T, namespace, app string) {
 	t.Helper()
 	without, traits, _ := strings.Cut(app, "      traits:\n")
 	if traits == "" {
 		t.Fatalf("no traits in:\n%s", app)
 	}
-	b.Apply(t, without)
-	b.expectRemaining(t, namespace)
+	e.Apply(t, without)
+	e.expectRemaining(t, namespace)
 }
 
-// example returns a file of examples, in another namespace and with an image of the node.
+// example returns a file of the folder examples, with objects in the namespace and with
+// PauseImage as the image.
 func example(t *testing.T, namespace, file string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("../../examples", file))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return strings.NewReplacer("namespace: default", "namespace: "+namespace, "image: nginx", "image: "+node.Waiting).Replace(string(text))
+	return strings.NewReplacer("namespace: default", "namespace: "+namespace, "image: nginx", "image: "+node.PauseImage).Replace(string(text))
 }
 
-func (b env) color(t *testing.T, namespace, color string) {
+// setColor sets the color in the ConfigMap settings.
+func (e env) setColor(t *testing.T, namespace, color string) {
 	t.Helper()
-	b.Apply(t, fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata: {namespace: %s, name: settings}\ndata: {color: %s}", namespace, color))
+	e.Apply(t, fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata: {namespace: %s, name: settings}\ndata: {color: %s}", namespace, color))
 }
 
-// waitForRevision waits until the Application shop runs in its nth revision, with ready
-// pods.
-func (b env) waitForRevision(t *testing.T, namespace string, n int) {
+// waitForRevision waits until the Application shop is running in revision n, which means
+// that its pods are ready.
+func (e env) waitForRevision(t *testing.T, namespace string, n int) {
 	t.Helper()
 	want := fmt.Sprintf("shop-v%d", n)
-	cluster.Eventually(t, "Application shop in revision "+want, func(ctx context.Context) error {
+	cluster.Eventually(t, "running Application shop in revision "+want, func(ctx context.Context) error {
 		app := object("core.oam.dev/v1beta1", "Application")
-		if err := b.Client.Get(ctx, types.NamespacedName{Namespace: namespace, Name: "shop"}, app); err != nil {
+		if err := e.Client.Get(ctx, types.NamespacedName{Namespace: namespace, Name: "shop"}, app); err != nil {
 			return err
 		}
 		phase, _, _ := unstructured.NestedString(app.Object, "status", "status")
 		latest, _, _ := unstructured.NestedString(app.Object, "status", "latestRevision", "name")
 		if phase != "running" || latest != want {
-			return fmt.Errorf("%s in %s: %v", phase, latest, app.Object["status"])
+			return fmt.Errorf("got phase %s in revision %s: status %v", phase, latest, app.Object["status"])
 		}
-		return b.Client.Get(ctx, types.NamespacedName{Namespace: namespace, Name: want}, object("core.oam.dev/v1beta1", "ApplicationRevision"))
+		return e.Client.Get(ctx, types.NamespacedName{Namespace: namespace, Name: want}, object("core.oam.dev/v1beta1", "ApplicationRevision"))
 	})
 }
 
-// expectRemaining waits until a namespace has only the workload web and the objects of
-// every namespace.
-func (b env) expectRemaining(t *testing.T, namespace string) {
+// expectRemaining waits until a namespace contains no objects of kube-trigger: only the
+// Deployment web, and the objects that every namespace has.
+func (e env) expectRemaining(t *testing.T, namespace string) {
 	t.Helper()
-	for kind, want := range map[string][]string{
+	for path, want := range map[string][]string{
 		"standard.oam.dev/v1alpha1/TriggerService": nil,
 		"v1/ServiceAccount":                        {"default"},
 		"rbac.authorization.k8s.io/v1/Role":        nil,
@@ -140,11 +143,12 @@ func (b env) expectRemaining(t *testing.T, namespace string) {
 		"coordination.k8s.io/v1/Lease":             nil,
 		"apps/v1/Deployment":                       {"web"},
 	} {
-		at := strings.LastIndex(kind, "/")
-		cluster.Eventually(t, "deletion of "+kind, func(ctx context.Context) error {
+		i := strings.LastIndex(path, "/")
+		apiVersion, kind := path[:i], path[i+1:]
+		cluster.Eventually(t, "deletion of "+path, func(ctx context.Context) error {
 			list := &metav1.PartialObjectMetadataList{}
-			list.SetGroupVersionKind(schema.FromAPIVersionAndKind(kind[:at], kind[at+1:]))
-			if err := b.Client.List(ctx, list, client.InNamespace(namespace)); err != nil {
+			list.SetGroupVersionKind(schema.FromAPIVersionAndKind(apiVersion, kind))
+			if err := e.Client.List(ctx, list, client.InNamespace(namespace)); err != nil {
 				return err
 			}
 			var names []string

@@ -27,9 +27,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// assignAddresses returns the arguments of a container, with addresses on all interfaces
-// replaced by free loopback addresses, because processes share one network. The map has
-// the addresses by container port.
+// assignAddresses returns the arguments of a container. Free loopback addresses replace the
+// addresses on all interfaces (":port"), because the processes share one network. addresses has
+// them by container port.
 func assignAddresses(c corev1.Container) (args []string, addresses map[int32]string, err error) {
 	addresses = map[int32]string{}
 	for _, a := range c.Args {
@@ -50,15 +50,15 @@ func assignAddresses(c corev1.Container) (args []string, addresses map[int32]str
 	return args, addresses, nil
 }
 
-// resolveMounts replaces the mount paths of emptyDir volumes in args by folders of the
-// pod.
+// resolveMounts replaces the mount paths of emptyDir volumes in args with directories of the
+// pod, and returns args.
 func (p *Pod) resolveMounts(pod *corev1.Pod, c corev1.Container, args []string) ([]string, error) {
 	for _, m := range c.VolumeMounts {
 		position := slices.IndexFunc(pod.Spec.Volumes, func(v corev1.Volume) bool { return v.Name == m.Name && v.EmptyDir != nil })
 		if position < 0 {
-			continue // the token, which the kubeconfig replaces
+			continue // not an emptyDir: the token is in the kubeconfig
 		}
-		dir := p.Log + "." + m.Name
+		dir := p.logFile + "." + m.Name
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, err
 		}
@@ -69,6 +69,7 @@ func (p *Pod) resolveMounts(pod *corev1.Pod, c corev1.Container, args []string) 
 	return args, nil
 }
 
+// env returns the environment of a container.
 func env(pod *corev1.Pod, c corev1.Container) []string {
 	fields := map[string]string{"metadata.name": pod.Name, "metadata.namespace": pod.Namespace, "spec.serviceAccountName": pod.Spec.ServiceAccountName}
 	var out []string

@@ -14,8 +14,11 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package pods runs the pods of a cluster without nodes: each as a process of this
-// machine, from its spec, with a token of its ServiceAccount.
+// Package pods runs the pods of a test control plane, which has no nodes, as local processes.
+//
+// A process gets the arguments and the environment of the pod's container, and a token of its
+// ServiceAccount. It is restarted when it ends, and its readiness probe sets the status of the
+// pod.
 package pods
 
 import (
@@ -47,7 +50,7 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// Node runs pods. It is safe for concurrent use.
+// Node runs pods. Its methods are safe for concurrent use.
 type Node struct {
 	t       testing.TB
 	cluster *cluster.Cluster
@@ -58,27 +61,30 @@ type Node struct {
 	mu   sync.Mutex
 	pods map[types.UID]*Pod
 	all  []*Pod
-	wait sync.WaitGroup
+	wg   sync.WaitGroup
 }
 
-// Pod is a pod and its process.
+// Pod is a pod and its process. Its methods are safe for concurrent use.
 type Pod struct {
 	Namespace, Name string
-	// Log is the path of the log file.
-	Log string
+	node            *Node
+	// logFile is the path of the log of all runs of the container.
+	logFile string
 
-	node    *Node
 	mu      sync.Mutex
 	process *os.Process
 	// addresses are the addresses of the process, by container port.
 	addresses map[int32]string
 	starts    int
-	ending    bool
-	ended     chan struct{}
+	// terminating is set when the pod is deleted or the test ends.
+	terminating bool
+	// ended is closed when the last process has exited.
+	ended chan struct{}
 }
 
-// Run runs all pods with the label app.kubernetes.io/name=kube-trigger until the test
-// ends. program is run instead of their image.
+// Run runs program for each pod with the label app.kubernetes.io/name=kube-trigger. When the
+// test ends, it terminates the processes, and fails the test if one of them exits with an
+// error or its log contains a crash or a data race.
 func Run(t testing.TB, c *cluster.Cluster, program string) *Node {
 	t.Helper()
 	n := &Node{t: t, cluster: c, client: c.Client(t), program: program, dir: t.TempDir(), pods: map[types.UID]*Pod{}}
@@ -88,7 +94,7 @@ func Run(t testing.TB, c *cluster.Cluster, program string) *Node {
 	}))
 	_, err := factory.Core().V1().Pods().Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
 		AddFunc:    n.onUpdate,
-		UpdateFunc: func(_, now any) { n.onUpdate(now) },
+		UpdateFunc: func(_, o any) { n.onUpdate(o) },
 		DeleteFunc: n.onDelete,
 	})
 	if err != nil {
@@ -100,22 +106,23 @@ func Run(t testing.TB, c *cluster.Cluster, program string) *Node {
 		factory.Shutdown()
 		n.mu.Lock()
 		for _, p := range n.pods {
-			p.end(syscall.SIGTERM)
+			p.terminate(syscall.SIGTERM)
 		}
 		n.mu.Unlock()
-		n.wait.Wait()
-		n.inspect()
+		n.wg.Wait()
+		n.checkLogs()
 	})
 	return n
 }
 
-// inspect checks the logs for crashes and races, and prints all logs of a failed test.
-func (n *Node) inspect() {
+// checkLogs fails the test if a log contains a crash or a data race, and prints the end of all
+// logs of a failed test.
+func (n *Node) checkLogs() {
 	for _, p := range n.all {
-		text := p.Output()
-		for _, bad := range []string{"panic:", "DATA RACE", "fatal error:"} {
-			if strings.Contains(text, bad) {
-				n.t.Errorf("pod %s/%s: the log contains %q", p.Namespace, p.Name, bad)
+		text := p.Logs()
+		for _, exclude := range []string{"panic:", "DATA RACE", "fatal error:"} {
+			if strings.Contains(text, exclude) {
+				n.t.Errorf("pod %s/%s: got %q in the log, want none", p.Namespace, p.Name, exclude)
 			}
 		}
 		if n.t.Failed() {
@@ -137,11 +144,11 @@ func (n *Node) onUpdate(o any) {
 	}
 	p := &Pod{
 		Namespace: pod.Namespace, Name: pod.Name, node: n, ended: make(chan struct{}),
-		Log: filepath.Join(n.dir, pod.Namespace+"-"+pod.Name+".log"),
+		logFile: filepath.Join(n.dir, pod.Namespace+"-"+pod.Name+".log"),
 	}
 	n.pods[pod.UID] = p
 	n.all = append(n.all, p)
-	n.wait.Go(func() {
+	n.wg.Go(func() {
 		defer close(p.ended)
 		if err := p.run(pod); err != nil {
 			n.t.Errorf("pod %s/%s: %v", pod.Namespace, pod.Name, err)
@@ -162,11 +169,11 @@ func (n *Node) onDelete(o any) {
 	delete(n.pods, pod.UID)
 	n.mu.Unlock()
 	if p != nil {
-		p.end(syscall.SIGTERM)
+		p.terminate(syscall.SIGTERM)
 	}
 }
 
-// Pods returns the running pods of a namespace.
+// Pods returns the pods of a namespace that are not deleted, in no order.
 func (n *Node) Pods(namespace string) []*Pod {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -179,22 +186,22 @@ func (n *Node) Pods(namespace string) []*Pod {
 	return out
 }
 
-// Outputs returns the logs of all pods of a namespace, also of deleted ones.
-func (n *Node) Outputs(namespace string) string {
+// Logs returns the logs of all pods of a namespace, including deleted pods.
+func (n *Node) Logs(namespace string) string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	var b strings.Builder
 	for _, p := range n.all {
 		if p.Namespace == namespace {
-			b.WriteString(p.Output())
+			b.WriteString(p.Logs())
 		}
 	}
 	return b.String()
 }
 
-// Output returns the log of the pod.
-func (p *Pod) Output() string {
-	text, err := os.ReadFile(p.Log)
+// Logs returns the output of all runs of the container.
+func (p *Pod) Logs() string {
+	text, err := os.ReadFile(p.logFile)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		p.node.t.Error(err)
 	}
@@ -208,7 +215,7 @@ func (p *Pod) Starts() int {
 	return p.starts
 }
 
-// PID returns the ID of the pod's process; 0 if none is running.
+// PID returns the ID of the pod's process, or 0 while no process runs.
 func (p *Pod) PID() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -218,30 +225,30 @@ func (p *Pod) PID() int {
 	return p.process.Pid
 }
 
-// Kill kills the container, which is then restarted.
+// Kill kills the process with SIGKILL. The container is restarted.
 func (p *Pod) Kill() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.process != nil {
-		_ = p.process.Kill() // it may have ended
+		_ = p.process.Kill() // the process may have exited
 	}
 }
 
-// end ends the pod without a restart.
-func (p *Pod) end(signal os.Signal) {
+// terminate sends a signal to the process, and prevents a restart.
+func (p *Pod) terminate(signal os.Signal) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.ending = true
+	p.terminating = true
 	if p.process != nil {
-		_ = p.process.Signal(signal) // it may have ended
+		_ = p.process.Signal(signal) // the process may have exited
 	}
 }
 
-// run runs and restarts the container until the pod ends.
+// run runs the container, and restarts it until the pod is terminated.
 func (p *Pod) run(pod *corev1.Pod) error {
 	container := pod.Spec.Containers[0]
 	if len(pod.Spec.Containers) > 1 || len(container.Command) > 0 {
-		return fmt.Errorf("want one container that runs the image's command, got %d and %q", len(pod.Spec.Containers), container.Command)
+		return fmt.Errorf("got %d containers and command %q, want one container without a command", len(pod.Spec.Containers), container.Command)
 	}
 	kubeconfig, err := p.kubeconfig(pod)
 	if err != nil {
@@ -256,9 +263,9 @@ func (p *Pod) run(pod *corev1.Pod) error {
 	}
 }
 
-// runOnce runs the container once, and reports whether the pod has ended.
+// runOnce runs the container once, and reports whether the pod is terminated.
 func (p *Pod) runOnce(pod *corev1.Pod, container corev1.Container, kubeconfig string) (bool, error) {
-	out, err := os.OpenFile(p.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	out, err := os.OpenFile(p.logFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return false, err
 	}
@@ -270,11 +277,11 @@ func (p *Pod) runOnce(pod *corev1.Pod, container corev1.Container, kubeconfig st
 	if err != nil {
 		return false, err
 	}
-	cmd := exec.Command(p.node.program, args...) //nolint:gosec,noctx // ended by Pod.end
+	cmd := exec.Command(p.node.program, args...) //nolint:gosec,noctx // ended by Pod.terminate
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.Env = append(env(pod, container), "KUBECONFIG="+kubeconfig, "GORACE=halt_on_error=1", "HOME=/nonexistent")
 	p.mu.Lock()
-	if p.ending {
+	if p.terminating {
 		p.mu.Unlock()
 		return true, nil
 	}
@@ -285,45 +292,46 @@ func (p *Pod) runOnce(pod *corev1.Pod, container corev1.Container, kubeconfig st
 	if err != nil {
 		return false, err
 	}
-	probing, stop := context.WithCancel(context.Background())
-	probed := make(chan struct{})
+	ctx, stop := context.WithCancel(context.Background())
+	probeDone := make(chan struct{})
 	go func() {
-		defer close(probed)
-		p.probe(probing, pod, container)
+		defer close(probeDone)
+		p.probe(ctx, pod, container)
 	}()
 	err = cmd.Wait()
 	stop()
-	<-probed
+	<-probeDone
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.process = nil
-	if p.ending {
+	if p.terminating {
 		if err != nil && !p.accountDeleted(pod) {
-			return true, fmt.Errorf("terminated with: %w", err)
+			return true, fmt.Errorf("terminate: %w", err)
 		}
 		return true, nil
 	}
-	fmt.Fprintf(out, "container ended: %v\n", err)
+	fmt.Fprintf(out, "container exited: %v\n", err)
 	p.node.patchReadiness(context.Background(), pod, false)
 	return false, nil
 }
 
-// accountDeleted reports whether the pod's ServiceAccount was deleted. Then its token is
-// invalid, and the pod cannot end gracefully.
+// accountDeleted reports whether the pod's ServiceAccount is deleted. The token is then
+// invalid, and a worker cannot shut down without an error.
 func (p *Pod) accountDeleted(pod *corev1.Pod) bool {
 	_, err := p.node.client.CoreV1().ServiceAccounts(pod.Namespace).Get(context.Background(), pod.Spec.ServiceAccountName, metav1.GetOptions{})
 	return apierrors.IsNotFound(err)
 }
 
-// kubeconfig writes a kubeconfig with a token of the pod's ServiceAccount.
+// kubeconfig writes a kubeconfig with a token of the pod's ServiceAccount, and returns its
+// path.
 func (p *Pod) kubeconfig(pod *corev1.Pod) (string, error) {
 	token, err := p.node.client.CoreV1().ServiceAccounts(pod.Namespace).CreateToken(
 		context.Background(), pod.Spec.ServiceAccountName, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
 	if err != nil {
-		return "", fmt.Errorf("token of %q: %w", pod.Spec.ServiceAccountName, err)
+		return "", fmt.Errorf("create token of serviceaccount %q: %w", pod.Spec.ServiceAccountName, err)
 	}
 	config := rest.AnonymousClientConfig(p.node.cluster.Config)
-	file := p.Log + ".kubeconfig"
+	file := p.logFile + ".kubeconfig"
 	return file, clientcmd.WriteToFile(clientcmdapi.Config{
 		Clusters:       map[string]*clientcmdapi.Cluster{"c": {Server: config.Host, CertificateAuthority: config.CAFile, CertificateAuthorityData: config.CAData}},
 		AuthInfos:      map[string]*clientcmdapi.AuthInfo{"u": {Token: token.Status.Token}},
@@ -332,7 +340,7 @@ func (p *Pod) kubeconfig(pod *corev1.Pod) (string, error) {
 	}, file)
 }
 
-// Evict deletes the pod.
+// Evict deletes the pod with a grace period of 0. The process gets SIGTERM.
 func (p *Pod) Evict(t testing.TB) {
 	t.Helper()
 	err := p.node.client.CoreV1().Pods(p.Namespace).Delete(t.Context(), p.Name, metav1.DeleteOptions{GracePeriodSeconds: ptr.To[int64](0)})
@@ -341,5 +349,6 @@ func (p *Pod) Evict(t testing.TB) {
 	}
 }
 
-// Ended returns a channel that is closed when the pod's last process has ended.
+// Ended returns a channel that is closed when the pod is terminated and its process has
+// exited.
 func (p *Pod) Ended() <-chan struct{} { return p.ended }

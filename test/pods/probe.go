@@ -28,7 +28,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// Get sends a GET request to a port of the pod.
+// Get sends a GET request to a container port of the pod.
 func (p *Pod) Get(ctx context.Context, port int32, path string) (status int, body string, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.Address(port)+path, nil)
 	if err != nil {
@@ -43,21 +43,22 @@ func (p *Pod) Get(ctx context.Context, port int32, path string) (status int, bod
 	return response.StatusCode, string(text), err
 }
 
-// Address returns the address of the process for a container port, as host:port; empty if
-// it has none.
+// Address returns the host:port on which the process listens for a container port. It returns
+// "" if the container has no argument with this port, or has not started.
 func (p *Pod) Address(port int32) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.addresses[port]
 }
 
-// probe runs the readiness probe and writes its result to the pod's status.
+// probe runs the readiness probe until ctx ends, and patches the readiness of the pod when
+// the result changes. Without a probe the pod is ready.
 func (p *Pod) probe(ctx context.Context, pod *corev1.Pod, c corev1.Container) {
 	port := int32(0)
 	if c.ReadinessProbe != nil {
-		for _, named := range c.Ports {
-			if named.Name == c.ReadinessProbe.HTTPGet.Port.StrVal {
-				port = named.ContainerPort
+		for _, p := range c.Ports {
+			if p.Name == c.ReadinessProbe.HTTPGet.Port.StrVal {
+				port = p.ContainerPort
 			}
 		}
 	}
@@ -79,10 +80,11 @@ func (p *Pod) probe(ctx context.Context, pod *corev1.Pod, c corev1.Container) {
 	}
 }
 
-// probeInterval is shorter than that of kubelets, to detect short changes.
+// probeInterval is the time between two probes. It is shorter than the period of a kubelet, so
+// that tests do not wait.
 const probeInterval = 100 * time.Millisecond
 
-// patchReadiness writes the status of a pod, like a kubelet.
+// patchReadiness sets the readiness conditions of a pod, like a kubelet.
 func (n *Node) patchReadiness(ctx context.Context, pod *corev1.Pod, ready bool) {
 	status := corev1.ConditionFalse
 	if ready {
@@ -90,5 +92,5 @@ func (n *Node) patchReadiness(ctx context.Context, pod *corev1.Pod, ready bool) 
 	}
 	patch := fmt.Sprintf(`{"status":{"phase":"Running","startTime":%q,"conditions":[{"type":"Ready","status":%q,"lastTransitionTime":%q},{"type":"ContainersReady","status":%q}]}}`,
 		time.Now().UTC().Format(time.RFC3339), status, time.Now().UTC().Format(time.RFC3339), status)
-	_, _ = n.client.CoreV1().Pods(pod.Namespace).Patch(ctx, pod.Name, types.StrategicMergePatchType, []byte(patch), metav1.PatchOptions{}, "status") // the pod may have been deleted
+	_, _ = n.client.CoreV1().Pods(pod.Namespace).Patch(ctx, pod.Name, types.StrategicMergePatchType, []byte(patch), metav1.PatchOptions{}, "status") // the pod may be deleted
 }

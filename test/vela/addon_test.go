@@ -38,35 +38,35 @@ const (
 	addonApp    = "addon-kube-trigger"
 )
 
-// enable tests `vela addon enable` in a new cluster, its notes, and the health of the
-// addon.
+// enable tests the output of `vela addon enable` in a new cluster, the health of the
+// addon, and its definitions.
 func enable(t *testing.T, k env) {
 	out := k.Vela(t, "addon", "enable", addonFolder)
 	for _, want := range []string{"enabled successfully", "TriggerServices, their workers and all CRDs remain"} {
 		if !strings.Contains(out, want) {
-			t.Errorf("the output of vela addon enable has no %q:\n%s", want, out)
+			t.Errorf("output of vela addon enable: got\n%s\nwant %q", out, want)
 		}
 	}
 	k.waitForAddon(t)
 	if out := k.Vela(t, "addon", "status", addonName); !strings.Contains(out, addonName+": enabled") {
-		t.Errorf("vela addon status printed:\n%s", out)
+		t.Errorf("output of vela addon status: got\n%s\nwant %q", out, addonName+": enabled")
 	}
 	out = k.Vela(t, "status", addonApp, "-n", vela.Namespace)
 	for _, want := range []string{"kube-trigger-crds", "kube-trigger-definitions", "kube-trigger-rights", "kube-trigger-controller", "Ready:1/1"} {
 		if !strings.Contains(out, want) {
-			t.Errorf("the output of vela status has no %q:\n%s", want, out)
+			t.Errorf("output of vela status: got\n%s\nwant %q", out, want)
 		}
 	}
 	out = k.Vela(t, "ls", "-n", vela.Namespace)
 	for _, want := range []string{"kube-trigger-controller", "webservice", "healthy"} {
 		if !strings.Contains(out, want) {
-			t.Errorf("the output of vela ls has no %q:\n%s", want, out)
+			t.Errorf("output of vela ls: got\n%s\nwant %q", out, want)
 		}
 	}
 	k.checkDefinitions(t)
 }
 
-// waitForAddon waits until the addon's Application runs in its current generation.
+// waitForAddon waits until the current generation of the addon's Application is running.
 func (k env) waitForAddon(t *testing.T) {
 	t.Helper()
 	cluster.Eventually(t, "a healthy addon", func(ctx context.Context) error {
@@ -77,14 +77,14 @@ func (k env) waitForAddon(t *testing.T) {
 		phase, _, _ := unstructured.NestedString(app.Object, "status", "status")
 		observed, _, _ := unstructured.NestedInt64(app.Object, "status", "observedGeneration")
 		if phase != "running" || observed != app.GetGeneration() {
-			return fmt.Errorf("%s, generation %d of %d: %v", phase, observed, app.GetGeneration(), app.Object["status"])
+			return fmt.Errorf("got phase %s and observed generation %d, want running and %d: status %v", phase, observed, app.GetGeneration(), app.Object["status"])
 		}
 		return nil
 	})
 }
 
-// checkDefinitions checks that the actions and the worker template are installed as
-// Definitions.
+// checkDefinitions checks that the Definitions of all actions and of the worker template
+// are installed, and no others.
 func (k env) checkDefinitions(t *testing.T) {
 	t.Helper()
 	names, err := k.names(t.Context(), vela.Namespace, "core.oam.dev/v1alpha1", "Definition")
@@ -101,7 +101,7 @@ func (k env) checkDefinitions(t *testing.T) {
 	}
 	for _, n := range want {
 		if !exists[n] {
-			t.Errorf("Definition %s does not exist", n)
+			t.Errorf("no Definition %s", n)
 		}
 	}
 	if len(names) != len(want) {

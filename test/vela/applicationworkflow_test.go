@@ -30,7 +30,8 @@ import (
 	"github.com/kubevela/kube-trigger/test/vela"
 )
 
-// applicationWorkflow suspends, resumes and restarts the workflow of an Application.
+// applicationWorkflow tests the actions that suspend, resume and restart the workflow of an
+// Application.
 func applicationWorkflow(t *testing.T, k env) {
 	ns := k.Namespace(t)
 	r := workflowRuns{&vela.Workflow{Cluster: k.Cluster, Client: k.Client}, ns}
@@ -63,34 +64,39 @@ spec:
 	k.waitForPhase(t, ns, "staged", "runningWorkflow")
 	runAction("suspend-workflow")
 	k.waitForPhase(t, ns, "staged", "workflowSuspending")
-	r.open(t, "open")
+	r.createConfigMap(t, "open")
 	runAction("resume-workflow")
 	first := k.waitForPhase(t, ns, "staged", "running")
 	r.configMapData(t, "deployed")
 
 	runAction("restart-workflow")
-	cluster.Eventually(t, "another run of the workflow", func(ctx context.Context) error {
+	cluster.Eventually(t, "another finished run of the workflow", func(ctx context.Context) error {
 		app := object("core.oam.dev/v1beta1", "Application")
 		if err := k.Client.Get(ctx, types.NamespacedName{Namespace: ns, Name: "staged"}, app); err != nil {
 			return err
 		}
-		startTime, finished := workflowRun(app)
-		if before, _ := workflowRun(first); startTime == before || !finished {
-			return fmt.Errorf("status %v", app.Object["status"])
+		run, finished := workflowRun(app)
+		if before, _ := workflowRun(first); run == before || !finished {
+			return fmt.Errorf("got status %v", app.Object["status"])
 		}
 		return nil
 	})
 }
 
-// workflowRun returns the start time of an Application's workflow, and whether it has
-// finished.
-func workflowRun(app *unstructured.Unstructured) (startTime string, finished bool) {
-	startTime, _, _ = unstructured.NestedString(app.Object, "status", "workflow", "startTime")
+// workflowRun returns the ID of the first step of an Application's workflow, which
+// differs between runs (times of status have seconds only), and reports whether the
+// workflow is finished.
+func workflowRun(app *unstructured.Unstructured) (id string, finished bool) {
+	steps, _, _ := unstructured.NestedSlice(app.Object, "status", "workflow", "steps")
+	if len(steps) > 0 {
+		step, _ := steps[0].(map[string]any)
+		id, _ = step["id"].(string)
+	}
 	finished, _, _ = unstructured.NestedBool(app.Object, "status", "workflow", "finished")
-	return startTime, finished
+	return id, finished
 }
 
-// waitForPhase waits until an Application is in a phase, and returns it.
+// waitForPhase waits until an Application is in phase want, and returns the Application.
 func (k env) waitForPhase(t *testing.T, namespace, name, want string) *unstructured.Unstructured {
 	t.Helper()
 	app := object("core.oam.dev/v1beta1", "Application")
@@ -99,7 +105,7 @@ func (k env) waitForPhase(t *testing.T, namespace, name, want string) *unstructu
 			return err
 		}
 		if got, _, _ := unstructured.NestedString(app.Object, "status", "status"); got != want {
-			return fmt.Errorf("phase %q: %v", got, app.Object["status"])
+			return fmt.Errorf("got phase %q: status %v", got, app.Object["status"])
 		}
 		return nil
 	})

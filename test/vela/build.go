@@ -27,53 +27,55 @@ import (
 	"runtime"
 )
 
-// module is a module of KubeVela that a folder of test pins.
+// module is a downloaded module of the KubeVela project.
 type module struct {
 	Version string
-	// Dir is the folder of its source.
+	// Dir is the folder of the source code.
 	Dir string
 
-	// pin is the folder of test that pins it.
-	pin string
+	// parent is the folder of the module in test that requires this module.
+	parent string
 }
 
-// kubeVela returns the module of KubeVela itself.
+// kubeVela returns the module of KubeVela.
 func kubeVela(ctx context.Context) (module, error) {
-	return find(ctx, "kubevela", "github.com/oam-dev/kubevela")
+	return download(ctx, "kubevela", "github.com/oam-dev/kubevela")
 }
 
-// programs are the paths of the built programs.
+// programs contains the paths of vela-core and the vela CLI.
 type programs struct{ core, cli string }
 
-// find downloads the module at path that a folder of test pins, if necessary.
-func find(ctx context.Context, folder, path string) (module, error) {
-	pin, err := pinned(folder)
+// download returns the module path, in the version that the module test/<folder> requires.
+// It downloads the module unless it is cached.
+func download(ctx context.Context, folder, path string) (module, error) {
+	parent, err := testFolder(folder)
 	if err != nil {
 		return module{}, err
 	}
 	cmd := exec.CommandContext(ctx, "go", "mod", "download", "-json", path)
-	cmd.Dir, cmd.Env = pin, append(os.Environ(), "GOWORK=off")
+	cmd.Dir, cmd.Env = parent, append(os.Environ(), "GOWORK=off")
 	out, err := cmd.Output()
 	if err != nil {
 		return module{}, fmt.Errorf("download %s: %w\n%s", path, err, out)
 	}
-	m := module{pin: pin}
+	m := module{parent: parent}
 	if err := json.Unmarshal(out, &m); err != nil {
 		return module{}, fmt.Errorf("download %s: %w", path, err)
 	}
 	return m, nil
 }
 
-// pinned returns a folder of test in the clone that contains the working directory.
-func pinned(folder string) (string, error) {
+// testFolder returns the path of test/<folder> in the repository that contains the working
+// directory.
+func testFolder(folder string) (string, error) {
 	wd, err := os.Getwd()
 	if err != nil {
 		return "", err
 	}
 	for dir := wd; ; dir = filepath.Dir(dir) {
-		pin := filepath.Join(dir, "test", folder)
-		if _, err := os.Stat(filepath.Join(pin, "go.mod")); err == nil {
-			return pin, nil
+		path := filepath.Join(dir, "test", folder)
+		if _, err := os.Stat(filepath.Join(path, "go.mod")); err == nil {
+			return path, nil
 		}
 		if dir == filepath.Dir(dir) {
 			return "", fmt.Errorf("%s is not inside a clone of kube-trigger", wd)
@@ -81,41 +83,42 @@ func pinned(folder string) (string, error) {
 	}
 }
 
-// programs builds vela-core and the vela command line.
+// programs returns the paths of vela-core and the vela CLI. It builds them unless they are
+// cached.
 func (m module) programs(ctx context.Context) (programs, error) {
 	dir, err := m.build(ctx, "github.com/oam-dev/kubevela/version.VelaVersion",
 		"github.com/oam-dev/kubevela/cmd/core", "github.com/oam-dev/kubevela/references/cmd/cli")
 	return programs{core: filepath.Join(dir, "core"), cli: filepath.Join(dir, "cli")}, err
 }
 
-// build builds programs of the module, unless they are cached, and returns their folder.
-// variable is the Go variable that is set to the version.
+// build returns the folder of the programs in packages. It builds them unless they are
+// cached, and sets the Go variable with the name variable to the module's version.
 func (m module) build(ctx context.Context, variable string, packages ...string) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return "", fmt.Errorf("build KubeVela: %w", err)
 	}
-	dir := filepath.Join(cache, "kube-trigger", filepath.Base(m.pin), fmt.Sprintf("%s-%s-%s", m.Version, runtime.GOOS, runtime.GOARCH))
+	dir := filepath.Join(cache, "kube-trigger", filepath.Base(m.parent), fmt.Sprintf("%s-%s-%s", m.Version, runtime.GOOS, runtime.GOARCH))
 	if _, err := os.Stat(dir); err == nil {
 		return dir, nil
 	}
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return "", fmt.Errorf("build KubeVela: %w", err)
 	}
-	// The rename is atomic, even if two processes build concurrently.
-	fresh, err := os.MkdirTemp(filepath.Dir(dir), "build-")
+	// Processes may build concurrently: the rename creates the folder atomically.
+	temp, err := os.MkdirTemp(filepath.Dir(dir), "build-")
 	if err != nil {
 		return "", fmt.Errorf("build KubeVela: %w", err)
 	}
-	args := append([]string{"build", "-trimpath", "-ldflags", "-s -w -X " + variable + "=" + m.Version, "-o", fresh + string(filepath.Separator)}, packages...)
+	args := append([]string{"build", "-trimpath", "-ldflags", "-s -w -X " + variable + "=" + m.Version, "-o", temp + string(filepath.Separator)}, packages...)
 	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Dir, cmd.Env = m.pin, append(os.Environ(), "GOWORK=off", "CGO_ENABLED=0")
+	cmd.Dir, cmd.Env = m.parent, append(os.Environ(), "GOWORK=off", "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", errors.Join(fmt.Errorf("build KubeVela: %w\n%s", err, out), os.RemoveAll(fresh))
+		return "", errors.Join(fmt.Errorf("build KubeVela: %w\n%s", err, out), os.RemoveAll(temp))
 	}
-	if err := os.Rename(fresh, dir); err != nil {
-		// Another process has finished first. Its folder is not replaced.
-		return dir, errors.Join(ignoreExist(err), os.RemoveAll(fresh))
+	if err := os.Rename(temp, dir); err != nil {
+		// Another process has renamed its folder first.
+		return dir, errors.Join(ignoreExist(err), os.RemoveAll(temp))
 	}
 	return dir, nil
 }

@@ -30,37 +30,38 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// guard is a shell script that runs a program until stdin is closed, which happens when
-// the test process ends.
-const guard = `"$@" </dev/null & cat >/dev/null; kill $!; wait $!`
+// runUntilEOF is a shell script that runs its arguments as a command, and terminates the
+// command when stdin is closed, also because the test process has ended.
+const runUntilEOF = `"$@" </dev/null & cat >/dev/null; kill $!; wait $!`
 
 // features are the feature gates that KubeVela's chart sets.
 const features = "ZstdResourceTracker=true,ZstdApplicationRevision=true,MultiStageComponentApply=true,PreDispatchDryRun=true," +
 	"InformerCacheFilterUnnecessaryFields=true,SharedDefinitionStorageForApplicationRevision=true,DisableWorkflowContextConfigMapCache=true"
 
-// run runs vela-core until the test ends, and waits until it is ready.
+// run starts vela-core, and waits until it is ready. vela-core runs until the test ends.
 func (k *KubeVela) run(t *testing.T, program string) {
 	t.Helper()
 	address, err := freeAddress()
 	if err != nil {
 		t.Fatal(err)
 	}
-	background(t, k.Kubeconfig, k.home, program,
+	start(t, k.Kubeconfig, k.home, program,
 		"--health-addr="+address, "--metrics-addr=0", "--system-definition-namespace="+Namespace,
 		"--optimize-disable-component-revision", "--application-re-sync-period=5m", "--feature-gates="+features)
 	cluster.Eventually(t, "a ready vela-core", func(ctx context.Context) error {
-		return get(ctx, "http://"+address+"/readyz")
+		return checkURL(ctx, "http://"+address+"/readyz")
 	})
 }
 
-// background runs a program until the test ends.
-func background(t *testing.T, kubeconfig, home, program string, args ...string) {
+// start starts a program that runs until the test ends. Its output is logged if the test
+// fails.
+func start(t *testing.T, kubeconfig, home, program string, args ...string) {
 	t.Helper()
 	log, err := os.Create(filepath.Join(home, filepath.Base(program)+".log"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("sh", append([]string{"-c", guard, "sh", program}, args...)...) //nolint:gosec,noctx // own program, which ends with its stdin
+	cmd := exec.Command("sh", append([]string{"-c", runUntilEOF, "sh", program}, args...)...) //nolint:gosec,noctx // own program, which ends with its stdin
 	cmd.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "HOME="+home)
 	cmd.Stdout, cmd.Stderr = log, log
 	stdin, err := cmd.StdinPipe()
@@ -72,7 +73,7 @@ func background(t *testing.T, kubeconfig, home, program string, args ...string) 
 	}
 	t.Cleanup(func() {
 		_ = stdin.Close()
-		_ = cmd.Wait() // an error: it was terminated
+		_ = cmd.Wait() // an error, because the program is terminated
 		if err := log.Close(); err != nil {
 			t.Error(err)
 		}
@@ -82,7 +83,8 @@ func background(t *testing.T, kubeconfig, home, program string, args ...string) 
 	})
 }
 
-func get(ctx context.Context, url string) error {
+// checkURL returns an error unless a GET request for url succeeds with status 200.
+func checkURL(ctx context.Context, url string) error {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
 		return err
@@ -93,13 +95,13 @@ func get(ctx context.Context, url string) error {
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s", url, response.Status)
+		return fmt.Errorf("GET %s: %s", url, response.Status)
 	}
 	_, err = io.Copy(io.Discard, response.Body)
 	return err
 }
 
-// freeAddress returns a free loopback address.
+// freeAddress returns an unused loopback address with its port.
 func freeAddress() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // returns immediately
 	if err != nil {
@@ -108,7 +110,7 @@ func freeAddress() (string, error) {
 	return l.Addr().String(), l.Close()
 }
 
-// tail returns the last 8,000 bytes of a file.
+// tail returns the last 8,000 bytes of a file, or the error.
 func tail(file string) string {
 	text, err := os.ReadFile(file)
 	if err != nil {

@@ -32,7 +32,7 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// showDefinitions tests that vela show prints the parameters of each definition.
+// showDefinitions tests that `vela show` prints the parameters of each definition.
 func showDefinitions(t *testing.T, k env) {
 	for name, parameters := range map[string][]string{
 		"bump-on-change":  nil,
@@ -42,45 +42,48 @@ func showDefinitions(t *testing.T, k env) {
 		out := k.Vela(t, "show", name)
 		for _, p := range parameters {
 			if !strings.Contains(out, p) {
-				t.Errorf("vela show %s has no %s:\n%s", name, p, out)
+				t.Errorf("output of vela show %s: got\n%s\nwant %q", name, out, p)
 			}
 		}
 	}
 }
 
-func (k env) settings(t *testing.T, namespace, color, team string) {
+// applySettings applies the ConfigMap settings. color is its data, and team is a label.
+func (k env) applySettings(t *testing.T, namespace, color, team string) {
 	t.Helper()
 	k.Apply(t, fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata: {namespace: %s, name: settings, labels: {team: %s}}\ndata: {color: %s}", namespace, team, color))
 }
 
-func (k env) token(t *testing.T, namespace, value string) {
+// applyToken applies the Secret token.
+func (k env) applyToken(t *testing.T, namespace, value string) {
 	t.Helper()
 	k.Apply(t, fmt.Sprintf("apiVersion: v1\nkind: Secret\nmetadata: {namespace: %s, name: token}\nstringData: {token: %s}", namespace, value))
 }
 
-// bumpOnChange tests that a change of data that a component refers to creates a
-// revision, that other changes do not, and that removing the trait deletes its objects.
+// bumpOnChange tests that changed data of a referenced ConfigMap or Secret creates a
+// revision, that a changed label does not, and that removing the trait deletes its
+// objects.
 func bumpOnChange(t *testing.T, k env) {
 	ns := k.Namespace(t)
 	k.Apply(t, example(t, ns, "bump-on-change/objects.yaml"))
 	app := example(t, ns, "bump-on-change/application.yaml")
 	k.Apply(t, app)
-	k.running(t, ns, "shop", 1)
-	k.settings(t, ns, "green", "a")
-	k.running(t, ns, "shop", 2)
-	k.settings(t, ns, "green", "b")
-	k.token(t, ns, "two")
-	k.running(t, ns, "shop", 3)
+	k.waitForRevision(t, ns, "shop", 1)
+	k.applySettings(t, ns, "green", "a")
+	k.waitForRevision(t, ns, "shop", 2)
+	k.applySettings(t, ns, "green", "b")
+	k.applyToken(t, ns, "two")
+	k.waitForRevision(t, ns, "shop", 3)
 	k.checkPublishVersion(t, ns, "shop", "2")
 
 	k.Apply(t, strings.Replace(app, "        - type: bump-on-change\n", "", 1))
 	k.expectRemaining(t, ns, []string{"settings"}, []string{"web"})
 }
 
-// refObjects tests the trait on a component of type ref-objects.
+// refObjects tests the trait bump-on-change on a component of type ref-objects.
 func refObjects(t *testing.T, k env) {
 	ns := k.Namespace(t)
-	k.settings(t, ns, "blue", "a")
+	k.applySettings(t, ns, "blue", "a")
 	k.Apply(t, application(ns, "config", `
     - name: objects
       type: ref-objects
@@ -91,53 +94,55 @@ func refObjects(t *testing.T, k env) {
       type: read-only
       properties: {rules: [{selector: {resourceNames: [settings]}}]}
 `))
-	k.running(t, ns, "config", 1)
-	k.settings(t, ns, "green", "a")
-	k.running(t, ns, "config", 2)
+	k.waitForRevision(t, ns, "config", 1)
+	k.applySettings(t, ns, "green", "a")
+	k.waitForRevision(t, ns, "config", 2)
 	k.Vela(t, "delete", "config", "-n", ns, "-y")
 	k.expectRemaining(t, ns, []string{"settings"}, nil)
 }
 
-// trigger tests the trait trigger, and that removing it deletes its objects.
+// trigger tests that both triggers of the trait trigger run, and that removing the trait
+// deletes its objects.
 func trigger(t *testing.T, k env) {
 	ns := k.Namespace(t)
 	k.Apply(t, example(t, ns, "bump-on-change/objects.yaml"))
 	app := example(t, ns, "trigger-trait/application.yaml")
 	k.Apply(t, app)
-	k.running(t, ns, "shop", 1)
-	k.settings(t, ns, "red", "a")
-	k.settings(t, ns, "green", "a")
-	k.running(t, ns, "shop", 2)
+	k.waitForRevision(t, ns, "shop", 1)
+	k.applySettings(t, ns, "red", "a")
+	k.applySettings(t, ns, "green", "a")
+	k.waitForRevision(t, ns, "shop", 2)
 	k.checkPublishVersion(t, ns, "shop", "1")
-	k.expectMarked(t, ns) // KubeVela labels the workload with the revision
+	k.expectAnnotation(t, ns) // KubeVela changes the revision label of the workload
 
 	without, _, _ := strings.Cut(app, "        - type: trigger\n")
 	k.Apply(t, without)
 	k.expectRemaining(t, ns, []string{"settings"}, []string{"web"})
 }
 
-// triggerService tests the component trigger-service: its health and status, and that it
-// is deleted with the Application.
+// triggerService tests the health and status of the component trigger-service, and that
+// deleting its Application deletes the objects of the component.
 func triggerService(t *testing.T, k env) {
 	ns := k.Namespace(t)
 	k.Apply(t, example(t, ns, "trigger-service/objects.yaml"))
 	k.Apply(t, example(t, ns, "trigger-service/application.yaml"))
-	k.running(t, ns, "triggers", 1)
-	k.settings(t, ns, "green", "a")
-	k.expectMarked(t, ns)
-	if out := k.Vela(t, "status", "triggers", "-n", ns); !strings.Contains(out, "Running: 1/1 triggers") {
-		t.Errorf("vela status printed:\n%s", out)
+	k.waitForRevision(t, ns, "triggers", 1)
+	k.applySettings(t, ns, "green", "a")
+	k.expectAnnotation(t, ns)
+	const want = "Running: 1/1 triggers"
+	if out := k.Vela(t, "status", "triggers", "-n", ns); !strings.Contains(out, want) {
+		t.Errorf("output of vela status: got\n%s\nwant %q", out, want)
 	}
 	tree := k.Vela(t, "ql", "--query", "application-resource-tree-view{appName=triggers,appNs="+ns+"}.status")
 	if !strings.Contains(tree, "kube-trigger-mark") || !strings.Contains(tree, "ReplicaSet") {
-		t.Errorf("the resource tree has no worker:\n%s", tree)
+		t.Errorf("resource tree: got\n%s\nwant the worker", tree)
 	}
 	k.Vela(t, "delete", "triggers", "-n", ns, "-y")
 	k.expectRemaining(t, ns, []string{"settings"}, nil)
 }
 
-// example returns a file of examples, in another namespace. Its components have no pods,
-// because the cluster has no node for them.
+// example returns a file of the folder examples, with objects in the namespace. Its
+// components have 0 replicas, because the cluster has no nodes.
 func example(t *testing.T, namespace, file string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("../../examples", file))
@@ -148,16 +153,17 @@ func example(t *testing.T, namespace, file string) string {
 	return strings.ReplaceAll(out, "      traits:\n", "      traits:\n        - {type: scaler, properties: {replicas: 0}}\n")
 }
 
-// expectMarked waits for the annotation "marked" of the ConfigMap settings.
-func (k env) expectMarked(t *testing.T, namespace string) {
+// expectAnnotation waits until a trigger has set the annotation "marked" of the ConfigMap
+// settings.
+func (k env) expectAnnotation(t *testing.T, namespace string) {
 	t.Helper()
-	cluster.Eventually(t, "annotation of ConfigMap settings", func(ctx context.Context) error {
+	cluster.Eventually(t, "annotation marked of ConfigMap settings", func(ctx context.Context) error {
 		o := object("v1", "ConfigMap")
 		if err := k.Client.Get(ctx, types.NamespacedName{Namespace: namespace, Name: "settings"}, o); err != nil {
 			return err
 		}
 		if o.GetAnnotations()["marked"] != "yes" {
-			return fmt.Errorf("annotations %v", o.GetAnnotations())
+			return fmt.Errorf("got annotations %v", o.GetAnnotations())
 		}
 		return nil
 	})
@@ -171,12 +177,12 @@ func (k env) checkPublishVersion(t *testing.T, namespace, name, want string) {
 		t.Fatal(err)
 	}
 	if got := app.GetAnnotations()["app.oam.dev/publishVersion"]; got != want {
-		t.Errorf("got version %q, want %q", got, want)
+		t.Errorf("got publishVersion %q, want %q", got, want)
 	}
 }
 
-// expectRemaining waits until a namespace has no objects of kube-trigger, and only these
-// ConfigMaps and Deployments.
+// expectRemaining waits until a namespace contains no objects of kube-trigger, and exactly
+// the given ConfigMaps and Deployments.
 func (k env) expectRemaining(t *testing.T, namespace string, configMaps, deployments []string) {
 	t.Helper()
 	for _, kind := range []struct {
@@ -193,7 +199,7 @@ func (k env) expectRemaining(t *testing.T, namespace string, configMaps, deploym
 		{"apps/v1", "Deployment", deployments},
 		{"v1", "ConfigMap", configMaps},
 	} {
-		cluster.Eventually(t, kind.kind+"s", func(ctx context.Context) error {
+		cluster.Eventually(t, "deletion of "+kind.kind+"s", func(ctx context.Context) error {
 			got, err := k.names(ctx, namespace, kind.apiVersion, kind.kind)
 			// KubeVela stores the context of each workflow in a ConfigMap.
 			got = slices.DeleteFunc(got, func(name string) bool { return strings.HasPrefix(name, "workflow-") })

@@ -31,57 +31,59 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// customAction tests the example of a custom action.
+// customAction tests examples/custom-action.
 func customAction(t *testing.T, k env) {
 	ns := k.Namespace(t)
 	k.Apply(t, example(t, ns, "custom-action/action.yaml"))
 	k.Apply(t, example(t, ns, "custom-action/trigger.yaml"))
-	k.ready(t, ns, "annotate")
+	k.waitForReady(t, ns, "annotate")
 	k.Apply(t, example(t, ns, "bump-on-change/edited.yaml"))
-	k.expectMarked(t, ns)
+	k.expectAnnotation(t, ns)
 }
 
-// imageJob tests that a new image creates a Job, and that other changes do not.
+// imageJob tests examples/image-job: a changed image creates a Job, and a changed label
+// does not.
 func imageJob(t *testing.T, k env) {
 	ns := k.Namespace(t)
-	k.deploy(t, ns, "nginx:1.28", "0")
+	k.applyDeployment(t, ns, "nginx:1.28", "0")
 	k.Apply(t, example(t, ns, "image-job/trigger.yaml"))
-	k.ready(t, ns, "smoke-test")
-	k.deploy(t, ns, "nginx:1.28", "1")
-	k.deploy(t, ns, "nginx:1.29", "1")
+	k.waitForReady(t, ns, "smoke-test")
+	k.applyDeployment(t, ns, "nginx:1.28", "1")
+	k.applyDeployment(t, ns, "nginx:1.29", "1")
 	cluster.Eventually(t, "a Job", func(ctx context.Context) error {
 		names, err := k.names(ctx, ns, "batch/v1", "Job")
 		if err == nil && (len(names) != 1 || !strings.HasPrefix(names[0], "smoke-test-")) {
-			err = fmt.Errorf("got Jobs %v", names)
+			err = fmt.Errorf("got Jobs %v, want one of smoke-test", names)
 		}
 		return err
 	})
 }
 
-// recordEvents tests that an EventListener records events of a Deployment.
+// recordEvents tests examples/record-events: an EventListener records the events of a
+// Deployment.
 func recordEvents(t *testing.T, k env) {
 	ns := k.Namespace(t)
 	k.Apply(t, example(t, ns, "record-events/trigger.yaml"))
-	k.ready(t, ns, "record")
-	k.deploy(t, ns, "nginx", "0")
+	k.waitForReady(t, ns, "record")
+	k.applyDeployment(t, ns, "nginx", "0")
 	listener := object("standard.oam.dev/v1alpha1", "EventListener")
 	key := types.NamespacedName{Namespace: ns, Name: "web"}
-	cluster.Eventually(t, "an EventListener", func(ctx context.Context) error { return k.Client.Get(ctx, key, listener) })
-	k.deploy(t, ns, "nginx", "1")
-	cluster.Eventually(t, "an event", func(ctx context.Context) error {
+	cluster.Eventually(t, "EventListener web", func(ctx context.Context) error { return k.Client.Get(ctx, key, listener) })
+	k.applyDeployment(t, ns, "nginx", "1")
+	cluster.Eventually(t, "an event in EventListener web", func(ctx context.Context) error {
 		if err := k.Client.Get(ctx, key, listener); err != nil {
 			return err
 		}
 		if events, _, _ := unstructured.NestedSlice(listener.Object, "events"); len(events) == 0 {
-			return errors.New("no events")
+			return errors.New("got no events")
 		}
 		return nil
 	})
 }
 
-// deploy applies the Deployment web with 0 replicas. The value of a label changes its
-// spec.
-func (k env) deploy(t *testing.T, namespace, image, label string) {
+// applyDeployment applies the Deployment web with 0 replicas. label is the value of a label
+// of its pods.
+func (k env) applyDeployment(t *testing.T, namespace, image, label string) {
 	t.Helper()
 	k.Apply(t, fmt.Sprintf(`
 apiVersion: apps/v1

@@ -38,14 +38,14 @@ func (k *KubeVela) install(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			// The chart has no other template actions in these files.
+			// These files of the chart contain no other template actions.
 			k.Apply(t, strings.ReplaceAll(string(text), `{{ include "systemDefinitionNamespace" . }}`, Namespace))
 		}
 	}
 }
 
-// createVersionDeployment creates the Deployment from which the vela command line reads
-// KubeVela's version. It has no pods, since vela-core runs as a process.
+// createVersionDeployment creates the Deployment from which the vela CLI reads the version
+// of KubeVela. The Deployment has no pods, because vela-core runs as a local process.
 func (k *KubeVela) createVersionDeployment(t *testing.T) {
 	t.Helper()
 	k.Apply(t, fmt.Sprintf(`
@@ -61,7 +61,7 @@ spec:
 `, Namespace, k.module.Version))
 }
 
-// Definitions returns the paths of KubeVela's definitions with these names, such as
+// Definitions returns the paths of KubeVela's definitions with the names, such as
 // "component/webservice.cue".
 func Definitions(t *testing.T, names ...string) []string {
 	t.Helper()
@@ -76,6 +76,8 @@ func Definitions(t *testing.T, names ...string) []string {
 	return paths
 }
 
+// files returns the paths of the manifests in a folder. It fails the test if there are
+// none.
 func files(t *testing.T, folder string) []string {
 	t.Helper()
 	all, err := filepath.Glob(filepath.Join(folder, "*.yaml"))
@@ -83,12 +85,12 @@ func files(t *testing.T, folder string) []string {
 		t.Fatal(err)
 	}
 	if len(all) == 0 {
-		t.Fatalf("%s has no manifests", folder)
+		t.Fatalf("no manifests in %s", folder)
 	}
 	return all
 }
 
-// Apply applies YAML documents as an administrator.
+// Apply applies YAML documents with administrator rights.
 func (k *KubeVela) Apply(t *testing.T, text string) {
 	t.Helper()
 	if err := cluster.Apply(t.Context(), k.Client, text); err != nil {

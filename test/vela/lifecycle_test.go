@@ -36,7 +36,8 @@ import (
 	"github.com/kubevela/kube-trigger/test/vela"
 )
 
-// upgrade tests enabling the addon again with other parameters.
+// upgrade tests that enabling the addon again applies changed parameters, and that enabling
+// it without parameters reverts them.
 func upgrade(t *testing.T, k env) {
 	k.Vela(t, "addon", "enable", addonFolder, "replicas=2", "logLevel=debug",
 		"imagePullSecrets={hub}", "monitoring.dashboard=true", "workerRole.rules[0].apiGroups={apps}",
@@ -44,21 +45,21 @@ func upgrade(t *testing.T, k env) {
 	k.waitForAddon(t)
 	d := k.deployment(t, "kube-trigger-controller")
 	if replicas, _, _ := unstructured.NestedInt64(d.Object, "status", "readyReplicas"); replicas != 2 {
-		t.Errorf("%d controllers are ready, want 2", replicas)
+		t.Errorf("got %d ready controllers, want 2", replicas)
 	}
 	text := fmt.Sprint(d.Object["spec"])
 	for _, want := range []string{"--log-level=debug", "imagePullSecrets:[map[name:hub]]"} {
 		if !strings.Contains(text, want) {
-			t.Errorf("no %s in the controller: %s", want, text)
+			t.Errorf("spec of the controller: got %s, want %q", text, want)
 		}
 	}
 	template := k.get(t, "core.oam.dev/v1alpha1", "Definition", vela.Namespace, "trigger-worker-default")
 	if text := fmt.Sprint(template.Object["spec"]); !strings.Contains(text, `imagePullSecrets: [{"name":"hub"}]`) {
-		t.Errorf("no pull secret in the worker template: %s", text)
+		t.Errorf("spec of the worker template: got %s, want the pull secret hub", text)
 	}
 	role := k.get(t, "rbac.authorization.k8s.io/v1", "ClusterRole", "", "kube-trigger-worker")
 	if text := fmt.Sprint(role.Object["rules"]); !strings.Contains(text, "map[apiGroups:[apps] resources:[deployments] verbs:[patch]]") {
-		t.Errorf("no additional rule in the worker's role: %s", text)
+		t.Errorf("rules of ClusterRole kube-trigger-worker: got %s, want the additional rule", text)
 	}
 	k.get(t, "v1", "ConfigMap", vela.Namespace, "kube-trigger-dashboard")
 
@@ -67,7 +68,7 @@ func upgrade(t *testing.T, k env) {
 	k.waitForDeletion(t, "v1", "ConfigMap", vela.Namespace, "kube-trigger-dashboard")
 }
 
-// renderParameters tests the objects of the addon for several parameters.
+// renderParameters tests the objects that the addon renders with different parameters.
 func renderParameters(t *testing.T, k env) {
 	for _, test := range []struct {
 		parameters    string
@@ -83,26 +84,27 @@ func renderParameters(t *testing.T, k env) {
 		out := k.Vela(t, append([]string{"addon", "enable", addonFolder, "--dry-run"}, strings.Fields(test.parameters)...)...)
 		for _, want := range test.want {
 			if !strings.Contains(out, want) {
-				t.Errorf("parameters %q: no %q", test.parameters, want)
+				t.Errorf("parameters %q: got no %q", test.parameters, want)
 			}
 		}
-		for _, bad := range test.exclude {
-			if strings.Contains(out, bad) {
-				t.Errorf("parameters %q: got %q", test.parameters, bad)
+		for _, exclude := range test.exclude {
+			if strings.Contains(out, exclude) {
+				t.Errorf("parameters %q: got %q, want none", test.parameters, exclude)
 			}
 		}
 	}
 }
 
 // disable tests that the addon cannot be disabled while an Application uses it, that
-// TriggerServices continue to run afterwards, and that it can be enabled again.
+// TriggerServices continue to run while the addon is disabled, and that the addon can be
+// enabled again.
 func disable(t *testing.T, k env) {
 	ns := k.Namespace(t)
 	k.Apply(t, example(t, ns, "trigger-service/objects.yaml"))
 	k.Apply(t, example(t, ns, "trigger-service/application.yaml"))
-	k.running(t, ns, "triggers", 1)
+	k.waitForRevision(t, ns, "triggers", 1)
 	if out, err := k.TryVela(t, "addon", "disable", addonName); err == nil || !strings.Contains(out, ns+"/triggers") {
-		t.Errorf("vela addon disable with an Application that uses it: got %v, want an error\n%s", err, out)
+		t.Errorf("vela addon disable, with an Application that uses it: got error %v, want an error that names %s/triggers:\n%s", err, ns, out)
 	}
 	service := k.get(t, "standard.oam.dev/v1alpha1", "TriggerService", ns, "mark")
 	k.Vela(t, "delete", "triggers", "-n", ns, "-y")
@@ -114,26 +116,26 @@ func disable(t *testing.T, k env) {
 	k.waitForDeletion(t, "apps/v1", "Deployment", vela.Namespace, "kube-trigger-controller")
 	k.waitForDeletion(t, "core.oam.dev/v1beta1", "TraitDefinition", vela.Namespace, "bump-on-change")
 	k.waitForDeletion(t, "core.oam.dev/v1alpha1", "Definition", vela.Namespace, "trigger-action-log")
-	k.settings(t, ns, "green", "a")
-	k.expectMarked(t, ns)
+	k.applySettings(t, ns, "green", "a")
+	k.expectAnnotation(t, ns)
 	for _, crd := range k.crds(t) {
 		k.get(t, "apiextensions.k8s.io/v1", "CustomResourceDefinition", "", crd)
 	}
 	k.reenable(t)
 	if ts := k.get(t, "standard.oam.dev/v1alpha1", "TriggerService", ns, "mark"); ts.GetDeletionTimestamp() != nil {
-		t.Error("the TriggerService is being deleted")
+		t.Error("TriggerService mark has a deletion timestamp, want none")
 	}
 }
 
-// reenable enables the addon when its CRDs have another owner: it takes over its own
-// CRDs, and does not change that of Definitions.
+// reenable tests enabling the addon when its CRDs have no owner and differ. The addon
+// replaces its own CRDs, and does not change the CRD of KubeVela's Definitions.
 func (k env) reenable(t *testing.T) {
 	t.Helper()
 	for _, name := range k.crds(t) {
 		crd := k.get(t, "apiextensions.k8s.io/v1", "CustomResourceDefinition", "", name)
 		crd.SetLabels(nil)
 		crd.SetAnnotations(nil)
-		// An older or newer version may differ.
+		// The CRD of another version may have different categories.
 		if err := unstructured.SetNestedStringSlice(crd.Object, []string{"modified"}, "spec", "names", "categories"); err != nil {
 			t.Fatal(err)
 		}
@@ -145,14 +147,14 @@ func (k env) reenable(t *testing.T) {
 	k.Vela(t, "addon", "enable", addonFolder)
 	k.waitForAddon(t)
 	if after := k.get(t, "apiextensions.k8s.io/v1", "CustomResourceDefinition", "", "definitions.core.oam.dev"); !equality.Semantic.DeepEqual(after.Object["spec"], before.Object["spec"]) {
-		t.Errorf("the CRD of Definitions was changed from %v to %v", before.Object["spec"], after.Object["spec"])
+		t.Errorf("spec of the CRD of Definitions: got %v, want %v", after.Object["spec"], before.Object["spec"])
 	}
 	crd := k.get(t, "apiextensions.k8s.io/v1", "CustomResourceDefinition", "", "triggerservices.standard.oam.dev")
 	if names := fmt.Sprint(crd.Object["spec"].(map[string]any)["names"]); strings.Contains(names, "modified") {
-		t.Errorf("the CRD of TriggerServices was not replaced: %s", names)
+		t.Errorf("names of the CRD of TriggerServices: got %s, want no category modified", names)
 	}
 	if got := crd.GetLabels()["app.oam.dev/name"]; got != addonApp {
-		t.Errorf("the CRD of TriggerServices belongs to %q", got)
+		t.Errorf("owner of the CRD of TriggerServices: got %q, want %q", got, addonApp)
 	}
 }
 
@@ -166,11 +168,11 @@ func (k env) createService(t *testing.T, namespace string, spec any) {
 	if err := k.Client.Create(t.Context(), ts); err != nil {
 		t.Fatal(err)
 	}
-	k.ready(t, namespace, "mark")
+	k.waitForReady(t, namespace, "mark")
 }
 
-// ready waits until a TriggerService is ready.
-func (k env) ready(t *testing.T, namespace, name string) {
+// waitForReady waits until a TriggerService has the condition Ready.
+func (k env) waitForReady(t *testing.T, namespace, name string) {
 	t.Helper()
 	ts := object("standard.oam.dev/v1alpha1", "TriggerService")
 	cluster.Eventually(t, "ready TriggerService "+name, func(ctx context.Context) error {
@@ -182,7 +184,7 @@ func (k env) ready(t *testing.T, namespace, name string) {
 			m, _ := c.(map[string]any)
 			return m["type"] == "Ready" && m["status"] == "True"
 		}) {
-			return fmt.Errorf("conditions %v", conditions)
+			return fmt.Errorf("got conditions %v", conditions)
 		}
 		return nil
 	})
@@ -222,7 +224,7 @@ func (k env) waitForDeletion(t *testing.T, apiVersion, kind, namespace, name str
 			return nil
 		}
 		if err == nil {
-			err = errors.New("it exists")
+			err = errors.New("still exists")
 		}
 		return err
 	})

@@ -28,16 +28,16 @@ import (
 	"github.com/kubevela/kube-trigger/test/vela"
 )
 
-// readme runs the commands of addon/README.md in order, and checks their results.
+// readme runs the commands in addon/README.md in order, and checks their results.
 func readme(t *testing.T, k env) {
 	checks := map[string]func(out string){
 		"vela addon enable ./addon":                               func(string) { k.waitForAddon(t) },
 		"vela addon enable ./addon replicas=2 logLevel=debug":     func(string) { k.waitForAddon(t) },
 		"vela addon status kube-trigger":                          expectOutput(t, "kube-trigger: enabled"),
 		"vela kube apply -f examples/bump-on-change/objects.yaml": expectOutput(t, "settings", "token"),
-		"vela up -f examples/bump-on-change/application.yaml":     func(string) { k.running(t, "default", "shop", 1) },
+		"vela up -f examples/bump-on-change/application.yaml":     func(string) { k.waitForRevision(t, "default", "shop", 1) },
 		"vela status shop":                                        expectOutput(t, "Watching 2 ConfigMaps and Secrets"),
-		"vela kube apply -f examples/bump-on-change/edited.yaml":  func(string) { k.running(t, "default", "shop", 2) },
+		"vela kube apply -f examples/bump-on-change/edited.yaml":  func(string) { k.waitForRevision(t, "default", "shop", 2) },
 		"vela revision list shop":                                 expectOutput(t, "shop-v2"),
 		"vela status shop --tree":                                 expectOutput(t, "TriggerService/shop-web-bump", "RoleBinding/shop-web-bump"),
 		"vela status shop --pod":                                  expectOutput(t, "kube-trigger-shop-web-bump-"),
@@ -48,14 +48,14 @@ func readme(t *testing.T, k env) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := clone(t)
+	dir := copyFolders(t)
 	count := 0
 	for _, block := range regexp.MustCompile("(?ms)^```sh\n(.*?)^```").FindAllStringSubmatch(string(text), -1) {
 		for line := range strings.Lines(block[1]) {
 			line = strings.TrimSpace(line)
 			check, ok := checks[line]
 			if !ok {
-				t.Fatalf("addon/README.md: no check for %q", line)
+				t.Fatalf("addon/README.md: no check for command %q", line)
 			}
 			out, err := k.TryVelaIn(t, dir, strings.Fields(line)[1:]...)
 			if err != nil {
@@ -66,24 +66,25 @@ func readme(t *testing.T, k env) {
 		}
 	}
 	if count < len(checks) {
-		t.Errorf("addon/README.md has %d commands, want %d", count, len(checks))
+		t.Errorf("addon/README.md: got %d commands, want %d", count, len(checks))
 	}
 }
 
+// expectOutput returns a check that an output contains all of want.
 func expectOutput(t *testing.T, want ...string) func(string) {
 	return func(out string) {
 		t.Helper()
 		for _, w := range want {
 			if !strings.Contains(out, w) {
-				t.Errorf("no %q in the output:\n%s", w, out)
+				t.Errorf("got output\n%s\nwant %q", out, w)
 			}
 		}
 	}
 }
 
-// clone copies the folders that commands of documents refer to. The components of
-// examples have no pods, because the cluster has no node for them.
-func clone(t *testing.T) string {
+// copyFolders copies the folders addon and examples to a temporary folder, and returns its
+// path. The components of the examples have 0 replicas, because the cluster has no nodes.
+func copyFolders(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	for _, folder := range []string{"addon", "examples"} {

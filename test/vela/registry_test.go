@@ -29,8 +29,9 @@ import (
 	"testing"
 )
 
-// registry tests the package of `make addon-package` in an addon registry: enabling waits
-// until the controller runs, and an upgrade keeps the parameters.
+// registry tests the package of `make addon-package` in an addon registry:
+// `vela addon enable` waits until the controller is running, and `vela addon upgrade`
+// preserves the parameters.
 func registry(t *testing.T, k env) {
 	if out, err := exec.CommandContext(t.Context(), "make", "-C", "../..", "addon-package", "VELA="+k.CLI()).CombinedOutput(); err != nil {
 		t.Fatalf("make addon-package: %v\n%s", err, out)
@@ -58,13 +59,13 @@ entries:
 	text := fmt.Sprint(k.deployment(t, "kube-trigger-controller").Object["spec"])
 	for _, want := range []string{"--log-level=warn", "replicas:2"} {
 		if !strings.Contains(text, want) {
-			t.Errorf("no %s in the upgraded controller: %s", want, text)
+			t.Errorf("spec of the upgraded controller: got %s, want %q", text, want)
 		}
 	}
 	status := k.Vela(t, "addon", "status", addonName, "-v")
 	for _, want := range []string{"enabled", "test", "workerRole", "definitionsOnly"} {
 		if !strings.Contains(status, want) {
-			t.Errorf("the output of vela addon status has no %q:\n%s", want, status)
+			t.Errorf("output of vela addon status: got\n%s\nwant %q", status, want)
 		}
 	}
 	k.Vela(t, "addon", "registry", "delete", "test")

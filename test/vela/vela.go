@@ -14,11 +14,12 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package vela runs vela-core and the vela command line for tests, built from the module
-// that test/kubevela pins, on a control plane of test/cluster.
+// Package vela runs vela-core, the vela CLI and the controller of WorkflowRuns for tests,
+// on a control plane of test/cluster.
 //
-// The first build takes minutes. Programs are cached by version in the user's cache
-// directory. Tests that use this package have the build constraint "kubevela".
+// The modules test/kubevela and test/workflow require the versions of the programs. The
+// first build takes minutes; later runs use the cache, in the user's cache directory.
+// Tests of this package have the build constraint "kubevela".
 package vela
 
 import (
@@ -34,21 +35,22 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// Namespace is KubeVela's namespace, with the definitions for all namespaces.
+// Namespace is KubeVela's system namespace. Its definitions are available in all
+// namespaces.
 const Namespace = "vela-system"
 
 // KubeVela is a cluster with vela-core, KubeVela's CRDs and its default definitions.
 type KubeVela struct {
 	*cluster.Cluster
-	// Client is an administrator's client.
+	// Client has administrator rights.
 	Client client.Client
 
 	module module
-	cli    string
-	home   string
+	cli    string // the path of the vela CLI
+	home   string // HOME of all programs
 }
 
-// Start starts KubeVela in a new cluster, until the test ends.
+// Start starts KubeVela in a new cluster. Both run until the test ends.
 func Start(t *testing.T) *KubeVela {
 	t.Helper()
 	m, err := kubeVela(t.Context())
@@ -71,7 +73,7 @@ func Start(t *testing.T) *KubeVela {
 	return k
 }
 
-// Vela runs the vela command line and returns its output. An error fails the test.
+// Vela runs the vela CLI and returns its output. An error fails the test.
 func (k *KubeVela) Vela(t *testing.T, args ...string) string {
 	t.Helper()
 	out, err := k.TryVela(t, args...)
@@ -81,22 +83,23 @@ func (k *KubeVela) Vela(t *testing.T, args ...string) string {
 	return out
 }
 
-// TryVela is like Vela, and returns the error.
+// TryVela is like Vela. It returns the error of a failed command with its output.
 func (k *KubeVela) TryVela(t *testing.T, args ...string) (string, error) {
 	t.Helper()
 	return k.TryVelaIn(t, "", args...)
 }
 
-// CLI returns the path of the vela command line.
+// CLI returns the path of the vela CLI.
 func (k *KubeVela) CLI() string { return k.cli }
 
-// TryVelaIn is like TryVela, in the directory dir.
+// TryVelaIn is like TryVela, with the working directory dir.
 func (k *KubeVela) TryVelaIn(t *testing.T, dir string, args ...string) (string, error) {
 	t.Helper()
-	return command(t, dir, k.cli, k.home, k.Kubeconfig, args)
+	return runCLI(t, dir, k.cli, k.home, k.Kubeconfig, args)
 }
 
-// Offline runs the vela command line without a cluster.
+// Offline runs the vela CLI without a cluster. It returns the error of a failed command
+// with its output.
 func Offline(t *testing.T, args ...string) (string, error) {
 	t.Helper()
 	m, err := kubeVela(t.Context())
@@ -108,10 +111,12 @@ func Offline(t *testing.T, args ...string) (string, error) {
 		t.Fatal(err)
 	}
 	home := t.TempDir()
-	return command(t, "", programs.cli, home, filepath.Join(home, "none"), args)
+	return runCLI(t, "", programs.cli, home, filepath.Join(home, "none"), args)
 }
 
-func command(t *testing.T, dir, program, home, kubeconfig string, args []string) (string, error) {
+// runCLI returns the output of a command, and its error if the exit code is not 0. Other
+// errors fail the test.
+func runCLI(t *testing.T, dir, program, home, kubeconfig string, args []string) (string, error) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), program, args...)
 	cmd.Dir = dir

@@ -36,7 +36,8 @@ import (
 	"github.com/kubevela/kube-trigger/test/vela"
 )
 
-// TestKubeVela runs all tests in one cluster, each in its own namespaces.
+// TestKubeVela runs its subtests in one cluster, in separate namespaces. Subtests after
+// Enable require the addon.
 func TestKubeVela(t *testing.T) {
 	k := env{vela.Start(t)}
 	t.Run("Application", func(t *testing.T) { deployApplication(t, k) })
@@ -76,16 +77,16 @@ func deployApplication(t *testing.T, k env) {
       type: k8s-objects
       properties: {objects: [{apiVersion: v1, kind: ConfigMap, metadata: {name: settings}, data: {color: blue}}]}
 `))
-	k.running(t, ns, "raw", 1)
+	k.waitForRevision(t, ns, "raw", 1)
 	if out := k.Vela(t, "status", "raw", "-n", ns); !strings.Contains(out, "running") {
-		t.Errorf("vela status printed:\n%s", out)
+		t.Errorf("output of vela status: got\n%s\nwant %q", out, "running")
 	}
 }
 
 // env is a cluster with KubeVela.
 type env struct{ *vela.KubeVela }
 
-// runPods runs the pods of kube-trigger as processes.
+// runPods runs the containers of kube-trigger's pods as local processes.
 func (k env) runPods(t *testing.T) {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "kube-trigger")
@@ -95,6 +96,7 @@ func (k env) runPods(t *testing.T) {
 	pods.Run(t, k.Cluster, program)
 }
 
+// glob returns the files that match a pattern. It fails the test if there are none.
 func glob(t *testing.T, pattern string) []string {
 	t.Helper()
 	files, err := filepath.Glob(pattern)
@@ -107,6 +109,8 @@ func glob(t *testing.T, pattern string) []string {
 	return files
 }
 
+// application returns the YAML of an Application. components are the fields of its spec after
+// "components:".
 func application(namespace, name, components string) string {
 	return fmt.Sprintf(`
 apiVersion: core.oam.dev/v1beta1
@@ -116,11 +120,11 @@ spec:
   components:%s`, namespace, name, components)
 }
 
-// running waits until an Application runs in its nth revision.
-func (k env) running(t *testing.T, namespace, name string, n int) {
+// waitForRevision waits until an Application is running in revision n.
+func (k env) waitForRevision(t *testing.T, namespace, name string, n int) {
 	t.Helper()
 	want := fmt.Sprintf("%s-v%d", name, n)
-	cluster.Eventually(t, fmt.Sprintf("Application %s in revision %d", name, n), func(ctx context.Context) error {
+	cluster.Eventually(t, fmt.Sprintf("running Application %s in revision %d", name, n), func(ctx context.Context) error {
 		app := object("core.oam.dev/v1beta1", "Application")
 		if err := k.Client.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, app); err != nil {
 			return err
@@ -128,7 +132,7 @@ func (k env) running(t *testing.T, namespace, name string, n int) {
 		phase, _, _ := unstructured.NestedString(app.Object, "status", "status")
 		latest, _, _ := unstructured.NestedString(app.Object, "status", "latestRevision", "name")
 		if phase != "running" || latest != want {
-			return fmt.Errorf("%s in %s: %v", phase, latest, app.Object["status"])
+			return fmt.Errorf("got phase %s in revision %s: status %v", phase, latest, app.Object["status"])
 		}
 		revision := object("core.oam.dev/v1beta1", "ApplicationRevision")
 		return k.Client.Get(ctx, types.NamespacedName{Namespace: namespace, Name: want}, revision)
@@ -141,7 +145,7 @@ func object(apiVersion, kind string) *unstructured.Unstructured {
 	return o
 }
 
-// names returns the names of the objects of a kind in a namespace, without those that
+// names returns the names of the objects of a kind in a namespace, without the objects that
 // every namespace has.
 func (k env) names(ctx context.Context, namespace, apiVersion, kind string) ([]string, error) {
 	list := &unstructured.UnstructuredList{}

@@ -38,7 +38,7 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// components are the components of the Application whose views are compared.
+// components are the components of the Application that the views read.
 const components = `
     - name: web
       type: webservice
@@ -64,15 +64,15 @@ const components = `
           - {apiVersion: batch/v1, kind: Job, metadata: {name: once}, spec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: nothing}]}}}}
 `
 
-// views compares the results of KubeVela's views with those of `vela ql`.
+// views compares the results of VelaQL views in pkg/velaql and in `vela ql`.
 func views(t *testing.T, k env) {
 	ns := k.Namespace(t)
 	k.Apply(t, "apiVersion: v1\nkind: Node\nmetadata: {name: "+ns+"}")
 	k.Apply(t, application(ns, "shop", components))
-	k.startPods(t, ns, 3)
-	k.running(t, ns, "shop", 1)
+	k.setPodStatus(t, ns, 3)
+	k.waitForRevision(t, ns, "shop", 1)
 	k.Apply(t, application(ns, "shop", strings.Replace(components, `"8000"`, `"8001"`, 1)))
-	k.running(t, ns, "shop", 2)
+	k.waitForRevision(t, ns, "shop", 2)
 	for _, q := range []string{
 		"component-pod-view{appName=shop, appNs=%s}",
 		"component-pod-view{appName=shop, appNs=%s, name=web, cluster=local}.status.podList",
@@ -91,13 +91,13 @@ func views(t *testing.T, k env) {
 			return k.compareView(t, ctx, q)
 		})
 	}
-	k.restrictedReader(t, ns)
+	k.compareRestricted(t, ns)
 }
 
-// startPods sets the status of Pods, like a kubelet, until n of them run.
-func (k env) startPods(t *testing.T, namespace string, n int) {
+// setPodStatus sets the phase of Pods to Running, like a kubelet, until n Pods are running.
+func (k env) setPodStatus(t *testing.T, namespace string, n int) {
 	t.Helper()
-	cluster.Eventually(t, "running Pods", func(ctx context.Context) error {
+	cluster.Eventually(t, fmt.Sprintf("%d running Pods", n), func(ctx context.Context) error {
 		pods := &unstructured.UnstructuredList{}
 		pods.SetAPIVersion("v1")
 		pods.SetKind("PodList")
@@ -120,21 +120,22 @@ func (k env) startPods(t *testing.T, namespace string, n int) {
 			}
 		}
 		if running < n {
-			return fmt.Errorf("%d of %d Pods are running", running, n)
+			return fmt.Errorf("got %d running Pods, want %d", running, n)
 		}
 		return nil
 	})
 }
 
-// compareView returns the difference between the results of a view here and in `vela ql`.
+// compareView returns an error if the results of a view in pkg/velaql and in `vela ql`
+// differ.
 func (k env) compareView(t *testing.T, ctx context.Context, text string) error {
 	q, err := query.Parse(text)
 	if err != nil {
 		return err
 	}
-	v, problems := view.New(q, view.Options{Client: k.Client, Executor: provider.New(provider.Options{Client: k.Client})})
-	if len(problems) > 0 {
-		return problems
+	v, diags := view.New(q, view.Options{Client: k.Client, Executor: provider.New(provider.Options{Client: k.Client})})
+	if len(diags) > 0 {
+		return diags
 	}
 	got, err := v.Evaluate(ctx)
 	if err != nil {
@@ -143,7 +144,7 @@ func (k env) compareView(t *testing.T, ctx context.Context, text string) error {
 	output := k.Vela(t, "ql", "--query", text)
 	var want any
 	if err := json.Unmarshal([]byte(output), &want); err != nil {
-		want = strings.TrimSpace(output) // strings are printed without quotes
+		want = strings.TrimSpace(output) // vela ql prints strings without quotes
 	}
 	encoded, err := json.Marshal(got)
 	if err != nil {
@@ -157,12 +158,13 @@ func (k env) compareView(t *testing.T, ctx context.Context, text string) error {
 		return errors.New(diff)
 	}
 	if strings.Contains(string(encoded), "null") || len(encoded) < 5 {
-		t.Logf("%s: result %s", text, encoded)
+		t.Logf("result of %s: %s", text, encoded)
 	}
 	return nil
 }
 
-// normalize removes fields that change over time or differ in wording.
+// normalize removes the fields that change over time, or that differ between pkg/velaql and
+// `vela ql`.
 func normalize(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
@@ -174,10 +176,10 @@ func normalize(v any) any {
 			delete(v, "message")
 		}
 		if ref, ok := v["ref"].(map[string]any); ok {
-			delete(ref, "apiVersion") // missing in the output of vela
+			delete(ref, "apiVersion") // vela ql omits it
 		}
 		if tree, ok := v["resourceTree"].(map[string]any); ok {
-			delete(tree, "uid") // missing in KubeVela's views
+			delete(tree, "uid") // vela ql omits it
 		}
 		for key, e := range v {
 			v[key] = normalize(e)
@@ -190,9 +192,9 @@ func normalize(v any) any {
 	return v
 }
 
-// restrictedReader tests that views have the same result for a client that cannot list
-// ResourceTrackers.
-func (k env) restrictedReader(t *testing.T, namespace string) {
+// compareRestricted tests that views have the same results with administrator rights and
+// without the right to list ResourceTrackers.
+func (k env) compareRestricted(t *testing.T, namespace string) {
 	t.Helper()
 	config := k.ServiceAccount(t, namespace, "reader", rbacv1.PolicyRule{
 		APIGroups: []string{"", "core.oam.dev", "apps", "batch"}, Resources: []string{"applications", "deployments", "replicasets", "jobs", "pods"}, Verbs: []string{"get", "list"},
@@ -210,10 +212,10 @@ func (k env) restrictedReader(t *testing.T, namespace string) {
 	`
 	var results []string
 	for _, c := range []client.Client{k.Client, reader} {
-		v, problems := view.New(query.Query{Template: template, Parameter: map[string]any{"namespace": namespace}},
+		v, diags := view.New(query.Query{Template: template, Parameter: map[string]any{"namespace": namespace}},
 			view.Options{Client: c, Executor: provider.New(provider.Options{Client: c})})
-		if len(problems) > 0 {
-			t.Fatal(problems)
+		if len(diags) > 0 {
+			t.Fatal(diags)
 		}
 		got, err := v.Evaluate(t.Context())
 		if err != nil {
@@ -222,6 +224,6 @@ func (k env) restrictedReader(t *testing.T, namespace string) {
 		results = append(results, fmt.Sprint(got))
 	}
 	if results[0] != results[1] || results[0] != "map[All:8 Pods:3]" {
-		t.Errorf("got %s, without ResourceTrackers %s", results[0], results[1])
+		t.Errorf("got %s, and without ResourceTrackers %s, want map[All:8 Pods:3]", results[0], results[1])
 	}
 }

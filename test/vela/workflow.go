@@ -25,19 +25,19 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// Workflow is a cluster with the controller of WorkflowRuns, from the module that
-// test/workflow pins, and the CRDs of workflows.
+// Workflow is a cluster with the controller of WorkflowRuns, in the version that the module
+// test/workflow requires, and its CRDs.
 type Workflow struct {
 	*cluster.Cluster
-	// Client is an administrator's client.
+	// Client has administrator rights.
 	Client client.Client
 }
 
-// StartWorkflow starts the controller of WorkflowRuns in a new cluster, until the test
-// ends.
+// StartWorkflow starts the controller of WorkflowRuns in a new cluster. Both run until the
+// test ends.
 func StartWorkflow(t *testing.T) *Workflow {
 	t.Helper()
-	m, err := find(t.Context(), "workflow", "github.com/kubevela/workflow")
+	m, err := download(t.Context(), "workflow", "github.com/kubevela/workflow")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,12 +53,12 @@ func StartWorkflow(t *testing.T) *Workflow {
 	}
 	w := &Workflow{Cluster: c, Client: admin}
 	w.Apply(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+Namespace+"}")
-	background(t, c.Kubeconfig, t.TempDir(), filepath.Join(programs, "cmd"),
+	start(t, c.Kubeconfig, t.TempDir(), filepath.Join(programs, "cmd"),
 		"--metrics-bind-address=0", "--health-probe-bind-address=0")
 	return w
 }
 
-// Apply applies YAML documents as an administrator.
+// Apply applies YAML documents with administrator rights.
 func (w *Workflow) Apply(t *testing.T, text string) {
 	t.Helper()
 	if err := cluster.Apply(t.Context(), w.Client, text); err != nil {

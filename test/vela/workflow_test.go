@@ -45,8 +45,8 @@ import (
 	"github.com/kubevela/kube-trigger/test/vela"
 )
 
-// steps are definitions of workflow steps: copy copies the run's context to a ConfigMap,
-// gate waits for a ConfigMap, and reject fails.
+// steps are definitions of workflow steps: copy writes values of the run's context to a
+// ConfigMap, wait-for-object waits until a ConfigMap exists, and reject fails.
 const steps = `
 apiVersion: core.oam.dev/v1beta1
 kind: WorkflowStepDefinition
@@ -66,7 +66,7 @@ spec:
 ---
 apiVersion: core.oam.dev/v1beta1
 kind: WorkflowStepDefinition
-metadata: {namespace: vela-system, name: gate}
+metadata: {namespace: vela-system, name: wait-for-object}
 spec:
   schematic:
     cue:
@@ -85,12 +85,12 @@ spec:
     cue:
       template: |
         import "vela/builtin"
-        fail: builtin.#Fail & {$params: message: parameter.why}
-        parameter: why: string
+        fail: builtin.#Fail & {$params: message: parameter.message}
+        parameter: message: string
 `
 
-// TestWorkflowRun tests the actions for WorkflowRuns with their controller, in one
-// cluster, each in its own namespace.
+// TestWorkflowRun tests the actions for WorkflowRuns. Its subtests use one cluster, and
+// separate namespaces.
 func TestWorkflowRun(t *testing.T) {
 	w := vela.StartWorkflow(t)
 	w.Apply(t, steps)
@@ -110,11 +110,12 @@ type workflowRuns struct {
 	namespace string
 }
 
-// runActions runs a trigger's actions, YAML, on an event about the ConfigMap "settings".
-func (r workflowRuns) runActions(t *testing.T, id, actionsOf string) error {
+// runActions runs the actions of a trigger, in YAML, with an update event of the ConfigMap
+// "settings". id is the ID of the event.
+func (r workflowRuns) runActions(t *testing.T, id, actionsYAML string) error {
 	t.Helper()
 	var spec v1alpha1.Trigger
-	if err := yaml.UnmarshalStrict([]byte(actionsOf), &spec); err != nil {
+	if err := yaml.UnmarshalStrict([]byte(actionsYAML), &spec); err != nil {
 		t.Fatal(err)
 	}
 	spec.Source.Type = "test"
@@ -122,14 +123,14 @@ func (r workflowRuns) runActions(t *testing.T, id, actionsOf string) error {
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, problems := action.Parse("report", `
+	report, diags := action.Parse("report", `
 import ("encoding/json", "vela/kube")
 write: kube.#Apply & {$params: resource: {
 	apiVersion: "v1", kind: "ConfigMap", metadata: {name: "report", namespace: context.trigger.namespace}
 	data: result: json.Marshal(context.results.run)
 }}`)
-	if len(problems) > 0 {
-		t.Fatal(problems)
+	if len(diags) > 0 {
+		t.Fatal(diags)
 	}
 	templates["report"] = triggers.Parsed(report)
 	c := triggers.Compiler{
@@ -147,9 +148,9 @@ write: kube.#Apply & {$params: resource: {
 			}}, nil
 		}}},
 	}
-	compiled, problems := c.Compile(event.TriggerRef{Name: "starts", Namespace: r.namespace}, spec)
-	if len(problems) > 0 {
-		t.Fatal(problems)
+	compiled, diags := c.Compile(event.TriggerRef{Name: "starts", Namespace: r.namespace}, spec)
+	if len(diags) > 0 {
+		t.Fatal(diags)
 	}
 	outcome := make(decisions, 1)
 	e, err := engine.New(engine.Options{Observer: outcome}, []engine.Trigger{compiled.Trigger})
@@ -206,14 +207,15 @@ func (c decisions) Observe(d engine.Decision) {
 func (decisions) ObserveSource(engine.SourceFailure)        {}
 func (decisions) ObserveDeadLetter(engine.DeadLetterResult) {}
 
-// mustRunActions is like runActions. An error fails the test.
-func (r workflowRuns) mustRunActions(t *testing.T, id, actionsOf string) {
+// mustRunActions is like runActions, and fails the test if runActions returns an error.
+func (r workflowRuns) mustRunActions(t *testing.T, id, actionsYAML string) {
 	t.Helper()
-	if err := r.runActions(t, id, actionsOf); err != nil {
+	if err := r.runActions(t, id, actionsYAML); err != nil {
 		t.Fatal(err)
 	}
 }
 
+// configMap returns a ConfigMap of the namespace, without data.
 func (r workflowRuns) configMap(name string) *unstructured.Unstructured {
 	o := object("v1", "ConfigMap")
 	o.SetNamespace(r.namespace)
@@ -221,7 +223,7 @@ func (r workflowRuns) configMap(name string) *unstructured.Unstructured {
 	return o
 }
 
-// configMapData waits for a ConfigMap and returns its data.
+// configMapData waits until a ConfigMap exists, and returns its data.
 func (r workflowRuns) configMapData(t *testing.T, name string) map[string]string {
 	t.Helper()
 	o := r.configMap(name)
@@ -244,11 +246,12 @@ func (r workflowRuns) list(ctx context.Context) ([]unstructured.Unstructured, er
 	return list.Items, err
 }
 
-// status waits until the only WorkflowRun has a status, and returns the run.
-func (r workflowRuns) status(t *testing.T, want string) unstructured.Unstructured {
+// waitForStatus waits until the namespace contains exactly one WorkflowRun and the run has
+// the status want, and returns the run.
+func (r workflowRuns) waitForStatus(t *testing.T, want string) unstructured.Unstructured {
 	t.Helper()
 	var run unstructured.Unstructured
-	cluster.Eventually(t, "a WorkflowRun in status "+want, func(ctx context.Context) error {
+	cluster.Eventually(t, "one WorkflowRun in status "+want, func(ctx context.Context) error {
 		all, err := r.list(ctx)
 		if err != nil {
 			return err
@@ -258,23 +261,23 @@ func (r workflowRuns) status(t *testing.T, want string) unstructured.Unstructure
 		}
 		run = all[0]
 		if got, _, _ := unstructured.NestedString(run.Object, "status", "status"); got != want {
-			return fmt.Errorf("status %q: %v", got, run.Object["status"])
+			return fmt.Errorf("got status %q: %v", got, run.Object["status"])
 		}
 		return nil
 	})
 	return run
 }
 
-// open creates the ConfigMap that a step of type gate waits for.
-func (r workflowRuns) open(t *testing.T, gate string) {
+// createConfigMap creates a ConfigMap. A step of type wait-for-object waits for it.
+func (r workflowRuns) createConfigMap(t *testing.T, name string) {
 	t.Helper()
-	if err := r.Client.Create(t.Context(), r.configMap(gate)); err != nil {
+	if err := r.Client.Create(t.Context(), r.configMap(name)); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// startRun tests that a run has the event in its context, and that its result is available
-// to the next action.
+// startRun tests that the context of a run contains the event, that the next action can use
+// the result of the run, and that an event starts at most one run.
 func startRun(t *testing.T, r workflowRuns) {
 	r.mustRunActions(t, "1", `
 actions:
@@ -287,9 +290,9 @@ actions:
   - type: report
 `)
 	if got, want := fmt.Sprint(r.configMapData(t, "copied")), "map[color:green team:shop trigger:starts type:update]"; got != want {
-		t.Errorf("copied %s, want %s", got, want)
+		t.Errorf("data of ConfigMap copied: got %s, want %s", got, want)
 	}
-	run := r.status(t, "succeeded")
+	run := r.waitForStatus(t, "succeeded")
 	var result struct {
 		Started                 bool
 		Name, Namespace, Status string
@@ -301,97 +304,98 @@ actions:
 	}
 	if !result.Started || result.Name != run.GetName() || result.Namespace != r.namespace || result.Status != "succeeded" ||
 		len(result.Steps) != 1 || result.Steps[0].Name != "first" || result.Steps[0].Phase != "succeeded" {
-		t.Errorf("got result %s", text)
+		t.Errorf("got result %s, want that of the succeeded run %s", text, run.GetName())
 	}
-	// The same event starts no other run.
+	// The same event starts no second run.
 	r.mustRunActions(t, "1", `action: {type: start-workflow, properties: {steps: [{name: first, type: copy, properties: {name: copied}}]}}`)
-	r.status(t, "succeeded")
+	r.waitForStatus(t, "succeeded")
 }
 
-// failedRun tests that a failed run is a terminal error.
+// failedRun tests that the action returns a terminal error if the run fails.
 func failedRun(t *testing.T, r workflowRuns) {
-	err := r.runActions(t, "1", `action: {type: start-workflow, properties: {wait: true, steps: [{name: first, type: reject, properties: {why: rejected by the test}}]}}`)
+	err := r.runActions(t, "1", `action: {type: start-workflow, properties: {wait: true, steps: [{name: first, type: reject, properties: {message: rejected by the test}}]}}`)
 	if err == nil || !action.IsTerminal(err) || !strings.Contains(err.Error(), "is failed: step first: ") || !strings.Contains(err.Error(), "rejected by the test") {
 		t.Errorf("got %v, want a terminal error with the reason", err)
 	}
 }
 
-const gated = `
+// waitingRun contains properties of start-workflow. The run waits for the ConfigMap "open".
+const waitingRun = `
       steps:
-        - {name: first, type: gate, properties: {name: open}}
+        - {name: first, type: wait-for-object, properties: {name: open}}
         - {name: second, type: copy, properties: {name: copied}}
       context: {team: shop}
 `
 
-// forbidConcurrency tests that no run starts while another one is running.
+// forbidConcurrency tests that no run starts while another run is executing.
 func forbidConcurrency(t *testing.T, r workflowRuns) {
 	start := `
 actions:
   - name: run
     type: start-workflow
     properties:
-      concurrency: Forbid` + gated + `
+      concurrency: Forbid` + waitingRun + `
   - type: report
 `
 	r.mustRunActions(t, "1", start)
-	first := r.status(t, "executing")
+	first := r.waitForStatus(t, "executing")
 	r.mustRunActions(t, "2", start)
 	if got := r.configMapData(t, "report")["result"]; !strings.Contains(got, `"started":false`) || !strings.Contains(got, first.GetName()) {
-		t.Errorf("got result %s", got)
+		t.Errorf("got result %s, want started false and the name of run %s", got, first.GetName())
 	}
-	if again := r.status(t, "executing"); again.GetUID() != first.GetUID() {
-		t.Error("the run was replaced")
+	if again := r.waitForStatus(t, "executing"); again.GetUID() != first.GetUID() {
+		t.Error("got another run, want the first one")
 	}
-	r.open(t, "open")
-	r.status(t, "succeeded")
+	r.createConfigMap(t, "open")
+	r.waitForStatus(t, "succeeded")
 	r.mustRunActions(t, "2", start)
 	if all, err := r.list(t.Context()); err != nil || len(all) != 2 {
-		t.Errorf("got %d runs, %v, want 2", len(all), err)
+		t.Errorf("got %d runs and error %v, want 2 runs", len(all), err)
 	}
 }
 
-// replaceRun tests that another event replaces the running run.
+// replaceRun tests that a second event replaces the executing run.
 func replaceRun(t *testing.T, r workflowRuns) {
-	start := "action:\n    type: start-workflow\n    properties:\n      concurrency: Replace" + gated
+	start := "action:\n    type: start-workflow\n    properties:\n      concurrency: Replace" + waitingRun
 	r.mustRunActions(t, "1", start)
-	first := r.status(t, "executing")
+	first := r.waitForStatus(t, "executing")
 	r.mustRunActions(t, "2", start)
-	if second := r.status(t, "executing"); second.GetUID() == first.GetUID() {
-		t.Error("the run was not replaced")
+	if second := r.waitForStatus(t, "executing"); second.GetUID() == first.GetUID() {
+		t.Error("got the first run, want another one")
 	}
-	r.open(t, "open")
-	r.status(t, "succeeded")
+	r.createConfigMap(t, "open")
+	r.waitForStatus(t, "succeeded")
 }
 
-// suspendRun tests that a suspended run does not continue until it is resumed.
+// suspendRun tests that a suspended run continues only after it is resumed.
 func suspendRun(t *testing.T, r workflowRuns) {
-	r.mustRunActions(t, "1", "action:\n    type: start-workflow\n    properties:"+gated)
-	run := r.status(t, "executing")
+	r.mustRunActions(t, "1", "action:\n    type: start-workflow\n    properties:"+waitingRun)
+	run := r.waitForStatus(t, "executing")
 	actionFor := func(kind string) string {
 		return fmt.Sprintf("action: {type: %s, properties: {kind: WorkflowRun, name: %s, namespace: %s}}", kind, run.GetName(), r.namespace)
 	}
-	// Conflicts with writes of the controller are retried.
+	// Conflicts with writes of the controller are retryable errors.
 	r.retryActions(t, actionFor("suspend-workflow"))
-	r.status(t, "suspending")
-	r.open(t, "open")
+	r.waitForStatus(t, "suspending")
+	r.createConfigMap(t, "open")
 	// The change makes the controller reconcile the run.
-	touch := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"annotations":{"touched":"yes"}}}`))
-	if err := r.Client.Patch(t.Context(), run.DeepCopy(), touch); err != nil {
+	patch := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"annotations":{"changed":"yes"}}}`))
+	if err := r.Client.Patch(t.Context(), run.DeepCopy(), patch); err != nil {
 		t.Fatal(err)
 	}
-	if again := r.status(t, "suspending"); again.GetAnnotations()["touched"] != "yes" {
-		t.Errorf("annotations %v", again.GetAnnotations())
+	if again := r.waitForStatus(t, "suspending"); again.GetAnnotations()["changed"] != "yes" {
+		t.Errorf("got annotations %v, want changed=yes", again.GetAnnotations())
 	}
 	r.retryActions(t, actionFor("resume-workflow"))
-	r.status(t, "succeeded")
+	r.waitForStatus(t, "succeeded")
 	r.configMapData(t, "copied")
 }
 
-// retryActions runs actions until they succeed.
-func (r workflowRuns) retryActions(t *testing.T, actionsOf string) {
+// retryActions runs actions until they succeed. A terminal error fails the test.
+func (r workflowRuns) retryActions(t *testing.T, actionsYAML string) {
 	t.Helper()
-	cluster.Eventually(t, actionsOf, func(context.Context) error {
-		err := r.runActions(t, "1", actionsOf)
+	cluster.Eventually(t, "success of "+actionsYAML, func(context.Context) error {
+		err := r.runActions(t, "1", actionsYAML)
 		if action.IsTerminal(err) {
 			t.Fatal(err)
 		}
@@ -399,15 +403,15 @@ func (r workflowRuns) retryActions(t *testing.T, actionsOf string) {
 	})
 }
 
-// restartRun tests that a finished run executes all steps again.
+// restartRun tests that a restarted run executes its steps again.
 func restartRun(t *testing.T, r workflowRuns) {
 	r.mustRunActions(t, "1", `action: {type: start-workflow, properties: {wait: true, context: {team: shop}, steps: [{name: first, type: copy, properties: {name: copied}}]}}`)
-	run := r.status(t, "succeeded")
+	run := r.waitForStatus(t, "succeeded")
 	r.configMapData(t, "copied")
 	if err := r.Client.Delete(t.Context(), r.configMap("copied")); err != nil {
 		t.Fatal(err)
 	}
 	r.retryActions(t, fmt.Sprintf("action: {type: restart-workflow, properties: {kind: WorkflowRun, name: %s}}", run.GetName()))
 	r.configMapData(t, "copied")
-	r.status(t, "succeeded")
+	r.waitForStatus(t, "succeeded")
 }

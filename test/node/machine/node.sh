@@ -1,10 +1,10 @@
-# The first process of a node, in namespaces of its own: when it ends, so do all
-# others, and mounts and network are gone. It ends when stdin does.
+# Runs a node as the first process of its PID namespace. It ends when stdin is
+# closed. Then all processes in the namespace, the mounts and the network end, too.
 set -eu
 dir=$1 name=$2 scheduler=$3 kubelet=$4
 
-# Pods know the API server by the first address; the bridge is theirs. It has an
-# address to keep, or it would take one of what is joined to it, and another later.
+# Pods reach the API server at 10.96.0.1. cni0 is the bridge of the pods. It has a
+# fixed MAC address: otherwise its address changes with the interfaces of the pods.
 ip link set lo up
 ip address add 10.96.0.1/32 dev lo
 ip link add cni0 address 02:00:00:00:00:01 type bridge
@@ -12,19 +12,19 @@ ip address add 10.244.0.1/16 dev cni0
 ip link set cni0 up
 echo network
 
-# The parts of a node keep their files at these places, whatever they are told.
-for at in /run /var/lib /var/log; do
-	mkdir -p "$dir/host$at"
-	mount --bind "$dir/host$at" "$at"
+# Programs of a node write to these folders regardless of their configuration.
+for folder in /run /var/lib /var/log; do
+	mkdir -p "$dir/host$folder"
+	mount --bind "$dir/host$folder" "$folder"
 done
-# Kernel parameters are the machine's: kubelet gets copies to set.
-for at in vm/overcommit_memory vm/panic_on_oom kernel/panic kernel/panic_on_oops kernel/keys/root_maxkeys kernel/keys/root_maxbytes; do
-	mkdir -p "$dir/sys/${at%/*}"
-	cat "/proc/sys/$at" >"$dir/sys/$at"
-	mount --bind "$dir/sys/$at" "/proc/sys/$at"
+# The kubelet sets these kernel parameters, which the machine shares: it gets copies.
+for parameter in vm/overcommit_memory vm/panic_on_oom kernel/panic kernel/panic_on_oops kernel/keys/root_maxkeys kernel/keys/root_maxbytes; do
+	mkdir -p "$dir/sys/${parameter%/*}"
+	cat "/proc/sys/$parameter" >"$dir/sys/$parameter"
+	mount --bind "$dir/sys/$parameter" "/proc/sys/$parameter"
 done
-for at in /sys/fs/cgroup /sys/fs/cgroup/*; do
-	if [ -e "$at/cgroup.procs" ] && mountpoint -q "$at"; then mkdir "$at/$name"; fi
+for cgroup in /sys/fs/cgroup /sys/fs/cgroup/*; do
+	if [ -e "$cgroup/cgroup.procs" ] && mountpoint -q "$cgroup"; then mkdir "$cgroup/$name"; fi
 done
 
 mkdir -p /run/cni

@@ -28,61 +28,62 @@ import (
 	"time"
 )
 
-// asVictim has this test binary start a cluster, print its state, and wait.
-const asVictim = "KUBE_TRIGGER_TEST_VICTIM"
+// childEnv is an environment variable. If it is set, TestStart_KilledProcess starts a
+// cluster, prints its state, and blocks.
+const childEnv = "KUBE_TRIGGER_TEST_CHILD"
 
 func TestStart_KilledProcess(t *testing.T) {
-	if os.Getenv(asVictim) != "" {
+	if os.Getenv(childEnv) != "" {
 		c := Start(t, WithControllerManager())
 		if err := json.NewEncoder(os.Stdout).Encode(c.supervisor.state); err != nil {
 			t.Fatal(err)
 		}
 		select {}
 	}
-	victim := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$")
-	victim.Env = append(os.Environ(), asVictim+"=1")
-	victim.Stderr = os.Stderr
-	stdout, err := victim.StdoutPipe()
+	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$")
+	child.Env = append(os.Environ(), childEnv+"=1")
+	child.Stderr = os.Stderr
+	stdout, err := child.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := victim.Start(); err != nil {
+	if err := child.Start(); err != nil {
 		t.Fatal(err)
 	}
-	var has state
+	var s state
 	line, err := bufio.NewReader(stdout).ReadBytes('\n')
-	if err := errors.Join(err, json.Unmarshal(line, &has)); err != nil {
-		t.Fatalf("got output %q: %v", line, err)
+	if err := errors.Join(err, json.Unmarshal(line, &s)); err != nil {
+		t.Fatalf("output %q: %v", line, err)
 	}
 	for _, name := range []string{"etcd", "kube-apiserver", "kube-controller-manager"} {
-		if pid := has.PIDs[name]; pid == 0 || !alive(pid) {
-			t.Fatalf("%s is not running before the kill: pid %d", name, pid)
+		if pid := s.PIDs[name]; pid == 0 || !alive(pid) {
+			t.Fatalf("%s with pid %d is not running before the kill", name, pid)
 		}
 	}
-	if _, err := os.Stat(filepath.Join(has.Dir, "kubeconfig")); err != nil {
+	if _, err := os.Stat(filepath.Join(s.Dir, "kubeconfig")); err != nil {
 		t.Fatal(err)
 	}
 
-	if err := victim.Process.Kill(); err != nil {
+	if err := child.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	if err := victim.Wait(); err == nil {
-		t.Fatal("the victim succeeded, want it killed")
+	if err := child.Wait(); err == nil {
+		t.Fatal("got exit code 0, want killed")
 	}
 	deadline := time.Now().Add(time.Minute)
 	for {
-		left := remaining(has)
-		if len(left) == 0 {
+		names := remaining(s)
+		if len(names) == 0 {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("%v remain a minute after the kill", left)
+			t.Fatalf("wait for clean-up: %v still exist 1m after the kill", names)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
 }
 
-// remaining returns the processes and files of a cluster that still exist.
+// remaining returns the names of the processes and files of a cluster that still exist.
 func remaining(s state) (names []string) {
 	for name, pid := range s.PIDs {
 		if alive(pid) {

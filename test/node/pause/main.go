@@ -14,8 +14,8 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Command waiting waits for SIGTERM. It is the program of pause containers and of
-// workloads in tests.
+// Command pause waits for SIGINT or SIGTERM. Tests run it as the pause container of pods,
+// and in place of the containers of workloads.
 package main
 
 import (
