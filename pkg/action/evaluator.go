@@ -177,8 +177,8 @@ func (r *Action) run(ctx context.Context, ev event.Event, results map[string]any
 		if !isConflict(err) || round == maxConflictRetries {
 			return result, classify(err)
 		}
-		if err := sleep.For(ctx, clock.RealClock{}, backoff.Step()); err != nil {
-			return nil, err
+		if !sleep.For(ctx, clock.RealClock{}, backoff.Step()) {
+			return nil, context.Cause(ctx)
 		}
 	}
 }

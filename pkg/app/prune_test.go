@@ -34,7 +34,7 @@ func TestStores_Prune(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Close()
+	defer func() { _ = s.Close() }()
 	for _, name := range []string{"webhook:a/b", "uid resource-watcher:v1/ConfigMap", "kafka:a/b", "uid stream:x", "other"} {
 		if err := s.Checkpoints().Save(t.Context(), name, store.Change{Cursor: ptr.To("1")}); err != nil {
 			t.Fatal(err)

@@ -84,7 +84,7 @@ func (c *checks) check(ctx context.Context, request sandbox.Request) (sandbox.Re
 		c.checkInBackground(ctx, key, hash, request)
 		return sandbox.Report{}, errChecking
 	case errors.Is(err, sandbox.ErrResourceExceeded) && ctx.Err() == nil:
-		report, err = sandbox.Refuse(request, err.Error()), nil
+		report = sandbox.Refuse(request, err.Error())
 	case err != nil:
 		return sandbox.Report{}, err
 	}
@@ -96,7 +96,7 @@ func (c *checks) check(ctx context.Context, request sandbox.Request) (sandbox.Re
 
 // known returns the result of the last check of key if it was of the same request. It
 // cancels the check of an earlier request. An error is returned once.
-func (c *checks) known(key types.NamespacedName, hash string) (sandbox.Report, error, bool) { //nolint:revive // the error is part of what is known
+func (c *checks) known(key types.NamespacedName, hash string) (sandbox.Report, error, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	entry := c.entries[key]

@@ -90,7 +90,7 @@ func (r *reconciler) reconcile(ctx context.Context, ts *v1alpha1.TriggerService)
 	if st.report, err = r.checks.check(ctx, newCheckRequest(ts, actions, worker)); err != nil {
 		return st, err
 	}
-	st.workerProblems = append(problems, st.report.WorkerProblems.WithPrefix("spec.worker")...)
+	st.workerProblems = slices.Concat(problems, st.report.WorkerProblems.WithPrefix("spec.worker"))
 	for _, name := range actionTypes(ts) {
 		st.actionProblems = append(st.actionProblems, definitionProblems(st.report, name, origins)...)
 	}

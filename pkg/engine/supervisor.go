@@ -80,7 +80,7 @@ func (s *supervisor) run(ctx context.Context) error {
 		s.report.sourceFailure(SourceFailure{
 			Source: s.sourceType, Triggers: s.triggers, Err: err, RetryIn: wait, Time: s.clock.Now(),
 		})
-		_ = sleep.For(ctx, s.clock, wait)
+		sleep.For(ctx, s.clock, wait)
 	}
 	return nil
 }

@@ -74,7 +74,7 @@ func (c *Clusters) run(ctx context.Context, r *reflector) {
 			}
 			next = backoff.Step()
 		}
-		if next > 0 && sleep.For(ctx, c.clock, next) != nil {
+		if next > 0 && !sleep.For(ctx, c.clock, next) {
 			return
 		}
 	}

@@ -174,9 +174,12 @@ func (l Local) check(ctx context.Context, r Request, begin func(step string) (re
 }
 
 const (
-	// MaxProblems and MaxProblemBytes limit the problems of a report, and the size of
-	// their messages in bytes. MaxMessage limits one message.
-	MaxProblems, MaxProblemBytes, MaxMessage = 100, 4 << 10, 1 << 10
+	// MaxProblems limits the problems of a report.
+	MaxProblems = 100
+	// MaxProblemBytes limits the size of their messages in bytes.
+	MaxProblemBytes = 4 << 10
+	// MaxMessage limits the size of one message in bytes.
+	MaxMessage = 1 << 10
 )
 
 // limit cuts the problems to MaxProblems and MaxProblemBytes. A trigger, action or

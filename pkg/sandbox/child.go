@@ -30,8 +30,10 @@ import (
 const (
 	// MaxMemory is the memory limit of a child, in bytes.
 	MaxMemory = 512 << 20
-	// MaxTime is the default of Limits.Step, and MaxTotalTime that of Limits.Total.
-	MaxTime, MaxTotalTime = 5 * time.Second, 20 * time.Second
+	// MaxTime is the default of Limits.Step.
+	MaxTime = 5 * time.Second
+	// MaxTotalTime is the default of Limits.Total.
+	MaxTotalTime = 20 * time.Second
 	// maxOutput is the maximum size of a child's result, and of its stderr, in bytes.
 	maxOutput = 4 << 20
 	// A child that has no check for maxIdle ends. After maxServed checks, or maxBusy, it

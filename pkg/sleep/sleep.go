@@ -24,14 +24,14 @@ import (
 	"k8s.io/utils/clock"
 )
 
-// For returns nil after d, or the cause of ctx's end if that comes first.
-func For(ctx context.Context, c clock.Clock, d time.Duration) error {
+// For waits for d, and reports whether d passed before ctx ended.
+func For(ctx context.Context, c clock.Clock, d time.Duration) bool {
 	t := c.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return false
 	case <-t.C():
-		return nil
+		return true
 	}
 }

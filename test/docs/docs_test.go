@@ -176,7 +176,7 @@ func checkDiagram(t *testing.T, b block) {
 		}
 		engine.Write(text)
 	}
-	for _, m := range regexp.MustCompile(`[\w]+\[([\w/]+)\]`).FindAllStringSubmatch(b.text, -1) {
+	for _, m := range regexp.MustCompile(`\w+\[([\w/]+)\]`).FindAllStringSubmatch(b.text, -1) {
 		if strings.Contains(engine.String(), "type "+m[1]+" struct") {
 			continue
 		}

@@ -72,7 +72,7 @@ func (k *Rotator) Start(ctx context.Context) error {
 			logr.FromContextOrDiscard(ctx).Error(err, "webhook certificate not rotated; retrying")
 			wait = retryInterval
 		}
-		if sleep.For(ctx, k.Clock, wait) != nil {
+		if !sleep.For(ctx, k.Clock, wait) {
 			return nil
 		}
 	}

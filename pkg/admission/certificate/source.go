@@ -82,7 +82,7 @@ func (s *Source) Start(ctx context.Context) error {
 		if s.current.Load() == nil {
 			wait = initialReloadInterval
 		}
-		if sleep.For(ctx, s.clock, wait) != nil {
+		if !sleep.For(ctx, s.clock, wait) {
 			return nil
 		}
 	}

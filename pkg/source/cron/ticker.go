@@ -74,7 +74,7 @@ func (t *ticker) run(ctx context.Context, sink source.Sink) error {
 		if !d.next.IsZero() {
 			wait = min(wait, d.next.Sub(now))
 		}
-		if sleep.For(ctx, t.Clock, wait) != nil {
+		if !sleep.For(ctx, t.Clock, wait) {
 			return nil
 		}
 	}

@@ -102,7 +102,7 @@ func (w *watcher) Run(ctx context.Context, sink source.Sink) error {
 			log.Info("watching the cluster failed; retrying", "reason", err.Error(), "delay", delay)
 			w.reportStatus(err)
 		}
-		if sleep.For(ctx, w.Clock, delay) != nil {
+		if !sleep.For(ctx, w.Clock, delay) {
 			return nil
 		}
 	}

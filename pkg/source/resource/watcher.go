@@ -121,7 +121,7 @@ func (w *watcher) resolveKind(ctx context.Context, sink source.Sink) error {
 				"kind", w.kind.Kind, "apiVersion", w.kind.GroupVersion().String())
 			w.reportStatus(err)
 		}
-		if sleep.For(ctx, w.Clock, kindPollInterval) != nil {
+		if !sleep.For(ctx, w.Clock, kindPollInterval) {
 			return ctx.Err()
 		}
 	}

@@ -72,7 +72,7 @@ func (p *poller) run(ctx context.Context, sink source.Sink) error {
 		if err := p.deliverChange(ctx, sink, result); err != nil {
 			return err
 		}
-		if sleep.For(ctx, p.options.Clock, p.interval) != nil {
+		if !sleep.For(ctx, p.options.Clock, p.interval) {
 			return nil
 		}
 	}

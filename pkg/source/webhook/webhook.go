@@ -93,9 +93,10 @@ const (
 	// DedupTTL is how long a delivery is remembered.
 	DedupTTL = 24 * time.Hour
 	// MaxFailures is the number of requests that may fail authentication at once from
-	// one address, and FailuresPerSecond how many more per second. Further failures are
-	// answered with 429. Requests that pass are not limited by them.
-	MaxFailures       = 100
+	// one address. Further failures are answered with 429. Requests that pass are not
+	// limited by them.
+	MaxFailures = 100
+	// FailuresPerSecond is how many more requests may fail per second.
 	FailuresPerSecond = 5
 	// MinKeyBytes is the size of a key below which a warning is logged.
 	MinKeyBytes = 16
