@@ -55,21 +55,15 @@ func (s *Store) migrate(ctx context.Context) error {
 	for _, m := range all.Items {
 		byRecord[m.Labels[recordLabel]] = append(byRecord[m.Labels[recordLabel]], m.Name)
 	}
-	// The shards last: a head without its shards would be damaged.
-	for _, step := range []struct {
-		record  string
-		convert func(context.Context, *corev1.ConfigMap) error
-	}{
-		{oldCheckpointRecord, s.migrateCheckpoint},
-		{oldDropCounterRecord, s.migrateDropCounter},
-		{oldInventoryRecord, func(context.Context, *corev1.ConfigMap) error { return nil }},
+	for record, convert := range map[string]func(context.Context, *corev1.ConfigMap) error{
+		oldCheckpointRecord: s.migrateCheckpoint, oldDropCounterRecord: s.migrateDropCounter,
 	} {
-		for _, name := range byRecord[step.record] {
-			cm := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: s.options.Namespace, Name: name}}
+		for _, name := range byRecord[record] {
+			cm := s.oldMap(name)
 			if err := s.claim(ctx, cm); err != nil {
 				return s.wrapError("convert from format 1", err)
 			}
-			if err := step.convert(ctx, cm); err != nil {
+			if err := convert(ctx, cm); err != nil {
 				return s.wrapError("convert from format 1", fmt.Errorf("ConfigMap %s: %w", name, err))
 			}
 			if err := s.deleteOld(ctx, cm); err != nil {
@@ -77,7 +71,17 @@ func (s *Store) migrate(ctx context.Context) error {
 			}
 		}
 	}
+	// The shards last: a head without its shards would be damaged.
+	for _, name := range byRecord[oldInventoryRecord] {
+		if err := s.deleteOld(ctx, s.oldMap(name)); err != nil {
+			return err
+		}
+	}
 	return s.migrateQueue(ctx)
+}
+
+func (s *Store) oldMap(name string) *corev1.ConfigMap {
+	return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: s.options.Namespace, Name: name}}
 }
 
 // deleteOld deletes an object that was converted, unless the Lease is lost.
@@ -105,7 +109,7 @@ func (s *Store) migrateCheckpoint(ctx context.Context, cm *corev1.ConfigMap) err
 	c.Inventory = map[string][]byte{}
 	for i := range c.Shards {
 		name := fmt.Sprintf("%s-watch-%s-%d-%d", s.owner, codec.ID(c.Name), c.Shards, i)
-		shard := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: s.options.Namespace, Name: name}}
+		shard := s.oldMap(name)
 		if err := s.claim(ctx, shard); apierrors.IsNotFound(err) {
 			return fmt.Errorf("ConfigMap %s is missing: %w", name, store.ErrDamaged)
 		} else if err != nil {
