@@ -90,7 +90,7 @@ func run(t *testing.T, name string, properties, ev, objects []byte) map[string]s
 		t.Fatal(diags)
 	}
 	cl := fakeClient(t, objects)
-	recorder := &recorder{next: view.Executor(provider.New(provider.Options{Client: cl, Namespace: "default"}), cl)}
+	recorder := &recorder{next: provider.New(provider.Options{Client: cl, Namespace: "default", View: view.Function(cl)})}
 	a, diags := tmpl.Compile(action.Options{
 		Trigger:    event.TriggerRef{Name: "golden", Namespace: "default"},
 		Properties: object(t, properties),
@@ -101,7 +101,8 @@ func run(t *testing.T, name string, properties, ev, objects []byte) map[string]s
 	}
 	out := map[string]string{}
 	data := object(t, ev)
-	if err := a.Run(context.Background(), event.Event{Source: "resource-watcher", Type: event.Update, Data: data, Time: time.Unix(0, 0)}); err != nil {
+	e := event.Event{Source: "resource-watcher", Type: event.Update, Data: data, Time: time.Unix(0, 0)}
+	if _, err := a.Start(e, nil, nil)(t.Context()); err != nil {
 		out["error"] = fmt.Sprintf("%v\nterminal: %v\n", err, action.IsTerminal(err))
 	}
 	if len(recorder.calls) > 0 {

@@ -60,9 +60,10 @@ func BenchmarkRender(b *testing.B) {
 		if len(diags) > 0 {
 			b.Fatal(diags)
 		}
+		ev := event.Event{Type: event.Update, Source: "x", Data: data, Time: time.Unix(0, 0)}
 		b.Run(e.Action.Type, func(b *testing.B) {
 			for b.Loop() {
-				if err := a.Run(b.Context(), event.Event{Type: event.Update, Source: "x", Data: data, Time: time.Unix(0, 0)}); err != nil {
+				if _, err := a.Start(ev, nil, nil)(b.Context()); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -42,9 +42,9 @@ type smtpServer struct {
 	tls      *tls.Config
 	ca       string
 	// implicit enables implicit TLS, noTLS disables STARTTLS; refuse is the reply to
-	// RCPT instead of 250.
-	implicit, noTLS bool
-	refuse          string
+	// RCPT instead of 250. hangUp ends the connection instead of a reply to QUIT.
+	implicit, noTLS, hangUp bool
+	refuse                  string
 
 	mu       sync.Mutex
 	messages []receivedMail
@@ -158,7 +158,9 @@ func (m *smtpServer) serve(c net.Conn) {
 			m.mu.Unlock()
 			reply("250 taken")
 		case "QUIT":
-			reply("221 bye")
+			if !m.hangUp {
+				reply("221 bye")
+			}
 			return
 		default:
 			reply("502 " + verb + " is not known")
@@ -236,6 +238,17 @@ func TestNotifyEmail(t *testing.T) {
 	if _, header, body := m.takeMessage(t); header.Get("Subject") != "ConfigMap "+e.namespace+"/settings was changed" || !strings.Contains(body, "Trigger "+e.namespace+"/live") {
 		t.Errorf("by default %v %q", header, body)
 	}
+}
+
+// TestNotifyEmail_HangUp does not send a message again that the server has taken.
+func TestNotifyEmail_HangUp(t *testing.T) {
+	e := startWithLoopback(t)
+	m := newSMTPServer(t)
+	m.hangUp = true
+	e.mustRun(t, "notify-email", map[string]any{
+		"from": "trigger@example.com", "to": []any{"a@example.com"}, "server": m.serverProperties(map[string]any{"tls": "none"}),
+	}, e.event("settings"))
+	m.takeMessage(t)
 }
 
 // TestNotifyEmail_Errors distinguishes terminal errors. No error contains the password.

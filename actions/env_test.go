@@ -17,6 +17,7 @@ limitations under the License.
 package actions_test
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"strings"
@@ -34,6 +35,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/action/egress"
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/loopguard"
 	"github.com/kubevela/kube-trigger/pkg/velaql/view"
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
@@ -62,7 +64,7 @@ func connect(t *testing.T, cfg *rest.Config) client.Client {
 }
 
 // action compiles a built-in action of the trigger "live" with the client c.
-func (e env) action(t *testing.T, c client.Client, name string, properties map[string]any) action.Action {
+func (e env) action(t *testing.T, c client.Client, name string, properties map[string]any) compiled {
 	t.Helper()
 	source, err := fs.ReadFile(actions.FS, name+".cue")
 	if err != nil {
@@ -76,13 +78,22 @@ func (e env) action(t *testing.T, c client.Client, name string, properties map[s
 	out := egress.NewClient(e.policy)
 	t.Cleanup(out.Close)
 	executor := provider.New(provider.Options{
-		Client: client.WithFieldOwner(c, id.FieldManager()), Namespace: e.namespace, Egress: out,
+		Client: client.WithFieldOwner(c, loopguard.FieldManager(id)), Namespace: e.namespace, Egress: out, View: view.Function(c),
 	})
-	a, diags := tmpl.Compile(action.Options{Trigger: id, Properties: properties, Executor: view.Executor(executor, c)})
+	a, diags := tmpl.Compile(action.Options{Trigger: id, Properties: properties, Executor: executor})
 	if len(diags) > 0 {
 		t.Fatal(diags)
 	}
-	return a
+	return compiled{a}
+}
+
+// compiled is an action.
+type compiled struct{ action *action.Action }
+
+// Run runs the action once.
+func (c compiled) Run(ctx context.Context, ev event.Event) error {
+	_, err := c.action.Start(ev, nil, nil)(ctx)
+	return err
 }
 
 func (e env) create(t *testing.T, apiVersion, kind, name string, more map[string]any) *unstructured.Unstructured {

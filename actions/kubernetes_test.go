@@ -30,6 +30,7 @@ import (
 
 	"github.com/kubevela/kube-trigger/actions"
 	"github.com/kubevela/kube-trigger/pkg/action"
+	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
@@ -276,6 +277,20 @@ func TestEmitKubernetesEvent(t *testing.T) {
 	events := e.list(t, "v1", "Event")
 	if len(events) != 1 || field[string](t, &events[0], "message") != "settings changed" || field[string](t, &events[0], "involvedObject", "uid") != string(cm.GetUID()) {
 		t.Errorf("events are %v", events)
+	}
+}
+
+// TestEmitKubernetesEvent_Long cuts long messages.
+func TestEmitKubernetesEvent_Long(t *testing.T) {
+	e := start(t)
+	cm := e.create(t, "v1", "ConfigMap", "settings", map[string]any{"data": map[string]any{"x": strings.Repeat("é", 100_000)}})
+	e.mustRun(t, "emit-kubernetes-event", map[string]any{"message": "{{.data.data.x}}"}, updateOf(cm))
+	events := e.list(t, "v1", "Event")
+	if len(events) != 1 {
+		t.Fatalf("%d events, want 1", len(events))
+	}
+	if message := field[string](t, &events[0], "message"); len(message) > provider.MaxEventMessage || !strings.HasSuffix(message, "é…") {
+		t.Errorf("a message of %d bytes", len(message))
 	}
 }
 

@@ -194,7 +194,7 @@ func TestNotify_ErrorCodes(t *testing.T) {
 		{"notify-dingtalk", `<html>`, false, "not a JSON object: <html>"},
 		{"notify-lark", `{"code": 19024, "msg": "Key Words Not Found"}`, true, "code 19024: Key Words Not Found"},
 		{"notify-lark", `{"code": 11232, "msg": "too many request"}`, false, "code 11232: too many request"},
-		{"notify-wecom", `{"errcode": 93000, "errmsg": "invalid webhook url /hook/hush-hush"}`, true, "errcode 93000: invalid webhook url …"},
+		{"notify-wecom", `{"errcode": 93000, "errmsg": "invalid webhook url /hook/hush-hush"}`, true, "errcode 93000: invalid webhook url (redacted)"},
 		{"notify-wecom", `{"errcode": 45009}`, false, "errcode 45009"},
 		{"notify-wecom", `{}`, true, "errcode <nil>"},
 	} {
@@ -224,13 +224,13 @@ func TestNotify_Retry(t *testing.T) {
 		map[string]any{"type": "wecom", "url": secretRef("chat", "second")},
 		map[string]any{"type": "discord", "url": secretRef("chat", "third")},
 	}})
-	ctx := action.WithJournal(t.Context(), action.NewJournal())
-	err := notify.Run(ctx, e.event("x"))
+	attempt := notify.action.Start(e.event("x"), nil, nil)
+	_, err := attempt(t.Context())
 	if err == nil || action.IsTerminal(err) || !strings.Contains(err.Error(), "1 of 3 deliveries failed") || !strings.Contains(err.Error(), "502 Bad Gateway") || strings.Contains(err.Error(), "/first") {
 		t.Errorf("got %v", err)
 	}
 	broken = false
-	if err := notify.Run(ctx, e.event("x")); err != nil {
+	if _, err := attempt(t.Context()); err != nil {
 		t.Error(err)
 	}
 	if requests["/first"] != 2 || requests["/second"] != 1 || requests["/third"] != 1 {

@@ -31,6 +31,7 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/app"
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/printable"
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
@@ -56,7 +57,7 @@ func deadLettersCommand() *cobra.Command {
 			}),
 		deadLettersSubcommand("show ID", "Show a dead letter with the data of its event", outputYAML, idArgs(1, 1),
 			func(ctx context.Context, d *app.DeadLetters, ids []string, out output) error {
-				l, err := d.GetDeadLetter(ctx, ids[0])
+				l, err := d.Get(ctx, ids[0])
 				if err != nil {
 					return err
 				}
@@ -68,7 +69,7 @@ func deadLettersCommand() *cobra.Command {
 			}),
 		deadLettersSubcommand("delete ID...", "Delete dead letters", "", idArgs(1, -1),
 			func(ctx context.Context, d *app.DeadLetters, ids []string, out output) error {
-				return forEach(ids, "deleted", out.to, func(id string) error { return d.DeleteDeadLetter(ctx, id) })
+				return forEach(ids, "deleted", out.to, func(id string) error { return d.Delete(ctx, id) })
 			}),
 	)
 	return cmd
@@ -149,16 +150,14 @@ type deadLetter struct {
 
 // deadLetterEvent is the output format of the event of a dead letter.
 type deadLetterEvent struct {
-	Source    string         `json:"source"`
-	Type      string         `json:"type"`
-	Cluster   string         `json:"cluster,omitempty"`
-	Key       string         `json:"key"`
-	ID        string         `json:"id"`
-	Time      time.Time      `json:"time"`
-	Writer    string         `json:"writer,omitempty"`
-	Unchanged []string       `json:"unchanged,omitempty"`
-	Data      map[string]any `json:"data,omitempty"`
-	Old       map[string]any `json:"old,omitempty"`
+	Source  string         `json:"source"`
+	Type    string         `json:"type"`
+	Cluster string         `json:"cluster,omitempty"`
+	Key     string         `json:"key"`
+	ID      string         `json:"id"`
+	Time    time.Time      `json:"time"`
+	Data    map[string]any `json:"data,omitempty"`
+	Old     map[string]any `json:"old,omitempty"`
 }
 
 // newDeadLetter returns the output format of l, with or without the data of its
@@ -185,7 +184,7 @@ func newDeadLetter(l store.DeadLetter, withData bool) deadLetter {
 func newDeadLetterEvent(ev event.Event) deadLetterEvent {
 	return deadLetterEvent{
 		Source: ev.Source, Type: ev.Type, Cluster: ev.Cluster, Key: ev.Key, ID: ev.ID, Time: ev.Time,
-		Writer: ev.Writer, Unchanged: ev.Unchanged, Data: ev.Data, Old: ev.Old,
+		Data: ev.Data, Old: ev.Old,
 	}
 }
 
@@ -197,7 +196,7 @@ type output struct {
 }
 
 func listDeadLetters(ctx context.Context, d *app.DeadLetters, out output) error {
-	list, err := d.ListDeadLetters(ctx)
+	list, err := d.List(ctx)
 	if err != nil {
 		return err
 	}
@@ -226,13 +225,16 @@ func (o output) deadLetter(d deadLetter) error {
 
 func (o output) document(v any) error {
 	data, err := json.MarshalIndent(v, "", "  ")
+	// encoding/json escapes only control characters below U+0020.
+	data = []byte(printable.Text(string(data)))
 	if err == nil && o.format == outputYAML {
 		data, err = yaml.JSONToYAML(data)
 	}
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(o.to, strings.TrimRight(string(data), "\n"))
+	// YAML does not escape the formatting characters of bidirectional text.
+	_, err = fmt.Fprintln(o.to, printable.Text(strings.TrimRight(string(data), "\n")))
 	return err
 }
 
@@ -244,8 +246,8 @@ func (o output) table(all []deadLetter) error {
 		if d.Replay != nil {
 			replay = "requested"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", d.ID, d.Trigger, d.Event.Type, d.Event.Key,
-			d.Reason, d.Attempts, o.now.Sub(d.StoredAt).Round(time.Second), replay)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", printable.Line(d.ID), printable.Line(d.Trigger),
+			printable.Line(d.Event.Type), printable.Line(d.Event.Key), printable.Line(d.Reason), d.Attempts, o.now.Sub(d.StoredAt).Round(time.Second), replay)
 	}
 	return w.Flush()
 }

@@ -52,7 +52,7 @@ func writeStore(t *testing.T, path string) (web, db string) {
 	}
 	put := func(name string) string {
 		t.Helper()
-		id, err := s.PutDeadLetter(t.Context(), store.DeadLetter{
+		id, err := s.DeadLetters().Put(t.Context(), store.DeadLetter{
 			Trigger: event.TriggerRef{Namespace: "default", Name: "bump"},
 			Event: event.Event{
 				Source: "resource-watcher", Type: event.Update, Key: "prod/" + name, ID: name + "@1", Time: time.Now(),

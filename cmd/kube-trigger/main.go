@@ -29,6 +29,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kubevela/kube-trigger/pkg/app"
+	"github.com/kubevela/kube-trigger/pkg/printable"
 )
 
 // version is set when the binary is linked.
@@ -50,7 +51,7 @@ func main() {
 	if err == nil {
 		return
 	}
-	fmt.Fprintln(os.Stderr, err)
+	fmt.Fprintln(os.Stderr, printable.Text(err.Error()))
 	if errors.As(err, &app.InvalidError{}) {
 		os.Exit(exitInvalid)
 	}

@@ -21,19 +21,7 @@ limitations under the License.
 // the template refers to. Error messages contain no data of the event.
 package action
 
-import (
-	"context"
-	"errors"
-
-	"github.com/kubevela/kube-trigger/pkg/event"
-)
-
-// Action handles events. It is safe for concurrent use.
-type Action interface {
-	// Run handles ev. It may be called more than once for the same event. An error
-	// marked by Terminal must not be retried; any other error may be transient.
-	Run(ctx context.Context, ev event.Event) error
-}
+import "errors"
 
 // Terminal marks err as permanent: a retry cannot succeed. It returns nil if err is
 // nil.
@@ -52,3 +40,6 @@ func IsTerminal(err error) bool {
 type terminal struct{ error }
 
 func (t terminal) Unwrap() error { return t.error }
+
+// Terminal returns true: a retry cannot succeed.
+func (terminal) Terminal() bool { return true }

@@ -57,19 +57,19 @@ parameter: names: [...string]
 				t.Fatal(problems)
 			}
 			var folded, unfolded fakeExecutor
-			outcome := func(a *fakeExecutor, change func(*runner)) string {
+			outcome := func(a *fakeExecutor, change func(*Action)) string {
 				run, problems := template.Compile(Options{Executor: a, Properties: c.properties})
 				if len(problems) > 0 {
 					t.Fatal(problems)
 				}
-				change(run.(*runner))
+				change(run)
 				ev := event.Event{Data: map[string]any{"metadata": map[string]any{"name": "settings"}}}
-				if err := run.Run(t.Context(), ev); err != nil {
+				if _, err := run.Start(ev, nil, nil)(t.Context()); err != nil {
 					return err.Error()
 				}
 				return ""
 			}
-			got := outcome(&folded, func(*runner) {})
+			got := outcome(&folded, func(*Action) {})
 			want := outcome(&unfolded, unfold)
 			if !slices.Equal(folded.calls, unfolded.calls) || (got == "") != (want == "") {
 				t.Errorf("folded:\n%s\n%s\nnot folded:\n%s\n%s", strings.Join(folded.calls, "\n"), got, strings.Join(unfolded.calls, "\n"), want)

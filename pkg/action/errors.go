@@ -17,10 +17,9 @@ limitations under the License.
 package action
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,8 +27,11 @@ import (
 	cueerrors "cuelang.org/go/cue/errors"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
+	"github.com/kubevela/kube-trigger/pkg/expr"
+	"github.com/kubevela/kube-trigger/pkg/panicerr"
 )
 
 // maxConflictRetries limits the immediate retries after a conflict on a
@@ -55,10 +57,10 @@ func isConflict(err error) bool { return apierrors.IsConflict(err) }
 // raised, or a panic.
 func classify(err error) error {
 	var (
-		status apierrors.APIStatus
-		param  *provider.ParamError
-		failed *provider.FailedError
-		panicd *provider.PanicError
+		status   apierrors.APIStatus
+		param    *provider.ParamError
+		failed   *provider.FailedError
+		panicked *panicerr.Error
 	)
 	switch {
 	case err == nil || IsTerminal(err):
@@ -68,29 +70,23 @@ func classify(err error) error {
 		if code >= 400 && code < 500 && code != 409 && code != 429 {
 			return Terminal(err)
 		}
-	case meta.IsNoMatchError(err), errors.As(err, &param), errors.As(err, &failed), errors.As(err, &panicd):
+	case meta.IsNoMatchError(err), errors.As(err, &param), errors.As(err, &failed), errors.As(err, &panicked):
 		return Terminal(err)
 	}
 	return err
 }
 
-// RetryAfter returns the delay that the API server or another server requested with
-// Retry-After; 0 if none did.
-func RetryAfter(err error) time.Duration {
-	seconds, _ := apierrors.SuggestsClientDelay(err)
-	return time.Duration(max(seconds, 0)) * time.Second
+// newConflictBackoff returns the waits before the template is evaluated again: 1 ms to
+// 5 ms, doubled each time, so that two triggers that patch the same object do not
+// meet again.
+func newConflictBackoff() wait.Backoff {
+	return wait.Backoff{Duration: time.Millisecond, Factor: 2, Jitter: 4, Steps: maxConflictRetries, Cap: 16 * time.Millisecond}
 }
 
-// conflictBackoff waits for a random time of up to 5 ms, doubled with each round up to
-// 80 ms. It returns the cause if ctx ends first.
-func conflictBackoff(ctx context.Context, round int) error {
-	t := time.NewTimer(time.Duration(rand.Int64N(int64(5*time.Millisecond) << min(round, 4))))
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
+// terminalPanic marks err as terminal if it is a panic.
+func (t *Template) terminalPanic(err *error) {
+	if p := (*panicerr.Error)(nil); errors.As(*err, &p) {
+		*err = Terminal(fmt.Errorf("template %q: %w", t.name, *err))
 	}
 }
 
@@ -103,30 +99,27 @@ func incomplete(v cue.Value) bool {
 // by "…" unless they occur in the template's source, because they may come from a
 // Secret.
 func (t *Template) evaluationError(err error) error {
-	all := cueerrors.Errors(err)
-	if len(all) == 0 {
+	list := expr.ErrorDiagnostics(err, expr.ErrorOptions{
+		File: func(name string) bool { return name == t.name+".cue" },
+		Message: func(e cueerrors.Error) string {
+			format, args := e.Msg()
+			args = slices.Clone(args)
+			for i, a := range args {
+				if text := fmt.Sprint(a); !strings.Contains(t.source, text) && !isKind(text) {
+					args[i] = maskedValue{}
+				}
+			}
+			return withPath(e.Path(), fmt.Sprintf(format, args...))
+		},
+	})
+	if len(list) == 0 {
 		return err
 	}
-	e := all[0]
-	format, args := e.Msg()
-	for i, a := range args {
-		if text := fmt.Sprint(a); !strings.Contains(t.source, text) && !isKind(text) {
-			args[i] = maskedValue{}
-		}
+	first := list[0]
+	if first.Line == 0 {
+		return fmt.Errorf("template %q: %s", t.name, first.Message)
 	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "template %q", t.name)
-	for _, pos := range cueerrors.Positions(e) {
-		if pos.Filename() == t.name+".cue" {
-			fmt.Fprintf(&b, ":%d:%d", pos.Line(), pos.Column())
-			break
-		}
-	}
-	if path := e.Path(); len(path) > 0 {
-		b.WriteString(": " + strings.Join(path, "."))
-	}
-	b.WriteString(": " + fmt.Sprintf(format, args...))
-	return errors.New(b.String())
+	return fmt.Errorf("template %q:%d:%d: %s", t.name, first.Line, first.Column, first.Message)
 }
 
 // maskedValue formats as a placeholder for a value that may be a secret.

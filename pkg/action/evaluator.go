@@ -19,16 +19,20 @@ package action
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"slices"
+	"sync"
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/cuecontext"
+	"k8s.io/utils/clock"
 
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/expr"
+	"github.com/kubevela/kube-trigger/pkg/panicerr"
+	"github.com/kubevela/kube-trigger/pkg/redact"
+	"github.com/kubevela/kube-trigger/pkg/sleep"
 )
 
 // DefaultEvaluators is the default number of compiled copies of a template that an
@@ -47,14 +51,14 @@ type Options struct {
 	// Evaluators is the number of compiled copies to keep. Defaults to
 	// DefaultEvaluators.
 	Evaluators int
-	// EvaluateResult makes the result of the action available to later actions of a
-	// Sequence, if the template has a result.
+	// EvaluateResult makes the result of the action available to later actions of the
+	// trigger, if the template has a result.
 	EvaluateResult bool
 }
 
 // Compile returns the action of the template with o.Properties. The paths in the
 // diagnostics are relative to the properties.
-func (t *Template) Compile(o Options) (Action, diag.List) {
+func (t *Template) Compile(o Options) (*Action, diag.List) {
 	if list := slices.Concat(t.parameter.Check(o.Properties), expr.CheckGoTemplates(t.goTemplatePaths, o.Properties), t.checkViews(o.Properties)); len(list) > 0 {
 		return nil, list
 	}
@@ -64,7 +68,7 @@ func (t *Template) Compile(o Options) (Action, diag.List) {
 	if o.Evaluators == 0 {
 		o.Evaluators = DefaultEvaluators
 	}
-	r := &runner{template: t, options: o, pool: make(chan []cue.Value, o.Evaluators)}
+	r := &Action{template: t, options: o, pool: make(chan []cue.Value, o.Evaluators)}
 	if err := r.evaluateParameter(); err != nil {
 		return nil, diagnostics(err)
 	}
@@ -76,9 +80,9 @@ func (t *Template) Compile(o Options) (Action, diag.List) {
 	return r, nil
 }
 
-// runner implements Action. CUE values are not safe for concurrent use: each run
+// Action handles events. It is safe for concurrent use. CUE values are not: each run
 // acquires its own compiled copy of the template's stages from pool.
-type runner struct {
+type Action struct {
 	template *Template
 	options  Options
 	pool     chan []cue.Value
@@ -88,11 +92,11 @@ type runner struct {
 	parameter  string
 }
 
-// Context returns the fields of `context` that the action depends on.
-func (r *runner) Context() expr.FieldSet { return r.template.context }
+// ContextFields returns the fields of `context` that the action depends on.
+func (r *Action) ContextFields() expr.FieldSet { return r.template.context }
 
 // evaluateParameter evaluates `parameter` once, if it does not depend on the event.
-func (r *runner) evaluateParameter() error {
+func (r *Action) evaluateParameter() error {
 	properties := []byte("{}")
 	if r.options.Properties != nil {
 		var err error
@@ -111,7 +115,7 @@ func (r *runner) evaluateParameter() error {
 
 // compileStages compiles the template's stages with the parameter, in a CUE context of
 // their own.
-func (r *runner) compileStages() ([]cue.Value, error) {
+func (r *Action) compileStages() ([]cue.Value, error) {
 	ctx := cuecontext.New()
 	var stages []cue.Value
 	for _, s := range r.template.stages {
@@ -125,7 +129,7 @@ func (r *runner) compileStages() ([]cue.Value, error) {
 }
 
 // buildStage compiles the declarations of one stage with the parameter.
-func (r *runner) buildStage(ctx *cue.Context, s expr.Stage) (cue.Value, error) {
+func (r *Action) buildStage(ctx *cue.Context, s expr.Stage) (cue.Value, error) {
 	value, err := r.template.build(ctx, buildOptions{stage: s, parameter: r.parameter})
 	if err != nil || r.parameter != "" {
 		return value, err
@@ -136,50 +140,68 @@ func (r *runner) buildStage(ctx *cue.Context, s expr.Stage) (cue.Value, error) {
 	return value, value.LookupPath(cue.ParsePath("parameter")).Validate()
 }
 
-// Run evaluates the template with ev and executes its calls. After a conflict on a
-// resourceVersion it evaluates the template again, up to maxConflictRetries times.
-func (r *runner) Run(ctx context.Context, ev event.Event) error {
-	_, err := r.runWithResults(ctx, ev, nil)
-	return err
+// Start begins the handling of ev and returns the function that runs the action:
+// it evaluates the template, executes its calls and returns its result. results are
+// those of earlier actions of the trigger, by name. If run fails it can be called
+// again; calls that have succeeded are not repeated. An error that is marked by
+// Terminal must not be retried. Errors contain no values of Secrets in the event, and
+// none that earlier attempts or, through shared, earlier actions for the event have
+// read; shared may be nil. run must not be called concurrently.
+func (r *Action) Start(ev event.Event, results map[string]any, shared *sync.Map) (run func(ctx context.Context) (any, error)) {
+	j, secrets := &journal{}, sharedSecrets(ev, shared)
+	return func(ctx context.Context) (any, error) {
+		result, err := r.run(redact.NewContext(ctx, secrets), ev, results, j)
+		return result, secrets.Error(err)
+	}
 }
 
-// runWithResults is Run with the results of earlier actions. It returns the result of
-// this action.
-func (r *runner) runWithResults(ctx context.Context, ev event.Event, results map[string]any) (any, error) {
-	journal := journalFrom(ctx)
+// secretsKey is the key of the values to redact in the values that the actions for an
+// event share.
+type secretsKey struct{}
+
+func sharedSecrets(ev event.Event, shared *sync.Map) *redact.Values {
+	secrets := redact.New(ev.Data, ev.Old)
+	if shared != nil {
+		stored, _ := shared.LoadOrStore(secretsKey{}, secrets)
+		secrets, _ = stored.(*redact.Values)
+	}
+	return secrets
+}
+
+// run evaluates the template again after a conflict on a resourceVersion, up to
+// maxConflictRetries times.
+func (r *Action) run(ctx context.Context, ev event.Event, results map[string]any, j *journal) (any, error) {
+	backoff := newConflictBackoff()
 	for round := 0; ; round++ {
-		result, err := r.attempt(ctx, ev, results, journal)
+		result, err := r.attempt(ctx, ev, results, j)
 		if !isConflict(err) || round == maxConflictRetries {
 			return result, classify(err)
 		}
-		if err := conflictBackoff(ctx, round); err != nil {
-			return nil, err
+		if !sleep.For(ctx, clock.RealClock{}, backoff.Step()) {
+			return nil, context.Cause(ctx)
 		}
 	}
 }
 
-func (r *runner) attempt(ctx context.Context, ev event.Event, results map[string]any, journal *Journal) (result any, err error) {
+func (r *Action) attempt(ctx context.Context, ev event.Event, results map[string]any, j *journal) (result any, err error) {
 	stages, err := r.acquire()
 	if err != nil {
 		return nil, Terminal(err)
 	}
 	defer r.release(stages)
-	defer func() {
-		if p := recover(); p != nil {
-			err = Terminal(fmt.Errorf("template %q: evaluation panicked", r.template.name))
-		}
-	}()
+	defer r.template.terminalPanic(&err)
+	defer panicerr.Recover(&err)
 	data := ev.Context(r.options.Trigger)
 	if results != nil {
 		data[expr.ResultsField] = results
 	}
-	run := &resolution{runner: r, journal: journal, context: r.template.context.Select(data)}
+	run := &resolution{runner: r, journal: j, context: r.template.context.Select(data)}
 	err = run.resolve(ctx, stages)
 	return run.result, err
 }
 
 // fill returns v with data filled in at path.
-func (r *runner) fill(v cue.Value, path cue.Path, data map[string]any) cue.Value {
+func (r *Action) fill(v cue.Value, path cue.Path, data map[string]any) cue.Value {
 	d := expr.Encode(v.Context(), data, r.template.embedded)
 	if len(path.Selectors()) == 0 {
 		return v.Unify(d)
@@ -187,7 +209,7 @@ func (r *runner) fill(v cue.Value, path cue.Path, data map[string]any) cue.Value
 	return v.FillPath(path, d)
 }
 
-func (r *runner) acquire() ([]cue.Value, error) {
+func (r *Action) acquire() ([]cue.Value, error) {
 	select {
 	case stages := <-r.pool:
 		return stages, nil
@@ -196,7 +218,7 @@ func (r *runner) acquire() ([]cue.Value, error) {
 	}
 }
 
-func (r *runner) release(stages []cue.Value) {
+func (r *Action) release(stages []cue.Value) {
 	select {
 	case r.pool <- stages:
 	default:

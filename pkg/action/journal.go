@@ -16,71 +16,22 @@ limitations under the License.
 
 package action
 
-import (
-	"context"
-	"sync"
-)
-
-// Journal records the successful provider calls of one event, so that a retry returns
+// journal records the successful provider calls of one event, so that a retry returns
 // their recorded results and executes only the calls that failed: an action that
 // patches three Applications and fails at the third does not patch the first two
-// again. Calls that only read are not recorded. It is safe for concurrent use.
-type Journal struct {
-	mu      sync.Mutex
+// again. Calls that only read are not recorded.
+type journal struct {
 	results map[string]map[string]any
-	// progress is the progress of a Sequence; nil for a single action.
-	progress *progress
-	// values are those of JournalValue.
-	values map[any]any
 }
 
-// NewJournal returns an empty journal for one event and one trigger.
-func NewJournal() *Journal { return &Journal{} }
-
-// WithJournal returns a context in which Run uses j. Without a journal, each Run
-// executes all calls.
-func WithJournal(ctx context.Context, j *Journal) context.Context {
-	return context.WithValue(ctx, journalKey{}, j)
-}
-
-type journalKey struct{}
-
-func journalFrom(ctx context.Context) *Journal {
-	if j, ok := ctx.Value(journalKey{}).(*Journal); ok && j != nil {
-		return j
-	}
-	return NewJournal()
-}
-
-func (j *Journal) get(key string) (map[string]any, bool) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
+func (j *journal) get(key string) (map[string]any, bool) {
 	result, ok := j.results[key]
 	return result, ok
 }
 
-func (j *Journal) put(key string, result map[string]any) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
+func (j *journal) put(key string, result map[string]any) {
 	if j.results == nil {
 		j.results = map[string]map[string]any{}
 	}
 	j.results[key] = result
-}
-
-// JournalValue returns the value that the journal of ctx stores under key. The first
-// call stores the result of newValue.
-func JournalValue(ctx context.Context, key any, newValue func() any) any {
-	j := journalFrom(ctx)
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	v, ok := j.values[key]
-	if !ok {
-		if j.values == nil {
-			j.values = map[any]any{}
-		}
-		v = newValue()
-		j.values[key] = v
-	}
-	return v
 }

@@ -26,13 +26,14 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/expr"
+	"github.com/kubevela/kube-trigger/pkg/redact"
 )
 
 // resolution is one evaluation of a template. Stage by stage, it executes the calls
 // whose parameters are concrete.
 type resolution struct {
-	runner  *runner
-	journal *Journal
+	runner  *Action
+	journal *journal
 	context map[string]any
 	// returned holds the results of the calls of earlier stages, by field.
 	returned  map[string]any
@@ -124,6 +125,11 @@ func (r *resolution) execute(ctx context.Context, call provider.Call) (provider.
 	if err != nil {
 		return nil, err
 	}
+	if _, secrets := redact.Begin(ctx); provider.ReturnsSecret(call) {
+		secrets.AddStrings(map[string]any(result))
+	} else {
+		secrets.AddSecrets(map[string]any(result))
+	}
 	if text := returnedErr(result); text != "" && !call.HandlesErr {
 		return nil, fmt.Errorf("%s", text)
 	}
@@ -136,7 +142,7 @@ func (r *resolution) execute(ctx context.Context, call provider.Call) (provider.
 // selectReturns returns the fields of result that the template depends on.
 func (r *resolution) selectReturns(call *provider.Call, result provider.Result) map[string]any {
 	returns, ok := result["$returns"].(map[string]any)
-	if !ok || call.Provider == "op" {
+	if !ok || call.Legacy {
 		return result
 	}
 	return map[string]any{"$returns": r.runner.template.returns.Select(returns)}
@@ -214,10 +220,14 @@ func (r *resolution) call(v cue.Value, do string) (*provider.Call, error) {
 		return nil, fmt.Errorf("%s: call of %q without #provider", path, do)
 	}
 	params := v.LookupPath(cue.MakePath(cue.Str("$params")))
-	if name == "op" || name == "query" && !params.Exists() {
+	legacy := name == "op" || name == "query" && !params.Exists()
+	if legacy {
 		params = v
 	}
-	call := &provider.Call{Provider: name, Do: do, Path: path, Value: v, HandlesErr: r.runner.template.handlesErr[expr.LastSelector(v)]}
+	call := &provider.Call{
+		Provider: name, Do: do, Path: path, Value: v, Legacy: legacy,
+		HandlesErr: r.runner.template.handlesErr[expr.LastSelector(v)],
+	}
 	if !params.Exists() {
 		return call, nil
 	}

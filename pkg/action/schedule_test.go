@@ -121,7 +121,7 @@ func TestTemplate_Stages(t *testing.T) {
 			}
 			single := *template
 			single.stages, single.parameterDecls = []expr.Stage{{}}, nil
-			got, gotErr := calls(t, template, func(*runner) {})
+			got, gotErr := calls(t, template, func(*Action) {})
 			want, wantErr := calls(t, &single, unfold)
 			if !slices.Equal(got, want) || gotErr != wantErr {
 				t.Errorf("in stages:\n%s\n%s\nin one stage:\n%s\n%s", strings.Join(got, "\n"), gotErr, strings.Join(want, "\n"), wantErr)
@@ -134,21 +134,21 @@ func TestTemplate_Stages(t *testing.T) {
 }
 
 // unfold disables constant folding in r.
-func unfold(r *runner) {
+func unfold(r *Action) {
 	r.parameter = ""
 	<-r.pool
 }
 
-func calls(t *testing.T, template *Template, change func(*runner)) (calls []string, failure string) {
+func calls(t *testing.T, template *Template, change func(*Action)) (calls []string, failure string) {
 	t.Helper()
 	var a fakeExecutor
 	run, problems := template.Compile(Options{Executor: &a})
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	change(run.(*runner))
+	change(run)
 	ev := event.Event{Data: map[string]any{"metadata": map[string]any{"name": "settings"}}}
-	if err := run.Run(t.Context(), ev); err != nil {
+	if _, err := run.Start(ev, nil, nil)(t.Context()); err != nil {
 		failure = fmt.Sprint(err, " ", IsTerminal(err))
 	}
 	return a.calls, failure

@@ -27,7 +27,6 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
-	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
 // Templates that are evaluated in stages, as a whole, and with the results of others.
@@ -61,23 +60,43 @@ func parseTemplate(t *testing.T, name, source string) *action.Template {
 	return tmpl
 }
 
-// sequence compiles a Sequence with the step names one, two and three.
-func sequence(t *testing.T, executor provider.Executor, optional []bool, sources ...string) action.Action {
+// sequence runs several actions for one event, as the engine does.
+type sequence struct {
+	runs    []func(ctx context.Context) (any, error)
+	results map[string]any
+	// next is the index of the action that a run starts with.
+	next int
+}
+
+var stepNames = []string{"one", "two", "three"}
+
+// start starts actions with the names one, two and three for configMap("c").
+func start(t *testing.T, executor provider.Executor, sources ...string) *sequence {
 	t.Helper()
-	var steps []action.Step
+	s := &sequence{results: map[string]any{}}
 	for i, source := range sources {
-		name := []string{"one", "two", "three"}[i]
-		a, diags := parseTemplate(t, name, source).Compile(action.Options{Executor: executor, EvaluateResult: true})
+		a, diags := parseTemplate(t, stepNames[i], source).Compile(action.Options{Executor: executor, EvaluateResult: true})
 		if len(diags) > 0 {
 			t.Fatal(diags)
 		}
-		steps = append(steps, action.Step{Name: name, Title: name, Action: a, Optional: optional != nil && optional[i]})
+		s.runs = append(s.runs, a.Start(configMap("c"), s.results, nil))
 	}
-	a, err := action.Sequence(steps)
-	if err != nil {
-		t.Fatal(err)
+	return s
+}
+
+// run runs the remaining actions, until one fails.
+func (s *sequence) run(t *testing.T) error {
+	t.Helper()
+	for ; s.next < len(s.runs); s.next++ {
+		result, err := s.runs[s.next](t.Context())
+		if err != nil {
+			return err
+		}
+		if result != nil {
+			s.results[stepNames[s.next]] = result
+		}
 	}
-	return a
+	return nil
 }
 
 func returnUID(provider.Call) (provider.Result, error) {
@@ -88,7 +107,7 @@ func returnUID(provider.Call) (provider.Result, error) {
 func TestSequence_Results(t *testing.T) {
 	for source, want := range map[string]string{staged: "named u", unstaged: "named c"} {
 		s := &recorder{answer: returnUID}
-		if err := sequence(t, s, nil, source, consumer).Run(t.Context(), configMap("c")); err != nil {
+		if err := start(t, s, source, consumer).run(t); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff([]string{"first", "second"}, s.paths()); diff != "" {
@@ -103,8 +122,8 @@ func TestSequence_Results(t *testing.T) {
 // TestSequence_AllResults passes the results of all earlier steps.
 func TestSequence_AllResults(t *testing.T) {
 	s := &recorder{answer: returnUID}
-	const two = "import \"vela/kube\"\n" + `result: [context.results.one.uid, 7]`
-	if err := sequence(t, s, nil, staged, strings.TrimPrefix(two, "import \"vela/kube\"\n"), consumer).Run(t.Context(), configMap("c")); err != nil {
+	const two = `result: [context.results.one.uid, 7]`
+	if err := start(t, s, staged, two, consumer).run(t); err != nil {
 		t.Fatal(err)
 	}
 	want := map[string]any{"got": "named u", "two": []any{"u", int64(7)}}
@@ -118,10 +137,10 @@ func TestSequence_UnusedResult(t *testing.T) {
 	for _, source := range []string{staged, unstaged} {
 		broken := strings.Replace(source, "result: ", "result: nothing: context.data.nothing\nresult: ", 1)
 		s := &recorder{answer: returnUID}
-		if err := compile(t, broken, nil, s).Run(t.Context(), configMap("c")); err != nil {
+		if err := run(t, compile(t, broken, nil, s)); err != nil {
 			t.Error(err)
 		}
-		err := sequence(t, s, nil, broken).Run(t.Context(), configMap("c"))
+		err := start(t, s, broken).run(t)
 		if err == nil || !action.IsTerminal(err) || !strings.Contains(err.Error(), "nothing") {
 			t.Errorf("got %v, want a terminal error about the result", err)
 		}
@@ -136,8 +155,7 @@ func TestSequence_UnusedResult(t *testing.T) {
 	}
 }
 
-// TestSequence_Retry repeats neither the completed steps nor the successful writes of
-// the failed step.
+// TestSequence_Retry does not repeat the successful writes of the action that failed.
 func TestSequence_Retry(t *testing.T) {
 	refused := true
 	s := &recorder{answer: func(c provider.Call) (provider.Result, error) {
@@ -146,59 +164,31 @@ func TestSequence_Retry(t *testing.T) {
 		}
 		return returnUID(c)
 	}}
-	a := sequence(t, s, nil, staged, consumer+strings.ReplaceAll(strings.SplitN(consumer, "\n", 2)[1], "second:", "third:"))
-	ctx := action.WithJournal(t.Context(), action.NewJournal())
-	err := a.Run(ctx, configMap("c"))
-	if err == nil || action.FailedStep(err) != "two" || !strings.HasPrefix(err.Error(), "two: third (kube.patch): ") {
-		t.Errorf("got %v", err)
+	third := strings.ReplaceAll(strings.SplitN(consumer, "\n", 2)[1], "second:", "third:")
+	event := start(t, s, staged, consumer+third)
+	if err := event.run(t); err == nil || event.next != 1 || !strings.HasPrefix(err.Error(), "third (kube.patch): ") {
+		t.Errorf("got %v of action %d", err, event.next)
 	}
 	refused = false
-	if err := a.Run(ctx, configMap("c")); err != nil {
+	if err := event.run(t); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]string{"first", "second", "third", "third"}, s.paths()); diff != "" {
 		t.Error(diff)
 	}
-	// A new journal repeats all steps, as after a restart.
-	if err := a.Run(t.Context(), configMap("c")); err != nil || len(s.calls) != 7 {
-		t.Errorf("%v after %v", err, s.paths())
-	}
 }
 
-// TestSequence_SkipOptional skips only a failed optional step, which has no result.
-func TestSequence_SkipOptional(t *testing.T) {
-	s := &recorder{answer: func(c provider.Call) (provider.Result, error) {
-		if c.Path == "first" {
-			return nil, errors.New("refused")
-		}
-		return nil, nil
-	}}
+// TestSequence_NoResult guards against the result of an action that was skipped.
+func TestSequence_NoResult(t *testing.T) {
+	s := &recorder{answer: returnUID}
 	guarded := strings.Replace(consumer, "got: context.results.one.name", "if context.results.one != _|_ {got: 1}", 1)
-	journal := action.NewJournal()
-	ctx := action.WithJournal(t.Context(), journal)
-	a := sequence(t, s, []bool{true, false}, staged, guarded)
-	if journal.SkipOptional() {
-		t.Error("skipped a step that has not failed")
-	}
-	if err := a.Run(ctx, configMap("c")); err == nil {
-		t.Fatal("got no error")
-	}
-	if !journal.SkipOptional() || journal.CompletedSteps() != 1 {
-		t.Fatalf("%d completed steps, want 1", journal.CompletedSteps())
-	}
-	if err := a.Run(ctx, configMap("c")); err != nil {
+	event := start(t, s, staged, guarded)
+	event.next = 1
+	if err := event.run(t); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"first", "second"}, s.paths()); diff != "" {
-		t.Error(diff)
-	}
-	if got := s.calls[1].Params["patch"].(map[string]any)["data"]; !cmp.Equal(got, map[string]any{}) {
+	if got := s.calls[0].Params["patch"].(map[string]any)["data"]; !cmp.Equal(got, map[string]any{}) {
 		t.Errorf("got %v", got)
-	}
-
-	journal = action.NewJournal()
-	if err := sequence(t, s, []bool{false, true}, staged, guarded).Run(action.WithJournal(t.Context(), journal), configMap("c")); err == nil || journal.SkipOptional() {
-		t.Error("skipped a step that is not optional")
 	}
 }
 
@@ -244,17 +234,6 @@ parameter: message: *"" | string
 		t.Errorf("diags %v", diags)
 	}
 }
-
-// TestSequence_OtherAction rejects actions that do not support results.
-func TestSequence_OtherAction(t *testing.T) {
-	if _, err := action.Sequence([]action.Step{{Title: "x", Action: fakeAction{}}}); err == nil {
-		t.Error("got no error for an action that does not support results")
-	}
-}
-
-type fakeAction struct{ action.Action }
-
-func (fakeAction) Run(context.Context, event.Event) error { return nil }
 
 // FuzzUnknownResults returns valid positions for arbitrary Go templates.
 func FuzzUnknownResults(f *testing.F) {

@@ -218,24 +218,23 @@ func imports(file *ast.File) ([]*build.Instance, error) {
 
 // diagnostics converts a CUE error to diagnostics with positions in the template.
 func diagnostics(err error) diag.List {
-	var list diag.List
-	for _, e := range cueerrors.Errors(err) {
-		format, args := e.Msg()
-		p := diag.Diagnostic{Message: fmt.Sprintf(format, args...)}
-		for _, pos := range cueerrors.Positions(e) {
-			if pos.Line() > 0 && pos.Filename() != "frame.cue" && !strings.HasPrefix(pos.Filename(), "vela/") {
-				p.Line, p.Column = pos.Line(), pos.Column()
-				break
-			}
-		}
-		if path := e.Path(); len(path) > 0 {
-			path = slices.Clone(path)
-			if path[0] == expr.ParameterSchema {
+	return expr.ErrorDiagnostics(err, expr.ErrorOptions{
+		File: func(name string) bool { return name != "frame.cue" && !strings.HasPrefix(name, "vela/") },
+		Message: func(e cueerrors.Error) string {
+			format, args := e.Msg()
+			path := slices.Clone(e.Path())
+			if len(path) > 0 && path[0] == expr.ParameterSchema {
 				path[0] = "parameter"
 			}
-			p.Message = strings.Join(path, ".") + ": " + p.Message
-		}
-		list = append(list, p)
+			return withPath(path, fmt.Sprintf(format, args...))
+		},
+	})
+}
+
+// withPath returns message with a field path before it.
+func withPath(path []string, message string) string {
+	if len(path) == 0 {
+		return message
 	}
-	return list
+	return strings.Join(path, ".") + ": " + message
 }

@@ -59,7 +59,7 @@ func (r *recorder) paths() []string {
 	return paths
 }
 
-func compile(t *testing.T, source string, properties map[string]any, executor provider.Executor) action.Action {
+func compile(t *testing.T, source string, properties map[string]any, executor provider.Executor) *action.Action {
 	t.Helper()
 	tmpl, diags := action.Parse("test", source)
 	if len(diags) > 0 {
@@ -72,6 +72,13 @@ func compile(t *testing.T, source string, properties map[string]any, executor pr
 		t.Fatal(diags)
 	}
 	return a
+}
+
+// run runs a once for configMap("c").
+func run(t *testing.T, a *action.Action) error {
+	t.Helper()
+	_, err := a.Start(configMap("c"), nil, nil)(t.Context())
+	return err
 }
 
 func configMap(name string) event.Event {
@@ -95,7 +102,7 @@ second: kube.#Get & {$params: resource: {apiVersion: "v1", kind: "X", metadata: 
 	s := &recorder{answer: func(c provider.Call) (provider.Result, error) {
 		return provider.Result{"$returns": map[string]any{"metadata": map[string]any{"uid": "uid-" + c.Path}}}, nil
 	}}
-	if err := compile(t, source, nil, s).Run(t.Context(), configMap("c")); err != nil {
+	if err := run(t, compile(t, source, nil, s)); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]string{"first", "second", "third"}, s.paths()); diff != "" {
@@ -112,7 +119,7 @@ func TestRun_StepAttribute(t *testing.T) {
 	source := `import "vela/kube"
 ` + strings.TrimSpace(get("a")) + " @step(2)\n" + strings.TrimSpace(get("b")) + " @step(1)\n"
 	s := &recorder{}
-	if err := compile(t, source, nil, s).Run(t.Context(), configMap("c")); err != nil {
+	if err := run(t, compile(t, source, nil, s)); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]string{"b", "a"}, s.paths()); diff != "" {
@@ -120,8 +127,8 @@ func TestRun_StepAttribute(t *testing.T) {
 	}
 }
 
-// TestJournal_Retry repeats reads but not the successful writes of an earlier attempt.
-func TestJournal_Retry(t *testing.T) {
+// TestAction_Retry repeats reads but not the successful writes of an earlier attempt.
+func TestAction_Retry(t *testing.T) {
 	source := `import "vela/kube"
 read: kube.#Get & {$params: resource: {apiVersion: "v1", kind: "X", metadata: name: "r"}}
 patches: [for n in ["a", "b", "c"] {
@@ -137,13 +144,12 @@ patches: [for n in ["a", "b", "c"] {
 		}
 		return provider.Result{"$returns": map[string]any{"metadata": map[string]any{"resourceVersion": "7"}}}, nil
 	}}
-	a := compile(t, source, nil, s)
-	ctx := action.WithJournal(t.Context(), action.NewJournal())
-	if err := a.Run(ctx, configMap("c")); err == nil || action.IsTerminal(err) {
+	attempt := compile(t, source, nil, s).Start(configMap("c"), nil, nil)
+	if _, err := attempt(t.Context()); err == nil || action.IsTerminal(err) {
 		t.Fatalf("got %v, want an error that is not terminal", err)
 	}
 	fail = false
-	if err := a.Run(ctx, configMap("c")); err != nil {
+	if _, err := attempt(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{"read", "patches[0]", "patches[1]", "read", "patches[1]", "patches[2]"}
@@ -173,7 +179,7 @@ patch: kube.#Patch & {$params: {
 		}
 		return provider.Result{}, nil
 	}
-	if err := compile(t, source, nil, s).Run(t.Context(), configMap("c")); err != nil {
+	if err := run(t, compile(t, source, nil, s)); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]string{"read", "patch", "read", "patch", "read", "patch"}, s.paths()); diff != "" {
@@ -204,7 +210,7 @@ func TestRun_Errors(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := &recorder{answer: func(provider.Call) (provider.Result, error) { return provider.Result{}, tc.answer }}
-			err := compile(t, "import \"vela/kube\"\n"+tc.source+"\n_used: kube\n", nil, s).Run(t.Context(), configMap("c"))
+			err := run(t, compile(t, "import \"vela/kube\"\n"+tc.source+"\n_used: kube\n", nil, s))
 			if err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("got %v, want %q", err, tc.want)
 			}
@@ -252,7 +258,7 @@ last: kube.#Get & {$params: resource: {apiVersion: "v1", kind: "X", metadata: na
 			}
 			return provider.Result{"$returns": map[string]any{"metadata": map[string]any{"uid": "the-uid", "null": nil}}}, nil
 		}}
-		if err := compile(t, source, nil, s).Run(t.Context(), configMap("c")); err != nil || !strings.Contains(last, "the-uid") {
+		if err := run(t, compile(t, source, nil, s)); err != nil || !strings.Contains(last, "the-uid") {
 			t.Errorf("%s: got %q, %v", name, last, err)
 		}
 	}
@@ -267,7 +273,7 @@ read: kube.#Read & {$params: value: {apiVersion: "v1", kind: "X", metadata: name
 	s := &recorder{answer: func(provider.Call) (provider.Result, error) {
 		return provider.Result{"$returns": map[string]any{"err": "gone"}}, nil
 	}}
-	if err := compile(t, read, nil, s).Run(t.Context(), configMap("c")); err == nil || !strings.Contains(err.Error(), "gone") {
+	if err := run(t, compile(t, read, nil, s)); err == nil || !strings.Contains(err.Error(), "gone") {
 		t.Errorf("got %v", err)
 	}
 	handled := read + `if read.$returns.err != _|_ {again: kube.#Get & {$params: resource: {apiVersion: "v1", kind: "X", metadata: name: "y"}}}`
@@ -277,7 +283,7 @@ read: kube.#Read & {$params: value: {apiVersion: "v1", kind: "X", metadata: name
 		}
 		return provider.Result{"$returns": map[string]any{"err": "gone"}}, nil
 	}}
-	err := compile(t, handled, nil, s).Run(t.Context(), configMap("c"))
+	err := run(t, compile(t, handled, nil, s))
 	if err == nil || !slices.Equal(s.paths(), []string{"read", "again"}) {
 		t.Errorf("got %v after %v", err, s.paths())
 	}
@@ -296,7 +302,7 @@ b: kube.#Get & {$params: resource: {apiVersion: "v1", kind: "X", metadata: name:
 	for i := range 16 {
 		wg.Go(func() {
 			for n := range 10 {
-				if err := a.Run(context.Background(), configMap(fmt.Sprintf("c-%d-%d", i, n))); err != nil {
+				if _, err := a.Start(configMap(fmt.Sprintf("c-%d-%d", i, n)), nil, nil)(t.Context()); err != nil {
 					t.Error(err)
 				}
 			}

@@ -25,6 +25,8 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/expr"
+	"github.com/kubevela/kube-trigger/pkg/panicerr"
+	"github.com/kubevela/kube-trigger/pkg/redact"
 )
 
 // DefaultExport is the path of a view's value if neither the query nor the view's field
@@ -33,7 +35,7 @@ const DefaultExport = "status"
 
 // View is a template that is evaluated for its value. Its `context` is empty. It is
 // safe for concurrent use.
-type View struct{ runner *runner }
+type View struct{ runner *Action }
 
 // View returns the view of the template with o.Properties as `parameter`. The paths in
 // the diagnostics are relative to the properties.
@@ -48,8 +50,7 @@ func (t *Template) View(o Options) (*View, diag.List) {
 	if len(diags) > 0 {
 		return nil, diags
 	}
-	r, _ := a.(*runner)
-	return &View{r}, nil
+	return &View{a}, nil
 }
 
 // viewProperties returns the properties of a template that contain the CUE of a view,
@@ -87,12 +88,11 @@ func (v *View) Evaluate(ctx context.Context, export string) (value any, err erro
 		return nil, Terminal(err)
 	}
 	defer v.runner.release(stages)
-	defer func() {
-		if p := recover(); p != nil {
-			value, err = nil, Terminal(fmt.Errorf("template %q: evaluation panicked", t.name))
-		}
-	}()
-	run := &resolution{runner: v.runner, journal: NewJournal(), context: map[string]any{}}
+	ctx, secrets := redact.Begin(ctx)
+	defer func() { err = secrets.Error(err) }()
+	defer t.terminalPanic(&err)
+	defer panicerr.Recover(&err)
+	run := &resolution{runner: v.runner, journal: &journal{}, context: map[string]any{}}
 	if err := run.resolve(ctx, stages); err != nil {
 		return nil, classify(err)
 	}

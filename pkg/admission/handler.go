@@ -136,7 +136,7 @@ func decode(w http.ResponseWriter, r *http.Request) (*admissionv1.AdmissionReque
 func (v Verdict) response(q *admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse {
 	out := &admissionv1.AdmissionResponse{UID: q.UID, Allowed: len(v.Problems) == 0}
 	for _, text := range v.Warnings[:min(len(v.Warnings), maxWarnings)] {
-		out.Warnings = append(out.Warnings, truncate(text))
+		out.Warnings = append(out.Warnings, diag.Truncate(text, maxWarning))
 	}
 	if out.Allowed {
 		return out
@@ -158,17 +158,4 @@ func (v Verdict) response(q *admissionv1.AdmissionRequest) *admissionv1.Admissio
 		out.Result.Details.Causes = append(out.Result.Details.Causes, cause)
 	}
 	return out
-}
-
-// truncate cuts a warning that the API server would cut, between runes.
-func truncate(text string) string {
-	if len(text) <= maxWarning {
-		return text
-	}
-	const end = "…"
-	cut := maxWarning - len(end)
-	for cut > 0 && text[cut]&0xC0 == 0x80 {
-		cut--
-	}
-	return text[:cut] + end
 }

@@ -19,15 +19,14 @@ package admission
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 	"time"
 
 	"github.com/go-logr/logr"
-	"golang.org/x/net/netutil"
+
+	"github.com/kubevela/kube-trigger/pkg/httpserver"
 )
 
 const (
@@ -37,8 +36,8 @@ const (
 	maxHeader = 64 << 10
 	// maxConnections is the maximum number of connections. An API server needs one.
 	maxConnections = 128
-	// shutdownTimeout is how long running calls may take after the server is stopped.
-	shutdownTimeout = 5 * time.Second
+	// gracePeriod is how long running calls may take after the server is stopped.
+	gracePeriod = 5 * time.Second
 )
 
 // Server serves a webhook with TLS.
@@ -61,28 +60,15 @@ func (s Server) Start(ctx context.Context) error {
 		return fmt.Errorf("serve webhook: %w", err)
 	}
 	log := logr.FromContextOrDiscard(ctx)
-	server := &http.Server{
-		Handler:           s.Handler,
-		TLSConfig:         &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: s.Certificate},
-		ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: readTimeout + maxTimeout, IdleTimeout: idleTimeout,
-		MaxHeaderBytes: maxHeader,
-		BaseContext:    func(net.Listener) context.Context { return logr.NewContext(context.WithoutCancel(ctx), log) },
-		ErrorLog:       slog.NewLogLogger(logr.ToSlogHandler(log.WithValues("server", "admission")), slog.LevelDebug),
-	}
-	stopped := make(chan struct{})
-	go func() {
-		defer close(stopped)
-		<-ctx.Done()
-		shutdown, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
-		defer cancel()
-		if err := server.Shutdown(shutdown); err != nil {
-			_ = server.Close() // cancels the remaining calls
-		}
-	}()
 	log.Info("webhook listening", "address", listener.Addr().String())
-	if err := server.ServeTLS(netutil.LimitListener(listener, maxConnections), "", ""); !errors.Is(err, http.ErrServerClosed) {
+	err = httpserver.Serve(ctx, listener, httpserver.Options{
+		Name: "admission", Handler: s.Handler,
+		TLS:           &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: s.Certificate},
+		HeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: readTimeout + maxTimeout, IdleTimeout: idleTimeout,
+		MaxHeaderBytes: maxHeader, MaxConnections: maxConnections, GracePeriod: gracePeriod,
+	})
+	if err != nil {
 		return fmt.Errorf("serve webhook: %w", err)
 	}
-	<-stopped
 	return nil
 }

@@ -84,11 +84,15 @@ func (o RunOptions) newClients() (clients, error) {
 
 // newEgressClient returns the client of actions for everything but the API server.
 func (o RunOptions) newEgressClient() (*egress.Client, error) {
-	allow, err := egress.ParseAllow(o.AllowAddresses)
+	allow, err := egress.ParsePrefixes(o.AllowAddresses)
 	if err != nil {
 		return nil, InvalidError{fmt.Errorf("--allow-address: %w", err)}
 	}
-	return egress.NewClient(egress.AddressPolicy{Allow: allow}), nil
+	deny, err := egress.ParsePrefixes(o.DenyAddresses)
+	if err != nil {
+		return nil, InvalidError{fmt.Errorf("--deny-address: %w", err)}
+	}
+	return egress.NewClient(egress.AddressPolicy{Allow: allow, Deny: deny, DenyPrivate: o.DenyPrivate}), nil
 }
 
 func (o RunOptions) parseClusterAccess() (multicluster.Access, error) {

@@ -24,11 +24,13 @@ import (
 	"maps"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/kubevela/kube-trigger/actions"
 	"github.com/kubevela/kube-trigger/pkg/config"
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/engine"
+	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/sandbox"
 	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
@@ -51,7 +53,7 @@ func Validate(ctx context.Context, config, actionsDir string) (int, error) {
 // CheckConfig checks the configuration that a parent process writes to in, and
 // reports to out.
 func CheckConfig(in io.Reader, out io.Writer) error {
-	return sandbox.ServeSteps(in, out, func(cfg configuration, steps *sandbox.Steps) (checkResult, error) {
+	return sandbox.Serve(in, out, func(cfg configuration, steps *sandbox.Steps) (checkResult, error) {
 		triggers, diagnostics, err := cfg.compile(clients{}, steps.Begin)
 		return checkResult{Triggers: len(triggers), Diagnostics: diagnostics}, err
 	})
@@ -99,7 +101,7 @@ func (cfg configuration) check(ctx context.Context) (int, error) {
 		return 0, fmt.Errorf("find executable: %w", err)
 	}
 	var result checkResult
-	if err := sandbox.RunSteps(ctx, sandbox.MaxTime, cfg, &result, program, CheckConfigCommand); err != nil {
+	if err := sandbox.NewChild(1, sandbox.Limits{Total: time.Hour}, program, CheckConfigCommand).Run(ctx, "", cfg, &result); err != nil {
 		return 0, err
 	}
 	if len(result.Diagnostics) > 0 {
@@ -122,22 +124,38 @@ func (cfg configuration) compile(c clients, begin func(step string) (reason stri
 	own, problems := trigger.ParseTemplates(cfg.Actions, func(file string) string { return begin("action " + file) })
 	maps.Copy(templates, own)
 	diagnostics := cfg.locate(append(problems, cfg.Problems...))
-	compiler := trigger.Compiler{Sources: c.sources(), Actions: templates, Executor: c.executor}
-	parsed, more := cfg.Config.Load(c.namespace, func(path string) string { return begin("configuration " + path) })
+	compiler := c.compiler(templates)
+	services, more := cfg.Config.Load(c.namespace, func(path string) string { return begin("configuration " + path) })
 	diagnostics = append(diagnostics, more...)
 	var triggers []engine.Trigger
-	for i, t := range parsed {
-		compiler.Reject = func(part string) string {
-			reason := begin(fmt.Sprintf("%s of trigger %d", part, i))
+	names := map[event.TriggerRef]diag.FileDiagnostic{}
+	for n, s := range services {
+		reject := func(i int, name, part string) string {
+			switch {
+			case part == "" && s.Invalid(i):
+				return "invalid"
+			case part == "":
+				return ""
+			}
+			reason := begin(fmt.Sprintf("%s of trigger %d of document %d", part, i, n))
 			if reason != "" {
-				reason = fmt.Sprintf("trigger %q: %s", t.ID.Name, reason)
+				reason = fmt.Sprintf("trigger %q: %s", name, reason)
 			}
 			return reason
 		}
-		compiled, problems := compiler.Compile(t.ID, t.Spec)
-		diagnostics = append(diagnostics, t.Locate(problems)...)
-		compiled.LoopDetector, compiled.CrashTracker = c.loopDetector(t.ID), c.crashTracker(t.ID, t.Spec.Filter)
-		triggers = append(triggers, compiled)
+		for i, t := range trigger.CompileService(compiler, &s.TriggerService, reject) {
+			if s.Invalid(i) {
+				continue
+			}
+			position := s.Locate(diag.List{{Path: fmt.Sprintf("spec.triggers[%d]", i)}})[0]
+			if first, exists := names[t.TriggerRef]; exists {
+				t.Problems.Add(fmt.Sprintf("spec.triggers[%d].name", i), "%q is already used by the trigger at %s:%d", t.Name, first.File, first.Line)
+			} else {
+				names[t.TriggerRef] = position
+			}
+			diagnostics = append(diagnostics, s.Locate(t.Problems)...)
+			triggers = append(triggers, t.Trigger)
+		}
 	}
 	diagnostics.Sort()
 	return triggers, diagnostics, nil

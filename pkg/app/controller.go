@@ -21,6 +21,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -48,6 +49,10 @@ const velaSystem = "vela-system"
 // maxChecks is the number of TriggerServices that are checked concurrently, each
 // in a child process.
 const maxChecks = 2
+
+// quickCheck is the time after which the check of a TriggerService continues in the
+// background, where it does not keep others waiting.
+const quickCheck = time.Second
 
 // ControllerOptions configure RunController.
 type ControllerOptions struct {
@@ -89,14 +94,15 @@ func RunController(ctx context.Context, o ControllerOptions) error {
 	setup := controller.Options{
 		SystemNamespaces: systemNamespaces(o.Namespace),
 		Image:            o.WorkerImage,
-		Checker:          sandbox.NewChild(maxChecks, sandbox.MaxTime, program, CheckServiceCommand),
+		Checker:          sandbox.NewChild(maxChecks, sandbox.Limits{Step: time.Minute, Total: quickCheck}, program, CheckServiceCommand),
+		ThoroughChecker:  sandbox.NewChild(1, sandbox.Limits{}, program, CheckServiceCommand),
 	}
 	if err := controller.Setup(ctx, m, setup); err != nil {
 		return fmt.Errorf("start controller: %w", err)
 	}
 	// The webhook has a checker of its own: its callers do not wait for the checks
 	// of a controller that has just started.
-	setup.Checker = sandbox.NewChild(maxChecks, sandbox.MaxTime, program, CheckServiceCommand)
+	setup.Checker = sandbox.NewChild(maxChecks, sandbox.Limits{}, program, CheckServiceCommand)
 	if err := o.Webhook.addTo(m, o.Namespace, controller.NewValidator(m, setup)); err != nil {
 		return fmt.Errorf("start webhook: %w", err)
 	}
@@ -151,5 +157,5 @@ func CheckService(ctx context.Context, in io.Reader, out io.Writer) error {
 		return err
 	}
 	c := clients{}
-	return sandbox.Serve(ctx, in, out, sandbox.Local{Sources: c.sources(), BuiltIn: builtIn})
+	return sandbox.Local{Sources: c.sources(), BuiltIn: builtIn}.Serve(ctx, in, out)
 }

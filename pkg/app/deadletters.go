@@ -64,7 +64,7 @@ func OpenDeadLetters(ctx context.Context, o StoreOptions) (*DeadLetters, error) 
 	if err != nil {
 		return nil, err
 	}
-	return &DeadLetters{s, s.Close}, nil
+	return &DeadLetters{s.DeadLetters(), s.Close}, nil
 }
 
 func (o StoreOptions) openServiceDeadLetters() (*DeadLetters, error) {

@@ -46,7 +46,7 @@ func listDeadLetters(t *testing.T, o StoreOptions) []store.DeadLetter {
 	t.Helper()
 	d := openDeadLetters(t, o)
 	defer closeDeadLetters(t, d)
-	list, err := d.ListDeadLetters(t.Context())
+	list, err := d.List(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,11 +93,11 @@ func TestDeadLetters(t *testing.T) {
 		t.Errorf("got %+v", web)
 	}
 	d := openDeadLetters(t, so)
-	full, err := d.GetDeadLetter(t.Context(), web.ID)
+	full, err := d.Get(t.Context(), web.ID)
 	if data, _ := full.Event.Data["data"].(map[string]any); err != nil || data["v"] != "1" {
 		t.Errorf("got %+v, %v", full, err)
 	}
-	if _, err := d.GetDeadLetter(t.Context(), strings.Repeat("0", 32)); !errors.Is(err, store.ErrNotFound) {
+	if _, err := d.Get(t.Context(), strings.Repeat("0", 32)); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("unknown ID: %v", err)
 	}
 	closeDeadLetters(t, d)
@@ -122,7 +122,7 @@ func TestDeadLetters(t *testing.T) {
 		t.Errorf("dead letters %+v", left)
 	}
 	d = openDeadLetters(t, so)
-	if err := d.DeleteDeadLetter(t.Context(), db.ID); err != nil {
+	if err := d.Delete(t.Context(), db.ID); err != nil {
 		t.Error(err)
 	}
 	closeDeadLetters(t, d)

@@ -43,7 +43,9 @@ const (
 )
 
 // TuneGC has the runtime collect a small heap less often, unless GOGC or
-// GOMEMLIMIT is set.
+// GOMEMLIMIT is set. These two cannot replace it: a fixed GOGC that is right for a
+// small heap wastes memory with a large one, and with GOGC=off the runtime collects
+// continuously once the live heap reaches GOMEMLIMIT.
 func TuneGC() {
 	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
 		return

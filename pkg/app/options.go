@@ -100,6 +100,11 @@ type RunOptions struct {
 	// AllowAddresses are addresses and prefixes that actions may connect to
 	// although they are loopback, link-local, or a cloud's metadata service.
 	AllowAddresses []string
+	// DenyAddresses are addresses and prefixes that actions may not connect to, also if
+	// AllowAddresses lists them.
+	DenyAddresses []string
+	// DenyPrivate denies private networks that AllowAddresses does not list.
+	DenyPrivate bool
 	// ClusterAccess is a multicluster.Access, by which joined clusters are reached.
 	ClusterAccess string
 

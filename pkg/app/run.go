@@ -26,6 +26,7 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/engine/replay"
+	"github.com/kubevela/kube-trigger/pkg/observe"
 )
 
 // Run runs the triggers of a configuration or a TriggerService until ctx ends,
@@ -90,7 +91,7 @@ func (r *runner) runChecked(ctx context.Context, cfg configuration, c clients, s
 	if len(diagnostics) > 0 {
 		return InvalidError{diagnostics}
 	}
-	if err := s.prune(ctx, triggers); err != nil {
+	if err := s.prune(ctx, triggers, c.sources()); err != nil {
 		return err
 	}
 	e, err := engine.New(r.engineOptions(s), triggers)
@@ -108,7 +109,7 @@ func (r *runner) runEngine(ctx context.Context, e *engine.Engine, c clients, s s
 		return e.Run(ctx)
 	}
 	replayer := replay.Replayer{
-		DeadLetters: s.store, Engine: e, Complete: c.refetch,
+		DeadLetters: s.store.DeadLetters(), Engine: e, Complete: c.refetch,
 		Interval: replayInterval, Wake: s.replayRequested, Clock: clock.RealClock{},
 	}
 	// The replayer stops after the engine: its events are acknowledged by then.
@@ -136,6 +137,6 @@ func (r *runner) engineOptions(s stores, observers ...engine.Observer) engine.Op
 		ShutdownGrace: r.ShutdownGrace,
 		FailFast:      r.FailFast,
 		DeadLetters:   s.deadLetters(),
-		Observers:     append(observers, r.server.observers()...),
+		Observer:      append(observe.Observers(observers), r.server.observers()...),
 	}
 }

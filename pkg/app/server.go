@@ -22,6 +22,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -30,6 +32,7 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/httpserver"
 	"github.com/kubevela/kube-trigger/pkg/observe"
 )
 
@@ -113,22 +116,18 @@ func (s *server) runWith(ctx context.Context, run func(context.Context) error) e
 	if s == nil {
 		return run(ctx)
 	}
-	httpServer := &http.Server{
-		Handler:           s.handler(s, clock.RealClock{}),
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      30 * time.Second,
-		IdleTimeout:       time.Minute,
-		MaxHeaderBytes:    16 << 10,
-	}
+	serveCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
 	served := make(chan error, 1)
-	go func() { served <- httpServer.Serve(s.listener) }()
+	go func() {
+		served <- httpserver.Serve(serveCtx, s.listener, httpserver.Options{Name: "metrics", Handler: s.handler(s, clock.RealClock{})})
+	}()
 	err := run(ctx)
-	closeErr := httpServer.Close()
-	if serveErr := <-served; !errors.Is(serveErr, http.ErrServerClosed) {
+	stop()
+	if serveErr := <-served; serveErr != nil {
 		err = errors.Join(err, fmt.Errorf("serve metrics: %w", serveErr))
 	}
-	return errors.Join(err, closeErr)
+	return err
 }
 
 // engineState is the state of an engine.
@@ -140,7 +139,7 @@ type engineState interface {
 func (s *server) handler(e engineState, c clock.PassiveClock) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", s.metrics.Handler(e))
-	mux.Handle("GET /debug/decisions", s.decisions)
+	mux.Handle("GET /debug/decisions", localOnly(s.decisions))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		for _, q := range e.Quarantines() {
 			if q.Evaluation && c.Since(q.Since) > stuckAfter {
@@ -159,3 +158,26 @@ func (s *server) handler(e engineState, c clock.PassiveClock) http.Handler {
 	})
 	return mux
 }
+
+// localOnly rejects requests that do not come from this machine, or from the loopback
+// interface of the pod, as those of `kubectl port-forward` do. It checks the header
+// Host, too: a web page could otherwise read the response under a name that resolves to
+// 127.0.0.1. Proxies of service meshes use other loopback addresses for requests from
+// outside.
+func localOnly(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host := r.Host
+		if name, _, err := net.SplitHostPort(host); err == nil {
+			host = name
+		}
+		from, err := netip.ParseAddrPort(r.RemoteAddr)
+		local := err == nil && isLocalhost(from.Addr().Unmap().String())
+		if !local || host != "localhost" && !isLocalhost(strings.Trim(host, "[]")) {
+			http.Error(w, "only for requests from localhost: use kubectl port-forward, and http://localhost", http.StatusForbidden)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+func isLocalhost(addr string) bool { return addr == "127.0.0.1" || addr == "::1" }

@@ -73,6 +73,36 @@ func TestServer_Health(t *testing.T) {
 	}
 }
 
+// TestServer_LocalDecisions serves decisions only to the loopback interface, under its
+// names.
+func TestServer_LocalDecisions(t *testing.T) {
+	s := &server{metrics: observe.NewMetrics(testclock.NewFakePassiveClock(time.Now())), decisions: &observe.DecisionLog{}}
+	handler := s.handler(fakeEngine{}, testclock.NewFakePassiveClock(time.Now()))
+	for _, c := range []struct {
+		from, host string
+		status     int
+	}{
+		{"127.0.0.1:1", "localhost:8080", http.StatusOK},
+		{"127.0.0.1:1", "127.0.0.1:8080", http.StatusOK},
+		{"[::1]:1", "[::1]:8080", http.StatusOK},
+		{"[::ffff:127.0.0.1]:1", "localhost", http.StatusOK},
+		{"10.0.0.7:1", "localhost:8080", http.StatusForbidden},
+		{"127.0.0.6:1", "localhost:8080", http.StatusForbidden},
+		{"127.0.0.1:1", "rebound.example.com:8080", http.StatusForbidden},
+		{"127.0.0.1:1", "10.0.0.7:8080", http.StatusForbidden},
+		{"127.0.0.1:1", "", http.StatusForbidden},
+		{"@", "localhost", http.StatusForbidden},
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/debug/decisions", http.NoBody)
+		r.RemoteAddr, r.Host = c.from, c.host
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		if w.Code != c.status {
+			t.Errorf("from %s to %q: status %d, want %d", c.from, c.host, w.Code, c.status)
+		}
+	}
+}
+
 // TestServer covers the metrics, health and decisions of a run.
 func TestServer(t *testing.T) {
 	e := newEnv(t)

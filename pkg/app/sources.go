@@ -32,6 +32,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
 	"github.com/kubevela/kube-trigger/pkg/source/velaql"
 	"github.com/kubevela/kube-trigger/pkg/source/webhook"
+	"github.com/kubevela/kube-trigger/pkg/trigger"
 	"github.com/kubevela/kube-trigger/pkg/velaql/query"
 	"github.com/kubevela/kube-trigger/pkg/velaql/view"
 )
@@ -50,16 +51,15 @@ func (c *clients) sources() source.Registry {
 	}
 }
 
-// watchesObjects reports whether sources of the type report the state of watches.
-func watchesObjects(sourceType string) bool {
-	switch sourceType {
-	case application.Type, k8sevent.Type, resource.Type, velaql.Type:
-		return true
+// compiler returns the compiler of triggers with these action templates.
+func (c *clients) compiler(templates map[string]trigger.Template) trigger.Compiler {
+	return trigger.Compiler{
+		Sources: c.sources(), Actions: templates,
+		Executor: c.executor, LoopDetector: c.loopDetector, CrashTracker: c.crashTracker,
 	}
-	return false
 }
 
-// executor returns the provider calls of a trigger: they write as the trigger's
+// executor returns the executor of a trigger's calls: they write as the trigger's
 // field manager, and the loop detector records what they write. It returns nil
 // without clients.
 func (c *clients) executor(t event.TriggerRef) provider.Executor {
@@ -67,8 +67,8 @@ func (c *clients) executor(t event.TriggerRef) provider.Executor {
 		return nil
 	}
 	detector := c.loops.Detector(t)
-	next := provider.New(provider.Options{
-		Client:    detector.Client(client.WithFieldOwner(c.client, t.FieldManager())),
+	return provider.New(provider.Options{
+		Client:    detector.Client(c.client),
 		Namespace: t.Namespace,
 		Egress:    c.egress,
 		Clusters: func(ctx context.Context, cluster string) (client.Client, error) {
@@ -76,10 +76,10 @@ func (c *clients) executor(t event.TriggerRef) provider.Executor {
 			if err != nil {
 				return nil, err
 			}
-			return detector.ClientIn(cluster, client.WithFieldOwner(joined.Client, t.FieldManager())), nil
+			return detector.ClientIn(cluster, joined.Client), nil
 		},
+		View: view.Function(c.client),
 	})
-	return view.Executor(next, c.client)
 }
 
 // compileView compiles the view of a trigger's source. Crashes of its evaluation

@@ -23,6 +23,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -34,10 +36,6 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/crashguard"
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/source"
-	"github.com/kubevela/kube-trigger/pkg/source/cron"
-	"github.com/kubevela/kube-trigger/pkg/source/resource"
-	"github.com/kubevela/kube-trigger/pkg/source/velaql"
-	"github.com/kubevela/kube-trigger/pkg/source/webhook"
 	"github.com/kubevela/kube-trigger/pkg/store"
 	"github.com/kubevela/kube-trigger/pkg/store/cluster"
 	"github.com/kubevela/kube-trigger/pkg/store/file"
@@ -63,7 +61,7 @@ const (
 // stores is the persistent state of a run. The zero value persists nothing.
 type stores struct {
 	store     store.Store
-	saver     *store.Saver
+	saver     *store.BatchSaver
 	secretKey []byte
 	// crashes is nil if crashes of evaluations are not recorded.
 	crashes *crashguard.Tracker
@@ -107,7 +105,7 @@ func (r *runner) openFileStore(ctx context.Context, host string) (stores, error)
 	if s.crashes, err = crashguard.Open(path + ".evaluations"); err != nil {
 		return stores{}, errors.Join(err, f.Close())
 	}
-	s.saver = store.NewSaver(f, store.SaverOptions{
+	s.saver = store.NewBatchSaver(f, store.BatchSaverOptions{
 		MaxDelay: saveInterval, BatchSize: saveBatch, GracePeriod: saveGrace, Clock: clock.RealClock{},
 		OnError: r.onStoreError(log),
 	})
@@ -146,7 +144,7 @@ func (r *runner) openClusterStore(ctx context.Context, cfg *rest.Config, c clien
 	if err != nil {
 		return stores{}, err
 	}
-	s.store, s.saver = opened, store.NewSaver(opened, store.SaverOptions{
+	s.store, s.saver = opened, store.NewBatchSaver(opened, store.BatchSaverOptions{
 		MaxDelay: clusterSaveInterval, BatchSize: clusterSaveBatch, GracePeriod: saveGrace, Clock: clock.RealClock{},
 		OnError: r.onStoreError(log),
 	})
@@ -168,40 +166,41 @@ func (s stores) configureSources(c *clients) {
 		return
 	}
 	c.crashes = s.crashes
-	c.resource.Checkpoints, c.resource.Saver, c.resource.SecretKey = s.store, s.saver, s.secretKey
-	c.cron.Checkpoints, c.cron.Saver = s.store, s.saver
-	c.velaql.Checkpoints, c.velaql.Saver = s.store, s.saver
-	c.webhook.Queue, c.webhook.Checkpoints, c.webhook.Saver = s.store, s.store, s.saver
+	checkpoints := s.store.Checkpoints()
+	c.resource.Checkpoints, c.resource.Saver, c.resource.SecretKey = checkpoints, s.saver, s.secretKey
+	c.cron.Checkpoints, c.cron.Saver = checkpoints, s.saver
+	c.velaql.Checkpoints, c.velaql.Saver = checkpoints, s.saver
+	c.webhook.Queue, c.webhook.Checkpoints, c.webhook.Saver = s.store.Queue(), checkpoints, s.saver
 }
 
 // deadLetters returns the store of dead letters; nil for none.
-func (s stores) deadLetters() store.DeadLetters {
+func (s stores) deadLetters() engine.DeadLetters {
 	if s.store == nil {
 		return nil
 	}
-	return s.store
+	return s.store.DeadLetters()
 }
 
-// prune deletes the checkpoints and queued events that no trigger uses.
-func (s stores) prune(ctx context.Context, triggers []engine.Trigger) error {
+// prune deletes the checkpoints and queued events of sources that no trigger uses. It
+// keeps those of source types that this version does not have.
+func (s stores) prune(ctx context.Context, triggers []engine.Trigger, sources source.Registry) error {
 	if s.store == nil {
 		return nil
 	}
-	names, err := s.store.Watches(ctx)
-	if err != nil {
-		return fmt.Errorf("list watches: %w", err)
-	}
-	stored, used := cachedWatches{s.store, names}, subscriptions(triggers)
-	if err := cron.Prune(ctx, stored, used); err != nil {
-		return err
-	}
-	if err := velaql.Prune(ctx, stored, used); err != nil {
-		return err
-	}
-	if err := webhook.Prune(ctx, stored, s.store, used); err != nil {
-		return err
-	}
-	return resource.Prune(ctx, stored, used)
+	used := subscriptions(triggers)
+	return store.Prune(ctx, s.store, func(name string) bool {
+		if _, ok := sources[checkpointType(name)]; !ok {
+			return true
+		}
+		return slices.ContainsFunc(used, func(sub source.Subscription) bool { return sub.UsesCheckpoint(name) })
+	})
+}
+
+// checkpointType returns the source type in the name of a checkpoint: "webhook" in
+// "webhook:a/b", and "resource-watcher" in "UID resource-watcher:…".
+func checkpointType(name string) string {
+	head, _, _ := strings.Cut(name, ":")
+	return head[strings.LastIndexByte(head, ' ')+1:]
 }
 
 // subscriptions returns the subscriptions of triggers.
@@ -211,17 +210,6 @@ func subscriptions(triggers []engine.Trigger) []source.Subscription {
 		all = append(all, t.Subscription)
 	}
 	return all
-}
-
-// cachedWatches are Checkpoints with a list of watches that was read once: in the
-// cluster, reading it takes requests.
-type cachedWatches struct {
-	store.Checkpoints
-	names []string
-}
-
-func (c cachedWatches) Watches(context.Context) ([]string, error) {
-	return c.names, nil
 }
 
 // runWith calls run, saves changes while it runs, and saves the rest once it has
@@ -251,7 +239,7 @@ func (s stores) serveDeadLetters(ctx context.Context) error {
 	if s.listener == nil {
 		return nil
 	}
-	return socket.Serve(ctx, s.listener, s.store, func() {
+	return socket.Serve(ctx, s.listener, s.store.DeadLetters(), func() {
 		select {
 		case s.replayRequested <- struct{}{}:
 		default: // a signal is pending

@@ -127,8 +127,9 @@ func (w *serviceWorker) run(ctx context.Context, cfg *rest.Config) error {
 	defer shutdown()
 	// Webhooks are accepted between two engines, too.
 	release := w.clients.webhook.Server.HoldRoutes()
-	defer release(ctx)
-	status := worker.NewStatus(w.first.Service, clock.RealClock{}, watchesObjects)
+	defer release()
+	registry := w.clients.sources()
+	status := worker.NewStatus(w.first.Service, clock.RealClock{}, func(sourceType string) bool { return registry[sourceType].Status })
 	reporter := worker.Reporter{Client: w.clients.client, Events: events, Clock: clock.RealClock{}}
 	reportCtx, stop := context.WithCancel(ctx)
 	done := make(chan struct{})
@@ -196,7 +197,7 @@ func (w *serviceWorker) runGeneration(ctx context.Context, config worker.Config,
 	for name, problems := range invalid {
 		log.Info("Action is invalid", "action", name, "problems", problems.Error())
 	}
-	compiled := trigger.CompileService(trigger.Compiler{Sources: c.sources(), Actions: templates, Executor: c.executor}, config.Service, config.Reject)
+	compiled := trigger.CompileService(c.compiler(templates), config.Service, config.Reject)
 	status.SetTriggers(config, compiled)
 	var valid, all []engine.Trigger
 	for _, t := range compiled {
@@ -207,11 +208,10 @@ func (w *serviceWorker) runGeneration(ctx context.Context, config worker.Config,
 			log.Info("Trigger is invalid", "trigger", t.String(), "problems", t.Problems.Error())
 			continue
 		}
-		t.LoopDetector = c.loopDetector(t.TriggerRef)
 		valid = append(valid, t.Trigger)
 	}
-	c.webhook.Server.PruneRoutes(ctx, subscriptions(all))
-	if err := w.stores.prune(ctx, all); err != nil {
+	c.webhook.Server.PruneRoutes(subscriptions(all))
+	if err := w.stores.prune(ctx, all, c.sources()); err != nil {
 		return err
 	}
 	e, err := engine.New(w.engineOptions(w.stores, status), valid)

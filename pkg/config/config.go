@@ -30,40 +30,45 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/diag"
-	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/expr/schema"
 )
 
 //go:embed config.cue
 var configSchema string
 
-// Parsed is a trigger as it was parsed from a file. It is not compiled.
-type Parsed struct {
-	// ID is the name and namespace. The name defaults to the name of the
-	// TriggerService or file, "-", and the trigger's index, which starts at 0.
-	ID   event.TriggerRef
-	Spec v1alpha1.Trigger
+// Service is a document of a file, as the TriggerService that it stands for. Its
+// triggers are not compiled.
+type Service struct {
+	// The name is the file's, without extension, if the document has none.
+	v1alpha1.TriggerService
 
 	locator locator
-	path    string
+	// prefix is the path of the spec in the document: "spec", or empty.
+	prefix string
+	// invalid has the indexes of triggers that could not be decoded. Their problems
+	// are already reported.
+	invalid map[int]bool
 }
 
-// Locate adds the positions in the trigger's file to diagnostics whose paths are
-// relative to the trigger.
-func (t Parsed) Locate(list diag.List) diag.FileDiagnostics {
+// Invalid reports whether the trigger at index could not be decoded.
+func (s Service) Invalid(index int) bool { return s.invalid[index] }
+
+// Locate adds the positions in the file to diagnostics whose paths are relative to the
+// TriggerService.
+func (s Service) Locate(list diag.List) diag.FileDiagnostics {
 	out := make(diag.FileDiagnostics, len(list))
 	for i, p := range list {
-		p.Path = diag.Join(t.path, p.Path)
-		out[i] = t.locator.locate(p)
+		p.Path = diag.Join(s.prefix, strings.TrimPrefix(strings.TrimPrefix(p.Path, "spec"), "."))
+		out[i] = s.locator.locate(p)
 	}
 	return out
 }
 
-// Load returns the triggers of f. Triggers without a namespace get the given one.
+// Load returns the documents of f. Those without a namespace get the given one.
 // Evaluation of CUE can use up all memory or never end, so reject is called before
 // each CUE file is evaluated: if it returns a reason, the file is skipped and the
 // reason is reported as its diagnostic.
-func (f Files) Load(namespace string, reject func(path string) string) ([]Parsed, diag.FileDiagnostics) {
+func (f Files) Load(namespace string, reject func(path string) string) ([]Service, diag.FileDiagnostics) {
 	envelope, err := schema.Parse(configSchema)
 	if err != nil {
 		return nil, diag.FileDiagnostics{{File: f.Path, Message: err.Error()}}
@@ -78,18 +83,17 @@ func (f Files) Load(namespace string, reject func(path string) string) ([]Parsed
 		}
 		l.addFile(file)
 	}
-	if len(l.triggers) == 0 && len(l.diagnostics) == 0 {
+	if len(l.services) == 0 && len(l.diagnostics) == 0 {
 		l.diagnostics = append(l.diagnostics, diag.FileDiagnostic{File: f.Path, Message: "no triggers; a configuration must have `triggers:` or be a TriggerService"})
 	}
-	l.checkUnique()
-	return l.triggers, l.diagnostics
+	return l.services, l.diagnostics
 }
 
-// loader collects the triggers and diagnostics of all files.
+// loader collects the documents and diagnostics of all files.
 type loader struct {
 	namespace   string
 	schema      *schema.Schema
-	triggers    []Parsed
+	services    []Service
 	diagnostics diag.FileDiagnostics
 }
 
@@ -101,10 +105,11 @@ func (l *loader) addFile(f File) {
 	}
 }
 
-// addDocument adds the triggers of one document.
+// addDocument adds one document.
 func (l *loader) addDocument(path string, d document) {
 	base := filepath.Base(path)
-	name, namespace, prefix := strings.TrimSuffix(base, filepath.Ext(base)), l.namespace, ""
+	s := Service{locator: d.locator, invalid: map[int]bool{}}
+	s.Name, s.Namespace = strings.TrimSuffix(base, filepath.Ext(base)), l.namespace
 	spec := d.value
 	if _, ok := spec["kind"]; ok || spec["apiVersion"] != nil {
 		if spec["kind"] != v1alpha1.TriggerServiceKind || spec["apiVersion"] != v1alpha1.GroupVersion().String() {
@@ -112,43 +117,39 @@ func (l *loader) addDocument(path string, d document) {
 			return
 		}
 		meta, _ := spec["metadata"].(map[string]any)
-		if s, ok := meta["name"].(string); ok {
-			name = s
+		if name, ok := meta["name"].(string); ok {
+			s.Name = name
 		}
-		if s, ok := meta["namespace"].(string); ok && s != "" {
-			namespace = s
+		if namespace, ok := meta["namespace"].(string); ok && namespace != "" {
+			s.Namespace = namespace
 		}
-		prefix = "spec"
+		s.prefix = "spec"
 		if spec, ok = spec["spec"].(map[string]any); !ok {
-			l.addError(d, prefix, "is required: an object")
+			l.addError(d, s.prefix, "is required: an object")
 			return
 		}
 	}
 	diagnostics := l.schema.Check(spec)
-	for _, p := range diagnostics.WithPrefix(prefix) {
+	for _, p := range diagnostics.WithPrefix(s.prefix) {
 		l.diagnostics = append(l.diagnostics, d.locator.locate(p))
 	}
 	list, _ := spec["triggers"].([]any)
 	if len(list) == 0 && len(diagnostics) == 0 {
-		l.addError(d, diag.Join(prefix, "triggers"), "at least one trigger is required")
+		l.addError(d, diag.Join(s.prefix, "triggers"), "at least one trigger is required")
 	}
+	if len(list) == 0 {
+		return
+	}
+	s.Spec.Suspend = spec["suspend"] == true
+	s.Spec.Triggers = make([]v1alpha1.Trigger, len(list))
 	for i, raw := range list {
-		t := Parsed{locator: d.locator, path: diag.Join(prefix, fmt.Sprintf("triggers[%d]", i))}
-		if err := decode(raw, &t.Spec); err != nil {
-			if len(diagnostics) == 0 { // else the schema has reported it
-				l.addError(d, t.path, "%v", err)
-			}
-			continue
+		err := decode(raw, &s.Spec.Triggers[i])
+		s.invalid[i] = err != nil
+		if err != nil && len(diagnostics) == 0 { // else the schema has reported it
+			l.addError(d, diag.Join(s.prefix, fmt.Sprintf("triggers[%d]", i)), "%v", err)
 		}
-		if spec["suspend"] == true {
-			t.Spec.Suspend = true
-		}
-		t.ID = event.TriggerRef{Name: t.Spec.Name, Namespace: namespace}
-		if t.ID.Name == "" {
-			t.ID.Name = fmt.Sprintf("%s-%d", name, i)
-		}
-		l.triggers = append(l.triggers, t)
 	}
+	l.services = append(l.services, s)
 }
 
 func decode(raw any, into *v1alpha1.Trigger) error {
@@ -157,23 +158,6 @@ func decode(raw any, into *v1alpha1.Trigger) error {
 		return err
 	}
 	return json.Unmarshal(data, into)
-}
-
-// checkUnique reports triggers that have the name of an earlier trigger.
-func (l *loader) checkUnique() {
-	first := map[event.TriggerRef]Parsed{}
-	for _, t := range l.triggers {
-		other, exists := first[t.ID]
-		if !exists {
-			first[t.ID] = t
-			continue
-		}
-		position := other.locator.locate(diag.Diagnostic{Path: other.path})
-		l.diagnostics = append(l.diagnostics, t.Locate(diag.List{{
-			Path:    "name",
-			Message: fmt.Sprintf("%q is already used by the trigger at %s:%d", t.ID.Name, position.File, position.Line),
-		}})...)
-	}
 }
 
 func (l *loader) addError(d document, path, format string, args ...any) {

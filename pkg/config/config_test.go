@@ -132,8 +132,8 @@ func FuzzRead(f *testing.F) {
 		if err := os.WriteFile(file, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		triggers, diagnostics := Read(file).Load("default", func(string) string { return "" })
-		if len(triggers) == 0 && len(diagnostics) == 0 {
+		services, diagnostics := Read(file).Load("default", func(string) string { return "" })
+		if len(services) == 0 && len(diagnostics) == 0 {
 			t.Error("neither a trigger nor a diagnostic")
 		}
 	})
@@ -148,7 +148,7 @@ func TestLoad_Reject(t *testing.T) {
 		}
 	}
 	var checked []string
-	triggers, diagnostics := Read(dir).Load("default", func(path string) string {
+	services, diagnostics := Read(dir).Load("default", func(path string) string {
 		checked = append(checked, filepath.Base(path))
 		if filepath.Base(path) == "a.cue" {
 			return "is too expensive"
@@ -167,7 +167,7 @@ func TestLoad_Reject(t *testing.T) {
 		"b.cue:1:11: conflicting values 2 and 1",
 		"c.json:1:1: triggers: at least one trigger is required",
 	}
-	if diff := cmp.Diff(want, got); diff != "" || len(triggers) > 0 {
-		t.Errorf("%d triggers; (-want +got):\n%s", len(triggers), diff)
+	if diff := cmp.Diff(want, got); diff != "" || len(services) > 0 {
+		t.Errorf("%d documents; (-want +got):\n%s", len(services), diff)
 	}
 }

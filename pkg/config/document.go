@@ -27,11 +27,11 @@ import (
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/cuecontext"
-	cueerrors "cuelang.org/go/cue/errors"
 	"gopkg.in/yaml.v3"
 	"k8s.io/apimachinery/pkg/util/json"
 
 	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/expr"
 )
 
 // document is one object of a file.
@@ -130,15 +130,8 @@ func readCUE(path string, data []byte) ([]document, diag.FileDiagnostics) {
 	v := cuecontext.New().CompileBytes(data, cue.Filename(path))
 	if err := v.Validate(cue.Concrete(true)); err != nil {
 		var diagnostics diag.FileDiagnostics
-		for _, e := range cueerrors.Errors(err) {
-			format, args := e.Msg()
-			position := e.Position()
-			if positions := cueerrors.Positions(e); !position.IsValid() && len(positions) > 0 {
-				position = positions[0] // for a conflict: the first of the two values
-			}
-			diagnostics = append(diagnostics, diag.FileDiagnostic{
-				File: path, Line: position.Line(), Column: position.Column(), Message: fmt.Sprintf(format, args...),
-			})
+		for _, d := range expr.ErrorDiagnostics(err, expr.ErrorOptions{}) {
+			diagnostics = append(diagnostics, diag.FileDiagnostic{File: path, Line: d.Line, Column: d.Column, Message: d.Message})
 		}
 		return nil, diagnostics
 	}

@@ -18,11 +18,7 @@ package controller
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
-	"sync"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -103,60 +99,13 @@ func (r *reconciler) writeActions(ctx context.Context, ts *v1alpha1.TriggerServi
 	return r.remove(ctx, d)
 }
 
-// checkCache caches the latest report of each TriggerService, keyed by a hash of the
-// request: equal requests have equal reports. It is safe for concurrent use.
-type checkCache struct {
-	checker sandbox.Checker
-
-	mu      sync.Mutex
-	entries map[types.NamespacedName]checkEntry
-}
-
-type checkEntry struct {
-	hash   string
-	report sandbox.Report
-}
-
-func (c *checkCache) check(ctx context.Context, request sandbox.Request) (sandbox.Report, error) {
-	text, err := json.Marshal(request)
-	if err != nil {
-		return sandbox.Report{}, err
-	}
-	sum := sha256.Sum256(text)
-	key, hash := client.ObjectKeyFromObject(&request.Service), hex.EncodeToString(sum[:])
-	c.mu.Lock()
-	entry := c.entries[key]
-	c.mu.Unlock()
-	if entry.hash == hash {
-		return entry.report, nil
-	}
-	report, err := c.checker.Check(ctx, request)
-	if err != nil {
-		return sandbox.Report{}, err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.entries == nil {
-		c.entries = map[types.NamespacedName]checkEntry{}
-	}
-	c.entries[key] = checkEntry{hash, report}
-	return report, nil
-}
-
-// remove drops the entry of a deleted TriggerService.
-func (c *checkCache) remove(key types.NamespacedName) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.entries, key)
-}
-
 // newCheckRequest returns a request with the fields of ts that its validity depends
 // on, so that a change of any other field is a cache hit.
-func newCheckRequest(ts *v1alpha1.TriggerService, actions map[string]sandbox.Action) sandbox.Request {
+func newCheckRequest(ts *v1alpha1.TriggerService, actions map[string]sandbox.Action, worker *sandbox.Worker) sandbox.Request {
 	return sandbox.Request{
 		Service: v1alpha1.TriggerService{
 			ObjectMeta: metav1.ObjectMeta{Namespace: ts.Namespace, Name: ts.Name}, Spec: ts.Spec,
 		},
-		Actions: actions,
+		Actions: actions, Worker: worker,
 	}
 }

@@ -42,7 +42,9 @@ func (e conflictError) Error() string {
 	return fmt.Sprintf("%s %q exists and is not owned by this TriggerService", e.kind, e.name)
 }
 
-// apply server-side-applies desired unless the cluster already holds it. It reads the
+// apply server-side-applies desired unless the cluster already holds it: without the
+// comparison, each reconciliation would cost a request for each object, also when only
+// a status has changed. It reads the
 // existing object into current, an empty object of the same kind. An existing object
 // for which owned returns false is not changed: the error is a conflictError.
 func (r *reconciler) apply(ctx context.Context, desired, current client.Object, owned func(client.Object) bool) error {

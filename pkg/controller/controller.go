@@ -60,6 +60,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	corev1alpha1 "github.com/kubevela/kube-trigger/pkg/api/core/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
@@ -73,8 +74,9 @@ type Options struct {
 	SystemNamespaces []string
 	// Image is passed to worker templates as `image`.
 	Image string
-	// Checker validates TriggerServices and actions.
-	Checker sandbox.Checker
+	// Checker validates TriggerServices and actions. ThoroughChecker is used in the
+	// background for those that exceed the limits of Checker; nil for none.
+	Checker, ThoroughChecker sandbox.Checker
 }
 
 // concurrency is the number of TriggerServices that are reconciled concurrently.
@@ -110,7 +112,7 @@ type reconciler struct {
 	// apiReader reads from the API server, past the cache.
 	apiReader client.Reader
 	events    record.EventRecorder
-	checks    checkCache
+	checks    *checks
 }
 
 // Setup adds the controller to m. The scheme of m must come from AddToScheme, and its
@@ -118,7 +120,7 @@ type reconciler struct {
 func Setup(ctx context.Context, m ctrl.Manager, o Options) error {
 	r := &reconciler{
 		Options: o, client: m.GetClient(), apiReader: m.GetAPIReader(),
-		events: m.GetEventRecorderFor("kube-trigger"), checks: checkCache{checker: o.Checker},
+		events: m.GetEventRecorderFor("kube-trigger"), checks: newChecks(o.Checker, o.ThoroughChecker),
 	}
 	if err := r.index(ctx, m.GetFieldIndexer()); err != nil {
 		return fmt.Errorf("index TriggerServices: %w", err)
@@ -132,7 +134,8 @@ func Setup(ctx context.Context, m ctrl.Manager, o Options) error {
 		Watches(&corev1.ServiceAccount{}, handler.EnqueueRequestsFromMapFunc(r.requestsForServiceAccount)).
 		Watches(&rbacv1.RoleBinding{}, handler.EnqueueRequestsFromMapFunc(r.requestsForServiceAccount)).
 		Watches(&corev1alpha1.Definition{}, handler.EnqueueRequestsFromMapFunc(r.requestsForDefinition),
-			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+			builder.WithPredicates(predicate.Or[client.Object](predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))).
+		WatchesRawSource(source.Channel(r.checks.finished, &handler.EnqueueRequestForObject{})).
 		WithOptions(controller.Options{MaxConcurrentReconciles: concurrency}).
 		Complete(r)
 }

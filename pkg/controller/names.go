@@ -42,6 +42,10 @@ const (
 	// ServiceLabel is the label with the name of an object's TriggerService, as
 	// trigger.Label shortens it.
 	ServiceLabel = "trigger.oam.dev/service"
+	// NamespacesAnnotation of a worker template lists the namespaces whose
+	// TriggerServices may use it, separated by commas; "*" in a name matches any text.
+	// Without the annotation, all may.
+	NamespacesAnnotation = "trigger.oam.dev/namespaces"
 	// desiredAnnotation holds a hash of the object that the controller applied.
 	desiredAnnotation = "trigger.oam.dev/desired"
 )

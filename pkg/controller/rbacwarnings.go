@@ -31,6 +31,7 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/sandbox"
+	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
 // maxWatches is the maximum number of distinct watches of a TriggerService whose
@@ -42,7 +43,7 @@ const maxWatches = 20
 // remaining watches get no warning.
 func (v *validator) watchWarnings(ctx context.Context, ts *v1alpha1.TriggerService, report sandbox.Report) []string {
 	var out []string
-	seen := map[sandbox.Watch]bool{}
+	seen := map[source.Watch]bool{}
 	for i, t := range report.Triggers {
 		if t.Watch == nil || seen[*t.Watch] || len(seen) == maxWatches {
 			continue
@@ -61,7 +62,7 @@ func (v *validator) watchWarnings(ctx context.Context, ts *v1alpha1.TriggerServi
 }
 
 // watchWarning returns why w cannot be served at the moment, or "".
-func (v *validator) watchWarning(ctx context.Context, ts *v1alpha1.TriggerService, w sandbox.Watch) (string, error) {
+func (v *validator) watchWarning(ctx context.Context, ts *v1alpha1.TriggerService, w source.Watch) (string, error) {
 	m, err := v.mapper.RESTMapping(w.Kind.GroupKind(), w.Kind.Version)
 	if meta.IsNoMatchError(err) {
 		return fmt.Sprintf("kind %s of %s is not installed; the trigger waits for it", w.Kind.Kind, w.Kind.GroupVersion()), nil

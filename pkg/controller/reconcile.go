@@ -20,12 +20,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
+	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/json"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -65,6 +66,9 @@ func (r *reconciler) Reconcile(ctx context.Context, q ctrl.Request) (ctrl.Result
 		return ctrl.Result{}, r.reconcileServiceAccount(ctx, q.Namespace)
 	}
 	st, err := r.reconcile(ctx, ts)
+	if errors.Is(err, errChecking) {
+		return ctrl.Result{}, nil
+	}
 	if err != nil {
 		return ctrl.Result{}, err
 	}
@@ -79,9 +83,14 @@ func (r *reconciler) reconcile(ctx context.Context, ts *v1alpha1.TriggerService)
 	if err != nil {
 		return st, err
 	}
-	if st.report, err = r.checks.check(ctx, newCheckRequest(ts, actions)); err != nil {
+	worker, problems, err := r.worker(ctx, ts)
+	if err != nil {
 		return st, err
 	}
+	if st.report, err = r.checks.check(ctx, newCheckRequest(ts, actions, worker)); err != nil {
+		return st, err
+	}
+	st.workerProblems = slices.Concat(problems, st.report.WorkerProblems.WithPrefix("spec.worker"))
 	for _, name := range actionTypes(ts) {
 		st.actionProblems = append(st.actionProblems, definitionProblems(st.report, name, origins)...)
 	}
@@ -101,10 +110,10 @@ func (r *reconciler) reconcile(ctx context.Context, ts *v1alpha1.TriggerService)
 // reconcileDeployment applies the worker Deployment of ts. If no trigger is valid, it
 // creates none, but keeps an existing one, which continues once ts is fixed.
 func (r *reconciler) reconcileDeployment(ctx context.Context, ts *v1alpha1.TriggerService, st *state) error {
-	desired, problems, err := r.desiredDeployment(ctx, ts)
-	if st.workerProblems = problems; err != nil || desired == nil {
-		return err
+	if st.report.Deployment == nil {
+		return nil
 	}
+	desired := st.report.Deployment.DeepCopy() // the report is cached
 	desired.OwnerReferences = []metav1.OwnerReference{ownerReference(ts, true)}
 	current := &appsv1.Deployment{}
 	if !slices.ContainsFunc(st.report.Triggers, func(t sandbox.TriggerReport) bool { return len(t.Problems) == 0 }) {
@@ -113,7 +122,7 @@ func (r *reconciler) reconcileDeployment(ctx context.Context, ts *v1alpha1.Trigg
 			return nil
 		}
 	}
-	err = r.apply(ctx, desired, current, controlledBy(ts))
+	err := r.apply(ctx, desired, current, controlledBy(ts))
 	if errors.As(err, &conflictError{}) {
 		st.conflict = errors.Join(st.conflict, err)
 		return nil
@@ -127,31 +136,25 @@ func (r *reconciler) reconcileDeployment(ctx context.Context, ts *v1alpha1.Trigg
 	return nil
 }
 
-// desiredDeployment returns the worker Deployment of ts, or the problems of its worker
-// template and properties.
-func (r *reconciler) desiredDeployment(ctx context.Context, ts *v1alpha1.TriggerService) (*appsv1.Deployment, diag.List, error) {
+// worker returns the worker template of ts and its input, or the problems of naming it.
+func (r *reconciler) worker(ctx context.Context, ts *v1alpha1.TriggerService) (*sandbox.Worker, diag.List, error) {
 	var list diag.List
-	source, err := r.workerTemplate(ctx, templateName(ts))
+	source, problem, err := r.workerTemplate(ctx, templateName(ts), ts.Namespace)
 	if err != nil {
 		return nil, nil, err
 	}
-	if source == "" {
-		list.Add("spec.worker.template", "no Definition %q of type %s in namespaces %v", templateName(ts), corev1alpha1.TriggerWorker, r.SystemNamespaces)
+	if problem != "" {
+		list.Add("spec.worker.template", "%s", problem)
 		return nil, list, nil
 	}
-	properties, err := workerProperties(ts)
-	if err != nil {
-		list.Add("spec.worker.properties", "%v", err)
-		return nil, list, nil
-	}
-	d, problems := workload.Deployment(source, workload.Input{
+	worker := &sandbox.Worker{Template: source, Input: workload.Input{
 		Name: trigger.WorkerName(ts.Name), Namespace: ts.Namespace, ServiceAccount: serviceAccountName(ts),
-		Service: ts.Name, Image: r.Image, Labels: workerLabels(ts), Properties: properties,
-	})
-	if len(problems) > 0 {
-		return nil, problems.WithPrefix("spec.worker"), nil
+		Service: ts.Name, Image: r.Image, Labels: workerLabels(ts),
+	}}
+	if ts.Spec.Worker != nil && ts.Spec.Worker.Properties != nil {
+		worker.Properties = ts.Spec.Worker.Properties.Raw
 	}
-	return d, nil, nil
+	return worker, nil, nil
 }
 
 // definitionProblems returns the problems of an action's Definition, with the
@@ -165,28 +168,32 @@ func definitionProblems(report sandbox.Report, name string, origins map[string]s
 	return list
 }
 
-// workerTemplate returns the CUE of a worker template, or "" if there is none.
-func (r *reconciler) workerTemplate(ctx context.Context, name string) (string, error) {
+// workerTemplate returns the CUE of a worker template for a namespace, or the reason why
+// there is none.
+func (r *reconciler) workerTemplate(ctx context.Context, name, namespace string) (source, problem string, err error) {
 	d, err := r.findDefinition(ctx, corev1alpha1.TriggerWorker, name, r.SystemNamespaces...)
 	switch {
 	case err != nil:
-		return "", err
+		return "", "", err
+	case d != nil && !allowedNamespace(d.Annotations, namespace):
+		return "", fmt.Sprintf("the worker template %q is not allowed in namespace %s; its annotation %s lists the namespaces", name, namespace, NamespacesAnnotation), nil
 	case d != nil:
-		return d.Spec.Templates[corev1alpha1.MainTemplate], nil
+		return d.Spec.Templates[corev1alpha1.MainTemplate], "", nil
 	case name == DefaultTemplate:
-		return workload.Default(), nil
+		return workload.Default(), "", nil
 	}
-	return "", nil
+	return "", fmt.Sprintf("no Definition %q of type %s in namespaces %v", name, corev1alpha1.TriggerWorker, r.SystemNamespaces), nil
 }
 
-// workerProperties returns spec.worker.properties of ts.
-func workerProperties(ts *v1alpha1.TriggerService) (map[string]any, error) {
-	properties := map[string]any{}
-	if ts.Spec.Worker == nil || ts.Spec.Worker.Properties == nil {
-		return properties, nil
+// allowedNamespace reports whether the NamespacesAnnotation of a worker template lists
+// namespace. Without the annotation, all namespaces are allowed.
+func allowedNamespace(annotations map[string]string, namespace string) bool {
+	list, ok := annotations[NamespacesAnnotation]
+	if !ok {
+		return true
 	}
-	if err := json.Unmarshal(ts.Spec.Worker.Properties.Raw, &properties); err != nil {
-		return nil, errors.New("must be an object")
-	}
-	return properties, nil
+	return slices.ContainsFunc(strings.Split(list, ","), func(pattern string) bool {
+		match, err := path.Match(strings.TrimSpace(pattern), namespace)
+		return err == nil && match
+	})
 }

@@ -47,9 +47,7 @@ func (r *reconciler) patchStatus(ctx context.Context, ts *v1alpha1.TriggerServic
 	}
 	for _, c := range []metav1.Condition{validated, available, readyCondition(ts, validated, available)} {
 		c.ObservedGeneration = ts.Generation
-		if len(c.Message) > maxMessage {
-			c.Message = strings.ToValidUTF8(c.Message[:maxMessage-len("…")], "") + "…"
-		}
+		c.Message = diag.Truncate(c.Message, maxMessage)
 		meta.SetStatusCondition(&conditions, c)
 	}
 	rejected := st.rejectedTriggers()

@@ -106,7 +106,11 @@ func (v *validator) validateTriggerService(ctx context.Context, ts *v1alpha1.Tri
 	if err != nil {
 		return out, err
 	}
-	report, err := v.Checker.Check(ctx, newCheckRequest(ts, actions))
+	worker, problems, err := v.worker(ctx, ts)
+	if err != nil {
+		return out, err
+	}
+	report, err := v.Checker.Check(ctx, newCheckRequest(ts, actions, worker))
 	if errors.Is(err, sandbox.ErrResourceExceeded) {
 		out.Problems.Add("spec", "%v", err)
 		return out, nil
@@ -138,11 +142,8 @@ func (v *validator) validateTriggerService(ctx context.Context, ts *v1alpha1.Tri
 			out.Warnings = append(out.Warnings, fmt.Sprintf("spec.triggers[%d].filter: is always true", i))
 		}
 	}
-	_, problems, err := v.desiredDeployment(ctx, ts)
-	if err != nil {
-		return out, err
-	}
-	if out.Problems = append(out.Problems, problems...); len(out.Problems) == 0 {
+	out.Problems = append(out.Problems, problems...)
+	if out.Problems = append(out.Problems, report.WorkerProblems.WithPrefix("spec.worker")...); len(out.Problems) == 0 {
 		out.Warnings = append(out.Warnings, v.watchWarnings(ctx, ts, report)...)
 	}
 	return out, nil
@@ -161,23 +162,20 @@ func (v *validator) validateDefinition(ctx context.Context, d *corev1alpha1.Defi
 		out.Problems.Add(main, "is required")
 		return out, nil
 	}
-	if d.Spec.Type == corev1alpha1.TriggerWorker {
-		if !slices.Contains(v.SystemNamespaces, namespace) {
-			out.Warnings = append(out.Warnings, fmt.Sprintf("worker templates are only read from namespaces %v", v.SystemNamespaces))
-			return out, nil
-		}
-		_, problems := workload.Deployment(source, workload.Input{Name: "x", Namespace: "x", Service: "x", ServiceAccount: "x", Image: "x"})
-		out.Problems = templateProblems(problems).WithPrefix(main)
+	if d.Spec.Type == corev1alpha1.TriggerWorker && !slices.Contains(v.SystemNamespaces, namespace) {
+		out.Warnings = append(out.Warnings, fmt.Sprintf("worker templates are only read from namespaces %v", v.SystemNamespaces))
 		return out, nil
 	}
-	report, err := v.Checker.Check(ctx, sandbox.Request{
-		Actions: map[string]sandbox.Action{d.Name: {Source: source}}, Only: []int{},
-	})
+	request := sandbox.Request{Actions: map[string]sandbox.Action{d.Name: {Source: source}}}
+	if d.Spec.Type == corev1alpha1.TriggerWorker {
+		request = sandbox.Request{Worker: &sandbox.Worker{Template: source, Input: workload.Input{Name: "x", Namespace: "x", Service: "x", ServiceAccount: "x", Image: "x"}}}
+	}
+	report, err := v.Checker.Check(ctx, request)
 	if errors.Is(err, sandbox.ErrResourceExceeded) {
 		out.Problems.Add(main, "%v", err)
 		return out, nil
 	}
-	out.Problems = report.BrokenActions[d.Name].WithPrefix(main)
+	out.Problems = append(report.BrokenActions[d.Name], templateProblems(report.WorkerProblems)...).WithPrefix(main)
 	return out, err
 }
 

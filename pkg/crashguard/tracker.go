@@ -195,9 +195,9 @@ func (s *SubjectTracker) Begin(id string) (end func()) {
 	return s.tracker.begin(evaluation{s.subject, hashEvent(id)})
 }
 
-// Fatal reports whether evaluating the event with the ID id crashes the process;
+// Crashed reports whether evaluating the event with the ID id crashes the process;
 // for the ID "", whether evaluating any event does.
-func (s *SubjectTracker) Fatal(id string) bool {
+func (s *SubjectTracker) Crashed(id string) bool {
 	fatal := s.tracker.fatal[s.subject]
 	return len(fatal) >= fatalEvaluations || len(fatal) > 0 && fatal[hashEvent(id)]
 }

@@ -47,14 +47,14 @@ func TestTracker_TwoCrashes(t *testing.T) {
 		bad, good := tracker.Subject("bad", "text"), tracker.Subject("good", "text")
 		for event := range 3 {
 			id := strconv.Itoa(event)
-			if got, want := bad.Fatal(id), crashes >= 2*(event+1); got != want {
+			if got, want := bad.Crashed(id), crashes >= 2*(event+1); got != want {
 				t.Errorf("after %d crashes: event %s fatal %t, want %t", crashes, id, got, want)
 			}
-			if good.Fatal(id) {
+			if good.Crashed(id) {
 				t.Errorf("after %d crashes: the other subject is fatal", crashes)
 			}
 		}
-		if bad.Fatal("") {
+		if bad.Crashed("") {
 			t.Errorf("after %d crashes: the whole subject is fatal", crashes)
 		}
 		id := strconv.Itoa(crashes / 2)
@@ -64,10 +64,10 @@ func TestTracker_TwoCrashes(t *testing.T) {
 		crash(tracker)
 	}
 	tracker := openTracker(t, path)
-	if bad := tracker.Subject("bad", "text"); !bad.Fatal("0") || !bad.Fatal("other") || !bad.Fatal("") {
+	if bad := tracker.Subject("bad", "text"); !bad.Crashed("0") || !bad.Crashed("other") || !bad.Crashed("") {
 		t.Error("three events are fatal, but not the whole subject")
 	}
-	if tracker.Subject("bad", "other text").Fatal("0") {
+	if tracker.Subject("bad", "other text").Crashed("0") {
 		t.Error("a changed text is fatal")
 	}
 }
@@ -90,7 +90,7 @@ func TestTracker_NotFatal(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "evaluations")
 			for round := range 4 {
 				tracker := openTracker(t, path)
-				if tracker.Subject("a", "").Fatal("1") || tracker.Subject("a", "").Fatal("") {
+				if tracker.Subject("a", "").Crashed("1") || tracker.Subject("a", "").Crashed("") {
 					t.Errorf("fatal after %d rounds", round)
 				}
 				run(tracker, round)
@@ -104,7 +104,7 @@ func TestTracker_ConcurrentEvaluations(t *testing.T) {
 	for crashes := range 5 {
 		tracker := openTracker(t, path)
 		one, two := tracker.Subject("one", ""), tracker.Subject("two", "")
-		if got, want := one.Fatal("1") || two.Fatal("1"), crashes == 4; got != want {
+		if got, want := one.Crashed("1") || two.Crashed("1"), crashes == 4; got != want {
 			t.Errorf("after %d crashes: fatal %t, want %t", crashes, got, want)
 		}
 		one.Begin("1")

@@ -21,6 +21,7 @@ package diag
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 // Diagnostic is one error in the input.
@@ -94,6 +95,20 @@ func Join(prefix, path string) string {
 		return prefix + path
 	}
 	return prefix + "." + path
+}
+
+// Truncate returns text if it has at most limit bytes. Otherwise it cuts text between
+// characters and appends "…", so that the result has at most limit bytes.
+func Truncate(text string, limit int) string {
+	const end = "…"
+	if len(text) <= limit {
+		return text
+	}
+	cut := max(limit-len(end), 0)
+	for cut > 0 && !utf8.RuneStart(text[cut]) {
+		cut--
+	}
+	return text[:cut] + end
 }
 
 // Nearest returns the candidate with the smallest edit distance from got,

@@ -21,118 +21,221 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
+	"time"
 
-	"github.com/go-logr/logr"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
-	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/panicerr"
 )
 
-// act is the stage that runs the trigger's action once. If an optional step of a
-// sequence of actions fails for good, the steps after it run in the same pass.
-func (r *runner) act(ctx context.Context, t *task) result {
-	if r.limiter != nil {
-		if wait := r.rateLimitDelay(t); wait > 0 {
-			return result{next: paused, wait: wait}
+// Step is one action of a trigger.
+type Step struct {
+	// Name is the name of the step's result for later steps; empty if it has none. A
+	// step with a Name has a Title.
+	Name string
+	// Title identifies the step in errors and decisions; empty for the only step.
+	Title string
+	// Optional is set if the next step runs although this one failed permanently.
+	Optional bool
+	// Start begins the handling of ev and returns the function that runs it. run is
+	// called until it succeeds; calls that have succeeded are not repeated. results
+	// are those of earlier steps, by name; nil for a step without a Title. shared is
+	// empty at the first step of an event, and keeps what the action puts into it for
+	// later ones.
+	Start func(ev event.Event, results map[string]any, shared *sync.Map) (run func(ctx context.Context) (result any, err error))
+}
+
+// Act is the stage that runs the steps of a trigger in order. The first failure
+// ends the attempt; a retry continues with the failed step, which has the full
+// number of retries.
+type Act struct {
+	steps    []Step
+	detector LoopDetector
+
+	mu sync.Mutex
+	// limiter limits the attempts; it is set at the first one.
+	limiter *limiter
+}
+
+// NewAct returns the Act of one trigger. detector records the causes of writes; nil
+// for none.
+func NewAct(detector LoopDetector, steps ...Step) *Act { return &Act{steps: steps, detector: detector} }
+
+// execution is the progress of the steps with one event.
+type execution struct {
+	// step is the index of the current step, and run runs it; nil before its start.
+	step    int
+	run     func(ctx context.Context) (any, error)
+	results map[string]any
+	shared  sync.Map
+}
+
+// Handle implements Stage. If an optional step fails permanently, the steps after it
+// run in the same pass.
+func (a *Act) Handle(ctx context.Context, t *Task) Result {
+	if wait := a.rateLimitDelay(t); wait > 0 {
+		return pause(wait)
+	}
+	if a.detector != nil {
+		ctx = a.detector.WithCauses(ctx, *t.Event())
+	}
+	if t.execution == nil {
+		t.execution = &execution{}
+		if a.steps[0].Title != "" {
+			t.execution.results = map[string]any{}
 		}
-	}
-	if t.journal == nil {
-		t.journal = action.NewJournal()
-	}
-	actionCtx := action.WithJournal(ctx, t.journal)
-	if r.trigger.LoopDetector != nil {
-		actionCtx = r.trigger.LoopDetector.WithCauses(actionCtx, *t.event())
 	}
 	for {
-		if s, again := r.tryOnce(actionCtx, t); !again {
-			return s
+		if res, again := a.tryOnce(ctx, t); !again {
+			return res
 		}
 	}
 }
 
-// tryOnce runs the action once. It reports whether another attempt follows at
-// once.
-func (r *runner) tryOnce(ctx context.Context, t *task) (s result, again bool) {
-	h := r.startAttempt(t)
-	err := r.attempt(ctx, *t.event())
-	attempt, inTime := h.end()
-	duration := r.clock.Since(h.start)
+// advance makes the next step the current one. It returns false if there is none.
+func (a *Act) advance(t *Task) bool {
+	e := t.execution
+	e.step, e.run = e.step+1, nil
+	return e.step < len(a.steps)
+}
+
+// tryOnce runs the remaining steps once. It reports whether another attempt follows
+// immediately.
+func (a *Act) tryOnce(ctx context.Context, t *Task) (res Result, again bool) {
+	r, step := t.runner, t.execution.step
+	h := t.startAttempt()
+	err := a.attempt(ctx, t)
+	made, inTime := h.end()
 	switch {
 	case !inTime:
-		logr.FromContextOrDiscard(ctx).Info("Hung action returned", "key", t.event().Key,
-			"event", t.event().ID, "duration", duration)
-		return result{next: finished}, false
+		r.report.hungActionReturned(r.trigger.TriggerRef, t.Event(), r.clock.Since(h.start))
+		return Result{next: decided}, false
 	case err == nil:
-		d := r.newDecision(t.event(), Succeeded, "")
-		d.Attempt, d.Duration = attempt, duration
-		r.report.decision(d)
-		return result{next: finished}, false
+		return Result{next: finished, outcome: Succeeded, start: h.start}, false
 	case ctx.Err() != nil:
-		return result{next: stopped}, false
+		return stop(), false
 	}
-
-	attempts := r.stepAttempts(t, attempt)
-	reason, final := r.reason(err)
-	if !final && attempts > *r.trigger.Policy.Retry.Limit {
+	if t.execution.step != step {
+		made.step = 1 // earlier attempts failed at another step
+		t.setStepAttempts(1)
+	}
+	reason, final := reasonOf(err)
+	if !final && made.step > *t.policy().Retry.Limit {
 		reason, final = ReasonExhausted, true
 	}
-	if final && !t.journal.SkipOptional() {
-		r.deadLetter(t, t.failure(r.trigger.TriggerRef, err), reason)
-		return result{next: finished}, false
+	current := a.steps[t.execution.step]
+	if final && !current.Optional {
+		return DeadLetter(reason, err), false
 	}
-	d := r.newDecision(t.event(), Failed, reason)
-	if final {
-		d.Outcome = Skipped
-	} else {
-		d.RetryIn = r.trigger.Policy.Retry.Backoff.delayAtLeast(attempts, action.RetryAfter(err), rand.Float64())
+	d := r.newDecision(t.Event(), Failed, reason)
+	d.Err, d.Attempt, d.Duration, d.Action = err, made.total, d.Time.Sub(h.start), current.Title
+	if !final {
+		d.RetryIn = t.policy().Retry.Backoff.delayAtLeast(made.step, retryAfter(err), rand.Float64())
+		r.report.decision(d)
+		return pause(d.RetryIn), false
 	}
-	d.Err, d.Attempt, d.Duration, d.Action = err, attempt, duration, action.FailedStep(err)
+	d.Outcome = Skipped
 	r.report.decision(d)
-	return result{next: paused, wait: d.RetryIn}, final
-}
-
-// stepAttempts returns how many of the attempts so far were made at the step that
-// failed last. Each step of a sequence of actions has the full number of retries.
-func (r *runner) stepAttempts(t *task, attempt int) int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if step := t.journal.CompletedSteps(); step != t.failedStep {
-		t.failedStep, t.priorAttempts = step, attempt-1
+	t.setStepAttempts(0)
+	if !a.advance(t) {
+		return Result{next: finished, outcome: Succeeded, start: h.start}, false
 	}
-	return attempt - t.priorAttempts
+	return Result{}, true
 }
 
-// reason classifies err, and reports whether a retry is pointless.
-func (r *runner) reason(err error) (reason string, final bool) {
-	var p *panicError
+// attempt runs the remaining steps once, with the trigger's timeout. An error after
+// the timeout wraps a timeoutError.
+func (a *Act) attempt(ctx context.Context, t *Task) error {
+	timedOut := timeoutError{t.policy().Timeout}
+	ctx, cancel := context.WithTimeoutCause(ctx, timedOut.timeout, timedOut)
+	defer cancel()
+	err := a.runSteps(ctx, t)
+	if err == nil || !errors.Is(context.Cause(ctx), timedOut) || errors.As(err, &timeoutError{}) {
+		return err
+	}
+	if errors.Is(err, context.DeadlineExceeded) && err.Error() == context.DeadlineExceeded.Error() {
+		return timedOut
+	}
+	return fmt.Errorf("%w: %w", timedOut, err)
+}
+
+func (a *Act) runSteps(ctx context.Context, t *Task) error {
+	for {
+		step := &a.steps[t.execution.step]
+		result, err := step.run(ctx, t)
+		if err != nil {
+			if step.Title == "" {
+				return err
+			}
+			return &stepError{step: step.Title, err: err}
+		}
+		if step.Name != "" && result != nil {
+			t.execution.results[step.Name] = result
+		}
+		if !a.advance(t) {
+			return nil
+		}
+	}
+}
+
+// run starts the step of t, unless an earlier attempt has, and runs it.
+func (s *Step) run(ctx context.Context, t *Task) (result any, err error) {
+	defer panicerr.Recover(&err)
+	e := t.execution
+	if e.run == nil {
+		e.run = s.Start(*t.Event(), e.results, &e.shared)
+	}
+	return e.run(ctx)
+}
+
+// timeoutError is the cause of the end of an attempt's context.
+type timeoutError struct{ timeout time.Duration }
+
+func (e timeoutError) Error() string { return fmt.Sprintf("timed out after %s", e.timeout) }
+
+// stepError is the failure of one of several steps.
+type stepError struct {
+	step string
+	err  error
+}
+
+func (e *stepError) Error() string { return e.step + ": " + e.err.Error() }
+
+func (e *stepError) Unwrap() error { return e.err }
+
+// failedStep returns the title of the step that failed with err; "" if there is only
+// one.
+func failedStep(err error) string {
+	if s := (*stepError)(nil); errors.As(err, &s) {
+		return s.step
+	}
+	return ""
+}
+
+// reasonOf classifies the error of an attempt, and reports whether a retry is
+// pointless: after a panic, or if the error has a method Terminal that returns true.
+func reasonOf(err error) (reason string, final bool) {
+	var (
+		p *panicerr.Error
+		t interface{ Terminal() bool }
+	)
 	switch {
 	case errors.As(err, &p):
 		return ReasonPanic, true
-	case action.IsTerminal(err):
+	case errors.As(err, &t) && t.Terminal():
 		return ReasonTerminal, true
-	case errors.Is(err, r.timedOut):
+	case errors.As(err, &timeoutError{}):
 		return ReasonTimeout, false
 	default:
 		return ReasonError, false
 	}
 }
 
-// attempt runs the action once, with the trigger's timeout. An error after the
-// timeout wraps r.timedOut.
-func (r *runner) attempt(ctx context.Context, ev event.Event) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, r.trigger.Policy.Timeout, r.timedOut)
-	defer cancel()
-	err := runAction(ctx, r.trigger.Action, ev)
-	if err == nil || !errors.Is(context.Cause(ctx), r.timedOut) || errors.Is(err, r.timedOut) {
-		return err
-	}
-	if errors.Is(err, context.DeadlineExceeded) && err.Error() == context.DeadlineExceeded.Error() {
-		return r.timedOut
-	}
-	return fmt.Errorf("%w: %w", r.timedOut, err)
-}
-
-func runAction(ctx context.Context, a action.Action, ev event.Event) (err error) {
-	defer recoverAsError(&err)
-	return a.Run(ctx, ev)
+// retryAfter returns the delay that a server requested with Retry-After; 0 if none
+// did.
+func retryAfter(err error) time.Duration {
+	seconds, _ := apierrors.SuggestsClientDelay(err)
+	return time.Duration(max(seconds, 0)) * time.Second
 }

@@ -25,11 +25,11 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/event"
-	"github.com/kubevela/kube-trigger/pkg/filter"
+	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
 // benchmark delivers b.N events of 100 keys.
-func benchmark(b *testing.B, triggers ...engine.Trigger) {
+func benchmark(b *testing.B, triggers ...triggerSpec) {
 	h := startUnobserved(b, engine.Options{}, triggers...)
 	events := make([]event.Event, 100)
 	for i := range events {
@@ -39,7 +39,7 @@ func benchmark(b *testing.B, triggers ...engine.Trigger) {
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		left.Add(1)
-		if err := h.sink.Deliver(b.Context(), events[i%len(events)], left.Done); err != nil {
+		if err := h.sink.Deliver(b.Context(), events[i%len(events)], source.Delivery{Done: left.Done}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -49,25 +49,25 @@ func benchmark(b *testing.B, triggers ...engine.Trigger) {
 }
 
 func verdict(match bool) filterFunc {
-	return func(context.Context, event.Event) (filter.Verdict, error) { return filter.Verdict{Match: match}, nil }
+	return func(context.Context, event.Event) (event.Verdict, error) { return event.Verdict{Match: match}, nil }
 }
 
 func BenchmarkEngine_NotSubscribed(b *testing.B) {
-	benchmark(b, engine.Trigger{Subscription: only("nothing"), Action: actionFunc(ok)})
+	benchmark(b, triggerSpec{Subscription: only("nothing"), Action: actionFunc(ok)})
 }
 
 func BenchmarkEngine_Filtered(b *testing.B) {
-	benchmark(b, engine.Trigger{Filter: verdict(false), Action: actionFunc(ok)})
+	benchmark(b, triggerSpec{Filter: verdict(false), Action: actionFunc(ok)})
 }
 
 func BenchmarkEngine_Succeeded(b *testing.B) {
-	benchmark(b, engine.Trigger{Filter: verdict(true), Action: actionFunc(ok)})
+	benchmark(b, triggerSpec{Filter: verdict(true), Action: actionFunc(ok)})
 }
 
 func BenchmarkEngine_FourTriggers(b *testing.B) {
-	tenth := filterFunc(func(_ context.Context, ev event.Event) (filter.Verdict, error) {
-		return filter.Verdict{Match: ev.Key[len(ev.Key)-1] == '0'}, nil
+	tenth := filterFunc(func(_ context.Context, ev event.Event) (event.Verdict, error) {
+		return event.Verdict{Match: ev.Key[len(ev.Key)-1] == '0'}, nil
 	})
-	t := engine.Trigger{Filter: tenth, Action: actionFunc(ok)}
+	t := triggerSpec{Filter: tenth, Action: actionFunc(ok)}
 	benchmark(b, t, t, t, t)
 }

@@ -27,22 +27,22 @@ type CrashTracker interface {
 	// Begin records that the event with the ID id is being evaluated, until end
 	// is called. The record survives a crash that follows immediately.
 	Begin(id string) (end func())
-	// Fatal reports whether the evaluation of the event with the ID id has
+	// Crashed reports whether the evaluation of the event with the ID id has
 	// crashed the process before, so that it must not run again. For the ID "",
 	// it reports whether that holds for every event.
-	Fatal(id string) bool
+	Crashed(id string) bool
 }
 
-var errFatal = errors.New("an evaluation of the trigger's filter has crashed the process")
+var errCrashed = errors.New("an evaluation of the trigger's filter has crashed the process")
 
-// dropFatal is the stage before the filter that dead-letters events whose
-// evaluation has crashed the process.
-func (r *runner) dropFatal(_ context.Context, t *task) result {
-	if !r.trigger.CrashTracker.Fatal(t.event().ID) {
-		return result{next: proceed}
+// CrashGuard is the stage that dead-letters events whose evaluation has crashed
+// the process.
+type CrashGuard struct{ Tracker CrashTracker }
+
+// Handle implements Stage.
+func (g CrashGuard) Handle(_ context.Context, t *Task) Result {
+	if g.Tracker.Crashed(t.Event().ID) {
+		return DeadLetter(ReasonQuarantined, errCrashed)
 	}
-	f := t.failure(r.trigger.TriggerRef, errFatal)
-	f.First, f.Last = r.clock.Now(), r.clock.Now()
-	r.deadLetter(t, f, ReasonQuarantined)
-	return result{next: finished}
+	return Proceed()
 }

@@ -25,7 +25,6 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/event"
-	"github.com/kubevela/kube-trigger/pkg/filter"
 )
 
 // fakeCrashTracker reports one fatal event, and records the calls.
@@ -46,7 +45,7 @@ func (f *fakeCrashTracker) Begin(id string) (end func()) {
 	}
 }
 
-func (f *fakeCrashTracker) Fatal(id string) bool { return id == f.fatal }
+func (f *fakeCrashTracker) Crashed(id string) bool { return id == f.fatal }
 
 func (f *fakeCrashTracker) want(t *testing.T, began, ended int) {
 	t.Helper()
@@ -63,13 +62,13 @@ var noAction = actionFunc(func(context.Context, event.Event) error { return nil 
 func TestCrash_TracksEvaluations(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tracker := &fakeCrashTracker{}
-		filtered := filterFunc(func(_ context.Context, ev event.Event) (filter.Verdict, error) {
+		filtered := filterFunc(func(_ context.Context, ev event.Event) (event.Verdict, error) {
 			if ev.ID == "long" {
 				time.Sleep(time.Second)
 			}
-			return filter.Verdict{}, nil
+			return event.Verdict{}, nil
 		})
-		h := start(t, engine.Options{}, engine.Trigger{Action: noAction, Filter: filtered, CrashTracker: tracker})
+		h := start(t, engine.Options{}, triggerSpec{Action: noAction, Filter: filtered, CrashTracker: tracker})
 		h.deliver("a", "short")
 		advance(time.Second)
 		tracker.want(t, 1, 1)
@@ -86,11 +85,11 @@ func TestCrash_TracksEvaluations(t *testing.T) {
 func TestCrash_FatalEvent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		filtered := &recorder{}
-		f := filterFunc(func(_ context.Context, ev event.Event) (filter.Verdict, error) {
+		f := filterFunc(func(_ context.Context, ev event.Event) (event.Verdict, error) {
 			filtered.add(ev.ID)
-			return filter.Verdict{}, nil
+			return event.Verdict{}, nil
 		})
-		h := start(t, engine.Options{}, engine.Trigger{Action: noAction, Filter: f, CrashTracker: &fakeCrashTracker{fatal: "bad"}})
+		h := start(t, engine.Options{}, triggerSpec{Action: noAction, Filter: f, CrashTracker: &fakeCrashTracker{fatal: "bad"}})
 		for _, id := range []string{"good", "bad", "better"} {
 			h.deliver("a", id)
 		}

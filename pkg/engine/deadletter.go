@@ -22,8 +22,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/kubevela/kube-trigger/pkg/action"
-	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
@@ -34,84 +32,76 @@ const (
 	deadLetterBackoffMax = 10 * time.Second
 )
 
-// failure describes an event that becomes a dead letter.
-type failure struct {
-	Event   event.Event
-	Trigger event.TriggerRef
-	Err     error
-	// Attempts is the number of runs of the action; 0 if the filter failed.
-	Attempts int
-	// First and Last are the start times of the first and the last attempt.
-	First, Last time.Time
+// DeadLetters stores dead letters, as store.DeadLetters does.
+type DeadLetters interface {
+	Put(ctx context.Context, l store.DeadLetter) (id string, err error)
 }
 
-func (t *task) failure(trigger event.TriggerRef, err error) failure {
-	return failure{
-		Event: *t.event(), Trigger: trigger, Err: err,
-		Attempts: t.attempts, First: t.first, Last: t.last,
-	}
+// deadLetterer dead-letters events of one trigger.
+type deadLetterer struct {
+	runner *runner
+	// store is nil if dead letters are only logged.
+	store DeadLetters
+	// startPut runs put in a goroutine of its own.
+	startPut func(t *Task, l store.DeadLetter)
 }
 
-// deadLetter stores the event in the dead-letter store, unless the task is
-// already settled. The event is done only once it is stored.
-func (r *runner) deadLetter(t *task, f failure, reason string) {
-	r.mu.Lock()
-	if t.settled {
-		r.mu.Unlock()
+// add reports the decision and stores the event in the dead-letter store, unless
+// the task is already settled. The event is done only once it is stored.
+func (d *deadLetterer) add(t *Task, res Result) {
+	if !t.settle() {
 		return
 	}
-	t.settled = true
-	if r.deadLetters != nil {
-		r.storing++
+	r, a := d.runner, t.attempted()
+	if a.total == 0 {
+		a.first, a.last = res.start, res.start
+		if res.start.IsZero() {
+			a.first, a.last = r.clock.Now(), r.clock.Now()
+		}
 	}
-	r.mu.Unlock()
-
-	d := r.newDecision(&f.Event, DeadLettered, reason)
-	d.Attempt, d.Err, d.Duration, d.Action = f.Attempts, f.Err, d.Time.Sub(f.Last), action.FailedStep(f.Err)
-	r.report.decision(d)
-	if r.deadLetters == nil {
+	decision := r.newDecision(t.Event(), DeadLettered, res.reason)
+	decision.Attempt, decision.Err, decision.Duration, decision.Action = a.total, res.err, decision.Time.Sub(a.last), failedStep(res.err)
+	r.report.decision(decision)
+	if d.store == nil {
 		r.complete(t)
 		return
 	}
-	r.sendToDeadLetter(t, store.DeadLetter{
-		Trigger: f.Trigger, Event: f.Event, Reason: reason, Error: f.Err.Error(),
-		Attempts: f.Attempts, FirstAttempt: f.First, LastAttempt: f.Last,
+	r.active.add()
+	d.startPut(t, store.DeadLetter{
+		Trigger: r.trigger.TriggerRef, Event: *t.Event(), Reason: res.reason, Error: res.err.Error(),
+		Attempts: a.total, FirstAttempt: a.first, LastAttempt: a.last,
 	})
 }
 
-// storeDeadLetter stores d, and retries until it succeeds or the runner closes.
-// In the latter case the event is requeued.
-func (r *runner) storeDeadLetter(ctx context.Context, t *task, d store.DeadLetter) {
-	defer func() {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.storing--
-		r.checkDrained()
-	}()
+// put stores l, and retries until it succeeds or the runner closes. In the latter
+// case the event is requeued.
+func (d *deadLetterer) put(ctx context.Context, t *Task, l store.DeadLetter) {
+	r := d.runner
+	defer r.active.remove()
 	backoff := Backoff{Initial: 100 * time.Millisecond, Max: deadLetterBackoffMax, Factor: 2}
 	for failures := 1; ; failures++ {
-		id, err := r.putDeadLetter(ctx, d)
-		stored := DeadLetterResult{Trigger: d.Trigger, ID: id, Err: err, Time: r.clock.Now()}
+		id, err := d.putOnce(ctx, l)
+		result := DeadLetterResult{Trigger: l.Trigger, ID: id, Err: err, Time: r.clock.Now()}
 		if err == nil || errors.Is(err, store.ErrRejected) {
-			r.report.deadLetter(stored)
+			r.report.deadLetter(result)
 			r.complete(t)
 			return
 		}
-		stored.RetryIn = backoff.delay(failures, rand.Float64())
-		r.report.deadLetter(stored)
-		timer := r.clock.NewTimer(stored.RetryIn)
+		result.RetryIn = backoff.delay(failures, rand.Float64())
+		r.report.deadLetter(result)
+		timer := r.clock.NewTimer(result.RetryIn)
 		select {
 		case <-timer.C():
 		case <-r.closing:
 			timer.Stop()
-			r.report.decision(r.newDecision(&d.Event, Requeued, ReasonStopped))
+			r.report.decision(r.newDecision(&l.Event, Requeued, ReasonStopped))
 			return
 		}
 	}
 }
 
-func (r *runner) putDeadLetter(ctx context.Context, d store.DeadLetter) (string, error) {
+func (d *deadLetterer) putOnce(ctx context.Context, l store.DeadLetter) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, deadLetterTimeout)
 	defer cancel()
-	return r.deadLetters.PutDeadLetter(ctx, d)
+	return d.store.Put(ctx, l)
 }

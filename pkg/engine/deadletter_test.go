@@ -44,7 +44,7 @@ type fakeDeadLetters struct {
 	letters []store.DeadLetter
 }
 
-func (f *fakeDeadLetters) PutDeadLetter(_ context.Context, l store.DeadLetter) (string, error) {
+func (f *fakeDeadLetters) Put(_ context.Context, l store.DeadLetter) (string, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.puts++
@@ -71,8 +71,8 @@ func (f *fakeDeadLetters) all() []store.DeadLetter {
 }
 
 // failingOnBad returns a trigger whose action fails for the event "bad" only.
-func failingOnBad(ran *recorder) engine.Trigger {
-	return engine.Trigger{Action: actionFunc(func(_ context.Context, ev event.Event) error {
+func failingOnBad(ran *recorder) triggerSpec {
+	return triggerSpec{Action: actionFunc(func(_ context.Context, ev event.Event) error {
 		ran.add(ev.ID)
 		if ev.ID == "bad" {
 			return action.Terminal(errors.New("poison"))
@@ -89,6 +89,8 @@ type deadLetterResults struct {
 
 func (r *deadLetterResults) Observe(engine.Decision) {}
 
+func (r *deadLetterResults) ObserveSource(engine.SourceFailure) {}
+
 func (r *deadLetterResults) ObserveDeadLetter(res engine.DeadLetterResult) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -101,7 +103,7 @@ func TestDeadLetter_StoreFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var ran recorder
 		letters, results := &fakeDeadLetters{err: errors.New("disk full")}, &deadLetterResults{}
-		h := start(t, engine.Options{DeadLetters: letters, Observers: []engine.Observer{results}}, failingOnBad(&ran))
+		h := start(t, engine.Options{DeadLetters: letters, Observer: results}, failingOnBad(&ran))
 		for _, id := range []string{"1", "bad", "2"} {
 			h.deliver("a", id)
 		}

@@ -18,76 +18,72 @@ package engine
 
 import (
 	"context"
-	"slices"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
-// absorbEvery is the number of events after which a debouncing key queue merges
-// those that are waiting, so that they free their slots early.
-const absorbEvery = 8
-
-// debounce is the stage that merges the events of one key within the trigger's
-// debounce window into one event. The merged events are acknowledged together
-// with that event, so that a crash loses none. Each costs only an ack until then.
-func (r *runner) debounce(ctx context.Context, t *task) result {
-	for {
-		next, ok, err := r.absorb(ctx, t)
-		if err != nil {
-			return result{next: stopped}
-		}
-		if !ok {
-			break
-		}
-		r.releaseSlot()
-		next.delivery = nil
-	}
-	if wait := r.trigger.Policy.Debounce - r.clock.Since(t.queuedAt); wait > 0 {
-		return result{next: paused, wait: wait, absorbing: true}
-	}
-	return result{next: proceed}
+// Debounce is the stage that merges the events of one key within the window of the
+// trigger's policy into one event. The merged events are acknowledged together with
+// that event, so that a crash loses none. Each costs only an ack until then.
+type Debounce struct {
+	// Detector is used to suppress events that the trigger caused itself; nil for
+	// none.
+	Detector LoopDetector
 }
 
-// absorb removes the event behind t from the key queue and merges it into t,
-// unless the trigger caused that event itself. ok is false if there was none.
-func (r *runner) absorb(ctx context.Context, t *task) (next *task, ok bool, err error) {
-	r.mu.Lock()
-	next = t.next
-	r.mu.Unlock()
-	if next == nil {
-		return nil, false, nil
+// Handle implements Stage.
+func (s Debounce) Handle(ctx context.Context, t *Task) Result {
+	if t.policy().Debounce == 0 {
+		return Proceed()
 	}
-	own := false
-	if r.trigger.LoopDetector != nil {
-		if own, err = r.trigger.LoopDetector.OwnWrite(ctx, *next.event()); err != nil {
-			return nil, false, err
+	for {
+		next := t.runner.queue.behind(t)
+		if next == nil {
+			break
 		}
-		own = own && !r.trigger.Policy.AllowSelfTrigger
+		if err := s.absorb(ctx, t, next); err != nil {
+			return stop()
+		}
 	}
-	before := *t.event()
-	r.mu.Lock()
-	if t.next != next { // t was requeued meanwhile
-		r.mu.Unlock()
-		return nil, false, nil
+	if wait := t.policy().Debounce - t.runner.clock.Since(t.queuedAt); wait > 0 {
+		return Result{next: paused, wait: wait, absorbing: true}
 	}
-	t.next, next.next = next.next, nil
-	if t.queue.tail == next {
-		t.queue.tail = t
+	return Proceed()
+}
+
+// absorb removes next, which is behind t, from the queue and merges it into t,
+// unless the trigger caused it itself.
+func (s Debounce) absorb(ctx context.Context, t, next *Task) error {
+	r, own := t.runner, false
+	if s.Detector != nil {
+		var err error
+		if own, err = s.Detector.OwnWrite(ctx, *next.Event()); err != nil {
+			return err
+		}
+		own = own && !t.policy().AllowSelfTrigger
 	}
-	next.settled = true
-	if !own {
-		merged := merge(before, *next.event())
-		t.merged, t.absorbed = &merged, append(t.absorbed, next.delivery.ack)
-		t.external = t.external || r.trigger.LoopDetector != nil && !(r.trigger.LoopDetector.Circular(before) && r.trigger.LoopDetector.Circular(merged))
+	if !r.queue.remove(t, next) || !next.settle() {
+		return nil
 	}
-	r.mu.Unlock()
 	if own {
-		r.report.decision(r.newDecision(next.event(), Suppressed, ReasonOwnWrite))
+		r.report.decision(r.newDecision(next.Event(), Suppressed, ReasonOwnWrite))
 		next.complete()
 	} else {
+		before, writer := *t.Event(), t.Writer()
+		s.merge(t, next)
+		t.external = t.external || s.Detector != nil &&
+			!(s.Detector.Circular(before, writer) && s.Detector.Circular(*t.merged, t.writer))
 		r.report.decision(r.newDecision(&before, Suppressed, ReasonDebounced))
 	}
-	return next, true, nil
+	r.slots.release(false)
+	next.delivery = nil
+	return nil
+}
+
+// merge makes the event of t one event for both.
+func (Debounce) merge(t, next *Task) {
+	merged := merge(*t.Event(), *next.Event())
+	t.merged, t.writer, t.absorbed = &merged, next.Writer(), append(t.absorbed, next.delivery.ack)
 }
 
 // merge returns one event for both: the old state before first, the new state
@@ -99,12 +95,9 @@ func merge(first, second event.Event) event.Event {
 	}
 	switch first.Type {
 	case event.Create, event.Sync:
-		merged.Type, merged.Old, merged.Unchanged = first.Type, nil, nil
+		merged.Type, merged.Old = first.Type, nil
 	case event.Update:
 		merged.Old = first.Old
-		merged.Unchanged = slices.DeleteFunc(slices.Clone(second.Unchanged), func(field string) bool {
-			return !slices.Contains(first.Unchanged, field)
-		})
 	}
 	return merged
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/go-logr/logr"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/panicerr"
 )
 
 // Outcome is the result of one decision about an event.
@@ -70,7 +71,7 @@ const (
 	ReasonTimeout = "TimedOut"
 	// ReasonHung: the action does not stop at its timeout.
 	ReasonHung = "Hung"
-	// ReasonExhausted: all retries failed.
+	// ReasonTerminal: the action failed with an error that no retry can resolve.
 	ReasonTerminal = "TerminalError"
 	// ReasonExhausted: no retry is left.
 	ReasonExhausted = "RetriesExhausted"
@@ -120,15 +121,15 @@ type EventRef struct {
 	Source, Type, Cluster, Key, ID string
 }
 
-// An Observer receives every decision, in order for each trigger and key. Observe
-// is called concurrently and must not block.
+// An Observer receives what happens in an engine. Its methods are called
+// concurrently and must not block.
 type Observer interface {
+	// Observe receives every decision, in order for each trigger and key.
 	Observe(d Decision)
-}
-
-// A SourceObserver is an Observer that also receives failures of sources.
-type SourceObserver interface {
+	// ObserveSource receives the failures of sources.
 	ObserveSource(f SourceFailure)
+	// ObserveDeadLetter receives the results of storing dead letters.
+	ObserveDeadLetter(r DeadLetterResult)
 }
 
 // SourceFailure reports that a source failed. The engine restarts it after
@@ -139,12 +140,6 @@ type SourceFailure struct {
 	Err      error
 	RetryIn  time.Duration
 	Time     time.Time
-}
-
-// A DeadLetterObserver is an Observer that also receives the results of storing
-// dead letters.
-type DeadLetterObserver interface {
-	ObserveDeadLetter(b DeadLetterResult)
 }
 
 // DeadLetterResult reports an attempt to store a dead letter. If Err is set, the
@@ -159,25 +154,24 @@ type DeadLetterResult struct {
 	Time    time.Time
 }
 
-// reporter logs decisions and passes them to the observers.
+// reporter logs decisions and passes them to the observer.
 type reporter struct {
-	log       logr.Logger
-	observers []Observer
+	log logr.Logger
+	// observer may be nil.
+	observer Observer
 }
 
 func (r reporter) decision(d Decision) {
 	r.logDecision(d)
-	for _, o := range r.observers {
-		o.Observe(d)
+	if r.observer != nil {
+		r.observer.Observe(d)
 	}
 }
 
 func (r reporter) sourceFailure(f SourceFailure) {
 	r.log.Error(f.Err, "Source failed", "source", f.Source, "triggers", f.Triggers, "retryIn", f.RetryIn)
-	for _, o := range r.observers {
-		if s, ok := o.(SourceObserver); ok {
-			s.ObserveSource(f)
-		}
+	if r.observer != nil {
+		r.observer.ObserveSource(f)
 	}
 }
 
@@ -185,11 +179,13 @@ func (r reporter) deadLetter(res DeadLetterResult) {
 	if res.Err != nil {
 		r.log.Error(res.Err, "Dead letter not stored", "trigger", res.Trigger.String(), "retryIn", res.RetryIn)
 	}
-	for _, o := range r.observers {
-		if dl, ok := o.(DeadLetterObserver); ok {
-			dl.ObserveDeadLetter(res)
-		}
+	if r.observer != nil {
+		r.observer.ObserveDeadLetter(res)
 	}
+}
+
+func (r reporter) hungActionReturned(t event.TriggerRef, e *event.Event, duration time.Duration) {
+	r.log.Info("Hung action returned", "trigger", t.String(), "key", e.Key, "event", e.ID, "duration", duration)
 }
 
 func (r reporter) quarantine(t event.TriggerRef, started bool) {
@@ -231,9 +227,9 @@ func (r reporter) logDecision(d Decision) {
 		log.Info("Action failed and was skipped", "action", d.Action, "reason", d.Reason, "error", d.Err.Error(),
 			"attempt", d.Attempt, "duration", d.Duration)
 	case DeadLettered:
-		var p *panicError
+		var p *panicerr.Error
 		if errors.As(d.Err, &p) {
-			log = log.WithValues("stack", string(p.stack))
+			log = log.WithValues("stack", string(p.Stack))
 		}
 		log.Error(d.Err, "Event dead-lettered", "reason", d.Reason, "attempts", d.Attempt)
 	case Requeued:

@@ -17,6 +17,13 @@ limitations under the License.
 // Package engine runs triggers: it takes events from sources, filters them, and
 // runs actions.
 //
+// A source delivers an event to the runner of each of its triggers. A runner takes a
+// slot for it and pushes it to a queue by key. Its workers take events from the queue
+// and pass them through the trigger's stages: SelfWrite, Debounce, CrashGuard, Match,
+// LoopGuard and Act. The result of a stage ends the handling, continues it, or has the
+// key wait. The engine knows filters, actions, detectors and trackers by its own
+// interfaces only.
+//
 // Guarantees:
 //
 //   - Every event that a source delivers is acknowledged exactly once, when each
@@ -53,33 +60,25 @@ import (
 
 	"k8s.io/utils/clock"
 
-	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/event"
-	"github.com/kubevela/kube-trigger/pkg/filter"
 	"github.com/kubevela/kube-trigger/pkg/source"
-	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
 // DefaultShutdownGrace is the time that running actions have to finish after the
 // context of Run has ended.
 const DefaultShutdownGrace = 20 * time.Second
 
-// Trigger is a subscription to events, a filter, and an action.
+// Trigger is a subscription to events, and the stages that handle them.
 type Trigger struct {
 	event.TriggerRef
 	// SourceType is the registered name of the source. Triggers with the same
 	// source type and equal Subscription keys share one source.
 	SourceType   string
 	Subscription source.Subscription
-	// Filter selects the events to act on. Nil matches all events.
-	Filter filter.Filter
-	Action action.Action
-	// LoopDetector detects events that the trigger caused. Nil disables the
-	// detection.
-	LoopDetector LoopDetector
-	// CrashTracker tracks evaluations that crash the process. Nil disables it.
-	CrashTracker CrashTracker
-	Policy       Policy
+	// Stages handle each event in order; the last one is an *Act. They are used by
+	// this trigger only.
+	Stages []Stage
+	Policy Policy
 }
 
 // Options configure an engine.
@@ -94,8 +93,10 @@ type Options struct {
 	FailFast bool
 	// DeadLetters stores dead-lettered events. If it is nil, they are only
 	// logged.
-	DeadLetters store.DeadLetters
-	Observers   []Observer
+	DeadLetters DeadLetters
+	// Observer receives all decisions and failures. If it is nil, they are only
+	// logged.
+	Observer Observer
 	// Clock is the clock for waits, ages and durations. Defaults to the real
 	// clock. The deadline of an action's context always uses the real clock.
 	Clock clock.WithDelayedExecution
@@ -177,7 +178,9 @@ func (t Trigger) check() error {
 	if t.Subscription == nil {
 		errs = append(errs, errors.New("no subscription"))
 	}
-	if t.Action == nil {
+	if len(t.Stages) == 0 {
+		errs = append(errs, errors.New("no stages"))
+	} else if act, ok := t.Stages[len(t.Stages)-1].(*Act); !ok || len(act.steps) == 0 {
 		errs = append(errs, errors.New("no action"))
 	}
 	return errors.Join(append(errs, t.Policy.check())...)

@@ -28,15 +28,17 @@ import (
 func TestNew_InvalidTriggers(t *testing.T) {
 	below := -1
 	named := func(name string, p engine.Policy) engine.Trigger {
-		return engine.Trigger{
+		return triggerSpec{
 			TriggerRef: event.TriggerRef{Name: name, Namespace: "ns"}, Policy: p,
-			Subscription: subscription{}, Action: actionFunc(ok),
-		}
+			Subscription: subscription{}, Action: ok,
+		}.build()
 	}
 	_, err := engine.New(engine.Options{}, []engine.Trigger{
 		named("good", engine.Policy{Retry: engine.Retry{Backoff: engine.Backoff{Initial: time.Hour}}}),
 		named("good", engine.Policy{}),
 		{TriggerRef: event.TriggerRef{Name: "empty"}},
+		{TriggerRef: event.TriggerRef{Name: "idle"}, Subscription: subscription{}, Stages: []engine.Stage{engine.Debounce{}}},
+		{TriggerRef: event.TriggerRef{Name: "no-steps"}, Subscription: subscription{}, Stages: []engine.Stage{engine.NewAct(nil)}},
 		named("bad", engine.Policy{
 			Timeout: -1, Concurrency: -2, QueueSize: -3,
 			Retry: engine.Retry{Limit: &below, Backoff: engine.Backoff{Initial: 3, Max: 2, Factor: 0.5}},
@@ -48,7 +50,9 @@ func TestNew_InvalidTriggers(t *testing.T) {
 	want := strings.Join([]string{
 		`trigger "ns/good": the name is taken by another trigger`,
 		`trigger "empty": no subscription`,
-		`no action`,
+		`no stages`,
+		`trigger "idle": no action`,
+		`trigger "no-steps": no action`,
 		`trigger "ns/bad": timeout -1ns: must not be negative`,
 		`concurrency -2: must not be negative`,
 		`queue size -3: must not be negative`,

@@ -30,7 +30,6 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/event"
-	"github.com/kubevela/kube-trigger/pkg/filter"
 )
 
 // FuzzEngine runs random events through random triggers, keyse filters and
@@ -72,7 +71,7 @@ func newFuzzRun(t *testing.T, seed uint64) *fuzzRun {
 }
 
 func (x *fuzzRun) run() {
-	triggers := make([]engine.Trigger, 1+x.rand.IntN(4))
+	triggers := make([]triggerSpec, 1+x.rand.IntN(4))
 	for i := range triggers {
 		triggers[i] = x.trigger(fmt.Sprint("t", i))
 	}
@@ -153,16 +152,16 @@ func (x *fuzzRun) check(h *harness, delivered *sync.Map, triggers int, early boo
 	}
 }
 
-func (x *fuzzRun) trigger(name string) engine.Trigger {
+func (x *fuzzRun) trigger(name string) triggerSpec {
 	limit := x.rand.IntN(4)
-	t := engine.Trigger{
+	t := triggerSpec{
 		TriggerRef: event.TriggerRef{Name: name},
 		Policy: engine.Policy{
 			Concurrency: 1 + x.rand.IntN(4), QueueSize: 1 + x.rand.IntN(20),
 			Retry: engine.Retry{Limit: &limit},
 		},
 	}
-	t.Filter = filterFunc(func(_ context.Context, ev event.Event) (v filter.Verdict, err error) {
+	t.Filter = filterFunc(func(_ context.Context, ev event.Event) (v event.Verdict, err error) {
 		defer x.enter(t, ev)()
 		switch n := x.draw(name, ev.ID, "filter"); {
 		case n < 70:
@@ -203,7 +202,7 @@ func (x *fuzzRun) trigger(name string) engine.Trigger {
 
 // enter checks that a filter or action may run now. The requeued function marks
 // its end.
-func (x *fuzzRun) enter(t engine.Trigger, ev event.Event) func() {
+func (x *fuzzRun) enter(t triggerSpec, ev event.Event) func() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	queue := t.Name + " " + ev.Key

@@ -31,12 +31,11 @@ const gracePeriod = 2 * time.Second
 // hangDetector watches one attempt of an action, and reports the attempt while it
 // still runs if it ignores its timeout.
 type hangDetector struct {
-	r     *runner
-	task  *task
+	task  *Task
 	start time.Time
 
 	// mu is held while a decision about the attempt is reported, to keep
-	// decisions in order. It may be held when the runner's lock is acquired.
+	// decisions in order.
 	mu       sync.Mutex
 	timer    clock.Timer
 	returned bool
@@ -44,71 +43,68 @@ type hangDetector struct {
 }
 
 // startAttempt counts an attempt of t and starts its hang detector.
-func (r *runner) startAttempt(t *task) *hangDetector {
-	h := &hangDetector{r: r, task: t, start: r.clock.Now()}
-	r.mu.Lock()
-	t.attempts++
-	t.last = h.start
-	if t.first.IsZero() {
-		t.first = h.start
+func (t *Task) startAttempt() *hangDetector {
+	h := &hangDetector{task: t, start: t.runner.clock.Now()}
+	t.mu.Lock()
+	t.attempts.total++
+	t.attempts.step++
+	t.attempts.last = h.start
+	if t.attempts.first.IsZero() {
+		t.attempts.first = h.start
 	}
-	r.mu.Unlock()
+	t.mu.Unlock()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.timer = after(r.clock, r.trigger.Policy.Timeout+gracePeriod, h.overdue)
+	h.timer = after(t.runner.clock, t.policy().Timeout+gracePeriod, h.overdue)
 	return h
 }
 
-// end stops the detector when the action has returned. It returns the number of
-// attempts, and false for inTime if the event is already settled.
-func (h *hangDetector) end() (attempts int, inTime bool) {
+// setStepAttempts sets the number of attempts of the current step.
+func (t *Task) setStepAttempts(n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.attempts.step = n
+}
+
+// end stops the detector when the action has returned. It returns the attempts so
+// far, and false for inTime if the event is already settled.
+func (h *hangDetector) end() (made attempts, inTime bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.returned = true
 	h.timer.Stop()
 	if h.hung {
-		h.r.addHung(-1)
+		h.task.runner.changeQuarantine(0, -1)
 	}
-	h.r.mu.Lock()
-	defer h.r.mu.Unlock()
-	return h.task.attempts, !h.task.settled
+	h.task.mu.Lock()
+	defer h.task.mu.Unlock()
+	return h.task.attempts, !h.task.isSettled
 }
 
 // overdue counts a running attempt as failed. A hung attempt uses up the next
-// attempt too; after the last one, the event is dead-lettered.
+// attempt too; after the last one, the event is dead-lettered. While the engine
+// stops, it waits for running actions.
 func (h *hangDetector) overdue() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.returned {
+	t, r := h.task, h.task.runner
+	if h.returned || r.queue.isClosed() {
 		return
 	}
-	f, outcome := h.countOverdue()
-	switch outcome {
-	case DeadLettered:
+	err := fmt.Errorf("%w, and is still running", timeoutError{t.policy().Timeout})
+	made := t.attempted()
+	if made.step > *t.policy().Retry.Limit {
 		h.hung = true
-		h.r.deadLetter(h.task, f, ReasonHung)
-		h.r.addHung(1)
-	case Failed:
-		d := h.r.newDecision(h.task.event(), Failed, ReasonHung)
-		d.Err, d.Attempt, d.Duration = f.Err, f.Attempts, d.Time.Sub(h.start)
-		h.r.report.decision(d)
-		h.timer = after(h.r.clock, h.r.trigger.Policy.Timeout, h.overdue)
+		r.deadLetters.add(t, DeadLetter(ReasonHung, err))
+		r.changeQuarantine(0, 1)
+		return
 	}
-}
-
-// countOverdue returns the failure and its outcome. The outcome is Requeued if
-// the engine is stopping, which waits for running actions.
-func (h *hangDetector) countOverdue() (f failure, outcome Outcome) {
-	r, t := h.r, h.task
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if t.settled || r.closed {
-		return f, Requeued
-	}
-	f = t.failure(r.trigger.TriggerRef, fmt.Errorf("%w, and is still running", r.timedOut))
-	if f.Attempts-t.priorAttempts > *r.trigger.Policy.Retry.Limit {
-		return f, DeadLettered
-	}
-	t.attempts++
-	return f, Failed
+	t.mu.Lock()
+	t.attempts.total++
+	t.attempts.step++
+	t.mu.Unlock()
+	d := r.newDecision(t.Event(), Failed, ReasonHung)
+	d.Err, d.Attempt, d.Duration = err, made.total, d.Time.Sub(h.start)
+	r.report.decision(d)
+	h.timer = after(r.clock, t.policy().Timeout, h.overdue)
 }

@@ -33,7 +33,7 @@ import (
 func TestHang_Timeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tries := 0
-		h := start(t, engine.Options{}, engine.Trigger{
+		h := start(t, engine.Options{}, triggerSpec{
 			Action: actionFunc(func(ctx context.Context, _ event.Event) error {
 				switch tries++; tries {
 				case 1:
@@ -73,7 +73,7 @@ func TestHang_HoldsWorkerAndKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hang := make(chan struct{})
 		var ran recorder
-		h := start(t, engine.Options{}, engine.Trigger{
+		h := start(t, engine.Options{}, triggerSpec{
 			Policy: engine.Policy{Concurrency: 2},
 			Action: actionFunc(func(_ context.Context, ev event.Event) error {
 				ran.add(ev.ID)
@@ -114,7 +114,7 @@ func TestHang_DeadLetter(t *testing.T) {
 		hang := make(chan struct{})
 		limit := 2
 		var ran recorder
-		h := start(t, engine.Options{}, engine.Trigger{
+		h := start(t, engine.Options{}, triggerSpec{
 			Policy: engine.Policy{Retry: engine.Retry{Limit: &limit}},
 			Action: actionFunc(func(_ context.Context, ev event.Event) error {
 				ran.add(ev.ID)
@@ -143,6 +143,9 @@ func TestHang_DeadLetter(t *testing.T) {
 	})
 }
 
+func (blockingObserver) ObserveSource(engine.SourceFailure)        {}
+func (blockingObserver) ObserveDeadLetter(engine.DeadLetterResult) {}
+
 // blockingObserver blocks in its first decision with the outcome.
 type blockingObserver struct {
 	outcome       engine.Outcome
@@ -163,7 +166,7 @@ func TestHang_RunWaitsForDecision(t *testing.T) {
 	o := blockingObserver{engine.DeadLettered, make(chan struct{}), make(chan struct{})}
 	hang := make(chan struct{})
 	never := 0
-	h := start(t, engine.Options{Clock: clock, Observers: []engine.Observer{o}}, engine.Trigger{
+	h := start(t, engine.Options{Clock: clock, Observer: o}, triggerSpec{
 		Policy: engine.Policy{Retry: engine.Retry{Limit: &never}},
 		Action: gated(hang),
 	})

@@ -29,7 +29,7 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/event"
-	"github.com/kubevela/kube-trigger/pkg/filter"
+	"github.com/kubevela/kube-trigger/pkg/observe"
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
@@ -38,11 +38,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
 
 type actionFunc func(ctx context.Context, ev event.Event) error
 
-func (f actionFunc) Run(ctx context.Context, ev event.Event) error { return f(ctx, ev) }
+func (f actionFunc) start(ev event.Event, _ map[string]any, _ *sync.Map) func(context.Context) (any, error) {
+	return func(ctx context.Context) (any, error) { return nil, f(ctx, ev) }
+}
 
-type filterFunc func(ctx context.Context, ev event.Event) (filter.Verdict, error)
+type filterFunc func(ctx context.Context, ev event.Event) (event.Verdict, error)
 
-func (f filterFunc) Match(ctx context.Context, ev event.Event) (filter.Verdict, error) {
+func (f filterFunc) Match(ctx context.Context, ev event.Event) (event.Verdict, error) {
 	return f(ctx, ev)
 }
 
@@ -59,12 +61,51 @@ type subscription struct {
 
 func (s subscription) Key() string                                     { return s.key }
 func (s subscription) Open(shared []source.Subscription) source.Source { return s.open(shared) }
+func (subscription) UsesCheckpoint(string) bool                        { return false }
 
-func (s subscription) Skip(ev event.Event) source.Reason {
+func (subscription) Watch() *source.Watch { return nil }
+
+func (s subscription) Skip(ev event.Event, _ source.Delivery) source.Reason {
 	if s.accepts == nil || s.accepts(ev) {
 		return ""
 	}
 	return source.NotSubscribed
+}
+
+// triggerSpec is a trigger with the stages that a compiler adds for these fields.
+type triggerSpec struct {
+	event.TriggerRef
+	SourceType   string
+	Subscription source.Subscription
+	Filter       engine.Filter
+	// Action is the only step, if there are no Steps.
+	Action       actionFunc
+	Steps        []engine.Step
+	LoopDetector engine.LoopDetector
+	CrashTracker engine.CrashTracker
+	Policy       engine.Policy
+}
+
+func (s triggerSpec) build() engine.Trigger {
+	t := engine.Trigger{TriggerRef: s.TriggerRef, SourceType: s.SourceType, Subscription: s.Subscription, Policy: s.Policy}
+	if s.LoopDetector != nil {
+		t.Stages = append(t.Stages, engine.SelfWrite{Detector: s.LoopDetector})
+	}
+	t.Stages = append(t.Stages, engine.Debounce{Detector: s.LoopDetector})
+	if s.CrashTracker != nil {
+		t.Stages = append(t.Stages, engine.CrashGuard{Tracker: s.CrashTracker})
+	}
+	if s.Filter != nil {
+		t.Stages = append(t.Stages, engine.Match{Filter: s.Filter, Tracker: s.CrashTracker})
+	}
+	if s.LoopDetector != nil {
+		t.Stages = append(t.Stages, engine.NewLoopGuard(s.LoopDetector))
+	}
+	if s.Steps == nil {
+		s.Steps = []engine.Step{{Start: s.Action.start}}
+	}
+	t.Stages = append(t.Stages, engine.NewAct(s.LoopDetector, s.Steps...))
+	return t
 }
 
 // harness is a running engine with one source, through which the test delivers
@@ -88,6 +129,8 @@ func (h *harness) Observe(d engine.Decision) {
 	h.decisions = append(h.decisions, d)
 }
 
+func (*harness) ObserveDeadLetter(engine.DeadLetterResult) {}
+
 func (h *harness) ObserveSource(f engine.SourceFailure) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -96,21 +139,25 @@ func (h *harness) ObserveSource(f engine.SourceFailure) {
 
 // start runs triggers. Triggers without a subscription take all events that the
 // test delivers. Triggers without a name are named t0, t1, ….
-func start(t testing.TB, options engine.Options, triggers ...engine.Trigger) *harness {
+func start(t testing.TB, options engine.Options, triggers ...triggerSpec) *harness {
 	t.Helper()
 	return startIn(t.Context(), t, options, triggers...)
 }
 
-func startIn(ctx context.Context, t testing.TB, options engine.Options, triggers ...engine.Trigger) *harness {
+func startIn(ctx context.Context, t testing.TB, options engine.Options, triggers ...triggerSpec) *harness {
 	t.Helper()
 	h := &harness{done: map[string]int{}}
-	options.Observers = append(options.Observers, h)
+	if options.Observer != nil {
+		options.Observer = observe.Observers{options.Observer, h}
+	} else {
+		options.Observer = h
+	}
 	h.run(ctx, t, options, triggers)
 	return h
 }
 
 // startEngine is start, and also returns the engine.
-func startEngine(t testing.TB, options engine.Options, triggers ...engine.Trigger) (*engine.Engine, *harness) {
+func startEngine(t testing.TB, options engine.Options, triggers ...triggerSpec) (*engine.Engine, *harness) {
 	t.Helper()
 	h := start(t, options, triggers...)
 	return h.engine, h
@@ -118,14 +165,14 @@ func startEngine(t testing.TB, options engine.Options, triggers ...engine.Trigge
 
 // startUnobserved is start without recording decisions, whose memory would grow
 // with the number of events.
-func startUnobserved(t testing.TB, options engine.Options, triggers ...engine.Trigger) *harness {
+func startUnobserved(t testing.TB, options engine.Options, triggers ...triggerSpec) *harness {
 	t.Helper()
 	h := &harness{}
 	h.run(t.Context(), t, options, triggers)
 	return h
 }
 
-func (h *harness) run(ctx context.Context, t testing.TB, options engine.Options, triggers []engine.Trigger) {
+func (h *harness) run(ctx context.Context, t testing.TB, options engine.Options, triggers []triggerSpec) {
 	t.Helper()
 	sinks := make(chan source.Sink, 1)
 	open := func([]source.Subscription) source.Source {
@@ -148,7 +195,11 @@ func (h *harness) run(ctx context.Context, t testing.TB, options engine.Options,
 			triggers[i].Name = fmt.Sprintf("t%d", i)
 		}
 	}
-	e, err := engine.New(options, triggers)
+	var built []engine.Trigger
+	for _, s := range triggers {
+		built = append(built, s.build())
+	}
+	e, err := engine.New(options, built)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,11 +230,11 @@ func (h *harness) deliver(key, id string) {
 
 func (h *harness) tryDeliver(ctx context.Context, key, id string) error {
 	ev := event.Event{Source: "test", Type: event.Update, Key: key, ID: id, Time: time.Now()}
-	return h.sink.Deliver(ctx, ev, func() {
+	return h.sink.Deliver(ctx, ev, source.Delivery{Done: func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.done[id]++
-	})
+	}})
 }
 
 // wantDone wants these events, and no others, to be done once each.

@@ -64,7 +64,7 @@ func TestRetry_KeepsSucceededCalls(t *testing.T) {
 		t.Fatal(problems)
 	}
 	synctest.Test(t, func(t *testing.T) {
-		h := start(t, engine.Options{}, engine.Trigger{Action: act})
+		h := start(t, engine.Options{}, triggerSpec{Steps: []engine.Step{{Start: act.Start}}})
 		h.deliver("a", "1")
 		h.deliver("a", "2")
 		advance(time.Minute)

@@ -24,19 +24,18 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/event"
-	"github.com/kubevela/kube-trigger/pkg/filter"
 )
 
 // stuckFilter returns a trigger whose filter does not return for the event "bomb"
 // until defused is closed.
-func stuckFilter(ran *recorder, defused <-chan struct{}) engine.Trigger {
-	return engine.Trigger{
+func stuckFilter(ran *recorder, defused <-chan struct{}) triggerSpec {
+	return triggerSpec{
 		Policy: engine.Policy{QueueSize: 3},
-		Filter: filterFunc(func(_ context.Context, ev event.Event) (filter.Verdict, error) {
+		Filter: filterFunc(func(_ context.Context, ev event.Event) (event.Verdict, error) {
 			if ev.ID == "bomb" {
 				<-defused
 			}
-			return filter.Verdict{Match: true}, nil
+			return event.Verdict{Match: true}, nil
 		}),
 		Action: recording(ran),
 	}
@@ -53,7 +52,7 @@ func TestQuarantine_Evaluation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var bad, good recorder
 		defused, letters := make(chan struct{}), &fakeDeadLetters{}
-		e, h := startEngine(t, engine.Options{DeadLetters: letters}, stuckFilter(&bad, defused), engine.Trigger{Action: recording(&good)})
+		e, h := startEngine(t, engine.Options{DeadLetters: letters}, stuckFilter(&bad, defused), triggerSpec{Action: recording(&good)})
 		h.deliver("a", "bomb")
 		advance(engine.EvaluationLimit - time.Millisecond)
 		if len(e.Quarantines()) != 0 {
@@ -90,7 +89,7 @@ func TestQuarantine_Evaluation(t *testing.T) {
 func TestQuarantine_HungActions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		never, hang := 0, make(chan struct{})
-		e, h := startEngine(t, engine.Options{}, engine.Trigger{
+		e, h := startEngine(t, engine.Options{}, triggerSpec{
 			Policy: engine.Policy{Concurrency: 1, Timeout: time.Second, Retry: engine.Retry{Limit: &never}},
 			Action: actionFunc(func(_ context.Context, ev event.Event) error {
 				if ev.ID == "hangs" {

@@ -17,105 +17,43 @@ limitations under the License.
 package engine
 
 import (
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"k8s.io/utils/clock"
-
-	"github.com/kubevela/kube-trigger/pkg/action"
-	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
-// delivery is one event and its tasks, one for each subscribed trigger.
-type delivery struct {
-	event event.Event
-	*ack
-	tasks []task
+// absorbEvery is the number of events after which a waiting key that merges events
+// is woken, so that they free their slots early.
+const absorbEvery = 8
+
+// queue holds the tasks of one trigger by key. The tasks of a key are handled in
+// order, one at a time; keys that are ready are handled in turn by a limited number
+// of workers. A key that waits needs no worker. It is safe for concurrent use.
+type queue struct {
+	clock      clock.WithDelayedExecution
+	maxWorkers int
+	// startWorker starts a goroutine that handles tasks until next returns nil.
+	startWorker func()
+
+	mu      sync.Mutex
+	keys    map[string]*keyQueue
+	ready   readyQueue
+	workers int
+	// paused is true while no task may start; closed is set by close.
+	paused, closed bool
 }
 
-// ack counts the triggers that are not done with an event. It keeps no reference
-// to the event.
-type ack struct {
-	done    func()
-	pending atomic.Int32
-}
-
-// complete counts one trigger as done. The last one acknowledges the event.
-func (a *ack) complete() {
-	if a.pending.Add(-1) == 0 {
-		a.done()
-	}
-}
-
-// task is one event at one trigger.
-type task struct {
-	delivery *delivery
-	runner   *runner
-	// next is the task behind this one in its key queue.
-	next *task
-
-	// The following fields belong to the worker that runs the key queue.
-
-	// stage is the index of the stage to continue with.
-	stage int
-	// merged replaces the delivery's event after debouncing; absorbed are the
-	// acks of the events that were merged into it.
-	merged   *event.Event
-	absorbed []*ack
-	// external is true if at least one of the merged events was not caused by the
-	// trigger.
-	external bool
-	// notBefore is the earliest time of the next attempt under the rate limit;
-	// zero if none is reserved.
-	notBefore time.Time
-	// journal records the calls that succeeded, so that a retry does not repeat
-	// them. It is set at the first attempt.
-	journal *action.Journal
-
-	// The runner's lock guards the following fields.
-
-	queue *keyQueue
-	// rejected is true if the queue of a quarantined trigger had no slot for it.
-	rejected bool
-	// queuedAt is zero without debouncing.
-	queuedAt time.Time
-	// settled is set exactly once, when the outcome of the event is decided.
-	settled bool
-	// attempts is the number of runs of the action; first and last are the start
-	// times of the first and the last one.
-	attempts    int
-	first, last time.Time
-	// failedStep is the step of a sequence of actions that failed last;
-	// priorAttempts is the number of attempts before that step first ran.
-	failedStep, priorAttempts int
-}
-
-func (t *task) event() *event.Event {
-	if t.merged != nil {
-		return t.merged
-	}
-	return &t.delivery.event
-}
-
-// complete acknowledges the task's event and those that were merged into it.
-func (t *task) complete() {
-	for _, a := range t.absorbed {
-		a.complete()
-	}
-	t.delivery.complete()
-}
-
-// keyQueue holds the tasks of one key, in order of delivery. At most one worker
-// runs it at a time. It is removed when it is empty. The runner's lock guards it.
+// keyQueue holds the tasks of one key. At most one worker runs it at a time. It is
+// removed when it is empty.
 type keyQueue struct {
 	key        string
-	head, tail *task
+	head, tail *Task
 	// next is the key queue behind this one in the ready queue.
 	next *keyQueue
 	// running is true while a worker handles the head.
 	running bool
-	// timer is set while the queue waits for a retry or a window. Each wait has
-	// its own waitID.
+	// timer is set while the key waits. Each wait has its own waitID.
 	timer  clock.Timer
 	waitID int
 	// absorbing is true while it waits for events to merge; pending counts those
@@ -124,41 +62,225 @@ type keyQueue struct {
 	pending   int
 }
 
-func (q *keyQueue) push(t *task) {
-	t.queue = q
-	if q.head == nil {
-		q.head = t
-	} else {
-		q.tail.next = t
+// push appends t to the queue of its key. It returns false if the queue is closed.
+func (q *queue) push(t *Task) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return false
 	}
-	q.tail = t
+	key := t.Event().OrderingKey()
+	if k, ok := q.keys[key]; ok {
+		k.append(t)
+		if k.pending++; k.pending >= absorbEvery && k.absorbing && k.timer != nil {
+			k.timer.Stop()
+			q.makeReady(k)
+		}
+		return true
+	}
+	k := &keyQueue{key: key}
+	k.append(t)
+	q.keys[key] = k
+	q.makeReady(k)
+	return true
+}
+
+// makeReady appends k to the ready queue, and starts a worker if there are fewer
+// than the maximum. The lock is held.
+func (q *queue) makeReady(k *keyQueue) {
+	k.timer = nil
+	q.ready.push(k)
+	q.addWorker()
+}
+
+func (q *queue) addWorker() {
+	if q.workers < q.maxWorkers && !q.paused {
+		q.workers++
+		q.startWorker()
+	}
+}
+
+// next returns the first task of the key that has been ready the longest. Nil ends
+// the worker.
+func (q *queue) next() *Task {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	var k *keyQueue
+	if !q.paused {
+		k = q.ready.pop()
+	}
+	if k == nil {
+		q.workers--
+		return nil
+	}
+	k.running = true
+	return k.head
+}
+
+// done removes t, which next returned.
+func (q *queue) done(t *Task) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	k := t.key
+	k.running = false
+	if k.pop(); k.head == nil {
+		delete(q.keys, k.key)
+		return
+	}
+	q.ready.push(k) // No new worker is needed: this one continues with next.
+}
+
+// retryAfter makes t, which next returned, the next task of its key after wait. It
+// returns false, and removes the key, if the queue is closed.
+func (q *queue) retryAfter(t *Task, wait time.Duration, absorbing bool) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	k := t.key
+	k.running = false
+	if q.closed {
+		delete(q.keys, k.key)
+		return false
+	}
+	k.absorbing, k.pending = absorbing, 0
+	k.waitID++
+	id := k.waitID
+	k.timer = after(q.clock, wait, func() { q.wake(k, id) })
+	return true
+}
+
+// wake makes k ready when its wait with that ID is over.
+func (q *queue) wake(k *keyQueue, id int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.closed && k.timer != nil && k.waitID == id {
+		q.makeReady(k)
+	}
+}
+
+// behind returns the task behind t, which next returned; nil if there is none.
+func (q *queue) behind(t *Task) *Task {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return t.next
+}
+
+// remove removes next, which is behind t. It returns false if it no longer is.
+func (q *queue) remove(t, next *Task) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if t.next != next { // the queue was closed
+		return false
+	}
+	t.next, next.next = next.next, nil
+	if t.key.tail == next {
+		t.key.tail = t
+	}
+	return true
+}
+
+// setPaused stops or resumes starting tasks.
+func (q *queue) setPaused(paused bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.paused = paused
+	if paused || q.closed {
+		return
+	}
+	for range min(q.ready.len(), q.maxWorkers-q.workers) {
+		q.addWorker()
+	}
+}
+
+// close removes and returns the tasks that no worker handles. Workers end after
+// their current task.
+func (q *queue) close() []*Task {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	q.ready = readyQueue{}
+	var removed []*Task
+	for key, k := range q.keys {
+		t := k.head
+		if k.running {
+			t, k.head.next, k.tail = k.head.next, nil, k.head
+		} else {
+			delete(q.keys, key)
+		}
+		if k.timer != nil {
+			k.timer.Stop()
+		}
+		for ; t != nil; t = t.next {
+			removed = append(removed, t)
+		}
+	}
+	return removed
+}
+
+func (q *queue) isClosed() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.closed
+}
+
+// heads returns the first task of each key.
+func (q *queue) heads() []*Task {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	heads := make([]*Task, 0, len(q.keys))
+	for _, k := range q.keys {
+		heads = append(heads, k.head)
+	}
+	return heads
+}
+
+func (k *keyQueue) append(t *Task) {
+	t.key = k
+	if k.head == nil {
+		k.head = t
+	} else {
+		k.tail.next = t
+	}
+	k.tail = t
 }
 
 // pop removes the head. It unlinks the removed task, because a delivery may keep
 // it alive, and with it all tasks behind it.
-func (q *keyQueue) pop() {
-	q.head, q.head.next = q.head.next, nil
+func (k *keyQueue) pop() {
+	k.head, k.head.next = k.head.next, nil
 }
 
-// readyQueue is a FIFO queue of the key queues that wait for a worker.
+// readyQueue is a FIFO queue of the keys that wait for a worker.
 type readyQueue struct {
 	head, tail *keyQueue
 }
 
-func (r *readyQueue) push(q *keyQueue) {
+func (r *readyQueue) push(k *keyQueue) {
 	if r.head == nil {
-		r.head = q
+		r.head = k
 	} else {
-		r.tail.next = q
+		r.tail.next = k
 	}
-	r.tail = q
+	r.tail = k
 }
 
-// pop returns the first key queue, or nil if there is none.
+// pop returns the first key, or nil if there is none.
 func (r *readyQueue) pop() *keyQueue {
-	q := r.head
-	if q != nil {
-		r.head, q.next = q.next, nil
+	k := r.head
+	if k != nil {
+		r.head, k.next = k.next, nil
 	}
-	return q
+	return k
+}
+
+func (r *readyQueue) len() (n int) {
+	for k := r.head; k != nil; k = k.next {
+		n++
+	}
+	return n
+}
+
+// after runs f in its own goroutine after d, as the real clock's AfterFunc does.
+// The fake clock's runs f while it holds the clock's lock.
+func after(c clock.WithDelayedExecution, d time.Duration, f func()) clock.Timer {
+	return c.AfterFunc(d, func() { go f() })
 }

@@ -33,7 +33,7 @@ func TestEngine_OrderPerKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ran := map[string]*recorder{"a": {}, "b": {}, "c": {}}
 		failures := 2
-		h := start(t, engine.Options{}, engine.Trigger{
+		h := start(t, engine.Options{}, triggerSpec{
 			Action: actionFunc(func(_ context.Context, ev event.Event) error {
 				ran[ev.Key].add(ev.ID)
 				if ev.ID == "a2" && failures > 0 {
@@ -64,7 +64,7 @@ func TestEngine_OrderPerKey(t *testing.T) {
 
 func TestEngine_RetryHoldsNoWorker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := start(t, engine.Options{}, engine.Trigger{
+		h := start(t, engine.Options{}, triggerSpec{
 			Policy: engine.Policy{Concurrency: 1},
 			Action: actionFunc(func(_ context.Context, ev event.Event) error {
 				if ev.Key == "bad" {
@@ -89,7 +89,7 @@ func TestEngine_RoundRobin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var ran recorder
 		gate := make(chan struct{})
-		h := start(t, engine.Options{}, engine.Trigger{
+		h := start(t, engine.Options{}, triggerSpec{
 			Policy: engine.Policy{Concurrency: 1},
 			Action: actionFunc(func(_ context.Context, ev event.Event) error {
 				<-gate
@@ -111,7 +111,7 @@ func TestEngine_Concurrency(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gate := make(chan struct{})
 		var ran recorder
-		h := start(t, engine.Options{Defaults: engine.Policy{Concurrency: 3}}, engine.Trigger{
+		h := start(t, engine.Options{Defaults: engine.Policy{Concurrency: 3}}, triggerSpec{
 			Action: actionFunc(func(_ context.Context, ev event.Event) error {
 				ran.add(ev.ID)
 				<-gate
@@ -137,14 +137,14 @@ func TestEngine_IndependentTriggers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hang := make(chan struct{})
 		h := start(t, engine.Options{},
-			engine.Trigger{
+			triggerSpec{
 				Subscription: subscription{accepts: func(ev event.Event) bool { return ev.Key < "k08" }},
 				Action: actionFunc(func(context.Context, event.Event) error {
 					<-hang
 					return nil
 				}),
 			},
-			engine.Trigger{Action: actionFunc(func(context.Context, event.Event) error { return nil })},
+			triggerSpec{Action: actionFunc(func(context.Context, event.Event) error { return nil })},
 		)
 		for i := range 500 {
 			h.deliver(fmt.Sprintf("k%02d", i%100), fmt.Sprint(i))

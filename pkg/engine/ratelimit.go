@@ -16,46 +16,54 @@ limitations under the License.
 
 package engine
 
-import "time"
+import (
+	"time"
+
+	"github.com/kubevela/kube-trigger/pkg/ring"
+)
 
 // limiter is a sliding-window rate limiter: at most Limit starts within any
-// Period.
+// Period. A token bucket, as in golang.org/x/time/rate, would allow twice as many
+// within one period.
 type limiter struct {
 	RateLimit
-	// starts are the last reserved start times, a ring buffer with the oldest
-	// entry at oldest once it is full.
-	starts []time.Time
-	oldest int
+	// starts are the last Limit reserved start times.
+	starts ring.Buffer[time.Time]
 }
 
 // reserve reserves the next start and returns its time, at the earliest now.
 func (l *limiter) reserve(now time.Time) time.Time {
-	if len(l.starts) < l.Limit {
-		l.starts = append(l.starts, now)
-		return now
+	start := now
+	if oldest, full := l.starts.Oldest(l.Limit); full && oldest.Add(l.Period).After(now) {
+		start = oldest.Add(l.Period)
 	}
-	start := l.starts[l.oldest].Add(l.Period)
-	if start.Before(now) {
-		start = now
-	}
-	l.starts[l.oldest] = start
-	l.oldest = (l.oldest + 1) % l.Limit
+	l.starts.Add(start, l.Limit)
 	return start
 }
 
 // rateLimitDelay returns the wait until t's reserved start. It returns 0, and
-// consumes the reservation, once that time is reached. Only the worker that runs
-// t may call it.
-func (r *runner) rateLimitDelay(t *task) time.Duration {
-	now := r.clock.Now()
+// consumes the reservation, once that time is reached.
+func (a *Act) rateLimitDelay(t *Task) time.Duration {
+	limit := t.policy().RateLimit
+	if limit.Limit == 0 {
+		return 0
+	}
+	now := t.runner.clock.Now()
 	if t.notBefore.IsZero() {
-		r.mu.Lock()
-		t.notBefore = r.limiter.reserve(now)
-		r.mu.Unlock()
+		t.notBefore = a.reserve(limit, now)
 	}
 	wait := t.notBefore.Sub(now)
 	if wait <= 0 {
 		t.notBefore = time.Time{}
 	}
 	return wait
+}
+
+func (a *Act) reserve(limit RateLimit, now time.Time) time.Time {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.limiter == nil {
+		a.limiter = &limiter{RateLimit: limit}
+	}
+	return a.limiter.reserve(now)
 }

@@ -34,7 +34,7 @@ func TestRateLimit_Delay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var at []time.Duration
 		begin := time.Now()
-		h := start(t, engine.Options{}, engine.Trigger{
+		h := start(t, engine.Options{}, triggerSpec{
 			Policy: engine.Policy{RateLimit: engine.RateLimit{Limit: 2, Period: time.Minute}, Concurrency: 1},
 			Action: actionFunc(func(context.Context, event.Event) error {
 				at = append(at, time.Since(begin).Round(time.Second))
@@ -70,7 +70,7 @@ func TestRateLimit_Delay(t *testing.T) {
 func TestRateLimit_Retries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var limited, free atomic.Int32
-		h := start(t, engine.Options{}, engine.Trigger{
+		h := start(t, engine.Options{}, triggerSpec{
 			Policy: engine.Policy{
 				RateLimit: engine.RateLimit{Limit: 1, Period: time.Minute},
 				Retry:     engine.Retry{Backoff: engine.Backoff{Initial: time.Second, Max: time.Second}},
@@ -79,7 +79,7 @@ func TestRateLimit_Retries(t *testing.T) {
 				limited.Add(1)
 				return errors.New("refused")
 			}),
-		}, engine.Trigger{
+		}, triggerSpec{
 			Action: actionFunc(func(context.Context, event.Event) error {
 				free.Add(1)
 				return nil

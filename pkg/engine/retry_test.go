@@ -32,14 +32,13 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/event"
-	"github.com/kubevela/kube-trigger/pkg/filter"
 )
 
 func TestRetry_Backoff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var at []time.Time
 		refused := errors.New("refused")
-		h := start(t, engine.Options{}, engine.Trigger{
+		h := start(t, engine.Options{}, triggerSpec{
 			Policy: engine.Policy{Retry: engine.Retry{Backoff: engine.Backoff{Max: 10 * time.Second}}},
 			Action: actionFunc(func(context.Context, event.Event) error {
 				at = append(at, time.Now())
@@ -91,7 +90,7 @@ func TestRetry_NotRetried(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				h := start(t, engine.Options{}, engine.Trigger{
+				h := start(t, engine.Options{}, triggerSpec{
 					Policy: engine.Policy{Retry: engine.Retry{Limit: c.limit}},
 					Action: actionFunc(func(_ context.Context, ev event.Event) error {
 						if ev.ID == "1" {
@@ -118,15 +117,15 @@ func TestRetry_NotRetried(t *testing.T) {
 func TestFilter_Error(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		broken := errors.New("does not evaluate")
-		h := start(t, engine.Options{}, engine.Trigger{
-			Filter: filterFunc(func(_ context.Context, ev event.Event) (filter.Verdict, error) {
+		h := start(t, engine.Options{}, triggerSpec{
+			Filter: filterFunc(func(_ context.Context, ev event.Event) (event.Verdict, error) {
 				switch ev.ID {
 				case "1":
-					return filter.Verdict{}, broken
+					return event.Verdict{}, broken
 				case "2":
-					return filter.Verdict{Reason: "context.data.x is absent", Path: "context.data.x"}, nil
+					return event.Verdict{Reason: "context.data.x is absent", Path: "context.data.x"}, nil
 				}
-				return filter.Verdict{Match: true}, nil
+				return event.Verdict{Match: true}, nil
 			}),
 			Action: actionFunc(func(_ context.Context, ev event.Event) error {
 				if ev.ID != "3" {
@@ -156,10 +155,10 @@ func TestFilter_Error(t *testing.T) {
 func TestRetry_FilterRunsOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls, tries := 0, 0
-		h := start(t, engine.Options{}, engine.Trigger{
-			Filter: filterFunc(func(context.Context, event.Event) (filter.Verdict, error) {
+		h := start(t, engine.Options{}, triggerSpec{
+			Filter: filterFunc(func(context.Context, event.Event) (event.Verdict, error) {
 				calls++
-				return filter.Verdict{Match: true}, nil
+				return event.Verdict{Match: true}, nil
 			}),
 			Action: actionFunc(func(context.Context, event.Event) error {
 				if tries++; tries < 3 {
@@ -182,12 +181,12 @@ func TestPanic_DeadLetter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var lines recorder
 		log := funcr.New(func(_, args string) { lines.add(args) }, funcr.Options{})
-		h := startIn(logr.NewContext(t.Context(), log), t, engine.Options{}, engine.Trigger{
-			Filter: filterFunc(func(_ context.Context, ev event.Event) (filter.Verdict, error) {
+		h := startIn(logr.NewContext(t.Context(), log), t, engine.Options{}, triggerSpec{
+			Filter: filterFunc(func(_ context.Context, ev event.Event) (event.Verdict, error) {
 				if ev.ID == "1" {
 					panicInFilter()
 				}
-				return filter.Verdict{Match: true}, nil
+				return event.Verdict{Match: true}, nil
 			}),
 			Action: actionFunc(func(_ context.Context, ev event.Event) error {
 				if ev.ID == "2" {
@@ -230,7 +229,7 @@ func panicInAction() {
 func TestRetry_Clock(t *testing.T) {
 	clock := clocktesting.NewFakeClock(time.Unix(0, 0))
 	ran := make(chan struct{}, 10)
-	h := start(t, engine.Options{Clock: clock}, engine.Trigger{
+	h := start(t, engine.Options{Clock: clock}, triggerSpec{
 		Action: actionFunc(func(context.Context, event.Event) error {
 			ran <- struct{}{}
 			return errors.New("refused")

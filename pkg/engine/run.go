@@ -43,7 +43,7 @@ func (e *Engine) Run(ctx context.Context) error {
 
 	var (
 		log         = logr.FromContextOrDiscard(ctx)
-		report      = reporter{log: log, observers: e.options.Observers}
+		report      = reporter{log: log, observer: e.options.Observer}
 		supervisors []*supervisor
 		runners     []*runner
 		sources     sync.WaitGroup
@@ -118,7 +118,7 @@ func (e *Engine) shutDown(sources <-chan struct{}, runners []*runner, cancel con
 	}
 	var running []*runner
 	for _, r := range runners {
-		if !grace.wait(r.drained) {
+		if !grace.wait(r.active.drained) {
 			running = append(running, r)
 		}
 	}
@@ -129,7 +129,7 @@ func (e *Engine) shutDown(sources <-chan struct{}, runners []*runner, cancel con
 	last := newDeadline(e.options.Clock, gracePeriod)
 	defer last.timer.Stop()
 	for _, r := range running {
-		if !last.wait(r.drained) {
+		if !last.wait(r.active.drained) {
 			r.abandon()
 		}
 	}

@@ -25,17 +25,16 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/event"
-	"github.com/kubevela/kube-trigger/pkg/filter"
 )
 
 func TestShutdown_Drain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := start(t, engine.Options{}, engine.Trigger{
-			Filter: filterFunc(func(_ context.Context, ev event.Event) (filter.Verdict, error) {
+		h := start(t, engine.Options{}, triggerSpec{
+			Filter: filterFunc(func(_ context.Context, ev event.Event) (event.Verdict, error) {
 				if ev.Key == "filtering" {
 					time.Sleep(5 * time.Second)
 				}
-				return filter.Verdict{Match: true}, nil
+				return event.Verdict{Match: true}, nil
 			}),
 			Action: actionFunc(func(ctx context.Context, ev event.Event) error {
 				switch ev.Key {
@@ -77,12 +76,12 @@ func TestShutdown_GracePeriod(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hang := make(chan struct{})
 		h := start(t, engine.Options{Defaults: engine.Policy{Timeout: time.Hour}},
-			engine.Trigger{Subscription: only("obeys"), Action: actionFunc(func(ctx context.Context, _ event.Event) error {
+			triggerSpec{Subscription: only("obeys"), Action: actionFunc(func(ctx context.Context, _ event.Event) error {
 				<-ctx.Done()
 				return ctx.Err()
 			})},
-			engine.Trigger{Subscription: only("hangs"), Action: gated(hang)},
-			engine.Trigger{Subscription: only("idle"), Action: actionFunc(ok)},
+			triggerSpec{Subscription: only("hangs"), Action: gated(hang)},
+			triggerSpec{Subscription: only("idle"), Action: actionFunc(ok)},
 		)
 		h.deliver("obeys", "1")
 		h.deliver("hangs", "2")
@@ -103,7 +102,7 @@ func TestShutdown_GracePeriod(t *testing.T) {
 
 func TestShutdown_Idle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := start(t, engine.Options{}, engine.Trigger{Action: actionFunc(ok)})
+		h := start(t, engine.Options{}, triggerSpec{Action: actionFunc(ok)})
 		begin := time.Now()
 		h.stop()
 		if took := time.Since(begin); took != 0 {
@@ -116,7 +115,7 @@ func TestShutdown_NoLateRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for range 100 {
 			ended := false
-			h := start(t, engine.Options{}, engine.Trigger{Action: actionFunc(func(context.Context, event.Event) error {
+			h := start(t, engine.Options{}, triggerSpec{Action: actionFunc(func(context.Context, event.Event) error {
 				if ended {
 					t.Error("an action ran after Run returned")
 				}
@@ -137,8 +136,8 @@ func TestShutdown_ConcurrentDeliver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		deciding := make(chan struct{})
 		h := start(t, engine.Options{},
-			engine.Trigger{Action: actionFunc(ok)},
-			engine.Trigger{Action: actionFunc(ok), Subscription: subscription{accepts: func(event.Event) bool {
+			triggerSpec{Action: actionFunc(ok)},
+			triggerSpec{Action: actionFunc(ok), Subscription: subscription{accepts: func(event.Event) bool {
 				<-deciding
 				return true
 			}}},

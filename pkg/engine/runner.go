@@ -18,10 +18,7 @@ package engine
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"sync"
-	"time"
 
 	"k8s.io/utils/clock"
 
@@ -29,311 +26,130 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
-// errStopped is the error of Deliver once the engine stops.
-var errStopped = errors.New("the engine is stopping")
-
-// runner handles the events of one trigger. It owns the key queues, and starts
-// workers while any of them is ready. Triggers share no workers.
+// runner handles the events of one trigger. Triggers share no workers.
 type runner struct {
 	trigger     Trigger
 	clock       clock.WithDelayedExecution
 	report      reporter
-	deadLetters store.DeadLetters
-	stages      []stage
-	// timedOut is the cause of the end of an attempt's context.
-	timedOut error
-	// runWorker is the body of a worker goroutine.
-	runWorker func()
-	// sendToDeadLetter stores a dead letter in its own goroutine.
-	sendToDeadLetter func(t *task, l store.DeadLetter)
-	// slots holds one element for each event in progress.
-	slots chan struct{}
-	// overflow holds one element for each rejected event whose dead letter is
-	// being stored.
-	overflow chan struct{}
+	queue       *queue
+	slots       *slots
+	quarantine  quarantine
+	deadLetters deadLetterer
+	// active counts the workers, and the dead letters that are being stored.
+	active activity
 	// closing is closed when the runner closes.
 	closing chan struct{}
-
-	mu      sync.Mutex
-	queues  map[string]*keyQueue
-	ready   readyQueue
-	workers int
-	storing int
-	closed  bool
-	// drained is closed when the runner is closed and no worker runs and no dead
-	// letter is being stored.
-	drained chan struct{}
-	limiter *limiter
-	// loops counts circular events by key; expired entries were last removed at
-	// loopsSweptAt.
-	loops        map[string]loop
-	loopsSweptAt time.Time
-	// overruns is the number of evaluations that exceed the limit, hung the
-	// number of dead-lettered actions that still run.
-	overruns, hung int
-	// quarantinedSince is zero if the trigger is not quarantined. rejecting is
-	// closed while it is.
-	quarantinedSince time.Time
-	rejecting        chan struct{}
 }
 
 // newRunner returns the runner of t. ctx is the context of filters and actions.
 func newRunner(ctx context.Context, t Trigger, o Options, report reporter) *runner {
 	r := &runner{
-		trigger:     t,
-		clock:       o.Clock,
-		deadLetters: o.DeadLetters,
-		report:      report,
-		timedOut:    fmt.Errorf("timed out after %s", t.Policy.Timeout),
-		slots:       make(chan struct{}, t.Policy.QueueSize),
-		queues:      map[string]*keyQueue{},
-		overflow:    make(chan struct{}, maxOverflow),
-		closing:     make(chan struct{}),
-		drained:     make(chan struct{}),
-		loops:       map[string]loop{},
-		rejecting:   make(chan struct{}),
+		trigger: t,
+		clock:   o.Clock,
+		report:  report,
+		slots:   newSlots(t.Policy.QueueSize),
+		active:  activity{drained: make(chan struct{})},
+		closing: make(chan struct{}),
 	}
-	if t.Policy.RateLimit.Limit > 0 {
-		r.limiter = &limiter{RateLimit: t.Policy.RateLimit}
-	}
-	for _, s := range []struct {
-		stage stage
-		used  bool
-	}{
-		{r.dropOwnWrite, t.LoopDetector != nil},
-		{r.debounce, t.Policy.Debounce > 0},
-		{r.dropFatal, t.Filter != nil && t.CrashTracker != nil},
-		{r.filter, t.Filter != nil},
-		{r.breakLoop, t.LoopDetector != nil},
-		{r.act, true},
-	} {
-		if s.used {
-			r.stages = append(r.stages, s.stage)
-		}
-	}
-	r.runWorker = func() { r.work(ctx) }
-	r.sendToDeadLetter = func(t *task, d store.DeadLetter) { go r.storeDeadLetter(ctx, t, d) }
+	r.queue = &queue{clock: o.Clock, maxWorkers: t.Policy.Concurrency, keys: map[string]*keyQueue{}, startWorker: func() {
+		r.active.add()
+		go r.work(ctx)
+	}}
+	r.deadLetters = deadLetterer{runner: r, store: o.DeadLetters}
+	r.deadLetters.startPut = func(t *Task, l store.DeadLetter) { go r.deadLetters.put(ctx, t, l) }
 	return r
 }
 
-// maxOverflow is the maximum number of rejected events of a quarantined trigger
-// whose dead letters are stored concurrently.
-const maxOverflow = 64
-
-// acquire takes a slot for one event, and waits for it while the queue is full.
-// If the queue is full and the trigger is quarantined, it takes an overflow slot
-// instead and returns true.
-func (r *runner) acquire(ctx context.Context, stop <-chan struct{}) (rejected bool, err error) {
-	select {
-	case r.slots <- struct{}{}:
-		return false, nil
-	default:
-	}
-	r.mu.Lock()
-	rejecting := r.rejecting
-	r.mu.Unlock()
-	select {
-	case r.slots <- struct{}{}:
-		return false, nil
-	case <-rejecting:
-	case <-ctx.Done():
-		return false, ctx.Err()
-	case <-stop:
-		return false, errStopped
-	}
-	select {
-	case r.overflow <- struct{}{}:
-		return true, nil
-	case <-ctx.Done():
-		return false, ctx.Err()
-	case <-stop:
-		return false, errStopped
-	}
-}
-
-func (r *runner) releaseSlot() { <-r.slots }
-
-// release frees the slot that acquire took for t.
-func (r *runner) release(t *task) {
-	if t.rejected {
-		<-r.overflow
-	} else {
-		r.releaseSlot()
-	}
-}
-
-// enqueue appends t, which holds a slot, to the queue of its key.
-func (r *runner) enqueue(t *task) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.closed {
-		r.requeue(t)
-		return
-	}
-	key := t.event().OrderingKey()
+// enqueue queues t, which holds a slot.
+func (r *runner) enqueue(t *Task) {
 	if r.trigger.Policy.Debounce > 0 {
 		t.queuedAt = r.clock.Now()
 	}
-	if q, ok := r.queues[key]; ok {
-		q.push(t)
-		if q.pending++; q.pending >= absorbEvery && q.absorbing && q.timer != nil {
-			q.timer.Stop()
-			r.makeReady(q)
-		}
-		return
-	}
-	q := &keyQueue{key: key}
-	q.push(t)
-	r.queues[key] = q
-	r.makeReady(q)
-}
-
-// makeReady appends q to the ready queue, and starts a worker if there are fewer
-// than Concurrency. The lock is held.
-func (r *runner) makeReady(q *keyQueue) {
-	q.timer = nil
-	r.ready.push(q)
-	if r.workers < r.trigger.Policy.Concurrency && r.quarantinedSince.IsZero() {
-		r.workers++
-		go r.runWorker()
+	if !r.queue.push(t) {
+		r.requeue(t)
 	}
 }
 
-// work handles tasks until no key queue is ready.
+// work handles tasks until none is ready.
 func (r *runner) work(ctx context.Context) {
-	for q := r.dequeue(); q != nil; q = r.dequeue() {
-		res := r.handle(ctx, q.head)
-		if res.next == finished {
-			r.settle(q.head)
+	defer r.active.remove()
+	for t := r.queue.next(); t != nil; t = r.queue.next() {
+		switch res := r.handle(ctx, t); res.next {
+		case proceed, finished, decided:
+			r.finish(t, res)
+			r.queue.done(t)
+		case paused, stopped:
+			if !r.queue.retryAfter(t, res.wait, res.absorbing) {
+				r.requeue(t)
+			}
 		}
-		r.putBack(q, res)
 	}
 }
 
-// dequeue returns the key queue that has been ready the longest. Nil ends the
-// worker.
-func (r *runner) dequeue() *keyQueue {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	var q *keyQueue
-	if r.quarantinedSince.IsZero() {
-		q = r.ready.pop()
+// handle runs the stages of t, from the one where it paused.
+func (r *runner) handle(ctx context.Context, t *Task) Result {
+	for ; t.stage < len(r.trigger.Stages); t.stage++ {
+		if t.stage > 0 && r.queue.isClosed() {
+			return stop()
+		}
+		if res := r.trigger.Stages[t.stage].Handle(ctx, t); res.next != proceed {
+			return res
+		}
 	}
-	if q == nil {
-		r.workers--
-		r.checkDrained()
-		return nil
-	}
-	q.running = true
-	return q
+	return Result{}
 }
 
-// putBack returns a key queue after its head was handled with the result res.
-func (r *runner) putBack(q *keyQueue, res result) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	q.running = false
+// finish reports the final decision, and completes the task.
+func (r *runner) finish(t *Task, res Result) {
 	switch {
-	case res.next == finished:
-		q.pop()
-		if q.head == nil {
-			delete(r.queues, q.key)
-			return
+	case res.next == decided:
+	case res.outcome == DeadLettered:
+		r.deadLetters.add(t, res)
+	case t.settle():
+		if res.outcome != "" {
+			d := r.newDecision(t.Event(), res.outcome, res.reason)
+			d.Path, d.Attempt = res.path, t.attempted().total
+			if !res.start.IsZero() {
+				d.Duration = d.Time.Sub(res.start)
+			}
+			r.report.decision(d)
 		}
-		r.ready.push(q) // No new worker is needed: this one dequeues next.
-	case r.closed:
-		r.requeue(q.head)
-		delete(r.queues, q.key)
-	default:
-		q.absorbing, q.pending = res.absorbing, 0
-		q.waitID++
-		id := q.waitID
-		q.timer = after(r.clock, res.wait, func() { r.wake(q, id) })
-	}
-}
-
-// wake makes q ready when its wait with that ID is over.
-func (r *runner) wake(q *keyQueue, id int) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.closed || q.timer == nil || q.waitID != id {
-		return
-	}
-	r.makeReady(q)
-}
-
-// settle completes the task, unless it is already settled.
-func (r *runner) settle(t *task) {
-	r.mu.Lock()
-	settled := t.settled
-	t.settled = true
-	r.mu.Unlock()
-	if !settled {
 		r.complete(t)
 	}
 }
 
 // complete frees the slot of a settled task and acknowledges its event.
-func (r *runner) complete(t *task) {
-	r.release(t)
+func (r *runner) complete(t *Task) {
+	r.slots.release(t.rejected)
 	t.complete()
 }
 
 // close requeues all events that no worker handles. Workers finish their current
 // stage and end. It must be called before the workers' context ends.
 func (r *runner) close() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.closed = true
+	removed := r.queue.close()
 	close(r.closing)
-	r.ready = readyQueue{}
-	for key, q := range r.queues {
-		t := q.head
-		if q.running {
-			t, q.head.next, q.tail = q.head.next, nil, q.head
-		} else {
-			delete(r.queues, key)
-		}
-		if q.timer != nil {
-			q.timer.Stop()
-		}
-		for ; t != nil; t = t.next {
-			r.requeue(t)
-		}
+	for _, t := range removed {
+		r.requeue(t)
 	}
-	r.checkDrained()
+	r.active.close()
 }
 
 // abandon requeues the events whose filter or action does not return.
 func (r *runner) abandon() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, q := range r.queues {
-		r.requeue(q.head)
+	for _, t := range r.queue.heads() {
+		r.requeue(t)
 	}
 }
 
-// requeue settles t without an acknowledgement. The lock is held.
-func (r *runner) requeue(t *task) {
-	if t.settled {
+// requeue settles t without an acknowledgement.
+func (r *runner) requeue(t *Task) {
+	if !t.settle() {
 		return
 	}
-	t.settled = true
-	d := r.newDecision(t.event(), Requeued, ReasonStopped)
-	d.Attempt = t.attempts
+	d := r.newDecision(t.Event(), Requeued, ReasonStopped)
+	d.Attempt = t.attempted().total
 	r.report.decision(d)
-}
-
-func (r *runner) checkDrained() {
-	if r.closed && r.workers == 0 && r.storing == 0 {
-		close(r.drained)
-	}
-}
-
-func (r *runner) isClosed() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.closed
 }
 
 // newDecision returns a decision about e with the common fields set.
@@ -346,8 +162,38 @@ func (r *runner) newDecision(e *event.Event, o Outcome, reason string) Decision 
 	}
 }
 
-// after runs f in its own goroutine after d, as the real clock's AfterFunc does.
-// The fake clock's runs f while it holds the clock's lock.
-func after(c clock.WithDelayedExecution, d time.Duration, f func()) clock.Timer {
-	return c.AfterFunc(d, func() { go f() })
+// activity counts what is running. It is safe for concurrent use.
+type activity struct {
+	mu     sync.Mutex
+	count  int
+	closed bool
+	// drained is closed when the activity is closed and the count is 0.
+	drained chan struct{}
+	once    sync.Once
+}
+
+func (a *activity) add() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.count++
+}
+
+func (a *activity) remove() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.count--
+	a.check()
+}
+
+func (a *activity) close() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.closed = true
+	a.check()
+}
+
+func (a *activity) check() {
+	if a.closed && a.count == 0 {
+		a.once.Do(func() { close(a.drained) })
+	}
 }

@@ -27,7 +27,7 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/event"
-	"github.com/kubevela/kube-trigger/pkg/filter"
+	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
 // heapInUse returns the bytes in use after a garbage collection.
@@ -46,7 +46,7 @@ func flood(t *testing.T, h *harness, n, pending int, key func(i int) string) int
 	var done atomic.Int64
 	for i := range n {
 		ev := event.Event{Key: key(i), Data: map[string]any{"payload": make([]byte, 1024)}, Time: time.Unix(0, 0)}
-		if err := h.sink.Deliver(t.Context(), ev, func() { done.Add(1) }); err != nil {
+		if err := h.sink.Deliver(t.Context(), ev, source.Delivery{Done: func() { done.Add(1) }}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -56,8 +56,8 @@ func flood(t *testing.T, h *harness, n, pending int, key func(i int) string) int
 
 func TestScale_MemoryAndGoroutines(t *testing.T) {
 	const events = 100_000
-	nine := filterFunc(func(_ context.Context, ev event.Event) (filter.Verdict, error) {
-		return filter.Verdict{Match: ev.Key[len(ev.Key)-1] == '9'}, nil
+	nine := filterFunc(func(_ context.Context, ev event.Event) (event.Verdict, error) {
+		return event.Verdict{Match: ev.Key[len(ev.Key)-1] == '9'}, nil
 	})
 	var (
 		mu   sync.Mutex
@@ -70,7 +70,7 @@ func TestScale_MemoryAndGoroutines(t *testing.T) {
 		return nil
 	})
 	before := runtime.NumGoroutine()
-	h := startUnobserved(t, engine.Options{}, engine.Trigger{Filter: nine, Action: count}, engine.Trigger{Action: count})
+	h := startUnobserved(t, engine.Options{}, triggerSpec{Filter: nine, Action: count}, triggerSpec{Action: count})
 	if grown := flood(t, h, events, 0, strconv.Itoa); grown > 2<<20 {
 		t.Errorf("after %d events with as many keys, the heap has grown by %d KiB", events, grown>>10)
 	}
@@ -87,8 +87,8 @@ func TestScale_StuckEvent(t *testing.T) {
 	hang, gate := make(chan struct{}), make(chan struct{})
 	first := true
 	h := startUnobserved(t, engine.Options{},
-		engine.Trigger{Action: gated(gate), Policy: engine.Policy{QueueSize: events}},
-		engine.Trigger{
+		triggerSpec{Action: gated(gate), Policy: engine.Policy{QueueSize: events}},
+		triggerSpec{
 			Subscription: subscription{accepts: func(event.Event) bool { defer func() { first = false }(); return first }},
 			Action:       gated(hang),
 		},

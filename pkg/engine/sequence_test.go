@@ -19,10 +19,15 @@ package engine_test
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/kubevela/kube-trigger/pkg/action"
@@ -31,11 +36,11 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
-// threeSteps is a sequence of the actions a, b and c, which make one call each.
-// result returns the error of a call.
-func threeSteps(t *testing.T, calls *recorder, optional bool, result func(path string) error) action.Action {
+// threeSteps returns the steps a, b and c, which make one call each. result returns
+// the error of a call.
+func threeSteps(t *testing.T, calls *recorder, optional bool, result func(path string) error) []engine.Step {
 	t.Helper()
-	var steps []action.Step
+	var steps []engine.Step
 	for _, name := range []string{"a", "b", "c"} {
 		template, problems := action.Parse(name, "import \"vela/kube\"\n"+name+
 			`: kube.#Patch & {$params: {resource: {apiVersion: "v1", kind: "X", metadata: name: context.event.id}, patch: data: {}}}`)
@@ -50,13 +55,9 @@ func threeSteps(t *testing.T, calls *recorder, optional bool, result func(path s
 		if len(problems) > 0 {
 			t.Fatal(problems)
 		}
-		steps = append(steps, action.Step{Title: name, Action: a, Optional: optional && name == "b"})
+		steps = append(steps, engine.Step{Title: name, Start: a.Start, Optional: optional && name == "b"})
 	}
-	s, err := action.Sequence(steps)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
+	return steps
 }
 
 // TestSequence_RetriesPerStep retries each step as often as a single action, and
@@ -72,7 +73,7 @@ func TestSequence_RetriesPerStep(t *testing.T) {
 			}
 			return nil
 		})
-		h := start(t, engine.Options{}, engine.Trigger{Action: act, Policy: engine.Policy{Retry: engine.Retry{Limit: &limit}}})
+		h := start(t, engine.Options{}, triggerSpec{Steps: act, Policy: engine.Policy{Retry: engine.Retry{Limit: &limit}}})
 		h.deliver("k", "1")
 		h.deliver("k", "2")
 		advance(time.Minute)
@@ -120,7 +121,7 @@ func TestSequence_OptionalStep(t *testing.T) {
 					}
 					return nil
 				})
-				h := start(t, engine.Options{}, engine.Trigger{Action: act, Policy: engine.Policy{Retry: engine.Retry{Limit: &limit}}})
+				h := start(t, engine.Options{}, triggerSpec{Steps: act, Policy: engine.Policy{Retry: engine.Retry{Limit: &limit}}})
 				h.deliver("k", "1")
 				h.deliver("k", "2")
 				advance(time.Minute)
@@ -133,12 +134,73 @@ func TestSequence_OptionalStep(t *testing.T) {
 					if (d.Outcome == engine.Skipped || d.Outcome == engine.DeadLettered) && (d.Reason != tc.reason || d.Action != "b") {
 						t.Errorf("decision %+v", d)
 					}
+					if d.Err != nil && !strings.HasPrefix(d.Err.Error(), "b: ") {
+						t.Errorf("the error of step b is %q", d.Err)
+					}
 				}
 				h.wantDone("1", "2")
 				h.stop()
 			})
 		})
 	}
+}
+
+// resultStep returns a step that records the results it starts with in seen, and has
+// its name as the result, or fails.
+func resultStep(name string, seen map[string][]string, err error) engine.Step {
+	return engine.Step{Name: name, Title: name, Optional: true, Start: func(_ event.Event, results map[string]any, _ *sync.Map) func(context.Context) (any, error) {
+		seen[name] = append([]string{}, slices.Sorted(maps.Keys(results))...)
+		return func(context.Context) (any, error) { return name, err }
+	}}
+}
+
+// TestSequence_Results passes the results of earlier steps, and none of a step that
+// was skipped.
+func TestSequence_Results(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		seen := map[string][]string{}
+		h := start(t, engine.Options{}, triggerSpec{Steps: []engine.Step{
+			resultStep("a", seen, nil),
+			resultStep("b", seen, action.Terminal(errors.New("wrong"))),
+			resultStep("c", seen, nil),
+			resultStep("d", seen, action.Terminal(errors.New("wrong"))),
+		}})
+		h.deliver("k", "1")
+		synctest.Wait()
+		h.wantOutcomes("1", engine.Skipped, engine.Skipped, engine.Succeeded)
+		want := map[string][]string{"a": {}, "b": {"a"}, "c": {"a"}, "d": {"a", "c"}}
+		if diff := cmp.Diff(want, seen); diff != "" {
+			t.Error(diff)
+		}
+		h.stop()
+	})
+}
+
+// TestStep_Start covers a single action, which has no results, and a panic.
+func TestStep_Start(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := start(t, engine.Options{}, triggerSpec{Steps: []engine.Step{{
+			Start: func(ev event.Event, results map[string]any, _ *sync.Map) func(context.Context) (any, error) {
+				if ev.ID == "bad" {
+					panic("start")
+				}
+				if results != nil {
+					t.Errorf("a single action has results %v", results)
+				}
+				return func(context.Context) (any, error) { return nil, nil }
+			},
+		}}})
+		h.deliver("k", "bad")
+		h.deliver("k", "good")
+		synctest.Wait()
+		h.wantOutcomes("bad", engine.DeadLettered)
+		if d := h.decisionsOf("bad")[0]; d.Reason != engine.ReasonPanic {
+			t.Errorf("decision %+v", d)
+		}
+		h.wantOutcomes("good", engine.Succeeded)
+		h.wantDone("bad", "good")
+		h.stop()
+	})
 }
 
 // TestRetry_After waits as long as the server requests, without blocking other
@@ -156,7 +218,7 @@ func TestRetry_After(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var calls recorder
 			busy := true
-			h := start(t, engine.Options{}, engine.Trigger{Action: actionFunc(func(_ context.Context, ev event.Event) error {
+			h := start(t, engine.Options{}, triggerSpec{Action: actionFunc(func(_ context.Context, ev event.Event) error {
 				calls.add(ev.ID)
 				if ev.ID == "1" && busy {
 					busy = false

@@ -37,7 +37,7 @@ type sink struct {
 // Deliver implements source.Sink. It acquires a slot of every subscribed trigger
 // before it enqueues the event at any of them, always in the same order, so that
 // an event is taken by all or none, and concurrent sources do not deadlock.
-func (s *sink) Deliver(ctx context.Context, ev event.Event, done func()) error {
+func (s *sink) Deliver(ctx context.Context, ev event.Event, options source.Delivery) error {
 	select {
 	case <-s.stop:
 		return fmt.Errorf("deliver event %q: %w", ev.ID, errStopped)
@@ -47,28 +47,28 @@ func (s *sink) Deliver(ctx context.Context, ev event.Event, done func()) error {
 	}
 	var d *delivery
 	for _, r := range s.runners {
-		if reason := s.skip(r, ev); reason != "" {
+		if reason := s.skip(r, ev, options); reason != "" {
 			r.report.decision(r.newDecision(&ev, Suppressed, string(reason)))
 			continue
 		}
 		if d == nil {
-			d = &delivery{event: ev, ack: &ack{done: done}}
+			d = &delivery{event: ev, options: options, ack: &ack{done: options.Done}}
 		}
 		if r.trigger.Policy.Suspend {
 			r.report.decision(r.newDecision(&d.event, Suppressed, ReasonSuspended))
 			continue
 		}
-		rejected, err := r.acquire(ctx, s.stop)
+		rejected, err := r.slots.acquire(ctx, s.stop)
 		if err != nil {
 			for i := range d.tasks {
-				d.tasks[i].runner.release(&d.tasks[i])
+				d.tasks[i].runner.slots.release(d.tasks[i].rejected)
 			}
 			return fmt.Errorf("deliver event %q to trigger %q: %w", ev.ID, r.trigger, err)
 		}
-		d.tasks = append(d.tasks, task{delivery: d, runner: r, rejected: rejected})
+		d.tasks = append(d.tasks, Task{delivery: d, runner: r, rejected: rejected})
 	}
 	if d == nil || len(d.tasks) == 0 {
-		done()
+		options.Done()
 		return nil
 	}
 	d.pending.Store(int32(len(d.tasks)))
@@ -85,11 +85,11 @@ func (s *sink) Deliver(ctx context.Context, ev event.Event, done func()) error {
 }
 
 // skip returns the reason why r does not take ev, or "".
-func (s *sink) skip(r *runner, ev event.Event) source.Reason {
+func (s *sink) skip(r *runner, ev event.Event, options source.Delivery) source.Reason {
 	if s.ignoreSubscription {
 		return ""
 	}
-	return r.trigger.Subscription.Skip(ev)
+	return r.trigger.Subscription.Skip(ev, options)
 }
 
 var (
@@ -113,7 +113,7 @@ func (e *Engine) Deliver(ctx context.Context, t event.TriggerRef, ev event.Event
 		case r.trigger.Policy.Suspend:
 			return fmt.Errorf("deliver event %q to trigger %q: %w", ev.ID, t, ErrSuspended)
 		}
-		return (&sink{runners: []*runner{r}, stop: stop, ignoreSubscription: true}).Deliver(ctx, ev, done)
+		return (&sink{runners: []*runner{r}, stop: stop, ignoreSubscription: true}).Deliver(ctx, ev, source.Delivery{Done: done})
 	}
 	return fmt.Errorf("deliver event %q to trigger %q: %w", ev.ID, t, ErrNotRunning)
 }

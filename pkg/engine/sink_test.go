@@ -27,7 +27,6 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/event"
-	"github.com/kubevela/kube-trigger/pkg/filter"
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
@@ -48,7 +47,7 @@ func only(key string) subscription {
 func TestDeliver_FullQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gate := make(chan struct{})
-		h := start(t, engine.Options{}, engine.Trigger{Policy: engine.Policy{QueueSize: 2}, Action: gated(gate)})
+		h := start(t, engine.Options{}, triggerSpec{Policy: engine.Policy{QueueSize: 2}, Action: gated(gate)})
 		h.deliver("a", "1")
 		h.deliver("a", "2")
 		third := make(chan error, 1)
@@ -74,8 +73,8 @@ func TestDeliver_Canceled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gate := make(chan struct{})
 		h := start(t, engine.Options{Defaults: engine.Policy{QueueSize: 1}},
-			engine.Trigger{Subscription: subscription{accepts: func(ev event.Event) bool { return ev.Key != "b" }}, Action: actionFunc(ok)},
-			engine.Trigger{Subscription: subscription{accepts: func(ev event.Event) bool { return ev.Key != "a" }}, Action: gated(gate)},
+			triggerSpec{Subscription: subscription{accepts: func(ev event.Event) bool { return ev.Key != "b" }}, Action: actionFunc(ok)},
+			triggerSpec{Subscription: subscription{accepts: func(ev event.Event) bool { return ev.Key != "a" }}, Action: gated(gate)},
 		)
 		h.deliver("b", "1")
 		ctx, cancel := context.WithCancel(t.Context())
@@ -99,7 +98,7 @@ func TestDeliver_Canceled(t *testing.T) {
 func TestDeliver_EngineStopped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gate := make(chan struct{})
-		h := start(t, engine.Options{}, engine.Trigger{Policy: engine.Policy{QueueSize: 1}, Action: gated(gate)})
+		h := start(t, engine.Options{}, triggerSpec{Policy: engine.Policy{QueueSize: 1}, Action: gated(gate)})
 		h.deliver("a", "1")
 		blocked := make(chan error, 1)
 		go func() { blocked <- h.tryDeliver(context.Background(), "a", "2") }()
@@ -124,8 +123,8 @@ func TestDeliver_NotSubscribed(t *testing.T) {
 			return nil
 		})
 		h := start(t, engine.Options{},
-			engine.Trigger{Subscription: only("x"), Action: fail},
-			engine.Trigger{Subscription: only("a"), Action: fail, Policy: engine.Policy{Suspend: true}},
+			triggerSpec{Subscription: only("x"), Action: fail},
+			triggerSpec{Subscription: only("a"), Action: fail, Policy: engine.Policy{Suspend: true}},
 		)
 		h.deliver("b", "unwanted")
 		h.deliver("a", "suspended")
@@ -144,15 +143,15 @@ func TestDeliver_NotSubscribed(t *testing.T) {
 func TestDeliver_DoneAfterLastTrigger(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gate := make(chan struct{})
-		no := filterFunc(func(context.Context, event.Event) (filter.Verdict, error) { return filter.Verdict{}, nil })
+		no := filterFunc(func(context.Context, event.Event) (event.Verdict, error) { return event.Verdict{}, nil })
 		h := start(t, engine.Options{},
-			engine.Trigger{Filter: no, Action: actionFunc(ok)},
-			engine.Trigger{Action: gated(gate)},
-			engine.Trigger{Action: actionFunc(func(context.Context, event.Event) error {
+			triggerSpec{Filter: no, Action: actionFunc(ok)},
+			triggerSpec{Action: gated(gate)},
+			triggerSpec{Action: actionFunc(func(context.Context, event.Event) error {
 				return action.Terminal(errors.New("refused"))
 			})},
-			engine.Trigger{Action: actionFunc(ok)},
-			engine.Trigger{Subscription: only("other"), Action: actionFunc(ok)},
+			triggerSpec{Action: actionFunc(ok)},
+			triggerSpec{Subscription: only("other"), Action: actionFunc(ok)},
 		)
 		h.deliver("a", "1")
 		synctest.Wait()
@@ -169,9 +168,9 @@ func TestEngine_Deliver(t *testing.T) {
 		var ran, other recorder
 		wantsNothing := subscription{accepts: func(event.Event) bool { return false }}
 		e, h := startEngine(t, engine.Options{},
-			engine.Trigger{Action: recording(&ran), Subscription: wantsNothing},
-			engine.Trigger{Action: recording(&other)},
-			engine.Trigger{Action: recording(&other), Policy: engine.Policy{Suspend: true}})
+			triggerSpec{Action: recording(&ran), Subscription: wantsNothing},
+			triggerSpec{Action: recording(&other)},
+			triggerSpec{Action: recording(&other), Policy: engine.Policy{Suspend: true}})
 		done := 0
 		deliver := func(trigger string) error {
 			return e.Deliver(t.Context(), event.TriggerRef{Name: trigger}, event.Event{Key: "a", ID: "1", Time: time.Now()}, func() { done++ })
@@ -201,7 +200,7 @@ func TestEngine_Deliver(t *testing.T) {
 func TestEngine_Backlogs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
-		e, h := startEngine(t, engine.Options{}, engine.Trigger{Action: actionFunc(func(context.Context, event.Event) error {
+		e, h := startEngine(t, engine.Options{}, triggerSpec{Action: actionFunc(func(context.Context, event.Event) error {
 			<-release
 			return nil
 		})})

@@ -19,22 +19,30 @@ package engine
 import (
 	"context"
 	"time"
-
-	"github.com/kubevela/kube-trigger/pkg/event"
-	"github.com/kubevela/kube-trigger/pkg/filter"
 )
 
-// A stage is one step in the handling of an event, and reports its own decisions.
-// It runs in a worker that has exclusive use of the task's key queue.
-type stage func(ctx context.Context, t *task) result
+// A Stage is one step in the handling of an event. It is used by several workers
+// concurrently, each with exclusive use of the task's key.
+type Stage interface {
+	// Handle returns how the handling of t continues.
+	Handle(ctx context.Context, t *Task) Result
+}
 
-// result is the result of a stage.
-type result struct {
+// Result is the result of a stage.
+type Result struct {
 	next nextStep
-	// wait is the duration of a pause.
-	wait time.Duration
-	// absorbing is true if the stage merges events that arrive during the pause.
+	// wait is the duration of a pause, and absorbing is true if the stage merges
+	// events that arrive meanwhile.
+	wait      time.Duration
 	absorbing bool
+
+	// The following fields describe the final decision, for finished.
+
+	outcome      Outcome
+	reason, path string
+	err          error
+	// start is when the evaluation or the attempt started; zero if there was none.
+	start time.Time
 }
 
 type nextStep int
@@ -44,55 +52,29 @@ const (
 	proceed nextStep = iota
 	// finished: the trigger is done with the event.
 	finished
-	// paused: the key queue waits, without a worker, and then runs the same stage
-	// again.
+	// paused: the key waits, without a worker, and then runs the same stage again.
 	paused
 	// stopped: the engine is stopping, and the event is requeued.
 	stopped
+	// decided: the outcome was decided while the stage was running.
+	decided
 )
 
-// handle runs the stages of t, from the one where it paused.
-func (r *runner) handle(ctx context.Context, t *task) result {
-	for ; t.stage < len(r.stages); t.stage++ {
-		if t.stage > 0 && r.isClosed() {
-			return result{next: stopped}
-		}
-		if s := r.stages[t.stage](ctx, t); s.next != proceed {
-			return s
-		}
-	}
-	return result{next: finished}
+// Proceed continues with the next stage.
+func Proceed() Result { return Result{} }
+
+// Suppress drops the event, for a reason that is a CamelCase word.
+func Suppress(reason string) Result {
+	return Result{next: finished, outcome: Suppressed, reason: reason}
 }
 
-// filter is the stage that evaluates the trigger's filter.
-func (r *runner) filter(ctx context.Context, t *task) result {
-	e := r.startEvaluation(t)
-	v, err := match(ctx, r.trigger.Filter, *t.event())
-	if !e.end() {
-		return result{next: finished}
-	}
-	if err != nil {
-		if ctx.Err() != nil {
-			return result{next: stopped}
-		}
-		f := t.failure(r.trigger.TriggerRef, err)
-		f.First, f.Last = e.start, e.start
-		r.deadLetter(t, f, ReasonFilter)
-		return result{next: finished}
-	}
-	d := r.newDecision(t.event(), Matched, "")
-	d.Duration = d.Time.Sub(e.start)
-	if !v.Match {
-		d.Outcome, d.Reason, d.Path = Filtered, v.Reason, v.Path
-	}
-	r.report.decision(d)
-	if !v.Match {
-		return result{next: finished}
-	}
-	return result{next: proceed}
+// DeadLetter dead-letters the event, for a reason that is a CamelCase word.
+func DeadLetter(reason string, err error) Result {
+	return Result{next: finished, outcome: DeadLettered, reason: reason, err: err}
 }
 
-func match(ctx context.Context, f filter.Filter, ev event.Event) (v filter.Verdict, err error) {
-	defer recoverAsError(&err)
-	return f.Match(ctx, ev)
-}
+// pause runs the same stage again after wait.
+func pause(wait time.Duration) Result { return Result{next: paused, wait: wait} }
+
+// stop requeues the event.
+func stop() Result { return Result{next: stopped} }

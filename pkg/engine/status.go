@@ -47,12 +47,9 @@ func (e *Engine) Backlogs() map[event.TriggerRef]Backlog {
 }
 
 func (r *runner) backlog() Backlog {
-	b := Backlog{Events: len(r.slots)}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, q := range r.queues {
-		// Tasks behind the head are newer.
-		if t := q.head.delivery.event.Time; !q.head.settled && (b.Oldest.IsZero() || t.Before(b.Oldest)) {
+	b := Backlog{Events: len(r.slots.used)}
+	for _, head := range r.queue.heads() { // tasks behind the head are newer
+		if t := head.delivery.event.Time; !head.settled() && (b.Oldest.IsZero() || t.Before(b.Oldest)) {
 			b.Oldest = t
 		}
 	}
@@ -63,11 +60,9 @@ func (r *runner) backlog() Backlog {
 func (e *Engine) Quarantines() []Quarantine {
 	var all []Quarantine
 	for _, r := range e.current() {
-		r.mu.Lock()
-		if !r.quarantinedSince.IsZero() {
-			all = append(all, Quarantine{Trigger: r.trigger.TriggerRef, Since: r.quarantinedSince, Evaluation: r.overruns > 0})
+		if q, ok := r.quarantine.state(r.trigger.TriggerRef); ok {
+			all = append(all, q)
 		}
-		r.mu.Unlock()
 	}
 	return all
 }

@@ -27,6 +27,8 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/panicerr"
+	"github.com/kubevela/kube-trigger/pkg/sleep"
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
@@ -55,7 +57,7 @@ type supervisor struct {
 // run returns nil when ctx ends. With failFast, it returns the first failure.
 func (s *supervisor) run(ctx context.Context) error {
 	backoff := Backoff{Initial: SourceBackoffInitial, Max: SourceBackoffMax, Factor: 2}
-	for failures := 1; ; failures++ {
+	for failures := 1; ctx.Err() == nil; failures++ {
 		start := s.clock.Now()
 		err := s.runOnce(ctx)
 		if ctx.Err() != nil {
@@ -78,17 +80,12 @@ func (s *supervisor) run(ctx context.Context) error {
 		s.report.sourceFailure(SourceFailure{
 			Source: s.sourceType, Triggers: s.triggers, Err: err, RetryIn: wait, Time: s.clock.Now(),
 		})
-		timer := s.clock.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return nil
-		case <-timer.C():
-		}
+		sleep.For(ctx, s.clock, wait)
 	}
+	return nil
 }
 
 func (s *supervisor) runOnce(ctx context.Context) (err error) {
-	defer recoverAsError(&err)
+	defer panicerr.Recover(&err)
 	return s.source.Run(ctx, s.sink)
 }

@@ -62,8 +62,8 @@ func TestSupervisor_Restart(t *testing.T) {
 			return refused
 		})
 		h := start(t, engine.Options{},
-			engine.Trigger{SourceType: "odd", Subscription: broken, Action: actionFunc(ok)},
-			engine.Trigger{SourceType: "even", Action: actionFunc(ok)},
+			triggerSpec{SourceType: "odd", Subscription: broken, Action: actionFunc(ok)},
+			triggerSpec{SourceType: "even", Action: actionFunc(ok)},
 		)
 		synctest.Wait()
 		h.deliver("a", "1")
@@ -100,8 +100,8 @@ func TestSupervisor_FailFast(t *testing.T) {
 		refused := errors.New("refused")
 		gate := make(chan struct{})
 		h := start(t, engine.Options{FailFast: true},
-			engine.Trigger{SourceType: "good", Action: gated(gate)},
-			engine.Trigger{SourceType: "bad", Action: actionFunc(ok), Subscription: from("bad",
+			triggerSpec{SourceType: "good", Action: gated(gate)},
+			triggerSpec{SourceType: "bad", Action: actionFunc(ok), Subscription: from("bad",
 				func(context.Context, source.Sink) error {
 					time.Sleep(time.Second)
 					return refused
@@ -120,7 +120,7 @@ func TestSupervisor_FailFast(t *testing.T) {
 
 func TestSupervisor_StopDuringBackoff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := start(t, engine.Options{}, engine.Trigger{Action: actionFunc(ok), Subscription: from("bad",
+		h := start(t, engine.Options{}, triggerSpec{Action: actionFunc(ok), Subscription: from("bad",
 			func(context.Context, source.Sink) error { return errors.New("refused") })})
 		synctest.Wait()
 		begin := time.Now()
@@ -141,8 +141,8 @@ func TestSupervisor_SharedSource(t *testing.T) {
 				return nil
 			})
 		}
-		trigger := func(sourceType, key string) engine.Trigger {
-			return engine.Trigger{
+		trigger := func(sourceType, key string) triggerSpec {
+			return triggerSpec{
 				SourceType: sourceType, Action: actionFunc(ok),
 				Subscription: subscription{key: key, open: open},
 			}

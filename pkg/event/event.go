@@ -19,8 +19,6 @@ limitations under the License.
 package event
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"time"
 )
 
@@ -55,16 +53,6 @@ type Event struct {
 	// Old is the previous state of the object, reduced to the fields that
 	// triggers refer to; nil if no trigger refers to any, or there was none.
 	Old map[string]any
-	// Unchanged lists the fields, of those that triggers watch for changes, that
-	// are known to be equal before and after. It is set for updates only.
-	Unchanged []string
-	// Triggers are the triggers that existed when the event occurred. Nil means
-	// all.
-	Triggers []TriggerRef
-	// Writer is the field manager of the last write, derived from the managed
-	// fields. It is empty if two managers wrote within the same second. If the
-	// last write only removed fields, it is the manager of the write before.
-	Writer string
 	// Time is when the source received the event.
 	Time time.Time
 }
@@ -104,23 +92,6 @@ func (t TriggerRef) String() string {
 	return t.Namespace + "/" + t.Name
 }
 
-// FieldManager returns the field manager of the trigger's writes to the API
-// server. A name longer than the API server accepts is cut, and ends in a hash of
-// the full name.
-func (t TriggerRef) FieldManager() string {
-	name := "kube-trigger/" + t.String()
-	if len(name) <= maxFieldManager {
-		return name
-	}
-	sum := sha256.Sum256([]byte(name))
-	tail := "-" + hex.EncodeToString(sum[:8])
-	return name[:maxFieldManager-len(tail)] + tail
-}
-
-// maxFieldManager is the maximum length of a field manager in bytes, set by the
-// API server.
-const maxFieldManager = 128
-
 // Context returns the value of `context` in CUE for the trigger t.
 func (e Event) Context(t TriggerRef) map[string]any {
 	c := map[string]any{
@@ -151,3 +122,16 @@ const Schema = `{
 	timestamp: string
 	trigger: {name: string, namespace: string}
 }`
+
+// Verdict is the result of a filter.
+type Verdict struct {
+	Match bool
+	// Path is the field that the filter rejected the event for, for example
+	// "context.data.status.replicas". It is empty on a match, and where the whole
+	// expression is false.
+	Path string
+	// Reason is why the event was rejected, for example
+	// "context.data.status.replicas is absent". It is empty on a match. It never
+	// holds a value of the event.
+	Reason string
+}

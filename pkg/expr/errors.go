@@ -45,20 +45,47 @@ func (d *diagnostics) addAt(pos token.Pos, format string, args ...any) {
 	}
 }
 
-// cueDiagnostics returns the diagnostics of a CUE error, each at its first position
-// in the text of x. x is nil where the text is not valid CUE.
-func cueDiagnostics(err error, x *Expression) diag.List {
-	var list diagnostics
+// ErrorOptions configure ErrorDiagnostics.
+type ErrorOptions struct {
+	// File accepts the files whose positions are reported. Defaults to all.
+	File func(name string) bool
+	// Message returns the message of an error. Defaults to the message of CUE.
+	Message func(e errors.Error) string
+	// Path returns the field path of an error. Defaults to none.
+	Path func(e errors.Error) string
+}
+
+// ErrorDiagnostics returns the diagnostics of an error of CUE, each with its first
+// position in an accepted file. An error that is not of CUE is one diagnostic.
+func ErrorDiagnostics(err error, o ErrorOptions) diag.List {
+	var list diag.List
 	for _, e := range errors.Errors(err) {
-		position := e.Position()
-		for _, pos := range slices.Backward(errors.Positions(e)) {
-			if pos.Filename() == Filename {
-				position = pos
+		format, args := e.Msg()
+		d := diag.Diagnostic{Message: fmt.Sprintf(format, args...)}
+		if o.Message != nil {
+			d.Message = o.Message(e)
+		}
+		if o.Path != nil {
+			d.Path = o.Path(e)
+		}
+		for _, pos := range errors.Positions(e) {
+			if pos.IsValid() && (o.File == nil || o.File(pos.Filename())) {
+				d.Line, d.Column = pos.Line(), pos.Column()
+				break
 			}
 		}
-		list.addAt(position, "%s", cueMessage(e, x))
+		list = append(list, d)
 	}
-	return list.list
+	return list
+}
+
+// cueDiagnostics returns the diagnostics of an error of CUE in the text of x. x is nil
+// where the text is not valid CUE.
+func cueDiagnostics(err error, x *Expression) diag.List {
+	return ErrorDiagnostics(err, ErrorOptions{
+		File:    func(name string) bool { return name == Filename },
+		Message: func(e errors.Error) string { return cueMessage(e, x) },
+	})
 }
 
 func cueMessage(e errors.Error, x *Expression) string {
@@ -99,19 +126,17 @@ func sortByPosition(list diag.List) diag.List {
 	})
 }
 
-// Excerpt returns the source of x on one line, at most 120 characters.
+// Excerpt returns the source of x on one line, at most 122 bytes.
 func Excerpt(x ast.Node) string {
-	const maxRunes = 120
 	b, err := format.Node(x)
 	if err != nil {
 		return "the condition"
 	}
-	text := []rune(strings.Join(strings.Fields(string(b)), " "))
-	if len(text) > maxRunes {
-		text = append(text[:maxRunes-1], '…')
-	}
-	return string(text)
+	return diag.Truncate(strings.Join(strings.Fields(string(b)), " "), maxExcerpt)
 }
+
+// maxExcerpt is the maximum length of an excerpt in bytes.
+const maxExcerpt = 122
 
 // EvaluationFailure returns the reason why e's expression cannot be evaluated, and ""
 // where e is a value that does not satisfy a constraint. The reason never holds a

@@ -23,6 +23,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/expr"
+	"github.com/kubevela/kube-trigger/pkg/panicerr"
 )
 
 // Compile compiles text into a filter of the trigger t. It returns no filter where it
@@ -43,11 +44,18 @@ import (
 //
 // A text that is empty, or holds only comments, matches every event.
 func Compile(text string, t event.TriggerRef) (filter Filter, list diag.List) {
-	defer func() {
-		if p := recover(); p != nil {
-			filter, list = nil, diag.List{{Message: fmt.Sprintf("cannot be compiled: %v", p)}}
-		}
+	var panicked error
+	func() {
+		defer panicerr.Recover(&panicked)
+		filter, list = compile(text, t)
 	}()
+	if panicked != nil {
+		return nil, diag.List{{Message: fmt.Sprintf("cannot be compiled: %v", panicked)}}
+	}
+	return filter, list
+}
+
+func compile(text string, t event.TriggerRef) (Filter, diag.List) {
 	e, list := expr.Parse(text)
 	if len(list) > 0 {
 		return nil, list
@@ -95,26 +103,27 @@ func newConditionFilter(e *expr.Expression, t event.TriggerRef) (*conditionFilte
 }
 
 // Match implements Filter.
-func (f *conditionFilter) Match(ctx context.Context, ev event.Event) (v Verdict, err error) {
+func (f *conditionFilter) Match(ctx context.Context, ev event.Event) (v event.Verdict, err error) {
 	e := &evaluation{ctx: ctx, pool: f.pool, context: eventContext(ev, f.trigger)}
 	defer e.release(&err)
+	defer panicerr.Recover(&err)
 	o, err := f.condition.evaluate(e)
 	if err != nil {
-		return Verdict{}, err
+		return event.Verdict{}, err
 	}
 	return o.Verdict, nil
 }
 
-// Context returns the fields of `context` that the verdict depends on.
-func (f *conditionFilter) Context() expr.FieldSet { return f.fields }
+// ContextFields returns the fields of `context` that the verdict depends on.
+func (f *conditionFilter) ContextFields() expr.FieldSet { return f.fields }
 
 // matchAll is a filter that matches every event.
 type matchAll struct{}
 
 // Match implements Filter.
-func (matchAll) Match(context.Context, event.Event) (Verdict, error) {
-	return Verdict{Match: true}, nil
+func (matchAll) Match(context.Context, event.Event) (event.Verdict, error) {
+	return event.Verdict{Match: true}, nil
 }
 
-// Context returns the fields of `context` that the verdict depends on.
-func (matchAll) Context() expr.FieldSet { return expr.FieldSet{} }
+// ContextFields returns the fields of `context` that the verdict depends on.
+func (matchAll) ContextFields() expr.FieldSet { return expr.FieldSet{} }

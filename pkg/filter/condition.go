@@ -24,6 +24,7 @@ import (
 	"cuelang.org/go/cue/errors"
 	"cuelang.org/go/cue/token"
 
+	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/expr"
 )
 
@@ -36,7 +37,7 @@ type condition interface {
 
 // outcome is the verdict of a part of a condition.
 type outcome struct {
-	Verdict
+	event.Verdict
 	// absent is set where the part is not true because the event lacks a field.
 	absent bool
 }
@@ -49,7 +50,7 @@ func (c conjunction) evaluate(e *evaluation) (outcome, error) {
 			return o, err
 		}
 	}
-	return outcome{Verdict: Verdict{Match: true}}, nil
+	return outcome{Verdict: event.Verdict{Match: true}}, nil
 }
 
 type disjunction struct {
@@ -73,7 +74,7 @@ func (d disjunction) evaluate(e *evaluation) (outcome, error) {
 	if allAbsent {
 		return first, nil
 	}
-	return outcome{Verdict: Verdict{Reason: d.source + " is false"}}, nil
+	return outcome{Verdict: event.Verdict{Reason: d.source + " is false"}}, nil
 }
 
 // leaf is a condition without && or || at its top.
@@ -113,7 +114,7 @@ func (l *leaf) evaluate(e *evaluation) (outcome, error) {
 			return outcome{}, l.errorf("operand has the wrong type")
 		}
 		if incomplete := v.Validate() == nil; incomplete {
-			return outcome{absent: true, Verdict: Verdict{Reason: l.source + " refers to an absent field"}}, nil
+			return outcome{absent: true, Verdict: event.Verdict{Reason: l.source + " refers to an absent field"}}, nil
 		}
 		return outcome{}, l.evaluationError(err)
 	}
@@ -144,9 +145,9 @@ func (l *leaf) typeMismatch(e *evaluation) bool {
 
 func (l *leaf) outcome(result bool) outcome {
 	if result {
-		return outcome{Verdict: Verdict{Match: true}}
+		return outcome{Verdict: event.Verdict{Match: true}}
 	}
-	v := Verdict{Reason: l.source + " is false"}
+	v := event.Verdict{Reason: l.source + " is false"}
 	if len(l.references) == 1 && !l.references[0].Computed {
 		v.Path = l.references[0].String()
 	}
@@ -168,7 +169,7 @@ func (l *leaf) errorf(format string, args ...any) error {
 }
 
 // reject returns the verdict for a mismatch.
-func reject(m expr.Mismatch) Verdict { return Verdict{Path: m.Path, Reason: m.Reason} }
+func reject(m expr.Mismatch) event.Verdict { return event.Verdict{Path: m.Path, Reason: m.Reason} }
 
 // newCondition splits x at its && and ||, and appends its leaves to leaves, in the
 // order in which Expression.Program counts them.

@@ -26,6 +26,7 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/expr"
+	"github.com/kubevela/kube-trigger/pkg/panicerr"
 )
 
 // constraintFilter is a filter with constraints on context.
@@ -51,19 +52,20 @@ func newConstraintFilter(e *expr.Expression, t event.TriggerRef) (*constraintFil
 	return f, err
 }
 
-// Context returns the fields of `context` that the verdict depends on.
-func (f *constraintFilter) Context() expr.FieldSet { return f.fields }
+// ContextFields returns the fields of `context` that the verdict depends on.
+func (f *constraintFilter) ContextFields() expr.FieldSet { return f.fields }
 
 // Match implements Filter.
-func (f *constraintFilter) Match(ctx context.Context, ev event.Event) (v Verdict, err error) {
+func (f *constraintFilter) Match(ctx context.Context, ev event.Event) (v event.Verdict, err error) {
 	e := &evaluation{ctx: ctx, pool: f.pool, context: eventContext(ev, f.trigger)}
 	if m, fits, ok := f.shape.Match(e.context); ok && (f.complete || !fits) {
-		return Verdict{Match: fits, Path: m.Path, Reason: m.Reason}, nil
+		return event.Verdict{Match: fits, Path: m.Path, Reason: m.Reason}, nil
 	}
 	defer e.release(&err)
+	defer panicerr.Recover(&err)
 	all, err := e.evaluate(0, map[string]any{"context": f.fields.Select(e.context)})
 	if err != nil {
-		return Verdict{}, err
+		return event.Verdict{}, err
 	}
 	result := all.LookupPath(expr.ContextPath())
 	if err := result.Validate(cue.Concrete(true)); err != nil {
@@ -74,13 +76,13 @@ func (f *constraintFilter) Match(ctx context.Context, ev event.Event) (v Verdict
 			return reject(f.shape.Deepest(path).Missing(e.context)), nil
 		}
 	}
-	return Verdict{Match: true}, nil
+	return event.Verdict{Match: true}, nil
 }
 
 // mismatch returns the verdict for an event that does not unify with the
 // constraints, or leaves them incomplete. Conflicts take precedence over evaluation
 // errors, and those over absent fields.
-func (f *constraintFilter) mismatch(e *evaluation, err error) (Verdict, error) {
+func (f *constraintFilter) mismatch(e *evaluation, err error) (event.Verdict, error) {
 	all := errors.Errors(err)
 	for _, e := range all {
 		if expr.EvaluationFailure(e) == "" && !expr.IsIncomplete(e) {
@@ -89,7 +91,7 @@ func (f *constraintFilter) mismatch(e *evaluation, err error) (Verdict, error) {
 	}
 	for _, e := range all {
 		if reason := expr.EvaluationFailure(e); reason != "" && !expr.IsIncomplete(e) {
-			return Verdict{}, fmt.Errorf("%s: %s", f.shape.OffendingConstraint(e).Path, reason)
+			return event.Verdict{}, fmt.Errorf("%s: %s", f.shape.OffendingConstraint(e).Path, reason)
 		}
 	}
 	for _, r := range f.references {

@@ -18,6 +18,7 @@ package filter
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 
@@ -26,6 +27,7 @@ import (
 	"cuelang.org/go/cue/parser"
 
 	"github.com/kubevela/kube-trigger/pkg/expr"
+	"github.com/kubevela/kube-trigger/pkg/panicerr"
 )
 
 // evaluator holds compiled programs without an event. It serves one goroutine at a
@@ -114,12 +116,9 @@ func (e *evaluation) evaluate(program int, data map[string]any) (cue.Value, erro
 	return e.evaluator.bases[program].Unify(encoded), nil
 }
 
-// release returns the evaluator to the pool. It turns a panic of CUE into an error,
-// and drops the evaluator that panicked. It has to be deferred.
+// release returns the evaluator to the pool, unless err is a panic.
 func (e *evaluation) release(err *error) {
-	if p := recover(); p != nil {
-		// The text of the panic may hold values of the event.
-		*err = fmt.Errorf("cue panicked with a %T", p)
+	if p := (*panicerr.Error)(nil); errors.As(*err, &p) {
 		e.evaluator = nil
 	}
 	if e.acquired {

@@ -25,24 +25,14 @@ import (
 	"context"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/expr"
 )
 
 // Filter decides which events a trigger acts on. It is safe for concurrent use.
 type Filter interface {
 	// Match returns the verdict on ev. An error means that the expression could not
 	// be evaluated, and says nothing about the event.
-	Match(ctx context.Context, ev event.Event) (Verdict, error)
-}
-
-// Verdict is the result of a filter.
-type Verdict struct {
-	Match bool
-	// Path is the field that the filter rejected the event for, for example
-	// "context.data.status.replicas". It is empty on a match, and where the whole
-	// expression is false.
-	Path string
-	// Reason is why the event was rejected, for example
-	// "context.data.status.replicas is absent". It is empty on a match. It never
-	// holds a value of the event.
-	Reason string
+	Match(ctx context.Context, ev event.Event) (event.Verdict, error)
+	// ContextFields returns the fields of `context` that the expression depends on.
+	ContextFields() expr.FieldSet
 }

@@ -100,7 +100,7 @@ func golden(t *testing.T, archive *txtar.Archive) *txtar.Archive {
 	return out
 }
 
-func verdict(v filter.Verdict, err error) string {
+func verdict(v event.Verdict, err error) string {
 	switch {
 	case err != nil:
 		return "error: " + err.Error()

@@ -29,26 +29,28 @@ import (
 // object changes concurrently.
 const maxPatchAttempts = 10
 
-// Client returns a client that records its writes as those of the trigger. It
-// behaves as c, with one exception: a patch of an object that may wake the
-// trigger is sent with a precondition on the object's revision, because only then
-// it is certain that the revision in the response was made by the patch. It may
-// read the object for that.
+// Client returns a client that writes as the trigger's field manager and records
+// its writes as those of the trigger. It behaves as c, with one exception: a patch
+// of an object that may wake the trigger is sent with a precondition on the object's
+// revision, because only then it is certain that the revision in the response was
+// made by the patch. It may read the object for that.
 func (d *Detector) Client(c client.Client) client.Client { return d.ClientIn("", c) }
 
 // ClientIn is Client for a joined cluster.
 func (d *Detector) ClientIn(cluster string, c client.Client) client.Client {
-	return &trackingClient{c, d, cluster}
+	return &trackingClient{c, d, cluster, client.FieldOwner(FieldManager(d.trigger))}
 }
 
 type trackingClient struct {
 	client.Client
 	detector *Detector
 	cluster  string
+	owner    client.FieldOwner
 }
 
 // Create creates obj and records the write.
 func (c *trackingClient) Create(ctx context.Context, obj client.Object, opts ...client.CreateOption) error {
+	opts = append([]client.CreateOption{c.owner}, opts...)
 	var o client.CreateOptions
 	target, mayWake := c.target(obj, o.ApplyOptions(opts).DryRun)
 	if target.name == "" {
@@ -64,6 +66,7 @@ func (c *trackingClient) Create(ctx context.Context, obj client.Object, opts ...
 
 // Update updates obj and records the write.
 func (c *trackingClient) Update(ctx context.Context, obj client.Object, opts ...client.UpdateOption) error {
+	opts = append([]client.UpdateOption{c.owner}, opts...)
 	var o client.UpdateOptions
 	target, mayWake := c.target(obj, o.ApplyOptions(opts).DryRun)
 	if target.name == "" {
@@ -80,6 +83,7 @@ func (c *trackingClient) Update(ctx context.Context, obj client.Object, opts ...
 
 // Patch patches obj and records the write.
 func (c *trackingClient) Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
+	opts = append([]client.PatchOption{c.owner}, opts...)
 	var o client.PatchOptions
 	target, mayWake := c.target(obj, o.ApplyOptions(opts).DryRun)
 	if target.name == "" {

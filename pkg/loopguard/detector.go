@@ -40,7 +40,7 @@ type Detector struct {
 	// seen.
 	revisions map[object]string
 	// ownRevisions are the IDs of the events that the trigger's writes cause.
-	ownRevisions ring[struct{}]
+	ownRevisions history[struct{}]
 }
 
 // kind is a kind of object in one cluster, in any version of its API.

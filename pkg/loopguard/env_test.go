@@ -74,7 +74,7 @@ func (e *env) connect(config *rest.Config) {
 	e.Helper()
 	inner, err := client.New(config, client.Options{})
 	e.noError(err)
-	e.inner = client.WithFieldOwner(interceptor{inner, e}, "kube-trigger/self")
+	e.inner = interceptor{inner, e}
 	e.client = e.detector.Client(e.inner)
 }
 

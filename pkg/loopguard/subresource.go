@@ -38,6 +38,7 @@ type subresourceClient struct {
 
 // Create creates the subresource body of obj and records the write.
 func (s subresourceClient) Create(ctx context.Context, obj, body client.Object, opts ...client.SubResourceCreateOption) error {
+	opts = append([]client.SubResourceCreateOption{s.parent.owner}, opts...)
 	var o client.SubResourceCreateOptions
 	target, _ := s.parent.target(obj, o.ApplyOptions(opts).DryRun)
 	if target.name == "" {
@@ -49,6 +50,7 @@ func (s subresourceClient) Create(ctx context.Context, obj, body client.Object, 
 
 // Update updates obj and records the write.
 func (s subresourceClient) Update(ctx context.Context, obj client.Object, opts ...client.SubResourceUpdateOption) error {
+	opts = append([]client.SubResourceUpdateOption{s.parent.owner}, opts...)
 	var o client.SubResourceUpdateOptions
 	o.ApplyOptions(opts)
 	c := s.parent
@@ -71,6 +73,7 @@ func (s subresourceClient) Update(ctx context.Context, obj client.Object, opts .
 
 // Patch patches obj and records the write.
 func (s subresourceClient) Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.SubResourcePatchOption) error {
+	opts = append([]client.SubResourcePatchOption{s.parent.owner}, opts...)
 	var o client.SubResourcePatchOptions
 	o.ApplyOptions(opts)
 	c := s.parent

@@ -18,6 +18,7 @@ package loopguard_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -120,7 +121,38 @@ func TestClient_TokenSubresource(t *testing.T) {
 	if token.Status.Token == "" {
 		t.Error("no token")
 	}
-	if e.detector.Circular(event.Event{ID: string(token.UID) + "@" + token.ResourceVersion}) {
+	if e.detector.Circular(event.Event{ID: string(token.UID) + "@" + token.ResourceVersion}, "") {
 		t.Error("the token is recorded")
+	}
+}
+
+// TestClient_FieldManager writes as the trigger's field manager.
+func TestClient_FieldManager(t *testing.T) {
+	e := newEnv(t)
+	o := e.object()
+	o.Object["data"] = map[string]any{"count": "1"}
+	e.noError(e.client.Create(t.Context(), o))
+	o.Object["data"] = map[string]any{"count": "2"}
+	e.noError(e.client.Update(t.Context(), o))
+	e.noError(e.client.Patch(t.Context(), o, client.RawPatch(types.MergePatchType, []byte(`{"data":{"other":"1"}}`))))
+	e.noError(e.patch(types.ApplyPatchType, `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"x"},"data":{"third":"1"}}`))
+	namespace := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": e.namespace},
+	}}
+	e.noError(e.client.Status().Patch(t.Context(), namespace, client.RawPatch(types.MergePatchType, []byte(
+		`{"status":{"conditions":[{"type":"NamespaceContentRemaining","status":"False"}]}}`))))
+	e.noError(e.inner.Get(t.Context(), client.ObjectKeyFromObject(o), o))
+	for _, m := range o.GetManagedFields() {
+		if m.Manager != "kube-trigger/self" {
+			t.Errorf("manager %q", m.Manager)
+		}
+	}
+	if len(o.GetManagedFields()) != 2 { // of updates, and of the applied field
+		t.Errorf("managed fields %v", o.GetManagedFields())
+	}
+	if !slices.ContainsFunc(namespace.GetManagedFields(), func(m metav1.ManagedFieldsEntry) bool {
+		return m.Manager == "kube-trigger/self" && m.Subresource == "status"
+	}) {
+		t.Errorf("managed fields of the namespace: %v", namespace.GetManagedFields())
 	}
 }

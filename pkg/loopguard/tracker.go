@@ -38,21 +38,35 @@ import (
 	"sync"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/name"
+	"github.com/kubevela/kube-trigger/pkg/ring"
 )
 
 // maxRevisions is the maximum number of revisions that are tracked, for each
 // trigger and in total.
 const maxRevisions = 10_000
 
-// managerPrefix is the prefix of the field managers of triggers.
-const managerPrefix = "kube-trigger/"
+const (
+	// managerPrefix is the prefix of the field managers of triggers.
+	managerPrefix = "kube-trigger/"
+	// maxFieldManager is the maximum length of a field manager in bytes, set by the
+	// API server.
+	maxFieldManager = 128
+)
+
+// FieldManager returns the field manager of a trigger's writes to the API server. A
+// name that is too long ends in a hash.
+func FieldManager(t event.TriggerRef) string {
+	manager := managerPrefix + t.String()
+	return name.Shorten(manager, maxFieldManager, "-"+name.Hash(manager, 16))
+}
 
 // Tracker tracks the writes of all triggers of a process. It is safe for
 // concurrent use.
 type Tracker struct {
 	mu        sync.Mutex
 	detectors map[event.TriggerRef]*Detector
-	revisions ring[causes]
+	revisions history[causes]
 	// inFlight are the writes without a response, by object.
 	inFlight map[object]*inFlight
 }
@@ -164,37 +178,33 @@ func (d *Detector) causes(ctx context.Context) causes {
 }
 
 // Circular reports whether an action of the trigger caused ev, directly or
-// through other triggers. If the causes of ev are unknown, it reports whether any
-// trigger wrote it last. It must be called after OwnWrite.
-func (d *Detector) Circular(ev event.Event) bool {
+// through other triggers. If the causes of ev are unknown, it reports whether writer,
+// the field manager of the last write, is any trigger's. It must be called after
+// OwnWrite.
+func (d *Detector) Circular(ev event.Event, writer string) bool {
 	causes, known := d.tracker.causes(ev.ID)
 	if known {
 		return slices.Contains(causes, d.trigger)
 	}
-	return strings.HasPrefix(ev.Writer, managerPrefix)
+	return strings.HasPrefix(writer, managerPrefix)
 }
 
-// ring keeps the last maxRevisions entries by name.
-type ring[V any] struct {
+// history keeps the values of the last maxRevisions revisions.
+type history[V any] struct {
 	all   map[string]V
-	order []string
-	next  int
+	order ring.Buffer[string]
 }
 
-func (r *ring[V]) add(name string, v V) {
-	if r.all == nil {
-		r.all = map[string]V{}
+func (h *history[V]) add(revision string, v V) {
+	if h.all == nil {
+		h.all = map[string]V{}
 	}
-	_, exists := r.all[name]
-	r.all[name] = v
+	_, exists := h.all[revision]
+	h.all[revision] = v
 	if exists {
 		return
 	}
-	if len(r.order) < maxRevisions {
-		r.order = append(r.order, name)
-		return
+	if oldest, removed := h.order.Add(revision, maxRevisions); removed {
+		delete(h.all, oldest)
 	}
-	delete(r.all, r.order[r.next])
-	r.order[r.next] = name
-	r.next = (r.next + 1) % maxRevisions
 }

@@ -23,6 +23,9 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/util/wait"
+
+	"github.com/kubevela/kube-trigger/pkg/sleep"
 )
 
 // reflector lists and watches the clusters of one scope for all its watchers.
@@ -57,26 +60,29 @@ func (c *Clusters) startReflector(ctx context.Context, scope string) *reflector 
 // run refreshes r until ctx ends, with backoff after errors.
 func (c *Clusters) run(ctx context.Context, r *reflector) {
 	log := logr.FromContextOrDiscard(ctx)
-	for delay := relistDelay; ctx.Err() == nil; {
+	backoff := newBackoff()
+	for ctx.Err() == nil {
 		next, err := c.refresh(ctx, r)
 		if ctx.Err() != nil {
 			return
 		}
 		if err == nil {
-			delay = relistDelay
+			backoff = newBackoff()
 		} else {
 			if r.setError(err) {
 				log.Info("listing joined clusters failed; retrying", "reason", err.Error())
 			}
-			next, delay = delay, min(2*delay, pollInterval)
+			next = backoff.Step()
 		}
-		if next > 0 {
-			select {
-			case <-ctx.Done():
-			case <-c.clock.After(next):
-			}
+		if next > 0 && !sleep.For(ctx, c.clock, next) {
+			return
 		}
 	}
+}
+
+// newBackoff returns the delays after lists that failed.
+func newBackoff() wait.Backoff {
+	return wait.Backoff{Duration: relistDelay, Factor: 2, Steps: 10, Cap: pollInterval}
 }
 
 // refresh lists the clusters of r, and watches them if possible. It returns the delay

@@ -22,14 +22,12 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/multicluster"
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
@@ -75,8 +73,9 @@ func TestRetryAfter(t *testing.T) {
 		o := &corev1.ConfigMap{}
 		o.Name, o.Namespace = "x", "default"
 		err = kube.Create(t.Context(), o)
-		if err == nil || action.RetryAfter(err) != time.Hour || tr.requests != 1 {
-			t.Errorf("got %v after %d requests, to be retried after %s", err, tr.requests, action.RetryAfter(err))
+		seconds, _ := apierrors.SuggestsClientDelay(err)
+		if err == nil || seconds != 3600 || tr.requests != 1 {
+			t.Errorf("got %v after %d requests, to be retried after %d s", err, tr.requests, seconds)
 		}
 		if tr.status == http.StatusServiceUnavailable && (!apierrors.IsServiceUnavailable(err) || !strings.Contains(err.Error(), "not now")) {
 			t.Errorf("got %v, want the reason and message of the API server", err)

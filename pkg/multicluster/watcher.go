@@ -26,7 +26,8 @@ import (
 // the name of one cluster.
 const allClusters = ""
 
-// Watcher watches some of the joined clusters, from Clusters.Watch until Close.
+// Watcher watches some of the joined clusters, from Clusters.Watch until Close. The zero
+// value watches none.
 type Watcher struct {
 	clusters   *Clusters
 	reflectors []*reflector
@@ -102,6 +103,9 @@ func (w *Watcher) Snapshot() Snapshot {
 // Close stops watching clusters that no other Watcher watches, and returns when the
 // requests for them have ended.
 func (w *Watcher) Close() {
+	if w.clusters == nil {
+		return
+	}
 	w.clusters.mu.Lock()
 	var unused []*reflector
 	for _, r := range w.reflectors {

@@ -26,6 +26,7 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/ring"
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
@@ -38,14 +39,7 @@ const MaxDecisions = 100
 // another. The zero value is ready for use. It is safe for concurrent use.
 type DecisionLog struct {
 	mu        sync.Mutex
-	byTrigger map[event.TriggerRef]*ring
-}
-
-// ring is a ring buffer of MaxDecisions decisions. Once it is full, the oldest is
-// at next.
-type ring struct {
-	decisions []engine.Decision
-	next      int
+	byTrigger map[event.TriggerRef]*ring.Buffer[engine.Decision]
 }
 
 var _ engine.Observer = (*DecisionLog)(nil)
@@ -58,20 +52,21 @@ func (l *DecisionLog) Observe(d engine.Decision) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.byTrigger == nil {
-		l.byTrigger = map[event.TriggerRef]*ring{}
+		l.byTrigger = map[event.TriggerRef]*ring.Buffer[engine.Decision]{}
 	}
 	buffer := l.byTrigger[d.Trigger]
 	if buffer == nil {
-		buffer = &ring{}
+		buffer = &ring.Buffer[engine.Decision]{}
 		l.byTrigger[d.Trigger] = buffer
 	}
-	if len(buffer.decisions) < MaxDecisions {
-		buffer.decisions = append(buffer.decisions, d)
-		return
-	}
-	buffer.decisions[buffer.next] = d
-	buffer.next = (buffer.next + 1) % MaxDecisions
+	buffer.Add(d, MaxDecisions)
 }
+
+// ObserveSource implements engine.Observer. Failures of sources are not decisions.
+func (*DecisionLog) ObserveSource(engine.SourceFailure) {}
+
+// ObserveDeadLetter implements engine.Observer. Results of the store are not decisions.
+func (*DecisionLog) ObserveDeadLetter(engine.DeadLetterResult) {}
 
 // Retain removes the decisions of all other triggers.
 func (l *DecisionLog) Retain(triggers []event.TriggerRef) {
@@ -84,7 +79,8 @@ func (l *DecisionLog) Retain(triggers []event.TriggerRef) {
 	}
 }
 
-// Decision is the JSON form of an engine.Decision. Durations are in seconds.
+// Decision is the JSON form of an engine.Decision, without the text of its error, which
+// may quote a response. Durations are in seconds.
 type Decision struct {
 	Time     time.Time      `json:"time"`
 	Trigger  string         `json:"trigger"`
@@ -97,7 +93,6 @@ type Decision struct {
 	RetryIn  float64        `json:"retryInSeconds,omitempty"`
 	Duration float64        `json:"tookSeconds,omitempty"`
 	Age      float64        `json:"ageSeconds"`
-	Error    string         `json:"error,omitempty"`
 }
 
 // Event identifies the event of a decision.
@@ -121,7 +116,7 @@ func (l *DecisionLog) Recent(trigger, key string) []Decision {
 		if trigger != "" && trigger != name {
 			continue
 		}
-		for _, d := range slices.Concat(buffer.decisions[buffer.next:], buffer.decisions[:buffer.next]) {
+		for d := range buffer.All() {
 			if key == "" || key == d.Event.Key {
 				recent = append(recent, newDecision(name, d))
 			}
@@ -135,16 +130,12 @@ func (l *DecisionLog) Recent(trigger, key string) []Decision {
 }
 
 func newDecision(trigger string, d engine.Decision) Decision {
-	s := Decision{
+	return Decision{
 		Time: d.Time.UTC(), Trigger: trigger,
 		Event:   Event{Source: d.Event.Source, Type: d.Event.Type, Cluster: d.Event.Cluster, Key: d.Event.Key, ID: d.Event.ID},
 		Outcome: d.Outcome, Reason: d.Reason, Path: d.Path, Action: d.Action, Attempt: d.Attempt,
 		RetryIn: d.RetryIn.Seconds(), Duration: d.Duration.Seconds(), Age: d.Age.Seconds(),
 	}
-	if d.Err != nil {
-		s.Error = d.Err.Error()
-	}
-	return s
 }
 
 // ServeHTTP responds with {"decisions": […]}, newest first. The query parameters

@@ -105,7 +105,7 @@ func TestDecisionLog_ServeHTTP(t *testing.T) {
 	r.Observe(d)
 	want := `{"decisions":[{"time":"2026-03-01T12:00:02Z","trigger":"default/t",` +
 		`"event":{"source":"resource-watcher","type":"update","key":"ns/a","id":"2"},` +
-		`"outcome":"failed","reason":"TimedOut","attempt":2,"retryInSeconds":2,"tookSeconds":1.5,"ageSeconds":60,"error":"timed out"}]}` + "\n"
+		`"outcome":"failed","reason":"TimedOut","attempt":2,"retryInSeconds":2,"tookSeconds":1.5,"ageSeconds":60}]}` + "\n"
 	if got := get("?trigger=default/t&key=ns/a"); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -75,11 +75,7 @@ type series struct {
 	retries       prometheus.Counter
 }
 
-var (
-	_ engine.Observer           = (*Metrics)(nil)
-	_ engine.SourceObserver     = (*Metrics)(nil)
-	_ engine.DeadLetterObserver = (*Metrics)(nil)
-)
+var _ engine.Observer = (*Metrics)(nil)
 
 // NewMetrics returns new metrics. c is the clock for the ages of events.
 func NewMetrics(c clock.PassiveClock) *Metrics {
@@ -167,12 +163,12 @@ func (m *Metrics) triggerSeries(t event.TriggerRef) series {
 	return s
 }
 
-// ObserveSource implements engine.SourceObserver.
+// ObserveSource implements engine.Observer.
 func (m *Metrics) ObserveSource(f engine.SourceFailure) {
 	m.sourceErrors.WithLabelValues(f.Source).Inc()
 }
 
-// ObserveDeadLetter implements engine.DeadLetterObserver.
+// ObserveDeadLetter implements engine.Observer.
 func (m *Metrics) ObserveDeadLetter(res engine.DeadLetterResult) {
 	if res.Err != nil {
 		m.deadLetterErrors.WithLabelValues(res.Trigger.String()).Inc()

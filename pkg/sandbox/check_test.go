@@ -18,11 +18,16 @@ package sandbox_test
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,6 +35,7 @@ import (
 
 	"github.com/kubevela/kube-trigger/actions"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/controller/workload"
 	"github.com/kubevela/kube-trigger/pkg/sandbox"
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
@@ -44,9 +50,9 @@ func TestMain(m *testing.M) {
 	var err error
 	switch os.Args[1] {
 	case "serve":
-		err = sandbox.Serve(context.Background(), os.Stdin, os.Stdout, local())
+		err = local().Serve(context.Background(), os.Stdin, os.Stdout)
 	case "steps":
-		err = sandbox.ServeSteps(os.Stdin, os.Stdout, filters)
+		err = sandbox.Serve(os.Stdin, os.Stdout, filters)
 	default:
 		os.Exit(m.Run())
 	}
@@ -66,7 +72,7 @@ func local() sandbox.Local {
 func checkers() map[string]sandbox.Checker {
 	return map[string]sandbox.Checker{
 		"local": local(),
-		"child": sandbox.NewChild(2, time.Minute, os.Args[0], "serve"),
+		"child": sandbox.NewChild(2, sandbox.Limits{Step: time.Minute, Total: 10 * time.Minute}, os.Args[0], "serve"),
 	}
 }
 
@@ -161,7 +167,7 @@ func childTimeout() time.Duration {
 }
 
 func TestChild_ResourceExceeded(t *testing.T) {
-	c := sandbox.NewChild(2, childTimeout(), os.Args[0], "serve")
+	c := sandbox.NewChild(2, sandbox.Limits{Step: childTimeout(), Total: 10 * time.Minute}, os.Args[0], "serve")
 	for name, source := range heavyCUE() {
 		if raceEnabled() && name == "memory" {
 			continue // no memory limit
@@ -177,7 +183,7 @@ func TestChild_ResourceExceeded(t *testing.T) {
 					t.Errorf("trigger %d: %+v", i, s)
 				}
 			}
-			if p := report.Triggers[2].Problems; len(p) != 1 || p[0].Path != "spec.triggers[2]" || !strings.Contains(p[0].Message, "exceeds the memory or time limit") {
+			if p := report.Triggers[2].Problems; len(p) != 1 || p[0].Path != "spec.triggers[2].filter" || !strings.Contains(p[0].Message, "exceeds the memory or time limit") {
 				t.Errorf("problems of trigger 2: %v", p)
 			}
 		})
@@ -200,22 +206,157 @@ func TestChild_ResourceExceeded(t *testing.T) {
 }
 
 func TestChild_Error(t *testing.T) {
-	if _, err := sandbox.NewChild(1, time.Minute, "/nonexistent").Check(t.Context(), request("x", "")); err == nil {
+	if _, err := sandbox.NewChild(1, sandbox.Limits{Step: time.Minute, Total: 10 * time.Minute}, "/nonexistent").Check(t.Context(), request("x", "")); err == nil {
 		t.Error("no error for a child that cannot start")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := sandbox.NewChild(1, time.Minute, os.Args[0], "serve").Check(ctx, request("x", "")); err == nil {
+	if _, err := sandbox.NewChild(1, sandbox.Limits{Step: time.Minute, Total: 10 * time.Minute}, os.Args[0], "serve").Check(ctx, request("x", "")); err == nil {
 		t.Error("no error for a canceled context")
 	}
 }
 
 func BenchmarkChild(b *testing.B) {
-	c := sandbox.NewChild(1, time.Minute, os.Args[0], "serve")
+	c := sandbox.NewChild(1, sandbox.Limits{Step: time.Minute, Total: 10 * time.Minute}, os.Args[0], "serve")
 	r := request("bump-application-revision", "context.data.x == 1")
 	for b.Loop() {
 		if _, err := c.Check(b.Context(), r); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// TestChild_WorkerTemplate renders worker templates of strangers in the child.
+func TestChild_WorkerTemplate(t *testing.T) {
+	child := sandbox.NewChild(1, sandbox.Limits{Step: 2 * time.Second, Total: 10 * time.Minute}, os.Args[0], "serve")
+	render := func(template string, properties map[string]any) sandbox.Report {
+		t.Helper()
+		r := request("bump-application-revision", "")
+		text, err := json.Marshal(properties)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Worker = &sandbox.Worker{Template: template, Properties: text, Input: workload.Input{
+			Name: "kube-trigger-main", Namespace: "a", ServiceAccount: "kube-trigger", Service: "main", Image: "image",
+		}}
+		report, err := child.Check(t.Context(), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := len(report.Triggers[0].Problems); n > 0 {
+			t.Errorf("%d problems of the trigger, want 0", n)
+		}
+		return report
+	}
+	memory := func(limit string) map[string]any {
+		return map[string]any{"replicas": 2, "resource": map[string]any{"memory": map[string]any{"limits": limit}}}
+	}
+	good := render(workload.Default(), memory("512Mi"))
+	if len(good.WorkerProblems) > 0 || *good.Deployment.Spec.Replicas != 2 || good.Deployment.Spec.Template.Spec.Containers[0].Resources.Limits.Memory().String() != "512Mi" {
+		t.Errorf("report %+v", good)
+	}
+	// Parsing this quantity would take minutes.
+	const hostile = "1.000000000000000000000000000000e2147483600"
+	const container = `deployment: spec: template: spec: containers: [{name: "x", resources: limits: memory: "` + hostile + `"}]`
+	for name, c := range map[string]struct {
+		template   string
+		properties map[string]any
+		want       string
+	}{
+		"quantity in properties": {workload.Default(), memory(hostile), "a quantity, such as"},
+		"quantity in template":   {container + "\nparameter: {}", nil, "exceeds the memory or time limit"},
+		"loop":                   {"deployment: {x: [for a in [for i in [for j in [for k in list.Range(0, 1e4, 1) {k}] {j}] {i}] for b in list.Range(0, 1e6, 1) {a*b}]}\nimport \"list\"", nil, ""},
+		"memory":                 {`deployment: metadata: name: strings.Repeat("x", 4000000000)`, nil, ""},
+		"memory with import":     {"import \"strings\"\ndeployment: metadata: name: strings.Repeat(\"x\", 4000000000)\nparameter: {}", nil, "exceeds the memory or time limit"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			report := render(c.template, c.properties)
+			if report.Deployment != nil || !strings.Contains(report.WorkerProblems.Error(), c.want) || len(report.WorkerProblems) == 0 {
+				t.Errorf("deployment %v, problems %v, want %q", report.Deployment != nil, report.WorkerProblems, c.want)
+			}
+		})
+	}
+}
+
+// TestChecker_Limits: a report has a limited size, and all triggers with problems have
+// one.
+func TestChecker_Limits(t *testing.T) {
+	long := "context.data." + strings.Repeat("x", 5000) + " == nothing"
+	filters := []string{long, long, long}
+	for range 200 {
+		filters = append(filters, "context.nothing.a == 1 && context.none == 2")
+	}
+	for name, c := range checkers() {
+		report, err := c.Check(t.Context(), request("bump-application-revision", filters...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		problems, size := 0, 0
+		for i, r := range report.Triggers {
+			if len(r.Problems) == 0 {
+				t.Errorf("%s: trigger %d has no problem", name, i)
+			}
+			for _, p := range r.Problems {
+				if len(p.Message) > sandbox.MaxMessage {
+					t.Errorf("%s: a message of %d bytes", name, len(p.Message))
+				}
+				if !strings.Contains(p.Message, "not shown") {
+					problems, size = problems+1, size+len(p.Message)
+				}
+			}
+		}
+		if problems == 0 || problems > sandbox.MaxProblems || size > sandbox.MaxProblemBytes {
+			t.Errorf("%s: %d problems of %d bytes", name, problems, size)
+		}
+	}
+}
+
+// TestChild_Fair: checks of one namespace do not wait for all those of another, however
+// slow they are.
+func TestChild_Fair(t *testing.T) {
+	total := childTimeout()
+	c := sandbox.NewChild(2, sandbox.Limits{Step: time.Minute, Total: total}, os.Args[0], "serve")
+	defer c.Close()
+	const hostile = 12
+	slow := heavyCUE()["time"]
+	var finished atomic.Int32
+	var wg sync.WaitGroup
+	for range hostile {
+		wg.Go(func() {
+			r := request("bump-application-revision", slow, slow, slow)
+			r.Service.Namespace = "hostile"
+			if _, err := c.Check(t.Context(), r); !errors.Is(err, sandbox.ErrResourceExceeded) || !strings.Contains(err.Error(), "in all") {
+				t.Errorf("got %v, want the total limit", err)
+			}
+			finished.Add(1)
+		})
+	}
+	for finished.Load() == 0 { // all of them wait or run
+		time.Sleep(time.Millisecond)
+	}
+	before := finished.Load()
+	report, err := c.Check(t.Context(), request("bump-application-revision", `context.data.x == "a"`))
+	if err != nil || len(report.Triggers) != 1 || len(report.Triggers[0].Problems) > 0 {
+		t.Errorf("report %+v, error %v", report, err)
+	}
+	if n := finished.Load() - before; n > 4 {
+		t.Errorf("%d hostile checks ended first, want 4 at most", n)
+	}
+	wg.Wait()
+}
+
+// TestChild_Reused runs many checks in few processes.
+func TestChild_Reused(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "starts")
+	c := sandbox.NewChild(1, sandbox.Limits{Step: time.Minute, Total: time.Minute}, "/bin/sh", "-c", `echo x >> `+log+`; exec "$0" serve`, os.Args[0])
+	defer c.Close()
+	for range 120 {
+		if _, err := c.Check(t.Context(), request("bump-application-revision", "")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	starts, err := os.ReadFile(log)
+	if err != nil || len(starts) != 4 {
+		t.Errorf("started %d times, want twice; %v", len(starts)/2, err)
 	}
 }

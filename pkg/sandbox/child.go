@@ -17,164 +17,171 @@ limitations under the License.
 package sandbox
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"maps"
-	"slices"
+	"sync"
 	"time"
 
-	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/fair"
 )
 
 const (
-	// MaxMemory is the memory limit of a check, in bytes.
+	// MaxMemory is the memory limit of a child, in bytes.
 	MaxMemory = 512 << 20
-	// MaxTime is the timeout of a check, or of one step.
+	// MaxTime is the default of Limits.Step.
 	MaxTime = 5 * time.Second
-	// maxReport is the maximum size of a report, in bytes.
-	maxReport = 4 << 20
+	// MaxTotalTime is the default of Limits.Total.
+	MaxTotalTime = 20 * time.Second
+	// maxOutput is the maximum size of a child's result, and of its stderr, in bytes.
+	maxOutput = 4 << 20
+	// A child that has no check for maxIdle ends. After maxServed checks, or maxBusy, it
+	// is replaced.
+	maxIdle, maxServed, maxBusy = 30 * time.Second, 100, time.Minute
 )
 
-// Child is a Checker that runs each check in a child process. It is safe for
-// concurrent use.
+// Limits limit the time of checks.
+type Limits struct {
+	// Step limits one step, and Total a whole check with all its steps, from the time
+	// at which its child is ready. They default to MaxTime and MaxTotalTime.
+	Step, Total time.Duration
+}
+
+// Child runs checks in child processes. It keeps them for further checks while it has
+// any. It is safe for concurrent use.
 type Child struct {
-	command   []string
-	timeout   time.Duration
-	processes chan struct{}
+	command []string
+	limits  Limits
+	slots   *fair.Semaphore
+
+	mu   sync.Mutex
+	idle []*process
 }
 
-// NewChild returns a Checker that runs command for each check: at most processes
-// concurrently, each with the given timeout. The main function of command must call
-// Serve.
-func NewChild(processes int, timeout time.Duration, command ...string) *Child {
-	return &Child{command: command, timeout: timeout, processes: make(chan struct{}, processes)}
+// NewChild returns a Child that runs command, at most processes concurrently. The main
+// function of command must call Serve.
+func NewChild(processes int, limits Limits, command ...string) *Child {
+	if limits.Step == 0 {
+		limits.Step = MaxTime
+	}
+	if limits.Total == 0 {
+		limits.Total = MaxTotalTime
+	}
+	return &Child{command: command, limits: limits, slots: fair.NewSemaphore(processes)}
 }
 
-// Check implements Checker. If a check exceeds a limit, it finds the actions and
-// triggers that caused it by checking subsets. If the deadline of ctx passes before
-// they are found, the error wraps ErrResourceExceeded.
+// Check implements Checker. Namespaces take turns.
 func (c *Child) Check(ctx context.Context, r Request) (Report, error) {
-	report, exceeded := c.run(ctx, r)
-	if !errors.Is(exceeded, ErrResourceExceeded) {
-		return report, exceeded
-	}
-	report, err := c.isolate(ctx, r)
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return Report{}, exceeded
-	}
-	return report, err
-}
-
-// isolate checks the actions and triggers of r in subsets. The check of all of them is
-// known to exceed a limit.
-func (c *Child) isolate(ctx context.Context, r Request) (Report, error) {
-	exceeded := map[string]diag.List{}
-	remaining := maps.Clone(r.Actions)
-	for _, name := range slices.Sorted(maps.Keys(r.Actions)) {
-		a := r.Actions[name]
-		_, err := c.run(ctx, Request{Service: r.Service, Actions: map[string]Action{name: a}, Only: []int{}})
-		if errors.Is(err, ErrResourceExceeded) {
-			exceeded[name] = diag.List{{Message: err.Error()}}
-			delete(remaining, name)
-			if a.Previous != "" {
-				remaining[name] = Action{Source: a.Previous}
-			}
-		} else if err != nil {
-			return Report{}, err
-		}
-	}
-	r.Actions = remaining
-	report, err := c.bisect(ctx, r, 0, len(r.Service.Spec.Triggers), len(exceeded) == 0)
-	if err != nil {
-		return Report{}, err
-	}
-	maps.Copy(report.BrokenActions, exceeded)
-	return report, nil
-}
-
-// bisect checks the triggers [from, to), in two halves if their check exceeds a limit.
-// exceeds skips the check of all of them, which is known to exceed it.
-func (c *Child) bisect(ctx context.Context, r Request, from, to int, exceeds bool) (Report, error) {
-	r.Only = []int{}
-	for i := from; i < to; i++ {
-		r.Only = append(r.Only, i)
-	}
-	report, err := Report{}, ErrResourceExceeded
-	if !exceeds {
-		report, err = c.run(ctx, r)
-	}
-	if !errors.Is(err, ErrResourceExceeded) {
-		return report, err
-	}
-	if to-from <= 1 {
-		r.Only = []int{}
-		report, namesErr := c.run(ctx, r) // without triggers, for their names
-		if namesErr != nil {
-			return Report{}, namesErr
-		}
-		for i := from; i < to; i++ {
-			report.Triggers[i].ResourceExceeded = true
-			report.Triggers[i].Problems = diag.List{{Path: fmt.Sprintf("spec.triggers[%d]", i), Message: err.Error()}}
-		}
-		return report, nil
-	}
-	middle := (from + to) / 2
-	first, err := c.bisect(ctx, r, from, middle, false)
-	if err != nil {
-		return Report{}, err
-	}
-	second, err := c.bisect(ctx, r, middle, to, false)
-	if err != nil {
-		return Report{}, err
-	}
-	copy(second.Triggers[:middle], first.Triggers[:middle])
-	return second, nil
-}
-
-// run checks r in one child process.
-func (c *Child) run(ctx context.Context, r Request) (Report, error) {
-	input, err := json.Marshal(r)
-	if err != nil {
-		return Report{}, fmt.Errorf("check TriggerService: %w", err)
-	}
-	select {
-	case c.processes <- struct{}{}:
-		defer func() { <-c.processes }()
-	case <-ctx.Done():
-		return Report{}, context.Cause(ctx)
-	}
-	var out bytes.Buffer
-	switch err := execute(ctx, c.timeout, c.command, input, &limitedWriter{w: &out, remaining: maxReport}); {
-	case errors.Is(err, ErrResourceExceeded), ctx.Err() != nil:
-		return Report{}, err
-	case err != nil:
-		return Report{}, fmt.Errorf("check TriggerService: %w", err)
-	}
 	var report Report
-	if err := json.Unmarshal(out.Bytes(), &report); err != nil {
-		return Report{}, fmt.Errorf("check TriggerService: %w", err)
-	}
-	return report, nil
+	return report, c.Run(ctx, r.Service.Namespace, r, &report)
 }
 
-// Serve is the child side of Child: it limits this process, reads a request from in,
-// checks it with local and writes the report to out. On an error the process must
-// exit with code 1.
-func Serve(ctx context.Context, in io.Reader, out io.Writer, local Local) error {
-	if err := limitProcess(); err != nil {
-		return err
+// Run has a child check request, and stores its result in result. Both are encoded as
+// JSON. When a step exceeds a limit, another child is told to skip it, until one
+// completes. The error wraps ErrResourceExceeded if the check exceeds the total time, or
+// if the deadline of ctx passes after a step has exceeded a limit. Different keys take
+// turns.
+func (c *Child) Run(ctx context.Context, key string, request, result any) error {
+	task := task{Rejected: map[string]string{}}
+	var err error
+	if task.Request, err = json.Marshal(request); err != nil {
+		return fmt.Errorf("check: %w", err)
 	}
-	var r Request
-	if err := json.NewDecoder(in).Decode(&r); err != nil {
-		return fmt.Errorf("read request: %w", err)
-	}
-	report, err := local.Check(ctx, r)
+	release, err := c.slots.Acquire(ctx, key)
 	if err != nil {
+		return fmt.Errorf("check: %w", err)
+	}
+	defer release()
+	deadline := time.Now().Add(c.limits.Total)
+	var exceeded error
+	for {
+		last, err := c.try(ctx, task, deadline)
+		switch {
+		case errors.Is(ctx.Err(), context.DeadlineExceeded) && exceeded != nil:
+			return exceeded
+		case errors.Is(err, errTotal):
+			return resourceExceeded(fmt.Sprintf("more than %s in all", c.limits.Total))
+		case errors.Is(err, ErrResourceExceeded) && last.Step != "" && ctx.Err() == nil:
+			task.Rejected[last.Step], exceeded = err.Error(), err
+			continue
+		case err == nil:
+			err = json.Unmarshal(last.Result, result)
+		}
+		if err != nil && !errors.Is(err, ErrResourceExceeded) {
+			return fmt.Errorf("check: %w", err)
+		}
 		return err
 	}
-	return json.NewEncoder(out).Encode(report)
+}
+
+// try passes t to a child, and returns its last message. If a child that has already
+// served other checks fails, a new one decides.
+func (c *Child) try(ctx context.Context, t task, deadline time.Time) (message, error) {
+	for {
+		p, err := c.take()
+		if err != nil {
+			return message{}, err
+		}
+		used := p.served > 0
+		last, err := p.serve(ctx, t, c.limits.Step, deadline)
+		if err == nil {
+			c.put(p)
+			return last, nil
+		}
+		p.kill()
+		if !used || ctx.Err() != nil || !time.Now().Before(deadline) {
+			return last, err
+		}
+	}
+}
+
+// take returns an idle child, or a new one.
+func (c *Child) take() (*process, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for len(c.idle) > 0 {
+		p := c.idle[len(c.idle)-1]
+		c.idle = c.idle[:len(c.idle)-1]
+		if p.expiry.Stop() {
+			return p, nil
+		}
+	}
+	return start(c.command)
+}
+
+// put keeps p for further checks.
+func (c *Child) put(p *process) {
+	if p.served >= maxServed || p.busy >= maxBusy {
+		p.kill()
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p.expiry = time.AfterFunc(maxIdle, p.kill)
+	c.idle = append(c.idle, p)
+}
+
+// Close ends the idle children.
+func (c *Child) Close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range c.idle {
+		p.expiry.Stop()
+		p.kill()
+	}
+	c.idle = nil
+}
+
+// task is the input of a child.
+type task struct {
+	Request json.RawMessage
+	// Rejected has the steps to skip, with the reasons.
+	Rejected map[string]string
+}
+
+// message is one line of a child's output.
+type message struct {
+	Step   string          `json:",omitempty"`
+	Result json.RawMessage `json:",omitempty"`
 }

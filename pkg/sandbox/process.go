@@ -17,54 +17,167 @@ limitations under the License.
 package sandbox
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os/exec"
+	"sync"
 	"time"
 )
 
 // ErrResourceExceeded is returned when a check exceeds the memory or time limit.
 var ErrResourceExceeded = errors.New("check exceeds the memory or time limit")
 
-// exitFailure is the exit code of a child whose Serve or ServeSteps returned an error.
+// errTotal is the error of a check that exceeds the total time.
+var errTotal = errors.New("the total time is exceeded")
+
+// exitFailure is the exit code of a child whose Serve returned an error.
 // With any other code, the Go runtime or the system ended the child because of the CUE
 // that it evaluated.
 const exitFailure = 1
 
-// execute runs command with input on stdin, and copies its stdout to out. It kills the
-// command when it has not written to stdout for the timeout. The error wraps
-// ErrResourceExceeded if the command exceeded the timeout or a limit.
-func execute(ctx context.Context, timeout time.Duration, command []string, input []byte, out io.Writer) error {
-	limited, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	exceeded := resourceExceeded(fmt.Sprintf("more than %s", timeout))
-	timer := time.AfterFunc(timeout, func() { cancel(exceeded) })
-	defer timer.Stop()
-	cmd := exec.CommandContext(limited, command[0], command[1:]...) //nolint:gosec // the path of this program
+// process is a running child. One goroutine uses it at a time.
+type process struct {
+	cmd   *exec.Cmd
+	stdin io.WriteCloser
+	// messages are those of the child. It is closed when the child has ended; err is
+	// set before.
+	messages chan message
+	err      error
+	stderr   bytes.Buffer
+	killOnce sync.Once
+
+	served int
+	busy   time.Duration
+	// expiry ends the child while it is idle.
+	expiry *time.Timer
+}
+
+// start starts a child.
+func start(command []string) (*process, error) {
+	p := &process{cmd: exec.Command(command[0], command[1:]...), messages: make(chan message)} //nolint:gosec,noctx // the path of this program; the child outlives a check
 	// The child does not inherit the environment, which may hold secrets.
-	cmd.Env = []string{"GOMAXPROCS=1", "GOTRACEBACK=none"}
-	cmd.Stdin = bytes.NewReader(input)
-	var stderr bytes.Buffer
-	cmd.Stdout = activityWriter{w: out, onWrite: func() { timer.Reset(timeout) }}
-	cmd.Stderr = &limitedWriter{w: &stderr, remaining: maxReport}
-	err := cmd.Run()
+	p.cmd.Env = []string{"GOMAXPROCS=1", "GOTRACEBACK=none"}
+	p.cmd.Stderr = &limitedWriter{w: &p.stderr, remaining: maxOutput}
+	stdin, err := p.cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	stdout, err := p.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	p.stdin = stdin
+	if err := p.cmd.Start(); err != nil {
+		return nil, err
+	}
+	go p.read(stdout)
+	return p, nil
+}
+
+// read reads messages until the child ends.
+func (p *process) read(stdout io.Reader) {
+	defer close(p.messages)
+	in := bufio.NewScanner(stdout)
+	in.Buffer(nil, maxOutput)
+	var broken error
+	for in.Scan() {
+		var m message
+		if broken = json.Unmarshal(in.Bytes(), &m); broken != nil {
+			break
+		}
+		p.messages <- m
+	}
+	if errors.Is(in.Err(), bufio.ErrTooLong) {
+		broken = fmt.Errorf("the result is larger than %d MiB", maxOutput>>20)
+	}
+	if broken != nil {
+		p.kill()
+		_, _ = io.Copy(io.Discard, stdout)
+	}
+	p.err = errors.Join(broken, p.cmd.Wait())
+	if broken != nil {
+		p.err = broken
+	}
+}
+
+// kill ends the child.
+func (p *process) kill() {
+	p.killOnce.Do(func() {
+		_ = p.stdin.Close()
+		_ = p.cmd.Process.Kill()
+		go func() {
+			for range p.messages { // so that read ends
+			}
+		}()
+	})
+}
+
+// serve passes t to the child, and returns its last message: the result, or the step
+// that failed with the error. The error wraps ErrResourceExceeded if the step exceeded
+// its timeout or another limit, and is errTotal if deadline has passed. After an error
+// the child must be killed.
+func (p *process) serve(ctx context.Context, t task, timeout time.Duration, deadline time.Time) (last message, err error) {
+	begin := time.Now()
+	defer func() {
+		p.served++
+		p.busy += time.Since(begin)
+	}()
+	input, err := json.Marshal(t)
+	if err != nil {
+		return last, err
+	}
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		_, _ = p.stdin.Write(append(input, '\n')) // fails if the child has ended
+	}()
+	defer func() {
+		if err != nil {
+			p.kill() // ends the write
+		}
+		<-written
+	}()
+	step, total := time.NewTimer(timeout), time.NewTimer(time.Until(deadline))
+	defer step.Stop()
+	defer total.Stop()
+	for {
+		select {
+		case m, ok := <-p.messages:
+			if !ok {
+				return last, p.exitError()
+			}
+			last = m
+			if m.Result != nil {
+				return last, nil
+			}
+			step.Reset(timeout)
+		case <-step.C:
+			return last, resourceExceeded(fmt.Sprintf("more than %s", timeout))
+		case <-total.C:
+			return last, errTotal
+		case <-ctx.Done():
+			return last, context.Cause(ctx)
+		}
+	}
+}
+
+// exitError returns the error of a child that has ended.
+func (p *process) exitError() error {
 	var exit *exec.ExitError
 	switch {
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
-	case err == nil:
-		return nil
-	case limited.Err() != nil:
-		return exceeded
-	case !errors.As(err, &exit):
-		return err
+	case p.err == nil:
+		return errors.New("the child ended without a result")
+	case !errors.As(p.err, &exit):
+		return p.err
 	case exit.ExitCode() == exitFailure:
-		return errors.New(string(bytes.TrimSpace(stderr.Bytes())))
+		return errors.New(string(bytes.TrimSpace(p.stderr.Bytes())))
 	}
-	return classifyExit(exit, stderr.Bytes())
+	return classifyExit(exit, p.stderr.Bytes())
 }
 
 // classifyExit returns the error for a child that the Go runtime or the system ended.
@@ -81,17 +194,6 @@ func classifyExit(exit *exec.ExitError, stderr []byte) error {
 
 func resourceExceeded(reason string) error {
 	return fmt.Errorf("%w: %s; avoid large repetitions and ranges, and values that depend on themselves", ErrResourceExceeded, reason)
-}
-
-// activityWriter calls onWrite before each write to w.
-type activityWriter struct {
-	w       io.Writer
-	onWrite func()
-}
-
-func (w activityWriter) Write(p []byte) (int, error) {
-	w.onWrite()
-	return w.w.Write(p)
 }
 
 // limitedWriter writes the first remaining bytes to w, and discards the rest.

@@ -54,14 +54,14 @@ func filters(request []string, s *sandbox.Steps) ([]string, error) {
 // deep is CUE that overflows the stack when compiled.
 const deep = "context: {\n\t>1\n\tif context != _|_ {data: a: 1}\n}"
 
-func TestRunSteps_ResourceExceeded(t *testing.T) {
+func TestRun_ResourceExceeded(t *testing.T) {
 	request := []string{`context.data.x == "a"`, deep, "context.dta.x == 1", heavyCUE()["time"], "panic", `context.data.x == "b"`}
 	want := []string{"", "infinite recursion", "no field", "more than " + childTimeout().String(), "CUE crashed, exit status 2: panic: at the disco", ""}
 	if !raceEnabled() { // otherwise there is no memory limit
 		request, want = append(request, heavyCUE()["memory"]), append(want, "more than 512 MiB")
 	}
 	var problems []string
-	if err := sandbox.RunSteps(t.Context(), childTimeout(), request, &problems, os.Args[0], "steps"); err != nil {
+	if err := sandbox.NewChild(1, sandbox.Limits{Step: childTimeout(), Total: 10 * time.Minute}, os.Args[0], "steps").Run(t.Context(), "", request, &problems); err != nil {
 		t.Fatal(err)
 	}
 	if len(problems) != len(want) {
@@ -74,7 +74,7 @@ func TestRunSteps_ResourceExceeded(t *testing.T) {
 	}
 }
 
-func TestRunSteps_Error(t *testing.T) {
+func TestRun_Error(t *testing.T) {
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
 	for name, tc := range map[string]struct {
@@ -89,7 +89,7 @@ func TestRunSteps_Error(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var problems []string
-			err := sandbox.RunSteps(tc.ctx, time.Minute, []string{tc.request}, &problems, tc.command, "steps")
+			err := sandbox.NewChild(1, sandbox.Limits{Step: time.Minute, Total: 10 * time.Minute}, tc.command, "steps").Run(tc.ctx, "", []string{tc.request}, &problems)
 			if err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("error %v, want %q", err, tc.want)
 			}

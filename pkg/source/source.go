@@ -20,8 +20,6 @@ package source
 
 import (
 	"context"
-	"slices"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -33,12 +31,29 @@ import (
 // A Sink receives events.
 type Sink interface {
 	// Deliver blocks while the engine is full; it never drops an event. It
-	// returns an error if ctx or the engine ends before ev is accepted; done is
-	// then never called. Otherwise done is called exactly once, from any
-	// goroutine, when every trigger has rejected ev, acted on it, or stored it
-	// as a dead letter. It is not called for events that are requeued when the
-	// engine stops.
-	Deliver(ctx context.Context, ev event.Event, done func()) error
+	// returns an error if ctx or the engine ends before ev is accepted; d.Done is
+	// then never called.
+	Deliver(ctx context.Context, ev event.Event, d Delivery) error
+}
+
+// Delivery is what the engine needs to know about an event besides the event
+// itself. It is not visible to filters and actions, and is not stored with the
+// event.
+type Delivery struct {
+	// Triggers are the triggers that existed when the event occurred. Nil means
+	// all.
+	Triggers []event.TriggerRef
+	// Unchanged lists the fields, of those that triggers watch for changes, that
+	// are known to be equal before and after. It is set for updates only.
+	Unchanged []string
+	// Writer is the field manager of the last write, derived from the managed
+	// fields. It is empty if two managers wrote within the same second. If the
+	// last write only removed fields, it is the manager of the write before.
+	Writer string
+	// Done is called exactly once, from any goroutine, when every trigger has
+	// rejected the event, acted on it, or stored it as a dead letter. It is not
+	// called for events that are requeued when the engine stops. It is required.
+	Done func()
 }
 
 // A Source emits events.
@@ -55,25 +70,41 @@ type Subscription interface {
 	Key() string
 	// Skip returns the reason why the trigger ignores ev before its filter is
 	// evaluated, or the empty Reason if the filter decides.
-	Skip(ev event.Event) Reason
+	Skip(ev event.Event, d Delivery) Reason
 	// Open returns the source that serves all of shared, whose keys are equal.
 	Open(shared []Subscription) Source
+	// UsesCheckpoint reports whether the source saves its state under name.
+	UsesCheckpoint(name string) bool
+	// Watch returns the objects that the source lists and watches; nil if it
+	// watches none.
+	Watch() *Watch
 }
 
-// A Comparer is a Subscription to objects. Its update events list the fields
-// that are unchanged, which Spec.OnChange requires.
-type Comparer interface {
-	Subscription
-	Compares()
+// Watch identifies the objects that a source lists and watches. The trigger's
+// account needs permission to do so.
+type Watch struct {
+	Kind schema.GroupVersionKind
+	// Namespace is empty if all namespaces are watched.
+	Namespace string
 }
 
-// A Watcher is a Subscription to objects of the Kubernetes API. It requires
-// permission to list and watch them.
-type Watcher interface {
-	Subscription
-	// Watches returns the kind of the objects and their namespace. The namespace
-	// is empty if all namespaces are watched.
-	Watches() (kind schema.GroupVersionKind, namespace string)
+// A Factory makes the sources of one type.
+type Factory struct {
+	// Compile validates the properties of t's source and returns its
+	// Subscription. Paths in the diagnostics are relative to the properties.
+	Compile func(properties map[string]any, t Spec) (Subscription, diag.List)
+	Capabilities
+}
+
+// Capabilities are what sources of one type can do.
+type Capabilities struct {
+	// OnChange means that update events list the fields that are unchanged, which
+	// Spec.OnChange requires.
+	OnChange bool
+	// Status means that the sources report their state: ready, or an error.
+	Status bool
+	// EvaluatesCUE means that Compile evaluates CUE from the properties.
+	EvaluatesCUE bool
 }
 
 // Reason is the reason why a trigger ignores an event.
@@ -97,24 +128,7 @@ type Spec struct {
 	// OnChange are the fields of which at least one has to change for an update
 	// to be delivered. If it is empty, every update is delivered.
 	OnChange []Path
-	// BeforeEvaluate, if set, is called before CUE from the properties is
-	// evaluated. If it returns diagnostics, the compiler returns them instead
-	// of evaluating the CUE.
-	BeforeEvaluate func() diag.List
 }
 
-// A Compiler validates the properties of t's source and returns its
-// Subscription. Paths in the diagnostics are relative to the properties.
-type Compiler func(properties map[string]any, t Spec) (Subscription, diag.List)
-
-// Registry maps source types to their compilers.
-type Registry map[string]Compiler
-
-// Unused returns a function that reports whether name starts with sourceType and
-// a colon, and is the Key of none of subscriptions.
-func Unused(sourceType string, subscriptions []Subscription) func(name string) bool {
-	return func(name string) bool {
-		return strings.HasPrefix(name, sourceType+":") &&
-			!slices.ContainsFunc(subscriptions, func(s Subscription) bool { return s.Key() == name })
-	}
-}
+// Registry has the factory of each source type.
+type Registry map[string]Factory

@@ -22,83 +22,74 @@ import (
 	"maps"
 )
 
-// MaxState is the maximum size of Entry.State in bytes. Larger ones are rejected.
-const MaxState = 1024
+// MaxValue is the maximum size of a value in bytes. Larger ones are rejected.
+const MaxValue = 64 << 10
 
-// Checkpoint is the position at which a source resumes after a restart.
+// Checkpoint is the state from which a source resumes after a restart.
 type Checkpoint struct {
-	Watermark
-	// Triggers are the triggers to which the watermark applies, sorted. A trigger
-	// that is not listed starts now.
-	Triggers []string
-	// Inventory contains the known objects, by "namespace/name".
-	Inventory map[string]Entry
+	// Cursor is the position up to which, inclusively, every event is handled: the
+	// resourceVersion of a watch, the last tick of a schedule. It is empty if the
+	// source has never run.
+	Cursor string
+	// Values are what else the source needs to know, by name: the objects of a
+	// watch, the ticks that are not handled. They must not contain data of Secrets.
+	// A value that says that an event is handled must not be saved before it is.
+	Values map[string][]byte
 }
 
-// Watermark is the progress of a source.
-type Watermark struct {
-	// Position is the position up to which, inclusively, every event is handled:
-	// the resourceVersion of a watch, the last tick of a schedule. It is empty if
-	// the source has never run.
-	Position string
-}
-
-// Entry is the state of one object after its last handled event. An entry must not
-// be saved before that event is handled: after a crash, the event would be lost.
-type Entry struct {
-	UID             string
-	ResourceVersion string
-	// State is what the source compares to detect a change of the object: the
-	// fields that triggers refer to, or their hashes. Of Secrets, it must contain
-	// hashes only.
-	State []byte
-}
-
-// Change is an update of a Checkpoint. Fields that are nil change nothing.
+// Change is an update of a Checkpoint.
 type Change struct {
-	Watermark *Watermark
-	// Triggers replaces all triggers.
-	Triggers []string
-	// Inventory contains the entries to set, by "namespace/name"; nil deletes an
-	// entry.
-	Inventory map[string]*Entry
+	// Cursor is the new cursor; nil keeps the cursor.
+	Cursor *string
+	// Values are the values to set, by name. A nil value deletes; an empty one does
+	// not.
+	Values map[string][]byte
 }
 
-// Merge returns a change that has the effect of c followed by later. It may reuse
-// the inventory of c, and does not modify that of later.
+// Merge returns the change that has the effect of c followed by later. It may
+// modify and return the maps of c.
 func (c Change) Merge(later Change) Change {
-	if later.Watermark != nil {
-		c.Watermark = later.Watermark
+	if later.Cursor != nil {
+		c.Cursor = later.Cursor
 	}
-	if later.Triggers != nil {
-		c.Triggers = later.Triggers
-	}
-	if c.Inventory == nil {
-		c.Inventory = maps.Clone(later.Inventory)
+	if c.Values == nil {
+		c.Values = maps.Clone(later.Values)
 	} else {
-		maps.Copy(c.Inventory, later.Inventory)
+		maps.Copy(c.Values, later.Values)
 	}
 	return c
 }
 
-// WatchLister lists the watches that have a checkpoint.
-type WatchLister interface {
-	Watches(ctx context.Context) ([]string, error)
-}
-
-// Prune calls deleteWatch for each watch of w that unused returns true for. It stops
-// at the first error.
-func Prune(ctx context.Context, w WatchLister, unused func(watch string) bool, deleteWatch func(ctx context.Context, watch string) error) error {
-	names, err := w.Watches(ctx)
+// Prune deletes the checkpoints whose names are not used, together with the queued
+// events of sources of these names.
+func Prune(ctx context.Context, s Store, used func(name string) bool) error {
+	names, err := s.Checkpoints().List(ctx)
 	if err != nil {
 		return fmt.Errorf("delete unused checkpoints: %w", err)
 	}
 	for _, name := range names {
-		if !unused(name) {
+		if used(name) {
 			continue
 		}
-		if err := deleteWatch(ctx, name); err != nil {
+		// The events first: without its checkpoint, a name is not found again.
+		if err := AckAll(ctx, s.Queue(), name); err != nil {
+			return fmt.Errorf("delete queued events of unused checkpoint %q: %w", name, err)
+		}
+		if err := s.Checkpoints().Delete(ctx, name); err != nil {
 			return fmt.Errorf("delete unused checkpoint %q: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// AckAll removes all events of source from q.
+func AckAll(ctx context.Context, q Queue, source string) error {
+	for ev, err := range q.Pending(ctx, source) {
+		if err != nil {
+			return err
+		}
+		if err := q.Ack(ctx, source, ev.ID); err != nil {
+			return err
 		}
 	}
 	return nil

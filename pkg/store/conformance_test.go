@@ -31,6 +31,8 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	testclock "k8s.io/utils/clock/testing"
 
+	"k8s.io/utils/ptr"
+
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
@@ -53,11 +55,13 @@ func noon() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
 // conformanceTests test the guarantees of store.Store.
 var conformanceTests = map[string]func(t *testing.T, e env){
 	"checkpoint":            testCheckpoint,
-	"checkpoint-per-watch":  testCheckpointPerWatch,
-	"inventory-large":       testInventoryLarge,
-	"inventory-growth":      testInventoryGrowth,
-	"entry-encoding":        testEntryEncoding,
-	"entry-too-large":       testEntryTooLarge,
+	"checkpoint-per-name":   testCheckpointPerName,
+	"values-large":          testValuesLarge,
+	"values-growth":         testValuesGrowth,
+	"value-names":           testValueNames,
+	"value-too-large":       testValueTooLarge,
+	"large-values":          testLargeValues,
+	"prune":                 testPrune,
 	"delete":                testDelete,
 	"dead-letter":           testDeadLetter,
 	"dead-letter-replace":   testDeadLetterReplace,
@@ -129,14 +133,14 @@ func testConcurrency(t *testing.T, e env) {
 					n := w*rounds + i
 					ev := newEvent("webhook", n)
 					errs := []error{
-						s.Save(ctx, "shared", store.Change{Inventory: map[string]*store.Entry{strconv.Itoa(n): entry(n)}}),
-						s.Save(ctx, strconv.Itoa(w), store.Change{Watermark: &store.Watermark{Position: strconv.Itoa(i)}}),
-						s.Enqueue(ctx, ev),
-						errOf(s.PutDeadLetter(ctx, newDeadLetter(n))),
-						errOf(s.Load(ctx, "shared")), errOf(s.ListDeadLetters(ctx)),
+						s.Checkpoints().Save(ctx, "shared", store.Change{Values: map[string][]byte{strconv.Itoa(n): value(n)}}),
+						s.Checkpoints().Save(ctx, strconv.Itoa(w), store.Change{Cursor: ptr.To(strconv.Itoa(i))}),
+						s.Queue().Enqueue(ctx, ev),
+						errOf(s.DeadLetters().Put(ctx, newDeadLetter(n))),
+						errOf(s.Checkpoints().Load(ctx, "shared")), errOf(s.DeadLetters().List(ctx)),
 					}
 					if i%2 == 0 {
-						errs = append(errs, s.Ack(ctx, ev.Source, ev.ID))
+						errs = append(errs, s.Queue().Ack(ctx, ev.Source, ev.ID))
 					}
 					if err := errors.Join(errs...); err != nil {
 						t.Error(err)
@@ -147,11 +151,11 @@ func testConcurrency(t *testing.T, e env) {
 		all.Wait()
 	})
 	e.withStore(t, func(s store.Store) {
-		assertEqual(t, len(got(s.Load(ctx, "shared"))(t).Inventory), workers*rounds)
-		assertEqual(t, len(got(s.ListDeadLetters(ctx))(t).Items), workers*rounds)
+		assertEqual(t, len(got(s.Checkpoints().Load(ctx, "shared"))(t).Values), workers*rounds)
+		assertEqual(t, len(got(s.DeadLetters().List(ctx))(t).Items), workers*rounds)
 		assertEqual(t, len(queued(t, s, "webhook")), workers*rounds/2)
 		for w := range workers {
-			assertEqual(t, got(s.Load(ctx, strconv.Itoa(w)))(t).Position, strconv.Itoa(rounds-1))
+			assertEqual(t, got(s.Checkpoints().Load(ctx, strconv.Itoa(w)))(t).Cursor, strconv.Itoa(rounds-1))
 		}
 	})
 }
@@ -163,10 +167,10 @@ func testCanceled(t *testing.T, e env) {
 	cancel()
 	e.withStore(t, func(s store.Store) {
 		for name, err := range map[string]error{
-			"load":    errOf(s.Load(ctx, "w")),
-			"save":    s.Save(ctx, "w", store.Change{Watermark: &store.Watermark{Position: "1"}}),
-			"enqueue": s.Enqueue(ctx, newEvent("webhook", 1)),
-			"put":     errOf(s.PutDeadLetter(ctx, newDeadLetter(1))),
+			"load":    errOf(s.Checkpoints().Load(ctx, "w")),
+			"save":    s.Checkpoints().Save(ctx, "w", store.Change{Cursor: ptr.To("1")}),
+			"enqueue": s.Queue().Enqueue(ctx, newEvent("webhook", 1)),
+			"put":     errOf(s.DeadLetters().Put(ctx, newDeadLetter(1))),
 		} {
 			if !errors.Is(err, context.Canceled) {
 				t.Errorf("%s: got %v, want canceled", name, err)
@@ -174,8 +178,8 @@ func testCanceled(t *testing.T, e env) {
 		}
 	})
 	e.withStore(t, func(s store.Store) {
-		assertEqual(t, got(s.Load(t.Context(), "w"))(t), store.Checkpoint{})
-		assertEqual(t, got(s.ListDeadLetters(t.Context()))(t), store.DeadLetterList{})
+		assertEqual(t, got(s.Checkpoints().Load(t.Context(), "w"))(t), store.Checkpoint{})
+		assertEqual(t, got(s.DeadLetters().List(t.Context()))(t), store.DeadLetterList{})
 		assertEqual(t, queued(t, s, "webhook"), nil)
 	})
 }
@@ -184,22 +188,22 @@ func testSaver(t *testing.T, e env) {
 	const changes = 500
 	e.withStore(t, func(s store.Store) {
 		ctx, cancel := context.WithCancel(t.Context())
-		saver := store.NewSaver(s, store.SaverOptions{
+		saver := store.NewBatchSaver(s, store.BatchSaverOptions{
 			MaxDelay: time.Hour, BatchSize: 100, GracePeriod: time.Minute,
 			Clock: testclock.NewFakeClock(noon()), OnError: func(err error) { t.Error(err) },
 		})
 		done := make(chan error)
 		go func() { done <- saver.Run(ctx) }()
 		for i := range changes {
-			saver.Save("w", store.Change{Watermark: &store.Watermark{Position: strconv.Itoa(i)}, Inventory: map[string]*store.Entry{strconv.Itoa(i): entry(i)}})
+			saver.Save("w", store.Change{Cursor: ptr.To(strconv.Itoa(i)), Values: map[string][]byte{strconv.Itoa(i): value(i)}})
 		}
 		cancel()
 		must(t, <-done)
 	})
 	e.withStore(t, func(s store.Store) {
-		c := got(s.Load(t.Context(), "w"))(t)
-		if c.Position != strconv.Itoa(changes-1) || len(c.Inventory) != changes {
-			t.Errorf("position %s with %d objects, want all %d", c.Position, len(c.Inventory), changes)
+		c := got(s.Checkpoints().Load(t.Context(), "w"))(t)
+		if c.Cursor != strconv.Itoa(changes-1) || len(c.Values) != changes {
+			t.Errorf("position %s with %d objects, want all %d", c.Cursor, len(c.Values), changes)
 		}
 	})
 }

@@ -42,10 +42,10 @@ type DeadLetter struct {
 	FirstAttempt time.Time `json:"first,omitzero"`
 	LastAttempt  time.Time `json:"last,omitzero"`
 	// StoredAt is set by the store.
-	StoredAt time.Time `json:"buried"`
+	StoredAt time.Time `json:"storedAt"`
 	// ReplayRequestedAt is when a replay was requested; zero if none was requested
 	// since StoredAt.
-	ReplayRequestedAt time.Time `json:"replay,omitzero"`
+	ReplayRequestedAt time.Time `json:"replayRequestedAt,omitzero"`
 }
 
 // Omission is a reason why the data of an event is not stored.
@@ -58,7 +58,7 @@ const (
 	OmittedSize Omission = "too large"
 )
 
-// DeadLetterList is the result of ListDeadLetters.
+// DeadLetterList is the result of DeadLetterAdmin.List.
 type DeadLetterList struct {
 	// Items are sorted by StoredAt, the oldest first.
 	Items []DeadLetter

@@ -47,7 +47,21 @@ func newFakeStore() *fakeStore {
 
 func (f *fakeStore) Lost() <-chan struct{} { return f.lost }
 
-func (f *fakeStore) Save(ctx context.Context, watch string, c store.Change) error {
+func (f *fakeStore) Checkpoints() store.Checkpoints { return fakeCheckpoints{fakeStore: f} }
+
+func (f *fakeStore) Queue() store.Queue { return fakeQueue{fakeStore: f} }
+
+type fakeCheckpoints struct {
+	store.Checkpoints
+	*fakeStore
+}
+
+type fakeQueue struct {
+	store.Queue
+	*fakeStore
+}
+
+func (f fakeCheckpoints) Save(ctx context.Context, name string, c store.Change) error {
 	f.mu.Lock()
 	blocked := f.blocked
 	f.mu.Unlock()
@@ -62,25 +76,25 @@ func (f *fakeStore) Save(ctx context.Context, watch string, c store.Change) erro
 	if f.err != nil {
 		return f.err
 	}
-	r := f.checkpoints[watch]
-	if r.Inventory == nil {
-		r.Inventory = map[string]store.Entry{}
+	r := f.checkpoints[name]
+	if r.Values == nil {
+		r.Values = map[string][]byte{}
 	}
-	if c.Watermark != nil {
-		r.Watermark = *c.Watermark
+	if c.Cursor != nil {
+		r.Cursor = *c.Cursor
 	}
-	for key, e := range c.Inventory {
-		if e == nil {
-			delete(r.Inventory, key)
+	for key, v := range c.Values {
+		if v == nil {
+			delete(r.Values, key)
 		} else {
-			r.Inventory[key] = *e
+			r.Values[key] = v
 		}
 	}
-	f.checkpoints[watch] = r
+	f.checkpoints[name] = r
 	return nil
 }
 
-func (f *fakeStore) Ack(_ context.Context, source, id string) error {
+func (f fakeQueue) Ack(_ context.Context, source, id string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.err != nil {
@@ -99,5 +113,5 @@ func (f *fakeStore) fail(err error) {
 func (f *fakeStore) state() (position string, writes int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.checkpoints["w"].Position, f.writes
+	return f.checkpoints["w"].Cursor, f.writes
 }

@@ -29,7 +29,7 @@ import (
 func queued(t *testing.T, s store.Store, source string) []event.Event {
 	t.Helper()
 	var events []event.Event
-	for ev, err := range s.Queued(t.Context(), source) {
+	for ev, err := range s.Queue().Pending(t.Context(), source) {
 		must(t, err)
 		events = append(events, ev)
 	}
@@ -42,21 +42,21 @@ func testQueueOrder(t *testing.T, e env) {
 	var want []event.Event
 	e.withStore(t, func(s store.Store) {
 		for n := range events {
-			must(t, s.Enqueue(ctx, newEvent("webhook", n)))
-			must(t, s.Enqueue(ctx, newEvent("cloudevents", n)))
+			must(t, s.Queue().Enqueue(ctx, newEvent("webhook", n)))
+			must(t, s.Queue().Enqueue(ctx, newEvent("cloudevents", n)))
 			if n%3 == 0 {
-				must(t, s.Ack(ctx, "webhook", newEvent("", n).ID))
+				must(t, s.Queue().Ack(ctx, "webhook", newEvent("", n).ID))
 			} else {
 				want = append(want, newEvent("webhook", n))
 			}
 		}
 		repeated := newEvent("webhook", 1)
 		repeated.Type = "repeated"
-		must(t, s.Enqueue(ctx, repeated))
-		must(t, s.Ack(ctx, "webhook", "unknown"))
+		must(t, s.Queue().Enqueue(ctx, repeated))
+		must(t, s.Queue().Ack(ctx, "webhook", "unknown"))
 	})
 	e.withStore(t, func(s store.Store) {
-		must(t, s.Enqueue(ctx, newEvent("webhook", 1000)))
+		must(t, s.Queue().Enqueue(ctx, newEvent("webhook", 1000)))
 		want = append(want, newEvent("webhook", 1000))
 		assertEqual(t, queued(t, s, "webhook"), want)
 		assertEqual(t, len(queued(t, s, "cloudevents")), events)
@@ -64,15 +64,15 @@ func testQueueOrder(t *testing.T, e env) {
 
 		// Events that are enqueued during an iteration are not part of it.
 		n := 0
-		for ev, err := range s.Queued(ctx, "webhook") {
+		for ev, err := range s.Queue().Pending(ctx, "webhook") {
 			must(t, err)
-			must(t, s.Ack(ctx, "webhook", ev.ID))
-			must(t, s.Enqueue(ctx, newEvent("webhook", 2000+n)))
+			must(t, s.Queue().Ack(ctx, "webhook", ev.ID))
+			must(t, s.Queue().Enqueue(ctx, newEvent("webhook", 2000+n)))
 			n++
 		}
 		assertEqual(t, n, len(want))
 		assertEqual(t, len(queued(t, s, "webhook")), n)
-		for _, err := range s.Queued(ctx, "webhook") {
+		for _, err := range s.Queue().Pending(ctx, "webhook") {
 			must(t, err)
 			break
 		}
@@ -84,27 +84,27 @@ func testQueueLimit(t *testing.T, e env) {
 	o := options{limits: store.Limits{Queue: 3}}
 	e.withOptions(t, o, func(s store.Store) {
 		for n := range 3 {
-			must(t, s.Enqueue(ctx, newEvent("webhook", n)))
+			must(t, s.Queue().Enqueue(ctx, newEvent("webhook", n)))
 		}
-		must(t, s.Enqueue(ctx, newEvent("webhook", 2)))
+		must(t, s.Queue().Enqueue(ctx, newEvent("webhook", 2)))
 	})
 	e.withOptions(t, o, func(s store.Store) {
-		if err := s.Enqueue(ctx, newEvent("webhook", 3)); !errors.Is(err, store.ErrFull) {
+		if err := s.Queue().Enqueue(ctx, newEvent("webhook", 3)); !errors.Is(err, store.ErrFull) {
 			t.Errorf("got %v, want full", err)
 		}
-		must(t, s.Ack(ctx, "webhook", "id-0"))
-		must(t, s.Ack(ctx, "webhook", "id-0"))
-		must(t, s.Enqueue(ctx, newEvent("webhook", 3)))
-		if err := s.Enqueue(ctx, newEvent("webhook", 4)); !errors.Is(err, store.ErrFull) {
+		must(t, s.Queue().Ack(ctx, "webhook", "id-0"))
+		must(t, s.Queue().Ack(ctx, "webhook", "id-0"))
+		must(t, s.Queue().Enqueue(ctx, newEvent("webhook", 3)))
+		if err := s.Queue().Enqueue(ctx, newEvent("webhook", 4)); !errors.Is(err, store.ErrFull) {
 			t.Errorf("got %v, want full", err)
 		}
 		large := newEvent("webhook", 5)
 		large.Data["big"] = strings.Repeat("x", 2<<20)
-		if err := s.Enqueue(ctx, large); !errors.Is(err, store.ErrRejected) {
+		if err := s.Queue().Enqueue(ctx, large); !errors.Is(err, store.ErrRejected) {
 			t.Errorf("got %v, want rejected", err)
 		}
 		large.Data = map[string]any{"not": make(chan int)}
-		if err := s.Enqueue(ctx, large); !errors.Is(err, store.ErrRejected) {
+		if err := s.Queue().Enqueue(ctx, large); !errors.Is(err, store.ErrRejected) {
 			t.Errorf("got %v, want rejected", err)
 		}
 		assertEqual(t, len(queued(t, s, "webhook")), 3)
@@ -115,25 +115,18 @@ func testQueueLimit(t *testing.T, e env) {
 func testEventFields(t *testing.T, e env) {
 	ctx := t.Context()
 	ev := newDeadLetter(1).Event
-	ev.Source, ev.Unchanged, ev.Triggers = "webhook", []string{"spec"}, []event.TriggerRef{{Name: "a", Namespace: "b"}}
+	ev.Source = "webhook"
 	for i, v := range reflect.VisibleFields(reflect.TypeOf(ev)) {
 		if reflect.ValueOf(ev).Field(i).IsZero() {
 			t.Fatalf("the event has no %s", v.Name)
 		}
 	}
-	none := ev
-	none.ID, none.Triggers = "none", []event.TriggerRef{}
 	e.withStore(t, func(s store.Store) {
-		must(t, s.Enqueue(ctx, ev))
-		must(t, s.Enqueue(ctx, none))
-		id := got(s.PutDeadLetter(ctx, store.DeadLetter{Event: ev}))(t)
-		assertEqual(t, got(s.GetDeadLetter(ctx, id))(t).Event, ev)
+		must(t, s.Queue().Enqueue(ctx, ev))
+		id := got(s.DeadLetters().Put(ctx, store.DeadLetter{Event: ev}))(t)
+		assertEqual(t, got(s.DeadLetters().Get(ctx, id))(t).Event, ev)
 	})
 	e.withStore(t, func(s store.Store) {
-		events := queued(t, s, "webhook")
-		assertEqual(t, events, []event.Event{ev, none})
-		if events[1].Triggers == nil {
-			t.Error("an event for no trigger was returned as one for all")
-		}
+		assertEqual(t, queued(t, s, "webhook"), []event.Event{ev})
 	})
 }

@@ -25,21 +25,31 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/utils/clock"
 )
 
 const (
 	// writeTimeout limits one write.
 	writeTimeout = 30 * time.Second
-	// backoffInitial and backoffMax limit the wait after a write that failed.
-	backoffInitial = 100 * time.Millisecond
-	backoffMax     = 5 * time.Second
 	// maxConcurrentAcks is the number of events acknowledged at the same time.
 	maxConcurrentAcks = 64
 )
 
-// SaverOptions configure a Saver. All fields are required.
-type SaverOptions struct {
+// Saver writes to a store in the background. Its methods are safe for concurrent
+// use; Save and Ack do not block.
+type Saver interface {
+	// Save adds c, which follows all earlier changes of the checkpoint of name. The
+	// caller must not modify what c refers to.
+	Save(name string, c Change)
+	// Ack removes an event from the queue once all earlier changes are stored.
+	Ack(source, id string)
+	// Flush makes one attempt to write all earlier changes, and returns its error.
+	Flush(ctx context.Context) error
+}
+
+// BatchSaverOptions configure a BatchSaver. All fields are required.
+type BatchSaverOptions struct {
 	// MaxDelay is the maximum time before a change is written.
 	MaxDelay time.Duration
 	// BatchSize is the number of changes that are written without waiting for
@@ -54,13 +64,13 @@ type SaverOptions struct {
 	OnError func(error)
 }
 
-// Saver writes changes to a store in batches: a change is written at most MaxDelay
+// BatchSaver is a Saver that writes in batches: a change is written at most MaxDelay
 // or BatchSize changes later, and before Run returns. Its memory is limited by the
-// number of objects: a later change of an object replaces the earlier one. It is
-// safe for concurrent use.
-type Saver struct {
+// number of values: a later change of a value replaces the earlier one. It is safe
+// for concurrent use.
+type BatchSaver struct {
 	store   Store
-	options SaverOptions
+	options BatchSaverOptions
 
 	mu      sync.Mutex
 	pending map[string]Change
@@ -76,9 +86,9 @@ type Saver struct {
 // ack identifies an event to remove from the queue.
 type ack struct{ source, id string }
 
-// NewSaver returns a Saver. Nothing is written until Run is called.
-func NewSaver(s Store, o SaverOptions) *Saver {
-	return &Saver{
+// NewBatchSaver returns a BatchSaver. Nothing is written until Run is called.
+func NewBatchSaver(s Store, o BatchSaverOptions) *BatchSaver {
+	return &BatchSaver{
 		store: s, options: o,
 		pending: map[string]Change{},
 		dirty:   make(chan struct{}, 1), full: make(chan struct{}, 1),
@@ -86,25 +96,25 @@ func NewSaver(s Store, o SaverOptions) *Saver {
 	}
 }
 
-// Save adds c, which follows all earlier changes of watch. It does not block. The
-// caller must not modify what c refers to.
-func (s *Saver) Save(watch string, c Change) {
+var _ Saver = (*BatchSaver)(nil)
+
+// Save implements Saver.
+func (s *BatchSaver) Save(name string, c Change) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.pending[watch] = s.pending[watch].Merge(c)
+	s.pending[name] = s.pending[name].Merge(c)
 	s.markDirty()
 }
 
-// Ack removes an event from the queue once all earlier changes are stored. It does
-// not block.
-func (s *Saver) Ack(source, id string) {
+// Ack implements Saver.
+func (s *BatchSaver) Ack(source, id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.acks = append(s.acks, ack{source, id})
 	s.markDirty()
 }
 
-func (s *Saver) markDirty() {
+func (s *BatchSaver) markDirty() {
 	s.changes++
 	signal(s.dirty)
 	if s.changes >= s.options.BatchSize {
@@ -119,9 +129,8 @@ func signal(c chan<- struct{}) {
 	}
 }
 
-// Flush makes one attempt to write all earlier changes, and returns its error. It
-// blocks while Run is not running.
-func (s *Saver) Flush(ctx context.Context) error {
+// Flush implements Saver. It blocks while Run is not running.
+func (s *BatchSaver) Flush(ctx context.Context) error {
 	reply := make(chan error, 1)
 	select {
 	case s.flushes <- reply:
@@ -139,20 +148,23 @@ func (s *Saver) Flush(ctx context.Context) error {
 // Run writes changes until ctx ends. Then it writes the pending changes, and
 // returns an error if that does not succeed within the grace period. It returns
 // ErrFenced as soon as another writer has taken over the store.
-func (s *Saver) Run(ctx context.Context) error {
+func (s *BatchSaver) Run(ctx context.Context) error {
 	var (
-		due      <-chan time.Time
-		failures int
+		due     <-chan time.Time
+		failing bool
+		backoff wait.Backoff
 	)
 	write := func() error {
 		due = nil
 		err := s.write(ctx)
 		if err == nil {
-			failures = 0
+			failing = false
 			return nil
 		}
-		failures++
-		due = s.options.Clock.After(backoff(failures))
+		if !failing {
+			failing, backoff = true, newBackoff()
+		}
+		due = s.options.Clock.After(backoff.Step())
 		return err
 	}
 	for {
@@ -170,7 +182,7 @@ func (s *Saver) Run(ctx context.Context) error {
 				due = s.options.Clock.After(s.options.MaxDelay)
 			}
 		case <-s.full:
-			if failures == 0 {
+			if !failing {
 				err = write()
 			}
 		case <-due:
@@ -183,9 +195,9 @@ func (s *Saver) Run(ctx context.Context) error {
 }
 
 // drain writes the pending changes. It retries until the grace period ends.
-func (s *Saver) drain(ctx context.Context) error {
+func (s *BatchSaver) drain(ctx context.Context) error {
 	expired := s.options.Clock.After(s.options.GracePeriod)
-	for failures := 1; ; failures++ {
+	for backoff := newBackoff(); ; {
 		err := s.write(ctx)
 		if err == nil || errors.Is(err, ErrFenced) {
 			return err
@@ -193,14 +205,14 @@ func (s *Saver) drain(ctx context.Context) error {
 		select {
 		case <-expired:
 			return fmt.Errorf("save on shutdown: %w", err)
-		case <-s.options.Clock.After(backoff(failures)):
+		case <-s.options.Clock.After(backoff.Step()):
 		}
 	}
 }
 
 // write makes one attempt to write all pending changes and acks. The ones that
 // fail stay pending. Acks are written only after all changes are stored.
-func (s *Saver) write(ctx context.Context) error {
+func (s *BatchSaver) write(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 	defer cancel()
 	s.mu.Lock()
@@ -209,14 +221,14 @@ func (s *Saver) write(ctx context.Context) error {
 	s.mu.Unlock()
 
 	var errs []error
-	for _, watch := range slices.Sorted(maps.Keys(pending)) {
-		err := s.store.Save(ctx, watch, pending[watch])
+	for _, name := range slices.Sorted(maps.Keys(pending)) {
+		err := s.store.Checkpoints().Save(ctx, name, pending[name])
 		if err == nil {
 			continue
 		}
 		errs = append(errs, fmt.Errorf("save checkpoint: %w", err))
 		s.mu.Lock()
-		s.pending[watch] = pending[watch].Merge(s.pending[watch])
+		s.pending[name] = pending[name].Merge(s.pending[name])
 		s.changes++
 		s.mu.Unlock()
 	}
@@ -240,7 +252,7 @@ func (s *Saver) write(ctx context.Context) error {
 
 // writeAcks makes one attempt to remove events from the queue, and returns the
 // acks that failed.
-func (s *Saver) writeAcks(ctx context.Context, acks []ack) (failed []ack, err error) {
+func (s *BatchSaver) writeAcks(ctx context.Context, acks []ack) (failed []ack, err error) {
 	var (
 		workers sync.WaitGroup
 		slots   = make(chan struct{}, maxConcurrentAcks)
@@ -249,7 +261,7 @@ func (s *Saver) writeAcks(ctx context.Context, acks []ack) (failed []ack, err er
 	for i, a := range acks {
 		slots <- struct{}{}
 		workers.Go(func() {
-			errs[i] = s.store.Ack(ctx, a.source, a.id)
+			errs[i] = s.store.Queue().Ack(ctx, a.source, a.id)
 			<-slots
 		})
 	}
@@ -265,7 +277,8 @@ func (s *Saver) writeAcks(ctx context.Context, acks []ack) (failed []ack, err er
 	return failed, fmt.Errorf("acknowledge events: %w", err)
 }
 
-// backoff returns the wait after the nth failure in a row, with n from 1.
-func backoff(n int) time.Duration {
-	return min(backoffInitial<<min(n-1, 10), backoffMax)
+// newBackoff returns the waits after writes that failed: 100 ms, which doubles each
+// time, up to 5 s.
+func newBackoff() wait.Backoff {
+	return wait.Backoff{Duration: 100 * time.Millisecond, Factor: 2, Steps: 7, Cap: 5 * time.Second}
 }

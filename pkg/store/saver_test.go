@@ -29,12 +29,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 	testclock "k8s.io/utils/clock/testing"
 
+	"k8s.io/utils/ptr"
+
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
-// saverHarness runs a Saver with a fakeStore. Tests stop it, and read done.
+// saverHarness runs a BatchSaver with a fakeStore. Tests stop it, and read done.
 type saverHarness struct {
-	*store.Saver
+	*store.BatchSaver
 	store *fakeStore
 	clock *testclock.FakeClock
 	errs  chan error
@@ -45,7 +47,7 @@ type saverHarness struct {
 func newSaverHarness(t *testing.T, maxDelay time.Duration, batchSize int) *saverHarness {
 	t.Helper()
 	s := &saverHarness{store: newFakeStore(), clock: testclock.NewFakeClock(noon()), errs: make(chan error, 1000), done: make(chan error, 1)}
-	s.Saver = store.NewSaver(s.store, store.SaverOptions{
+	s.BatchSaver = store.NewBatchSaver(s.store, store.BatchSaverOptions{
 		MaxDelay: maxDelay, BatchSize: batchSize, GracePeriod: 10 * time.Second, Clock: s.clock,
 		OnError: func(err error) { s.errs <- err },
 	})
@@ -64,7 +66,7 @@ func (s *saverHarness) wantError(t *testing.T) {
 }
 
 func (s *saverHarness) saveWatermark(n int) {
-	s.Save("w", store.Change{Watermark: &store.Watermark{Position: strconv.Itoa(n)}, Inventory: map[string]*store.Entry{strconv.Itoa(n): entry(n)}})
+	s.Save("w", store.Change{Cursor: ptr.To(strconv.Itoa(n)), Values: map[string][]byte{strconv.Itoa(n): value(n)}})
 }
 
 // wantTimers waits until the Saver waits for n timers.
@@ -139,17 +141,17 @@ func TestSaver_Retry(t *testing.T) {
 		}
 	}
 	s.store.fail(nil)
-	s.Save("w", store.Change{Inventory: map[string]*store.Entry{"0": nil}})
+	s.Save("w", store.Change{Values: map[string][]byte{"0": nil}})
 	s.wantTimers(t, 1)
 	s.clock.Step(5 * time.Second)
 	s.wantPosition(t, strconv.Itoa(failures-1))
 	s.stop()
 	must(t, <-s.done)
-	want := map[string]store.Entry{}
+	want := map[string][]byte{}
 	for n := 1; n < failures; n++ {
-		want[strconv.Itoa(n)] = *entry(n)
+		want[strconv.Itoa(n)] = value(n)
 	}
-	assertEqual(t, s.store.checkpoints["w"].Inventory, want)
+	assertEqual(t, s.store.checkpoints["w"].Values, want)
 }
 
 // TestSaver_NonBlocking calls Save while a write is blocked.
@@ -260,19 +262,18 @@ func TestSaver_Fenced(t *testing.T) {
 func TestChange_Merge(t *testing.T) {
 	t.Parallel()
 	first := store.Change{
-		Watermark: &store.Watermark{Position: "1"}, Triggers: []string{"a"},
-		Inventory: map[string]*store.Entry{"a": entry(1), "b": entry(1), "c": nil},
+		Cursor: ptr.To("1"),
+		Values: map[string][]byte{"a": value(1), "b": value(1), "c": nil},
 	}
-	later := store.Change{Watermark: &store.Watermark{Position: "3"}, Inventory: map[string]*store.Entry{"a": nil, "c": entry(3)}}
-	want := maps.Clone(later.Inventory)
+	later := store.Change{Cursor: ptr.To("3"), Values: map[string][]byte{"a": nil, "c": value(3)}}
+	want := maps.Clone(later.Values)
 	both := store.Change{}.Merge(first).Merge(later).Merge(store.Change{})
 	assertEqual(t, both, store.Change{
-		Watermark: &store.Watermark{Position: "3"}, Triggers: []string{"a"},
-		Inventory: map[string]*store.Entry{"a": nil, "b": entry(1), "c": entry(3)},
+		Cursor: ptr.To("3"),
+		Values: map[string][]byte{"a": nil, "b": value(1), "c": value(3)},
 	})
-	assertEqual(t, store.Change{}.Merge(store.Change{Triggers: []string{}}).Triggers == nil, false)
-	assertEqual(t, later.Inventory, want)
-	assertEqual(t, first.Inventory["a"], entry(1))
+	assertEqual(t, later.Values, want)
+	assertEqual(t, first.Values["a"], value(1))
 }
 
 func (s *saverHarness) wantAcked(t *testing.T, want ...string) {

@@ -28,8 +28,9 @@ limitations under the License.
 //     every later write, and its Lost channel is closed.
 //   - A store that is damaged, or a file or object that is not a store, is
 //     rejected with ErrDamaged or ErrForeign and is not modified.
-//   - Data of Secrets is never stored: checkpoints contain no objects, and dead
-//     letters of Secrets contain the object's name only.
+//   - Data of Secrets is not stored: dead letters of Secrets contain the object's
+//     name only, the queue rejects Secrets, and checkpoints contain what sources
+//     save, which is no data of Secrets.
 //   - Data of events is returned as it was stored, except that whole numbers are
 //     int64 where they fit. Times have a precision of one microsecond.
 //   - All methods are safe for concurrent use.
@@ -69,9 +70,9 @@ const Label = "trigger.oam.dev/store"
 
 // Store holds all persistent state of one worker.
 type Store interface {
-	Checkpoints
-	DeadLetters
-	Queue
+	Checkpoints() Checkpoints
+	Queue() Queue
+	DeadLetters() DeadLetters
 	// Lost is closed when another writer has taken over the store.
 	Lost() <-chan struct{}
 	// Close releases the store to the next writer. Later writes fail; concurrent
@@ -79,46 +80,20 @@ type Store interface {
 	Close() error
 }
 
-// Checkpoints stores one Checkpoint per watch. The name of a watch is any string
-// that is the same after a restart and differs between different watches.
+// Checkpoints stores one Checkpoint per name. A name is any string that is the same
+// after a restart and differs between different sources.
 type Checkpoints interface {
-	// Load returns the checkpoint of watch; the zero Checkpoint if there is none.
-	Load(ctx context.Context, watch string) (Checkpoint, error)
-	// Save applies c to the checkpoint of watch. The watermark is stored after the
-	// inventory, or together with it, but never before.
-	Save(ctx context.Context, watch string, c Change) error
-	// Delete removes the checkpoint of watch, if there is one.
-	Delete(ctx context.Context, watch string) error
-	// Watches returns the names of all watches that have a checkpoint, sorted.
-	Watches(ctx context.Context) ([]string, error)
-}
-
-// DeadLetters stores dead letters. Their number and age are limited; the oldest
-// are dropped first, and counted.
-type DeadLetters interface {
-	DeadLetterAdmin
-	// PutDeadLetter stores l and returns its ID. It replaces the dead letter of
-	// the same trigger and event, if there is one, and clears its replay request.
-	PutDeadLetter(ctx context.Context, l DeadLetter) (id string, err error)
-	// ReplayRequested returns the IDs of the dead letters with a replay request.
-	ReplayRequested(ctx context.Context) ([]string, error)
-}
-
-// DeadLetterAdmin lets users inspect, replay and delete dead letters.
-type DeadLetterAdmin interface {
-	// ListDeadLetters returns all dead letters, without Data and Old of their
-	// events.
-	ListDeadLetters(ctx context.Context) (DeadLetterList, error)
-	// GetDeadLetter returns one dead letter with its complete event, or
-	// ErrNotFound.
-	GetDeadLetter(ctx context.Context, id string) (DeadLetter, error)
-	// RequestReplay requests that the worker which has the store open, now or
-	// next, handles the event again. It returns ErrNotFound if there is no such
-	// dead letter.
-	RequestReplay(ctx context.Context, id string) error
-	// DeleteDeadLetter removes a dead letter. It returns ErrNotFound if there is
-	// none.
-	DeleteDeadLetter(ctx context.Context, id string) error
+	// Load returns the checkpoint of name; the zero Checkpoint if there is none. The
+	// caller must not modify the values.
+	Load(ctx context.Context, name string) (Checkpoint, error)
+	// Save applies c to the checkpoint of name. The cursor is stored after the
+	// values, or together with them, but never before. It returns ErrRejected if a
+	// value exceeds MaxValue.
+	Save(ctx context.Context, name string, c Change) error
+	// Delete removes the checkpoint of name, if there is one.
+	Delete(ctx context.Context, name string) error
+	// List returns the names of all checkpoints, sorted.
+	List(ctx context.Context) ([]string, error)
 }
 
 // Queue stores events of sources that cannot deliver them again, such as webhooks,
@@ -128,10 +103,35 @@ type Queue interface {
 	// holds an event of the same source and ID. It returns ErrFull while the queue
 	// is full, and ErrRejected if ev contains a Secret or is too large.
 	Enqueue(ctx context.Context, ev event.Event) error
-	// Queued returns the events of source that were enqueued before the call, in
+	// Pending returns the events of source that were enqueued before the call, in
 	// order, without those that were acknowledged. Events can be enqueued and
 	// acknowledged during the iteration. It ends after the first error.
-	Queued(ctx context.Context, source string) iter.Seq2[event.Event, error]
+	Pending(ctx context.Context, source string) iter.Seq2[event.Event, error]
 	// Ack removes an event, if the queue holds it.
 	Ack(ctx context.Context, source, id string) error
+}
+
+// DeadLetters stores dead letters. Their number and age are limited; the oldest
+// are dropped first, and counted.
+type DeadLetters interface {
+	DeadLetterAdmin
+	// Put stores l and returns its ID. It replaces the dead letter of the same
+	// trigger and event, if there is one, and clears its replay request.
+	Put(ctx context.Context, l DeadLetter) (id string, err error)
+	// ReplayRequested returns the IDs of the dead letters with a replay request.
+	ReplayRequested(ctx context.Context) ([]string, error)
+}
+
+// DeadLetterAdmin lets users inspect, replay and delete dead letters.
+type DeadLetterAdmin interface {
+	// List returns all dead letters, without Data and Old of their events.
+	List(ctx context.Context) (DeadLetterList, error)
+	// Get returns one dead letter with its complete event, or ErrNotFound.
+	Get(ctx context.Context, id string) (DeadLetter, error)
+	// RequestReplay requests that the worker which has the store open, now or
+	// next, handles the event again. It returns ErrNotFound if there is no such
+	// dead letter.
+	RequestReplay(ctx context.Context, id string) error
+	// Delete removes a dead letter. It returns ErrNotFound if there is none.
+	Delete(ctx context.Context, id string) error
 }

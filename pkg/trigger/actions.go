@@ -25,16 +25,16 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/kubevela/kube-trigger/pkg/action"
-	"github.com/kubevela/kube-trigger/pkg/action/redact"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/expr"
 )
 
 // compileActions compiles the action or actions of a trigger, and returns the fields
 // below `context.old` that they name.
-func (c Compiler) compileActions(id event.TriggerRef, spec v1alpha1.Trigger) (action.Action, expr.FieldSet, diag.List) {
+func (c Compiler) compileActions(id event.TriggerRef, spec v1alpha1.Trigger) ([]engine.Step, expr.FieldSet, diag.List) {
 	var list diag.List
 	if len(spec.Actions) > 0 {
 		if spec.Action.Type != "" || spec.Action.Properties != nil {
@@ -52,15 +52,15 @@ func (c Compiler) compileActions(id event.TriggerRef, spec v1alpha1.Trigger) (ac
 	if list = append(list, problems...); len(list) > 0 {
 		return nil, expr.FieldSet{}, list.WithPrefix("action")
 	}
-	return redact.Action(a), oldDependencies(a), nil
+	return []engine.Step{{Start: a.Start}}, oldDependencies(a.ContextFields()), nil
 }
 
 // compileSequence compiles the actions of a trigger.
-func (c Compiler) compileSequence(id event.TriggerRef, spec v1alpha1.Trigger) (action.Action, expr.FieldSet, diag.List) {
+func (c Compiler) compileSequence(id event.TriggerRef, spec v1alpha1.Trigger) ([]engine.Step, expr.FieldSet, diag.List) {
 	var (
 		list  diag.List
 		old   expr.FieldSet
-		steps []action.Step
+		steps []engine.Step
 		names = resultNames{steps: spec.Actions, hasResult: make([]bool, len(spec.Actions))}
 	)
 	if len(spec.Actions) > v1alpha1.MaxActions {
@@ -82,23 +82,19 @@ func (c Compiler) compileSequence(id event.TriggerRef, spec v1alpha1.Trigger) (a
 			a, broken := c.compileTemplate(id, template, action.Options{
 				Properties: properties, Evaluators: spec.Concurrency, EvaluateResult: s.Name != "" && i < len(spec.Actions)-1,
 			})
-			problems = append(problems, broken...)
-			old = old.Union(oldDependencies(a))
-			steps = append(steps, action.Step{
-				Name: s.Name, Title: stepTitle(i, s), Action: a, Optional: s.OnFailure == v1alpha1.OnFailureContinue,
-			})
+			if problems = append(problems, broken...); a != nil {
+				old = old.Union(oldDependencies(a.ContextFields()))
+				steps = append(steps, engine.Step{
+					Name: s.Name, Title: stepTitle(i, s), Start: a.Start, Optional: s.OnFailure == v1alpha1.OnFailureContinue,
+				})
+			}
 		}
 		list = append(list, problems.WithPrefix(fmt.Sprintf("actions[%d]", i))...)
 	}
 	if len(list) > 0 {
 		return nil, old, list
 	}
-	a, err := action.Sequence(steps)
-	if err != nil {
-		list.Add("actions", "%v", err)
-		return nil, old, list
-	}
-	return redact.Sequence(a), old, nil
+	return steps, old, nil
 }
 
 // stepTitle returns the name of an action in errors and decisions.
@@ -175,8 +171,8 @@ func (c Compiler) resolve(name string, raw *runtime.RawExtension) (*action.Templ
 	return template, properties, nil
 }
 
-func (c Compiler) compileTemplate(id event.TriggerRef, t *action.Template, o action.Options) (action.Action, diag.List) {
-	o.Trigger, o.Executor = id, redact.Executor(c.Executor(id))
+func (c Compiler) compileTemplate(id event.TriggerRef, t *action.Template, o action.Options) (*action.Action, diag.List) {
+	o.Trigger, o.Executor = id, c.Executor(id)
 	a, list := t.Compile(o)
 	return a, list.WithPrefix("properties")
 }

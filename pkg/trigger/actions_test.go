@@ -49,10 +49,10 @@ func compileActions(t *testing.T, spec v1alpha1.Trigger) (sourceSpec source.Spec
 	c := trigger.Compiler{
 		Actions:  templates,
 		Executor: func(event.TriggerRef) provider.Executor { return nil },
-		Sources: source.Registry{"objects": func(_ map[string]any, t source.Spec) (source.Subscription, diag.List) {
+		Sources: source.Registry{"objects": {Compile: func(_ map[string]any, t source.Spec) (source.Subscription, diag.List) {
 			sourceSpec = t
-			return objects{}, nil
-		}},
+			return subscription{}, nil
+		}}},
 	}
 	spec.Source.Type = "objects"
 	_, problems = c.Compile(event.TriggerRef{Name: "t", Namespace: "n"}, spec)

@@ -17,9 +17,9 @@ limitations under the License.
 package trigger
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"strings"
+
+	"github.com/kubevela/kube-trigger/pkg/name"
 )
 
 const (
@@ -30,36 +30,25 @@ const (
 )
 
 // WorkerName returns the name of the worker Deployment of a TriggerService.
-func WorkerName(name string) string { return shorten("kube-trigger-"+name, maxName) }
+func WorkerName(ts string) string { return shorten("kube-trigger-"+ts, maxName) }
 
 // ActionsName returns the name of the Definition with the active action templates of a
 // TriggerService.
-func ActionsName(name string) string { return WorkerName(name) }
+func ActionsName(ts string) string { return WorkerName(ts) }
 
 // WebhookServiceName returns the name of the Service for the webhooks of a
 // TriggerService. Names of Services must not contain dots.
-func WebhookServiceName(name string) string {
-	worker := WorkerName(name)
+func WebhookServiceName(ts string) string {
+	worker := WorkerName(ts)
 	if !strings.Contains(worker, ".") {
 		return worker
 	}
-	return withHash(strings.ReplaceAll(worker, ".", "-"), name, maxName)
+	return name.Append(strings.ReplaceAll(worker, ".", "-"), maxName, suffix(ts))
 }
 
 // Label returns the label value for the name of a TriggerService.
-func Label(name string) string { return shorten(name, maxLabel) }
+func Label(ts string) string { return shorten(ts, maxLabel) }
 
-// shorten replaces the end of a name longer than limit bytes by a hash of the name.
-func shorten(name string, limit int) string {
-	if len(name) <= limit {
-		return name
-	}
-	return withHash(name, name, limit)
-}
+func shorten(full string, limit int) string { return name.Shorten(full, limit, suffix(full)) }
 
-// withHash appends a hash of whole to name, and truncates name to fit limit bytes.
-func withHash(name, full string, limit int) string {
-	sum := sha256.Sum256([]byte(full))
-	suffix := "x" + hex.EncodeToString(sum[:4])
-	return name[:min(len(name), limit-len(suffix))] + suffix
-}
+func suffix(full string) string { return "x" + name.Hash(full, 8) }

@@ -25,6 +25,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/filter"
 )
 
 // Compiled is a compiled trigger of a TriggerService.
@@ -32,6 +33,8 @@ type Compiled struct {
 	// Trigger can run if there are no Problems. Its name is always set; its
 	// Subscription is set if the source is valid.
 	engine.Trigger
+	// Filter is set if the filter is valid.
+	Filter filter.Filter
 	// Problems have paths relative to the TriggerService: "spec.triggers[0].filter".
 	Problems diag.List
 	// Suspended is true if the trigger or its TriggerService is suspended.
@@ -39,9 +42,10 @@ type Compiled struct {
 }
 
 // CompileService compiles the triggers of ts, in the order of the spec. The name of a
-// trigger defaults to the name of ts, "-" and its index. A trigger for which reject
-// returns a reason is not compiled; the reason is its problem.
-func CompileService(c Compiler, ts *v1alpha1.TriggerService, reject func(index int, name string) string) []Compiled {
+// trigger defaults to the name of ts, "-" and its index. reject is called for each
+// trigger with the part "", and with each part that Compiler.Reject has; what it
+// returns a reason for is not compiled, and the reason is its problem.
+func CompileService(c Compiler, ts *v1alpha1.TriggerService, reject func(index int, name, part string) string) []Compiled {
 	indexes := map[string]int{}
 	all := make([]Compiled, 0, len(ts.Spec.Triggers))
 	for i, spec := range ts.Spec.Triggers {
@@ -50,10 +54,11 @@ func CompileService(c Compiler, ts *v1alpha1.TriggerService, reject func(index i
 			id.Name = fmt.Sprintf("%s-%d", ts.Name, i)
 		}
 		spec.Suspend = spec.Suspend || ts.Spec.Suspend
-		compiled, problems := engine.Trigger{TriggerRef: id}, diag.List(nil)
-		if reason := reject(i, id.Name); reason != "" {
+		compiled, problems := Compiled{Trigger: engine.Trigger{TriggerRef: id}}, diag.List(nil)
+		if reason := reject(i, id.Name, ""); reason != "" {
 			problems.Add("", "%s", reason)
 		} else {
+			c.Reject = func(part string) string { return reject(i, id.Name, part) }
 			compiled, problems = c.Compile(id, spec)
 		}
 		if first, ok := indexes[id.Name]; ok {
@@ -63,9 +68,8 @@ func CompileService(c Compiler, ts *v1alpha1.TriggerService, reject func(index i
 		} else {
 			indexes[id.Name] = i
 		}
-		all = append(all, Compiled{
-			Trigger: compiled, Problems: problems.WithPrefix(fmt.Sprintf("spec.triggers[%d]", i)), Suspended: spec.Suspend,
-		})
+		compiled.Problems, compiled.Suspended = problems.WithPrefix(fmt.Sprintf("spec.triggers[%d]", i)), spec.Suspend
+		all = append(all, compiled)
 	}
 	return all
 }

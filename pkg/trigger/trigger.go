@@ -47,6 +47,10 @@ type Compiler struct {
 	Actions map[string]Template
 	// Executor returns the executor of the provider calls of a trigger's action.
 	Executor func(event.TriggerRef) provider.Executor
+	// LoopDetector returns the loop detector of a trigger, and CrashTracker the crash
+	// tracker of its filter. They may be nil or return nil for none.
+	LoopDetector func(event.TriggerRef) engine.LoopDetector
+	CrashTracker func(t event.TriggerRef, filter string) engine.CrashTracker
 	// Reject is called with "filter", "action" and "source" before CUE of that part
 	// is evaluated, which can exhaust memory or run forever. If it returns a reason,
 	// the part is not compiled and the reason is reported. Defaults to never.
@@ -55,31 +59,65 @@ type Compiler struct {
 
 // Compile compiles a trigger and returns all its problems, with paths relative to the
 // trigger.
-func (c Compiler) Compile(id event.TriggerRef, spec v1alpha1.Trigger) (engine.Trigger, diag.List) {
-	out := engine.Trigger{TriggerRef: id, SourceType: spec.Source.Type}
+func (c Compiler) Compile(id event.TriggerRef, spec v1alpha1.Trigger) (Compiled, diag.List) {
+	out := Compiled{Trigger: engine.Trigger{TriggerRef: id, SourceType: spec.Source.Type}}
 	sourceSpec := source.Spec{TriggerRef: id}
-	sourceSpec.BeforeEvaluate = func() diag.List { return c.reject("source") }
-	var list, problems diag.List
+	var (
+		list, problems diag.List
+		steps          []engine.Step
+	)
 	if problems = c.reject("filter"); problems == nil {
 		out.Filter, problems = filter.Compile(spec.Filter, id)
 	}
 	list = append(list, problems.WithPrefix("filter")...)
 	if problems = c.reject("action"); problems == nil {
-		out.Action, sourceSpec.Old, problems = c.compileActions(id, spec)
+		steps, sourceSpec.Old, problems = c.compileActions(id, spec)
 	} else {
 		problems = problems.WithPrefix("action")
 	}
 	list = append(list, problems...)
-	sourceSpec.Old = sourceSpec.Old.Union(oldDependencies(out.Filter))
+	if out.Filter != nil {
+		sourceSpec.Old = sourceSpec.Old.Union(oldDependencies(out.Filter.ContextFields()))
+	}
 	sourceSpec.OnChange, problems = parsePaths(spec.OnChange)
 	list = append(list, problems.WithPrefix("onChange")...)
 	out.Subscription, problems = c.compileSource(spec.Source, sourceSpec)
 	list = append(list, problems.WithPrefix("source")...)
-	if _, compares := out.Subscription.(source.Comparer); out.Subscription != nil && len(spec.OnChange) > 0 && !compares {
+	if out.Subscription != nil && len(spec.OnChange) > 0 && !c.Sources[spec.Source.Type].OnChange {
 		list.Add("onChange", "has no effect with the source %q, whose events are not changes of objects", spec.Source.Type)
 	}
 	out.Policy, problems = compilePolicy(spec)
-	return out, append(list, problems...)
+	if list = append(list, problems...); len(list) == 0 {
+		out.Stages = c.stages(id, spec.Filter, out.Filter, steps)
+	}
+	return out, list
+}
+
+// stages returns the stages that handle the events of a trigger.
+func (c Compiler) stages(id event.TriggerRef, text string, f filter.Filter, steps []engine.Step) []engine.Stage {
+	var (
+		stages   []engine.Stage
+		detector engine.LoopDetector
+		tracker  engine.CrashTracker
+	)
+	if c.LoopDetector != nil {
+		detector = c.LoopDetector(id)
+	}
+	if c.CrashTracker != nil {
+		tracker = c.CrashTracker(id, text)
+	}
+	if detector != nil {
+		stages = append(stages, engine.SelfWrite{Detector: detector})
+	}
+	stages = append(stages, engine.Debounce{Detector: detector})
+	if tracker != nil {
+		stages = append(stages, engine.CrashGuard{Tracker: tracker})
+	}
+	stages = append(stages, engine.Match{Filter: f, Tracker: tracker})
+	if detector != nil {
+		stages = append(stages, engine.NewLoopGuard(detector))
+	}
+	return append(stages, engine.NewAct(detector, steps...))
 }
 
 func (c Compiler) reject(part string) diag.List {
@@ -92,20 +130,13 @@ func (c Compiler) reject(part string) diag.List {
 	return nil
 }
 
-// oldDependencies returns the fields below `context.old` that a filter or action names.
-// A reference to `context` as a whole names none.
-func oldDependencies(compiled any) expr.FieldSet {
-	r, ok := compiled.(dependent)
-	if !ok || r.Context().IsAll() {
+// oldDependencies returns those of the fields of `context` that are below
+// `context.old`. All of `context` includes none.
+func oldDependencies(fields expr.FieldSet) expr.FieldSet {
+	if fields.IsAll() {
 		return expr.FieldSet{}
 	}
-	return r.Context().Under("old")
-}
-
-// dependent is implemented by filters and actions that report the fields of `context`
-// that they depend on.
-type dependent interface {
-	Context() expr.FieldSet
+	return fields.Under("old")
 }
 
 // parsePaths parses the paths of onChange.
@@ -127,7 +158,7 @@ func parsePaths(texts []string) ([]source.Path, diag.List) {
 
 func (c Compiler) compileSource(spec v1alpha1.Source, sourceSpec source.Spec) (source.Subscription, diag.List) {
 	var list diag.List
-	compile, ok := c.Sources[spec.Type]
+	factory, ok := c.Sources[spec.Type]
 	if !ok {
 		list.Add("type", "%s", unknownType("source", spec.Type, slices.Sorted(maps.Keys(c.Sources))))
 		return nil, list
@@ -137,7 +168,12 @@ func (c Compiler) compileSource(spec v1alpha1.Source, sourceSpec source.Spec) (s
 		list.Add("properties", "%v", err)
 		return nil, list
 	}
-	sub, list := compile(properties, sourceSpec)
+	if factory.EvaluatesCUE {
+		if list = c.reject("source"); len(list) > 0 {
+			return nil, list.WithPrefix("properties")
+		}
+	}
+	sub, list := factory.Compile(properties, sourceSpec)
 	return sub, list.WithPrefix("properties")
 }
 

@@ -32,13 +32,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
 
-// objects is a subscription to object changes, ticks to other events.
-type (
-	objects struct{ source.Subscription }
-	ticks   struct{ source.Subscription }
-)
-
-func (objects) Compares() {}
+type subscription struct{ source.Subscription }
 
 // compile compiles spec, and returns the Spec that its source received.
 func compile(t *testing.T, spec v1alpha1.Trigger) (sourceSpec source.Spec, problems diag.List) {
@@ -59,11 +53,11 @@ func compile(t *testing.T, spec v1alpha1.Trigger) (sourceSpec source.Spec, probl
 		Actions:  templates,
 		Executor: func(event.TriggerRef) provider.Executor { return nil },
 		Sources: source.Registry{
-			"objects": func(_ map[string]any, t source.Spec) (source.Subscription, diag.List) {
+			"objects": {Capabilities: source.Capabilities{OnChange: true}, Compile: func(_ map[string]any, t source.Spec) (source.Subscription, diag.List) {
 				sourceSpec = t
-				return objects{}, nil
-			},
-			"ticks": func(map[string]any, source.Spec) (source.Subscription, diag.List) { return ticks{}, nil },
+				return subscription{}, nil
+			}},
+			"ticks": {Compile: func(map[string]any, source.Spec) (source.Subscription, diag.List) { return subscription{}, nil }},
 		},
 	}
 	spec.Action.Properties = &runtime.RawExtension{Raw: []byte(`{}`)}

@@ -80,7 +80,7 @@ func (c Config) validated() bool {
 
 // Reject returns the reason why the named trigger must not be compiled, or "". It has
 // the signature that trigger.CompileService expects.
-func (c Config) Reject(_ int, name string) string {
+func (c Config) Reject(_ int, name, _ string) string {
 	if slices.Contains(c.Service.Status.RejectedTriggers, name) {
 		return "CUE exceeds the memory or time limit"
 	}

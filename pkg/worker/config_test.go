@@ -72,7 +72,7 @@ func TestConfigWatcher_Next(t *testing.T) {
 	ts := e.createService(t)
 	e.patchStatus(t, ts, func(s *v1alpha1.TriggerServiceStatus) { s.ObservedGeneration = 1 })
 	first := next(t, w, worker.Config{})
-	if first.Service.UID != ts.UID || first.Actions != nil || first.Reject(0, "main-0") != "" {
+	if first.Service.UID != ts.UID || first.Actions != nil || first.Reject(0, "main-0", "") != "" {
 		t.Errorf("got %+v", first)
 	}
 
@@ -94,7 +94,7 @@ func TestConfigWatcher_Next(t *testing.T) {
 
 	e.patchStatus(t, ts, func(s *v1alpha1.TriggerServiceStatus) { s.RejectedTriggers = []string{"main-0"} })
 	third := next(t, w, second)
-	if third.Reject(0, "main-0") == "" || third.Reject(1, "main-1") != "" {
+	if third.Reject(0, "main-0", "") == "" || third.Reject(1, "main-1", "") != "" {
 		t.Errorf("rejected: %v", third.Service.Status.RejectedTriggers)
 	}
 

@@ -35,6 +35,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/diag"
 )
 
 const (
@@ -149,5 +150,5 @@ func (r *Reporter) recordEvent(ts *v1alpha1.TriggerService, trigger, reason, mes
 		return
 	}
 	r.lastEvents[key] = r.Clock.Now()
-	r.Events.Event(ts, corev1.EventTypeWarning, reason, truncate(fmt.Sprintf("trigger %q: %s", trigger, message), maxEvent))
+	r.Events.Event(ts, corev1.EventTypeWarning, reason, diag.Truncate(fmt.Sprintf("trigger %q: %s", trigger, message), maxEvent))
 }

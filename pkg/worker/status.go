@@ -19,7 +19,6 @@ package worker
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -29,6 +28,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/multicluster"
@@ -111,8 +111,8 @@ func (s *Status) SetTriggers(config Config, triggers []trigger.Compiled) {
 		switch {
 		case len(t.Problems) > 0:
 			st.status.State, st.status.Reason = v1alpha1.TriggerInvalid, v1alpha1.TriggerReasonInvalid
-			st.status.Message = truncate(t.Problems.Error(), maxText)
-			if config.Reject(i, t.Name) != "" {
+			st.status.Message = diag.Truncate(t.Problems.Error(), maxText)
+			if config.Reject(i, t.Name, "") != "" {
 				st.status.Reason = v1alpha1.TriggerReasonRejected
 			}
 		case t.Suspended:
@@ -209,11 +209,11 @@ func (s *Status) Observe(d engine.Decision) {
 		if d.Reason == engine.ReasonLoopBroken {
 			t.loopBrokenAt = d.Time
 		}
-		status.LastError, status.LastErrorTime = truncate(fmt.Sprint(d.Err), maxText), &now
+		status.LastError, status.LastErrorTime = diag.Truncate(fmt.Sprint(d.Err), maxText), &now
 	}
 }
 
-// ObserveSource implements engine.SourceObserver.
+// ObserveSource implements engine.Observer.
 func (s *Status) ObserveSource(f engine.SourceFailure) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -224,6 +224,10 @@ func (s *Status) ObserveSource(f engine.SourceFailure) {
 	}
 	s.signalReady()
 }
+
+// ObserveDeadLetter implements engine.Observer. Dead letters are counted by their
+// decisions.
+func (*Status) ObserveDeadLetter(engine.DeadLetterResult) {}
 
 // Current returns the status fields that the worker writes. Conditions are not set.
 func (s *Status) Current() v1alpha1.TriggerServiceStatus {
@@ -275,13 +279,13 @@ func (s *Status) state(t *triggerState, q engine.Quarantine, quarantined bool) (
 		if meta.IsNoMatchError(t.watchErr) {
 			reason = v1alpha1.TriggerReasonKindNotFound
 		}
-		return v1alpha1.TriggerWaiting, reason, truncate(t.watchErr.Error(), maxText)
+		return v1alpha1.TriggerWaiting, reason, diag.Truncate(t.watchErr.Error(), maxText)
 	case t.sourceErr != nil && now.Before(t.sourceErrUntil):
 		reason := v1alpha1.TriggerReasonSourceFailed
 		if status := apierrors.APIStatus(nil); errors.As(t.sourceErr, &status) && status.Status().Reason == metav1.StatusReasonForbidden {
 			reason = v1alpha1.TriggerReasonForbidden
 		}
-		return v1alpha1.TriggerWaiting, reason, truncate(t.sourceErr.Error(), maxText)
+		return v1alpha1.TriggerWaiting, reason, diag.Truncate(t.sourceErr.Error(), maxText)
 	case t.clusterErr != nil:
 		return clusterState(t.clusterErr)
 	case !t.loopBrokenAt.IsZero() && now.Sub(t.loopBrokenAt) < loopBrokenPeriod:
@@ -294,7 +298,7 @@ func (s *Status) state(t *triggerState, q engine.Quarantine, quarantined bool) (
 // clusterState returns the state of a trigger with unavailable clusters. It is running
 // as long as one cluster can be watched.
 func clusterState(err error) (state v1alpha1.TriggerState, reason, message string) {
-	message = truncate(err.Error(), maxText)
+	message = diag.Truncate(err.Error(), maxText)
 	if unavailable := (*multicluster.UnavailableError)(nil); errors.As(err, &unavailable) && unavailable.Ready > 0 {
 		return v1alpha1.TriggerRunning, v1alpha1.TriggerReasonClusterUnreachable, message
 	}
@@ -304,13 +308,4 @@ func clusterState(err error) (state v1alpha1.TriggerState, reason, message strin
 	return v1alpha1.TriggerWaiting, v1alpha1.TriggerReasonClusterUnreachable, message
 }
 
-// truncate cuts text after limit bytes, between runes, and appends "…".
-func truncate(text string, limit int) string {
-	if len(text) <= limit {
-		return text
-	}
-	return strings.ToValidUTF8(text[:limit], "") + "…"
-}
-
 var _ engine.Observer = (*Status)(nil)
-var _ engine.SourceObserver = (*Status)(nil)

@@ -102,7 +102,7 @@ func (i *installation) deadLetters() []store.DeadLetter {
 	if err != nil {
 		i.t.Fatal(err)
 	}
-	list, err := s.ListDeadLetters(i.t.Context())
+	list, err := s.DeadLetters().List(i.t.Context())
 	if err := errors.Join(err, s.Close()); err != nil {
 		i.t.Fatal(err)
 	}

@@ -115,10 +115,11 @@ func check(t *testing.T, file string) error {
 		Actions:  templates,
 		Executor: func(event.TriggerRef) provider.Executor { return nil },
 	}
-	triggers, diagnostics := config.Read(file).Load("default", func(string) string { return "" })
-	for _, tr := range triggers {
-		_, problems := c.Compile(tr.ID, tr.Spec)
-		diagnostics = append(diagnostics, tr.Locate(problems)...)
+	services, diagnostics := config.Read(file).Load("default", func(string) string { return "" })
+	for _, s := range services {
+		for _, t := range trigger.CompileService(c, &s.TriggerService, func(int, string, string) string { return "" }) {
+			diagnostics = append(diagnostics, s.Locate(t.Problems)...)
+		}
 	}
 	if len(diagnostics) > 0 {
 		return diagnostics
@@ -152,8 +153,35 @@ func TestBlocks(t *testing.T) {
 					t.Errorf("%s: no test runs %q", b.file, line)
 				}
 			}
+		case "mermaid":
+			checkDiagram(t, b)
 		default:
 			t.Errorf("%s: no check for code blocks in %q", b.file, b.language)
+		}
+	}
+}
+
+// checkDiagram checks that what a diagram names are packages, or stages of the engine.
+func checkDiagram(t *testing.T, b block) {
+	t.Helper()
+	stages, err := filepath.Glob(filepath.Join(root, "pkg/engine/*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var engine strings.Builder
+	for _, file := range stages {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		engine.Write(text)
+	}
+	for _, m := range regexp.MustCompile(`\w+\[([\w/]+)\]`).FindAllStringSubmatch(b.text, -1) {
+		if strings.Contains(engine.String(), "type "+m[1]+" struct") {
+			continue
+		}
+		if _, err := os.Stat(filepath.Join(root, "pkg", m[1])); err != nil {
+			t.Errorf("%s: %q is neither a package nor a stage of the engine", b.file, m[1])
 		}
 	}
 }

@@ -74,6 +74,11 @@ spec:
 		d.Labels["team"] != "a" || len(d.Spec.Selector.MatchLabels) != 4 {
 		t.Errorf("got Deployment %+v, want the fields of the template and the worker's name and ServiceAccount", d)
 	}
+	restricted := fmt.Sprintf(template, "vela-system", "7")
+	i.apply(t, strings.Replace(restricted, "name: trigger-worker-small}", `name: trigger-worker-small, annotations: {trigger.oam.dev/namespaces: "other, x-*"}}`, 1))
+	i.waitForService(t, ns, "main", hasCondition(v1alpha1.ConditionValidated, metav1.ConditionFalse, v1alpha1.ReasonInvalidWorker))
+	i.apply(t, strings.Replace(restricted, "name: trigger-worker-small}", `name: trigger-worker-small, annotations: {trigger.oam.dev/namespaces: "other, `+ns+`"}}`, 1))
+	i.waitForReady(t, ns, "main")
 	for _, properties := range []string{
 		"{image: x}", "{command: [sh]}", "{serviceAccountName: x}", "{serviceAccount: x}", "{workers: x}",
 	} {

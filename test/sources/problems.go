@@ -25,6 +25,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 	"sigs.k8s.io/yaml"
 
+	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
@@ -36,7 +37,7 @@ const problems = "testdata/problems.txtar"
 // Diagnostics compiles the properties of each case in testdata/problems.txtar, and compares
 // the diagnostics with the expected ones, or rewrites these. There must be at least
 // minCases cases.
-func Diagnostics(t *testing.T, compile source.Compiler, minCases int, update bool) {
+func Diagnostics(t *testing.T, compile func(map[string]any, source.Spec) (source.Subscription, diag.List), minCases int, update bool) {
 	t.Helper()
 	text, err := os.ReadFile(problems)
 	if err != nil {

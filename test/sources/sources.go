@@ -49,7 +49,7 @@ const WaitTimeout = 30 * time.Second
 // Program configures processes.
 type Program struct {
 	Config *rest.Config
-	New    func(resource.Options) source.Compiler
+	New    func(resource.Options) source.Factory
 	// Folder is the folder of the store, which outlives processes.
 	Folder string
 	// Triggers has properties in YAML, by trigger.
@@ -63,8 +63,8 @@ type Process struct {
 	ends          []func()
 
 	mu sync.Mutex
-	// events has the delivered events, by Key of the source.
-	events map[string][]event.Event
+	// deliveries has the deliveries, by Key of the source.
+	deliveries map[string][]delivery
 }
 
 // Start starts a process, and waits until the watches of all triggers are established. The
@@ -75,10 +75,10 @@ func (p Program) Start(t *testing.T) *Process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	saver := store.NewSaver(s, store.SaverOptions{
+	saver := store.NewBatchSaver(s, store.BatchSaverOptions{
 		MaxDelay: time.Second, BatchSize: 100, GracePeriod: WaitTimeout, Clock: clock.RealClock{}, OnError: func(err error) { t.Log(err) },
 	})
-	running := &Process{T: t, subscriptions: map[string]source.Subscription{}, events: map[string][]event.Event{}}
+	running := &Process{T: t, subscriptions: map[string]source.Subscription{}, deliveries: map[string][]delivery{}}
 	running.ends = append(running.ends, func() {
 		if err := s.Close(); err != nil {
 			t.Error(err)
@@ -87,7 +87,7 @@ func (p Program) Start(t *testing.T) *Process {
 	t.Cleanup(running.Stop)
 	running.start(saver.Run)
 	watched := make(chan string, 100)
-	o := resource.Options{Clock: clock.RealClock{}, Checkpoints: s, Saver: saver, OnStatus: func(key string, why error) {
+	o := resource.Options{Clock: clock.RealClock{}, Checkpoints: s.Checkpoints(), Saver: saver, OnStatus: func(key string, why error) {
 		if why != nil {
 			return
 		}
@@ -98,13 +98,13 @@ func (p Program) Start(t *testing.T) *Process {
 	}}
 	running.connect(&o, p.Config)
 	shared := map[string][]source.Subscription{}
-	compile := p.New(o)
+	factory := p.New(o)
 	for name, text := range p.Triggers {
 		var properties map[string]any
 		if err := yaml.Unmarshal([]byte(text), &properties); err != nil {
 			t.Fatal(err)
 		}
-		sub, problems := compile(properties, source.Spec{TriggerRef: event.TriggerRef{Name: name}})
+		sub, problems := factory.Compile(properties, source.Spec{TriggerRef: event.TriggerRef{Name: name}})
 		if len(problems) > 0 {
 			t.Fatal(problems)
 		}
@@ -168,17 +168,22 @@ func (p *Process) Stop() {
 	p.ends = nil
 }
 
-// sink records the events of one source and acknowledges them.
+type delivery struct {
+	event   event.Event
+	options source.Delivery
+}
+
+// sink records the deliveries of one source and acknowledges them.
 type sink struct {
 	process *Process
 	key     string
 }
 
-func (s sink) Deliver(_ context.Context, ev event.Event, done func()) error {
+func (s sink) Deliver(_ context.Context, ev event.Event, d source.Delivery) error {
 	s.process.mu.Lock()
 	defer s.process.mu.Unlock()
-	s.process.events[s.key] = append(s.process.events[s.key], ev)
-	done()
+	s.process.deliveries[s.key] = append(s.process.deliveries[s.key], delivery{ev, d})
+	d.Done()
 	return nil
 }
 
@@ -187,7 +192,13 @@ func (p *Process) Events(name string) []event.Event {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	sub := p.subscriptions[name]
-	return slices.DeleteFunc(slices.Clone(p.events[sub.Key()]), func(ev event.Event) bool { return sub.Skip(ev) != "" })
+	var events []event.Event
+	for _, d := range p.deliveries[sub.Key()] {
+		if sub.Skip(d.event, d.options) == "" {
+			events = append(events, d.event)
+		}
+	}
+	return events
 }
 
 // WaitForEvents waits for n events of the trigger, and returns all of its events.

@@ -36,7 +36,9 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/loopguard"
 	"github.com/kubevela/kube-trigger/pkg/source"
 	triggers "github.com/kubevela/kube-trigger/pkg/trigger"
 	"github.com/kubevela/kube-trigger/test/cluster"
@@ -134,24 +136,76 @@ write: kube.#Apply & {$params: resource: {
 	c := triggers.Compiler{
 		Actions: templates,
 		Executor: func(id event.TriggerRef) provider.Executor {
-			return provider.New(provider.Options{Client: client.WithFieldOwner(r.Client, id.FieldManager()), Namespace: id.Namespace})
+			return provider.New(provider.Options{Client: client.WithFieldOwner(r.Client, loopguard.FieldManager(id)), Namespace: id.Namespace})
 		},
-		Sources: source.Registry{"test": func(map[string]any, source.Spec) (source.Subscription, diag.List) { return nil, nil }},
+		Sources: source.Registry{"test": {Compile: func(map[string]any, source.Spec) (source.Subscription, diag.List) {
+			return oneEvent{event.Event{
+				Source: "test", Type: event.Update, ID: id, Key: r.namespace + "/settings", Time: time.Now(),
+				Data: map[string]any{
+					"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "settings", "namespace": r.namespace},
+					"data": map[string]any{"color": "green"},
+				},
+			}}, nil
+		}}},
 	}
 	compiled, diags := c.Compile(event.TriggerRef{Name: "starts", Namespace: r.namespace}, spec)
 	if len(diags) > 0 {
 		t.Fatal(diags)
 	}
+	outcome := make(decisions, 1)
+	e, err := engine.New(engine.Options{Observer: outcome}, []engine.Trigger{compiled.Trigger})
+	if err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), cluster.WaitTimeout)
 	defer cancel()
-	return compiled.Action.Run(ctx, event.Event{
-		Source: "test", Type: event.Update, ID: id, Key: r.namespace + "/settings", Time: time.Now(),
-		Data: map[string]any{
-			"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "settings", "namespace": r.namespace},
-			"data": map[string]any{"color": "green"},
-		},
-	})
+	ended := make(chan error, 1)
+	go func() { ended <- e.Run(ctx) }()
+	defer func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}()
+	select {
+	case err := <-outcome:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
+
+// oneEvent is a source of one event.
+type oneEvent struct{ ev event.Event }
+
+func (oneEvent) Key() string                                     { return "test" }
+func (oneEvent) UsesCheckpoint(string) bool                      { return false }
+func (oneEvent) Watch() *source.Watch                            { return nil }
+func (oneEvent) Skip(event.Event, source.Delivery) source.Reason { return "" }
+func (e oneEvent) Open([]source.Subscription) source.Source      { return e }
+func (e oneEvent) Run(ctx context.Context, sink source.Sink) error {
+	if err := sink.Deliver(ctx, e.ev, source.Delivery{Done: func() {}}); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return nil
+}
+
+// decisions receives the error of the first attempt; nil if it succeeded.
+type decisions chan error
+
+func (c decisions) Observe(d engine.Decision) {
+	if d.Outcome != engine.Succeeded && d.Err == nil {
+		return
+	}
+	select {
+	case c <- d.Err:
+	default:
+	}
+}
+
+func (decisions) ObserveSource(engine.SourceFailure)        {}
+func (decisions) ObserveDeadLetter(engine.DeadLetterResult) {}
 
 // mustRunActions is like runActions, and fails the test if runActions returns an error.
 func (r workflowRuns) mustRunActions(t *testing.T, id, actionsYAML string) {

@@ -15,12 +15,13 @@ limitations under the License.
 */
 
 // Package egress sends requests of actions to servers other than the API server. By
-// default it denies loopback, link-local and multicast addresses, and the metadata
-// services of clouds.
+// default it denies the machine's own, loopback, link-local and multicast addresses,
+// and the metadata services of clouds.
 //
 // The policy checks the resolved address of each connection, so that neither redirects
 // nor DNS rebinding can bypass it. Proxies are not used, because a proxy would hide
-// the address.
+// the address. Libraries for this purpose, such as code.dny.dev/ssrf, deny private
+// networks as a whole, in which the Services of a cluster are.
 package egress
 
 import (
@@ -28,19 +29,27 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 )
 
 // AddressPolicy decides which addresses actions can connect to. The zero value denies
-// loopback, unspecified, link-local, multicast and broadcast addresses and the metadata
-// services of clouds, and allows all others. It is safe for concurrent use.
+// the addresses in the table of this package and those of the machine's own network
+// interfaces, and allows all others. It is safe for concurrent use.
 type AddressPolicy struct {
 	// Allow lists addresses that are allowed although they are denied by default.
 	Allow []netip.Prefix
+	// Deny lists addresses that are denied in addition. It has priority over Allow.
+	Deny []netip.Prefix
+	// DenyPrivate also denies private networks (RFC 1918, RFC 4193) and the shared
+	// address space (RFC 6598), except what Allow lists.
+	DenyPrivate bool
 	// Resolver resolves host names. Defaults to net.DefaultResolver.
 	Resolver *net.Resolver
+	// Interfaces returns the addresses of the machine. Defaults to net.InterfaceAddrs.
+	Interfaces func() ([]net.Addr, error)
 }
 
 // DeniedAddressError is returned for a connection that the policy denies.
@@ -54,14 +63,14 @@ func (e *DeniedAddressError) Error() string {
 	return fmt.Sprintf("connection to %s denied: %s", e.Addr, e.Kind)
 }
 
-// ParseAllow parses a list of IP addresses and prefixes, such as "127.0.0.1" and
+// ParsePrefixes parses a list of IP addresses and prefixes, such as "127.0.0.1" and
 // "169.254.0.0/16".
-func ParseAllow(list []string) ([]netip.Prefix, error) {
+func ParsePrefixes(list []string) ([]netip.Prefix, error) {
 	var out []netip.Prefix
 	for _, text := range list {
 		text = strings.TrimSpace(text)
 		if addr, err := netip.ParseAddr(text); err == nil {
-			out = append(out, netip.PrefixFrom(addr.Unmap(), addr.Unmap().BitLen()))
+			out = append(out, netip.PrefixFrom(addr.Unmap().WithZone(""), addr.Unmap().BitLen()))
 			continue
 		}
 		prefix, err := netip.ParsePrefix(text)
@@ -73,19 +82,63 @@ func ParseAllow(list []string) ([]netip.Prefix, error) {
 	return out, nil
 }
 
-// Check returns a DeniedAddressError if the policy denies addr.
+// Check returns a DeniedAddressError if the policy denies addr, or an IPv4 address that
+// is embedded in it.
 func (p AddressPolicy) Check(addr netip.Addr) error {
 	addr = addr.Unmap().WithZone("")
-	kind := deniedKind(addr)
-	if kind == "" {
-		return nil
-	}
-	for _, prefix := range p.Allow {
-		if prefix.Contains(addr) {
-			return nil
+	candidates := append([]netip.Addr{addr}, embeddedIPv4(addr)...)
+	for _, a := range candidates {
+		if contains(p.Deny, a) {
+			return &DeniedAddressError{Addr: addr, Kind: "denied by --deny-address"}
 		}
 	}
-	return &DeniedAddressError{Addr: addr, Kind: kind}
+	if contains(p.Allow, addr) {
+		return nil
+	}
+	for _, a := range candidates {
+		kind, err := p.deniedKind(a)
+		if err != nil {
+			return err
+		}
+		if kind != "" {
+			return &DeniedAddressError{Addr: addr, Kind: kind}
+		}
+	}
+	return nil
+}
+
+// deniedKind describes an address that is denied by default; "" if addr is not.
+func (p AddressPolicy) deniedKind(addr netip.Addr) (string, error) {
+	for _, r := range deniedRanges() {
+		if r.prefix.Contains(addr) {
+			return r.kind, nil
+		}
+	}
+	if p.DenyPrivate {
+		for _, prefix := range privateRanges() {
+			if prefix.Contains(addr) {
+				return "private address", nil
+			}
+		}
+	}
+	interfaces := p.Interfaces
+	if interfaces == nil {
+		interfaces = net.InterfaceAddrs
+	}
+	own, err := interfaces()
+	if err != nil {
+		return "", fmt.Errorf("addresses of the machine: %w", err)
+	}
+	for _, a := range own {
+		if prefix, err := netip.ParsePrefix(a.String()); err == nil && prefix.Addr().Unmap().WithZone("") == addr {
+			return "address of this machine", nil
+		}
+	}
+	return "", nil
+}
+
+func contains(prefixes []netip.Prefix, addr netip.Addr) bool {
+	return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(addr) })
 }
 
 // Dial connects to address, as net.Dialer.DialContext does.
@@ -106,53 +159,3 @@ func (p AddressPolicy) Dial(ctx context.Context, network, address string) (net.C
 
 // dialTimeout limits connecting and the TLS handshake, each.
 const dialTimeout = 5 * time.Second
-
-// deniedKind describes an address that is denied by default; "" if addr is not.
-func deniedKind(addr netip.Addr) string {
-	switch {
-	case addr.IsLoopback():
-		return "loopback address"
-	case addr.IsUnspecified() || addr.Is4() && addr.As4()[0] == 0:
-		return "unspecified address"
-	case addr.IsMulticast() || addr == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
-		return "multicast or broadcast address"
-	case isMetadata(addr):
-		return "cloud metadata service"
-	case addr.IsLinkLocalUnicast():
-		return "link-local address"
-	}
-	if inner := embeddedIPv4(addr); inner.IsValid() {
-		return deniedKind(inner)
-	}
-	return ""
-}
-
-// isMetadata reports whether addr is the instance metadata service of a cloud.
-func isMetadata(addr netip.Addr) bool {
-	switch addr.String() {
-	case "169.254.169.254", // AWS, Azure, GCP and others
-		"fd00:ec2::254",   // AWS over IPv6
-		"100.100.100.200", // Alibaba Cloud
-		"168.63.129.16",   // the wire server of Azure
-		"192.0.0.192":     // Oracle Cloud
-		return true
-	}
-	return false
-}
-
-// embeddedIPv4 returns the IPv4 address in an IPv6 address of NAT64 (RFC 6052, RFC 8215)
-// or 6to4 (RFC 3056), or in a deprecated "IPv4-compatible" address.
-func embeddedIPv4(addr netip.Addr) netip.Addr {
-	if !addr.Is6() {
-		return netip.Addr{}
-	}
-	b := addr.As16()
-	last := netip.AddrFrom4([4]byte(b[12:]))
-	switch {
-	case [12]byte(b[:12]) == [12]byte{0, 0x64, 0xff, 0x9b}, [6]byte(b[:6]) == [6]byte{0, 0x64, 0xff, 0x9b, 0, 1}, [12]byte(b[:12]) == [12]byte{}:
-		return last
-	case b[0] == 0x20 && b[1] == 0x02:
-		return netip.AddrFrom4([4]byte(b[2:6]))
-	}
-	return netip.Addr{}
-}

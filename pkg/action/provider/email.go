@@ -34,6 +34,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubevela/kube-trigger/pkg/action/egress"
 )
@@ -44,22 +45,19 @@ var emailSource string
 // implicitTLSPort is the port of SMTP over implicit TLS (RFC 8314).
 const implicitTLSPort = 465
 
-// emailProvider executes `vela/email`.
-type emailProvider struct{ options Options }
-
-// send sends one email. Errors contain no secrets.
-func (p emailProvider) send(ctx context.Context, params map[string]any) error {
-	secrets := newSecretReader(p.options)
-	timeout, err := duration("timeout", str(params, "timeout"), egress.DefaultTimeout)
+// sendEmail sends one email.
+func sendEmail(ctx context.Context, e *executor, _ client.Client, call Call) (Result, error) {
+	timeout, err := duration("timeout", str(call.Params, "timeout"), egress.DefaultTimeout)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	return secrets.redactError(p.deliver(ctx, secrets, params))
+	return call.returns(map[string]any{}), deliver(ctx, e.options, call.Params)
 }
 
-func (p emailProvider) deliver(ctx context.Context, secrets *secretReader, params map[string]any) error {
+func deliver(ctx context.Context, o Options, params map[string]any) error {
+	secrets := newSecretReader(ctx, o)
 	from, _ := params["from"].(map[string]any)
 	m, err := newMessage(params)
 	if err != nil {
@@ -73,8 +71,8 @@ func (p emailProvider) deliver(ctx context.Context, secrets *secretReader, param
 		if password, err = secrets.lookup(ctx, "from.passwordFrom", ref); err != nil {
 			return err
 		}
-	} else if password != "" {
-		secrets.values = append(secrets.values, password)
+	} else {
+		secrets.values.Add(password)
 	}
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if name := str(from, "tlsSecret"); name != "" {
@@ -85,10 +83,12 @@ func (p emailProvider) deliver(ctx context.Context, secrets *secretReader, param
 	config.ServerName = str(from, "host")
 	port, _ := from["port"].(int64)
 	c := smtpSender{host: config.ServerName, port: port, security: str(from, "tls"), tls: config, user: user, password: password}
-	return c.send(ctx, p.options.Egress.Policy(), m, p.options.Clock.Now())
+	return c.send(ctx, o.Egress.Policy(), m, o.Clock.Now())
 }
 
-// smtpSender sends messages to one SMTP server.
+// smtpSender sends messages to one SMTP server. It does not use wneessen/go-mail, which
+// makes implicit TLS only with its own dialer, whose errors do not wrap those of the
+// connection (limits, deadlines), and which reports a failed RSET after the delivery.
 type smtpSender struct {
 	host           string
 	port           int64
@@ -179,7 +179,8 @@ func (c smtpSender) sendOver(conn net.Conn, m *message, now time.Time) error {
 	if err := w.Close(); err != nil {
 		return err
 	}
-	return s.Quit()
+	_ = s.Quit() // the message is delivered: a retry would send it again
+	return nil
 }
 
 // message is an email.

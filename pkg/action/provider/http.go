@@ -27,7 +27,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/kubevela/workflow/pkg/providers/http/ratelimiter"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubevela/kube-trigger/pkg/action/egress"
 )
@@ -35,32 +35,27 @@ import (
 //go:embed http.cue
 var httpSource string
 
-// httpProvider executes `vela/http`.
-type httpProvider struct {
-	options Options
-	limiter *ratelimiter.RateLimiter
-}
-
 // maxRateLimiters is the maximum number of URLs whose requests are counted. The least
 // recently used is forgotten first.
 const maxRateLimiters = 128
 
-func newHTTPProvider(o Options) *httpProvider {
-	return &httpProvider{options: o, limiter: ratelimiter.NewRateLimiter(maxRateLimiters)}
-}
-
-// do sends the request with the parameters params. Errors contain no secrets.
-func (w *httpProvider) do(ctx context.Context, params map[string]any) (map[string]any, error) {
-	secrets := newSecretReader(w.options)
-	r := request{httpProvider: w, secrets: secrets, params: params}
-	r.settings, _ = params["request"].(map[string]any)
+// sendRequest sends the request with the parameters of the call.
+func sendRequest(ctx context.Context, e *executor, _ client.Client, call Call) (Result, error) {
+	r := request{executor: e, secrets: newSecretReader(ctx, e.options), params: call.Params}
+	r.settings, _ = call.Params["request"].(map[string]any)
 	response, err := r.send(ctx)
-	return response, secrets.redactError(err)
+	if err != nil {
+		return nil, err
+	}
+	if call.Provider == "op" {
+		return Result{"response": response}, nil
+	}
+	return call.returns(response), nil
 }
 
 // request is one call of `vela/http`.
 type request struct {
-	*httpProvider
+	*executor
 	secrets          *secretReader
 	params, settings map[string]any
 }
@@ -83,7 +78,7 @@ func (r *request) send(ctx context.Context) (map[string]any, error) {
 	if err := r.checkRateLimit(req); err != nil {
 		return nil, err
 	}
-	sameHost := egress.SameHostOnly(len(r.secrets.values) > 0 || config != nil && len(config.Certificates) > 0)
+	sameHost := egress.SameHostOnly(r.secrets.hasRead || config != nil && len(config.Certificates) > 0)
 	endpoint := req.Method + " " + req.URL.Scheme + "://" + req.URL.Host
 	response, err := r.options.Egress.Do(req, config, sameHost)
 	if err != nil {
@@ -91,7 +86,7 @@ func (r *request) send(ctx context.Context) (map[string]any, error) {
 	}
 	if ok, _ := r.params["requireOK"].(bool); ok && response.Status/100 != 2 {
 		return nil, &StatusError{
-			Request: endpoint, Code: response.Status, Body: r.secrets.redactText(excerpt(response.Body)),
+			Request: endpoint, Code: response.Status, Body: excerpt([]byte(r.secrets.values.Text(string(response.Body)))),
 			RetryAfter: retryAfter(response.Header.Get("Retry-After"), r.options.Clock.Now()),
 		}
 	}
@@ -217,19 +212,6 @@ func (r *request) checkRateLimit(req *http.Request) error {
 		return errors.New("rate limit exceeded")
 	}
 	return nil
-}
-
-// failureField is the field of `$returns` with the error of a call that sets
-// keepGoing.
-const failureField = "failure"
-
-// resultOrFailure returns err in failureField if the call sets keepGoing, unless ctx
-// has ended.
-func (c Call) resultOrFailure(ctx context.Context, result map[string]any, err error) (Result, error) {
-	if keep, _ := c.Params["keepGoing"].(bool); err != nil && keep && ctx.Err() == nil {
-		return Result{"$returns": map[string]any{failureField: err.Error()}}, nil
-	}
-	return returns(result, err)
 }
 
 // classify returns a FailedError, which is not retried, for denied addresses and

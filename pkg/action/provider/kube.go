@@ -21,106 +21,96 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
+	"strings"
 
-	wfkube "github.com/kubevela/workflow/pkg/providers/kube"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kubevela/kube-trigger/pkg/diag"
 )
 
 //go:embed kube.cue
 var kubeSource string
 
-// kube executes `vela/kube`.
-type kube struct{ client client.Client }
-
-func (k kube) execute(ctx context.Context, call Call) (Result, error) {
-	switch call.Do {
-	case "get":
-		obj, err := k.get(ctx, call.Params["resource"], "")
-		return returns(obj, err)
-	case "wait":
-		obj, err := k.wait(ctx, call.Params)
-		return returns(obj, err)
-	case "read":
-		obj, err := k.get(ctx, call.Params["value"], metav1.NamespaceDefault)
-		return call.resultOrErr(map[string]any{"value": obj}, err)
-	case "list":
-		list, err := k.list(ctx, call.Params)
-		return call.resultOrErr(list, err)
-	case "delete":
-		return call.resultOrErr(map[string]any{}, k.delete(ctx, call.Params))
-	case "patch":
-		if resource, ok := call.Params["resource"]; ok {
-			obj, err := k.patch(ctx, resource, call.Params["patch"], str(call.Params, "subresource"))
-			return returns(obj, err)
-		}
-	case "apply":
-		if resource, ok := call.Params["resource"]; ok {
-			obj, err := k.apply(ctx, resource)
-			return returns(obj, err)
-		}
-	}
-	fn := wfkube.GetProviders()[call.Do]
-	if fn == nil {
-		return nil, fmt.Errorf("no function %q in vela/kube", call.Do)
-	}
-	if call.Params["value"] == nil {
-		return nil, &ParamError{Path: "value", Message: "is required"}
-	}
-	value, err := fn.Call((&executor{}).runtime(ctx, k.client, &step{}), call.Value)
+func get(ctx context.Context, _ *executor, c client.Client, call Call) (Result, error) {
+	obj, err := readObject(ctx, c, call.Params["resource"], "")
 	if err != nil {
 		return nil, err
 	}
-	return decode(value)
+	return Result{"$returns": obj}, nil
 }
 
-func (k kube) get(ctx context.Context, resource any, namespace string) (map[string]any, error) {
+func read(ctx context.Context, _ *executor, c client.Client, call Call) (Result, error) {
+	obj, err := readObject(ctx, c, call.Params["value"], metav1.NamespaceDefault)
+	if err != nil {
+		return nil, err
+	}
+	return call.returns(map[string]any{"value": obj}), nil
+}
+
+// readObject reads the object that resource identifies. Its namespace defaults to
+// namespace.
+func readObject(ctx context.Context, c client.Client, resource any, namespace string) (map[string]any, error) {
 	obj, err := object(resource, namespace)
 	if err != nil {
 		return nil, err
 	}
-	if err := k.client.Get(ctx, client.ObjectKeyFromObject(obj), obj); err != nil {
+	if err := c.Get(ctx, client.ObjectKeyFromObject(obj), obj); err != nil {
 		return nil, err
 	}
 	return obj.Object, nil
 }
 
-func (k kube) list(ctx context.Context, params map[string]any) (map[string]any, error) {
-	resource, _ := params["resource"].(map[string]any)
+func list(ctx context.Context, _ *executor, c client.Client, call Call) (Result, error) {
+	resource, _ := call.Params["resource"].(map[string]any)
 	list := &unstructured.UnstructuredList{}
 	list.SetAPIVersion(str(resource, "apiVersion"))
 	list.SetKind(str(resource, "kind"))
-	filter, _ := params["filter"].(map[string]any)
-	matching, err := stringMap(filter["matchingLabels"])
+	options, err := filterOptions(call.Params)
 	if err != nil {
-		return nil, &ParamError{Path: "filter.matchingLabels", Message: err.Error()}
+		return nil, err
 	}
-	options := client.ListOptions{Namespace: str(filter, "namespace"), LabelSelector: labels.SelectorFromSet(matching)}
-	if err := k.client.List(ctx, list, &options); err != nil {
+	if err := c.List(ctx, list, &options); err != nil {
 		return nil, err
 	}
 	items := make([]any, len(list.Items))
 	for i := range list.Items {
 		items[i] = list.Items[i].Object
 	}
-	return map[string]any{
-		"items":  items,
-		"values": map[string]any{"apiVersion": list.GetAPIVersion(), "kind": list.GetKind(), "items": items},
-	}, nil
+	values := map[string]any{"apiVersion": list.GetAPIVersion(), "kind": list.GetKind(), "items": items}
+	if call.Legacy {
+		return Result{"list": values}, nil
+	}
+	return Result{"$returns": map[string]any{"items": items, "values": values}}, nil
 }
 
-// patch sends one patch request, for the subresource unless it is empty. The patch type
-// defaults to merge.
-func (k kube) patch(ctx context.Context, resource, patch any, subresource string) (map[string]any, error) {
-	obj, err := object(resource, "")
+// filterOptions returns the namespace and labels of the parameter filter.
+func filterOptions(params map[string]any) (client.ListOptions, error) {
+	filter, _ := params["filter"].(map[string]any)
+	matching, err := stringMap(filter["matchingLabels"])
+	if err != nil {
+		return client.ListOptions{}, &ParamError{Path: "filter.matchingLabels", Message: err.Error()}
+	}
+	return client.ListOptions{Namespace: str(filter, "namespace"), LabelSelector: labels.SelectorFromSet(matching)}, nil
+}
+
+// patch sends one patch request, for the parameter subresource unless it is empty. The
+// patch type defaults to merge. Calls without the parameter resource are those of the
+// workflow.
+func patch(ctx context.Context, e *executor, c client.Client, call Call) (Result, error) {
+	if _, ok := call.Params["resource"]; !ok {
+		return workflow(ctx, e, c, call)
+	}
+	obj, err := object(call.Params["resource"], "")
 	if err != nil {
 		return nil, err
 	}
-	p, _ := patch.(map[string]any)
+	p, _ := call.Params["patch"].(map[string]any)
+	subresource := str(call.Params, "subresource")
 	kind := map[string]types.PatchType{
 		"": types.MergePatchType, "merge": types.MergePatchType, "json": types.JSONPatchType,
 		"strategic": types.StrategicMergePatchType, "apply": types.ApplyPatchType,
@@ -136,63 +126,87 @@ func (k kube) patch(ctx context.Context, resource, patch any, subresource string
 		if !ok {
 			return nil, &ParamError{Path: "patch.data", Message: "must be an object"}
 		}
-		return k.apply(ctx, withIdentity(data, obj))
+		return applyObject(ctx, c, withIdentity(data, obj))
 	}
 	data, err := json.Marshal(p["data"])
 	if err != nil {
 		return nil, err
 	}
 	if subresource != "" {
-		err = k.client.SubResource(subresource).Patch(ctx, obj, client.RawPatch(kind, data))
+		err = c.SubResource(subresource).Patch(ctx, obj, client.RawPatch(kind, data))
 	} else {
-		err = k.client.Patch(ctx, obj, client.RawPatch(kind, data))
+		err = c.Patch(ctx, obj, client.RawPatch(kind, data))
 	}
 	if err != nil {
 		return nil, err
 	}
-	return obj.Object, nil
+	return Result{"$returns": obj.Object}, nil
 }
 
-// apply applies an object with server-side apply and forces ownership of its fields.
-func (k kube) apply(ctx context.Context, resource any) (map[string]any, error) {
+func apply(ctx context.Context, e *executor, c client.Client, call Call) (Result, error) {
+	if _, ok := call.Params["resource"]; !ok {
+		return workflow(ctx, e, c, call)
+	}
+	return applyObject(ctx, c, call.Params["resource"])
+}
+
+// applyObject applies an object with server-side apply and forces ownership of its
+// fields.
+func applyObject(ctx context.Context, c client.Client, resource any) (Result, error) {
 	obj, err := object(resource, "")
 	if err != nil {
 		return nil, err
 	}
 	obj = obj.DeepCopy()
 	obj.SetManagedFields(nil)
-	if err := k.client.Patch(ctx, obj, client.Apply, client.ForceOwnership); err != nil {
+	limitEvent(obj.Object)
+	if err := c.Patch(ctx, obj, client.Apply, client.ForceOwnership); err != nil {
 		return nil, err
 	}
-	return obj.Object, nil
+	return Result{"$returns": obj.Object}, nil
 }
 
-func (k kube) delete(ctx context.Context, params map[string]any) error {
-	value, _ := params["value"].(map[string]any)
-	var propagation *metav1.DeletionPropagation
-	if p := metav1.DeletionPropagation(str(params, "propagation")); p != "" {
-		propagation = &p
+// MaxEventMessage is the maximum length of the message of an Event, in bytes: what the
+// API server allows in events.k8s.io. Longer ones are cut.
+const MaxEventMessage = 1024
+
+// limitEvent cuts the message of an Event. In the core API, the API server accepts any
+// length, and messages that templates render may hold whole objects.
+func limitEvent(object map[string]any) {
+	version, _ := object["apiVersion"].(string)
+	if object["kind"] != "Event" || version != "v1" && !strings.HasPrefix(version, "events.k8s.io/") {
+		return
 	}
-	if filter, ok := params["filter"].(map[string]any); ok {
-		obj := &unstructured.Unstructured{Object: value}
-		matching, err := stringMap(filter["matchingLabels"])
-		if err != nil {
-			return &ParamError{Path: "filter.matchingLabels", Message: err.Error()}
+	for _, field := range []string{"message", "note"} {
+		if text, ok := object[field].(string); ok {
+			object[field] = diag.Truncate(text, MaxEventMessage)
 		}
-		options := client.DeleteAllOfOptions{ListOptions: client.ListOptions{
-			Namespace: str(filter, "namespace"), LabelSelector: labels.SelectorFromSet(matching),
-		}, DeleteOptions: client.DeleteOptions{PropagationPolicy: propagation}}
-		return k.client.DeleteAllOf(ctx, obj, &options)
+	}
+}
+
+func remove(ctx context.Context, _ *executor, c client.Client, call Call) (Result, error) {
+	value, _ := call.Params["value"].(map[string]any)
+	var options client.DeleteOptions
+	if p := metav1.DeletionPropagation(str(call.Params, "propagation")); p != "" {
+		options.PropagationPolicy = &p
+	}
+	if _, ok := call.Params["filter"].(map[string]any); ok {
+		filter, err := filterOptions(call.Params)
+		if err != nil {
+			return nil, err
+		}
+		obj := &unstructured.Unstructured{Object: value}
+		return call.returns(map[string]any{}), c.DeleteAllOf(ctx, obj, &client.DeleteAllOfOptions{ListOptions: filter, DeleteOptions: options})
 	}
 	obj, err := object(value, metav1.NamespaceDefault)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	err = k.client.Delete(ctx, obj, &client.DeleteOptions{PropagationPolicy: propagation})
-	if ignore, _ := params["ignoreNotFound"].(bool); ignore {
-		return client.IgnoreNotFound(err)
+	err = c.Delete(ctx, obj, &options)
+	if ignore, _ := call.Params["ignoreNotFound"].(bool); ignore {
+		err = client.IgnoreNotFound(err)
 	}
-	return err
+	return call.returns(map[string]any{}), err
 }
 
 // object returns the object that param identifies. Its namespace defaults to namespace.
@@ -220,42 +234,6 @@ func withIdentity(data map[string]any, obj *unstructured.Unstructured) map[strin
 	out.SetName(obj.GetName())
 	out.SetNamespace(obj.GetNamespace())
 	return out.Object
-}
-
-func returns(obj map[string]any, err error) (Result, error) {
-	if err != nil {
-		return nil, err
-	}
-	return Result{"$returns": obj}, nil
-}
-
-// resultOrErr returns err in `$returns.err` if the template refers to that field, else
-// as an error.
-func (c Call) resultOrErr(result map[string]any, err error) (Result, error) {
-	if err == nil {
-		return Result{"$returns": result}, nil
-	}
-	if !c.HandlesErr {
-		return nil, err
-	}
-	return Result{"$returns": map[string]any{"err": err.Error()}}, nil
-}
-
-// legacyResultOrErr is resultOrErr for functions that return fields without `$returns`.
-func (c Call) legacyResultOrErr(result map[string]any, err error) (Result, error) {
-	returned, err := c.resultOrErr(result, err)
-	fields, _ := returned["$returns"].(map[string]any)
-	return fields, err
-}
-
-// legacy executes read and list of `vela/op`.
-func (k kube) legacy(ctx context.Context, call Call) (Result, error) {
-	if call.Do == "list" {
-		list, err := k.list(ctx, call.Params)
-		return call.legacyResultOrErr(map[string]any{"list": list["values"]}, err)
-	}
-	obj, err := k.get(ctx, call.Params["value"], metav1.NamespaceDefault)
-	return call.legacyResultOrErr(map[string]any{"value": obj}, err)
 }
 
 // ParamError is an invalid parameter of a call. It is not retried.

@@ -25,27 +25,27 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
-	"sort"
+	"maps"
+	"slices"
 	"strings"
 
 	"cuelang.org/go/cue"
-	"github.com/go-logr/logr"
 	cuexruntime "github.com/kubevela/pkg/cue/cuex/runtime"
 	wfconfig "github.com/kubevela/workflow/pkg/config"
-	"github.com/kubevela/workflow/pkg/cue/process"
 	"github.com/kubevela/workflow/pkg/providers/builtin"
 	"github.com/kubevela/workflow/pkg/providers/config"
+	"github.com/kubevela/workflow/pkg/providers/http/ratelimiter"
+	wfkube "github.com/kubevela/workflow/pkg/providers/kube"
 	"github.com/kubevela/workflow/pkg/providers/legacy"
 	"github.com/kubevela/workflow/pkg/providers/metrics"
 	"github.com/kubevela/workflow/pkg/providers/time"
-	providertypes "github.com/kubevela/workflow/pkg/providers/types"
 	"github.com/kubevela/workflow/pkg/providers/util"
-	"k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubevela/kube-trigger/pkg/action/egress"
+	"github.com/kubevela/kube-trigger/pkg/panicerr"
+	"github.com/kubevela/kube-trigger/pkg/redact"
 	"github.com/kubevela/kube-trigger/pkg/velaql/functions"
 )
 
@@ -56,8 +56,11 @@ type Call struct {
 	// Path is the path of the call in the template, such as "patches[0]".
 	Path string
 	// Params are the call's parameters as decoded JSON: its `$params`, or all of its
-	// fields for `vela/op`, and for `vela/ql` without `$params`.
+	// fields for a legacy call.
 	Params map[string]any
+	// Legacy is set for calls of `vela/op`, and of `vela/ql` without `$params`. Their
+	// results are fields without `$returns`.
+	Legacy bool
 	// HandlesErr is set if the template refers to the call's `$returns.err`, so that a
 	// failed read is a result, not an error.
 	HandlesErr bool
@@ -66,7 +69,7 @@ type Call struct {
 }
 
 // Result contains the fields that are added to the call, as decoded JSON: `$returns`
-// or, for `vela/op` and for `vela/ql` without `$params`, any fields.
+// or, for a legacy call, any fields.
 type Result map[string]any
 
 // Executor executes calls. It is safe for concurrent use.
@@ -123,6 +126,9 @@ type Options struct {
 	// Egress sends requests to servers other than the API server. Defaults to a client
 	// with the zero AddressPolicy.
 	Egress *egress.Client
+	// View evaluates a view with the parameters of `ql.#View`. Its calls are executed by
+	// calls, which is always the same Executor. Defaults to an error.
+	View func(ctx context.Context, calls Executor, params map[string]any) (any, error)
 	// Clock defaults to the system clock.
 	Clock clock.PassiveClock
 }
@@ -135,128 +141,73 @@ func New(o Options) Executor {
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}
 	}
-	fns := map[string]map[string]cuexruntime.ProviderFn{
-		"time":    time.GetProviders(),
-		"util":    util.GetProviders(),
-		"builtin": builtin.GetProviders(),
-		"config":  config.GetProviders(),
-		"op":      legacy.GetLegacyProviders(),
-	}
 	return &executor{
 		options: o,
-		http:    newHTTPProvider(o),
-		fns:     fns,
 		configs: wfconfig.NewK8sFactory(o.Client),
+		limiter: ratelimiter.NewRateLimiter(maxRateLimiters),
+		workflow: map[string]map[string]cuexruntime.ProviderFn{
+			"kube":    wfkube.GetProviders(),
+			"time":    time.GetProviders(),
+			"util":    util.GetProviders(),
+			"builtin": builtin.GetProviders(),
+			"config":  config.GetProviders(),
+			"op":      legacy.GetLegacyProviders(),
+		},
 	}
 }
 
 type executor struct {
 	options Options
-	http    *httpProvider
-	fns     map[string]map[string]cuexruntime.ProviderFn
 	configs wfconfig.Factory
+	limiter *ratelimiter.RateLimiter
+	// workflow are the functions of the workflow by provider and name.
+	workflow map[string]map[string]cuexruntime.ProviderFn
 }
 
-// Execute implements Executor. A panic in a provider becomes a PanicError.
-func (e *executor) Execute(ctx context.Context, call Call) (result Result, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = &PanicError{Call: call.Provider + "." + call.Do, Value: p, Stack: debug.Stack()}
-		}
-	}()
-	cl := e.options.Client
-	if cluster := str(call.Params, "cluster"); cluster != "" && cluster != "local" {
-		if e.options.Clusters == nil {
-			return nil, &ParamError{Path: "cluster", Message: fmt.Sprintf("cannot use cluster %q: only the worker's own cluster is available", cluster)}
-		}
-		if cl, err = e.options.Clusters(ctx, cluster); err != nil {
-			return nil, err
-		}
-	}
-	switch call.Provider + "." + call.Do {
-	case "http.do":
-		response, err := e.http.do(ctx, call.Params)
-		return call.resultOrFailure(ctx, response, err)
-	case "op.do":
-		response, err := e.http.do(ctx, call.Params)
+// Execute implements Executor. Errors contain no values of Secrets that the call reads
+// or that ctx has to redact. A panic of a provider is an error that wraps a
+// *panicerr.Error.
+func (e *executor) Execute(ctx context.Context, call Call) (Result, error) {
+	ctx, secrets := redact.Begin(ctx)
+	result, err := panicerr.Call(func() (Result, error) {
+		c, err := e.client(ctx, call)
 		if err != nil {
 			return nil, err
 		}
-		return Result{"response": response}, nil
-	case "email.send", "op.send":
-		return call.resultOrFailure(ctx, map[string]any{}, emailProvider{e.options}.send(ctx, call.Params))
-	case "op.read", "op.list":
-		return kube{client: cl}.legacy(ctx, call)
-	case "metrics.promCheck", "op.promCheck":
-		return nil, &FailedError{Message: "an action cannot watch a metric over time; start a workflow instead"}
-	}
-	switch call.Provider {
-	case "kube":
-		return kube{client: cl}.execute(ctx, call)
-	case "query":
-		list, err := functions.Querier{Client: cl, Clusters: e.options.Clusters}.Do(ctx, call.Do, call.Params)
-		if call.Value.LookupPath(cue.ParsePath("$params")).Exists() {
-			return call.resultOrErr(map[string]any{"list": list}, err)
+		f := lookup(call)
+		result, err := f.run(ctx, e, c, call)
+		if err != nil && f.handlesError(ctx, call) {
+			return f.failure(call, secrets.Text(err.Error())), nil
 		}
-		return call.legacyResultOrErr(map[string]any{"list": list}, err)
-	}
-	fn := e.fns[call.Provider][call.Do]
-	if fn == nil {
-		return nil, fmt.Errorf("no function %q in provider %q", call.Do, call.Provider)
-	}
-	step := &step{}
-	value, err := fn.Call(e.runtime(ctx, cl, step), call.Value)
-	if err != nil {
-		return nil, step.toError(err)
-	}
-	if step.message != "" {
-		logr.FromContextOrDiscard(ctx).Info("template message", "call", call.Path, "message", step.message)
-	}
-	return decode(value)
-}
-
-// runtime returns a context with the values that the workflow providers read from it,
-// so that they do not fall back to the client of the process.
-func (e *executor) runtime(ctx context.Context, c client.Client, step *step) context.Context {
-	ctx = context.WithValue(ctx, providertypes.KubeClientKey, c)
-	return providertypes.WithRuntimeParams(ctx, providertypes.RuntimeParams{
-		Action:         step,
-		ProcessContext: process.NewContext(process.ContextData{Namespace: e.options.Namespace, Ctx: ctx}),
-		ConfigFactory:  e.configs,
+		return result, err
 	})
-}
-
-// decode returns the fields of an executed call without its parameters.
-func decode(value cue.Value) (Result, error) {
-	data, err := value.MarshalJSON()
+	if p := (*panicerr.Error)(nil); errors.As(err, &p) {
+		err = fmt.Errorf("provider %s.%s: %w", call.Provider, call.Do, err)
+	}
 	if err != nil {
-		return nil, errors.New("the provider returned no valid value")
+		return nil, secrets.Error(err)
 	}
-	var result Result
-	if err := json.Unmarshal(data, &result); err != nil {
-		return nil, err
-	}
-	delete(result, "$params")
 	return result, nil
 }
 
-// PanicError is a panic in a provider.
-type PanicError struct {
-	Call  string
-	Value any
-	Stack []byte
+// client returns the client of the cluster that the call names.
+func (e *executor) client(ctx context.Context, call Call) (client.Client, error) {
+	cluster := str(call.Params, "cluster")
+	if cluster == "" || cluster == "local" {
+		return e.options.Client, nil
+	}
+	if e.options.Clusters == nil {
+		return nil, &ParamError{Path: "cluster", Message: fmt.Sprintf("cannot use cluster %q: only the worker's own cluster is available", cluster)}
+	}
+	return e.options.Clusters(ctx, cluster)
 }
 
-// Error implements error. It omits the panic's value, which may contain a secret.
-func (e *PanicError) Error() string { return fmt.Sprintf("provider %s panicked", e.Call) }
-
-// IsRead reports whether a call has no side effects, so that it can be repeated.
-func IsRead(c Call) bool {
-	switch c.Provider + "." + c.Do {
-	case "kube.get", "kube.wait", "kube.read", "kube.list", "op.read", "op.list", "config.read", "config.list":
-		return true
+// returns returns the result of a call with the given fields.
+func (c Call) returns(fields map[string]any) Result {
+	if c.Legacy {
+		return fields
 	}
-	return c.Provider == "time" || c.Provider == "util" || c.Provider == "query"
+	return Result{"$returns": fields}
 }
 
 // HasFailed reports whether r is the failure of a call that sets keepGoing.
@@ -267,10 +218,5 @@ func HasFailed(r Result) bool {
 
 // ImportPaths returns the sorted import paths of packages.
 func ImportPaths(packages map[string]Package) []string {
-	names := make([]string, 0, len(packages))
-	for n := range packages {
-		names = append(names, n)
-	}
-	sort.Strings(names)
-	return names
+	return slices.Sorted(maps.Keys(packages))
 }

@@ -22,27 +22,30 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"fmt"
-	"net/url"
-	"strconv"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kubevela/kube-trigger/pkg/redact"
 )
 
-// secretReader reads Secrets of one namespace for one call, each at most once. It
-// records the values that were read, to redact them. It is not safe for concurrent
-// use.
+// secretReader reads Secrets of one namespace for one call, each at most once. It is
+// not safe for concurrent use.
 type secretReader struct {
 	client    client.Client
 	namespace string
 	cache     map[string]map[string]string
-	values    []string
+	// values receives the values that were looked up, to redact them. hasRead is set if
+	// there are any.
+	values  *redact.Values
+	hasRead bool
 }
 
-func newSecretReader(o Options) *secretReader {
-	s := &secretReader{client: o.Client, namespace: o.Namespace, cache: map[string]map[string]string{}}
+func newSecretReader(ctx context.Context, o Options) *secretReader {
+	_, values := redact.Begin(ctx)
+	s := &secretReader{client: o.Client, namespace: o.Namespace, cache: map[string]map[string]string{}, values: values}
 	if s.namespace == "" {
 		s.namespace = metav1.NamespaceDefault
 	}
@@ -66,7 +69,8 @@ func (s *secretReader) lookup(ctx context.Context, path string, param any) (stri
 		return "", &ParamError{Path: path, Message: fmt.Sprintf("Secret %s has no key %q", name, key)}
 	}
 	value = strings.TrimSpace(value)
-	s.values = append(s.values, value)
+	s.hasRead = true
+	s.values.Add(value)
 	return str(ref, "prefix") + value + str(ref, "suffix"), nil
 }
 
@@ -135,54 +139,3 @@ func decodePEM(text string) []byte {
 	}
 	return []byte(text)
 }
-
-// redactError returns an error with the redacted text of err that wraps err.
-func (s *secretReader) redactError(err error) error {
-	if err == nil {
-		return nil
-	}
-	if text := s.redactText(err.Error()); text != err.Error() {
-		return &redactedError{text, err}
-	}
-	return err
-}
-
-// redactText replaces the values that were read by "…" in text, also in their URL and
-// JSON encodings. Of values that are URLs, it replaces the path, the query, and their
-// parts of at least minTokenLength bytes, too.
-func (s *secretReader) redactText(text string) string {
-	for _, value := range s.values {
-		forms := []string{value, url.QueryEscape(value), url.PathEscape(value), strings.Trim(strconv.Quote(value), `"`)}
-		if u, err := url.Parse(value); err == nil && u.Host != "" {
-			forms = append(forms, u.RequestURI(), u.EscapedPath(), u.Path, u.RawQuery)
-			parts := strings.Split(u.Path, "/")
-			for _, values := range u.Query() {
-				parts = append(parts, values...)
-			}
-			for _, part := range parts {
-				if len(part) >= minTokenLength {
-					forms = append(forms, part)
-				}
-			}
-		}
-		for _, form := range forms {
-			if strings.Trim(form, "/") != "" {
-				text = strings.ReplaceAll(text, form, "…")
-			}
-		}
-	}
-	return text
-}
-
-// minTokenLength is the minimum length of a part of a URL that may be a token. Shorter
-// parts are words such as "hook".
-const minTokenLength = 8
-
-type redactedError struct {
-	text string
-	err  error
-}
-
-func (e *redactedError) Error() string { return e.text }
-
-func (e *redactedError) Unwrap() error { return e.err }

@@ -28,6 +28,8 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/json"
+
+	"github.com/kubevela/kube-trigger/pkg/diag"
 )
 
 // StatusError is a response with a status other than 2xx.
@@ -108,18 +110,16 @@ func checkAccepted(target string, accept map[string]any, body []byte) error {
 	return &FailedError{Message: text}
 }
 
-// excerpt returns the beginning of body in one line of at most 200 characters.
+// maxExcerpt is the maximum length of an excerpt, in bytes.
+const maxExcerpt = 400
+
+// excerpt returns the beginning of body in one line of at most maxExcerpt bytes.
 func excerpt(body []byte) string {
-	const maxRunes = 200
 	text := strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || r == unicode.ReplacementChar {
 			return ' '
 		}
 		return r
-	}, strings.ToValidUTF8(string(body[:min(len(body), 4*maxRunes)]), ""))
-	text = strings.Join(strings.Fields(text), " ")
-	if runes := []rune(text); len(runes) > maxRunes {
-		text = string(runes[:maxRunes]) + "…"
-	}
-	return text
+	}, strings.ToValidUTF8(string(body[:min(len(body), 2*maxExcerpt)]), ""))
+	return diag.Truncate(strings.Join(strings.Fields(text), " "), maxExcerpt)
 }

@@ -60,7 +60,7 @@ parameter: server: string`,
 		if len(diags) > 0 {
 			t.Fatal(diags)
 		}
-		if err := a.Run(t.Context(), event.Event{}); err != nil {
+		if _, err := a.Start(event.Event{}, nil, nil)(t.Context()); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		if len(paths) != 2 || paths[0] != "GET /first" || paths[1] != "POST /next" {

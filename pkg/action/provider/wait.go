@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // The poll interval starts at minPollInterval and doubles up to maxPollInterval.
@@ -34,15 +35,15 @@ const (
 
 // wait reads an object until the field at until.path has one of the values until.in.
 // It returns an error if ctx ends first.
-func (k kube) wait(ctx context.Context, params map[string]any) (map[string]any, error) {
-	until, _ := params["until"].(map[string]any)
+func wait(ctx context.Context, _ *executor, c client.Client, call Call) (Result, error) {
+	until, _ := call.Params["until"].(map[string]any)
 	path := str(until, "path")
 	values, _ := until["in"].([]any)
 	if path == "" || len(values) == 0 {
 		return nil, &ParamError{Path: "until", Message: "must have a path and values"}
 	}
 	for interval := minPollInterval; ; interval = min(2*interval, maxPollInterval) {
-		obj, err := k.get(ctx, params["resource"], "")
+		obj, err := readObject(ctx, c, call.Params["resource"], "")
 		if err != nil {
 			return nil, err
 		}
@@ -51,7 +52,7 @@ func (k kube) wait(ctx context.Context, params map[string]any) (map[string]any, 
 			return nil, fmt.Errorf("field %s: %w", path, err)
 		}
 		if slices.Contains(values, value) {
-			return obj, nil
+			return Result{"$returns": obj}, nil
 		}
 		t := time.NewTimer(interval)
 		select {

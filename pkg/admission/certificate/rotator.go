@@ -32,6 +32,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kubevela/kube-trigger/pkg/sleep"
 )
 
 const (
@@ -70,10 +72,8 @@ func (k *Rotator) Start(ctx context.Context) error {
 			logr.FromContextOrDiscard(ctx).Error(err, "webhook certificate not rotated; retrying")
 			wait = retryInterval
 		}
-		select {
-		case <-ctx.Done():
+		if !sleep.For(ctx, k.Clock, wait) {
 			return nil
-		case <-k.Clock.After(wait):
 		}
 	}
 }

@@ -28,6 +28,8 @@ import (
 
 	"github.com/go-logr/logr"
 	"k8s.io/utils/clock"
+
+	"github.com/kubevela/kube-trigger/pkg/sleep"
 )
 
 const (
@@ -38,7 +40,8 @@ const (
 )
 
 // Source holds the certificate to serve, and reloads it. If loading fails, it keeps
-// the previous certificate. It is safe for concurrent use.
+// the previous certificate. It is safe for concurrent use. The certwatcher of
+// controller-runtime reads only files, which must exist when it is created.
 type Source struct {
 	load    func(context.Context) (tls.Certificate, error)
 	clock   clock.Clock
@@ -79,10 +82,8 @@ func (s *Source) Start(ctx context.Context) error {
 		if s.current.Load() == nil {
 			wait = initialReloadInterval
 		}
-		select {
-		case <-ctx.Done():
+		if !sleep.For(ctx, s.clock, wait) {
 			return nil
-		case <-s.clock.After(wait):
 		}
 	}
 }

@@ -91,15 +91,6 @@ type Event struct {
 	// Key identifies the object, and orders events.
 	// +optional
 	Key string `json:"key,omitempty"`
-	// Unchanged lists the fields of onChange that did not change.
-	// +optional
-	Unchanged []string `json:"unchanged,omitempty"`
-	// For lists the triggers that existed when it happened. Defaults to all.
-	// +optional
-	For []TriggerReference `json:"for,omitzero"`
-	// Writer is the field manager of the last write of the object.
-	// +optional
-	Writer string `json:"writer,omitempty"`
 	// Time is the time at which the source received it.
 	// +optional
 	Time *metav1.MicroTime `json:"time,omitempty"`

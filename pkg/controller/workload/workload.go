@@ -32,11 +32,11 @@ import (
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/cuecontext"
-	cueerrors "cuelang.org/go/cue/errors"
 	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/expr"
 	"github.com/kubevela/kube-trigger/pkg/expr/schema"
 )
 
@@ -45,6 +45,9 @@ var defaultTemplate string
 
 // Default returns the source of the built-in template.
 func Default() string { return defaultTemplate }
+
+// MaxDeployment is the maximum size of a rendered Deployment as JSON, in bytes.
+const MaxDeployment = 128 << 10
 
 // Input has the values for a template.
 type Input struct {
@@ -94,6 +97,9 @@ func Deployment(source string, in Input) (*appsv1.Deployment, diag.List) {
 	if len(d.Spec.Template.Spec.Containers) == 0 {
 		return nil, diag.List{{Path: "deployment", Message: "must have a container"}}
 	}
+	if len(text) > MaxDeployment {
+		return nil, diag.List{{Path: "deployment", Message: fmt.Sprintf("is larger than %d KiB", MaxDeployment>>10)}}
+	}
 	setFixedFields(d, in)
 	return d, nil
 }
@@ -123,14 +129,5 @@ func mergeLabels(base, over map[string]string) map[string]string {
 }
 
 func cueProblems(err error) diag.List {
-	var list diag.List
-	for _, e := range cueerrors.Errors(err) {
-		format, args := e.Msg()
-		p := diag.Diagnostic{Path: "template", Message: fmt.Sprintf(format, args...)}
-		if pos := e.Position(); pos.IsValid() {
-			p.Line, p.Column = pos.Line(), pos.Column()
-		}
-		list = append(list, p)
-	}
-	return list
+	return expr.ErrorDiagnostics(err, expr.ErrorOptions{}).WithPrefix("template")
 }

@@ -68,11 +68,11 @@ func TestDeployment_Parameters(t *testing.T) {
 		}
 	}
 	for path, properties := range map[string]map[string]any{
-		"properties.replicas":        {"replicas": int64(100)},
-		"properties.config.workers":  {"config": map[string]any{"workers": "x"}},
-		"properties.config.logLevel": {"config": map[string]any{"logLevel": "info --kubeconfig=/x"}},
-		"properties.resource.cpu":    {"resource": map[string]any{"cpu": "1"}},
-		"deployment":                 {"resource": map[string]any{"cpu": map[string]any{"limits": "much"}}},
+		"properties.replicas":            {"replicas": int64(100)},
+		"properties.config.workers":      {"config": map[string]any{"workers": "x"}},
+		"properties.config.logLevel":     {"config": map[string]any{"logLevel": "info --kubeconfig=/x"}},
+		"properties.resource.cpu":        {"resource": map[string]any{"cpu": "1"}},
+		"properties.resource.cpu.limits": {"resource": map[string]any{"cpu": map[string]any{"limits": "much"}}},
 	} {
 		_, problems := workload.Deployment(workload.Default(), input(properties))
 		if len(problems) != 1 || problems[0].Path != path {

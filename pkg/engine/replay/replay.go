@@ -116,7 +116,7 @@ func (r *Replayer) replayRequested(ctx context.Context) error {
 func (r *Replayer) replay(ctx context.Context, id string) error {
 	readCtx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	l, err := r.DeadLetters.GetDeadLetter(readCtx, id)
+	l, err := r.DeadLetters.Get(readCtx, id)
 	if err != nil {
 		if errors.Is(err, store.ErrNotFound) {
 			r.end(id)
@@ -149,7 +149,7 @@ func (r *Replayer) replay(ctx context.Context, id string) error {
 func (r *Replayer) markFailed(ctx context.Context, l store.DeadLetter, cause error) error {
 	defer r.end(l.ID)
 	l.Reason, l.Error = ReasonFailed, cause.Error()
-	_, err := r.DeadLetters.PutDeadLetter(ctx, l)
+	_, err := r.DeadLetters.Put(ctx, l)
 	return err
 }
 
@@ -160,9 +160,9 @@ func (r *Replayer) deleteReplayed(ctx context.Context, id string) {
 		// Delete even if the worker is stopping: the event is done.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 		defer cancel()
-		l, err := r.DeadLetters.GetDeadLetter(ctx, id)
+		l, err := r.DeadLetters.Get(ctx, id)
 		if err == nil && !l.ReplayRequestedAt.IsZero() {
-			err = r.DeadLetters.DeleteDeadLetter(ctx, id)
+			err = r.DeadLetters.Delete(ctx, id)
 		}
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			logr.FromContextOrDiscard(ctx).Error(err, "Dead letter not deleted after its replay", "id", id)

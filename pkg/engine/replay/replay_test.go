@@ -62,10 +62,10 @@ func newEnv(t *testing.T, l store.DeadLetter) *env {
 		t.Fatal(err)
 	}
 	l.Trigger = event.TriggerRef{Name: "notify"}
-	if e.id, err = e.store.PutDeadLetter(t.Context(), l); err != nil {
+	if e.id, err = e.store.DeadLetters().Put(t.Context(), l); err != nil {
 		t.Fatal(err)
 	}
-	if err := e.store.RequestReplay(t.Context(), e.id); err != nil {
+	if err := e.store.DeadLetters().RequestReplay(t.Context(), e.id); err != nil {
 		t.Fatal(err)
 	}
 	e.stop = func() {}
@@ -83,7 +83,7 @@ func (e *env) start() {
 	e.Helper()
 	e.stop()
 	r := &replay.Replayer{
-		DeadLetters: e.store, Engine: e, Interval: time.Minute, Wake: e.wake, Clock: e.clock,
+		DeadLetters: e.store.DeadLetters(), Engine: e, Interval: time.Minute, Wake: e.wake, Clock: e.clock,
 		Complete: func(_ context.Context, ev event.Event) (event.Event, error) {
 			if ev.Key == "gone" {
 				return ev, errors.New("not found")
@@ -144,7 +144,7 @@ func (e *env) wantDeliveries(n int) (ev event.Event, done func()) {
 
 func (e *env) deadLetter() (store.DeadLetter, bool) {
 	e.Helper()
-	l, err := e.store.GetDeadLetter(e.Context(), e.id)
+	l, err := e.store.DeadLetters().Get(e.Context(), e.id)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		e.Fatal(err)
 	}
@@ -200,7 +200,7 @@ func TestReplay_DeadLetteredAgain(t *testing.T) {
 	_, done := e.wantDeliveries(1)
 	again, _ := e.deadLetter()
 	again.Attempts = 7
-	if _, err := e.store.PutDeadLetter(t.Context(), again); err != nil {
+	if _, err := e.store.DeadLetters().Put(t.Context(), again); err != nil {
 		t.Fatal(err)
 	}
 	done()
@@ -244,7 +244,7 @@ func TestReplay_Retried(t *testing.T) {
 			e := newEnv(t, failedLetter())
 			e.err = err
 			e.start()
-			if ids, err := e.store.ReplayRequested(t.Context()); err != nil || !slices.Equal(ids, []string{e.id}) {
+			if ids, err := e.store.DeadLetters().ReplayRequested(t.Context()); err != nil || !slices.Equal(ids, []string{e.id}) {
 				t.Errorf("requested %v, %v", ids, err)
 			}
 			e.mu.Lock()

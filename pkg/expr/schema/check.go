@@ -27,6 +27,7 @@ import (
 	cueerrors "cuelang.org/go/cue/errors"
 
 	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/expr"
 )
 
 // checker compares data with a schema, field by field.
@@ -93,15 +94,16 @@ func (c *checker) fields(path string, schema cue.Value, data map[string]any) {
 
 // validate checks the constraints between fields, which the walk does not see.
 func (c *checker) validate(v cue.Value) {
-	for _, e := range cueerrors.Errors(v.Validate()) {
-		format, args := e.Msg()
-		path := ""
+	list := expr.ErrorDiagnostics(v.Validate(), expr.ErrorOptions{Path: func(e cueerrors.Error) (path string) {
 		for _, p := range e.Path() {
 			if !strings.HasPrefix(p, "#") {
 				path = diag.Join(path, p)
 			}
 		}
-		c.diagnostics.Add(path, "%s", fmt.Sprintf(format, args...))
+		return path
+	}})
+	for _, d := range list {
+		c.diagnostics.Add(d.Path, "%s", d.Message)
 	}
 }
 

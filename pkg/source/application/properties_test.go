@@ -28,5 +28,5 @@ import (
 var update = flag.Bool("update", false, "rewrite testdata/problems.txtar")
 
 func TestProperties(t *testing.T) {
-	sources.Diagnostics(t, application.New(resource.Options{}), 8, *update)
+	sources.Diagnostics(t, application.New(resource.Options{}).Compile, 8, *update)
 }

@@ -37,7 +37,6 @@ limitations under the License.
 package cron
 
 import (
-	"context"
 	_ "embed"
 	"time"
 
@@ -77,33 +76,20 @@ type Options struct {
 	// Checkpoints and Saver persist the ticks of each trigger. If they are nil, the
 	// schedules restart with the process.
 	Checkpoints store.Checkpoints
-	Saver       Saver
+	Saver       store.Saver
 	// FromNow discards missed ticks and ticks that are not acknowledged.
 	FromNow bool
 }
 
-// Saver writes in the background. store.Saver implements it.
-type Saver interface {
-	// Save applies c to the checkpoint of watch, in the order of the calls. It does not
-	// block.
-	Save(watch string, c store.Change)
-}
-
-// New returns the compiler of this source's properties.
-func New(o Options) source.Compiler {
+// New returns the factory of this source's properties.
+func New(o Options) source.Factory {
 	s := schema.NewLazy(properties)
-	return func(given map[string]any, t source.Spec) (source.Subscription, diag.List) {
+	return source.Factory{Compile: func(given map[string]any, t source.Spec) (source.Subscription, diag.List) {
 		p, diags := parse(s, given)
 		if len(diags) > 0 {
 			return nil, diags
 		}
 		p.trigger = t.TriggerRef
 		return subscription{plan: p, options: o}, nil
-	}
-}
-
-// Prune deletes the checkpoints of schedules that are not among subscriptions, which
-// must be all subscriptions of the store.
-func Prune(ctx context.Context, checkpoints store.Checkpoints, subscriptions []source.Subscription) error {
-	return store.Prune(ctx, checkpoints, source.Unused(Type, subscriptions), checkpoints.Delete)
+	}}
 }

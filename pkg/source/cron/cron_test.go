@@ -29,6 +29,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/source/cron"
+	"github.com/kubevela/kube-trigger/pkg/store"
 	"github.com/kubevela/kube-trigger/pkg/store/file"
 )
 
@@ -171,7 +172,7 @@ func TestTicker_ClockSetBack(t *testing.T) {
 		p := start(t, path, cron.Options{}, properties, r.deliver)
 		synctest.Wait()
 		key := compile(t, cron.Options{}, properties).Key()
-		if err := p.store.Save(t.Context(), key, watermarkAt("2000-01-02T00:00:00Z")); err != nil {
+		if err := p.store.Checkpoints().Save(t.Context(), key, watermarkAt("2000-01-02T00:00:00Z")); err != nil {
 			t.Fatal(err)
 		}
 		p.stop()
@@ -211,7 +212,7 @@ func TestEvent(t *testing.T) {
 	})
 }
 
-// TestPrune deletes the checkpoints of schedules without a trigger, and no others.
+// TestPrune deletes all checkpoints but that of the schedule.
 func TestPrune(t *testing.T) {
 	s, err := file.Open(t.Context(), t.TempDir()+"/store.db", file.Options{})
 	if err != nil {
@@ -221,15 +222,15 @@ func TestPrune(t *testing.T) {
 	used := compile(t, cron.Options{}, map[string]any{"schedule": "@daily"})
 	unused := compile(t, cron.Options{}, map[string]any{"schedule": "@hourly"})
 	for _, name := range []string{used.Key(), unused.Key(), "x resource-watcher:v1/Pod"} {
-		if err := s.Save(t.Context(), name, watermarkAt("2000-01-02T00:00:00Z")); err != nil {
+		if err := s.Checkpoints().Save(t.Context(), name, watermarkAt("2000-01-02T00:00:00Z")); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := cron.Prune(t.Context(), s, []source.Subscription{used}); err != nil {
+	if err := store.Prune(t.Context(), s, used.UsesCheckpoint); err != nil {
 		t.Fatal(err)
 	}
-	remaining, err := s.Watches(t.Context())
-	if diff := cmp.Diff([]string{used.Key(), "x resource-watcher:v1/Pod"}, remaining); diff != "" || err != nil {
+	remaining, err := s.Checkpoints().List(t.Context())
+	if diff := cmp.Diff([]string{used.Key()}, remaining); diff != "" || err != nil {
 		t.Error(diff, err)
 	}
 }

@@ -29,6 +29,8 @@ import (
 	"go.uber.org/goleak"
 	"k8s.io/utils/clock"
 
+	"k8s.io/utils/ptr"
+
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/source/cron"
@@ -55,14 +57,14 @@ type process struct {
 
 type sinkFunc func(ctx context.Context, ev event.Event, done func()) error
 
-func (f sinkFunc) Deliver(ctx context.Context, ev event.Event, done func()) error {
-	return f(ctx, ev, done)
+func (f sinkFunc) Deliver(ctx context.Context, ev event.Event, d source.Delivery) error {
+	return f(ctx, ev, d.Done)
 }
 
 func compile(t *testing.T, o cron.Options, properties map[string]any) source.Subscription {
 	t.Helper()
 	o.Clock = clock.RealClock{}
-	sub, diags := cron.New(o)(properties, source.Spec{TriggerRef: event.TriggerRef{Name: "nightly", Namespace: "default"}})
+	sub, diags := cron.New(o).Compile(properties, source.Spec{TriggerRef: event.TriggerRef{Name: "nightly", Namespace: "default"}})
 	if len(diags) > 0 {
 		t.Fatal(diags)
 	}
@@ -76,7 +78,7 @@ func start(t *testing.T, path string, o cron.Options, properties map[string]any,
 		t.Fatal(err)
 	}
 	p := &process{t: t, store: s, source: make(chan error, 1), saver: make(chan error, 1)}
-	saver := store.NewSaver(s, store.SaverOptions{
+	saver := store.NewBatchSaver(s, store.BatchSaverOptions{
 		MaxDelay: saveEvery, BatchSize: 1000, GracePeriod: time.Second, Clock: clock.RealClock{},
 		OnError: func(err error) {
 			if !p.killed.Load() {
@@ -84,7 +86,7 @@ func start(t *testing.T, path string, o cron.Options, properties map[string]any,
 			}
 		},
 	})
-	o.Checkpoints, o.Saver = s, saver
+	o.Checkpoints, o.Saver = s.Checkpoints(), saver
 	sub := compile(t, o, properties)
 	saving, stopSaver := context.WithCancel(context.Background())
 	ctx, cancel := context.WithCancel(context.Background())
@@ -163,5 +165,5 @@ func bubble(t *testing.T, f func(t *testing.T, path string)) {
 }
 
 func watermarkAt(position string) store.Change {
-	return store.Change{Watermark: &store.Watermark{Position: position}}
+	return store.Change{Cursor: ptr.To(position)}
 }

@@ -27,5 +27,5 @@ import (
 var update = flag.Bool("update", false, "rewrite testdata/problems.txtar")
 
 func TestProperties(t *testing.T) {
-	sources.Diagnostics(t, cron.New(cron.Options{}), 10, *update)
+	sources.Diagnostics(t, cron.New(cron.Options{}).Compile, 10, *update)
 }

@@ -25,6 +25,7 @@ import (
 
 	"github.com/go-logr/logr"
 
+	"github.com/kubevela/kube-trigger/pkg/sleep"
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
@@ -73,12 +74,8 @@ func (t *ticker) run(ctx context.Context, sink source.Sink) error {
 		if !d.next.IsZero() {
 			wait = min(wait, d.next.Sub(now))
 		}
-		timer := t.Clock.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
+		if !sleep.For(ctx, t.Clock, wait) {
 			return nil
-		case <-timer.C():
 		}
 	}
 }
@@ -91,7 +88,7 @@ func (t *ticker) now() time.Time { return t.Clock.Now().Round(0).UTC() }
 func (t *ticker) deliver(ctx context.Context, sink source.Sink) error {
 	for len(t.pending) > 0 {
 		tick := t.pending[0]
-		if err := sink.Deliver(ctx, t.event(tick, t.now()), func() { t.ack(tick) }); err != nil {
+		if err := sink.Deliver(ctx, t.event(tick, t.now()), source.Delivery{Done: func() { t.ack(tick) }}); err != nil {
 			return err
 		}
 		t.pending = t.pending[1:]
@@ -116,9 +113,10 @@ func (t *ticker) save(ctx context.Context, position time.Time, ticks []time.Time
 	if t.Checkpoints == nil {
 		return nil
 	}
-	c := store.Change{Watermark: &store.Watermark{Position: formatTick(position)}, Inventory: map[string]*store.Entry{}}
+	cursor := formatTick(position)
+	c := store.Change{Cursor: &cursor, Values: map[string][]byte{}}
 	for _, tick := range ticks {
-		c.Inventory[formatTick(tick)] = &store.Entry{}
+		c.Values[formatTick(tick)] = []byte{}
 	}
 	return t.Checkpoints.Save(ctx, t.plan.String(), c)
 }
@@ -126,12 +124,12 @@ func (t *ticker) save(ctx context.Context, position time.Time, ticks []time.Time
 // ack removes a tick from the checkpoint.
 func (t *ticker) ack(tick time.Time) {
 	if t.Saver != nil {
-		t.Saver.Save(t.plan.String(), store.Change{Inventory: map[string]*store.Entry{formatTick(tick): nil}})
+		t.Saver.Save(t.plan.String(), store.Change{Values: map[string][]byte{formatTick(tick): nil}})
 	}
 }
 
-// load restores position and pending ticks from the checkpoint, once. Without one, the
-// schedule starts now.
+// load restores position, the checkpoint's cursor, and pending ticks, the names of its
+// values, once. Without a checkpoint, the schedule starts now.
 func (t *ticker) load(ctx context.Context) error {
 	if t.loaded {
 		return nil
@@ -143,25 +141,25 @@ func (t *ticker) load(ctx context.Context) error {
 			return err
 		}
 	}
-	if t.FromNow && saved.Position != "" {
+	if t.FromNow && saved.Cursor != "" {
 		if err := t.Checkpoints.Delete(ctx, t.plan.String()); err != nil {
 			return err
 		}
 		saved = store.Checkpoint{}
 	}
-	if saved.Position == "" {
+	if saved.Cursor == "" {
 		position := t.now().Truncate(time.Second)
 		if err := t.save(ctx, position, nil); err != nil {
 			return err
 		}
-		saved.Position = formatTick(position)
+		saved.Cursor = formatTick(position)
 	}
-	position, err := parseTick(saved.Position)
+	position, err := parseTick(saved.Cursor)
 	if err != nil {
 		return err
 	}
 	var pending []time.Time
-	for _, key := range slices.Sorted(maps.Keys(saved.Inventory)) {
+	for _, key := range slices.Sorted(maps.Keys(saved.Values)) {
 		tick, err := parseTick(key)
 		if err != nil {
 			return err

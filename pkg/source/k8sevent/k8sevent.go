@@ -43,8 +43,8 @@ const Type = "event"
 //go:embed properties.cue
 var properties string
 
-// New returns the compiler of this source's properties. Compiling needs no cluster.
-func New(o resource.Options) source.Compiler {
+// New returns the factory of this source. Compiling needs no cluster.
+func New(o resource.Options) source.Factory {
 	s := schema.NewLazy(properties)
 	return resource.NewDerived(o, resource.DerivedSource{
 		Type:   Type,

@@ -17,42 +17,14 @@ limitations under the License.
 package resource
 
 import (
-	"context"
-	"math/rand/v2"
 	"time"
 
-	"k8s.io/utils/clock"
+	"k8s.io/apimachinery/pkg/util/wait"
 )
 
-const (
-	backoffInitial = 100 * time.Millisecond
-	backoffMax     = 30 * time.Second
-)
-
-// backoff computes the delays between failing attempts. The delay doubles each time, up
-// to backoffMax, with a jitter of ±50%.
-type backoff struct{ failures int }
-
-// next returns the delay before the next attempt.
-func (b *backoff) next() time.Duration {
-	d := backoffMax
-	if b.failures < 10 {
-		d = min(d, backoffInitial<<b.failures)
-	}
-	b.failures++
-	return d/2 + rand.N(d)
-}
-
-func (b *backoff) reset() { b.failures = 0 }
-
-// wait waits for d, and reports whether d passed before ctx ended.
-func wait(ctx context.Context, c clock.Clock, d time.Duration) bool {
-	t := c.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C():
-		return true
-	}
+// newBackoff returns the delays between failing attempts: 100 ms, which doubles each
+// time, up to 30 s, with a jitter of ±50%.
+func newBackoff() wait.Backoff {
+	// Step adds up to Jitter times the duration: half of the delay is the minimum.
+	return wait.Backoff{Duration: 50 * time.Millisecond, Factor: 2, Jitter: 2, Steps: 10, Cap: 15 * time.Second}
 }

@@ -17,40 +17,19 @@ limitations under the License.
 package resource
 
 import (
-	"context"
 	"testing"
 	"time"
-
-	clocktesting "k8s.io/utils/clock/testing"
 )
 
 func TestBackoff(t *testing.T) {
-	var b backoff
+	b := newBackoff()
 	for range 3 {
 		for i, want := range []time.Duration{100, 200, 400, 800, 1600, 3200, 6400, 12800, 25600, 30000, 30000, 30000} {
 			want *= time.Millisecond
-			if got := b.next(); got < want/2 || got > want*3/2 {
+			if got := b.Step(); got < want/2 || got > want*3/2 {
 				t.Errorf("failure %d: got %s, want %s ± 50 %%", i, got, want)
 			}
 		}
-		b.reset()
-	}
-}
-
-func TestWait(t *testing.T) {
-	clock := clocktesting.NewFakeClock(time.Unix(0, 0))
-	ctx, cancel := context.WithCancel(t.Context())
-	passed := make(chan bool)
-	go func() { passed <- wait(ctx, clock, time.Minute) }()
-	for !clock.HasWaiters() {
-		time.Sleep(time.Millisecond)
-	}
-	clock.Step(time.Minute)
-	if !<-passed {
-		t.Error("wait returned before the delay passed")
-	}
-	cancel()
-	if wait(ctx, clock, time.Minute) {
-		t.Error("wait did not return when ctx ended")
+		b = newBackoff()
 	}
 }

@@ -53,7 +53,7 @@ func BenchmarkWatch(b *testing.B) {
 			b.Fatal(err)
 		}
 		defer s.Close() //nolint:errcheck // not tested here
-		saver := store.NewSaver(s, store.SaverOptions{
+		saver := store.NewBatchSaver(s, store.BatchSaverOptions{
 			MaxDelay: 25 * time.Millisecond, BatchSize: 1000, GracePeriod: time.Minute, Clock: clock.RealClock{}, OnError: func(err error) { b.Error(err) },
 		})
 		ctx, cancel := context.WithCancel(context.Background())
@@ -63,7 +63,7 @@ func BenchmarkWatch(b *testing.B) {
 				b.Error(err)
 			}
 		})
-		benchmarkWatch(b, func(o *resource.Options) { o.Checkpoints, o.Saver = s, saver })
+		benchmarkWatch(b, func(o *resource.Options) { o.Checkpoints, o.Saver = s.Checkpoints(), saver })
 		cancel()
 		saving.Wait()
 	})
@@ -102,7 +102,7 @@ func benchmarkWatch(b *testing.B, opt option) {
 		Client: dynamic.NewForConfigOrDie(config), Metadata: metadata.NewForConfigOrDie(config), Mapper: mapper, Clock: clock.RealClock{},
 	}
 	opt(&o)
-	s, problems := resource.New(o)(map[string]any{"apiVersion": "v1", "kind": "ConfigMap"}, source.Spec{})
+	s, problems := resource.New(o).Compile(map[string]any{"apiVersion": "v1", "kind": "ConfigMap"}, source.Spec{})
 	if len(problems) > 0 {
 		b.Fatal(problems)
 	}
@@ -124,8 +124,8 @@ type counter struct {
 	end       context.CancelFunc
 }
 
-func (c *counter) Deliver(_ context.Context, _ event.Event, done func()) error {
-	done()
+func (c *counter) Deliver(_ context.Context, _ event.Event, d source.Delivery) error {
+	d.Done()
 	if c.remaining--; c.remaining == 0 {
 		c.end()
 	}

@@ -63,10 +63,10 @@ type pendingEvent struct {
 	done   bool
 }
 
-// inventoryUpdate is the inventory entry of an object after an event. It is nil after a
-// deletion; deletedAt is then the version of the deletion, 0 if it is unknown.
+// inventoryUpdate is the state of an object after an event. It is nil after a deletion;
+// deletedAt is then the version of the deletion, 0 if it is unknown.
 type inventoryUpdate struct {
-	entry     *store.Entry
+	object    *savedObject
 	deletedAt version
 }
 
@@ -138,30 +138,32 @@ func (c *checkpointer) reset(position string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.watermark.Reset(position)
-	entries := make(map[string]*store.Entry, len(c.tombstones))
+	values := make(map[string][]byte, len(c.tombstones))
 	for key := range c.tombstones {
-		entries[key] = nil
+		values[objectPrefix+key] = nil
 	}
 	clear(c.tombstones)
 	c.tombstoneOrder = nil
-	c.saveChange(entries)
+	c.saveChange(values)
 }
 
-// saveEntries saves entries of objects without an event, after the pending events of
-// these objects are done. The caller must not use entries afterwards.
-func (c *checkpointer) saveEntries(entries map[string]*store.Entry) {
-	if c.save == nil || len(entries) == 0 {
+// saveObjects saves objects, by key, without an event, after the pending events of these
+// objects are done.
+func (c *checkpointer) saveObjects(objects map[string]*savedObject) {
+	if c.save == nil || len(objects) == 0 {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for key, e := range entries {
+	values := make(map[string][]byte, len(objects))
+	for key, o := range objects {
 		if events, open := c.pending[key]; open {
-			c.pending[key] = append(events, &pendingEvent{update: inventoryUpdate{entry: e}, done: true})
-			delete(entries, key)
+			c.pending[key] = append(events, &pendingEvent{update: inventoryUpdate{object: o}, done: true})
+		} else {
+			values[objectPrefix+key] = o.encode()
 		}
 	}
-	c.saveChange(entries)
+	c.saveChange(values)
 }
 
 // commit saves the inventory update of the last event at key up to which all events
@@ -183,13 +185,17 @@ func (c *checkpointer) commit(key string) {
 		c.pending[key] = events[n:]
 	}
 	delete(c.tombstones, key)
-	entry := update.entry
-	if entry == nil && update.deletedAt != 0 && c.aboveWatermark(update.deletedAt) {
-		entry = newTombstone(update.deletedAt)
+	object := update.object
+	if object == nil && update.deletedAt != 0 && c.aboveWatermark(update.deletedAt) {
+		object = newTombstone(update.deletedAt)
 		c.tombstones[key] = update.deletedAt
 		c.tombstoneOrder = append(c.tombstoneOrder, tombstone{key, update.deletedAt})
 	}
-	c.saveChange(map[string]*store.Entry{key: entry})
+	var value []byte
+	if object != nil {
+		value = object.encode()
+	}
+	c.saveChange(map[string][]byte{objectPrefix + key: value})
 }
 
 // aboveWatermark reports whether v is above the watermark.
@@ -198,9 +204,9 @@ func (c *checkpointer) aboveWatermark(v version) bool {
 	return committed == positionNone || versionOf(committed).before(v)
 }
 
-// saveChange saves entries and, if the watermark was raised, the position. It deletes
-// the tombstones that the watermark has passed.
-func (c *checkpointer) saveChange(entries map[string]*store.Entry) {
+// saveChange saves values and, if the watermark was raised, the position. It deletes the
+// tombstones that the watermark has passed.
+func (c *checkpointer) saveChange(values map[string][]byte) {
 	if c.save == nil {
 		return
 	}
@@ -211,19 +217,19 @@ func (c *checkpointer) saveChange(entries map[string]*store.Entry) {
 			continue
 		}
 		delete(c.tombstones, t.key)
-		if entries == nil {
-			entries = map[string]*store.Entry{}
+		if values == nil {
+			values = map[string][]byte{}
 		}
-		if _, newer := entries[t.key]; !newer {
-			entries[t.key] = nil
+		if _, newer := values[objectPrefix+t.key]; !newer {
+			values[objectPrefix+t.key] = nil
 		}
 	}
-	change := store.Change{Inventory: entries}
+	change := store.Change{Values: values}
 	if committed, _ := c.watermark.Committed(); committed != c.savedPosition {
 		c.savedPosition = committed
-		change.Watermark = &store.Watermark{Position: committed}
+		change.Cursor = &committed
 	}
-	if change.Watermark != nil || len(entries) > 0 {
+	if change.Cursor != nil || len(values) > 0 {
 		c.save(change)
 	}
 }

@@ -29,21 +29,22 @@ import (
 // savedState is the state that a checkpointer has saved.
 type savedState struct {
 	position  string
-	inventory map[string]*store.Entry
+	inventory map[string][]byte
 }
 
 // newTestCheckpointer returns a checkpointer and the state that it saves.
 func newTestCheckpointer() (*savedState, *checkpointer) {
-	saved := &savedState{inventory: map[string]*store.Entry{}}
+	saved := &savedState{inventory: map[string][]byte{}}
 	return saved, newCheckpointer(func(c store.Change) {
-		if c.Watermark != nil {
-			saved.position = c.Watermark.Position
+		if c.Cursor != nil {
+			saved.position = *c.Cursor
 		}
-		for key, e := range c.Inventory {
-			if e == nil {
+		for name, value := range c.Values {
+			key := strings.TrimPrefix(name, objectPrefix)
+			if value == nil {
 				delete(saved.inventory, key)
 			} else {
-				saved.inventory[key] = e
+				saved.inventory[key] = value
 			}
 		}
 	})
@@ -53,12 +54,15 @@ func newTestCheckpointer() (*savedState, *checkpointer) {
 func (s *savedState) String() string {
 	var all []string
 	for _, key := range slices.Sorted(maps.Keys(s.inventory)) {
-		e := s.inventory[key]
+		o, err := decodeObject(s.inventory[key])
+		if err != nil {
+			return err.Error()
+		}
 		mark := ""
-		if isTombstone(*e) {
+		if isTombstone(o) {
 			mark = "+"
 		}
-		all = append(all, fmt.Sprintf("%s@%s%s", key, e.ResourceVersion, mark))
+		all = append(all, fmt.Sprintf("%s@%s%s", key, o.resourceVersion, mark))
 	}
 	return s.position + ": " + strings.Join(all, " ")
 }
@@ -70,13 +74,17 @@ func (s *savedState) want(t *testing.T, want string) {
 	}
 }
 
+func objectAt(resourceVersion string) *savedObject {
+	return &savedObject{resourceVersion: resourceVersion}
+}
+
 func updateTo(resourceVersion string) inventoryUpdate {
-	return inventoryUpdate{entry: &store.Entry{ResourceVersion: resourceVersion}}
+	return inventoryUpdate{object: objectAt(resourceVersion)}
 }
 
 func TestCheckpointer_Done(t *testing.T) {
 	saved, c := newTestCheckpointer()
-	c.saveEntries(map[string]*store.Entry{"a": {ResourceVersion: "1"}, "b": {ResourceVersion: "2"}})
+	c.saveObjects(map[string]*savedObject{"a": objectAt("1"), "b": objectAt("2")})
 	c.advance("5")
 	saved.want(t, "5: a@1 b@2")
 	a6, _ := c.begin("a", "6", updateTo("6"))
@@ -116,7 +124,7 @@ func TestCheckpointer_Tombstones(t *testing.T) {
 
 func TestCheckpointer_RestoreTombstones(t *testing.T) {
 	saved, c := newTestCheckpointer()
-	c.saveEntries(map[string]*store.Entry{"a": newTombstone(8), "b": newTombstone(7)})
+	c.saveObjects(map[string]*savedObject{"a": newTombstone(8), "b": newTombstone(7)})
 	c.restore("5", map[string]version{"a": 8, "b": 7})
 	c.advance("6")
 	saved.want(t, "6: a@8+ b@7+")
@@ -129,7 +137,7 @@ func TestCheckpointer_RestoreTombstones(t *testing.T) {
 // After a reset, the position of an earlier event must not be saved.
 func TestCheckpointer_Reset(t *testing.T) {
 	saved, c := newTestCheckpointer()
-	c.saveEntries(map[string]*store.Entry{"a": {ResourceVersion: "1"}})
+	c.saveObjects(map[string]*savedObject{"a": objectAt("1")})
 	c.advance("5")
 	a6, _ := c.begin("a", "6", updateTo("6"))
 	c.reset(positionRelist)
@@ -159,11 +167,11 @@ func TestCheckpointer_Cancel(t *testing.T) {
 	}
 }
 
-// Entries of an object are saved after its pending events are done.
-func TestCheckpointer_SaveEntries(t *testing.T) {
+// Objects are saved after their pending events are done.
+func TestCheckpointer_SaveObjects(t *testing.T) {
 	saved, c := newTestCheckpointer()
 	gone, _ := c.begin("a", "", inventoryUpdate{})
-	c.saveEntries(map[string]*store.Entry{"a": {ResourceVersion: "9"}, "b": {ResourceVersion: "9"}})
+	c.saveObjects(map[string]*savedObject{"a": objectAt("9"), "b": objectAt("9")})
 	saved.want(t, ": b@9")
 	gone()
 	saved.want(t, ": a@9 b@9")

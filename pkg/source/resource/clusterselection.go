@@ -70,8 +70,12 @@ func (s clusterSelection) isOwnCluster() bool {
 // hasName reports whether a cluster is selected by its name.
 func (s clusterSelection) hasName(cluster string) bool { return slices.Contains(s.names, cluster) }
 
-// matches reports whether a joined cluster is selected.
+// matches reports whether a cluster is selected. The hub is selected only by name, never
+// by label.
 func (s clusterSelection) matches(c multicluster.Cluster) bool {
+	if c.Name == multicluster.Local {
+		return s.isOwnCluster() || s.hasName(c.Name)
+	}
 	return s.hasName(c.Name) || s.labels != nil && s.labels.Matches(c.Labels)
 }
 

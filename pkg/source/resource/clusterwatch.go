@@ -18,25 +18,18 @@ package resource
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/go-logr/logr"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/multicluster"
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
-// clusterWatch is the watch of one cluster of a multiClusterWatcher.
+// clusterWatch is the watch of one cluster of a watchGroup.
 type clusterWatch struct {
 	watcher *watcher
-	// retries is the backoff of the watch. It is reset when the watch is established.
-	retries backoff
 	// cluster is the cluster that is watched, and triggers are those that select it.
 	cluster  multicluster.Cluster
 	triggers []event.TriggerRef
@@ -55,7 +48,7 @@ func (cw *clusterWatch) isRunning() bool { return cw.cancel != nil }
 // triggers.
 func (cw *clusterWatch) upToDate(c multicluster.Cluster, triggers []event.TriggerRef) bool {
 	return cw.isRunning() && cw.cluster.Endpoint == c.Endpoint && slices.Equal(cw.triggers, triggers) &&
-		(cw.cluster.Connection == c.Connection || c.Name == multicluster.Local)
+		cw.cluster.Connection == c.Connection
 }
 
 // configure sets the connection and the triggers of a watch that is not running.
@@ -71,14 +64,17 @@ func (cw *clusterWatch) configure(c multicluster.Cluster, triggers []event.Trigg
 	}
 }
 
-// start runs run in a goroutine of running, until ctx ends or stop is called.
-func (cw *clusterWatch) start(ctx context.Context, running *sync.WaitGroup, run func(context.Context)) {
+// start runs the watch in a goroutine of running, until ctx ends or stop is called. If
+// the watch ends with an error, failed receives it.
+func (cw *clusterWatch) start(ctx context.Context, running *sync.WaitGroup, sink source.Sink, failed chan<- error) {
 	ctx, cw.cancel = context.WithCancel(ctx)
 	ended := make(chan struct{})
 	cw.ended = ended
 	running.Go(func() {
 		defer close(ended)
-		run(ctx)
+		if err := cw.watcher.Run(ctx, sink); err != nil {
+			failed <- err
+		}
 	})
 }
 
@@ -89,18 +85,4 @@ func (cw *clusterWatch) stop() {
 		<-cw.ended
 		cw.cancel = nil
 	}
-}
-
-// runOnce runs the watch until it fails. It returns a panic as an error.
-func (cw *clusterWatch) runOnce(ctx context.Context, sink source.Sink) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			logr.FromContextOrDiscard(ctx).Info("watch panicked", "stack", string(debug.Stack()))
-			err = fmt.Errorf("watch %s: panic with a value of type %T", cw.watcher, p)
-		}
-	}()
-	if err := cw.watcher.Run(ctx, sink); err != nil {
-		return err
-	}
-	return errors.New("stopped unexpectedly")
 }

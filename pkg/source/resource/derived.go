@@ -20,12 +20,11 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/source"
-	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
 // MaxState is the maximum size in bytes of a state that is saved. A larger state is
 // lost if the API server no longer has the history after a restart.
-const MaxState = store.MaxState - 1
+const MaxState = maxObjectState - 1
 
 // DerivedSource defines a source whose events are derived from the changes of objects.
 // It has all guarantees of this package.
@@ -57,10 +56,10 @@ type Request struct {
 	Filter func(event.Event) bool
 }
 
-// NewDerived returns the compiler of a derived source.
-func NewDerived(o Options, d DerivedSource) source.Compiler {
+// NewDerived returns the factory of a derived source.
+func NewDerived(o Options, d DerivedSource) source.Factory {
 	compile := newCompiler(o)
-	return func(properties map[string]any, t source.Spec) (source.Subscription, diag.List) {
+	return source.Factory{Capabilities: source.Capabilities{Status: true}, Compile: func(properties map[string]any, t source.Spec) (source.Subscription, diag.List) {
 		req, list := d.Parse(properties)
 		if req.Properties == nil {
 			return nil, list
@@ -71,19 +70,5 @@ func NewDerived(o Options, d DerivedSource) source.Compiler {
 		}
 		s.events, s.filter = req.Events, req.Filter
 		return s, nil
-	}
-}
-
-// derive returns the event that the derived source makes of ev, and whether there is
-// one.
-func (w *watcher) derive(ev event.Event, before, now fieldState) (event.Event, bool) {
-	if w.derived == nil {
-		return ev, true
-	}
-	if ev.Type == event.Delete {
-		return ev, false
-	}
-	data, relevant := w.derived.Derive(before.state, now.state, ev.Data)
-	ev.Source, ev.Data = w.derived.Type, data
-	return ev, relevant
+	}}
 }

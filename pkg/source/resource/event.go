@@ -48,10 +48,10 @@ func eventData(o metav1.Object) map[string]any {
 	return u.Object
 }
 
-// newEvent returns an event of the given type for an object of a cluster. It removes
-// the managed fields from o.
-func newEvent(kind, cluster string, o *unstructured.Unstructured, now time.Time) event.Event {
-	ev := event.Event{
+// newEvent returns an event of the given type for an object of a cluster, and the field
+// manager of the last write. It removes the managed fields from o.
+func newEvent(kind, cluster string, o *unstructured.Unstructured, now time.Time) (ev event.Event, writer string) {
+	ev = event.Event{
 		Source:  Type,
 		Type:    kind,
 		ID:      event.RevisionID(cluster, string(o.GetUID()), o.GetResourceVersion()),
@@ -64,10 +64,10 @@ func newEvent(kind, cluster string, o *unstructured.Unstructured, now time.Time)
 	if kind == event.Delete {
 		ev.ID += "/delete"
 	} else {
-		ev.Writer = lastWriter(metadata["managedFields"])
+		writer = lastWriter(metadata["managedFields"])
 	}
 	delete(metadata, "managedFields")
-	return ev
+	return ev, writer
 }
 
 // newVanishedEvent returns the delete event of an object whose last state is unknown.

@@ -19,10 +19,15 @@ package resource_test
 import (
 	"context"
 	"errors"
+	"iter"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
+	"testing"
 
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
@@ -47,7 +52,7 @@ func newFakeStore() *fakeStore { return &fakeStore{checkpoints: map[string]store
 // newSession returns a session, and the option for a process that uses it.
 func (s *fakeStore) newSession() (*storeSession, option) {
 	session := &storeSession{fakeStore: s}
-	return session, func(o *resource.Options) { o.Checkpoints, o.Saver = session, session }
+	return session, func(o *resource.Options) { o.Checkpoints, o.Saver = s, session }
 }
 
 // kill ends the session, and discards the changes that are not applied.
@@ -57,18 +62,21 @@ func (s *storeSession) kill() {
 	s.killed, s.pending = true, nil
 }
 
-func (s *storeSession) Save(watch string, c store.Change) {
+func (s *storeSession) Save(name string, c store.Change) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.killed {
 		return
 	}
-	s.pending = append(s.pending, func() { s.apply(watch, c) })
+	s.pending = append(s.pending, func() { s.apply(name, c) })
 	for len(s.pending) > s.lag {
 		s.pending[0]()
 		s.pending = s.pending[1:]
 	}
 }
+
+// Ack implements store.Saver. Nothing is queued.
+func (s *storeSession) Ack(string, string) {}
 
 func (s *storeSession) Flush(context.Context) error {
 	s.mu.Lock()
@@ -83,55 +91,98 @@ func (s *storeSession) Flush(context.Context) error {
 	return nil
 }
 
-func (s *fakeStore) apply(watch string, c store.Change) {
-	r := s.checkpoints[watch]
-	if r.Inventory == nil {
-		r.Inventory = map[string]store.Entry{}
+func (s *fakeStore) apply(name string, c store.Change) {
+	r := s.checkpoints[name]
+	if r.Values == nil {
+		r.Values = map[string][]byte{}
 	}
-	for key, e := range c.Inventory {
-		if e == nil {
-			delete(r.Inventory, key)
+	for key, v := range c.Values {
+		if v == nil {
+			delete(r.Values, key)
 		} else {
-			r.Inventory[key] = *e
+			r.Values[key] = v
 		}
 	}
-	if c.Watermark != nil {
-		r.Watermark = *c.Watermark
+	if c.Cursor != nil {
+		r.Cursor = *c.Cursor
 	}
-	if c.Triggers != nil {
-		r.Triggers = slices.Clone(c.Triggers)
-	}
-	s.checkpoints[watch] = r
+	s.checkpoints[name] = r
 }
 
-func (s *fakeStore) Load(_ context.Context, watch string) (store.Checkpoint, error) {
+func (s *fakeStore) Load(_ context.Context, name string) (store.Checkpoint, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := s.checkpoints[watch]
-	r.Inventory = maps.Clone(r.Inventory)
+	r := s.checkpoints[name]
+	r.Values = maps.Clone(r.Values)
 	return r, nil
 }
 
-func (s *fakeStore) Delete(_ context.Context, watch string) error {
+func (s *fakeStore) Save(_ context.Context, name string, c store.Change) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.checkpoints, watch)
+	s.apply(name, c)
 	return nil
 }
 
-func (s *fakeStore) Watches(context.Context) ([]string, error) {
+func (s *fakeStore) Delete(_ context.Context, name string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.checkpoints, name)
+	return nil
+}
+
+func (s *fakeStore) List(context.Context) ([]string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Sorted(maps.Keys(s.checkpoints)), nil
 }
 
-// single returns the checkpoint of the only watch.
-func (s *fakeStore) single() store.Checkpoint {
+// single returns the objects in the only checkpoint, by key.
+func (s *fakeStore) single(t *testing.T) map[string]resource.SavedObject {
+	t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	objects := map[string]resource.SavedObject{}
 	for _, r := range s.checkpoints {
-		r.Inventory = maps.Clone(r.Inventory)
-		return r
+		for name, value := range r.Values {
+			key, ok := strings.CutPrefix(name, "object/")
+			if !ok {
+				continue
+			}
+			o, err := resource.DecodeObject(value)
+			if err != nil {
+				t.Error(err)
+			}
+			objects[key] = o
+		}
+		break
 	}
-	return store.Checkpoint{}
+	return objects
+}
+
+// prune deletes the checkpoints that none of subscriptions uses.
+func (s *fakeStore) prune(t *testing.T, subscriptions ...source.Subscription) {
+	t.Helper()
+	used := func(name string) bool {
+		return slices.ContainsFunc(subscriptions, func(sub source.Subscription) bool { return sub.UsesCheckpoint(name) })
+	}
+	if err := store.Prune(t.Context(), prunedStore{fake: s}, used); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// prunedStore has the checkpoints of a fakeStore, and an empty queue.
+type prunedStore struct {
+	store.Store
+	fake *fakeStore
+}
+
+func (s prunedStore) Checkpoints() store.Checkpoints { return s.fake }
+
+func (s prunedStore) Queue() store.Queue { return emptyQueue{} }
+
+type emptyQueue struct{ store.Queue }
+
+func (emptyQueue) Pending(context.Context, string) iter.Seq2[event.Event, error] {
+	return func(func(event.Event, error) bool) {}
 }

@@ -28,7 +28,6 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/expr"
 	"github.com/kubevela/kube-trigger/pkg/source"
-	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
 // fieldTracker extracts from objects the state that the triggers of a watch compare
@@ -145,14 +144,14 @@ func (t fieldTracker) complete(s fieldState) bool {
 	return len(s.hashes) == len(t.paths) && !slices.Contains(s.hashes, 0) && (t.oldFields.Empty() || s.old != nil) && (t.deriveState == nil || s.state != nil)
 }
 
-// The format of store.Entry.State, by its first byte.
+// The format of savedObject.state, by its first byte.
 const (
 	encodedHashes    = 'h'
 	encodedTombstone = 'g'
 	encodedState     = 'n'
 )
 
-// hashSize is the size of one hash in store.Entry.State: the path ID and the hash.
+// hashSize is the size of one hash in savedObject.state: the path ID and the hash.
 const hashSize = 4 + 8
 
 // marshal returns the part of s that is saved: the state of the derived source or the
@@ -168,7 +167,7 @@ func (t fieldTracker) marshal(s fieldState) []byte {
 		return nil
 	}
 	out := []byte{encodedHashes}
-	for i, hash := range s.hashes[:min(len(s.hashes), (store.MaxState-1)/hashSize)] {
+	for i, hash := range s.hashes[:min(len(s.hashes), (maxObjectState-1)/hashSize)] {
 		out = append(out, pathID(t.pathNames[i])...)
 		out = binary.BigEndian.AppendUint64(out, hash)
 	}
@@ -179,7 +178,7 @@ func (t fieldTracker) marshal(s fieldState) []byte {
 func (t fieldTracker) unmarshal(saved []byte) fieldState {
 	s := fieldState{hashes: make([]uint64, len(t.paths))}
 	if t.deriveState != nil && len(saved) > 0 && saved[0] == encodedState {
-		s.state = saved[1:]
+		s.state = slices.Clone(saved[1:])
 	}
 	if !t.persistHashes || len(saved) == 0 || saved[0] != encodedHashes {
 		return s
@@ -201,9 +200,9 @@ func pathID(name string) []byte {
 	return sum[:4]
 }
 
-// newTombstone returns the store entry of an object that was deleted at v.
-func newTombstone(v version) *store.Entry {
-	return &store.Entry{ResourceVersion: v.String(), State: []byte{encodedTombstone}}
+// newTombstone returns the saved state of an object that was deleted at v.
+func newTombstone(v version) *savedObject {
+	return &savedObject{resourceVersion: v.String(), state: []byte{encodedTombstone}}
 }
 
-func isTombstone(e store.Entry) bool { return len(e.State) > 0 && e.State[0] == encodedTombstone }
+func isTombstone(o savedObject) bool { return len(o.state) > 0 && o.state[0] == encodedTombstone }

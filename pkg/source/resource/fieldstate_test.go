@@ -185,8 +185,8 @@ func TestFieldState_PathAdded(t *testing.T) {
 	if accepted := p.accepted(0); len(accepted) > 0 {
 		t.Errorf("accepted %v", brief(accepted))
 	}
-	for key, entry := range store.single().Inventory {
-		if len(entry.State) == 0 {
+	for key, entry := range store.single(t) {
+		if len(entry.State()) == 0 {
 			t.Errorf("no state of %s is saved", key)
 		}
 	}
@@ -227,8 +227,8 @@ func TestFieldState_Secrets(t *testing.T) {
 			t.Error(diff)
 		}
 		p.kill()
-		for _, entry := range store.single().Inventory {
-			saved[key] = entry.State
+		for _, entry := range store.single(t) {
+			saved[key] = entry.State()
 		}
 	}
 	if saved[""] != nil {

@@ -20,8 +20,6 @@ import (
 	"context"
 	"strings"
 	"time"
-
-	"github.com/go-logr/logr"
 )
 
 // checkpointTTL is how long the checkpoint of a cluster is kept after the cluster has
@@ -29,17 +27,17 @@ import (
 const checkpointTTL = time.Hour
 
 // markUnused starts the TTL of the checkpoint of a watch that is not running.
-func (m *multiClusterWatcher) markUnused(cw *clusterWatch) {
+func (g *watchGroup) markUnused(cw *clusterWatch) {
 	if name := cw.watcher.storeName.Load(); name != nil {
-		m.unusedSince[*name] = m.Clock.Now()
+		g.unusedSince[*name] = g.Clock.Now()
 	}
 }
 
 // collectGarbage deletes the watches and checkpoints that were unused for
 // checkpointTTL. The returned channel receives when the next one expires; it is nil
 // if there is none. stop releases its timer.
-func (m *multiClusterWatcher) collectGarbage(ctx context.Context) (next <-chan time.Time, stop func()) {
-	now := m.Clock.Now()
+func (g *watchGroup) collectGarbage(ctx context.Context) (next <-chan time.Time, stop func()) {
+	now := g.Clock.Now()
 	first := time.Duration(0)
 	due := func(since time.Time) bool {
 		remaining := since.Add(checkpointTTL).Sub(now)
@@ -48,38 +46,38 @@ func (m *multiClusterWatcher) collectGarbage(ctx context.Context) (next <-chan t
 		}
 		return remaining <= 0
 	}
-	m.scanStore(ctx, now)
-	for name, cw := range m.watches {
+	g.scanStore(ctx, now)
+	for name, cw := range g.watches {
 		if !cw.isRunning() && !cw.unselectedSince.IsZero() && due(cw.unselectedSince) {
-			delete(m.watches, name)
+			delete(g.watches, name)
 		}
 	}
-	for name, since := range m.unusedSince {
+	for name, since := range g.unusedSince {
 		if !due(since) {
 			continue
 		}
-		if m.mayBeInUse(name) {
-			m.unusedSince[name] = now
+		if g.mayBeInUse(name) {
+			g.unusedSince[name] = now
 			continue
 		}
-		delete(m.unusedSince, name)
-		if err := m.Checkpoints.Delete(ctx, name); err != nil {
-			logr.FromContextOrDiscard(ctx).Info("deleting the checkpoint of a cluster that left failed", "reason", err.Error())
+		delete(g.unusedSince, name)
+		if err := g.Checkpoints.Delete(ctx, name); err != nil {
+			g.log(ctx).Info("deleting the checkpoint of a cluster that left failed", "reason", err.Error())
 		}
 	}
 	if first == 0 {
 		return nil, func() {}
 	}
-	t := m.Clock.NewTimer(first)
+	t := g.Clock.NewTimer(first)
 	return t.C(), func() { t.Stop() }
 }
 
 // mayBeInUse reports whether a running watch uses the checkpoint of this name. It also
 // returns true if the watch has not loaded its checkpoint yet.
-func (m *multiClusterWatcher) mayBeInUse(name string) bool {
+func (g *watchGroup) mayBeInUse(name string) bool {
 	_, key, _ := strings.Cut(name, " ")
-	cluster, _ := m.clusterFromKey(key)
-	cw := m.watches[cluster]
+	cluster, _ := g.clusterFromKey(key)
+	cw := g.watches[cluster]
 	if cw == nil || !cw.isRunning() {
 		return false
 	}
@@ -88,19 +86,19 @@ func (m *multiClusterWatcher) mayBeInUse(name string) bool {
 }
 
 // scanStore starts the TTL of all checkpoints in the store, once.
-func (m *multiClusterWatcher) scanStore(ctx context.Context, now time.Time) {
-	if m.storeScanned || m.Checkpoints == nil {
+func (g *watchGroup) scanStore(ctx context.Context, now time.Time) {
+	if g.storeScanned || g.Checkpoints == nil || !g.selectsClusters() {
 		return
 	}
-	watches, err := m.Checkpoints.Watches(ctx)
+	names, err := g.Checkpoints.List(ctx)
 	if err != nil {
 		return // retried after the next change
 	}
-	m.storeScanned = true
-	for _, name := range watches {
+	g.storeScanned = true
+	for _, name := range names {
 		_, key, _ := strings.Cut(name, " ")
-		if _, ok := m.clusterFromKey(key); ok {
-			m.unusedSince[name] = now
+		if _, ok := g.clusterFromKey(key); ok {
+			g.unusedSince[name] = now
 		}
 	}
 }

@@ -19,6 +19,8 @@ package resource
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -26,7 +28,6 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/source"
-	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
 // handle handles an event of the watch stream other than an error.
@@ -36,19 +37,12 @@ func (w *watcher) handle(ctx context.Context, sink source.Sink, got watch.Event)
 		return interruptedError{fmt.Errorf("watch %s: unexpected %T in %s event", w, got.Object, got.Type)}
 	}
 	reached := o.GetResourceVersion()
-	key, v := keyOf(o.GetNamespace(), o.GetName()), versionOf(reached)
-	id, _ := identify(string(o.GetUID()))
-	known, isKnown := w.inventory.entries[key]
-	switch {
-	case got.Type == watch.Bookmark:
-	case isKnown && v.before(known.version), !w.tombstones[key].before(v) && w.tombstones[key] != 0:
-		// repeated by the API server, or done before the restart
-	case got.Type == watch.Added, got.Type == watch.Modified:
-		if err := w.handleObject(ctx, sink, o, reached, w.subscribers.forEvent(v)); err != nil {
-			return err
+	if got.Type != watch.Bookmark {
+		how := modified
+		if got.Type == watch.Deleted {
+			how = deleted
 		}
-	case got.Type == watch.Deleted && isKnown && known.identity == id:
-		if err := w.handleDelete(ctx, sink, o, reached); err != nil {
+		if _, err := w.observe(ctx, sink, how, o, reached, w.subscribers.forEvent(versionOf(reached))); err != nil {
 			return err
 		}
 	}
@@ -57,80 +51,50 @@ func (w *watcher) handle(ctx context.Context, sink source.Sink, got watch.Event)
 	return nil
 }
 
-// handleObject delivers the creation or the update of o to targets, and records o. It
-// does nothing if the version of o is recorded already. reached is the position of o on
-// the stream, or empty if o is from a list.
-func (w *watcher) handleObject(ctx context.Context, sink source.Sink, o metav1.Object, reached string, targets []event.TriggerRef) error {
-	key, v := keyOf(o.GetNamespace(), o.GetName()), versionOf(o.GetResourceVersion())
-	known, isKnown := w.inventory.entries[key]
-	id, _ := identify(string(o.GetUID()))
-	kind := event.Create
-	switch {
-	case isKnown && known.identity == id && known.version == v:
-		w.record(key, o)
-		return nil
-	case isKnown && known.identity == id:
-		kind = event.Update
-	case isKnown:
-		if err := w.handleVanished(ctx, sink, key, targets); err != nil {
+// observe delivers what an observed object changes to targets, and commits it. reached
+// is the position of o on the stream, or empty if o is from a list. It returns the delta
+// of o itself.
+func (w *watcher) observe(ctx context.Context, sink source.Sink, how observation, o metav1.Object, reached string, targets []event.TriggerRef) (delta, error) {
+	d := w.tracker.apply(how, o)
+	if d.replaced {
+		if err := w.deliver(ctx, sink, &d, "", targets); err != nil {
+			return d, err
+		}
+		d = w.tracker.apply(how, o)
+	}
+	err := w.deliver(ctx, sink, &d, reached, targets)
+	return d, err
+}
+
+// deliverVanished delivers the deletion of the objects at keys, whose last states are
+// unknown.
+func (w *watcher) deliverVanished(ctx context.Context, sink source.Sink, keys map[string]bool, targets []event.TriggerRef) error {
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
+		d := w.tracker.vanish(key)
+		if err := w.deliver(ctx, sink, &d, "", targets); err != nil {
 			return err
 		}
 	}
-	ev := newEvent(kind, w.eventCluster(), o.(*unstructured.Unstructured), w.Clock.Now())
-	ev.Triggers = targets
-	before := w.inventory.fieldStates[key]
-	now := w.tracker.observe(before, ev.Data)
-	if kind == event.Update {
-		ev.Old, ev.Unchanged = before.decodeOld(), w.tracker.unchanged(before, now)
-	}
-	if err := w.deliver(ctx, sink, ev, reached, before, now, inventoryUpdate{entry: w.newEntry(o, now)}); err != nil {
-		return err
-	}
-	w.inventory.put(key, string(o.GetUID()), o.GetResourceVersion())
-	w.inventory.setFields(key, now, w.tracker)
 	return nil
 }
 
-// handleDelete delivers the deletion of o at the position reached on the stream.
-func (w *watcher) handleDelete(ctx context.Context, sink source.Sink, o *unstructured.Unstructured, reached string) error {
-	deletedAt := versionOf(reached)
-	if deletedAt&hashed != 0 {
-		deletedAt = 0
+// deliver delivers the event of d, which is at the position reached, blocks until the
+// sink accepts it, and commits d. Events that are irrelevant to the derived source are
+// done at once.
+func (w *watcher) deliver(ctx context.Context, sink source.Sink, d *delta, reached string, targets []event.TriggerRef) error {
+	if d.event.Type != "" {
+		done, cancel := w.checkpointer.begin(d.key, reached, d.update)
+		if d.irrelevant {
+			done()
+		} else {
+			d.delivery.Triggers, d.delivery.Done = targets, done
+			if err := sink.Deliver(ctx, d.event, d.delivery); err != nil {
+				cancel()
+				return fmt.Errorf("deliver %s: %w", d.event.ID, err)
+			}
+		}
 	}
-	ev := newEvent(event.Delete, w.eventCluster(), o, w.Clock.Now())
-	ev.Triggers, ev.Old = w.subscribers.forEvent(versionOf(reached)), w.inventory.fieldStates[ev.Key].decodeOld()
-	if err := w.deliver(ctx, sink, ev, reached, fieldState{}, fieldState{}, inventoryUpdate{deletedAt: deletedAt}); err != nil {
-		return err
-	}
-	w.inventory.remove(ev.Key)
-	return nil
-}
-
-// handleVanished delivers the deletion of the object at key, whose last state is
-// unknown, and removes it from the inventory.
-func (w *watcher) handleVanished(ctx context.Context, sink source.Sink, key string, targets []event.TriggerRef) error {
-	ev := newVanishedEvent(w.kind, w.eventCluster(), key, w.inventory.uid(key), w.inventory.entries[key].version, w.Clock.Now())
-	ev.Triggers, ev.Old = targets, w.inventory.fieldStates[key].decodeOld()
-	if err := w.deliver(ctx, sink, ev, "", fieldState{}, fieldState{}, inventoryUpdate{}); err != nil {
-		return err
-	}
-	w.inventory.remove(key)
-	return nil
-}
-
-// deliver delivers ev, which is at the position reached, and blocks until the sink
-// accepts it. Events that are irrelevant to the derived source are done at once.
-func (w *watcher) deliver(ctx context.Context, sink source.Sink, ev event.Event, reached string, before, now fieldState, update inventoryUpdate) error {
-	done, cancel := w.checkpointer.begin(ev.Key, reached, update)
-	ev, relevant := w.derive(ev, before, now)
-	if !relevant {
-		done()
-		return nil
-	}
-	if err := sink.Deliver(ctx, ev, done); err != nil {
-		cancel()
-		return fmt.Errorf("deliver %s: %w", ev.ID, err)
-	}
+	w.tracker.commit(d)
 	return nil
 }
 
@@ -142,22 +106,4 @@ func (w *watcher) advanceTo(resourceVersion string) {
 		committed, _ := w.checkpointer.watermark.Committed()
 		w.subscribers.committed(versionOf(committed))
 	}
-}
-
-// record adds o and its field state to the inventory.
-func (w *watcher) record(key string, o metav1.Object) {
-	w.inventory.put(key, string(o.GetUID()), o.GetResourceVersion())
-	if !w.tracker.empty() {
-		w.inventory.setFields(key, w.tracker.observe(w.inventory.fieldStates[key], eventData(o)), w.tracker)
-	}
-}
-
-// recordedEntry returns the store entry of o, which was recorded.
-func (w *watcher) recordedEntry(key string, o metav1.Object) *store.Entry {
-	return w.newEntry(o, w.inventory.fieldStates[key])
-}
-
-// newEntry returns the store entry of o with its field state.
-func (w *watcher) newEntry(o metav1.Object, s fieldState) *store.Entry {
-	return &store.Entry{UID: string(o.GetUID()), ResourceVersion: o.GetResourceVersion(), State: w.tracker.marshal(s)}
 }

@@ -50,7 +50,7 @@ const timeout = 30 * time.Second
 type harness struct {
 	*recorder
 	transport *fakeTransport
-	compile   source.Compiler
+	factory   source.Factory
 	source    source.Source
 	// triggers are the subscriptions that share the source.
 	triggers []source.Subscription
@@ -102,13 +102,13 @@ func newSharedHarness(t *testing.T, config *rest.Config, specs []triggerSpec, op
 	for _, opt := range opts {
 		opt(&o)
 	}
-	h := &harness{t: t, recorder: &recorder{}, transport: tr, compile: resource.New(o)}
+	h := &harness{t: t, recorder: &recorder{}, transport: tr, factory: resource.New(o)}
 	for _, a := range specs {
 		var properties map[string]any
 		if err := json.Unmarshal([]byte(a.properties), &properties); err != nil {
 			t.Fatal(err)
 		}
-		s, list := h.compile(properties, a.trigger)
+		s, list := h.factory.Compile(properties, a.trigger)
 		if len(list) > 0 {
 			t.Fatal(list)
 		}
@@ -121,9 +121,10 @@ func newSharedHarness(t *testing.T, config *rest.Config, specs []triggerSpec, op
 // accepted returns the events so far that the i-th trigger does not skip.
 func (h *harness) accepted(i int) []event.Event {
 	var accepted []event.Event
-	for _, ev := range h.received() {
-		if h.triggers[i].Skip(ev) == "" {
-			accepted = append(accepted, ev)
+	events := h.received()
+	for n, reason := range h.skipped(h.triggers[i])[:len(events)] {
+		if reason == "" {
+			accepted = append(accepted, events[n])
 		}
 	}
 	return accepted

@@ -22,12 +22,14 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
+	"github.com/kubevela/kube-trigger/pkg/store"
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
@@ -274,4 +276,36 @@ func TestInterruption_APIServerRestart(t *testing.T) {
 	e.create("b", nil)
 	h.run()
 	e.want(h.waitForEvents(2), "create a", "create b")
+}
+
+// stoppingSaver calls stop, once, when the position of a list is saved.
+type stoppingSaver struct {
+	*storeSession
+	once sync.Once
+	stop func()
+}
+
+func (s *stoppingSaver) Save(name string, c store.Change) {
+	s.storeSession.Save(name, c)
+	if c.Cursor != nil && *c.Cursor > "0" {
+		s.once.Do(s.stop)
+	}
+}
+
+// A Run that is stopped at the end of the initial list is resumed: what happens until the
+// next Run is an event.
+func TestInterruption_StoppedAfterInitialList(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	e.create("old", nil)
+	session, useSession := newFakeStore().newSession()
+	saver := &stoppingSaver{storeSession: session}
+	h := newHarness(t, e.config, e.properties(""), useSession, func(o *resource.Options) { o.Saver = saver })
+	saver.stop = func() { h.cancel() }
+	h.run()
+	<-h.ended
+	e.create("new", nil)
+	e.delete("old")
+	h.run()
+	e.want(h.waitForEvents(2), "create new", "delete old")
 }

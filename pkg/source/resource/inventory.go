@@ -64,18 +64,6 @@ func (i inventory) remove(key string) {
 	delete(i.fieldStates, key)
 }
 
-func (i inventory) has(key string) bool {
-	_, ok := i.entries[key]
-	return ok
-}
-
-// setFields sets the field state of the object at key, unless t tracks none.
-func (i inventory) setFields(key string, s fieldState, t fieldTracker) {
-	if !t.empty() {
-		i.fieldStates[key] = s
-	}
-}
-
 // uid returns the UID of the object at key.
 func (i inventory) uid(key string) string {
 	if uid, ok := i.nonUUIDs[key]; ok {
@@ -87,7 +75,7 @@ func (i inventory) uid(key string) string {
 // identify returns the identity of a UID, and whether the UID is a UUID in canonical
 // form.
 func identify(uid string) (id identity, isUUID bool) {
-	if u, err := uuid.Parse(uid); err == nil && u.String() == uid {
+	if u, ok := parseUUID(uid); ok {
 		return identity(u), true
 	}
 	sum := sha256.Sum256([]byte(uid))

@@ -19,8 +19,6 @@ package resource
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/go-logr/logr"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -28,26 +26,52 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/source"
-	"github.com/kubevela/kube-trigger/pkg/store"
 )
+
+// pager requests one page of a list.
+type pager func(context.Context, metav1.ListOptions) ([]metav1.Object, metav1.ListInterface, error)
+
+// objects requests objects.
+func (w *watcher) objects(ctx context.Context, opts metav1.ListOptions) ([]metav1.Object, metav1.ListInterface, error) {
+	page, err := w.Client.Resource(w.mapping.Resource).Namespace(w.namespace).List(ctx, opts)
+	if err != nil {
+		return nil, nil, err
+	}
+	return pointers(page.Items), page, nil
+}
+
+// objectMetadata requests the metadata of objects.
+func (w *watcher) objectMetadata(ctx context.Context, opts metav1.ListOptions) ([]metav1.Object, metav1.ListInterface, error) {
+	page, err := w.Metadata.Resource(w.mapping.Resource).Namespace(w.namespace).List(ctx, opts)
+	if err != nil {
+		return nil, nil, err
+	}
+	return pointers(page.Items), page, nil
+}
+
+func pointers[T any, P interface {
+	*T
+	metav1.Object
+}](items []T) []metav1.Object {
+	objects := make([]metav1.Object, len(items))
+	for i := range items {
+		objects[i] = P(&items[i])
+	}
+	return objects
+}
 
 // listPages calls visit with each page of the objects, sorted by key, and returns the
 // resourceVersion of the list. It lists the state at resourceVersion, or the current
 // state if that is empty.
-func (w *watcher) listPages(ctx context.Context, resourceVersion string, visit func([]metav1.Object) error) (string, error) {
-	client := w.Client.Resource(w.mapping.Resource).Namespace(w.namespace)
+func (w *watcher) listPages(ctx context.Context, list pager, resourceVersion string, visit func([]metav1.Object) error) (string, error) {
 	opts := w.listOptions(metav1.ListOptions{Limit: w.PageSize})
 	if resourceVersion != "" {
 		opts.ResourceVersion, opts.ResourceVersionMatch = resourceVersion, metav1.ResourceVersionMatchExact
 	}
 	for {
-		page, err := client.List(ctx, opts)
+		objects, page, err := list(ctx, opts)
 		if err != nil {
 			return "", fmt.Errorf("list %s: %w", w, err)
-		}
-		objects := make([]metav1.Object, len(page.Items))
-		for i := range page.Items {
-			objects[i] = &page.Items[i]
 		}
 		if err := visit(objects); err != nil {
 			return "", err
@@ -59,67 +83,56 @@ func (w *watcher) listPages(ctx context.Context, resourceVersion string, visit f
 	}
 }
 
-// listMetadata is listPages for the metadata of the current objects.
-func (w *watcher) listMetadata(ctx context.Context, visit func([]metav1.Object) error) (string, error) {
-	client := w.Metadata.Resource(w.mapping.Resource).Namespace(w.namespace)
-	opts := w.listOptions(metav1.ListOptions{Limit: w.PageSize})
-	for {
-		page, err := client.List(ctx, opts)
+// listAll is listPages for the current objects. It then delivers the deletion of the
+// other objects of the inventory to targets, and
+// returns the resourceVersion of the list.
+func (w *watcher) listAll(ctx context.Context, sink source.Sink, list pager, targets []event.TriggerRef, visit func([]metav1.Object) error) (reached string, err error) {
+	missing := w.tracker.keys()
+	reached, err = w.listPages(ctx, list, "", func(page []metav1.Object) error {
+		for _, o := range page {
+			delete(missing, keyOf(o.GetNamespace(), o.GetName()))
+		}
+		return visit(page)
+	})
+	if err != nil {
+		return "", err
+	}
+	return reached, w.deliverVanished(ctx, sink, missing, targets)
+}
+
+// record adds the objects of a page to the inventory, and saves them.
+func (w *watcher) record(ctx context.Context, sink source.Sink, how observation, page []metav1.Object) error {
+	objects := make(map[string]*savedObject, len(page))
+	for _, o := range page {
+		d, err := w.observe(ctx, sink, how, o, "", nil)
 		if err != nil {
-			return "", fmt.Errorf("list %s: %w", w, err)
+			return err
 		}
-		objects := make([]metav1.Object, len(page.Items))
-		for i := range page.Items {
-			objects[i] = &page.Items[i]
-		}
-		if err := visit(objects); err != nil {
-			return "", err
-		}
-		if opts.Continue = page.Continue; opts.Continue == "" {
-			return page.ResourceVersion, nil
+		if d.update.object != nil {
+			objects[d.key] = d.update.object
 		}
 	}
+	w.checkpointer.saveObjects(objects)
+	return nil
 }
 
 // listInitial records the objects that exist, without delivering them, and starts the
 // watch at their resourceVersion. It delivers the deletion of recorded objects that no
 // longer exist.
 func (w *watcher) listInitial(ctx context.Context, sink source.Sink) error {
-	list := w.listMetadata
-	if !w.tracker.empty() {
-		list = func(ctx context.Context, visit func([]metav1.Object) error) (string, error) {
-			return w.listPages(ctx, "", visit)
-		}
+	list := w.objectMetadata
+	if !w.tracker.fields.empty() {
+		list = w.objects
 	}
-	missing := maps.Clone(w.inventory.entries)
-	reached, err := list(ctx, func(page []metav1.Object) error {
-		entries := make(map[string]*store.Entry, len(page))
-		for _, o := range page {
-			key := keyOf(o.GetNamespace(), o.GetName())
-			delete(missing, key)
-			if id, _ := identify(string(o.GetUID())); w.inventory.has(key) && w.inventory.entries[key].identity != id {
-				if err := w.handleVanished(ctx, sink, key, nil); err != nil {
-					return err
-				}
-			}
-			w.record(key, o)
-			entries[key] = w.recordedEntry(key, o)
-		}
-		w.checkpointer.saveEntries(entries)
-		return nil
+	reached, err := w.listAll(ctx, sink, list, nil, func(page []metav1.Object) error {
+		return w.record(ctx, sink, existing, page)
 	})
 	if err != nil {
 		return err
 	}
-	for _, key := range slices.Sorted(maps.Keys(missing)) {
-		if err := w.handleVanished(ctx, sink, key, nil); err != nil {
-			return err
-		}
-	}
 	w.subscribers.resetStart()
 	w.checkpointer.reset(positionRelist)
 	w.advanceTo(reached)
-	w.initialized, w.fieldsRestored = true, true
 	return nil
 }
 
@@ -128,13 +141,10 @@ func (w *watcher) listInitial(ctx context.Context, sink source.Sink) error {
 // without delivering a difference twice.
 func (w *watcher) relist(ctx context.Context, sink source.Sink) error {
 	w.checkpointer.reset(positionRelist)
-	clear(w.tombstones)
-	missing := maps.Clone(w.inventory.entries)
-	reached, err := w.listPages(ctx, "", func(page []metav1.Object) error {
+	w.tracker.dropTombstones()
+	reached, err := w.listAll(ctx, sink, w.objects, w.subscribers.forListed(0), func(page []metav1.Object) error {
 		for _, o := range page {
-			key := keyOf(o.GetNamespace(), o.GetName())
-			delete(missing, key)
-			if err := w.handleObject(ctx, sink, o, "", w.subscribers.forListed(versionOf(o.GetResourceVersion()))); err != nil {
+			if _, err := w.observe(ctx, sink, listed, o, "", w.subscribers.forListed(versionOf(o.GetResourceVersion()))); err != nil {
 				return err
 			}
 		}
@@ -143,14 +153,8 @@ func (w *watcher) relist(ctx context.Context, sink source.Sink) error {
 	if err != nil {
 		return err
 	}
-	for _, key := range slices.Sorted(maps.Keys(missing)) {
-		if err := w.handleVanished(ctx, sink, key, w.subscribers.forListed(0)); err != nil {
-			return err
-		}
-	}
 	w.subscribers.startAllAfter(versionOf(reached))
 	w.advanceTo(reached)
-	w.fieldsRestored = true
 	return nil
 }
 
@@ -177,9 +181,9 @@ func (w *watcher) deliverSync(ctx context.Context, sink source.Sink) error {
 		}
 		return nil
 	}
-	_, err := w.listPages(ctx, w.subscribers.syncVersion(w.position), deliver)
+	_, err := w.listPages(ctx, w.objects, w.subscribers.syncVersion(w.position), deliver)
 	if err != nil && isHistoryGone(err) {
-		_, err = w.listPages(ctx, "", deliver)
+		_, err = w.listPages(ctx, w.objects, "", deliver)
 	}
 	if err != nil {
 		return err
@@ -193,55 +197,48 @@ func (w *watcher) deliverSync(ctx context.Context, sink source.Sink) error {
 
 // deliverSyncObject delivers the sync event of o to targets.
 func (w *watcher) deliverSyncObject(ctx context.Context, sink source.Sink, group []*subscriber, o *unstructured.Unstructured, targets []event.TriggerRef) error {
-	ev := newEvent(event.Sync, w.eventCluster(), o, w.Clock.Now())
-	ev.Triggers = targets
+	ev, writer := newEvent(event.Sync, w.eventCluster(), o, w.Clock.Now())
 	commit, cancel := w.syncWatermark.Begin(ev.Key)
 	done := func() {
 		commit()
 		committed, _ := w.syncWatermark.Committed()
 		w.subscribers.setSyncedTo(group, committed)
 	}
-	if err := sink.Deliver(ctx, ev, done); err != nil {
+	if err := sink.Deliver(ctx, ev, source.Delivery{Triggers: targets, Writer: writer, Done: done}); err != nil {
 		cancel()
 		return fmt.Errorf("deliver %s: %w", ev.ID, err)
 	}
 	return nil
 }
 
-// checkRollback clears the position if the state of the API server is older, as after a
-// restore of etcd: a watch from a future resourceVersion would get no events until the
-// API server reaches it. Otherwise it excludes all events up to now for new triggers.
-func (w *watcher) checkRollback(ctx context.Context) error {
-	client := w.Metadata.Resource(w.mapping.Resource).Namespace(w.namespace)
-	page, err := client.List(ctx, w.listOptions(metav1.ListOptions{Limit: 1}))
+// checkRollback reports whether the state of the API server is older than the position,
+// as after a restore of etcd: a watch from a future resourceVersion would get no events
+// until the API server reaches it. Otherwise it excludes all events up to now for new
+// triggers.
+func (w *watcher) checkRollback(ctx context.Context) (rolledBack bool, err error) {
+	_, page, err := w.objectMetadata(ctx, w.listOptions(metav1.ListOptions{Limit: 1}))
 	if err != nil {
-		return fmt.Errorf("list %s: %w", w, err)
+		return false, fmt.Errorf("list %s: %w", w, err)
 	}
-	now := versionOf(page.ResourceVersion)
+	now := versionOf(page.GetResourceVersion())
 	if now.before(versionOf(w.position)) {
 		logr.FromContextOrDiscard(ctx).Info("API server state is older than the resume point; listing all objects",
-			"from", w.position, "to", page.ResourceVersion)
-		w.position = ""
-		return nil
+			"from", w.position, "to", page.GetResourceVersion())
+		return true, nil
 	}
 	w.subscribers.startNewAfter(now)
-	return nil
+	return false, nil
 }
 
 // handleKindRemoved delivers the deletion of all objects after their kind was removed.
 // If the kind is registered again, the watch starts with a new initial list.
 func (w *watcher) handleKindRemoved(ctx context.Context, sink source.Sink) error {
-	if w.initialized {
+	if w.start != phaseList {
+		w.start = phaseList
 		w.subscribers.resetSync()
 		w.checkpointer.reset(positionNone)
-		clear(w.tombstones)
+		w.tracker.dropTombstones()
 		w.position, w.syncedTo, w.syncWatermark = "", "", &watermark{}
 	}
-	w.initialized, w.mappingStale = false, false
-	for _, key := range slices.Sorted(maps.Keys(w.inventory.entries)) {
-		if err := w.handleVanished(ctx, sink, key, nil); err != nil {
-			return err
-		}
-	}
-	return nil
+	return w.deliverVanished(ctx, sink, w.tracker.keys(), nil)
 }

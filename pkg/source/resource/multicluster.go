@@ -30,14 +30,16 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
-// multiClusterWatcher runs one watch in each cluster that the triggers of a query
-// select. The watches do not block each other.
-type multiClusterWatcher struct {
+// watchGroup runs one watch in each cluster that the triggers of a query select, which is
+// the worker's own cluster if they select none. The watches do not block each other.
+type watchGroup struct {
 	Options
 	query
 	mapper  *sharedMapper
 	derived *DerivedSource
 	shared  []subscription
+	// own is the worker's own cluster.
+	own multicluster.Cluster
 
 	watches map[string]*clusterWatch
 	// unusedSince holds the time since when a checkpoint is unused, by its name in
@@ -45,6 +47,8 @@ type multiClusterWatcher struct {
 	unusedSince  map[string]time.Time
 	storeScanned bool
 	running      sync.WaitGroup
+	// failed receives the error with which a watch ends during the current Run.
+	failed chan error
 
 	mu       sync.Mutex
 	snapshot multicluster.Snapshot
@@ -54,42 +58,43 @@ type multiClusterWatcher struct {
 	lastStatus map[event.TriggerRef]string
 }
 
-func newMultiClusterWatcher(o Options, mapper *sharedMapper, q query, d *DerivedSource, shared []subscription) *multiClusterWatcher {
-	return &multiClusterWatcher{
+func newWatchGroup(o Options, mapper *sharedMapper, q query, d *DerivedSource, shared []subscription) *watchGroup {
+	return &watchGroup{
 		Options: o, query: q, mapper: mapper, derived: d, shared: shared,
+		own: multicluster.Cluster{Name: multicluster.Local, Connection: &multicluster.Connection{
+			Server: o.Server, Dynamic: o.Client, Metadata: o.Metadata, Mapper: o.Mapper,
+		}},
 		watches: map[string]*clusterWatch{}, unusedSince: map[string]time.Time{},
 		statuses: map[string]error{}, lastStatus: map[event.TriggerRef]string{},
 	}
 }
 
-// Run watches the selected clusters, as they join and leave, until ctx ends. Errors of
-// single clusters are retried and reported to OnClusterStatus; they do not end Run.
-func (m *multiClusterWatcher) Run(ctx context.Context, sink source.Sink) error {
-	ctx = logr.NewContext(ctx, logr.FromContextOrDiscard(ctx).WithValues("watch", m.String()))
-	var names []string
-	all := false
-	for _, s := range m.shared {
-		names = append(names, slices.DeleteFunc(slices.Clone(s.clusters.names), func(n string) bool { return n == multicluster.Local })...)
-		all = all || s.clusters.labels != nil
-	}
-	joined := m.Clusters.Watch(ctx, names, all)
+// Run watches the selected clusters, as they join and leave, until ctx ends. If triggers
+// select clusters, errors of single clusters are retried and reported to
+// OnClusterStatus; they do not end Run.
+func (g *watchGroup) Run(ctx context.Context, sink source.Sink) error {
+	joined := g.watchJoined(ctx)
 	defer joined.Close()
-	defer m.running.Wait()
+	defer g.running.Wait()
 	defer func() {
-		for _, cw := range m.watches {
+		for _, cw := range g.watches {
 			cw.stop()
 		}
 	}()
-	m.mu.Lock()
-	clear(m.lastStatus)
-	m.mu.Unlock()
+	g.mu.Lock()
+	clear(g.lastStatus)
+	g.mu.Unlock()
+	g.failed = make(chan error, 1)
 	for {
-		m.reconcile(ctx, sink, joined.Snapshot())
-		collect, stop := m.collectGarbage(ctx)
+		g.reconcile(ctx, sink, joined.Snapshot())
+		collect, stop := g.collectGarbage(ctx)
 		select {
 		case <-ctx.Done():
 			stop()
 			return nil
+		case err := <-g.failed:
+			stop()
+			return err
 		case <-joined.Changed():
 		case <-collect:
 		}
@@ -97,53 +102,64 @@ func (m *multiClusterWatcher) Run(ctx context.Context, sink source.Sink) error {
 	}
 }
 
+// watchJoined watches the joined clusters that triggers may select.
+func (g *watchGroup) watchJoined(ctx context.Context) *multicluster.Watcher {
+	if !g.selectsClusters() {
+		return &multicluster.Watcher{}
+	}
+	var names []string
+	all := false
+	for _, s := range g.shared {
+		names = append(names, slices.DeleteFunc(slices.Clone(s.clusters.names), func(n string) bool { return n == multicluster.Local })...)
+		all = all || s.clusters.labels != nil
+	}
+	return g.Clusters.Watch(logr.NewContext(ctx, g.log(ctx)), names, all)
+}
+
+// log returns the logger of the group itself. Each watch has its own.
+func (g *watchGroup) log(ctx context.Context) logr.Logger {
+	return logr.FromContextOrDiscard(ctx).WithValues("watch", g.String())
+}
+
 // reconcile starts, restarts and stops watches so that exactly the selected clusters
 // are watched, over their current connections.
-func (m *multiClusterWatcher) reconcile(ctx context.Context, sink source.Sink, snapshot multicluster.Snapshot) {
-	m.mu.Lock()
-	m.snapshot = snapshot
-	m.mu.Unlock()
-	selected := m.selectedClusters(snapshot)
-	for name, cw := range m.watches {
+func (g *watchGroup) reconcile(ctx context.Context, sink source.Sink, snapshot multicluster.Snapshot) {
+	g.mu.Lock()
+	g.snapshot = snapshot
+	g.mu.Unlock()
+	selected := g.selectedClusters(snapshot)
+	for name, cw := range g.watches {
 		if _, ok := selected[name]; ok || !cw.isRunning() {
 			continue
 		}
 		cw.stop()
-		cw.unselectedSince = m.Clock.Now()
-		m.markUnused(cw)
-		m.deleteStatus(name)
-		logr.FromContextOrDiscard(ctx).Info("cluster left", "cluster", name)
+		cw.unselectedSince = g.Clock.Now()
+		g.markUnused(cw)
+		g.deleteStatus(name)
+		g.log(ctx).Info("cluster left", "cluster", name)
 	}
 	for _, name := range slices.Sorted(maps.Keys(selected)) {
-		m.ensureWatch(ctx, sink, selected[name], m.selectedBy(selected[name]))
+		g.ensureWatch(ctx, sink, selected[name], g.selectedBy(selected[name]))
 	}
-	m.publishStatus()
+	g.publishStatus()
 }
 
 // selectedClusters returns the clusters that a trigger selects and that have a
 // connection, by name.
-func (m *multiClusterWatcher) selectedClusters(snapshot multicluster.Snapshot) map[string]multicluster.Cluster {
-	selected := map[string]multicluster.Cluster{}
-	own := multicluster.Cluster{Name: multicluster.Local, Connection: &multicluster.Connection{
-		Server: m.Server, Dynamic: m.Client, Metadata: m.Metadata, Mapper: m.Mapper,
-	}}
-	for name, c := range snapshot.Joined {
-		if c.Connection != nil && len(m.selectedBy(c)) > 0 {
-			selected[name] = c
-		}
-	}
-	if len(m.selectedBy(own)) > 0 {
-		selected[multicluster.Local] = own
-	}
+func (g *watchGroup) selectedClusters(snapshot multicluster.Snapshot) map[string]multicluster.Cluster {
+	selected := maps.Clone(snapshot.Joined)
+	selected[multicluster.Local] = g.own
+	maps.DeleteFunc(selected, func(_ string, c multicluster.Cluster) bool {
+		return c.Connection == nil || len(g.selectedBy(c)) == 0
+	})
 	return selected
 }
 
-// selectedBy returns the triggers that select a cluster. The hub is selected only by
-// name, never by label.
-func (m *multiClusterWatcher) selectedBy(c multicluster.Cluster) []event.TriggerRef {
+// selectedBy returns the triggers that select a cluster.
+func (g *watchGroup) selectedBy(c multicluster.Cluster) []event.TriggerRef {
 	var out []event.TriggerRef
-	for _, s := range m.shared {
-		if s.clusters.hasName(c.Name) || c.Name != multicluster.Local && s.clusters.matches(c) {
+	for _, s := range g.shared {
+		if s.clusters.matches(c) {
 			out = append(out, s.trigger.TriggerRef)
 		}
 	}
@@ -151,8 +167,8 @@ func (m *multiClusterWatcher) selectedBy(c multicluster.Cluster) []event.Trigger
 }
 
 // ensureWatch starts the watch of one cluster, or restarts it if it is out of date.
-func (m *multiClusterWatcher) ensureWatch(ctx context.Context, sink source.Sink, c multicluster.Cluster, triggers []event.TriggerRef) {
-	cw := m.watches[c.Name]
+func (g *watchGroup) ensureWatch(ctx context.Context, sink source.Sink, c multicluster.Cluster, triggers []event.TriggerRef) {
+	cw := g.watches[c.Name]
 	if cw != nil && cw.upToDate(c, triggers) {
 		return
 	}
@@ -160,52 +176,33 @@ func (m *multiClusterWatcher) ensureWatch(ctx context.Context, sink source.Sink,
 		cw.stop()
 	}
 	if cw != nil && cw.cluster.Endpoint != c.Endpoint {
-		m.markUnused(cw)
-		if m.Saver != nil { // it may be the same cluster: its checkpoint is loaded again
-			_ = m.Saver.Flush(ctx) // events that are not saved are delivered again
+		g.markUnused(cw)
+		if g.Saver != nil { // it may be the same cluster: its checkpoint is loaded again
+			_ = g.Saver.Flush(ctx) // events that are not saved are delivered again
 		}
 		cw = nil
 	}
 	if cw == nil {
-		cw = m.newClusterWatch(c.Name)
-		m.watches[c.Name] = cw
+		cw = g.newClusterWatch(c.Name)
+		g.watches[c.Name] = cw
 	}
 	cw.configure(c, triggers)
-	cw.start(ctx, &m.running, func(ctx context.Context) { m.runWatch(ctx, cw, sink) })
+	if g.selectsClusters() {
+		ctx = logr.NewContext(ctx, logr.FromContextOrDiscard(ctx).WithValues("cluster", c.Name))
+	}
+	cw.start(ctx, &g.running, sink, g.failed)
 }
 
 // newClusterWatch returns the watch of one cluster, not running yet.
-func (m *multiClusterWatcher) newClusterWatch(cluster string) *clusterWatch {
-	mapper := m.mapper
+func (g *watchGroup) newClusterWatch(cluster string) *clusterWatch {
+	mapper, q := g.mapper, g.query
 	if cluster != multicluster.Local {
-		mapper = &sharedMapper{clock: m.Clock}
+		mapper = &sharedMapper{clock: g.Clock}
 	}
-	cw := &clusterWatch{watcher: newWatcher(m.Options, mapper, m.forCluster(cluster), m.derived, m.shared)}
-	cw.watcher.OnStatus = func(_ string, err error) {
-		if err == nil {
-			cw.retries.reset()
-		}
-		m.setStatus(cluster, err)
+	if g.selectsClusters() {
+		q.cluster = cluster
 	}
-	return cw
-}
-
-// runWatch runs the watch of one cluster until ctx ends, and restarts it with backoff
-// when it fails.
-func (m *multiClusterWatcher) runWatch(ctx context.Context, cw *clusterWatch, sink source.Sink) {
-	cluster := cw.watcher.cluster
-	log := logr.FromContextOrDiscard(ctx).WithValues("cluster", cluster)
-	ctx = logr.NewContext(ctx, log)
-	for {
-		err := cw.runOnce(ctx, sink)
-		if ctx.Err() != nil {
-			return
-		}
-		delay := cw.retries.next()
-		log.Info("watching the cluster failed; retrying", "reason", err.Error(), "delay", delay)
-		m.setStatus(cluster, err)
-		if !wait(ctx, m.Clock, delay) {
-			return
-		}
-	}
+	w := newWatcher(g.Options, mapper, q, g.derived, g.shared)
+	w.reportStatus = func(err error) { g.setStatus(cluster, err) }
+	return &clusterWatch{watcher: w}
 }

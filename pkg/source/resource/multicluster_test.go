@@ -157,18 +157,14 @@ func (e multiClusterEnv) restart(t *testing.T) {
 	p.kill()
 
 	// The names of the checkpoints include the cluster.
-	names, err := store.Watches(t.Context())
+	names, err := store.List(t.Context())
 	if err != nil || len(names) != 2 || !strings.HasSuffix(names[0], "&cluster=alpha") && !strings.HasSuffix(names[1], "&cluster=alpha") {
 		t.Errorf("watches %q, %v", names, err)
 	}
-	if err := resource.Prune(t.Context(), store, p.triggers[:1]); err != nil {
-		t.Fatal(err)
-	}
-	kept, _ := store.Watches(t.Context())
-	if err := resource.Prune(t.Context(), store, p.triggers[1:]); err != nil {
-		t.Fatal(err)
-	}
-	left, _ := store.Watches(t.Context())
+	store.prune(t, p.triggers[:1]...)
+	kept, _ := store.List(t.Context())
+	store.prune(t, p.triggers[1:]...)
+	left, _ := store.List(t.Context())
 	if len(kept) != 2 || len(left) != 1 || !strings.HasSuffix(left[0], "&cluster=beta") {
 		t.Errorf("for all clusters %q are left, for beta %q", kept, left)
 	}
@@ -227,8 +223,9 @@ func (e multiClusterEnv) sync(t *testing.T) {
 	e.create("a", "z")
 	e.waitForEvents(h, 1, "alpha sync x", "alpha sync y", "alpha create z")
 	e.waitForEvents(h, 0, "alpha sync x", "alpha create y", "alpha create z")
-	for _, ev := range h.received() {
-		if reason := h.triggers[1].Skip(ev); ev.Type == "create" && strings.HasSuffix(ev.Key, "/y") && reason != source.BeforeStart {
+	reasons := h.skipped(h.triggers[1])
+	for i, ev := range h.received() {
+		if reason := reasons[i]; ev.Type == "create" && strings.HasSuffix(ev.Key, "/y") && reason != source.BeforeStart {
 			t.Errorf("event before the cluster was selected has reason %q, want BeforeStart", reason)
 		}
 	}
@@ -247,7 +244,7 @@ func (e multiClusterEnv) garbageCollection(t *testing.T) {
 	p := hub.newProcess(store, []triggerSpec{e.trigger("t", `"clusterSelector": {}`)}, e.connectTo(e.clusters["hub"].Config), func(o *resource.Options) { o.Clock = c })
 	p.run()
 	kept := func() []string {
-		names, err := store.Watches(t.Context())
+		names, err := store.List(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}

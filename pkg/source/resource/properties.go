@@ -71,11 +71,8 @@ func (q query) String() string {
 // key returns the key of the watch of the query.
 func (q query) key() string { return Type + ":" + q.String() }
 
-// forCluster returns the query for one cluster.
-func (q query) forCluster(cluster string) query {
-	q.cluster = cluster
-	return q
-}
+// selectsClusters reports whether the triggers of q select clusters.
+func (q query) selectsClusters() bool { return q.cluster == anyCluster }
 
 // eventCluster returns the cluster in events: empty for the worker's own cluster.
 func (q query) eventCluster() string {

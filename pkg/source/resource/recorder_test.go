@@ -24,13 +24,16 @@ import (
 	"sync"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
 // recorder is a sink that records events.
 type recorder struct {
 	mu     sync.Mutex
 	events []event.Event
-	lines  []string // log lines
+	// deliveries are those of the events.
+	deliveries []source.Delivery
+	lines      []string // log lines
 	// gate, if set, blocks deliveries until it is closed or receives a value.
 	gate chan struct{}
 	// undone leaves all events pending.
@@ -44,7 +47,7 @@ type recorder struct {
 	closed bool
 }
 
-func (r *recorder) Deliver(ctx context.Context, ev event.Event, done func()) error {
+func (r *recorder) Deliver(ctx context.Context, ev event.Event, d source.Delivery) error {
 	r.mu.Lock()
 	gate := r.gate
 	r.mu.Unlock()
@@ -60,17 +63,17 @@ func (r *recorder) Deliver(ctx context.Context, ev event.Event, done func()) err
 	if r.closed {
 		return errors.New("closed")
 	}
-	r.events = append(r.events, ev)
+	r.events, r.deliveries = append(r.events, ev), append(r.deliveries, d)
 	switch {
 	case r.handler != nil:
-		r.handler(ev, done)
+		r.handler(ev, d.Done)
 	case r.holdIf != nil && r.holdIf(ev):
 		if r.held == nil {
 			r.held = map[string]func(){}
 		}
-		r.held[ev.ID] = done
+		r.held[ev.ID] = d.Done
 	case !r.undone:
-		done()
+		d.Done()
 	}
 	return nil
 }
@@ -96,6 +99,17 @@ func (r *recorder) received() []event.Event {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.events)
+}
+
+// skipped returns the reasons why s skips the events so far, or "".
+func (r *recorder) skipped(s source.Subscription) []source.Reason {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	reasons := make([]source.Reason, len(r.events))
+	for i, ev := range r.events {
+		reasons[i] = s.Skip(ev, r.deliveries[i])
+	}
+	return reasons
 }
 
 // logged reports whether a line of the log contains text.

@@ -63,6 +63,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/expr/schema"
 	"github.com/kubevela/kube-trigger/pkg/multicluster"
 	"github.com/kubevela/kube-trigger/pkg/source"
+	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
 // Type is the type of the source in triggers.
@@ -90,8 +91,8 @@ type Options struct {
 
 	// Checkpoints and Saver persist the checkpoint of each watch. If they are nil,
 	// every process starts with an initial list.
-	Checkpoints Checkpoints
-	Saver       Saver
+	Checkpoints store.Checkpoints
+	Saver       store.Saver
 	// Server is the URL of the API server. It identifies the cluster if reading the
 	// namespace kube-system is forbidden.
 	Server string
@@ -114,16 +115,19 @@ type Options struct {
 	OnClusterStatus func(t event.TriggerRef, err error)
 }
 
-// New returns the compiler of this source. Compiling needs no cluster; the sources that
+// New returns the factory of this source. Compiling needs no cluster; the sources that
 // are opened share o.
-func New(o Options) source.Compiler {
+func New(o Options) source.Factory {
 	compile := newCompiler(o)
-	return func(properties map[string]any, t source.Spec) (source.Subscription, diag.List) {
-		s, list := compile(properties, t, nil)
-		if len(list) > 0 {
-			return nil, list
-		}
-		return comparer{s}, nil
+	return source.Factory{
+		Capabilities: source.Capabilities{OnChange: true, Status: true},
+		Compile: func(properties map[string]any, t source.Spec) (source.Subscription, diag.List) {
+			s, list := compile(properties, t, nil)
+			if len(list) > 0 {
+				return nil, list
+			}
+			return s, nil
+		},
 	}
 }
 
@@ -149,10 +153,7 @@ func newCompiler(o Options) func(map[string]any, source.Spec, *DerivedSource) (s
 			trigger:  t,
 			events:   events,
 			open: func(shared []subscription) source.Source {
-				if q.cluster == anyCluster {
-					return newMultiClusterWatcher(o, mapper, q, d, shared)
-				}
-				return newWatcher(o, mapper, q, d, shared)
+				return newWatchGroup(o, mapper, q, d, shared)
 			},
 		}, nil
 	}

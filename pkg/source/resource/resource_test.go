@@ -126,7 +126,7 @@ func TestSubscription_EventTypes(t *testing.T) {
 		}
 		var got []string
 		for _, kind := range []string{event.Create, event.Update, event.Delete, event.Sync} {
-			if s.Skip(event.Event{Type: kind}) == "" {
+			if s.Skip(event.Event{Type: kind}, source.Delivery{}) == "" {
 				got = append(got, kind)
 			}
 		}
@@ -140,26 +140,27 @@ func TestSubscription_Skip(t *testing.T) {
 	shop, other := event.TriggerRef{Name: "shop"}, event.TriggerRef{Name: "other"}
 	data, label := source.Path{"data"}, source.Path{"metadata", "labels", "a/b"}
 	for _, tc := range []struct {
-		name string
-		ev   event.Event
-		want source.Reason
+		name     string
+		kind     string
+		delivery source.Delivery
+		want     source.Reason
 	}{
-		{"nothing is known", event.Event{Type: event.Update}, ""},
-		{"one of two is the same", event.Event{Type: event.Update, Unchanged: []string{data.String()}}, ""},
-		{"both are the same", event.Event{Type: event.Update, Unchanged: []string{"spec", label.String(), data.String()}}, source.NoChange},
-		{"no update", event.Event{Type: event.Create, Unchanged: []string{label.String(), data.String()}}, ""},
-		{"another type", event.Event{Type: event.Sync}, source.NotSubscribed},
-		{"for this one", event.Event{Type: event.Delete, Triggers: []event.TriggerRef{other, shop}}, ""},
-		{"for another one", event.Event{Type: event.Delete, Triggers: []event.TriggerRef{other}}, source.BeforeStart},
-		{"for none", event.Event{Type: event.Delete, Triggers: []event.TriggerRef{}}, source.BeforeStart},
+		{"nothing is known", event.Update, source.Delivery{}, ""},
+		{"one of two is the same", event.Update, source.Delivery{Unchanged: []string{data.String()}}, ""},
+		{"both are the same", event.Update, source.Delivery{Unchanged: []string{"spec", label.String(), data.String()}}, source.NoChange},
+		{"no update", event.Create, source.Delivery{Unchanged: []string{label.String(), data.String()}}, ""},
+		{"another type", event.Sync, source.Delivery{}, source.NotSubscribed},
+		{"for this one", event.Delete, source.Delivery{Triggers: []event.TriggerRef{other, shop}}, ""},
+		{"for another one", event.Delete, source.Delivery{Triggers: []event.TriggerRef{other}}, source.BeforeStart},
+		{"for none", event.Delete, source.Delivery{Triggers: []event.TriggerRef{}}, source.BeforeStart},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			s, list := resource.New(resource.Options{})(map[string]any{"apiVersion": "v1", "kind": "Pod"},
+			s, list := resource.New(resource.Options{}).Compile(map[string]any{"apiVersion": "v1", "kind": "Pod"},
 				source.Spec{TriggerRef: shop, OnChange: []source.Path{data, label}})
 			if list.Err() != nil {
 				t.Fatal(list)
 			}
-			if got := s.Skip(tc.ev); got != tc.want {
+			if got := s.Skip(event.Event{Type: tc.kind}, tc.delivery); got != tc.want {
 				t.Errorf("got %q, want %q", got, tc.want)
 			}
 		})
@@ -177,20 +178,20 @@ func FuzzProperties(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
-	check := resource.New(resource.Options{})
+	compile := resource.New(resource.Options{}).Compile
 	f.Fuzz(func(t *testing.T, text string) {
 		var properties map[string]any
 		if json.Unmarshal([]byte(text), &properties) != nil {
 			return
 		}
-		s, list := check(properties, source.Spec{})
+		s, list := compile(properties, source.Spec{})
 		if (s == nil) == (len(list) == 0) {
 			t.Fatalf("subscription %v, diagnostics %v", s, list)
 		}
 		if s == nil {
 			return
 		}
-		again, _ := check(properties, source.Spec{})
+		again, _ := compile(properties, source.Spec{})
 		if s.Key() != again.Key() {
 			t.Errorf("key %q, then %q", s.Key(), again.Key())
 		}
@@ -203,5 +204,5 @@ func compile(t *testing.T, text string) (source.Subscription, diag.List) {
 	if err := json.Unmarshal([]byte(text), &properties); err != nil {
 		t.Fatal(err)
 	}
-	return resource.New(resource.Options{})(properties, source.Spec{})
+	return resource.New(resource.Options{}).Compile(properties, source.Spec{})
 }

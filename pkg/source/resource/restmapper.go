@@ -40,12 +40,8 @@ type sharedMapper struct {
 
 // mapping returns the REST mapping of a kind. The error satisfies meta.IsNoMatchError
 // if the kind was not registered within the last minDiscoveryInterval; known is then
-// whether another version of the kind is registered. stale discards mappings that are
-// older than minDiscoveryInterval.
-func (m *sharedMapper) mapping(kind schema.GroupVersionKind, stale bool) (mapping *meta.RESTMapping, known bool, err error) {
-	if stale {
-		m.refresh()
-	}
+// whether another version of the kind is registered.
+func (m *sharedMapper) mapping(kind schema.GroupVersionKind) (mapping *meta.RESTMapping, known bool, err error) {
 	mapping, err = m.mapper.RESTMapping(kind.GroupKind(), kind.Version)
 	if meta.IsNoMatchError(err) && m.refresh() {
 		mapping, err = m.mapper.RESTMapping(kind.GroupKind(), kind.Version)

@@ -19,66 +19,29 @@ package resource
 import (
 	"context"
 	"fmt"
-	"slices"
+	"maps"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
-	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
-// Checkpoints loads and deletes the checkpoints of watches. store.Checkpoints
-// implements it.
-type Checkpoints interface {
-	Load(ctx context.Context, watch string) (store.Checkpoint, error)
-	Delete(ctx context.Context, watch string) error
-	Watches(ctx context.Context) ([]string, error)
-}
-
-// Saver saves changes of checkpoints. *store.Saver implements it.
-type Saver interface {
-	// Save queues a change and returns at once. Changes of a watch are applied in
-	// order.
-	Save(watch string, c store.Change)
-	// Flush returns when all queued changes are in the store. It tries once, and
-	// returns the error.
-	Flush(ctx context.Context) error
-}
-
-// Prune deletes the checkpoints that none of subscriptions uses. subscriptions must be
-// complete. A watch whose checkpoint was deleted starts with an initial list.
-func Prune(ctx context.Context, r Checkpoints, subscriptions []source.Subscription) error {
-	return store.Prune(ctx, r, func(name string) bool {
-		_, key, _ := strings.Cut(name, " ")
-		return strings.HasPrefix(key, Type+":") &&
-			!slices.ContainsFunc(subscriptions, func(s source.Subscription) bool { return serves(s, key) })
-	}, r.Delete)
-}
-
-// serves reports whether s uses the watch with this key, maybe as one of several
-// watches.
-func serves(s source.Subscription, key string) bool {
-	if s.Key() == key {
-		return true
+// UsesCheckpoint reports whether one of the watches of s saves its state under name.
+func (s subscription) UsesCheckpoint(name string) bool {
+	_, key, _ := strings.Cut(name, " ")
+	if s.cluster != anyCluster {
+		return s.Key() == key
 	}
-	wrapper, ok := s.(interface{ unwrap() subscription })
-	if !ok {
-		return false
-	}
-	sub := wrapper.unwrap()
-	if sub.cluster != anyCluster {
-		return false
-	}
-	cluster, ok := sub.clusterFromKey(key)
-	return ok && (sub.clusters.labels != nil || sub.clusters.hasName(cluster))
+	cluster, ok := s.clusterFromKey(key)
+	return s.Key() == key || ok && (s.clusters.labels != nil || s.clusters.hasName(cluster))
 }
 
-// loadCheckpoint restores the checkpoint of the watch, once.
+// loadCheckpoint restores the checkpoint of the watch.
 func (w *watcher) loadCheckpoint(ctx context.Context) error {
-	if w.loaded || w.Checkpoints == nil {
+	if w.Checkpoints == nil {
 		return nil
 	}
 	cluster, err := w.clusterID(ctx)
@@ -90,39 +53,46 @@ func (w *watcher) loadCheckpoint(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("resume %s: %w", w, err)
 	}
-	if w.FromNow && saved.Position != positionNone {
+	if w.FromNow && saved.Cursor != positionNone {
 		if err := w.Checkpoints.Delete(ctx, name); err != nil {
 			return fmt.Errorf("resume %s: %w", w, err)
 		}
-		saved.Watermark, saved.Inventory = store.Watermark{}, nil
+		saved.Cursor = positionNone
+		maps.DeleteFunc(saved.Values, func(name string, _ []byte) bool { return strings.HasPrefix(name, objectPrefix) })
 	}
 	w.checkpointer = newCheckpointer(func(c store.Change) { w.Saver.Save(name, c) })
-	w.subscribers.save = func(triggers []string) { w.Saver.Save(name, store.Change{Triggers: triggers}) }
-	w.subscribers.load(saved.Triggers, saved.Position != positionNone)
-	w.restore(saved)
-	w.loaded = true
+	w.subscribers.save = func(triggers map[string][]byte) { w.Saver.Save(name, store.Change{Values: triggers}) }
+	w.subscribers.load(saved.Values, saved.Cursor != positionNone)
+	if err := w.restore(saved); err != nil {
+		return fmt.Errorf("resume %s: %w", w, err)
+	}
 	w.storeName.Store(&name)
 	return nil
 }
 
 // restore restores the state of the watch from a checkpoint.
-func (w *watcher) restore(saved store.Checkpoint) {
-	for key, e := range saved.Inventory {
-		if isTombstone(e) {
-			w.tombstones[key] = versionOf(e.ResourceVersion)
+func (w *watcher) restore(saved store.Checkpoint) error {
+	for name, value := range saved.Values {
+		key, ok := strings.CutPrefix(name, objectPrefix)
+		if !ok {
 			continue
 		}
-		w.inventory.put(key, e.UID, e.ResourceVersion)
-		if !w.tracker.empty() {
-			w.inventory.fieldStates[key] = w.tracker.unmarshal(e.State)
+		o, err := decodeObject(value)
+		if err != nil {
+			return fmt.Errorf("%s: %w", key, err)
 		}
+		w.tracker.restore(key, o)
 	}
-	w.initialized = saved.Position != positionNone
-	if saved.Position != positionRelist {
-		w.position = saved.Position
+	switch saved.Cursor {
+	case positionNone:
+		w.start = phaseList
+	case positionRelist:
+		w.start = phaseRelist
+	default:
+		w.start, w.position = phaseRestore, saved.Cursor
 	}
-	w.checkpointer.restore(saved.Position, w.tombstones)
-	w.fieldsRestored = !w.initialized || w.tracker.empty()
+	w.checkpointer.restore(saved.Cursor, w.tracker.tombstones)
+	return nil
 }
 
 // clusterID returns the identity of the cluster: the UID of its namespace kube-system
@@ -139,43 +109,18 @@ func (w *watcher) clusterID(ctx context.Context) (string, error) {
 	return string(system.UID), nil
 }
 
-// restoreFields restores, once after a restart, the field states of the inventory by
-// listing the objects at the position where the watch stopped. If the API server no
-// longer has that state, only the saved hashes are known.
+// restoreFields restores the field states of a loaded inventory by listing the objects at
+// the position where the watch stopped. If the API server no longer has that state, only
+// the saved hashes are known.
 func (w *watcher) restoreFields(ctx context.Context) error {
-	if w.fieldsRestored || w.fieldsComplete() {
-		w.fieldsRestored = true
+	if w.tracker.complete() {
 		return nil
 	}
-	_, err := w.listPages(ctx, w.position, func(page []metav1.Object) error {
-		incomplete := map[string]*store.Entry{}
-		for _, o := range page {
-			key, v := keyOf(o.GetNamespace(), o.GetName()), versionOf(o.GetResourceVersion())
-			if known, ok := w.inventory.entries[key]; !ok || known.version != v {
-				continue // restored from the stream
-			}
-			before := w.inventory.fieldStates[key]
-			w.inventory.fieldStates[key] = w.tracker.observe(before, eventData(o))
-			if !w.tracker.complete(before) {
-				incomplete[key] = w.recordedEntry(key, o)
-			}
-		}
-		w.checkpointer.saveEntries(incomplete)
-		return nil
+	_, err := w.listPages(ctx, w.objects, w.position, func(page []metav1.Object) error {
+		return w.record(ctx, nil, atPosition, page) // there are no events
 	})
 	if err != nil && !isHistoryGone(err) {
 		return err
 	}
-	w.fieldsRestored = true
 	return nil
-}
-
-// fieldsComplete reports whether the field states of all objects are known.
-func (w *watcher) fieldsComplete() bool {
-	for key := range w.inventory.entries {
-		if !w.tracker.complete(w.inventory.fieldStates[key]) {
-			return false
-		}
-	}
-	return true
 }

@@ -127,12 +127,12 @@ func TestRestart_Tombstones(t *testing.T) {
 	parallel(20, "cm", func(name string) { e.create(name, nil) })
 	parallel(20, "cm", e.delete)
 	p.waitForEvents(41)
-	if n := len(store.single().Inventory); n != 20 {
+	if n := len(store.single(t)); n != 20 {
 		t.Errorf("%d entries above a pending event, want one for each deleted object", n)
 	}
 	p.releaseHeld()
 	var left []string
-	for key := range store.single().Inventory {
+	for key := range store.single(t) {
 		left = append(left, key)
 	}
 	if diff := cmp.Diff([]string{e.namespace + "/held"}, left); diff != "" {
@@ -273,13 +273,13 @@ func TestPrune(t *testing.T) {
 	p.kill()
 	other := e.startProcess(store, []triggerSpec{e.trigger("t", `, "matchingLabels": {"app": "x"}`)})
 	other.kill()
-	store.checkpoints["other"] = store.single()
-	if err := resource.Prune(t.Context(), store, p.triggers); err != nil {
-		t.Fatal(err)
+	if names, _ := store.List(t.Context()); len(names) != 2 {
+		t.Errorf("checkpoints %q", names)
 	}
-	watches, _ := store.Watches(t.Context())
-	if len(watches) != 2 || !strings.HasSuffix(watches[0], " "+p.triggers[0].Key()) || watches[1] != "other" {
-		t.Errorf("left %q", watches)
+	store.prune(t, p.triggers...)
+	names, _ := store.List(t.Context())
+	if len(names) != 1 || !strings.HasSuffix(names[0], " "+p.triggers[0].Key()) {
+		t.Errorf("left %q", names)
 	}
 }
 
@@ -294,7 +294,7 @@ func TestRestart_ClusterID(t *testing.T) {
 	e.startProcess(store, []triggerSpec{e.trigger("t", "")}).kill()
 	e.config = c.ServiceAccount(t, e.namespace, "reader", rule("configmaps", "list", "watch"))
 	e.startProcess(store, []triggerSpec{e.trigger("t", "")}, func(o *resource.Options) { o.Server = e.config.Host }).kill()
-	watches, _ := store.Watches(t.Context())
+	watches, _ := store.List(t.Context())
 	for i, want := range []string{string(system.UID), e.config.Host} {
 		if i >= len(watches) || !strings.Contains(strings.Join(watches, "\n"), want+" ") {
 			t.Errorf("no checkpoint of %s in %q", want, watches)

@@ -46,13 +46,13 @@ func (e env) startWithStore(s store.Store, every time.Duration, specs []triggerS
 	if every == 0 {
 		c, every = clocktesting.NewFakeClock(time.Now()), time.Hour
 	}
-	saver := store.NewSaver(s, store.SaverOptions{
+	saver := store.NewBatchSaver(s, store.BatchSaverOptions{
 		MaxDelay: every, BatchSize: 1_000_000, GracePeriod: timeout, Clock: c, OnError: func(error) {},
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- saver.Run(ctx) }()
-	p := storeProcess{harness: newSharedHarness(e.T, e.config, specs, append(opts, func(o *resource.Options) { o.Checkpoints, o.Saver = s, saver })...)}
+	p := storeProcess{harness: newSharedHarness(e.T, e.config, specs, append(opts, func(o *resource.Options) { o.Checkpoints, o.Saver = s.Checkpoints(), saver })...)}
 	p.stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-ended; err != nil {
@@ -79,7 +79,19 @@ type faultyStore struct {
 	failed, saved int
 }
 
-func (s *faultyStore) Save(ctx context.Context, watch string, c store.Change) error {
+// Checkpoints implements store.Store.
+func (s *faultyStore) Checkpoints() store.Checkpoints {
+	return faultyCheckpoints{s.Store.Checkpoints(), s}
+}
+
+type faultyCheckpoints struct {
+	store.Checkpoints
+	store *faultyStore
+}
+
+// Save implements store.Checkpoints.
+func (c faultyCheckpoints) Save(ctx context.Context, name string, change store.Change) error {
+	s := c.store
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.failing {
@@ -87,7 +99,7 @@ func (s *faultyStore) Save(ctx context.Context, watch string, c store.Change) er
 		return errors.New("no space left on device")
 	}
 	s.saved++
-	return s.Store.Save(ctx, watch, c)
+	return c.Checkpoints.Save(ctx, name, change)
 }
 
 func (s *faultyStore) setFailing(failing bool) {

@@ -23,56 +23,63 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/multicluster"
 )
 
-// setStatus sets the status of the watch of a cluster: nil if it is running.
-func (m *multiClusterWatcher) setStatus(cluster string, err error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.statuses[cluster] = err
-	m.publishStatusLocked()
+// setStatus sets the status of the watch of a cluster: nil if it is running. It is
+// reported for each trigger if triggers select clusters, otherwise for the watch.
+func (g *watchGroup) setStatus(cluster string, err error) {
+	if !g.selectsClusters() {
+		if g.OnStatus != nil {
+			g.OnStatus(g.key(), err)
+		}
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.statuses[cluster] = err
+	g.publishStatusLocked()
 }
 
 // deleteStatus deletes the status of the watch of a cluster.
-func (m *multiClusterWatcher) deleteStatus(cluster string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	delete(m.statuses, cluster)
+func (g *watchGroup) deleteStatus(cluster string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.statuses, cluster)
 }
 
 // publishStatus reports the status of each trigger to OnClusterStatus if it has
 // changed.
-func (m *multiClusterWatcher) publishStatus() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.publishStatusLocked()
+func (g *watchGroup) publishStatus() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.publishStatusLocked()
 }
 
-// publishStatusLocked is publishStatus with m.mu held.
-func (m *multiClusterWatcher) publishStatusLocked() {
-	if m.OnClusterStatus == nil {
+// publishStatusLocked is publishStatus with g.mu held.
+func (g *watchGroup) publishStatusLocked() {
+	if g.OnClusterStatus == nil || !g.selectsClusters() {
 		return
 	}
-	for _, s := range m.shared {
-		unavailable, unknown := m.unavailableClusters(s.clusters)
+	for _, s := range g.shared {
+		unavailable, unknown := g.unavailableClusters(s.clusters)
 		err := error(nil)
 		if len(unavailable.Clusters) > 0 {
 			err = unavailable
-		} else if unknown > 0 && (unavailable.Ready == 0 || m.lastStatus[s.trigger.TriggerRef] != "") {
+		} else if unknown > 0 && (unavailable.Ready == 0 || g.lastStatus[s.trigger.TriggerRef] != "") {
 			continue // until the status of all clusters is known
 		}
 		text := fmt.Sprint(unavailable.Ready > 0, err)
-		if m.lastStatus[s.trigger.TriggerRef] != text {
-			m.lastStatus[s.trigger.TriggerRef] = text
-			m.OnClusterStatus(s.trigger.TriggerRef, err)
+		if g.lastStatus[s.trigger.TriggerRef] != text {
+			g.lastStatus[s.trigger.TriggerRef] = text
+			g.OnClusterStatus(s.trigger.TriggerRef, err)
 		}
 	}
 }
 
 // unavailableClusters returns the clusters of a selection that cannot be watched, and
 // the number of clusters whose status is not known yet.
-func (m *multiClusterWatcher) unavailableClusters(selection clusterSelection) (unavailable *multicluster.UnavailableError, unknown int) {
+func (g *watchGroup) unavailableClusters(selection clusterSelection) (unavailable *multicluster.UnavailableError, unknown int) {
 	unavailable = &multicluster.UnavailableError{Clusters: map[string]error{}}
 	classify := func(name string) {
-		err, ok := m.statuses[name]
+		err, ok := g.statuses[name]
 		switch {
 		case !ok:
 			unknown++
@@ -82,7 +89,7 @@ func (m *multiClusterWatcher) unavailableClusters(selection clusterSelection) (u
 			unavailable.Clusters[name] = err
 		}
 	}
-	for name, c := range m.snapshot.Joined {
+	for name, c := range g.snapshot.Joined {
 		switch {
 		case !selection.matches(c):
 		case c.Err != nil:
@@ -92,23 +99,23 @@ func (m *multiClusterWatcher) unavailableClusters(selection clusterSelection) (u
 		}
 	}
 	for _, name := range selection.names {
-		_, joined := m.snapshot.Joined[name]
+		_, joined := g.snapshot.Joined[name]
 		switch {
 		case name == multicluster.Local:
 			classify(name)
 		case joined:
-		case m.snapshot.Errs[name] != nil:
-			unavailable.Clusters[name] = m.snapshot.Errs[name]
-		case m.snapshot.Synced[name]:
+		case g.snapshot.Errs[name] != nil:
+			unavailable.Clusters[name] = g.snapshot.Errs[name]
+		case g.snapshot.Synced[name]:
 			unavailable.Clusters[name] = errors.New("not joined")
 		default:
 			unknown++
 		}
 	}
 	if selection.labels != nil {
-		if m.snapshot.ListErr != nil {
-			unavailable.Clusters[""] = m.snapshot.ListErr
-		} else if !m.snapshot.Synced[""] {
+		if g.snapshot.ListErr != nil {
+			unavailable.Clusters[""] = g.snapshot.ListErr
+		} else if !g.snapshot.Synced[""] {
 			unknown++
 		}
 	}

@@ -17,7 +17,7 @@ limitations under the License.
 package resource
 
 import (
-	"net/url"
+	"encoding/json"
 	"slices"
 	"strings"
 	"sync"
@@ -42,76 +42,85 @@ type subscriber struct {
 }
 
 // maxKey sorts after the keys of all objects.
-const maxKey = "\xff"
+const maxKey = "\U0010ffff"
 
 // subscribers holds the triggers of a watch. It is safe for concurrent use.
 type subscribers struct {
-	// save saves the triggers; nil without a store.
-	save func(triggers []string)
+	// save saves triggers as values of the checkpoint; nil without a store.
+	save func(values map[string][]byte)
 
 	mu   sync.Mutex
 	list []*subscriber
+	// stored are the names of the values that may be in the store.
+	stored map[string]bool
+}
+
+// savedTrigger is the JSON of a trigger in a checkpoint.
+type savedTrigger struct {
+	// StartsAfter is the version up to which the trigger gets no events.
+	StartsAfter string `json:"startsAfter,omitempty"`
+	// SyncedTo is the key up to which the trigger's sync events are done.
+	SyncedTo string `json:"syncedTo,omitempty"`
 }
 
 func newSubscribers(shared []subscription) *subscribers {
-	out := &subscribers{}
+	out := &subscribers{stored: map[string]bool{}}
 	for _, s := range shared {
 		out.list = append(out.list, &subscriber{trigger: s.trigger.TriggerRef, sync: slices.Contains(s.events, event.Sync)})
 	}
 	return out
 }
 
-// load restores the saved triggers. If the watch is resumed, triggers that were not
-// saved are new.
-func (s *subscribers) load(saved []string, resumed bool) {
+// load restores the triggers in the values of a checkpoint. If the watch is resumed,
+// triggers that were not saved are new.
+func (s *subscribers) load(values map[string][]byte, resumed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	known := map[string]string{}
-	for _, text := range saved {
-		name, more, _ := strings.Cut(text, "?")
-		known[name] = more
+	for name := range values {
+		if strings.HasPrefix(name, triggerPrefix) {
+			s.stored[name] = true
+		}
 	}
 	for _, t := range s.list {
-		more, ok := known[t.trigger.String()]
+		value, ok := values[t.valueName()]
 		if !ok {
 			t.isNew = resumed
 			continue
 		}
-		fields, err := url.ParseQuery(more)
-		if err != nil {
+		var saved savedTrigger
+		if err := json.Unmarshal(value, &saved); err != nil {
 			continue // invalid: the trigger gets all events
 		}
-		t.syncedTo = fields.Get("announced")
-		if since := fields.Get("since"); since != "" && resumed {
-			t.startsAfter = versionOf(since)
+		t.syncedTo = saved.SyncedTo
+		if saved.StartsAfter != "" && resumed {
+			t.startsAfter = versionOf(saved.StartsAfter)
 		}
 	}
 }
+
+// valueName returns the name of the trigger's value in the checkpoint.
+func (t *subscriber) valueName() string { return triggerPrefix + t.trigger.String() }
 
 // persist saves the triggers. s.mu must be held.
 func (s *subscribers) persist() {
 	if s.save == nil {
 		return
 	}
-	texts := make([]string, 0, len(s.list))
+	values := map[string][]byte{}
+	for name := range s.stored {
+		values[name] = nil
+	}
 	for _, t := range s.list {
 		if t.unselected {
 			continue
 		}
-		fields := url.Values{}
-		if t.syncedTo != "" {
-			fields.Set("announced", t.syncedTo)
-		}
+		saved := savedTrigger{SyncedTo: t.syncedTo}
 		if t.startsAfter != 0 {
-			fields.Set("since", t.startsAfter.String())
+			saved.StartsAfter = t.startsAfter.String()
 		}
-		text := t.trigger.String()
-		if more := fields.Encode(); more != "" {
-			text += "?" + more
-		}
-		texts = append(texts, text)
+		values[t.valueName()], s.stored[t.valueName()] = encode(saved), true
 	}
-	s.save(texts)
+	s.save(values)
 }
 
 // selectTriggers sets the triggers that select the cluster of a watch that is not

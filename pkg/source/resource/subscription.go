@@ -19,8 +19,6 @@ package resource
 import (
 	"slices"
 
-	"k8s.io/apimachinery/pkg/runtime/schema"
-
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
@@ -40,32 +38,32 @@ type subscription struct {
 // types of events share a watch.
 func (s subscription) Key() string { return s.key() }
 
-// Watches returns the kind and the namespace of the objects.
-func (s subscription) Watches() (kind schema.GroupVersionKind, namespace string) {
-	return s.kind, s.namespace
+// Watch returns the kind and the namespace of the objects.
+func (s subscription) Watch() *source.Watch {
+	return &source.Watch{Kind: s.kind, Namespace: s.namespace}
 }
 
 // Skip returns NotSubscribed if the trigger does not subscribe to the type or the
 // cluster of ev, BeforeStart if ev precedes its start, and NoChange if ev is an update
 // of which all onChange fields are known to be unchanged.
-func (s subscription) Skip(ev event.Event) source.Reason {
+func (s subscription) Skip(ev event.Event, d source.Delivery) source.Reason {
 	switch {
 	case !slices.Contains(s.events, ev.Type), !s.clusters.mayMatchEvent(ev.Cluster):
 		return source.NotSubscribed
-	case ev.Triggers != nil && !slices.Contains(ev.Triggers, s.trigger.TriggerRef):
+	case d.Triggers != nil && !slices.Contains(d.Triggers, s.trigger.TriggerRef):
 		return source.BeforeStart
 	case s.filter != nil && !s.filter(ev):
 		return source.NotSubscribed
-	case ev.Type == event.Update && len(s.trigger.OnChange) > 0 && s.unchanged(ev):
+	case ev.Type == event.Update && len(s.trigger.OnChange) > 0 && s.unchanged(d):
 		return source.NoChange
 	}
 	return ""
 }
 
 // unchanged reports whether all onChange fields are known to be unchanged.
-func (s subscription) unchanged(ev event.Event) bool {
+func (s subscription) unchanged(d source.Delivery) bool {
 	for _, p := range s.trigger.OnChange {
-		if !slices.Contains(ev.Unchanged, p.String()) {
+		if !slices.Contains(d.Unchanged, p.String()) {
 			return false
 		}
 	}
@@ -76,19 +74,9 @@ func (s subscription) unchanged(ev event.Event) bool {
 func (s subscription) Open(shared []source.Subscription) source.Source {
 	var all []subscription
 	for _, other := range shared {
-		if other, ok := other.(interface{ unwrap() subscription }); ok {
-			all = append(all, other.unwrap())
+		if other, ok := other.(subscription); ok {
+			all = append(all, other)
 		}
 	}
 	return s.open(all)
 }
-
-// unwrap returns the subscription also from a comparer.
-func (s subscription) unwrap() subscription { return s }
-
-// comparer is a subscription to the changes of objects, rather than to a derived
-// source.
-type comparer struct{ subscription }
-
-// Compares implements source.Comparer.
-func (comparer) Compares() {}

@@ -73,7 +73,7 @@ func (w *watcher) watch(ctx context.Context, sink source.Sink) error {
 		case got, open := <-stream.ResultChan():
 			if !open {
 				if healthy || w.Clock.Since(opened) >= healthyAfter {
-					return nil
+					return ctx.Err()
 				}
 				return interruptedError{fmt.Errorf("watch %s: closed at once", w)}
 			}
@@ -83,7 +83,7 @@ func (w *watcher) watch(ctx context.Context, sink source.Sink) error {
 			if err := w.handle(ctx, sink, got); err != nil {
 				return err
 			}
-			w.backoff.reset()
+			w.backoff = newBackoff()
 		}
 	}
 }
@@ -92,14 +92,7 @@ func (w *watcher) watch(ctx context.Context, sink source.Sink) error {
 func (w *watcher) reportWatching(ctx context.Context) {
 	w.reportStatus(nil)
 	if !w.loggedWatching {
-		logr.FromContextOrDiscard(ctx).Info("watching", "objects", len(w.inventory.entries), "resourceVersion", w.position)
+		logr.FromContextOrDiscard(ctx).Info("watching", "objects", w.tracker.size(), "resourceVersion", w.position)
 		w.loggedWatching = true
-	}
-}
-
-// reportStatus calls OnStatus, if set, with the key of the watch.
-func (w *watcher) reportStatus(err error) {
-	if w.OnStatus != nil {
-		w.OnStatus(w.key(), err)
 	}
 }

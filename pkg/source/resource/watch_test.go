@@ -49,7 +49,7 @@ func TestWatch_Order(t *testing.T) {
 	if !strings.HasPrefix(got[3].ID, uid+"@") || !strings.HasSuffix(got[3].ID, "/delete") || got[3].ID == got[1].ID+"/delete" {
 		t.Errorf("ID of the delete %q", got[3].ID)
 	}
-	if got[0].Source != resource.Type || got[0].Writer != "creator" || got[3].Writer != "" || got[0].Time.IsZero() {
+	if got[0].Source != resource.Type || h.deliveries[0].Writer != "creator" || h.deliveries[3].Writer != "" || got[0].Time.IsZero() {
 		t.Errorf("got %+v", got[0])
 	}
 	metadata := got[1].Data["metadata"].(map[string]any)
@@ -185,8 +185,8 @@ func TestSync_Shared(t *testing.T) {
 	e := newEnv(t)
 	e.create("a", nil)
 	h := newHarness(t, e.config, e.properties(""))
-	plain, _ := h.compile(map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "namespace": e.namespace}, source.Spec{})
-	syncing, _ := h.compile(map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "namespace": e.namespace, "events": []any{"sync"}}, source.Spec{})
+	plain, _ := h.factory.Compile(map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "namespace": e.namespace}, source.Spec{})
+	syncing, _ := h.factory.Compile(map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "namespace": e.namespace, "events": []any{"sync"}}, source.Spec{})
 	h.source = plain.Open([]source.Subscription{plain, syncing})
 	h.run()
 	e.want(h.waitForEvents(1), "sync a")

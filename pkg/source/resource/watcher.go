@@ -18,7 +18,6 @@ package resource
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -28,8 +27,9 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/wait"
 
+	"github.com/kubevela/kube-trigger/pkg/sleep"
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
@@ -37,138 +37,48 @@ import (
 // registered. With the 10 s between discoveries, the kind is found within 15 s.
 const kindPollInterval = 5 * time.Second
 
-// watcher is the watch of one query. Its state outlives Run: the next Run resumes
-// where the last one stopped.
+// watcher is the watch of one query in one cluster. Its state outlives Run: the next Run
+// resumes where the last one stopped.
 type watcher struct {
 	Options
 	query
 	mapper *sharedMapper
-	// derived derives the delivered events; nil delivers the events themselves.
-	derived *DerivedSource
-	// tracker extracts the state of objects that later events are compared with.
-	tracker fieldTracker
+	// tracker has the state of the objects.
+	tracker *tracker
 	// subscribers are the triggers that share the watch.
 	subscribers *subscribers
+	// reportStatus is called with nil when the watch is established, and with an error
+	// while it waits for its kind or is retried.
+	reportStatus func(error)
 
+	// phase is the current phase. start is the phase in which the watch starts when
+	// the kind is resolved: phaseList, phaseRelist, phaseRestore or phaseResume.
+	phase, start phase
+	backoff      wait.Backoff
 	// mapping is the REST mapping of the kind; nil until it is resolved.
 	mapping *meta.RESTMapping
-	// mappingStale is set when the API server returned NotFound for the mapping.
-	mappingStale bool
-	// loaded is set once the checkpoint was loaded. storeName is then its name.
-	loaded    bool
+	// storeName is the name of the checkpoint, once it was loaded.
 	storeName atomic.Pointer[string]
-	// initialized is set once inventory holds all objects of the initial list.
-	initialized bool
 	// startSaved is set once the store holds the position where the watch starts.
 	startSaved bool
-	inventory  inventory
-	// tombstones holds the objects that were deleted before a restart but above the
-	// saved position, by key. All events up to the tombstone's version are done.
-	tombstones map[string]version
-	// fieldsRestored is set once the field states of the inventory were restored as
-	// far as possible.
-	fieldsRestored bool
-	// position is the resourceVersion that the watch has reached. It is empty if the
-	// objects have to be listed.
+	// position is the resourceVersion that the watch has reached.
 	position     string
 	checkpointer *checkpointer
 	// syncedTo is the key up to which sync events were delivered, and syncWatermark
 	// the key up to which they are done.
 	syncedTo      string
 	syncWatermark *watermark
-	backoff       backoff
 	// loggedWatching is set once the first watch was logged.
 	loggedWatching bool
 }
 
 func newWatcher(o Options, mapper *sharedMapper, q query, d *DerivedSource, shared []subscription) *watcher {
-	secret := q.kind.GroupKind() == schema.GroupKind{Kind: "Secret"}
-	tracker := newFieldTracker(shared, secret, o.SecretKey)
-	if d != nil {
-		tracker.deriveState = d.State
-	}
 	return &watcher{
-		Options: o, query: q, mapper: mapper, derived: d,
-		tracker: tracker, subscribers: newSubscribers(shared),
-		inventory: newInventory(), tombstones: map[string]version{},
+		Options: o, query: q, mapper: mapper,
+		tracker: newTracker(o, q, d, shared), subscribers: newSubscribers(shared),
+		start: phaseList, backoff: newBackoff(),
 		checkpointer: newCheckpointer(nil), syncWatermark: &watermark{},
 	}
-}
-
-// Run watches until ctx ends. It waits for a kind that is not registered, and retries
-// by itself when an established watch is interrupted.
-func (w *watcher) Run(ctx context.Context, sink source.Sink) error {
-	log := logr.FromContextOrDiscard(ctx).WithValues("watch", w.String())
-	ctx = logr.NewContext(ctx, log)
-	defer func() {
-		committed, pending := w.checkpointer.watermark.Committed()
-		log.V(1).Info("watch stopped", "resourceVersion", w.position, "committed", committed, "pending", pending)
-	}()
-	if err := w.loadCheckpoint(ctx); err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
-		return err
-	}
-	for {
-		err := w.advance(ctx, sink)
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err == nil {
-			w.subscribers.clearNew()
-			w.backoff.reset()
-			continue
-		}
-		delay := w.backoff.next()
-		seconds, suggested := apierrors.SuggestsClientDelay(err)
-		switch {
-		case isHistoryGone(err):
-			w.position = ""
-		case apierrors.IsNotFound(err):
-			w.mapping, w.mappingStale, w.position = nil, true, ""
-		case suggested || apierrors.IsTooManyRequests(err):
-			delay = max(delay, time.Duration(seconds)*time.Second)
-		case !errors.As(err, &interruptedError{}):
-			return err
-		}
-		log.Info("watch interrupted; retrying", "reason", err.Error(), "delay", delay)
-		if !wait(ctx, w.Clock, delay) {
-			return nil
-		}
-	}
-}
-
-// advance lists as necessary, then watches until the stream ends.
-func (w *watcher) advance(ctx context.Context, sink source.Sink) error {
-	if w.mapping == nil {
-		if err := w.resolveKind(ctx, sink); err != nil {
-			return err
-		}
-	}
-	if !w.initialized {
-		if err := w.listInitial(ctx, sink); err != nil {
-			return err
-		}
-	} else if w.position != "" {
-		if err := w.checkRollback(ctx); err != nil {
-			return err
-		}
-	}
-	if w.position != "" {
-		if err := w.restoreFields(ctx); err != nil {
-			return err
-		}
-	} else if err := w.relist(ctx, sink); err != nil {
-		return err
-	}
-	if err := w.saveStart(ctx); err != nil {
-		return err
-	}
-	if err := w.deliverSync(ctx, sink); err != nil {
-		return err
-	}
-	return w.watch(ctx, sink)
 }
 
 // saveStart waits, once, until the store holds the position where the watch starts.
@@ -188,14 +98,14 @@ func (w *watcher) saveStart(ctx context.Context) error {
 // resolveKind resolves the kind to its REST mapping. It waits while the kind is not
 // registered, and delivers the deletion of all objects if it was removed.
 func (w *watcher) resolveKind(ctx context.Context, sink source.Sink) error {
-	for reported := false; ; reported = true {
-		mapping, known, err := w.mapper.mapping(w.kind, w.mappingStale)
+	for reported := false; w.mapping == nil; reported = true {
+		mapping, known, err := w.mapper.mapping(w.kind)
 		if err == nil {
 			if mapping.Scope.Name() == meta.RESTScopeNameRoot && w.namespace != "" {
 				return fmt.Errorf("kind %q in %q is cluster-scoped: namespace %q must not be set",
 					w.kind.Kind, w.kind.GroupVersion(), w.namespace)
 			}
-			w.mapping, w.mappingStale = mapping, false
+			w.mapping = mapping
 			return nil
 		}
 		if !meta.IsNoMatchError(err) {
@@ -211,10 +121,11 @@ func (w *watcher) resolveKind(ctx context.Context, sink source.Sink) error {
 				"kind", w.kind.Kind, "apiVersion", w.kind.GroupVersion().String())
 			w.reportStatus(err)
 		}
-		if !wait(ctx, w.Clock, kindPollInterval) {
+		if !sleep.For(ctx, w.Clock, kindPollInterval) {
 			return ctx.Err()
 		}
 	}
+	return nil
 }
 
 // interruptedError is the error of an established stream. Run retries it.

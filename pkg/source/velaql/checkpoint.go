@@ -17,12 +17,10 @@ limitations under the License.
 package velaql
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -32,18 +30,18 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
-// checkpoint saves the last acknowledged result of one trigger. The watermark is
-// "number hash", the inventory the result's JSON in chunks. It is safe for concurrent
-// use after load.
+// resultValue is the name of the value that contains the result's JSON.
+const resultValue = "result"
+
+// checkpoint saves the last acknowledged result of one trigger. The cursor is
+// "number hash". It is safe for concurrent use after load.
 type checkpoint struct {
 	options Options
 	key     string
 
 	mu sync.Mutex
-	// number is that of the last saved snapshot. chunks is the highest number of chunks
-	// that may be stored.
+	// number is that of the last saved snapshot.
 	number int64
-	chunks int
 }
 
 // load returns the last saved snapshot, or the zero snapshot.
@@ -55,23 +53,19 @@ func (c *checkpoint) load(ctx context.Context) (snapshot, error) {
 		return snapshot{}, c.options.Checkpoints.Delete(ctx, c.key)
 	}
 	saved, err := c.options.Checkpoints.Load(ctx, c.key)
-	if err != nil || saved.Position == "" {
+	if err != nil || saved.Cursor == "" {
 		return snapshot{}, err
 	}
-	number, hash, ok := strings.Cut(saved.Position, " ")
+	number, hash, ok := strings.Cut(saved.Cursor, " ")
 	var last snapshot
 	if last.number, err = strconv.ParseInt(number, 10, 64); err != nil || !ok || len(hash) != hex.EncodedLen(sha256.Size) {
-		return snapshot{}, fmt.Errorf("result %q: %w", saved.Position, store.ErrDamaged)
+		return snapshot{}, fmt.Errorf("result %q: %w", saved.Cursor, store.ErrDamaged)
 	}
 	last.hash = hash
-	var text []byte
-	for i := range len(saved.Inventory) {
-		text = append(text, saved.Inventory[chunkName(i)].State...)
-	}
-	if hashJSON(text) == hash { // otherwise the chunks are those of a later, unfinished save
+	if text := saved.Values[resultValue]; hashJSON(text) == hash { // otherwise it is that of a later, unfinished save
 		last.text = text
 	}
-	c.number, c.chunks = last.number, len(saved.Inventory)
+	c.number = last.number
 	return last, nil
 }
 
@@ -101,24 +95,13 @@ func (c *checkpoint) saveAsync(v snapshot) {
 func (c *checkpoint) change(v snapshot) (store.Change, bool) {
 	newer := v.number > c.number
 	c.number = max(c.number, v.number)
-	change := store.Change{Watermark: &store.Watermark{Position: fmt.Sprintf("%d %s", v.number, v.hash)}, Inventory: map[string]*store.Entry{}}
+	cursor := fmt.Sprintf("%d %s", v.number, v.hash)
 	text := v.text
 	if len(text) > MaxOldBytes {
 		text = nil
 	}
-	n := 0
-	for chunk := range slices.Chunk(text, store.MaxState) {
-		change.Inventory[chunkName(n)] = &store.Entry{State: bytes.Clone(chunk)}
-		n++
-	}
-	for i := n; i < c.chunks; i++ {
-		change.Inventory[chunkName(i)] = nil
-	}
-	c.chunks = max(c.chunks, n)
-	return change, newer
+	return store.Change{Cursor: &cursor, Values: map[string][]byte{resultValue: text}}, newer
 }
-
-func chunkName(i int) string { return fmt.Sprintf("old/%04d", i) }
 
 func hashJSON(text []byte) string {
 	sum := sha256.Sum256(text)

@@ -78,8 +78,8 @@ func (v *fakeView) count() int {
 
 type sinkFunc func(ctx context.Context, ev event.Event, done func()) error
 
-func (f sinkFunc) Deliver(ctx context.Context, ev event.Event, done func()) error {
-	return f(ctx, ev, done)
+func (f sinkFunc) Deliver(ctx context.Context, ev event.Event, d source.Delivery) error {
+	return f(ctx, ev, d.Done)
 }
 
 // recorder records the events of a sink.
@@ -134,7 +134,7 @@ type process struct {
 func compile(t *testing.T, o velaql.Options, properties map[string]any) source.Subscription {
 	t.Helper()
 	o.Clock = clock.RealClock{}
-	sub, diags := velaql.New(o)(properties, source.Spec{TriggerRef: event.TriggerRef{Name: "pods", Namespace: "default"}, Old: expr.All()})
+	sub, diags := velaql.New(o).Compile(properties, source.Spec{TriggerRef: event.TriggerRef{Name: "pods", Namespace: "default"}, Old: expr.All()})
 	if len(diags) > 0 {
 		t.Fatal(diags)
 	}
@@ -153,7 +153,7 @@ func start(t *testing.T, path string, o velaql.Options, properties map[string]an
 		t.Fatal(err)
 	}
 	p := &process{t: t, store: s, source: make(chan error, 1), saver: make(chan error, 1)}
-	saver := store.NewSaver(s, store.SaverOptions{
+	saver := store.NewBatchSaver(s, store.BatchSaverOptions{
 		MaxDelay: 25 * time.Millisecond, BatchSize: 1000, GracePeriod: time.Second, Clock: clock.RealClock{},
 		OnError: func(err error) {
 			if !p.killed.Load() {
@@ -161,7 +161,7 @@ func start(t *testing.T, path string, o velaql.Options, properties map[string]an
 			}
 		},
 	})
-	o.Checkpoints, o.Saver = s, saver
+	o.Checkpoints, o.Saver = s.Checkpoints(), saver
 	sub := compile(t, o, properties)
 	saving, stopSaver := context.WithCancel(context.Background())
 	ctx, cancel := context.WithCancel(context.Background())
@@ -193,12 +193,12 @@ type filteringSink struct {
 	sink sinkFunc
 }
 
-func (w filteringSink) Deliver(ctx context.Context, ev event.Event, done func()) error {
-	if w.Skip(ev) != "" {
-		done()
+func (w filteringSink) Deliver(ctx context.Context, ev event.Event, d source.Delivery) error {
+	if w.Skip(ev, d) != "" {
+		d.Done()
 		return nil
 	}
-	return w.sink(ctx, ev, done)
+	return w.sink(ctx, ev, d.Done)
 }
 
 // stop stops the process gracefully.

@@ -21,12 +21,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"time"
 
 	"github.com/go-logr/logr"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/panicerr"
+	"github.com/kubevela/kube-trigger/pkg/sleep"
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
@@ -71,12 +72,8 @@ func (p *poller) run(ctx context.Context, sink source.Sink) error {
 		if err := p.deliverChange(ctx, sink, result); err != nil {
 			return err
 		}
-		timer := p.options.Clock.NewTimer(p.interval)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
+		if !sleep.For(ctx, p.options.Clock, p.interval) {
 			return nil
-		case <-timer.C():
 		}
 	}
 }
@@ -117,7 +114,11 @@ func (p *poller) evaluateWithTimeout(ctx context.Context) (any, error) {
 	go func() {
 		defer close(ended)
 		defer cancel()
-		result, err := p.evaluateSafely(evalCtx)
+		result, err := panicerr.Call(func() (any, error) { return p.view.Evaluate(evalCtx) })
+		if panicked := (*panicerr.Error)(nil); errors.As(err, &panicked) {
+			logr.FromContextOrDiscard(evalCtx).Info("View panicked", "trigger", p.trigger.String(), "stack", string(panicked.Stack))
+			err = fmt.Errorf("the evaluation of the view: %w", err)
+		}
 		if err != nil && evalCtx.Err() != nil {
 			err = fmt.Errorf("%w: %w", context.Cause(evalCtx), err)
 		}
@@ -138,17 +139,6 @@ func (p *poller) evaluateWithTimeout(ctx context.Context) (any, error) {
 			return nil, fmt.Errorf("the evaluation of the view exceeded its timeout of %s and is still running", p.timeout)
 		}
 	}
-}
-
-// evaluateSafely turns a panic into an error.
-func (p *poller) evaluateSafely(ctx context.Context) (result any, err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			logr.FromContextOrDiscard(ctx).Info("evaluation panicked", "trigger", p.trigger.String(), "stack", string(debug.Stack()))
-			result, err = nil, fmt.Errorf("the evaluation of the view panicked: %T", v)
-		}
-	}()
-	return p.view.Evaluate(ctx)
 }
 
 // deliverChange delivers an event if result differs from the last one.
@@ -173,7 +163,7 @@ func (p *poller) deliverChange(ctx context.Context, sink source.Sink, result any
 		Data: p.data(result),
 		Time: p.options.Clock.Now(),
 	}
-	if kind == event.Sync && p.Skip(ev) != "" {
+	if kind == event.Sync && p.Skip(ev, source.Delivery{}) != "" {
 		// The first result is saved before the next evaluation, so that a change after
 		// a restart is detected.
 		if err := p.checkpoint.save(ctx, now); err != nil {
@@ -185,7 +175,7 @@ func (p *poller) deliverChange(ctx context.Context, sink source.Sink, result any
 	if old, ok := before.decode(); ok && kind == event.Update {
 		ev.Old = p.trigger.Old.Select(p.data(old))
 	}
-	if err := sink.Deliver(ctx, ev, func() { p.checkpoint.saveAsync(now) }); err != nil {
+	if err := sink.Deliver(ctx, ev, source.Delivery{Done: func() { p.checkpoint.saveAsync(now) }}); err != nil {
 		return err
 	}
 	p.last = now

@@ -32,5 +32,5 @@ var update = flag.Bool("update", false, "rewrite testdata/problems.txtar")
 
 func TestProperties(t *testing.T) {
 	views := func(_ event.TriggerRef, q query.Query) (velaql.View, diag.List) { return view.New(q, view.Options{}) }
-	sources.Diagnostics(t, velaql.New(velaql.Options{CompileView: views}), 14, *update)
+	sources.Diagnostics(t, velaql.New(velaql.Options{CompileView: views}).Compile, 14, *update)
 }

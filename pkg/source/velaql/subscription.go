@@ -45,12 +45,18 @@ func (s subscription) Key() string {
 }
 
 // Skip returns source.NotSubscribed if the trigger does not subscribe to ev's type.
-func (s subscription) Skip(ev event.Event) source.Reason {
+func (s subscription) Skip(ev event.Event, _ source.Delivery) source.Reason {
 	if !slices.Contains(s.events, ev.Type) {
 		return source.NotSubscribed
 	}
 	return ""
 }
+
+// UsesCheckpoint implements source.Subscription.
+func (s subscription) UsesCheckpoint(name string) bool { return name == s.Key() }
+
+// Watch implements source.Subscription. A view reads objects, and watches none.
+func (subscription) Watch() *source.Watch { return nil }
 
 // Open implements source.Subscription.
 func (s subscription) Open([]source.Subscription) source.Source {

@@ -56,7 +56,7 @@ const (
 	// MaxTimeout is the upper limit of the property timeout.
 	MaxTimeout = time.Minute
 	// MaxOldBytes limits the JSON of a result that is saved for `context.old`.
-	MaxOldBytes = 64 << 10
+	MaxOldBytes = store.MaxValue
 	// gracePeriod is the time that an evaluation gets after its timeout, or after its
 	// context ends, to stop.
 	gracePeriod = 2 * time.Second
@@ -84,39 +84,22 @@ type Options struct {
 	// Checkpoints and Saver persist the last result of each trigger. If they are nil,
 	// triggers restart with the process.
 	Checkpoints store.Checkpoints
-	Saver       Saver
+	Saver       store.Saver
 	// FromNow discards changes while the process was down.
 	FromNow bool
 }
 
-// Saver writes in the background. store.Saver implements it.
-type Saver interface {
-	// Save applies c to the checkpoint of watch, in the order of the calls. It does not
-	// block.
-	Save(watch string, c store.Change)
-}
-
-// New returns the compiler of this source's properties.
-func New(o Options) source.Compiler {
+// New returns the factory of this source.
+func New(o Options) source.Factory {
 	s := schema.NewLazy(properties)
-	return func(given map[string]any, t source.Spec) (source.Subscription, diag.List) {
+	compile := func(given map[string]any, t source.Spec) (source.Subscription, diag.List) {
 		sub, diags := parse(s, given)
 		if len(diags) > 0 {
 			return nil, diags
 		}
 		sub.trigger, sub.options = t, o
-		if t.BeforeEvaluate != nil {
-			if diags = t.BeforeEvaluate(); len(diags) > 0 {
-				return sub, diags
-			}
-		}
 		sub.view, diags = o.CompileView(t.TriggerRef, sub.query)
 		return sub, diags
 	}
-}
-
-// Prune deletes the checkpoints of views that are not among subscriptions, which must be
-// all subscriptions of the store.
-func Prune(ctx context.Context, checkpoints store.Checkpoints, subscriptions []source.Subscription) error {
-	return store.Prune(ctx, checkpoints, source.Unused(Type, subscriptions), checkpoints.Delete)
+	return source.Factory{Compile: compile, Capabilities: source.Capabilities{Status: true, EvaluatesCUE: true}}
 }

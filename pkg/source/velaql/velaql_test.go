@@ -26,8 +26,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"k8s.io/utils/ptr"
+
 	"github.com/kubevela/kube-trigger/pkg/event"
-	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/source/velaql"
 	"github.com/kubevela/kube-trigger/pkg/store"
 	"github.com/kubevela/kube-trigger/pkg/store/file"
@@ -271,7 +272,7 @@ func TestEvent(t *testing.T) {
 	})
 }
 
-// TestPrune deletes the checkpoints of queries without a trigger, and no others.
+// TestPrune deletes all checkpoints but that of the query.
 func TestPrune(t *testing.T) {
 	st, err := file.Open(t.Context(), t.TempDir()+"/store.db", file.Options{})
 	if err != nil {
@@ -281,15 +282,15 @@ func TestPrune(t *testing.T) {
 	used := compile(t, options(&fakeView{}), properties())
 	unused := compile(t, options(&fakeView{}), map[string]any{"view": "others"})
 	for _, name := range []string{used.Key(), unused.Key(), "x resource-watcher:v1/Pod"} {
-		if err := st.Save(t.Context(), name, store.Change{Watermark: &store.Watermark{Position: "1 x"}}); err != nil {
+		if err := st.Checkpoints().Save(t.Context(), name, store.Change{Cursor: ptr.To("1 x")}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := velaql.Prune(t.Context(), st, []source.Subscription{used}); err != nil {
+	if err := store.Prune(t.Context(), st, used.UsesCheckpoint); err != nil {
 		t.Fatal(err)
 	}
-	remaining, err := st.Watches(t.Context())
-	if diff := cmp.Diff([]string{used.Key(), "x resource-watcher:v1/Pod"}, remaining); diff != "" || err != nil {
+	remaining, err := st.Checkpoints().List(t.Context())
+	if diff := cmp.Diff([]string{used.Key()}, remaining); diff != "" || err != nil {
 		t.Error(diff, err)
 	}
 }

@@ -238,6 +238,8 @@ func TestAuth_SecretUnavailable(t *testing.T) {
 		"variable":     {"auth: {type: gitlab, secret: {env: NO_SUCH_VARIABLE}}", "environment variable NO_SUCH_VARIABLE: empty value"},
 		"cluster":      {"auth: {type: github, secret: {name: hook}}", "key secret of Secret n/hook: no cluster"},
 		"token review": {"auth: {type: tokenReview, audiences: [a]}", "no cluster"},
+		"empty key":    {"auth: {type: standard, secret: " + secretFile(t, "whsec_") + "}", "empty value"},
+		"empty file":   {"auth: {type: gitlab, secret: " + secretFile(t, "\n") + "}", "empty value"},
 		"not base64":   {"auth: {type: standard, secret: " + secretFile(t, "%") + "}", `not base64 after \"whsec_\"`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -250,5 +252,17 @@ func TestAuth_SecretUnavailable(t *testing.T) {
 				t.Errorf("log: %v", w.lines)
 			}
 		})
+	}
+}
+
+// TestAuth_ShortKey warns once about a key that can be guessed.
+func TestAuth_ShortKey(t *testing.T) {
+	short := secretFile(t, "whsec_"+base64.StdEncoding.EncodeToString([]byte("15 bytes, short")))
+	w := serve(t, "auth: {type: standard, secret: "+short+"}")
+	for range 3 {
+		w.expectStatus(http.StatusUnauthorized, request{body: body, headers: standardHeaders("1", time.Now(), body)})
+	}
+	if n := w.logged("is short"); n != 1 {
+		t.Errorf("%d warnings, want 1: %v", n, w.lines)
 	}
 }

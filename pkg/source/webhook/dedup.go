@@ -19,9 +19,9 @@ package webhook
 import (
 	"cmp"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/kubevela/kube-trigger/pkg/store"
@@ -73,13 +73,14 @@ type completedDelivery struct {
 	completedAt time.Time
 }
 
-// restore replaces the contents by those of a checkpoint.
-func (d *dedupCache) restore(inventory map[string]store.Entry) {
+// restore replaces the contents by the values of a checkpoint: by key, the time of
+// completion, as a varint in seconds.
+func (d *dedupCache) restore(values map[string][]byte) {
 	d.entries, d.completed = map[dedupKey]*delivery{}, nil
-	for text, e := range inventory {
+	for name, value := range values {
 		var k dedupKey
-		seconds, err := strconv.ParseInt(e.ResourceVersion, 10, 64)
-		if n, decodeErr := hex.Decode(k[:], []byte(text)); err != nil || decodeErr != nil || n != len(k) {
+		seconds, size := binary.Varint(value)
+		if n, err := hex.Decode(k[:], []byte(name)); err != nil || n != len(k) || size <= 0 {
 			continue // the format of a later version
 		}
 		d.entries[k] = &delivery{state: stateDone}
@@ -113,12 +114,12 @@ func (d *dedupCache) evict(now time.Time) []dedupKey {
 
 // complete marks a delivery as done, and returns the change to the checkpoint.
 func (d *dedupCache) complete(k dedupKey, now time.Time) store.Change {
-	c := store.Change{Inventory: map[string]*store.Entry{}}
+	c := store.Change{Values: map[string][]byte{}}
 	for _, evicted := range d.evict(now) {
-		c.Inventory[evicted.String()] = nil
+		c.Values[evicted.String()] = nil
 	}
 	d.entries[k] = &delivery{state: stateDone}
 	d.completed = append(d.completed, completedDelivery{k, now})
-	c.Inventory[k.String()] = &store.Entry{ResourceVersion: strconv.FormatInt(now.Unix(), 10)}
+	c.Values[k.String()] = binary.AppendVarint(nil, now.Unix())
 	return c
 }

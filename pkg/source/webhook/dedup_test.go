@@ -20,8 +20,6 @@ import (
 	"strconv"
 	"testing"
 	"time"
-
-	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
 // TestDedupCache_Evict evicts expired deliveries, and the oldest ones of a full cache,
@@ -41,8 +39,8 @@ func TestDedupCache_Evict(t *testing.T) {
 	}
 	d := fill(3, 0)
 	c := d.complete(newDedupKey("new"), start.Add(DedupTTL+time.Millisecond))
-	if has(d, 0) || has(d, 1) || !has(d, 2) || len(c.Inventory) != 3 {
-		t.Errorf("by age: %v remain, change %v", d.completed, c.Inventory)
+	if has(d, 0) || has(d, 1) || !has(d, 2) || len(c.Values) != 3 {
+		t.Errorf("by age: %v remain, change %v", d.completed, c.Values)
 	}
 	full := fill(MaxDedupEntries, 0)
 	if evicted := full.evict(start.Add(time.Minute)); len(evicted) != 1 || has(full, 0) || !has(full, 1) {
@@ -58,10 +56,10 @@ func TestDedupCache_Evict(t *testing.T) {
 func TestDedupCache_Restore(t *testing.T) {
 	var old dedupCache
 	old.entries = map[dedupKey]*delivery{}
-	saved := map[string]store.Entry{"of a later version": {ResourceVersion: "x"}}
+	saved := map[string][]byte{"of a later version": []byte("x"), newDedupKey("no time").String(): {}}
 	for i := range 10 {
-		for name, e := range old.complete(newDedupKey(strconv.Itoa(i)), time.Unix(int64(1000-i), 0)).Inventory {
-			saved[name] = *e
+		for name, e := range old.complete(newDedupKey(strconv.Itoa(i)), time.Unix(int64(1000-i), 0)).Values {
+			saved[name] = e
 		}
 	}
 	var d dedupCache

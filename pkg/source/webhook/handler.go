@@ -97,20 +97,12 @@ func (h *handler) receive(w http.ResponseWriter, r *http.Request) (id string, is
 	switch {
 	case r.Method != http.MethodPost:
 		return "", false, &errorResponse{http.StatusMethodNotAllowed, "method not allowed: use POST", nil}
-	case !h.limiter.AllowN(h.receiver.Clock.Now(), 1):
-		return "", false, &errorResponse{http.StatusTooManyRequests, "rate limit exceeded", nil}
 	case r.ContentLength > h.maxBody:
 		return "", false, tooLarge(nil)
 	}
-	if response := h.authenticate(h.auth.checkHeaders != nil, func() error { return h.auth.checkHeaders(r) }); response != nil {
-		return "", false, response
-	}
-	body, release, response := h.readBody(w, r)
+	body, release, response := h.authenticated(w, r)
 	defer release()
 	if response != nil {
-		return "", false, response
-	}
-	if response := h.authenticate(h.auth.checkBody != nil, func() error { return h.auth.checkBody(r, body) }); response != nil {
 		return "", false, response
 	}
 	if err := h.server.decoders.Acquire(r.Context(), 1); err != nil {
@@ -133,15 +125,54 @@ func (h *handler) receive(w http.ResponseWriter, r *http.Request) (id string, is
 	return "", false, &errorResponse{http.StatusServiceUnavailable, "the event could not be stored", err}
 }
 
+// authenticated returns the body of a request that passes authentication and is within
+// the rate limit, which only such requests use up. The body is read as late as
+// possible. The caller calls release, which is never nil, when it no longer needs the
+// body.
+func (h *handler) authenticated(w http.ResponseWriter, r *http.Request) (body []byte, release func(), response *errorResponse) {
+	release = func() {}
+	end, ok := h.failures.begin(r)
+	if !ok {
+		return nil, release, tooManyRequests()
+	}
+	defer end()
+	if response := h.authenticate(r, h.auth.checkHeaders != nil, func() error { return h.auth.checkHeaders(r) }); response != nil {
+		return nil, release, response
+	}
+	signed := h.auth.checkBody != nil
+	if !signed && !h.allow() {
+		return nil, release, tooManyRequests()
+	}
+	if body, release, response = h.readBody(w, r); response != nil {
+		return nil, release, response
+	}
+	if response := h.authenticate(r, signed, func() error { return h.auth.checkBody(r, body) }); response != nil {
+		return nil, release, response
+	}
+	if signed && !h.allow() {
+		return nil, release, tooManyRequests()
+	}
+	return body, release, nil
+}
+
+// allow counts a request against the trigger's rate limit.
+func (h *handler) allow() bool { return h.limiter.AllowN(h.receiver.Clock.Now(), 1) }
+
+func tooManyRequests() *errorResponse {
+	return &errorResponse{http.StatusTooManyRequests, "rate limit exceeded", nil}
+}
+
 // authenticate runs check if required, and returns the response to a request that
-// fails it: 401 for errUnauthorized, 503 for other errors.
-func (h *handler) authenticate(required bool, check func() error) *errorResponse {
+// fails it: 401 or 429 for errUnauthorized, 503 for other errors.
+func (h *handler) authenticate(r *http.Request, required bool, check func() error) *errorResponse {
 	if !required {
 		return nil
 	}
 	switch err := check(); {
 	case err == nil:
 		return nil
+	case errors.Is(err, errUnauthorized) && !h.failures.add(r):
+		return &errorResponse{http.StatusTooManyRequests, "too many requests that are not authorized", err}
 	case errors.Is(err, errUnauthorized):
 		return &errorResponse{http.StatusUnauthorized, "not authorized", err}
 	default:

@@ -18,11 +18,14 @@ package webhook_test
 
 import (
 	"bytes"
+	"encoding/hex"
 	"io"
 	"net"
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/kubevela/kube-trigger/pkg/source/webhook"
 )
 
 func TestHandler_Status(t *testing.T) {
@@ -102,4 +105,56 @@ func TestHandler_RateLimit(t *testing.T) {
 	}
 	w.expectStatus(http.StatusTooManyRequests, request{body: `{}`})
 	w.waitForEvents(3)
+}
+
+// TestHandler_Failures: requests that fail authentication do not use up the rate limit,
+// and are limited by the address of their sender.
+func TestHandler_Failures(t *testing.T) {
+	for name, tc := range map[string]struct{ properties, header, good string }{
+		"signature": {"{type: github, secret: " + secretFile(t, secretValue) + "}", "X-Hub-Signature-256", "sha256=" + hex.EncodeToString(mac(body))},
+		"token":     {"{type: token, header: X-Auth, secret: " + secretFile(t, secretValue) + "}", "X-Auth", secretValue},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := serve(t, "{auth: "+tc.properties+", rateLimit: {perSecond: 0.001, burst: 3}}")
+			statuses := map[int]int{}
+			for i := range webhook.MaxFailures + 50 {
+				bad := request{body: body, headers: map[string]string{}}
+				if i%2 == 0 {
+					bad.headers[tc.header] = strings.Replace(tc.good, tc.good[len(tc.good)-3:], "aaa", 1)
+				}
+				status, _ := w.send(bad)
+				statuses[status]++
+			}
+			if statuses[http.StatusUnauthorized] < webhook.MaxFailures || statuses[http.StatusTooManyRequests] == 0 || len(statuses) != 2 {
+				t.Errorf("failures: %v", statuses)
+			}
+			good := request{body: body, headers: map[string]string{tc.header: tc.good}}
+			for range 3 {
+				w.expectStatus(http.StatusAccepted, good)
+			}
+			w.expectStatus(http.StatusTooManyRequests, good)
+			w.waitForEvents(3)
+		})
+	}
+}
+
+// TestHandler_UnsignedCloudEvent ignores ce-* headers that a signature does not cover,
+// unless trustHeaders is set.
+func TestHandler_UnsignedCloudEvent(t *testing.T) {
+	secret := secretFile(t, secretValue)
+	headers := map[string]string{
+		"X-Hub-Signature-256": "sha256=" + hex.EncodeToString(mac(body)), "X-GitHub-Delivery": "1", "X-GitHub-Event": "push", "Content-Type": "application/json",
+		"Ce-Specversion": "1.0", "Ce-Source": "/s", "Ce-Type": "forged", "Ce-Id": "2",
+	}
+	for properties, want := range map[string]string{
+		"auth: {type: github, secret: " + secret + "}":                       "push webhook/n/t/1",
+		"{trustHeaders: true, auth: {type: github, secret: " + secret + "}}": "forged webhook/n/t/sha256:",
+	} {
+		w := serve(t, properties)
+		w.expectStatus(http.StatusAccepted, request{body: body, headers: headers})
+		ev := w.waitForEvents(1)[0]
+		if got := ev.Type + " " + ev.ID; !strings.HasPrefix(got, want) {
+			t.Errorf("%s: got %s, want %s", properties, got, want)
+		}
+	}
 }

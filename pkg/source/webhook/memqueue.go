@@ -38,8 +38,8 @@ type memQueue struct {
 }
 
 var (
-	_ eventQueue = (*memQueue)(nil)
-	_ Saver      = (*memQueue)(nil)
+	_ eventQueue  = (*memQueue)(nil)
+	_ store.Saver = (*memQueue)(nil)
 )
 
 func newMemQueue() *memQueue { return &memQueue{} }
@@ -55,8 +55,8 @@ func (q *memQueue) Enqueue(_ context.Context, ev event.Event) error {
 	return nil
 }
 
-// Queued implements eventQueue.
-func (q *memQueue) Queued(context.Context, string) iter.Seq2[event.Event, error] {
+// Pending implements eventQueue.
+func (q *memQueue) Pending(context.Context, string) iter.Seq2[event.Event, error] {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	events := slices.Clone(q.events)
@@ -69,10 +69,13 @@ func (q *memQueue) Queued(context.Context, string) iter.Seq2[event.Event, error]
 	}
 }
 
-// Save implements Saver. It does nothing.
+// Save implements store.Saver. It does nothing.
 func (*memQueue) Save(string, store.Change) {}
 
-// Ack implements Saver.
+// Flush implements store.Saver. It does nothing.
+func (*memQueue) Flush(context.Context) error { return nil }
+
+// Ack implements store.Saver.
 func (q *memQueue) Ack(_, id string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

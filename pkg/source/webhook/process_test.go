@@ -47,9 +47,9 @@ const childStore = "WEBHOOK_TEST_STORE"
 // fakeSink acknowledges events at once.
 type fakeSink struct{ events atomic.Int64 }
 
-func (s *fakeSink) Deliver(_ context.Context, _ event.Event, done func()) error {
+func (s *fakeSink) Deliver(_ context.Context, _ event.Event, d source.Delivery) error {
 	s.events.Add(1)
-	done()
+	d.Done()
 	return nil
 }
 
@@ -63,7 +63,7 @@ func child(path string) error {
 	if err != nil {
 		return err
 	}
-	saver := store.NewSaver(s, store.SaverOptions{
+	saver := store.NewBatchSaver(s, store.BatchSaverOptions{
 		MaxDelay: 25 * time.Millisecond, BatchSize: 1000, GracePeriod: time.Minute, Clock: clock.RealClock{}, OnError: func(error) {},
 	})
 	saved := make(chan error, 1)
@@ -71,8 +71,8 @@ func child(path string) error {
 	defer stop()
 	go func() { saved <- saver.Run(saving) }()
 	server := webhook.NewServer("127.0.0.1:0")
-	compile := webhook.New(webhook.Options{Server: server, Clock: clock.RealClock{}, Queue: s, Checkpoints: s, Saver: saver})
-	sub, diags := compile(map[string]any{"auth": "none"}, source.Spec{TriggerRef: event.TriggerRef{Name: "t", Namespace: "n"}})
+	factory := webhook.New(webhook.Options{Server: server, Clock: clock.RealClock{}, Queue: s.Queue(), Checkpoints: s.Checkpoints(), Saver: saver})
+	sub, diags := factory.Compile(map[string]any{"auth": "none"}, source.Spec{TriggerRef: event.TriggerRef{Name: "t", Namespace: "n"}})
 	if len(diags) > 0 {
 		return diags
 	}

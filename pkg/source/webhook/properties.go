@@ -40,6 +40,10 @@ type hook struct {
 	registry       string
 	maxBody        int64
 	limiter        *rate.Limiter
+	failures       *failures
+	// trustHeaders is set if the ce-* headers of requests are used although the
+	// signature does not cover them.
+	trustHeaders bool
 	// replayWindow is how long a captured request stays valid; 0 if requests carry no
 	// timestamp.
 	replayWindow time.Duration
@@ -63,6 +67,7 @@ func parse(s schema.Lazy, given map[string]any, t event.TriggerRef, secrets *sec
 		Auth           json.RawMessage `json:"auth"`
 		DeliveryHeader string          `json:"deliveryHeader"`
 		Registry       string          `json:"registry"`
+		TrustHeaders   bool            `json:"trustHeaders"`
 		MaxBodyBytes   int64           `json:"maxBodyBytes"`
 		RateLimit      struct {
 			PerSecond float64 `json:"perSecond"`
@@ -74,7 +79,8 @@ func parse(s schema.Lazy, given map[string]any, t event.TriggerRef, secrets *sec
 	}
 	h := &hook{
 		trigger: t, path: p.Path, registry: p.Registry, maxBody: p.MaxBodyBytes,
-		limiter: rate.NewLimiter(rate.Limit(p.RateLimit.PerSecond), p.RateLimit.Burst),
+		limiter:  rate.NewLimiter(rate.Limit(p.RateLimit.PerSecond), p.RateLimit.Burst),
+		failures: newFailures(secrets.clock), trustHeaders: p.TrustHeaders,
 	}
 	if h.path == "" {
 		h.path = "/" + t.String()

@@ -35,8 +35,8 @@ import (
 // for its replay window.
 var errDedupFull = fmt.Errorf("%d deliveries are within their replay window: %w", MaxDedupEntries, store.ErrFull)
 
-// startedPosition is the checkpoint's position of a hook that has run before.
-const startedPosition = "1"
+// startedCursor is the checkpoint's cursor of a hook that has run before.
+const startedCursor = "1"
 
 // receiver is the source of one trigger. It stores the events of the hook's requests
 // and delivers stored events.
@@ -61,7 +61,7 @@ type receiver struct {
 // eventQueue persists events until they are acknowledged. store.Queue implements it.
 type eventQueue interface {
 	Enqueue(ctx context.Context, ev event.Event) error
-	Queued(ctx context.Context, source string) iter.Seq2[event.Event, error]
+	Pending(ctx context.Context, source string) iter.Seq2[event.Event, error]
 }
 
 // queuedEvent is an event in memory.
@@ -110,7 +110,7 @@ func (r *receiver) run(ctx context.Context, sink source.Sink) error {
 	defer stop(nil)
 	go func() {
 		select {
-		case <-l.failed:
+		case <-l.ended:
 			stop(l.err)
 		case <-ctx.Done():
 		}
@@ -137,18 +137,19 @@ func (r *receiver) load(ctx context.Context) error {
 		return err
 	}
 	if r.FromNow {
-		if err := releaseAll(ctx, r.Queue, r.name()); err != nil {
+		if err := store.AckAll(ctx, r.Queue, r.name()); err != nil {
 			return err
 		}
 	}
-	if saved.Position == "" {
+	if saved.Cursor == "" {
 		// Prune finds queued events by their checkpoint, which is therefore stored
 		// first.
-		if err := r.Checkpoints.Save(ctx, r.name(), store.Change{Watermark: &store.Watermark{Position: startedPosition}}); err != nil {
+		cursor := startedCursor
+		if err := r.Checkpoints.Save(ctx, r.name(), store.Change{Cursor: &cursor}); err != nil {
 			return err
 		}
 	}
-	r.dedup.restore(saved.Inventory)
+	r.dedup.restore(saved.Values)
 	r.loaded = true
 	return nil
 }
@@ -226,9 +227,9 @@ func (r *receiver) evict() bool {
 	if len(evicted) == 0 {
 		return false
 	}
-	c := store.Change{Inventory: map[string]*store.Entry{}}
+	c := store.Change{Values: map[string][]byte{}}
 	for _, k := range evicted {
-		c.Inventory[k.String()] = nil
+		c.Values[k.String()] = nil
 	}
 	r.Saver.Save(r.name(), c)
 	return true
@@ -285,7 +286,7 @@ func (r *receiver) takeBacklog() bool {
 
 // replay delivers the stored events that are not in memory.
 func (r *receiver) replay(ctx context.Context, sink source.Sink) error {
-	for ev, err := range r.queue.Queued(ctx, r.name()) {
+	for ev, err := range r.queue.Pending(ctx, r.name()) {
 		if err != nil {
 			r.markBacklog()
 			return err
@@ -331,7 +332,7 @@ func (r *receiver) claimStored(id string) bool {
 // store and is read from it again.
 func (r *receiver) deliverEvent(ctx context.Context, sink source.Sink, next queuedEvent) error {
 	ev := next.event
-	err := sink.Deliver(ctx, ev, func() { r.ack(ev.ID, next.size) })
+	err := sink.Deliver(ctx, ev, source.Delivery{Done: func() { r.ack(ev.ID, next.size) }})
 	if err != nil {
 		r.memory.Release(next.size)
 		r.markStored(ev.ID)

@@ -28,7 +28,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
-	"github.com/kubevela/kube-trigger/pkg/source/webhook"
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
@@ -181,7 +180,7 @@ func TestReceiver_Backpressure(t *testing.T) {
 func queueLength(t testing.TB, w *worker) int {
 	t.Helper()
 	n := 0
-	for _, err := range w.store.Queued(t.Context(), "webhook:n/t") {
+	for _, err := range w.store.Queue().Pending(t.Context(), "webhook:n/t") {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -260,7 +259,7 @@ func TestReceiver_RunAgain(t *testing.T) {
 }
 
 // saverWithoutAck drops acks, like a crash before they are written.
-type saverWithoutAck struct{ webhook.Saver }
+type saverWithoutAck struct{ store.Saver }
 
 func (saverWithoutAck) Ack(string, string) {}
 
@@ -284,7 +283,7 @@ func TestReceiver_NoStore(t *testing.T) {
 	w.expectStatus(http.StatusAccepted, once)
 	w.expectStatus(http.StatusOK, once)
 	w.waitForEvents(1)
-	names, err := w.store.Watches(t.Context())
+	names, err := w.store.Checkpoints().List(t.Context())
 	if len(names) > 0 || err != nil {
 		t.Errorf("stored %v, %v", names, err)
 	}

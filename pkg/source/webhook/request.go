@@ -36,7 +36,11 @@ const maxDeliveryID = 128
 
 // event returns the event of a request. Its errors wrap those of payload and image.
 func (h *hook) event(r *http.Request, body []byte, now time.Time) (event.Event, error) {
-	sent, err := payload.Parse(r.Context(), r.Header, body)
+	header := r.Header
+	if h.auth.checkBody != nil && !h.trustHeaders {
+		header = withoutCloudEvent(header)
+	}
+	sent, err := payload.Parse(r.Context(), header, body)
 	if err != nil {
 		return event.Event{}, err
 	}
@@ -92,6 +96,18 @@ func (h *hook) event(r *http.Request, body []byte, now time.Time) (event.Event, 
 		ev.Key = ev.ID
 	}
 	return ev, nil
+}
+
+// withoutCloudEvent returns header without the attributes of a CloudEvent in binary
+// mode.
+func withoutCloudEvent(header http.Header) http.Header {
+	out := http.Header{}
+	for name, values := range header {
+		if !strings.HasPrefix(name, "Ce-") {
+			out[name] = values
+		}
+	}
+	return out
 }
 
 // eventID returns the event's ID for the sender's delivery ID. It is random if

@@ -20,13 +20,16 @@ import (
 	"bytes"
 	"context"
 	"crypto/subtle"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
+	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -58,6 +61,8 @@ func (s secret) equals(given string) bool {
 type secretRef struct {
 	namespace, name, key string
 	file, env            string
+	// standard is set for a key of Standard Webhooks: base64 with an optional prefix.
+	standard bool
 }
 
 func (r secretRef) String() string {
@@ -100,8 +105,14 @@ func (c *secretCache) get(ctx context.Context, r secretRef) (secret, error) {
 		return secret{}, fmt.Errorf("read %s: %w", r, ctx.Err())
 	}
 	value = bytes.TrimRight(value, "\r\n")
+	if err == nil && r.standard {
+		value, err = decodeStandardKey(value)
+	}
 	if err == nil && len(value) == 0 {
 		err = errors.New("empty value")
+	}
+	if _, known := c.entries[r]; err == nil && !known && len(value) < MinKeyBytes {
+		logr.FromContextOrDiscard(ctx).Info("Secret of a webhook is short, and can be guessed", "secret", r.String(), "bytes", len(value), "recommended", MinKeyBytes)
 	}
 	e := secretEntry{secret: newSecret(value), readAt: c.clock.Now()}
 	if err != nil {
@@ -109,6 +120,15 @@ func (c *secretCache) get(ctx context.Context, r secretRef) (secret, error) {
 	}
 	c.entries[r] = e
 	return e.secret, e.err
+}
+
+// decodeStandardKey decodes a key of Standard Webhooks.
+func decodeStandardKey(text []byte) ([]byte, error) {
+	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(string(text), standardSecretPrefix))
+	if err != nil {
+		return nil, fmt.Errorf("not base64 after %q", standardSecretPrefix)
+	}
+	return key, nil
 }
 
 func (c *secretCache) read(ctx context.Context, r secretRef) ([]byte, error) {

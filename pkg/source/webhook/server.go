@@ -18,9 +18,7 @@ package webhook
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 	"sync"
@@ -28,15 +26,15 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
-	"golang.org/x/net/netutil"
 	"golang.org/x/sync/semaphore"
 
+	"github.com/kubevela/kube-trigger/pkg/httpserver"
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
-// shutdownGrace limits the time that requests in flight get when the last route is
+// gracePeriod limits the time that requests in flight get when the last route is
 // removed.
-const shutdownGrace = 5 * time.Second
+const gracePeriod = 5 * time.Second
 
 // Server is the HTTP server of all webhooks of a process. It listens while it has
 // routes. It is safe for concurrent use.
@@ -70,11 +68,12 @@ type route struct {
 
 // listener is a running HTTP server.
 type listener struct {
-	server *http.Server
-	addr   net.Addr
-	// failed is closed when the server ends; err is set before.
-	failed chan struct{}
-	err    error
+	addr net.Addr
+	// stop stops the server.
+	stop func()
+	// ended is closed when the server has ended; err is set before.
+	ended chan struct{}
+	err   error
 }
 
 // NewServer returns a server for address, such as ":8090". It listens from the
@@ -111,7 +110,7 @@ func (s *Server) register(ctx context.Context, path, owner string, handler http.
 	if old != nil {
 		old.inFlight.Wait()
 	}
-	return l, func() { s.deregister(ctx, path, r) }, nil
+	return l, func() { s.deregister(path, r) }, nil
 }
 
 // replace stores r as the route of path, and returns the route that it replaces, or
@@ -123,7 +122,7 @@ func (s *Server) replace(ctx context.Context, path string, r *route) (l *listene
 	if old != nil && !old.stopped {
 		return nil, nil, fmt.Errorf("path %s is already used by trigger %s", path, old.owner)
 	}
-	if s.listener == nil || s.listener.hasFailed() {
+	if s.listener == nil || s.listener.hasEnded() {
 		l, err := s.listen(ctx)
 		if err != nil {
 			return nil, nil, err
@@ -141,17 +140,15 @@ func (s *Server) listen(ctx context.Context) (*listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	log := logr.FromContextOrDiscard(ctx)
-	l := &listener{addr: socket.Addr(), failed: make(chan struct{}), server: &http.Server{
-		Handler:           s,
-		ReadHeaderTimeout: HeaderTimeout, ReadTimeout: ReadTimeout, WriteTimeout: WriteTimeout, IdleTimeout: IdleTimeout,
-		MaxHeaderBytes: MaxHeaderBytes,
-		ConnState:      s.trackConnection,
-		ErrorLog:       slog.NewLogLogger(logr.ToSlogHandler(log.WithValues("server", "webhooks")), slog.LevelDebug),
-	}}
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	l := &listener{addr: socket.Addr(), stop: stop, ended: make(chan struct{})}
 	go func() {
-		l.err = l.server.Serve(netutil.LimitListener(socket, MaxConnections))
-		close(l.failed)
+		defer close(l.ended)
+		l.err = httpserver.Serve(ctx, socket, httpserver.Options{
+			Name: "webhooks", Handler: s, ConnState: s.trackConnection,
+			HeaderTimeout: HeaderTimeout, ReadTimeout: ReadTimeout, WriteTimeout: WriteTimeout, IdleTimeout: IdleTimeout,
+			MaxHeaderBytes: MaxHeaderBytes, MaxConnections: MaxConnections, GracePeriod: gracePeriod,
+		})
 	}()
 	return l, nil
 }
@@ -167,34 +164,34 @@ func (s *Server) trackConnection(_ net.Conn, state http.ConnState) {
 }
 
 // deregister removes the route, or marks it as stopped while the server holds routes.
-func (s *Server) deregister(ctx context.Context, path string, r *route) {
+func (s *Server) deregister(path string, r *route) {
 	s.mu.Lock()
 	if s.holding {
 		r.stopped = true
 		s.mu.Unlock()
 		return
 	}
-	s.removeRoutes(ctx, []string{path})
+	s.removeRoutes([]string{path})
 }
 
 // HoldRoutes keeps the routes of webhooks that stop, so that no request is rejected
 // while one engine replaces another. The handlers of held routes store events; the
 // next webhook of the same path delivers them. A held route ends when a webhook
 // registers its path, when PruneRoutes removes it, or when release is called.
-func (s *Server) HoldRoutes() (release func(ctx context.Context)) {
+func (s *Server) HoldRoutes() (release func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.holding = true
-	return func(ctx context.Context) {
+	return func() {
 		s.mu.Lock()
 		s.holding = false
-		s.removeRoutes(ctx, s.stoppedPaths(nil))
+		s.removeRoutes(s.stoppedPaths(nil))
 	}
 }
 
 // PruneRoutes removes the routes of stopped webhooks that are not among
 // subscriptions.
-func (s *Server) PruneRoutes(ctx context.Context, subscriptions []source.Subscription) {
+func (s *Server) PruneRoutes(subscriptions []source.Subscription) {
 	owners := map[string]string{}
 	for _, sub := range subscriptions {
 		if sub, ok := sub.(subscription); ok {
@@ -202,7 +199,7 @@ func (s *Server) PruneRoutes(ctx context.Context, subscriptions []source.Subscri
 		}
 	}
 	s.mu.Lock()
-	s.removeRoutes(ctx, s.stoppedPaths(owners))
+	s.removeRoutes(s.stoppedPaths(owners))
 }
 
 // stoppedPaths returns the paths of stopped webhooks, except those whose owner is
@@ -220,7 +217,7 @@ func (s *Server) stoppedPaths(owners map[string]string) []string {
 // removeRoutes removes routes, and shuts the server down if none is left. It returns
 // after their requests in flight have ended. The caller holds s.mu; removeRoutes
 // unlocks it.
-func (s *Server) removeRoutes(ctx context.Context, paths []string) {
+func (s *Server) removeRoutes(paths []string) {
 	var removed []*route
 	for _, path := range paths {
 		removed = append(removed, s.routes[path])
@@ -232,32 +229,27 @@ func (s *Server) removeRoutes(ctx context.Context, paths []string) {
 	}
 	s.mu.Unlock()
 	if last != nil {
-		last.shutdown(ctx)
+		last.shutdown()
 	}
 	for _, r := range removed {
 		r.inFlight.Wait()
 	}
 }
 
-// hasFailed reports whether the server ended without shutdown.
-func (l *listener) hasFailed() bool {
+// hasEnded reports whether the server ended, which it does by itself if it fails.
+func (l *listener) hasEnded() bool {
 	select {
-	case <-l.failed:
+	case <-l.ended:
 		return true
 	default:
 		return false
 	}
 }
 
-// shutdown ends the server and waits for it. Requests in flight get shutdownGrace,
-// even if ctx has ended.
-func (l *listener) shutdown(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
-	defer cancel()
-	if err := l.server.Shutdown(ctx); errors.Is(err, context.DeadlineExceeded) {
-		_ = l.server.Close()
-	}
-	<-l.failed
+// shutdown ends the server and waits for it. Requests in flight get gracePeriod.
+func (l *listener) shutdown() {
+	l.stop()
+	<-l.ended
 }
 
 // ServeHTTP implements http.Handler.

@@ -78,7 +78,7 @@ func TestServer_HoldRoutes(t *testing.T) {
 	w.ended = nil
 	w.expectStatus(http.StatusAccepted, request{path: "/n/t", body: `1`})
 	w.expectStatus(http.StatusAccepted, request{path: "/n/gone", body: `2`})
-	w.server.PruneRoutes(t.Context(), w.hooks[:1])
+	w.server.PruneRoutes(w.hooks[:1])
 	w.expectStatus(http.StatusNotFound, request{path: "/n/gone", body: `3`})
 	w.expectStatus(http.StatusAccepted, request{path: "/n/t", body: `4`})
 	w.waitForEvents(0)
@@ -95,7 +95,7 @@ func TestServer_HoldRoutes(t *testing.T) {
 	}
 	stop()
 	w.expectStatus(http.StatusAccepted, request{path: "/n/t", body: `6`})
-	release(t.Context())
+	release()
 	if conn, err := net.Dial("tcp", address); err == nil {
 		conn.Close()
 		t.Error("server still listens")

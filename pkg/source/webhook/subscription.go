@@ -32,7 +32,13 @@ type subscription struct {
 func (s subscription) Key() string { return s.name() }
 
 // Skip implements source.Subscription. A webhook skips no event.
-func (subscription) Skip(event.Event) source.Reason { return "" }
+func (subscription) Skip(event.Event, source.Delivery) source.Reason { return "" }
+
+// UsesCheckpoint implements source.Subscription. Its queued events have the same name.
+func (s subscription) UsesCheckpoint(name string) bool { return name == s.Key() }
+
+// Watch implements source.Subscription. A webhook watches no objects.
+func (subscription) Watch() *source.Watch { return nil }
 
 // Open implements source.Subscription.
 func (s subscription) Open([]source.Subscription) source.Source {

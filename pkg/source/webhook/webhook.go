@@ -39,9 +39,7 @@ limitations under the License.
 package webhook
 
 import (
-	"context"
 	_ "embed"
-	"errors"
 	"time"
 
 	"k8s.io/utils/clock"
@@ -94,6 +92,14 @@ const (
 	MaxDedupEntries = 100_000
 	// DedupTTL is how long a delivery is remembered.
 	DedupTTL = 24 * time.Hour
+	// MaxFailures is the number of requests that may fail authentication at once from
+	// one address. Further failures are answered with 429. Requests that pass are not
+	// limited by them.
+	MaxFailures = 100
+	// FailuresPerSecond is how many more requests may fail per second.
+	FailuresPerSecond = 5
+	// MinKeyBytes is the size of a key below which a warning is logged.
+	MinKeyBytes = 16
 	// SecretTTL is how long a secret is cached.
 	SecretTTL = 10 * time.Second
 	// TokenReviewTTL is how long an accepted token is cached.
@@ -114,52 +120,22 @@ type Options struct {
 	// are set, or none.
 	Queue       store.Queue
 	Checkpoints store.Checkpoints
-	Saver       Saver
+	Saver       store.Saver
 	// FromNow discards stored events that are not acknowledged.
 	FromNow bool
 }
 
-// Saver writes in the background; its methods do not block. store.Saver implements
-// it.
-type Saver interface {
-	// Save applies c to the checkpoint of watch.
-	Save(watch string, c store.Change)
-	// Ack removes an event from the queue, after earlier Saves.
-	Ack(source, id string)
-}
-
-// New returns the compiler of this source's properties. Compiling needs neither a
+// New returns the factory of this source. Compiling needs neither a
 // server nor a cluster.
-func New(o Options) source.Compiler {
+func New(o Options) source.Factory {
 	s := schema.NewLazy(properties)
 	secrets := &secretCache{client: o.Client, clock: o.Clock, entries: map[secretRef]secretEntry{}}
 	reviewer := &tokenReviewer{client: o.Client, clock: o.Clock, accepted: map[string]time.Time{}}
-	return func(given map[string]any, t source.Spec) (source.Subscription, diag.List) {
+	return source.Factory{Compile: func(given map[string]any, t source.Spec) (source.Subscription, diag.List) {
 		h, diags := parse(s, given, t.TriggerRef, secrets, reviewer)
 		if len(diags) > 0 {
 			return nil, diags
 		}
 		return subscription{hook: h, options: o}, nil
-	}
-}
-
-// Prune deletes the checkpoints and queued events of webhooks that are not among
-// subscriptions, which must be all subscriptions of the store.
-func Prune(ctx context.Context, checkpoints store.Checkpoints, queue store.Queue, subscriptions []source.Subscription) error {
-	return store.Prune(ctx, checkpoints, source.Unused(Type, subscriptions), func(ctx context.Context, name string) error {
-		return errors.Join(releaseAll(ctx, queue, name), checkpoints.Delete(ctx, name))
-	})
-}
-
-// releaseAll removes all queued events of a source from the queue.
-func releaseAll(ctx context.Context, queue store.Queue, name string) error {
-	for ev, err := range queue.Queued(ctx, name) {
-		if err != nil {
-			return err
-		}
-		if err := queue.Ack(ctx, name, ev.ID); err != nil {
-			return err
-		}
-	}
-	return nil
+	}}
 }

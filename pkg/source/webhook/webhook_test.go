@@ -17,27 +17,34 @@ limitations under the License.
 package webhook_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/kubevela/kube-trigger/pkg/source/webhook"
+	"github.com/kubevela/kube-trigger/pkg/source"
+	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
 // TestPrune deletes the stored events of a trigger that no longer exists, and no others.
 func TestPrune(t *testing.T) {
 	w := killedWorker(t)
 	second := startWorker(t, w.path, []triggerConfig{{"u", "auth: none"}})
-	if err := webhook.Prune(t.Context(), second.store, second.store, append(w.hooks, second.hooks...)); err != nil {
+	prune := func(hooks ...source.Subscription) error {
+		return store.Prune(t.Context(), second.store, func(name string) bool {
+			return slices.ContainsFunc(hooks, func(h source.Subscription) bool { return h.UsesCheckpoint(name) })
+		})
+	}
+	if err := prune(append(w.hooks, second.hooks...)...); err != nil {
 		t.Fatal(err)
 	}
 	if n := queueLength(t, second); n != 1 {
 		t.Errorf("%d events remain", n)
 	}
-	if err := webhook.Prune(t.Context(), second.store, second.store, second.hooks); err != nil {
+	if err := prune(second.hooks...); err != nil {
 		t.Fatal(err)
 	}
-	names, err := second.store.Watches(t.Context())
+	names, err := second.store.Checkpoints().List(t.Context())
 	if diff := cmp.Diff([]string{"webhook:n/u"}, names); diff != "" || err != nil || queueLength(t, second) != 0 {
 		t.Error(diff, err)
 	}

@@ -82,9 +82,9 @@ type worker struct {
 }
 
 // Deliver implements source.Sink.
-func (w *worker) Deliver(ctx context.Context, ev event.Event, done func()) error {
+func (w *worker) Deliver(ctx context.Context, ev event.Event, d source.Delivery) error {
 	if w.handle != nil {
-		if err := w.handle(ctx, ev, done); err != nil {
+		if err := w.handle(ctx, ev, d.Done); err != nil {
 			return err
 		}
 	}
@@ -92,7 +92,7 @@ func (w *worker) Deliver(ctx context.Context, ev event.Event, done func()) error
 	w.events = append(w.events, ev)
 	w.mu.Unlock()
 	if w.handle == nil {
-		done()
+		d.Done()
 	}
 	return nil
 }
@@ -116,7 +116,7 @@ func startWorker(t testing.TB, path string, triggers []triggerConfig, options ..
 func startWorkerWithStore(t testing.TB, s store.Store, path string, triggers []triggerConfig, options ...option) *worker {
 	t.Helper()
 	w := &worker{t: t, path: path, store: s, namespace: "n", saved: make(chan error, 1)}
-	saver := store.NewSaver(w.store, store.SaverOptions{
+	saver := store.NewBatchSaver(w.store, store.BatchSaverOptions{
 		MaxDelay: 25 * time.Millisecond, BatchSize: 1000, GracePeriod: time.Second, Clock: clock.RealClock{},
 		OnError: func(err error) {
 			if !w.killed.Load() {
@@ -125,7 +125,7 @@ func startWorkerWithStore(t testing.TB, s store.Store, path string, triggers []t
 		},
 	})
 	w.server = webhook.NewServer("127.0.0.1:0")
-	w.options = webhook.Options{Server: w.server, Clock: clock.RealClock{}, Queue: w.store, Checkpoints: w.store, Saver: saver}
+	w.options = webhook.Options{Server: w.server, Clock: clock.RealClock{}, Queue: w.store.Queue(), Checkpoints: w.store.Checkpoints(), Saver: saver}
 	for _, o := range options {
 		o(w)
 	}
@@ -133,13 +133,13 @@ func startWorkerWithStore(t testing.TB, s store.Store, path string, triggers []t
 	running, cancel := context.WithCancel(logr.NewContext(context.Background(), w.logger()))
 	w.stop, w.cancel = stop, cancel
 	go func() { w.saved <- saver.Run(saving) }()
-	compile := webhook.New(w.options)
+	factory := webhook.New(w.options)
 	for _, c := range triggers {
 		var properties map[string]any
 		if err := yaml.Unmarshal([]byte(c.properties), &properties); err != nil {
 			t.Fatal(err)
 		}
-		sub, diags := compile(properties, source.Spec{TriggerRef: event.TriggerRef{Name: c.name, Namespace: w.namespace}})
+		sub, diags := factory.Compile(properties, source.Spec{TriggerRef: event.TriggerRef{Name: c.name, Namespace: w.namespace}})
 		if len(diags) > 0 {
 			t.Fatal(diags)
 		}

@@ -27,9 +27,9 @@ import (
 // BenchmarkSave saves 100 changed objects of 50,000, a typical batch of a Saver.
 func BenchmarkSave(b *testing.B) {
 	s := newEnv(b).open(b, "first")
-	must(b, s.Save(b.Context(), "pods", inventory(0, 50_000, 1)))
+	must(b, s.Checkpoints().Save(b.Context(), "pods", inventory(0, 50_000, 1)))
 	for i := 0; b.Loop(); i++ {
-		must(b, s.Save(b.Context(), "pods", inventory(i*100%50_000, 100, i)))
+		must(b, s.Checkpoints().Save(b.Context(), "pods", inventory(i*100%50_000, 100, i)))
 	}
 	must(b, s.Close())
 }
@@ -37,12 +37,12 @@ func BenchmarkSave(b *testing.B) {
 // BenchmarkLoad loads 50,000 objects.
 func BenchmarkLoad(b *testing.B) {
 	s := newEnv(b).open(b, "first")
-	must(b, s.Save(b.Context(), "pods", inventory(0, 50_000, 1)))
+	must(b, s.Checkpoints().Save(b.Context(), "pods", inventory(0, 50_000, 1)))
 	for b.Loop() {
-		r, err := s.Load(b.Context(), "pods")
+		r, err := s.Checkpoints().Load(b.Context(), "pods")
 		must(b, err)
-		if len(r.Inventory) != 50_000 {
-			b.Fatal(len(r.Inventory))
+		if len(r.Values) != 50_000 {
+			b.Fatal(len(r.Values))
 		}
 	}
 	must(b, s.Close())
@@ -53,8 +53,8 @@ func BenchmarkEnqueue(b *testing.B) {
 	s := newEnv(b).open(b, "first")
 	for i := 0; b.Loop(); i++ {
 		ev := event.Event{Source: "webhook", ID: strconv.Itoa(i), Data: map[string]any{"body": "x"}}
-		must(b, s.Enqueue(b.Context(), ev))
-		must(b, s.Ack(b.Context(), ev.Source, ev.ID))
+		must(b, s.Queue().Enqueue(b.Context(), ev))
+		must(b, s.Queue().Ack(b.Context(), ev.Source, ev.ID))
 	}
 	must(b, s.Close())
 }
@@ -63,7 +63,7 @@ func BenchmarkEnqueue(b *testing.B) {
 func BenchmarkPutDeadLetter(b *testing.B) {
 	s := newEnv(b).open(b, "first")
 	put := func(i int) {
-		_, err := s.PutDeadLetter(b.Context(), store.DeadLetter{Event: event.Event{ID: strconv.Itoa(i), Data: map[string]any{"x": "y"}}})
+		_, err := s.DeadLetters().Put(b.Context(), store.DeadLetter{Event: event.Event{ID: strconv.Itoa(i), Data: map[string]any{"x": "y"}}})
 		must(b, err)
 	}
 	for i := range 1000 {

@@ -33,144 +33,138 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store/internal/codec"
 )
 
-// The checkpoint of a watch is stored in one head and any number of shards, each a
-// ConfigMap. The head contains the watermark and the recent changes of the
-// inventory. If there are too many, they are written to the shards first, and then
-// removed from the head: after a crash in between, both contain them.
+// A checkpoint is stored in one head and any number of shards, each a ConfigMap. The
+// head contains the cursor and the recent changes of the values. If there are too
+// many, they are written to the shards first, and then removed from the head: after a
+// crash in between, both contain them.
 const (
 	// maxRecent is the maximum size of the recent changes. Each save writes the
 	// head, and all shards if the head is full: with 50,000 objects and 100 changes
 	// in a save, both cost about the same at this size.
 	maxRecent = 128 << 10
 	// checkpointFormat is the version of the format of heads and shards.
-	checkpointFormat = 1
+	checkpointFormat = 2
 
-	checkpointField, inventoryField = "mark", "inventory"
+	checkpointField, valuesField = "checkpoint", "values"
 )
 
-// watches contains the watches in use.
-type watches struct {
+// checkpoints implements store.Checkpoints.
+type checkpoints struct{ *Store }
+
+// Checkpoints implements store.Store.
+func (s *Store) Checkpoints() store.Checkpoints { return checkpoints{s} }
+
+// heads contains the heads in use.
+type heads struct {
 	mu     sync.Mutex
-	byName map[string]*watch
+	byName map[string]*head
 }
 
-// watch is the cached head of one watch. Shards are not cached.
-type watch struct {
+// head is the cached head of one checkpoint. Shards are not cached.
+type head struct {
 	mu         sync.Mutex
 	loaded     bool
 	checkpoint checkpoint
-	recent     map[string]*store.Entry
-	// version is the resourceVersion of the head; empty if there is none.
+	recent     map[string][]byte
+	// version is the resourceVersion of the ConfigMap; empty if there is none.
 	version string
 }
 
 // checkpoint is the JSON in a head.
 type checkpoint struct {
-	Format   int      `json:"format"`
-	Watch    string   `json:"watch"`
-	Position string   `json:"position,omitempty"`
-	Triggers []string `json:"triggers,omitempty"`
+	Format int    `json:"format"`
+	Name   string `json:"name"`
+	Cursor string `json:"cursor,omitempty"`
 	// Shards is the number of shards: 0, or a power of 2.
 	Shards uint32 `json:"shards,omitempty"`
 }
 
-// lockWatch returns the watch, locked. The caller unlocks it.
-func (s *Store) lockWatch(name string) *watch {
-	s.watches.mu.Lock()
-	w, ok := s.watches.byName[name]
+// lockHead returns the head of the checkpoint, locked. The caller unlocks it.
+func (s *Store) lockHead(name string) *head {
+	s.heads.mu.Lock()
+	h, ok := s.heads.byName[name]
 	if !ok {
-		w = &watch{}
-		if s.watches.byName == nil {
-			s.watches.byName = map[string]*watch{}
+		h = &head{}
+		if s.heads.byName == nil {
+			s.heads.byName = map[string]*head{}
 		}
-		s.watches.byName[name] = w
+		s.heads.byName[name] = h
 	}
-	s.watches.mu.Unlock()
-	w.mu.Lock()
-	return w
+	s.heads.mu.Unlock()
+	h.mu.Lock()
+	return h
 }
 
-// head returns a new head of the watch.
-func (s *Store) head(name string) *corev1.ConfigMap {
+// headMap returns a new ConfigMap for the head of the checkpoint.
+func (s *Store) headMap(name string) *corev1.ConfigMap {
 	id := codec.ID(name)
-	return &corev1.ConfigMap{ObjectMeta: s.newMeta(s.owner+"-watch-"+id, checkpointRecord, map[string]string{watchLabel: id})}
+	return &corev1.ConfigMap{ObjectMeta: s.newMeta(s.owner+"-checkpoint-"+id, checkpointRecord, map[string]string{checkpointLabel: id})}
 }
 
 // Load implements store.Checkpoints.
-func (s *Store) Load(ctx context.Context, name string) (store.Checkpoint, error) {
-	w := s.lockWatch(name)
-	defer w.mu.Unlock()
-	w.loaded = false
-	c := store.Checkpoint{Inventory: map[string]store.Entry{}}
-	if err := s.load(ctx, name, w); err != nil {
+func (s checkpoints) Load(ctx context.Context, name string) (store.Checkpoint, error) {
+	h := s.lockHead(name)
+	defer h.mu.Unlock()
+	h.loaded = false
+	c := store.Checkpoint{Values: map[string][]byte{}}
+	if err := s.load(ctx, name, h); err != nil {
 		return store.Checkpoint{}, s.wrapError("load checkpoint", err)
 	}
-	for i := range w.checkpoint.Shards {
-		entries, err := s.loadShard(ctx, name, w.checkpoint.Shards, i)
+	for i := range h.checkpoint.Shards {
+		values, err := s.loadShard(ctx, name, h.checkpoint.Shards, i)
 		if err != nil {
 			return store.Checkpoint{}, s.wrapError("load checkpoint", err)
 		}
-		apply(c.Inventory, entries)
+		merge(c.Values, values)
 	}
-	apply(c.Inventory, w.recent)
-	c.Watermark = store.Watermark{Position: w.checkpoint.Position}
-	c.Triggers = slices.Clone(w.checkpoint.Triggers)
-	w.loaded = true
+	merge(c.Values, h.recent)
+	c.Cursor = h.checkpoint.Cursor
+	h.loaded = true
 	return c, nil
 }
 
-func apply(inventory map[string]store.Entry, changes map[string]*store.Entry) {
-	for key, e := range changes {
-		if e == nil {
-			delete(inventory, key)
-		} else {
-			inventory[key] = *e
-		}
-	}
-}
-
-// load claims and reads the head of w.
-func (s *Store) load(ctx context.Context, name string, w *watch) error {
-	head := s.head(name)
-	err := s.claim(ctx, head)
+// load claims and reads the head of h.
+func (s *Store) load(ctx context.Context, name string, h *head) error {
+	cm := s.headMap(name)
+	err := s.claim(ctx, cm)
 	if apierrors.IsNotFound(err) {
-		w.checkpoint, w.recent, w.version = checkpoint{Format: checkpointFormat, Watch: name}, map[string]*store.Entry{}, ""
+		h.checkpoint, h.recent, h.version = checkpoint{Format: checkpointFormat, Name: name}, map[string][]byte{}, ""
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	c, err := decodeCheckpoint(head)
+	c, err := decodeCheckpoint(cm)
 	if err != nil {
 		return err
 	}
-	if c.Watch != name {
-		return fmt.Errorf("ConfigMap %s: checkpoint of %q found in place of %q: %w", head.Name, c.Watch, name, store.ErrDamaged)
+	if c.Name != name {
+		return fmt.Errorf("ConfigMap %s: checkpoint of %q found in place of %q: %w", cm.Name, c.Name, name, store.ErrDamaged)
 	}
-	w.recent, err = codec.DecodeInventory(head.BinaryData[inventoryField])
+	h.recent, err = codec.DecodeValues(cm.BinaryData[valuesField])
 	if err != nil {
-		return fmt.Errorf("ConfigMap %s: %w", head.Name, err)
+		return fmt.Errorf("ConfigMap %s: %w", cm.Name, err)
 	}
-	w.checkpoint, w.version = c, head.ResourceVersion
+	h.checkpoint, h.version = c, cm.ResourceVersion
 	return nil
 }
 
-func decodeCheckpoint(head *corev1.ConfigMap) (checkpoint, error) {
+func decodeCheckpoint(cm *corev1.ConfigMap) (checkpoint, error) {
 	var c checkpoint
-	if err := json.Unmarshal([]byte(head.Data[checkpointField]), &c); err != nil {
-		return checkpoint{}, fmt.Errorf("ConfigMap %s: %s: %w: %w", head.Name, checkpointField, store.ErrDamaged, err)
+	if err := json.Unmarshal([]byte(cm.Data[checkpointField]), &c); err != nil {
+		return checkpoint{}, fmt.Errorf("ConfigMap %s: %s: %w: %w", cm.Name, checkpointField, store.ErrDamaged, err)
 	}
 	if c.Format != checkpointFormat {
-		return checkpoint{}, fmt.Errorf("ConfigMap %s: format %d, want %d: %w", head.Name, c.Format, checkpointFormat, store.ErrForeign)
+		return checkpoint{}, fmt.Errorf("ConfigMap %s: format %d, want %d: %w", cm.Name, c.Format, checkpointFormat, store.ErrForeign)
 	}
 	if c.Shards&(c.Shards-1) != 0 || c.Shards > maxShards {
-		return checkpoint{}, fmt.Errorf("ConfigMap %s: %d shards: %w", head.Name, c.Shards, store.ErrDamaged)
+		return checkpoint{}, fmt.Errorf("ConfigMap %s: %d shards: %w", cm.Name, c.Shards, store.ErrDamaged)
 	}
 	return c, nil
 }
 
 // Save implements store.Checkpoints.
-func (s *Store) Save(ctx context.Context, name string, change store.Change) error {
+func (s checkpoints) Save(ctx context.Context, name string, change store.Change) error {
 	return s.wrapError("save checkpoint", s.save(ctx, name, change))
 }
 
@@ -178,80 +172,89 @@ func (s *Store) save(ctx context.Context, name string, change store.Change) erro
 	if err := codec.ValidateChange(change); err != nil {
 		return err
 	}
-	w := s.lockWatch(name)
-	defer w.mu.Unlock()
-	if !w.loaded {
+	h := s.lockHead(name)
+	defer h.mu.Unlock()
+	if !h.loaded {
 		// Loading a shard claims it for this writer.
-		if err := s.load(ctx, name, w); err != nil {
+		if err := s.load(ctx, name, h); err != nil {
 			return err
 		}
-		for i := range w.checkpoint.Shards {
-			if _, err := s.loadShard(ctx, name, w.checkpoint.Shards, i); err != nil {
+		for i := range h.checkpoint.Shards {
+			if _, err := s.loadShard(ctx, name, h.checkpoint.Shards, i); err != nil {
 				return err
 			}
 		}
-		w.loaded = true
+		h.loaded = true
 	}
-	c := w.checkpoint
-	if change.Watermark != nil {
-		c.Position = change.Watermark.Position
+	c := h.checkpoint
+	if change.Cursor != nil {
+		c.Cursor = *change.Cursor
 	}
-	if change.Triggers != nil {
-		c.Triggers = slices.Sorted(slices.Values(change.Triggers))
-	}
-	recent := maps.Clone(w.recent)
-	for key, e := range change.Inventory {
-		if e == nil && c.Shards == 0 {
-			delete(recent, key)
-			continue
+	recent := mergeRecent(h.recent, change.Values, c.Shards)
+	block := codec.EncodeValues(recent)
+	if len(block) > maxRecent {
+		// Only what is stored already goes to the shards, unless the change itself is
+		// too large: until the head is written, the checkpoint stays as it is.
+		full := h.recent
+		recent = mergeRecent(nil, change.Values, 1)
+		if block = codec.EncodeValues(recent); len(block) > maxRecent {
+			full, recent = mergeRecent(h.recent, change.Values, c.Shards), map[string][]byte{}
+			block = codec.EncodeValues(recent)
 		}
-		recent[key] = e
-	}
-	inventory := codec.EncodeInventory(recent)
-	before := c.Shards
-	if len(inventory) > maxRecent {
 		var err error
-		if c.Shards, err = s.writeShards(ctx, name, c.Shards, recent); err != nil {
+		if c.Shards, err = s.writeShards(ctx, name, c.Shards, full); err != nil {
 			return err
 		}
-		recent = map[string]*store.Entry{}
-		inventory = codec.EncodeInventory(recent)
 	}
 	text, err := json.Marshal(c)
 	if err != nil {
 		return err
 	}
-	head := s.head(name)
-	head.ResourceVersion = w.version
-	head.Data = map[string]string{checkpointField: string(text)}
-	head.BinaryData = map[string][]byte{inventoryField: inventory}
-	if err := s.put(ctx, head); err != nil {
+	cm := s.headMap(name)
+	cm.ResourceVersion = h.version
+	cm.Data = map[string]string{checkpointField: string(text)}
+	cm.BinaryData = map[string][]byte{valuesField: block}
+	if err := s.put(ctx, cm); err != nil {
 		return err
 	}
-	w.checkpoint, w.recent, w.version = c, recent, head.ResourceVersion
+	before := h.checkpoint.Shards
+	h.checkpoint, h.recent, h.version = c, recent, cm.ResourceVersion
 	if before != c.Shards {
 		s.deleteShards(ctx, name, before)
 	}
 	return nil
 }
 
+// mergeRecent returns the recent changes after further ones. Deletions are kept if
+// there are shards.
+func mergeRecent(recent, changes map[string][]byte, shards uint32) map[string][]byte {
+	merged := make(map[string][]byte, len(recent)+len(changes))
+	maps.Copy(merged, recent)
+	if shards == 0 {
+		merge(merged, changes)
+	} else {
+		maps.Copy(merged, changes)
+	}
+	return merged
+}
+
 // Delete implements store.Checkpoints.
-func (s *Store) Delete(ctx context.Context, name string) error {
-	w := s.lockWatch(name)
-	defer w.mu.Unlock()
+func (s checkpoints) Delete(ctx context.Context, name string) error {
+	h := s.lockHead(name)
+	defer h.mu.Unlock()
 	if err := s.fence.verify(ctx); err != nil {
 		return s.wrapError("delete checkpoint", err)
 	}
-	w.loaded = false
+	h.loaded = false
 	// The head is deleted first: shards without a head are not read.
-	head := s.head(name)
-	if err := client.IgnoreNotFound(s.client.Delete(ctx, head)); err != nil {
+	cm := s.headMap(name)
+	if err := client.IgnoreNotFound(s.client.Delete(ctx, cm)); err != nil {
 		return s.wrapError("delete checkpoint", err)
 	}
 	var shards metav1.PartialObjectMetadataList
 	shards.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("ConfigMapList"))
 	err := s.client.List(ctx, &shards, client.InNamespace(s.options.Namespace),
-		client.MatchingLabels{ownerLabel: s.owner, watchLabel: head.Labels[watchLabel]})
+		client.MatchingLabels{ownerLabel: s.owner, checkpointLabel: cm.Labels[checkpointLabel]})
 	if err != nil {
 		return s.wrapError("delete checkpoint", err)
 	}
@@ -264,19 +267,19 @@ func (s *Store) Delete(ctx context.Context, name string) error {
 	return nil
 }
 
-// Watches implements store.Checkpoints.
-func (s *Store) Watches(ctx context.Context) ([]string, error) {
-	var heads corev1.ConfigMapList
-	if err := s.client.List(ctx, &heads, s.recordSelector(checkpointRecord)...); err != nil {
-		return nil, s.wrapError("list watches", err)
+// List implements store.Checkpoints.
+func (s checkpoints) List(ctx context.Context) ([]string, error) {
+	var all corev1.ConfigMapList
+	if err := s.client.List(ctx, &all, s.recordSelector(checkpointRecord)...); err != nil {
+		return nil, s.wrapError("list checkpoints", err)
 	}
 	var names []string
-	for i := range heads.Items {
-		c, err := decodeCheckpoint(&heads.Items[i])
+	for i := range all.Items {
+		c, err := decodeCheckpoint(&all.Items[i])
 		if err != nil {
-			return nil, s.wrapError("list watches", err)
+			return nil, s.wrapError("list checkpoints", err)
 		}
-		names = append(names, c.Watch)
+		names = append(names, c.Name)
 	}
 	slices.Sort(names)
 	return names, nil

@@ -24,15 +24,20 @@ limitations under the License.
 //     expires, unless it has the same identity. Clocks need not be synchronized.
 //   - A new holder of the Lease claims each ConfigMap before it reads it. Later
 //     writes of the previous holder conflict, and return ErrFenced.
-//   - ConfigMaps are smaller than 1 MiB. A change of one object rewrites one
+//   - Open converts the objects of a store of the earlier format 1. It writes the new
+//     objects before it deletes the old ones, and can be repeated after a crash.
+//   - ConfigMaps are smaller than 1 MiB. A change of one small value rewrites one
 //     ConfigMap of at most 128 KiB. Larger ConfigMaps are rewritten rarely.
-//   - ConfigMaps contain names, UIDs, versions and the State of inventory entries,
-//     but no objects. TriggerEvents contain complete events, except Secrets:
-//     a reader of TriggerEvents can read the objects that triggers watch.
+//   - The cursor and the values of a change are stored together if the change has
+//     at most 128 KiB.
+//   - ConfigMaps contain what sources save: names, UIDs, versions and hashes of
+//     objects, and results of views. TriggerEvents contain complete events, except
+//     Secrets: a reader of TriggerEvents can read the objects that triggers watch.
 package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"time"
@@ -47,6 +52,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/name"
 	"github.com/kubevela/kube-trigger/pkg/store"
 	"github.com/kubevela/kube-trigger/pkg/store/internal/codec"
 )
@@ -65,10 +71,10 @@ const (
 	ownerLabel = store.Label
 	// recordLabel contains the type of the object's content: one of the following.
 	recordLabel = "trigger.oam.dev/record"
-	checkpointRecord, inventoryRecord, dropCounterRecord,
-	deadLetterRecord, queueRecord = "mark", "inventory", "history", "dead-letter", "accepted"
-	// watchLabel of checkpoints and inventories contains the hash of the watch.
-	watchLabel = "trigger.oam.dev/watch"
+	checkpointRecord, valuesRecord, dropCounterRecord,
+	deadLetterRecord, queueRecord = "checkpoint", "values", "dropped", "dead-letter", "queue"
+	// checkpointLabel of checkpoints and values contains the hash of the name.
+	checkpointLabel = "trigger.oam.dev/checkpoint"
 	// sourceLabel of events in the queue contains the hash of the source.
 	sourceLabel = "trigger.oam.dev/source"
 
@@ -77,7 +83,7 @@ const (
 	// replayLabel is set on dead letters with a replay request. replayAnnotation
 	// contains the time of the request.
 	replayLabel      = "trigger.oam.dev/replay"
-	replayAnnotation = "trigger.oam.dev/replay-asked"
+	replayAnnotation = "trigger.oam.dev/replay-requested"
 	// orderAnnotation contains the time at which a dead letter was stored, or the
 	// sequence number of an event in the queue.
 	orderAnnotation = "trigger.oam.dev/order"
@@ -125,10 +131,9 @@ func AddToScheme(s *runtime.Scheme) error {
 
 // Store is a store that is open for writing.
 type Store struct {
-	*DeadLetters
-	options         Options
+	objects
 	fence           *fence
-	watches         watches
+	heads           heads
 	deadLetterIndex index
 	queueIndex      index
 	dropCounter     dropCounter
@@ -139,19 +144,19 @@ var _ store.Store = (*Store)(nil)
 // Open opens the store of o.Owner. It blocks while another writer has the store
 // open; if ctx ends first, it returns an error that contains the other's identity.
 func Open(ctx context.Context, o Options) (*Store, error) {
-	if o.Clock == nil {
-		o.Clock = clock.RealClock{}
-	}
 	if o.LeaseDuration == 0 {
 		o.LeaseDuration = DefaultLeaseDuration
 	}
-	deadLetters, err := OpenDeadLetters(o)
+	objects, err := newObjects(o)
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{DeadLetters: deadLetters, options: deadLetters.options}
+	s := &Store{objects: objects}
 	if s.fence, err = s.acquireLease(ctx); err != nil {
 		return nil, fmt.Errorf("open store of %s/%s: %w", o.Namespace, o.Owner, err)
+	}
+	if err := s.migrate(ctx); err != nil {
+		return nil, errors.Join(err, s.Close()) //nolint:contextcheck // the Lease is released even if ctx has ended
 	}
 	return s, nil
 }
@@ -159,6 +164,22 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 // OpenDeadLetters returns the dead letters of the store of o.Owner. A writer may have
 // the store open.
 func OpenDeadLetters(o Options) (*DeadLetters, error) {
+	objects, err := newObjects(o)
+	if err != nil {
+		return nil, err
+	}
+	return &DeadLetters{objects}, nil
+}
+
+// objects gives access to the objects of a store.
+type objects struct {
+	options Options
+	client  client.Client
+	// owner is the owner in labels and names, shortened if it is long.
+	owner string
+}
+
+func newObjects(o Options) (objects, error) {
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}
 	}
@@ -166,7 +187,7 @@ func OpenDeadLetters(o Options) (*DeadLetters, error) {
 	if o.Scheme == nil {
 		o.Scheme = runtime.NewScheme()
 		if err := AddToScheme(o.Scheme); err != nil {
-			return nil, err
+			return objects{}, err
 		}
 	}
 	config := rest.CopyConfig(o.Config)
@@ -175,22 +196,19 @@ func OpenDeadLetters(o Options) (*DeadLetters, error) {
 		config.WarningHandler = rest.NoWarnings{}
 	}
 	if config.QPS == 0 {
-		// Frequent writes are batched by store.Saver.
+		// Frequent writes are batched by store.BatchSaver.
 		config.QPS = -1
 	}
 	c, err := client.New(config, client.Options{Scheme: o.Scheme, Mapper: o.Mapper})
 	if err != nil {
-		return nil, fmt.Errorf("open store of %s/%s: %w", o.Namespace, o.Owner, err)
+		return objects{}, fmt.Errorf("open store of %s/%s: %w", o.Namespace, o.Owner, err)
 	}
-	return &DeadLetters{options: o, client: c, owner: shorten(o.Owner)}, nil
+	return objects{options: o, client: c, owner: shorten(o.Owner)}, nil
 }
 
 // shorten returns owner, shortened to maxOwnerLength with a hash.
 func shorten(owner string) string {
-	if len(owner) <= maxOwnerLength {
-		return owner
-	}
-	return owner[:maxOwnerLength-9] + "x" + codec.ID(owner)[:8]
+	return name.Shorten(owner, maxOwnerLength, "x"+codec.ID(owner)[:8])
 }
 
 // Lost implements store.Store.
@@ -204,21 +222,28 @@ func (s *Store) Close() error {
 	return nil
 }
 
+func (o objects) wrapError(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("store of %s/%s: %s: %w", o.options.Namespace, o.options.Owner, op, err)
+}
+
 // newMeta returns the metadata of a new object with the given type of record.
-func (d *DeadLetters) newMeta(name, record string, labels map[string]string) metav1.ObjectMeta {
+func (o objects) newMeta(name, record string, labels map[string]string) metav1.ObjectMeta {
 	m := metav1.ObjectMeta{
-		Namespace: d.options.Namespace, Name: name,
-		Labels:          map[string]string{"app.kubernetes.io/managed-by": "kube-trigger", ownerLabel: d.owner, recordLabel: record},
+		Namespace: o.options.Namespace, Name: name,
+		Labels:          map[string]string{"app.kubernetes.io/managed-by": "kube-trigger", ownerLabel: o.owner, recordLabel: record},
 		Annotations:     map[string]string{},
-		OwnerReferences: d.options.OwnerReferences,
+		OwnerReferences: o.options.OwnerReferences,
 	}
 	maps.Copy(m.Labels, labels)
 	return m
 }
 
 // recordSelector selects the objects with the given type of record.
-func (d *DeadLetters) recordSelector(record string) []client.ListOption {
-	return []client.ListOption{client.InNamespace(d.options.Namespace), client.MatchingLabels{ownerLabel: d.owner, recordLabel: record}}
+func (o objects) recordSelector(record string) []client.ListOption {
+	return []client.ListOption{client.InNamespace(o.options.Namespace), client.MatchingLabels{ownerLabel: o.owner, recordLabel: record}}
 }
 
 // claim sets the writer annotation of cm, and reads cm. Writes of other writers that

@@ -26,18 +26,19 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubevela/kube-trigger/pkg/store"
+	"github.com/kubevela/kube-trigger/pkg/store/cluster"
 )
 
 func TestLoad_Damaged(t *testing.T) {
 	damage := map[string]func(cm *corev1.ConfigMap){
-		"mark":           func(cm *corev1.ConfigMap) { cm.Data["mark"] = "{" },
-		"no mark":        func(cm *corev1.ConfigMap) { cm.Data = nil },
-		"shards":         func(cm *corev1.ConfigMap) { cm.Data["mark"] = `{"format":1,"watch":"pods","shards":3}` },
-		"missing shards": func(cm *corev1.ConfigMap) { cm.Data["mark"] = `{"format":1,"watch":"pods","shards":64}` },
-		"other watch":    func(cm *corev1.ConfigMap) { cm.Data["mark"] = `{"format":1,"watch":"nodes"}` },
-		"newer format":   func(cm *corev1.ConfigMap) { cm.Data["mark"] = `{"format":2}` },
-		"recent":         func(cm *corev1.ConfigMap) { cm.BinaryData["inventory"][0] ^= 0xff },
-		"shard":          func(cm *corev1.ConfigMap) { cm.BinaryData["inventory"][100] ^= 1 },
+		"checkpoint":     func(cm *corev1.ConfigMap) { cm.Data["checkpoint"] = "{" },
+		"no checkpoint":  func(cm *corev1.ConfigMap) { cm.Data = nil },
+		"shards":         func(cm *corev1.ConfigMap) { cm.Data["checkpoint"] = `{"format":2,"name":"pods","shards":3}` },
+		"missing shards": func(cm *corev1.ConfigMap) { cm.Data["checkpoint"] = `{"format":2,"name":"pods","shards":64}` },
+		"other name":     func(cm *corev1.ConfigMap) { cm.Data["checkpoint"] = `{"format":2,"name":"nodes"}` },
+		"newer format":   func(cm *corev1.ConfigMap) { cm.Data["checkpoint"] = `{"format":3}` },
+		"recent":         func(cm *corev1.ConfigMap) { cm.BinaryData["values"][0] ^= 0xff },
+		"shard":          func(cm *corev1.ConfigMap) { cm.BinaryData["values"][100] ^= 1 },
 		"empty shard":    func(cm *corev1.ConfigMap) { cm.BinaryData = nil },
 	}
 	for name, change := range damage {
@@ -45,11 +46,11 @@ func TestLoad_Damaged(t *testing.T) {
 			e := newEnv(t)
 			ctx := t.Context()
 			s := e.open(t, "first")
-			must(t, s.Save(ctx, "pods", inventory(0, 5_000, 1)))
+			must(t, s.Checkpoints().Save(ctx, "pods", inventory(0, 5_000, 1)))
 			must(t, s.Close())
-			record := "mark"
+			record := "checkpoint"
 			if strings.Contains(name, "shard") && name != "shards" && name != "missing shards" {
-				record = "inventory"
+				record = "values"
 			}
 			var damaged *corev1.ConfigMap
 			for _, cm := range e.configMaps(t) {
@@ -61,16 +62,16 @@ func TestLoad_Damaged(t *testing.T) {
 				}
 			}
 			s = e.open(t, "second")
-			_, err := s.Load(ctx, "pods")
+			_, err := s.Checkpoints().Load(ctx, "pods")
 			want := store.ErrDamaged
 			if name == "newer format" {
 				want = store.ErrForeign
 			}
-			if !errors.Is(err, want) || !strings.Contains(err.Error(), "ConfigMap notify-watch-") {
+			if !errors.Is(err, want) || !strings.Contains(err.Error(), "ConfigMap notify-checkpoint-") {
 				t.Errorf("got %v, want %v with the name of the ConfigMap", err, want)
 			}
-			if record == "mark" {
-				if err := s.Save(ctx, "pods", inventory(0, 1, 9)); !errors.Is(err, want) {
+			if record == "checkpoint" {
+				if err := s.Checkpoints().Save(ctx, "pods", inventory(0, 1, 9)); !errors.Is(err, want) {
 					t.Errorf("save: got %v, want %v", err, want)
 				}
 			}
@@ -91,7 +92,7 @@ func TestSave_Edited(t *testing.T) {
 	o := e.options("first")
 	o.Limits.DeadLetters = 1
 	s := open(t, o)
-	must(t, s.Save(ctx, "pods", inventory(0, 5_000, 1)))
+	must(t, s.Checkpoints().Save(ctx, "pods", inventory(0, 5_000, 1)))
 	put(t, s, 1)
 	put(t, s, 2)
 	for _, cm := range e.configMaps(t) {
@@ -99,41 +100,48 @@ func TestSave_Edited(t *testing.T) {
 		_, err := e.client.CoreV1().ConfigMaps(e.namespace).Update(ctx, &cm, metav1.UpdateOptions{})
 		must(t, err)
 	}
-	must(t, s.Save(ctx, "pods", inventory(5_000, 5_000, 2)))
+	must(t, s.Checkpoints().Save(ctx, "pods", inventory(5_000, 5_000, 2)))
 	put(t, s, 3)
 	must(t, s.Close())
 	s = e.open(t, "second")
-	c, err := s.Load(ctx, "pods")
+	c, err := s.Checkpoints().Load(ctx, "pods")
 	must(t, err)
-	if n := dropped(t, s); c.Position != "2" || len(c.Inventory) != 10_000 || n != 2 {
-		t.Errorf("position %s with %d objects and %d dropped, want 2 with 10000 and 2", c.Position, len(c.Inventory), n)
+	if n := dropped(t, s); c.Cursor != "2" || len(c.Values) != 10_000 || n != 2 {
+		t.Errorf("position %s with %d objects and %d dropped, want 2 with 10000 and 2", c.Cursor, len(c.Values), n)
 	}
 	must(t, s.Close())
 }
 
-// TestPutDeadLetter_RunHistory: an earlier version stored a history of runs together with
-// the number of dropped dead letters. The number is kept.
-func TestPutDeadLetter_RunHistory(t *testing.T) {
-	e := newEnv(t)
-	ctx := t.Context()
-	_, err := e.client.CoreV1().ConfigMaps(e.namespace).Create(ctx, &corev1.ConfigMap{
-		ObjectMeta: metav1.ObjectMeta{
-			Name: "notify-history", Annotations: map[string]string{"trigger.oam.dev/writer": "old/1"},
-			Labels: map[string]string{"trigger.oam.dev/store": "notify", "trigger.oam.dev/record": "history"},
-		},
-		Data: map[string]string{"dropped": "7"}, BinaryData: map[string][]byte{"runs": []byte("compressed runs")},
-	}, metav1.CreateOptions{})
-	must(t, err)
-	o := e.options("first")
-	o.Limits.DeadLetters = 1
-	s := open(t, o)
-	put(t, s, 1)
-	if n := dropped(t, s); n != 7 {
-		t.Errorf("%d dropped, want 7", n)
+// TestOpen_DamagedFormat1: a store of format 1 that is damaged, or that no known source
+// has written, is rejected and not modified.
+func TestOpen_DamagedFormat1(t *testing.T) {
+	for name, c := range map[string]struct {
+		mark string
+		want error
+	}{
+		"damaged":        {"{", store.ErrDamaged},
+		"missing-shard":  {`{"format":1,"watch":"x resource-watcher:v1/Pod","shards":1}`, store.ErrDamaged},
+		"unknown-source": {`{"format":1,"watch":"pods"}`, store.ErrForeign},
+		"other-format":   {`{"format":0,"watch":"cronjob:x"}`, store.ErrForeign},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := newEnv(t)
+			created, err := e.client.CoreV1().ConfigMaps(e.namespace).Create(t.Context(), &corev1.ConfigMap{
+				ObjectMeta: metav1.ObjectMeta{
+					Name: "notify-watch-0", Labels: map[string]string{"trigger.oam.dev/store": "notify", "trigger.oam.dev/record": "mark"},
+				},
+				Data: map[string]string{"mark": c.mark},
+			}, metav1.CreateOptions{})
+			must(t, err)
+			_, err = cluster.Open(t.Context(), e.options("first"))
+			if !errors.Is(err, c.want) || !strings.Contains(err.Error(), "notify-watch-0") {
+				t.Errorf("got %v, want %v with the name of the ConfigMap", err, c.want)
+			}
+			for _, cm := range e.configMaps(t) {
+				if cm.Name != created.Name || fmt.Sprint(cm.Data) != fmt.Sprint(created.Data) {
+					t.Errorf("%s: %v", cm.Name, cm.Data)
+				}
+			}
+		})
 	}
-	put(t, s, 2)
-	if n := dropped(t, s); n != 8 {
-		t.Errorf("%d dropped, want 8", n)
-	}
-	must(t, s.Close())
 }

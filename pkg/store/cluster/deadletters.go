@@ -17,6 +17,7 @@ limitations under the License.
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -38,24 +39,21 @@ const pageSize = 20
 
 // DeadLetters gives access to the dead letters of a store. Another process may have
 // the store open for writing.
-type DeadLetters struct {
-	options Options
-	client  client.Client
-	// owner is the owner in labels and names, shortened if it is long.
-	owner string
-}
+type DeadLetters struct{ objects }
 
 var _ store.DeadLetterAdmin = (*DeadLetters)(nil)
 
-func (d *DeadLetters) wrapError(op string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("store of %s/%s: %s: %w", d.options.Namespace, d.options.Owner, op, err)
+// deadLetters implements store.DeadLetters.
+type deadLetters struct {
+	DeadLetters
+	store *Store
 }
 
-// ListDeadLetters implements store.DeadLetterAdmin.
-func (d *DeadLetters) ListDeadLetters(ctx context.Context) (store.DeadLetterList, error) {
+// DeadLetters implements store.Store.
+func (s *Store) DeadLetters() store.DeadLetters { return deadLetters{DeadLetters{s.objects}, s} }
+
+// List implements store.DeadLetterAdmin.
+func (d DeadLetters) List(ctx context.Context) (store.DeadLetterList, error) {
 	var list store.DeadLetterList
 	dropped, err := d.readDropped(ctx)
 	if err != nil {
@@ -95,8 +93,8 @@ func (d *DeadLetters) ListDeadLetters(ctx context.Context) (store.DeadLetterList
 	return list, nil
 }
 
-// GetDeadLetter implements store.DeadLetterAdmin.
-func (d *DeadLetters) GetDeadLetter(ctx context.Context, id string) (store.DeadLetter, error) {
+// Get implements store.DeadLetterAdmin.
+func (d DeadLetters) Get(ctx context.Context, id string) (store.DeadLetter, error) {
 	te, err := d.get(ctx, id)
 	if err != nil {
 		return store.DeadLetter{}, d.wrapError("get dead letter", err)
@@ -105,8 +103,8 @@ func (d *DeadLetters) GetDeadLetter(ctx context.Context, id string) (store.DeadL
 	return l, d.wrapError("get dead letter", err)
 }
 
-// DeleteDeadLetter implements store.DeadLetterAdmin.
-func (d *DeadLetters) DeleteDeadLetter(ctx context.Context, id string) error {
+// Delete implements store.DeadLetterAdmin.
+func (d DeadLetters) Delete(ctx context.Context, id string) error {
 	te, err := d.get(ctx, id)
 	if err == nil {
 		err = d.client.Delete(ctx, te, client.Preconditions{UID: &te.UID})
@@ -118,10 +116,10 @@ func (d *DeadLetters) DeleteDeadLetter(ctx context.Context, id string) error {
 }
 
 // RequestReplay implements store.DeadLetterAdmin.
-func (d *DeadLetters) RequestReplay(ctx context.Context, id string) error {
+func (d DeadLetters) RequestReplay(ctx context.Context, id string) error {
 	te, err := d.get(ctx, id)
 	if err == nil {
-		patch := fmt.Sprintf(`{"metadata":{"uid":%q,"labels":{%q:"asked"},"annotations":{%q:%q}}}`,
+		patch := fmt.Sprintf(`{"metadata":{"uid":%q,"labels":{%q:"requested"},"annotations":{%q:%q}}}`,
 			te.UID, replayLabel, replayAnnotation, sortableTime(d.options.Clock.Now()))
 		err = d.client.Patch(ctx, te, client.RawPatch(mergePatch, []byte(patch)))
 		if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
@@ -132,7 +130,7 @@ func (d *DeadLetters) RequestReplay(ctx context.Context, id string) error {
 }
 
 // ReplayRequested implements store.DeadLetters.
-func (s *Store) ReplayRequested(ctx context.Context) ([]string, error) {
+func (s deadLetters) ReplayRequested(ctx context.Context) ([]string, error) {
 	var (
 		ids  []string
 		list metav1.PartialObjectMetadataList
@@ -149,7 +147,7 @@ func (s *Store) ReplayRequested(ctx context.Context) ([]string, error) {
 }
 
 // get returns the TriggerEvent of a dead letter, or ErrNotFound.
-func (d *DeadLetters) get(ctx context.Context, id string) (*v1alpha1.TriggerEvent, error) {
+func (d DeadLetters) get(ctx context.Context, id string) (*v1alpha1.TriggerEvent, error) {
 	te := &v1alpha1.TriggerEvent{}
 	if !isID(id) {
 		return nil, fmt.Errorf("dead letter %q: %w", id, store.ErrNotFound)
@@ -165,10 +163,10 @@ func isID(id string) bool {
 	return id != "" && strings.Trim(id, "0123456789abcdef") == ""
 }
 
-func (d *DeadLetters) deadLetterName(id string) string { return d.owner + "-" + id }
+func (d DeadLetters) deadLetterName(id string) string { return d.owner + "-" + id }
 
 // decode returns the dead letter in te.
-func (d *DeadLetters) decode(te *v1alpha1.TriggerEvent) (store.DeadLetter, error) {
+func (d DeadLetters) decode(te *v1alpha1.TriggerEvent) (store.DeadLetter, error) {
 	l := store.DeadLetter{ID: strings.TrimPrefix(te.Name, d.owner+"-")}
 	var err error
 	if l.StoredAt, err = time.Parse(time.RFC3339Nano, te.Annotations[orderAnnotation]); err != nil {
@@ -185,7 +183,7 @@ func (d *DeadLetters) decode(te *v1alpha1.TriggerEvent) (store.DeadLetter, error
 	l.Reason, l.Error, l.Attempts = failure.Reason, failure.Error, failure.Attempts
 	l.Omitted = store.Omission(failure.Omitted)
 	l.FirstAttempt, l.LastAttempt = fromMicroTime(failure.First), fromMicroTime(failure.Last)
-	if requested := te.Annotations[replayAnnotation]; requested != "" {
+	if requested := cmp.Or(te.Annotations[replayAnnotation], te.Annotations[oldReplayAnnotation]); requested != "" {
 		if l.ReplayRequestedAt, err = time.Parse(time.RFC3339Nano, requested); err != nil {
 			return store.DeadLetter{}, fmt.Errorf("TriggerEvent %s: annotation %s: %w: %w", te.Name, replayAnnotation, store.ErrDamaged, err)
 		}
@@ -193,8 +191,8 @@ func (d *DeadLetters) decode(te *v1alpha1.TriggerEvent) (store.DeadLetter, error
 	return l, nil
 }
 
-// PutDeadLetter implements store.DeadLetters.
-func (s *Store) PutDeadLetter(ctx context.Context, l store.DeadLetter) (string, error) {
+// Put implements store.DeadLetters.
+func (s deadLetters) Put(ctx context.Context, l store.DeadLetter) (string, error) {
 	l, err := codec.PrepareDeadLetter(l, s.options.Clock.Now())
 	if err != nil {
 		return "", s.wrapError("put dead letter", err)
@@ -213,10 +211,10 @@ func (s *Store) PutDeadLetter(ctx context.Context, l store.DeadLetter) (string, 
 			First: toMicroTime(l.FirstAttempt), Last: toMicroTime(l.LastAttempt),
 		},
 	}
-	if err := s.createOrReplace(ctx, te); err != nil {
+	if err := s.store.createOrReplace(ctx, te); err != nil {
 		return "", s.wrapError("put dead letter", err)
 	}
-	return l.ID, s.wrapError("drop old dead letters", s.evictDeadLetters(ctx, te.Name, l.StoredAt))
+	return l.ID, s.wrapError("drop old dead letters", s.store.evictDeadLetters(ctx, te.Name, l.StoredAt))
 }
 
 // createOrReplace creates te, or replaces the existing TriggerEvent.

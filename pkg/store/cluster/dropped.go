@@ -32,7 +32,7 @@ import (
 const droppedField = "dropped"
 
 // dropCounter counts the dead letters that exceeded the limits. It is stored in a
-// ConfigMap, in which earlier versions also stored a history of runs.
+// ConfigMap.
 type dropCounter struct {
 	mu     sync.Mutex
 	loaded bool
@@ -41,14 +41,18 @@ type dropCounter struct {
 	version string
 }
 
-func (d *DeadLetters) dropCounterMap() *corev1.ConfigMap {
-	return &corev1.ConfigMap{ObjectMeta: d.newMeta(d.owner+"-history", dropCounterRecord, nil)}
+func (o objects) dropCounterMap() *corev1.ConfigMap {
+	return &corev1.ConfigMap{ObjectMeta: o.newMeta(o.owner+"-dropped", dropCounterRecord, nil)}
 }
 
-// readDropped returns the number of dead letters that were dropped.
-func (d *DeadLetters) readDropped(ctx context.Context) (uint64, error) {
-	cm := d.dropCounterMap()
-	err := d.client.Get(ctx, client.ObjectKeyFromObject(cm), cm)
+// readDropped returns the number of dead letters that were dropped. Until a writer has
+// converted a store of format 1, the number is in its ConfigMap.
+func (o objects) readDropped(ctx context.Context) (uint64, error) {
+	cm := o.dropCounterMap()
+	err := o.client.Get(ctx, client.ObjectKeyFromObject(cm), cm)
+	if apierrors.IsNotFound(err) {
+		err = o.client.Get(ctx, client.ObjectKey{Namespace: o.options.Namespace, Name: o.owner + "-history"}, cm)
+	}
 	if apierrors.IsNotFound(err) {
 		return 0, nil
 	}
@@ -77,13 +81,19 @@ func (s *Store) addDropped(ctx context.Context, n uint64) error {
 	if err := s.loadDropCounter(ctx); err != nil {
 		return err
 	}
+	return s.setDropped(ctx, c.count+n)
+}
+
+// setDropped writes the number of dropped dead letters. The counter is loaded and locked.
+func (s *Store) setDropped(ctx context.Context, n uint64) error {
+	c := &s.dropCounter
 	cm := s.dropCounterMap()
 	cm.ResourceVersion = c.version
-	cm.Data = map[string]string{droppedField: strconv.FormatUint(c.count+n, 10)}
+	cm.Data = map[string]string{droppedField: strconv.FormatUint(n, 10)}
 	if err := s.put(ctx, cm); err != nil {
 		return err
 	}
-	c.count, c.version = c.count+n, cm.ResourceVersion
+	c.count, c.version = n, cm.ResourceVersion
 	return nil
 }
 

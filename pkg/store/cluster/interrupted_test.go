@@ -68,31 +68,31 @@ func TestSave_Interrupted(t *testing.T) {
 				o.Config.Wrap(func(rt http.RoundTripper) http.RoundTripper { transport.RoundTripper = rt; return transport })
 				first, err := cluster.Open(ctx, o)
 				must(t, err)
-				must(t, first.Save(ctx, "pods", inventory(0, objects, 1)))
+				must(t, first.Checkpoints().Save(ctx, "pods", inventory(0, objects, 1)))
 				// The next save splits one shard into four.
 				transport.deliver.Store(deliver)
 				transport.remaining.Store(int64(writes))
 				change := inventory(0, 3*objects, 2)
-				interrupted := first.Save(ctx, "pods", change)
+				interrupted := first.Checkpoints().Save(ctx, "pods", change)
 				if interrupted != nil && !errors.Is(interrupted, errConnection) {
 					t.Fatal(interrupted)
 				}
 				transport.remaining.Store(1 << 30)
 
 				other := e.open(t, "first")
-				c, err := other.Load(ctx, "pods")
+				c, err := other.Checkpoints().Load(ctx, "pods")
 				must(t, err)
 				switch {
-				case c.Position == "2" && len(c.Inventory) == 3*objects:
-				case interrupted != nil && c.Position == "1" && len(c.Inventory) >= objects:
+				case c.Cursor == "2" && len(c.Values) == 3*objects:
+				case interrupted != nil && c.Cursor == "1" && len(c.Values) >= objects:
 				default:
-					t.Fatalf("position %s with %d objects after %v", c.Position, len(c.Inventory), interrupted)
+					t.Fatalf("position %s with %d objects after %v", c.Cursor, len(c.Values), interrupted)
 				}
-				must(t, other.Save(ctx, "pods", change))
-				c, err = other.Load(ctx, "pods")
+				must(t, other.Checkpoints().Save(ctx, "pods", change))
+				c, err = other.Checkpoints().Load(ctx, "pods")
 				must(t, err)
-				if c.Position != "2" || len(c.Inventory) != 3*objects {
-					t.Errorf("position %s with %d objects", c.Position, len(c.Inventory))
+				if c.Cursor != "2" || len(c.Values) != 3*objects {
+					t.Errorf("position %s with %d objects", c.Cursor, len(c.Values))
 				}
 				must(t, first.Close())
 				must(t, other.Close())
@@ -118,7 +118,7 @@ func TestSave_Retry(t *testing.T) {
 		for writes := range 100 {
 			transport.deliver.Store(writes%2 == 0)
 			transport.remaining.Store(int64(writes / 2))
-			if err := s.Save(ctx, "pods", change); err == nil {
+			if err := s.Checkpoints().Save(ctx, "pods", change); err == nil {
 				break
 			} else if !errors.Is(err, errConnection) {
 				t.Fatal(err)
@@ -127,10 +127,49 @@ func TestSave_Retry(t *testing.T) {
 		}
 	}
 	transport.remaining.Store(1 << 30)
-	c, err := s.Load(ctx, "pods")
+	c, err := s.Checkpoints().Load(ctx, "pods")
 	must(t, err)
-	if c.Position != "12" || len(c.Inventory) != 12_000 || failed < 12 {
-		t.Errorf("position %s with %d objects after %d failures", c.Position, len(c.Inventory), failed)
+	if c.Cursor != "12" || len(c.Values) != 12_000 || failed < 12 {
+		t.Errorf("position %s with %d objects after %d failures", c.Cursor, len(c.Values), failed)
+	}
+	must(t, s.Close())
+}
+
+// TestSave_Atomic interrupts small saves that empty the head into the shards. The cursor
+// and the values of each are stored together.
+func TestSave_Atomic(t *testing.T) {
+	e := newEnv(t)
+	ctx := t.Context()
+	o := e.options("first")
+	o.Config = rest.CopyConfig(e.config)
+	transport := &faultyTransport{}
+	o.Config.Wrap(func(rt http.RoundTripper) http.RoundTripper { transport.RoundTripper = rt; return transport })
+	transport.remaining.Store(1 << 30)
+	s, err := cluster.Open(ctx, o)
+	must(t, err)
+	last, failed := 0, 0
+	for version := 1; version <= 60; version++ {
+		change := inventory(version*200, 200, version)
+		change.Values["version"] = []byte(*change.Cursor)
+		// The head takes one write. Its overflow takes more.
+		transport.remaining.Store(1)
+		interrupted := s.Checkpoints().Save(ctx, "pods", change)
+		transport.remaining.Store(1 << 30)
+		c, err := s.Checkpoints().Load(ctx, "pods")
+		must(t, err)
+		if c.Cursor != string(c.Values["version"]) {
+			t.Fatalf("cursor %s with values of %s after %v", c.Cursor, c.Values["version"], interrupted)
+		}
+		if interrupted != nil {
+			failed++
+			must(t, s.Checkpoints().Save(ctx, "pods", change))
+		}
+		last = version
+	}
+	c, err := s.Checkpoints().Load(ctx, "pods")
+	must(t, err)
+	if c.Cursor != fmt.Sprint(last) || len(c.Values) != 200*last+1 || failed == 0 {
+		t.Errorf("cursor %s with %d values after %d failures", c.Cursor, len(c.Values), failed)
 	}
 	must(t, s.Close())
 }

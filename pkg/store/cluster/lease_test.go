@@ -41,12 +41,12 @@ func TestOpen_SecondWriter(t *testing.T) {
 	if _, err := cluster.Open(ctx, e.options("second")); err == nil || !strings.Contains(err.Error(), `"first"`) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v, want held by first", err)
 	}
-	must(t, first.Save(t.Context(), "pods", inventory(0, 1, 1)))
+	must(t, first.Checkpoints().Save(t.Context(), "pods", inventory(0, 1, 1)))
 	if lost(first) {
 		t.Error("the first writer lost the store")
 	}
 	must(t, first.Close())
-	if err := first.Save(t.Context(), "pods", inventory(0, 1, 2)); err == nil || errors.Is(err, store.ErrFenced) {
+	if err := first.Checkpoints().Save(t.Context(), "pods", inventory(0, 1, 2)); err == nil || errors.Is(err, store.ErrFenced) {
 		t.Errorf("after Close: got %v, want closed", err)
 	}
 	must(t, first.Close())
@@ -64,9 +64,9 @@ func TestStore_ExpiredLease(t *testing.T) {
 	stopped.Clock = testclock.NewFakeClock(time.Now())
 	first, err := cluster.Open(ctx, stopped)
 	must(t, err)
-	must(t, first.Save(ctx, "pods", inventory(0, 20_000, 1)))
-	must(t, first.Save(ctx, "pods", inventory(0, 10, 2)))
-	_, err = first.Load(ctx, "pods")
+	must(t, first.Checkpoints().Save(ctx, "pods", inventory(0, 20_000, 1)))
+	must(t, first.Checkpoints().Save(ctx, "pods", inventory(0, 10, 2)))
+	_, err = first.Checkpoints().Load(ctx, "pods")
 	must(t, err)
 
 	opened := make(chan *cluster.Store)
@@ -88,20 +88,20 @@ func TestStore_ExpiredLease(t *testing.T) {
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
-	c, err := second.Load(ctx, "pods")
+	c, err := second.Checkpoints().Load(ctx, "pods")
 	must(t, err)
-	if c.Position != "2" || len(c.Inventory) != 20_000 {
-		t.Fatalf("position %s with %d objects", c.Position, len(c.Inventory))
+	if c.Cursor != "2" || len(c.Values) != 20_000 {
+		t.Fatalf("position %s with %d objects", c.Cursor, len(c.Values))
 	}
 
 	ev := event.Event{Source: "webhook", ID: "1"}
 	for name, err := range map[string]error{
-		"recent":      first.Save(ctx, "pods", inventory(0, 10, 3)),
-		"shards":      first.Save(ctx, "pods", inventory(0, 20_000, 4)),
-		"dead letter": errOf(first.PutDeadLetter(ctx, store.DeadLetter{Event: ev})),
-		"enqueue":     first.Enqueue(ctx, ev),
-		"ack":         first.Ack(ctx, "webhook", "1"),
-		"delete":      first.Delete(ctx, "pods"),
+		"recent":      first.Checkpoints().Save(ctx, "pods", inventory(0, 10, 3)),
+		"shards":      first.Checkpoints().Save(ctx, "pods", inventory(0, 20_000, 4)),
+		"dead letter": errOf(first.DeadLetters().Put(ctx, store.DeadLetter{Event: ev})),
+		"enqueue":     first.Queue().Enqueue(ctx, ev),
+		"ack":         first.Queue().Ack(ctx, "webhook", "1"),
+		"delete":      first.Checkpoints().Delete(ctx, "pods"),
 	} {
 		if !errors.Is(err, store.ErrFenced) {
 			t.Errorf("%s: got %v, want fenced", name, err)
@@ -111,11 +111,11 @@ func TestStore_ExpiredLease(t *testing.T) {
 		t.Errorf("first lost: %t, second lost: %t", lost(first), lost(second))
 	}
 	must(t, first.Close())
-	must(t, second.Save(ctx, "pods", inventory(0, 10, 5)))
-	again, err := second.Load(ctx, "pods")
+	must(t, second.Checkpoints().Save(ctx, "pods", inventory(0, 10, 5)))
+	again, err := second.Checkpoints().Load(ctx, "pods")
 	must(t, err)
-	if again.Position != "5" || len(again.Inventory) != 20_000 {
-		t.Errorf("position %s with %d objects", again.Position, len(again.Inventory))
+	if again.Cursor != "5" || len(again.Values) != 20_000 {
+		t.Errorf("position %s with %d objects", again.Cursor, len(again.Values))
 	}
 	must(t, second.Close())
 }
@@ -124,13 +124,17 @@ func TestStore_ExpiredLease(t *testing.T) {
 // another one has opened the store.
 func TestStore_StaleWrite(t *testing.T) {
 	for name, write := range map[string]func(ctx context.Context, s *cluster.Store) error{
-		"recent": func(ctx context.Context, s *cluster.Store) error { return s.Save(ctx, "pods", inventory(0, 10, 3)) },
-		"shards": func(ctx context.Context, s *cluster.Store) error { return s.Save(ctx, "pods", inventory(0, 8_000, 4)) },
+		"recent": func(ctx context.Context, s *cluster.Store) error {
+			return s.Checkpoints().Save(ctx, "pods", inventory(0, 10, 3))
+		},
+		"shards": func(ctx context.Context, s *cluster.Store) error {
+			return s.Checkpoints().Save(ctx, "pods", inventory(0, 8_000, 4))
+		},
 		"dropped": func(ctx context.Context, s *cluster.Store) error {
-			return errOf(s.PutDeadLetter(ctx, store.DeadLetter{Event: event.Event{Source: "x", ID: "4"}}))
+			return errOf(s.DeadLetters().Put(ctx, store.DeadLetter{Event: event.Event{Source: "x", ID: "4"}}))
 		},
 		"enqueue": func(ctx context.Context, s *cluster.Store) error {
-			return s.Enqueue(ctx, event.Event{Source: "webhook", ID: "1"})
+			return s.Queue().Enqueue(ctx, event.Event{Source: "webhook", ID: "1"})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -139,11 +143,11 @@ func TestStore_StaleWrite(t *testing.T) {
 			o := e.options("same")
 			o.Limits.DeadLetters = 1
 			first := open(t, o)
-			must(t, first.Save(ctx, "pods", inventory(0, 8_000, 1)))
+			must(t, first.Checkpoints().Save(ctx, "pods", inventory(0, 8_000, 1)))
 			put(t, first, 1)
 			put(t, first, 2)
 			second := open(t, o)
-			want, err := second.Load(ctx, "pods")
+			want, err := second.Checkpoints().Load(ctx, "pods")
 			must(t, err)
 			put(t, second, 3)
 			if lost(first) {
@@ -155,10 +159,10 @@ func TestStore_StaleWrite(t *testing.T) {
 			if !lost(first) {
 				t.Error("Lost of the first writer is open")
 			}
-			got, err := second.Load(ctx, "pods")
+			got, err := second.Checkpoints().Load(ctx, "pods")
 			must(t, err)
-			if got.Position != want.Position || len(got.Inventory) != len(want.Inventory) {
-				t.Errorf("position %s with %d objects, want %s with %d", got.Position, len(got.Inventory), want.Position, len(want.Inventory))
+			if got.Cursor != want.Cursor || len(got.Values) != len(want.Values) {
+				t.Errorf("position %s with %d objects, want %s with %d", got.Cursor, len(got.Values), want.Cursor, len(want.Values))
 			}
 			if n := dropped(t, second); n != 2 {
 				t.Errorf("%d dropped, want 2", n)

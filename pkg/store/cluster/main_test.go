@@ -30,6 +30,8 @@ import (
 	"k8s.io/client-go/rest"
 	testclock "k8s.io/utils/clock/testing"
 
+	"k8s.io/utils/ptr"
+
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/store"
 	"github.com/kubevela/kube-trigger/pkg/store/cluster"
@@ -73,14 +75,14 @@ func open(t testing.TB, o cluster.Options) *cluster.Store {
 // put stores the nth dead letter.
 func put(t testing.TB, s *cluster.Store, n int) {
 	t.Helper()
-	_, err := s.PutDeadLetter(t.Context(), store.DeadLetter{Event: event.Event{Source: "x", ID: strconv.Itoa(n)}})
+	_, err := s.DeadLetters().Put(t.Context(), store.DeadLetter{Event: event.Event{Source: "x", ID: strconv.Itoa(n)}})
 	must(t, err)
 }
 
 // dropped returns the number of dropped dead letters.
 func dropped(t testing.TB, s *cluster.Store) uint64 {
 	t.Helper()
-	list, err := s.ListDeadLetters(t.Context())
+	list, err := s.DeadLetters().List(t.Context())
 	must(t, err)
 	return list.Dropped
 }
@@ -110,12 +112,9 @@ func lost(s *cluster.Store) bool {
 
 // inventory returns a change of objects from to from+n-1 to version.
 func inventory(from, n, version int) store.Change {
-	c := store.Change{Watermark: &store.Watermark{Position: strconv.Itoa(version)}, Inventory: map[string]*store.Entry{}}
+	c := store.Change{Cursor: ptr.To(strconv.Itoa(version)), Values: map[string][]byte{}}
 	for i := from; i < from+n; i++ {
-		c.Inventory[fmt.Sprintf("namespace-%d/object-%d", i%50, i)] = &store.Entry{
-			UID:             fmt.Sprintf("%08x-0000-4000-8000-%012x", i*2654435761%(1<<32), i*2654435761),
-			ResourceVersion: strconv.Itoa(version), State: []byte("12345678"),
-		}
+		c.Values[fmt.Sprintf("object/namespace-%d/object-%d", i%50, i)] = fmt.Appendf(nil, "%020x %8d", i*2654435761, version)
 	}
 	return c
 }

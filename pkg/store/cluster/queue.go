@@ -32,12 +32,18 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store/internal/codec"
 )
 
+// queue implements store.Queue.
+type queue struct{ *Store }
+
+// Queue implements store.Store.
+func (s *Store) Queue() store.Queue { return queue{s} }
+
 // Enqueue implements store.Queue.
-func (s *Store) Enqueue(ctx context.Context, ev event.Event) error {
+func (s queue) Enqueue(ctx context.Context, ev event.Event) error {
 	return s.wrapError("enqueue", s.enqueue(ctx, ev))
 }
 
-func (s *Store) enqueue(ctx context.Context, ev event.Event) error {
+func (s queue) enqueue(ctx context.Context, ev event.Event) error {
 	if _, err := codec.EncodeQueuedEvent(ev); err != nil {
 		return err
 	}
@@ -66,7 +72,7 @@ func (s *Store) enqueue(ctx context.Context, ev event.Event) error {
 }
 
 func (s *Store) queueName(source, id string) string {
-	return s.owner + "-accepted-" + codec.ID(source, id)
+	return s.owner + "-queue-" + codec.ID(source, id)
 }
 
 func sourceLabels(source string) map[string]string {
@@ -109,8 +115,8 @@ func (s *Store) unreserve(name string) {
 	delete(s.queueIndex.order, name)
 }
 
-// Queued implements store.Queue.
-func (s *Store) Queued(ctx context.Context, source string) iter.Seq2[event.Event, error] {
+// Pending implements store.Queue.
+func (s queue) Pending(ctx context.Context, source string) iter.Seq2[event.Event, error] {
 	return func(yield func(event.Event, error) bool) {
 		queued := index{order: map[string]string{}}
 		options := append(s.recordSelector(queueRecord), client.MatchingLabels(sourceLabels(source)))
@@ -138,7 +144,7 @@ func (s *Store) Queued(ctx context.Context, source string) iter.Seq2[event.Event
 }
 
 // Ack implements store.Queue.
-func (s *Store) Ack(ctx context.Context, source, id string) error {
+func (s queue) Ack(ctx context.Context, source, id string) error {
 	if err := s.fence.check(); err != nil {
 		return s.wrapError("acknowledge", err)
 	}

@@ -36,7 +36,7 @@ const (
 	// maxShardSize is the size above which shards are split, newShardSize the
 	// maximum size after a split, in bytes.
 	maxShardSize, newShardSize = 512 << 10, 256 << 10
-	// maxShards is the maximum number of shards of one watch.
+	// maxShards is the maximum number of shards of one checkpoint.
 	maxShards = 1 << 12
 )
 
@@ -45,7 +45,7 @@ const (
 func (s *Store) shard(name string, n, i uint32) *corev1.ConfigMap {
 	id := codec.ID(name)
 	return &corev1.ConfigMap{ObjectMeta: s.newMeta(
-		fmt.Sprintf("%s-watch-%s-%d-%d", s.owner, id, n, i), inventoryRecord, map[string]string{watchLabel: id},
+		fmt.Sprintf("%s-checkpoint-%s-%d-%d", s.owner, id, n, i), valuesRecord, map[string]string{checkpointLabel: id},
 	)}
 }
 
@@ -58,46 +58,46 @@ func shardIndex(key string, n uint32) uint32 {
 }
 
 // loadShard claims and reads a shard.
-func (s *Store) loadShard(ctx context.Context, name string, n, i uint32) (map[string]*store.Entry, error) {
+func (s *Store) loadShard(ctx context.Context, name string, n, i uint32) (map[string][]byte, error) {
 	cm := s.shard(name, n, i)
 	return decodeShard(cm, s.claim(ctx, cm))
 }
 
-// decodeShard returns the entries of cm. err is the result of reading cm.
-func decodeShard(cm *corev1.ConfigMap, err error) (map[string]*store.Entry, error) {
+// decodeShard returns the values of cm. err is the result of reading cm.
+func decodeShard(cm *corev1.ConfigMap, err error) (map[string][]byte, error) {
 	if apierrors.IsNotFound(err) {
 		return nil, fmt.Errorf("ConfigMap %s is missing: %w", cm.Name, store.ErrDamaged)
 	}
 	if err != nil {
 		return nil, err
 	}
-	block, ok := cm.BinaryData[inventoryField]
+	block, ok := cm.BinaryData[valuesField]
 	if !ok {
-		return nil, fmt.Errorf("ConfigMap %s: no inventory: %w", cm.Name, store.ErrDamaged)
+		return nil, fmt.Errorf("ConfigMap %s: no values: %w", cm.Name, store.ErrDamaged)
 	}
-	entries, err := codec.DecodeInventory(block)
+	values, err := codec.DecodeValues(block)
 	if err != nil {
 		return nil, fmt.Errorf("ConfigMap %s: %w", cm.Name, err)
 	}
-	return entries, nil
+	return values, nil
 }
 
 // writeShards applies changes to the n shards, and returns the new number of shards.
 // It writes only shards that change, unless a shard becomes too large.
-func (s *Store) writeShards(ctx context.Context, name string, n uint32, changes map[string]*store.Entry) (uint32, error) {
+func (s *Store) writeShards(ctx context.Context, name string, n uint32, changes map[string][]byte) (uint32, error) {
 	parts := split(changes, n)
 	for _, i := range slices.Sorted(maps.Keys(parts)) {
 		cm := s.shard(name, n, i)
-		entries, err := decodeShard(cm, s.client.Get(ctx, client.ObjectKeyFromObject(cm), cm))
+		values, err := decodeShard(cm, s.client.Get(ctx, client.ObjectKeyFromObject(cm), cm))
 		if err != nil {
 			return 0, err
 		}
-		merge(entries, parts[i])
-		block := codec.EncodeInventory(entries)
+		merge(values, parts[i])
+		block := codec.EncodeValues(values)
 		if len(block) > maxShardSize {
 			return s.splitShards(ctx, name, n, changes)
 		}
-		cm.BinaryData[inventoryField] = block
+		cm.BinaryData[valuesField] = block
 		if err := s.put(ctx, cm); err != nil {
 			return 0, err
 		}
@@ -110,28 +110,32 @@ func (s *Store) writeShards(ctx context.Context, name string, n uint32, changes 
 
 // splitShards applies changes to the n shards, writes the result to a larger number
 // of shards, and returns that number.
-func (s *Store) splitShards(ctx context.Context, name string, n uint32, changes map[string]*store.Entry) (uint32, error) {
-	all := map[string]*store.Entry{}
+func (s *Store) splitShards(ctx context.Context, name string, n uint32, changes map[string][]byte) (uint32, error) {
+	all := map[string][]byte{}
 	for i := range n {
 		cm := s.shard(name, n, i)
-		entries, err := decodeShard(cm, s.client.Get(ctx, client.ObjectKeyFromObject(cm), cm))
+		values, err := decodeShard(cm, s.client.Get(ctx, client.ObjectKeyFromObject(cm), cm))
 		if err != nil {
 			return 0, err
 		}
-		maps.Copy(all, entries)
+		maps.Copy(all, values)
 	}
 	merge(all, changes)
 	next := max(2*n, 1)
-	for size := len(codec.EncodeInventory(all)); size > int(next)*newShardSize; {
+	for size := len(codec.EncodeValues(all)); size > int(next)*newShardSize; {
 		next *= 2
 	}
-	if next > maxShards {
-		return 0, fmt.Errorf("inventory of %d objects: %w", len(all), store.ErrRejected)
+	var blocks [][]byte
+	for ; blocks == nil; next *= 2 {
+		if next > maxShards {
+			return 0, fmt.Errorf("%d values: %w", len(all), store.ErrRejected)
+		}
+		blocks = encodeShards(all, next)
 	}
-	parts := split(all, next)
-	for i := range next {
-		cm := s.shard(name, next, i)
-		cm.BinaryData = map[string][]byte{inventoryField: codec.EncodeInventory(parts[i])}
+	next = uint32(len(blocks))
+	for i, block := range blocks {
+		cm := s.shard(name, next, uint32(i))
+		cm.BinaryData = map[string][]byte{valuesField: block}
 		if err := s.put(ctx, cm); err != nil {
 			return 0, err
 		}
@@ -139,26 +143,38 @@ func (s *Store) splitShards(ctx context.Context, name string, n uint32, changes 
 	return next, nil
 }
 
-func merge(entries, changes map[string]*store.Entry) {
-	for key, e := range changes {
-		if e == nil {
-			delete(entries, key)
+// encodeShards returns the content of n shards, or nil if one of them is too large.
+func encodeShards(values map[string][]byte, n uint32) [][]byte {
+	parts, blocks := split(values, n), make([][]byte, n)
+	for i := range n {
+		if blocks[i] = codec.EncodeValues(parts[i]); len(blocks[i]) > maxShardSize {
+			return nil
+		}
+	}
+	return blocks
+}
+
+// merge applies changes to values.
+func merge(values, changes map[string][]byte) {
+	for name, v := range changes {
+		if v == nil {
+			delete(values, name)
 		} else {
-			entries[key] = e
+			values[name] = v
 		}
 	}
 }
 
-// split returns the entries by the index of their shard, without empty shards.
-func split(entries map[string]*store.Entry, n uint32) map[uint32]map[string]*store.Entry {
-	parts := map[uint32]map[string]*store.Entry{}
+// split returns the values by the index of their shard, without empty shards.
+func split(values map[string][]byte, n uint32) map[uint32]map[string][]byte {
+	parts := map[uint32]map[string][]byte{}
 	if n == 0 {
 		return parts
 	}
-	for key, e := range entries {
+	for key, e := range values {
 		i := shardIndex(key, n)
 		if parts[i] == nil {
-			parts[i] = map[string]*store.Entry{}
+			parts[i] = map[string][]byte{}
 		}
 		parts[i][key] = e
 	}
@@ -171,7 +187,7 @@ func (s *Store) deleteShards(ctx context.Context, name string, n uint32) {
 	for i := range n {
 		cm := s.shard(name, n, i)
 		if err := client.IgnoreNotFound(s.client.Delete(ctx, cm)); err != nil {
-			logr.FromContextOrDiscard(ctx).Info("unused inventory not deleted", "configMap", cm.Name, "error", err.Error())
+			logr.FromContextOrDiscard(ctx).Info("unused values not deleted", "configMap", cm.Name, "error", err.Error())
 		}
 	}
 }

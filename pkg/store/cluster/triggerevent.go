@@ -37,13 +37,7 @@ import (
 func toAPIEvent(ev event.Event) (v1alpha1.Event, error) {
 	e := v1alpha1.Event{
 		Source: ev.Source, Type: ev.Type, ID: ev.ID, Cluster: ev.Cluster, Key: ev.Key,
-		Unchanged: ev.Unchanged, Writer: ev.Writer, Time: toMicroTime(ev.Time),
-	}
-	if ev.Triggers != nil {
-		e.For = []v1alpha1.TriggerReference{}
-	}
-	for _, t := range ev.Triggers {
-		e.For = append(e.For, v1alpha1.TriggerReference(t))
+		Time: toMicroTime(ev.Time),
 	}
 	var err error
 	if e.Data, err = toRawExtension(ev.Data); err != nil {
@@ -65,13 +59,7 @@ func toRawExtension(o map[string]any) (*runtime.RawExtension, error) {
 func fromAPIEvent(e v1alpha1.Event) (event.Event, error) {
 	ev := event.Event{
 		Source: e.Source, Type: e.Type, ID: e.ID, Cluster: e.Cluster, Key: e.Key,
-		Unchanged: e.Unchanged, Writer: e.Writer, Time: fromMicroTime(e.Time),
-	}
-	if e.For != nil {
-		ev.Triggers = []event.TriggerRef{}
-	}
-	for _, t := range e.For {
-		ev.Triggers = append(ev.Triggers, event.TriggerRef(t))
+		Time: fromMicroTime(e.Time),
 	}
 	var err error
 	if e.Data != nil {

@@ -23,19 +23,18 @@ import (
 	"strconv"
 	"testing"
 
+	"k8s.io/utils/ptr"
+
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/store"
 	"github.com/kubevela/kube-trigger/pkg/store/file"
 )
 
-// largeChange returns a change with entries like those of the API server.
+// largeChange returns a change with values like those of the API server.
 func largeChange(objects int) store.Change {
-	c := store.Change{Watermark: &store.Watermark{Position: "1"}, Inventory: map[string]*store.Entry{}}
+	c := store.Change{Cursor: ptr.To("1"), Values: map[string][]byte{}}
 	for i := range objects {
-		c.Inventory[fmt.Sprintf("namespace-%d/object-%d", i%100, i)] = &store.Entry{
-			UID:             fmt.Sprintf("%08x-0000-4000-8000-%012x", i*2654435761%(1<<32), i*2654435761),
-			ResourceVersion: strconv.Itoa(1_000_000 + i), State: []byte("12345678"),
-		}
+		c.Values[fmt.Sprintf("object/namespace-%d/object-%d", i%100, i)] = fmt.Appendf(nil, "%029x", i*2654435761)
 	}
 	return c
 }
@@ -45,11 +44,11 @@ func BenchmarkSave(b *testing.B) {
 	path := filepath.Join(b.TempDir(), "store.db")
 	s := open(b, path)
 	all := largeChange(50_000)
-	must(b, s.Save(b.Context(), "pods", all))
+	must(b, s.Checkpoints().Save(b.Context(), "pods", all))
 	for i := 0; b.Loop(); i++ {
-		key := fmt.Sprintf("namespace-%d/object-%d", i*7%100, i*7%50_000)
-		must(b, s.Save(b.Context(), "pods", store.Change{
-			Watermark: &store.Watermark{Position: strconv.Itoa(i)}, Inventory: map[string]*store.Entry{key: all.Inventory["namespace-1/object-1"]},
+		key := fmt.Sprintf("object/namespace-%d/object-%d", i*7%100, i*7%50_000)
+		must(b, s.Checkpoints().Save(b.Context(), "pods", store.Change{
+			Cursor: ptr.To(strconv.Itoa(i)), Values: map[string][]byte{key: all.Values["object/namespace-1/object-1"]},
 		}))
 	}
 	info, err := os.Stat(path)
@@ -63,7 +62,7 @@ func BenchmarkSaveAll(b *testing.B) {
 	all := largeChange(50_000)
 	s := open(b, filepath.Join(b.TempDir(), "store.db"))
 	for i := 0; b.Loop(); i++ {
-		must(b, s.Save(b.Context(), strconv.Itoa(i), all))
+		must(b, s.Checkpoints().Save(b.Context(), strconv.Itoa(i), all))
 	}
 	must(b, s.Close())
 }
@@ -72,15 +71,15 @@ func BenchmarkSaveAll(b *testing.B) {
 func BenchmarkOpen(b *testing.B) {
 	path := filepath.Join(b.TempDir(), "store.db")
 	s := open(b, path)
-	must(b, s.Save(b.Context(), "pods", largeChange(50_000)))
+	must(b, s.Checkpoints().Save(b.Context(), "pods", largeChange(50_000)))
 	must(b, s.Close())
 	for b.Loop() {
 		s, err := file.Open(b.Context(), path, file.Options{})
 		must(b, err)
-		r, err := s.Load(b.Context(), "pods")
+		r, err := s.Checkpoints().Load(b.Context(), "pods")
 		must(b, err)
-		if len(r.Inventory) != 50_000 {
-			b.Fatal(len(r.Inventory))
+		if len(r.Values) != 50_000 {
+			b.Fatal(len(r.Values))
 		}
 		must(b, s.Close())
 	}
@@ -103,7 +102,7 @@ func BenchmarkEnqueue(b *testing.B) {
 	}()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			if err := s.Enqueue(b.Context(), event.Event{Source: "webhook", ID: <-ids, Data: map[string]any{"body": "x"}}); err != nil {
+			if err := s.Queue().Enqueue(b.Context(), event.Event{Source: "webhook", ID: <-ids, Data: map[string]any{"body": "x"}}); err != nil {
 				b.Error(err)
 			}
 		}

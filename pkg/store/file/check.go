@@ -27,6 +27,7 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/store"
 	"github.com/kubevela/kube-trigger/pkg/store/internal/codec"
+	"github.com/kubevela/kube-trigger/pkg/store/internal/migrate"
 )
 
 // The file format of bbolt, as far as a store uses it: version 2, in the byte order
@@ -57,7 +58,8 @@ type meta struct {
 	freelist          uint64
 }
 
-// check returns nil if f is a store of this format and is not damaged.
+// check returns nil if f is a store of this format, or of one that can be converted, and
+// is not damaged.
 func check(f io.ReaderAt) error {
 	var metas [2]meta
 	for i := range metas {
@@ -254,7 +256,7 @@ func (w *walker) leaves(p page, low, high []byte) error {
 		if err := json.Unmarshal(value, w.header); err != nil || len(e.key) != 1 || e.key[0] != headerKey {
 			return p.damaged("first record %q is not a header", e.key)
 		}
-		if w.header.Format != format {
+		if w.header.Format != format && w.header.Format != migrate.Format {
 			return fmt.Errorf("format %d, want %d: %w", w.header.Format, format, store.ErrForeign)
 		}
 	}

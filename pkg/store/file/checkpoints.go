@@ -17,8 +17,10 @@ limitations under the License.
 package file
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -28,11 +30,18 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store/internal/codec"
 )
 
-// checkpoint is a stored checkpoint without its inventory.
+// checkpoints implements store.Checkpoints.
+type checkpoints struct{ *Store }
+
+// Checkpoints implements store.Store.
+func (s *Store) Checkpoints() store.Checkpoints { return checkpoints{s} }
+
+// checkpoint is a stored checkpoint without its values.
 type checkpoint struct {
-	Watch    string   `json:"watch"`
-	Position string   `json:"position,omitempty"`
-	Triggers []string `json:"triggers,omitempty"`
+	Name string `json:"name"`
+	// ID identifies the checkpoint in the keys of its values.
+	ID     uint64 `json:"id"`
+	Cursor string `json:"cursor,omitempty"`
 }
 
 // hash returns a hash of fixed size, for use in keys.
@@ -41,44 +50,47 @@ func hash(text string) []byte {
 	return sum[:8]
 }
 
-// checkpoint returns the checkpoint of watch; an empty one if there is none.
-func (t tx) checkpoint(watch string) (checkpoint, error) {
+func checkpointKey(name string) []byte { return join([]byte{checkpointPrefix}, hash(name)) }
+
+// valueKeyPrefix returns the prefix of the keys of the values. It is not a prefix of that
+// of another checkpoint.
+func (c checkpoint) valueKeyPrefix() []byte {
+	return binary.AppendUvarint([]byte{valuePrefix}, c.ID)
+}
+
+// checkpoint returns the checkpoint of name; one without an ID if there is none.
+func (t tx) checkpoint(name string) (checkpoint, error) {
 	var c checkpoint
-	value, err := t.get(join([]byte{checkpointPrefix}, hash(watch)))
+	value, err := t.get(checkpointKey(name))
 	if err != nil {
 		return checkpoint{}, err
 	}
 	if value == nil {
-		return checkpoint{Watch: watch}, nil
+		return checkpoint{Name: name}, nil
 	}
 	if err := json.Unmarshal(value, &c); err != nil {
 		return checkpoint{}, fmt.Errorf("checkpoint: %w: %w", store.ErrDamaged, err)
 	}
-	if c.Watch != watch {
-		return checkpoint{}, fmt.Errorf("checkpoint of %q found in place of %q: %w", c.Watch, watch, store.ErrDamaged)
+	if c.Name != name {
+		return checkpoint{}, fmt.Errorf("checkpoint of %q found in place of %q: %w", c.Name, name, store.ErrDamaged)
 	}
 	return c, nil
 }
 
 // Load implements store.Checkpoints.
-func (s *Store) Load(ctx context.Context, watch string) (store.Checkpoint, error) {
-	loaded := store.Checkpoint{Inventory: map[string]store.Entry{}}
+func (s checkpoints) Load(ctx context.Context, name string) (store.Checkpoint, error) {
+	loaded := store.Checkpoint{Values: map[string][]byte{}}
 	err := s.read(ctx, "load checkpoint", func(t tx) error {
-		c, err := t.checkpoint(watch)
+		c, err := t.checkpoint(name)
 		if err != nil {
 			return err
 		}
-		loaded.Watermark = store.Watermark{Position: c.Position}
-		loaded.Triggers = c.Triggers
-		for r, err := range t.scan(join([]byte{entryPrefix}, hash(watch))) {
+		loaded.Cursor = c.Cursor
+		for r, err := range t.scan(c.valueKeyPrefix()) {
 			if err != nil {
 				return err
 			}
-			e, rest, err := codec.DecodeEntry(r.value)
-			if err != nil || e == nil || len(rest) > 0 {
-				return fmt.Errorf("inventory entry %q: %w", r.key, store.ErrDamaged)
-			}
-			loaded.Inventory[string(r.key)] = *e
+			loaded.Values[string(r.key)] = bytes.Clone(r.value)
 		}
 		return nil
 	})
@@ -89,67 +101,62 @@ func (s *Store) Load(ctx context.Context, watch string) (store.Checkpoint, error
 }
 
 // Save implements store.Checkpoints.
-func (s *Store) Save(ctx context.Context, watch string, change store.Change) error {
+func (s checkpoints) Save(ctx context.Context, name string, change store.Change) error {
 	if err := codec.ValidateChange(change); err != nil {
 		return fmt.Errorf("store %s: save checkpoint: %w", s.path, err)
 	}
-	return s.write(ctx, "save checkpoint", func(t tx) error {
-		c, err := t.checkpoint(watch)
+	return s.write(ctx, "save checkpoint", func(t tx) error { return t.saveCheckpoint(name, change) })
+}
+
+func (t tx) saveCheckpoint(name string, change store.Change) error {
+	c, err := t.checkpoint(name)
+	if err != nil {
+		return err
+	}
+	if c.ID == 0 {
+		c.ID = t.nextSequence()
+	}
+	prefix := c.valueKeyPrefix()
+	// bbolt writes sorted keys much faster.
+	for _, key := range slices.Sorted(maps.Keys(change.Values)) {
+		v := change.Values[key]
+		if v == nil {
+			err = t.delete(join(prefix, []byte(key)))
+		} else {
+			err = t.put(join(prefix, []byte(key)), v)
+		}
 		if err != nil {
-			return err
+			return fmt.Errorf("value %q: %w", key, err)
 		}
-		prefix := join([]byte{entryPrefix}, hash(watch))
-		// bbolt writes sorted keys much faster.
-		for _, name := range slices.Sorted(maps.Keys(change.Inventory)) {
-			e := change.Inventory[name]
-			key := join(prefix, []byte(name))
-			if e == nil {
-				err = t.delete(key)
-			} else {
-				err = t.put(key, codec.AppendEntry(nil, e))
-			}
-			if err != nil {
-				return fmt.Errorf("inventory entry %q: %w", name, err)
-			}
-		}
-		if change.Watermark != nil {
-			c.Position = change.Watermark.Position
-		}
-		if change.Triggers != nil {
-			c.Triggers = slices.Sorted(slices.Values(change.Triggers))
-		}
-		value, err := json.Marshal(c)
-		if err != nil {
-			return err
-		}
-		return t.put(join([]byte{checkpointPrefix}, hash(watch)), value)
-	})
+	}
+	if change.Cursor != nil {
+		c.Cursor = *change.Cursor
+	}
+	value, err := json.Marshal(c)
+	if err != nil {
+		return err
+	}
+	return t.put(checkpointKey(name), value)
 }
 
 // Delete implements store.Checkpoints.
-func (s *Store) Delete(ctx context.Context, watch string) error {
+func (s checkpoints) Delete(ctx context.Context, name string) error {
 	return s.write(ctx, "delete checkpoint", func(t tx) error {
-		prefix := join([]byte{entryPrefix}, hash(watch))
-		var keys [][]byte
-		for r, err := range t.scan(prefix) {
-			if err != nil {
-				return err
-			}
-			keys = append(keys, join(prefix, r.key))
+		c, err := t.checkpoint(name)
+		if err != nil {
+			return err
 		}
-		for _, key := range append(keys, join([]byte{checkpointPrefix}, hash(watch))) {
-			if err := t.delete(key); err != nil {
-				return err
-			}
+		if err := t.deleteAll(c.valueKeyPrefix()); err != nil {
+			return err
 		}
-		return nil
+		return t.delete(checkpointKey(name))
 	})
 }
 
-// Watches implements store.Checkpoints.
-func (s *Store) Watches(ctx context.Context) ([]string, error) {
-	var watches []string
-	err := s.read(ctx, "list watches", func(t tx) error {
+// List implements store.Checkpoints.
+func (s checkpoints) List(ctx context.Context) ([]string, error) {
+	var names []string
+	err := s.read(ctx, "list checkpoints", func(t tx) error {
 		for r, err := range t.scan([]byte{checkpointPrefix}) {
 			if err != nil {
 				return err
@@ -158,10 +165,10 @@ func (s *Store) Watches(ctx context.Context) ([]string, error) {
 			if err := json.Unmarshal(r.value, &c); err != nil {
 				return fmt.Errorf("checkpoint: %w: %w", store.ErrDamaged, err)
 			}
-			watches = append(watches, c.Watch)
+			names = append(names, c.Name)
 		}
 		return nil
 	})
-	slices.Sort(watches)
-	return watches, err
+	slices.Sort(names)
+	return names, err
 }

@@ -25,6 +25,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"k8s.io/utils/ptr"
+
 	"github.com/kubevela/kube-trigger/pkg/store"
 	"github.com/kubevela/kube-trigger/pkg/store/file"
 )
@@ -128,7 +130,7 @@ func FuzzOpen(f *testing.F) {
 			return
 		}
 		dump(t, s)
-		must(t, s.Save(t.Context(), "pods", store.Change{Watermark: &store.Watermark{Position: "1"}}))
+		must(t, s.Checkpoints().Save(t.Context(), "pods", store.Change{Cursor: ptr.To("1")}))
 		must(t, s.Close())
 	})
 }

@@ -26,8 +26,14 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store/internal/codec"
 )
 
-// PutDeadLetter implements store.DeadLetters.
-func (s *Store) PutDeadLetter(ctx context.Context, l store.DeadLetter) (id string, err error) {
+// deadLetters implements store.DeadLetters.
+type deadLetters struct{ *Store }
+
+// DeadLetters implements store.Store.
+func (s *Store) DeadLetters() store.DeadLetters { return deadLetters{s} }
+
+// Put implements store.DeadLetters.
+func (s deadLetters) Put(ctx context.Context, l store.DeadLetter) (id string, err error) {
 	l, err = codec.PrepareDeadLetter(l, s.clock.Now())
 	if err != nil {
 		return "", fmt.Errorf("store %s: put dead letter: %w", s.path, err)
@@ -133,8 +139,8 @@ func parseAgeKey(key []byte) (time.Time, string, error) {
 	return time.Unix(0, int64(binary.BigEndian.Uint64(key))), string(key[8:]), nil
 }
 
-// ListDeadLetters implements store.DeadLetters.
-func (s *Store) ListDeadLetters(ctx context.Context) (store.DeadLetterList, error) {
+// List implements store.DeadLetters.
+func (s deadLetters) List(ctx context.Context) (store.DeadLetterList, error) {
 	var list store.DeadLetterList
 	oldest := s.clock.Now().Add(-s.limits.DeadLetterAge)
 	err := s.read(ctx, "list dead letters", func(t tx) error {
@@ -169,8 +175,8 @@ func (s *Store) ListDeadLetters(ctx context.Context) (store.DeadLetterList, erro
 	return list, nil
 }
 
-// GetDeadLetter implements store.DeadLetters.
-func (s *Store) GetDeadLetter(ctx context.Context, id string) (store.DeadLetter, error) {
+// Get implements store.DeadLetters.
+func (s deadLetters) Get(ctx context.Context, id string) (store.DeadLetter, error) {
 	var l store.DeadLetter
 	err := s.read(ctx, "get dead letter", func(t tx) (err error) {
 		if l, err = t.deadLetter(id); err != nil {
@@ -189,8 +195,8 @@ func (s *Store) GetDeadLetter(ctx context.Context, id string) (store.DeadLetter,
 	return l, nil
 }
 
-// DeleteDeadLetter implements store.DeadLetters.
-func (s *Store) DeleteDeadLetter(ctx context.Context, id string) error {
+// Delete implements store.DeadLetters.
+func (s deadLetters) Delete(ctx context.Context, id string) error {
 	return s.write(ctx, "delete dead letter", func(t tx) error {
 		if _, err := t.deadLetter(id); err != nil {
 			return err
@@ -200,7 +206,7 @@ func (s *Store) DeleteDeadLetter(ctx context.Context, id string) error {
 }
 
 // RequestReplay implements store.DeadLetters.
-func (s *Store) RequestReplay(ctx context.Context, id string) error {
+func (s deadLetters) RequestReplay(ctx context.Context, id string) error {
 	return s.write(ctx, "request replay", func(t tx) error {
 		l, err := t.deadLetter(id)
 		if err != nil {
@@ -216,7 +222,7 @@ func (s *Store) RequestReplay(ctx context.Context, id string) error {
 }
 
 // ReplayRequested implements store.DeadLetters.
-func (s *Store) ReplayRequested(ctx context.Context) ([]string, error) {
+func (s deadLetters) ReplayRequested(ctx context.Context) ([]string, error) {
 	var ids []string
 	err := s.read(ctx, "list requested replays", func(t tx) error {
 		for r, err := range t.scan([]byte{deadLetterPrefix}) {

@@ -24,6 +24,7 @@ limitations under the License.
 //   - Open reads the whole file and verifies the checksum of every record. A file
 //     that is truncated, altered, empty, of another program or of a newer format
 //     is rejected and not modified.
+//   - Open converts a file of the earlier format 1 in one transaction.
 //   - The file is created with mode 0600.
 package file
 
@@ -40,7 +41,9 @@ import (
 	bolt "go.etcd.io/bbolt"
 	"k8s.io/utils/clock"
 
+	"github.com/kubevela/kube-trigger/pkg/panicerr"
 	"github.com/kubevela/kube-trigger/pkg/store"
+	"github.com/kubevela/kube-trigger/pkg/store/internal/migrate"
 )
 
 const (
@@ -100,28 +103,33 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	if err := s.open(ctx, o.LockWait); err != nil {
 		return nil, fmt.Errorf("open store %s: %w", path, err)
 	}
-	if err := s.claimOwnership(ctx, o); err != nil {
+	if err := s.prepare(ctx, o); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store %s: %w", path, err), s.db.Close())
 	}
 	return s, nil
 }
 
-// claimOwnership records o.Owner as the owner, or returns an OwnedError.
-func (s *Store) claimOwnership(ctx context.Context, o Options) error {
-	if o.Owner == "" {
-		return nil
-	}
+// prepare checks the owner, converts a store of format 1, and records o.Owner as the
+// owner.
+func (s *Store) prepare(ctx context.Context, o Options) error {
 	var h header
 	err := s.db.View(func(t *bolt.Tx) error {
 		return tx{t.Bucket([]byte(bucketName)), nil}.json([]byte{headerKey}, &h)
 	})
-	switch {
-	case err != nil:
+	if err != nil {
 		return fmt.Errorf("header: %w", err)
-	case h.Owner == o.Owner:
-		return nil
-	case h.Owner != "" && !o.Adopt:
+	}
+	other := o.Owner != "" && h.Owner != o.Owner
+	if other && h.Owner != "" && !o.Adopt {
 		return &OwnedError{h.Owner}
+	}
+	if h.Format == migrate.Format {
+		if err := s.migrate(ctx); err != nil {
+			return err
+		}
+	}
+	if !other {
+		return nil
 	}
 	return s.write(ctx, "set owner", func(t tx) error {
 		t.header.Owner = o.Owner
@@ -247,17 +255,16 @@ func (s *Store) read(ctx context.Context, op string, f func(t tx) error) error {
 
 // do runs f, and adds the path and op to its error. If the file is damaged while
 // it is open, bbolt panics or accesses invalid memory; do returns ErrDamaged.
-func (s *Store) do(ctx context.Context, op string, f func() error) (err error) {
+func (s *Store) do(ctx context.Context, op string, f func() error) error {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("store %s: %s: %w: %v", s.path, op, store.ErrDamaged, p)
-		}
-	}()
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("store %s: %s: %w", s.path, op, err)
 	}
-	if err := f(); err != nil {
+	_, err := panicerr.Call(func() (struct{}, error) { return struct{}{}, f() })
+	switch panicked := (*panicerr.Error)(nil); {
+	case errors.As(err, &panicked):
+		return fmt.Errorf("store %s: %s: %w: %w", s.path, op, store.ErrDamaged, err)
+	case err != nil:
 		return fmt.Errorf("store %s: %s: %w", s.path, op, err)
 	}
 	return nil

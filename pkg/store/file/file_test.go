@@ -18,8 +18,6 @@ package file_test
 
 import (
 	"bytes"
-	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -29,7 +27,6 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
-	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/store"
 	"github.com/kubevela/kube-trigger/pkg/store/file"
 )
@@ -135,76 +132,16 @@ func TestOpen_NewerFormat(t *testing.T) {
 	db, err := bolt.Open(path, 0o600, &bolt.Options{NoFreelistSync: true})
 	must(t, err)
 	must(t, db.Update(func(tx *bolt.Tx) error {
-		return tx.Bucket([]byte(file.BucketName)).Put([]byte("A"), file.AppendChecksum([]byte(`{"format":2,"new":true}`), 'A'))
+		return tx.Bucket([]byte(file.BucketName)).Put([]byte("A"), file.AppendChecksum([]byte(`{"format":3,"new":true}`), 'A'))
 	}))
 	must(t, db.Close())
 	before, err := os.ReadFile(path)
 	must(t, err)
 	_, err = file.Open(t.Context(), path, file.Options{})
-	if !errors.Is(err, store.ErrForeign) || !strings.Contains(err.Error(), "format 2") {
-		t.Errorf("got %v, want foreign format 2", err)
+	if !errors.Is(err, store.ErrForeign) || !strings.Contains(err.Error(), "format 3") {
+		t.Errorf("got %v, want foreign format 3", err)
 	}
 	if after, err := os.ReadFile(path); err != nil || !bytes.Equal(before, after) {
 		t.Error("the file was modified", err)
 	}
-}
-
-// TestOpen_RunHistory opens a store of an earlier version, which recorded a history of
-// runs. The records are ignored, and survive later writes.
-func TestOpen_RunHistory(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "store.db")
-	fillStore(t, path, 10)
-	s := open(t, path)
-	want := dump(t, s)
-	must(t, s.Close())
-	const runs = 300
-	db, err := bolt.Open(path, 0o600, &bolt.Options{NoFreelistSync: true})
-	must(t, err)
-	must(t, db.Update(func(tx *bolt.Tx) error {
-		bucket := tx.Bucket([]byte(file.BucketName))
-		for n := range uint64(runs) {
-			key := binary.BigEndian.AppendUint64([]byte("R"), n+1000)
-			value := []byte(`{"time":"2026-03-01T12:00:00Z","trigger":{"Name":"n","Namespace":"ns"},"source":"cron","outcome":"acted"}`)
-			if err := bucket.Put(key, file.AppendChecksum(value, key...)); err != nil {
-				return err
-			}
-		}
-		value := bucket.Get([]byte("A"))
-		var header map[string]any
-		if err := json.Unmarshal(value[:len(value)-4], &header); err != nil {
-			return err
-		}
-		header["records"] = header["records"].(float64) + runs
-		header["next"] = runs + 1000
-		text, err := json.Marshal(header)
-		if err != nil {
-			return err
-		}
-		return bucket.Put([]byte("A"), file.AppendChecksum(text, 'A'))
-	}))
-	must(t, db.Close())
-
-	s = open(t, path)
-	if got := dump(t, s); got != want {
-		t.Errorf("got %s, want %s", got, want)
-	}
-	must(t, s.Enqueue(t.Context(), event.Event{Source: "webhook", ID: "new"}))
-	must(t, s.Save(t.Context(), "pods", store.Change{Watermark: &store.Watermark{Position: "10"}}))
-	must(t, s.Close())
-	s = open(t, path)
-	c, err := s.Load(t.Context(), "pods")
-	must(t, err)
-	if c.Position != "10" || len(c.Inventory) != 10 {
-		t.Errorf("position %q with %d objects, want 10 with 10", c.Position, len(c.Inventory))
-	}
-	var last event.Event
-	for ev, err := range s.Queued(t.Context(), "webhook") {
-		must(t, err)
-		last = ev
-	}
-	if last.ID != "new" {
-		t.Errorf("last event in the queue: %q, want new", last.ID)
-	}
-	must(t, s.Close())
 }

@@ -44,7 +44,7 @@ func TestEnqueue_DiskFull(t *testing.T) {
 	var full error
 	for n := 0; full == nil && n < 1000; n++ {
 		ev := event.Event{Source: "webhook", ID: strconv.Itoa(n), Data: map[string]any{"x": strings.Repeat("x", 100_000)}}
-		if full = s.Enqueue(t.Context(), ev); full == nil {
+		if full = s.Queue().Enqueue(t.Context(), ev); full == nil {
 			stored[ev.ID] = true
 		}
 	}
@@ -54,7 +54,7 @@ func TestEnqueue_DiskFull(t *testing.T) {
 	check := func() {
 		t.Helper()
 		missing := maps.Clone(stored)
-		for ev, err := range s.Queued(t.Context(), "webhook") {
+		for ev, err := range s.Queue().Pending(t.Context(), "webhook") {
 			must(t, err)
 			delete(missing, ev.ID)
 		}
@@ -67,7 +67,7 @@ func TestEnqueue_DiskFull(t *testing.T) {
 	s = open(t, path)
 	check()
 	for id := range stored {
-		if err := s.Ack(t.Context(), "webhook", id); err != nil && !errors.Is(err, syscall.ENOSPC) {
+		if err := s.Queue().Ack(t.Context(), "webhook", id); err != nil && !errors.Is(err, syscall.ENOSPC) {
 			t.Fatal(err)
 		}
 	}

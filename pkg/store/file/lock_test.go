@@ -29,6 +29,8 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"k8s.io/utils/ptr"
+
 	"github.com/kubevela/kube-trigger/pkg/store"
 	"github.com/kubevela/kube-trigger/pkg/store/file"
 )
@@ -39,9 +41,9 @@ func TestOpen_SecondProcess(t *testing.T) {
 	if path := os.Getenv("KUBE_TRIGGER_TEST_STORE"); path != "" {
 		s := open(t, path)
 		for n := 1; ; n++ {
-			must(t, s.Save(t.Context(), "pods", store.Change{
-				Watermark: &store.Watermark{Position: strconv.Itoa(n)},
-				Inventory: map[string]*store.Entry{strconv.Itoa(n): {ResourceVersion: strconv.Itoa(n)}},
+			must(t, s.Checkpoints().Save(t.Context(), "pods", store.Change{
+				Cursor: ptr.To(strconv.Itoa(n)),
+				Values: map[string][]byte{strconv.Itoa(n): []byte(strconv.Itoa(n))},
 			}))
 			if _, err := fmt.Fprintln(os.Stdout, "saved", n); err != nil {
 				return
@@ -79,12 +81,12 @@ func TestOpen_SecondProcess(t *testing.T) {
 	}
 
 	s := open(t, path)
-	c, err := s.Load(t.Context(), "pods")
+	c, err := s.Checkpoints().Load(t.Context(), "pods")
 	must(t, err)
-	position, err := strconv.Atoi(c.Position)
+	position, err := strconv.Atoi(c.Cursor)
 	must(t, err)
-	if position < saved || len(c.Inventory) != position {
-		t.Errorf("position %d with %d objects, after %d saves", position, len(c.Inventory), saved)
+	if position < saved || len(c.Values) != position {
+		t.Errorf("position %d with %d objects, after %d saves", position, len(c.Values), saved)
 	}
 	must(t, s.Close())
 }
@@ -100,7 +102,7 @@ func TestOpen_ConcurrentCreate(t *testing.T) {
 		go func() {
 			s, err := file.Open(t.Context(), path, file.Options{LockWait: time.Minute})
 			if err == nil {
-				err = errors.Join(s.Save(t.Context(), strconv.Itoa(n), store.Change{Watermark: &store.Watermark{Position: "1"}}), s.Close())
+				err = errors.Join(s.Checkpoints().Save(t.Context(), strconv.Itoa(n), store.Change{Cursor: ptr.To("1")}), s.Close())
 			}
 			errs <- err
 		}()
@@ -109,7 +111,7 @@ func TestOpen_ConcurrentCreate(t *testing.T) {
 		must(t, <-errs)
 	}
 	s := open(t, path)
-	watches, err := s.Watches(t.Context())
+	watches, err := s.Checkpoints().List(t.Context())
 	must(t, err)
 	if len(watches) != writers {
 		t.Errorf("%d of %d checkpoints", len(watches), writers)
@@ -121,7 +123,7 @@ func TestStore_Closed(t *testing.T) {
 	t.Parallel()
 	s := open(t, filepath.Join(t.TempDir(), "store.db"))
 	must(t, s.Close())
-	if err := s.Save(t.Context(), "pods", store.Change{}); !errors.Is(err, bolt.ErrDatabaseNotOpen) {
+	if err := s.Checkpoints().Save(t.Context(), "pods", store.Change{}); !errors.Is(err, bolt.ErrDatabaseNotOpen) {
 		t.Errorf("got %v, want not open", err)
 	}
 	select {

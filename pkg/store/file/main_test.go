@@ -23,6 +23,8 @@ import (
 	"strings"
 	"testing"
 
+	"k8s.io/utils/ptr"
+
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/store"
 	"github.com/kubevela/kube-trigger/pkg/store/file"
@@ -46,15 +48,15 @@ func open(t testing.TB, path string) *file.Store {
 func fillStore(t testing.TB, path string, objects int) {
 	t.Helper()
 	s := open(t, path)
-	c := store.Change{Watermark: &store.Watermark{Position: "9"}, Inventory: map[string]*store.Entry{}}
+	c := store.Change{Cursor: ptr.To("9"), Values: map[string][]byte{}}
 	for i := range objects {
-		c.Inventory["default/object-"+strconv.Itoa(i)] = &store.Entry{UID: fmt.Sprint(i), ResourceVersion: fmt.Sprint(i)}
+		c.Values["default/object-"+strconv.Itoa(i)] = fmt.Append(nil, i)
 	}
-	must(t, s.Save(t.Context(), "pods", c))
+	must(t, s.Checkpoints().Save(t.Context(), "pods", c))
 	for i := range 5 {
 		ev := event.Event{Source: "webhook", ID: fmt.Sprint(i), Data: map[string]any{"text": strings.Repeat("x", 3000*i)}}
-		must(t, s.Enqueue(t.Context(), ev))
-		_, err := s.PutDeadLetter(t.Context(), store.DeadLetter{Event: ev})
+		must(t, s.Queue().Enqueue(t.Context(), ev))
+		_, err := s.DeadLetters().Put(t.Context(), store.DeadLetter{Event: ev})
 		must(t, err)
 	}
 	must(t, s.Close())
@@ -63,18 +65,18 @@ func fillStore(t testing.TB, path string, objects int) {
 // dump returns the content of a store.
 func dump(t testing.TB, s *file.Store) string {
 	t.Helper()
-	c, err := s.Load(t.Context(), "pods")
+	c, err := s.Checkpoints().Load(t.Context(), "pods")
 	must(t, err)
-	list, err := s.ListDeadLetters(t.Context())
+	list, err := s.DeadLetters().List(t.Context())
 	must(t, err)
 	var deadLetters []store.DeadLetter
 	for _, l := range list.Items {
-		l, err := s.GetDeadLetter(t.Context(), l.ID)
+		l, err := s.DeadLetters().Get(t.Context(), l.ID)
 		must(t, err)
 		deadLetters = append(deadLetters, l)
 	}
 	var events []event.Event
-	for ev, err := range s.Queued(t.Context(), "webhook") {
+	for ev, err := range s.Queue().Pending(t.Context(), "webhook") {
 		must(t, err)
 		events = append(events, ev)
 	}

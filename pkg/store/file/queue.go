@@ -31,8 +31,14 @@ import (
 // queueBatch is the number of events read in one transaction.
 const queueBatch = 64
 
+// queue implements store.Queue.
+type queue struct{ *Store }
+
+// Queue implements store.Store.
+func (s *Store) Queue() store.Queue { return queue{s} }
+
 // Enqueue implements store.Queue.
-func (s *Store) Enqueue(ctx context.Context, ev event.Event) error {
+func (s queue) Enqueue(ctx context.Context, ev event.Event) error {
 	value, err := codec.EncodeQueuedEvent(ev)
 	if err != nil {
 		return fmt.Errorf("store %s: enqueue: %w", s.path, err)
@@ -61,8 +67,8 @@ func queueIndexKey(source, id string) []byte {
 
 func queueKeyPrefix(source string) []byte { return join([]byte{queuePrefix}, hash(source)) }
 
-// Queued implements store.Queue.
-func (s *Store) Queued(ctx context.Context, source string) iter.Seq2[event.Event, error] {
+// Pending implements store.Queue.
+func (s queue) Pending(ctx context.Context, source string) iter.Seq2[event.Event, error] {
 	return func(yield func(event.Event, error) bool) {
 		// end is the last key that existed when the iteration began.
 		var last, end []byte
@@ -110,7 +116,7 @@ func (s *Store) Queued(ctx context.Context, source string) iter.Seq2[event.Event
 }
 
 // Ack implements store.Queue.
-func (s *Store) Ack(ctx context.Context, source, id string) error {
+func (s queue) Ack(ctx context.Context, source, id string) error {
 	return s.batch(ctx, "acknowledge", func(t tx) error {
 		indexKey := queueIndexKey(source, id)
 		value, err := t.get(indexKey)

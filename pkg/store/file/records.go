@@ -33,15 +33,14 @@ import (
 const bucketName = "kube-trigger"
 
 // format is the version of the records' format.
-const format = 1
+const format = 2
 
 // The first byte of a key is the type of the record. The header is the first
-// record. Records of other types are ignored: earlier versions wrote a history of
-// runs, as type R.
+// record.
 const (
 	headerKey             = 'A'
-	checkpointPrefix      = 'M' // hash of the watch
-	entryPrefix           = 'I' // hash of the watch, key of the object
+	checkpointPrefix      = 'C' // hash of the name
+	valuePrefix           = 'V' // ID of the checkpoint, name of the value
 	deadLetterPrefix      = 'L' // ID
 	deadLetterEventPrefix = 'B' // ID
 	agePrefix             = 'O' // time of storing, ID
@@ -57,9 +56,9 @@ type header struct {
 	// Dropped counts the dead letters that exceeded the limits.
 	Dropped uint64 `json:"dropped,omitempty"`
 	// Queued counts the events in the queue.
-	Queued int `json:"spooled,omitempty"`
-	// Sequence is the sequence number of the last event that was enqueued.
-	Sequence uint64 `json:"next,omitempty"`
+	Queued int `json:"queued,omitempty"`
+	// Sequence is the last sequence number, of an event in the queue or a checkpoint.
+	Sequence uint64 `json:"sequence,omitempty"`
 	// Owner is the owner of the store.
 	Owner string `json:"owner,omitempty"`
 }

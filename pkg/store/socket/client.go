@@ -64,7 +64,7 @@ func (c *Client) Close() error {
 
 // do sends a request and decodes the response into result.
 func (c *Client) do(ctx context.Context, method, path string, result any) (err error) {
-	req, err := http.NewRequestWithContext(ctx, method, "http://store/letters"+path, nil)
+	req, err := http.NewRequestWithContext(ctx, method, "http://store/dead-letters"+path, nil)
 	if err != nil {
 		return err
 	}
@@ -102,8 +102,8 @@ func (j deadLetterJSON) decode() (store.DeadLetter, error) {
 	return l, err
 }
 
-// ListDeadLetters implements store.DeadLetterAdmin.
-func (c *Client) ListDeadLetters(ctx context.Context) (store.DeadLetterList, error) {
+// List implements store.DeadLetterAdmin.
+func (c *Client) List(ctx context.Context) (store.DeadLetterList, error) {
 	var response listJSON
 	if err := c.do(ctx, http.MethodGet, "", &response); err != nil {
 		return store.DeadLetterList{}, err
@@ -119,8 +119,8 @@ func (c *Client) ListDeadLetters(ctx context.Context) (store.DeadLetterList, err
 	return list, nil
 }
 
-// GetDeadLetter implements store.DeadLetterAdmin.
-func (c *Client) GetDeadLetter(ctx context.Context, id string) (store.DeadLetter, error) {
+// Get implements store.DeadLetterAdmin.
+func (c *Client) Get(ctx context.Context, id string) (store.DeadLetter, error) {
 	var response deadLetterJSON
 	if err := c.do(ctx, http.MethodGet, "/"+url.PathEscape(id), &response); err != nil {
 		return store.DeadLetter{}, err
@@ -133,7 +133,7 @@ func (c *Client) RequestReplay(ctx context.Context, id string) error {
 	return c.do(ctx, http.MethodPost, "/"+url.PathEscape(id)+"/replay", &struct{}{})
 }
 
-// DeleteDeadLetter implements store.DeadLetterAdmin.
-func (c *Client) DeleteDeadLetter(ctx context.Context, id string) error {
+// Delete implements store.DeadLetterAdmin.
+func (c *Client) Delete(ctx context.Context, id string) error {
 	return c.do(ctx, http.MethodDelete, "/"+url.PathEscape(id), &struct{}{})
 }

@@ -27,8 +27,8 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"time"
 
+	"github.com/kubevela/kube-trigger/pkg/httpserver"
 	"github.com/kubevela/kube-trigger/pkg/store"
 	"github.com/kubevela/kube-trigger/pkg/store/internal/codec"
 )
@@ -41,7 +41,7 @@ type deadLetterJSON struct {
 }
 
 type listJSON struct {
-	DeadLetters []deadLetterJSON `json:"letters"`
+	DeadLetters []deadLetterJSON `json:"deadLetters"`
 	Dropped     uint64           `json:"dropped"`
 }
 
@@ -70,20 +70,9 @@ func Listen(ctx context.Context, path string) (net.Listener, error) {
 // Serve serves deadLetters on l until ctx ends, and closes l. It calls
 // onReplayRequest after each request of a replay.
 func Serve(ctx context.Context, l net.Listener, deadLetters store.DeadLetterAdmin, onReplayRequest func()) error {
-	s := &http.Server{
-		Handler: handler(deadLetters, onReplayRequest), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
-		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
-	}
-	closed := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(closed)
-		_ = s.Close()
-	})
-	err := s.Serve(l)
-	if stop() {
+	if err := httpserver.Serve(ctx, l, httpserver.Options{Name: "dead letters", Handler: handler(deadLetters, onReplayRequest)}); err != nil {
 		return fmt.Errorf("serve dead letters: %w", err)
 	}
-	<-closed
 	return nil
 }
 
@@ -104,18 +93,18 @@ func handler(deadLetters store.DeadLetterAdmin, onReplayRequest func()) http.Han
 			_ = json.NewEncoder(w).Encode(response)
 		})
 	}
-	handle("GET /letters", func(ctx context.Context, _ string) (any, error) { return list(ctx, deadLetters) })
-	handle("GET /letters/{id}", func(ctx context.Context, id string) (any, error) {
-		l, err := deadLetters.GetDeadLetter(ctx, id)
+	handle("GET /dead-letters", func(ctx context.Context, _ string) (any, error) { return list(ctx, deadLetters) })
+	handle("GET /dead-letters/{id}", func(ctx context.Context, id string) (any, error) {
+		l, err := deadLetters.Get(ctx, id)
 		if err != nil {
 			return nil, err
 		}
 		return encode(l, true)
 	})
-	handle("DELETE /letters/{id}", func(ctx context.Context, id string) (any, error) {
-		return struct{}{}, deadLetters.DeleteDeadLetter(ctx, id)
+	handle("DELETE /dead-letters/{id}", func(ctx context.Context, id string) (any, error) {
+		return struct{}{}, deadLetters.Delete(ctx, id)
 	})
-	handle("POST /letters/{id}/replay", func(ctx context.Context, id string) (any, error) {
+	handle("POST /dead-letters/{id}/replay", func(ctx context.Context, id string) (any, error) {
 		err := deadLetters.RequestReplay(ctx, id)
 		if err == nil {
 			onReplayRequest()
@@ -126,7 +115,7 @@ func handler(deadLetters store.DeadLetterAdmin, onReplayRequest func()) http.Han
 }
 
 func list(ctx context.Context, deadLetters store.DeadLetterAdmin) (listJSON, error) {
-	all, err := deadLetters.ListDeadLetters(ctx)
+	all, err := deadLetters.List(ctx)
 	if err != nil {
 		return listJSON{}, err
 	}

@@ -53,7 +53,7 @@ func serve(t *testing.T, onReplayRequest func()) (s *file.Store, path string, id
 		}
 	})
 	for i := range 3 {
-		id, err := s.PutDeadLetter(t.Context(), store.DeadLetter{
+		id, err := s.DeadLetters().Put(t.Context(), store.DeadLetter{
 			Trigger: event.TriggerRef{Name: "notify", Namespace: "default"}, Reason: "TerminalError", Error: "refused", Attempts: 1,
 			Event: event.Event{Source: "webhook", Type: "post", Key: "a", ID: fmt.Sprint(i), Data: map[string]any{"n": int64(i), "x": nil}},
 		})
@@ -73,7 +73,7 @@ func serve(t *testing.T, onReplayRequest func()) (s *file.Store, path string, id
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- socket.Serve(ctx, l, s, onReplayRequest) }()
+	go func() { done <- socket.Serve(ctx, l, s.DeadLetters(), onReplayRequest) }()
 	return s, path, ids, func() error {
 		cancel()
 		return <-done
@@ -98,23 +98,23 @@ func TestClient_DeadLetters(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, gotErr := c.ListDeadLetters(ctx)
-	want, wantErr := s.ListDeadLetters(ctx)
+	got, gotErr := c.List(ctx)
+	want, wantErr := s.DeadLetters().List(ctx)
 	assertEqual(t, got, want)
-	gotOne, gotOneErr := c.GetDeadLetter(ctx, ids[1])
-	wantOne, wantOneErr := s.GetDeadLetter(ctx, ids[1])
+	gotOne, gotOneErr := c.Get(ctx, ids[1])
+	wantOne, wantOneErr := s.DeadLetters().Get(ctx, ids[1])
 	assertEqual(t, gotOne, wantOne)
-	if err := errors.Join(gotErr, wantErr, gotOneErr, wantOneErr, c.RequestReplay(ctx, ids[2]), c.DeleteDeadLetter(ctx, ids[0])); err != nil {
+	if err := errors.Join(gotErr, wantErr, gotOneErr, wantOneErr, c.RequestReplay(ctx, ids[2]), c.Delete(ctx, ids[0])); err != nil {
 		t.Fatal(err)
 	}
-	if ids, err := s.ReplayRequested(ctx); err != nil || requests != 1 || !slices.Equal(ids, []string{got.Items[2].ID}) {
+	if ids, err := s.DeadLetters().ReplayRequested(ctx); err != nil || requests != 1 || !slices.Equal(ids, []string{got.Items[2].ID}) {
 		t.Errorf("requested: %v, %d calls, %v", ids, requests, err)
 	}
 	malformed := ids[0] + "/../%2e?x"
-	_, err = c.GetDeadLetter(ctx, ids[0])
-	_, malformedErr := c.GetDeadLetter(ctx, malformed)
+	_, err = c.Get(ctx, ids[0])
+	_, malformedErr := c.Get(ctx, malformed)
 	for name, err := range map[string]error{
-		"get": err, "get malformed ID": malformedErr, "replay": c.RequestReplay(ctx, ids[0]), "delete": c.DeleteDeadLetter(ctx, ids[0]),
+		"get": err, "get malformed ID": malformedErr, "replay": c.RequestReplay(ctx, ids[0]), "delete": c.Delete(ctx, ids[0]),
 	} {
 		if !errors.Is(err, store.ErrNotFound) || !strings.Contains(err.Error(), ids[0]) {
 			t.Errorf("%s: got %v, want not found with the ID", name, err)
@@ -143,7 +143,7 @@ func TestClient_StoreError(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for name, err := range map[string]error{"replay": c.RequestReplay(t.Context(), ids[0]), "delete": c.DeleteDeadLetter(t.Context(), ids[0])} {
+	for name, err := range map[string]error{"replay": c.RequestReplay(t.Context(), ids[0]), "delete": c.Delete(t.Context(), ids[0])} {
 		if err == nil || errors.Is(err, store.ErrNotFound) {
 			t.Errorf("%s with a closed store: %v", name, err)
 		}

@@ -28,9 +28,9 @@ type CrashTracker interface {
 	// Begin records the start of the evaluation id. The caller calls end when it is
 	// finished.
 	Begin(id string) (end func())
-	// Fatal reports whether the evaluation id has crashed the process, so that it must
+	// Crashed reports whether the evaluation id has crashed the process, so that it must
 	// not start again.
-	Fatal(id string) bool
+	Crashed(id string) bool
 }
 
 // evaluationID identifies the evaluation of a view in its CrashTracker.
@@ -49,7 +49,7 @@ func (s *crashScope) enter() error {
 	if s == nil || s.tracker == nil {
 		return nil
 	}
-	if s.tracker.Fatal(evaluationID) {
+	if s.tracker.Crashed(evaluationID) {
 		return action.Terminal(errors.New("its evaluation has crashed the process; change the view"))
 	}
 	s.end = s.tracker.Begin(evaluationID)

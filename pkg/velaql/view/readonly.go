@@ -24,6 +24,7 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
+	"github.com/kubevela/kube-trigger/pkg/redact"
 )
 
 // readOnlyExecutor executes the calls of views. It rejects calls that are not
@@ -32,7 +33,7 @@ type readOnlyExecutor struct{ next provider.Executor }
 
 // Execute implements provider.Executor.
 func (r readOnlyExecutor) Execute(ctx context.Context, call provider.Call) (provider.Result, error) {
-	if !isReadOnly(call) {
+	if !provider.IsInViews(call) {
 		return nil, action.Terminal(fmt.Errorf("views are read-only: %s.%s is only available in actions", call.Provider, call.Do))
 	}
 	p, _ := ctx.Value(crashScopeKey{}).(*crashScope)
@@ -56,43 +57,6 @@ func (r readOnlyExecutor) execute(ctx context.Context, call provider.Call) (prov
 	if err != nil {
 		return nil, err
 	}
-	stripSecrets(map[string]any(result))
+	redact.Strip(map[string]any(result))
 	return result, nil
-}
-
-// isReadOnly reports whether a call has no side effects and does not read configs,
-// which are stored in Secrets.
-func isReadOnly(c provider.Call) bool {
-	switch c.Provider + "." + c.Do {
-	case "http.do", "op.do":
-		method, _ := c.Params["method"].(string)
-		return method == "GET" || method == "HEAD"
-	case "builtin.message", "op.message", "op.log", "op.string", "op.date", "op.timestamp":
-		return true
-	case "query.view":
-		return false // views must not be nested
-	}
-	return c.Provider != "config" && provider.IsRead(c)
-}
-
-// stripSecrets removes the data of the Secrets in v, which is decoded JSON.
-func stripSecrets(v any) {
-	switch v := v.(type) {
-	case map[string]any:
-		if v["kind"] == "Secret" && v["apiVersion"] == "v1" {
-			delete(v, "data")
-			delete(v, "stringData")
-			if metadata, ok := v["metadata"].(map[string]any); ok {
-				delete(metadata, "annotations") // kubectl stores a copy of the data there
-			}
-			return
-		}
-		for _, e := range v {
-			stripSecrets(e)
-		}
-	case []any:
-		for _, e := range v {
-			stripSecrets(e)
-		}
-	}
 }

@@ -258,7 +258,7 @@ func (w *fakeTracker) Begin(string) func() {
 	return func() { w.ended++ }
 }
 
-func (w *fakeTracker) Fatal(string) bool { return w.fatal }
+func (w *fakeTracker) Crashed(string) bool { return w.fatal }
 
 // fakeExecutor fails calls, and checks that no evaluation is recorded during a call.
 type fakeExecutor struct {
@@ -298,7 +298,7 @@ func TestExecutor_View(t *testing.T) {
 	sa := connect(t, b.cluster.ServiceAccount(t, b.namespace, "reader",
 		rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"configmaps"}, Verbs: []string{"get"}}))
 	b.create(t, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "settings"}, Data: map[string]string{"color": "blue"}})
-	e := view.Executor(provider.New(provider.Options{Client: sa}), sa)
+	e := provider.New(provider.Options{Client: sa, View: view.Function(sa)})
 	params := map[string]any{
 		"template": settings + "status: read.$returns.value.data", "export": "status.color",
 		"parameter": map[string]any{"name": "settings", "namespace": b.namespace},

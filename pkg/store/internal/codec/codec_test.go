@@ -25,67 +25,61 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/store"
 	"github.com/kubevela/kube-trigger/pkg/store/internal/codec"
 )
 
-func inventory(n int) map[string]*store.Entry {
-	entries := map[string]*store.Entry{}
+func values(n int) map[string][]byte {
+	all := map[string][]byte{}
 	for i := range n {
-		entries[fmt.Sprintf("namespace-%d/object-%d", i%10, i)] = &store.Entry{
-			UID:             fmt.Sprintf("%08x-0000-4000-8000-%012x", i*2654435761%(1<<32), i),
-			ResourceVersion: fmt.Sprint(1_000_000 + i), State: bytes.Repeat([]byte{byte(i)}, i%9),
-		}
+		all[fmt.Sprintf("namespace-%d/object-%d", i%10, i)] = bytes.Repeat([]byte{byte(i)}, i%9)
 		if i%7 == 0 {
-			entries[fmt.Sprintf("namespace-%d/object-%d", i%10, i)] = nil
+			all[fmt.Sprintf("namespace-%d/object-%d", i%10, i)] = nil
 		}
 	}
-	return entries
+	return all
 }
 
-func TestInventory(t *testing.T) {
+func TestValues(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{0, 1, 2, 1000} {
-		want := inventory(n)
-		got, err := codec.DecodeInventory(codec.EncodeInventory(want))
+		want := values(n)
+		got, err := codec.DecodeValues(codec.EncodeValues(want))
 		if err != nil {
-			t.Fatalf("%d entries: %v", n, err)
+			t.Fatalf("%d values: %v", n, err)
 		}
-		if !maps.EqualFunc(got, want, func(a, b *store.Entry) bool { return cmp.Equal(a, b, equateBytes()) }) {
-			t.Errorf("%d entries: decoded entries differ", n)
+		if !maps.EqualFunc(got, want, equalValue) {
+			t.Errorf("%d values: decoded values differ", n)
 		}
 	}
-	if got, err := codec.DecodeInventory(nil); err != nil || len(got) != 0 {
+	if got, err := codec.DecodeValues(nil); err != nil || len(got) != 0 {
 		t.Errorf("no bytes: got %v, %v", got, err)
 	}
 }
 
-func equateBytes() cmp.Option {
-	return cmp.Comparer(bytes.Equal)
-}
+// equalValue distinguishes nil from an empty value.
+func equalValue(a, b []byte) bool { return bytes.Equal(a, b) && (a == nil) == (b == nil) }
 
-func TestInventory_Damaged(t *testing.T) {
+func TestValues_Damaged(t *testing.T) {
 	t.Parallel()
-	valid := codec.EncodeInventory(inventory(20))
+	valid := codec.EncodeValues(values(20))
 	for i := range valid {
 		for _, flip := range []byte{1, 0x80, 0xff} {
 			b := bytes.Clone(valid)
 			b[i] ^= flip
-			if _, err := codec.DecodeInventory(b); !errors.Is(err, store.ErrDamaged) {
+			if _, err := codec.DecodeValues(b); !errors.Is(err, store.ErrDamaged) {
 				t.Fatalf("byte %d: got %v, want damaged", i, err)
 			}
 		}
 		if i == 0 {
 			continue
 		}
-		if _, err := codec.DecodeInventory(valid[:i]); !errors.Is(err, store.ErrDamaged) {
+		if _, err := codec.DecodeValues(valid[:i]); !errors.Is(err, store.ErrDamaged) {
 			t.Fatalf("cut to %d bytes: got %v, want damaged", i, err)
 		}
 	}
-	if _, err := codec.DecodeInventory(codec.AppendChecksum([]byte{2})); !errors.Is(err, store.ErrForeign) {
+	if _, err := codec.DecodeValues(codec.AppendChecksum([]byte{1})); !errors.Is(err, store.ErrForeign) {
 		t.Errorf("another format: got %v, want foreign", err)
 	}
 }
@@ -108,22 +102,22 @@ func TestID_Parts(t *testing.T) {
 	}
 }
 
-// FuzzDecodeInventory: bytes with a valid checksum are rejected, or the decoded
-// entries are the same after encoding them again.
-func FuzzDecodeInventory(f *testing.F) {
-	encoded := codec.EncodeInventory(inventory(10))
+// FuzzDecodeValues: bytes with a valid checksum are rejected, or the decoded
+// values are the same after encoding them again.
+func FuzzDecodeValues(f *testing.F) {
+	encoded := codec.EncodeValues(values(10))
 	f.Add(encoded[:len(encoded)-4])
-	f.Add([]byte{1, 0, 0, 1})
+	f.Add([]byte{2, 0, 0, 1})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		entries, err := codec.DecodeInventory(codec.AppendChecksum(bytes.Clone(b)))
+		values, err := codec.DecodeValues(codec.AppendChecksum(bytes.Clone(b)))
 		if err != nil {
 			if !errors.Is(err, store.ErrDamaged) && !errors.Is(err, store.ErrForeign) {
 				t.Fatalf("neither damaged nor foreign: %v", err)
 			}
 			return
 		}
-		again, err := codec.DecodeInventory(codec.EncodeInventory(entries))
-		if err != nil || !maps.EqualFunc(again, entries, func(a, b *store.Entry) bool { return cmp.Equal(a, b, equateBytes()) }) {
+		again, err := codec.DecodeValues(codec.EncodeValues(values))
+		if err != nil || !maps.EqualFunc(again, values, equalValue) {
 			t.Fatalf("%x: not the same after encoding again: %v", b, err)
 		}
 	})
@@ -195,7 +189,7 @@ func TestFormat(t *testing.T) {
 	trigger := event.TriggerRef{Name: "n", Namespace: "ns"}
 	ev := event.Event{
 		Source: "s", Type: "t", ID: "i", Cluster: "c", Key: "k", Data: map[string]any{"d": int64(1)}, Old: map[string]any{},
-		Unchanged: []string{"u"}, Triggers: []event.TriggerRef{trigger}, Writer: "w", Time: at,
+		Time: at,
 	}
 	text, err := codec.EncodeEvent(ev)
 	if err != nil {
@@ -208,14 +202,13 @@ func TestFormat(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	uuid := &store.Entry{UID: "00010203-0405-0607-0809-0a0b0c0d0e0f", ResourceVersion: "300", State: []byte("s")}
-	inventory := codec.EncodeInventory(map[string]*store.Entry{"a/b": uuid, "a/c": {UID: "u", ResourceVersion: "v"}, "a/d": nil})
+	encoded := codec.EncodeValues(map[string][]byte{"a/b": []byte("value"), "a/c": {}, "a/d": nil})
 	for name, c := range map[string]struct{ got, want string }{
-		"event": {string(text), `{"source":"s","type":"t","id":"i","cluster":"c","key":"k","data":{"d":1},"old":{},"unchanged":["u"],"for":[{"Name":"n","Namespace":"ns"}],"writer":"w","time":"2026-03-01T12:00:00Z"}`},
-		"dead letter": {string(deadLetter), `{"letter":{"id":"i","trigger":{"Name":"n","Namespace":"ns"},"omitted":"too large","reason":"r","error":"e","attempts":1,` +
-			`"first":"2026-03-01T12:00:00Z","last":"2026-03-01T12:00:00Z","buried":"2026-03-01T12:00:00Z"},"event":{"id":"e","time":"2026-03-01T12:00:00Z"}}`},
-		"inventory": {fmt.Sprintf("%x", inventory), "010003612f620e000102030405060708090a0b0c0d0e0fac020173020163000175017602016401abc98710"},
-		"id":        {codec.ID("a", "b"), "facdde7abf1eac5b301273ab2e282f79"},
+		"event": {string(text), `{"source":"s","type":"t","id":"i","cluster":"c","key":"k","data":{"d":1},"old":{},"time":"2026-03-01T12:00:00Z"}`},
+		"dead letter": {string(deadLetter), `{"deadLetter":{"id":"i","trigger":{"Name":"n","Namespace":"ns"},"omitted":"too large","reason":"r","error":"e","attempts":1,` +
+			`"first":"2026-03-01T12:00:00Z","last":"2026-03-01T12:00:00Z","storedAt":"2026-03-01T12:00:00Z"},"event":{"id":"e","time":"2026-03-01T12:00:00Z"}}`},
+		"values": {fmt.Sprintf("%x", encoded), "020003612f620676616c75650201630102016400e37f0187"},
+		"id":     {codec.ID("a", "b"), "facdde7abf1eac5b301273ab2e282f79"},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s:\n got %s\nwant %s", name, c.got, c.want)

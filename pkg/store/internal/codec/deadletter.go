@@ -21,7 +21,9 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/redact"
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
@@ -38,11 +40,11 @@ func PrepareDeadLetter(l store.DeadLetter, now time.Time) (store.DeadLetter, err
 	ev := l.Event
 	l.ID = ID(l.Trigger.Namespace, l.Trigger.Name, ev.Source, ev.Cluster, ev.Key, ev.Type, ev.ID)
 	l.StoredAt, l.ReplayRequestedAt = now.UTC(), time.Time{}
-	if len(l.Error) > maxErrorSize {
-		l.Error = l.Error[:maxErrorSize] + "…"
-	}
+	l.Error = diag.Truncate(l.Error, maxErrorSize)
 	if IsSecret(ev) {
-		l.Error = redactError(l.Error, ev)
+		if redact.Reveals(l.Error, ev.Data, ev.Old) {
+			l.Error = redactedError
+		}
 		l.Event, l.Omitted = identityOnly(ev), store.OmittedSecret
 		return l, nil
 	}
@@ -74,7 +76,7 @@ func EncodeQueuedEvent(ev event.Event) ([]byte, error) {
 
 // deadLetterJSON is the stored form of a dead letter.
 type deadLetterJSON struct {
-	DeadLetter store.DeadLetter `json:"letter"`
+	DeadLetter store.DeadLetter `json:"deadLetter"`
 	Event      json.RawMessage  `json:"event"`
 }
 

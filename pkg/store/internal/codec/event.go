@@ -29,25 +29,21 @@ import (
 
 // eventJSON is the stored form of an event.
 type eventJSON struct {
-	Source    string          `json:"source,omitempty"`
-	Type      string          `json:"type,omitempty"`
-	ID        string          `json:"id,omitempty"`
-	Cluster   string          `json:"cluster,omitempty"`
-	Key       string          `json:"key,omitempty"`
-	Data      json.RawMessage `json:"data,omitempty"`
-	Old       json.RawMessage `json:"old,omitempty"`
-	Unchanged []string        `json:"unchanged,omitempty"`
-	// Triggers is null for all triggers, and empty for none.
-	Triggers []event.TriggerRef `json:"for,omitzero"`
-	Writer   string             `json:"writer,omitempty"`
-	Time     time.Time          `json:"time"`
+	Source  string          `json:"source,omitempty"`
+	Type    string          `json:"type,omitempty"`
+	ID      string          `json:"id,omitempty"`
+	Cluster string          `json:"cluster,omitempty"`
+	Key     string          `json:"key,omitempty"`
+	Data    json.RawMessage `json:"data,omitempty"`
+	Old     json.RawMessage `json:"old,omitempty"`
+	Time    time.Time       `json:"time"`
 }
 
 // EncodeEvent returns the JSON of ev.
 func EncodeEvent(ev event.Event) ([]byte, error) {
 	j := eventJSON{
 		Source: ev.Source, Type: ev.Type, ID: ev.ID, Cluster: ev.Cluster, Key: ev.Key,
-		Unchanged: ev.Unchanged, Triggers: ev.Triggers, Writer: ev.Writer, Time: ev.Time.UTC(),
+		Time: ev.Time.UTC(),
 	}
 	var err error
 	if j.Data, err = EncodeObject(ev.Data); err != nil {
@@ -67,7 +63,7 @@ func DecodeEvent(b []byte) (event.Event, error) {
 	}
 	ev := event.Event{
 		Source: j.Source, Type: j.Type, ID: j.ID, Cluster: j.Cluster, Key: j.Key,
-		Unchanged: j.Unchanged, Triggers: j.Triggers, Writer: j.Writer, Time: j.Time,
+		Time: j.Time,
 	}
 	var err error
 	if ev.Data, err = DecodeObject(j.Data); err != nil {

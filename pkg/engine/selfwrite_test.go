@@ -45,16 +45,18 @@ func (g fakeLoopDetector) OwnWrite(ctx context.Context, ev event.Event) (bool, e
 	}
 }
 
-func (g fakeLoopDetector) Circular(ev event.Event) bool { return !strings.HasPrefix(ev.ID, "foreign") }
+func (g fakeLoopDetector) Circular(ev event.Event, _ string) bool {
+	return !strings.HasPrefix(ev.ID, "foreign")
+}
 
 func (g fakeLoopDetector) WithCauses(ctx context.Context, ev event.Event) context.Context {
 	return context.WithValue(ctx, causeKey{}, ev.ID)
 }
 
-func detecting(p engine.Policy, ran *recorder) engine.Trigger {
+func detecting(p engine.Policy, ran *recorder) triggerSpec {
 	held := make(chan struct{})
 	close(held)
-	return engine.Trigger{
+	return triggerSpec{
 		LoopDetector: fakeLoopDetector{held}, Policy: p,
 		Action: actionFunc(func(ctx context.Context, ev event.Event) error {
 			if ctx.Value(causeKey{}) != ev.ID {

@@ -28,63 +28,51 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/velaql/query"
 )
 
-// maxCachedViews is the maximum number of compiled views that an Executor caches.
+// maxCachedViews is the maximum number of compiled views that a Function caches.
 const maxCachedViews = 16
 
-// Executor returns an executor that adds the function `#View` of `vela/ql` to next. Views
-// execute their calls with next, and are read from ConfigMaps with c. It is safe for
-// concurrent use.
-func Executor(next provider.Executor, c client.Client) provider.Executor {
-	return &executor{next: next, options: Options{Client: c, Executor: next}, views: map[string]*View{}}
+// Function returns the function `#View` of `vela/ql`, for provider.Options. Views are read
+// from ConfigMaps with c.
+func Function(c client.Client) func(ctx context.Context, calls provider.Executor, params map[string]any) (any, error) {
+	cache := &cache{views: map[string]*View{}}
+	return func(ctx context.Context, calls provider.Executor, params map[string]any) (any, error) {
+		v, err := cache.view(params, Options{Client: c, Executor: calls})
+		if err != nil {
+			return nil, action.Terminal(err)
+		}
+		return v.Evaluate(ctx)
+	}
 }
 
-type executor struct {
-	next    provider.Executor
-	options Options
-
+// cache holds compiled views by the identity of their query.
+type cache struct {
 	mu    sync.Mutex
 	views map[string]*View
 }
 
-// Execute implements provider.Executor.
-func (e *executor) Execute(ctx context.Context, call provider.Call) (provider.Result, error) {
-	if call.Provider != "query" || call.Do != "view" {
-		return e.next.Execute(ctx, call)
-	}
-	v, err := e.view(call.Params)
-	if err != nil {
-		return nil, action.Terminal(err)
-	}
-	value, err := v.Evaluate(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return provider.Result{"$returns": map[string]any{"value": value}}, nil
-}
-
 // view returns the view with the given parameters, from the cache if possible.
-func (e *executor) view(params map[string]any) (*View, error) {
+func (c *cache) view(params map[string]any, o Options) (*View, error) {
+	parameter, _ := params["parameter"].(map[string]any)
 	text := func(key string) string {
 		s, _ := params[key].(string)
 		return s
 	}
-	parameter, _ := params["parameter"].(map[string]any)
 	q, diags := query.New(text("view"), text("template"), parameter, text("export"))
 	if len(diags) > 0 {
 		return nil, diags
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if v, ok := e.views[q.Identity()]; ok {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if v, ok := c.views[q.Identity()]; ok {
 		return v, nil
 	}
-	v, diags := New(q, e.options)
+	v, diags := New(q, o)
 	if len(diags) > 0 {
 		return nil, fmt.Errorf("view: %w", diags)
 	}
-	if len(e.views) >= maxCachedViews {
-		clear(e.views)
+	if len(c.views) >= maxCachedViews {
+		clear(c.views)
 	}
-	e.views[q.Identity()] = v
+	c.views[q.Identity()] = v
 	return v, nil
 }

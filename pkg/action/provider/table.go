@@ -1,0 +1,214 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"cuelang.org/go/cue"
+	"github.com/go-logr/logr"
+	"github.com/kubevela/workflow/pkg/cue/process"
+	providertypes "github.com/kubevela/workflow/pkg/providers/types"
+	"k8s.io/apimachinery/pkg/util/json"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kubevela/kube-trigger/pkg/redact"
+	"github.com/kubevela/kube-trigger/pkg/velaql/functions"
+)
+
+// function is an entry of the table of functions.
+type function struct {
+	run runFunc
+	// errorField is the field of the result with the error, if the call handles it;
+	// empty if calls cannot.
+	errorField string
+	// read is set if calls have no side effects, so that they can be repeated.
+	read bool
+	// inViews reports whether views can make the call; nil if they cannot.
+	inViews func(Call) bool
+	// secret is set if all values of results may be those of a Secret.
+	secret bool
+}
+
+// runFunc executes a call with e and the client of the call's cluster.
+type runFunc func(ctx context.Context, e *executor, c client.Client, call Call) (Result, error)
+
+const (
+	// errField is the field with the error of a call whose template refers to it.
+	errField = "err"
+	// failureField is the field with the error of a call that sets keepGoing.
+	failureField = "failure"
+)
+
+// lookup is the table of functions. Functions without an entry are those of the
+// workflow; some do not exist.
+func lookup(call Call) function {
+	switch call.Provider + "." + call.Do {
+	case "kube.get":
+		return function{run: get, read: true, inViews: always}
+	case "kube.wait":
+		return function{run: wait, read: true, inViews: always}
+	case "kube.read", "op.read":
+		return function{run: read, errorField: errField, read: true, inViews: always}
+	case "kube.list", "op.list":
+		return function{run: list, errorField: errField, read: true, inViews: always}
+	case "kube.delete":
+		return function{run: remove, errorField: errField}
+	case "kube.patch":
+		return function{run: patch}
+	case "kube.apply":
+		return function{run: apply}
+	case "http.do":
+		return function{run: sendRequest, errorField: failureField, inViews: isSafe}
+	case "op.do":
+		return function{run: sendRequest, inViews: isSafe}
+	case "email.send", "op.send":
+		return function{run: sendEmail, errorField: failureField}
+	case "metrics.promCheck", "op.promCheck":
+		return function{run: unsupported}
+	case "query.view": // views must not be nested
+		return function{run: view, read: true}
+	case "config.read", "config.list":
+		return function{run: workflow, read: true, secret: true}
+	case "config.create", "config.delete", "op.create-config", "op.read-config", "op.list-config", "op.delete-config":
+		return function{run: workflow, secret: true}
+	case "builtin.message", "op.message", "op.log", "op.string", "op.date", "op.timestamp":
+		return function{run: workflow, inViews: always}
+	}
+	switch call.Provider {
+	case "query":
+		return function{run: query, errorField: errField, read: true, inViews: always}
+	case "time", "util":
+		return function{run: workflow, read: true, inViews: always}
+	}
+	return function{run: workflow}
+}
+
+// IsRead reports whether a call has no side effects, so that it can be repeated.
+func IsRead(c Call) bool { return lookup(c).read }
+
+// IsInViews reports whether views can make a call: it has no side effects and does not
+// read configs, which are stored in Secrets.
+func IsInViews(c Call) bool {
+	f := lookup(c)
+	return f.inViews != nil && f.inViews(c)
+}
+
+// ReturnsSecret reports whether all values of a call's result may be those of a Secret,
+// in which configs are stored.
+func ReturnsSecret(c Call) bool { return lookup(c).secret }
+
+func always(Call) bool { return true }
+
+// isSafe reports whether a request has no side effects.
+func isSafe(c Call) bool {
+	method := str(c.Params, "method")
+	return method == http.MethodGet || method == http.MethodHead
+}
+
+// handlesError reports whether the error of a call is part of its result.
+func (f function) handlesError(ctx context.Context, call Call) bool {
+	switch f.errorField {
+	case errField:
+		return call.HandlesErr
+	case failureField:
+		keepGoing, _ := call.Params["keepGoing"].(bool)
+		return keepGoing && ctx.Err() == nil
+	}
+	return false
+}
+
+// failure returns the result of a call with an error that it handles.
+func (f function) failure(call Call, text string) Result {
+	fields := map[string]any{f.errorField: text}
+	if f.errorField == errField {
+		return call.returns(fields)
+	}
+	return Result{"$returns": fields}
+}
+
+// workflow executes calls with a function of the workflow.
+func workflow(ctx context.Context, e *executor, c client.Client, call Call) (Result, error) {
+	fn := e.workflow[call.Provider][call.Do]
+	if fn == nil {
+		return nil, fmt.Errorf("no function %q in provider %q", call.Do, call.Provider)
+	}
+	if call.Provider == "kube" && call.Params["value"] == nil {
+		return nil, &ParamError{Path: "value", Message: "is required"}
+	}
+	step := &step{}
+	value, err := fn.Call(e.runtime(ctx, c, step), call.Value)
+	if err != nil {
+		return nil, step.toError(err)
+	}
+	if step.message != "" {
+		_, secrets := redact.Begin(ctx)
+		logr.FromContextOrDiscard(ctx).Info("template message", "call", call.Path, "message", secrets.Text(step.message))
+	}
+	return decode(value)
+}
+
+// runtime returns a context with the values that the workflow providers read from it,
+// so that they do not fall back to the client of the process.
+func (e *executor) runtime(ctx context.Context, c client.Client, step *step) context.Context {
+	ctx = context.WithValue(ctx, providertypes.KubeClientKey, c)
+	return providertypes.WithRuntimeParams(ctx, providertypes.RuntimeParams{
+		Action:         step,
+		ProcessContext: process.NewContext(process.ContextData{Namespace: e.options.Namespace, Ctx: ctx}),
+		ConfigFactory:  e.configs,
+	})
+}
+
+// decode returns the fields of an executed call without its parameters.
+func decode(value cue.Value) (Result, error) {
+	data, err := value.MarshalJSON()
+	if err != nil {
+		return nil, errors.New("the provider returned no valid value")
+	}
+	var result Result
+	if err := json.Unmarshal(data, &result); err != nil {
+		return nil, err
+	}
+	delete(result, "$params")
+	return result, nil
+}
+
+func query(ctx context.Context, e *executor, c client.Client, call Call) (Result, error) {
+	list, err := functions.Querier{Client: c, Clusters: e.options.Clusters}.Do(ctx, call.Do, call.Params)
+	if err != nil {
+		return nil, err
+	}
+	return call.returns(map[string]any{"list": list}), nil
+}
+
+func view(ctx context.Context, e *executor, _ client.Client, call Call) (Result, error) {
+	if e.options.View == nil {
+		return nil, &FailedError{Message: "views are not available"}
+	}
+	value, err := e.options.View(ctx, e, call.Params)
+	if err != nil {
+		return nil, err
+	}
+	return Result{"$returns": map[string]any{"value": value}}, nil
+}
+
+func unsupported(context.Context, *executor, client.Client, Call) (Result, error) {
+	return nil, &FailedError{Message: "an action cannot watch a metric over time; start a workflow instead"}
+}
