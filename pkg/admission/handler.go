@@ -27,6 +27,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"time"
 
@@ -35,6 +36,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/fair"
 )
 
 const (
@@ -67,26 +69,29 @@ type Validator func(ctx context.Context, r *admissionv1.AdmissionRequest) (Verdi
 // handler serves AdmissionReviews.
 type handler struct {
 	validate Validator
-	slots    chan struct{}
+	slots    *fair.Semaphore
 }
 
 // NewHandler returns a handler that answers AdmissionReviews with the verdicts of v.
-// It runs at most MaxCalls validations concurrently.
+// It runs at most MaxCalls validations concurrently, and the addresses of callers take
+// turns.
 func NewHandler(v Validator) http.Handler {
-	return &handler{validate: v, slots: make(chan struct{}, MaxCalls)}
+	return &handler{validate: v, slots: fair.NewSemaphore(MaxCalls)}
 }
 
 // ServeHTTP implements http.Handler.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), timeout(r))
 	defer cancel()
-	select {
-	case h.slots <- struct{}{}:
-		defer func() { <-h.slots }()
-	case <-ctx.Done():
+	// Anybody on the pod network may call. Addresses take turns, so that the API server
+	// does not wait for all that others have sent.
+	address, _, _ := net.SplitHostPort(r.RemoteAddr)
+	release, err := h.slots.Acquire(ctx, address)
+	if err != nil {
 		http.Error(w, "too many concurrent calls", http.StatusTooManyRequests)
 		return
 	}
+	defer release()
 	q, err := decode(w, r)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)

@@ -23,7 +23,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 	"unicode/utf8"
 
@@ -131,6 +133,34 @@ func TestHandler_MaxCalls(t *testing.T) {
 			t.Errorf("canceled call: %d, want %d", code, http.StatusServiceUnavailable)
 		}
 	}
+}
+
+// TestHandler_Fair: a call of one address waits for one call of another at most, not for
+// all.
+func TestHandler_Fair(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := admission.NewHandler(func(context.Context, *admissionv1.AdmissionRequest) (admission.Verdict, error) {
+			time.Sleep(time.Second)
+			return admission.Verdict{}, nil
+		})
+		call := func(address string) int {
+			w := httptest.NewRecorder()
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/?timeout=30s", strings.NewReader(reviewJSON))
+			r.RemoteAddr = address + ":1"
+			h.ServeHTTP(w, r)
+			return w.Code
+		}
+		var wg sync.WaitGroup
+		for range 10 * admission.MaxCalls {
+			wg.Go(func() { call("10.0.0.1") })
+		}
+		synctest.Wait()
+		start := time.Now()
+		if code := call("10.0.0.2"); code != http.StatusOK || time.Since(start) > 2*time.Second {
+			t.Errorf("code %d after %s, want 200 after 2s", code, time.Since(start))
+		}
+		wg.Wait()
+	})
 }
 
 func FuzzHandler(f *testing.F) {

@@ -360,3 +360,20 @@ func TestChild_Reused(t *testing.T) {
 		t.Errorf("started %d times, want twice; %v", len(starts)/2, err)
 	}
 }
+
+// BenchmarkChild_Check measures the check of a TriggerService with five triggers by
+// children that are kept.
+func BenchmarkChild_Check(b *testing.B) {
+	c := sandbox.NewChild(2, sandbox.Limits{}, os.Args[0], "serve")
+	defer c.Close()
+	b.RunParallel(func(pb *testing.PB) {
+		for i := 0; pb.Next(); i++ {
+			r := request("bump-application-revision", fmt.Sprintf("context.data.x == %d", i), "context.data.y > 1", `context.data.metadata.name =~ "^web"`, "", `context: data: kind: "ConfigMap"`)
+			r.Worker = &sandbox.Worker{Template: workload.Default(), Input: workload.Input{Name: "x", Namespace: "x", Service: "x", ServiceAccount: "x", Image: "x"}}
+			report, err := c.Check(b.Context(), r)
+			if err != nil || len(report.WorkerProblems) > 0 {
+				b.Error(err, report.WorkerProblems)
+			}
+		}
+	})
+}

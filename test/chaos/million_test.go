@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -54,7 +55,7 @@ func million() scenario {
 					continue // some updates were merged after a compaction
 				}
 				heaps = append(heaps, metrics["go_memstats_next_gc_bytes"]/2/(1<<20)) // the live heap at the last collection
-				goroutines = append(goroutines, metrics["go_goroutines"])
+				goroutines = append(goroutines, w.idleGoroutines())
 				sample++
 			}
 			t.forEach(objects, o.update)
@@ -147,4 +148,19 @@ func slopeOf(samples []float64) float64 {
 	}
 	n := float64(len(samples))
 	return (n*xy - x*y) / (n*xx - x*x)
+}
+
+// idleGoroutines returns the number of goroutines once it does not fall any more: workers
+// end shortly after their last event is counted.
+func (w *worker) idleGoroutines() float64 {
+	fewest := w.scrape()["go_goroutines"]
+	for range 10 {
+		time.Sleep(20 * time.Millisecond)
+		n := w.scrape()["go_goroutines"]
+		if n >= fewest {
+			break
+		}
+		fewest = n
+	}
+	return fewest
 }

@@ -85,7 +85,7 @@ func resourceLimits(t *testing.T, i *installation) {
 		return nil
 	})
 	c := meta.FindStatusCondition(ts.Status.Conditions, v1alpha1.ConditionValidated)
-	if c.Status != metav1.ConditionFalse || !strings.Contains(c.Message, "spec.triggers[1]: check exceeds the memory or time limit") {
+	if c.Status != metav1.ConditionFalse || !strings.Contains(c.Message, "spec.triggers[1].filter: check exceeds the memory or time limit") {
 		t.Errorf("got condition %+v, want False and the exceeded limit", c)
 	}
 	i.applyConfigMap(t, ns, "web", "1")

@@ -24,7 +24,10 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kubevela/kube-trigger/pkg/sleep"
 )
 
 // The poll interval starts at minPollInterval and doubles up to maxPollInterval.
@@ -54,11 +57,7 @@ func wait(ctx context.Context, _ *executor, c client.Client, call Call) (Result,
 		if slices.Contains(values, value) {
 			return Result{"$returns": obj}, nil
 		}
-		t := time.NewTimer(interval)
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			t.Stop()
+		if !sleep.For(ctx, clock.RealClock{}, interval) {
 			return nil, fmt.Errorf("wait until %s: value is %v: %w", path, value, context.Cause(ctx))
 		}
 	}

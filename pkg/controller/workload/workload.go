@@ -119,12 +119,9 @@ func setFixedFields(d *appsv1.Deployment, in Input) {
 }
 
 func mergeLabels(base, over map[string]string) map[string]string {
-	out := maps.Clone(over)
-	for k, v := range base {
-		if _, ok := over[k]; !ok {
-			out[k] = v
-		}
-	}
+	out := map[string]string{}
+	maps.Copy(out, base)
+	maps.Copy(out, over)
 	return out
 }
 

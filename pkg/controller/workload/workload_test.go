@@ -145,3 +145,18 @@ func FuzzDeployment(f *testing.F) {
 		}
 	})
 }
+
+// TestDeployment_NoLabels keeps the labels of a template, as in its validation.
+func TestDeployment_NoLabels(t *testing.T) {
+	const template = `
+deployment: {
+	metadata: labels: team: "a"
+	spec: template: spec: containers: [{name: "c"}]
+}
+parameter: {}
+`
+	d, problems := workload.Deployment(template, workload.Input{Name: "x", Namespace: "x"})
+	if len(problems) > 0 || d.Labels["team"] != "a" {
+		t.Errorf("got %+v, problems %v", d, problems)
+	}
+}
