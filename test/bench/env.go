@@ -50,14 +50,15 @@ type env struct {
 	client   kubernetes.Interface
 	dynamic  dynamic.Interface
 	metadata metadata.Interface
-	// dir holds the programs, their configuration and output.
+	// dir holds the programs, their configuration, store and output.
 	dir string
 	// baseline is the path of another kube-trigger binary; empty for none.
 	baseline string
-	// edits counts the edits, so that no two are equal.
+	// edits is the number of edits. It makes each edit a change.
 	edits atomic.Int64
 }
 
+// newEnv builds the programs and starts the API server.
 func newEnv(ctx context.Context, baseline string) (e *env, err error) {
 	e = &env{baseline: baseline}
 	if e.dir, err = os.MkdirTemp("", "kube-trigger-bench-"); err != nil {
@@ -79,7 +80,7 @@ func newEnv(ctx context.Context, baseline string) (e *env, err error) {
 	if e.cluster, err = cluster.New(ctx, cluster.WithKubeVelaCRDs()); err != nil {
 		return e, err
 	}
-	// Protobuf keeps the processor time of the bench itself small.
+	// Protobuf keeps the processor time of this process small.
 	config := rest.CopyConfig(e.cluster.Config)
 	config.ContentType = "application/vnd.kubernetes.protobuf"
 	if e.client, err = kubernetes.NewForConfig(config); err != nil {
@@ -122,11 +123,11 @@ func (e *env) application(ctx context.Context, namespace, name string) error {
 	return err
 }
 
-// configMap creates a ConfigMap with that many bytes of data. If belongs is set, its
-// label names the Application of the same name.
-func (e *env) configMap(ctx context.Context, namespace, name string, belongs bool, bytes int) error {
+// configMap creates a ConfigMap with the given number of bytes of data. If labeled is set,
+// its label names the Application of the same name.
+func (e *env) configMap(ctx context.Context, namespace, name string, labeled bool, bytes int) error {
 	cm := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: name}, Data: map[string]string{}}
-	if belongs {
+	if labeled {
 		cm.Labels = map[string]string{label: name}
 	}
 	const line = "a line of settings, as there are some\n"
@@ -139,7 +140,7 @@ func (e *env) configMap(ctx context.Context, namespace, name string, belongs boo
 	return err
 }
 
-// edit changes a ConfigMap.
+// edit patches the data of a ConfigMap. Each call changes it.
 func (e *env) edit(ctx context.Context, namespace, name string) error {
 	patch := fmt.Sprintf(`{"data":{"edit":"%d"}}`, e.edits.Add(1))
 	_, err := e.client.CoreV1().ConfigMaps(namespace).Patch(ctx, name, types.MergePatchType, []byte(patch), metav1.PatchOptions{})

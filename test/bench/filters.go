@@ -19,6 +19,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -36,11 +37,11 @@ import (
 // predicates is the folder with the filters and events of the filter tests.
 const predicates = "pkg/filter/testdata/"
 
-// smallHeap is the heap size up to which kube-trigger does not collect garbage.
+// smallHeap is the heap size in bytes up to which kube-trigger does not collect garbage.
 const smallHeap = 64 << 20
 
-// filters measures one evaluation of each filter, with the garbage collector set as
-// kube-trigger sets it.
+// filters measures one evaluation of each filter, with the settings that kube-trigger has
+// for the garbage collector.
 func filters(ctx context.Context, out io.Writer, size size) error {
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(smallHeap))
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
@@ -80,9 +81,10 @@ func filters(ctx context.Context, out io.Writer, size size) error {
 	return nil
 }
 
-// trigger returns the trigger of the filters.
+// trigger returns the trigger that filters belong to.
 func trigger() event.TriggerRef { return event.TriggerRef{Name: "bench", Namespace: "default"} }
 
+// loadEvent returns the event in a file of predicates.
 func loadEvent(name string) (event.Event, error) {
 	text, err := os.ReadFile(predicates + "events/" + name + ".json")
 	if err != nil {
@@ -99,6 +101,7 @@ func loadEvent(name string) (event.Event, error) {
 	return event.Event{Source: source, Type: kind, ID: "bench", Data: data, Old: old, Time: time.Now()}, nil
 }
 
+// newFilter returns a function that evaluates a filter of kube-trigger for ev.
 func newFilter(ctx context.Context, expr string, ev event.Event) (func() (bool, error), error) {
 	f, problems := filter.Compile(expr, trigger())
 	return func() (bool, error) {
@@ -107,6 +110,7 @@ func newFilter(ctx context.Context, expr string, ev event.Event) (func() (bool, 
 	}, problems.Err()
 }
 
+// newCEL returns a function that evaluates a CEL expression for ev.
 func newCEL(expr string, ev event.Event) (func() (bool, error), error) {
 	env, err := cel.NewEnv(cel.Variable("context", cel.MapType(cel.StringType, cel.DynType)))
 	if err != nil {
@@ -127,20 +131,20 @@ func newCEL(expr string, ev event.Event) (func() (bool, error), error) {
 	}, nil
 }
 
-// cost is that of one evaluation.
+// cost is the cost of one evaluation.
 type cost struct {
-	time  time.Duration
-	bytes uint64
+	time  time.Duration // processor time
+	bytes uint64        // allocated
 }
 
-// measureEvaluation evaluates for d and returns the median cost of ten parts. It
-// measures the processor time of this process, which other processes do not add to.
+// measureEvaluation evaluates for about d, in ten parts, and returns the median cost. It
+// measures the processor time of this process, which other processes do not affect.
 func measureEvaluation(ctx context.Context, d time.Duration, evaluate func() (bool, error)) (cost, error) {
 	const parts = 10
 	n := 1
 	var times []time.Duration
 	for len(times) < parts {
-		start, err := ownTime()
+		start, err := processTime()
 		if err != nil {
 			return cost{}, err
 		}
@@ -150,10 +154,10 @@ func measureEvaluation(ctx context.Context, d time.Duration, evaluate func() (bo
 				return cost{}, err
 			}
 			if !match {
-				return cost{}, fmt.Errorf("does not match its event")
+				return cost{}, errors.New("filter does not match its event")
 			}
 		}
-		end, err := ownTime()
+		end, err := processTime()
 		if err != nil {
 			return cost{}, err
 		}

@@ -24,14 +24,15 @@ import (
 )
 
 const (
-	// objects is the number of ConfigMaps that loads with a rate edit in turn. It
-	// is large enough that an edit is handled before the next one of its object.
+	// objects is the number of ConfigMaps that loads edit in turn. It is large enough that
+	// an edit is handled before the next one of the same ConfigMap.
 	objects = 200
-	// waitTimeout is the wait for the last version; what is missing then is lost.
+	// waitTimeout is the maximum wait for the versions of all edits. Edits without
+	// a version then count as lost.
 	waitTimeout = 30 * time.Second
-	// settleTime is the wait for a version too many.
+	// settleTime is the wait for duplicates after the versions of all edits.
 	settleTime = time.Second
-	// writers is the number of concurrent edits of a burst.
+	// writers is the number of concurrent requests of a burst.
 	writers = 16
 )
 
@@ -41,6 +42,7 @@ type load struct {
 	run  func(ctx context.Context, s *session) error
 }
 
+// loads returns all loads.
 func loads(size size) []load {
 	return []load{
 		{"one at a time", func(ctx context.Context, s *session) error { return s.sequential(ctx, size.single) }},
@@ -52,43 +54,46 @@ func loads(size size) []load {
 
 // session is one run of a load.
 type session struct {
-	bed       *env
+	env       *env
 	namespace string
-	ledger    *ledger
-	// failed ends the session.
+	recorder  *recorder
+	// failed ends the session with an error.
 	failed context.CancelCauseFunc
 }
 
+// wanted returns the name of the i-th ConfigMap that the filter accepts, and of its
+// Application.
 func wanted(i int) string { return fmt.Sprintf("app-%04d", i) }
 
+// unwanted returns the name of the i-th ConfigMap that the filter rejects.
 func unwanted(i int) string { return fmt.Sprintf("other-%04d", i) }
 
-// edit edits the ConfigMap of the i-th Application.
+// edit records and makes an edit of the i-th wanted ConfigMap.
 func (s *session) edit(ctx context.Context, i int) error {
-	s.ledger.edit(wanted(i))
-	return s.bed.edit(ctx, s.namespace, wanted(i))
+	s.recorder.edit(wanted(i))
+	return s.env.edit(ctx, s.namespace, wanted(i))
 }
 
-// sequential edits the next ConfigMap once the edit before has been handled.
+// sequential makes n edits. Each one waits until the one before has been handled.
 func (s *session) sequential(ctx context.Context, n int) error {
 	for i := range n {
 		if err := s.edit(ctx, i%objects); err != nil {
 			return err
 		}
-		if err := s.ledger.wait(ctx, waitTimeout); err != nil {
+		if err := s.recorder.wait(ctx, waitTimeout); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// burst edits n ConfigMaps, each once, without waiting.
+// burst edits n ConfigMaps once each, without waiting for their handling.
 func (s *session) burst(ctx context.Context, n int) error {
 	return forEach(ctx, n, writers, s.edit)
 }
 
-// constantRate edits rate ConfigMaps a second for d. One edit in every is of a
-// ConfigMap with an Application.
+// constantRate makes rate edits per second for d. Every n-th edit, with n = every, is of a
+// wanted ConfigMap, the others are of unwanted ones.
 func (s *session) constantRate(ctx context.Context, rate, every int, d time.Duration) error {
 	ticker := time.NewTicker(time.Second / time.Duration(rate))
 	defer ticker.Stop()
@@ -103,10 +108,9 @@ func (s *session) constantRate(ctx context.Context, rate, every int, d time.Dura
 		running.Go(func() {
 			var err error
 			if i%every == 0 {
-				s.ledger.edit(wanted(i / every % objects))
-				err = s.bed.edit(ctx, s.namespace, wanted(i/every%objects))
+				err = s.edit(ctx, i/every%objects)
 			} else {
-				err = s.bed.edit(ctx, s.namespace, unwanted(i%objects))
+				err = s.env.edit(ctx, s.namespace, unwanted(i%objects))
 			}
 			if err != nil {
 				s.failed(err)
@@ -116,8 +120,8 @@ func (s *session) constantRate(ctx context.Context, rate, every int, d time.Dura
 	return nil
 }
 
-// forEach calls f with 0 to n-1, parallel calls at a time. It stops at the first
-// error, and returns it.
+// forEach calls f with 0 to n-1, with up to parallel concurrent calls. It stops at the first
+// error.
 func forEach(ctx context.Context, n, parallel int, f func(ctx context.Context, i int) error) error {
 	ctx, failed := context.WithCancelCause(ctx)
 	defer failed(nil)

@@ -30,7 +30,7 @@ import (
 	"time"
 )
 
-// describe prints versions, the machine and its load.
+// describe prints the time, the machine, its load, and versions.
 func describe(ctx context.Context, out io.Writer, e *env) error {
 	commit, err := exec.CommandContext(ctx, "git", "describe", "--tags", "--always", "--dirty").Output()
 	if err != nil {
@@ -38,7 +38,7 @@ func describe(ctx context.Context, out io.Writer, e *env) error {
 	}
 	fmt.Fprintf(out, "%s, %d CPUs (%s), %s of memory, %s. Load when it started: %s.\n\n",
 		time.Now().UTC().Format("2006-01-02 15:04 MST"), runtime.NumCPU(), field("/proc/cpuinfo", "model name"),
-		field("/proc/meminfo", "MemTotal"), runtime.GOOS+"/"+runtime.GOARCH, first("/proc/loadavg", 3))
+		field("/proc/meminfo", "MemTotal"), runtime.GOOS+"/"+runtime.GOARCH, firstWords("/proc/loadavg", 3))
 	versions := []string{"kube-trigger " + strings.TrimSpace(string(commit)), runtime.Version()}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, m := range info.Deps {
@@ -59,7 +59,8 @@ func describe(ctx context.Context, out io.Writer, e *env) error {
 	return nil
 }
 
-// field returns the first value of name in a file of "name: value" lines.
+// field returns the first value of name in a file of "name: value" lines; "unknown name" if
+// there is none.
 func field(file, name string) string {
 	f, err := os.Open(file)
 	if err != nil {
@@ -75,8 +76,8 @@ func field(file, name string) string {
 	return "unknown " + name
 }
 
-// first returns the first words of a file.
-func first(file string, n int) string {
+// firstWords returns the first n words of a file.
+func firstWords(file string, n int) string {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return "unknown"
@@ -85,7 +86,7 @@ func first(file string, n int) string {
 	return strings.Join(words[:min(n, len(words))], " ")
 }
 
-// allocated returns the bytes that one call allocates.
+// allocated returns the number of bytes that a call of f allocates, on average.
 func allocated(f func() (bool, error)) (uint64, error) {
 	const calls = 100
 	var before, after runtime.MemStats
@@ -99,8 +100,8 @@ func allocated(f func() (bool, error)) (uint64, error) {
 	return (after.TotalAlloc - before.TotalAlloc) / calls, nil
 }
 
-// ownTime returns the processor time of this process, garbage collection included.
-func ownTime() (time.Duration, error) {
+// processTime returns the processor time of this process, including garbage collection.
+func processTime() (time.Duration, error) {
 	var u syscall.Rusage
 	err := syscall.Getrusage(syscall.RUSAGE_SELF, &u)
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano()), err

@@ -14,11 +14,11 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Command bench measures kube-trigger and prints tables in Markdown: filters
-// beside cel-go, and the path from an edited ConfigMap to a new version of an
-// Application, and memory, beside a program written by hand with client-go for
-// this one purpose, or beside another build of kube-trigger. It reports figures
-// and asserts nothing.
+// Command bench measures kube-trigger and prints Markdown tables. It compares filters with
+// cel-go. It compares memory, and the path from the edit of a ConfigMap to the new
+// publishVersion of an Application, with a hand-written client-go program or with another
+// build of kube-trigger. It does not check the results. It runs in the root of the
+// repository.
 package main
 
 import (
@@ -39,9 +39,9 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	only := flag.String("only", strings.Join(sections(), ","), "what to measure, separated by commas")
-	quick := flag.Bool("quick", false, "measure less, in two minutes: numbers that are good for a first look")
-	baseline := flag.String("baseline", "", "another kube-trigger binary to measure beside this one, instead of the hand-written program")
+	only := flag.String("only", strings.Join(sections(), ","), "sections to measure, separated by commas")
+	quick := flag.Bool("quick", false, "measure less, in two minutes; the numbers are less precise")
+	baseline := flag.String("baseline", "", "kube-trigger binary to compare with, instead of the hand-written program")
 	rounds := flag.Int("rounds", 0, "runs of each program per load; 0 for 5, or for 1 with -quick")
 	flag.Parse()
 	size := full()
@@ -57,16 +57,17 @@ func main() {
 	}
 }
 
+// sections returns the values of -only.
 func sections() []string { return []string{"filters", "path", "memory"} }
 
-// size says how much is measured.
+// size is the amount of measurement.
 type size struct {
 	filter   time.Duration // per filter and program
 	rounds   int           // runs of each program per load
-	single   int           // updates, one at a time
-	burst    int           // updates at once
+	single   int           // edits of the load "one at a time"
+	burst    int           // edits of the load "at once"
 	duration time.Duration // of the loads with a rate
-	watched  []int         // ConfigMaps, for memory
+	watched  []int         // numbers of ConfigMaps, for memory
 	settle   time.Duration // pause before memory is read
 }
 
@@ -87,13 +88,13 @@ func small() size {
 func run(ctx context.Context, out io.Writer, only []string, baseline string, size size) (err error) {
 	for _, name := range only {
 		if !slices.Contains(sections(), name) {
-			return fmt.Errorf("-only %q: must be of %s", name, strings.Join(sections(), ", "))
+			return fmt.Errorf("-only %q: must be one of %s", name, strings.Join(sections(), ", "))
 		}
 	}
-	// Filters are measured before the API server starts and takes processor time.
-	var filtered bytes.Buffer
+	// The API server uses processor time, so filters are measured before it starts.
+	var filterTable bytes.Buffer
 	if slices.Contains(only, "filters") {
-		if err := filters(ctx, &filtered, size); err != nil {
+		if err := filters(ctx, &filterTable, size); err != nil {
 			return fmt.Errorf("filters: %w", err)
 		}
 	}
@@ -107,7 +108,7 @@ func run(ctx context.Context, out io.Writer, only []string, baseline string, siz
 	if err := describe(ctx, out, e); err != nil {
 		return err
 	}
-	if _, err := filtered.WriteTo(out); err != nil {
+	if _, err := filterTable.WriteTo(out); err != nil {
 		return err
 	}
 	if slices.Contains(only, "path") {

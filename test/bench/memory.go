@@ -47,13 +47,13 @@ func memory(ctx context.Context, out io.Writer, e *env, size size) error {
 			return err
 		}
 		created = n
-		var weights [2]footprint
+		var footprints [2]footprint
 		for i, p := range programs {
-			if weights[i], err = e.weigh(ctx, p, size.settle); err != nil {
+			if footprints[i], err = e.measureFootprint(ctx, p, size.settle); err != nil {
 				return fmt.Errorf("%s: %w", p.name, err)
 			}
 		}
-		ours, theirs := weights[0], weights[1]
+		ours, theirs := footprints[0], footprints[1]
 		t.row(fmt.Sprint(n), "RSS, MiB", number(ours.rss), number(theirs.rss), ratio(ours.rss, theirs.rss))
 		t.row(fmt.Sprint(n), "largest RSS, MiB", number(ours.peak), number(theirs.peak), ratio(ours.peak, theirs.peak))
 		t.row(fmt.Sprint(n), "live heap, MiB", number(ours.heap), number(theirs.heap), ratio(ours.heap, theirs.heap))
@@ -62,11 +62,12 @@ func memory(ctx context.Context, out io.Writer, e *env, size size) error {
 	return err
 }
 
-// footprint is the memory of a process, in MiB.
+// footprint is the memory of a process, in MiB. The heap is the live heap after the last
+// garbage collection.
 type footprint struct{ rss, peak, heap float64 }
 
-// weigh starts p and reads its memory after settle.
-func (e *env) weigh(ctx context.Context, p program, settle time.Duration) (f footprint, err error) {
+// measureFootprint starts p, and returns its footprint after settle.
+func (e *env) measureFootprint(ctx context.Context, p program, settle time.Duration) (f footprint, err error) {
 	r, err := e.start(ctx, p, memoryNamespace, "GODEBUG=gctrace=1")
 	if err != nil {
 		return f, err
@@ -82,24 +83,24 @@ func (e *env) weigh(ctx context.Context, p program, settle time.Duration) (f foo
 
 func (r *process) footprint() (f footprint, err error) {
 	status := fmt.Sprintf("/proc/%d/status", r.cmd.Process.Pid)
-	if f.rss, err = kibibytes(field(status, "VmRSS")); err != nil {
+	if f.rss, err = mebibytes(field(status, "VmRSS")); err != nil {
 		return f, err
 	}
-	if f.peak, err = kibibytes(field(status, "VmHWM")); err != nil {
+	if f.peak, err = mebibytes(field(status, "VmHWM")); err != nil {
 		return f, err
 	}
 	f.heap, err = r.liveHeap()
 	return f, err
 }
 
-// kibibytes reads "12 kB" and returns MiB.
-func kibibytes(text string) (float64, error) {
+// mebibytes converts a value of /proc, such as "12 kB", to MiB.
+func mebibytes(text string) (float64, error) {
 	n, err := strconv.ParseFloat(strings.TrimSuffix(text, " kB"), 64)
 	return n / 1024, err
 }
 
-// liveHeap returns what the last garbage collection left, as GODEBUG=gctrace=1
-// prints it: "gc 7 …, 12->13->8 MB, …".
+// liveHeap returns the live heap after the last garbage collection, in MiB. It parses the
+// output of GODEBUG=gctrace=1: "gc 7 …, 12->13->8 MB, …".
 func (r *process) liveHeap() (float64, error) {
 	text, err := os.ReadFile(r.output)
 	if err != nil {

@@ -28,12 +28,12 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 )
 
-// observer watches the versions of all Applications of a namespace.
+// observer watches the publishVersions of all Applications of a namespace.
 type observer struct {
 	mu       sync.Mutex
 	versions map[string]int
-	// onVersion is called with each new version.
-	onVersion func(name string, version int, at time.Time)
+	// onVersion is called for each new version, with the time of its receipt.
+	onVersion func(name string, version int, received time.Time)
 }
 
 // observe lists the versions and watches them until ctx ends. An error of the watch
@@ -59,7 +59,7 @@ func (e *env) observe(ctx context.Context, namespace string, failed context.Canc
 		for ev := range stream.ResultChan() {
 			app, ok := ev.Object.(*metav1.PartialObjectMetadata)
 			if !ok || ev.Type != watch.Modified {
-				failed(fmt.Errorf("watch Applications: unexpected %s of %T", ev.Type, ev.Object))
+				failed(fmt.Errorf("watch Applications: got %s of %T, want MODIFIED of an Application", ev.Type, ev.Object))
 				return
 			}
 			if err := o.record(app, time.Now()); err != nil {
@@ -67,12 +67,13 @@ func (e *env) observe(ctx context.Context, namespace string, failed context.Canc
 				return
 			}
 		}
-		failed(errors.New("watch Applications: ended"))
+		failed(errors.New("watch Applications: stream ended"))
 	}()
 	return o, nil
 }
 
-func (o *observer) record(app *metav1.PartialObjectMetadata, at time.Time) error {
+// record stores the version of app, and calls onVersion if it is new.
+func (o *observer) record(app *metav1.PartialObjectMetadata, received time.Time) error {
 	n, err := strconv.Atoi(app.Annotations[version])
 	if err != nil {
 		return fmt.Errorf("application %s: %w", app.Name, err)
@@ -81,78 +82,84 @@ func (o *observer) record(app *metav1.PartialObjectMetadata, at time.Time) error
 	defer o.mu.Unlock()
 	if o.versions[app.Name] != n {
 		o.versions[app.Name] = n
-		o.onVersion(app.Name, n, at)
+		o.onVersion(app.Name, n, received)
 	}
 	return nil
 }
 
-// ledger records the edits of one run of a load and the versions that follow. The
-// n-th edit of a ConfigMap must give its Application the n-th new version.
-type ledger struct {
-	mu          sync.Mutex
-	base        map[string]int
-	edits       map[string][]time.Time
-	raises      map[string][]time.Time
-	sent        int
-	raised      int
-	twice       int
-	lastVersion time.Time
-	changed     chan struct{}
+// recorder records the edits of one run of a load and the versions that follow. The n-th
+// edit of a ConfigMap must increment the version of its Application for the n-th time. It is
+// safe for concurrent use.
+type recorder struct {
+	mu sync.Mutex
+	// base are the versions before the run, by Application.
+	base map[string]int
+	// edits and increments are the times of the edits and of the new versions, by
+	// Application.
+	edits, increments map[string][]time.Time
+	sent              int // edits
+	handled           int // edits that have incremented a version
+	duplicates        int // increments without an edit
+	lastHandled       time.Time
+	changed           chan struct{} // receives after an increment
 }
 
-// ledger returns a new ledger that records the versions from now on.
-func (o *observer) ledger() *ledger {
-	l := &ledger{
-		base: map[string]int{}, edits: map[string][]time.Time{}, raises: map[string][]time.Time{},
+// newRecorder returns a recorder of the versions from now on. It replaces the recorder of
+// the call before.
+func (o *observer) newRecorder() *recorder {
+	r := &recorder{
+		base: map[string]int{}, edits: map[string][]time.Time{}, increments: map[string][]time.Time{},
 		changed: make(chan struct{}, 1),
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for name, v := range o.versions {
-		l.base[name] = v
+		r.base[name] = v
 	}
-	o.onVersion = l.version
-	return l
+	o.onVersion = r.version
+	return r
 }
 
-// edit records an edit of name that is about to be sent.
-func (l *ledger) edit(name string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.edits[name] = append(l.edits[name], time.Now())
-	l.sent++
+// edit records an edit of the ConfigMap name. It is called before the request.
+func (r *recorder) edit(name string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.edits[name] = append(r.edits[name], time.Now())
+	r.sent++
 }
 
-func (l *ledger) version(name string, v int, at time.Time) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for len(l.raises[name]) < v-l.base[name] {
-		l.raises[name] = append(l.raises[name], at)
-		if len(l.raises[name]) > len(l.edits[name]) {
-			l.twice++
+// version records that an Application has version v.
+func (r *recorder) version(name string, v int, received time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for len(r.increments[name]) < v-r.base[name] {
+		r.increments[name] = append(r.increments[name], received)
+		if len(r.increments[name]) > len(r.edits[name]) {
+			r.duplicates++
 			continue
 		}
-		l.raised++
-		l.lastVersion = at
+		r.handled++
+		r.lastHandled = received
 	}
 	select {
-	case l.changed <- struct{}{}:
+	case r.changed <- struct{}{}:
 	default:
 	}
 }
 
-// wait returns once every edit has led to a version, or after timeout.
-func (l *ledger) wait(ctx context.Context, timeout time.Duration) error {
+// wait waits until all edits are handled, or for timeout. It returns an error only if ctx
+// ends.
+func (r *recorder) wait(ctx context.Context, timeout time.Duration) error {
 	deadline := time.After(timeout)
 	for {
-		l.mu.Lock()
-		done := l.raised == l.sent
-		l.mu.Unlock()
+		r.mu.Lock()
+		done := r.handled == r.sent
+		r.mu.Unlock()
 		if done {
 			return nil
 		}
 		select {
-		case <-l.changed:
+		case <-r.changed:
 		case <-deadline:
 			return nil
 		case <-ctx.Done():
@@ -161,15 +168,15 @@ func (l *ledger) wait(ctx context.Context, timeout time.Duration) error {
 	}
 }
 
-// latencies returns the times from each edit to its version.
-func (l *ledger) latencies() []time.Duration {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+// latencies returns the time from each handled edit to its version.
+func (r *recorder) latencies() []time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	var all []time.Duration
-	for name, edits := range l.edits {
-		for i, at := range l.raises[name] {
+	for name, edits := range r.edits {
+		for i, received := range r.increments[name] {
 			if i < len(edits) {
-				all = append(all, at.Sub(edits[i]))
+				all = append(all, received.Sub(edits[i]))
 			}
 		}
 	}

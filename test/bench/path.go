@@ -28,14 +28,15 @@ const pathNamespace = "path"
 
 // sample is the result of one run of a load with one program.
 type sample struct {
-	latencies   []time.Duration
-	rate        float64 // acted per second
-	cpu         time.Duration
-	acted       int
-	lost, twice int
+	latencies  []time.Duration
+	rate       float64 // handled edits per second
+	cpu        time.Duration
+	handled    int
+	lost       int
+	duplicates int
 }
 
-// path measures the way from the edit of a ConfigMap to the new version of its
+// path measures the path from the edit of a ConfigMap to the new publishVersion of its
 // Application.
 func path(ctx context.Context, out io.Writer, e *env, size size) error {
 	if err := e.populate(ctx, size); err != nil {
@@ -47,7 +48,7 @@ func path(ctx context.Context, out io.Writer, e *env, size size) error {
 		samples := make([][]sample, len(programs))
 		for round := range size.rounds {
 			for turn := range programs {
-				// A B, B A, A B …: a drift of the machine affects both.
+				// The order alternates, so that a drift of the machine affects both programs.
 				i := (turn + round) % len(programs)
 				s, err := e.measure(ctx, programs[i], l)
 				if err != nil {
@@ -62,7 +63,7 @@ func path(ctx context.Context, out io.Writer, e *env, size size) error {
 	return err
 }
 
-// populate creates the ConfigMaps that loads edit, and their Applications.
+// populate creates the namespace, the ConfigMaps that loads edit, and their Applications.
 func (e *env) populate(ctx context.Context, size size) error {
 	if err := e.namespace(ctx, pathNamespace); err != nil {
 		return err
@@ -79,7 +80,7 @@ func (e *env) populate(ctx context.Context, size size) error {
 	})
 }
 
-// measure runs a load once, with a new process of p.
+// measure runs a load once, with a new process of p. A burst of other edits warms it up.
 func (e *env) measure(ctx context.Context, p program, l load) (s sample, err error) {
 	ctx, failed := context.WithCancelCause(ctx)
 	defer failed(nil)
@@ -92,21 +93,21 @@ func (e *env) measure(ctx context.Context, p program, l load) (s sample, err err
 	if err != nil {
 		return s, err
 	}
-	warm := &session{bed: e, namespace: pathNamespace, ledger: o.ledger(), failed: failed}
-	if err := errors.Join(warm.burst(ctx, objects/4), warm.ledger.wait(ctx, waitTimeout)); err != nil {
+	warmUp := &session{env: e, namespace: pathNamespace, recorder: o.newRecorder(), failed: failed}
+	if err := errors.Join(warmUp.burst(ctx, objects/4), warmUp.recorder.wait(ctx, waitTimeout)); err != nil {
 		return s, err
 	}
 
-	run := &session{bed: e, namespace: pathNamespace, ledger: o.ledger(), failed: failed}
-	began, err := r.cpu()
+	run := &session{env: e, namespace: pathNamespace, recorder: o.newRecorder(), failed: failed}
+	before, err := r.cpu()
 	if err != nil {
 		return s, err
 	}
 	start := time.Now()
-	if err := errors.Join(l.run(ctx, run), run.ledger.wait(ctx, waitTimeout)); err != nil {
+	if err := errors.Join(l.run(ctx, run), run.recorder.wait(ctx, waitTimeout)); err != nil {
 		return s, err
 	}
-	ended, err := r.cpu()
+	after, err := r.cpu()
 	if err != nil {
 		return s, err
 	}
@@ -115,21 +116,22 @@ func (e *env) measure(ctx context.Context, p program, l load) (s sample, err err
 	case <-ctx.Done():
 		return s, context.Cause(ctx)
 	}
-	s = run.ledger.sample()
-	s.rate = float64(s.acted) / run.ledger.lastVersion.Sub(start).Seconds()
-	s.cpu = ended - began
+	s = run.recorder.sample()
+	s.rate = float64(s.handled) / run.recorder.lastHandled.Sub(start).Seconds()
+	s.cpu = after - before
 	return s, nil
 }
 
-func (l *ledger) sample() sample {
-	s := sample{latencies: l.latencies()}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	s.acted, s.lost, s.twice = l.raised, l.sent-l.raised, l.twice
+// sample returns the results of the run, without rate and cpu.
+func (r *recorder) sample() sample {
+	s := sample{latencies: r.latencies()}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s.handled, s.lost, s.duplicates = r.handled, r.sent-r.handled, r.duplicates
 	return s
 }
 
-// report adds the rows of a load.
+// report adds the rows of a load to t.
 func report(t *table, name string, ours, theirs []sample) {
 	for _, m := range []struct {
 		name  string
@@ -139,7 +141,7 @@ func report(t *table, name string, ours, theirs []sample) {
 		{"p99, ms", func(s sample) float64 { return quantile(s.latencies, 0.99).Seconds() * 1e3 }},
 		{"acted per second", func(s sample) float64 { return s.rate }},
 		{"CPU, s", func(s sample) float64 { return s.cpu.Seconds() }},
-		{"CPU per action, ms", func(s sample) float64 { return s.cpu.Seconds() * 1e3 / float64(max(s.acted, 1)) }},
+		{"CPU per action, ms", func(s sample) float64 { return s.cpu.Seconds() * 1e3 / float64(max(s.handled, 1)) }},
 	} {
 		a, b := medianOf(ours, m.value), medianOf(theirs, m.value)
 		t.row(name, m.name, number(a), number(b), ratio(a, b))
@@ -147,6 +149,7 @@ func report(t *table, name string, ours, theirs []sample) {
 	t.row(name, "acted, lost, twice", counts(ours), counts(theirs), "")
 }
 
+// medianOf returns the median of a value of samples.
 func medianOf(samples []sample, value func(sample) float64) float64 {
 	var all []float64
 	for _, s := range samples {
@@ -155,10 +158,11 @@ func medianOf(samples []sample, value func(sample) float64) float64 {
 	return median(all)
 }
 
+// counts returns the sums of handled, lost and duplicates.
 func counts(samples []sample) string {
-	var acted, lost, twice int
+	var handled, lost, duplicates int
 	for _, s := range samples {
-		acted, lost, twice = acted+s.acted, lost+s.lost, twice+s.twice
+		handled, lost, duplicates = handled+s.handled, lost+s.lost, duplicates+s.duplicates
 	}
-	return fmt.Sprintf("%d, %d, %d", acted, lost, twice)
+	return fmt.Sprintf("%d, %d, %d", handled, lost, duplicates)
 }

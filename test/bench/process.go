@@ -30,25 +30,25 @@ import (
 	"time"
 )
 
-// program is a program that is measured.
+// program is a measured program.
 type program struct {
 	name string
-	// path is that of the executable.
+	// path is the path of the executable.
 	path string
-	// args returns its arguments for a kubeconfig and a namespace.
+	// args returns the arguments for a kubeconfig and a namespace.
 	args func(kubeconfig, namespace string) ([]string, error)
-	// ready is in its output once it watches.
+	// ready is a text that the program prints once it watches.
 	ready string
 }
 
-// Names of programs, in tables and of their files.
+// Names of programs in tables, and of their executables and logs.
 const (
 	triggerProgram     = "kube-trigger"
 	handwrittenProgram = "handwritten"
 	baselineProgram    = "baseline"
 )
 
-// programs returns kube-trigger and the program to compare it with.
+// programs returns kube-trigger, and the program that it is compared with.
 func (e *env) programs() [2]program {
 	trigger := program{name: triggerProgram, path: filepath.Join(e.dir, triggerProgram), ready: "msg=watching", args: e.triggerArgs}
 	if e.baseline != "" {
@@ -64,8 +64,8 @@ func (e *env) programs() [2]program {
 	}}
 }
 
-// triggerArgs writes the configuration of examples/bump-application for one
-// namespace, and returns the arguments to run it.
+// triggerArgs writes the configuration of examples/bump-application, restricted to a
+// namespace, and returns the arguments that run it.
 func (e *env) triggerArgs(kubeconfig, namespace string) ([]string, error) {
 	file := filepath.Join(e.dir, namespace+".yaml")
 	text := fmt.Sprintf(`triggers:
@@ -84,12 +84,13 @@ func (e *env) triggerArgs(kubeconfig, namespace string) ([]string, error) {
 // process is a running program.
 type process struct {
 	cmd    *exec.Cmd
-	output string
-	ended  chan error
+	output string     // path of the log
+	ended  chan error // has the error of Wait once the program has ended
 }
 
-// start starts p with more added to its environment, and returns once it watches.
-func (e *env) start(ctx context.Context, p program, namespace string, more ...string) (*process, error) {
+// start starts p, and waits until it watches. environment is added to the environment of this
+// process.
+func (e *env) start(ctx context.Context, p program, namespace string, environment ...string) (*process, error) {
 	args, err := p.args(e.cluster.Kubeconfig, namespace)
 	if err != nil {
 		return nil, err
@@ -102,40 +103,40 @@ func (e *env) start(ctx context.Context, p program, namespace string, more ...st
 	defer out.Close()
 	//nolint:gosec,noctx // stop ends it with SIGTERM; a context would kill it
 	r.cmd = exec.Command(p.path, args...)
-	r.cmd.Env = append(os.Environ(), more...)
+	r.cmd.Env = append(os.Environ(), environment...)
 	r.cmd.Stdout, r.cmd.Stderr = out, out
 	if err := r.cmd.Start(); err != nil {
 		return nil, err
 	}
 	go func() { r.ended <- r.cmd.Wait() }()
-	if err := r.until(ctx, p.ready); err != nil {
+	if err := r.waitForOutput(ctx, p.ready); err != nil {
 		text, _ := os.ReadFile(r.output)
 		return nil, errors.Join(fmt.Errorf("%s: %w\n%s", p.name, err, text), r.stop())
 	}
 	return r, nil
 }
 
-// until waits until the output holds ready.
-func (r *process) until(ctx context.Context, ready string) error {
+// waitForOutput waits until the output contains want.
+func (r *process) waitForOutput(ctx context.Context, want string) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	for {
 		text, err := os.ReadFile(r.output)
-		if err != nil || bytes.Contains(text, []byte(ready)) {
+		if err != nil || bytes.Contains(text, []byte(want)) {
 			return err
 		}
 		select {
 		case err := <-r.ended:
 			r.ended <- err
-			return fmt.Errorf("ended: %w", err)
+			return fmt.Errorf("wait for %q: program ended: %w", want, err)
 		case <-ctx.Done():
-			return fmt.Errorf("wait for %q: %w", ready, ctx.Err())
+			return fmt.Errorf("wait for %q: %w", want, ctx.Err())
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
 }
 
-// stop sends SIGTERM and waits for the end of the program.
+// stop terminates the program, and waits until it has ended. It may be called again.
 func (r *process) stop() error {
 	_ = r.cmd.Process.Signal(syscall.SIGTERM) // an error means that it has ended
 	err := <-r.ended
@@ -143,13 +144,13 @@ func (r *process) stop() error {
 	return err
 }
 
-// cpu returns the user and system time of the program.
+// cpu returns the user and system time of the program. The precision is 10 ms.
 func (r *process) cpu() (time.Duration, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", r.cmd.Process.Pid))
 	if err != nil {
 		return 0, err
 	}
-	// The fields follow the name, which is in parentheses and may hold any character.
+	// The fields follow the name, which is in parentheses and may contain any character.
 	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
 	var ticks int64
 	for _, i := range []int{11, 12} { // utime and stime, in hundredths

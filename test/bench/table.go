@@ -23,7 +23,8 @@ import (
 	"time"
 )
 
-// table is a Markdown table: names on the left, numbers on the right.
+// table is a Markdown table. The first column is aligned to the left, the others are aligned
+// to the right.
 type table struct{ b strings.Builder }
 
 func newTable(head ...string) *table {
@@ -39,6 +40,7 @@ func (t *table) row(cells ...string) {
 
 func (t *table) String() string { return t.b.String() }
 
+// micros formats d in microseconds.
 func micros(d time.Duration) string { return number(float64(d.Nanoseconds()) / 1e3) }
 
 // number formats f with three significant digits.
@@ -52,6 +54,7 @@ func number(f float64) string {
 	return fmt.Sprintf("%.2f", f)
 }
 
+// ratio formats a/b.
 func ratio(a, b float64) string {
 	if b == 0 {
 		return "–"
@@ -59,7 +62,7 @@ func ratio(a, b float64) string {
 	return fmt.Sprintf("%.2f×", a/b)
 }
 
-// quantile returns the q-quantile of ds, 0 <= q < 1; 0 if ds is empty.
+// quantile returns the q-quantile of ds, with 0 <= q < 1. It is 0 if ds is empty.
 func quantile(ds []time.Duration, q float64) time.Duration {
 	if len(ds) == 0 {
 		return 0
@@ -68,6 +71,7 @@ func quantile(ds []time.Duration, q float64) time.Duration {
 	return sorted[min(int(q*float64(len(sorted))), len(sorted)-1)]
 }
 
+// median returns the median of fs, which must not be empty.
 func median(fs []float64) float64 {
 	sorted := slices.Sorted(slices.Values(fs))
 	n := len(sorted)

@@ -36,7 +36,7 @@ import (
 )
 
 // background is a control plane that outlives the command that started it. Its processes
-// hold a lock, which distinguishes them from the files of a crash.
+// hold the lock of dir; after a crash, the lock is free although dir exists.
 type background struct{ dir string }
 
 // lockCommand serializes commands that start or end a background control plane.
@@ -45,15 +45,16 @@ func lockCommand(ctx context.Context) (*lock.Lock, error) {
 	if err != nil {
 		return nil, err
 	}
-	return lock.Take(ctx, filepath.Join(cache, "background.lock"), func() {
+	return lock.Acquire(ctx, filepath.Join(cache, "background.lock"), func() {
 		fmt.Fprintln(os.Stderr, "controlplane: another process is starting or ending a cluster; waiting for it")
 	})
 }
 
-func parseBackground(name string, args []string, more func(*flag.FlagSet)) (background, error) {
+// parseBackground parses the flag -dir and the flags that addFlags defines.
+func parseBackground(name string, args []string, addFlags func(*flag.FlagSet)) (background, error) {
 	flags := flag.NewFlagSet(name, flag.ContinueOnError)
 	dir := flags.String("dir", ".cluster", "folder of the control plane")
-	more(flags)
+	addFlags(flags)
 	if err := flags.Parse(args); err != nil {
 		return background{}, err
 	}
@@ -75,12 +76,12 @@ func (b background) running() (bool, error) {
 	return false, held.Release()
 }
 
-// up starts a control plane unless it is running, installs CRDs, and prints how to use
-// it.
+// up starts a control plane unless it is running, installs CRDs, and prints the command
+// that sets KUBECONFIG.
 func up(ctx context.Context, args []string, out io.Writer) (err error) {
 	var crds string
 	b, err := parseBackground("up", args, func(f *flag.FlagSet) {
-		f.StringVar(&crds, "crds", "", "folders of CRDs to install, separated by commas; one that is absent is empty")
+		f.StringVar(&crds, "crds", "", "folders of CRDs to install, separated by commas; absent folders are skipped")
 	})
 	if err != nil {
 		return err
@@ -94,9 +95,9 @@ func up(ctx context.Context, args []string, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	what := "is already up"
+	status := "is already up"
 	if !running {
-		what = "is up"
+		status = "is up"
 		if err := b.launch(ctx); err != nil {
 			return err
 		}
@@ -109,11 +110,12 @@ func up(ctx context.Context, args []string, out io.Writer) (err error) {
 			return err
 		}
 	}
-	_, err = fmt.Fprintf(out, "The cluster %s. To use it:\n\n  export KUBECONFIG=%s\n\nIt runs until `make cluster-down`.\n", what, b.path("kubeconfig"))
+	_, err = fmt.Fprintf(out, "The cluster %s. To use it:\n\n  export KUBECONFIG=%s\n\nIt runs until `make cluster-down`.\n", status, b.path("kubeconfig"))
 	return err
 }
 
-// launch starts a supervisor, and removes the files of a crash.
+// launch removes the files of a crashed control plane, and starts a supervisor. It does
+// not wait until the control plane is ready.
 func (b background) launch(ctx context.Context) error {
 	if _, err := ensure(ctx, os.Stderr); err != nil {
 		return err
@@ -130,13 +132,14 @@ func (b background) launch(ctx context.Context) error {
 		return err
 	}
 	defer log.Close()
-	cmd := exec.Command(self, "hold", "-dir", b.dir) //nolint:noctx // outlives this command
+	cmd := exec.Command(self, "supervise", "-dir", b.dir) //nolint:noctx // outlives this command
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	return cmd.Start()
 }
 
-// await waits until the kubeconfig exists.
+// await waits until the kubeconfig exists. It returns the log of the supervisor as an
+// error if there is any: a supervisor that starts successfully logs nothing.
 func (b background) await(ctx context.Context) error {
 	for range time.Tick(50 * time.Millisecond) {
 		if _, err := os.Stat(b.path("kubeconfig")); err == nil {
@@ -152,10 +155,10 @@ func (b background) await(ctx context.Context) error {
 	return nil
 }
 
-// hold is the supervisor. It runs the control plane until it gets a signal or a process
-// of the control plane ends.
-func hold(ctx context.Context, args []string) (err error) {
-	b, err := parseBackground("hold", args, func(*flag.FlagSet) {})
+// supervise runs the control plane until ctx ends, and returns an error if a process of
+// the control plane ends before.
+func supervise(ctx context.Context, args []string) (err error) {
+	b, err := parseBackground("supervise", args, func(*flag.FlagSet) {})
 	if err != nil {
 		return err
 	}
@@ -200,8 +203,8 @@ func down(ctx context.Context, args []string, out io.Writer) (err error) {
 	return err
 }
 
-// end signals the supervisor and waits until it has released its lock. The stored PID is
-// valid only while the lock is held: after a crash, another process may have it.
+// end terminates the supervisor and waits until it has released its lock. The stored PID
+// is valid only while the lock is held: after a crash, another process may have it.
 func (b background) end(ctx context.Context) error {
 	if running, err := b.running(); err != nil || !running {
 		return err
@@ -219,7 +222,7 @@ func (b background) end(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, time.Minute, fmt.Errorf("process %d did not end within a minute", pid))
 	defer cancel()
-	held, err := lock.Take(ctx, b.path(lockName), func() {})
+	held, err := lock.Acquire(ctx, b.path(lockName), func() {})
 	if err != nil {
 		return err
 	}

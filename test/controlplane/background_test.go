@@ -30,10 +30,9 @@ import (
 	"controlplane/internal/lock"
 )
 
-// controlplane is the path of the built program.
+// controlplane is the path of the controlplane program.
 type controlplane string
 
-// buildProgram builds the program.
 func buildProgram(t *testing.T) controlplane {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "controlplane")
@@ -65,34 +64,34 @@ func TestBackground_UpDown(t *testing.T) {
 	t.Cleanup(func() { program.run(t, down...) })
 
 	if out := program.run(t, up...); !strings.Contains(out, "cluster is up") || !strings.Contains(out, b.path("kubeconfig")) {
-		t.Errorf("first up printed %q", out)
+		t.Errorf("first up: got %q, want cluster is up and the kubeconfig", out)
 	}
-	serves(t, b)
+	wantCRD(t, b)
 	if out := program.run(t, up...); !strings.Contains(out, "already up") {
-		t.Errorf("second up printed %q", out)
+		t.Errorf("second up: got %q, want already up", out)
 	}
 
 	if err := syscall.Kill(supervisor(t, b), syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	left, err := lock.Take(t.Context(), b.path(lockName), func() {})
+	released, err := lock.Acquire(t.Context(), b.path(lockName), func() {})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := left.Release(); err != nil {
+	if err := released.Release(); err != nil {
 		t.Fatal(err)
 	}
 	if out := program.run(t, up...); strings.Contains(out, "already up") {
-		t.Errorf("up after a crash printed %q", out)
+		t.Errorf("up after a crash: got %q, want a new cluster", out)
 	}
-	serves(t, b)
+	wantCRD(t, b)
 
 	program.run(t, down...)
 	if _, err := os.Stat(b.dir); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("folder after down: got %v, want not found", err)
 	}
 	if out := program.run(t, down...); !strings.Contains(out, "No cluster") {
-		t.Errorf("second down printed %q", out)
+		t.Errorf("second down: got %q, want No cluster", out)
 	}
 }
 
@@ -125,8 +124,8 @@ func supervisor(t *testing.T, b background) int {
 	return pid
 }
 
-// serves checks that the API server serves the CRD.
-func serves(t *testing.T, b background) {
+// wantCRD checks that the API server serves the CRD widgets.
+func wantCRD(t *testing.T, b background) {
 	t.Helper()
 	api, err := connect(b.path("kubeconfig"))
 	if err != nil {
@@ -134,6 +133,6 @@ func serves(t *testing.T, b background) {
 	}
 	defer api.http.CloseIdleConnections()
 	if err := api.established(t.Context(), "widgets.example.com"); err != nil {
-		t.Errorf("CRD: %v", err)
+		t.Errorf("wait for CRD widgets: %v", err)
 	}
 }

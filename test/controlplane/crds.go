@@ -32,8 +32,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// installCRDs applies every CRD file of a folder and waits until the API server
-// serves them.
+// installCRDs applies the CRDs in the YAML files of a folder, and waits up to a minute
+// until the API server serves them. A folder that does not exist has no CRDs.
 func installCRDs(ctx context.Context, kubeconfig, folder string) error {
 	files, err := filepath.Glob(filepath.Join(folder, "*.yaml"))
 	if err != nil || len(files) == 0 {
@@ -113,6 +113,7 @@ type crd struct {
 	} `json:"status"`
 }
 
+// apply applies the CRD in a file, and returns its name.
 func (a *api) apply(ctx context.Context, file string) (string, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -123,13 +124,14 @@ func (a *api) apply(ctx context.Context, file string) (string, error) {
 		return "", err
 	}
 	name := object.Metadata.Name
-	return name, a.do(ctx, http.MethodPatch, name+"?fieldManager=controlplane&force=true", text, &object)
+	return name, a.call(ctx, http.MethodPatch, name+"?fieldManager=controlplane&force=true", text, &object)
 }
 
+// established waits until the CRD has the condition Established.
 func (a *api) established(ctx context.Context, name string) error {
 	for {
 		var object crd
-		if err := a.do(ctx, http.MethodGet, name, nil, &object); err != nil {
+		if err := a.call(ctx, http.MethodGet, name, nil, &object); err != nil {
 			return err
 		}
 		for _, c := range object.Status.Conditions {
@@ -145,7 +147,8 @@ func (a *api) established(ctx context.Context, name string) error {
 	}
 }
 
-func (a *api) do(ctx context.Context, method, name string, body []byte, out any) error {
+// call sends a request for the CRD name, and decodes the response to out.
+func (a *api) call(ctx context.Context, method, name string, body []byte, out any) error {
 	url := a.server + "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/" + name
 	req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
 	if err != nil {

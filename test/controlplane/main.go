@@ -45,7 +45,7 @@ var goSum []byte
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
-	// The clean-up continues if the reader of the output has ended.
+	// The clean-up must complete even if the reader of the output has ended.
 	signal.Ignore(syscall.SIGPIPE)
 	err := run(ctx, os.Args[1:])
 	stop()
@@ -76,8 +76,8 @@ func run(ctx context.Context, args []string) error {
 		return serve(ctx, args, os.Stdin, os.Stdout)
 	case "up":
 		return up(ctx, args, os.Stdout)
-	case "hold":
-		return hold(ctx, args)
+	case "supervise":
+		return supervise(ctx, args)
 	case "down":
 		return down(ctx, args, os.Stdout)
 	default:

@@ -35,16 +35,16 @@ type scratch struct {
 
 const lockName = "lock"
 
-// newScratch creates a folder, and removes folders of ended control planes.
+// newScratch creates a locked folder, and removes folders of ended control planes.
 func newScratch(ctx context.Context) (_ scratch, err error) {
 	parent := filepath.Join(os.TempDir(), fmt.Sprintf("kube-trigger-%d", os.Getuid()))
-	// A new folder has no lock yet, and must not be removed by another process.
-	sweeping, err := lock.Take(ctx, filepath.Join(parent, lockName), func() {})
+	// Until a new folder has its lock, other processes must not remove it.
+	parentLock, err := lock.Acquire(ctx, filepath.Join(parent, lockName), func() {})
 	if err != nil {
 		return scratch{}, err
 	}
-	defer func() { err = errors.Join(err, sweeping.Release()) }()
-	if err := sweep(parent); err != nil {
+	defer func() { err = errors.Join(err, parentLock.Release()) }()
+	if err := removeStale(parent); err != nil {
 		return scratch{}, err
 	}
 	path, err := os.MkdirTemp(parent, "controlplane-")
@@ -55,9 +55,10 @@ func newScratch(ctx context.Context) (_ scratch, err error) {
 	return scratch{path: path, lock: held}, err
 }
 
-func sweep(parent string) error {
-	left, err := filepath.Glob(filepath.Join(parent, "controlplane-*"))
-	for _, path := range left {
+// removeStale removes the folders in parent whose lock is free.
+func removeStale(parent string) error {
+	paths, err := filepath.Glob(filepath.Join(parent, "controlplane-*"))
+	for _, path := range paths {
 		held, tryErr := lock.Try(filepath.Join(path, lockName))
 		if tryErr == nil {
 			err = errors.Join(err, os.RemoveAll(path), held.Release())

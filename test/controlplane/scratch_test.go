@@ -34,7 +34,7 @@ func TestScratch_KilledProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := killed.lock.Release(); err != nil { // as the kernel does
+	if err := killed.lock.Release(); err != nil { // the kernel does this when a process ends
 		t.Fatal(err)
 	}
 	next, err := newScratch(t.Context())
@@ -46,7 +46,7 @@ func TestScratch_KilledProcess(t *testing.T) {
 	}
 	for _, s := range []scratch{alive, next} {
 		if _, err := os.Stat(s.path); err != nil {
-			t.Errorf("folder in use: %v", err)
+			t.Errorf("folder in use: got %v, want a folder", err)
 		}
 		if err := s.remove(); err != nil {
 			t.Error(err)
@@ -60,19 +60,19 @@ func TestScratch_KilledProcess(t *testing.T) {
 func TestBackground_Stale(t *testing.T) {
 	b := background{dir: t.TempDir()}
 	if running, err := b.running(); running || err != nil {
-		t.Errorf("without a supervisor: running %v, %v", running, err)
+		t.Errorf("without a supervisor: got %v, %v, want false", running, err)
 	}
 	held, err := lock.Try(b.path(lockName))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if running, err := b.running(); !running || err != nil {
-		t.Errorf("with a supervisor: running %v, %v", running, err)
+		t.Errorf("with a supervisor: got %v, %v, want true", running, err)
 	}
 	if err := held.Release(); err != nil {
 		t.Fatal(err)
 	}
 	if running, err := b.running(); running || err != nil {
-		t.Errorf("after a crash: running %v, %v", running, err)
+		t.Errorf("after a crash: got %v, %v, want false", running, err)
 	}
 }

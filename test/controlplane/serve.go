@@ -46,6 +46,8 @@ type State struct {
 	Error      string         `json:"error,omitempty"`
 }
 
+// serve runs a control plane until ctx or in ends. It handles the requests of in one after
+// the other, and writes a State after each.
 func serve(ctx context.Context, args []string, in io.Reader, out io.Writer) (err error) {
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
 	manager := flags.Bool("controller-manager", false, "run kube-controller-manager too")
@@ -55,7 +57,7 @@ func serve(ctx context.Context, args []string, in io.Reader, out io.Writer) (err
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	requests := make(chan Request)
-	go func() { cancel(read(ctx, in, requests)) }()
+	go func() { cancel(readRequests(ctx, in, requests)) }()
 
 	dir, err := newScratch(ctx)
 	if err != nil {
@@ -70,7 +72,7 @@ func serve(ctx context.Context, args []string, in io.Reader, out io.Writer) (err
 	defer p.Close()
 	for err := error(nil); ; {
 		if states.Encode(state(p, dir.path, err)) != nil {
-			return nil // the reader has closed the connection
+			return nil // the reader has closed stdout
 		}
 		select {
 		case <-ctx.Done():
@@ -81,6 +83,7 @@ func serve(ctx context.Context, args []string, in io.Reader, out io.Writer) (err
 	}
 }
 
+// launch starts a control plane. It builds the programs unless they are cached.
 func launch(ctx context.Context, opts plane.Options) (*plane.Plane, error) {
 	set, err := ensure(ctx, os.Stderr)
 	if err != nil {
@@ -92,8 +95,8 @@ func launch(ctx context.Context, opts plane.Options) (*plane.Plane, error) {
 
 var errClosed = errors.New("stdin was closed")
 
-// read decodes requests until in ends.
-func read(ctx context.Context, in io.Reader, requests chan<- Request) error {
+// readRequests decodes requests until in or ctx ends.
+func readRequests(ctx context.Context, in io.Reader, requests chan<- Request) error {
 	for s := bufio.NewScanner(in); s.Scan(); {
 		var r Request
 		if err := json.Unmarshal(s.Bytes(), &r); err != nil {

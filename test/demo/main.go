@@ -14,8 +14,9 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Command demo starts a control plane, edits a ConfigMap, and shows the new revision of the
-// Application that refers to it. It exits with 1 on any failure.
+// Command demo starts a control plane and kube-trigger, edits a ConfigMap, and prints the
+// new publishVersion of the Application that the ConfigMap's label names. It exits with 1 on
+// any failure.
 package main
 
 import (
@@ -79,7 +80,7 @@ func run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() {
-		printStep("Taking the control plane down.")
+		printStep("Stopping the control plane.")
 		err = errors.Join(err, c.Close())
 	}()
 	client, err := dynamic.NewForConfig(c.Config)
@@ -90,7 +91,7 @@ func run(ctx context.Context) (err error) {
 		client.Resource(v1beta1.SchemeGroupVersion.WithResource("applications")).Namespace(namespace)}
 
 	printStep("Creating the Applications web and db, the ConfigMap web-settings, which names\nweb in its label %s, and the ConfigMap unrelated.", label)
-	if err := d.setUp(ctx); err != nil {
+	if err := d.create(ctx); err != nil {
 		return err
 	}
 
@@ -100,21 +101,22 @@ func run(ctx context.Context) (err error) {
 		return err
 	}
 	fmt.Println(indent(string(text)))
-	w, err := start(ctx, binary, c.Kubeconfig)
+	proc, err := start(ctx, binary, c.Kubeconfig)
 	if err != nil {
 		return err
 	}
 	defer func() {
-		printStep("Ending kube-trigger.")
-		err = errors.Join(err, w.stop())
+		printStep("Stopping kube-trigger.")
+		err = errors.Join(err, proc.stop())
 	}()
-	return d.show(ctx)
+	return d.run(ctx)
 }
 
-// demo has the objects that the demo edits and watches.
+// demo is the ConfigMaps that the demo edits, and the Applications that it watches.
 type demo struct{ configMaps, applications dynamic.ResourceInterface }
 
-func (d demo) setUp(ctx context.Context) error {
+// create creates the Applications and ConfigMaps.
+func (d demo) create(ctx context.Context) error {
 	for _, name := range []string{"web", "db"} {
 		app := &unstructured.Unstructured{Object: map[string]any{
 			"apiVersion": v1beta1.SchemeGroupVersion.String(), "kind": v1beta1.ApplicationKind,
@@ -138,24 +140,25 @@ func (d demo) setUp(ctx context.Context) error {
 	return nil
 }
 
-// show edits the ConfigMaps and reports the versions of the Applications.
-func (d demo) show(ctx context.Context) error {
+// run edits the ConfigMaps, and prints the publishVersions of the Applications. An
+// unexpected publishVersion is an error.
+func (d demo) run(ctx context.Context) error {
 	if err := d.edit(ctx, "web-settings", "green"); err != nil {
 		return err
 	}
-	if err := d.until(ctx, "web", "2"); err != nil {
+	if err := d.waitForVersion(ctx, "web", "2"); err != nil {
 		return err
 	}
 	printStep("Edited web-settings.  web: publishVersion: 1 → 2")
 	if err := d.edit(ctx, "unrelated", "red"); err != nil {
 		return err
 	}
-	// Another edit after the unrelated one: when its action has run, the unrelated one has
-	// been handled too.
+	// The unrelated edit precedes this one: when the action of this one has run, the
+	// unrelated edit has been handled too.
 	if err := d.edit(ctx, "web-settings", "yellow"); err != nil {
 		return err
 	}
-	if err := d.until(ctx, "web", "3"); err != nil {
+	if err := d.waitForVersion(ctx, "web", "3"); err != nil {
 		return err
 	}
 	db, err := d.version(ctx, "db")
@@ -163,9 +166,9 @@ func (d demo) show(ctx context.Context) error {
 		return err
 	}
 	if db != "1" {
-		return fmt.Errorf("an edit of an unrelated ConfigMap changed db: publishVersion is %s", db)
+		return fmt.Errorf("publishVersion of db after an edit of an unrelated ConfigMap: got %s, want 1", db)
 	}
-	printStep("Edited unrelated.     Nothing changed.  db: publishVersion: 1")
+	printStep("Edited unrelated.     No Application changed.  db: publishVersion: 1")
 	printStep("Edited web-settings.  web: publishVersion: 2 → 3")
 	return nil
 }
@@ -176,6 +179,7 @@ func (d demo) edit(ctx context.Context, name, color string) error {
 	return err
 }
 
+// version returns the publishVersion of an Application.
 func (d demo) version(ctx context.Context, app string) (string, error) {
 	u, err := d.applications.Get(ctx, app, metav1.GetOptions{})
 	if err != nil {
@@ -184,34 +188,34 @@ func (d demo) version(ctx context.Context, app string) (string, error) {
 	return u.GetAnnotations()[version], nil
 }
 
-// until waits until an Application has the version.
-func (d demo) until(ctx context.Context, app, want string) error {
+// waitForVersion waits until the publishVersion of an Application is want.
+func (d demo) waitForVersion(ctx context.Context, app, want string) error {
 	ctx, cancel := context.WithTimeout(ctx, waitTimeout)
 	defer cancel()
 	for {
 		got, err := d.version(ctx, app)
 		if err != nil {
-			return fmt.Errorf("wait for publishVersion %s of %s: %w", want, app, err)
+			return fmt.Errorf("wait for publishVersion of %s: %w", app, err)
 		}
 		if got == want {
 			return nil
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("publishVersion of %s is %s, not %s, after %s", app, got, want, waitTimeout)
+			return fmt.Errorf("wait for publishVersion of %s: got %s, want %s, after %s", app, got, want, waitTimeout)
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
 }
 
-// worker is a kube-trigger process.
-type worker struct {
+// process is a kube-trigger process.
+type process struct {
 	cmd   *exec.Cmd
 	ended chan error
 }
 
 // start runs kube-trigger, and waits until it watches.
-func start(ctx context.Context, binary, kubeconfig string) (*worker, error) {
+func start(ctx context.Context, binary, kubeconfig string) (*process, error) {
 	cmd := exec.Command(binary, "run", "-c", config, "--kubeconfig", kubeconfig, "--store", "none") //nolint:noctx // terminated, not killed
 	output, err := cmd.StderrPipe()
 	if err != nil {
@@ -220,7 +224,7 @@ func start(ctx context.Context, binary, kubeconfig string) (*worker, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	w := &worker{cmd: cmd, ended: make(chan error, 1)}
+	p := &process{cmd: cmd, ended: make(chan error, 1)}
 	watching := make(chan struct{}, 1)
 	go func() {
 		lines := bufio.NewScanner(output)
@@ -230,26 +234,27 @@ func start(ctx context.Context, binary, kubeconfig string) (*worker, error) {
 				watching <- struct{}{}
 			}
 		}
-		w.ended <- cmd.Wait()
+		p.ended <- cmd.Wait()
 	}()
 	select {
 	case <-watching:
-		return w, nil
-	case err := <-w.ended:
-		return nil, fmt.Errorf("kube-trigger ended: %w", err)
+		return p, nil
+	case err := <-p.ended:
+		return nil, fmt.Errorf("wait for msg=watching: kube-trigger ended: %w", err)
 	case <-time.After(waitTimeout):
-		err = errors.New("kube-trigger is not watching")
+		err = errors.New("wait for msg=watching: timed out")
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
-	return nil, errors.Join(err, w.stop())
+	return nil, errors.Join(err, p.stop())
 }
 
-func (w *worker) stop() error {
-	if err := w.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+// stop terminates the process and waits until it has ended.
+func (p *process) stop() error {
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
-	return <-w.ended
+	return <-p.ended
 }
 
 func printStep(format string, args ...any) { fmt.Printf("\n"+format+"\n", args...) }

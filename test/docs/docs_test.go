@@ -14,7 +14,7 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package docs tests the commands and examples of the documents.
+// Package docs tests the commands, code blocks and references of the documents.
 package docs
 
 import (
@@ -53,25 +53,27 @@ import (
 
 const root = "../.."
 
-// block is a fenced code block of a document.
-type block struct{ file, language, text string }
+// codeBlock is a fenced code block of a document.
+type codeBlock struct{ file, language, text string }
 
-func blocks(t *testing.T, files ...string) []block {
+// codeBlocks returns the code blocks of files, which are relative to root.
+func codeBlocks(t *testing.T, files ...string) []codeBlock {
 	t.Helper()
 	fence := regexp.MustCompile("(?ms)^```([a-z]+)\n(.*?)^```")
-	var out []block
+	var out []codeBlock
 	for _, file := range files {
 		text, err := os.ReadFile(filepath.Join(root, file))
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, m := range fence.FindAllStringSubmatch(string(text), -1) {
-			out = append(out, block{file, m[1], m[2]})
+			out = append(out, codeBlock{file, m[1], m[2]})
 		}
 	}
 	return out
 }
 
+// documents returns the paths of all documents, relative to root.
 func documents(t *testing.T) []string {
 	t.Helper()
 	files := []string{"README.md"}
@@ -89,13 +91,13 @@ func documents(t *testing.T) []string {
 		}
 	}
 	if len(files) < 5 {
-		t.Fatalf("found only %v", files)
+		t.Fatalf("documents: got %v, want at least 5", files)
 	}
 	return files
 }
 
-// check returns the problems of a configuration.
-func check(t *testing.T, file string) error {
+// validate returns the diagnostics of a configuration as an error.
+func validate(t *testing.T, file string) error {
 	t.Helper()
 	templates, err := trigger.BuiltIn(actions.FS)
 	if err != nil {
@@ -127,16 +129,16 @@ func check(t *testing.T, file string) error {
 	return nil
 }
 
-// TestBlocks checks the code blocks of all documents by their language.
-func TestBlocks(t *testing.T) {
-	for _, b := range blocks(t, documents(t)...) {
+// TestDocuments_CodeBlocks checks the code blocks of all documents by their language.
+func TestDocuments_CodeBlocks(t *testing.T) {
+	for _, b := range codeBlocks(t, documents(t)...) {
 		switch b.language {
 		case "yaml":
 			file := filepath.Join(t.TempDir(), "config.yaml")
 			if err := os.WriteFile(file, []byte(b.text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if err := check(t, file); err != nil {
+			if err := validate(t, file); err != nil {
 				t.Errorf("%s: %v\n%s", b.file, err, b.text)
 			}
 		case "cue":
@@ -149,20 +151,20 @@ func TestBlocks(t *testing.T) {
 			}
 		case "sh":
 			for _, line := range lines(b.text) {
-				if !known(line) {
-					t.Errorf("%s: no test runs %q", b.file, line)
+				if !isTested(line) {
+					t.Errorf("%s: command %q is not tested", b.file, line)
 				}
 			}
 		case "mermaid":
 			checkDiagram(t, b)
 		default:
-			t.Errorf("%s: no check for code blocks in %q", b.file, b.language)
+			t.Errorf("%s: unknown language %q of a code block", b.file, b.language)
 		}
 	}
 }
 
-// checkDiagram checks that what a diagram names are packages, or stages of the engine.
-func checkDiagram(t *testing.T, b block) {
+// checkDiagram checks that the nodes of a diagram are packages, or stages of the engine.
+func checkDiagram(t *testing.T, b codeBlock) {
 	t.Helper()
 	stages, err := filepath.Glob(filepath.Join(root, "pkg/engine/*.go"))
 	if err != nil {
@@ -181,14 +183,14 @@ func checkDiagram(t *testing.T, b block) {
 			continue
 		}
 		if _, err := os.Stat(filepath.Join(root, "pkg", m[1])); err != nil {
-			t.Errorf("%s: %q is neither a package nor a stage of the engine", b.file, m[1])
+			t.Errorf("%s: got node %q, want a package or a stage of the engine", b.file, m[1])
 		}
 	}
 }
 
-// known reports whether a command is run by TestGettingStarted, TestOperations or
-// continuous integration.
-func known(line string) bool {
+// isTested reports whether a command is run by TestGettingStarted_Commands,
+// TestOperations_Commands or continuous integration.
+func isTested(line string) bool {
 	switch strings.TrimSpace(strings.SplitN(line, " #", 2)[0]) {
 	case "make demo", "make test", "make bench", "make build":
 		return true
@@ -202,18 +204,19 @@ func known(line string) bool {
 	return false
 }
 
+// lines returns the lines of text that are not empty.
 func lines(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool { return r == '\n' })
 }
 
-// TestExamples checks the configurations of examples.
-func TestExamples(t *testing.T) {
+// TestExamples_Valid checks the configurations of the examples.
+func TestExamples_Valid(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(root, "examples/*/config.*"))
 	if err != nil || len(files) == 0 {
-		t.Fatal("no examples", err)
+		t.Fatalf("examples: got %v, %v, want at least 1", files, err)
 	}
 	for _, f := range files {
-		if err := check(t, f); err != nil {
+		if err := validate(t, f); err != nil {
 			t.Error(err)
 		}
 	}
@@ -226,27 +229,28 @@ func TestReadme_Example(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, want, _ := strings.Cut(string(text), "\n") // without its comment
-	for _, b := range blocks(t, "README.md") {
+	_, want, _ := strings.Cut(string(text), "\n") // without the comment
+	for _, b := range codeBlocks(t, "README.md") {
 		if b.language == "yaml" && b.text != want {
-			t.Errorf("README has\n%s\nthe example\n%s", b.text, want)
+			t.Errorf("README.md: got\n%s\nwant\n%s", b.text, want)
 		}
 	}
 }
 
-// TestReference checks that docs/triggers.md has all properties and flags.
-func TestReference(t *testing.T) {
+// TestTriggers_Complete checks that docs/triggers.md mentions all properties of
+// resource-watcher and all flags of `kube-trigger run`.
+func TestTriggers_Complete(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(root, "docs/triggers.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var names []string
-	top := regexp.MustCompile(`(?m)^([a-zA-Z]+)\??:`)
+	property := regexp.MustCompile(`(?m)^([a-zA-Z]+)\??:`)
 	properties, err := os.ReadFile(filepath.Join(root, "pkg/source/resource/properties.cue"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range top.FindAllStringSubmatch(string(properties), -1) {
+	for _, m := range property.FindAllStringSubmatch(string(properties), -1) {
 		names = append(names, "`"+m[1]+"`")
 	}
 	help := exec.Command("go", "run", "./cmd/kube-trigger", "run", "--help")
@@ -262,7 +266,7 @@ func TestReference(t *testing.T) {
 		}
 	}
 	if len(names) < 20 {
-		t.Fatalf("found only %v", names)
+		t.Fatalf("properties and flags: got %v, want at least 20", names)
 	}
 	for _, n := range names {
 		if !strings.Contains(string(text), n) {
@@ -271,34 +275,34 @@ func TestReference(t *testing.T) {
 	}
 }
 
-// TestGettingStarted runs the commands of docs/getting-started.md in a copy of the
-// repository, and checks the result.
-func TestGettingStarted(t *testing.T) {
+// TestGettingStarted_Commands runs the commands of docs/getting-started.md in a copy of
+// the repository, and checks the publishVersion of the Application.
+func TestGettingStarted_Commands(t *testing.T) {
 	if _, err := exec.LookPath("kubectl"); err != nil {
 		t.Skip("needs kubectl")
 	}
 	dir := copyTree(t)
 	t.Cleanup(func() { shell(t, dir, "make cluster-down") })
 	var out string
-	for _, b := range blocks(t, "docs/getting-started.md") {
+	for _, b := range codeBlocks(t, "docs/getting-started.md") {
 		for _, line := range lines(b.text) {
 			if strings.HasPrefix(line, "bin/kube-trigger run") {
-				background(t, dir, line)
+				startTrigger(t, dir, line)
 				continue
 			}
 			if strings.HasPrefix(line, "kubectl get application") {
-				out = until(t, dir, line, `"app.oam.dev/publishVersion":"2"`)
+				out = waitForOutput(t, dir, line, `"app.oam.dev/publishVersion":"2"`)
 				continue
 			}
 			shell(t, dir, line)
 		}
 	}
 	if out == "" {
-		t.Error("the document has no command that shows an Application")
+		t.Error("docs/getting-started.md: got no command kubectl get application, want one")
 	}
 }
 
-// copyTree copies the tracked files of the working tree.
+// copyTree copies the working tree, without ignored files, and returns the copy.
 func copyTree(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -307,18 +311,19 @@ func copyTree(t *testing.T) string {
 	return dir
 }
 
-// waitTimeout is the maximum time of a command: `make build cluster` may build a control
-// plane.
+// waitTimeout is the maximum time of a command. `make build cluster` builds a control
+// plane if none is cached.
 const waitTimeout = 10 * time.Minute
 
 func command(ctx context.Context, dir, line string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "bash", "-c", line)
 	cmd.Dir = dir
-	// As `export KUBECONFIG` in the document.
+	// KUBECONFIG is exported in the document.
 	cmd.Env = append(os.Environ(), "KUBECONFIG="+filepath.Join(dir, ".cluster/kubeconfig"), "XDG_STATE_HOME="+dir)
 	return cmd
 }
 
+// shell runs a command in dir and returns its output. A command that fails ends the test.
 func shell(t *testing.T, dir, line string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), waitTimeout)
@@ -330,7 +335,8 @@ func shell(t *testing.T, dir, line string) string {
 	return string(out)
 }
 
-func until(t *testing.T, dir, line, want string) string {
+// waitForOutput runs a command until its output contains want, and returns the output.
+func waitForOutput(t *testing.T, dir, line, want string) string {
 	t.Helper()
 	deadline := time.Now().Add(time.Minute)
 	for {
@@ -339,14 +345,15 @@ func until(t *testing.T, dir, line, want string) string {
 			return out
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("%s: got %s, want %s", line, out, want)
+			t.Fatalf("wait for output of %s: got %s, want %s", line, out, want)
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
 }
 
-// background runs kube-trigger until the test ends, and waits until it watches.
-func background(t *testing.T, dir, line string) {
+// startTrigger runs kube-trigger until the test ends, and waits until it watches. On
+// SIGTERM kube-trigger must exit with 0.
+func startTrigger(t *testing.T, dir, line string) {
 	t.Helper()
 	cmd := command(context.Background(), dir, "exec "+line)
 	stderr, err := cmd.StderrPipe()
@@ -358,9 +365,9 @@ func background(t *testing.T, dir, line string) {
 	}
 	var log bytes.Buffer
 	watching := make(chan bool, 1)
-	read := make(chan struct{})
+	ended := make(chan struct{})
 	go func() {
-		defer close(read)
+		defer close(ended)
 		scanner := bufio.NewScanner(io.TeeReader(stderr, &log))
 		for scanner.Scan() {
 			if strings.Contains(scanner.Text(), "msg=watching") {
@@ -370,16 +377,16 @@ func background(t *testing.T, dir, line string) {
 	}()
 	t.Cleanup(func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
-		<-read
+		<-ended
 		if err := cmd.Wait(); err != nil {
 			t.Errorf("%s: %v\n%s", line, err, log.String())
 		}
 	})
 	select {
 	case <-watching:
-	case <-read:
-		t.Fatalf("%s: ended\n%s", line, log.String())
+	case <-ended:
+		t.Fatalf("wait for msg=watching: %s ended\n%s", line, log.String())
 	case <-time.After(time.Minute):
-		t.Fatalf("%s: is not watching", line)
+		t.Fatalf("wait for msg=watching: %s: timed out", line)
 	}
 }

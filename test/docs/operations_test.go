@@ -26,8 +26,9 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// TestOperations runs the commands of docs/operations.md with a failing trigger.
-func TestOperations(t *testing.T) {
+// TestOperations_Commands runs the commands of docs/operations.md with a trigger whose
+// action fails.
+func TestOperations_Commands(t *testing.T) {
 	c := cluster.Start(t)
 	c.InstallApplicationCRD(t)
 	kubeconfig, err := os.ReadFile(c.Kubeconfig)
@@ -52,32 +53,32 @@ triggers:
 		}
 	}
 	shell(t, root, "go build -o "+filepath.Join(dir, "bin", "kube-trigger")+" ./cmd/kube-trigger")
-	background(t, dir, "bin/kube-trigger run -c config.yaml")
+	startTrigger(t, dir, "bin/kube-trigger run -c config.yaml")
 	const list = "bin/kube-trigger dead-letters list -c config.yaml"
-	id := strings.Fields(strings.Split(until(t, dir, list, "TerminalError"), "\n")[1])[0]
-	ran := 0
-	for _, b := range blocks(t, "docs/operations.md") {
+	id := strings.Fields(strings.Split(waitForOutput(t, dir, list, "TerminalError"), "\n")[1])[0]
+	commands := 0
+	for _, b := range codeBlocks(t, "docs/operations.md") {
 		for _, line := range lines(b.text) {
 			out := shell(t, dir, strings.Replace(line, " ID ", " "+id+" ", 1))
 			if !strings.Contains(out, id) {
-				t.Errorf("%s: %s", line, out)
+				t.Errorf("%s: got %s, want ID %s", line, out, id)
 			}
 			if strings.Contains(line, "replay") {
-				// The replay fails, and the dead letter is stored again, without a request.
-				until(t, dir, list+" | grep -v 'requested' || true", "TerminalError")
+				// The replay fails, and the event is dead-lettered again, without a request.
+				waitForOutput(t, dir, list+" | grep -v 'requested' || true", "TerminalError")
 			}
-			ran++
+			commands++
 		}
 	}
-	if ran < 4 {
-		t.Errorf("got %d commands in the document", ran)
+	if commands < 4 {
+		t.Errorf("docs/operations.md: got %d commands, want at least 4", commands)
 	}
-	if left := shell(t, dir, list); strings.Contains(left, id) {
-		t.Errorf("the dead letter was not deleted:\n%s", left)
+	if out := shell(t, dir, list); strings.Contains(out, id) {
+		t.Errorf("dead letters after delete: got %s, want none with ID %s", out, id)
 	}
 }
 
-// TestOperations_Complete checks that docs/operations.md has all reasons and metrics.
+// TestOperations_Complete checks that docs/operations.md mentions all reasons and metrics.
 func TestOperations_Complete(t *testing.T) {
 	read := func(file string) string {
 		text, err := os.ReadFile(filepath.Join(root, file))
@@ -90,24 +91,24 @@ func TestOperations_Complete(t *testing.T) {
 	for _, c := range []struct {
 		pattern, prefix string
 		files           []string
-		atLeast         int
+		minMatches      int
 	}{
 		{`(?m)^\s+Reason\w+\s+= "(\w+)"`, "", []string{"pkg/engine/decision.go"}, 13},
 		{`(?m)^\s+\w+ Reason = "(\w+)"`, "", []string{"pkg/source/source.go"}, 3},
 		{`const Reason\w+ = "(\w+)"`, "", []string{"pkg/engine/replay/replay.go", "pkg/observe/metrics.go"}, 2},
 		{`(?:counter\(|histogram\(|describe\(|Name: )"([a-z_]+)"`, "kube_trigger_", []string{"pkg/observe/metrics.go", "pkg/observe/gauges.go"}, 11},
 	} {
-		found := 0
+		matches := 0
 		for _, file := range c.files {
 			for _, m := range regexp.MustCompile(c.pattern).FindAllStringSubmatch(read(file), -1) {
-				found++
+				matches++
 				if !strings.Contains(document, "`"+c.prefix+m[1]+"`") {
 					t.Errorf("docs/operations.md does not mention %s%s of %s", c.prefix, m[1], file)
 				}
 			}
 		}
-		if found < c.atLeast {
-			t.Errorf("found only %d of %s", found, c.pattern)
+		if matches < c.minMatches {
+			t.Errorf("%s: got %d matches, want at least %d", c.pattern, matches, c.minMatches)
 		}
 	}
 }

@@ -24,9 +24,9 @@ import (
 	"testing"
 )
 
-// TestSourcesReference checks that docs/sources.md has all properties of each source, and
-// all changes of the source application.
-func TestSourcesReference(t *testing.T) {
+// TestSources_Complete checks that docs/sources.md mentions all properties of each source,
+// and all changes of the source application.
+func TestSources_Complete(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(root, "docs/sources.md"))
 	if err != nil {
 		t.Fatal(err)
@@ -37,15 +37,15 @@ func TestSourcesReference(t *testing.T) {
 		section, _, _ = strings.Cut(section, "\n## ")
 		properties, err := os.ReadFile(filepath.Join(root, "pkg/source", folder, "properties.cue"))
 		if err != nil || !found {
-			t.Fatal(title, err)
+			t.Fatalf("section %s of docs/sources.md: found %v, %v", title, found, err)
 		}
 		all := names.FindAllStringSubmatch(string(properties), -1)
 		if len(all) < 5 {
-			t.Errorf("%s: found only %v", title, all)
+			t.Errorf("%s: got properties %v, want at least 5", title, all)
 		}
 		for _, m := range all {
 			if name := m[1] + m[2]; !strings.Contains(section, "`"+name) {
-				t.Errorf("docs/sources.md: %s: does not mention %s", title, name)
+				t.Errorf("docs/sources.md: section %s does not mention %s", title, name)
 			}
 		}
 	}

@@ -14,8 +14,8 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package reference generates the reference of properties from the CUE files that
-// describe them.
+// Package reference generates reference documentation from the CUE files of actions and
+// sources.
 package reference
 
 import (
@@ -30,23 +30,26 @@ import (
 	"cuelang.org/go/cue/token"
 )
 
-// Reference is the documentation of a CUE file. A property without +usage fails the test.
+// Reference is the documentation of a CUE file. Properties and fields of results must have
+// a comment with +usage.
 type Reference struct {
 	// Summary is the comment at the start of the file.
 	Summary string
-	// Rows has name, type, default and usage of each property. Results has name and
-	// usage of each field of an action's result.
-	Rows, Results []string
+	// Rows are rows of a Markdown table: name, type, default and usage of each property.
+	Rows []string
+	// Results are rows of a Markdown table: name and usage of each field of an action's
+	// result.
+	Results []string
 
 	t           *testing.T
 	name        string
 	definitions map[string]ast.Expr
 }
 
-// OfAction returns the reference of an action template.
+// OfAction returns the reference of an action template. A missing +usage fails the test.
 func OfAction(t *testing.T, name, source string) Reference {
 	t.Helper()
-	r, file := read(t, name, source)
+	r, file := parse(t, name, source)
 	for _, line := range strings.Split(source, "\n") {
 		text, isComment := strings.CutPrefix(line, "// ")
 		if !isComment {
@@ -66,10 +69,10 @@ func OfAction(t *testing.T, name, source string) Reference {
 }
 
 // OfProperties returns the reference of a file whose fields, except definitions, are
-// properties.
+// properties. A missing +usage fails the test.
 func OfProperties(t *testing.T, name, source string) Reference {
 	t.Helper()
-	r, file := read(t, name, source)
+	r, file := parse(t, name, source)
 	for _, d := range file.Decls {
 		if f, ok := d.(*ast.Field); ok {
 			if label, _, _ := ast.LabelName(f.Label); !strings.HasPrefix(label, "#") {
@@ -80,7 +83,8 @@ func OfProperties(t *testing.T, name, source string) Reference {
 	return *r
 }
 
-func read(t *testing.T, name, source string) (*Reference, *ast.File) {
+// parse returns a Reference with the definitions of source.
+func parse(t *testing.T, name, source string) (*Reference, *ast.File) {
 	t.Helper()
 	file, err := parser.ParseFile(name, source, parser.ParseComments)
 	if err != nil {
@@ -96,7 +100,7 @@ func read(t *testing.T, name, source string) (*Reference, *ast.File) {
 	return r, file
 }
 
-// result adds a row for each field of a result, or one for the whole result.
+// result adds a row for each field of a result, or one row if the result is no struct.
 func (r *Reference) result(f *ast.Field) {
 	if fields, ok := f.Value.(*ast.StructLit); ok {
 		r.resultFields(fields)
@@ -128,7 +132,8 @@ func (r *Reference) resultFields(result *ast.StructLit) {
 	}
 }
 
-// fields adds a row for each field of v.
+// fields adds a row for each field of v, which is the value at path. If described is set,
+// fields without +usage are allowed.
 func (r *Reference) fields(path string, v ast.Expr, described bool) {
 	switch v := v.(type) {
 	case *ast.StructLit:
@@ -158,7 +163,7 @@ func (r *Reference) fields(path string, v ast.Expr, described bool) {
 // alternative returns the path of v with the type that distinguishes it from its
 // alternatives: "to[slack]" instead of "to[]".
 func (r *Reference) alternative(path string, v ast.Expr) string {
-	several := strings.TrimSuffix(path, "[]")
+	list := strings.TrimSuffix(path, "[]")
 	s, ok := v.(*ast.StructLit)
 	if !ok {
 		return path
@@ -166,41 +171,43 @@ func (r *Reference) alternative(path string, v ast.Expr) string {
 	for _, d := range s.Elts {
 		if f, ok := d.(*ast.Field); ok {
 			label, _, _ := ast.LabelName(f.Label)
-			if word, ok := f.Value.(*ast.BasicLit); ok && label == "type" {
-				return several + "[" + strings.Trim(word.Value, `"`) + "]"
+			if value, ok := f.Value.(*ast.BasicLit); ok && label == "type" {
+				return list + "[" + strings.Trim(value.Value, `"`) + "]"
 			}
 		}
 	}
 	return path
 }
 
+// field adds rows for f, which is a field of the value at path, and for its fields.
 func (r *Reference) field(path string, f *ast.Field, described bool) {
 	label, _, err := ast.LabelName(f.Label)
 	if err != nil { // [string]: …
 		r.fields(path+".*", f.Value, false)
 		return
 	}
-	at := strings.TrimPrefix(path+"."+label, ".")
+	path = strings.TrimPrefix(path+"."+label, ".")
 	usage := usageOf(f)
-	// The fields of `url: secretRef: {…}` and `metadata: {…}` are described, they are
-	// not.
+	// A struct with fields, such as `url: secretRef: {…}` and `metadata: {…}`, needs no
+	// usage: its fields have one.
 	nested, isStruct := f.Value.(*ast.StructLit)
 	if usage == "" && !described && !(isStruct && len(nested.Elts) > 0) {
-		r.t.Errorf("%s.cue: %s has no +usage", r.name, at)
+		r.t.Errorf("%s.cue: %s has no +usage", r.name, path)
 	}
 	if usage != "" {
-		kind, fallback := r.kind(f.Value)
-		if fallback == "" && f.Constraint != token.OPTION && kind != "object" && !strings.HasPrefix(kind, "map") {
-			fallback = "required"
+		kind, defaultValue := r.kind(f.Value)
+		if defaultValue == "" && f.Constraint != token.OPTION && kind != "object" && !strings.HasPrefix(kind, "map") {
+			defaultValue = "required"
 		}
 		if f.Constraint == token.NOT {
-			fallback = "required"
+			defaultValue = "required"
 		}
-		r.Rows = append(r.Rows, fmt.Sprintf("| `%s` | %s | %s | %s |\n", at, escape(kind), escape(fallback), escape(usage)))
+		r.Rows = append(r.Rows, fmt.Sprintf("| `%s` | %s | %s | %s |\n", path, escape(kind), escape(defaultValue), escape(usage)))
 	}
-	r.fields(at, f.Value, isStruct && len(nested.Elts) == 1)
+	r.fields(path, f.Value, isStruct && len(nested.Elts) == 1)
 }
 
+// usageOf returns the text of the comment +usage of f; empty if there is none.
 func usageOf(f *ast.Field) string {
 	for _, g := range ast.Comments(f) {
 		if text, ok := strings.CutPrefix(strings.TrimSpace(g.Text()), "+usage="); ok {
@@ -211,14 +218,14 @@ func usageOf(f *ast.Field) string {
 }
 
 // kind returns the type and the default of v.
-func (r *Reference) kind(v ast.Expr) (kind, fallback string) {
+func (r *Reference) kind(v ast.Expr) (kind, defaultValue string) {
 	switch v := v.(type) {
 	case *ast.StructLit:
 		if len(v.Elts) == 1 {
 			if f, ok := v.Elts[0].(*ast.Field); ok {
 				if _, _, err := ast.LabelName(f.Label); err != nil {
-					of, _ := r.kind(f.Value)
-					return "map of " + of, ""
+					element, _ := r.kind(f.Value)
+					return "map of " + element, ""
 				}
 			}
 		}
@@ -229,8 +236,8 @@ func (r *Reference) kind(v ast.Expr) (kind, fallback string) {
 				if rest.Type == nil {
 					return "list", ""
 				}
-				of, _ := r.kind(rest.Type)
-				return "list of " + of, ""
+				element, _ := r.kind(rest.Type)
+				return "list of " + element, ""
 			}
 		}
 		return "list", ""
@@ -239,7 +246,7 @@ func (r *Reference) kind(v ast.Expr) (kind, fallback string) {
 			x, first := r.kind(v.X)
 			y, second := r.kind(v.Y)
 			if y == "string" && strings.HasPrefix(x, "`\"") {
-				x = "" // a default of many
+				x = "" // x is only the default value
 			}
 			if x == y || strings.HasSuffix(x, " or "+y) {
 				y = ""
@@ -275,6 +282,7 @@ func (r *Reference) kind(v ast.Expr) (kind, fallback string) {
 	return "`" + r.text(v) + "`", ""
 }
 
+// text returns the source of v in one line.
 func (r *Reference) text(v ast.Expr) string {
 	b, err := format.Node(v)
 	if err != nil {
@@ -283,4 +291,5 @@ func (r *Reference) text(v ast.Expr) string {
 	return strings.Join(strings.Fields(string(b)), " ")
 }
 
+// escape escapes s for a cell of a Markdown table.
 func escape(s string) string { return strings.ReplaceAll(s, "|", `\|`) }

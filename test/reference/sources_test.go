@@ -39,7 +39,8 @@ var update = flag.Bool("update", false, "write docs/reference/sources.md")
 
 const root = "../.."
 
-// sourcePackage is the package of a source.
+// sourcePackage is the package of a source. Its kind is the constant Type. Its summary
+// follows ": it" in the first paragraph of the package comment.
 type sourcePackage struct {
 	folder, kind, summary string
 }
@@ -49,12 +50,12 @@ func sourcePackages(t *testing.T) []sourcePackage {
 	t.Helper()
 	files, err := filepath.Glob(root + "/pkg/source/*/properties.cue")
 	if err != nil || len(files) < 5 {
-		t.Fatal(files, err)
+		t.Fatalf("properties.cue: got %v, %v, want at least 5", files, err)
 	}
 	var all []sourcePackage
 	for _, file := range files {
-		e := sourcePackage{folder: filepath.Dir(file)}
-		sources, err := filepath.Glob(e.folder + "/*.go")
+		p := sourcePackage{folder: filepath.Dir(file)}
+		sources, err := filepath.Glob(p.folder + "/*.go")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -63,22 +64,22 @@ func sourcePackages(t *testing.T) []sourcePackage {
 			if err != nil {
 				t.Fatal(err)
 			}
-			e.read(parsed)
+			p.parse(parsed)
 		}
-		if e.kind == "" || e.summary == "" {
-			t.Errorf("%s: has no constant Type, or no comment that says what \"Package … is the source …: it …\" does", e.folder)
+		if p.kind == "" || p.summary == "" {
+			t.Errorf("%s: got type %q and summary %q, want a constant Type and a comment \"Package … is the source …: it …\"", p.folder, p.kind, p.summary)
 		}
-		all = append(all, e)
+		all = append(all, p)
 	}
 	slices.SortFunc(all, func(a, b sourcePackage) int { return strings.Compare(a.kind, b.kind) })
 	return all
 }
 
-// read reads the documentation of the source from a file of the package.
-func (e *sourcePackage) read(file *ast.File) {
+// parse reads the kind and the summary from a file of the package, if it has them.
+func (p *sourcePackage) parse(file *ast.File) {
 	if first, _, _ := strings.Cut(file.Doc.Text(), "\n\n"); strings.HasPrefix(first, "Package ") {
-		if _, does, found := strings.Cut(strings.Join(strings.Fields(first), " "), ": it "); found {
-			e.summary = strings.ToUpper(does[:1]) + does[1:]
+		if _, summary, found := strings.Cut(strings.Join(strings.Fields(first), " "), ": it "); found {
+			p.summary = strings.ToUpper(summary[:1]) + summary[1:]
 		}
 	}
 	for _, d := range file.Decls {
@@ -91,8 +92,8 @@ func (e *sourcePackage) read(file *ast.File) {
 			if !ok || v.Names[0].Name != "Type" || len(v.Values) == 0 {
 				continue
 			}
-			if word, ok := v.Values[0].(*ast.BasicLit); ok {
-				e.kind, _ = strconv.Unquote(word.Value)
+			if value, ok := v.Values[0].(*ast.BasicLit); ok {
+				p.kind, _ = strconv.Unquote(value.Value)
 			}
 		}
 	}
@@ -100,7 +101,7 @@ func (e *sourcePackage) read(file *ast.File) {
 
 // example returns the properties of the first trigger with the source in the examples or,
 // if there is none, in the documents.
-func (e *sourcePackage) example(t *testing.T) map[string]any {
+func (p *sourcePackage) example(t *testing.T) map[string]any {
 	t.Helper()
 	fence := regexp.MustCompile("(?ms)^```yaml\n(.*?)^```")
 	for _, pattern := range []string{"/examples/*/config.yaml", "/docs/*.md"} {
@@ -121,18 +122,19 @@ func (e *sourcePackage) example(t *testing.T) map[string]any {
 				}
 			}
 			for _, text := range texts {
-				if p := e.within(t, text); p != nil {
-					return p
+				if properties := p.properties(text); properties != nil {
+					return properties
 				}
 			}
 		}
 	}
-	t.Errorf("no trigger with the source %q in the examples and documents", e.kind)
+	t.Errorf("source %q: got no trigger in the examples and documents, want one", p.kind)
 	return nil
 }
 
-func (e *sourcePackage) within(t *testing.T, text []byte) map[string]any {
-	t.Helper()
+// properties returns the properties of the first trigger with the source in a
+// configuration; nil if text is no configuration or has no such trigger.
+func (p *sourcePackage) properties(text []byte) map[string]any {
 	var config struct {
 		Triggers []struct {
 			Source struct {
@@ -142,35 +144,35 @@ func (e *sourcePackage) within(t *testing.T, text []byte) map[string]any {
 		} `json:"triggers"`
 	}
 	if err := yaml.Unmarshal(text, &config); err != nil {
-		return nil // not a configuration
+		return nil
 	}
 	for _, trigger := range config.Triggers {
-		if trigger.Source.Type == e.kind {
+		if trigger.Source.Type == p.kind {
 			return trigger.Source.Properties
 		}
 	}
 	return nil
 }
 
-// TestSources checks that docs/reference/sources.md is up to date, and that all properties
-// of sources are described.
-func TestSources(t *testing.T) {
+// TestSources_UpToDate checks that docs/reference/sources.md is up to date, and that all
+// properties of sources have a usage.
+func TestSources_UpToDate(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("# Sources\n\nThe sources, by their `type`. Written by `go test ./test/reference -update` from\npkg/source/*/properties.cue and the examples. [sources.md](../sources.md) and\n[triggers.md](../triggers.md#resource-watcher) say what they promise.\n")
-	for _, e := range sourcePackages(t) {
-		text, err := os.ReadFile(filepath.Join(e.folder, "properties.cue"))
+	for _, p := range sourcePackages(t) {
+		text, err := os.ReadFile(filepath.Join(p.folder, "properties.cue"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := reference.OfProperties(t, e.kind, string(text))
-		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n| property | type | default | |\n| --- | --- | --- | --- |\n%s", e.kind, e.summary, strings.Join(r.Rows, ""))
-		properties := e.example(t)
+		r := reference.OfProperties(t, p.kind, string(text))
+		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n| property | type | default | |\n| --- | --- | --- | --- |\n%s", p.kind, p.summary, strings.Join(r.Rows, ""))
+		properties := p.example(t)
 		example, err := yaml.Marshal(properties)
 		if err != nil {
 			t.Fatal(err)
 		}
 		indented := strings.ReplaceAll(strings.TrimSpace(string(example)), "\n", "\n    ")
-		fmt.Fprintf(&b, "\n```yaml\nsource:\n  type: %s\n  properties:\n    %s\n```\n", e.kind, indented)
+		fmt.Fprintf(&b, "\n```yaml\nsource:\n  type: %s\n  properties:\n    %s\n```\n", p.kind, indented)
 	}
 	file := filepath.FromSlash(root + "/docs/reference/sources.md")
 	if *update {

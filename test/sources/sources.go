@@ -14,8 +14,8 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package sources runs derived sources of package resource for tests, with a real API
-// server and store.
+// Package sources tests sources. It runs those that derive from package resource with a
+// real API server and store, and checks the diagnostics of properties.
 package sources
 
 import (
@@ -43,16 +43,19 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store/file"
 )
 
-// WaitTimeout is the maximum time of a wait.
+// WaitTimeout is the maximum time of each wait.
 const WaitTimeout = 30 * time.Second
 
-// Program configures processes.
+// Program is the configuration of processes. Each process continues from the checkpoints
+// of the earlier ones.
 type Program struct {
+	// Config connects to the API server.
 	Config *rest.Config
-	New    func(resource.Options) source.Factory
-	// Folder is the folder of the store, which outlives processes.
+	// New returns the source.
+	New func(resource.Options) source.Factory
+	// Folder holds the store, which outlives processes.
 	Folder string
-	// Triggers has properties in YAML, by trigger.
+	// Triggers are the properties in YAML, by name of the trigger.
 	Triggers map[string]string
 }
 
@@ -60,10 +63,10 @@ type Program struct {
 type Process struct {
 	*testing.T
 	subscriptions map[string]source.Subscription
-	ends          []func()
+	cleanups      []func() // run in reverse order
 
 	mu sync.Mutex
-	// deliveries has the deliveries, by Key of the source.
+	// deliveries are by key of the subscription.
 	deliveries map[string][]delivery
 }
 
@@ -78,17 +81,17 @@ func (p Program) Start(t *testing.T) *Process {
 	saver := store.NewBatchSaver(s, store.BatchSaverOptions{
 		MaxDelay: time.Second, BatchSize: 100, GracePeriod: WaitTimeout, Clock: clock.RealClock{}, OnError: func(err error) { t.Log(err) },
 	})
-	running := &Process{T: t, subscriptions: map[string]source.Subscription{}, deliveries: map[string][]delivery{}}
-	running.ends = append(running.ends, func() {
+	proc := &Process{T: t, subscriptions: map[string]source.Subscription{}, deliveries: map[string][]delivery{}}
+	proc.cleanups = append(proc.cleanups, func() {
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	t.Cleanup(running.Stop)
-	running.start(saver.Run)
+	t.Cleanup(proc.Stop)
+	proc.start(saver.Run)
 	watched := make(chan string, 100)
-	o := resource.Options{Clock: clock.RealClock{}, Checkpoints: s.Checkpoints(), Saver: saver, OnStatus: func(key string, why error) {
-		if why != nil {
+	o := resource.Options{Clock: clock.RealClock{}, Checkpoints: s.Checkpoints(), Saver: saver, OnStatus: func(key string, err error) {
+		if err != nil {
 			return
 		}
 		select {
@@ -96,7 +99,7 @@ func (p Program) Start(t *testing.T) *Process {
 		default:
 		}
 	}}
-	running.connect(&o, p.Config)
+	proc.connect(&o, p.Config)
 	shared := map[string][]source.Subscription{}
 	factory := p.New(o)
 	for name, text := range p.Triggers {
@@ -104,35 +107,36 @@ func (p Program) Start(t *testing.T) *Process {
 		if err := yaml.Unmarshal([]byte(text), &properties); err != nil {
 			t.Fatal(err)
 		}
-		sub, problems := factory.Compile(properties, source.Spec{TriggerRef: event.TriggerRef{Name: name}})
-		if len(problems) > 0 {
-			t.Fatal(problems)
+		sub, diagnostics := factory.Compile(properties, source.Spec{TriggerRef: event.TriggerRef{Name: name}})
+		if len(diagnostics) > 0 {
+			t.Fatal(diagnostics)
 		}
-		running.subscriptions[name] = sub
+		proc.subscriptions[name] = sub
 		shared[sub.Key()] = append(shared[sub.Key()], sub)
 	}
 	for key, subs := range shared {
 		opened := subs[0].Open(subs)
-		running.start(func(ctx context.Context) error { return opened.Run(ctx, sink{running, key}) })
+		proc.start(func(ctx context.Context) error { return opened.Run(ctx, sink{proc, key}) })
 	}
-	for waiting := maps.Clone(shared); len(waiting) > 0; {
+	for pending := maps.Clone(shared); len(pending) > 0; {
 		select {
 		case key := <-watched:
-			delete(waiting, key)
+			delete(pending, key)
 		case <-time.After(WaitTimeout):
-			t.Fatal("wait for watches: timed out")
+			t.Fatalf("wait for watches: timed out: %d of %d established", len(shared)-len(pending), len(shared))
 		}
 	}
-	return running
+	return proc
 }
 
+// connect sets the clients of o. Stop closes their connections.
 func (p *Process) connect(o *resource.Options, config *rest.Config) {
 	p.Helper()
 	httpClient, err := rest.HTTPClientFor(config)
 	if err != nil {
 		p.Fatal(err)
 	}
-	p.ends = slices.Insert(p.ends, 0, func() { utilnet.CloseIdleConnectionsFor(httpClient.Transport) })
+	p.cleanups = slices.Insert(p.cleanups, 0, func() { utilnet.CloseIdleConnectionsFor(httpClient.Transport) })
 	var err1, err2, err3 error
 	o.Mapper, err1 = apiutil.NewDynamicRESTMapper(config, httpClient)
 	o.Client, err2 = dynamic.NewForConfigAndClient(config, httpClient)
@@ -142,12 +146,13 @@ func (p *Process) connect(o *resource.Options, config *rest.Config) {
 	}
 }
 
-// start calls run in the background until Stop is called.
+// start calls run in the background. Stop ends the context of run and waits for its
+// return; an error of run fails the test.
 func (p *Process) start(run func(context.Context) error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- run(ctx) }()
-	p.ends = append(p.ends, func() {
+	p.cleanups = append(p.cleanups, func() {
 		cancel()
 		select {
 		case err := <-ended:
@@ -155,19 +160,20 @@ func (p *Process) start(run func(context.Context) error) {
 				p.Error(err)
 			}
 		case <-time.After(WaitTimeout):
-			p.Error("run did not end with its context")
+			p.Error("wait for run: timed out after the end of the context")
 		}
 	})
 }
 
-// Stop stops the process gracefully. A second call does nothing.
+// Stop stops the process gracefully: checkpoints are saved. A second call does nothing.
 func (p *Process) Stop() {
-	for _, end := range slices.Backward(p.ends) {
-		end()
+	for _, cleanup := range slices.Backward(p.cleanups) {
+		cleanup()
 	}
-	p.ends = nil
+	p.cleanups = nil
 }
 
+// delivery is a call of Deliver.
 type delivery struct {
 	event   event.Event
 	options source.Delivery
@@ -201,13 +207,14 @@ func (p *Process) Events(name string) []event.Event {
 	return events
 }
 
-// WaitForEvents waits for n events of the trigger, and returns all of its events.
+// WaitForEvents waits until the trigger has at least n events, and returns all of its
+// events.
 func (p *Process) WaitForEvents(name string, n int) []event.Event {
 	p.Helper()
 	deadline := time.Now().Add(WaitTimeout)
 	for ; len(p.Events(name)) < n; time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			p.Fatalf("%s: %d of %d events: %v", name, len(p.Events(name)), n, p.Events(name))
+			p.Fatalf("wait for events of %s: got %d, want %d: %v", name, len(p.Events(name)), n, p.Events(name))
 		}
 	}
 	return p.Events(name)

@@ -14,9 +14,9 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Command handwritten does what examples/bump-application does, written by hand
-// with client-go for this one purpose: an informer on ConfigMaps, a work queue
-// and four workers, which read an Application and patch it.
+// Command handwritten is a client-go program with the behavior of
+// examples/bump-application: an informer for ConfigMaps, a work queue, and four workers that
+// get and patch Applications.
 package main
 
 import (
@@ -49,8 +49,8 @@ const (
 )
 
 func main() {
-	kubeconfig := flag.String("kubeconfig", "", "the kubeconfig file")
-	namespace := flag.String("namespace", "", "where to watch ConfigMaps; everywhere by default")
+	kubeconfig := flag.String("kubeconfig", "", "path of the kubeconfig")
+	namespace := flag.String("namespace", "", "namespace of the watched ConfigMaps; all namespaces if empty")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -80,12 +80,12 @@ func run(ctx context.Context, kubeconfig, namespace string) error {
 	}
 	factory := informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithNamespace(namespace))
 	informer := factory.Core().V1().ConfigMaps().Informer()
-	if _, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{UpdateFunc: b.updated}); err != nil {
+	if _, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{UpdateFunc: b.onUpdate}); err != nil {
 		return err
 	}
 	factory.Start(ctx.Done())
 	if !cache.WaitForCacheSync(ctx.Done(), informer.HasSynced) {
-		return errors.New("the informer does not sync")
+		return errors.New("wait for the sync of ConfigMaps: canceled")
 	}
 	fmt.Fprintln(os.Stderr, "watching")
 	var running sync.WaitGroup
@@ -102,19 +102,21 @@ func run(ctx context.Context, kubeconfig, namespace string) error {
 	return nil
 }
 
-// bumper raises the version of Applications. The queue holds their names.
+// bumper increments the publishVersion of the Applications in its queue.
 type bumper struct {
 	applications dynamic.NamespaceableResourceInterface
 	queue        workqueue.TypedRateLimitingInterface[types.NamespacedName]
 }
 
-func (b bumper) updated(before, now any) {
-	was, is := before.(*corev1.ConfigMap), now.(*corev1.ConfigMap)
-	if app := is.Labels[label]; app != "" && was.ResourceVersion != is.ResourceVersion {
-		b.queue.Add(types.NamespacedName{Namespace: is.Namespace, Name: app})
+// onUpdate queues the Application of an updated ConfigMap.
+func (b bumper) onUpdate(before, after any) {
+	oldCM, newCM := before.(*corev1.ConfigMap), after.(*corev1.ConfigMap)
+	if app := newCM.Labels[label]; app != "" && oldCM.ResourceVersion != newCM.ResourceVersion {
+		b.queue.Add(types.NamespacedName{Namespace: newCM.Namespace, Name: app})
 	}
 }
 
+// work handles the next Application of the queue. It returns false after a shutdown.
 func (b bumper) work(ctx context.Context) bool {
 	app, shutdown := b.queue.Get()
 	if shutdown {
@@ -130,17 +132,18 @@ func (b bumper) work(ctx context.Context) bool {
 	return true
 }
 
+// bump increments the publishVersion of an Application. A conflict is an error.
 func (b bumper) bump(ctx context.Context, app types.NamespacedName) error {
 	applications := b.applications.Namespace(app.Namespace)
-	is, err := applications.Get(ctx, app.Name, metav1.GetOptions{})
+	current, err := applications.Get(ctx, app.Name, metav1.GetOptions{})
 	if err != nil {
 		return err
 	}
-	n, err := strconv.Atoi(is.GetAnnotations()[version])
+	n, err := strconv.Atoi(current.GetAnnotations()[version])
 	if err != nil {
 		return err
 	}
-	patch := fmt.Sprintf(`{"metadata":{"resourceVersion":%q,"annotations":{%q:"%d"}}}`, is.GetResourceVersion(), version, n+1)
+	patch := fmt.Sprintf(`{"metadata":{"resourceVersion":%q,"annotations":{%q:"%d"}}}`, current.GetResourceVersion(), version, n+1)
 	_, err = applications.Patch(ctx, app.Name, types.MergePatchType, []byte(patch), metav1.PatchOptions{})
 	return err
 }

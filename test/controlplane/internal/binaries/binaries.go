@@ -31,10 +31,10 @@ import (
 	"controlplane/internal/lock"
 )
 
-// Set has the paths of the programs of a control plane.
+// Set is the paths of the programs of a control plane.
 type Set struct{ Etcd, APIServer, ControllerManager string }
 
-// Node has the paths of the programs of a node.
+// Node is the paths of the programs of a node.
 type Node struct{ Scheduler, Kubelet string }
 
 // Cache returns the cache directory.
@@ -44,16 +44,16 @@ func Cache() (string, error) {
 }
 
 // Ensure returns the programs of a control plane in the versions of m, and builds them
-// unless they are cached. It writes its progress to progress.
+// unless they are cached. A build takes minutes, and is reported to progress.
 func Ensure(ctx context.Context, m Module, progress io.Writer) (Set, error) {
 	v, err := m.versions()
 	if err != nil {
 		return Set{}, err
 	}
 	dir, err := ensure(ctx, m, group{
-		name: v.kubernetes + "-" + v.etcd,
-		what: fmt.Sprintf("etcd %s and Kubernetes %s", v.etcd, v.kubernetes),
-		took: "6 minutes",
+		name:        v.kubernetes + "-" + v.etcd,
+		description: fmt.Sprintf("etcd %s and Kubernetes %s", v.etcd, v.kubernetes),
+		buildTime:   "6 minutes",
 		programs: map[string]string{
 			"etcd":                    "go.etcd.io/etcd/server/v3",
 			"kube-apiserver":          "k8s.io/kubernetes/cmd/kube-apiserver",
@@ -74,9 +74,9 @@ func EnsureNode(ctx context.Context, m Module, progress io.Writer) (Node, error)
 		return Node{}, err
 	}
 	dir, err := ensure(ctx, m, group{
-		name: "node-" + v.kubernetes,
-		what: "kube-scheduler and kubelet " + v.kubernetes,
-		took: "3 minutes",
+		name:        "node-" + v.kubernetes,
+		description: "kube-scheduler and kubelet " + v.kubernetes,
+		buildTime:   "3 minutes",
 		programs: map[string]string{
 			"kube-scheduler": "k8s.io/kubernetes/cmd/kube-scheduler",
 			"kubelet":        "k8s.io/kubernetes/cmd/kubelet",
@@ -85,15 +85,16 @@ func EnsureNode(ctx context.Context, m Module, progress io.Writer) (Node, error)
 	return Node{Scheduler: filepath.Join(dir, "kube-scheduler"), Kubelet: filepath.Join(dir, "kubelet")}, err
 }
 
-// group is a group of programs that are built together.
+// group is programs that are built together.
 type group struct {
-	name     string // name of their folder, with their versions
-	what     string // description in progress messages
-	took     string
-	programs map[string]string // packages by program
+	name        string            // of the folder, with versions
+	description string            // in progress messages
+	buildTime   string            // without caches, on 2 cores
+	programs    map[string]string // packages by program
 }
 
-// ensure returns the folder with the programs of g.
+// ensure returns the folder with the programs of g, and builds them unless they are
+// cached.
 func ensure(ctx context.Context, m Module, g group, progress io.Writer) (_ string, err error) {
 	cache, err := Cache()
 	if err != nil {
@@ -104,8 +105,8 @@ func ensure(ctx context.Context, m Module, g group, progress io.Writer) (_ strin
 	if g.complete(dir) {
 		return dir, nil
 	}
-	held, err := lock.Take(ctx, filepath.Join(cache, name+".lock"), func() {
-		fmt.Fprintf(progress, "controlplane: another process is building %s; waiting for it\n", g.what)
+	held, err := lock.Acquire(ctx, filepath.Join(cache, name+".lock"), func() {
+		fmt.Fprintf(progress, "controlplane: another process is building %s; waiting for it\n", g.description)
 	})
 	if err != nil {
 		return "", err
@@ -117,6 +118,7 @@ func ensure(ctx context.Context, m Module, g group, progress io.Writer) (_ strin
 	return dir, build(ctx, m, g, dir, progress)
 }
 
+// complete reports whether dir has all programs of g.
 func (g group) complete(dir string) bool {
 	for name := range g.programs {
 		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || !info.Mode().IsRegular() {

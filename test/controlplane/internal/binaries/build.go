@@ -35,7 +35,7 @@ import (
 )
 
 // build builds the programs in a separate module, so that no other dependency affects
-// their versions, and renames the complete folder to dir.
+// their versions. dir exists only once it has all programs.
 func build(ctx context.Context, m Module, g group, dir string, progress io.Writer) error {
 	v, err := m.versions()
 	if err != nil {
@@ -43,7 +43,7 @@ func build(ctx context.Context, m Module, g group, dir string, progress io.Write
 	}
 	work, err := os.MkdirTemp(filepath.Dir(dir), "build-")
 	if err != nil {
-		return fmt.Errorf("build %s: %w", g.what, err)
+		return fmt.Errorf("build %s: %w", g.description, err)
 	}
 	out := filepath.Join(work, "out")
 	err = errors.Join(
@@ -63,7 +63,7 @@ func build(ctx context.Context, m Module, g group, dir string, progress io.Write
 		err = errors.Join(os.RemoveAll(dir), os.Rename(out, dir))
 	}
 	if err = errors.Join(err, os.RemoveAll(work)); err != nil {
-		return fmt.Errorf("build %s: %w", g.what, err)
+		return fmt.Errorf("build %s: %w", g.description, err)
 	}
 	return nil
 }
@@ -92,20 +92,20 @@ func compile(ctx context.Context, work, out, kubernetes string, g group, progres
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(progress, "controlplane: building %s; about %s on 2 cores the first time\n", g.what, g.took)
+	fmt.Fprintf(progress, "controlplane: building %s; about %s on 2 cores the first time\n", g.description, g.buildTime)
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	errorLines := report(stderr, progress, g.what)
+	errorLines := report(stderr, progress, g.description)
 	if err := cmd.Wait(); err != nil {
 		return fmt.Errorf("go build: %w\n%s", err, strings.Join(errorLines, "\n"))
 	}
 	return nil
 }
 
-// report counts the packages that `go build -v` prints to r, and writes its progress every
-// ten seconds. It returns the last lines that are not packages.
-func report(r io.Reader, progress io.Writer, what string) []string {
+// report counts the packages that `go build -v` prints to r until r ends, and writes the
+// count to progress every ten seconds. It returns the last lines that are not packages.
+func report(r io.Reader, progress io.Writer, description string) []string {
 	lines := make(chan string)
 	go func() {
 		defer close(lines)
@@ -113,17 +113,17 @@ func report(r io.Reader, progress io.Writer, what string) []string {
 			lines <- s.Text()
 		}
 	}()
-	began := time.Now()
+	start := time.Now()
 	tick := time.NewTicker(10 * time.Second)
 	defer tick.Stop()
 	var errorLines []string
 	for packages := 0; ; {
 		select {
-		case line, more := <-lines:
-			elapsed := time.Since(began).Round(time.Second)
+		case line, ok := <-lines:
+			elapsed := time.Since(start).Round(time.Second)
 			switch {
-			case !more:
-				fmt.Fprintf(progress, "controlplane: built %s in %s\n", what, elapsed)
+			case !ok:
+				fmt.Fprintf(progress, "controlplane: built %s in %s\n", description, elapsed)
 				return errorLines
 			case strings.ContainsAny(line, " \t#"):
 				errorLines = append(errorLines[max(0, len(errorLines)-30):], line)
@@ -131,7 +131,7 @@ func report(r io.Reader, progress io.Writer, what string) []string {
 				packages++
 			}
 		case <-tick.C:
-			fmt.Fprintf(progress, "controlplane: building %s: %d packages compiled, %s\n", what, packages, time.Since(began).Round(time.Second))
+			fmt.Fprintf(progress, "controlplane: building %s: %d packages compiled, %s\n", description, packages, time.Since(start).Round(time.Second))
 		}
 	}
 }

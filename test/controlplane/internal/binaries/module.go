@@ -21,7 +21,7 @@ import (
 	"regexp"
 )
 
-// Module has the go.mod and go.sum with the versions of etcd and Kubernetes.
+// Module is a go.mod that requires etcd and Kubernetes, and its go.sum.
 type Module struct{ Mod, Sum []byte }
 
 type versions struct{ kubernetes, etcd string }

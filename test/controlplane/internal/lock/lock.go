@@ -32,15 +32,15 @@ import (
 // ErrHeld is returned by Try while another process holds the lock.
 var ErrHeld = errors.New("held by another process")
 
-// Lock is a held lock.
+// Lock is a lock that this process holds.
 type Lock struct{ file *os.File }
 
 // File returns the locked file. A process that inherits it holds the lock too, until it
 // ends.
 func (l *Lock) File() *os.File { return l.file }
 
-// Try locks the file at path, which it creates if necessary, or returns ErrHeld
-// immediately.
+// Try locks the file at path, and creates it if necessary. It does not wait; if another
+// process holds the lock, the error is ErrHeld.
 func Try(path string) (*Lock, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, fmt.Errorf("lock %s: %w", path, err)
@@ -59,9 +59,9 @@ func Try(path string) (*Lock, error) {
 	return &Lock{file: f}, nil
 }
 
-// Take locks the file at path, and waits for the lock until ctx ends. It calls waiting
-// once if it has to wait.
-func Take(ctx context.Context, path string, waiting func()) (*Lock, error) {
+// Acquire locks the file at path, and waits for the lock until ctx ends. If another process
+// holds the lock, waiting is called once. The error wraps the cause of ctx.
+func Acquire(ctx context.Context, path string, waiting func()) (*Lock, error) {
 	for first := true; ; first = false {
 		l, err := Try(path)
 		if !errors.Is(err, ErrHeld) {

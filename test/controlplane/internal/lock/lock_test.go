@@ -44,14 +44,14 @@ func TestTry_Held(t *testing.T) {
 	}
 }
 
-func TestTake_Waits(t *testing.T) {
+func TestAcquire_Waits(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lock")
 	held, err := Try(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	waited := 0
-	next, err := Take(t.Context(), path, func() {
+	next, err := Acquire(t.Context(), path, func() {
 		waited++
 		if err := held.Release(); err != nil {
 			t.Error(err)
@@ -61,7 +61,7 @@ func TestTake_Waits(t *testing.T) {
 		t.Fatal(err)
 	}
 	if waited != 1 {
-		t.Errorf("waiting called %d times, want once", waited)
+		t.Errorf("waiting: got %d calls, want 1", waited)
 	}
 	defer func() {
 		if err := next.Release(); err != nil {
@@ -71,7 +71,7 @@ func TestTake_Waits(t *testing.T) {
 
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cause := errors.New("canceled")
-	if _, err := Take(ctx, path, func() { cancel(cause) }); !errors.Is(err, cause) {
+	if _, err := Acquire(ctx, path, func() { cancel(cause) }); !errors.Is(err, cause) {
 		t.Errorf("canceled wait: got %v, want %v", err, cause)
 	}
 }

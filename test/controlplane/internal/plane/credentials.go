@@ -34,14 +34,16 @@ import (
 
 // credentials are the certificates and tokens of one control plane.
 type credentials struct {
-	ca, cert, key     string // the API server's
+	// Paths of files.
+	ca, cert, key     string // of the API server
 	serviceAccountKey string
-	tokens            string // static tokens, in the API server's CSV format
+	tokens            string // static tokens, in the CSV format of the API server
 
 	admin, controllerManager string // bearer tokens
 	caPEM                    []byte
 }
 
+// issue creates credentials, and writes them to dir. They expire after a year.
 func issue(dir string) (credentials, error) {
 	c := credentials{
 		ca:                filepath.Join(dir, "ca.crt"),
@@ -66,7 +68,8 @@ func issue(dir string) (credentials, error) {
 	return c, nil
 }
 
-// certificates creates a certificate authority and a certificate that it signs.
+// certificates creates a certificate authority, and a serving certificate for the API
+// server.
 func (c *credentials) certificates() error {
 	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -92,7 +95,7 @@ func (c *credentials) certificates() error {
 		NotAfter:     ca.NotAfter,
 		KeyUsage:     x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		// The second is the address of the Service kubernetes.
+		// 10.96.0.1 is the cluster IP of the Service kubernetes.
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv4(10, 96, 0, 1)},
 		DNSNames:    []string{"localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"},
 	}
@@ -111,6 +114,7 @@ func (c *credentials) certificates() error {
 	)
 }
 
+// newKey creates a key and writes it to path.
 func newKey(path string) (*ecdsa.PrivateKey, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

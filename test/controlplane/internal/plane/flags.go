@@ -51,11 +51,12 @@ func apiServerFlags(opts Options, c credentials, secure, etcd port) []string {
 		"--service-account-key-file=" + c.serviceAccountKey,
 		"--service-account-signing-key-file=" + c.serviceAccountKey,
 		"--service-cluster-ip-range=10.96.0.0/16",
-		// There is one API server, on loopback; its Endpoints are not used.
+		// The Endpoints of an API server on loopback are not used.
 		"--endpoint-reconciler-type=none",
 	}
 	if !opts.ControllerManager {
-		// This plugin requires default service accounts, which no controller creates here.
+		// This plugin requires default service accounts, which only the controller manager
+		// creates.
 		flags = append(flags, "--disable-admission-plugins=ServiceAccount")
 	}
 	return flags

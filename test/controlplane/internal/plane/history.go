@@ -28,8 +28,8 @@ import (
 	"strings"
 )
 
-// Compact compacts etcd to the latest state. It does not affect the watch cache of the API
-// server.
+// Compact compacts etcd to the latest revision. The watch cache of the API server keeps
+// older ones.
 func (p *Plane) Compact(ctx context.Context) error {
 	var status struct {
 		Header struct{ Revision string }
@@ -44,7 +44,7 @@ func (p *Plane) Compact(ctx context.Context) error {
 	return err
 }
 
-// call calls etcd's JSON gateway.
+// call posts in to the JSON gateway of etcd, and decodes the response to out.
 func (p *Plane) call(ctx context.Context, path string, in, out any) error {
 	body, err := json.Marshal(in)
 	if err != nil {
@@ -68,8 +68,8 @@ func (p *Plane) call(ctx context.Context, path string, in, out any) error {
 	return json.NewDecoder(resp.Body).Decode(out)
 }
 
-// Snapshot copies the state of etcd. Meanwhile etcd is stopped: it is killed, because a
-// graceful shutdown waits for watchers.
+// Snapshot copies the data of etcd, and restarts etcd. It kills etcd, because a graceful
+// shutdown waits for watchers.
 func (p *Plane) Snapshot(ctx context.Context, name string) error {
 	etcd, err := p.process(Etcd)
 	if err != nil {
@@ -82,7 +82,8 @@ func (p *Plane) Snapshot(ctx context.Context, name string) error {
 	return p.Start(ctx, Etcd)
 }
 
-// Restore restores a snapshot, with its resourceVersions, and restarts the API server.
+// Restore replaces the data of etcd, including resourceVersions, by a snapshot. It restarts
+// all processes.
 func (p *Plane) Restore(ctx context.Context, name string) error {
 	for i := len(p.processes) - 1; i >= 0; i-- {
 		p.processes[i].kill()

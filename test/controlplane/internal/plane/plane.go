@@ -15,9 +15,9 @@ limitations under the License.
 */
 
 // Package plane runs a Kubernetes control plane as processes of this machine: etcd,
-// kube-apiserver and optionally kube-controller-manager. It listens on free ports of
-// 127.0.0.1, which do not change, and keeps all files in one folder. Processes can be
-// stopped and started to test clients. A Plane is not safe for concurrent use.
+// kube-apiserver and optionally kube-controller-manager. Servers listen on free ports
+// of 127.0.0.1, which stay the same after restarts, and keep all files in one folder. A Plane
+// is not safe for concurrent use.
 package plane
 
 import (
@@ -40,14 +40,14 @@ const (
 
 // Options configure a control plane.
 type Options struct {
-	Dir               string   // holds all files; exists
+	Dir               string   // of all files; must exist
 	Lock              *os.File // inherited by all processes, and thus released when all have ended
 	Binaries          binaries.Set
 	ControllerManager bool
-	Compaction        time.Duration // of etcd, by the API server; 0 for never
+	Compaction        time.Duration // interval at which the API server compacts etcd; 0 for never
 }
 
-// Plane is a control plane that was started.
+// Plane is a control plane.
 type Plane struct {
 	opts      Options
 	ports     []port
@@ -57,8 +57,8 @@ type Plane struct {
 	processes []*process // in the order in which they are started
 }
 
-// Start starts a control plane, and waits until the API server is ready. On an error all
-// processes are ended.
+// Start starts a control plane, and waits until the API server is ready. If it returns an
+// error, all processes have ended.
 func Start(ctx context.Context, opts Options) (*Plane, error) {
 	p := &Plane{opts: opts}
 	err := p.prepare()
@@ -122,8 +122,8 @@ func (p *Plane) PIDs() map[string]int {
 	return pids
 }
 
-// Start starts the named process, and waits until all running processes are ready: an API
-// server needs seconds to reconnect to etcd.
+// Start starts the named process, and waits until all running processes are ready: after a
+// restart of etcd, the API server needs seconds to reconnect.
 func (p *Plane) Start(ctx context.Context, name string) error {
 	proc, err := p.process(name)
 	if err != nil {
@@ -143,7 +143,7 @@ func (p *Plane) Start(ctx context.Context, name string) error {
 	return nil
 }
 
-// Kill kills the named process.
+// Kill kills the named process, and waits until it has ended.
 func (p *Plane) Kill(name string) error {
 	proc, err := p.process(name)
 	if err != nil {
@@ -162,7 +162,7 @@ func (p *Plane) process(name string) (*process, error) {
 	return nil, fmt.Errorf("unknown process %q", name)
 }
 
-// Wait returns nil when ctx ends, and an error when a process ends.
+// Wait returns nil when ctx ends, and an error when a process ends before.
 func (p *Plane) Wait(ctx context.Context) error {
 	ended, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -184,7 +184,7 @@ func (p *Plane) Wait(ctx context.Context) error {
 	}
 }
 
-// Close ends all processes. The folder is kept.
+// Close kills all processes, and releases the ports. The folder is kept.
 func (p *Plane) Close() {
 	for i := len(p.processes) - 1; i >= 0; i-- {
 		p.processes[i].kill()

@@ -22,13 +22,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// port is a reserved TCP port of 127.0.0.1. A bound socket that does not listen keeps other
-// processes from getting it; servers with SO_REUSEPORT can bind it.
+// port is a reserved TCP port of 127.0.0.1. Its socket is bound, but does not listen: other
+// processes do not get the port, except servers of the same user with SO_REUSEPORT.
 type port struct {
 	number int
 	socket int
 }
 
+// reserve reserves a free port until release is called.
 func reserve() (port, error) {
 	socket, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
 	if err != nil {

@@ -34,14 +34,14 @@ func TestPort_Reserved(t *testing.T) {
 	defer p.release()
 	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(p.number))
 
-	var stranger net.ListenConfig
-	if l, err := stranger.Listen(t.Context(), "tcp", address); err == nil {
-		t.Errorf("another listener got %s", l.Addr())
+	var exclusive net.ListenConfig
+	if l, err := exclusive.Listen(t.Context(), "tcp", address); err == nil {
+		t.Errorf("listen without SO_REUSEPORT: got %s, want an error", l.Addr())
 		l.Close()
 	}
 	dialer := net.Dialer{}
 	if conn, err := dialer.DialContext(t.Context(), "tcp", address); err == nil {
-		t.Errorf("%s accepts connections without a server", address)
+		t.Errorf("dial %s without a server: got a connection, want an error", address)
 		conn.Close()
 	}
 
@@ -52,7 +52,7 @@ func TestPort_Reserved(t *testing.T) {
 		})
 		return errors.Join(err, set)
 	}}
-	for range 2 { // a restarted server gets the port again
+	for range 2 { // the second is a restarted server
 		serveOnce(t, sharing, address)
 	}
 }
@@ -65,7 +65,8 @@ func serveOnce(t *testing.T, config net.ListenConfig, address string) {
 	}
 	defer l.Close()
 	dialer := net.Dialer{}
-	// Several, because the kernel distributes connections over all listeners.
+	// The kernel distributes connections over all listeners. Several connections detect a
+	// listener that does not accept.
 	for range 20 {
 		conn, err := dialer.DialContext(t.Context(), "tcp", address)
 		if err != nil {

@@ -23,15 +23,15 @@ import (
 	"runtime"
 )
 
-// process is a program that can be stopped and started again. On Linux it ends with this
-// process.
+// process is a program that can be killed and started again. On Linux the kernel kills it
+// when this process ends.
 type process struct {
 	name  string
 	path  string
 	args  []string
-	log   string // path of its log file
+	log   string // path of the log file, which restarts append to
 	lock  *os.File
-	ready string // URL that returns 200 when it is ready; empty if it has none
+	ready string // URL that returns 200 when the process is ready; empty for none
 
 	running *os.Process
 	exited  chan struct{} // closed when the process has ended
@@ -48,19 +48,20 @@ func (p *process) start() error {
 	started := make(chan error)
 	exited := make(chan struct{})
 	go func() {
-		// The death signal is tied to the thread that started the program.
+		// The kernel sends the parent death signal when the thread that started the program
+		// ends.
 		runtime.LockOSThread()
 		defer close(exited)
 		defer log.Close()
 		cmd := exec.Command(p.path, p.args...) //nolint:noctx // ended by kill
 		cmd.Stdout, cmd.Stderr = log, log
 		cmd.ExtraFiles = []*os.File{p.lock}
-		cmd.SysProcAttr = child()
+		cmd.SysProcAttr = sysProcAttr()
 		err := cmd.Start()
 		p.running = cmd.Process
 		started <- err
 		if err == nil {
-			_ = cmd.Wait() // its log has the reason
+			_ = cmd.Wait() // the log has the reason
 		}
 	}()
 	p.exited = exited
@@ -70,7 +71,6 @@ func (p *process) start() error {
 	return nil
 }
 
-// isRunning reports whether the process is running.
 func (p *process) isRunning() bool {
 	if p.exited == nil {
 		return false
@@ -83,10 +83,11 @@ func (p *process) isRunning() bool {
 	}
 }
 
-// kill kills the process, and waits until it has ended.
+// kill kills the process, and waits until it has ended. It does nothing if the process is
+// not running.
 func (p *process) kill() {
 	if p.isRunning() {
-		_ = p.running.Kill() // an error: it has just ended
+		_ = p.running.Kill() // an error means that it has just ended
 		<-p.exited
 	}
 }

@@ -18,8 +18,8 @@ package plane
 
 import "syscall"
 
-// child starts a program in its own process group, so that Ctrl-C reaches only the
-// supervisor, and has it end with the supervisor.
-func child() *syscall.SysProcAttr {
+// sysProcAttr puts a program into its own process group, so that Ctrl-C signals only the
+// supervisor, and has the kernel kill the program when the supervisor ends.
+func sysProcAttr() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }

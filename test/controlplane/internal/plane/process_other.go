@@ -20,8 +20,8 @@ package plane
 
 import "syscall"
 
-// child starts a program in its own process group, so that Ctrl-C reaches only the
+// sysProcAttr puts a program into its own process group, so that Ctrl-C signals only the
 // supervisor.
-func child() *syscall.SysProcAttr {
+func sysProcAttr() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true}
 }

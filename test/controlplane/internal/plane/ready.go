@@ -26,17 +26,18 @@ import (
 	"time"
 )
 
-// waitTimeout is the maximum time until a process is ready, on a busy machine.
+// waitTimeout is the maximum time until a process is ready. It allows for a busy machine.
 const waitTimeout = 2 * time.Minute
 
-// await waits until proc is ready.
+// await waits until proc is ready. It returns an error after waitTimeout, or when proc
+// ends.
 func (p *Plane) await(ctx context.Context, proc *process) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, waitTimeout, fmt.Errorf("%s is not ready after %s", proc.name, waitTimeout))
 	defer cancel()
 	client := p.client()
 	defer client.CloseIdleConnections()
 	for {
-		if p.ok(ctx, client, proc.ready) {
+		if p.isReady(ctx, client, proc.ready) {
 			return nil
 		}
 		select {
@@ -49,6 +50,7 @@ func (p *Plane) await(ctx context.Context, proc *process) error {
 	}
 }
 
+// client returns a client that trusts the certificate of the API server.
 func (p *Plane) client() *http.Client {
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(p.creds.caPEM)
@@ -58,7 +60,8 @@ func (p *Plane) client() *http.Client {
 	}
 }
 
-func (p *Plane) ok(ctx context.Context, client *http.Client, url string) bool {
+// isReady reports whether url returns 200.
+func (p *Plane) isReady(ctx context.Context, client *http.Client, url string) bool {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return false

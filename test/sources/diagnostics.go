@@ -30,48 +30,48 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
-// problems is the path of the cases. Each file has properties in YAML, a line with ---, and
-// the expected diagnostics.
-const problems = "testdata/problems.txtar"
+// casesFile is a txtar archive of cases. Each case has properties in YAML, a line with ---,
+// and the expected diagnostics, or "valid" and the key of the subscription.
+const casesFile = "testdata/problems.txtar"
 
 // Diagnostics compiles the properties of each case in testdata/problems.txtar, and compares
-// the diagnostics with the expected ones, or rewrites these. There must be at least
-// minCases cases.
+// the diagnostics with the expected ones. If update is set, it writes the diagnostics to the
+// file instead. There must be at least minCases cases.
 func Diagnostics(t *testing.T, compile func(map[string]any, source.Spec) (source.Subscription, diag.List), minCases int, update bool) {
 	t.Helper()
-	text, err := os.ReadFile(problems)
+	text, err := os.ReadFile(casesFile)
 	if err != nil {
 		t.Fatal(err)
 	}
 	archive := txtar.Parse(text)
 	if len(archive.Files) < minCases {
-		t.Fatalf("got %d cases", len(archive.Files))
+		t.Fatalf("%s: got %d cases, want at least %d", casesFile, len(archive.Files), minCases)
 	}
 	for i, f := range archive.Files {
 		t.Run(f.Name, func(t *testing.T) {
-			given, want, ok := strings.Cut(string(f.Data), "---\n")
+			input, want, ok := strings.Cut(string(f.Data), "---\n")
 			if !ok {
-				t.Fatal("no line with ---")
+				t.Fatal("got no line with ---, want one")
 			}
 			var properties map[string]any
-			if err := yaml.Unmarshal([]byte(given), &properties); err != nil {
+			if err := yaml.Unmarshal([]byte(input), &properties); err != nil {
 				t.Fatal(err)
 			}
-			sub, found := compile(properties, source.Spec{TriggerRef: event.TriggerRef{Name: "t", Namespace: "n"}})
+			sub, diagnostics := compile(properties, source.Spec{TriggerRef: event.TriggerRef{Name: "t", Namespace: "n"}})
 			got := "valid"
-			if len(found) > 0 {
-				got = found.Error()
+			if len(diagnostics) > 0 {
+				got = diagnostics.Error()
 			} else {
 				got += ": " + sub.Key()
 			}
-			archive.Files[i].Data = []byte(given + "---\n" + got + "\n")
+			archive.Files[i].Data = []byte(input + "---\n" + got + "\n")
 			if diff := cmp.Diff(want, got+"\n"); diff != "" && !update {
 				t.Error(diff)
 			}
 		})
 	}
 	if update {
-		if err := os.WriteFile(problems, txtar.Format(archive), 0o600); err != nil {
+		if err := os.WriteFile(casesFile, txtar.Format(archive), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
