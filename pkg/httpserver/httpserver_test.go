@@ -33,7 +33,11 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/httpserver"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain ignores the connections that net/http closes half a second after a request that
+// it refused.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))
+}
 
 // serve serves with o until stop is called, and returns its URL and result.
 func serve(t *testing.T, o httpserver.Options) (url string, stop func(), ended chan error) {

@@ -157,7 +157,7 @@ func raceEnabled() bool {
 	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
 
-// childTimeout returns the timeout of a child. With the race detector a child starts
+// childTimeout returns the total time of a check. With the race detector a child starts
 // slowly.
 func childTimeout() time.Duration {
 	if raceEnabled() {
@@ -167,7 +167,7 @@ func childTimeout() time.Duration {
 }
 
 func TestChild_ResourceExceeded(t *testing.T) {
-	c := sandbox.NewChild(2, sandbox.Limits{Step: childTimeout(), Total: 10 * time.Minute}, os.Args[0], "serve")
+	c := sandbox.NewChild(2, sandbox.Limits{Total: 10 * time.Minute}, os.Args[0], "serve")
 	for name, source := range heavyCUE() {
 		if raceEnabled() && name == "memory" {
 			continue // no memory limit
@@ -228,7 +228,7 @@ func BenchmarkChild(b *testing.B) {
 
 // TestChild_WorkerTemplate renders worker templates of strangers in the child.
 func TestChild_WorkerTemplate(t *testing.T) {
-	child := sandbox.NewChild(1, sandbox.Limits{Step: 2 * time.Second, Total: 10 * time.Minute}, os.Args[0], "serve")
+	child := sandbox.NewChild(1, sandbox.Limits{Total: 10 * time.Minute}, os.Args[0], "serve")
 	render := func(template string, properties map[string]any) sandbox.Report {
 		t.Helper()
 		r := request("bump-application-revision", "")

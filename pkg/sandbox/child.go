@@ -30,8 +30,8 @@ import (
 const (
 	// MaxMemory is the memory limit of a child, in bytes.
 	MaxMemory = 512 << 20
-	// MaxTime is the default of Limits.Step.
-	MaxTime = 5 * time.Second
+	// MaxStepTime is the default of Limits.Step.
+	MaxStepTime = 2 * time.Second
 	// MaxTotalTime is the default of Limits.Total.
 	MaxTotalTime = 20 * time.Second
 	// maxOutput is the maximum size of a child's result, and of its stderr, in bytes.
@@ -43,9 +43,11 @@ const (
 
 // Limits limit the time of checks.
 type Limits struct {
-	// Step limits one step, and Total a whole check with all its steps, from the time
-	// at which its child is ready. They default to MaxTime and MaxTotalTime.
-	Step, Total time.Duration
+	// Step limits the CPU time of one step. It defaults to MaxStepTime.
+	Step time.Duration
+	// Total limits the time of a whole check with all its steps. It defaults to
+	// MaxTotalTime.
+	Total time.Duration
 }
 
 // Child runs checks in child processes. It keeps them for further checks while it has
@@ -63,7 +65,7 @@ type Child struct {
 // function of command must call Serve.
 func NewChild(processes int, limits Limits, command ...string) *Child {
 	if limits.Step == 0 {
-		limits.Step = MaxTime
+		limits.Step = MaxStepTime
 	}
 	if limits.Total == 0 {
 		limits.Total = MaxTotalTime
@@ -83,7 +85,7 @@ func (c *Child) Check(ctx context.Context, r Request) (Report, error) {
 // if the deadline of ctx passes after a step has exceeded a limit. Different keys take
 // turns.
 func (c *Child) Run(ctx context.Context, key string, request, result any) error {
-	task := task{Rejected: map[string]string{}}
+	task := task{Rejected: map[string]string{}, StepTime: c.limits.Step}
 	var err error
 	if task.Request, err = json.Marshal(request); err != nil {
 		return fmt.Errorf("check: %w", err)
@@ -101,7 +103,7 @@ func (c *Child) Run(ctx context.Context, key string, request, result any) error 
 		case errors.Is(ctx.Err(), context.DeadlineExceeded) && exceeded != nil:
 			return exceeded
 		case errors.Is(err, errTotal):
-			return resourceExceeded(fmt.Sprintf("more than %s in all", c.limits.Total))
+			return &exceededError{reason: fmt.Sprintf("more than %s in all", c.limits.Total), slow: true}
 		case errors.Is(err, ErrResourceExceeded) && last.Step != "" && ctx.Err() == nil:
 			task.Rejected[last.Step], exceeded = err.Error(), err
 			continue
@@ -116,7 +118,7 @@ func (c *Child) Run(ctx context.Context, key string, request, result any) error 
 }
 
 // try passes t to a child, and returns its last message. If a child that has already
-// served other checks fails, a new one decides.
+// served other checks fails, but not because a step is slow, a new one decides.
 func (c *Child) try(ctx context.Context, t task, deadline time.Time) (message, error) {
 	for {
 		p, err := c.take()
@@ -124,13 +126,14 @@ func (c *Child) try(ctx context.Context, t task, deadline time.Time) (message, e
 			return message{}, err
 		}
 		used := p.served > 0
-		last, err := p.serve(ctx, t, c.limits.Step, deadline)
+		last, err := p.serve(ctx, t, deadline)
 		if err == nil {
 			c.put(p)
 			return last, nil
 		}
 		p.kill()
-		if !used || ctx.Err() != nil || !time.Now().Before(deadline) {
+		var exceeded *exceededError
+		if !used || errors.As(err, &exceeded) && exceeded.slow || ctx.Err() != nil || !time.Now().Before(deadline) {
 			return last, err
 		}
 	}
@@ -178,6 +181,8 @@ type task struct {
 	Request json.RawMessage
 	// Rejected has the steps to skip, with the reasons.
 	Rejected map[string]string
+	// StepTime is the maximum CPU time of a step.
+	StepTime time.Duration
 }
 
 // message is one line of a child's output.

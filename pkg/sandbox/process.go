@@ -36,9 +36,16 @@ var ErrResourceExceeded = errors.New("check exceeds the memory or time limit")
 var errTotal = errors.New("the total time is exceeded")
 
 // exitFailure is the exit code of a child whose Serve returned an error.
-// With any other code, the Go runtime or the system ended the child because of the CUE
-// that it evaluated.
-const exitFailure = 1
+// exitSlow is that of a child in which a step exceeded its CPU time. With any other code,
+// the Go runtime or the system ended the child because of the CUE that it evaluated.
+const (
+	exitFailure = 1
+	exitSlow    = 3
+)
+
+// waitFactor is the time that a step may take, as a multiple of its CPU time: other
+// processes need the CPU too.
+const waitFactor = 4
 
 // process is a running child. One goroutine uses it at a time.
 type process struct {
@@ -119,10 +126,10 @@ func (p *process) kill() {
 
 // serve passes t to the child, and returns its last message: the result, or the step
 // that failed with the error. The error wraps ErrResourceExceeded if the step exceeded
-// its timeout or another limit, and is errTotal if deadline has passed. After an error
-// the child must be killed.
-func (p *process) serve(ctx context.Context, t task, timeout time.Duration, deadline time.Time) (last message, err error) {
-	begin := time.Now()
+// a limit, and is errTotal if deadline has passed. After an error the child must be
+// killed.
+func (p *process) serve(ctx context.Context, t task, deadline time.Time) (last message, err error) {
+	begin, timeout := time.Now(), waitFactor*t.StepTime
 	defer func() {
 		p.served++
 		p.busy += time.Since(begin)
@@ -149,7 +156,7 @@ func (p *process) serve(ctx context.Context, t task, timeout time.Duration, dead
 		select {
 		case m, ok := <-p.messages:
 			if !ok {
-				return last, p.exitError()
+				return last, p.exitError(t.StepTime)
 			}
 			last = m
 			if m.Result != nil {
@@ -157,7 +164,7 @@ func (p *process) serve(ctx context.Context, t task, timeout time.Duration, dead
 			}
 			step.Reset(timeout)
 		case <-step.C:
-			return last, resourceExceeded(fmt.Sprintf("more than %s", timeout))
+			return last, &exceededError{reason: fmt.Sprintf("more than %s", timeout), slow: true}
 		case <-total.C:
 			return last, errTotal
 		case <-ctx.Done():
@@ -166,8 +173,9 @@ func (p *process) serve(ctx context.Context, t task, timeout time.Duration, dead
 	}
 }
 
-// exitError returns the error of a child that has ended.
-func (p *process) exitError() error {
+// exitError returns the error of a child that has ended. stepTime was the limit of a
+// step.
+func (p *process) exitError(stepTime time.Duration) error {
 	var exit *exec.ExitError
 	switch {
 	case p.err == nil:
@@ -176,6 +184,8 @@ func (p *process) exitError() error {
 		return p.err
 	case exit.ExitCode() == exitFailure:
 		return errors.New(string(bytes.TrimSpace(p.stderr.Bytes())))
+	case exit.ExitCode() == exitSlow:
+		return &exceededError{reason: fmt.Sprintf("more than %s of CPU time", stepTime), slow: true}
 	}
 	return classifyExit(exit, p.stderr.Bytes())
 }
@@ -184,17 +194,27 @@ func (p *process) exitError() error {
 func classifyExit(exit *exec.ExitError, stderr []byte) error {
 	switch {
 	case bytes.Contains(stderr, []byte("stack overflow")):
-		return resourceExceeded("infinite recursion")
+		return &exceededError{reason: "infinite recursion"}
 	case bytes.Contains(stderr, []byte("memory")), exit.ExitCode() < 0: // killed by a signal
-		return resourceExceeded(fmt.Sprintf("more than %d MiB", MaxMemory>>20))
+		return &exceededError{reason: fmt.Sprintf("more than %d MiB", MaxMemory>>20)}
 	}
 	first, _, _ := bytes.Cut(bytes.TrimSpace(stderr), []byte("\n"))
-	return resourceExceeded(fmt.Sprintf("CUE crashed, %s: %s", exit, first))
+	return &exceededError{reason: fmt.Sprintf("CUE crashed, %s: %s", exit, first)}
 }
 
-func resourceExceeded(reason string) error {
-	return fmt.Errorf("%w: %s; avoid large repetitions and ranges, and values that depend on themselves", ErrResourceExceeded, reason)
+// exceededError is the error of a check that exceeds a limit. It wraps
+// ErrResourceExceeded.
+type exceededError struct {
+	reason string
+	// slow is set if the limit is one of time, and not of memory.
+	slow bool
 }
+
+func (e *exceededError) Error() string {
+	return fmt.Sprintf("%v: %s; avoid large repetitions and ranges, and values that depend on themselves", ErrResourceExceeded, e.reason)
+}
+
+func (e *exceededError) Unwrap() error { return ErrResourceExceeded }
 
 // limitedWriter writes the first remaining bytes to w, and discards the rest.
 type limitedWriter struct {

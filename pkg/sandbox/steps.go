@@ -21,6 +21,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"sync"
+	"time"
 )
 
 // Serve is the child side of Child.Run: it limits this process, reads requests from in
@@ -31,6 +34,8 @@ func Serve[Request, Result any](in io.Reader, out io.Writer, check func(Request,
 		return err
 	}
 	decoder, encoder := json.NewDecoder(in), json.NewEncoder(out)
+	clock := &stepClock{}
+	go clock.watch()
 	for {
 		var t task
 		if err := decoder.Decode(&t); errors.Is(err, io.EOF) {
@@ -38,18 +43,20 @@ func Serve[Request, Result any](in io.Reader, out io.Writer, check func(Request,
 		} else if err != nil {
 			return fmt.Errorf("read request: %w", err)
 		}
-		if err := serve(t, encoder, check); err != nil {
+		if err := serve(t, clock, encoder, check); err != nil {
 			return err
 		}
+		clock.stop()
 	}
 }
 
-func serve[Request, Result any](t task, out *json.Encoder, check func(Request, *Steps) (Result, error)) error {
+func serve[Request, Result any](t task, clock *stepClock, out *json.Encoder, check func(Request, *Steps) (Result, error)) error {
+	clock.start(t.StepTime)
 	var r Request
 	if err := json.Unmarshal(t.Request, &r); err != nil {
 		return fmt.Errorf("read request: %w", err)
 	}
-	steps := Steps{rejected: t.Rejected, out: out}
+	steps := Steps{rejected: t.Rejected, stepTime: t.StepTime, clock: clock, out: out}
 	result, err := check(r, &steps)
 	if err := errors.Join(err, steps.err); err != nil {
 		return err
@@ -64,6 +71,8 @@ func serve[Request, Result any](t task, out *json.Encoder, check func(Request, *
 // Steps reports the progress of the child to its parent.
 type Steps struct {
 	rejected map[string]string
+	stepTime time.Duration
+	clock    *stepClock
 	out      *json.Encoder
 	err      error
 }
@@ -75,5 +84,37 @@ func (s *Steps) Begin(step string) string {
 		return reason
 	}
 	s.err = errors.Join(s.err, s.out.Encode(message{Step: step}))
+	s.clock.start(s.stepTime)
 	return ""
+}
+
+// stepClock ends this process when a step takes too much CPU time.
+type stepClock struct {
+	mu sync.Mutex
+	// end is the CPU time of this process at which the step must have ended; 0 for none.
+	end time.Duration
+}
+
+// start starts a step, and ends the previous one.
+func (c *stepClock) start(limit time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.end = cpuTime() + limit
+}
+
+func (c *stepClock) stop() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.end = 0
+}
+
+func (c *stepClock) watch() {
+	for range time.Tick(20 * time.Millisecond) {
+		c.mu.Lock()
+		slow := c.end > 0 && cpuTime() > c.end
+		c.mu.Unlock()
+		if slow {
+			os.Exit(exitSlow)
+		}
+	}
 }

@@ -52,7 +52,7 @@ func TestMain(m *testing.M) {
 	}
 	crlog.SetLogger(logr.Discard())
 	// The tests share clients of API servers, whose connections stay open.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("golang.org/x/net/http2.(*clientConnReadLoop).run"))
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("golang.org/x/net/http2.(*clientConnReadLoop).run"), goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))
 }
 
 // waitTimeout limits the time that a test waits for a condition.
