@@ -187,6 +187,9 @@ type task struct {
 
 // message is one line of a child's output.
 type message struct {
-	Step   string          `json:",omitempty"`
+	// Step is the step that begins, or the one that is Slow: it has used up its CPU time.
+	Step string `json:",omitempty"`
+	Slow bool   `json:",omitempty"`
+	// Result is the result of the check.
 	Result json.RawMessage `json:",omitempty"`
 }

@@ -36,12 +36,9 @@ var ErrResourceExceeded = errors.New("check exceeds the memory or time limit")
 var errTotal = errors.New("the total time is exceeded")
 
 // exitFailure is the exit code of a child whose Serve returned an error.
-// exitSlow is that of a child in which a step exceeded its CPU time. With any other code,
-// the Go runtime or the system ended the child because of the CUE that it evaluated.
-const (
-	exitFailure = 1
-	exitSlow    = 3
-)
+// With any other code, the Go runtime or the system ended the child because of the CUE
+// that it evaluated.
+const exitFailure = 1
 
 // waitFactor is the time that a step may take, as a multiple of its CPU time: other
 // processes need the CPU too.
@@ -156,11 +153,14 @@ func (p *process) serve(ctx context.Context, t task, deadline time.Time) (last m
 		select {
 		case m, ok := <-p.messages:
 			if !ok {
-				return last, p.exitError(t.StepTime)
+				return last, p.exitError()
 			}
 			last = m
-			if m.Result != nil {
+			switch {
+			case m.Result != nil:
 				return last, nil
+			case m.Slow:
+				return last, &exceededError{reason: fmt.Sprintf("more than %s of CPU time", t.StepTime), slow: true}
 			}
 			step.Reset(timeout)
 		case <-step.C:
@@ -173,9 +173,8 @@ func (p *process) serve(ctx context.Context, t task, deadline time.Time) (last m
 	}
 }
 
-// exitError returns the error of a child that has ended. stepTime was the limit of a
-// step.
-func (p *process) exitError(stepTime time.Duration) error {
+// exitError returns the error of a child that has ended.
+func (p *process) exitError() error {
 	var exit *exec.ExitError
 	switch {
 	case p.err == nil:
@@ -184,8 +183,6 @@ func (p *process) exitError(stepTime time.Duration) error {
 		return p.err
 	case exit.ExitCode() == exitFailure:
 		return errors.New(string(bytes.TrimSpace(p.stderr.Bytes())))
-	case exit.ExitCode() == exitSlow:
-		return &exceededError{reason: fmt.Sprintf("more than %s of CPU time", stepTime), slow: true}
 	}
 	return classifyExit(exit, p.stderr.Bytes())
 }

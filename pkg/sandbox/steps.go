@@ -21,7 +21,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"sync"
 	"time"
 )
@@ -33,9 +32,8 @@ func Serve[Request, Result any](in io.Reader, out io.Writer, check func(Request,
 	if err := limitProcess(); err != nil {
 		return err
 	}
-	decoder, encoder := json.NewDecoder(in), json.NewEncoder(out)
-	clock := &stepClock{}
-	go clock.watch()
+	decoder, progress := json.NewDecoder(in), &progress{out: json.NewEncoder(out)}
+	go progress.watch()
 	for {
 		var t task
 		if err := decoder.Decode(&t); errors.Is(err, io.EOF) {
@@ -43,20 +41,18 @@ func Serve[Request, Result any](in io.Reader, out io.Writer, check func(Request,
 		} else if err != nil {
 			return fmt.Errorf("read request: %w", err)
 		}
-		if err := serve(t, clock, encoder, check); err != nil {
+		if err := serve(t, progress, check); err != nil {
 			return err
 		}
-		clock.stop()
 	}
 }
 
-func serve[Request, Result any](t task, clock *stepClock, out *json.Encoder, check func(Request, *Steps) (Result, error)) error {
-	clock.start(t.StepTime)
+func serve[Request, Result any](t task, p *progress, check func(Request, *Steps) (Result, error)) error {
 	var r Request
 	if err := json.Unmarshal(t.Request, &r); err != nil {
 		return fmt.Errorf("read request: %w", err)
 	}
-	steps := Steps{rejected: t.Rejected, stepTime: t.StepTime, clock: clock, out: out}
+	steps := Steps{rejected: t.Rejected, stepTime: t.StepTime, progress: p}
 	result, err := check(r, &steps)
 	if err := errors.Join(err, steps.err); err != nil {
 		return err
@@ -65,15 +61,14 @@ func serve[Request, Result any](t task, clock *stepClock, out *json.Encoder, che
 	if err != nil {
 		return fmt.Errorf("write result: %w", err)
 	}
-	return steps.out.Encode(message{Result: encoded})
+	return p.send(message{Result: encoded}, 0)
 }
 
 // Steps reports the progress of the child to its parent.
 type Steps struct {
 	rejected map[string]string
 	stepTime time.Duration
-	clock    *stepClock
-	out      *json.Encoder
+	progress *progress
 	err      error
 }
 
@@ -83,38 +78,40 @@ func (s *Steps) Begin(step string) string {
 	if reason, ok := s.rejected[step]; ok {
 		return reason
 	}
-	s.err = errors.Join(s.err, s.out.Encode(message{Step: step}))
-	s.clock.start(s.stepTime)
+	s.err = errors.Join(s.err, s.progress.send(message{Step: step}, s.stepTime))
 	return ""
 }
 
-// stepClock ends this process when a step takes too much CPU time.
-type stepClock struct {
-	mu sync.Mutex
-	// end is the CPU time of this process at which the step must have ended; 0 for none.
+// progress sends messages to the parent. It is safe for concurrent use.
+type progress struct {
+	mu   sync.Mutex
+	out  *json.Encoder
+	step string
+	// end is the CPU time of this process at which the step must have ended; 0 for no
+	// step.
 	end time.Duration
 }
 
-// start starts a step, and ends the previous one.
-func (c *stepClock) start(limit time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.end = cpuTime() + limit
+// send sends m, which ends the previous step. A step has the given CPU time.
+func (p *progress) send(m message, stepTime time.Duration) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.step, p.end = m.Step, 0
+	if stepTime > 0 {
+		p.end = cpuTime() + stepTime
+	}
+	return p.out.Encode(m)
 }
 
-func (c *stepClock) stop() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.end = 0
-}
-
-func (c *stepClock) watch() {
+// watch tells the parent when a step has used up its CPU time. The parent then kills this
+// process.
+func (p *progress) watch() {
 	for range time.Tick(20 * time.Millisecond) {
-		c.mu.Lock()
-		slow := c.end > 0 && cpuTime() > c.end
-		c.mu.Unlock()
-		if slow {
-			os.Exit(exitSlow)
+		p.mu.Lock()
+		if p.end > 0 && cpuTime() > p.end {
+			p.end = 0
+			_ = p.out.Encode(message{Step: p.step, Slow: true}) // fails if the parent has died
 		}
+		p.mu.Unlock()
 	}
 }
