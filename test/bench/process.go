@@ -50,10 +50,10 @@ const (
 
 // programs returns kube-trigger, and the program that it is compared with.
 func (e *env) programs() [2]program {
-	trigger := program{name: triggerProgram, path: filepath.Join(e.dir, triggerProgram), ready: "msg=watching", args: e.triggerArgs}
+	trigger := program{name: triggerProgram, path: filepath.Join(e.dir, triggerProgram), ready: "msg=watching", args: e.triggerArgs(triggerProgram)}
 	if e.baseline != "" {
 		baseline := trigger
-		baseline.name, baseline.path = baselineProgram, e.baseline
+		baseline.name, baseline.path, baseline.args = baselineProgram, e.baseline, e.triggerArgs(baselineProgram)
 		return [2]program{trigger, baseline}
 	}
 	return [2]program{trigger, {
@@ -64,11 +64,19 @@ func (e *env) programs() [2]program {
 	}}
 }
 
-// triggerArgs writes the configuration of examples/bump-application, restricted to a
-// namespace, and returns the arguments that run it.
-func (e *env) triggerArgs(kubeconfig, namespace string) ([]string, error) {
-	file := filepath.Join(e.dir, namespace+".yaml")
-	text := fmt.Sprintf(`triggers:
+// triggerArgs returns the args of the named program: they write the configuration of
+// examples/bump-application, restricted to a namespace, and run it. Each program has its own
+// store, since versions may have different formats.
+func (e *env) triggerArgs(name string) func(kubeconfig, namespace string) ([]string, error) {
+	return func(kubeconfig, namespace string) ([]string, error) {
+		file := filepath.Join(e.dir, namespace+"-"+name+".yaml")
+		args := []string{"run", "-c", file, "--kubeconfig", kubeconfig, "--store", file + ".db", "--from", "now"}
+		return args, os.WriteFile(file, []byte(triggerConfig(namespace)), 0o600)
+	}
+}
+
+func triggerConfig(namespace string) string {
+	return fmt.Sprintf(`triggers:
   - name: bump-on-change
     source:
       type: resource-watcher
@@ -78,7 +86,6 @@ func (e *env) triggerArgs(kubeconfig, namespace string) ([]string, error) {
       type: bump-application-revision
       properties: {nameSelector: {fromLabel: trigger.oam.dev/application}}
 `, namespace)
-	return []string{"run", "-c", file, "--kubeconfig", kubeconfig, "--store", file + ".db", "--from", "now"}, os.WriteFile(file, []byte(text), 0o600)
 }
 
 // process is a running program.
