@@ -15,16 +15,27 @@ limitations under the License.
 */
 
 // Package fair limits concurrency so that nobody waits for all that another has asked
-// for.
+// for, and so that those who have used much wait for those who have not.
 package fair
 
 import (
 	"context"
+	"math"
+	"slices"
 	"sync"
+	"time"
 )
 
-// Semaphore has a number of slots. Callers wait in one queue for each key, and the
-// queues take turns. It is safe for concurrent use.
+const (
+	// halfLife is the time after which the use of slots counts half.
+	halfLife = time.Minute
+	// maxKeys is the maximum number of keys whose use is remembered.
+	maxKeys = 10_000
+)
+
+// Semaphore has a number of slots. Callers wait in one queue for each key. A free slot
+// goes to the key that has used slots for the shortest time lately; keys that have used
+// them equally take turns. It is safe for concurrent use.
 type Semaphore struct {
 	mu   sync.Mutex
 	free int
@@ -32,11 +43,23 @@ type Semaphore struct {
 	// they are served.
 	queues map[string][]chan struct{}
 	turns  []string
+	used   map[string]use
+}
+
+// use is the time for which a key has used slots, as of a time.
+type use struct {
+	duration time.Duration
+	at       time.Time
+}
+
+// now returns the time that still counts.
+func (u use) now() time.Duration {
+	return time.Duration(float64(u.duration) * math.Exp2(-float64(time.Since(u.at))/float64(halfLife)))
 }
 
 // NewSemaphore returns a Semaphore with the given number of slots.
 func NewSemaphore(slots int) *Semaphore {
-	return &Semaphore{free: slots, queues: map[string][]chan struct{}{}}
+	return &Semaphore{free: slots, queues: map[string][]chan struct{}{}, used: map[string]use{}}
 }
 
 // Acquire waits for a slot. The caller calls release once when it no longer needs it.
@@ -46,7 +69,7 @@ func (s *Semaphore) Acquire(ctx context.Context, key string) (release func(), er
 	if s.free > 0 {
 		s.free--
 		s.mu.Unlock()
-		return s.release, nil
+		return s.releaser(key), nil
 	}
 	turn := make(chan struct{})
 	if len(s.queues[key]) == 0 {
@@ -56,7 +79,7 @@ func (s *Semaphore) Acquire(ctx context.Context, key string) (release func(), er
 	s.mu.Unlock()
 	select {
 	case <-turn:
-		return s.release, nil
+		return s.releaser(key), nil
 	case <-ctx.Done():
 	}
 	s.mu.Lock()
@@ -80,7 +103,29 @@ func (s *Semaphore) Waiting() int {
 	return n
 }
 
-// release gives a slot to the next key in turn, or frees it.
+// releaser returns a function that releases the slot that key has from now on.
+func (s *Semaphore) releaser(key string) func() {
+	start := time.Now()
+	return func() {
+		s.addUse(key, time.Since(start))
+		s.release()
+	}
+}
+
+// addUse adds to the use of key.
+func (s *Semaphore) addUse(key string, d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, known := s.used[key]; !known && len(s.used) >= maxKeys {
+		for k := range s.used { // any one, rather than a search
+			delete(s.used, k)
+			break
+		}
+	}
+	s.used[key] = use{s.used[key].now() + d, time.Now()}
+}
+
+// release gives a slot to the next key, or frees it.
 func (s *Semaphore) release() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -88,8 +133,14 @@ func (s *Semaphore) release() {
 		s.free++
 		return
 	}
-	key := s.turns[0]
-	s.turns = s.turns[1:]
+	next := 0
+	for i, key := range s.turns {
+		if s.used[key].now() < s.used[s.turns[next]].now() {
+			next = i
+		}
+	}
+	key := s.turns[next]
+	s.turns = slices.Delete(s.turns, next, next+1)
 	queue := s.queues[key]
 	close(queue[0])
 	if len(queue) == 1 {

@@ -72,6 +72,38 @@ func TestSemaphore_Turns(t *testing.T) {
 	})
 }
 
+// TestSemaphore_Use: a key that has used slots for long waits for all others.
+func TestSemaphore_Use(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := fair.NewSemaphore(1)
+		var order []string
+		acquire := func(key string, d time.Duration) {
+			go func() {
+				release, err := s.Acquire(t.Context(), key)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				order = append(order, key)
+				time.Sleep(d)
+				release()
+			}()
+			synctest.Wait()
+		}
+		acquire("heavy", 10*time.Second)
+		acquire("heavy", time.Second)
+		acquire("heavy", time.Second)
+		acquire("a", time.Second)
+		acquire("b", time.Second)
+		time.Sleep(11 * time.Second)
+		acquire("c", time.Second) // while a or b uses the slot
+		time.Sleep(time.Minute)
+		if want := []string{"heavy", "a", "b", "c", "heavy", "heavy"}; !slices.Equal(order, want) {
+			t.Errorf("order %v, want %v", order, want)
+		}
+	})
+}
+
 func TestSemaphore_Cancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := fair.NewSemaphore(1)

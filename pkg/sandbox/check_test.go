@@ -377,3 +377,15 @@ func BenchmarkChild_Check(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkChild_Start measures a check by a new child.
+func BenchmarkChild_Start(b *testing.B) {
+	r := request("bump-application-revision", "context.data.x == 1")
+	for b.Loop() {
+		c := sandbox.NewChild(1, sandbox.Limits{}, os.Args[0], "serve")
+		if _, err := c.Check(b.Context(), r); err != nil {
+			b.Fatal(err)
+		}
+		c.Close()
+	}
+}
