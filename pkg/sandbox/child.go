@@ -29,7 +29,7 @@ import (
 
 const (
 	// MaxMemory is the memory limit of a child, in bytes.
-	MaxMemory = 512 << 20
+	MaxMemory = 384 << 20
 	// MaxStepTime is the default of Limits.Step.
 	MaxStepTime = 2 * time.Second
 	// MaxTotalTime is the default of Limits.Total.

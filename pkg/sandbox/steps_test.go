@@ -58,7 +58,7 @@ func TestRun_ResourceExceeded(t *testing.T) {
 	request := []string{`context.data.x == "a"`, deep, "context.dta.x == 1", heavyCUE()["time"], "panic", `context.data.x == "b"`}
 	want := []string{"", "infinite recursion", "no field", "more than " + childTimeout().String(), "CUE crashed, exit status 2: panic: at the disco", ""}
 	if !raceEnabled() { // otherwise there is no memory limit
-		request, want = append(request, heavyCUE()["memory"]), append(want, "more than 512 MiB")
+		request, want = append(request, heavyCUE()["memory"]), append(want, "more than 384 MiB")
 	}
 	var problems []string
 	if err := sandbox.NewChild(1, sandbox.Limits{Step: childTimeout(), Total: 10 * time.Minute}, os.Args[0], "steps").Run(t.Context(), "", request, &problems); err != nil {
