@@ -27,12 +27,13 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/kubevela/kube-trigger/test/figures"
 )
 
 func TestMain(m *testing.M) {
@@ -81,7 +82,7 @@ func scenarios() []scenario {
 func TestChaos(t *testing.T) {
 	seed := flagValue[uint64]("seed")
 	t.Logf("-seed %d", seed)
-	info := machine()
+	info := figures.Machine()
 	env := newEnvironment(t)
 	var rows []row
 	for _, s := range scenarios() {
@@ -102,7 +103,7 @@ func TestChaos(t *testing.T) {
 	table := table(info, seed, rows)
 	t.Log("\n" + table)
 	if file := flagValue[string]("report"); file != "" {
-		if err := replaceTable(file, table); err != nil {
+		if err := figures.Replace(file, "make chaos", table); err != nil {
 			t.Error(err)
 		}
 	}
@@ -157,23 +158,4 @@ func table(info string, seed uint64, rows []row) string {
 		fmt.Fprintf(&b, "| %s | %s | %s; %.0f s | %s |\n", r.name, r.claim, strings.Join(r.figures, "; "), r.duration.Seconds(), result)
 	}
 	return b.String()
-}
-
-// tableBegin and tableEnd enclose the part of a file that replaceTable replaces.
-const (
-	tableBegin = "<!-- begin: written by `make chaos` -->\n"
-	tableEnd   = "<!-- end -->\n"
-)
-
-func replaceTable(file, table string) error {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return err
-	}
-	before, after, hasBegin := strings.Cut(string(text), tableBegin)
-	_, after, hasEnd := strings.Cut(after, tableEnd)
-	if !hasBegin || !hasEnd {
-		return fmt.Errorf("%s: lines %q and %q not found", file, tableBegin, tableEnd)
-	}
-	return os.WriteFile(file, []byte(before+tableBegin+table+tableEnd+after), 0o644) //nolint:gosec // a public file
 }

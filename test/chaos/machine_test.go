@@ -18,55 +18,20 @@ package chaos
 
 import (
 	"fmt"
-	"os"
-	"os/exec"
-	"runtime"
 	"strconv"
 	"strings"
-	"time"
+
+	"github.com/kubevela/kube-trigger/test/figures"
 )
-
-// machine returns the time, the version and the machine of the figures.
-func machine() string {
-	commit, err := exec.Command("git", "describe", "--tags", "--always", "--dirty").Output()
-	if err != nil {
-		commit = []byte("unknown")
-	}
-	return fmt.Sprintf("%s, kube-trigger %s, %d CPUs (%s), %s/%s, %s, load %s.",
-		time.Now().UTC().Format("2006-01-02 15:04 MST"), strings.TrimSpace(string(commit)), runtime.NumCPU(),
-		field("/proc/cpuinfo", "model name"), runtime.GOOS, runtime.GOARCH, runtime.Version(), load())
-}
-
-// field returns the first value of a field in a file of "name: value" lines.
-func field(file, name string) string {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return "unknown"
-	}
-	for line := range strings.Lines(string(text)) {
-		if key, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(key) == name {
-			return strings.TrimSpace(value)
-		}
-	}
-	return "unknown"
-}
-
-func load() string {
-	text, err := os.ReadFile("/proc/loadavg")
-	if err != nil {
-		return "unknown"
-	}
-	return strings.Fields(string(text))[0]
-}
 
 // peakMemory returns the peak resident memory of a process, in MiB.
 func peakMemory(pid int) (float64, error) {
-	return mebibytes(field(fmt.Sprintf("/proc/%d/status", pid), "VmHWM"))
+	return mebibytes(figures.Field(fmt.Sprintf("/proc/%d/status", pid), "VmHWM"))
 }
 
 // memoryOf returns the resident memory of a process, in MiB.
 func memoryOf(pid int) (float64, error) {
-	return mebibytes(field(fmt.Sprintf("/proc/%d/status", pid), "VmRSS"))
+	return mebibytes(figures.Field(fmt.Sprintf("/proc/%d/status", pid), "VmRSS"))
 }
 
 func mebibytes(text string) (float64, error) {
