@@ -50,6 +50,16 @@ CHAOS_SEED ?= 1
 chaos: testbed ## Break things at length; the figures go into docs/reliability.md
 	go test -count=1 -timeout 60m -parallel 6 -v ./test/chaos -long -seed $(CHAOS_SEED) -report ../../docs/reliability.md
 
+.PHONY: hostile
+hostile: testbed ## Attack an installation at length; the figures go into docs/security.md
+	go test -count=1 -timeout 60m -v ./test/hostile -long -report ../../docs/security.md
+
+FUZZTIME   ?= 60s
+FUZZ_FLAGS ?=
+.PHONY: fuzz
+fuzz: ## Run all fuzz targets for FUZZTIME together; FUZZ_FLAGS=-keep keeps inputs that reach new code
+	go run ./test/fuzz -time $(FUZZTIME) $(FUZZ_FLAGS)
+
 .PHONY: demo
 demo: testbed ## See a ConfigMap's edit give an Application a new revision
 	go run ./test/demo
