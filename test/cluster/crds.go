@@ -32,6 +32,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 )
 
@@ -52,6 +53,42 @@ func (c *Cluster) InstallApplicationCRD(t testing.TB) {
 		t.Fatalf("install Application CRD: %v", err)
 	}
 	c.Install(t, filepath.Join(folder, "core.oam.dev_applications.yaml"))
+}
+
+// InstallKubeTrigger installs the CRDs and the manifests of kube-trigger, in the namespace
+// vela-system. Its pods do not run.
+func (c *Cluster) InstallKubeTrigger(t testing.TB) {
+	t.Helper()
+	root, err := root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	crds, err := filepath.Glob(filepath.Join(root, "addon", "crds", "*.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Install(t, crds...)
+	admin, err := client.New(c.Config, client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts := []string{"apiVersion: v1\nkind: Namespace\nmetadata: {name: vela-system}"}
+	manifests, err := filepath.Glob(filepath.Join(root, "addon", "manifests", "*.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range manifests {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts = append(texts, string(text))
+	}
+	for _, text := range texts {
+		if err := Apply(t.Context(), admin, text); err != nil {
+			t.Fatalf("install kube-trigger: %v", err)
+		}
+	}
 }
 
 // InstallKubeVelaCRDs installs the CRDs of KubeVela and kube-trigger.

@@ -99,11 +99,7 @@ func installManifests(t *testing.T) *installation {
 	t.Helper()
 	c := cluster.Start(t, cluster.Own(), cluster.WithControllerManager())
 	c.InstallApplicationCRD(t)
-	crds, err := filepath.Glob("../../addon/crds/*.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.Install(t, crds...)
+	c.InstallKubeTrigger(t)
 	scheme := runtime.NewScheme()
 	if err := controller.AddToScheme(scheme); err != nil {
 		t.Fatal(err)
@@ -112,20 +108,7 @@ func installManifests(t *testing.T) *installation {
 	if err != nil {
 		t.Fatal(err)
 	}
-	i := &installation{Cluster: c, admin: admin}
-	i.apply(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: vela-system}")
-	manifests, err := filepath.Glob("../../addon/manifests/*.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range manifests {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		i.apply(t, string(text))
-	}
-	return i
+	return &installation{Cluster: c, admin: admin}
 }
 
 // apply creates or updates the objects of YAML documents, as an administrator.

@@ -57,6 +57,8 @@ type Node struct {
 	client  kubernetes.Interface
 	program string
 	dir     string
+	// limited is set if the limits of containers hold.
+	limited bool
 
 	mu   sync.Mutex
 	pods map[types.UID]*Pod
@@ -82,12 +84,21 @@ type Pod struct {
 	ended chan struct{}
 }
 
+// Option configures a Node.
+type Option func(*Node)
+
+// WithLimits runs containers with their limits on memory and CPU, and lets them crash.
+func WithLimits() Option { return func(n *Node) { n.limited = true } }
+
 // Run runs program for each pod with the label app.kubernetes.io/name=kube-trigger. When the
 // test ends, it terminates the processes, and fails the test if one of them exits with an
 // error or its log contains a crash or a data race.
-func Run(t testing.TB, c *cluster.Cluster, program string) *Node {
+func Run(t testing.TB, c *cluster.Cluster, program string, options ...Option) *Node {
 	t.Helper()
 	n := &Node{t: t, cluster: c, client: c.Client(t), program: program, dir: t.TempDir(), pods: map[types.UID]*Pod{}}
+	for _, o := range options {
+		o(n)
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	factory := informers.NewSharedInformerFactoryWithOptions(n.client, 0, informers.WithTweakListOptions(func(o *metav1.ListOptions) {
 		o.LabelSelector = "app.kubernetes.io/name=kube-trigger"
@@ -121,7 +132,7 @@ func (n *Node) checkLogs() {
 	for _, p := range n.all {
 		text := p.Logs()
 		for _, exclude := range []string{"panic:", "DATA RACE", "fatal error:"} {
-			if strings.Contains(text, exclude) {
+			if strings.Contains(text, exclude) && !n.limited {
 				n.t.Errorf("pod %s/%s: got %q in the log, want none", p.Namespace, p.Name, exclude)
 			}
 		}
@@ -277,7 +288,16 @@ func (p *Pod) runOnce(pod *corev1.Pod, container corev1.Container, kubeconfig st
 	if err != nil {
 		return false, err
 	}
-	cmd := exec.Command(p.node.program, args...) //nolint:gosec,noctx // ended by Pod.terminate
+	command := append([]string{p.node.program}, args...)
+	if p.node.limited {
+		prefix, remove, err := p.node.limits(pod, container)
+		defer remove()
+		if err != nil {
+			return false, err
+		}
+		command = append(prefix, command...)
+	}
+	cmd := exec.Command(command[0], command[1:]...) //nolint:gosec,noctx // ended by Pod.terminate
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.Env = append(env(pod, container), "KUBECONFIG="+kubeconfig, "GORACE=halt_on_error=1", "HOME=/nonexistent")
 	p.mu.Lock()
@@ -305,7 +325,7 @@ func (p *Pod) runOnce(pod *corev1.Pod, container corev1.Container, kubeconfig st
 	defer p.mu.Unlock()
 	p.process = nil
 	if p.terminating {
-		if err != nil && !p.accountDeleted(pod) {
+		if err != nil && !p.node.limited && !p.accountDeleted(pod) {
 			return true, fmt.Errorf("terminate: %w", err)
 		}
 		return true, nil

@@ -1,0 +1,184 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+// Package hostile attacks an installation of kube-trigger on a real API server, and watches
+// an honest namespace meanwhile.
+//
+// The controller and the workers are processes with tokens of their ServiceAccounts and with
+// the memory and CPU limits of their manifests. The short form, which runs with the other
+// tests, checks that nothing is lost, that neither the controller nor the honest worker ends,
+// and that a new honest TriggerService becomes ready. The long form, with -long, checks the
+// time of both, too; its figures are in docs/security.md.
+package hostile
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/kubevela/kube-trigger/test/cluster"
+	"github.com/kubevela/kube-trigger/test/figures"
+)
+
+const (
+	// maxReady is the maximum time until a new honest TriggerService is ready.
+	maxReady = 15 * time.Second
+	// maxRatio limits the p99 latency of honest actions during attacks, as a multiple of
+	// that of the quiet times in between.
+	maxRatio = 2
+)
+
+func TestMain(m *testing.M) {
+	flag.Bool("long", false, "run the long form of the attacks")
+	flag.String("report", "", "file whose table of figures is replaced")
+	flag.String("only", "", "run only the attacks whose name contains this")
+	flag.Parse()
+	log.SetLogger(logr.Discard())
+	os.Exit(m.Run())
+}
+
+// flagValue returns the value of one of the flags above.
+func flagValue[T any](name string) T {
+	return flag.Lookup(name).Value.(flag.Getter).Get().(T)
+}
+
+// attack is what one tenant does to others.
+type attack struct {
+	name string
+	// what is the attack, as a cell of the table.
+	what string
+	// run attacks until ctx ends.
+	run func(ctx context.Context, t *tenant)
+	// check returns what went wrong in the end; optional.
+	check func(ctx context.Context, t *tenant) error
+}
+
+func attacks() []attack {
+	var all []attack
+	for _, list := range [][]attack{admissionAttacks(), checkAttacks(), objectAttacks(), eventAttacks(), networkAttacks()} {
+		all = append(all, list...)
+	}
+	return all
+}
+
+// result is a row of the table.
+type result struct {
+	attack
+	quiet, attacked []time.Duration
+	ready           time.Duration
+	kills           int
+	failed          bool
+}
+
+func TestHostile(t *testing.T) {
+	i := install(t, build(t))
+	h := newHonest(t, i)
+	window := 2 * time.Second
+	if flagValue[bool]("long") {
+		window = 10 * time.Second
+	}
+	var results []result
+	for n, a := range attacks() {
+		if !strings.Contains(a.name, flagValue[string]("only")) {
+			continue
+		}
+		t.Run(a.name, func(t *testing.T) {
+			r := result{attack: a}
+			if flagValue[bool]("long") {
+				r.quiet = h.measure(t, window)
+			}
+			i.attack(t, h, a, n, window, &r)
+			r.failed = t.Failed()
+			results = append(results, r)
+		})
+	}
+	text := table(results)
+	t.Log("\n" + text)
+	if !flagValue[bool]("long") {
+		return
+	}
+	if quiet, attacked := p99(pool(results, false)), p99(pool(results, true)); attacked > maxRatio*quiet {
+		t.Errorf("p99 of honest actions: got %s during attacks and %s otherwise, want less than %d times that", attacked, quiet, maxRatio)
+	}
+	if file := flagValue[string]("report"); file != "" {
+		if err := figures.Replace(file, "make hostile", text); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// attack runs a in a namespace of its own while honest actions are measured.
+func (i *installation) attack(t *testing.T, h *honest, a attack, n int, window time.Duration, r *result) {
+	controller, worker := i.controllerPod(t), h.pod(t)
+	controllerStarts, workerStarts := controller.Starts(), worker.Starts()
+	tenant := i.newTenant(t)
+	ctx, stop := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() { a.run(ctx, tenant) })
+	select {
+	case <-tenant.begun:
+	case <-time.After(cluster.WaitTimeout):
+		t.Error("the attack did not begin")
+	}
+	wg.Go(func() {
+		var err error
+		if r.ready, err = h.newService(t.Context(), fmt.Sprintf("new-%d", n)); err != nil {
+			t.Errorf("new honest TriggerService: %v", err)
+		}
+	})
+	r.attacked = h.measure(t, window)
+	if a.check != nil {
+		cluster.Eventually(t, a.name, func(ctx context.Context) error { return a.check(ctx, tenant) })
+	}
+	stop()
+	wg.Wait()
+	if tenant.done.Load() == 0 {
+		t.Error("no write or request of the attack was answered")
+	}
+	r.kills = i.kills(tenant.namespace)
+	if got := controller.Starts(); got != controllerStarts {
+		t.Errorf("the controller ended %d times, want 0", got-controllerStarts)
+	}
+	if got := worker.Starts(); got != workerStarts {
+		t.Errorf("the honest worker ended %d times, want 0", got-workerStarts)
+	}
+	if flagValue[bool]("long") && r.ready > maxReady {
+		t.Errorf("a new honest TriggerService was ready after %s, want at most %s", r.ready, maxReady)
+	}
+	tenant.leave()
+}
+
+// build builds kube-trigger without the race detector, so that limits on memory hold, and
+// returns its path.
+func build(t *testing.T) string {
+	t.Helper()
+	file := t.TempDir() + "/kube-trigger"
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", file, "../../cmd/kube-trigger")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	return file
+}
