@@ -94,6 +94,7 @@ func RunController(ctx context.Context, o ControllerOptions) error {
 	setup := controller.Options{
 		SystemNamespaces: systemNamespaces(o.Namespace),
 		Image:            o.WorkerImage,
+		MaxChecks:        maxChecks,
 		Checker:          sandbox.NewChild(maxChecks, sandbox.Limits{Step: time.Minute, Total: quickCheck}, program, CheckServiceCommand),
 		ThoroughChecker:  sandbox.NewChild(1, sandbox.Limits{}, program, CheckServiceCommand),
 	}

@@ -30,16 +30,21 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/fair"
 	"github.com/kubevela/kube-trigger/pkg/sandbox"
 )
 
-// checks checks TriggerServices, and keeps the latest report of each, with a hash of the
-// request: equal requests have equal reports. A check that the quick checker gives up
-// continues in the background, so that it does not keep others waiting. It is safe for
+// checks checks TriggerServices in the background, and keeps the latest report of each, with
+// a hash of the request: equal requests have equal reports. Namespaces take turns, and a
+// check that the quick checker gives up does not keep others waiting. It is safe for
 // concurrent use.
 type checks struct {
+	// slots are the concurrent checks of quick.
+	slots           *fair.Semaphore
 	quick, thorough sandbox.Checker
-	// finished receives the TriggerServices whose background check has ended.
+	// request returns the request for a TriggerService.
+	request func(ctx context.Context, key types.NamespacedName) (sandbox.Request, error)
+	// finished receives the TriggerServices whose check has ended.
 	finished chan event.GenericEvent
 
 	mu      sync.Mutex
@@ -48,102 +53,110 @@ type checks struct {
 
 // checkEntry is the last check of a TriggerService.
 type checkEntry struct {
-	hash string
-	// running is set while the check runs in the background; cancel cancels it.
-	running bool
-	cancel  context.CancelFunc
-	report  sandbox.Report
-	err     error
+	// hash is that of the request. It is empty while the check waits for its turn: then
+	// the request is made.
+	hash   string
+	cancel context.CancelFunc
+	ended  bool
+	report sandbox.Report
+	err    error
 }
 
-// errChecking is returned for a TriggerService whose check continues in the background.
-// It is reconciled again when the check has ended.
+// errChecking is returned for a TriggerService whose check has not ended. It is
+// reconciled again when the check has ended.
 var errChecking = errors.New("the check continues in the background")
 
-func newChecks(quick, thorough sandbox.Checker) *checks {
+func newChecks(o Options, request func(context.Context, types.NamespacedName) (sandbox.Request, error)) *checks {
 	return &checks{
-		quick: quick, thorough: thorough,
+		slots: fair.NewSemaphore(max(1, o.MaxChecks)), quick: o.Checker, thorough: o.ThoroughChecker, request: request,
 		finished: make(chan event.GenericEvent), entries: map[types.NamespacedName]*checkEntry{},
 	}
 }
 
-// check returns the report of a request, or errChecking.
+// check returns the report of a request, or errChecking. It does not wait. An error is
+// returned once.
 func (c *checks) check(ctx context.Context, request sandbox.Request) (sandbox.Report, error) {
-	text, err := json.Marshal(request)
+	hash, err := hashOf(request)
 	if err != nil {
 		return sandbox.Report{}, err
 	}
-	sum := sha256.Sum256(text)
-	key, hash := client.ObjectKeyFromObject(&request.Service), hex.EncodeToString(sum[:])
-	if report, err, known := c.known(key, hash); known {
-		return report, err
-	}
-	report, err := c.quick.Check(ctx, request)
-	switch {
-	case errors.Is(err, sandbox.ErrResourceExceeded) && ctx.Err() == nil && c.thorough != nil:
-		c.checkInBackground(ctx, key, hash, request)
-		return sandbox.Report{}, errChecking
-	case errors.Is(err, sandbox.ErrResourceExceeded) && ctx.Err() == nil:
-		report = sandbox.Refuse(request, err.Error())
-	case err != nil:
-		return sandbox.Report{}, err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.entries[key] = &checkEntry{hash: hash, report: report}
-	return report, nil
-}
-
-// known returns the result of the last check of key if it was of the same request. It
-// cancels the check of an earlier request. An error is returned once.
-func (c *checks) known(key types.NamespacedName, hash string) (sandbox.Report, error, bool) {
+	key := client.ObjectKeyFromObject(&request.Service)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	entry := c.entries[key]
 	switch {
 	case entry == nil:
-		return sandbox.Report{}, nil, false
-	case entry.hash != hash:
-		entry.stop()
-		return sandbox.Report{}, nil, false
-	case entry.running:
-		return sandbox.Report{}, errChecking, true
-	case entry.err != nil:
+	case entry.ended && entry.hash == hash && entry.err == nil:
+		return entry.report, nil
+	case entry.ended && entry.hash == hash:
 		delete(c.entries, key)
+		return sandbox.Report{}, entry.err
+	case !entry.ended && (entry.hash == "" || entry.hash == hash):
+		return sandbox.Report{}, errChecking
+	default:
+		entry.cancel()
 	}
-	return entry.report, entry.err, true
-}
-
-func (e *checkEntry) stop() {
-	if e.cancel != nil {
-		e.cancel()
-	}
-}
-
-// checkInBackground starts the thorough check of request.
-func (c *checks) checkInBackground(ctx context.Context, key types.NamespacedName, hash string, request sandbox.Request) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	entry := &checkEntry{hash: hash, running: true, cancel: cancel}
-	c.mu.Lock()
+	entry = &checkEntry{cancel: cancel}
 	c.entries[key] = entry
+	go c.run(ctx, key, entry)
+	return sandbox.Report{}, errChecking
+}
+
+func hashOf(request sandbox.Request) (string, error) {
+	text, err := json.Marshal(request)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:]), nil
+}
+
+// run checks a TriggerService, unless ctx ends first.
+func (c *checks) run(ctx context.Context, key types.NamespacedName, entry *checkEntry) {
+	defer entry.cancel()
+	report, err := c.runInTurn(ctx, key, entry)
+	if ctx.Err() != nil {
+		return
+	}
+	c.mu.Lock()
+	entry.ended, entry.report, entry.err = true, report, err
 	c.mu.Unlock()
-	go func() {
-		defer cancel()
-		report, err := c.thorough.Check(ctx, request)
-		if ctx.Err() != nil {
-			return
-		}
-		if errors.Is(err, sandbox.ErrResourceExceeded) {
-			report, err = sandbox.Refuse(request, err.Error()), nil
-		}
-		c.mu.Lock()
-		entry.running, entry.report, entry.err = false, report, err
-		c.mu.Unlock()
-		select {
-		case c.finished <- event.GenericEvent{Object: &v1alpha1.TriggerService{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}}}:
-		case <-ctx.Done():
-		}
-	}()
+	select {
+	case c.finished <- event.GenericEvent{Object: &v1alpha1.TriggerService{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}}}:
+	case <-ctx.Done():
+	}
+}
+
+// runInTurn waits for the turn of the namespace, and returns the report. The request is made
+// then, so that those who wait hold no objects.
+func (c *checks) runInTurn(ctx context.Context, key types.NamespacedName, entry *checkEntry) (sandbox.Report, error) {
+	release, err := c.slots.Acquire(ctx, key.Namespace)
+	if err != nil {
+		return sandbox.Report{}, err
+	}
+	defer func() { release() }()
+	request, err := c.request(ctx, key)
+	if err != nil {
+		return sandbox.Report{}, err
+	}
+	hash, err := hashOf(request)
+	if err != nil {
+		return sandbox.Report{}, err
+	}
+	c.mu.Lock()
+	entry.hash = hash
+	c.mu.Unlock()
+	report, err := c.quick.Check(ctx, request)
+	if errors.Is(err, sandbox.ErrResourceExceeded) && ctx.Err() == nil && c.thorough != nil {
+		release()
+		release = func() {}
+		report, err = c.thorough.Check(ctx, request)
+	}
+	if errors.Is(err, sandbox.ErrResourceExceeded) {
+		return sandbox.Refuse(request, err.Error()), nil
+	}
+	return report, err
 }
 
 // remove drops the entry of a deleted TriggerService, and cancels its check.
@@ -151,7 +164,7 @@ func (c *checks) remove(key types.NamespacedName) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if entry := c.entries[key]; entry != nil {
-		entry.stop()
+		entry.cancel()
 		delete(c.entries, key)
 	}
 }

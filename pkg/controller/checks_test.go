@@ -20,10 +20,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
@@ -48,12 +51,65 @@ func request(filter string) sandbox.Request {
 	return r
 }
 
+// newTestChecks returns checks of current, all of which exceed the limits of the quick
+// checker.
+func newTestChecks(current *sandbox.Request, thorough sandbox.Checker) *checks {
+	o := Options{MaxChecks: 1, Checker: checkerFunc(exceeded), ThoroughChecker: thorough}
+	return newChecks(o, func(context.Context, types.NamespacedName) (sandbox.Request, error) { return *current, nil })
+}
+
+// TestChecks_Turns: nobody waits in check, and a namespace with one TriggerService does not
+// wait for all those of another.
+func TestChecks_Turns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var order []string
+		checker := requestChecker(func(r sandbox.Request) {
+			time.Sleep(time.Second)
+			order = append(order, r.Service.Namespace)
+		})
+		named := func(namespace, name string) sandbox.Request {
+			r := request("")
+			r.Service.Namespace, r.Service.Name = namespace, name
+			return r
+		}
+		c := newChecks(Options{Checker: checker}, func(_ context.Context, key types.NamespacedName) (sandbox.Request, error) {
+			return named(key.Namespace, key.Name), nil
+		})
+		start := time.Now()
+		for n := range 20 {
+			_, _ = c.check(t.Context(), named("hostile", fmt.Sprint(n)))
+		}
+		synctest.Wait()
+		if _, err := c.check(t.Context(), named("honest", "main")); !errors.Is(err, errChecking) {
+			t.Fatalf("got %v, want errChecking", err)
+		}
+		if waited := time.Since(start); waited > 0 {
+			t.Errorf("check waited %s", waited)
+		}
+		for range 21 {
+			<-c.finished
+		}
+		if n := slices.Index(order, "honest"); n < 0 || n > 1 {
+			t.Errorf("order %q, want honest first or second", order)
+		}
+	})
+}
+
+// requestChecker is a checker that calls a function for each request.
+type requestChecker func(r sandbox.Request)
+
+func (f requestChecker) Check(_ context.Context, r sandbox.Request) (sandbox.Report, error) {
+	f(r)
+	return sandbox.Report{}, nil
+}
+
 // TestChecks_Background: a check that the quick checker gives up ends in the background,
 // and its report is kept.
 func TestChecks_Background(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		current := request("")
 		calls, proceed := 0, make(chan struct{})
-		c := newChecks(checkerFunc(exceeded), checkerFunc(func(ctx context.Context) (sandbox.Report, error) {
+		c := newTestChecks(&current, checkerFunc(func(ctx context.Context) (sandbox.Report, error) {
 			calls++
 			select {
 			case <-proceed:
@@ -82,14 +138,16 @@ func TestChecks_Background(t *testing.T) {
 // TestChecks_Cancelled cancels the check of a TriggerService that is changed or deleted.
 func TestChecks_Cancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		current := request("")
 		cancelled := 0
-		c := newChecks(checkerFunc(exceeded), checkerFunc(func(ctx context.Context) (sandbox.Report, error) {
+		c := newTestChecks(&current, checkerFunc(func(ctx context.Context) (sandbox.Report, error) {
 			<-ctx.Done()
 			cancelled++
 			return sandbox.Report{}, ctx.Err()
 		}))
 		for i := range 2 {
-			if _, err := c.check(t.Context(), request(fmt.Sprint(i))); !errors.Is(err, errChecking) {
+			current = request(fmt.Sprint(i))
+			if _, err := c.check(t.Context(), current); !errors.Is(err, errChecking) {
 				t.Fatal(err)
 			}
 			synctest.Wait()
@@ -110,8 +168,9 @@ func TestChecks_Cancelled(t *testing.T) {
 // does not check it again.
 func TestChecks_Refused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		current := request("")
 		calls := 0
-		c := newChecks(checkerFunc(exceeded), checkerFunc(func(ctx context.Context) (sandbox.Report, error) {
+		c := newTestChecks(&current, checkerFunc(func(ctx context.Context) (sandbox.Report, error) {
 			calls++
 			return exceeded(ctx)
 		}))
@@ -145,8 +204,9 @@ func TestChecks_Refused(t *testing.T) {
 // TestChecks_Error retries a check that failed.
 func TestChecks_Error(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		current := request("")
 		failed := errors.New("failed")
-		c := newChecks(checkerFunc(exceeded), checkerFunc(func(context.Context) (sandbox.Report, error) { return sandbox.Report{}, failed }))
+		c := newTestChecks(&current, checkerFunc(func(context.Context) (sandbox.Report, error) { return sandbox.Report{}, failed }))
 		for range 2 {
 			if _, err := c.check(t.Context(), request("")); !errors.Is(err, errChecking) {
 				t.Fatal(err)

@@ -74,9 +74,12 @@ type Options struct {
 	SystemNamespaces []string
 	// Image is passed to worker templates as `image`.
 	Image string
-	// Checker validates TriggerServices and actions. ThoroughChecker is used in the
-	// background for those that exceed the limits of Checker; nil for none.
-	Checker, ThoroughChecker sandbox.Checker
+	// Checker validates TriggerServices and actions, at most MaxChecks (1) concurrently.
+	Checker   sandbox.Checker
+	MaxChecks int
+	// ThoroughChecker is used for those that exceed the limits of Checker, and does not
+	// keep others waiting; nil for none.
+	ThoroughChecker sandbox.Checker
 }
 
 // concurrency is the number of TriggerServices that are reconciled concurrently.
@@ -120,8 +123,9 @@ type reconciler struct {
 func Setup(ctx context.Context, m ctrl.Manager, o Options) error {
 	r := &reconciler{
 		Options: o, client: m.GetClient(), apiReader: m.GetAPIReader(),
-		events: m.GetEventRecorderFor("kube-trigger"), checks: newChecks(o.Checker, o.ThoroughChecker),
+		events: m.GetEventRecorderFor("kube-trigger"),
 	}
+	r.checks = newChecks(o, r.checkRequest)
 	if err := r.index(ctx, m.GetFieldIndexer()); err != nil {
 		return fmt.Errorf("index TriggerServices: %w", err)
 	}

@@ -27,6 +27,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -105,6 +106,23 @@ func (r *reconciler) reconcile(ctx context.Context, ts *v1alpha1.TriggerService)
 		}
 	}
 	return st, r.reconcileDeployment(ctx, ts, &st)
+}
+
+// checkRequest returns the request that checks the TriggerService key.
+func (r *reconciler) checkRequest(ctx context.Context, key types.NamespacedName) (sandbox.Request, error) {
+	ts := &v1alpha1.TriggerService{}
+	if err := r.client.Get(ctx, key, ts); err != nil {
+		return sandbox.Request{}, err
+	}
+	actions, _, err := r.resolveActions(ctx, ts)
+	if err != nil {
+		return sandbox.Request{}, err
+	}
+	worker, _, err := r.worker(ctx, ts)
+	if err != nil {
+		return sandbox.Request{}, err
+	}
+	return newCheckRequest(ts, actions, worker), nil
 }
 
 // reconcileDeployment applies the worker Deployment of ts. If no trigger is valid, it
