@@ -35,9 +35,10 @@ test: testbed ## Run all tests, on a real API server
 	$(GO_TEST) -timeout 20m ./...
 
 .PHONY: e2e
-e2e: testbed ## Run the tests that need KubeVela, built once (6 minutes), and as root a node
+e2e: testbed ## Run the tests that need KubeVela, built once (6 minutes), as root a node, or the machine
 	$(GO_TEST) -timeout 30m -tags kubevela ./definitions ./test/vela ./test/node
 	$(GO_TEST) -timeout 30m -tags kubevela -run '^TestGateway$$' ./pkg/app
+	$(GO_TEST) -timeout 30m -tags hostile ./test/hostile
 
 .PHONY: node-tools
 node-tools: ## Install what test/node needs to run pods; as root, on Debian
@@ -52,7 +53,7 @@ chaos: testbed ## Break things at length; the figures go into docs/reliability.m
 
 .PHONY: hostile
 hostile: testbed ## Attack an installation at length; the figures go into docs/security.md
-	go test -count=1 -timeout 60m -v ./test/hostile -long -report ../../docs/security.md
+	go test -count=1 -timeout 60m -v -tags hostile ./test/hostile -long -report ../../docs/security.md
 
 FUZZTIME   ?= 60s
 FUZZ_FLAGS ?=

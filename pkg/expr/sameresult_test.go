@@ -29,6 +29,7 @@ import (
 	"cuelang.org/go/cue/parser"
 
 	"github.com/kubevela/kube-trigger/pkg/expr"
+	"github.com/kubevela/kube-trigger/pkg/panicerr"
 )
 
 // CUE has the same result with the fields that Dependencies returns as with all
@@ -73,7 +74,7 @@ func FuzzDependencies(f *testing.F) {
 		if len(source) > 300 || strings.ContainsAny(source, "*") || strings.Count(source, "for") > 1 {
 			return
 		}
-		file, err := parser.ParseFile("", source)
+		file, err := panicerr.Call(func() (*ast.File, error) { return parser.ParseFile("", source) })
 		if err != nil {
 			return
 		}

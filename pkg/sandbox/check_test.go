@@ -205,6 +205,22 @@ func TestChild_ResourceExceeded(t *testing.T) {
 	}
 }
 
+// TestChild_Crash: CUE on which CUE's parser panics is a problem of its trigger alone.
+func TestChild_Crash(t *testing.T) {
+	c := sandbox.NewChild(1, sandbox.Limits{Total: time.Minute}, os.Args[0], "serve")
+	defer c.Close()
+	report, err := c.Check(t.Context(), request("bump-application-revision", "", "let d=t,t:d!00000000"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(report.Triggers[0].Problems); n != 0 {
+		t.Errorf("%d problems of the other trigger", n)
+	}
+	if p := report.Triggers[1].Problems; len(p) != 1 || p[0].Path != "spec.triggers[1].filter" || !strings.Contains(p[0].Message, "cannot be compiled") {
+		t.Errorf("problems %v", p)
+	}
+}
+
 func TestChild_Error(t *testing.T) {
 	if _, err := sandbox.NewChild(1, sandbox.Limits{Step: time.Minute, Total: 10 * time.Minute}, "/nonexistent").Check(t.Context(), request("x", "")); err == nil {
 		t.Error("no error for a child that cannot start")

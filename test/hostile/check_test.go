@@ -1,3 +1,5 @@
+//go:build hostile
+
 /*
 Copyright 2026 The KubeVela Authors.
 
@@ -99,6 +101,7 @@ func (t *tenant) flood(ctx context.Context, callers int, body []byte) {
 			t.Error(err)
 			return
 		}
+		t.done.Add(1)
 		response, err := c.Do(request)
 		if err != nil {
 			wait(ctx, 10*time.Millisecond)
@@ -106,7 +109,6 @@ func (t *tenant) flood(ctx context.Context, callers int, body []byte) {
 		}
 		_, _ = io.Copy(io.Discard, response.Body)
 		_ = response.Body.Close()
-		t.done.Add(1)
 	})
 }
 
@@ -144,7 +146,9 @@ func checkAttacks() []attack {
 	action := func(template string) func(context.Context, *tenant) {
 		return func(ctx context.Context, t *tenant) {
 			_ = t.definition(ctx, "own", corev1alpha1.TriggerAction, template)
-			t.repeat(ctx, func(n int) { _ = t.idle(ctx, fmt.Sprint("x", n%50), trigger("x", "", fmt.Sprintf("{type: own, properties: {n: %d}}", n))) })
+			t.repeat(ctx, func(n int) {
+				_ = t.idle(ctx, fmt.Sprint("x", n%50), trigger("x", "", fmt.Sprintf("{type: own, properties: {n: %d}}", n)))
+			})
 		}
 	}
 	worker := func(properties string) func(context.Context, *tenant) {
@@ -171,7 +175,9 @@ func checkAttacks() []attack {
 		{name: "action-schema", what: "an action whose properties never fit", run: action("import \"list\"\nparameter: {n: int & <" + timeBomb + "}")},
 		{name: "message-parse", what: "messages nested 10,000 deep", run: func(ctx context.Context, t *tenant) {
 			message := strings.Repeat("{{if .data}}", 10_000) + strings.Repeat("{{end}}", 10_000)
-			t.repeat(ctx, func(n int) { _ = t.idle(ctx, fmt.Sprint("x", n%50), trigger("x", "", fmt.Sprintf("{type: log, properties: {message: \"%d%s\"}}", n, message))) })
+			t.repeat(ctx, func(n int) {
+				_ = t.idle(ctx, fmt.Sprint("x", n%50), trigger("x", "", fmt.Sprintf("{type: log, properties: {message: \"%d%s\"}}", n, message)))
+			})
 		}},
 		{name: "view", what: "views that take all memory", run: func(ctx context.Context, t *tenant) {
 			t.repeat(ctx, func(n int) {
@@ -201,4 +207,3 @@ func (t *tenant) repeat(ctx context.Context, do func(n int)) {
 		wait(ctx, 10*time.Millisecond)
 	})
 }
-

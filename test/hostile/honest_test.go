@@ -1,3 +1,5 @@
+//go:build hostile
+
 /*
 Copyright 2026 The KubeVela Authors.
 

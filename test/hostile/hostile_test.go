@@ -1,3 +1,5 @@
+//go:build hostile
+
 /*
 Copyright 2026 The KubeVela Authors.
 
@@ -15,13 +17,14 @@ limitations under the License.
 */
 
 // Package hostile attacks an installation of kube-trigger on a real API server, and watches
-// an honest namespace meanwhile.
+// an honest namespace meanwhile. It has the build tag hostile, because other tests would not
+// bear its load.
 //
 // The controller and the workers are processes with tokens of their ServiceAccounts and with
-// the memory and CPU limits of their manifests. The short form, which runs with the other
-// tests, checks that nothing is lost, that neither the controller nor the honest worker ends,
-// and that a new honest TriggerService becomes ready. The long form, with -long, checks the
-// time of both, too; its figures are in docs/security.md.
+// the memory and CPU limits of their manifests. The short form checks that nothing is lost,
+// that neither the controller nor the honest worker ends, and that a new honest TriggerService
+// becomes ready. The long form, with -long, checks the time of both, too; its figures are in
+// docs/security.md.
 package hostile
 
 import (
@@ -155,7 +158,7 @@ func (i *installation) attack(t *testing.T, h *honest, a attack, n int, window t
 	stop()
 	wg.Wait()
 	if tenant.done.Load() == 0 {
-		t.Error("no write or request of the attack was answered")
+		t.Error("the attack wrote and sent nothing")
 	}
 	r.kills = i.kills(tenant.namespace)
 	if got := controller.Starts(); got != controllerStarts {

@@ -1,3 +1,5 @@
+//go:build hostile
+
 /*
 Copyright 2026 The KubeVela Authors.
 
@@ -144,7 +146,7 @@ type tenant struct {
 	// begun is closed when the attack has made what it needs.
 	begun chan struct{}
 	begin func()
-	// done counts the writes and requests that were answered.
+	// done counts the writes that succeeded, and the requests that were sent.
 	done atomic.Int64
 }
 

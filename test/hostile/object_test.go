@@ -1,3 +1,5 @@
+//go:build hostile
+
 /*
 Copyright 2026 The KubeVela Authors.
 
@@ -158,7 +160,9 @@ parameter: {}`)
 		{name: "large-objects", what: "240 ConfigMaps of 900 KB behind a rate limit", run: func(ctx context.Context, t *tenant) {
 			t.running(ctx, "triggers:\n"+strings.Replace(trigger("x", "", "{type: log, properties: {message: '{{.data.data.n}}'}}"), "  action:", "  rateLimit: {limit: 1, period: 10s}\n  action:", 1))
 			t.begin()
-			each(ctx, 240, 2, func(n int) { _ = t.configMap(ctx, fmt.Sprint("in-", n), map[string]string{"large": strings.Repeat("x", 900_000), "n": "0"}) })
+			each(ctx, 240, 2, func(n int) {
+				_ = t.configMap(ctx, fmt.Sprint("in-", n), map[string]string{"large": strings.Repeat("x", 900_000), "n": "0"})
+			})
 			t.hold(ctx)
 		}},
 		{name: "new-names", what: "objects with 2,000 new field names each", run: func(ctx context.Context, t *tenant) {
