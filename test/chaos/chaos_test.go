@@ -82,7 +82,7 @@ func scenarios() []scenario {
 func TestChaos(t *testing.T) {
 	seed := flagValue[uint64]("seed")
 	t.Logf("-seed %d", seed)
-	info := figures.Machine()
+	info := figures.Machine(t.Context())
 	env := newEnvironment(t)
 	var rows []row
 	for _, s := range scenarios() {

@@ -18,6 +18,7 @@ limitations under the License.
 package figures
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -27,8 +28,8 @@ import (
 )
 
 // Machine returns the time, the version and the machine of figures, as a sentence.
-func Machine() string {
-	commit, err := exec.Command("git", "describe", "--tags", "--always", "--dirty").Output()
+func Machine(ctx context.Context) string {
+	commit, err := exec.CommandContext(ctx, "git", "describe", "--tags", "--always", "--dirty").Output()
 	if err != nil {
 		commit = []byte("unknown")
 	}

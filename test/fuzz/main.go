@@ -67,7 +67,7 @@ func run(ctx context.Context, total time.Duration, keep bool) error {
 	for _, t := range targets {
 		err := t.fuzz(ctx, each)
 		if keep {
-			err = errors.Join(err, t.keep())
+			err = errors.Join(err, t.keep(ctx))
 		}
 		if err != nil {
 			failed = errors.Join(failed, fmt.Errorf("%s in %s: %w", t.name, t.dir, err))
@@ -115,12 +115,12 @@ func (t target) fuzz(ctx context.Context, d time.Duration) error {
 }
 
 // keep copies the smallest inputs that reached new code to the seeds of t.
-func (t target) keep() error {
-	cache, err := exec.Command("go", "env", "GOCACHE").Output()
+func (t target) keep(ctx context.Context) error {
+	cache, err := exec.CommandContext(ctx, "go", "env", "GOCACHE").Output()
 	if err != nil {
 		return err
 	}
-	pkg, err := exec.Command("go", "list", "./"+t.dir).Output() //nolint:gosec // a package of this module
+	pkg, err := exec.CommandContext(ctx, "go", "list", "./"+t.dir).Output() //nolint:gosec // a package of this module
 	if err != nil {
 		return err
 	}

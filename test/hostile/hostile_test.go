@@ -117,7 +117,7 @@ func TestHostile(t *testing.T) {
 			results = append(results, r)
 		})
 	}
-	text := table(results)
+	text := table(t.Context(), results)
 	t.Log("\n" + text)
 	if !flagValue[bool]("long") {
 		return

@@ -273,13 +273,6 @@ func (t *tenant) running(ctx context.Context, spec string) {
 	}
 }
 
-// status returns the status of a TriggerService of the tenant.
-func (t *tenant) status(ctx context.Context, name string) (v1alpha1.TriggerServiceStatus, error) {
-	ts := &v1alpha1.TriggerService{}
-	err := t.installation.admin.Get(ctx, types.NamespacedName{Namespace: t.namespace, Name: name}, ts)
-	return ts.Status, err
-}
-
 // leave deletes the tenant's TriggerServices, and waits until its workers have ended.
 func (t *tenant) leave() {
 	t.Helper()

@@ -20,6 +20,7 @@ package hostile
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -51,9 +52,9 @@ func p99(latencies []time.Duration) time.Duration {
 }
 
 // table returns the figures of results in Markdown.
-func table(results []result) string {
+func table(ctx context.Context, results []result) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n\np99 of honest actions over all attacks: %s, otherwise %s.\n\n", figures.Machine(),
+	fmt.Fprintf(&b, "%s\n\np99 of honest actions over all attacks: %s, otherwise %s.\n\n", figures.Machine(ctx),
 		milliseconds(p99(pool(results, true))), milliseconds(p99(pool(results, false))))
 	b.WriteString("| attack | | honest actions, p99 | otherwise | new TriggerService ready | tenant's containers ended | |\n| --- | --- | --- | --- | --- | --- | --- |\n")
 	for _, r := range results {
