@@ -55,6 +55,7 @@ func controllerFlags(f *pflag.FlagSet, o *app.ControllerOptions, log *logFlags) 
 	f.BoolVar(&o.Webhook.Enabled, "webhook", false, "serve the validating webhook, which rejects invalid TriggerServices when they are written")
 	f.StringVar(&o.Webhook.Addr, "webhook-addr", ":9443", "the address of the validating webhook")
 	f.StringVar(&o.Webhook.CertDir, "webhook-cert-dir", "", "a directory with the webhook's tls.crt and tls.key, which are reloaded when they change; by default the controller issues its own certificate, and has the API server trust it")
+	f.StringVar(&o.Webhook.ClientCA, "webhook-client-ca", "", "a PEM file with the authorities of client certificates; the webhook answers only callers that present a certificate of one of them, and reads the file again when it changes; by default it answers everybody")
 }
 
 // checkCommand is the child process of controller.

@@ -87,7 +87,7 @@ func TestControllerFlags(t *testing.T) {
 	}
 	args := strings.Fields(`--kubeconfig kube.yaml --context hub --log-level debug --log-format json --namespace kube-trigger
 		--worker-image worker:v1 --leader-elect=false --metrics-addr :8080 --health-addr :8081
-		--webhook --webhook-addr :9444 --webhook-cert-dir certs`)
+		--webhook --webhook-addr :9444 --webhook-cert-dir certs --webhook-client-ca ca.crt`)
 	if err := f.Parse(args); err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +99,7 @@ func TestControllerFlags(t *testing.T) {
 	want = app.ControllerOptions{
 		ClusterOptions: app.ClusterOptions{Kubeconfig: "kube.yaml", Context: "hub", Version: version},
 		Namespace:      "kube-trigger", WorkerImage: "worker:v1", MetricsAddr: ":8080", HealthAddr: ":8081",
-		Webhook: app.WebhookOptions{Enabled: true, Addr: ":9444", CertDir: "certs"},
+		Webhook: app.WebhookOptions{Enabled: true, Addr: ":9444", CertDir: "certs", ClientCA: "ca.crt"},
 	}
 	if !reflect.DeepEqual(o, want) {
 		t.Errorf("got %+v, want %+v", o, want)
