@@ -41,6 +41,8 @@ func manifests(addon string) error {
 		{"manifests/controller.yaml", "[for o in controller.rights {o}, controller.deployment]"},
 		{"manifests/worker.yaml", "[worker.role]"},
 		{"webhook/webhook.yaml", "webhook.objects"},
+		{"network/controller.yaml", "[network.controller]"},
+		{"network/worker.yaml", "[network.worker]"},
 	} {
 		objects := v.Context().CompileString(part.objects, cue.Scope(v))
 		text := &bytes.Buffer{}
