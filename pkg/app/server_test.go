@@ -28,6 +28,7 @@ import (
 
 	testclock "k8s.io/utils/clock/testing"
 
+	"github.com/kubevela/kube-trigger/pkg/access"
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/observe"
@@ -172,5 +173,18 @@ func TestServer(t *testing.T) {
 	p = startRun(t, o)
 	if err := <-p.done; err == nil || !strings.Contains(err.Error(), "--metrics-addr 127.0.0.1:x: ") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestServer_MetricsAuth: with a reviewer, /metrics needs a token, and health does not.
+func TestServer_MetricsAuth(t *testing.T) {
+	now := testclock.NewFakePassiveClock(time.Now())
+	s := &server{metrics: observe.NewMetrics(now), decisions: &observe.DecisionLog{}, reviewer: access.NewReviewer(nil, now)}
+	for path, want := range map[string]int{"/metrics": http.StatusUnauthorized, "/healthz": http.StatusOK, "/readyz": http.StatusOK} {
+		w := httptest.NewRecorder()
+		s.handler(fakeEngine{running: true}, now).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, http.NoBody))
+		if w.Code != want {
+			t.Errorf("%s: got %d, want %d", path, w.Code, want)
+		}
 	}
 }
