@@ -191,7 +191,7 @@ func TestNotify_ErrorCodes(t *testing.T) {
 	}{
 		{"notify-dingtalk", `{"errcode": 310000, "errmsg": "sign not match"}`, true, "errcode 310000: sign not match"},
 		{"notify-dingtalk", `{"errcode": 130101, "errmsg": "send too fast"}`, false, "errcode 130101: send too fast"},
-		{"notify-dingtalk", `<html>`, false, "not a JSON object: <html>"},
+		{"notify-dingtalk", `<html>`, false, "not a JSON object: (body not shown: the request carries a secret)"},
 		{"notify-lark", `{"code": 19024, "msg": "Key Words Not Found"}`, true, "code 19024: Key Words Not Found"},
 		{"notify-lark", `{"code": 11232, "msg": "too many request"}`, false, "code 11232: too many request"},
 		{"notify-wecom", `{"errcode": 93000, "errmsg": "invalid webhook url /hook/hush-hush"}`, true, "errcode 93000: invalid webhook url (redacted)"},

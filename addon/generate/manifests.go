@@ -33,7 +33,7 @@ import (
 
 // manifests writes the objects that the addon installs with all options enabled.
 func manifests(addon string) error {
-	v, err := load(addon)
+	v, err := load(addon, parameters)
 	if err != nil {
 		return err
 	}
@@ -41,6 +41,8 @@ func manifests(addon string) error {
 		{"manifests/controller.yaml", "[for o in controller.rights {o}, controller.deployment]"},
 		{"manifests/worker.yaml", "[worker.role]"},
 		{"webhook/webhook.yaml", "webhook.objects"},
+		{"network/controller.yaml", "[network.controller]"},
+		{"network/worker.yaml", "[network.worker]"},
 	} {
 		objects := v.Context().CompileString(part.objects, cue.Scope(v))
 		text := &bytes.Buffer{}
@@ -67,10 +69,10 @@ func manifests(addon string) error {
 }
 
 // parameters are the addon parameters of the manifests.
-const parameters = "package main\n\nparameter: webhook: enabled: true\n"
+const parameters = "webhook: enabled: true"
 
-// load evaluates the addon with parameters, as `vela addon enable` does.
-func load(addon string) (cue.Value, error) {
+// load evaluates the addon with parameters, which are CUE, as `vela addon enable` does.
+func load(addon, parameters string) (cue.Value, error) {
 	files, err := filepath.Glob(filepath.Join(addon, "resources", "*.cue"))
 	if err != nil {
 		return cue.Value{}, err
@@ -80,7 +82,7 @@ func load(addon string) (cue.Value, error) {
 		return cue.Value{}, err
 	}
 	instance := build.NewContext().NewInstance(addon, nil)
-	parameterFile, err := parser.ParseFile("parameters", parameters)
+	parameterFile, err := parser.ParseFile("parameters", "package main\n\nparameter: {"+parameters+"}")
 	if err != nil {
 		return cue.Value{}, err
 	}

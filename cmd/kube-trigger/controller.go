@@ -51,10 +51,12 @@ func controllerFlags(f *pflag.FlagSet, o *app.ControllerOptions, log *logFlags) 
 	f.StringVar(&o.WorkerImage, "worker-image", "oamdev/kube-trigger:"+version, "the image of workers whose template has none")
 	f.BoolVar(&o.LeaderElect, "leader-elect", true, "wait until no other controller runs")
 	f.StringVar(&o.MetricsAddr, "metrics-addr", "0", "the address of /metrics, such as :8080; 0 to serve none")
+	f.BoolVar(&o.MetricsAuth, "metrics-auth", false, "answer on /metrics only callers with a token of a user who may get that path, as the API server says")
 	f.StringVar(&o.HealthAddr, "health-addr", "0", "the address of /healthz and /readyz, such as :8081; 0 to serve none")
 	f.BoolVar(&o.Webhook.Enabled, "webhook", false, "serve the validating webhook, which rejects invalid TriggerServices when they are written")
 	f.StringVar(&o.Webhook.Addr, "webhook-addr", ":9443", "the address of the validating webhook")
 	f.StringVar(&o.Webhook.CertDir, "webhook-cert-dir", "", "a directory with the webhook's tls.crt and tls.key, which are reloaded when they change; by default the controller issues its own certificate, and has the API server trust it")
+	f.StringVar(&o.Webhook.ClientCA, "webhook-client-ca", "", "a PEM file with the authorities of client certificates; the webhook answers only callers that present a certificate of one of them, and reads the file again when it changes; by default it answers everybody")
 }
 
 // checkCommand is the child process of controller.

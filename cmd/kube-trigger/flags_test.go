@@ -42,7 +42,7 @@ func TestRunFlags(t *testing.T) {
 		--log-level debug --log-format json --store store.db --trigger-service team-a/notify --adopt-store --from now
 		--workers 8 --queue-size 9 --timeout 1m --max-retry 0 --retry-delay 3 --shutdown-grace 1.5 --fail-fast
 		--allow-address 127.0.0.1,10.0.0.0/8 --deny-address 10.1.0.0/16 --deny-private --cluster-access secret --state-dir state --pod-name worker-0
-		--metrics-addr :8080 --webhook-addr :8091`)
+		--metrics-addr :8080 --metrics-auth --webhook-addr :8091`)
 	if err := f.Parse(args); err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func TestRunFlags(t *testing.T) {
 		ShutdownGrace: 1500 * time.Millisecond, FailFast: true,
 		From: app.FromNow, AdoptStore: true, StateDir: "state", PodName: "worker-0",
 		AllowAddresses: []string{"127.0.0.1", "10.0.0.0/8"}, DenyAddresses: []string{"10.1.0.0/16"}, DenyPrivate: true, ClusterAccess: "secret",
-		MetricsAddr: ":8080", WebhookAddr: ":8091",
+		MetricsAddr: ":8080", MetricsAuth: true, WebhookAddr: ":8091",
 	}
 	if !reflect.DeepEqual(o, want) {
 		t.Errorf("got %+v, want %+v", o, want)
@@ -86,8 +86,8 @@ func TestControllerFlags(t *testing.T) {
 		t.Errorf("defaults %+v, %+v", o, log)
 	}
 	args := strings.Fields(`--kubeconfig kube.yaml --context hub --log-level debug --log-format json --namespace kube-trigger
-		--worker-image worker:v1 --leader-elect=false --metrics-addr :8080 --health-addr :8081
-		--webhook --webhook-addr :9444 --webhook-cert-dir certs`)
+		--worker-image worker:v1 --leader-elect=false --metrics-addr :8080 --metrics-auth --health-addr :8081
+		--webhook --webhook-addr :9444 --webhook-cert-dir certs --webhook-client-ca ca.crt`)
 	if err := f.Parse(args); err != nil {
 		t.Fatal(err)
 	}
@@ -98,8 +98,8 @@ func TestControllerFlags(t *testing.T) {
 	})
 	want = app.ControllerOptions{
 		ClusterOptions: app.ClusterOptions{Kubeconfig: "kube.yaml", Context: "hub", Version: version},
-		Namespace:      "kube-trigger", WorkerImage: "worker:v1", MetricsAddr: ":8080", HealthAddr: ":8081",
-		Webhook: app.WebhookOptions{Enabled: true, Addr: ":9444", CertDir: "certs"},
+		Namespace:      "kube-trigger", WorkerImage: "worker:v1", MetricsAddr: ":8080", MetricsAuth: true, HealthAddr: ":8081",
+		Webhook: app.WebhookOptions{Enabled: true, Addr: ":9444", CertDir: "certs", ClientCA: "ca.crt"},
 	}
 	if !reflect.DeepEqual(o, want) {
 		t.Errorf("got %+v, want %+v", o, want)

@@ -26,6 +26,7 @@ import (
 
 	"github.com/go-logr/logr"
 
+	"github.com/kubevela/kube-trigger/pkg/admission/certificate"
 	"github.com/kubevela/kube-trigger/pkg/httpserver"
 )
 
@@ -46,6 +47,10 @@ type Server struct {
 	Handler http.Handler
 	// Certificate is used as tls.Config.GetCertificate.
 	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+	// ClientCA is a file with the authorities of client certificates, in PEM. Connections
+	// without a certificate of one of them are refused. It may be replaced. If it is empty,
+	// no client certificate is asked for.
+	ClientCA string
 }
 
 // NeedLeaderElection returns false: the server also runs in replicas that are not
@@ -54,8 +59,15 @@ func (Server) NeedLeaderElection() bool { return false }
 
 // Start serves until ctx ends.
 func (s Server) Start(ctx context.Context) error {
-	var config net.ListenConfig
-	listener, err := config.Listen(ctx, "tcp", s.Address)
+	config := &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: s.Certificate}
+	if s.ClientCA != "" {
+		var err error
+		if config, err = certificate.RequireClient(config, s.ClientCA); err != nil {
+			return fmt.Errorf("serve webhook: %w", err)
+		}
+	}
+	var listen net.ListenConfig
+	listener, err := listen.Listen(ctx, "tcp", s.Address)
 	if err != nil {
 		return fmt.Errorf("serve webhook: %w", err)
 	}
@@ -63,7 +75,7 @@ func (s Server) Start(ctx context.Context) error {
 	log.Info("webhook listening", "address", listener.Addr().String())
 	err = httpserver.Serve(ctx, listener, httpserver.Options{
 		Name: "admission", Handler: s.Handler,
-		TLS:           &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: s.Certificate},
+		TLS:           config,
 		HeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: readTimeout + maxTimeout, IdleTimeout: idleTimeout,
 		MaxHeaderBytes: maxHeader, MaxConnections: maxConnections, GracePeriod: gracePeriod,
 	})

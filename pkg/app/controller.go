@@ -20,6 +20,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"time"
 
@@ -67,6 +68,9 @@ type ControllerOptions struct {
 	LeaderElect bool
 	// MetricsAddr is the address of /metrics. "0" for none.
 	MetricsAddr string
+	// MetricsAuth has /metrics answer only callers whose token the API server accepts, and
+	// who may get the path.
+	MetricsAuth bool
 	// HealthAddr is the address of /healthz and /readyz. "0" for none.
 	HealthAddr string
 	// Webhook configures the validating webhook.
@@ -123,7 +127,7 @@ func (o ControllerOptions) newManager(log logr.Logger, cfg *rest.Config) (ctrl.M
 		Logger:                        log,
 		BaseContext:                   func() context.Context { return logr.NewContext(context.Background(), log) },
 		Cache:                         controller.Cache(),
-		Metrics:                       metricsserver.Options{BindAddress: o.MetricsAddr},
+		Metrics:                       o.metricsServer(),
 		HealthProbeBindAddress:        o.HealthAddr,
 		LeaderElection:                o.LeaderElect,
 		LeaderElectionID:              leaseName,
@@ -139,6 +143,26 @@ func (o ControllerOptions) newManager(log logr.Logger, cfg *rest.Config) (ctrl.M
 		}
 	}
 	return m, nil
+}
+
+// metricsServer returns the options of the server of /metrics.
+func (o ControllerOptions) metricsServer() metricsserver.Options {
+	options := metricsserver.Options{BindAddress: o.MetricsAddr}
+	if o.MetricsAuth {
+		options.FilterProvider = func(cfg *rest.Config, httpClient *http.Client) (metricsserver.Filter, error) {
+			reviewer, err := newReviewer(cfg, httpClient)
+			if err != nil {
+				return nil, err
+			}
+			return func(log logr.Logger, next http.Handler) (http.Handler, error) {
+				reviewed := reviewer.Handler(next)
+				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					reviewed.ServeHTTP(w, r.WithContext(logr.NewContext(r.Context(), log)))
+				}), nil
+			}, nil
+		}
+	}
+	return options
 }
 
 // systemNamespaces returns the namespaces of Definitions for all namespaces: that

@@ -111,6 +111,9 @@ type RunOptions struct {
 	// MetricsAddr is the address of /metrics, /healthz, /readyz and
 	// /debug/decisions. Empty for none.
 	MetricsAddr string
+	// MetricsAuth has /metrics answer only callers whose token the API server accepts, and
+	// who may get the path.
+	MetricsAuth bool
 	// WebhookAddr is the address of webhooks. It is bound while a trigger has one.
 	WebhookAddr string
 }

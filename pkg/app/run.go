@@ -38,7 +38,7 @@ func Run(ctx context.Context, o RunOptions) error {
 	if o.From != FromResume && o.From != FromNow {
 		return InvalidError{fmt.Errorf("--from %q: must be %s or %s", o.From, FromResume, FromNow)}
 	}
-	s, err := newServer(ctx, o.MetricsAddr)
+	s, err := newServer(ctx, o)
 	if err != nil {
 		return err
 	}

@@ -28,8 +28,11 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/kubevela/kube-trigger/pkg/access"
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/httpserver"
@@ -43,17 +46,30 @@ const stuckAfter = 30 * time.Second
 // server serves the metrics, health and decisions of a run. A nil server serves
 // nothing.
 type server struct {
-	listener  net.Listener
+	listener net.Listener
+	// reviewer reviews the callers of /metrics; nil if everybody is answered.
+	reviewer  *access.Reviewer
 	metrics   *observe.Metrics
 	decisions *observe.DecisionLog
 	// engine is nil before the first engine runs.
 	engine atomic.Pointer[engine.Engine]
 }
 
-// newServer listens on addr. It returns nil if addr is empty.
-func newServer(ctx context.Context, addr string) (*server, error) {
+// newServer listens on the MetricsAddr of o. It returns nil if there is none.
+func newServer(ctx context.Context, o RunOptions) (*server, error) {
+	addr := o.MetricsAddr
 	if addr == "" {
 		return nil, nil
+	}
+	s := &server{metrics: observe.NewMetrics(clock.RealClock{}), decisions: &observe.DecisionLog{}}
+	if o.MetricsAuth {
+		cfg, _, err := o.restConfig()
+		if err != nil {
+			return nil, fmt.Errorf("--metrics-auth: %w", err)
+		}
+		if s.reviewer, err = newReviewer(cfg, nil); err != nil {
+			return nil, err
+		}
 	}
 	var config net.ListenConfig
 	l, err := config.Listen(ctx, "tcp", addr)
@@ -61,7 +77,17 @@ func newServer(ctx context.Context, addr string) (*server, error) {
 		return nil, fmt.Errorf("--metrics-addr %s: %w", addr, err)
 	}
 	logr.FromContextOrDiscard(ctx).Info("serving metrics", "address", l.Addr().String())
-	return &server{listener: l, metrics: observe.NewMetrics(clock.RealClock{}), decisions: &observe.DecisionLog{}}, nil
+	s.listener = l
+	return s, nil
+}
+
+// newReviewer returns a reviewer with a client of its own. httpClient may be nil.
+func newReviewer(cfg *rest.Config, httpClient *http.Client) (*access.Reviewer, error) {
+	c, err := client.New(cfg, client.Options{HTTPClient: httpClient})
+	if err != nil {
+		return nil, fmt.Errorf("--metrics-auth: %w", err)
+	}
+	return access.NewReviewer(c, clock.RealClock{}), nil
 }
 
 // observers returns the observers that record the results of an engine.
@@ -138,7 +164,11 @@ type engineState interface {
 
 func (s *server) handler(e engineState, c clock.PassiveClock) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", s.metrics.Handler(e))
+	metrics := s.metrics.Handler(e)
+	if s.reviewer != nil {
+		metrics = s.reviewer.Handler(metrics)
+	}
+	mux.Handle("GET /metrics", metrics)
 	mux.Handle("GET /debug/decisions", localOnly(s.decisions))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		for _, q := range e.Quarantines() {

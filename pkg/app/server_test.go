@@ -26,8 +26,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
+	"k8s.io/client-go/rest"
 	testclock "k8s.io/utils/clock/testing"
 
+	"github.com/kubevela/kube-trigger/pkg/access"
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/observe"
@@ -172,5 +175,43 @@ func TestServer(t *testing.T) {
 	p = startRun(t, o)
 	if err := <-p.done; err == nil || !strings.Contains(err.Error(), "--metrics-addr 127.0.0.1:x: ") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestServer_MetricsAuth: with a reviewer, /metrics needs a token, and health does not.
+func TestServer_MetricsAuth(t *testing.T) {
+	now := testclock.NewFakePassiveClock(time.Now())
+	s := &server{metrics: observe.NewMetrics(now), decisions: &observe.DecisionLog{}, reviewer: access.NewReviewer(nil, now)}
+	for path, want := range map[string]int{"/metrics": http.StatusUnauthorized, "/healthz": http.StatusOK, "/readyz": http.StatusOK} {
+		w := httptest.NewRecorder()
+		s.handler(fakeEngine{running: true}, now).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, http.NoBody))
+		if w.Code != want {
+			t.Errorf("%s: got %d, want %d", path, w.Code, want)
+		}
+	}
+}
+
+// TestControllerOptions_MetricsAuth: the controller answers no caller on /metrics that it
+// cannot review.
+func TestControllerOptions_MetricsAuth(t *testing.T) {
+	if o := (ControllerOptions{}).metricsServer(); o.FilterProvider != nil {
+		t.Error("without MetricsAuth: got a filter, want none")
+	}
+	filter, err := ControllerOptions{MetricsAuth: true}.metricsServer().FilterProvider(&rest.Config{Host: "http://127.0.0.1:1"}, http.DefaultClient)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := filter(logr.Discard(), http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("answered") }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for authorization, want := range map[string]int{"": http.StatusUnauthorized, "Bearer x": http.StatusServiceUnavailable} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", http.NoBody)
+		r.Header.Set("Authorization", authorization)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code != want {
+			t.Errorf("%q: got %d, want %d", authorization, w.Code, want)
+		}
 	}
 }

@@ -40,6 +40,10 @@ type WebhookOptions struct {
 	// they change. Without it the controller issues and rotates a certificate of
 	// its own, and adds its CA to the ValidatingWebhookConfiguration.
 	CertDir string
+	// ClientCA is a file with the authorities of client certificates, which is read
+	// again once it changes. Callers without such a certificate are refused. Empty to
+	// answer everybody.
+	ClientCA string
 }
 
 // addTo adds the webhook to m if it is enabled.
@@ -68,7 +72,7 @@ func (o WebhookOptions) addTo(m ctrl.Manager, namespace string, v admission.Vali
 	if err := m.AddReadyzCheck("webhook", source.Ready); err != nil {
 		return err
 	}
-	return m.Add(admission.Server{Address: o.Addr, Handler: admission.NewHandler(v), Certificate: source.Certificate})
+	return m.Add(admission.Server{Address: o.Addr, Handler: admission.NewHandler(v), Certificate: source.Certificate, ClientCA: o.ClientCA})
 }
 
 // webhookDNSNames returns the names by which the API server calls the webhook:

@@ -53,6 +53,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	clientscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/tools/record"
+	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -80,6 +81,8 @@ type Options struct {
 	// ThoroughChecker is used for those that exceed the limits of Checker, and does not
 	// keep others waiting; nil for none.
 	ThoroughChecker sandbox.Checker
+	// Clock measures reconciliations for the health check. Defaults to the real clock.
+	Clock clock.PassiveClock
 }
 
 // concurrency is the number of TriggerServices that are reconciled concurrently.
@@ -118,7 +121,8 @@ type reconciler struct {
 	checks    *checks
 }
 
-// Setup adds the controller to m. The scheme of m must come from AddToScheme, and its
+// Setup adds the controller to m, and a health check that fails while a reconciliation is
+// stuck. The scheme of m must come from AddToScheme, and its
 // cache options from Cache.
 func Setup(ctx context.Context, m ctrl.Manager, o Options) error {
 	r := &reconciler{
@@ -128,6 +132,13 @@ func Setup(ctx context.Context, m ctrl.Manager, o Options) error {
 	r.checks = newChecks(o, r.checkRequest)
 	if err := r.index(ctx, m.GetFieldIndexer()); err != nil {
 		return fmt.Errorf("index TriggerServices: %w", err)
+	}
+	if o.Clock == nil {
+		o.Clock = clock.RealClock{}
+	}
+	detector := newStuckDetector(r, m.GetLogger(), o.Clock)
+	if err := m.AddHealthzCheck("reconcile", detector.check); err != nil {
+		return err
 	}
 	return ctrl.NewControllerManagedBy(m).
 		Named("triggerservice").
@@ -141,7 +152,7 @@ func Setup(ctx context.Context, m ctrl.Manager, o Options) error {
 			builder.WithPredicates(predicate.Or[client.Object](predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))).
 		WatchesRawSource(source.Channel(r.checks.finished, &handler.EnqueueRequestForObject{})).
 		WithOptions(controller.Options{MaxConcurrentReconciles: concurrency}).
-		Complete(r)
+		Complete(detector)
 }
 
 // Names of field indexes of TriggerServices.

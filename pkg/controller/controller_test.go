@@ -25,16 +25,21 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
+	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
+	ctrlcache "sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
@@ -73,9 +78,10 @@ func (r *recorder) requests() []string {
 	return append([]string{}, r.writes...)
 }
 
-// env is a cluster with a controller in this process.
+// env is a namespace of a cluster.
 type env struct {
 	client   client.Client
+	config   *rest.Config
 	recorder *recorder
 	ns       string
 }
@@ -88,37 +94,62 @@ func newEnv(t *testing.T) *env {
 		t.Fatal(err)
 	}
 	c.Install(t, crds...)
-	scheme := runtime.NewScheme()
-	if err := controller.AddToScheme(scheme); err != nil {
-		t.Fatal(err)
-	}
-	e := &env{recorder: &recorder{}, ns: c.Namespace(t)}
-	if e.client, err = client.New(c.Config, client.Options{Scheme: scheme}); err != nil {
+	e := &env{recorder: &recorder{}, config: c.Config, ns: c.Namespace(t)}
+	if e.client, err = client.New(c.Config, client.Options{Scheme: newScheme(t)}); err != nil {
 		t.Fatal(err)
 	}
 	// A RoleBinding may only grant permissions that its author has; cluster admins
 	// have all.
-	e.create(t, &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: controller.WorkerRole}})
-	config := rest.CopyConfig(c.Config)
-	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
-		e.recorder.next = next
-		return e.recorder
+	err = e.client.Create(t.Context(), &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: controller.WorkerRole}})
+	if err != nil && !apierrors.IsAlreadyExists(err) {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func newScheme(t *testing.T) *runtime.Scheme {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	if err := controller.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	return scheme
+}
+
+// newManager returns a manager whose requests pass wrap. It reads only the
+// namespace of e and vela-system.
+func (e *env) newManager(t *testing.T, log logr.Logger, wrap func(next http.RoundTripper) http.RoundTripper) ctrl.Manager {
+	t.Helper()
+	cfg := rest.CopyConfig(e.config)
+	cfg.Wrap(wrap)
+	cache := controller.Cache()
+	cache.DefaultNamespaces = map[string]ctrlcache.Config{e.ns: {}, "vela-system": {}}
+	m, err := ctrl.NewManager(cfg, ctrl.Options{
+		Scheme: newScheme(t), Logger: log, Cache: cache, Metrics: metricsserver.Options{BindAddress: "0"},
+		Controller: config.Controller{SkipNameValidation: ptr.To(true)},
 	})
-	m, err := ctrl.NewManager(config, ctrl.Options{Scheme: scheme, Cache: controller.Cache(), Metrics: metricsserver.Options{BindAddress: "0"}})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return m
+}
+
+// newOptions returns the options of a controller that checks in this process.
+func newOptions(t *testing.T) controller.Options {
+	t.Helper()
 	builtIn, err := trigger.BuiltIn(actions.FS)
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = controller.Setup(t.Context(), m, controller.Options{
+	return controller.Options{
 		SystemNamespaces: []string{"vela-system"}, Image: "image",
 		Checker: sandbox.Local{Sources: source.Registry{resource.Type: resource.New(resource.Options{})}, BuiltIn: builtIn},
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
+}
+
+// start runs m until the test ends.
+func start(t *testing.T, m ctrl.Manager) {
+	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- m.Start(ctx) }()
@@ -128,7 +159,6 @@ func newEnv(t *testing.T) *env {
 			t.Error(err)
 		}
 	})
-	return e
 }
 
 func (e *env) create(t *testing.T, o client.Object) {
@@ -195,6 +225,14 @@ func reconciliations(t *testing.T) (ok, failed float64) {
 // writes. Objects that are deleted or changed are then restored.
 func TestReconcile_Idempotent(t *testing.T) {
 	e := newEnv(t)
+	m := e.newManager(t, logr.Discard(), func(next http.RoundTripper) http.RoundTripper {
+		e.recorder.next = next
+		return e.recorder
+	})
+	if err := controller.Setup(t.Context(), m, newOptions(t)); err != nil {
+		t.Fatal(err)
+	}
+	start(t, m)
 	ts := e.createService(t)
 	deployment := &appsv1.Deployment{}
 	cluster.Eventually(t, "a worker", func(ctx context.Context) error {

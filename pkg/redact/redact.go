@@ -17,18 +17,21 @@ limitations under the License.
 // Package redact keeps the values of Secrets out of texts for people: errors, logs,
 // status, dead letters. Servers may repeat request data in their responses.
 //
-// A value is replaced by a placeholder as it is, base64-decoded, quoted, or escaped for
-// URLs. Of a value that is a URL, its path, its query, and long parts of them are
-// replaced, too.
+// A value is replaced by a placeholder as it is, base64-decoded, and encoded: in base64 and
+// hexadecimal, also as a part of a longer encoded text such as a user and password, quoted,
+// or escaped for URLs, JSON and HTML. Of each of these forms, any 8 consecutive bytes are
+// replaced, so that a form that was cut is found, too. Of a value that is an HTTP URL, the
+// host is kept where it occurs alone.
+//
+// The time to redact a text is linear in the lengths of the text and of the values; the
+// memory is linear in the length of the text.
 package redact
 
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
-	"net/url"
-	"strconv"
-	"strings"
 	"sync"
 )
 
@@ -38,9 +41,6 @@ const (
 	// minLength is the minimum length, in bytes, of a replaced value of a Secret object.
 	// Shorter ones would match arbitrary text.
 	minLength = 4
-	// minTokenLength is the minimum length, in bytes, of a part of a URL that may be a
-	// token. Shorter parts are words such as "hook".
-	minTokenLength = 8
 )
 
 // Values are values to redact. It is safe for concurrent use.
@@ -50,6 +50,8 @@ type Values struct {
 	pending []any
 	// lengths has the minimum length of a replaced form of each value.
 	lengths map[string]int
+	// annotations are texts that may contain a secret. Parts of them are no secrets.
+	annotations map[string]struct{}
 }
 
 // New returns the values of the Secrets in objects, which are decoded JSON. The objects
@@ -98,10 +100,23 @@ func (v *Values) AddStrings(data any) {
 
 func (v *Values) addSecrets(data any) {
 	forEachSecret(data, func(secret map[string]any) {
-		for _, field := range secretFields(secret) {
-			v.addStrings(field)
-		}
+		v.addStrings(secret["data"])
+		v.addStrings(secret["stringData"])
+		metadata, _ := secret["metadata"].(map[string]any)
+		forEachString(metadata["annotations"], v.addAnnotation)
 	})
+}
+
+// addAnnotation adds an annotation of a Secret. kubectl copies the whole Secret into one.
+func (v *Values) addAnnotation(text string) {
+	if v.annotations == nil {
+		v.annotations = map[string]struct{}{}
+	}
+	v.annotations[text] = struct{}{}
+	var object map[string]any
+	if json.Unmarshal([]byte(text), &object) == nil {
+		v.addSecrets(object)
+	}
 }
 
 func (v *Values) addStrings(data any) {
@@ -130,65 +145,17 @@ func (v *Values) Text(text string) string {
 		v.addSecrets(data)
 	}
 	v.pending = nil
-	if len(v.lengths) == 0 {
+	if len(v.lengths)+len(v.annotations) == 0 || text == "" {
 		return text
 	}
-	// Values may overlap: one may contain another.
-	hidden := make([]bool, len(text))
+	s := newSearch(text)
 	for value, length := range v.lengths {
-		for _, form := range forms(value) {
-			if len(form) >= length && strings.Trim(form, "/") != "" {
-				hide(hidden, text, form)
-			}
-		}
+		s.find(forms(value), length)
 	}
-	var b strings.Builder
-	for i := range len(text) {
-		if !hidden[i] {
-			b.WriteByte(text[i])
-		} else if i == 0 || !hidden[i-1] {
-			b.WriteString(placeholder)
-		}
+	for text := range v.annotations {
+		s.find(wholeForms(text), minLength)
 	}
-	return b.String()
-}
-
-// hide sets hidden for each byte of text that belongs to form.
-func hide(hidden []bool, text, form string) {
-	for from := 0; ; from++ {
-		i := strings.Index(text[from:], form)
-		if i < 0 {
-			return
-		}
-		from += i
-		for j := range len(form) {
-			hidden[from+j] = true
-		}
-	}
-}
-
-// forms returns the texts in which value may occur. They may be empty.
-func forms(value string) []string {
-	quoted := strconv.Quote(value)
-	all := []string{
-		value, strings.TrimSpace(value), quoted[1 : len(quoted)-1], strings.Trim(quoted, `"`),
-		url.QueryEscape(value), url.PathEscape(value),
-	}
-	u, err := url.Parse(value)
-	if err != nil || u.Host == "" {
-		return all
-	}
-	all = append(all, u.RequestURI(), u.EscapedPath(), u.Path, u.RawQuery)
-	parts := strings.Split(u.Path, "/")
-	for _, values := range u.Query() {
-		parts = append(parts, values...)
-	}
-	for _, part := range parts {
-		if len(part) >= minTokenLength {
-			all = append(all, part)
-		}
-	}
-	return all
+	return s.redacted()
 }
 
 // Error returns err if its text contains none of the values. Otherwise it returns an

@@ -17,8 +17,16 @@ limitations under the License.
 package redact_test
 
 import (
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -118,20 +126,110 @@ func TestStrip(t *testing.T) {
 	}
 }
 
-// FuzzText: the text contains no value of four bytes, unless the placeholder or its
-// joints with the rest of the text do.
+// TestValues_Forms replaces values in each encoding, also of a longer text, and what a cut
+// has left of them.
+func TestValues_Forms(t *testing.T) {
+	const value = `c4n&ry"<s3cr3t>/+'\n-0f-Team-A`
+	v := redact.New()
+	v.Add(value)
+	for name, text := range transformations(value) {
+		if got := v.Text(text); leaks(got, text) {
+			t.Errorf("%s: got %s of %s", name, got, text)
+		}
+		for _, cut := range []string{text[:10], text[len(text)-10:], text[5:15]} {
+			if got := v.Text("cut " + cut); !strings.HasPrefix(got, "cut "+redacted) || leaks(got, text) {
+				t.Errorf("%s: got %q of %q", name, got, cut)
+			}
+		}
+	}
+	// Other forms contain "user:" in base64 before it.
+	for _, text := range []string{
+		base64.StdEncoding.EncodeToString([]byte("user:" + value)),
+		base64.URLEncoding.EncodeToString([]byte("another user:" + value + ", and more")),
+		base64.RawStdEncoding.EncodeToString([]byte(value + "x")),
+	} {
+		if got := v.Text(text); strings.Count(got, redacted) != 1 || len(got) > len(text)/2+len(redacted) {
+			t.Errorf("got %s of %s", got, text)
+		}
+	}
+}
+
+// TestValues_Names keeps names that occur in the annotations of a Secret, and hides what
+// kubectl copied there.
+func TestValues_Names(t *testing.T) {
+	v := redact.New(map[string]any{"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{"annotations": map[string]any{
+		"kubectl.kubernetes.io/last-applied-configuration": `{"apiVersion":"v1","kind":"Secret","metadata":{"name":"web-token","namespace":"team-alpha"},"stringData":{"t":"correct horse"}}`,
+	}}})
+	if got, want := v.Text(`secrets "web-token" of team-alpha: Y29ycmVjdCBob3JzZQ==, correct h`), `secrets "web-token" of team-alpha: `+redacted+", "+redacted; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// transformations returns value in several encodings.
+func transformations(value string) map[string]string {
+	marshalled, err := json.Marshal(value)
+	if err != nil {
+		return nil
+	}
+	unquoted := func(text string) string { return text[1 : len(text)-1] }
+	return map[string]string{
+		"plain": value, "quoted": unquoted(strconv.Quote(value)), "JSON": unquoted(string(marshalled)), "HTML": html.EscapeString(value),
+		"query": url.QueryEscape(value), "path": url.PathEscape(value), "hex": hex.EncodeToString([]byte(value)),
+		"base64": base64.StdEncoding.EncodeToString([]byte(value)), "base64 for URLs": base64.URLEncoding.EncodeToString([]byte(value)),
+		"base64 without padding":  base64.RawStdEncoding.EncodeToString([]byte(value)),
+		"base64, second position": base64.RawStdEncoding.EncodeToString([]byte("\x00" + value))[2:],
+		"base64, third position":  base64.RawURLEncoding.EncodeToString([]byte("\x00\x00" + value))[3:],
+	}
+}
+
+// leaks reports whether a part of got contains 8 consecutive bytes of form.
+func leaks(got, form string) bool {
+	for part := range strings.SplitSeq(got, redacted) {
+		for i := 0; i+8 <= len(part); i++ {
+			if part[i:i+8] != "https://" && strings.Contains(form, part[i:i+8]) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// BenchmarkText: a text of 64 KiB that repeats what a Secret of 1 MiB contains.
+func BenchmarkText(b *testing.B) {
+	text := strings.Repeat("ab", 32<<10)
+	v := redact.New()
+	for i := range 16 << 10 {
+		v.Add(fmt.Sprintf("%s%08d%s", text[:28], i, text[:28]))
+	}
+	for b.Loop() {
+		v.Text(text)
+	}
+}
+
+// FuzzText: whatever the form of a value and the cut, the text has no 8 consecutive bytes of
+// it, and no shorter value.
 func FuzzText(f *testing.F) {
-	f.Add("password hunter22 is wrong", "hunter22")
-	f.Add("https://x/abc?def=12345678", "https://x/abc?def=12345678")
-	f.Add("\xff\xfe", "\xff")
-	f.Fuzz(func(t *testing.T, text, value string) {
+	f.Add("password ", " is wrong", "hunter22", uint8(0), uint16(0))
+	f.Add("", "", "https://x/abc?def=12345678", uint8(3), uint16(12))
+	f.Add("\xff\xfe", "a", "\xff", uint8(7), uint16(1))
+	f.Fuzz(func(t *testing.T, before, after, value string, encoding uint8, cut uint16) {
 		v := redact.New()
 		v.Add(value)
 		v.AddSecrets(secret(map[string]any{"v": value}))
+		all := transformations(value)
+		name := slices.Sorted(maps.Keys(all))[int(encoding)%len(all)]
+		text := before + all[name] + after
+		text = text[:max(len(text)-int(cut), 0)]
 		for part := range strings.SplitSeq(v.Text(text), redacted) {
-			if strings.Trim(value, "/") != "" && strings.Contains(part, value) {
+			if len(value) < 8 && strings.Trim(value, "/") != "" && strings.Contains(part, value) {
 				t.Errorf("%q contains %q", part, value)
 			}
+		}
+		if len(value) < 8 || strings.HasPrefix(value, "http") || strings.Trim(value, "/") == "" {
+			return
+		}
+		if got := v.Text(text); leaks(got, value) || leaks(got, all[name]) {
+			t.Errorf("%s: %q contains 8 bytes of %q", name, got, value)
 		}
 	})
 }

@@ -51,6 +51,7 @@ type options struct {
 	own               bool
 	controllerManager bool
 	kubeVela          bool
+	admissionConfig   string
 }
 
 // Own starts a cluster that no other test uses. It is closed when the test ends.
@@ -60,6 +61,12 @@ func Own() Option { return func(o *options) { o.own = true } }
 // collects garbage and creates default service accounts. It needs a few seconds of CPU
 // time.
 func WithControllerManager() Option { return func(o *options) { o.controllerManager = true } }
+
+// WithAdmissionConfig has the API server read its admission configuration from file. It
+// implies Own.
+func WithAdmissionConfig(file string) Option {
+	return func(o *options) { o.own, o.admissionConfig = true, file }
+}
 
 // WithKubeVelaCRDs installs the CRDs of KubeVela and kube-trigger.
 func WithKubeVelaCRDs() Option { return func(o *options) { o.kubeVela = true } }

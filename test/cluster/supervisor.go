@@ -71,6 +71,9 @@ func supervise(ctx context.Context, o options) (*supervisor, error) {
 	if o.controllerManager {
 		args = append(args, "-controller-manager")
 	}
+	if o.admissionConfig != "" {
+		args = append(args, "-admission-config", o.admissionConfig)
+	}
 	cmd := exec.Command(program, args...) //nolint:noctx // ends when close closes its stdin
 	// The streams are files because exec starts goroutines that copy other streams. A
 	// parent that reads stderr until EOF, like go test, waits for the clean-up.

@@ -51,6 +51,7 @@ type State struct {
 func serve(ctx context.Context, args []string, in io.Reader, out io.Writer) (err error) {
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
 	manager := flags.Bool("controller-manager", false, "run kube-controller-manager too")
+	admission := flags.String("admission-config", "", "file of the API server's admission configuration")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -65,7 +66,7 @@ func serve(ctx context.Context, args []string, in io.Reader, out io.Writer) (err
 	}
 	defer func() { err = errors.Join(err, dir.remove()) }()
 	states := json.NewEncoder(out)
-	p, err := launch(ctx, plane.Options{Dir: dir.path, Lock: dir.lock.File(), ControllerManager: *manager})
+	p, err := launch(ctx, plane.Options{Dir: dir.path, Lock: dir.lock.File(), ControllerManager: *manager, AdmissionConfig: *admission})
 	if err != nil {
 		return errors.Join(err, states.Encode(State{Error: err.Error()}))
 	}

@@ -112,7 +112,7 @@ func (c smtpSender) send(ctx context.Context, guard egress.AddressPolicy, m *mes
 		}
 		var reply *textproto.Error
 		if errors.As(err, &reply) && reply.Code >= 500 {
-			return &FailedError{Message: fmt.Sprintf("send through %s: %s", address, excerpt([]byte(err.Error())))}
+			return &FailedError{Message: fmt.Sprintf("send through %s: %s", address, excerpt(ctx, err.Error()))}
 		}
 		return fmt.Errorf("send through %s: %w", address, err)
 	}

@@ -20,6 +20,7 @@ import (
 	"context"
 	"crypto/tls"
 	_ "embed"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -86,12 +87,12 @@ func (r *request) send(ctx context.Context) (map[string]any, error) {
 	}
 	if ok, _ := r.params["requireOK"].(bool); ok && response.Status/100 != 2 {
 		return nil, &StatusError{
-			Request: endpoint, Code: response.Status, Body: excerpt([]byte(r.secrets.values.Text(string(response.Body)))),
+			Request: endpoint, Code: response.Status, Body: quoteBody(ctx, response.Body, r.secrets.hasRead),
 			RetryAfter: retryAfter(response.Header.Get("Retry-After"), r.options.Clock.Now()),
 		}
 	}
 	if accept, ok := r.params["accept"].(map[string]any); ok {
-		if err := checkAccepted(endpoint, accept, response.Body); err != nil {
+		if err := checkAccepted(ctx, endpoint, accept, response.Body, r.secrets.hasRead); err != nil {
 			return nil, err
 		}
 	}
@@ -145,7 +146,9 @@ func (r *request) build(ctx context.Context) (*http.Request, error) {
 		if err != nil {
 			return nil, err
 		}
-		req.SetBasicAuth(str(auth, "username"), password)
+		user := str(auth, "username")
+		r.secrets.values.Add(base64.StdEncoding.EncodeToString([]byte(user + ":" + password)))
+		req.SetBasicAuth(user, password)
 	}
 	return req, nil
 }

@@ -163,7 +163,7 @@ func FuzzResponse(f *testing.F) {
 	f.Add([]byte(`{"errcode": {"a": []}, "errmsg": "x\u0000"}`), "Thu, 01 Jan 2026 00:01:00 GMT")
 	f.Add([]byte("\xff\xfe<html>\r\n"), "1e9")
 	f.Fuzz(func(t *testing.T, body []byte, after string) {
-		line := excerpt(body)
+		line := excerpt(t.Context(), string(body))
 		if !utf8.ValidString(line) || strings.ContainsAny(line, "\r\n\x00\x1b") || utf8.RuneCountInString(line) > 201 {
 			t.Errorf("excerpt %q", line)
 		}
@@ -171,7 +171,7 @@ func FuzzResponse(f *testing.F) {
 			t.Errorf("retry after %v", d)
 		}
 		accept := map[string]any{"field": "errcode", "in": []any{int64(0)}, "message": "errmsg"}
-		if err := checkAccepted("POST https://example.com", accept, body); err != nil && strings.ContainsAny(err.Error(), "\r\n") {
+		if err := checkAccepted(t.Context(), "POST https://example.com", accept, body, false); err != nil && strings.ContainsAny(err.Error(), "\r\n") {
 			t.Errorf("got %q", err)
 		}
 	})

@@ -17,6 +17,7 @@ limitations under the License.
 package provider
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -30,6 +31,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/json"
 
 	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/redact"
 )
 
 // StatusError is a response with a status other than 2xx.
@@ -87,11 +89,11 @@ func retryAfter(text string, now time.Time) time.Duration {
 
 // checkAccepted returns an error if the field of the response body that accept names
 // has none of the accepted values. The error is terminal unless accept lists the value
-// in retry.
-func checkAccepted(target string, accept map[string]any, body []byte) error {
+// in retry. It quotes the body only if carriesSecret is false.
+func checkAccepted(ctx context.Context, target string, accept map[string]any, body []byte, carriesSecret bool) error {
 	var m map[string]any
 	if err := json.Unmarshal(body, &m); err != nil {
-		return fmt.Errorf("%s: response is not a JSON object: %s", target, excerpt(body))
+		return fmt.Errorf("%s: response is not a JSON object: %s", target, quoteBody(ctx, body, carriesSecret))
 	}
 	in, _ := accept["in"].([]any)
 	retry, _ := accept["retry"].([]any)
@@ -100,9 +102,9 @@ func checkAccepted(target string, accept map[string]any, body []byte) error {
 	if slices.Contains(in, value) {
 		return nil
 	}
-	text := fmt.Sprintf("%s: response has %s %s", target, field, excerpt([]byte(fmt.Sprint(value))))
+	text := fmt.Sprintf("%s: response has %s %s", target, field, excerpt(ctx, fmt.Sprint(value)))
 	if message := str(m, str(accept, "message")); message != "" {
-		text += ": " + excerpt([]byte(message))
+		text += ": " + excerpt(ctx, message)
 	}
 	if slices.Contains(retry, value) {
 		return errors.New(text)
@@ -113,13 +115,25 @@ func checkAccepted(target string, accept map[string]any, body []byte) error {
 // maxExcerpt is the maximum length of an excerpt, in bytes.
 const maxExcerpt = 400
 
-// excerpt returns the beginning of body in one line of at most maxExcerpt bytes.
-func excerpt(body []byte) string {
-	text := strings.Map(func(r rune) rune {
+// quoteBody returns an excerpt of the body of a response. The response to a request that
+// carries a secret may repeat it in any form, and is not quoted.
+func quoteBody(ctx context.Context, body []byte, carriesSecret bool) string {
+	if len(body) > 0 && carriesSecret {
+		return "(body not shown: the request carries a secret)"
+	}
+	return excerpt(ctx, string(body))
+}
+
+// excerpt returns the beginning of text in one line of at most maxExcerpt bytes, without the
+// secrets of ctx: they are redacted before the text is cut.
+func excerpt(ctx context.Context, text string) string {
+	_, secrets := redact.Begin(ctx)
+	text = secrets.Text(text)
+	text = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || r == unicode.ReplacementChar {
 			return ' '
 		}
 		return r
-	}, strings.ToValidUTF8(string(body[:min(len(body), 2*maxExcerpt)]), ""))
+	}, strings.ToValidUTF8(text[:min(len(text), 2*maxExcerpt)], ""))
 	return diag.Truncate(strings.Join(strings.Fields(text), " "), maxExcerpt)
 }

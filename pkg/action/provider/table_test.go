@@ -17,6 +17,8 @@ limitations under the License.
 package provider
 
 import (
+	"encoding/base64"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -118,5 +120,26 @@ func TestExecute_RedactsResults(t *testing.T) {
 		if !strings.HasSuffix(text, "invalid (redacted)") {
 			t.Errorf("keepGoing %v: got %v, %v", keepGoing, result, err)
 		}
+	}
+}
+
+// TestExecute_RedactsBeforeCut: a secret that a response repeats where its excerpt is cut
+// leaves none of its beginning.
+func TestExecute_RedactsBeforeCut(t *testing.T) {
+	const password = "correct-horse-battery-staple"
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, `{"code": 1, "message": "%s %s"}`, strings.Repeat("x", maxExcerpt-20), base64.StdEncoding.EncodeToString([]byte("user:"+password)))
+	}))
+	defer server.Close()
+	out := egress.NewClient(egress.AddressPolicy{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}})
+	defer out.Close()
+	ctx := redact.NewContext(t.Context(), redact.New(map[string]any{
+		"apiVersion": "v1", "kind": "Secret", "stringData": map[string]any{"password": password},
+	}))
+	_, err := New(Options{Egress: out}).Execute(ctx, Call{Provider: "http", Do: "do", Params: map[string]any{
+		"url": server.URL, "accept": map[string]any{"field": "code", "in": []any{int64(0)}, "message": "message"},
+	}})
+	if err == nil || !strings.Contains(err.Error(), "xxx dXNlcjp(redacted)") {
+		t.Errorf("got %v, want an error with a redacted message", err)
 	}
 }

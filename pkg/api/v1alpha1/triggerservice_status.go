@@ -74,11 +74,14 @@ type TriggerServiceStatus struct {
 	// +optional
 	// +listType=map
 	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=16
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 	// RejectedTriggers are the names of triggers whose check exceeded its limit of
 	// memory or time. The worker does not run them.
 	// +optional
 	// +listType=set
+	// +kubebuilder:validation:MaxItems=200
+	// +kubebuilder:validation:items:MaxLength=320
 	RejectedTriggers []string `json:"rejectedTriggers,omitempty"`
 
 	// WorkerGeneration is the generation that the worker runs.
@@ -87,6 +90,7 @@ type TriggerServiceStatus struct {
 	// ReadyTriggers is the number of triggers that run or are suspended, and of all:
 	// "19/20".
 	// +optional
+	// +kubebuilder:validation:MaxLength=32
 	ReadyTriggers string `json:"readyTriggers,omitempty"`
 	// Succeeded is the number of actions of all triggers that succeeded.
 	// +optional
@@ -101,6 +105,7 @@ type TriggerServiceStatus struct {
 	// +optional
 	// +listType=map
 	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=200
 	Triggers []TriggerStatus `json:"triggers,omitempty"`
 }
 
@@ -151,11 +156,13 @@ const (
 // worker or the trigger changes. After a crash they may lack the last seconds.
 type TriggerStatus struct {
 	// Name of the trigger, including a default name.
+	// +kubebuilder:validation:MaxLength=320
 	Name string `json:"name"`
 	// State is Running, Waiting, Invalid, Suspended or Quarantined.
 	State TriggerState `json:"state"`
 	// Reason is the reason in CamelCase. Empty while the trigger runs.
 	// +optional
+	// +kubebuilder:validation:MaxLength=128
 	Reason string `json:"reason,omitempty"`
 	// Message describes the reason for people.
 	// +optional

@@ -116,6 +116,8 @@ type Trigger struct {
 
 	// Timeout limits one attempt of the action, or of all actions. Defaults to 10s.
 	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=64
 	Timeout *metav1.Duration `json:"timeout,omitempty"`
 	// Retry configures the retries of a failed action. With several actions, each
 	// has its own retries.
@@ -126,11 +128,14 @@ type Trigger struct {
 	// to 4.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000
 	Concurrency int `json:"concurrency,omitempty"`
 	// Debounce is the time for which events of an object are collected after the
 	// first one. When it ends, one event with the latest state is handled for all
 	// of them. Later events do not extend it. By default each event is handled.
 	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=64
 	Debounce *metav1.Duration `json:"debounce,omitempty"`
 	// RateLimit limits the runs of the action, retries included. Further runs wait;
 	// no event is dropped. By default there is no limit.
@@ -204,6 +209,7 @@ type Retry struct {
 	// Limit is the maximum number of retries. Defaults to 5; 0 disables retries.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000
 	Limit *int `json:"limit,omitempty"`
 	// Backoff is the wait between attempts, with a jitter of ±20 %.
 	// +optional
@@ -214,13 +220,18 @@ type Retry struct {
 type Backoff struct {
 	// Initial is the wait before the first retry. Defaults to 2s.
 	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=64
 	Initial *metav1.Duration `json:"initial,omitempty"`
 	// Max is the maximum wait. Defaults to 1m.
 	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=64
 	Max *metav1.Duration `json:"max,omitempty"`
 	// Factor multiplies the wait after each retry. Defaults to 2.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000
 	Factor int `json:"factor,omitempty"`
 }
 
@@ -231,6 +242,8 @@ type RateLimit struct {
 	// +kubebuilder:validation:Maximum=1000000
 	Limit int `json:"limit"`
 	// Period is the length of time of Limit, such as 1m.
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=64
 	Period metav1.Duration `json:"period"`
 }
 

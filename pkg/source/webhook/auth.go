@@ -20,7 +20,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
+
+	"github.com/kubevela/kube-trigger/pkg/access"
 )
 
 // errUnauthorized means that a request's credentials are missing or wrong, which is
@@ -97,17 +98,7 @@ func gitlabAuth(secrets *secretCache, ref secretRef) authenticator {
 // bearerAuth accepts requests with the secret as bearer token.
 func bearerAuth(secrets *secretCache, ref secretRef) authenticator {
 	return authenticator{
-		checkHeaders: checkSharedSecret(secrets, ref, bearerToken),
+		checkHeaders: checkSharedSecret(secrets, ref, access.BearerToken),
 		challenge:    "Bearer", deliveryHeader: defaultDeliveryHeader, secretHeader: authorizationHeader,
 	}
-}
-
-// bearerToken returns the bearer token of a request.
-func bearerToken(r *http.Request) (string, bool) {
-	const scheme = "bearer "
-	text := r.Header.Get(authorizationHeader)
-	if len(text) <= len(scheme) || !strings.EqualFold(text[:len(scheme)], scheme) {
-		return "", false
-	}
-	return text[len(scheme):], true
 }

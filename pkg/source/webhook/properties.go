@@ -26,6 +26,7 @@ import (
 	"golang.org/x/time/rate"
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/kubevela/kube-trigger/pkg/access"
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/expr/schema"
@@ -56,7 +57,7 @@ func (h *hook) name() string { return Type + ":" + h.trigger.String() }
 const authNone = "none"
 
 // parse checks properties and returns the hook of trigger t.
-func parse(s schema.Lazy, given map[string]any, t event.TriggerRef, secrets *secretCache, reviewer *tokenReviewer) (*hook, diag.List) {
+func parse(s schema.Lazy, given map[string]any, t event.TriggerRef, secrets *secretCache, reviewer *access.Reviewer) (*hook, diag.List) {
 	var diags diag.List
 	if auth, ok := given["auth"].(map[string]any); ok && auth["type"] == nil {
 		diags.Add("auth.type", "is required: one of %s", strings.Join(authTypes(), ", "))
@@ -138,7 +139,7 @@ func authTypes() []string {
 }
 
 // authenticator returns the authenticator of trigger t.
-func (p authProperties) authenticator(t event.TriggerRef, secrets *secretCache, reviewer *tokenReviewer) (authenticator, diag.List) {
+func (p authProperties) authenticator(t event.TriggerRef, secrets *secretCache, reviewer *access.Reviewer) (authenticator, diag.List) {
 	var diags diag.List
 	if p.Type == "tokenReview" {
 		if len(p.Audiences) == 0 {

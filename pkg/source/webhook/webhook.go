@@ -45,6 +45,7 @@ import (
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/kubevela/kube-trigger/pkg/access"
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/expr/schema"
 	"github.com/kubevela/kube-trigger/pkg/source"
@@ -102,8 +103,6 @@ const (
 	MinKeyBytes = 16
 	// SecretTTL is how long a secret is cached.
 	SecretTTL = 10 * time.Second
-	// TokenReviewTTL is how long an accepted token is cached.
-	TokenReviewTTL = 10 * time.Second
 )
 
 //go:embed properties.cue
@@ -130,7 +129,7 @@ type Options struct {
 func New(o Options) source.Factory {
 	s := schema.NewLazy(properties)
 	secrets := &secretCache{client: o.Client, clock: o.Clock, entries: map[secretRef]secretEntry{}}
-	reviewer := &tokenReviewer{client: o.Client, clock: o.Clock, accepted: map[string]time.Time{}}
+	reviewer := access.NewReviewer(o.Client, o.Clock)
 	return source.Factory{Compile: func(given map[string]any, t source.Spec) (source.Subscription, diag.List) {
 		h, diags := parse(s, given, t.TriggerRef, secrets, reviewer)
 		if len(diags) > 0 {

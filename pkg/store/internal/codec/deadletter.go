@@ -40,14 +40,15 @@ func PrepareDeadLetter(l store.DeadLetter, now time.Time) (store.DeadLetter, err
 	ev := l.Event
 	l.ID = ID(l.Trigger.Namespace, l.Trigger.Name, ev.Source, ev.Cluster, ev.Key, ev.Type, ev.ID)
 	l.StoredAt, l.ReplayRequestedAt = now.UTC(), time.Time{}
-	l.Error = diag.Truncate(l.Error, maxErrorSize)
 	if IsSecret(ev) {
 		if redact.Reveals(l.Error, ev.Data, ev.Old) {
 			l.Error = redactedError
 		}
+		l.Error = diag.Truncate(redact.New(ev.Data, ev.Old).Text(l.Error), maxErrorSize)
 		l.Event, l.Omitted = identityOnly(ev), store.OmittedSecret
 		return l, nil
 	}
+	l.Error = diag.Truncate(l.Error, maxErrorSize)
 	text, err := EncodeEvent(ev)
 	if err != nil {
 		return store.DeadLetter{}, err

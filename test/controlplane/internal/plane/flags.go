@@ -59,6 +59,9 @@ func apiServerFlags(opts Options, c credentials, secure, etcd port) []string {
 		// creates.
 		flags = append(flags, "--disable-admission-plugins=ServiceAccount")
 	}
+	if opts.AdmissionConfig != "" {
+		flags = append(flags, "--admission-control-config-file="+opts.AdmissionConfig)
+	}
 	return flags
 }
 

@@ -44,6 +44,7 @@ type Options struct {
 	Lock              *os.File // inherited by all processes, and thus released when all have ended
 	Binaries          binaries.Set
 	ControllerManager bool
+	AdmissionConfig   string        // file of the API server's admission configuration; empty for none
 	Compaction        time.Duration // interval at which the API server compacts etcd; 0 for never
 }
 

@@ -1,0 +1,64 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"cuelang.org/go/cue"
+)
+
+// TestParameters renders the addon's Application with parameters.
+func TestParameters(t *testing.T) {
+	const policy, clientCA, auth = `"kind":"NetworkPolicy"`, "--webhook-client-ca=/etc/kube-trigger/client-ca/ca.crt", "--metrics-auth"
+	for _, tt := range []struct {
+		parameters    string
+		want, exclude []string
+	}{
+		{"", []string{`"--metrics-addr=:8080"`}, []string{policy, clientCA, `"` + auth + `"`, "client-ca", `"name":"kube-trigger-metrics"`}},
+		{"networkPolicy: enabled: true", []string{policy, `"values":["monitoring"]`}, []string{`"port":9443`, `"port":8090`}},
+		{
+			`networkPolicy: {enabled: true, workerNamespaces: ["team-a"], scraperNamespaces: ["prometheus"], apiServer: ["10.0.0.1/32"]}, webhook: enabled: true`,
+			[]string{policy, `"namespace":"team-a"`, `"values":["prometheus"]`, `"port":9443`, `"port":8090`, `"ipBlock":{"cidr":"10.0.0.1/32"}`}, nil,
+		},
+		{`webhook: {enabled: true, clientCASecret: "apiserver"}`, []string{clientCA, `"secretName":"apiserver"`, `"mountPath":"/etc/kube-trigger/client-ca"`}, nil},
+		{
+			`monitoring: {podMonitor: true, auth: {enabled: true, workerNamespaces: ["team-a"]}}`,
+			[]string{`"` + auth + `"`, `"authorization":{"credentials":{"name":"kube-trigger-metrics","key":"token"}}`, `"name":"kube-trigger","namespace":"team-a"`, "system:auth-delegator"}, nil,
+		},
+	} {
+		v, err := load("..", tt.parameters)
+		if err != nil {
+			t.Fatalf("%s: %v", tt.parameters, err)
+		}
+		text, err := v.LookupPath(cue.ParsePath("output")).MarshalJSON()
+		if err != nil {
+			t.Fatalf("%s: %v", tt.parameters, err)
+		}
+		for _, want := range tt.want {
+			if !strings.Contains(string(text), want) {
+				t.Errorf("parameters %s: got no %s", tt.parameters, want)
+			}
+		}
+		for _, exclude := range tt.exclude {
+			if strings.Contains(string(text), exclude) {
+				t.Errorf("parameters %s: got %s, want none", tt.parameters, exclude)
+			}
+		}
+	}
+}
