@@ -204,7 +204,9 @@ func (w *watcher) deliverSyncObject(ctx context.Context, sink source.Sink, group
 		committed, _ := w.syncWatermark.Committed()
 		w.subscribers.setSyncedTo(group, committed)
 	}
-	if err := sink.Deliver(ctx, ev, source.Delivery{Triggers: targets, Writer: writer, Done: done}); err != nil {
+	d := source.Delivery{Triggers: targets, Writer: writer, Done: done}
+	w.setReload(&d, ev, nil, nil)
+	if err := sink.Deliver(ctx, ev, d); err != nil {
 		cancel()
 		return fmt.Errorf("deliver %s: %w", ev.ID, err)
 	}
