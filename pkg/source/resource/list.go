@@ -64,7 +64,8 @@ func pointers[T any, P interface {
 // resourceVersion of the list. It lists the state at resourceVersion, or the current
 // state if that is empty.
 func (w *watcher) listPages(ctx context.Context, list pager, resourceVersion string, visit func([]metav1.Object) error) (string, error) {
-	opts := w.listOptions(metav1.ListOptions{Limit: w.PageSize})
+	size := pageSize{max: w.PageSize}
+	opts := w.listOptions(metav1.ListOptions{Limit: size.first()})
 	if resourceVersion != "" {
 		opts.ResourceVersion, opts.ResourceVersionMatch = resourceVersion, metav1.ResourceVersionMatchExact
 	}
@@ -73,6 +74,7 @@ func (w *watcher) listPages(ctx context.Context, list pager, resourceVersion str
 		if err != nil {
 			return "", fmt.Errorf("list %s: %w", w, err)
 		}
+		opts.Limit = size.next(objects)
 		if err := visit(objects); err != nil {
 			return "", err
 		}

@@ -64,22 +64,22 @@ func (r *reloader) reload(ctx context.Context) (data map[string]any, latest bool
 		return r.identity(), true, nil
 	}
 	o, err := r.read(ctx, revision)
-	if isHistoryGone(err) || r.eventType != event.Delete && err == nil && o == nil {
-		latest = true
+	switch {
+	case r.eventType == event.Delete && (isHistoryGone(err) || err == nil && o == nil):
+		return r.identity(), true, nil
+	case isHistoryGone(err), err == nil && o == nil:
 		o, err = r.read(ctx, "")
 	}
 	switch {
 	case err != nil:
 		return nil, false, fmt.Errorf("list %s: %w", r.watcher, err)
-	case r.eventType == event.Delete && (latest || o == nil):
-		return r.identity(), true, nil
 	case o == nil:
 		return nil, false, fmt.Errorf("%s: %w", keyOf(r.namespace, r.name), source.ErrGone)
 	}
 	if r.eventType == event.Delete {
 		o.SetResourceVersion(r.resourceVersion)
 	}
-	return r.derive(eventData(o)), latest, nil
+	return r.derive(eventData(o)), o.GetResourceVersion() != r.resourceVersion, nil
 }
 
 // revision returns the resourceVersion of the state to read; empty if it is unknown.

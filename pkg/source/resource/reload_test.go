@@ -103,7 +103,7 @@ func TestReload_HistoryGone(t *testing.T) {
 		{Gone: true},                              // create replaced
 		{Data: identity(events[4]), Latest: true}, // delete removed
 		{Data: identity(events[5]), Latest: true}, // delete replaced
-		{Data: events[6].Data, Latest: true},      // create replaced
+		{Data: events[6].Data},                    // create replaced
 		{Data: kept},                              // update kept, at the revision of the compaction
 	}
 	e.want(events, "create kept", "update kept", "create removed", "create replaced", "delete removed", "delete replaced", "create replaced", "update kept")
