@@ -142,27 +142,27 @@ func (p *positive) String() string { return strconv.Itoa(int(*p)) }
 // Type returns the type of the value for the help.
 func (p *positive) Type() string { return "int" }
 
-// bytes is a flag of a number of bytes, as a quantity of at least 1. It may be unset.
-type bytes int64
+// quantity is a flag of a number of bytes, as a quantity of at least 1. It may be unset.
+type quantity int64
 
-func (b *bytes) Set(text string) error {
-	q, err := resource.ParseQuantity(text)
+func (q *quantity) Set(text string) error {
+	parsed, err := resource.ParseQuantity(text)
 	if err != nil {
 		return errors.New("must be a quantity, such as 64Mi")
 	}
-	if q.Value() < 1 {
+	if parsed.Value() < 1 {
 		return errors.New("must be 1 or more")
 	}
-	*b = bytes(q.Value())
+	*q = quantity(parsed.Value())
 	return nil
 }
 
-func (b *bytes) String() string {
-	if *b == 0 {
+func (q *quantity) String() string {
+	if *q == 0 {
 		return ""
 	}
-	return resource.NewQuantity(int64(*b), resource.BinarySI).String()
+	return resource.NewQuantity(int64(*q), resource.BinarySI).String()
 }
 
 // Type returns the type of the value for the help.
-func (b *bytes) Type() string { return "quantity" }
+func (q *quantity) Type() string { return "quantity" }
