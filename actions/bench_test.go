@@ -63,7 +63,7 @@ func BenchmarkRender(b *testing.B) {
 		ev := event.Event{Type: event.Update, Source: "x", Data: data, Time: time.Unix(0, 0)}
 		b.Run(e.Action.Type, func(b *testing.B) {
 			for b.Loop() {
-				if _, err := a.Start(ev, nil, nil)(b.Context()); err != nil {
+				if _, err := a.Start(nil, nil)(b.Context(), ev); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -92,7 +92,7 @@ type compiled struct{ action *action.Action }
 
 // Run runs the action once.
 func (c compiled) Run(ctx context.Context, ev event.Event) error {
-	_, err := c.action.Start(ev, nil, nil)(ctx)
+	_, err := c.action.Start(nil, nil)(ctx, ev)
 	return err
 }
 

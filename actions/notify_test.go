@@ -224,13 +224,13 @@ func TestNotify_Retry(t *testing.T) {
 		map[string]any{"type": "wecom", "url": secretRef("chat", "second")},
 		map[string]any{"type": "discord", "url": secretRef("chat", "third")},
 	}})
-	attempt := notify.action.Start(e.event("x"), nil, nil)
-	_, err := attempt(t.Context())
+	attempt := notify.action.Start(nil, nil)
+	_, err := attempt(t.Context(), e.event("x"))
 	if err == nil || action.IsTerminal(err) || !strings.Contains(err.Error(), "1 of 3 deliveries failed") || !strings.Contains(err.Error(), "502 Bad Gateway") || strings.Contains(err.Error(), "/first") {
 		t.Errorf("got %v", err)
 	}
 	broken = false
-	if _, err := attempt(t.Context()); err != nil {
+	if _, err := attempt(t.Context(), e.event("x")); err != nil {
 		t.Error(err)
 	}
 	if requests["/first"] != 2 || requests["/second"] != 1 || requests["/third"] != 1 {

@@ -27,6 +27,7 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/kubevela/kube-trigger/pkg/app"
 )
@@ -140,3 +141,28 @@ func (p *positive) String() string { return strconv.Itoa(int(*p)) }
 
 // Type returns the type of the value for the help.
 func (p *positive) Type() string { return "int" }
+
+// quantity is a flag of a number of bytes, as a quantity of at least 1. It may be unset.
+type quantity int64
+
+func (q *quantity) Set(text string) error {
+	parsed, err := resource.ParseQuantity(text)
+	if err != nil {
+		return errors.New("must be a quantity, such as 64Mi")
+	}
+	if parsed.Value() < 1 {
+		return errors.New("must be 1 or more")
+	}
+	*q = quantity(parsed.Value())
+	return nil
+}
+
+func (q *quantity) String() string {
+	if *q == 0 {
+		return ""
+	}
+	return resource.NewQuantity(int64(*q), resource.BinarySI).String()
+}
+
+// Type returns the type of the value for the help.
+func (q *quantity) Type() string { return "quantity" }

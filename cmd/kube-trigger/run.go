@@ -63,6 +63,7 @@ func runFlags(f *pflag.FlagSet, o *app.RunOptions, log *logFlags) {
 func engineFlags(f *pflag.FlagSet, o *app.RunOptions) {
 	f.Var((*positive)(&o.Workers), "workers", "how many objects each trigger acts on concurrently")
 	f.Var((*positive)(&o.QueueSize), "queue-size", "how many events each trigger accepts before its source has to wait")
+	f.Var((*quantity)(&o.QueueBytes), "queue-bytes", "the memory for the data of waiting events, such as 64Mi, which all triggers share; what exceeds it is read again when its turn comes, or waits at the source; defaults to a quarter of the memory limit, or 64Mi without one")
 	f.Var((*seconds)(&o.Timeout), "timeout", "the timeout of one attempt of an action")
 	f.IntVar(&o.MaxRetry, "max-retry", o.MaxRetry, "how often a failed action is retried")
 	f.Var((*seconds)(&o.RetryDelay), "retry-delay", "the delay before the first retry; it doubles with each retry")

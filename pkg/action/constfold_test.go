@@ -64,7 +64,7 @@ parameter: names: [...string]
 				}
 				change(run)
 				ev := event.Event{Data: map[string]any{"metadata": map[string]any{"name": "settings"}}}
-				if _, err := run.Start(ev, nil, nil)(t.Context()); err != nil {
+				if _, err := run.Start(nil, nil)(t.Context(), ev); err != nil {
 					return err.Error()
 				}
 				return ""

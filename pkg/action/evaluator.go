@@ -140,16 +140,23 @@ func (r *Action) buildStage(ctx *cue.Context, s expr.Stage) (cue.Value, error) {
 	return value, value.LookupPath(cue.ParsePath("parameter")).Validate()
 }
 
-// Start begins the handling of ev and returns the function that runs the action:
+// Start begins the handling of an event and returns the function that runs the action
+// for ev, the event, which it does not keep:
 // it evaluates the template, executes its calls and returns its result. results are
 // those of earlier actions of the trigger, by name. If run fails it can be called
 // again; calls that have succeeded are not repeated. An error that is marked by
 // Terminal must not be retried. Errors contain no values of Secrets in the event, and
 // none that earlier attempts or, through shared, earlier actions for the event have
 // read; shared may be nil. run must not be called concurrently.
-func (r *Action) Start(ev event.Event, results map[string]any, shared *sync.Map) (run func(ctx context.Context) (any, error)) {
-	j, secrets := &journal{}, sharedSecrets(ev, shared)
-	return func(ctx context.Context) (any, error) {
+func (r *Action) Start(results map[string]any, shared *sync.Map) (run func(ctx context.Context, ev event.Event) (any, error)) {
+	j := &journal{}
+	var secrets *redact.Values
+	return func(ctx context.Context, ev event.Event) (any, error) {
+		if secrets == nil {
+			secrets = sharedSecrets(ev, shared)
+		} else {
+			secrets.AddSecrets(ev.Data) // it may have been read again
+		}
 		result, err := r.run(redact.NewContext(ctx, secrets), ev, results, j)
 		return result, secrets.Error(err)
 	}
@@ -162,8 +169,11 @@ type secretsKey struct{}
 func sharedSecrets(ev event.Event, shared *sync.Map) *redact.Values {
 	secrets := redact.New(ev.Data, ev.Old)
 	if shared != nil {
-		stored, _ := shared.LoadOrStore(secretsKey{}, secrets)
+		stored, loaded := shared.LoadOrStore(secretsKey{}, secrets)
 		secrets, _ = stored.(*redact.Values)
+		if loaded {
+			secrets.AddSecrets(ev.Data)
+		}
 	}
 	return secrets
 }

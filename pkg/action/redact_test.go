@@ -47,7 +47,7 @@ func TestRun_RedactsSecrets(t *testing.T) {
 	}}
 	// "czNjcjN0ICJ4Ig==" is `s3cr3t "x"`.
 	ev := event.Event{Data: secret(map[string]any{"token": "czNjcjN0ICJ4Ig==", "short": "YQ=="})}
-	_, err := compile(t, readThenPatch, nil, s).Start(ev, nil, nil)(t.Context())
+	_, err := compile(t, readThenPatch, nil, s).Start(nil, nil)(t.Context(), ev)
 	const r = "(redacted)"
 	if want := "patch (kube.patch): failed: a: " + r + ", " + r + `, "` + r + `", ` + r + ", " + r; err == nil || err.Error() != want {
 		t.Errorf("error is %v, want %s", err, want)
@@ -64,13 +64,13 @@ func TestRun_KeepsOtherErrors(t *testing.T) {
 	} {
 		failed := errors.New("is plain")
 		s := &recorder{answer: func(provider.Call) (provider.Result, error) { return nil, failed }}
-		_, err := compile(t, readThenPatch, nil, s).Start(event.Event{Data: data}, nil, nil)(t.Context())
+		_, err := compile(t, readThenPatch, nil, s).Start(nil, nil)(t.Context(), event.Event{Data: data})
 		if !errors.Is(err, failed) || err.Error() != "read (kube.get): is plain" {
 			t.Errorf("%s: error is %v, want %v", name, err, failed)
 		}
 	}
 	s := &recorder{answer: returnUID}
-	if _, err := compile(t, readThenPatch, nil, s).Start(event.Event{Data: secret(nil)}, nil, nil)(t.Context()); err != nil {
+	if _, err := compile(t, readThenPatch, nil, s).Start(nil, nil)(t.Context(), event.Event{Data: secret(nil)}); err != nil {
 		t.Errorf("error is %v, want none", err)
 	}
 }
@@ -87,10 +87,10 @@ read: op.#ReadConfig & {name: "n", namespace: "ns"}`: {"config": map[string]any{
 		reads := &recorder{answer: func(provider.Call) (provider.Result, error) { return result, nil }}
 		fails := &recorder{answer: func(provider.Call) (provider.Result, error) { return nil, errors.New("wrong: hunter2") }}
 		var shared sync.Map
-		if _, err := compile(t, source, nil, reads).Start(event.Event{}, nil, &shared)(t.Context()); err != nil || len(reads.calls) != 1 {
+		if _, err := compile(t, source, nil, reads).Start(nil, &shared)(t.Context(), event.Event{}); err != nil || len(reads.calls) != 1 {
 			t.Fatalf("%v after %d calls", err, len(reads.calls))
 		}
-		_, err := compile(t, readThenPatch, nil, fails).Start(event.Event{}, nil, &shared)(t.Context())
+		_, err := compile(t, readThenPatch, nil, fails).Start(nil, &shared)(t.Context(), event.Event{})
 		if err == nil || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("error is %v, want one without the password", err)
 		}

@@ -148,7 +148,7 @@ func calls(t *testing.T, template *Template, change func(*Action)) (calls []stri
 	}
 	change(run)
 	ev := event.Event{Data: map[string]any{"metadata": map[string]any{"name": "settings"}}}
-	if _, err := run.Start(ev, nil, nil)(t.Context()); err != nil {
+	if _, err := run.Start(nil, nil)(t.Context(), ev); err != nil {
 		failure = fmt.Sprint(err, " ", IsTerminal(err))
 	}
 	return a.calls, failure

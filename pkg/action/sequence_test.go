@@ -27,6 +27,7 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
+	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
 // Templates that are evaluated in stages, as a whole, and with the results of others.
@@ -62,7 +63,7 @@ func parseTemplate(t *testing.T, name, source string) *action.Template {
 
 // sequence runs several actions for one event, as the engine does.
 type sequence struct {
-	runs    []func(ctx context.Context) (any, error)
+	runs    []func(ctx context.Context, ev event.Event) (any, error)
 	results map[string]any
 	// next is the index of the action that a run starts with.
 	next int
@@ -70,7 +71,7 @@ type sequence struct {
 
 var stepNames = []string{"one", "two", "three"}
 
-// start starts actions with the names one, two and three for configMap("c").
+// start starts actions with the names one, two and three.
 func start(t *testing.T, executor provider.Executor, sources ...string) *sequence {
 	t.Helper()
 	s := &sequence{results: map[string]any{}}
@@ -79,16 +80,16 @@ func start(t *testing.T, executor provider.Executor, sources ...string) *sequenc
 		if len(diags) > 0 {
 			t.Fatal(diags)
 		}
-		s.runs = append(s.runs, a.Start(configMap("c"), s.results, nil))
+		s.runs = append(s.runs, a.Start(s.results, nil))
 	}
 	return s
 }
 
-// run runs the remaining actions, until one fails.
+// run runs the remaining actions for configMap("c"), until one fails.
 func (s *sequence) run(t *testing.T) error {
 	t.Helper()
 	for ; s.next < len(s.runs); s.next++ {
-		result, err := s.runs[s.next](t.Context())
+		result, err := s.runs[s.next](t.Context(), configMap("c"))
 		if err != nil {
 			return err
 		}

@@ -77,7 +77,7 @@ func compile(t *testing.T, source string, properties map[string]any, executor pr
 // run runs a once for configMap("c").
 func run(t *testing.T, a *action.Action) error {
 	t.Helper()
-	_, err := a.Start(configMap("c"), nil, nil)(t.Context())
+	_, err := a.Start(nil, nil)(t.Context(), configMap("c"))
 	return err
 }
 
@@ -144,12 +144,12 @@ patches: [for n in ["a", "b", "c"] {
 		}
 		return provider.Result{"$returns": map[string]any{"metadata": map[string]any{"resourceVersion": "7"}}}, nil
 	}}
-	attempt := compile(t, source, nil, s).Start(configMap("c"), nil, nil)
-	if _, err := attempt(t.Context()); err == nil || action.IsTerminal(err) {
+	attempt := compile(t, source, nil, s).Start(nil, nil)
+	if _, err := attempt(t.Context(), configMap("c")); err == nil || action.IsTerminal(err) {
 		t.Fatalf("got %v, want an error that is not terminal", err)
 	}
 	fail = false
-	if _, err := attempt(t.Context()); err != nil {
+	if _, err := attempt(t.Context(), configMap("c")); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{"read", "patches[0]", "patches[1]", "read", "patches[1]", "patches[2]"}
@@ -302,7 +302,7 @@ b: kube.#Get & {$params: resource: {apiVersion: "v1", kind: "X", metadata: name:
 	for i := range 16 {
 		wg.Go(func() {
 			for n := range 10 {
-				if _, err := a.Start(configMap(fmt.Sprintf("c-%d-%d", i, n)), nil, nil)(t.Context()); err != nil {
+				if _, err := a.Start(nil, nil)(t.Context(), configMap(fmt.Sprintf("c-%d-%d", i, n))); err != nil {
 					t.Error(err)
 				}
 			}

@@ -42,12 +42,17 @@ const (
 	minReturn = 8 << 20
 )
 
-// TuneGC has the runtime collect a small heap less often, unless GOGC or
-// GOMEMLIMIT is set. These two cannot replace it: a fixed GOGC that is right for a
+// TuneGC has the runtime observe the memory limit of the process's cgroup, unless
+// GOMEMLIMIT is set, and collect a small heap less often, unless GOGC or GOMEMLIMIT is
+// set. These two cannot replace it: a fixed GOGC that is right for a
 // small heap wastes memory with a large one, and with GOGC=off the runtime collects
 // continuously once the live heap reaches GOMEMLIMIT.
 func TuneGC() {
-	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
+	if os.Getenv("GOMEMLIMIT") != "" {
+		return
+	}
+	limitHeap(os.DirFS("/"))
+	if os.Getenv("GOGC") != "" {
 		return
 	}
 	adjustGC(struct{}{})

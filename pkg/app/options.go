@@ -73,6 +73,10 @@ type RunOptions struct {
 	// QueueSize is the number of events that a trigger accepts before its source
 	// has to wait.
 	QueueSize int
+	// QueueBytes is the memory for the data of events in progress, which all triggers
+	// share. Defaults to a quarter of the memory limit of the process, or
+	// engine.DefaultQueueBytes without a limit.
+	QueueBytes int64
 	// Timeout limits one attempt of an action.
 	Timeout time.Duration
 	// MaxRetry is the number of retries of a failed action. 0 for none.

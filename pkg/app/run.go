@@ -17,6 +17,7 @@ limitations under the License.
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -134,6 +135,7 @@ func (r *runner) engineOptions(s stores, observers ...engine.Observer) engine.Op
 			QueueSize:   r.QueueSize,
 			Retry:       engine.Retry{Limit: &r.MaxRetry, Backoff: engine.Backoff{Initial: r.RetryDelay}},
 		},
+		QueueBytes:    cmp.Or(r.QueueBytes, defaultQueueBytes()),
 		ShutdownGrace: r.ShutdownGrace,
 		FailFast:      r.FailFast,
 		DeadLetters:   s.deadLetters(),

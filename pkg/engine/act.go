@@ -39,12 +39,12 @@ type Step struct {
 	Title string
 	// Optional is set if the next step runs although this one failed permanently.
 	Optional bool
-	// Start begins the handling of ev and returns the function that runs it. run is
-	// called until it succeeds; calls that have succeeded are not repeated. results
-	// are those of earlier steps, by name; nil for a step without a Title. shared is
-	// empty at the first step of an event, and keeps what the action puts into it for
-	// later ones.
-	Start func(ev event.Event, results map[string]any, shared *sync.Map) (run func(ctx context.Context) (result any, err error))
+	// Start begins the handling of an event and returns the function that runs it. run
+	// is called until it succeeds; calls that have succeeded are not repeated. It does
+	// not keep ev, the event. results are those of earlier steps, by name; nil for a
+	// step without a Title. shared is empty at the first step of an event, and keeps
+	// what the action puts into it for later ones.
+	Start func(results map[string]any, shared *sync.Map) (run func(ctx context.Context, ev event.Event) (result any, err error))
 }
 
 // Act is the stage that runs the steps of a trigger in order. The first failure
@@ -67,7 +67,7 @@ func NewAct(detector LoopDetector, steps ...Step) *Act { return &Act{steps: step
 type execution struct {
 	// step is the index of the current step, and run runs it; nil before its start.
 	step    int
-	run     func(ctx context.Context) (any, error)
+	run     func(ctx context.Context, ev event.Event) (any, error)
 	results map[string]any
 	shared  sync.Map
 }
@@ -77,6 +77,9 @@ type execution struct {
 func (a *Act) Handle(ctx context.Context, t *Task) Result {
 	if wait := a.rateLimitDelay(t); wait > 0 {
 		return pause(wait)
+	}
+	if res, loaded := t.load(ctx); !loaded {
+		return res
 	}
 	if a.detector != nil {
 		ctx = a.detector.WithCauses(ctx, *t.Event())
@@ -185,9 +188,9 @@ func (s *Step) run(ctx context.Context, t *Task) (result any, err error) {
 	defer panicerr.Recover(&err)
 	e := t.execution
 	if e.run == nil {
-		e.run = s.Start(*t.Event(), e.results, &e.shared)
+		e.run = s.Start(e.results, &e.shared)
 	}
-	return e.run(ctx)
+	return e.run(ctx, *t.Event())
 }
 
 // timeoutError is the cause of the end of an attempt's context.

@@ -67,9 +67,13 @@ func (d *deadLetterer) add(t *Task, res Result) {
 		return
 	}
 	r.active.add()
+	var omitted store.Omission
+	if t.delivery.Load().unloaded {
+		omitted = store.OmittedSize
+	}
 	d.startPut(t, store.DeadLetter{
 		Trigger: r.trigger.TriggerRef, Event: *t.Event(), Reason: res.reason, Error: res.err.Error(),
-		Attempts: a.total, FirstAttempt: a.first, LastAttempt: a.last,
+		Omitted: omitted, Attempts: a.total, FirstAttempt: a.first, LastAttempt: a.last,
 	})
 }
 

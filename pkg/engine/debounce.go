@@ -67,23 +67,29 @@ func (s Debounce) absorb(ctx context.Context, t, next *Task) error {
 	}
 	if own {
 		r.report.decision(r.newDecision(next.Event(), Suppressed, ReasonOwnWrite))
+		next.free()
 		next.complete()
 	} else {
-		before, writer := *t.Event(), t.Writer()
-		s.merge(t, next)
+		before := t.delivery.Load()
+		t.absorb(next)
 		t.external = t.external || s.Detector != nil &&
-			!(s.Detector.Circular(before, writer) && s.Detector.Circular(*t.merged, t.writer))
-		r.report.decision(r.newDecision(&before, Suppressed, ReasonDebounced))
+			!(s.Detector.Circular(before.event, before.options.Writer) && s.Detector.Circular(*t.Event(), t.Writer()))
+		r.report.decision(r.newDecision(&before.event, Suppressed, ReasonDebounced))
 	}
 	r.slots.release(false)
-	next.delivery = nil
 	return nil
 }
 
-// merge makes the event of t one event for both.
-func (Debounce) merge(t, next *Task) {
-	merged := merge(*t.Event(), *next.Event())
-	t.merged, t.writer, t.absorbed = &merged, next.Writer(), append(t.absorbed, next.delivery.ack)
+// absorb makes the event of t one event for both. t takes over the data of next, and
+// what it holds.
+func (t *Task) absorb(next *Task) {
+	first, second := t.delivery.Load(), next.delivery.Load()
+	merged := *second
+	merged.event, merged.ack = merge(first.event, second.event), first.ack
+	t.absorbed = append(t.absorbed, second.ack)
+	merged.kept += event.Size(merged.event.Old) - event.Size(second.event.Old)
+	t.replace(&merged)
+	next.free()
 }
 
 // merge returns one event for both: the old state before first, the new state

@@ -37,13 +37,17 @@ const (
 	Suppressed Outcome = "suppressed"
 	// Queued: the event waits in its key queue.
 	Queued Outcome = "queued"
+	// Reloaded: the event's data, which was dropped while the event waited, was read
+	// again.
+	Reloaded Outcome = "reloaded"
 	// Filtered: the filter did not match.
 	Filtered Outcome = "filtered"
 	// Matched: the filter matched. The action follows.
 	Matched Outcome = "matched"
 	// Succeeded: the action succeeded.
 	Succeeded Outcome = "succeeded"
-	// Failed: an attempt of the action failed. A retry follows.
+	// Failed: an attempt of the action, or to read the event's data again, failed. A
+	// retry follows.
 	Failed Outcome = "failed"
 	// Skipped: an optional step of a sequence of actions failed for good. The
 	// next step follows.
@@ -65,6 +69,13 @@ const (
 	ReasonDebounced = "Debounced"
 	// ReasonLoopBroken: the trigger's own actions keep causing events of the key.
 	ReasonLoopBroken = "LoopBroken"
+	// ReasonLatestState: the API server no longer has the state of the event. The data
+	// is the object's latest state.
+	ReasonLatestState = "LatestState"
+	// ReasonObjectGone: the data was dropped, and the object is gone.
+	ReasonObjectGone = "ObjectGone"
+	// ReasonReload: the event's data could not be read again.
+	ReasonReload = "ReloadFailed"
 	// ReasonError: the action failed.
 	ReasonError = "ActionFailed"
 	// ReasonTimeout: the action timed out.
@@ -93,7 +104,7 @@ type Decision struct {
 	Event   EventRef
 	Outcome Outcome
 	// Reason is a CamelCase word from a small fixed set; empty for Queued,
-	// Matched and Succeeded. For Filtered it is the filter's explanation, a
+	// Matched and Succeeded, and for Reloaded if the data is that of the event. For Filtered it is the filter's explanation, a
 	// sentence.
 	Reason string
 	// Path is the path in the event's context that the filter decided by.
@@ -214,6 +225,8 @@ func (r reporter) logDecision(d Decision) {
 		log.Info("Event suppressed", "reason", d.Reason)
 	case Queued:
 		log.Info("Event queued")
+	case Reloaded:
+		log.Info("Event reloaded", "reason", d.Reason, "duration", d.Duration)
 	case Filtered:
 		log.Info("Event filtered", "reason", d.Reason, "path", d.Path)
 	case Matched:

@@ -35,6 +35,10 @@ limitations under the License.
 //     order of delivery. Events of different keys, and different triggers, do not
 //     wait for each other.
 //   - A full queue slows the source. No event is dropped.
+//   - The data of events in progress has a budget, which triggers share. An event
+//     that exceeds its trigger's share keeps its place in the queue without data,
+//     which its source reads again before the event is handled. If the source
+//     cannot do that, the event waits at the source.
 //   - A waiting retry holds no worker, and blocks only its own key.
 //   - The context of an action ends at the trigger's timeout. An action that
 //     ignores this keeps its worker and blocks its key until it returns, because
@@ -53,6 +57,7 @@ limitations under the License.
 package engine
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"sync"
@@ -88,6 +93,9 @@ type Options struct {
 	Defaults Policy
 	// ShutdownGrace defaults to DefaultShutdownGrace.
 	ShutdownGrace time.Duration
+	// QueueBytes is the memory for the data of events in progress, which triggers
+	// share. Defaults to DefaultQueueBytes.
+	QueueBytes int64
 	// FailFast ends Run at the first failure of a source, instead of restarting
 	// the source.
 	FailFast bool
@@ -126,6 +134,7 @@ func New(options Options, triggers []Trigger) (*Engine, error) {
 	if options.Clock == nil {
 		options.Clock = clock.RealClock{}
 	}
+	options.QueueBytes = cmp.Or(options.QueueBytes, DefaultQueueBytes)
 	if options.ShutdownGrace == 0 {
 		options.ShutdownGrace = DefaultShutdownGrace
 	}

@@ -43,6 +43,9 @@ type Match struct {
 
 // Handle implements Stage.
 func (m Match) Handle(ctx context.Context, t *Task) Result {
+	if res, loaded := t.load(ctx); !loaded {
+		return res
+	}
 	e := m.start(t)
 	v, err := m.match(ctx, *t.Event())
 	if !e.end() {

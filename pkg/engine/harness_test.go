@@ -38,8 +38,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
 
 type actionFunc func(ctx context.Context, ev event.Event) error
 
-func (f actionFunc) start(ev event.Event, _ map[string]any, _ *sync.Map) func(context.Context) (any, error) {
-	return func(ctx context.Context) (any, error) { return nil, f(ctx, ev) }
+func (f actionFunc) start(map[string]any, *sync.Map) func(context.Context, event.Event) (any, error) {
+	return func(ctx context.Context, ev event.Event) (any, error) { return nil, f(ctx, ev) }
 }
 
 type filterFunc func(ctx context.Context, ev event.Event) (event.Verdict, error)

@@ -49,8 +49,9 @@ func (e *Engine) Run(ctx context.Context) error {
 		sources     sync.WaitGroup
 		failed      = make(chan error, len(e.groups))
 	)
+	b := newBudget(e.options.QueueBytes, len(e.Triggers()))
 	for _, g := range e.groups {
-		s := e.supervisor(actions, g, ctx.Done(), report)
+		s := e.supervisor(actions, g, b, ctx.Done(), report)
 		supervisors = append(supervisors, s)
 		runners = append(runners, s.sink.runners...)
 	}
@@ -87,8 +88,8 @@ func (e *Engine) Run(ctx context.Context) error {
 }
 
 // supervisor returns the supervisor of g's source. ctx is the context of filters
-// and actions.
-func (e *Engine) supervisor(ctx context.Context, g group, stop <-chan struct{}, report reporter) *supervisor {
+// and actions, and b the budget of all triggers.
+func (e *Engine) supervisor(ctx context.Context, g group, b *budget, stop <-chan struct{}, report reporter) *supervisor {
 	s := &supervisor{
 		sourceType: g.sourceType,
 		sink:       &sink{stop: stop},
@@ -100,7 +101,7 @@ func (e *Engine) supervisor(ctx context.Context, g group, stop <-chan struct{}, 
 	for _, t := range g.triggers {
 		named := logr.NewContext(ctx, report.log.WithValues("trigger", t.String()))
 		s.triggers = append(s.triggers, event.TriggerRef{Name: t.Name, Namespace: t.Namespace})
-		s.sink.runners = append(s.sink.runners, newRunner(named, t, e.options, report))
+		s.sink.runners = append(s.sink.runners, newRunner(named, t, e.options, b, report))
 		shared = append(shared, t.Subscription)
 	}
 	s.source = shared[0].Open(shared)

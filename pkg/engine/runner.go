@@ -33,6 +33,7 @@ type runner struct {
 	report      reporter
 	queue       *queue
 	slots       *slots
+	memory      *share
 	quarantine  quarantine
 	deadLetters deadLetterer
 	// active counts the workers, and the dead letters that are being stored.
@@ -42,12 +43,13 @@ type runner struct {
 }
 
 // newRunner returns the runner of t. ctx is the context of filters and actions.
-func newRunner(ctx context.Context, t Trigger, o Options, report reporter) *runner {
+func newRunner(ctx context.Context, t Trigger, o Options, b *budget, report reporter) *runner {
 	r := &runner{
 		trigger: t,
 		clock:   o.Clock,
 		report:  report,
 		slots:   newSlots(t.Policy.QueueSize),
+		memory:  &share{budget: b},
 		active:  activity{drained: make(chan struct{})},
 		closing: make(chan struct{}),
 	}
@@ -79,6 +81,7 @@ func (r *runner) work(ctx context.Context) {
 			r.finish(t, res)
 			r.queue.done(t)
 		case paused, stopped:
+			t.unloadIfCrowded()
 			if !r.queue.retryAfter(t, res.wait, res.absorbing) {
 				r.requeue(t)
 			}
@@ -120,6 +123,7 @@ func (r *runner) finish(t *Task, res Result) {
 
 // complete frees the slot of a settled task and acknowledges its event.
 func (r *runner) complete(t *Task) {
+	t.free()
 	r.slots.release(t.rejected)
 	t.complete()
 }

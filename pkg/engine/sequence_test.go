@@ -148,9 +148,9 @@ func TestSequence_OptionalStep(t *testing.T) {
 // resultStep returns a step that records the results it starts with in seen, and has
 // its name as the result, or fails.
 func resultStep(name string, seen map[string][]string, err error) engine.Step {
-	return engine.Step{Name: name, Title: name, Optional: true, Start: func(_ event.Event, results map[string]any, _ *sync.Map) func(context.Context) (any, error) {
+	return engine.Step{Name: name, Title: name, Optional: true, Start: func(results map[string]any, _ *sync.Map) func(context.Context, event.Event) (any, error) {
 		seen[name] = append([]string{}, slices.Sorted(maps.Keys(results))...)
-		return func(context.Context) (any, error) { return name, err }
+		return func(context.Context, event.Event) (any, error) { return name, err }
 	}}
 }
 
@@ -179,15 +179,16 @@ func TestSequence_Results(t *testing.T) {
 // TestStep_Start covers a single action, which has no results, and a panic.
 func TestStep_Start(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		starts := 0
 		h := start(t, engine.Options{}, triggerSpec{Steps: []engine.Step{{
-			Start: func(ev event.Event, results map[string]any, _ *sync.Map) func(context.Context) (any, error) {
-				if ev.ID == "bad" {
+			Start: func(results map[string]any, _ *sync.Map) func(context.Context, event.Event) (any, error) {
+				if starts++; starts == 1 {
 					panic("start")
 				}
 				if results != nil {
 					t.Errorf("a single action has results %v", results)
 				}
-				return func(context.Context) (any, error) { return nil, nil }
+				return func(context.Context, event.Event) (any, error) { return nil, nil }
 			},
 		}}})
 		h.deliver("k", "bad")

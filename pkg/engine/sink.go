@@ -45,35 +45,38 @@ func (s *sink) Deliver(ctx context.Context, ev event.Event, options source.Deliv
 		return fmt.Errorf("deliver event %q: %w", ev.ID, ctx.Err())
 	default:
 	}
-	var d *delivery
+	var (
+		d     *delivery
+		tasks []*Task
+	)
 	for _, r := range s.runners {
 		if reason := s.skip(r, ev, options); reason != "" {
 			r.report.decision(r.newDecision(&ev, Suppressed, string(reason)))
 			continue
 		}
-		if d == nil {
-			d = &delivery{event: ev, options: options, ack: &ack{done: options.Done}}
-		}
 		if r.trigger.Policy.Suspend {
-			r.report.decision(r.newDecision(&d.event, Suppressed, ReasonSuspended))
+			r.report.decision(r.newDecision(&ev, Suppressed, ReasonSuspended))
 			continue
 		}
-		rejected, err := r.slots.acquire(ctx, s.stop)
+		if d == nil {
+			d = newDelivery(ev, options)
+		}
+		t, err := r.accept(ctx, d, s.stop)
 		if err != nil {
-			for i := range d.tasks {
-				d.tasks[i].runner.slots.release(d.tasks[i].rejected)
+			for _, t := range tasks {
+				t.free()
+				t.runner.slots.release(t.rejected)
 			}
 			return fmt.Errorf("deliver event %q to trigger %q: %w", ev.ID, r.trigger, err)
 		}
-		d.tasks = append(d.tasks, Task{delivery: d, runner: r, rejected: rejected})
+		tasks = append(tasks, t)
 	}
-	if d == nil || len(d.tasks) == 0 {
+	if len(tasks) == 0 {
 		options.Done()
 		return nil
 	}
-	d.pending.Store(int32(len(d.tasks)))
-	for i := range d.tasks {
-		t := &d.tasks[i]
+	d.pending.Store(int32(len(tasks)))
+	for _, t := range tasks {
 		if t.rejected {
 			t.runner.reject(t)
 			continue
@@ -82,6 +85,22 @@ func (s *sink) Deliver(ctx context.Context, ev event.Event, options source.Deliv
 		t.runner.enqueue(t)
 	}
 	return nil
+}
+
+// accept returns the task of d. It waits for a slot, and for the bytes that the task
+// cannot do without.
+func (r *runner) accept(ctx context.Context, d *delivery, stop <-chan struct{}) (*Task, error) {
+	t := &Task{runner: r, received: d.event.Time}
+	t.delivery.Store(d)
+	var err error
+	if t.rejected, err = r.slots.acquire(ctx, stop); err != nil {
+		return nil, err
+	}
+	if err = t.hold(ctx, stop); err != nil {
+		r.slots.release(t.rejected)
+		return nil, err
+	}
+	return t, nil
 }
 
 // skip returns the reason why r does not take ev, or "".

@@ -28,6 +28,14 @@ type Backlog struct {
 	// Oldest is the time of the oldest event that is queued, running or waiting
 	// for a retry; zero if there is none.
 	Oldest time.Time
+	// Bytes is the approximate memory of the events' data.
+	Bytes int64
+	// Unloaded counts the events whose data was dropped, and is read again before they
+	// are handled.
+	Unloaded int
+	// Blocked counts the events, since the engine's start, that waited at their source
+	// because the trigger may not hold more bytes.
+	Blocked int
 }
 
 // Running reports whether the engine accepts events.
@@ -47,9 +55,12 @@ func (e *Engine) Backlogs() map[event.TriggerRef]Backlog {
 }
 
 func (r *runner) backlog() Backlog {
-	b := Backlog{Events: len(r.slots.used)}
+	b := Backlog{
+		Events: len(r.slots.used), Bytes: r.memory.held.Load(),
+		Unloaded: int(r.memory.unloaded.Load()), Blocked: int(r.memory.blocked.Load()),
+	}
 	for _, head := range r.queue.heads() { // tasks behind the head are newer
-		if t := head.delivery.event.Time; !head.settled() && (b.Oldest.IsZero() || t.Before(b.Oldest)) {
+		if t := head.received; !head.settled() && (b.Oldest.IsZero() || t.Before(b.Oldest)) {
 			b.Oldest = t
 		}
 	}

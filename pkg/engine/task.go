@@ -25,12 +25,16 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
-// delivery is one event and its tasks, one for each subscribed trigger.
+// delivery is one event, as it was delivered or read again. It is not modified.
 type delivery struct {
 	event   event.Event
 	options source.Delivery
 	*ack
-	tasks []Task
+	// size is the size of the event's data, if the source can read it again, and kept
+	// that of what stays in memory while the event waits, in bytes.
+	size, kept int64
+	// unloaded is true if the event has no data but what identifies its object.
+	unloaded bool
 }
 
 // ack counts the triggers that are not done with an event. It keeps no reference
@@ -49,8 +53,9 @@ func (a *ack) complete() {
 
 // Task is one event at one trigger.
 type Task struct {
-	delivery *delivery
-	runner   *runner
+	runner *runner
+	// received is when the source received the event.
+	received time.Time
 	// next is the task behind this one in its key queue, and key that queue. The
 	// queue's lock guards them.
 	next *Task
@@ -64,12 +69,10 @@ type Task struct {
 
 	// stage is the index of the stage to continue with.
 	stage int
-	// merged replaces the delivery's event after debouncing, and writer is then the
-	// writer of the last event; absorbed are the acks of the events that were merged
-	// into it.
-	merged   *event.Event
-	writer   string
+	// absorbed are the acks of the events that were merged into the event.
 	absorbed []*ack
+	// reloads counts the failed attempts to read the event's data again.
+	reloads int
 	// external is true if at least one of the merged events was not caused by the
 	// trigger.
 	external bool
@@ -77,6 +80,14 @@ type Task struct {
 	// zero if none is reserved.
 	notBefore time.Time
 	execution *execution
+
+	// delivery is replaced by the worker only: after debouncing, and when the event's
+	// data is dropped or read again.
+	delivery atomic.Pointer[delivery]
+	// held is the number of bytes of the budget that the task holds, and exceeding is
+	// true if they exceed the trigger's limit.
+	held      int64
+	exceeding bool
 
 	// mu guards the following fields.
 	mu sync.Mutex
@@ -94,21 +105,11 @@ type attempts struct {
 }
 
 // Event returns the event, which must not be modified.
-func (t *Task) Event() *event.Event {
-	if t.merged != nil {
-		return t.merged
-	}
-	return &t.delivery.event
-}
+func (t *Task) Event() *event.Event { return &t.delivery.Load().event }
 
 // Writer returns the field manager of the last write of the event's object; empty
 // if it is unknown.
-func (t *Task) Writer() string {
-	if t.merged != nil {
-		return t.writer
-	}
-	return t.delivery.options.Writer
-}
+func (t *Task) Writer() string { return t.delivery.Load().options.Writer }
 
 // settle decides the outcome. It returns false if it is already decided.
 func (t *Task) settle() bool {
@@ -140,7 +141,7 @@ func (t *Task) complete() {
 	for _, a := range t.absorbed {
 		a.complete()
 	}
-	t.delivery.complete()
+	t.delivery.Load().complete()
 }
 
 func (t *Task) policy() *Policy { return &t.runner.trigger.Policy }

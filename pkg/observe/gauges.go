@@ -48,13 +48,25 @@ func lag() *prometheus.Desc {
 	return describe("resume_lag_seconds", "Age of the oldest event in progress, where a restart resumes; 0 if there is none.")
 }
 
+func queuedBytes() *prometheus.Desc {
+	return describe("queued_bytes", "Approximate memory of the data of events in progress.")
+}
+
+func unloaded() *prometheus.Desc {
+	return describe("unloaded_events", "Events in progress whose data was dropped, and is read again before they are handled.")
+}
+
+func blocked() *prometheus.Desc {
+	return describe("blocked_events_total", "Events that waited at their source because the trigger held too many bytes.")
+}
+
 func quarantined() *prometheus.Desc {
 	return describe("quarantined", "1 if the trigger handles no events because its CUE or its actions hang.")
 }
 
 // Describe implements prometheus.Collector.
 func (g gauges) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{queued(), lag(), quarantined()} {
+	for _, d := range []*prometheus.Desc{queued(), queuedBytes(), unloaded(), blocked(), lag(), quarantined()} {
 		ch <- d
 	}
 }
@@ -68,7 +80,7 @@ func (g gauges) Collect(ch chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, value float64, t event.TriggerRef) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, t.String())
 	}
-	queuedDesc, lagDesc, quarantinedDesc := queued(), lag(), quarantined()
+	queuedDesc, bytesDesc, unloadedDesc, blockedDesc, lagDesc, quarantinedDesc := queued(), queuedBytes(), unloaded(), blocked(), lag(), quarantined()
 	for t, b := range g.Backlogs() {
 		lagSeconds, quarantinedValue := 0.0, 0.0
 		if !b.Oldest.IsZero() {
@@ -78,6 +90,9 @@ func (g gauges) Collect(ch chan<- prometheus.Metric) {
 			quarantinedValue = 1
 		}
 		gauge(queuedDesc, float64(b.Events), t)
+		gauge(bytesDesc, float64(b.Bytes), t)
+		gauge(unloadedDesc, float64(b.Unloaded), t)
+		ch <- prometheus.MustNewConstMetric(blockedDesc, prometheus.CounterValue, float64(b.Blocked), t.String())
 		gauge(lagDesc, lagSeconds, t)
 		gauge(quarantinedDesc, quarantinedValue, t)
 	}

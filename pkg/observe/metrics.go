@@ -131,7 +131,7 @@ func (m *Metrics) Observe(d engine.Decision) {
 		s := m.triggerSeries(d.Trigger)
 		s.age.Observe(d.Age.Seconds())
 		s.duration.Observe(d.Duration.Seconds())
-	case d.Outcome == engine.Failed:
+	case d.Outcome == engine.Failed && d.Attempt > 0:
 		s := m.triggerSeries(d.Trigger)
 		s.retries.Inc()
 		s.duration.Observe(d.Duration.Seconds())

@@ -42,7 +42,7 @@ type fakeEngine struct{}
 
 func (fakeEngine) Backlogs() map[event.TriggerRef]engine.Backlog {
 	return map[event.TriggerRef]engine.Backlog{
-		{Name: "behind", Namespace: "default"}: {Events: 7, Oldest: now().Add(-90 * time.Second)},
+		{Name: "behind", Namespace: "default"}: {Events: 7, Oldest: now().Add(-90 * time.Second), Bytes: 1024, Unloaded: 3, Blocked: 2},
 		{Name: "stuck"}:                        {Events: 1, Oldest: now()},
 		{Name: "idle"}:                         {},
 	}
@@ -107,6 +107,9 @@ func TestMetrics(t *testing.T) {
 		`kube_trigger_source_failures_total{source="resource-watcher"} 1`,
 		`kube_trigger_store_errors_total 1`,
 		`kube_trigger_queued_events{trigger="default/behind"} 7`,
+		`kube_trigger_queued_bytes{trigger="default/behind"} 1024`,
+		`kube_trigger_unloaded_events{trigger="default/behind"} 3`,
+		`kube_trigger_blocked_events_total{trigger="default/behind"} 2`,
 		`kube_trigger_resume_lag_seconds{trigger="default/behind"} 90`,
 		`kube_trigger_resume_lag_seconds{trigger="idle"} 0`,
 		`kube_trigger_quarantined{trigger="stuck"} 1`,

@@ -20,6 +20,7 @@ package source
 
 import (
 	"context"
+	"errors"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -50,11 +51,20 @@ type Delivery struct {
 	// fields. It is empty if two managers wrote within the same second. If the
 	// last write only removed fields, it is the manager of the write before.
 	Writer string
+	// Reload returns the data of the event again, for an engine that dropped it while
+	// the event waited. latest is true if that is a later state, because the state of
+	// the event is no longer known. The error wraps ErrGone if there is no state of the
+	// object any more. Reload may be called more than once, from any goroutine. It is
+	// nil if the data cannot be read again.
+	Reload func(ctx context.Context) (data map[string]any, latest bool, err error)
 	// Done is called exactly once, from any goroutine, when every trigger has
 	// rejected the event, acted on it, or stored it as a dead letter. It is not
 	// called for events that are requeued when the engine stops. It is required.
 	Done func()
 }
+
+// ErrGone means that the object of an event is gone, and its states are no longer known.
+var ErrGone = errors.New("the object is gone, and the API server no longer has its states")
 
 // A Source emits events.
 type Source interface {

@@ -183,7 +183,7 @@ func (s *Status) Observe(d engine.Decision) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := s.triggers[d.Trigger.Name]
-	if t == nil || d.Outcome == engine.Queued || d.Outcome == engine.Requeued {
+	if t == nil || d.Outcome == engine.Queued || d.Outcome == engine.Reloaded || d.Outcome == engine.Requeued {
 		return
 	}
 	status, now := &t.status, metav1.NewTime(d.Time)

@@ -76,6 +76,7 @@ func scenarios() []scenario {
 		million(),
 		skewed(),
 		bombs(),
+		largeObjects(),
 	}
 }
 

@@ -100,7 +100,15 @@ func eventID(cm *corev1.ConfigMap) string { return string(cm.UID) + "@" + cm.Res
 
 func (o *objects) create(i int) error {
 	start := time.Now()
-	cm := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: object(i)}, Data: map[string]string{"edit": "0"}}
+	return o.createConfigMap(configMap(i), start)
+}
+
+func configMap(i int) *corev1.ConfigMap {
+	return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: object(i)}, Data: map[string]string{"edit": "0"}}
+}
+
+// createConfigMap creates cm and records it. start is when the request began.
+func (o *objects) createConfigMap(cm *corev1.ConfigMap, start time.Time) error {
 	cm, err := o.client.Create(o.t.Context(), cm, metav1.CreateOptions{})
 	if err != nil {
 		return err

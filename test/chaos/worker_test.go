@@ -70,6 +70,8 @@ type installation struct {
 	t    *harness
 	dir  string
 	args []string
+	// memoryLimit limits the data segment of workers, in MiB; 0 for no limit.
+	memoryLimit int
 	// runs counts the started workers, which number the log files.
 	runs int
 }
@@ -127,8 +129,13 @@ func (i *installation) start() *worker {
 	}
 	defer out.Close()
 	w.cmd = exec.Command(program, i.args...) //nolint:gosec // own program, and ended by the harness
-	w.cmd.Stdout, w.cmd.Stderr = out, out
 	w.cmd.Env = append(os.Environ(), "GORACE=halt_on_error=1")
+	if i.memoryLimit > 0 {
+		args := append([]string{"-c", `ulimit -S -d "$0"; exec "$@"`, fmt.Sprint(i.memoryLimit << 10), program}, i.args...)
+		w.cmd = exec.Command("/bin/sh", args...) //nolint:gosec // own program, and ended by the harness
+		w.cmd.Env = append(os.Environ(), fmt.Sprintf("GOMEMLIMIT=%dMiB", i.memoryLimit/10*9))
+	}
+	w.cmd.Stdout, w.cmd.Stderr = out, out
 	if err := w.cmd.Start(); err != nil {
 		i.t.Fatal(err)
 	}

@@ -60,7 +60,7 @@ parameter: server: string`,
 		if len(diags) > 0 {
 			t.Fatal(diags)
 		}
-		if _, err := a.Start(event.Event{}, nil, nil)(t.Context()); err != nil {
+		if _, err := a.Start(nil, nil)(t.Context(), event.Event{}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		if len(paths) != 2 || paths[0] != "GET /first" || paths[1] != "POST /next" {

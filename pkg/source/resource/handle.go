@@ -88,6 +88,7 @@ func (w *watcher) deliver(ctx context.Context, sink source.Sink, d *delta, reach
 			done()
 		} else {
 			d.delivery.Triggers, d.delivery.Done = targets, done
+			w.setReload(&d.delivery, d.event, w.tracker.inventory.fieldStates[d.key].state, d.fields.state)
 			if err := sink.Deliver(ctx, d.event, d.delivery); err != nil {
 				cancel()
 				return fmt.Errorf("deliver %s: %w", d.event.ID, err)

@@ -64,7 +64,8 @@ func pointers[T any, P interface {
 // resourceVersion of the list. It lists the state at resourceVersion, or the current
 // state if that is empty.
 func (w *watcher) listPages(ctx context.Context, list pager, resourceVersion string, visit func([]metav1.Object) error) (string, error) {
-	opts := w.listOptions(metav1.ListOptions{Limit: w.PageSize})
+	size := pageSize{max: w.PageSize}
+	opts := w.listOptions(metav1.ListOptions{Limit: size.first()})
 	if resourceVersion != "" {
 		opts.ResourceVersion, opts.ResourceVersionMatch = resourceVersion, metav1.ResourceVersionMatchExact
 	}
@@ -73,6 +74,7 @@ func (w *watcher) listPages(ctx context.Context, list pager, resourceVersion str
 		if err != nil {
 			return "", fmt.Errorf("list %s: %w", w, err)
 		}
+		opts.Limit = size.next(objects)
 		if err := visit(objects); err != nil {
 			return "", err
 		}
@@ -204,7 +206,9 @@ func (w *watcher) deliverSyncObject(ctx context.Context, sink source.Sink, group
 		committed, _ := w.syncWatermark.Committed()
 		w.subscribers.setSyncedTo(group, committed)
 	}
-	if err := sink.Deliver(ctx, ev, source.Delivery{Triggers: targets, Writer: writer, Done: done}); err != nil {
+	d := source.Delivery{Triggers: targets, Writer: writer, Done: done}
+	w.setReload(&d, ev, nil, nil)
+	if err := sink.Deliver(ctx, ev, d); err != nil {
 		cancel()
 		return fmt.Errorf("deliver %s: %w", ev.ID, err)
 	}

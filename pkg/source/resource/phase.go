@@ -129,6 +129,9 @@ func (w *watcher) runPhase(ctx context.Context, sink source.Sink) (phase, error)
 		return phaseResolve, nil
 	case phaseResolve:
 		err := w.resolveKind(ctx, sink)
+		if err == nil {
+			w.setClient()
+		}
 		return w.start, err
 	case phaseList:
 		return phaseSave, w.listInitial(ctx, sink)

@@ -85,8 +85,8 @@ type Options struct {
 	// meta.ResettableRESTMapper or refresh itself.
 	Mapper meta.RESTMapper
 	Clock  clock.Clock
-	// PageSize is the number of objects per list request, and the maximum number of
-	// listed objects in memory. Defaults to 500.
+	// PageSize is the maximum number of objects per list request, and of listed objects
+	// in memory, unless their sizes allow less. Defaults to 500.
 	PageSize int64
 
 	// Checkpoints and Saver persist the checkpoint of each watch. If they are nil,

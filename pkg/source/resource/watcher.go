@@ -28,6 +28,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/dynamic"
 
 	"github.com/kubevela/kube-trigger/pkg/sleep"
 	"github.com/kubevela/kube-trigger/pkg/source"
@@ -57,6 +58,8 @@ type watcher struct {
 	backoff      wait.Backoff
 	// mapping is the REST mapping of the kind; nil until it is resolved.
 	mapping *meta.RESTMapping
+	// client reads objects of the kind, also while the watch restarts.
+	client atomic.Pointer[dynamic.NamespaceableResourceInterface]
 	// storeName is the name of the checkpoint, once it was loaded.
 	storeName atomic.Pointer[string]
 	// startSaved is set once the store holds the position where the watch starts.

@@ -365,30 +365,5 @@ func (r *receiver) markBacklog() {
 	r.backlog = true
 }
 
-// Estimated memory of a value and of a map entry, in bytes.
-const (
-	valueSize = 32
-	entrySize = 64
-)
-
 // memorySize estimates the memory of data, in bytes, at most MaxMemoryBytes.
-func memorySize(data any) int64 {
-	return min(valueMemory(data), MaxMemoryBytes)
-}
-
-func valueMemory(data any) int64 {
-	size := int64(valueSize)
-	switch v := data.(type) {
-	case string:
-		size += int64(len(v))
-	case []any:
-		for _, e := range v {
-			size += valueMemory(e)
-		}
-	case map[string]any:
-		for name, e := range v {
-			size += entrySize + int64(len(name)) + valueMemory(e)
-		}
-	}
-	return size
-}
+func memorySize(data any) int64 { return min(event.Size(data), MaxMemoryBytes) }
