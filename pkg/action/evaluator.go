@@ -90,6 +90,8 @@ type Action struct {
 	// evaluated `parameter`, empty if it depends on the event.
 	properties []byte
 	parameter  string
+	// goTemplates are the Go templates in the properties, by path.
+	goTemplates []goTemplate
 }
 
 // ContextFields returns the fields of `context` that the action depends on.
@@ -110,7 +112,7 @@ func (r *Action) evaluateParameter() error {
 		return err
 	}
 	r.parameter = expr.ConcreteSyntax(value.LookupPath(cue.ParsePath("parameter")))
-	return nil
+	return r.parseGoTemplates(value)
 }
 
 // compileStages compiles the template's stages with the parameter, in a CUE context of
@@ -195,7 +197,7 @@ func (r *Action) attempt(ctx context.Context, ev event.Event, results map[string
 	if results != nil {
 		data[expr.ResultsField] = results
 	}
-	run := &resolution{runner: r, journal: j, context: r.template.context.Select(data)}
+	run := &resolution{runner: r, journal: j, context: r.template.context.Select(data), all: data}
 	err = run.resolve(ctx, stages)
 	return run.result, err
 }
