@@ -54,6 +54,8 @@ type Options struct {
 	// EvaluateResult makes the result of the action available to later actions of the
 	// trigger, if the template has a result.
 	EvaluateResult bool
+	// CrashTracker records the evaluations. Optional.
+	CrashTracker CrashTracker
 }
 
 // Compile returns the action of the template with o.Properties. The paths in the
@@ -186,6 +188,8 @@ func (r *Action) run(ctx context.Context, ev event.Event, results map[string]any
 }
 
 func (r *Action) attempt(ctx context.Context, ev event.Event, results map[string]any, j *journal) (result any, err error) {
+	ctx, end := Track(ctx, r.options.CrashTracker, ev.ID)
+	defer end()
 	stages, err := r.acquire()
 	if err != nil {
 		return nil, Terminal(err)

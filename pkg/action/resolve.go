@@ -130,7 +130,10 @@ func (r *resolution) execute(ctx context.Context, call provider.Call) (provider.
 	if result, ok := r.journal.get(key); ok {
 		return result, nil
 	}
+	tracked := evaluationOf(ctx)
+	tracked.pause()
 	result, err := r.runner.options.Executor.Execute(ctx, call)
+	tracked.resume()
 	if err != nil {
 		return nil, err
 	}

@@ -112,6 +112,9 @@ func (t *Template) analyse(file *ast.File) {
 // Name returns the template's name, which is the `type` of its actions.
 func (t *Template) Name() string { return t.name }
 
+// Source returns the template's text.
+func (t *Template) Source() string { return t.source }
+
 // parse returns a new syntax tree of the template, without the field `result` unless it
 // is evaluated, and with the fields that have the outputs of its Go templates. A tree cannot be shared, because CUE modifies it during a build.
 func (t *Template) parse() (*ast.File, error) {

@@ -19,6 +19,7 @@ package engine
 import (
 	"context"
 	"sync"
+	"time"
 
 	"k8s.io/utils/clock"
 
@@ -35,6 +36,10 @@ type runner struct {
 	slots       *slots
 	quarantine  quarantine
 	deadLetters deadLetterer
+	// started is the time of the start. crashed is true if the trigger is quarantined
+	// because an evaluation has crashed the process.
+	started time.Time
+	crashed bool
 	// active counts the workers, and the dead letters that are being stored.
 	active activity
 	// closing is closed when the runner closes.
@@ -45,6 +50,8 @@ type runner struct {
 func newRunner(ctx context.Context, t Trigger, o Options, report reporter) *runner {
 	r := &runner{
 		trigger: t,
+		started: o.Clock.Now(),
+		crashed: t.crashed(),
 		clock:   o.Clock,
 		report:  report,
 		slots:   newSlots(t.Policy.QueueSize),
@@ -55,6 +62,9 @@ func newRunner(ctx context.Context, t Trigger, o Options, report reporter) *runn
 		r.active.add()
 		go r.work(ctx)
 	}}
+	if r.crashed {
+		report.crashed(t.TriggerRef)
+	}
 	r.deadLetters = deadLetterer{runner: r, store: o.DeadLetters}
 	r.deadLetters.startPut = func(t *Task, l store.DeadLetter) { go r.deadLetters.put(ctx, t, l) }
 	return r
