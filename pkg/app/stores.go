@@ -145,7 +145,7 @@ func (r *runner) openClusterStore(ctx context.Context, cfg *rest.Config, c clien
 	if r.StateDir == "" {
 		s.crashes = openSharedCrashTracker(ctx, ts.Namespace, ts.Name, string(ts.UID))
 	} else if s.crashes, err = crashguard.Open(filepath.Join(r.StateDir, "evaluations")); err != nil {
-		return stores{}, errors.Join(err, opened.Close())
+		return stores{}, errors.Join(err, s.close())
 	}
 	return s, nil
 }

@@ -91,7 +91,7 @@ func open(path string) (*Tracker, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer previous.Close() //nolint:errcheck // it was only read
+	defer previous.Close()
 	old, err := io.ReadAll(previous)
 	if err != nil {
 		return nil, err

@@ -24,6 +24,7 @@ package gotemplate
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"text/template"
@@ -194,8 +195,7 @@ var _ io.Writer = (*writer)(nil)
 // instrument inserts calls that count into tree.
 func instrument(tree *parse.Tree) {
 	instrumentList(tree.Root)
-	nodes := append([]parse.Node{call(enterFunction)}, tree.Root.Nodes...)
-	tree.Root.Nodes = append(nodes, call(leaveFunction))
+	tree.Root.Nodes = slices.Concat([]parse.Node{call(enterFunction)}, tree.Root.Nodes, []parse.Node{call(leaveFunction)})
 }
 
 // instrumentList inserts a call of step before each part of list, and into the lists
