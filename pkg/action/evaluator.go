@@ -54,6 +54,8 @@ type Options struct {
 	// EvaluateResult makes the result of the action available to later actions of the
 	// trigger, if the template has a result.
 	EvaluateResult bool
+	// CrashTracker records the evaluations. Optional.
+	CrashTracker CrashTracker
 }
 
 // Compile returns the action of the template with o.Properties. The paths in the
@@ -90,6 +92,8 @@ type Action struct {
 	// evaluated `parameter`, empty if it depends on the event.
 	properties []byte
 	parameter  string
+	// goTemplates are the Go templates in the properties, by path.
+	goTemplates []goTemplate
 }
 
 // ContextFields returns the fields of `context` that the action depends on.
@@ -110,7 +114,7 @@ func (r *Action) evaluateParameter() error {
 		return err
 	}
 	r.parameter = expr.ConcreteSyntax(value.LookupPath(cue.ParsePath("parameter")))
-	return nil
+	return r.parseGoTemplates(value)
 }
 
 // compileStages compiles the template's stages with the parameter, in a CUE context of
@@ -194,6 +198,8 @@ func (r *Action) run(ctx context.Context, ev event.Event, results map[string]any
 }
 
 func (r *Action) attempt(ctx context.Context, ev event.Event, results map[string]any, j *journal) (result any, err error) {
+	ctx, end := Track(ctx, r.options.CrashTracker, ev.ID)
+	defer end()
 	stages, err := r.acquire()
 	if err != nil {
 		return nil, Terminal(err)
@@ -205,7 +211,7 @@ func (r *Action) attempt(ctx context.Context, ev event.Event, results map[string
 	if results != nil {
 		data[expr.ResultsField] = results
 	}
-	run := &resolution{runner: r, journal: j, context: r.template.context.Select(data)}
+	run := &resolution{runner: r, journal: j, context: r.template.context.Select(data), all: data}
 	err = run.resolve(ctx, stages)
 	return run.result, err
 }

@@ -17,9 +17,11 @@ limitations under the License.
 package action
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 
 	"cuelang.org/go/cue"
 	"k8s.io/apimachinery/pkg/util/json"
@@ -35,6 +37,11 @@ type resolution struct {
 	runner  *Action
 	journal *journal
 	context map[string]any
+	// all is the whole context, which Go templates see. outputs are their outputs, by
+	// field, and outputErr is the error of the first one that failed.
+	all       map[string]any
+	outputs   map[string]any
+	outputErr error
 	// returned holds the results of the calls of earlier stages, by field.
 	returned  map[string]any
 	callCount int
@@ -58,12 +65,14 @@ var errReevaluate = errors.New("evaluate again")
 
 func (r *resolution) resolve(ctx context.Context, stages []cue.Value) error {
 	r.returned = map[string]any{}
+	r.executeGoTemplates()
 	for i, s := range r.runner.template.stages {
 		data := map[string]any{"context": r.context}
 		for _, name := range s.Inputs {
 			data[name] = r.returned[name]
 		}
-		r.root, r.repeating, r.executed = r.runner.fill(stages[i], cue.Path{}, data), s.Repeats(), map[string]bool{}
+		maps.Copy(data, r.outputs)
+		r.root, r.repeating, r.executed = r.fillOutputs(r.runner.fill(stages[i], cue.Path{}, data)), s.Repeats(), map[string]bool{}
 		if err := r.runStage(ctx, s); err != nil {
 			return err
 		}
@@ -107,7 +116,7 @@ func (r *resolution) visitFields(ctx context.Context, s expr.Stage) error {
 // checkComplete returns a terminal error if a call is blocked or the value is invalid.
 func (r *resolution) checkComplete() error {
 	if r.blocked != nil {
-		return Terminal(r.blocked)
+		return Terminal(cmp.Or(r.outputErr, r.blocked))
 	}
 	if err := r.root.Err(); err != nil {
 		return Terminal(r.runner.template.evaluationError(err))
@@ -121,7 +130,10 @@ func (r *resolution) execute(ctx context.Context, call provider.Call) (provider.
 	if result, ok := r.journal.get(key); ok {
 		return result, nil
 	}
+	tracked := evaluationOf(ctx)
+	tracked.pause()
 	result, err := r.runner.options.Executor.Execute(ctx, call)
+	tracked.resume()
 	if err != nil {
 		return nil, err
 	}

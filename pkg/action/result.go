@@ -17,6 +17,7 @@ limitations under the License.
 package action
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -52,7 +53,7 @@ func (r *resolution) readResult() error {
 	}
 	data, err := r.root.LookupPath(cue.MakePath(cue.Str(expr.ResultField))).MarshalJSON()
 	if err != nil {
-		return Terminal(r.runner.template.evaluationError(err))
+		return Terminal(cmp.Or(r.outputErr, r.runner.template.evaluationError(err)))
 	}
 	return json.Unmarshal(data, &r.result)
 }

@@ -71,6 +71,7 @@ func Parse(name, source string) (*Template, diag.List) {
 	if list := checkNames(file); len(list) > 0 {
 		return nil, list
 	}
+	t.resultReferences, t.goTemplatePaths = expr.ResultReferences(file), expr.GoTemplatePaths(file)
 	abstract, err := t.build(cuecontext.New(), buildOptions{context: contextSchema()})
 	if err != nil {
 		return nil, diagnostics(err)
@@ -79,8 +80,8 @@ func Parse(name, source string) (*Template, diag.List) {
 		return nil, diagnostics(err)
 	}
 	t.parameter = schema.FromValue(abstract.LookupPath(cue.ParsePath(expr.ParameterSchema)))
-	t.resultReferences, t.goTemplatePaths = expr.ResultReferences(file), expr.GoTemplatePaths(file)
 	t.viewProperties = viewProperties(abstract)
+	expr.ReplaceGoTemplates(file, t.goTemplatePaths)
 	if !expr.HasResult(file) {
 		t.evaluatesResult = false
 		t.analyse(file)
@@ -111,8 +112,11 @@ func (t *Template) analyse(file *ast.File) {
 // Name returns the template's name, which is the `type` of its actions.
 func (t *Template) Name() string { return t.name }
 
+// Source returns the template's text.
+func (t *Template) Source() string { return t.source }
+
 // parse returns a new syntax tree of the template, without the field `result` unless it
-// is evaluated. A tree cannot be shared, because CUE modifies it during a build.
+// is evaluated, and with the fields that have the outputs of its Go templates. A tree cannot be shared, because CUE modifies it during a build.
 func (t *Template) parse() (*ast.File, error) {
 	file, err := parser.ParseFile(t.name+".cue", t.source, parser.ParseComments)
 	if err != nil {
@@ -131,6 +135,7 @@ func (t *Template) parse() (*ast.File, error) {
 	if !declared {
 		file.Decls = append(file.Decls, &ast.Field{Label: ast.NewIdent(expr.ParameterSchema), Value: ast.NewStruct()})
 	}
+	expr.ReplaceGoTemplates(file, t.goTemplatePaths)
 	return file, nil
 }
 
@@ -157,6 +162,11 @@ func (t *Template) build(ctx *cue.Context, f buildOptions) (cue.Value, error) {
 	for _, name := range f.stage.Inputs {
 		source += "\n" + name + ": _"
 	}
+	varying := append(slices.Clone(f.stage.Inputs), "context")
+	for i := range t.goTemplatePaths {
+		source += "\n" + expr.GoTemplateField(i) + ": string"
+		varying = append(varying, expr.GoTemplateField(i))
+	}
 	dropped := expr.NameSet{}
 	if f.parameter == "" {
 		source += "\nparameter: " + expr.ParameterSchema
@@ -174,7 +184,7 @@ func (t *Template) build(ctx *cue.Context, f buildOptions) (cue.Value, error) {
 		return cue.Value{}, err
 	}
 	if f.parameter != "" {
-		if err := expr.FoldConstants(file, append(slices.Clone(f.stage.Inputs), "context")); err != nil {
+		if err := expr.FoldConstants(file, varying); err != nil {
 			return cue.Value{}, err
 		}
 	}

@@ -17,6 +17,7 @@ limitations under the License.
 package action
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -112,7 +113,7 @@ func (v *View) Evaluate(ctx context.Context, export string) (value any, err erro
 	}
 	text, err := found.MarshalJSON()
 	if err != nil {
-		return nil, Terminal(t.evaluationError(err))
+		return nil, Terminal(cmp.Or(run.outputErr, t.evaluationError(err)))
 	}
 	if err := json.Unmarshal(text, &value); err != nil {
 		return nil, err

@@ -95,7 +95,8 @@ type RunOptions struct {
 	// AdoptStore takes over a store file that belongs to another configuration.
 	AdoptStore bool
 	// StateDir is a directory that outlives the process, in which the worker of a
-	// TriggerService records evaluations that crash it. Optional.
+	// TriggerService records evaluations that crash it. Defaults to one in the shared
+	// memory of the pod, which outlives its containers, or among the temporary files.
 	StateDir string
 	// PodName is the identity of the worker of a TriggerService. Defaults to the
 	// host name.

@@ -100,11 +100,11 @@ func (c *clients) loopDetector(t event.TriggerRef) engine.LoopDetector {
 	return c.loops.Detector(t)
 }
 
-// crashTracker returns the crash tracker of a trigger's filter; nil if crashes are
-// not recorded.
-func (c *clients) crashTracker(t event.TriggerRef, filter string) engine.CrashTracker {
+// crashTracker returns the crash tracker of a trigger with the given text; nil if
+// crashes are not recorded.
+func (c *clients) crashTracker(t event.TriggerRef, text string) engine.CrashTracker {
 	if c.crashes == nil {
 		return nil
 	}
-	return c.crashes.Subject(t.String(), filter)
+	return c.crashes.Subject(t.String(), text)
 }

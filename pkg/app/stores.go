@@ -58,7 +58,8 @@ const (
 	replayInterval = 5 * time.Second
 )
 
-// stores is the persistent state of a run. The zero value persists nothing.
+// stores is the persistent state of a run. Without a store, it persists no more than
+// crashes.
 type stores struct {
 	store     store.Store
 	saver     *store.BatchSaver
@@ -72,24 +73,23 @@ type stores struct {
 }
 
 // openFileStore opens the store file of a configuration, for the API server at
-// host. Without a file it returns the zero stores.
+// host. Without a file, only crashes are recorded.
 func (r *runner) openFileStore(ctx context.Context, host string) (stores, error) {
 	log := logr.FromContextOrDiscard(ctx)
+	owner, err := filepath.Abs(r.Config)
+	if err != nil {
+		return stores{}, err
+	}
 	path := r.Store
 	switch path {
 	case StoreNone, "":
 		log.Info("no store: a restart does not resume")
-		return stores{}, nil
+		return stores{crashes: openSharedCrashTracker(ctx, owner, host)}, nil
 	case StoreAuto:
-		var err error
 		if path, err = defaultStorePath(r.Config, host); err != nil {
 			log.Info("no store: a restart does not resume", "reason", err.Error())
-			return stores{}, nil
+			return stores{crashes: openSharedCrashTracker(ctx, owner, host)}, nil
 		}
-	}
-	owner, err := filepath.Abs(r.Config)
-	if err != nil {
-		return stores{}, err
 	}
 	f, err := file.Open(ctx, path, file.Options{Owner: owner, Adopt: r.AdoptStore})
 	if owned := (*file.OwnedError)(nil); errors.As(err, &owned) {
@@ -127,12 +127,6 @@ func (r *runner) openClusterStore(ctx context.Context, cfg *rest.Config, c clien
 			return stores{}, err
 		}
 	}
-	var s stores
-	if r.StateDir != "" {
-		if s.crashes, err = crashguard.Open(filepath.Join(r.StateDir, "evaluations")); err != nil {
-			return stores{}, err
-		}
-	}
 	log.Info("waiting for other workers of the TriggerService to end")
 	opened, err := cluster.Open(ctx, cluster.Options{
 		Config: cfg, Namespace: ts.Namespace, Owner: ts.Name, Identity: identity,
@@ -144,10 +138,15 @@ func (r *runner) openClusterStore(ctx context.Context, cfg *rest.Config, c clien
 	if err != nil {
 		return stores{}, err
 	}
-	s.store, s.saver = opened, store.NewBatchSaver(opened, store.BatchSaverOptions{
+	s := stores{store: opened, saver: store.NewBatchSaver(opened, store.BatchSaverOptions{
 		MaxDelay: clusterSaveInterval, BatchSize: clusterSaveBatch, GracePeriod: saveGrace, Clock: clock.RealClock{},
 		OnError: r.onStoreError(log),
-	})
+	})}
+	if r.StateDir == "" {
+		s.crashes = openSharedCrashTracker(ctx, ts.Namespace, ts.Name, string(ts.UID))
+	} else if s.crashes, err = crashguard.Open(filepath.Join(r.StateDir, "evaluations")); err != nil {
+		return stores{}, errors.Join(err, s.close())
+	}
 	return s, nil
 }
 
@@ -162,10 +161,10 @@ func (r *runner) onStoreError(log logr.Logger) func(error) {
 // configureSources has the sources of c resume from s and save their progress to
 // it.
 func (s stores) configureSources(c *clients) {
+	c.crashes = s.crashes
 	if s.store == nil {
 		return
 	}
-	c.crashes = s.crashes
 	checkpoints := s.store.Checkpoints()
 	c.resource.Checkpoints, c.resource.Saver, c.resource.SecretKey = checkpoints, s.saver, s.secretKey
 	c.cron.Checkpoints, c.cron.Saver = checkpoints, s.saver
@@ -248,15 +247,15 @@ func (s stores) serveDeadLetters(ctx context.Context) error {
 }
 
 func (s stores) close() error {
-	if s.store == nil {
-		return nil
-	}
-	if s.listener != nil {
-		_ = s.listener.Close() // may be closed already
-	}
 	var err error
 	if s.crashes != nil {
 		err = s.crashes.Close()
+	}
+	if s.store == nil {
+		return err
+	}
+	if s.listener != nil {
+		_ = s.listener.Close() // may be closed already
 	}
 	return errors.Join(err, s.store.Close())
 }

@@ -19,6 +19,7 @@ limitations under the License.
 package crashguard
 
 import (
+	"errors"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -30,3 +31,16 @@ func mmap(file *os.File, size int) ([]byte, error) {
 }
 
 func munmap(memory []byte) error { return unix.Munmap(memory) }
+
+// noFollow makes opening a symbolic link an error.
+const noFollow = unix.O_NOFOLLOW
+
+// lock locks file until it is closed. It returns ErrInUse if another process has locked
+// it.
+func lock(file *os.File) error {
+	err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return ErrInUse
+	}
+	return err
+}

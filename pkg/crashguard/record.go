@@ -30,7 +30,7 @@ const (
 	running
 	// suspect: the process crashed during the evaluation.
 	suspect
-	// fatal: the evaluation crashes the process.
+	// fatal: the process crashed twice during the evaluation.
 	fatal
 )
 
@@ -62,11 +62,9 @@ func compareEvaluations(a, b evaluation) int {
 	return cmp.Or(bytes.Compare(a.subject[:], b.subject[:]), bytes.Compare(a.event[:], b.event[:]))
 }
 
-// record is the stored form of an evaluation: its state, and the number of
-// consecutive crashes during it.
+// record is the stored form of an evaluation.
 type record struct {
-	state   state
-	crashes byte
+	state state
 	evaluation
 }
 
@@ -74,7 +72,6 @@ const recordSize = 64
 
 // encode writes r to b. It writes the state last, which makes the record valid.
 func (r record) encode(b []byte) {
-	b[1] = r.crashes
 	copy(b[2:], r.subject[:])
 	copy(b[26:], r.event[:])
 	b[0] = byte(r.state)
@@ -84,7 +81,7 @@ func (r record) encode(b []byte) {
 func parse(data []byte) []record {
 	var records []record
 	for ; len(data) >= recordSize; data = data[recordSize:] {
-		r := record{state(data[0]), data[1], evaluation{subjectHash(data[2:26]), eventHash(data[26:57])}}
+		r := record{state(data[0]), evaluation{subjectHash(data[2:26]), eventHash(data[26:57])}}
 		if r.state > finished && r.state <= fatal {
 			records = append(records, r)
 		}

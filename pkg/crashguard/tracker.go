@@ -18,12 +18,11 @@ limitations under the License.
 // stack overflow or by using up the memory. It keeps the running evaluations in a
 // file that survives the process.
 //
-//   - An evaluation is fatal if it was the only one running at two consecutive
-//     crashes. If the same several evaluations were running each time, all of
-//     them are fatal after four consecutive crashes.
-//   - A fatal evaluation stays fatal as long as the text of the CUE stays the
-//     same. Three fatal evaluations of a subject make every evaluation of the
-//     subject fatal.
+//   - All evaluations that were running at a crash are suspects. Suspects run one at a
+//     time in the next process, so that a second crash has only one of them.
+//   - A suspect that was running at the next crash, too, is fatal, and so is its whole
+//     subject, as long as the subject's text stays the same. A crash without it clears
+//     the suspicion, as does a regular stop.
 //   - Records survive a crash of the process, but not of the machine. Tracking
 //     never fails an evaluation: beyond 1,024 concurrent evaluations, further
 //     ones are not tracked.
@@ -32,31 +31,40 @@ package crashguard
 import (
 	"errors"
 	"fmt"
-	"io/fs"
+	"io"
 	"maps"
 	"os"
 	"slices"
 	"sync"
+	"time"
 )
 
 const (
-	// maxRecords is the maximum number of suspect and fatal evaluations that are
-	// kept.
-	maxRecords = 100
-	// maxRunning is the maximum number of running evaluations that are tracked.
+	// maxFatal is the maximum number of fatal evaluations that are kept.
+	maxFatal = 100
+	// maxRunning is the maximum number of running evaluations that are tracked, and so
+	// of suspects.
 	maxRunning = 1024
-	// fatalEvaluations is the number of fatal evaluations that make a whole
-	// subject fatal.
-	fatalEvaluations = 3
-	// fatalCrashes is the number of consecutive crashes that make an evaluation
-	// fatal even if other evaluations were running too.
-	fatalCrashes = 4
+	// suspectWait limits the time that a suspect waits for another one, which may never
+	// end.
+	suspectWait = 5 * time.Second
 )
+
+// firstSlot is the index of the first record of a running evaluation.
+const firstSlot = maxFatal + maxRunning
+
+// ErrInUse reports that another process uses the file.
+var ErrInUse = errors.New("another process uses the file")
 
 // Tracker tracks the running evaluations of a process in one file. It is safe for
 // concurrent use.
 type Tracker struct {
-	fatal map[subjectHash]map[eventHash]bool
+	path string
+	// fatal are the subjects with a fatal evaluation.
+	fatal    map[subjectHash]bool
+	suspects map[evaluation]bool
+	// suspect holds a token while a suspect runs.
+	suspect chan struct{}
 
 	mu sync.Mutex
 	// memory is the mapped file. A write to it survives a crash that follows
@@ -68,88 +76,143 @@ type Tracker struct {
 }
 
 // Open reads the file at path that the previous process left, classifies its
-// evaluations, and starts a new file. Only one process at a time may use a file.
+// evaluations, and starts a new file. It returns ErrInUse while another process uses
+// the file.
 func Open(path string) (*Tracker, error) {
-	previous, err := os.ReadFile(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("read evaluations: %w", err)
-	}
-	t := &Tracker{fatal: map[subjectHash]map[eventHash]bool{}}
-	data := make([]byte, (maxRecords+maxRunning)*recordSize)
-	for i, r := range classify(parse(previous)) {
-		r.encode(data[i*recordSize:])
-		if r.state == fatal {
-			if t.fatal[r.subject] == nil {
-				t.fatal[r.subject] = map[eventHash]bool{}
-			}
-			t.fatal[r.subject][r.event] = true
-		}
-	}
-	for i := range maxRunning {
-		t.freeSlots = append(t.freeSlots, maxRecords+maxRunning-1-i)
-	}
-	// Replace the file atomically: the process may crash here too.
-	temp := path + ".new"
-	if err := os.WriteFile(temp, data, 0o600); err != nil {
-		return nil, fmt.Errorf("save evaluations: %w", err)
-	}
-	if err := os.Rename(temp, path); err != nil {
-		return nil, fmt.Errorf("save evaluations: %w", err)
-	}
-	if t.file, err = os.OpenFile(path, os.O_RDWR, 0); err != nil {
-		return nil, fmt.Errorf("save evaluations: %w", err)
-	}
-	if t.memory, err = mmap(t.file, len(data)); err != nil {
-		return nil, errors.Join(fmt.Errorf("save evaluations: %w", err), t.file.Close())
+	t, err := open(path)
+	if err != nil {
+		return nil, fmt.Errorf("record evaluations in %s: %w", path, err)
 	}
 	return t, nil
 }
 
+func open(path string) (*Tracker, error) {
+	previous, err := openLocked(path)
+	if err != nil {
+		return nil, err
+	}
+	defer previous.Close()
+	old, err := io.ReadAll(previous)
+	if err != nil {
+		return nil, err
+	}
+	t := &Tracker{path: path, fatal: map[subjectHash]bool{}, suspects: map[evaluation]bool{}, suspect: make(chan struct{}, 1)}
+	data := make([]byte, (firstSlot+maxRunning)*recordSize)
+	for i, r := range classify(parse(old)) {
+		r.encode(data[i*recordSize:])
+		if r.state == fatal {
+			t.fatal[r.subject] = true
+		} else {
+			t.suspects[r.evaluation] = true
+		}
+	}
+	for i := range maxRunning {
+		t.freeSlots = append(t.freeSlots, firstSlot+maxRunning-1-i)
+	}
+	// Replace the file atomically: the process may crash here too.
+	temp := path + ".new"
+	if t.file, err = openLocked(temp); err != nil {
+		return nil, err
+	}
+	if err = t.write(data); err == nil {
+		err = os.Rename(temp, path)
+	}
+	if err != nil {
+		return nil, errors.Join(err, t.file.Close())
+	}
+	return t, nil
+}
+
+// openLocked opens a file, which may not exist yet, and locks it.
+func openLocked(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|noFollow, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := lock(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// write writes data to the file and maps it.
+func (t *Tracker) write(data []byte) error {
+	if err := t.file.Truncate(0); err != nil {
+		return err
+	}
+	if _, err := t.file.Write(data); err != nil {
+		return err
+	}
+	var err error
+	t.memory, err = mmap(t.file, len(data))
+	return err
+}
+
 // classify returns the records to keep of those that a previous process left.
 func classify(records []record) []record {
-	var kept []record
-	suspects, current := map[evaluation]byte{}, map[evaluation]byte{}
+	var fatals, suspects []record
+	suspected, crashed, repeated := map[evaluation]bool{}, map[evaluation]bool{}, map[evaluation]bool{}
 	for _, r := range records {
 		switch r.state {
 		case fatal:
-			kept = append(kept, r)
+			fatals = append(fatals, r)
 		case suspect:
-			suspects[r.evaluation] = r.crashes
+			suspected[r.evaluation] = true
 		case running:
-			current[r.evaluation] = 1
+			crashed[r.evaluation] = true
 		}
 	}
-	repeated := map[evaluation]byte{}
-	for e := range current {
-		if n := suspects[e]; n > 0 {
-			repeated[e] = n + 1
+	for e := range crashed {
+		if suspected[e] {
+			repeated[e] = true
 		}
 	}
 	if len(repeated) > 0 {
-		current = repeated
+		crashed = repeated
 	}
-	for _, e := range slices.SortedFunc(maps.Keys(current), compareEvaluations) {
-		r := record{suspect, current[e], e}
-		if r.crashes > 1 && len(current) == 1 || r.crashes >= fatalCrashes {
-			r.state = fatal
+	for _, e := range slices.SortedFunc(maps.Keys(crashed), compareEvaluations) {
+		if len(repeated) == 1 {
+			fatals = append(fatals, record{fatal, e})
+		} else {
+			suspects = append(suspects, record{suspect, e})
 		}
-		kept = append(kept, r)
 	}
-	return kept[max(0, len(kept)-maxRecords):]
+	fatals = fatals[max(0, len(fatals)-maxFatal):]
+	return append(fatals, suspects[:min(len(suspects), maxRunning)]...)
 }
 
-// begin records e as running until end is called.
+// begin records e as running until end is called. A suspect waits until no other
+// suspect is running.
 func (t *Tracker) begin(e evaluation) (end func()) {
+	release := func() {}
+	if t.suspects[e] {
+		release = t.acquire()
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	n := len(t.freeSlots)
 	if t.memory == nil || n == 0 {
-		return func() {}
+		return release
 	}
 	slot := t.freeSlots[n-1]
 	t.freeSlots = t.freeSlots[:n-1]
 	record{state: running, evaluation: e}.encode(t.memory[slot*recordSize:])
-	return func() { t.end(slot) }
+	return func() {
+		t.end(slot)
+		release()
+	}
+}
+
+// acquire waits until no other suspect is running, for a limited time.
+func (t *Tracker) acquire() (release func()) {
+	timer := time.NewTimer(suspectWait)
+	defer timer.Stop()
+	select {
+	case t.suspect <- struct{}{}:
+		return func() { <-t.suspect }
+	case <-timer.C:
+		return func() {}
+	}
 }
 
 func (t *Tracker) end(slot int) {
@@ -161,23 +224,29 @@ func (t *Tracker) end(slot int) {
 	}
 }
 
-// Close clears the running evaluations, because the process stops regularly.
+// Close clears the running evaluations, because the process stops regularly. It removes
+// the file if it holds no fatal evaluation.
 func (t *Tracker) Close() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.memory == nil {
 		return nil
 	}
-	for slot := maxRecords; slot < maxRecords+maxRunning; slot++ {
-		t.memory[slot*recordSize] = byte(finished)
+	for slot := maxFatal; slot < firstSlot+maxRunning; slot++ {
+		if state(t.memory[slot*recordSize]) != fatal {
+			t.memory[slot*recordSize] = byte(finished)
+		}
 	}
-	err := errors.Join(munmap(t.memory), t.file.Close())
+	err := munmap(t.memory)
 	t.memory = nil
-	return err
+	if len(t.fatal) == 0 {
+		err = errors.Join(err, os.Remove(t.path))
+	}
+	return errors.Join(err, t.file.Close())
 }
 
-// Subject returns the tracker of the evaluations of one subject: the CUE text of
-// the filter or view with that name.
+// Subject returns the tracker of the evaluations of one subject: the trigger or view
+// with that name and text.
 func (t *Tracker) Subject(name, text string) *SubjectTracker {
 	return &SubjectTracker{t, hashSubject(name, text)}
 }
@@ -190,14 +259,12 @@ type SubjectTracker struct {
 }
 
 // Begin records that the event with the ID id is being evaluated, until end is
-// called.
+// called. It may wait up to 5 s for another evaluation if the process crashed during
+// this one.
 func (s *SubjectTracker) Begin(id string) (end func()) {
 	return s.tracker.begin(evaluation{s.subject, hashEvent(id)})
 }
 
-// Crashed reports whether evaluating the event with the ID id crashes the process;
-// for the ID "", whether evaluating any event does.
-func (s *SubjectTracker) Crashed(id string) bool {
-	fatal := s.tracker.fatal[s.subject]
-	return len(fatal) >= fatalEvaluations || len(fatal) > 0 && fatal[hashEvent(id)]
-}
+// Crashed reports whether two processes crashed during the evaluation of one event by
+// the subject, so that it must not run again.
+func (s *SubjectTracker) Crashed() bool { return s.tracker.fatal[s.subject] }

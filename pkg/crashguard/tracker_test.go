@@ -17,10 +17,13 @@ limitations under the License.
 package crashguard
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"testing"
+	"testing/synctest"
 )
 
 // crash leaves the file as a killed process does.
@@ -42,41 +45,38 @@ func openTracker(t *testing.T, path string) *Tracker {
 
 func TestTracker_TwoCrashes(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "evaluations")
-	for crashes := range 6 {
+	for crashes := range 5 {
 		tracker := openTracker(t, path)
 		bad, good := tracker.Subject("bad", "text"), tracker.Subject("good", "text")
-		for event := range 3 {
-			id := strconv.Itoa(event)
-			if got, want := bad.Crashed(id), crashes >= 2*(event+1); got != want {
-				t.Errorf("after %d crashes: event %s fatal %t, want %t", crashes, id, got, want)
-			}
-			if good.Crashed(id) {
-				t.Errorf("after %d crashes: the other subject is fatal", crashes)
-			}
+		if got, want := bad.Crashed(), crashes >= 2; got != want {
+			t.Errorf("after %d crashes: fatal %t, want %t", crashes, got, want)
 		}
-		if bad.Crashed("") {
-			t.Errorf("after %d crashes: the whole subject is fatal", crashes)
+		if good.Crashed() || tracker.Subject("bad", "other text").Crashed() {
+			t.Errorf("after %d crashes: another subject or text is fatal", crashes)
 		}
-		id := strconv.Itoa(crashes / 2)
 		good.Begin("other")()
-		bad.Begin(id)
+		bad.Begin("event")
 		good.Begin(strconv.Itoa(crashes)) // runs at the same time
 		crash(tracker)
 	}
 	tracker := openTracker(t, path)
-	if bad := tracker.Subject("bad", "text"); !bad.Crashed("0") || !bad.Crashed("other") || !bad.Crashed("") {
-		t.Error("three events are fatal, but not the whole subject")
+	if err := tracker.Close(); err != nil {
+		t.Fatal(err)
 	}
-	if tracker.Subject("bad", "other text").Crashed("0") {
-		t.Error("a changed text is fatal")
+	if tracker = openTracker(t, path); !tracker.Subject("bad", "text").Crashed() {
+		t.Error("not fatal after a regular stop")
 	}
 }
 
 func TestTracker_NotFatal(t *testing.T) {
 	for name, run := range map[string]func(tracker *Tracker, round int){
 		"other-event": func(tracker *Tracker, round int) { tracker.Subject("a", "").Begin(strconv.Itoa(round)); crash(tracker) },
-		"closed":      func(tracker *Tracker, _ int) { tracker.Subject("a", "").Begin("1"); _ = tracker.Close() },
-		"ended":       func(tracker *Tracker, _ int) { tracker.Subject("a", "").Begin("1")(); crash(tracker) },
+		"other-text": func(tracker *Tracker, round int) {
+			tracker.Subject("a", strconv.Itoa(round)).Begin("1")
+			crash(tracker)
+		},
+		"closed": func(tracker *Tracker, _ int) { tracker.Subject("a", "").Begin("1"); _ = tracker.Close() },
+		"ended":  func(tracker *Tracker, _ int) { tracker.Subject("a", "").Begin("1")(); crash(tracker) },
 		"alternating": func(tracker *Tracker, round int) {
 			if round%2 == 0 {
 				tracker.Subject("a", "").Begin("1")
@@ -85,12 +85,20 @@ func TestTracker_NotFatal(t *testing.T) {
 			}
 			crash(tracker)
 		},
+		"closed-between": func(tracker *Tracker, round int) {
+			tracker.Subject("a", "").Begin("1")
+			if round%2 == 0 {
+				crash(tracker)
+			} else {
+				_ = tracker.Close()
+			}
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "evaluations")
 			for round := range 4 {
 				tracker := openTracker(t, path)
-				if tracker.Subject("a", "").Crashed("1") || tracker.Subject("a", "").Crashed("") {
+				if len(tracker.fatal) > 0 {
 					t.Errorf("fatal after %d rounds", round)
 				}
 				run(tracker, round)
@@ -99,17 +107,93 @@ func TestTracker_NotFatal(t *testing.T) {
 	}
 }
 
-func TestTracker_ConcurrentEvaluations(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "evaluations")
-	for crashes := range 5 {
+// TestTracker_ConcurrentSuspects runs the evaluations of a crash one after the other,
+// so that the second crash has one suspect.
+func TestTracker_ConcurrentSuspects(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "evaluations")
 		tracker := openTracker(t, path)
-		one, two := tracker.Subject("one", ""), tracker.Subject("two", "")
-		if got, want := one.Crashed("1") || two.Crashed("1"), crashes == 4; got != want {
-			t.Errorf("after %d crashes: fatal %t, want %t", crashes, got, want)
+		for i := range 5 {
+			tracker.Subject("good", "").Begin(strconv.Itoa(i))
+			tracker.Subject("bad", "").Begin(strconv.Itoa(i))
 		}
-		one.Begin("1")
-		two.Begin("1")
 		crash(tracker)
+
+		tracker = openTracker(t, path)
+		end := tracker.Subject("good", "").Begin("1")
+		began := make(chan struct{})
+		go func() {
+			tracker.Subject("bad", "").Begin("3")
+			close(began)
+		}()
+		tracker.Subject("good", "").Begin("new") // does not wait
+		synctest.Wait()
+		select {
+		case <-began:
+			t.Error("a suspect does not wait for another one")
+		default:
+		}
+		end()
+		<-began
+		crash(tracker)
+
+		tracker = openTracker(t, path)
+		if tracker.Subject("good", "").Crashed() || !tracker.Subject("bad", "").Crashed() {
+			t.Errorf("good fatal %t, bad fatal %t", tracker.Subject("good", "").Crashed(), tracker.Subject("bad", "").Crashed())
+		}
+	})
+}
+
+// TestTracker_EndlessSuspect lets other suspects run although one does not end. A crash
+// then has several suspects, none of which is fatal.
+func TestTracker_EndlessSuspect(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "evaluations")
+		for range 3 {
+			tracker := openTracker(t, path)
+			if len(tracker.fatal) > 0 {
+				t.Error("fatal")
+			}
+			tracker.Subject("endless", "").Begin("1")
+			tracker.Subject("bad", "").Begin("1")
+			crash(tracker)
+		}
+	})
+}
+
+func TestOpen_InUse(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "evaluations")
+	tracker := openTracker(t, path)
+	if _, err := Open(path); !errors.Is(err, ErrInUse) {
+		t.Errorf("got %v, want ErrInUse", err)
+	}
+	if err := tracker.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v, want no file", err)
+	}
+	openTracker(t, path)
+}
+
+func TestOpen_Symlink(t *testing.T) {
+	dir := t.TempDir()
+	target := filepath.Join(dir, "target")
+	if err := os.WriteFile(target, []byte("precious"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"evaluations", "evaluations.new"} {
+		link := filepath.Join(dir, name)
+		if err := os.Symlink(target, link); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Open(filepath.Join(dir, "evaluations")); err == nil {
+			t.Errorf("%s: followed a symbolic link", name)
+		}
+		_ = os.Remove(link)
+	}
+	if got, err := os.ReadFile(target); string(got) != "precious" {
+		t.Errorf("got %q, %v", got, err)
 	}
 }
 
@@ -130,7 +214,7 @@ func FuzzOpen(f *testing.F) {
 	f.Add([]byte("\x01not a record"))
 	two := make([]byte, 2*recordSize)
 	record{state: running}.encode(two)
-	record{state: suspect, crashes: 255}.encode(two[recordSize:])
+	record{state: suspect}.encode(two[recordSize:])
 	f.Add(two)
 	f.Fuzz(func(t *testing.T, previous []byte) {
 		path := filepath.Join(t.TempDir(), "evaluations")

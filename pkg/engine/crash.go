@@ -19,30 +19,38 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 )
 
-// A CrashTracker records which evaluations of a trigger's filter are running, in
-// a form that survives a crash of the process. It is safe for concurrent use.
+// A CrashTracker records which evaluations of a trigger are running, in a form that
+// survives a crash of the process. It is safe for concurrent use.
 type CrashTracker interface {
 	// Begin records that the event with the ID id is being evaluated, until end
 	// is called. The record survives a crash that follows immediately.
 	Begin(id string) (end func())
-	// Crashed reports whether the evaluation of the event with the ID id has
-	// crashed the process before, so that it must not run again. For the ID "",
-	// it reports whether that holds for every event.
-	Crashed(id string) bool
+	// Crashed reports whether an evaluation of the trigger has crashed the process,
+	// so that none must run again.
+	Crashed() bool
 }
 
-var errCrashed = errors.New("an evaluation of the trigger's filter has crashed the process")
+var errCrashed = errors.New("an evaluation of the trigger has crashed the process twice; change its filter or action")
 
-// CrashGuard is the stage that dead-letters events whose evaluation has crashed
-// the process.
+// CrashGuard is the stage that dead-letters the events of a trigger whose evaluation
+// has crashed the process.
 type CrashGuard struct{ Tracker CrashTracker }
 
 // Handle implements Stage.
-func (g CrashGuard) Handle(_ context.Context, t *Task) Result {
-	if g.Tracker.Crashed(t.Event().ID) {
+func (g CrashGuard) Handle(context.Context, *Task) Result {
+	if g.Tracker.Crashed() {
 		return DeadLetter(ReasonQuarantined, errCrashed)
 	}
 	return Proceed()
+}
+
+// crashed reports whether an evaluation of t has crashed the process.
+func (t Trigger) crashed() bool {
+	return slices.ContainsFunc(t.Stages, func(s Stage) bool {
+		guard, ok := s.(CrashGuard)
+		return ok && guard.Tracker.Crashed()
+	})
 }

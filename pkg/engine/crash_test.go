@@ -27,10 +27,10 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
-// fakeCrashTracker reports one fatal event, and records the calls.
+// fakeCrashTracker records the calls.
 type fakeCrashTracker struct {
 	mu           sync.Mutex
-	fatal        string
+	fatal        bool
 	began, ended []string
 }
 
@@ -45,7 +45,7 @@ func (f *fakeCrashTracker) Begin(id string) (end func()) {
 	}
 }
 
-func (f *fakeCrashTracker) Crashed(id string) bool { return id == f.fatal }
+func (f *fakeCrashTracker) Crashed() bool { return f.fatal }
 
 func (f *fakeCrashTracker) want(t *testing.T, began, ended int) {
 	t.Helper()
@@ -82,24 +82,31 @@ func TestCrash_TracksEvaluations(t *testing.T) {
 	})
 }
 
-func TestCrash_FatalEvent(t *testing.T) {
+// TestCrash_Quarantine dead-letters the events of a trigger that has crashed the
+// process, and reports it.
+func TestCrash_Quarantine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		filtered := &recorder{}
 		f := filterFunc(func(_ context.Context, ev event.Event) (event.Verdict, error) {
 			filtered.add(ev.ID)
 			return event.Verdict{}, nil
 		})
-		h := start(t, engine.Options{}, triggerSpec{Action: noAction, Filter: f, CrashTracker: &fakeCrashTracker{fatal: "bad"}})
-		for _, id := range []string{"good", "bad", "better"} {
+		h := start(t, engine.Options{}, triggerSpec{Action: noAction, Filter: f, CrashTracker: &fakeCrashTracker{fatal: true}})
+		for _, id := range []string{"1", "2"} {
 			h.deliver("a", id)
 		}
 		synctest.Wait()
-		h.wantOutcomes("bad", engine.DeadLettered)
-		if d := h.decisionsOf("bad"); d[0].Reason != engine.ReasonQuarantined {
-			t.Errorf("reason %q, want %q", d[0].Reason, engine.ReasonQuarantined)
+		for _, id := range []string{"1", "2"} {
+			h.wantOutcomes(id, engine.DeadLettered)
+			if d := h.decisionsOf(id); d[0].Reason != engine.ReasonQuarantined {
+				t.Errorf("reason %q, want %q", d[0].Reason, engine.ReasonQuarantined)
+			}
 		}
-		filtered.want(t, "good", "better")
+		filtered.want(t)
+		if all := h.engine.Quarantines(); len(all) != 1 || !all[0].Crashed || all[0].Evaluation {
+			t.Errorf("quarantines %+v", all)
+		}
 		h.stop()
-		h.wantDone("good", "bad", "better")
+		h.wantDone("1", "2")
 	})
 }

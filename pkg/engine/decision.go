@@ -207,6 +207,10 @@ func (r reporter) quarantine(t event.TriggerRef, started bool) {
 	}
 }
 
+func (r reporter) crashed(t event.TriggerRef) {
+	r.log.Error(errCrashed, "Trigger quarantined", "trigger", t.String())
+}
+
 func (r reporter) logDecision(d Decision) {
 	log := r.log
 	if d.Outcome != Succeeded && d.Outcome != Failed && d.Outcome != Skipped && d.Outcome != DeadLettered {

@@ -52,8 +52,8 @@ limitations under the License.
 //     EvaluationLimit, or hung actions hold all of its workers. The stuck event
 //     is dead-lettered and the others wait; events that do not fit into the queue
 //     are dead-lettered too, so that the trigger never blocks others.
-//   - An event whose evaluation has crashed the process, as reported by a
-//     CrashTracker, is dead-lettered.
+//   - A trigger is quarantined, too, if an evaluation of it has crashed the process,
+//     as reported by a CrashTracker: its events are dead-lettered.
 package engine
 
 import (

@@ -32,6 +32,9 @@ type Quarantine struct {
 	// Evaluation is true if an evaluation of CUE hangs. Only the end of the
 	// process can end it.
 	Evaluation bool
+	// Crashed is true if an evaluation of CUE has crashed the process. Only a change
+	// of the trigger lifts the quarantine. Then Evaluation is false.
+	Crashed bool
 }
 
 // errQuarantined is the error of an event that does not fit into the queue of a

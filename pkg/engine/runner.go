@@ -19,6 +19,7 @@ package engine
 import (
 	"context"
 	"sync"
+	"time"
 
 	"k8s.io/utils/clock"
 
@@ -36,6 +37,10 @@ type runner struct {
 	memory      *share
 	quarantine  quarantine
 	deadLetters deadLetterer
+	// started is the time of the start. crashed is true if the trigger is quarantined
+	// because an evaluation has crashed the process.
+	started time.Time
+	crashed bool
 	// active counts the workers, and the dead letters that are being stored.
 	active activity
 	// closing is closed when the runner closes.
@@ -46,6 +51,8 @@ type runner struct {
 func newRunner(ctx context.Context, t Trigger, o Options, b *budget, report reporter) *runner {
 	r := &runner{
 		trigger: t,
+		started: o.Clock.Now(),
+		crashed: t.crashed(),
 		clock:   o.Clock,
 		report:  report,
 		slots:   newSlots(t.Policy.QueueSize),
@@ -57,6 +64,9 @@ func newRunner(ctx context.Context, t Trigger, o Options, b *budget, report repo
 		r.active.add()
 		go r.work(ctx)
 	}}
+	if r.crashed {
+		report.crashed(t.TriggerRef)
+	}
 	r.deadLetters = deadLetterer{runner: r, store: o.DeadLetters}
 	r.deadLetters.startPut = func(t *Task, l store.DeadLetter) { go r.deadLetters.put(ctx, t, l) }
 	return r

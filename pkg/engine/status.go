@@ -71,7 +71,9 @@ func (r *runner) backlog() Backlog {
 func (e *Engine) Quarantines() []Quarantine {
 	var all []Quarantine
 	for _, r := range e.current() {
-		if q, ok := r.quarantine.state(r.trigger.TriggerRef); ok {
+		if r.crashed {
+			all = append(all, Quarantine{Trigger: r.trigger.TriggerRef, Since: r.started, Crashed: true})
+		} else if q, ok := r.quarantine.state(r.trigger.TriggerRef); ok {
 			all = append(all, q)
 		}
 	}

@@ -23,13 +23,50 @@ import (
 	"text/template/parse"
 
 	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/ast/astutil"
 
 	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/expr/gotemplate"
 )
 
 // GoTemplatePaths returns the paths of the properties that file executes as Go
 // templates with context as their data: `template.Execute(parameter.PATH, context)`.
 func GoTemplatePaths(file *ast.File) [][]string {
+	var paths [][]string
+	isCall := goTemplateCalls(file)
+	ast.Walk(file, func(n ast.Node) bool {
+		if path, ok := isCall(n); ok && !slices.ContainsFunc(paths, func(p []string) bool { return slices.Equal(p, path) }) {
+			paths = append(paths, path)
+		}
+		return true
+	}, nil)
+	return paths
+}
+
+// ReplaceGoTemplates replaces the executions of the properties at paths in file by
+// references to the fields that GoTemplateField names, whose values are the outputs.
+func ReplaceGoTemplates(file *ast.File, paths [][]string) {
+	isCall := goTemplateCalls(file)
+	astutil.Apply(file, func(c astutil.Cursor) bool {
+		path, ok := isCall(c.Node())
+		i := slices.IndexFunc(paths, func(p []string) bool { return slices.Equal(p, path) })
+		if !ok || i < 0 {
+			return true
+		}
+		c.Replace(ast.NewIdent(GoTemplateField(i)))
+		return false
+	}, nil)
+	if len(paths) > 0 {
+		dropUnusedImports(file)
+	}
+}
+
+// GoTemplateField returns the name of the field with the output of a Go template.
+func GoTemplateField(index int) string { return "$goTemplate" + strconv.Itoa(index) }
+
+// goTemplateCalls returns a function that reports whether a node of file executes a
+// property with context as its data, and the path of the property.
+func goTemplateCalls(file *ast.File) func(n ast.Node) (path []string, ok bool) {
 	name := ""
 	for _, spec := range file.Imports {
 		if path, _ := strconv.Unquote(spec.Path.Value); path == "text/template" {
@@ -39,21 +76,16 @@ func GoTemplatePaths(file *ast.File) [][]string {
 			}
 		}
 	}
-	var paths [][]string
-	ast.Walk(file, func(n ast.Node) bool {
+	return func(n ast.Node) (path []string, ok bool) {
 		call, ok := n.(*ast.CallExpr)
 		if !ok || name == "" || len(call.Args) != 2 {
-			return true
+			return nil, false
 		}
 		pkg, function := selectorPath(call.Fun)
 		data, dataPath := selectorPath(call.Args[1])
 		root, path := selectorPath(call.Args[0])
-		if pkg == name && slices.Equal(function, []string{"Execute"}) && data == "context" && len(dataPath) == 0 && root == "parameter" && len(path) > 0 {
-			paths = append(paths, path)
-		}
-		return true
-	}, nil)
-	return paths
+		return path, pkg == name && slices.Equal(function, []string{"Execute"}) && data == "context" && len(dataPath) == 0 && root == "parameter" && len(path) > 0
+	}
 }
 
 // selectorPath returns the identifier at the start of x, and the names of its
@@ -95,11 +127,15 @@ func parseGoTemplate(path []string, properties map[string]any) (goTemplate, erro
 	return t, err
 }
 
-// CheckGoTemplates returns the syntax errors in the Go templates at paths.
+// CheckGoTemplates returns the syntax errors and the unknown functions in the Go
+// templates at paths.
 func CheckGoTemplates(paths [][]string, properties map[string]any) diag.List {
 	var list diag.List
 	for _, path := range paths {
 		template, err := parseGoTemplate(path, properties)
+		if err == nil && template.tree != nil {
+			_, err = gotemplate.Parse(template.source) // which knows the functions
+		}
 		if err == nil {
 			continue
 		}

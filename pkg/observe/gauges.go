@@ -61,7 +61,7 @@ func blocked() *prometheus.Desc {
 }
 
 func quarantined() *prometheus.Desc {
-	return describe("quarantined", "1 if the trigger handles no events because its CUE or its actions hang.")
+	return describe("quarantined", "1 if the trigger handles no events because its CUE or its actions hang, or its CUE has crashed the process.")
 }
 
 // Describe implements prometheus.Collector.

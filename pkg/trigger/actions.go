@@ -28,27 +28,27 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/engine"
-	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/expr"
 )
 
 // compileActions compiles the action or actions of a trigger, and returns the fields
 // below `context.old` that they name.
-func (c Compiler) compileActions(id event.TriggerRef, spec v1alpha1.Trigger) ([]engine.Step, expr.FieldSet, diag.List) {
+func (c Compiler) compileActions(o action.Options, spec v1alpha1.Trigger) ([]engine.Step, expr.FieldSet, diag.List) {
 	var list diag.List
 	if len(spec.Actions) > 0 {
 		if spec.Action.Type != "" || spec.Action.Properties != nil {
 			list.Add("actions", "exactly one of action and actions must be set")
 			return nil, expr.FieldSet{}, list
 		}
-		return c.compileSequence(id, spec)
+		return c.compileSequence(o, spec)
 	}
 	template, properties, list := c.resolve(spec.Action.Type, spec.Action.Properties)
 	if len(list) > 0 {
 		return nil, expr.FieldSet{}, list.WithPrefix("action")
 	}
 	list = checkResults(template, properties, func(string) string { return "there are no earlier actions" })
-	a, problems := c.compileTemplate(id, template, action.Options{Properties: properties, Evaluators: spec.Concurrency})
+	o.Properties = properties
+	a, problems := compileTemplate(template, o)
 	if list = append(list, problems...); len(list) > 0 {
 		return nil, expr.FieldSet{}, list.WithPrefix("action")
 	}
@@ -56,7 +56,7 @@ func (c Compiler) compileActions(id event.TriggerRef, spec v1alpha1.Trigger) ([]
 }
 
 // compileSequence compiles the actions of a trigger.
-func (c Compiler) compileSequence(id event.TriggerRef, spec v1alpha1.Trigger) ([]engine.Step, expr.FieldSet, diag.List) {
+func (c Compiler) compileSequence(o action.Options, spec v1alpha1.Trigger) ([]engine.Step, expr.FieldSet, diag.List) {
 	var (
 		list  diag.List
 		old   expr.FieldSet
@@ -79,9 +79,8 @@ func (c Compiler) compileSequence(id event.TriggerRef, spec v1alpha1.Trigger) ([
 		if template != nil {
 			names.hasResult[i] = template.HasResult()
 			problems = append(problems, checkResults(template, properties, func(name string) string { return names.check(i, name) })...)
-			a, broken := c.compileTemplate(id, template, action.Options{
-				Properties: properties, Evaluators: spec.Concurrency, EvaluateResult: s.Name != "" && i < len(spec.Actions)-1,
-			})
+			o.Properties, o.EvaluateResult = properties, s.Name != "" && i < len(spec.Actions)-1
+			a, broken := compileTemplate(template, o)
 			if problems = append(problems, broken...); a != nil {
 				old = old.Union(oldDependencies(a.ContextFields()))
 				steps = append(steps, engine.Step{
@@ -171,8 +170,7 @@ func (c Compiler) resolve(name string, raw *runtime.RawExtension) (*action.Templ
 	return template, properties, nil
 }
 
-func (c Compiler) compileTemplate(id event.TriggerRef, t *action.Template, o action.Options) (*action.Action, diag.List) {
-	o.Trigger, o.Executor = id, c.Executor(id)
+func compileTemplate(t *action.Template, o action.Options) (*action.Action, diag.List) {
 	a, list := t.Compile(o)
 	return a, list.WithPrefix("properties")
 }

@@ -30,6 +30,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
+	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/diag"
@@ -48,9 +49,10 @@ type Compiler struct {
 	// Executor returns the executor of the provider calls of a trigger's action.
 	Executor func(event.TriggerRef) provider.Executor
 	// LoopDetector returns the loop detector of a trigger, and CrashTracker the crash
-	// tracker of its filter. They may be nil or return nil for none.
+	// tracker of its filter and actions, whose CUE is text. They may be nil or return
+	// nil for none.
 	LoopDetector func(event.TriggerRef) engine.LoopDetector
-	CrashTracker func(t event.TriggerRef, filter string) engine.CrashTracker
+	CrashTracker func(t event.TriggerRef, text string) engine.CrashTracker
 	// Reject is called with "filter", "action" and "source" before CUE of that part
 	// is evaluated, which can exhaust memory or run forever. If it returns a reason,
 	// the part is not compiled and the reason is reported. Defaults to never.
@@ -65,13 +67,16 @@ func (c Compiler) Compile(id event.TriggerRef, spec v1alpha1.Trigger) (Compiled,
 	var (
 		list, problems diag.List
 		steps          []engine.Step
+		tracker        engine.CrashTracker
 	)
 	if problems = c.reject("filter"); problems == nil {
 		out.Filter, problems = filter.Compile(spec.Filter, id)
 	}
 	list = append(list, problems.WithPrefix("filter")...)
 	if problems = c.reject("action"); problems == nil {
-		steps, sourceSpec.Old, problems = c.compileActions(id, spec)
+		tracker = c.crashTracker(id, spec)
+		o := action.Options{Trigger: id, Executor: c.Executor(id), Evaluators: spec.Concurrency, CrashTracker: tracker}
+		steps, sourceSpec.Old, problems = c.compileActions(o, spec)
 	} else {
 		problems = problems.WithPrefix("action")
 	}
@@ -88,23 +93,19 @@ func (c Compiler) Compile(id event.TriggerRef, spec v1alpha1.Trigger) (Compiled,
 	}
 	out.Policy, problems = compilePolicy(spec)
 	if list = append(list, problems...); len(list) == 0 {
-		out.Stages = c.stages(id, spec.Filter, out.Filter, steps)
+		out.Stages = c.stages(id, tracker, out.Filter, steps)
 	}
 	return out, list
 }
 
 // stages returns the stages that handle the events of a trigger.
-func (c Compiler) stages(id event.TriggerRef, text string, f filter.Filter, steps []engine.Step) []engine.Stage {
+func (c Compiler) stages(id event.TriggerRef, tracker engine.CrashTracker, f filter.Filter, steps []engine.Step) []engine.Stage {
 	var (
 		stages   []engine.Stage
 		detector engine.LoopDetector
-		tracker  engine.CrashTracker
 	)
 	if c.LoopDetector != nil {
 		detector = c.LoopDetector(id)
-	}
-	if c.CrashTracker != nil {
-		tracker = c.CrashTracker(id, text)
 	}
 	if detector != nil {
 		stages = append(stages, engine.SelfWrite{Detector: detector})
@@ -118,6 +119,28 @@ func (c Compiler) stages(id event.TriggerRef, text string, f filter.Filter, step
 		stages = append(stages, engine.NewLoopGuard(detector))
 	}
 	return append(stages, engine.NewAct(detector, steps...))
+}
+
+// crashTracker returns the crash tracker of the trigger: of its filter, actions and
+// action templates.
+func (c Compiler) crashTracker(id event.TriggerRef, spec v1alpha1.Trigger) engine.CrashTracker {
+	if c.CrashTracker == nil {
+		return nil
+	}
+	steps := append(slices.Clone(spec.Actions), v1alpha1.ActionStep{Type: spec.Action.Type, Properties: spec.Action.Properties})
+	text := spec.Filter
+	for _, s := range steps {
+		text += "\x00" + s.Type + "\x00"
+		if s.Properties != nil {
+			text += string(s.Properties.Raw) + "\x00"
+		}
+		if parsed, ok := c.Actions[s.Type]; ok {
+			if template, _ := parsed(); template != nil {
+				text += template.Source()
+			}
+		}
+	}
+	return c.CrashTracker(id, text)
 }
 
 func (c Compiler) reject(part string) diag.List {

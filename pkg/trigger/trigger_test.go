@@ -27,6 +27,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/trigger"
@@ -63,6 +64,53 @@ func compile(t *testing.T, spec v1alpha1.Trigger) (sourceSpec source.Spec, probl
 	spec.Action.Properties = &runtime.RawExtension{Raw: []byte(`{}`)}
 	_, problems = c.Compile(event.TriggerRef{Name: "t", Namespace: "n"}, spec)
 	return sourceSpec, problems
+}
+
+// TestCompile_CrashTracker gives a trigger another crash tracker when its filter, its
+// actions or their templates change, and not when its policy does.
+func TestCompile_CrashTracker(t *testing.T) {
+	const template = `parameter: text: string`
+	textOf := func(template string, change func(spec *v1alpha1.Trigger)) (text string) {
+		t.Helper()
+		parsed, list := action.Parse("plain", template)
+		if len(list) > 0 {
+			t.Fatal(list)
+		}
+		c := trigger.Compiler{
+			Actions:      map[string]trigger.Template{"plain": trigger.Parsed(parsed)},
+			Executor:     func(event.TriggerRef) provider.Executor { return nil },
+			CrashTracker: func(_ event.TriggerRef, given string) engine.CrashTracker { text = given; return nil },
+			Sources:      source.Registry{"objects": {Compile: func(map[string]any, source.Spec) (source.Subscription, diag.List) { return subscription{}, nil }}},
+		}
+		spec := v1alpha1.Trigger{
+			Source: v1alpha1.Source{Type: "objects"}, Filter: "true",
+			Action: v1alpha1.Action{Type: "plain", Properties: &runtime.RawExtension{Raw: []byte(`{"text":"a"}`)}},
+		}
+		change(&spec)
+		if _, problems := c.Compile(event.TriggerRef{Name: "t", Namespace: "n"}, spec); len(problems) > 0 {
+			t.Fatal(problems)
+		}
+		return text
+	}
+	text := textOf(template, func(*v1alpha1.Trigger) {})
+	if textOf(template+"\nmore: parameter.text", func(*v1alpha1.Trigger) {}) == text {
+		t.Error("template: the text is the same")
+	}
+	if again := textOf(template, func(spec *v1alpha1.Trigger) { spec.Concurrency = 7 }); again != text {
+		t.Errorf("policy: text %q, want %q", again, text)
+	}
+	step := v1alpha1.ActionStep{Type: "plain", Properties: &runtime.RawExtension{Raw: []byte(`{"text":"b"}`)}}
+	for name, change := range map[string]func(spec *v1alpha1.Trigger){
+		"filter":     func(spec *v1alpha1.Trigger) { spec.Filter = "false" },
+		"properties": func(spec *v1alpha1.Trigger) { spec.Action.Properties.Raw = []byte(`{"text":"b"}`) },
+		"actions": func(spec *v1alpha1.Trigger) {
+			spec.Action, spec.Actions = v1alpha1.Action{}, []v1alpha1.ActionStep{step}
+		},
+	} {
+		if textOf(template, change) == text {
+			t.Errorf("%s: the text is the same", name)
+		}
+	}
 }
 
 func TestCompile_OldDependencies(t *testing.T) {

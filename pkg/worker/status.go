@@ -266,6 +266,8 @@ func (s *Status) Current() v1alpha1.TriggerServiceStatus {
 func (s *Status) state(t *triggerState, q engine.Quarantine, quarantined bool) (state v1alpha1.TriggerState, reason, message string) {
 	now := s.clock.Now()
 	switch {
+	case q.Crashed:
+		return v1alpha1.TriggerQuarantined, v1alpha1.TriggerReasonCrashed, "an evaluation has crashed the worker twice; change the filter or action"
 	case quarantined:
 		message := "action does not terminate"
 		if q.Evaluation {

@@ -123,7 +123,8 @@ const (
 	TriggerInvalid TriggerState = "Invalid"
 	// TriggerSuspended: the trigger handles no events.
 	TriggerSuspended TriggerState = "Suspended"
-	// TriggerQuarantined: an evaluation or action of the trigger does not end.
+	// TriggerQuarantined: an evaluation or action of the trigger does not end, or has
+	// crashed the worker.
 	TriggerQuarantined TriggerState = "Quarantined"
 )
 
@@ -144,6 +145,9 @@ const (
 	TriggerReasonRejected = "Rejected"
 	// TriggerReasonHung: a filter or action does not end.
 	TriggerReasonHung = "Hung"
+	// TriggerReasonCrashed: an evaluation of a filter, action or view has crashed two
+	// workers.
+	TriggerReasonCrashed = "Crashed"
 	// TriggerReasonClusterUnreachable: some of the watched clusters are unreachable.
 	// Events of the others are handled.
 	TriggerReasonClusterUnreachable = "ClusterUnreachable"

@@ -25,40 +25,19 @@ import (
 // CrashTracker records evaluations persistently, to detect those that crash the
 // process.
 type CrashTracker interface {
-	// Begin records the start of the evaluation id. The caller calls end when it is
-	// finished.
-	Begin(id string) (end func())
-	// Crashed reports whether the evaluation id has crashed the process, so that it must
-	// not start again.
-	Crashed(id string) bool
+	action.CrashTracker
+	// Crashed reports whether an evaluation has crashed the process, so that none must
+	// start again.
+	Crashed() bool
 }
 
 // evaluationID identifies the evaluation of a view in its CrashTracker.
 const evaluationID = "evaluation"
 
-// crashScope records the times when CUE is evaluated, without the execution of calls,
-// in a CrashTracker. A nil crashScope, and one without a tracker, record nothing.
-type crashScope struct {
-	tracker CrashTracker
-	end     func()
-}
-
-type crashScopeKey struct{}
-
-func (s *crashScope) enter() error {
-	if s == nil || s.tracker == nil {
-		return nil
+// checkCrashed returns an error if evaluations must not start.
+func checkCrashed(t CrashTracker) error {
+	if t != nil && t.Crashed() {
+		return action.Terminal(errors.New("its evaluation has crashed the process twice; change the view"))
 	}
-	if s.tracker.Crashed(evaluationID) {
-		return action.Terminal(errors.New("its evaluation has crashed the process; change the view"))
-	}
-	s.end = s.tracker.Begin(evaluationID)
 	return nil
-}
-
-func (s *crashScope) leave() {
-	if s != nil && s.end != nil {
-		s.end()
-		s.end = nil
-	}
 }

@@ -36,7 +36,7 @@ const maxCachedViews = 16
 func Function(c client.Client) func(ctx context.Context, calls provider.Executor, params map[string]any) (any, error) {
 	cache := &cache{views: map[string]*View{}}
 	return func(ctx context.Context, calls provider.Executor, params map[string]any) (any, error) {
-		v, err := cache.view(params, Options{Client: c, Executor: calls})
+		v, err := cache.view(ctx, params, Options{Client: c, Executor: calls})
 		if err != nil {
 			return nil, action.Terminal(err)
 		}
@@ -51,7 +51,9 @@ type cache struct {
 }
 
 // view returns the view with the given parameters, from the cache if possible.
-func (c *cache) view(params map[string]any, o Options) (*View, error) {
+func (c *cache) view(ctx context.Context, params map[string]any, o Options) (*View, error) {
+	_, end := action.Track(ctx, nil, "") // as a part of the action's evaluation
+	defer end()
 	parameter, _ := params["parameter"].(map[string]any)
 	text := func(key string) string {
 		s, _ := params[key].(string)

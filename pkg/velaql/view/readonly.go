@@ -31,22 +31,11 @@ import (
 // read-only and removes the data of Secrets from results.
 type readOnlyExecutor struct{ next provider.Executor }
 
-// Execute implements provider.Executor.
+// Execute implements provider.Executor. Only a "not found" error is left to the view.
 func (r readOnlyExecutor) Execute(ctx context.Context, call provider.Call) (provider.Result, error) {
 	if !provider.IsInViews(call) {
 		return nil, action.Terminal(fmt.Errorf("views are read-only: %s.%s is only available in actions", call.Provider, call.Do))
 	}
-	p, _ := ctx.Value(crashScopeKey{}).(*crashScope)
-	p.leave()
-	result, err := r.execute(ctx, call)
-	if err := p.enter(); err != nil {
-		return nil, err
-	}
-	return result, err
-}
-
-// execute executes a call. Only a "not found" error is left to the view.
-func (r readOnlyExecutor) execute(ctx context.Context, call provider.Call) (provider.Result, error) {
 	handled := call.HandlesErr
 	call.HandlesErr = false
 	result, err := r.next.Execute(ctx, call)

@@ -109,12 +109,9 @@ func (v *View) evaluate(ctx context.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &crashScope{tracker: tracker}
-	if err := p.enter(); err != nil {
-		return nil, err
-	}
-	defer p.leave()
-	value, err := compiled.Evaluate(context.WithValue(ctx, crashScopeKey{}, p), v.query.Export)
+	ctx, end := action.Track(ctx, tracker, evaluationID)
+	defer end()
+	value, err := compiled.Evaluate(ctx, v.query.Export)
 	if err != nil {
 		return nil, err
 	}
@@ -150,14 +147,14 @@ func (v *View) current(ctx context.Context) (*action.View, CrashTracker, error) 
 			v.tracker = v.options.CrashTracker(text)
 		}
 	}
+	if err := checkCrashed(v.tracker); err != nil {
+		return nil, nil, err
+	}
 	if v.compiled != nil && v.compiledText == text {
 		return v.compiled, v.tracker, nil
 	}
-	p := &crashScope{tracker: v.tracker}
-	if err := p.enter(); err != nil {
-		return nil, nil, err
-	}
-	defer p.leave()
+	_, end := action.Track(ctx, v.tracker, evaluationID)
+	defer end()
 	if diags := v.compile(text); len(diags) > 0 {
 		return nil, nil, action.Terminal(diags)
 	}

@@ -258,7 +258,7 @@ func (w *fakeTracker) Begin(string) func() {
 	return func() { w.ended++ }
 }
 
-func (w *fakeTracker) Crashed(string) bool { return w.fatal }
+func (w *fakeTracker) Crashed() bool { return w.fatal }
 
 // fakeExecutor fails calls, and checks that no evaluation is recorded during a call.
 type fakeExecutor struct {
