@@ -21,12 +21,24 @@ import (
 	"cuelang.org/go/cue/token"
 )
 
-// loopedFields returns the names of the fields over which lists in file loop. If such a
-// field is an object, the order of the list depends on the names in it. It returns false
-// where it cannot tell which fields these are. The identifiers of file have to be
-// resolved.
-func loopedFields(file *ast.File) (NameSet, bool) {
-	l := loopSources{fields: NameSet{}, seen: map[ast.Node]bool{}, known: true}
+// LoopedFields are the names of the fields over which lists loop, below context and in
+// the results of calls. If such a field is an object, the order of the list depends on the
+// names in it.
+type LoopedFields struct{ Context, Results NameSet }
+
+// loopedFields returns the fields over which lists in file loop. It returns false where it
+// cannot tell which fields these are. The identifiers of file have to be resolved.
+func loopedFields(file *ast.File) (LoopedFields, bool) {
+	l := loopSources{
+		fields:    LoopedFields{NameSet{}, NameSet{}},
+		variables: map[ast.Node]ast.Node{}, seen: map[ast.Node]bool{}, known: true,
+	}
+	ast.Walk(file, func(n ast.Node) bool {
+		if loop, ok := n.(*ast.ForClause); ok && loop.Value != nil {
+			l.variables[loop.Value] = loop.Source
+		}
+		return true
+	}, nil)
 	ast.Walk(file, func(n ast.Node) bool {
 		list, ok := n.(*ast.ListLit)
 		if !ok {
@@ -43,7 +55,9 @@ func loopedFields(file *ast.File) (NameSet, bool) {
 }
 
 type loopSources struct {
-	fields NameSet
+	fields LoopedFields
+	// variables are the sources of the variables of loops.
+	variables map[ast.Node]ast.Node
 	// seen are the declarations whose values were added.
 	seen  map[ast.Node]bool
 	known bool
@@ -71,7 +85,7 @@ func (l *loopSources) add(x ast.Node) {
 			l.add(x.Y)
 		}
 	case *ast.SelectorExpr:
-		l.addName(LabelName(x.Sel))
+		l.addName(x, LabelName(x.Sel))
 	case *ast.IndexExpr:
 		l.index(x)
 	case *ast.Ident:
@@ -81,15 +95,52 @@ func (l *loopSources) add(x ast.Node) {
 	}
 }
 
-func (l *loopSources) addName(name string) {
-	l.fields[name] = true
+// addName adds the field that x selects.
+func (l *loopSources) addName(x ast.Node, name string) {
 	l.known = l.known && name != ""
+	context, results := l.origin(x)
+	if context {
+		l.fields.Context[name] = true
+	}
+	if results {
+		l.fields.Results[name] = true
+	}
+}
+
+// origin reports whether the value of x may be a part of context, and of the result of a
+// call.
+func (l *loopSources) origin(x ast.Node) (context, results bool) {
+	if _, throughReturns := rootIdent(x); throughReturns {
+		return false, true
+	}
+	switch x := x.(type) {
+	case *ast.SelectorExpr:
+		return l.origin(x.X)
+	case *ast.IndexExpr:
+		return l.origin(x.X)
+	case *ast.ParenExpr:
+		return l.origin(x.X)
+	case *ast.UnaryExpr:
+		return l.origin(x.X)
+	case *ast.BinaryExpr:
+		c1, r1 := l.origin(x.X)
+		c2, r2 := l.origin(x.Y)
+		return c1 || c2, r1 || r2
+	case *ast.ListLit:
+		return len(x.Elts) > 0, len(x.Elts) > 0
+	case *ast.Ident:
+		if source, ok := l.variables[x.Node]; ok {
+			return l.origin(source)
+		}
+		return true, x.Name != "context"
+	}
+	return true, true
 }
 
 // index adds the field that an index selects, or the elements of a list.
 func (l *loopSources) index(x *ast.IndexExpr) {
 	if name, static := stringLiteral(x.Index); static {
-		l.addName(name)
+		l.addName(x, name)
 		return
 	}
 	list, ok := x.X.(*ast.ListLit)
@@ -118,7 +169,7 @@ func (l *loopSources) index(x *ast.IndexExpr) {
 
 // ident adds the declaration that id refers to.
 func (l *loopSources) ident(id *ast.Ident) {
-	l.addName(id.Name) // it may be filled in
+	l.fields.Results[id.Name] = true // it may be an input
 	if l.seen[id.Node] {
 		return
 	}

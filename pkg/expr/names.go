@@ -55,9 +55,8 @@ type NameUse struct {
 	Observed bool
 	// Source are the names and strings in the source.
 	Source NameSet
-	// Looped are the names of fields that must not be objects with renamed fields,
-	// because lists have the order of their names.
-	Looped NameSet
+	// Looped are the fields that must not be objects with renamed fields.
+	Looped LoopedFields
 }
 
 // UseOfNames returns how the values in file depend on the names of fields. The
@@ -70,11 +69,12 @@ func UseOfNames(file *ast.File) NameUse {
 // Add adds other to u.
 func (u *NameUse) Add(other NameUse) {
 	if u.Source == nil {
-		u.Source, u.Looped = NameSet{}, NameSet{}
+		u.Source, u.Looped = NameSet{}, LoopedFields{NameSet{}, NameSet{}}
 	}
 	u.Observed = u.Observed || other.Observed
 	maps.Copy(u.Source, other.Source)
-	maps.Copy(u.Looped, other.Looped)
+	maps.Copy(u.Looped.Context, other.Looped.Context)
+	maps.Copy(u.Looped.Results, other.Looped.Results)
 }
 
 func observesNames(file *ast.File) bool {

@@ -34,8 +34,8 @@ import (
 type Names struct {
 	// kept are the names that are not replaced.
 	kept NameSet
-	// looped are the names of fields that must not be objects.
-	looped NameSet
+	// looped are the fields that must not be objects.
+	looped LoopedFields
 	// prefix is that of all aliases. It cannot be guessed, so that no data contains it.
 	prefix string
 }
@@ -86,14 +86,20 @@ const aliasDigits = 7
 var ErrOrder = errors.New("names cannot be replaced: their order matters")
 
 // Rename returns data with aliases for the names of its fields, other than those that are
-// kept. It shares with data what it does not change.
+// kept. Its field `context` is the context, others are the results of calls. It shares with data what it does not change.
 func (r *Renaming) Rename(data map[string]any) (map[string]any, error) {
 	if r == nil {
 		return data, nil
 	}
 	found := map[string]bool{}
-	if !r.collect(data, found) {
-		return nil, ErrOrder
+	for name, value := range data {
+		looped := r.looped.Results
+		if name == "context" {
+			looped = r.looped.Context
+		}
+		if !r.collect(map[string]any{name: value}, looped, found) {
+			return nil, ErrOrder
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(found)) {
 		if r.aliases == nil {
@@ -112,23 +118,23 @@ func (r *Renaming) Rename(data map[string]any) (map[string]any, error) {
 
 // collect adds the names in v that need an alias and have none to found. It returns false
 // where a looped field is an object.
-func (r *Renaming) collect(v any, found map[string]bool) bool {
+func (r *Renaming) collect(v any, looped NameSet, found map[string]bool) bool {
 	switch v := v.(type) {
 	case map[string]any:
 		for name, value := range v {
-			if _, isObject := value.(map[string]any); isObject && r.looped[name] {
+			if _, isObject := value.(map[string]any); isObject && looped[name] {
 				return false
 			}
 			if _, known := r.aliases[name]; !known && !r.kept[name] && !strings.HasPrefix(name, r.prefix) {
 				found[name] = true
 			}
-			if !r.collect(value, found) {
+			if !r.collect(value, looped, found) {
 				return false
 			}
 		}
 	case []any:
 		for _, value := range v {
-			if !r.collect(value, found) {
+			if !r.collect(value, looped, found) {
 				return false
 			}
 		}

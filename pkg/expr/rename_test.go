@@ -116,13 +116,16 @@ func TestRenaming_Bounded(t *testing.T) {
 }
 
 func TestRenaming_Order(t *testing.T) {
-	r := expr.NewNames(expr.NameUse{Looped: expr.NameSet{"looped": true}}).Begin()
+	r := expr.NewNames(expr.NameUse{Looped: expr.LoopedFields{Results: expr.NameSet{"looped": true}}}).Begin()
 	renamed, err := r.Rename(map[string]any{"b": 1, "a": 2, "c": 3})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := r.Rename(map[string]any{"a": []any{map[string]any{"looped": map[string]any{}}}}); !errors.Is(err, expr.ErrOrder) {
 		t.Errorf("got %v", err)
+	}
+	if _, err := r.Rename(map[string]any{"context": map[string]any{"looped": map[string]any{}}}); err != nil {
+		t.Error("not looped in context:", err)
 	}
 	if got := r.Text(marshal(t, renamed)); got != `{"a":2,"b":1,"c":3}` {
 		t.Error(got)
@@ -201,7 +204,8 @@ e: {b.c["d e"], "f/g"?: 1, _h: #I}
 			t.Errorf("%q is missing in %v", want, use.Source)
 		}
 	}
-	if want := (expr.NameSet{"items": true, "sub steps": true, "optional": true, "labels": true, "read": true, "L": true}); use.Observed || !maps.Equal(use.Looped, want) {
+	inContext, inResults := expr.NameSet{"optional": true, "labels": true}, expr.NameSet{"items": true, "sub steps": true, "read": true, "L": true}
+	if use.Observed || !maps.Equal(use.Looped.Context, inContext) || !maps.Equal(use.Looped.Results, inResults) {
 		t.Errorf("looped %v, observed %v", use.Looped, use.Observed)
 	}
 }
