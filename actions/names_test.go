@@ -19,9 +19,15 @@ package actions_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
 	"path/filepath"
+	goruntime "runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -85,6 +91,121 @@ func TestFieldNames(t *testing.T) {
 			}
 		})
 	}
+}
+
+// manyNamesVariable is the environment variable with the number of new names in
+// TestFieldNames_Memory, such as 1500000. By default there are 20,000.
+const manyNamesVariable = "KUBE_TRIGGER_TEST_NAMES"
+
+// TestFieldNames_Memory has actions pass on objects with very many new names. The heap
+// grows by less than 10 MiB, and by far less than CUE's tables would.
+func TestFieldNames_Memory(t *testing.T) {
+	total := 20_000
+	if text := os.Getenv(manyNamesVariable); text != "" {
+		var err error
+		if total, err = strconv.Atoi(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if n, err := io.Copy(io.Discard, r.Body); err != nil || n < namesPerObject {
+			t.Errorf("got a body of %d bytes, %v", n, err)
+		}
+	}))
+	defer server.Close()
+	for name, properties := range map[string]map[string]any{
+		"log":                   {"message": "{{.data.metadata.name}}: {{len .data.metadata.labels}}"},
+		"notify":                {"message": "{{.data.metadata.labels}}", "to": []any{map[string]any{"type": "slack", "url": map[string]any{"secretRef": map[string]any{"name": "x", "key": "url"}}}}},
+		"http-request":          {"url": server.URL},
+		"send-cloudevent":       {"url": server.URL},
+		"create-event-listener": {},
+		"patch-resource":        {"resource": map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "name": "x"}, "patch": map[string]any{"data": map[string]any{"data": map[string]any{"a": "b"}}}},
+		"passes-on":             {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := compileForMemory(t, name, properties, server.Client())
+			var table renewal.Table
+			run := func(i int) {
+				data := withNames(map[string]any{"kind": "ConfigMap", "apiVersion": "v1", "metadata": map[string]any{"name": "x", "namespace": "default", "uid": "u"}}, fmt.Sprint(t.Name(), i))
+				if _, err := a.Start(event.Event{Source: "resource-watcher", Type: event.Update, Data: data, Time: time.Unix(0, 0)}, nil, nil)(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			run(0)
+			names, _ := table.Measure()
+			before := liveHeap()
+			for i := range total / namesPerObject {
+				run(i + 1)
+			}
+			after := liveHeap()
+			if growth := after - before; growth > 10<<20 {
+				t.Errorf("the heap has grown by %d KiB", growth>>10)
+			}
+			if now, _ := table.Measure(); now-names > 10 {
+				t.Errorf("CUE has %d new names", now-names)
+			}
+		})
+	}
+}
+
+// passesOn is an action of a user that patches an object with parts of the event as they
+// are.
+const passesOn = `
+import "vela/kube"
+patch: kube.#Patch & {$params: {
+	resource: {apiVersion: "v1", kind: "ConfigMap", metadata: {name: "x", namespace: "default"}}
+	patch: {type: "merge", data: {data: context.data.data, metadata: labels: context.data.metadata.labels}}
+}}
+`
+
+// compileForMemory returns an action whose HTTP requests are sent to a local server, and
+// whose other calls only return.
+func compileForMemory(t *testing.T, name string, properties map[string]any, client *http.Client) *action.Action {
+	t.Helper()
+	source := []byte(passesOn)
+	if name != "passes-on" {
+		var err error
+		if source, err = fs.ReadFile(actions.FS, name+".cue"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tmpl, diags := action.Parse(name, string(source))
+	if len(diags) > 0 {
+		t.Fatal(diags)
+	}
+	a, diags := tmpl.Compile(action.Options{Trigger: event.TriggerRef{Name: "t", Namespace: "default"}, Properties: properties, Executor: localExecutor{client}})
+	if len(diags) > 0 {
+		t.Fatal(diags)
+	}
+	return a
+}
+
+// localExecutor sends the requests of calls that have a URL.
+type localExecutor struct{ client *http.Client }
+
+func (e localExecutor) Execute(ctx context.Context, call provider.Call) (provider.Result, error) {
+	if url, ok := call.Params["url"].(string); ok {
+		body, _ := call.Params["request"].(map[string]any)["body"].(string)
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(body))
+		if err != nil {
+			return nil, err
+		}
+		res, err := e.client.Do(req)
+		if err != nil {
+			return nil, err
+		}
+		res.Body.Close()
+	}
+	return provider.Result{"$returns": map[string]any{"statusCode": int64(200), "body": "{}"}}, nil
+}
+
+// liveHeap returns the size of the live heap in bytes.
+func liveHeap() int64 {
+	goruntime.GC()
+	goruntime.GC()
+	var m goruntime.MemStats
+	goruntime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }
 
 // evaluatesEvents is the example in which CUE executes Go templates with the event: those
