@@ -30,6 +30,7 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/app"
 	"github.com/kubevela/kube-trigger/pkg/printable"
+	"github.com/kubevela/kube-trigger/pkg/renewal"
 )
 
 // version is set when the binary is linked.
@@ -48,6 +49,13 @@ func main() {
 	context.AfterFunc(ctx, stop) // a second signal kills the process
 	go app.ReturnMemory(ctx)
 	err := command().ExecuteContext(ctx)
+	if errors.Is(err, renewal.ErrDue) {
+		err = nil
+		signal.Reset(os.Interrupt, syscall.SIGTERM) // a later signal kills the process
+		if ctx.Err() == nil {
+			err = renewal.Exec()
+		}
+	}
 	if err == nil {
 		return
 	}

@@ -47,7 +47,7 @@ a: kube.#Get & {$params: resource: {apiVersion: "v1", kind: "X", metadata: name:
 parameter: {n: int, f: number, big: int, none: _}
 `, map[string]any{"n": 3, "f": 2.0, "big": 9007199254740993, "none": nil}},
 		"error": {`
-a: kube.#Get & {$params: resource: {apiVersion: "v1", kind: "X", metadata: name: parameter.names[3]}}
+a: kube.#Get & {$params: resource: {apiVersion: "v1", kind: "X", metadata: name: context.data.metadata.name & parameter.names[0]}}
 parameter: names: [...string]
 `, map[string]any{"names": []any{"a"}}},
 	} {

@@ -69,12 +69,12 @@ func TestStart_CrashTracker(t *testing.T) {
 	}
 	ev := configMap("c")
 	ev.ID = "event-1"
-	start := a.Start(ev, nil, nil)
-	if _, err := start(t.Context()); err == nil {
+	start := a.Start(nil, nil)
+	if _, err := start(t.Context(), ev); err == nil {
 		t.Error("got no error")
 	}
 	fail = false
-	if _, err := start(t.Context()); err != nil {
+	if _, err := start(t.Context(), ev); err != nil {
 		t.Error(err)
 	}
 	// Each attempt begins, each call ends and resumes, and has an evaluation within.

@@ -19,11 +19,15 @@ package action
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
+	"strconv"
 	"sync"
 
 	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/cuecontext"
+	"cuelang.org/go/cue/parser"
 	"k8s.io/utils/clock"
 
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
@@ -74,6 +78,9 @@ func (t *Template) Compile(o Options) (*Action, diag.List) {
 	if err := r.evaluateParameter(); err != nil {
 		return nil, diagnostics(err)
 	}
+	if err := r.analyseStages(); err != nil {
+		return nil, diagnostics(err)
+	}
 	stages, err := r.compileStages()
 	if err != nil {
 		return nil, diagnostics(err)
@@ -94,6 +101,11 @@ type Action struct {
 	parameter  string
 	// goTemplates are the Go templates in the properties, by path.
 	goTemplates []goTemplate
+	// inputs are the inputs of each of the template's stages.
+	inputs []inputs
+	// names replaces the names of fields in the data that CUE gets; nil if the template
+	// depends on them.
+	names *expr.Names
 }
 
 // ContextFields returns the fields of `context` that the action depends on.
@@ -115,6 +127,43 @@ func (r *Action) evaluateParameter() error {
 	}
 	r.parameter = expr.ConcreteSyntax(value.LookupPath(cue.ParsePath("parameter")))
 	return r.parseGoTemplates(value)
+}
+
+// analyseStages determines the inputs of the stages, and whether the names of fields in
+// them can be replaced.
+func (r *Action) analyseStages() error {
+	use := expr.NameUse{Observed: r.parameter == ""}
+	for _, s := range r.template.stages {
+		file, in, err := r.template.syntax(buildOptions{stage: s, parameter: r.parameter})
+		if err != nil {
+			return err
+		}
+		r.inputs = append(r.inputs, in)
+		use.Add(expr.UseOfNames(file))
+		use.Add(packageNames(file))
+	}
+	r.names = expr.NewNames(use)
+	return nil
+}
+
+// packageNames returns how the `vela/*` packages that file imports use names.
+func packageNames(file *ast.File) expr.NameUse {
+	var use expr.NameUse
+	packages := provider.Packages()
+	for _, spec := range file.Imports {
+		path, _ := strconv.Unquote(spec.Path.Value)
+		p, ok := packages[path]
+		if !ok {
+			continue // CUE's standard library
+		}
+		source, err := parser.ParseFile(path+".cue", p.Source)
+		known := slices.Contains([]string{"vela/builtin", "vela/email", "vela/http", "vela/kube", "vela/ql"}, path)
+		if err != nil || !known {
+			return expr.NameUse{Observed: true}
+		}
+		use.Add(expr.UseOfNames(source))
+	}
+	return use
 }
 
 // compileStages compiles the template's stages with the parameter, in a CUE context of
@@ -211,18 +260,12 @@ func (r *Action) attempt(ctx context.Context, ev event.Event, results map[string
 	if results != nil {
 		data[expr.ResultsField] = results
 	}
-	run := &resolution{runner: r, journal: j, context: r.template.context.Select(data), all: data}
-	err = run.resolve(ctx, stages)
-	return run.result, err
-}
-
-// fill returns v with data filled in at path.
-func (r *Action) fill(v cue.Value, path cue.Path, data map[string]any) cue.Value {
-	d := expr.Encode(v.Context(), data, r.template.embedded)
-	if len(path.Selectors()) == 0 {
-		return v.Unify(d)
+	run := &resolution{runner: r, journal: j, context: data, renaming: r.names.Begin()}
+	if err = run.resolve(ctx, stages); errors.Is(err, expr.ErrOrder) {
+		run = &resolution{runner: r, journal: j, context: data}
+		err = run.resolve(ctx, stages)
 	}
-	return v.FillPath(path, d)
+	return run.result, err
 }
 
 func (r *Action) acquire() ([]cue.Value, error) {

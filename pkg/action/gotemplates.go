@@ -87,7 +87,8 @@ func (r *resolution) executeGoTemplates() {
 func (r *resolution) executeGoTemplate(i int, t goTemplate) {
 	output, err := t.text, error(nil)
 	if t.parsed != nil {
-		output, err = t.parsed.Execute(r.all)
+		output, err = t.parsed.Execute(r.context)
+		err = expr.GoTemplateError(err)
 	}
 	if err == nil {
 		r.outputs[expr.GoTemplateField(i)] = output

@@ -37,11 +37,12 @@ type resolution struct {
 	runner  *Action
 	journal *journal
 	context map[string]any
-	// all is the whole context, which Go templates see. outputs are their outputs, by
-	// field, and outputErr is the error of the first one that failed.
-	all       map[string]any
+	// outputs are the outputs of the Go templates in the properties, by field, and
+	// outputErr is the error of the first one that failed.
 	outputs   map[string]any
 	outputErr error
+	// renaming replaces names of fields in the data that CUE gets.
+	renaming *expr.Renaming
 	// returned holds the results of the calls of earlier stages, by field.
 	returned  map[string]any
 	callCount int
@@ -52,6 +53,8 @@ type resolution struct {
 	executed  map[string]bool
 	// blocked is the error of the first call whose parameters are incomplete.
 	blocked error
+	// failedText is the error of the first Go template of the stage that failed.
+	failedText error
 	// result is the value of the template's result, if it is evaluated.
 	result any
 }
@@ -67,17 +70,37 @@ func (r *resolution) resolve(ctx context.Context, stages []cue.Value) error {
 	r.returned = map[string]any{}
 	r.executeGoTemplates()
 	for i, s := range r.runner.template.stages {
-		data := map[string]any{"context": r.context}
+		in := r.runner.inputs[i]
+		data := map[string]any{"context": in.context.Select(r.context)}
+		r.executeTexts(in, data)
 		for _, name := range s.Inputs {
 			data[name] = r.returned[name]
 		}
 		maps.Copy(data, r.outputs)
-		r.root, r.repeating, r.executed = r.fillOutputs(r.runner.fill(stages[i], cue.Path{}, data)), s.Repeats(), map[string]bool{}
+		root, err := r.fill(stages[i], cue.Path{}, data)
+		if err != nil {
+			return err
+		}
+		r.root, r.repeating, r.executed = r.fillOutputs(root), s.Repeats(), map[string]bool{}
 		if err := r.runStage(ctx, s); err != nil {
 			return err
 		}
 	}
 	return r.readResult()
+}
+
+// executeTexts adds the results of the Go templates of a stage to data, except those
+// that fail: the template may not need them.
+func (r *resolution) executeTexts(in inputs, data map[string]any) {
+	r.failedText = nil
+	for _, t := range in.texts {
+		text, err := t.Execute(r.context)
+		if err == nil {
+			data[t.Field] = text
+		} else if r.failedText == nil {
+			r.failedText = fmt.Errorf("template %q: %w", r.runner.template.name, err)
+		}
+	}
 }
 
 // runStage executes all calls of s.
@@ -116,10 +139,10 @@ func (r *resolution) visitFields(ctx context.Context, s expr.Stage) error {
 // checkComplete returns a terminal error if a call is blocked or the value is invalid.
 func (r *resolution) checkComplete() error {
 	if r.blocked != nil {
-		return Terminal(cmp.Or(r.outputErr, r.blocked))
+		return Terminal(cmp.Or(r.outputErr, r.failedText, r.blocked))
 	}
 	if err := r.root.Err(); err != nil {
-		return Terminal(r.runner.template.evaluationError(err))
+		return Terminal(r.evaluationError(err))
 	}
 	return nil
 }
@@ -187,9 +210,18 @@ func (r *resolution) visit(ctx context.Context, v cue.Value) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		returned[expr.LastSelector(field)] = result
+		returned[fieldName(field)] = result
 	}
 	return returned, nil
+}
+
+// fieldName returns the name of the field v.
+func fieldName(v cue.Value) string {
+	selectors := v.Path().Selectors()
+	if last := selectors[len(selectors)-1]; last.LabelType() == cue.StringLabel {
+		return last.Unquoted()
+	}
+	return expr.LastSelector(v)
 }
 
 // makeCall executes the call v, unless it is blocked or has been executed.
@@ -214,7 +246,9 @@ func (r *resolution) makeCall(ctx context.Context, v cue.Value, do string) (map[
 	returned := r.selectReturns(call, result)
 	if r.repeating {
 		r.executed[call.Path] = true
-		r.root = r.runner.fill(r.root, v.Path(), returned)
+		if r.root, err = r.fill(r.root, v.Path(), returned); err != nil {
+			return nil, err
+		}
 		return nil, errReevaluate
 	}
 	return returned, nil
@@ -223,7 +257,7 @@ func (r *resolution) makeCall(ctx context.Context, v cue.Value, do string) (map[
 // call decodes the call v. It returns nil if the call has been executed, or its
 // parameters depend on another call.
 func (r *resolution) call(v cue.Value, do string) (*provider.Call, error) {
-	path := v.Path().String()
+	path := r.renaming.Text(v.Path().String())
 	if r.executed[path] {
 		return nil, nil
 	}
@@ -245,7 +279,7 @@ func (r *resolution) call(v cue.Value, do string) (*provider.Call, error) {
 	}
 	data, err := params.MarshalJSON()
 	if err != nil {
-		err = r.runner.template.evaluationError(err)
+		err = r.evaluationError(err)
 		if incomplete(params) {
 			if r.blocked == nil {
 				r.blocked = err
@@ -257,7 +291,34 @@ func (r *resolution) call(v cue.Value, do string) (*provider.Call, error) {
 	if err := json.Unmarshal(data, &call.Params); err != nil {
 		return nil, fmt.Errorf("%s: parameters must be an object", path)
 	}
+	if r.renaming.Contains(string(data)) {
+		call.Params, _ = r.renaming.Restore(call.Params).(map[string]any)
+		call.Value = cue.Value{}
+	}
 	return call, nil
+}
+
+// fill returns v with data filled in at path. It returns expr.ErrOrder where the names of
+// fields cannot be replaced.
+func (r *resolution) fill(v cue.Value, path cue.Path, data map[string]any) (cue.Value, error) {
+	data, err := r.renaming.Rename(data)
+	if err != nil {
+		return v, err
+	}
+	d := expr.Encode(v.Context(), data, r.runner.template.embedded)
+	if len(path.Selectors()) == 0 {
+		return v.Unify(d), nil
+	}
+	return v.FillPath(path, d), nil
+}
+
+// evaluationError is Template.evaluationError with the names of the event's fields.
+func (r *resolution) evaluationError(err error) error {
+	err = r.runner.template.evaluationError(err)
+	if text := err.Error(); r.renaming.Contains(text) {
+		return errors.New(r.renaming.Text(text))
+	}
+	return err
 }
 
 // objectKey identifies the function and, if there is one, the object of a call, so that

@@ -53,9 +53,11 @@ func (r *resolution) readResult() error {
 	}
 	data, err := r.root.LookupPath(cue.MakePath(cue.Str(expr.ResultField))).MarshalJSON()
 	if err != nil {
-		return Terminal(cmp.Or(r.outputErr, r.runner.template.evaluationError(err)))
+		return Terminal(cmp.Or(r.outputErr, r.evaluationError(err)))
 	}
-	return json.Unmarshal(data, &r.result)
+	err = json.Unmarshal(data, &r.result)
+	r.result = r.renaming.Restore(r.result)
+	return err
 }
 
 // UnknownResults calls validate with the name of each result that the template, or a

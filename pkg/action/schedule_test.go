@@ -135,7 +135,8 @@ func TestTemplate_Stages(t *testing.T) {
 
 // unfold disables constant folding in r.
 func unfold(r *Action) {
-	r.parameter = ""
+	r.names = nil
+	r.parameter, r.inputs = "", slices.Repeat([]inputs{{context: r.template.context}}, len(r.template.stages))
 	<-r.pool
 }
 

@@ -149,11 +149,20 @@ type buildOptions struct {
 	stage     expr.Stage
 }
 
-// build compiles the declarations of the stage f.stage.
-func (t *Template) build(ctx *cue.Context, f buildOptions) (cue.Value, error) {
+// inputs are the parts of an event that a stage needs.
+type inputs struct {
+	// context are the fields of `context` that CUE needs.
+	context expr.FieldSet
+	// texts are the Go templates whose results CUE needs.
+	texts []expr.GoText
+}
+
+// syntax returns the declarations of the stage f.stage, and the inputs of the stage.
+func (t *Template) syntax(f buildOptions) (*ast.File, inputs, error) {
+	in := inputs{context: t.context}
 	file, err := t.parse()
 	if err != nil {
-		return cue.Value{}, err
+		return nil, in, err
 	}
 	source := "#context: " + f.context + "\ncontext: #context"
 	if f.context == "" {
@@ -175,18 +184,32 @@ func (t *Template) build(ctx *cue.Context, f buildOptions) (cue.Value, error) {
 		dropped[expr.ParameterSchema] = true
 	}
 	f.stage.Prune(file, dropped)
-	framed, err := parser.ParseFile("frame.cue", source)
+	frame, err := parser.ParseFile("frame.cue", source)
+	if err != nil {
+		return nil, in, err
+	}
+	file.Decls = append(file.Decls, frame.Decls...)
+	if err := expr.Resolve(file); err != nil || f.parameter == "" {
+		return file, in, err
+	}
+	if err := expr.FoldConstants(file, varying); err != nil {
+		return nil, in, err
+	}
+	if in.texts, err = expr.TakeGoTexts(file); err != nil {
+		return nil, in, err
+	}
+	declared := frame.Decls[0]
+	in.context = expr.Dependencies("context", &ast.File{
+		Decls: slices.DeleteFunc(slices.Clone(file.Decls), func(d ast.Decl) bool { return d == declared }),
+	})
+	return file, in, nil
+}
+
+// build compiles the declarations of the stage f.stage.
+func (t *Template) build(ctx *cue.Context, f buildOptions) (cue.Value, error) {
+	file, _, err := t.syntax(f)
 	if err != nil {
 		return cue.Value{}, err
-	}
-	file.Decls = append(file.Decls, framed.Decls...)
-	if err := expr.Resolve(file); err != nil {
-		return cue.Value{}, err
-	}
-	if f.parameter != "" {
-		if err := expr.FoldConstants(file, varying); err != nil {
-			return cue.Value{}, err
-		}
 	}
 	inst := build.NewContext().NewInstance("", nil)
 	if inst.Imports, err = imports(file); err != nil {

@@ -51,6 +51,7 @@ func (t *Template) View(o Options) (*View, diag.List) {
 	if len(diags) > 0 {
 		return nil, diags
 	}
+	a.names = nil // a query may select any field
 	return &View{a}, nil
 }
 

@@ -23,6 +23,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -42,6 +43,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/renewal"
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
@@ -50,7 +52,7 @@ import (
 const childCommand = "run-options"
 
 // TestMain makes the test binary its own child process: the one that checks
-// configurations, and the one that TestWebhook kills.
+// configurations, and those of startProcess.
 func TestMain(m *testing.M) {
 	switch {
 	case len(os.Args) == 2 && os.Args[1] == CheckConfigCommand:
@@ -79,7 +81,11 @@ func runChild(options string) error {
 	if err != nil {
 		return err
 	}
-	return Run(logr.NewContext(context.Background(), log), o)
+	err = Run(logr.NewContext(context.Background(), log), o)
+	if errors.Is(err, renewal.ErrDue) {
+		err = renewal.Exec()
+	}
+	return err
 }
 
 // process is a call of Run, or a process that calls it. It records the log.
@@ -122,6 +128,25 @@ func startRunAt(t *testing.T, o RunOptions, logLevel string) *process {
 	return p
 }
 
+// startProcess starts a process that calls Run, and is replaced when it is due.
+func startProcess(t *testing.T, o RunOptions) (*exec.Cmd, *process) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	options, err := json.Marshal(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd, p := exec.Command(self, childCommand, string(options)), &process{}
+	cmd.Stderr = p
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return cmd, p
+}
+
 // Write records the lines of a JSON log.
 func (p *process) Write(data []byte) (int, error) {
 	p.mu.Lock()
@@ -134,7 +159,7 @@ func (p *process) Write(data []byte) (int, error) {
 		}
 		var m map[string]any
 		if err := json.Unmarshal(line, &m); err != nil {
-			return 0, err
+			m = map[string]any{"msg": string(line)} // an error at the end, or a panic
 		}
 		p.lines, p.rest = append(p.lines, m), rest
 	}

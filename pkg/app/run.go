@@ -31,7 +31,8 @@ import (
 )
 
 // Run runs the triggers of a configuration or a TriggerService until ctx ends,
-// which is not an error.
+// which is not an error. It ends with renewal.ErrDue, as if ctx had ended, once the field
+// names of events have filled CUE's tables.
 func Run(ctx context.Context, o RunOptions) error {
 	if o.MaxRetry < 0 {
 		return InvalidError{fmt.Errorf("--max-retry %d: must be 0 or more", o.MaxRetry)}
@@ -45,10 +46,12 @@ func Run(ctx context.Context, o RunOptions) error {
 	}
 	r := runner{RunOptions: o, server: s}
 	return s.runWith(ctx, func(ctx context.Context) error {
-		if o.TriggerService != "" {
-			return r.runService(ctx)
-		}
-		return r.runConfig(ctx)
+		return s.runUntilDue(ctx, func(ctx context.Context) error {
+			if o.TriggerService != "" {
+				return r.runService(ctx)
+			}
+			return r.runConfig(ctx)
+		})
 	})
 }
 

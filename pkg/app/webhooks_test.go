@@ -23,7 +23,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
@@ -103,21 +102,8 @@ func TestExample_Webhook(t *testing.T) {
 // handles the delivery.
 func TestWebhook_Killed(t *testing.T) {
 	e := newEnv(t)
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	o := e.webhookExample(t)
-	options, err := json.Marshal(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(self, childCommand, string(options))
-	p := &process{}
-	cmd.Stderr = p
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	cmd, p := startProcess(t, o)
 	status := postPush(t, p, harborSecret, "1")
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)

@@ -243,7 +243,8 @@ func hasHiddenFields(v cue.Value) bool {
 	v.Walk(func(v cue.Value) bool {
 		it, err := v.Fields(cue.Hidden(true), cue.Definitions(true))
 		for err == nil && it.Next() {
-			hidden = hidden || it.Selector().LabelType() != cue.StringLabel
+			label := it.Selector().LabelType()
+			hidden = hidden || label != cue.StringLabel && label != cue.IndexLabel
 		}
 		return !hidden
 	}, nil)

@@ -21,7 +21,8 @@ limitations under the License.
 // only those are handed to CUE. For filters, it parses and checks expressions
 // (Expression), and compiles them into forms that need no CUE (FastPath, Shape) or
 // little of it (Program). For templates, it orders the calls (Schedule), folds
-// constants (FoldConstants), and checks Go templates in properties.
+// constants (FoldConstants), checks Go templates in properties and executes them
+// (GoText), and replaces names of fields that no part of a template looks at (Names).
 //
 // Errors have the line and column in the text, and never hold values of an event.
 package expr

@@ -56,6 +56,7 @@ type Metrics struct {
 	deadLetterErrors *prometheus.CounterVec
 	sourceErrors     *prometheus.CounterVec
 	storeErrors      prometheus.Counter
+	names, renewals  prometheus.Gauge
 
 	mu     sync.RWMutex
 	counts map[counterKey]prometheus.Counter
@@ -95,9 +96,11 @@ func NewMetrics(c clock.PassiveClock) *Metrics {
 		storeErrors: prometheus.NewCounter(prometheus.CounterOpts{
 			Namespace: namespace, Name: "store_errors_total", Help: "Failed attempts to save progress to the store.",
 		}),
+		names:    gauge("field_names", "Field names in CUE's tables, which keep each name until the process ends."),
+		renewals: gauge("renewals", "Processes that this one has replaced in turn because CUE's tables of field names were full."),
 	}
 	m.registry.MustRegister(m.events, m.age, m.duration, m.retries, m.deadLetters, m.deadLetterErrors, m.sourceErrors,
-		m.storeErrors, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+		m.storeErrors, m.names, m.renewals, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
@@ -105,6 +108,10 @@ const namespace = "kube_trigger"
 
 func counter(name, help string, labels ...string) *prometheus.CounterVec {
 	return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, labels)
+}
+
+func gauge(name, help string) prometheus.Gauge {
+	return prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help})
 }
 
 func histogram(name, help string, buckets []float64) *prometheus.HistogramVec {
@@ -175,6 +182,13 @@ func (m *Metrics) ObserveDeadLetter(res engine.DeadLetterResult) {
 		return
 	}
 	m.deadLetters.WithLabelValues(res.Trigger.String()).Inc()
+}
+
+// SetNames sets the number of field names in CUE's tables, and the number of processes
+// that this one has replaced in turn.
+func (m *Metrics) SetNames(names, replaced int) {
+	m.names.Set(float64(names))
+	m.renewals.Set(float64(replaced))
 }
 
 // Retain removes the series of all other triggers.

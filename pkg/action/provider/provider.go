@@ -64,7 +64,8 @@ type Call struct {
 	// HandlesErr is set if the template refers to the call's `$returns.err`, so that a
 	// failed read is a result, not an error.
 	HandlesErr bool
-	// Value is the call as a CUE value. It must not be used after Execute returns.
+	// Value is the call as a CUE value. It must not be used after Execute returns. It does
+	// not exist where Params have other names than it would have.
 	Value cue.Value
 }
 

@@ -23,6 +23,7 @@ import (
 	"net/http"
 
 	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/cuecontext"
 	"github.com/go-logr/logr"
 	"github.com/kubevela/workflow/pkg/cue/process"
 	providertypes "github.com/kubevela/workflow/pkg/providers/types"
@@ -153,8 +154,11 @@ func workflow(ctx context.Context, e *executor, c client.Client, call Call) (Res
 	if call.Provider == "kube" && call.Params["value"] == nil {
 		return nil, &ParamError{Path: "value", Message: "is required"}
 	}
-	step := &step{}
-	value, err := fn.Call(e.runtime(ctx, c, step), call.Value)
+	step, params := &step{}, call.Value
+	if !params.Exists() {
+		params = cuecontext.New().Encode(map[string]any{"$params": call.Params})
+	}
+	value, err := fn.Call(e.runtime(ctx, c, step), params)
 	if err != nil {
 		return nil, step.toError(err)
 	}
