@@ -17,6 +17,7 @@ limitations under the License.
 package action
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 
@@ -25,17 +26,14 @@ import (
 
 // TestAction_GoText executes a Go template with and without CUE.
 func TestAction_GoText(t *testing.T) {
-	template, diags := Parse("says", `
+	const source = `
 import (
 	"text/template"
 	"vela/builtin"
 )
-say: [if context.data.say {builtin.#Message & {$params: message: template.Execute(parameter.text, context)}}]
-parameter: text: string
-`)
-	if len(diags) > 0 {
-		t.Fatal(diags)
-	}
+say: [if context.data.say {builtin.#Message & {$params: message: template.Execute(TEXT, context)}}]
+parameter: {}
+`
 	data := map[string]any{
 		"say": true, "n": int64(3), "f": 1.5, "whole": 2.0, "big": int64(1) << 60, "none": nil, "text": "s3cr3t",
 		"labels": map[string]any{"b": "2", "a": "1", "a/c": "\"<&>\""}, "list": []any{int64(1), "x", map[string]any{"y": true}},
@@ -56,7 +54,11 @@ parameter: text: string
 	} {
 		outcome := func(change func(*Action), say bool) (string, string) {
 			executor := &fakeExecutor{}
-			a, diags := template.Compile(Options{Properties: map[string]any{"text": text}, Executor: executor})
+			template, diags := Parse("says", strings.Replace(source, "TEXT", strconv.Quote(text), 1))
+			if len(diags) > 0 {
+				t.Fatal(diags)
+			}
+			a, diags := template.Compile(Options{Executor: executor})
 			if len(diags) > 0 {
 				t.Fatal(diags)
 			}

@@ -78,7 +78,7 @@ func TestSetup_StuckReconciliation(t *testing.T) {
 		return writes
 	})}
 	c := clocktesting.NewFakePassiveClock(time.Unix(0, 0))
-	o := newOptions(t)
+	o := e.newOptions(t)
 	o.Clock = c
 	if err := controller.Setup(t.Context(), m, o); err != nil {
 		t.Fatal(err)
