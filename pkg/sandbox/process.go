@@ -42,7 +42,7 @@ const exitFailure = 1
 
 // waitFactor is the time that a step may take, as a multiple of its CPU time: other
 // processes need the CPU too.
-const waitFactor = 4
+const waitFactor = 10
 
 // process is a running child. One goroutine uses it at a time.
 type process struct {
