@@ -173,8 +173,8 @@ func (t *harness) runFatal(f heavyFilter) {
 			heavy++
 		}
 	}
-	if kills != maxKills || heavy != 1 {
-		t.Errorf("%s: killed %d times, %d dead letters for one of %q, want %d and 1", f.name, kills, heavy, heavyEvents, maxKills)
+	if kills != maxKills || heavy == 0 {
+		t.Errorf("%s: killed %d times, %d dead letters for one of %q, want %d kills and at least one", f.name, kills, heavy, heavyEvents, maxKills)
 	}
 	t.figure("%s: killed at %.0f MiB %d times, then quarantined, %d dead letters; %d events of others, %d lost",
 		f.name, limit, kills, len(deadLetters), len(o.written()), len(missing))

@@ -36,7 +36,8 @@ import (
 const (
 	// MaxSteps limits the nodes of the template that are executed.
 	MaxSteps = 100_000
-	// MaxDuration limits the time.
+	// MaxDuration limits the time of templates of more than a few steps: a pause of the
+	// machine stops no short one.
 	MaxDuration = time.Second
 	// MaxDepth limits the templates that call each other.
 	MaxDepth = 100
@@ -57,6 +58,9 @@ func (e *LimitError) Error() string { return "Go template stopped: " + e.limit }
 // nodes without branches.
 const stepInterval = 64
 
+// untimedChecks is the number of checks of the time before the limit holds.
+const untimedChecks = 100
+
 // Names of functions that are inserted into templates. A template cannot call them,
 // because they are not defined while it is parsed.
 const (
@@ -69,6 +73,7 @@ const (
 type Template struct {
 	// executors are the *executor that are not in use.
 	executors sync.Pool
+	now       func() time.Time
 }
 
 // Parse parses source. Syntax errors and unknown functions are errors with the line.
@@ -82,7 +87,7 @@ func Parse(source string) (*Template, error) {
 			instrument(t.Tree)
 		}
 	}
-	t := &Template{}
+	t := &Template{now: time.Now}
 	t.executors.New = func() any { return newExecutor(parsed) }
 	return t, nil
 }
@@ -92,7 +97,7 @@ func Parse(source string) (*Template, error) {
 func (t *Template) Execute(data any) (string, error) {
 	e, _ := t.executors.Get().(*executor)
 	defer t.executors.Put(e)
-	return e.execute(data)
+	return e.execute(data, t.now)
 }
 
 // executor is a copy of a template whose functions count in its own execution.
@@ -110,11 +115,11 @@ func newExecutor(parsed *template.Template) *executor {
 	return e
 }
 
-func (e *executor) execute(data any) (string, error) {
+func (e *executor) execute(data any, now func() time.Time) (string, error) {
 	if e.err != nil {
 		return "", e.err
 	}
-	e.execution.start()
+	*e.execution = execution{now: now, deadline: now().Add(MaxDuration)}
 	var out strings.Builder
 	err := e.template.Execute(&writer{&out, e.execution}, data)
 	if e.execution.exceeded != nil {
@@ -128,12 +133,12 @@ func (e *executor) execute(data any) (string, error) {
 
 // execution counts what one execution has spent.
 type execution struct {
-	deadline           time.Time
-	steps, depth, text int
-	exceeded           *LimitError
+	now      func() time.Time
+	deadline time.Time
+	// checks is the number of checks of the time.
+	steps, depth, text, checks int
+	exceeded                   *LimitError
 }
-
-func (e *execution) start() { *e = execution{deadline: time.Now().Add(MaxDuration)} }
 
 // stop records the limit that was exceeded and returns it as an error.
 func (e *execution) stop(format string, args ...any) error {
@@ -150,7 +155,7 @@ func (e *execution) step(n int) (string, error) {
 }
 
 func (e *execution) checkTime() error {
-	if time.Now().After(e.deadline) {
+	if e.checks++; e.checks > untimedChecks && e.now().After(e.deadline) {
 		return e.stop("it takes longer than %s", MaxDuration)
 	}
 	return nil
@@ -181,6 +186,9 @@ type writer struct {
 
 // Write implements io.Writer. It fails at the limits of output and time.
 func (w *writer) Write(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil // as of an inserted call
+	}
 	if w.out.Len()+len(p) > MaxOutput {
 		return 0, w.execution.stop("more than %d KiB of output", MaxOutput>>10)
 	}

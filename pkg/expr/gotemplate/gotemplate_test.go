@@ -19,11 +19,11 @@ package gotemplate_test
 import (
 	"errors"
 	"io"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"text/template"
+	"time"
 
 	"github.com/kubevela/kube-trigger/pkg/expr/gotemplate"
 )
@@ -45,6 +45,7 @@ func execute(t *testing.T, source string) (string, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	parsed.SetClock(func() time.Time { return time.Time{} })
 	return parsed.Execute(data())
 }
 
@@ -107,19 +108,30 @@ func TestTemplate_Limits(t *testing.T) {
 	}
 }
 
-// TestTemplate_Time stops sorting the keys of a large map again and again.
+// TestTemplate_Time stops steps, functions and output after the time is up, but no
+// template of few steps.
 func TestTemplate_Time(t *testing.T) {
-	large := map[string]any{}
-	for i := range 40_000 {
-		large[strconv.Itoa(i)] = nil
-	}
-	parsed, err := gotemplate.Parse("{{range 40000}}{{range $.m}}{{break}}{{end}}{{end}}")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = parsed.Execute(map[string]any{"m": large})
-	if exceeded := (*gotemplate.LimitError)(nil); !errors.As(err, &exceeded) || !strings.Contains(err.Error(), "longer than 1s") {
-		t.Errorf("got %v, want the limit of time", err)
+	for source, limited := range map[string]bool{
+		"{{range 20000}}{{end}}":                                    true,
+		strings.Repeat("{{.n}}", 300):                               true,
+		`{{range 150}}{{$x := print 1}}{{end}}`:                     true,
+		"{{range 20}}{{.}} {{$.name}}{{end}}":                       false,
+		`{{range .list}}{{printf "%v" .}}{{end}}{{html .map.a .n}}`: false,
+	} {
+		parsed, err := gotemplate.Parse(source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		now := time.Time{}
+		parsed.SetClock(func() time.Time {
+			now = now.Add(gotemplate.MaxDuration)
+			return now
+		})
+		_, err = parsed.Execute(data())
+		exceeded := (*gotemplate.LimitError)(nil)
+		if got := errors.As(err, &exceeded) && strings.Contains(err.Error(), "longer than 1s"); got != limited || !limited && err != nil {
+			t.Errorf("%.40s: got %v, limited %t", source, err, limited)
+		}
 	}
 }
 
