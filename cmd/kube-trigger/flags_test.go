@@ -40,15 +40,9 @@ func TestRunFlags(t *testing.T) {
 	}
 	args := strings.Fields(`-c dir --actions-dir actions --kubeconfig kube.yaml --context hub
 		--log-level debug --log-format json --store store.db --trigger-service team-a/notify --adopt-store --from now
-<<<<<<< HEAD
-		--workers 8 --queue-size 9 --timeout 1m --max-retry 0 --retry-delay 3 --shutdown-grace 1.5 --fail-fast
+		--workers 8 --queue-size 9 --queue-bytes 32Mi --timeout 1m --max-retry 0 --retry-delay 3 --shutdown-grace 1.5 --fail-fast
 		--allow-address 127.0.0.1,10.0.0.0/8 --deny-address 10.1.0.0/16 --deny-private --cluster-access secret --controller-key key --state-dir state --pod-name worker-0
 		--metrics-addr :8080 --metrics-auth --webhook-addr :8091`)
-=======
-		--workers 8 --queue-size 9 --queue-bytes 32Mi --timeout 1m --max-retry 0 --retry-delay 3 --shutdown-grace 1.5 --fail-fast
-		--allow-address 127.0.0.1,10.0.0.0/8 --deny-address 10.1.0.0/16 --deny-private --cluster-access secret --state-dir state --pod-name worker-0
-		--metrics-addr :8080 --webhook-addr :8091`)
->>>>>>> h3
 	if err := f.Parse(args); err != nil {
 		t.Fatal(err)
 	}

@@ -101,7 +101,7 @@ func Sign(key ed25519.PrivateKey, v Version) (*corev1alpha1.Definition, error) {
 // bound to the TriggerService ts.
 func Open(key ed25519.PublicKey, d *corev1alpha1.Definition, ts metav1.Object) (Version, error) {
 	fail := func(format string, args ...any) (Version, error) {
-		return Version{}, fmt.Errorf("Definition %s/%s: %w", d.Namespace, d.Name, fmt.Errorf(format, args...))
+		return Version{}, fmt.Errorf("accepted version in Definition %s/%s: %w", d.Namespace, d.Name, fmt.Errorf(format, args...))
 	}
 	if d.Spec.Type != corev1alpha1.TriggerAccepted {
 		return fail("its type is %q, not %q", d.Spec.Type, corev1alpha1.TriggerAccepted)

@@ -57,7 +57,7 @@ func (s KeySecret) Load(ctx context.Context) (ed25519.PrivateKey, error) {
 	}
 	seed := o.Data[seedKey]
 	if len(seed) != ed25519.SeedSize {
-		return nil, fmt.Errorf("Secret %s: %s has %d bytes, not %d; to get a new key, delete the Secret and restart the controller", s.Name, seedKey, len(seed), ed25519.SeedSize)
+		return nil, fmt.Errorf("signing key in Secret %s: %s has %d bytes, not %d; to get a new key, delete the Secret and restart the controller", s.Name, seedKey, len(seed), ed25519.SeedSize)
 	}
 	return ed25519.NewKeyFromSeed(seed), nil
 }

@@ -101,7 +101,7 @@ func (r *runner) runService(ctx context.Context) error {
 		return ignoreCanceled(ctx, err)
 	}
 	w := serviceWorker{runner: r, builtIn: builtIn, clients: c, stores: s, watcher: watcher, first: first, events: events}
-	err = s.runWith(ctx, func(ctx context.Context) error { return w.run(ctx) })
+	err = s.runWith(ctx, w.run)
 	if closeErr := s.close(); closeErr != nil {
 		logr.FromContextOrDiscard(ctx).Info("store not closed: another worker waits until its Lease expires", "reason", closeErr.Error())
 	}

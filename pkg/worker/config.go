@@ -214,7 +214,7 @@ func (w *ConfigWatcher) next() (next Config, ignored string) {
 		return next, err.Error()
 	}
 	if next.Service != nil && v.Generation < next.Service.Generation {
-		return next, fmt.Sprintf("Definition %s/%s: it has the generation %d, which is older than the running one, %d",
+		return next, fmt.Sprintf("accepted version in Definition %s/%s: it has the generation %d, which is older than the running one, %d",
 			w.definition.Namespace, w.definition.Name, v.Generation, next.Service.Generation)
 	}
 	service := w.service.DeepCopy()
