@@ -23,13 +23,17 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/kubevela/kube-trigger/pkg/renewal"
 )
 
-// namesPerCall is the number of new field names in a call of a webhook, calls how many
-// calls have more names than CUE's tables may hold.
 const (
-	namesPerCall = 2_000
-	calls        = 120
+	// namesPerCall is the number of new field names in a call of a webhook, nameLength
+	// their length.
+	namesPerCall = 100
+	nameLength   = 4000
+	// calls is how many calls have more names than CUE's tables may hold.
+	calls = renewal.MaxBytes/(namesPerCall*nameLength) + 10
 )
 
 // countingTrigger is a trigger that evaluates a loop over the fields of a call, and
@@ -81,7 +85,7 @@ func (e env) callWithNames(t *testing.T, p *process, path string, call int) {
 	var body strings.Builder
 	body.WriteString(`{"labels":{"x":1`)
 	for i := range namesPerCall {
-		fmt.Fprintf(&body, `,"%s-%04d-%06d":1`, e.namespace, call, i)
+		fmt.Fprintf(&body, `,"%0*d-%04d-%06d":1`, nameLength, 0, call, i)
 	}
 	body.WriteString("}}")
 	eventually(t, "acceptance of the call", func() bool {

@@ -90,6 +90,7 @@ func observed() *observe.Metrics {
 	m.ObserveDeadLetter(engine.DeadLetterResult{Trigger: t, ID: "x"})
 	m.ObserveDeadLetter(engine.DeadLetterResult{Trigger: t, Err: errors.New("disk full")})
 	m.ObserveStoreError()
+	m.SetNames(2000, 3)
 	return m
 }
 
@@ -106,6 +107,8 @@ func TestMetrics(t *testing.T) {
 		`kube_trigger_dead_letter_errors_total{trigger="default/notify"} 1`,
 		`kube_trigger_source_failures_total{source="resource-watcher"} 1`,
 		`kube_trigger_store_errors_total 1`,
+		`kube_trigger_field_names 2000`,
+		`kube_trigger_renewals 3`,
 		`kube_trigger_queued_events{trigger="default/behind"} 7`,
 		`kube_trigger_queued_bytes{trigger="default/behind"} 1024`,
 		`kube_trigger_unloaded_events{trigger="default/behind"} 3`,
