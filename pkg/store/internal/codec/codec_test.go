@@ -18,10 +18,13 @@ package codec_test
 
 import (
 	"bytes"
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 	"testing"
 	"time"
 
@@ -212,6 +215,20 @@ func TestFormat(t *testing.T) {
 	} {
 		if c.got != c.want {
 			t.Errorf("%s:\n got %s\nwant %s", name, c.got, c.want)
+		}
+	}
+}
+
+// TestPrepareDeadLetter_Encoded: an error that has the value of the event's Secret encoded
+// is stored without it.
+func TestPrepareDeadLetter_Encoded(t *testing.T) {
+	const value = "correct horse"
+	for _, text := range []string{hex.EncodeToString([]byte(value)), base64.StdEncoding.EncodeToString([]byte("user:" + value))} {
+		l, err := codec.PrepareDeadLetter(store.DeadLetter{Error: "echo " + text, Event: event.Event{Data: map[string]any{
+			"apiVersion": "v1", "kind": "Secret", "stringData": map[string]any{"a": value},
+		}}}, time.Now())
+		if err != nil || !strings.Contains(l.Error, "(redacted)") {
+			t.Errorf("got error %q, %v, want a redacted one", l.Error, err)
 		}
 	}
 }
