@@ -52,6 +52,7 @@ func runFlags(f *pflag.FlagSet, o *app.RunOptions, log *logFlags) {
 	engineFlags(f, o)
 	f.BoolVar(&o.AdoptStore, "adopt-store", o.AdoptStore, "take over a store of another configuration, and drop the events that are not done there")
 	f.StringVar(&o.From, "from", o.From, "resume: continue with the events since the last run; now: skip them")
+	f.StringVar(&o.ControllerKey, "controller-key", o.ControllerKey, "the public key of the controller, with which a worker of a TriggerService verifies what it runs; the controller sets it")
 	f.StringVar(&o.StateDir, "state-dir", o.StateDir, "a directory that outlives the process, where the worker of a TriggerService records filters that crash it; by default they are not recorded")
 	f.StringVar(&o.PodName, "pod-name", o.PodName, "the identity of a worker of a TriggerService; defaults to the host name")
 	f.StringVar(&o.MetricsAddr, "metrics-addr", o.MetricsAddr, "the address of /metrics, /healthz, /readyz and /debug/decisions, such as :8080; by default they are not served")

@@ -25,6 +25,7 @@ import (
 
 	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
@@ -42,6 +43,9 @@ const CheckServiceCommand = "check"
 
 // leaseName is the name of the Lease by which a leader is elected.
 const leaseName = "kube-trigger-controller"
+
+// keySecretName is the name of the Secret with the controller's signing key.
+const keySecretName = "kube-trigger-signing-key"
 
 // velaSystem is the namespace of KubeVela's definitions for all namespaces.
 const velaSystem = "vela-system"
@@ -94,6 +98,8 @@ func RunController(ctx context.Context, o ControllerOptions) error {
 	setup := controller.Options{
 		SystemNamespaces: systemNamespaces(o.Namespace),
 		Image:            o.WorkerImage,
+		Version:          o.Version,
+		KeySecret:        types.NamespacedName{Namespace: o.Namespace, Name: keySecretName},
 		MaxChecks:        maxChecks,
 		Checker:          sandbox.NewChild(maxChecks, sandbox.Limits{Step: time.Minute, Total: quickCheck}, program, CheckServiceCommand),
 		ThoroughChecker:  sandbox.NewChild(1, sandbox.Limits{}, program, CheckServiceCommand),

@@ -19,6 +19,7 @@ package app
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -33,6 +34,7 @@ import (
 	"github.com/go-logr/logr"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
@@ -41,6 +43,8 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"sigs.k8s.io/yaml"
 
+	"github.com/kubevela/kube-trigger/pkg/acceptance"
+	corev1alpha1 "github.com/kubevela/kube-trigger/pkg/api/core/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
@@ -253,6 +257,9 @@ type env struct {
 	configMaps   dynamic.ResourceInterface
 	applications dynamic.ResourceInterface
 	services     dynamic.ResourceInterface
+	definitions  dynamic.ResourceInterface
+	// key is that of the controller.
+	key ed25519.PrivateKey
 }
 
 func newEnv(t *testing.T) env {
@@ -267,6 +274,10 @@ func newEnv(t *testing.T) env {
 	e.configMaps = client.Resource(schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}).Namespace(e.namespace)
 	e.applications = client.Resource(schema.GroupVersionResource{Group: "core.oam.dev", Version: "v1beta1", Resource: "applications"}).Namespace(e.namespace)
 	e.services = client.Resource(v1alpha1.GroupVersion().WithResource("triggerservices")).Namespace(e.namespace)
+	e.definitions = client.Resource(corev1alpha1.GroupVersion().WithResource("definitions")).Namespace(e.namespace)
+	if _, e.key, err = ed25519.GenerateKey(nil); err != nil {
+		t.Fatal(err)
+	}
 	return e
 }
 
@@ -282,6 +293,7 @@ func (e env) serviceOptions(name string) RunOptions {
 	o.Kubeconfig = e.Kubeconfig
 	o.TriggerService = e.namespace + "/" + name
 	o.PodName = "worker"
+	o.ControllerKey = acceptance.FormatKey(e.key)
 	return o
 }
 
@@ -328,18 +340,33 @@ func (e env) createService(t *testing.T, name, spec string) error {
 	return err
 }
 
-// setObserved marks a generation of a TriggerService as checked by the controller.
-func (e env) setObserved(t *testing.T, name string, generation int) error {
+// accept writes the accepted version of a TriggerService, as the controller does.
+func (e env) accept(t *testing.T, name string) error {
 	t.Helper()
-	status := fmt.Appendf(nil, `{"status":{"observedGeneration":%d}}`, generation)
-	_, err := e.services.Patch(t.Context(), name, types.MergePatchType, status, metav1.PatchOptions{}, "status")
+	u, err := e.services.Get(t.Context(), name, metav1.GetOptions{})
+	if err != nil {
+		return err
+	}
+	ts := &v1alpha1.TriggerService{}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, ts); err != nil {
+		return err
+	}
+	d, err := acceptance.Sign(e.key, acceptance.Version{Namespace: ts.Namespace, Name: ts.Name, UID: ts.UID, Generation: ts.Generation, Spec: ts.Spec})
+	if err != nil {
+		return err
+	}
+	text, err := json.Marshal(d)
+	if err != nil {
+		return err
+	}
+	_, err = e.definitions.Patch(t.Context(), d.Name, types.ApplyPatchType, text, metav1.PatchOptions{FieldManager: "test"})
 	return err
 }
 
-// createCheckedService creates a TriggerService that the controller has checked.
+// createCheckedService creates a TriggerService that the controller has accepted.
 func (e env) createCheckedService(t *testing.T, name, spec string) {
 	t.Helper()
-	if err := errors.Join(e.createService(t, name, spec), e.setObserved(t, name, 1)); err != nil {
+	if err := errors.Join(e.createService(t, name, spec), e.accept(t, name)); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -90,6 +90,10 @@ type RunOptions struct {
 	From string
 	// AdoptStore takes over a store file that belongs to another configuration.
 	AdoptStore bool
+	// ControllerKey is the public key with which the worker of a TriggerService verifies
+	// what the controller has accepted, as acceptance.ParseKey reads it. It is required
+	// with TriggerService.
+	ControllerKey string
 	// StateDir is a directory that outlives the process, in which the worker of a
 	// TriggerService records evaluations that crash it. Optional.
 	StateDir string

@@ -159,7 +159,7 @@ func TestWebhook_ChangingTriggerService(t *testing.T) {
 	if _, err := e.services.Create(t.Context(), service, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	// change edits the spec as a user does, and the status as the controller does.
+	// change edits the spec as a user does, and accepts it as the controller does.
 	change := func(generation int) {
 		t.Helper()
 		patch, err := json.Marshal(map[string]any{"spec": spec(generation)})
@@ -167,7 +167,7 @@ func TestWebhook_ChangingTriggerService(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err = e.services.Patch(t.Context(), "hooks", types.MergePatchType, patch, metav1.PatchOptions{})
-		if err := errors.Join(err, e.setObserved(t, "hooks", generation)); err != nil {
+		if err := errors.Join(err, e.accept(t, "hooks")); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -32,6 +32,8 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/kubevela/kube-trigger/actions"
+	"github.com/kubevela/kube-trigger/pkg/acceptance"
+	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/source/webhook"
 	"github.com/kubevela/kube-trigger/pkg/trigger"
@@ -45,6 +47,10 @@ func (r *runner) runService(ctx context.Context) error {
 	name, err := r.serviceName()
 	if err != nil {
 		return err
+	}
+	key, err := acceptance.ParseKey(r.ControllerKey)
+	if err != nil {
+		return InvalidError{fmt.Errorf("--controller-key %w", err)}
 	}
 	cfg, _, err := r.restConfig()
 	if err != nil {
@@ -66,13 +72,26 @@ func (r *runner) runService(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	watcher, err := worker.WatchConfig(ctx, cfg, name, clock.RealClock{})
+	events, shutdown, err := newEventRecorder(cfg, c.scheme, name.Namespace)
+	if err != nil {
+		return err
+	}
+	defer shutdown()
+	log := logr.FromContextOrDiscard(ctx)
+	watcher, err := worker.WatchConfig(ctx, cfg, name, worker.WatchOptions{Key: key, Clock: clock.RealClock{}, OnIgnored: func(ts *v1alpha1.TriggerService, reason string) {
+		if reason == "" {
+			return
+		}
+		log.Info("Accepted version is ignored", "triggerService", name.String(), "reason", reason)
+		events.Event(ts, corev1.EventTypeWarning, worker.ReasonVersionIgnored, reason)
+	}})
 	if err != nil {
 		return err
 	}
 	if err := c.connect(cfg); err != nil {
 		return err
 	}
+	log.Info("waiting for the accepted version", "triggerService", name.String())
 	first, err := watcher.Next(ctx, worker.Config{})
 	if err != nil {
 		return ignoreCanceled(ctx, err)
@@ -81,8 +100,8 @@ func (r *runner) runService(ctx context.Context) error {
 	if err != nil {
 		return ignoreCanceled(ctx, err)
 	}
-	w := serviceWorker{runner: r, builtIn: builtIn, clients: c, stores: s, watcher: watcher, first: first}
-	err = s.runWith(ctx, func(ctx context.Context) error { return w.run(ctx, cfg) })
+	w := serviceWorker{runner: r, builtIn: builtIn, clients: c, stores: s, watcher: watcher, first: first, events: events}
+	err = s.runWith(ctx, w.run)
 	if closeErr := s.close(); closeErr != nil {
 		logr.FromContextOrDiscard(ctx).Info("store not closed: another worker waits until its Lease expires", "reason", closeErr.Error())
 	}
@@ -113,24 +132,21 @@ type serviceWorker struct {
 	stores  stores
 	watcher *worker.ConfigWatcher
 	first   worker.Config
+	events  record.EventRecorder
 	// deleted is set once the TriggerService is deleted.
 	deleted bool
 }
 
 // run runs one engine per generation of the TriggerService. Each engine resumes
 // where the one before has stopped.
-func (w *serviceWorker) run(ctx context.Context, cfg *rest.Config) error {
-	events, shutdown, err := newEventRecorder(cfg, w.clients.scheme, w.first.Service.Namespace)
-	if err != nil {
-		return err
-	}
-	defer shutdown()
+func (w *serviceWorker) run(ctx context.Context) error {
 	// Webhooks are accepted between two engines, too.
 	release := w.clients.webhook.Server.HoldRoutes()
 	defer release()
 	registry := w.clients.sources()
 	status := worker.NewStatus(w.first.Service, clock.RealClock{}, func(sourceType string) bool { return registry[sourceType].Status })
-	reporter := worker.Reporter{Client: w.clients.client, Events: events, Clock: clock.RealClock{}}
+	status.SetIgnored(w.watcher.Ignored)
+	reporter := worker.Reporter{Client: w.clients.client, Events: w.events, Clock: clock.RealClock{}}
 	reportCtx, stop := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {

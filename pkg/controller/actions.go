@@ -27,7 +27,6 @@ import (
 	corev1alpha1 "github.com/kubevela/kube-trigger/pkg/api/core/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/sandbox"
-	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
 
 // findDefinition returns the Definition with the given type and name from the first
@@ -50,17 +49,9 @@ func (r *reconciler) findDefinition(ctx context.Context, typ, name string, names
 
 // resolveActions returns the actions of ts that come from Definitions, by action
 // name, and the NAMESPACE/NAME of those Definitions, also by action name. An action
-// without a Definition is built in or unknown, and is omitted.
-func (r *reconciler) resolveActions(ctx context.Context, ts *v1alpha1.TriggerService) (map[string]sandbox.Action, map[string]string, error) {
-	current := &corev1alpha1.Definition{}
-	key := types.NamespacedName{Namespace: ts.Namespace, Name: trigger.ActionsName(ts.Name)}
-	if err := client.IgnoreNotFound(r.client.Get(ctx, key, current)); err != nil {
-		return nil, nil, fmt.Errorf("get Definition %s: %w", key, err)
-	}
-	previous := map[string]string{}
-	if metav1.IsControlledBy(current, ts) {
-		previous = current.Spec.Templates
-	}
+// without a Definition is built in or unknown, and is omitted. previous has the templates
+// of the accepted version.
+func (r *reconciler) resolveActions(ctx context.Context, ts *v1alpha1.TriggerService, previous map[string]string) (map[string]sandbox.Action, map[string]string, error) {
 	actions, origins := map[string]sandbox.Action{}, map[string]string{}
 	for _, name := range actionTypes(ts) {
 		d, err := r.findDefinition(ctx, corev1alpha1.TriggerAction, name, append([]string{ts.Namespace}, r.SystemNamespaces...)...)
@@ -70,33 +61,14 @@ func (r *reconciler) resolveActions(ctx context.Context, ts *v1alpha1.TriggerSer
 		if d == nil {
 			continue // built in, or unknown
 		}
-		actions[name] = sandbox.Action{Source: d.Spec.Templates[corev1alpha1.MainTemplate], Previous: previous[name]}
+		a := sandbox.Action{Source: d.Spec.Templates[corev1alpha1.MainTemplate], Previous: previous[name]}
+		if a.Previous == a.Source {
+			a.Previous = "" // the request is that of the check that accepted it
+		}
+		actions[name] = a
 		origins[name] = d.Namespace + "/" + d.Name
 	}
 	return actions, origins, nil
-}
-
-// writeActions applies the Definition from which the worker of ts reads its action
-// templates, and deletes it if there are none.
-func (r *reconciler) writeActions(ctx context.Context, ts *v1alpha1.TriggerService, templates map[string]string) error {
-	d := &corev1alpha1.Definition{
-		TypeMeta: metav1.TypeMeta{APIVersion: corev1alpha1.GroupVersion().String(), Kind: corev1alpha1.DefinitionKind},
-		ObjectMeta: metav1.ObjectMeta{
-			Namespace: ts.Namespace, Name: trigger.ActionsName(ts.Name),
-			Labels: workerLabels(ts), OwnerReferences: []metav1.OwnerReference{ownerReference(ts, true)},
-		},
-		Spec: corev1alpha1.DefinitionSpec{Type: corev1alpha1.TriggerActionsInForce, Templates: templates},
-	}
-	if len(templates) > 0 {
-		return r.apply(ctx, d, &corev1alpha1.Definition{}, controlledBy(ts))
-	}
-	if err := r.client.Get(ctx, client.ObjectKeyFromObject(d), d); err != nil {
-		return client.IgnoreNotFound(err)
-	}
-	if !metav1.IsControlledBy(d, ts) {
-		return nil
-	}
-	return r.remove(ctx, d)
 }
 
 // newCheckRequest returns a request with the fields of ts that its validity depends

@@ -22,8 +22,10 @@ limitations under the License.
 //   - The worker Deployment is in the TriggerService's namespace, and its pods run
 //     as a ServiceAccount of that namespace. Users choose neither image nor command:
 //     worker templates are only read from the system namespaces.
-//   - A change of triggers does not change the Deployment: the worker watches its
-//     TriggerService.
+//   - A change of triggers does not change the Deployment: the worker watches the
+//     accepted version of its TriggerService.
+//   - The accepted version is what the controller has checked, signed with its key in one
+//     Definition for each TriggerService. Its verdict is used again after a restart.
 //   - An object that is already as desired is not written.
 //   - A TriggerService with webhook triggers gets a Service that selects its worker.
 //   - An existing object of the same name with another owner is never changed. The
@@ -31,8 +33,8 @@ limitations under the License.
 //   - Every object of a worker is owned by its TriggerService, and is deleted with
 //     it.
 //   - Actions are looked up in Definitions of the TriggerService's namespace, then of
-//     the system namespaces, then among the built-in actions. The controller writes
-//     the templates in use to one Definition, which the worker reads. If a
+//     the system namespaces, then among the built-in actions. The accepted
+//     version has the templates in use. If a
 //     Definition becomes invalid, the worker keeps its last valid template, and the
 //     condition Validated reports the error.
 //   - The condition Validated lists every error of every trigger. The controller and
@@ -51,6 +53,7 @@ import (
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	clientscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/tools/record"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -62,6 +65,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
+	"github.com/kubevela/kube-trigger/pkg/acceptance"
 	corev1alpha1 "github.com/kubevela/kube-trigger/pkg/api/core/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/sandbox"
@@ -74,6 +78,11 @@ type Options struct {
 	SystemNamespaces []string
 	// Image is passed to worker templates as `image`.
 	Image string
+	// Version is the version of the program. The verdicts of another one are not used.
+	Version string
+	// KeySecret is the Secret with the key that accepted versions are signed with. The
+	// controller creates it.
+	KeySecret types.NamespacedName
 	// Checker validates TriggerServices and actions, at most MaxChecks (1) concurrently.
 	Checker   sandbox.Checker
 	MaxChecks int
@@ -116,6 +125,7 @@ type reconciler struct {
 	apiReader client.Reader
 	events    record.EventRecorder
 	checks    *checks
+	signer    *signer
 }
 
 // Setup adds the controller to m. The scheme of m must come from AddToScheme, and its
@@ -124,6 +134,9 @@ func Setup(ctx context.Context, m ctrl.Manager, o Options) error {
 	r := &reconciler{
 		Options: o, client: m.GetClient(), apiReader: m.GetAPIReader(),
 		events: m.GetEventRecorderFor("kube-trigger"),
+		signer: &signer{secret: acceptance.KeySecret{
+			Client: m.GetClient(), APIReader: m.GetAPIReader(), Name: o.KeySecret, FieldManager: FieldManager, Labels: Labels(),
+		}},
 	}
 	r.checks = newChecks(o, r.checkRequest)
 	if err := r.index(ctx, m.GetFieldIndexer()); err != nil {

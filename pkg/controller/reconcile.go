@@ -31,6 +31,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/kubevela/kube-trigger/pkg/acceptance"
 	corev1alpha1 "github.com/kubevela/kube-trigger/pkg/api/core/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/controller/workload"
@@ -80,7 +81,11 @@ func (r *reconciler) Reconcile(ctx context.Context, q ctrl.Request) (ctrl.Result
 // only if the reconciliation has to be retried.
 func (r *reconciler) reconcile(ctx context.Context, ts *v1alpha1.TriggerService) (state, error) {
 	var st state
-	actions, origins, err := r.resolveActions(ctx, ts)
+	accepted, err := r.acceptedVersion(ctx, ts)
+	if err != nil {
+		return st, err
+	}
+	actions, origins, err := r.resolveActions(ctx, ts, accepted.Actions)
 	if err != nil {
 		return st, err
 	}
@@ -88,7 +93,14 @@ func (r *reconciler) reconcile(ctx context.Context, ts *v1alpha1.TriggerService)
 	if err != nil {
 		return st, err
 	}
-	if st.report, err = r.checks.check(ctx, newCheckRequest(ts, actions, worker)); err != nil {
+	request := newCheckRequest(ts, actions, worker)
+	if st.report, err = r.check(ctx, request, accepted); err != nil {
+		return st, err
+	}
+	st.report, err = r.accept(ctx, ts, request, st.report, accepted)
+	if errors.As(err, &conflictError{}) {
+		st.conflict = err
+	} else if err != nil {
 		return st, err
 	}
 	st.workerProblems = slices.Concat(problems, st.report.WorkerProblems.WithPrefix("spec.worker"))
@@ -98,12 +110,10 @@ func (r *reconciler) reconcile(ctx context.Context, ts *v1alpha1.TriggerService)
 	if err := r.reconcileServiceAccount(ctx, ts.Namespace); err != nil {
 		return st, err
 	}
-	for _, err := range []error{r.writeActions(ctx, ts, st.report.ActiveTemplates(actions)), r.reconcileWebhookService(ctx, ts)} {
-		if errors.As(err, &conflictError{}) {
-			st.conflict = errors.Join(st.conflict, err)
-		} else if err != nil {
-			return st, err
-		}
+	if err := r.reconcileWebhookService(ctx, ts); errors.As(err, &conflictError{}) {
+		st.conflict = errors.Join(st.conflict, err)
+	} else if err != nil {
+		return st, err
 	}
 	return st, r.reconcileDeployment(ctx, ts, &st)
 }
@@ -114,7 +124,11 @@ func (r *reconciler) checkRequest(ctx context.Context, key types.NamespacedName)
 	if err := r.client.Get(ctx, key, ts); err != nil {
 		return sandbox.Request{}, err
 	}
-	actions, _, err := r.resolveActions(ctx, ts)
+	accepted, err := r.acceptedVersion(ctx, ts)
+	if err != nil {
+		return sandbox.Request{}, err
+	}
+	actions, _, err := r.resolveActions(ctx, ts, accepted.Actions)
 	if err != nil {
 		return sandbox.Request{}, err
 	}
@@ -131,7 +145,12 @@ func (r *reconciler) reconcileDeployment(ctx context.Context, ts *v1alpha1.Trigg
 	if st.report.Deployment == nil {
 		return nil
 	}
+	key, err := r.signer.load(ctx)
+	if err != nil {
+		return err
+	}
 	desired := st.report.Deployment.DeepCopy() // the report is cached
+	workload.SetControllerKey(desired, acceptance.FormatKey(key))
 	desired.OwnerReferences = []metav1.OwnerReference{ownerReference(ts, true)}
 	current := &appsv1.Deployment{}
 	if !slices.ContainsFunc(st.report.Triggers, func(t sandbox.TriggerReport) bool { return len(t.Problems) == 0 }) {
@@ -140,7 +159,7 @@ func (r *reconciler) reconcileDeployment(ctx context.Context, ts *v1alpha1.Trigg
 			return nil
 		}
 	}
-	err := r.apply(ctx, desired, current, controlledBy(ts))
+	err = r.apply(ctx, desired, current, controlledBy(ts))
 	if errors.As(err, &conflictError{}) {
 		st.conflict = errors.Join(st.conflict, err)
 		return nil

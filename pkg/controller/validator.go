@@ -29,6 +29,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	ctrl "sigs.k8s.io/controller-runtime"
 
+	"github.com/kubevela/kube-trigger/pkg/acceptance"
 	"github.com/kubevela/kube-trigger/pkg/admission"
 	corev1alpha1 "github.com/kubevela/kube-trigger/pkg/api/core/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
@@ -102,7 +103,11 @@ func decodeObjects(q *admissionv1.AdmissionRequest, old, updated any) error {
 // last valid template stays in use is a warning.
 func (v *validator) validateTriggerService(ctx context.Context, ts *v1alpha1.TriggerService) (admission.Verdict, error) {
 	var out admission.Verdict
-	actions, origins, err := v.resolveActions(ctx, ts)
+	d, err := v.acceptedDefinition(ctx, ts)
+	if err != nil {
+		return out, err
+	}
+	actions, origins, err := v.resolveActions(ctx, ts, acceptance.Unverified(d).Actions)
 	if err != nil {
 		return out, err
 	}

@@ -32,9 +32,9 @@ const (
 // WorkerName returns the name of the worker Deployment of a TriggerService.
 func WorkerName(ts string) string { return shorten("kube-trigger-"+ts, maxName) }
 
-// ActionsName returns the name of the Definition with the active action templates of a
+// AcceptedName returns the name of the Definition with the accepted version of a
 // TriggerService.
-func ActionsName(ts string) string { return WorkerName(ts) }
+func AcceptedName(ts string) string { return WorkerName(ts) }
 
 // WebhookServiceName returns the name of the Service for the webhooks of a
 // TriggerService. Names of Services must not contain dots.

@@ -16,18 +16,18 @@ limitations under the License.
 
 // Package worker connects a worker to its TriggerService.
 //
-// A ConfigWatcher watches the TriggerService and the templates of its actions, and
-// returns each new configuration once the controller has validated it. A Status
-// collects the state and the counts of the triggers, and a Reporter writes them to the
-// TriggerService's status and records Kubernetes events.
+// A ConfigWatcher watches the TriggerService and its accepted version, and returns each
+// accepted version that the controller has signed for this TriggerService: nothing else
+// runs. A Status collects the state and the counts of the triggers, and a Reporter writes
+// them to the TriggerService's status and records Kubernetes events.
 package worker
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -40,71 +40,78 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/kubevela/kube-trigger/pkg/acceptance"
 	corev1alpha1 "github.com/kubevela/kube-trigger/pkg/api/core/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
 
-const (
-	// debounce is how long a configuration must be unchanged before Next returns it,
-	// so that changes of a TriggerService and of its actions are applied together.
-	debounce = 200 * time.Millisecond
-	// validationTimeout is how long the worker waits for the controller to validate a
-	// change. It covers the check of the maximum number of triggers. After it the
-	// worker runs the change anyway, since the controller may be down.
-	validationTimeout = time.Minute
-)
+// debounce is how long a configuration must be unchanged before Next returns it, so that
+// several changes of a TriggerService and of its actions are applied together.
+const debounce = 200 * time.Millisecond
 
 // Config is the configuration of a worker.
 type Config struct {
-	// Service is nil if the TriggerService does not exist.
+	// Service is the TriggerService with the spec and generation of its accepted version.
+	// It is nil if the TriggerService does not exist, and has no triggers if another one
+	// of the same name has replaced it.
 	Service *v1alpha1.TriggerService
 	// Actions has the active templates that are not built in, by action type.
 	Actions map[string]string
+	// Rejected has the reasons why triggers must not be compiled, by their names.
+	Rejected map[string]string
 }
 
-// Equal reports whether c and d run the same triggers. Differences of the status
-// other than rejected triggers are ignored.
+// Equal reports whether c and d run the same triggers. Differences of the status are
+// ignored.
 func (c Config) Equal(d Config) bool {
 	if c.Service == nil || d.Service == nil {
 		return c.Service == nil && d.Service == nil
 	}
 	return c.Service.UID == d.Service.UID && c.Service.Generation == d.Service.Generation &&
-		slices.Equal(c.Service.Status.RejectedTriggers, d.Service.Status.RejectedTriggers) && maps.Equal(c.Actions, d.Actions)
-}
-
-// validated reports whether the controller has validated this generation.
-func (c Config) validated() bool {
-	return c.Service == nil || c.Service.Status.ObservedGeneration == c.Service.Generation
+		maps.Equal(c.Rejected, d.Rejected) && maps.Equal(c.Actions, d.Actions)
 }
 
 // Reject returns the reason why the named trigger must not be compiled, or "". It has
 // the signature that trigger.CompileService expects.
-func (c Config) Reject(_ int, name, _ string) string {
-	if slices.Contains(c.Service.Status.RejectedTriggers, name) {
-		return "CUE exceeds the memory or time limit"
-	}
-	return ""
+func (c Config) Reject(_ int, name, _ string) string { return c.Rejected[name] }
+
+// WatchOptions configure WatchConfig.
+type WatchOptions struct {
+	// Key is the public key of the controller.
+	Key   ed25519.PublicKey
+	Clock clock.Clock
+	// OnIgnored is called with the reason why the accepted version of a TriggerService is
+	// ignored when the reason changes, and with "" once it is not ignored any more. What
+	// ran before continues. It must not block.
+	OnIgnored func(ts *v1alpha1.TriggerService, reason string)
 }
 
 // ConfigWatcher holds the latest configuration of a worker. It is safe for concurrent
 // use.
 type ConfigWatcher struct {
-	clock clock.Clock
+	WatchOptions
 
 	mu      sync.Mutex
 	current Config
+	// service is the TriggerService without spec and generation, and definition the one with its
+	// accepted version; they are nil if they do not exist.
+	service    *v1alpha1.TriggerService
+	definition *corev1alpha1.Definition
+	// version and openErr are the result of opening the Definition opened for the UID.
+	version acceptance.Version
+	openErr error
+	opened  *corev1alpha1.Definition
+	uid     types.UID
+	// ignored is the reason why definition is ignored, or "".
+	ignored string
 	// changed is closed, and replaced, when current changes.
 	changed chan struct{}
 }
 
-func newConfigWatcher(c clock.Clock) *ConfigWatcher {
-	return &ConfigWatcher{clock: c, changed: make(chan struct{})}
-}
-
-// WatchConfig watches a TriggerService and the Definition of its actions until ctx
-// ends. It returns once both have been read.
-func WatchConfig(ctx context.Context, config *rest.Config, name types.NamespacedName, c clock.Clock) (*ConfigWatcher, error) {
+// WatchConfig watches a TriggerService and its accepted version until ctx ends. It returns
+// once both have been read.
+func WatchConfig(ctx context.Context, config *rest.Config, name types.NamespacedName, o WatchOptions) (*ConfigWatcher, error) {
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{v1alpha1.AddToScheme, corev1alpha1.AddToScheme} {
 		if err := add(scheme); err != nil {
@@ -118,12 +125,12 @@ func WatchConfig(ctx context.Context, config *rest.Config, name types.Namespaced
 	objects, err := cache.New(config, cache.Options{
 		Scheme:            scheme,
 		DefaultNamespaces: map[string]cache.Config{name.Namespace: {}},
-		ByObject:          map[client.Object]cache.ByObject{ts: named(name.Name), definition: named(trigger.ActionsName(name.Name))},
+		ByObject:          map[client.Object]cache.ByObject{ts: named(name.Name), definition: named(trigger.AcceptedName(name.Name))},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("watch TriggerService %s: %w", name, err)
 	}
-	w := newConfigWatcher(c)
+	w := &ConfigWatcher{WatchOptions: o, changed: make(chan struct{})}
 	for _, o := range []client.Object{ts, definition} {
 		informer, err := objects.GetInformer(ctx, o, cache.BlockUntilSynced(false))
 		if err == nil {
@@ -146,16 +153,16 @@ func WatchConfig(ctx context.Context, config *rest.Config, name types.Namespaced
 
 // update handles a created or updated TriggerService or Definition.
 func (w *ConfigWatcher) update(o any) {
-	w.change(func(c *Config) {
-		switch o := o.(type) {
-		case *v1alpha1.TriggerService:
-			c.Service = o.DeepCopy()
-		case *corev1alpha1.Definition:
-			if o.Spec.Type == corev1alpha1.TriggerActionsInForce {
-				c.Actions = maps.Clone(o.Spec.Templates)
-			}
-		}
-	})
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch o := o.(type) {
+	case *v1alpha1.TriggerService:
+		w.service = o.DeepCopy()
+		w.service.Spec, w.service.Generation = v1alpha1.TriggerServiceSpec{}, 0 // unchecked
+	case *corev1alpha1.Definition:
+		w.definition = o
+	}
+	w.evaluate()
 }
 
 // delete handles a deleted TriggerService or Definition.
@@ -163,30 +170,76 @@ func (w *ConfigWatcher) delete(o any) {
 	if last, ok := o.(toolscache.DeletedFinalStateUnknown); ok {
 		o = last.Obj
 	}
-	w.change(func(c *Config) {
-		switch o.(type) {
-		case *v1alpha1.TriggerService:
-			c.Service = nil
-		case *corev1alpha1.Definition:
-			c.Actions = nil
-		}
-	})
-}
-
-func (w *ConfigWatcher) change(apply func(*Config)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	before := w.current
-	apply(&w.current)
-	if !w.current.Equal(before) || w.current.validated() != before.validated() {
+	switch o.(type) {
+	case *v1alpha1.TriggerService:
+		w.service = nil
+	case *corev1alpha1.Definition:
+		w.definition = nil
+	}
+	w.evaluate()
+}
+
+// evaluate sets the current configuration from what is known. A missing or ignored
+// accepted version leaves it as it is. w.mu must be held.
+func (w *ConfigWatcher) evaluate() {
+	next, ignored := w.next()
+	if w.service != nil && ignored != w.ignored && w.OnIgnored != nil {
+		w.OnIgnored(w.service, ignored)
+	}
+	w.ignored = ignored
+	if !next.Equal(w.current) {
 		close(w.changed)
 		w.changed = make(chan struct{})
 	}
+	w.current = next
 }
 
-// Next blocks until the configuration differs from c, is validated by the controller
-// or validationTimeout has passed, and is unchanged for the debounce period. It
-// returns that configuration, or the cause of ctx's end.
+// next returns the configuration that follows the current one, and the reason why the
+// accepted version is ignored, or "".
+func (w *ConfigWatcher) next() (next Config, ignored string) {
+	if w.service == nil {
+		return Config{}, ""
+	}
+	next = w.current
+	if running := next.Service; running != nil && running.UID != w.service.UID {
+		next = Config{Service: w.service}
+	}
+	if w.definition == nil {
+		return next, ""
+	}
+	v, err := w.open()
+	if err != nil {
+		return next, err.Error()
+	}
+	if next.Service != nil && v.Generation < next.Service.Generation {
+		return next, fmt.Sprintf("accepted version in Definition %s/%s: it has the generation %d, which is older than the running one, %d",
+			w.definition.Namespace, w.definition.Name, v.Generation, next.Service.Generation)
+	}
+	service := w.service.DeepCopy()
+	service.Spec, service.Generation = v.Spec, v.Generation
+	return Config{Service: service, Actions: v.Actions, Rejected: v.Rejected}, ""
+}
+
+// open returns the version in definition. It verifies and decodes each Definition once.
+func (w *ConfigWatcher) open() (acceptance.Version, error) {
+	if w.opened != w.definition || w.uid != w.service.UID {
+		w.opened, w.uid = w.definition, w.service.UID
+		w.version, w.openErr = acceptance.Open(w.Key, w.definition, w.service)
+	}
+	return w.version, w.openErr
+}
+
+// Ignored returns the reason why the accepted version is ignored, or "".
+func (w *ConfigWatcher) Ignored() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.ignored
+}
+
+// Next blocks until the configuration differs from c and is unchanged for the debounce
+// period. It returns that configuration, or the cause of ctx's end.
 func (w *ConfigWatcher) Next(ctx context.Context, c Config) (Config, error) {
 	for {
 		w.mu.Lock()
@@ -194,11 +247,7 @@ func (w *ConfigWatcher) Next(ctx context.Context, c Config) (Config, error) {
 		w.mu.Unlock()
 		var settled <-chan time.Time
 		if !current.Equal(c) {
-			wait := debounce
-			if !current.validated() {
-				wait = validationTimeout
-			}
-			settled = w.clock.After(wait)
+			settled = w.Clock.After(debounce)
 		}
 		select {
 		case <-ctx.Done():

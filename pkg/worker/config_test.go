@@ -18,15 +18,17 @@ package worker_test
 
 import (
 	"context"
-	"fmt"
+	"crypto/ed25519"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
-	clocktesting "k8s.io/utils/clock/testing"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/kubevela/kube-trigger/pkg/acceptance"
 	corev1alpha1 "github.com/kubevela/kube-trigger/pkg/api/core/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/trigger"
@@ -34,15 +36,61 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-func watchConfig(t *testing.T, e *env, c clock.Clock) *worker.ConfigWatcher {
+// newKey returns a new key of a controller.
+func newKey(t *testing.T) ed25519.PrivateKey {
 	t.Helper()
-	ctx, stop := context.WithCancel(t.Context())
-	t.Cleanup(stop)
-	w, err := worker.WatchConfig(ctx, e.Config, types.NamespacedName{Namespace: e.ns, Name: "main"}, c)
+	_, key, err := ed25519.GenerateKey(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return w
+	return key
+}
+
+func publicKey(key ed25519.PrivateKey) ed25519.PublicKey {
+	public, _ := key.Public().(ed25519.PublicKey)
+	return public
+}
+
+// watchConfig returns a watcher of "main", and a channel with the reasons why accepted
+// versions are ignored.
+func watchConfig(t *testing.T, e *env, key ed25519.PrivateKey) (*worker.ConfigWatcher, <-chan string) {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	t.Cleanup(stop)
+	reasons := make(chan string, 100)
+	w, err := worker.WatchConfig(ctx, e.Config, types.NamespacedName{Namespace: e.ns, Name: "main"}, worker.WatchOptions{
+		Key: publicKey(key), Clock: clock.RealClock{},
+		OnIgnored: func(_ *v1alpha1.TriggerService, reason string) { reasons <- reason },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w, reasons
+}
+
+// accepted returns the version of ts as it is.
+func accepted(ts *v1alpha1.TriggerService) acceptance.Version {
+	return acceptance.Version{Namespace: ts.Namespace, Name: ts.Name, UID: ts.UID, Generation: ts.Generation, Spec: ts.Spec}
+}
+
+// accept writes v, signed with key.
+func (e *env) accept(t *testing.T, key ed25519.PrivateKey, v acceptance.Version) *corev1alpha1.Definition {
+	t.Helper()
+	d, err := acceptance.Sign(key, v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.apply(t, d)
+	return d
+}
+
+func (e *env) apply(t *testing.T, d *corev1alpha1.Definition) {
+	t.Helper()
+	d = d.DeepCopy()
+	d.Namespace, d.Name = e.ns, trigger.AcceptedName("main")
+	if err := e.client.Patch(t.Context(), d, client.Apply, client.FieldOwner("test"), client.ForceOwnership); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // next waits for a configuration that differs from c.
@@ -57,97 +105,135 @@ func next(t *testing.T, w *worker.ConfigWatcher, c worker.Config) worker.Config 
 	return config
 }
 
-// unchanged reports whether the configuration equals c for a second.
-func unchanged(t *testing.T, w *worker.ConfigWatcher, c worker.Config) bool {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-	defer cancel()
-	_, err := w.Next(ctx, c)
-	return err != nil
-}
-
 func TestConfigWatcher_Next(t *testing.T) {
-	e := newEnv(t)
-	w := watchConfig(t, e, clock.RealClock{})
+	e, key := newEnv(t), newKey(t)
+	w, _ := watchConfig(t, e, key)
 	ts := e.createService(t)
-	e.patchStatus(t, ts, func(s *v1alpha1.TriggerServiceStatus) { s.ObservedGeneration = 1 })
+	v := accepted(ts)
+	e.accept(t, key, v)
 	first := next(t, w, worker.Config{})
-	if first.Service.UID != ts.UID || first.Actions != nil || first.Reject(0, "main-0", "") != "" {
+	if first.Service.UID != ts.UID || first.Service.Generation != 1 || first.Actions != nil || first.Reject(0, "main-0", "") != "" {
 		t.Errorf("got %+v", first)
 	}
-
-	e.patchStatus(t, ts, func(s *v1alpha1.TriggerServiceStatus) { s.ReadyTriggers, s.Succeeded = "1/1", 5 })
-	if !unchanged(t, w, first) {
-		t.Error("a status change was returned as a new configuration")
+	if diff := cmp.Diff(ts.Spec, first.Service.Spec); diff != "" {
+		t.Errorf("spec (-want +got):\n%s", diff)
 	}
 
-	d := &corev1alpha1.Definition{}
-	d.Namespace, d.Name = e.ns, trigger.ActionsName("main")
-	d.Spec = corev1alpha1.DefinitionSpec{Type: corev1alpha1.TriggerActionsInForce, Templates: map[string]string{"own": "x: 1"}}
-	if err := e.client.Create(t.Context(), d); err != nil {
+	// A change of the TriggerService alone, and of its status, changes nothing.
+	e.patchStatus(t, ts, func(s *v1alpha1.TriggerServiceStatus) { s.ReadyTriggers, s.Succeeded = "1/1", 5 })
+	ts.Spec.Suspend = true
+	if err := e.client.Update(t.Context(), ts); err != nil {
 		t.Fatal(err)
 	}
+	v.Actions = map[string]string{"own": "x: 1"}
+	e.accept(t, key, v)
 	second := next(t, w, first)
-	if diff := cmp.Diff(map[string]string{"own": "x: 1"}, second.Actions); diff != "" {
+	if second.Service.Spec.Suspend || second.Service.Generation != 1 {
+		t.Errorf("an unchecked change was returned: %+v", second.Service)
+	}
+	if diff := cmp.Diff(v.Actions, second.Actions); diff != "" {
 		t.Errorf("actions (-want +got):\n%s", diff)
 	}
 
-	e.patchStatus(t, ts, func(s *v1alpha1.TriggerServiceStatus) { s.RejectedTriggers = []string{"main-0"} })
+	v.Generation, v.Spec, v.Rejected = ts.Generation, ts.Spec, map[string]string{"main-0": "too slow"}
+	d := e.accept(t, key, v)
 	third := next(t, w, second)
-	if third.Reject(0, "main-0", "") == "" || third.Reject(1, "main-1", "") != "" {
-		t.Errorf("rejected: %v", third.Service.Status.RejectedTriggers)
+	if third.Reject(0, "main-0", "") != "too slow" || third.Reject(1, "main-1", "") != "" || !third.Service.Spec.Suspend || third.Service.Generation != 2 {
+		t.Errorf("got %+v", third)
 	}
 
+	// What was accepted last continues when the Definition is deleted.
 	if err := e.client.Delete(t.Context(), d); err != nil {
 		t.Fatal(err)
-	}
-	fourth := next(t, w, third)
-	if fourth.Actions != nil {
-		t.Errorf("actions %v, want none", fourth.Actions)
 	}
 	if err := e.client.Delete(t.Context(), ts); err != nil {
 		t.Fatal(err)
 	}
-	if last := next(t, w, fourth); last.Service != nil {
+	if last := next(t, w, third); last.Service != nil {
 		t.Errorf("TriggerService %+v, want none", last.Service)
 	}
 }
 
-// TestConfigWatcher_ValidationTimeout: a change that the controller has not validated
-// is returned after the timeout, and not before.
-func TestConfigWatcher_ValidationTimeout(t *testing.T) {
-	e := newEnv(t)
-	c := clocktesting.NewFakeClock(time.Now())
-	w := watchConfig(t, e, c)
+// TestConfigWatcher_Restart: a new worker runs the last accepted version, although the
+// TriggerService has changed since.
+func TestConfigWatcher_Restart(t *testing.T) {
+	e, key := newEnv(t), newKey(t)
 	ts := e.createService(t)
-	got := make(chan worker.Config, 1)
-	go func() {
-		if config, err := w.Next(t.Context(), worker.Config{}); err == nil {
-			got <- config
-		}
-	}()
-	cluster.Eventually(t, "the change", func(context.Context) error {
-		if !c.HasWaiters() {
-			return fmt.Errorf("no waiter on the clock")
-		}
-		return nil
-	})
-	c.Step(50 * time.Second)
-	select {
-	case config := <-got:
-		t.Fatalf("returned before it was validated: %+v", config)
-	default:
+	e.accept(t, key, accepted(ts))
+	ts.Spec.Suspend = true
+	if err := e.client.Update(t.Context(), ts); err != nil {
+		t.Fatal(err)
 	}
-	cluster.Eventually(t, "the change", func(context.Context) error {
-		c.Step(time.Second)
-		select {
-		case config := <-got:
-			if config.Service.UID != ts.UID {
-				t.Errorf("got %+v", config)
-			}
-			return nil
-		default:
-			return fmt.Errorf("not returned")
+	w, _ := watchConfig(t, e, key)
+	if config := next(t, w, worker.Config{}); config.Service.Spec.Suspend || config.Service.Generation != 1 {
+		t.Errorf("got %+v", config.Service)
+	}
+}
+
+// TestConfigWatcher_Forged: what the controller has not signed for this TriggerService is
+// ignored, with the reason, and what runs continues.
+func TestConfigWatcher_Forged(t *testing.T) {
+	e, key := newEnv(t), newKey(t)
+	ts := e.createService(t)
+	ts.Spec.Suspend = true
+	if err := e.client.Update(t.Context(), ts); err != nil {
+		t.Fatal(err)
+	}
+	good := accepted(ts)
+	signed := func(key ed25519.PrivateKey, change func(*acceptance.Version)) *corev1alpha1.Definition {
+		v := good
+		v.Actions = map[string]string{"forged": "x: 1"}
+		change(&v)
+		d, err := acceptance.Sign(key, v)
+		if err != nil {
+			t.Fatal(err)
 		}
-	})
+		return d
+	}
+	unchanged := func(*acceptance.Version) {}
+	altered, unsigned, oldType := signed(key, unchanged), signed(key, unchanged), signed(key, unchanged)
+	altered.Spec.Templates["payload.json"] = strings.Replace(altered.Spec.Templates["payload.json"], `"forged"`, `"other"`, 1)
+	delete(unsigned.Spec.Templates, "signature")
+	oldType.Spec.Type = "trigger-actions-in-force"
+	w, reasons := watchConfig(t, e, key)
+	check := func(name string, d *corev1alpha1.Definition, want string) {
+		e.apply(t, d)
+		select {
+		case got := <-reasons:
+			if !strings.Contains(got, want) {
+				t.Errorf("%s: ignored because %q, want %q", name, got, want)
+			}
+		case <-time.After(cluster.WaitTimeout):
+			t.Errorf("%s: not ignored", name)
+		}
+		if w.Ignored() == "" {
+			t.Errorf("%s: Ignored() is empty", name)
+		}
+	}
+	// Before a version has been accepted, and after.
+	check("unsigned", unsigned, "not signed by the controller")
+	e.accept(t, key, good)
+	running := next(t, w, worker.Config{})
+	if reason := <-reasons; reason != "" || running.Actions != nil {
+		t.Fatalf("running %+v, ignored because %q", running, reason)
+	}
+	check("altered", altered, "not signed by the controller")
+	e.accept(t, key, good)
+	<-reasons
+	check("another key", signed(newKey(t), unchanged), "not signed by the controller")
+	check("another type", oldType, `its type is "trigger-actions-in-force"`)
+	check("another UID", signed(key, func(v *acceptance.Version) { v.UID = "other" }), "with the UID other")
+	check("another name", signed(key, func(v *acceptance.Version) { v.Name = "other" }), "signed for the TriggerService "+e.ns+"/other")
+	check("another namespace", signed(key, func(v *acceptance.Version) { v.Namespace = "other" }), "signed for the TriggerService other/main")
+	check("older", signed(key, func(v *acceptance.Version) { v.Generation = 1 }), "older than the running one, 2")
+
+	good.Actions = map[string]string{"own": "x: 1"}
+	e.accept(t, key, good)
+	config := next(t, w, running)
+	if diff := cmp.Diff(good.Actions, config.Actions); diff != "" {
+		t.Errorf("actions (-want +got):\n%s", diff)
+	}
+	if reason := w.Ignored(); reason != "" {
+		t.Errorf("ignored because %q", reason)
+	}
 }

@@ -102,7 +102,7 @@ func (r *Reporter) patchStatus(ctx context.Context, ts *v1alpha1.TriggerService,
 		return err
 	}
 	// Fields that are empty now may have been set before.
-	fields := map[string]any{"workerGeneration": nil, "readyTriggers": nil, "succeeded": nil, "deadLetters": nil, "lastActionTime": nil, "triggers": nil}
+	fields := map[string]any{"workerGeneration": nil, "workerMessage": nil, "readyTriggers": nil, "succeeded": nil, "deadLetters": nil, "lastActionTime": nil, "triggers": nil}
 	var current map[string]any
 	if err := json.Unmarshal(text, &current); err != nil {
 		return err
@@ -126,6 +126,10 @@ func (r *Reporter) patchStatus(ctx context.Context, ts *v1alpha1.TriggerService,
 		return r.Client.Status().Patch(ctx, o, client.RawPatch(types.MergePatchType, patch), client.FieldOwner(fieldManager))
 	})
 }
+
+// ReasonVersionIgnored is the reason of Kubernetes events about an accepted version that a
+// worker ignores.
+const ReasonVersionIgnored = "VersionIgnored"
 
 // recordEvents records an event for each trigger with a new reason or new dead letters.
 func (r *Reporter) recordEvents(ts *v1alpha1.TriggerService, current v1alpha1.TriggerServiceStatus) {

@@ -59,6 +59,8 @@ type Status struct {
 	triggers   map[string]*triggerState
 	// quarantines is nil if no engine runs.
 	quarantines func() []engine.Quarantine
+	// ignored returns why the accepted version is ignored, or "". It may be nil.
+	ignored func() string
 }
 
 // triggerState is the state of one trigger.
@@ -147,6 +149,14 @@ func (s *Status) SetEngine(e *engine.Engine) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.quarantines = e.Quarantines
+}
+
+// SetIgnored sets the function that returns the reason why the accepted version is ignored,
+// or "".
+func (s *Status) SetIgnored(ignored func() string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ignored = ignored
 }
 
 // ObserveWatch records the state of all subscriptions with the given key: err is the
@@ -240,6 +250,9 @@ func (s *Status) Current() v1alpha1.TriggerServiceStatus {
 		}
 	}
 	out := v1alpha1.TriggerServiceStatus{WorkerGeneration: s.generation}
+	if s.ignored != nil {
+		out.WorkerMessage = diag.Truncate(s.ignored(), maxText)
+	}
 	running := 0
 	for _, name := range s.order {
 		t := s.triggers[name]

@@ -64,6 +64,19 @@ func decision(name string, o engine.Outcome, attempt int, err error) engine.Deci
 	return engine.Decision{Trigger: event.TriggerRef{Namespace: "a", Name: name}, Outcome: o, Attempt: attempt, Err: err, Time: time.Unix(1, 0)}
 }
 
+// TestStatus_Ignored: the status says why the accepted version is ignored.
+func TestStatus_Ignored(t *testing.T) {
+	s, _ := newStatus(&v1alpha1.TriggerService{})
+	reason := "it is not signed by the controller"
+	s.SetIgnored(func() string { return reason })
+	if got := s.Current().WorkerMessage; got != reason {
+		t.Errorf("got %q", got)
+	}
+	if reason = ""; s.Current().WorkerMessage != "" {
+		t.Error("the message remains")
+	}
+}
+
 func TestStatus_Counts(t *testing.T) {
 	ts := &v1alpha1.TriggerService{}
 	ts.Generation = 7
@@ -122,10 +135,10 @@ func TestStatus_State(t *testing.T) {
 	invalid.Problems = diag.List{{Path: "spec", Message: "wrong"}}
 	suspended := compiled("t")
 	suspended.Suspended = true
-	rejecting := v1alpha1.TriggerServiceStatus{RejectedTriggers: []string{"t"}}
+	rejecting := map[string]string{"t": "too slow"}
 	for name, tc := range map[string]struct {
 		trigger trigger.Compiled
-		status  v1alpha1.TriggerServiceStatus
+		reject  map[string]string
 		steps   []func(*worker.Status, *clocktesting.FakeClock)
 		state   v1alpha1.TriggerState
 		reason  string
@@ -134,7 +147,7 @@ func TestStatus_State(t *testing.T) {
 		"no-reports":       {trigger: other, state: v1alpha1.TriggerRunning},
 		"running":          {trigger: compiled("t"), steps: []func(*worker.Status, *clocktesting.FakeClock){watch(nil)}, state: v1alpha1.TriggerRunning},
 		"invalid":          {trigger: invalid, state: v1alpha1.TriggerInvalid, reason: v1alpha1.TriggerReasonInvalid},
-		"rejected":         {trigger: invalid, status: rejecting, state: v1alpha1.TriggerInvalid, reason: v1alpha1.TriggerReasonRejected},
+		"rejected":         {trigger: invalid, reject: rejecting, state: v1alpha1.TriggerInvalid, reason: v1alpha1.TriggerReasonRejected},
 		"suspended":        {trigger: suspended, state: v1alpha1.TriggerSuspended},
 		"kind-missing":     {trigger: compiled("t"), steps: []func(*worker.Status, *clocktesting.FakeClock){watch(missing)}, state: v1alpha1.TriggerWaiting, reason: v1alpha1.TriggerReasonKindNotFound},
 		"kind-installed":   {trigger: compiled("t"), steps: []func(*worker.Status, *clocktesting.FakeClock){watch(missing), watch(nil)}, state: v1alpha1.TriggerRunning},
@@ -150,7 +163,10 @@ func TestStatus_State(t *testing.T) {
 		}}, state: v1alpha1.TriggerRunning, reason: v1alpha1.TriggerReasonLoopBroken},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, c := newStatus(&v1alpha1.TriggerService{Status: tc.status}, tc.trigger)
+			s, c := newStatus(&v1alpha1.TriggerService{}, tc.trigger)
+			if tc.reject != nil {
+				s.SetTriggers(worker.Config{Service: &v1alpha1.TriggerService{}, Rejected: tc.reject}, []trigger.Compiled{tc.trigger})
+			}
 			for _, f := range tc.steps {
 				f(s, c)
 			}

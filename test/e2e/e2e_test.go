@@ -29,6 +29,7 @@ func TestInstallation(t *testing.T) {
 			"EditUnderLoad":                editUnderLoad,
 			"Failover":                     failover,
 			"ForeignServiceAccount":        foreignServiceAccount,
+			"ForgedVersion":                forgedVersion,
 			"InvalidTrigger":               invalidTrigger,
 			"Isolation":                    isolation,
 			"KindNotFound":                 kindNotFound,

@@ -99,7 +99,7 @@ func rights(t *testing.T, i *installation) {
 			switch {
 			case strings.Contains(right, "*"):
 				t.Errorf("%s: got right %q, want no wildcards", c.title, right)
-			case right == "secrets [create get patch] kube-trigger-webhook" && strings.HasSuffix(c.title, "in vela-system"):
+			case (right == "secrets [create get patch] kube-trigger-webhook" || right == "secrets [create get patch] kube-trigger-signing-key") && strings.HasSuffix(c.title, "in vela-system"):
 			case resource == "secrets":
 				t.Errorf("%s: got right %q, want no access to Secrets", c.title, right)
 			case strings.Contains(resource, "rbac.authorization.k8s.io") && writes &&

@@ -84,6 +84,11 @@ type TriggerServiceStatus struct {
 	// WorkerGeneration is the generation that the worker runs.
 	// +optional
 	WorkerGeneration int64 `json:"workerGeneration,omitempty"`
+	// WorkerMessage is the reason why the worker ignores the accepted version that the
+	// cluster holds: for example, it is not signed by the controller. What ran before
+	// continues.
+	// +optional
+	WorkerMessage string `json:"workerMessage,omitempty"`
 	// ReadyTriggers is the number of triggers that run or are suspended, and of all:
 	// "19/20".
 	// +optional

@@ -20,7 +20,7 @@ limitations under the License.
 // of the properties. It can refer to `triggerService: {name, namespace,
 // serviceAccountName}` and to `image`, the worker's image. The name, the namespace,
 // the selector and the ServiceAccount of the Deployment are always those of the
-// caller.
+// caller, and SetControllerKey adds the key that a worker verifies its configuration with.
 package workload
 
 import (
@@ -29,6 +29,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
+	"strings"
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/cuecontext"
@@ -48,6 +50,9 @@ func Default() string { return defaultTemplate }
 
 // MaxDeployment is the maximum size of a rendered Deployment as JSON, in bytes.
 const MaxDeployment = 128 << 10
+
+// serviceFlag is the flag of a worker that names its TriggerService.
+const serviceFlag = "--trigger-service"
 
 // Input has the values for a template.
 type Input struct {
@@ -127,4 +132,19 @@ func mergeLabels(base, over map[string]string) map[string]string {
 
 func cueProblems(err error) diag.List {
 	return expr.ErrorDiagnostics(err, expr.ErrorOptions{}).WithPrefix("template")
+}
+
+// SetControllerKey appends the argument --controller-key to the containers of d that run a
+// worker: those whose command or arguments have --trigger-service. It is the last, which
+// wins.
+func SetControllerKey(d *appsv1.Deployment, key string) {
+	containers := d.Spec.Template.Spec.Containers
+	for i := range containers {
+		isWorker := slices.ContainsFunc(slices.Concat(containers[i].Command, containers[i].Args), func(a string) bool {
+			return a == serviceFlag || strings.HasPrefix(a, serviceFlag+"=")
+		})
+		if isWorker {
+			containers[i].Args = append(slices.Clip(containers[i].Args), "--controller-key="+key)
+		}
+	}
 }

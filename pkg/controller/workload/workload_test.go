@@ -56,6 +56,34 @@ func TestDeployment_Default(t *testing.T) {
 	}
 }
 
+// TestSetControllerKey: every worker gets the key, also if its template has another one.
+func TestSetControllerKey(t *testing.T) {
+	d, problems := workload.Deployment(`deployment: spec: template: spec: containers: [
+	{name: "own", args: ["run", "--trigger-service=a/main", "--controller-key=other"]},
+	{name: "two", args: ["run", "--trigger-service", "a/main"]},
+	{name: "command", command: ["kube-trigger", "run", "--trigger-service=a/main"]},
+	{name: "sidecar", args: ["run"]},
+]
+parameter: {}`, input(nil))
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	workload.SetControllerKey(d, "key")
+	var got [][]string
+	for _, c := range d.Spec.Template.Spec.Containers {
+		got = append(got, c.Args)
+	}
+	want := [][]string{
+		{"run", "--trigger-service=a/main", "--controller-key=other", "--controller-key=key"},
+		{"run", "--trigger-service", "a/main", "--controller-key=key"},
+		{"--controller-key=key"},
+		{"run"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("args (-want +got):\n%s", diff)
+	}
+}
+
 // TestDeployment_Parameters checks what users can set in the default template.
 func TestDeployment_Parameters(t *testing.T) {
 	for _, name := range []string{

@@ -43,9 +43,9 @@ const (
 	TriggerAction = "trigger-action"
 	// TriggerWorker is the type of a worker template.
 	TriggerWorker = "trigger-worker"
-	// TriggerActionsInForce is the type of the Definition that the controller writes
-	// for each worker: the accepted templates of the actions that its triggers use.
-	TriggerActionsInForce = "trigger-actions-in-force"
+	// TriggerAccepted is the type of the Definition that the controller writes for each
+	// worker: the accepted version of its TriggerService, signed.
+	TriggerAccepted = "trigger-accepted"
 )
 
 // MainTemplate is the key of the template.
