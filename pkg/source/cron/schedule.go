@@ -34,10 +34,42 @@ type schedule interface {
 	next(anchor, t time.Time) time.Time
 }
 
-// calendarSchedule ticks at times of the calendar.
-type calendarSchedule struct{ *cron.SpecSchedule }
+// calendarSchedule ticks at each time whose time of day and date in zone match the fields:
+// not at a time that the clocks skip, and twice at one that they repeat.
+type calendarSchedule struct {
+	fields cron.SpecSchedule
+	zone   *time.Location
+}
 
-func (c calendarSchedule) next(_, t time.Time) time.Time { return c.Next(t.UTC()) }
+// searchYears is the time in which a schedule ticks if it ever does: a leap day may be 8
+// years away, as from 2096.
+const searchYears = 10
+
+func (c calendarSchedule) next(_, t time.Time) time.Time {
+	// The library is right where the offset from UTC is constant, and may leave the day
+	// that the fields name where it changes. So it is asked for the times between two
+	// changes.
+	for limit := t.AddDate(searchYears, 0, 0); t.Before(limit); {
+		first := t.Truncate(time.Second).Add(time.Second).In(c.zone)
+		name, offset := first.Zone()
+		_, change := first.ZoneBounds()
+		if !change.IsZero() && !change.After(first) {
+			change = first.AddDate(0, 0, 1) // of the last day of a leap year Go knows no bounds
+		}
+		fields := c.fields
+		fields.Location = time.FixedZone(name, offset)
+		tick := fields.Next(t)
+		if !tick.IsZero() && (change.IsZero() || tick.Before(change)) {
+			return tick.UTC()
+		}
+		if change.IsZero() {
+			t = t.AddDate(4, 0, 0) // less than what the library searches
+		} else {
+			t = change.Add(-time.Second)
+		}
+	}
+	return time.Time{}
+}
 
 // intervalSchedule ticks in a fixed interval of whole seconds from the anchor.
 type intervalSchedule time.Duration
@@ -121,11 +153,11 @@ func parseSchedule(text string, zone *time.Location) (schedule, error) {
 	if !ok {
 		return nil, fmt.Errorf("unknown schedule %q; %s", text, validForms)
 	}
-	spec.Location = zone
-	if spec.Next(time.Unix(0, 0).UTC()).IsZero() {
+	s := calendarSchedule{*spec, zone}
+	if s.next(time.Time{}, time.Unix(0, 0).UTC()).IsZero() {
 		return nil, fmt.Errorf("%q never ticks", text)
 	}
-	return calendarSchedule{spec}, nil
+	return s, nil
 }
 
 // validForms describes the valid schedules.

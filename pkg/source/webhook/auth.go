@@ -44,6 +44,9 @@ type authenticator struct {
 	deliveryHeader, typeHeader string
 	// secretHeader and secretQuery hold the secret, and are not part of events.
 	secretHeader, secretQuery string
+	// confirm returns the response to a request by which the sender verifies the URL, and
+	// which is no event; nil if the sender has none.
+	confirm func(body any) (response string, ok bool)
 }
 
 const (

@@ -104,6 +104,22 @@ func senders(t *testing.T) map[string]sender {
 			bad:            []map[string]string{{}, {"X-Gitlab-Token": "x"}, {"X-Gitlab-Token": secretValue + "x"}, {"X-Gitlab-Token": secretValue[1:]}},
 			deliveryHeader: "Idempotency-Key", typeHeader: "X-Gitlab-Event",
 		},
+		"bitbucket": {
+			properties: "auth: {type: bitbucket, secret: " + secret + "}",
+			headers: func(_, body string) map[string]string {
+				return map[string]string{"X-Hub-Signature": "sha256=" + hex.EncodeToString(mac(body))}
+			},
+			bad:            []map[string]string{{}, {"X-Hub-Signature": "sha256=" + wrong}, {"X-Hub-Signature": "sha1=" + wrong}},
+			deliveryHeader: "X-Request-UUID", typeHeader: "X-Event-Key",
+		},
+		"basic": {
+			properties: "auth: {type: basic, username: ops, secret: " + secret + "}",
+			headers: func(string, string) map[string]string {
+				return map[string]string{"Authorization": basic("ops", secretValue)}
+			},
+			bad:            []map[string]string{{}, {"Authorization": basic("ops", "x")}, {"Authorization": basic("dev", secretValue)}, {"Authorization": "Bearer " + secretValue}, {"Authorization": "Basic %"}},
+			deliveryHeader: "X-Delivery-Id",
+		},
 		"hmac": {
 			properties: "auth: {type: hmac, header: X-Sum, algorithm: sha512, encoding: base64, prefix: 'v=', secret: " + secret + "}",
 			headers: func(_, body string) map[string]string {
@@ -160,6 +176,59 @@ func standardHeaders(id string, timestamp time.Time, body string) map[string]str
 func without(headers map[string]string, name string) map[string]string {
 	delete(headers, name)
 	return headers
+}
+
+func basic(user, password string) string {
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
+}
+
+// slackHeaders and stripeHeaders sign as these senders do.
+func slackHeaders(timestamp time.Time, body string) map[string]string {
+	seconds := strconv.FormatInt(timestamp.Unix(), 10)
+	return map[string]string{"X-Slack-Request-Timestamp": seconds, "X-Slack-Signature": "v0=" + hex.EncodeToString(mac("v0:"+seconds+":"+body))}
+}
+
+func stripeHeaders(timestamp time.Time, body string) map[string]string {
+	seconds := strconv.FormatInt(timestamp.Unix(), 10)
+	return map[string]string{"Stripe-Signature": "t=" + seconds + ", v1=00, v1=" + hex.EncodeToString(mac(seconds+"."+body)) + ",v0=ff"}
+}
+
+// TestAuth_Timed: signatures of a timestamp and the body are accepted once, and not after
+// their time.
+func TestAuth_Timed(t *testing.T) {
+	for name, sign := range map[string]func(time.Time, string) map[string]string{"slack": slackHeaders, "stripe": stripeHeaders} {
+		t.Run(name, func(t *testing.T) {
+			w := serve(t, "auth: {type: "+name+", secret: "+secretFile(t, secretValue)+"}")
+			good := request{body: body, headers: sign(time.Now(), body)}
+			w.expectStatus(http.StatusAccepted, good)
+			w.expectStatus(http.StatusOK, good)
+			for _, headers := range []map[string]string{
+				{}, sign(time.Now(), "other"), sign(time.Now().Add(-6*time.Minute), body), sign(time.Now().Add(6*time.Minute), body),
+				{"X-Slack-Signature": "v0=", "Stripe-Signature": "t=x,v1=00"},
+			} {
+				w.expectStatus(http.StatusUnauthorized, request{body: body, headers: headers})
+			}
+			for name := range good.headers {
+				if _, ok := w.waitForEvents(1)[0].Data["headers"].(map[string]any)[strings.ToLower(name)]; ok && strings.Contains(name, "Signature") {
+					t.Errorf("the event has the header %s", name)
+				}
+			}
+		})
+	}
+}
+
+// TestAuth_SlackVerification answers Slack's verification of the URL, and emits no event.
+func TestAuth_SlackVerification(t *testing.T) {
+	w := serve(t, "auth: {type: slack, secret: "+secretFile(t, secretValue)+"}")
+	const verification = `{"token":"x","challenge":"3eZbrw1a","type":"url_verification"}`
+	if status, response := w.send(request{body: verification, headers: slackHeaders(time.Now(), verification)}); status != http.StatusOK || response != "3eZbrw1a" {
+		t.Errorf("%d %q, want the challenge", status, response)
+	}
+	w.expectStatus(http.StatusUnauthorized, request{body: verification})
+	w.expectStatus(http.StatusAccepted, request{body: body, headers: slackHeaders(time.Now(), body)})
+	if n := len(w.waitForEvents(1)); n != 1 {
+		t.Errorf("%d events, want 1", n)
+	}
 }
 
 // TestAuth accepts authenticated requests, once per delivery ID, and rejects others.

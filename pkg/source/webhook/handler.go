@@ -39,8 +39,9 @@ const (
 	retryAfter = "5"
 )
 
-// errorResponse is a response to a request that emits no event.
-type errorResponse struct {
+// noEvent is a response to a request that emits no event. It is an error unless its
+// status is 200.
+type noEvent struct {
 	status int
 	// message is the response's body; cause is only logged.
 	message string
@@ -58,6 +59,11 @@ type handler struct {
 // ServeHTTP implements http.Handler.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id, isNew, response := h.receive(w, r)
+	if response != nil && response.status == http.StatusOK {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		_, _ = io.WriteString(w, response.message) // fails if the client has gone
+		return
+	}
 	if response != nil {
 		if response.status == http.StatusRequestEntityTooLarge {
 			// A client that is still sending would otherwise get a broken connection
@@ -74,7 +80,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(map[string]string{"event": id}) // fails if the client has gone
 }
 
-func (h *handler) writeError(w http.ResponseWriter, r *http.Request, response *errorResponse) {
+func (h *handler) writeError(w http.ResponseWriter, r *http.Request, response *noEvent) {
 	switch response.status {
 	case http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", h.auth.challenge)
@@ -86,17 +92,21 @@ func (h *handler) writeError(w http.ResponseWriter, r *http.Request, response *e
 	if response.status == http.StatusServiceUnavailable && response.cause != nil {
 		h.log.Error(response.cause, "Webhook cannot accept requests")
 	} else {
-		h.log.V(1).Info("request rejected", "status", response.status, "reason", response.message, "cause", response.cause, "from", r.RemoteAddr)
+		log := h.log
+		if !h.failures.isNew(r, response.status) {
+			log = log.V(1)
+		}
+		log.Info("Request rejected", "status", response.status, "reason", response.message, "cause", response.cause, "from", r.RemoteAddr)
 	}
 	http.Error(w, response.message, response.status)
 }
 
 // receive authenticates and reads a request, and stores its event. It returns the
 // event's ID and whether the delivery is new, or the response of a rejected request.
-func (h *handler) receive(w http.ResponseWriter, r *http.Request) (id string, isNew bool, response *errorResponse) {
+func (h *handler) receive(w http.ResponseWriter, r *http.Request) (id string, isNew bool, response *noEvent) {
 	switch {
 	case r.Method != http.MethodPost:
-		return "", false, &errorResponse{http.StatusMethodNotAllowed, "method not allowed: use POST", nil}
+		return "", false, &noEvent{http.StatusMethodNotAllowed, "method not allowed: use POST", nil}
 	case r.ContentLength > h.maxBody:
 		return "", false, tooLarge(nil)
 	}
@@ -113,6 +123,11 @@ func (h *handler) receive(w http.ResponseWriter, r *http.Request) (id string, is
 	if err != nil {
 		return "", false, undecodable(err)
 	}
+	if h.auth.confirm != nil {
+		if text, ok := h.auth.confirm(ev.Data["body"]); ok {
+			return "", false, &noEvent{http.StatusOK, text, nil}
+		}
+	}
 	isNew, err = h.store(r.Context(), ev)
 	switch {
 	case err == nil:
@@ -120,16 +135,16 @@ func (h *handler) receive(w http.ResponseWriter, r *http.Request) (id string, is
 	case errors.Is(err, store.ErrRejected):
 		return "", false, tooLarge(err)
 	case errors.Is(err, store.ErrFull):
-		return "", false, &errorResponse{http.StatusServiceUnavailable, "the event queue is full", err}
+		return "", false, &noEvent{http.StatusServiceUnavailable, "the event queue is full", err}
 	}
-	return "", false, &errorResponse{http.StatusServiceUnavailable, "the event could not be stored", err}
+	return "", false, &noEvent{http.StatusServiceUnavailable, "the event could not be stored", err}
 }
 
 // authenticated returns the body of a request that passes authentication and is within
 // the rate limit, which only such requests use up. The body is read as late as
 // possible. The caller calls release, which is never nil, when it no longer needs the
 // body.
-func (h *handler) authenticated(w http.ResponseWriter, r *http.Request) (body []byte, release func(), response *errorResponse) {
+func (h *handler) authenticated(w http.ResponseWriter, r *http.Request) (body []byte, release func(), response *noEvent) {
 	release = func() {}
 	end, ok := h.failures.begin(r)
 	if !ok {
@@ -158,13 +173,13 @@ func (h *handler) authenticated(w http.ResponseWriter, r *http.Request) (body []
 // allow counts a request against the trigger's rate limit.
 func (h *handler) allow() bool { return h.limiter.AllowN(h.receiver.Clock.Now(), 1) }
 
-func tooManyRequests() *errorResponse {
-	return &errorResponse{http.StatusTooManyRequests, "rate limit exceeded", nil}
+func tooManyRequests() *noEvent {
+	return &noEvent{http.StatusTooManyRequests, "rate limit exceeded", nil}
 }
 
 // authenticate runs check if required, and returns the response to a request that
 // fails it: 401 or 429 for errUnauthorized, 503 for other errors.
-func (h *handler) authenticate(r *http.Request, required bool, check func() error) *errorResponse {
+func (h *handler) authenticate(r *http.Request, required bool, check func() error) *noEvent {
 	if !required {
 		return nil
 	}
@@ -172,17 +187,17 @@ func (h *handler) authenticate(r *http.Request, required bool, check func() erro
 	case err == nil:
 		return nil
 	case errors.Is(err, errUnauthorized) && !h.failures.add(r):
-		return &errorResponse{http.StatusTooManyRequests, "too many requests that are not authorized", err}
+		return &noEvent{http.StatusTooManyRequests, "too many requests that are not authorized", err}
 	case errors.Is(err, errUnauthorized):
-		return &errorResponse{http.StatusUnauthorized, "not authorized", err}
+		return &noEvent{http.StatusUnauthorized, "not authorized", err}
 	default:
-		return &errorResponse{http.StatusServiceUnavailable, "the request could not be authenticated", err}
+		return &noEvent{http.StatusServiceUnavailable, "the request could not be authenticated", err}
 	}
 }
 
 // readBody reads the body. The caller calls release, which is never nil, when it no
 // longer needs the body.
-func (h *handler) readBody(w http.ResponseWriter, r *http.Request) (body []byte, release func(), response *errorResponse) {
+func (h *handler) readBody(w http.ResponseWriter, r *http.Request) (body []byte, release func(), response *noEvent) {
 	release = func() {}
 	limited := http.MaxBytesReader(w, r.Body, h.maxBody)
 	body = make([]byte, 0, h.capacity(r, LargeBodyBytes/4))
@@ -192,7 +207,7 @@ func (h *handler) readBody(w http.ResponseWriter, r *http.Request) (body []byte,
 			if cap(body) >= LargeBodyBytes {
 				size = h.maxBody + 1
 				if err := h.acquireLargeBody(w, r); err != nil {
-					return nil, release, &errorResponse{http.StatusServiceUnavailable, "too many concurrent large requests", err}
+					return nil, release, &noEvent{http.StatusServiceUnavailable, "too many concurrent large requests", err}
 				}
 				release = func() { h.server.largeBodies.Release(1) }
 			}
@@ -241,25 +256,25 @@ func isTooLarge(err error) bool {
 	return errors.As(err, &limit)
 }
 
-func tooLarge(err error) *errorResponse {
-	return &errorResponse{http.StatusRequestEntityTooLarge, "request too large", err}
+func tooLarge(err error) *noEvent {
+	return &noEvent{http.StatusRequestEntityTooLarge, "request too large", err}
 }
 
 // incomplete is the response to a request that was not sent to its end.
-func incomplete(err error) *errorResponse {
-	return &errorResponse{http.StatusRequestTimeout, "incomplete request", err}
+func incomplete(err error) *noEvent {
+	return &noEvent{http.StatusRequestTimeout, "incomplete request", err}
 }
 
-func undecodable(err error) *errorResponse {
+func undecodable(err error) *noEvent {
 	switch {
 	case errors.Is(err, payload.ErrUnsupported):
-		return &errorResponse{http.StatusUnsupportedMediaType, err.Error(), err}
+		return &noEvent{http.StatusUnsupportedMediaType, err.Error(), err}
 	case errors.Is(err, payload.ErrTooLarge):
 		return tooLarge(err)
 	case errors.Is(err, payload.ErrMalformed), errors.Is(err, image.ErrMalformed):
-		return &errorResponse{http.StatusBadRequest, err.Error(), err}
+		return &noEvent{http.StatusBadRequest, err.Error(), err}
 	}
-	return &errorResponse{http.StatusInternalServerError, "the request could not be decoded", err}
+	return &noEvent{http.StatusInternalServerError, "the request could not be decoded", err}
 }
 
 // store stores an event within StoreTimeout.

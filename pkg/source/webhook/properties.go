@@ -30,6 +30,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/expr/schema"
+	"github.com/kubevela/kube-trigger/pkg/source/webhook/image"
 )
 
 // hook holds the checked properties of one trigger.
@@ -39,9 +40,14 @@ type hook struct {
 	auth           authenticator
 	deliveryHeader string
 	registry       string
-	maxBody        int64
-	limiter        *rate.Limiter
-	failures       *failures
+	// registryHost replaces the registry that notifications name.
+	registryHost string
+	maxBody      int64
+	limiter      *rate.Limiter
+	failures     *failures
+	// senderNamesDelivery is set if the header of a well-known sender may name the
+	// delivery, too.
+	senderNamesDelivery bool
 	// trustHeaders is set if the ce-* headers of requests are used although the
 	// signature does not cover them.
 	trustHeaders bool
@@ -68,6 +74,7 @@ func parse(s schema.Lazy, given map[string]any, t event.TriggerRef, secrets *sec
 		Auth           json.RawMessage `json:"auth"`
 		DeliveryHeader string          `json:"deliveryHeader"`
 		Registry       string          `json:"registry"`
+		RegistryHost   string          `json:"registryHost"`
 		TrustHeaders   bool            `json:"trustHeaders"`
 		MaxBodyBytes   int64           `json:"maxBodyBytes"`
 		RateLimit      struct {
@@ -79,9 +86,15 @@ func parse(s schema.Lazy, given map[string]any, t event.TriggerRef, secrets *sec
 		return nil, diags
 	}
 	h := &hook{
-		trigger: t, path: p.Path, registry: p.Registry, maxBody: p.MaxBodyBytes,
+		trigger: t, path: p.Path, registry: p.Registry, registryHost: p.RegistryHost, maxBody: p.MaxBodyBytes,
 		limiter:  rate.NewLimiter(rate.Limit(p.RateLimit.PerSecond), p.RateLimit.Burst),
 		failures: newFailures(secrets.clock), trustHeaders: p.TrustHeaders,
+	}
+	if err := image.CheckRegistry(p.RegistryHost); p.RegistryHost != "" && err != nil {
+		diags.Add("registryHost", "%v", err)
+	}
+	if p.RegistryHost != "" && p.Registry == "" {
+		diags.Add("registryHost", "has no effect without registry")
 	}
 	if h.path == "" {
 		h.path = "/" + t.String()
@@ -104,6 +117,7 @@ func parse(s schema.Lazy, given map[string]any, t event.TriggerRef, secrets *sec
 	h.deliveryHeader = p.DeliveryHeader
 	if h.deliveryHeader == "" {
 		h.deliveryHeader = h.auth.deliveryHeader
+		h.senderNamesDelivery = h.deliveryHeader == defaultDeliveryHeader
 	}
 	checkHeader("deliveryHeader", h.deliveryHeader, &diags)
 	if h.replayWindow > 0 && h.deliveryHeader != h.auth.deliveryHeader {
@@ -122,6 +136,7 @@ type authProperties struct {
 	Algorithm        string           `json:"algorithm"`
 	Encoding         string           `json:"encoding"`
 	Query            string           `json:"query"`
+	Username         string           `json:"username"`
 	Audiences        []string         `json:"audiences"`
 	Users            []string         `json:"users"`
 }
@@ -135,7 +150,7 @@ type secretProperties struct {
 
 // authTypes returns the values of auth.type.
 func authTypes() []string {
-	return []string{"github", "gitea", "gitlab", "standard", "hmac", "token", "bearer", "tokenReview"}
+	return []string{"github", "gitea", "gitlab", "bitbucket", "slack", "stripe", "standard", "hmac", "token", "basic", "bearer", "tokenReview"}
 }
 
 // authenticator returns the authenticator of trigger t.
@@ -155,6 +170,14 @@ func (p authProperties) authenticator(t event.TriggerRef, secrets *secretCache, 
 		return giteaAuth(secrets, ref), diags
 	case "gitlab":
 		return gitlabAuth(secrets, ref), diags
+	case "bitbucket":
+		return bitbucketAuth(secrets, ref), diags
+	case "slack":
+		return slackAuth(secrets, ref, time.Duration(p.ToleranceSeconds)*time.Second), diags
+	case "stripe":
+		return timedAuth(secrets, ref, stripeSignature(), time.Duration(p.ToleranceSeconds)*time.Second), diags
+	case "basic":
+		return basicAuth(secrets, ref, p.Username), diags
 	case "standard":
 		return standardAuth(secrets, ref, time.Duration(p.ToleranceSeconds)*time.Second), diags
 	case "hmac":

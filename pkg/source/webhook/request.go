@@ -40,7 +40,7 @@ func (h *hook) event(r *http.Request, body []byte, now time.Time) (event.Event, 
 	if h.auth.checkBody != nil && !h.trustHeaders {
 		header = withoutCloudEvent(header)
 	}
-	sent, err := payload.Parse(r.Context(), header, body)
+	sent, err := payload.Parse(r.Context(), header, body, h.maxBody)
 	if err != nil {
 		return event.Event{}, err
 	}
@@ -52,6 +52,13 @@ func (h *hook) event(r *http.Request, body []byte, now time.Time) (event.Event, 
 	}
 	ev := event.Event{Source: Type, Type: r.Header.Get(h.auth.typeHeader), Data: data, Time: now}
 	id := r.Header.Get(h.deliveryHeader)
+	eventType, delivery := senderOf(r.Header)
+	if ev.Type == "" {
+		ev.Type = eventType
+	}
+	if id == "" && h.senderNamesDelivery {
+		id = delivery
+	}
 	if sent.CloudEvent != nil {
 		data["cloudEvent"] = sent.CloudEvent
 		ev.Type = fmt.Sprint(sent.CloudEvent["type"])
@@ -61,12 +68,10 @@ func (h *hook) event(r *http.Request, body []byte, now time.Time) (event.Event, 
 		}
 	}
 	if h.registry != "" {
-		if sent.CloudEvent != nil {
-			if body, err = json.Marshal(sent.Body); err != nil {
-				return event.Event{}, fmt.Errorf("%w: %w", payload.ErrMalformed, err)
-			}
+		if body, err = json.Marshal(sent.Body); err != nil {
+			return event.Event{}, fmt.Errorf("%w: %w", payload.ErrMalformed, err)
 		}
-		n, err := image.Parse(h.registry, body)
+		n, err := image.Parse(h.registry, h.registryHost, body)
 		if err != nil {
 			return event.Event{}, err
 		}
@@ -145,16 +150,4 @@ func (h *hook) query(r *http.Request) map[string]any {
 		}
 	}
 	return payload.Values(values)
-}
-
-// mayHoldSecret reports whether a header or query parameter of this name may hold a
-// secret.
-func mayHoldSecret(name string) bool {
-	name = strings.ToLower(name)
-	for _, word := range []string{"auth", "token", "secret", "signature", "cookie", "password", "credential", "key", "session", "jwt"} {
-		if strings.Contains(name, word) {
-			return true
-		}
-	}
-	return false
 }

@@ -52,8 +52,9 @@ type Notification struct {
 	Images []Image
 }
 
-// Parse parses the JSON of a registry. Its errors wrap ErrMalformed.
-func Parse(registry string, body []byte) (Notification, error) {
+// Parse parses the JSON of a registry. Unless it is empty, host replaces the registry that
+// the notification names. Its errors wrap ErrMalformed.
+func Parse(registry, host string, body []byte) (Notification, error) {
 	var n Notification
 	var err error
 	switch registry {
@@ -68,6 +69,11 @@ func Parse(registry string, body []byte) (Notification, error) {
 	default:
 		err = errors.New("unknown registry")
 	}
+	for i := range n.Images {
+		if host != "" {
+			n.Images[i].Registry = host
+		}
+	}
 	if err == nil {
 		err = n.validate()
 	}
@@ -77,6 +83,17 @@ func Parse(registry string, body []byte) (Notification, error) {
 	return n, nil
 }
 
+const registryPattern = `^([a-zA-Z0-9.-]+|\[[0-9a-fA-F:]+\])(:[0-9]+)?$`
+
+// CheckRegistry returns an error unless host is the host of a registry, with or without a
+// port.
+func CheckRegistry(host string) error {
+	if ok, err := regexp.MatchString(registryPattern, host); err != nil || !ok {
+		return fmt.Errorf(`must be a host such as "registry.example.com:5000", not %q`, host)
+	}
+	return nil
+}
+
 // validate checks that the parts of the images are valid in an image reference.
 func (n Notification) validate() error {
 	for _, image := range n.Images {
@@ -84,7 +101,7 @@ func (n Notification) validate() error {
 			name, value, pattern string
 			optional             bool
 		}{
-			{"registry", image.Registry, `^([a-zA-Z0-9.-]+|\[[0-9a-fA-F:]+\])(:[0-9]+)?$`, false},
+			{"registry", image.Registry, registryPattern, true},
 			{"repository", image.Repository, `^[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$`, false},
 			{"tag", image.Tag, `^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$`, true},
 			{"digest", image.Digest, `^[a-z0-9]+([+._-][a-z0-9]+)*:[a-fA-F0-9]{32,}$`, true},

@@ -14,7 +14,8 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package payload decodes the bodies of webhook requests: JSON, forms and CloudEvents.
+// Package payload decodes the bodies of webhook requests: JSON, forms, text and
+// CloudEvents, also compressed.
 //
 // It accepts any input. Decoded values are limited by MaxValues and MaxDepth, so that
 // a small body cannot become a large value.
@@ -40,29 +41,34 @@ const (
 )
 
 var (
-	// ErrUnsupported means that the content type is not supported.
-	ErrUnsupported = errors.New("unsupported content type")
+	// ErrUnsupported means that the content type, encoding or charset is not supported.
+	ErrUnsupported = errors.New("unsupported media type")
 	// ErrMalformed means that the body does not match its content type.
 	ErrMalformed = errors.New("malformed body")
-	// ErrTooLarge means that the body exceeds MaxValues or MaxDepth.
-	ErrTooLarge = errors.New("too many values in the body")
+	// ErrTooLarge means that the body exceeds MaxValues, MaxDepth or the limit in bytes.
+	ErrTooLarge = errors.New("too much in the body")
 )
 
 // Payload is a decoded request.
 type Payload struct {
 	// Body consists of nil, bool, int64, float64, string, []any and map[string]any.
-	// A form is a map of strings, or of lists of strings for repeated names. The data
-	// of a CloudEvent is decoded if it is JSON, a string if it is text, and base64
-	// otherwise.
+	// It is nil if the request has none. A form is a map of strings, or of lists of
+	// strings for repeated names; its field "payload" is decoded if it is JSON. Plain
+	// text is decoded if it is JSON, and a string otherwise. The data of a CloudEvent is
+	// decoded if it is JSON, a string if it is text, and base64 otherwise.
 	Body any
 	// CloudEvent maps the names of a CloudEvent's attributes and extensions to their
 	// values. It is nil if the request is not a CloudEvent.
 	CloudEvent map[string]any
 }
 
-// Parse decodes a request. Its errors wrap ErrUnsupported, ErrMalformed or
-// ErrTooLarge.
-func Parse(ctx context.Context, header http.Header, body []byte) (Payload, error) {
+// Parse decodes a request, whose body has at most limit bytes once it is decompressed. Its
+// errors wrap ErrUnsupported, ErrMalformed or ErrTooLarge.
+func Parse(ctx context.Context, header http.Header, body []byte, limit int64) (Payload, error) {
+	body, err := decompress(header, body, limit)
+	if err != nil {
+		return Payload{}, err
+	}
 	if isCloudEvent(header) {
 		return cloudEvent(ctx, header, body)
 	}
@@ -70,14 +76,25 @@ func Parse(ctx context.Context, header http.Header, body []byte) (Payload, error
 	if err != nil {
 		return Payload{}, err
 	}
+	if body, err = toUTF8(header, body, limit); err != nil {
+		return Payload{}, err
+	}
 	switch {
+	case len(body) == 0:
+		return Payload{}, nil
 	case isJSON(mediaType):
 		value, err := decode(body)
 		return Payload{Body: value}, err
 	case mediaType == "application/x-www-form-urlencoded":
 		return form(body)
+	case mediaType == "text/plain":
+		value, err := decode(body)
+		if errors.Is(err, ErrMalformed) {
+			return Payload{Body: string(body)}, nil
+		}
+		return Payload{Body: value}, err
 	}
-	return Payload{}, fmt.Errorf("%w: %q is neither JSON, a form, nor a CloudEvent", ErrUnsupported, mediaType)
+	return Payload{}, fmt.Errorf("%w: %q is neither JSON, a form, text, nor a CloudEvent", ErrUnsupported, mediaType)
 }
 
 // contentType returns the media type of a request. Defaults to JSON.
@@ -147,7 +164,14 @@ func form(body []byte) (Payload, error) {
 	if err != nil {
 		return Payload{}, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
-	return Payload{Body: Values(values)}, nil
+	out := Values(values)
+	// Slack, GitHub and Travis CI send their JSON in this field.
+	if text, ok := out["payload"].(string); ok && strings.HasPrefix(strings.TrimSpace(text), "{") {
+		if out["payload"], err = decode([]byte(text)); err != nil {
+			return Payload{}, fmt.Errorf("field payload: %w", err)
+		}
+	}
+	return Payload{Body: out}, nil
 }
 
 // Values converts a form or the query of a URL to the type of Payload.Body.

@@ -17,13 +17,20 @@ limitations under the License.
 package payload_test
 
 import (
+	"bytes"
+	"compress/flate"
+	"compress/gzip"
+	"compress/zlib"
 	"encoding/json"
 	"errors"
+	"io"
 	"math"
 	"net/http"
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -36,6 +43,25 @@ func headers(pairs ...string) http.Header {
 		h.Set(pairs[i], pairs[i+1])
 	}
 	return h
+}
+
+// compressed returns text in a format.
+func compressed(format, text string) string {
+	var b bytes.Buffer
+	var w io.WriteCloser
+	switch format {
+	case "gzip":
+		w = gzip.NewWriter(&b)
+	case "zlib":
+		w = zlib.NewWriter(&b)
+	case "deflate":
+		w, _ = flate.NewWriter(&b, flate.DefaultCompression) // the level is valid
+	case "zstd":
+		w, _ = zstd.NewWriter(&b) // there are no options
+	}
+	_, _ = io.WriteString(w, text) // a bytes.Buffer returns no errors
+	_ = w.Close()
+	return b.String()
 }
 
 const structured = `{"specversion":"1.0","id":"1","source":"/s","type":"t","subject":"u","time":"2026-11-23T12:00:00.5+01:00",` +
@@ -85,14 +111,37 @@ func TestParse(t *testing.T) {
 		{"XML", headers("Content-Type", "application/xml"), `<a/>`, payload.Payload{}, payload.ErrUnsupported},
 		{"invalid content type", headers("Content-Type", ";"), `1`, payload.Payload{}, payload.ErrUnsupported},
 		{"two values", headers(), `1 2`, payload.Payload{}, payload.ErrMalformed},
-		{"empty", headers(), ``, payload.Payload{}, payload.ErrMalformed},
+		{"empty", headers(), ``, payload.Payload{}, nil},
+		{"JSON as text", headers("Content-Type", "text/plain; charset=UTF-8"), `{"a":1}`, payload.Payload{Body: map[string]any{"a": int64(1)}}, nil},
+		{"text", headers("Content-Type", "text/plain"), `a {text}`, payload.Payload{Body: "a {text}"}, nil},
+		{"form with JSON", headers("Content-Type", "application/x-www-form-urlencoded"), `payload=%7B%22a%22%3A1%7D&b=%7B%7D`,
+			payload.Payload{Body: map[string]any{"payload": map[string]any{"a": int64(1)}, "b": "{}"}}, nil},
+		{"gzip", headers("Content-Encoding", "gzip"), compressed("gzip", `{"a":1}`), payload.Payload{Body: map[string]any{"a": int64(1)}}, nil},
+		{"zlib", headers("Content-Encoding", "deflate"), compressed("zlib", `{"a":1}`), payload.Payload{Body: map[string]any{"a": int64(1)}}, nil},
+		{"deflate", headers("Content-Encoding", "Deflate"), compressed("deflate", `{"a":1}`), payload.Payload{Body: map[string]any{"a": int64(1)}}, nil},
+		{"zstd", headers("Content-Encoding", "zstd"), compressed("zstd", `{"a":1}`), payload.Payload{Body: map[string]any{"a": int64(1)}}, nil},
+		{"gzip bomb", headers("Content-Encoding", "gzip"), compressed("gzip", `"`+strings.Repeat("0", 64<<20)+`"`), payload.Payload{}, payload.ErrTooLarge},
+		{"zstd bomb", headers("Content-Encoding", "zstd"), compressed("zstd", `"`+strings.Repeat("0", 64<<20)+`"`), payload.Payload{}, payload.ErrTooLarge},
+		{"cut gzip", headers("Content-Encoding", "gzip"), compressed("gzip", `{"a":1}`)[:15], payload.Payload{}, payload.ErrMalformed},
+		{"not gzip", headers("Content-Encoding", "gzip"), `{"a":1}`, payload.Payload{}, payload.ErrMalformed},
+		{"brotli", headers("Content-Encoding", "br"), `x`, payload.Payload{}, payload.ErrUnsupported},
+		{"two encodings", headers("Content-Encoding", "gzip, gzip"), `x`, payload.Payload{}, payload.ErrUnsupported},
+		{"Latin-1", headers("Content-Type", "application/json; charset=ISO-8859-1"), "\"\xe4\"", payload.Payload{Body: "ä"}, nil},
+		{"UTF-16", headers("Content-Type", "application/json; charset=utf-16le"), "\"\x00\xe4\x00\"\x00", payload.Payload{Body: "ä"}, nil},
+		{"byte order mark", headers("Content-Type", "application/json"), "\xef\xbb\xbf\"ä\"", payload.Payload{Body: "ä"}, nil},
+		{"not UTF-8", headers("Content-Type", "application/json"), "\"\xe4\"", payload.Payload{}, payload.ErrMalformed},
+		{"unknown charset", headers("Content-Type", "application/json; charset=klingon"), `1`, payload.Payload{}, payload.ErrUnsupported},
+		{"compressed CloudEvent", headers("Content-Type", "application/cloudevents+json", "Content-Encoding", "gzip"), compressed("gzip", structured), payload.Payload{
+			Body:       map[string]any{"n": int64(3)},
+			CloudEvent: attributes(map[string]any{"subject": "u", "time": "2026-11-23T11:00:00.5Z", "traceid": "x", "datacontenttype": "application/json"}),
+		}, nil},
 		{"bad escape", headers("Content-Type", "application/x-www-form-urlencoded"), "%zz", payload.Payload{}, payload.ErrMalformed},
 		{"wide", headers(), "[" + strings.Repeat("1,", payload.MaxValues) + "1]", payload.Payload{}, payload.ErrTooLarge},
 		{"deep", headers(), strings.Repeat("[", payload.MaxDepth+1) + strings.Repeat("]", payload.MaxDepth+1), payload.Payload{}, payload.ErrTooLarge},
 		{"not deep", headers(), `"` + strings.Repeat("[", 1000) + `\"[["`, payload.Payload{Body: strings.Repeat("[", 1000) + `"[[`}, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got, err := payload.Parse(t.Context(), tc.header, []byte(tc.body))
+			got, err := payload.Parse(t.Context(), tc.header, []byte(tc.body), 1<<20)
 			if diff := cmp.Diff(tc.want, got); diff != "" && tc.err == nil || !errors.Is(err, tc.err) {
 				t.Errorf("%v, %s", err, diff)
 			}
@@ -118,7 +167,7 @@ func FuzzParse(f *testing.F) {
 		if version != "" {
 			h = http.Header{"Content-Type": {kind}, "Ce-Specversion": {version}, "Ce-Id": {"1"}, "Ce-Source": {"/s"}, "Ce-Type": {"t"}}
 		}
-		got, err := payload.Parse(t.Context(), h, body)
+		got, err := payload.Parse(t.Context(), h, body, 1<<20)
 		if err != nil {
 			if !errors.Is(err, payload.ErrMalformed) && !errors.Is(err, payload.ErrUnsupported) && !errors.Is(err, payload.ErrTooLarge) {
 				t.Fatalf("unknown error: %v", err)
@@ -135,7 +184,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := payload.Parse(t.Context(), http.Header{}, text)
+		again, err := payload.Parse(t.Context(), http.Header{}, text, 1<<20)
 		if err != nil && !errors.Is(err, payload.ErrTooLarge) {
 			t.Fatalf("%s: %v", text, err)
 		}
