@@ -148,6 +148,7 @@ func (e env) crashTwice(t *testing.T, part string, o RunOptions) {
 			return ofTrigger || ofView
 		})) > 0
 	})
+	p.waitForLog(t, "watching")
 	e.setValue(t, "other", "last")
 	waitForGood(t, p)
 	p.stop(t)

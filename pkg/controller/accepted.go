@@ -140,6 +140,9 @@ func (r *reconciler) newVersion(ts *v1alpha1.TriggerService, request sandbox.Req
 			request.Actions[name] = sandbox.Action{Source: a.Source}
 		}
 	}
+	if report.Refused {
+		return v, nil // without a verdict: after a restart it is checked again
+	}
 	var err error
 	if v.Verdict.Hash, err = r.verdictHash(request); err != nil {
 		return v, err

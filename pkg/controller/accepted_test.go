@@ -121,6 +121,29 @@ func TestAccepted_Restart(t *testing.T) {
 	}
 }
 
+// TestAccepted_Refused: a controller that restarts checks again what could not be checked in
+// time.
+func TestAccepted_Refused(t *testing.T) {
+	e := newEnv(t)
+	e.slow.Store(true)
+	stop := e.start(t)
+	ts := e.createService(t)
+	cluster.Eventually(t, "refusal", func(context.Context) error {
+		e.get(t, "main", ts)
+		if len(ts.Status.RejectedTriggers) != 1 {
+			return fmt.Errorf("got status %+v, want a rejected trigger", ts.Status)
+		}
+		return nil
+	})
+	e.waitIdle(t)
+	stop()
+	e.slow.Store(false)
+	e.start(t)
+	if v := e.waitForAccepted(t, ts, 1); len(v.Rejected) > 0 {
+		t.Errorf("rejected %v, want none", v.Rejected)
+	}
+}
+
 // TestAccepted_Forged: the controller replaces a forged version, and does not believe its
 // verdict.
 func TestAccepted_Forged(t *testing.T) {

@@ -85,8 +85,9 @@ type env struct {
 	config   *rest.Config
 	recorder *recorder
 	ns       string
-	// checks is the number of checks.
+	// checks is the number of checks. slow is set if they exceed the time.
 	checks atomic.Int64
+	slow   atomic.Bool
 }
 
 // countingChecker counts its checks.
@@ -94,11 +95,15 @@ type countingChecker struct {
 	sandbox.Checker
 
 	checks *atomic.Int64
+	slow   *atomic.Bool
 }
 
 // Check implements sandbox.Checker.
 func (c countingChecker) Check(ctx context.Context, r sandbox.Request) (sandbox.Report, error) {
 	c.checks.Add(1)
+	if c.slow.Load() {
+		return sandbox.Report{}, sandbox.ErrResourceExceeded
+	}
 	return c.Checker.Check(ctx, r)
 }
 
@@ -161,7 +166,7 @@ func (e *env) newOptions(t *testing.T) controller.Options {
 	local := sandbox.Local{Sources: source.Registry{resource.Type: resource.New(resource.Options{})}, BuiltIn: builtIn}
 	return controller.Options{
 		SystemNamespaces: []string{"vela-system"}, Image: "image", Version: "v1",
-		KeySecret: e.keySecret(), Checker: countingChecker{local, &e.checks},
+		KeySecret: e.keySecret(), Checker: countingChecker{local, &e.checks, &e.slow},
 	}
 }
 

@@ -76,6 +76,7 @@ func TestSemaphore_Turns(t *testing.T) {
 func TestSemaphore_Use(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := fair.NewSemaphore(1)
+		var mu sync.Mutex
 		var order []string
 		acquire := func(key string, d time.Duration) {
 			go func() {
@@ -84,7 +85,9 @@ func TestSemaphore_Use(t *testing.T) {
 					t.Error(err)
 					return
 				}
+				mu.Lock()
 				order = append(order, key)
+				mu.Unlock()
 				time.Sleep(d)
 				release()
 			}()
@@ -98,6 +101,8 @@ func TestSemaphore_Use(t *testing.T) {
 		time.Sleep(11 * time.Second)
 		acquire("c", time.Second) // while a or b uses the slot
 		time.Sleep(time.Minute)
+		mu.Lock()
+		defer mu.Unlock()
 		if want := []string{"heavy", "a", "b", "c", "heavy", "heavy"}; !slices.Equal(order, want) {
 			t.Errorf("order %v, want %v", order, want)
 		}

@@ -75,6 +75,9 @@ type Action struct {
 
 // Report is the result of a check.
 type Report struct {
+	// Refused is set if the request could not be checked, for example within the time. A
+	// later check may end otherwise.
+	Refused bool `json:",omitempty"`
 	// Triggers has an element for each trigger, in the order of the spec.
 	Triggers []TriggerReport
 	// BrokenActions has the problems of the actions whose Source is broken, by type.
@@ -229,7 +232,7 @@ func renderWorker(w Worker, begin func(step string) string) (*appsv1.Deployment,
 // Refuse returns the report of a request that cannot be checked, for example because the
 // check exceeds a limit: all of it is invalid for the reason.
 func Refuse(r Request, reason string) Report {
-	report := Report{BrokenActions: map[string]diag.List{}, UnknownActions: map[string]string{}}
+	report := Report{Refused: true, BrokenActions: map[string]diag.List{}, UnknownActions: map[string]string{}}
 	for name := range r.Actions {
 		report.BrokenActions[name] = diag.List{{Message: reason}}
 	}

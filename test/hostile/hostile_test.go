@@ -39,7 +39,12 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 
 	"github.com/kubevela/kube-trigger/test/cluster"
 	"github.com/kubevela/kube-trigger/test/figures"
@@ -48,6 +53,9 @@ import (
 const (
 	// maxReady is the maximum time until a new honest TriggerService is ready.
 	maxReady = 15 * time.Second
+	// maxChecked is the maximum time until 1,000 TriggerServices that are applied at once
+	// are checked.
+	maxChecked = time.Minute
 	// maxRatio limits the p99 latency of honest actions during attacks, as a multiple of
 	// that of the quiet times in between.
 	maxRatio = 2
@@ -102,6 +110,10 @@ func TestHostile(t *testing.T) {
 	if flagValue[bool]("long") {
 		window = 10 * time.Second
 	}
+	var checked time.Duration
+	if flagValue[bool]("long") {
+		t.Run("thousand", func(t *testing.T) { checked = i.checkThousand(t) })
+	}
 	var results []result
 	for n, a := range attacks() {
 		if !strings.Contains(a.name, flagValue[string]("only")) {
@@ -117,7 +129,7 @@ func TestHostile(t *testing.T) {
 			results = append(results, r)
 		})
 	}
-	text := table(t.Context(), results)
+	text := table(t.Context(), checked, results)
 	t.Log("\n" + text)
 	if !flagValue[bool]("long") {
 		return
@@ -130,6 +142,48 @@ func TestHostile(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+// checkThousand applies 1,000 TriggerServices of five triggers each at once, in ten
+// namespaces, and returns the time until all of them are checked.
+func (i *installation) checkThousand(t *testing.T) time.Duration {
+	const count = 1000
+	var tenants []*tenant
+	for range 10 {
+		tenants = append(tenants, i.newTenant(t))
+	}
+	start := time.Now()
+	each(t.Context(), count, 8, func(n int) {
+		var triggers strings.Builder
+		for k, filter := range []string{"", `context.data.data.n == "N"`, `context.data.metadata.name =~ "^web-N"`, "len(context.data.data) > 1", `context: data: kind: "ConfigMap"`} {
+			triggers.WriteString(trigger(fmt.Sprint("t", k), strings.ReplaceAll(filter, "N", fmt.Sprint(n)), "{type: bump-application-revision}"))
+		}
+		if err := tenants[n%len(tenants)].idle(t.Context(), fmt.Sprint("x", n), triggers.String()); err != nil {
+			t.Error(err)
+		}
+	})
+	cluster.Eventually(t, "checks", func(ctx context.Context) error {
+		for _, tenant := range tenants {
+			list := &v1alpha1.TriggerServiceList{}
+			if err := i.admin.List(ctx, list, client.InNamespace(tenant.namespace)); err != nil {
+				return err
+			}
+			for _, ts := range list.Items {
+				if c := meta.FindStatusCondition(ts.Status.Conditions, v1alpha1.ConditionValidated); c == nil || c.Status != metav1.ConditionTrue {
+					return fmt.Errorf("TriggerService %s/%s: got status %+v, want it to be validated", ts.Namespace, ts.Name, ts.Status)
+				}
+			}
+		}
+		return nil
+	})
+	took := time.Since(start)
+	if took > maxChecked {
+		t.Errorf("%d TriggerServices were checked in %s, want at most %s", count, took, maxChecked)
+	}
+	for _, tenant := range tenants {
+		tenant.leave()
+	}
+	return took
 }
 
 // attack runs a in a namespace of its own while honest actions are measured.

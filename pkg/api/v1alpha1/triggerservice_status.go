@@ -91,6 +91,7 @@ type TriggerServiceStatus struct {
 	// cluster holds: for example, it is not signed by the controller. What ran before
 	// continues.
 	// +optional
+	// +kubebuilder:validation:MaxLength=2048
 	WorkerMessage string `json:"workerMessage,omitempty"`
 	// ReadyTriggers is the number of triggers that run or are suspended, and of all:
 	// "19/20".
