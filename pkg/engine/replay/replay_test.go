@@ -52,6 +52,8 @@ type env struct {
 	err       error
 	delivered []event.Event
 	done      []func()
+	// attempts is the number of deliveries, also of those that failed.
+	attempts int
 }
 
 func newEnv(t *testing.T, l store.DeadLetter) *env {
@@ -121,11 +123,26 @@ func (e *env) Deliver(_ context.Context, t event.TriggerRef, ev event.Event, don
 	if t.Name != "notify" {
 		e.Errorf("delivered to %s", t)
 	}
+	e.attempts++
 	if e.err != nil {
 		return fmt.Errorf("deliver: %w", e.err)
 	}
 	e.delivered, e.done = append(e.delivered, ev), append(e.done, done)
 	return nil
+}
+
+// waitForAttempts waits until n deliveries were tried.
+func (e *env) waitForAttempts(n int) {
+	e.Helper()
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		e.mu.Lock()
+		attempts := e.attempts
+		e.mu.Unlock()
+		if attempts >= n {
+			return
+		}
+	}
+	e.Fatalf("less than %d attempts", n)
 }
 
 // wantDeliveries wants n deliveries so far, and returns the last.
@@ -247,6 +264,7 @@ func TestReplay_Retried(t *testing.T) {
 			if ids, err := e.store.DeadLetters().ReplayRequested(t.Context()); err != nil || !slices.Equal(ids, []string{e.id}) {
 				t.Errorf("requested %v, %v", ids, err)
 			}
+			e.waitForAttempts(3) // of the start, and of both polls
 			e.mu.Lock()
 			e.err = nil
 			e.mu.Unlock()
