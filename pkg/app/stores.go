@@ -170,6 +170,7 @@ func (s stores) configureSources(c *clients) {
 	c.cron.Checkpoints, c.cron.Saver = checkpoints, s.saver
 	c.velaql.Checkpoints, c.velaql.Saver = checkpoints, s.saver
 	c.webhook.Queue, c.webhook.Checkpoints, c.webhook.Saver = s.store.Queue(), checkpoints, s.saver
+	c.webhook.DeadLetters = s.store.DeadLetters()
 }
 
 // deadLetters returns the store of dead letters; nil for none.

@@ -252,7 +252,12 @@ func testReplay(t *testing.T, e env) {
 		}
 		o.clock.Step(time.Minute)
 		must(t, s.DeadLetters().RequestReplay(ctx, ids[1]))
-		must(t, s.DeadLetters().RequestReplay(ctx, ids[2]))
+		l := newDeadLetter(2)
+		must(t, s.DeadLetters().RequestReplayOf(ctx, l.Trigger, l.Event))
+		l.Event.ID = "another"
+		if err := s.DeadLetters().RequestReplayOf(ctx, l.Trigger, l.Event); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("replay of an event without a dead letter: got %v, want ErrNotFound", err)
+		}
 	})
 	e.withOptions(t, o, func(s store.Store) {
 		requested := got(s.DeadLetters().ReplayRequested(ctx))(t)

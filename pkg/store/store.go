@@ -118,6 +118,9 @@ type DeadLetters interface {
 	// Put stores l and returns its ID. It replaces the dead letter of the same
 	// trigger and event, if there is one, and clears its replay request.
 	Put(ctx context.Context, l DeadLetter) (id string, err error)
+	// RequestReplayOf requests the replay of the dead letter of a trigger and an event, as
+	// RequestReplay does.
+	RequestReplayOf(ctx context.Context, t event.TriggerRef, ev event.Event) error
 	// ReplayRequested returns the IDs of the dead letters with a replay request.
 	ReplayRequested(ctx context.Context) ([]string, error)
 }

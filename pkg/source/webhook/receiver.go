@@ -159,7 +159,10 @@ func (r *receiver) load(ctx context.Context) error {
 func (r *receiver) receive(ctx context.Context, ev event.Event) (isNew bool, err error) {
 	k := newDedupKey(ev.ID)
 	d, isNew, err := r.claim(ctx, k)
-	if err != nil || !isNew {
+	if err == nil && !isNew {
+		return r.replayDeadLetter(ctx, k, ev)
+	}
+	if err != nil {
 		return false, err
 	}
 	stored := ev
@@ -183,6 +186,23 @@ func (r *receiver) receive(ctx context.Context, ev event.Event) (isNew bool, err
 		r.backlog = true
 	}
 	r.signal()
+	return err == nil, err
+}
+
+// replayDeadLetter requests the replay of a delivery that is done and became a dead letter.
+// It reports whether there is one.
+func (r *receiver) replayDeadLetter(ctx context.Context, k dedupKey, ev event.Event) (bool, error) {
+	r.mu.Lock()
+	d := r.dedup.entries[k]
+	done := d != nil && d.state == stateDone
+	r.mu.Unlock()
+	if !done || r.DeadLetters == nil {
+		return false, nil
+	}
+	err := r.DeadLetters.RequestReplayOf(ctx, r.trigger, ev)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
 	return err == nil, err
 }
 

@@ -21,7 +21,7 @@ limitations under the License.
 //   - A request is answered with 202 only after its event is stored. A stored event
 //     is delivered until it is acknowledged, also after a crash.
 //   - Deliveries are deduplicated. A repeated delivery is answered with 200 and emits
-//     no event. Deliveries are remembered for DedupTTL, at most MaxDedupEntries per
+//     no event, unless the event became a dead letter: then it is replayed. Deliveries are remembered for DedupTTL, at most MaxDedupEntries per
 //     trigger, also across restarts. With signatures that carry a timestamp, a
 //     delivery can never be replayed: when it cannot be remembered for as long as its
 //     timestamp is valid, it is rejected with 503.
@@ -120,6 +120,9 @@ type Options struct {
 	Queue       store.Queue
 	Checkpoints store.Checkpoints
 	Saver       store.Saver
+	// DeadLetters has the events that were given up. A repeated delivery of one of them
+	// has it handled again. Optional.
+	DeadLetters store.DeadLetters
 	// FromNow discards stored events that are not acknowledged.
 	FromNow bool
 }

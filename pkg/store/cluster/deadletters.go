@@ -29,6 +29,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/store"
 	"github.com/kubevela/kube-trigger/pkg/store/internal/codec"
 )
@@ -127,6 +128,11 @@ func (d DeadLetters) RequestReplay(ctx context.Context, id string) error {
 		}
 	}
 	return d.wrapError("request replay", err)
+}
+
+// RequestReplayOf implements store.DeadLetters.
+func (s deadLetters) RequestReplayOf(ctx context.Context, t event.TriggerRef, ev event.Event) error {
+	return s.RequestReplay(ctx, codec.DeadLetterID(t, ev))
 }
 
 // ReplayRequested implements store.DeadLetters.

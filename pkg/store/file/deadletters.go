@@ -22,6 +22,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/store"
 	"github.com/kubevela/kube-trigger/pkg/store/internal/codec"
 )
@@ -219,6 +220,11 @@ func (s deadLetters) RequestReplay(ctx context.Context, id string) error {
 		}
 		return t.put(deadLetterKey(id), value)
 	})
+}
+
+// RequestReplayOf implements store.DeadLetters.
+func (s deadLetters) RequestReplayOf(ctx context.Context, t event.TriggerRef, ev event.Event) error {
+	return s.RequestReplay(ctx, codec.DeadLetterID(t, ev))
 }
 
 // ReplayRequested implements store.DeadLetters.

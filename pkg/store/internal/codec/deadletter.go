@@ -34,11 +34,16 @@ const MaxEventSize = 1 << 20
 // maxErrorSize is the maximum size of a stored error in bytes. Longer ones are cut.
 const maxErrorSize = 4 << 10
 
+// DeadLetterID returns the ID of the dead letter of a trigger and an event.
+func DeadLetterID(t event.TriggerRef, ev event.Event) string {
+	return ID(t.Namespace, t.Name, ev.Source, ev.Cluster, ev.Key, ev.Type, ev.ID)
+}
+
 // PrepareDeadLetter returns l as it is stored at now: with its ID and StoredAt,
 // without data of Secrets, and cut to the size limits.
 func PrepareDeadLetter(l store.DeadLetter, now time.Time) (store.DeadLetter, error) {
 	ev := l.Event
-	l.ID = ID(l.Trigger.Namespace, l.Trigger.Name, ev.Source, ev.Cluster, ev.Key, ev.Type, ev.ID)
+	l.ID = DeadLetterID(l.Trigger, ev)
 	l.StoredAt, l.ReplayRequestedAt = now.UTC(), time.Time{}
 	if IsSecret(ev) {
 		if redact.Reveals(l.Error, ev.Data, ev.Old) {
