@@ -21,6 +21,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/go-logr/logr"
 	"github.com/go-logr/logr/funcr"
@@ -176,6 +177,23 @@ func TestRestartWorkload(t *testing.T) {
 	e.mustRun(t, "restart-workload", map[string]any{"kind": "Deployment", "matchingLabels": map[string]any{"app": "web"}}, e.event("x"))
 	if restarted(two) == "" {
 		t.Error("two was not restarted")
+	}
+}
+
+// TestRestartWorkload_SameSecond: each event restarts the workload, also within one second,
+// and a repeated event does not restart it again.
+func TestRestartWorkload_SameSecond(t *testing.T) {
+	e := start(t)
+	d := e.deployment(t, "one", 1)
+	ev := updateOf(d)
+	ev.Time = time.Unix(1_800_000_000, 0)
+	before := e.get(t, d).GetGeneration()
+	for n, id := range []string{"a", "b", "b", "c"} {
+		ev.ID = id
+		e.mustRun(t, "restart-workload", nil, ev)
+		if got, want := e.get(t, d).GetGeneration(), before+[]int64{1, 2, 2, 3}[n]; got != want {
+			t.Errorf("after event %d: generation %d, want %d", n, got, want)
+		}
 	}
 }
 
