@@ -29,18 +29,18 @@ func largeObjects() scenario {
 		claim: "240 ConfigMaps of 900 KB wait for a rate limit in a worker with 256 MiB, which is killed once; then the history is compacted: 0 lost, in order, another trigger acts meanwhile",
 		run: func(t *harness) {
 			const limit = 256 // MiB
-			n := t.size(40, 240)
+			n := t.size(30, 240)
 			o, limited, free := t.objects(), t.startRecorder(), t.startRecorder()
-			config := "triggers:" + o.trigger("limited", limited, "create, update", fmt.Sprintf("    rateLimit: {limit: %d, period: 1s}\n", t.size(3, 5))) +
+			config := "triggers:" + o.trigger("limited", limited, "create, update", fmt.Sprintf("    rateLimit: {limit: %d, period: 1s}\n", t.size(1, 5))) +
 				o.trigger("free", free, "create, update", "")
 			i := t.install(o.cluster.Kubeconfig, config, "--shutdown-grace", "1s")
 			if t.long {
 				i.memoryLimit = limit
 			} else {
-				i.args = append(i.args, "--queue-bytes", "8Mi")
+				i.args = append(i.args, "--queue-bytes", "2Mi")
 			}
 			w := i.startWatching()
-			t.forEach(n, func(i int) error { return o.createLarge(i, 900_000) })
+			t.forEach(n, func(i int) error { return o.createLarge(i, t.size(300_000, 900_000)) })
 			t.forEach(n/4, o.update)
 			missing := free.waitForReports(t, o.written())
 			waiting := len(limited.missing(o.written()))

@@ -74,13 +74,13 @@ func renderParameters(t *testing.T, k env) {
 		parameters    string
 		want, exclude []string
 	}{
-		{"", []string{"name: kube-trigger-controller", "name: kube-trigger-worker"}, []string{"PodMonitor", "type: topology", "--webhook-addr=:9443", "ValidatingWebhookConfiguration", "NetworkPolicy", "--metrics-auth"}},
+		{"", []string{"name: kube-trigger-controller", "name: kube-trigger-worker"}, []string{"PodMonitor", "type: topology", "--webhook-addr=:9443", "ValidatingWebhookConfiguration", "NetworkPolicy", "- --metrics-auth"}},
 		{"definitionsOnly=true", []string{"name: kube-trigger-crds", "trigger-action-log"}, []string{"name: kube-trigger-controller"}},
 		{"clusters={local,edge}", []string{"type: topology", "- edge"}, nil},
 		{"monitoring.podMonitor=true", []string{"kind: PodMonitor"}, nil},
 		{"webhook.enabled=true webhook.failurePolicy=Fail", []string{"--webhook-addr=:9443", "kind: ValidatingWebhookConfiguration", "failurePolicy: Fail"}, nil},
 		{"networkPolicy.enabled=true networkPolicy.workerNamespaces={team-a}", []string{"kind: NetworkPolicy", "namespace: team-a"}, nil},
-		{"monitoring.auth.enabled=true", []string{"--metrics-auth", "name: kube-trigger-metrics"}, nil},
+		{"monitoring.auth.enabled=true", []string{"- --metrics-auth", "name: kube-trigger-metrics"}, nil},
 		{"image=registry.example.com/kube-trigger version=v9.9.9", []string{"--worker-image=registry.example.com/kube-trigger:v9.9.9", "image: registry.example.com/kube-trigger:v9.9.9"}, []string{"oamdev/"}},
 	} {
 		out := k.Vela(t, append([]string{"addon", "enable", addonFolder, "--dry-run"}, strings.Fields(test.parameters)...)...)
