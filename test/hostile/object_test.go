@@ -37,8 +37,8 @@ import (
 // objectAttacks write many, large or false objects.
 func objectAttacks() []attack {
 	return []attack{
-		{name: "many-problems", what: "230 TriggerServices of 110 KB, each with thousands of problems", run: func(ctx context.Context, t *tenant) {
-			filter := strings.Repeat("context.none.x == undefined || ", 3500) + "true"
+		{name: "many-problems", what: "230 TriggerServices of 64 KB, each with thousands of problems", run: func(ctx context.Context, t *tenant) {
+			filter := strings.Repeat("context.none.x == undefined || ", 2000) + "true"
 			t.begin()
 			each(ctx, 230, 8, func(n int) { _ = t.idle(ctx, fmt.Sprint("x", n), trigger("x", filter, "{type: log}")) })
 			t.hold(ctx)
