@@ -44,8 +44,12 @@ func objectAttacks() []attack {
 			t.hold(ctx)
 		}},
 		{name: "many-services", what: "1,000 TriggerServices in one namespace", run: func(ctx context.Context, t *tenant) {
+			count := 100
+			if flagValue[bool]("long") {
+				count = 1000
+			}
 			t.begin()
-			each(ctx, 1000, 8, func(n int) {
+			each(ctx, count, 8, func(n int) {
 				_ = t.idle(ctx, fmt.Sprint("x", n), trigger("x", fmt.Sprintf("context.data.data.n == %q", fmt.Sprint(n)), "{type: log}"))
 			})
 			t.hold(ctx)
