@@ -94,27 +94,25 @@ func (r *reconciler) acceptedVersion(ctx context.Context, ts *v1alpha1.TriggerSe
 // check returns the report of a request: that of the accepted version if it is the same
 // request, else that of a new check, or errChecking.
 func (r *reconciler) check(ctx context.Context, request sandbox.Request, accepted acceptance.Version) (sandbox.Report, error) {
-	hash, err := r.verdictHash(request)
+	hash, err := hashOf(request)
 	if err != nil {
 		return sandbox.Report{}, err
 	}
-	if hash != accepted.Verdict.Hash {
-		return r.checks.check(ctx, request)
+	key := client.ObjectKeyFromObject(&request.Service)
+	if r.verdictHash(hash) != accepted.Verdict.Hash {
+		return r.checks.check(ctx, key, hash)
 	}
 	var report sandbox.Report
 	if err := json.Unmarshal(accepted.Verdict.Report, &report); err != nil {
 		return report, fmt.Errorf("decode report of accepted version: %w", err)
 	}
-	r.checks.remove(client.ObjectKeyFromObject(&request.Service))
+	r.checks.remove(key)
 	return report, nil
 }
 
-// verdictHash returns the hash that identifies the verdict about a request: the same
-// version of the program returns the same report.
-func (r *reconciler) verdictHash(request sandbox.Request) (string, error) {
-	hash, err := hashOf(request)
-	return r.Version + " " + hash, err
-}
+// verdictHash identifies the verdict about the request with a hash: the same version of
+// the program returns the same report.
+func (r *reconciler) verdictHash(hash string) string { return r.Version + " " + hash }
 
 // newVersion returns the version of ts to accept after the check of request, which
 // returned report.
@@ -143,10 +141,11 @@ func (r *reconciler) newVersion(ts *v1alpha1.TriggerService, request sandbox.Req
 	if report.Refused {
 		return v, nil // without a verdict: after a restart it is checked again
 	}
-	var err error
-	if v.Verdict.Hash, err = r.verdictHash(request); err != nil {
+	hash, err := hashOf(request)
+	if err != nil {
 		return v, err
 	}
+	v.Verdict.Hash = r.verdictHash(hash)
 	if v.Verdict.Hash == accepted.Verdict.Hash {
 		v.Verdict = accepted.Verdict
 		return v, nil

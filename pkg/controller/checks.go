@@ -26,7 +26,6 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
@@ -73,14 +72,9 @@ func newChecks(o Options, request func(context.Context, types.NamespacedName) (s
 	}
 }
 
-// check returns the report of a request, or errChecking. It does not wait. An error is
-// returned once.
-func (c *checks) check(ctx context.Context, request sandbox.Request) (sandbox.Report, error) {
-	hash, err := hashOf(request)
-	if err != nil {
-		return sandbox.Report{}, err
-	}
-	key := client.ObjectKeyFromObject(&request.Service)
+// check returns the report of the request for key that has the given hash, or
+// errChecking. It does not wait. An error is returned once.
+func (c *checks) check(ctx context.Context, key types.NamespacedName, hash string) (sandbox.Report, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	entry := c.entries[key]
@@ -103,6 +97,7 @@ func (c *checks) check(ctx context.Context, request sandbox.Request) (sandbox.Re
 	return sandbox.Report{}, errChecking
 }
 
+// hashOf returns a hash of a request: equal requests have equal hashes.
 func hashOf(request sandbox.Request) (string, error) {
 	text, err := json.Marshal(request)
 	if err != nil {

@@ -51,6 +51,16 @@ func request(filter string) sandbox.Request {
 	return r
 }
 
+// check checks a request.
+func check(t *testing.T, c *checks, r sandbox.Request) (sandbox.Report, error) {
+	t.Helper()
+	hash, err := hashOf(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.check(t.Context(), client.ObjectKeyFromObject(&r.Service), hash)
+}
+
 // newTestChecks returns checks of current, all of which exceed the limits of the quick
 // checker.
 func newTestChecks(current *sandbox.Request, thorough sandbox.Checker) *checks {
@@ -77,10 +87,10 @@ func TestChecks_Turns(t *testing.T) {
 		})
 		start := time.Now()
 		for n := range 20 {
-			_, _ = c.check(t.Context(), named("hostile", fmt.Sprint(n)))
+			_, _ = check(t, c, named("hostile", fmt.Sprint(n)))
 		}
 		synctest.Wait()
-		if _, err := c.check(t.Context(), named("honest", "main")); !errors.Is(err, errChecking) {
+		if _, err := check(t, c, named("honest", "main")); !errors.Is(err, errChecking) {
 			t.Fatalf("got %v, want errChecking", err)
 		}
 		if waited := time.Since(start); waited > 0 {
@@ -119,7 +129,7 @@ func TestChecks_Background(t *testing.T) {
 			}
 		}))
 		for range 3 {
-			if _, err := c.check(t.Context(), request("")); !errors.Is(err, errChecking) {
+			if _, err := check(t, c, request("")); !errors.Is(err, errChecking) {
 				t.Fatalf("got %v, want errChecking", err)
 			}
 		}
@@ -128,7 +138,7 @@ func TestChecks_Background(t *testing.T) {
 		if e := <-c.finished; e.Object.GetNamespace() != "a" || e.Object.GetName() != "main" {
 			t.Errorf("finished: %v", e.Object)
 		}
-		report, err := c.check(t.Context(), request(""))
+		report, err := check(t, c, request(""))
 		if err != nil || report.UnknownActions["x"] != "y" || calls != 1 {
 			t.Errorf("report %+v, error %v, %d checks", report, err, calls)
 		}
@@ -147,7 +157,7 @@ func TestChecks_Cancelled(t *testing.T) {
 		}))
 		for i := range 2 {
 			current = request(fmt.Sprint(i))
-			if _, err := c.check(t.Context(), current); !errors.Is(err, errChecking) {
+			if _, err := check(t, c, current); !errors.Is(err, errChecking) {
 				t.Fatal(err)
 			}
 			synctest.Wait()
@@ -174,12 +184,12 @@ func TestChecks_Refused(t *testing.T) {
 			calls++
 			return exceeded(ctx)
 		}))
-		if _, err := c.check(t.Context(), request("")); !errors.Is(err, errChecking) {
+		if _, err := check(t, c, request("")); !errors.Is(err, errChecking) {
 			t.Fatal(err)
 		}
 		<-c.finished
 		for range 2 {
-			report, err := c.check(t.Context(), request(""))
+			report, err := check(t, c, request(""))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -208,11 +218,11 @@ func TestChecks_Error(t *testing.T) {
 		failed := errors.New("failed")
 		c := newTestChecks(&current, checkerFunc(func(context.Context) (sandbox.Report, error) { return sandbox.Report{}, failed }))
 		for range 2 {
-			if _, err := c.check(t.Context(), request("")); !errors.Is(err, errChecking) {
+			if _, err := check(t, c, request("")); !errors.Is(err, errChecking) {
 				t.Fatal(err)
 			}
 			<-c.finished
-			if _, err := c.check(t.Context(), request("")); !errors.Is(err, failed) {
+			if _, err := check(t, c, request("")); !errors.Is(err, failed) {
 				t.Fatalf("got %v, want the error", err)
 			}
 		}

@@ -81,31 +81,22 @@ func (r *reconciler) Reconcile(ctx context.Context, q ctrl.Request) (ctrl.Result
 // only if the reconciliation has to be retried.
 func (r *reconciler) reconcile(ctx context.Context, ts *v1alpha1.TriggerService) (state, error) {
 	var st state
-	accepted, err := r.acceptedVersion(ctx, ts)
+	in, err := r.inputs(ctx, ts)
 	if err != nil {
 		return st, err
 	}
-	actions, origins, err := r.resolveActions(ctx, ts, accepted.Actions)
-	if err != nil {
+	if st.report, err = r.check(ctx, in.request, in.accepted); err != nil {
 		return st, err
 	}
-	worker, problems, err := r.worker(ctx, ts)
-	if err != nil {
-		return st, err
-	}
-	request := newCheckRequest(ts, actions, worker)
-	if st.report, err = r.check(ctx, request, accepted); err != nil {
-		return st, err
-	}
-	st.report, err = r.accept(ctx, ts, request, st.report, accepted)
+	st.report, err = r.accept(ctx, ts, in.request, st.report, in.accepted)
 	if errors.As(err, &conflictError{}) {
 		st.conflict = err
 	} else if err != nil {
 		return st, err
 	}
-	st.workerProblems = slices.Concat(problems, st.report.WorkerProblems.WithPrefix("spec.worker"))
+	st.workerProblems = slices.Concat(in.workerProblems, st.report.WorkerProblems.WithPrefix("spec.worker"))
 	for _, name := range actionTypes(ts) {
-		st.actionProblems = append(st.actionProblems, definitionProblems(st.report, name, origins)...)
+		st.actionProblems = append(st.actionProblems, definitionProblems(st.report, name, in.origins)...)
 	}
 	if err := r.reconcileServiceAccount(ctx, ts.Namespace); err != nil {
 		return st, err
@@ -118,25 +109,41 @@ func (r *reconciler) reconcile(ctx context.Context, ts *v1alpha1.TriggerService)
 	return st, r.reconcileDeployment(ctx, ts, &st)
 }
 
+// inputs are what a TriggerService is checked with.
+type inputs struct {
+	request sandbox.Request
+	// accepted is the accepted version; empty if there is none.
+	accepted acceptance.Version
+	// origins are the Definitions of actions, by the action's name.
+	origins map[string]string
+	// workerProblems are the errors of naming the worker template.
+	workerProblems diag.List
+}
+
+func (r *reconciler) inputs(ctx context.Context, ts *v1alpha1.TriggerService) (in inputs, err error) {
+	if in.accepted, err = r.acceptedVersion(ctx, ts); err != nil {
+		return in, err
+	}
+	actions, origins, err := r.resolveActions(ctx, ts, in.accepted.Actions)
+	if err != nil {
+		return in, err
+	}
+	worker, problems, err := r.worker(ctx, ts)
+	if err != nil {
+		return in, err
+	}
+	in.request, in.origins, in.workerProblems = newCheckRequest(ts, actions, worker), origins, problems
+	return in, nil
+}
+
 // checkRequest returns the request that checks the TriggerService key.
 func (r *reconciler) checkRequest(ctx context.Context, key types.NamespacedName) (sandbox.Request, error) {
 	ts := &v1alpha1.TriggerService{}
 	if err := r.client.Get(ctx, key, ts); err != nil {
 		return sandbox.Request{}, err
 	}
-	accepted, err := r.acceptedVersion(ctx, ts)
-	if err != nil {
-		return sandbox.Request{}, err
-	}
-	actions, _, err := r.resolveActions(ctx, ts, accepted.Actions)
-	if err != nil {
-		return sandbox.Request{}, err
-	}
-	worker, _, err := r.worker(ctx, ts)
-	if err != nil {
-		return sandbox.Request{}, err
-	}
-	return newCheckRequest(ts, actions, worker), nil
+	in, err := r.inputs(ctx, ts)
+	return in.request, err
 }
 
 // reconcileDeployment applies the worker Deployment of ts. If no trigger is valid, it
