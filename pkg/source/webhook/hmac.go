@@ -127,6 +127,19 @@ const (
 	standardVersionPrefix   = "v1,"
 )
 
+// checkTimestamp returns errUnauthorized unless text, in seconds since 1970, is within
+// tolerance of now. name is what holds it.
+func (c *secretCache) checkTimestamp(name, text string, tolerance time.Duration) error {
+	seconds, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return unauthorized("missing or invalid %s", name)
+	}
+	if age := c.clock.Since(time.Unix(seconds, 0)); age > tolerance || age < -tolerance {
+		return unauthorized("timestamp is more than %s from now", tolerance)
+	}
+	return nil
+}
+
 // standardAuth accepts requests that are signed as in Standard Webhooks, symmetric
 // version 1: the delivery's ID, its timestamp and the body. The timestamp must be
 // within tolerance of now.
@@ -136,14 +149,7 @@ func standardAuth(secrets *secretCache, ref secretRef, tolerance time.Duration) 
 		if r.Header.Get(standardIDHeader) == "" {
 			return unauthorized("missing %s", standardIDHeader)
 		}
-		seconds, err := strconv.ParseInt(r.Header.Get(standardTimestampHeader), 10, 64)
-		if err != nil {
-			return unauthorized("missing or invalid %s", standardTimestampHeader)
-		}
-		if age := secrets.clock.Since(time.Unix(seconds, 0)); age > tolerance || age < -tolerance {
-			return unauthorized("timestamp is more than %s from now", tolerance)
-		}
-		return nil
+		return secrets.checkTimestamp(standardTimestampHeader, r.Header.Get(standardTimestampHeader), tolerance)
 	}
 	checkBody := func(r *http.Request, body []byte) error {
 		key, err := secrets.get(r.Context(), ref)

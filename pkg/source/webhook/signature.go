@@ -21,7 +21,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -73,14 +72,7 @@ func timedAuth(secrets *secretCache, ref secretRef, s timedSignature, tolerance 
 		if len(signatures) == 0 {
 			return unauthorized("missing signature in %s", s.header)
 		}
-		seconds, err := strconv.ParseInt(timestamp, 10, 64)
-		if err != nil {
-			return unauthorized("missing or invalid timestamp")
-		}
-		if age := secrets.clock.Since(time.Unix(seconds, 0)); age > tolerance || age < -tolerance {
-			return unauthorized("timestamp is more than %s from now", tolerance)
-		}
-		return nil
+		return secrets.checkTimestamp("timestamp", timestamp, tolerance)
 	}
 	checkBody := func(r *http.Request, body []byte) error {
 		key, err := secrets.get(r.Context(), ref)
