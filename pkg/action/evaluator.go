@@ -21,13 +21,10 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
-	"strconv"
 	"sync"
 
 	"cuelang.org/go/cue"
-	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/cuecontext"
-	"cuelang.org/go/cue/parser"
 	"k8s.io/utils/clock"
 
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
@@ -140,28 +137,24 @@ func (r *Action) analyseStages() error {
 		}
 		r.inputs = append(r.inputs, in)
 		use.Add(expr.UseOfNames(file))
-		use.Add(packageNames(file))
+		packages, err := velaPackages(file)
+		if err != nil {
+			return err
+		}
+		use.Add(packageNames(packages))
 	}
 	r.names = expr.NewNames(use)
 	return nil
 }
 
-// packageNames returns how the `vela/*` packages that file imports use names.
-func packageNames(file *ast.File) expr.NameUse {
+// packageNames returns how packages use names.
+func packageNames(packages []velaPackage) expr.NameUse {
 	var use expr.NameUse
-	packages := provider.Packages()
-	for _, spec := range file.Imports {
-		path, _ := strconv.Unquote(spec.Path.Value)
-		p, ok := packages[path]
-		if !ok {
-			continue // CUE's standard library
-		}
-		source, err := parser.ParseFile(path+".cue", p.Source)
-		known := slices.Contains([]string{"vela/builtin", "vela/email", "vela/http", "vela/kube", "vela/ql"}, path)
-		if err != nil || !known {
+	for _, p := range packages {
+		if !slices.Contains([]string{"vela/builtin", "vela/email", "vela/http", "vela/kube", "vela/ql"}, p.path) {
 			return expr.NameUse{Observed: true}
 		}
-		use.Add(expr.UseOfNames(source))
+		use.Add(expr.UseOfNames(p.syntax))
 	}
 	return use
 }

@@ -136,10 +136,14 @@ func (r *resolution) visitFields(ctx context.Context, s expr.Stage) error {
 	return nil
 }
 
+// explain returns the error of the Go template that failed, if there is one, instead of
+// err: that a value is missing.
+func (r *resolution) explain(err error) error { return cmp.Or(r.outputErr, r.failedText, err) }
+
 // checkComplete returns a terminal error if a call is blocked or the value is invalid.
 func (r *resolution) checkComplete() error {
 	if r.blocked != nil {
-		return Terminal(cmp.Or(r.outputErr, r.failedText, r.blocked))
+		return Terminal(r.explain(r.blocked))
 	}
 	if err := r.root.Err(); err != nil {
 		return Terminal(r.evaluationError(err))

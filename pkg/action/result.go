@@ -17,7 +17,6 @@ limitations under the License.
 package action
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 
@@ -53,7 +52,7 @@ func (r *resolution) readResult() error {
 	}
 	data, err := r.root.LookupPath(cue.MakePath(cue.Str(expr.ResultField))).MarshalJSON()
 	if err != nil {
-		return Terminal(cmp.Or(r.outputErr, r.evaluationError(err)))
+		return Terminal(r.explain(r.evaluationError(err)))
 	}
 	err = json.Unmarshal(data, &r.result)
 	r.result = r.renaming.Restore(r.result)

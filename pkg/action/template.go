@@ -116,7 +116,8 @@ func (t *Template) Name() string { return t.name }
 func (t *Template) Source() string { return t.source }
 
 // parse returns a new syntax tree of the template, without the field `result` unless it
-// is evaluated, and with the fields that have the outputs of its Go templates. A tree cannot be shared, because CUE modifies it during a build.
+// is evaluated, and with the fields that have the outputs of its Go templates. A tree
+// cannot be shared, because CUE modifies it during a build.
 func (t *Template) parse() (*ast.File, error) {
 	file, err := parser.ParseFile(t.name+".cue", t.source, parser.ParseComments)
 	if err != nil {
@@ -225,10 +226,15 @@ func (t *Template) build(ctx *cue.Context, f buildOptions) (cue.Value, error) {
 	return v, nil
 }
 
-// imports builds new instances of the `vela/*` packages that file imports. Instances
-// must not be shared between CUE contexts.
-func imports(file *ast.File) ([]*build.Instance, error) {
-	var out []*build.Instance
+// velaPackage is a `vela/*` package that a template imports.
+type velaPackage struct {
+	path   string
+	syntax *ast.File
+}
+
+// velaPackages returns new syntax trees of the `vela/*` packages that file imports.
+func velaPackages(file *ast.File) ([]velaPackage, error) {
+	var out []velaPackage
 	packages := provider.Packages()
 	for _, spec := range file.Imports {
 		path, _ := strconv.Unquote(spec.Path.Value)
@@ -236,13 +242,27 @@ func imports(file *ast.File) ([]*build.Instance, error) {
 		if !ok {
 			continue // CUE's standard library
 		}
-		source, err := parser.ParseFile(path+".cue", p.Source)
+		syntax, err := parser.ParseFile(path+".cue", p.Source)
 		if err != nil {
 			return nil, fmt.Errorf("package %s: %w", path, err)
 		}
-		inst := &build.Instance{PkgName: path[strings.LastIndex(path, "/")+1:], ImportPath: path}
-		if err := inst.AddSyntax(source); err != nil {
-			return nil, fmt.Errorf("package %s: %w", path, err)
+		out = append(out, velaPackage{path, syntax})
+	}
+	return out, nil
+}
+
+// imports builds new instances of the `vela/*` packages that file imports. Instances
+// must not be shared between CUE contexts.
+func imports(file *ast.File) ([]*build.Instance, error) {
+	packages, err := velaPackages(file)
+	if err != nil {
+		return nil, err
+	}
+	var out []*build.Instance
+	for _, p := range packages {
+		inst := &build.Instance{PkgName: p.path[strings.LastIndex(p.path, "/")+1:], ImportPath: p.path}
+		if err := inst.AddSyntax(p.syntax); err != nil {
+			return nil, fmt.Errorf("package %s: %w", p.path, err)
 		}
 		out = append(out, inst)
 	}

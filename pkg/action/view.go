@@ -17,7 +17,6 @@ limitations under the License.
 package action
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 
@@ -114,7 +113,7 @@ func (v *View) Evaluate(ctx context.Context, export string) (value any, err erro
 	}
 	text, err := found.MarshalJSON()
 	if err != nil {
-		return nil, Terminal(cmp.Or(run.outputErr, t.evaluationError(err)))
+		return nil, Terminal(run.explain(t.evaluationError(err)))
 	}
 	if err := json.Unmarshal(text, &value); err != nil {
 		return nil, err

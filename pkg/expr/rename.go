@@ -86,7 +86,8 @@ const aliasDigits = 7
 var ErrOrder = errors.New("names cannot be replaced: their order matters")
 
 // Rename returns data with aliases for the names of its fields, other than those that are
-// kept. Its field `context` is the context, others are the results of calls. It shares with data what it does not change.
+// kept. Its field `context` is the context, others are the results of calls. It shares
+// with data what it does not change.
 func (r *Renaming) Rename(data map[string]any) (map[string]any, error) {
 	if r == nil {
 		return data, nil
