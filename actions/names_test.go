@@ -71,7 +71,7 @@ func TestFieldNames(t *testing.T) {
 				Executor:   manyNames{file},
 			})
 			if len(diags) > 0 {
-				t.Skip("an example of invalid properties")
+				return // an example of invalid properties
 			}
 			var table renewal.Table
 			added := 0

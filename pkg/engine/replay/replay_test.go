@@ -52,13 +52,13 @@ type env struct {
 	err       error
 	delivered []event.Event
 	done      []func()
-	// attempts is the number of deliveries, also of those that failed.
-	attempts int
+	// attempts receives a value for each delivery, also for those that fail.
+	attempts chan struct{}
 }
 
 func newEnv(t *testing.T, l store.DeadLetter) *env {
 	t.Helper()
-	e := &env{T: t, clock: testclock.NewFakeClock(time.Now()), wake: make(chan struct{})}
+	e := &env{T: t, clock: testclock.NewFakeClock(time.Now()), wake: make(chan struct{}), attempts: make(chan struct{}, 100)}
 	var err error
 	if e.store, err = file.Open(t.Context(), filepath.Join(t.TempDir(), "store"), file.Options{}); err != nil {
 		t.Fatal(err)
@@ -123,26 +123,12 @@ func (e *env) Deliver(_ context.Context, t event.TriggerRef, ev event.Event, don
 	if t.Name != "notify" {
 		e.Errorf("delivered to %s", t)
 	}
-	e.attempts++
+	e.attempts <- struct{}{}
 	if e.err != nil {
 		return fmt.Errorf("deliver: %w", e.err)
 	}
 	e.delivered, e.done = append(e.delivered, ev), append(e.done, done)
 	return nil
-}
-
-// waitForAttempts waits until n deliveries were tried.
-func (e *env) waitForAttempts(n int) {
-	e.Helper()
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(time.Millisecond) {
-		e.mu.Lock()
-		attempts := e.attempts
-		e.mu.Unlock()
-		if attempts >= n {
-			return
-		}
-	}
-	e.Fatalf("less than %d attempts", n)
 }
 
 // wantDeliveries wants n deliveries so far, and returns the last.
@@ -264,7 +250,9 @@ func TestReplay_Retried(t *testing.T) {
 			if ids, err := e.store.DeadLetters().ReplayRequested(t.Context()); err != nil || !slices.Equal(ids, []string{e.id}) {
 				t.Errorf("requested %v, %v", ids, err)
 			}
-			e.waitForAttempts(3) // of the start, and of both polls
+			for range 3 { // of the start, and of both polls
+				<-e.attempts
+			}
 			e.mu.Lock()
 			e.err = nil
 			e.mu.Unlock()
