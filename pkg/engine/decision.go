@@ -104,8 +104,8 @@ type Decision struct {
 	Event   EventRef
 	Outcome Outcome
 	// Reason is a CamelCase word from a small fixed set; empty for Queued,
-	// Matched and Succeeded, and for Reloaded if the data is that of the event. For Filtered it is the filter's explanation, a
-	// sentence.
+	// Matched and Succeeded, and for Reloaded if the data is that of the event. For
+	// Filtered it is the filter's explanation, a sentence.
 	Reason string
 	// Path is the path in the event's context that the filter decided by.
 	Path string

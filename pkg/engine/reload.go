@@ -50,28 +50,8 @@ func newDelivery(ev event.Event, options source.Delivery) *delivery {
 // withoutData returns d with only as much data as identifies the object.
 func (d *delivery) withoutData() *delivery {
 	out := *d
-	out.event.Data, out.unloaded = identity(d.event.Data), true
+	out.event.Data, out.unloaded = event.Identity(d.event.Data), true
 	return &out
-}
-
-// identity returns the fields of data that identify an object and its revision.
-func identity(data map[string]any) map[string]any {
-	out := map[string]any{}
-	for _, field := range []string{"apiVersion", "kind"} {
-		if v, ok := data[field].(string); ok {
-			out[field] = v
-		}
-	}
-	if metadata, ok := data["metadata"].(map[string]any); ok {
-		kept := map[string]any{}
-		for _, field := range []string{"name", "namespace", "uid", "resourceVersion"} {
-			if v, ok := metadata[field].(string); ok {
-				kept[field] = v
-			}
-		}
-		out["metadata"] = kept
-	}
-	return out
 }
 
 // bytes returns the bytes of the budget that d takes.

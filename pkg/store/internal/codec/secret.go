@@ -27,24 +27,8 @@ const redactedError = "redacted: the error contains data of the Secret"
 // IsSecret reports whether Data or Old of ev is a Secret.
 func IsSecret(ev event.Event) bool { return redact.IsSecret(ev.Data) || redact.IsSecret(ev.Old) }
 
-// identityOnly returns ev without Old and with the identity of the object only:
-// apiVersion, kind, name, namespace, uid and resourceVersion.
+// identityOnly returns ev without Old and with the identity of the object only.
 func identityOnly(ev event.Event) event.Event {
-	data := map[string]any{}
-	for _, field := range []string{"apiVersion", "kind"} {
-		if v, ok := ev.Data[field].(string); ok {
-			data[field] = v
-		}
-	}
-	if metadata, ok := ev.Data["metadata"].(map[string]any); ok {
-		identity := map[string]any{}
-		for _, field := range []string{"name", "namespace", "uid", "resourceVersion"} {
-			if v, ok := metadata[field].(string); ok {
-				identity[field] = v
-			}
-		}
-		data["metadata"] = identity
-	}
-	ev.Data, ev.Old = data, nil
+	ev.Data, ev.Old = event.Identity(ev.Data), nil
 	return ev
 }
