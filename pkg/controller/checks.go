@@ -52,8 +52,8 @@ type checks struct {
 
 // checkEntry is the last check of a TriggerService.
 type checkEntry struct {
-	// hash is that of the request. It is empty while the check waits for its turn: then
-	// the request is made.
+	// hash is that of the request. It is empty while the check waits for its turn, which is
+	// when the request is made, and if it could not be made.
 	hash   string
 	cancel context.CancelFunc
 	ended  bool
@@ -82,7 +82,7 @@ func (c *checks) check(ctx context.Context, key types.NamespacedName, hash strin
 	case entry == nil:
 	case entry.ended && entry.hash == hash && entry.err == nil:
 		return entry.report, nil
-	case entry.ended && entry.hash == hash:
+	case entry.ended && (entry.hash == hash || entry.hash == ""):
 		delete(c.entries, key)
 		return sandbox.Report{}, entry.err
 	case !entry.ended && (entry.hash == "" || entry.hash == hash):

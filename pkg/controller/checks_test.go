@@ -211,20 +211,27 @@ func TestChecks_Refused(t *testing.T) {
 	})
 }
 
-// TestChecks_Error retries a check that failed.
+// TestChecks_Error returns the error of a check that failed, or whose request could not be
+// made, once: the caller retries it when it chooses.
 func TestChecks_Error(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		current := request("")
-		failed := errors.New("failed")
-		c := newTestChecks(&current, checkerFunc(func(context.Context) (sandbox.Report, error) { return sandbox.Report{}, failed }))
-		for range 2 {
-			if _, err := check(t, c, request("")); !errors.Is(err, errChecking) {
-				t.Fatal(err)
+	failed := errors.New("failed")
+	current := request("")
+	for name, c := range map[string]*checks{
+		"check": newTestChecks(&current, checkerFunc(func(context.Context) (sandbox.Report, error) { return sandbox.Report{}, failed })),
+		"request": newChecks(Options{Checker: checkerFunc(exceeded)}, func(context.Context, types.NamespacedName) (sandbox.Request, error) {
+			return sandbox.Request{}, failed
+		}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			for range 2 {
+				if _, err := check(t, c, request("")); !errors.Is(err, errChecking) {
+					t.Fatal(err)
+				}
+				<-c.finished
+				if _, err := check(t, c, request("")); !errors.Is(err, failed) {
+					t.Fatalf("got %v, want the error", err)
+				}
 			}
-			<-c.finished
-			if _, err := check(t, c, request("")); !errors.Is(err, failed) {
-				t.Fatalf("got %v, want the error", err)
-			}
-		}
-	})
+		})
+	}
 }

@@ -46,6 +46,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -56,6 +57,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	clientscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/tools/record"
+	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -69,6 +71,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/acceptance"
 	corev1alpha1 "github.com/kubevela/kube-trigger/pkg/api/core/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/fair"
 	"github.com/kubevela/kube-trigger/pkg/sandbox"
 )
 
@@ -94,8 +97,22 @@ type Options struct {
 	Clock clock.PassiveClock
 }
 
-// concurrency is the number of TriggerServices that are reconciled concurrently.
-const concurrency = 4
+const (
+	// concurrency is the number of TriggerServices that are reconciled concurrently.
+	concurrency = 4
+	// minRetryDelay and maxRetryDelay limit the delay before a failed reconciliation is tried
+	// again. It doubles with each failure.
+	minRetryDelay, maxRetryDelay = 5 * time.Millisecond, 5 * time.Minute
+)
+
+// newQueue returns a queue in which namespaces take turns. Unlike controller-runtime's
+// default, its retries have no limit that all namespaces share.
+func newQueue(name string, limiter workqueue.TypedRateLimiter[ctrl.Request]) workqueue.TypedRateLimitingInterface[ctrl.Request] {
+	turns := fair.NewQueue(func(q ctrl.Request) string { return q.Namespace })
+	queue := workqueue.NewTypedWithConfig(workqueue.TypedQueueConfig[ctrl.Request]{Name: name, Queue: turns})
+	delaying := workqueue.NewTypedDelayingQueueWithConfig(workqueue.TypedDelayingQueueConfig[ctrl.Request]{Name: name, Queue: queue})
+	return workqueue.NewTypedRateLimitingQueueWithConfig(limiter, workqueue.TypedRateLimitingQueueConfig[ctrl.Request]{Name: name, DelayingQueue: delaying})
+}
 
 // AddToScheme registers every kind that the controller reads or writes.
 func AddToScheme(s *runtime.Scheme) error {
@@ -153,18 +170,23 @@ func Setup(ctx context.Context, m ctrl.Manager, o Options) error {
 	if err := m.AddHealthzCheck("reconcile", detector.check); err != nil {
 		return err
 	}
+	if err := setupAccounts(m, r); err != nil {
+		return err
+	}
 	return ctrl.NewControllerManagedBy(m).
 		Named("triggerservice").
 		For(&v1alpha1.TriggerService{}, builder.WithPredicates(specOrStateChanged())).
 		Owns(&appsv1.Deployment{}).
 		Owns(&corev1alpha1.Definition{}).
 		Owns(&corev1.Service{}).
-		Watches(&corev1.ServiceAccount{}, handler.EnqueueRequestsFromMapFunc(r.requestsForServiceAccount)).
-		Watches(&rbacv1.RoleBinding{}, handler.EnqueueRequestsFromMapFunc(r.requestsForServiceAccount)).
 		Watches(&corev1alpha1.Definition{}, handler.EnqueueRequestsFromMapFunc(r.requestsForDefinition),
 			builder.WithPredicates(predicate.Or[client.Object](predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))).
 		WatchesRawSource(source.Channel(r.checks.finished, &handler.EnqueueRequestForObject{})).
-		WithOptions(controller.Options{MaxConcurrentReconciles: concurrency}).
+		WithOptions(controller.Options{
+			MaxConcurrentReconciles: concurrency,
+			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[ctrl.Request](minRetryDelay, maxRetryDelay),
+			NewQueue:                newQueue,
+		}).
 		Complete(detector)
 }
 
@@ -193,12 +215,6 @@ func (r *reconciler) index(ctx context.Context, indexer client.FieldIndexer) err
 		}
 	}
 	return nil
-}
-
-// requestsForServiceAccount returns requests for the TriggerServices in o's namespace
-// that use the default ServiceAccount.
-func (r *reconciler) requestsForServiceAccount(ctx context.Context, o client.Object) []ctrl.Request {
-	return r.requests(ctx, client.InNamespace(o.GetNamespace()), client.MatchingFields{byServiceAccount: DefaultServiceAccount})
 }
 
 // requestsForDefinition returns requests for the TriggerServices that use the action

@@ -59,13 +59,10 @@ func (r *reconciler) Reconcile(ctx context.Context, q ctrl.Request) (ctrl.Result
 	err := r.client.Get(ctx, q.NamespacedName, ts)
 	if apierrors.IsNotFound(err) {
 		r.checks.remove(q.NamespacedName)
-		return ctrl.Result{}, r.reconcileServiceAccount(ctx, q.Namespace)
+		return ctrl.Result{}, nil
 	}
-	if err != nil {
+	if err != nil || !ts.DeletionTimestamp.IsZero() {
 		return ctrl.Result{}, err
-	}
-	if !ts.DeletionTimestamp.IsZero() {
-		return ctrl.Result{}, r.reconcileServiceAccount(ctx, q.Namespace)
 	}
 	st, err := r.reconcile(ctx, ts)
 	if errors.Is(err, errChecking) {
@@ -97,9 +94,6 @@ func (r *reconciler) reconcile(ctx context.Context, ts *v1alpha1.TriggerService)
 	st.workerProblems = slices.Concat(in.workerProblems, st.report.WorkerProblems.WithPrefix("spec.worker"))
 	for _, name := range actionTypes(ts) {
 		st.actionProblems = append(st.actionProblems, definitionProblems(st.report, name, in.origins)...)
-	}
-	if err := r.reconcileServiceAccount(ctx, ts.Namespace); err != nil {
-		return st, err
 	}
 	if err := r.reconcileWebhookService(ctx, ts); errors.As(err, &conflictError{}) {
 		st.conflict = errors.Join(st.conflict, err)

@@ -24,18 +24,46 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 )
+
+// accountReconciler reconciles the default ServiceAccount of each namespace. All
+// TriggerServices of a namespace own it: one by one they would write it as often as there
+// are TriggerServices.
+type accountReconciler struct{ *reconciler }
+
+// setupAccounts adds a controller to m whose requests have only a namespace.
+func setupAccounts(m ctrl.Manager, r *reconciler) error {
+	namespace := handler.EnqueueRequestsFromMapFunc(func(_ context.Context, o client.Object) []ctrl.Request {
+		return []ctrl.Request{{NamespacedName: types.NamespacedName{Namespace: o.GetNamespace()}}}
+	})
+	return ctrl.NewControllerManagedBy(m).
+		Named("serviceaccount").
+		Watches(&v1alpha1.TriggerService{}, namespace, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&corev1.ServiceAccount{}, namespace).
+		Watches(&rbacv1.RoleBinding{}, namespace).
+		Complete(accountReconciler{r})
+}
+
+// Reconcile implements reconcile.Reconciler for one namespace.
+func (r accountReconciler) Reconcile(ctx context.Context, q ctrl.Request) (ctrl.Result, error) {
+	return ctrl.Result{}, r.reconcileServiceAccount(ctx, q.Namespace)
+}
 
 // reconcileServiceAccount applies the default ServiceAccount of a namespace and
 // its RoleBinding, or deletes both when no TriggerService uses them any longer. An
 // existing ServiceAccount that the controller did not create is used unchanged and
 // gets no RoleBinding.
-func (r *reconciler) reconcileServiceAccount(ctx context.Context, namespace string) error {
+func (r accountReconciler) reconcileServiceAccount(ctx context.Context, namespace string) error {
 	var services v1alpha1.TriggerServiceList
-	err := r.client.List(ctx, &services, client.InNamespace(namespace), client.MatchingFields{byServiceAccount: DefaultServiceAccount})
+	err := r.client.List(ctx, &services, client.InNamespace(namespace), client.MatchingFields{byServiceAccount: DefaultServiceAccount}, client.UnsafeDisableDeepCopy)
 	if err != nil {
 		return fmt.Errorf("list TriggerServices in namespace %q: %w", namespace, err)
 	}

@@ -14,14 +14,13 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package fair limits concurrency so that nobody waits for all that another has asked
-// for, and so that those who have used much wait for those who have not.
+// Package fair limits concurrency, and orders work, so that nobody waits for all that
+// another has asked for, and so that those who have used much wait for those who have not.
 package fair
 
 import (
 	"context"
 	"math"
-	"slices"
 	"sync"
 	"time"
 )
@@ -37,13 +36,16 @@ const (
 // goes to the key that has used slots for the shortest time lately; keys that have used
 // them equally take turns. It is safe for concurrent use.
 type Semaphore struct {
-	mu   sync.Mutex
-	free int
-	// queues are the waiting callers by key, and turns the keys in the order in which
-	// they are served.
-	queues map[string][]chan struct{}
-	turns  []string
-	used   map[string]use
+	mu      sync.Mutex
+	free    int
+	waiting *Queue[caller]
+	used    map[string]use
+}
+
+// caller waits for a slot. Its turn has come when turn is closed.
+type caller struct {
+	key  string
+	turn chan struct{}
 }
 
 // use is the time for which a key has used slots, as of a time.
@@ -59,7 +61,10 @@ func (u use) now() time.Duration {
 
 // NewSemaphore returns a Semaphore with the given number of slots.
 func NewSemaphore(slots int) *Semaphore {
-	return &Semaphore{free: slots, queues: map[string][]chan struct{}{}, used: map[string]use{}}
+	s := &Semaphore{free: slots, used: map[string]use{}}
+	s.waiting = NewQueue(func(c caller) string { return c.key })
+	s.waiting.use = func(key string) time.Duration { return s.used[key].now() }
+	return s
 }
 
 // Acquire waits for a slot. The caller calls release once when it no longer needs it.
@@ -71,24 +76,20 @@ func (s *Semaphore) Acquire(ctx context.Context, key string) (release func(), er
 		s.mu.Unlock()
 		return s.releaser(key), nil
 	}
-	turn := make(chan struct{})
-	if len(s.queues[key]) == 0 {
-		s.turns = append(s.turns, key)
-	}
-	s.queues[key] = append(s.queues[key], turn)
+	c := caller{key, make(chan struct{})}
+	s.waiting.Push(c)
 	s.mu.Unlock()
 	select {
-	case <-turn:
+	case <-c.turn:
 		return s.releaser(key), nil
 	case <-ctx.Done():
 	}
 	s.mu.Lock()
-	if s.remove(key, turn) {
-		s.mu.Unlock()
-		return nil, context.Cause(ctx)
-	}
+	waiting := s.waiting.remove(c)
 	s.mu.Unlock()
-	s.release() // the slot came at the same time
+	if !waiting {
+		s.release() // the slot came at the same time
+	}
 	return nil, context.Cause(ctx)
 }
 
@@ -96,11 +97,7 @@ func (s *Semaphore) Acquire(ctx context.Context, key string) (release func(), er
 func (s *Semaphore) Waiting() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n := 0
-	for _, q := range s.queues {
-		n += len(q)
-	}
-	return n
+	return s.waiting.Len()
 }
 
 // releaser returns a function that releases the slot that key has from now on.
@@ -125,53 +122,13 @@ func (s *Semaphore) addUse(key string, d time.Duration) {
 	s.used[key] = use{s.used[key].now() + d, time.Now()}
 }
 
-// release gives a slot to the next key, or frees it.
+// release gives a slot to the next caller, or frees it.
 func (s *Semaphore) release() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.turns) == 0 {
+	if s.waiting.Len() == 0 {
 		s.free++
 		return
 	}
-	next := 0
-	for i, key := range s.turns {
-		if s.used[key].now() < s.used[s.turns[next]].now() {
-			next = i
-		}
-	}
-	key := s.turns[next]
-	s.turns = slices.Delete(s.turns, next, next+1)
-	queue := s.queues[key]
-	close(queue[0])
-	if len(queue) == 1 {
-		delete(s.queues, key)
-		return
-	}
-	s.queues[key] = queue[1:]
-	s.turns = append(s.turns, key)
-}
-
-// remove removes a caller that no longer waits. It returns false if the caller has got
-// a slot.
-func (s *Semaphore) remove(key string, turn chan struct{}) bool {
-	queue := s.queues[key]
-	for i, t := range queue {
-		if t != turn {
-			continue
-		}
-		rest := append(append([]chan struct{}{}, queue[:i]...), queue[i+1:]...)
-		if len(rest) > 0 {
-			s.queues[key] = rest
-			return true
-		}
-		delete(s.queues, key)
-		for j, k := range s.turns {
-			if k == key {
-				s.turns = append(append([]string{}, s.turns[:j]...), s.turns[j+1:]...)
-				break
-			}
-		}
-		return true
-	}
-	return false
+	close(s.waiting.Pop().turn)
 }

@@ -23,8 +23,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime/debug"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -40,6 +38,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
 	"github.com/kubevela/kube-trigger/pkg/trigger"
+	"github.com/kubevela/kube-trigger/test/program"
 )
 
 // TestMain also runs this program as the child.
@@ -151,16 +150,10 @@ func heavyCUE() map[string]string {
 	}
 }
 
-// raceEnabled reports whether the race detector is enabled.
-func raceEnabled() bool {
-	info, ok := debug.ReadBuildInfo()
-	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
-}
-
 // childTimeout returns the total time of a check. With the race detector a child starts
 // slowly.
 func childTimeout() time.Duration {
-	if raceEnabled() {
+	if program.RaceEnabled() {
 		return 8 * time.Second
 	}
 	return 2 * time.Second
@@ -169,7 +162,7 @@ func childTimeout() time.Duration {
 func TestChild_ResourceExceeded(t *testing.T) {
 	c := sandbox.NewChild(2, sandbox.Limits{Total: 10 * time.Minute}, os.Args[0], "serve")
 	for name, source := range heavyCUE() {
-		if raceEnabled() && name == "memory" {
+		if program.RaceEnabled() && name == "memory" {
 			continue // no memory limit
 		}
 		t.Run(name, func(t *testing.T) {

@@ -27,6 +27,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/filter"
 	"github.com/kubevela/kube-trigger/pkg/sandbox"
+	"github.com/kubevela/kube-trigger/test/program"
 )
 
 // filters compiles the filters of a request, one step each, and returns their
@@ -57,7 +58,7 @@ const deep = "context: {\n\t>1\n\tif context != _|_ {data: a: 1}\n}"
 func TestRun_ResourceExceeded(t *testing.T) {
 	request := []string{`context.data.x == "a"`, deep, "context.dta.x == 1", heavyCUE()["time"], "panic", `context.data.x == "b"`}
 	want := []string{"", "infinite recursion", "no field", "more than " + childTimeout().String(), "CUE crashed, exit status 2: panic: at the disco", ""}
-	if !raceEnabled() { // otherwise there is no memory limit
+	if !program.RaceEnabled() { // otherwise there is no memory limit
 		request, want = append(request, heavyCUE()["memory"]), append(want, "more than 384 MiB")
 	}
 	var problems []string

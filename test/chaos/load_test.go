@@ -21,6 +21,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/kubevela/kube-trigger/test/program"
 )
 
 // slowAction is scenario 7.
@@ -119,7 +121,7 @@ func burst() scenario {
 				t.Fatal(err)
 			}
 			t.figure("%d events, %d lost, peak %.0f MiB", n, len(missing), peak)
-			if t.long && !raceEnabled() && peak > maxPeak {
+			if t.long && !program.RaceEnabled() && peak > maxPeak {
 				t.Errorf("peak memory %.0f MiB, want at most %d MiB", peak, maxPeak)
 			}
 			w.terminate()

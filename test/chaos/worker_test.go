@@ -24,13 +24,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime/debug"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/kubevela/kube-trigger/test/program"
 )
 
 // waitTimeout is the maximum time of any wait.
@@ -45,23 +45,8 @@ type environment struct {
 func newEnvironment(t *testing.T) *environment {
 	dir := t.TempDir()
 	return &environment{program: sync.OnceValues(func() (string, error) {
-		file := filepath.Join(dir, "kube-trigger")
-		args := []string{"build", "-o", file}
-		if raceEnabled() {
-			args = append(args, "-race")
-		}
-		build := exec.CommandContext(t.Context(), "go", append(args, "../../cmd/kube-trigger")...) //nolint:gosec // own program
-		if out, err := build.CombinedOutput(); err != nil {
-			return "", fmt.Errorf("go build: %w\n%s", err, out)
-		}
-		return file, nil
+		return program.Build(t.Context(), dir, program.RaceEnabled())
 	})}
-}
-
-// raceEnabled reports whether the race detector is enabled.
-func raceEnabled() bool {
-	info, ok := debug.ReadBuildInfo()
-	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
 
 // installation is a configuration of kube-trigger with its store. Its workers run one
@@ -117,7 +102,7 @@ type worker struct {
 // start starts a worker.
 func (i *installation) start() *worker {
 	i.t.Helper()
-	program, err := i.t.program()
+	file, err := i.t.program()
 	if err != nil {
 		i.t.Fatal(err)
 	}
@@ -128,10 +113,10 @@ func (i *installation) start() *worker {
 		i.t.Fatal(err)
 	}
 	defer out.Close()
-	w.cmd = exec.Command(program, i.args...) //nolint:gosec // own program, and ended by the harness
+	w.cmd = exec.Command(file, i.args...) //nolint:gosec // own program, and ended by the harness
 	w.cmd.Env = append(os.Environ(), "GORACE=halt_on_error=1")
 	if i.memoryLimit > 0 {
-		args := append([]string{"-c", `ulimit -S -d "$0"; exec "$@"`, fmt.Sprint(i.memoryLimit << 10), program}, i.args...)
+		args := append([]string{"-c", `ulimit -S -d "$0"; exec "$@"`, fmt.Sprint(i.memoryLimit << 10), file}, i.args...)
 		w.cmd = exec.Command("/bin/sh", args...) //nolint:gosec // own program, and ended by the harness
 		w.cmd.Env = append(os.Environ(), fmt.Sprintf("GOMEMLIMIT=%dMiB", i.memoryLimit/10*9))
 	}

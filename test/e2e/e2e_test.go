@@ -18,8 +18,8 @@ package e2e
 
 import "testing"
 
-// TestInstallation runs its subtests in one cluster, in separate namespaces. Upgrade runs
-// last, because it restarts the controller that the other subtests share.
+// TestInstallation runs its subtests in one cluster, in separate namespaces. Upgrade and
+// ControllerAway run last, because they end the controller that the other subtests share.
 func TestInstallation(t *testing.T) {
 	i := install(t)
 	t.Run("Parallel", func(t *testing.T) {
@@ -54,4 +54,5 @@ func TestInstallation(t *testing.T) {
 		}
 	})
 	t.Run("Upgrade", func(t *testing.T) { upgrade(t, i) })
+	t.Run("ControllerAway", func(t *testing.T) { controllerAway(t, i) })
 }

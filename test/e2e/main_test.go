@@ -23,10 +23,7 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime/debug"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -42,29 +39,22 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/controller"
 	"github.com/kubevela/kube-trigger/test/cluster"
 	"github.com/kubevela/kube-trigger/test/pods"
+	"github.com/kubevela/kube-trigger/test/program"
 )
 
-// program builds kube-trigger on the first call, with the race detector if the tests have
+// build builds kube-trigger on the first call, with the race detector if the tests have
 // it, and returns the path of the binary.
-var program = sync.OnceValues(func() (string, error) {
+var build = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "kube-trigger-e2e-")
 	if err != nil {
 		return "", err
 	}
-	file := filepath.Join(dir, "kube-trigger")
-	args := []string{"build", "-o", file}
-	if info, ok := debug.ReadBuildInfo(); ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
-		args = append(args, "-race")
-	}
-	if out, err := exec.Command("go", append(args, "../../cmd/kube-trigger")...).CombinedOutput(); err != nil { //nolint:gosec // own program
-		return "", fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	return file, nil
+	return program.Build(context.Background(), dir, program.RaceEnabled())
 })
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if file, err := program(); err == nil {
+	if file, err := build(); err == nil {
 		_ = os.RemoveAll(filepath.Dir(file))
 	}
 	os.Exit(code)
@@ -86,7 +76,7 @@ type installation struct {
 func install(t *testing.T) *installation {
 	t.Helper()
 	i := installManifests(t)
-	file, err := program()
+	file, err := build()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,7 +45,7 @@ import (
 // validatingWebhookStandby tests that a controller that does not hold the Lease serves the
 // webhook, with a certificate from files.
 func validatingWebhookStandby(t *testing.T, i *installation) {
-	file, err := program()
+	file, err := build()
 	if err != nil {
 		t.Fatal(err)
 	}

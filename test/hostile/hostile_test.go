@@ -32,7 +32,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"strings"
 	"sync"
 	"testing"
@@ -48,6 +47,7 @@ import (
 
 	"github.com/kubevela/kube-trigger/test/cluster"
 	"github.com/kubevela/kube-trigger/test/figures"
+	"github.com/kubevela/kube-trigger/test/program"
 )
 
 const (
@@ -104,7 +104,12 @@ type result struct {
 }
 
 func TestHostile(t *testing.T) {
-	i := install(t, build(t))
+	// Without the race detector, so that limits on memory hold.
+	file, err := program.Build(t.Context(), t.TempDir(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := install(t, file)
 	h := newHonest(t, i)
 	window := 2 * time.Second
 	if flagValue[bool]("long") {
@@ -225,17 +230,4 @@ func (i *installation) attack(t *testing.T, h *honest, a attack, n int, window t
 		t.Errorf("a new honest TriggerService was ready after %s, want at most %s", r.ready, maxReady)
 	}
 	tenant.leave()
-}
-
-// build builds kube-trigger without the race detector, so that limits on memory hold, and
-// returns its path.
-func build(t *testing.T) string {
-	t.Helper()
-	file := t.TempDir() + "/kube-trigger"
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", file, "../../cmd/kube-trigger")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
-	return file
 }

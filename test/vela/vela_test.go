@@ -21,7 +21,6 @@ package vela_test
 import (
 	"context"
 	"fmt"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -33,6 +32,7 @@ import (
 
 	"github.com/kubevela/kube-trigger/test/cluster"
 	"github.com/kubevela/kube-trigger/test/pods"
+	"github.com/kubevela/kube-trigger/test/program"
 	"github.com/kubevela/kube-trigger/test/vela"
 )
 
@@ -89,11 +89,11 @@ type env struct{ *vela.KubeVela }
 // runPods runs the containers of kube-trigger's pods as local processes.
 func (k env) runPods(t *testing.T) {
 	t.Helper()
-	program := filepath.Join(t.TempDir(), "kube-trigger")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "../../cmd/kube-trigger").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
+	file, err := program.Build(t.Context(), t.TempDir(), false)
+	if err != nil {
+		t.Fatal(err)
 	}
-	pods.Run(t, k.Cluster, program)
+	pods.Run(t, k.Cluster, file)
 }
 
 // glob returns the files that match a pattern. It fails the test if there are none.
