@@ -75,10 +75,12 @@ func (t *Template) Compile(o Options) (*Action, diag.List) {
 	if err := r.evaluateParameter(); err != nil {
 		return nil, diagnostics(err)
 	}
-	if err := r.analyseStages(); err != nil {
+	trees, err := r.trees()
+	if err != nil {
 		return nil, diagnostics(err)
 	}
-	stages, err := r.compileStages()
+	r.analyse(trees)
+	stages, err := r.compileStages(trees)
 	if err != nil {
 		return nil, diagnostics(err)
 	}
@@ -118,7 +120,11 @@ func (r *Action) evaluateParameter() error {
 		}
 	}
 	r.properties = properties
-	value, err := r.buildStage(cuecontext.New(), expr.Stage{Declarations: r.template.parameterDecls})
+	declarations, err := r.template.syntax(buildOptions{stage: expr.Stage{Declarations: r.template.parameterDecls}})
+	if err != nil {
+		return err
+	}
+	value, err := r.buildStage(cuecontext.New(), declarations)
 	if err != nil {
 		return err
 	}
@@ -126,25 +132,29 @@ func (r *Action) evaluateParameter() error {
 	return r.parseGoTemplates(value)
 }
 
-// analyseStages determines the inputs of the stages, and whether the names of fields in
-// them can be replaced.
-func (r *Action) analyseStages() error {
-	use := expr.NameUse{Observed: r.parameter == ""}
+// trees returns the syntax trees of the template's stages with the parameter.
+func (r *Action) trees() ([]tree, error) {
+	var trees []tree
 	for _, s := range r.template.stages {
-		file, in, err := r.template.syntax(buildOptions{stage: s, parameter: r.parameter})
+		tree, err := r.template.syntax(buildOptions{stage: s, parameter: r.parameter})
 		if err != nil {
-			return err
+			return nil, err
 		}
-		r.inputs = append(r.inputs, in)
-		use.Add(expr.UseOfNames(file))
-		packages, err := velaPackages(file)
-		if err != nil {
-			return err
-		}
-		use.Add(packageNames(packages))
+		trees = append(trees, tree)
+	}
+	return trees, nil
+}
+
+// analyse determines the inputs of the stages, and whether the names of fields in them can
+// be replaced.
+func (r *Action) analyse(trees []tree) {
+	use := expr.NameUse{Observed: r.parameter == ""}
+	for _, s := range trees {
+		r.inputs = append(r.inputs, s.inputs)
+		use.Add(expr.UseOfNames(s.file))
+		use.Add(packageNames(s.packages))
 	}
 	r.names = expr.NewNames(use)
-	return nil
 }
 
 // packageNames returns how packages use names.
@@ -159,12 +169,11 @@ func packageNames(packages []velaPackage) expr.NameUse {
 	return use
 }
 
-// compileStages compiles the template's stages with the parameter, in a CUE context of
-// their own.
-func (r *Action) compileStages() ([]cue.Value, error) {
+// compileStages compiles the trees of the template's stages, in a CUE context of their own.
+func (r *Action) compileStages(trees []tree) ([]cue.Value, error) {
 	ctx := cuecontext.New()
 	var stages []cue.Value
-	for _, s := range r.template.stages {
+	for _, s := range trees {
 		value, err := r.buildStage(ctx, s)
 		if err != nil {
 			return nil, err
@@ -174,9 +183,10 @@ func (r *Action) compileStages() ([]cue.Value, error) {
 	return stages, nil
 }
 
-// buildStage compiles the declarations of one stage with the parameter.
-func (r *Action) buildStage(ctx *cue.Context, s expr.Stage) (cue.Value, error) {
-	value, err := r.template.build(ctx, buildOptions{stage: s, parameter: r.parameter})
+// buildStage compiles the tree of a stage. The properties become its parameter, unless the
+// evaluated parameter is in the tree.
+func (r *Action) buildStage(ctx *cue.Context, s tree) (cue.Value, error) {
+	value, err := s.build(ctx)
 	if err != nil || r.parameter != "" {
 		return value, err
 	}
@@ -266,8 +276,12 @@ func (r *Action) acquire() ([]cue.Value, error) {
 	case stages := <-r.pool:
 		return stages, nil
 	default:
-		return r.compileStages()
 	}
+	trees, err := r.trees()
+	if err != nil {
+		return nil, err
+	}
+	return r.compileStages(trees)
 }
 
 func (r *Action) release(stages []cue.Value) {

@@ -150,6 +150,14 @@ type buildOptions struct {
 	stage     expr.Stage
 }
 
+// tree is the syntax tree of a stage. It is built only once, because CUE modifies it.
+type tree struct {
+	file *ast.File
+	// packages are the `vela/*` packages that file imports.
+	packages []velaPackage
+	inputs   inputs
+}
+
 // inputs are the parts of an event that a stage needs.
 type inputs struct {
 	// context are the fields of `context` that CUE needs.
@@ -158,8 +166,18 @@ type inputs struct {
 	texts []expr.GoText
 }
 
-// syntax returns the declarations of the stage f.stage, and the inputs of the stage.
-func (t *Template) syntax(f buildOptions) (*ast.File, inputs, error) {
+// syntax returns the declarations of the stage f.stage with what they import.
+func (t *Template) syntax(f buildOptions) (tree, error) {
+	file, in, err := t.stageSyntax(f)
+	if err != nil {
+		return tree{}, err
+	}
+	packages, err := velaPackages(file)
+	return tree{file, packages, in}, err
+}
+
+// stageSyntax returns the declarations of the stage f.stage, and the inputs of the stage.
+func (t *Template) stageSyntax(f buildOptions) (*ast.File, inputs, error) {
 	in := inputs{context: t.context}
 	file, err := t.parse()
 	if err != nil {
@@ -208,15 +226,21 @@ func (t *Template) syntax(f buildOptions) (*ast.File, inputs, error) {
 
 // build compiles the declarations of the stage f.stage.
 func (t *Template) build(ctx *cue.Context, f buildOptions) (cue.Value, error) {
-	file, _, err := t.syntax(f)
+	s, err := t.syntax(f)
 	if err != nil {
 		return cue.Value{}, err
 	}
+	return s.build(ctx)
+}
+
+// build compiles the tree.
+func (s tree) build(ctx *cue.Context) (cue.Value, error) {
 	inst := build.NewContext().NewInstance("", nil)
-	if inst.Imports, err = imports(file); err != nil {
+	var err error
+	if inst.Imports, err = instances(s.packages); err != nil {
 		return cue.Value{}, err
 	}
-	if err := inst.AddSyntax(file); err != nil {
+	if err := inst.AddSyntax(s.file); err != nil {
 		return cue.Value{}, err
 	}
 	v := ctx.BuildInstance(inst)
@@ -251,13 +275,9 @@ func velaPackages(file *ast.File) ([]velaPackage, error) {
 	return out, nil
 }
 
-// imports builds new instances of the `vela/*` packages that file imports. Instances
-// must not be shared between CUE contexts.
-func imports(file *ast.File) ([]*build.Instance, error) {
-	packages, err := velaPackages(file)
-	if err != nil {
-		return nil, err
-	}
+// instances builds instances of packages. Instances must not be shared between CUE
+// contexts.
+func instances(packages []velaPackage) ([]*build.Instance, error) {
 	var out []*build.Instance
 	for _, p := range packages {
 		inst := &build.Instance{PkgName: p.path[strings.LastIndex(p.path, "/")+1:], ImportPath: p.path}

@@ -28,12 +28,15 @@ const (
 	maxStack = 64 << 20
 	// maxCPU is the CPU time after which the system kills a child whose parent died.
 	maxCPU = 10 * time.Minute
+	// gcPercent has the collector wait longer than usual: most checks need little memory.
+	gcPercent = 400
 )
 
 // limitProcess applies the limits to this process. They cannot be lifted.
 func limitProcess() error {
 	debug.SetMaxStack(maxStack)
 	debug.SetMemoryLimit(MaxMemory / 4 * 3) // collect garbage before the hard limit is reached
+	debug.SetGCPercent(gcPercent)
 	if err := setRlimits(MaxMemory, uint64(maxCPU/time.Second)); err != nil {
 		return fmt.Errorf("limit memory and time: %w", err)
 	}
