@@ -57,7 +57,7 @@ const maxChecks = 2
 
 // quickCheck is the time after which the check of a TriggerService continues in the
 // background, where it does not keep others waiting.
-const quickCheck = 300 * time.Millisecond
+const quickCheck = time.Second
 
 // ControllerOptions configure RunController.
 type ControllerOptions struct {

@@ -99,7 +99,7 @@ type Options struct {
 
 const (
 	// concurrency is the number of TriggerServices that are reconciled concurrently.
-	concurrency = 4
+	concurrency = 8
 	// minRetryDelay and maxRetryDelay limit the delay before a failed reconciliation is tried
 	// again. It doubles with each failure.
 	minRetryDelay, maxRetryDelay = 5 * time.Millisecond, 5 * time.Minute
@@ -176,9 +176,9 @@ func Setup(ctx context.Context, m ctrl.Manager, o Options) error {
 	return ctrl.NewControllerManagedBy(m).
 		Named("triggerservice").
 		For(&v1alpha1.TriggerService{}, builder.WithPredicates(specOrStateChanged())).
-		Owns(&appsv1.Deployment{}).
-		Owns(&corev1alpha1.Definition{}).
-		Owns(&corev1.Service{}).
+		Owns(&appsv1.Deployment{}, builder.WithPredicates(existed())).
+		Owns(&corev1alpha1.Definition{}, builder.WithPredicates(existed())).
+		Owns(&corev1.Service{}, builder.WithPredicates(existed())).
 		Watches(&corev1alpha1.Definition{}, handler.EnqueueRequestsFromMapFunc(r.requestsForDefinition),
 			builder.WithPredicates(predicate.Or[client.Object](predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))).
 		WatchesRawSource(source.Channel(r.checks.finished, &handler.EnqueueRequestForObject{})).

@@ -38,6 +38,12 @@ func specOrStateChanged() predicate.Predicate {
 	}}
 }
 
+// existed ignores the creation of objects: the controller creates those that it owns, and
+// reconciles all TriggerServices when it starts.
+func existed() predicate.Predicate {
+	return predicate.Funcs{CreateFunc: func(event.CreateEvent) bool { return false }}
+}
+
 // triggerStates returns the worker's generation and one string per trigger with its
 // state, reason and message.
 func triggerStates(ts *v1alpha1.TriggerService) []string {

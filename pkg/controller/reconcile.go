@@ -95,6 +95,11 @@ func (r *reconciler) reconcile(ctx context.Context, ts *v1alpha1.TriggerService)
 	for _, name := range actionTypes(ts) {
 		st.actionProblems = append(st.actionProblems, definitionProblems(st.report, name, in.origins)...)
 	}
+	if serviceAccountName(ts) == DefaultServiceAccount {
+		if err := (accountReconciler{r}).ensure(ctx, ts.Namespace); err != nil {
+			return st, err
+		}
+	}
 	if err := r.reconcileWebhookService(ctx, ts); errors.As(err, &conflictError{}) {
 		st.conflict = errors.Join(st.conflict, err)
 	} else if err != nil {

@@ -20,14 +20,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
@@ -39,22 +43,45 @@ import (
 // are TriggerServices.
 type accountReconciler struct{ *reconciler }
 
+// ownersDelay is the time for which changes of the TriggerServices in a namespace are
+// collected.
+const ownersDelay = 5 * time.Second
+
 // setupAccounts adds a controller to m whose requests have only a namespace.
 func setupAccounts(m ctrl.Manager, r *reconciler) error {
-	namespace := handler.EnqueueRequestsFromMapFunc(func(_ context.Context, o client.Object) []ctrl.Request {
-		return []ctrl.Request{{NamespacedName: types.NamespacedName{Namespace: o.GetNamespace()}}}
+	request := func(o client.Object) ctrl.Request {
+		return ctrl.Request{NamespacedName: types.NamespacedName{Namespace: o.GetNamespace()}}
+	}
+	type queue = workqueue.TypedRateLimitingInterface[ctrl.Request]
+	delayed := handler.Funcs{
+		CreateFunc: func(_ context.Context, e event.CreateEvent, q queue) { q.AddAfter(request(e.Object), ownersDelay) },
+		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q queue) { q.AddAfter(request(e.ObjectNew), ownersDelay) },
+		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q queue) { q.AddAfter(request(e.Object), ownersDelay) },
+	}
+	atOnce := handler.EnqueueRequestsFromMapFunc(func(_ context.Context, o client.Object) []ctrl.Request {
+		return []ctrl.Request{request(o)}
 	})
 	return ctrl.NewControllerManagedBy(m).
 		Named("serviceaccount").
-		Watches(&v1alpha1.TriggerService{}, namespace, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&corev1.ServiceAccount{}, namespace).
-		Watches(&rbacv1.RoleBinding{}, namespace).
+		Watches(&v1alpha1.TriggerService{}, delayed, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&corev1.ServiceAccount{}, atOnce).
+		Watches(&rbacv1.RoleBinding{}, atOnce).
 		Complete(accountReconciler{r})
 }
 
 // Reconcile implements reconcile.Reconciler for one namespace.
 func (r accountReconciler) Reconcile(ctx context.Context, q ctrl.Request) (ctrl.Result, error) {
 	return ctrl.Result{}, r.reconcileServiceAccount(ctx, q.Namespace)
+}
+
+// ensure applies the ServiceAccount of a namespace that has none, without a delay: pods
+// cannot start without it.
+func (r accountReconciler) ensure(ctx context.Context, namespace string) error {
+	err := r.client.Get(ctx, types.NamespacedName{Namespace: namespace, Name: DefaultServiceAccount}, &corev1.ServiceAccount{})
+	if !apierrors.IsNotFound(err) {
+		return err
+	}
+	return r.reconcileServiceAccount(ctx, namespace)
 }
 
 // reconcileServiceAccount applies the default ServiceAccount of a namespace and

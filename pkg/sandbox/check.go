@@ -153,7 +153,10 @@ func (l Local) check(ctx context.Context, r Request, begin func(step string) (re
 		exceeded[index] = exceeded[index] || reason != ""
 		return reason
 	}
-	compiler := trigger.Compiler{Sources: l.Sources, Actions: templates, Executor: func(event.TriggerRef) provider.Executor { return nil }}
+	compiler := trigger.Compiler{
+		Sources: l.Sources, Actions: templates, CompileAction: compileOnce(),
+		Executor: func(event.TriggerRef) provider.Executor { return nil },
+	}
 	for i, t := range trigger.CompileService(compiler, &r.Service, reject) {
 		checked := TriggerReport{Name: t.Name, Problems: t.Problems, ResourceExceeded: exceeded[i]}
 		if t.Subscription != nil {
@@ -174,6 +177,34 @@ func (l Local) check(ctx context.Context, r Request, begin func(step string) (re
 	}
 	report.limit()
 	return report
+}
+
+// compileOnce returns a function that compiles an action, unless an equal one has been
+// compiled for another trigger: actions that are only checked do not depend on the trigger.
+func compileOnce() func(*action.Template, action.Options) (*action.Action, diag.List) {
+	type key struct {
+		template *action.Template
+		options  string
+	}
+	type compiled struct {
+		action   *action.Action
+		problems diag.List
+	}
+	known := map[key]compiled{}
+	return func(t *action.Template, o action.Options) (*action.Action, diag.List) {
+		o.Trigger = event.TriggerRef{}
+		options, err := json.Marshal(o)
+		if err != nil {
+			return t.Compile(o)
+		}
+		k := key{t, string(options)}
+		c, ok := known[k]
+		if !ok {
+			c.action, c.problems = t.Compile(o)
+			known[k] = c
+		}
+		return c.action, slices.Clone(c.problems)
+	}
 }
 
 const (

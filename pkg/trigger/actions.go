@@ -48,7 +48,7 @@ func (c Compiler) compileActions(o action.Options, spec v1alpha1.Trigger) ([]eng
 	}
 	list = checkResults(template, properties, func(string) string { return "there are no earlier actions" })
 	o.Properties = properties
-	a, problems := compileTemplate(template, o)
+	a, problems := c.compileTemplate(template, o)
 	if list = append(list, problems...); len(list) > 0 {
 		return nil, expr.FieldSet{}, list.WithPrefix("action")
 	}
@@ -80,7 +80,7 @@ func (c Compiler) compileSequence(o action.Options, spec v1alpha1.Trigger) ([]en
 			names.hasResult[i] = template.HasResult()
 			problems = append(problems, checkResults(template, properties, func(name string) string { return names.check(i, name) })...)
 			o.Properties, o.EvaluateResult = properties, s.Name != "" && i < len(spec.Actions)-1
-			a, broken := compileTemplate(template, o)
+			a, broken := c.compileTemplate(template, o)
 			if problems = append(problems, broken...); a != nil {
 				old = old.Union(oldDependencies(a.ContextFields()))
 				steps = append(steps, engine.Step{
@@ -170,7 +170,11 @@ func (c Compiler) resolve(name string, raw *runtime.RawExtension) (*action.Templ
 	return template, properties, nil
 }
 
-func compileTemplate(t *action.Template, o action.Options) (*action.Action, diag.List) {
-	a, list := t.Compile(o)
+func (c Compiler) compileTemplate(t *action.Template, o action.Options) (*action.Action, diag.List) {
+	compile := c.CompileAction
+	if compile == nil {
+		compile = (*action.Template).Compile
+	}
+	a, list := compile(t, o)
 	return a, list.WithPrefix("properties")
 }

@@ -48,6 +48,8 @@ type Compiler struct {
 	Actions map[string]Template
 	// Executor returns the executor of the provider calls of a trigger's action.
 	Executor func(event.TriggerRef) provider.Executor
+	// CompileAction compiles an action. Defaults to the method Compile of the template.
+	CompileAction func(*action.Template, action.Options) (*action.Action, diag.List)
 	// LoopDetector returns the loop detector of a trigger, and CrashTracker the crash
 	// tracker of its filter and actions, whose CUE is text. They may be nil or return
 	// nil for none.
