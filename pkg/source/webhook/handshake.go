@@ -47,7 +47,7 @@ func (h *handler) handshake(r *http.Request, sent []payload.Payload, release fun
 	}
 	if m, ok := newSNSMessage(body); ok && m.asksToConfirm() {
 		release()
-		failed := h.authenticate(r, true, func() error { return h.sns.confirm(r.Context(), m) })
+		failed := h.authenticate(r, true, func() error { return h.sns.confirm(r, m) })
 		if failed != nil {
 			return failed
 		}

@@ -223,12 +223,13 @@ func (v *snsVerifier) get(ctx context.Context, address string) ([]byte, error) {
 	return body, nil
 }
 
-// confirm confirms a subscription, if its signature holds.
-func (v *snsVerifier) confirm(ctx context.Context, m snsMessage) error {
-	if err := v.verify(ctx, m); err != nil {
+// confirm confirms the subscription that the message of a request asks to confirm, if its
+// signature holds.
+func (v *snsVerifier) confirm(r *http.Request, m snsMessage) error {
+	if err := v.verify(r.Context(), m); err != nil {
 		return err
 	}
-	if _, err := v.get(ctx, m.text("SubscribeURL")); err != nil {
+	if _, err := v.get(r.Context(), m.text("SubscribeURL")); err != nil {
 		return fmt.Errorf("confirm the SNS subscription: %w", err)
 	}
 	return nil

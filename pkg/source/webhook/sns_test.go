@@ -107,13 +107,11 @@ func (f *fakeSNS) sign(version string, m map[string]string) string {
 			text.WriteString(name + "\n" + m[name] + "\n")
 		}
 	}
-	hash, sum := crypto.SHA1, []byte(nil)
+	first := sha1.Sum([]byte(text.String()))
+	hash, sum := crypto.SHA1, first[:]
 	if version == "2" {
-		s := sha256.Sum256([]byte(text.String()))
-		hash, sum = crypto.SHA256, s[:]
-	} else {
-		s := sha1.Sum([]byte(text.String()))
-		sum = s[:]
+		second := sha256.Sum256([]byte(text.String()))
+		hash, sum = crypto.SHA256, second[:]
 	}
 	signature, err := rsa.SignPKCS1v15(nil, f.key, hash, sum)
 	if err != nil {

@@ -51,7 +51,7 @@ func ecr(body []byte) (Notification, error) {
 	e := sent.ecrEvent
 	if e.DetailType == "" && sent.Type == "Notification" {
 		if err := decodeJSON([]byte(sent.Message), &e); err != nil {
-			return Notification{}, fmt.Errorf("Message: %w", err)
+			return Notification{}, fmt.Errorf("in Message: %w", err)
 		}
 	}
 	n := Notification{Type: e.DetailType, ID: e.ID}
