@@ -192,6 +192,40 @@ func TestPatchResource_Types(t *testing.T) {
 	}
 }
 
+// TestPatchResource_Remove: what `remove` names is removed, whether it exists or not.
+func TestPatchResource_Remove(t *testing.T) {
+	e := start(t)
+	cm := e.create(t, "v1", "ConfigMap", "remove", map[string]any{
+		"data":     map[string]any{"a": "1", "b.txt": "1", "c": "1"},
+		"metadata": map[string]any{"annotations": map[string]any{"example.com/paused": "yes", "kept": "yes"}},
+	})
+	for name, tc := range map[string]struct {
+		patch map[string]any
+		want  string
+	}{
+		"list":      {map[string]any{"type": "merge", "remove": []any{`metadata.annotations["example.com/paused"]`, `data["b.txt"]`, "data.never", "spec.nothing"}, "data": map[string]any{"data": map[string]any{"a": "2"}}}, ""},
+		"set":       {map[string]any{"remove": []any{"data.a"}, "data": map[string]any{"data": map[string]any{"a": "2"}}}, "$params.patch.remove[0]: data.a is set in patch.data"},
+		"set above": {map[string]any{"remove": []any{"data.a.b"}, "data": map[string]any{"data": map[string]any{"a": "2"}}}, "$params.patch.remove[0]: data.a.b is set in patch.data"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			patch := e.action(t, e.Client, "patch-resource", map[string]any{
+				"resource": map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "name": cm.GetName(), "namespace": e.namespace}, "patch": tc.patch,
+			})
+			err := patch.Run(t.Context(), e.event("anything"))
+			if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
+				t.Errorf("got %v, want %s", err, tc.want)
+			}
+		})
+	}
+	got := e.get(t, cm)
+	if diff := cmp.Diff(map[string]any{"a": "2", "c": "1"}, got.Object["data"]); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(map[string]string{"kept": "yes"}, got.GetAnnotations()); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // TestBumpApplicationRevision_Forbidden returns a terminal error with the user, the verb
 // and the resource.
 func TestBumpApplicationRevision_Forbidden(t *testing.T) {

@@ -27,8 +27,10 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/kubevela/kube-trigger/pkg/app"
+	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/printable"
 	"github.com/kubevela/kube-trigger/pkg/renewal"
 )
@@ -81,15 +83,40 @@ func command() *cobra.Command {
 	root.Flags().AddFlagSet(run.Flags())
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(run, validateCommand(), deadLettersCommand(), controllerCommand(), checkCommand(), checkConfigCommand(), versionCommand())
-	for _, c := range append(root.Commands(), root) {
-		c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return app.InvalidError{Err: err} })
-	}
+	root.SetFlagErrorFunc(flagError) // subcommands inherit it
 	return root
 }
 
-func noArgs(cmd *cobra.Command, args []string) error {
-	if err := cobra.NoArgs(cmd, args); err != nil {
+// flagError returns the error of a command line whose flags cannot be parsed. It suggests
+// the nearest flag.
+func flagError(cmd *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) {
 		return app.InvalidError{Err: err}
 	}
-	return nil
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden {
+			names = append(names, f.Name)
+		}
+	})
+	if nearest := diag.Nearest(unknown.GetSpecifiedName(), names); nearest != "" {
+		err = fmt.Errorf("%w; did you mean --%s?", err, nearest)
+	}
+	return app.InvalidError{Err: err}
+}
+
+// noArgs returns an error if there are arguments. It suggests the nearest subcommand.
+func noArgs(cmd *cobra.Command, args []string) error {
+	err := cobra.NoArgs(cmd, args)
+	if err == nil {
+		return nil
+	}
+	var names []string
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() {
+			names = append(append(names, c.Name()), c.Aliases...)
+		}
+	}
+	return app.InvalidError{Err: fmt.Errorf("%w%s", err, diag.Suggest(args[0], names))}
 }

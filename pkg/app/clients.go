@@ -151,6 +151,9 @@ func (c *clients) connect(cfg *rest.Config) error {
 		return err
 	}
 	c.webhook.Client = c.client
+	if c.egress != nil {
+		c.webhook.Fetch = fetchWith(c.egress)
+	}
 	c.clusters, err = multicluster.New(cfg, httpClient, c.access, clock.RealClock{})
 	c.resource.Clusters = c.clusters
 	return err

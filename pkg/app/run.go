@@ -21,6 +21,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/go-logr/logr"
 	"k8s.io/utils/clock"
@@ -28,6 +29,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/engine/replay"
 	"github.com/kubevela/kube-trigger/pkg/observe"
+	"github.com/kubevela/kube-trigger/pkg/source/webhook"
 )
 
 // Run runs the triggers of a configuration or a TriggerService until ctx ends,
@@ -82,6 +84,7 @@ func (r *runner) runConfig(ctx context.Context) error {
 		return err
 	}
 	s.configureSources(&c)
+	c.webhook.Server.OnRejected = r.server.observeRejection
 	err = r.runChecked(ctx, cfg, c, s)
 	return errors.Join(err, s.close())
 }
@@ -95,6 +98,9 @@ func (r *runner) runChecked(ctx context.Context, cfg configuration, c clients, s
 	if len(diagnostics) > 0 {
 		return InvalidError{diagnostics}
 	}
+	if err := r.checkWebhookAddr(ctx, triggers); err != nil {
+		return err
+	}
 	if err := s.prune(ctx, triggers, c.sources()); err != nil {
 		return err
 	}
@@ -104,6 +110,19 @@ func (r *runner) runChecked(ctx context.Context, cfg configuration, c clients, s
 	}
 	logr.FromContextOrDiscard(ctx).Info("starting", "config", r.Config, "version", r.Version)
 	return s.runWith(ctx, func(ctx context.Context) error { return r.runEngine(ctx, e, c, s) })
+}
+
+// checkWebhookAddr returns an error if a trigger is a webhook and the address of webhooks
+// cannot be listened on. Waiting for it would lose the requests of others.
+func (r *runner) checkWebhookAddr(ctx context.Context, triggers []engine.Trigger) error {
+	if !slices.ContainsFunc(triggers, func(t engine.Trigger) bool { return t.SourceType == webhook.Type }) {
+		return nil
+	}
+	l, err := listen(ctx, "--webhook-addr", r.WebhookAddr)
+	if err != nil {
+		return err
+	}
+	return l.Close()
 }
 
 // runEngine runs e until ctx ends, and replays dead letters meanwhile.

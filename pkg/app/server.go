@@ -25,6 +25,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -37,6 +38,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/httpserver"
 	"github.com/kubevela/kube-trigger/pkg/observe"
+	"github.com/kubevela/kube-trigger/pkg/source/webhook"
 )
 
 // stuckAfter is how long an evaluation may exceed its deadline before /healthz
@@ -71,14 +73,27 @@ func newServer(ctx context.Context, o RunOptions) (*server, error) {
 			return nil, err
 		}
 	}
-	var config net.ListenConfig
-	l, err := config.Listen(ctx, "tcp", addr)
+	l, err := listen(ctx, "--metrics-addr", addr)
 	if err != nil {
-		return nil, fmt.Errorf("--metrics-addr %s: %w", addr, err)
+		return nil, err
 	}
 	logr.FromContextOrDiscard(ctx).Info("serving metrics", "address", l.Addr().String())
 	s.listener = l
 	return s, nil
+}
+
+// listen listens on the address of a flag. Its errors name the flag.
+func listen(ctx context.Context, flag, addr string) (net.Listener, error) {
+	var config net.ListenConfig
+	l, err := config.Listen(ctx, "tcp", addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		host, _, _ := net.SplitHostPort(addr) // valid: it was listened on
+		return nil, fmt.Errorf("%s %s: the port is in use; use another one, or %s %s for a free one, which is logged", flag, addr, flag, net.JoinHostPort(host, "0"))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", flag, addr, err)
+	}
+	return l, nil
 }
 
 // newReviewer returns a reviewer with a client of its own. httpClient may be nil.
@@ -101,6 +116,13 @@ func (s *server) observers() []engine.Observer {
 func (s *server) storeFailed() {
 	if s != nil {
 		s.metrics.ObserveStoreError()
+	}
+}
+
+// observeRejection counts a request that a webhook rejected.
+func (s *server) observeRejection(r webhook.Rejection) {
+	if s != nil {
+		s.metrics.ObserveRejection(r.Trigger, r.Reason)
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -176,6 +177,35 @@ func TestServer(t *testing.T) {
 	if err := <-p.done; err == nil || !strings.Contains(err.Error(), "--metrics-addr 127.0.0.1:x: ") {
 		t.Errorf("got %v", err)
 	}
+}
+
+// TestRun_PortInUse: a port that another process uses ends the run, with the flag and the way
+// to a free port.
+func TestRun_PortInUse(t *testing.T) {
+	e := newEnv(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	used := l.Addr().String()
+	hook := e.options(t, `triggers:
+  - source: {type: webhook, properties: {auth: none}}
+    action: {type: log}
+`)
+	other := e.options(t, e.triggers())
+	metrics := other
+	hook.WebhookAddr, other.WebhookAddr, metrics.MetricsAddr = used, used, used
+	for flag, o := range map[string]RunOptions{"--webhook-addr": hook, "--metrics-addr": metrics} {
+		want := fmt.Sprintf("%s %s: the port is in use; use another one, or %s 127.0.0.1:0 for a free one, which is logged", flag, used, flag)
+		if err := <-startRun(t, o).done; err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+	// Without a webhook, nothing listens there.
+	p := startRun(t, other)
+	p.waitForLog(t, "watching")
+	p.stop(t)
 }
 
 // TestServer_MetricsAuth: with a reviewer, /metrics needs a token, and health does not.

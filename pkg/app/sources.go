@@ -18,9 +18,11 @@ package app
 
 import (
 	"context"
+	"net/http"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/kubevela/kube-trigger/pkg/action/egress"
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/engine"
@@ -48,6 +50,22 @@ func (c *clients) sources() source.Registry {
 		resource.Type:    resource.New(c.resource),
 		velaql.Type:      velaql.New(views),
 		webhook.Type:     webhook.New(c.webhook),
+	}
+}
+
+// fetchWith returns the function by which webhooks connect to other hosts: those that
+// actions may connect to.
+func fetchWith(c *egress.Client) webhook.FetchFunc {
+	return func(ctx context.Context, url string) (status int, body []byte, err error) {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+		if err != nil {
+			return 0, nil, err
+		}
+		res, err := c.Do(req, nil, true)
+		if err != nil {
+			return 0, nil, err
+		}
+		return res.Status, res.Body, nil
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"strconv"
@@ -205,6 +206,153 @@ func TestWebhook_ChangingTriggerService(t *testing.T) {
 	}
 	if got := e.publishVersion(t, "web"); got != want {
 		t.Errorf("version %s after %s calls", got, want)
+	}
+	p.stop(t)
+}
+
+// TestWebhook_ImageToApplication: a push sets the image of an Application, with the host of
+// the registry: that of an instance of Alibaba Cloud's Enterprise Edition (kubevela#5089), and
+// those that other registries name.
+func TestWebhook_ImageToApplication(t *testing.T) {
+	e := newEnv(t)
+	create(t, e.applications, map[string]any{
+		"apiVersion": "core.oam.dev/v1beta1", "kind": "Application", "spec": map[string]any{"components": []any{
+			map[string]any{"name": "web", "type": "webservice", "properties": map[string]any{"image": "web:v1"}},
+		}},
+	}, "web")
+	config := "triggers:\n"
+	pushes := map[string][3]string{
+		"acr": {
+			"registry: acr, registryHost: acme-registry.cn-hongkong.cr.aliyuncs.com",
+			`{"push_data":{"tag":"v2"},"repository":{"name":"web","namespace":"shop","region":"cn-hongkong","repo_full_name":"shop/web","repo_type":"PRIVATE"}}`,
+			"acme-registry.cn-hongkong.cr.aliyuncs.com/shop/web:v2",
+		},
+		"quay": {
+			"registry: quay", `{"repository":"shop/web","docker_url":"quay.io/shop/web","updated_tags":["v3"]}`, "quay.io/shop/web:v3",
+		},
+		"ecr": {
+			"registry: ecr", `{"id":"1","detail-type":"ECR Image Action","source":"aws.ecr","account":"1","region":"eu-west-1","detail":{"result":"SUCCESS","repository-name":"web","action-type":"PUSH","image-tag":"v4"}}`,
+			"1.dkr.ecr.eu-west-1.amazonaws.com/web:v4",
+		},
+	}
+	for name, push := range pushes {
+		config += fmt.Sprintf(`  - name: %[1]s
+    source: {type: webhook, properties: {path: /%[1]s, auth: none, %[2]s}}
+    filter: context.data.action == "push"
+    action: {type: patch-application, properties: {name: web, namespace: %[3]s, component: web}}
+`, name, push[0], e.namespace)
+	}
+	o := e.options(t, config)
+	o.WebhookAddr = "127.0.0.1:0"
+	p := startRun(t, o)
+	p.waitForLog(t, "webhook server listens")
+	address := p.waitForLog(t, "webhook server listens")[0]["address"]
+	for name, push := range pushes {
+		eventually(t, "the webhook answers", func() bool {
+			res, err := http.Post(fmt.Sprintf("http://%s/%s", address, name), "application/json", strings.NewReader(push[1]))
+			if err != nil {
+				return false
+			}
+			res.Body.Close()
+			return res.StatusCode == http.StatusAccepted
+		})
+		eventually(t, "the image is "+push[2], func() bool {
+			app, err := e.applications.Get(t.Context(), "web", metav1.GetOptions{})
+			return err == nil && strings.Contains(fmt.Sprint(app.Object["spec"]), "image:"+push[2]+"]")
+		})
+	}
+	p.stop(t)
+}
+
+// TestWebhook_Redelivery: a delivery whose event became a dead letter is handled when the
+// sender delivers it again, with the same ID (smee-client#72: GitHub's "Redeliver").
+func TestWebhook_Redelivery(t *testing.T) {
+	e := newEnv(t)
+	o := e.options(t, fmt.Sprintf(`triggers:
+  - name: bump
+    source: {type: webhook, properties: {path: /github, auth: none}}
+    filter: context.event.type == "push"
+    action: {type: bump-application-revision, properties: {namespace: %s, nameSelector: {name: web}}}
+    retry: {limit: 0}
+`, e.namespace))
+	o.WebhookAddr = "127.0.0.1:0"
+	p := startRun(t, o)
+	p.waitForLog(t, "webhook accepts requests")
+	url := fmt.Sprintf("http://%s/github", p.waitForLog(t, "webhook server listens")[0]["address"])
+	deliver := func() int {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(`{"ref":"refs/heads/main"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, value := range map[string]string{"X-GitHub-Event": "push", "X-GitHub-Delivery": "72d3162e-cc78", "Content-Type": "application/json"} {
+			req.Header.Set(name, value)
+		}
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		return res.StatusCode
+	}
+	if status := deliver(); status != http.StatusAccepted {
+		t.Fatalf("status %d", status)
+	}
+	p.waitForLog(t, "Event dead-lettered")
+	e.createApplication(t, "web")
+	eventually(t, "the delivery is taken again", func() bool { return deliver() == http.StatusAccepted })
+	eventually(t, "the Application has a version", func() bool { return e.publishVersion(t, "web") == "1" })
+	p.stop(t)
+}
+
+// TestWebhook_RejectionsVisible: refused calls are in the status of the TriggerService and in
+// the metrics, with their reason, and the status is not written for each of them.
+func TestWebhook_RejectionsVisible(t *testing.T) {
+	e := newEnv(t)
+	e.installCRDs(t)
+	e.createCheckedService(t, "hooks", `{triggers: [{name: called, source: {type: webhook, properties: {auth: none, registry: harbor}}, action: {type: log}}]}`)
+	o := e.serviceOptions("hooks")
+	o.WebhookAddr, o.MetricsAddr = "127.0.0.1:0", "127.0.0.1:0"
+	p := startRun(t, o)
+	p.waitForLog(t, "webhook accepts requests")
+	url := fmt.Sprintf("http://%s/%s/called", p.waitForLog(t, "webhook server listens")[0]["address"], e.namespace)
+	send := func(body string) {
+		t.Helper()
+		res, err := http.Post(url, "application/json", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != http.StatusBadRequest {
+			t.Errorf("status %d", res.StatusCode)
+		}
+	}
+	status := func() map[string]any {
+		u, err := e.services.Get(t.Context(), "hooks", metav1.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		triggers, _, _ := unstructured.NestedSlice(u.Object, "status", "triggers")
+		if len(triggers) == 0 {
+			return nil
+		}
+		first, _ := triggers[0].(map[string]any)
+		return first
+	}
+	send("{")
+	eventually(t, "the status has the rejection", func() bool { return fmt.Sprint(status()["rejectedRequests"]) == "1" })
+	if s := status(); !strings.Contains(fmt.Sprint(s["lastRejection"]), "malformed body") || s["lastRejectionTime"] == nil || s["state"] != "Running" {
+		t.Errorf("status %v", s)
+	}
+	send("[]")
+	res, err := http.Get(fmt.Sprintf("http://%s/metrics", p.waitForLog(t, "serving metrics")[0]["address"]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	metrics, err := io.ReadAll(res.Body)
+	want := fmt.Sprintf(`kube_trigger_webhook_rejections_total{reason="Malformed",trigger="%s/called"} 2`, e.namespace)
+	if err != nil || !strings.Contains(string(metrics), want) {
+		t.Errorf("no line %s, %v", want, err)
 	}
 	p.stop(t)
 }

@@ -146,6 +146,10 @@ func (w *serviceWorker) run(ctx context.Context) error {
 	registry := w.clients.sources()
 	status := worker.NewStatus(w.first.Service, clock.RealClock{}, func(sourceType string) bool { return registry[sourceType].Status })
 	status.SetIgnored(w.watcher.Ignored)
+	w.clients.webhook.Server.OnRejected = func(rejected webhook.Rejection) {
+		w.server.observeRejection(rejected)
+		status.ObserveRejection(rejected.Trigger, rejected.Message, rejected.Time)
+	}
 	reporter := worker.Reporter{Client: w.clients.client, Events: w.events, Clock: clock.RealClock{}}
 	reportCtx, stop := context.WithCancel(ctx)
 	done := make(chan struct{})

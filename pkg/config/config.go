@@ -39,7 +39,8 @@ var configSchema string
 // Service is a document of a file, as the TriggerService that it stands for. Its
 // triggers are not compiled.
 type Service struct {
-	// The name is the file's, without extension, if the document has none.
+	// The name is the file's, without extension, if the document has none; in a further
+	// document whose triggers would have the same names, "-document-2" is appended.
 	v1alpha1.TriggerService
 
 	locator locator
@@ -100,13 +101,16 @@ type loader struct {
 func (l *loader) addFile(f File) {
 	docs, diagnostics := f.documents()
 	l.diagnostics = append(l.diagnostics, diagnostics...)
-	for _, d := range docs {
-		l.addDocument(f.Path, d)
+	names := map[string]bool{}
+	for i, d := range docs {
+		l.addDocument(f.Path, i, d, names)
 	}
 }
 
-// addDocument adds one document.
-func (l *loader) addDocument(path string, d document) {
+// addDocument adds the document of a file at position. names has the names of the triggers
+// in the file's earlier documents.
+func (l *loader) addDocument(path string, position int, d document, names map[string]bool) {
+	named := false
 	base := filepath.Base(path)
 	s := Service{locator: d.locator, invalid: map[int]bool{}}
 	s.Name, s.Namespace = strings.TrimSuffix(base, filepath.Ext(base)), l.namespace
@@ -118,7 +122,7 @@ func (l *loader) addDocument(path string, d document) {
 		}
 		meta, _ := spec["metadata"].(map[string]any)
 		if name, ok := meta["name"].(string); ok {
-			s.Name = name
+			s.Name, named = name, true
 		}
 		if namespace, ok := meta["namespace"].(string); ok && namespace != "" {
 			s.Namespace = namespace
@@ -149,7 +153,24 @@ func (l *loader) addDocument(path string, d document) {
 			l.addError(d, diag.Join(s.prefix, fmt.Sprintf("triggers[%d]", i)), "%v", err)
 		}
 	}
+	if !named {
+		s.rename(position, names)
+	}
+	for i := range s.Spec.Triggers {
+		names[s.TriggerName(i)] = true
+	}
 	l.services = append(l.services, s)
+}
+
+// rename gives a document without a name the name of its position, if otherwise a default
+// name of one of its triggers would be one of names.
+func (s *Service) rename(position int, names map[string]bool) {
+	for i, t := range s.Spec.Triggers {
+		if t.Name == "" && names[s.TriggerName(i)] {
+			s.Name = fmt.Sprintf("%s-document-%d", s.Name, position+1)
+			return
+		}
+	}
 }
 
 func decode(raw any, into *v1alpha1.Trigger) error {

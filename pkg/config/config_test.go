@@ -171,3 +171,48 @@ func TestLoad_Reject(t *testing.T) {
 		t.Errorf("%d documents; (-want +got):\n%s", len(services), diff)
 	}
 }
+
+// TestLoad_UnnamedTriggers: unnamed triggers of several documents of a file have different
+// names, and those of the first keep theirs.
+func TestLoad_UnnamedTriggers(t *testing.T) {
+	const unnamed = "triggers:\n- {source: {type: a}, action: {type: b}}\n- {source: {type: a}, action: {type: b}}\n"
+	for name, tc := range map[string]struct {
+		text string
+		want []string
+	}{
+		"one":   {unnamed, []string{"c-0", "c-1"}},
+		"three": {unnamed + "---\n" + unnamed + "---\n" + unnamed, []string{"c-0", "c-1", "c-document-2-0", "c-document-2-1", "c-document-3-0", "c-document-3-1"}},
+		"named documents": {
+			"apiVersion: standard.oam.dev/v1alpha1\nkind: TriggerService\nmetadata: {name: x}\nspec:\n  triggers:\n  - {source: {type: a}, action: {type: b}}\n---\n" + unnamed,
+			[]string{"x-0", "c-0", "c-1"},
+		},
+		"named triggers": {
+			"triggers:\n- {name: one, source: {type: a}, action: {type: b}}\n---\n" + unnamed,
+			[]string{"one", "c-0", "c-1"},
+		},
+		"named like a default": {
+			"triggers:\n- {name: c-1, source: {type: a}, action: {type: b}}\n---\n" + unnamed,
+			[]string{"c-1", "c-document-2-0", "c-document-2-1"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "c.yaml")
+			if err := os.WriteFile(file, []byte(tc.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			services, diagnostics := Read(file).Load("default", func(string) string { return "" })
+			if len(diagnostics) > 0 {
+				t.Fatal(diagnostics)
+			}
+			var got []string
+			for _, s := range services {
+				for i := range s.Spec.Triggers {
+					got = append(got, s.TriggerName(i))
+				}
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}

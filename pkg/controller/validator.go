@@ -36,6 +36,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/controller/workload"
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/sandbox"
+	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
 
 // NewValidator returns a validator for TriggerServices, and for Definitions of actions
@@ -147,6 +148,7 @@ func (v *validator) validateTriggerService(ctx context.Context, ts *v1alpha1.Tri
 			out.Warnings = append(out.Warnings, fmt.Sprintf("spec.triggers[%d].filter: is always true", i))
 		}
 	}
+	out.Warnings = append(out.Warnings, trigger.Warnings(ts)...)
 	out.Problems = append(out.Problems, problems...)
 	if out.Problems = append(out.Problems, report.WorkerProblems.WithPrefix("spec.worker")...); len(out.Problems) == 0 {
 		out.Warnings = append(out.Warnings, v.watchWarnings(ctx, ts, report)...)

@@ -55,12 +55,15 @@ type Metrics struct {
 	deadLetters      *prometheus.CounterVec
 	deadLetterErrors *prometheus.CounterVec
 	sourceErrors     *prometheus.CounterVec
+	rejections       *prometheus.CounterVec
 	storeErrors      prometheus.Counter
 	names, renewals  prometheus.Gauge
 
 	mu     sync.RWMutex
 	counts map[counterKey]prometheus.Counter
 	series map[event.TriggerRef]series
+	// rejected has the triggers with series of rejections.
+	rejected map[event.TriggerRef]bool
 }
 
 // counterKey identifies a counter of events.
@@ -83,7 +86,7 @@ func NewMetrics(c clock.PassiveClock) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
 		clock:    c,
-		counts:   map[counterKey]prometheus.Counter{}, series: map[event.TriggerRef]series{},
+		counts:   map[counterKey]prometheus.Counter{}, series: map[event.TriggerRef]series{}, rejected: map[event.TriggerRef]bool{},
 		events: counter("events_total", "Decisions of triggers about events, by outcome and reason.", "trigger", "outcome", "reason"),
 		age: histogram("event_age_seconds", "Age of events when their action succeeded, since the source received them.",
 			prometheus.ExponentialBuckets(0.005, 3, 10)),
@@ -93,6 +96,7 @@ func NewMetrics(c clock.PassiveClock) *Metrics {
 		deadLetters:      counter("dead_letters_total", "Dead letters stored.", "trigger"),
 		deadLetterErrors: counter("dead_letter_errors_total", "Failed attempts to store a dead letter.", "trigger"),
 		sourceErrors:     counter("source_failures_total", "Failures of sources, each followed by a restart.", "source"),
+		rejections:       counter("webhook_rejections_total", "Rejected requests to webhooks, by trigger and reason. The trigger is empty if no webhook has the path.", "trigger", "reason"),
 		storeErrors: prometheus.NewCounter(prometheus.CounterOpts{
 			Namespace: namespace, Name: "store_errors_total", Help: "Failed attempts to save progress to the store.",
 		}),
@@ -100,7 +104,7 @@ func NewMetrics(c clock.PassiveClock) *Metrics {
 		renewals: gauge("renewals", "Processes that this one has replaced in turn because CUE's tables of field names were full."),
 	}
 	m.registry.MustRegister(m.events, m.age, m.duration, m.retries, m.deadLetters, m.deadLetterErrors, m.sourceErrors,
-		m.storeErrors, m.names, m.renewals, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+		m.rejections, m.storeErrors, m.names, m.renewals, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
@@ -191,6 +195,19 @@ func (m *Metrics) SetNames(names, replaced int) {
 	m.renewals.Set(float64(replaced))
 }
 
+// ObserveRejection counts a request that a webhook rejected. trigger is empty if no webhook
+// has its path; reason is one of a small set.
+func (m *Metrics) ObserveRejection(trigger event.TriggerRef, reason string) {
+	name := ""
+	if trigger != (event.TriggerRef{}) {
+		name = trigger.String()
+		m.mu.Lock()
+		m.rejected[trigger] = true
+		m.mu.Unlock()
+	}
+	m.rejections.WithLabelValues(name, reason).Inc()
+}
+
 // Retain removes the series of all other triggers.
 func (m *Metrics) Retain(triggers []event.TriggerRef) {
 	m.mu.Lock()
@@ -199,15 +216,19 @@ func (m *Metrics) Retain(triggers []event.TriggerRef) {
 	for key := range m.counts {
 		removed[key.trigger] = !slices.Contains(triggers, key.trigger)
 	}
+	for t := range m.rejected {
+		removed[t] = !slices.Contains(triggers, t)
+	}
 	for t, gone := range removed {
 		if !gone {
 			continue
 		}
 		delete(m.series, t)
+		delete(m.rejected, t)
 		maps.DeleteFunc(m.counts, func(key counterKey, _ prometheus.Counter) bool { return key.trigger == t })
 		labels := prometheus.Labels{"trigger": t.String()}
 		for _, v := range []interface{ DeletePartialMatch(prometheus.Labels) int }{
-			m.events, m.age, m.duration, m.retries, m.deadLetters, m.deadLetterErrors,
+			m.events, m.age, m.duration, m.retries, m.deadLetters, m.deadLetterErrors, m.rejections,
 		} {
 			v.DeletePartialMatch(labels)
 		}

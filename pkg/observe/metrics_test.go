@@ -91,6 +91,10 @@ func observed() *observe.Metrics {
 	m.ObserveDeadLetter(engine.DeadLetterResult{Trigger: t, Err: errors.New("disk full")})
 	m.ObserveStoreError()
 	m.SetNames(2000, 3)
+	for _, reason := range []string{"Unauthorized", "Unauthorized", "Malformed"} {
+		m.ObserveRejection(t, reason)
+	}
+	m.ObserveRejection(event.TriggerRef{}, "NotFound")
 	return m
 }
 
@@ -109,6 +113,9 @@ func TestMetrics(t *testing.T) {
 		`kube_trigger_store_errors_total 1`,
 		`kube_trigger_field_names 2000`,
 		`kube_trigger_renewals 3`,
+		`kube_trigger_webhook_rejections_total{reason="Unauthorized",trigger="default/notify"} 2`,
+		`kube_trigger_webhook_rejections_total{reason="Malformed",trigger="default/notify"} 1`,
+		`kube_trigger_webhook_rejections_total{reason="NotFound",trigger=""} 1`,
 		`kube_trigger_queued_events{trigger="default/behind"} 7`,
 		`kube_trigger_queued_bytes{trigger="default/behind"} 1024`,
 		`kube_trigger_unloaded_events{trigger="default/behind"} 3`,
@@ -170,5 +177,24 @@ func BenchmarkMetrics_Observe(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		m.Observe(d)
+	}
+}
+
+// TestMetrics_RetainRejections removes the rejections of a trigger that is gone and never had
+// an event, and no others.
+func TestMetrics_RetainRejections(t *testing.T) {
+	m := observe.NewMetrics(testclock.NewFakePassiveClock(now()))
+	kept := event.TriggerRef{Namespace: "a", Name: "kept"}
+	for _, trigger := range []event.TriggerRef{kept, {Namespace: "a", Name: "gone"}, {}} {
+		m.ObserveRejection(trigger, "Unauthorized")
+	}
+	m.Retain([]event.TriggerRef{kept})
+	text := scrape(t, m)
+	want(t, text,
+		`kube_trigger_webhook_rejections_total{reason="Unauthorized",trigger="a/kept"} 1`,
+		`kube_trigger_webhook_rejections_total{reason="Unauthorized",trigger=""} 1`,
+	)
+	if strings.Contains(text, "a/gone") {
+		t.Error("the series of the trigger that is gone remains")
 	}
 }

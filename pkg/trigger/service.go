@@ -49,10 +49,7 @@ func CompileService(c Compiler, ts *v1alpha1.TriggerService, reject func(index i
 	indexes := map[string]int{}
 	all := make([]Compiled, 0, len(ts.Spec.Triggers))
 	for i, spec := range ts.Spec.Triggers {
-		id := event.TriggerRef{Name: spec.Name, Namespace: ts.Namespace}
-		if id.Name == "" {
-			id.Name = fmt.Sprintf("%s-%d", ts.Name, i)
-		}
+		id := event.TriggerRef{Name: ts.TriggerName(i), Namespace: ts.Namespace}
 		spec.Suspend = spec.Suspend || ts.Spec.Suspend
 		compiled, problems := Compiled{Trigger: engine.Trigger{TriggerRef: id}}, diag.List(nil)
 		if reason := reject(i, id.Name, ""); reason != "" {

@@ -41,6 +41,11 @@ const (
 	// recoveryPeriod is how long after its restart a source must not fail to count as
 	// running.
 	recoveryPeriod = 3 * time.Second
+	// maxRejection is the maximum length of LastRejection, in bytes.
+	maxRejection = 500
+	// rejectionInterval is the minimum time between two updates of the rejected requests:
+	// strangers cause them, and each is a write to the API server.
+	rejectionInterval = time.Minute
 	// loopBrokenPeriod is how long the status shows a broken loop.
 	loopBrokenPeriod = 2 * engine.LoopWindow
 )
@@ -61,6 +66,8 @@ type Status struct {
 	quarantines func() []engine.Quarantine
 	// ignored returns why the accepted version is ignored, or "". It may be nil.
 	ignored func() string
+	// rejectionsShownAt is the time of the last update of the rejected requests.
+	rejectionsShownAt time.Time
 }
 
 // triggerState is the state of one trigger.
@@ -83,6 +90,15 @@ type triggerState struct {
 	sourceErr      error
 	sourceErrUntil time.Time
 	loopBrokenAt   time.Time
+	// rejections are the rejected requests that status does not have yet.
+	rejections rejections
+}
+
+// rejections are rejected requests: how many, and the last one.
+type rejections struct {
+	count   int64
+	message string
+	time    time.Time
 }
 
 // NewStatus returns a Status whose counts continue from the status of ts.
@@ -108,6 +124,7 @@ func (s *Status) SetTriggers(config Config, triggers []trigger.Compiled) {
 		if old, ok := before[t.Name]; ok {
 			st.status = old.status
 			st.status.State, st.status.Reason, st.status.Message = v1alpha1.TriggerRunning, "", ""
+			st.rejections = old.rejections
 		}
 		st.status.Name = t.Name
 		switch {
@@ -188,6 +205,37 @@ func (s *Status) ObserveClusters(id event.TriggerRef, err error) {
 	}
 }
 
+// ObserveRejection records that the webhook of a trigger has rejected a request. The status
+// shows it within rejectionInterval.
+func (s *Status) ObserveRejection(id event.TriggerRef, message string, at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t := s.triggers[id.Name]; t != nil {
+		t.rejections = rejections{t.rejections.count + 1, message, at}
+	}
+}
+
+// showRejections adds the rejected requests to the status of each trigger, unless that was
+// done within the last rejectionInterval. s.mu must be held.
+func (s *Status) showRejections() {
+	now, shown := s.clock.Now(), false
+	if now.Sub(s.rejectionsShownAt) < rejectionInterval {
+		return
+	}
+	for _, t := range s.triggers {
+		if t.rejections.count == 0 {
+			continue
+		}
+		at := metav1.NewTime(t.rejections.time)
+		t.status.RejectedRequests += t.rejections.count
+		t.status.LastRejection, t.status.LastRejectionTime = diag.Truncate(t.rejections.message, maxRejection), &at
+		t.rejections, shown = rejections{}, true
+	}
+	if shown {
+		s.rejectionsShownAt = now
+	}
+}
+
 // Observe implements engine.Observer.
 func (s *Status) Observe(d engine.Decision) {
 	s.mu.Lock()
@@ -243,6 +291,7 @@ func (*Status) ObserveDeadLetter(engine.DeadLetterResult) {}
 func (s *Status) Current() v1alpha1.TriggerServiceStatus {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.showRejections()
 	quarantined := map[string]engine.Quarantine{}
 	if s.quarantines != nil {
 		for _, q := range s.quarantines() {

@@ -18,6 +18,7 @@ package worker_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -115,6 +116,47 @@ func TestStatus_Counts(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, s.Current(), cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("status (-want +got):\n%s", diff)
+	}
+}
+
+// TestStatus_Rejections shows rejected requests at once, and then at most once a minute, also
+// across generations.
+func TestStatus_Rejections(t *testing.T) {
+	ts := &v1alpha1.TriggerService{}
+	ts.Status.Triggers = []v1alpha1.TriggerStatus{{Name: "one", RejectedRequests: 10}}
+	s, c := newStatus(ts, compiled("one"), compiled("two"))
+	ref := func(name string) event.TriggerRef { return event.TriggerRef{Namespace: "a", Name: name} }
+	counts := func() (one, two int64, last string) {
+		status := s.Current().Triggers
+		return status[0].RejectedRequests, status[1].RejectedRequests, status[0].LastRejection
+	}
+	check := func(wantOne, wantTwo int64, wantLast string) {
+		t.Helper()
+		if one, two, last := counts(); one != wantOne || two != wantTwo || last != wantLast {
+			t.Errorf("got %d, %d, %q, want %d, %d, %q", one, two, last, wantOne, wantTwo, wantLast)
+		}
+	}
+	s.ObserveRejection(ref("unknown"), "x", c.Now())
+	check(10, 0, "")
+	s.ObserveRejection(ref("one"), "wrong token", c.Now())
+	check(11, 0, "wrong token")
+	if at := s.Current().Triggers[0].LastRejectionTime; at == nil || !at.Time.Equal(c.Now()) {
+		t.Errorf("time %v", at)
+	}
+	for range 5 {
+		c.Step(10 * time.Second)
+		s.ObserveRejection(ref("one"), "later", c.Now())
+		s.ObserveRejection(ref("two"), "later", c.Now())
+		check(11, 0, "wrong token")
+	}
+	s.SetTriggers(worker.Config{Service: ts}, []trigger.Compiled{compiled("one"), compiled("two")})
+	check(11, 0, "wrong token")
+	c.Step(10 * time.Second)
+	check(16, 5, "later")
+	s.ObserveRejection(ref("one"), strings.Repeat("x", 1000), c.Now())
+	c.Step(time.Minute)
+	if _, _, last := counts(); len(last) > 512 {
+		t.Errorf("%d bytes", len(last))
 	}
 }
 

@@ -200,6 +200,11 @@ func validatingWebhookWarnings(t *testing.T, i *installation) {
     - name: three
       source: {type: resource-watcher, properties: {apiVersion: v1, kind: Secret, namespace: %s}}
       action: {type: bump-application-revision}
+    - name: empty
+      source: {type: cronjob, properties: {schedule: "0 * * * *"}}
+      action:
+        type: patch-resource
+        properties: {resource: {apiVersion: v1, kind: ConfigMap, name: x}, patch: {data: {metadata: {labels: {}}}}}
     - name: four
       source: {type: resource-watcher, properties: {apiVersion: v1, kind: ConfigMap}}
       action: {type: bump-application-revision}
@@ -214,7 +219,8 @@ func validatingWebhookWarnings(t *testing.T, i *installation) {
 		`spec.triggers[1].action.type: unknown action "missing-action"`,
 		`spec.triggers[2].actions[1].type: unknown action "other-missing-action"`,
 		fmt.Sprintf(`spec.triggers[3].source: serviceaccount weak cannot list and watch secrets in %s; add to a Role: {apiGroups: [""], resources: [secrets], verbs: [list, watch]}`, ns),
-		`spec.triggers[4].source: serviceaccount weak cannot list and watch configmaps in all namespaces; add to a ClusterRole: {apiGroups: [""], resources: [configmaps], verbs: [list, watch]}`,
+		"spec.triggers[4].action.properties.patch: is empty and changes nothing",
+		`spec.triggers[5].source: serviceaccount weak cannot list and watch configmaps in all namespaces; add to a ClusterRole: {apiGroups: [""], resources: [configmaps], verbs: [list, watch]}`,
 	} {
 		if !strings.Contains(all, want) {
 			t.Errorf("got warnings\n%s\nwant %q", all, want)

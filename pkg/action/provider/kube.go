@@ -118,6 +118,9 @@ func patch(ctx context.Context, e *executor, c client.Client, call Call) (Result
 	if kind == "" {
 		return nil, &ParamError{Path: "patch.type", Message: fmt.Sprintf("must be merge, json, strategic or apply, not %q", str(p, "type"))}
 	}
+	if p, err = withRemovals(p); err != nil {
+		return nil, err
+	}
 	if p["data"] == nil {
 		return nil, &ParamError{Path: "patch.data", Message: "is required"}
 	}

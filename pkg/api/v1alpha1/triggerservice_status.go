@@ -206,4 +206,15 @@ type TriggerStatus struct {
 	// LastErrorTime is the time of LastError.
 	// +optional
 	LastErrorTime *metav1.Time `json:"lastErrorTime,omitempty"`
+	// RejectedRequests is the number of requests that the trigger's webhook rejected. It
+	// is updated at most once a minute.
+	// +optional
+	RejectedRequests int64 `json:"rejectedRequests,omitempty"`
+	// LastRejection describes what was wrong with the last rejected request.
+	// +optional
+	// +kubebuilder:validation:MaxLength=512
+	LastRejection string `json:"lastRejection,omitempty"`
+	// LastRejectionTime is the time of LastRejection.
+	// +optional
+	LastRejectionTime *metav1.Time `json:"lastRejectionTime,omitempty"`
 }

@@ -17,6 +17,8 @@ limitations under the License.
 package v1alpha1
 
 import (
+	"fmt"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 )
@@ -45,6 +47,14 @@ type TriggerService struct {
 	// Status is the observed state. The controller and the worker write it.
 	// +optional
 	Status TriggerServiceStatus `json:"status,omitzero"`
+}
+
+// TriggerName returns the name of the trigger at index, or its default.
+func (ts *TriggerService) TriggerName(index int) string {
+	if name := ts.Spec.Triggers[index].Name; name != "" {
+		return name
+	}
+	return fmt.Sprintf("%s-%d", ts.Name, index)
 }
 
 // +kubebuilder:object:root=true

@@ -20,6 +20,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/kubevela/kube-trigger/pkg/access"
 )
@@ -44,9 +45,12 @@ type authenticator struct {
 	deliveryHeader, typeHeader string
 	// secretHeader and secretQuery hold the secret, and are not part of events.
 	secretHeader, secretQuery string
-	// confirm returns the response to a request by which the sender verifies the URL, and
-	// which is no event; nil if the sender has none.
-	confirm func(body any) (response string, ok bool)
+	// tolerance is the maximum difference between a request's signed timestamp and now; 0
+	// if requests have none.
+	tolerance time.Duration
+	// contentID identifies a delivery by what is signed, for a signature that covers no
+	// header that names the delivery; otherwise nil.
+	contentID func(r *http.Request, body []byte) string
 }
 
 const (

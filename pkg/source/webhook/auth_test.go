@@ -85,7 +85,7 @@ func senders(t *testing.T) map[string]sender {
 				return map[string]string{"X-Hub-Signature-256": "sha256=" + hex.EncodeToString(mac(body))}
 			},
 			bad: []map[string]string{
-				{}, {"X-Hub-Signature-256": "sha256=" + wrong}, {"X-Hub-Signature-256": hex.EncodeToString(mac(body))},
+				{}, {"X-Hub-Signature-256": "sha256=" + wrong}, {"X-Hub-Signature-256": "sha256=" + wrong + ",sha256=" + wrong}, {"X-Hub-Signature-256": hex.EncodeToString(mac(body))},
 				{"X-Hub-Signature-256": "sha256="}, {"X-Hub-Signature-256": "sha256=xyz"}, {"X-Hub-Signature": "sha256=" + hex.EncodeToString(mac(body))},
 			},
 			deliveryHeader: "X-GitHub-Delivery", typeHeader: "X-GitHub-Event",
@@ -214,6 +214,76 @@ func TestAuth_Timed(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestAuth_TimedReplay: a captured request is not another delivery because its signature is
+// written otherwise, or headers that are not signed are added.
+func TestAuth_TimedReplay(t *testing.T) {
+	for name, sign := range map[string]func(time.Time, string) map[string]string{"slack": slackHeaders, "stripe": stripeHeaders} {
+		t.Run(name, func(t *testing.T) {
+			w := serve(t, "auth: {type: "+name+", secret: "+secretFile(t, secretValue)+"}")
+			headers := sign(time.Now(), body)
+			w.expectStatus(http.StatusAccepted, request{body: body, headers: headers})
+			headers["X-GitHub-Delivery"], headers["X-Delivery-Id"], headers["Idempotency-Key"] = "1", "2", "3"
+			if signature := headers["X-Slack-Signature"]; signature != "" {
+				headers["X-Slack-Signature"] = "v0=" + strings.ToUpper(strings.TrimPrefix(signature, "v0="))
+			}
+			if signature := headers["Stripe-Signature"]; signature != "" {
+				headers["Stripe-Signature"] = signature + ",v1=00"
+			}
+			for _, contentType := range []string{"application/json", "text/plain", "application/x-www-form-urlencoded", "application/json; charset=iso-8859-1"} {
+				headers["Content-Type"] = contentType
+				w.expectStatus(http.StatusOK, request{body: body, headers: headers})
+			}
+			w.waitForEvents(1)
+		})
+	}
+}
+
+// TestAuth_TimedRetry: an event that the sender sends again with a new signature is the same.
+// Stripe does so (docs.stripe.com/webhooks#handle-duplicate-events), and Slack.
+func TestAuth_TimedRetry(t *testing.T) {
+	for name, tc := range map[string]struct {
+		sign func(time.Time, string) map[string]string
+		body string
+	}{
+		"slack":  {slackHeaders, `{"type":"event_callback","team_id":"T1","event":{"type":"app_mention"},"event_id":"Ev1"}`},
+		"stripe": {stripeHeaders, `{"id":"evt_1","object":"event","data":{"object":{}},"livemode":false,"pending_webhooks":1,"type":"invoice.paid"}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := serve(t, "auth: {type: "+name+", secret: "+secretFile(t, secretValue)+"}")
+			w.expectStatus(http.StatusAccepted, request{body: tc.body, headers: tc.sign(time.Now().Add(-time.Minute), tc.body)})
+			w.expectStatus(http.StatusOK, request{body: tc.body, headers: tc.sign(time.Now(), tc.body)})
+			w.waitForEvents(1)
+		})
+	}
+}
+
+// TestAuth_SeveralSignatures: PagerDuty sends the signatures with the old and the new key,
+// separated by commas (developer.pagerduty.com/docs/verifying-signatures).
+func TestAuth_SeveralSignatures(t *testing.T) {
+	w := serve(t, "auth: {type: hmac, header: X-PagerDuty-Signature, prefix: 'v1=', secret: "+secretFile(t, secretValue)+"}")
+	good, wrong := "v1="+hex.EncodeToString(mac(body)), "v1="+hex.EncodeToString(mac("other"))
+	for signatures, status := range map[string]int{
+		good: http.StatusAccepted, wrong + "," + good: http.StatusAccepted, good + ", v2=x": http.StatusAccepted,
+		wrong: http.StatusUnauthorized, wrong + "," + wrong: http.StatusUnauthorized, "v2=" + good: http.StatusUnauthorized, "v1=": http.StatusUnauthorized,
+	} {
+		w.expectStatus(status, request{body: body, headers: map[string]string{"X-PagerDuty-Signature": signatures}})
+	}
+	w.waitForEvents(3)
+}
+
+// TestAuth_GitLabSigningToken: GitLab signs as Standard Webhooks do, and states the type in
+// its own header (gitlab-org/gitlab!230944).
+func TestAuth_GitLabSigningToken(t *testing.T) {
+	w := serve(t, "auth: {type: standard, secret: "+secretFile(t, "whsec_"+base64.StdEncoding.EncodeToString([]byte(secretValue)))+"}")
+	headers := standardHeaders("f5e57cdd", time.Now(), body)
+	headers["X-Gitlab-Event"], headers["Idempotency-Key"], headers["Content-Type"] = "Push Hook", "f5e57cdd", "application/json"
+	w.expectStatus(http.StatusAccepted, request{body: body, headers: headers})
+	w.expectStatus(http.StatusOK, request{body: body, headers: headers})
+	if ev := w.waitForEvents(1)[0]; ev.Type != "Push Hook" || ev.ID != "webhook/n/t/f5e57cdd" {
+		t.Errorf("event %s %s", ev.Type, ev.ID)
 	}
 }
 

@@ -37,33 +37,10 @@ type failures struct {
 	clock   clock.PassiveClock
 	byAddr  *lru.Cache // netip.Prefix → *rate.Limiter
 	suspect *semaphore.Weighted
-	// logged has the times of the last log lines.
-	logged *lru.Cache // rejection → time.Time
-}
-
-// rejection is a kind of rejected request.
-type rejection struct {
-	from   netip.Prefix
-	status int
-}
-
-// logInterval is the time between two log lines about the same kind of rejected request.
-const logInterval = time.Minute
-
-// isNew reports whether no such request of the sender was rejected in the last
-// logInterval.
-func (f *failures) isNew(r *http.Request, status int) bool {
-	key, now := rejection{sender(r), status}, f.clock.Now()
-	last, found := f.logged.Get(key)
-	if t, ok := last.(time.Time); found && ok && now.Sub(t) < logInterval {
-		return false
-	}
-	f.logged.Add(key, now)
-	return true
 }
 
 func newFailures(c clock.PassiveClock) *failures {
-	return &failures{clock: c, byAddr: lru.New(maxFailureAddresses), logged: lru.New(maxFailureAddresses), suspect: semaphore.NewWeighted(maxSuspects)}
+	return &failures{clock: c, byAddr: lru.New(maxFailureAddresses), suspect: semaphore.NewWeighted(maxSuspects)}
 }
 
 const (

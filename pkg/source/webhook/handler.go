@@ -22,6 +22,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -39,12 +40,12 @@ const (
 	retryAfter = "5"
 )
 
-// noEvent is a response to a request that emits no event. It is an error unless its
-// status is 200.
-type noEvent struct {
+// answer is the response to a request. From status 400 on, it rejects the request.
+type answer struct {
 	status int
-	// message is the response's body; cause is only logged.
+	// message is the response's body, unless json is set; cause is only logged.
 	message string
+	json    any
 	cause   error
 }
 
@@ -58,111 +59,146 @@ type handler struct {
 
 // ServeHTTP implements http.Handler.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	id, isNew, response := h.receive(w, r)
-	if response != nil && response.status == http.StatusOK {
+	a := h.answer(w, r)
+	switch {
+	case a.status >= http.StatusBadRequest:
+		h.reject(w, r, a)
+	case a.json != nil:
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(a.status)
+		_ = json.NewEncoder(w).Encode(a.json) // fails if the client has gone
+	default:
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		_, _ = io.WriteString(w, response.message) // fails if the client has gone
-		return
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.WriteHeader(a.status)
+		_, _ = io.WriteString(w, a.message) // fails if the client has gone
 	}
-	if response != nil {
-		if response.status == http.StatusRequestEntityTooLarge {
-			// A client that is still sending would otherwise get a broken connection
-			// instead of the response.
-			_, _ = io.CopyN(io.Discard, r.Body, maxDrained)
-		}
-		h.writeError(w, r, response)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	if isNew {
-		w.WriteHeader(http.StatusAccepted)
-	}
-	_ = json.NewEncoder(w).Encode(map[string]string{"event": id}) // fails if the client has gone
 }
 
-func (h *handler) writeError(w http.ResponseWriter, r *http.Request, response *noEvent) {
-	switch response.status {
+// answer handles a request. It sets those headers of the response that are not the same
+// for all answers with its status.
+func (h *handler) answer(w http.ResponseWriter, r *http.Request) *answer {
+	switch r.Method {
+	case http.MethodPost:
+		return h.receive(w, r)
+	case http.MethodGet, http.MethodHead: // senders verify that the URL exists
+		return &answer{status: http.StatusOK, message: "this webhook takes POST requests\n"}
+	case http.MethodOptions:
+		return h.options(w, r)
+	}
+	return &answer{status: http.StatusMethodNotAllowed, message: "method not allowed: use POST"}
+}
+
+func (h *handler) reject(w http.ResponseWriter, r *http.Request, a *answer) {
+	switch a.status {
+	case http.StatusRequestEntityTooLarge:
+		// A client that is still sending would otherwise get a broken connection
+		// instead of the response.
+		_, _ = io.CopyN(io.Discard, r.Body, maxDrained)
 	case http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", h.auth.challenge)
 	case http.StatusMethodNotAllowed:
-		w.Header().Set("Allow", http.MethodPost)
+		w.Header().Set("Allow", allowedMethods)
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		w.Header().Set("Retry-After", retryAfter)
 	}
-	if response.status == http.StatusServiceUnavailable && response.cause != nil {
-		h.log.Error(response.cause, "Webhook cannot accept requests")
-	} else {
-		log := h.log
-		if !h.failures.isNew(r, response.status) {
-			log = log.V(1)
-		}
-		log.Info("Request rejected", "status", response.status, "reason", response.message, "cause", response.cause, "from", r.RemoteAddr)
+	rejected := Rejection{Trigger: h.trigger, Status: a.status, Message: a.message, Time: h.receiver.Clock.Now()}
+	if a.cause != nil {
+		rejected.Message = a.cause.Error()
 	}
-	http.Error(w, response.message, response.status)
+	var cause error
+	if a.status >= http.StatusInternalServerError {
+		cause = a.cause
+	}
+	h.server.reject(h.log, r, rejected, cause)
+	http.Error(w, a.message, a.status)
 }
 
-// receive authenticates and reads a request, and stores its event. It returns the
-// event's ID and whether the delivery is new, or the response of a rejected request.
-func (h *handler) receive(w http.ResponseWriter, r *http.Request) (id string, isNew bool, response *noEvent) {
-	switch {
-	case r.Method != http.MethodPost:
-		return "", false, &noEvent{http.StatusMethodNotAllowed, "method not allowed: use POST", nil}
-	case r.ContentLength > h.maxBody:
-		return "", false, tooLarge(nil)
+// receive authenticates and decodes a request, and stores its events or answers a
+// handshake.
+func (h *handler) receive(w http.ResponseWriter, r *http.Request) *answer {
+	if r.ContentLength > h.maxBody {
+		return tooLarge(nil)
 	}
-	body, release, response := h.authenticated(w, r)
+	body, release, failed := h.authenticated(w, r)
 	defer release()
-	if response != nil {
-		return "", false, response
+	if failed != nil {
+		return failed
 	}
 	if err := h.server.decoders.Acquire(r.Context(), 1); err != nil {
-		return "", false, incomplete(err)
+		return incomplete(err)
 	}
-	defer h.server.decoders.Release(1)
-	ev, err := h.event(r, body, h.receiver.Clock.Now())
+	releaseDecoder := sync.OnceFunc(func() { h.server.decoders.Release(1) })
+	defer releaseDecoder()
+	sent, err := h.decode(r, body)
 	if err != nil {
-		return "", false, undecodable(err)
+		return undecodable(err)
 	}
-	if h.auth.confirm != nil {
-		if text, ok := h.auth.confirm(ev.Data["body"]); ok {
-			return "", false, &noEvent{http.StatusOK, text, nil}
+	if a := h.handshake(r, sent, releaseDecoder); a != nil {
+		return a
+	}
+	events, err := h.events(r, body, sent, h.receiver.Clock.Now())
+	if err != nil {
+		return undecodable(err)
+	}
+	return h.store(r.Context(), events)
+}
+
+// store stores the events of a request, each within StoreTimeout. If one cannot be stored,
+// the sender is to repeat the request; those that are stored then count as repeated.
+func (h *handler) store(ctx context.Context, events []event.Event) *answer {
+	ids := make([]string, len(events))
+	status := http.StatusOK
+	for i, ev := range events {
+		isNew, err := h.storeEvent(ctx, ev)
+		switch {
+		case errors.Is(err, store.ErrRejected):
+			return tooLarge(err)
+		case errors.Is(err, store.ErrFull):
+			return &answer{status: http.StatusServiceUnavailable, message: "the event queue is full", cause: err}
+		case err != nil:
+			return &answer{status: http.StatusServiceUnavailable, message: "the event could not be stored", cause: err}
 		}
+		if isNew {
+			status = http.StatusAccepted
+		}
+		ids[i] = ev.ID
 	}
-	isNew, err = h.store(r.Context(), ev)
-	switch {
-	case err == nil:
-		return ev.ID, isNew, nil
-	case errors.Is(err, store.ErrRejected):
-		return "", false, tooLarge(err)
-	case errors.Is(err, store.ErrFull):
-		return "", false, &noEvent{http.StatusServiceUnavailable, "the event queue is full", err}
+	if len(ids) == 1 {
+		return &answer{status: status, json: map[string]string{"event": ids[0]}}
 	}
-	return "", false, &noEvent{http.StatusServiceUnavailable, "the event could not be stored", err}
+	return &answer{status: status, json: map[string][]string{"events": ids}}
+}
+
+func (h *handler) storeEvent(ctx context.Context, ev event.Event) (isNew bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, StoreTimeout)
+	defer cancel()
+	return h.receiver.receive(ctx, ev)
 }
 
 // authenticated returns the body of a request that passes authentication and is within
 // the rate limit, which only such requests use up. The body is read as late as
 // possible. The caller calls release, which is never nil, when it no longer needs the
 // body.
-func (h *handler) authenticated(w http.ResponseWriter, r *http.Request) (body []byte, release func(), response *noEvent) {
+func (h *handler) authenticated(w http.ResponseWriter, r *http.Request) (body []byte, release func(), failed *answer) {
 	release = func() {}
 	end, ok := h.failures.begin(r)
 	if !ok {
 		return nil, release, tooManyRequests()
 	}
 	defer end()
-	if response := h.authenticate(r, h.auth.checkHeaders != nil, func() error { return h.auth.checkHeaders(r) }); response != nil {
-		return nil, release, response
+	if failed := h.authenticate(r, h.auth.checkHeaders != nil, func() error { return h.auth.checkHeaders(r) }); failed != nil {
+		return nil, release, failed
 	}
 	signed := h.auth.checkBody != nil
 	if !signed && !h.allow() {
 		return nil, release, tooManyRequests()
 	}
-	if body, release, response = h.readBody(w, r); response != nil {
-		return nil, release, response
+	if body, release, failed = h.readBody(w, r); failed != nil {
+		return nil, release, failed
 	}
-	if response := h.authenticate(r, signed, func() error { return h.auth.checkBody(r, body) }); response != nil {
-		return nil, release, response
+	if failed := h.authenticate(r, signed, func() error { return h.auth.checkBody(r, body) }); failed != nil {
+		return nil, release, failed
 	}
 	if signed && !h.allow() {
 		return nil, release, tooManyRequests()
@@ -173,13 +209,13 @@ func (h *handler) authenticated(w http.ResponseWriter, r *http.Request) (body []
 // allow counts a request against the trigger's rate limit.
 func (h *handler) allow() bool { return h.limiter.AllowN(h.receiver.Clock.Now(), 1) }
 
-func tooManyRequests() *noEvent {
-	return &noEvent{http.StatusTooManyRequests, "rate limit exceeded", nil}
+func tooManyRequests() *answer {
+	return &answer{status: http.StatusTooManyRequests, message: "rate limit exceeded"}
 }
 
 // authenticate runs check if required, and returns the response to a request that
 // fails it: 401 or 429 for errUnauthorized, 503 for other errors.
-func (h *handler) authenticate(r *http.Request, required bool, check func() error) *noEvent {
+func (h *handler) authenticate(r *http.Request, required bool, check func() error) *answer {
 	if !required {
 		return nil
 	}
@@ -187,17 +223,17 @@ func (h *handler) authenticate(r *http.Request, required bool, check func() erro
 	case err == nil:
 		return nil
 	case errors.Is(err, errUnauthorized) && !h.failures.add(r):
-		return &noEvent{http.StatusTooManyRequests, "too many requests that are not authorized", err}
+		return &answer{status: http.StatusTooManyRequests, message: "too many requests that are not authorized", cause: err}
 	case errors.Is(err, errUnauthorized):
-		return &noEvent{http.StatusUnauthorized, "not authorized", err}
+		return &answer{status: http.StatusUnauthorized, message: "not authorized", cause: err}
 	default:
-		return &noEvent{http.StatusServiceUnavailable, "the request could not be authenticated", err}
+		return &answer{status: http.StatusServiceUnavailable, message: "the request could not be authenticated", cause: err}
 	}
 }
 
 // readBody reads the body. The caller calls release, which is never nil, when it no
 // longer needs the body.
-func (h *handler) readBody(w http.ResponseWriter, r *http.Request) (body []byte, release func(), response *noEvent) {
+func (h *handler) readBody(w http.ResponseWriter, r *http.Request) (body []byte, release func(), failed *answer) {
 	release = func() {}
 	limited := http.MaxBytesReader(w, r.Body, h.maxBody)
 	body = make([]byte, 0, h.capacity(r, LargeBodyBytes/4))
@@ -207,7 +243,7 @@ func (h *handler) readBody(w http.ResponseWriter, r *http.Request) (body []byte,
 			if cap(body) >= LargeBodyBytes {
 				size = h.maxBody + 1
 				if err := h.acquireLargeBody(w, r); err != nil {
-					return nil, release, &noEvent{http.StatusServiceUnavailable, "too many concurrent large requests", err}
+					return nil, release, &answer{status: http.StatusServiceUnavailable, message: "too many concurrent large requests", cause: err}
 				}
 				release = func() { h.server.largeBodies.Release(1) }
 			}
@@ -256,30 +292,23 @@ func isTooLarge(err error) bool {
 	return errors.As(err, &limit)
 }
 
-func tooLarge(err error) *noEvent {
-	return &noEvent{http.StatusRequestEntityTooLarge, "request too large", err}
+func tooLarge(err error) *answer {
+	return &answer{status: http.StatusRequestEntityTooLarge, message: "request too large", cause: err}
 }
 
 // incomplete is the response to a request that was not sent to its end.
-func incomplete(err error) *noEvent {
-	return &noEvent{http.StatusRequestTimeout, "incomplete request", err}
+func incomplete(err error) *answer {
+	return &answer{status: http.StatusRequestTimeout, message: "incomplete request", cause: err}
 }
 
-func undecodable(err error) *noEvent {
+func undecodable(err error) *answer {
 	switch {
 	case errors.Is(err, payload.ErrUnsupported):
-		return &noEvent{http.StatusUnsupportedMediaType, err.Error(), err}
+		return &answer{status: http.StatusUnsupportedMediaType, message: err.Error(), cause: err}
 	case errors.Is(err, payload.ErrTooLarge):
 		return tooLarge(err)
 	case errors.Is(err, payload.ErrMalformed), errors.Is(err, image.ErrMalformed):
-		return &noEvent{http.StatusBadRequest, err.Error(), err}
+		return &answer{status: http.StatusBadRequest, message: err.Error(), cause: err}
 	}
-	return &noEvent{http.StatusInternalServerError, "the request could not be decoded", err}
-}
-
-// store stores an event within StoreTimeout.
-func (h *handler) store(ctx context.Context, ev event.Event) (isNew bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, StoreTimeout)
-	defer cancel()
-	return h.receiver.receive(ctx, ev)
+	return &answer{status: http.StatusInternalServerError, message: "the request could not be decoded", cause: err}
 }

@@ -43,14 +43,14 @@ func TestHandler_Status(t *testing.T) {
 		{"invalid JSON", http.StatusBadRequest, request{body: `{"a":`}},
 		{"empty", http.StatusAccepted, request{}},
 		{"unsupported type", http.StatusUnsupportedMediaType, request{body: `<a/>`, headers: map[string]string{"Content-Type": "application/xml"}}},
-		{"batch", http.StatusUnsupportedMediaType, request{body: `[]`, headers: map[string]string{"Content-Type": "application/cloudevents-batch+json"}}},
+		{"batch", http.StatusBadRequest, request{body: `[{}]`, headers: map[string]string{"Content-Type": "application/cloudevents-batch+json"}}},
 		{"unclosed", http.StatusBadRequest, request{body: strings.Repeat("[", 99)}},
 	} {
 		if status, response := w.send(tc.request); status != tc.status {
 			t.Errorf("%s: %d, want %d: %s", tc.name, status, tc.status, response)
 		}
 	}
-	for method, want := range map[string]int{"GET": 405, "PUT": 405, "OPTIONS": 405} {
+	for method, want := range map[string]int{"GET": 200, "HEAD": 200, "OPTIONS": 200, "PUT": 405, "DELETE": 405, "PATCH": 405} {
 		req, err := http.NewRequestWithContext(t.Context(), method, w.url("/n/t"), nil)
 		if err != nil {
 			t.Fatal(err)

@@ -25,6 +25,7 @@ import (
 	"encoding/hex"
 	"hash"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -76,7 +77,8 @@ func hmacAuth(secrets *secretCache, ref secretRef, s hmacSignature) authenticato
 			if err != nil {
 				return err
 			}
-			if !hmac.Equal(given, computeMAC(s.hash, key, body)) {
+			want := computeMAC(s.hash, key, body)
+			if !slices.ContainsFunc(given, func(g []byte) bool { return hmac.Equal(g, want) }) {
 				return unauthorized("wrong signature")
 			}
 			return nil
@@ -85,17 +87,25 @@ func hmacAuth(secrets *secretCache, ref secretRef, s hmacSignature) authenticato
 	}
 }
 
-// parse returns the signature of a request.
-func (s hmacSignature) parse(r *http.Request) ([]byte, error) {
-	text, ok := strings.CutPrefix(r.Header.Get(s.header), s.prefix)
-	if !ok || text == "" {
+// parse returns the signatures of a request: while a sender changes its key, it sends
+// several, separated by commas.
+func (s hmacSignature) parse(r *http.Request) ([][]byte, error) {
+	var list [][]byte
+	for part := range strings.SplitSeq(r.Header.Get(s.header), ",") {
+		text, ok := strings.CutPrefix(strings.TrimSpace(part), s.prefix)
+		if !ok || text == "" {
+			continue // another version of the signature
+		}
+		given, err := s.decode(text)
+		if err != nil {
+			return nil, unauthorized("invalid signature in %s: %w", s.header, err)
+		}
+		list = append(list, given)
+	}
+	if len(list) == 0 {
 		return nil, unauthorized("missing signature in %s", s.header)
 	}
-	given, err := s.decode(text)
-	if err != nil {
-		return nil, unauthorized("invalid signature in %s: %w", s.header, err)
-	}
-	return given, nil
+	return list, nil
 }
 
 func computeMAC(hash func() hash.Hash, key secret, parts ...[]byte) []byte {
@@ -169,5 +179,6 @@ func standardAuth(secrets *secretCache, ref secretRef, tolerance time.Duration) 
 	return authenticator{
 		checkHeaders: checkHeaders, checkBody: checkBody,
 		challenge: "Signature", deliveryHeader: standardIDHeader, secretHeader: standardSignatureHeader,
+		tolerance: tolerance,
 	}
 }

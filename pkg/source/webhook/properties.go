@@ -18,6 +18,7 @@ package webhook
 
 import (
 	"encoding/json"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"time"
@@ -54,6 +55,15 @@ type hook struct {
 	// replayWindow is how long a captured request stays valid; 0 if requests carry no
 	// timestamp.
 	replayWindow time.Duration
+	sns          *snsVerifier
+}
+
+// authorities are what authenticates requests. All webhooks of a process share them.
+type authorities struct {
+	secrets  *secretCache
+	reviewer *access.Reviewer
+	sns      *snsVerifier
+	oidc     *oidcVerifier
 }
 
 // name identifies the hook in the store.
@@ -63,7 +73,7 @@ func (h *hook) name() string { return Type + ":" + h.trigger.String() }
 const authNone = "none"
 
 // parse checks properties and returns the hook of trigger t.
-func parse(s schema.Lazy, given map[string]any, t event.TriggerRef, secrets *secretCache, reviewer *access.Reviewer) (*hook, diag.List) {
+func parse(s schema.Lazy, given map[string]any, t event.TriggerRef, by authorities) (*hook, diag.List) {
 	var diags diag.List
 	if auth, ok := given["auth"].(map[string]any); ok && auth["type"] == nil {
 		diags.Add("auth.type", "is required: one of %s", strings.Join(authTypes(), ", "))
@@ -88,7 +98,7 @@ func parse(s schema.Lazy, given map[string]any, t event.TriggerRef, secrets *sec
 	h := &hook{
 		trigger: t, path: p.Path, registry: p.Registry, registryHost: p.RegistryHost, maxBody: p.MaxBodyBytes,
 		limiter:  rate.NewLimiter(rate.Limit(p.RateLimit.PerSecond), p.RateLimit.Burst),
-		failures: newFailures(secrets.clock), trustHeaders: p.TrustHeaders,
+		failures: newFailures(by.secrets.clock), trustHeaders: p.TrustHeaders, sns: by.sns,
 	}
 	if err := image.CheckRegistry(p.RegistryHost); p.RegistryHost != "" && err != nil {
 		diags.Add("registryHost", "%v", err)
@@ -110,9 +120,9 @@ func parse(s schema.Lazy, given map[string]any, t event.TriggerRef, secrets *sec
 			return nil, diags
 		}
 		var authDiags diag.List
-		h.auth, authDiags = auth.authenticator(t, secrets, reviewer)
+		h.auth, authDiags = auth.authenticator(t, by)
 		diags = append(diags, authDiags.WithPrefix("auth")...)
-		h.replayWindow = 2 * time.Duration(auth.ToleranceSeconds) * time.Second
+		h.replayWindow = 2 * h.auth.tolerance
 	}
 	h.deliveryHeader = p.DeliveryHeader
 	if h.deliveryHeader == "" {
@@ -139,6 +149,8 @@ type authProperties struct {
 	Username         string           `json:"username"`
 	Audiences        []string         `json:"audiences"`
 	Users            []string         `json:"users"`
+	Issuer           string           `json:"issuer"`
+	Topics           []string         `json:"topics"`
 }
 
 type secretProperties struct {
@@ -150,18 +162,40 @@ type secretProperties struct {
 
 // authTypes returns the values of auth.type.
 func authTypes() []string {
-	return []string{"github", "gitea", "gitlab", "bitbucket", "slack", "stripe", "standard", "hmac", "token", "basic", "bearer", "tokenReview"}
+	return []string{"github", "gitea", "gitlab", "bitbucket", "slack", "stripe", "standard", "hmac", "token", "basic", "bearer", "tokenReview", "oidc", "sns"}
 }
 
 // authenticator returns the authenticator of trigger t.
-func (p authProperties) authenticator(t event.TriggerRef, secrets *secretCache, reviewer *access.Reviewer) (authenticator, diag.List) {
+func (p authProperties) authenticator(t event.TriggerRef, by authorities) (authenticator, diag.List) {
 	var diags diag.List
-	if p.Type == "tokenReview" {
-		if len(p.Audiences) == 0 {
-			diags.Add("audiences", "must list at least one audience; tokens for other audiences are rejected")
+	switch p.Type {
+	case "tokenReview":
+		requireOne("audiences", p.Audiences, "audience; tokens for other audiences are rejected", &diags)
+		return tokenReviewAuth(by.reviewer, p.Audiences, p.Users), diags
+	case "oidc":
+		if u, err := url.Parse(p.Issuer); err != nil || u.Scheme != "https" || u.Host == "" {
+			diags.Add("issuer", `must be a URL such as "https://accounts.google.com", not %q`, p.Issuer)
 		}
-		return tokenReviewAuth(reviewer, p.Audiences, p.Users), diags
+		requireOne("audiences", p.Audiences, "audience; tokens for other audiences are rejected", &diags)
+		requireOne("users", p.Users, "email address or subject; others have tokens of the issuer, too", &diags)
+		return oidcAuth(by.oidc, p.Issuer, p.Audiences, p.Users), diags
+	case "sns":
+		requireOne("topics", p.Topics, "ARN of a topic; messages of other topics are signed by Amazon, too", &diags)
+		return snsAuth(by.sns, p.Topics), diags
 	}
+	return p.secretAuthenticator(t, by.secrets)
+}
+
+// requireOne adds a problem unless list has an element. what describes one.
+func requireOne(path string, list []string, what string, diags *diag.List) {
+	if len(list) == 0 {
+		diags.Add(path, "must list at least one %s", what)
+	}
+}
+
+// secretAuthenticator returns the authenticator of a type with a secret.
+func (p authProperties) secretAuthenticator(t event.TriggerRef, secrets *secretCache) (authenticator, diag.List) {
+	var diags diag.List
 	ref := p.Secret.ref(t, &diags)
 	switch p.Type {
 	case "github":
@@ -173,7 +207,7 @@ func (p authProperties) authenticator(t event.TriggerRef, secrets *secretCache, 
 	case "bitbucket":
 		return bitbucketAuth(secrets, ref), diags
 	case "slack":
-		return slackAuth(secrets, ref, time.Duration(p.ToleranceSeconds)*time.Second), diags
+		return timedAuth(secrets, ref, slackSignature(), time.Duration(p.ToleranceSeconds)*time.Second), diags
 	case "stripe":
 		return timedAuth(secrets, ref, stripeSignature(), time.Duration(p.ToleranceSeconds)*time.Second), diags
 	case "basic":

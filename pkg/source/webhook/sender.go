@@ -17,39 +17,133 @@ limitations under the License.
 package webhook
 
 import (
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
+
+	"github.com/kubevela/kube-trigger/pkg/source/webhook/payload"
 )
 
-// knownSender has the headers of a well-known sender.
-type knownSender struct{ typeHeader, deliveryHeader string }
+// headerSender is a sender that is known by its headers.
+type headerSender struct{ typeHeader, deliveryHeader string }
 
-// knownSenders returns the headers of senders that auth does not name.
-func knownSenders() []knownSender {
-	return []knownSender{
+// headerSenders returns the senders that are known by their headers. Gitea and Forgejo send
+// GitHub's headers, too.
+func headerSenders() []headerSender {
+	return []headerSender{
 		{"X-GitHub-Event", "X-GitHub-Delivery"},
 		{"X-Gitea-Event", "X-Gitea-Delivery"},
+		{"X-Forgejo-Event", "X-Forgejo-Delivery"},
 		{"X-Gitlab-Event", "Idempotency-Key"},
 		{"X-Event-Key", "X-Request-Uuid"}, // Bitbucket Cloud
 		{"X-Event-Key", "X-Request-Id"},   // Bitbucket Data Center
-		{"X-Amz-Sns-Message-Type", "X-Amz-Sns-Message-Id"},
+		{"X-Amz-Sns-Message-Type", snsDeliveryHeader},
 		{"Sentry-Hook-Resource", "Request-Id"},
 		{"X-Nexus-Webhook-Id", "X-Nexus-Webhook-Delivery"},
+		{"", "X-Goog-Pubsub-Message-Id"},
 	}
 }
 
 // senderOf returns the event's type and the delivery's ID that a well-known sender of a
-// request states; either may be empty.
+// request states in its headers; either may be empty.
 func senderOf(header http.Header) (eventType, delivery string) {
-	for _, s := range knownSenders() {
-		if t := header.Get(s.typeHeader); t != "" {
+	for _, s := range headerSenders() {
+		t := header.Get(s.typeHeader)
+		if t == "" && s.typeHeader != "" {
+			continue
+		}
+		if eventType == "" {
 			eventType = t
-			if delivery = header.Get(s.deliveryHeader); delivery != "" {
-				break
-			}
+		}
+		if delivery = header.Get(s.deliveryHeader); delivery != "" {
+			break
 		}
 	}
 	return eventType, delivery
+}
+
+// bodySender is a sender that is known by fields of its JSON. Fields are paths.
+type bodySender struct {
+	// has lists fields that together no other sender has.
+	has []string
+	// typeField has the event's type, idField its ID; either may be empty.
+	typeField, idField string
+}
+
+// bodySenders returns the senders that are known by their JSON.
+func bodySenders() []bodySender {
+	return []bodySender{
+		// https://learn.microsoft.com/azure/devops/service-hooks/events
+		{[]string{"publisherId", "eventType", "subscriptionId"}, "eventType", "id"},
+		// https://developer.pagerduty.com/docs/webhooks-overview
+		{[]string{"event.event_type", "event.resource_type"}, "event.event_type", "event.id"},
+		// https://docs.slack.dev/apis/events-api
+		{[]string{"event_id", "team_id", "event.type"}, "event.type", "event_id"},
+		// https://docs.stripe.com/api/events/object
+		{[]string{"livemode", "pending_webhooks", "data.object"}, "type", "id"},
+		// https://docs.aws.amazon.com/eventbridge/latest/ref/overview-events.html
+		{[]string{"detail-type", "detail", "source"}, "detail-type", "id"},
+		// https://learn.microsoft.com/azure/event-grid/event-schema
+		{[]string{"eventType", "eventTime", "dataVersion"}, "eventType", "id"},
+		// https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html
+		{[]string{"TopicArn", "MessageId"}, "Type", "MessageId"},
+		// https://cloud.google.com/pubsub/docs/push
+		{[]string{"message.messageId", "subscription"}, "", "message.messageId"},
+		// https://goharbor.io/docs/main/working-with-projects/project-configuration/configure-webhooks/
+		{[]string{"event_data", "occur_at"}, "type", ""},
+		// https://jfrog.com/help/r/jfrog-platform-administration-documentation/webhooks
+		{[]string{"event_type", "domain", "data"}, "event_type", ""},
+	}
+}
+
+// bodySenderOf returns the event's type and ID that a well-known sender states in its JSON;
+// either may be empty.
+func bodySenderOf(body any) (eventType, id string) {
+	for _, s := range bodySenders() {
+		if !slices.ContainsFunc(s.has, func(path string) bool { return valueAt(body, path) == nil }) {
+			return textAt(body, s.typeField), textAt(body, s.idField)
+		}
+	}
+	return "", ""
+}
+
+// valueAt returns the value at a path such as "event.id", or nil.
+func valueAt(value any, path string) any {
+	for name := range strings.SplitSeq(path, ".") {
+		m, _ := value.(map[string]any)
+		value = m[name]
+	}
+	return value
+}
+
+// textAt returns the string at a path, or "".
+func textAt(value any, path string) string {
+	text, _ := valueAt(value, path).(string)
+	return text
+}
+
+// eventGridHeader is sent by Azure Event Grid.
+const eventGridHeader = "Aeg-Event-Type"
+
+// splitEventGrid returns the events of a list that Azure Event Grid sends in its own schema,
+// and other requests as they are.
+func splitEventGrid(header http.Header, sent []payload.Payload) ([]payload.Payload, error) {
+	if header.Get(eventGridHeader) == "" || len(sent) != 1 || sent[0].CloudEvent != nil {
+		return sent, nil
+	}
+	list, ok := sent[0].Body.([]any)
+	if !ok {
+		return sent, nil
+	}
+	if len(list) > payload.MaxBatch {
+		return nil, fmt.Errorf("%w: more than %d events", payload.ErrTooLarge, payload.MaxBatch)
+	}
+	out := make([]payload.Payload, len(list))
+	for i, body := range list {
+		out[i] = payload.Payload{Body: body}
+	}
+	return out, nil
 }
 
 // mayHoldSecret reports whether a header or query parameter of this name may hold a

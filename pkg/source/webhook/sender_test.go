@@ -19,50 +19,79 @@ package webhook_test
 import (
 	"bytes"
 	"compress/gzip"
+	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
-// TestEvent_Senders: what well-known senders say of an event in their headers is its type,
-// its delivery and its data, whatever the auth.
+// TestEvent_Senders sends the requests in testdata/senders.txtar. A request that names its
+// delivery is repeated.
 func TestEvent_Senders(t *testing.T) {
-	for name, tc := range map[string]struct {
-		headers       map[string]string
-		body          string
-		eventType, id string
-	}{
-		// https://support.atlassian.com/bitbucket-cloud/docs/event-payloads/
-		"Bitbucket Cloud": {map[string]string{"X-Event-Key": "repo:push", "X-Request-UUID": "b1", "X-Hook-UUID": "h"}, `{"push":{}}`, "repo:push", "b1"},
-		// https://confluence.atlassian.com/bitbucketserver/event-payload-938025882.html
-		"Bitbucket Data Center": {map[string]string{"X-Event-Key": "pr:merged", "X-Request-Id": "b2"}, `{"eventKey":"pr:merged"}`, "pr:merged", "b2"},
-		// https://docs.aws.amazon.com/sns/latest/dg/http-header.html
-		"SNS": {map[string]string{"Content-Type": "text/plain; charset=UTF-8", "X-Amz-Sns-Message-Type": "Notification", "X-Amz-Sns-Message-Id": "s1"},
-			`{"Type":"Notification","Message":"{}"}`, "Notification", "s1"},
-		// https://docs.sentry.io/organization/integrations/integration-platform/webhooks/
-		"Sentry": {map[string]string{"Sentry-Hook-Resource": "issue", "Request-Id": "y1", "Sentry-Hook-Signature": "x"}, `{"action":"created"}`, "issue", "y1"},
-		// https://help.sonatype.com/en/working-with-webhooks.html
-		"Nexus": {map[string]string{"X-Nexus-Webhook-Id": "rm:repository:component", "X-Nexus-Webhook-Delivery": "n1"}, `{"action":"CREATED"}`, "rm:repository:component", "n1"},
-		// https://docs.github.com/en/webhooks/webhook-events-and-payloads
-		"GitHub as a form": {map[string]string{"Content-Type": "application/x-www-form-urlencoded", "X-GitHub-Event": "ping", "X-GitHub-Delivery": "g1"},
-			"payload=%7B%22zen%22%3A%22x%22%7D", "ping", "g1"},
-		"Alertmanager": {map[string]string{"User-Agent": "Alertmanager/0.27"}, `{"version":"4","status":"firing","alerts":[]}`, "request", ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			w := serve(t, "auth: none")
-			w.expectStatus(http.StatusAccepted, request{body: tc.body, headers: tc.headers})
-			ev := w.waitForEvents(1)[0]
-			if ev.Type != tc.eventType || tc.id != "" && ev.ID != "webhook/n/t/"+tc.id {
-				t.Errorf("type %s, ID %s, want %s and %s", ev.Type, ev.ID, tc.eventType, tc.id)
+	a, err := txtar.ParseFile("testdata/senders.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range a.Files {
+		t.Run(f.Name, func(t *testing.T) {
+			sent, want, _ := strings.Cut(string(f.Data), "---\n")
+			head, body, _ := strings.Cut(sent, "\n\n")
+			lines := strings.Split(head, "\n")
+			r := request{body: body, headers: map[string]string{}}
+			for _, line := range lines[1:] {
+				name, value, _ := strings.Cut(line, ": ")
+				r.headers[name] = value
 			}
-			if _, ok := ev.Data["body"].(map[string]any); !ok {
-				t.Errorf("body %v, want an object", ev.Data["body"])
+			w := serve(t, lines[0])
+			status, _ := w.send(r)
+			got, repeatable := fmt.Sprintln(status), true
+			for _, ev := range w.waitForEvents(strings.Count(want, "\n") - 1) {
+				text := describe(ev)
+				got += text + "\n"
+				repeatable = repeatable && strings.Contains(text, " ") && !strings.Contains(text, " - ")
 			}
-			if tc.id != "" {
-				w.expectStatus(http.StatusOK, request{body: tc.body, headers: tc.headers})
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Error(diff)
+			}
+			if repeatable {
+				w.expectStatus(http.StatusOK, r)
 			}
 		})
 	}
+}
+
+// describe returns an event's type, its ID ("-" if it is random), the action and the images.
+func describe(ev event.Event) string {
+	id := strings.TrimPrefix(ev.ID, "webhook/n/t/")
+	switch {
+	case strings.HasPrefix(id, "sha256:"):
+		id = "sha256:"
+	case regexp.MustCompile("^[A-Z2-7]{26}$").MatchString(id):
+		id = "-"
+	}
+	parts := []string{ev.Type, id}
+	if action, ok := ev.Data["action"].(string); ok {
+		parts = append(parts, action)
+	}
+	images, _ := ev.Data["images"].([]any)
+	for _, value := range images {
+		i, _ := value.(map[string]any)
+		text := fmt.Sprintf("%s/%s", i["registry"], i["repository"])
+		if i["tag"] != "" {
+			text += fmt.Sprintf(":%s", i["tag"])
+		}
+		if i["digest"] != "" {
+			text += fmt.Sprintf("@%s", i["digest"])
+		}
+		parts = append(parts, text)
+	}
+	return strings.TrimSuffix(strings.Join(parts, " "), " -")
 }
 
 // TestEvent_Names: headers and parameters are left out if their names say that they hold
@@ -113,23 +142,5 @@ func TestHandler_Compressed(t *testing.T) {
 	w.expectStatus(http.StatusUnsupportedMediaType, request{body: "x", headers: map[string]string{"Content-Encoding": "br"}})
 	if body, _ := w.waitForEvents(1)[0].Data["body"].(map[string]any); body["name"] != "zipped" {
 		t.Errorf("body %v", body)
-	}
-}
-
-// TestHandler_RejectedLog logs a rejected request once per sender, status and minute.
-func TestHandler_RejectedLog(t *testing.T) {
-	w := serve(t, "{auth: none, registry: harbor}")
-	for range 3 {
-		w.expectStatus(http.StatusBadRequest, request{body: "{"})
-	}
-	w.expectStatus(http.StatusUnsupportedMediaType, request{body: "<a/>", headers: map[string]string{"Content-Type": "application/xml"}})
-	if n := w.logged(`"level"=0 "msg"="Request rejected"`); n != 2 {
-		t.Errorf("%d lines, want 2", n)
-	}
-	// https://goharbor.io/docs/main/working-with-projects/project-configuration/configure-webhooks/
-	w.expectStatus(http.StatusAccepted, request{body: `{"type":"QUOTA_EXCEED","event_data":{"resources":[{"tag":"v9","digest":"sha256:457f4aa83fc9a6663ab9d1b0a6e2dce25a12a943ed5bf2c1747c58d48bbb4917"}],"repository":{"repo_full_name":"shop/web"}}}`})
-	w.expectStatus(http.StatusAccepted, request{body: `{"type":"REPLICATION","event_data":{"replication":{"job_status":"Success"}}}`})
-	if ev := w.waitForEvents(2); ev[0].Type != "QUOTA_EXCEED" || ev[1].Type != "REPLICATION" {
-		t.Errorf("types %s, %s", ev[0].Type, ev[1].Type)
 	}
 }

@@ -39,7 +39,12 @@ const gracePeriod = 5 * time.Second
 // Server is the HTTP server of all webhooks of a process. It listens while it has
 // routes. It is safe for concurrent use.
 type Server struct {
-	address string
+	// OnRejected is called for each rejected request, from any goroutine. It is set
+	// before the first route is registered. Optional.
+	OnRejected func(Rejection)
+
+	address    string
+	rejections *rejectionLog
 	// largeBodies limits concurrent reads of large bodies; decoders limits
 	// concurrent decodes.
 	largeBodies, decoders *semaphore.Weighted
@@ -52,6 +57,7 @@ type Server struct {
 	holding bool
 	// listener is nil while there are no routes.
 	listener *listener
+	log      logr.Logger
 }
 
 // route maps a path to the handler of one trigger.
@@ -80,7 +86,7 @@ type listener struct {
 // first registered route on.
 func NewServer(address string) *Server {
 	return &Server{
-		address: address, routes: map[string]*route{},
+		address: address, routes: map[string]*route{}, rejections: newRejectionLog(),
 		largeBodies: semaphore.NewWeighted(MaxLargeBodies), decoders: semaphore.NewWeighted(MaxConcurrentDecodes),
 	}
 }
@@ -127,8 +133,8 @@ func (s *Server) replace(ctx context.Context, path string, r *route) (l *listene
 		if err != nil {
 			return nil, nil, err
 		}
-		s.listener = l
-		logr.FromContextOrDiscard(ctx).Info("webhook server listens", "address", s.listener.addr.String())
+		s.listener, s.log = l, logr.FromContextOrDiscard(ctx)
+		s.log.Info("webhook server listens", "address", s.listener.addr.String())
 	}
 	s.routes[path] = r
 	return s.listener, old, nil
@@ -263,11 +269,23 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if route != nil {
 		route.inFlight.Add(1)
 	}
+	log := s.log
 	s.mu.Unlock()
 	if route == nil {
+		s.reject(log, r, Rejection{Status: http.StatusNotFound, Message: "no webhook has this path", Time: time.Now()}, nil)
 		http.Error(w, "no webhook has this path", http.StatusNotFound)
 		return
 	}
 	defer route.inFlight.Done()
 	route.handler.ServeHTTP(w, r)
+}
+
+// reject logs and reports a rejected request. cause is set if the rejection is an error of
+// this process.
+func (s *Server) reject(log logr.Logger, r *http.Request, rejected Rejection, cause error) {
+	rejected.Reason = rejectionReason(rejected.Status)
+	s.rejections.add(log, r, rejected, cause)
+	if s.OnRejected != nil {
+		s.OnRejected(rejected)
+	}
 }

@@ -64,8 +64,7 @@ func stripeSignature() timedSignature {
 }
 
 // timedAuth accepts requests that are signed as s describes, with HMAC-SHA256 and a
-// timestamp within tolerance of now. The signature identifies the delivery, since nothing
-// else of it is signed.
+// timestamp within tolerance of now. No header that names the delivery is signed.
 func timedAuth(secrets *secretCache, ref secretRef, s timedSignature, tolerance time.Duration) authenticator {
 	checkHeaders := func(r *http.Request) error {
 		timestamp, signatures := s.parse(r)
@@ -90,19 +89,12 @@ func timedAuth(secrets *secretCache, ref secretRef, s timedSignature, tolerance 
 	}
 	return authenticator{
 		checkHeaders: checkHeaders, checkBody: checkBody,
-		challenge: "Signature", deliveryHeader: s.header, secretHeader: s.header,
+		challenge: "Signature", deliveryHeader: s.header, secretHeader: s.header, tolerance: tolerance,
+		contentID: func(r *http.Request, body []byte) string {
+			timestamp, _ := s.parse(r)
+			return signedID(r.Context(), timestamp+s.after, body)
+		},
 	}
-}
-
-// slackAuth accepts Slack's signature, and answers its verification of the URL.
-func slackAuth(secrets *secretCache, ref secretRef, tolerance time.Duration) authenticator {
-	a := timedAuth(secrets, ref, slackSignature(), tolerance)
-	a.confirm = func(body any) (string, bool) {
-		sent, _ := body.(map[string]any)
-		challenge, _ := sent["challenge"].(string)
-		return challenge, sent["type"] == "url_verification" && challenge != ""
-	}
-	return a
 }
 
 // bitbucketAuth accepts the signature of Bitbucket Cloud and Data Center.

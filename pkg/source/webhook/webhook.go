@@ -21,18 +21,21 @@ limitations under the License.
 //   - A request is answered with 202 only after its event is stored. A stored event
 //     is delivered until it is acknowledged, also after a crash.
 //   - Deliveries are deduplicated. A repeated delivery is answered with 200 and emits
-//     no event, unless the event became a dead letter: then it is replayed. Deliveries are remembered for DedupTTL, at most MaxDedupEntries per
-//     trigger, also across restarts. With signatures that carry a timestamp, a
+//     no event, unless the event became a dead letter: then it is replayed. Deliveries
+//     are remembered for DedupTTL, at most MaxDedupEntries per trigger, also across
+//     restarts. With signatures that carry a timestamp, a
 //     delivery can never be replayed: when it cannot be remembered for as long as its
 //     timestamp is valid, it is rejected with 503.
 //   - Secrets are compared in constant time. If the secret or the API server is
 //     unavailable, every request is rejected with 503.
+//   - Rejected requests are logged and reported to the Server's OnRejected.
 //   - Memory is bounded for any input, by the constants of this package.
 //   - Headers and query parameters that may hold a secret are not part of an event.
 //
 // Without a store, events are queued in memory, and 202 promises no more than that.
 //
-// An event's Data is `{path, headers, query, body, cloudEvent?, image?, images?}`.
+// Each CloudEvent of a batch is an event of its own. An event's Data is
+// `{path, headers, query, body, cloudEvent?, action?, image?, images?}`.
 // Its Type is the sender's, or "request". Its Key is derived from the image
 // repository or from the CloudEvent's source and subject, so that events of one of
 // them are handled in order; otherwise it is the event's ID.
@@ -123,6 +126,11 @@ type Options struct {
 	// DeadLetters has the events that were given up. A repeated delivery of one of them
 	// has it handled again. Optional.
 	DeadLetters store.DeadLetters
+	// Fetch reads the certificates of Amazon SNS and the keys of issuers of ID tokens, and
+	// confirms subscriptions. It must not connect to addresses that are closed to
+	// strangers, and follow no redirect to another host. If it is nil, requests that need
+	// it are rejected.
+	Fetch FetchFunc
 	// FromNow discards stored events that are not acknowledged.
 	FromNow bool
 }
@@ -131,10 +139,14 @@ type Options struct {
 // server nor a cluster.
 func New(o Options) source.Factory {
 	s := schema.NewLazy(properties)
-	secrets := &secretCache{client: o.Client, clock: o.Clock, entries: map[secretRef]secretEntry{}}
-	reviewer := access.NewReviewer(o.Client, o.Clock)
+	by := authorities{
+		secrets:  &secretCache{client: o.Client, clock: o.Clock, entries: map[secretRef]secretEntry{}},
+		reviewer: access.NewReviewer(o.Client, o.Clock),
+		sns:      newSNSVerifier(o.Fetch, o.Clock),
+		oidc:     newOIDCVerifier(o.Fetch, o.Clock),
+	}
 	return source.Factory{Compile: func(given map[string]any, t source.Spec) (source.Subscription, diag.List) {
-		h, diags := parse(s, given, t.TriggerRef, secrets, reviewer)
+		h, diags := parse(s, given, t.TriggerRef, by)
 		if len(diags) > 0 {
 			return nil, diags
 		}

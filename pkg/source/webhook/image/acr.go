@@ -16,21 +16,39 @@ limitations under the License.
 
 package image
 
-// acr parses the notifications of Azure Container Registry and of Alibaba Cloud
-// Container Registry.
+// entry is an event of a registry as the CNCF Distribution sends it, and Azure Container
+// Registry.
+type entry struct {
+	ID     string `json:"id"`
+	Action string `json:"action"`
+	Target struct {
+		MediaType  string `json:"mediaType"`
+		Digest     string `json:"digest"`
+		Repository string `json:"repository"`
+		Tag        string `json:"tag"`
+	} `json:"target"`
+	Request struct {
+		Host string `json:"host"`
+	} `json:"request"`
+}
+
+func (e entry) notification() Notification {
+	n := Notification{Type: e.Action, ID: e.ID}
+	if e.Target.Repository != "" {
+		n.Images = []Image{{Registry: e.Request.Host, Repository: e.Target.Repository, Tag: e.Target.Tag, Digest: e.Target.Digest}}
+	}
+	return n
+}
+
+// acr parses the notifications of Azure Container Registry, also as Azure Event Grid sends
+// them, and of Alibaba Cloud Container Registry.
 func acr(body []byte) (Notification, error) {
 	var sent struct {
 		// Azure.
-		ID     string `json:"id"`
-		Action string `json:"action"`
-		Target struct {
-			Digest     string `json:"digest"`
-			Repository string `json:"repository"`
-			Tag        string `json:"tag"`
-		} `json:"target"`
-		Request struct {
-			Host string `json:"host"`
-		} `json:"request"`
+		entry
+		// Azure Event Grid.
+		EventType string `json:"eventType"`
+		Data      entry  `json:"data"`
 		// Alibaba Cloud.
 		PushData struct {
 			Digest string `json:"digest"`
@@ -44,18 +62,19 @@ func acr(body []byte) (Notification, error) {
 	if err := decodeJSON(body, &sent); err != nil {
 		return Notification{}, err
 	}
-	n := Notification{Type: sent.Action, ID: sent.ID}
 	switch {
-	case sent.Target.Repository != "":
-		n.Images = []Image{{
-			Registry: sent.Request.Host, Repository: sent.Target.Repository, Tag: sent.Target.Tag, Digest: sent.Target.Digest,
-		}}
+	case sent.EventType != "":
+		n := sent.Data.notification()
+		n.Type, n.ID = sent.EventType, sent.ID
+		return n, nil
 	case sent.Repository.FullName != "":
-		n.Type = "push"
-		n.Images = []Image{{
-			Registry: "registry." + sent.Repository.Region + ".aliyuncs.com", Repository: sent.Repository.FullName,
-			Tag: sent.PushData.Tag, Digest: sent.PushData.Digest,
-		}}
+		registry := ""
+		if sent.Repository.Region != "" {
+			registry = "registry." + sent.Repository.Region + ".aliyuncs.com"
+		}
+		return Notification{Type: string(Push), Images: []Image{{
+			Registry: registry, Repository: sent.Repository.FullName, Tag: sent.PushData.Tag, Digest: sent.PushData.Digest,
+		}}}, nil
 	}
-	return n, nil
+	return sent.notification(), nil
 }

@@ -25,11 +25,15 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
 // ErrMalformed means that a body is not a notification of the registry.
 var ErrMalformed = errors.New("malformed registry notification")
+
+// MaxImages limits the images of a notification, and the notifications of a body.
+const MaxImages = 500
 
 // Image is an image in a registry. Fields that the notification lacks are empty.
 type Image struct {
@@ -42,45 +46,107 @@ type Image struct {
 	Digest string
 }
 
+// Action is what happened to the images of a notification. It is the same for all
+// registries.
+type Action string
+
+// Actions.
+const (
+	Push   Action = "push"
+	Pull   Action = "pull"
+	Delete Action = "delete"
+	// Other is anything else: a scan, a quota, a replication, a test.
+	Other Action = "other"
+)
+
 // Notification is a notification of a registry.
 type Notification struct {
-	// Type is the registry's event type: "PUSH_ARTIFACT".
+	// Type is the registry's event type, such as "PUSH_ARTIFACT", or the Action if the
+	// registry has no types. It is empty if the notification does not say it.
 	Type string
+	// Action is Push, Pull, Delete or Other.
+	Action Action
 	// ID identifies the notification. It is empty if the registry sends none.
 	ID string
 	// Images are the affected images. A test notification has none.
 	Images []Image
 }
 
-// Parse parses the JSON of a registry. Unless it is empty, host replaces the registry that
-// the notification names. Its errors wrap ErrMalformed.
-func Parse(registry, host string, body []byte) (Notification, error) {
-	var n Notification
-	var err error
-	switch registry {
-	case "harbor":
-		n, err = harbor(body)
-	case "dockerhub":
-		n, err = dockerHub(body)
-	case "acr":
-		n, err = acr(body)
-	case "jfrog":
-		n, err = jfrog(body)
-	default:
-		err = errors.New("unknown registry")
+// parser parses the notifications in the JSON of a registry.
+type parser func(body []byte) ([]Notification, error)
+
+// parsers returns the parsers by the name of the registry.
+func parsers() map[string]parser {
+	return map[string]parser{
+		"acr": one(acr), "distribution": distribution, "dockerhub": one(dockerHub), "ecr": one(ecr), "gar": one(artifactRegistry),
+		"github": one(gitHub), "harbor": one(harbor), "jfrog": one(jfrog), "nexus": one(nexus), "quay": one(quay),
+	}
+}
+
+func one(parse func([]byte) (Notification, error)) parser {
+	return func(body []byte) ([]Notification, error) {
+		n, err := parse(body)
+		return []Notification{n}, err
+	}
+}
+
+// Parse parses the JSON of a registry. eventType is the type that the request states, such
+// as that of a CloudEvent; it counts if the JSON has none. Unless it is empty, host replaces
+// the registry that the notifications name. Images without a repository are left out. Its
+// errors wrap ErrMalformed.
+func Parse(registry, host, eventType string, body []byte) ([]Notification, error) {
+	parse, ok := parsers()[registry]
+	if !ok {
+		return nil, fmt.Errorf("%w: unknown registry %q", ErrMalformed, registry)
+	}
+	list, err := parse(body)
+	for i := range list {
+		if err == nil {
+			err = list[i].complete(host, eventType)
+		}
+	}
+	if err == nil && len(list) > MaxImages {
+		err = fmt.Errorf("more than %d notifications", MaxImages)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrMalformed, registry, err)
+	}
+	return list, nil
+}
+
+// complete sets the Action and the registry, and checks the images.
+func (n *Notification) complete(host, eventType string) error {
+	if n.Action == "" {
+		n.Action = actionOf(n.Type)
+	}
+	if n.Type == "" && n.Action == Other {
+		n.Action = actionOf(eventType)
+	}
+	n.Images = slices.DeleteFunc(n.Images, func(i Image) bool { return i.Repository == "" })
+	if len(n.Images) > MaxImages {
+		return fmt.Errorf("more than %d images", MaxImages)
 	}
 	for i := range n.Images {
 		if host != "" {
 			n.Images[i].Registry = host
 		}
 	}
-	if err == nil {
-		err = n.validate()
+	return n.validate()
+}
+
+// actionOf returns the Action of a registry's event type.
+func actionOf(eventType string) Action {
+	switch eventType {
+	case "push", "pushed", "PUSH", "PUSH_ARTIFACT", "harbor.artifact.pushed", "chart_push", "UPLOAD_CHART",
+		"INSERT", "CREATED", "UPDATED", "published", "Microsoft.ContainerRegistry.ImagePushed", "Microsoft.ContainerRegistry.ChartPushed":
+		return Push
+	case "pull", "PULL_ARTIFACT", "harbor.artifact.pulled", "DOWNLOAD_CHART":
+		return Pull
+	case "delete", "deleted", "DELETE", "DELETE_ARTIFACT", "harbor.artifact.deleted", "chart_delete", "DELETE_CHART",
+		"DELETED", "Microsoft.ContainerRegistry.ImageDeleted", "Microsoft.ContainerRegistry.ChartDeleted":
+		return Delete
 	}
-	if err != nil {
-		return Notification{}, fmt.Errorf("%w: %s: %w", ErrMalformed, registry, err)
-	}
-	return n, nil
+	return Other
 }
 
 const registryPattern = `^([a-zA-Z0-9.-]+|\[[0-9a-fA-F:]+\])(:[0-9]+)?$`
@@ -95,7 +161,7 @@ func CheckRegistry(host string) error {
 }
 
 // validate checks that the parts of the images are valid in an image reference.
-func (n Notification) validate() error {
+func (n *Notification) validate() error {
 	for _, image := range n.Images {
 		for _, part := range []struct {
 			name, value, pattern string
@@ -125,6 +191,15 @@ func host(url string) string {
 	}
 	host, _, _ := strings.Cut(url, "/")
 	return host
+}
+
+// parseReference returns the image of "quay.io/acme/web", with a tag or a digest or
+// without.
+func parseReference(text string) Image {
+	text, digest, _ := strings.Cut(text, "@")
+	registry, repository, _ := strings.Cut(text, "/")
+	repository, tag, _ := strings.Cut(repository, ":")
+	return Image{Registry: registry, Repository: repository, Tag: tag, Digest: digest}
 }
 
 // decodeJSON decodes JSON. Its errors do not name Go types.

@@ -49,7 +49,16 @@ func archive(t testing.TB) *txtar.Archive {
 
 // registryHosts returns the hosts that are given for notifications that do not name theirs.
 func registryHosts() map[string]string {
-	return map[string]string{"acr/alibaba-enterprise": "acme-registry.cn-hongkong.cr.aliyuncs.com"}
+	return map[string]string{
+		"acr/alibaba-enterprise": "acme-registry.cn-hongkong.cr.aliyuncs.com",
+		"acr/alibaba vpc":        "registry-vpc.cn-beijing.aliyuncs.com",
+		"nexus/created":          "nexus.example.com:8083",
+	}
+}
+
+// eventTypes returns the types of CloudEvents whose data are notifications.
+func eventTypes() map[string]string {
+	return map[string]string{"harbor/cloudevent data": "harbor.artifact.pushed"}
 }
 
 // TestParse_Notifications compares each notification with the result below its ---.
@@ -62,10 +71,13 @@ func TestParse_Notifications(t *testing.T) {
 				t.Fatal("no --- before the expected result")
 			}
 			registry, _, _ := strings.Cut(f.Name, "/")
-			n, err := image.Parse(registry, registryHosts()[f.Name], []byte(sent))
-			got := fmt.Sprintf("type %q, id %q\n", n.Type, n.ID)
-			for _, i := range n.Images {
-				got += fmt.Sprintf("%+v\n", i)
+			list, err := image.Parse(registry, registryHosts()[f.Name], eventTypes()[f.Name], []byte(sent))
+			got := ""
+			for _, n := range list {
+				got += fmt.Sprintf("type %q, action %q, id %q\n", n.Type, n.Action, n.ID)
+				for _, i := range n.Images {
+					got += fmt.Sprintf("%+v\n", i)
+				}
 			}
 			if err != nil {
 				got = err.Error() + "\n"
@@ -89,22 +101,30 @@ func fuzz(f *testing.F, registry string) {
 		f.Add([]byte(sent))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		n, err := image.Parse(registry, "", body)
+		list, err := image.Parse(registry, "", "", body)
 		if err != nil {
-			if !errors.Is(err, image.ErrMalformed) || len(n.Images) > 0 {
-				t.Errorf("%v, %v", n, err)
+			if !errors.Is(err, image.ErrMalformed) || len(list) > 0 {
+				t.Errorf("%v, %v", list, err)
 			}
 			return
 		}
-		for _, i := range n.Images {
-			if text := i.Registry + "/" + i.Repository + ":" + i.Tag + "@" + i.Digest; i.Repository == "" || strings.ContainsAny(text, " \n\t$`'\"\\;&|") {
-				t.Errorf("%q", text)
+		for _, n := range list {
+			for _, i := range n.Images {
+				if text := i.Registry + "/" + i.Repository + ":" + i.Tag + "@" + i.Digest; i.Repository == "" || strings.ContainsAny(text, " \n\t$`'\"\\;&|") {
+					t.Errorf("%q", text)
+				}
 			}
 		}
 	})
 }
 
-func FuzzHarbor(f *testing.F)    { fuzz(f, "harbor") }
-func FuzzDockerHub(f *testing.F) { fuzz(f, "dockerhub") }
-func FuzzACR(f *testing.F)       { fuzz(f, "acr") }
-func FuzzJFrog(f *testing.F)     { fuzz(f, "jfrog") }
+func FuzzHarbor(f *testing.F)           { fuzz(f, "harbor") }
+func FuzzDockerHub(f *testing.F)        { fuzz(f, "dockerhub") }
+func FuzzACR(f *testing.F)              { fuzz(f, "acr") }
+func FuzzJFrog(f *testing.F)            { fuzz(f, "jfrog") }
+func FuzzDistribution(f *testing.F)     { fuzz(f, "distribution") }
+func FuzzECR(f *testing.F)              { fuzz(f, "ecr") }
+func FuzzArtifactRegistry(f *testing.F) { fuzz(f, "gar") }
+func FuzzGitHub(f *testing.F)           { fuzz(f, "github") }
+func FuzzNexus(f *testing.F)            { fuzz(f, "nexus") }
+func FuzzQuay(f *testing.F)             { fuzz(f, "quay") }

@@ -20,6 +20,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -38,21 +39,51 @@ func isCloudEvent(header http.Header) bool {
 	return header.Get("Ce-Specversion") != "" || strings.HasPrefix(strings.ToLower(header.Get("Content-Type")), "application/cloudevents")
 }
 
-// cloudEvent decodes a CloudEvent in binary or structured mode. Batches are
-// ErrUnsupported.
-func cloudEvent(ctx context.Context, header http.Header, body []byte) (Payload, error) {
+// cloudEvents decodes a CloudEvent in binary or structured mode, or a batch of them. A batch
+// is decoded as a whole or not at all.
+func cloudEvents(ctx context.Context, header http.Header, body []byte) ([]Payload, error) {
 	mediaType, err := contentType(header)
 	if err != nil {
-		return Payload{}, err
+		return nil, err
 	}
-	if strings.HasPrefix(mediaType, "application/cloudevents") {
-		if mediaType != event.ApplicationCloudEventsJSON {
-			return Payload{}, fmt.Errorf("%w: %q; only single CloudEvents in JSON are supported", ErrUnsupported, mediaType)
-		}
+	switch {
+	case !strings.HasPrefix(mediaType, "application/cloudevents"): // binary mode
+	case mediaType != event.ApplicationCloudEventsJSON && mediaType != event.ApplicationCloudEventsBatchJSON:
+		return nil, fmt.Errorf("%w: %q; CloudEvents must be in JSON", ErrUnsupported, mediaType)
+	default:
 		if err := checkSize(body); err != nil {
-			return Payload{}, err
+			return nil, err
 		}
 	}
+	if mediaType == event.ApplicationCloudEventsBatchJSON {
+		return batch(ctx, body)
+	}
+	one, err := cloudEvent(ctx, header, body)
+	return []Payload{one}, err
+}
+
+// batch decodes a batch, which may be empty.
+func batch(ctx context.Context, body []byte) ([]Payload, error) {
+	var list []json.RawMessage
+	if err := json.Unmarshal(body, &list); err != nil {
+		return nil, fmt.Errorf("%w: must be a list of CloudEvents: %w", ErrMalformed, err)
+	}
+	if len(list) > MaxBatch {
+		return nil, fmt.Errorf("%w: more than %d CloudEvents", ErrTooLarge, MaxBatch)
+	}
+	out := make([]Payload, len(list))
+	for i, text := range list {
+		one, err := cloudEvent(ctx, http.Header{"Content-Type": {event.ApplicationCloudEventsJSON}}, text)
+		if err != nil {
+			return nil, fmt.Errorf("[%d]: %w", i, err)
+		}
+		out[i] = one
+	}
+	return out, nil
+}
+
+// cloudEvent decodes a CloudEvent in binary or structured mode.
+func cloudEvent(ctx context.Context, header http.Header, body []byte) (Payload, error) {
 	ev, err := binding.ToEvent(ctx, cehttp.NewMessage(header, io.NopCloser(bytes.NewReader(body))))
 	if err != nil {
 		return Payload{}, fmt.Errorf("%w: CloudEvent: %w", ErrMalformed, err)

@@ -38,6 +38,8 @@ const (
 	MaxValues = 50_000
 	// MaxDepth limits the nesting of values.
 	MaxDepth = 100
+	// MaxBatch limits the events of a batch.
+	MaxBatch = 500
 )
 
 var (
@@ -45,15 +47,17 @@ var (
 	ErrUnsupported = errors.New("unsupported media type")
 	// ErrMalformed means that the body does not match its content type.
 	ErrMalformed = errors.New("malformed body")
-	// ErrTooLarge means that the body exceeds MaxValues, MaxDepth or the limit in bytes.
+	// ErrTooLarge means that the body exceeds MaxValues, MaxDepth, MaxBatch or the limit in
+	// bytes.
 	ErrTooLarge = errors.New("too much in the body")
 )
 
-// Payload is a decoded request.
+// Payload is a decoded request, or a decoded event of a batch.
 type Payload struct {
 	// Body consists of nil, bool, int64, float64, string, []any and map[string]any.
 	// It is nil if the request has none. A form is a map of strings, or of lists of
-	// strings for repeated names; its field "payload" is decoded if it is JSON. Plain
+	// strings for repeated names; its field "payload" is decoded if it is an object or a
+	// list in JSON. Plain
 	// text is decoded if it is JSON, and a string otherwise. The data of a CloudEvent is
 	// decoded if it is JSON, a string if it is text, and base64 otherwise.
 	Body any
@@ -62,39 +66,45 @@ type Payload struct {
 	CloudEvent map[string]any
 }
 
-// Parse decodes a request, whose body has at most limit bytes once it is decompressed. Its
-// errors wrap ErrUnsupported, ErrMalformed or ErrTooLarge.
-func Parse(ctx context.Context, header http.Header, body []byte, limit int64) (Payload, error) {
+// Parse decodes a request, whose body has at most limit bytes once it is decompressed. It
+// returns one Payload, or those of a batch of CloudEvents. Its errors wrap ErrUnsupported,
+// ErrMalformed or ErrTooLarge.
+func Parse(ctx context.Context, header http.Header, body []byte, limit int64) ([]Payload, error) {
 	body, err := decompress(header, body, limit)
 	if err != nil {
-		return Payload{}, err
+		return nil, err
 	}
 	if isCloudEvent(header) {
-		return cloudEvent(ctx, header, body)
+		return cloudEvents(ctx, header, body)
 	}
+	value, err := parseBody(header, body, limit)
+	return []Payload{{Body: value}}, err
+}
+
+// parseBody decodes the body of a request that is no CloudEvent.
+func parseBody(header http.Header, body []byte, limit int64) (any, error) {
 	mediaType, err := contentType(header)
 	if err != nil {
-		return Payload{}, err
+		return nil, err
 	}
 	if body, err = toUTF8(header, body, limit); err != nil {
-		return Payload{}, err
+		return nil, err
 	}
 	switch {
 	case len(body) == 0:
-		return Payload{}, nil
+		return nil, nil
 	case isJSON(mediaType):
-		value, err := decode(body)
-		return Payload{Body: value}, err
+		return decode(body)
 	case mediaType == "application/x-www-form-urlencoded":
 		return form(body)
 	case mediaType == "text/plain":
 		value, err := decode(body)
 		if errors.Is(err, ErrMalformed) {
-			return Payload{Body: string(body)}, nil
+			return string(body), nil
 		}
-		return Payload{Body: value}, err
+		return value, err
 	}
-	return Payload{}, fmt.Errorf("%w: %q is neither JSON, a form, text, nor a CloudEvent", ErrUnsupported, mediaType)
+	return nil, fmt.Errorf("%w: %q is neither JSON, a form, text, nor a CloudEvent", ErrUnsupported, mediaType)
 }
 
 // contentType returns the media type of a request. Defaults to JSON.
@@ -155,23 +165,24 @@ func checkSize(body []byte) error {
 	return nil
 }
 
-func form(body []byte) (Payload, error) {
+// form decodes a form.
+func form(body []byte) (any, error) {
 	text := string(body)
 	if strings.Count(text, "&") >= MaxValues {
-		return Payload{}, fmt.Errorf("%w: more than %d", ErrTooLarge, MaxValues)
+		return nil, fmt.Errorf("%w: more than %d", ErrTooLarge, MaxValues)
 	}
 	values, err := url.ParseQuery(text)
 	if err != nil {
-		return Payload{}, fmt.Errorf("%w: %w", ErrMalformed, err)
+		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
 	out := Values(values)
 	// Slack, GitHub and Travis CI send their JSON in this field.
-	if text, ok := out["payload"].(string); ok && strings.HasPrefix(strings.TrimSpace(text), "{") {
+	if text, ok := out["payload"].(string); ok && strings.IndexAny(strings.TrimSpace(text), "{[") == 0 {
 		if out["payload"], err = decode([]byte(text)); err != nil {
-			return Payload{}, fmt.Errorf("field payload: %w", err)
+			return nil, fmt.Errorf("field payload: %w", err)
 		}
 	}
-	return Payload{Body: out}, nil
+	return out, nil
 }
 
 // Values converts a form or the query of a URL to the type of Payload.Body.

@@ -107,7 +107,7 @@ func TestParse(t *testing.T) {
 		{"no data", binary(), ``, payload.Payload{CloudEvent: attributes(nil)}, nil},
 		{"old CloudEvent", headers("Ce-Specversion", "0.1", "Ce-Id", "1"), ``, payload.Payload{}, payload.ErrMalformed},
 		{"no id", headers("Ce-Specversion", "1.0", "Ce-Source", "/s", "Ce-Type", "t"), ``, payload.Payload{}, payload.ErrMalformed},
-		{"batch", headers("Content-Type", "application/cloudevents-batch+json"), `[]`, payload.Payload{}, payload.ErrUnsupported},
+		{"CloudEvent in XML", headers("Content-Type", "application/cloudevents+xml"), `<a/>`, payload.Payload{}, payload.ErrUnsupported},
 		{"XML", headers("Content-Type", "application/xml"), `<a/>`, payload.Payload{}, payload.ErrUnsupported},
 		{"invalid content type", headers("Content-Type", ";"), `1`, payload.Payload{}, payload.ErrUnsupported},
 		{"two values", headers(), `1 2`, payload.Payload{}, payload.ErrMalformed},
@@ -116,6 +116,10 @@ func TestParse(t *testing.T) {
 		{"text", headers("Content-Type", "text/plain"), `a {text}`, payload.Payload{Body: "a {text}"}, nil},
 		{"form with JSON", headers("Content-Type", "application/x-www-form-urlencoded"), `payload=%7B%22a%22%3A1%7D&b=%7B%7D`,
 			payload.Payload{Body: map[string]any{"payload": map[string]any{"a": int64(1)}, "b": "{}"}}, nil},
+		{"form with a list", headers("Content-Type", "application/x-www-form-urlencoded"), `payload=%5B1%5D`,
+			payload.Payload{Body: map[string]any{"payload": []any{int64(1)}}}, nil},
+		{"form with text", headers("Content-Type", "application/x-www-form-urlencoded"), `payload=hello`,
+			payload.Payload{Body: map[string]any{"payload": "hello"}}, nil},
 		{"gzip", headers("Content-Encoding", "gzip"), compressed("gzip", `{"a":1}`), payload.Payload{Body: map[string]any{"a": int64(1)}}, nil},
 		{"zlib", headers("Content-Encoding", "deflate"), compressed("zlib", `{"a":1}`), payload.Payload{Body: map[string]any{"a": int64(1)}}, nil},
 		{"deflate", headers("Content-Encoding", "Deflate"), compressed("deflate", `{"a":1}`), payload.Payload{Body: map[string]any{"a": int64(1)}}, nil},
@@ -142,8 +146,47 @@ func TestParse(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got, err := payload.Parse(t.Context(), tc.header, []byte(tc.body), 1<<20)
-			if diff := cmp.Diff(tc.want, got); diff != "" && tc.err == nil || !errors.Is(err, tc.err) {
-				t.Errorf("%v, %s", err, diff)
+			if !errors.Is(err, tc.err) {
+				t.Fatalf("error %v, want %v", err, tc.err)
+			}
+			if diff := cmp.Diff([]payload.Payload{tc.want}, got); diff != "" && err == nil {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// TestParse_Batch: the CloudEvents of a batch are decoded each, or none of them is. The
+// format is that of
+// https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md#4-json-batch-format.
+func TestParse_Batch(t *testing.T) {
+	one := func(id string) string {
+		return `{"specversion":"1.0","id":"` + id + `","source":"/s","type":"t","data":{"n":` + id + `}}`
+	}
+	many := "[" + strings.Repeat(one("1")+",", payload.MaxBatch) + one("1") + "]"
+	for name, tc := range map[string]struct {
+		body string
+		want []any
+		err  error
+	}{
+		"two":        {"[" + one("1") + "," + one("2") + "]", []any{map[string]any{"n": int64(1)}, map[string]any{"n": int64(2)}}, nil},
+		"none":       {"[]", nil, nil},
+		"one is bad": {"[" + one("1") + `,{"specversion":"1.0","source":"/s","type":"t"}]`, nil, payload.ErrMalformed},
+		"no list":    {one("1"), nil, payload.ErrMalformed},
+		"a number":   {"[1]", nil, payload.ErrMalformed},
+		"too many":   {many, nil, payload.ErrTooLarge},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := payload.Parse(t.Context(), headers("Content-Type", "application/cloudevents-batch+json; charset=utf-8"), []byte(tc.body), 1<<20)
+			if !errors.Is(err, tc.err) {
+				t.Fatalf("error %v, want %v", err, tc.err)
+			}
+			var bodies []any
+			for _, p := range got {
+				bodies = append(bodies, p.Body)
+			}
+			if diff := cmp.Diff(tc.want, bodies); diff != "" {
+				t.Error(diff)
 			}
 		})
 	}
@@ -156,6 +199,7 @@ func FuzzParse(f *testing.F) {
 		{"application/json", "", `{"a":[1,2.5,"x",null,true,9223372036854775808,1e400]}`},
 		{"application/x-www-form-urlencoded", "", "a=1&b=%ff&b"},
 		{"application/cloudevents+json", "", structured},
+		{"application/cloudevents-batch+json", "", "[" + structured + "," + structured + "]"},
 		{"application/cloudevents+json", "", `{"specversion":"1.0","id":"1","source":"/s","type":"t","data_base64":"//8="}`},
 		{"text/plain", "1.0", "\xff"},
 		{"", "0.3", "{}"},
@@ -174,22 +218,27 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		if n := count(t, got.Body); n > 2*payload.MaxValues {
-			t.Errorf("%d values", n)
-		}
-		if got.CloudEvent != nil {
-			count(t, got.CloudEvent)
-		}
-		text, err := json.Marshal(got.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		again, err := payload.Parse(t.Context(), http.Header{}, text, 1<<20)
-		if err != nil && !errors.Is(err, payload.ErrTooLarge) {
-			t.Fatalf("%s: %v", text, err)
-		}
-		if diff := cmp.Diff(got.Body, again.Body); err == nil && diff != "" {
-			t.Error(diff)
+		for _, p := range got {
+			if n := count(t, p.Body); n > 2*payload.MaxValues {
+				t.Errorf("%d values", n)
+			}
+			if p.CloudEvent != nil {
+				count(t, p.CloudEvent)
+			}
+			text, err := json.Marshal(p.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			again, err := payload.Parse(t.Context(), http.Header{}, text, 1<<20)
+			if errors.Is(err, payload.ErrTooLarge) {
+				continue
+			}
+			if err != nil {
+				t.Fatalf("%s: %v", text, err)
+			}
+			if diff := cmp.Diff(p.Body, again[0].Body); diff != "" {
+				t.Error(diff)
+			}
 		}
 	})
 }
