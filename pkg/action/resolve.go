@@ -71,7 +71,7 @@ func (r *resolution) resolve(ctx context.Context, stages []cue.Value) error {
 	r.executeGoTemplates()
 	for i, s := range r.runner.template.stages {
 		in := r.runner.inputs[i]
-		data := map[string]any{"context": in.context.Select(r.context)}
+		data := map[string]any{"context": in.context.Select(r.context), expr.AbsentField: false}
 		r.executeTexts(in, data)
 		for _, name := range s.Inputs {
 			data[name] = r.returned[name]
