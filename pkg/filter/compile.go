@@ -56,6 +56,10 @@ func Compile(text string, t event.TriggerRef) (filter Filter, list diag.List) {
 	return filter, list
 }
 
+// Warnings returns what is valid in text, which Compile has compiled, and probably not
+// meant. The warnings have the line and column in text.
+func Warnings(text string) diag.List { return expr.Warnings(text) }
+
 func compile(text string, t event.TriggerRef) (Filter, diag.List) {
 	e, list := expr.Parse(text)
 	if len(list) > 0 {

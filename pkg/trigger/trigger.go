@@ -72,6 +72,9 @@ func (c Compiler) Compile(id event.TriggerRef, spec v1alpha1.Trigger) (Compiled,
 	if problems = c.reject("filter"); problems == nil {
 		out.Filter, problems = filter.Compile(spec.Filter, id)
 	}
+	if out.Filter != nil {
+		out.Warnings = filter.Warnings(spec.Filter).WithPrefix("filter")
+	}
 	list = append(list, problems.WithPrefix("filter")...)
 	if problems = c.reject("action"); problems == nil {
 		tracker = c.crashTracker(id, spec)
