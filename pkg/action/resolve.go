@@ -24,10 +24,10 @@ import (
 	"maps"
 
 	"cuelang.org/go/cue"
-	"k8s.io/apimachinery/pkg/util/json"
 
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/expr"
+	"github.com/kubevela/kube-trigger/pkg/number"
 	"github.com/kubevela/kube-trigger/pkg/redact"
 )
 
@@ -71,7 +71,7 @@ func (r *resolution) resolve(ctx context.Context, stages []cue.Value) error {
 	r.executeGoTemplates()
 	for i, s := range r.runner.template.stages {
 		in := r.runner.inputs[i]
-		data := map[string]any{"context": in.context.Select(r.context)}
+		data := map[string]any{"context": in.context.Select(r.context), expr.AbsentField: false}
 		r.executeTexts(in, data)
 		for _, name := range s.Inputs {
 			data[name] = r.returned[name]
@@ -292,7 +292,7 @@ func (r *resolution) call(v cue.Value, do string) (*provider.Call, error) {
 		}
 		return nil, err
 	}
-	if err := json.Unmarshal(data, &call.Params); err != nil {
+	if call.Params, err = number.UnmarshalObject(data); err != nil {
 		return nil, fmt.Errorf("%s: parameters must be an object", path)
 	}
 	if r.renaming.Contains(string(data)) {

@@ -21,11 +21,11 @@ import (
 	"strings"
 
 	"cuelang.org/go/cue"
-	"k8s.io/apimachinery/pkg/util/json"
 
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/expr"
+	"github.com/kubevela/kube-trigger/pkg/number"
 )
 
 // contextFields returns the sorted names of the fields of `context`.
@@ -54,8 +54,8 @@ func (r *resolution) readResult() error {
 	if err != nil {
 		return Terminal(r.explain(r.evaluationError(err)))
 	}
-	err = json.Unmarshal(data, &r.result)
-	r.result = r.renaming.Restore(r.result)
+	result, err := number.Unmarshal(data)
+	r.result = r.renaming.Restore(result)
 	return err
 }
 

@@ -116,11 +116,15 @@ func (t *Template) Name() string { return t.name }
 func (t *Template) Source() string { return t.source }
 
 // parse returns a new syntax tree of the template, without the field `result` unless it
-// is evaluated, and with the fields that have the outputs of its Go templates. A tree
+// is evaluated, with the fields that have the outputs of its Go templates, and with the
+// rules for absent values. A tree
 // cannot be shared, because CUE modifies it during a build.
 func (t *Template) parse() (*ast.File, error) {
-	file, err := parser.ParseFile(t.name+".cue", t.source, parser.ParseComments)
+	file, err := expr.ParseFile(t.name+".cue", t.source, parser.ParseComments)
 	if err != nil {
+		return nil, err
+	}
+	if err := expr.DefineFunctions(file); err != nil {
 		return nil, err
 	}
 	if !t.evaluatesResult {
@@ -137,7 +141,11 @@ func (t *Template) parse() (*ast.File, error) {
 		file.Decls = append(file.Decls, &ast.Field{Label: ast.NewIdent(expr.ParameterSchema), Value: ast.NewStruct()})
 	}
 	expr.ReplaceGoTemplates(file, t.goTemplatePaths)
-	return file, nil
+	var outputs []string
+	for i := range t.goTemplatePaths {
+		outputs = append(outputs, expr.GoTemplateField(i))
+	}
+	return file, expr.ApplyRules(file, outputs)
 }
 
 // buildOptions configure Template.build.
@@ -190,7 +198,7 @@ func (t *Template) stageSyntax(f buildOptions) (*ast.File, inputs, error) {
 	for _, name := range f.stage.Inputs {
 		source += "\n" + name + ": _"
 	}
-	varying := append(slices.Clone(f.stage.Inputs), "context")
+	varying := append(slices.Clone(f.stage.Inputs), "context", expr.AbsentField)
 	for i := range t.goTemplatePaths {
 		source += "\n" + expr.GoTemplateField(i) + ": string"
 		varying = append(varying, expr.GoTemplateField(i))
@@ -202,14 +210,18 @@ func (t *Template) stageSyntax(f buildOptions) (*ast.File, inputs, error) {
 		source += "\nparameter: " + f.parameter
 		dropped[expr.ParameterSchema] = true
 	}
+	source += "\n" + expr.AbsentField + ": bool"
 	f.stage.Prune(file, dropped)
 	frame, err := parser.ParseFile("frame.cue", source)
 	if err != nil {
 		return nil, in, err
 	}
 	file.Decls = append(file.Decls, frame.Decls...)
-	if err := expr.Resolve(file); err != nil || f.parameter == "" {
+	if err := expr.Resolve(file); err != nil {
 		return file, in, err
+	}
+	if f.parameter == "" {
+		return file, in, nil
 	}
 	if err := expr.FoldConstants(file, varying); err != nil {
 		return nil, in, err

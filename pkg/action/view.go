@@ -21,10 +21,10 @@ import (
 	"fmt"
 
 	"cuelang.org/go/cue"
-	"k8s.io/apimachinery/pkg/util/json"
 
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/expr"
+	"github.com/kubevela/kube-trigger/pkg/number"
 	"github.com/kubevela/kube-trigger/pkg/panicerr"
 	"github.com/kubevela/kube-trigger/pkg/redact"
 )
@@ -115,8 +115,5 @@ func (v *View) Evaluate(ctx context.Context, export string) (value any, err erro
 	if err != nil {
 		return nil, Terminal(run.explain(t.evaluationError(err)))
 	}
-	if err := json.Unmarshal(text, &value); err != nil {
-		return nil, err
-	}
-	return value, nil
+	return number.Unmarshal(text)
 }

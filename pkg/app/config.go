@@ -41,21 +41,23 @@ const CheckConfigCommand = "check-config"
 
 // Validate checks a configuration, given as for RunOptions, without an API server.
 // It returns the number of triggers if all of them are valid, and an InvalidError
-// with all problems otherwise.
-func Validate(ctx context.Context, config, actionsDir string) (int, error) {
+// with all problems otherwise. warnings are about what is valid, and probably not
+// meant.
+func Validate(ctx context.Context, config, actionsDir string) (triggers int, warnings diag.FileDiagnostics, err error) {
 	cfg, err := readConfig(config, actionsDir)
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
-	return cfg.check(ctx)
+	result, err := cfg.check(ctx)
+	return result.Triggers, result.Warnings, err
 }
 
 // CheckConfig checks the configuration that a parent process writes to in, and
 // reports to out.
 func CheckConfig(in io.Reader, out io.Writer) error {
 	return sandbox.Serve(in, out, func(cfg configuration, steps *sandbox.Steps) (checkResult, error) {
-		triggers, diagnostics, err := cfg.compile(clients{}, steps.Begin)
-		return checkResult{Triggers: len(triggers), Diagnostics: diagnostics}, err
+		compiled, err := cfg.compile(clients{}, steps.Begin)
+		return checkResult{Triggers: len(compiled.triggers), Diagnostics: compiled.diagnostics, Warnings: compiled.warnings}, err
 	})
 }
 
@@ -72,8 +74,16 @@ type configuration struct {
 
 // checkResult is the result of checking a configuration.
 type checkResult struct {
-	Triggers    int
-	Diagnostics diag.FileDiagnostics
+	Triggers              int
+	Diagnostics, Warnings diag.FileDiagnostics
+}
+
+// compiledConfiguration is what a configuration compiles to.
+type compiledConfiguration struct {
+	triggers []engine.Trigger
+	// diagnostics are the problems of all files. warnings are about what is valid, and
+	// probably not meant.
+	diagnostics, warnings diag.FileDiagnostics
 }
 
 // readConfig reads the configuration at path and the templates in actionsDir.
@@ -93,41 +103,40 @@ func readConfig(path, actionsDir string) (configuration, error) {
 	return cfg, nil
 }
 
-// check returns the number of triggers, or all problems. CUE can exhaust memory or
-// run forever, so it is evaluated in a limited child process first.
-func (cfg configuration) check(ctx context.Context) (int, error) {
+// check returns the number of triggers and the warnings, or all problems as an
+// InvalidError. CUE can exhaust memory or run forever, so it is evaluated in a limited
+// child process first.
+func (cfg configuration) check(ctx context.Context) (result checkResult, err error) {
 	program, err := os.Executable()
 	if err != nil {
-		return 0, fmt.Errorf("find executable: %w", err)
+		return result, fmt.Errorf("find executable: %w", err)
 	}
-	var result checkResult
 	if err := sandbox.NewChild(1, sandbox.Limits{Total: time.Hour}, program, CheckConfigCommand).Run(ctx, "", cfg, &result); err != nil {
-		return 0, err
+		return result, err
 	}
 	if len(result.Diagnostics) > 0 {
-		return 0, InvalidError{result.Diagnostics}
+		return result, InvalidError{result.Diagnostics}
 	}
-	return result.Triggers, nil
+	return result, nil
 }
 
 // compile compiles the triggers and returns the problems of all files. Triggers
 // that were compiled without clients cannot run. It calls begin before each step
 // that may exhaust a resource; the step is skipped if begin returns a reason.
-func (cfg configuration) compile(c clients, begin func(step string) (reason string)) ([]engine.Trigger, diag.FileDiagnostics, error) {
+func (cfg configuration) compile(c clients, begin func(step string) (reason string)) (out compiledConfiguration, err error) {
 	if c.namespace == "" {
 		c.namespace = "default"
 	}
 	templates, err := trigger.BuiltIn(actions.FS)
 	if err != nil {
-		return nil, nil, err
+		return out, err
 	}
 	own, problems := trigger.ParseTemplates(cfg.Actions, func(file string) string { return begin("action " + file) })
 	maps.Copy(templates, own)
-	diagnostics := cfg.locate(append(problems, cfg.Problems...))
+	out.diagnostics = cfg.locate(append(problems, cfg.Problems...))
 	compiler := c.compiler(templates)
 	services, more := cfg.Config.Load(c.namespace, func(path string) string { return begin("configuration " + path) })
-	diagnostics = append(diagnostics, more...)
-	var triggers []engine.Trigger
+	out.diagnostics = append(out.diagnostics, more...)
 	names := map[event.TriggerRef]diag.FileDiagnostic{}
 	for n, s := range services {
 		reject := func(i int, name, part string) string {
@@ -153,12 +162,14 @@ func (cfg configuration) compile(c clients, begin func(step string) (reason stri
 			} else {
 				names[t.TriggerRef] = position
 			}
-			diagnostics = append(diagnostics, s.Locate(t.Problems)...)
-			triggers = append(triggers, t.Trigger)
+			out.diagnostics = append(out.diagnostics, s.Locate(t.Problems)...)
+			out.warnings = append(out.warnings, s.Locate(t.Warnings)...)
+			out.triggers = append(out.triggers, t.Trigger)
 		}
 	}
-	diagnostics.Sort()
-	return triggers, diagnostics, nil
+	out.diagnostics.Sort()
+	out.warnings.Sort()
+	return out, nil
 }
 
 // locate returns problems of ActionsDir with their files.

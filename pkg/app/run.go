@@ -72,8 +72,12 @@ func (r *runner) runConfig(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := cfg.check(ctx); err != nil {
+	result, err := cfg.check(ctx)
+	if err != nil {
 		return ignoreCanceled(ctx, err)
+	}
+	for _, w := range result.Warnings {
+		logr.FromContextOrDiscard(ctx).Info("warning", "at", w.String())
 	}
 	c, err := r.newClients()
 	if err != nil {
@@ -91,20 +95,20 @@ func (r *runner) runConfig(ctx context.Context) error {
 
 // runChecked runs the triggers of a configuration that was checked.
 func (r *runner) runChecked(ctx context.Context, cfg configuration, c clients, s stores) error {
-	triggers, diagnostics, err := cfg.compile(c, func(string) string { return "" })
+	compiled, err := cfg.compile(c, func(string) string { return "" })
 	if err != nil {
 		return err
 	}
-	if len(diagnostics) > 0 {
-		return InvalidError{diagnostics}
+	if len(compiled.diagnostics) > 0 {
+		return InvalidError{compiled.diagnostics}
 	}
-	if err := r.checkWebhookAddr(ctx, triggers); err != nil {
+	if err := r.checkWebhookAddr(ctx, compiled.triggers); err != nil {
 		return err
 	}
-	if err := s.prune(ctx, triggers, c.sources()); err != nil {
+	if err := s.prune(ctx, compiled.triggers, c.sources()); err != nil {
 		return err
 	}
-	e, err := engine.New(r.engineOptions(s), triggers)
+	e, err := engine.New(r.engineOptions(s), compiled.triggers)
 	if err != nil {
 		return InvalidError{err}
 	}

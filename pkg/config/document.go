@@ -18,20 +18,20 @@ package config
 
 import (
 	"bytes"
-	"errors"
-	"fmt"
-	"io"
+	"encoding/json"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/cuecontext"
-	"gopkg.in/yaml.v3"
-	"k8s.io/apimachinery/pkg/util/json"
+	yamlnode "gopkg.in/yaml.v3"
+	"sigs.k8s.io/yaml"
 
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/expr"
+	"github.com/kubevela/kube-trigger/pkg/number"
 )
 
 // document is one object of a file.
@@ -53,76 +53,115 @@ func (f File) documents() ([]document, diag.FileDiagnostics) {
 	return readYAML(f.Path, f.Data)
 }
 
-// readYAML parses YAML or JSON. After a syntax error it returns the documents before.
+// readYAML parses YAML or JSON. Values are what kubectl makes of the same text: dates
+// are text, and a key that occurs twice is an error. After an error it returns the
+// documents before.
 func readYAML(path string, data []byte) ([]document, diag.FileDiagnostics) {
 	var (
 		docs        []document
 		diagnostics diag.FileDiagnostics
-		decoder     = yaml.NewDecoder(bytes.NewReader(data))
-		lines       = bytes.Split(data, []byte("\n"))
 	)
-	for {
-		var node yaml.Node
-		err := decoder.Decode(&node)
-		if errors.Is(err, io.EOF) {
-			return docs, diagnostics
+	for _, part := range splitDocuments(data) {
+		d, problem := part.parse(path)
+		switch {
+		case problem != nil && d == nil:
+			return docs, append(diagnostics, *problem)
+		case problem != nil:
+			diagnostics = append(diagnostics, *problem)
+		case d != nil:
+			docs = append(docs, *d)
 		}
-		if err != nil {
-			return docs, append(diagnostics, yamlError(path, err))
-		}
-		if len(node.Content) == 0 || node.Content[0].Tag == "!!null" {
-			continue // an empty document
-		}
-		root := node.Content[0]
-		locator := yamlLocator{file: path, root: root, lines: lines}
-		var value any
-		if err := root.Decode(&value); err != nil {
-			return docs, append(diagnostics, yamlError(path, err))
-		}
-		object, ok := normalize(value).(map[string]any)
-		if !ok {
-			diagnostics = append(diagnostics, locator.locate(diag.Diagnostic{Message: "must be an object, such as one that starts with `triggers:`"}))
-			continue
-		}
-		docs = append(docs, document{value: object, locator: locator})
 	}
+	return docs, diagnostics
 }
 
-// normalize converts decoded YAML to the types of decoded JSON.
-func normalize(v any) any {
-	switch v := v.(type) {
-	case map[string]any:
-		for k, e := range v {
-			v[k] = normalize(e)
-		}
-	case map[any]any:
-		out := make(map[string]any, len(v))
-		for k, e := range v {
-			out[fmt.Sprint(k)] = normalize(e)
-		}
-		return out
-	case []any:
-		for i, e := range v {
-			v[i] = normalize(e)
-		}
-	case int:
-		return int64(v)
-	case uint64:
-		return float64(v)
-	case interface{ String() string }: // a timestamp
-		return v.String()
-	}
-	return v
+// yamlPart is the text of one document of a file of YAML.
+type yamlPart struct {
+	text []byte
+	// offset is the number of lines of the file before it.
+	offset int
 }
 
-// yamlError returns the diagnostic of a YAML error, whose message contains the line.
-func yamlError(path string, err error) diag.FileDiagnostic {
+// splitDocuments splits data at the lines `---`.
+func splitDocuments(data []byte) []yamlPart {
+	var (
+		parts []yamlPart
+		start int
+		begin int // line
+		line  int
+	)
+	for at := 0; at < len(data); line++ {
+		end := len(data)
+		if i := bytes.IndexByte(data[at:], '\n'); i >= 0 {
+			end = at + i + 1
+		}
+		if isSeparator(data[at:end]) {
+			parts = append(parts, yamlPart{data[start:at], begin})
+			start, begin = end, line+1
+		}
+		at = end
+	}
+	return append(parts, yamlPart{data[start:], begin})
+}
+
+// isSeparator reports whether a line is `---`, with nothing but a comment behind it.
+func isSeparator(line []byte) bool {
+	rest, found := bytes.CutPrefix(line, []byte("---"))
+	rest = bytes.TrimSpace(rest)
+	return found && (len(rest) == 0 || rest[0] == '#')
+}
+
+// parse returns the document of p: nil if it is empty, or if it has a syntax error. A
+// document that is no object is a problem, and has no value.
+func (p yamlPart) parse(path string) (*document, *diag.FileDiagnostic) {
+	var node yamlnode.Node
+	if err := yamlnode.Unmarshal(p.text, &node); err != nil {
+		return nil, p.error(path, err)
+	}
+	text, err := p.toJSON(&node)
+	if err != nil {
+		return nil, p.error(path, err)
+	}
+	if len(node.Content) == 0 || node.Content[0].Tag == "!!null" {
+		return nil, nil
+	}
+	if json.Valid(p.text) {
+		text = p.text // with all digits of its numbers
+	}
+	d := &document{locator: yamlLocator{file: path, root: node.Content[0], offset: p.offset, lines: bytes.Split(p.text, []byte("\n"))}}
+	if d.value, err = number.UnmarshalObject(text); err != nil {
+		problem := d.locator.locate(diag.Diagnostic{Message: "must be an object, such as one that starts with `triggers:`"})
+		return d, &problem
+	}
+	return d, nil
+}
+
+// toJSON returns p as JSON. A key that occurs twice is an error, unless it overrides one
+// of a merge key (<<).
+func (p yamlPart) toJSON(node *yamlnode.Node) ([]byte, error) {
+	if !hasMergeKey(node) {
+		return yaml.YAMLToJSONStrict(p.text)
+	}
+	// YAMLToJSONStrict rejects what overrides.
+	var value any
+	if err := node.Decode(&value); err != nil {
+		return nil, err
+	}
+	return yaml.YAMLToJSON(p.text)
+}
+
+func hasMergeKey(n *yamlnode.Node) bool {
+	return n.Tag == "!!merge" || slices.ContainsFunc(n.Content, hasMergeKey)
+}
+
+// error returns the diagnostic of a YAML error, whose message contains the line.
+func (p yamlPart) error(path string, err error) *diag.FileDiagnostic {
 	message := err.Error()
 	if m := regexp.MustCompile(`^yaml: (?:unmarshal errors:\s*)?line (\d+): (.*)`).FindStringSubmatch(message); m != nil {
 		line, _ := strconv.Atoi(m[1])
-		return diag.FileDiagnostic{File: path, Line: line, Column: 1, Message: "YAML: " + m[2]}
+		return &diag.FileDiagnostic{File: path, Line: p.offset + line, Column: 1, Message: "YAML: " + m[2]}
 	}
-	return diag.FileDiagnostic{File: path, Message: "YAML: " + strings.TrimPrefix(message, "yaml: ")}
+	return &diag.FileDiagnostic{File: path, Message: "YAML: " + strings.TrimPrefix(message, "yaml: ")}
 }
 
 // readCUE evaluates one CUE file, which must be concrete.
@@ -139,8 +178,8 @@ func readCUE(path string, data []byte) ([]document, diag.FileDiagnostics) {
 	if err != nil {
 		return nil, diag.FileDiagnostics{{File: path, Message: err.Error()}}
 	}
-	var object map[string]any
-	if err := json.Unmarshal(text, &object); err != nil {
+	object, err := number.UnmarshalObject(text)
+	if err != nil || object == nil {
 		return nil, diag.FileDiagnostics{{File: path, Message: "must be a struct"}}
 	}
 	return []document{{value: object, locator: cueLocator{file: path, root: v}}}, nil

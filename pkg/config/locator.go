@@ -29,9 +29,12 @@ import (
 
 // yamlLocator locates the fields of a YAML document.
 type yamlLocator struct {
-	file  string
-	root  *yaml.Node
-	lines [][]byte
+	file string
+	root *yaml.Node
+	// lines are those of the document, offset is the number of lines of the file before
+	// it.
+	lines  [][]byte
+	offset int
 }
 
 func (y yamlLocator) locate(p diag.Diagnostic) diag.FileDiagnostic {
@@ -40,6 +43,7 @@ func (y yamlLocator) locate(p diag.Diagnostic) diag.FileDiagnostic {
 	if p.Line > 0 && value != nil && value.Kind == yaml.ScalarNode {
 		d.Line, d.Column = y.scalarPosition(value, p.Line, p.Column)
 	}
+	d.Line += y.offset
 	return d
 }
 

@@ -48,7 +48,8 @@ type Event struct {
 	// same OrderingKey are handled in order.
 	Key string
 	// Data is the object, request or tick as decoded JSON: nil, bool, int64,
-	// float64, string, []any and map[string]any.
+	// float64, json.Number for numbers that neither can hold, string, []any and
+	// map[string]any.
 	Data map[string]any
 	// Old is the previous state of the object, reduced to the fields that
 	// triggers refer to; nil if no trigger refers to any, or there was none.

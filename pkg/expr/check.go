@@ -41,6 +41,7 @@ const (
 	numberKind  valueKind = "a number"
 	structKind  valueKind = "a struct"
 	listKind    valueKind = "a list"
+	nullKind    valueKind = "null"
 	// nonBoolKind is any kind but a boolean.
 	nonBoolKind valueKind = "not a boolean"
 )
@@ -50,18 +51,20 @@ const (
 type checker struct {
 	*Expression
 	schema ast.Expr
+	// bytes are the literals of bytes that are used as bytes.
+	bytes map[ast.Node]bool
 	diagnostics
 }
 
 // check returns the diagnostics of e: imports that are not allowed, fields that
-// context never has, invalid regular expressions, and conditions that cannot be
-// boolean.
+// context never has, invalid regular expressions, bytes in place of text, and
+// conditions that cannot be boolean.
 func check(e *Expression) (diag.List, error) {
 	schema, err := parser.ParseExpr("schema", event.Schema)
 	if err != nil {
 		return nil, err
 	}
-	c := &checker{Expression: e, schema: schema}
+	c := &checker{Expression: e, schema: schema, bytes: map[ast.Node]bool{}}
 	c.checkImports()
 	ast.Walk(e.file, c.visit, nil)
 	for _, f := range e.Constraints {
@@ -90,10 +93,22 @@ func (c *checker) checkImports() {
 	}
 }
 
-// visit checks each path below context, and each regular expression.
+// visit checks each path below context, each regular expression, and each literal of
+// bytes.
 func (c *checker) visit(n ast.Node) bool {
 	switch n := n.(type) {
+	case *ast.CallExpr:
+		if c.takesBytes(n) {
+			for _, arg := range n.Args {
+				c.bytes[arg] = true
+			}
+		}
+	case *ast.BasicLit:
+		if isBytes(n) && !c.bytes[n] {
+			c.checkBytes(n)
+		}
 	case *ast.BinaryExpr:
+		c.bytes[n.X], c.bytes[n.Y] = c.takesBytes(n.Y), c.takesBytes(n.X)
 		if n.Op == token.MAT || n.Op == token.NMAT {
 			c.checkRegexp(n.Y)
 		}
@@ -109,6 +124,37 @@ func (c *checker) visit(n ast.Node) bool {
 		}
 	}
 	return true
+}
+
+// takesBytes reports whether x is a call of a function of bytes, which may return bytes.
+func (c *checker) takesBytes(x ast.Expr) bool {
+	call, ok := x.(*ast.CallExpr)
+	if !ok {
+		return false
+	}
+	fun, ok := call.Fun.(*ast.SelectorExpr)
+	if !ok {
+		return false
+	}
+	pkg, ok := fun.X.(*ast.Ident)
+	return ok && (strings.HasPrefix(c.imports[pkg.Name], "crypto/") || strings.HasPrefix(c.imports[pkg.Name], "encoding/"))
+}
+
+// checkBytes reports a literal of bytes, such as 'web', which equals no field of an
+// event.
+func (c *checker) checkBytes(lit *ast.BasicLit) {
+	text, err := literal.Unquote(lit.Value)
+	if err != nil {
+		c.add(lit, "%s is bytes, and no field of an event is; use double quotes", lit.Value)
+		return
+	}
+	c.add(lit, "%s is bytes, and no field of an event is; use double quotes: %q", lit.Value, text)
+}
+
+// isBytes reports whether x is a literal of bytes.
+func isBytes(x ast.Expr) bool {
+	lit, ok := x.(*ast.BasicLit)
+	return ok && lit.Kind == token.STRING && strings.HasPrefix(strings.TrimLeft(lit.Value, "#"), "'")
 }
 
 func (c *checker) checkRegexp(x ast.Expr) {

@@ -55,12 +55,15 @@ func FoldConstants(file *ast.File, varying []string) error {
 type constantFolder struct {
 	file     *ast.File
 	constant NameSet
+	// varying are the names that are not constant, also where file does not declare
+	// them.
+	varying []string
 }
 
 // constantDeclarations returns the names of the parameter, and of the top-level
 // fields and let clauses that depend on it alone.
 func constantDeclarations(file *ast.File, varying []string) NameSet {
-	c := constantFolder{file: file, constant: NameSet{}}
+	c := constantFolder{file: file, constant: NameSet{}, varying: varying}
 	for _, d := range file.Decls {
 		if name, ok := declaredName(d); ok {
 			c.constant[name] = true
@@ -118,7 +121,7 @@ func (c constantFolder) refersToConstant(id *ast.Ident, within map[ast.Node]bool
 	if spec, ok := id.Node.(*ast.ImportSpec); ok {
 		return !strings.HasPrefix(importPath(spec), "vela/")
 	}
-	return id.Node == nil || within[id.Scope] || id.Scope == c.file && c.constant[id.Name]
+	return id.Node == nil && !slices.Contains(c.varying, id.Name) || within[id.Scope] || id.Scope == c.file && c.constant[id.Name]
 }
 
 // foldable returns the largest constant expressions that refer to another

@@ -22,19 +22,22 @@ import (
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/token"
+
+	"github.com/kubevela/kube-trigger/pkg/number"
 )
 
 // Encode returns data as a CUE value. Unlike CUE's own conversion, it keeps null as
-// null.
+// null, and a json.Number as a number.
 //
 // In CUE v0.14.1 a loop that embeds elements of converted data (`for c in
 // containers {c}`) yields empty structs. Where a loop embeds elements of data, Encode
 // unifies data with itself, after which its elements can be embedded. That costs
 // several times as much.
 func Encode(ctx *cue.Context, data map[string]any, embedded Embedded) cue.Value {
-	v := ctx.Encode(data, cue.NilIsAny(false))
+	encodable := number.Literals(data)
+	v := ctx.Encode(encodable, cue.NilIsAny(false))
 	if embedded.existsIn(data) {
-		v = v.Unify(ctx.Encode(data, cue.NilIsAny(false)))
+		v = v.Unify(ctx.Encode(encodable, cue.NilIsAny(false)))
 	}
 	return v
 }
@@ -103,6 +106,8 @@ func (e *Embedded) add(x ast.Expr) {
 			e.add(decl.Expr)
 		}
 	case *ast.ParenExpr:
+		e.add(x.X)
+	case *ast.UnaryExpr: // a default
 		e.add(x.X)
 	case *ast.SelectorExpr:
 		if name, static := fieldName(x.Sel); static && isLoopVariable(x.X) {

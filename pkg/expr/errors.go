@@ -28,6 +28,7 @@ import (
 	"cuelang.org/go/cue/token"
 
 	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
 // diagnostics collects diagnostics with their positions in the expression.
@@ -103,13 +104,16 @@ func cueMessage(e errors.Error, x *Expression) string {
 
 // unknownName returns the message for an undeclared identifier, with a suggestion.
 func (e *Expression) unknownName(name string) string {
-	if slices.Contains(standardLibrary(), name) {
-		return fmt.Sprintf("unknown name %q: missing import %[1]q", name)
+	if slices.Contains(event.ContextFields(), name) {
+		return fmt.Sprintf("unknown name %q; did you mean context.%[1]s?", name)
 	}
 	known := append(slices.Collect(maps.Keys(e.helpers)), slices.Collect(maps.Keys(e.imports))...)
 	slices.Sort(known)
-	known = append([]string{"context"}, known...)
-	return fmt.Sprintf("unknown name %q%s", name, diag.Suggest(name, known))
+	known = append([]string{"context"}, slices.Concat(Functions(), known)...)
+	if hint := diag.Suggest(name, known); hint != "" {
+		return fmt.Sprintf("unknown name %q%s", name, hint)
+	}
+	return fmt.Sprintf("unknown name %q; a text needs double quotes: %[1]q", name)
 }
 
 // sortByPosition returns the first diagnostic at each position, in the order of the
@@ -138,6 +142,12 @@ func Excerpt(x ast.Node) string {
 // maxExcerpt is the maximum length of an excerpt in bytes.
 const maxExcerpt = 122
 
+// Reasons of EvaluationFailure that callers distinguish.
+const (
+	IndexOutOfRange = "index out of range"
+	ReferenceCycle  = "reference cycle"
+)
+
 // EvaluationFailure returns the reason why e's expression cannot be evaluated, and ""
 // where e is a value that does not satisfy a constraint. The reason never holds a
 // value of the event, unlike the messages of CUE: errors are distinguished by their
@@ -156,11 +166,11 @@ func EvaluationFailure(e errors.Error) string {
 		{"invalid index", "invalid index"},
 		{"invalid slice index", "invalid index"},
 		{"invalid struct selector", "index has the wrong type"},
-		{"index", "index out of range"},
+		{"index", IndexOutOfRange},
 		{"error in call", "invalid function arguments"},
 		{"cannot call", "invalid function arguments"},
 		{"invalid regexp", "invalid regular expression"},
-		{"structural cycle", "reference cycle"},
+		{"structural cycle", ReferenceCycle},
 	} {
 		if !strings.HasPrefix(format, known.prefix) {
 			continue

@@ -17,12 +17,12 @@ limitations under the License.
 package expr
 
 import (
+	"fmt"
 	"slices"
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/cuecontext"
-	"cuelang.org/go/cue/parser"
 
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
@@ -41,6 +41,9 @@ type Expression struct {
 	file *ast.File
 	// Conditions are the embedded expressions at the top of the file.
 	Conditions []ast.Expr
+	// Condition is the condition with the rules for absent values; nil where there is
+	// none.
+	Condition *Condition
 	// Constraints are the declarations of context.
 	Constraints []*ast.Field
 	// helpers are the let clauses, hidden fields and definitions, by name.
@@ -99,7 +102,42 @@ func Parse(text string) (*Expression, diag.List) {
 	if len(list) > 0 {
 		return nil, sortByPosition(list)
 	}
+	if err := e.applyRules(); err != nil {
+		return nil, append(list, diag.Diagnostic{Message: err.Error()})
+	}
 	return e, nil
+}
+
+// applyRules sets e.Condition, and applies the rules for absent values to e.
+func (e *Expression) applyRules() error {
+	if len(e.Conditions) > 0 {
+		e.Condition = newCondition(e.Conditions[0], false)
+		e.Condition.describe()
+	}
+	if err := DefineFunctions(e.file); err != nil {
+		return err
+	}
+	for _, d := range e.file.Decls {
+		if f, ok := d.(*ast.Field); ok && len(e.helpers[LabelName(f.Label)]) == 0 && isInternal(LabelName(f.Label)) {
+			e.helpers[LabelName(f.Label)] = []helper{{f, f.Value, unaliased(f.Value)}}
+		}
+	}
+	if e.Condition == nil {
+		return nil
+	}
+	r := rules{applies: func(ast.Expr) bool { return true }, isInput: e.isInput, elements: loopElements(e.file)}
+	r.rewrite(e.file)
+	for _, leaf := range e.Condition.leaves() {
+		leaf.Expr = r.leaf(leaf)
+	}
+	e.Conditions[0] = e.Condition.join(func(leaf *Condition) ast.Expr { return leaf.Expr })
+	return nil
+}
+
+// isInput reports whether x is an input of a Program.
+func (e *Expression) isInput(x ast.Expr) bool {
+	r, ok := e.Reference(x)
+	return ok && !r.Computed
 }
 
 // Text returns the text of e.
@@ -111,7 +149,10 @@ func (e *Expression) ContextFields() FieldSet { return Dependencies("context", e
 // parseExpression returns the expression of text, and the declarations in it that
 // are not allowed in a filter. The expression is nil where text is not valid CUE.
 func parseExpression(text string) (*Expression, diag.List) {
-	file, err := parser.ParseFile(Filename, text)
+	if depth := nesting(text); depth > maxNesting {
+		return nil, diag.List{{Line: 1, Column: 1, Message: fmt.Sprintf("nested too deep: %d brackets within each other, maximum is %d", depth, maxNesting)}}
+	}
+	file, err := ParseFile(Filename, text)
 	if err != nil {
 		return nil, cueDiagnostics(err, nil)
 	}
@@ -174,16 +215,38 @@ func vet(text string) diag.List {
 	if len(list) > 0 {
 		return nil
 	}
+	if err := e.applyRules(); err != nil {
+		return diag.List{{Message: err.Error()}}
+	}
+	file := e.asFields()
+	if err := Resolve(file); err != nil {
+		list = cueDiagnostics(err, e)
+	}
 	ctx := cuecontext.New()
-	v := ctx.BuildFile(e.asFields())
+	v := ctx.BuildFile(file)
 	err := v.Validate()
 	if err == nil {
 		err = v.FillPath(ContextPath(), ctx.CompileString(event.Schema, cue.Filename("schema"))).Validate()
 	}
 	if err != nil {
-		return cueDiagnostics(err, e)
+		list = append(list, cueDiagnostics(err, e)...)
 	}
-	return nil
+	return list
+}
+
+// Build returns the value of a filter or program. The errors of CUE are in the value.
+func Build(ctx *cue.Context, text string) (cue.Value, error) {
+	file, err := ParseFile(Filename, text)
+	if err != nil {
+		return cue.Value{}, err
+	}
+	if err := DefineFunctions(file); err != nil {
+		return cue.Value{}, err
+	}
+	if err := Resolve(file); err != nil {
+		return cue.Value{}, err
+	}
+	return ctx.BuildFile(file), nil
 }
 
 // asFields returns the file of e with its conditions as fields. It changes e.
@@ -198,7 +261,10 @@ func (e *Expression) asFields() *ast.File {
 	for _, x := range e.Conditions {
 		e.file.Decls = append(e.file.Decls, &ast.Field{Label: ast.NewString("condition"), Value: x})
 	}
-	e.file.Decls = append(e.file.Decls, &ast.Field{Label: ast.NewIdent("context"), Value: ast.NewIdent("_")})
+	e.file.Decls = append(e.file.Decls,
+		&ast.Field{Label: ast.NewIdent("context"), Value: ast.NewIdent("_")},
+		&ast.Field{Label: ast.NewIdent(AbsentField), Value: ast.NewIdent("bool")},
+	)
 	return e.file
 }
 

@@ -17,6 +17,7 @@ limitations under the License.
 package expr
 
 import (
+	"encoding/json"
 	"math"
 	"regexp"
 	"strconv"
@@ -49,7 +50,7 @@ func (e *Expression) FastPath(x ast.Expr) FastPath {
 	case *ast.CallExpr:
 		return e.newCall(x)
 	case *ast.SelectorExpr, *ast.IndexExpr:
-		if operand := e.newOperand(x); operand != nil {
+		if operand := e.newOperand(x, false); operand != nil {
 			return func(context map[string]any) (bool, bool) {
 				value, _ := operand(context)
 				result, ok := value.(bool)
@@ -64,7 +65,7 @@ func (e *Expression) newComparison(x *ast.BinaryExpr) FastPath {
 	if _, bottom := x.Y.(*ast.BottomLit); bottom {
 		return e.newExistence(x)
 	}
-	left, right := e.newOperand(x.X), e.newOperand(x.Y)
+	left, right := e.newOperand(x.X, isNull(x.Y)), e.newOperand(x.Y, isNull(x.X))
 	if left == nil || right == nil {
 		return nil
 	}
@@ -81,7 +82,7 @@ func (e *Expression) newComparison(x *ast.BinaryExpr) FastPath {
 		if !ok {
 			return false, false
 		}
-		return compare(op, a, b)
+		return compareKinds(op, a, b)
 	}
 }
 
@@ -140,7 +141,7 @@ func (e *Expression) newCall(x *ast.CallExpr) FastPath {
 	default:
 		return nil
 	}
-	left, right := e.newOperand(x.Args[0]), e.newOperand(x.Args[1])
+	left, right := e.newOperand(x.Args[0], false), e.newOperand(x.Args[1], false)
 	if left == nil || right == nil {
 		return nil
 	}
@@ -156,11 +157,14 @@ func (e *Expression) newCall(x *ast.CallExpr) FastPath {
 // operand returns a value of the event, or a literal.
 type operand func(context map[string]any) (any, bool)
 
-func (e *Expression) newOperand(x ast.Expr) operand {
+// newOperand returns x as an operand, or nil where it is something else. A field that is
+// null is absent unless it is nullable.
+func (e *Expression) newOperand(x ast.Expr, nullable bool) operand {
 	if r, ok := e.Reference(x); ok {
 		if r.Computed {
 			return nil
 		}
+		r.nullable = nullable
 		return func(context map[string]any) (any, bool) {
 			value, p := r.Lookup(context)
 			return value, p == Present
@@ -171,7 +175,7 @@ func (e *Expression) newOperand(x ast.Expr) operand {
 	}
 	if call, ok := x.(*ast.CallExpr); ok && len(call.Args) == 1 {
 		if fun, ok := call.Fun.(*ast.Ident); ok && fun.Name == "len" && fun.Node == nil {
-			return length(e.newOperand(call.Args[0]))
+			return length(e.newOperand(call.Args[0], false))
 		}
 	}
 	return nil
@@ -212,6 +216,37 @@ func literalValue(x ast.Expr) (any, bool) {
 		return n, err == nil
 	}
 	return nil, false
+}
+
+// compareKinds is compare for conditions, where values of different kinds differ.
+func compareKinds(op token.Token, a, b any) (result, ok bool) {
+	if result, ok = compare(op, a, b); ok {
+		return result, true
+	}
+	kind, other := kindOfValue(a), kindOfValue(b)
+	if kind == other || kind == unknownKind || other == unknownKind {
+		return false, false
+	}
+	return equal(op, false)
+}
+
+// kindOfValue returns the kind of a value of an event.
+func kindOfValue(v any) valueKind {
+	switch v.(type) {
+	case nil:
+		return nullKind
+	case string:
+		return stringKind
+	case bool:
+		return boolKind
+	case int64, float64, json.Number:
+		return numberKind
+	case map[string]any:
+		return structKind
+	case []any:
+		return listKind
+	}
+	return unknownKind
 }
 
 // compare compares two values of the same type. ok is false for values of different

@@ -122,7 +122,7 @@ func (c *checker) binaryKind(x *ast.BinaryExpr, depth int) valueKind {
 func (c *checker) callKind(x *ast.CallExpr) valueKind {
 	switch fun := x.Fun.(type) {
 	case *ast.Ident:
-		if slices.Contains([]string{"len", "div", "mod", "quo", "rem"}, fun.Name) {
+		if slices.Contains([]string{"len", "div", "mod", "quo", "rem"}, fun.Name) || slices.Contains(Functions(), fun.Name) {
 			return numberKind
 		}
 		if fun.Name == "close" {

@@ -40,13 +40,20 @@ type Program struct {
 	inputs map[string]Reference
 	// elements are the inputs of whose elements only some fields are used.
 	elements map[string]elementFields
+	// guarded is set where the program refers to AbsentField.
+	guarded bool
+	// Measures is set where the program calls one of Functions.
+	Measures bool
 }
 
 // Select returns the inputs of the program, by name.
 func (p Program) Select(context map[string]any) map[string]any {
-	data := make(map[string]any, len(p.inputs))
+	data := make(map[string]any, len(p.inputs)+1)
+	if p.guarded {
+		data[AbsentField] = false
+	}
 	for name, r := range p.inputs {
-		if value, presence := r.Lookup(context); presence == Present || value == nil && r.Computed {
+		if value, presence := r.Lookup(context); presence == Present {
 			if e, ok := p.elements[name]; ok {
 				value = e.selectAll(value)
 			}
@@ -56,39 +63,32 @@ func (p Program) Select(context map[string]any) map[string]any {
 	return data
 }
 
-// Program returns the program of an operand of the condition of e; index counts the
-// operands of && and || in the order of the text.
+// Program returns the program of a leaf of the condition of e; index counts the leaves
+// in the order of the text.
 func (e *Expression) Program(index int) (Program, error) {
 	own, list := parseExpression(e.text)
 	if err := list.Err(); err != nil {
+		return Program{}, err
+	}
+	if err := own.applyRules(); err != nil {
 		return Program{}, err
 	}
 	b := &programBuilder{Expression: own, inputs: map[string]Reference{}, names: map[string]string{}, prefix: "$"}
 	for strings.Contains(own.text, b.prefix) {
 		b.prefix += "$"
 	}
-	operand := &ast.Field{Label: ast.NewString(programResult), Value: splitOperands(own.Conditions[0])[index]}
+	operand := &ast.Field{Label: ast.NewString(programResult), Value: own.Condition.leaves()[index].Expr}
 	b.decls = append(b.decls, operand)
 	b.rewrite(operand)
 	elements := loopedInputs(b.decls, b.inputs)
 	for _, name := range slices.Sorted(maps.Keys(b.inputs)) {
 		b.decls = append(b.decls, &ast.Field{Label: ast.NewIdent(name), Constraint: token.OPTION, Value: ast.NewIdent("_")})
 	}
-	text, err := format.Node(&ast.File{Decls: append(b.imports, b.decls...)})
-	return Program{index, string(text), b.inputs, elements}, err
-}
-
-// splitOperands returns the operands of && and || in x, in the order of the text.
-func splitOperands(x ast.Expr) []ast.Expr {
-	switch x := x.(type) {
-	case *ast.ParenExpr:
-		return splitOperands(x.X)
-	case *ast.BinaryExpr:
-		if x.Op == token.LAND || x.Op == token.LOR {
-			return append(splitOperands(x.X), splitOperands(x.Y)...)
-		}
+	if b.guarded {
+		b.decls = append(b.decls, &ast.Field{Label: ast.NewIdent(AbsentField), Value: ast.NewIdent("bool")})
 	}
-	return []ast.Expr{x}
+	text, err := format.Node(&ast.File{Decls: append(b.imports, b.decls...)})
+	return Program{index, string(text), b.inputs, elements, b.guarded, len(b.calledFunctions()) > 0}, err
 }
 
 // programBuilder builds a program out of an expression, whose syntax tree it changes.
@@ -97,12 +97,14 @@ type programBuilder struct {
 	// prefix starts the names of inputs. The text does not contain it.
 	prefix string
 	inputs map[string]Reference
-	// names are the names of inputs by path.
+	// names are the names of inputs by the keys of their paths.
 	names map[string]string
 	// added are the helpers and imports in decls and imports.
 	added   []ast.Node
 	imports []ast.Decl
 	decls   []ast.Decl
+	// guarded is set where the program refers to AbsentField.
+	guarded bool
 }
 
 // rewrite replaces the paths below context in d by inputs, and adds the helpers and
@@ -116,15 +118,35 @@ func (b *programBuilder) rewrite(d ast.Decl) {
 		if c.Parent() != nil && isName(c.Parent().Node(), x) {
 			return false
 		}
+		if compared := comparedWithNull(x); compared != nil {
+			b.rewriteNullable(x.(*ast.BinaryExpr), compared)
+		}
 		if r, ok := b.Reference(x); ok && !r.Computed {
 			c.Replace(ast.NewIdent(b.input(r)))
 			return false
 		}
 		if id, ok := x.(*ast.Ident); ok {
+			b.guarded = b.guarded || id.Name == AbsentField
 			b.addDeclaration(id)
 		}
 		return true
 	}, nil)
+}
+
+// rewriteNullable replaces x, an operand of a comparison with null, where it is a path
+// below context.
+func (b *programBuilder) rewriteNullable(comparison *ast.BinaryExpr, x ast.Expr) {
+	r, ok := b.Reference(x)
+	if !ok || r.Computed {
+		return
+	}
+	r.nullable = true
+	input := ast.NewIdent(b.input(r))
+	if comparison.X == x {
+		comparison.X = input
+	} else {
+		comparison.Y = input
+	}
 }
 
 // isName reports whether x is a name that parent declares or selects, and not a
@@ -147,11 +169,11 @@ func isName(parent ast.Node, x ast.Node) bool {
 
 // input returns the name of the input of r.
 func (b *programBuilder) input(r Reference) string {
-	path := r.String()
-	name, ok := b.names[path]
+	key := r.key()
+	name, ok := b.names[key]
 	if !ok {
 		name = fmt.Sprintf("%s%d", b.prefix, len(b.names))
-		b.names[path] = name
+		b.names[key] = name
 		b.inputs[name] = r
 	}
 	return name
@@ -170,6 +192,13 @@ func (b *programBuilder) addDeclaration(id *ast.Ident) {
 			b.rewrite(h.decl)
 		}
 	}
+}
+
+// calledFunctions returns those of Functions whose definitions b has added.
+func (b *programBuilder) calledFunctions() []string {
+	return slices.DeleteFunc(Functions(), func(name string) bool {
+		return !slices.ContainsFunc(b.helpers[definitionName(name)], func(h helper) bool { return slices.Contains(b.added, ast.Node(h.decl)) })
+	})
 }
 
 const programResult = "result"

@@ -31,6 +31,8 @@ type Reference struct {
 	// Computed is true if the path continues with a selector or an index that is
 	// known only when the expression is evaluated.
 	Computed bool
+	// nullable is set where the path is compared with null. Elsewhere null is absent.
+	nullable bool
 }
 
 // pathStep is a field, or an index into a list.
@@ -61,8 +63,8 @@ func (r Reference) String() string {
 type Presence int
 
 const (
-	// Absent means that a field or a list element is missing, or that the path leads
-	// through a null.
+	// Absent means that a field or a list element is missing, that the path leads
+	// through a null, or that the value is null and is not compared with null.
 	Absent Presence = iota
 	// Present means that the event has a value at the path.
 	Present
@@ -99,10 +101,20 @@ func (r Reference) Lookup(context map[string]any) (any, Presence) {
 			return nil, TypeMismatch
 		}
 	}
-	if value == nil && r.Computed {
+	if value == nil && !r.nullable {
 		return nil, Absent
 	}
 	return value, Present
+}
+
+// Missing returns the mismatch for context, which lacks a value at r.
+func (r Reference) Missing(context map[string]any) Mismatch {
+	path := r.String()
+	r.nullable = true
+	if value, p := r.Lookup(context); p == Present && value == nil {
+		return Mismatch{Path: path, Reason: path + " is null"}
+	}
+	return Missing(path)
 }
 
 // Reference returns the path below context that x refers to, directly or by way of
@@ -134,6 +146,28 @@ func (e *Expression) resolvePath(x ast.Expr, depth int) (Reference, bool) {
 		return r.child(next, static), ok
 	}
 	return Reference{}, false
+}
+
+// key identifies r among references.
+func (r Reference) key() string {
+	if r.nullable {
+		return r.String() + " or null"
+	}
+	return r.String()
+}
+
+// comparedWithNull returns the operand that x compares with the literal null, or nil.
+func comparedWithNull(x ast.Expr) ast.Expr {
+	comparison, ok := x.(*ast.BinaryExpr)
+	switch {
+	case !ok || comparison.Op != token.EQL && comparison.Op != token.NEQ:
+		return nil
+	case isNull(comparison.Y):
+		return comparison.X
+	case isNull(comparison.X):
+		return comparison.Y
+	}
+	return nil
 }
 
 func (r Reference) child(s pathStep, static bool) Reference {
@@ -170,7 +204,7 @@ func (e *Expression) References(n ast.Node) []Reference {
 	var walk func(n ast.Node)
 	walk = func(n ast.Node) {
 		e.eachReference(n, func(r Reference) {
-			if text := r.String(); !seen[text] {
+			if text := r.key(); !seen[text] {
 				seen[text] = true
 				references = append(references, r)
 			}
@@ -208,6 +242,13 @@ func (e *Expression) eachReference(n ast.Node, visit func(Reference), other func
 			e.eachReference(n.Expr, visit, other)
 			return false
 		case ast.Expr:
+			if x := comparedWithNull(n); x != nil {
+				if r, ok := e.Reference(x); ok {
+					r.nullable = true
+					visit(r)
+					return false
+				}
+			}
 			if r, ok := e.Reference(n); ok {
 				visit(r)
 				e.eachIndex(n, visit, other)

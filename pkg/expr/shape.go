@@ -218,7 +218,9 @@ func (s *Shape) Mismatch() Mismatch {
 // that only its constraint declares.
 func (s *Shape) Missing(context map[string]any) Mismatch {
 	path := s.Path.String()
-	if _, p := s.Path.Lookup(context); p == Absent {
+	value := s.Path
+	value.nullable = true
+	if _, p := value.Lookup(context); p == Absent {
 		return Missing(path)
 	}
 	return Mismatch{Path: path, Reason: path + " does not satisfy its constraint: a required field is absent"}

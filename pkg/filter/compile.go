@@ -32,12 +32,13 @@ import (
 // text is CUE in one of two forms. Both may import CUE's standard library, and
 // declare let clauses, hidden fields and definitions:
 //
-//   - A boolean expression matches where it is true. The operands of && and || at its
-//     top are evaluated in order, until the result is known. An operand that is
-//     incomplete because the event lacks a field is not true; a field or list element
-//     is also absent where its parent is null. A comparison with _|_ tests for
-//     presence: context.data.spec != _|_. All other failures are errors: "a" < 1,
-//     1 / 0, and also "a" == 1, because CUE compares only values of the same kind.
+//   - A boolean expression matches where it is true. The operands of && and || are
+//     evaluated in order, until the result is known. An operand that cannot be evaluated
+//     for an event, such as one that refers to a field that the event lacks, is not true,
+//     and neither is its negation. Null is absent, except in a comparison with null.
+//     Values of different kinds are not equal. A comparison with _|_ tests for presence:
+//     context.data.spec != _|_. Match returns an error only for what fails with every
+//     event.
 //   - Constraints on context match where they unify with the event without adding a
 //     field to it. The event has to have each field that they name, except optional
 //     ones (name?: …) and those with a default (name: *1 | int).
@@ -55,12 +56,16 @@ func Compile(text string, t event.TriggerRef) (filter Filter, list diag.List) {
 	return filter, list
 }
 
+// Warnings returns what is valid in text, which Compile has compiled, and probably not
+// meant. The warnings have the line and column in text.
+func Warnings(text string) diag.List { return expr.Warnings(text) }
+
 func compile(text string, t event.TriggerRef) (Filter, diag.List) {
 	e, list := expr.Parse(text)
 	if len(list) > 0 {
 		return nil, list
 	}
-	if len(e.Conditions) == 0 && len(e.Constraints) == 0 {
+	if e.Condition == nil && len(e.Constraints) == 0 {
 		return matchAll{}, nil
 	}
 	f, err := newFilter(e, t)
@@ -87,7 +92,7 @@ type conditionFilter struct {
 
 func newConditionFilter(e *expr.Expression, t event.TriggerRef) (*conditionFilter, error) {
 	var leaves []*leaf
-	f := &conditionFilter{trigger: t, fields: e.ContextFields(), condition: newCondition(e, e.Conditions[0], &leaves)}
+	f := &conditionFilter{trigger: t, fields: e.ContextFields(), condition: newCondition(e, e.Condition, &leaves)}
 	var programs []string
 	for i, l := range leaves {
 		p, err := e.Program(i)

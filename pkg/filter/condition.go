@@ -17,10 +17,11 @@ limitations under the License.
 package filter
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
-	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/errors"
 	"cuelang.org/go/cue/token"
 
@@ -29,8 +30,8 @@ import (
 )
 
 // condition is a part of a boolean expression: a leaf, or parts joined by && or ||.
-// The parts are evaluated in the order of the text until the result is known; an
-// error in one of them is the error of the whole.
+// The parts are evaluated in the order of the text until the result is known. A part
+// that cannot be evaluated for the event is not true.
 type condition interface {
 	evaluate(e *evaluation) (outcome, error)
 }
@@ -38,8 +39,9 @@ type condition interface {
 // outcome is the verdict of a part of a condition.
 type outcome struct {
 	event.Verdict
-	// absent is set where the part is not true because the event lacks a field.
-	absent bool
+	// undefined is set where the part is not true because it cannot be evaluated for the
+	// event: the event lacks a field, or has a value of another kind.
+	undefined bool
 }
 
 type conjunction []condition
@@ -60,7 +62,7 @@ type disjunction struct {
 
 func (d disjunction) evaluate(e *evaluation) (outcome, error) {
 	var first outcome
-	allAbsent := true
+	undefined := true
 	for i, part := range d.parts {
 		o, err := part.evaluate(e)
 		if err != nil || o.Match {
@@ -69,9 +71,9 @@ func (d disjunction) evaluate(e *evaluation) (outcome, error) {
 		if i == 0 {
 			first = o
 		}
-		allAbsent = allAbsent && o.absent
+		undefined = undefined && o.undefined
 	}
-	if allAbsent {
+	if undefined {
 		return first, nil
 	}
 	return outcome{Verdict: event.Verdict{Reason: d.source + " is false"}}, nil
@@ -107,29 +109,55 @@ func (l *leaf) evaluate(e *evaluation) (outcome, error) {
 	}
 	v = v.LookupPath(expr.ResultPath())
 	if err := v.Err(); err != nil {
-		if o, ok := l.firstAbsent(e); ok {
-			return o, nil
-		}
-		if l.typeMismatch(e) {
-			return outcome{}, l.errorf("operand has the wrong type")
-		}
-		if incomplete := v.Validate() == nil; incomplete {
-			return outcome{absent: true, Verdict: event.Verdict{Reason: l.source + " refers to an absent field"}}, nil
-		}
-		return outcome{}, l.evaluationError(err)
+		return l.undefined(e, v)
 	}
 	result, err := v.Bool()
 	if err != nil {
-		return outcome{}, l.errorf("not a boolean")
+		return l.undefinedBecause("is not a boolean"), nil
 	}
 	return l.outcome(result), nil
 }
 
-// firstAbsent returns the outcome for the first reference that the event lacks.
+// undefined returns the outcome for v, whose evaluation failed. The error is one that
+// no event could mend.
+func (l *leaf) undefined(e *evaluation, v cue.Value) (outcome, error) {
+	if o, ok := l.firstAbsent(e); ok {
+		return o, nil
+	}
+	if l.typeMismatch(e) {
+		return l.undefinedBecause("cannot be evaluated: operand has the wrong type"), nil
+	}
+	if incomplete := v.Validate() == nil; incomplete && l.program.Measures {
+		return l.undefinedBecause("cannot be evaluated: not a quantity or a time"), nil
+	} else if incomplete {
+		return l.undefinedBecause("refers to an absent field"), nil
+	}
+	failure := ""
+	for _, e := range errors.Errors(v.Err()) {
+		failure = cmp.Or(failure, expr.EvaluationFailure(e))
+	}
+	switch failure {
+	case expr.IndexOutOfRange:
+		return l.undefinedBecause("refers to an absent element"), nil
+	case expr.ReferenceCycle:
+		return outcome{}, l.errorf("%s", failure)
+	case "":
+		return l.undefinedBecause("cannot be evaluated"), nil
+	}
+	return l.undefinedBecause("cannot be evaluated: " + failure), nil
+}
+
+func (l *leaf) undefinedBecause(reason string) outcome {
+	o := l.outcome(false)
+	o.undefined, o.Reason = true, l.source+" "+reason
+	return o
+}
+
+// firstAbsent returns the outcome for the first reference that is absent or null.
 func (l *leaf) firstAbsent(e *evaluation) (outcome, bool) {
 	for _, r := range l.references {
 		if _, p := r.Lookup(e.context); p == expr.Absent {
-			return outcome{absent: true, Verdict: reject(expr.Missing(r.String()))}, true
+			return outcome{undefined: true, Verdict: reject(r.Missing(e.context))}, true
 		}
 	}
 	return outcome{}, false
@@ -154,16 +182,6 @@ func (l *leaf) outcome(result bool) outcome {
 	return outcome{Verdict: v}
 }
 
-// evaluationError returns the error for an error of CUE, without values of the event.
-func (l *leaf) evaluationError(err error) error {
-	for _, e := range errors.Errors(err) {
-		if reason := expr.EvaluationFailure(e); reason != "" {
-			return l.errorf("%s", reason)
-		}
-	}
-	return l.errorf("cannot be evaluated")
-}
-
 func (l *leaf) errorf(format string, args ...any) error {
 	return fmt.Errorf("%d:%d: %s: %s", l.line, l.column, l.source, fmt.Sprintf(format, args...))
 }
@@ -171,28 +189,26 @@ func (l *leaf) errorf(format string, args ...any) error {
 // reject returns the verdict for a mismatch.
 func reject(m expr.Mismatch) event.Verdict { return event.Verdict{Path: m.Path, Reason: m.Reason} }
 
-// newCondition splits x at its && and ||, and appends its leaves to leaves, in the
+// newCondition returns the condition for c, and appends its leaves to leaves, in the
 // order in which Expression.Program counts them.
-func newCondition(e *expr.Expression, x ast.Expr, leaves *[]*leaf) condition {
-	switch x := x.(type) {
-	case *ast.ParenExpr:
-		return newCondition(e, x.X, leaves)
-	case *ast.BinaryExpr:
-		switch x.Op {
-		case token.LAND:
-			return conjunction{newCondition(e, x.X, leaves), newCondition(e, x.Y, leaves)}
-		case token.LOR:
-			parts := []condition{newCondition(e, x.X, leaves), newCondition(e, x.Y, leaves)}
-			return disjunction{parts, expr.Excerpt(x)}
+func newCondition(e *expr.Expression, c *expr.Condition, leaves *[]*leaf) condition {
+	if len(c.Parts) > 0 {
+		var parts []condition
+		for _, part := range c.Parts {
+			parts = append(parts, newCondition(e, part, leaves))
 		}
+		if c.Op == token.LAND {
+			return conjunction(parts)
+		}
+		return disjunction{parts, c.Source}
 	}
 	l := &leaf{
-		source:     expr.Excerpt(x),
-		line:       x.Pos().Line(),
-		column:     x.Pos().Column(),
-		references: e.References(x),
-		strict:     e.IsStrict(x),
-		fastPath:   e.FastPath(x),
+		source:     c.Source,
+		line:       c.Line,
+		column:     c.Column,
+		references: e.References(c.Expr),
+		strict:     e.IsStrict(c.Expr),
+		fastPath:   e.FastPath(c.Expr),
 	}
 	*leaves = append(*leaves, l)
 	return l

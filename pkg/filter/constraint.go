@@ -80,8 +80,8 @@ func (f *constraintFilter) Match(ctx context.Context, ev event.Event) (v event.V
 }
 
 // mismatch returns the verdict for an event that does not unify with the
-// constraints, or leaves them incomplete. Conflicts take precedence over evaluation
-// errors, and those over absent fields.
+// constraints, or leaves them incomplete. Conflicts take precedence over failed
+// evaluations, and those over absent fields.
 func (f *constraintFilter) mismatch(e *evaluation, err error) (event.Verdict, error) {
 	all := errors.Errors(err)
 	for _, e := range all {
@@ -90,13 +90,19 @@ func (f *constraintFilter) mismatch(e *evaluation, err error) (event.Verdict, er
 		}
 	}
 	for _, e := range all {
-		if reason := expr.EvaluationFailure(e); reason != "" && !expr.IsIncomplete(e) {
-			return event.Verdict{}, fmt.Errorf("%s: %s", f.shape.OffendingConstraint(e).Path, reason)
+		reason := expr.EvaluationFailure(e)
+		if reason == "" || expr.IsIncomplete(e) {
+			continue
 		}
+		path := f.shape.OffendingConstraint(e).Path.String()
+		if reason == expr.ReferenceCycle {
+			return event.Verdict{}, fmt.Errorf("%s: %s", path, reason)
+		}
+		return event.Verdict{Path: path, Reason: path + " cannot be evaluated: " + reason}, nil
 	}
 	for _, r := range f.references {
 		if _, p := r.Lookup(e.context); p == expr.Absent {
-			return reject(expr.Missing(r.String())), nil
+			return reject(r.Missing(e.context)), nil
 		}
 	}
 	return reject(f.shape.OffendingConstraint(all[0]).Missing(e.context)), nil

@@ -74,8 +74,11 @@ func newEvaluatorPool(programs ...string) (*evaluatorPool, error) {
 func (p *evaluatorPool) newEvaluator() (*evaluator, error) {
 	e := &evaluator{ctx: cuecontext.New()}
 	for _, text := range p.programs {
-		base := e.ctx.CompileString(text, cue.Filename(expr.Filename))
-		if err := base.Validate(); err != nil {
+		base, err := expr.Build(e.ctx, text)
+		if err == nil {
+			err = base.Validate()
+		}
+		if err != nil {
 			return nil, fmt.Errorf("compile %q: %w", text, err)
 		}
 		e.bases = append(e.bases, base)

@@ -30,8 +30,8 @@ import (
 
 // Filter decides which events a trigger acts on. It is safe for concurrent use.
 type Filter interface {
-	// Match returns the verdict on ev. An error means that the expression could not
-	// be evaluated, and says nothing about the event.
+	// Match returns the verdict on ev. An error means that the expression can be
+	// evaluated with no event, and says nothing about ev.
 	Match(ctx context.Context, ev event.Event) (event.Verdict, error)
 	// ContextFields returns the fields of `context` that the expression depends on.
 	ContextFields() expr.FieldSet

@@ -98,6 +98,8 @@ type TriggerReport struct {
 	// Problems are empty if the trigger is valid. Their paths are relative to the
 	// TriggerService.
 	Problems diag.List
+	// Warnings are about what is valid, and probably not meant.
+	Warnings diag.List `json:",omitempty"`
 	// ResourceExceeded is set if the check exceeded a limit. Such a trigger must not be
 	// compiled outside a sandbox.
 	ResourceExceeded bool
@@ -158,7 +160,7 @@ func (l Local) check(ctx context.Context, r Request, begin func(step string) (re
 		Executor: func(event.TriggerRef) provider.Executor { return nil },
 	}
 	for i, t := range trigger.CompileService(compiler, &r.Service, reject) {
-		checked := TriggerReport{Name: t.Name, Problems: t.Problems, ResourceExceeded: exceeded[i]}
+		checked := TriggerReport{Name: t.Name, Problems: t.Problems, Warnings: t.Warnings, ResourceExceeded: exceeded[i]}
 		if t.Subscription != nil {
 			checked.Watch = t.Subscription.Watch()
 		}
@@ -216,7 +218,7 @@ const (
 	MaxMessage = 1 << 10
 )
 
-// limit cuts the problems to MaxProblems and MaxProblemBytes. A trigger, action or
+// limit cuts the problems, and the warnings, to MaxProblems and MaxProblemBytes. A trigger, action or
 // template with problems keeps at least one, without details if need be.
 func (r *Report) limit() {
 	l := limiter{problems: MaxProblems, bytes: MaxProblemBytes}
@@ -226,6 +228,10 @@ func (r *Report) limit() {
 	}
 	for i := range r.Triggers {
 		r.Triggers[i].Problems = l.limit(r.Triggers[i].Problems)
+	}
+	warnings := limiter{problems: MaxProblems, bytes: MaxProblemBytes}
+	for i := range r.Triggers {
+		r.Triggers[i].Warnings = warnings.limit(r.Triggers[i].Warnings)
 	}
 }
 

@@ -37,6 +37,9 @@ type Compiled struct {
 	Filter filter.Filter
 	// Problems have paths relative to the TriggerService: "spec.triggers[0].filter".
 	Problems diag.List
+	// Warnings are about what is valid, and probably not meant. Their paths are like
+	// those of Problems.
+	Warnings diag.List
 	// Suspended is true if the trigger or its TriggerService is suspended.
 	Suspended bool
 }
@@ -65,7 +68,9 @@ func CompileService(c Compiler, ts *v1alpha1.TriggerService, reject func(index i
 		} else {
 			indexes[id.Name] = i
 		}
-		compiled.Problems, compiled.Suspended = problems.WithPrefix(fmt.Sprintf("spec.triggers[%d]", i)), spec.Suspend
+		path := fmt.Sprintf("spec.triggers[%d]", i)
+		compiled.Problems, compiled.Warnings = problems.WithPrefix(path), compiled.Warnings.WithPrefix(path)
+		compiled.Suspended = spec.Suspend
 		all = append(all, compiled)
 	}
 	return all

@@ -20,7 +20,6 @@ limitations under the License.
 package trigger
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -38,6 +37,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/expr"
 	"github.com/kubevela/kube-trigger/pkg/filter"
+	"github.com/kubevela/kube-trigger/pkg/number"
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
@@ -73,6 +73,9 @@ func (c Compiler) Compile(id event.TriggerRef, spec v1alpha1.Trigger) (Compiled,
 	)
 	if problems = c.reject("filter"); problems == nil {
 		out.Filter, problems = filter.Compile(spec.Filter, id)
+	}
+	if out.Filter != nil {
+		out.Warnings = filter.Warnings(spec.Filter).WithPrefix("filter")
 	}
 	list = append(list, problems.WithPrefix("filter")...)
 	if problems = c.reject("action"); problems == nil {
@@ -213,8 +216,8 @@ func decodeObject(raw *runtime.RawExtension) (map[string]any, error) {
 	if raw == nil || len(raw.Raw) == 0 {
 		return nil, nil
 	}
-	var m map[string]any
-	if err := json.Unmarshal(raw.Raw, &m); err != nil {
+	m, err := number.UnmarshalObject(raw.Raw)
+	if err != nil {
 		return nil, fmt.Errorf("must be an object")
 	}
 	return m, nil

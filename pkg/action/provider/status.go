@@ -28,9 +28,9 @@ import (
 	"unicode"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/json"
 
 	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/number"
 	"github.com/kubevela/kube-trigger/pkg/redact"
 )
 
@@ -91,8 +91,8 @@ func retryAfter(text string, now time.Time) time.Duration {
 // has none of the accepted values. The error is terminal unless accept lists the value
 // in retry. It quotes the body only if carriesSecret is false.
 func checkAccepted(ctx context.Context, target string, accept map[string]any, body []byte, carriesSecret bool) error {
-	var m map[string]any
-	if err := json.Unmarshal(body, &m); err != nil {
+	m, err := number.UnmarshalObject(body)
+	if err != nil {
 		return fmt.Errorf("%s: response is not a JSON object: %s", target, quoteBody(ctx, body, carriesSecret))
 	}
 	in, _ := accept["in"].([]any)

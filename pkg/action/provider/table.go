@@ -27,9 +27,9 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/kubevela/workflow/pkg/cue/process"
 	providertypes "github.com/kubevela/workflow/pkg/providers/types"
-	"k8s.io/apimachinery/pkg/util/json"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/kubevela/kube-trigger/pkg/number"
 	"github.com/kubevela/kube-trigger/pkg/redact"
 	"github.com/kubevela/kube-trigger/pkg/velaql/functions"
 )
@@ -156,7 +156,7 @@ func workflow(ctx context.Context, e *executor, c client.Client, call Call) (Res
 	}
 	step, params := &step{}, call.Value
 	if !params.Exists() {
-		params = cuecontext.New().Encode(map[string]any{"$params": call.Params})
+		params = cuecontext.New().Encode(number.Literals(map[string]any{"$params": call.Params}))
 	}
 	value, err := fn.Call(e.runtime(ctx, c, step), params)
 	if err != nil {
@@ -186,8 +186,8 @@ func decode(value cue.Value) (Result, error) {
 	if err != nil {
 		return nil, errors.New("the provider returned no valid value")
 	}
-	var result Result
-	if err := json.Unmarshal(data, &result); err != nil {
+	result, err := number.UnmarshalObject(data)
+	if err != nil {
 		return nil, err
 	}
 	delete(result, "$params")

@@ -78,7 +78,7 @@ type Template struct {
 
 // Parse parses source. Syntax errors and unknown functions are errors with the line.
 func Parse(source string) (*Template, error) {
-	parsed, err := template.New("it").Funcs((&execution{}).textFunctions()).Parse(source)
+	parsed, err := template.New("it").Funcs((&execution{}).textFunctions()).Funcs(measures()).Parse(source)
 	if err != nil {
 		return nil, err
 	}

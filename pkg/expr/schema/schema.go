@@ -30,6 +30,7 @@ import (
 	"cuelang.org/go/cue/parser"
 
 	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/number"
 )
 
 // Schema describes properties: their names, types, defaults and bounds. It is closed:
@@ -104,11 +105,11 @@ func (s *Schema) Decode(properties map[string]any, into any) diag.List {
 // fill returns schema with data filled in. Unlike CUE's own conversion, it keeps
 // null as null.
 func fill(schema cue.Value, data any) cue.Value {
-	return schema.FillPath(cue.Path{}, schema.Context().Encode(data, cue.NilIsAny(false)))
+	return schema.FillPath(cue.Path{}, schema.Context().Encode(number.Literals(data), cue.NilIsAny(false)))
 }
 
-// normalize returns properties with whole floats as integers, because decoded JSON
-// has no integers. The result is never nil.
+// normalize returns properties with whole floats, such as 3.0, as integers. The result
+// is never nil.
 func normalize(properties map[string]any) map[string]any {
 	out := make(map[string]any, len(properties))
 	for k, v := range properties {

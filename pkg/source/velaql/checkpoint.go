@@ -25,8 +25,7 @@ import (
 	"strings"
 	"sync"
 
-	"k8s.io/apimachinery/pkg/util/json"
-
+	"github.com/kubevela/kube-trigger/pkg/number"
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
@@ -110,9 +109,9 @@ func hashJSON(text []byte) string {
 
 // decode returns the result, and false if it is unknown.
 func (s snapshot) decode() (any, bool) {
-	var value any
-	if s.text == nil || json.Unmarshal(s.text, &value) != nil {
+	if s.text == nil {
 		return nil, false
 	}
-	return value, true
+	value, err := number.Unmarshal(s.text)
+	return value, err == nil
 }

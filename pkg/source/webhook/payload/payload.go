@@ -30,7 +30,7 @@ import (
 	"net/url"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/util/json"
+	"github.com/kubevela/kube-trigger/pkg/number"
 )
 
 const (
@@ -54,7 +54,8 @@ var (
 
 // Payload is a decoded request, or a decoded event of a batch.
 type Payload struct {
-	// Body consists of nil, bool, int64, float64, string, []any and map[string]any.
+	// Body consists of nil, bool, int64, float64, json.Number for numbers that neither
+	// can hold, string, []any and map[string]any.
 	// It is nil if the request has none. A form is a map of strings, or of lists of
 	// strings for repeated names; its field "payload" is decoded if it is an object or a
 	// list in JSON. Plain
@@ -129,8 +130,8 @@ func decode(body []byte) (any, error) {
 	if err := checkSize(body); err != nil {
 		return nil, err
 	}
-	var value any
-	if err := json.Unmarshal(body, &value); err != nil {
+	value, err := number.Unmarshal(body)
+	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
 	return value, nil

@@ -21,9 +21,8 @@ import (
 	"fmt"
 	"time"
 
-	kjson "k8s.io/apimachinery/pkg/util/json"
-
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/number"
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
@@ -88,14 +87,14 @@ func EncodeObject(o map[string]any) ([]byte, error) {
 	return b, nil
 }
 
-// DecodeObject decodes the result of EncodeObject. Whole numbers are int64 where
-// they fit, all others float64.
+// DecodeObject decodes the result of EncodeObject. Its numbers are those of
+// number.Unmarshal.
 func DecodeObject(b []byte) (map[string]any, error) {
 	if len(b) == 0 {
 		return nil, nil
 	}
-	var o map[string]any
-	if err := kjson.Unmarshal(b, &o); err != nil {
+	o, err := number.UnmarshalObject(b)
+	if err != nil {
 		return nil, fmt.Errorf("%w: %w", store.ErrDamaged, err)
 	}
 	return o, nil
