@@ -212,9 +212,14 @@ func (c *checker) schemaKind(x ast.Expr) valueKind {
 	switch x := x.(type) {
 	case *ast.StructLit:
 		return structKind
+	case *ast.ListLit:
+		return listKind
 	case *ast.Ident:
-		if x.Name == "string" {
+		switch x.Name {
+		case "string":
 			return stringKind
+		case "int":
+			return numberKind
 		}
 	}
 	return unknownKind
