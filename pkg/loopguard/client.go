@@ -18,6 +18,7 @@ package loopguard
 
 import (
 	"context"
+	"maps"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -48,20 +49,34 @@ type trackingClient struct {
 	owner    client.FieldOwner
 }
 
-// Create creates obj and records the write.
+// Create creates obj, which carries its causes as an annotation, and records the write.
 func (c *trackingClient) Create(ctx context.Context, obj client.Object, opts ...client.CreateOption) error {
 	opts = append([]client.CreateOption{c.owner}, opts...)
 	var o client.CreateOptions
-	target, mayWake := c.target(obj, o.ApplyOptions(opts).DryRun)
+	target, _ := c.target(obj, o.ApplyOptions(opts).DryRun)
 	if target.name == "" {
 		return c.Client.Create(ctx, obj, opts...)
 	}
-	defer c.detector.tracker.begin(target)()
-	err := c.Client.Create(ctx, obj, opts...)
-	if !mayWake {
-		return c.recordCauses(ctx, obj, err)
+	annotations := maps.Clone(obj.GetAnnotations())
+	if annotations == nil {
+		annotations = map[string]string{}
 	}
-	return c.recordOwn(ctx, target, obj, "", err)
+	annotations[event.CausesAnnotation] = c.detector.causes(ctx).String()
+	obj.SetAnnotations(annotations)
+	defer c.detector.tracker.begin(target)()
+	return c.recordCreated(ctx, target, obj, c.Client.Create(ctx, obj, opts...))
+}
+
+// Delete deletes obj. The event is not the trigger's own, but may lead back to it.
+func (c *trackingClient) Delete(ctx context.Context, obj client.Object, opts ...client.DeleteOption) error {
+	c.recordReach(obj)
+	return c.Client.Delete(ctx, obj, opts...)
+}
+
+// DeleteAllOf deletes objects of the kind of obj as Delete does.
+func (c *trackingClient) DeleteAllOf(ctx context.Context, obj client.Object, opts ...client.DeleteAllOfOption) error {
+	c.recordReach(obj)
+	return c.Client.DeleteAllOf(ctx, obj, opts...)
 }
 
 // Update updates obj and records the write.
@@ -109,13 +124,23 @@ func (c *trackingClient) target(obj client.Object, dryRun []string) (target obje
 	if err != nil || len(dryRun) > 0 {
 		return object{}, false
 	}
-	target = object{kind: kind{c.cluster, gvk.Group, gvk.Kind}, key: obj.GetName()}
+	target = object{kind: kind{c.cluster, gvk.Kind}, key: obj.GetName()}
 	if target.key != "" && obj.GetNamespace() != "" {
 		target.key = obj.GetNamespace() + "/" + target.key
 	}
 	c.detector.mu.Lock()
 	defer c.detector.mu.Unlock()
+	c.detector.reach.addWrite(gvk.GroupKind())
 	return target, c.detector.kinds[target.kind]
+}
+
+// recordReach records that the trigger writes objects of the kind of obj.
+func (c *trackingClient) recordReach(obj client.Object) {
+	if gvk, err := c.GroupVersionKindFor(obj); err == nil {
+		c.detector.mu.Lock()
+		defer c.detector.mu.Unlock()
+		c.detector.reach.addWrite(gvk.GroupKind())
+	}
 }
 
 // recordCauses records the causes of the revision in the response, which the
@@ -135,6 +160,14 @@ func (c *trackingClient) recordOwn(ctx context.Context, target object, obj clien
 		c.detector.tracker.add(c.id(obj), c.detector.causes(ctx))
 	}
 	return err
+}
+
+// recordCreated records the object in the response as made by the trigger.
+func (c *trackingClient) recordCreated(ctx context.Context, target object, obj client.Object, err error) error {
+	if err == nil && obj.GetUID() != "" {
+		c.detector.tracker.addCreated(c.cluster, string(obj.GetUID()), c.detector.causes(ctx))
+	}
+	return c.recordOwn(ctx, target, obj, "", err)
 }
 
 // id returns the ID of the event for obj's revision.
