@@ -49,6 +49,10 @@ func (g fakeLoopDetector) Circular(ev event.Event, _ string) bool {
 	return !strings.HasPrefix(ev.ID, "foreign")
 }
 
+func (fakeLoopDetector) Turns(event.Event) int { return 0 }
+
+func (fakeLoopDetector) MayCause(event.Event) (may, direct bool) { return false, false }
+
 func (g fakeLoopDetector) WithCauses(ctx context.Context, ev event.Event) context.Context {
 	return context.WithValue(ctx, causeKey{}, ev.ID)
 }
