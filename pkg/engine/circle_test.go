@@ -37,7 +37,9 @@ func (reachDetector) Circular(event.Event, string) bool                   { retu
 func (reachDetector) Turns(event.Event) int                               { return 0 }
 func (d reachDetector) MayCause(event.Event) (may, direct bool)           { return d.may, d.direct }
 
-func (reachDetector) WithCauses(ctx context.Context, _ event.Event) context.Context { return ctx }
+func (reachDetector) WithCauses(ctx context.Context, _ event.Event, _ string) context.Context {
+	return ctx
+}
 
 // turningDetector knows the turns of events, whose IDs start with them.
 type turningDetector struct{ reachDetector }

@@ -40,8 +40,9 @@ type LoopDetector interface {
 	// ev by ways that are not known. direct is false if that takes a server other than
 	// the API server.
 	MayCause(ev event.Event) (may, direct bool)
-	// WithCauses returns the context for the trigger's action on ev.
-	WithCauses(ctx context.Context, ev event.Event) context.Context
+	// WithCauses returns the context for the trigger's action on ev. writer is that of
+	// Circular.
+	WithCauses(ctx context.Context, ev event.Event, writer string) context.Context
 }
 
 // SelfWrite is the stage that suppresses events that the trigger caused itself,

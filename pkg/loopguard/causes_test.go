@@ -48,7 +48,7 @@ func toEvent(t *testing.T, eventType string, o client.Object, apiVersion, kind s
 func (e *env) act(d *loopguard.Detector, on event.Event, o client.Object) {
 	e.Helper()
 	o.SetNamespace(e.namespace)
-	e.noError(d.Client(e.inner).Create(d.WithCauses(e.Context(), on), o))
+	e.noError(d.Client(e.inner).Create(d.WithCauses(e.Context(), on, ""), o))
 }
 
 // TestOwnWrite_OtherGroup creates a core/v1 Event, which the trigger watches as one of
@@ -138,6 +138,44 @@ func TestTurns_AnotherProcess(t *testing.T) {
 	stranger := loopguard.NewTracker().Detector(event.TriggerRef{Name: "stranger"})
 	if stranger.Circular(ev, "kube-trigger/right") {
 		t.Error("the chain of others is circular for a trigger that is not part of it")
+	}
+}
+
+// TestTurns_Applied applies new objects: one of a kind that the trigger does not watch is
+// known by its UID, and one that follows the write of another process carries its causes.
+// Of an object that exists, nothing is changed.
+func TestTurns_Applied(t *testing.T) {
+	e := newEnv(t)
+	apply := func(d *loopguard.Detector, on event.Event, writer, name string) event.Event {
+		t.Helper()
+		o := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": name, "namespace": e.namespace}, "data": map[string]any{"a": "b"}}}
+		e.noError(d.Client(e.inner).Patch(d.WithCauses(e.Context(), on, writer), o, client.Apply, client.ForceOwnership))
+		return event.Event{Type: event.Create, Data: o.Object, ID: string(o.GetUID()) + "@" + o.GetResourceVersion()}
+	}
+	later := func(ev event.Event) event.Event {
+		ev.ID += "0" // a revision by others
+		return ev
+	}
+	root := event.Event{Type: event.Create, ID: "root"}
+	made := apply(e.detector, root, "kubectl", "made")
+	if turns := e.detector.Turns(later(made)); turns != 1 || made.Causes() != nil {
+		t.Errorf("a new object has %d turns and carries %v", turns, made.Causes())
+	}
+	if again := apply(e.detector, made, "", "made"); again.ID != made.ID || e.detector.Turns(later(again)) != 1 {
+		t.Errorf("an unchanged object has %d turns, revision %s, before %s", e.detector.Turns(later(again)), again.ID, made.ID)
+	}
+
+	right := loopguard.NewTracker().Detector(event.TriggerRef{Name: "right"})
+	ofRight := apply(right, made, "kube-trigger/self", "of-right")
+	if turns := right.Turns(ofRight); turns != 1 || ofRight.Causes() == nil {
+		t.Errorf("an object that follows another process has %d turns and carries %v", turns, ofRight.Causes())
+	}
+	ofLeft := apply(e.detector, ofRight, "kube-trigger/right", "of-left")
+	if n := right.Turns(ofLeft); n != 1 {
+		t.Errorf("right has %d turns, want 1", n)
+	}
+	if n := e.detector.Turns(apply(right, ofLeft, "kube-trigger/self", "of-right-2")); n != 1 {
+		t.Errorf("left has %d turns, want 1", n)
 	}
 }
 

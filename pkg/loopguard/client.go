@@ -20,7 +20,10 @@ import (
 	"context"
 	"maps"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
@@ -57,12 +60,7 @@ func (c *trackingClient) Create(ctx context.Context, obj client.Object, opts ...
 	if target.name == "" {
 		return c.Client.Create(ctx, obj, opts...)
 	}
-	annotations := maps.Clone(obj.GetAnnotations())
-	if annotations == nil {
-		annotations = map[string]string{}
-	}
-	annotations[event.CausesAnnotation] = c.detector.causes(ctx).String()
-	obj.SetAnnotations(annotations)
+	c.annotate(ctx, obj)
 	defer c.detector.tracker.begin(target)()
 	return c.recordCreated(ctx, target, obj, c.Client.Create(ctx, obj, opts...))
 }
@@ -96,7 +94,9 @@ func (c *trackingClient) Update(ctx context.Context, obj client.Object, opts ...
 	return c.recordOwn(ctx, target, obj, before, err)
 }
 
-// Patch patches obj and records the write.
+// Patch patches obj and records the write. If the event of the action has causes, an object
+// that server-side apply creates carries them, as one of Create does: whether there is one
+// costs a request.
 func (c *trackingClient) Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
 	opts = append([]client.PatchOption{c.owner}, opts...)
 	var o client.PatchOptions
@@ -105,6 +105,11 @@ func (c *trackingClient) Patch(ctx context.Context, obj client.Object, patch cli
 		return c.Client.Patch(ctx, obj, patch, opts...)
 	}
 	defer c.detector.tracker.begin(target)()
+	if patch.Type() == types.ApplyPatchType && c.detector.traced(ctx) {
+		if _, err := c.currentRevision(ctx, obj); apierrors.IsNotFound(err) {
+			c.annotate(ctx, obj)
+		}
+	}
 	if !mayWake {
 		return c.recordCauses(ctx, obj, c.Client.Patch(ctx, obj, patch, opts...))
 	}
@@ -143,13 +148,33 @@ func (c *trackingClient) recordReach(obj client.Object) {
 	}
 }
 
+// annotate adds the causes of a write with ctx to obj, which the write creates.
+func (c *trackingClient) annotate(ctx context.Context, obj client.Object) {
+	annotations := maps.Clone(obj.GetAnnotations())
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	annotations[event.CausesAnnotation] = c.detector.causes(ctx).String()
+	obj.SetAnnotations(annotations)
+}
+
 // recordCauses records the causes of the revision in the response, which the
-// write probably made.
+// write probably made, and of the object, if the write created it.
 func (c *trackingClient) recordCauses(ctx context.Context, obj client.Object, err error) error {
 	if err == nil && obj.GetResourceVersion() != "" {
 		c.detector.tracker.add(c.id(obj), c.detector.causes(ctx))
+		if c.created(obj) {
+			c.detector.tracker.addCreated(c.cluster, string(obj.GetUID()), c.detector.causes(ctx))
+		}
 	}
 	return err
+}
+
+// created reports whether the trigger has created obj and nobody else has written it.
+func (c *trackingClient) created(obj client.Object) bool {
+	fields := obj.GetManagedFields()
+	return len(fields) == 1 && fields[0].Manager == string(c.owner) && fields[0].Time != nil &&
+		fields[0].Time.Equal(ptr.To(obj.GetCreationTimestamp()))
 }
 
 // recordOwn records the revision in the response as the trigger's own, if it

@@ -113,11 +113,13 @@ func (t *Tracker) add(id string, c event.Causes) {
 	t.revisions.add(id, c)
 }
 
-// addCreated records the causes of a new object of a cluster.
+// addCreated records the causes of a new object of a cluster. The first ones stay.
 func (t *Tracker) addCreated(cluster, uid string, c event.Causes) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.created.add(event.RevisionID(cluster, uid, ""), c)
+	if id := event.RevisionID(cluster, uid, ""); t.created.all[id] == nil {
+		t.created.add(id, c)
+	}
 }
 
 // causes returns the causes of ev, and whether they are known: those of its revision,
@@ -135,7 +137,9 @@ func (t *Tracker) causes(ev event.Event) (event.Causes, bool) {
 	uids := relatedUIDs(ev.Data)
 	for _, uid := range uids {
 		if c, ok := t.created.all[event.RevisionID(ev.Cluster, uid, "")]; ok {
-			t.created.add(event.RevisionID(ev.Cluster, uids[0], ""), c)
+			if id := event.RevisionID(ev.Cluster, uids[0], ""); t.created.all[id] == nil {
+				t.created.add(id, c)
+			}
 			return c, true
 		}
 	}
@@ -217,21 +221,36 @@ func (t *Tracker) wait(ctx context.Context, target object) error {
 	return nil
 }
 
-type causesKey struct{}
+type chainKey struct{}
 
-// WithCauses returns the context for the trigger's action on ev. Writes with that
-// context are recorded as caused by the trigger and by the causes of ev.
-func (d *Detector) WithCauses(ctx context.Context, ev event.Event) context.Context {
-	causes, _ := d.tracker.causes(ev)
-	return context.WithValue(ctx, causesKey{}, causes.With(d.id))
+// chain is what led to a write.
+type chain struct {
+	causes event.Causes
+	// traced is true if an action of any trigger, also of another process, led to the
+	// event of the write.
+	traced bool
+}
+
+// WithCauses returns the context for the trigger's action on ev, whose last writer is the
+// given field manager; empty if it is unknown. Writes with that context are recorded as
+// caused by the trigger and by the causes of ev.
+func (d *Detector) WithCauses(ctx context.Context, ev event.Event, writer string) context.Context {
+	causes, known := d.tracker.causes(ev)
+	return context.WithValue(ctx, chainKey{}, chain{causes.With(d.id), known || strings.HasPrefix(writer, managerPrefix)})
 }
 
 // causes returns the causes of a write with ctx.
 func (d *Detector) causes(ctx context.Context) event.Causes {
-	if c, ok := ctx.Value(causesKey{}).(event.Causes); ok {
-		return c
+	if c, ok := ctx.Value(chainKey{}).(chain); ok {
+		return c.causes
 	}
 	return event.Causes(nil).With(d.id)
+}
+
+// traced reports whether an action of a trigger led to the event of a write with ctx.
+func (d *Detector) traced(ctx context.Context) bool {
+	c, _ := ctx.Value(chainKey{}).(chain)
+	return c.traced
 }
 
 // Turns returns how often an action of the trigger led to ev, one after the other,
