@@ -153,6 +153,14 @@ func (s *server) Quarantines() []engine.Quarantine {
 	return nil
 }
 
+// Pauses implements observe.EngineState.
+func (s *server) Pauses() []engine.Pause {
+	if e := s.engine.Load(); e != nil {
+		return e.Pauses()
+	}
+	return nil
+}
+
 // Running reports whether the engine accepts events.
 func (s *server) Running() bool {
 	e := s.engine.Load()

@@ -46,6 +46,7 @@ type fakeEngine struct {
 func (p fakeEngine) Running() bool                                 { return p.running }
 func (p fakeEngine) Backlogs() map[event.TriggerRef]engine.Backlog { return nil }
 func (p fakeEngine) Quarantines() []engine.Quarantine              { return []engine.Quarantine{p.quarantine} }
+func (p fakeEngine) Pauses() []engine.Pause                        { return nil }
 
 // TestServer_Health fails /healthz while an evaluation of CUE does not end, which only
 // a restart ends, but not while an action hangs.

@@ -96,7 +96,8 @@ func (c *clients) executor(t event.TriggerRef) provider.Executor {
 			}
 			return detector.ClientIn(cluster, joined.Client), nil
 		},
-		View: view.Function(c.client),
+		View:   view.Function(c.client),
+		Causes: detector.Call,
 	})
 }
 

@@ -82,7 +82,7 @@ func (a *Act) Handle(ctx context.Context, t *Task) Result {
 		return res
 	}
 	if a.detector != nil {
-		ctx = a.detector.WithCauses(ctx, *t.Event())
+		ctx = a.detector.WithCauses(ctx, *t.Event(), t.Writer())
 	}
 	if t.execution == nil {
 		t.execution = &execution{}

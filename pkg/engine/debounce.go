@@ -18,6 +18,7 @@ package engine
 
 import (
 	"context"
+	"time"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
@@ -70,14 +71,62 @@ func (s Debounce) absorb(ctx context.Context, t, next *Task) error {
 		next.free()
 		next.complete()
 	} else {
-		before := t.delivery.Load()
-		t.absorb(next)
-		t.external = t.external || s.Detector != nil &&
-			!(s.Detector.Circular(before.event, before.options.Writer) && s.Detector.Circular(*t.Event(), t.Writer()))
-		r.report.decision(r.newDecision(&before.event, Suppressed, ReasonDebounced))
+		r.merge(t, next, s.Detector)
 	}
 	r.slots.release(false)
 	return nil
+}
+
+// merge merges next, which is removed from the queue and settled, into t. detector may
+// be nil.
+func (r *runner) merge(t, next *Task, detector LoopDetector) {
+	before := t.delivery.Load()
+	t.absorb(next)
+	t.external = t.external || detector != nil &&
+		!(detector.Circular(before.event, before.options.Writer) && detector.Circular(*t.Event(), t.Writer()))
+	r.report.decision(r.newDecision(&before.event, Suppressed, ReasonDebounced))
+}
+
+// mergeBehind passes the events behind t through the stages before that of t, without
+// their windows, and merges those that remain into t. merged is called with the time of
+// each. It returns true if the engine stops.
+func (r *runner) mergeBehind(ctx context.Context, t *Task, detector LoopDetector, merged func(received time.Time)) (stopping bool) {
+	for next := r.queue.behind(t); next != nil; next = r.queue.behind(t) {
+		res := r.catchUp(ctx, next, t.stage)
+		switch res.next {
+		case stopped:
+			return true
+		case paused, moved:
+			return false
+		}
+		if !r.queue.remove(t, next) {
+			return true
+		}
+		if res.next != proceed {
+			r.finish(next, res)
+			continue
+		}
+		if !next.settle() {
+			continue
+		}
+		merged(next.Event().Time)
+		r.merge(t, next, detector)
+		r.slots.release(false)
+	}
+	return false
+}
+
+// catchUp runs the stages of t before stage, except Debounce.
+func (r *runner) catchUp(ctx context.Context, t *Task, stage int) Result {
+	for ; t.stage < stage; t.stage++ {
+		if _, window := r.trigger.Stages[t.stage].(Debounce); window {
+			continue
+		}
+		if res := r.trigger.Stages[t.stage].Handle(ctx, t); res.next != proceed {
+			return res
+		}
+	}
+	return Proceed()
 }
 
 // absorb makes the event of t one event for both. t takes over the data of next, and
@@ -93,9 +142,15 @@ func (t *Task) absorb(next *Task) {
 }
 
 // merge returns one event for both: the old state before first, the new state
-// after second.
+// after second. Of different objects, it is second. first.Batch becomes that of both.
 func merge(first, second event.Event) event.Event {
 	merged := second
+	if merged.Batch = first.Batch; first.Batch != nil {
+		first.Batch.Add(second)
+	}
+	if first.OrderingKey() != second.OrderingKey() {
+		return merged
+	}
 	if second.Type != event.Update {
 		return merged
 	}

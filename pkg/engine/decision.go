@@ -69,6 +69,11 @@ const (
 	ReasonDebounced = "Debounced"
 	// ReasonLoopBroken: the trigger's own actions keep causing events of the key.
 	ReasonLoopBroken = "LoopBroken"
+	// ReasonLoopSuspected: events seem to be caused by the trigger's own actions, which
+	// are therefore paused.
+	ReasonLoopSuspected = "LoopSuspected"
+	// ReasonGroup: the group of the event cannot be computed.
+	ReasonGroup = "GroupFailed"
 	// ReasonLatestState: the API server no longer has the state of the event. The data
 	// is the object's latest state.
 	ReasonLatestState = "LatestState"
@@ -209,6 +214,15 @@ func (r reporter) quarantine(t event.TriggerRef, started bool) {
 
 func (r reporter) crashed(t event.TriggerRef) {
 	r.log.Error(errCrashed, "Trigger quarantined", "trigger", t.String())
+}
+
+// pause logs that a trigger was paused, or resumes.
+func (r reporter) pause(t event.TriggerRef, started bool) {
+	if started {
+		r.log.Info("Trigger paused: its events seem to be caused by its own actions", "trigger", t.String(), "reason", ReasonLoopSuspected)
+		return
+	}
+	r.log.Info("Trigger resumed", "trigger", t.String())
 }
 
 func (r reporter) logDecision(d Decision) {

@@ -46,7 +46,7 @@ func (m Match) Handle(ctx context.Context, t *Task) Result {
 	if res, loaded := t.load(ctx); !loaded {
 		return res
 	}
-	e := m.start(t)
+	e := startEvaluation(t, m.Tracker)
 	v, err := m.match(ctx, *t.Event())
 	if !e.end() {
 		return Result{next: decided}
@@ -76,7 +76,7 @@ const EvaluationLimit = 2 * time.Second
 
 var errOverrun = fmt.Errorf("evaluation takes longer than %s", EvaluationLimit)
 
-// evaluation watches one evaluation of a filter.
+// evaluation watches one evaluation of a filter or a group.
 type evaluation struct {
 	task  *Task
 	start time.Time
@@ -89,10 +89,11 @@ type evaluation struct {
 	overran       bool
 }
 
-func (m Match) start(t *Task) *evaluation {
+// startEvaluation watches an evaluation of CUE for the event of t. tracker may be nil.
+func startEvaluation(t *Task, tracker CrashTracker) *evaluation {
 	e := &evaluation{task: t, start: t.runner.clock.Now(), endEvaluation: func() {}}
-	if m.Tracker != nil {
-		e.endEvaluation = m.Tracker.Begin(t.Event().ID)
+	if tracker != nil {
+		e.endEvaluation = tracker.Begin(t.Event().ID)
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -82,6 +82,7 @@ type triggerSpec struct {
 	Action       actionFunc
 	Steps        []engine.Step
 	LoopDetector engine.LoopDetector
+	Grouping     engine.Grouping
 	CrashTracker engine.CrashTracker
 	Policy       engine.Policy
 }
@@ -91,12 +92,17 @@ func (s triggerSpec) build() engine.Trigger {
 	if s.LoopDetector != nil {
 		t.Stages = append(t.Stages, engine.SelfWrite{Detector: s.LoopDetector})
 	}
-	t.Stages = append(t.Stages, engine.Debounce{Detector: s.LoopDetector})
+	if s.Grouping == nil {
+		t.Stages = append(t.Stages, engine.Debounce{Detector: s.LoopDetector})
+	}
 	if s.CrashTracker != nil {
 		t.Stages = append(t.Stages, engine.CrashGuard{Tracker: s.CrashTracker})
 	}
 	if s.Filter != nil {
 		t.Stages = append(t.Stages, engine.Match{Filter: s.Filter, Tracker: s.CrashTracker})
+	}
+	if s.Grouping != nil {
+		t.Stages = append(t.Stages, engine.GroupBy{Grouping: s.Grouping, Tracker: s.CrashTracker}, engine.Debounce{Detector: s.LoopDetector})
 	}
 	if s.LoopDetector != nil {
 		t.Stages = append(t.Stages, engine.NewLoopGuard(s.LoopDetector))

@@ -21,23 +21,28 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
 const (
-	// LoopLimit is the maximum number of events of one key, caused by the
-	// trigger's own actions, that the trigger acts on within LoopWindow. Further
-	// ones are dead-lettered until the window ends.
+	// LoopLimit is how often a trigger's own actions may lead back to it, one turn after
+	// the other, before the loop is broken or the trigger is paused. It is also the
+	// maximum number of events of one key, written by the trigger's own actions, that
+	// the trigger acts on within LoopWindow.
 	LoopLimit = 30
 	// LoopWindow starts at the first such event.
 	LoopWindow = time.Minute
 )
 
-var errLoop = fmt.Errorf("trigger loop: the trigger's own actions caused more than %d events of the object within %s", LoopLimit, LoopWindow)
+var errLoop = fmt.Errorf("trigger loop: the trigger's own actions led back to it %d times in a row, or %d times for one object within %s", LoopLimit, LoopLimit, LoopWindow)
 
-// LoopGuard is the stage that dead-letters events beyond LoopLimit that the
-// trigger's own actions caused.
+// LoopGuard is the stage that ends loops. Events beyond LoopLimit that the trigger's own
+// actions are known to have caused are dead-lettered. If events only seem to follow the
+// trigger's actions, it pauses the trigger, as circle describes.
 type LoopGuard struct {
 	detector LoopDetector
+	circle   circle
 
 	mu sync.Mutex
 	// windows counts circular events by key; expired entries were last removed at
@@ -57,12 +62,43 @@ func NewLoopGuard(d LoopDetector) *LoopGuard {
 	return &LoopGuard{detector: d, windows: map[string]loopWindow{}}
 }
 
-// Handle implements Stage. Events with an external cause always pass.
-func (g *LoopGuard) Handle(_ context.Context, t *Task) Result {
-	if t.external || !g.detector.Circular(*t.Event(), t.Writer()) || g.count(t.Event().OrderingKey(), t.runner.clock.Now()) {
+// pause returns the pause of the trigger, and whether there is one.
+func (g *LoopGuard) pause(t event.TriggerRef, now time.Time) (Pause, bool) {
+	return g.circle.state(t, now)
+}
+
+// Handle implements Stage. While the trigger is paused, the events behind t of the same
+// key are merged into t.
+func (g *LoopGuard) Handle(ctx context.Context, t *Task) Result {
+	r := t.runner
+	if t.heldBy != nil {
+		merged := func(received time.Time) { r.reportPause(g.circle.observe(t, received, r.clock.Now())) }
+		if r.mergeBehind(ctx, t, g.detector, merged) {
+			return stop()
+		}
+	}
+	ev := t.Event()
+	turns := g.detector.Turns(*ev)
+	if t.heldBy == nil && !t.external && g.broken(t, turns) {
+		g.circle.restart()
+		return DeadLetter(ReasonLoopBroken, errLoop)
+	}
+	may, direct := g.detector.MayCause(*ev)
+	wait, change := g.circle.admit(t, r.clock.Now(), link{turns: turns, may: may, direct: direct})
+	r.reportPause(change)
+	if wait == 0 {
 		return Proceed()
 	}
-	return DeadLetter(ReasonLoopBroken, errLoop)
+	return Result{next: paused, wait: wait, absorbing: true}
+}
+
+// broken reports whether the event of t is known to be part of a loop that exceeds its
+// limit.
+func (g *LoopGuard) broken(t *Task, turns int) bool {
+	if turns > LoopLimit {
+		return true
+	}
+	return g.detector.Circular(*t.Event(), t.Writer()) && !g.count(t.Event().OrderingKey(), t.runner.clock.Now())
 }
 
 // count counts one event of the key and reports whether it is within LoopLimit.

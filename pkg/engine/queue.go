@@ -69,20 +69,42 @@ func (q *queue) push(t *Task) bool {
 	if q.closed {
 		return false
 	}
-	key := t.Event().OrderingKey()
+	q.appendTo(t.Event().OrderingKey(), t)
+	return true
+}
+
+// move moves t, which next returned, behind the tasks of another key. It returns false,
+// and removes t, if the queue is closed.
+func (q *queue) move(t *Task, key string) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	k := t.key
+	k.running = false
+	if k.pop(); k.head == nil {
+		delete(q.keys, k.key)
+	} else {
+		q.ready.push(k) // this worker continues with next
+	}
+	if !q.closed {
+		q.appendTo(key, t)
+	}
+	return !q.closed
+}
+
+// appendTo appends t to the queue of key. The lock is held.
+func (q *queue) appendTo(key string, t *Task) {
 	if k, ok := q.keys[key]; ok {
 		k.append(t)
 		if k.pending++; k.pending >= absorbEvery && k.absorbing && k.timer != nil {
 			k.timer.Stop()
 			q.makeReady(k)
 		}
-		return true
+		return
 	}
 	k := &keyQueue{key: key}
 	k.append(t)
 	q.keys[key] = k
 	q.makeReady(k)
-	return true
 }
 
 // makeReady appends k to the ready queue, and starts a worker if there are fewer
@@ -154,6 +176,21 @@ func (q *queue) wake(k *keyQueue, id int) {
 	defer q.mu.Unlock()
 	if !q.closed && k.timer != nil && k.waitID == id {
 		q.makeReady(k)
+	}
+}
+
+// wakeAbsorbing makes the keys ready that wait for events to merge.
+func (q *queue) wakeAbsorbing() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return
+	}
+	for _, k := range q.keys {
+		if k.absorbing && k.timer != nil {
+			k.timer.Stop()
+			q.makeReady(k)
+		}
 	}
 }
 

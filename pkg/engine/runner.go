@@ -90,6 +90,11 @@ func (r *runner) work(ctx context.Context) {
 		case proceed, finished, decided:
 			r.finish(t, res)
 			r.queue.done(t)
+		case moved:
+			t.stage++
+			if !r.queue.move(t, res.key) {
+				r.requeue(t)
+			}
 		case paused, stopped:
 			t.unloadIfCrowded()
 			if !r.queue.retryAfter(t, res.wait, res.absorbing) {
@@ -114,6 +119,9 @@ func (r *runner) handle(ctx context.Context, t *Task) Result {
 
 // finish reports the final decision, and completes the task.
 func (r *runner) finish(t *Task, res Result) {
+	if t.circle != nil {
+		t.circle.finish(t, r.clock.Now())
+	}
 	switch {
 	case res.next == decided:
 	case res.outcome == DeadLettered:
@@ -128,6 +136,18 @@ func (r *runner) finish(t *Task, res Result) {
 			r.report.decision(d)
 		}
 		r.complete(t)
+	}
+}
+
+// reportPause reports the start or the end of a pause, at whose end the events that
+// wait are handled.
+func (r *runner) reportPause(change pauseChange) {
+	if change == unchanged {
+		return
+	}
+	r.report.pause(r.trigger.TriggerRef, change == pauseStarted)
+	if change == pauseEnded {
+		r.queue.wakeAbsorbing()
 	}
 }
 

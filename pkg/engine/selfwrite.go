@@ -33,8 +33,16 @@ type LoopDetector interface {
 	// directly or through other triggers. writer is the field manager of the last
 	// write, if it is known. It is called after OwnWrite.
 	Circular(ev event.Event, writer string) bool
-	// WithCauses returns the context for the trigger's action on ev.
-	WithCauses(ctx context.Context, ev event.Event) context.Context
+	// Turns returns how often the trigger's action is part of the chain of actions that
+	// led to ev, as far as that is known; 0 if it is not. It is called after OwnWrite.
+	Turns(ev event.Event) int
+	// MayCause reports whether what the trigger's actions have done so far may lead to
+	// ev by ways that are not known. direct is false if that takes a server other than
+	// the API server.
+	MayCause(ev event.Event) (may, direct bool)
+	// WithCauses returns the context for the trigger's action on ev. writer is that of
+	// Circular.
+	WithCauses(ctx context.Context, ev event.Event, writer string) context.Context
 }
 
 // SelfWrite is the stage that suppresses events that the trigger caused itself,

@@ -49,7 +49,11 @@ func (g fakeLoopDetector) Circular(ev event.Event, _ string) bool {
 	return !strings.HasPrefix(ev.ID, "foreign")
 }
 
-func (g fakeLoopDetector) WithCauses(ctx context.Context, ev event.Event) context.Context {
+func (fakeLoopDetector) Turns(event.Event) int { return 0 }
+
+func (fakeLoopDetector) MayCause(event.Event) (may, direct bool) { return false, false }
+
+func (g fakeLoopDetector) WithCauses(ctx context.Context, ev event.Event, _ string) context.Context {
 	return context.WithValue(ctx, causeKey{}, ev.ID)
 }
 

@@ -35,6 +35,8 @@ type Result struct {
 	// events that arrive meanwhile.
 	wait      time.Duration
 	absorbing bool
+	// key is the key to which the event moves, for moved.
+	key string
 
 	// The following fields describe the final decision, for finished.
 
@@ -54,6 +56,8 @@ const (
 	finished
 	// paused: the key waits, without a worker, and then runs the same stage again.
 	paused
+	// moved: the event continues with the next stage under another key.
+	moved
 	// stopped: the engine is stopping, and the event is requeued.
 	stopped
 	// decided: the outcome was decided while the stage was running.

@@ -80,6 +80,36 @@ func (e *Engine) Quarantines() []Quarantine {
 	return all
 }
 
+// Pause reports that a trigger handles only single events, because its events seem to
+// be caused by its own actions.
+type Pause struct {
+	Trigger event.TriggerRef
+	Since   time.Time
+	// Turns is the number of events that followed an action.
+	Turns int
+	// Waiting is the number of objects whose events wait.
+	Waiting int
+	// NextProbe is when the next event is handled.
+	NextProbe time.Time
+}
+
+// Pauses returns the paused triggers.
+func (e *Engine) Pauses() []Pause {
+	var all []Pause
+	for _, r := range e.current() {
+		for _, s := range r.trigger.Stages {
+			guard, ok := s.(*LoopGuard)
+			if !ok {
+				continue
+			}
+			if p, paused := guard.pause(r.trigger.TriggerRef, r.clock.Now()); paused {
+				all = append(all, p)
+			}
+		}
+	}
+	return all
+}
+
 // current returns the runners of the last Run.
 func (e *Engine) current() []*runner {
 	e.mu.Lock()

@@ -80,6 +80,10 @@ type Task struct {
 	// zero if none is reserved.
 	notBefore time.Time
 	execution *execution
+	// circle is set while the trigger acts on the event, and heldBy to the pause in
+	// which the event waits.
+	circle *circle
+	heldBy *circlePause
 
 	// delivery is replaced by the worker only: after debouncing, and when the event's
 	// data is dropped or read again.

@@ -54,6 +54,9 @@ type Event struct {
 	// Old is the previous state of the object, reduced to the fields that
 	// triggers refer to; nil if no trigger refers to any, or there was none.
 	Old map[string]any
+	// Batch lists the objects whose events this event stands for; nil unless the trigger
+	// groups events.
+	Batch *Batch
 	// Time is when the source received the event.
 	Time time.Time
 }
@@ -105,12 +108,15 @@ func (e Event) Context(t TriggerRef) map[string]any {
 	if e.Old != nil {
 		c["old"] = e.Old
 	}
+	if e.Batch != nil {
+		c["batch"], c["batchMore"] = e.Batch.list(), e.Batch.More
+	}
 	return c
 }
 
 // ContextFields returns the field names of `context`.
 func ContextFields() []string {
-	return []string{"data", "event", "old", "sourceType", "timestamp", "trigger"}
+	return []string{"batch", "batchMore", "data", "event", "old", "sourceType", "timestamp", "trigger"}
 }
 
 // Schema is the CUE schema of `context`. Filters and templates are checked
@@ -120,6 +126,8 @@ const Schema = `{
 	event: {type: string, cluster: string, id: string, ...}
 	data: {...}
 	old?: {...}
+	batch?: [...]
+	batchMore?: int
 	timestamp: string
 	trigger: {name: string, namespace: string}
 }`

@@ -56,15 +56,22 @@ type checker struct {
 	diagnostics
 }
 
-// check returns the diagnostics of e: imports that are not allowed, fields that
-// context never has, invalid regular expressions, bytes in place of text, and
-// conditions that cannot be boolean.
-func check(e *Expression) (diag.List, error) {
+func newChecker(e *Expression) (*checker, error) {
 	schema, err := parser.ParseExpr("schema", event.Schema)
 	if err != nil {
 		return nil, err
 	}
-	c := &checker{Expression: e, schema: schema, bytes: map[ast.Node]bool{}}
+	return &checker{Expression: e, schema: schema, bytes: map[ast.Node]bool{}}, nil
+}
+
+// check returns the diagnostics of e: imports that are not allowed, fields that
+// context never has, invalid regular expressions, bytes in place of text, and
+// conditions that cannot be boolean.
+func check(e *Expression) (diag.List, error) {
+	c, err := newChecker(e)
+	if err != nil {
+		return nil, err
+	}
 	c.checkImports()
 	ast.Walk(e.file, c.visit, nil)
 	for _, f := range e.Constraints {
@@ -258,9 +265,14 @@ func (c *checker) schemaKind(x ast.Expr) valueKind {
 	switch x := x.(type) {
 	case *ast.StructLit:
 		return structKind
+	case *ast.ListLit:
+		return listKind
 	case *ast.Ident:
-		if x.Name == "string" {
+		switch x.Name {
+		case "string":
 			return stringKind
+		case "int":
+			return numberKind
 		}
 	}
 	return unknownKind

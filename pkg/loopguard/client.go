@@ -18,8 +18,12 @@ package loopguard
 
 import (
 	"context"
+	"maps"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
@@ -48,20 +52,29 @@ type trackingClient struct {
 	owner    client.FieldOwner
 }
 
-// Create creates obj and records the write.
+// Create creates obj, which carries its causes as an annotation, and records the write.
 func (c *trackingClient) Create(ctx context.Context, obj client.Object, opts ...client.CreateOption) error {
 	opts = append([]client.CreateOption{c.owner}, opts...)
 	var o client.CreateOptions
-	target, mayWake := c.target(obj, o.ApplyOptions(opts).DryRun)
+	target, _ := c.target(obj, o.ApplyOptions(opts).DryRun)
 	if target.name == "" {
 		return c.Client.Create(ctx, obj, opts...)
 	}
+	c.annotate(ctx, obj)
 	defer c.detector.tracker.begin(target)()
-	err := c.Client.Create(ctx, obj, opts...)
-	if !mayWake {
-		return c.recordCauses(ctx, obj, err)
-	}
-	return c.recordOwn(ctx, target, obj, "", err)
+	return c.recordCreated(ctx, target, obj, c.Client.Create(ctx, obj, opts...))
+}
+
+// Delete deletes obj. The event is not the trigger's own, but may lead back to it.
+func (c *trackingClient) Delete(ctx context.Context, obj client.Object, opts ...client.DeleteOption) error {
+	c.recordReach(obj)
+	return c.Client.Delete(ctx, obj, opts...)
+}
+
+// DeleteAllOf deletes objects of the kind of obj as Delete does.
+func (c *trackingClient) DeleteAllOf(ctx context.Context, obj client.Object, opts ...client.DeleteAllOfOption) error {
+	c.recordReach(obj)
+	return c.Client.DeleteAllOf(ctx, obj, opts...)
 }
 
 // Update updates obj and records the write.
@@ -81,7 +94,9 @@ func (c *trackingClient) Update(ctx context.Context, obj client.Object, opts ...
 	return c.recordOwn(ctx, target, obj, before, err)
 }
 
-// Patch patches obj and records the write.
+// Patch patches obj and records the write. If the event of the action has causes, an object
+// that server-side apply creates carries them, as one of Create does: whether there is one
+// costs a request.
 func (c *trackingClient) Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
 	opts = append([]client.PatchOption{c.owner}, opts...)
 	var o client.PatchOptions
@@ -90,6 +105,11 @@ func (c *trackingClient) Patch(ctx context.Context, obj client.Object, patch cli
 		return c.Client.Patch(ctx, obj, patch, opts...)
 	}
 	defer c.detector.tracker.begin(target)()
+	if patch.Type() == types.ApplyPatchType && c.detector.traced(ctx) {
+		if _, err := c.currentRevision(ctx, obj); apierrors.IsNotFound(err) {
+			c.annotate(ctx, obj)
+		}
+	}
 	if !mayWake {
 		return c.recordCauses(ctx, obj, c.Client.Patch(ctx, obj, patch, opts...))
 	}
@@ -109,22 +129,52 @@ func (c *trackingClient) target(obj client.Object, dryRun []string) (target obje
 	if err != nil || len(dryRun) > 0 {
 		return object{}, false
 	}
-	target = object{kind: kind{c.cluster, gvk.Group, gvk.Kind}, key: obj.GetName()}
+	target = object{kind: kind{c.cluster, gvk.Kind}, key: obj.GetName()}
 	if target.key != "" && obj.GetNamespace() != "" {
 		target.key = obj.GetNamespace() + "/" + target.key
 	}
 	c.detector.mu.Lock()
 	defer c.detector.mu.Unlock()
+	c.detector.reach.addWrite(gvk.GroupKind())
 	return target, c.detector.kinds[target.kind]
 }
 
+// recordReach records that the trigger writes objects of the kind of obj.
+func (c *trackingClient) recordReach(obj client.Object) {
+	if gvk, err := c.GroupVersionKindFor(obj); err == nil {
+		c.detector.mu.Lock()
+		defer c.detector.mu.Unlock()
+		c.detector.reach.addWrite(gvk.GroupKind())
+	}
+}
+
+// annotate adds the causes of a write with ctx to obj, which the write creates.
+func (c *trackingClient) annotate(ctx context.Context, obj client.Object) {
+	annotations := maps.Clone(obj.GetAnnotations())
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	annotations[event.CausesAnnotation] = c.detector.causes(ctx).String()
+	obj.SetAnnotations(annotations)
+}
+
 // recordCauses records the causes of the revision in the response, which the
-// write probably made.
+// write probably made, and of the object, if the write created it.
 func (c *trackingClient) recordCauses(ctx context.Context, obj client.Object, err error) error {
 	if err == nil && obj.GetResourceVersion() != "" {
 		c.detector.tracker.add(c.id(obj), c.detector.causes(ctx))
+		if c.created(obj) {
+			c.detector.tracker.addCreated(c.cluster, string(obj.GetUID()), c.detector.causes(ctx))
+		}
 	}
 	return err
+}
+
+// created reports whether the trigger has created obj and nobody else has written it.
+func (c *trackingClient) created(obj client.Object) bool {
+	fields := obj.GetManagedFields()
+	return len(fields) == 1 && fields[0].Manager == string(c.owner) && fields[0].Time != nil &&
+		fields[0].Time.Equal(ptr.To(obj.GetCreationTimestamp()))
 }
 
 // recordOwn records the revision in the response as the trigger's own, if it
@@ -135,6 +185,14 @@ func (c *trackingClient) recordOwn(ctx context.Context, target object, obj clien
 		c.detector.tracker.add(c.id(obj), c.detector.causes(ctx))
 	}
 	return err
+}
+
+// recordCreated records the object in the response as made by the trigger.
+func (c *trackingClient) recordCreated(ctx context.Context, target object, obj client.Object, err error) error {
+	if err == nil && obj.GetUID() != "" {
+		c.detector.tracker.addCreated(c.cluster, string(obj.GetUID()), c.detector.causes(ctx))
+	}
+	return c.recordOwn(ctx, target, obj, "", err)
 }
 
 // id returns the ID of the event for obj's revision.

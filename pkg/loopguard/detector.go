@@ -18,7 +18,6 @@ package loopguard
 
 import (
 	"context"
-	"strings"
 	"sync"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
@@ -29,8 +28,8 @@ import (
 type Detector struct {
 	tracker *Tracker
 	trigger event.TriggerRef
-	// self are the causes of a write that no earlier event led to.
-	self causes
+	// id identifies the trigger in event.Causes.
+	id string
 
 	mu sync.Mutex
 	// kinds are the kinds of the trigger's events. Only writes to these may wake
@@ -41,10 +40,14 @@ type Detector struct {
 	revisions map[object]string
 	// ownRevisions are the IDs of the events that the trigger's writes cause.
 	ownRevisions history[struct{}]
+	// reach is what the trigger's actions may lead to.
+	reach reach
 }
 
-// kind is a kind of object in one cluster, in any version of its API.
-type kind struct{ cluster, group, name string }
+// kind is a kind of object in one cluster, in any group and version of its API: one
+// object may be served in several, as Events and Ingresses are. Different kinds of one
+// name only cost a wait, or a request.
+type kind struct{ cluster, name string }
 
 // object identifies an object. The key is empty if the API server generates its
 // name.
@@ -89,18 +92,13 @@ func (d *Detector) observe(target object, revision string) {
 // eventObject returns the object of ev and its revision. They are zero if ev is
 // not about an object of the API server.
 func eventObject(ev event.Event) (object, string) {
-	apiVersion, _ := ev.Data["apiVersion"].(string)
 	name, _ := ev.Data["kind"].(string)
 	metadata, _ := ev.Data["metadata"].(map[string]any)
 	revision, _ := metadata["resourceVersion"].(string)
 	if revision == "" {
 		return object{}, ""
 	}
-	group, _, hasGroup := strings.Cut(apiVersion, "/")
-	if !hasGroup {
-		group = ""
-	}
-	return object{kind{ev.Cluster, group, name}, ev.Key}, revision
+	return object{kind{ev.Cluster, name}, ev.Key}, revision
 }
 
 // recordWrite records that a write of the trigger made a revision of target.

@@ -184,7 +184,7 @@ func TestDetector_Circular(t *testing.T) {
 	}
 	act := func(by *loopguard.Detector, on event.Event, value string) event.Event {
 		t.Helper()
-		e.noError(by.Client(e.inner).Patch(by.WithCauses(t.Context(), on), e.object(), client.RawPatch(types.MergePatchType, []byte(`{"data":{"count":"`+value+`"}}`))))
+		e.noError(by.Client(e.inner).Patch(by.WithCauses(t.Context(), on, ""), e.object(), client.RawPatch(types.MergePatchType, []byte(`{"data":{"count":"`+value+`"}}`))))
 		return e.latest()
 	}
 	edit := e.create()

@@ -47,7 +47,7 @@ func (p conditionalPatch) send(ctx context.Context) error {
 		if before == "" {
 			now, err := p.currentRevision(ctx, p.obj)
 			if apierrors.IsNotFound(err) {
-				return p.recordOwn(ctx, p.target, p.response, "", p.request(ctx, p.data))
+				return p.recordCreated(ctx, p.target, p.response, p.request(ctx, p.data))
 			}
 			if err != nil {
 				break

@@ -27,13 +27,17 @@ limitations under the License.
 //     wake its trigger once more. An event that another client caused is never
 //     own.
 //   - Deletions are never own.
+//   - An object is the same in each group and version of its kind: a core/v1 Event that
+//     an action creates is the events.k8s.io/v1 Event that a trigger watches.
 //   - Each revision is stored with its causes: the trigger that wrote it, and the
-//     triggers that caused the event it acted on.
+//     triggers that caused the event it acted on, each with its number of turns. So is
+//     each object that an action creates: what happens to it, to the objects that it
+//     owns, and the Kubernetes Events about these have its causes. Created objects, HTTP
+//     requests and CloudEvents carry them to other processes.
 package loopguard
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"sync"
 
@@ -54,6 +58,9 @@ const (
 	maxFieldManager = 128
 )
 
+// idDigits is the length of the IDs of triggers in event.Causes.
+const idDigits = 16
+
 // FieldManager returns the field manager of a trigger's writes to the API server. A
 // name that is too long ends in a hash.
 func FieldManager(t event.TriggerRef) string {
@@ -66,7 +73,10 @@ func FieldManager(t event.TriggerRef) string {
 type Tracker struct {
 	mu        sync.Mutex
 	detectors map[event.TriggerRef]*Detector
-	revisions history[causes]
+	revisions history[event.Causes]
+	// created holds the causes of the objects that actions have created, and of those
+	// that they own, by cluster and UID.
+	created history[event.Causes]
 	// inFlight are the writes without a response, by object.
 	inFlight map[object]*inFlight
 }
@@ -89,7 +99,7 @@ func (t *Tracker) Detector(trigger event.TriggerRef) *Detector {
 	defer t.mu.Unlock()
 	if t.detectors[trigger] == nil {
 		t.detectors[trigger] = &Detector{
-			tracker: t, trigger: trigger, self: causes{trigger},
+			tracker: t, trigger: trigger, id: name.Hash(trigger.String(), idDigits),
 			kinds: map[kind]bool{}, revisions: map[object]string{},
 		}
 	}
@@ -97,18 +107,79 @@ func (t *Tracker) Detector(trigger event.TriggerRef) *Detector {
 }
 
 // add records the causes of a revision.
-func (t *Tracker) add(id string, c causes) {
+func (t *Tracker) add(id string, c event.Causes) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.revisions.add(id, c)
 }
 
-// causes returns the causes of an event, and whether they are known.
-func (t *Tracker) causes(id string) (causes, bool) {
+// addCreated records the causes of a new object of a cluster. The first ones stay.
+func (t *Tracker) addCreated(cluster, uid string, c event.Causes) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	c, ok := t.revisions.all[id]
-	return c, ok
+	if id := event.RevisionID(cluster, uid, ""); t.created.all[id] == nil {
+		t.created.add(id, c)
+	}
+}
+
+// causes returns the causes of ev, and whether they are known: those of its revision,
+// those that its object or request carries, or those of an object that it is about or
+// belongs to.
+func (t *Tracker) causes(ev event.Event) (event.Causes, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if c, ok := t.revisions.all[ev.ID]; ok {
+		return c, true
+	}
+	if c := ev.Causes(); len(c) > 0 {
+		return c, true
+	}
+	uids := relatedUIDs(ev.Data)
+	for _, uid := range uids {
+		if c, ok := t.created.all[event.RevisionID(ev.Cluster, uid, "")]; ok {
+			if id := event.RevisionID(ev.Cluster, uids[0], ""); t.created.all[id] == nil {
+				t.created.add(id, c)
+			}
+			return c, true
+		}
+	}
+	return nil, false
+}
+
+// revisionCauses returns the causes of the write that made the revision of ev, and
+// whether they are known. Later revisions of an object carry those of its creation.
+func (t *Tracker) revisionCauses(ev event.Event) (event.Causes, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if c, ok := t.revisions.all[ev.ID]; ok {
+		return c, true
+	}
+	if c := ev.Causes(); len(c) > 0 && ev.Type == event.Create {
+		return c, true
+	}
+	return nil, false
+}
+
+// relatedUIDs returns the UID of the object in data, of its owners and, for a Kubernetes
+// Event, of the objects that it is about.
+func relatedUIDs(data map[string]any) []string {
+	var uids []string
+	add := func(reference any) {
+		r, _ := reference.(map[string]any)
+		if uid, ok := r["uid"].(string); ok && uid != "" {
+			uids = append(uids, uid)
+		}
+	}
+	metadata, _ := data["metadata"].(map[string]any)
+	add(metadata)
+	owners, _ := metadata["ownerReferences"].([]any)
+	for _, o := range owners {
+		add(o)
+	}
+	for _, name := range []string{"involvedObject", "regarding", "related"} {
+		add(data[name])
+	}
+	return uids
 }
 
 // begin records a write of target as in flight until end is called.
@@ -150,41 +221,54 @@ func (t *Tracker) wait(ctx context.Context, target object) error {
 	return nil
 }
 
-// causes are the triggers whose actions led to an event or a write. It is
-// immutable.
-type causes []event.TriggerRef
+type chainKey struct{}
 
-type causesKey struct{}
+// chain is what led to a write.
+type chain struct {
+	causes event.Causes
+	// traced is true if an action of any trigger, also of another process, led to the
+	// event of the write.
+	traced bool
+}
 
-// WithCauses returns the context for the trigger's action on ev. Writes with that
-// context are recorded as caused by the trigger and by the causes of ev.
-func (d *Detector) WithCauses(ctx context.Context, ev event.Event) context.Context {
-	causes, _ := d.tracker.causes(ev.ID)
-	switch {
-	case len(causes) == 0:
-		causes = d.self
-	case !slices.Contains(causes, d.trigger):
-		causes = append(slices.Clip(causes), d.trigger)
-	}
-	return context.WithValue(ctx, causesKey{}, causes)
+// WithCauses returns the context for the trigger's action on ev, whose last writer is the
+// given field manager; empty if it is unknown. Writes with that context are recorded as
+// caused by the trigger and by the causes of ev.
+func (d *Detector) WithCauses(ctx context.Context, ev event.Event, writer string) context.Context {
+	causes, known := d.tracker.causes(ev)
+	return context.WithValue(ctx, chainKey{}, chain{causes.With(d.id), known || strings.HasPrefix(writer, managerPrefix)})
 }
 
 // causes returns the causes of a write with ctx.
-func (d *Detector) causes(ctx context.Context) causes {
-	if c, ok := ctx.Value(causesKey{}).(causes); ok {
-		return c
+func (d *Detector) causes(ctx context.Context) event.Causes {
+	if c, ok := ctx.Value(chainKey{}).(chain); ok {
+		return c.causes
 	}
-	return d.self
+	return event.Causes(nil).With(d.id)
 }
 
-// Circular reports whether an action of the trigger caused ev, directly or
-// through other triggers. If the causes of ev are unknown, it reports whether writer,
+// traced reports whether an action of a trigger led to the event of a write with ctx.
+func (d *Detector) traced(ctx context.Context) bool {
+	c, _ := ctx.Value(chainKey{}).(chain)
+	return c.traced
+}
+
+// Turns returns how often an action of the trigger led to ev, one after the other,
+// directly or through other triggers; 0 if that is not known of any. It must be called
+// after OwnWrite.
+func (d *Detector) Turns(ev event.Event) int {
+	causes, _ := d.tracker.causes(ev)
+	return causes.Turns(d.id)
+}
+
+// Circular reports whether an action of the trigger wrote the revision of ev, directly or
+// through other triggers. If its causes are unknown, it reports whether writer,
 // the field manager of the last write, is any trigger's. It must be called after
 // OwnWrite.
 func (d *Detector) Circular(ev event.Event, writer string) bool {
-	causes, known := d.tracker.causes(ev.ID)
+	causes, known := d.tracker.revisionCauses(ev)
 	if known {
-		return slices.Contains(causes, d.trigger)
+		return causes.Turns(d.id) > 0
 	}
 	return strings.HasPrefix(writer, managerPrefix)
 }

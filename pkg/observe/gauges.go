@@ -28,6 +28,7 @@ import (
 type EngineState interface {
 	Backlogs() map[event.TriggerRef]engine.Backlog
 	Quarantines() []engine.Quarantine
+	Pauses() []engine.Pause
 }
 
 // gauges collects the gauges of an EngineState on each scrape.
@@ -64,9 +65,13 @@ func quarantined() *prometheus.Desc {
 	return describe("quarantined", "1 if the trigger handles no events because its CUE or its actions hang, or its CUE has crashed the process.")
 }
 
+func paused() *prometheus.Desc {
+	return describe("paused", "1 if the trigger handles only single events because they seem to be caused by its own actions.")
+}
+
 // Describe implements prometheus.Collector.
 func (g gauges) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{queued(), queuedBytes(), unloaded(), blocked(), lag(), quarantined()} {
+	for _, d := range []*prometheus.Desc{queued(), queuedBytes(), unloaded(), blocked(), lag(), quarantined(), paused()} {
 		ch <- d
 	}
 }
@@ -77,23 +82,33 @@ func (g gauges) Collect(ch chan<- prometheus.Metric) {
 	for _, q := range g.Quarantines() {
 		inQuarantine[q.Trigger] = true
 	}
+	isPaused := map[event.TriggerRef]bool{}
+	for _, p := range g.Pauses() {
+		isPaused[p.Trigger] = true
+	}
 	gauge := func(d *prometheus.Desc, value float64, t event.TriggerRef) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, t.String())
 	}
-	queuedDesc, bytesDesc, unloadedDesc, blockedDesc, lagDesc, quarantinedDesc := queued(), queuedBytes(), unloaded(), blocked(), lag(), quarantined()
+	queuedDesc, bytesDesc, unloadedDesc, blockedDesc, lagDesc, quarantinedDesc, pausedDesc := queued(), queuedBytes(), unloaded(), blocked(), lag(), quarantined(), paused()
 	for t, b := range g.Backlogs() {
-		lagSeconds, quarantinedValue := 0.0, 0.0
+		lagSeconds := 0.0
 		if !b.Oldest.IsZero() {
 			lagSeconds = g.clock.Since(b.Oldest).Seconds()
-		}
-		if inQuarantine[t] {
-			quarantinedValue = 1
 		}
 		gauge(queuedDesc, float64(b.Events), t)
 		gauge(bytesDesc, float64(b.Bytes), t)
 		gauge(unloadedDesc, float64(b.Unloaded), t)
 		ch <- prometheus.MustNewConstMetric(blockedDesc, prometheus.CounterValue, float64(b.Blocked), t.String())
 		gauge(lagDesc, lagSeconds, t)
-		gauge(quarantinedDesc, quarantinedValue, t)
+		gauge(quarantinedDesc, number(inQuarantine[t]), t)
+		gauge(pausedDesc, number(isPaused[t]), t)
 	}
+}
+
+// number returns 1 for true.
+func number(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
 }

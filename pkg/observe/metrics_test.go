@@ -52,6 +52,10 @@ func (fakeEngine) Quarantines() []engine.Quarantine {
 	return []engine.Quarantine{{Trigger: event.TriggerRef{Name: "stuck"}}}
 }
 
+func (fakeEngine) Pauses() []engine.Pause {
+	return []engine.Pause{{Trigger: event.TriggerRef{Name: "behind", Namespace: "default"}}}
+}
+
 func scrape(t *testing.T, m *observe.Metrics) string {
 	t.Helper()
 	w := httptest.NewRecorder()
@@ -124,6 +128,8 @@ func TestMetrics(t *testing.T) {
 		`kube_trigger_resume_lag_seconds{trigger="idle"} 0`,
 		`kube_trigger_quarantined{trigger="stuck"} 1`,
 		`kube_trigger_quarantined{trigger="idle"} 0`,
+		`kube_trigger_paused{trigger="default/behind"} 1`,
+		`kube_trigger_paused{trigger="idle"} 0`,
 	)
 }
 

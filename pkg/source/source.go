@@ -113,6 +113,8 @@ type Capabilities struct {
 	OnChange bool
 	// Status means that the sources report their state: ready, or an error.
 	Status bool
+	// Independent means that no action leads to events of these sources.
+	Independent bool
 	// EvaluatesCUE means that Compile evaluates CUE from the properties.
 	EvaluatesCUE bool
 }

@@ -35,6 +35,8 @@ func newDeadLetter(n int) store.DeadLetter {
 	ev := newEvent("resource-watcher", n)
 	ev.Old = map[string]any{"before": int64(n)}
 	ev.Cluster = "prod"
+	ev.Batch = event.NewBatch(newEvent("resource-watcher", n+1))
+	ev.Batch.More = 3
 	return store.DeadLetter{
 		Trigger: event.TriggerRef{Name: "notify", Namespace: "default"},
 		Event:   ev, Reason: "RetriesExhausted", Error: fmt.Sprintf("attempt %d failed", n),

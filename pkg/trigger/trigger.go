@@ -55,7 +55,7 @@ type Compiler struct {
 	// nil for none.
 	LoopDetector func(event.TriggerRef) engine.LoopDetector
 	CrashTracker func(t event.TriggerRef, text string) engine.CrashTracker
-	// Reject is called with "filter", "action" and "source" before CUE of that part
+	// Reject is called with "filter", "action", "group" and "source" before CUE of that part
 	// is evaluated, which can exhaust memory or run forever. If it returns a reason,
 	// the part is not compiled and the reason is reported. Defaults to never.
 	Reject func(part string) string
@@ -89,6 +89,9 @@ func (c Compiler) Compile(id event.TriggerRef, spec v1alpha1.Trigger) (Compiled,
 	if out.Filter != nil {
 		sourceSpec.Old = sourceSpec.Old.Union(oldDependencies(out.Filter.ContextFields()))
 	}
+	grouping, old, problems := c.compileGroup(id, spec)
+	list = append(list, problems...)
+	sourceSpec.Old = sourceSpec.Old.Union(old)
 	sourceSpec.OnChange, problems = parsePaths(spec.OnChange)
 	list = append(list, problems.WithPrefix("onChange")...)
 	out.Subscription, problems = c.compileSource(spec.Source, sourceSpec)
@@ -98,32 +101,50 @@ func (c Compiler) Compile(id event.TriggerRef, spec v1alpha1.Trigger) (Compiled,
 	}
 	out.Policy, problems = compilePolicy(spec)
 	if list = append(list, problems...); len(list) == 0 {
-		out.Stages = c.stages(id, tracker, out.Filter, steps)
+		p := parts{tracker: tracker, filter: out.Filter, grouping: grouping, steps: steps}
+		if c.LoopDetector != nil {
+			p.detector = c.LoopDetector(id)
+		}
+		p.independent = c.Sources[spec.Source.Type].Independent
+		out.Stages = p.stages()
 	}
 	return out, list
 }
 
-// stages returns the stages that handle the events of a trigger.
-func (c Compiler) stages(id event.TriggerRef, tracker engine.CrashTracker, f filter.Filter, steps []engine.Step) []engine.Stage {
-	var (
-		stages   []engine.Stage
-		detector engine.LoopDetector
-	)
-	if c.LoopDetector != nil {
-		detector = c.LoopDetector(id)
+// parts are what the stages of a trigger consist of.
+type parts struct {
+	// detector, tracker and grouping may be nil.
+	detector engine.LoopDetector
+	tracker  engine.CrashTracker
+	filter   filter.Filter
+	grouping engine.Grouping
+	steps    []engine.Step
+	// independent is true if no action leads to events of the source.
+	independent bool
+}
+
+// stages returns the stages that handle the events of a trigger. A window over a group
+// comes after the filter, which selects the events of the group.
+func (p parts) stages() []engine.Stage {
+	var stages []engine.Stage
+	if p.detector != nil {
+		stages = append(stages, engine.SelfWrite{Detector: p.detector})
 	}
-	if detector != nil {
-		stages = append(stages, engine.SelfWrite{Detector: detector})
+	debounce := engine.Debounce{Detector: p.detector}
+	if p.grouping == nil {
+		stages = append(stages, debounce)
 	}
-	stages = append(stages, engine.Debounce{Detector: detector})
-	if tracker != nil {
-		stages = append(stages, engine.CrashGuard{Tracker: tracker})
+	if p.tracker != nil {
+		stages = append(stages, engine.CrashGuard{Tracker: p.tracker})
 	}
-	stages = append(stages, engine.Match{Filter: f, Tracker: tracker})
-	if detector != nil {
-		stages = append(stages, engine.NewLoopGuard(detector))
+	stages = append(stages, engine.Match{Filter: p.filter, Tracker: p.tracker})
+	if p.grouping != nil {
+		stages = append(stages, engine.GroupBy{Grouping: p.grouping, Tracker: p.tracker}, debounce)
 	}
-	return append(stages, engine.NewAct(detector, steps...))
+	if p.detector != nil && !p.independent {
+		stages = append(stages, engine.NewLoopGuard(p.detector))
+	}
+	return append(stages, engine.NewAct(p.detector, p.steps...))
 }
 
 // crashTracker returns the crash tracker of the trigger: of its filter, actions and
@@ -134,6 +155,9 @@ func (c Compiler) crashTracker(id event.TriggerRef, spec v1alpha1.Trigger) engin
 	}
 	steps := append(slices.Clone(spec.Actions), v1alpha1.ActionStep{Type: spec.Action.Type, Properties: spec.Action.Properties})
 	text := spec.Filter
+	if spec.Group != nil {
+		text += "\x00" + spec.Group.By
+	}
 	for _, s := range steps {
 		text += "\x00" + s.Type + "\x00"
 		if s.Properties != nil {

@@ -62,8 +62,9 @@ type Status struct {
 	generation int64
 	order      []string
 	triggers   map[string]*triggerState
-	// quarantines is nil if no engine runs.
+	// quarantines and pauses are nil if no engine runs.
 	quarantines func() []engine.Quarantine
+	pauses      func() []engine.Pause
 	// ignored returns why the accepted version is ignored, or "". It may be nil.
 	ignored func() string
 	// rejectionsShownAt is the time of the last update of the rejected requests.
@@ -118,7 +119,8 @@ func (s *Status) SetTriggers(config Config, triggers []trigger.Compiled) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	before := s.triggers
-	s.generation, s.order, s.triggers, s.quarantines = config.Service.Generation, nil, map[string]*triggerState{}, nil
+	s.generation, s.order, s.triggers = config.Service.Generation, nil, map[string]*triggerState{}
+	s.quarantines, s.pauses = nil, nil
 	for i, t := range triggers {
 		st := &triggerState{hasFilter: t.Filter != nil, status: v1alpha1.TriggerStatus{State: v1alpha1.TriggerRunning}}
 		if old, ok := before[t.Name]; ok {
@@ -161,11 +163,11 @@ func (s *Status) signalReady() {
 	}
 }
 
-// SetEngine sets the engine whose quarantines are reported.
+// SetEngine sets the engine whose quarantines and pauses are reported.
 func (s *Status) SetEngine(e *engine.Engine) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.quarantines = e.Quarantines
+	s.quarantines, s.pauses = e.Quarantines, e.Pauses
 }
 
 // SetIgnored sets the function that returns the reason why the accepted version is ignored,
@@ -292,12 +294,7 @@ func (s *Status) Current() v1alpha1.TriggerServiceStatus {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.showRejections()
-	quarantined := map[string]engine.Quarantine{}
-	if s.quarantines != nil {
-		for _, q := range s.quarantines() {
-			quarantined[q.Trigger.Name] = q
-		}
-	}
+	quarantined, paused := s.held()
 	out := v1alpha1.TriggerServiceStatus{WorkerGeneration: s.generation}
 	if s.ignored != nil {
 		out.WorkerMessage = diag.Truncate(s.ignored(), maxText)
@@ -309,6 +306,9 @@ func (s *Status) Current() v1alpha1.TriggerServiceStatus {
 		if status.State == v1alpha1.TriggerRunning {
 			q, ok := quarantined[name]
 			status.State, status.Reason, status.Message = s.state(t, q, ok)
+			if p, ok := paused[name]; ok && status.State == v1alpha1.TriggerRunning {
+				status.State, status.Reason, status.Message = v1alpha1.TriggerPaused, v1alpha1.TriggerReasonLoopSuspected, pauseMessage(p)
+			}
 		}
 		if status.State == v1alpha1.TriggerRunning || status.State == v1alpha1.TriggerSuspended {
 			running++
@@ -322,6 +322,27 @@ func (s *Status) Current() v1alpha1.TriggerServiceStatus {
 	}
 	out.ReadyTriggers = fmt.Sprintf("%d/%d", running, len(s.order))
 	return out
+}
+
+// held returns the quarantined and the paused triggers of the engine, by name.
+func (s *Status) held() (quarantined map[string]engine.Quarantine, paused map[string]engine.Pause) {
+	quarantined, paused = map[string]engine.Quarantine{}, map[string]engine.Pause{}
+	if s.quarantines == nil {
+		return quarantined, paused
+	}
+	for _, q := range s.quarantines() {
+		quarantined[q.Trigger.Name] = q
+	}
+	for _, p := range s.pauses() {
+		paused[p.Trigger.Name] = p
+	}
+	return quarantined, paused
+}
+
+// pauseMessage returns the message of a paused trigger.
+func pauseMessage(p engine.Pause) string {
+	return fmt.Sprintf("%d events followed the trigger's own actions, without a known cause; the events of %d objects wait, and one is handled at %s to see whether others follow it",
+		p.Turns, p.Waiting, p.NextProbe.UTC().Format(time.RFC3339))
 }
 
 // state returns the state of a trigger that is valid and not suspended.

@@ -77,6 +77,8 @@ func scenarios() []scenario {
 		skewed(),
 		bombs(),
 		largeObjects(),
+		circles(),
+		alike(),
 	}
 }
 

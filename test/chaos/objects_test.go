@@ -38,6 +38,7 @@ type objects struct {
 	t         *harness
 	cluster   *cluster.Cluster
 	namespace string
+	kube      kubernetes.Interface
 	client    typedcorev1.ConfigMapInterface
 
 	mu sync.Mutex
@@ -71,7 +72,7 @@ func (t *harness) objects() *objects {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := &objects{t: t, cluster: c, namespace: c.Namespace(t), uids: map[string]string{}, latest: map[string]string{}, started: map[string]time.Time{}}
+	o := &objects{t: t, cluster: c, namespace: c.Namespace(t), kube: client, uids: map[string]string{}, latest: map[string]string{}, started: map[string]time.Time{}}
 	o.client = client.CoreV1().ConfigMaps(o.namespace)
 	return o
 }

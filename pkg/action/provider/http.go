@@ -21,16 +21,19 @@ import (
 	"crypto/tls"
 	_ "embed"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubevela/kube-trigger/pkg/action/egress"
+	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
 //go:embed http.cue
@@ -108,7 +111,12 @@ func (r *request) build(ctx context.Context) (*http.Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	body := str(r.settings, "body")
+	header, err := r.headers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	causes := r.options.Causes(ctx)
+	body := addCauses(header, str(r.settings, "body"), causes)
 	if sign, ok := r.params["sign"].(map[string]any); ok {
 		if body, err = r.sign(ctx, sign, target, body); err != nil {
 			return nil, err
@@ -122,12 +130,13 @@ func (r *request) build(ctx context.Context) (*http.Request, error) {
 	if err != nil {
 		return nil, &ParamError{Path: "method", Message: fmt.Sprintf("invalid method %q", method)}
 	}
-	if req.Header, err = r.headers(ctx); err != nil {
-		return nil, err
+	if len(header) == 0 && body != "" {
+		header.Set("Content-Type", "application/json")
 	}
-	if len(req.Header) == 0 && body != "" {
-		req.Header.Set("Content-Type", "application/json")
+	if causes != "" {
+		header.Set(event.CausesHeader, causes)
 	}
+	req.Header = header
 	if host := req.Header.Get("Host"); host != "" {
 		req.Host = host
 	}
@@ -151,6 +160,24 @@ func (r *request) build(ctx context.Context) (*http.Request, error) {
 		req.SetBasicAuth(user, password)
 	}
 	return req, nil
+}
+
+// addCauses adds causes as an attribute to a CloudEvent: to its headers in binary mode,
+// and to its body in structured mode, which it returns. Of other requests it returns the
+// body as it is.
+func addCauses(header http.Header, body, causes string) string {
+	switch {
+	case causes == "":
+	case header.Get("Ce-Id") != "":
+		header.Set("Ce-"+event.CausesAttribute, causes)
+	case strings.HasPrefix(header.Get("Content-Type"), "application/cloudevents+json"):
+		var given map[string]json.RawMessage
+		attributes, isObject := strings.CutPrefix(body, "{")
+		if isObject && json.Unmarshal([]byte(body), &given) == nil && given["specversion"] != nil && given[event.CausesAttribute] == nil {
+			return "{" + strconv.Quote(event.CausesAttribute) + ":" + strconv.Quote(causes) + "," + attributes
+		}
+	}
+	return body
 }
 
 func (r *request) url(ctx context.Context) (*url.URL, error) {

@@ -19,6 +19,7 @@ package provider
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -30,6 +31,7 @@ import (
 	clocktesting "k8s.io/utils/clock/testing"
 
 	"github.com/kubevela/kube-trigger/pkg/action/egress"
+	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
 // execute executes a call without a cluster.
@@ -71,6 +73,44 @@ func TestHTTP_Returns(t *testing.T) {
 		if a["statusCode"] != int64(418) || a["body"] != "short and GET" || len(many) != 2 || after[0] != "c" {
 			t.Errorf("got %v", a)
 		}
+	}
+}
+
+// TestHTTP_Causes sends the causes of a request as a header, and as an attribute of a
+// CloudEvent in structured and in binary mode.
+func TestHTTP_Causes(t *testing.T) {
+	var got *http.Request
+	var body []byte
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		got = r
+		body, _ = io.ReadAll(r.Body)
+	}))
+	defer server.Close()
+	out := egress.NewClient(egress.AddressPolicy{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}})
+	defer out.Close()
+	send := func(causes string, request map[string]any) {
+		t.Helper()
+		e := New(Options{Egress: out, Causes: func(context.Context) string { return causes }})
+		if _, err := e.Execute(t.Context(), Call{Provider: "http", Do: "do", Params: map[string]any{"url": server.URL, "method": "POST", "request": request}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	structured := map[string]any{"body": `{"specversion":"1.0","n":9007199254740993,"data":{"kubetriggercauses":"a=1"}}`, "header": map[string]any{"Content-Type": "application/cloudevents+json; charset=utf-8"}}
+	send("a=2", structured)
+	if got.Header.Get(event.CausesHeader) != "a=2" || string(body) != `{"kubetriggercauses":"a=2","specversion":"1.0","n":9007199254740993,"data":{"kubetriggercauses":"a=1"}}` {
+		t.Errorf("header %v, body %s", got.Header, body)
+	}
+	send("", structured)
+	if _, ok := got.Header[event.CausesHeader]; ok || string(body) != structured["body"] {
+		t.Errorf("without causes: header %v, body %s", got.Header, body)
+	}
+	send("a=2", map[string]any{"body": "{}", "header": map[string]any{"ce-id": "1", "ce-specversion": "1.0"}})
+	if got.Header.Get("Ce-Kubetriggercauses") != "a=2" || string(body) != "{}" {
+		t.Errorf("binary: header %v, body %s", got.Header, body)
+	}
+	send("a=2", map[string]any{"body": `{"specversion":"x"}`})
+	if string(body) != `{"specversion":"x"}` || got.Header.Get("Content-Type") != "application/json" {
+		t.Errorf("no CloudEvent: header %v, body %s", got.Header, body)
 	}
 }
 

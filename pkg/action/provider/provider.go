@@ -130,6 +130,10 @@ type Options struct {
 	// View evaluates a view with the parameters of `ql.#View`. Its calls are executed by
 	// calls, which is always the same Executor. Defaults to an error.
 	View func(ctx context.Context, calls Executor, params map[string]any) (any, error)
+	// Causes returns the causes of a request to a server other than the API server. The
+	// request carries them, so that a trigger that it leads to knows them. Defaults to
+	// none.
+	Causes func(ctx context.Context) string
 	// Clock defaults to the system clock.
 	Clock clock.PassiveClock
 }
@@ -138,6 +142,9 @@ type Options struct {
 func New(o Options) Executor {
 	if o.Egress == nil {
 		o.Egress = egress.NewClient(egress.AddressPolicy{})
+	}
+	if o.Causes == nil {
+		o.Causes = func(context.Context) string { return "" }
 	}
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}

@@ -102,6 +102,10 @@ type Event struct {
 	// +optional
 	// +kubebuilder:pruning:PreserveUnknownFields
 	Old *runtime.RawExtension `json:"old,omitempty"`
+	// Batch lists the objects of the event's group.
+	// +optional
+	// +kubebuilder:pruning:PreserveUnknownFields
+	Batch *runtime.RawExtension `json:"batch,omitempty"`
 }
 
 // Failure is the reason of a dead letter.

@@ -116,7 +116,7 @@ type TriggerServiceStatus struct {
 }
 
 // TriggerState is the state of a trigger.
-// +kubebuilder:validation:Enum=Running;Waiting;Invalid;Suspended;Quarantined
+// +kubebuilder:validation:Enum=Running;Waiting;Paused;Invalid;Suspended;Quarantined
 type TriggerState string
 
 // States of a trigger.
@@ -124,6 +124,8 @@ const (
 	TriggerRunning TriggerState = "Running"
 	// TriggerWaiting: the source failed and is retried.
 	TriggerWaiting TriggerState = "Waiting"
+	// TriggerPaused: the trigger handles single events, at growing intervals.
+	TriggerPaused TriggerState = "Paused"
 	// TriggerInvalid: the trigger cannot run until the trigger or its action is
 	// changed.
 	TriggerInvalid TriggerState = "Invalid"
@@ -160,6 +162,9 @@ const (
 	// TriggerReasonLoopBroken: triggers keep causing events of an object. Those
 	// events become dead letters.
 	TriggerReasonLoopBroken = "LoopBroken"
+	// TriggerReasonLoopSuspected: the trigger's events seem to be caused by its own
+	// actions. They wait until they are not.
+	TriggerReasonLoopSuspected = "LoopSuspected"
 )
 
 // TriggerStatus is the observed state of one trigger. Counts continue when the
@@ -168,7 +173,7 @@ type TriggerStatus struct {
 	// Name of the trigger, including a default name.
 	// +kubebuilder:validation:MaxLength=320
 	Name string `json:"name"`
-	// State is Running, Waiting, Invalid, Suspended or Quarantined.
+	// State is Running, Waiting, Paused, Invalid, Suspended or Quarantined.
 	State TriggerState `json:"state"`
 	// Reason is the reason in CamelCase. Empty while the trigger runs.
 	// +optional

@@ -91,6 +91,7 @@ type TriggerServiceSpec struct {
 
 // Trigger is a source of events, a filter, and an action.
 // +kubebuilder:validation:XValidation:rule="has(self.action) != has(self.actions)",message="exactly one of action and actions must be set"
+// +kubebuilder:validation:XValidation:rule="!has(self.group) || has(self.debounce)",message="group requires debounce"
 type Trigger struct {
 	// Name is unique within the TriggerService. Defaults to the TriggerService's
 	// name, "-" and the trigger's index.
@@ -147,6 +148,10 @@ type Trigger struct {
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=64
 	Debounce *metav1.Duration `json:"debounce,omitempty"`
+	// Group collects events of several objects, as Debounce does those of one: when the
+	// time of Debounce ends, the action runs once for the group. It requires Debounce.
+	// +optional
+	Group *Grouping `json:"group,omitempty"`
 	// RateLimit limits the runs of the action, retries included. Further runs wait;
 	// no event is dropped. By default there is no limit.
 	// +optional
@@ -244,6 +249,25 @@ type Backoff struct {
 	// +kubebuilder:validation:Maximum=1000
 	Factor int `json:"factor,omitempty"`
 }
+
+// Grouping selects the events that one run of the action handles together.
+type Grouping struct {
+	// By names the group of an event: "object", "namespace" for the objects of a
+	// namespace in one cluster, "trigger" for all events of the trigger, or a CUE
+	// expression over `context` with a string, such as
+	// `context.data.metadata.labels.release`. Events of which the expression lacks a
+	// field are handled as those of an object. Defaults to "object".
+	// +optional
+	// +kubebuilder:validation:MaxLength=4096
+	By string `json:"by,omitempty"`
+}
+
+// Values of Grouping.By that are not CUE.
+const (
+	GroupByObject    = "object"
+	GroupByNamespace = "namespace"
+	GroupByTrigger   = "trigger"
+)
 
 // RateLimit limits how often an action runs.
 type RateLimit struct {

@@ -43,7 +43,13 @@ func toAPIEvent(ev event.Event) (v1alpha1.Event, error) {
 	if e.Data, err = toRawExtension(ev.Data); err != nil {
 		return v1alpha1.Event{}, err
 	}
-	e.Old, err = toRawExtension(ev.Old)
+	if e.Old, err = toRawExtension(ev.Old); err != nil {
+		return v1alpha1.Event{}, err
+	}
+	batch, err := codec.EncodeBatch(ev.Batch)
+	if batch != nil {
+		e.Batch = &runtime.RawExtension{Raw: batch}
+	}
 	return e, err
 }
 
@@ -68,7 +74,12 @@ func fromAPIEvent(e v1alpha1.Event) (event.Event, error) {
 		}
 	}
 	if e.Old != nil {
-		ev.Old, err = codec.DecodeObject(e.Old.Raw)
+		if ev.Old, err = codec.DecodeObject(e.Old.Raw); err != nil {
+			return event.Event{}, err
+		}
+	}
+	if e.Batch != nil {
+		ev.Batch, err = codec.DecodeBatch(e.Batch.Raw)
 	}
 	return ev, err
 }

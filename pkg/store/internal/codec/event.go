@@ -35,6 +35,7 @@ type eventJSON struct {
 	Key     string          `json:"key,omitempty"`
 	Data    json.RawMessage `json:"data,omitempty"`
 	Old     json.RawMessage `json:"old,omitempty"`
+	Batch   json.RawMessage `json:"batch,omitempty"`
 	Time    time.Time       `json:"time"`
 }
 
@@ -50,6 +51,9 @@ func EncodeEvent(ev event.Event) ([]byte, error) {
 	}
 	if j.Old, err = EncodeObject(ev.Old); err != nil {
 		return nil, fmt.Errorf("old: %w", err)
+	}
+	if j.Batch, err = EncodeBatch(ev.Batch); err != nil {
+		return nil, err
 	}
 	return json.Marshal(j)
 }
@@ -71,7 +75,30 @@ func DecodeEvent(b []byte) (event.Event, error) {
 	if ev.Old, err = DecodeObject(j.Old); err != nil {
 		return event.Event{}, fmt.Errorf("old of event %q: %w", ev.ID, err)
 	}
+	if ev.Batch, err = DecodeBatch(j.Batch); err != nil {
+		return event.Event{}, fmt.Errorf("event %q: %w", ev.ID, err)
+	}
 	return ev, nil
+}
+
+// EncodeBatch returns the JSON of b; nil if b is nil.
+func EncodeBatch(b *event.Batch) ([]byte, error) {
+	if b == nil {
+		return nil, nil
+	}
+	return json.Marshal(b)
+}
+
+// DecodeBatch decodes the result of EncodeBatch.
+func DecodeBatch(text []byte) (*event.Batch, error) {
+	if len(text) == 0 {
+		return nil, nil
+	}
+	var b event.Batch
+	if err := json.Unmarshal(text, &b); err != nil {
+		return nil, fmt.Errorf("batch: %w: %w", store.ErrDamaged, err)
+	}
+	return &b, nil
 }
 
 // EncodeObject returns the JSON of o; nil if o is nil. It returns ErrRejected if o

@@ -1,0 +1,323 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package engine
+
+import (
+	"sync"
+	"time"
+
+	"github.com/kubevela/kube-trigger/pkg/event"
+)
+
+const (
+	// FollowTime is the maximum time between the end of a trigger's action and an event
+	// that follows it.
+	FollowTime = 30 * time.Second
+	// PauseInitial is the wait before the first probe of a paused trigger, unless its
+	// events take longer to follow. It doubles with each probe that an event follows.
+	PauseInitial = 2 * time.Second
+	// PauseMax is the longest wait between two probes.
+	PauseMax = 10 * time.Minute
+	// TrustTime is how long a trigger that was paused wrongly is paused later.
+	TrustTime = time.Hour
+	// TrustFactor is the factor by which LoopLimit is higher after each wrong pause.
+	TrustFactor = 4
+
+	// maxTrust limits the number of wrong pauses that count.
+	maxTrust = 7
+	// minWindow is the shortest time in which an event is expected to follow an action,
+	// and minAloneWindow that of events that come one at a time.
+	minWindow      = time.Second
+	minAloneWindow = 200 * time.Millisecond
+	// minIndependent is the number of events that prove that they come without actions.
+	minIndependent = 3
+)
+
+// circle recognizes loops of which no proof is known: each turn makes a new object, or
+// leads through controllers and servers that are not ours. Its suspicion is tested by
+// stopping: events that come although no action runs are independent, and those that
+// come after each of a few single actions are not.
+//
+// An event follows an action if it arrives while the action runs, or within FollowTime
+// after it, and may be an effect of it. The trigger is paused when more than LoopLimit
+// events have followed its actions without an interval of FollowTime; events that may be
+// an effect by way of another server count only if they come one at a time, in a row.
+// While the trigger is paused, its events wait, and a probe is acted on after each wait:
+// first the event that led to the pause, then the one that followed the last probe. The
+// pause is over as soon as events come without an action at three quarters of the
+// earlier rate, or none follows a probe; then it was wrong or is no longer needed, and
+// the next one needs TrustFactor times as many events.
+//
+// It is safe for concurrent use. The zero value has seen no event.
+type circle struct {
+	mu  sync.Mutex
+	run run
+	// trust counts the pauses that ended, as of the last one at pausedAt.
+	trust    int
+	pausedAt time.Time
+	// pause is nil while the trigger is not paused.
+	pause *circlePause
+}
+
+// link is what is known of an event's relation to the trigger's earlier actions.
+type link struct {
+	// turns is that of LoopDetector.Turns, may and direct those of MayCause.
+	turns       int
+	may, direct bool
+}
+
+// run is a sequence of actions without an interval of FollowTime.
+type run struct {
+	// start is the start of the first action; zero if there was none.
+	start time.Time
+	// running counts the actions in progress.
+	running int
+	// lastStart and lastEnd are the last start and the last end of an action.
+	lastStart, lastEnd time.Time
+	// turns counts the events that followed an action, and alone those of them, and of
+	// indirect ones, that came one at a time, in a row. firstTurn is when the first
+	// followed.
+	turns, alone int
+	firstTurn    time.Time
+	// deepest is the highest number of turns that is known of an event.
+	deepest int
+	// latency is the longest time from the end of an action to an event that followed.
+	latency time.Duration
+}
+
+// circlePause is the state of a pause.
+type circlePause struct {
+	since time.Time
+	// turns is the number of events that followed, and rate their number per second.
+	turns int
+	rate  float64
+	// window is the time in which an event follows an action and gets here, if it does.
+	window time.Duration
+	// due is when the next probe starts, and backoff the wait before it.
+	due     time.Time
+	backoff time.Duration
+	// held counts the events that wait. suspect is the next probe.
+	held    int
+	suspect *Task
+	// independent counts the events that came without an action, since the last one.
+	independent int
+	// probe is the event that is acted on, from probeStart to probeEnd; nil if there is
+	// none. It stays until it is known whether an event follows.
+	probe                *Task
+	probeStart, probeEnd time.Time
+}
+
+// pauseChange says whether a call has paused or resumed the trigger.
+type pauseChange int
+
+const (
+	unchanged pauseChange = iota
+	pauseStarted
+	pauseEnded
+)
+
+// admit reports whether the trigger may act on t now: wait is 0. Otherwise the event
+// waits for that time, and admit is called again.
+func (c *circle) admit(t *Task, now time.Time, l link) (wait time.Duration, change pauseChange) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	before := c.pause
+	defer func() { change = changeOf(before, c.pause) }()
+	received := t.Event().Time
+	c.expire(now)
+	if c.pause == nil && c.count(received, now, l) {
+		c.start(t, now)
+	}
+	if p := c.pause; p != nil && t.heldBy != p {
+		t.heldBy = p
+		p.held++
+		c.arrive(t, received, now)
+	}
+	if p := c.pause; p != nil {
+		if p.suspect != t || now.Before(p.due) {
+			return p.wait(now), unchanged
+		}
+		p.probe, p.probeStart, p.probeEnd = t, now, time.Time{}
+		p.suspect, p.independent = nil, 0
+		p.held--
+	}
+	t.circle, t.heldBy = c, nil
+	c.run.running++
+	c.run.lastStart = now
+	if c.run.start.IsZero() {
+		c.run.start = now
+	}
+	return 0, unchanged
+}
+
+// observe tells of an event that was merged into t, which waits.
+func (c *circle) observe(t *Task, received, now time.Time) pauseChange {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	before := c.pause
+	if before != nil {
+		c.arrive(t, received, now)
+	}
+	return changeOf(before, c.pause)
+}
+
+// finish tells that the action on t, which was admitted, has ended.
+func (c *circle) finish(t *Task, now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.run.running--
+	c.run.lastEnd = now
+	if c.pause != nil && c.pause.probe == t {
+		c.pause.probeEnd = now
+	}
+}
+
+// restart forgets the run, because its loop was ended otherwise.
+func (c *circle) restart() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.run = run{running: c.run.running}
+}
+
+// state returns the pause of the trigger t, and whether there is one.
+func (c *circle) state(t event.TriggerRef, now time.Time) (Pause, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p := c.pause
+	if p == nil || p.expired(now) {
+		return Pause{}, false
+	}
+	return Pause{Trigger: t, Since: p.since, Turns: p.turns, Waiting: p.held, NextProbe: p.due}, true
+}
+
+// count adds an event to the run, and reports whether the run is longer than it may be.
+func (c *circle) count(received, now time.Time, l link) bool {
+	r := &c.run
+	if r.start.IsZero() || r.running == 0 && received.After(r.lastEnd.Add(FollowTime)) {
+		*r = run{running: r.running}
+		return false
+	}
+	switch {
+	case !received.After(r.start), l.turns == 0 && !l.may:
+		return false
+	case l.turns > r.deepest: // each turn once: LoopLimit ends this chain
+		r.deepest = l.turns
+		return false
+	}
+	if received.After(r.lastEnd) && !r.lastEnd.IsZero() {
+		r.latency = max(r.latency, received.Sub(r.lastEnd))
+	}
+	if r.alone++; !received.After(r.lastStart) {
+		r.alone = 0
+	}
+	if l.turns > 0 || l.direct {
+		r.turns++
+	}
+	if r.firstTurn.IsZero() {
+		r.firstTurn = now
+	}
+	if now.Sub(c.pausedAt) > TrustTime {
+		c.trust = 0
+	}
+	limit := LoopLimit
+	for range c.trust {
+		limit *= TrustFactor
+	}
+	return max(r.turns, r.alone) > limit
+}
+
+// start pauses the trigger because of t. Events that come one at a time follow as fast
+// as those before. Of others the time is not known, so that each wrong pause doubles it.
+func (c *circle) start(t *Task, now time.Time) {
+	r := &c.run
+	p := &circlePause{since: now, suspect: t, turns: max(r.turns, r.alone)}
+	if r.turns >= r.alone {
+		p.window = max(minWindow, 3*r.latency) << c.trust
+	} else {
+		p.window = max(minAloneWindow, 3*r.latency)
+	}
+	p.window = min(p.window, FollowTime) + t.policy().Debounce
+	p.rate = float64(p.turns) / max(now.Sub(r.firstTurn), time.Millisecond).Seconds()
+	p.backoff = max(PauseInitial, 2*p.window)
+	p.due = now.Add(p.backoff)
+	c.pause, c.pausedAt = p, now
+}
+
+// arrive tells of a new event, which is t or merged into it, while the trigger is paused.
+// It ends the pause if events come without actions, and prolongs it if the event follows
+// the probe.
+func (c *circle) arrive(t *Task, received, now time.Time) {
+	p := c.pause
+	if p.probe != nil {
+		if received.After(p.probeStart) {
+			p.backoff = min(2*p.backoff, PauseMax)
+			p.due, p.probe, p.suspect, c.trust = now.Add(p.backoff), nil, t, 0
+		}
+		return
+	}
+	quiet := c.run.lastEnd.Add(p.window)
+	if c.run.running > 0 || !received.After(quiet) {
+		return
+	}
+	p.independent++
+	if p.independent >= minIndependent && float64(p.independent) >= 0.75*p.rate*now.Sub(quiet).Seconds() {
+		c.resume()
+	}
+}
+
+// expire ends the pause if no event has followed the probe.
+func (c *circle) expire(now time.Time) {
+	if c.pause != nil && c.pause.expired(now) {
+		c.resume()
+	}
+}
+
+func (c *circle) resume() {
+	c.pause, c.run = nil, run{running: c.run.running}
+	c.trust = min(c.trust+1, maxTrust)
+}
+
+func (p *circlePause) expired(now time.Time) bool {
+	end := p.probeEnd
+	if end.IsZero() { // the action hangs
+		end = p.probeStart.Add(PauseMax)
+	}
+	return p.probe != nil && !now.Before(end.Add(p.window))
+}
+
+// wait returns the time until an event that waits asks again, longer than 0.
+func (p *circlePause) wait(now time.Time) time.Duration {
+	next := p.due
+	switch {
+	case p.probe == nil:
+	case p.probeEnd.IsZero():
+		return p.window
+	default:
+		next = p.probeEnd.Add(p.window)
+	}
+	return max(next.Sub(now), minAloneWindow/4)
+}
+
+func changeOf(before, now *circlePause) pauseChange {
+	switch {
+	case before == now:
+		return unchanged
+	case now == nil:
+		return pauseEnded
+	}
+	return pauseStarted
+}

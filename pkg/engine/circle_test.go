@@ -1,0 +1,383 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package engine_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/kubevela/kube-trigger/pkg/engine"
+	"github.com/kubevela/kube-trigger/pkg/event"
+)
+
+// reachDetector knows no causes. The trigger's actions may lead to every event.
+type reachDetector struct{ may, direct bool }
+
+func (reachDetector) OwnWrite(context.Context, event.Event) (bool, error) { return false, nil }
+func (reachDetector) Circular(event.Event, string) bool                   { return false }
+func (reachDetector) Turns(event.Event) int                               { return 0 }
+func (d reachDetector) MayCause(event.Event) (may, direct bool)           { return d.may, d.direct }
+
+func (reachDetector) WithCauses(ctx context.Context, _ event.Event, _ string) context.Context {
+	return ctx
+}
+
+// turningDetector knows the turns of events, whose IDs start with them.
+type turningDetector struct{ reachDetector }
+
+func (turningDetector) Turns(ev event.Event) int {
+	var turns int
+	_, _ = fmt.Sscanf(ev.ID, "%d ", &turns)
+	return turns
+}
+
+// circleEnv is a trigger with a recorded action. Its time is that of the bubble.
+type circleEnv struct {
+	*harness
+	mu sync.Mutex
+	// acted holds the time of the action on each event.
+	acted map[string]time.Time
+	// sent holds the time of each delivered event.
+	sent map[string]time.Time
+	// effect is called at the end of each action; it may be nil.
+	effect func(id string)
+	// acting is the duration of an action.
+	acting time.Duration
+}
+
+func startCircle(t *testing.T, d engine.LoopDetector, p engine.Policy, filter engine.Filter) *circleEnv {
+	e := &circleEnv{acted: map[string]time.Time{}, sent: map[string]time.Time{}, acting: time.Millisecond}
+	e.harness = start(t, engine.Options{}, triggerSpec{LoopDetector: d, Policy: p, Filter: filter, Action: actionFunc(func(_ context.Context, ev event.Event) error {
+		time.Sleep(e.acting)
+		e.mu.Lock()
+		e.acted[ev.ID] = time.Now()
+		effect := e.effect
+		e.mu.Unlock()
+		if effect != nil {
+			effect(ev.ID)
+		}
+		return nil
+	})})
+	return e
+}
+
+// send delivers an event of the object key.
+func (e *circleEnv) send(key, id string) {
+	e.mu.Lock()
+	e.sent[id] = time.Now()
+	e.mu.Unlock()
+	_ = e.tryDeliver(e.t.Context(), key, id) // fails when the engine stops
+}
+
+// sendAfter delivers n new events of new objects after d.
+func (e *circleEnv) sendAfter(d time.Duration, turn, n int) {
+	time.AfterFunc(d, func() {
+		for range n {
+			id := fmt.Sprintf("%d %d", turn, e.count())
+			e.send(id, id)
+		}
+	})
+}
+
+// count returns the number of events.
+func (e *circleEnv) count() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.sent)
+}
+
+func (e *circleEnv) actions() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.acted)
+}
+
+func (e *circleEnv) setEffect(f func(id string)) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.effect = f
+}
+
+// delay returns the longest time between an event and its action, and the number of
+// events without an action.
+func (e *circleEnv) delay() (longest time.Duration, missing int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for id, sent := range e.sent {
+		acted, ok := e.acted[id]
+		if !ok {
+			missing++
+			continue
+		}
+		longest = max(longest, acted.Sub(sent))
+	}
+	return longest, missing
+}
+
+// TestCircle_Pauses has triggers whose actions lead to new events, in ways that are not
+// known. They are paused, and nothing is lost when the circle ends.
+func TestCircle_Pauses(t *testing.T) {
+	for name, c := range map[string]struct {
+		detector engine.LoopDetector
+		latency  time.Duration
+		// fanOut is the number of events that an action leads to, and roots the number of
+		// events by others.
+		fanOut, roots int
+		policy        engine.Policy
+	}{
+		"immediate":    {detector: reachDetector{true, true}, latency: 0, fanOut: 1, roots: 1},
+		"fast":         {detector: reachDetector{true, true}, latency: 10 * time.Millisecond, fanOut: 1, roots: 1},
+		"reconciled":   {detector: reachDetector{true, true}, latency: 2 * time.Second, fanOut: 1, roots: 1},
+		"slow":         {detector: reachDetector{true, true}, latency: 25 * time.Second, fanOut: 1, roots: 1},
+		"two-each":     {detector: reachDetector{true, true}, latency: 10 * time.Millisecond, fanOut: 2, roots: 1},
+		"ten-each":     {detector: reachDetector{true, true}, latency: time.Second, fanOut: 10, roots: 1},
+		"at-once":      {detector: reachDetector{true, true}, latency: 100 * time.Millisecond, fanOut: 1, roots: 20},
+		"other-server": {detector: reachDetector{true, false}, latency: 100 * time.Millisecond, fanOut: 1, roots: 1},
+		"known-causes": {detector: turningDetector{}, latency: 10 * time.Millisecond, fanOut: 2, roots: 1},
+		"debounced":    {detector: reachDetector{true, true}, latency: 10 * time.Millisecond, fanOut: 1, roots: 1, policy: engine.Policy{Debounce: 5 * time.Second}},
+		"one-worker":   {detector: reachDetector{true, true}, latency: 10 * time.Millisecond, fanOut: 2, roots: 1, policy: engine.Policy{Concurrency: 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				e := startCircle(t, c.detector, c.policy, nil)
+				e.setEffect(func(id string) {
+					var turn int
+					_, _ = fmt.Sscanf(id, "%d ", &turn)
+					e.sendAfter(c.latency, turn+1, c.fanOut)
+				})
+				for i := range c.roots {
+					id := fmt.Sprintf("0 root-%d", i)
+					e.send(id, id)
+				}
+				advance(time.Hour)
+				if n := e.actions(); n > 60+c.roots {
+					t.Errorf("%d actions", n)
+				}
+				all := e.engine.Pauses()
+				if len(all) != 1 || all[0].Trigger.Name != "t0" || all[0].Turns != engine.LoopLimit+1 || all[0].Waiting == 0 || !all[0].NextProbe.After(time.Now()) {
+					t.Errorf("pauses %+v", all)
+				}
+				e.setEffect(nil)
+				advance(engine.PauseMax + time.Minute)
+				if len(e.engine.Pauses()) != 0 {
+					t.Error("the pause does not end")
+				}
+				if _, missing := e.delay(); missing > 0 {
+					t.Errorf("%d events are lost", missing)
+				}
+				e.stop()
+			})
+		})
+	}
+}
+
+// TestCircle_Probes waits longer before each probe.
+func TestCircle_Probes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := startCircle(t, reachDetector{true, true}, engine.Policy{}, nil)
+		var times []time.Time
+		e.setEffect(func(string) {
+			times = append(times, time.Now())
+			e.sendAfter(time.Millisecond, 0, 1)
+		})
+		e.send("root", "root")
+		advance(2 * time.Hour)
+		probes := times[engine.LoopLimit+1:]
+		for i := 2; i < len(probes); i++ {
+			before, wait := probes[i-1].Sub(probes[i-2]), probes[i].Sub(probes[i-1])
+			if want := min(2*before, engine.PauseMax); wait < want-time.Second || wait > engine.PauseMax+time.Second {
+				t.Errorf("probe %d after %s, the one before after %s", i, wait, before)
+			}
+		}
+		if len(probes) < 12 {
+			t.Errorf("%d probes in two hours", len(probes))
+		}
+		e.stop()
+	})
+}
+
+// TestCircle_Independent has loads that look like a circle: each event follows an
+// action. Each is acted on, at most delay later.
+func TestCircle_Independent(t *testing.T) {
+	for name, c := range map[string]struct {
+		detector  engine.LoopDetector
+		events    int
+		interval  time.Duration
+		acting    time.Duration
+		queueSize int
+		delay     time.Duration
+	}{
+		"at-once":          {reachDetector{true, true}, 5000, 0, 5 * time.Millisecond, 0, time.Minute},
+		"burst":            {reachDetector{true, true}, 5000, 5 * time.Millisecond, 5 * time.Millisecond, 0, time.Minute},
+		"small-queue":      {reachDetector{true, true}, 5000, time.Millisecond, 5 * time.Millisecond, 50, 2 * time.Minute},
+		"steady":           {reachDetector{true, true}, 5000, 100 * time.Millisecond, 5 * time.Millisecond, 0, time.Minute},
+		"slow":             {reachDetector{true, true}, 500, 20 * time.Second, 50 * time.Millisecond, 0, 5 * time.Minute},
+		"slow-action":      {reachDetector{true, true}, 500, time.Second, 10 * time.Second, 0, time.Hour},
+		"far-apart":        {reachDetector{true, true}, 500, 31 * time.Second, time.Millisecond, 0, time.Second},
+		"unreachable":      {reachDetector{}, 5000, 10 * time.Millisecond, time.Millisecond, 0, time.Second},
+		"another-server":   {reachDetector{true, false}, 5000, 50 * time.Millisecond, 5 * time.Millisecond, 0, time.Minute},
+		"server-at-once":   {reachDetector{true, false}, 5000, 0, 5 * time.Millisecond, 0, 10 * time.Second},
+		"chain-of-another": {turningDetector{}, 5000, 10 * time.Millisecond, time.Millisecond, 0, time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				e := startCircle(t, c.detector, engine.Policy{QueueSize: c.queueSize}, nil)
+				e.acting = c.acting
+				for i := range c.events {
+					id := fmt.Sprintf("0 %d", i)
+					e.send(id, id)
+					time.Sleep(c.interval)
+				}
+				advance(2 * time.Hour)
+				longest, missing := e.delay()
+				t.Logf("longest delay %s", longest)
+				if missing > 0 || len(e.engine.Pauses()) > 0 {
+					t.Errorf("%d events have no action; pauses %v", missing, e.engine.Pauses())
+				}
+				if longest > c.delay {
+					t.Errorf("an action came %s after its event, want at most %s", longest, c.delay)
+				}
+				e.stop()
+			})
+		})
+	}
+}
+
+// TestCircle_AmongOthers has events by others beside a circle: they do not end its
+// pause.
+func TestCircle_AmongOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := startCircle(t, reachDetector{true, true}, engine.Policy{}, nil)
+		circle := 0
+		e.setEffect(func(id string) {
+			if strings.HasPrefix(id, "other") {
+				return
+			}
+			circle++
+			e.sendAfter(5*time.Millisecond, 0, 1)
+		})
+		e.send("root", "root")
+		for i := range 120 {
+			advance(10 * time.Second)
+			e.send(fmt.Sprint("other-", i), fmt.Sprint("other-", i))
+		}
+		if circle > 60 {
+			t.Errorf("%d actions of the circle", circle)
+		}
+		e.setEffect(nil)
+		advance(engine.PauseMax + time.Hour)
+		if _, missing := e.delay(); missing > 0 {
+			t.Errorf("%d events are lost", missing)
+		}
+		e.stop()
+	})
+}
+
+// TestCircle_Merges has events of one object while the trigger is paused: those that
+// match are merged, and none takes a slot.
+func TestCircle_Merges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		matches := filterFunc(func(_ context.Context, ev event.Event) (event.Verdict, error) {
+			return event.Verdict{Match: !strings.HasPrefix(ev.ID, "no-")}, nil
+		})
+		e := startCircle(t, reachDetector{true, true}, engine.Policy{QueueSize: 40}, matches)
+		e.setEffect(func(string) { e.sendAfter(time.Millisecond, 0, 1) })
+		e.send("root", "root")
+		advance(time.Minute)
+		if len(e.engine.Pauses()) != 1 {
+			t.Fatal("not paused")
+		}
+		e.setEffect(nil)
+		var ids []string
+		for i := range 200 {
+			ids = append(ids, fmt.Sprint("hot-", i))
+			e.send("hot", ids[i])
+			synctest.Wait()
+		}
+		e.send("hot", "no-last") // does not match, and keeps the others
+		advance(engine.PauseMax)
+		if _, ok := e.acted["hot-199"]; !ok || len(e.engine.Pauses()) != 0 {
+			t.Errorf("no action with the last state that matches, or no end")
+		}
+		acted := 0
+		for _, id := range ids {
+			if _, ok := e.acted[id]; ok {
+				acted++
+			} else {
+				e.wantOutcomes(id, engine.Suppressed)
+			}
+		}
+		e.wantOutcomes("no-last", engine.Filtered)
+		if acted > 3 {
+			t.Errorf("%d actions on one object", acted)
+		}
+		all := make([]string, 0, len(e.sent))
+		for id := range e.sent {
+			all = append(all, id)
+		}
+		e.wantDone(all...)
+		e.stop()
+	})
+}
+
+// TestCircle_Stop stops the engine while the trigger is paused: what waits is requeued.
+func TestCircle_Stop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := startCircle(t, reachDetector{true, true}, engine.Policy{}, nil)
+		e.setEffect(func(string) { e.sendAfter(time.Millisecond, 0, 2) })
+		e.send("root", "root")
+		advance(time.Minute)
+		e.stop()
+		if e.count() == e.actions() {
+			t.Fatal("nothing waits")
+		}
+		for id := range e.sent {
+			if _, ok := e.acted[id]; !ok {
+				e.wantOutcomes(id, engine.Requeued)
+			}
+		}
+	})
+}
+
+// TestCircle_Known has a chain whose turns are known: it ends with a dead letter, and
+// the trigger is not paused.
+func TestCircle_Known(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := startCircle(t, turningDetector{}, engine.Policy{}, nil)
+		e.setEffect(func(id string) {
+			var turn int
+			_, _ = fmt.Sscanf(id, "%d ", &turn)
+			e.sendAfter(time.Minute, turn+1, 1) // longer than any window
+		})
+		e.send("0 root", "0 root")
+		advance(2 * time.Hour)
+		if n := e.actions(); n != engine.LoopLimit+1 || e.count() != n+1 || len(e.engine.Pauses()) != 0 {
+			t.Errorf("%d actions on %d events, pauses %v", n, e.count(), e.engine.Pauses())
+		}
+		last := fmt.Sprintf("%d %d", engine.LoopLimit+1, engine.LoopLimit+1)
+		e.wantOutcomes(last, engine.DeadLettered)
+		if d := e.decisionsOf(last); len(d) != 1 || d[0].Reason != engine.ReasonLoopBroken {
+			t.Errorf("decisions %+v", d)
+		}
+		e.stop()
+	})
+}

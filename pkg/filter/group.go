@@ -1,0 +1,102 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package filter
+
+import (
+	"context"
+	"fmt"
+
+	"cuelang.org/go/cue"
+
+	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/expr"
+	"github.com/kubevela/kube-trigger/pkg/panicerr"
+)
+
+// Group is an expression that names the group of an event. It is safe for concurrent
+// use.
+type Group struct {
+	trigger event.TriggerRef
+	fields  expr.FieldSet
+	pool    *evaluatorPool
+	leaf    leaf
+}
+
+// CompileGroup compiles text, one CUE expression over context whose value is a string.
+// It returns no group where it returns diagnostics.
+func CompileGroup(text string, t event.TriggerRef) (group *Group, list diag.List) {
+	var panicked error
+	func() {
+		defer panicerr.Recover(&panicked)
+		group, list = compileGroup(text, t)
+	}()
+	if panicked != nil {
+		return nil, diag.List{{Message: fmt.Sprintf("cannot be compiled: %v", panicked)}}
+	}
+	return group, list
+}
+
+func compileGroup(text string, t event.TriggerRef) (*Group, diag.List) {
+	e, list := expr.ParseString(text)
+	if len(list) > 0 {
+		return nil, list
+	}
+	program, err := e.Program(0)
+	if err != nil {
+		return nil, diag.List{{Message: err.Error()}}
+	}
+	pool, err := newEvaluatorPool(program.Text)
+	if err != nil {
+		return nil, diag.List{{Message: err.Error()}}
+	}
+	x := e.Conditions[0]
+	return &Group{trigger: t, fields: e.ContextFields(), pool: pool, leaf: leaf{
+		source: expr.Excerpt(x), line: x.Pos().Line(), column: x.Pos().Column(),
+		references: e.References(x), program: program,
+	}}, nil
+}
+
+// ContextFields returns the fields of `context` that the group depends on.
+func (g *Group) ContextFields() expr.FieldSet { return g.fields }
+
+// Group returns the group of ev. ok is false if the event lacks a field that the
+// expression needs. The error of an expression with another value than a string holds
+// no value of the event.
+func (g *Group) Group(ctx context.Context, ev event.Event) (name string, ok bool, err error) {
+	e := &evaluation{ctx: ctx, pool: g.pool, context: eventContext(ev, g.trigger)}
+	defer e.release(&err)
+	defer panicerr.Recover(&err)
+	v, err := e.evaluate(0, g.leaf.program.Select(e.context))
+	if err != nil {
+		return "", false, err
+	}
+	v = v.LookupPath(expr.ResultPath())
+	if v.Err() != nil {
+		_, err := g.leaf.undefined(e, v)
+		return "", false, err
+	}
+	v, _ = v.Default()
+	switch {
+	case v.IncompleteKind() != cue.StringKind && v.IncompleteKind() != cue.NullKind:
+		return "", false, g.leaf.errorf("not a string")
+	case !v.IsConcrete(), v.Kind() == cue.NullKind:
+		return "", false, nil
+	}
+	name, err = v.String()
+	return name, err == nil, err
+}
