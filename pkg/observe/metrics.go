@@ -201,9 +201,14 @@ func (m *Metrics) ObserveRejection(trigger event.TriggerRef, reason string) {
 	name := ""
 	if trigger != (event.TriggerRef{}) {
 		name = trigger.String()
-		m.mu.Lock()
-		m.rejected[trigger] = true
-		m.mu.Unlock()
+		m.mu.RLock()
+		known := m.rejected[trigger]
+		m.mu.RUnlock()
+		if !known {
+			m.mu.Lock()
+			m.rejected[trigger] = true
+			m.mu.Unlock()
+		}
 	}
 	m.rejections.WithLabelValues(name, reason).Inc()
 }

@@ -45,6 +45,9 @@ type authenticator struct {
 	deliveryHeader, typeHeader string
 	// secretHeader and secretQuery hold the secret, and are not part of events.
 	secretHeader, secretQuery string
+	// pingType is the type of requests by which the sender tests the connection. It does
+	// not sign them, and they are no events. Empty if it sends none.
+	pingType string
 	// tolerance is the maximum difference between a request's signed timestamp and now; 0
 	// if requests have none.
 	tolerance time.Duration

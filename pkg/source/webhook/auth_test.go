@@ -274,6 +274,15 @@ func TestAuth_SeveralSignatures(t *testing.T) {
 	w.waitForEvents(3)
 }
 
+// TestAuth_BitbucketPing: Bitbucket Data Center tests the connection with a request that it
+// does not sign (runatlantis/atlantis#474). It is answered, and no event.
+func TestAuth_BitbucketPing(t *testing.T) {
+	w := serve(t, "auth: {type: bitbucket, secret: "+secretFile(t, secretValue)+"}")
+	w.expectStatus(http.StatusOK, request{body: `{"test":true}`, headers: map[string]string{"X-Event-Key": "diagnostics:ping", "X-Request-Id": "d872ad25"}})
+	w.expectStatus(http.StatusUnauthorized, request{body: `{"test":true}`, headers: map[string]string{"X-Event-Key": "repo:refs_changed"}})
+	w.waitForEvents(0)
+}
+
 // TestAuth_GitLabSigningToken: GitLab signs as Standard Webhooks do, and states the type in
 // its own header (gitlab-org/gitlab!230944).
 func TestAuth_GitLabSigningToken(t *testing.T) {

@@ -79,14 +79,14 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // for all answers with its status.
 func (h *handler) answer(w http.ResponseWriter, r *http.Request) *answer {
 	switch r.Method {
-	case http.MethodPost:
+	case http.MethodPost, http.MethodPut: // Grafana may be told to use PUT
 		return h.receive(w, r)
 	case http.MethodGet, http.MethodHead: // senders verify that the URL exists
-		return &answer{status: http.StatusOK, message: "this webhook takes POST requests\n"}
+		return &answer{status: http.StatusOK, message: "this webhook takes POST and PUT\n"}
 	case http.MethodOptions:
 		return h.options(w, r)
 	}
-	return &answer{status: http.StatusMethodNotAllowed, message: "method not allowed: use POST"}
+	return &answer{status: http.StatusMethodNotAllowed, message: "method not allowed: use POST or PUT"}
 }
 
 func (h *handler) reject(w http.ResponseWriter, r *http.Request, a *answer) {
@@ -117,8 +117,11 @@ func (h *handler) reject(w http.ResponseWriter, r *http.Request, a *answer) {
 // receive authenticates and decodes a request, and stores its events or answers a
 // handshake.
 func (h *handler) receive(w http.ResponseWriter, r *http.Request) *answer {
-	if r.ContentLength > h.maxBody {
+	switch {
+	case r.ContentLength > h.maxBody:
 		return tooLarge(nil)
+	case h.auth.pingType != "" && r.Header.Get(h.auth.typeHeader) == h.auth.pingType:
+		return &answer{status: http.StatusOK, message: "pong\n"}
 	}
 	body, release, failed := h.authenticated(w, r)
 	defer release()

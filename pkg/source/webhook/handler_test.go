@@ -50,7 +50,7 @@ func TestHandler_Status(t *testing.T) {
 			t.Errorf("%s: %d, want %d: %s", tc.name, status, tc.status, response)
 		}
 	}
-	for method, want := range map[string]int{"GET": 200, "HEAD": 200, "OPTIONS": 200, "PUT": 405, "DELETE": 405, "PATCH": 405} {
+	for method, want := range map[string]int{"GET": 200, "HEAD": 200, "OPTIONS": 200, "PUT": 202, "DELETE": 405, "PATCH": 405} {
 		req, err := http.NewRequestWithContext(t.Context(), method, w.url("/n/t"), nil)
 		if err != nil {
 			t.Fatal(err)
@@ -67,7 +67,7 @@ func TestHandler_Status(t *testing.T) {
 	if status, response := do(t, req); status != http.StatusRequestEntityTooLarge {
 		t.Errorf("chunked: %d %s", status, response)
 	}
-	w.waitForEvents(2)
+	w.waitForEvents(3)
 }
 
 // TestHandler_TruncatedBody rejects requests that are not sent to their end, even if the

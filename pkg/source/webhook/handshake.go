@@ -24,8 +24,8 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/source/webhook/payload"
 )
 
-// allowedMethods are the methods that a webhook answers. POST emits events.
-const allowedMethods = "GET, HEAD, OPTIONS, POST"
+// allowedMethods are the methods that a webhook answers. POST and PUT emit events.
+const allowedMethods = "GET, HEAD, OPTIONS, POST, PUT"
 
 // maxChallenge limits the text that a sender may have echoed, in bytes.
 const maxChallenge = 1024

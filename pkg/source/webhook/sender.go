@@ -81,7 +81,7 @@ func bodySenders() []bodySender {
 		// https://docs.slack.dev/apis/events-api
 		{[]string{"event_id", "team_id", "event.type"}, "event.type", "event_id"},
 		// https://docs.stripe.com/api/events/object
-		{[]string{"livemode", "pending_webhooks", "data.object"}, "type", "id"},
+		{[]string{"object", "livemode", "type"}, "type", "id"},
 		// https://docs.aws.amazon.com/eventbridge/latest/ref/overview-events.html
 		{[]string{"detail-type", "detail", "source"}, "detail-type", "id"},
 		// https://learn.microsoft.com/azure/event-grid/event-schema

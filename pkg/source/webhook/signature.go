@@ -100,7 +100,7 @@ func timedAuth(secrets *secretCache, ref secretRef, s timedSignature, tolerance 
 // bitbucketAuth accepts the signature of Bitbucket Cloud and Data Center.
 func bitbucketAuth(secrets *secretCache, ref secretRef) authenticator {
 	a := hmacAuth(secrets, ref, hexSHA256("X-Hub-Signature", "sha256="))
-	a.typeHeader = "X-Event-Key"
+	a.typeHeader, a.pingType = "X-Event-Key", "diagnostics:ping"
 	return a
 }
 

@@ -58,7 +58,7 @@ type Payload struct {
 	// can hold, string, []any and map[string]any.
 	// It is nil if the request has none. A form is a map of strings, or of lists of
 	// strings for repeated names; its field "payload" is decoded if it is an object or a
-	// list in JSON. Plain
+	// list in JSON, and so is a form that is such a one as a whole. Plain
 	// text is decoded if it is JSON, and a string otherwise. The data of a CloudEvent is
 	// decoded if it is JSON, a string if it is text, and base64 otherwise.
 	Body any
@@ -104,6 +104,10 @@ func parseBody(header http.Header, body []byte, limit int64) (any, error) {
 			return string(body), nil
 		}
 		return value, err
+	case mediaType == "application/octet-stream":
+		if value, err := decode(body); !errors.Is(err, ErrMalformed) {
+			return value, err
+		}
 	}
 	return nil, fmt.Errorf("%w: %q is neither JSON, a form, text, nor a CloudEvent", ErrUnsupported, mediaType)
 }
@@ -115,7 +119,7 @@ func contentType(header http.Header) (string, error) {
 		return "application/json", nil
 	}
 	mediaType, _, err := mime.ParseMediaType(text)
-	if err != nil {
+	if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) { // a parameter does not change the type
 		return "", fmt.Errorf("%w: %q: %w", ErrUnsupported, text, err)
 	}
 	return mediaType, nil
@@ -166,11 +170,22 @@ func checkSize(body []byte) error {
 	return nil
 }
 
-// form decodes a form.
+// isContainer reports whether text may be an object or a list in JSON.
+func isContainer(text string) bool {
+	return strings.IndexAny(strings.TrimSpace(text), "{[") == 0
+}
+
+// form decodes a form, or an object or a list in JSON.
 func form(body []byte) (any, error) {
 	text := string(body)
 	if strings.Count(text, "&") >= MaxValues {
 		return nil, fmt.Errorf("%w: more than %d", ErrTooLarge, MaxValues)
+	}
+	// Clients such as curl call what they are given a form, unless they are told its type.
+	if isContainer(text) {
+		if value, err := decode(body); err == nil {
+			return value, nil
+		}
 	}
 	values, err := url.ParseQuery(text)
 	if err != nil {
@@ -178,7 +193,7 @@ func form(body []byte) (any, error) {
 	}
 	out := Values(values)
 	// Slack, GitHub and Travis CI send their JSON in this field.
-	if text, ok := out["payload"].(string); ok && strings.IndexAny(strings.TrimSpace(text), "{[") == 0 {
+	if text, ok := out["payload"].(string); ok && isContainer(text) {
 		if out["payload"], err = decode([]byte(text)); err != nil {
 			return nil, fmt.Errorf("field payload: %w", err)
 		}

@@ -118,6 +118,13 @@ func TestParse(t *testing.T) {
 			payload.Payload{Body: map[string]any{"payload": map[string]any{"a": int64(1)}, "b": "{}"}}, nil},
 		{"form with a list", headers("Content-Type", "application/x-www-form-urlencoded"), `payload=%5B1%5D`,
 			payload.Payload{Body: map[string]any{"payload": []any{int64(1)}}}, nil},
+		// webhooksite/webhook.site#45: curl calls JSON a form.
+		{"JSON as a form", headers("Content-Type", "application/x-www-form-urlencoded"), ` {"a":"b=c&d"}`, payload.Payload{Body: map[string]any{"a": "b=c&d"}}, nil},
+		{"form that begins like JSON", headers("Content-Type", "application/x-www-form-urlencoded"), `{a=1`, payload.Payload{Body: map[string]any{"{a": "1"}}, nil},
+		// vernemq/vernemq#210.
+		{"JSON as bytes", headers("Content-Type", "application/octet-stream"), `{"a":1}`, payload.Payload{Body: map[string]any{"a": int64(1)}}, nil},
+		{"bytes", headers("Content-Type", "application/octet-stream"), `PK`, payload.Payload{}, payload.ErrUnsupported},
+		{"parameter without a value", headers("Content-Type", "application/json; charset"), `{"a":1}`, payload.Payload{Body: map[string]any{"a": int64(1)}}, nil},
 		{"form with text", headers("Content-Type", "application/x-www-form-urlencoded"), `payload=hello`,
 			payload.Payload{Body: map[string]any{"payload": "hello"}}, nil},
 		{"gzip", headers("Content-Encoding", "gzip"), compressed("gzip", `{"a":1}`), payload.Payload{Body: map[string]any{"a": int64(1)}}, nil},
