@@ -113,6 +113,9 @@ type Capabilities struct {
 	OnChange bool
 	// Status means that the sources report their state: ready, or an error.
 	Status bool
+	// Objectless means that events have no object: their data has no apiVersion, kind and
+	// metadata.
+	Objectless bool
 	// EvaluatesCUE means that Compile evaluates CUE from the properties.
 	EvaluatesCUE bool
 }

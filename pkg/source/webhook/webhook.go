@@ -133,7 +133,7 @@ func New(o Options) source.Factory {
 	s := schema.NewLazy(properties)
 	secrets := &secretCache{client: o.Client, clock: o.Clock, entries: map[secretRef]secretEntry{}}
 	reviewer := access.NewReviewer(o.Client, o.Clock)
-	return source.Factory{Compile: func(given map[string]any, t source.Spec) (source.Subscription, diag.List) {
+	return source.Factory{Capabilities: source.Capabilities{Objectless: true}, Compile: func(given map[string]any, t source.Spec) (source.Subscription, diag.List) {
 		h, diags := parse(s, given, t.TriggerRef, secrets, reviewer)
 		if len(diags) > 0 {
 			return nil, diags
