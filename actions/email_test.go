@@ -264,14 +264,15 @@ func TestNotifyEmail_Errors(t *testing.T) {
 		final         bool
 		want, wantNot string
 	}{
-		{"wrong password", false, "", "", map[string]any{"tlsSecret": "mail", "password": secretRef("mail", "wrong")}, true, "535", "guessed it"},
+		{"wrong password", false, "", "", map[string]any{"tlsSecret": "mail", "password": secretRef("mail", "wrong")}, false, "535", "guessed it"},
 		{"password in the open", true, "", "", map[string]any{"password": secretRef("mail", "password")}, true, "unencrypted connection", "open sesame"},
 		{"no STARTTLS", true, "", "", map[string]any{"tls": "starttls"}, true, "does not offer STARTTLS", ""},
 		{"not trusted", false, "", "", map[string]any{"password": secretRef("mail", "password")}, false, "certificate", "open sesame"},
 		{"no such user", false, "550 5.1.1 no such user", "", map[string]any{"tls": "none"}, true, `550 "5.1.1 no such user"`, ""},
+		{"mailbox full", false, "552 5.2.2 over quota", "", map[string]any{"tls": "none"}, false, `552 "5.2.2 over quota"`, ""},
 		{"greylisted", false, "451 4.7.1 later", "", map[string]any{"tls": "none"}, false, `451 "4.7.1 later"`, ""},
 		{"no address", false, "", "invalid\r\nDATA", nil, true, "invalid email address", ""},
-		{"no key", false, "", "", map[string]any{"password": secretRef("mail", "absent")}, true, `no key "absent"`, ""},
+		{"no key", false, "", "", map[string]any{"password": secretRef("mail", "absent")}, false, `no key "absent"`, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			m.noTLS, m.refuse = tc.noTLS, tc.refuse

@@ -90,9 +90,14 @@ func (e env) action(t *testing.T, c client.Client, name string, properties map[s
 // compiled is an action.
 type compiled struct{ action *action.Action }
 
+// Result runs the action once and returns its result.
+func (c compiled) Result(ctx context.Context, ev event.Event) (any, error) {
+	return c.action.Start(nil, nil)(ctx, ev)
+}
+
 // Run runs the action once.
 func (c compiled) Run(ctx context.Context, ev event.Event) error {
-	_, err := c.action.Start(nil, nil)(ctx, ev)
+	_, err := c.Result(ctx, ev)
 	return err
 }
 
@@ -226,8 +231,8 @@ func TestPatchResource_Remove(t *testing.T) {
 	}
 }
 
-// TestBumpApplicationRevision_Forbidden returns a terminal error with the user, the verb
-// and the resource.
+// TestBumpApplicationRevision_Forbidden returns an error with the user, the verb and the
+// resource, which is retried: the right may be given meanwhile.
 func TestBumpApplicationRevision_Forbidden(t *testing.T) {
 	e := start(t)
 	e.create(t, "core.oam.dev/v1beta1", "Application", "web", nil)
@@ -237,17 +242,18 @@ func TestBumpApplicationRevision_Forbidden(t *testing.T) {
 	bump := e.action(t, connect(t, reader), "bump-application-revision", nil)
 	err := bump.Run(t.Context(), e.event("web"))
 	want := fmt.Sprintf(`User "system:serviceaccount:%s:reader" cannot patch resource "applications"`, e.namespace)
-	if err == nil || !strings.Contains(err.Error(), want) || !action.IsTerminal(err) {
-		t.Errorf("got %v, want a terminal error with %q", err, want)
+	if err == nil || !strings.Contains(err.Error(), want) || action.IsTerminal(err) {
+		t.Errorf("got %v, want a retriable error with %q", err, want)
 	}
 }
 
-// TestBumpApplicationRevision_NotFound returns a terminal error with the object's name.
+// TestBumpApplicationRevision_NotFound returns an error with the object's name, which is
+// retried: the object may be created meanwhile.
 func TestBumpApplicationRevision_NotFound(t *testing.T) {
 	e := start(t)
 	bump := e.action(t, e.Client, "bump-application-revision", nil)
 	err := bump.Run(t.Context(), e.event("nothing"))
-	if want := `applications.core.oam.dev "nothing" not found`; err == nil || !strings.Contains(err.Error(), want) || !action.IsTerminal(err) {
-		t.Errorf("got %v, want a terminal error with %q", err, want)
+	if want := `applications.core.oam.dev "nothing" not found`; err == nil || !strings.Contains(err.Error(), want) || action.IsTerminal(err) {
+		t.Errorf("got %v, want a retriable error with %q", err, want)
 	}
 }

@@ -116,7 +116,11 @@ func TestHTTPRequest_Status(t *testing.T) {
 		"urlFrom":     secretRef("api", "url"),
 		"headersFrom": map[string]any{"Authorization": map[string]any{"secretRef": map[string]any{"name": "api"}}},
 	})
-	for code, final := range map[int]bool{400: true, 404: true, 408: false, 409: false, 425: false, 429: false, 500: false, 503: false, 304: true} {
+	for code, final := range map[int]bool{
+		400: true, 405: true, 413: true, 415: true, 422: true, 304: true,
+		401: false, 402: false, 403: false, 404: false, 408: false, 409: false, 410: false, 423: false, 425: false, 429: false, 451: false,
+		500: false, 501: false, 502: false, 503: false, 504: false, 507: false,
+	} {
 		status, requests = code, 0
 		err := request.Run(t.Context(), e.event("x"))
 		if err == nil || action.IsTerminal(err) != final {

@@ -17,6 +17,7 @@ limitations under the License.
 package actions_test
 
 import (
+	"crypto/rand"
 	"io/fs"
 	"strings"
 	"sync"
@@ -39,6 +40,13 @@ import (
 // updateOf returns an update event of an object.
 func updateOf(o *unstructured.Unstructured) event.Event {
 	return event.Event{Source: "resource-watcher", Type: event.Update, ID: string(o.GetUID()) + "/" + o.GetResourceVersion(), Data: o.Object}
+}
+
+// another returns an update event of an object that differs from all others.
+func another(o *unstructured.Unstructured) event.Event {
+	ev := updateOf(o)
+	ev.ID += "/" + rand.Text()
+	return ev
 }
 
 // run runs a built-in action once.
@@ -210,7 +218,7 @@ func TestScaleWorkload(t *testing.T) {
 	for range 4 {
 		wg.Go(func() {
 			for range 2 {
-				if err := up.Run(t.Context(), updateOf(d)); err != nil {
+				if err := up.Run(t.Context(), another(d)); err != nil {
 					t.Error(err)
 				}
 			}
@@ -265,7 +273,7 @@ func TestRecordEvent(t *testing.T) {
 	for range 3 {
 		wg.Go(func() {
 			for range 3 {
-				if err := record.Run(t.Context(), updateOf(cm)); err != nil {
+				if err := record.Run(t.Context(), another(cm)); err != nil {
 					t.Error(err)
 				}
 			}
@@ -277,7 +285,7 @@ func TestRecordEvent(t *testing.T) {
 		t.Errorf("%d events, want 9", len(events()))
 	}
 	for range 3 {
-		e.mustRun(t, "record-event", nil, updateOf(cm))
+		e.mustRun(t, "record-event", nil, another(cm))
 	}
 	if len(events()) != 10 {
 		t.Errorf("%d events, want 10", len(events()))

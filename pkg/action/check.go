@@ -43,10 +43,7 @@ func checkNames(file *ast.File) diag.List {
 		p, ok := packages[path]
 		switch {
 		case ok:
-			name := path[strings.LastIndex(path, "/")+1:]
-			if spec.Name != nil {
-				name = spec.Name.Name
-			}
+			name := importName(spec, path)
 			known[name], descriptions[name] = definitions(p), path
 		case strings.Contains(strings.SplitN(path, "/", 2)[0], ".") || strings.HasPrefix(path, "vela/"):
 			names := provider.ImportPaths(packages)
@@ -69,6 +66,72 @@ func checkNames(file *ast.File) diag.List {
 		return true
 	}, nil)
 	return list
+}
+
+// hasEffect reports whether file refers to a function that can change or send something.
+func hasEffect(file *ast.File) bool {
+	all, packages := provider.Packages(), map[string]provider.Package{}
+	for _, spec := range file.Imports {
+		path, _ := strconv.Unquote(spec.Path.Value)
+		if p, ok := all[path]; ok {
+			packages[importName(spec, path)] = p
+		}
+	}
+	found := false
+	ast.Walk(file, func(n ast.Node) bool {
+		if sel, ok := n.(*ast.SelectorExpr); ok {
+			if root, ok := sel.X.(*ast.Ident); ok {
+				if p, ok := packages[root.Name]; ok {
+					found = found || provider.HasEffect(functionOf(p, expr.LabelName(sel.Sel)))
+				}
+			}
+		}
+		return !found
+	}, nil)
+	return found
+}
+
+// importName returns the name of an imported package in its file.
+func importName(spec *ast.ImportSpec, path string) string {
+	if spec.Name != nil {
+		return spec.Name.Name
+	}
+	return path[strings.LastIndex(path, "/")+1:]
+}
+
+// functionOf returns a call of the function of a definition of p. It is the zero Call if the
+// definition is one of another form.
+func functionOf(p provider.Package, definition string) provider.Call {
+	var call provider.Call
+	file, err := parser.ParseFile(p.Path, p.Source)
+	if err != nil {
+		return call
+	}
+	for _, d := range file.Decls {
+		f, ok := d.(*ast.Field)
+		if !ok || expr.LabelName(f.Label) != definition {
+			continue
+		}
+		body, _ := f.Value.(*ast.StructLit)
+		if body == nil {
+			continue
+		}
+		for _, elt := range body.Elts {
+			field, ok := elt.(*ast.Field)
+			if !ok {
+				continue
+			}
+			if text, ok := field.Value.(*ast.BasicLit); ok {
+				switch value, _ := strconv.Unquote(text.Value); expr.LabelName(field.Label) {
+				case "#do":
+					call.Do = value
+				case "#provider":
+					call.Provider = value
+				}
+			}
+		}
+	}
+	return call
 }
 
 func diagnosticAt(pos token.Pos, format string, args ...any) diag.Diagnostic {

@@ -19,6 +19,7 @@ package action
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -26,7 +27,6 @@ import (
 	"cuelang.org/go/cue"
 	cueerrors "cuelang.org/go/cue/errors"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
@@ -52,28 +52,39 @@ func (e *CallError) Unwrap() error { return e.err }
 
 func isConflict(err error) bool { return apierrors.IsConflict(err) }
 
-// classify marks err as terminal if a retry cannot succeed: a 4xx status other than
-// 409 and 429, an unknown kind, an invalid parameter, a failure that the template
-// raised, or a panic.
+// classify marks err as terminal if no time can mend it: a request that was answered
+// with a final status, an invalid parameter, an object of the event that is gone, a
+// failure that the template raised, or a panic. A kind that is not installed may be
+// installed later.
 func classify(err error) error {
 	var (
 		status   apierrors.APIStatus
 		param    *provider.ParamError
 		failed   *provider.FailedError
+		gone     *provider.GoneError
 		panicked *panicerr.Error
 	)
 	switch {
 	case err == nil || IsTerminal(err):
 		return err
-	case errors.As(err, &status):
-		code := status.Status().Code
-		if code >= 400 && code < 500 && code != 409 && code != 429 {
-			return Terminal(err)
-		}
-	case meta.IsNoMatchError(err), errors.As(err, &param), errors.As(err, &failed), errors.As(err, &panicked):
+	case errors.As(err, &param), errors.As(err, &failed), errors.As(err, &gone), errors.As(err, &panicked):
+		return Terminal(err)
+	case errors.As(err, &status) && isFinal(status.Status().Code):
 		return Terminal(err)
 	}
 	return err
+}
+
+// isFinal reports whether a status code says that the request itself is wrong, so that it
+// would be refused at any time. Rights, quotas, credentials, and objects that are absent or
+// locked change.
+func isFinal(code int32) bool {
+	switch code {
+	case http.StatusBadRequest, http.StatusMethodNotAllowed, http.StatusRequestEntityTooLarge,
+		http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity:
+		return true
+	}
+	return false
 }
 
 // newConflictBackoff returns the waits before the template is evaluated again: 1 ms to

@@ -20,8 +20,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/cuecontext"
@@ -55,6 +57,9 @@ type Options struct {
 	// EvaluateResult makes the result of the action available to later actions of the
 	// trigger, if the template has a result.
 	EvaluateResult bool
+	// Objectless is the type of the trigger's source if its events have no object; then
+	// an action that needs one is refused. Empty if they have, or may have.
+	Objectless string
 	// CrashTracker records the evaluations. Optional.
 	CrashTracker CrashTracker
 }
@@ -83,6 +88,11 @@ func (t *Template) Compile(o Options) (*Action, diag.List) {
 	stages, err := r.compileStages(trees)
 	if err != nil {
 		return nil, diagnostics(err)
+	}
+	if o.Objectless != "" {
+		if list := r.checkObject(stages); len(list) > 0 {
+			return nil, list
+		}
 	}
 	r.pool <- stages
 	return r, nil
@@ -201,21 +211,43 @@ func (r *Action) buildStage(ctx *cue.Context, s tree) (cue.Value, error) {
 // it evaluates the template, executes its calls and returns its result. results are
 // those of earlier actions of the trigger, by name. If run fails it can be called
 // again; calls that have succeeded are not repeated. An error that is marked by
-// Terminal must not be retried. Errors contain no values of Secrets in the event, and
-// none that earlier attempts or, through shared, earlier actions for the event have
-// read; shared may be nil. run must not be called concurrently.
+// Terminal must not be retried. If the calls of a template that can change or send something
+// have changed nothing, the result is an event.Unchanged. Errors contain no values of Secrets
+// in the event, and none that earlier attempts or, through shared, earlier actions for the
+// event have read; shared may be nil. run must not be called concurrently.
 func (r *Action) Start(results map[string]any, shared *sync.Map) (run func(ctx context.Context, ev event.Event) (any, error)) {
 	j := &journal{}
 	var secrets *redact.Values
+	id := fmt.Sprintf("%s %d", r.options.Trigger, position(shared))
 	return func(ctx context.Context, ev event.Event) (any, error) {
 		if secrets == nil {
-			secrets = sharedSecrets(ev, shared)
+			secrets, j.scope = sharedSecrets(ev, shared), provider.NewScope(ev, id)
 		} else {
 			secrets.AddSecrets(ev.Data) // it may have been read again
 		}
 		result, err := r.run(redact.NewContext(ctx, secrets), ev, results, j)
-		return result, secrets.Error(err)
+		if err != nil {
+			return nil, secrets.Error(err)
+		}
+		if reason := j.scope.Unchanged(j.effects); reason != "" && r.template.hasEffect {
+			return event.Unchanged{Reason: reason, Result: result}, nil
+		}
+		return result, nil
 	}
+}
+
+// positionKey is the key of the number of actions that have begun, in the values that the
+// actions for an event share.
+type positionKey struct{}
+
+// position returns the number of actions that have begun for the event before this one.
+func position(shared *sync.Map) int32 {
+	if shared == nil {
+		return 0
+	}
+	stored, _ := shared.LoadOrStore(positionKey{}, new(atomic.Int32))
+	begun, _ := stored.(*atomic.Int32)
+	return begun.Add(1) - 1
 }
 
 // secretsKey is the key of the values to redact in the values that the actions for an
@@ -263,12 +295,21 @@ func (r *Action) attempt(ctx context.Context, ev event.Event, results map[string
 	if results != nil {
 		data[expr.ResultsField] = results
 	}
-	run := &resolution{runner: r, journal: j, context: data, renaming: r.names.Begin()}
+	public := publicContext(data)
+	if r.needs(redactedField) {
+		data[redactedField] = public()["data"]
+	}
+	run := &resolution{runner: r, journal: j, context: data, public: public, renaming: r.names.Begin()}
 	if err = run.resolve(ctx, stages); errors.Is(err, expr.ErrOrder) {
-		run = &resolution{runner: r, journal: j, context: data}
+		run = &resolution{runner: r, journal: j, context: data, public: public}
 		err = run.resolve(ctx, stages)
 	}
 	return run.result, err
+}
+
+// needs reports whether a stage needs a field of `context`.
+func (r *Action) needs(field string) bool {
+	return slices.ContainsFunc(r.inputs, func(in inputs) bool { return !in.context.Under(field).Empty() })
 }
 
 func (r *Action) acquire() ([]cue.Value, error) {

@@ -87,7 +87,7 @@ func (r *resolution) executeGoTemplates() {
 func (r *resolution) executeGoTemplate(i int, t goTemplate) {
 	output, err := t.text, error(nil)
 	if t.parsed != nil {
-		output, err = t.parsed.Execute(r.context)
+		output, err = t.parsed.Execute(r.public())
 		err = expr.GoTemplateError(err)
 	}
 	if err == nil {

@@ -16,12 +16,18 @@ limitations under the License.
 
 package action
 
+import "github.com/kubevela/kube-trigger/pkg/action/provider"
+
 // journal records the successful provider calls of one event, so that a retry returns
 // their recorded results and executes only the calls that failed: an action that
 // patches three Applications and fails at the third does not patch the first two
 // again. Calls that only read are not recorded.
 type journal struct {
 	results map[string]map[string]any
+	// scope is shared by the calls; nil for views.
+	scope *provider.Scope
+	// effects is the number of calls that could change or send something.
+	effects int
 }
 
 func (j *journal) get(key string) (map[string]any, bool) {

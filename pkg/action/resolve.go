@@ -37,6 +37,8 @@ type resolution struct {
 	runner  *Action
 	journal *journal
 	context map[string]any
+	// public returns context for messages: without values of Secrets in the event.
+	public func() map[string]any
 	// outputs are the outputs of the Go templates in the properties, by field, and
 	// outputErr is the error of the first one that failed.
 	outputs   map[string]any
@@ -46,6 +48,8 @@ type resolution struct {
 	// returned holds the results of the calls of earlier stages, by field.
 	returned  map[string]any
 	callCount int
+	// completed is the number of stages whose calls have been made.
+	completed int
 	// repeating is set while a stage is evaluated repeatedly. Then root has the
 	// results of its calls filled in, and executed holds the paths of these calls.
 	repeating bool
@@ -85,6 +89,7 @@ func (r *resolution) resolve(ctx context.Context, stages []cue.Value) error {
 		if err := r.runStage(ctx, s); err != nil {
 			return err
 		}
+		r.completed++
 	}
 	return r.readResult()
 }
@@ -94,7 +99,7 @@ func (r *resolution) resolve(ctx context.Context, stages []cue.Value) error {
 func (r *resolution) executeTexts(in inputs, data map[string]any) {
 	r.failedText = nil
 	for _, t := range in.texts {
-		text, err := t.Execute(r.context)
+		text, err := t.Execute(r.public())
 		if err == nil {
 			data[t.Field] = text
 		} else if r.failedText == nil {
@@ -171,6 +176,9 @@ func (r *resolution) execute(ctx context.Context, call provider.Call) (provider.
 	}
 	if text := returnedErr(result); text != "" && !call.HandlesErr {
 		return nil, fmt.Errorf("%s", text)
+	}
+	if provider.HasEffect(call) {
+		r.journal.effects++
 	}
 	if !provider.IsRead(call) && !provider.HasFailed(result) {
 		r.journal.put(key, result)
@@ -276,7 +284,7 @@ func (r *resolution) call(v cue.Value, do string) (*provider.Call, error) {
 	}
 	call := &provider.Call{
 		Provider: name, Do: do, Path: path, Value: v, Legacy: legacy,
-		HandlesErr: r.runner.template.handlesErr[expr.LastSelector(v)],
+		HandlesErr: r.runner.template.handlesErr[expr.LastSelector(v)], Scope: r.journal.scope,
 	}
 	if !params.Exists() {
 		return call, nil

@@ -17,8 +17,10 @@ limitations under the License.
 package action
 
 import (
+	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"cuelang.org/go/cue"
 
@@ -26,18 +28,39 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/expr"
 	"github.com/kubevela/kube-trigger/pkg/number"
+	"github.com/kubevela/kube-trigger/pkg/redact"
 )
 
 // contextFields returns the sorted names of the fields of `context`.
 func contextFields() []string {
-	fields := append(event.ContextFields(), expr.ResultsField)
+	fields := append(event.ContextFields(), expr.ResultsField, redactedField)
 	slices.Sort(fields)
 	return fields
 }
 
-// contextSchema returns the CUE of `context`: the event's schema and results.
+// contextSchema returns the CUE of `context`: the event's schema, results and redacted.
 func contextSchema() string {
-	return strings.TrimSuffix(event.Schema, "}") + "\t" + expr.ResultsField + ": {[string]: _}\n}"
+	return strings.TrimSuffix(event.Schema, "}") + "\t" + expr.ResultsField + ": {[string]: _}\n\t" + redactedField + ": {...}\n}"
+}
+
+// redactedField is the field of `context` with the event's data without values of Secrets,
+// for templates that send it.
+const redactedField = "redacted"
+
+// publicContext returns a function that returns context without the values of the Secrets in
+// the event. It computes them once.
+func publicContext(context map[string]any) func() map[string]any {
+	return sync.OnceValue(func() map[string]any {
+		objects := map[string]any{}
+		for _, name := range []string{"data", "old"} {
+			if object, ok := context[name]; ok {
+				objects[name] = object
+			}
+		}
+		public := maps.Clone(context)
+		maps.Copy(public, redact.Public(objects))
+		return public
+	})
 }
 
 // HasResult reports whether actions of the template have a result: the template has a

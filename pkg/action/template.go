@@ -53,6 +53,8 @@ type Template struct {
 	// goTemplatePaths the paths of the properties that are Go templates.
 	resultReferences []expr.ResultReference
 	goTemplatePaths  [][]string
+	// hasEffect is set if the template has calls that can change or send something.
+	hasEffect bool
 	// viewProperties are the properties with the CUE of a view.
 	viewProperties []string
 	// evaluatesResult is set if the field `result` is evaluated. withResult is the
@@ -71,6 +73,7 @@ func Parse(name, source string) (*Template, diag.List) {
 	if list := checkNames(file); len(list) > 0 {
 		return nil, list
 	}
+	t.hasEffect = hasEffect(file)
 	t.resultReferences, t.goTemplatePaths = expr.ResultReferences(file), expr.GoTemplatePaths(file)
 	abstract, err := t.build(cuecontext.New(), buildOptions{context: contextSchema()})
 	if err != nil {

@@ -20,6 +20,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -27,7 +28,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
@@ -196,8 +199,24 @@ func TestRun_Errors(t *testing.T) {
 		terminal     bool
 		want         string
 	}{
-		{"not found", get("a"), apierrors.NewNotFound(group, "a"), true, `a (kube.get): things "a" not found`},
-		{"forbidden", get("a"), apierrors.NewForbidden(group, "a", errors.New("no")), true, "is forbidden: no"},
+		{"not found", get("a"), apierrors.NewNotFound(group, "a"), false, `a (kube.get): things "a" not found`},
+		{"forbidden", get("a"), apierrors.NewForbidden(group, "a", errors.New("no")), false, "is forbidden: no"},
+		// openshift/origin#3498, kubernetes/kubernetes#77651: the token is rotated.
+		{"unauthorized", get("a"), apierrors.NewUnauthorized("Unauthorized"), false, "Unauthorized"},
+		// kubernetes/kubernetes#88718: pods of other Jobs finish.
+		{"quota", get("a"), apierrors.NewForbidden(group, "a", errors.New("exceeded quota: default, requested: pods=1, used: pods=9, limited: pods=9")), false, "exceeded quota"},
+		// knative/docs#1036: the CRD is installed by the same manifest.
+		{"no kind", get("a"), &meta.NoKindMatchError{GroupKind: schema.GroupKind{Group: "eventing.knative.dev", Kind: "ClusterChannelProvisioner"}}, false, "no matches for kind"},
+		// openkruise/kruise#1521: the pods of the webhook are not ready yet.
+		{"webhook away", get("a"), apierrors.NewInternalError(errors.New(`failed calling webhook "mpod.kb.io": connection refused`)), false, "failed calling webhook"},
+		{"exists", get("a"), apierrors.NewAlreadyExists(group, "a"), false, "already exists"},
+		{"expired", get("a"), apierrors.NewResourceExpired("too old"), false, "too old"},
+		{"bad request", get("a"), apierrors.NewBadRequest("wrong"), true, "wrong"},
+		{"method", get("a"), apierrors.NewMethodNotSupported(group, "patch"), true, "not supported"},
+		{"too large", get("a"), apierrors.NewRequestEntityTooLargeError("limit is 3145728"), true, "limit is 3145728"},
+		{"media type", get("a"), apierrors.NewGenericServerResponse(http.StatusUnsupportedMediaType, "patch", group, "a", "media type is not supported", 0, false), true, "media type"},
+		{"invalid", get("a"), apierrors.NewInvalid(schema.GroupKind{Kind: "Thing"}, "a", nil), true, "is invalid"},
+		{"gone", get("a"), &provider.GoneError{Kind: "Thing", Object: types.NamespacedName{Name: "a"}, UID: "1"}, true, "does not exist any more"},
 		{"too many requests", get("a"), apierrors.NewTooManyRequests("later", 1), false, "later"},
 		{"server", get("a"), apierrors.NewInternalError(errors.New("boom")), false, "boom"},
 		{"network", get("a"), errors.New("connection refused"), false, "connection refused"},

@@ -93,7 +93,7 @@ func (v *View) Evaluate(ctx context.Context, export string) (value any, err erro
 	defer func() { err = secrets.Error(err) }()
 	defer t.terminalPanic(&err)
 	defer panicerr.Recover(&err)
-	run := &resolution{runner: v.runner, journal: &journal{}, context: map[string]any{}}
+	run := &resolution{runner: v.runner, journal: &journal{}, context: map[string]any{}, public: publicContext(nil)}
 	if err := run.resolve(ctx, stages); err != nil {
 		return nil, classify(err)
 	}

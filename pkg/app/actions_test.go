@@ -59,6 +59,7 @@ func (e env) actionTriggers() string {
       - {name: measured, type: measure}
       - {type: bump-application-revision, onFailure: %s}
       - {type: report, properties: {word: %[1]s}}
+    retry: {limit: 0}
 `, name, e.namespace, onFailure)
 	}
 	return "\ntriggers:" + chain("goes-on", "continue") + chain("stops", "stop")
@@ -93,7 +94,7 @@ func TestSeveralActions(t *testing.T) {
 	e.setValue(t, "web", "1")
 
 	p.waitForDecisions(t, 1, "goes-on", "Action succeeded", "")
-	skipped := p.waitForDecisions(t, 1, "goes-on", "Action failed and was skipped", "TerminalError")
+	skipped := p.waitForDecisions(t, 1, "goes-on", "Action failed and was skipped", "RetriesExhausted")
 	if l := skipped[0]; l["action"] != "actions[1]" || !strings.Contains(fmt.Sprint(l["error"]), `actions[1]: `) || !strings.Contains(fmt.Sprint(l["error"]), `"web" not found`) {
 		t.Errorf("skipped %v", l)
 	}
@@ -101,7 +102,7 @@ func TestSeveralActions(t *testing.T) {
 		t.Errorf("reported %q", got)
 	}
 
-	p.waitForDecisions(t, 1, "stops", "Event dead-lettered", "TerminalError")
+	p.waitForDecisions(t, 1, "stops", "Event dead-lettered", "RetriesExhausted")
 	eventually(t, "the dead letter", func() bool { return len(listDeadLetters(t, o.StoreOptions)) == 1 })
 	letter := listDeadLetters(t, o.StoreOptions)[0]
 	if letter.Trigger.String() != "default/stops" || !strings.HasPrefix(letter.Error, "actions[1]: ") || e.report(t, "stops") != "" {

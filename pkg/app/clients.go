@@ -108,7 +108,10 @@ func (o RunOptions) parseClusterAccess() (multicluster.Access, error) {
 func (o ClusterOptions) restConfig() (*rest.Config, string, error) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = o.Kubeconfig
-	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: o.Context})
+	newLoader := func() clientcmd.ClientConfig {
+		return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: o.Context})
+	}
+	loader := newLoader()
 	cfg, err := loader.ClientConfig()
 	if err != nil {
 		return nil, "", fmt.Errorf("kubeconfig: %w", err)
@@ -118,6 +121,7 @@ func (o ClusterOptions) restConfig() (*rest.Config, string, error) {
 		return nil, "", fmt.Errorf("kubeconfig: %w", err)
 	}
 	cfg.UserAgent = "kube-trigger/" + o.Version
+	readTokenAgain(cfg, newLoader)
 	cfg.QPS = -1 // no client-side limit: the API server has priority and fairness
 	return cfg, namespace, nil
 }

@@ -88,7 +88,7 @@ func TestDeadLetters(t *testing.T) {
 	}
 	all := listDeadLetters(t, so)
 	web, api, db := all[0], all[1], all[2]
-	if web.Trigger.String() != "default/bump" || web.Reason != "TerminalError" || web.Attempts != 1 ||
+	if web.Trigger.String() != "default/bump" || web.Reason != "RetriesExhausted" || web.Attempts != 1 ||
 		!strings.Contains(web.Error, `"web" not found`) || web.Event.Key != e.namespace+"/web" || web.Event.Data != nil {
 		t.Errorf("got %+v", web)
 	}
@@ -169,7 +169,7 @@ func TestDeadLetters_TriggerService(t *testing.T) {
 	p.waitForLog(t, "Event dead-lettered")
 	eventually(t, "the dead letter", func() bool { return len(listDeadLetters(t, o.StoreOptions)) == 1 })
 	l := listDeadLetters(t, o.StoreOptions)[0]
-	if l.Trigger.String() != e.namespace+"/bump" || l.Reason != "TerminalError" {
+	if l.Trigger.String() != e.namespace+"/bump" || l.Reason != "RetriesExhausted" {
 		t.Errorf("got %+v", l)
 	}
 	e.createApplication(t, "web")

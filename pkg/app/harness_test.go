@@ -427,6 +427,7 @@ triggers:
     source: {type: resource-watcher, properties: {apiVersion: v1, kind: ConfigMap, namespace: %[1]s, events: [update]}}
     filter: context.data.metadata.name != "kube-root-ca.crt"
     action: {type: bump-application-revision}
+    retry: {limit: 0}
 `, e.namespace)
 }
 

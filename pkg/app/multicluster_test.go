@@ -89,6 +89,7 @@ func TestExample_MultiCluster(t *testing.T) {
   - name: nowhere
     source: {type: resource-watcher, properties: {apiVersion: v1, kind: ConfigMap, namespace: %[1]s, clusters: [eu-1], events: [delete]}}
     action: {type: delete-resource, properties: {cluster: us-1}}
+    retry: {limit: 0}
 `, namespace)
 	p := startRun(t, runOptions(t, config, hub.Kubeconfig))
 	eventually(t, "watches", func() bool { return len(p.waitForLog(t, "watching")) == 3 })
@@ -120,7 +121,7 @@ func TestExample_MultiCluster(t *testing.T) {
 		return err != nil
 	})
 	l := p.waitForLog(t, "Event dead-lettered")
-	if len(l) != 1 || l[0]["trigger"] != "default/nowhere" || l[0]["cluster"] != "eu-1" || l[0]["reason"] != "TerminalError" {
+	if len(l) != 1 || l[0]["trigger"] != "default/nowhere" || l[0]["cluster"] != "eu-1" || l[0]["reason"] != "RetriesExhausted" {
 		t.Errorf("dead-lettered %v", l)
 	}
 	if n := restarts(t, clients[0], namespace) + restarts(t, clients[1], namespace); n != 2 {

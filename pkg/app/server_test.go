@@ -147,7 +147,7 @@ func TestServer(t *testing.T) {
 	p.waitForLog(t, "Event dead-lettered")
 	for _, line := range []string{
 		`kube_trigger_events_total{outcome="succeeded",reason="",trigger="default/bump"} 1`,
-		`kube_trigger_events_total{outcome="dead-lettered",reason="TerminalError",trigger="default/bump"} 1`,
+		`kube_trigger_events_total{outcome="dead-lettered",reason="RetriesExhausted",trigger="default/bump"} 1`,
 		`kube_trigger_dead_letters_total{trigger="default/bump"} 1`,
 		`kube_trigger_action_duration_seconds_count{trigger="default/bump"} 2`,
 		`kube_trigger_event_age_seconds_count{trigger="default/bump"} 1`,
@@ -165,7 +165,7 @@ func TestServer(t *testing.T) {
 	if err := json.Unmarshal([]byte(text), &body); err != nil {
 		t.Fatal(err)
 	}
-	if len(body.Decisions) != 3 || body.Decisions[0]["outcome"] != "dead-lettered" || body.Decisions[0]["reason"] != "TerminalError" ||
+	if len(body.Decisions) != 3 || body.Decisions[0]["outcome"] != "dead-lettered" || body.Decisions[0]["reason"] != "RetriesExhausted" ||
 		body.Decisions[1]["outcome"] != "matched" || body.Decisions[2]["outcome"] != "queued" {
 		t.Errorf("decisions %s", text)
 	}

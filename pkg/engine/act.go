@@ -17,6 +17,7 @@ limitations under the License.
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,7 +43,8 @@ type Step struct {
 	// Start begins the handling of an event and returns the function that runs it. run
 	// is called until it succeeds; calls that have succeeded are not repeated. It does
 	// not keep ev, the event. results are those of earlier steps, by name; nil for a
-	// step without a Title. shared is empty at the first step of an event, and keeps
+	// step without a Title. The result is an event.Unchanged if the step changed nothing.
+	// shared is empty at the first step of an event, and keeps
 	// what the action puts into it for later ones.
 	Start func(results map[string]any, shared *sync.Map) (run func(ctx context.Context, ev event.Event) (result any, err error))
 }
@@ -70,6 +72,31 @@ type execution struct {
 	run     func(ctx context.Context, ev event.Event) (any, error)
 	results map[string]any
 	shared  sync.Map
+	// changed is set if a step has changed something. unchanged is the reason of the
+	// first one that has not.
+	changed   bool
+	unchanged string
+}
+
+// reason returns the reason of the decision that the steps succeeded: why they changed
+// nothing, or "".
+func (e *execution) reason() string {
+	if e.changed {
+		return ""
+	}
+	return e.unchanged
+}
+
+// keep keeps the result of a step for later ones.
+func (e *execution) keep(name string, result any) {
+	if u, ok := result.(event.Unchanged); ok {
+		result, e.unchanged = u.Result, cmp.Or(e.unchanged, u.Reason)
+	} else {
+		e.changed = true
+	}
+	if name != "" && result != nil {
+		e.results[name] = result
+	}
 }
 
 // Handle implements Stage. If an optional step fails permanently, the steps after it
@@ -116,7 +143,7 @@ func (a *Act) tryOnce(ctx context.Context, t *Task) (res Result, again bool) {
 		r.report.hungActionReturned(r.trigger.TriggerRef, t.Event(), r.clock.Since(h.start))
 		return Result{next: decided}, false
 	case err == nil:
-		return Result{next: finished, outcome: Succeeded, start: h.start}, false
+		return Result{next: finished, outcome: Succeeded, reason: t.execution.reason(), start: h.start}, false
 	case ctx.Err() != nil:
 		return stop(), false
 	}
@@ -143,7 +170,7 @@ func (a *Act) tryOnce(ctx context.Context, t *Task) (res Result, again bool) {
 	r.report.decision(d)
 	t.setStepAttempts(0)
 	if !a.advance(t) {
-		return Result{next: finished, outcome: Succeeded, start: h.start}, false
+		return Result{next: finished, outcome: Succeeded, reason: t.execution.reason(), start: h.start}, false
 	}
 	return Result{}, true
 }
@@ -174,9 +201,7 @@ func (a *Act) runSteps(ctx context.Context, t *Task) error {
 			}
 			return &stepError{step: step.Title, err: err}
 		}
-		if step.Name != "" && result != nil {
-			t.execution.results[step.Name] = result
-		}
+		t.execution.keep(step.Name, result)
 		if !a.advance(t) {
 			return nil
 		}
@@ -218,16 +243,21 @@ func failedStep(err error) string {
 }
 
 // reasonOf classifies the error of an attempt, and reports whether a retry is
-// pointless: after a panic, or if the error has a method Terminal that returns true.
+// pointless: after a panic, or if the error has a method Terminal that returns true. Such
+// an error may have a method Reason.
 func reasonOf(err error) (reason string, final bool) {
 	var (
 		p *panicerr.Error
 		t interface{ Terminal() bool }
+		r interface{ Reason() string }
 	)
 	switch {
 	case errors.As(err, &p):
 		return ReasonPanic, true
 	case errors.As(err, &t) && t.Terminal():
+		if errors.As(err, &r) {
+			return r.Reason(), true
+		}
 		return ReasonTerminal, true
 	case errors.As(err, &timeoutError{}):
 		return ReasonTimeout, false

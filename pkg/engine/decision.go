@@ -77,8 +77,14 @@ const (
 	// ReasonLatestState: the API server no longer has the state of the event. The data
 	// is the object's latest state.
 	ReasonLatestState = "LatestState"
-	// ReasonObjectGone: the data was dropped, and the object is gone.
+	// ReasonObjectGone: the data was dropped, or the action writes the event's object, and
+	// the object is gone.
 	ReasonObjectGone = "ObjectGone"
+	// ReasonObjectReplaced: the action writes the event's object, and another object has
+	// its name. That one is not changed.
+	ReasonObjectReplaced = "ObjectReplaced"
+	// ReasonUnchanged: the action succeeded, and everything was as it was to become.
+	ReasonUnchanged = "Unchanged"
 	// ReasonReload: the event's data could not be read again.
 	ReasonReload = "ReloadFailed"
 	// ReasonError: the action failed.
@@ -108,8 +114,9 @@ type Decision struct {
 	Trigger event.TriggerRef
 	Event   EventRef
 	Outcome Outcome
-	// Reason is a CamelCase word from a small fixed set; empty for Queued,
-	// Matched and Succeeded, and for Reloaded if the data is that of the event. For
+	// Reason is a CamelCase word from a small fixed set; empty for Queued and Matched,
+	// for Succeeded if the action changed something, and for Reloaded if the data is
+	// that of the event. For
 	// Filtered it is the filter's explanation, a sentence.
 	Reason string
 	// Path is the path in the event's context that the filter decided by.
@@ -250,6 +257,9 @@ func (r reporter) logDecision(d Decision) {
 	case Matched:
 		log.Info("Event matched")
 	case Succeeded:
+		if d.Reason != "" {
+			log = log.WithValues("reason", d.Reason)
+		}
 		log.Info("Action succeeded", "attempt", d.Attempt, "duration", d.Duration, "age", d.Age)
 	case Failed:
 		log.Info("Action failed", "reason", d.Reason, "error", d.Err.Error(),

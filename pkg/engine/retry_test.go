@@ -19,6 +19,7 @@ package engine_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -252,4 +253,26 @@ func TestRetry_Clock(t *testing.T) {
 	if clock.HasWaiters() {
 		t.Error("a timer is still set")
 	}
+}
+
+// goneError is a permanent failure with a reason of its own.
+type goneError struct{ error }
+
+func (goneError) Terminal() bool { return true }
+func (goneError) Reason() string { return engine.ReasonObjectReplaced }
+
+// TestRetry_Reason dead-letters an event with the reason of the error.
+func TestRetry_Reason(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := start(t, engine.Options{}, triggerSpec{Action: func(context.Context, event.Event) error {
+			return fmt.Errorf("delete: %w", goneError{errors.New("replaced")})
+		}})
+		h.deliver("a", "1")
+		synctest.Wait()
+		h.wantOutcomes("1", engine.DeadLettered)
+		if d := h.decisionsOf("1")[0]; d.Reason != engine.ReasonObjectReplaced || d.Attempt != 1 {
+			t.Errorf("decision is %+v", d)
+		}
+		h.stop()
+	})
 }

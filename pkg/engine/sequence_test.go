@@ -19,6 +19,7 @@ package engine_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -239,6 +240,46 @@ func TestRetry_After(t *testing.T) {
 			h.wantOutcomes("1", engine.Failed, engine.Succeeded)
 			h.wantDone("1", "2", "3")
 			h.stop()
+		})
+	}
+}
+
+// TestSequence_Unchanged reports why the steps changed nothing, unless one of them did, and
+// passes on the results of those that did not.
+func TestSequence_Unchanged(t *testing.T) {
+	unchanged, changed := event.Unchanged{Reason: engine.ReasonUnchanged, Result: "kept"}, any("new")
+	for name, tc := range map[string]struct {
+		results []any
+		reason  string
+	}{
+		"all":     {[]any{unchanged, event.Unchanged{Reason: engine.ReasonObjectReplaced}}, engine.ReasonUnchanged},
+		"first":   {[]any{unchanged, changed}, ""},
+		"last":    {[]any{changed, unchanged}, ""},
+		"neither": {[]any{nil, changed}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var steps []engine.Step
+				var seen map[string]any
+				for i, result := range tc.results {
+					title := fmt.Sprint("step", i)
+					steps = append(steps, engine.Step{Name: title, Title: title, Start: func(results map[string]any, _ *sync.Map) func(context.Context, event.Event) (any, error) {
+						seen = results
+						return func(context.Context, event.Event) (any, error) { return result, nil }
+					}})
+				}
+				h := start(t, engine.Options{}, triggerSpec{Steps: steps})
+				h.deliver("a", "1")
+				synctest.Wait()
+				h.wantOutcomes("1", engine.Succeeded)
+				if d := h.decisionsOf("1")[0]; d.Reason != tc.reason {
+					t.Errorf("reason is %q, want %q", d.Reason, tc.reason)
+				}
+				if tc.results[0] == any(unchanged) && seen["step0"] != "kept" {
+					t.Errorf("results are %v", seen)
+				}
+				h.stop()
+			})
 		})
 	}
 }

@@ -94,11 +94,12 @@ func encodings(value string) []string {
 	hexadecimal := hex.EncodeToString([]byte(value))
 	query, path := url.QueryEscape(value), url.PathEscape(value)
 	escaped := html.EscapeString(value)
+	ascii := strconv.QuoteToASCII(value)
 	all := []string{
 		strings.TrimSpace(value), quoted[1 : len(quoted)-1], strings.Trim(quoted, `"`),
 		query, path, lowerEscapes(query), lowerEscapes(path), percent(hexadecimal), percent(strings.ToUpper(hexadecimal)),
 		escaped, strings.NewReplacer("&#34;", "&quot;", "&#39;", "&apos;").Replace(escaped),
-		hexadecimal, strings.ToUpper(hexadecimal),
+		hexadecimal, strings.ToUpper(hexadecimal), ascii[1 : len(ascii)-1],
 	}
 	for _, escapeHTML := range []bool{false, true} {
 		var b strings.Builder
@@ -109,9 +110,36 @@ func encodings(value string) []string {
 			all = append(all, text[1:len(text)-1])
 		}
 	}
+	all = append(all, twice(value)...)
 	for _, encoding := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding} {
 		all = append(all, encoding.EncodeToString([]byte(value)), encoding.WithPadding(base64.NoPadding).EncodeToString([]byte(value)))
 		all = append(all, base64Parts(encoding, value)...)
+	}
+	return all
+}
+
+// twice returns value as it occurs encoded twice: in the JSON of a text that is JSON, such as
+// an annotation, in the base64 of a Secret of base64, and in a URL within a URL.
+func twice(value string) []string {
+	encode := []func(string) string{
+		func(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) },
+		url.QueryEscape,
+		func(text string) string {
+			quoted, err := json.Marshal(text)
+			if err != nil {
+				return text
+			}
+			return string(quoted[1 : len(quoted)-1])
+		},
+	}
+	var all []string
+	for _, first := range encode {
+		once := first(value)
+		for _, second := range encode {
+			if text := second(once); text != once {
+				all = append(all, text)
+			}
+		}
 	}
 	return all
 }

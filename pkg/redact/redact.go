@@ -14,12 +14,13 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package redact keeps the values of Secrets out of texts for people: errors, logs,
-// status, dead letters. Servers may repeat request data in their responses.
+// Package redact keeps the values of Secrets out of all that leaves the process: errors,
+// logs, status, dead letters, messages, and events that are sent. Servers may repeat request
+// data in their responses.
 //
 // A value is replaced by a placeholder as it is, base64-decoded, and encoded: in base64 and
 // hexadecimal, also as a part of a longer encoded text such as a user and password, quoted,
-// or escaped for URLs, JSON and HTML. Of each of these forms, any 8 consecutive bytes are
+// or escaped for URLs, JSON and HTML, and twice in base64, JSON or URLs. Of each of these forms, any 8 consecutive bytes are
 // replaced, so that a form that was cut is found, too. Of a value that is an HTTP URL, the
 // host is kept where it occurs alone.
 //
@@ -30,7 +31,6 @@ package redact
 import (
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"sync"
 )
@@ -99,31 +99,34 @@ func (v *Values) AddStrings(data any) {
 }
 
 func (v *Values) addSecrets(data any) {
-	forEachSecret(data, func(secret map[string]any) {
+	walk(data, visitor{secret: func(secret map[string]any) {
 		v.addStrings(secret["data"])
 		v.addStrings(secret["stringData"])
 		metadata, _ := secret["metadata"].(map[string]any)
 		forEachString(metadata["annotations"], v.addAnnotation)
-	})
+	}})
 }
 
-// addAnnotation adds an annotation of a Secret. kubectl copies the whole Secret into one.
+// addAnnotation adds an annotation of a Secret. kubectl copies the whole Secret into one,
+// whose values are found as those of any other Secret.
 func (v *Values) addAnnotation(text string) {
 	if v.annotations == nil {
 		v.annotations = map[string]struct{}{}
 	}
 	v.annotations[text] = struct{}{}
-	var object map[string]any
-	if json.Unmarshal([]byte(text), &object) == nil {
-		v.addSecrets(object)
-	}
 }
 
+// addStrings adds the strings in data, and what they are the base64 of, also twice.
 func (v *Values) addStrings(data any) {
 	forEachString(data, func(text string) {
 		v.add(text, minLength)
-		if decoded, err := base64.StdEncoding.DecodeString(text); err == nil {
-			v.add(string(decoded), minLength)
+		for range 2 {
+			decoded, err := base64.StdEncoding.DecodeString(text)
+			if err != nil {
+				return
+			}
+			text = string(decoded)
+			v.add(text, minLength)
 		}
 	})
 }
@@ -138,7 +141,11 @@ func (v *Values) add(value string, length int) {
 }
 
 // Text returns text without the values.
-func (v *Values) Text(text string) string {
+func (v *Values) Text(text string) string { return v.text(text, true) }
+
+// text returns text without the values, and without the annotations of Secrets if annotations
+// is set.
+func (v *Values) text(text string, annotations bool) string {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, data := range v.pending {
@@ -152,8 +159,10 @@ func (v *Values) Text(text string) string {
 	for value, length := range v.lengths {
 		s.find(forms(value), length)
 	}
-	for text := range v.annotations {
-		s.find(wholeForms(text), minLength)
+	if annotations {
+		for text := range v.annotations {
+			s.find(wholeForms(text), minLength)
+		}
 	}
 	return s.redacted()
 }

@@ -110,19 +110,96 @@ func TestBegin(t *testing.T) {
 	}
 }
 
-// TestStrip removes the values of Secrets only.
-func TestStrip(t *testing.T) {
-	data := map[string]any{"items": []any{
-		map[string]any{
-			"apiVersion": "v1", "kind": "Secret", "data": map[string]any{"a": "x"}, "stringData": map[string]any{"a": "x"},
-			"metadata": map[string]any{"name": "n", "annotations": map[string]any{"a": "x"}},
-		},
-		map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "data": map[string]any{"a": "b"}},
-	}}
-	redact.Strip(data)
-	const want = "map[items:[map[apiVersion:v1 kind:Secret metadata:map[name:n]] map[apiVersion:v1 data:map[a:b] kind:ConfigMap]]]"
-	if got := fmt.Sprint(data); got != want {
+// TestPublic leaves out the parts of Secrets that hold values, and replaces values elsewhere,
+// except in what identifies objects. The data is not modified.
+func TestPublic(t *testing.T) {
+	secret := map[string]any{
+		"apiVersion": "v1", "kind": "Secret", "data": map[string]any{"a": "aHVudGVyMg==", "ns": "c2hvcA=="}, "stringData": map[string]any{"b": "plain"},
+		"metadata": map[string]any{"name": "n", "namespace": "shop", "labels": map[string]any{"copy": "x-hunter2"}, "annotations": map[string]any{"a": "x"}, "managedFields": []any{}},
+	}
+	data := map[string]any{
+		"items":       []any{secret, map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "data": map[string]any{"a": "is hunter2", "b": "plain\x00text"}}},
+		"n":           int64(1),
+		"compression": map[string]any{"type": "zstd", "data": "KLUv/QBYaQ=="},
+		"metadata":    map[string]any{"annotations": map[string]any{"app.oam.dev/last-applied-configuration": "KLUv", "kept": "yes"}},
+	}
+	before := fmt.Sprint(data)
+	const want = "map[compression:map[type:zstd] items:[" +
+		"map[apiVersion:v1 kind:Secret metadata:map[labels:map[copy:x-(redacted)] name:n namespace:shop]] " +
+		"map[apiVersion:v1 data:map[a:is (redacted) b:(redacted)\x00text] kind:ConfigMap]] " +
+		"metadata:map[annotations:map[kept:yes]] n:1]"
+	if got := fmt.Sprint(redact.Public(data)); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	if after := fmt.Sprint(data); after != before {
+		t.Errorf("the data was modified: %s", after)
+	}
+}
+
+// TestPublic_NoSecret returns the data itself if there is no Secret in it.
+func TestPublic_NoSecret(t *testing.T) {
+	data := map[string]any{"kind": "ConfigMap", "metadata": map[string]any{"annotations": map[string]any{"kubectl.kubernetes.io/last-applied-configuration": "{}"}}}
+	redact.Public(data)["same"] = true
+	if data["same"] != true || redact.Holds(data) {
+		t.Error("data without a Secret was copied")
+	}
+}
+
+// TestHolds finds Secrets at any depth, also within JSON in a text.
+func TestHolds(t *testing.T) {
+	manifest := `{"apiVersion": "v1", "kind": "Secret"}`
+	for name, tc := range map[string]struct {
+		data any
+		want bool
+	}{
+		"nested":     {map[string]any{"a": []any{map[string]any{"kind": "Secret"}}}, true},
+		"text":       {[]any{" " + manifest}, true},
+		"text twice": {map[string]any{"a": `{"b": ` + strconv.Quote(manifest) + `}`}, true},
+		"compressed": {map[string]any{"compression": map[string]any{"type": "gzip", "data": "H4sI"}}, true},
+		"mentioned":  {map[string]any{"a": "the Secret", "b": `{"c": "Secret"}`, "compression": map[string]any{"type": "none"}}, false},
+		"other kind": {map[string]any{"apiVersion": "x.y/v1", "kind": "Secret"}, false},
+	} {
+		if got := redact.Holds(tc.data); got != tc.want {
+			t.Errorf("%s: got %v", name, got)
+		}
+	}
+}
+
+// TestValues_Document keeps JSON valid, and what identifies objects.
+func TestValues_Document(t *testing.T) {
+	v := redact.New(secret(map[string]any{"flag": "dHJ1ZQ==", "port": "ODA4MA==", "config": base64.StdEncoding.EncodeToString([]byte(`{"metadata":{"name":"x"}}`))}))
+	for text, want := range map[string]string{
+		`{"metadata":{"name":"true"},"on":true,"port":8080,"big":9007199254740993,"a":"is true","b":["8080 <x>"]}`: `{"a":"is (redacted)","b":["(redacted) <x>"],"big":9007199254740993,"metadata":{"name":"true"},"on":true,"port":8080}`,
+		`port 8080 is open`: `port (redacted) is open`,
+		`"8080"`:            `"(redacted)"`,
+		`{"fine": "yes"}`:   `{"fine": "yes"}`,
+	} {
+		if got := v.Document(text); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+}
+
+// TestValues_Twice replaces values that are encoded twice.
+func TestValues_Twice(t *testing.T) {
+	const value = `p"ss & wörd/+`
+	v := redact.New()
+	v.Add(value)
+	encode := base64.StdEncoding.EncodeToString
+	quoted, _ := json.Marshal(value)
+	again, _ := json.Marshal(string(quoted))
+	for _, text := range []string{
+		encode([]byte(encode([]byte(value)))), string(again[3 : len(again)-3]), url.QueryEscape(url.QueryEscape(value)),
+		url.QueryEscape(encode([]byte(value))), `p\"ss & w\u00f6rd/+`,
+	} {
+		if got := v.Text(text); got != redacted {
+			t.Errorf("got %s of %s", got, text)
+		}
+	}
+	inner := base64.StdEncoding.EncodeToString([]byte("hunter2"))
+	twice := redact.New(secret(map[string]any{"a": base64.StdEncoding.EncodeToString([]byte(inner))}))
+	if got := twice.Text("is hunter2"); got != "is "+redacted {
+		t.Errorf("got %s", got)
 	}
 }
 

@@ -16,7 +16,11 @@ limitations under the License.
 
 package redact
 
-import "encoding/base64"
+import (
+	"encoding/base64"
+	"encoding/json"
+	"strings"
+)
 
 // IsSecret reports whether object is a Secret. An object without an apiVersion counts
 // as one if its kind is Secret.
@@ -25,15 +29,15 @@ func IsSecret(object map[string]any) bool {
 	return object["kind"] == "Secret" && (version == "v1" || version == "")
 }
 
-// Strip removes the values of all Secrets in data, which is decoded JSON.
-func Strip(data any) {
-	forEachSecret(data, func(secret map[string]any) {
-		delete(secret, "data")
-		delete(secret, "stringData")
-		if metadata, ok := secret["metadata"].(map[string]any); ok {
-			delete(metadata, "annotations")
-		}
+// Holds reports whether data, which is decoded JSON, holds a Secret at any depth, also
+// within JSON in a text, or objects that are compressed, in which there may be one.
+func Holds(data any) bool {
+	found := false
+	walk(data, visitor{
+		secret:     func(map[string]any) { found = true },
+		compressed: func(map[string]any) { found = true },
 	})
+	return found
 }
 
 // quoteLength is the number of bytes of a value that Reveals finds.
@@ -59,12 +63,12 @@ func Reveals(text string, objects ...map[string]any) bool {
 	}
 	found := false
 	for _, object := range objects {
-		forEachSecret(object, func(secret map[string]any) {
+		walk(object, visitor{secret: func(secret map[string]any) {
 			forEachString(secretFields(secret), func(value string) {
 				decoded, err := base64.StdEncoding.DecodeString(value)
 				found = found || contains(value) || err == nil && contains(string(decoded))
 			})
-		})
+		}})
 	}
 	return found
 }
@@ -76,20 +80,79 @@ func secretFields(secret map[string]any) []any {
 	return []any{secret["data"], secret["stringData"], metadata["annotations"]}
 }
 
-func forEachSecret(data any, f func(secret map[string]any)) {
-	switch v := data.(type) {
+// visitor has functions for what walk finds; nil for what is not of interest.
+type visitor struct {
+	secret func(secret map[string]any)
+	// compressed gets the field of ResourceTrackers and ApplicationRevisions in which
+	// KubeVela keeps whole objects: {type, data}.
+	compressed func(compression map[string]any)
+	// copied gets annotations, and the name of one that tools keep whole objects in.
+	copied func(annotations map[string]any, name string)
+}
+
+// walk visits what is in data, which is decoded JSON, at any depth. Functions may delete
+// from what they get, but not from what was found within the JSON of a text.
+func walk(data any, v visitor) { v.walk(data, false) }
+
+func (v visitor) walk(data any, isSecret bool) {
+	switch d := data.(type) {
 	case map[string]any:
-		if IsSecret(v) {
-			f(v)
-		}
-		for _, e := range v {
-			forEachSecret(e, f)
+		v.visit(d, isSecret || IsSecret(d))
+		for name, e := range d {
+			if list, ok := e.([]any); ok && name == "items" && d["kind"] == "SecretList" {
+				for _, item := range list { // lists of one kind leave it out of their items
+					v.walk(item, true)
+				}
+				continue
+			}
+			v.walk(e, false)
 		}
 	case []any:
-		for _, e := range v {
-			forEachSecret(e, f)
+		for _, e := range d {
+			v.walk(e, false)
+		}
+	case string:
+		var embedded any
+		if mentionsSecret(d) && json.Unmarshal([]byte(d), &embedded) == nil {
+			v.walk(embedded, false)
 		}
 	}
+}
+
+// mentionsSecret reports whether text may be the JSON of an object with a Secret.
+func mentionsSecret(text string) bool {
+	text = strings.TrimLeft(text, " \t\r\n")
+	return text != "" && (text[0] == '{' || text[0] == '[') && strings.Contains(text, "Secret")
+}
+
+// visit calls the functions for one object.
+func (v visitor) visit(object map[string]any, isSecret bool) {
+	if isSecret && v.secret != nil {
+		v.secret(object)
+	}
+	if c, ok := object["compression"].(map[string]any); ok && v.compressed != nil {
+		if text, _ := c["data"].(string); text != "" {
+			v.compressed(c)
+		}
+	}
+	if annotations, ok := object["annotations"].(map[string]any); ok && v.copied != nil {
+		for name := range annotations {
+			if isCopy(name) {
+				v.copied(annotations, name)
+			}
+		}
+	}
+}
+
+// isCopy reports whether an annotation has a copy of the whole object: that of kubectl
+// and of KubeVela (last-applied-configuration), Banzai Cloud (last-applied), Rancher
+// (objectset.rio.cattle.io/applied) and kapp (original). Some of them are compressed.
+func isCopy(name string) bool {
+	switch name[strings.LastIndex(name, "/")+1:] {
+	case "last-applied-configuration", "last-applied", "applied", "original":
+		return true
+	}
+	return false
 }
 
 func forEachString(data any, f func(text string)) {

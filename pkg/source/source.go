@@ -115,6 +115,9 @@ type Capabilities struct {
 	Status bool
 	// Independent means that no action leads to events of these sources.
 	Independent bool
+	// Objectless means that events have no object: their data has no apiVersion, kind and
+	// metadata.
+	Objectless bool
 	// EvaluatesCUE means that Compile evaluates CUE from the properties.
 	EvaluatesCUE bool
 }

@@ -81,6 +81,9 @@ func (c Compiler) Compile(id event.TriggerRef, spec v1alpha1.Trigger) (Compiled,
 	if problems = c.reject("action"); problems == nil {
 		tracker = c.crashTracker(id, spec)
 		o := action.Options{Trigger: id, Executor: c.Executor(id), Evaluators: spec.Concurrency, CrashTracker: tracker}
+		if c.Sources[spec.Source.Type].Objectless {
+			o.Objectless = spec.Source.Type
+		}
 		steps, sourceSpec.Old, problems = c.compileActions(o, spec)
 	} else {
 		problems = problems.WithPrefix("action")

@@ -258,6 +258,9 @@ func (s *Status) Observe(d engine.Decision) {
 		status.Filtered++
 	case engine.Succeeded:
 		status.Succeeded++
+		if d.Reason != "" {
+			status.Unchanged++
+		}
 		status.LastActionTime = &now
 	case engine.Failed, engine.Skipped, engine.DeadLettered:
 		if d.Attempt > 0 {

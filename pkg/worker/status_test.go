@@ -90,7 +90,10 @@ func TestStatus_Counts(t *testing.T) {
 	s, _ := newStatus(ts, one, compiled("all"))
 	s.ObserveWatch("key", nil)
 	failed := errors.New("failed")
+	unchanged := decision("all", engine.Succeeded, 1, nil)
+	unchanged.Reason = engine.ReasonUnchanged
 	for _, d := range []engine.Decision{
+		unchanged,
 		decision("one", engine.Queued, 0, nil), decision("one", engine.Filtered, 0, nil),
 		decision("one", engine.Matched, 0, nil), decision("one", engine.Failed, 1, failed), decision("one", engine.Succeeded, 2, nil),
 		decision("one", engine.Requeued, 0, nil), decision("one", engine.Suppressed, 0, nil),
@@ -102,14 +105,14 @@ func TestStatus_Counts(t *testing.T) {
 	}
 	at := metav1.NewTime(time.Unix(1, 0))
 	want := v1alpha1.TriggerServiceStatus{
-		WorkerGeneration: 7, ReadyTriggers: "2/2", Succeeded: 12, DeadLetters: 2, LastActionTime: &at,
+		WorkerGeneration: 7, ReadyTriggers: "2/2", Succeeded: 13, DeadLetters: 2, LastActionTime: &at,
 		Triggers: []v1alpha1.TriggerStatus{
 			{
 				Name: "one", State: v1alpha1.TriggerRunning, Matched: 1, Filtered: 6, Succeeded: 11, Failed: 1, DeadLetters: 1,
 				LastEventTime: &at, LastActionTime: &at, LastError: "filter failed", LastErrorTime: &at,
 			},
 			{
-				Name: "all", State: v1alpha1.TriggerRunning, Matched: 2, Succeeded: 1, Failed: 2, DeadLetters: 1,
+				Name: "all", State: v1alpha1.TriggerRunning, Matched: 3, Succeeded: 2, Unchanged: 1, Failed: 2, DeadLetters: 1,
 				LastEventTime: &at, LastActionTime: &at, LastError: "failed", LastErrorTime: &at,
 			},
 		},

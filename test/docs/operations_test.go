@@ -42,6 +42,7 @@ func TestOperations_Commands(t *testing.T) {
 triggers:
   - source: {type: resource-watcher, properties: {apiVersion: v1, kind: Namespace, events: [sync], fieldSelector: metadata.name=default}}
     action: {type: bump-application-revision, properties: {namespace: default}}
+    retry: {limit: 0}
 `,
 	} {
 		file := filepath.Join(dir, name)
@@ -55,7 +56,7 @@ triggers:
 	shell(t, root, "go build -o "+filepath.Join(dir, "bin", "kube-trigger")+" ./cmd/kube-trigger")
 	startTrigger(t, dir, "bin/kube-trigger run -c config.yaml")
 	const list = "bin/kube-trigger dead-letters list -c config.yaml"
-	id := strings.Fields(strings.Split(waitForOutput(t, dir, list, "TerminalError"), "\n")[1])[0]
+	id := strings.Fields(strings.Split(waitForOutput(t, dir, list, "RetriesExhausted"), "\n")[1])[0]
 	commands := 0
 	for _, b := range codeBlocks(t, "docs/operations.md") {
 		for _, line := range lines(b.text) {
@@ -65,7 +66,7 @@ triggers:
 			}
 			if strings.Contains(line, "replay") {
 				// The replay fails, and the event is dead-lettered again, without a request.
-				waitForOutput(t, dir, list+" | grep -v 'requested' || true", "TerminalError")
+				waitForOutput(t, dir, list+" | grep -v 'requested' || true", "RetriesExhausted")
 			}
 			commands++
 		}

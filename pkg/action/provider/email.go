@@ -53,16 +53,19 @@ func sendEmail(ctx context.Context, e *executor, _ client.Client, call Call) (Re
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	return call.returns(map[string]any{}), deliver(ctx, e.options, call.Params)
+	return call.returns(map[string]any{}), deliver(ctx, e.options, call)
 }
 
-func deliver(ctx context.Context, o Options, params map[string]any) error {
+func deliver(ctx context.Context, o Options, call Call) error {
+	params := call.Params
 	secrets := newSecretReader(ctx, o)
 	from, _ := params["from"].(map[string]any)
 	m, err := newMessage(params)
 	if err != nil {
 		return err
 	}
+	m.subject, m.body = call.Scope.outgoing(m.subject), call.Scope.outgoing(m.body)
+	m.id = messageID(call)
 	user, password := str(from, "username"), str(from, "password")
 	if user == "" {
 		user = m.from.Address
@@ -111,12 +114,23 @@ func (c smtpSender) send(ctx context.Context, guard egress.AddressPolicy, m *mes
 			err = context.Cause(ctx)
 		}
 		var reply *textproto.Error
-		if errors.As(err, &reply) && reply.Code >= 500 {
+		if errors.As(err, &reply) && isFinalReply(reply.Code) {
 			return &FailedError{Message: fmt.Sprintf("send through %s: %s", address, excerpt(ctx, err.Error()))}
 		}
 		return fmt.Errorf("send through %s: %w", address, err)
 	}
 	return nil
+}
+
+// isFinalReply reports whether a reply of an SMTP server is final. It calls 5xx permanent,
+// but credentials (530, 534, 535, 538 of RFC 4954) are replaced, and a full mailbox (552) is
+// emptied.
+func isFinalReply(code int) bool {
+	switch code {
+	case 530, 534, 535, 538, 552:
+		return false
+	}
+	return code >= 500
 }
 
 // limitedConn fails reads after remaining bytes.
@@ -185,6 +199,8 @@ func (c smtpSender) sendOver(conn net.Conn, m *message, now time.Time) error {
 
 // message is an email.
 type message struct {
+	// id is the part of the Message-ID before the @.
+	id                  string
 	from                mail.Address
 	to                  []*mail.Address
 	subject, body, kind string
@@ -218,6 +234,15 @@ func newMessage(params map[string]any) (*message, error) {
 	return m, nil
 }
 
+// messageID returns an ID that differs per event and recipients, and is the same when the
+// event is repeated, so that mail servers can drop the second copy.
+func messageID(call Call) string {
+	if call.Scope == nil || call.Scope.id == "" {
+		return uuid.NewString()
+	}
+	return uuid.NewSHA1(uuid.NameSpaceOID, fmt.Appendf(nil, "%s %s %v", call.Scope.id, call.Path, call.Params["to"])).String()
+}
+
 // write writes m in the format of RFC 5322. Its fields cannot add headers or end the
 // message.
 func (m *message) write(w interface{ Write([]byte) (int, error) }, now time.Time) error {
@@ -232,7 +257,7 @@ func (m *message) write(w interface{ Write([]byte) (int, error) }, now time.Time
 		{"To", strings.Join(to, ",\r\n ")},
 		{"Subject", mime.QEncoding.Encode("utf-8", m.subject)},
 		{"Date", now.Format(time.RFC1123Z)},
-		{"Message-ID", "<" + uuid.NewString() + "@" + domain + ">"},
+		{"Message-ID", "<" + m.id + "@" + domain + ">"},
 		{"MIME-Version", "1.0"},
 		{"Content-Type", m.kind + "; charset=utf-8"},
 		{"Content-Transfer-Encoding", "quoted-printable"},

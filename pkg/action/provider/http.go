@@ -45,7 +45,7 @@ const maxRateLimiters = 128
 
 // sendRequest sends the request with the parameters of the call.
 func sendRequest(ctx context.Context, e *executor, _ client.Client, call Call) (Result, error) {
-	r := request{executor: e, secrets: newSecretReader(ctx, e.options), params: call.Params}
+	r := request{executor: e, secrets: newSecretReader(ctx, e.options), scope: call.Scope, params: call.Params}
 	r.settings, _ = call.Params["request"].(map[string]any)
 	response, err := r.send(ctx)
 	if err != nil {
@@ -61,6 +61,7 @@ func sendRequest(ctx context.Context, e *executor, _ client.Client, call Call) (
 type request struct {
 	*executor
 	secrets          *secretReader
+	scope            *Scope
 	params, settings map[string]any
 }
 
@@ -116,7 +117,7 @@ func (r *request) build(ctx context.Context) (*http.Request, error) {
 		return nil, err
 	}
 	causes := r.options.Causes(ctx)
-	body := addCauses(header, str(r.settings, "body"), causes)
+	body := addCauses(header, r.scope.outgoing(str(r.settings, "body")), causes)
 	if sign, ok := r.params["sign"].(map[string]any); ok {
 		if body, err = r.sign(ctx, sign, target, body); err != nil {
 			return nil, err
@@ -181,20 +182,32 @@ func addCauses(header http.Header, body, causes string) string {
 }
 
 func (r *request) url(ctx context.Context) (*url.URL, error) {
-	text, path := str(r.params, "url"), "url"
+	const invalid = "invalid URL: must begin with http:// or https:// and a host"
 	if from, ok := r.params["urlFrom"]; ok {
-		var err error
-		path = "urlFrom"
-		if text, err = r.secrets.lookup(ctx, path, from); err != nil {
+		text, err := r.secrets.lookup(ctx, "urlFrom", from)
+		if err != nil {
 			return nil, err
 		}
+		if target := parseURL(text); target != nil {
+			return target, nil
+		}
+		return nil, errors.New("$params.urlFrom: " + invalid) // the Secret may be corrected
 	}
-	// The error of url.Parse contains the URL, which may be a secret.
+	if target := parseURL(str(r.params, "url")); target != nil {
+		target.RawQuery = r.scope.outgoing(target.RawQuery)
+		return target, nil
+	}
+	return nil, &ParamError{Path: "url", Message: invalid}
+}
+
+// parseURL returns the URL of a server, or nil. The error of url.Parse contains the URL,
+// which may be a secret.
+func parseURL(text string) *url.URL {
 	target, err := url.Parse(text)
 	if err != nil || target.Host == "" || target.Scheme != "http" && target.Scheme != "https" {
-		return nil, &ParamError{Path: path, Message: "invalid URL: must begin with http:// or https:// and a host"}
+		return nil
 	}
-	return target, nil
+	return target
 }
 
 func (r *request) headers(ctx context.Context) (http.Header, error) {
@@ -204,7 +217,7 @@ func (r *request) headers(ctx context.Context) (http.Header, error) {
 	}
 	header := http.Header{}
 	for k, v := range plain {
-		header.Set(k, v)
+		header.Set(k, r.scope.outgoing(v))
 	}
 	from, _ := r.settings["headerFrom"].(map[string]any)
 	for k, ref := range from {

@@ -23,6 +23,7 @@ import (
 	"fmt"
 	"strings"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
@@ -164,6 +165,20 @@ func applyObject(ctx context.Context, c client.Client, resource any) (Result, er
 	obj.SetManagedFields(nil)
 	limitEvent(obj.Object)
 	if err := c.Patch(ctx, obj, client.Apply, client.ForceOwnership); err != nil {
+		return nil, err
+	}
+	return Result{"$returns": obj.Object}, nil
+}
+
+// create creates an object. One that exists already, because the event is repeated, is left
+// as it is; then the result is the given object.
+func create(ctx context.Context, _ *executor, c client.Client, call Call) (Result, error) {
+	obj, err := object(call.Params["resource"], "")
+	if err != nil {
+		return nil, err
+	}
+	limitEvent(obj.Object)
+	if err := c.Create(ctx, obj); err != nil && !apierrors.IsAlreadyExists(err) {
 		return nil, err
 	}
 	return Result{"$returns": obj.Object}, nil

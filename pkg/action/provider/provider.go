@@ -28,6 +28,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"cuelang.org/go/cue"
 	cuexruntime "github.com/kubevela/pkg/cue/cuex/runtime"
@@ -67,6 +68,9 @@ type Call struct {
 	// Value is the call as a CUE value. It must not be used after Execute returns. It does
 	// not exist where Params have other names than it would have.
 	Value cue.Value
+	// Scope is shared by the calls of an action for one event; nil for calls without an
+	// event.
+	Scope *Scope
 }
 
 // Result contains the fields that are added to the call, as decoded JSON: `$returns`
@@ -170,6 +174,8 @@ type executor struct {
 	limiter *ratelimiter.RateLimiter
 	// workflow are the functions of the workflow by provider and name.
 	workflow map[string]map[string]cuexruntime.ProviderFn
+	// unreadable has the kinds whose objects the identity may not read.
+	unreadable sync.Map
 }
 
 // Execute implements Executor. Errors contain no values of Secrets that the call reads
@@ -187,6 +193,9 @@ func (e *executor) Execute(ctx context.Context, call Call) (Result, error) {
 		if err != nil && f.handlesError(ctx, call) {
 			return f.failure(call, secrets.Text(err.Error())), nil
 		}
+		if err == nil && f.external && call.Scope != nil {
+			call.Scope.acted(true)
+		}
 		return result, err
 	})
 	if p := (*panicerr.Error)(nil); errors.As(err, &p) {
@@ -198,16 +207,26 @@ func (e *executor) Execute(ctx context.Context, call Call) (Result, error) {
 	return result, nil
 }
 
-// client returns the client of the cluster that the call names.
+// client returns the client of the cluster that the call names, in the call's scope.
 func (e *executor) client(ctx context.Context, call Call) (client.Client, error) {
 	cluster := str(call.Params, "cluster")
-	if cluster == "" || cluster == "local" {
-		return e.options.Client, nil
+	if cluster == "local" {
+		cluster = ""
 	}
-	if e.options.Clusters == nil {
-		return nil, &ParamError{Path: "cluster", Message: fmt.Sprintf("cannot use cluster %q: only the worker's own cluster is available", cluster)}
+	c := e.options.Client
+	if cluster != "" {
+		if e.options.Clusters == nil {
+			return nil, &ParamError{Path: "cluster", Message: fmt.Sprintf("cannot use cluster %q: only the worker's own cluster is available", cluster)}
+		}
+		var err error
+		if c, err = e.options.Clusters(ctx, cluster); err != nil {
+			return nil, err
+		}
 	}
-	return e.options.Clusters(ctx, cluster)
+	if call.Scope == nil || c == nil {
+		return c, nil
+	}
+	return &scopedClient{Client: c, scope: call.Scope, cluster: cluster, unreadable: &e.unreadable}, nil
 }
 
 // returns returns the result of a call with the given fields.

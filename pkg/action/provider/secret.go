@@ -53,7 +53,8 @@ func newSecretReader(ctx context.Context, o Options) *secretReader {
 }
 
 // lookup returns the value that the parameter param at path, `{name, key, prefix?,
-// suffix?}`, refers to, without leading and trailing white space.
+// suffix?}`, refers to, without leading and trailing white space. A Secret that lacks the
+// key is not a ParamError: it may get the key later.
 func (s *secretReader) lookup(ctx context.Context, path string, param any) (string, error) {
 	ref, _ := param.(map[string]any)
 	name, key := str(ref, "name"), str(ref, "key")
@@ -66,7 +67,7 @@ func (s *secretReader) lookup(ctx context.Context, path string, param any) (stri
 	}
 	value, ok := data[key]
 	if !ok {
-		return "", &ParamError{Path: path, Message: fmt.Sprintf("Secret %s has no key %q", name, key)}
+		return "", fmt.Errorf("$params.%s: Secret %s/%s has no key %q", path, s.namespace, name, key)
 	}
 	value = strings.TrimSpace(value)
 	s.hasRead = true
@@ -105,7 +106,7 @@ func (s *secretReader) tlsConfig(ctx context.Context, path, name string) (*tls.C
 		return nil, err
 	}
 	invalid := func(format string, args ...any) error {
-		return &ParamError{Path: path, Message: fmt.Sprintf("Secret %s: ", name) + fmt.Sprintf(format, args...)}
+		return fmt.Errorf("$params.%s: Secret %s/%s: %s", path, s.namespace, name, fmt.Sprintf(format, args...))
 	}
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if ca := data["ca.crt"]; ca != "" {

@@ -54,7 +54,8 @@ func (e *StatusError) Error() string {
 }
 
 // Status implements apierrors.APIStatus, which determines whether and when the call is
-// retried.
+// retried. A redirect that was not followed counts as a bad request. The reason is never
+// that of an API server's conflict, on which templates are evaluated again at once.
 func (e *StatusError) Status() metav1.Status {
 	status := metav1.Status{Status: metav1.StatusFailure, Code: int32(e.Code), Reason: metav1.StatusReasonBadRequest, Message: e.Error()} //nolint:gosec // a status has three digits
 	switch e.Code {

@@ -46,6 +46,10 @@ type function struct {
 	inViews func(Call) bool
 	// secret is set if all values of results may be those of a Secret.
 	secret bool
+	// external is set if calls have an effect that is not a write of the call's client.
+	external bool
+	// message is set if calls only tell, fail or wait.
+	message bool
 }
 
 // runFunc executes a call with e and the client of the call's cluster.
@@ -76,12 +80,14 @@ func lookup(call Call) function {
 		return function{run: patch}
 	case "kube.apply":
 		return function{run: apply}
+	case "kube.create":
+		return function{run: create}
 	case "http.do":
-		return function{run: sendRequest, errorField: failureField, inViews: isSafe}
+		return function{run: sendRequest, errorField: failureField, inViews: isSafe, external: true}
 	case "op.do":
-		return function{run: sendRequest, inViews: isSafe}
+		return function{run: sendRequest, inViews: isSafe, external: true}
 	case "email.send", "op.send":
-		return function{run: sendEmail, errorField: failureField}
+		return function{run: sendEmail, errorField: failureField, external: true}
 	case "metrics.promCheck", "op.promCheck":
 		return function{run: unsupported}
 	case "query.view": // views must not be nested
@@ -89,21 +95,29 @@ func lookup(call Call) function {
 	case "config.read", "config.list":
 		return function{run: workflow, read: true, secret: true}
 	case "config.create", "config.delete", "op.create-config", "op.read-config", "op.list-config", "op.delete-config":
-		return function{run: workflow, secret: true}
+		return function{run: workflow, secret: true, external: true}
 	case "builtin.message", "op.message", "op.log", "op.string", "op.date", "op.timestamp":
-		return function{run: workflow, inViews: always}
+		return function{run: workflow, inViews: always, message: true}
 	}
 	switch call.Provider {
 	case "query":
 		return function{run: query, errorField: errField, read: true, inViews: always}
 	case "time", "util":
 		return function{run: workflow, read: true, inViews: always}
+	case "builtin":
+		return function{run: workflow, message: true}
 	}
 	return function{run: workflow}
 }
 
 // IsRead reports whether a call has no side effects, so that it can be repeated.
 func IsRead(c Call) bool { return lookup(c).read }
+
+// HasEffect reports whether a call can change something, or send something.
+func HasEffect(c Call) bool {
+	f := lookup(c)
+	return !f.read && !f.message
+}
 
 // IsInViews reports whether views can make a call: it has no side effects and does not
 // read configs, which are stored in Secrets.

@@ -17,9 +17,11 @@ limitations under the License.
 package provider_test
 
 import (
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/kubevela/kube-trigger/pkg/action"
@@ -66,5 +68,46 @@ parameter: server: string`,
 		if len(paths) != 2 || paths[0] != "GET /first" || paths[1] != "POST /next" {
 			t.Errorf("%s: %v", name, paths)
 		}
+	}
+}
+
+// TestTemplates_RedactsRequests: requests of a template have no values of a Secret in the
+// event, and stay JSON; values that the template reads to authenticate are sent.
+func TestTemplates_RedactsRequests(t *testing.T) {
+	var sent string
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		sent = r.URL.RawQuery + " " + r.Header.Get("X-Copy") + " " + string(body)
+	}))
+	defer server.Close()
+	out := egress.NewClient(egress.AddressPolicy{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}})
+	defer out.Close()
+	template, diags := action.Parse("custom", `import "encoding/json"
+import "vela/http"
+send: http.#HTTPPost & {$params: {
+	url: parameter.server + "/?p=" + context.data.data.password
+	request: {
+		header: "X-Copy": context.data.data.password
+		body: json.Marshal({kind: "Secret", data: context.data.data, n: 9007199254740993})
+	}
+}}
+parameter: server: string`)
+	if len(diags) > 0 {
+		t.Fatal(diags)
+	}
+	a, diags := template.Compile(action.Options{Properties: map[string]any{"server": server.URL}, Executor: provider.New(provider.Options{Egress: out})})
+	if len(diags) > 0 {
+		t.Fatal(diags)
+	}
+	ev := event.Event{Type: event.Update, Data: map[string]any{"apiVersion": "v1", "kind": "Secret", "data": map[string]any{"password": "aHVudGVyMg=="}}}
+	if _, err := a.Start(nil, nil)(t.Context(), ev); err != nil {
+		t.Fatal(err)
+	}
+	const want = `p=(redacted) (redacted) {"data":{"password":"(redacted)"},"kind":"Secret","n":9007199254740993}`
+	if sent != want || strings.Contains(sent, "hunter2") {
+		t.Errorf("sent %s, want %s", sent, want)
 	}
 }

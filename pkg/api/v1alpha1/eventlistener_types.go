@@ -52,10 +52,13 @@ type EventListenerList struct {
 
 // ListenedEvent is a recorded event.
 type ListenedEvent struct {
-	// Resource is the object of the event.
+	// Resource is the object of the event. Its fields are empty if the event has none.
 	Resource EventResource `json:"resource"`
 	// Timestamp is the time of the event.
 	Timestamp metav1.Time `json:"timestamp"`
+	// ID identifies the event. It is the same if the event is handled again.
+	// +optional
+	ID string `json:"id,omitempty"`
 	// Type is the type of the event, such as "update".
 	// +optional
 	Type string `json:"type,omitempty"`

@@ -192,6 +192,10 @@ type TriggerStatus struct {
 	// Succeeded is the number of actions that succeeded.
 	// +optional
 	Succeeded int64 `json:"succeeded,omitempty"`
+	// Unchanged is the number of actions that succeeded and changed nothing, because
+	// everything was as it was to become.
+	// +optional
+	Unchanged int64 `json:"unchanged,omitempty"`
 	// Failed is the number of failed attempts of actions, including retried ones.
 	// +optional
 	Failed int64 `json:"failed,omitempty"`

@@ -46,6 +46,5 @@ func (r readOnlyExecutor) Execute(ctx context.Context, call provider.Call) (prov
 	if err != nil {
 		return nil, err
 	}
-	redact.Strip(map[string]any(result))
-	return result, nil
+	return redact.Public(result), nil
 }

@@ -45,7 +45,7 @@ func PrepareDeadLetter(l store.DeadLetter, now time.Time) (store.DeadLetter, err
 	ev := l.Event
 	l.ID = DeadLetterID(l.Trigger, ev)
 	l.StoredAt, l.ReplayRequestedAt = now.UTC(), time.Time{}
-	if IsSecret(ev) {
+	if redact.Holds(ev.Data) || redact.Holds(ev.Old) {
 		if redact.Reveals(l.Error, ev.Data, ev.Old) {
 			l.Error = redactedError
 		}

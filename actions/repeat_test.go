@@ -1,0 +1,141 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package actions_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kubevela/kube-trigger/pkg/action/provider"
+	"github.com/kubevela/kube-trigger/pkg/event"
+)
+
+// TestRepeated: what an action makes or counts differs per event, also within one second, and
+// is the same when the event is handled again at another time. Senders deliver twice
+// (frain-dev/convoy#1262, zenml-io/zenml#5215), restarts within one second are lost
+// (kubernetes/kubernetes#113040), and what is immutable cannot be applied again
+// (app-sre/qontract-reconcile#4257, sapcc/helm-charts#4886).
+func TestRepeated(t *testing.T) {
+	for name, tc := range map[string]struct {
+		action     string
+		properties map[string]any
+		// count returns how often something was done.
+		count func(t *testing.T, e env) int64
+	}{
+		"run-job": {"run-job", map[string]any{"image": "busybox"}, func(t *testing.T, e env) int64 {
+			return int64(len(e.list(t, "batch/v1", "Job")))
+		}},
+		"start-workflow": {"start-workflow", map[string]any{"workflow": "deploy"}, func(t *testing.T, e env) int64 {
+			return int64(len(e.list(t, "core.oam.dev/v1alpha1", "WorkflowRun")))
+		}},
+		"emit-kubernetes-event": {"emit-kubernetes-event", nil, func(t *testing.T, e env) int64 {
+			return int64(len(e.list(t, "v1", "Event")))
+		}},
+		"record-event": {"record-event", map[string]any{"name": "events"}, func(t *testing.T, e env) int64 {
+			events, _, _ := unstructured.NestedSlice(e.get(t, e.newObject("standard.oam.dev/v1alpha1", "EventListener", "events")).Object, "events")
+			return int64(len(events))
+		}},
+		"restart-workload": {"restart-workload", map[string]any{"kind": "Deployment", "name": "web"}, func(t *testing.T, e env) int64 {
+			return e.get(t, e.newObject("apps/v1", "Deployment", "web")).GetGeneration() - 1
+		}},
+		"restart-workload by label": {"restart-workload", map[string]any{"kind": "Deployment", "matchingLabels": map[string]any{"app": "web"}}, func(t *testing.T, e env) int64 {
+			return e.get(t, e.newObject("apps/v1", "Deployment", "web")).GetGeneration() - 1
+		}},
+		"scale-workload": {"scale-workload", map[string]any{"kind": "Deployment", "name": "web", "by": int64(1)}, func(t *testing.T, e env) int64 {
+			return field[int64](t, e.get(t, e.newObject("apps/v1", "Deployment", "web")), "spec", "replicas") - 1
+		}},
+		"bump-application-revision": {"bump-application-revision", map[string]any{"nameSelector": map[string]any{"name": "app"}}, func(t *testing.T, e env) int64 {
+			var version int64
+			_, _ = fmt.Sscan(e.get(t, e.newObject("core.oam.dev/v1beta1", "Application", "app")).GetAnnotations()["app.oam.dev/publishVersion"], &version)
+			return version
+		}},
+		"bump-application-revision by pattern": {"bump-application-revision", map[string]any{"nameSelector": map[string]any{"pattern": "^app$"}}, func(t *testing.T, e env) int64 {
+			var version int64
+			_, _ = fmt.Sscan(e.get(t, e.newObject("core.oam.dev/v1beta1", "Application", "app")).GetAnnotations()["app.oam.dev/publishVersion"], &version)
+			return version
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := startVela(t)
+			cm := configMap(t, e)
+			e.deployment(t, "web", 1)
+			e.create(t, "core.oam.dev/v1beta1", "Application", "app", nil)
+			e.create(t, "standard.oam.dev/v1alpha1", "EventListener", "events", nil)
+			act, before := e.action(t, e.Client, tc.action, tc.properties), tc.count(t, e)
+			at := time.Unix(1_800_000_000, 0)
+			for n, ev := range []event.Event{repeated(cm, "a", at), repeated(cm, "b", at), repeated(cm, "b", at.Add(time.Hour)), repeated(cm, "c", at)} {
+				if n == 2 {
+					wantUnchanged(t, act, ev, provider.ReasonUnchanged)
+				} else {
+					wantChanged(t, act, ev)
+				}
+				if got, want := tc.count(t, e)-before, []int64{1, 2, 2, 3}[n]; got != want {
+					t.Errorf("after event %d: done %d times, want %d", n, got, want)
+				}
+			}
+		})
+	}
+}
+
+// repeated returns an event with an ID that was received at a time.
+func repeated(o *unstructured.Unstructured, id string, at time.Time) event.Event {
+	ev := updateOf(o)
+	ev.ID, ev.Time = id, at
+	return ev
+}
+
+// TestRepeated_Triggers: two triggers of the same name in two namespaces make a Job each for
+// the same event.
+func TestRepeated_Triggers(t *testing.T) {
+	e := start(t)
+	cm := configMap(t, e)
+	for _, namespace := range []string{e.namespace, "elsewhere"} {
+		other := e
+		other.namespace = namespace
+		other.mustRun(t, "run-job", map[string]any{"image": "busybox", "namespace": e.namespace}, updateOf(cm))
+	}
+	if jobs := e.list(t, "batch/v1", "Job"); len(jobs) != 2 {
+		t.Errorf("%d Jobs, want 2", len(jobs))
+	}
+}
+
+// TestNotifyEmail_MessageID: the Message-ID differs per event and per action of the trigger,
+// since servers drop a second message with the same one (castlamp/zenbership#59), and is the
+// same when the event is repeated, so that they do (Mnexa-AI/e2a#396).
+func TestNotifyEmail_MessageID(t *testing.T) {
+	e := startWithLoopback(t)
+	m := newSMTPServer(t)
+	send := e.action(t, e.Client, "notify-email", map[string]any{
+		"from": "trigger@example.com", "to": []any{"a@example.com"}, "server": m.serverProperties(map[string]any{"tls": "none"}),
+	})
+	cm := configMap(t, e)
+	at := time.Unix(1_800_000_000, 0)
+	var ids []string
+	for _, ev := range []event.Event{repeated(cm, "a", at), repeated(cm, "a", at.Add(time.Hour)), repeated(cm, "b", at)} {
+		if err := send.Run(t.Context(), ev); err != nil {
+			t.Fatal(err)
+		}
+		_, header, _ := m.takeMessage(t)
+		ids = append(ids, header.Get("Message-ID"))
+	}
+	if ids[0] == "" || ids[0] != ids[1] || ids[0] == ids[2] {
+		t.Errorf("Message-IDs are %q", ids)
+	}
+}

@@ -1,0 +1,74 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package action
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"cuelang.org/go/cue"
+
+	"github.com/kubevela/kube-trigger/pkg/action/provider"
+	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/event"
+)
+
+// checkObject returns a problem if the action needs the object of the event, and events of
+// the source o.Objectless have none: a call can be made for an event with an object, and not
+// for one without. Calls are not executed.
+func (r *Action) checkObject(stages []cue.Value) diag.List {
+	without := r.plan(stages, map[string]any{})
+	if without == len(stages) || r.plan(stages, sampleObject()) <= without {
+		return nil
+	}
+	return diag.List{{Message: fmt.Sprintf(
+		"%s needs an object, and events of the source %q have none: name the object here", r.template.name, r.options.Objectless)}}
+}
+
+// sampleObject returns an object with all fields that objects have.
+func sampleObject() map[string]any {
+	return map[string]any{
+		"apiVersion": "v1", "kind": "ConfigMap",
+		"metadata": map[string]any{
+			"name": "sample", "namespace": "default", "uid": "sample", "resourceVersion": "1", "generation": int64(1),
+			"creationTimestamp": time.Unix(0, 0).UTC().Format(time.RFC3339), "labels": map[string]any{}, "annotations": map[string]any{},
+		},
+	}
+}
+
+// plan evaluates the stages for an event with the given data, with empty results of calls.
+// It returns the number of stages whose calls can be made.
+func (r *Action) plan(stages []cue.Value, data map[string]any) int {
+	planned := *r
+	planned.options.Executor = planner{}
+	sample := event.Event{Source: r.options.Objectless, ID: "sample", Data: data}.Context(r.options.Trigger)
+	sample[redactedField] = data
+	run := &resolution{
+		runner: &planned, journal: &journal{}, context: sample, public: func() map[string]any { return sample },
+	}
+	_ = run.resolve(context.Background(), stages) // how far it came is what matters
+	return run.completed
+}
+
+// planner returns an empty result for each call.
+type planner struct{}
+
+// Execute implements provider.Executor.
+func (planner) Execute(context.Context, provider.Call) (provider.Result, error) {
+	return provider.Result{"$returns": map[string]any{}}, nil
+}
