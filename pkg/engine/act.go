@@ -28,6 +28,7 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/panicerr"
+	"github.com/kubevela/kube-trigger/pkg/warning"
 )
 
 // Step is one action of a trigger.
@@ -70,6 +71,8 @@ type execution struct {
 	run     func(ctx context.Context, ev event.Event) (any, error)
 	results map[string]any
 	shared  sync.Map
+	// warnings are those of the steps that succeeded.
+	warnings []string
 }
 
 // Handle implements Stage. If an optional step fails permanently, the steps after it
@@ -116,7 +119,7 @@ func (a *Act) tryOnce(ctx context.Context, t *Task) (res Result, again bool) {
 		r.report.hungActionReturned(r.trigger.TriggerRef, t.Event(), r.clock.Since(h.start))
 		return Result{next: decided}, false
 	case err == nil:
-		return Result{next: finished, outcome: Succeeded, start: h.start}, false
+		return Result{next: finished, outcome: Succeeded, start: h.start, warnings: t.execution.warnings}, false
 	case ctx.Err() != nil:
 		return stop(), false
 	}
@@ -143,7 +146,7 @@ func (a *Act) tryOnce(ctx context.Context, t *Task) (res Result, again bool) {
 	r.report.decision(d)
 	t.setStepAttempts(0)
 	if !a.advance(t) {
-		return Result{next: finished, outcome: Succeeded, start: h.start}, false
+		return Result{next: finished, outcome: Succeeded, start: h.start, warnings: t.execution.warnings}, false
 	}
 	return Result{}, true
 }
@@ -190,7 +193,12 @@ func (s *Step) run(ctx context.Context, t *Task) (result any, err error) {
 	if e.run == nil {
 		e.run = s.Start(e.results, &e.shared)
 	}
-	return e.run(ctx, *t.Event())
+	ctx, collected := warning.Collect(ctx)
+	result, err = e.run(ctx, *t.Event())
+	if err == nil {
+		e.warnings = append(e.warnings, collected()...)
+	}
+	return result, err
 }
 
 // timeoutError is the cause of the end of an attempt's context.

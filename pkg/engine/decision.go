@@ -123,8 +123,11 @@ type Decision struct {
 	// Age is the time since the source received the event.
 	Age time.Duration
 	// Err is set for Failed, Skipped and DeadLettered.
-	Err  error
-	Time time.Time
+	Err error
+	// Warnings are those of an action that succeeded, such as a value that its message
+	// lacks.
+	Warnings []string
+	Time     time.Time
 }
 
 // EventRef identifies an event.
@@ -236,6 +239,9 @@ func (r reporter) logDecision(d Decision) {
 	case Matched:
 		log.Info("Event matched")
 	case Succeeded:
+		if len(d.Warnings) > 0 {
+			log = log.WithValues("warnings", d.Warnings)
+		}
 		log.Info("Action succeeded", "attempt", d.Attempt, "duration", d.Duration, "age", d.Age)
 	case Failed:
 		log.Info("Action failed", "reason", d.Reason, "error", d.Err.Error(),
