@@ -49,10 +49,10 @@ type Template struct {
 	// parameterDecls are the names of the declarations that `parameter` depends on.
 	parameterDecls expr.NameSet
 	parameter      *schema.Schema
-	// resultReferences are the references to results of other actions,
-	// goTemplatePaths the paths of the properties that are Go templates.
+	// resultReferences are the references to results of other actions, messages the
+	// properties that are message templates.
 	resultReferences []expr.ResultReference
-	goTemplatePaths  [][]string
+	messages         expr.Messages
 	// viewProperties are the properties with the CUE of a view.
 	viewProperties []string
 	// evaluatesResult is set if the field `result` is evaluated. withResult is the
@@ -71,7 +71,11 @@ func Parse(name, source string) (*Template, diag.List) {
 	if list := checkNames(file); len(list) > 0 {
 		return nil, list
 	}
-	t.resultReferences, t.goTemplatePaths = expr.ResultReferences(file), expr.GoTemplatePaths(file)
+	var problems diag.List
+	t.resultReferences = expr.ResultReferences(file)
+	if t.messages, problems = expr.MessagesOf(file); len(problems) > 0 {
+		return nil, problems
+	}
 	abstract, err := t.build(cuecontext.New(), buildOptions{context: contextSchema()})
 	if err != nil {
 		return nil, diagnostics(err)
@@ -81,7 +85,7 @@ func Parse(name, source string) (*Template, diag.List) {
 	}
 	t.parameter = schema.FromValue(abstract.LookupPath(cue.ParsePath(expr.ParameterSchema)))
 	t.viewProperties = viewProperties(abstract)
-	expr.ReplaceGoTemplates(file, t.goTemplatePaths)
+	expr.TakeExecutedProperties(file)
 	if !expr.HasResult(file) {
 		t.evaluatesResult = false
 		t.analyse(file)
@@ -93,6 +97,7 @@ func Parse(name, source string) (*Template, diag.List) {
 	if file, err = t.parse(); err != nil {
 		return nil, diagnostics(err)
 	}
+	expr.TakeExecutedProperties(file)
 	t.analyse(file)
 	return t, nil
 }
@@ -116,8 +121,7 @@ func (t *Template) Name() string { return t.name }
 func (t *Template) Source() string { return t.source }
 
 // parse returns a new syntax tree of the template, without the field `result` unless it
-// is evaluated, and with the fields that have the outputs of its Go templates. A tree
-// cannot be shared, because CUE modifies it during a build.
+// is evaluated. A tree cannot be shared, because CUE modifies it during a build.
 func (t *Template) parse() (*ast.File, error) {
 	file, err := parser.ParseFile(t.name+".cue", t.source, parser.ParseComments)
 	if err != nil {
@@ -136,7 +140,6 @@ func (t *Template) parse() (*ast.File, error) {
 	if !declared {
 		file.Decls = append(file.Decls, &ast.Field{Label: ast.NewIdent(expr.ParameterSchema), Value: ast.NewStruct()})
 	}
-	expr.ReplaceGoTemplates(file, t.goTemplatePaths)
 	return file, nil
 }
 
@@ -145,8 +148,9 @@ type buildOptions struct {
 	// context is the CUE schema of `context`; empty for any value.
 	context string
 	// parameter is the evaluated `parameter` as CUE; empty for the template's own
-	// schema.
+	// schema. It refers to the outputs of messages.
 	parameter string
+	messages  []message
 	stage     expr.Stage
 }
 
@@ -165,6 +169,7 @@ func (t *Template) syntax(f buildOptions) (*ast.File, inputs, error) {
 	if err != nil {
 		return nil, in, err
 	}
+	expr.TakeExecutedProperties(file)
 	source := "#context: " + f.context + "\ncontext: #context"
 	if f.context == "" {
 		source = "context: _"
@@ -173,9 +178,11 @@ func (t *Template) syntax(f buildOptions) (*ast.File, inputs, error) {
 		source += "\n" + name + ": _"
 	}
 	varying := append(slices.Clone(f.stage.Inputs), "context")
-	for i := range t.goTemplatePaths {
-		source += "\n" + expr.GoTemplateField(i) + ": string"
-		varying = append(varying, expr.GoTemplateField(i))
+	var parts [][]string
+	for i, m := range f.messages {
+		source += "\n" + expr.MessageField(i) + ": string"
+		varying = append(varying, expr.MessageField(i))
+		parts = append(parts, m.Path)
 	}
 	dropped := expr.NameSet{}
 	if f.parameter == "" {
@@ -193,7 +200,7 @@ func (t *Template) syntax(f buildOptions) (*ast.File, inputs, error) {
 	if err := expr.Resolve(file); err != nil || f.parameter == "" {
 		return file, in, err
 	}
-	if err := expr.FoldConstants(file, varying); err != nil {
+	if err := expr.FoldConstants(file, varying, parts); err != nil {
 		return nil, in, err
 	}
 	if in.texts, err = expr.TakeGoTexts(file); err != nil {
