@@ -32,9 +32,14 @@ func validateCommand() *cobra.Command {
 		Args:    noArgs,
 		PreRunE: flagsFromEnv,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			n, err := app.Validate(cmd.Context(), config, actionsDir)
+			n, warnings, err := app.Validate(cmd.Context(), config, actionsDir)
 			if err != nil {
 				return err
+			}
+			for _, w := range warnings {
+				if _, err := fmt.Fprintf(cmd.ErrOrStderr(), "warning: %s\n", w); err != nil {
+					return err
+				}
 			}
 			if n == 1 {
 				_, err = fmt.Fprintln(cmd.OutOrStdout(), "1 trigger is valid")

@@ -40,12 +40,12 @@ import (
 const CheckConfigCommand = "check-config"
 
 // Validate checks a configuration, given as for RunOptions, without an API server.
-// It returns the number of triggers if all of them are valid, and an InvalidError
-// with all problems otherwise.
-func Validate(ctx context.Context, config, actionsDir string) (int, error) {
+// It returns the number of triggers and the warnings if all of them are valid, and an
+// InvalidError with all problems otherwise.
+func Validate(ctx context.Context, config, actionsDir string) (triggers int, warnings diag.FileDiagnostics, err error) {
 	cfg, err := readConfig(config, actionsDir)
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	return cfg.check(ctx)
 }
@@ -54,8 +54,8 @@ func Validate(ctx context.Context, config, actionsDir string) (int, error) {
 // reports to out.
 func CheckConfig(in io.Reader, out io.Writer) error {
 	return sandbox.Serve(in, out, func(cfg configuration, steps *sandbox.Steps) (checkResult, error) {
-		triggers, diagnostics, err := cfg.compile(clients{}, steps.Begin)
-		return checkResult{Triggers: len(triggers), Diagnostics: diagnostics}, err
+		c, diagnostics, err := cfg.compile(clients{}, steps.Begin)
+		return checkResult{Triggers: len(c.triggers), Diagnostics: diagnostics, Warnings: c.warnings}, err
 	})
 }
 
@@ -74,6 +74,13 @@ type configuration struct {
 type checkResult struct {
 	Triggers    int
 	Diagnostics diag.FileDiagnostics
+	Warnings    diag.FileDiagnostics
+}
+
+// compiledConfig are the triggers of a configuration.
+type compiledConfig struct {
+	triggers []engine.Trigger
+	warnings diag.FileDiagnostics
 }
 
 // readConfig reads the configuration at path and the templates in actionsDir.
@@ -93,33 +100,34 @@ func readConfig(path, actionsDir string) (configuration, error) {
 	return cfg, nil
 }
 
-// check returns the number of triggers, or all problems. CUE can exhaust memory or
-// run forever, so it is evaluated in a limited child process first.
-func (cfg configuration) check(ctx context.Context) (int, error) {
+// check returns the number of triggers and the warnings, or all problems. CUE can exhaust
+// memory or run forever, so it is evaluated in a limited child process first.
+func (cfg configuration) check(ctx context.Context) (triggers int, warnings diag.FileDiagnostics, err error) {
 	program, err := os.Executable()
 	if err != nil {
-		return 0, fmt.Errorf("find executable: %w", err)
+		return 0, nil, fmt.Errorf("find executable: %w", err)
 	}
 	var result checkResult
 	if err := sandbox.NewChild(1, sandbox.Limits{Total: time.Hour}, program, CheckConfigCommand).Run(ctx, "", cfg, &result); err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	if len(result.Diagnostics) > 0 {
-		return 0, InvalidError{result.Diagnostics}
+		return 0, nil, InvalidError{result.Diagnostics}
 	}
-	return result.Triggers, nil
+	return result.Triggers, result.Warnings, nil
 }
 
 // compile compiles the triggers and returns the problems of all files. Triggers
 // that were compiled without clients cannot run. It calls begin before each step
 // that may exhaust a resource; the step is skipped if begin returns a reason.
-func (cfg configuration) compile(c clients, begin func(step string) (reason string)) ([]engine.Trigger, diag.FileDiagnostics, error) {
+func (cfg configuration) compile(c clients, begin func(step string) (reason string)) (compiledConfig, diag.FileDiagnostics, error) {
+	var out compiledConfig
 	if c.namespace == "" {
 		c.namespace = "default"
 	}
 	templates, err := trigger.BuiltIn(actions.FS)
 	if err != nil {
-		return nil, nil, err
+		return out, nil, err
 	}
 	own, problems := trigger.ParseTemplates(cfg.Actions, func(file string) string { return begin("action " + file) })
 	maps.Copy(templates, own)
@@ -127,7 +135,6 @@ func (cfg configuration) compile(c clients, begin func(step string) (reason stri
 	compiler := c.compiler(templates)
 	services, more := cfg.Config.Load(c.namespace, func(path string) string { return begin("configuration " + path) })
 	diagnostics = append(diagnostics, more...)
-	var triggers []engine.Trigger
 	names := map[event.TriggerRef]diag.FileDiagnostic{}
 	for n, s := range services {
 		reject := func(i int, name, part string) string {
@@ -154,11 +161,13 @@ func (cfg configuration) compile(c clients, begin func(step string) (reason stri
 				names[t.TriggerRef] = position
 			}
 			diagnostics = append(diagnostics, s.Locate(t.Problems)...)
-			triggers = append(triggers, t.Trigger)
+			out.warnings = append(out.warnings, s.Locate(t.Warnings)...)
+			out.triggers = append(out.triggers, t.Trigger)
 		}
 	}
 	diagnostics.Sort()
-	return triggers, diagnostics, nil
+	out.warnings.Sort()
+	return out, diagnostics, nil
 }
 
 // locate returns problems of ActionsDir with their files.

@@ -70,8 +70,12 @@ func (r *runner) runConfig(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := cfg.check(ctx); err != nil {
+	_, warnings, err := cfg.check(ctx)
+	if err != nil {
 		return ignoreCanceled(ctx, err)
+	}
+	for _, w := range warnings {
+		logr.FromContextOrDiscard(ctx).Info("configuration warning", "at", w.String())
 	}
 	c, err := r.newClients()
 	if err != nil {
@@ -88,13 +92,14 @@ func (r *runner) runConfig(ctx context.Context) error {
 
 // runChecked runs the triggers of a configuration that was checked.
 func (r *runner) runChecked(ctx context.Context, cfg configuration, c clients, s stores) error {
-	triggers, diagnostics, err := cfg.compile(c, func(string) string { return "" })
+	compiled, diagnostics, err := cfg.compile(c, func(string) string { return "" })
 	if err != nil {
 		return err
 	}
 	if len(diagnostics) > 0 {
 		return InvalidError{diagnostics}
 	}
+	triggers := compiled.triggers
 	if err := s.prune(ctx, triggers, c.sources()); err != nil {
 		return err
 	}

@@ -143,6 +143,9 @@ func (v *validator) validateTriggerService(ctx context.Context, ts *v1alpha1.Tri
 				out.Warnings = append(out.Warnings, p.String())
 			}
 		}
+		for _, w := range t.Warnings {
+			out.Warnings = append(out.Warnings, w.String())
+		}
 		if t.MatchesAll {
 			out.Warnings = append(out.Warnings, fmt.Sprintf("spec.triggers[%d].filter: is always true", i))
 		}

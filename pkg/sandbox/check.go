@@ -98,6 +98,8 @@ type TriggerReport struct {
 	// Problems are empty if the trigger is valid. Their paths are relative to the
 	// TriggerService.
 	Problems diag.List
+	// Warnings do not keep the trigger from running.
+	Warnings diag.List `json:",omitempty"`
 	// ResourceExceeded is set if the check exceeded a limit. Such a trigger must not be
 	// compiled outside a sandbox.
 	ResourceExceeded bool
@@ -155,7 +157,7 @@ func (l Local) check(ctx context.Context, r Request, begin func(step string) (re
 	}
 	compiler := trigger.Compiler{Sources: l.Sources, Actions: templates, Executor: func(event.TriggerRef) provider.Executor { return nil }}
 	for i, t := range trigger.CompileService(compiler, &r.Service, reject) {
-		checked := TriggerReport{Name: t.Name, Problems: t.Problems, ResourceExceeded: exceeded[i]}
+		checked := TriggerReport{Name: t.Name, Problems: t.Problems, Warnings: t.Warnings, ResourceExceeded: exceeded[i]}
 		if t.Subscription != nil {
 			checked.Watch = t.Subscription.Watch()
 		}
@@ -195,6 +197,7 @@ func (r *Report) limit() {
 	}
 	for i := range r.Triggers {
 		r.Triggers[i].Problems = l.limit(r.Triggers[i].Problems)
+		r.Triggers[i].Warnings = l.limit(r.Triggers[i].Warnings)
 	}
 }
 

@@ -37,6 +37,8 @@ type Compiled struct {
 	Filter filter.Filter
 	// Problems have paths relative to the TriggerService: "spec.triggers[0].filter".
 	Problems diag.List
+	// Warnings do not keep the trigger from running. Their paths are those of Problems.
+	Warnings diag.List
 	// Suspended is true if the trigger or its TriggerService is suspended.
 	Suspended bool
 }
@@ -68,7 +70,8 @@ func CompileService(c Compiler, ts *v1alpha1.TriggerService, reject func(index i
 		} else {
 			indexes[id.Name] = i
 		}
-		compiled.Problems, compiled.Suspended = problems.WithPrefix(fmt.Sprintf("spec.triggers[%d]", i)), spec.Suspend
+		prefix := fmt.Sprintf("spec.triggers[%d]", i)
+		compiled.Problems, compiled.Warnings, compiled.Suspended = problems.WithPrefix(prefix), compiled.Warnings.WithPrefix(prefix), spec.Suspend
 		all = append(all, compiled)
 	}
 	return all

@@ -66,7 +66,7 @@ func (c Compiler) Compile(id event.TriggerRef, spec v1alpha1.Trigger) (Compiled,
 	sourceSpec := source.Spec{TriggerRef: id}
 	var (
 		list, problems diag.List
-		steps          []engine.Step
+		compiled       compiledActions
 		tracker        engine.CrashTracker
 	)
 	if problems = c.reject("filter"); problems == nil {
@@ -76,7 +76,8 @@ func (c Compiler) Compile(id event.TriggerRef, spec v1alpha1.Trigger) (Compiled,
 	if problems = c.reject("action"); problems == nil {
 		tracker = c.crashTracker(id, spec)
 		o := action.Options{Trigger: id, Executor: c.Executor(id), Evaluators: spec.Concurrency, CrashTracker: tracker}
-		steps, sourceSpec.Old, problems = c.compileActions(o, spec)
+		compiled, problems = c.compileActions(o, spec)
+		sourceSpec.Old, out.Warnings = compiled.old, compiled.warnings
 	} else {
 		problems = problems.WithPrefix("action")
 	}
@@ -93,7 +94,7 @@ func (c Compiler) Compile(id event.TriggerRef, spec v1alpha1.Trigger) (Compiled,
 	}
 	out.Policy, problems = compilePolicy(spec)
 	if list = append(list, problems...); len(list) == 0 {
-		out.Stages = c.stages(id, tracker, out.Filter, steps)
+		out.Stages = c.stages(id, tracker, out.Filter, compiled.steps)
 	}
 	return out, list
 }
@@ -127,10 +128,13 @@ func (c Compiler) crashTracker(id event.TriggerRef, spec v1alpha1.Trigger) engin
 	if c.CrashTracker == nil {
 		return nil
 	}
-	steps := append(slices.Clone(spec.Actions), v1alpha1.ActionStep{Type: spec.Action.Type, Properties: spec.Action.Properties})
+	steps := append(slices.Clone(spec.Actions), v1alpha1.ActionStep{Type: spec.Action.Type, Properties: spec.Action.Properties, Cue: spec.Action.Cue})
 	text := spec.Filter
 	for _, s := range steps {
 		text += "\x00" + s.Type + "\x00"
+		if s.Cue != "" {
+			text += s.Cue + "\x00"
+		}
 		if s.Properties != nil {
 			text += string(s.Properties.Raw) + "\x00"
 		}
