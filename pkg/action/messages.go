@@ -125,7 +125,7 @@ func (t *Template) Warnings(properties map[string]any) diag.List {
 			view = view || m.Path[0] == name
 		}
 		if !view {
-			list.Add(m.Name(), "is sent with its {{…}} as it is, because it is data and not a message template; to compute it from the event, write it in the action's field cue, such as `cue: %s: context.data.metadata.name`", m.Path[0])
+			list.Add(m.Name(), "{{…}} is not rendered, because the property is data; to compute it from the event, use the action's field cue, such as `cue: %s: context.data.metadata.name`", m.Path[0])
 		}
 	}
 	return list[:min(len(list), maxDataWarnings)]

@@ -203,6 +203,9 @@ func validatingWebhookWarnings(t *testing.T, i *installation) {
     - name: four
       source: {type: resource-watcher, properties: {apiVersion: v1, kind: ConfigMap}}
       action: {type: bump-application-revision}
+    - name: five
+      source: {type: cronjob, properties: {schedule: "0 * * * *"}}
+      action: {type: run-job, properties: {image: busybox, args: ["{{.data}}"]}, cue: "name: context.trigger.name"}
   serviceAccountName: weak`, ns))
 	if err := cluster.Apply(t.Context(), c, text); err != nil {
 		t.Fatal(err)
@@ -214,6 +217,7 @@ func validatingWebhookWarnings(t *testing.T, i *installation) {
 		`spec.triggers[1].action.type: unknown action "missing-action"`,
 		`spec.triggers[2].actions[1].type: unknown action "other-missing-action"`,
 		fmt.Sprintf(`spec.triggers[3].source: serviceaccount weak cannot list and watch secrets in %s; add to a Role: {apiGroups: [""], resources: [secrets], verbs: [list, watch]}`, ns),
+		"spec.triggers[5].action.properties.args[0]: {{…}} is not rendered",
 		`spec.triggers[4].source: serviceaccount weak cannot list and watch configmaps in all namespaces; add to a ClusterRole: {apiGroups: [""], resources: [configmaps], verbs: [list, watch]}`,
 	} {
 		if !strings.Contains(all, want) {
