@@ -122,15 +122,20 @@ type compiled struct {
 	parameter, computed cue.Value
 }
 
-// ContextFields returns the fields of `context` that the action depends on.
+// ContextFields returns the fields of `context` that the action names: in the template,
+// in message templates and in computed properties.
 func (r *Action) ContextFields() expr.FieldSet {
-	switch {
-	case r.options.Computed == nil:
-		return r.template.context
-	case r.template.context.IsAll():
-		return r.options.Computed.Context
+	fields := r.template.messages.Context(r.options.Properties)
+	named := []expr.FieldSet{r.template.context}
+	if r.options.Computed != nil {
+		named = append(named, r.options.Computed.Context)
 	}
-	return r.template.context.Union(r.options.Computed.Context)
+	for _, n := range named {
+		if !n.IsAll() { // all of the context names none
+			fields = fields.Union(n)
+		}
+	}
+	return fields
 }
 
 // evaluateParameter evaluates `parameter` once, if it does not depend on the event.

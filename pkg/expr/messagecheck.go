@@ -17,6 +17,7 @@ limitations under the License.
 package expr
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"text/template/parse"
@@ -57,18 +58,15 @@ func (m Messages) CheckResults(properties map[string]any, validate func(name str
 		if message.From != "" {
 			continue
 		}
-		tree := parse.New("it")
-		tree.Mode = parse.SkipFuncCheck
-		tree, err := tree.Parse(message.Source, "{{", "}}", map[string]*parse.Tree{})
-		if err != nil || tree.Root == nil {
-			continue // Check reports it
-		}
-		eachResult(tree.Root, true, func(name string, pos parse.Pos) {
-			if reason := validate(name); reason != "" {
+		message.eachPath(func(path []string, pos parse.Pos) {
+			if path[0] != ResultsField || len(path) < 2 {
+				return
+			}
+			if reason := validate(path[1]); reason != "" {
 				before := message.Source[:pos]
 				list = append(list, diag.Diagnostic{
 					Path: message.Name(), Line: 1 + strings.Count(before, "\n"), Column: len(before) - strings.LastIndex(before, "\n"),
-					Message: "." + ResultsField + "." + name + ": " + reason,
+					Message: "." + ResultsField + "." + path[1] + ": " + reason,
 				})
 			}
 		})
@@ -76,23 +74,44 @@ func (m Messages) CheckResults(properties map[string]any, validate func(name str
 	return list
 }
 
-// eachResult calls visit with each result that n refers to. isContext is set where
-// the dot is the context; within `with` and `range` only `$` is.
-func eachResult(n parse.Node, isContext bool, visit func(name string, pos parse.Pos)) {
+// Context returns the fields of `context` that the message templates of properties name.
+func (m Messages) Context(properties map[string]any) FieldSet {
+	root := &fieldNode{}
+	for _, message := range m.Of(properties) {
+		message.eachPath(func(path []string, _ parse.Pos) { root.add(path) })
+	}
+	if len(root.fields) == 0 {
+		return FieldSet{}
+	}
+	return FieldSet{root}
+}
+
+// eachPath calls visit with each path below the context that the template names.
+func (m Message) eachPath(visit func(path []string, pos parse.Pos)) {
+	tree := parse.New("it")
+	tree.Mode = parse.SkipFuncCheck
+	if tree, err := tree.Parse(m.Source, "{{", "}}", map[string]*parse.Tree{}); err == nil && tree.Root != nil {
+		eachPath(tree.Root, true, visit)
+	}
+}
+
+// eachPath calls visit with each path below the context that n names. isContext is set
+// where the dot is the context; within `with` and `range` only `$` is.
+func eachPath(n parse.Node, isContext bool, visit func(path []string, pos parse.Pos)) {
 	branch := func(b parse.BranchNode, inner bool) {
-		eachResult(b.Pipe, isContext, visit)
-		eachResult(b.List, inner, visit)
+		eachPath(b.Pipe, isContext, visit)
+		eachPath(b.List, inner, visit)
 		if b.ElseList != nil {
-			eachResult(b.ElseList, isContext, visit)
+			eachPath(b.ElseList, isContext, visit)
 		}
 	}
 	switch n := n.(type) {
 	case *parse.ListNode:
 		for _, e := range n.Nodes {
-			eachResult(e, isContext, visit)
+			eachPath(e, isContext, visit)
 		}
 	case *parse.ActionNode:
-		eachResult(n.Pipe, isContext, visit)
+		eachPath(n.Pipe, isContext, visit)
 	case *parse.IfNode:
 		branch(n.BranchNode, isContext)
 	case *parse.WithNode:
@@ -101,13 +120,13 @@ func eachResult(n parse.Node, isContext bool, visit func(name string, pos parse.
 		branch(n.BranchNode, false)
 	case *parse.PipeNode:
 		for _, c := range n.Cmds {
-			eachResultOf(c, isContext, visit)
+			eachPathOf(c, isContext, visit)
 		}
 	}
 }
 
-// eachResultOf calls visit with each result that a command refers to.
-func eachResultOf(c *parse.CommandNode, isContext bool, visit func(name string, pos parse.Pos)) {
+// eachPathOf calls visit with each path that a command names.
+func eachPathOf(c *parse.CommandNode, isContext bool, visit func(path []string, pos parse.Pos)) {
 	for i, arg := range c.Args {
 		var path []string
 		switch arg := arg.(type) {
@@ -120,16 +139,15 @@ func eachResultOf(c *parse.CommandNode, isContext bool, visit func(name string, 
 				path = arg.Ident[1:]
 			}
 		case *parse.PipeNode:
-			eachResult(arg, isContext, visit)
+			eachPath(arg, isContext, visit)
 		}
-		if len(path) == 0 || path[0] != ResultsField {
+		if len(path) == 0 {
 			continue
 		}
-		if len(path) > 1 {
-			visit(path[1], arg.Position())
-		} else if name, ok := indexedName(c, i); ok {
-			visit(name, arg.Position())
+		if name, ok := indexedName(c, i); ok {
+			path = append(slices.Clip(path), name)
 		}
+		visit(path, arg.Position())
 	}
 }
 

@@ -101,6 +101,8 @@ func TestCompile_Actions(t *testing.T) {
 		{"on-failure", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{{Type: "gives", OnFailure: "retry"}}},
 			`actions[0].onFailure: must be "stop" or "continue", not "retry"`},
 		{"computed", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{gives, computes("needs", "{}", ""), computes("says", "{}", "message: context.old.m + context.old.n + context.results.first")}}, ""},
+		{"message", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{gives, step("", "needs", `{}`), step("", "says", `{"message": "was {{.old.m}} {{index .old \"n\"}}"}`)}}, ""},
+		{"message-alone", v1alpha1.Trigger{Action: v1alpha1.Action{Type: "says", Properties: &runtime.RawExtension{Raw: []byte(`{"message": "{{with .data}}{{$.old.m}}{{end}}{{.old.n}}"}`)}}}, ""},
 		{"computed-kind", v1alpha1.Trigger{Action: v1alpha1.Action{Type: "says", Cue: "\nmessage: [context.old.m]"}},
 			`action.cue:2:1: message: must be string, not list`},
 		{"computed-syntax", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{computes("says", "{}", "message: contxt.data.x")}},
@@ -117,7 +119,7 @@ func TestCompile_Actions(t *testing.T) {
 				t.Error(diff)
 			}
 			if tc.want == "" {
-				// The message depends on all of context, which does not count.
+				// Fields of context.old that the template, messages and computed properties name.
 				selected := sourceSpec.Old.Select(map[string]any{"m": 1, "n": 2, "o": 3})
 				if diff := cmp.Diff(map[string]any{"m": 1, "n": 2}, selected); diff != "" {
 					t.Error(diff)
