@@ -20,6 +20,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -48,14 +49,14 @@ func sent(t *testing.T, name string, properties map[string]any, cue, note string
 	if len(diags) > 0 {
 		t.Fatal(diags)
 	}
-	r := &recorder{next: provider.New(provider.Options{Namespace: "default"})}
+	r := &recorder{next: provider.New(provider.Options{Client: fakeClient(t, nil), Namespace: "default"})}
 	o := action.Options{Trigger: event.TriggerRef{Name: "live", Namespace: "default"}, Properties: properties, Executor: r}
 	if cue != "" {
 		if o.Computed, diags = action.ParseComputed(cue); len(diags) > 0 {
 			t.Fatal(diags)
 		}
 		problems, inComputed := tmpl.CheckComputed(properties, o.Computed)
-		if list := append(problems, inComputed...); len(list) > 0 {
+		if list := slices.Concat(problems, inComputed); len(list) > 0 {
 			t.Fatal(list)
 		}
 	}
@@ -308,7 +309,7 @@ func TestMessageTemplates_Names(t *testing.T) {
 	}
 	read(schema.GroupVersionKind{Group: "networking.k8s.io", Version: "v1", Kind: "NetworkPolicy"}, namespace.GetName(), "deny-all")
 	cm := read(schema.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}, namespace.GetName(), "of-"+namespace.GetName())
-	if got := fmt.Sprint(cm.GetLabels(), cm.GetAnnotations()["kind"], cm.Object["data"]); got != "map[none: of:"+namespace.GetName()+"] Namespace map[template:{{ .Values.image }}]" {
+	if got := fmt.Sprint(cm.GetLabels(), cm.GetAnnotations()["kind"], cm.Object["data"]); got != "map[none: of:"+namespace.GetName()+"]Namespacemap[template:{{ .Values.image }}]" {
 		t.Errorf("got %s", got)
 	}
 	// argoproj/argo-events#289: the name of another object is never the default

@@ -17,6 +17,7 @@ limitations under the License.
 package action_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -152,7 +153,7 @@ func computed(t *testing.T, properties map[string]any, cue string) (map[string]a
 		t.Fatal(diags)
 	}
 	problems, inComputed := tmpl.CheckComputed(properties, c)
-	if list := append(problems, inComputed...); len(list) > 0 {
+	if list := slices.Concat(problems, inComputed); len(list) > 0 {
 		return nil, list
 	}
 	r := &recorder{}

@@ -96,8 +96,8 @@ func (c *Computed) parse(context string) (*ast.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	head = append(append(head, impliedImports(file)...), frame.Decls...)
-	file.Decls = append(head, &ast.Field{Label: ast.NewIdent(computedField), Value: &ast.StructLit{Elts: body}})
+	properties := &ast.Field{Label: ast.NewIdent(computedField), Value: &ast.StructLit{Elts: body}}
+	file.Decls = slices.Concat(head, impliedImports(file), frame.Decls, []ast.Decl{properties})
 	file.Imports = nil
 	for _, d := range file.Decls {
 		if imports, ok := d.(*ast.ImportDecl); ok {
