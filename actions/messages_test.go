@@ -161,6 +161,25 @@ func TestNotify_Escapes(t *testing.T) {
 	}
 }
 
+// TestNotify_Computed escapes a text that CUE computes, and does not render it.
+func TestNotify_Computed(t *testing.T) {
+	const note = "<!channel> {{.data.metadata.name}}"
+	to := []any{map[string]any{"type": "slack", "url": secretRef("chat", "url")}, map[string]any{"type": "wecom", "url": secretRef("chat", "url")}}
+	for cue, want := range map[string]string{
+		"message: context.data.data.note": "&lt;!channel&gt; {{.data.metadata.name}}",
+		"title: context.data.data.note":   "noted <here>",
+	} {
+		properties := map[string]any{"to": to}
+		if strings.HasPrefix(cue, "title") {
+			properties["message"] = "{{.data.metadata.name}} <here>"
+		}
+		calls, _ := sent(t, "notify", properties, cue, note)
+		if got, _ := messageOf(t, calls[0], []string{"text"}); got != want {
+			t.Errorf("%s: got %s, want %s", cue, got, want)
+		}
+	}
+}
+
 // TestNotify_Default escapes the default message, too: its text is of the event.
 func TestNotify_Default(t *testing.T) {
 	calls, _ := sent(t, "notify-slack", map[string]any{"url": secretRef("chat", "url")}, "", "")

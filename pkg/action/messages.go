@@ -200,7 +200,7 @@ func (r *resolution) completeParameter(c compiled) error {
 		return r.evaluationError(err)
 	}
 	r.outputs["parameter"] = r.runner.template.messages.Replace(values, func(m expr.Message) string {
-		if textAt(computed, m.Path) == m.Source {
+		if m.IsComputed(computed) {
 			return gotemplate.Escape(m.Source, m.Place)
 		}
 		parsed, parseErr := r.runner.parsed.get(m)
@@ -215,26 +215,6 @@ func (r *resolution) completeParameter(c compiled) error {
 		return text
 	})
 	return err
-}
-
-// textAt returns the text at a path of computed properties; "" if there is none.
-func textAt(computed any, path []string) string {
-	for _, name := range path {
-		switch container := computed.(type) {
-		case map[string]any:
-			computed = container[name]
-		case []any:
-			var i int
-			if _, err := fmt.Sscanf(name, "[%d]", &i); err != nil || i >= len(container) {
-				return ""
-			}
-			computed = container[i]
-		default:
-			return ""
-		}
-	}
-	text, _ := computed.(string)
-	return text
 }
 
 // messageCache holds parsed message templates. It is safe for concurrent use.

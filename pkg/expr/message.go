@@ -62,6 +62,31 @@ func (m Message) Name() string {
 	return name
 }
 
+// IsComputed reports whether the Source is a text of computed properties, and so a value
+// and not a template.
+func (m Message) IsComputed(computed map[string]any) bool {
+	path := m.Path
+	if m.From != "" {
+		path = []string{m.From}
+	}
+	var v any = computed
+	for _, name := range path {
+		switch container := v.(type) {
+		case map[string]any:
+			v = container[name]
+		case []any:
+			i, err := strconv.Atoi(strings.Trim(name, "[]"))
+			if err != nil || i >= len(container) {
+				return false
+			}
+			v = container[i]
+		default:
+			return false
+		}
+	}
+	return v == m.Source
+}
+
 // Key identifies the property among those of an action.
 func (m Message) Key() string { return strings.Join(m.Path, "\x00") }
 

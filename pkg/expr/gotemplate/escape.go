@@ -125,7 +125,7 @@ func (s state) advance(p Place, text string) state {
 		return s.advanceJSON(text)
 	case URL:
 		return s.advanceURL(text)
-	case Discord, Teams, TelegramMarkdown, TelegramMarkdownV2:
+	case Discord, Teams, TeamsTitle, TelegramMarkdown, TelegramMarkdownV2:
 		return s.advanceMarkdown(text)
 	}
 	return s

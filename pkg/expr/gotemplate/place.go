@@ -58,6 +58,8 @@ const (
 	Discord Place = "discord"
 	// Teams is the text of an Adaptive Card in Microsoft Teams.
 	Teams Place = "teams"
+	// TeamsTitle is the text of the title of such a card.
+	TeamsTitle Place = "teams-title"
 	// WeCom, DingTalk and Lark are texts of these services.
 	WeCom    Place = "wecom"
 	DingTalk Place = "dingtalk"
@@ -72,7 +74,7 @@ const (
 // Places returns the places that the attribute `@text` of a property can name, except
 // those that depend on other properties.
 func Places() []Place {
-	return []Place{Plain, Name, Label, Recipient, Header, URL, JSON, Form, HTML, Note, Slack, Discord, Teams, WeCom, DingTalk, Lark, Telegram}
+	return []Place{Plain, Name, Label, Recipient, Header, URL, JSON, Form, HTML, Note, Slack, Discord, Teams, TeamsTitle, WeCom, DingTalk, Lark, Telegram}
 }
 
 // needsValue reports whether an output that is empty because a value is absent is an
@@ -139,6 +141,8 @@ func (p Place) limit() (limit int, unit measure) {
 		// A message has at most 28 KB; the rest is for the card and its title:
 		// https://learn.microsoft.com/en-us/microsoftteams/limits-specifications-teams#chat
 		return 24 << 10, cardBytes
+	case TeamsTitle:
+		return 1 << 10, cardBytes
 	case WeCom:
 		// text.content: https://developer.work.weixin.qq.com/document/path/91770
 		return 2048, utf8Bytes
@@ -172,7 +176,7 @@ func (p Place) escape(text string, s state) string {
 		return escapeHTML(text)
 	case Slack:
 		return escapeSlack(text)
-	case Discord, Teams:
+	case Discord, Teams, TeamsTitle:
 		return s.markdown(text)
 	case TelegramMarkdown:
 		return s.telegram(text, "_*`[")
@@ -198,7 +202,7 @@ func (p Place) accepts(f form) bool {
 	case urlForm:
 		return p == URL || p == Form
 	case markdownForm:
-		return p == Discord || p == Teams
+		return p == Discord || p == Teams || p == TeamsTitle
 	}
 	return false
 }
