@@ -36,6 +36,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/panicerr"
 	"github.com/kubevela/kube-trigger/pkg/redact"
 	"github.com/kubevela/kube-trigger/pkg/sleep"
+	"github.com/kubevela/kube-trigger/pkg/warning"
 )
 
 // DefaultEvaluators is the default number of compiled copies of a template that an
@@ -47,8 +48,10 @@ const DefaultEvaluators = 4
 type Options struct {
 	// Trigger is the value of `context.trigger`.
 	Trigger event.TriggerRef
-	// Properties are the values of the template's `parameter`.
+	// Properties are the values of the template's `parameter`, and Computed those that
+	// depend on the event; nil for none.
 	Properties map[string]any
+	Computed   *expr.Computed
 	// Executor executes the provider calls.
 	Executor provider.Executor
 	// Evaluators is the number of compiled copies to keep. Defaults to
@@ -65,9 +68,13 @@ type Options struct {
 }
 
 // Compile returns the action of the template with o.Properties. The paths in the
-// diagnostics are relative to the properties.
+// diagnostics are relative to the properties. CheckComputed checks o.Computed.
 func (t *Template) Compile(o Options) (*Action, diag.List) {
-	if list := slices.Concat(t.parameter.Check(o.Properties), expr.CheckGoTemplates(t.goTemplatePaths, o.Properties), t.checkViews(o.Properties)); len(list) > 0 {
+	list := append(t.messages.Check(o.Properties), t.checkViews(o.Properties)...)
+	if o.Computed == nil {
+		list = append(t.parameter.Check(o.Properties), list...)
+	}
+	if len(list) > 0 {
 		return nil, list
 	}
 	if o.EvaluateResult && t.withResult != nil {
@@ -76,7 +83,7 @@ func (t *Template) Compile(o Options) (*Action, diag.List) {
 	if o.Evaluators == 0 {
 		o.Evaluators = DefaultEvaluators
 	}
-	r := &Action{template: t, options: o, pool: make(chan []cue.Value, o.Evaluators)}
+	r := &Action{template: t, options: o, pool: make(chan compiled, o.Evaluators)}
 	if err := r.evaluateParameter(); err != nil {
 		return nil, diagnostics(err)
 	}
@@ -85,16 +92,16 @@ func (t *Template) Compile(o Options) (*Action, diag.List) {
 		return nil, diagnostics(err)
 	}
 	r.analyse(trees)
-	stages, err := r.compileStages(trees)
+	c, err := r.compile(trees)
 	if err != nil {
 		return nil, diagnostics(err)
 	}
 	if o.Objectless != "" {
-		if list := r.checkObject(stages); len(list) > 0 {
+		if list := r.checkObject(c); len(list) > 0 {
 			return nil, list
 		}
 	}
-	r.pool <- stages
+	r.pool <- c
 	return r, nil
 }
 
@@ -103,13 +110,15 @@ func (t *Template) Compile(o Options) (*Action, diag.List) {
 type Action struct {
 	template *Template
 	options  Options
-	pool     chan []cue.Value
+	pool     chan compiled
 	// properties are the user's properties as JSON. parameter is the CUE of the
-	// evaluated `parameter`, empty if it depends on the event.
+	// evaluated `parameter`, which refers to the outputs of messages. It is empty if it
+	// depends on the event in another way.
 	properties []byte
 	parameter  string
-	// goTemplates are the Go templates in the properties, by path.
-	goTemplates []goTemplate
+	messages   []message
+	// parsed are message templates of a parameter that depends on the event.
+	parsed messageCache
 	// inputs are the inputs of each of the template's stages.
 	inputs []inputs
 	// names replaces the names of fields in the data that CUE gets; nil if the template
@@ -117,8 +126,29 @@ type Action struct {
 	names *expr.Names
 }
 
-// ContextFields returns the fields of `context` that the action depends on.
-func (r *Action) ContextFields() expr.FieldSet { return r.template.context }
+// compiled is a copy of the template's stages, in a CUE context of its own.
+type compiled struct {
+	stages []cue.Value
+	// parameter and computed are set if the parameter depends on the event: the schema
+	// with the user's properties, and what completes them.
+	parameter, computed cue.Value
+}
+
+// ContextFields returns the fields of `context` that the action names: in the template,
+// in message templates and in computed properties.
+func (r *Action) ContextFields() expr.FieldSet {
+	fields := r.template.messages.Context(r.options.Properties)
+	named := []expr.FieldSet{r.template.context}
+	if r.options.Computed != nil {
+		named = append(named, r.options.Computed.Context)
+	}
+	for _, n := range named {
+		if !n.IsAll() { // all of the context names none
+			fields = fields.Union(n)
+		}
+	}
+	return fields
+}
 
 // evaluateParameter evaluates `parameter` once, if it does not depend on the event.
 func (r *Action) evaluateParameter() error {
@@ -130,23 +160,34 @@ func (r *Action) evaluateParameter() error {
 		}
 	}
 	r.properties = properties
-	declarations, err := r.template.syntax(buildOptions{stage: expr.Stage{Declarations: r.template.parameterDecls}})
-	if err != nil {
+	value, err := r.buildParameter(cuecontext.New())
+	if err != nil || r.options.Computed != nil {
 		return err
 	}
-	value, err := r.buildStage(cuecontext.New(), declarations)
-	if err != nil {
-		return err
+	parameter := value.LookupPath(cue.ParsePath("parameter"))
+	if r.parameter = expr.ConcreteSyntax(parameter); r.parameter == "" {
+		return nil
 	}
-	r.parameter = expr.ConcreteSyntax(value.LookupPath(cue.ParsePath("parameter")))
-	return r.parseGoTemplates(value)
+	return r.prepareMessages(parameter)
+}
+
+// buildParameter compiles the schema of the parameter with the user's properties.
+func (r *Action) buildParameter(ctx *cue.Context) (cue.Value, error) {
+	value, err := r.template.build(ctx, buildOptions{stage: expr.Stage{Declarations: r.template.parameterDecls}})
+	if err != nil {
+		return value, err
+	}
+	// Compiled from JSON, so that integers stay integers.
+	properties := ctx.CompileBytes(r.properties, cue.Filename("properties"))
+	value = value.FillPath(cue.ParsePath("parameter"), properties)
+	return value, value.LookupPath(cue.ParsePath("parameter")).Validate()
 }
 
 // trees returns the syntax trees of the template's stages with the parameter.
 func (r *Action) trees() ([]tree, error) {
 	var trees []tree
 	for _, s := range r.template.stages {
-		tree, err := r.template.syntax(buildOptions{stage: s, parameter: r.parameter})
+		tree, err := r.template.syntax(buildOptions{stage: s, parameter: r.parameter, messages: r.messages})
 		if err != nil {
 			return nil, err
 		}
@@ -179,31 +220,28 @@ func packageNames(packages []velaPackage) expr.NameUse {
 	return use
 }
 
-// compileStages compiles the trees of the template's stages, in a CUE context of their own.
-func (r *Action) compileStages(trees []tree) ([]cue.Value, error) {
-	ctx := cuecontext.New()
-	var stages []cue.Value
+// compile compiles the trees of the template's stages, and the parameter if it depends on
+// the event, in a CUE context of their own.
+func (r *Action) compile(trees []tree) (compiled, error) {
+	var (
+		c   compiled
+		err error
+		ctx = cuecontext.New()
+	)
 	for _, s := range trees {
-		value, err := r.buildStage(ctx, s)
+		value, err := s.build(ctx)
 		if err != nil {
-			return nil, err
+			return c, err
 		}
-		stages = append(stages, value)
+		c.stages = append(c.stages, value)
 	}
-	return stages, nil
-}
-
-// buildStage compiles the tree of a stage. The properties become its parameter, unless the
-// evaluated parameter is in the tree.
-func (r *Action) buildStage(ctx *cue.Context, s tree) (cue.Value, error) {
-	value, err := s.build(ctx)
-	if err != nil || r.parameter != "" {
-		return value, err
+	if r.parameter != "" {
+		return c, nil
 	}
-	// Compiled from JSON, so that integers stay integers.
-	properties := ctx.CompileBytes(r.properties, cue.Filename("properties"))
-	value = value.FillPath(cue.ParsePath("parameter"), properties)
-	return value, value.LookupPath(cue.ParsePath("parameter")).Validate()
+	if c.parameter, err = r.buildParameter(ctx); err == nil && r.options.Computed != nil {
+		c.computed, err = r.options.Computed.Build(ctx, "")
+	}
+	return c, err
 }
 
 // Start begins the handling of an event and returns the function that runs the action
@@ -284,11 +322,11 @@ func (r *Action) run(ctx context.Context, ev event.Event, results map[string]any
 func (r *Action) attempt(ctx context.Context, ev event.Event, results map[string]any, j *journal) (result any, err error) {
 	ctx, end := Track(ctx, r.options.CrashTracker, ev.ID)
 	defer end()
-	stages, err := r.acquire()
+	c, err := r.acquire()
 	if err != nil {
 		return nil, Terminal(err)
 	}
-	defer r.release(stages)
+	defer r.release(c)
 	defer r.template.terminalPanic(&err)
 	defer panicerr.Recover(&err)
 	data := ev.Context(r.options.Trigger)
@@ -300,9 +338,12 @@ func (r *Action) attempt(ctx context.Context, ev event.Event, results map[string
 		data[redactedField] = public()["data"]
 	}
 	run := &resolution{runner: r, journal: j, context: data, public: public, renaming: r.names.Begin()}
-	if err = run.resolve(ctx, stages); errors.Is(err, expr.ErrOrder) {
+	if err = run.resolve(ctx, c); errors.Is(err, expr.ErrOrder) {
 		run = &resolution{runner: r, journal: j, context: data, public: public}
-		err = run.resolve(ctx, stages)
+		err = run.resolve(ctx, c)
+	}
+	if err == nil {
+		warning.Add(ctx, run.warnings...)
 	}
 	return run.result, err
 }
@@ -312,22 +353,22 @@ func (r *Action) needs(field string) bool {
 	return slices.ContainsFunc(r.inputs, func(in inputs) bool { return !in.context.Under(field).Empty() })
 }
 
-func (r *Action) acquire() ([]cue.Value, error) {
+func (r *Action) acquire() (compiled, error) {
 	select {
-	case stages := <-r.pool:
-		return stages, nil
+	case c := <-r.pool:
+		return c, nil
 	default:
 	}
 	trees, err := r.trees()
 	if err != nil {
-		return nil, err
+		return compiled{}, err
 	}
-	return r.compileStages(trees)
+	return r.compile(trees)
 }
 
-func (r *Action) release(stages []cue.Value) {
+func (r *Action) release(c compiled) {
 	select {
-	case r.pool <- stages:
+	case r.pool <- c:
 	default:
 	}
 }

@@ -21,8 +21,6 @@ import (
 	"fmt"
 	"time"
 
-	"cuelang.org/go/cue"
-
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
@@ -31,9 +29,9 @@ import (
 // checkObject returns a problem if the action needs the object of the event, and events of
 // the source o.Objectless have none: a call can be made for an event with an object, and not
 // for one without. Calls are not executed.
-func (r *Action) checkObject(stages []cue.Value) diag.List {
-	without := r.plan(stages, map[string]any{})
-	if without == len(stages) || r.plan(stages, sampleObject()) <= without {
+func (r *Action) checkObject(c compiled) diag.List {
+	without := r.plan(c, map[string]any{})
+	if without == len(c.stages) || r.plan(c, sampleObject()) <= without {
 		return nil
 	}
 	return diag.List{{Message: fmt.Sprintf(
@@ -53,15 +51,18 @@ func sampleObject() map[string]any {
 
 // plan evaluates the stages for an event with the given data, with empty results of calls.
 // It returns the number of stages whose calls can be made.
-func (r *Action) plan(stages []cue.Value, data map[string]any) int {
-	planned := *r
+func (r *Action) plan(c compiled, data map[string]any) int {
+	planned := &Action{
+		template: r.template, options: r.options, properties: r.properties, parameter: r.parameter,
+		messages: r.messages, inputs: r.inputs, names: r.names,
+	}
 	planned.options.Executor = planner{}
 	sample := event.Event{Source: r.options.Objectless, ID: "sample", Data: data}.Context(r.options.Trigger)
 	sample[redactedField] = data
 	run := &resolution{
-		runner: &planned, journal: &journal{}, context: sample, public: func() map[string]any { return sample },
+		runner: planned, journal: &journal{}, context: sample, public: func() map[string]any { return sample },
 	}
-	_ = run.resolve(context.Background(), stages) // how far it came is what matters
+	_ = run.resolve(context.Background(), c) // how far it came is what matters
 	return run.completed
 }
 

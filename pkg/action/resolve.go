@@ -39,10 +39,12 @@ type resolution struct {
 	context map[string]any
 	// public returns context for messages: without values of Secrets in the event.
 	public func() map[string]any
-	// outputs are the outputs of the Go templates in the properties, by field, and
+	// outputs are the outputs of the message templates in the properties, by field, and
 	// outputErr is the error of the first one that failed.
 	outputs   map[string]any
 	outputErr error
+	// warnings name what is absent in message templates.
+	warnings []string
 	// renaming replaces names of fields in the data that CUE gets.
 	renaming *expr.Renaming
 	// returned holds the results of the calls of earlier stages, by field.
@@ -70,9 +72,14 @@ const maxCalls = 1000
 // errReevaluate ends the visit of a stage after a call whose result was filled in.
 var errReevaluate = errors.New("evaluate again")
 
-func (r *resolution) resolve(ctx context.Context, stages []cue.Value) error {
+func (r *resolution) resolve(ctx context.Context, c compiled) error {
 	r.returned = map[string]any{}
-	r.executeGoTemplates()
+	r.renderMessages()
+	if r.runner.parameter == "" {
+		if err := r.completeParameter(c); err != nil {
+			return Terminal(err)
+		}
+	}
 	for i, s := range r.runner.template.stages {
 		in := r.runner.inputs[i]
 		data := map[string]any{"context": in.context.Select(r.context), expr.AbsentField: false}
@@ -81,11 +88,11 @@ func (r *resolution) resolve(ctx context.Context, stages []cue.Value) error {
 			data[name] = r.returned[name]
 		}
 		maps.Copy(data, r.outputs)
-		root, err := r.fill(stages[i], cue.Path{}, data)
+		root, err := r.fill(c.stages[i], cue.Path{}, data)
 		if err != nil {
 			return err
 		}
-		r.root, r.repeating, r.executed = r.fillOutputs(root), s.Repeats(), map[string]bool{}
+		r.root, r.repeating, r.executed = root, s.Repeats(), map[string]bool{}
 		if err := r.runStage(ctx, s); err != nil {
 			return err
 		}
@@ -94,14 +101,15 @@ func (r *resolution) resolve(ctx context.Context, stages []cue.Value) error {
 	return r.readResult()
 }
 
-// executeTexts adds the results of the Go templates of a stage to data, except those
+// executeTexts adds the outputs of the Go templates of a stage to data, except those
 // that fail: the template may not need them.
 func (r *resolution) executeTexts(in inputs, data map[string]any) {
 	r.failedText = nil
 	for _, t := range in.texts {
-		text, err := t.Execute(r.public())
+		out, err := t.Execute(r.public())
 		if err == nil {
-			data[t.Field] = text
+			data[t.Field] = out.Text
+			r.warn("", out)
 		} else if r.failedText == nil {
 			r.failedText = fmt.Errorf("template %q: %w", r.runner.template.name, err)
 		}

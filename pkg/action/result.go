@@ -38,6 +38,11 @@ func contextFields() []string {
 	return fields
 }
 
+// ParseComputed parses the CUE that computes properties of an action.
+func ParseComputed(text string) (*expr.Computed, diag.List) {
+	return expr.ParseComputed(text, contextSchema())
+}
+
 // contextSchema returns the CUE of `context`: the event's schema, results and redacted.
 func contextSchema() string {
 	return strings.TrimSuffix(event.Schema, "}") + "\t" + expr.ResultsField + ": {[string]: _}\n\t" + redactedField + ": {...}\n}"
@@ -83,18 +88,25 @@ func (r *resolution) readResult() error {
 }
 
 // UnknownResults calls validate with the name of each result that the template, or a
-// Go template in properties, refers to as `context.results.NAME`. It returns a
+// message template in properties, refers to as `context.results.NAME`. It returns a
 // diagnostic for each message that validate returns; "" means that the name is valid.
 // Diagnostics without a path have their position in the template.
 func (t *Template) UnknownResults(properties map[string]any, validate func(name string) string) diag.List {
+	return append(unknownResults(t.resultReferences, validate), t.messages.CheckResults(properties, validate)...)
+}
+
+// UnknownComputedResults is UnknownResults for computed properties. The positions are
+// those in their text.
+func UnknownComputedResults(c *expr.Computed, validate func(name string) string) diag.List {
+	return unknownResults(c.Results, validate)
+}
+
+func unknownResults(references []expr.ResultReference, validate func(name string) string) diag.List {
 	var list diag.List
-	for _, r := range t.resultReferences {
+	for _, r := range references {
 		if text := validate(r.Name); text != "" {
 			list = append(list, diagnosticAt(r.Pos, "context.%s.%s: %s", expr.ResultsField, r.Name, text))
 		}
-	}
-	for _, p := range t.goTemplatePaths {
-		list = append(list, expr.CheckResultReferences(p, properties, validate)...)
 	}
 	return list
 }

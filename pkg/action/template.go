@@ -49,10 +49,10 @@ type Template struct {
 	// parameterDecls are the names of the declarations that `parameter` depends on.
 	parameterDecls expr.NameSet
 	parameter      *schema.Schema
-	// resultReferences are the references to results of other actions,
-	// goTemplatePaths the paths of the properties that are Go templates.
+	// resultReferences are the references to results of other actions, messages the
+	// properties that are message templates.
 	resultReferences []expr.ResultReference
-	goTemplatePaths  [][]string
+	messages         expr.Messages
 	// hasEffect is set if the template has calls that can change or send something.
 	hasEffect bool
 	// viewProperties are the properties with the CUE of a view.
@@ -74,7 +74,11 @@ func Parse(name, source string) (*Template, diag.List) {
 		return nil, list
 	}
 	t.hasEffect = hasEffect(file)
-	t.resultReferences, t.goTemplatePaths = expr.ResultReferences(file), expr.GoTemplatePaths(file)
+	var problems diag.List
+	t.resultReferences = expr.ResultReferences(file)
+	if t.messages, problems = expr.MessagesOf(file); len(problems) > 0 {
+		return nil, problems
+	}
 	abstract, err := t.build(cuecontext.New(), buildOptions{context: contextSchema()})
 	if err != nil {
 		return nil, diagnostics(err)
@@ -84,7 +88,7 @@ func Parse(name, source string) (*Template, diag.List) {
 	}
 	t.parameter = schema.FromValue(abstract.LookupPath(cue.ParsePath(expr.ParameterSchema)))
 	t.viewProperties = viewProperties(abstract)
-	expr.ReplaceGoTemplates(file, t.goTemplatePaths)
+	expr.TakeExecutedProperties(file)
 	if !expr.HasResult(file) {
 		t.evaluatesResult = false
 		t.analyse(file)
@@ -96,6 +100,7 @@ func Parse(name, source string) (*Template, diag.List) {
 	if file, err = t.parse(); err != nil {
 		return nil, diagnostics(err)
 	}
+	expr.TakeExecutedProperties(file)
 	t.analyse(file)
 	return t, nil
 }
@@ -119,9 +124,8 @@ func (t *Template) Name() string { return t.name }
 func (t *Template) Source() string { return t.source }
 
 // parse returns a new syntax tree of the template, without the field `result` unless it
-// is evaluated, with the fields that have the outputs of its Go templates, and with the
-// rules for absent values. A tree
-// cannot be shared, because CUE modifies it during a build.
+// is evaluated, and with the rules for absent values. A tree cannot be shared, because CUE
+// modifies it during a build.
 func (t *Template) parse() (*ast.File, error) {
 	file, err := expr.ParseFile(t.name+".cue", t.source, parser.ParseComments)
 	if err != nil {
@@ -143,12 +147,7 @@ func (t *Template) parse() (*ast.File, error) {
 	if !declared {
 		file.Decls = append(file.Decls, &ast.Field{Label: ast.NewIdent(expr.ParameterSchema), Value: ast.NewStruct()})
 	}
-	expr.ReplaceGoTemplates(file, t.goTemplatePaths)
-	var outputs []string
-	for i := range t.goTemplatePaths {
-		outputs = append(outputs, expr.GoTemplateField(i))
-	}
-	return file, expr.ApplyRules(file, outputs)
+	return file, expr.ApplyRules(file)
 }
 
 // buildOptions configure Template.build.
@@ -156,8 +155,9 @@ type buildOptions struct {
 	// context is the CUE schema of `context`; empty for any value.
 	context string
 	// parameter is the evaluated `parameter` as CUE; empty for the template's own
-	// schema.
+	// schema. It refers to the outputs of messages.
 	parameter string
+	messages  []message
 	stage     expr.Stage
 }
 
@@ -194,6 +194,7 @@ func (t *Template) stageSyntax(f buildOptions) (*ast.File, inputs, error) {
 	if err != nil {
 		return nil, in, err
 	}
+	expr.TakeExecutedProperties(file)
 	source := "#context: " + f.context + "\ncontext: #context"
 	if f.context == "" {
 		source = "context: _"
@@ -202,9 +203,11 @@ func (t *Template) stageSyntax(f buildOptions) (*ast.File, inputs, error) {
 		source += "\n" + name + ": _"
 	}
 	varying := append(slices.Clone(f.stage.Inputs), "context", expr.AbsentField)
-	for i := range t.goTemplatePaths {
-		source += "\n" + expr.GoTemplateField(i) + ": string"
-		varying = append(varying, expr.GoTemplateField(i))
+	var parts [][]string
+	for i, m := range f.messages {
+		source += "\n" + expr.MessageField(i) + ": string"
+		varying = append(varying, expr.MessageField(i))
+		parts = append(parts, m.Path)
 	}
 	dropped := expr.NameSet{}
 	if f.parameter == "" {
@@ -226,7 +229,7 @@ func (t *Template) stageSyntax(f buildOptions) (*ast.File, inputs, error) {
 	if f.parameter == "" {
 		return file, in, nil
 	}
-	if err := expr.FoldConstants(file, varying); err != nil {
+	if err := expr.FoldConstants(file, varying, parts); err != nil {
 		return nil, in, err
 	}
 	if in.texts, err = expr.TakeGoTexts(file); err != nil {

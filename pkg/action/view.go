@@ -84,17 +84,17 @@ func (t *Template) checkViews(properties map[string]any) diag.List {
 // DefaultExport. Errors of the view itself are terminal.
 func (v *View) Evaluate(ctx context.Context, export string) (value any, err error) {
 	t := v.runner.template
-	stages, err := v.runner.acquire()
+	c, err := v.runner.acquire()
 	if err != nil {
 		return nil, Terminal(err)
 	}
-	defer v.runner.release(stages)
+	defer v.runner.release(c)
 	ctx, secrets := redact.Begin(ctx)
 	defer func() { err = secrets.Error(err) }()
 	defer t.terminalPanic(&err)
 	defer panicerr.Recover(&err)
 	run := &resolution{runner: v.runner, journal: &journal{}, context: map[string]any{}, public: publicContext(nil)}
-	if err := run.resolve(ctx, stages); err != nil {
+	if err := run.resolve(ctx, c); err != nil {
 		return nil, classify(err)
 	}
 	if named, err := run.root.LookupPath(cue.ParsePath("export")).String(); err == nil && export == "" {

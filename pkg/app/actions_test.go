@@ -205,3 +205,42 @@ triggers:
 	})
 	p.stop(t)
 }
+
+// TestComputedProperties applies an object that is computed from the event and an earlier
+// result, and reports what a message lacks.
+func TestComputedProperties(t *testing.T) {
+	e := newEnv(t)
+	e.createConfigMap(t, "web")
+	o := e.options(t, fmt.Sprintf(`
+triggers:
+  - name: copies
+    source: {type: resource-watcher, properties: {apiVersion: v1, kind: ConfigMap, namespace: %s, events: [update]}}
+    filter: context.data.metadata.name == "web"
+    actions:
+      - {name: measured, type: measure}
+      - type: apply-resource
+        cue: |
+          resource: {
+            apiVersion: "v1", kind: "ConfigMap"
+            metadata: {name: "copy-of-" + context.data.metadata.name, namespace: context.data.metadata.namespace}
+            data: {for k, v in context.data.data {(strings.ToUpper(k)): v}, value: context.results.measured.value}
+          }
+      - {type: log, properties: {message: "{{.data.metadata.name}} {{.data.status.phase}}"}}
+`, e.namespace))
+	o.ActionsDir = writeActions(t, map[string]string{"measure.cue": readAction})
+	p := startRun(t, o)
+	p.waitForLog(t, "watching")
+	e.setValue(t, "web", "7")
+	done := p.waitForDecisions(t, 1, "copies", "Action succeeded", "")
+	if got := fmt.Sprint(done[0]["warnings"]); got != "[message:1:25: {{.data.status.phase}} is absent]" {
+		t.Errorf("warnings %s", got)
+	}
+	got, err := e.configMaps.Get(t.Context(), "copy-of-web", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if data := fmt.Sprint(got.Object["data"]); data != "map[V:7 value:7]" {
+		t.Errorf("data %s", data)
+	}
+	p.stop(t)
+}

@@ -83,7 +83,7 @@ func TestAccepted_Restart(t *testing.T) {
 	stop := e.start(t)
 	ts := e.createService(t)
 	v := e.waitForAccepted(t, ts, 1)
-	if diff := cmp.Diff(ts.Spec, v.Spec); diff != "" || v.Actions["own"] == "" {
+	if diff := cmp.Diff(ts.Spec, v.Spec); diff != "" || v.Actions["own"] == "" || v.Spec.Triggers[0].Action.Cue == "" {
 		t.Errorf("actions %v, spec (-want +got):\n%s", v.Actions, diff)
 	}
 	e.waitIdle(t)

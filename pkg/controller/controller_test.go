@@ -223,7 +223,7 @@ func (e *env) createService(t *testing.T) *v1alpha1.TriggerService {
 	ts := &v1alpha1.TriggerService{ObjectMeta: metav1.ObjectMeta{Namespace: e.ns, Name: "main"}}
 	ts.Spec.Triggers = []v1alpha1.Trigger{{
 		Source: v1alpha1.Source{Type: resource.Type, Properties: &runtime.RawExtension{Raw: []byte(`{"apiVersion":"v1","kind":"Pod"}`)}},
-		Action: v1alpha1.Action{Type: "own"},
+		Action: v1alpha1.Action{Type: "own", Cue: "x: context.data.metadata.name"},
 	}}
 	ts.Spec.Worker = &v1alpha1.Worker{Properties: &runtime.RawExtension{Raw: []byte(
 		`{"replicas":2,"resource":{"cpu":{"limits":"1.5","requests":"0.5"},"memory":{"limits":"1024Mi"}}}`)}}

@@ -94,6 +94,7 @@ func TestLimits(t *testing.T) {
 	}{
 		"triggers":        {200, "", "a", "", "", "spec.triggers"},
 		"filter":          {0, a(64<<10 + 1), "a", "", "", "spec.triggers[0].filter"},
+		"cue":             {0, "", "a", ", actions: [{type: log, cue: " + a(64<<10+1) + "}]", "", "spec.triggers[0].actions[0].cue"},
 		"name":            {0, "", a(64), "", "", "spec.triggers[0].name"},
 		"onChange":        {0, "", "a", ", onChange: [" + strings.Repeat("a,", 65) + "]", "", "spec.triggers[0].onChange"},
 		"path":            {0, "", "a", ", onChange: [" + a(1025) + "]", "", "spec.triggers[0].onChange[0]"},

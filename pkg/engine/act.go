@@ -29,6 +29,7 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/panicerr"
+	"github.com/kubevela/kube-trigger/pkg/warning"
 )
 
 // Step is one action of a trigger.
@@ -76,6 +77,8 @@ type execution struct {
 	// first one that has not.
 	changed   bool
 	unchanged string
+	// warnings are those of the steps that succeeded.
+	warnings []string
 }
 
 // reason returns the reason of the decision that the steps succeeded: why they changed
@@ -143,7 +146,7 @@ func (a *Act) tryOnce(ctx context.Context, t *Task) (res Result, again bool) {
 		r.report.hungActionReturned(r.trigger.TriggerRef, t.Event(), r.clock.Since(h.start))
 		return Result{next: decided}, false
 	case err == nil:
-		return Result{next: finished, outcome: Succeeded, reason: t.execution.reason(), start: h.start}, false
+		return Result{next: finished, outcome: Succeeded, reason: t.execution.reason(), start: h.start, warnings: t.execution.warnings}, false
 	case ctx.Err() != nil:
 		return stop(), false
 	}
@@ -170,7 +173,7 @@ func (a *Act) tryOnce(ctx context.Context, t *Task) (res Result, again bool) {
 	r.report.decision(d)
 	t.setStepAttempts(0)
 	if !a.advance(t) {
-		return Result{next: finished, outcome: Succeeded, reason: t.execution.reason(), start: h.start}, false
+		return Result{next: finished, outcome: Succeeded, reason: t.execution.reason(), start: h.start, warnings: t.execution.warnings}, false
 	}
 	return Result{}, true
 }
@@ -215,7 +218,12 @@ func (s *Step) run(ctx context.Context, t *Task) (result any, err error) {
 	if e.run == nil {
 		e.run = s.Start(e.results, &e.shared)
 	}
-	return e.run(ctx, *t.Event())
+	ctx, collected := warning.Collect(ctx)
+	result, err = e.run(ctx, *t.Event())
+	if err == nil {
+		e.warnings = append(e.warnings, collected()...)
+	}
+	return result, err
 }
 
 // timeoutError is the cause of the end of an attempt's context.

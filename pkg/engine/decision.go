@@ -135,8 +135,11 @@ type Decision struct {
 	// Age is the time since the source received the event.
 	Age time.Duration
 	// Err is set for Failed, Skipped and DeadLettered.
-	Err  error
-	Time time.Time
+	Err error
+	// Warnings are those of an action that succeeded, such as a value that its message
+	// lacks.
+	Warnings []string
+	Time     time.Time
 }
 
 // EventRef identifies an event.
@@ -259,6 +262,9 @@ func (r reporter) logDecision(d Decision) {
 	case Succeeded:
 		if d.Reason != "" {
 			log = log.WithValues("reason", d.Reason)
+		}
+		if len(d.Warnings) > 0 {
+			log = log.WithValues("warnings", d.Warnings)
 		}
 		log.Info("Action succeeded", "attempt", d.Attempt, "duration", d.Duration, "age", d.Age)
 	case Failed:

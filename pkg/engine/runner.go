@@ -129,7 +129,7 @@ func (r *runner) finish(t *Task, res Result) {
 	case t.settle():
 		if res.outcome != "" {
 			d := r.newDecision(t.Event(), res.outcome, res.reason)
-			d.Path, d.Attempt = res.path, t.attempted().total
+			d.Path, d.Attempt, d.Warnings = res.path, t.attempted().total, res.warnings
 			if !res.start.IsZero() {
 				d.Duration = d.Time.Sub(res.start)
 			}

@@ -43,6 +43,8 @@ type Result struct {
 	outcome      Outcome
 	reason, path string
 	err          error
+	// warnings are those of an action that succeeded.
+	warnings []string
 	// start is when the evaluation or the attempt started; zero if there was none.
 	start time.Time
 }

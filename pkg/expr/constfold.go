@@ -32,10 +32,11 @@ import (
 
 // FoldConstants replaces the expressions of file that depend on the parameter alone
 // by their values, so that they are not evaluated for each event. file declares the
-// parameter as data. Expressions that depend on the varying fields, or on calls, are
-// kept. The identifiers of file have to be resolved, and are resolved afterwards.
-func FoldConstants(file *ast.File, varying []string) error {
-	c := constantFolder{file: file, constant: constantDeclarations(file, varying)}
+// parameter as data. Expressions that depend on the varying fields, on the varying parts
+// of the parameter, or on calls, are kept; parts are paths below the parameter. The
+// identifiers of file have to be resolved, and are resolved afterwards.
+func FoldConstants(file *ast.File, varying []string, parts [][]string) error {
+	c := constantFolder{file: file, constant: constantDeclarations(file, varying, parts), parts: parts}
 	values, err := c.evaluate(c.foldable())
 	if err != nil {
 		return err
@@ -58,12 +59,14 @@ type constantFolder struct {
 	// varying are the names that are not constant, also where file does not declare
 	// them.
 	varying []string
+	// parts are the paths of the parts of the parameter that vary.
+	parts [][]string
 }
 
 // constantDeclarations returns the names of the parameter, and of the top-level
-// fields and let clauses that depend on it alone.
-func constantDeclarations(file *ast.File, varying []string) NameSet {
-	c := constantFolder{file: file, constant: NameSet{}, varying: varying}
+// fields and let clauses that depend on its constant parts alone.
+func constantDeclarations(file *ast.File, varying []string, parts [][]string) NameSet {
+	c := constantFolder{file: file, constant: NameSet{}, varying: varying, parts: parts}
 	for _, d := range file.Decls {
 		if name, ok := declaredName(d); ok {
 			c.constant[name] = true
@@ -87,6 +90,9 @@ func constantDeclarations(file *ast.File, varying []string) NameSet {
 			if !ok {
 				return NameSet{} // for example a pattern, which constrains all fields
 			}
+			if name == "parameter" && len(parts) > 0 {
+				continue // isConstant knows its parts
+			}
 			if c.constant[name] && (slices.Contains(varying, name) || IsDefinition(name) || !c.isConstant(d)) {
 				delete(c.constant, name)
 				shrunk = true
@@ -109,6 +115,11 @@ func (c constantFolder) isConstant(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.Field:
 			constant = constant && LabelName(n.Label) != "#do"
+		case *ast.SelectorExpr:
+			if path, ok := c.parameterPath(n); ok {
+				constant = constant && !c.varies(path)
+				return false
+			}
 		case *ast.Ident:
 			constant = constant && c.refersToConstant(n, within)
 		}
@@ -117,7 +128,37 @@ func (c constantFolder) isConstant(n ast.Node) bool {
 	return constant
 }
 
+// parameterPath returns the path of a part of the parameter that n selects.
+func (c constantFolder) parameterPath(n *ast.SelectorExpr) (path []string, ok bool) {
+	root, path := selectorPath(n)
+	if root != "parameter" || !c.constant[root] {
+		return nil, false
+	}
+	var x ast.Expr = n
+	for {
+		sel, ok := x.(*ast.SelectorExpr)
+		if !ok {
+			break
+		}
+		x = sel.X
+	}
+	id, ok := x.(*ast.Ident)
+	return path, ok && id.Scope == c.file
+}
+
+// varies reports whether the part of the parameter at path contains, or is within, one
+// that varies.
+func (c constantFolder) varies(path []string) bool {
+	return slices.ContainsFunc(c.parts, func(part []string) bool {
+		n := min(len(part), len(path))
+		return slices.Equal(part[:n], path[:n])
+	})
+}
+
 func (c constantFolder) refersToConstant(id *ast.Ident, within map[ast.Node]bool) bool {
+	if id.Name == "parameter" && id.Scope == c.file && len(c.parts) > 0 {
+		return false
+	}
 	if spec, ok := id.Node.(*ast.ImportSpec); ok {
 		return !strings.HasPrefix(importPath(spec), "vela/")
 	}
@@ -190,6 +231,9 @@ func (c constantFolder) evaluate(expressions []ast.Expr) (map[ast.Expr]ast.Expr,
 			}
 			fmt.Fprintf(&source, "%s\n", text)
 		}
+	}
+	for i := range c.parts {
+		fmt.Fprintf(&source, "%s: string\n", MessageField(i))
 	}
 	for i, x := range expressions {
 		text, err := format.Node(x)

@@ -65,7 +65,7 @@ func TestFoldConstants(t *testing.T) {
 			if err := Resolve(file); err != nil {
 				t.Fatal(err)
 			}
-			if err := FoldConstants(file, []string{"context"}); err != nil {
+			if err := FoldConstants(file, []string{"context"}, nil); err != nil {
 				t.Fatal(err)
 			}
 			got, err := format.Node(file)
@@ -84,3 +84,32 @@ func TestFoldConstants(t *testing.T) {
 }
 
 func withoutSpace(text string) string { return strings.Join(strings.Fields(text), "") }
+
+// TestFoldConstants_Parts folds what depends on other parts of the parameter than those
+// that vary.
+func TestFoldConstants_Parts(t *testing.T) {
+	const source = `context: _
+$message0: string
+parameter: {name: "web", url: {secretRef: name: "chat"}, message: $message0, to: [{type: "slack", text: $message0}]}
+let Message = parameter.message + "!"
+a: {url: parameter.url.secretRef, n: parameter.name + "-x", m: Message, t: [for t in parameter.to {t.type}], all: parameter, x: context.x}
+`
+	file, err := parser.ParseFile("x.cue", source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Resolve(file); err != nil {
+		t.Fatal(err)
+	}
+	if err := FoldConstants(file, []string{"context", "$message0"}, [][]string{{"message"}, {"to", "[0]", "text"}}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := format.Node(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `a: {url: {name: "chat"}, n: "web-x", m: Message, t: [for t in parameter.to {t.type}], all: parameter, x: context.x}`
+	if !strings.Contains(withoutSpace(string(got)), withoutSpace(want)) {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}

@@ -17,21 +17,19 @@ limitations under the License.
 package expr
 
 import (
-	"slices"
-
 	"cuelang.org/go/cue/ast"
 )
 
 // ApplyRules applies the rules for values that an event lacks to the conditions, loops
 // and defaults of a template that depend on context, and on no call. Definitions, and so
-// the schema of the parameter, stay CUE's. varying are fields with the results of Go
-// templates. The identifiers of file are resolved afterwards.
-func ApplyRules(file *ast.File, varying []string) error {
+// the schema of the parameter, stay CUE's. The identifiers of file are resolved
+// afterwards.
+func ApplyRules(file *ast.File) error {
 	if err := Resolve(file); err != nil {
 		return err
 	}
-	withContext := newDependence(file, varying)
-	constant := newDependence(file, append(slices.Clone(varying), "context", AbsentField))
+	withContext := newDependence(file, nil)
+	constant := newDependence(file, []string{"context", AbsentField})
 	rules{
 		applies:  func(x ast.Expr) bool { return withContext.covers(x) && !constant.covers(x) },
 		isInput:  func(ast.Expr) bool { return false },
@@ -49,7 +47,7 @@ type dependence struct {
 
 func newDependence(file *ast.File, varying []string) dependence {
 	d := dependence{
-		constants: constantFolder{file: file, constant: constantDeclarations(file, varying), varying: varying},
+		constants: constantFolder{file: file, constant: constantDeclarations(file, varying, nil), varying: varying},
 		variables: map[ast.Node]bool{},
 	}
 	ast.Walk(file, func(n ast.Node) bool {

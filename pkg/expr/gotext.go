@@ -37,18 +37,21 @@ type GoText struct {
 	template *gotemplate.Template
 }
 
-// Execute returns the result for context. The error is one of GoTemplateError.
-func (g GoText) Execute(context map[string]any) (string, error) {
-	text, err := g.template.Execute(context)
-	return text, GoTemplateError(err)
+// Execute returns the output for context. The error is one of MessageError.
+func (g GoText) Execute(context map[string]any) (gotemplate.Output, error) {
+	out, err := g.template.Execute(context)
+	return out, MessageError(err)
 }
 
-// GoTemplateError returns the error of an executed Go template without what may hold
-// values of context: the limit that it exceeded, or the position and the text of the part
-// that fails. It is nil if err is.
-func GoTemplateError(err error) error {
-	var limit *gotemplate.LimitError
-	if err == nil || errors.As(err, &limit) {
+// MessageError returns the error of an executed Go template without what may hold values
+// of context: the limit that it exceeded, the value that it needs, or the position and the
+// text of the part that fails. It is nil if err is.
+func MessageError(err error) error {
+	var (
+		limit  *gotemplate.LimitError
+		absent *gotemplate.AbsentError
+	)
+	if err == nil || errors.As(err, &limit) || errors.As(err, &absent) {
 		return err
 	}
 	before, rest, _ := strings.Cut(err.Error(), ": executing ")
@@ -58,7 +61,11 @@ func GoTemplateError(err error) error {
 		return errors.New("a Go template cannot be executed")
 	}
 	_, position, _ := strings.Cut(strings.TrimPrefix(before, "template: "), ":")
-	return fmt.Errorf("a Go template cannot be executed: %s: {{%s}} fails", position, strings.Trim(part, "{}"))
+	reason := gotemplate.Reason(err)
+	if reason != "" {
+		reason = ": " + reason
+	}
+	return fmt.Errorf("a Go template cannot be executed: %s: {{%s}} fails%s", position, strings.Trim(gotemplate.SourceText(part), "{}"), reason)
 }
 
 // TakeGoTexts replaces each `template.Execute("…", context)` in file by a reference to
@@ -110,7 +117,7 @@ func goText(file *ast.File, n ast.Node) *gotemplate.Template {
 	if err != nil {
 		return nil
 	}
-	parsed, err := gotemplate.Parse(source)
+	parsed, err := gotemplate.Parse(source, gotemplate.Plain)
 	if err != nil {
 		return nil // CUE reports it
 	}

@@ -93,6 +93,7 @@ type Decision struct {
 	RetryIn  float64        `json:"retryInSeconds,omitempty"`
 	Duration float64        `json:"tookSeconds,omitempty"`
 	Age      float64        `json:"ageSeconds"`
+	Warnings []string       `json:"warnings,omitempty"`
 }
 
 // Event identifies the event of a decision.
@@ -134,7 +135,7 @@ func newDecision(trigger string, d engine.Decision) Decision {
 		Time: d.Time.UTC(), Trigger: trigger,
 		Event:   Event{Source: d.Event.Source, Type: d.Event.Type, Cluster: d.Event.Cluster, Key: d.Event.Key, ID: d.Event.ID},
 		Outcome: d.Outcome, Reason: d.Reason, Path: d.Path, Action: d.Action, Attempt: d.Attempt,
-		RetryIn: d.RetryIn.Seconds(), Duration: d.Duration.Seconds(), Age: d.Age.Seconds(),
+		RetryIn: d.RetryIn.Seconds(), Duration: d.Duration.Seconds(), Age: d.Age.Seconds(), Warnings: d.Warnings,
 	}
 }
 

@@ -41,6 +41,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/controller/workload"
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/expr"
 	"github.com/kubevela/kube-trigger/pkg/filter"
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/trigger"
@@ -186,6 +187,7 @@ func (l Local) check(ctx context.Context, r Request, begin func(step string) (re
 func compileOnce() func(*action.Template, action.Options) (*action.Action, diag.List) {
 	type key struct {
 		template *action.Template
+		computed *expr.Computed
 		options  string
 	}
 	type compiled struct {
@@ -195,11 +197,14 @@ func compileOnce() func(*action.Template, action.Options) (*action.Action, diag.
 	known := map[key]compiled{}
 	return func(t *action.Template, o action.Options) (*action.Action, diag.List) {
 		o.Trigger = event.TriggerRef{}
-		options, err := json.Marshal(o)
+		k := key{template: t, computed: o.Computed}
+		others := o
+		others.Computed = nil
+		options, err := json.Marshal(others)
 		if err != nil {
 			return t.Compile(o)
 		}
-		k := key{t, string(options)}
+		k.options = string(options)
 		c, ok := known[k]
 		if !ok {
 			c.action, c.problems = t.Compile(o)
@@ -228,6 +233,7 @@ func (r *Report) limit() {
 	}
 	for i := range r.Triggers {
 		r.Triggers[i].Problems = l.limit(r.Triggers[i].Problems)
+		r.Triggers[i].Warnings = l.limit(r.Triggers[i].Warnings)
 	}
 	warnings := limiter{problems: MaxProblems, bytes: MaxProblemBytes}
 	for i := range r.Triggers {

@@ -31,69 +31,77 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/expr"
 )
 
-// compileActions compiles the action or actions of a trigger, and returns the fields
-// below `context.old` that they name.
-func (c Compiler) compileActions(o action.Options, spec v1alpha1.Trigger) ([]engine.Step, expr.FieldSet, diag.List) {
+// compiledActions are the actions of a trigger.
+type compiledActions struct {
+	steps []engine.Step
+	// old are the fields below `context.old` that they name.
+	old      expr.FieldSet
+	warnings diag.List
+}
+
+// compileActions compiles the action or actions of a trigger.
+func (c Compiler) compileActions(o action.Options, spec v1alpha1.Trigger) (compiledActions, diag.List) {
 	var list diag.List
 	if len(spec.Actions) > 0 {
-		if spec.Action.Type != "" || spec.Action.Properties != nil {
+		if spec.Action.Type != "" || spec.Action.Properties != nil || spec.Action.Cue != "" {
 			list.Add("actions", "exactly one of action and actions must be set")
-			return nil, expr.FieldSet{}, list
+			return compiledActions{}, list
 		}
 		return c.compileSequence(o, spec)
 	}
-	template, properties, list := c.resolve(spec.Action.Type, spec.Action.Properties)
+	r, list := c.resolve(spec.Action.Type, spec.Action.Properties, spec.Action.Cue)
 	if len(list) > 0 {
-		return nil, expr.FieldSet{}, list.WithPrefix("action")
+		return compiledActions{}, list.WithPrefix("action")
 	}
-	list = checkResults(template, properties, func(string) string { return "there are no earlier actions" })
-	o.Properties = properties
-	a, problems := c.compileTemplate(template, o)
+	list = r.checkResults(func(string) string { return "there are no earlier actions" })
+	a, problems := c.compile(r, o)
 	if list = append(list, problems...); len(list) > 0 {
-		return nil, expr.FieldSet{}, list.WithPrefix("action")
+		return compiledActions{}, list.WithPrefix("action")
 	}
-	return []engine.Step{{Start: a.Start}}, oldDependencies(a.ContextFields()), nil
+	return compiledActions{
+		steps: []engine.Step{{Start: a.Start}}, old: oldDependencies(a.ContextFields()), warnings: r.warnings().WithPrefix("action"),
+	}, nil
 }
 
 // compileSequence compiles the actions of a trigger.
-func (c Compiler) compileSequence(o action.Options, spec v1alpha1.Trigger) ([]engine.Step, expr.FieldSet, diag.List) {
+func (c Compiler) compileSequence(o action.Options, spec v1alpha1.Trigger) (compiledActions, diag.List) {
 	var (
 		list  diag.List
-		old   expr.FieldSet
-		steps []engine.Step
+		out   compiledActions
 		names = resultNames{steps: spec.Actions, hasResult: make([]bool, len(spec.Actions))}
 	)
 	if len(spec.Actions) > v1alpha1.MaxActions {
 		list.Add("actions", "%d actions, maximum is %d", len(spec.Actions), v1alpha1.MaxActions)
-		return nil, old, list
+		return out, list
 	}
 	for i, s := range spec.Actions {
-		var problems diag.List
-		template, properties, problems := c.resolve(s.Type, s.Properties)
+		path := fmt.Sprintf("actions[%d]", i)
+		r, problems := c.resolve(s.Type, s.Properties, s.Cue)
 		if first := slices.IndexFunc(spec.Actions, func(o v1alpha1.ActionStep) bool { return o.Name == s.Name }); s.Name != "" && first < i {
 			problems.Add("name", "%q is already used by actions[%d]", s.Name, first)
 		}
 		if s.OnFailure != "" && s.OnFailure != v1alpha1.OnFailureStop && s.OnFailure != v1alpha1.OnFailureContinue {
 			problems.Add("onFailure", "must be %q or %q, not %q", v1alpha1.OnFailureStop, v1alpha1.OnFailureContinue, s.OnFailure)
 		}
-		if template != nil {
-			names.hasResult[i] = template.HasResult()
-			problems = append(problems, checkResults(template, properties, func(name string) string { return names.check(i, name) })...)
-			o.Properties, o.EvaluateResult = properties, s.Name != "" && i < len(spec.Actions)-1
-			a, broken := c.compileTemplate(template, o)
+		if r.template != nil {
+			names.hasResult[i] = r.template.HasResult()
+			problems = append(problems, r.checkResults(func(name string) string { return names.check(i, name) })...)
+			o.EvaluateResult = s.Name != "" && i < len(spec.Actions)-1
+			a, broken := c.compile(r, o)
 			if problems = append(problems, broken...); a != nil {
-				old = old.Union(oldDependencies(a.ContextFields()))
-				steps = append(steps, engine.Step{
+				out.old = out.old.Union(oldDependencies(a.ContextFields()))
+				out.steps = append(out.steps, engine.Step{
 					Name: s.Name, Title: stepTitle(i, s), Start: a.Start, Optional: s.OnFailure == v1alpha1.OnFailureContinue,
 				})
+				out.warnings = append(out.warnings, r.warnings().WithPrefix(path)...)
 			}
 		}
-		list = append(list, problems.WithPrefix(fmt.Sprintf("actions[%d]", i))...)
+		list = append(list, problems.WithPrefix(path)...)
 	}
 	if len(list) > 0 {
-		return nil, old, list
+		return compiledActions{}, list
 	}
-	return steps, old, nil
+	return out, nil
 }
 
 // stepTitle returns the name of an action in errors and decisions.
@@ -136,45 +144,79 @@ func (n resultNames) check(i int, name string) string {
 	return fmt.Sprintf("no earlier action has this name%s; earlier actions: %s", diag.Suggest(name, earlier), strings.Join(earlier, ", "))
 }
 
-// checkResults returns the problems of an action's references to results.
-func checkResults(template *action.Template, properties map[string]any, check func(name string) string) diag.List {
-	var list diag.List
-	for _, p := range template.UnknownResults(properties, check) {
-		if p.Path == "" {
-			list.Add("type", "action %q: %s", template.Name(), p)
-		} else {
-			list = append(list, diag.List{p}.WithPrefix("properties")...)
-		}
-	}
-	return list
+// resolvedAction is the template and the properties of an action. Without a template it
+// is invalid.
+type resolvedAction struct {
+	template   *action.Template
+	properties map[string]any
+	// computed completes the properties; nil for none.
+	computed *expr.Computed
 }
 
-// resolve returns the template and the properties of an action.
-func (c Compiler) resolve(name string, raw *runtime.RawExtension) (*action.Template, map[string]any, diag.List) {
-	var list diag.List
+// resolve returns the action of a type. cue is the CUE of computed properties; empty for
+// none.
+func (c Compiler) resolve(name string, raw *runtime.RawExtension, cue string) (resolvedAction, diag.List) {
+	var (
+		r    resolvedAction
+		list diag.List
+	)
 	parsed, ok := c.Actions[name]
 	if !ok {
 		list.Add("type", "%s", unknownType("action", name, slices.Sorted(maps.Keys(c.Actions))))
-		return nil, nil, list
+		return r, list
 	}
 	template, broken := parsed()
 	if len(broken) > 0 {
 		list.Add("type", "%v", broken)
-		return nil, nil, list
+		return r, list
 	}
-	properties, err := decodeObject(raw)
-	if err != nil {
+	var err error
+	if r.properties, err = decodeObject(raw); err != nil {
 		list.Add("properties", "%v", err)
-		return nil, nil, list
+		return r, list
 	}
-	return template, properties, nil
+	if strings.TrimSpace(cue) != "" {
+		if r.computed, broken = action.ParseComputed(cue); len(broken) > 0 {
+			return r, broken.WithPrefix("cue")
+		}
+	}
+	r.template = template
+	return r, nil
 }
 
-func (c Compiler) compileTemplate(t *action.Template, o action.Options) (*action.Action, diag.List) {
+// checkResults returns the problems of the action's references to results.
+func (r resolvedAction) checkResults(check func(name string) string) diag.List {
+	var list diag.List
+	for _, p := range r.template.UnknownResults(r.properties, check) {
+		if p.Path == "" {
+			list.Add("type", "action %q: %s", r.template.Name(), p)
+		} else {
+			list = append(list, diag.List{p}.WithPrefix("properties")...)
+		}
+	}
+	if r.computed != nil {
+		list = append(list, action.UnknownComputedResults(r.computed, check).WithPrefix("cue")...)
+	}
+	return list
+}
+
+// compile compiles r. The paths in the problems are relative to the action.
+func (c Compiler) compile(r resolvedAction, o action.Options) (*action.Action, diag.List) {
+	o.Properties, o.Computed = r.properties, r.computed
+	if r.computed != nil {
+		problems, inComputed := r.template.CheckComputed(r.properties, r.computed)
+		if list := append(problems.WithPrefix("properties"), inComputed.WithPrefix("cue")...); len(list) > 0 {
+			return nil, list
+		}
+	}
 	compile := c.CompileAction
 	if compile == nil {
 		compile = (*action.Template).Compile
 	}
-	a, list := compile(t, o)
+	a, list := compile(r.template, o)
 	return a, list.WithPrefix("properties")
+}
+
+func (r resolvedAction) warnings() diag.List {
+	return r.template.Warnings(r.properties).WithPrefix("properties")
 }

@@ -63,6 +63,12 @@ func step(name, kind, properties string) v1alpha1.ActionStep {
 	return v1alpha1.ActionStep{Name: name, Type: kind, Properties: &runtime.RawExtension{Raw: []byte(properties)}}
 }
 
+func computes(kind, properties, cue string) v1alpha1.ActionStep {
+	s := step("", kind, properties)
+	s.Cue = cue
+	return s
+}
+
 func TestCompile_Actions(t *testing.T) {
 	gives := step("first", "gives", `{}`)
 	for _, tc := range []struct {
@@ -94,6 +100,17 @@ func TestCompile_Actions(t *testing.T) {
 				"actions[2].properties.x: unknown field; known fields: message"},
 		{"on-failure", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{{Type: "gives", OnFailure: "retry"}}},
 			`actions[0].onFailure: must be "stop" or "continue", not "retry"`},
+		{"computed", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{gives, computes("needs", "{}", ""), computes("says", "{}", "message: context.old.m + context.old.n + context.results.first")}}, ""},
+		{"message", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{gives, step("", "needs", `{}`), step("", "says", `{"message": "was {{.old.m}} {{index .old \"n\"}}"}`)}}, ""},
+		{"message-alone", v1alpha1.Trigger{Action: v1alpha1.Action{Type: "says", Properties: &runtime.RawExtension{Raw: []byte(`{"message": "{{with .data}}{{$.old.m}}{{end}}{{.old.n}}"}`)}}}, ""},
+		{"computed-kind", v1alpha1.Trigger{Action: v1alpha1.Action{Type: "says", Cue: "\nmessage: [context.old.m]"}},
+			`action.cue:2:1: message: must be string, not list`},
+		{"computed-syntax", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{computes("says", "{}", "message: contxt.data.x")}},
+			`actions[0].cue:1:10: reference "contxt" not found`},
+		{"computed-result", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{gives, computes("says", "{}", "message: context.results.frist")}},
+			`actions[1].cue:1:10: context.results.frist: no earlier action has this name; did you mean "first"?; earlier actions: first`},
+		{"computed-required", v1alpha1.Trigger{Action: v1alpha1.Action{Type: "says", Cue: "x: 1"}},
+			"action.properties.message: is required: string\naction.cue:1:1: x: unknown field; known fields: message"},
 		{"too-many", v1alpha1.Trigger{Actions: make([]v1alpha1.ActionStep, 21)}, "actions: 21 actions, maximum is 20"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -102,7 +119,7 @@ func TestCompile_Actions(t *testing.T) {
 				t.Error(diff)
 			}
 			if tc.want == "" {
-				// The message depends on all of context, which does not count.
+				// Fields of context.old that the template, messages and computed properties name.
 				selected := sourceSpec.Old.Select(map[string]any{"m": 1, "n": 2, "o": 3})
 				if diff := cmp.Diff(map[string]any{"m": 1, "n": 2}, selected); diff != "" {
 					t.Error(diff)

@@ -68,7 +68,7 @@ func (c Compiler) Compile(id event.TriggerRef, spec v1alpha1.Trigger) (Compiled,
 	sourceSpec := source.Spec{TriggerRef: id}
 	var (
 		list, problems diag.List
-		steps          []engine.Step
+		compiled       compiledActions
 		tracker        engine.CrashTracker
 	)
 	if problems = c.reject("filter"); problems == nil {
@@ -84,7 +84,8 @@ func (c Compiler) Compile(id event.TriggerRef, spec v1alpha1.Trigger) (Compiled,
 		if c.Sources[spec.Source.Type].Objectless {
 			o.Objectless = spec.Source.Type
 		}
-		steps, sourceSpec.Old, problems = c.compileActions(o, spec)
+		compiled, problems = c.compileActions(o, spec)
+		sourceSpec.Old, out.Warnings = compiled.old, append(out.Warnings, compiled.warnings...)
 	} else {
 		problems = problems.WithPrefix("action")
 	}
@@ -104,7 +105,7 @@ func (c Compiler) Compile(id event.TriggerRef, spec v1alpha1.Trigger) (Compiled,
 	}
 	out.Policy, problems = compilePolicy(spec)
 	if list = append(list, problems...); len(list) == 0 {
-		p := parts{tracker: tracker, filter: out.Filter, grouping: grouping, steps: steps}
+		p := parts{tracker: tracker, filter: out.Filter, grouping: grouping, steps: compiled.steps}
 		if c.LoopDetector != nil {
 			p.detector = c.LoopDetector(id)
 		}
@@ -156,13 +157,16 @@ func (c Compiler) crashTracker(id event.TriggerRef, spec v1alpha1.Trigger) engin
 	if c.CrashTracker == nil {
 		return nil
 	}
-	steps := append(slices.Clone(spec.Actions), v1alpha1.ActionStep{Type: spec.Action.Type, Properties: spec.Action.Properties})
+	steps := append(slices.Clone(spec.Actions), v1alpha1.ActionStep{Type: spec.Action.Type, Properties: spec.Action.Properties, Cue: spec.Action.Cue})
 	text := spec.Filter
 	if spec.Group != nil {
 		text += "\x00" + spec.Group.By
 	}
 	for _, s := range steps {
 		text += "\x00" + s.Type + "\x00"
+		if s.Cue != "" {
+			text += s.Cue + "\x00"
+		}
 		if s.Properties != nil {
 			text += string(s.Properties.Raw) + "\x00"
 		}

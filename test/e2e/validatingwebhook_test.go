@@ -208,6 +208,9 @@ func validatingWebhookWarnings(t *testing.T, i *installation) {
     - name: four
       source: {type: resource-watcher, properties: {apiVersion: v1, kind: ConfigMap}}
       action: {type: bump-application-revision}
+    - name: five
+      source: {type: cronjob, properties: {schedule: "0 * * * *"}}
+      action: {type: run-job, properties: {image: busybox, args: ["{{.data}}"]}, cue: "name: context.trigger.name"}
   serviceAccountName: weak`, ns))
 	if err := cluster.Apply(t.Context(), c, text); err != nil {
 		t.Fatal(err)
@@ -221,6 +224,7 @@ func validatingWebhookWarnings(t *testing.T, i *installation) {
 		fmt.Sprintf(`spec.triggers[3].source: serviceaccount weak cannot list and watch secrets in %s; add to a Role: {apiGroups: [""], resources: [secrets], verbs: [list, watch]}`, ns),
 		"spec.triggers[4].action.properties.patch: is empty and changes nothing",
 		`spec.triggers[5].source: serviceaccount weak cannot list and watch configmaps in all namespaces; add to a ClusterRole: {apiGroups: [""], resources: [configmaps], verbs: [list, watch]}`,
+		"spec.triggers[6].action.properties.args[0]: {{…}} is not rendered",
 	} {
 		if !strings.Contains(all, want) {
 			t.Errorf("got warnings\n%s\nwant %q", all, want)

@@ -185,6 +185,11 @@ type Action struct {
 	// +optional
 	// +kubebuilder:pruning:PreserveUnknownFields
 	Properties *runtime.RawExtension `json:"properties,omitempty"`
+	// Cue computes properties from `context`, as `name: context.data.metadata.name` does.
+	// They are unified with Properties. It may import CUE's standard library.
+	// +optional
+	// +kubebuilder:validation:MaxLength=65536
+	Cue string `json:"cue,omitempty"`
 }
 
 // ActionStep is one of several actions.
@@ -202,6 +207,11 @@ type ActionStep struct {
 	// +optional
 	// +kubebuilder:pruning:PreserveUnknownFields
 	Properties *runtime.RawExtension `json:"properties,omitempty"`
+	// Cue computes properties from `context`, as `name: context.data.metadata.name` does.
+	// They are unified with Properties. It may import CUE's standard library.
+	// +optional
+	// +kubebuilder:validation:MaxLength=65536
+	Cue string `json:"cue,omitempty"`
 	// OnFailure is the reaction to an action that failed and has no retry left:
 	// "stop" stores the event as a dead letter, "continue" runs the next action.
 	// Defaults to "stop".

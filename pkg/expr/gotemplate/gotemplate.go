@@ -14,21 +14,22 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package gotemplate executes Go templates of strangers with limits: on steps, time,
-// recursion, the text that functions build, and output.
+// Package gotemplate executes Go templates of strangers: message templates.
 //
-// A template that exceeds a limit stops with a LimitError. Templates are parsed once
-// and executed many times.
+// Steps, time, recursion, the text that functions build, and output are limited; a
+// template that exceeds a limit stops with a LimitError. Values are escaped for the
+// Place of the output, which is cut to the length that the place allows. Absent values
+// are empty. Templates are parsed once and executed many times.
 package gotemplate
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"sync"
 	"text/template"
-	"text/template/parse"
 	"time"
 )
 
@@ -67,68 +68,116 @@ const (
 	stepFunction  = "step"
 	enterFunction = "enter"
 	leaveFunction = "leave"
+	writeFunction = "write"
+	fieldFunction = "field"
 )
 
 // Template is a parsed template. It is safe for concurrent use.
 type Template struct {
+	place Place
 	// executors are the *executor that are not in use.
 	executors sync.Pool
 	now       func() time.Time
 }
 
-// Parse parses source. Syntax errors and unknown functions are errors with the line.
-func Parse(source string) (*Template, error) {
-	parsed, err := template.New("it").Funcs((&execution{}).textFunctions()).Funcs(measures()).Parse(source)
+// Parse parses source, whose output goes to place. Syntax errors and unknown functions
+// are errors with the line.
+func Parse(source string, place Place) (*Template, error) {
+	parsed, err := template.New("it").Funcs((&execution{}).functions()).Parse(source)
 	if err != nil {
 		return nil, err
 	}
+	in := instrumenter{source: source}
 	for _, t := range parsed.Templates() {
 		if t.Tree != nil {
-			instrument(t.Tree)
+			in.instrument(t.Tree)
 		}
 	}
-	t := &Template{now: time.Now}
-	t.executors.New = func() any { return newExecutor(parsed) }
+	if in.err != nil {
+		return nil, in.err
+	}
+	t := &Template{place: place, now: time.Now}
+	t.executors.New = func() any { return newExecutor(parsed, place, in.actions) }
 	return t, nil
 }
 
-// Execute returns the output of the template with data. It does not modify data. The
-// error is a *LimitError if a limit stopped the execution.
-func (t *Template) Execute(data any) (string, error) {
+// Output is the result of an execution.
+type Output struct {
+	// Text is the output, escaped and not longer than its place allows.
+	Text string
+	// Absent are the parts of the template that are empty because their value is absent,
+	// with their positions: `1:5: {{.data.status.phase}}`. Each is named once.
+	Absent []string
+}
+
+// Execute returns the output of the template with data, the fields of `context`. It does
+// not modify data. The error is a *LimitError if a limit stopped the execution, and an
+// *AbsentError if the place needs a value that is absent.
+func (t *Template) Execute(data map[string]any) (Output, error) {
 	e, _ := t.executors.Get().(*executor)
 	defer t.executors.Put(e)
-	return e.execute(data, t.now)
+	out, err := e.execute(data, t.now)
+	if err == nil && out.Text == "" && len(out.Absent) > 0 && t.place.needsValue() {
+		err = &AbsentError{out.Absent[0]}
+	}
+	return out, err
 }
+
+// AbsentError reports an output that must not be empty.
+type AbsentError struct{ part string }
+
+func (e *AbsentError) Error() string { return e.part + " is absent, and nothing else is there" }
+
+// Escape returns text, a value that something else than a template has computed, as a
+// value at place.
+func Escape(text string, place Place) string {
+	o := newOutput(place)
+	if place == JSON {
+		o.addText(text) // a document, not a value
+	} else {
+		o.addValue(text)
+	}
+	return o.String()
+}
+
+func newOutput(place Place) *output { return &output{place: place, state: state{lineStart: true}} }
 
 // executor is a copy of a template whose functions count in its own execution.
 type executor struct {
 	template  *template.Template
 	execution *execution
+	place     Place
+	actions   []string
 	err       error
 }
 
-func newExecutor(parsed *template.Template) *executor {
-	e := &executor{execution: &execution{}}
+func newExecutor(parsed *template.Template, place Place, actions []string) *executor {
+	e := &executor{execution: &execution{}, place: place, actions: actions}
 	if e.template, e.err = parsed.Clone(); e.err == nil {
-		e.template.Funcs(e.execution.textFunctions()).Funcs(e.execution.stepFunctions())
+		e.template.Funcs(e.execution.functions()).Funcs(e.execution.insertedFunctions())
 	}
 	return e
 }
 
-func (e *executor) execute(data any, now func() time.Time) (string, error) {
+func (e *executor) execute(data map[string]any, now func() time.Time) (Output, error) {
 	if e.err != nil {
-		return "", e.err
+		return Output{}, e.err
 	}
-	*e.execution = execution{now: now, deadline: now().Add(MaxDuration)}
-	var out strings.Builder
-	err := e.template.Execute(&writer{&out, e.execution}, data)
-	if e.execution.exceeded != nil {
-		return "", e.execution.exceeded
+	*e.execution = execution{now: now, deadline: now().Add(MaxDuration), out: newOutput(e.place), data: data}
+	err := e.template.Execute(&writer{e.execution}, data)
+	run := *e.execution
+	e.execution.out, e.execution.data = nil, nil // which the pool must not keep
+	if run.exceeded != nil {
+		return Output{}, run.exceeded
 	}
 	if err != nil {
-		return "", err
+		return Output{}, err
 	}
-	return out.String(), nil
+	result := Output{Text: run.out.String()}
+	for _, action := range run.absent {
+		result.Absent = append(result.Absent, e.actions[action])
+	}
+	return result, nil
 }
 
 // execution counts what one execution has spent.
@@ -138,6 +187,10 @@ type execution struct {
 	// checks is the number of checks of the time.
 	steps, depth, text, checks int
 	exceeded                   *LimitError
+	out                        *output
+	data                       map[string]any
+	// absent are the indexes of the actions whose value is absent.
+	absent []int
 }
 
 // stop records the limit that was exceeded and returns it as an error.
@@ -174,80 +227,77 @@ func (e *execution) leave() string {
 	return ""
 }
 
-func (e *execution) stepFunctions() template.FuncMap {
-	return template.FuncMap{stepFunction: e.step, enterFunction: e.enter, leaveFunction: e.leave}
+// write writes the value v of an action. It returns no text, because the output has it.
+func (e *execution) write(action int, v any) (string, error) {
+	if err := e.checkTime(); err != nil {
+		return "", err
+	}
+	if v == nil && !slices.Contains(e.absent, action) {
+		e.absent = append(e.absent, action)
+	}
+	switch text := textOf(v); {
+	case e.out.place == JSON && !e.out.state.inString:
+		text, err := jsonValue(v)
+		if err != nil {
+			return "", functionError("the value is not JSON")
+		}
+		e.out.addText(text)
+	case isAccepted(v, e.out):
+		e.out.addText(text)
+	default:
+		e.out.addValue(text)
+	}
+	return "", e.checkOutput()
 }
 
-// writer is the output of an execution.
-type writer struct {
-	out       *strings.Builder
-	execution *execution
+// isAccepted reports whether v is escaped for the output. JSON within a JSON string is a
+// text like any other.
+func isAccepted(v any, o *output) bool {
+	e, ok := v.(escaped)
+	return ok && o.place.accepts(e.form) && !(e.form == jsonForm && o.state.inString)
 }
+
+// jsonValue returns v as a JSON value. What printf builds is a number or a boolean where
+// it looks like one.
+func jsonValue(v any) (string, error) {
+	switch v := v.(type) {
+	case escaped:
+		if v.form == jsonForm || v.form == rawForm {
+			return v.text, nil
+		}
+	case formatted:
+		if json.Valid([]byte(v)) && !strings.ContainsAny(string(v), `{["`) {
+			return string(v), nil
+		}
+	}
+	return jsonText(v)
+}
+
+// checkOutput fails at the limit of the output.
+func (e *execution) checkOutput() error {
+	if e.out.size > MaxOutput {
+		return e.stop("more than %d KiB of output", MaxOutput>>10)
+	}
+	return nil
+}
+
+func (e *execution) insertedFunctions() template.FuncMap {
+	return template.FuncMap{stepFunction: e.step, enterFunction: e.enter, leaveFunction: e.leave, writeFunction: e.write, fieldFunction: field}
+}
+
+// writer takes the text of the template itself.
+type writer struct{ execution *execution }
 
 // Write implements io.Writer. It fails at the limits of output and time.
 func (w *writer) Write(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil // as of an inserted call
 	}
-	if w.out.Len()+len(p) > MaxOutput {
-		return 0, w.execution.stop("more than %d KiB of output", MaxOutput>>10)
-	}
 	if err := w.execution.checkTime(); err != nil {
 		return 0, err
 	}
-	return w.out.Write(p)
+	w.execution.out.addText(string(p))
+	return len(p), w.execution.checkOutput()
 }
 
 var _ io.Writer = (*writer)(nil)
-
-// instrument inserts calls that count into tree.
-func instrument(tree *parse.Tree) {
-	instrumentList(tree.Root)
-	tree.Root.Nodes = slices.Concat([]parse.Node{call(enterFunction)}, tree.Root.Nodes, []parse.Node{call(leaveFunction)})
-}
-
-// instrumentList inserts a call of step before each part of list, and into the lists
-// within it. An empty list gets one, too: `{{range 1000}}{{end}}` repeats it.
-func instrumentList(list *parse.ListNode) {
-	if list == nil {
-		return
-	}
-	counted := []parse.Node{call(stepFunction, min(stepInterval, len(list.Nodes)+1))}
-	for i, n := range list.Nodes {
-		if i > 0 && i%stepInterval == 0 {
-			counted = append(counted, call(stepFunction, min(stepInterval, len(list.Nodes)-i)))
-		}
-		counted = append(counted, n)
-		if b := branch(n); b != nil {
-			instrumentList(b.List)
-			instrumentList(b.ElseList)
-		}
-	}
-	list.Nodes = counted
-}
-
-func branch(n parse.Node) *parse.BranchNode {
-	switch n := n.(type) {
-	case *parse.IfNode:
-		return &n.BranchNode
-	case *parse.RangeNode:
-		return &n.BranchNode
-	case *parse.WithNode:
-		return &n.BranchNode
-	}
-	return nil
-}
-
-// call returns the action `{{function args…}}`.
-func call(function string, args ...int) parse.Node {
-	command := &parse.CommandNode{NodeType: parse.NodeCommand, Args: []parse.Node{parse.NewIdentifier(function)}}
-	for _, n := range args {
-		command.Args = append(command.Args, &parse.NumberNode{
-			NodeType: parse.NodeNumber, IsInt: true, Int64: int64(n), Text: fmt.Sprint(n),
-		})
-	}
-	return &parse.ActionNode{
-		NodeType: parse.NodeAction,
-		Pipe:     &parse.PipeNode{NodeType: parse.NodePipe, Cmds: []*parse.CommandNode{command}},
-	}
-}

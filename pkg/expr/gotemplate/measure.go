@@ -20,32 +20,36 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"text/template"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/resource"
 )
 
-// measures returns the functions that make a number of a text, so that `gt` and `lt`
-// compare what is measured.
-func measures() template.FuncMap {
-	return template.FuncMap{"quantity": quantity, "timestamp": timestamp}
-}
+// maxQuantity is the maximum length of a quantity. Longer ones, and exponents of more than
+// two digits, take minutes to parse.
+const maxQuantity = 40
 
-// quantity returns the number that a Kubernetes quantity such as "10Gi" is. A number is
-// itself.
+// quantity returns the number that a Kubernetes quantity such as "10Gi" is, so that `gt`
+// and `lt` compare what is measured. A number is itself.
 func quantity(value any) (float64, error) {
 	var text string
 	switch value.(type) {
 	case string, int, int64, float64, json.Number:
 		text = fmt.Sprint(value)
 	}
+	_, exponent, _ := strings.Cut(strings.ToLower(text), "e")
+	if len(text) > maxQuantity || len(strings.TrimLeft(exponent, "+-")) > 2 {
+		return 0, errNoQuantity
+	}
 	q, err := resource.ParseQuantity(text)
 	if err != nil {
-		return 0, errors.New("not a quantity such as 10Gi or 500m")
+		return 0, errNoQuantity
 	}
 	return q.AsApproximateFloat64(), nil
 }
+
+var errNoQuantity = errors.New("not a quantity such as 10Gi or 500m")
 
 // timestamp returns the seconds from 1970-01-01T00:00:00Z to a time in RFC 3339, or to
 // the start of a date in UTC.

@@ -34,19 +34,19 @@ func TestTemplate_Measures(t *testing.T) {
 		`{{timestamp "1970-01-02"}}`:                                                  "86400",
 		`{{or .none 0}}{{or .missing 1}}{{or .n 2}}`:                                  "014",
 	} {
-		parsed, err := gotemplate.Parse(source)
+		parsed, err := gotemplate.Parse(source, gotemplate.Plain)
 		if err != nil {
 			t.Fatalf("%s: %v", source, err)
 		}
-		if got, err := parsed.Execute(values); err != nil || got != want {
+		if got, err := parsed.Execute(values); err != nil || got.Text != want {
 			t.Errorf("%s: got %q, %v; want %q", source, got, err, want)
 		}
 	}
 	for source, want := range map[string]string{
-		`{{quantity "ten"}}`: "not a quantity", `{{quantity .none}}`: "not a quantity", `{{quantity .}}`: "not a quantity",
+		`{{quantity "ten"}}`: "not a quantity", `{{quantity "1.000000000000000000000000000000e2147483600"}}`: "not a quantity", `{{quantity "1e2147483600"}}`: "not a quantity", `{{quantity .none}}`: "not a quantity", `{{quantity .}}`: "not a quantity",
 		`{{timestamp "yesterday"}}`: "neither a time", `{{timestamp .n}}`: "neither a time",
 	} {
-		parsed, err := gotemplate.Parse(source)
+		parsed, err := gotemplate.Parse(source, gotemplate.Plain)
 		if err != nil {
 			t.Fatalf("%s: %v", source, err)
 		}

@@ -17,10 +17,8 @@ limitations under the License.
 package gotemplate
 
 import (
-	"fmt"
 	"reflect"
 	"strings"
-	"text/template"
 )
 
 // Upper bounds of the bytes that formatting adds.
@@ -35,27 +33,6 @@ const (
 	// maxWidth is the largest width and precision that fmt accepts.
 	maxWidth = 1_000_000
 )
-
-// textFunctions returns the functions that build text, in place of those of
-// text/template. They do the same until they reach a limit.
-func (e *execution) textFunctions() template.FuncMap {
-	bounded := func(factor int, build func(args ...any) string) func(args ...any) (string, error) {
-		return func(args ...any) (string, error) {
-			scalars, bytes := measure(args)
-			return e.build(scalars*scalarSize+bytes*factor, func() string { return build(args...) })
-		}
-	}
-	return template.FuncMap{
-		"print":    bounded(1, fmt.Sprint),
-		"println":  bounded(1, fmt.Sprintln),
-		"html":     bounded(quotedFactor, template.HTMLEscaper),
-		"js":       bounded(quotedFactor, template.JSEscaper),
-		"urlquery": bounded(quotedFactor, template.URLQueryEscaper),
-		"printf": func(format string, args ...any) (string, error) {
-			return e.build(printfSize(format, args), func() string { return fmt.Sprintf(format, args...) })
-		},
-	}
-}
 
 // build returns the text of build, whose size is at most size, unless a limit is
 // exceeded.
@@ -73,9 +50,9 @@ func (e *execution) build(size int, build func() string) (string, error) {
 	return text, nil
 }
 
-// measure returns the number of values in args, at any depth, and the bytes of their
+// measureAll returns the number of values in args, at any depth, and the bytes of their
 // strings. It stops once they exceed MaxText.
-func measure(args []any) (scalars, bytes int) {
+func measureAll(args []any) (scalars, bytes int) {
 	m := measurer{}
 	for _, a := range args {
 		m.add(reflect.ValueOf(a))
@@ -96,6 +73,8 @@ func (m *measurer) add(v reflect.Value) {
 		if !v.IsNil() {
 			m.add(v.Elem())
 		}
+	case reflect.Struct: // escaped
+		m.add(v.Field(0))
 	case reflect.Slice, reflect.Array:
 		for i := 0; i < v.Len() && m.scalars+m.bytes <= MaxText; i++ {
 			m.add(v.Index(i))
@@ -133,7 +112,7 @@ func printfSize(format string, args []any) int {
 			repeats = strings.Count(format, "%")
 		}
 	}
-	scalars, bytes := measure(args)
+	scalars, bytes := measureAll(args)
 	// Width and precision add up.
 	return len(format) + verbs*scalarSize + repeats*(scalars*(element+2*width)+bytes*factor)
 }

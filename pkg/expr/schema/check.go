@@ -31,10 +31,17 @@ import (
 )
 
 // checker compares data with a schema, field by field.
-type checker struct{ diagnostics diag.List }
+type checker struct {
+	diagnostics diag.List
+	// partial is set if more fields may be computed.
+	partial bool
+}
 
 func (c *checker) check(path string, schema cue.Value, data any) {
 	switch data := data.(type) {
+	case computed:
+		c.computed(path, schema, data)
+		return
 	case map[string]any:
 		structs := structBranches(schema, data)
 		if len(structs) == 1 {
@@ -68,7 +75,7 @@ func (c *checker) fields(path string, schema cue.Value, data map[string]any) {
 		name := it.Selector().Unquoted()
 		known[name] = it.Value()
 		names = append(names, name)
-		if _, set := data[name]; !set && isRequired(it) {
+		if _, set := data[name]; !set && !c.partial && isRequired(it) {
 			c.diagnostics.Add(diag.Join(path, name), "is required: %s", Describe(it.Value()))
 		}
 	}
@@ -117,7 +124,8 @@ func structBranches(schema cue.Value, data map[string]any) []cue.Value {
 		}
 		matches := true
 		for key, fixed := range fixedStrings(b) {
-			if value, ok := data[key]; ok && value != fixed {
+			value, ok := data[key]
+			if _, unknown := value.(computed); ok && !unknown && value != fixed {
 				matches = false
 			}
 		}

@@ -1,0 +1,165 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package expr
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"text/template/parse"
+
+	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/expr/gotemplate"
+)
+
+// Check returns the syntax errors and the unknown functions in the message templates of
+// properties.
+func (m Messages) Check(properties map[string]any) diag.List {
+	var list diag.List
+	for _, message := range m.Of(properties) {
+		if !strings.Contains(message.Source, "{{") || message.From != "" {
+			continue
+		}
+		_, err := gotemplate.Parse(message.Source, message.Place)
+		if err == nil {
+			continue
+		}
+		// "template: it:3: message"
+		parts := strings.SplitN(err.Error(), ":", 4)
+		line, _ := strconv.Atoi(parts[min(2, len(parts)-1)])
+		list = append(list, diag.Diagnostic{
+			Path: message.Name(), Line: max(line, 1), Column: 1,
+			Message: "invalid Go template: " + strings.TrimSpace(parts[len(parts)-1]),
+		})
+	}
+	return list
+}
+
+// CheckResults returns the invalid references to results in the message templates of
+// properties: `.results.NAME` or `index .results "NAME"`. validate returns the reason
+// why a name is invalid, or "".
+func (m Messages) CheckResults(properties map[string]any, validate func(name string) string) diag.List {
+	var list diag.List
+	for _, message := range m.Of(properties) {
+		if message.From != "" {
+			continue
+		}
+		message.eachPath(func(path []string, pos parse.Pos) {
+			if path[0] != ResultsField || len(path) < 2 {
+				return
+			}
+			if reason := validate(path[1]); reason != "" {
+				before := message.Source[:pos]
+				list = append(list, diag.Diagnostic{
+					Path: message.Name(), Line: 1 + strings.Count(before, "\n"), Column: len(before) - strings.LastIndex(before, "\n"),
+					Message: "." + ResultsField + "." + path[1] + ": " + reason,
+				})
+			}
+		})
+	}
+	return list
+}
+
+// Context returns the fields of `context` that the message templates of properties name.
+func (m Messages) Context(properties map[string]any) FieldSet {
+	root := &fieldNode{}
+	for _, message := range m.Of(properties) {
+		message.eachPath(func(path []string, _ parse.Pos) { root.add(path) })
+	}
+	if len(root.fields) == 0 {
+		return FieldSet{}
+	}
+	return FieldSet{root}
+}
+
+// eachPath calls visit with each path below the context that the template names.
+func (m Message) eachPath(visit func(path []string, pos parse.Pos)) {
+	tree := parse.New("it")
+	tree.Mode = parse.SkipFuncCheck
+	if tree, err := tree.Parse(m.Source, "{{", "}}", map[string]*parse.Tree{}); err == nil && tree.Root != nil {
+		eachPath(tree.Root, true, visit)
+	}
+}
+
+// eachPath calls visit with each path below the context that n names. isContext is set
+// where the dot is the context; within `with` and `range` only `$` is.
+func eachPath(n parse.Node, isContext bool, visit func(path []string, pos parse.Pos)) {
+	branch := func(b parse.BranchNode, inner bool) {
+		eachPath(b.Pipe, isContext, visit)
+		eachPath(b.List, inner, visit)
+		if b.ElseList != nil {
+			eachPath(b.ElseList, isContext, visit)
+		}
+	}
+	switch n := n.(type) {
+	case *parse.ListNode:
+		for _, e := range n.Nodes {
+			eachPath(e, isContext, visit)
+		}
+	case *parse.ActionNode:
+		eachPath(n.Pipe, isContext, visit)
+	case *parse.IfNode:
+		branch(n.BranchNode, isContext)
+	case *parse.WithNode:
+		branch(n.BranchNode, false)
+	case *parse.RangeNode:
+		branch(n.BranchNode, false)
+	case *parse.PipeNode:
+		for _, c := range n.Cmds {
+			eachPathOf(c, isContext, visit)
+		}
+	}
+}
+
+// eachPathOf calls visit with each path that a command names.
+func eachPathOf(c *parse.CommandNode, isContext bool, visit func(path []string, pos parse.Pos)) {
+	for i, arg := range c.Args {
+		var path []string
+		switch arg := arg.(type) {
+		case *parse.FieldNode:
+			if isContext {
+				path = arg.Ident
+			}
+		case *parse.VariableNode:
+			if arg.Ident[0] == "$" {
+				path = arg.Ident[1:]
+			}
+		case *parse.PipeNode:
+			eachPath(arg, isContext, visit)
+		}
+		if len(path) == 0 {
+			continue
+		}
+		if name, ok := indexedName(c, i); ok {
+			path = append(slices.Clip(path), name)
+		}
+		visit(path, arg.Position())
+	}
+}
+
+// indexedName returns the name in `index X "NAME"`, where X is the argument i of c.
+func indexedName(c *parse.CommandNode, i int) (string, bool) {
+	fun, ok := c.Args[0].(*parse.IdentifierNode)
+	if !ok || fun.Ident != "index" || i != 1 || len(c.Args) < 3 {
+		return "", false
+	}
+	name, ok := c.Args[2].(*parse.StringNode)
+	if !ok {
+		return "", false
+	}
+	return name.Text, true
+}
