@@ -350,6 +350,15 @@ func TestCircle_Stop(t *testing.T) {
 		if e.count() == e.actions() {
 			t.Fatal("nothing waits")
 		}
+		held := 0
+		for _, d := range e.decisions {
+			if d.Outcome == engine.Queued && d.Reason == engine.ReasonLoopSuspected {
+				held++
+			}
+		}
+		if probes := e.actions() - engine.LoopLimit - 1; held < e.count()-e.actions() || held > e.count()-engine.LoopLimit || probes < 1 {
+			t.Errorf("%d decisions that an event waits, for %d events and %d probes", held, e.count(), probes)
+		}
 		for id := range e.sent {
 			if _, ok := e.acted[id]; !ok {
 				e.wantOutcomes(id, engine.Requeued)

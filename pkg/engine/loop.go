@@ -83,11 +83,15 @@ func (g *LoopGuard) Handle(ctx context.Context, t *Task) Result {
 		g.circle.restart()
 		return DeadLetter(ReasonLoopBroken, errLoop)
 	}
+	held := t.heldBy != nil
 	may, direct := g.detector.MayCause(*ev)
 	wait, change := g.circle.admit(t, r.clock.Now(), link{turns: turns, may: may, direct: direct})
 	r.reportPause(change)
 	if wait == 0 {
 		return Proceed()
+	}
+	if !held {
+		r.report.decision(r.newDecision(ev, Queued, ReasonLoopSuspected))
 	}
 	return Result{next: paused, wait: wait, absorbing: true}
 }
