@@ -30,14 +30,14 @@ import (
 
 // contextFields returns the sorted names of the fields of `context`.
 func contextFields() []string {
-	fields := append(event.ContextFields(), expr.ResultsField)
+	fields := append(event.ContextFields(), append(event.BatchFields(), expr.ResultsField)...)
 	slices.Sort(fields)
 	return fields
 }
 
-// contextSchema returns the CUE of `context`: the event's schema and results.
+// contextSchema returns the CUE of `context`: the event's schema, its batch and results.
 func contextSchema() string {
-	return strings.TrimSuffix(event.Schema, "}") + "\t" + expr.ResultsField + ": {[string]: _}\n}"
+	return strings.TrimSuffix(event.Schema, "}") + "\t" + event.BatchSchema + "\n\t" + expr.ResultsField + ": {[string]: _}\n}"
 }
 
 // HasResult reports whether actions of the template have a result: the template has a
