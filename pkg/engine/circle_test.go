@@ -262,6 +262,30 @@ func TestCircle_Independent(t *testing.T) {
 	}
 }
 
+// TestCircle_EachState has a load of few objects: each event is acted on, although the
+// trigger is paused for a time.
+func TestCircle_EachState(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := startCircle(t, reachDetector{true, true}, engine.Policy{}, nil)
+		for i := range 2000 {
+			e.send(fmt.Sprint("hot-", i%5), fmt.Sprint(i))
+			time.Sleep(20 * time.Millisecond)
+		}
+		advance(time.Hour)
+		if _, missing := e.delay(); missing > 0 {
+			t.Errorf("%d events have no action", missing)
+		}
+		paused := false
+		for _, d := range e.decisions {
+			paused = paused || d.Reason == engine.ReasonLoopSuspected
+		}
+		if !paused {
+			t.Error("the trigger was not paused")
+		}
+		e.stop()
+	})
+}
+
 // TestCircle_AmongOthers has events by others beside a circle: they do not end its
 // pause.
 func TestCircle_AmongOthers(t *testing.T) {
