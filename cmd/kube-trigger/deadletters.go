@@ -158,6 +158,7 @@ type deadLetterEvent struct {
 	Time    time.Time      `json:"time"`
 	Data    map[string]any `json:"data,omitempty"`
 	Old     map[string]any `json:"old,omitempty"`
+	Batch   *event.Batch   `json:"batch,omitempty"`
 }
 
 // newDeadLetter returns the output format of l, with or without the data of its
@@ -176,7 +177,7 @@ func newDeadLetter(l store.DeadLetter, withData bool) deadLetter {
 		Event: newDeadLetterEvent(l.Event),
 	}
 	if !withData {
-		d.Event.Data, d.Event.Old = nil, nil
+		d.Event.Data, d.Event.Old, d.Event.Batch = nil, nil, nil
 	}
 	return d
 }
@@ -184,7 +185,7 @@ func newDeadLetter(l store.DeadLetter, withData bool) deadLetter {
 func newDeadLetterEvent(ev event.Event) deadLetterEvent {
 	return deadLetterEvent{
 		Source: ev.Source, Type: ev.Type, Cluster: ev.Cluster, Key: ev.Key, ID: ev.ID, Time: ev.Time,
-		Data: ev.Data, Old: ev.Old,
+		Data: ev.Data, Old: ev.Old, Batch: ev.Batch,
 	}
 }
 

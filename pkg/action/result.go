@@ -33,7 +33,7 @@ import (
 
 // contextFields returns the sorted names of the fields of `context`.
 func contextFields() []string {
-	fields := append(event.ContextFields(), expr.ResultsField, redactedField)
+	fields := append(event.ContextFields(), append(event.BatchFields(), expr.ResultsField, redactedField)...)
 	slices.Sort(fields)
 	return fields
 }
@@ -43,9 +43,10 @@ func ParseComputed(text string) (*expr.Computed, diag.List) {
 	return expr.ParseComputed(text, contextSchema())
 }
 
-// contextSchema returns the CUE of `context`: the event's schema, results and redacted.
+// contextSchema returns the CUE of `context`: the event's schema, its batch, results and
+// redacted.
 func contextSchema() string {
-	return strings.TrimSuffix(event.Schema, "}") + "\t" + expr.ResultsField + ": {[string]: _}\n\t" + redactedField + ": {...}\n}"
+	return strings.TrimSuffix(event.Schema, "}") + "\t" + event.BatchSchema + "\n\t" + expr.ResultsField + ": {[string]: _}\n\t" + redactedField + ": {...}\n}"
 }
 
 // redactedField is the field of `context` with the event's data without values of Secrets,

@@ -163,6 +163,24 @@ triggers:
 	e.wantTold(t, "all", "web-0 web-1 web-2")
 }
 
+// TestGroup_Schema has the API server refuse a group without a window.
+func TestGroup_Schema(t *testing.T) {
+	e := newEnv(t)
+	e.installCRDs(t)
+	const spec = `
+triggers:
+  - source: {type: resource-watcher, properties: {apiVersion: v1, kind: ConfigMap}}
+    action: {type: log}
+    group: {by: trigger}
+`
+	if err := e.createService(t, "windowless", spec); err == nil || !strings.Contains(err.Error(), "group requires debounce") {
+		t.Errorf("got %v", err)
+	}
+	if err := e.createService(t, "window", spec+"    debounce: 5s\n"); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestGroup_By groups by what reports of users ask for.
 func TestGroup_By(t *testing.T) {
 	e := newEnv(t)

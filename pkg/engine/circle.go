@@ -113,6 +113,8 @@ type circlePause struct {
 	// held counts the events that wait. suspect is the next probe.
 	held    int
 	suspect *Task
+	// confirmed is true once an event has followed a probe.
+	confirmed bool
 	// independent counts the events that came without an action, since the last one.
 	independent int
 	// probe is the event that is acted on, from probeStart to probeEnd; nil if there is
@@ -173,6 +175,14 @@ func (c *circle) observe(t *Task, received, now time.Time) pauseChange {
 		c.arrive(t, received, now)
 	}
 	return changeOf(before, c.pause)
+}
+
+// merges reports whether events of one object are merged while they wait: once an event
+// has followed a probe. Before that, the events are probably independent of each other.
+func (c *circle) merges() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.pause != nil && c.pause.confirmed
 }
 
 // finish tells that the action on t, which was admitted, has ended.
@@ -266,6 +276,7 @@ func (c *circle) arrive(t *Task, received, now time.Time) {
 		if received.After(p.probeStart) {
 			p.backoff = min(2*p.backoff, PauseMax)
 			p.due, p.probe, p.suspect, c.trust = now.Add(p.backoff), nil, t, 0
+			p.confirmed = true
 		}
 		return
 	}

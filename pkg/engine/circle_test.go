@@ -262,6 +262,30 @@ func TestCircle_Independent(t *testing.T) {
 	}
 }
 
+// TestCircle_EachState has a load of few objects: each event is acted on, although the
+// trigger is paused for a time.
+func TestCircle_EachState(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := startCircle(t, reachDetector{true, true}, engine.Policy{}, nil)
+		for i := range 2000 {
+			e.send(fmt.Sprint("hot-", i%5), fmt.Sprint(i))
+			time.Sleep(20 * time.Millisecond)
+		}
+		advance(time.Hour)
+		if _, missing := e.delay(); missing > 0 {
+			t.Errorf("%d events have no action", missing)
+		}
+		paused := false
+		for _, d := range e.decisions {
+			paused = paused || d.Reason == engine.ReasonLoopSuspected
+		}
+		if !paused {
+			t.Error("the trigger was not paused")
+		}
+		e.stop()
+	})
+}
+
 // TestCircle_AmongOthers has events by others beside a circle: they do not end its
 // pause.
 func TestCircle_AmongOthers(t *testing.T) {
@@ -349,6 +373,15 @@ func TestCircle_Stop(t *testing.T) {
 		e.stop()
 		if e.count() == e.actions() {
 			t.Fatal("nothing waits")
+		}
+		held := 0
+		for _, d := range e.decisions {
+			if d.Outcome == engine.Queued && d.Reason == engine.ReasonLoopSuspected {
+				held++
+			}
+		}
+		if probes := e.actions() - engine.LoopLimit - 1; held < e.count()-e.actions() || held > e.count()-engine.LoopLimit || probes < 1 {
+			t.Errorf("%d decisions that an event waits, for %d events and %d probes", held, e.count(), probes)
 		}
 		for id := range e.sent {
 			if _, ok := e.acted[id]; !ok {

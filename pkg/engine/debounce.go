@@ -87,11 +87,12 @@ func (r *runner) merge(t, next *Task, detector LoopDetector) {
 	r.report.decision(r.newDecision(&before.event, Suppressed, ReasonDebounced))
 }
 
-// mergeBehind passes the events behind t through the stages before that of t, without
-// their windows, and merges those that remain into t. merged is called with the time of
+// mergeBehind passes the updates behind t through the stages before that of t, without
+// their windows, and merges those that remain into t, up to the next event of another
+// type. merged is called with the time of
 // each. It returns true if the engine stops.
 func (r *runner) mergeBehind(ctx context.Context, t *Task, detector LoopDetector, merged func(received time.Time)) (stopping bool) {
-	for next := r.queue.behind(t); next != nil; next = r.queue.behind(t) {
+	for next := r.queue.behind(t); next != nil && next.Event().Type == event.Update; next = r.queue.behind(t) {
 		res := r.catchUp(ctx, next, t.stage)
 		switch res.next {
 		case stopped:

@@ -35,7 +35,7 @@ type Outcome string
 const (
 	// Suppressed: the subscription or a policy drops the event before the filter.
 	Suppressed Outcome = "suppressed"
-	// Queued: the event waits in its key queue.
+	// Queued: the event waits in its key queue, or because the trigger is paused.
 	Queued Outcome = "queued"
 	// Reloaded: the event's data, which was dropped while the event waited, was read
 	// again.
@@ -114,8 +114,8 @@ type Decision struct {
 	Trigger event.TriggerRef
 	Event   EventRef
 	Outcome Outcome
-	// Reason is a CamelCase word from a small fixed set; empty for Queued and Matched,
-	// for Succeeded if the action changed something, and for Reloaded if the data is
+	// Reason is a CamelCase word from a small fixed set; empty for Matched, for Queued
+	// unless the trigger is paused, for Succeeded if the action changed something, and for Reloaded if the data is
 	// that of the event. For
 	// Filtered it is the filter's explanation, a sentence.
 	Reason string
@@ -252,7 +252,7 @@ func (r reporter) logDecision(d Decision) {
 	case Suppressed:
 		log.Info("Event suppressed", "reason", d.Reason)
 	case Queued:
-		log.Info("Event queued")
+		log.Info("Event queued", "reason", d.Reason)
 	case Reloaded:
 		log.Info("Event reloaded", "reason", d.Reason, "duration", d.Duration)
 	case Filtered:

@@ -67,11 +67,11 @@ func (g *LoopGuard) pause(t event.TriggerRef, now time.Time) (Pause, bool) {
 	return g.circle.state(t, now)
 }
 
-// Handle implements Stage. While the trigger is paused, the events behind t of the same
-// key are merged into t.
+// Handle implements Stage. While the trigger is paused because of a circle, the updates
+// behind t of the same key are merged into t.
 func (g *LoopGuard) Handle(ctx context.Context, t *Task) Result {
 	r := t.runner
-	if t.heldBy != nil {
+	if t.heldBy != nil && g.circle.merges() {
 		merged := func(received time.Time) { r.reportPause(g.circle.observe(t, received, r.clock.Now())) }
 		if r.mergeBehind(ctx, t, g.detector, merged) {
 			return stop()
@@ -83,11 +83,15 @@ func (g *LoopGuard) Handle(ctx context.Context, t *Task) Result {
 		g.circle.restart()
 		return DeadLetter(ReasonLoopBroken, errLoop)
 	}
+	held := t.heldBy != nil
 	may, direct := g.detector.MayCause(*ev)
 	wait, change := g.circle.admit(t, r.clock.Now(), link{turns: turns, may: may, direct: direct})
 	r.reportPause(change)
 	if wait == 0 {
 		return Proceed()
+	}
+	if !held {
+		r.report.decision(r.newDecision(ev, Queued, ReasonLoopSuspected))
 	}
 	return Result{next: paused, wait: wait, absorbing: true}
 }

@@ -19,6 +19,12 @@ package event
 // MaxBatch is the maximum number of objects that a Batch lists.
 const MaxBatch = 100
 
+// BatchFields returns the field names of the batch in `context`, for actions.
+func BatchFields() []string { return []string{"batch", "batchMore"} }
+
+// BatchSchema is the CUE of the fields of the batch in `context`.
+const BatchSchema = "batch?: [...{...}]\n\tbatchMore?: int"
+
 // Batch lists the objects whose events one event stands for. It belongs to the trigger
 // that handles the event.
 type Batch struct {

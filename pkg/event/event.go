@@ -114,20 +114,18 @@ func (e Event) Context(t TriggerRef) map[string]any {
 	return c
 }
 
-// ContextFields returns the field names of `context`.
+// ContextFields returns the field names of `context`, without those of a batch.
 func ContextFields() []string {
-	return []string{"batch", "batchMore", "data", "event", "old", "sourceType", "timestamp", "trigger"}
+	return []string{"data", "event", "old", "sourceType", "timestamp", "trigger"}
 }
 
-// Schema is the CUE schema of `context`. Filters and templates are checked
-// against it before any event arrives.
+// Schema is the CUE schema of `context`, without the batch. Filters and templates are
+// checked against it before any event arrives.
 const Schema = `{
 	sourceType: string
 	event: {type: string, cluster: string, id: string, ...}
 	data: {...}
 	old?: {...}
-	batch?: [...]
-	batchMore?: int
 	timestamp: string
 	trigger: {name: string, namespace: string}
 }`

@@ -265,14 +265,9 @@ func (c *checker) schemaKind(x ast.Expr) valueKind {
 	switch x := x.(type) {
 	case *ast.StructLit:
 		return structKind
-	case *ast.ListLit:
-		return listKind
 	case *ast.Ident:
-		switch x.Name {
-		case "string":
+		if x.Name == "string" {
 			return stringKind
-		case "int":
-			return numberKind
 		}
 	}
 	return unknownKind
