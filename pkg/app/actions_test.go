@@ -174,6 +174,7 @@ triggers:
         properties: {name: nothing, component: web, image: "web:1"}
         onFailure: continue
       - {type: log, properties: {message: "made {{.results.job.name}} in {{.results.job.namespace}}"}}
+    retry: {limit: 0}
 `, e.namespace)
 	noActions, _, _ := strings.Cut(spec, "    actions:")
 	for _, wrong := range []string{

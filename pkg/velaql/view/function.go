@@ -68,7 +68,7 @@ func (c *cache) view(ctx context.Context, params map[string]any, o Options) (*Vi
 	if v, ok := c.views[q.Identity()]; ok {
 		return v, nil
 	}
-	v, diags := New(q, o)
+	v, diags := New(q, o) //nolint:contextcheck // compiling makes no requests
 	if len(diags) > 0 {
 		return nil, fmt.Errorf("view: %w", diags)
 	}

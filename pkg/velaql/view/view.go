@@ -155,7 +155,7 @@ func (v *View) current(ctx context.Context) (*action.View, CrashTracker, error) 
 	}
 	_, end := action.Track(ctx, v.tracker, evaluationID)
 	defer end()
-	if diags := v.compile(text); len(diags) > 0 {
+	if diags := v.compile(text); len(diags) > 0 { //nolint:contextcheck // compiling makes no requests
 		return nil, nil, action.Terminal(diags)
 	}
 	return v.compiled, v.tracker, nil
