@@ -94,13 +94,13 @@ func (e *Expression) Programs() ([]Program, error) {
 	return programs, nil
 }
 
-// program returns the program of a leaf of the condition of own, which it changes.
-func (own *Expression) program(index int) (Program, error) {
-	b := &programBuilder{Expression: own, inputs: map[string]Reference{}, names: map[string]string{}, prefix: "$"}
-	for strings.Contains(own.text, b.prefix) {
+// program returns the program of a leaf of the condition of e, which it changes.
+func (e *Expression) program(index int) (Program, error) {
+	b := &programBuilder{Expression: e, inputs: map[string]Reference{}, names: map[string]string{}, prefix: "$"}
+	for strings.Contains(e.text, b.prefix) {
 		b.prefix += "$"
 	}
-	operand := &ast.Field{Label: ast.NewString(programResult), Value: own.Condition.leaves()[index].Expr}
+	operand := &ast.Field{Label: ast.NewString(programResult), Value: e.Condition.leaves()[index].Expr}
 	b.decls = append(b.decls, operand)
 	b.rewrite(operand)
 	elements := loopedInputs(b.decls, b.inputs)
