@@ -91,6 +91,7 @@ func TestRules(t *testing.T) {
 		{`strings.ToUpper(context.data.a)`, `{"a": "x"}`, `"X"`},
 		{`[for w in parameter.list if w != "a" {w}]`, `{}`, `["b"]`},
 		{`[if parameter.more != _|_ {1}, 0][0]`, `{}`, "0"},
+		{`[for a in [context.data.a] if a == "x" {1}, 0][0]`, `{"a": "x"}`, "1"},
 		{`[for k, v in context.data if k != "b" && v != 1 {k}]`, `{"a": null, "b": 2, "c": 3, "d": 1}`, `["c"]`},
 		// argoproj/argo-workflows#3990, influxdata/telegraf#9520
 		{`context.data.n`, `{"n": 9007199254740993}`, "9007199254740993"},

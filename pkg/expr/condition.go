@@ -17,10 +17,12 @@ limitations under the License.
 package expr
 
 import (
-	"slices"
+	"strings"
 
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/token"
+
+	"github.com/kubevela/kube-trigger/pkg/diag"
 )
 
 // Condition is a part of a boolean expression: a leaf, or parts that are joined by && or
@@ -59,19 +61,40 @@ func newCondition(x ast.Expr, negated bool) *Condition {
 			if negated {
 				op = token.LAND + token.LOR - op
 			}
-			return &Condition{Op: op, Parts: []*Condition{newCondition(x.X, negated), newCondition(x.Y, negated)}, Expr: x, negated: negated, pos: x.Pos()}
+			c := &Condition{Op: op, Expr: x, negated: negated, pos: x.Pos()}
+			c.add(newCondition(x.X, negated))
+			c.add(newCondition(x.Y, negated))
+			return c
 		}
 	}
 	return &Condition{Expr: x, negated: negated, pos: x.Pos()}
 }
 
+// add adds a part to c, or the parts of one with the same operator: a || b || c has three.
+func (c *Condition) add(part *Condition) {
+	if part.Op == c.Op {
+		c.Parts = append(c.Parts, part.Parts...)
+	} else {
+		c.Parts = append(c.Parts, part)
+	}
+}
+
 // describe sets the sources and positions.
 func (c *Condition) describe() {
 	c.Line, c.Column = c.pos.Line(), c.pos.Column()
-	c.Source = Excerpt(c.syntax())
-	for _, part := range c.Parts {
-		part.describe()
+	if len(c.Parts) == 0 {
+		c.Source = Excerpt(c.syntax())
+		return
 	}
+	sources := make([]string, len(c.Parts))
+	for i, part := range c.Parts {
+		part.describe()
+		sources[i] = part.Source
+		if part.Op == token.LOR {
+			sources[i] = "(" + part.Source + ")"
+		}
+	}
+	c.Source = diag.Truncate(strings.Join(sources, " "+c.Op.String()+" "), maxExcerpt)
 }
 
 // syntax returns the source of c.
@@ -89,7 +112,7 @@ func (c *Condition) leaves() []*Condition {
 	}
 	var all []*Condition
 	for _, part := range c.Parts {
-		all = slices.Concat(all, part.leaves())
+		all = append(all, part.leaves()...)
 	}
 	return all
 }

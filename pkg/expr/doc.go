@@ -17,12 +17,13 @@ limitations under the License.
 // Package expr analyses the CUE of filters and action templates before they are
 // evaluated.
 //
-// For both, it finds the fields of context that CUE depends on (FieldSet), so that
-// only those are handed to CUE. For filters, it parses and checks expressions
-// (Expression), and compiles them into forms that need no CUE (FastPath, Shape) or
-// little of it (Program). For templates, it orders the calls (Schedule), folds
-// constants (FoldConstants), checks Go templates in properties and executes them
-// (GoText), and replaces names of fields that no part of a template looks at (Names).
+// For both, it applies the rules for values that an event lacks (rules), and finds the
+// fields of context that CUE depends on (FieldSet), so that only those are handed to
+// CUE. For filters, it parses and checks expressions (Expression), and compiles them
+// into forms that need no CUE (FastPath, Shape) or little of it (Program). For
+// templates, it orders the calls (Schedule), folds constants (FoldConstants), checks Go
+// templates in properties and executes them (GoText), and replaces names of fields that
+// no part of a template looks at (Names).
 //
 // Errors have the line and column in the text, and never hold values of an event.
 package expr

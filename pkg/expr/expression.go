@@ -50,6 +50,8 @@ type Expression struct {
 	helpers map[string][]helper
 	// imports maps the local names of packages to their import paths.
 	imports map[string]string
+	// declares is set where the text declares helpers.
+	declares bool
 }
 
 // helper is a declaration that conditions and constraints may refer to. Identifiers
@@ -102,18 +104,25 @@ func Parse(text string) (*Expression, diag.List) {
 	if len(list) > 0 {
 		return nil, sortByPosition(list)
 	}
+	e.split()
+	if e.Condition != nil {
+		e.Condition.describe()
+	}
 	if err := e.applyRules(); err != nil {
 		return nil, append(list, diag.Diagnostic{Message: err.Error()})
 	}
 	return e, nil
 }
 
-// applyRules sets e.Condition, and applies the rules for absent values to e.
-func (e *Expression) applyRules() error {
+// split sets e.Condition.
+func (e *Expression) split() {
 	if len(e.Conditions) > 0 {
 		e.Condition = newCondition(e.Conditions[0], false)
-		e.Condition.describe()
 	}
+}
+
+// applyRules applies the rules for absent values to e, after split.
+func (e *Expression) applyRules() error {
 	if err := DefineFunctions(e.file); err != nil {
 		return err
 	}
@@ -215,6 +224,7 @@ func vet(text string) diag.List {
 	if len(list) > 0 {
 		return nil
 	}
+	e.split()
 	if err := e.applyRules(); err != nil {
 		return diag.List{{Message: err.Error()}}
 	}

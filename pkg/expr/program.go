@@ -27,6 +27,8 @@ import (
 	"cuelang.org/go/cue/ast/astutil"
 	"cuelang.org/go/cue/format"
 	"cuelang.org/go/cue/token"
+
+	"github.com/kubevela/kube-trigger/pkg/diag"
 )
 
 // Program is one operand of a condition as a CUE file of its own. Each path below
@@ -63,21 +65,42 @@ func (p Program) Select(context map[string]any) map[string]any {
 	return data
 }
 
-// Program returns the program of a leaf of the condition of e; index counts the leaves
-// in the order of the text.
-func (e *Expression) Program(index int) (Program, error) {
-	own, list := parseExpression(e.text)
-	if err := list.Err(); err != nil {
-		return Program{}, err
+// Programs returns the programs of the leaves of the condition of e, in the order of the
+// text.
+func (e *Expression) Programs() ([]Program, error) {
+	var (
+		own      *Expression
+		programs []Program
+	)
+	for i := range e.Condition.leaves() {
+		// A program changes the helpers that it refers to, and its own leaf.
+		if own == nil || own.declares {
+			var list diag.List
+			if own, list = parseExpression(e.text); len(list) > 0 {
+				return nil, list
+			}
+			own.split()
+			own.declares = len(own.helpers) > 0
+			if err := own.applyRules(); err != nil {
+				return nil, err
+			}
+		}
+		p, err := own.program(i)
+		if err != nil {
+			return nil, err
+		}
+		programs = append(programs, p)
 	}
-	if err := own.applyRules(); err != nil {
-		return Program{}, err
-	}
-	b := &programBuilder{Expression: own, inputs: map[string]Reference{}, names: map[string]string{}, prefix: "$"}
-	for strings.Contains(own.text, b.prefix) {
+	return programs, nil
+}
+
+// program returns the program of a leaf of the condition of e, which it changes.
+func (e *Expression) program(index int) (Program, error) {
+	b := &programBuilder{Expression: e, inputs: map[string]Reference{}, names: map[string]string{}, prefix: "$"}
+	for strings.Contains(e.text, b.prefix) {
 		b.prefix += "$"
 	}
-	operand := &ast.Field{Label: ast.NewString(programResult), Value: own.Condition.leaves()[index].Expr}
+	operand := &ast.Field{Label: ast.NewString(programResult), Value: e.Condition.leaves()[index].Expr}
 	b.decls = append(b.decls, operand)
 	b.rewrite(operand)
 	elements := loopedInputs(b.decls, b.inputs)

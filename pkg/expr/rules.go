@@ -42,16 +42,30 @@ type rules struct {
 	// isInput reports whether x is absent where it is null without being rewritten.
 	isInput func(x ast.Expr) bool
 	// elements are the variables of loops that are elements or fields.
-	elements map[ast.Node]bool
+	elements map[ast.Node]loopKind
 }
+
+// loopKind is what a loop is over.
+type loopKind int
+
+const (
+	noLoop loopKind = iota
+	overValue
+	// overField is a loop over a field of the event, which has no elements before there
+	// is an event.
+	overField
+)
 
 // loopElements returns the variables of the loops in n that are elements or fields, and
 // not their indices or names.
-func loopElements(n ast.Node) map[ast.Node]bool {
-	elements := map[ast.Node]bool{}
+func loopElements(n ast.Node) map[ast.Node]loopKind {
+	elements := map[ast.Node]loopKind{}
 	ast.Walk(n, func(n ast.Node) bool {
 		if loop, ok := n.(*ast.ForClause); ok && loop.Value != nil {
-			elements[loop.Value] = true
+			elements[loop.Value] = overValue
+			if root := rootOf(loop.Source); root != nil && (root.Name == "context" || elements[root.Node] == overField) {
+				elements[loop.Value] = overField
+			}
 		}
 		return true
 	}, nil)
@@ -66,10 +80,8 @@ func (r rules) rewrite(n ast.Node) {
 		return !ok || !IsDefinition(identName(f.Label))
 	}, func(c astutil.Cursor) bool {
 		switch n := c.Node().(type) {
-		case *ast.IfClause:
-			if r.applies(n.Condition) {
-				n.Condition = r.guard(newCondition(n.Condition, false))
-			}
+		case *ast.Comprehension:
+			n.Clauses = r.clauses(n.Clauses)
 		case *ast.ForClause:
 			if r.applies(n.Source) && r.isPartOfElement(n.Source) {
 				n.Source = withDefault(r.notNull(n.Source), ast.NewList())
@@ -81,6 +93,75 @@ func (r rules) rewrite(n ast.Node) {
 		}
 		return true
 	})
+}
+
+// clauses returns the clauses of a comprehension with conditions that can be evaluated
+// for each event.
+func (r rules) clauses(clauses []ast.Clause) []ast.Clause {
+	var out []ast.Clause
+	for _, clause := range clauses {
+		if c, ok := clause.(*ast.IfClause); ok && r.applies(c.Condition) {
+			out = append(out, r.ifClauses(newCondition(c.Condition, false))...)
+		} else {
+			out = append(out, clause)
+		}
+	}
+	return out
+}
+
+// ifClauses returns the clauses for c. Where c compares what elements of a loop have, a
+// clause that asks for it costs less than guard.
+func (r rules) ifClauses(c *Condition) []ast.Clause {
+	var out []ast.Clause
+	if c.Op == token.LAND {
+		for _, part := range c.Parts {
+			out = append(out, r.ifClauses(part)...)
+		}
+		return out
+	}
+	needed := r.needed(c)
+	if len(needed) == 0 {
+		return []ast.Clause{&ast.IfClause{Condition: r.guard(c)}}
+	}
+	for _, x := range needed {
+		present := &ast.BinaryExpr{X: &ast.ParenExpr{X: x}, Op: token.NEQ, Y: &ast.BottomLit{}}
+		out = append(out, &ast.IfClause{Condition: present})
+	}
+	return append(out, &ast.IfClause{Condition: c.syntax()})
+}
+
+// needed returns what a leaf needs to be evaluated, where that are fields of the elements
+// of a loop over a field: x for x == "a", x & !=null for x != "a", x & bool for x.
+func (r rules) needed(c *Condition) []ast.Expr {
+	if len(c.Parts) > 0 {
+		return nil
+	}
+	if r.isField(c.Expr) {
+		return []ast.Expr{&ast.BinaryExpr{X: c.Expr, Op: token.AND, Y: ast.NewIdent("bool")}}
+	}
+	x, ok := c.Expr.(*ast.BinaryExpr)
+	if !ok || x.Op != token.EQL && x.Op != token.NEQ || hasNull(x) {
+		return nil
+	}
+	_, literal := x.Y.(*ast.BasicLit)
+	if !literal || !r.isField(x.X) {
+		return nil
+	}
+	if (x.Op == token.EQL) == c.negated {
+		return []ast.Expr{r.notNull(x.X)}
+	}
+	return []ast.Expr{x.X}
+}
+
+// isField reports whether x is a field of an element of a loop over a field.
+func (r rules) isField(x ast.Expr) bool {
+	switch x := x.(type) {
+	case *ast.Ident:
+		return r.elements[x.Node] == overField
+	case *ast.SelectorExpr:
+		return r.isField(x.X)
+	}
+	return false
 }
 
 // guard returns a condition that can be evaluated for each event.
@@ -213,30 +294,30 @@ func identAt(name string, n ast.Node) *ast.Ident {
 func (r rules) isPath(x ast.Expr) bool {
 	switch x := x.(type) {
 	case *ast.Ident:
-		return r.elements[x.Node]
+		return r.elements[x.Node] != noLoop
 	case *ast.SelectorExpr:
-		return isReference(x.X)
+		return rootOf(x.X) != nil
 	case *ast.IndexExpr:
-		return isReference(x.X)
+		return rootOf(x.X) != nil
 	case *ast.ParenExpr:
 		return r.isPath(x.X)
 	}
 	return false
 }
 
-// isReference reports whether x is an identifier, or selects from one.
-func isReference(x ast.Expr) bool {
+// rootOf returns the identifier that x is, or selects from; nil where there is none.
+func rootOf(x ast.Expr) *ast.Ident {
 	switch x := x.(type) {
 	case *ast.Ident:
-		return true
+		return x
 	case *ast.SelectorExpr:
-		return isReference(x.X)
+		return rootOf(x.X)
 	case *ast.IndexExpr:
-		return isReference(x.X)
+		return rootOf(x.X)
 	case *ast.ParenExpr:
-		return isReference(x.X)
+		return rootOf(x.X)
 	}
-	return false
+	return nil
 }
 
 // isPartOfElement reports whether x selects from the variable of a loop.
@@ -252,7 +333,7 @@ func (r rules) isPartOfElement(x ast.Expr) bool {
 
 func (r rules) isElement(x ast.Expr) bool {
 	id, ok := x.(*ast.Ident)
-	return ok && r.elements[id.Node] || r.isPartOfElement(x)
+	return ok && r.elements[id.Node] != noLoop || r.isPartOfElement(x)
 }
 
 // hasBottom reports whether x compares with `_|_`.

@@ -32,9 +32,9 @@ import (
 func Warnings(text string) diag.List {
 	file, err := parser.ParseFile(Filename, text)
 	if err != nil {
-		return nil
+		return nil //nolint:nilerr // Parse reports it
 	}
-	w := warner{quantity: regexp.MustCompile(`^[+-]?[0-9]+(\.[0-9]+)?([numkMGTPE]|[KMGTPE]i)?$`)}
+	w := warner{quantity: regexp.MustCompile(`^[+-]?\d+(\.\d+)?([numkMGTPE]|[KMGTPE]i)?$`)}
 	ast.Walk(file, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.BinaryExpr:

@@ -93,16 +93,16 @@ type conditionFilter struct {
 func newConditionFilter(e *expr.Expression, t event.TriggerRef) (*conditionFilter, error) {
 	var leaves []*leaf
 	f := &conditionFilter{trigger: t, fields: e.ContextFields(), condition: newCondition(e, e.Condition, &leaves)}
-	var programs []string
-	for i, l := range leaves {
-		p, err := e.Program(i)
-		if err != nil {
-			return nil, err
-		}
-		l.program = p
-		programs = append(programs, p.Text)
+	programs, err := e.Programs()
+	if err != nil {
+		return nil, err
 	}
-	pool, err := newEvaluatorPool(programs...)
+	var texts []string
+	for i, p := range programs {
+		leaves[i].program = p
+		texts = append(texts, p.Text)
+	}
+	pool, err := newEvaluatorPool(texts...)
 	f.pool = pool
 	return f, err
 }

@@ -113,7 +113,7 @@ func (l *leaf) evaluate(e *evaluation) (outcome, error) {
 	}
 	result, err := v.Bool()
 	if err != nil {
-		return l.undefinedBecause("is not a boolean"), nil
+		return l.undefinedBecause("is not a boolean"), nil //nolint:nilerr // the event has another kind
 	}
 	return l.outcome(result), nil
 }
