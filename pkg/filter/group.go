@@ -56,7 +56,7 @@ func compileGroup(text string, t event.TriggerRef) (*Group, diag.List) {
 	if len(list) > 0 {
 		return nil, list
 	}
-	program, err := e.Program(0)
+	programs, err := e.Programs()
 	if err != nil {
 		return nil, diag.List{{Message: err.Error()}}
 	}
@@ -67,7 +67,7 @@ func compileGroup(text string, t event.TriggerRef) (*Group, diag.List) {
 	x := e.Conditions[0]
 	return &Group{trigger: t, fields: e.ContextFields(), pool: pool, leaf: leaf{
 		source: expr.Excerpt(x), line: x.Pos().Line(), column: x.Pos().Column(),
-		references: e.References(x), program: program,
+		references: e.References(x), program: programs[0],
 	}}, nil
 }
 
