@@ -60,7 +60,7 @@ func compileGroup(text string, t event.TriggerRef) (*Group, diag.List) {
 	if err != nil {
 		return nil, diag.List{{Message: err.Error()}}
 	}
-	pool, err := newEvaluatorPool(program.Text)
+	pool, err := newEvaluatorPool(programs[0].Text)
 	if err != nil {
 		return nil, diag.List{{Message: err.Error()}}
 	}
