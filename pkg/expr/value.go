@@ -40,6 +40,7 @@ func ParseString(text string) (*Expression, diag.List) {
 	if list = append(list, vet(text)...); len(list) > 0 {
 		return nil, sortByPosition(list)
 	}
+	e.split()
 	if err := e.applyRules(); err != nil {
 		return nil, append(list, diag.Diagnostic{Message: err.Error()})
 	}
