@@ -157,7 +157,7 @@ func (l Local) check(ctx context.Context, r Request, begin func(step string) (re
 		return reason
 	}
 	compiler := trigger.Compiler{
-		Sources: l.Sources, Actions: templates, CompileAction: compileOnce(),
+		Sources: l.Sources, Actions: templates, CompileAction: compileOnce(), //nolint:contextcheck // compiling executes no calls
 		Executor: func(event.TriggerRef) provider.Executor { return nil },
 	}
 	for i, t := range trigger.CompileService(compiler, &r.Service, reject) {
