@@ -155,7 +155,7 @@ func (r *resolution) renderMessages() {
 }
 
 func (r *resolution) render(m message) (string, error) {
-	out, err := m.render(r.context)
+	out, err := m.render(r.public())
 	if err != nil {
 		return "", fmt.Errorf("template %q: %s: %w", r.runner.template.name, m.Name(), expr.MessageError(err))
 	}
