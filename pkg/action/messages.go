@@ -26,11 +26,11 @@ import (
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/format"
 	"cuelang.org/go/cue/parser"
-	"k8s.io/apimachinery/pkg/util/json"
 
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/expr"
 	"github.com/kubevela/kube-trigger/pkg/expr/gotemplate"
+	"github.com/kubevela/kube-trigger/pkg/number"
 )
 
 // message is a property that is a message template. parsed and fallback are those of its
@@ -108,8 +108,8 @@ func decodeParameter(parameter cue.Value) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	var values map[string]any
-	if err := json.Unmarshal(text, &values); err != nil {
+	values, err := number.UnmarshalObject(text)
+	if err != nil {
 		return nil, errors.New("parameter must be a struct")
 	}
 	return values, nil
@@ -183,7 +183,7 @@ func (r *resolution) completeParameter(c compiled) error {
 		if err != nil {
 			return program.ComputedError(err)
 		}
-		if err := json.Unmarshal(text, &computed); err != nil {
+		if computed, err = number.UnmarshalObject(text); err != nil {
 			return errors.New("cue: must be a struct")
 		}
 		filled["parameter"] = computed

@@ -194,6 +194,10 @@ func TestComputed(t *testing.T) {
 			map[string]any{"message": "m"}, "let N = *context.data.metadata.labels.x | \"none\"\n_up: strings.ToUpper(N)\nname: _up\nif context.event.type == \"update\" {replicas: 7}",
 			map[string]any{"name": "NONE", "replicas": int64(7), "labels": map[string]any{}, "message": "m", "to": []any{}},
 		},
+		"large numbers keep their digits": {
+			map[string]any{"name": "x", "message": "m"}, "replicas: 9007199254740993 + 0*len(context.data.data)",
+			map[string]any{"name": "x", "replicas": int64(9007199254740993), "labels": map[string]any{}, "message": "m", "to": []any{}},
+		},
 		"partly an object": {
 			map[string]any{"name": "x", "message": "m", "labels": map[string]any{"a": "b"}}, `labels: c: context.data.metadata.name`,
 			map[string]any{"name": "x", "replicas": int64(1), "labels": map[string]any{"a": "b", "c": "c"}, "message": "m", "to": []any{}},
