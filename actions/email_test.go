@@ -41,13 +41,25 @@ type smtpServer struct {
 	listener net.Listener
 	tls      *tls.Config
 	ca       string
-	// implicit enables implicit TLS, noTLS disables STARTTLS; refuse is the reply to
-	// RCPT instead of 250. hangUp ends the connection instead of a reply to QUIT.
-	implicit, noTLS, hangUp bool
-	refuse                  string
 
 	mu       sync.Mutex
+	behavior smtpBehavior
 	messages []receivedMail
+}
+
+// smtpBehavior is how an smtpServer answers: implicit enables implicit TLS, noTLS disables
+// STARTTLS; refuse is the reply to RCPT instead of 250. hangUp ends the connection instead of
+// a reply to QUIT.
+type smtpBehavior struct {
+	implicit, noTLS, hangUp bool
+	refuse                  string
+}
+
+// set changes the behavior for later connections.
+func (m *smtpServer) set(b smtpBehavior) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.behavior = b
 }
 
 type receivedMail struct {
@@ -96,7 +108,10 @@ func (m *smtpServer) serverProperties(more map[string]any) map[string]any {
 func (m *smtpServer) serve(c net.Conn) {
 	defer c.Close()
 	var d receivedMail
-	if m.implicit {
+	m.mu.Lock()
+	behavior := m.behavior
+	m.mu.Unlock()
+	if behavior.implicit {
 		c, d.encrypted = tls.Server(c, m.tls), true
 	}
 	r := bufio.NewReader(c)
@@ -113,7 +128,7 @@ func (m *smtpServer) serve(c net.Conn) {
 			switch {
 			case d.encrypted:
 				reply("250-mail.example.com", "250 AUTH PLAIN")
-			case m.noTLS:
+			case behavior.noTLS:
 				reply("250 mail.example.com")
 			default:
 				reply("250-mail.example.com", "250 STARTTLS")
@@ -133,8 +148,8 @@ func (m *smtpServer) serve(c net.Conn) {
 			d.from = rest
 			reply("250 ok")
 		case "RCPT":
-			if m.refuse != "" {
-				reply(m.refuse)
+			if behavior.refuse != "" {
+				reply(behavior.refuse)
 				continue
 			}
 			d.to = append(d.to, rest)
@@ -158,7 +173,7 @@ func (m *smtpServer) serve(c net.Conn) {
 			m.mu.Unlock()
 			reply("250 taken")
 		case "QUIT":
-			if !m.hangUp {
+			if !behavior.hangUp {
 				reply("221 bye")
 			}
 			return
@@ -214,7 +229,7 @@ func TestNotifyEmail(t *testing.T) {
 		{"none", false, false, map[string]any{"tls": "none"}, false, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			m.implicit, m.noTLS = tc.implicit, tc.noTLS
+			m.set(smtpBehavior{implicit: tc.implicit, noTLS: tc.noTLS})
 			e.mustRun(t, "notify-email", properties(tc.server), e.event("settings"))
 			d, header, body := m.takeMessage(t)
 			if d.encrypted != tc.encrypted || d.authenticated != tc.auth || d.from != "FROM:<trigger@example.com>" || strings.Join(d.to, " ") != "TO:<a@example.com> TO:<b@example.com>" {
@@ -233,7 +248,7 @@ func TestNotifyEmail(t *testing.T) {
 			}
 		})
 	}
-	m.implicit, m.noTLS = false, false
+	m.set(smtpBehavior{})
 	e.mustRun(t, "notify-email", map[string]any{"from": "trigger@example.com", "to": []any{"a@example.com"}, "server": m.serverProperties(map[string]any{"tls": "none"})}, e.event("settings"))
 	if _, header, body := m.takeMessage(t); header.Get("Subject") != "ConfigMap "+e.namespace+"/settings was changed" || !strings.Contains(body, "Trigger "+e.namespace+"/live") {
 		t.Errorf("by default %v %q", header, body)
@@ -244,7 +259,7 @@ func TestNotifyEmail(t *testing.T) {
 func TestNotifyEmail_HangUp(t *testing.T) {
 	e := startWithLoopback(t)
 	m := newSMTPServer(t)
-	m.hangUp = true
+	m.set(smtpBehavior{hangUp: true})
 	e.mustRun(t, "notify-email", map[string]any{
 		"from": "trigger@example.com", "to": []any{"a@example.com"}, "server": m.serverProperties(map[string]any{"tls": "none"}),
 	}, e.event("settings"))
@@ -275,7 +290,7 @@ func TestNotifyEmail_Errors(t *testing.T) {
 		{"no key", false, "", "", map[string]any{"password": secretRef("mail", "absent")}, false, `no key "absent"`, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			m.noTLS, m.refuse = tc.noTLS, tc.refuse
+			m.set(smtpBehavior{noTLS: tc.noTLS, refuse: tc.refuse})
 			to := tc.to
 			if to == "" {
 				to = "a@example.com"

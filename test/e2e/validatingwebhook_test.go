@@ -196,7 +196,7 @@ func validatingWebhookWarnings(t *testing.T, i *installation) {
       action: {type: missing-action}
     - name: several
       source: {type: cronjob, properties: {schedule: "0 * * * *"}}
-      actions: [{type: bump-application-revision}, {type: other-missing-action}]
+      actions: [{type: log}, {type: other-missing-action}]
     - name: three
       source: {type: resource-watcher, properties: {apiVersion: v1, kind: Secret, namespace: %s}}
       action: {type: bump-application-revision}
