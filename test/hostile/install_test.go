@@ -28,6 +28,7 @@ import (
 	"testing"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -273,7 +274,13 @@ func (t *tenant) running(ctx context.Context, spec string) {
 	}
 }
 
-// leave deletes the tenant's TriggerServices, and waits until its workers have ended.
+// maxCleanup is the maximum time until what belonged to a tenant's TriggerServices is
+// deleted. Kubernetes deletes 1,000 Deployments within some minutes.
+const maxCleanup = 10 * time.Minute
+
+// leave deletes the tenant's TriggerServices, and waits until its workers have ended and
+// what belonged to them is deleted: Kubernetes does that in the same queues in which it
+// starts the pods of others.
 func (t *tenant) leave() {
 	t.Helper()
 	cluster.Eventually(t, "end of the tenant's workers", func(ctx context.Context) error {
@@ -283,6 +290,39 @@ func (t *tenant) leave() {
 		}
 		return err
 	})
+	ctx, cancel := context.WithTimeout(t.Context(), maxCleanup)
+	defer cancel()
+	for {
+		left, err := t.owned(ctx)
+		if err == nil && left == 0 {
+			return
+		}
+		if ctx.Err() != nil {
+			t.Errorf("%d objects of the tenant's TriggerServices are left: %v", left, err)
+			return
+		}
+		wait(ctx, time.Second)
+	}
+}
+
+// owned returns the number of the tenant's objects that belong to others.
+func (t *tenant) owned(ctx context.Context) (int, error) {
+	n := 0
+	for _, list := range []client.ObjectList{&appsv1.DeploymentList{}, &appsv1.ReplicaSetList{}, &corev1alpha1.DefinitionList{}} {
+		if err := t.installation.admin.List(ctx, list, client.InNamespace(t.namespace)); err != nil {
+			return n, err
+		}
+		items, err := meta.ExtractList(list)
+		if err != nil {
+			return n, err
+		}
+		for _, item := range items {
+			if o, err := meta.Accessor(item); err == nil && len(o.GetOwnerReferences()) > 0 {
+				n++
+			}
+		}
+	}
+	return n, nil
 }
 
 // wait waits, and returns early when ctx ends.
