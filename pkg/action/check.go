@@ -18,6 +18,7 @@ package action
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -70,20 +71,18 @@ func checkNames(file *ast.File) diag.List {
 
 // hasEffect reports whether file refers to a function that can change or send something.
 func hasEffect(file *ast.File) bool {
-	all, packages := provider.Packages(), map[string]provider.Package{}
+	all, packages := provider.Packages(), map[string]map[string]provider.Call{}
 	for _, spec := range file.Imports {
 		path, _ := strconv.Unquote(spec.Path.Value)
 		if p, ok := all[path]; ok {
-			packages[importName(spec, path)] = p
+			packages[importName(spec, path)] = functions(p)
 		}
 	}
 	found := false
 	ast.Walk(file, func(n ast.Node) bool {
 		if sel, ok := n.(*ast.SelectorExpr); ok {
-			if root, ok := sel.X.(*ast.Ident); ok {
-				if p, ok := packages[root.Name]; ok {
-					found = found || provider.HasEffect(functionOf(p, expr.LabelName(sel.Sel)))
-				}
+			if root, ok := sel.X.(*ast.Ident); ok && packages[root.Name] != nil {
+				found = found || provider.HasEffect(packages[root.Name][expr.LabelName(sel.Sel)])
 			}
 		}
 		return !found
@@ -99,39 +98,44 @@ func importName(spec *ast.ImportSpec, path string) string {
 	return path[strings.LastIndex(path, "/")+1:]
 }
 
-// functionOf returns a call of the function of a definition of p. It is the zero Call if the
-// definition is one of another form.
-func functionOf(p provider.Package, definition string) provider.Call {
-	var call provider.Call
+// functions returns the definitions of p, each with a call of its function. It is the zero
+// Call for a definition of another form.
+func functions(p provider.Package) map[string]provider.Call {
 	file, err := parser.ParseFile(p.Path, p.Source)
 	if err != nil {
-		return call
+		return nil
 	}
+	calls := map[string]provider.Call{}
 	for _, d := range file.Decls {
 		f, ok := d.(*ast.Field)
-		if !ok || expr.LabelName(f.Label) != definition {
+		if !ok || !expr.IsDefinition(expr.LabelName(f.Label)) {
 			continue
 		}
-		body, _ := f.Value.(*ast.StructLit)
-		if body == nil {
+		call := calls[expr.LabelName(f.Label)]
+		if body, ok := f.Value.(*ast.StructLit); ok {
+			addFunction(&call, body)
+		}
+		calls[expr.LabelName(f.Label)] = call
+	}
+	return calls
+}
+
+// addFunction sets the function of call to the one that body names.
+func addFunction(call *provider.Call, body *ast.StructLit) {
+	for _, elt := range body.Elts {
+		field, ok := elt.(*ast.Field)
+		if !ok {
 			continue
 		}
-		for _, elt := range body.Elts {
-			field, ok := elt.(*ast.Field)
-			if !ok {
-				continue
-			}
-			if text, ok := field.Value.(*ast.BasicLit); ok {
-				switch value, _ := strconv.Unquote(text.Value); expr.LabelName(field.Label) {
-				case "#do":
-					call.Do = value
-				case "#provider":
-					call.Provider = value
-				}
+		if text, ok := field.Value.(*ast.BasicLit); ok {
+			switch value, _ := strconv.Unquote(text.Value); expr.LabelName(field.Label) {
+			case "#do":
+				call.Do = value
+			case "#provider":
+				call.Provider = value
 			}
 		}
 	}
-	return call
 }
 
 func diagnosticAt(pos token.Pos, format string, args ...any) diag.Diagnostic {
@@ -139,17 +143,4 @@ func diagnosticAt(pos token.Pos, format string, args ...any) diag.Diagnostic {
 }
 
 // definitions returns the sorted names of the definitions of p.
-func definitions(p provider.Package) []string {
-	file, err := parser.ParseFile(p.Path, p.Source)
-	if err != nil {
-		return nil
-	}
-	var names []string
-	for _, d := range file.Decls {
-		if f, ok := d.(*ast.Field); ok && expr.IsDefinition(expr.LabelName(f.Label)) {
-			names = append(names, expr.LabelName(f.Label))
-		}
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
-}
+func definitions(p provider.Package) []string { return slices.Sorted(maps.Keys(functions(p))) }

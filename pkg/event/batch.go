@@ -16,6 +16,8 @@ limitations under the License.
 
 package event
 
+import "k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
 // MaxBatch is the maximum number of objects that a Batch lists.
 const MaxBatch = 100
 
@@ -65,7 +67,7 @@ func (b *Batch) Add(e Event) {
 		return
 	}
 	text := func(path ...string) string {
-		s, _ := field(e.Data, path...).(string)
+		s, _, _ := unstructured.NestedString(e.Data, path...)
 		return s
 	}
 	b.add(BatchItem{

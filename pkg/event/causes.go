@@ -20,6 +20,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
 // Names under which the causes of an event are carried by what an action makes, so
@@ -111,17 +113,9 @@ func (e Event) Causes() Causes {
 		{"headers", strings.ToLower(CausesHeader)},
 		{"cloudEvent", CausesAttribute},
 	} {
-		if text, ok := field(e.Data, at...).(string); ok && text != "" {
+		if text, _, _ := unstructured.NestedString(e.Data, at...); text != "" {
 			return ParseCauses(text)
 		}
 	}
 	return nil
-}
-
-// field returns the value at a path of decoded JSON; nil if there is none.
-func field(data map[string]any, path ...string) any {
-	for _, name := range path[:len(path)-1] {
-		data, _ = data[name].(map[string]any)
-	}
-	return data[path[len(path)-1]]
 }
