@@ -18,11 +18,11 @@ package actions_test
 
 import (
 	"context"
+	"errors"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -176,9 +176,20 @@ func TestWorkflowRun_Wait(t *testing.T) {
 		t.Run(phase, func(t *testing.T) {
 			properties := map[string]any{"workflow": "deploy", "name": phase, "wait": true}
 			start := e.action(t, e.Client, "start-workflow", properties)
-			short, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+			short, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			if err := start.Run(short, updateOf(cm)); err == nil || action.IsTerminal(err) {
+			waiting := make(chan error, 1)
+			go func() { waiting <- start.Run(short, updateOf(cm)) }()
+			cluster.Eventually(t, "a run that is waited for", func(context.Context) error {
+				for _, run := range e.list(t, "core.oam.dev/v1alpha1", "WorkflowRun") {
+					if strings.HasPrefix(run.GetName(), phase) {
+						return nil
+					}
+				}
+				return errors.New("no run")
+			})
+			cancel()
+			if err := <-waiting; err == nil || action.IsTerminal(err) {
 				t.Errorf("got %v while it runs, want a retriable error", err)
 			}
 			for _, run := range e.list(t, "core.oam.dev/v1alpha1", "WorkflowRun") {
@@ -189,7 +200,9 @@ func TestWorkflowRun_Wait(t *testing.T) {
 					})
 				}
 			}
-			err := start.Run(t.Context(), updateOf(cm))
+			end, cancel := context.WithTimeout(t.Context(), cluster.WaitTimeout)
+			defer cancel()
+			err := start.Run(end, updateOf(cm))
 			if phase == "succeeded" {
 				if err != nil {
 					t.Error(err)
