@@ -26,13 +26,14 @@ import (
 const (
 	// FollowTime is the maximum time between the end of a trigger's action and an event
 	// that follows it.
-	FollowTime = 30 * time.Second
+	FollowTime = 10 * time.Second
 	// PauseInitial is the wait before the first probe of a paused trigger, unless its
 	// events take longer to follow. It doubles with each probe that an event follows.
 	PauseInitial = 2 * time.Second
 	// PauseMax is the longest wait between two probes.
 	PauseMax = 10 * time.Minute
-	// TrustTime is how long a trigger that was paused wrongly is paused later.
+	// TrustTime is how long a trigger that was paused wrongly is paused later, from the
+	// last event that followed.
 	TrustTime = time.Hour
 	// TrustFactor is the factor by which LoopLimit is higher after each wrong pause.
 	TrustFactor = 4
@@ -66,9 +67,9 @@ const (
 type circle struct {
 	mu  sync.Mutex
 	run run
-	// trust counts the pauses that ended, as of the last one at pausedAt.
-	trust    int
-	pausedAt time.Time
+	// trust counts the pauses that ended, as of the last event that followed, at countedAt.
+	trust     int
+	countedAt time.Time
 	// pause is nil while the trigger is not paused.
 	pause *circlePause
 }
@@ -240,9 +241,10 @@ func (c *circle) count(received, now time.Time, l link) bool {
 	if r.firstTurn.IsZero() {
 		r.firstTurn = now
 	}
-	if now.Sub(c.pausedAt) > TrustTime {
+	if now.Sub(c.countedAt) > TrustTime {
 		c.trust = 0
 	}
+	c.countedAt = now
 	limit := LoopLimit
 	for range c.trust {
 		limit *= TrustFactor
@@ -251,7 +253,9 @@ func (c *circle) count(received, now time.Time, l link) bool {
 }
 
 // start pauses the trigger because of t. Events that come one at a time follow as fast
-// as those before. Of others the time is not known, so that each wrong pause doubles it.
+// as those before. Of others the time is not known, so that each wrong pause doubles it,
+// up to FollowTime. The first probe comes after the time in which independent events
+// would have ended the pause.
 func (c *circle) start(t *Task, now time.Time) {
 	r := &c.run
 	p := &circlePause{since: now, suspect: t, turns: max(r.turns, r.alone)}
@@ -262,9 +266,9 @@ func (c *circle) start(t *Task, now time.Time) {
 	}
 	p.window = min(p.window, FollowTime) + t.policy().Debounce
 	p.rate = float64(p.turns) / max(now.Sub(r.firstTurn), time.Millisecond).Seconds()
-	p.backoff = max(PauseInitial, 2*p.window)
+	p.backoff = max(PauseInitial, 2*p.window, p.window+time.Duration(2*minIndependent/p.rate*float64(time.Second)))
 	p.due = now.Add(p.backoff)
-	c.pause, c.pausedAt = p, now
+	c.pause = p
 }
 
 // arrive tells of a new event, which is t or merged into it, while the trigger is paused.

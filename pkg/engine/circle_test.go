@@ -92,7 +92,10 @@ func (e *circleEnv) send(key, id string) {
 func (e *circleEnv) sendAfter(d time.Duration, turn, n int) {
 	time.AfterFunc(d, func() {
 		for range n {
-			id := fmt.Sprintf("%d %d", turn, e.count())
+			e.mu.Lock()
+			id := fmt.Sprintf("%d %d", turn, len(e.sent))
+			e.sent[id] = time.Now()
+			e.mu.Unlock()
 			e.send(id, id)
 		}
 	})
@@ -147,7 +150,7 @@ func TestCircle_Pauses(t *testing.T) {
 		"immediate":    {detector: reachDetector{true, true}, latency: 0, fanOut: 1, roots: 1},
 		"fast":         {detector: reachDetector{true, true}, latency: 10 * time.Millisecond, fanOut: 1, roots: 1},
 		"reconciled":   {detector: reachDetector{true, true}, latency: 2 * time.Second, fanOut: 1, roots: 1},
-		"slow":         {detector: reachDetector{true, true}, latency: 25 * time.Second, fanOut: 1, roots: 1},
+		"slow":         {detector: reachDetector{true, true}, latency: 8 * time.Second, fanOut: 1, roots: 1},
 		"two-each":     {detector: reachDetector{true, true}, latency: 10 * time.Millisecond, fanOut: 2, roots: 1},
 		"ten-each":     {detector: reachDetector{true, true}, latency: time.Second, fanOut: 10, roots: 1},
 		"at-once":      {detector: reachDetector{true, true}, latency: 100 * time.Millisecond, fanOut: 1, roots: 20},
@@ -229,10 +232,12 @@ func TestCircle_Independent(t *testing.T) {
 		"at-once":          {reachDetector{true, true}, 5000, 0, 5 * time.Millisecond, 0, time.Minute},
 		"burst":            {reachDetector{true, true}, 5000, 5 * time.Millisecond, 5 * time.Millisecond, 0, time.Minute},
 		"small-queue":      {reachDetector{true, true}, 5000, time.Millisecond, 5 * time.Millisecond, 50, 2 * time.Minute},
-		"steady":           {reachDetector{true, true}, 5000, 100 * time.Millisecond, 5 * time.Millisecond, 0, time.Minute},
-		"slow":             {reachDetector{true, true}, 500, 20 * time.Second, 50 * time.Millisecond, 0, 5 * time.Minute},
+		"steady":           {reachDetector{true, true}, 5000, 100 * time.Millisecond, 5 * time.Millisecond, 0, 12 * time.Second},
+		"steady-long":      {reachDetector{true, true}, 100_000, 50 * time.Millisecond, 5 * time.Millisecond, 0, 12 * time.Second},
+		"slow":             {reachDetector{true, true}, 5000, 5 * time.Second, 50 * time.Millisecond, 0, 30 * time.Second},
+		"slower":           {reachDetector{true, true}, 5000, 9 * time.Second, 50 * time.Millisecond, 0, time.Minute},
 		"slow-action":      {reachDetector{true, true}, 500, time.Second, 10 * time.Second, 0, time.Hour},
-		"far-apart":        {reachDetector{true, true}, 500, 31 * time.Second, time.Millisecond, 0, time.Second},
+		"far-apart":        {reachDetector{true, true}, 500, 11 * time.Second, time.Millisecond, 0, time.Second},
 		"unreachable":      {reachDetector{}, 5000, 10 * time.Millisecond, time.Millisecond, 0, time.Second},
 		"another-server":   {reachDetector{true, false}, 5000, 50 * time.Millisecond, 5 * time.Millisecond, 0, time.Minute},
 		"server-at-once":   {reachDetector{true, false}, 5000, 0, 5 * time.Millisecond, 0, 10 * time.Second},
