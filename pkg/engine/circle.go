@@ -17,8 +17,11 @@ limitations under the License.
 package engine
 
 import (
+	"math"
 	"sync"
 	"time"
+
+	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
@@ -27,8 +30,8 @@ const (
 	// FollowTime is the maximum time between the end of a trigger's action and an event
 	// that follows it.
 	FollowTime = 10 * time.Second
-	// PauseInitial is the wait before the first probe of a paused trigger, unless its
-	// events take longer to follow. It doubles with each probe that an event follows.
+	// PauseInitial is the shortest wait before the first probe of a paused trigger, and
+	// up to Jitter longer. It doubles with each probe that an event follows.
 	PauseInitial = 2 * time.Second
 	// PauseMax is the longest wait between two probes.
 	PauseMax = 10 * time.Minute
@@ -37,15 +40,20 @@ const (
 	TrustTime = time.Hour
 	// TrustFactor is the factor by which LoopLimit is higher after each wrong pause.
 	TrustFactor = 4
+	// WindowFactor is the factor by which the time that a wrong pause tests is longer than
+	// that of the one before, up to FollowTime.
+	WindowFactor = 3
 
-	// maxTrust limits the number of wrong pauses that count.
-	maxTrust = 7
+	// maxTrust and maxDoubts limit the number of pauses that count.
+	maxTrust, maxDoubts = 7, 8
 	// minWindow is the shortest time in which an event is expected to follow an action,
 	// and minAloneWindow that of events that come one at a time.
 	minWindow      = time.Second
 	minAloneWindow = 200 * time.Millisecond
-	// minIndependent is the number of events that prove that they come without actions.
+	// minIndependent is the number of events that prove that they come without actions, at
+	// minShare of the rate with actions.
 	minIndependent = 3
+	minShare       = 0.75
 )
 
 // circle recognizes loops of which no proof is known: each turn makes a new object, or
@@ -59,19 +67,34 @@ const (
 // an effect by way of another server count only if they come one at a time, in a row.
 // While the trigger is paused, its events wait, and a probe is acted on after each wait:
 // first the event that led to the pause, then the one that followed the last probe. The
-// pause is over as soon as events come without an action at three quarters of the
-// earlier rate, or none follows a probe; then it was wrong or is no longer needed, and
-// the next one needs TrustFactor times as many events.
+// pause is over as soon as events come without an action at minShare of the earlier
+// rate, or none follows a probe; then it was wrong or is no longer needed, and the next
+// one needs TrustFactor times as many events, of which those at the rate that is known to
+// be independent no longer count. If the earlier rate was that of a burst,
+// events come without an action at minShare of the rate after a probe. Then the pause is
+// over, too, but a circle among many independent events looks the same: the next pause
+// comes as early as this one, and is twice as long.
 //
 // It is safe for concurrent use. The zero value has seen no event.
 type circle struct {
 	mu  sync.Mutex
 	run run
-	// trust counts the pauses that ended, as of the last event that followed, at countedAt.
-	trust     int
+	// learned is what earlier pauses have shown, as of the last event that followed, at
+	// countedAt.
+	learned   experience
 	countedAt time.Time
 	// pause is nil while the trigger is not paused.
 	pause *circlePause
+}
+
+// experience is what the pauses of a trigger have shown.
+type experience struct {
+	// trust counts the pauses that were wrong or are no longer needed, and doubts, in a
+	// row, those that ended only by the rate after a probe.
+	trust, doubts int
+	// turns and alone are rates per second of run.turns and run.alone of which it is known
+	// that they are independent, whatever time an event takes to follow.
+	turns, alone float64
 }
 
 // link is what is known of an event's relation to the trigger's earlier actions.
@@ -90,22 +113,59 @@ type run struct {
 	// lastStart and lastEnd are the last start and the last end of an action.
 	lastStart, lastEnd time.Time
 	// turns counts the events that followed an action, and alone those of them, and of
-	// indirect ones, that came one at a time, in a row. firstTurn is when the first
-	// followed.
-	turns, alone int
-	firstTurn    time.Time
+	// indirect ones, that came one at a time, in a row; less those at rates that are known
+	// to be independent.
+	turns, alone float64
+	// meter counts all these events.
+	meter meter
 	// deepest is the highest number of turns that is known of an event.
 	deepest int
 	// latency is the longest time from the end of an action to an event that followed.
 	latency time.Duration
 }
 
+// meter measures rates of events. The zero value has counted none.
+type meter struct {
+	count       int
+	first, last time.Time
+	// marks are the times of the last two events whose numbers are multiples of LoopLimit.
+	marks [2]time.Time
+}
+
+// add counts an event, and returns the time since the one before.
+func (m *meter) add(now time.Time) time.Duration {
+	if m.count == 0 {
+		m.first, m.last, m.marks = now, now, [2]time.Time{now, now}
+	}
+	if m.count%LoopLimit == 0 {
+		m.marks = [2]time.Time{m.marks[1], now}
+	}
+	since := now.Sub(m.last)
+	m.last = now
+	m.count++
+	return since
+}
+
+// average returns the number of events per second.
+func (m *meter) average() float64 { return perSecond(m.count, m.last.Sub(m.first)) }
+
+// recent returns the number per second of the last LoopLimit to twice LoopLimit events.
+func (m *meter) recent(now time.Time) float64 {
+	return perSecond(min(m.count, LoopLimit+(m.count-1)%LoopLimit+1), now.Sub(m.marks[0]))
+}
+
+func perSecond(n int, d time.Duration) float64 {
+	return float64(n) / max(d, time.Millisecond).Seconds()
+}
+
 // circlePause is the state of a pause.
 type circlePause struct {
 	since time.Time
-	// turns is the number of events that followed, and rate their number per second.
+	// turns is the number of events that followed, and rate their latest number per second.
+	// alone is set if they are those that came one at a time.
 	turns int
 	rate  float64
+	alone bool
 	// window is the time in which an event follows an action and gets here, if it does.
 	window time.Duration
 	// due is when the next probe starts, and backoff the wait before it.
@@ -116,12 +176,14 @@ type circlePause struct {
 	suspect *Task
 	// confirmed is true once an event has followed a probe.
 	confirmed bool
-	// independent counts the events that came without an action, since the last one.
+	// independent counts the events that came without an action, since quiet.
 	independent int
+	quiet       time.Time
 	// probe is the event that is acted on, from probeStart to probeEnd; nil if there is
-	// none. It stays until it is known whether an event follows.
+	// none. It stays until it is known whether events follow. followed counts them.
 	probe                *Task
 	probeStart, probeEnd time.Time
+	followed             int
 }
 
 // pauseChange says whether a call has paused or resumed the trigger.
@@ -141,7 +203,7 @@ func (c *circle) admit(t *Task, now time.Time, l link) (wait time.Duration, chan
 	before := c.pause
 	defer func() { change = changeOf(before, c.pause) }()
 	received := t.Event().Time
-	c.expire(now)
+	c.conclude(t.runner.slots, now)
 	if c.pause == nil && c.count(received, now, l) {
 		c.start(t, now)
 	}
@@ -151,11 +213,11 @@ func (c *circle) admit(t *Task, now time.Time, l link) (wait time.Duration, chan
 		c.arrive(t, received, now)
 	}
 	if p := c.pause; p != nil {
-		if p.suspect != t || now.Before(p.due) {
+		if p.probe != nil || p.suspect != t || now.Before(p.due) {
 			return p.wait(now), unchanged
 		}
-		p.probe, p.probeStart, p.probeEnd = t, now, time.Time{}
-		p.suspect, p.independent = nil, 0
+		p.probe, p.probeStart, p.probeEnd, p.followed = t, now, time.Time{}, 0
+		p.suspect = nil
 		p.held--
 	}
 	t.circle, t.heldBy = c, nil
@@ -172,7 +234,8 @@ func (c *circle) observe(t *Task, received, now time.Time) pauseChange {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	before := c.pause
-	if before != nil {
+	c.conclude(t.runner.slots, now)
+	if c.pause != nil {
 		c.arrive(t, received, now)
 	}
 	return changeOf(before, c.pause)
@@ -209,7 +272,7 @@ func (c *circle) state(t event.TriggerRef, now time.Time) (Pause, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p := c.pause
-	if p == nil || p.expired(now) {
+	if p == nil || p.followed == 0 && p.judged(now) {
 		return Pause{}, false
 	}
 	return Pause{Trigger: t, Since: p.since, Turns: p.turns, Waiting: p.held, NextProbe: p.due}, true
@@ -232,55 +295,51 @@ func (c *circle) count(received, now time.Time, l link) bool {
 	if received.After(r.lastEnd) && !r.lastEnd.IsZero() {
 		r.latency = max(r.latency, received.Sub(r.lastEnd))
 	}
+	if now.Sub(c.countedAt) > TrustTime {
+		c.learned = experience{}
+	}
+	c.countedAt = now
+	since := r.meter.add(now).Seconds()
+	r.turns, r.alone = max(r.turns-c.learned.turns*since, 0), max(r.alone-c.learned.alone*since, 0)
 	if r.alone++; !received.After(r.lastStart) {
 		r.alone = 0
 	}
 	if l.turns > 0 || l.direct {
 		r.turns++
 	}
-	if r.firstTurn.IsZero() {
-		r.firstTurn = now
-	}
-	if now.Sub(c.countedAt) > TrustTime {
-		c.trust = 0
-	}
-	c.countedAt = now
-	limit := LoopLimit
-	for range c.trust {
-		limit *= TrustFactor
-	}
-	return max(r.turns, r.alone) > limit
+	return max(r.turns, r.alone) > LoopLimit*math.Pow(TrustFactor, float64(c.learned.trust))
 }
 
 // start pauses the trigger because of t. Events that come one at a time follow as fast
-// as those before. Of others the time is not known, so that each wrong pause doubles it,
-// up to FollowTime. The first probe comes after the time in which independent events
+// as those before. Of others the time is not known, so that each wrong pause tests
+// WindowFactor times of it, up to FollowTime. The first probe comes after the time in which independent events
 // would have ended the pause.
 func (c *circle) start(t *Task, now time.Time) {
 	r := &c.run
-	p := &circlePause{since: now, suspect: t, turns: max(r.turns, r.alone)}
-	if r.turns >= r.alone {
-		p.window = max(minWindow, 3*r.latency) << c.trust
-	} else {
+	p := &circlePause{since: now, suspect: t, turns: int(max(r.turns, r.alone)), alone: r.alone > r.turns}
+	if p.alone {
 		p.window = max(minAloneWindow, 3*r.latency)
+	} else {
+		p.window = max(minWindow, 3*r.latency) * time.Duration(math.Pow(WindowFactor, float64(c.learned.trust)))
 	}
 	p.window = min(p.window, FollowTime) + t.policy().Debounce
-	p.rate = float64(p.turns) / max(now.Sub(r.firstTurn), time.Millisecond).Seconds()
+	p.rate = r.meter.recent(now)
 	p.backoff = max(PauseInitial, 2*p.window, p.window+time.Duration(2*minIndependent/p.rate*float64(time.Second)))
-	p.due = now.Add(p.backoff)
+	p.backoff = min(p.backoff<<c.learned.doubts, PauseMax)
+	p.due = now.Add(wait.Jitter(p.backoff, Jitter))
 	c.pause = p
 }
 
 // arrive tells of a new event, which is t or merged into it, while the trigger is paused.
-// It ends the pause if events come without actions, and prolongs it if the event follows
-// the probe.
+// It ends the pause if events come without actions.
 func (c *circle) arrive(t *Task, received, now time.Time) {
 	p := c.pause
 	if p.probe != nil {
 		if received.After(p.probeStart) {
-			p.backoff = min(2*p.backoff, PauseMax)
-			p.due, p.probe, p.suspect, c.trust = now.Add(p.backoff), nil, t, 0
-			p.confirmed = true
+			p.followed++
+			if p.suspect == nil {
+				p.suspect = t
+			}
 		}
 		return
 	}
@@ -288,30 +347,69 @@ func (c *circle) arrive(t *Task, received, now time.Time) {
 	if c.run.running > 0 || !received.After(quiet) {
 		return
 	}
-	p.independent++
-	if p.independent >= minIndependent && float64(p.independent) >= 0.75*p.rate*now.Sub(quiet).Seconds() {
-		c.resume()
+	if p.quiet != quiet {
+		p.quiet, p.independent = quiet, 0
 	}
+	p.independent++
+	if !p.isIndependent(p.rate, now) {
+		return
+	}
+	if rate := c.run.meter.average() / minShare; p.alone {
+		c.learned.alone = rate
+	} else if p.window >= FollowTime {
+		c.learned.turns = rate
+	}
+	c.resume()
 }
 
-// expire ends the pause if no event has followed the probe.
-func (c *circle) expire(now time.Time) {
-	if c.pause != nil && c.pause.expired(now) {
+// isIndependent reports whether events came without an action until end, at minShare of
+// rate.
+func (p *circlePause) isIndependent(rate float64, end time.Time) bool {
+	return p.independent >= minIndependent && float64(p.independent) >= minShare*rate*end.Sub(p.quiet).Seconds()
+}
+
+// conclude ends the pause if no event has followed the probe, or no more than without
+// it, and prolongs it otherwise.
+func (c *circle) conclude(s *slots, now time.Time) {
+	p := c.pause
+	if p == nil || !p.judged(now) {
+		return
+	}
+	rate := float64(p.followed) / p.judgedAt().Sub(p.probeStart).Seconds()
+	switch {
+	case p.followed == 0:
 		c.resume()
+	case p.isIndependent(rate, p.probeStart):
+		learned := c.learned
+		if !s.halfFull() { // a full queue would tell nothing about the next probe
+			learned.doubts = min(learned.doubts+1, maxDoubts)
+		}
+		c.resume()
+		c.learned = learned
+	default:
+		p.backoff = min(2*p.backoff, PauseMax)
+		p.due, p.probe, p.confirmed = now.Add(wait.Jitter(p.backoff, Jitter)-p.window), nil, true
+		c.learned = experience{doubts: c.learned.doubts}
 	}
 }
 
 func (c *circle) resume() {
 	c.pause, c.run = nil, run{running: c.run.running}
-	c.trust = min(c.trust+1, maxTrust)
+	c.learned.trust, c.learned.doubts = min(c.learned.trust+1, maxTrust), 0
 }
 
-func (p *circlePause) expired(now time.Time) bool {
+// judged reports whether it is known what follows the probe.
+func (p *circlePause) judged(now time.Time) bool {
+	return p.probe != nil && !now.Before(p.judgedAt())
+}
+
+// judgedAt returns when it is known what follows the probe.
+func (p *circlePause) judgedAt() time.Time {
 	end := p.probeEnd
 	if end.IsZero() { // the action hangs
 		end = p.probeStart.Add(PauseMax)
 	}
-	return p.probe != nil && !now.Before(end.Add(p.window))
+	return end.Add(p.window)
 }
 
 // wait returns the time until an event that waits asks again, longer than 0.
@@ -322,7 +420,7 @@ func (p *circlePause) wait(now time.Time) time.Duration {
 	case p.probeEnd.IsZero():
 		return p.window
 	default:
-		next = p.probeEnd.Add(p.window)
+		next = p.judgedAt()
 	}
 	return max(next.Sub(now), minAloneWindow/4)
 }

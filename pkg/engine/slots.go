@@ -76,6 +76,9 @@ func (s *slots) acquire(ctx context.Context, stop <-chan struct{}) (rejected boo
 	}
 }
 
+// halfFull reports whether at least half of the slots are used.
+func (s *slots) halfFull() bool { return 2*len(s.used) >= cap(s.used) }
+
 // release frees the slot of an event.
 func (s *slots) release(rejected bool) {
 	if rejected {
