@@ -120,31 +120,36 @@ type run struct {
 	meter meter
 	// deepest is the highest number of turns that is known of an event.
 	deepest int
-	// latency is the longest time from the end of an action to an event that followed.
-	latency time.Duration
 }
 
-// meter measures rates of events. The zero value has counted none.
+// meter measures rates and latencies of events. The zero value has counted none.
 type meter struct {
 	count       int
 	first, last time.Time
-	// marks are the times of the last two events whose numbers are multiples of LoopLimit.
-	marks [2]time.Time
+	// marks are the times of the last two events whose numbers are multiples of LoopLimit,
+	// and latencies the longest from the end of an action to one of the events since.
+	marks     [2]time.Time
+	latencies [2]time.Duration
 }
 
 // add counts an event, and returns the time since the one before.
-func (m *meter) add(now time.Time) time.Duration {
+func (m *meter) add(now time.Time, latency time.Duration) time.Duration {
 	if m.count == 0 {
 		m.first, m.last, m.marks = now, now, [2]time.Time{now, now}
 	}
 	if m.count%LoopLimit == 0 {
 		m.marks = [2]time.Time{m.marks[1], now}
+		m.latencies = [2]time.Duration{m.latencies[1], 0}
 	}
+	m.latencies[1] = max(m.latencies[1], latency)
 	since := now.Sub(m.last)
 	m.last = now
 	m.count++
 	return since
 }
+
+// latency returns the longest latency of the last LoopLimit to twice LoopLimit events.
+func (m *meter) latency() time.Duration { return max(m.latencies[0], m.latencies[1]) }
 
 // average returns the number of events per second.
 func (m *meter) average() float64 { return perSecond(m.count, m.last.Sub(m.first)) }
@@ -292,14 +297,15 @@ func (c *circle) count(received, now time.Time, l link) bool {
 		r.deepest = l.turns
 		return false
 	}
-	if received.After(r.lastEnd) && !r.lastEnd.IsZero() {
-		r.latency = max(r.latency, received.Sub(r.lastEnd))
-	}
 	if now.Sub(c.countedAt) > TrustTime {
 		c.learned = experience{}
 	}
 	c.countedAt = now
-	since := r.meter.add(now).Seconds()
+	latency := time.Duration(0)
+	if !r.lastEnd.IsZero() {
+		latency = max(received.Sub(r.lastEnd), 0)
+	}
+	since := r.meter.add(now, latency).Seconds()
 	r.turns, r.alone = max(r.turns-c.learned.turns*since, 0), max(r.alone-c.learned.alone*since, 0)
 	if r.alone++; !received.After(r.lastStart) {
 		r.alone = 0
@@ -318,13 +324,13 @@ func (c *circle) start(t *Task, now time.Time) {
 	r := &c.run
 	p := &circlePause{since: now, suspect: t, turns: int(max(r.turns, r.alone)), alone: r.alone > r.turns}
 	if p.alone {
-		p.window = max(minAloneWindow, 3*r.latency)
+		p.window = max(minAloneWindow, 3*r.meter.latency())
 	} else {
-		p.window = max(minWindow, 3*r.latency) * time.Duration(math.Pow(WindowFactor, float64(c.learned.trust)))
+		p.window = max(minWindow, 3*r.meter.latency()) * time.Duration(math.Pow(WindowFactor, float64(c.learned.trust)))
 	}
 	p.window = min(p.window, FollowTime) + t.policy().Debounce
 	p.rate = r.meter.recent(now)
-	p.backoff = max(PauseInitial, 2*p.window, p.window+time.Duration(2*minIndependent/p.rate*float64(time.Second)))
+	p.backoff = max(PauseInitial, p.window+time.Duration(2*minIndependent/p.rate*float64(time.Second)))
 	p.backoff = min(p.backoff<<c.learned.doubts, PauseMax)
 	p.due = now.Add(wait.Jitter(p.backoff, Jitter))
 	c.pause = p
@@ -351,15 +357,9 @@ func (c *circle) arrive(t *Task, received, now time.Time) {
 		p.quiet, p.independent = quiet, 0
 	}
 	p.independent++
-	if !p.isIndependent(p.rate, now) {
-		return
+	if p.isIndependent(p.rate, now) {
+		c.resume()
 	}
-	if rate := c.run.meter.average() / minShare; p.alone {
-		c.learned.alone = rate
-	} else if p.window >= FollowTime {
-		c.learned.turns = rate
-	}
-	c.resume()
 }
 
 // isIndependent reports whether events came without an action until end, at minShare of
@@ -393,7 +393,15 @@ func (c *circle) conclude(s *slots, now time.Time) {
 	}
 }
 
+// resume ends the pause, and learns from it.
 func (c *circle) resume() {
+	if p, rate := c.pause, c.run.meter.average()/minShare; p.confirmed {
+		c.learned = experience{}
+	} else if p.alone {
+		c.learned.alone = rate
+	} else if p.window >= FollowTime {
+		c.learned.turns = rate
+	}
 	c.pause, c.run = nil, run{running: c.run.running}
 	c.learned.trust, c.learned.doubts = min(c.learned.trust+1, maxTrust), 0
 }

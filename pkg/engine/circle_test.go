@@ -241,6 +241,7 @@ func TestCircle_Independent(t *testing.T) {
 		"slow":             {reachDetector{true, true}, 0, 5000, 5 * time.Second, 50 * time.Millisecond, 0, 30 * time.Second},
 		"slower":           {reachDetector{true, true}, 0, 5000, 9 * time.Second, 50 * time.Millisecond, 0, time.Minute},
 		"slow-action":      {reachDetector{true, true}, 0, 500, time.Second, 10 * time.Second, 0, time.Hour},
+		"windows":          {reachDetector{true, true}, 999, 20_000, 7 * time.Second, time.Millisecond, 0, 25 * time.Second},
 		"burst-first":      {reachDetector{true, true}, 100, 1000, time.Second, time.Millisecond, 0, 15 * time.Second},
 		"bursts":           {reachDetector{true, true}, 100, 10_000, time.Second, time.Millisecond, 0, 30 * time.Second},
 		"bursts-of-calls":  {reachDetector{true, false}, 100, 10_000, time.Second, time.Millisecond, 0, 30 * time.Second},
