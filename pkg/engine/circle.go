@@ -38,11 +38,9 @@ const (
 	// TrustTime is how long a trigger that was paused wrongly is paused later, from the
 	// last event that followed.
 	TrustTime = time.Hour
-	// TrustFactor is the factor by which LoopLimit is higher after each wrong pause.
+	// TrustFactor is the factor by which LoopLimit is higher after each wrong pause, and
+	// the time that a pause tests longer, up to FollowTime.
 	TrustFactor = 4
-	// WindowFactor is the factor by which the time that a wrong pause tests is longer than
-	// that of the one before, up to FollowTime.
-	WindowFactor = 3
 
 	// maxTrust and maxDoubts limit the number of pauses that count.
 	maxTrust, maxDoubts = 7, 8
@@ -318,7 +316,7 @@ func (c *circle) count(received, now time.Time, l link) bool {
 
 // start pauses the trigger because of t. Events that come one at a time follow as fast
 // as those before. Of others the time is not known, so that each wrong pause tests
-// WindowFactor times of it, up to FollowTime. The first probe comes after the time in which independent events
+// TrustFactor times of it, up to FollowTime. The first probe comes after the time in which independent events
 // would have ended the pause.
 func (c *circle) start(t *Task, now time.Time) {
 	r := &c.run
@@ -326,7 +324,7 @@ func (c *circle) start(t *Task, now time.Time) {
 	if p.alone {
 		p.window = max(minAloneWindow, 3*r.meter.latency())
 	} else {
-		p.window = max(minWindow, 3*r.meter.latency()) * time.Duration(math.Pow(WindowFactor, float64(c.learned.trust)))
+		p.window = max(minWindow, 3*r.meter.latency()) * time.Duration(math.Pow(TrustFactor, float64(c.learned.trust)))
 	}
 	p.window = min(p.window, FollowTime) + t.policy().Debounce
 	p.rate = r.meter.recent(now)
