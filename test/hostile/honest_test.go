@@ -23,6 +23,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -34,6 +35,7 @@ import (
 
 	corev1alpha1 "github.com/kubevela/kube-trigger/pkg/api/core/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/test/cluster"
 	"github.com/kubevela/kube-trigger/test/pods"
 )
@@ -65,15 +67,25 @@ type honest struct {
 	namespace    string
 
 	mu sync.Mutex
-	// n is the value of the last edit. sent has the times of the edits that are not copied.
-	n         int
-	sent      map[int]time.Time
-	latencies []time.Duration
+	// n is the value of the last edit. sent and unseen have the times of the edits that are
+	// not copied, and of those that the test's own watch has not shown.
+	n            int
+	sent, unseen map[int]time.Time
+	latencies    latencies
+}
+
+// latencies are times from the start of an edit.
+type latencies struct {
+	// actions are those until the action of the honest trigger has written.
+	actions []time.Duration
+	// plain are those until a client that only watches sees the edit: what the API server
+	// and the machine take, without kube-trigger.
+	plain []time.Duration
 }
 
 func newHonest(t *testing.T, i *installation) *honest {
 	t.Helper()
-	h := &honest{installation: i, namespace: i.Namespace(t), sent: map[int]time.Time{}}
+	h := &honest{installation: i, namespace: i.Namespace(t), sent: map[int]time.Time{}, unseen: map[int]time.Time{}}
 	d := &corev1alpha1.Definition{ObjectMeta: metav1.ObjectMeta{Namespace: h.namespace, Name: "copy"}}
 	d.Spec.Type, d.Spec.Templates = corev1alpha1.TriggerAction, map[string]string{corev1alpha1.MainTemplate: copyTemplate}
 	objects := []client.Object{d}
@@ -99,8 +111,8 @@ func newHonest(t *testing.T, i *installation) *honest {
 	t.Cleanup(w.Stop)
 	go func() {
 		for e := range w.ResultChan() {
-			if cm, ok := e.Object.(*corev1.ConfigMap); ok && len(cm.Name) > 4 && cm.Name[:4] == "out-" {
-				h.copied(cm.Data["n"])
+			if cm, ok := e.Object.(*corev1.ConfigMap); ok {
+				h.observe(strings.HasPrefix(cm.Name, "out-"), cm.Data["n"])
 			}
 		}
 	}()
@@ -112,26 +124,38 @@ func (h *honest) pod(t *testing.T) *pods.Pod {
 	return h.installation.pod(t, h.namespace, "kube-trigger-main-")
 }
 
-// copied records that the action for an edit has run.
-func (h *honest) copied(value string) {
+// observe records that an edit, or its copy, is seen.
+func (h *honest) observe(isCopy bool, value string) {
 	n, err := strconv.Atoi(value)
 	if err != nil {
 		return // not edited yet
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if start, ok := h.sent[n]; ok {
-		h.latencies = append(h.latencies, time.Since(start))
-		delete(h.sent, n)
+	pending, seen := h.unseen, &h.latencies.plain
+	if isCopy {
+		pending, seen = h.sent, &h.latencies.actions
 	}
+	if start, ok := pending[n]; ok {
+		*seen = append(*seen, time.Since(start))
+		delete(pending, n)
+	}
+}
+
+// warmUp edits objects until the trigger is known to be in no circle, so that it pauses
+// no more.
+func (h *honest) warmUp(t *testing.T) {
+	t.Helper()
+	const events, pauses = engine.LoopLimit * (1 + engine.TrustFactor + engine.TrustFactor*engine.TrustFactor), 3
+	h.measure(t, events*honestInterval+pauses*2*engine.FollowTime)
 }
 
 // measure edits objects for a time, and returns the latencies of the actions. It fails the
 // test if an action is missing.
-func (h *honest) measure(t *testing.T, window time.Duration) []time.Duration {
+func (h *honest) measure(t *testing.T, window time.Duration) latencies {
 	t.Helper()
 	h.mu.Lock()
-	h.latencies = nil
+	h.latencies = latencies{}
 	h.mu.Unlock()
 	ticker := time.NewTicker(honestInterval)
 	defer ticker.Stop()
@@ -141,8 +165,8 @@ func (h *honest) measure(t *testing.T, window time.Duration) []time.Duration {
 	cluster.Eventually(t, "honest actions", func(context.Context) error {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		if len(h.sent) > 0 {
-			return fmt.Errorf("%d of %d missing", len(h.sent), len(h.sent)+len(h.latencies))
+		if n := len(h.sent); n > 0 {
+			return fmt.Errorf("%d of %d missing", n, n+len(h.latencies.actions))
 		}
 		return nil
 	})
@@ -157,6 +181,7 @@ func (h *honest) edit(t *testing.T) {
 	h.n++
 	n := h.n
 	h.sent[n] = time.Now()
+	h.unseen[n] = h.sent[n]
 	h.mu.Unlock()
 	patch := client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"data":{"n":"%d"}}`, n))
 	o := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: h.namespace, Name: "in-" + strconv.Itoa(n%honestObjects)}}

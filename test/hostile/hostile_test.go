@@ -57,7 +57,9 @@ const (
 	// are checked.
 	maxChecked = time.Minute
 	// maxRatio limits the p99 latency of honest actions during attacks, as a multiple of
-	// that of the quiet times in between.
+	// that of the quiet times in between. All processes share the CPUs of one machine, so
+	// that requests to the API server take longer, too: what slows a plain client as much
+	// is not counted.
 	maxRatio = 2
 )
 
@@ -97,7 +99,7 @@ func attacks() []attack {
 // result is a row of the table.
 type result struct {
 	attack
-	quiet, attacked []time.Duration
+	quiet, attacked latencies
 	ready           time.Duration
 	kills           int
 	failed          bool
@@ -114,6 +116,7 @@ func TestHostile(t *testing.T) {
 	window := 2 * time.Second
 	if flagValue[bool]("long") {
 		window = 10 * time.Second
+		h.warmUp(t)
 	}
 	var results []result
 	for n, a := range attacks() {
@@ -140,8 +143,10 @@ func TestHostile(t *testing.T) {
 	if !flagValue[bool]("long") {
 		return
 	}
-	if quiet, attacked := p99(pool(results, false)), p99(pool(results, true)); attacked > maxRatio*quiet {
-		t.Errorf("p99 of honest actions: got %s during attacks and %s otherwise, want less than %d times that", attacked, quiet, maxRatio)
+	quiet, attacked := pool(results, false), pool(results, true)
+	slower := float64(p99(attacked.actions)) / float64(p99(quiet.actions))
+	if plain := max(1, float64(p99(attacked.plain))/float64(p99(quiet.plain))); slower > maxRatio*plain {
+		t.Errorf("p99 of honest actions: got %.1f times that of quiet times during attacks, and %.1f times for a plain client; want less than %d times that", slower, plain, maxRatio)
 	}
 	if file := flagValue[string]("report"); file != "" {
 		if err := figures.Replace(file, "make hostile", text); err != nil {
