@@ -66,12 +66,11 @@ const (
 // While the trigger is paused, its events wait, and a probe is acted on after each wait:
 // first the event that led to the pause, then the one that followed the last probe. The
 // pause is over as soon as events come without an action at minShare of the earlier
-// rate, or none follows a probe; then it was wrong or is no longer needed, and the next
-// one needs TrustFactor times as many events, of which those at the rate that is known to
-// be independent no longer count. If the earlier rate was that of a burst,
-// events come without an action at minShare of the rate after a probe. Then the pause is
-// over, too, but a circle among many independent events looks the same: the next pause
-// comes as early as this one, and is twice as long.
+// rate, or none follows a probe. If it was wrong, the next one needs TrustFactor times as
+// many events; those at a rate that is known to be independent no longer count. If the
+// earlier rate was that of a burst, events come without an action at minShare of the rate
+// after a probe. Then the pause is over, too, but a circle among many independent events
+// looks the same: the next pause comes as early as this one, and is twice as long.
 //
 // It is safe for concurrent use. The zero value has seen no event.
 type circle struct {
@@ -87,8 +86,8 @@ type circle struct {
 
 // experience is what the pauses of a trigger have shown.
 type experience struct {
-	// trust counts the pauses that were wrong or are no longer needed, and doubts, in a
-	// row, those that ended only by the rate after a probe.
+	// trust counts the wrong pauses, and doubts, in a row, those that ended only by the
+	// rate after a probe.
 	trust, doubts int
 	// turns and alone are rates per second of run.turns and run.alone of which it is known
 	// that they are independent, whatever time an event takes to follow.
@@ -315,9 +314,9 @@ func (c *circle) count(received, now time.Time, l link) bool {
 }
 
 // start pauses the trigger because of t. Events that come one at a time follow as fast
-// as those before. Of others the time is not known, so that each wrong pause tests
-// TrustFactor times of it, up to FollowTime. The first probe comes after the time in which independent events
-// would have ended the pause.
+// as those before. Of others the time is not known, so that the pause after a wrong one
+// tests TrustFactor times of it, up to FollowTime. The first probe comes after the time in
+// which independent events would have ended the pause.
 func (c *circle) start(t *Task, now time.Time) {
 	r := &c.run
 	p := &circlePause{since: now, suspect: t, turns: int(max(r.turns, r.alone)), alone: r.alone > r.turns}
@@ -391,16 +390,19 @@ func (c *circle) conclude(s *slots, now time.Time) {
 	}
 }
 
-// resume ends the pause, and learns from it.
+// resume ends the pause, and learns from it if it was wrong.
 func (c *circle) resume() {
-	if p, rate := c.pause, c.run.meter.average()/minShare; p.confirmed {
+	p, rate := c.pause, c.run.meter.average()/minShare
+	c.pause, c.run = nil, run{running: c.run.running}
+	if p.confirmed {
 		c.learned = experience{}
-	} else if p.alone {
+		return
+	}
+	if p.alone {
 		c.learned.alone = rate
 	} else if p.window >= FollowTime {
 		c.learned.turns = rate
 	}
-	c.pause, c.run = nil, run{running: c.run.running}
 	c.learned.trust, c.learned.doubts = min(c.learned.trust+1, maxTrust), 0
 }
 
