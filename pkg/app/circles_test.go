@@ -202,3 +202,30 @@ triggers:
 	}
 	p.stop(t)
 }
+
+// TestChain_AnotherProcess has a trigger of another process that writes an object often,
+// as the instances of an operator on each node do in falcosecurity/falco-operator#356.
+// Here the chain is no circle: each event is handled.
+func TestChain_AnotherProcess(t *testing.T) {
+	e := newEnv(t)
+	for _, name := range []string{"source", "gauge"} {
+		e.createConfigMap(t, name)
+	}
+	writer := e.runPolicies(t, e.copyTrigger("writer", "source", "gauge", ""))
+	reader := startRunAt(t, e.options(t, fmt.Sprintf(`
+triggers:
+  - name: reader
+    source: {type: resource-watcher, properties: {apiVersion: v1, kind: ConfigMap, namespace: %s, events: [update]}}
+    filter: context.data.metadata.name == "gauge"
+    action: {type: log, properties: {message: changed}}
+`, e.namespace)), "debug")
+	reader.waitForLog(t, "watching")
+	const updates = 40
+	for i := range updates {
+		e.setValue(t, "source", fmt.Sprint(i))
+	}
+	writer.waitForDecisions(t, updates, "writer", "Action succeeded", "")
+	reader.waitForDecisions(t, updates, "reader", "Action succeeded", "")
+	reader.stop(t)
+	writer.stop(t)
+}

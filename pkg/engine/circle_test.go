@@ -33,7 +33,7 @@ import (
 type reachDetector struct{ may, direct bool }
 
 func (reachDetector) OwnWrite(context.Context, event.Event) (bool, error) { return false, nil }
-func (reachDetector) Circular(event.Event, string) bool                   { return false }
+func (reachDetector) Circular(event.Event) bool                           { return false }
 func (reachDetector) Turns(event.Event) int                               { return 0 }
 func (d reachDetector) MayCause(event.Event) (may, direct bool)           { return d.may, d.direct }
 

@@ -102,7 +102,7 @@ func (g *LoopGuard) broken(t *Task, turns int) bool {
 	if turns > LoopLimit {
 		return true
 	}
-	return g.detector.Circular(*t.Event(), t.Writer()) && !g.count(t.Event().OrderingKey(), t.runner.clock.Now())
+	return g.detector.Circular(*t.Event()) && !g.count(t.Event().OrderingKey(), t.runner.clock.Now())
 }
 
 // count counts one event of the key and reports whether it is within LoopLimit.

@@ -45,7 +45,7 @@ func (g fakeLoopDetector) OwnWrite(ctx context.Context, ev event.Event) (bool, e
 	}
 }
 
-func (g fakeLoopDetector) Circular(ev event.Event, _ string) bool {
+func (g fakeLoopDetector) Circular(ev event.Event) bool {
 	return !strings.HasPrefix(ev.ID, "foreign")
 }
 

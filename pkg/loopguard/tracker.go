@@ -146,18 +146,18 @@ func (t *Tracker) causes(ev event.Event) (event.Causes, bool) {
 	return nil, false
 }
 
-// revisionCauses returns the causes of the write that made the revision of ev, and
-// whether they are known. Later revisions of an object carry those of its creation.
-func (t *Tracker) revisionCauses(ev event.Event) (event.Causes, bool) {
+// revisionCauses returns the causes of the write that made the revision of ev, as far as
+// they are known. Later revisions of an object carry those of its creation.
+func (t *Tracker) revisionCauses(ev event.Event) event.Causes {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if c, ok := t.revisions.all[ev.ID]; ok {
-		return c, true
+		return c
 	}
-	if c := ev.Causes(); len(c) > 0 && ev.Type == event.Create {
-		return c, true
+	if ev.Type == event.Create {
+		return ev.Causes()
 	}
-	return nil, false
+	return nil
 }
 
 // relatedUIDs returns the UID of the object in data, of its owners and, for a Kubernetes
@@ -262,15 +262,9 @@ func (d *Detector) Turns(ev event.Event) int {
 }
 
 // Circular reports whether an action of the trigger wrote the revision of ev, directly or
-// through other triggers. If its causes are unknown, it reports whether writer,
-// the field manager of the last write, is any trigger's. It must be called after
-// OwnWrite.
-func (d *Detector) Circular(ev event.Event, writer string) bool {
-	causes, known := d.tracker.revisionCauses(ev)
-	if known {
-		return causes.Turns(d.id) > 0
-	}
-	return strings.HasPrefix(writer, managerPrefix)
+// through other triggers, as far as that is known. It must be called after OwnWrite.
+func (d *Detector) Circular(ev event.Event) bool {
+	return d.tracker.revisionCauses(ev).Turns(d.id) > 0
 }
 
 // history keeps the values of the last maxRevisions revisions.
