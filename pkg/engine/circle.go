@@ -122,6 +122,8 @@ type circlePause struct {
 	// none. It stays until it is known whether an event follows.
 	probe                *Task
 	probeStart, probeEnd time.Time
+	// void counts the last probes in a row that changed nothing, which no event can follow.
+	void int
 }
 
 // pauseChange says whether a call has paused or resumed the trigger.
@@ -151,6 +153,9 @@ func (c *circle) admit(t *Task, now time.Time, l link) (wait time.Duration, chan
 		c.arrive(t, received, now)
 	}
 	if p := c.pause; p != nil {
+		if p.suspect == nil && p.probe == nil {
+			p.suspect = t
+		}
 		if p.suspect != t || now.Before(p.due) {
 			return p.wait(now), unchanged
 		}
@@ -186,14 +191,18 @@ func (c *circle) merges() bool {
 	return c.pause != nil && c.pause.confirmed
 }
 
-// finish tells that the action on t, which was admitted, has ended.
-func (c *circle) finish(t *Task, now time.Time) {
+// finish tells that the action on t, which was admitted, has ended. changed is false if
+// it is known to have changed nothing, or failed.
+func (c *circle) finish(t *Task, changed bool, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.run.running--
 	c.run.lastEnd = now
 	if c.pause != nil && c.pause.probe == t {
 		c.pause.probeEnd = now
+		if c.pause.void++; changed {
+			c.pause.void = 0
+		}
 	}
 }
 
@@ -294,9 +303,15 @@ func (c *circle) arrive(t *Task, received, now time.Time) {
 	}
 }
 
-// expire ends the pause if no event has followed the probe.
+// expire ends the pause if no event has followed the probe. If that changed nothing, the
+// next event is the probe, a few times.
 func (c *circle) expire(now time.Time) {
-	if c.pause != nil && c.pause.expired(now) {
+	p := c.pause
+	switch {
+	case p == nil || !p.expired(now):
+	case p.void > 0 && p.void < minIndependent && p.held > 0:
+		p.probe = nil
+	default:
 		c.resume()
 	}
 }
