@@ -94,8 +94,9 @@ type run struct {
 	// followed.
 	turns, alone int
 	firstTurn    time.Time
-	// deepest is the highest number of turns that is known of an event.
-	deepest int
+	// deepest is the highest number of turns that is known of an event, and deeper counts
+	// the events that had more than each before.
+	deepest, deeper int
 	// latency is the longest time from the end of an action to an event that followed.
 	latency time.Duration
 }
@@ -234,9 +235,10 @@ func (c *circle) count(received, now time.Time, l link) bool {
 	switch {
 	case !received.After(r.start), l.turns == 0 && !l.may:
 		return false
-	case l.turns > r.deepest: // each turn once: LoopLimit ends this chain
+	case l.turns > r.deepest: // LoopLimit ends this chain, if its turns have one event each
 		r.deepest = l.turns
-		return false
+		r.deeper++
+		return r.length() > c.limit(now)
 	}
 	if received.After(r.lastEnd) && !r.lastEnd.IsZero() {
 		r.latency = max(r.latency, received.Sub(r.lastEnd))
@@ -250,6 +252,11 @@ func (c *circle) count(received, now time.Time, l link) bool {
 	if r.firstTurn.IsZero() {
 		r.firstTurn = now
 	}
+	return r.length() > c.limit(now)
+}
+
+// limit returns the length of a run that does not lead to a pause.
+func (c *circle) limit(now time.Time) int {
 	if now.Sub(c.countedAt) > TrustTime {
 		c.trust = 0
 	}
@@ -258,7 +265,16 @@ func (c *circle) count(received, now time.Time, l link) bool {
 	for range c.trust {
 		limit *= TrustFactor
 	}
-	return max(r.turns, r.alone) > limit
+	return limit
+}
+
+// length is the number of events that count: those that followed, and with them the
+// turns of a chain that has several events in each.
+func (r *run) length() int {
+	if r.turns == 0 {
+		return r.alone
+	}
+	return max(r.turns+r.deeper, r.alone)
 }
 
 // start pauses the trigger because of t. Events that come one at a time follow as fast
@@ -267,8 +283,8 @@ func (c *circle) count(received, now time.Time, l link) bool {
 // would have ended the pause.
 func (c *circle) start(t *Task, now time.Time) {
 	r := &c.run
-	p := &circlePause{since: now, suspect: t, turns: max(r.turns, r.alone)}
-	if r.turns >= r.alone {
+	p := &circlePause{since: now, suspect: t, turns: r.length()}
+	if r.turns+r.deeper >= r.alone {
 		p.window = max(minWindow, 3*r.latency) << c.trust
 	} else {
 		p.window = max(minAloneWindow, 3*r.latency)

@@ -154,6 +154,7 @@ func TestCircle_Pauses(t *testing.T) {
 		"fast":         {detector: reachDetector{true, true}, latency: 10 * time.Millisecond, fanOut: 1, roots: 1},
 		"reconciled":   {detector: reachDetector{true, true}, latency: 2 * time.Second, fanOut: 1, roots: 1},
 		"slow":         {detector: reachDetector{true, true}, latency: 8 * time.Second, fanOut: 1, roots: 1},
+		"two-known":    {detector: turningDetector{}, latency: time.Second, fanOut: 2, roots: 1},
 		"two-each":     {detector: reachDetector{true, true}, latency: 10 * time.Millisecond, fanOut: 2, roots: 1},
 		"ten-each":     {detector: reachDetector{true, true}, latency: time.Second, fanOut: 10, roots: 1},
 		"at-once":      {detector: reachDetector{true, true}, latency: 100 * time.Millisecond, fanOut: 1, roots: 20},
