@@ -35,6 +35,7 @@ type reachDetector struct{ may, direct bool }
 func (reachDetector) OwnWrite(context.Context, event.Event) (bool, error) { return false, nil }
 func (reachDetector) Circular(event.Event) bool                           { return false }
 func (reachDetector) Turns(event.Event) int                               { return 0 }
+func (reachDetector) Undone(event.Event) int                              { return 0 }
 func (d reachDetector) MayCause(event.Event) (may, direct bool)           { return d.may, d.direct }
 
 func (reachDetector) WithCauses(ctx context.Context, _ event.Event, _ string) context.Context {

@@ -36,6 +36,9 @@ type LoopDetector interface {
 	// Turns returns how often the trigger's action is part of the chain of actions that
 	// led to ev, as far as that is known; 0 if it is not. It is called after OwnWrite.
 	Turns(ev event.Event) int
+	// Undone returns how many times in a row the trigger repeated its write to the object
+	// of ev because others had undone it; 0 if that is not known of any.
+	Undone(ev event.Event) int
 	// MayCause reports whether what the trigger's actions have done so far may lead to
 	// ev by ways that are not known. direct is false if that takes a server other than
 	// the API server.

@@ -51,6 +51,8 @@ func (g fakeLoopDetector) Circular(ev event.Event) bool {
 
 func (fakeLoopDetector) Turns(event.Event) int { return 0 }
 
+func (fakeLoopDetector) Undone(event.Event) int { return 0 }
+
 func (fakeLoopDetector) MayCause(event.Event) (may, direct bool) { return false, false }
 
 func (g fakeLoopDetector) WithCauses(ctx context.Context, ev event.Event, _ string) context.Context {
