@@ -34,6 +34,8 @@ limitations under the License.
 //     each object that an action creates: what happens to it, to the objects that it
 //     owns, and the Kubernetes Events about these have its causes. Created objects, HTTP
 //     requests and CloudEvents carry them to other processes.
+//   - Another client undoes a trigger's writes if the same patch changes the event's
+//     object again.
 package loopguard
 
 import (
