@@ -31,6 +31,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
@@ -201,4 +202,117 @@ triggers:
 		t.Errorf("%d actions", n)
 	}
 	p.stop(t)
+}
+
+// setAction merges data into the event's object.
+const setAction = `
+import "vela/kube"
+
+set: kube.#Patch & {$params: {
+	resource: {apiVersion: context.data.apiVersion, kind: context.data.kind, metadata: {name: context.data.metadata.name, namespace: context.data.metadata.namespace}}
+	patch: data: parameter.data
+}}
+parameter: data: {...}
+`
+
+// startSetting runs a trigger that sets data.v of ConfigMaps which have another value.
+func (e env) startSetting(t *testing.T, name, value string) *process {
+	t.Helper()
+	o := e.options(t, fmt.Sprintf(`
+triggers:
+  - name: %s
+    source: {type: resource-watcher, properties: {apiVersion: v1, kind: ConfigMap, namespace: %s, events: [update]}}
+    filter: context.data.data.v != %q
+    action: {type: set, properties: {data: {data: {v: %[3]s}}}}
+`, name, e.namespace, value))
+	o.ActionsDir = writeActions(t, map[string]string{"set.cue": setAction})
+	p := startRunAt(t, o, "debug")
+	p.waitForLog(t, "watching")
+	return p
+}
+
+// TestCircle_Undone has a client that sets back what the trigger sets, as in
+// argoproj-labs/argocd-image-updater#1237. The events of that object wait, and those of
+// others do not.
+func TestCircle_Undone(t *testing.T) {
+	e := newEnv(t)
+	e.createConfigMap(t, "contested")
+	e.createConfigMap(t, "quiet")
+	p := e.startSetting(t, "pin", "ours")
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	all, err := e.configMaps.Watch(ctx, metav1.ListOptions{FieldSelector: "metadata.name=contested"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	controlled := make(chan struct{})
+	go func() {
+		defer close(controlled)
+		for ev := range all.ResultChan() {
+			o, ok := ev.Object.(*unstructured.Unstructured)
+			if v, _, _ := unstructured.NestedString(o.Object, "data", "v"); !ok || v != "ours" {
+				continue
+			}
+			theirs := []byte(`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"contested"},"data":{"v":"theirs"}}`)
+			if _, err := e.configMaps.Patch(ctx, "contested", types.ApplyPatchType, theirs, metav1.PatchOptions{FieldManager: "sync", Force: new(true)}); err != nil && ctx.Err() == nil {
+				t.Error(err)
+			}
+		}
+	}()
+	e.setValue(t, "contested", "first")
+	waits := p.waitForLog(t, "Events of an object wait: another client undoes each write of the trigger")
+	if waits[0]["key"] != e.namespace+"/contested" || waits[0]["undone"] != 30.0 {
+		t.Errorf("got %v", waits[0])
+	}
+	before := len(p.waitForDecisions(t, 31, "pin", "Action succeeded", ""))
+	e.setValue(t, "quiet", "first")
+	eventually(t, "an action on another object", func() bool {
+		return len(p.waitForDecisions(t, 1, "pin", "Action succeeded", "")) > before
+	})
+	p.waitForDecisions(t, 1, "pin", "Event queued", "LoopSuspected")
+	stop()
+	all.Stop()
+	<-controlled
+	eventually(t, "the trigger's value", func() bool {
+		o, err := e.configMaps.Get(t.Context(), "contested", metav1.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, _, _ := unstructured.NestedString(o.Object, "data", "v")
+		return v == "ours"
+	})
+	if n := len(p.waitForDecisions(t, 1, "pin", "Action succeeded", "")); n > 60 {
+		t.Errorf("%d actions", n)
+	}
+	if n := len(p.linesWhere(func(l map[string]any) bool { return l["msg"] == "Event dead-lettered" })); n > 0 {
+		t.Errorf("%d dead letters", n)
+	}
+	p.stop(t)
+}
+
+// TestChain_AnotherProcess has a trigger of another process that writes an object often,
+// as the instances of an operator on each node do in falcosecurity/falco-operator#356.
+// Here the chain is no circle: each event is handled.
+func TestChain_AnotherProcess(t *testing.T) {
+	e := newEnv(t)
+	for _, name := range []string{"source", "gauge"} {
+		e.createConfigMap(t, name)
+	}
+	writer := e.runPolicies(t, e.copyTrigger("writer", "source", "gauge", ""))
+	reader := startRunAt(t, e.options(t, fmt.Sprintf(`
+triggers:
+  - name: reader
+    source: {type: resource-watcher, properties: {apiVersion: v1, kind: ConfigMap, namespace: %s, events: [update]}}
+    filter: context.data.metadata.name == "gauge"
+    action: {type: log, properties: {message: changed}}
+`, e.namespace)), "debug")
+	reader.waitForLog(t, "watching")
+	const updates = 40
+	for i := range updates {
+		e.setValue(t, "source", fmt.Sprint(i))
+	}
+	writer.waitForDecisions(t, updates, "writer", "Action succeeded", "")
+	reader.waitForDecisions(t, updates, "reader", "Action succeeded", "")
+	reader.stop(t)
+	writer.stop(t)
 }

@@ -115,8 +115,9 @@ type run struct {
 	turns, alone float64
 	// meter counts all these events.
 	meter meter
-	// deepest is the highest number of turns that is known of an event.
-	deepest int
+	// deepest is the highest number of turns that is known of an event, and deeper counts
+	// the events that had more than each before.
+	deepest, deeper int
 }
 
 // meter measures rates and latencies of events. The zero value has counted none.
@@ -186,6 +187,8 @@ type circlePause struct {
 	probe                *Task
 	probeStart, probeEnd time.Time
 	followed             int
+	// void counts the last probes in a row that changed nothing, which no event can follow.
+	void int
 }
 
 // pauseChange says whether a call has paused or resumed the trigger.
@@ -215,6 +218,9 @@ func (c *circle) admit(t *Task, now time.Time, l link) (wait time.Duration, chan
 		c.arrive(t, received, now)
 	}
 	if p := c.pause; p != nil {
+		if p.suspect == nil && p.probe == nil {
+			p.suspect = t
+		}
 		if p.probe != nil || p.suspect != t || now.Before(p.due) {
 			return p.wait(now), unchanged
 		}
@@ -251,14 +257,18 @@ func (c *circle) merges() bool {
 	return c.pause != nil && c.pause.confirmed
 }
 
-// finish tells that the action on t, which was admitted, has ended.
-func (c *circle) finish(t *Task, now time.Time) {
+// finish tells that the action on t, which was admitted, has ended. changed is false if
+// it is known to have changed nothing, or failed.
+func (c *circle) finish(t *Task, changed bool, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.run.running--
 	c.run.lastEnd = now
 	if c.pause != nil && c.pause.probe == t {
 		c.pause.probeEnd = now
+		if c.pause.void++; changed {
+			c.pause.void = 0
+		}
 	}
 }
 
@@ -290,9 +300,10 @@ func (c *circle) count(received, now time.Time, l link) bool {
 	switch {
 	case !received.After(r.start), l.turns == 0 && !l.may:
 		return false
-	case l.turns > r.deepest: // each turn once: LoopLimit ends this chain
+	case l.turns > r.deepest: // LoopLimit ends this chain, if its turns have one event each
 		r.deepest = l.turns
-		return false
+		r.deeper++
+		return r.length() > c.limit()
 	}
 	if now.Sub(c.countedAt) > TrustTime {
 		c.learned = experience{}
@@ -310,7 +321,21 @@ func (c *circle) count(received, now time.Time, l link) bool {
 	if l.turns > 0 || l.direct {
 		r.turns++
 	}
-	return max(r.turns, r.alone) > LoopLimit*math.Pow(TrustFactor, float64(c.learned.trust))
+	return r.length() > c.limit()
+}
+
+// limit returns the length of a run that does not lead to a pause.
+func (c *circle) limit() float64 {
+	return LoopLimit * math.Pow(TrustFactor, float64(c.learned.trust))
+}
+
+// length is the number of events that count: those that followed, and with them the
+// turns of a chain that has several events in each.
+func (r *run) length() float64 {
+	if r.turns == 0 {
+		return r.alone
+	}
+	return max(r.turns+float64(r.deeper), r.alone)
 }
 
 // start pauses the trigger because of t. Events that come one at a time follow as fast
@@ -319,7 +344,7 @@ func (c *circle) count(received, now time.Time, l link) bool {
 // which independent events would have ended the pause.
 func (c *circle) start(t *Task, now time.Time) {
 	r := &c.run
-	p := &circlePause{since: now, suspect: t, turns: int(max(r.turns, r.alone)), alone: r.alone > r.turns}
+	p := &circlePause{since: now, suspect: t, turns: int(r.length()), alone: r.alone > r.turns+float64(r.deeper)}
 	if p.alone {
 		p.window = max(minAloneWindow, 3*r.meter.latency())
 	} else {
@@ -366,7 +391,8 @@ func (p *circlePause) isIndependent(rate float64, end time.Time) bool {
 }
 
 // conclude ends the pause if no event has followed the probe, or no more than without
-// it, and prolongs it otherwise.
+// it, and prolongs it otherwise. If the probe changed nothing, and nothing followed, the
+// next event is a probe, too, a few times.
 func (c *circle) conclude(s *slots, now time.Time) {
 	p := c.pause
 	if p == nil || !p.judged(now) {
@@ -374,6 +400,8 @@ func (c *circle) conclude(s *slots, now time.Time) {
 	}
 	rate := float64(p.followed) / p.judgedAt().Sub(p.probeStart).Seconds()
 	switch {
+	case p.followed == 0 && p.void > 0 && p.void < minIndependent && p.held > 0:
+		p.probe = nil
 	case p.followed == 0:
 		c.resume()
 	case p.isIndependent(rate, p.probeStart):

@@ -33,8 +33,9 @@ import (
 type reachDetector struct{ may, direct bool }
 
 func (reachDetector) OwnWrite(context.Context, event.Event) (bool, error) { return false, nil }
-func (reachDetector) Circular(event.Event, string) bool                   { return false }
+func (reachDetector) Circular(event.Event) bool                           { return false }
 func (reachDetector) Turns(event.Event) int                               { return 0 }
+func (reachDetector) Undone(event.Event) int                              { return 0 }
 func (d reachDetector) MayCause(event.Event) (may, direct bool)           { return d.may, d.direct }
 
 func (reachDetector) WithCauses(ctx context.Context, _ event.Event, _ string) context.Context {
@@ -60,7 +61,7 @@ type circleEnv struct {
 	sent map[string]time.Time
 	// effect is called at the end of each action; it may be nil.
 	effect func(id string)
-	// acting is the duration of an action.
+	// acting is the duration of an action. One with an ID that starts with "gone" fails.
 	acting time.Duration
 }
 
@@ -74,6 +75,9 @@ func startCircle(t *testing.T, d engine.LoopDetector, p engine.Policy, filter en
 		e.mu.Unlock()
 		if effect != nil {
 			effect(ev.ID)
+		}
+		if strings.HasPrefix(ev.ID, "gone") {
+			return goneError{}
 		}
 		return nil
 	})})
@@ -151,6 +155,7 @@ func TestCircle_Pauses(t *testing.T) {
 		"fast":         {detector: reachDetector{true, true}, latency: 10 * time.Millisecond, fanOut: 1, roots: 1},
 		"reconciled":   {detector: reachDetector{true, true}, latency: 2 * time.Second, fanOut: 1, roots: 1},
 		"slow":         {detector: reachDetector{true, true}, latency: 8 * time.Second, fanOut: 1, roots: 1},
+		"two-known":    {detector: turningDetector{}, latency: time.Second, fanOut: 2, roots: 1},
 		"two-each":     {detector: reachDetector{true, true}, latency: 10 * time.Millisecond, fanOut: 2, roots: 1},
 		"ten-each":     {detector: reachDetector{true, true}, latency: time.Second, fanOut: 10, roots: 1},
 		"at-once":      {detector: reachDetector{true, true}, latency: 100 * time.Millisecond, fanOut: 1, roots: 20},
@@ -457,6 +462,57 @@ func TestCircle_Known(t *testing.T) {
 		e.wantOutcomes(last, engine.DeadLettered)
 		if d := e.decisionsOf(last); len(d) != 1 || d[0].Reason != engine.ReasonLoopBroken {
 			t.Errorf("decisions %+v", d)
+		}
+		e.stop()
+	})
+}
+
+// TestCircle_OneObject has an object that changes every 5 s for an hour, as objects with
+// measured values do: each state is acted on, although each follows an action.
+func TestCircle_OneObject(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := startCircle(t, reachDetector{true, true}, engine.Policy{}, nil)
+		for i := range 720 {
+			e.send("gauge", fmt.Sprint(i))
+			time.Sleep(5 * time.Second)
+		}
+		advance(time.Hour)
+		longest, missing := e.delay()
+		t.Logf("longest delay %s", longest)
+		if missing > 0 || longest > time.Minute {
+			t.Errorf("%d events have no action, the longest delay is %s", missing, longest)
+		}
+		e.stop()
+	})
+}
+
+// TestCircle_VoidProbe deletes an object, which a controller creates anew, as that of a
+// StatefulSet does in kubernetes/kubernetes#89067. Each deletion also leads to an event
+// of the object that is gone by then: as a probe, it tells nothing.
+func TestCircle_VoidProbe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := startCircle(t, reachDetector{true, true}, engine.Policy{}, nil)
+		turns := 0
+		e.setEffect(func(id string) {
+			if strings.HasPrefix(id, "gone") {
+				return
+			}
+			turns++
+			n := turns
+			time.AfterFunc(10*time.Millisecond, func() {
+				e.send("web-0", fmt.Sprint("gone ", n))
+				e.send("web-0", fmt.Sprint("created ", n))
+			})
+		})
+		e.send("web-0", "root")
+		advance(time.Hour)
+		if turns > 30 || len(e.engine.Pauses()) != 1 {
+			t.Errorf("%d turns, pauses %+v", turns, e.engine.Pauses())
+		}
+		e.setEffect(nil)
+		advance(engine.PauseMax + time.Hour)
+		if n := len(e.done); n < e.count() || len(e.engine.Pauses()) > 0 {
+			t.Errorf("%d events of %d are done, pauses %+v", n, e.count(), e.engine.Pauses())
 		}
 		e.stop()
 	})

@@ -83,7 +83,7 @@ func (r *runner) merge(t, next *Task, detector LoopDetector) {
 	before := t.delivery.Load()
 	t.absorb(next)
 	t.external = t.external || detector != nil &&
-		!(detector.Circular(before.event, before.options.Writer) && detector.Circular(*t.Event(), t.Writer()))
+		!(detector.Circular(before.event) && detector.Circular(*t.Event()))
 	r.report.decision(r.newDecision(&before.event, Suppressed, ReasonDebounced))
 }
 

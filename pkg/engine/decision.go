@@ -235,6 +235,13 @@ func (r reporter) pause(t event.TriggerRef, started bool) {
 	r.log.Info("Trigger resumed", "trigger", t.String())
 }
 
+// contested logs that the events of an object wait, because others have undone that many
+// writes of the trigger.
+func (r reporter) contested(t event.TriggerRef, key string, undone int) {
+	r.log.Info("Events of an object wait: another client undoes each write of the trigger", "trigger", t.String(),
+		"key", key, "undone", undone, "reason", ReasonLoopSuspected)
+}
+
 func (r reporter) logDecision(d Decision) {
 	log := r.log
 	if d.Outcome != Succeeded && d.Outcome != Failed && d.Outcome != Skipped && d.Outcome != DeadLettered {

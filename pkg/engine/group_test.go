@@ -189,6 +189,7 @@ func TestGroup_Old(t *testing.T) {
 			if err := g.sink.Deliver(t.Context(), ev, source.Delivery{Done: func() {}}); err != nil {
 				t.Fatal(err)
 			}
+			synctest.Wait()
 		}
 		advance(10 * time.Second)
 		if len(g.got) != 1 || g.got[0].Type != event.Update || g.got[0].Old["of"] != "web-2" {

@@ -39,10 +39,12 @@ var errLoop = fmt.Errorf("trigger loop: the trigger's own actions led back to it
 
 // LoopGuard is the stage that ends loops. Events beyond LoopLimit that the trigger's own
 // actions are known to have caused are dead-lettered. If events only seem to follow the
-// trigger's actions, it pauses the trigger, as circle describes.
+// trigger's actions, it pauses the trigger, as circle describes; events of an object whose
+// other writers undo what the trigger writes wait, as contests describes.
 type LoopGuard struct {
 	detector LoopDetector
 	circle   circle
+	contests contests
 
 	mu sync.Mutex
 	// windows counts circular events by key; expired entries were last removed at
@@ -59,12 +61,15 @@ type loopWindow struct {
 
 // NewLoopGuard returns a LoopGuard for one trigger.
 func NewLoopGuard(d LoopDetector) *LoopGuard {
-	return &LoopGuard{detector: d, windows: map[string]loopWindow{}}
+	return &LoopGuard{detector: d, windows: map[string]loopWindow{}, contests: contests{all: map[string]*contest{}}}
 }
 
 // pause returns the pause of the trigger, and whether there is one.
 func (g *LoopGuard) pause(t event.TriggerRef, now time.Time) (Pause, bool) {
-	return g.circle.state(t, now)
+	if p, paused := g.circle.state(t, now); paused {
+		return p, true
+	}
+	return g.contests.state(t, now)
 }
 
 // Handle implements Stage. While the trigger is paused because of a circle, the updates
@@ -79,9 +84,12 @@ func (g *LoopGuard) Handle(ctx context.Context, t *Task) Result {
 	}
 	ev := t.Event()
 	turns := g.detector.Turns(*ev)
-	if t.heldBy == nil && !t.external && g.broken(t, turns) {
+	if t.heldBy == nil && !t.contested && !t.external && g.broken(t, turns) {
 		g.circle.restart()
 		return DeadLetter(ReasonLoopBroken, errLoop)
+	}
+	if res := g.contested(ctx, t); res.next != proceed {
+		return res
 	}
 	held := t.heldBy != nil
 	may, direct := g.detector.MayCause(*ev)
@@ -96,13 +104,37 @@ func (g *LoopGuard) Handle(ctx context.Context, t *Task) Result {
 	return Result{next: paused, wait: wait, absorbing: true}
 }
 
+// contested makes t wait if its object is contested.
+func (g *LoopGuard) contested(ctx context.Context, t *Task) Result {
+	r, ev := t.runner, t.Event()
+	key, undone := ev.OrderingKey(), g.detector.Undone(*ev)
+	behind := func(after time.Time) int { return r.queue.countBehind(t, key, after) }
+	wait, started := g.contests.wait(key, undone, behind, r.clock.Now())
+	if wait == 0 {
+		return Proceed()
+	}
+	if started {
+		g.circle.restart()
+		r.report.contested(r.trigger.TriggerRef, key, undone)
+	}
+	if !t.contested {
+		t.contested = true
+		r.report.decision(r.newDecision(ev, Queued, ReasonLoopSuspected))
+	}
+	merged := func(received time.Time) { g.contests.observe(key, received) }
+	if g.contests.merges(key) && r.mergeBehind(ctx, t, g.detector, merged) {
+		return stop()
+	}
+	return Result{next: paused, wait: wait, absorbing: true}
+}
+
 // broken reports whether the event of t is known to be part of a loop that exceeds its
 // limit.
 func (g *LoopGuard) broken(t *Task, turns int) bool {
 	if turns > LoopLimit {
 		return true
 	}
-	return g.detector.Circular(*t.Event(), t.Writer()) && !g.count(t.Event().OrderingKey(), t.runner.clock.Now())
+	return g.detector.Circular(*t.Event()) && !g.count(t.Event().OrderingKey(), t.runner.clock.Now())
 }
 
 // count counts one event of the key and reports whether it is within LoopLimit.

@@ -201,6 +201,19 @@ func (q *queue) behind(t *Task) *Task {
 	return t.next
 }
 
+// countBehind returns the number of events of the object key that wait behind t, which next
+// returned, and were received after a time.
+func (q *queue) countBehind(t *Task, key string, after time.Time) (n int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for b := t.next; b != nil; b = b.next {
+		if b.received.After(after) && b.Event().OrderingKey() == key {
+			n++
+		}
+	}
+	return n
+}
+
 // remove removes next, which is behind t. It returns false if it no longer is.
 func (q *queue) remove(t, next *Task) bool {
 	q.mu.Lock()

@@ -120,7 +120,8 @@ func (r *runner) handle(ctx context.Context, t *Task) Result {
 // finish reports the final decision, and completes the task.
 func (r *runner) finish(t *Task, res Result) {
 	if t.circle != nil {
-		t.circle.finish(t, r.clock.Now())
+		changed := res.next == decided || res.outcome == Succeeded && res.reason == ""
+		t.circle.finish(t, changed, r.clock.Now())
 	}
 	switch {
 	case res.next == decided:

@@ -29,19 +29,22 @@ type LoopDetector interface {
 	// certain. It may wait for running actions; if ctx ends first, it returns
 	// ctx's error.
 	OwnWrite(ctx context.Context, ev event.Event) (bool, error)
-	// Circular reports whether the trigger's own action probably caused ev,
-	// directly or through other triggers. writer is the field manager of the last
-	// write, if it is known. It is called after OwnWrite.
-	Circular(ev event.Event, writer string) bool
+	// Circular reports whether the trigger's own action wrote the revision of ev,
+	// directly or through other triggers, as far as that is known. It is called after
+	// OwnWrite.
+	Circular(ev event.Event) bool
 	// Turns returns how often the trigger's action is part of the chain of actions that
 	// led to ev, as far as that is known; 0 if it is not. It is called after OwnWrite.
 	Turns(ev event.Event) int
+	// Undone returns how many times in a row the trigger repeated its write to the object
+	// of ev because others had undone it; 0 if that is not known of any.
+	Undone(ev event.Event) int
 	// MayCause reports whether what the trigger's actions have done so far may lead to
 	// ev by ways that are not known. direct is false if that takes a server other than
 	// the API server.
 	MayCause(ev event.Event) (may, direct bool)
-	// WithCauses returns the context for the trigger's action on ev. writer is that of
-	// Circular.
+	// WithCauses returns the context for the trigger's action on ev. writer is the field
+	// manager of the last write, if it is known.
 	WithCauses(ctx context.Context, ev event.Event, writer string) context.Context
 }
 

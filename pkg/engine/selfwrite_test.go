@@ -45,11 +45,13 @@ func (g fakeLoopDetector) OwnWrite(ctx context.Context, ev event.Event) (bool, e
 	}
 }
 
-func (g fakeLoopDetector) Circular(ev event.Event, _ string) bool {
+func (g fakeLoopDetector) Circular(ev event.Event) bool {
 	return !strings.HasPrefix(ev.ID, "foreign")
 }
 
 func (fakeLoopDetector) Turns(event.Event) int { return 0 }
+
+func (fakeLoopDetector) Undone(event.Event) int { return 0 }
 
 func (fakeLoopDetector) MayCause(event.Event) (may, direct bool) { return false, false }
 

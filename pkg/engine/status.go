@@ -84,8 +84,11 @@ func (e *Engine) Quarantines() []Quarantine {
 // be caused by its own actions.
 type Pause struct {
 	Trigger event.TriggerRef
-	Since   time.Time
-	// Turns is the number of events that followed an action.
+	// Object is the key of the object whose events wait, because others undo each write
+	// of the trigger; empty if all events of the trigger wait.
+	Object string
+	Since  time.Time
+	// Turns is the number of events that followed an action, or of writes that were undone.
 	Turns int
 	// Waiting is the number of objects whose events wait.
 	Waiting int

@@ -80,6 +80,8 @@ type Task struct {
 	// zero if none is reserved.
 	notBefore time.Time
 	execution *execution
+	// contested is true once the event waited because its object is contested.
+	contested bool
 	// circle is set while the trigger acts on the event, and heldBy to the pause in
 	// which the event waits.
 	circle *circle

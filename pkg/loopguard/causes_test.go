@@ -89,7 +89,7 @@ func TestTurns_Created(t *testing.T) {
 	changed, err := e.kube.CoreV1().ConfigMaps(e.namespace).Update(t.Context(), made, metav1.UpdateOptions{FieldManager: "user"})
 	e.noError(err)
 	turns(toEvent(t, event.Update, changed, "v1", "ConfigMap"), 1)
-	if e.detector.Circular(toEvent(t, event.Update, changed, "v1", "ConfigMap"), "user") {
+	if e.detector.Circular(toEvent(t, event.Update, changed, "v1", "ConfigMap")) {
 		t.Error("a change by others counts as a write of the trigger")
 	}
 
@@ -131,12 +131,12 @@ func TestTurns_AnotherProcess(t *testing.T) {
 		made = &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": name + "-2"}}}
 		e.act(right, ofLeft, made)
 		ev = event.Event{Type: event.Create, Data: made.Object, ID: string(made.GetUID()) + "@" + made.GetResourceVersion()}
-		if n := left.Turns(ev); n != turn+1 || !left.Circular(ev, "kube-trigger/right") {
+		if n := left.Turns(ev); n != turn+1 || !left.Circular(ev) {
 			t.Errorf("left has %d turns, want %d", n, turn+1)
 		}
 	}
 	stranger := loopguard.NewTracker().Detector(event.TriggerRef{Name: "stranger"})
-	if stranger.Circular(ev, "kube-trigger/right") {
+	if stranger.Circular(ev) {
 		t.Error("the chain of others is circular for a trigger that is not part of it")
 	}
 }

@@ -39,7 +39,9 @@ type Detector struct {
 	// seen.
 	revisions map[object]string
 	// ownRevisions are the IDs of the events that the trigger's writes cause.
-	ownRevisions history[struct{}]
+	ownRevisions history[string, struct{}]
+	// lastWrites are the last writes to the objects of the trigger's events.
+	lastWrites history[object, lastWrite]
 	// reach is what the trigger's actions may lead to.
 	reach reach
 }

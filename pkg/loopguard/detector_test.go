@@ -114,7 +114,7 @@ func TestOwnWrite_EndlessConflicts(t *testing.T) {
 	for _, ev := range append(theirs, e.latest()) {
 		e.wantOwn(ev, false)
 	}
-	if !e.detector.Circular(e.latest(), "") {
+	if !e.detector.Circular(e.latest()) {
 		t.Error("the write has no causes")
 	}
 }
@@ -143,7 +143,7 @@ func TestOwnWrite_CreateUpdate(t *testing.T) {
 	dry := e.object()
 	dry.SetName("dry")
 	e.noError(e.client.Create(t.Context(), dry, client.DryRunAll))
-	if e.detector.Circular(event.Event{ID: string(dry.GetUID()) + "@" + dry.GetResourceVersion()}, "") {
+	if e.detector.Circular(event.Event{ID: string(dry.GetUID()) + "@" + dry.GetResourceVersion()}) {
 		t.Error("a dry run is recorded")
 	}
 }
@@ -159,7 +159,7 @@ func TestClient_UnwatchedKind(t *testing.T) {
 		t.Errorf("sent %q", e.sent)
 	}
 	e.wantOwn(e.latest(), false)
-	if !e.detector.Circular(e.latest(), "") {
+	if !e.detector.Circular(e.latest()) {
 		t.Error("the write has no causes")
 	}
 }
@@ -172,15 +172,11 @@ func TestDetector_Circular(t *testing.T) {
 	if e.tracker.Detector(event.TriggerRef{Name: "self"}) != left {
 		t.Fatal("one trigger has two detectors")
 	}
-	circularBy := func(ev event.Event, writer string, ofLeft, ofRight bool) {
-		t.Helper()
-		if l, r := left.Circular(ev, writer), right.Circular(ev, writer); l != ofLeft || r != ofRight {
-			t.Errorf("circular for left %v, for right %v; want %v, %v", l, r, ofLeft, ofRight)
-		}
-	}
 	circular := func(ev event.Event, ofLeft, ofRight bool) {
 		t.Helper()
-		circularBy(ev, "", ofLeft, ofRight)
+		if l, r := left.Circular(ev), right.Circular(ev); l != ofLeft || r != ofRight {
+			t.Errorf("circular for left %v, for right %v; want %v, %v", l, r, ofLeft, ofRight)
+		}
 	}
 	act := func(by *loopguard.Detector, on event.Event, value string) event.Event {
 		t.Helper()
@@ -196,8 +192,7 @@ func TestDetector_Circular(t *testing.T) {
 	third := act(left, second, "3")
 	circular(third, true, true)
 	circular(e.edit(`{"data":{"count":"4"}}`), false, false)
-	circularBy(event.Event{ID: "elsewhere"}, "kube-trigger/of-another-process", true, true)
-	circularBy(event.Event{ID: "elsewhere"}, "kubectl", false, false)
+	circular(event.Event{ID: "elsewhere"}, false, false)
 }
 
 func TestClient_NamedRevision(t *testing.T) {
@@ -278,7 +273,7 @@ func TestDetector_Clusters(t *testing.T) {
 	e.noError(e.patch(types.MergePatchType, `{"data":{"count":"1"}}`))
 	e.wantOwn(e.latest(), false)
 	e.wantOwn(elsewhere(e.latest()), true)
-	if e.detector.Circular(e.latest(), "") || !e.detector.Circular(elsewhere(e.latest()), "") {
+	if e.detector.Circular(e.latest()) || !e.detector.Circular(elsewhere(e.latest())) {
 		t.Error("circular across clusters")
 	}
 }

@@ -59,11 +59,11 @@ func (p conditionalPatch) send(ctx context.Context) error {
 			break
 		}
 		if named != "" {
-			return p.recordOwn(ctx, p.target, p.response, named, p.request(ctx, p.data))
+			return p.record(ctx, named, p.request(ctx, p.data))
 		}
 		err = p.request(ctx, data)
 		if !apierrors.IsConflict(err) && !apierrors.IsNotFound(err) {
-			return p.recordOwn(ctx, p.target, p.response, before, err)
+			return p.record(ctx, before, err)
 		}
 		now, readErr := p.currentRevision(ctx, p.obj)
 		if readErr != nil && !apierrors.IsNotFound(readErr) || now == before {
@@ -72,6 +72,15 @@ func (p conditionalPatch) send(ctx context.Context) error {
 		before = now
 	}
 	return p.recordCauses(ctx, p.response, p.request(ctx, p.data))
+}
+
+// record records the revision in the response as the trigger's own, and what it changed,
+// if it differs from the revision before.
+func (p conditionalPatch) record(ctx context.Context, before string, err error) error {
+	if now := p.response.GetResourceVersion(); err == nil && now != "" && now != before {
+		p.detector.recordContent(ctx, p.target, contentOf(p.kind, p.data))
+	}
+	return p.recordOwn(ctx, p.target, p.response, before, err)
 }
 
 func (p conditionalPatch) request(ctx context.Context, data []byte) error {

@@ -121,7 +121,7 @@ func TestClient_TokenSubresource(t *testing.T) {
 	if token.Status.Token == "" {
 		t.Error("no token")
 	}
-	if e.detector.Circular(event.Event{ID: string(token.UID) + "@" + token.ResourceVersion}, "") {
+	if e.detector.Circular(event.Event{ID: string(token.UID) + "@" + token.ResourceVersion}) {
 		t.Error("the token is recorded")
 	}
 }

@@ -34,6 +34,8 @@ limitations under the License.
 //     each object that an action creates: what happens to it, to the objects that it
 //     owns, and the Kubernetes Events about these have its causes. Created objects, HTTP
 //     requests and CloudEvents carry them to other processes.
+//   - Another client undoes a trigger's writes if the same patch changes the event's
+//     object again.
 package loopguard
 
 import (
@@ -73,10 +75,10 @@ func FieldManager(t event.TriggerRef) string {
 type Tracker struct {
 	mu        sync.Mutex
 	detectors map[event.TriggerRef]*Detector
-	revisions history[event.Causes]
+	revisions history[string, event.Causes]
 	// created holds the causes of the objects that actions have created, and of those
 	// that they own, by cluster and UID.
-	created history[event.Causes]
+	created history[string, event.Causes]
 	// inFlight are the writes without a response, by object.
 	inFlight map[object]*inFlight
 }
@@ -146,18 +148,18 @@ func (t *Tracker) causes(ev event.Event) (event.Causes, bool) {
 	return nil, false
 }
 
-// revisionCauses returns the causes of the write that made the revision of ev, and
-// whether they are known. Later revisions of an object carry those of its creation.
-func (t *Tracker) revisionCauses(ev event.Event) (event.Causes, bool) {
+// revisionCauses returns the causes of the write that made the revision of ev, as far as
+// they are known. Later revisions of an object carry those of its creation.
+func (t *Tracker) revisionCauses(ev event.Event) event.Causes {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if c, ok := t.revisions.all[ev.ID]; ok {
-		return c, true
+		return c
 	}
-	if c := ev.Causes(); len(c) > 0 && ev.Type == event.Create {
-		return c, true
+	if ev.Type == event.Create {
+		return ev.Causes()
 	}
-	return nil, false
+	return nil
 }
 
 // relatedUIDs returns the UID of the object in data, of its owners and, for a Kubernetes
@@ -229,6 +231,10 @@ type chain struct {
 	// traced is true if an action of any trigger, also of another process, led to the
 	// event of the write.
 	traced bool
+	// event is the ID of the event, target the object that it is about, and uid its UID.
+	event  string
+	target object
+	uid    string
 }
 
 // WithCauses returns the context for the trigger's action on ev, whose last writer is the
@@ -236,7 +242,9 @@ type chain struct {
 // caused by the trigger and by the causes of ev.
 func (d *Detector) WithCauses(ctx context.Context, ev event.Event, writer string) context.Context {
 	causes, known := d.tracker.causes(ev)
-	return context.WithValue(ctx, chainKey{}, chain{causes.With(d.id), known || strings.HasPrefix(writer, managerPrefix)})
+	c := chain{causes: causes.With(d.id), traced: known || strings.HasPrefix(writer, managerPrefix), event: ev.ID}
+	c.target, c.uid = targetOf(ev)
+	return context.WithValue(ctx, chainKey{}, c)
 }
 
 // causes returns the causes of a write with ctx.
@@ -262,33 +270,27 @@ func (d *Detector) Turns(ev event.Event) int {
 }
 
 // Circular reports whether an action of the trigger wrote the revision of ev, directly or
-// through other triggers. If its causes are unknown, it reports whether writer,
-// the field manager of the last write, is any trigger's. It must be called after
-// OwnWrite.
-func (d *Detector) Circular(ev event.Event, writer string) bool {
-	causes, known := d.tracker.revisionCauses(ev)
-	if known {
-		return causes.Turns(d.id) > 0
-	}
-	return strings.HasPrefix(writer, managerPrefix)
+// through other triggers, as far as that is known. It must be called after OwnWrite.
+func (d *Detector) Circular(ev event.Event) bool {
+	return d.tracker.revisionCauses(ev).Turns(d.id) > 0
 }
 
-// history keeps the values of the last maxRevisions revisions.
-type history[V any] struct {
-	all   map[string]V
-	order ring.Buffer[string]
+// history keeps the values of the last maxRevisions keys.
+type history[K comparable, V any] struct {
+	all   map[K]V
+	order ring.Buffer[K]
 }
 
-func (h *history[V]) add(revision string, v V) {
+func (h *history[K, V]) add(key K, v V) {
 	if h.all == nil {
-		h.all = map[string]V{}
+		h.all = map[K]V{}
 	}
-	_, exists := h.all[revision]
-	h.all[revision] = v
+	_, exists := h.all[key]
+	h.all[key] = v
 	if exists {
 		return
 	}
-	if oldest, removed := h.order.Add(revision, maxRevisions); removed {
+	if oldest, removed := h.order.Add(key, maxRevisions); removed {
 		delete(h.all, oldest)
 	}
 }

@@ -66,7 +66,7 @@ func quarantined() *prometheus.Desc {
 }
 
 func paused() *prometheus.Desc {
-	return describe("paused", "1 if the trigger handles only single events because they seem to be caused by its own actions.")
+	return describe("paused", "1 if the trigger handles only single events, of all objects or of one, because they seem to be caused by its own actions.")
 }
 
 // Describe implements prometheus.Collector.
