@@ -287,7 +287,7 @@ func (c *circle) state(t event.TriggerRef, now time.Time) (Pause, bool) {
 	if p == nil || p.followed == 0 && p.judged(now) {
 		return Pause{}, false
 	}
-	return Pause{Trigger: t, Since: p.since, Turns: p.turns, Waiting: p.held, NextProbe: p.due}, true
+	return Pause{Trigger: t, Since: p.since, Turns: p.turns, Waiting: p.held, NextProbe: p.next()}, true
 }
 
 // count adds an event to the run, and reports whether the run is longer than it may be.
@@ -450,15 +450,19 @@ func (p *circlePause) judgedAt() time.Time {
 
 // wait returns the time until an event that waits asks again, longer than 0.
 func (p *circlePause) wait(now time.Time) time.Duration {
-	next := p.due
-	switch {
-	case p.probe == nil:
-	case p.probeEnd.IsZero():
+	if p.probe != nil && p.probeEnd.IsZero() {
 		return p.window
-	default:
-		next = p.judgedAt()
 	}
-	return max(next.Sub(now), minAloneWindow/4)
+	return max(p.next().Sub(now), minAloneWindow/4)
+}
+
+// next returns the time of the next probe, or the earliest one that is possible while it
+// is not known what follows the last.
+func (p *circlePause) next() time.Time {
+	if p.probe != nil {
+		return p.judgedAt()
+	}
+	return p.due
 }
 
 func changeOf(before, now *circlePause) pauseChange {
