@@ -200,12 +200,14 @@ func TestSecrets_Messages(t *testing.T) {
 	}
 }
 
-// TestSecrets_Refused: the API server repeats data that it refuses, and no error contains it
+// TestSecrets_Refused: the API server repeats data that it refuses, and quotes the whole Secret
+// that a patch would make, also if that is for a label. No error contains it
 // (kubernetes/kubernetes#31548, marcel-dempers/docker-development-youtube-series#58,
 // sourcegraph/deploy-sourcegraph-k8s#235).
 func TestSecrets_Refused(t *testing.T) {
 	e := start(t)
-	e.secret(t, "db", map[string]any{"other": "x"})
+	const other = "what-it-has-already"
+	e.secret(t, "db", map[string]any{"other": other})
 	const password = "hunter2-is-no-base64"
 	data := map[string]any{"data": map[string]any{"password": password, "zz": "wombat"}}
 	patch := func(kind string, data any) map[string]any {
@@ -227,6 +229,8 @@ func TestSecrets_Refused(t *testing.T) {
 			"op": "add", "path": "/data/zz", "value": "wombat",
 		}})},
 		"apply-resource": {"apply-resource", map[string]any{"resource": secret}},
+		"label":          {"patch-resource", patch("merge", map[string]any{"metadata": map[string]any{"labels": map[string]any{"n": int64(5)}}})},
+		"labels":         {"patch-resource", patch("json", []any{map[string]any{"op": "add", "path": "/metadata/labels", "value": int64(5)}})},
 	} {
 		err := e.run(t, tc.action, tc.properties, e.event("x"))
 		// Of server-side apply, the API server says that it is an internal error.
@@ -234,8 +238,8 @@ func TestSecrets_Refused(t *testing.T) {
 			t.Errorf("%s: got %v, want a terminal error", name, err)
 			continue
 		}
-		for i := 0; i+8 <= len(password); i++ {
-			if part := password[i : i+8]; strings.Contains(err.Error(), part) || strings.Contains(err.Error(), "wombat") {
+		for _, value := range []string{password, "wombat", other, base64.StdEncoding.EncodeToString([]byte(other))} {
+			if part := value[:min(8, len(value))]; strings.Contains(err.Error(), part) {
 				t.Errorf("%s: %v", name, err)
 				break
 			}

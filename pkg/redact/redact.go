@@ -34,6 +34,8 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"strconv"
+	"strings"
 	"sync"
 )
 
@@ -170,8 +172,31 @@ func (v *Values) add(value string, length int) {
 	}
 }
 
-// Text returns text without the values.
-func (v *Values) Text(text string) string { return v.text(text, true) }
+// Text returns text without the values, and without those of Secrets that text quotes as
+// JSON: the API server quotes the whole object that a patch would make.
+func (v *Values) Text(text string) string {
+	v.addQuoted(text)
+	return v.text(text, true)
+}
+
+// addQuoted adds the values of the Secrets in the JSON objects that text quotes.
+func (v *Values) addQuoted(text string) {
+	for {
+		i := strings.Index(text, `"{\"`)
+		if i < 0 {
+			return
+		}
+		text = text[i:]
+		quoted, err := strconv.QuotedPrefix(text)
+		if err != nil {
+			return
+		}
+		text = text[len(quoted):]
+		if object, err := strconv.Unquote(quoted); err == nil {
+			v.AddSecrets(object)
+		}
+	}
+}
 
 // text returns text without the values, and without the annotations of Secrets if annotations
 // is set.
