@@ -143,18 +143,24 @@ func (v *Values) addStrings(data any) {
 // of base64 of JSON, in which a credential is base64.
 const maxEncodings = 4
 
+// maxComposite is the maximum size, in bytes, of a value whose parts are values, too.
+const maxComposite = 64 << 10
+
 // addValue adds a value, the credentials in it, and what it encodes: text as base64, or the
 // strings of JSON.
 func (v *Values) addValue(text string, encodings int) {
 	v.add(text, minLength)
+	if decoded, err := base64.StdEncoding.DecodeString(text); err == nil && encodings > 0 {
+		v.addValue(string(decoded), encodings-1)
+	}
+	if len(text) > maxComposite {
+		return
+	}
 	for _, c := range v.credentials.find(text) {
 		v.add(c, minLength)
 	}
 	if encodings == 0 {
 		return
-	}
-	if decoded, err := base64.StdEncoding.DecodeString(text); err == nil {
-		v.addValue(string(decoded), encodings-1)
 	}
 	forEachString(jsonObject(text), func(part string) {
 		if len(part) >= windowLength { // shorter ones may be any word
