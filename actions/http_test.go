@@ -32,6 +32,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubevela/kube-trigger/pkg/action"
+	"github.com/kubevela/kube-trigger/pkg/action/egress"
+	"github.com/kubevela/kube-trigger/pkg/action/provider"
 )
 
 // startWithLoopback starts an env whose actions can connect to test servers.
@@ -209,4 +211,51 @@ func TestSendCloudEvent(t *testing.T) {
 		got.Subject() != "ConfigMap/"+e.namespace+"/settings" || got.Extensions()["partitionkey"] != "k" || name != "settings" {
 		t.Errorf("got %v", got)
 	}
+}
+
+// TestHTTPRequest_Echo: servers repeat credentials in their responses, which later actions
+// send on (jenkinsci/http-request-plugin#22, n8n-io/n8n#25930). The rest is as it was sent.
+func TestHTTPRequest_Echo(t *testing.T) {
+	e := startWithLoopback(t)
+	e.secret(t, "api", map[string]any{"token": "hush-hush-1", "password": "sesame"})
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Token", r.Header.Get("X-Key"))
+		user, password, _ := r.BasicAuth()
+		fmt.Fprintf(w, `{"headers": {"X-Key": %q, "Authorization": %q}, "user": %q, "password": %q, "n": 9007199254740993}`,
+			r.Header.Get("X-Key"), r.Header.Get("Authorization"), user, password)
+	})
+	out := egress.NewClient(e.policy)
+	defer out.Close()
+	result, err := provider.New(provider.Options{Client: e.Client, Namespace: e.namespace, Egress: out}).Execute(t.Context(), provider.Call{
+		Provider: "http", Do: "do", Params: map[string]any{"url": server.URL, "request": map[string]any{
+			"headerFrom": map[string]any{"X-Key": map[string]any{"name": "api", "key": "token", "prefix": "Key "}},
+			"basicAuth":  map[string]any{"username": "me", "passwordFrom": map[string]any{"name": "api", "key": "password"}},
+		}},
+	})
+	text := fmt.Sprint(result)
+	if err != nil || strings.Contains(text, "hush-hush") || strings.Contains(text, "sesame") || strings.Contains(text, "c2VzYW1l") || strings.Contains(text, "bWU6") {
+		t.Errorf("got %s, %v", text, err)
+	}
+	if !strings.Contains(text, "9007199254740993") || !strings.Contains(text, "X-Key") {
+		t.Errorf("got %s", text)
+	}
+}
+
+// TestHTTPRequest_Redirect: an event that a redirect would drop is not delivered
+// (grafana/grafana#33591), and the error says what to do, without the rest of the address.
+func TestHTTPRequest_Redirect(t *testing.T) {
+	e := startWithLoopback(t)
+	requests := 0
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		requests++
+		if r.URL.Path == "/hook" {
+			http.Redirect(w, r, "/login?token=hush-hush", http.StatusMovedPermanently)
+		}
+	})
+	err := e.run(t, "http-request", map[string]any{"url": server.URL + "/hook"}, e.event("x"))
+	if err == nil || !action.IsTerminal(err) || requests != 1 || strings.Contains(err.Error(), "hush") ||
+		!strings.Contains(err.Error(), "a redirect to "+server.URL+", which would turn POST into GET") {
+		t.Errorf("got %v after %d requests", err, requests)
+	}
+	e.mustRun(t, "http-request", map[string]any{"url": server.URL + "/hook", "method": "GET"}, e.event("x"))
 }

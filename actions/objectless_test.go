@@ -195,3 +195,28 @@ func TestObjectless_Refused(t *testing.T) {
 		e.mustRun(t, "emit-kubernetes-event", nil, ev)
 	}
 }
+
+// TestObjectless_Names: names of roles can be no name of an EventListener (crossplane/crossplane#6687,
+// aquasecurity/starboard#1355). The listener has another one, by which record-event finds it.
+func TestObjectless_Names(t *testing.T) {
+	e := startVela(t)
+	var names []string
+	for _, name := range []string{"system:" + e.namespace + ":Viewer", "System:" + e.namespace + ":viewer", e.namespace + ".viewer"} {
+		role := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole"}}
+		role.SetName(name)
+		if err := e.Create(t.Context(), role); err != nil {
+			t.Fatal(err)
+		}
+		e.mustRun(t, "create-event-listener", nil, updateOf(role))
+		e.mustRun(t, "record-event", nil, updateOf(role))
+	}
+	for _, l := range e.list(t, "standard.oam.dev/v1alpha1", "EventListener") {
+		if n := len(field[[]any](t, &l, "events")); n != 1 {
+			t.Errorf("%s has %d events", l.GetName(), n)
+		}
+		names = append(names, l.GetName())
+	}
+	if len(names) != 3 || !slices.Contains(names, e.namespace+".viewer") {
+		t.Errorf("listeners are %v", names)
+	}
+}

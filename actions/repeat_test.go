@@ -17,12 +17,19 @@ limitations under the License.
 package actions_test
 
 import (
+	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
@@ -137,5 +144,84 @@ func TestNotifyEmail_MessageID(t *testing.T) {
 	}
 	if ids[0] == "" || ids[0] != ids[1] || ids[0] == ids[2] {
 		t.Errorf("Message-IDs are %q", ids)
+	}
+}
+
+// TestRepeated_Steps: two actions of one trigger have an effect each for the same event, and
+// none when the event is repeated (argoproj/argo-events#794: of two triggers for one event,
+// only the first one ran; Kong/developer.konghq.com#4838: receivers drop CloudEvents with the
+// same id and source).
+func TestRepeated_Steps(t *testing.T) {
+	e := startVela(t)
+	e.policy.Allow = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
+	received := map[string]bool{}
+	server := serve(t, func(_ http.ResponseWriter, r *http.Request) {
+		var sent struct{ ID string }
+		if err := json.NewDecoder(r.Body).Decode(&sent); err != nil {
+			t.Error(err)
+		}
+		received[sent.ID] = true
+	})
+	cm := configMap(t, e)
+	e.create(t, "standard.oam.dev/v1alpha1", "EventListener", "events", nil)
+	for _, tc := range []struct {
+		action     string
+		properties map[string]any
+		count      func() int
+	}{
+		{"run-job", map[string]any{"image": "busybox"}, func() int { return len(e.list(t, "batch/v1", "Job")) }},
+		{"task", map[string]any{"image": "busybox", "name": "another"}, func() int { return len(e.list(t, "batch/v1", "Job")) - 2 }},
+		{"emit-kubernetes-event", nil, func() int { return len(e.list(t, "v1", "Event")) }},
+		{"start-workflow", map[string]any{"workflow": "w", "concurrency": "Forbid"}, func() int {
+			return len(e.list(t, "core.oam.dev/v1alpha1", "WorkflowRun"))
+		}},
+		{"record-event", map[string]any{"name": "events"}, func() int {
+			return len(field[[]any](t, e.get(t, e.newObject("standard.oam.dev/v1alpha1", "EventListener", "events")), "events"))
+		}},
+		{"send-cloudevent", map[string]any{"url": server.URL}, func() int { return len(received) }},
+	} {
+		steps := []compiled{e.action(t, e.Client, tc.action, tc.properties), e.action(t, e.Client, tc.action, tc.properties)}
+		for range 2 {
+			var shared sync.Map
+			for _, step := range steps {
+				if _, err := step.action.Start(nil, &shared)(t.Context(), updateOf(cm)); err != nil {
+					t.Errorf("%s: %v", tc.action, err)
+				}
+			}
+			if got := tc.count(); got != 2 {
+				t.Errorf("%s: done %d times, want 2", tc.action, got)
+			}
+		}
+	}
+}
+
+// TestRunJob_BeingDeleted: an object of the name that is being deleted is not what was to be
+// made (kubernetes-client/python#623, SwissDataScienceCenter/amalthea#141).
+func TestRunJob_BeingDeleted(t *testing.T) {
+	e := start(t)
+	ev := updateOf(configMap(t, e))
+	run := e.action(t, e.Client, "run-job", map[string]any{"image": "busybox"})
+	if err := run.Run(t.Context(), ev); err != nil {
+		t.Fatal(err)
+	}
+	job := e.list(t, "batch/v1", "Job")[0]
+	job.SetFinalizers([]string{"example.com/hold"})
+	if err := e.Update(t.Context(), &job); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Delete(t.Context(), job.DeepCopy()); err != nil {
+		t.Fatal(err)
+	}
+	if err := run.Run(t.Context(), ev); !apierrors.IsAlreadyExists(err) || action.IsTerminal(err) || !strings.Contains(err.Error(), "object is being deleted") {
+		t.Errorf("got %v, want a retriable error", err)
+	}
+	held := e.get(t, &job)
+	held.SetFinalizers(nil)
+	if err := e.Update(t.Context(), held); err != nil {
+		t.Fatal(err)
+	}
+	wantChanged(t, run, ev)
+	if jobs := e.list(t, "batch/v1", "Job"); len(jobs) != 1 || jobs[0].GetUID() == job.GetUID() {
+		t.Errorf("jobs are %v", jobs)
 	}
 }

@@ -17,6 +17,7 @@ limitations under the License.
 package actions_test
 
 import (
+	"compress/gzip"
 	"encoding/base64"
 	"encoding/json"
 	"io"
@@ -24,11 +25,15 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/yaml"
 
+	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
@@ -64,6 +69,12 @@ func secretObjects() map[string]map[string]any {
 	annotated := func(name, text string) map[string]any {
 		return secret(map[string]any{"annotations": map[string]any{name: text}})
 	}
+	asYAML, _ := yaml.JSONToYAML(manifest)
+	var release strings.Builder
+	encoder := base64.NewEncoder(base64.StdEncoding, &release)
+	w := gzip.NewWriter(encoder)
+	_, _ = w.Write([]byte(`{"manifest":` + strconv.Quote(string(asYAML)) + `}`))
+	_, _ = w.Close(), encoder.Close()
 	return map[string]map[string]any{
 		// kubernetes/kubernetes#23564, RamenDR/ramen#280, benc-uk/kubeview#25, rancher/rancher#46934.
 		"last applied": annotated("kubectl.kubernetes.io/last-applied-configuration", string(manifest)),
@@ -92,6 +103,14 @@ func secretObjects() map[string]map[string]any {
 			"apiVersion": "v1", "kind": "Secret", "data": map[string]any{"password": "b3RoZXItdmFsdWU="},
 			"metadata": map[string]any{"name": "shop-db", "namespace": "shop", "uid": "1", "annotations": map[string]any{"kubectl.kubernetes.io/last-applied-configuration": string(manifest)}},
 		},
+		// falcosecurity/plugins#528: a ConfigMap with credentials.
+		"manifests in a ConfigMap": object("v1", "ConfigMap", map[string]any{"data": map[string]any{
+			"all.yaml": "kind: Namespace\nmetadata: {name: shop}\n---\n" + string(asYAML), "copy": value,
+		}}),
+		// helm/helm#2083: releases of Helm 2, and of Helm 3 with HELM_DRIVER=configmap.
+		"Helm release": object("v1", "ConfigMap", map[string]any{"data": map[string]any{"release": release.String()}}),
+		// gravitational/teleport#27548: a message with what was sent.
+		"message": object("v1", "Event", map[string]any{"message": "cannot apply: " + string(manifest)}),
 		"base64 of base64": {
 			"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{"name": "shop-db", "namespace": "shop", "uid": "1", "labels": map[string]any{"copy": value}},
 			"data": map[string]any{"password": base64.StdEncoding.EncodeToString([]byte(encoded))},
@@ -178,5 +197,52 @@ func TestSecrets_Messages(t *testing.T) {
 		ev := event.Event{Source: "resource-watcher", Type: event.Update, ID: name, Data: object}
 		e.mustRun(t, "notify-slack", map[string]any{"url": secretRef("chat", "url"), "message": message}, ev)
 		wantNoLeak(t, sent)
+	}
+}
+
+// TestSecrets_Refused: the API server repeats data that it refuses, and quotes the whole Secret
+// that a patch would make, also if that is for a label. No error contains it
+// (kubernetes/kubernetes#31548, marcel-dempers/docker-development-youtube-series#58,
+// sourcegraph/deploy-sourcegraph-k8s#235).
+func TestSecrets_Refused(t *testing.T) {
+	e := start(t)
+	const other = "what-it-has-already"
+	e.secret(t, "db", map[string]any{"other": other})
+	const password = "hunter2-is-no-base64"
+	data := map[string]any{"data": map[string]any{"password": password, "zz": "wombat"}}
+	patch := func(kind string, data any) map[string]any {
+		return map[string]any{
+			"resource": map[string]any{"apiVersion": "v1", "kind": "Secret", "name": "db", "namespace": e.namespace},
+			"patch":    map[string]any{"type": kind, "data": data},
+		}
+	}
+	secret := map[string]any{"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{"name": "new"}}
+	maps.Copy(secret, data)
+	for name, tc := range map[string]struct {
+		action     string
+		properties map[string]any
+	}{
+		"merge":     {"patch-resource", patch("merge", data)},
+		"strategic": {"patch-resource", patch("strategic", data)},
+		"apply":     {"patch-resource", patch("apply", data)},
+		"json": {"patch-resource", patch("json", []any{map[string]any{"op": "add", "path": "/data/password", "value": password}, map[string]any{
+			"op": "add", "path": "/data/zz", "value": "wombat",
+		}})},
+		"apply-resource": {"apply-resource", map[string]any{"resource": secret}},
+		"label":          {"patch-resource", patch("merge", map[string]any{"metadata": map[string]any{"labels": map[string]any{"n": int64(5)}}})},
+		"labels":         {"patch-resource", patch("json", []any{map[string]any{"op": "add", "path": "/metadata/labels", "value": int64(5)}})},
+	} {
+		err := e.run(t, tc.action, tc.properties, e.event("x"))
+		// Of server-side apply, the API server says that it is an internal error.
+		if err == nil || !action.IsTerminal(err) && !apierrors.IsInternalError(err) {
+			t.Errorf("%s: got %v, want a terminal error", name, err)
+			continue
+		}
+		for _, value := range []string{password, "wombat", other, base64.StdEncoding.EncodeToString([]byte(other))} {
+			if part := value[:min(8, len(value))]; strings.Contains(err.Error(), part) {
+				t.Errorf("%s: %v", name, err)
+				break
+			}
+		}
 	}
 }

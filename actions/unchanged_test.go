@@ -24,6 +24,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
@@ -67,15 +68,56 @@ func TestUnchanged(t *testing.T) {
 	}
 }
 
-// TestUnchanged_NothingSelected: an action whose selector selects nothing changed nothing.
+// TestUnchanged_NothingSelected: an action whose selector selects nothing changed nothing
+// (kubernetes/kubectl#57, Kong/kongctl#1649).
 func TestUnchanged_NothingSelected(t *testing.T) {
 	e := startVela(t)
 	cm := configMap(t, e)
-	for action, properties := range map[string]map[string]any{
+	for name, properties := range map[string]map[string]any{
 		"bump-application-revision": {"nameSelector": map[string]any{"matchingLabels": map[string]any{"no": "such"}}},
 		"restart-workload":          {"kind": "Deployment", "matchingLabels": map[string]any{"no": "such"}},
+		"delete-resource":           {"apiVersion": "v1", "kind": "ConfigMap", "matchingLabels": map[string]any{"no": "such"}},
 	} {
-		wantUnchanged(t, e.action(t, e.Client, action, properties), another(cm), provider.ReasonUnchanged)
+		wantUnchanged(t, e.action(t, e.Client, name, properties), another(cm), provider.ReasonUnchanged)
+	}
+	remover := e.ServiceAccount(t, e.namespace, "remover", rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"configmaps"}, Verbs: []string{"deletecollection"}})
+	remove := e.action(t, connect(t, remover), "delete-resource", map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "matchingLabels": map[string]any{"no": "such"}})
+	for range 2 {
+		wantChanged(t, remove, another(cm)) // it may not know
+	}
+}
+
+// TestUnsuitableKinds: what cannot be restarted or scaled is said, and nothing claims that it
+// was (stakater/Reloader#543, stakater/Reloader#452: CronJobs; SigNoz/charts#74,
+// haproxytech/kubernetes-ingress#201: DaemonSets have no replicas).
+func TestUnsuitableKinds(t *testing.T) {
+	e := start(t)
+	pod := map[string]any{"metadata": map[string]any{"labels": map[string]any{"app": "web"}}, "spec": map[string]any{
+		"restartPolicy": "Always", "containers": []any{map[string]any{"name": "web", "image": "web:1"}},
+	}}
+	jobPod := map[string]any{"spec": map[string]any{"restartPolicy": "Never", "containers": []any{map[string]any{"name": "web", "image": "web:1"}}}}
+	cron := e.create(t, "batch/v1", "CronJob", "nightly", map[string]any{"spec": map[string]any{
+		"schedule": "0 3 * * *", "jobTemplate": map[string]any{"spec": map[string]any{"template": jobPod}},
+	}})
+	agent := e.create(t, "apps/v1", "DaemonSet", "agent", map[string]any{"spec": map[string]any{
+		"selector": map[string]any{"matchLabels": map[string]any{"app": "web"}}, "template": pod,
+	}})
+	for _, tc := range []struct {
+		action     string
+		properties map[string]any
+		object     *unstructured.Unstructured
+		want       string
+	}{
+		{"restart-workload", nil, cron, "CronJob nightly cannot be restarted"},
+		{"scale-workload", map[string]any{"replicas": int64(3)}, agent, "DaemonSet agent cannot be scaled"},
+		{"scale-workload", map[string]any{"by": int64(1)}, agent, "DaemonSet agent cannot be scaled"},
+		{"scale-workload", map[string]any{"replicas": int64(0)}, cron, "CronJob nightly cannot be scaled"},
+		{"restart-workload", nil, agent, ""},
+	} {
+		err := e.run(t, tc.action, tc.properties, updateOf(e.get(t, tc.object)))
+		if tc.want == "" && err != nil || tc.want != "" && (err == nil || !action.IsTerminal(err) || !strings.Contains(err.Error(), tc.want)) {
+			t.Errorf("%s of %s: got %v, want %q", tc.action, tc.object.GetName(), err, tc.want)
+		}
 	}
 }
 
@@ -83,11 +125,11 @@ func TestUnchanged_NothingSelected(t *testing.T) {
 func TestUnchanged_Others(t *testing.T) {
 	e := startWithLoopback(t)
 	server := serve(t, func(http.ResponseWriter, *http.Request) {})
-	for action, properties := range map[string]map[string]any{
+	for name, properties := range map[string]map[string]any{
 		"log":          nil,
 		"http-request": {"url": server.URL},
 	} {
-		wantChanged(t, e.action(t, e.Client, action, properties), e.event("x"))
+		wantChanged(t, e.action(t, e.Client, name, properties), e.event("x"))
 	}
 }
 

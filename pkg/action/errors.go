@@ -55,7 +55,7 @@ func isConflict(err error) bool { return apierrors.IsConflict(err) }
 // classify marks err as terminal if no time can mend it: a request that was answered
 // with a final status, an invalid parameter, an object of the event that is gone, a
 // failure that the template raised, or a panic. A kind that is not installed may be
-// installed later.
+// installed later, and what a policy of the cluster denies may be allowed later.
 func classify(err error) error {
 	var (
 		status   apierrors.APIStatus
@@ -69,7 +69,7 @@ func classify(err error) error {
 		return err
 	case errors.As(err, &param), errors.As(err, &failed), errors.As(err, &gone), errors.As(err, &panicked):
 		return Terminal(err)
-	case errors.As(err, &status) && isFinal(status.Status().Code):
+	case errors.As(err, &status) && isFinal(status.Status().Code) && !isDenial(err):
 		return Terminal(err)
 	}
 	return err
@@ -85,6 +85,19 @@ func isFinal(code int32) bool {
 		return true
 	}
 	return false
+}
+
+// isDenial reports whether an admission webhook or policy has refused a request. The status
+// code is the webhook's choice: the API server takes 400 if there is none, and 422 for
+// policies without a reason.
+func isDenial(err error) bool {
+	var refused *apierrors.StatusError
+	if !errors.As(err, &refused) {
+		return false
+	}
+	message := refused.ErrStatus.Message
+	return strings.HasPrefix(message, "admission webhook ") && strings.Contains(message, "denied the request") ||
+		strings.Contains(message, "ValidatingAdmissionPolicy ") && strings.Contains(message, "denied request")
 }
 
 // newConflictBackoff returns the waits before the template is evaluated again: 1 ms to

@@ -254,9 +254,9 @@ func (r *Action) compile(trees []tree) (compiled, error) {
 // in the event, and none that earlier attempts or, through shared, earlier actions for the
 // event have read; shared may be nil. run must not be called concurrently.
 func (r *Action) Start(results map[string]any, shared *sync.Map) (run func(ctx context.Context, ev event.Event) (any, error)) {
-	j := &journal{}
+	j := &journal{step: position(shared)}
 	var secrets *redact.Values
-	id := fmt.Sprintf("%s %d", r.options.Trigger, position(shared))
+	id := fmt.Sprintf("%s %d", r.options.Trigger, j.step)
 	return func(ctx context.Context, ev event.Event) (any, error) {
 		if secrets == nil {
 			secrets, j.scope = sharedSecrets(ev, shared), provider.NewScope(ev, id)
@@ -330,6 +330,7 @@ func (r *Action) attempt(ctx context.Context, ev event.Event, results map[string
 	defer r.template.terminalPanic(&err)
 	defer panicerr.Recover(&err)
 	data := ev.Context(r.options.Trigger)
+	data[stepField] = int64(j.step)
 	if results != nil {
 		data[expr.ResultsField] = results
 	}

@@ -23,6 +23,8 @@ import "github.com/kubevela/kube-trigger/pkg/action/provider"
 // patches three Applications and fails at the third does not patch the first two
 // again. Calls that only read are not recorded.
 type journal struct {
+	// step is the position of the action among those of the trigger.
+	step    int32
 	results map[string]map[string]any
 	// scope is shared by the calls; nil for views.
 	scope *provider.Scope

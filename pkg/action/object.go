@@ -58,7 +58,7 @@ func (r *Action) plan(c compiled, data map[string]any) int {
 	}
 	planned.options.Executor = planner{}
 	sample := event.Event{Source: r.options.Objectless, ID: "sample", Data: data}.Context(r.options.Trigger)
-	sample[redactedField] = data
+	sample[redactedField], sample[stepField] = data, int64(0)
 	run := &resolution{
 		runner: planned, journal: &journal{}, context: sample, public: func() map[string]any { return sample },
 	}

@@ -33,7 +33,7 @@ import (
 
 // contextFields returns the sorted names of the fields of `context`.
 func contextFields() []string {
-	fields := append(event.ContextFields(), append(event.BatchFields(), expr.ResultsField, redactedField)...)
+	fields := append(event.ContextFields(), append(event.BatchFields(), expr.ResultsField, redactedField, stepField)...)
 	slices.Sort(fields)
 	return fields
 }
@@ -43,15 +43,19 @@ func ParseComputed(text string) (*expr.Computed, diag.List) {
 	return expr.ParseComputed(text, contextSchema())
 }
 
-// contextSchema returns the CUE of `context`: the event's schema, its batch, results and
-// redacted.
+// contextSchema returns the CUE of `context`: the event's schema, its batch, results,
+// redacted and step.
 func contextSchema() string {
-	return strings.TrimSuffix(event.Schema, "}") + "\t" + event.BatchSchema + "\n\t" + expr.ResultsField + ": {[string]: _}\n\t" + redactedField + ": {...}\n}"
+	return strings.TrimSuffix(event.Schema, "}") + "\t" + event.BatchSchema + "\n\t" + expr.ResultsField + ": {[string]: _}\n\t" + redactedField + ": {...}\n\t" + stepField + ": int\n}"
 }
 
 // redactedField is the field of `context` with the event's data without values of Secrets,
 // for templates that send it.
 const redactedField = "redacted"
+
+// stepField is the field of `context` with the position of the action among those of the
+// trigger, from 0, so that what two actions make for one event has two names.
+const stepField = "step"
 
 // publicContext returns a function that returns context without the values of the Secrets in
 // the event. It computes them once.

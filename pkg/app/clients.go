@@ -150,7 +150,7 @@ func (c *clients) connect(cfg *rest.Config) error {
 		return err
 	}
 	c.loops = loopguard.NewTracker()
-	c.client, err = client.New(cfg, client.Options{HTTPClient: multicluster.RetryAfter(httpClient), Mapper: c.resource.Mapper})
+	c.client, err = client.New(cfg, client.Options{HTTPClient: multicluster.Warnings(multicluster.RetryAfter(httpClient)), Mapper: c.resource.Mapper})
 	if err != nil {
 		return err
 	}

@@ -22,8 +22,8 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/diag"
 )
 
-// ParseString parses and checks an expression whose value is a string, as Parse does a
-// filter expression.
+// ParseString parses and checks an expression whose value can be a name: a string or a
+// number. It does so as Parse does a filter expression.
 func ParseString(text string) (*Expression, diag.List) {
 	e, list := parseExpression(text)
 	if e == nil {
@@ -47,7 +47,7 @@ func ParseString(text string) (*Expression, diag.List) {
 	return e, nil
 }
 
-// checkString is check for an expression whose value is a string.
+// checkString is check for an expression whose value can be a name.
 func checkString(e *Expression) (diag.List, error) {
 	c, err := newChecker(e)
 	if err != nil {
@@ -57,9 +57,9 @@ func checkString(e *Expression) (diag.List, error) {
 	ast.Walk(e.file, c.visit, nil)
 	for _, x := range e.Conditions {
 		switch k := c.kindOf(x, len(c.helpers)); k {
-		case unknownKind, stringKind, nonBoolKind:
+		case unknownKind, stringKind, numberKind, nonBoolKind:
 		default:
-			c.add(x, "must be a string, not %s: %s", k, Excerpt(x))
+			c.add(x, "must be a string or a number, not %s: %s", k, Excerpt(x))
 		}
 	}
 	return c.list, nil

@@ -37,8 +37,8 @@ type Group struct {
 	leaf    leaf
 }
 
-// CompileGroup compiles text, one CUE expression over context whose value is a string.
-// It returns no group where it returns diagnostics.
+// CompileGroup compiles text, one CUE expression over context whose value is a string or a
+// number. It returns no group where it returns diagnostics.
 func CompileGroup(text string, t event.TriggerRef) (group *Group, list diag.List) {
 	var panicked error
 	func() {
@@ -75,8 +75,8 @@ func compileGroup(text string, t event.TriggerRef) (*Group, diag.List) {
 func (g *Group) ContextFields() expr.FieldSet { return g.fields }
 
 // Group returns the group of ev. ok is false if the event lacks a field that the
-// expression needs. The error of an expression with another value than a string holds
-// no value of the event.
+// expression needs. The name of a number is its text. The error of an
+// expression with another value holds no value of the event.
 func (g *Group) Group(ctx context.Context, ev event.Event) (name string, ok bool, err error) {
 	e := &evaluation{ctx: ctx, pool: g.pool, context: eventContext(ev, g.trigger)}
 	defer e.release(&err)
@@ -91,11 +91,14 @@ func (g *Group) Group(ctx context.Context, ev event.Event) (name string, ok bool
 		return "", false, err
 	}
 	v, _ = v.Default()
-	switch {
-	case v.IncompleteKind() != cue.StringKind && v.IncompleteKind() != cue.NullKind:
-		return "", false, g.leaf.errorf("not a string")
-	case !v.IsConcrete(), v.Kind() == cue.NullKind:
+	switch kind := v.IncompleteKind(); {
+	case kind&^(cue.StringKind|cue.NumberKind|cue.NullKind) != 0:
+		return "", false, g.leaf.errorf("not a string or a number")
+	case !v.IsConcrete(), kind == cue.NullKind:
 		return "", false, nil
+	case kind != cue.StringKind:
+		text, err := v.MarshalJSON()
+		return string(text), err == nil, err
 	}
 	name, err = v.String()
 	return name, err == nil, err

@@ -24,10 +24,12 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/filter"
 )
 
+// TestGroup: a group is named by text, or by a number, such as that of a pull request
+// (zephyrproject-rtos/zephyr#113289, getsentry/sentry#111753).
 func TestGroup(t *testing.T) {
 	data := map[string]any{
 		"metadata": map[string]any{"name": "web-1", "namespace": "prod", "labels": map[string]any{"release": "web", "other": nil}},
-		"spec":     map[string]any{"replicas": int64(3), "secret": "s3cret"},
+		"spec":     map[string]any{"replicas": int64(3), "big": int64(9007199254740993), "paused": true, "secret": "s3cret"},
 	}
 	for text, want := range map[string]string{
 		`context.data.metadata.labels.release`:                                         "web",
@@ -44,7 +46,9 @@ func TestGroup(t *testing.T) {
 		`context.data.metadata.labels.app`:                                             "(none)",
 		`"\(context.data.metadata.labels.app)"`:                                        "(none)",
 		`context.data.metadata.labels.other`:                                           "(none)",
-		`context.data.spec.replicas`:                                                   "error",
+		`context.data.spec.replicas`:                                                   "3",
+		`context.data.spec.big`:                                                        "9007199254740993",
+		`context.data.spec.paused`:                                                     "error",
 		`context.data.metadata.labels`:                                                 "error",
 	} {
 		g, list := filter.CompileGroup(text, event.TriggerRef{Name: "t"})
@@ -68,7 +72,7 @@ func TestGroup(t *testing.T) {
 	if len(list) > 0 {
 		t.Fatal(list)
 	}
-	if _, _, err := g.Group(t.Context(), event.Event{Data: data}); err == nil || strings.Contains(err.Error(), "s3cret") || !strings.Contains(err.Error(), "1:1: context.data.spec: not a string") {
+	if _, _, err := g.Group(t.Context(), event.Event{Data: data}); err == nil || strings.Contains(err.Error(), "s3cret") || !strings.Contains(err.Error(), "1:1: context.data.spec: not a string or a number") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -78,9 +82,8 @@ func TestCompileGroup_Problems(t *testing.T) {
 		"":                             "must be one expression over context",
 		"context: data: {}":            "must be one expression over context",
 		"context.dta.metadata.name":    `did you mean "data"`,
-		"context.data.x == 1":          "must be a string, not a boolean",
-		"3":                            "must be a string, not a number",
-		"[context.data.x]":             "must be a string, not a list",
+		"context.data.x == 1":          "must be a string or a number, not a boolean",
+		"[context.data.x]":             "must be a string or a number, not a list",
 		"release":                      "release",
 		"context.data.x +":             "",
 		"import \"vela/kube\"\nkube.x": "cannot call providers",

@@ -172,6 +172,6 @@ func newConnection(config *rest.Config, httpClient *http.Client) (*Connection, e
 	if conn.Mapper, err = apiutil.NewDynamicRESTMapper(config, httpClient); err != nil {
 		return nil, err
 	}
-	conn.Client, err = client.New(config, client.Options{HTTPClient: RetryAfter(httpClient), Mapper: conn.Mapper})
+	conn.Client, err = client.New(config, client.Options{HTTPClient: Warnings(RetryAfter(httpClient)), Mapper: conn.Mapper})
 	return conn, err
 }

@@ -63,6 +63,15 @@ func wholeForms(text string) []form {
 	return all
 }
 
+// manifestForms returns the forms of a text that is replaced as a whole.
+func manifestForms(text string) []form {
+	all := []form{{text: text, whole: true}}
+	if quoted, err := json.Marshal(text); err == nil {
+		all = append(all, form{text: string(quoted[1 : len(quoted)-1]), whole: true})
+	}
+	return all
+}
+
 // urlParts returns the parts of a URL that may be secrets.
 func urlParts(u *url.URL) []string {
 	parts := []string{u.RequestURI(), u.EscapedPath(), u.Path, u.RawQuery, u.Fragment}

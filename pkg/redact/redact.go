@@ -22,7 +22,9 @@ limitations under the License.
 // hexadecimal, also as a part of a longer encoded text such as a user and password, quoted,
 // or escaped for URLs, JSON and HTML, and twice in base64, JSON or URLs. Of each of these forms, any 8 consecutive bytes are
 // replaced, so that a form that was cut is found, too. Of a value that is an HTTP URL, the
-// host is kept where it occurs alone.
+// host is kept where it occurs alone. Values that consist of several, such as the
+// configuration of Docker, a connection string or an .env file, are replaced in part, too:
+// the strings of JSON, passwords in URLs, and what follows names such as password or token.
 //
 // The time to redact a text is linear in the lengths of the text and of the values; the
 // memory is linear in the length of the text.
@@ -32,6 +34,8 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"strconv"
+	"strings"
 	"sync"
 )
 
@@ -52,6 +56,10 @@ type Values struct {
 	lengths map[string]int
 	// annotations are texts that may contain a secret. Parts of them are no secrets.
 	annotations map[string]struct{}
+	// manifests are texts with Secrets that are replaced as a whole.
+	manifests map[string]struct{}
+	// credentials finds the credentials in values.
+	credentials credentialFinder
 }
 
 // New returns the values of the Secrets in objects, which are decoded JSON. The objects
@@ -99,12 +107,22 @@ func (v *Values) AddStrings(data any) {
 }
 
 func (v *Values) addSecrets(data any) {
-	walk(data, visitor{secret: func(secret map[string]any) {
-		v.addStrings(secret["data"])
-		v.addStrings(secret["stringData"])
-		metadata, _ := secret["metadata"].(map[string]any)
-		forEachString(metadata["annotations"], v.addAnnotation)
-	}})
+	walk(data, visitor{
+		secret: func(secret map[string]any) {
+			v.addStrings(secret["data"])
+			v.addStrings(secret["stringData"])
+			metadata, _ := secret["metadata"].(map[string]any)
+			forEachString(metadata["annotations"], v.addAnnotation)
+		},
+		opaque: v.addManifest,
+	})
+}
+
+func (v *Values) addManifest(text string) {
+	if v.manifests == nil {
+		v.manifests = map[string]struct{}{}
+	}
+	v.manifests[text] = struct{}{}
 }
 
 // addAnnotation adds an annotation of a Secret. kubectl copies the whole Secret into one,
@@ -116,17 +134,37 @@ func (v *Values) addAnnotation(text string) {
 	v.annotations[text] = struct{}{}
 }
 
-// addStrings adds the strings in data, and what they are the base64 of, also twice.
+// addStrings adds the strings in data, and what they consist of.
 func (v *Values) addStrings(data any) {
-	forEachString(data, func(text string) {
-		v.add(text, minLength)
-		for range 2 {
-			decoded, err := base64.StdEncoding.DecodeString(text)
-			if err != nil {
-				return
-			}
-			text = string(decoded)
-			v.add(text, minLength)
+	forEachString(data, func(text string) { v.addValue(text, maxEncodings) })
+}
+
+// maxEncodings is the maximum number of encodings within each other that are decoded: base64
+// of base64 of JSON, in which a credential is base64.
+const maxEncodings = 4
+
+// maxComposite is the maximum size, in bytes, of a value whose parts are values, too.
+const maxComposite = 64 << 10
+
+// addValue adds a value, the credentials in it, and what it encodes: text as base64, or the
+// strings of JSON.
+func (v *Values) addValue(text string, encodings int) {
+	v.add(text, minLength)
+	if decoded, err := base64.StdEncoding.DecodeString(text); err == nil && encodings > 0 {
+		v.addValue(string(decoded), encodings-1)
+	}
+	if len(text) > maxComposite {
+		return
+	}
+	for _, c := range v.credentials.find(text) {
+		v.add(c, minLength)
+	}
+	if encodings == 0 {
+		return
+	}
+	forEachString(jsonObject(text), func(part string) {
+		if len(part) >= windowLength { // shorter ones may be any word
+			v.addValue(part, encodings-1)
 		}
 	})
 }
@@ -140,8 +178,31 @@ func (v *Values) add(value string, length int) {
 	}
 }
 
-// Text returns text without the values.
-func (v *Values) Text(text string) string { return v.text(text, true) }
+// Text returns text without the values, and without those of Secrets that text quotes as
+// JSON: the API server quotes the whole object that a patch would make.
+func (v *Values) Text(text string) string {
+	v.addQuoted(text)
+	return v.text(text, true)
+}
+
+// addQuoted adds the values of the Secrets in the JSON objects that text quotes.
+func (v *Values) addQuoted(text string) {
+	for {
+		i := strings.Index(text, `"{\"`)
+		if i < 0 {
+			return
+		}
+		text = text[i:]
+		quoted, err := strconv.QuotedPrefix(text)
+		if err != nil {
+			return
+		}
+		text = text[len(quoted):]
+		if object, err := strconv.Unquote(quoted); err == nil {
+			v.AddSecrets(object)
+		}
+	}
+}
 
 // text returns text without the values, and without the annotations of Secrets if annotations
 // is set.
@@ -152,10 +213,13 @@ func (v *Values) text(text string, annotations bool) string {
 		v.addSecrets(data)
 	}
 	v.pending = nil
-	if len(v.lengths)+len(v.annotations) == 0 || text == "" {
+	if len(v.lengths)+len(v.annotations)+len(v.manifests) == 0 || text == "" {
 		return text
 	}
 	s := newSearch(text)
+	for manifest := range v.manifests {
+		s.find(manifestForms(manifest), minLength)
+	}
 	for value, length := range v.lengths {
 		s.find(forms(value), length)
 	}

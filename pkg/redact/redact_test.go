@@ -310,3 +310,17 @@ func FuzzText(f *testing.F) {
 		}
 	})
 }
+
+// TestValues_Quoted replaces the values of a Secret that a text quotes, whoever read it.
+func TestValues_Quoted(t *testing.T) {
+	manifest := `{"apiVersion":"v1","data":{"token":"aHVzaC1odXNoLTEyMzQ1"},"kind":"Secret","metadata":{"name":"api"}}`
+	for _, text := range []string{
+		fmt.Sprintf(` "" is invalid: patch: Invalid value: %q: cannot convert int64 to string`, manifest),
+		fmt.Sprintf(`first %q, then %q`, `{"kind":"ConfigMap"}`, manifest),
+	} {
+		got := redact.New().Text(text)
+		if want := strings.Replace(text, "aHVzaC1odXNoLTEyMzQ1", redacted, 1); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+}

@@ -18,7 +18,6 @@ package redact
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"strings"
 )
 
@@ -30,12 +29,14 @@ func IsSecret(object map[string]any) bool {
 }
 
 // Holds reports whether data, which is decoded JSON, holds a Secret at any depth, also
-// within JSON in a text, or objects that are compressed, in which there may be one.
+// within JSON, YAML or compressed data in a text, or objects that are compressed, in which
+// there may be one.
 func Holds(data any) bool {
 	found := false
 	walk(data, visitor{
 		secret:     func(map[string]any) { found = true },
 		compressed: func(map[string]any) { found = true },
+		opaque:     func(string) { found = true },
 	})
 	return found
 }
@@ -88,11 +89,21 @@ type visitor struct {
 	compressed func(compression map[string]any)
 	// copied gets annotations, and the name of one that tools keep whole objects in.
 	copied func(annotations map[string]any, name string)
+	// opaque gets a text with Secrets that is to be hidden as a whole.
+	opaque func(text string)
+	// nesting is the number of texts around the current one, and budget the number of bytes
+	// to which compressed texts may still be decompressed.
+	nesting int
+	budget  *int64
 }
 
 // walk visits what is in data, which is decoded JSON, at any depth. Functions may delete
-// from what they get, but not from what was found within the JSON of a text.
-func walk(data any, v visitor) { v.walk(data, false) }
+// from what they get, but not from what was found within a text.
+func walk(data any, v visitor) {
+	budget := int64(maxInflated)
+	v.budget = &budget
+	v.walk(data, false)
+}
 
 func (v visitor) walk(data any, isSecret bool) {
 	switch d := data.(type) {
@@ -107,22 +118,17 @@ func (v visitor) walk(data any, isSecret bool) {
 			}
 			v.walk(e, false)
 		}
+	case map[any]any: // YAML with other keys than strings
+		for _, e := range d {
+			v.walk(e, false)
+		}
 	case []any:
 		for _, e := range d {
 			v.walk(e, false)
 		}
 	case string:
-		var embedded any
-		if mentionsSecret(d) && json.Unmarshal([]byte(d), &embedded) == nil {
-			v.walk(embedded, false)
-		}
+		v.text(d)
 	}
-}
-
-// mentionsSecret reports whether text may be the JSON of an object with a Secret.
-func mentionsSecret(text string) bool {
-	text = strings.TrimLeft(text, " \t\r\n")
-	return text != "" && (text[0] == '{' || text[0] == '[') && strings.Contains(text, "Secret")
 }
 
 // visit calls the functions for one object.
@@ -158,6 +164,10 @@ func isCopy(name string) bool {
 func forEachString(data any, f func(text string)) {
 	switch v := data.(type) {
 	case map[string]any:
+		for _, e := range v {
+			forEachString(e, f)
+		}
+	case map[any]any:
 		for _, e := range v {
 			forEachString(e, f)
 		}

@@ -50,7 +50,7 @@ func TestCompile_Group(t *testing.T) {
 		{v1alpha1.Grouping{By: `context.data.metadata.labels["a/b"]`}, window, ""},
 		{v1alpha1.Grouping{By: "trigger"}, nil, "group: requires debounce"},
 		{v1alpha1.Grouping{By: "cluster"}, window, `group.by`},
-		{v1alpha1.Grouping{By: "context.data.replicas > 3"}, window, `group.by:1:1: must be a string, not a boolean`},
+		{v1alpha1.Grouping{By: "context.data.replicas > 3"}, window, `group.by:1:1: must be a string or a number, not a boolean`},
 		{v1alpha1.Grouping{By: "context.dat.x"}, window, `did you mean "data"`},
 	} {
 		_, problems := compile(t, v1alpha1.Trigger{

@@ -63,9 +63,11 @@ type Response struct {
 type SameHostOnly bool
 
 // Do sends req and reads the response. It uses config for TLS unless it is nil, and
-// follows up to 5 redirects. The caller sets the deadline with the context of req. It
-// returns a TooLargeError for a body of more than MaxBody bytes, and a
-// DeniedAddressError for an address that the policy denies. Errors do not contain the
+// follows up to 5 redirects, but none that would turn another method into GET without the
+// body, except after 303, which says that the request was taken; it returns that response.
+// The caller sets the deadline with the context of req. It returns a TooLargeError for a
+// body of more than MaxBody bytes, a RedirectError for a redirect that it must not follow,
+// and a DeniedAddressError for an address that the policy denies. Errors do not contain the
 // URL, which may be a secret.
 func (c *Client) Do(req *http.Request, config *tls.Config, sameHost SameHostOnly) (*Response, error) {
 	if scheme := req.URL.Scheme; scheme != "http" && scheme != "https" || req.URL.Host == "" {
@@ -79,11 +81,13 @@ func (c *Client) Do(req *http.Request, config *tls.Config, sameHost SameHostOnly
 	client := http.Client{Transport: rt, CheckRedirect: func(next *http.Request, via []*http.Request) error {
 		switch {
 		case len(via) > maxRedirects:
-			return fmt.Errorf("more than %d redirects", maxRedirects)
+			return &RedirectError{fmt.Sprintf("more than %d redirects", maxRedirects)}
+		case next.Method != via[len(via)-1].Method && next.Response.StatusCode != http.StatusSeeOther:
+			return http.ErrUseLastResponse
 		case req.URL.Scheme == "https" && next.URL.Scheme != "https":
-			return errors.New("redirect from https to " + next.URL.Scheme)
+			return &RedirectError{"redirect from https to " + next.URL.Scheme}
 		case bool(sameHost) && (next.URL.Host != req.URL.Host || next.URL.Scheme != req.URL.Scheme):
-			return errors.New("redirect to another host of a request that carries a secret")
+			return &RedirectError{"redirect to another host of a request that carries a secret"}
 		}
 		next.Header.Del("Referer") // contains the URL
 		return nil
@@ -106,6 +110,11 @@ func (c *Client) Do(req *http.Request, config *tls.Config, sameHost SameHostOnly
 	}
 	return &Response{Status: resp.StatusCode, Header: resp.Header, Trailer: resp.Trailer, Body: body}, nil
 }
+
+// RedirectError is returned for a redirect that must not be followed.
+type RedirectError struct{ Message string }
+
+func (e *RedirectError) Error() string { return e.Message }
 
 // TooLargeError is returned for a response body of more than MaxBody bytes.
 type TooLargeError struct{}

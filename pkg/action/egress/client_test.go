@@ -26,6 +26,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -240,5 +241,54 @@ func TestClient_Deadline(t *testing.T) {
 	var unknown *tls.CertificateVerificationError
 	if _, err := get(t, c, server.URL, false); !errors.As(err, &unknown) {
 		t.Errorf("got %v, want a certificate that is not trusted", err)
+	}
+}
+
+// TestClient_Method: a redirect that would turn a POST into a GET without its body is not
+// followed: the receiver would not get the event, and its answer, or that of a login page, would
+// look like success (grafana/grafana#33591, MrZoller/vantage-point#49,
+// google/trillian-examples#1123, anchore/k8s-inventory#100).
+func TestClient_Method(t *testing.T) {
+	var got []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		got = append(got, r.Method+" "+r.URL.Path+" "+string(body))
+		switch code, err := strconv.Atoi(r.URL.Path[1:]); {
+		case r.URL.Path == "/answer":
+			http.Redirect(w, r, "/there", http.StatusFound)
+		case code == http.StatusSeeOther:
+			http.Redirect(w, r, "/answer", code)
+		case err == nil:
+			http.Redirect(w, r, "/there", code)
+		}
+	}))
+	defer server.Close()
+	c := egress.NewClient(egress.AddressPolicy{Allow: loopback})
+	defer c.Close()
+	for _, tc := range []struct {
+		method, path string
+		status       int
+		want         string
+	}{
+		{"POST", "/301", 301, "POST /301 x"},
+		{"POST", "/302", 302, "POST /302 x"},
+		{"DELETE", "/302", 302, "DELETE /302 x"},
+		{"POST", "/303", 200, "POST /303 x, GET /answer , GET /there "},
+		{"POST", "/307", 200, "POST /307 x, POST /there x"},
+		{"POST", "/308", 200, "POST /308 x, POST /there x"},
+		{"GET", "/301", 200, "GET /301 x, GET /there "},
+	} {
+		got = nil
+		req, err := http.NewRequestWithContext(t.Context(), tc.method, server.URL+tc.path, strings.NewReader("x"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := c.Do(req, nil, false)
+		if err != nil || resp.Status != tc.status || strings.Join(got, ", ") != tc.want {
+			t.Errorf("%s %s: got %v, %v after %q, want %d after %q", tc.method, tc.path, resp, err, got, tc.status, tc.want)
+		}
 	}
 }

@@ -34,6 +34,7 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/action/egress"
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/redact"
 )
 
 //go:embed http.cue
@@ -45,7 +46,7 @@ const maxRateLimiters = 128
 
 // sendRequest sends the request with the parameters of the call.
 func sendRequest(ctx context.Context, e *executor, _ client.Client, call Call) (Result, error) {
-	r := request{executor: e, secrets: newSecretReader(ctx, e.options), scope: call.Scope, params: call.Params}
+	r := request{executor: e, secrets: newSecretReader(ctx, e.options), credentials: redact.New(), scope: call.Scope, params: call.Params}
 	r.settings, _ = call.Params["request"].(map[string]any)
 	response, err := r.send(ctx)
 	if err != nil {
@@ -60,7 +61,9 @@ func sendRequest(ctx context.Context, e *executor, _ client.Client, call Call) (
 // request is one call of `vela/http`.
 type request struct {
 	*executor
-	secrets          *secretReader
+	secrets *secretReader
+	// credentials are those in the headers. Servers repeat them in responses.
+	credentials      *redact.Values
 	scope            *Scope
 	params, settings map[string]any
 }
@@ -91,8 +94,8 @@ func (r *request) send(ctx context.Context) (map[string]any, error) {
 	}
 	if ok, _ := r.params["requireOK"].(bool); ok && response.Status/100 != 2 {
 		return nil, &StatusError{
-			Request: endpoint, Code: response.Status, Body: quoteBody(ctx, response.Body, r.secrets.hasRead),
-			RetryAfter: retryAfter(response.Header.Get("Retry-After"), r.options.Clock.Now()),
+			Request: endpoint, Code: response.Status, Body: strings.TrimSpace(explainRedirect(req, response) + quoteBody(ctx, response.Body, r.secrets.hasRead)),
+			RetryAfter: requestedDelay(response, r.options.Clock.Now()),
 		}
 	}
 	if accept, ok := r.params["accept"].(map[string]any); ok {
@@ -101,9 +104,19 @@ func (r *request) send(ctx context.Context) (map[string]any, error) {
 		}
 	}
 	return map[string]any{
-		"body": string(response.Body), "statusCode": int64(response.Status),
-		"header": headerFields(response.Header), "trailer": headerFields(response.Trailer),
+		"body": r.credentials.Document(string(response.Body)), "statusCode": int64(response.Status),
+		"header": r.headerFields(response.Header), "trailer": r.headerFields(response.Trailer),
 	}, nil
+}
+
+// explainRedirect returns why a redirect was not followed, for the error; "" for other
+// responses. Of the address, which may be a secret, it has only the host.
+func explainRedirect(req *http.Request, response *egress.Response) string {
+	location, err := req.URL.Parse(response.Header.Get("Location"))
+	if err != nil || response.Status/100 != 3 || response.Header.Get("Location") == "" {
+		return ""
+	}
+	return fmt.Sprintf("a redirect to %s://%s, which would turn %s into GET; use the address where it leads to. ", location.Scheme, location.Host, req.Method)
 }
 
 // build returns the request with its headers, credentials and signature.
@@ -157,7 +170,9 @@ func (r *request) build(ctx context.Context) (*http.Request, error) {
 			return nil, err
 		}
 		user := str(auth, "username")
-		r.secrets.values.Add(base64.StdEncoding.EncodeToString([]byte(user + ":" + password)))
+		encoded := base64.StdEncoding.EncodeToString([]byte(user + ":" + password))
+		r.secrets.values.Add(encoded)
+		r.credentials.AddStrings([]any{password, encoded})
 		req.SetBasicAuth(user, password)
 	}
 	return req, nil
@@ -225,6 +240,8 @@ func (r *request) headers(ctx context.Context) (http.Header, error) {
 		if err != nil {
 			return nil, err
 		}
+		around, _ := ref.(map[string]any)
+		r.credentials.AddStrings(strings.TrimSuffix(strings.TrimPrefix(value, str(around, "prefix")), str(around, "suffix")))
 		header.Set(k, value)
 	}
 	return header, nil
@@ -257,13 +274,17 @@ func (r *request) checkRateLimit(req *http.Request) error {
 	return nil
 }
 
-// classify returns a FailedError, which is not retried, for denied addresses and
-// responses that are too large.
+// classify returns a FailedError, which is not retried, for denied addresses, responses
+// that are too large, and redirects that must not be followed.
 func classify(err error) error {
 	var (
 		denied   *egress.DeniedAddressError
 		tooLarge *egress.TooLargeError
+		redirect *egress.RedirectError
 	)
+	if errors.As(err, &redirect) {
+		return &FailedError{Message: redirect.Error()}
+	}
 	if errors.As(err, &denied) {
 		return &FailedError{Message: denied.Error()}
 	}
@@ -284,12 +305,12 @@ func duration(path, text string, fallback time.Duration) (time.Duration, error) 
 	return d, nil
 }
 
-func headerFields(h http.Header) map[string]any {
+func (r *request) headerFields(h http.Header) map[string]any {
 	out := make(map[string]any, len(h))
 	for k, values := range h {
 		list := make([]any, len(values))
 		for i, v := range values {
-			list[i] = v
+			list[i] = r.credentials.Text(v)
 		}
 		out[k] = list
 	}

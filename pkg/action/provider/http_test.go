@@ -197,6 +197,34 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
+// TestRequestedDelay: servers send fractions of seconds (getsentry/sentry#7919, wojtekmach/req#507,
+// microsoft/dotnet#955), and Telegram sends the delay in the body alone (tdlib/telegram-bot-api#184,
+// hdghg/cjbot#13), so that five retries within a minute are too early.
+func TestRequestedDelay(t *testing.T) {
+	for _, tc := range []struct {
+		status       int
+		header, body string
+		want         time.Duration
+	}{
+		{429, "292.052427053", "", 293 * time.Second},
+		{503, "2.0", "", 2 * time.Second},
+		{429, "0.376", "", time.Second},
+		{429, "inf", "", 0},
+		{429, "NaN", "", 0},
+		{429, "", `{"ok":false,"error_code":429,"description":"Too Many Requests: retry after 2282","parameters":{"retry_after":2282}}`, 2282 * time.Second},
+		{429, "", `{"message":"You are being rate limited.","retry_after":0.376,"global":false}`, time.Second},
+		{429, "7", `{"retry_after":9000}`, 7 * time.Second},
+		{429, "", `{"retry_after":"soon"}`, 0},
+		{429, "", `{"retry_after":-1}`, 0},
+		{500, "", `{"retry_after":9}`, 0},
+	} {
+		response := &egress.Response{Status: tc.status, Header: http.Header{"Retry-After": {tc.header}}, Body: []byte(tc.body)}
+		if got := requestedDelay(response, newClock().Now()); got != tc.want {
+			t.Errorf("%q, %s: got %s, want %s", tc.header, tc.body, got, tc.want)
+		}
+	}
+}
+
 // FuzzResponse parses arbitrary response bodies and Retry-After headers.
 func FuzzResponse(f *testing.F) {
 	f.Add([]byte(`{"errcode": 0}`), "7")

@@ -20,6 +20,7 @@ import (
 	"context"
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -171,17 +172,25 @@ func applyObject(ctx context.Context, c client.Client, resource any) (Result, er
 }
 
 // create creates an object. One that exists already, because the event is repeated, is left
-// as it is; then the result is the given object.
+// as it is; then the result is the given object. While an object of the name is being
+// deleted, it returns an error: the object can be created afterwards.
 func create(ctx context.Context, _ *executor, c client.Client, call Call) (Result, error) {
 	obj, err := object(call.Params["resource"], "")
 	if err != nil {
 		return nil, err
 	}
 	limitEvent(obj.Object)
-	if err := c.Create(ctx, obj); err != nil && !apierrors.IsAlreadyExists(err) {
+	if err := c.Create(ctx, obj); err != nil && (!apierrors.IsAlreadyExists(err) || isBeingDeleted(err)) {
 		return nil, err
 	}
 	return Result{"$returns": obj.Object}, nil
+}
+
+// isBeingDeleted reports whether an object cannot be created because that of its name is
+// being deleted. The API server says so in the message only.
+func isBeingDeleted(err error) bool {
+	var refused *apierrors.StatusError
+	return errors.As(err, &refused) && strings.HasPrefix(refused.ErrStatus.Message, "object is being deleted: ")
 }
 
 // MaxEventMessage is the maximum length of the message of an Event, in bytes: what the

@@ -178,8 +178,8 @@ type executor struct {
 	unreadable sync.Map
 }
 
-// Execute implements Executor. Errors contain no values of Secrets that the call reads
-// or that ctx has to redact. A panic of a provider is an error that wraps a
+// Execute implements Executor. Errors contain no values of Secrets that the call reads or
+// writes, or that ctx has to redact. A panic of a provider is an error that wraps a
 // *panicerr.Error.
 func (e *executor) Execute(ctx context.Context, call Call) (Result, error) {
 	ctx, secrets := redact.Begin(ctx)
@@ -190,6 +190,9 @@ func (e *executor) Execute(ctx context.Context, call Call) (Result, error) {
 		}
 		f := lookup(call)
 		result, err := f.run(ctx, e, c, call)
+		if err != nil {
+			secrets.AddSecrets(call.written())
+		}
 		if err != nil && f.handlesError(ctx, call) {
 			return f.failure(call, secrets.Text(err.Error())), nil
 		}
@@ -235,6 +238,28 @@ func (c Call) returns(fields map[string]any) Result {
 		return fields
 	}
 	return Result{"$returns": fields}
+}
+
+// written returns what the call writes, with the Secrets in it, and with what a patch of a
+// Secret changes as a Secret. The API server repeats data that it refuses.
+func (c Call) written() any {
+	patch, _ := c.Params["patch"].(map[string]any)
+	data := patch
+	target, _ := c.Params["value"].(map[string]any)
+	if resource, ok := c.Params["resource"].(map[string]any); ok {
+		target = resource
+		data, _ = patch["data"].(map[string]any)
+	}
+	if !redact.IsSecret(target) {
+		return c.Params
+	}
+	operations, _ := patch["data"].([]any)
+	changed := []any{data["data"]}
+	for _, o := range operations {
+		operation, _ := o.(map[string]any)
+		changed = append(changed, operation["value"])
+	}
+	return []any{c.Params, map[string]any{"kind": "Secret", "data": changed, "stringData": data["stringData"]}}
 }
 
 // HasFailed reports whether r is the failure of a call that sets keepGoing.

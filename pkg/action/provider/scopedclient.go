@@ -39,7 +39,8 @@ type scopedClient struct {
 	client.Client
 	scope   *Scope
 	cluster string
-	// unreadable has the kinds that may not be read.
+	// unreadable has the kinds that may not be read, and "list " with those that may not be
+	// listed.
 	unreadable *sync.Map
 }
 
@@ -133,11 +134,37 @@ func (c *scopedClient) Delete(ctx context.Context, obj client.Object, opts ...cl
 
 // DeleteAllOf deletes objects.
 func (c *scopedClient) DeleteAllOf(ctx context.Context, obj client.Object, opts ...client.DeleteAllOfOption) error {
-	err := c.Client.DeleteAllOf(ctx, obj, opts...)
+	selected, err := c.selectsAny(ctx, obj, opts)
+	if err != nil {
+		return err
+	}
+	err = c.Client.DeleteAllOf(ctx, obj, opts...)
 	if err == nil {
-		c.scope.acted(true)
+		c.scope.acted(selected)
 	}
 	return err
+}
+
+// selectsAny reports whether opts select any object of the kind of obj. It returns true if
+// the identity may not list them.
+func (c *scopedClient) selectsAny(ctx context.Context, obj client.Object, opts []client.DeleteAllOfOption) (bool, error) {
+	gvk, err := c.GroupVersionKindFor(obj)
+	if err != nil {
+		return false, err
+	}
+	unlistable := "list " + gvk.GroupKind().String()
+	if _, ok := c.unreadable.Load(unlistable); ok {
+		return true, nil
+	}
+	list := &metav1.PartialObjectMetadataList{}
+	list.SetGroupVersionKind(gvk)
+	selection := (&client.DeleteAllOfOptions{}).ApplyOptions(opts).ListOptions
+	err = c.List(ctx, list, &selection, client.Limit(1))
+	if apierrors.IsForbidden(err) {
+		c.unreadable.Store(unlistable, true)
+		return true, nil
+	}
+	return len(list.Items) > 0, err
 }
 
 // Status returns the client of the subresource "status".

@@ -18,8 +18,10 @@ package provider
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -29,6 +31,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/kubevela/kube-trigger/pkg/action/egress"
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/number"
 	"github.com/kubevela/kube-trigger/pkg/redact"
@@ -77,10 +80,39 @@ func (e *StatusError) Status() metav1.Status {
 // maxRetryAfter is the maximum delay that a response can request, in seconds.
 const maxRetryAfter = 3600
 
-// retryAfter parses the value of a Retry-After header: seconds, or a date.
+// requestedDelay returns the delay that a response requests: in the header Retry-After, or,
+// if there are too many requests, in the field retry_after of the body, as Telegram does.
+func requestedDelay(response *egress.Response, now time.Time) time.Duration {
+	if d := retryAfter(response.Header.Get("Retry-After"), now); d > 0 || response.Status != http.StatusTooManyRequests {
+		return d
+	}
+	type delay struct {
+		Seconds float64 `json:"retry_after"`
+	}
+	var body struct {
+		delay
+		Parameters delay `json:"parameters"`
+	}
+	if json.Unmarshal(response.Body, &body) != nil {
+		return 0
+	}
+	return seconds(max(body.Seconds, body.Parameters.Seconds))
+}
+
+// seconds returns s as a duration, rounded up to seconds, of at most maxRetryAfter. It
+// returns 0 if s is no positive number.
+func seconds(s float64) time.Duration {
+	if !(s > 0) || math.IsInf(s, 1) {
+		return 0
+	}
+	return time.Duration(math.Ceil(min(s, maxRetryAfter))) * time.Second
+}
+
+// retryAfter parses the value of a Retry-After header: seconds, which some servers send with
+// a fraction, or a date.
 func retryAfter(text string, now time.Time) time.Duration {
-	if s, err := strconv.Atoi(text); err == nil && s > 0 {
-		return time.Duration(min(s, maxRetryAfter)) * time.Second
+	if s, err := strconv.ParseFloat(text, 64); err == nil {
+		return seconds(s)
 	}
 	if date, err := http.ParseTime(text); err == nil && date.After(now) {
 		return date.Sub(now)
