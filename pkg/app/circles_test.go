@@ -316,6 +316,13 @@ triggers:
     action: {type: log, properties: {message: changed}}
 `, e.namespace)), "debug")
 	reader.waitForLog(t, "watching")
+	gauge, err := e.configMaps.Get(t.Context(), "gauge", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "a later second, by which the last field manager is known", func() bool {
+		return time.Now().Unix() > gauge.GetCreationTimestamp().Unix()
+	})
 	const updates = 40
 	for i := range updates {
 		e.setValue(t, "source", fmt.Sprint(i))
