@@ -304,8 +304,8 @@ triggers:
 // Here the chain is no circle: each event is handled.
 func TestChain_AnotherProcess(t *testing.T) {
 	e := newEnv(t)
-	for _, name := range []string{"source", "gauge"} {
-		e.createConfigMap(t, name)
+	for _, name := range []string{"source", "gauge"} { // field managers are tracked from the first field on
+		create(t, e.configMaps, map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "data": map[string]any{"v": ""}}, name)
 	}
 	writer := e.runPolicies(t, e.copyTrigger("writer", "source", "gauge", ""))
 	reader := startRunAt(t, e.options(t, fmt.Sprintf(`
@@ -313,7 +313,7 @@ triggers:
   - name: reader
     source: {type: resource-watcher, properties: {apiVersion: v1, kind: ConfigMap, namespace: %s, events: [update]}}
     filter: context.data.metadata.name == "gauge"
-    action: {type: log, properties: {message: changed}}
+    action: {type: emit-kubernetes-event, properties: {reason: Changed, message: changed}}
 `, e.namespace)), "debug")
 	reader.waitForLog(t, "watching")
 	gauge, err := e.configMaps.Get(t.Context(), "gauge", metav1.GetOptions{})
