@@ -204,31 +204,39 @@ triggers:
 	p.stop(t)
 }
 
-// setAction merges data into the event's object.
-const setAction = `
-import "vela/kube"
-
-set: kube.#Patch & {$params: {
-	resource: {apiVersion: context.data.apiVersion, kind: context.data.kind, metadata: {name: context.data.metadata.name, namespace: context.data.metadata.namespace}}
-	patch: data: parameter.data
-}}
-parameter: data: {...}
-`
-
-// startSetting runs a trigger that sets data.v of ConfigMaps which have another value.
-func (e env) startSetting(t *testing.T, name, value string) *process {
+// setBack has a client that sets data.v of a ConfigMap back to "theirs" when it is "ours",
+// until stop is called.
+func (e env) setBack(t *testing.T, name string) (stop func()) {
 	t.Helper()
-	o := e.options(t, fmt.Sprintf(`
-triggers:
-  - name: %s
-    source: {type: resource-watcher, properties: {apiVersion: v1, kind: ConfigMap, namespace: %s, events: [update]}}
-    filter: context.data.data.v != %q
-    action: {type: set, properties: {data: {data: {v: %[3]s}}}}
-`, name, e.namespace, value))
-	o.ActionsDir = writeActions(t, map[string]string{"set.cue": setAction})
-	p := startRunAt(t, o, "debug")
-	p.waitForLog(t, "watching")
-	return p
+	ctx, cancel := context.WithCancel(t.Context())
+	all, err := e.configMaps.Watch(ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for ev := range all.ResultChan() {
+			o, ok := ev.Object.(*unstructured.Unstructured)
+			if !ok || configMapValue(o) != "ours" {
+				continue
+			}
+			theirs := fmt.Appendf(nil, `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":%q},"data":{"v":"theirs"}}`, name)
+			if _, err := e.configMaps.Patch(ctx, name, types.ApplyPatchType, theirs, metav1.PatchOptions{FieldManager: "sync", Force: new(true)}); err != nil && ctx.Err() == nil {
+				t.Error(err)
+			}
+		}
+	}()
+	return func() {
+		cancel()
+		all.Stop()
+		<-ended
+	}
+}
+
+func configMapValue(o *unstructured.Unstructured) string {
+	v, _, _ := unstructured.NestedString(o.Object, "data", "v")
+	return v
 }
 
 // TestCircle_Undone has a client that sets back what the trigger sets, as in
@@ -236,52 +244,53 @@ triggers:
 // others do not.
 func TestCircle_Undone(t *testing.T) {
 	e := newEnv(t)
+	e.installCRDs(t)
 	e.createConfigMap(t, "contested")
 	e.createConfigMap(t, "quiet")
-	p := e.startSetting(t, "pin", "ours")
-	ctx, stop := context.WithCancel(t.Context())
+	e.createCheckedService(t, "pin", fmt.Sprintf(`
+triggers:
+  - name: pin
+    source: {type: resource-watcher, properties: {apiVersion: v1, kind: ConfigMap, namespace: %s, events: [update]}}
+    filter: context.data.data.v != "ours"
+    action:
+      type: patch-resource
+      properties: {resource: {apiVersion: v1, kind: ConfigMap, name: "{{.data.metadata.name}}", namespace: %[1]s}, patch: {data: {data: {v: ours}}}}
+`, e.namespace))
+	p := startRunAt(t, e.serviceOptions("pin"), "debug")
+	p.waitForLog(t, "watching")
+	stop := e.setBack(t, "contested")
 	defer stop()
-	all, err := e.configMaps.Watch(ctx, metav1.ListOptions{FieldSelector: "metadata.name=contested"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	controlled := make(chan struct{})
-	go func() {
-		defer close(controlled)
-		for ev := range all.ResultChan() {
-			o, ok := ev.Object.(*unstructured.Unstructured)
-			if v, _, _ := unstructured.NestedString(o.Object, "data", "v"); !ok || v != "ours" {
-				continue
-			}
-			theirs := []byte(`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"contested"},"data":{"v":"theirs"}}`)
-			if _, err := e.configMaps.Patch(ctx, "contested", types.ApplyPatchType, theirs, metav1.PatchOptions{FieldManager: "sync", Force: new(true)}); err != nil && ctx.Err() == nil {
-				t.Error(err)
-			}
-		}
-	}()
 	e.setValue(t, "contested", "first")
 	waits := p.waitForLog(t, "Events of an object wait: another client undoes each write of the trigger")
-	if waits[0]["key"] != e.namespace+"/contested" || waits[0]["undone"] != 30.0 {
+	if waits[0]["key"] != e.namespace+"/contested" || waits[0]["undone"] != 30.0 || waits[0]["reason"] != "LoopSuspected" {
 		t.Errorf("got %v", waits[0])
 	}
-	before := len(p.waitForDecisions(t, 31, "pin", "Action succeeded", ""))
-	e.setValue(t, "quiet", "first")
-	eventually(t, "an action on another object", func() bool {
-		return len(p.waitForDecisions(t, 1, "pin", "Action succeeded", "")) > before
-	})
-	p.waitForDecisions(t, 1, "pin", "Event queued", "LoopSuspected")
-	stop()
-	all.Stop()
-	<-controlled
-	eventually(t, "the trigger's value", func() bool {
-		o, err := e.configMaps.Get(t.Context(), "contested", metav1.GetOptions{})
+	p.waitForLog(t, "Event queued")
+	valueOf := func(name string) string {
+		t.Helper()
+		o, err := e.configMaps.Get(t.Context(), name, metav1.GetOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		v, _, _ := unstructured.NestedString(o.Object, "data", "v")
-		return v == "ours"
+		return configMapValue(o)
+	}
+	e.setValue(t, "quiet", "first")
+	eventually(t, "an action on another object", func() bool { return valueOf("quiet") == "ours" })
+	eventually(t, "the object in the status", func() bool {
+		u, err := e.services.Get(t.Context(), "pin", metav1.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, _, _ := unstructured.NestedSlice(u.Object, "status", "triggers")
+		if len(all) != 1 {
+			return false
+		}
+		s, _ := all[0].(map[string]any)
+		return s["state"] == "Running" && s["reason"] == "LoopSuspected" && strings.Contains(fmt.Sprint(s["message"]), "undid the trigger's write to "+e.namespace+"/contested")
 	})
-	if n := len(p.waitForDecisions(t, 1, "pin", "Action succeeded", "")); n > 60 {
+	stop()
+	eventually(t, "the trigger's value", func() bool { return valueOf("contested") == "ours" })
+	if n := len(p.waitForLog(t, "Action succeeded")); n > 60 {
 		t.Errorf("%d actions", n)
 	}
 	if n := len(p.linesWhere(func(l map[string]any) bool { return l["msg"] == "Event dead-lettered" })); n > 0 {
@@ -295,8 +304,8 @@ func TestCircle_Undone(t *testing.T) {
 // Here the chain is no circle: each event is handled.
 func TestChain_AnotherProcess(t *testing.T) {
 	e := newEnv(t)
-	for _, name := range []string{"source", "gauge"} {
-		e.createConfigMap(t, name)
+	for _, name := range []string{"source", "gauge"} { // field managers are tracked from the first field on
+		create(t, e.configMaps, map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "data": map[string]any{"v": ""}}, name)
 	}
 	writer := e.runPolicies(t, e.copyTrigger("writer", "source", "gauge", ""))
 	reader := startRunAt(t, e.options(t, fmt.Sprintf(`
@@ -304,9 +313,16 @@ triggers:
   - name: reader
     source: {type: resource-watcher, properties: {apiVersion: v1, kind: ConfigMap, namespace: %s, events: [update]}}
     filter: context.data.metadata.name == "gauge"
-    action: {type: log, properties: {message: changed}}
+    action: {type: emit-kubernetes-event, properties: {reason: Changed, message: changed}}
 `, e.namespace)), "debug")
 	reader.waitForLog(t, "watching")
+	gauge, err := e.configMaps.Get(t.Context(), "gauge", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "a later second, by which the last field manager is known", func() bool {
+		return time.Now().Unix() > gauge.GetCreationTimestamp().Unix()
+	})
 	const updates = 40
 	for i := range updates {
 		e.setValue(t, "source", fmt.Sprint(i))

@@ -28,6 +28,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
 )
 
@@ -280,7 +281,6 @@ func webhookCircle(t *harness) circle {
 func statusCircle(t *harness) circle {
 	o := t.objects()
 	deployments := o.kube.AppsV1().Deployments(o.namespace)
-	labels := map[string]string{"app": "web"}
 	return circle{
 		objects: o, name: "status",
 		trigger: fmt.Sprintf(`
@@ -301,19 +301,49 @@ func statusCircle(t *harness) circle {
 				return ignoreConflict(err)
 			})
 		},
-		begin: func(ctx context.Context, _ *worker) error {
-			d, err := deployments.Create(ctx, &appsv1.Deployment{
-				ObjectMeta: metav1.ObjectMeta{Name: "web"},
-				Spec: appsv1.DeploymentSpec{Selector: &metav1.LabelSelector{MatchLabels: labels}, Template: corev1.PodTemplateSpec{
-					ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "web", Image: "web"}}},
-				}},
-			}, metav1.CreateOptions{})
-			if err != nil {
+		begin: func(ctx context.Context, _ *worker) error { return o.deploy(ctx) },
+	}
+}
+
+// deploy creates a Deployment, and updates it.
+func (o *objects) deploy(ctx context.Context) error {
+	deployments, labels := o.kube.AppsV1().Deployments(o.namespace), map[string]string{"app": "web"}
+	d, err := deployments.Create(ctx, &appsv1.Deployment{
+		ObjectMeta: metav1.ObjectMeta{Name: "web"},
+		Spec: appsv1.DeploymentSpec{Selector: &metav1.LabelSelector{MatchLabels: labels}, Template: corev1.PodTemplateSpec{
+			ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "web", Image: "web"}}},
+		}},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		return err
+	}
+	d.Labels = labels
+	_, err = deployments.Update(ctx, d, metav1.UpdateOptions{})
+	return err
+}
+
+// replicasCircle sets replicas that an autoscaler sets back:
+// temporalio/temporal-worker-controller#527.
+func replicasCircle(t *harness) circle {
+	o := t.objects()
+	deployments := o.kube.AppsV1().Deployments(o.namespace)
+	return circle{
+		objects: o, name: "replicas",
+		trigger: fmt.Sprintf(`
+  - name: replicas
+    source: %s
+    filter: context.data.spec.replicas != 5
+    action: {type: scale-workload, properties: {replicas: 5}}
+`, resourceSource("apps/v1", "Deployment", o.namespace, "update")),
+		control: func(ctx context.Context) {
+			each(ctx, t, deployments.Watch, func(_ watch.EventType, d *appsv1.Deployment) error {
+				if *d.Spec.Replicas != 5 {
+					return nil
+				}
+				_, err := deployments.Patch(ctx, "web", types.MergePatchType, []byte(`{"spec":{"replicas":3}}`), metav1.PatchOptions{FieldManager: "autoscaler"}, "scale")
 				return err
-			}
-			d.Labels = labels
-			_, err = deployments.Update(ctx, d, metav1.UpdateOptions{})
-			return err
+			})
 		},
+		begin: func(ctx context.Context, _ *worker) error { return o.deploy(ctx) },
 	}
 }

@@ -47,9 +47,9 @@ func (w *worker) acted(trigger string) int {
 func circles() scenario {
 	return scenario{
 		name:  "18-circles",
-		claim: fmt.Sprintf("six circles of different make, through Kubernetes Events, Jobs that fail, other kinds, two processes, a webhook that calls back, a controller's status: each ends or pauses within %d actions, and the pauses end with the circles", maxCircle),
+		claim: fmt.Sprintf("seven circles of different make, through Kubernetes Events, Jobs that fail, other kinds, two processes, a webhook that calls back, a controller's status, an autoscaler: each ends or pauses within %d actions, and the pauses end with the circles", maxCircle),
 		run: func(t *harness) {
-			all := []circle{eventCircle(t), jobCircle(t), kindCircle(t), processCircle(t), webhookCircle(t), statusCircle(t)}
+			all := []circle{eventCircle(t), jobCircle(t), kindCircle(t), processCircle(t), webhookCircle(t), statusCircle(t), replicasCircle(t)}
 			config, another := "triggers:", "triggers:"
 			for _, c := range all {
 				config += c.trigger
