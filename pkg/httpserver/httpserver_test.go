@@ -256,7 +256,7 @@ func TestServe_ReplaceConnectionsTLS(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer c.Close()
+		defer func() { _ = c.Close() }() // it may have been replaced
 	}
 	close(finish)
 	if err := <-answered; err != nil {

@@ -75,8 +75,10 @@ const (
 	// oldest is forgotten.
 	maxLogged = 4096
 	// MaxLogLines is the number of lines about rejections that a Server logs at once at the
-	// default level. LogLinesPerSecond is how many more follow per second.
-	MaxLogLines, LogLinesPerSecond = 100, 1
+	// default level.
+	MaxLogLines = 100
+	// logLinesPerSecond is how many more follow per second.
+	logLinesPerSecond = 1
 	// maxRejectionMessage limits Rejection.Message, in bytes: senders choose parts of it.
 	maxRejectionMessage = 512
 )
@@ -100,7 +102,7 @@ type rejectionKind struct {
 }
 
 func newRejectionLog() *rejectionLog {
-	return &rejectionLog{lines: rate.NewLimiter(LogLinesPerSecond, MaxLogLines), logged: lru.New(maxLogged)}
+	return &rejectionLog{lines: rate.NewLimiter(logLinesPerSecond, MaxLogLines), logged: lru.New(maxLogged)}
 }
 
 // add logs a rejection. cause is set if the rejection is an error of this process.
