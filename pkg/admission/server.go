@@ -77,7 +77,7 @@ func (s Server) Start(ctx context.Context) error {
 		Name: "admission", Handler: s.Handler,
 		TLS:           config,
 		HeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: readTimeout + maxTimeout, IdleTimeout: idleTimeout,
-		MaxHeaderBytes: maxHeader, MaxConnections: maxConnections, GracePeriod: gracePeriod,
+		MaxHeaderBytes: maxHeader, MaxConnections: maxConnections, ReplaceConnections: true, GracePeriod: gracePeriod,
 	})
 	if err != nil {
 		return fmt.Errorf("serve webhook: %w", err)

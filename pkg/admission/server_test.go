@@ -24,6 +24,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"math/big"
@@ -35,6 +36,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
+	"github.com/go-logr/logr/funcr"
 	admissionv1 "k8s.io/api/admission/v1"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -118,17 +121,6 @@ func write(t *testing.T, file, text string) {
 	}
 }
 
-// freeAddress returns an address of the loopback interface that nothing listens on.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 // denied is the message with which the webhook of startServer denies everything.
 const denied = "no ConfigMaps today"
 
@@ -137,13 +129,21 @@ func startServer(t *testing.T, server authority, clientCA string) (address strin
 	t.Helper()
 	pair := server.pair(t, x509.ExtKeyUsageServerAuth)
 	s := admission.Server{
-		Address: freeAddress(t), ClientCA: clientCA,
+		Address: "127.0.0.1:0", ClientCA: clientCA,
 		Certificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &pair, nil },
 		Handler: admission.NewHandler(func(context.Context, *admissionv1.AdmissionRequest) (admission.Verdict, error) {
 			return admission.Verdict{Problems: diag.List{{Path: "data", Message: denied}}}, nil
 		}),
 	}
-	ctx, stop := context.WithCancel(context.Background())
+	// The log has the address.
+	addresses := make(chan string, 1)
+	log := funcr.NewJSON(func(text string) {
+		var line struct{ Address string }
+		if json.Unmarshal([]byte(text), &line) == nil && line.Address != "" {
+			addresses <- line.Address
+		}
+	}, funcr.Options{})
+	ctx, stop := context.WithCancel(logr.NewContext(context.Background(), log))
 	ended := make(chan error, 1)
 	go func() { ended <- s.Start(ctx) }()
 	t.Cleanup(func() {
@@ -152,7 +152,7 @@ func startServer(t *testing.T, server authority, clientCA string) (address strin
 			t.Error(err)
 		}
 	})
-	return s.Address
+	return cluster.Receive(t, "the address of the server", addresses)
 }
 
 // call returns the error of a call of a server with the given client certificates.
@@ -212,7 +212,7 @@ func TestServer_ClientCAInvalid(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "ca.crt")
 	write(t, file, "none")
 	for _, name := range []string{file, file + ".absent"} {
-		err := admission.Server{Address: freeAddress(t), ClientCA: name}.Start(t.Context())
+		err := admission.Server{Address: "127.0.0.1:0", ClientCA: name}.Start(t.Context())
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("got %v, want an error that names %s", err, name)
 		}

@@ -25,7 +25,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -35,6 +34,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
 // TestCircle_Events has the trigger of kyverno/kyverno#1941 in kube-trigger: it watches
@@ -122,15 +122,11 @@ func TestCircle_Webhook(t *testing.T) {
 			first.Header.Set("Content-Type", "application/json")
 			post(first, "first")
 			for i := range 31 {
-				select {
-				case r := <-calls:
-					if i == 0 && name == "headers" && event.ParseCauses(r.Header.Get(event.CausesHeader)) == nil {
-						t.Errorf("a call has no causes: %v", r.Header)
-					}
-					post(r, fmt.Sprint(i))
-				case <-time.After(30 * time.Second):
-					t.Fatalf("no call %d", i)
+				r := cluster.Receive(t, fmt.Sprint("call ", i), calls)
+				if i == 0 && name == "headers" && event.ParseCauses(r.Header.Get(event.CausesHeader)) == nil {
+					t.Errorf("a call has no causes: %v", r.Header)
 				}
+				post(r, fmt.Sprint(i))
 			}
 			p.waitForDecisions(t, 1, "back", "Event dead-lettered", "LoopBroken")
 			p.stop(t)
@@ -196,7 +192,7 @@ triggers:
 	p.waitForLog(t, "Trigger paused: its events seem to be caused by its own actions")
 	stop()
 	jobs.Stop()
-	<-controlled
+	cluster.Receive(t, "the end of the controller", controlled)
 	eventually(t, "the end of the pause", func() bool { state, _, _ := status(); return state == "Running" })
 	if n := len(p.waitForLog(t, "Action succeeded")); n > 60 {
 		t.Errorf("%d actions", n)

@@ -18,9 +18,9 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"time"
 
@@ -95,7 +95,7 @@ func RunController(ctx context.Context, o ControllerOptions) error {
 	if err != nil {
 		return fmt.Errorf("find executable: %w", err)
 	}
-	m, err := o.newManager(log, cfg)
+	m, err := o.newManager(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -123,7 +123,8 @@ func RunController(ctx context.Context, o ControllerOptions) error {
 
 // newManager returns a manager that serves metrics and probes. Its context has the
 // logger.
-func (o ControllerOptions) newManager(log logr.Logger, cfg *rest.Config) (ctrl.Manager, error) {
+func (o ControllerOptions) newManager(ctx context.Context, cfg *rest.Config) (ctrl.Manager, error) {
+	log := logr.FromContextOrDiscard(ctx)
 	scheme := runtime.NewScheme()
 	if err := controller.AddToScheme(scheme); err != nil {
 		return nil, err
@@ -133,8 +134,8 @@ func (o ControllerOptions) newManager(log logr.Logger, cfg *rest.Config) (ctrl.M
 		Logger:                        log,
 		BaseContext:                   func() context.Context { return logr.NewContext(context.Background(), log) },
 		Cache:                         controller.Cache(),
-		Metrics:                       o.metricsServer(),
-		HealthProbeBindAddress:        o.HealthAddr,
+		Metrics:                       metricsserver.Options{BindAddress: "0"}, // served by addServer
+		HealthProbeBindAddress:        "0",
 		LeaderElection:                o.LeaderElect,
 		LeaderElectionID:              leaseName,
 		LeaderElectionNamespace:       o.Namespace,
@@ -143,32 +144,15 @@ func (o ControllerOptions) newManager(log logr.Logger, cfg *rest.Config) (ctrl.M
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", leaseName, err)
 	}
-	for _, add := range []func(string, healthz.Checker) error{m.AddHealthzCheck, m.AddReadyzCheck} {
-		if err := add("ping", healthz.Ping); err != nil {
-			return nil, err
-		}
+	probed := &probedManager{Manager: m, health: healthz.Handler{Checks: map[string]healthz.Checker{"ping": healthz.Ping}}}
+	metrics, err := o.metricsHandler(cfg, m.GetHTTPClient())
+	if err != nil {
+		return nil, err
 	}
-	return m, nil
-}
-
-// metricsServer returns the options of the server of /metrics.
-func (o ControllerOptions) metricsServer() metricsserver.Options {
-	options := metricsserver.Options{BindAddress: o.MetricsAddr}
-	if o.MetricsAuth {
-		options.FilterProvider = func(cfg *rest.Config, httpClient *http.Client) (metricsserver.Filter, error) {
-			reviewer, err := newReviewer(cfg, httpClient)
-			if err != nil {
-				return nil, err
-			}
-			return func(log logr.Logger, next http.Handler) (http.Handler, error) {
-				reviewed := reviewer.Handler(next)
-				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					reviewed.ServeHTTP(w, r.WithContext(logr.NewContext(r.Context(), log)))
-				}), nil
-			}, nil
-		}
-	}
-	return options
+	return probed, errors.Join(
+		addServer(ctx, m, "--metrics-addr", o.MetricsAddr, metrics),
+		addServer(ctx, m, "--health-addr", o.HealthAddr, probed.probes()),
+	)
 }
 
 // systemNamespaces returns the namespaces of Definitions for all namespaces: that

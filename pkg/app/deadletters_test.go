@@ -147,7 +147,7 @@ func TestRun_AdoptStore(t *testing.T) {
 	other := o
 	other.Config = writeConfig(t, e.triggers())
 	p = startRun(t, other)
-	if err := <-p.done; err == nil || !strings.Contains(err.Error(), "the store belongs to "+o.Config) || !strings.Contains(err.Error(), "--adopt-store") {
+	if err := p.wait(t); err == nil || !strings.Contains(err.Error(), "the store belongs to "+o.Config) || !strings.Contains(err.Error(), "--adopt-store") {
 		t.Errorf("another configuration: %v", err)
 	}
 	other.AdoptStore = true

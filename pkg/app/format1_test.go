@@ -39,6 +39,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store"
 	"github.com/kubevela/kube-trigger/pkg/store/file"
 	"github.com/kubevela/kube-trigger/pkg/velaql/query"
+	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
 type eventSink chan event.Event
@@ -80,7 +81,7 @@ func TestStore_Format1(t *testing.T) {
 		t.Fatal(err)
 	}
 	saver := store.NewBatchSaver(s, store.BatchSaverOptions{
-		MaxDelay: time.Millisecond, BatchSize: 1, GracePeriod: time.Second, Clock: clock.RealClock{}, OnError: func(err error) { t.Error(err) },
+		MaxDelay: time.Millisecond, BatchSize: 1, GracePeriod: time.Minute, Clock: clock.RealClock{}, OnError: func(err error) { t.Error(err) },
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 10)
@@ -105,7 +106,7 @@ func TestStore_Format1(t *testing.T) {
 	ticks := run(cron.New(cron.Options{Clock: now, Checkpoints: checkpoints, Saver: saver}),
 		map[string]any{"schedule": "*/5 * * * *", "timeZone": "Europe/Berlin"}, trigger("tick"))
 	for _, want := range []string{"2026-03-01T12:10:00Z", "2026-03-01T12:15:00Z"} {
-		if ev := <-ticks; ev.Data["timeFired"] != want {
+		if ev := cluster.Receive(t, "a tick", ticks); ev.Data["timeFired"] != want {
 			t.Errorf("tick %v, want %s", ev.Data, want)
 		}
 	}
@@ -115,7 +116,7 @@ func TestStore_Format1(t *testing.T) {
 	results := run(velaql.New(velaql.Options{Clock: now, Checkpoints: checkpoints, Saver: saver, CompileView: func(event.TriggerRef, query.Query) (velaql.View, diag.List) {
 		return fixedView("changed"), nil
 	}}), map[string]any{"view": "component-pod-view"}, pods)
-	if ev := <-results; ev.Type != event.Update || len(fmt.Sprint(ev.Old)) < 3200 {
+	if ev := cluster.Receive(t, "a result", results); ev.Type != event.Update || len(fmt.Sprint(ev.Old)) < 3200 {
 		t.Errorf("event %s with old data %v", ev.Type, ev.Old)
 	}
 
@@ -123,13 +124,13 @@ func TestStore_Format1(t *testing.T) {
 	requests := run(webhook.New(webhook.Options{Server: server, Clock: now, Queue: s.Queue(), Checkpoints: checkpoints, Saver: saver}),
 		map[string]any{"auth": "none", "path": "/hook"}, trigger("hook"))
 	for _, want := range []int64{1, 2} {
-		if ev := <-requests; ev.Data["body"].(map[string]any)["n"] != want {
+		if ev := cluster.Receive(t, "a request", requests); ev.Data["body"].(map[string]any)["n"] != want {
 			t.Errorf("request %v, want %d", ev.Data, want)
 		}
 	}
 	cancel()
 	for range running {
-		if err := <-ended; err != nil {
+		if err := cluster.Receive(t, "the end of a source", ended); err != nil {
 			t.Error(err)
 		}
 	}

@@ -113,9 +113,9 @@ triggers:
     source: {type: resource-watcher, properties: {apiVersion: v1, kind: ConfigMap, namespace: %[1]s, matchingLabels: {app: web}, events: [update]}}
     onChange: [data]
     action: {type: restart-workload, properties: {kind: Deployment, name: web, namespace: %[1]s}}
-    debounce: 3s
+    debounce: %[2]s
     group: {by: context.data.metadata.labels.app}
-`, e.namespace)))
+`, e.namespace, debounceWindow)))
 	p.waitForLog(t, "watching")
 	for i := range 3 {
 		if _, err := kube.CoreV1().ConfigMaps(e.namespace).Patch(t.Context(), fmt.Sprint("web-", i), types.MergePatchType, []byte(`{"data":{"n":"1"}}`), metav1.PatchOptions{}); err != nil {
@@ -143,9 +143,9 @@ triggers:
     source: {type: resource-watcher, properties: {apiVersion: v1, kind: ConfigMap, namespace: %[1]s, events: [create]}}
     filter: context.data.metadata.name =~ "^web-"
     action: {type: tell, properties: {namespace: %[1]s}}
-    debounce: 5s
+    debounce: %[2]s
     group: {by: trigger}
-`, e.namespace))
+`, e.namespace, debounceWindow))
 	o.ActionsDir = writeActions(t, map[string]string{"tell.cue": tellAction})
 	cmd, p := startProcess(t, o)
 	p.waitForLog(t, "watching")
@@ -191,9 +191,9 @@ func TestGroup_By(t *testing.T) {
     source: {type: resource-watcher, properties: {apiVersion: v1, kind: %s, %s events: [create]}}
     filter: %s
     action: {type: tell, properties: {namespace: %s}}
-    debounce: 6s
+    debounce: %s
     group: {by: %s}
-`, name, kind, namespace, filter, e.namespace, by)
+`, name, kind, namespace, filter, e.namespace, debounceWindow, by)
 	}
 	own := "namespace: " + e.namespace + ","
 	o := e.options(t, "triggers:"+
@@ -213,9 +213,9 @@ func TestGroup_By(t *testing.T) {
   - name: pull-request
     source: {type: webhook, properties: {path: /pr, auth: none}}
     action: {type: tell, properties: {namespace: %s}}
-    debounce: 6s
+    debounce: %s
     group: {by: '"\(context.data.body.repository)#\(context.data.body.number)"'}
-`, e.namespace))
+`, e.namespace, debounceWindow))
 	o.ActionsDir, o.WebhookAddr = writeActions(t, map[string]string{"tell.cue": tellAction}), "127.0.0.1:0"
 	p := startRun(t, o)
 	p.waitForLog(t, "webhook accepts requests")

@@ -30,7 +30,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/go-logr/logr"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -202,11 +201,17 @@ func (p *process) waitForDecisions(t *testing.T, n int, trigger, message, reason
 	return lines
 }
 
+// wait waits for the end of the run, and returns its error.
+func (p *process) wait(t *testing.T) error {
+	t.Helper()
+	return cluster.Receive(t, "the end of the run", p.done)
+}
+
 // stop ends the run, which must not fail.
 func (p *process) stop(t *testing.T) {
 	t.Helper()
 	p.cancel()
-	if err := <-p.done; err != nil {
+	if err := p.wait(t); err != nil {
 		t.Error(err)
 	}
 }
@@ -214,13 +219,12 @@ func (p *process) stop(t *testing.T) {
 // eventually polls until condition is true.
 func eventually(t *testing.T, description string, condition func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
-	for !condition() {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited 30s for %s", description)
+	cluster.Eventually(t, description, func(context.Context) error {
+		if !condition() {
+			return errors.New("not yet")
 		}
-		time.Sleep(10 * time.Millisecond)
-	}
+		return nil
+	})
 }
 
 // runOptions returns options for a configuration, with a store file of its own.

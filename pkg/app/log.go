@@ -24,6 +24,8 @@ import (
 	"github.com/go-logr/logr"
 	"k8s.io/klog/v2"
 	crlog "sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/kubevela/kube-trigger/pkg/printable"
 )
 
 // NewLogger returns a logger that writes to w. The level is debug, info, warn or
@@ -38,7 +40,9 @@ func NewLogger(w io.Writer, level, format string) (logr.Logger, error) {
 	case "text":
 		return logr.FromSlogHandler(slog.NewTextHandler(w, options)), nil
 	case "json":
-		return logr.FromSlogHandler(slog.NewJSONHandler(w, options)), nil
+		// The handler for text quotes what a terminal would interpret, and that for JSON
+		// only a part of it.
+		return logr.FromSlogHandler(slog.NewJSONHandler(printable.Writer(w), options)), nil
 	}
 	return logr.Logger{}, InvalidError{fmt.Errorf("--log-format %q: must be text or json", format)}
 }

@@ -116,12 +116,15 @@ func TestPolicy_AllowSelfTrigger(t *testing.T) {
 	p.stop(t)
 }
 
+// debounceWindow is longer than a busy machine takes to deliver some edits.
+const debounceWindow = "10s"
+
 // TestPolicy_Debounce has one action for consecutive edits, with the latest state.
 func TestPolicy_Debounce(t *testing.T) {
 	e := newEnv(t)
 	e.createConfigMap(t, "busy")
 	e.createConfigMap(t, "note")
-	p := e.runPolicies(t, e.copyTrigger("busy", "busy", "note", "debounce: 2s"))
+	p := e.runPolicies(t, e.copyTrigger("busy", "busy", "note", "debounce: "+debounceWindow))
 	for i := range 5 {
 		e.setValue(t, "busy", fmt.Sprint(i))
 	}
@@ -144,23 +147,14 @@ func TestPolicy_RateLimit(t *testing.T) {
 	e.createConfigMap(t, "note")
 	p := e.runPolicies(t, e.copyTrigger("busy", "busy", "note", "rateLimit: {limit: 2, period: 500ms}"))
 	const edits = 5
+	begin := time.Now()
 	for i := range edits {
 		e.setValue(t, "busy", fmt.Sprint(i))
 	}
-	succeeded := p.waitForDecisions(t, edits, "busy", "Action succeeded", "")
-	started := func(i int) time.Time {
-		// The line is logged at the end of the action.
-		logged, err := time.Parse(time.RFC3339Nano, fmt.Sprint(succeeded[i]["time"]))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return logged.Add(-time.Duration(succeeded[i]["duration"].(float64)))
-	}
-	for i := 2; i < edits; i++ {
-		// The tolerance is for the time between the limiter and the action.
-		if gap := started(i).Sub(started(i - 2)); gap < 400*time.Millisecond {
-			t.Errorf("actions %d and %d started within %s", i-2, i, gap)
-		}
+	p.waitForDecisions(t, edits, "busy", "Action succeeded", "")
+	// The third action starts one period after the first at the earliest, and the fifth one two.
+	if took := time.Since(begin); took < time.Second {
+		t.Errorf("%d actions within %s, want at least 1s", edits, took)
 	}
 	p.stop(t)
 }

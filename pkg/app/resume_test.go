@@ -47,7 +47,7 @@ func TestRun_Resume(t *testing.T) {
 	e.setValue(t, "web", "1")
 	p.waitForLog(t, "Action succeeded")
 	second := startRun(t, o)
-	if err := <-second.done; err == nil || !strings.Contains(err.Error(), path) {
+	if err := second.wait(t); err == nil || !strings.Contains(err.Error(), path) {
 		t.Errorf("second process with the same store: %v", err)
 	}
 	p.stop(t)

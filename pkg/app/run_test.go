@@ -107,7 +107,7 @@ func TestRun_Unreachable(t *testing.T) {
 	o := runOptions(t, config, kubeconfig)
 	o.FailFast = true
 	p = startRun(t, o)
-	if err := <-p.done; err == nil || !strings.Contains(err.Error(), address) {
+	if err := p.wait(t); err == nil || !strings.Contains(err.Error(), address) {
 		t.Errorf("got %v", err)
 	}
 }

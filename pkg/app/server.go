@@ -176,7 +176,9 @@ func (s *server) runWith(ctx context.Context, run func(context.Context) error) e
 	defer stop()
 	served := make(chan error, 1)
 	go func() {
-		served <- httpserver.Serve(serveCtx, s.listener, httpserver.Options{Name: "metrics", Handler: s.handler(s, clock.RealClock{})})
+		served <- httpserver.Serve(serveCtx, s.listener, httpserver.Options{
+			Name: "metrics", Handler: s.handler(s, clock.RealClock{}), ReplaceConnections: true,
+		})
 	}()
 	err := run(ctx)
 	stop()

@@ -27,7 +27,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-logr/logr"
 	"k8s.io/client-go/rest"
 	testclock "k8s.io/utils/clock/testing"
 
@@ -175,7 +174,7 @@ func TestServer(t *testing.T) {
 	p.stop(t)
 	o.MetricsAddr = "127.0.0.1:x"
 	p = startRun(t, o)
-	if err := <-p.done; err == nil || !strings.Contains(err.Error(), "--metrics-addr 127.0.0.1:x: ") {
+	if err := p.wait(t); err == nil || !strings.Contains(err.Error(), "--metrics-addr 127.0.0.1:x: ") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -199,7 +198,7 @@ func TestRun_PortInUse(t *testing.T) {
 	hook.WebhookAddr, other.WebhookAddr, metrics.MetricsAddr = used, used, used
 	for flag, o := range map[string]RunOptions{"--webhook-addr": hook, "--metrics-addr": metrics} {
 		want := fmt.Sprintf("%s %s: the port is in use; use another one, or %s 127.0.0.1:0 for a free one, which is logged", flag, used, flag)
-		if err := <-startRun(t, o).done; err == nil || err.Error() != want {
+		if err := startRun(t, o).wait(t); err == nil || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)
 		}
 	}
@@ -225,24 +224,22 @@ func TestServer_MetricsAuth(t *testing.T) {
 // TestControllerOptions_MetricsAuth: the controller answers no caller on /metrics that it
 // cannot review.
 func TestControllerOptions_MetricsAuth(t *testing.T) {
-	if o := (ControllerOptions{}).metricsServer(); o.FilterProvider != nil {
-		t.Error("without MetricsAuth: got a filter, want none")
-	}
-	filter, err := ControllerOptions{MetricsAuth: true}.metricsServer().FilterProvider(&rest.Config{Host: "http://127.0.0.1:1"}, http.DefaultClient)
-	if err != nil {
-		t.Fatal(err)
-	}
-	h, err := filter(logr.Discard(), http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("answered") }))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for authorization, want := range map[string]int{"": http.StatusUnauthorized, "Bearer x": http.StatusServiceUnavailable} {
+	cfg := &rest.Config{Host: "http://127.0.0.1:1"}
+	for _, c := range []struct {
+		auth          bool
+		authorization string
+		want          int
+	}{{false, "", http.StatusOK}, {true, "", http.StatusUnauthorized}, {true, "Bearer x", http.StatusServiceUnavailable}} {
+		h, err := ControllerOptions{MetricsAuth: c.auth}.metricsHandler(cfg, http.DefaultClient)
+		if err != nil {
+			t.Fatal(err)
+		}
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", http.NoBody)
-		r.Header.Set("Authorization", authorization)
+		r.Header.Set("Authorization", c.authorization)
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, r)
-		if w.Code != want {
-			t.Errorf("%q: got %d, want %d", authorization, w.Code, want)
+		if w.Code != c.want {
+			t.Errorf("with auth %v, %q: got %d, want %d", c.auth, c.authorization, w.Code, c.want)
 		}
 	}
 }

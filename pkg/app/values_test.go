@@ -30,6 +30,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
+
+	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
 const meterCRD = `apiVersion: apiextensions.k8s.io/v1
@@ -127,7 +129,7 @@ func TestValues(t *testing.T) {
 	p.stop(t)
 
 	want := `{"account":9007199254740993,"chat":-1001234567890123457,"snowflake":1098765432109876543,"unsigned":18446744073709551615}`
-	if got := <-bodies; got != want {
+	if got := cluster.Receive(t, "the request", bodies); got != want {
 		t.Errorf("body %s, want %s", got, want)
 	}
 	meter, err := meters.Get(t.Context(), "m", metav1.GetOptions{})

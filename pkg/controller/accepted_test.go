@@ -86,7 +86,7 @@ func TestAccepted_Restart(t *testing.T) {
 	if diff := cmp.Diff(ts.Spec, v.Spec); diff != "" || v.Actions["own"] == "" || v.Spec.Triggers[0].Action.Cue == "" {
 		t.Errorf("actions %v, spec (-want +got):\n%s", v.Actions, diff)
 	}
-	e.waitIdle(t)
+	e.settle(t)
 	stop()
 	if n := e.checks.Load(); n != 1 {
 		t.Errorf("%d checks, want 1", n)
@@ -100,7 +100,7 @@ func TestAccepted_Restart(t *testing.T) {
 		}
 		return nil
 	})
-	e.waitIdle(t)
+	e.settle(t)
 	if n := e.checks.Load(); n != 1 {
 		t.Errorf("%d checks after a restart, want 1", n)
 	}
@@ -135,8 +135,7 @@ func TestAccepted_Refused(t *testing.T) {
 		}
 		return nil
 	})
-	e.waitIdle(t)
-	stop()
+	stop() // the status is written last
 	e.slow.Store(false)
 	e.start(t)
 	if v := e.waitForAccepted(t, ts, 1); len(v.Rejected) > 0 {
@@ -176,8 +175,7 @@ func TestAccepted_Rotation(t *testing.T) {
 	stop := e.start(t)
 	ts := e.createService(t)
 	e.waitForAccepted(t, ts, 1)
-	deployment := &appsv1.Deployment{}
-	e.get(t, "kube-trigger-main", deployment)
+	deployment := e.waitForDeployment(t)
 	old, err := workerKey(deployment)
 	if err != nil {
 		t.Fatal(err)

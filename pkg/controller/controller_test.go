@@ -24,7 +24,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -88,6 +87,8 @@ type env struct {
 	// checks is the number of checks. slow is set if they exceed the time.
 	checks atomic.Int64
 	slow   atomic.Bool
+	// changes is the number of calls of change.
+	changes int
 }
 
 // countingChecker counts its checks.
@@ -282,22 +283,12 @@ func TestReconcile_Idempotent(t *testing.T) {
 		return nil
 	})
 	e.get(t, "kube-trigger-main", deployment)
-	e.waitIdle(t)
+	e.settle(t)
 	before := e.recorder.requests()
 	was, wasFailed := reconciliations(t)
 	const times = 100
-	for n := range times {
-		seen, _ := reconciliations(t)
-		patch := fmt.Sprintf(`{"metadata":{"annotations":{"test":"%d"}}}`, n)
-		if err := e.client.Patch(t.Context(), deployment, client.RawPatch(types.MergePatchType, []byte(patch))); err != nil {
-			t.Fatal(err)
-		}
-		cluster.Eventually(t, "reconciliation", func(context.Context) error {
-			if now, _ := reconciliations(t); now == seen {
-				return fmt.Errorf("%v reconciliations", now)
-			}
-			return nil
-		})
+	for range times {
+		e.change(t)
 	}
 	now, failed := reconciliations(t)
 	if failed -= wasFailed; now-was < times || failed != 0 {
@@ -340,17 +331,47 @@ func TestReconcile_Idempotent(t *testing.T) {
 	})
 }
 
-// waitIdle waits until there is no reconciliation for 500ms.
-func (e *env) waitIdle(t *testing.T) {
+// change changes the worker's Deployment, and waits for a reconciliation.
+func (e *env) change(t *testing.T) {
 	t.Helper()
-	since, last := time.Now(), -1.0
-	cluster.Eventually(t, "no more reconciliations", func(context.Context) error {
-		if now, _ := reconciliations(t); now != last {
-			last, since = now, time.Now()
-		}
-		if time.Since(since) < 500*time.Millisecond {
-			return fmt.Errorf("%v reconciliations", last)
+	seen, _ := reconciliations(t)
+	e.changes++
+	patch := fmt.Sprintf(`{"metadata":{"annotations":{"test":"%d"}}}`, e.changes)
+	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: e.ns, Name: "kube-trigger-main"}}
+	if err := e.client.Patch(t.Context(), d, client.RawPatch(types.MergePatchType, []byte(patch))); err != nil {
+		t.Fatal(err)
+	}
+	cluster.Eventually(t, "reconciliation", func(context.Context) error {
+		if now, _ := reconciliations(t); now == seen {
+			return fmt.Errorf("%v reconciliations", now)
 		}
 		return nil
 	})
+}
+
+// settle waits until the controller has nothing left to write: it reconciles several changes
+// without a write.
+func (e *env) settle(t *testing.T) {
+	t.Helper()
+	e.waitForDeployment(t)
+	cluster.Eventually(t, "reconciliations without writes", func(context.Context) error {
+		before := e.recorder.requests()
+		for range 5 {
+			e.change(t)
+		}
+		if after := e.recorder.requests(); len(after) > len(before) {
+			return fmt.Errorf("writes %v", after[len(before):])
+		}
+		return nil
+	})
+}
+
+// waitForDeployment waits for the worker's Deployment, and returns it.
+func (e *env) waitForDeployment(t *testing.T) *appsv1.Deployment {
+	t.Helper()
+	d := &appsv1.Deployment{}
+	cluster.Eventually(t, "the worker's Deployment", func(ctx context.Context) error {
+		return e.client.Get(ctx, types.NamespacedName{Namespace: e.ns, Name: "kube-trigger-main"}, d)
+	})
+	return d
 }

@@ -30,6 +30,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 
 	"github.com/kubevela/kube-trigger/pkg/controller"
+	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
 // checkedManager is a manager that records its health checks.
@@ -86,11 +87,7 @@ func TestSetup_StuckReconciliation(t *testing.T) {
 	start(t, m)
 	t.Cleanup(func() { close(writes.end) })
 	e.createService(t)
-	select {
-	case <-writes.blocked:
-	case <-time.After(time.Minute):
-		t.Fatal("got no write of the controller in a minute")
-	}
+	cluster.Receive(t, "a write of the controller", writes.blocked)
 	c.SetTime(c.Now().Add(2 * time.Minute))
 	if err := m.check(nil); err != nil {
 		t.Errorf("after 2 minutes: got %v, want no error", err)

@@ -324,16 +324,19 @@ func (r *recorder) wantAnyOrder(t *testing.T, ids ...string) {
 	r.want(t, ids...)
 }
 
+// waitTimeout is the timeout of waitFor. It is long because tests also run on busy machines.
+const waitTimeout = 2 * time.Minute
+
 // waitFor waits until done returns true, on the real clock.
 func waitFor(t testing.TB, condition string, done func() bool) {
 	t.Helper()
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(waitTimeout)
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for !done() {
 		select {
 		case <-deadline:
-			t.Fatalf("waited 30s for %s", condition)
+			t.Fatalf("waited %s for %s", waitTimeout, condition)
 		case <-tick.C:
 		}
 	}

@@ -54,8 +54,13 @@ type Options struct {
 	HeaderTimeout, ReadTimeout, WriteTimeout, IdleTimeout time.Duration
 	// MaxHeaderBytes limits the size of the headers.
 	MaxHeaderBytes int
-	// MaxConnections limits the open connections; others wait.
+	// MaxConnections limits the open connections. Others wait, unless ReplaceConnections is
+	// set.
 	MaxConnections int
+	// ReplaceConnections has a connection above MaxConnections replace the oldest one of the
+	// address that has most, if possible one without a running request. So one machine that
+	// holds connections open does not keep others waiting, such as the probes of a kubelet.
+	ReplaceConnections bool
 	// GracePeriod is how long requests in flight may take when the server is stopped.
 	// Defaults to 0.
 	GracePeriod time.Duration
@@ -67,6 +72,32 @@ type Options struct {
 // flight has ended, or was cancelled at the end of the grace period; nil if ctx has
 // ended. The contexts of requests do not end with ctx, but have its logger.
 func Serve(ctx context.Context, l net.Listener, o Options) error {
+	s, l := New(ctx, l, o)
+	stopped := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(stopped)
+		shutdown, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.GracePeriod)
+		defer cancel()
+		if err := s.Shutdown(shutdown); err != nil {
+			_ = s.Close()
+		}
+	})
+	var err error
+	if o.TLS != nil {
+		err = s.ServeTLS(l, "", "")
+	} else {
+		err = s.Serve(l)
+	}
+	if stop() || !errors.Is(err, http.ErrServerClosed) {
+		return errors.Join(err, s.Close())
+	}
+	<-stopped
+	return nil
+}
+
+// New returns a server, and the listener with the limit of connections for it, to be served by
+// the caller.
+func New(ctx context.Context, l net.Listener, o Options) (*http.Server, net.Listener) {
 	log := logr.FromContextOrDiscard(ctx)
 	s := &http.Server{
 		Handler:           o.Handler,
@@ -80,25 +111,10 @@ func Serve(ctx context.Context, l net.Listener, o Options) error {
 		BaseContext:       func(net.Listener) context.Context { return logr.NewContext(context.WithoutCancel(ctx), log) },
 		ErrorLog:          slog.NewLogLogger(logr.ToSlogHandler(log.WithValues("server", o.Name)), slog.LevelDebug),
 	}
-	stopped := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(stopped)
-		shutdown, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.GracePeriod)
-		defer cancel()
-		if err := s.Shutdown(shutdown); err != nil {
-			_ = s.Close()
-		}
-	})
-	l = netutil.LimitListener(l, cmp.Or(o.MaxConnections, DefaultMaxConnections))
-	var err error
-	if o.TLS != nil {
-		err = s.ServeTLS(l, "", "")
-	} else {
-		err = s.Serve(l)
+	limit := cmp.Or(o.MaxConnections, DefaultMaxConnections)
+	if o.ReplaceConnections {
+		s.ConnContext, s.Handler = withConn, countRequests(o.Handler)
+		return s, &replacingListener{Listener: l, max: limit}
 	}
-	if stop() || !errors.Is(err, http.ErrServerClosed) {
-		return errors.Join(err, s.Close())
-	}
-	<-stopped
-	return nil
+	return s, netutil.LimitListener(l, limit)
 }

@@ -19,12 +19,16 @@ package httpserver_test
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httptrace"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -56,11 +60,20 @@ func serve(t *testing.T, o httpserver.Options) (url string, stop func(), ended c
 
 func get(t *testing.T, address string) (string, error) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address, http.NoBody)
+	return getWith(t, &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}, address, nil)
+}
+
+// getWith is get with a client. trace may be nil.
+func getWith(t *testing.T, client *http.Client, address string, trace *httptrace.ClientTrace) (string, error) {
+	t.Helper()
+	ctx := t.Context()
+	if trace != nil {
+		ctx = httptrace.WithClientTrace(ctx, trace)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address, http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	response, err := client.Do(req)
 	if err != nil {
 		return "", err
@@ -165,6 +178,89 @@ func TestServe_MaxConnections(t *testing.T) {
 	first.Close()
 	if err := <-answered; err != nil {
 		t.Error(err)
+	}
+}
+
+// TestServe_ReplaceConnections: connections that one machine holds open keep neither others nor
+// their requests from being answered, such as the probes of a kubelet, which otherwise restarts
+// the pod: openshift/origin#12846, hiero-ledger/hiero-block-node#3168.
+func TestServe_ReplaceConnections(t *testing.T) {
+	started, finish := make(chan struct{}), make(chan struct{})
+	address, _, _ := serve(t, httpserver.Options{MaxConnections: 3, ReplaceConnections: true, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/slow" {
+			close(started)
+			<-finish
+		}
+		fmt.Fprint(w, "answered")
+	})})
+	want := func(text string, err error) {
+		t.Helper()
+		if err != nil || text != "answered" {
+			t.Errorf("got %q, %v, want an answer", text, err)
+		}
+	}
+	// The probe's connection stays open. It is the oldest, and of another address.
+	probe := &http.Client{Transport: &http.Transport{DialContext: (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}).DialContext}}
+	defer probe.CloseIdleConnections()
+	want(getWith(t, probe, address, nil))
+	var slow sync.WaitGroup
+	slow.Go(func() { want(get(t, address+"/slow")) })
+	<-started
+	var dialer net.Dialer
+	var held []net.Conn
+	for range 20 {
+		c, err := dialer.DialContext(t.Context(), "tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		held = append(held, c)
+	}
+	want(get(t, address)) // when it is answered, the connections before are accepted
+	if n, err := held[0].Read(make([]byte, 1)); err == nil {
+		t.Errorf("read %d bytes from the oldest connection that is held, want it to be closed", n)
+	}
+	want(getWith(t, probe, address, &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) {
+		if !c.Reused {
+			t.Error("the probe's connection was closed")
+		}
+	}}))
+	close(finish)
+	slow.Wait()
+}
+
+// TestServe_ReplaceConnectionsTLS: requests of a server with TLS are counted, too: a connection
+// with a running request is closed last.
+func TestServe_ReplaceConnectionsTLS(t *testing.T) {
+	pair := httptest.NewTLSServer(nil)
+	defer pair.Close()
+	started, finish := make(chan struct{}), make(chan struct{})
+	address, _, _ := serve(t, httpserver.Options{
+		MaxConnections: 2, ReplaceConnections: true, TLS: pair.TLS,
+		Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+			close(started)
+			<-finish
+		}),
+	})
+	answered := make(chan error, 1)
+	go func() {
+		response, err := pair.Client().Get("https://" + address)
+		if err == nil {
+			err = response.Body.Close()
+		}
+		answered <- err
+	}()
+	<-started
+	for range 5 {
+		c, err := tls.DialWithDialer(&net.Dialer{}, "tcp", address, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // a test's own server
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = c.Close() }() // it may have been replaced
+	}
+	close(finish)
+	if err := <-answered; err != nil {
+		t.Errorf("a running request: %v", err)
 	}
 }
 

@@ -25,6 +25,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"strconv"
 	"strings"
@@ -33,26 +34,32 @@ import (
 	"cuelang.org/go/cue/token"
 )
 
+const (
+	// maxLength limits the characters of a number, and maxExponent its exponent and that
+	// of its inverse: arithmetic, comparisons and texts of larger ones take minutes, and a
+	// short text can be such a number, as 1e1000000 is.
+	maxLength, maxExponent = 1000, 999
+)
+
 // Unmarshal decodes the JSON value in data: nil, bool, int64, float64, json.Number,
-// string, []any or map[string]any. Text behind the value is an error.
+// string, []any or map[string]any. Text behind the value is an error, and so is a number of
+// more than 1,000 characters or with an exponent beyond 999.
 func Unmarshal(data []byte) (any, error) {
 	var value any
 	if err := unmarshal(data, &value); err != nil {
 		return nil, err
 	}
-	return convert(value), nil
+	return convert(value)
 }
 
 // UnmarshalObject decodes the JSON object in data as Unmarshal does; nil for null.
 func UnmarshalObject(data []byte) (map[string]any, error) {
 	var object map[string]any
-	if err := unmarshal(data, &object); err != nil {
+	if err := unmarshal(data, &object); err != nil || object == nil {
 		return nil, err
 	}
-	for name, value := range object {
-		object[name] = convert(value)
-	}
-	return object, nil
+	_, err := convert(object)
+	return object, err
 }
 
 func unmarshal(data []byte, into any) error {
@@ -68,20 +75,39 @@ func unmarshal(data []byte, into any) error {
 }
 
 // convert replaces each json.Number in v that an int64 or a float64 can hold.
-func convert(v any) any {
+func convert(v any) (_ any, err error) {
 	switch v := v.(type) {
 	case map[string]any:
 		for name, value := range v {
-			v[name] = convert(value)
+			if v[name], err = convert(value); err != nil {
+				return nil, err
+			}
 		}
 	case []any:
 		for i, value := range v {
-			v[i] = convert(value)
+			if v[i], err = convert(value); err != nil {
+				return nil, err
+			}
 		}
 	case json.Number:
-		return parse(v)
+		if err := check(string(v)); err != nil {
+			return nil, err
+		}
+		return parse(v), nil
 	}
-	return v
+	return v, nil
+}
+
+// check returns an error for a JSON number that is too large or too small.
+func check(text string) error {
+	if len(text) > maxLength {
+		return fmt.Errorf("number %.20s… has more than %d characters", text, maxLength)
+	}
+	_, exponent, ok := strings.Cut(strings.ToLower(text), "e")
+	if n, err := strconv.Atoi(exponent); ok && (err != nil || n > maxExponent || n < -maxExponent) {
+		return fmt.Errorf("number %s has an exponent beyond %d", text, maxExponent)
+	}
+	return nil
 }
 
 // exactDigits is the number of decimal digits that each float64 can hold.

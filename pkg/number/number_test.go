@@ -18,6 +18,7 @@ package number_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"cuelang.org/go/cue"
@@ -84,5 +85,26 @@ func TestUnmarshal_Kinds(t *testing.T) {
 	}
 	if object, err := number.UnmarshalObject([]byte("null")); object != nil || err != nil {
 		t.Errorf("null: got %v, %v", object, err)
+	}
+}
+
+// TestUnmarshal_Limits: numbers that take minutes to compare or to print are refused
+// (sirthias/borer#8, stleary/JSON-java#1063, FasterXML/jackson-databind#2141).
+func TestUnmarshal_Limits(t *testing.T) {
+	for text, refused := range map[string]bool{
+		strings.Repeat("9", 1000):             false,
+		strings.Repeat("9", 1001):             true,
+		"0." + strings.Repeat("9", 1_000_000): true,
+		"1e999":                               false, "1E+0999": false, "-1e-999": false,
+		"1e1000": true, "1e-1000": true, "1E+1000000": true, "1e2147483648": true, "1e-100000000": true, "1e99999999999999999999": true,
+	} {
+		for _, data := range []string{text, "[" + text + "]", `{"a":{"b":` + text + "}}"} {
+			if _, err := number.Unmarshal([]byte(data)); (err != nil) != refused || err != nil && (len(err.Error()) > 100 || !strings.Contains(err.Error(), text[:2])) {
+				t.Errorf("%.30s: got %v", data, err)
+			}
+		}
+	}
+	if _, err := number.UnmarshalObject([]byte(`{"a":[1e1000]}`)); err == nil {
+		t.Error("object: got no error")
 	}
 }

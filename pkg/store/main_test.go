@@ -17,24 +17,17 @@ limitations under the License.
 package store_test
 
 import (
+	"context"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
 func eventually(t *testing.T, check func() error) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; {
-		err := check()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatal(err)
-		}
-		time.Sleep(time.Millisecond)
-	}
+	cluster.Eventually(t, "a state", func(context.Context) error { return check() })
 }
 
 func TestMain(m *testing.M) {

@@ -21,7 +21,6 @@ import (
 	"crypto/ed25519"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/types"
@@ -198,13 +197,8 @@ func TestConfigWatcher_Forged(t *testing.T) {
 	w, reasons := watchConfig(t, e, key)
 	check := func(name string, d *corev1alpha1.Definition, want string) {
 		e.apply(t, d)
-		select {
-		case got := <-reasons:
-			if !strings.Contains(got, want) {
-				t.Errorf("%s: ignored because %q, want %q", name, got, want)
-			}
-		case <-time.After(cluster.WaitTimeout):
-			t.Errorf("%s: not ignored", name)
+		if got := cluster.Receive(t, name+" to be ignored", reasons); !strings.Contains(got, want) {
+			t.Errorf("%s: ignored because %q, want %q", name, got, want)
 		}
 		if w.Ignored() == "" {
 			t.Errorf("%s: Ignored() is empty", name)
@@ -214,12 +208,12 @@ func TestConfigWatcher_Forged(t *testing.T) {
 	check("unsigned", unsigned, "not signed by the controller")
 	e.accept(t, key, good)
 	running := next(t, w, worker.Config{})
-	if reason := <-reasons; reason != "" || running.Actions != nil {
+	if reason := cluster.Receive(t, "a reason", reasons); reason != "" || running.Actions != nil {
 		t.Fatalf("running %+v, ignored because %q", running, reason)
 	}
 	check("altered", altered, "not signed by the controller")
 	e.accept(t, key, good)
-	<-reasons
+	cluster.Receive(t, "a reason", reasons)
 	check("another key", signed(newKey(t), unchanged), "not signed by the controller")
 	check("another type", oldType, `its type is "trigger-actions-in-force"`)
 	check("another UID", signed(key, func(v *acceptance.Version) { v.UID = "other" }), "with the UID other")

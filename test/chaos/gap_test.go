@@ -209,10 +209,10 @@ func (o *objects) checkDiff(r *recorder, first int, reverted, lost []string, n i
 	}
 }
 
-// waitUntil waits until done returns true, at most half of waitTimeout.
+// waitUntil waits until done returns true, at most waitTimeout.
 func (o *objects) waitUntil(done func() bool) {
 	o.t.Helper()
-	for deadline := time.Now().Add(waitTimeout / 2); !done() && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(waitTimeout); !done() && time.Now().Before(deadline); {
 		time.Sleep(20 * time.Millisecond)
 	}
 }

@@ -103,8 +103,9 @@ func hangingAction() scenario {
 				len(durations), slices.Min(durations).Seconds(), slices.Max(durations).Seconds(),
 				with.Seconds()*1e3/float64(rounds), without.Seconds()*1e3/float64(rounds), 100*change)
 			timedOut, hung := strings.Count(w.output(), fmt.Sprintf("timed out after %s", timeout)), strings.Count(w.output(), "does not stop")
-			if timedOut != len(durations) || hung > 0 {
-				t.Errorf("got %d actions that timed out and %d that did not stop, want %d and 0", timedOut, hung, len(durations))
+			// On a busy machine an action may time out before its request.
+			if timedOut < len(durations) || hung > 0 {
+				t.Errorf("got %d actions that timed out and %d that did not stop, want at least %d and 0", timedOut, hung, len(durations))
 			}
 			if t.long && change > 0.1 {
 				t.Errorf("p99 of the others changed by %+.0f %%, want at most +10 %%", 100*change)

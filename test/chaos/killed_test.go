@@ -97,7 +97,7 @@ func uidOf(id string) string {
 func (r *recorder) waitForDeletes(t *harness, created []string) []string {
 	t.Helper()
 	var missing []string
-	for deadline := time.Now().Add(waitTimeout / 4); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(waitTimeout); ; time.Sleep(20 * time.Millisecond) {
 		deleted := map[string]bool{}
 		for _, got := range r.all() {
 			if got.Event.Type == "delete" {

@@ -157,11 +157,11 @@ func (r *recorder) repeated() int {
 }
 
 // waitForReports waits until all events are reported, and another second for
-// unexpected reports, or until no report has arrived for 40 s. It returns the IDs of
+// unexpected reports, or until no report has arrived for waitTimeout. It returns the IDs of
 // events without a report.
 func (r *recorder) waitForReports(t *harness, ids []string) []string {
 	t.Helper()
-	const idleTimeout, grace = 40 * time.Second, time.Second
+	const grace = time.Second
 	last, since := r.total(), time.Now()
 	for complete := false; ; {
 		missing := r.missing(ids)
@@ -169,7 +169,7 @@ func (r *recorder) waitForReports(t *harness, ids []string) []string {
 			last, since = n, time.Now()
 		}
 		complete = len(missing) == 0
-		if complete && time.Since(since) > grace || time.Since(since) > idleTimeout {
+		if complete && time.Since(since) > grace || time.Since(since) > waitTimeout {
 			return missing
 		}
 		time.Sleep(20 * time.Millisecond)

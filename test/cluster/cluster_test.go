@@ -167,7 +167,7 @@ func TestControllerManager_NamespaceDeletion(t *testing.T) {
 	if err := namespaces.Delete(t.Context(), ns, metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	deadline := time.After(time.Minute)
+	deadline := time.After(cluster.WaitTimeout)
 	for {
 		select {
 		case ev := <-w.ResultChan():
@@ -175,7 +175,7 @@ func TestControllerManager_NamespaceDeletion(t *testing.T) {
 				return
 			}
 		case <-deadline:
-			t.Fatal("wait for deletion of the namespace: not deleted after 1m")
+			t.Fatalf("wait for deletion of the namespace: not deleted after %s", cluster.WaitTimeout)
 		}
 	}
 }

@@ -53,3 +53,17 @@ func Eventually(t testing.TB, state string, check func(ctx context.Context) erro
 		}
 	}
 }
+
+// Receive returns the next value of ch, or the zero value if ch is closed. After WaitTimeout
+// it fails the test with "wait for <what>".
+func Receive[T any](t testing.TB, what string, ch <-chan T) T {
+	t.Helper()
+	select {
+	case v := <-ch:
+		return v
+	case <-time.After(WaitTimeout):
+		t.Fatalf("wait for %s: got nothing within %s", what, WaitTimeout)
+	}
+	var none T
+	return none
+}

@@ -70,14 +70,14 @@ func TestStart_KilledProcess(t *testing.T) {
 	if err := child.Wait(); err == nil {
 		t.Fatal("got exit code 0, want killed")
 	}
-	deadline := time.Now().Add(time.Minute)
+	deadline := time.Now().Add(WaitTimeout)
 	for {
 		names := remaining(s)
 		if len(names) == 0 {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("wait for clean-up: %v still exist 1m after the kill", names)
+			t.Fatalf("wait for clean-up: %v still exist %s after the kill", names, WaitTimeout)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}

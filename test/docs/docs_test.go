@@ -338,7 +338,7 @@ func shell(t *testing.T, dir, line string) string {
 // waitForOutput runs a command until its output contains want, and returns the output.
 func waitForOutput(t *testing.T, dir, line, want string) string {
 	t.Helper()
-	deadline := time.Now().Add(time.Minute)
+	deadline := time.Now().Add(waitTimeout)
 	for {
 		out := shell(t, dir, line)
 		if strings.Contains(out, want) {
@@ -386,7 +386,7 @@ func startTrigger(t *testing.T, dir, line string) {
 	case <-watching:
 	case <-ended:
 		t.Fatalf("wait for msg=watching: %s ended\n%s", line, log.String())
-	case <-time.After(time.Minute):
+	case <-time.After(waitTimeout):
 		t.Fatalf("wait for msg=watching: %s: timed out", line)
 	}
 }

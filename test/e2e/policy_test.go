@@ -35,7 +35,8 @@ import (
 )
 
 // server is an HTTP server that records the times and the concurrency of requests by path.
-// A request of /slow takes 300 ms; a request of /hang ends when the client cancels it.
+// A request of /slow takes 300 ms, from when there have been two at once; a request of /hang
+// ends when the client cancels it.
 type server struct {
 	*httptest.Server
 	mu            sync.Mutex
@@ -52,10 +53,10 @@ func newServer(t *testing.T) *server {
 		defer s.onEnd(r.URL.Path)
 		switch r.URL.Path {
 		case "/slow":
-			select {
-			case <-time.After(300 * time.Millisecond):
-			case <-r.Context().Done():
+			for n := 0; n < 2 && r.Context().Err() == nil; time.Sleep(time.Millisecond) {
+				_, n = s.stats("/slow")
 			}
+			time.Sleep(300 * time.Millisecond)
 		case "/hang":
 			select {
 			case <-r.Context().Done():
@@ -108,9 +109,9 @@ call: http.#HTTPDo & {$params: {method: "GET", url: "http://127.0.0.1:1/"}}
 `), "trigger-action-stamp", "trigger-action-fail", 1))
 	var triggers strings.Builder
 	for name, fields := range map[string]string{
-		"debounced":  "action: {type: call, properties: {path: debounced}}\n      debounce: 2s",
+		"debounced":  "action: {type: call, properties: {path: debounced}}\n      debounce: 10s",
 		"limited":    "action: {type: call, properties: {path: limited}}\n      rateLimit: {limit: 2, period: 1s}",
-		"concurrent": "action: {type: call, properties: {path: slow}}\n      concurrency: 2",
+		"concurrent": "action: {type: call, properties: {path: slow}}\n      concurrency: 2\n      timeout: 2m",
 		"timed":      "action: {type: call, properties: {path: hang}}\n      timeout: 300ms\n      retry: {limit: 0}",
 		"suspended":  "action: {type: call, properties: {path: suspended}}\n      suspend: true",
 		"changes":    "action: {type: call, properties: {path: changes}}\n      onChange: [data]",
@@ -139,6 +140,7 @@ call: http.#HTTPDo & {$params: {method: "GET", url: "http://127.0.0.1:1/"}}
 	for n := range 5 {
 		i.applyConfigMap(t, ns, "debounced", fmt.Sprint("e", n))
 	}
+	begin := time.Now()
 	for n := range 6 {
 		i.applyConfigMap(t, ns, fmt.Sprintf("limited-%d", n), "1")
 		i.applyConfigMap(t, ns, fmt.Sprintf("concurrent-%d", n), "1")
@@ -178,8 +180,8 @@ call: http.#HTTPDo & {$params: {method: "GET", url: "http://127.0.0.1:1/"}}
 	if got := all["suspended"]; got.State != v1alpha1.TriggerSuspended || got.Succeeded+got.Failed != 0 {
 		t.Errorf("suspend: got status %+v, want %s without actions", got, v1alpha1.TriggerSuspended)
 	}
-	if calls, _ := s.stats("/limited"); len(calls) != 6 || calls[5].Sub(calls[0]) < 1900*time.Millisecond {
-		t.Errorf("rateLimit: got requests at %v, want 6 at 2 per second", calls)
+	if calls, _ := s.stats("/limited"); len(calls) != 6 || calls[5].Sub(begin) < 2*time.Second {
+		t.Errorf("rateLimit: got requests at %v, want 6 at 2 per second from %v", calls, begin)
 	}
 	if _, n := s.stats("/slow"); n != 2 {
 		t.Errorf("concurrency: got %d concurrent requests, want 2", n)

@@ -90,7 +90,7 @@ type attack struct {
 
 func attacks() []attack {
 	var all []attack
-	for _, list := range [][]attack{admissionAttacks(), checkAttacks(), objectAttacks(), eventAttacks(), networkAttacks()} {
+	for _, list := range [][]attack{admissionAttacks(), checkAttacks(), objectAttacks(), eventAttacks(), networkAttacks(), connectionAttacks()} {
 		all = append(all, list...)
 	}
 	return all

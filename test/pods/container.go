@@ -17,7 +17,6 @@ limitations under the License.
 package pods
 
 import (
-	"errors"
 	"net"
 	"os"
 	"slices"
@@ -38,8 +37,9 @@ func assignAddresses(c corev1.Container) (args []string, addresses map[int32]str
 			if err != nil {
 				return nil, nil, err
 			}
+			defer l.Close() // together, so that no two arguments get the same address
 			port, err := strconv.ParseInt(addr[1:], 10, 32)
-			if err := errors.Join(err, l.Close()); err != nil {
+			if err != nil {
 				return nil, nil, err
 			}
 			addresses[int32(port)] = l.Addr().String()

@@ -41,10 +41,11 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
+	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
 // timeout is the time that a test waits for a condition.
-const timeout = 30 * time.Second
+const timeout = cluster.WaitTimeout
 
 // harness is a source that watches a cluster.
 type harness struct {

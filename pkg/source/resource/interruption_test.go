@@ -303,7 +303,7 @@ func TestInterruption_StoppedAfterInitialList(t *testing.T) {
 	h := newHarness(t, e.config, e.properties(""), useSession, func(o *resource.Options) { o.Saver = saver })
 	saver.stop = func() { h.cancel() }
 	h.run()
-	<-h.ended
+	cluster.Receive(t, "the end of Run", h.ended)
 	e.create("new", nil)
 	e.delete("old")
 	h.run()

@@ -26,7 +26,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/restmapper"
 	"k8s.io/utils/clock"
 	clocktesting "k8s.io/utils/clock/testing"
 
@@ -38,7 +40,28 @@ import (
 type imageCRD struct {
 	*testing.T
 	client    dynamic.Interface
+	discovery discovery.DiscoveryInterface
 	namespace string
+}
+
+func newImageCRD(t *testing.T, c *cluster.Cluster) imageCRD {
+	t.Helper()
+	client, err := dynamic.NewForConfig(c.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return imageCRD{T: t, client: client, discovery: c.Client(t).Discovery(), namespace: c.Namespace(t)}
+}
+
+// discovered reports whether discovery, which may lag behind, has the kind.
+func (c imageCRD) discovered() bool {
+	c.Helper()
+	groups, err := restmapper.GetAPIGroupResources(c.discovery)
+	if err != nil {
+		return false
+	}
+	_, err = restmapper.NewDiscoveryRESTMapper(groups).RESTMapping(schema.GroupKind{Group: "kpack.test", Kind: "Image"}, "v1")
+	return err == nil
 }
 
 func (c imageCRD) crds() dynamic.ResourceInterface {
@@ -68,7 +91,7 @@ func (c imageCRD) install() {
 	}
 	eventually(c.T, func() bool {
 		_, err := c.images().List(c.Context(), metav1.ListOptions{})
-		return err == nil
+		return err == nil && c.discovered()
 	})
 }
 
@@ -80,7 +103,7 @@ func (c imageCRD) remove() {
 	eventually(c.T, func() bool {
 		_, err := c.crds().Get(c.Context(), "images.kpack.test", metav1.GetOptions{})
 		_, gone := c.images().List(c.Context(), metav1.ListOptions{})
-		return apierrors.IsNotFound(err) && apierrors.IsNotFound(gone)
+		return apierrors.IsNotFound(err) && apierrors.IsNotFound(gone) && !c.discovered()
 	})
 }
 
@@ -97,11 +120,7 @@ func (c imageCRD) create(name string) {
 func TestKind_AddedAndRemoved(t *testing.T) {
 	t.Parallel()
 	c := cluster.Start(t, cluster.Own())
-	client, err := dynamic.NewForConfig(c.Config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	crd := imageCRD{T: t, client: client, namespace: c.Namespace(t)}
+	crd := newImageCRD(t, c)
 	fake := clocktesting.NewFakeClock(time.Now())
 	h := newHarness(t, c.Config, fmt.Sprintf(`{"apiVersion": "kpack.test/v1", "kind": "Image", "namespace": %q}`, crd.namespace),
 		func(o *resource.Options) { o.Clock = fake })
@@ -167,11 +186,7 @@ func TestKind_AddedAndRemoved(t *testing.T) {
 func TestKind_RemovedWhileWatching(t *testing.T) {
 	t.Parallel()
 	c := cluster.Start(t, cluster.Own())
-	client, err := dynamic.NewForConfig(c.Config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	crd := imageCRD{T: t, client: client, namespace: c.Namespace(t)}
+	crd := newImageCRD(t, c)
 	crd.install()
 	crd.create("a")
 	h := newHarness(t, c.Config, `{"apiVersion": "kpack.test/v1", "kind": "Image"}`, func(o *resource.Options) { o.Clock = clock.RealClock{} })

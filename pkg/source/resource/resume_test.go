@@ -60,7 +60,7 @@ func (p process) kill() {
 	p.session.kill()
 	p.mu.Unlock()
 	p.cancel()
-	<-p.ended
+	cluster.Receive(p.t, "the end of Run", p.ended)
 	p.err = nil
 }
 

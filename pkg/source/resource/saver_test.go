@@ -30,6 +30,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
 	"github.com/kubevela/kube-trigger/pkg/store"
 	"github.com/kubevela/kube-trigger/pkg/store/file"
+	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
 // storeProcess is a process with a real store.
@@ -55,7 +56,7 @@ func (e env) startWithStore(s store.Store, every time.Duration, specs []triggerS
 	p := storeProcess{harness: newSharedHarness(e.T, e.config, specs, append(opts, func(o *resource.Options) { o.Checkpoints, o.Saver = s.Checkpoints(), saver })...)}
 	p.stop = sync.OnceFunc(func() {
 		cancel()
-		if err := <-ended; err != nil {
+		if err := cluster.Receive(e.T, "the end of the saver", ended); err != nil {
 			e.Error(err)
 		}
 	})

@@ -38,10 +38,10 @@ import (
 )
 
 const (
-	// oidcKeysTTL is how long the keys of an issuer are cached.
+	// oidcKeysTTL is how long the keys of an issuer are used after they were read.
 	oidcKeysTTL = time.Hour
-	// oidcKeysRetry is the minimum time between two reads of an issuer's keys, which an
-	// unknown key causes.
+	// oidcKeysRetry is the minimum time between two reads of an issuer's keys. Anybody can
+	// cause a read, by a token with an unknown key.
 	oidcKeysRetry = 30 * time.Second
 	// oidcFetchTimeout limits the time to read the keys of an issuer.
 	oidcFetchTimeout = 5 * time.Second
@@ -82,15 +82,20 @@ type oidcVerifier struct {
 	fetch FetchFunc
 	clock clock.PassiveClock
 
+	// reading is held while the keys of an issuer are read: one issuer at a time.
+	reading sync.Mutex
 	mu      sync.Mutex
 	issuers map[string]issuerKeys
 }
 
-// issuerKeys are the public keys of an issuer, by their ID, or the error of reading them.
+// issuerKeys are the public keys of an issuer, by their ID. A read that fails does not drop
+// them.
 type issuerKeys struct {
 	keys   map[string]*rsa.PublicKey
-	err    error
 	readAt time.Time
+	// err is the error of the last read, at triedAt.
+	err     error
+	triedAt time.Time
 }
 
 func newOIDCVerifier(fetch FetchFunc, c clock.PassiveClock) *oidcVerifier {
@@ -157,28 +162,47 @@ func (t oidcToken) checkTime(now time.Time) error {
 	return nil
 }
 
-// key returns a key of an issuer. It reads the issuer's keys again if it does not know the
-// key. Only one issuer is read at a time.
+// key returns a key of an issuer. It reads the issuer's keys if it does not know the key. That
+// delays no caller whose key is known, and does not end with the caller that caused it: else one
+// that gives up in time could cause any number of reads.
 func (v *oidcVerifier) key(ctx context.Context, issuer, id string) (*rsa.PublicKey, error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	known, ok := v.issuers[issuer]
-	age := v.clock.Since(known.readAt)
-	if !ok || age >= oidcKeysTTL || (known.err != nil || known.keys[id] == nil) && age >= oidcKeysRetry {
-		keys, err := v.read(ctx, issuer)
-		if ctx.Err() != nil {
-			return nil, fmt.Errorf("read the keys of %s: %w", issuer, ctx.Err())
+	if key := v.known(issuer).key(id, v.clock.Now()); key != nil {
+		return key, nil
+	}
+	v.reading.Lock()
+	defer v.reading.Unlock()
+	known := v.known(issuer)
+	if known.triedAt.IsZero() || v.clock.Since(known.triedAt) >= oidcKeysRetry {
+		keys, err := v.read(context.WithoutCancel(ctx), issuer)
+		known.err, known.triedAt = err, v.clock.Now()
+		if err == nil {
+			known.keys, known.readAt = keys, known.triedAt
 		}
-		known = issuerKeys{keys, err, v.clock.Now()}
+		v.mu.Lock()
 		v.issuers[issuer] = known
+		v.mu.Unlock()
+	}
+	if key := known.key(id, v.clock.Now()); key != nil {
+		return key, nil
 	}
 	if known.err != nil {
 		return nil, fmt.Errorf("read the keys of %s: %w", issuer, known.err)
 	}
-	if key := known.keys[id]; key != nil {
-		return key, nil
-	}
 	return nil, unauthorized("the issuer has no key %q", id)
+}
+
+func (v *oidcVerifier) known(issuer string) issuerKeys {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.issuers[issuer]
+}
+
+// key returns a key that can be used at now, or nil.
+func (k issuerKeys) key(id string, now time.Time) *rsa.PublicKey {
+	if now.Sub(k.readAt) >= oidcKeysTTL {
+		return nil
+	}
+	return k.keys[id]
 }
 
 // read reads the keys of an issuer, as described at

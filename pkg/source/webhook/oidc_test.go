@@ -31,6 +31,10 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	testclock "k8s.io/utils/clock/testing"
+
+	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
 // fakeIssuer stands for an issuer of ID tokens: it signs them, and publishes its keys.
@@ -42,6 +46,8 @@ type fakeIssuer struct {
 	mu      sync.Mutex
 	fetched int
 	err     error
+	// blocked blocks requests to the issuer until it is closed.
+	blocked chan struct{}
 }
 
 const (
@@ -62,15 +68,25 @@ func newFakeIssuer(t *testing.T) *fakeIssuer {
 		t.Fatal(err)
 	}
 	n, e := base64.RawURLEncoding.EncodeToString(key.N.Bytes()), base64.RawURLEncoding.EncodeToString(big.NewInt(int64(key.E)).Bytes())
-	return &fakeIssuer{t: t, key: key, keys: `{"keys":[{"kty":"EC","kid":"ec"},{"kty":"RSA","alg":"RS256","use":"sig","kid":"k1","n":"` + n + `","e":"` + e + `"}]}`}
+	open := make(chan struct{})
+	close(open)
+	return &fakeIssuer{t: t, key: key, blocked: open, keys: `{"keys":[{"kty":"EC","kid":"ec"},{"kty":"RSA","alg":"RS256","use":"sig","kid":"k1","n":"` + n + `","e":"` + e + `"}]}`}
 }
 
 func (f *fakeIssuer) use(w *worker) { w.options.Fetch = f.fetch }
 
-func (f *fakeIssuer) fetch(_ context.Context, url string) (int, []byte, error) {
+func (f *fakeIssuer) fetch(ctx context.Context, url string) (int, []byte, error) {
+	f.mu.Lock()
+	f.fetched++
+	blocked := f.blocked
+	f.mu.Unlock()
+	select {
+	case <-blocked:
+	case <-ctx.Done():
+		return 0, nil, ctx.Err()
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.fetched++
 	switch url {
 	case issuer + "/.well-known/openid-configuration":
 		return http.StatusOK, []byte(`{"issuer":"` + issuer + `","jwks_uri":"https://www.googleapis.com/oauth2/v3/certs"}`), f.err
@@ -176,4 +192,59 @@ func TestOIDCAuth_Unavailable(t *testing.T) {
 		token := f.sign(map[string]any{"alg": "RS256", "kid": "k1"}, claims(nil))
 		w.expectStatus(http.StatusServiceUnavailable, request{body: "{}", headers: map[string]string{"Authorization": "Bearer " + token}})
 	}
+}
+
+// TestOIDCAuth_UnknownKeys: tokens with unknown keys, which anybody can send, neither drop the
+// keys that are known while the issuer cannot be read, nor keep senders with known keys waiting:
+// cleanenergyexchange/fastapi-zitadel-auth#156. A caller that does not wait for the answer cannot
+// have the keys read again and again.
+func TestOIDCAuth_UnknownKeys(t *testing.T) {
+	f := newFakeIssuer(t)
+	c := testclock.NewFakeClock(time.Now())
+	w := serve(t, "auth: {type: oidc, audiences: ["+audience+"], users: ["+account+"]}", f.use, func(w *worker) { w.options.Clock = c })
+	send := func(kid string) request {
+		return request{body: "{}", headers: map[string]string{"Authorization": "Bearer " + f.sign(map[string]any{"alg": "RS256", "kid": kid}, claims(nil))}}
+	}
+	w.expectStatus(http.StatusAccepted, send("k1"))
+	fetched := func() int {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		return f.fetched
+	}
+	c.Step(time.Minute)
+	release := make(chan struct{})
+	f.mu.Lock()
+	f.err, f.blocked = errors.New("too many requests"), release
+	f.mu.Unlock()
+	before := fetched()
+	for range 3 {
+		ctx, giveUp := context.WithCancel(t.Context())
+		gaveUp := make(chan struct{})
+		go func() {
+			defer close(gaveUp)
+			unknown := send("unknown")
+			req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.url("/n/t"), strings.NewReader(unknown.body))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			req.Header.Set("Authorization", unknown.headers["Authorization"])
+			client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+			if res, err := client.Do(req); err == nil {
+				res.Body.Close()
+			}
+		}()
+		w.eventually(func() bool { return fetched() > before })
+		giveUp()
+		cluster.Receive(t, "the caller that gives up", gaveUp)
+	}
+	w.expectStatus(http.StatusAccepted, send("k1")) // while the keys are being read
+	close(release)
+	w.expectStatus(http.StatusServiceUnavailable, send("unknown"))
+	w.expectStatus(http.StatusAccepted, send("k1"))
+	if n := fetched() - before; n != 1 {
+		t.Errorf("%d requests to the issuer, want 1", n)
+	}
+	c.Step(time.Hour)
+	w.expectStatus(http.StatusServiceUnavailable, send("k1"))
 }

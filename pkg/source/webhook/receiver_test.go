@@ -29,6 +29,7 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/store"
+	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
 // TestReceiver_ConcurrentDuplicates accepts one of several concurrent requests with the
@@ -44,7 +45,7 @@ func TestReceiver_ConcurrentDuplicates(t *testing.T) {
 	}
 	count := map[int]int{}
 	for range cap(statuses) {
-		count[<-statuses]++
+		count[cluster.Receive(t, "an answer", statuses)]++
 	}
 	if diff := cmp.Diff(map[int]int{http.StatusAccepted: 1, http.StatusOK: cap(statuses) - 1}, count); diff != "" {
 		t.Error(diff)
@@ -93,7 +94,7 @@ func TestReceiver_DuplicateOfFailedStore(t *testing.T) {
 	default:
 	}
 	close(s.unblock)
-	if a, b := <-statuses, <-statuses; a+b != http.StatusServiceUnavailable+http.StatusAccepted {
+	if a, b := cluster.Receive(t, "an answer", statuses), cluster.Receive(t, "an answer", statuses); a+b != http.StatusServiceUnavailable+http.StatusAccepted {
 		t.Errorf("answered with %d and %d", a, b)
 	}
 	w.waitForEvents(2)
@@ -242,7 +243,7 @@ func TestReceiver_RunAgain(t *testing.T) {
 		w.handle = func(context.Context, event.Event, func()) error { return stopped }
 	})
 	w.expectStatus(http.StatusAccepted, request{body: `{}`})
-	if err := <-w.ended[0]; !errors.Is(err, stopped) {
+	if err := cluster.Receive(t, "the end of Run", w.ended[0]); !errors.Is(err, stopped) {
 		t.Errorf("ended with %v", err)
 	}
 	w.ended = nil
@@ -253,7 +254,7 @@ func TestReceiver_RunAgain(t *testing.T) {
 	go func() { ended <- sub.Open(w.hooks).Run(ctx, w) }()
 	w.waitForEvents(1)
 	cancel()
-	if err := <-ended; err != nil {
+	if err := cluster.Receive(t, "the end of Run", ended); err != nil {
 		t.Error(err)
 	}
 }
@@ -300,7 +301,7 @@ func TestReceiver_StoreFails(t *testing.T) {
 	w.cancel()
 	w.stop()
 	// The source may have failed as well, because its store is closed.
-	_ = errors.Join(<-w.ended[0], <-w.saved)
+	_ = errors.Join(cluster.Receive(t, "the end of Run", w.ended[0]), cluster.Receive(t, "the end of the saver", w.saved))
 	second := startWorker(t, w.path, []triggerConfig{{"t", "auth: none"}})
 	second.expectStatus(http.StatusAccepted, request{body: `2`})
 	second.waitForEvents(1)

@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"golang.org/x/time/rate"
 	"k8s.io/utils/lru"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
@@ -36,7 +37,8 @@ type Rejection struct {
 	Status int
 	// Reason is the reason in CamelCase, one for each Status.
 	Reason string
-	// Message describes for people what is wrong with the request. It holds no secret.
+	// Message describes for people what is wrong with the request, in 512 bytes at most. It
+	// holds no secret.
 	Message string
 	Time    time.Time
 }
@@ -72,11 +74,21 @@ const (
 	// maxLogged limits the kinds of rejections that are remembered; the one that is
 	// oldest is forgotten.
 	maxLogged = 4096
+	// MaxLogLines is the number of lines about rejections that a Server logs at once at the
+	// default level.
+	MaxLogLines = 100
+	// logLinesPerSecond is how many more follow per second.
+	logLinesPerSecond = 1
+	// maxRejectionMessage limits Rejection.Message, in bytes: senders choose parts of it.
+	maxRejectionMessage = 512
 )
 
 // rejectionLog logs rejections: each kind of them once per logInterval at the default
-// level, and all of them at the debug level. It is safe for concurrent use.
+// level, up to a limit for all senders together, and all of them at the debug level. It is safe
+// for concurrent use.
 type rejectionLog struct {
+	lines *rate.Limiter
+
 	mu sync.Mutex
 	// logged has the times of the last log lines.
 	logged *lru.Cache // rejectionKind → time.Time
@@ -89,7 +101,9 @@ type rejectionKind struct {
 	status  int
 }
 
-func newRejectionLog() *rejectionLog { return &rejectionLog{logged: lru.New(maxLogged)} }
+func newRejectionLog() *rejectionLog {
+	return &rejectionLog{lines: rate.NewLimiter(logLinesPerSecond, MaxLogLines), logged: lru.New(maxLogged)}
+}
 
 // add logs a rejection. cause is set if the rejection is an error of this process.
 func (l *rejectionLog) add(log logr.Logger, r *http.Request, rejected Rejection, cause error) {
@@ -104,12 +118,13 @@ func (l *rejectionLog) add(log logr.Logger, r *http.Request, rejected Rejection,
 	log.Info("Request rejected", "status", rejected.Status, "reason", rejected.Message, "from", r.RemoteAddr)
 }
 
-// isNew reports whether no rejection of this kind was logged in the last logInterval.
+// isNew reports whether no rejection of this kind was logged in the last logInterval, and there
+// are not too many of other kinds.
 func (l *rejectionLog) isNew(kind rejectionKind, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	last, found := l.logged.Get(kind)
-	if t, ok := last.(time.Time); found && ok && now.Sub(t) < logInterval {
+	if t, ok := last.(time.Time); found && ok && now.Sub(t) < logInterval || !l.lines.AllowN(now, 1) {
 		return false
 	}
 	l.logged.Add(kind, now)

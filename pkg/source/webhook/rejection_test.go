@@ -17,12 +17,16 @@ limitations under the License.
 package webhook_test
 
 import (
+	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	testclock "k8s.io/utils/clock/testing"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/source/webhook"
@@ -70,5 +74,37 @@ func TestServer_Rejections(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(webhook.Rejection{}, "Message", "Time")); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestServer_RejectionLog: what senders choose does not fill the log: neither long values that
+// reasons quote, nor many addresses (neochaotic/leoflow#506).
+func TestServer_RejectionLog(t *testing.T) {
+	w := serve(t, "auth: none", func(w *worker) { w.options.Clock = testclock.NewFakeClock(time.Now()) })
+	w.expectStatus(http.StatusUnsupportedMediaType, request{body: "x", headers: map[string]string{"Content-Type": "application/" + strings.Repeat("x", 10_000)}})
+	for n := range 2 * webhook.MaxLogLines {
+		from := &net.TCPAddr{IP: net.IPv4(127, 1, 0, byte(n))}
+		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: (&net.Dialer{LocalAddr: from}).DialContext}}
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.url("/n/t"), strings.NewReader("{"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != http.StatusBadRequest {
+			t.Errorf("status %d", res.StatusCode)
+		}
+	}
+	lines := w.logged(`"msg"="Request rejected"`)
+	if n := w.logged(`"level"=0 "msg"="Request rejected"`); lines != 1+2*webhook.MaxLogLines || n != webhook.MaxLogLines {
+		t.Errorf("%d lines, of which %d at the default level, want %d and %d", lines, n, 1+2*webhook.MaxLogLines, webhook.MaxLogLines)
+	}
+	for _, line := range w.lines {
+		if len(line) > 1000 {
+			t.Errorf("a line of %d bytes", len(line))
+		}
 	}
 }

@@ -28,6 +28,7 @@ import (
 	"github.com/go-logr/logr"
 	"golang.org/x/sync/semaphore"
 
+	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/httpserver"
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
@@ -283,7 +284,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // reject logs and reports a rejected request. cause is set if the rejection is an error of
 // this process.
 func (s *Server) reject(log logr.Logger, r *http.Request, rejected Rejection, cause error) {
-	rejected.Reason = rejectionReason(rejected.Status)
+	rejected.Reason, rejected.Message = rejectionReason(rejected.Status), diag.Truncate(rejected.Message, maxRejectionMessage)
 	s.rejections.add(log, r, rejected, cause)
 	if s.OnRejected != nil {
 		s.OnRejected(rejected)

@@ -25,6 +25,7 @@ import (
 	"github.com/go-logr/logr"
 
 	"github.com/kubevela/kube-trigger/pkg/source"
+	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
 // TestServer_SharedListener: webhooks share a listener, a path has one owner, and the
@@ -57,7 +58,7 @@ func runAgain(t *testing.T, w *worker, sub source.Subscription) (stop func()) {
 	return func() {
 		t.Helper()
 		cancel()
-		if err := <-ended; err != nil {
+		if err := cluster.Receive(t, "the end of Run", ended); err != nil {
 			t.Error(err)
 		}
 	}
@@ -71,7 +72,7 @@ func TestServer_HoldRoutes(t *testing.T) {
 	release := w.server.HoldRoutes()
 	w.cancel()
 	for _, ended := range w.ended {
-		if err := <-ended; err != nil {
+		if err := cluster.Receive(t, "the end of Run", ended); err != nil {
 			t.Error(err)
 		}
 	}

@@ -41,6 +41,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/source/webhook"
 	"github.com/kubevela/kube-trigger/pkg/store"
 	"github.com/kubevela/kube-trigger/pkg/store/file"
+	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
 func TestMain(m *testing.M) {
@@ -56,7 +57,7 @@ func TestMain(m *testing.M) {
 }
 
 // waitTimeout limits the time that a test waits for a condition.
-const waitTimeout = 30 * time.Second
+const waitTimeout = cluster.WaitTimeout
 
 // worker is a process with webhooks. Its store can be opened by another worker.
 type worker struct {
@@ -117,7 +118,7 @@ func startWorkerWithStore(t testing.TB, s store.Store, path string, triggers []t
 	t.Helper()
 	w := &worker{t: t, path: path, store: s, namespace: "n", saved: make(chan error, 1)}
 	saver := store.NewBatchSaver(w.store, store.BatchSaverOptions{
-		MaxDelay: 25 * time.Millisecond, BatchSize: 1000, GracePeriod: time.Second, Clock: clock.RealClock{},
+		MaxDelay: 25 * time.Millisecond, BatchSize: 1000, GracePeriod: time.Minute, Clock: clock.RealClock{},
 		OnError: func(err error) {
 			if !w.killed.Load() {
 				t.Error(err)
@@ -223,12 +224,12 @@ func (w *worker) shutdown() {
 	w.killed.Store(true)
 	w.cancel()
 	for _, ended := range w.ended {
-		if err := <-ended; err != nil {
+		if err := cluster.Receive(w.t, "the end of a webhook", ended); err != nil {
 			w.t.Error(err)
 		}
 	}
 	w.stop()
-	if err := errors.Join(<-w.saved, w.store.Close()); err != nil {
+	if err := errors.Join(cluster.Receive(w.t, "the end of the saver", w.saved), w.store.Close()); err != nil {
 		w.t.Error(err)
 	}
 }
@@ -243,7 +244,7 @@ func (w *worker) kill() {
 	w.cancel()
 	w.stop()
 	for _, ended := range append(w.ended, w.saved) {
-		_ = errors.Join(<-ended)
+		_ = cluster.Receive(w.t, "the end of a webhook or of the saver", ended)
 	}
 }
 

@@ -19,26 +19,43 @@ package cluster_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	coordinationv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	testclock "k8s.io/utils/clock/testing"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/store"
 	"github.com/kubevela/kube-trigger/pkg/store/cluster"
+	testcluster "github.com/kubevela/kube-trigger/test/cluster"
 )
 
 func TestOpen_SecondWriter(t *testing.T) {
 	e := newEnv(t)
 	first := e.open(t, "first")
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	// The clock of the second writer has a waiter while it waits for the Lease.
+	waiting := e.options("second")
+	clock := testclock.NewFakeClock(e.clock.Now())
+	waiting.Clock = clock
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	if _, err := cluster.Open(ctx, e.options("second")); err == nil || !strings.Contains(err.Error(), `"first"`) || !errors.Is(err, context.DeadlineExceeded) {
+	ended := make(chan error, 1)
+	go func() {
+		_, err := cluster.Open(ctx, waiting)
+		ended <- err
+	}()
+	testcluster.Eventually(t, "the wait for the Lease", func(context.Context) error {
+		if !clock.HasWaiters() {
+			return errors.New("no timer")
+		}
+		return nil
+	})
+	cancel()
+	if err := testcluster.Receive(t, "the end of Open", ended); err == nil || !strings.Contains(err.Error(), `"first"`) || !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want held by first", err)
 	}
 	must(t, first.Checkpoints().Save(t.Context(), "pods", inventory(0, 1, 1)))
@@ -69,7 +86,7 @@ func TestStore_ExpiredLease(t *testing.T) {
 	_, err = first.Checkpoints().Load(ctx, "pods")
 	must(t, err)
 
-	opened := make(chan *cluster.Store)
+	opened := make(chan *cluster.Store, 1)
 	go func() {
 		s, err := cluster.Open(ctx, e.options("second"))
 		if err != nil {
@@ -77,16 +94,18 @@ func TestStore_ExpiredLease(t *testing.T) {
 		}
 		opened <- s
 	}()
-	var second *cluster.Store
-	for deadline := time.Now().Add(time.Minute); second == nil; {
-		if time.Now().After(deadline) {
-			t.Fatal("the lease does not expire")
+	testcluster.Eventually(t, "the next holder of the Lease", func(context.Context) error {
+		if holder := *e.lease(t).Spec.HolderIdentity; holder != "second" {
+			if e.clock.HasWaiters() {
+				e.clock.Step(time.Second)
+			}
+			return fmt.Errorf("held by %q", holder)
 		}
-		e.clock.Step(time.Second)
-		select {
-		case second = <-opened:
-		case <-time.After(5 * time.Millisecond):
-		}
+		return nil
+	})
+	second := testcluster.Receive(t, "the open store", opened)
+	if second == nil {
+		t.FailNow()
 	}
 	c, err := second.Checkpoints().Load(ctx, "pods")
 	must(t, err)
@@ -182,35 +201,30 @@ func TestStore_Renewal(t *testing.T) {
 	ctx := t.Context()
 	s := e.open(t, "first")
 	leases := e.client.CoordinationV1().Leases(e.namespace)
-	getLease := func() *coordinationv1.Lease {
-		lease, err := leases.Get(ctx, "notify-store", metav1.GetOptions{})
-		must(t, err)
-		return lease
-	}
 	for range 3 {
-		lease := getLease()
+		lease := e.lease(t)
 		lease.Labels["edited"] = strconv.Itoa(e.clock.Now().Second())
 		_, err := leases.Update(ctx, lease, metav1.UpdateOptions{})
 		must(t, err)
-		for deadline := time.Now().Add(time.Minute); getLease().Spec.RenewTime.Equal(lease.Spec.RenewTime); {
-			if time.Now().After(deadline) {
-				t.Fatal("not renewed")
-			}
+		testcluster.Eventually(t, "a renewal", func(context.Context) error {
 			e.clock.Step(time.Second)
-			time.Sleep(5 * time.Millisecond)
-		}
+			if e.lease(t).Spec.RenewTime.Equal(lease.Spec.RenewTime) {
+				return errors.New("not renewed")
+			}
+			return nil
+		})
 	}
 	if lost(s) {
 		t.Error("Lost is closed")
 	}
 	must(t, leases.Delete(ctx, "notify-store", metav1.DeleteOptions{}))
-	for deadline := time.Now().Add(time.Minute); !lost(s); {
-		if time.Now().After(deadline) {
-			t.Fatal("not lost after the deletion of the lease")
-		}
+	testcluster.Eventually(t, "the loss after the deletion of the Lease", func(context.Context) error {
 		e.clock.Step(time.Second)
-		time.Sleep(5 * time.Millisecond)
-	}
+		if !lost(s) {
+			return errors.New("not lost")
+		}
+		return nil
+	})
 	must(t, s.Close())
 	must(t, e.open(t, "second").Close())
 }

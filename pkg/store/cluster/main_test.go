@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
@@ -85,6 +86,14 @@ func dropped(t testing.TB, s *cluster.Store) uint64 {
 	list, err := s.DeadLetters().List(t.Context())
 	must(t, err)
 	return list.Dropped
+}
+
+// lease returns the Lease of the store.
+func (e env) lease(t *testing.T) *coordinationv1.Lease {
+	t.Helper()
+	lease, err := e.client.CoordinationV1().Leases(e.namespace).Get(t.Context(), "notify-store", metav1.GetOptions{})
+	must(t, err)
+	return lease
 }
 
 func (e env) configMaps(t *testing.T) []corev1.ConfigMap {

@@ -111,6 +111,8 @@ func TestParse(t *testing.T) {
 		{"XML", headers("Content-Type", "application/xml"), `<a/>`, payload.Payload{}, payload.ErrUnsupported},
 		{"invalid content type", headers("Content-Type", ";"), `1`, payload.Payload{}, payload.ErrUnsupported},
 		{"two values", headers(), `1 2`, payload.Payload{}, payload.ErrMalformed},
+		{"large exponent", headers(), `{"n":1e1000000}`, payload.Payload{}, payload.ErrMalformed}, // spray/spray-json#283
+		{"large exponent as text", headers("Content-Type", "text/plain"), `1e1000000`, payload.Payload{Body: "1e1000000"}, nil},
 		{"empty", headers(), ``, payload.Payload{}, nil},
 		{"JSON as text", headers("Content-Type", "text/plain; charset=UTF-8"), `{"a":1}`, payload.Payload{Body: map[string]any{"a": int64(1)}}, nil},
 		{"text", headers("Content-Type", "text/plain"), `a {text}`, payload.Payload{Body: "a {text}"}, nil},
