@@ -310,7 +310,8 @@ func (s *Status) Current() v1alpha1.TriggerServiceStatus {
 			q, ok := quarantined[name]
 			status.State, status.Reason, status.Message = s.state(t, q, ok)
 			if p, ok := paused[name]; ok && status.State == v1alpha1.TriggerRunning {
-				status.State, status.Reason, status.Message = pauseState(p)
+				status.Reason = v1alpha1.TriggerReasonLoopSuspected
+				status.State, status.Message = pauseState(p)
 			}
 		}
 		if status.State == v1alpha1.TriggerRunning || status.State == v1alpha1.TriggerSuspended {
@@ -344,14 +345,14 @@ func (s *Status) held() (quarantined map[string]engine.Quarantine, paused map[st
 
 // pauseState returns the state of a paused trigger. One whose other objects do not wait
 // is running.
-func pauseState(p engine.Pause) (state v1alpha1.TriggerState, reason, message string) {
+func pauseState(p engine.Pause) (state v1alpha1.TriggerState, message string) {
 	next := p.NextProbe.UTC().Format(time.RFC3339)
 	if p.Object != "" {
-		return v1alpha1.TriggerRunning, v1alpha1.TriggerReasonLoopSuspected, fmt.Sprintf(
+		return v1alpha1.TriggerRunning, fmt.Sprintf(
 			"another client undid the trigger's write to %s %d times in a row; the events of %d objects wait, and it is written again at %s; set the field in one place only, or accept the other client's value in the filter",
 			p.Object, p.Turns, p.Waiting, next)
 	}
-	return v1alpha1.TriggerPaused, v1alpha1.TriggerReasonLoopSuspected, fmt.Sprintf("%d events followed the trigger's own actions, without a known cause; the events of %d objects wait, and one is handled at %s to see whether others follow it",
+	return v1alpha1.TriggerPaused, fmt.Sprintf("%d events followed the trigger's own actions, without a known cause; the events of %d objects wait, and one is handled at %s to see whether others follow it",
 		p.Turns, p.Waiting, next)
 }
 
