@@ -28,13 +28,16 @@ import (
 )
 
 // Warnings returns what is valid in a filter expression, and probably not meant:
-// quantities and times that are ordered as texts, letter by letter.
+// quantities, times, durations and versions that are ordered as texts, letter by letter.
 func Warnings(text string) diag.List {
 	file, err := parser.ParseFile(Filename, text)
 	if err != nil {
 		return nil //nolint:nilerr // Parse reports it
 	}
-	w := warner{quantity: regexp.MustCompile(`^[+-]?\d+(\.\d+)?([numkMGTPE]|[KMGTPE]i)?$`)}
+	w := warner{
+		quantity: regexp.MustCompile(`^[+-]?\d+(\.\d+)?([numkMGTPE]|[KMGTPE]i)?$`),
+		version:  regexp.MustCompile(`^(v\d+(\.\d+)?|v?\d+\.\d+\.\d+)([-+][0-9A-Za-z.+-]+)?$`),
+	}
 	ast.Walk(file, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.BinaryExpr:
@@ -54,20 +57,29 @@ func Warnings(text string) diag.List {
 
 type warner struct {
 	diagnostics
-	quantity *regexp.Regexp
+	quantity, version *regexp.Regexp
 }
 
-// check adds a warning if x, an operand of an order, is the text of a quantity or a
-// time.
+// check adds a warning if x, an operand of an order, is the text of a quantity, a time, a
+// duration or a version.
 func (w *warner) check(x ast.Expr) {
 	text, ok := stringLiteral(x)
 	if !ok || isBytes(x) {
 		return
 	}
-	if w.quantity.MatchString(text) {
+	_, err := time.ParseDuration(text)
+	isDuration, isQuantity := err == nil, w.quantity.MatchString(text)
+	switch {
+	case isQuantity && isDuration && text != "0":
+		w.add(x, `texts are compared letter by letter, so that "5m" is more than "10m"; compare quantities: quantity(…) > quantity(%[1]q), or durations: time.ParseDuration(…) > time.ParseDuration(%[1]q)`, text)
+	case isQuantity:
 		w.add(x, `texts are compared letter by letter, so that "5Gi" is more than "10Gi"; compare quantities: quantity(…) > quantity(%q)`, text)
-	} else if isTime(text) {
+	case isDuration:
+		w.add(x, `texts are compared letter by letter, so that "5s" is more than "10s"; compare durations: time.ParseDuration(…) > time.ParseDuration(%q)`, text)
+	case isTime(text):
 		w.add(x, "texts are compared letter by letter, without regard to time zones; compare times: timestamp(…) > timestamp(%q)", text)
+	case w.version.MatchString(text):
+		w.add(x, `texts are compared letter by letter, so that "1.9.0" is more than "1.10.0"; compare versions: version(…) > version(%q)`, text)
 	}
 }
 
