@@ -144,6 +144,11 @@ parameter: {
 // that it logs.
 func computed(t *testing.T, properties map[string]any, cue string) (map[string]any, error) {
 	t.Helper()
+	return computedFor(t, configMap("c"), properties, cue)
+}
+
+func computedFor(t *testing.T, ev event.Event, properties map[string]any, cue string) (map[string]any, error) {
+	t.Helper()
 	tmpl, diags := action.Parse("test", computedTemplate)
 	if len(diags) > 0 {
 		t.Fatal(diags)
@@ -163,7 +168,7 @@ func computed(t *testing.T, properties map[string]any, cue string) (map[string]a
 	}
 	for range 2 { // the second run uses the same compiled template
 		r.calls = nil
-		if err := run(t, a); err != nil {
+		if _, err := a.Start(nil, nil)(t.Context(), ev); err != nil {
 			return nil, err
 		}
 	}
@@ -210,6 +215,40 @@ func TestComputed(t *testing.T) {
 	}
 }
 
+// TestComputed_Rules: the rules for absent values, and the functions of filters, hold in
+// computed properties: datavis-tech/json-templates#45 (null and a default),
+// tcplugins/tcWebHooks#93 (a number that may be absent).
+func TestComputed_Rules(t *testing.T) {
+	ev := event.Event{Data: map[string]any{"spec": map[string]any{
+		"none": nil, "port": "http", "size": "1Ki", "version": "v1.10.0", "list": []any{map[string]any{"ready": true}, map[string]any{}},
+	}}}
+	labels := func(value string) string { return "name: \"x\"\nlabels: v: \"\\(" + value + ")\"" }
+	for cue, want := range map[string]string{
+		labels(`*context.data.spec.none | "default"`):                                          "default",
+		labels(`*context.data.missing.none | "default"`):                                       "default",
+		labels(`[if context.data.spec.none == "x" {1}, 0][0]`):                                 "0",
+		labels(`[if context.data.spec.port != 8080 {1}, 0][0]`):                                "1",
+		labels(`[if context.data.spec.port > 8080 {1}, 0][0]`):                                 "0",
+		labels(`[if or([for c in context.data.spec.list {c.ready}]) {1}, 0][0]`):               "1",
+		labels(`[if and([for c in context.data.spec.list {c.ready}]) {1}, 0][0]`):              "0",
+		labels(`len([for c in context.data.spec.list if c.ready {c}])`):                        "1",
+		labels(`quantity(context.data.spec.size)`):                                             "1024",
+		labels(`[if quantity(context.data.spec.size) > quantity("1k") {"large"}, "small"][0]`): "large",
+		labels(`[if version(context.data.spec.version) > version("1.9.0") {"new"}, "old"][0]`): "new",
+		"name: \"x\"\nif context.data.spec.none.deep == 1 {replicas: 5}\nlabels: v: \"x\"":     "x",
+		"let N = *context.data.spec.none | \"n\"\nname: \"x\"\nlabels: v: N":                   "n",
+	} {
+		data, err := computedFor(t, ev, nil, cue)
+		if err != nil {
+			t.Errorf("%s: %v", cue, err)
+			continue
+		}
+		if got, _ := data["labels"].(map[string]any); got["v"] != want {
+			t.Errorf("%s: got %v, want %s", cue, got["v"], want)
+		}
+	}
+}
+
 // TestComputed_Invalid refuses what cannot fit before any event, with its position.
 func TestComputed_Invalid(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -228,10 +267,13 @@ func TestComputed_Invalid(t *testing.T) {
 		}
 	}
 	for cue, want := range map[string]string{
-		"name: contxt.data.x": `reference "contxt" not found`,
 		"name: context.dta.x": "dta",
 		"name: {":             "expected",
 		"import \"vela/kube\"\nx: kube.#Get & {}": `cannot import "vela/kube"`,
+		"name: contxt.data.x":                     `1:7: unknown name "contxt"; did you mean "context"?`,
+		"name: data.metadata.name":                `did you mean context.data?`,
+		"name: context.data.name.toLowerCase()":   "1:25: values have no functions; in CUE: strings.ToLower(text)",
+		"name: context.data.a ? \"x\" : \"y\"":    "CUE has no ?:",
 	} {
 		if _, diags := action.ParseComputed(cue); len(diags) == 0 || !strings.Contains(diags.Error(), want) {
 			t.Errorf("%s: got %v, want %s", cue, diags, want)

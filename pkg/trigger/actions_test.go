@@ -106,7 +106,7 @@ func TestCompile_Actions(t *testing.T) {
 		{"computed-kind", v1alpha1.Trigger{Action: v1alpha1.Action{Type: "says", Cue: "\nmessage: [context.old.m]"}},
 			`action.cue:2:1: message: must be string, not list`},
 		{"computed-syntax", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{computes("says", "{}", "message: contxt.data.x")}},
-			`actions[0].cue:1:10: reference "contxt" not found`},
+			`actions[0].cue:1:10: unknown name "contxt"; did you mean "context"?`},
 		{"computed-result", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{gives, computes("says", "{}", "message: context.results.frist")}},
 			`actions[1].cue:1:10: context.results.frist: no earlier action has this name; did you mean "first"?; earlier actions: first`},
 		{"computed-required", v1alpha1.Trigger{Action: v1alpha1.Action{Type: "says", Cue: "x: 1"}},
