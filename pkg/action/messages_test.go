@@ -124,7 +124,7 @@ func TestMessages_Unknown(t *testing.T) {
 		t.Fatal(diags)
 	}
 	_, diags = tmpl.Compile(action.Options{Properties: map[string]any{"message": "a\n{{upper .x}}"}})
-	if len(diags) != 1 || diags[0].String() != `message:2:1: invalid Go template: function "upper" not defined` {
+	if len(diags) != 1 || diags[0].String() != `message:2:1: invalid Go template: function "upper" not defined; the action's field cue has strings.ToUpper(text)` {
 		t.Errorf("diags %v", diags)
 	}
 }
@@ -331,6 +331,41 @@ func TestTemplate_Warnings(t *testing.T) {
 	list := tmpl.Warnings(map[string]any{"message": "{{.data}}", "name": "{{.data.x}}", "body": map[string]any{"a": []any{"{{ .Values.x }}"}}})
 	if len(list) != 2 || list[0].Path != "body.a[0]" || list[1].Path != "name" || !strings.Contains(list[0].Message, "`cue: body: ") {
 		t.Errorf("got %v", list)
+	}
+}
+
+// TestTemplate_Warnings_Fields warns about fields that no event has: prometheus/alertmanager#1053
+// (fields of another root), alphagov/govuk-helm-charts#2214.
+func TestTemplate_Warnings_Fields(t *testing.T) {
+	tmpl, diags := action.Parse("test", computedTemplate)
+	if len(diags) > 0 {
+		t.Fatal(diags)
+	}
+	for message, want := range map[string]string{
+		"{{.metadata.name}}":                               "message:1:3: .metadata is never there; fields of the object are in .data: .data.metadata.name",
+		"a\n {{if .context.data.x}}y{{end}}":               "message:2:7: .context is never there; the dot is context: .data.x",
+		"{{.Data.kind}}":                                   `message:1:3: .Data is never there; did you mean "data"?`,
+		"{{range .items}}{{.x}}{{$.results.a}}{{end}}":     "message:1:9: .items is never there",
+		"{{.data.x}}{{.batch}}{{.old.x}}{{.event.type}}":   "",
+		"{{range .data.items}}{{.name}}{{end}}{{summary}}": "",
+	} {
+		if got := tmpl.Warnings(map[string]any{"message": message, "name": "x"}).Error(); (got == "") != (want == "") || !strings.Contains(got, want) {
+			t.Errorf("%s: got %q, want %q", message, got, want)
+		}
+	}
+}
+
+// TestMessages_Names says how a name that is no identifier is selected: containerd/containerd#2494.
+func TestMessages_Names(t *testing.T) {
+	tmpl, diags := action.Parse("test", messageTemplate)
+	if len(diags) > 0 {
+		t.Fatal(diags)
+	}
+	for _, message := range []string{"{{.data.metadata.labels.my-app}}", "{{.data.metadata.labels.app.kubernetes.io/name}}"} {
+		_, diags = tmpl.Compile(action.Options{Properties: map[string]any{"message": message}})
+		if len(diags) != 1 || !strings.Contains(diags[0].Message, `is selected with index: {{index .data.metadata.labels "example.com/my-app"}}`) {
+			t.Errorf("%s: got %v", message, diags)
+		}
 	}
 }
 

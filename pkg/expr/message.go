@@ -17,8 +17,10 @@ limitations under the License.
 package expr
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -184,9 +186,12 @@ func (w *messageWalker) text(n *messageNode, text string, parent map[string]any,
 	return w.replace(m)
 }
 
-// looksLikeJSON reports whether a template without a content type is a JSON object or a
-// list of them.
+// looksLikeJSON reports whether a template without a content type is a JSON object, a list
+// of objects or texts, or a list that is JSON with a number for each action.
 func looksLikeJSON(text string) bool {
+	if strings.HasPrefix(strings.TrimSpace(text), "[") && json.Valid(regexp.MustCompile(`{{[^}]*}}`).ReplaceAll([]byte(text), []byte("0"))) {
+		return true
+	}
 	text = strings.Map(func(r rune) rune {
 		if r == ' ' || r == '\n' || r == '\t' || r == '\r' {
 			return -1

@@ -43,10 +43,60 @@ func (m Messages) Check(properties map[string]any) diag.List {
 		line, _ := strconv.Atoi(parts[min(2, len(parts)-1)])
 		list = append(list, diag.Diagnostic{
 			Path: message.Name(), Line: max(line, 1), Column: 1,
-			Message: "invalid Go template: " + strings.TrimSpace(parts[len(parts)-1]),
+			Message: "invalid Go template: " + withMessageHint(strings.TrimSpace(parts[len(parts)-1])),
 		})
 	}
 	return list
+}
+
+// withMessageHint adds to a syntax error of a Go template what is likely meant.
+func withMessageHint(message string) string {
+	if strings.Contains(message, "bad character U+002D") || strings.Contains(message, "bad character U+002F") {
+		return message + `; a name with "-", "." or "/" is selected with index: {{index .data.metadata.labels "example.com/my-app"}}`
+	}
+	if name, ok := strings.CutPrefix(message, "function "); ok {
+		name, _ = strconv.Unquote(strings.TrimSuffix(name, " not defined"))
+		if hint := equivalent(name); strings.Contains(hint, "(") {
+			return message + "; the action's field cue has " + hint
+		}
+	}
+	return message
+}
+
+// CheckFields returns the fields that message templates of properties select, and that are
+// none of the known fields of `context`: .metadata in place of .data.metadata.
+func (m Messages) CheckFields(properties map[string]any, known []string) diag.List {
+	var list diag.List
+	for _, message := range m.Of(properties) {
+		if message.From != "" {
+			continue
+		}
+		message.eachPath(func(path []string, pos parse.Pos) {
+			name := path[0]
+			if slices.Contains(known, name) {
+				return
+			}
+			hint := diag.Suggest(name, known)
+			switch {
+			case name == "context":
+				hint = "; the dot is context: ." + strings.Join(path[1:], ".")
+			case hint == "":
+				hint = "; fields of the object are in .data: .data." + strings.Join(path, ".")
+			}
+			line, column := message.position(pos)
+			list = append(list, diag.Diagnostic{
+				Path: message.Name(), Line: line, Column: column,
+				Message: "." + name + " is never there" + hint,
+			})
+		})
+	}
+	return list
+}
+
+// position returns the line and the column of pos in the template.
+func (m Message) position(pos parse.Pos) (line, column int) {
+	before := m.Source[:max(pos, 0)]
+	return 1 + strings.Count(before, "\n"), len(before) - strings.LastIndex(before, "\n")
 }
 
 // CheckResults returns the invalid references to results in the message templates of
@@ -63,9 +113,9 @@ func (m Messages) CheckResults(properties map[string]any, validate func(name str
 				return
 			}
 			if reason := validate(path[1]); reason != "" {
-				before := message.Source[:pos]
+				line, column := message.position(pos)
 				list = append(list, diag.Diagnostic{
-					Path: message.Name(), Line: 1 + strings.Count(before, "\n"), Column: len(before) - strings.LastIndex(before, "\n"),
+					Path: message.Name(), Line: line, Column: column,
 					Message: "." + ResultsField + "." + path[1] + ": " + reason,
 				})
 			}
@@ -129,15 +179,20 @@ func eachPath(n parse.Node, isContext bool, visit func(path []string, pos parse.
 func eachPathOf(c *parse.CommandNode, isContext bool, visit func(path []string, pos parse.Pos)) {
 	for i, arg := range c.Args {
 		var path []string
+		pos := arg.Position()
 		switch arg := arg.(type) {
 		case *parse.FieldNode:
 			if isContext {
 				path = arg.Ident
 			}
+			if len(path) > 1 { // the position is that of the second name
+				pos -= parse.Pos(len("." + path[0]))
+			}
 		case *parse.VariableNode:
 			if arg.Ident[0] == "$" {
 				path = arg.Ident[1:]
 			}
+			pos -= parse.Pos(min(len(path), 1))
 		case *parse.PipeNode:
 			eachPath(arg, isContext, visit)
 		}
@@ -147,7 +202,7 @@ func eachPathOf(c *parse.CommandNode, isContext bool, visit func(path []string, 
 		if name, ok := indexedName(c, i); ok {
 			path = append(slices.Clip(path), name)
 		}
-		visit(path, arg.Position())
+		visit(path, pos)
 	}
 }
 
