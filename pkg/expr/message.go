@@ -20,7 +20,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -189,7 +188,7 @@ func (w *messageWalker) text(n *messageNode, text string, parent map[string]any,
 // looksLikeJSON reports whether a template without a content type is a JSON object, a list
 // of objects or texts, or a list that is JSON with a number for each action.
 func looksLikeJSON(text string) bool {
-	if strings.HasPrefix(strings.TrimSpace(text), "[") && json.Valid(regexp.MustCompile(`{{[^}]*}}`).ReplaceAll([]byte(text), []byte("0"))) {
+	if strings.HasPrefix(strings.TrimSpace(text), "[") && json.Valid([]byte(withZeros(text))) {
 		return true
 	}
 	text = strings.Map(func(r rune) rune {
@@ -198,14 +197,37 @@ func looksLikeJSON(text string) bool {
 		}
 		return r
 	}, text)
+	text, isList := strings.CutPrefix(withoutActions(text), "[")
+	if isList {
+		text = withoutActions(text)
+	}
+	return strings.HasPrefix(text, "{") || isList && strings.HasPrefix(text, `"`)
+}
+
+// withZeros returns text with 0 for each action.
+func withZeros(text string) string {
+	var b strings.Builder
+	for {
+		before, rest, found := strings.Cut(text, "{{")
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		b.WriteByte('0')
+		_, text, _ = strings.Cut(rest, "}}")
+	}
+}
+
+// withoutActions returns text without the actions that it begins with.
+func withoutActions(text string) string {
 	for strings.HasPrefix(text, "{{") {
 		_, rest, ok := strings.Cut(text, "}}")
 		if !ok {
-			return false
+			return ""
 		}
 		text = rest
 	}
-	return strings.HasPrefix(text, "{") || strings.HasPrefix(text, "[{") || strings.HasPrefix(text, `["`)
+	return text
 }
 
 // propertyText returns the text of the property at a path of names below parent. Case

@@ -25,6 +25,7 @@ func TestLooksLikeJSON(t *testing.T) {
 		`{"a": "{{.data.a}}"}`:                          true,
 		`{{if .data.a}}{"a": 1}{{end}}`:                 true,
 		`[{"a": {{.data.a}}}]`:                          true,
+		`[{{range .data.l}}{"a": {{.x}}},{{end}}{}]`:    true,
 		`["{{.data.a}}"]`:                               true,
 		`[1, {{.data.a}}, "{{.data.b}}"]`:               true,
 		` [{{.data.a}},{{.data.b}}]`:                    true,
