@@ -187,9 +187,9 @@ func (p yamlPart) error(path string, err error) *diag.FileDiagnostic {
 	message := err.Error()
 	if m := regexp.MustCompile(`^yaml: (?:unmarshal errors:\s*)?line (\d+): (.*)`).FindStringSubmatch(message); m != nil {
 		line, _ := strconv.Atoi(m[1])
-		return &diag.FileDiagnostic{File: path, Line: p.offset + line, Column: 1, Message: "YAML: " + m[2] + p.hint(line)}
+		return &diag.FileDiagnostic{File: path, Line: p.offset + line, Column: 1, Message: "YAML: " + m[2] + p.hint(m[2], line)}
 	}
-	return &diag.FileDiagnostic{File: path, Message: "YAML: " + strings.TrimPrefix(message, "yaml: ") + p.hint(0)}
+	return &diag.FileDiagnostic{File: path, Message: "YAML: " + strings.TrimPrefix(message, "yaml: ") + p.hint(message, 0)}
 }
 
 // readCUE evaluates one CUE file, which must be concrete.

@@ -65,9 +65,9 @@ func needsQuotes(start string) string {
 	return fmt.Sprintf("a text that begins with %s needs quotes, or | and lines of its own", start)
 }
 
-// hint returns what a syntax error is likely about, which YAML finds at a line or later:
-// "; …", or "".
-func (p yamlPart) hint(line int) string {
+// hint returns what a syntax error is likely about, whose message names a line at which
+// YAML has found it, or one before: "; …", or "".
+func (p yamlPart) hint(message string, line int) string {
 	lines := strings.Split(string(p.text), "\n")
 	block := -1 // the indentation of the key of a block scalar, whose lines are text
 	for i, text := range lines {
@@ -81,7 +81,7 @@ func (p yamlPart) hint(line int) string {
 		if i+2 < line {
 			continue
 		}
-		if reason := syntaxHint(rest); reason != "" {
+		if reason := syntaxHint(message, rest); reason != "" {
 			return fmt.Sprintf("; line %d: %s", p.offset+i+1, reason)
 		}
 	}
@@ -94,7 +94,7 @@ func startsBlock(line string) bool {
 
 // syntaxHint returns why a line, without its indentation, is not valid YAML where the
 // reason is a common one; "" otherwise.
-func syntaxHint(line string) string {
+func syntaxHint(message, line string) string {
 	const key = `(?:^|[{,\-] *)"?[\w.\-/]+"?: +`
 	if strings.HasPrefix(line, "\t") {
 		return "indent with blanks, not with tabs"
@@ -105,7 +105,7 @@ func syntaxHint(line string) string {
 	if m := regexp.MustCompile(key + `(?:(")[^"]*"|(')[^']*'|(\[)[^\]]*\])\s*[^\s,}\]#]`).FindStringSubmatch(line); m != nil {
 		return needsQuotes(strings.Join(m[1:], ""))
 	}
-	if regexp.MustCompile(key + `[^"'{\[|>#\s][^#]*: `).MatchString(line) {
+	if strings.Contains(message, "mapping values") && regexp.MustCompile(`^(?:- +)*"?[\w.\-/]+"?: +[^"'{\[|>#\s][^#]*: `).MatchString(line) {
 		return `a text that contains ": " needs quotes, or | and lines of its own`
 	}
 	return ""
