@@ -28,6 +28,7 @@ import (
 	"cuelang.org/go/cue/parser"
 
 	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/expr"
 	"github.com/kubevela/kube-trigger/pkg/expr/gotemplate"
 	"github.com/kubevela/kube-trigger/pkg/number"
@@ -115,10 +116,11 @@ func decodeParameter(parameter cue.Value) (map[string]any, error) {
 	return values, nil
 }
 
-// Warnings returns the fields in message templates that no event has, and the properties
-// that contain `{{` although they are data. The paths are relative to the properties.
-func (t *Template) Warnings(properties map[string]any) diag.List {
-	list := t.messages.CheckFields(properties, contextFields())
+// Warnings returns the fields in message templates that no event of a form has, and the
+// properties that contain `{{` although they are data. The paths are relative to the
+// properties.
+func (t *Template) Warnings(properties map[string]any, form event.Form) diag.List {
+	list := t.messages.CheckFields(properties, contextFields(), form)
 	for _, m := range t.messages.Data(properties) {
 		view := false
 		for _, name := range t.viewProperties {

@@ -328,7 +328,7 @@ func TestTemplate_Warnings(t *testing.T) {
 	if len(diags) > 0 {
 		t.Fatal(diags)
 	}
-	list := tmpl.Warnings(map[string]any{"message": "{{.data}}", "name": "{{.data.x}}", "body": map[string]any{"a": []any{"{{ .Values.x }}"}}})
+	list := tmpl.Warnings(map[string]any{"message": "{{.data}}", "name": "{{.data.x}}", "body": map[string]any{"a": []any{"{{ .Values.x }}"}}}, event.Form{})
 	if len(list) != 2 || list[0].Path != "body.a[0]" || list[1].Path != "name" || !strings.Contains(list[0].Message, "`cue: body: ") {
 		t.Errorf("got %v", list)
 	}
@@ -349,7 +349,7 @@ func TestTemplate_Warnings_Fields(t *testing.T) {
 		"{{.data.x}}{{.batch}}{{.old.x}}{{.event.type}}":   "",
 		"{{range .data.items}}{{.name}}{{end}}{{summary}}": "",
 	} {
-		if got := tmpl.Warnings(map[string]any{"message": message, "name": "x"}).Error(); (got == "") != (want == "") || !strings.Contains(got, want) {
+		if got := tmpl.Warnings(map[string]any{"message": message, "name": "x"}, event.Form{}).Error(); (got == "") != (want == "") || !strings.Contains(got, want) {
 			t.Errorf("%s: got %q, want %q", message, got, want)
 		}
 	}
@@ -361,10 +361,37 @@ func TestMessages_Names(t *testing.T) {
 	if len(diags) > 0 {
 		t.Fatal(diags)
 	}
-	for _, message := range []string{"{{.data.metadata.labels.my-app}}", "{{.data.metadata.labels.app.kubernetes.io/name}}"} {
+	const names = `is selected with index: {{index .data.metadata.labels "example.com/my-app"}}`
+	for message, want := range map[string]string{
+		"{{.data.metadata.labels.my-app}}":                 names,
+		"{{.data.metadata.labels.app.kubernetes.io/name}}": names,
+		"{{.data.spec.containers[0].image}}":               "an element is selected with index: {{(index .data.spec.containers 0).image}}",
+		"{{index .data.metadata.labels 'app'}}":            "texts are in double quotes or in backquotes",
+		"${{ data.metadata.name }}":                        "paths begin with a dot, without context: .data.metadata.name",
+		"{{context.data.metadata.name}}":                   "paths begin with a dot",
+	} {
 		_, diags = tmpl.Compile(action.Options{Properties: map[string]any{"message": message}})
-		if len(diags) != 1 || !strings.Contains(diags[0].Message, `is selected with index: {{index .data.metadata.labels "example.com/my-app"}}`) {
-			t.Errorf("%s: got %v", message, diags)
+		if len(diags) != 1 || !strings.Contains(diags[0].Message, want) {
+			t.Errorf("%s: got %v, want %s", message, diags, want)
+		}
+	}
+}
+
+// TestComputed_Warnings warns about the placeholders of other languages, which CUE sends as
+// they are: argoproj/argo-workflows#940.
+func TestComputed_Warnings(t *testing.T) {
+	for cue, want := range map[string]string{
+		`message: "Pod {{.data.metadata.name}}"`:          `1:10: a text in CUE is sent as it is; to put a value into it, write "\(context.data.metadata.name)"`,
+		"name: \"x\"\nmessage: \"Pod ${context.data.x}\"": "2:10: a text in CUE is sent as it is",
+		`message: "Pod \(context.data.metadata.name)"`:    "",
+		`message: "echo ${HOME}"`:                         "",
+	} {
+		c, diags := action.ParseComputed(cue)
+		if len(diags) > 0 {
+			t.Fatal(diags)
+		}
+		if got := c.Warnings(event.Form{}).Error(); (got == "") != (want == "") || !strings.Contains(got, want) {
+			t.Errorf("%s: got %q, want %q", cue, got, want)
 		}
 	}
 }

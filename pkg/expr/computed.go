@@ -30,6 +30,7 @@ import (
 	"cuelang.org/go/cue/token"
 
 	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
 // Computed is the CUE that computes properties of an action from `context`. It is
@@ -138,6 +139,12 @@ func hasDynamicFields(n ast.Node) bool {
 		return !dynamic
 	}, nil)
 	return dynamic
+}
+
+// Warnings returns what is probably not meant of events of a form, with the positions in the
+// text.
+func (c *Computed) Warnings(form event.Form) diag.List {
+	return append(Warnings(c.text, form), interpolationWarnings(c.text)...)
 }
 
 // Partial reports whether the names of its fields depend on the event.

@@ -28,7 +28,6 @@ import (
 	"cuelang.org/go/cue/token"
 
 	"github.com/kubevela/kube-trigger/pkg/diag"
-	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
 // diagnostics collects diagnostics with their positions in the expression.
@@ -109,8 +108,8 @@ const referenceNotFound = "reference %q not found"
 // unknownName returns the message for an undeclared identifier, with a suggestion. declared
 // are the names that the text declares.
 func unknownName(name string, declared []string) string {
-	if slices.Contains(event.ContextFields(), name) {
-		return fmt.Sprintf("unknown name %q; did you mean context.%[1]s?", name)
+	if path := pathOf(name); path != "" {
+		return fmt.Sprintf("unknown name %q; did you mean %s?", name, path)
 	}
 	if hint := equivalent(name); hint != "" {
 		return fmt.Sprintf("unknown name %q; in CUE: %s", name, hint)

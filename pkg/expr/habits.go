@@ -17,6 +17,7 @@ limitations under the License.
 package expr
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -25,6 +26,7 @@ import (
 	"cuelang.org/go/cue/token"
 
 	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
 // equivalent returns how CUE says what word, a function or an operator of another
@@ -79,6 +81,25 @@ func equivalent(word string) string {
 	return ""
 }
 
+// pathOf returns the path below context of what other tools call name; "" for any
+// other name.
+func pathOf(name string) string {
+	switch name {
+	case "$", "root":
+		return "context"
+	case "object", "obj", "resource", "request", "payload", "input":
+		return "context.data"
+	case "oldObject", "oldObj":
+		return "context.old"
+	case "body", "headers", "query":
+		return "context.data." + name
+	}
+	if slices.Contains(event.ContextFields(), name) {
+		return "context." + name
+	}
+	return ""
+}
+
 // isInfix reports whether word is an operator of another expression language.
 func isInfix(word string) bool {
 	return slices.Contains([]string{"in", "contains", "startsWith", "endsWith", "matches", "and", "or", "not"}, word)
@@ -96,45 +117,73 @@ func syntaxHints(list diag.List, text string) diag.List {
 
 // syntaxHint returns what is likely meant by the tokens around a syntax error, or "".
 func syntaxHint(text string, line, column int) string {
+	if strings.HasPrefix(strings.TrimSpace(text), "{{") {
+		return "this is CUE, without {{ and }}"
+	}
 	var s scanner.Scanner
 	s.Init(token.NewFile("", -1, len(text)), []byte(text), func(token.Pos, string, []any) {}, 0)
-	previous := ""
+	var previous lexeme
 	for {
 		pos, tok, lit := s.Scan()
 		if tok == token.EOF {
 			return ""
 		}
-		at := pos.Position()
-		if at.Line > line || at.Line == line && at.Column >= column {
-			hint := tokenHint(tok, lit)
-			if hint == "" && (isInfix(previous) || strings.HasPrefix(previous, "#")) {
-				hint = tokenHint(token.IDENT, previous)
-			}
-			return hint
+		here := lexeme{tok, lit}
+		if at := pos.Position(); at.Line > line || at.Line == line && at.Column >= column {
+			return cmp.Or(here.hintAfter(previous), here.hint(), previous.operatorHint())
 		}
-		previous = lit
+		previous = here
 	}
 }
 
-// tokenHint returns what is likely meant by the token at a syntax error, or "".
-func tokenHint(tok token.Token, lit string) string {
+// lexeme is a token with its text.
+type lexeme struct {
+	tok token.Token
+	lit string
+}
+
+// hintAfter returns what is likely meant by l after another token, or "".
+func (l lexeme) hintAfter(previous lexeme) string {
 	switch {
-	case tok == token.LAND || tok == token.LOR:
-		return "write " + tok.String() + " at the end of the line before"
-	case tok == token.BIND || lit == "=":
+	case l.tok == token.RBRACK && previous.tok == token.MUL:
+		return "in CUE: [for x in list {x.name}]"
+	case l.tok == token.OPTION && previous.tok == token.LBRACK:
+		return "in CUE: [for x in list if condition {x}][0]"
+	case l.tok == token.QUO && (previous.tok == token.MAT || previous.tok == token.NMAT):
+		return `a regular expression is a text: =~ "^web"`
+	}
+	return ""
+}
+
+// hint returns what is likely meant by l at a syntax error, or "".
+func (l lexeme) hint() string {
+	switch {
+	case l.tok == token.LAND || l.tok == token.LOR:
+		return "write " + l.tok.String() + " at the end of the line before"
+	case l.tok == token.BIND:
 		return "equality is =="
-	case tok == token.OPTION || lit == "?":
+	case l.tok == token.OPTION:
 		return "CUE has no ?:; write condition && a || !condition && b"
-	case tok == token.IN:
-		return "in CUE: " + equivalent("in")
-	case tok == token.IDENT && isInfix(lit):
-		return "in CUE: " + equivalent(lit)
-	case strings.HasPrefix(lit, "#"):
-		return "comments begin with //"
-	case lit == "%":
+	case l.tok == token.PERIOD:
+		return "paths begin with context: context.data"
+	case l.lit == "%":
 		return "the remainder is mod(a, b)"
-	case tok == token.ILLEGAL && strings.ContainsAny(lit, "“”„‘’«»"):
+	case l.tok == token.ILLEGAL && strings.ContainsAny(l.lit, "“”„‘’«»"):
 		return `texts are in straight double quotes: "…"`
+	case l.tok == token.ILLEGAL && strings.ContainsAny(l.lit, "\u00a0\u2003\u200b\ufeff"):
+		return "write a blank in its place"
+	}
+	return l.operatorHint()
+}
+
+// operatorHint returns what CUE has in place of l, an operator or a comment of another
+// language, or "".
+func (l lexeme) operatorHint() string {
+	if strings.HasPrefix(l.lit, "#") {
+		return "comments begin with //"
+	}
+	if l.tok == token.IN || l.tok == token.IDENT && isInfix(l.lit) {
+		return "in CUE: " + equivalent(l.lit)
 	}
 	return ""
 }

@@ -17,12 +17,14 @@ limitations under the License.
 package expr
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
 	"text/template/parse"
 
 	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/expr/gotemplate"
 )
 
@@ -54,8 +56,17 @@ func withMessageHint(message string) string {
 	if strings.Contains(message, "bad character U+002D") || strings.Contains(message, "bad character U+002F") {
 		return message + `; a name with "-", "." or "/" is selected with index: {{index .data.metadata.labels "example.com/my-app"}}`
 	}
+	switch {
+	case strings.Contains(message, "bad character U+005B"):
+		return message + "; an element is selected with index: {{(index .data.spec.containers 0).image}}"
+	case strings.Contains(message, "malformed character constant"):
+		return message + "; texts are in double quotes or in backquotes"
+	}
 	if name, ok := strings.CutPrefix(message, "function "); ok {
 		name, _ = strconv.Unquote(strings.TrimSuffix(name, " not defined"))
+		if path := pathOf(name); path != "" || name == "context" {
+			return message + "; paths begin with a dot, without context: .data.metadata.name"
+		}
 		if hint := equivalent(name); strings.Contains(hint, "(") {
 			return message + "; the action's field cue has " + hint
 		}
@@ -64,33 +75,41 @@ func withMessageHint(message string) string {
 }
 
 // CheckFields returns the fields that message templates of properties select, and that are
-// none of the known fields of `context`: .metadata in place of .data.metadata.
-func (m Messages) CheckFields(properties map[string]any, known []string) diag.List {
+// none of the known fields of `context`, or that no event of a form has: .metadata in place
+// of .data.metadata, .data.ref in place of .data.body.ref.
+func (m Messages) CheckFields(properties map[string]any, known []string, form event.Form) diag.List {
 	var list diag.List
 	for _, message := range m.Of(properties) {
 		if message.From != "" {
 			continue
 		}
 		message.eachPath(func(path []string, pos parse.Pos) {
-			name := path[0]
-			if slices.Contains(known, name) {
-				return
+			if problem := unknownField(path, known, form); problem != "" {
+				line, column := message.position(pos)
+				list = append(list, diag.Diagnostic{Path: message.Name(), Line: line, Column: column, Message: problem})
 			}
-			hint := diag.Suggest(name, known)
-			switch {
-			case name == "context":
-				hint = "; the dot is context: ." + strings.Join(path[1:], ".")
-			case hint == "":
-				hint = "; fields of the object are in .data: .data." + strings.Join(path, ".")
-			}
-			line, column := message.position(pos)
-			list = append(list, diag.Diagnostic{
-				Path: message.Name(), Line: line, Column: column,
-				Message: "." + name + " is never there" + hint,
-			})
 		})
 	}
 	return list
+}
+
+// unknownField returns why no event of a form has a value at path, or "".
+func unknownField(path, known []string, form event.Form) string {
+	name := path[0]
+	if slices.Contains(known, name) {
+		if name != "data" || len(path) < 2 {
+			return ""
+		}
+		return cmp.Or(unknownData(".data", path[1:2], form), unknownData(".data", path[1:], form))
+	}
+	hint := diag.Suggest(name, known)
+	switch {
+	case name == "context":
+		hint = "; the dot is context: ." + strings.Join(path[1:], ".")
+	case hint == "":
+		hint = "; fields of the object are in .data: .data." + strings.Join(path, ".")
+	}
+	return "." + name + " is never there" + hint
 }
 
 // position returns the line and the column of pos in the template.

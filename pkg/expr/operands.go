@@ -69,8 +69,8 @@ func (c *checker) measured(x, y ast.Expr) (string, bool) {
 	return fmt.Sprintf("%s(%q)", name, text), ok && name != ""
 }
 
-// checkAlternatives reports `a | b` and `a & b` in place of `a || b` and `a && b`, which
-// have no value unless both conditions have the same.
+// checkAlternatives reports `a | b` in place of `a || b`, which has no value unless both
+// conditions have the same.
 func (c *checker) checkAlternatives(x ast.Expr) {
 	switch x := x.(type) {
 	case *ast.ParenExpr:
@@ -86,8 +86,6 @@ func (c *checker) checkAlternatives(x ast.Expr) {
 			c.checkAlternatives(x.Y)
 		case x.Op == token.OR && !isDefaulted(x):
 			c.addAt(x.OpPos, "a | b is one of two values, and no condition; write a || b")
-		case x.Op == token.AND && c.kindOf(x.X, len(c.helpers)) == boolKind && c.kindOf(x.Y, len(c.helpers)) == boolKind:
-			c.addAt(x.OpPos, "a & b unifies two values; write a && b")
 		}
 	}
 }

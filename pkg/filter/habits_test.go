@@ -54,6 +54,16 @@ func TestCompile_OtherLanguages(t *testing.T) {
 		"context.data.a == 1 # only these":                   "comments begin with //",
 		"# only these\ncontext.data.a == 1":                  "comments begin with //",
 		`context.data.items[-1].name == "x"`:                 "1:20: an index is not negative; the last element is context.data.items[len(context.data.items)-1]",
+		// argoproj-labs/argocd-notifications#307, argoproj/argo-events#1224: other roots
+		`$.data.status.phase == "Failed"`:   `unknown name "$"; did you mean context?`,
+		`.data.status.phase == "Failed"`:    "paths begin with context: context.data",
+		`object.metadata.name == "x"`:       `unknown name "object"; did you mean context.data?`,
+		`body.ref == "refs/heads/main"`:     `unknown name "body"; did you mean context.data.body?`,
+		`{{ eq .data.phase "Failed" }}`:     "this is CUE, without {{ and }}",
+		`context.data.items[*].name == "x"`: "in CUE: [for x in list {x.name}]",
+		`context.data.name =~ /^web/`:       `a regular expression is a text: =~ "^web"`,
+		"context.data.kind\u00a0== \"Pod\"": "write a blank in its place",
+		`context.data.c[?(@.t=="Ready")].s`: "in CUE: [for x in list if condition {x}][0]",
 		// containerd/containerd#2494, sensu/sensu-docs#1654, argoproj/argo-events#1069
 		`context.data.metadata.labels.app.kubernetes.io/name == "web"`: `1:48: unknown name "name"; a name with "-", "." or "/" needs brackets and quotes: labels["example.com/my-app"]`,
 		`context.data.header.content-type == "application/json"`:       `1:29: unknown name "type"; a name with`,
@@ -61,7 +71,6 @@ func TestCompile_OtherLanguages(t *testing.T) {
 		`context.data.a == 1 | context.data.b == 2`:                     "1:21: a | b is one of two values, and no condition; write a || b",
 		`context.data.a == "x" | "y"`:                                   "1:23: a | b is one of two values",
 		`!(context.data.a | context.data.b)`:                            "a | b is one of two values",
-		`context.data.a == 1 & context.data.b == 2`:                     "1:21: a & b unifies two values; write a && b",
 		`len([for c in context.data.l if c.a == 1 | c.b == 2 {c}]) > 0`: "a | b is one of two values",
 		// kubescape/regolibrary#722, kyverno/kyverno#3103
 		`quantity(context.data.memory) > "10Gi"`:   `1:1: a number and a string have no order: quantity(context.data.memory) > "10Gi"; compare with quantity("10Gi")`,
