@@ -105,7 +105,7 @@ func (c *Computed) parse(context string) (*ast.File, error) {
 		return nil, err
 	}
 	properties := &ast.Field{Label: ast.NewIdent(computedField), Value: &ast.StructLit{Elts: body}}
-	file.Decls = append(head, properties)
+	file.Decls = slices.Concat(head, []ast.Decl{properties})
 	if err := DefineFunctions(file); err != nil {
 		return nil, err
 	}
