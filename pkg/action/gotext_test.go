@@ -50,7 +50,8 @@ parameter: {}
 		"{{range $k, $v := .data.labels}}{{$k}}={{$v}} {{end}}": {},
 		`{{index .data.labels "a/c"}}`:                          {},
 		"{{index .data.list 7}}{{.data.text.x}}":                {differs: "\"\""},
-		"{{index .data.n 7}}":                                   {err: `template "says": a Go template cannot be executed: 1:2: {{index .data.n 7}} fails: the value is neither an object nor a list`},
+		"{{index .data.n 7}}":                                   {differs: "\"\""},
+		"{{index (len .data.list) 7}}":                          {err: `template "says": a Go template cannot be executed: 1:2: {{index (len .data.list) 7}} fails: the value is neither an object nor a list`},
 		"{{call .data.text}}":                                   {err: "cannot be executed"},
 	} {
 		outcome := func(change func(*Action), say bool) (string, string) {

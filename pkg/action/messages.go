@@ -28,6 +28,7 @@ import (
 	"cuelang.org/go/cue/parser"
 
 	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/expr"
 	"github.com/kubevela/kube-trigger/pkg/expr/gotemplate"
 	"github.com/kubevela/kube-trigger/pkg/number"
@@ -115,10 +116,11 @@ func decodeParameter(parameter cue.Value) (map[string]any, error) {
 	return values, nil
 }
 
-// Warnings returns the properties that contain `{{` although they are data. The paths are
-// relative to the properties.
-func (t *Template) Warnings(properties map[string]any) diag.List {
-	var list diag.List
+// Warnings returns the fields in message templates that no event of a form has, and the
+// properties that contain `{{` although they are data. The paths are relative to the
+// properties.
+func (t *Template) Warnings(properties map[string]any, form event.Form) diag.List {
+	list := t.messages.CheckFields(properties, contextFields(), form)
 	for _, m := range t.messages.Data(properties) {
 		view := false
 		for _, name := range t.viewProperties {
@@ -128,11 +130,11 @@ func (t *Template) Warnings(properties map[string]any) diag.List {
 			list.Add(m.Name(), "{{…}} is not rendered, because the property is data; to compute it from the event, use the action's field cue, such as `cue: %s: context.data.metadata.name`", m.Path[0])
 		}
 	}
-	return list[:min(len(list), maxDataWarnings)]
+	return list[:min(len(list), maxWarnings)]
 }
 
-// maxDataWarnings limits the warnings about one action.
-const maxDataWarnings = 5
+// maxWarnings limits the warnings about one action.
+const maxWarnings = 5
 
 // CheckComputed checks properties that c completes against the schema of the parameter.
 // The paths in problems are relative to the properties; the positions in inComputed are

@@ -124,7 +124,7 @@ func TestMessages_Unknown(t *testing.T) {
 		t.Fatal(diags)
 	}
 	_, diags = tmpl.Compile(action.Options{Properties: map[string]any{"message": "a\n{{upper .x}}"}})
-	if len(diags) != 1 || diags[0].String() != `message:2:1: invalid Go template: function "upper" not defined` {
+	if len(diags) != 1 || diags[0].String() != `message:2:1: invalid Go template: function "upper" not defined; the action's field cue has strings.ToUpper(text)` {
 		t.Errorf("diags %v", diags)
 	}
 }
@@ -143,6 +143,11 @@ parameter: {
 // computed runs the action of computedTemplate for configMap("c"), and returns the data
 // that it logs.
 func computed(t *testing.T, properties map[string]any, cue string) (map[string]any, error) {
+	t.Helper()
+	return computedFor(t, configMap("c"), properties, cue)
+}
+
+func computedFor(t *testing.T, ev event.Event, properties map[string]any, cue string) (map[string]any, error) {
 	t.Helper()
 	tmpl, diags := action.Parse("test", computedTemplate)
 	if len(diags) > 0 {
@@ -163,7 +168,7 @@ func computed(t *testing.T, properties map[string]any, cue string) (map[string]a
 	}
 	for range 2 { // the second run uses the same compiled template
 		r.calls = nil
-		if err := run(t, a); err != nil {
+		if _, err := a.Start(nil, nil)(t.Context(), ev); err != nil {
 			return nil, err
 		}
 	}
@@ -210,6 +215,40 @@ func TestComputed(t *testing.T) {
 	}
 }
 
+// TestComputed_Rules: the rules for absent values, and the functions of filters, hold in
+// computed properties: datavis-tech/json-templates#45 (null and a default),
+// tcplugins/tcWebHooks#93 (a number that may be absent).
+func TestComputed_Rules(t *testing.T) {
+	ev := event.Event{Data: map[string]any{"spec": map[string]any{
+		"none": nil, "port": "http", "size": "1Ki", "version": "v1.10.0", "list": []any{map[string]any{"ready": true}, map[string]any{}},
+	}}}
+	labels := func(value string) string { return "name: \"x\"\nlabels: v: \"\\(" + value + ")\"" }
+	for cue, want := range map[string]string{
+		labels(`*context.data.spec.none | "default"`):                                          "default",
+		labels(`*context.data.missing.none | "default"`):                                       "default",
+		labels(`[if context.data.spec.none == "x" {1}, 0][0]`):                                 "0",
+		labels(`[if context.data.spec.port != 8080 {1}, 0][0]`):                                "1",
+		labels(`[if context.data.spec.port > 8080 {1}, 0][0]`):                                 "0",
+		labels(`[if or([for c in context.data.spec.list {c.ready}]) {1}, 0][0]`):               "1",
+		labels(`[if and([for c in context.data.spec.list {c.ready}]) {1}, 0][0]`):              "0",
+		labels(`len([for c in context.data.spec.list if c.ready {c}])`):                        "1",
+		labels(`quantity(context.data.spec.size)`):                                             "1024",
+		labels(`[if quantity(context.data.spec.size) > quantity("1k") {"large"}, "small"][0]`): "large",
+		labels(`[if version(context.data.spec.version) > version("1.9.0") {"new"}, "old"][0]`): "new",
+		"name: \"x\"\nif context.data.spec.none.deep == 1 {replicas: 5}\nlabels: v: \"x\"":     "x",
+		"let N = *context.data.spec.none | \"n\"\nname: \"x\"\nlabels: v: N":                   "n",
+	} {
+		data, err := computedFor(t, ev, nil, cue)
+		if err != nil {
+			t.Errorf("%s: %v", cue, err)
+			continue
+		}
+		if got, _ := data["labels"].(map[string]any); got["v"] != want {
+			t.Errorf("%s: got %v, want %s", cue, got["v"], want)
+		}
+	}
+}
+
 // TestComputed_Invalid refuses what cannot fit before any event, with its position.
 func TestComputed_Invalid(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -228,10 +267,13 @@ func TestComputed_Invalid(t *testing.T) {
 		}
 	}
 	for cue, want := range map[string]string{
-		"name: contxt.data.x": `reference "contxt" not found`,
 		"name: context.dta.x": "dta",
 		"name: {":             "expected",
 		"import \"vela/kube\"\nx: kube.#Get & {}": `cannot import "vela/kube"`,
+		"name: contxt.data.x":                     `1:7: unknown name "contxt"; did you mean "context"?`,
+		"name: data.metadata.name":                `did you mean context.data?`,
+		"name: context.data.name.toLowerCase()":   "1:25: values have no functions; in CUE: strings.ToLower(text)",
+		"name: context.data.a ? \"x\" : \"y\"":    "CUE has no ?:",
 	} {
 		if _, diags := action.ParseComputed(cue); len(diags) == 0 || !strings.Contains(diags.Error(), want) {
 			t.Errorf("%s: got %v, want %s", cue, diags, want)
@@ -286,9 +328,71 @@ func TestTemplate_Warnings(t *testing.T) {
 	if len(diags) > 0 {
 		t.Fatal(diags)
 	}
-	list := tmpl.Warnings(map[string]any{"message": "{{.data}}", "name": "{{.data.x}}", "body": map[string]any{"a": []any{"{{ .Values.x }}"}}})
+	list := tmpl.Warnings(map[string]any{"message": "{{.data}}", "name": "{{.data.x}}", "body": map[string]any{"a": []any{"{{ .Values.x }}"}}}, event.Form{})
 	if len(list) != 2 || list[0].Path != "body.a[0]" || list[1].Path != "name" || !strings.Contains(list[0].Message, "`cue: body: ") {
 		t.Errorf("got %v", list)
+	}
+}
+
+// TestTemplate_Warnings_Fields warns about fields that no event has: prometheus/alertmanager#1053
+// (fields of another root), alphagov/govuk-helm-charts#2214.
+func TestTemplate_Warnings_Fields(t *testing.T) {
+	tmpl, diags := action.Parse("test", computedTemplate)
+	if len(diags) > 0 {
+		t.Fatal(diags)
+	}
+	for message, want := range map[string]string{
+		"{{.metadata.name}}":                               "message:1:3: .metadata is never there; fields of the object are in .data: .data.metadata.name",
+		"a\n {{if .context.data.x}}y{{end}}":               "message:2:7: .context is never there; the dot is context: .data.x",
+		"{{.Data.kind}}":                                   `message:1:3: .Data is never there; did you mean "data"?`,
+		"{{range .items}}{{.x}}{{$.results.a}}{{end}}":     "message:1:9: .items is never there",
+		"{{.data.x}}{{.batch}}{{.old.x}}{{.event.type}}":   "",
+		"{{range .data.items}}{{.name}}{{end}}{{summary}}": "",
+	} {
+		if got := tmpl.Warnings(map[string]any{"message": message, "name": "x"}, event.Form{}).Error(); (got == "") != (want == "") || !strings.Contains(got, want) {
+			t.Errorf("%s: got %q, want %q", message, got, want)
+		}
+	}
+}
+
+// TestMessages_Names says how a name that is no identifier is selected: containerd/containerd#2494.
+func TestMessages_Names(t *testing.T) {
+	tmpl, diags := action.Parse("test", messageTemplate)
+	if len(diags) > 0 {
+		t.Fatal(diags)
+	}
+	const names = `is selected with index: {{index .data.metadata.labels "example.com/my-app"}}`
+	for message, want := range map[string]string{
+		"{{.data.metadata.labels.my-app}}":                 names,
+		"{{.data.metadata.labels.app.kubernetes.io/name}}": names,
+		"{{.data.spec.containers[0].image}}":               "an element is selected with index: {{(index .data.spec.containers 0).image}}",
+		"{{index .data.metadata.labels 'app'}}":            "texts are in double quotes or in backquotes",
+		"${{ data.metadata.name }}":                        "paths begin with a dot, without context: .data.metadata.name",
+		"{{context.data.metadata.name}}":                   "paths begin with a dot",
+	} {
+		_, diags = tmpl.Compile(action.Options{Properties: map[string]any{"message": message}})
+		if len(diags) != 1 || !strings.Contains(diags[0].Message, want) {
+			t.Errorf("%s: got %v, want %s", message, diags, want)
+		}
+	}
+}
+
+// TestComputed_Warnings warns about the placeholders of other languages, which CUE sends as
+// they are: argoproj/argo-workflows#940.
+func TestComputed_Warnings(t *testing.T) {
+	for cue, want := range map[string]string{
+		`message: "Pod {{.data.metadata.name}}"`:          `1:10: a text in CUE is sent as it is; to put a value into it, write "\(context.data.metadata.name)"`,
+		"name: \"x\"\nmessage: \"Pod ${context.data.x}\"": "2:10: a text in CUE is sent as it is",
+		`message: "Pod \(context.data.metadata.name)"`:    "",
+		`message: "echo ${HOME}"`:                         "",
+	} {
+		c, diags := action.ParseComputed(cue)
+		if len(diags) > 0 {
+			t.Fatal(diags)
+		}
+		if got := c.Warnings(event.Form{}).Error(); (got == "") != (want == "") || !strings.Contains(got, want) {
+			t.Errorf("%s: got %q, want %q", cue, got, want)
+		}
 	}
 }
 

@@ -220,9 +220,9 @@ parameter: message: *"" | string
 	want := []string{
 		"3:4: context.results.one: no such action",
 		"4:4: context.results.two: no such action",
-		"message:2:14: .results.four: no such action",
 		"message:2:29: .results.five: no such action",
-		"message:2:91: .results.six: no such action",
+		"message:2:6: .results.four: no such action",
+		"message:2:90: .results.six: no such action",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -70,7 +70,7 @@ func Parse(name, source string) (*Template, diag.List) {
 	if err != nil {
 		return nil, diagnostics(err)
 	}
-	if list := checkNames(file); len(list) > 0 {
+	if list := append(checkNames(file), expr.CheckCalls(file)...); len(list) > 0 {
 		return nil, list
 	}
 	t.hasEffect = hasEffect(file)

@@ -19,6 +19,8 @@ package config
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"io"
 	"regexp"
 	"slices"
 	"strconv"
@@ -114,11 +116,11 @@ func isSeparator(line []byte) bool {
 // parse returns the document of p: nil if it is empty, or if it has a syntax error. A
 // document that is no object is a problem, and has no value.
 func (p yamlPart) parse(path string) (*document, *diag.FileDiagnostic) {
-	var node yamlnode.Node
-	if err := yamlnode.Unmarshal(p.text, &node); err != nil {
-		return nil, p.error(path, err)
+	node, problem := p.node(path)
+	if problem != nil {
+		return nil, problem
 	}
-	text, err := p.toJSON(&node)
+	text, err := p.toJSON(node)
 	if err != nil {
 		return nil, p.error(path, err)
 	}
@@ -134,6 +136,32 @@ func (p yamlPart) parse(path string) (*document, *diag.FileDiagnostic) {
 		return d, &problem
 	}
 	return d, nil
+}
+
+// node returns the syntax tree of p. What YAML takes for something else than the text that
+// is meant, and documents that no line `---` separates, are problems.
+func (p yamlPart) node(path string) (*yamlnode.Node, *diag.FileDiagnostic) {
+	var node, next yamlnode.Node
+	decoder := yamlnode.NewDecoder(bytes.NewReader(p.text))
+	if err := decoder.Decode(&node); errors.Is(err, io.EOF) {
+		return &node, nil
+	} else if err != nil {
+		return nil, p.error(path, err)
+	}
+	if at, message := misread(&node, bytes.Split(p.text, []byte("\n"))); at != nil {
+		return nil, p.problem(path, at, message)
+	}
+	switch err := decoder.Decode(&next); {
+	case err == nil && len(next.Content) > 0:
+		return nil, p.problem(path, next.Content[0], "YAML: another document begins here; write --- on a line of its own before it")
+	case err != nil && !errors.Is(err, io.EOF):
+		return nil, p.error(path, err)
+	}
+	return &node, nil
+}
+
+func (p yamlPart) problem(path string, at *yamlnode.Node, message string) *diag.FileDiagnostic {
+	return &diag.FileDiagnostic{File: path, Line: p.offset + at.Line, Column: at.Column, Message: message}
 }
 
 // toJSON returns p as JSON. A key that occurs twice is an error, unless it overrides one
@@ -159,9 +187,9 @@ func (p yamlPart) error(path string, err error) *diag.FileDiagnostic {
 	message := err.Error()
 	if m := regexp.MustCompile(`^yaml: (?:unmarshal errors:\s*)?line (\d+): (.*)`).FindStringSubmatch(message); m != nil {
 		line, _ := strconv.Atoi(m[1])
-		return &diag.FileDiagnostic{File: path, Line: p.offset + line, Column: 1, Message: "YAML: " + m[2]}
+		return &diag.FileDiagnostic{File: path, Line: p.offset + line, Column: 1, Message: "YAML: " + m[2] + p.hint(m[2], line)}
 	}
-	return &diag.FileDiagnostic{File: path, Message: "YAML: " + strings.TrimPrefix(message, "yaml: ")}
+	return &diag.FileDiagnostic{File: path, Message: "YAML: " + strings.TrimPrefix(message, "yaml: ") + p.hint(message, 0)}
 }
 
 // readCUE evaluates one CUE file, which must be concrete.

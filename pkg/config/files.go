@@ -42,6 +42,7 @@ type Files struct {
 // File is the content of one file.
 type File struct {
 	Path string
+	// Data is UTF-8 without a byte order mark.
 	Data []byte
 }
 
@@ -54,17 +55,28 @@ func Read(path string) Files {
 		out.Diagnostics = diag.FileDiagnostics{{File: path, Message: err.Error()}}
 	}
 	for _, p := range paths {
-		data, err := os.ReadFile(p)
-		switch {
-		case err != nil:
-			out.Diagnostics = append(out.Diagnostics, diag.FileDiagnostic{File: p, Message: err.Error()})
-		case len(data) > maxFileBytes:
-			out.Diagnostics = append(out.Diagnostics, diag.FileDiagnostic{File: p, Message: fmt.Sprintf("is larger than %d MiB", maxFileBytes>>20)})
-		default:
-			out.List = append(out.List, File{Path: p, Data: data})
+		file, problem := readFile(p)
+		if problem != nil {
+			out.Diagnostics = append(out.Diagnostics, *problem)
+			continue
 		}
+		out.List = append(out.List, file)
 	}
 	return out
+}
+
+func readFile(path string) (File, *diag.FileDiagnostic) {
+	data, err := os.ReadFile(path)
+	if err == nil && len(data) > maxFileBytes {
+		err = fmt.Errorf("is larger than %d MiB", maxFileBytes>>20)
+	}
+	if err == nil {
+		data, err = decodeText(data)
+	}
+	if err != nil {
+		return File{}, &diag.FileDiagnostic{File: path, Message: err.Error()}
+	}
+	return File{Path: path, Data: data}, encodingProblem(path, data)
 }
 
 func listFiles(path string) ([]string, error) {

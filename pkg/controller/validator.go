@@ -73,7 +73,9 @@ func (v *validator) validate(ctx context.Context, q *admissionv1.AdmissionReques
 		if updated.Namespace = q.Namespace; updated.Name == "" { // the API server generates it later
 			updated.Name = updated.GenerateName + "x"
 		}
-		return v.validateTriggerService(ctx, &updated)
+		out, err := v.validateTriggerService(ctx, &updated)
+		out.Warnings = append(out.Warnings, trigger.EmptyFilters(q.Object.Raw)...)
+		return out, err
 	case corev1alpha1.Group + "/" + corev1alpha1.DefinitionKind:
 		var old, updated corev1alpha1.Definition
 		if err := decodeObjects(q, &old, &updated); err != nil {

@@ -79,6 +79,7 @@ func check(e *Expression) (diag.List, error) {
 	}
 	for _, x := range e.Conditions {
 		c.checkCondition(x)
+		c.checkAlternatives(x)
 	}
 	return c.list, nil
 }
@@ -105,6 +106,7 @@ func (c *checker) checkImports() {
 func (c *checker) visit(n ast.Node) bool {
 	switch n := n.(type) {
 	case *ast.CallExpr:
+		c.checkCall(n)
 		if c.takesBytes(n) {
 			for _, arg := range n.Args {
 				c.bytes[arg] = true
@@ -119,6 +121,10 @@ func (c *checker) visit(n ast.Node) bool {
 		if n.Op == token.MAT || n.Op == token.NMAT {
 			c.checkRegexp(n.Y)
 		}
+		c.checkOperands(n)
+		c.checkQuoted(n)
+	case *ast.IfClause:
+		c.checkAlternatives(n.Condition)
 	case *ast.UnaryExpr:
 		if n.Op == token.MAT || n.Op == token.NMAT {
 			c.checkRegexp(n.X)
@@ -126,6 +132,7 @@ func (c *checker) visit(n ast.Node) bool {
 	case *ast.SelectorExpr:
 		c.checkField(n.X, n.Sel)
 	case *ast.IndexExpr:
+		c.checkIndex(n)
 		if lit, ok := n.Index.(*ast.BasicLit); ok && lit.Kind == token.STRING {
 			c.checkField(n.X, lit)
 		}

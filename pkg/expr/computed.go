@@ -30,6 +30,7 @@ import (
 	"cuelang.org/go/cue/token"
 
 	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
 // Computed is the CUE that computes properties of an action from `context`. It is
@@ -58,7 +59,10 @@ func ParseComputed(text, schema string) (*Computed, diag.List) {
 	c := &Computed{text: text}
 	file, err := c.parse("context: _")
 	if err != nil {
-		return nil, computedDiagnostics(err)
+		return nil, syntaxHints(computedDiagnostics(err), text)
+	}
+	if list := CheckCalls(file); len(list) > 0 {
+		return nil, list
 	}
 	for _, spec := range file.Imports {
 		if path := importPath(spec); !slices.Contains(standardLibrary(), path) {
@@ -68,17 +72,21 @@ func ParseComputed(text, schema string) (*Computed, diag.List) {
 	c.Context = Dependencies("context", file)
 	c.Results = ResultReferences(file)
 	c.embedded = EmbeddedElements(file)
-	c.partial = hasDynamicFields(file)
+	c.partial = slices.ContainsFunc(file.Decls, func(d ast.Decl) bool {
+		f, ok := d.(*ast.Field)
+		return ok && LabelName(f.Label) == computedField && hasDynamicFields(f)
+	})
 	if _, err := c.Build(cuecontext.New(), schema); err != nil {
 		return nil, computedDiagnostics(err)
 	}
 	return c, nil
 }
 
-// parse returns the syntax tree: imports, the declaration of context, and a struct with
-// the declarations of the text, so that a property named context does not hide the event.
+// parse returns the syntax tree with the rules for absent values: imports, a struct with the
+// declarations of the text, so that a property named context does not hide the event, and
+// the declaration of context.
 func (c *Computed) parse(context string) (*ast.File, error) {
-	file, err := parser.ParseFile(computedFile, c.text, parser.ParseComments)
+	file, err := ParseFile(computedFile, c.text, parser.ParseComments)
 	if err != nil {
 		return nil, err
 	}
@@ -92,55 +100,28 @@ func (c *Computed) parse(context string) (*ast.File, error) {
 			body = append(body, d)
 		}
 	}
-	frame, err := parser.ParseFile("frame.cue", context)
+	frame, err := parser.ParseFile("frame.cue", context+"\n"+AbsentField+": bool")
 	if err != nil {
 		return nil, err
 	}
 	properties := &ast.Field{Label: ast.NewIdent(computedField), Value: &ast.StructLit{Elts: body}}
-	file.Decls = slices.Concat(head, impliedImports(file), frame.Decls, []ast.Decl{properties})
-	file.Imports = nil
-	for _, d := range file.Decls {
-		if imports, ok := d.(*ast.ImportDecl); ok {
-			file.Imports = append(file.Imports, imports.Specs...)
-		}
+	file.Decls = slices.Concat(head, []ast.Decl{properties})
+	if err := DefineFunctions(file); err != nil {
+		return nil, err
 	}
+	if err := ApplyRules(file); err != nil {
+		return nil, err
+	}
+	at := slices.Index(file.Decls, ast.Decl(properties))
+	file.Decls = slices.Insert(file.Decls, at, frame.Decls...)
 	return file, Resolve(file)
 }
 
-// impliedImports returns imports of the packages of the standard library that file
-// refers to without an import.
-func impliedImports(file *ast.File) []ast.Decl {
-	var imports []ast.Decl
-	known := NameSet{}
-	for _, spec := range file.Imports {
-		known[importName(spec)] = true
-	}
-	ast.Walk(file, func(n ast.Node) bool {
-		sel, ok := n.(*ast.SelectorExpr)
-		if !ok {
-			return true
-		}
-		id, ok := sel.X.(*ast.Ident)
-		if !ok || id.Node != nil || known[id.Name] {
-			return true
-		}
-		for _, path := range standardLibrary() {
-			if path[strings.LastIndex(path, "/")+1:] == id.Name {
-				known[id.Name] = true
-				imports = append(imports, &ast.ImportDecl{Specs: []*ast.ImportSpec{ast.NewImport(nil, path)}})
-				break
-			}
-		}
-		return true
-	}, nil)
-	return imports
-}
-
-// hasDynamicFields reports whether a struct of file has fields whose names are computed,
-// or which a condition or a loop adds.
-func hasDynamicFields(file *ast.File) bool {
+// hasDynamicFields reports whether a struct in n has fields whose names are computed, or
+// which a condition or a loop adds.
+func hasDynamicFields(n ast.Node) bool {
 	dynamic := false
-	ast.Walk(file, func(n ast.Node) bool {
+	ast.Walk(n, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.StructLit:
 			dynamic = dynamic || slices.ContainsFunc(n.Elts, func(d ast.Decl) bool {
@@ -158,6 +139,12 @@ func hasDynamicFields(file *ast.File) bool {
 		return !dynamic
 	}, nil)
 	return dynamic
+}
+
+// Warnings returns what is probably not meant of events of a form, with the positions in the
+// text.
+func (c *Computed) Warnings(form event.Form) diag.List {
+	return append(Warnings(c.text, form), interpolationWarnings(c.text)...)
 }
 
 // Partial reports whether the names of its fields depend on the event.
@@ -192,7 +179,7 @@ func Properties(built cue.Value) cue.Value {
 
 // Evaluate returns the properties for context as JSON. built is a value of Build.
 func (c *Computed) Evaluate(built cue.Value, context map[string]any) ([]byte, error) {
-	data := Encode(built.Context(), map[string]any{"context": c.Context.Select(context)}, c.embedded)
+	data := Encode(built.Context(), map[string]any{"context": c.Context.Select(context), AbsentField: false}, c.embedded)
 	return Properties(built.Unify(data)).MarshalJSON()
 }
 
@@ -202,6 +189,9 @@ func computedDiagnostics(err error) diag.List {
 		File: isComputedFile,
 		Message: func(e errors.Error) string {
 			format, args := e.Msg()
+			if format == referenceNotFound && len(args) == 1 {
+				return unknownName(fmt.Sprint(args[0]), nil)
+			}
 			return fmt.Sprintf(format, args...)
 		},
 	})

@@ -28,7 +28,6 @@ import (
 	"cuelang.org/go/cue/token"
 
 	"github.com/kubevela/kube-trigger/pkg/diag"
-	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
 // diagnostics collects diagnostics with their positions in the expression.
@@ -94,23 +93,28 @@ func cueMessage(e errors.Error, x *Expression) string {
 	message := fmt.Sprintf(format, args...)
 	switch {
 	case x == nil:
-	case format == "reference %q not found" && len(args) == 1:
-		return x.unknownName(fmt.Sprint(args[0]))
+	case format == referenceNotFound && len(args) == 1:
+		declared := slices.Sorted(maps.Keys(x.helpers))
+		return unknownName(fmt.Sprint(args[0]), slices.Concat(declared, slices.Sorted(maps.Keys(x.imports))))
 	case isConflict(e):
 		return "can never match: " + strings.Join(e.Path(), ".") + ": " + message
 	}
 	return message
 }
 
-// unknownName returns the message for an undeclared identifier, with a suggestion.
-func (e *Expression) unknownName(name string) string {
-	if slices.Contains(event.ContextFields(), name) {
-		return fmt.Sprintf("unknown name %q; did you mean context.%[1]s?", name)
+// referenceNotFound is the format of CUE's error for an undeclared identifier.
+const referenceNotFound = "reference %q not found"
+
+// unknownName returns the message for an undeclared identifier, with a suggestion. declared
+// are the names that the text declares.
+func unknownName(name string, declared []string) string {
+	if path := pathOf(name); path != "" {
+		return fmt.Sprintf("unknown name %q; did you mean %s?", name, path)
 	}
-	known := append(slices.Collect(maps.Keys(e.helpers)), slices.Collect(maps.Keys(e.imports))...)
-	slices.Sort(known)
-	known = append([]string{"context"}, slices.Concat(Functions(), known)...)
-	if hint := diag.Suggest(name, known); hint != "" {
+	if hint := equivalent(name); hint != "" {
+		return fmt.Sprintf("unknown name %q; in CUE: %s", name, hint)
+	}
+	if hint := diag.Suggest(name, slices.Concat([]string{"context"}, Functions(), declared)); hint != "" {
 		return fmt.Sprintf("unknown name %q%s", name, hint)
 	}
 	return fmt.Sprintf("unknown name %q; a text needs double quotes: %[1]q", name)

@@ -163,7 +163,7 @@ func parseExpression(text string) (*Expression, diag.List) {
 	}
 	file, err := ParseFile(Filename, text)
 	if err != nil {
-		return nil, cueDiagnostics(err, nil)
+		return nil, syntaxHints(cueDiagnostics(err, nil), text)
 	}
 	e := &Expression{text: text, file: file, helpers: map[string][]helper{}, imports: map[string]string{}}
 	var list diagnostics

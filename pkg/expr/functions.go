@@ -17,32 +17,41 @@ limitations under the License.
 package expr
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/ast/astutil"
+	"cuelang.org/go/cue/literal"
 	"cuelang.org/go/cue/parser"
 	"cuelang.org/go/cue/token"
+
+	"github.com/kubevela/kube-trigger/pkg/expr/measure"
 )
 
 // Functions returns the functions that CUE does not have and filters and templates may
-// call:
-//
-//   - quantity(x): the number that a Kubernetes quantity such as "10Gi" or "500m" is.
-//   - timestamp(x): the seconds from 1970-01-01T00:00:00Z to a time in RFC 3339, or to
-//     the start of a date in UTC.
-//
-// Of any other value, the result is absent.
-func Functions() []string { return []string{"quantity", "timestamp"} }
+// call: those of package measure. Of any other value, the result is absent.
+func Functions() []string {
+	var names []string
+	for _, f := range measure.Functions() {
+		names = append(names, string(f))
+	}
+	return names
+}
 
 // functionSource returns the definition of a function: a struct with its argument, $of,
 // and its result, value.
 func functionSource(name string) string {
-	if name == "quantity" {
-		return quantitySource
+	f := measure.Function(name)
+	pattern := literal.String.Quote(f.Pattern())
+	switch f {
+	case measure.Quantity:
+		return fmt.Sprintf(quantitySource, pattern)
+	case measure.Timestamp:
+		return fmt.Sprintf(timestampSource, pattern)
 	}
-	return timestampSource
+	return fmt.Sprintf(versionSource, pattern)
 }
 
 // Without an argument, or with one that is no quantity, there is no value.
@@ -50,18 +59,22 @@ const quantitySource = `
 _#quantity: {
 	$of: number | string
 	let text = "\($of)"
-	let pattern = "^([+-]?)0*([0-9]*)(?:\\.([0-9]*))?(|[numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]{1,2})$"
-	if text =~ pattern if text =~ "^[+-]?\\.?[0-9]"
+	let pattern = %s
+	if text =~ pattern
 	for parts in [regexp.FindSubmatch(pattern, text)] {
-		let whole = [if parts[2] == "" {"0"}, if parts[2] != "" {parts[2]}][0]
 		let sign = [if parts[1] == "-" {-1}, if parts[1] != "-" {1}][0]
+		let number = [
+			if parts[2] !~ "\\." {parts[2]},
+			if parts[2] =~ "^\\." {"0\(parts[2])"},
+			"\(parts[2])0",
+		][0]
 		let factors = {
 			"": 1, n: 1e-9, u: 1e-6, m: 1e-3
-			k: 1e3, M: 1e6, G: 1e9, T: 1e12, P: 1e15, E: 1e18
+			k: 1000, M: 1000000, G: 1000000000, T: 1000000000000, P: 1000000000000000, E: 1000000000000000000
 			Ki: 1024, Mi: 1048576, Gi: 1073741824, Ti: 1099511627776, Pi: 1125899906842624, Ei: 1152921504606846976
 		}
-		let factor = [if parts[4] =~ "[0-9]" {json.Unmarshal("1\(parts[4])")}, if parts[4] !~ "[0-9]" {factors[parts[4]]}][0]
-		value: sign * json.Unmarshal("\(whole).\(parts[3])0") * factor
+		let factor = [if parts[3] =~ "[0-9]" {json.Unmarshal("1\(parts[3])")}, if parts[3] !~ "[0-9]" {factors[parts[3]]}][0]
+		value: sign * json.Unmarshal(number) * factor
 	}
 }
 `
@@ -70,15 +83,39 @@ _#quantity: {
 const timestampSource = `
 _#timestamp: {
 	$of: string
-	let text = [if $of =~ "^[0-9-]{10}$" {"\($of)T00:00:00Z"}, if $of !~ "^[0-9-]{10}$" {$of}][0]
-	let utc = time.Parse(time.RFC3339Nano, text)
-	if $of != "" if utc != _|_
-	for parts in [time.Split(utc)] {
-		let month = mod(parts.month+9, 12)
-		let year = parts.year - div(month, 10)
-		let leapDays = div(year, 4) - div(year, 100) + div(year, 400)
-		let days = year*365 + leapDays + div(153*month+2, 5) + parts.day - 1 - 719468
-		value: days*86400 + parts.hour*3600 + parts.minute*60 + parts.second + parts.nanosecond/1000000000
+	let pattern = %s
+	if $of =~ pattern
+	for parts in [regexp.FindSubmatch(pattern, $of)] {
+		let clock = [if parts[2] == "" {"00:00:00"}, if parts[2] != "" {parts[2]}][0]
+		let zone = [if parts[4] == "" {"Z"}, if parts[4] != "" {"\(parts[4]):\(parts[5])"}][0]
+		let utc = time.Parse(time.RFC3339Nano, "\(parts[1])T\(clock)\(zone)")
+		if utc != _|_
+		for split in [time.Split(utc)] {
+			let month = mod(split.month+9, 12)
+			let year = split.year - div(month, 10)
+			let leapDays = div(year, 4) - div(year, 100) + div(year, 400)
+			let days = year*365 + leapDays + div(153*month+2, 5) + split.day - 1 - 719468
+			let fraction = [if split.nanosecond == 0 {0}, split.nanosecond/1000000000][0]
+			value: days*86400 + split.hour*3600 + split.minute*60 + split.second + fraction
+		}
+	}
+}
+`
+
+// Numbers get the same length. The end of a version, ~, comes after each pre-release,
+// and the end of its identifiers, !, before each of their characters.
+const versionSource = `
+_#version: {
+	$of: string
+	let pattern = %s
+	if $of =~ pattern
+	for parts in [regexp.FindSubmatch(pattern, $of)] {
+		let zeros = "0000000000000000000"
+		let numbers = strings.Join([for n in [parts[1], parts[2], parts[3]] {strings.SliceRunes(zeros, 0, 19-len(n)) + n}], ".")
+		let identifiers = strings.Join([for id in strings.Split(parts[4], ".") {
+			[if id =~ "^[0-9]{1,18}$" {"0" + strings.SliceRunes(zeros, 0, 19-len(id)) + id}, "1" + id][0]
+		}], "!")
+		value: numbers + [if parts[4] == "" {"~"}, "!" + identifiers + "!"][0]
 	}
 }
 `

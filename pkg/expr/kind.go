@@ -21,6 +21,8 @@ import (
 
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/token"
+
+	"github.com/kubevela/kube-trigger/pkg/expr/measure"
 )
 
 // checkCondition reports the operands of && and || in x that cannot be boolean.
@@ -122,7 +124,10 @@ func (c *checker) binaryKind(x *ast.BinaryExpr, depth int) valueKind {
 func (c *checker) callKind(x *ast.CallExpr) valueKind {
 	switch fun := x.Fun.(type) {
 	case *ast.Ident:
-		if slices.Contains([]string{"len", "div", "mod", "quo", "rem"}, fun.Name) || slices.Contains(Functions(), fun.Name) {
+		switch {
+		case fun.Name == string(measure.Version):
+			return stringKind
+		case slices.Contains([]string{"len", "div", "mod", "quo", "rem"}, fun.Name) || slices.Contains(Functions(), fun.Name):
 			return numberKind
 		}
 		if fun.Name == "close" {

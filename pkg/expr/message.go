@@ -17,6 +17,7 @@ limitations under the License.
 package expr
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -184,23 +185,49 @@ func (w *messageWalker) text(n *messageNode, text string, parent map[string]any,
 	return w.replace(m)
 }
 
-// looksLikeJSON reports whether a template without a content type is a JSON object or a
-// list of them.
+// looksLikeJSON reports whether a template without a content type is a JSON object, a list
+// of objects or texts, or a list that is JSON with a number for each action.
 func looksLikeJSON(text string) bool {
+	if strings.HasPrefix(strings.TrimSpace(text), "[") && json.Valid([]byte(withZeros(text))) {
+		return true
+	}
 	text = strings.Map(func(r rune) rune {
 		if r == ' ' || r == '\n' || r == '\t' || r == '\r' {
 			return -1
 		}
 		return r
 	}, text)
+	text, isList := strings.CutPrefix(withoutActions(text), "[")
+	if isList {
+		text = withoutActions(text)
+	}
+	return strings.HasPrefix(text, "{") || isList && strings.HasPrefix(text, `"`)
+}
+
+// withZeros returns text with 0 for each action.
+func withZeros(text string) string {
+	var b strings.Builder
+	for {
+		before, rest, found := strings.Cut(text, "{{")
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		b.WriteByte('0')
+		_, text, _ = strings.Cut(rest, "}}")
+	}
+}
+
+// withoutActions returns text without the actions that it begins with.
+func withoutActions(text string) string {
 	for strings.HasPrefix(text, "{{") {
 		_, rest, ok := strings.Cut(text, "}}")
 		if !ok {
-			return false
+			return ""
 		}
 		text = rest
 	}
-	return strings.HasPrefix(text, "{") || strings.HasPrefix(text, "[{") || strings.HasPrefix(text, `["`)
+	return text
 }
 
 // propertyText returns the text of the property at a path of names below parent. Case

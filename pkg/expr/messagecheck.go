@@ -17,12 +17,14 @@ limitations under the License.
 package expr
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
 	"text/template/parse"
 
 	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/expr/gotemplate"
 )
 
@@ -43,10 +45,77 @@ func (m Messages) Check(properties map[string]any) diag.List {
 		line, _ := strconv.Atoi(parts[min(2, len(parts)-1)])
 		list = append(list, diag.Diagnostic{
 			Path: message.Name(), Line: max(line, 1), Column: 1,
-			Message: "invalid Go template: " + strings.TrimSpace(parts[len(parts)-1]),
+			Message: "invalid Go template: " + withMessageHint(strings.TrimSpace(parts[len(parts)-1])),
 		})
 	}
 	return list
+}
+
+// withMessageHint adds to a syntax error of a Go template what is likely meant.
+func withMessageHint(message string) string {
+	if strings.Contains(message, "bad character U+002D") || strings.Contains(message, "bad character U+002F") {
+		return message + `; a name with "-", "." or "/" is selected with index: {{index .data.metadata.labels "example.com/my-app"}}`
+	}
+	switch {
+	case strings.Contains(message, "bad character U+005B"):
+		return message + "; an element is selected with index: {{(index .data.spec.containers 0).image}}"
+	case strings.Contains(message, "malformed character constant"):
+		return message + "; texts are in double quotes or in backquotes"
+	}
+	if name, ok := strings.CutPrefix(message, "function "); ok {
+		name, _ = strconv.Unquote(strings.TrimSuffix(name, " not defined"))
+		if path := pathOf(name); path != "" || name == "context" {
+			return message + "; paths begin with a dot, without context: .data.metadata.name"
+		}
+		if hint := equivalent(name); strings.Contains(hint, "(") {
+			return message + "; the action's field cue has " + hint
+		}
+	}
+	return message
+}
+
+// CheckFields returns the fields that message templates of properties select, and that are
+// none of the known fields of `context`, or that no event of a form has: .metadata in place
+// of .data.metadata, .data.ref in place of .data.body.ref.
+func (m Messages) CheckFields(properties map[string]any, known []string, form event.Form) diag.List {
+	var list diag.List
+	for _, message := range m.Of(properties) {
+		if message.From != "" {
+			continue
+		}
+		message.eachPath(func(path []string, pos parse.Pos) {
+			if problem := unknownField(path, known, form); problem != "" {
+				line, column := message.position(pos)
+				list = append(list, diag.Diagnostic{Path: message.Name(), Line: line, Column: column, Message: problem})
+			}
+		})
+	}
+	return list
+}
+
+// unknownField returns why no event of a form has a value at path, or "".
+func unknownField(path, known []string, form event.Form) string {
+	name := path[0]
+	if slices.Contains(known, name) {
+		if name != "data" || len(path) < 2 {
+			return ""
+		}
+		return cmp.Or(unknownData(".data", path[1:2], form), unknownData(".data", path[1:], form))
+	}
+	hint := diag.Suggest(name, known)
+	switch {
+	case name == "context":
+		hint = "; the dot is context: ." + strings.Join(path[1:], ".")
+	case hint == "":
+		hint = "; fields of the object are in .data: .data." + strings.Join(path, ".")
+	}
+	return "." + name + " is never there" + hint
+}
+
+// position returns the line and the column of pos in the template.
+func (m Message) position(pos parse.Pos) (line, column int) {
+	before := m.Source[:max(pos, 0)]
+	return 1 + strings.Count(before, "\n"), len(before) - strings.LastIndex(before, "\n")
 }
 
 // CheckResults returns the invalid references to results in the message templates of
@@ -63,9 +132,9 @@ func (m Messages) CheckResults(properties map[string]any, validate func(name str
 				return
 			}
 			if reason := validate(path[1]); reason != "" {
-				before := message.Source[:pos]
+				line, column := message.position(pos)
 				list = append(list, diag.Diagnostic{
-					Path: message.Name(), Line: 1 + strings.Count(before, "\n"), Column: len(before) - strings.LastIndex(before, "\n"),
+					Path: message.Name(), Line: line, Column: column,
 					Message: "." + ResultsField + "." + path[1] + ": " + reason,
 				})
 			}
@@ -129,15 +198,20 @@ func eachPath(n parse.Node, isContext bool, visit func(path []string, pos parse.
 func eachPathOf(c *parse.CommandNode, isContext bool, visit func(path []string, pos parse.Pos)) {
 	for i, arg := range c.Args {
 		var path []string
+		pos := arg.Position()
 		switch arg := arg.(type) {
 		case *parse.FieldNode:
 			if isContext {
 				path = arg.Ident
 			}
+			if len(path) > 1 { // the position is that of the second name
+				pos -= parse.Pos(len("." + path[0]))
+			}
 		case *parse.VariableNode:
 			if arg.Ident[0] == "$" {
 				path = arg.Ident[1:]
 			}
+			pos -= parse.Pos(min(len(path), 1))
 		case *parse.PipeNode:
 			eachPath(arg, isContext, visit)
 		}
@@ -147,7 +221,7 @@ func eachPathOf(c *parse.CommandNode, isContext bool, visit func(path []string, 
 		if name, ok := indexedName(c, i); ok {
 			path = append(slices.Clip(path), name)
 		}
-		visit(path, arg.Position())
+		visit(path, pos)
 	}
 }
 

@@ -29,6 +29,7 @@ import (
 	"cuelang.org/go/cue/token"
 
 	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/expr/measure"
 )
 
 // Program is one operand of a condition as a CUE file of its own. Each path below
@@ -44,8 +45,9 @@ type Program struct {
 	elements map[string]elementFields
 	// guarded is set where the program refers to AbsentField.
 	guarded bool
-	// Measures is set where the program calls one of Functions.
-	Measures bool
+	// Measures says of which values the Functions that the program calls have a result; ""
+	// if it calls none.
+	Measures string
 }
 
 // Select returns the inputs of the program, by name.
@@ -111,7 +113,7 @@ func (e *Expression) program(index int) (Program, error) {
 		b.decls = append(b.decls, &ast.Field{Label: ast.NewIdent(AbsentField), Value: ast.NewIdent("bool")})
 	}
 	text, err := format.Node(&ast.File{Decls: append(b.imports, b.decls...)})
-	return Program{index, string(text), b.inputs, elements, b.guarded, len(b.calledFunctions()) > 0}, err
+	return Program{index, string(text), b.inputs, elements, b.guarded, b.measures()}, err
 }
 
 // programBuilder builds a program out of an expression, whose syntax tree it changes.
@@ -217,11 +219,18 @@ func (b *programBuilder) addDeclaration(id *ast.Ident) {
 	}
 }
 
-// calledFunctions returns those of Functions whose definitions b has added.
-func (b *programBuilder) calledFunctions() []string {
-	return slices.DeleteFunc(Functions(), func(name string) bool {
-		return !slices.ContainsFunc(b.helpers[definitionName(name)], func(h helper) bool { return slices.Contains(b.added, ast.Node(h.decl)) })
-	})
+// measures returns what Measures of the program is.
+func (b *programBuilder) measures() string {
+	calls := func(name string) bool {
+		return slices.ContainsFunc(b.helpers[definitionName(name)], func(h helper) bool { return slices.Contains(b.added, ast.Node(h.decl)) })
+	}
+	switch {
+	case calls(string(measure.Version)):
+		return "a version, a quantity or a time"
+	case slices.ContainsFunc(Functions(), calls):
+		return "a quantity or a time"
+	}
+	return ""
 }
 
 const programResult = "result"

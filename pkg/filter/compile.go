@@ -57,8 +57,8 @@ func Compile(text string, t event.TriggerRef) (filter Filter, list diag.List) {
 }
 
 // Warnings returns what is valid in text, which Compile has compiled, and probably not
-// meant. The warnings have the line and column in text.
-func Warnings(text string) diag.List { return expr.Warnings(text) }
+// meant of events of a form. The warnings have the line and column in text.
+func Warnings(text string, form event.Form) diag.List { return expr.Warnings(text, form) }
 
 func compile(text string, t event.TriggerRef) (Filter, diag.List) {
 	e, list := expr.Parse(text)

@@ -127,8 +127,8 @@ func (l *leaf) undefined(e *evaluation, v cue.Value) (outcome, error) {
 	if l.typeMismatch(e) {
 		return l.undefinedBecause("cannot be evaluated: operand has the wrong type"), nil
 	}
-	if incomplete := v.Validate() == nil; incomplete && l.program.Measures {
-		return l.undefinedBecause("cannot be evaluated: not a quantity or a time"), nil
+	if incomplete := v.Validate() == nil; incomplete && l.program.Measures != "" {
+		return l.undefinedBecause("cannot be evaluated: not " + l.program.Measures), nil
 	} else if incomplete {
 		return l.undefinedBecause("refers to an absent field"), nil
 	}

@@ -190,6 +190,54 @@ func rules() map[string][]rule {
 			{`timestamp(context.data.t) > 0`, `{"t": 5}`, false, ""},
 			{`timestamp(context.data.t) > 0`, `{"t": "yesterday"}`, false, "not a quantity or a time"},
 		},
+		"times of senders": {
+			// gitlab4j/gitlab4j-api#333, sourcegraph/sourcegraph-public-snapshot#37842
+			{`timestamp(context.data.t) == 1656425291`, `{"t": "2022-06-28 14:08:11 UTC"}`, true, ""},
+			{`timestamp(context.data.t) == 1656425291`, `{"t": "2022-06-28 16:08:11 +0200"}`, true, ""},
+			// argoproj/argo-cd#12239
+			{`timestamp(context.data.t) == 1656425291`, `{"t": "2022-06-28T14:08:11+0000"}`, true, ""},
+			{`timestamp(context.data.t) == 1656425291`, `{"t": "2022-06-28 07:08:11 -07:00"}`, true, ""},
+			{`timestamp(context.data.t) == 1656425291`, `{"t": "2022-06-28 14:08:11"}`, false, "not a quantity or a time"},
+			// an alert of Alertmanager that has not ended
+			{`timestamp(context.data.t) < 0`, `{"t": "0001-01-01T00:00:00Z"}`, true, ""},
+		},
+		"version": {
+			// fluxcd/flux#706, fluxcd/flux2#4599
+			{`version(context.data.tag) > version("1.9.0")`, `{"tag": "v1.10.0"}`, true, ""},
+			{`version(context.data.tag) > version("1.9.0")`, `{"tag": "1.9.0-rc.1"}`, false, "is false"},
+			{`version(context.data.tag) > version("1.9")`, `{"tag": "1.9.1"}`, true, ""},
+			{`version("1.0.0-rc.9") < version("1.0.0-rc.10") && version("1.0.0-alpha") < version("1.0.0-alpha.1") && version("1.0.0-alpha.1") < version("1.0.0-alpha.beta")`, `{}`, true, ""},
+			{`version("v2") == version("2.0.0+build")`, `{}`, true, ""},
+			{`version(context.data.tag) > version("1.9.0")`, `{"tag": "latest"}`, false, "not a version, a quantity or a time"},
+			{`version(context.data.tag) > version("1.9.0")`, `{"tag": "1.2.3.4"}`, false, "not a version"},
+			{`version(context.data.tag) > version("1.9.0")`, `{}`, false, "is absent"},
+			{`version(context.data.tag) > version("1.9.0")`, `{"tag": null}`, false, "is null"},
+			{`or([for t in context.data.tags {version(t) > version("2.0.0")}])`, `{"tags": ["latest", "v1.0.0", "v2.1.0"]}`, true, ""},
+		},
+		"duration": {
+			// kyverno/kyverno#2213, kyverno/kyverno#9860
+			{`time.ParseDuration(context.data.interval) >= time.ParseDuration("60s")`, `{"interval": "65s"}`, true, ""},
+			{`time.ParseDuration(context.data.interval) >= time.ParseDuration("60s")`, `{"interval": "1m"}`, true, ""},
+			{`time.ParseDuration(context.data.interval) >= time.ParseDuration("60s")`, `{"interval": "9s"}`, false, "is false"},
+			{`time.ParseDuration(context.data.interval) >= time.ParseDuration("60s")`, `{"interval": "soon"}`, false, "invalid function arguments"},
+			{`time.ParseDuration(context.data.interval) >= time.ParseDuration("60s")`, `{}`, false, "is absent"},
+		},
+		"of other languages": {
+			// argoproj/notifications-engine#71: phase in ['Error', 'Failed']
+			{`list.Contains(["Error", "Failed"], context.data.status.phase)`, `{"status": {"phase": "Failed"}}`, true, ""},
+			{`list.Contains(["Error", "Failed"], context.data.status.phase)`, `{"status": {}}`, false, "is absent"},
+			{`!list.Contains((*context.data.finalizers | []), "x")`, `{}`, true, ""},
+			// tektoncd/triggers#1481: list.exists(x, x.name == …)
+			{`or([for r in context.data.refs {r.name == "develop"}])`, `{"refs": [{"id": 1}, {"name": "develop"}]}`, true, ""},
+			{`or([for r in context.data.refs {r =~ "^release/[0-9]+$"}])`, `{"refs": ["main", null, "release/7"]}`, true, ""},
+			{`context.data.name =~ "(?i)^WEB-ä"`, `{"name": "web-Ä1"}`, true, ""},
+			{`strings.ToLower(context.data.name) == "straße"`, `{"name": "STRAßE"}`, true, ""},
+			{`regexp.FindSubmatch("^(.+):([^:/]+)$", context.data.image)[2] == "v2"`, `{"image": "registry:5000/web:v2"}`, true, ""},
+			{`regexp.FindSubmatch("^(.+):([^:/]+)$", context.data.image)[2] == "v2"`, `{"image": "web"}`, false, "cannot be evaluated"},
+			{`context.data.l[len(context.data.l)-1] == "c"`, `{"l": ["a", "b", "c"]}`, true, ""},
+			{`mod(context.data.n, 5) == 0`, `{"n": 10}`, true, ""},
+			{`(*context.data.status.phase | "") == "" || context.data.status.phase == "Failed"`, `{"status": {"phase": ""}}`, true, ""},
+		},
 		"exact numbers": {
 			{`context.data.n == 9007199254740993`, `{"n": 9007199254740993}`, true, ""},
 			{`context.data.n == 9007199254740993`, `{"n": 9007199254740992}`, false, "is false"},

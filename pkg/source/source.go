@@ -118,6 +118,8 @@ type Capabilities struct {
 	// Objectless means that events have no object: their data has no apiVersion, kind and
 	// metadata.
 	Objectless bool
+	// Form is the form of the events.
+	Form event.Form
 	// EvaluatesCUE means that Compile evaluates CUE from the properties.
 	EvaluatesCUE bool
 }

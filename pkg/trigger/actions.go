@@ -28,6 +28,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/engine"
+	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/expr"
 )
 
@@ -59,7 +60,7 @@ func (c Compiler) compileActions(o action.Options, spec v1alpha1.Trigger) (compi
 		return compiledActions{}, list.WithPrefix("action")
 	}
 	return compiledActions{
-		steps: []engine.Step{{Start: a.Start}}, old: oldDependencies(a.ContextFields()), warnings: r.warnings().WithPrefix("action"),
+		steps: []engine.Step{{Start: a.Start}}, old: oldDependencies(a.ContextFields()), warnings: r.warnings(c.Sources[spec.Source.Type].Form).WithPrefix("action"),
 	}, nil
 }
 
@@ -93,7 +94,7 @@ func (c Compiler) compileSequence(o action.Options, spec v1alpha1.Trigger) (comp
 				out.steps = append(out.steps, engine.Step{
 					Name: s.Name, Title: stepTitle(i, s), Start: a.Start, Optional: s.OnFailure == v1alpha1.OnFailureContinue,
 				})
-				out.warnings = append(out.warnings, r.warnings().WithPrefix(path)...)
+				out.warnings = append(out.warnings, r.warnings(c.Sources[spec.Source.Type].Form).WithPrefix(path)...)
 			}
 		}
 		list = append(list, problems.WithPrefix(path)...)
@@ -217,6 +218,11 @@ func (c Compiler) compile(r resolvedAction, o action.Options) (*action.Action, d
 	return a, list.WithPrefix("properties")
 }
 
-func (r resolvedAction) warnings() diag.List {
-	return r.template.Warnings(r.properties).WithPrefix("properties")
+// warnings returns what is probably not meant of events of a form.
+func (r resolvedAction) warnings(form event.Form) diag.List {
+	list := r.template.Warnings(r.properties, form).WithPrefix("properties")
+	if r.computed != nil {
+		list = append(list, r.computed.Warnings(form).WithPrefix("cue")...)
+	}
+	return list
 }

@@ -91,9 +91,9 @@ func TestCompile_Actions(t *testing.T) {
 		{"no-result", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{step("first", "says", `{"message": ""}`), step("", "needs", `{}`)}},
 			`actions[1].type: action "needs": 2:4: context.results.first: actions[0], "says", has no result`},
 		{"no-name", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{step("", "gives", `{}`), step("", "says", `{"message": "{{.results.gives}}"}`)}},
-			`actions[1].properties.message:1:11: .results.gives: no earlier action has a name`},
+			`actions[1].properties.message:1:3: .results.gives: no earlier action has a name`},
 		{"misspelled", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{gives, step("", "says", `{"message": "{{.results.frist}}"}`)}},
-			`actions[1].properties.message:1:11: .results.frist: no earlier action has this name; did you mean "first"?; earlier actions: first`},
+			`actions[1].properties.message:1:3: .results.frist: no earlier action has this name; did you mean "first"?; earlier actions: first`},
 		{"several-problems", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{gives, gives, step("", "says", `{"message": 1, "x": 2}`)}},
 			"actions[1].name: \"first\" is already used by actions[0]\n" +
 				"actions[2].properties.message: must be string, not number\n" +
@@ -106,7 +106,7 @@ func TestCompile_Actions(t *testing.T) {
 		{"computed-kind", v1alpha1.Trigger{Action: v1alpha1.Action{Type: "says", Cue: "\nmessage: [context.old.m]"}},
 			`action.cue:2:1: message: must be string, not list`},
 		{"computed-syntax", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{computes("says", "{}", "message: contxt.data.x")}},
-			`actions[0].cue:1:10: reference "contxt" not found`},
+			`actions[0].cue:1:10: unknown name "contxt"; did you mean "context"?`},
 		{"computed-result", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{gives, computes("says", "{}", "message: context.results.frist")}},
 			`actions[1].cue:1:10: context.results.frist: no earlier action has this name; did you mean "first"?; earlier actions: first`},
 		{"computed-required", v1alpha1.Trigger{Action: v1alpha1.Action{Type: "says", Cue: "x: 1"}},

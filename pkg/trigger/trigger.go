@@ -75,7 +75,7 @@ func (c Compiler) Compile(id event.TriggerRef, spec v1alpha1.Trigger) (Compiled,
 		out.Filter, problems = filter.Compile(spec.Filter, id)
 	}
 	if out.Filter != nil {
-		out.Warnings = filter.Warnings(spec.Filter).WithPrefix("filter")
+		out.Warnings = filter.Warnings(spec.Filter, c.Sources[spec.Source.Type].Form).WithPrefix("filter")
 	}
 	list = append(list, problems.WithPrefix("filter")...)
 	if problems = c.reject("action"); problems == nil {

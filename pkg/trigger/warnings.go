@@ -42,6 +42,28 @@ func Warnings(ts *v1alpha1.TriggerService) []string {
 	return list
 }
 
+// EmptyFilters returns a warning for each filter that is in the JSON of a TriggerService and
+// has no text. It is what `kubectl` makes of the YAML `filter: !context.data.paused`.
+func EmptyFilters(object []byte) []string {
+	var ts struct {
+		Spec struct {
+			Triggers []struct {
+				Filter *string `json:"filter"`
+			} `json:"triggers"`
+		} `json:"spec"`
+	}
+	if json.Unmarshal(object, &ts) != nil {
+		return nil // reported as a problem
+	}
+	var list []string
+	for i, t := range ts.Spec.Triggers {
+		if t.Filter != nil && *t.Filter == "" {
+			list = append(list, fmt.Sprintf("spec.triggers[%d].filter: is empty and matches every event; in YAML, a text that begins with ! needs quotes", i))
+		}
+	}
+	return list
+}
+
 const emptyPatch = ": is empty and changes nothing; `kubectl apply` drops null from data: list the fields to remove in patch.remove"
 
 // isEmptyPatch reports whether an action is patch-resource with a patch that has nothing but

@@ -21,6 +21,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/yaml"
 
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/trigger"
@@ -56,5 +57,19 @@ func TestWarnings_EmptyPatch(t *testing.T) {
 		if diff := cmp.Diff(paths, trigger.Warnings(ts)); diff != "" {
 			t.Errorf("%s: %s", properties, diff)
 		}
+	}
+}
+
+// TestEmptyFilters: a filter that has lost its text in YAML is warned about:
+// data-cleaning/validate#56, github/docs#27497.
+func TestEmptyFilters(t *testing.T) {
+	const manifest = "spec:\n  triggers:\n  - name: a\n    filter: !context.data.paused\n  - {name: b, filter: '!context.data.paused'}\n  - {name: c}\n  - {name: d, filter: \"\"}\n"
+	object, err := yaml.YAMLToJSON([]byte(manifest)) // as kubectl does
+	if err != nil {
+		t.Fatal(err)
+	}
+	const text = ".filter: is empty and matches every event; in YAML, a text that begins with ! needs quotes"
+	if diff := cmp.Diff([]string{"spec.triggers[0]" + text, "spec.triggers[3]" + text}, trigger.EmptyFilters(object)); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -207,6 +207,7 @@ func validatingWebhookWarnings(t *testing.T, i *installation) {
         properties: {resource: {apiVersion: v1, kind: ConfigMap, name: x}, patch: {data: {metadata: {labels: {}}}}}
     - name: four
       source: {type: resource-watcher, properties: {apiVersion: v1, kind: ConfigMap}}
+      filter: !context.data.immutable
       action: {type: bump-application-revision}
     - name: five
       source: {type: cronjob, properties: {schedule: "0 * * * *"}}
@@ -224,6 +225,7 @@ func validatingWebhookWarnings(t *testing.T, i *installation) {
 		fmt.Sprintf(`spec.triggers[3].source: serviceaccount weak cannot list and watch secrets in %s; add to a Role: {apiGroups: [""], resources: [secrets], verbs: [list, watch]}`, ns),
 		"spec.triggers[4].action.properties.patch: is empty and changes nothing",
 		`spec.triggers[5].source: serviceaccount weak cannot list and watch configmaps in all namespaces; add to a ClusterRole: {apiGroups: [""], resources: [configmaps], verbs: [list, watch]}`,
+		"spec.triggers[5].filter: is empty and matches every event; in YAML, a text that begins with ! needs quotes",
 		"spec.triggers[6].action.properties.args[0]: {{…}} is not rendered",
 	} {
 		if !strings.Contains(all, want) {

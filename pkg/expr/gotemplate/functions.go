@@ -28,6 +28,8 @@ import (
 	"strings"
 	"text/template"
 	"unicode/utf8"
+
+	"github.com/kubevela/kube-trigger/pkg/expr/measure"
 )
 
 // functionError is an error of a function. It holds no values of the data.
@@ -75,15 +77,18 @@ func (e *execution) functions() template.FuncMap {
 		"object": func() string { return object(e.data) }, "title": func() string { return title(e.data) },
 		"summary": func() string { return summary(e.data) },
 		"index":   index, "slice": slice, "len": length, "eq": equal,
-		"ne":       func(a, b any) bool { return !isEqual(a, b) },
-		"lt":       func(a, b any) bool { return order(a, b, func(n int) bool { return n < 0 }) },
-		"le":       func(a, b any) bool { return order(a, b, func(n int) bool { return n <= 0 }) },
-		"gt":       func(a, b any) bool { return order(a, b, func(n int) bool { return n > 0 }) },
-		"ge":       func(a, b any) bool { return order(a, b, func(n int) bool { return n >= 0 }) },
-		"quantity": quantity, "timestamp": timestamp,
+		"ne": func(a, b any) bool { return !isEqual(a, b) },
+		"lt": func(a, b any) bool { return order(a, b, func(n int) bool { return n < 0 }) },
+		"le": func(a, b any) bool { return order(a, b, func(n int) bool { return n <= 0 }) },
+		"gt": func(a, b any) bool { return order(a, b, func(n int) bool { return n > 0 }) },
+		"ge": func(a, b any) bool { return order(a, b, func(n int) bool { return n >= 0 }) },
 	}
 	for name, f := range e.textFunctions() {
 		all[name] = f
+	}
+	for _, f := range measure.Functions() {
+		value := f.Func()
+		all[string(f)] = func(v any) any { return value(plainValue(v)) }
 	}
 	return all
 }
@@ -134,7 +139,7 @@ func (e *execution) textFunctions() template.FuncMap {
 	bounded := func(build func(args ...any) string) func(args ...any) (formatted, error) {
 		return func(args ...any) (formatted, error) {
 			scalars, bytes := measureAll(args)
-			text, err := e.build(scalars*scalarSize+bytes, func() string { return build(present(args)...) })
+			text, err := e.build(scalars*scalarSize+bytes, func() string { return build(arguments(args)...) })
 			return formatted(text), err
 		}
 	}
@@ -145,7 +150,7 @@ func (e *execution) textFunctions() template.FuncMap {
 			if format == "%q" && len(args) == 1 && e.out.place == JSON {
 				return e.json(textOf(args[0]))
 			}
-			text, err := e.build(printfSize(format, args), func() string { return fmt.Sprintf(format, present(args)...) })
+			text, err := e.build(printfSize(format, args), func() string { return fmt.Sprintf(format, printable(format, args)...) })
 			return formatted(text), err
 		},
 	}
@@ -156,16 +161,6 @@ type absent struct{}
 
 // Format implements fmt.Formatter.
 func (absent) Format(fmt.State, rune) {}
-
-func present(args []any) []any {
-	out := make([]any, len(args))
-	for i, a := range args {
-		if out[i] = a; a == nil {
-			out[i] = absent{}
-		}
-	}
-	return out
-}
 
 // textOf returns v as text: nothing if it is absent, numbers with all digits, objects
 // and lists as JSON.
@@ -211,7 +206,23 @@ func field(v any, path ...string) any {
 	return v
 }
 
-// index returns the element of v at keys, and nil if it is absent.
+// elements returns what range with a number of variables loops over: lists, objects and,
+// with one variable, whole numbers. Of other kinds it loops over nothing, as over an absent
+// value.
+func elements(variables int, v any) any {
+	switch v.(type) {
+	case []any, map[string]any:
+		return v
+	case int, int64:
+		if variables < 2 {
+			return v
+		}
+	}
+	return nil
+}
+
+// index returns the element of v at keys, and nil if it is absent. A number or boolean of
+// the event has none.
 func index(v any, keys ...any) (any, error) {
 	for _, key := range keys {
 		switch container := v.(type) {
@@ -227,7 +238,7 @@ func index(v any, keys ...any) (any, error) {
 			if v = nil; ok && i >= 0 && i < len(container) {
 				v = container[i]
 			}
-		case nil:
+		case nil, bool, int64, float64, json.Number:
 			return nil, nil
 		default:
 			return nil, functionError("the value is neither an object nor a list")
@@ -253,7 +264,7 @@ func slice(v any, indexes ...int) (any, error) {
 		end = min(max(indexes[1], start), n)
 	}
 	switch v.(type) {
-	case nil:
+	case nil, bool, int64, float64, json.Number:
 		return nil, nil
 	case []any:
 		return list[start:end], nil
@@ -269,9 +280,12 @@ func slice(v any, indexes ...int) (any, error) {
 	return nil, functionError("the value is neither a list nor a text")
 }
 
-// length returns the number of elements or bytes of v; 0 if it is absent.
-func length(v any) (int, error) {
+// length returns the number of elements or bytes of v; 0 if it is absent. That of a number
+// or boolean of the event is absent.
+func length(v any) (any, error) {
 	switch v := v.(type) {
+	case bool, int64, float64, json.Number:
+		return nil, nil
 	case nil:
 		return 0, nil
 	case map[string]any:
@@ -328,7 +342,7 @@ func order(a, b any, want func(int) bool) bool {
 // number returns the value of a number.
 func number(v any) (*big.Float, bool) {
 	if n, ok := v.(json.Number); ok {
-		return new(big.Float).SetString(string(n))
+		return new(big.Float).SetPrec(uint(max(64, 4*min(len(n), maxDigits)))).SetString(string(n))
 	}
 	switch r := reflect.ValueOf(v); {
 	case r.CanInt():

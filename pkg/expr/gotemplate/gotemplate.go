@@ -70,6 +70,7 @@ const (
 	leaveFunction = "leave"
 	writeFunction = "write"
 	fieldFunction = "field"
+	rangeFunction = "elements"
 )
 
 // Template is a parsed template. It is safe for concurrent use.
@@ -80,14 +81,15 @@ type Template struct {
 	now       func() time.Time
 }
 
-// Parse parses source, whose output goes to place. Syntax errors and unknown functions
-// are errors with the line.
+// Parse parses source, whose output goes to place. Syntax errors, unknown functions and a
+// wrong number of arguments are errors with the line.
 func Parse(source string, place Place) (*Template, error) {
-	parsed, err := template.New("it").Funcs((&execution{}).functions()).Parse(source)
+	functions := (&execution{}).functions()
+	parsed, err := template.New("it").Funcs(functions).Parse(source)
 	if err != nil {
 		return nil, err
 	}
-	in := instrumenter{source: source}
+	in := instrumenter{source: source, functions: functions}
 	for _, t := range parsed.Templates() {
 		if t.Tree != nil {
 			in.instrument(t.Tree)
@@ -282,7 +284,7 @@ func (e *execution) checkOutput() error {
 }
 
 func (e *execution) insertedFunctions() template.FuncMap {
-	return template.FuncMap{stepFunction: e.step, enterFunction: e.enter, leaveFunction: e.leave, writeFunction: e.write, fieldFunction: field}
+	return template.FuncMap{stepFunction: e.step, enterFunction: e.enter, leaveFunction: e.leave, writeFunction: e.write, fieldFunction: field, rangeFunction: elements}
 }
 
 // writer takes the text of the template itself.

@@ -68,7 +68,7 @@ func TestTemplate_SameOutput(t *testing.T) {
 		`{{printf "%*d" .n .n}}`, "{{and .name .n}} {{or .none .name}} {{not .n}} {{eq .n 3}} {{slice .name 1}} {{index .list 0}}",
 		"{{range .large}}{{.}}{{end}}", `{{$x := "a"}}{{range 3}}{{$x = printf "%s%s" $x $x}}{{end}}{{$x}}`,
 		"{{if .none}}a{{else if .name}}b{{else}}c{{end}}", `{{.name | printf "%s!" | html}}`, strings.Repeat("{{.n}}", 500),
-		`{{template "none"}}`, "{{printf .n}}", "{{index .n 1}}", `{{index "abc" 1}}`, "{{len .n}}",
+		`{{template "none"}}`, "{{printf .n}}", "{{index (len .name) 1}}", `{{index "abc" 1}}`, "{{len (len .name)}}",
 	} {
 		var want strings.Builder
 		wantErr := template.Must(template.New("it").Parse(source)).Execute(&want, data())

@@ -18,15 +18,20 @@ package gotemplate
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
+	"text/template"
 	"text/template/parse"
+
+	"github.com/kubevela/kube-trigger/pkg/expr/measure"
 )
 
 // instrumenter inserts calls into trees: those that count, those that write the values
 // of actions, and those that select fields of values that may be absent.
 type instrumenter struct {
-	source string
+	source    string
+	functions template.FuncMap
 	// actions are the actions whose values are written, with their positions.
 	actions []string
 	err     error
@@ -62,6 +67,7 @@ func (in *instrumenter) node(n parse.Node) {
 		in.branch(&n.BranchNode)
 	case *parse.RangeNode:
 		in.branch(&n.BranchNode)
+		n.Pipe.Cmds = append(n.Pipe.Cmds, command(n.Pos, rangeFunction, number64(len(n.Pipe.Decl))))
 	case *parse.WithNode:
 		in.branch(&n.BranchNode)
 	case *parse.TemplateNode:
@@ -93,13 +99,51 @@ func (in *instrumenter) pipe(p *parse.PipeNode) {
 	if p == nil {
 		return
 	}
-	for _, c := range p.Cmds {
+	for i, c := range p.Cmds {
+		in.checkArguments(c, i > 0)
 		text := c.String()
 		for i, arg := range c.Args {
 			c.Args[i] = in.argument(arg)
 		}
-		if _, isPipe := c.Args[0].(*parse.PipeNode); isPipe && len(c.Args) > 1 && in.err == nil {
-			in.err = fmt.Errorf("template: it:%d: %s is not a function", 1+strings.Count(in.source[:min(int(c.Pos), len(in.source))], "\n"), text)
+		if _, isPipe := c.Args[0].(*parse.PipeNode); isPipe && len(c.Args) > 1 {
+			in.fail(c.Pos, "%s is not a function", text)
+		}
+	}
+}
+
+// fail records the first error.
+func (in *instrumenter) fail(pos parse.Pos, format string, args ...any) {
+	if in.err == nil {
+		line := 1 + strings.Count(in.source[:min(int(pos), len(in.source))], "\n")
+		in.err = fmt.Errorf("template: it:%d: %s", line, fmt.Sprintf(format, args...))
+	}
+}
+
+// checkArguments fails if c calls a function with too few or too many arguments, or a
+// function of measures with a text that has no value. The last argument is piped if piped
+// is set.
+func (in *instrumenter) checkArguments(c *parse.CommandNode, piped bool) {
+	id, ok := c.Args[0].(*parse.IdentifierNode)
+	if !ok || in.functions[id.Ident] == nil {
+		return
+	}
+	f, got := reflect.TypeOf(in.functions[id.Ident]), len(c.Args)-1
+	if piped {
+		got++
+	}
+	want := f.NumIn()
+	switch {
+	case f.IsVariadic() && got < want-1:
+		in.fail(c.Pos, "wrong number of arguments for %s: at least %d, not %d", id.Ident, want-1, got)
+	case !f.IsVariadic() && got != want:
+		in.fail(c.Pos, "wrong number of arguments for %s: %d, not %d", id.Ident, want, got)
+	}
+	if len(c.Args) != 2 || !slices.Contains(measure.Functions(), measure.Function(id.Ident)) {
+		return
+	}
+	if text, ok := c.Args[1].(*parse.StringNode); ok {
+		if problem := measure.Function(id.Ident).Problem(text.Text); problem != "" {
+			in.fail(c.Pos, "%s", problem)
 		}
 	}
 }

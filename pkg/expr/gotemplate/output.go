@@ -107,7 +107,7 @@ func share(sizes []int, total int) int {
 
 // shorten returns the longest prefix of the value that has at most limit units when it
 // is escaped.
-func (p part) shorten(place Place, limit int, unit measure) string {
+func (p part) shorten(place Place, limit int, unit lengthUnit) string {
 	if unit.size(p.text) <= limit {
 		return p.text
 	}

@@ -81,10 +81,10 @@ func Places() []Place {
 // error: the action would use its default, and so another object or address.
 func (p Place) needsValue() bool { return p == Name || p == URL }
 
-// measure is a unit of length: the size of a character.
-type measure func(r rune) int
+// lengthUnit is a unit of length: the size of a character.
+type lengthUnit func(r rune) int
 
-func (m measure) size(text string) int {
+func (m lengthUnit) size(text string) int {
 	n := 0
 	for _, r := range text {
 		n += m(r)
@@ -126,7 +126,7 @@ func cardBytes(r rune) int {
 }
 
 // limit returns the documented maximum length of the output; 0 for none.
-func (p Place) limit() (limit int, unit measure) {
+func (p Place) limit() (limit int, unit lengthUnit) {
 	switch p {
 	case Note:
 		// The note of an Event: https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/
@@ -208,7 +208,7 @@ func (p Place) accepts(f form) bool {
 }
 
 // cut returns the longest prefix of text with an ellipsis that has at most limit units.
-func cut(text string, limit int, unit measure) string {
+func cut(text string, limit int, unit lengthUnit) string {
 	if unit.size(text) <= limit {
 		return text
 	}

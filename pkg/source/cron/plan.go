@@ -134,12 +134,19 @@ func (p plan) delay(tick time.Time) time.Duration {
 	return time.Duration(binary.BigEndian.Uint64(sum[:]) % uint64(p.jitter))
 }
 
+const eventType = "tick"
+
+// form returns the form of the events.
+func form() event.Form {
+	return event.Form{Types: []string{eventType}, DataFields: []string{"schedule", "timeZone", "time", "timeFired"}}
+}
+
 // event returns the event of a tick that is delivered at now.
 func (p plan) event(tick, now time.Time) event.Event {
 	text := tick.UTC().Format(time.RFC3339)
 	return event.Event{
 		Source: Type,
-		Type:   "tick",
+		Type:   eventType,
 		ID:     fmt.Sprintf("%s/%s@%s", Type, p.trigger, text),
 		Key:    p.trigger.String(),
 		Data: map[string]any{

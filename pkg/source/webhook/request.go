@@ -173,6 +173,11 @@ func (h *hook) drafts(r *http.Request, p payload.Payload) ([]draft, error) {
 // defaultEventType is the type of an event whose sender states none.
 const defaultEventType = "request"
 
+// dataFields returns the fields that the data of an event may have.
+func dataFields() []string {
+	return []string{"path", "headers", "query", "body", "cloudEvent", "action", "image", "images"}
+}
+
 // data returns the data of an event.
 func (h *hook) data(r *http.Request, p payload.Payload) map[string]any {
 	data := map[string]any{"path": h.path, "headers": h.headers(r.Header), "query": h.query(r), "body": p.Body}

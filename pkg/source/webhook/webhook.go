@@ -50,6 +50,7 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/access"
 	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/expr/schema"
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/store"
@@ -145,7 +146,7 @@ func New(o Options) source.Factory {
 		sns:      newSNSVerifier(o.Fetch, o.Clock),
 		oidc:     newOIDCVerifier(o.Fetch, o.Clock),
 	}
-	return source.Factory{Capabilities: source.Capabilities{Objectless: true}, Compile: func(given map[string]any, t source.Spec) (source.Subscription, diag.List) {
+	return source.Factory{Capabilities: source.Capabilities{Objectless: true, Form: event.Form{DataFields: dataFields()}}, Compile: func(given map[string]any, t source.Spec) (source.Subscription, diag.List) {
 		h, diags := parse(s, given, t.TriggerRef, by)
 		if len(diags) > 0 {
 			return nil, diags

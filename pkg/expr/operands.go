@@ -1,0 +1,158 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package expr
+
+import (
+	"fmt"
+
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/token"
+
+	"github.com/kubevela/kube-trigger/pkg/expr/measure"
+)
+
+// checkOperands reports a comparison of operands that are of different kinds for every
+// event: it has always the same result, or none.
+func (c *checker) checkOperands(x *ast.BinaryExpr) {
+	if c.unquoted(x.X) != nil || c.unquoted(x.Y) != nil {
+		return
+	}
+	a, b := c.kindOf(x.X, len(c.helpers)), c.kindOf(x.Y, len(c.helpers))
+	if (x.Op == token.MAT || x.Op == token.NMAT) && b != unknownKind && b != stringKind {
+		c.add(x.Y, "%s compares with a regular expression, a string, not with %s: %s", x.Op, b, Excerpt(x.Y))
+		return
+	}
+	if !isKnown(a) || !isKnown(b) || a == b {
+		return
+	}
+	hint := ""
+	if text, ok := c.measured(x.X, x.Y); ok {
+		hint = "; compare with " + text
+	}
+	switch {
+	case x.Op == token.EQL || x.Op == token.NEQ:
+		c.add(x, "%s and %s are never equal: %s%s", a, b, Excerpt(x), hint)
+	case isOrder(x.Op):
+		c.add(x, "%s and %s have no order: %s%s", a, b, Excerpt(x), hint)
+	}
+}
+
+// isKnown reports whether k is one kind of value.
+func isKnown(k valueKind) bool { return k != unknownKind && k != nonBoolKind && k != nullKind }
+
+// measured returns `quantity("10Gi")` for the operands quantity(x) and "10Gi", in any
+// order.
+func (c *checker) measured(x, y ast.Expr) (string, bool) {
+	call, ok := x.(*ast.CallExpr)
+	if !ok {
+		if call, ok = y.(*ast.CallExpr); !ok {
+			return "", false
+		}
+		y = x
+	}
+	text, ok := stringLiteral(y)
+	name := calledFunction(call)
+	return fmt.Sprintf("%s(%q)", name, text), ok && name != ""
+}
+
+// checkAlternatives reports `a | b` in place of `a || b`, which has no value unless both
+// conditions have the same.
+func (c *checker) checkAlternatives(x ast.Expr) {
+	switch x := x.(type) {
+	case *ast.ParenExpr:
+		c.checkAlternatives(x.X)
+	case *ast.UnaryExpr:
+		if x.Op == token.NOT {
+			c.checkAlternatives(x.X)
+		}
+	case *ast.BinaryExpr:
+		switch {
+		case x.Op == token.LAND || x.Op == token.LOR:
+			c.checkAlternatives(x.X)
+			c.checkAlternatives(x.Y)
+		case x.Op == token.OR && !isDefaulted(x):
+			c.addAt(x.OpPos, "a | b is one of two values, and no condition; write a || b")
+		}
+	}
+}
+
+// checkCall reports what a call can never have a result for, and methods.
+func (c *checker) checkCall(call *ast.CallExpr) {
+	if sel := method(call); sel != nil {
+		c.add(sel.Sel, "%s", methodMessage(sel))
+		return
+	}
+	if len(call.Args) == 0 {
+		return
+	}
+	if name := calledFunction(call); name != "" {
+		c.checkMeasure(name, call.Args[0])
+		return
+	}
+	if sel, ok := call.Fun.(*ast.SelectorExpr); ok {
+		if pkg, ok := sel.X.(*ast.Ident); ok && c.imports[pkg.Name] == "regexp" {
+			c.checkRegexp(call.Args[0])
+		}
+	}
+}
+
+// checkMeasure reports an argument of a function that is not of the form it takes.
+func (c *checker) checkMeasure(function string, x ast.Expr) {
+	if text, ok := stringLiteral(x); ok && !isBytes(x) {
+		if message := measure.Function(function).Problem(text); message != "" {
+			c.add(x, "%s", message)
+		}
+		return
+	}
+	k := c.kindOf(x, len(c.helpers))
+	if isKnown(k) && k != stringKind && (k != numberKind || function != string(measure.Quantity)) {
+		c.add(x, "%s takes a text, not %s: %s", function, k, Excerpt(x))
+	}
+}
+
+// checkIndex reports an index from the end of a list, which CUE does not have.
+func (c *checker) checkIndex(x *ast.IndexExpr) {
+	if index, ok := x.Index.(*ast.UnaryExpr); ok && index.Op == token.SUB {
+		c.add(index, "an index is not negative; the last element is %s[len(%[1]s)-1]", Excerpt(x.X))
+	}
+}
+
+// checkQuoted reports a name with "-" or "/" that is not quoted: in
+// `context.data.metadata.labels.my-app`, CUE subtracts app.
+func (c *checker) checkQuoted(x *ast.BinaryExpr) {
+	if id := c.unquoted(x); id != nil {
+		c.add(id, "unknown name %q; a name with \"-\", \".\" or \"/\" needs brackets and quotes: labels[\"example.com/my-app\"]", id.Name)
+	}
+}
+
+// unquoted returns the undeclared name that x subtracts from a path below context, or
+// divides it by; nil if x does not.
+func (c *checker) unquoted(x ast.Expr) *ast.Ident {
+	operation, ok := x.(*ast.BinaryExpr)
+	if !ok || operation.Op != token.SUB && operation.Op != token.QUO {
+		return nil
+	}
+	if id := c.unquoted(operation.X); id != nil {
+		return id
+	}
+	_, isPath := c.Reference(operation.X)
+	id := rootOf(operation.Y)
+	if !isPath || id == nil || id.Node != nil || id.Name == "context" || len(c.helper(id)) > 0 {
+		return nil
+	}
+	return id
+}
