@@ -123,6 +123,10 @@ func textAt(value any, path string) string {
 	return text
 }
 
+// slackHeader is sent by Slack. It shows an answer other than 200 without a body to the user
+// of a command or a button, as a failure or as a message.
+const slackHeader = "X-Slack-Request-Timestamp"
+
 // eventGridHeader is sent by Azure Event Grid.
 const eventGridHeader = "Aeg-Event-Type"
 

@@ -43,7 +43,7 @@ func slackSignature() timedSignature {
 		if !ok {
 			return "", nil
 		}
-		return r.Header.Get("X-Slack-Request-Timestamp"), []string{signature}
+		return r.Header.Get(slackHeader), []string{signature}
 	}}
 }
 
