@@ -268,6 +268,18 @@ func TestAuth_TimedRetry(t *testing.T) {
 	}
 }
 
+// TestAuth_StripeTests: all tests that are sent from Stripe's dashboard have the same ID, and
+// each of them is an event (cloudcreativity/laravel-stripe#2).
+func TestAuth_StripeTests(t *testing.T) {
+	w := serve(t, "auth: {type: stripe, secret: "+secretFile(t, secretValue)+"}")
+	const test = `{"id":"evt_00000000000000","object":"event","data":{"object":{}},"livemode":false,"pending_webhooks":1,"type":"charge.succeeded"}`
+	first := request{body: test, headers: stripeHeaders(time.Now().Add(-time.Minute), test)}
+	w.expectStatus(http.StatusAccepted, first)
+	w.expectStatus(http.StatusAccepted, request{body: test, headers: stripeHeaders(time.Now(), test)})
+	w.expectStatus(http.StatusOK, first) // a replay
+	w.waitForEvents(2)
+}
+
 // TestAuth_SeveralSignatures: PagerDuty sends the signatures with the old and the new key,
 // separated by commas (developer.pagerduty.com/docs/verifying-signatures).
 func TestAuth_SeveralSignatures(t *testing.T) {
