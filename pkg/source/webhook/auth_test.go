@@ -294,6 +294,25 @@ func TestAuth_SeveralSignatures(t *testing.T) {
 	w.waitForEvents(3)
 }
 
+// TestAuth_Svix: Svix signs as Standard Webhooks do, with headers of other names
+// (NousResearch/hermes-agent#20518), and some senders show the key with the version of the
+// signature (standard-webhooks/standard-webhooks#235).
+func TestAuth_Svix(t *testing.T) {
+	w := serve(t, "auth: {type: standard, secret: "+secretFile(t, "v1,whsec_"+base64.StdEncoding.EncodeToString([]byte(secretValue)))+"}")
+	headers := map[string]string{}
+	for name, value := range standardHeaders("msg_1", time.Now(), body) {
+		headers[strings.Replace(name, "Webhook", "Svix", 1)] = value
+	}
+	w.expectStatus(http.StatusAccepted, request{body: body, headers: headers})
+	w.expectStatus(http.StatusOK, request{body: body, headers: headers})
+	headers["Webhook-Id"] = "msg_2" // not what is signed
+	w.expectStatus(http.StatusUnauthorized, request{body: body, headers: headers})
+	ev := w.waitForEvents(1)[0]
+	if _, ok := ev.Data["headers"].(map[string]any)["svix-signature"]; ok || ev.ID != "webhook/n/t/msg_1" {
+		t.Errorf("event %s with headers %v", ev.ID, ev.Data["headers"])
+	}
+}
+
 // TestAuth_BitbucketPing: Bitbucket Data Center tests the connection with a request that it
 // does not sign (runatlantis/atlantis#474). It is answered, and no event.
 func TestAuth_BitbucketPing(t *testing.T) {
