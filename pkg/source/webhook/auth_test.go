@@ -30,6 +30,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/kubevela/kube-trigger/pkg/source/webhook"
 )
 
 const (
@@ -332,6 +334,25 @@ func TestAuth_GitLabSigningToken(t *testing.T) {
 	w.expectStatus(http.StatusOK, request{body: body, headers: headers})
 	if ev := w.waitForEvents(1)[0]; ev.Type != "Push Hook" || ev.ID != "webhook/n/t/f5e57cdd" {
 		t.Errorf("event %s %s", ev.Type, ev.ID)
+	}
+}
+
+// TestAuth_BasicReason: the reason says which part of the credentials is wrong, and not that
+// they are missing.
+func TestAuth_BasicReason(t *testing.T) {
+	for authorization, want := range map[string]string{
+		"":                        "unauthorized: missing token",
+		basic("dev", secretValue): "unauthorized: wrong user name",
+		basic("ops", "x"):         "unauthorized: wrong token",
+	} {
+		rejected := make(chan webhook.Rejection, 1)
+		w := serve(t, "auth: {type: basic, username: ops, secret: "+secretFile(t, secretValue)+"}", func(w *worker) {
+			w.server.OnRejected = func(r webhook.Rejection) { rejected <- r }
+		})
+		w.expectStatus(http.StatusUnauthorized, request{body: body, headers: map[string]string{"Authorization": authorization}})
+		if r := <-rejected; r.Message != want {
+			t.Errorf("%q: got %q, want %q", authorization, r.Message, want)
+		}
 	}
 }
 

@@ -313,7 +313,7 @@ func undecodable(err error) *answer {
 	case errors.Is(err, payload.ErrUnsupported):
 		return &answer{status: http.StatusUnsupportedMediaType, message: err.Error(), cause: err}
 	case errors.Is(err, payload.ErrTooLarge):
-		return tooLarge(err)
+		return &answer{status: http.StatusRequestEntityTooLarge, message: err.Error(), cause: err}
 	case errors.Is(err, payload.ErrMalformed), errors.Is(err, image.ErrMalformed):
 		return &answer{status: http.StatusBadRequest, message: err.Error(), cause: err}
 	}
