@@ -90,6 +90,13 @@ type Subscription interface {
 	Watch() *Watch
 }
 
+// A Warner is a Subscription that has warnings.
+type Warner interface {
+	// Warnings returns what is valid in the properties, and probably not meant. The paths
+	// are relative to the properties.
+	Warnings() diag.List
+}
+
 // Watch identifies the objects that a source lists and watches. The trigger's
 // account needs permission to do so.
 type Watch struct {

@@ -100,6 +100,9 @@ func (c Compiler) Compile(id event.TriggerRef, spec v1alpha1.Trigger) (Compiled,
 	list = append(list, problems.WithPrefix("onChange")...)
 	out.Subscription, problems = c.compileSource(spec.Source, sourceSpec)
 	list = append(list, problems.WithPrefix("source")...)
+	if w, ok := out.Subscription.(source.Warner); ok {
+		out.Warnings = append(out.Warnings, w.Warnings().WithPrefix("source.properties")...)
+	}
 	if out.Subscription != nil && len(spec.OnChange) > 0 && !c.Sources[spec.Source.Type].OnChange {
 		list.Add("onChange", "has no effect with the source %q, whose events are not changes of objects", spec.Source.Type)
 	}

@@ -66,6 +66,38 @@ func compile(t *testing.T, spec v1alpha1.Trigger) (sourceSpec source.Spec, probl
 	return sourceSpec, problems
 }
 
+// warner is a subscription with a warning.
+type warner struct{ source.Subscription }
+
+func (warner) Warnings() (list diag.List) {
+	list.Add("schedule", "is odd")
+	return list
+}
+
+// TestCompile_SourceWarnings: the warnings of a source are those of its trigger.
+func TestCompile_SourceWarnings(t *testing.T) {
+	template, list := action.Parse("plain", `parameter: {}`)
+	if len(list) > 0 {
+		t.Fatal(list)
+	}
+	c := trigger.Compiler{
+		Actions:  map[string]trigger.Template{"plain": trigger.Parsed(template)},
+		Executor: func(event.TriggerRef) provider.Executor { return nil },
+		Sources: source.Registry{
+			"ticks": {Compile: func(map[string]any, source.Spec) (source.Subscription, diag.List) { return warner{}, nil }},
+		},
+	}
+	compiled, problems := c.Compile(event.TriggerRef{Name: "t", Namespace: "n"}, v1alpha1.Trigger{
+		Source: v1alpha1.Source{Type: "ticks"}, Action: v1alpha1.Action{Type: "plain", Properties: &runtime.RawExtension{Raw: []byte(`{}`)}},
+	})
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	if got, want := compiled.Warnings.Error(), "source.properties.schedule: is odd"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 // TestCompile_CrashTracker gives a trigger another crash tracker when its filter, its
 // actions or their templates change, and not when its policy does.
 func TestCompile_CrashTracker(t *testing.T) {

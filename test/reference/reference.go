@@ -248,6 +248,9 @@ func (r *Reference) kind(v ast.Expr) (kind, defaultValue string) {
 			if y == "string" && strings.HasPrefix(x, "`\"") {
 				x = "" // x is only the default value
 			}
+			if n, isNumber := v.Y.(*ast.BasicLit); isNumber && n.Kind == token.INT && x == "" {
+				x = first // the default value is one of the numbers
+			}
 			if x == y || strings.HasSuffix(x, " or "+y) {
 				y = ""
 			}

@@ -22,6 +22,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
@@ -54,6 +55,8 @@ type plan struct {
 	missed     missedPolicy
 	// deadline is the maximum delay of a tick; 0 for none.
 	deadline time.Duration
+	// warnings are about properties that are valid, and probably not meant.
+	warnings diag.List
 }
 
 // String identifies the plan in the store. It changes with the schedule and the time

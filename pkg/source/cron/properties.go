@@ -19,6 +19,7 @@ package cron
 import (
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/expr/schema"
@@ -54,9 +55,15 @@ func parse(s schema.Lazy, given map[string]any) (plan, diag.List) {
 	} else {
 		out.zone = location
 	}
-	var err error
-	if out.schedule, err = parseSchedule(text, out.zone); err != nil {
+	var (
+		warnings []string
+		err      error
+	)
+	if out.schedule, warnings, err = parseSchedule(text, out.zone); err != nil {
 		diags.Add("schedule", "%v", err)
+	}
+	for _, w := range warnings {
+		out.warnings.Add("schedule", "%q: %s", text, w)
 	}
 	if p.Jitter != "" {
 		out.jitter, err = time.ParseDuration(p.Jitter)
@@ -67,13 +74,15 @@ func parse(s schema.Lazy, given map[string]any) (plan, diag.List) {
 	return out, diags
 }
 
-// splitZone splits "TZ=Europe/Berlin 0 2 * * *" into schedule and time zone.
+// splitZone splits "TZ=Europe/Berlin 0 2 * * *" into schedule and time zone. The zone may be
+// on a line of its own.
 func splitZone(text string) (schedule, zone string) {
+	text = strings.TrimSpace(text)
 	for _, prefix := range []string{"TZ=", "CRON_TZ="} {
 		if rest, ok := strings.CutPrefix(text, prefix); ok {
-			zone, schedule, _ = strings.Cut(rest, " ")
-			return strings.TrimSpace(schedule), zone
+			end := strings.IndexFunc(rest+" ", unicode.IsSpace)
+			return strings.TrimSpace(rest[end:]), rest[:end]
 		}
 	}
-	return strings.TrimSpace(text), ""
+	return text, ""
 }

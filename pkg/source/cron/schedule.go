@@ -120,61 +120,78 @@ func lastTick(s schedule, anchor, low, high time.Time) time.Time {
 	return tick
 }
 
-// fieldNames returns the names of the cron fields, seconds first.
-func fieldNames() []string {
-	return []string{"second", "minute", "hour", "day of month", "month", "day of week"}
-}
-
-// parseSchedule parses a schedule in time zone zone.
-func parseSchedule(text string, zone *time.Location) (schedule, error) {
+// parseSchedule parses a schedule in time zone zone. warnings say what is valid, and
+// probably not meant.
+func parseSchedule(text string, zone *time.Location) (s schedule, warnings []string, err error) {
 	text = strings.TrimSpace(text)
 	parser := cron.NewParser(cron.SecondOptional | cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor)
 	switch words := strings.Fields(text); {
 	case text == "":
-		return nil, fmt.Errorf("is empty; %s", validForms)
+		return nil, nil, fmt.Errorf("is empty; %s", validForms)
 	case strings.HasPrefix(text, "@every"):
-		return parseEvery(text)
+		s, err = parseEvery(text)
+		return s, nil, err
 	case strings.HasPrefix(text, "@"):
 		if _, err := parser.Parse(text); err != nil {
-			return nil, fmt.Errorf("unknown schedule %q; %s", text, validForms)
+			return nil, nil, fmt.Errorf("unknown schedule %q; %s", text, validForms)
 		}
 	case len(words) != 5 && len(words) != 6:
-		return nil, fmt.Errorf("%q has %d fields; %s", text, len(words), validForms)
+		return nil, nil, fmt.Errorf("%q has %d fields; %s", text, len(words), validForms)
 	default:
-		if err := checkFields(parser, words); err != nil {
-			return nil, fmt.Errorf("%q: %w", text, err)
+		if warnings, err = checkFields(words); err != nil {
+			return nil, nil, fmt.Errorf("%q: %w", text, err)
 		}
 	}
 	parsed, err := parser.Parse(text)
 	if err != nil {
-		return nil, fmt.Errorf("%q: %w", text, err)
+		return nil, nil, fmt.Errorf("%q: %w", text, err)
 	}
 	spec, ok := parsed.(*cron.SpecSchedule)
 	if !ok {
-		return nil, fmt.Errorf("unknown schedule %q; %s", text, validForms)
+		return nil, nil, fmt.Errorf("unknown schedule %q; %s", text, validForms)
 	}
-	s := calendarSchedule{*spec, zone}
-	if s.next(time.Time{}, time.Unix(0, 0).UTC()).IsZero() {
-		return nil, fmt.Errorf("%q never ticks", text)
+	c := calendarSchedule{*spec, zone}
+	if c.next(time.Time{}, time.Unix(0, 0).UTC()).IsZero() {
+		return nil, nil, fmt.Errorf("%q never ticks", text)
 	}
-	return s, nil
+	if c.eitherDay() {
+		warnings = append(warnings, eitherDay)
+	}
+	return c, warnings, nil
+}
+
+// eitherDay warns about a schedule with eitherDay.
+const eitherDay = `ticks on the days of the month and on the days of the week, not only on days that are both; ` +
+	`for these, leave "*" as day of week and add to the filter: time.FormatString("Monday", context.data.time) == "Tuesday"`
+
+// eitherDay reports whether both day fields restrict the days. As in cron, one of them then
+// has to match, and not both.
+func (c calendarSchedule) eitherDay() bool {
+	const star = 1 << 63 // in the library, marks a field that does not restrict
+	return c.fields.Dom&star == 0 && c.fields.Dow&star == 0
 }
 
 // validForms describes the valid schedules.
 const validForms = `must be five fields (minute, hour, day of month, month, day of week), six with seconds first, ` +
 	`"@every 1h30m", or @hourly, @daily, @weekly, @monthly or @yearly`
 
-// checkFields returns an error that names the invalid field.
-func checkFields(parser cron.Parser, words []string) error {
-	names := fieldNames()[6-len(words):]
+// checkFields returns an error that names the invalid field, and what is valid, and probably
+// not meant.
+func checkFields(words []string) (warnings []string, err error) {
+	fields := scheduleFields()[6-len(words):]
 	for i, word := range words {
-		spec := strings.Fields("* * * * * *")[:len(words)]
-		spec[i] = word
-		if _, err := parser.Parse(strings.Join(spec, " ")); err != nil {
-			return fmt.Errorf("%s %q: %s", names[i], word, strings.TrimSuffix(err.Error(), ": "+word))
+		elements, err := fields[i].parse(word)
+		if err != nil && len(words) == 6 {
+			err = fmt.Errorf("%w; of six fields, the first is the second", err)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if w := fields[i].warning(elements); w != "" {
+			warnings = append(warnings, w)
 		}
 	}
-	return nil
+	return warnings, nil
 }
 
 func parseEvery(text string) (schedule, error) {

@@ -36,7 +36,7 @@ func zone(t testing.TB, name string) *time.Location {
 
 func mustParse(t testing.TB, text string, z *time.Location) schedule {
 	t.Helper()
-	s, err := parseSchedule(text, z)
+	s, _, err := parseSchedule(text, z)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +147,7 @@ func FuzzSchedule(f *testing.F) {
 	}
 	start := instant(f, "2026-01-01T00:00:00Z")
 	f.Fuzz(func(t *testing.T, text string) {
-		s, err := parseSchedule(text, time.UTC)
+		s, _, err := parseSchedule(text, time.UTC)
 		if err != nil {
 			return
 		}

@@ -17,6 +17,7 @@ limitations under the License.
 package cron
 
 import (
+	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
@@ -36,6 +37,9 @@ func (subscription) Skip(event.Event, source.Delivery) source.Reason { return ""
 
 // UsesCheckpoint implements source.Subscription.
 func (s subscription) UsesCheckpoint(name string) bool { return name == s.Key() }
+
+// Warnings implements source.Warner.
+func (s subscription) Warnings() diag.List { return s.warnings }
 
 // Watch implements source.Subscription. A schedule watches no objects.
 func (subscription) Watch() *source.Watch { return nil }

@@ -89,7 +89,7 @@ func tokenAuth(secrets *secretCache, ref secretRef, header, query string) authen
 		checkHeaders: checkSharedSecret(secrets, ref, func(r *http.Request) (string, bool) {
 			given := r.Header.Get(header)
 			if header == "" {
-				given = r.URL.Query().Get(query)
+				given = queryOf(r).Get(query)
 			}
 			return given, given != ""
 		}),

@@ -30,6 +30,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/kubevela/kube-trigger/pkg/source/webhook"
 )
 
 const (
@@ -193,6 +195,14 @@ func stripeHeaders(timestamp time.Time, body string) map[string]string {
 	return map[string]string{"Stripe-Signature": "t=" + seconds + ", v1=00, v1=" + hex.EncodeToString(mac(seconds+"."+body)) + ",v0=ff"}
 }
 
+// acceptedStatus returns the status of the answer to a new event of a sender.
+func acceptedStatus(sender string) int {
+	if sender == "slack" {
+		return http.StatusOK
+	}
+	return http.StatusAccepted
+}
+
 // TestAuth_Timed: signatures of a timestamp and the body are accepted once, and not after
 // their time.
 func TestAuth_Timed(t *testing.T) {
@@ -200,7 +210,7 @@ func TestAuth_Timed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := serve(t, "auth: {type: "+name+", secret: "+secretFile(t, secretValue)+"}")
 			good := request{body: body, headers: sign(time.Now(), body)}
-			w.expectStatus(http.StatusAccepted, good)
+			w.expectStatus(acceptedStatus(name), good)
 			w.expectStatus(http.StatusOK, good)
 			for _, headers := range []map[string]string{
 				{}, sign(time.Now(), "other"), sign(time.Now().Add(-6*time.Minute), body), sign(time.Now().Add(6*time.Minute), body),
@@ -224,7 +234,7 @@ func TestAuth_TimedReplay(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := serve(t, "auth: {type: "+name+", secret: "+secretFile(t, secretValue)+"}")
 			headers := sign(time.Now(), body)
-			w.expectStatus(http.StatusAccepted, request{body: body, headers: headers})
+			w.expectStatus(acceptedStatus(name), request{body: body, headers: headers})
 			headers["X-GitHub-Delivery"], headers["X-Delivery-Id"], headers["Idempotency-Key"] = "1", "2", "3"
 			if signature := headers["X-Slack-Signature"]; signature != "" {
 				headers["X-Slack-Signature"] = "v0=" + strings.ToUpper(strings.TrimPrefix(signature, "v0="))
@@ -253,11 +263,23 @@ func TestAuth_TimedRetry(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := serve(t, "auth: {type: "+name+", secret: "+secretFile(t, secretValue)+"}")
-			w.expectStatus(http.StatusAccepted, request{body: tc.body, headers: tc.sign(time.Now().Add(-time.Minute), tc.body)})
+			w.expectStatus(acceptedStatus(name), request{body: tc.body, headers: tc.sign(time.Now().Add(-time.Minute), tc.body)})
 			w.expectStatus(http.StatusOK, request{body: tc.body, headers: tc.sign(time.Now(), tc.body)})
 			w.waitForEvents(1)
 		})
 	}
+}
+
+// TestAuth_StripeTests: all tests that are sent from Stripe's dashboard have the same ID, and
+// each of them is an event (cloudcreativity/laravel-stripe#2).
+func TestAuth_StripeTests(t *testing.T) {
+	w := serve(t, "auth: {type: stripe, secret: "+secretFile(t, secretValue)+"}")
+	const test = `{"id":"evt_00000000000000","object":"event","data":{"object":{}},"livemode":false,"pending_webhooks":1,"type":"charge.succeeded"}`
+	first := request{body: test, headers: stripeHeaders(time.Now().Add(-time.Minute), test)}
+	w.expectStatus(http.StatusAccepted, first)
+	w.expectStatus(http.StatusAccepted, request{body: test, headers: stripeHeaders(time.Now(), test)})
+	w.expectStatus(http.StatusOK, first) // a replay
+	w.waitForEvents(2)
 }
 
 // TestAuth_SeveralSignatures: PagerDuty sends the signatures with the old and the new key,
@@ -272,6 +294,25 @@ func TestAuth_SeveralSignatures(t *testing.T) {
 		w.expectStatus(status, request{body: body, headers: map[string]string{"X-PagerDuty-Signature": signatures}})
 	}
 	w.waitForEvents(3)
+}
+
+// TestAuth_Svix: Svix signs as Standard Webhooks do, with headers of other names
+// (NousResearch/hermes-agent#20518), and some senders show the key with the version of the
+// signature (standard-webhooks/standard-webhooks#235).
+func TestAuth_Svix(t *testing.T) {
+	w := serve(t, "auth: {type: standard, secret: "+secretFile(t, "v1,whsec_"+base64.StdEncoding.EncodeToString([]byte(secretValue)))+"}")
+	headers := map[string]string{}
+	for name, value := range standardHeaders("msg_1", time.Now(), body) {
+		headers[strings.Replace(name, "Webhook", "Svix", 1)] = value
+	}
+	w.expectStatus(http.StatusAccepted, request{body: body, headers: headers})
+	w.expectStatus(http.StatusOK, request{body: body, headers: headers})
+	headers["Webhook-Id"] = "msg_2" // not what is signed
+	w.expectStatus(http.StatusUnauthorized, request{body: body, headers: headers})
+	ev := w.waitForEvents(1)[0]
+	if _, ok := ev.Data["headers"].(map[string]any)["svix-signature"]; ok || ev.ID != "webhook/n/t/msg_1" {
+		t.Errorf("event %s with headers %v", ev.ID, ev.Data["headers"])
+	}
 }
 
 // TestAuth_BitbucketPing: Bitbucket Data Center tests the connection with a request that it
@@ -296,6 +337,25 @@ func TestAuth_GitLabSigningToken(t *testing.T) {
 	}
 }
 
+// TestAuth_BasicReason: the reason says which part of the credentials is wrong, and not that
+// they are missing.
+func TestAuth_BasicReason(t *testing.T) {
+	for authorization, want := range map[string]string{
+		"":                        "unauthorized: missing token",
+		basic("dev", secretValue): "unauthorized: wrong user name",
+		basic("ops", "x"):         "unauthorized: wrong token",
+	} {
+		rejected := make(chan webhook.Rejection, 1)
+		w := serve(t, "auth: {type: basic, username: ops, secret: "+secretFile(t, secretValue)+"}", func(w *worker) {
+			w.server.OnRejected = func(r webhook.Rejection) { rejected <- r }
+		})
+		w.expectStatus(http.StatusUnauthorized, request{body: body, headers: map[string]string{"Authorization": authorization}})
+		if r := <-rejected; r.Message != want {
+			t.Errorf("%q: got %q, want %q", authorization, r.Message, want)
+		}
+	}
+}
+
 // TestAuth_SlackVerification answers Slack's verification of the URL, and emits no event.
 func TestAuth_SlackVerification(t *testing.T) {
 	w := serve(t, "auth: {type: slack, secret: "+secretFile(t, secretValue)+"}")
@@ -304,7 +364,7 @@ func TestAuth_SlackVerification(t *testing.T) {
 		t.Errorf("%d %q, want the challenge", status, response)
 	}
 	w.expectStatus(http.StatusUnauthorized, request{body: verification})
-	w.expectStatus(http.StatusAccepted, request{body: body, headers: slackHeaders(time.Now(), body)})
+	w.expectStatus(http.StatusOK, request{body: body, headers: slackHeaders(time.Now(), body)})
 	if n := len(w.waitForEvents(1)); n != 1 {
 		t.Errorf("%d events, want 1", n)
 	}

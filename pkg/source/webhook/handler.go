@@ -144,7 +144,11 @@ func (h *handler) receive(w http.ResponseWriter, r *http.Request) *answer {
 	if err != nil {
 		return undecodable(err)
 	}
-	return h.store(r.Context(), events)
+	a := h.store(r.Context(), events)
+	if a.status < http.StatusBadRequest && r.Header.Get(slackHeader) != "" {
+		return &answer{status: http.StatusOK}
+	}
+	return a
 }
 
 // store stores the events of a request, each within StoreTimeout. If one cannot be stored,
@@ -163,7 +167,7 @@ func (h *handler) store(ctx context.Context, events []event.Event) *answer {
 			return &answer{status: http.StatusServiceUnavailable, message: "the event could not be stored", cause: err}
 		}
 		if isNew {
-			status = http.StatusAccepted
+			status = h.acceptedStatus
 		}
 		ids[i] = ev.ID
 	}
@@ -309,7 +313,7 @@ func undecodable(err error) *answer {
 	case errors.Is(err, payload.ErrUnsupported):
 		return &answer{status: http.StatusUnsupportedMediaType, message: err.Error(), cause: err}
 	case errors.Is(err, payload.ErrTooLarge):
-		return tooLarge(err)
+		return &answer{status: http.StatusRequestEntityTooLarge, message: err.Error(), cause: err}
 	case errors.Is(err, payload.ErrMalformed), errors.Is(err, image.ErrMalformed):
 		return &answer{status: http.StatusBadRequest, message: err.Error(), cause: err}
 	}

@@ -38,7 +38,7 @@ func TestHandler_Status(t *testing.T) {
 	}{
 		{"accepted", http.StatusAccepted, request{body: `{"a":1}`}},
 		{"unknown path", http.StatusNotFound, request{path: "/n/u", body: `{}`}},
-		{"below the path", http.StatusNotFound, request{path: "/n/t/", body: `{}`}},
+		{"below the path", http.StatusNotFound, request{path: "/n/t/u", body: `{}`}},
 		{"too large", http.StatusRequestEntityTooLarge, request{body: large}},
 		{"invalid JSON", http.StatusBadRequest, request{body: `{"a":`}},
 		{"empty", http.StatusAccepted, request{}},
@@ -157,4 +157,29 @@ func TestHandler_UnsignedCloudEvent(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", properties, got, want)
 		}
 	}
+}
+
+// TestHandler_AcceptedStatus: some senders take 202 for a failure, and repeat the request
+// (keel-hq/keel#827).
+func TestHandler_AcceptedStatus(t *testing.T) {
+	w := serve(t, "{auth: none, acceptedStatus: 200}")
+	w.expectStatus(http.StatusOK, request{body: `{}`})
+	w.expectStatus(http.StatusBadRequest, request{body: `{`})
+	w.waitForEvents(1)
+}
+
+// TestHandler_SlackAnswer: Slack shows an answer that is not 200, and the body of one that is,
+// to the user of a command (hjwylde/werewolf-slack#17, ubclaunchpad/rocket2#276).
+func TestHandler_SlackAnswer(t *testing.T) {
+	w := serve(t, "auth: none")
+	command := request{
+		body:    "command=%2Fdeploy&text=web&trigger_id=398738663015.47445629121",
+		headers: map[string]string{"Content-Type": "application/x-www-form-urlencoded", "X-Slack-Request-Timestamp": "1531420618", "X-Slack-Signature": "v0=a2114d57"},
+	}
+	if status, response := w.send(command); status != http.StatusOK || response != "" {
+		t.Errorf("%d %q, want 200 without a body", status, response)
+	}
+	command.body = "%"
+	w.expectStatus(http.StatusBadRequest, command)
+	w.waitForEvents(1)
 }

@@ -156,6 +156,7 @@ func (c *secretCache) checkTimestamp(name, text string, tolerance time.Duration)
 func standardAuth(secrets *secretCache, ref secretRef, tolerance time.Duration) authenticator {
 	ref.standard = true
 	checkHeaders := func(r *http.Request) error {
+		renameSvixHeaders(r.Header)
 		if r.Header.Get(standardIDHeader) == "" {
 			return unauthorized("missing %s", standardIDHeader)
 		}
@@ -180,5 +181,15 @@ func standardAuth(secrets *secretCache, ref secretRef, tolerance time.Duration) 
 		checkHeaders: checkHeaders, checkBody: checkBody,
 		challenge: "Signature", deliveryHeader: standardIDHeader, secretHeader: standardSignatureHeader,
 		tolerance: tolerance,
+	}
+}
+
+// renameSvixHeaders adds the headers of Standard Webhooks that a request has under Svix's
+// names. What is signed includes the ID and the timestamp, so that the names do not matter.
+func renameSvixHeaders(header http.Header) {
+	for _, name := range []string{standardIDHeader, standardTimestampHeader, standardSignatureHeader} {
+		if header.Get(name) == "" {
+			header.Set(name, header.Get(strings.Replace(name, "Webhook", "Svix", 1)))
+		}
 	}
 }

@@ -44,8 +44,10 @@ type hook struct {
 	// registryHost replaces the registry that notifications name.
 	registryHost string
 	maxBody      int64
-	limiter      *rate.Limiter
-	failures     *failures
+	// acceptedStatus is the status of the answer to a request whose event is stored.
+	acceptedStatus int
+	limiter        *rate.Limiter
+	failures       *failures
 	// senderNamesDelivery is set if the header of a well-known sender may name the
 	// delivery, too.
 	senderNamesDelivery bool
@@ -87,6 +89,7 @@ func parse(s schema.Lazy, given map[string]any, t event.TriggerRef, by authoriti
 		RegistryHost   string          `json:"registryHost"`
 		TrustHeaders   bool            `json:"trustHeaders"`
 		MaxBodyBytes   int64           `json:"maxBodyBytes"`
+		AcceptedStatus int             `json:"acceptedStatus"`
 		RateLimit      struct {
 			PerSecond float64 `json:"perSecond"`
 			Burst     int     `json:"burst"`
@@ -97,7 +100,7 @@ func parse(s schema.Lazy, given map[string]any, t event.TriggerRef, by authoriti
 	}
 	h := &hook{
 		trigger: t, path: p.Path, registry: p.Registry, registryHost: p.RegistryHost, maxBody: p.MaxBodyBytes,
-		limiter:  rate.NewLimiter(rate.Limit(p.RateLimit.PerSecond), p.RateLimit.Burst),
+		acceptedStatus: p.AcceptedStatus, limiter: rate.NewLimiter(rate.Limit(p.RateLimit.PerSecond), p.RateLimit.Burst),
 		failures: newFailures(by.secrets.clock), trustHeaders: p.TrustHeaders, sns: by.sns,
 	}
 	if err := image.CheckRegistry(p.RegistryHost); p.RegistryHost != "" && err != nil {

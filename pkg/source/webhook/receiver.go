@@ -89,24 +89,25 @@ func newReceiver(o Options, h *hook) *receiver {
 // Run implements source.Source.
 func (r *receiver) Run(ctx context.Context, sink source.Sink) error {
 	log := logr.FromContextOrDiscard(ctx).WithValues("trigger", r.trigger.String())
-	if err := r.run(logr.NewContext(ctx, log), sink); err != nil && ctx.Err() == nil {
+	if err := r.run(ctx, log, sink); err != nil && ctx.Err() == nil {
 		return fmt.Errorf("webhook %s: %w", r.path, err)
 	}
 	return nil
 }
 
-func (r *receiver) run(ctx context.Context, sink source.Sink) error {
-	if err := r.load(ctx); err != nil {
+// run runs with log for what is about the trigger. What is about the server, which triggers
+// share, goes to the log of ctx.
+func (r *receiver) run(ctx context.Context, log logr.Logger, sink source.Sink) error {
+	if err := r.load(logr.NewContext(ctx, log)); err != nil {
 		return err
 	}
-	log := logr.FromContextOrDiscard(ctx)
 	l, deregister, err := r.Server.register(ctx, r.path, r.trigger.String(), &handler{hook: r.hook, server: r.Server, receiver: r, log: log})
 	if err != nil {
 		return err
 	}
 	defer deregister()
 	log.Info("webhook accepts requests", "path", r.path)
-	ctx, stop := context.WithCancelCause(ctx)
+	ctx, stop := context.WithCancelCause(logr.NewContext(ctx, log))
 	defer stop(nil)
 	go func() {
 		select {

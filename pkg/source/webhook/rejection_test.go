@@ -108,3 +108,14 @@ func TestServer_RejectionLog(t *testing.T) {
 		}
 	}
 }
+
+// TestServer_UnknownPathLog: that no webhook has a path is not about one of the webhooks.
+func TestServer_UnknownPathLog(t *testing.T) {
+	w := serve(t, "auth: none")
+	w.expectStatus(http.StatusNotFound, request{path: "/n/u", body: "{}"})
+	w.expectStatus(http.StatusUnsupportedMediaType, request{body: "<a/>", headers: map[string]string{"Content-Type": "application/xml"}})
+	w.eventually(func() bool { return w.logged(`"msg"="Request rejected" "trigger"="n/t" "status"=415`) == 1 })
+	if n := w.logged(`"msg"="Request rejected" "status"=404`); n != 1 {
+		t.Errorf("%d lines, want one without a trigger: %v", n, w.lines)
+	}
+}

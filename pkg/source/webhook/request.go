@@ -25,6 +25,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -235,11 +236,17 @@ func (h *hook) headers(header http.Header) map[string]any {
 // query returns the query parameters of a request, without those that may hold a
 // secret.
 func (h *hook) query(r *http.Request) map[string]any {
-	values := r.URL.Query()
+	values := queryOf(r)
 	for name := range values {
 		if mayHoldSecret(name) || name == h.auth.secretQuery {
 			delete(values, name)
 		}
 	}
 	return payload.Values(values)
+}
+
+// queryOf returns the query parameters of a request, without malformed ones.
+func queryOf(r *http.Request) url.Values {
+	values, _ := payload.ParseQuery(r.URL.RawQuery)
+	return values
 }

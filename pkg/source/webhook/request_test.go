@@ -127,3 +127,20 @@ func TestEvent_Images(t *testing.T) {
 	acr.expectStatus(http.StatusOK, ping)
 	acr.waitForEvents(1)
 }
+
+// TestEvent_Semicolons: a semicolon in a form or a query is a part of a value
+// (roadrunner-server/roadrunner#1733, dockwa/openpixel#18).
+func TestEvent_Semicolons(t *testing.T) {
+	w := serve(t, "{auth: {type: token, query: key, secret: "+secretFile(t, "a;b")+"}}")
+	w.expectStatus(http.StatusAccepted, request{
+		query: "?key=a;b&ua=Mozilla/5.0%20(X11;%20Linux)", body: "text=a;b&c=d",
+		headers: map[string]string{"Content-Type": "application/x-www-form-urlencoded"},
+	})
+	data := w.waitForEvents(1)[0].Data
+	if diff := cmp.Diff(map[string]any{"ua": "Mozilla/5.0 (X11; Linux)"}, data["query"]); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(map[string]any{"text": "a;b", "c": "d"}, data["body"]); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -122,9 +122,11 @@ func (c *secretCache) get(ctx context.Context, r secretRef) (secret, error) {
 	return e.secret, e.err
 }
 
-// decodeStandardKey decodes a key of Standard Webhooks.
+// decodeStandardKey decodes a key of Standard Webhooks, which some senders show with the
+// version of the signature.
 func decodeStandardKey(text []byte) ([]byte, error) {
-	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(string(text), standardSecretPrefix))
+	encoded := strings.TrimPrefix(strings.TrimPrefix(string(text), standardVersionPrefix), standardSecretPrefix)
+	key, err := base64.StdEncoding.DecodeString(encoded)
 	if err != nil {
 		return nil, fmt.Errorf("not base64 after %q", standardSecretPrefix)
 	}

@@ -67,33 +67,35 @@ func senderOf(header http.Header) (eventType, delivery string) {
 type bodySender struct {
 	// has lists fields that together no other sender has.
 	has []string
-	// typeField has the event's type, idField its ID; either may be empty.
-	typeField, idField string
+	// typeField has the event's type; empty if the sender states none.
+	typeField string
+	// idFields together identify the delivery; empty if the sender states no ID.
+	idFields []string
 }
 
 // bodySenders returns the senders that are known by their JSON.
 func bodySenders() []bodySender {
 	return []bodySender{
 		// https://learn.microsoft.com/azure/devops/service-hooks/events
-		{[]string{"publisherId", "eventType", "subscriptionId"}, "eventType", "id"},
+		{[]string{"publisherId", "eventType", "subscriptionId"}, "eventType", []string{"subscriptionId", "id"}},
 		// https://developer.pagerduty.com/docs/webhooks-overview
-		{[]string{"event.event_type", "event.resource_type"}, "event.event_type", "event.id"},
+		{[]string{"event.event_type", "event.resource_type"}, "event.event_type", []string{"event.id"}},
 		// https://docs.slack.dev/apis/events-api
-		{[]string{"event_id", "team_id", "event.type"}, "event.type", "event_id"},
+		{[]string{"event_id", "team_id", "event.type"}, "event.type", []string{"event_id"}},
 		// https://docs.stripe.com/api/events/object
-		{[]string{"object", "livemode", "type"}, "type", "id"},
+		{[]string{"object", "livemode", "type"}, "type", []string{"id"}},
 		// https://docs.aws.amazon.com/eventbridge/latest/ref/overview-events.html
-		{[]string{"detail-type", "detail", "source"}, "detail-type", "id"},
+		{[]string{"detail-type", "detail", "source"}, "detail-type", []string{"id"}},
 		// https://learn.microsoft.com/azure/event-grid/event-schema
-		{[]string{"eventType", "eventTime", "dataVersion"}, "eventType", "id"},
+		{[]string{"eventType", "eventTime", "dataVersion"}, "eventType", []string{"id"}},
 		// https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html
-		{[]string{"TopicArn", "MessageId"}, "Type", "MessageId"},
+		{[]string{"TopicArn", "MessageId"}, "Type", []string{"MessageId"}},
 		// https://cloud.google.com/pubsub/docs/push
-		{[]string{"message.messageId", "subscription"}, "", "message.messageId"},
+		{[]string{"message.messageId", "subscription"}, "", []string{"message.messageId"}},
 		// https://goharbor.io/docs/main/working-with-projects/project-configuration/configure-webhooks/
-		{[]string{"event_data", "occur_at"}, "type", ""},
+		{[]string{"event_data", "occur_at"}, "type", nil},
 		// https://jfrog.com/help/r/jfrog-platform-administration-documentation/webhooks
-		{[]string{"event_type", "domain", "data"}, "event_type", ""},
+		{[]string{"event_type", "domain", "data"}, "event_type", nil},
 	}
 }
 
@@ -102,10 +104,27 @@ func bodySenders() []bodySender {
 func bodySenderOf(body any) (eventType, id string) {
 	for _, s := range bodySenders() {
 		if !slices.ContainsFunc(s.has, func(path string) bool { return valueAt(body, path) == nil }) {
-			return textAt(body, s.typeField), textAt(body, s.idField)
+			return textAt(body, s.typeField), s.id(body)
 		}
 	}
 	return "", ""
+}
+
+// id returns what identifies the delivery; "" if the sender does not state it.
+func (s bodySender) id(body any) string {
+	ids := make([]string, len(s.idFields))
+	for i, field := range s.idFields {
+		if ids[i] = textAt(body, field); ids[i] == "" || isPlaceholder(ids[i]) {
+			return ""
+		}
+	}
+	return strings.Join(ids, "/")
+}
+
+// isPlaceholder reports whether an ID is one of zeros, as in Stripe's and Azure DevOps's
+// tests, which all have the same.
+func isPlaceholder(id string) bool {
+	return strings.HasSuffix(strings.ReplaceAll(id, "-", ""), strings.Repeat("0", 12))
 }
 
 // valueAt returns the value at a path such as "event.id", or nil.
@@ -122,6 +141,10 @@ func textAt(value any, path string) string {
 	text, _ := valueAt(value, path).(string)
 	return text
 }
+
+// slackHeader is sent by Slack. It shows an answer other than 200 without a body to the user
+// of a command or a button, as a failure or as a message.
+const slackHeader = "X-Slack-Request-Timestamp"
 
 // eventGridHeader is sent by Azure Event Grid.
 const eventGridHeader = "Aeg-Event-Type"

@@ -21,6 +21,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -52,7 +53,8 @@ type Server struct {
 	// connections counts the open connections.
 	connections atomic.Int64
 
-	mu     sync.Mutex
+	mu sync.Mutex
+	// routes are the routes by routeKey of their paths.
 	routes map[string]*route
 	// holding keeps the routes of stopped webhooks.
 	holding bool
@@ -71,6 +73,12 @@ type route struct {
 	stopped bool
 	// inFlight counts the requests that the handler serves.
 	inFlight sync.WaitGroup
+}
+
+// routeKey returns what is equal for paths that differ in empty elements only: senders add
+// slashes to the URL that they are given, and remove some.
+func routeKey(path string) string {
+	return "/" + strings.Join(strings.FieldsFunc(path, func(r rune) bool { return r == '/' }), "/")
 }
 
 // listener is a running HTTP server.
@@ -125,7 +133,7 @@ func (s *Server) register(ctx context.Context, path, owner string, handler http.
 func (s *Server) replace(ctx context.Context, path string, r *route) (l *listener, old *route, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	old = s.routes[path]
+	old = s.routes[routeKey(path)]
 	if old != nil && !old.stopped {
 		return nil, nil, fmt.Errorf("path %s is already used by trigger %s", path, old.owner)
 	}
@@ -137,7 +145,7 @@ func (s *Server) replace(ctx context.Context, path string, r *route) (l *listene
 		s.listener, s.log = l, logr.FromContextOrDiscard(ctx)
 		s.log.Info("webhook server listens", "address", s.listener.addr.String())
 	}
-	s.routes[path] = r
+	s.routes[routeKey(path)] = r
 	return s.listener, old, nil
 }
 
@@ -178,7 +186,7 @@ func (s *Server) deregister(path string, r *route) {
 		s.mu.Unlock()
 		return
 	}
-	s.removeRoutes([]string{path})
+	s.removeRoutes([]string{routeKey(path)})
 }
 
 // HoldRoutes keeps the routes of webhooks that stop, so that no request is rejected
@@ -192,7 +200,7 @@ func (s *Server) HoldRoutes() (release func()) {
 	return func() {
 		s.mu.Lock()
 		s.holding = false
-		s.removeRoutes(s.stoppedPaths(nil))
+		s.removeRoutes(s.stoppedRoutes(nil))
 	}
 }
 
@@ -202,33 +210,33 @@ func (s *Server) PruneRoutes(subscriptions []source.Subscription) {
 	owners := map[string]string{}
 	for _, sub := range subscriptions {
 		if sub, ok := sub.(subscription); ok {
-			owners[sub.path] = sub.trigger.String()
+			owners[routeKey(sub.path)] = sub.trigger.String()
 		}
 	}
 	s.mu.Lock()
-	s.removeRoutes(s.stoppedPaths(owners))
+	s.removeRoutes(s.stoppedRoutes(owners))
 }
 
-// stoppedPaths returns the paths of stopped webhooks, except those whose owner is
-// listed in owners, by path.
-func (s *Server) stoppedPaths(owners map[string]string) []string {
-	var paths []string
-	for path, r := range s.routes {
-		if r.stopped && owners[path] != r.owner {
-			paths = append(paths, path)
+// stoppedRoutes returns the keys of the routes of stopped webhooks, except those whose
+// owner is listed in owners, by key.
+func (s *Server) stoppedRoutes(owners map[string]string) []string {
+	var keys []string
+	for key, r := range s.routes {
+		if r.stopped && owners[key] != r.owner {
+			keys = append(keys, key)
 		}
 	}
-	return paths
+	return keys
 }
 
 // removeRoutes removes routes, and shuts the server down if none is left. It returns
 // after their requests in flight have ended. The caller holds s.mu; removeRoutes
 // unlocks it.
-func (s *Server) removeRoutes(paths []string) {
+func (s *Server) removeRoutes(keys []string) {
 	var removed []*route
-	for _, path := range paths {
-		removed = append(removed, s.routes[path])
-		delete(s.routes, path)
+	for _, key := range keys {
+		removed = append(removed, s.routes[key])
+		delete(s.routes, key)
 	}
 	var last *listener
 	if len(s.routes) == 0 {
@@ -266,7 +274,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Connection", "close")
 	}
 	s.mu.Lock()
-	route := s.routes[r.URL.Path]
+	route := s.routes[routeKey(r.URL.Path)]
 	if route != nil {
 		route.inFlight.Add(1)
 	}

@@ -103,3 +103,24 @@ func TestServer_HoldRoutes(t *testing.T) {
 	}
 	w.waitForEvents(3)
 }
+
+// TestServer_Slashes: senders add slashes to the URL that they are given, and remove some
+// (openwallet-foundation/acapy#1939, minio/minio#7649, freeCodeCamp/hackathon-leaderboard#32).
+// A path of other elements is another one.
+func TestServer_Slashes(t *testing.T) {
+	for _, registered := range []string{"/hooks/web", "/hooks/web/"} {
+		w := serve(t, "{auth: none, path: "+registered+"}")
+		accepted := []string{"/hooks/web", "/hooks/web/", "//hooks/web", "/hooks//web", "/hooks/w%65b"}
+		for _, path := range accepted {
+			w.expectStatus(http.StatusAccepted, request{path: path, body: `{}`})
+		}
+		for _, path := range []string{"/hooks", "/hooks/web/x", "/hooks/../hooks/web", "/hooks/./web", "/Hooks/web", "/"} {
+			w.expectStatus(http.StatusNotFound, request{path: path, body: `{}`})
+		}
+		for _, ev := range w.waitForEvents(len(accepted)) {
+			if ev.Data["path"] != registered {
+				t.Errorf("path %v, want %s", ev.Data["path"], registered)
+			}
+		}
+	}
+}

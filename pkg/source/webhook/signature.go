@@ -43,7 +43,7 @@ func slackSignature() timedSignature {
 		if !ok {
 			return "", nil
 		}
-		return r.Header.Get("X-Slack-Request-Timestamp"), []string{signature}
+		return r.Header.Get(slackHeader), []string{signature}
 	}}
 }
 
@@ -106,11 +106,17 @@ func bitbucketAuth(secrets *secretCache, ref secretRef) authenticator {
 
 // basicAuth accepts requests with a user name and the secret as password.
 func basicAuth(secrets *secretCache, ref secretRef, username string) authenticator {
+	checkPassword := checkSharedSecret(secrets, ref, func(r *http.Request) (string, bool) {
+		_, password, ok := r.BasicAuth()
+		return password, ok
+	})
 	return authenticator{
-		checkHeaders: checkSharedSecret(secrets, ref, func(r *http.Request) (string, bool) {
-			user, password, ok := r.BasicAuth()
-			return password, ok && user == username
-		}),
+		checkHeaders: func(r *http.Request) error {
+			if user, _, ok := r.BasicAuth(); ok && user != username {
+				return unauthorized("wrong user name")
+			}
+			return checkPassword(r)
+		},
 		challenge: "Basic", deliveryHeader: defaultDeliveryHeader, secretHeader: authorizationHeader,
 	}
 }

@@ -18,8 +18,9 @@ limitations under the License.
 // request to the trigger's path.
 //
 //   - All webhooks of a process share one Server; each has its own path.
-//   - A request is answered with 202 only after its event is stored. A stored event
-//     is delivered until it is acknowledged, also after a crash.
+//   - A request is answered with 202, or 200 where the trigger or the sender needs it, only
+//     after its event is stored. A stored event is delivered until it is acknowledged, also
+//     after a crash.
 //   - Deliveries are deduplicated. A repeated delivery is answered with 200 and emits
 //     no event, unless the event became a dead letter: then it is replayed. Deliveries
 //     are remembered for DedupTTL, at most MaxDedupEntries per trigger, also across

@@ -16,19 +16,24 @@ limitations under the License.
 
 package image
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // gitHub parses the events package and registry_package of GitHub. Packages that are not
-// images have no image.
+// images have no image: GitHub describes a container only of those that are.
 func gitHub(body []byte) (Notification, error) {
 	type pkg struct {
-		Name        string `json:"name"`
-		Namespace   string `json:"namespace"`
-		PackageType string `json:"package_type"`
-		Version     struct {
+		Name      string `json:"name"`
+		Namespace string `json:"namespace"`
+		Owner     struct {
+			Login string `json:"login"`
+		} `json:"owner"`
+		Version struct {
 			PackageURL string `json:"package_url"`
 			Version    string `json:"version"`
-			Container  struct {
+			Container  *struct {
 				Tag struct {
 					Name   string `json:"name"`
 					Digest string `json:"digest"`
@@ -48,7 +53,7 @@ func gitHub(body []byte) (Notification, error) {
 	if p.Name == "" {
 		p = sent.Package
 	}
-	if !strings.EqualFold(p.PackageType, "container") {
+	if p.Version.Container == nil {
 		return Notification{Action: Other}, nil
 	}
 	n := Notification{Type: sent.Action, Action: actionOf(sent.Action)}
@@ -57,7 +62,7 @@ func gitHub(body []byte) (Notification, error) {
 	}
 	i := parseReference(p.Version.PackageURL)
 	if i.Repository == "" {
-		i = Image{Registry: "ghcr.io", Repository: p.Namespace + "/" + p.Name}
+		i = Image{Registry: "ghcr.io", Repository: cmp.Or(p.Namespace, p.Owner.Login) + "/" + p.Name}
 	}
 	// Names of owners may have capital letters, names of images may not.
 	i.Repository = strings.ToLower(i.Repository)

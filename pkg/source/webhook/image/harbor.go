@@ -16,8 +16,6 @@ limitations under the License.
 
 package image
 
-import "strings"
-
 // harbor parses Harbor's default format and the data of its CloudEvents.
 func harbor(body []byte) (Notification, error) {
 	type data struct {
@@ -44,11 +42,7 @@ func harbor(body []byte) (Notification, error) {
 	}
 	n := Notification{Type: sent.Type}
 	for _, r := range d.Resources {
-		i := Image{Registry: host(r.ResourceURL), Repository: d.Repository.FullName, Tag: r.Tag, Digest: r.Digest}
-		if strings.Contains(i.Tag, ":") { // the digest of an untagged artifact
-			i.Tag = ""
-		}
-		n.Images = append(n.Images, i)
+		n.Images = append(n.Images, Image{Registry: host(r.ResourceURL), Repository: d.Repository.FullName, Tag: r.Tag, Digest: r.Digest})
 	}
 	return n, nil
 }

@@ -21,6 +21,7 @@ limitations under the License.
 package image
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -130,19 +131,28 @@ func (n *Notification) complete(host, eventType string) error {
 		if host != "" {
 			n.Images[i].Registry = host
 		}
+		n.Images[i].moveDigest()
 	}
 	return n.validate()
+}
+
+// moveDigest moves a digest that is in the place of the tag, as that of an image without a
+// tag is in Harbor, Artifactory and Nexus, such as each platform of an image for several.
+func (i *Image) moveDigest() {
+	if strings.Contains(i.Tag, ":") {
+		i.Digest, i.Tag = cmp.Or(i.Digest, i.Tag), ""
+	}
 }
 
 // actionOf returns the Action of a registry's event type.
 func actionOf(eventType string) Action {
 	switch eventType {
-	case "push", "pushed", "PUSH", "PUSH_ARTIFACT", "harbor.artifact.pushed", "chart_push", "UPLOAD_CHART",
+	case "push", "pushed", "PUSH", "PUSH_ARTIFACT", "pushImage", "harbor.artifact.pushed", "chart_push", "UPLOAD_CHART",
 		"INSERT", "CREATED", "UPDATED", "published", "Microsoft.ContainerRegistry.ImagePushed", "Microsoft.ContainerRegistry.ChartPushed":
 		return Push
-	case "pull", "PULL_ARTIFACT", "harbor.artifact.pulled", "DOWNLOAD_CHART":
+	case "pull", "PULL_ARTIFACT", "pullImage", "harbor.artifact.pulled", "DOWNLOAD_CHART":
 		return Pull
-	case "delete", "deleted", "DELETE", "DELETE_ARTIFACT", "harbor.artifact.deleted", "chart_delete", "DELETE_CHART",
+	case "delete", "deleted", "DELETE", "DELETE_ARTIFACT", "deleteImage", "harbor.artifact.deleted", "chart_delete", "DELETE_CHART",
 		"DELETED", "Microsoft.ContainerRegistry.ImageDeleted", "Microsoft.ContainerRegistry.ChartDeleted":
 		return Delete
 	}
@@ -186,17 +196,21 @@ func (n *Notification) validate() error {
 // host returns the host and port of "https://harbor.example.com/…" or
 // "harbor.example.com/…".
 func host(url string) string {
-	if _, rest, ok := strings.Cut(url, "://"); ok {
-		url = rest
-	}
-	host, _, _ := strings.Cut(url, "/")
+	host, _, _ := strings.Cut(withoutScheme(url), "/")
 	return host
 }
 
+func withoutScheme(url string) string {
+	if _, rest, ok := strings.Cut(url, "://"); ok {
+		return rest
+	}
+	return url
+}
+
 // parseReference returns the image of "quay.io/acme/web", with a tag or a digest or
-// without.
+// without, also as a URL.
 func parseReference(text string) Image {
-	text, digest, _ := strings.Cut(text, "@")
+	text, digest, _ := strings.Cut(withoutScheme(text), "@")
 	registry, repository, _ := strings.Cut(text, "/")
 	repository, tag, _ := strings.Cut(repository, ":")
 	return Image{Registry: registry, Repository: repository, Tag: tag, Digest: digest}

@@ -16,15 +16,21 @@ limitations under the License.
 
 package image
 
-import "crypto/sha256"
+import (
+	"crypto/sha256"
+	"strings"
+)
 
-// jfrog parses the notifications of Artifactory's domain docker.
+// jfrog parses the notifications of Artifactory's domain docker. They name the host only if
+// Artifactory knows its base URL.
 func jfrog(body []byte) (Notification, error) {
 	var sent struct {
 		Domain    string `json:"domain"`
 		EventType string `json:"event_type"`
 		Data      struct {
 			RepoKey   string `json:"repo_key"`
+			Path      string `json:"path"`
+			Name      string `json:"name"`
 			ImageName string `json:"image_name"`
 			Tag       string `json:"tag"`
 			SHA256    string `json:"sha256"`
@@ -38,7 +44,13 @@ func jfrog(body []byte) (Notification, error) {
 	if sent.Domain != "docker" || sent.Data.ImageName == "" {
 		return n, nil
 	}
-	i := Image{Registry: host(sent.Origin), Repository: sent.Data.RepoKey + "/" + sent.Data.ImageName, Tag: sent.Data.Tag}
+	// image_name is only the last part of a nested repository. The path has all of them,
+	// the tag and the name of the manifest's file.
+	repository, ok := strings.CutSuffix(sent.Data.Path, "/"+sent.Data.Tag+"/"+sent.Data.Name)
+	if !ok { // a test notification
+		repository = sent.Data.ImageName
+	}
+	i := Image{Registry: host(sent.Origin), Repository: sent.Data.RepoKey + "/" + repository, Tag: sent.Data.Tag}
 	if len(sent.Data.SHA256) == 2*sha256.Size { // a test notification has a placeholder
 		i.Digest = "sha256:" + sent.Data.SHA256
 	}

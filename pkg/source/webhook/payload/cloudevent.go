@@ -41,8 +41,8 @@ func isCloudEvent(header http.Header) bool {
 
 // cloudEvents decodes a CloudEvent in binary or structured mode, or a batch of them. A batch
 // is decoded as a whole or not at all.
-func cloudEvents(ctx context.Context, header http.Header, body []byte) ([]Payload, error) {
-	mediaType, err := contentType(header)
+func cloudEvents(ctx context.Context, header http.Header, body []byte, limit int64) ([]Payload, error) {
+	mediaType, err := mediaTypeOf(header.Get("Content-Type"))
 	if err != nil {
 		return nil, err
 	}
@@ -51,19 +51,22 @@ func cloudEvents(ctx context.Context, header http.Header, body []byte) ([]Payloa
 	case mediaType != event.ApplicationCloudEventsJSON && mediaType != event.ApplicationCloudEventsBatchJSON:
 		return nil, fmt.Errorf("%w: %q; CloudEvents must be in JSON", ErrUnsupported, mediaType)
 	default:
+		if body, err = toUTF8(header.Get("Content-Type"), body, limit); err != nil {
+			return nil, err
+		}
 		if err := checkSize(body); err != nil {
 			return nil, err
 		}
 	}
 	if mediaType == event.ApplicationCloudEventsBatchJSON {
-		return batch(ctx, body)
+		return batch(ctx, body, limit)
 	}
-	one, err := cloudEvent(ctx, header, body)
+	one, err := cloudEvent(ctx, header, body, limit)
 	return []Payload{one}, err
 }
 
 // batch decodes a batch, which may be empty.
-func batch(ctx context.Context, body []byte) ([]Payload, error) {
+func batch(ctx context.Context, body []byte, limit int64) ([]Payload, error) {
 	var list []json.RawMessage
 	if err := json.Unmarshal(body, &list); err != nil {
 		return nil, fmt.Errorf("%w: must be a list of CloudEvents: %w", ErrMalformed, err)
@@ -73,7 +76,7 @@ func batch(ctx context.Context, body []byte) ([]Payload, error) {
 	}
 	out := make([]Payload, len(list))
 	for i, text := range list {
-		one, err := cloudEvent(ctx, http.Header{"Content-Type": {event.ApplicationCloudEventsJSON}}, text)
+		one, err := cloudEvent(ctx, http.Header{"Content-Type": {event.ApplicationCloudEventsJSON}}, text, limit)
 		if err != nil {
 			return nil, fmt.Errorf("[%d]: %w", i, err)
 		}
@@ -83,7 +86,7 @@ func batch(ctx context.Context, body []byte) ([]Payload, error) {
 }
 
 // cloudEvent decodes a CloudEvent in binary or structured mode.
-func cloudEvent(ctx context.Context, header http.Header, body []byte) (Payload, error) {
+func cloudEvent(ctx context.Context, header http.Header, body []byte, limit int64) (Payload, error) {
 	ev, err := binding.ToEvent(ctx, cehttp.NewMessage(header, io.NopCloser(bytes.NewReader(body))))
 	if err != nil {
 		return Payload{}, fmt.Errorf("%w: CloudEvent: %w", ErrMalformed, err)
@@ -91,7 +94,7 @@ func cloudEvent(ctx context.Context, header http.Header, body []byte) (Payload, 
 	if err := ev.Validate(); err != nil {
 		return Payload{}, fmt.Errorf("%w: CloudEvent: %s", ErrMalformed, strings.Join(strings.Fields(err.Error()), " "))
 	}
-	data, err := data(ev)
+	data, err := data(ev, limit)
 	if err != nil {
 		return Payload{}, err
 	}
@@ -99,16 +102,19 @@ func cloudEvent(ctx context.Context, header http.Header, body []byte) (Payload, 
 }
 
 // data decodes the data of a CloudEvent as Payload.Body describes.
-func data(ev *event.Event) (any, error) {
+func data(ev *event.Event, limit int64) (any, error) {
 	raw := ev.Data()
 	if len(raw) == 0 {
 		return nil, nil
 	}
-	mediaType, err := contentType(http.Header{"Content-Type": {ev.DataContentType()}})
+	mediaType, err := mediaTypeOf(ev.DataContentType())
 	switch {
 	case err != nil:
 		return nil, err
 	case isJSON(mediaType):
+		if raw, err = toUTF8(ev.DataContentType(), raw, limit); err != nil {
+			return nil, err
+		}
 		return decode(raw)
 	case (strings.HasPrefix(mediaType, "text/") || strings.HasSuffix(mediaType, "xml")) && utf8.Valid(raw):
 		return string(raw), nil

@@ -29,7 +29,9 @@ import (
 	"unicode/utf8"
 
 	"github.com/klauspost/compress/zstd"
+	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/htmlindex"
+	"golang.org/x/text/encoding/unicode"
 )
 
 // maxWindow limits the memory that decompresses zstd, in bytes, as RFC 8878 recommends.
@@ -73,18 +75,20 @@ func decompress(header http.Header, body []byte, limit int64) ([]byte, error) {
 }
 
 // toUTF8 returns the body in UTF-8 and without a byte order mark. The charset is that of the
-// content type, and UTF-8 by default.
-func toUTF8(header http.Header, body []byte, limit int64) ([]byte, error) {
-	_, params, _ := mime.ParseMediaType(header.Get("Content-Type")) // checked by contentType
+// mark, else that of the content type, and UTF-8 by default.
+func toUTF8(contentType string, body []byte, limit int64) ([]byte, error) {
+	_, params, _ := mime.ParseMediaType(contentType) // the type is checked by mediaTypeOf
 	name := strings.ToLower(params["charset"])
 	body, marked := bytes.CutPrefix(body, []byte("\xEF\xBB\xBF"))
-	if name == "" || name == "utf-8" || name == "utf8" || name == "us-ascii" || marked {
+	if isUTF16(body) {
+		name = "utf-16"
+	} else if name == "" || name == "utf-8" || name == "utf8" || name == "us-ascii" || marked {
 		if !utf8.Valid(body) {
 			return nil, fmt.Errorf("%w: not UTF-8; the content type must name the charset", ErrMalformed)
 		}
 		return body, nil
 	}
-	charset, err := htmlindex.Get(name)
+	charset, err := charsetOf(name)
 	if err != nil {
 		return nil, fmt.Errorf("%w: unknown charset %q", ErrUnsupported, name)
 	}
@@ -98,4 +102,18 @@ func toUTF8(header http.Header, body []byte, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("%w: not in charset %s", ErrMalformed, name)
 	}
 	return bytes.TrimPrefix(out, []byte("\xEF\xBB\xBF")), nil
+}
+
+// isUTF16 reports whether the body starts with a byte order mark of UTF-16.
+func isUTF16(body []byte) bool {
+	return bytes.HasPrefix(body, []byte("\xFF\xFE")) || bytes.HasPrefix(body, []byte("\xFE\xFF"))
+}
+
+// charsetOf returns the charset of this name. The mark, if there is one, has the byte order of
+// UTF-16; else it is that of Windows.
+func charsetOf(name string) (encoding.Encoding, error) {
+	if name == "utf-16" {
+		return unicode.UTF16(unicode.LittleEndian, unicode.UseBOM), nil
+	}
+	return htmlindex.Get(name)
 }

@@ -76,7 +76,7 @@ func Parse(ctx context.Context, header http.Header, body []byte, limit int64) ([
 		return nil, err
 	}
 	if isCloudEvent(header) {
-		return cloudEvents(ctx, header, body)
+		return cloudEvents(ctx, header, body, limit)
 	}
 	value, err := parseBody(header, body, limit)
 	return []Payload{{Body: value}}, err
@@ -84,11 +84,11 @@ func Parse(ctx context.Context, header http.Header, body []byte, limit int64) ([
 
 // parseBody decodes the body of a request that is no CloudEvent.
 func parseBody(header http.Header, body []byte, limit int64) (any, error) {
-	mediaType, err := contentType(header)
+	mediaType, err := mediaTypeOf(header.Get("Content-Type"))
 	if err != nil {
 		return nil, err
 	}
-	if body, err = toUTF8(header, body, limit); err != nil {
+	if body, err = toUTF8(header.Get("Content-Type"), body, limit); err != nil {
 		return nil, err
 	}
 	switch {
@@ -112,14 +112,14 @@ func parseBody(header http.Header, body []byte, limit int64) (any, error) {
 	return nil, fmt.Errorf("%w: %q is neither JSON, a form, text, nor a CloudEvent", ErrUnsupported, mediaType)
 }
 
-// contentType returns the media type of a request. Defaults to JSON.
-func contentType(header http.Header) (string, error) {
-	text := header.Get("Content-Type")
-	if text == "" {
+// mediaTypeOf returns the media type of a content type. Defaults to JSON.
+func mediaTypeOf(contentType string) (string, error) {
+	if contentType == "" {
 		return "application/json", nil
 	}
+	text, _, _ := strings.Cut(contentType, ";") // a parameter, also a malformed or repeated one, does not change the type
 	mediaType, _, err := mime.ParseMediaType(text)
-	if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) { // a parameter does not change the type
+	if err != nil {
 		return "", fmt.Errorf("%w: %q: %w", ErrUnsupported, text, err)
 	}
 	return mediaType, nil
@@ -187,7 +187,7 @@ func form(body []byte) (any, error) {
 			return value, nil
 		}
 	}
-	values, err := url.ParseQuery(text)
+	values, err := ParseQuery(text)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
@@ -199,6 +199,13 @@ func form(body []byte) (any, error) {
 		}
 	}
 	return out, nil
+}
+
+// ParseQuery parses a form or the query of a URL. A semicolon is a part of a value, as
+// https://url.spec.whatwg.org/#urlencoded-parsing has it, and not an error. If there is an
+// error, the result has what is not malformed.
+func ParseQuery(text string) (url.Values, error) {
+	return url.ParseQuery(strings.ReplaceAll(text, ";", "%3B"))
 }
 
 // Values converts a form or the query of a URL to the type of Payload.Body.

@@ -126,6 +126,11 @@ func TestParse(t *testing.T) {
 		// vernemq/vernemq#210.
 		{"JSON as bytes", headers("Content-Type", "application/octet-stream"), `{"a":1}`, payload.Payload{Body: map[string]any{"a": int64(1)}}, nil},
 		{"bytes", headers("Content-Type", "application/octet-stream"), `PK`, payload.Payload{}, payload.ErrUnsupported},
+		// Wave-RF/WaveHouse#552.
+		{"repeated parameter", headers("Content-Type", "application/json; charset=utf-8; charset=UTF-8"), `{"a":1}`, payload.Payload{Body: map[string]any{"a": int64(1)}}, nil},
+		{"two media types", headers("Content-Type", "application/json, application/json"), `{"a":1}`, payload.Payload{}, payload.ErrUnsupported},
+		// roadrunner-server/roadrunner#1733.
+		{"form with semicolons", headers("Content-Type", "application/x-www-form-urlencoded"), `text=a;b&c=d;`, payload.Payload{Body: map[string]any{"text": "a;b", "c": "d;"}}, nil},
 		{"parameter without a value", headers("Content-Type", "application/json; charset"), `{"a":1}`, payload.Payload{Body: map[string]any{"a": int64(1)}}, nil},
 		{"form with text", headers("Content-Type", "application/x-www-form-urlencoded"), `payload=hello`,
 			payload.Payload{Body: map[string]any{"payload": "hello"}}, nil},
@@ -142,6 +147,18 @@ func TestParse(t *testing.T) {
 		{"Latin-1", headers("Content-Type", "application/json; charset=ISO-8859-1"), "\"\xe4\"", payload.Payload{Body: "ä"}, nil},
 		{"UTF-16", headers("Content-Type", "application/json; charset=utf-16le"), "\"\x00\xe4\x00\"\x00", payload.Payload{Body: "ä"}, nil},
 		{"byte order mark", headers("Content-Type", "application/json"), "\xef\xbb\xbf\"ä\"", payload.Payload{Body: "ä"}, nil},
+		// n8n-io/n8n#35933, SharePoint/sp-dev-docs#1123: bodies with a byte order mark.
+		{"mark of UTF-16", headers("Content-Type", "application/json"), "\xff\xfe\"\x00\xe4\x00\"\x00", payload.Payload{Body: "ä"}, nil},
+		{"mark of UTF-16, big-endian", headers("Content-Type", "application/json; charset=utf-8"), "\xfe\xff\x00\"\x00\xe4\x00\"", payload.Payload{Body: "ä"}, nil},
+		{"UTF-16, big-endian", headers("Content-Type", "application/json; charset=UTF-16"), "\xfe\xff\x00\"\x00\xe4\x00\"", payload.Payload{Body: "ä"}, nil},
+		{"UTF-16 without a mark", headers("Content-Type", "application/json; charset=UTF-16"), "\"\x00\xe4\x00\"\x00", payload.Payload{Body: "ä"}, nil},
+		{"structured with a mark", headers("Content-Type", "application/cloudevents+json"), "\xef\xbb\xbf" + structured, payload.Payload{
+			Body:       map[string]any{"n": int64(3)},
+			CloudEvent: attributes(map[string]any{"subject": "u", "time": "2026-11-23T11:00:00.5Z", "traceid": "x", "datacontenttype": "application/json"}),
+		}, nil},
+		{"binary with a mark", binary("Content-Type", "application/json"), "\xef\xbb\xbf" + `{"n":3}`, payload.Payload{
+			Body: map[string]any{"n": int64(3)}, CloudEvent: attributes(map[string]any{"datacontenttype": "application/json"}),
+		}, nil},
 		{"not UTF-8", headers("Content-Type", "application/json"), "\"\xe4\"", payload.Payload{}, payload.ErrMalformed},
 		{"unknown charset", headers("Content-Type", "application/json; charset=klingon"), `1`, payload.Payload{}, payload.ErrUnsupported},
 		{"compressed CloudEvent", headers("Content-Type", "application/cloudevents+json", "Content-Encoding", "gzip"), compressed("gzip", structured), payload.Payload{
