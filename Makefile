@@ -53,7 +53,7 @@ chaos: testbed ## Break things at length; the figures go into docs/reliability.m
 
 .PHONY: hostile
 hostile: testbed ## Attack an installation at length; the figures go into docs/security.md
-	KUBE_TRIGGER_TEST_NAMES=1500000 go test -count=1 -timeout 30m -v -run '^TestFieldNames_Memory$$' ./actions
+	KUBE_TRIGGER_TEST_NAMES=1500000 go test -count=1 -timeout 60m -v -run '^TestFieldNames_Memory$$' ./actions
 	go test -count=1 -timeout 60m -v -tags hostile ./test/hostile -long -report ../../docs/security.md
 
 FUZZTIME   ?= 60s
