@@ -144,7 +144,7 @@ func TestSeveralActions_Invalid(t *testing.T) {
 	}
 	got := strings.ReplaceAll(err.Error(), config, "config.yaml")
 	for _, want := range []string{
-		`config.yaml:11:21: triggers[0].actions[1].properties.message: .results.mesured: no earlier action has this name; did you mean "measured"?; earlier actions: measured`,
+		`config.yaml:11:13: triggers[0].actions[1].properties.message: .results.mesured: no earlier action has this name; did you mean "measured"?; earlier actions: measured`,
 		`config.yaml:12:8: triggers[0].actions[2].type: unknown action "lg"; did you mean "log"?`,
 		`config.yaml:16:3: triggers[1].actions: exactly one of action and actions must be set`,
 		`config.yaml:17:3: triggers[2].action.type: is required; actions: `,

@@ -56,14 +56,18 @@ import (
 
 // recorder records the requests that are not reads.
 type recorder struct {
-	next http.RoundTripper
-
 	mu     sync.Mutex
 	writes []string
 }
 
+// recording is the transport of one controller.
+type recording struct {
+	*recorder
+	next http.RoundTripper
+}
+
 // RoundTrip implements http.RoundTripper.
-func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
+func (r recording) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.Method != http.MethodGet {
 		r.mu.Lock()
 		r.writes = append(r.writes, req.Method+" "+req.URL.Path)
@@ -175,8 +179,7 @@ func (e *env) newOptions(t *testing.T) controller.Options {
 func (e *env) start(t *testing.T) (stop func()) {
 	t.Helper()
 	m := e.newManager(t, logr.Discard(), func(next http.RoundTripper) http.RoundTripper {
-		e.recorder.next = next
-		return e.recorder
+		return recording{e.recorder, next}
 	})
 	if err := controller.Setup(t.Context(), m, e.newOptions(t)); err != nil {
 		t.Fatal(err)

@@ -59,8 +59,9 @@ type circleEnv struct {
 	acted map[string]time.Time
 	// sent holds the time of each delivered event.
 	sent map[string]time.Time
-	// effect is called at the end of each action; it may be nil.
-	effect func(id string)
+	// effect is called at the end of each action, one at a time; it may be nil.
+	effect    func(id string)
+	effecting sync.Mutex
 	// acting is the duration of an action. One with an ID that starts with "gone" fails.
 	acting time.Duration
 }
@@ -74,6 +75,8 @@ func startCircle(t *testing.T, d engine.LoopDetector, p engine.Policy, filter en
 		effect := e.effect
 		e.mu.Unlock()
 		if effect != nil {
+			e.effecting.Lock()
+			defer e.effecting.Unlock()
 			effect(ev.ID)
 		}
 		if strings.HasPrefix(ev.ID, "gone") {
@@ -122,6 +125,20 @@ func (e *circleEnv) setEffect(f func(id string)) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.effect = f
+}
+
+func (e *circleEnv) hasActed(id string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	_, ok := e.acted[id]
+	return ok
+}
+
+// delayOf returns the time between an event and its action.
+func (e *circleEnv) delayOf(id string) time.Duration {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.acted[id].Sub(e.sent[id])
 }
 
 // delay returns the longest time between an event and its action, and the number of
@@ -391,12 +408,12 @@ func TestCircle_Merges(t *testing.T) {
 		}
 		e.send("hot", "no-last") // does not match, and keeps the others
 		advance(2 * engine.PauseMax)
-		if _, ok := e.acted["hot-199"]; !ok || len(e.engine.Pauses()) != 0 {
+		if !e.hasActed("hot-199") || len(e.engine.Pauses()) != 0 {
 			t.Errorf("no action with the last state that matches, or no end")
 		}
 		acted := 0
 		for _, id := range ids {
-			if _, ok := e.acted[id]; ok {
+			if e.hasActed(id) {
 				acted++
 			} else {
 				e.wantOutcomes(id, engine.Suppressed)
@@ -436,7 +453,7 @@ func TestCircle_Stop(t *testing.T) {
 			t.Errorf("%d decisions that an event waits, for %d events and %d probes", held, e.count(), probes)
 		}
 		for id := range e.sent {
-			if _, ok := e.acted[id]; !ok {
+			if !e.hasActed(id) {
 				e.wantOutcomes(id, engine.Requeued)
 			}
 		}

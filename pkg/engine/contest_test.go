@@ -84,7 +84,7 @@ func TestContest(t *testing.T) {
 				}
 				for i := range 20 {
 					id := fmt.Sprint("other ", i)
-					if d := e.acted[id].Sub(e.sent[id]); d > time.Second {
+					if d := e.delayOf(id); d > time.Second {
 						t.Errorf("an action on another object came after %s", d)
 					}
 				}
