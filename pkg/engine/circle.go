@@ -17,7 +17,6 @@ limitations under the License.
 package engine
 
 import (
-	"math"
 	"sync"
 	"time"
 
@@ -118,47 +117,6 @@ type run struct {
 	// deepest is the highest number of turns that is known of an event, and deeper counts
 	// the events that had more than each before.
 	deepest, deeper int
-}
-
-// meter measures rates and latencies of events. The zero value has counted none.
-type meter struct {
-	count       int
-	first, last time.Time
-	// marks are the times of the last two events whose numbers are multiples of LoopLimit,
-	// and latencies the longest from the end of an action to one of the events since.
-	marks     [2]time.Time
-	latencies [2]time.Duration
-}
-
-// add counts an event, and returns the time since the one before.
-func (m *meter) add(now time.Time, latency time.Duration) time.Duration {
-	if m.count == 0 {
-		m.first, m.last, m.marks = now, now, [2]time.Time{now, now}
-	}
-	if m.count%LoopLimit == 0 {
-		m.marks = [2]time.Time{m.marks[1], now}
-		m.latencies = [2]time.Duration{m.latencies[1], 0}
-	}
-	m.latencies[1] = max(m.latencies[1], latency)
-	since := now.Sub(m.last)
-	m.last = now
-	m.count++
-	return since
-}
-
-// latency returns the longest latency of the last LoopLimit to twice LoopLimit events.
-func (m *meter) latency() time.Duration { return max(m.latencies[0], m.latencies[1]) }
-
-// average returns the number of events per second.
-func (m *meter) average() float64 { return perSecond(m.count, m.last.Sub(m.first)) }
-
-// recent returns the number per second of the last LoopLimit to twice LoopLimit events.
-func (m *meter) recent(now time.Time) float64 {
-	return perSecond(min(m.count, LoopLimit+(m.count-1)%LoopLimit+1), now.Sub(m.marks[0]))
-}
-
-func perSecond(n int, d time.Duration) float64 {
-	return float64(n) / max(d, time.Millisecond).Seconds()
 }
 
 // circlePause is the state of a pause.
@@ -303,12 +261,8 @@ func (c *circle) count(received, now time.Time, l link) bool {
 	case l.turns > r.deepest: // LoopLimit ends this chain, if its turns have one event each
 		r.deepest = l.turns
 		r.deeper++
-		return r.length() > c.limit()
+		return r.length() > c.limit(now)
 	}
-	if now.Sub(c.countedAt) > TrustTime {
-		c.learned = experience{}
-	}
-	c.countedAt = now
 	latency := time.Duration(0)
 	if !r.lastEnd.IsZero() {
 		latency = max(received.Sub(r.lastEnd), 0)
@@ -321,12 +275,26 @@ func (c *circle) count(received, now time.Time, l link) bool {
 	if l.turns > 0 || l.direct {
 		r.turns++
 	}
-	return r.length() > c.limit()
+	return r.length() > c.limit(now)
 }
 
-// limit returns the length of a run that does not lead to a pause.
-func (c *circle) limit() float64 {
-	return LoopLimit * math.Pow(TrustFactor, float64(c.learned.trust))
+// limit returns the length of a run that does not lead to a pause, as of an event that
+// followed.
+func (c *circle) limit(now time.Time) float64 {
+	if now.Sub(c.countedAt) > TrustTime {
+		c.learned = experience{}
+	}
+	c.countedAt = now
+	return float64(LoopLimit * trustFactor(c.learned.trust))
+}
+
+// trustFactor returns TrustFactor to the power of trust.
+func trustFactor(trust int) int {
+	factor := 1
+	for range trust {
+		factor *= TrustFactor
+	}
+	return factor
 }
 
 // length is the number of events that count: those that followed, and with them the
@@ -348,7 +316,7 @@ func (c *circle) start(t *Task, now time.Time) {
 	if p.alone {
 		p.window = max(minAloneWindow, 3*r.meter.latency())
 	} else {
-		p.window = max(minWindow, 3*r.meter.latency()) * time.Duration(math.Pow(TrustFactor, float64(c.learned.trust)))
+		p.window = max(minWindow, 3*r.meter.latency()) * time.Duration(trustFactor(c.learned.trust))
 	}
 	p.window = min(p.window, FollowTime) + t.policy().Debounce
 	p.rate = r.meter.recent(now)
@@ -387,7 +355,13 @@ func (c *circle) arrive(t *Task, received, now time.Time) {
 // isIndependent reports whether events came without an action until end, at minShare of
 // rate.
 func (p *circlePause) isIndependent(rate float64, end time.Time) bool {
-	return p.independent >= minIndependent && float64(p.independent) >= minShare*rate*end.Sub(p.quiet).Seconds()
+	return provesIndependence(p.independent, rate*end.Sub(p.quiet).Seconds())
+}
+
+// provesIndependence reports whether the number of events that came without an action
+// proves that they come without actions, where expected came with actions in that time.
+func provesIndependence(came int, expected float64) bool {
+	return came >= minIndependent && float64(came) >= minShare*expected
 }
 
 // conclude ends the pause if no event has followed the probe, or no more than without

@@ -327,37 +327,16 @@ func TestCircle_EachState(t *testing.T) {
 // TestCircle_AmongOthers has events by others beside a circle: they do not end its
 // pause, unless one of them comes right after a probe, is taken for the next, and no
 // event follows it. Then the circle is paused again.
-func TestCircle_AmongOthers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		e := startCircle(t, reachDetector{true, true}, engine.Policy{}, nil)
-		circle := 0
-		e.setEffect(func(id string) {
-			if strings.HasPrefix(id, "other") {
-				return
-			}
-			circle++
-			e.sendAfter(5*time.Millisecond, 0, 1)
-		})
-		e.send("root", "root")
-		for i := range 120 {
-			advance(10 * time.Second)
-			e.send(fmt.Sprint("other-", i), fmt.Sprint("other-", i))
-		}
-		if circle > 120 {
-			t.Errorf("%d actions of the circle", circle)
-		}
-		e.setEffect(nil)
-		advance(engine.PauseMax + time.Hour)
-		if _, missing := e.delay(); missing > 0 {
-			t.Errorf("%d events are lost", missing)
-		}
-		e.stop()
-	})
-}
+func TestCircle_AmongOthers(t *testing.T) { testAmong(t, 120, 10*time.Second, 120) }
 
 // TestCircle_AmongMany has a circle among so many events by others that no probe tells
 // them apart: it starts again after each pause, and the pauses get longer.
-func TestCircle_AmongMany(t *testing.T) {
+func TestCircle_AmongMany(t *testing.T) { testAmong(t, 36_000, 100*time.Millisecond, 3600) }
+
+// testAmong has a circle beside a number of events by others, one each interval, and
+// fails if it has more actions than most, or if an event is lost.
+func testAmong(t *testing.T, others int, interval time.Duration, most int) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		e := startCircle(t, reachDetector{true, true}, engine.Policy{}, nil)
 		circle := 0
@@ -369,12 +348,12 @@ func TestCircle_AmongMany(t *testing.T) {
 			e.sendAfter(5*time.Millisecond, 0, 1)
 		})
 		e.send("root", "root")
-		for i := range 36_000 {
-			advance(100 * time.Millisecond)
+		for i := range others {
+			advance(interval)
 			e.send(fmt.Sprint("other-", i), fmt.Sprint("other-", i))
 		}
-		if circle > 3600 {
-			t.Errorf("%d actions of the circle within an hour", circle)
+		if circle > most {
+			t.Errorf("%d actions of the circle, want at most %d", circle, most)
 		}
 		e.setEffect(nil)
 		advance(engine.PauseMax + time.Hour)

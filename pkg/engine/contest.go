@@ -105,11 +105,7 @@ func (o *contest) add(undone int, behind func(after time.Time) int, now time.Tim
 		o.idle += o.due.Sub(o.settled())
 	}
 	o.undone, o.seen = undone, now
-	limit := LoopLimit
-	for range o.trust {
-		limit *= TrustFactor
-	}
-	if o.undone-o.before < limit {
+	if o.undone-o.before < LoopLimit*trustFactor(o.trust) {
 		return false
 	}
 	o.waits++
@@ -118,13 +114,13 @@ func (o *contest) add(undone int, behind func(after time.Time) int, now time.Tim
 	return true
 }
 
-// independent reports whether the events of the object come without actions at three
-// quarters of the earlier rate.
+// independent reports whether the events of the object come without actions, at the
+// earlier rate.
 func (o *contest) independent(behind func(after time.Time) int, now time.Time) bool {
 	settled := o.settled()
 	arrived := o.arrived + behind(settled)
 	expected := float64(o.idle+max(now.Sub(settled), 0)) / float64(max(o.turn, time.Millisecond))
-	return arrived >= minIndependent && float64(arrived) >= 0.75*expected
+	return provesIndependence(arrived, expected)
 }
 
 // settled is when the effects of the trigger's last action, and of the write that undid
