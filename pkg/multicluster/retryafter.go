@@ -42,11 +42,18 @@ const (
 // delay, up to ten times, regardless of the deadline of the request, and block its
 // caller.
 func RetryAfter(c *http.Client) *http.Client {
-	out := *c
-	out.Transport = retryAfterTransport{c.Transport}
-	if c.Transport == nil {
-		out.Transport = retryAfterTransport{http.DefaultTransport}
+	return withTransport(c, func(next http.RoundTripper) http.RoundTripper { return retryAfterTransport{next} })
+}
+
+// withTransport returns a client like c whose requests pass the transport that wrap
+// returns, before that of c.
+func withTransport(c *http.Client, wrap func(next http.RoundTripper) http.RoundTripper) *http.Client {
+	next := c.Transport
+	if next == nil {
+		next = http.DefaultTransport
 	}
+	out := *c
+	out.Transport = wrap(next)
 	return &out
 }
 

@@ -33,12 +33,7 @@ const maxWarning = 256
 // unknown field in a patch, to those of the request's context, without the values that the
 // context has to redact.
 func Warnings(c *http.Client) *http.Client {
-	out := *c
-	out.Transport = warningTransport{c.Transport}
-	if c.Transport == nil {
-		out.Transport = warningTransport{http.DefaultTransport}
-	}
-	return &out
+	return withTransport(c, func(next http.RoundTripper) http.RoundTripper { return warningTransport{next} })
 }
 
 type warningTransport struct{ next http.RoundTripper }
