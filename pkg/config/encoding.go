@@ -49,9 +49,6 @@ func encodingProblem(path string, text []byte) *diag.FileDiagnostic {
 	if at < 0 {
 		return nil
 	}
-	before := text[:at]
-	return &diag.FileDiagnostic{
-		File: path, Line: 1 + bytes.Count(before, []byte("\n")), Column: len(before) - bytes.LastIndexByte(before, '\n'),
-		Message: "not UTF-8; save the file in this encoding",
-	}
+	line, column := diag.PositionAfter(string(text[:at]))
+	return &diag.FileDiagnostic{File: path, Line: line, Column: column, Message: "not UTF-8; save the file in this encoding"}
 }

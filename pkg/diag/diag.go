@@ -97,6 +97,12 @@ func Join(prefix, path string) string {
 	return prefix + "." + path
 }
 
+// PositionAfter returns the line and the column, in bytes, of what follows the text before
+// in a file or template, from 1.
+func PositionAfter(before string) (line, column int) {
+	return 1 + strings.Count(before, "\n"), len(before) - strings.LastIndex(before, "\n")
+}
+
 // Truncate returns text if it has at most limit bytes. Otherwise it cuts text between
 // characters and appends "…", so that the result has at most limit bytes.
 func Truncate(text string, limit int) string {

@@ -114,8 +114,7 @@ func unknownField(path, known []string, form event.Form) string {
 
 // position returns the line and the column of pos in the template.
 func (m Message) position(pos parse.Pos) (line, column int) {
-	before := m.Source[:max(pos, 0)]
-	return 1 + strings.Count(before, "\n"), len(before) - strings.LastIndex(before, "\n")
+	return diag.PositionAfter(m.Source[:max(pos, 0)])
 }
 
 // CheckResults returns the invalid references to results in the message templates of

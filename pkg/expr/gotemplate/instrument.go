@@ -24,6 +24,7 @@ import (
 	"text/template"
 	"text/template/parse"
 
+	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/expr/measure"
 )
 
@@ -85,7 +86,8 @@ func (in *instrumenter) branch(b *parse.BranchNode) {
 func (in *instrumenter) action(n *parse.ActionNode) {
 	before := in.source[:min(int(n.Pos), len(in.source))]
 	before = before[:max(strings.LastIndex(before, "{{"), 0)]
-	text := fmt.Sprintf("%d:%d: %s", 1+strings.Count(before, "\n"), len(before)-strings.LastIndex(before, "\n"), n)
+	line, column := diag.PositionAfter(before)
+	text := fmt.Sprintf("%d:%d: %s", line, column, n)
 	in.pipe(n.Pipe)
 	if len(n.Pipe.Decl) > 0 {
 		return // the value of a variable
@@ -114,7 +116,7 @@ func (in *instrumenter) pipe(p *parse.PipeNode) {
 // fail records the first error.
 func (in *instrumenter) fail(pos parse.Pos, format string, args ...any) {
 	if in.err == nil {
-		line := 1 + strings.Count(in.source[:min(int(pos), len(in.source))], "\n")
+		line, _ := diag.PositionAfter(in.source[:min(int(pos), len(in.source))])
 		in.err = fmt.Errorf("template: it:%d: %s", line, fmt.Sprintf(format, args...))
 	}
 }
