@@ -74,7 +74,7 @@ func secretObjects() map[string]map[string]any {
 	encoder := base64.NewEncoder(base64.StdEncoding, &release)
 	w := gzip.NewWriter(encoder)
 	_, _ = w.Write([]byte(`{"manifest":` + strconv.Quote(string(asYAML)) + `}`))
-	_, _ = w.Close(), encoder.Close()
+	_, _ = w.Close(), encoder.Close() // in memory
 	return map[string]map[string]any{
 		// kubernetes/kubernetes#23564, RamenDR/ramen#280, benc-uk/kubeview#25, rancher/rancher#46934.
 		"last applied": annotated("kubectl.kubernetes.io/last-applied-configuration", string(manifest)),

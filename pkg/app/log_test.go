@@ -24,8 +24,8 @@ import (
 	"unicode"
 )
 
-// TestNewLogger_Terminal: text of strangers in the log does not reach the terminal of whoever
-// reads it as control or formatting characters (kubernetes/kubernetes#101695).
+// TestNewLogger_Terminal logs text of strangers: the log has no control or formatting
+// characters that a terminal would interpret (kubernetes/kubernetes#101695).
 func TestNewLogger_Terminal(t *testing.T) {
 	const hostile = "a\x1b[31m\u009b31m\x7f\u202eb\r\n"
 	for _, format := range []string{"text", "json"} {

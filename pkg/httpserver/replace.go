@@ -55,7 +55,7 @@ func (l *replacingListener) Accept() (net.Conn, error) {
 	}
 	c := &countedConn{Conn: accepted, listener: l, from: network(accepted.RemoteAddr())}
 	if replaced := l.add(c); replaced != nil {
-		_ = replaced.Close()
+		_ = replaced.Close() // its client may have closed it
 	}
 	return c, nil
 }

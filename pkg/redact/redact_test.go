@@ -311,7 +311,8 @@ func FuzzText(f *testing.F) {
 	})
 }
 
-// TestValues_Quoted replaces the values of a Secret that a text quotes, whoever read it.
+// TestValues_Quoted replaces the values of a Secret that a text quotes, also if they
+// were not added before.
 func TestValues_Quoted(t *testing.T) {
 	manifest := `{"apiVersion":"v1","data":{"token":"aHVzaC1odXNoLTEyMzQ1"},"kind":"Secret","metadata":{"name":"api"}}`
 	for _, text := range []string{
