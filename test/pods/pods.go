@@ -25,6 +25,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -300,6 +301,10 @@ func (p *Pod) runOnce(pod *corev1.Pod, container corev1.Container, kubeconfig st
 	cmd := exec.Command(command[0], command[1:]...) //nolint:gosec,noctx // ended by Pod.terminate
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.Env = append(env(pod, container), "KUBECONFIG="+kubeconfig, "GORACE=halt_on_error=1", "HOME=/nonexistent")
+	logSize, err := out.Seek(0, io.SeekEnd)
+	if err != nil {
+		return false, err
+	}
 	p.mu.Lock()
 	if p.terminating {
 		p.mu.Unlock()
@@ -325,14 +330,32 @@ func (p *Pod) runOnce(pod *corev1.Pod, container corev1.Container, kubeconfig st
 	defer p.mu.Unlock()
 	p.process = nil
 	if p.terminating {
-		if err != nil && !p.node.limited && !p.accountDeleted(pod) {
-			return true, fmt.Errorf("terminate: %w", err)
+		if err == nil || p.node.limited || p.accountDeleted(pod) ||
+			silent(out, logSize) && endedBy(err, syscall.SIGTERM) {
+			return true, nil
 		}
-		return true, nil
+		return true, fmt.Errorf("terminate: %w", err)
 	}
 	fmt.Fprintf(out, "container exited: %v\n", err)
 	p.node.patchReadiness(context.Background(), pod, false)
 	return false, nil
+}
+
+// silent reports whether nothing was written to the log since it had the given size: the
+// process was still being loaded, and a signal ends it.
+func silent(log *os.File, size int64) bool {
+	info, err := log.Stat()
+	return err == nil && info.Size() == size
+}
+
+// endedBy reports whether err says that the signal ended the process.
+func endedBy(err error, signal syscall.Signal) bool {
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		return false
+	}
+	status, ok := exit.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == signal
 }
 
 // accountDeleted reports whether the pod's ServiceAccount is deleted. The token is then
