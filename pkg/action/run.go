@@ -83,15 +83,19 @@ func position(shared *sync.Map) int32 {
 // event share.
 type secretsKey struct{}
 
+// sharedSecrets returns the values to redact that the actions for ev share. These run one
+// after another, so that only the first looks for them in all of ev.
 func sharedSecrets(ev event.Event, shared *sync.Map) *redact.Values {
-	secrets := redact.New(ev.Data, ev.Old)
-	if shared != nil {
-		stored, loaded := shared.LoadOrStore(secretsKey{}, secrets)
-		secrets, _ = stored.(*redact.Values)
-		if loaded {
-			secrets.AddSecrets(ev.Data)
-		}
+	if shared == nil {
+		return redact.New(ev.Data, ev.Old)
 	}
+	stored, _ := shared.Load(secretsKey{})
+	if secrets, ok := stored.(*redact.Values); ok {
+		secrets.AddSecrets(ev.Data) // it may have been read again
+		return secrets
+	}
+	secrets := redact.New(ev.Data, ev.Old)
+	shared.Store(secretsKey{}, secrets)
 	return secrets
 }
 
