@@ -39,7 +39,7 @@ func manifests(addon string) error {
 	}
 	for _, part := range []struct{ file, objects string }{
 		{"manifests/controller.yaml", "[for o in controller.rights {o}, controller.deployment]"},
-		{"manifests/worker.yaml", "[worker.role]"},
+		{"manifests/worker.yaml", "[worker.role, defaultRole]"},
 		{"webhook/webhook.yaml", "webhook.objects"},
 		{"network/controller.yaml", "[network.controller]"},
 		{"network/worker.yaml", "[network.worker]"},

@@ -72,7 +72,8 @@ func templates(resources string) error {
 	}
 	return errors.Join(
 		write(filepath.Join(resources, "actions.cue"), all+"}"),
-		write(filepath.Join(resources, "workers.cue"), "workers: default: "+raw(workload.Default())),
+		write(filepath.Join(resources, "workers.cue"),
+			"workers: dedicated: "+raw(workload.Dedicated())+"\n\nworkers: namespace: "+raw(workload.Namespace())),
 	)
 }
 

@@ -24,7 +24,7 @@ import (
 )
 
 func controllerCommand() *cobra.Command {
-	var o app.ControllerOptions
+	o := app.DefaultControllerOptions()
 	var log logFlags
 	cmd := &cobra.Command{
 		Use:     "controller",
@@ -48,6 +48,7 @@ func controllerFlags(f *pflag.FlagSet, o *app.ControllerOptions, log *logFlags) 
 	clusterFlags(f, &o.ClusterOptions)
 	log.add(f)
 	f.StringVar(&o.Namespace, "namespace", "", "the namespace of the controller's Lease, and of Definitions for all namespaces; defaults to that of the pod or the kubeconfig")
+	f.StringVar(&o.DefaultWorkerTemplate, "default-worker-template", o.DefaultWorkerTemplate, "the worker template of TriggerServices that ask for none: namespace, one worker for all of a namespace, or dedicated, one for each")
 	f.StringVar(&o.WorkerImage, "worker-image", "oamdev/kube-trigger:"+version, "the image of workers whose template has none")
 	f.BoolVar(&o.LeaderElect, "leader-elect", true, "wait until no other controller runs")
 	f.StringVar(&o.MetricsAddr, "metrics-addr", "0", "the address of /metrics, such as :8080; 0 to serve none")

@@ -56,6 +56,11 @@ type Version struct {
 	Name       string    `json:"name"`
 	UID        types.UID `json:"uid"`
 	Generation int64     `json:"generation"`
+	// Worker is the name of the Deployment of the worker that runs it; no other one may.
+	Worker string `json:"worker"`
+	// WebhookPort is the port on which the worker serves its webhooks; 0 for that of the
+	// worker.
+	WebhookPort int32 `json:"webhookPort,omitempty"`
 	// Spec is the spec as it was checked.
 	Spec v1alpha1.TriggerServiceSpec `json:"spec"`
 	// Rejected has the reasons why triggers must not be compiled, by their names.

@@ -49,6 +49,8 @@ type clients struct {
 	namespace string
 	client    client.Client
 	loops     *loopguard.Tracker
+	// service is the TriggerService; empty for a configuration.
+	service string
 	// crashes is nil if crashes of evaluations are not recorded.
 	crashes  *crashguard.Tracker
 	clusters *multicluster.Clusters
@@ -132,14 +134,16 @@ func newScheme() (*runtime.Scheme, error) {
 	return scheme, cluster.AddToScheme(scheme)
 }
 
-// connect creates the clients. It makes no requests.
+// connect creates the clients. It makes no requests. A mapper of kinds that is set is used.
 func (c *clients) connect(cfg *rest.Config) error {
 	httpClient, err := rest.HTTPClientFor(cfg)
 	if err != nil {
 		return err
 	}
-	if c.resource.Mapper, err = apiutil.NewDynamicRESTMapper(cfg, httpClient); err != nil {
-		return err
+	if c.resource.Mapper == nil {
+		if c.resource.Mapper, err = apiutil.NewDynamicRESTMapper(cfg, httpClient); err != nil {
+			return err
+		}
 	}
 	c.resource.Server = cfg.Host
 	c.resource.Clock, c.cron.Clock, c.webhook.Clock, c.velaql.Clock = clock.RealClock{}, clock.RealClock{}, clock.RealClock{}, clock.RealClock{}
@@ -149,7 +153,9 @@ func (c *clients) connect(cfg *rest.Config) error {
 	if c.resource.Metadata, err = metadata.NewForConfigAndClient(cfg, httpClient); err != nil {
 		return err
 	}
-	c.loops = loopguard.NewTracker()
+	if c.loops == nil {
+		c.loops = loopguard.NewTracker()
+	}
 	c.client, err = client.New(cfg, client.Options{HTTPClient: multicluster.Warnings(multicluster.RetryAfter(httpClient)), Mapper: c.resource.Mapper})
 	if err != nil {
 		return err

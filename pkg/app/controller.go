@@ -66,6 +66,8 @@ type ControllerOptions struct {
 	// Namespace has the Lease of the controller, and Definitions for all
 	// namespaces. Defaults to the namespace of the pod or the kubeconfig.
 	Namespace string
+	// DefaultWorkerTemplate is the worker template of TriggerServices that ask for none.
+	DefaultWorkerTemplate string
 	// WorkerImage is the image of workers whose template has none.
 	WorkerImage string
 	// LeaderElect has the controller wait until no other one runs.
@@ -79,6 +81,11 @@ type ControllerOptions struct {
 	HealthAddr string
 	// Webhook configures the validating webhook.
 	Webhook WebhookOptions
+}
+
+// DefaultControllerOptions returns the defaults of `kube-trigger controller`.
+func DefaultControllerOptions() ControllerOptions {
+	return ControllerOptions{DefaultWorkerTemplate: controller.NamespaceTemplate}
 }
 
 // RunController runs the controller of TriggerServices until ctx ends.
@@ -100,13 +107,14 @@ func RunController(ctx context.Context, o ControllerOptions) error {
 		return err
 	}
 	setup := controller.Options{
-		SystemNamespaces: systemNamespaces(o.Namespace),
-		Image:            o.WorkerImage,
-		Version:          o.Version,
-		KeySecret:        types.NamespacedName{Namespace: o.Namespace, Name: keySecretName},
-		MaxChecks:        maxChecks,
-		Checker:          sandbox.NewChild(maxChecks, sandbox.Limits{Step: time.Minute, Total: quickCheck}, program, CheckServiceCommand),
-		ThoroughChecker:  sandbox.NewChild(1, sandbox.Limits{}, program, CheckServiceCommand),
+		SystemNamespaces:      systemNamespaces(o.Namespace),
+		DefaultWorkerTemplate: o.DefaultWorkerTemplate,
+		Image:                 o.WorkerImage,
+		Version:               o.Version,
+		KeySecret:             types.NamespacedName{Namespace: o.Namespace, Name: keySecretName},
+		MaxChecks:             maxChecks,
+		Checker:               sandbox.NewChild(maxChecks, sandbox.Limits{Step: time.Minute, Total: quickCheck}, program, CheckServiceCommand),
+		ThoroughChecker:       sandbox.NewChild(1, sandbox.Limits{}, program, CheckServiceCommand),
 	}
 	if err := controller.Setup(ctx, m, setup); err != nil {
 		return fmt.Errorf("start controller: %w", err)

@@ -41,12 +41,15 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
 	"github.com/kubevela/kube-trigger/pkg/acceptance"
 	corev1alpha1 "github.com/kubevela/kube-trigger/pkg/api/core/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/renewal"
+	"github.com/kubevela/kube-trigger/pkg/trigger"
+	"github.com/kubevela/kube-trigger/pkg/worker"
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
@@ -369,8 +372,39 @@ func (e env) createService(t *testing.T, name, spec string) error {
 	return err
 }
 
-// accept writes the accepted version of a TriggerService, as the controller does.
+// createAccount creates the default ServiceAccount of triggers, with all rights.
+func (e env) createAccount(t *testing.T) {
+	t.Helper()
+	text := fmt.Sprintf(`
+apiVersion: v1
+kind: ServiceAccount
+metadata: {namespace: %[1]s, name: kube-trigger}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: %[1]s}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}
+subjects: [{kind: ServiceAccount, namespace: %[1]s, name: kube-trigger}]
+`, e.namespace)
+	c, err := client.New(e.Config, client.Options{})
+	if err == nil {
+		err = cluster.Apply(t.Context(), c, text)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// accept writes the accepted version of a TriggerService for its own worker, as the
+// controller does.
 func (e env) accept(t *testing.T, name string) error {
+	t.Helper()
+	return e.assign(t, name, trigger.WorkerName(name), 0)
+}
+
+// assign writes the accepted version of a TriggerService for a worker, with the port of its
+// webhooks.
+func (e env) assign(t *testing.T, name, deployment string, webhookPort int32) error {
 	t.Helper()
 	u, err := e.services.Get(t.Context(), name, metav1.GetOptions{})
 	if err != nil {
@@ -380,10 +414,13 @@ func (e env) accept(t *testing.T, name string) error {
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, ts); err != nil {
 		return err
 	}
-	d, err := acceptance.Sign(e.key, acceptance.Version{Namespace: ts.Namespace, Name: ts.Name, UID: ts.UID, Generation: ts.Generation, Spec: ts.Spec})
+	d, err := acceptance.Sign(e.key, acceptance.Version{
+		Namespace: ts.Namespace, Name: ts.Name, UID: ts.UID, Generation: ts.Generation, Worker: deployment, WebhookPort: webhookPort, Spec: ts.Spec,
+	})
 	if err != nil {
 		return err
 	}
+	d.Labels = worker.AcceptedLabels()
 	text, err := json.Marshal(d)
 	if err != nil {
 		return err
@@ -395,6 +432,7 @@ func (e env) accept(t *testing.T, name string) error {
 // createCheckedService creates a TriggerService that the controller has accepted.
 func (e env) createCheckedService(t *testing.T, name, spec string) {
 	t.Helper()
+	e.createAccount(t)
 	if err := errors.Join(e.createService(t, name, spec), e.accept(t, name)); err != nil {
 		t.Fatal(err)
 	}

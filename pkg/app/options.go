@@ -64,6 +64,9 @@ type StoreOptions struct {
 type RunOptions struct {
 	StoreOptions
 
+	// WorkerNamespace is a namespace whose TriggerServices are run, in place of Config and
+	// TriggerService: those that the controller has assigned to its worker.
+	WorkerNamespace string
 	// ActionsDir is a directory of CUE templates, which take precedence over the
 	// built-in actions of the same name. Optional.
 	ActionsDir string
@@ -96,14 +99,12 @@ type RunOptions struct {
 	AdoptStore bool
 	// ControllerKey is the public key with which the worker of a TriggerService verifies
 	// what the controller has accepted, as acceptance.ParseKey reads it. It is required
-	// with TriggerService.
+	// with TriggerService and WorkerNamespace.
 	ControllerKey string
-	// StateDir is a directory that outlives the process, in which the worker of a
-	// TriggerService records evaluations that crash it. Defaults to one in the shared
+	// StateDir is a directory that outlives the process, in which a worker records evaluations that crash it. Defaults to one in the shared
 	// memory of the pod, which outlives its containers, or among the temporary files.
 	StateDir string
-	// PodName is the identity of the worker of a TriggerService. Defaults to the
-	// host name.
+	// PodName is the identity of a worker. Defaults to the host name.
 	PodName string
 
 	// AllowAddresses are addresses and prefixes that actions may connect to

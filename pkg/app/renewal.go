@@ -54,7 +54,7 @@ func (s *server) renewalWatcher() renewal.Watcher {
 	return renewal.Watcher{Replaced: replaced, Clock: clock.RealClock{}, Measure: func() (names, bytes int) {
 		names, bytes = table.Measure()
 		if s != nil {
-			s.metrics.SetNames(names, replaced)
+			s.process.SetNames(names, replaced)
 		}
 		return names, bytes
 	}}

@@ -49,9 +49,12 @@ func Run(ctx context.Context, o RunOptions) error {
 	r := runner{RunOptions: o, server: s}
 	return s.runWith(ctx, func(ctx context.Context) error {
 		return s.runUntilDue(ctx, func(ctx context.Context) error {
-			if o.TriggerService != "" {
-				return r.runService(ctx)
+			if o.TriggerService != "" || o.WorkerNamespace != "" {
+				return r.runWorker(ctx)
 			}
+			monitor, release := s.monitor("")
+			defer release()
+			r.monitor = monitor
 			return r.runConfig(ctx)
 		})
 	})
@@ -63,6 +66,8 @@ type runner struct {
 
 	// server is nil if nothing is served.
 	server *server
+	// monitor is that of what is run; nil if nothing is served.
+	monitor *monitor
 }
 
 // runConfig runs the triggers of the configuration until ctx ends. The
@@ -88,7 +93,7 @@ func (r *runner) runConfig(ctx context.Context) error {
 		return err
 	}
 	s.configureSources(&c)
-	c.webhook.Server.OnRejected = r.server.observeRejection
+	c.webhook.Server.OnRejected = r.monitor.observeRejection
 	err = r.runChecked(ctx, cfg, c, s)
 	return errors.Join(err, s.close())
 }
@@ -131,7 +136,7 @@ func (r *runner) checkWebhookAddr(ctx context.Context, triggers []engine.Trigger
 
 // runEngine runs e until ctx ends, and replays dead letters meanwhile.
 func (r *runner) runEngine(ctx context.Context, e *engine.Engine, c clients, s stores) error {
-	r.server.setEngine(e)
+	r.monitor.setEngine(e)
 	if s.store == nil {
 		return e.Run(ctx)
 	}
@@ -165,6 +170,6 @@ func (r *runner) engineOptions(s stores, observers ...engine.Observer) engine.Op
 		ShutdownGrace: r.ShutdownGrace,
 		FailFast:      r.FailFast,
 		DeadLetters:   s.deadLetters(),
-		Observer:      append(observe.Observers(observers), r.server.observers()...),
+		Observer:      append(observe.Observers(observers), r.monitor.observers()...),
 	}
 }

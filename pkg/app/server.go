@@ -23,38 +23,41 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubevela/kube-trigger/pkg/access"
-	"github.com/kubevela/kube-trigger/pkg/engine"
-	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/httpserver"
 	"github.com/kubevela/kube-trigger/pkg/observe"
-	"github.com/kubevela/kube-trigger/pkg/source/webhook"
 )
 
 // stuckAfter is how long an evaluation may exceed its deadline before /healthz
 // fails: only a restart of the process ends it.
 const stuckAfter = 30 * time.Second
 
-// server serves the metrics, health and decisions of a run. A nil server serves
+// server serves the metrics, health and decisions of a process. A nil server serves
 // nothing.
 type server struct {
 	listener net.Listener
 	// reviewer reviews the callers of /metrics; nil if everybody is answered.
-	reviewer  *access.Reviewer
-	metrics   *observe.Metrics
-	decisions *observe.DecisionLog
-	// engine is nil before the first engine runs.
-	engine atomic.Pointer[engine.Engine]
+	reviewer *access.Reviewer
+	process  *observe.Process
+	// ready is set while events are accepted although no engine may run.
+	ready atomic.Bool
+
+	mu sync.Mutex
+	// monitors are those in use, in the order of their names.
+	monitors []*monitor
 }
 
 // newServer listens on the MetricsAddr of o. It returns nil if there is none.
@@ -63,7 +66,7 @@ func newServer(ctx context.Context, o RunOptions) (*server, error) {
 	if addr == "" {
 		return nil, nil
 	}
-	s := &server{metrics: observe.NewMetrics(clock.RealClock{}), decisions: &observe.DecisionLog{}}
+	s := &server{process: observe.NewProcess()}
 	if o.MetricsAuth {
 		cfg, _, err := o.restConfig()
 		if err != nil {
@@ -105,68 +108,6 @@ func newReviewer(cfg *rest.Config, httpClient *http.Client) (*access.Reviewer, e
 	return access.NewReviewer(c, clock.RealClock{}), nil
 }
 
-// observers returns the observers that record the results of an engine.
-func (s *server) observers() []engine.Observer {
-	if s == nil {
-		return nil
-	}
-	return []engine.Observer{s.metrics, s.decisions}
-}
-
-func (s *server) storeFailed() {
-	if s != nil {
-		s.metrics.ObserveStoreError()
-	}
-}
-
-// observeRejection counts a request that a webhook rejected.
-func (s *server) observeRejection(r webhook.Rejection) {
-	if s != nil {
-		s.metrics.ObserveRejection(r.Trigger, r.Reason)
-	}
-}
-
-// setEngine has the server report on e. It drops the records of triggers that e
-// does not have.
-func (s *server) setEngine(e *engine.Engine) {
-	if s == nil {
-		return
-	}
-	s.engine.Store(e)
-	s.metrics.Retain(e.Triggers())
-	s.decisions.Retain(e.Triggers())
-}
-
-// Backlogs implements observe.EngineState.
-func (s *server) Backlogs() map[event.TriggerRef]engine.Backlog {
-	if e := s.engine.Load(); e != nil {
-		return e.Backlogs()
-	}
-	return nil
-}
-
-// Quarantines implements observe.EngineState.
-func (s *server) Quarantines() []engine.Quarantine {
-	if e := s.engine.Load(); e != nil {
-		return e.Quarantines()
-	}
-	return nil
-}
-
-// Pauses implements observe.EngineState.
-func (s *server) Pauses() []engine.Pause {
-	if e := s.engine.Load(); e != nil {
-		return e.Pauses()
-	}
-	return nil
-}
-
-// Running reports whether the engine accepts events.
-func (s *server) Running() bool {
-	e := s.engine.Load()
-	return e != nil && e.Running()
-}
-
 // runWith calls run, and serves until it has returned.
 func (s *server) runWith(ctx context.Context, run func(context.Context) error) error {
 	if s == nil {
@@ -177,7 +118,7 @@ func (s *server) runWith(ctx context.Context, run func(context.Context) error) e
 	served := make(chan error, 1)
 	go func() {
 		served <- httpserver.Serve(serveCtx, s.listener, httpserver.Options{
-			Name: "metrics", Handler: s.handler(s, clock.RealClock{}), ReplaceConnections: true,
+			Name: "metrics", Handler: s.handler(clock.RealClock{}), ReplaceConnections: true,
 		})
 	}()
 	err := run(ctx)
@@ -188,37 +129,50 @@ func (s *server) runWith(ctx context.Context, run func(context.Context) error) e
 	return err
 }
 
-// engineState is the state of an engine.
-type engineState interface {
-	observe.EngineState
-	Running() bool
-}
-
-func (s *server) handler(e engineState, c clock.PassiveClock) http.Handler {
+func (s *server) handler(c clock.PassiveClock) http.Handler {
 	mux := http.NewServeMux()
-	metrics := s.metrics.Handler(e)
+	metrics := s.process.Handler(func() (all prometheus.Gatherers) {
+		for _, m := range s.current() {
+			all = append(all, m.metrics.Gatherer(m))
+		}
+		return all
+	})
 	if s.reviewer != nil {
 		metrics = s.reviewer.Handler(metrics)
 	}
 	mux.Handle("GET /metrics", metrics)
-	mux.Handle("GET /debug/decisions", localOnly(s.decisions))
+	mux.Handle("GET /debug/decisions", localOnly(observe.DecisionHandler(func() (all []*observe.DecisionLog) {
+		for _, m := range s.current() {
+			all = append(all, m.decisions)
+		}
+		return all
+	})))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		for _, q := range e.Quarantines() {
-			if q.Evaluation && c.Since(q.Since) > stuckAfter {
-				http.Error(w, fmt.Sprintf("trigger %q: an evaluation of its CUE does not end", q.Trigger), http.StatusServiceUnavailable)
-				return
+		for _, m := range s.current() {
+			for _, q := range m.Quarantines() {
+				if q.Evaluation && c.Since(q.Since) > stuckAfter {
+					http.Error(w, fmt.Sprintf("trigger %q: an evaluation of its CUE does not end", q.Trigger), http.StatusServiceUnavailable)
+					return
+				}
 			}
 		}
 		fmt.Fprintln(w, "ok")
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if !e.Running() {
+		if !s.ready.Load() && !slices.ContainsFunc(s.current(), (*monitor).Running) {
 			http.Error(w, "no events are accepted", http.StatusServiceUnavailable)
 			return
 		}
 		fmt.Fprintln(w, "ok")
 	})
 	return mux
+}
+
+// current returns the monitors in use.
+func (s *server) current() []*monitor {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.monitors)
 }
 
 // localOnly rejects requests that do not come from this machine, or from the loopback

@@ -47,11 +47,18 @@ func (p fakeEngine) Backlogs() map[event.TriggerRef]engine.Backlog { return nil 
 func (p fakeEngine) Quarantines() []engine.Quarantine              { return []engine.Quarantine{p.quarantine} }
 func (p fakeEngine) Pauses() []engine.Pause                        { return nil }
 
+// newTestServer returns a server that reports on e.
+func newTestServer(e engineState) *server {
+	s := &server{process: observe.NewProcess()}
+	m, _ := s.monitor("")
+	m.engine.Store(&e)
+	return s
+}
+
 // TestServer_Health fails /healthz while an evaluation of CUE does not end, which only
 // a restart ends, but not while an action hangs.
 func TestServer_Health(t *testing.T) {
 	now := testclock.NewFakePassiveClock(time.Now())
-	s := &server{metrics: observe.NewMetrics(now), decisions: &observe.DecisionLog{}}
 	stuck := engine.Quarantine{Trigger: event.TriggerRef{Name: "web"}, Evaluation: true, Since: now.Now().Add(-time.Minute)}
 	slow, hung := stuck, stuck
 	slow.Since, hung.Evaluation = now.Now().Add(-10*time.Second), false
@@ -69,7 +76,7 @@ func TestServer_Health(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := httptest.NewRecorder()
-			s.handler(c.engine, now).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, c.path, http.NoBody))
+			newTestServer(c.engine).handler(now).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, c.path, http.NoBody))
 			if w.Code != c.status || !strings.Contains(w.Body.String(), c.text) {
 				t.Errorf("%d %s", w.Code, w.Body)
 			}
@@ -80,8 +87,7 @@ func TestServer_Health(t *testing.T) {
 // TestServer_LocalDecisions serves decisions only to the loopback interface, under its
 // names.
 func TestServer_LocalDecisions(t *testing.T) {
-	s := &server{metrics: observe.NewMetrics(testclock.NewFakePassiveClock(time.Now())), decisions: &observe.DecisionLog{}}
-	handler := s.handler(fakeEngine{}, testclock.NewFakePassiveClock(time.Now()))
+	handler := newTestServer(fakeEngine{}).handler(testclock.NewFakePassiveClock(time.Now()))
 	for _, c := range []struct {
 		from, host string
 		status     int
@@ -211,10 +217,11 @@ func TestRun_PortInUse(t *testing.T) {
 // TestServer_MetricsAuth: with a reviewer, /metrics needs a token, and health does not.
 func TestServer_MetricsAuth(t *testing.T) {
 	now := testclock.NewFakePassiveClock(time.Now())
-	s := &server{metrics: observe.NewMetrics(now), decisions: &observe.DecisionLog{}, reviewer: access.NewReviewer(nil, now)}
+	s := newTestServer(fakeEngine{running: true})
+	s.reviewer = access.NewReviewer(nil, now)
 	for path, want := range map[string]int{"/metrics": http.StatusUnauthorized, "/healthz": http.StatusOK, "/readyz": http.StatusOK} {
 		w := httptest.NewRecorder()
-		s.handler(fakeEngine{running: true}, now).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, http.NoBody))
+		s.handler(now).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, http.NoBody))
 		if w.Code != want {
 			t.Errorf("%s: got %d, want %d", path, w.Code, want)
 		}

@@ -106,7 +106,7 @@ func (c *clients) executor(t event.TriggerRef) provider.Executor {
 func (c *clients) compileView(t event.TriggerRef, q query.Query) (velaql.View, diag.List) {
 	o := view.Options{Client: c.client, Executor: c.executor(t)}
 	if c.crashes != nil {
-		o.CrashTracker = func(text string) view.CrashTracker { return c.crashes.Subject("view of "+t.String(), text) }
+		o.CrashTracker = func(text string) view.CrashTracker { return c.crashes.Subject("view of "+c.subject(t), text) }
 	}
 	return view.New(q, o)
 }
@@ -125,5 +125,13 @@ func (c *clients) crashTracker(t event.TriggerRef, text string) engine.CrashTrac
 	if c.crashes == nil {
 		return nil
 	}
-	return c.crashes.Subject(t.String(), text)
+	return c.crashes.Subject(c.subject(t), text)
+}
+
+// subject identifies a trigger among those of the process.
+func (c *clients) subject(t event.TriggerRef) string {
+	if c.service == "" {
+		return t.String()
+	}
+	return c.service + ": " + t.String()
 }

@@ -21,7 +21,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -29,7 +28,6 @@ import (
 
 	"github.com/go-logr/logr"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
@@ -64,7 +62,7 @@ type stores struct {
 	store     store.Store
 	saver     *store.BatchSaver
 	secretKey []byte
-	// crashes is nil if crashes of evaluations are not recorded.
+	// crashes is that of a configuration; nil if crashes of evaluations are not recorded.
 	crashes *crashguard.Tracker
 	// listener is the Unix socket of the dead letters of a file; nil for none.
 	// Each replay request that it receives is signaled to replayRequested.
@@ -116,21 +114,14 @@ func (r *runner) openFileStore(ctx context.Context, host string) (stores, error)
 	return s, nil
 }
 
-// openClusterStore opens the store of ts in its namespace. It waits until no other
-// worker has it open.
-func (r *runner) openClusterStore(ctx context.Context, cfg *rest.Config, c clients, ts *v1alpha1.TriggerService) (stores, error) {
+// openClusterStore opens the store of ts in its namespace, with the worker's own rights. It
+// waits until no other worker has it open.
+func (w *serviceWorker) openClusterStore(ctx context.Context, ts *v1alpha1.TriggerService) (stores, error) {
 	log := logr.FromContextOrDiscard(ctx)
-	var err error
-	identity := r.PodName
-	if identity == "" {
-		if identity, err = os.Hostname(); err != nil {
-			return stores{}, err
-		}
-	}
-	log.Info("waiting for other workers of the TriggerService to end")
+	log.Info("waiting for other workers of the TriggerService to end", "triggerService", w.watcher.Name.String())
 	opened, err := cluster.Open(ctx, cluster.Options{
-		Config: cfg, Namespace: ts.Namespace, Owner: ts.Name, Identity: identity,
-		Scheme: c.scheme, Mapper: c.resource.Mapper,
+		Config: w.process.config, Namespace: ts.Namespace, Owner: ts.Name, Identity: w.process.identity,
+		Scheme: w.process.clients.scheme, Mapper: w.process.clients.resource.Mapper,
 		OwnerReferences: []metav1.OwnerReference{{
 			APIVersion: v1alpha1.GroupVersion().String(), Kind: v1alpha1.TriggerServiceKind, Name: ts.Name, UID: ts.UID,
 		}},
@@ -140,13 +131,8 @@ func (r *runner) openClusterStore(ctx context.Context, cfg *rest.Config, c clien
 	}
 	s := stores{store: opened, saver: store.NewBatchSaver(opened, store.BatchSaverOptions{
 		MaxDelay: clusterSaveInterval, BatchSize: clusterSaveBatch, GracePeriod: saveGrace, Clock: clock.RealClock{},
-		OnError: r.onStoreError(log),
+		OnError: w.onStoreError(log),
 	})}
-	if r.StateDir == "" {
-		s.crashes = openSharedCrashTracker(ctx, ts.Namespace, ts.Name, string(ts.UID))
-	} else if s.crashes, err = crashguard.Open(filepath.Join(r.StateDir, "evaluations")); err != nil {
-		return stores{}, errors.Join(err, s.close())
-	}
 	return s, nil
 }
 
@@ -154,14 +140,16 @@ func (r *runner) openClusterStore(ctx context.Context, cfg *rest.Config, c clien
 func (r *runner) onStoreError(log logr.Logger) func(error) {
 	return func(err error) {
 		log.Error(err, "Store failed; retrying")
-		r.server.storeFailed()
+		r.monitor.storeFailed()
 	}
 }
 
 // configureSources has the sources of c resume from s and save their progress to
 // it.
 func (s stores) configureSources(c *clients) {
-	c.crashes = s.crashes
+	if s.crashes != nil {
+		c.crashes = s.crashes
+	}
 	if s.store == nil {
 		return
 	}

@@ -128,6 +128,7 @@ func TestWebhook_Killed(t *testing.T) {
 func TestWebhook_ChangingTriggerService(t *testing.T) {
 	e := newEnv(t)
 	e.installCRDs(t)
+	e.createAccount(t)
 	e.createApplication(t, "web")
 	spec := func(concurrency int) map[string]any {
 		return map[string]any{"triggers": []any{map[string]any{
@@ -342,7 +343,7 @@ func TestWebhook_RejectionsVisible(t *testing.T) {
 	}
 	defer res.Body.Close()
 	metrics, err := io.ReadAll(res.Body)
-	want := fmt.Sprintf(`kube_trigger_webhook_rejections_total{reason="Malformed",trigger="%s/called"} 2`, e.namespace)
+	want := fmt.Sprintf(`kube_trigger_webhook_rejections_total{reason="Malformed",trigger="%s/called",triggerservice="hooks"} 2`, e.namespace)
 	if err != nil || !strings.Contains(string(metrics), want) {
 		t.Errorf("no line %s, %v", want, err)
 	}

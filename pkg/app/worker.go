@@ -20,12 +20,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/record"
@@ -34,213 +38,247 @@ import (
 	"github.com/kubevela/kube-trigger/actions"
 	"github.com/kubevela/kube-trigger/pkg/acceptance"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
-	"github.com/kubevela/kube-trigger/pkg/engine"
-	"github.com/kubevela/kube-trigger/pkg/source/webhook"
+	"github.com/kubevela/kube-trigger/pkg/crashguard"
+	"github.com/kubevela/kube-trigger/pkg/sleep"
 	"github.com/kubevela/kube-trigger/pkg/trigger"
 	"github.com/kubevela/kube-trigger/pkg/worker"
 )
 
-// runService runs the triggers of a TriggerService, and follows its changes,
-// until ctx ends. One of several workers runs at a time; another one takes over
-// when it ends.
-func (r *runner) runService(ctx context.Context) error {
-	name, err := r.serviceName()
+const (
+	// startGrace is how long a worker is not ready because a TriggerService has not started.
+	startGrace = 10 * time.Second
+	// minTenants is the minimum number of TriggerServices that share the memory for events
+	// in progress of the worker of a namespace: one alone does not get all of it.
+	minTenants = 4
+)
+
+// restartDelay returns the delays before a TriggerService is run again after a failure.
+func restartDelay() wait.Backoff {
+	return wait.Backoff{Duration: time.Second, Factor: 2, Steps: 6, Cap: 30 * time.Second, Jitter: 0.1}
+}
+
+// workerProcess is a worker: a process that runs TriggerServices, each as its ServiceAccount,
+// and keeps their state with rights of its own.
+type workerProcess struct {
+	*runner
+
+	// config is that of the worker's own clients.
+	config   *rest.Config
+	identity string
+	builtIn  map[string]trigger.Template
+	// clients are the worker's own, and have what those of TriggerServices share.
+	clients  clients
+	events   record.EventRecorder
+	services *worker.Services
+	// fail ends the process with an error.
+	fail context.CancelCauseFunc
+}
+
+// runWorker runs the TriggerServices of a worker, and follows their changes, until ctx ends.
+// One of several workers runs a TriggerService at a time; another one takes over when it
+// ends.
+func (r *runner) runWorker(ctx context.Context) error {
+	watch, err := r.watchOptions()
 	if err != nil {
 		return err
 	}
-	key, err := acceptance.ParseKey(r.ControllerKey)
-	if err != nil {
-		return InvalidError{fmt.Errorf("--controller-key %w", err)}
-	}
-	cfg, _, err := r.restConfig()
-	if err != nil {
+	p := workerProcess{runner: r}
+	if p.builtIn, err = trigger.BuiltIn(actions.FS); err != nil {
 		return err
 	}
-	c := clients{namespace: name.Namespace, webhook: webhook.Options{Server: webhook.NewServer(r.WebhookAddr)}}
-	if c.egress, err = r.newEgressClient(); err != nil {
+	if p.clients, p.config, err = r.newWorkerClients(); err != nil {
 		return err
 	}
-	builtIn, err := trigger.BuiltIn(actions.FS)
-	if err != nil {
+	if p.identity = r.PodName; p.identity == "" {
+		if p.identity, err = os.Hostname(); err != nil {
+			return err
+		}
+	}
+	if p.clients.crashes, err = r.openCrashTracker(ctx, watch); err != nil {
 		return err
 	}
-	if c.scheme, err = newScheme(); err != nil {
-		return err
-	}
-	if c.access, err = r.parseClusterAccess(); err != nil {
-		return err
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	events, shutdown, err := newEventRecorder(cfg, c.scheme, name.Namespace)
-	if err != nil {
+	defer func() {
+		if p.clients.crashes != nil {
+			_ = p.clients.crashes.Close() // nothing is recorded any more
+		}
+	}()
+	var shutdown func()
+	if p.events, shutdown, err = newEventRecorder(p.config, p.clients.scheme, watch.Namespace); err != nil {
 		return err
 	}
 	defer shutdown()
+	runCtx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	p.fail = fail
 	log := logr.FromContextOrDiscard(ctx)
-	watcher, err := worker.WatchConfig(ctx, cfg, name, worker.WatchOptions{Key: key, Clock: clock.RealClock{}, OnIgnored: func(ts *v1alpha1.TriggerService, reason string) {
+	watch.OnIgnored = func(ts *v1alpha1.TriggerService, reason string) {
 		if reason == "" {
 			return
 		}
-		log.Info("Accepted version is ignored", "triggerService", name.String(), "reason", reason)
-		events.Event(ts, corev1.EventTypeWarning, worker.ReasonVersionIgnored, reason)
-	}})
-	if err != nil {
-		return err
+		log.Info("Accepted version is ignored", "triggerService", ts.Namespace+"/"+ts.Name, "reason", reason)
+		p.events.Event(ts, corev1.EventTypeWarning, worker.ReasonVersionIgnored, reason)
 	}
-	if err := c.connect(cfg); err != nil {
-		return err
+	if p.services, err = worker.Watch(runCtx, p.config, watch); err != nil {
+		return ignoreCanceled(ctx, err)
 	}
-	log.Info("waiting for the accepted version", "triggerService", name.String())
+	if r.WorkerNamespace != "" && r.server != nil {
+		go p.setReady(runCtx)
+	}
+	log.Info("waiting for accepted versions", "namespace", watch.Namespace, "worker", watch.Worker)
+	p.services.Run(runCtx, p.runService)
+	if ctx.Err() == nil {
+		return context.Cause(runCtx)
+	}
+	return nil
+}
+
+// watchOptions returns what TriggerService or WorkerNamespace selects.
+func (r *runner) watchOptions() (worker.WatchOptions, error) {
+	o := worker.WatchOptions{Namespace: r.WorkerNamespace, Worker: trigger.NamespaceWorker, Clock: clock.RealClock{}}
+	switch {
+	case r.WorkerNamespace != "" && (r.TriggerService != "" || r.Config != ""):
+		return o, InvalidError{errors.New("--worker-namespace, --trigger-service and --config: only one of them can be given")}
+	case r.WorkerNamespace == "":
+		name, err := r.serviceName()
+		if err != nil {
+			return o, err
+		}
+		o.Namespace, o.Name, o.Worker = name.Namespace, name.Name, trigger.WorkerName(name.Name)
+	}
+	var err error
+	if o.Key, err = acceptance.ParseKey(r.ControllerKey); err != nil {
+		return o, InvalidError{fmt.Errorf("--controller-key %w", err)}
+	}
+	return o, nil
+}
+
+// newWorkerClients returns the clients of the worker itself, and their configuration.
+func (r *runner) newWorkerClients() (c clients, cfg *rest.Config, err error) {
+	if cfg, _, err = r.restConfig(); err != nil {
+		return c, nil, err
+	}
+	if c.egress, err = r.newEgressClient(); err != nil {
+		return c, nil, err
+	}
+	if c.scheme, err = newScheme(); err != nil {
+		return c, nil, err
+	}
+	if c.access, err = r.parseClusterAccess(); err != nil {
+		return c, nil, err
+	}
+	return c, cfg, c.connect(cfg)
+}
+
+// openCrashTracker opens the crash tracker of the process. It returns nil if there is no
+// place for it.
+func (r *runner) openCrashTracker(ctx context.Context, o worker.WatchOptions) (*crashguard.Tracker, error) {
+	if r.StateDir == "" {
+		return openSharedCrashTracker(ctx, o.Namespace, o.Worker), nil
+	}
+	return crashguard.Open(filepath.Join(r.StateDir, "evaluations"))
+}
+
+// setReady has the server report that the worker is ready once it runs what it was assigned
+// when it started, or after startGrace, until ctx ends.
+func (p *workerProcess) setReady(ctx context.Context) {
+	limit, cancel := context.WithTimeout(ctx, startGrace)
+	defer cancel()
+	running := func() bool {
+		monitors := p.server.current()
+		return !slices.ContainsFunc(p.services.Assigned(), func(name string) bool {
+			return !slices.ContainsFunc(monitors, func(m *monitor) bool { return m.name == name && m.Running() })
+		})
+	}
+	for !running() && sleep.For(limit, clock.RealClock{}, 100*time.Millisecond) {
+	}
+	if ctx.Err() == nil {
+		p.server.ready.Store(true)
+		<-ctx.Done()
+	}
+	p.server.ready.Store(false)
+}
+
+// runService runs a TriggerService whenever it is assigned to this worker, until it is
+// deleted or ctx ends. The failure of one that is not alone does not end the process.
+func (p *workerProcess) runService(ctx context.Context, watcher *worker.ConfigWatcher) {
+	delays := restartDelay()
+	for {
+		started := time.Now()
+		err := p.runAssigned(ctx, watcher)
+		switch {
+		case ctx.Err() != nil, errors.Is(err, worker.ErrDeleted):
+			return
+		case err == nil: // assigned to another worker
+			delays = restartDelay()
+			continue
+		case p.WorkerNamespace == "":
+			p.fail(err)
+			return
+		case time.Since(started) > delays.Cap:
+			delays = restartDelay()
+		}
+		delay := delays.Step()
+		logr.FromContextOrDiscard(ctx).Error(err, "TriggerService failed", "triggerService", watcher.Name.String(), "retryIn", delay.String())
+		if !sleep.For(ctx, clock.RealClock{}, delay) {
+			return
+		}
+	}
+}
+
+// errUnassigned ends the run of a TriggerService that another worker is to run.
+var errUnassigned = errors.New("the TriggerService was assigned to another worker")
+
+// runAssigned waits until a TriggerService is assigned to this worker, and runs it until it
+// is not any more. The error is worker.ErrDeleted if it was deleted.
+func (p *workerProcess) runAssigned(ctx context.Context, watcher *worker.ConfigWatcher) error {
 	first, err := watcher.Next(ctx, worker.Config{})
 	if err != nil {
-		return ignoreCanceled(ctx, err)
+		return err
 	}
-	s, err := r.openClusterStore(ctx, cfg, c, first.Service)
-	if err != nil {
-		return ignoreCanceled(ctx, err)
+	monitor, release := p.server.monitor(watcher.Name.Name)
+	defer release()
+	own := *p.runner
+	own.monitor = monitor
+	w := serviceWorker{runner: &own, process: p, watcher: watcher, first: first}
+	assigned, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	go func() {
+		config, err := first, error(nil)
+		for err == nil && config.Service != nil && config.Service.UID == first.Service.UID && config.WebhookPort == first.WebhookPort {
+			config, err = watcher.Next(assigned, config)
+		}
+		if err == nil {
+			err = errUnassigned
+		}
+		stop(err)
+	}()
+	log := logr.FromContextOrDiscard(ctx)
+	if w.stores, err = w.openClusterStore(assigned, first.Service); err == nil {
+		err = w.stores.runWith(assigned, w.run)
+		if closeErr := w.stores.close(); closeErr != nil {
+			log.Info("store not closed: another worker waits until its Lease expires", "triggerService", watcher.Name.String(), "reason", closeErr.Error())
+		}
 	}
-	w := serviceWorker{runner: r, builtIn: builtIn, clients: c, stores: s, watcher: watcher, first: first, events: events}
-	err = s.runWith(ctx, w.run)
-	if closeErr := s.close(); closeErr != nil {
-		logr.FromContextOrDiscard(ctx).Info("store not closed: another worker waits until its Lease expires", "reason", closeErr.Error())
-	}
-	if w.deleted { // the store is deleted, too, and the right to write to it
+	switch cause := context.Cause(assigned); {
+	case errors.Is(cause, worker.ErrDeleted): // and the store, too, so that it could not be saved
+		return cause
+	case errors.Is(cause, errUnassigned):
+		log.Info("stopped", "triggerService", watcher.Name.String(), "reason", cause.Error())
+		if err != nil {
+			log.Error(err, "Failed while stopping", "triggerService", watcher.Name.String())
+		}
 		return nil
 	}
-	return err
+	return ignoreCanceled(ctx, err)
 }
 
-// serviceName parses TriggerService.
-func (o StoreOptions) serviceName() (types.NamespacedName, error) {
-	namespace, name, ok := strings.Cut(o.TriggerService, "/")
-	if !ok || namespace == "" || name == "" || strings.Contains(name, "/") {
-		return types.NamespacedName{}, InvalidError{fmt.Errorf("--trigger-service %q: must be NAMESPACE/NAME", o.TriggerService)}
+// queueShares returns the number of TriggerServices that share the memory for events in
+// progress.
+func (p *workerProcess) queueShares() int64 {
+	if p.WorkerNamespace == "" {
+		return 1
 	}
-	if o.Config != "" {
-		return types.NamespacedName{}, InvalidError{errors.New("--trigger-service and --config: only one of them can be given")}
-	}
-	return types.NamespacedName{Namespace: namespace, Name: name}, nil
-}
-
-// serviceWorker is the worker of a TriggerService that has the store open.
-type serviceWorker struct {
-	*runner
-
-	builtIn map[string]trigger.Template
-	clients clients
-	stores  stores
-	watcher *worker.ConfigWatcher
-	first   worker.Config
-	events  record.EventRecorder
-	// deleted is set once the TriggerService is deleted.
-	deleted bool
-}
-
-// run runs one engine per generation of the TriggerService. Each engine resumes
-// where the one before has stopped.
-func (w *serviceWorker) run(ctx context.Context) error {
-	// Webhooks are accepted between two engines, too.
-	release := w.clients.webhook.Server.HoldRoutes()
-	defer release()
-	registry := w.clients.sources()
-	status := worker.NewStatus(w.first.Service, clock.RealClock{}, func(sourceType string) bool { return registry[sourceType].Status })
-	status.SetIgnored(w.watcher.Ignored)
-	w.clients.webhook.Server.OnRejected = func(rejected webhook.Rejection) {
-		w.server.observeRejection(rejected)
-		status.ObserveRejection(rejected.Trigger, rejected.Message, rejected.Time)
-	}
-	reporter := worker.Reporter{Client: w.clients.client, Events: w.events, Clock: clock.RealClock{}}
-	reportCtx, stop := context.WithCancel(ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		reporter.Run(reportCtx, w.first.Service, status)
-	}()
-	defer func() {
-		stop()
-		<-done
-	}()
-	for config := w.first; ; {
-		if config.Service == nil { // the pod is about to be deleted, too
-			w.deleted = true
-			<-ctx.Done()
-			return nil
-		}
-		if config.Service.UID != w.first.Service.UID {
-			// The store belongs to the deleted one.
-			return errors.New("the TriggerService was replaced by another one of the same name")
-		}
-		next, err := w.runUntilChanged(ctx, config, status)
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		config = next
-	}
-}
-
-// runUntilChanged runs config until it changes, and returns the next one, or until
-// ctx ends.
-func (w *serviceWorker) runUntilChanged(ctx context.Context, config worker.Config, status *worker.Status) (worker.Config, error) {
-	runCtx, stop := context.WithCancel(ctx)
-	defer stop()
-	var next worker.Config
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		defer stop()
-		next, _ = w.watcher.Next(runCtx, config) // fails only if the context has ended
-	}()
-	err := w.runGeneration(runCtx, config, status)
-	stop()
-	<-done
-	if err != nil || ctx.Err() != nil {
-		return worker.Config{}, err
-	}
-	if next.Service == nil {
-		return next, nil
-	}
-	return next, w.stores.saver.Flush(ctx)
-}
-
-// runGeneration runs the valid triggers of config until ctx ends.
-func (w *serviceWorker) runGeneration(ctx context.Context, config worker.Config, status *worker.Status) error {
-	log := logr.FromContextOrDiscard(ctx)
-	// Each generation has sources of its own, which resume from the store.
-	c := w.clients
-	c.resource.OnStatus, c.resource.OnClusterStatus, c.velaql.OnStatus = status.ObserveWatch, status.ObserveClusters, status.ObserveWatch
-	w.stores.configureSources(&c)
-	templates, invalid := trigger.AddActions(w.builtIn, config.Actions)
-	for name, problems := range invalid {
-		log.Info("Action is invalid", "action", name, "problems", problems.Error())
-	}
-	compiled := trigger.CompileService(c.compiler(templates), config.Service, config.Reject)
-	status.SetTriggers(config, compiled)
-	var valid, all []engine.Trigger
-	for _, t := range compiled {
-		if t.Subscription != nil {
-			all = append(all, t.Trigger)
-		}
-		if len(t.Problems) > 0 {
-			log.Info("Trigger is invalid", "trigger", t.String(), "problems", t.Problems.Error())
-			continue
-		}
-		valid = append(valid, t.Trigger)
-	}
-	c.webhook.Server.PruneRoutes(subscriptions(all))
-	if err := w.stores.prune(ctx, all, c.sources()); err != nil {
-		return err
-	}
-	e, err := engine.New(w.engineOptions(w.stores, status), valid)
-	if err != nil {
-		return err
-	}
-	status.SetEngine(e)
-	log.Info("starting", "triggerService", w.TriggerService, "generation", config.Service.Generation, "triggers", len(valid), "version", w.Version)
-	return w.runEngine(ctx, e, c, w.stores)
+	return int64(max(minTenants, len(p.services.Assigned())))
 }
 
 // newEventRecorder returns a recorder of Kubernetes events in a namespace, which
@@ -253,4 +291,13 @@ func newEventRecorder(cfg *rest.Config, scheme *runtime.Scheme, namespace string
 	broadcaster := record.NewBroadcaster()
 	broadcaster.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: client.Events(namespace)})
 	return broadcaster.NewRecorder(scheme, corev1.EventSource{Component: "kube-trigger"}), broadcaster.Shutdown, nil
+}
+
+// webhookAddress returns address with another port; 0 for its own one.
+func webhookAddress(address string, port int32) string {
+	if port == 0 {
+		return address
+	}
+	host := address[:max(strings.LastIndexByte(address, ':'), 0)]
+	return fmt.Sprintf("%s:%d", host, port)
 }

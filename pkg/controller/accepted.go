@@ -114,11 +114,13 @@ func (r *reconciler) check(ctx context.Context, request sandbox.Request, accepte
 // the program returns the same report.
 func (r *reconciler) verdictHash(hash string) string { return r.Version + " " + hash }
 
-// newVersion returns the version of ts to accept after the check of request, which
-// returned report.
-func (r *reconciler) newVersion(ts *v1alpha1.TriggerService, request sandbox.Request, report sandbox.Report, accepted acceptance.Version) (acceptance.Version, error) {
+// newVersion returns the version of ts to accept after the check of in, which returned
+// report.
+func (r *reconciler) newVersion(ts *v1alpha1.TriggerService, in inputs, report sandbox.Report) (acceptance.Version, error) {
+	request, accepted := in.request, in.accepted
 	v := acceptance.Version{
 		Namespace: ts.Namespace, Name: ts.Name, UID: ts.UID, Generation: ts.Generation,
+		Worker: r.workerName(ts), WebhookPort: in.webhookPort,
 		Spec: ts.Spec, Rejected: map[string]string{}, Actions: report.ActiveTemplates(request.Actions),
 	}
 	for _, t := range report.Triggers {
@@ -156,22 +158,22 @@ func (r *reconciler) newVersion(ts *v1alpha1.TriggerService, request sandbox.Req
 
 // accept writes the version of ts that the worker runs. If the version is too large,
 // nothing is written, and the returned report refuses the request; else it is report.
-func (r *reconciler) accept(ctx context.Context, ts *v1alpha1.TriggerService, request sandbox.Request, report sandbox.Report, accepted acceptance.Version) (sandbox.Report, error) {
+func (r *reconciler) accept(ctx context.Context, ts *v1alpha1.TriggerService, in inputs, report sandbox.Report) (sandbox.Report, error) {
 	key, err := r.signer.load(ctx)
 	if err != nil {
 		return report, err
 	}
-	v, err := r.newVersion(ts, request, report, accepted)
+	v, err := r.newVersion(ts, in, report)
 	if err != nil {
 		return report, err
 	}
 	d, err := acceptance.Sign(key, v)
 	if errors.Is(err, acceptance.ErrTooLarge) {
-		return sandbox.Refuse(request, err.Error()), nil
+		return sandbox.Refuse(in.request, err.Error()), nil
 	}
 	if err != nil {
 		return report, err
 	}
-	d.Labels, d.OwnerReferences = workerLabels(ts), []metav1.OwnerReference{ownerReference(ts, true)}
+	d.Labels, d.OwnerReferences = serviceLabels(ts), []metav1.OwnerReference{ownerReference(ts, true)}
 	return report, r.apply(ctx, d, &corev1alpha1.Definition{}, controlledBy(ts))
 }

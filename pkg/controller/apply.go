@@ -39,21 +39,21 @@ import (
 type conflictError struct{ kind, name string }
 
 func (e conflictError) Error() string {
-	return fmt.Sprintf("%s %q exists and is not owned by this TriggerService", e.kind, e.name)
+	return fmt.Sprintf("%s %q exists and was not created by kube-trigger for this TriggerService", e.kind, e.name)
 }
 
 // apply server-side-applies desired unless the cluster already holds it: without the
 // comparison, each reconciliation would cost a request for each object, also when only
 // a status has changed. It reads the
-// existing object into current, an empty object of the same kind. An existing object
-// for which owned returns false is not changed: the error is a conflictError.
+// existing object into current, an object of the same kind, and sets the UID of desired. An
+// existing object for which owned returns false is not changed: the error is a conflictError.
 func (r *reconciler) apply(ctx context.Context, desired, current client.Object, owned func(client.Object) bool) error {
 	want, err := canonical(desired)
 	if err != nil {
 		return err
 	}
 	key := client.ObjectKeyFromObject(desired)
-	err = r.client.Get(ctx, key, current)
+	err = r.reader.Get(ctx, key, current)
 	if apierrors.IsNotFound(err) {
 		// The cache holds only objects with the controller's labels.
 		err = r.apiReader.Get(ctx, key, current)
@@ -66,6 +66,7 @@ func (r *reconciler) apply(ctx context.Context, desired, current client.Object, 
 	case !owned(current):
 		return conflictError{kind, key.Name}
 	default:
+		desired.SetUID(current.GetUID())
 		have, err := runtime.DefaultUnstructuredConverter.ToUnstructured(current)
 		if err != nil {
 			return err
@@ -79,6 +80,7 @@ func (r *reconciler) apply(ctx context.Context, desired, current client.Object, 
 	if err := r.client.Patch(ctx, want, client.Apply, client.FieldOwner(FieldManager), client.ForceOwnership); err != nil {
 		return fmt.Errorf("apply %s %q: %w", kind, key.Name, err)
 	}
+	desired.SetUID(want.GetUID())
 	return nil
 }
 

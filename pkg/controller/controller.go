@@ -14,14 +14,17 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package controller runs one worker Deployment for each TriggerService, and
-// validates TriggerServices and Definitions at admission.
+// Package controller runs the workers of TriggerServices, one for each namespace or for a
+// TriggerService alone, and validates TriggerServices and Definitions at admission.
 //
 // Guarantees:
 //
-//   - The worker Deployment is in the TriggerService's namespace, and its pods run
-//     as a ServiceAccount of that namespace. Users choose neither image nor command:
-//     worker templates are only read from the system namespaces.
+//   - The worker Deployment is in the TriggerService's namespace. Its pods run as the
+//     ServiceAccount trigger.WorkerAccount of that namespace, which may act as the
+//     ServiceAccounts that the TriggerServices there name, and as no other one. Users choose
+//     neither image nor command: worker templates are only read from the system namespaces.
+//   - The worker of a namespace runs all TriggerServices with the template
+//     NamespaceTemplate. None runs in a namespace of the system.
 //   - A change of triggers does not change the Deployment: the worker watches the
 //     accepted version of its TriggerService.
 //   - The accepted version is what the controller has checked, signed with its key in one
@@ -30,8 +33,8 @@ limitations under the License.
 //   - A TriggerService with webhook triggers gets a Service that selects its worker.
 //   - An existing object of the same name with another owner is never changed. The
 //     condition WorkerAvailable reports it with reason NameConflict.
-//   - Every object of a worker is owned by its TriggerService, and is deleted with
-//     it.
+//   - Every object of a worker is owned by its TriggerService, and is deleted with it. What
+//     the TriggerServices of a namespace share is deleted with the last one.
 //   - Actions are looked up in Definitions of the TriggerService's namespace, then of
 //     the system namespaces, then among the built-in actions. The accepted
 //     version has the templates in use. If a
@@ -42,6 +45,7 @@ limitations under the License.
 package controller
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -50,8 +54,6 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
-	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -73,6 +75,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/fair"
 	"github.com/kubevela/kube-trigger/pkg/sandbox"
+	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
 
 // Options configure the controller and its validator.
@@ -80,6 +83,9 @@ type Options struct {
 	// SystemNamespaces are searched, in this order, for the Definitions of actions
 	// and worker templates that all namespaces share.
 	SystemNamespaces []string
+	// DefaultWorkerTemplate is the worker template of TriggerServices that ask for nothing.
+	// Defaults to NamespaceTemplate.
+	DefaultWorkerTemplate string
 	// Image is passed to worker templates as `image`.
 	Image string
 	// Version is the version of the program. The verdicts of another one are not used.
@@ -93,6 +99,8 @@ type Options struct {
 	// ThoroughChecker is used for those that exceed the limits of Checker, and does not
 	// keep others waiting; nil for none.
 	ThoroughChecker sandbox.Checker
+	// Namespaces limits the controller, as cache.Options.DefaultNamespaces does; nil for none.
+	Namespaces map[string]cache.Config
 	// Clock measures reconciliations for the health check. Defaults to the real clock.
 	Clock clock.PassiveClock
 }
@@ -125,15 +133,11 @@ func AddToScheme(s *runtime.Scheme) error {
 }
 
 // Cache returns options that limit the controller's cache to all TriggerServices and
-// Definitions, and to those Deployments, Services, ServiceAccounts and RoleBindings
-// that the controller may have created.
+// Definitions, and to those Deployments and Services that the controller may have created.
 func Cache() cache.Options {
-	byName := fields.OneTermEqualSelector("metadata.name", DefaultServiceAccount)
 	return cache.Options{ByObject: map[client.Object]cache.ByObject{
-		&appsv1.Deployment{}:     {Label: labels.SelectorFromSet(Labels())},
-		&corev1.Service{}:        {Label: labels.SelectorFromSet(Labels())},
-		&corev1.ServiceAccount{}: {Field: byName},
-		&rbacv1.RoleBinding{}:    {Field: byName},
+		&appsv1.Deployment{}: {Label: labels.SelectorFromSet(Labels())},
+		&corev1.Service{}:    {Label: labels.SelectorFromSet(Labels())},
 	}}
 }
 
@@ -141,19 +145,26 @@ func Cache() cache.Options {
 type reconciler struct {
 	Options
 	client client.Client
-	// apiReader reads from the API server, past the cache.
-	apiReader client.Reader
-	events    record.EventRecorder
-	checks    *checks
-	signer    *signer
+	// reader reads from caches, apiReader from the API server.
+	reader, apiReader client.Reader
+	events            record.EventRecorder
+	checks            *checks
+	signer            *signer
+
+	webhookPorts webhookPorts
 }
 
 // Setup adds the controller to m, and a health check that fails while a reconciliation is
 // stuck. The scheme of m must come from AddToScheme, and its
 // cache options from Cache.
 func Setup(ctx context.Context, m ctrl.Manager, o Options) error {
+	o.DefaultWorkerTemplate = cmp.Or(o.DefaultWorkerTemplate, NamespaceTemplate)
+	caches, err := newNamedCaches(m, o.Namespaces)
+	if err != nil {
+		return err
+	}
 	r := &reconciler{
-		Options: o, client: m.GetClient(), apiReader: m.GetAPIReader(),
+		Options: o, client: m.GetClient(), reader: caches, apiReader: m.GetAPIReader(),
 		events: m.GetEventRecorderFor("kube-trigger"),
 		signer: &signer{secret: acceptance.KeySecret{
 			Client: m.GetClient(), APIReader: m.GetAPIReader(), Name: o.KeySecret, FieldManager: FieldManager, Labels: Labels(),
@@ -170,7 +181,7 @@ func Setup(ctx context.Context, m ctrl.Manager, o Options) error {
 	if err := m.AddHealthzCheck("reconcile", detector.check); err != nil {
 		return err
 	}
-	if err := setupAccounts(m, r); err != nil {
+	if err := setupNamespaces(m, r, caches); err != nil {
 		return err
 	}
 	return ctrl.NewControllerManagedBy(m).
@@ -181,6 +192,7 @@ func Setup(ctx context.Context, m ctrl.Manager, o Options) error {
 		Owns(&corev1.Service{}, builder.WithPredicates(existed())).
 		Watches(&corev1alpha1.Definition{}, handler.EnqueueRequestsFromMapFunc(r.requestsForDefinition),
 			builder.WithPredicates(predicate.Or[client.Object](predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))).
+		Watches(&appsv1.Deployment{}, handler.EnqueueRequestsFromMapFunc(r.requestsForNamespaceWorker), builder.WithPredicates(existed())).
 		WatchesRawSource(source.Channel(r.checks.finished, &handler.EnqueueRequestForObject{})).
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: concurrency,
@@ -192,16 +204,14 @@ func Setup(ctx context.Context, m ctrl.Manager, o Options) error {
 
 // Names of field indexes of TriggerServices.
 const (
-	byAction         = "action"
-	byWorker         = "worker"
-	byServiceAccount = "account"
+	byAction = "action"
+	byWorker = "worker"
 )
 
 func (r *reconciler) index(ctx context.Context, indexer client.FieldIndexer) error {
 	for name, values := range map[string]func(*v1alpha1.TriggerService) []string{
-		byAction:         actionTypes,
-		byWorker:         func(ts *v1alpha1.TriggerService) []string { return []string{templateName(ts)} },
-		byServiceAccount: func(ts *v1alpha1.TriggerService) []string { return []string{serviceAccountName(ts)} },
+		byAction: actionTypes,
+		byWorker: func(ts *v1alpha1.TriggerService) []string { return []string{r.templateName(ts)} },
 	} {
 		err := indexer.IndexField(ctx, &v1alpha1.TriggerService{}, name, func(o client.Object) []string {
 			ts, ok := o.(*v1alpha1.TriggerService)
@@ -238,6 +248,15 @@ func (r *reconciler) requestsForDefinition(ctx context.Context, o client.Object)
 		all = append(all, r.requests(ctx, options...)...)
 	}
 	return all
+}
+
+// requestsForNamespaceWorker returns requests for the TriggerServices that the worker o of a
+// namespace runs; none if o is another Deployment.
+func (r *reconciler) requestsForNamespaceWorker(ctx context.Context, o client.Object) []ctrl.Request {
+	if o.GetName() != trigger.NamespaceWorker {
+		return nil
+	}
+	return r.requests(ctx, client.InNamespace(o.GetNamespace()), client.MatchingFields{byWorker: NamespaceTemplate})
 }
 
 func (r *reconciler) requests(ctx context.Context, options ...client.ListOption) []ctrl.Request {

@@ -127,9 +127,11 @@ func newEnv(t *testing.T) *env {
 	}
 	// A RoleBinding may only grant permissions that its author has; cluster admins
 	// have all.
-	role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: controller.WorkerRole}}
-	if err := client.IgnoreAlreadyExists(e.client.Create(t.Context(), role)); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{controller.WorkerRole, controller.DefaultRole} {
+		role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		if err := client.IgnoreAlreadyExists(e.client.Create(t.Context(), role)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return e
 }
@@ -150,7 +152,7 @@ func (e *env) newManager(t *testing.T, log logr.Logger, wrap func(next http.Roun
 	cfg := rest.CopyConfig(e.config)
 	cfg.Wrap(wrap)
 	cache := controller.Cache()
-	cache.DefaultNamespaces = map[string]ctrlcache.Config{e.ns: {}, "vela-system": {}}
+	cache.DefaultNamespaces = e.namespaces()
 	m, err := ctrl.NewManager(cfg, ctrl.Options{
 		Scheme: newScheme(t), Logger: log, Cache: cache, Metrics: metricsserver.Options{BindAddress: "0"},
 		Controller: config.Controller{SkipNameValidation: ptr.To(true)},
@@ -159,6 +161,11 @@ func (e *env) newManager(t *testing.T, log logr.Logger, wrap func(next http.Roun
 		t.Fatal(err)
 	}
 	return m
+}
+
+// namespaces returns the namespaces of the controller: other tests have TriggerServices, too.
+func (e *env) namespaces() map[string]ctrlcache.Config {
+	return map[string]ctrlcache.Config{e.ns: {}, "vela-system": {}}
 }
 
 // newOptions returns the options of a controller that checks in this process.
@@ -170,7 +177,7 @@ func (e *env) newOptions(t *testing.T) controller.Options {
 	}
 	local := sandbox.Local{Sources: source.Registry{resource.Type: resource.New(resource.Options{})}, BuiltIn: builtIn}
 	return controller.Options{
-		SystemNamespaces: []string{"vela-system"}, Image: "image", Version: "v1",
+		SystemNamespaces: []string{"vela-system"}, Namespaces: e.namespaces(), DefaultWorkerTemplate: controller.DedicatedTemplate, Image: "image", Version: "v1",
 		KeySecret: e.keySecret(), Checker: countingChecker{local, &e.checks, &e.slow},
 	}
 }
@@ -178,10 +185,16 @@ func (e *env) newOptions(t *testing.T) controller.Options {
 // start starts a controller, and returns the function that stops it.
 func (e *env) start(t *testing.T) (stop func()) {
 	t.Helper()
+	return e.startWith(t, e.newOptions(t))
+}
+
+// startWith starts a controller with options.
+func (e *env) startWith(t *testing.T, o controller.Options) (stop func()) {
+	t.Helper()
 	m := e.newManager(t, logr.Discard(), func(next http.RoundTripper) http.RoundTripper {
 		return recording{e.recorder, next}
 	})
-	if err := controller.Setup(t.Context(), m, e.newOptions(t)); err != nil {
+	if err := controller.Setup(t.Context(), m, o); err != nil {
 		t.Fatal(err)
 	}
 	return start(t, m)
@@ -306,7 +319,11 @@ func TestReconcile_Idempotent(t *testing.T) {
 		&appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: "kube-trigger-main"}},
 		&corev1alpha1.Definition{ObjectMeta: metav1.ObjectMeta{Name: "kube-trigger-main"}},
 		&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "kube-trigger"}},
-		&rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "kube-trigger"}},
+		&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "kube-trigger-worker"}},
+		&rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "kube-trigger-default"}},
+		&rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "kube-trigger-worker"}},
+		&rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "kube-trigger-impersonate"}},
+		&rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Name: "kube-trigger-impersonate"}},
 	} {
 		o.SetNamespace(e.ns)
 		if err := e.client.Delete(t.Context(), o); err != nil {
@@ -327,7 +344,7 @@ func TestReconcile_Idempotent(t *testing.T) {
 		if err := e.client.Get(ctx, client.ObjectKeyFromObject(deployment), deployment); err != nil {
 			return err
 		}
-		if pod := deployment.Spec.Template.Spec; pod.Containers[0].Image != "image" || pod.ServiceAccountName != "kube-trigger" {
+		if pod := deployment.Spec.Template.Spec; pod.Containers[0].Image != "image" || pod.ServiceAccountName != "kube-trigger-worker" {
 			return fmt.Errorf("image %q, account %q", pod.Containers[0].Image, pod.ServiceAccountName)
 		}
 		return nil

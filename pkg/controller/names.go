@@ -28,20 +28,28 @@ import (
 )
 
 const (
-	// DefaultServiceAccount is the ServiceAccount of TriggerServices that name none.
-	// Its RoleBinding has the same name.
-	DefaultServiceAccount = "kube-trigger"
-	// WorkerRole is the ClusterRole that DefaultServiceAccount is bound to in its
-	// namespace. The platform team owns it.
+	// DefaultRole is the ClusterRole that trigger.DefaultAccount is bound to in its
+	// namespace, and the name of that RoleBinding. The platform team owns it.
+	DefaultRole = "kube-trigger-default"
+	// WorkerRole is the ClusterRole that trigger.WorkerAccount is bound to in its
+	// namespace: the rights of workers themselves.
 	WorkerRole = "kube-trigger-worker"
-	// DefaultTemplate is the worker template of TriggerServices that name none.
-	DefaultTemplate = "default"
+	// ImpersonateRole is the Role, in each namespace of workers, to act as the
+	// ServiceAccounts of the TriggerServices there, and the name of its RoleBinding.
+	ImpersonateRole = "kube-trigger-impersonate"
+	// NamespaceTemplate is the template of the worker that runs all TriggerServices of its
+	// namespace that name this template.
+	NamespaceTemplate = "namespace"
+	// DedicatedTemplate is the template of a worker that runs one TriggerService.
+	DedicatedTemplate = "dedicated"
 	// FieldManager is the field manager of the controller.
 	FieldManager = "kube-trigger-controller"
 
 	// ServiceLabel is the label with the name of an object's TriggerService, as
 	// trigger.Label shortens it.
 	ServiceLabel = "trigger.oam.dev/service"
+	// WorkerLabel is the label of a namespace's worker. Its value is NamespaceTemplate.
+	WorkerLabel = "trigger.oam.dev/worker"
 	// NamespacesAnnotation of a worker template lists the namespaces whose
 	// TriggerServices may use it, separated by commas; "*" in a name matches any text.
 	// Without the annotation, all may.
@@ -55,14 +63,23 @@ func Labels() map[string]string {
 	return map[string]string{"app.kubernetes.io/managed-by": FieldManager}
 }
 
-// workerLabels returns the labels of the objects of one TriggerService's worker.
-func workerLabels(ts *v1alpha1.TriggerService) map[string]string {
+// serviceLabels returns the labels of the objects of one TriggerService.
+func serviceLabels(ts *v1alpha1.TriggerService) map[string]string {
+	l := componentLabels()
+	l[ServiceLabel] = trigger.Label(ts.Name)
+	return l
+}
+
+// namespaceLabels returns the labels of the worker of a namespace.
+func namespaceLabels() map[string]string {
+	l := componentLabels()
+	l[WorkerLabel] = NamespaceTemplate
+	return l
+}
+
+func componentLabels() map[string]string {
 	l := Labels()
-	maps.Copy(l, map[string]string{
-		"app.kubernetes.io/name":      "kube-trigger",
-		"app.kubernetes.io/component": "worker",
-		ServiceLabel:                  trigger.Label(ts.Name),
-	})
+	maps.Copy(l, map[string]string{"app.kubernetes.io/name": "kube-trigger", "app.kubernetes.io/component": "worker"})
 	return l
 }
 
@@ -74,22 +91,6 @@ func ownerReference(ts *v1alpha1.TriggerService, controller bool) metav1.OwnerRe
 		o.Controller = ptr.To(true)
 	}
 	return o
-}
-
-// serviceAccountName returns the ServiceAccount that the worker of ts runs as.
-func serviceAccountName(ts *v1alpha1.TriggerService) string {
-	if ts.Spec.ServiceAccountName == "" {
-		return DefaultServiceAccount
-	}
-	return ts.Spec.ServiceAccountName
-}
-
-// templateName returns the name of the worker template of ts.
-func templateName(ts *v1alpha1.TriggerService) string {
-	if ts.Spec.Worker == nil || ts.Spec.Worker.Template == "" {
-		return DefaultTemplate
-	}
-	return ts.Spec.Worker.Template
 }
 
 // actionTypes returns the action types that ts names, sorted and without duplicates.

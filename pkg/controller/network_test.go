@@ -39,8 +39,8 @@ import (
 // pods of the controller and of workers, and open their ports except those of probes.
 func TestNetworkPolicies(t *testing.T) {
 	ts := &v1alpha1.TriggerService{ObjectMeta: metav1.ObjectMeta{Namespace: "team-a", Name: "main"}}
-	worker, problems := workload.Deployment(workload.Default(), workload.Input{
-		Name: "main", Namespace: "team-a", ServiceAccount: "main", Service: "main", Image: "image", Labels: workerLabels(ts),
+	worker, problems := workload.Deployment(workload.Dedicated(), workload.Input{
+		Name: "main", Namespace: "team-a", ServiceAccount: "main", Service: "main", Image: "image", Labels: serviceLabels(ts),
 	})
 	if len(problems) > 0 {
 		t.Fatal(problems)

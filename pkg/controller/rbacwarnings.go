@@ -32,6 +32,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/sandbox"
 	"github.com/kubevela/kube-trigger/pkg/source"
+	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
 
 // maxWatches is the maximum number of distinct watches of a TriggerService whose
@@ -92,7 +93,7 @@ func (v *validator) watchWarning(ctx context.Context, ts *v1alpha1.TriggerServic
 	if w.Namespace != "" {
 		scope, role = "in "+w.Namespace, "Role"
 	}
-	return fmt.Sprintf("serviceaccount %s cannot %s %s %s; add to a %s: {apiGroups: [%q], resources: [%s], verbs: [%s]}", serviceAccountName(ts),
+	return fmt.Sprintf("serviceaccount %s cannot %s %s %s; add to a %s: {apiGroups: [%q], resources: [%s], verbs: [%s]}", trigger.Account(ts),
 		strings.Join(missing, " and "), m.Resource.Resource, scope, role, m.Resource.Group, m.Resource.Resource, strings.Join(missing, ", ")), nil
 }
 
@@ -100,25 +101,25 @@ func (v *validator) watchWarning(ctx context.Context, ts *v1alpha1.TriggerServic
 // once the controller has created the default ServiceAccount.
 func (v *validator) allowed(ctx context.Context, ts *v1alpha1.TriggerService, permission authorizationv1.ResourceAttributes) (bool, error) {
 	const all = "system:serviceaccounts"
-	account := serviceAccountName(ts)
+	account := trigger.Account(ts)
 	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
-		User:               "system:serviceaccount:" + ts.Namespace + ":" + account,
+		User:               trigger.UserName(ts.Namespace, account),
 		Groups:             []string{all, all + ":" + ts.Namespace, "system:authenticated"},
 		ResourceAttributes: &permission,
 	}}
 	if err := v.client.Create(ctx, review); err != nil {
 		return false, fmt.Errorf("review access: %w", err)
 	}
-	if review.Status.Allowed || account != DefaultServiceAccount || permission.Namespace != ts.Namespace {
+	if review.Status.Allowed || account != trigger.DefaultAccount || permission.Namespace != ts.Namespace {
 		return review.Status.Allowed, nil
 	}
-	err := v.client.Get(ctx, types.NamespacedName{Namespace: ts.Namespace, Name: DefaultServiceAccount}, &rbacv1.RoleBinding{})
+	err := v.reader.Get(ctx, types.NamespacedName{Namespace: ts.Namespace, Name: DefaultRole}, &rbacv1.RoleBinding{})
 	if err == nil || client.IgnoreNotFound(err) != nil {
 		return false, err
 	}
 	role := &rbacv1.ClusterRole{}
-	if err := v.apiReader.Get(ctx, types.NamespacedName{Name: WorkerRole}, role); err != nil {
-		return false, fmt.Errorf("get ClusterRole %q: %w", WorkerRole, err)
+	if err := v.apiReader.Get(ctx, types.NamespacedName{Name: DefaultRole}, role); err != nil {
+		return false, fmt.Errorf("get ClusterRole %q: %w", DefaultRole, err)
 	}
 	return grants(role.Rules, permission), nil
 }

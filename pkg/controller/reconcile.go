@@ -20,24 +20,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
 	"slices"
-	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubevela/kube-trigger/pkg/acceptance"
-	corev1alpha1 "github.com/kubevela/kube-trigger/pkg/api/core/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
-	"github.com/kubevela/kube-trigger/pkg/controller/workload"
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/sandbox"
-	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
 
 // state is the result of one reconciliation of a TriggerService.
@@ -59,6 +52,7 @@ func (r *reconciler) Reconcile(ctx context.Context, q ctrl.Request) (ctrl.Result
 	err := r.client.Get(ctx, q.NamespacedName, ts)
 	if apierrors.IsNotFound(err) {
 		r.checks.remove(q.NamespacedName)
+		r.webhookPorts.release(q.NamespacedName)
 		return ctrl.Result{}, nil
 	}
 	if err != nil || !ts.DeletionTimestamp.IsZero() {
@@ -85,7 +79,7 @@ func (r *reconciler) reconcile(ctx context.Context, ts *v1alpha1.TriggerService)
 	if st.report, err = r.check(ctx, in.request, in.accepted); err != nil {
 		return st, err
 	}
-	st.report, err = r.accept(ctx, ts, in.request, st.report, in.accepted)
+	st.report, err = r.accept(ctx, ts, in, st.report)
 	if errors.As(err, &conflictError{}) {
 		st.conflict = err
 	} else if err != nil {
@@ -95,17 +89,23 @@ func (r *reconciler) reconcile(ctx context.Context, ts *v1alpha1.TriggerService)
 	for _, name := range actionTypes(ts) {
 		st.actionProblems = append(st.actionProblems, definitionProblems(st.report, name, in.origins)...)
 	}
-	if serviceAccountName(ts) == DefaultServiceAccount {
-		if err := (accountReconciler{r}).ensure(ctx, ts.Namespace); err != nil {
-			return st, err
-		}
+	owner, err := (namespaceReconciler{r}).workerOwner(ctx, ts)
+	if errors.As(err, &conflictError{}) {
+		st.conflict = errors.Join(st.conflict, err)
+		return st, nil
 	}
-	if err := r.reconcileWebhookService(ctx, ts); errors.As(err, &conflictError{}) {
+	if err != nil {
+		return st, err
+	}
+	if err := r.reconcileDeployment(ctx, ts, owner, &st); err != nil {
+		return st, err
+	}
+	if err := r.reconcileWebhookService(ctx, ts, in.webhookPort); errors.As(err, &conflictError{}) {
 		st.conflict = errors.Join(st.conflict, err)
 	} else if err != nil {
 		return st, err
 	}
-	return st, r.reconcileDeployment(ctx, ts, &st)
+	return st, nil
 }
 
 // inputs are what a TriggerService is checked with.
@@ -117,6 +117,9 @@ type inputs struct {
 	origins map[string]string
 	// workerProblems are the errors of naming the worker template.
 	workerProblems diag.List
+	// webhookPort is the port of the webhooks in the worker of the namespace; 0 if there
+	// are none, or the worker is another one.
+	webhookPort int32
 }
 
 func (r *reconciler) inputs(ctx context.Context, ts *v1alpha1.TriggerService) (in inputs, err error) {
@@ -132,7 +135,13 @@ func (r *reconciler) inputs(ctx context.Context, ts *v1alpha1.TriggerService) (i
 		return in, err
 	}
 	in.request, in.origins, in.workerProblems = newCheckRequest(ts, actions, worker), origins, problems
-	return in, nil
+	if r.templateName(ts) != NamespaceTemplate || !hasWebhook(ts) {
+		return in, nil
+	}
+	if in.webhookPort, err = r.webhookPort(ctx, ts); err == nil && in.webhookPort == 0 {
+		in.workerProblems.Add("spec.worker.template", "the worker of the namespace has the webhooks of %d TriggerServices, which is the maximum; use template %q", maxWebhookPorts, DedicatedTemplate)
+	}
+	return in, err
 }
 
 // checkRequest returns the request that checks the TriggerService key.
@@ -145,61 +154,6 @@ func (r *reconciler) checkRequest(ctx context.Context, key types.NamespacedName)
 	return in.request, err
 }
 
-// reconcileDeployment applies the worker Deployment of ts. If no trigger is valid, it
-// creates none, but keeps an existing one, which continues once ts is fixed.
-func (r *reconciler) reconcileDeployment(ctx context.Context, ts *v1alpha1.TriggerService, st *state) error {
-	if st.report.Deployment == nil {
-		return nil
-	}
-	key, err := r.signer.load(ctx)
-	if err != nil {
-		return err
-	}
-	desired := st.report.Deployment.DeepCopy() // the report is cached
-	workload.SetControllerKey(desired, acceptance.FormatKey(key))
-	desired.OwnerReferences = []metav1.OwnerReference{ownerReference(ts, true)}
-	current := &appsv1.Deployment{}
-	if !slices.ContainsFunc(st.report.Triggers, func(t sandbox.TriggerReport) bool { return len(t.Problems) == 0 }) {
-		err := r.client.Get(ctx, client.ObjectKeyFromObject(desired), current)
-		if apierrors.IsNotFound(err) {
-			return nil
-		}
-	}
-	err = r.apply(ctx, desired, current, controlledBy(ts))
-	if errors.As(err, &conflictError{}) {
-		st.conflict = errors.Join(st.conflict, err)
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if st.deployment = current; current.Name == "" { // just created
-		st.deployment = desired
-	}
-	return nil
-}
-
-// worker returns the worker template of ts and its input, or the problems of naming it.
-func (r *reconciler) worker(ctx context.Context, ts *v1alpha1.TriggerService) (*sandbox.Worker, diag.List, error) {
-	var list diag.List
-	source, problem, err := r.workerTemplate(ctx, templateName(ts), ts.Namespace)
-	if err != nil {
-		return nil, nil, err
-	}
-	if problem != "" {
-		list.Add("spec.worker.template", "%s", problem)
-		return nil, list, nil
-	}
-	worker := &sandbox.Worker{Template: source, Input: workload.Input{
-		Name: trigger.WorkerName(ts.Name), Namespace: ts.Namespace, ServiceAccount: serviceAccountName(ts),
-		Service: ts.Name, Image: r.Image, Labels: workerLabels(ts),
-	}}
-	if ts.Spec.Worker != nil && ts.Spec.Worker.Properties != nil {
-		worker.Properties = ts.Spec.Worker.Properties.Raw
-	}
-	return worker, nil, nil
-}
-
 // definitionProblems returns the problems of an action's Definition, with the
 // Definition as path. origins has the Definitions by action name.
 func definitionProblems(report sandbox.Report, name string, origins map[string]string) diag.List {
@@ -209,34 +163,4 @@ func definitionProblems(report sandbox.Report, name string, origins map[string]s
 		list = append(list, p)
 	}
 	return list
-}
-
-// workerTemplate returns the CUE of a worker template for a namespace, or the reason why
-// there is none.
-func (r *reconciler) workerTemplate(ctx context.Context, name, namespace string) (source, problem string, err error) {
-	d, err := r.findDefinition(ctx, corev1alpha1.TriggerWorker, name, r.SystemNamespaces...)
-	switch {
-	case err != nil:
-		return "", "", err
-	case d != nil && !allowedNamespace(d.Annotations, namespace):
-		return "", fmt.Sprintf("the worker template %q is not allowed in namespace %s; its annotation %s lists the namespaces", name, namespace, NamespacesAnnotation), nil
-	case d != nil:
-		return d.Spec.Templates[corev1alpha1.MainTemplate], "", nil
-	case name == DefaultTemplate:
-		return workload.Default(), "", nil
-	}
-	return "", fmt.Sprintf("no Definition %q of type %s in namespaces %v", name, corev1alpha1.TriggerWorker, r.SystemNamespaces), nil
-}
-
-// allowedNamespace reports whether the NamespacesAnnotation of a worker template lists
-// namespace. Without the annotation, all namespaces are allowed.
-func allowedNamespace(annotations map[string]string, namespace string) bool {
-	list, ok := annotations[NamespacesAnnotation]
-	if !ok {
-		return true
-	}
-	return slices.ContainsFunc(strings.Split(list, ","), func(pattern string) bool {
-		match, err := path.Match(strings.TrimSpace(pattern), namespace)
-		return err == nil && match
-	})
 }

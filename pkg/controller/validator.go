@@ -17,6 +17,7 @@ limitations under the License.
 package controller
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -45,8 +46,9 @@ import (
 // later. Updates that do not change the spec, and other kinds, are allowed. It reads
 // the cache of m, which does not have to be the leader.
 func NewValidator(m ctrl.Manager, o Options) admission.Validator {
+	o.DefaultWorkerTemplate = cmp.Or(o.DefaultWorkerTemplate, NamespaceTemplate)
 	v := &validator{
-		reconciler: &reconciler{Options: o, client: m.GetClient(), apiReader: m.GetAPIReader()},
+		reconciler: &reconciler{Options: o, client: m.GetClient(), reader: m.GetAPIReader(), apiReader: m.GetAPIReader()},
 		mapper:     m.GetRESTMapper(),
 	}
 	return v.validate

@@ -38,6 +38,9 @@ const MaxDecisions = 100
 // each trigger, so that a busy trigger does not displace the decisions of
 // another. The zero value is ready for use. It is safe for concurrent use.
 type DecisionLog struct {
+	// Service is the TriggerService of the triggers; empty for those of a configuration.
+	Service string
+
 	mu        sync.Mutex
 	byTrigger map[event.TriggerRef]*ring.Buffer[engine.Decision]
 }
@@ -83,6 +86,7 @@ func (l *DecisionLog) Retain(triggers []event.TriggerRef) {
 // may quote a response. Durations are in seconds.
 type Decision struct {
 	Time     time.Time      `json:"time"`
+	Service  string         `json:"triggerService,omitempty"`
 	Trigger  string         `json:"trigger"`
 	Event    Event          `json:"event"`
 	Outcome  engine.Outcome `json:"outcome"`
@@ -119,32 +123,42 @@ func (l *DecisionLog) Recent(trigger, key string) []Decision {
 		}
 		for d := range buffer.All() {
 			if key == "" || key == d.Event.Key {
-				recent = append(recent, newDecision(name, d))
+				recent = append(recent, newDecision(l.Service, name, d))
 			}
 		}
 	}
 	slices.Reverse(recent)
-	slices.SortStableFunc(recent, func(a, b Decision) int {
-		return cmp.Or(b.Time.Compare(a.Time), cmp.Compare(a.Trigger, b.Trigger))
-	})
+	slices.SortStableFunc(recent, newestFirst)
 	return recent
 }
 
-func newDecision(trigger string, d engine.Decision) Decision {
+func newestFirst(a, b Decision) int {
+	return cmp.Or(b.Time.Compare(a.Time), cmp.Compare(a.Service, b.Service), cmp.Compare(a.Trigger, b.Trigger))
+}
+
+func newDecision(service, trigger string, d engine.Decision) Decision {
 	return Decision{
-		Time: d.Time.UTC(), Trigger: trigger,
+		Time: d.Time.UTC(), Service: service, Trigger: trigger,
 		Event:   Event{Source: d.Event.Source, Type: d.Event.Type, Cluster: d.Event.Cluster, Key: d.Event.Key, ID: d.Event.ID},
 		Outcome: d.Outcome, Reason: d.Reason, Path: d.Path, Action: d.Action, Attempt: d.Attempt,
 		RetryIn: d.RetryIn.Seconds(), Duration: d.Duration.Seconds(), Age: d.Age.Seconds(), Warnings: d.Warnings,
 	}
 }
 
-// ServeHTTP responds with {"decisions": […]}, newest first. The query parameters
-// trigger and key filter the list.
-func (l *DecisionLog) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	query := req.URL.Query()
-	w.Header().Set("Content-Type", "application/json")
-	body := map[string][]Decision{"decisions": l.Recent(query.Get("trigger"), query.Get("key"))}
-	// An error means that the client has disconnected.
-	_ = json.NewEncoder(w).Encode(body)
+// DecisionHandler responds with {"decisions": […]} of the logs that logs returns, newest
+// first. The query parameters triggerService, trigger and key filter the list.
+func DecisionHandler(logs func() []*DecisionLog) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		query := req.URL.Query()
+		recent := []Decision{}
+		for _, l := range logs() {
+			if service := query.Get("triggerService"); service == "" || service == l.Service {
+				recent = append(recent, l.Recent(query.Get("trigger"), query.Get("key"))...)
+			}
+		}
+		slices.SortStableFunc(recent, newestFirst)
+		w.Header().Set("Content-Type", "application/json")
+		// An error means that the client has disconnected.
+		_ = json.NewEncoder(w).Encode(map[string][]Decision{"decisions": recent})
+	})
 }

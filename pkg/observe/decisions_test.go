@@ -86,11 +86,12 @@ func TestDecisionLog_NotSubscribed(t *testing.T) {
 	}
 }
 
-func TestDecisionLog_ServeHTTP(t *testing.T) {
+func TestDecisionHandler(t *testing.T) {
 	var r observe.DecisionLog
+	own := &observe.DecisionLog{Service: "main"}
 	get := func(query string) string {
 		w := httptest.NewRecorder()
-		r.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/debug/decisions"+query, http.NoBody))
+		observe.DecisionHandler(func() []*observe.DecisionLog { return []*observe.DecisionLog{&r, own} }).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/debug/decisions"+query, http.NoBody))
 		if got := w.Header().Get("Content-Type"); got != "application/json" {
 			t.Errorf("content type %q", got)
 		}

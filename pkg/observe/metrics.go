@@ -18,20 +18,17 @@ limitations under the License.
 // users who want to know why a trigger did or did not act.
 //
 // Metrics have one series for each trigger, outcome and reason. All of these sets
-// are small, and no label contains data of an event. Decisions identify an event,
+// are small, and no label contains data of an event. Those of the triggers of a
+// TriggerService have its name as the label `triggerservice`. Decisions identify an event,
 // but contain none of its data either.
 package observe
 
 import (
 	"maps"
-	"net/http"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"k8s.io/utils/clock"
 
 	"github.com/kubevela/kube-trigger/pkg/engine"
@@ -42,10 +39,11 @@ import (
 // reason is a sentence, which the DecisionLog keeps.
 const ReasonFilter = "NoMatch"
 
-// Metrics are the Prometheus metrics of one process, in their own registry. They
-// are safe for concurrent use.
+// Metrics are the Prometheus metrics of the triggers of a configuration or a TriggerService,
+// in their own registry. They are safe for concurrent use.
 type Metrics struct {
 	registry *prometheus.Registry
+	labels   prometheus.Labels
 	clock    clock.PassiveClock
 
 	events           *prometheus.CounterVec
@@ -57,7 +55,6 @@ type Metrics struct {
 	sourceErrors     *prometheus.CounterVec
 	rejections       *prometheus.CounterVec
 	storeErrors      prometheus.Counter
-	names, renewals  prometheus.Gauge
 
 	mu     sync.RWMutex
 	counts map[counterKey]prometheus.Counter
@@ -81,9 +78,15 @@ type series struct {
 
 var _ engine.Observer = (*Metrics)(nil)
 
-// NewMetrics returns new metrics. c is the clock for the ages of events.
-func NewMetrics(c clock.PassiveClock) *Metrics {
+// NewMetrics returns the metrics of a TriggerService, or of a configuration, which has no
+// name. c is the clock for the ages of events.
+func NewMetrics(service string, c clock.PassiveClock) *Metrics {
+	labels := prometheus.Labels{}
+	if service != "" {
+		labels["triggerservice"] = service
+	}
 	m := &Metrics{
+		labels:   labels,
 		registry: prometheus.NewRegistry(),
 		clock:    c,
 		counts:   map[counterKey]prometheus.Counter{}, series: map[event.TriggerRef]series{}, rejected: map[event.TriggerRef]bool{},
@@ -100,11 +103,9 @@ func NewMetrics(c clock.PassiveClock) *Metrics {
 		storeErrors: prometheus.NewCounter(prometheus.CounterOpts{
 			Namespace: namespace, Name: "store_errors_total", Help: "Failed attempts to save progress to the store.",
 		}),
-		names:    gauge("field_names", "Field names in CUE's tables, which keep each name until the process ends."),
-		renewals: gauge("renewals", "Processes that this one has replaced in turn because CUE's tables of field names were full."),
 	}
-	m.registry.MustRegister(m.events, m.age, m.duration, m.retries, m.deadLetters, m.deadLetterErrors, m.sourceErrors,
-		m.rejections, m.storeErrors, m.names, m.renewals, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	prometheus.WrapRegistererWith(labels, m.registry).MustRegister(m.events, m.age, m.duration, m.retries, m.deadLetters, m.deadLetterErrors, m.sourceErrors,
+		m.rejections, m.storeErrors)
 	return m
 }
 
@@ -112,10 +113,6 @@ const namespace = "kube_trigger"
 
 func counter(name, help string, labels ...string) *prometheus.CounterVec {
 	return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, labels)
-}
-
-func gauge(name, help string) prometheus.Gauge {
-	return prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help})
 }
 
 func histogram(name, help string, buckets []float64) *prometheus.HistogramVec {
@@ -188,13 +185,6 @@ func (m *Metrics) ObserveDeadLetter(res engine.DeadLetterResult) {
 	m.deadLetters.WithLabelValues(res.Trigger.String()).Inc()
 }
 
-// SetNames sets the number of field names in CUE's tables, and the number of processes
-// that this one has replaced in turn.
-func (m *Metrics) SetNames(names, replaced int) {
-	m.names.Set(float64(names))
-	m.renewals.Set(float64(replaced))
-}
-
 // ObserveRejection counts a request that a webhook rejected. trigger is empty if no webhook
 // has its path; reason is one of a small set.
 func (m *Metrics) ObserveRejection(trigger event.TriggerRef, reason string) {
@@ -243,9 +233,9 @@ func (m *Metrics) Retain(triggers []event.TriggerRef) {
 // ObserveStoreError counts a failed attempt to save progress to the store.
 func (m *Metrics) ObserveStoreError() { m.storeErrors.Inc() }
 
-// Handler serves the metrics, and the gauges of s at the time of the scrape.
-func (m *Metrics) Handler(s EngineState) http.Handler {
+// Gatherer returns the metrics, and the gauges of s when it gathers.
+func (m *Metrics) Gatherer(s EngineState) prometheus.Gatherer {
 	state := prometheus.NewRegistry()
-	state.MustRegister(gauges{s, m.clock})
-	return promhttp.HandlerFor(prometheus.Gatherers{m.registry, state}, promhttp.HandlerOpts{Timeout: 10 * time.Second})
+	prometheus.WrapRegistererWith(m.labels, state).MustRegister(gauges{s, m.clock})
+	return prometheus.Gatherers{m.registry, state}
 }

@@ -26,6 +26,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	testclock "k8s.io/utils/clock/testing"
 
@@ -59,7 +60,7 @@ func (fakeEngine) Pauses() []engine.Pause {
 func scrape(t *testing.T, m *observe.Metrics) string {
 	t.Helper()
 	w := httptest.NewRecorder()
-	m.Handler(fakeEngine{}).ServeHTTP(w, httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/metrics", http.NoBody))
+	observe.NewProcess().Handler(func() prometheus.Gatherers { return prometheus.Gatherers{m.Gatherer(fakeEngine{})} }).ServeHTTP(w, httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/metrics", http.NoBody))
 	if w.Code != http.StatusOK {
 		t.Fatalf("status %d: %s", w.Code, w.Body)
 	}
@@ -77,7 +78,7 @@ func want(t *testing.T, text string, lines ...string) {
 
 // observed returns metrics after one event of each kind.
 func observed() *observe.Metrics {
-	m := observe.NewMetrics(testclock.NewFakePassiveClock(now()))
+	m := observe.NewMetrics("", testclock.NewFakePassiveClock(now()))
 	t := event.TriggerRef{Name: "notify", Namespace: "default"}
 	for _, d := range []engine.Decision{
 		{Trigger: t, Outcome: engine.Suppressed, Reason: engine.ReasonOwnWrite},
@@ -94,7 +95,6 @@ func observed() *observe.Metrics {
 	m.ObserveDeadLetter(engine.DeadLetterResult{Trigger: t, ID: "x"})
 	m.ObserveDeadLetter(engine.DeadLetterResult{Trigger: t, Err: errors.New("disk full")})
 	m.ObserveStoreError()
-	m.SetNames(2000, 3)
 	for _, reason := range []string{"Unauthorized", "Unauthorized", "Malformed"} {
 		m.ObserveRejection(t, reason)
 	}
@@ -115,8 +115,6 @@ func TestMetrics(t *testing.T) {
 		`kube_trigger_dead_letter_errors_total{trigger="default/notify"} 1`,
 		`kube_trigger_source_failures_total{source="resource-watcher"} 1`,
 		`kube_trigger_store_errors_total 1`,
-		`kube_trigger_field_names 2000`,
-		`kube_trigger_renewals 3`,
 		`kube_trigger_webhook_rejections_total{reason="Unauthorized",trigger="default/notify"} 2`,
 		`kube_trigger_webhook_rejections_total{reason="Malformed",trigger="default/notify"} 1`,
 		`kube_trigger_webhook_rejections_total{reason="NotFound",trigger=""} 1`,
@@ -189,7 +187,7 @@ func BenchmarkMetrics_Observe(b *testing.B) {
 // TestMetrics_RetainRejections removes the rejections of a trigger that is gone and never had
 // an event, and no others.
 func TestMetrics_RetainRejections(t *testing.T) {
-	m := observe.NewMetrics(testclock.NewFakePassiveClock(now()))
+	m := observe.NewMetrics("", testclock.NewFakePassiveClock(now()))
 	kept := event.TriggerRef{Namespace: "a", Name: "kept"}
 	for _, trigger := range []event.TriggerRef{kept, {Namespace: "a", Name: "gone"}, {}} {
 		m.ObserveRejection(trigger, "Unauthorized")

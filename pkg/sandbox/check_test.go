@@ -260,7 +260,7 @@ func TestChild_WorkerTemplate(t *testing.T) {
 	memory := func(limit string) map[string]any {
 		return map[string]any{"replicas": 2, "resource": map[string]any{"memory": map[string]any{"limits": limit}}}
 	}
-	good := render(workload.Default(), memory("512Mi"))
+	good := render(workload.Dedicated(), memory("512Mi"))
 	if len(good.WorkerProblems) > 0 || *good.Deployment.Spec.Replicas != 2 || good.Deployment.Spec.Template.Spec.Containers[0].Resources.Limits.Memory().String() != "512Mi" {
 		t.Errorf("report %+v", good)
 	}
@@ -272,7 +272,7 @@ func TestChild_WorkerTemplate(t *testing.T) {
 		properties map[string]any
 		want       string
 	}{
-		"quantity in properties": {workload.Default(), memory(hostile), "a quantity, such as"},
+		"quantity in properties": {workload.Dedicated(), memory(hostile), "a quantity, such as"},
 		"quantity in template":   {container + "\nparameter: {}", nil, "exceeds the memory or time limit"},
 		"loop":                   {"deployment: {x: [for a in [for i in [for j in [for k in list.Range(0, 1e4, 1) {k}] {j}] {i}] for b in list.Range(0, 1e6, 1) {a*b}]}\nimport \"list\"", nil, ""},
 		"memory":                 {`deployment: metadata: name: strings.Repeat("x", 4000000000)`, nil, ""},
@@ -384,7 +384,7 @@ func BenchmarkChild_Check(b *testing.B) {
 	b.RunParallel(func(pb *testing.PB) {
 		for i := 0; pb.Next(); i++ {
 			r := request("bump-application-revision", fmt.Sprintf("context.data.x == %d", i), "context.data.y > 1", `context.data.metadata.name =~ "^web"`, "", `context: data: kind: "ConfigMap"`)
-			r.Worker = &sandbox.Worker{Template: workload.Default(), Input: workload.Input{Name: "x", Namespace: "x", Service: "x", ServiceAccount: "x", Image: "x"}}
+			r.Worker = &sandbox.Worker{Template: workload.Dedicated(), Input: workload.Input{Name: "x", Namespace: "x", Service: "x", ServiceAccount: "x", Image: "x"}}
 			report, err := c.Check(b.Context(), r)
 			if err != nil || len(report.WorkerProblems) > 0 {
 				b.Error(err, report.WorkerProblems)

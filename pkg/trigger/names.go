@@ -29,7 +29,10 @@ const (
 	maxLabel = 63
 )
 
-// WorkerName returns the name of the worker Deployment of a TriggerService.
+// NamespaceWorker is the name of the Deployment of a namespace's worker.
+const NamespaceWorker = "kube-trigger"
+
+// WorkerName returns the name of the Deployment of a TriggerService's own worker.
 func WorkerName(ts string) string { return shorten("kube-trigger-"+ts, maxName) }
 
 // AcceptedName returns the name of the Definition with the accepted version of a

@@ -14,31 +14,23 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package worker connects a worker to its TriggerService.
+// Package worker connects a worker to its TriggerServices.
 //
-// A ConfigWatcher watches the TriggerService and its accepted version, and returns each
-// accepted version that the controller has signed for this TriggerService: nothing else
-// runs. A Status collects the state and the counts of the triggers, and a Reporter writes
+// Services watches the TriggerServices of a worker. Its ConfigWatchers return each accepted
+// version that the controller has signed for a TriggerService and assigned to this worker:
+// nothing else runs. A Status collects the state and the counts of the triggers, and a Reporter writes
 // them to the TriggerService's status and records Kubernetes events.
 package worker
 
 import (
 	"context"
-	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"maps"
 	"sync"
 	"time"
 
-	"k8s.io/apimachinery/pkg/fields"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/rest"
-	toolscache "k8s.io/client-go/tools/cache"
-	"k8s.io/utils/clock"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubevela/kube-trigger/pkg/acceptance"
 	corev1alpha1 "github.com/kubevela/kube-trigger/pkg/api/core/v1alpha1"
@@ -50,12 +42,16 @@ import (
 // several changes of a TriggerService and of its actions are applied together.
 const debounce = 200 * time.Millisecond
 
-// Config is the configuration of a worker.
+// Config is what a worker runs of a TriggerService.
 type Config struct {
 	// Service is the TriggerService with the spec and generation of its accepted version.
-	// It is nil if the TriggerService does not exist, and has no triggers if another one
-	// of the same name has replaced it.
+	// It is nil if there is nothing to run: the TriggerService does not exist, no version
+	// was accepted yet, or another worker runs it.
 	Service *v1alpha1.TriggerService
+	// WebhookPort is the port of its webhooks; 0 for that of the worker.
+	WebhookPort int32
+	// AccountMissing is set if the ServiceAccount that the triggers act as does not exist.
+	AccountMissing bool
 	// Actions has the active templates that are not built in, by action type.
 	Actions map[string]string
 	// Rejected has the reasons why triggers must not be compiled, by their names.
@@ -69,6 +65,7 @@ func (c Config) Equal(d Config) bool {
 		return c.Service == nil && d.Service == nil
 	}
 	return c.Service.UID == d.Service.UID && c.Service.Generation == d.Service.Generation &&
+		c.WebhookPort == d.WebhookPort && c.AccountMissing == d.AccountMissing &&
 		maps.Equal(c.Rejected, d.Rejected) && maps.Equal(c.Actions, d.Actions)
 }
 
@@ -76,21 +73,14 @@ func (c Config) Equal(d Config) bool {
 // the signature that trigger.CompileService expects.
 func (c Config) Reject(_ int, name, _ string) string { return c.Rejected[name] }
 
-// WatchOptions configure WatchConfig.
-type WatchOptions struct {
-	// Key is the public key of the controller.
-	Key   ed25519.PublicKey
-	Clock clock.Clock
-	// OnIgnored is called with the reason why the accepted version of a TriggerService is
-	// ignored when the reason changes, and with "" once it is not ignored any more. What
-	// ran before continues. It must not block.
-	OnIgnored func(ts *v1alpha1.TriggerService, reason string)
-}
-
-// ConfigWatcher holds the latest configuration of a worker. It is safe for concurrent
-// use.
+// ConfigWatcher holds the latest configuration of a TriggerService. It is safe for
+// concurrent use.
 type ConfigWatcher struct {
-	WatchOptions
+	// Name is the TriggerService.
+	Name types.NamespacedName
+
+	options  WatchOptions
+	accounts *accounts
 
 	mu      sync.Mutex
 	current Config
@@ -103,81 +93,21 @@ type ConfigWatcher struct {
 	openErr error
 	opened  *corev1alpha1.Definition
 	uid     types.UID
+	// generation is the latest accepted generation of the TriggerService uid.
+	generation int64
 	// ignored is the reason why definition is ignored, or "".
 	ignored string
+	// deleted is set once the TriggerService is deleted.
+	deleted bool
 	// changed is closed, and replaced, when current changes.
 	changed chan struct{}
 }
 
-// WatchConfig watches a TriggerService and its accepted version until ctx ends. It returns
-// once both have been read.
-func WatchConfig(ctx context.Context, config *rest.Config, name types.NamespacedName, o WatchOptions) (*ConfigWatcher, error) {
-	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{v1alpha1.AddToScheme, corev1alpha1.AddToScheme} {
-		if err := add(scheme); err != nil {
-			return nil, err
-		}
-	}
-	ts, definition := &v1alpha1.TriggerService{}, &corev1alpha1.Definition{}
-	named := func(name string) cache.ByObject {
-		return cache.ByObject{Field: fields.OneTermEqualSelector("metadata.name", name)}
-	}
-	objects, err := cache.New(config, cache.Options{
-		Scheme:            scheme,
-		DefaultNamespaces: map[string]cache.Config{name.Namespace: {}},
-		ByObject:          map[client.Object]cache.ByObject{ts: named(name.Name), definition: named(trigger.AcceptedName(name.Name))},
-	})
-	if err != nil {
-		return nil, fmt.Errorf("watch TriggerService %s: %w", name, err)
-	}
-	w := &ConfigWatcher{WatchOptions: o, changed: make(chan struct{})}
-	for _, o := range []client.Object{ts, definition} {
-		informer, err := objects.GetInformer(ctx, o, cache.BlockUntilSynced(false))
-		if err == nil {
-			_, err = informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
-				AddFunc:    w.update,
-				UpdateFunc: func(_, updated any) { w.update(updated) },
-				DeleteFunc: w.delete,
-			})
-		}
-		if err != nil {
-			return nil, fmt.Errorf("watch TriggerService %s: %w", name, err)
-		}
-	}
-	go func() { _ = objects.Start(ctx) }() // returns nil when ctx ends, and no other error
-	if !objects.WaitForCacheSync(ctx) {
-		return nil, fmt.Errorf("watch TriggerService %s: %w", name, errors.Join(errors.New("cache not synced"), context.Cause(ctx)))
-	}
-	return w, nil
-}
-
-// update handles a created or updated TriggerService or Definition.
-func (w *ConfigWatcher) update(o any) {
+// update changes what is known of the TriggerService, and evaluates it.
+func (w *ConfigWatcher) update(change func(*ConfigWatcher)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	switch o := o.(type) {
-	case *v1alpha1.TriggerService:
-		w.service = o.DeepCopy()
-		w.service.Spec, w.service.Generation = v1alpha1.TriggerServiceSpec{}, 0 // unchecked
-	case *corev1alpha1.Definition:
-		w.definition = o
-	}
-	w.evaluate()
-}
-
-// delete handles a deleted TriggerService or Definition.
-func (w *ConfigWatcher) delete(o any) {
-	if last, ok := o.(toolscache.DeletedFinalStateUnknown); ok {
-		o = last.Obj
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	switch o.(type) {
-	case *v1alpha1.TriggerService:
-		w.service = nil
-	case *corev1alpha1.Definition:
-		w.definition = nil
-	}
+	change(w)
 	w.evaluate()
 }
 
@@ -185,11 +115,11 @@ func (w *ConfigWatcher) delete(o any) {
 // accepted version leaves it as it is. w.mu must be held.
 func (w *ConfigWatcher) evaluate() {
 	next, ignored := w.next()
-	if w.service != nil && ignored != w.ignored && w.OnIgnored != nil {
-		w.OnIgnored(w.service, ignored)
+	if w.service != nil && ignored != w.ignored && w.options.OnIgnored != nil {
+		w.options.OnIgnored(w.service, ignored)
 	}
 	w.ignored = ignored
-	if !next.Equal(w.current) {
+	if w.deleted || !next.Equal(w.current) {
 		close(w.changed)
 		w.changed = make(chan struct{})
 	}
@@ -203,32 +133,44 @@ func (w *ConfigWatcher) next() (next Config, ignored string) {
 		return Config{}, ""
 	}
 	next = w.current
-	if running := next.Service; running != nil && running.UID != w.service.UID {
-		next = Config{Service: w.service}
+	if w.uid != w.service.UID {
+		next, w.uid, w.generation, w.opened = Config{}, w.service.UID, 0, nil
+	}
+	if next.Service != nil {
+		next.AccountMissing = w.accounts.missing(trigger.Account(next.Service))
 	}
 	if w.definition == nil {
 		return next, ""
 	}
-	v, err := w.open()
-	if err != nil {
-		return next, err.Error()
+	if w.opened != w.definition { // verify and decode each Definition once
+		w.opened = w.definition
+		w.version, w.openErr = acceptance.Open(w.options.Key, w.definition, w.service)
 	}
-	if next.Service != nil && v.Generation < next.Service.Generation {
-		return next, fmt.Sprintf("accepted version in Definition %s/%s: it has the generation %d, which is older than the running one, %d",
-			w.definition.Namespace, w.definition.Name, v.Generation, next.Service.Generation)
+	v := w.version
+	switch {
+	case w.openErr != nil:
+		return next, w.openErr.Error()
+	case v.Generation < w.generation:
+		return next, fmt.Sprintf("accepted version in Definition %s/%s: it has the generation %d, which is older than the accepted one, %d",
+			w.definition.Namespace, w.definition.Name, v.Generation, w.generation)
+	case v.Worker != w.options.Worker:
+		w.generation = v.Generation
+		return Config{}, ""
 	}
+	w.generation = v.Generation
 	service := w.service.DeepCopy()
 	service.Spec, service.Generation = v.Spec, v.Generation
-	return Config{Service: service, Actions: v.Actions, Rejected: v.Rejected}, ""
+	return Config{
+		Service: service, Actions: v.Actions, Rejected: v.Rejected, WebhookPort: v.WebhookPort,
+		AccountMissing: w.accounts.missing(trigger.Account(service)),
+	}, ""
 }
 
-// open returns the version in definition. It verifies and decodes each Definition once.
-func (w *ConfigWatcher) open() (acceptance.Version, error) {
-	if w.opened != w.definition || w.uid != w.service.UID {
-		w.opened, w.uid = w.definition, w.service.UID
-		w.version, w.openErr = acceptance.Open(w.Key, w.definition, w.service)
-	}
-	return w.version, w.openErr
+// assigned reports whether there is a configuration to run.
+func (w *ConfigWatcher) assigned() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.current.Service != nil
 }
 
 // Ignored returns the reason why the accepted version is ignored, or "".
@@ -238,16 +180,22 @@ func (w *ConfigWatcher) Ignored() string {
 	return w.ignored
 }
 
+// ErrDeleted is the error of Next for a deleted TriggerService.
+var ErrDeleted = errors.New("the TriggerService was deleted")
+
 // Next blocks until the configuration differs from c and is unchanged for the debounce
-// period. It returns that configuration, or the cause of ctx's end.
+// period. It returns that configuration, the cause of ctx's end, or ErrDeleted.
 func (w *ConfigWatcher) Next(ctx context.Context, c Config) (Config, error) {
 	for {
 		w.mu.Lock()
-		current, changed := w.current, w.changed
+		current, changed, deleted := w.current, w.changed, w.deleted
 		w.mu.Unlock()
+		if deleted {
+			return Config{}, ErrDeleted
+		}
 		var settled <-chan time.Time
 		if !current.Equal(c) {
-			settled = w.Clock.After(debounce)
+			settled = w.options.Clock.After(debounce)
 		}
 		select {
 		case <-ctx.Done():

@@ -19,11 +19,11 @@ package worker_test
 import (
 	"context"
 	"crypto/ed25519"
+	"errors"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -50,26 +50,29 @@ func publicKey(key ed25519.PrivateKey) ed25519.PublicKey {
 	return public
 }
 
-// watchConfig returns a watcher of "main", and a channel with the reasons why accepted
+// watchConfig returns a watcher of "main", which exists, and a channel with the reasons why accepted
 // versions are ignored.
 func watchConfig(t *testing.T, e *env, key ed25519.PrivateKey) (*worker.ConfigWatcher, <-chan string) {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	t.Cleanup(stop)
 	reasons := make(chan string, 100)
-	w, err := worker.WatchConfig(ctx, e.Config, types.NamespacedName{Namespace: e.ns, Name: "main"}, worker.WatchOptions{
+	services, err := worker.Watch(ctx, e.Config, worker.WatchOptions{
+		Namespace: e.ns, Name: "main", Worker: "kube-trigger-main",
 		Key: publicKey(key), Clock: clock.RealClock{},
 		OnIgnored: func(_ *v1alpha1.TriggerService, reason string) { reasons <- reason },
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return w, reasons
+	found := make(chan *worker.ConfigWatcher, 1)
+	go services.Run(ctx, func(_ context.Context, w *worker.ConfigWatcher) { found <- w })
+	return <-found, reasons
 }
 
 // accepted returns the version of ts as it is.
 func accepted(ts *v1alpha1.TriggerService) acceptance.Version {
-	return acceptance.Version{Namespace: ts.Namespace, Name: ts.Name, UID: ts.UID, Generation: ts.Generation, Spec: ts.Spec}
+	return acceptance.Version{Namespace: ts.Namespace, Name: ts.Name, UID: ts.UID, Generation: ts.Generation, Worker: "kube-trigger-main", Spec: ts.Spec}
 }
 
 // accept writes v, signed with key.
@@ -106,8 +109,8 @@ func next(t *testing.T, w *worker.ConfigWatcher, c worker.Config) worker.Config 
 
 func TestConfigWatcher_Next(t *testing.T) {
 	e, key := newEnv(t), newKey(t)
-	w, _ := watchConfig(t, e, key)
 	ts := e.createService(t)
+	w, _ := watchConfig(t, e, key)
 	v := accepted(ts)
 	e.accept(t, key, v)
 	first := next(t, w, worker.Config{})
@@ -148,8 +151,8 @@ func TestConfigWatcher_Next(t *testing.T) {
 	if err := e.client.Delete(t.Context(), ts); err != nil {
 		t.Fatal(err)
 	}
-	if last := next(t, w, third); last.Service != nil {
-		t.Errorf("TriggerService %+v, want none", last.Service)
+	if _, err := w.Next(t.Context(), third); !errors.Is(err, worker.ErrDeleted) {
+		t.Errorf("error %v, want ErrDeleted", err)
 	}
 }
 
@@ -219,7 +222,7 @@ func TestConfigWatcher_Forged(t *testing.T) {
 	check("another UID", signed(key, func(v *acceptance.Version) { v.UID = "other" }), "with the UID other")
 	check("another name", signed(key, func(v *acceptance.Version) { v.Name = "other" }), "signed for the TriggerService "+e.ns+"/other")
 	check("another namespace", signed(key, func(v *acceptance.Version) { v.Namespace = "other" }), "signed for the TriggerService other/main")
-	check("older", signed(key, func(v *acceptance.Version) { v.Generation = 1 }), "older than the running one, 2")
+	check("older", signed(key, func(v *acceptance.Version) { v.Generation = 1 }), "older than the accepted one, 2")
 
 	good.Actions = map[string]string{"own": "x: 1"}
 	e.accept(t, key, good)

@@ -65,6 +65,8 @@ type Status struct {
 	// quarantines and pauses are nil if no engine runs.
 	quarantines func() []engine.Quarantine
 	pauses      func() []engine.Pause
+	// blocked is the reason why no trigger runs; "" if they run.
+	blocked string
 	// ignored returns why the accepted version is ignored, or "". It may be nil.
 	ignored func() string
 	// rejectionsShownAt is the time of the last update of the rejected requests.
@@ -120,7 +122,10 @@ func (s *Status) SetTriggers(config Config, triggers []trigger.Compiled) {
 	defer s.mu.Unlock()
 	before := s.triggers
 	s.generation, s.order, s.triggers = config.Service.Generation, nil, map[string]*triggerState{}
-	s.quarantines, s.pauses = nil, nil
+	s.quarantines, s.pauses, s.blocked = nil, nil, ""
+	if config.AccountMissing {
+		s.blocked = fmt.Sprintf("ServiceAccount %s/%s does not exist", config.Service.Namespace, trigger.Account(config.Service))
+	}
 	for i, t := range triggers {
 		st := &triggerState{hasFilter: t.Filter != nil, status: v1alpha1.TriggerStatus{State: v1alpha1.TriggerRunning}}
 		if old, ok := before[t.Name]; ok {
@@ -139,7 +144,7 @@ func (s *Status) SetTriggers(config Config, triggers []trigger.Compiled) {
 		case t.Suspended:
 			st.status.State = v1alpha1.TriggerSuspended
 		default:
-			st.starting = s.reportsState(t.SourceType)
+			st.starting = s.blocked == "" && s.reportsState(t.SourceType)
 		}
 		if t.Subscription != nil {
 			st.key = t.Subscription.Key()
@@ -360,6 +365,8 @@ func pauseState(p engine.Pause) (state v1alpha1.TriggerState, message string) {
 func (s *Status) state(t *triggerState, q engine.Quarantine, quarantined bool) (state v1alpha1.TriggerState, reason, message string) {
 	now := s.clock.Now()
 	switch {
+	case s.blocked != "":
+		return v1alpha1.TriggerWaiting, v1alpha1.TriggerReasonAccountNotFound, s.blocked
 	case q.Crashed:
 		return v1alpha1.TriggerQuarantined, v1alpha1.TriggerReasonCrashed, "an evaluation has crashed the worker twice; change the filter or action"
 	case quarantined:

@@ -62,7 +62,7 @@ func controllerAway(t *testing.T, i *installation) {
 	}
 	before := i.controllerKey(t, ns)
 	i.scaleController(t, 1)
-	i.waitForRollout(t, ns, "kube-trigger-main", func(*appsv1.Deployment) bool { return i.controllerKey(t, ns) != before })
+	i.waitForRollout(t, ns, "kube-trigger", func(*appsv1.Deployment) bool { return i.controllerKey(t, ns) != before })
 	i.waitForReady(t, ns, "main")
 	i.applyConfigMap(t, ns, "web", "2")
 	i.applyConfigMap(t, ns, "other", "2")
@@ -104,7 +104,7 @@ func (i *installation) scaleController(t *testing.T, replicas int32) {
 func (i *installation) controllerKey(t *testing.T, namespace string) string {
 	t.Helper()
 	d := &appsv1.Deployment{}
-	if err := i.admin.Get(t.Context(), types.NamespacedName{Namespace: namespace, Name: "kube-trigger-main"}, d); err != nil {
+	if err := i.admin.Get(t.Context(), types.NamespacedName{Namespace: namespace, Name: "kube-trigger"}, d); err != nil {
 		t.Fatal(err)
 	}
 	for _, arg := range d.Spec.Template.Spec.Containers[0].Args {

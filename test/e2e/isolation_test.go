@@ -168,6 +168,12 @@ func foreignServiceAccount(t *testing.T, i *installation) {
 		t.Errorf("ServiceAccount of another namespace: got error %v, want one of spec.serviceAccountName", err)
 	}
 	i.apply(t, bumpTriggers(a, "main", "  serviceAccountName: strong"))
-	i.waitForService(t, a, "main", hasCondition(v1alpha1.ConditionWorkerAvailable, metav1.ConditionFalse, v1alpha1.ReasonDeploymentFailed))
-	i.waitForDeletion(t, a, &corev1.PodList{})
+	i.waitForService(t, a, "main", func(ts *v1alpha1.TriggerService) error {
+		for _, s := range ts.Status.Triggers {
+			if s.State == v1alpha1.TriggerWaiting && s.Reason == v1alpha1.TriggerReasonAccountNotFound && strings.Contains(s.Message, "ServiceAccount "+a+"/strong does not exist") {
+				return nil
+			}
+		}
+		return fmt.Errorf("got status %+v, want the missing ServiceAccount", ts.Status)
+	})
 }

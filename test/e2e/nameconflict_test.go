@@ -44,7 +44,7 @@ apiVersion: v1
 kind: ServiceAccount
 metadata: {namespace: %[1]s, name: kube-trigger}
 `, ns))
-	i.apply(t, bumpTriggers(ns, "main", ""))
+	i.apply(t, bumpTriggers(ns, "main", "  worker: {template: dedicated}"))
 	i.waitForService(t, ns, "main", hasCondition(v1alpha1.ConditionWorkerAvailable, metav1.ConditionFalse, v1alpha1.ReasonNameConflict))
 	all := i.resourceVersions(t, ns)
 	for _, name := range []string{"apps/v1/Deployment/kube-trigger-main", "v1/ServiceAccount/kube-trigger"} {
@@ -52,13 +52,13 @@ metadata: {namespace: %[1]s, name: kube-trigger}
 			t.Errorf("%s: got a deletion, want no change", name)
 		}
 	}
-	if all["rbac.authorization.k8s.io/v1/RoleBinding/kube-trigger"] != "" {
+	if all["rbac.authorization.k8s.io/v1/RoleBinding/kube-trigger-default"] != "" {
 		t.Error("got a RoleBinding for the ServiceAccount of another owner, want none")
 	}
 	i.delete(t, fmt.Sprintf("apiVersion: apps/v1\nkind: Deployment\nmetadata: {namespace: %s, name: kube-trigger-main}", ns))
 	i.delete(t, fmt.Sprintf("apiVersion: v1\nkind: ServiceAccount\nmetadata: {namespace: %s, name: kube-trigger}", ns))
 	cluster.Eventually(t, "update of the TriggerService", func(ctx context.Context) error {
-		return cluster.Apply(ctx, i.admin, bumpTriggers(ns, "main", "  suspend: true"))
+		return cluster.Apply(ctx, i.admin, bumpTriggers(ns, "main", "  suspend: true\n  worker: {template: dedicated}"))
 	})
 	i.waitForService(t, ns, "main", hasCondition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonSuspended))
 }

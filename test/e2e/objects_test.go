@@ -120,8 +120,8 @@ subjects: [{kind: ServiceAccount, name: %[2]s, namespace: %[1]s}]
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
-metadata: {namespace: %[1]s, name: %[2]s-worker}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: kube-trigger-worker}
+metadata: {namespace: %[1]s, name: %[2]s-default}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: kube-trigger-default}
 subjects: [{kind: ServiceAccount, name: %[2]s, namespace: %[1]s}]
 `, namespace, name, rules))
 }

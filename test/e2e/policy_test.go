@@ -131,7 +131,7 @@ call: http.#HTTPDo & {$params: {method: "GET", url: "http://127.0.0.1:1/"}}
 		i.applyConfigMap(t, ns, fmt.Sprintf("concurrent-%d", n), "0")
 	}
 	// The template allows requests to the loopback address, where the server listens.
-	template := strings.Replace(workload.Default(), `"run",`, `"run", "--allow-address=127.0.0.1",`, 1)
+	template := strings.Replace(workload.Dedicated(), `"run",`, `"run", "--allow-address=127.0.0.1",`, 1)
 	i.apply(t, strings.NewReplacer("trigger-action-stamp", "trigger-worker-local", "type: trigger-action", "type: trigger-worker").Replace(stampDefinition("vela-system", template)))
 	service := bumpTriggers(ns, "main", triggers.String()+"  worker: {template: local}")
 	i.apply(t, service)

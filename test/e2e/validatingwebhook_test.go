@@ -242,7 +242,7 @@ func validatingWebhookWarnings(t *testing.T, i *installation) {
 		t.Errorf("got warnings %q, want one for the namespace of the worker template", all)
 	}
 	// The default ServiceAccount does not exist yet. The controller creates it with the rights
-	// of kube-trigger-worker.
+	// of kube-trigger-default.
 	if err := cluster.Apply(t.Context(), c, bumpTriggers(ns, "other", "")); err != nil {
 		t.Fatal(err)
 	}

@@ -45,7 +45,7 @@ func webhookSource(t *testing.T, i *installation) {
 	i.waitForReady(t, ns, "main")
 	s := i.webhookService(t, ns)
 	worker := &appsv1.Deployment{}
-	if err := i.admin.Get(t.Context(), types.NamespacedName{Namespace: ns, Name: "kube-trigger-main"}, worker); err != nil {
+	if err := i.admin.Get(t.Context(), types.NamespacedName{Namespace: ns, Name: "kube-trigger"}, worker); err != nil {
 		t.Fatal(err)
 	}
 	if !labels.SelectorFromSet(s.Spec.Selector).Matches(labels.Set(worker.Spec.Template.Labels)) {

@@ -70,7 +70,7 @@ spec:
 		t.Fatal(err)
 	}
 	pod := d.Spec.Template.Spec
-	if pod.ServiceAccountName != "kube-trigger" || pod.Containers[0].Args[3] != "--workers=7" || pod.Containers[0].Image != i.workerImage(t) ||
+	if pod.ServiceAccountName != "kube-trigger-worker" || pod.Containers[0].Args[3] != "--workers=7" || pod.Containers[0].Image != i.workerImage(t) ||
 		d.Labels["team"] != "a" || len(d.Spec.Selector.MatchLabels) != 4 {
 		t.Errorf("got Deployment %+v, want the fields of the template and the worker's name and ServiceAccount", d)
 	}

@@ -17,8 +17,10 @@ limitations under the License.
 package pods
 
 import (
+	"fmt"
 	"net"
 	"os"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,28 +28,46 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
+// webhookPort is the port that a worker's flag --webhook-addr has. The worker of a namespace
+// serves webhooks on other ports of that address.
+const webhookPort = 8090
+
 // assignAddresses returns the arguments of a container. Free loopback addresses replace the
 // addresses on all interfaces (":port"), because the processes share one network. addresses has
-// them by container port.
-func assignAddresses(c corev1.Container) (args []string, addresses map[int32]string, err error) {
+// them by container port. The address of webhooks is on ip, which no other pod has.
+func assignAddresses(c corev1.Container, ip string) (args []string, addresses map[int32]string, err error) {
 	addresses = map[int32]string{}
 	for _, a := range c.Args {
 		if name, addr, ok := strings.Cut(a, "="); ok && strings.HasPrefix(addr, ":") {
-			l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // returns immediately
-			if err != nil {
-				return nil, nil, err
-			}
-			defer l.Close() // together, so that no two arguments get the same address
 			port, err := strconv.ParseInt(addr[1:], 10, 32)
 			if err != nil {
 				return nil, nil, err
 			}
+			host := "127.0.0.1"
+			if port == webhookPort {
+				host = ip
+			}
+			l, err := net.Listen("tcp", host+":0") //nolint:noctx // returns immediately
+			if err != nil {
+				return nil, nil, err
+			}
+			defer l.Close() // together, so that no two arguments get the same address
 			addresses[int32(port)] = l.Addr().String()
 			a = name + "=" + l.Addr().String()
 		}
 		args = append(args, a)
 	}
 	return args, addresses, nil
+}
+
+// loopback returns the loopback address number n of this process. Only Linux has more than
+// one.
+func loopback(n int) string {
+	if runtime.GOOS != "linux" {
+		return "127.0.0.1"
+	}
+	pid := os.Getpid()
+	return fmt.Sprintf("127.%d.%d.%d", 1+pid/256%254, pid%256, 1+n%254)
 }
 
 // resolveMounts replaces the mount paths of emptyDir volumes in args with directories of the

@@ -71,6 +71,8 @@ type Node struct {
 type Pod struct {
 	Namespace, Name string
 	node            *Node
+	// ip is the address of its webhooks.
+	ip string
 	// logFile is the path of the log of all runs of the container.
 	logFile string
 
@@ -155,7 +157,7 @@ func (n *Node) onUpdate(o any) {
 		return
 	}
 	p := &Pod{
-		Namespace: pod.Namespace, Name: pod.Name, node: n, ended: make(chan struct{}),
+		Namespace: pod.Namespace, Name: pod.Name, node: n, ended: make(chan struct{}), ip: loopback(len(n.all)),
 		logFile: filepath.Join(n.dir, pod.Namespace+"-"+pod.Name+".log"),
 	}
 	n.pods[pod.UID] = p
@@ -282,7 +284,7 @@ func (p *Pod) runOnce(pod *corev1.Pod, container corev1.Container, kubeconfig st
 		return false, err
 	}
 	defer out.Close()
-	args, addresses, err := assignAddresses(container)
+	args, addresses, err := assignAddresses(container, p.ip)
 	if err == nil {
 		args, err = p.resolveMounts(pod, container, args)
 	}

@@ -44,11 +44,14 @@ func (p *Pod) Get(ctx context.Context, port int32, path string) (status int, bod
 }
 
 // Address returns the host:port on which the process listens for a container port. It returns
-// "" if the container has no argument with this port, or has not started.
+// "" if the container has no argument with this port and serves no webhooks, or has not started.
 func (p *Pod) Address(port int32) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.addresses[port]
+	if address, ok := p.addresses[port]; ok || p.addresses[webhookPort] == "" {
+		return address
+	}
+	return fmt.Sprintf("%s:%d", p.ip, port)
 }
 
 // probe runs the readiness probe until ctx ends, and patches the readiness of the pod when

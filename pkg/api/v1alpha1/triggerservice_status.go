@@ -144,6 +144,8 @@ const (
 	TriggerReasonStarting = "Starting"
 	// TriggerReasonForbidden: the ServiceAccount lacks a right; the message names it.
 	TriggerReasonForbidden = "Forbidden"
+	// TriggerReasonAccountNotFound: the ServiceAccount does not exist.
+	TriggerReasonAccountNotFound = "AccountNotFound"
 	// TriggerReasonSourceFailed: the source failed for another reason.
 	TriggerReasonSourceFailed = "SourceFailed"
 	// TriggerReasonInvalid: the trigger is invalid. The message has every problem with

@@ -75,11 +75,11 @@ type TriggerServiceSpec struct {
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=200
 	Triggers []Trigger `json:"triggers"`
-	// Worker configures the Deployment that runs the triggers.
+	// Worker selects the worker that runs the triggers.
 	// +optional
 	Worker *Worker `json:"worker,omitempty"`
-	// ServiceAccountName is the ServiceAccount of the same namespace whose rights
-	// the triggers have. Defaults to "kube-trigger", which the controller creates.
+	// ServiceAccountName is the ServiceAccount of the same namespace that the triggers
+	// act as. It needs rights for what they watch and do only. Defaults to "kube-trigger", which the controller creates.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`
@@ -291,15 +291,19 @@ type RateLimit struct {
 	Period metav1.Duration `json:"period"`
 }
 
-// Worker configures the Deployment that runs the triggers.
+// Worker selects the worker that runs the triggers.
 type Worker struct {
-	// Template names a worker template: a Definition of type "trigger-worker" in
-	// the controller's namespace or in vela-system. Defaults to "default".
+	// Template names a worker template: "namespace" for the worker of the namespace, which
+	// runs all TriggerServices with this template there, "dedicated" for a worker of its
+	// own, or another Definition of type "trigger-worker" in the controller's namespace or
+	// in vela-system. Without one, or with "default", it is "dedicated" with Properties, else
+	// the default of the controller, "namespace". In the namespaces of Kubernetes, KubeVela
+	// and the controller, "namespace" means "dedicated".
 	// +optional
 	// +kubebuilder:validation:MaxLength=200
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`
 	Template string `json:"template,omitempty"`
-	// Properties are the parameters of the template.
+	// Properties are the parameters of the template. "namespace" has none.
 	// +optional
 	// +kubebuilder:pruning:PreserveUnknownFields
 	Properties *runtime.RawExtension `json:"properties,omitempty"`

@@ -18,7 +18,8 @@ limitations under the License.
 //
 // A template is CUE. Its `deployment` is the Deployment and its `parameter` the schema
 // of the properties. It can refer to `triggerService: {name, namespace,
-// serviceAccountName}` and to `image`, the worker's image. The name, the namespace,
+// serviceAccountName}`, whose name and account are empty for the worker of a namespace, and
+// to `image`, the worker's image. The name, the namespace,
 // the selector and the ServiceAccount of the Deployment are always those of the
 // caller, and SetControllerKey adds the key that a worker verifies its configuration with.
 package workload
@@ -42,24 +43,34 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/expr/schema"
 )
 
-//go:embed default.cue
-var defaultTemplate string
+//go:embed dedicated.cue
+var dedicated string
 
-// Default returns the source of the built-in template.
-func Default() string { return defaultTemplate }
+//go:embed namespace.cue
+var namespace string
+
+// Dedicated returns the source of the built-in template of a TriggerService's own worker.
+func Dedicated() string { return dedicated }
+
+// Namespace returns the source of the built-in template of the worker of a namespace.
+func Namespace() string { return namespace }
 
 // MaxDeployment is the maximum size of a rendered Deployment as JSON, in bytes.
 const MaxDeployment = 128 << 10
 
-// serviceFlag is the flag of a worker that names its TriggerService.
-const serviceFlag = "--trigger-service"
+// Flags of a worker that name its TriggerService, or the namespace of its TriggerServices.
+const (
+	serviceFlag   = "--trigger-service"
+	namespaceFlag = "--worker-namespace"
+)
 
 // Input has the values for a template.
 type Input struct {
 	// Name, Namespace and ServiceAccount are those of the Deployment.
 	Name, Namespace, ServiceAccount string
-	// Service is the TriggerService's name.
-	Service string
+	// Service is the TriggerService's name, and TriggerAccount its ServiceAccount. Both are
+	// empty for the worker of a namespace.
+	Service, TriggerAccount string
 	// Image is the value of `image`.
 	Image string
 	// Labels are set on the Deployment, its selector and its pods.
@@ -75,7 +86,7 @@ func Deployment(source string, in Input) (*appsv1.Deployment, diag.List) {
 	// rejected.
 	frame, err := json.Marshal(map[string]any{
 		"image":          in.Image,
-		"triggerService": map[string]string{"name": in.Service, "namespace": in.Namespace, "serviceAccountName": in.ServiceAccount},
+		"triggerService": map[string]string{"name": in.Service, "namespace": in.Namespace, "serviceAccountName": in.TriggerAccount},
 	})
 	if err != nil {
 		return nil, diag.List{{Message: err.Error()}}
@@ -135,13 +146,14 @@ func cueProblems(err error) diag.List {
 }
 
 // SetControllerKey appends the argument --controller-key to the containers of d that run a
-// worker: those whose command or arguments have --trigger-service. It is the last, which
-// wins.
+// worker: those whose command or arguments have --trigger-service or --worker-namespace. It
+// is the last, which wins.
 func SetControllerKey(d *appsv1.Deployment, key string) {
 	containers := d.Spec.Template.Spec.Containers
 	for i := range containers {
 		isWorker := slices.ContainsFunc(slices.Concat(containers[i].Command, containers[i].Args), func(a string) bool {
-			return a == serviceFlag || strings.HasPrefix(a, serviceFlag+"=")
+			flag, _, _ := strings.Cut(a, "=")
+			return flag == serviceFlag || flag == namespaceFlag
 		})
 		if isWorker {
 			containers[i].Args = append(slices.Clip(containers[i].Args), "--controller-key="+key)

@@ -27,13 +27,13 @@ import (
 
 func input(properties map[string]any) workload.Input {
 	return workload.Input{
-		Name: "kube-trigger-main", Namespace: "a", ServiceAccount: "kube-trigger", Service: "main", Image: "image:1",
+		Name: "kube-trigger-main", Namespace: "a", ServiceAccount: "kube-trigger-worker", Service: "main", TriggerAccount: "kube-trigger", Image: "image:1",
 		Labels: map[string]string{"l": "main"}, Properties: properties,
 	}
 }
 
 func TestDeployment_Default(t *testing.T) {
-	d, problems := workload.Deployment(workload.Default(), input(map[string]any{
+	d, problems := workload.Deployment(workload.Dedicated(), input(map[string]any{
 		"replicas": int64(2), "config": map[string]any{"timeout": 1.5, "logLevel": "debug"},
 		"resource": map[string]any{"memory": map[string]any{"limits": "1Gi"}},
 	}))
@@ -51,7 +51,7 @@ func TestDeployment_Default(t *testing.T) {
 	if *d.Spec.Replicas != 2 || c.Image != "image:1" || c.Resources.Limits.Memory().String() != "1Gi" || c.Resources.Limits.Cpu().String() != "500m" {
 		t.Errorf("Deployment %+v", d.Spec)
 	}
-	if s := d.Spec.Template.Spec; !*s.SecurityContext.RunAsNonRoot || *c.SecurityContext.AllowPrivilegeEscalation || s.ServiceAccountName != "kube-trigger" {
+	if s := d.Spec.Template.Spec; !*s.SecurityContext.RunAsNonRoot || *c.SecurityContext.AllowPrivilegeEscalation || s.ServiceAccountName != "kube-trigger-worker" {
 		t.Errorf("pod %+v", s)
 	}
 }
@@ -90,7 +90,7 @@ func TestDeployment_Parameters(t *testing.T) {
 		"name", "namespace", "image", "command", "args", "serviceAccount", "serviceAccountName", "hostNetwork", "volumes",
 		"labels", "annotations", "env", "securityContext", "imagePullSecrets", "deployment", "triggerService",
 	} {
-		_, problems := workload.Deployment(workload.Default(), input(map[string]any{name: "x"}))
+		_, problems := workload.Deployment(workload.Dedicated(), input(map[string]any{name: "x"}))
 		if len(problems) != 1 || problems[0].Path != "properties."+name || !strings.Contains(problems[0].Message, "unknown field") {
 			t.Errorf("%s: %v, want unknown field", name, problems)
 		}
@@ -102,7 +102,7 @@ func TestDeployment_Parameters(t *testing.T) {
 		"properties.resource.cpu":        {"resource": map[string]any{"cpu": "1"}},
 		"properties.resource.cpu.limits": {"resource": map[string]any{"cpu": map[string]any{"limits": "much"}}},
 	} {
-		_, problems := workload.Deployment(workload.Default(), input(properties))
+		_, problems := workload.Deployment(workload.Dedicated(), input(properties))
 		if len(problems) != 1 || problems[0].Path != path {
 			t.Errorf("%v: %v, want a problem of %s", properties, problems, path)
 		}
@@ -130,7 +130,7 @@ triggerService: {...}
 	}
 	pod := d.Spec.Template
 	if d.Name != "kube-trigger-main" || d.Namespace != "a" || len(d.OwnerReferences) != 0 || d.Status.Replicas != 0 ||
-		pod.Name != "" || pod.Spec.ServiceAccountName != "kube-trigger" || pod.Spec.DeprecatedServiceAccount != "" {
+		pod.Name != "" || pod.Spec.ServiceAccountName != "kube-trigger-worker" || pod.Spec.DeprecatedServiceAccount != "" {
 		t.Errorf("Deployment %+v", d)
 	}
 	for field, diff := range map[string]string{
@@ -167,8 +167,8 @@ func FuzzDeployment(f *testing.F) {
 	f.Add("replicas", "x")
 	f.Add("config", "{}")
 	f.Fuzz(func(t *testing.T, key, value string) {
-		d, problems := workload.Deployment(workload.Default(), input(map[string]any{key: value}))
-		if len(problems) == 0 && (d.Namespace != "a" || d.Spec.Template.Spec.ServiceAccountName != "kube-trigger") {
+		d, problems := workload.Deployment(workload.Dedicated(), input(map[string]any{key: value}))
+		if len(problems) == 0 && (d.Namespace != "a" || d.Spec.Template.Spec.ServiceAccountName != "kube-trigger-worker") {
 			t.Errorf("%q: %q: got %+v", key, value, d)
 		}
 	})

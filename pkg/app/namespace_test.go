@@ -1,0 +1,215 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+package app
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kubevela/kube-trigger/pkg/acceptance"
+	"github.com/kubevela/kube-trigger/pkg/trigger"
+	"github.com/kubevela/kube-trigger/test/cluster"
+)
+
+// freePort returns a loopback port that nothing listens on.
+func freePort(t *testing.T) int32 {
+	t.Helper()
+	var config net.ListenConfig
+	l, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	port, _ := l.Addr().(*net.TCPAddr)
+	return int32(port.Port)
+}
+
+// apply creates or updates the objects of YAML documents, as an administrator.
+func (e env) apply(t *testing.T, format string, args ...any) {
+	t.Helper()
+	c, err := client.New(e.Config, client.Options{})
+	if err == nil {
+		err = cluster.Apply(t.Context(), c, fmt.Sprintf(format, args...))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// createHook creates a ServiceAccount and a ConfigMap of the same name, which is the only one
+// that the ServiceAccount may patch, and a TriggerService whose webhook patches ConfigMap target.
+func (e env) createHook(t *testing.T, name, account, target string) {
+	t.Helper()
+	e.createAccountFor(t, account)
+	spec := fmt.Sprintf(`
+serviceAccountName: %s
+triggers:
+  - name: hook
+    source: {type: webhook, properties: {auth: none}}
+    retry: {limit: 0}
+    action:
+      type: patch-resource
+      properties:
+        resource: {apiVersion: v1, kind: ConfigMap, name: %s, namespace: %s}
+        patch: {type: merge, data: {data: {by: %s}}}`, account, target, e.namespace, name)
+	if err := e.createService(t, name, spec); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (e env) createAccountFor(t *testing.T, account string) {
+	t.Helper()
+	e.apply(t, `
+apiVersion: v1
+kind: ServiceAccount
+metadata: {namespace: %[1]s, name: %[2]s}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {namespace: %[1]s, name: %[2]s}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {namespace: %[1]s, name: %[2]s}
+rules: [{apiGroups: [""], resources: [configmaps], resourceNames: [%[2]s], verbs: [get, patch]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {namespace: %[1]s, name: %[2]s}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: %[2]s}
+subjects: [{kind: ServiceAccount, namespace: %[1]s, name: %[2]s}]
+`, e.namespace, account)
+}
+
+// call calls the webhook on a port, and returns the status; 0 if nothing listens there.
+func (e env) call(t *testing.T, port int32) int {
+	t.Helper()
+	url := fmt.Sprintf("http://127.0.0.1:%d/%s/hook", port, e.namespace)
+	res, err := http.Post(url, "application/json", strings.NewReader(`{"a": 1}`))
+	if err != nil {
+		return 0
+	}
+	defer res.Body.Close()
+	return res.StatusCode
+}
+
+// triggerText returns the fields of the first trigger in the status of a TriggerService, as text.
+func (e env) triggerText(t *testing.T, name string) string {
+	t.Helper()
+	ts, err := e.services.Get(t.Context(), name, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	triggers, _, _ := unstructured.NestedSlice(ts.Object, "status", "triggers")
+	return fmt.Sprint(triggers)
+}
+
+// by returns the TriggerService that has patched a ConfigMap last.
+func (e env) by(t *testing.T, name string) string {
+	t.Helper()
+	cm, err := e.configMaps.Get(t.Context(), name, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	by, _, _ := unstructured.NestedString(cm.Object, "data", "by")
+	return by
+}
+
+// TestWorker_Namespace: two TriggerServices in one process act as their own ServiceAccounts,
+// with webhooks of equal paths on ports of their own. One whose ServiceAccount is deleted
+// stops, and one that is assigned to another worker moves there; the other continues.
+func TestWorker_Namespace(t *testing.T) {
+	e := newEnv(t)
+	e.installCRDs(t)
+	e.createHook(t, "one", "a", "a")
+	e.createHook(t, "two", "b", "a") // account b may not patch it
+	one, two := freePort(t), freePort(t)
+	for name, port := range map[string]int32{"one": one, "two": two} {
+		if err := e.assign(t, name, trigger.NamespaceWorker, port); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o := DefaultRunOptions()
+	o.Kubeconfig, o.WorkerNamespace, o.PodName = e.Kubeconfig, e.namespace, "worker"
+	o.ControllerKey, o.WebhookAddr, o.MetricsAddr = acceptance.FormatKey(e.key), "127.0.0.1:0", "127.0.0.1:0"
+	p := startRun(t, o)
+	eventually(t, "both webhooks", func() bool { return e.call(t, one) == http.StatusAccepted && e.call(t, two) == http.StatusAccepted })
+	eventually(t, "the patch as a", func() bool { return e.by(t, "a") == "one" })
+	want := fmt.Sprintf(`User "system:serviceaccount:%s:b" cannot`, e.namespace)
+	eventually(t, "the refusal of b", func() bool { return strings.Contains(e.triggerText(t, "two"), want) })
+	ready := fmt.Sprintf("http://%s/readyz", p.waitForLog(t, "serving metrics")[0]["address"])
+	eventually(t, "readiness", func() bool {
+		res, err := http.Get(ready)
+		if err != nil {
+			return false
+		}
+		defer res.Body.Close()
+		return res.StatusCode == http.StatusOK
+	})
+
+	e.deleteAccount(t, "a")
+	eventually(t, "the missing ServiceAccount in the status", func() bool {
+		text := e.triggerText(t, "one")
+		return strings.Contains(text, "AccountNotFound") && strings.Contains(text, "ServiceAccount "+e.namespace+"/a does not exist")
+	})
+	if status := e.call(t, one); status != 0 {
+		t.Errorf("webhook of a TriggerService without ServiceAccount: status %d", status)
+	}
+	if status := e.call(t, two); status != http.StatusAccepted {
+		t.Errorf("webhook of the other TriggerService: status %d", status)
+	}
+	e.createAccountFor(t, "a")
+	eventually(t, "the webhook again", func() bool { return e.call(t, one) == http.StatusAccepted })
+
+	if err := e.assign(t, "two", trigger.WorkerName("two"), 0); err != nil {
+		t.Fatal(err)
+	}
+	own := e.serviceOptions("two")
+	own.PodName, own.WebhookAddr = "own", fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	moved := startRun(t, own)
+	moved.waitForLog(t, "webhook accepts requests")
+	if status := e.call(t, two); status != 0 {
+		t.Errorf("webhook of a TriggerService that has moved: status %d", status)
+	}
+	if status := e.call(t, one); status != http.StatusAccepted {
+		t.Errorf("webhook of the TriggerService that has not moved: status %d", status)
+	}
+	moved.stop(t)
+	p.stop(t)
+}
+
+func (e env) deleteAccount(t *testing.T, name string) {
+	t.Helper()
+	account := &unstructured.Unstructured{}
+	account.SetAPIVersion("v1")
+	account.SetKind("ServiceAccount")
+	account.SetNamespace(e.namespace)
+	account.SetName(name)
+	c, err := client.New(e.Config, client.Options{})
+	if err == nil {
+		err = c.Delete(t.Context(), account)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
