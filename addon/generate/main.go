@@ -18,8 +18,8 @@ limitations under the License.
 //
 // It writes CUE to addon/resources and addon/definitions, from addon/crds, actions,
 // definitions and the default worker template. From addon/resources it writes the
-// manifests for clusters without KubeVela, to addon/manifests, addon/webhook
-// and addon/network.
+// manifests for clusters without KubeVela, to addon/manifests, addon/policies,
+// addon/webhook and addon/network.
 package main
 
 import (

@@ -25,12 +25,18 @@ import (
 
 // TestParameters renders the addon's Application with parameters.
 func TestParameters(t *testing.T) {
-	const policy, clientCA, auth = `"kind":"NetworkPolicy"`, "--webhook-client-ca=/etc/kube-trigger/client-ca/ca.crt", "--metrics-auth"
+	const (
+		policy, clientCA, auth = `"kind":"NetworkPolicy"`, "--webhook-client-ca=/etc/kube-trigger/client-ca/ca.crt", "--metrics-auth"
+		admission              = `"kind":"ValidatingAdmissionPolicy"`
+		bump                   = `"resources":["applications"],"verbs":["get","list","watch","patch"]`
+	)
 	for _, tt := range []struct {
 		parameters    string
 		want, exclude []string
 	}{
-		{"", []string{`"--metrics-addr=:8080"`}, []string{policy, clientCA, `"` + auth + `"`, "client-ca", `"name":"kube-trigger-metrics"`}},
+		{"", []string{`"--metrics-addr=:8080"`, admission, bump}, []string{policy, clientCA, `"` + auth + `"`, "client-ca", `"name":"kube-trigger-metrics"`}},
+		{"policies: enabled: false", []string{`"resources":["applications"],"verbs":["get","list","watch"]`}, []string{admission, bump}},
+		{"definitionsOnly: true", nil, []string{admission}},
 		{"networkPolicy: enabled: true", []string{policy, `"values":["monitoring"]`}, []string{`"port":9443`, `"port":8090`}},
 		{
 			`networkPolicy: {enabled: true, workerNamespaces: ["team-a"], scraperNamespaces: ["prometheus"], apiServer: ["10.0.0.1/32"]}, webhook: enabled: true`,
@@ -39,7 +45,7 @@ func TestParameters(t *testing.T) {
 		{`webhook: {enabled: true, clientCASecret: "apiserver"}`, []string{clientCA, `"secretName":"apiserver"`, `"mountPath":"/etc/kube-trigger/client-ca"`}, nil},
 		{
 			`monitoring: {podMonitor: true, auth: {enabled: true, workerNamespaces: ["team-a"]}}`,
-			[]string{`"` + auth + `"`, `"authorization":{"credentials":{"name":"kube-trigger-metrics","key":"token"}}`, `"name":"kube-trigger","namespace":"team-a"`, "system:auth-delegator"}, nil,
+			[]string{`"` + auth + `"`, `"authorization":{"credentials":{"name":"kube-trigger-metrics","key":"token"}}`, `"name":"kube-trigger-worker","namespace":"team-a"`, "system:auth-delegator"}, nil,
 		},
 	} {
 		v, err := load("..", tt.parameters)

@@ -42,6 +42,20 @@ func (e conflictError) Error() string {
 	return fmt.Sprintf("%s %q exists and was not created by kube-trigger for this TriggerService", e.kind, e.name)
 }
 
+// deniedError is returned when the API server denies a write: an admission policy forbids it,
+// or the object is invalid.
+type deniedError struct{ error }
+
+func (e deniedError) Unwrap() error { return e.error }
+
+// asDenied returns the error of a write as a deniedError if it is one.
+func asDenied(err error) error {
+	if apierrors.IsForbidden(err) || apierrors.IsInvalid(err) {
+		return deniedError{err}
+	}
+	return err
+}
+
 // apply server-side-applies desired unless the cluster already holds it: without the
 // comparison, each reconciliation would cost a request for each object, also when only
 // a status has changed. It reads the
@@ -78,7 +92,7 @@ func (r *reconciler) apply(ctx context.Context, desired, current client.Object, 
 	}
 	ctrl.LoggerFrom(ctx).V(1).Info("Applying", "kind", kind, "name", key.Name)
 	if err := r.client.Patch(ctx, want, client.Apply, client.FieldOwner(FieldManager), client.ForceOwnership); err != nil {
-		return fmt.Errorf("apply %s %q: %w", kind, key.Name, err)
+		return asDenied(fmt.Errorf("apply %s %q: %w", kind, key.Name, err))
 	}
 	desired.SetUID(want.GetUID())
 	return nil
@@ -197,7 +211,7 @@ func (r *reconciler) remove(ctx context.Context, o client.Object) error {
 	uid := o.GetUID()
 	err := r.client.Delete(ctx, o, client.Preconditions{UID: &uid})
 	if err := client.IgnoreNotFound(err); err != nil {
-		return fmt.Errorf("delete %q: %w", o.GetName(), err)
+		return asDenied(fmt.Errorf("delete %q: %w", o.GetName(), err))
 	}
 	return nil
 }

@@ -42,6 +42,8 @@ type state struct {
 	workerProblems diag.List
 	// conflict is set if a needed object exists and has another owner.
 	conflict error
+	// denied is set if the API server denied a write.
+	denied error
 	// deployment is the worker's Deployment, or nil.
 	deployment *appsv1.Deployment
 }
@@ -62,6 +64,10 @@ func (r *reconciler) Reconcile(ctx context.Context, q ctrl.Request) (ctrl.Result
 	if errors.Is(err, errChecking) {
 		return ctrl.Result{}, nil
 	}
+	if errors.As(err, &deniedError{}) {
+		st.denied = err
+		return ctrl.Result{}, errors.Join(err, r.patchStatus(ctx, ts, st))
+	}
 	if err != nil {
 		return ctrl.Result{}, err
 	}
@@ -80,14 +86,14 @@ func (r *reconciler) reconcile(ctx context.Context, ts *v1alpha1.TriggerService)
 		return st, err
 	}
 	st.report, err = r.accept(ctx, ts, in, st.report)
+	st.workerProblems = slices.Concat(in.workerProblems, st.report.WorkerProblems.WithPrefix("spec.worker"))
+	for _, name := range actionTypes(ts) {
+		st.actionProblems = append(st.actionProblems, definitionProblems(st.report, name, in.origins)...)
+	}
 	if errors.As(err, &conflictError{}) {
 		st.conflict = err
 	} else if err != nil {
 		return st, err
-	}
-	st.workerProblems = slices.Concat(in.workerProblems, st.report.WorkerProblems.WithPrefix("spec.worker"))
-	for _, name := range actionTypes(ts) {
-		st.actionProblems = append(st.actionProblems, definitionProblems(st.report, name, in.origins)...)
 	}
 	owner, err := (namespaceReconciler{r}).workerOwner(ctx, ts)
 	if errors.As(err, &conflictError{}) {

@@ -132,6 +132,8 @@ func (s state) availableCondition() metav1.Condition {
 		return newCondition(v1alpha1.ConditionWorkerAvailable, ok, reason, message)
 	}
 	switch {
+	case s.denied != nil:
+		return available(false, v1alpha1.ReasonWriteDenied, s.denied.Error())
 	case s.conflict != nil:
 		return available(false, v1alpha1.ReasonNameConflict, s.conflict.Error())
 	case s.deployment == nil && len(s.workerProblems) > 0:

@@ -55,8 +55,9 @@ func (c *Cluster) InstallApplicationCRD(t testing.TB) {
 	c.Install(t, filepath.Join(folder, "core.oam.dev_applications.yaml"))
 }
 
-// InstallKubeTrigger installs the CRDs and the manifests of kube-trigger, in the namespace
-// vela-system. Its pods do not run.
+// InstallKubeTrigger installs the CRDs, the manifests and the policies of kube-trigger, in
+// the namespace vela-system. Its pods do not run. The API server enforces the policies a
+// moment later.
 func (c *Cluster) InstallKubeTrigger(t testing.TB) {
 	t.Helper()
 	root, err := root()
@@ -73,16 +74,18 @@ func (c *Cluster) InstallKubeTrigger(t testing.TB) {
 		t.Fatal(err)
 	}
 	texts := []string{"apiVersion: v1\nkind: Namespace\nmetadata: {name: vela-system}"}
-	manifests, err := filepath.Glob(filepath.Join(root, "addon", "manifests", "*.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range manifests {
-		text, err := os.ReadFile(file)
+	for _, folder := range []string{"manifests", "policies"} {
+		manifests, err := filepath.Glob(filepath.Join(root, "addon", folder, "*.yaml"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		texts = append(texts, string(text))
+		for _, file := range manifests {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			texts = append(texts, string(text))
+		}
 	}
 	for _, text := range texts {
 		if err := Apply(t.Context(), admin, text); err != nil {

@@ -46,6 +46,7 @@ func TestInstallation(t *testing.T) {
 			"VelaQLSource":                 velaqlSource,
 			"WebhookSource":                webhookSource,
 			"WorkerTemplate":               workerTemplate,
+			"WriteDenied":                  writeDenied,
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()

@@ -52,7 +52,7 @@ func enable(t *testing.T, k env) {
 		t.Errorf("output of vela addon status: got\n%s\nwant %q", out, addonName+": enabled")
 	}
 	out = k.Vela(t, "status", addonApp, "-n", vela.Namespace)
-	for _, want := range []string{"kube-trigger-crds", "kube-trigger-definitions", "kube-trigger-rights", "kube-trigger-controller", "Ready:1/1"} {
+	for _, want := range []string{"kube-trigger-crds", "kube-trigger-definitions", "kube-trigger-policies", "kube-trigger-rights", "kube-trigger-controller", "Ready:1/1"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("output of vela status: got\n%s\nwant %q", out, want)
 		}

@@ -27,6 +27,9 @@ import (
 	"path/filepath"
 	"testing"
 
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
@@ -38,19 +41,48 @@ const runUntilEOF = `"$@" </dev/null & cat >/dev/null; kill $!; wait $!`
 const features = "ZstdResourceTracker=true,ZstdApplicationRevision=true,MultiStageComponentApply=true,PreDispatchDryRun=true," +
 	"InformerCacheFilterUnnecessaryFields=true,SharedDefinitionStorageForApplicationRevision=true,DisableWorkflowContextConfigMapCache=true"
 
-// run starts vela-core, and waits until it is ready. vela-core runs until the test ends.
-func (k *KubeVela) run(t *testing.T, program string) {
+// run starts vela-core with further arguments, and waits until it is ready. vela-core runs
+// until the test ends.
+func (k *KubeVela) run(t *testing.T, program string, further ...string) {
 	t.Helper()
 	address, err := freeAddress()
 	if err != nil {
 		t.Fatal(err)
 	}
-	start(t, k.Kubeconfig, k.home, program,
-		"--health-addr="+address, "--metrics-addr=0", "--system-definition-namespace="+Namespace,
-		"--optimize-disable-component-revision", "--application-re-sync-period=5m", "--feature-gates="+features)
+	args := []string{
+		"--health-addr=" + address, "--metrics-addr=0", "--system-definition-namespace=" + Namespace,
+		"--optimize-disable-component-revision", "--application-re-sync-period=5m", "--feature-gates=" + features,
+	}
+	start(t, k.coreKubeconfig(t), k.home, program, append(args, further...)...)
 	cluster.Eventually(t, "a ready vela-core", func(ctx context.Context) error {
 		return checkURL(ctx, "http://"+address+"/readyz")
 	})
+}
+
+// coreKubeconfig creates the ServiceAccount of vela-core, which is cluster-admin as in
+// KubeVela's chart, and returns the path of its kubeconfig.
+func (k *KubeVela) coreKubeconfig(t *testing.T) string {
+	t.Helper()
+	const name = "kubevela-vela-core"
+	k.Apply(t, fmt.Sprintf(`
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: %[1]s}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}
+subjects: [{kind: ServiceAccount, namespace: %[2]s, name: %[1]s}]
+`, name, Namespace))
+	config := k.ServiceAccount(t, Namespace, name)
+	file := filepath.Join(k.home, name+".kubeconfig")
+	err := clientcmd.WriteToFile(clientcmdapi.Config{
+		Clusters:       map[string]*clientcmdapi.Cluster{name: {Server: config.Host, CertificateAuthority: config.CAFile, CertificateAuthorityData: config.CAData}},
+		AuthInfos:      map[string]*clientcmdapi.AuthInfo{name: {Token: config.BearerToken}},
+		Contexts:       map[string]*clientcmdapi.Context{name: {Cluster: name, AuthInfo: name}},
+		CurrentContext: name,
+	}, file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file
 }
 
 // start starts a program that runs until the test ends. Its output is logged if the test

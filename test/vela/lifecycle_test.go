@@ -40,8 +40,8 @@ import (
 // it without parameters reverts them.
 func upgrade(t *testing.T, k env) {
 	k.Vela(t, "addon", "enable", addonFolder, "replicas=2", "logLevel=debug",
-		"imagePullSecrets={hub}", "monitoring.dashboard=true", "workerRole.rules[0].apiGroups={apps}",
-		"workerRole.rules[0].resources={deployments}", "workerRole.rules[0].verbs={patch}")
+		"imagePullSecrets={hub}", "monitoring.dashboard=true", "defaultRole.rules[0].apiGroups={apps}",
+		"defaultRole.rules[0].resources={deployments}", "defaultRole.rules[0].verbs={patch}")
 	k.waitForAddon(t)
 	d := k.deployment(t, "kube-trigger-controller")
 	if replicas, _, _ := unstructured.NestedInt64(d.Object, "status", "readyReplicas"); replicas != 2 {
@@ -57,9 +57,9 @@ func upgrade(t *testing.T, k env) {
 	if text := fmt.Sprint(template.Object["spec"]); !strings.Contains(text, `imagePullSecrets: [{"name":"hub"}]`) {
 		t.Errorf("spec of the worker template: got %s, want the pull secret hub", text)
 	}
-	role := k.get(t, "rbac.authorization.k8s.io/v1", "ClusterRole", "", "kube-trigger-worker")
+	role := k.get(t, "rbac.authorization.k8s.io/v1", "ClusterRole", "", "kube-trigger-default")
 	if text := fmt.Sprint(role.Object["rules"]); !strings.Contains(text, "map[apiGroups:[apps] resources:[deployments] verbs:[patch]]") {
-		t.Errorf("rules of ClusterRole kube-trigger-worker: got %s, want the additional rule", text)
+		t.Errorf("rules of ClusterRole kube-trigger-default: got %s, want the additional rule", text)
 	}
 	k.get(t, "v1", "ConfigMap", vela.Namespace, "kube-trigger-dashboard")
 
@@ -74,8 +74,9 @@ func renderParameters(t *testing.T, k env) {
 		parameters    string
 		want, exclude []string
 	}{
-		{"", []string{"name: kube-trigger-controller", "name: kube-trigger-worker"}, []string{"PodMonitor", "type: topology", "--webhook-addr=:9443", "ValidatingWebhookConfiguration", "NetworkPolicy", "- --metrics-auth"}},
+		{"", []string{"name: kube-trigger-controller", "name: kube-trigger-worker", "kind: ValidatingAdmissionPolicy"}, []string{"PodMonitor", "type: topology", "--webhook-addr=:9443", "ValidatingWebhookConfiguration", "NetworkPolicy", "- --metrics-auth"}},
 		{"definitionsOnly=true", []string{"name: kube-trigger-crds", "trigger-action-log"}, []string{"name: kube-trigger-controller"}},
+		{"policies.enabled=false", nil, []string{"kind: ValidatingAdmissionPolicy"}},
 		{"clusters={local,edge}", []string{"type: topology", "- edge"}, nil},
 		{"monitoring.podMonitor=true", []string{"kind: PodMonitor"}, nil},
 		{"webhook.enabled=true webhook.failurePolicy=Fail", []string{"--webhook-addr=:9443", "kind: ValidatingWebhookConfiguration", "failurePolicy: Fail"}, nil},
@@ -98,8 +99,8 @@ func renderParameters(t *testing.T, k env) {
 }
 
 // disable tests that the addon cannot be disabled while an Application uses it, that
-// TriggerServices continue to run while the addon is disabled, and that the addon can be
-// enabled again.
+// TriggerServices and the policies of their workers remain while the addon is disabled, and
+// that the addon can be enabled again.
 func disable(t *testing.T, k env) {
 	ns := k.Namespace(t)
 	k.Apply(t, example(t, ns, "trigger-service/objects.yaml"))
@@ -122,6 +123,11 @@ func disable(t *testing.T, k env) {
 	k.expectAnnotation(t, ns)
 	for _, crd := range k.crds(t) {
 		k.get(t, "apiextensions.k8s.io/v1", "CustomResourceDefinition", "", crd)
+	}
+	for _, kind := range []string{"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"} {
+		k.get(t, "admissionregistration.k8s.io/v1", kind, "", "kube-trigger-triggerevents")
+		k.get(t, "admissionregistration.k8s.io/v1", kind, "", "kube-trigger-applications")
+		k.waitForDeletion(t, "admissionregistration.k8s.io/v1", kind, "", "kube-trigger-deployments")
 	}
 	k.reenable(t)
 	if ts := k.get(t, "standard.oam.dev/v1alpha1", "TriggerService", ns, "mark"); ts.GetDeletionTimestamp() != nil {

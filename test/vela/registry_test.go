@@ -63,7 +63,7 @@ entries:
 		}
 	}
 	status := k.Vela(t, "addon", "status", addonName, "-v")
-	for _, want := range []string{"enabled", "test", "workerRole", "definitionsOnly"} {
+	for _, want := range []string{"enabled", "test", "defaultRole", "definitionsOnly"} {
 		if !strings.Contains(status, want) {
 			t.Errorf("output of vela addon status: got\n%s\nwant %q", status, want)
 		}

@@ -50,9 +50,22 @@ type KubeVela struct {
 	home   string // HOME of all programs
 }
 
+// Option configures KubeVela.
+type Option func(*options)
+
+type options struct{ authentication bool }
+
+// WithAuthentication has the webhook of vela-core record who writes an Application, and
+// vela-core deploy it with the rights of that user.
+func WithAuthentication() Option { return func(o *options) { o.authentication = true } }
+
 // Start starts KubeVela in a new cluster. Both run until the test ends.
-func Start(t *testing.T) *KubeVela {
+func Start(t *testing.T, opts ...Option) *KubeVela {
 	t.Helper()
+	var o options
+	for _, opt := range opts {
+		opt(&o)
+	}
 	m, err := kubeVela(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -69,7 +82,13 @@ func Start(t *testing.T) *KubeVela {
 	k := &KubeVela{Cluster: c, Client: admin, module: m, cli: programs.cli, home: t.TempDir()}
 	k.install(t)
 	k.createVersionDeployment(t)
-	k.run(t, programs.core)
+	if !o.authentication {
+		k.run(t, programs.core)
+		return k
+	}
+	w := newWebhook(t)
+	k.run(t, programs.core, w.args...)
+	w.register(t, k)
 	return k
 }
 

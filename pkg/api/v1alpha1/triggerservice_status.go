@@ -50,6 +50,9 @@ const (
 	// ReasonNameConflict: an object that the worker needs exists and has another
 	// owner.
 	ReasonNameConflict = "NameConflict"
+	// ReasonWriteDenied: the API server denied a write of the controller, such as by an
+	// admission policy. The controller retries it.
+	ReasonWriteDenied = "WriteDenied"
 	// ReasonDeploymentFailed: the worker's Deployment cannot create pods.
 	ReasonDeploymentFailed = "DeploymentFailed"
 )

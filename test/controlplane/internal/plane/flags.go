@@ -47,6 +47,7 @@ func apiServerFlags(opts Options, c credentials, secure, etcd port) []string {
 		"--cert-dir=" + opts.Dir,
 		"--token-auth-file=" + c.tokens,
 		"--authorization-mode=RBAC",
+		"--allow-privileged=true", // as kubeadm sets it
 		"--service-account-issuer=https://kubernetes.default.svc",
 		"--service-account-key-file=" + c.serviceAccountKey,
 		"--service-account-signing-key-file=" + c.serviceAccountKey,
