@@ -55,6 +55,7 @@ func runFlags(f *pflag.FlagSet, o *app.RunOptions, log *logFlags) {
 	f.StringVar(&o.ControllerKey, "controller-key", o.ControllerKey, "the public key of the controller, with which a worker of a TriggerService verifies what it runs; the controller sets it")
 	f.StringVar(&o.StateDir, "state-dir", o.StateDir, "a directory that outlives the process, where the worker of a TriggerService records evaluations that crash it (default: the shared memory of the pod, /dev/shm)")
 	f.StringVar(&o.PodName, "pod-name", o.PodName, "the identity of a worker of a TriggerService; defaults to the host name")
+	f.Var((*seconds)(&o.LeaseDuration), "lease-duration", "how long after a crash of the worker of a TriggerService no other worker takes over, in whole seconds; the worker renews its Lease three times in that time")
 	f.StringVar(&o.MetricsAddr, "metrics-addr", o.MetricsAddr, "the address of /metrics, /healthz, /readyz and /debug/decisions, such as :8080; by default they are not served")
 	f.BoolVar(&o.MetricsAuth, "metrics-auth", o.MetricsAuth, "answer on /metrics only callers with a token of a user who may get that path, as the API server says")
 	f.StringVar(&o.WebhookAddr, "webhook-addr", o.WebhookAddr, "the address of webhooks; it is bound only while a trigger has one")

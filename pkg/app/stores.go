@@ -116,24 +116,36 @@ func (r *runner) openFileStore(ctx context.Context, host string) (stores, error)
 	return s, nil
 }
 
-// openClusterStore opens the store of ts in its namespace. It waits until no other
-// worker has it open.
-func (r *runner) openClusterStore(ctx context.Context, cfg *rest.Config, c clients, ts *v1alpha1.TriggerService) (stores, error) {
-	log := logr.FromContextOrDiscard(ctx)
-	var err error
+// elect waits until this process is elected by the Lease of a namespace, among those
+// that would run the same TriggerServices. The Lease goes with owner.
+func (r *runner) elect(ctx context.Context, cfg *rest.Config, c clients, namespace, lease string, owner metav1.OwnerReference) (*cluster.Leader, error) {
 	identity := r.PodName
 	if identity == "" {
+		var err error
 		if identity, err = os.Hostname(); err != nil {
-			return stores{}, err
+			return nil, err
 		}
 	}
-	log.Info("waiting for other workers of the TriggerService to end")
+	logr.FromContextOrDiscard(ctx).Info("waiting for the other worker to end", "lease", lease)
+	return cluster.Elect(ctx, cluster.ElectionOptions{
+		Client:    cluster.ClientOptions{Config: cfg, Scheme: c.scheme, Mapper: c.resource.Mapper},
+		Namespace: namespace, Name: lease, Identity: identity, LeaseDuration: r.LeaseDuration,
+		OwnerReferences: []metav1.OwnerReference{owner},
+	})
+}
+
+// ownerReference returns a reference to ts.
+func ownerReference(ts *v1alpha1.TriggerService) metav1.OwnerReference {
+	return metav1.OwnerReference{APIVersion: v1alpha1.GroupVersion().String(), Kind: v1alpha1.TriggerServiceKind, Name: ts.Name, UID: ts.UID}
+}
+
+// openClusterStore opens the store of ts in its namespace.
+func (r *runner) openClusterStore(ctx context.Context, cfg *rest.Config, c clients, leader *cluster.Leader, ts *v1alpha1.TriggerService) (stores, error) {
+	log := logr.FromContextOrDiscard(ctx)
 	opened, err := cluster.Open(ctx, cluster.Options{
-		Config: cfg, Namespace: ts.Namespace, Owner: ts.Name, Identity: identity,
-		Scheme: c.scheme, Mapper: c.resource.Mapper,
-		OwnerReferences: []metav1.OwnerReference{{
-			APIVersion: v1alpha1.GroupVersion().String(), Kind: v1alpha1.TriggerServiceKind, Name: ts.Name, UID: ts.UID,
-		}},
+		Client:    cluster.ClientOptions{Config: cfg, Scheme: c.scheme, Mapper: c.resource.Mapper},
+		Namespace: ts.Namespace, Owner: ts.Name, Leader: leader,
+		OwnerReferences: []metav1.OwnerReference{ownerReference(ts)},
 	})
 	if err != nil {
 		return stores{}, err

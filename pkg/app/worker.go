@@ -96,14 +96,23 @@ func (r *runner) runService(ctx context.Context) error {
 	if err != nil {
 		return ignoreCanceled(ctx, err)
 	}
-	s, err := r.openClusterStore(ctx, cfg, c, first.Service)
+	leader, err := r.elect(ctx, cfg, c, name.Namespace, trigger.Label(name.Name)+"-worker", ownerReference(first.Service))
+	if err != nil {
+		return ignoreCanceled(ctx, err)
+	}
+	defer func() {
+		if err := leader.Close(); err != nil {
+			log.Info("Lease not released: another worker waits until it expires", "reason", err.Error())
+		}
+	}()
+	s, err := r.openClusterStore(ctx, cfg, c, leader, first.Service)
 	if err != nil {
 		return ignoreCanceled(ctx, err)
 	}
 	w := serviceWorker{runner: r, builtIn: builtIn, clients: c, stores: s, watcher: watcher, first: first, events: events}
 	err = s.runWith(ctx, w.run)
 	if closeErr := s.close(); closeErr != nil {
-		logr.FromContextOrDiscard(ctx).Info("store not closed: another worker waits until its Lease expires", "reason", closeErr.Error())
+		log.Info("Store not closed", "reason", closeErr.Error())
 	}
 	if w.deleted { // the store is deleted, too, and the right to write to it
 		return nil
