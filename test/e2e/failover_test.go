@@ -73,11 +73,15 @@ func failoverTime(t *testing.T, i *installation) {
 		name := fmt.Sprint("web-", n)
 		active := i.activePod(t, ns)
 		i.waitForStandby(t, ns, active)
-		t.Cleanup(active.Kill) // a stopped process does not end by SIGTERM
-		begin := time.Now()
-		if err := syscall.Kill(active.PID(), syscall.SIGSTOP); err != nil {
+		begin, pid := time.Now(), active.PID()
+		if pid == 0 {
+			t.Fatalf("pod %s has ended before it was stopped", active.Name)
+		}
+		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 			t.Fatal(err)
 		}
+		// If the test fails, a stopped process would not end by SIGTERM.
+		t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGCONT) })
 		i.applyConfigMap(t, ns, name, "1")
 		cluster.Eventually(t, "bump of Application "+name, func(ctx context.Context) error {
 			version, err := i.version(ctx, ns, name)
@@ -87,7 +91,14 @@ func failoverTime(t *testing.T, i *installation) {
 			return err
 		})
 		all = append(all, time.Since(begin).Round(10*time.Millisecond))
+		starts := active.Starts()
 		active.Kill()
+		cluster.Eventually(t, "restart of the stopped worker", func(context.Context) error {
+			if active.Starts() == starts {
+				return errors.New("not restarted")
+			}
+			return nil
+		})
 	}
 	slices.Sort(all)
 	t.Logf("from the end of the active worker to the action of the other: %v", all)

@@ -171,8 +171,9 @@ func (l *Leader) keepRenewing(ctx context.Context) {
 		case <-due:
 		}
 		due = l.options.Clock.After(interval)
+		// A slow answer is better than none: what remains of the duration is the timeout.
 		// If the API server is unavailable, no other process can acquire the Lease.
-		if err := l.renew(ctx, interval); err != nil && ctx.Err() == nil && !errors.Is(err, store.ErrFenced) {
+		if err := l.renew(ctx, l.options.LeaseDuration-interval); err != nil && ctx.Err() == nil && !errors.Is(err, store.ErrFenced) {
 			logr.FromContextOrDiscard(ctx).Info("Lease not renewed; retrying", "lease", l.options.Name, "error", err.Error())
 		}
 	}
