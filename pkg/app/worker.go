@@ -100,7 +100,7 @@ func (r *runner) runService(ctx context.Context) error {
 	if err != nil {
 		return ignoreCanceled(ctx, err)
 	}
-	defer func() {
+	defer func() { //nolint:contextcheck // the Lease is released even if ctx has ended
 		if err := leader.Close(); err != nil {
 			log.Info("Lease not released: another worker waits until it expires", "reason", err.Error())
 		}
