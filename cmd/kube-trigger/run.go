@@ -56,6 +56,7 @@ func runFlags(f *pflag.FlagSet, o *app.RunOptions, log *logFlags) {
 	f.StringVar(&o.ControllerKey, "controller-key", o.ControllerKey, "the public key of the controller, with which a worker verifies what it runs; the controller sets it")
 	f.StringVar(&o.StateDir, "state-dir", o.StateDir, "a directory that outlives the process, where a worker records evaluations that crash it (default: the shared memory of the pod, /dev/shm)")
 	f.StringVar(&o.PodName, "pod-name", o.PodName, "the identity of a worker; defaults to the host name")
+	f.Var((*seconds)(&o.LeaseDuration), "lease-duration", "how long after a crash of a worker no other worker takes over, in whole seconds; the worker renews its Lease three times in that time")
 	f.StringVar(&o.MetricsAddr, "metrics-addr", o.MetricsAddr, "the address of /metrics, /healthz, /readyz and /debug/decisions, such as :8080; by default they are not served")
 	f.BoolVar(&o.MetricsAuth, "metrics-auth", o.MetricsAuth, "answer on /metrics only callers with a token of a user who may get that path, as the API server says")
 	f.StringVar(&o.WebhookAddr, "webhook-addr", o.WebhookAddr, "the address of webhooks; it is bound only while a trigger has one")

@@ -76,7 +76,7 @@ func (o StoreOptions) openServiceDeadLetters() (*DeadLetters, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := cluster.OpenDeadLetters(cluster.Options{Config: cfg, Namespace: name.Namespace, Owner: name.Name})
+	d, err := cluster.OpenDeadLetters(cluster.Options{Client: cluster.ClientOptions{Config: cfg}, Namespace: name.Namespace, Owner: name.Name})
 	if err != nil {
 		return nil, err
 	}

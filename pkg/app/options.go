@@ -21,6 +21,7 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/multicluster"
+	"github.com/kubevela/kube-trigger/pkg/store/cluster"
 )
 
 // Values of StoreOptions.Store other than a file.
@@ -106,6 +107,10 @@ type RunOptions struct {
 	StateDir string
 	// PodName is the identity of a worker. Defaults to the host name.
 	PodName string
+	// LeaseDuration is the time after a crash of the worker of a TriggerService for
+	// which no other worker takes over, in whole seconds. The worker renews its Lease
+	// every third of it.
+	LeaseDuration time.Duration
 
 	// AllowAddresses are addresses and prefixes that actions may connect to
 	// although they are loopback, link-local, or a cloud's metadata service.
@@ -139,6 +144,7 @@ func DefaultRunOptions() RunOptions {
 		RetryDelay:    engine.DefaultBackoffInitial,
 		ShutdownGrace: engine.DefaultShutdownGrace,
 		From:          FromResume,
+		LeaseDuration: cluster.DefaultLeaseDuration,
 		ClusterAccess: string(multicluster.Auto),
 		WebhookAddr:   ":8090",
 	}

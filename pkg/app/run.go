@@ -22,6 +22,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/go-logr/logr"
 	"k8s.io/utils/clock"
@@ -41,6 +42,9 @@ func Run(ctx context.Context, o RunOptions) error {
 	}
 	if o.From != FromResume && o.From != FromNow {
 		return InvalidError{fmt.Errorf("--from %q: must be %s or %s", o.From, FromResume, FromNow)}
+	}
+	if o.LeaseDuration < time.Second || o.LeaseDuration%time.Second != 0 {
+		return InvalidError{fmt.Errorf("--lease-duration %s: must be whole seconds, and 1s or more", o.LeaseDuration)}
 	}
 	s, err := newServer(ctx, o)
 	if err != nil {

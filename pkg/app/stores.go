@@ -114,17 +114,17 @@ func (r *runner) openFileStore(ctx context.Context, host string) (stores, error)
 	return s, nil
 }
 
-// openClusterStore opens the store of ts in its namespace, with the worker's own rights. It
-// waits until no other worker has it open.
+// openClusterStore opens the store of ts in its namespace. It waits until no other worker
+// has it open.
 func (w *serviceWorker) openClusterStore(ctx context.Context, ts *v1alpha1.TriggerService) (stores, error) {
 	log := logr.FromContextOrDiscard(ctx)
-	log.Info("waiting for other workers of the TriggerService to end", "triggerService", w.watcher.Name.String())
+	leader, err := w.process.elected(ctx, ts)
+	if err != nil {
+		return stores{}, err
+	}
 	opened, err := cluster.Open(ctx, cluster.Options{
-		Config: w.process.config, Namespace: ts.Namespace, Owner: ts.Name, Identity: w.process.identity,
-		Scheme: w.process.clients.scheme, Mapper: w.process.clients.resource.Mapper,
-		OwnerReferences: []metav1.OwnerReference{{
-			APIVersion: v1alpha1.GroupVersion().String(), Kind: v1alpha1.TriggerServiceKind, Name: ts.Name, UID: ts.UID,
-		}},
+		Client: w.process.storeClient(), Namespace: ts.Namespace, Owner: ts.Name, Leader: leader,
+		OwnerReferences: []metav1.OwnerReference{ownerReference(ts)},
 	})
 	if err != nil {
 		return stores{}, err

@@ -24,6 +24,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -40,6 +41,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/crashguard"
 	"github.com/kubevela/kube-trigger/pkg/sleep"
+	"github.com/kubevela/kube-trigger/pkg/store/cluster"
 	"github.com/kubevela/kube-trigger/pkg/trigger"
 	"github.com/kubevela/kube-trigger/pkg/worker"
 )
@@ -70,8 +72,12 @@ type workerProcess struct {
 	clients  clients
 	events   record.EventRecorder
 	services *worker.Services
-	// fail ends the process with an error.
+	election sync.Mutex
+	// leader is nil before the election.
+	leader *cluster.Leader
+	// fail ends the process with an error. done is closed when it ends.
 	fail context.CancelCauseFunc
+	done <-chan struct{}
 }
 
 // runWorker runs the TriggerServices of a worker, and follows their changes, until ctx ends.
@@ -82,7 +88,7 @@ func (r *runner) runWorker(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p := workerProcess{runner: r}
+	p := &workerProcess{runner: r}
 	if p.builtIn, err = trigger.BuiltIn(actions.FS); err != nil {
 		return err
 	}
@@ -109,7 +115,7 @@ func (r *runner) runWorker(ctx context.Context) error {
 	defer shutdown()
 	runCtx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
-	p.fail = fail
+	p.fail, p.done = fail, runCtx.Done()
 	log := logr.FromContextOrDiscard(ctx)
 	watch.OnIgnored = func(ts *v1alpha1.TriggerService, reason string) {
 		if reason == "" {
@@ -126,6 +132,7 @@ func (r *runner) runWorker(ctx context.Context) error {
 	}
 	log.Info("waiting for accepted versions", "namespace", watch.Namespace, "worker", watch.Worker)
 	p.services.Run(runCtx, p.runService)
+	p.resign(ctx)
 	if ctx.Err() == nil {
 		return context.Cause(runCtx)
 	}
@@ -225,6 +232,9 @@ func (p *workerProcess) runService(ctx context.Context, watcher *worker.ConfigWa
 	}
 }
 
+// errLost ends a process that has lost its Lease.
+var errLost = errors.New("another worker has taken over the Lease")
+
 // errUnassigned ends the run of a TriggerService that another worker is to run.
 var errUnassigned = errors.New("the TriggerService was assigned to another worker")
 
@@ -256,7 +266,7 @@ func (p *workerProcess) runAssigned(ctx context.Context, watcher *worker.ConfigW
 	if w.stores, err = w.openClusterStore(assigned, first.Service); err == nil {
 		err = w.stores.runWith(assigned, w.run)
 		if closeErr := w.stores.close(); closeErr != nil {
-			log.Info("store not closed: another worker waits until its Lease expires", "triggerService", watcher.Name.String(), "reason", closeErr.Error())
+			log.Info("Store not closed", "triggerService", watcher.Name.String(), "reason", closeErr.Error())
 		}
 	}
 	switch cause := context.Cause(assigned); {

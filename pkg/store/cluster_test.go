@@ -19,12 +19,13 @@ package store_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"path/filepath"
 	"testing"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
@@ -33,29 +34,40 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
+// elected is a store whose process ends with it.
+type elected struct {
+	store.Store
+	leader *clusterstore.Leader
+}
+
+func (e elected) Close() error { return errors.Join(e.Store.Close(), e.leader.Close()) }
+
 func TestCluster(t *testing.T) {
 	t.Parallel()
 	c := cluster.Start(t)
-	crds := got(filepath.Glob("../../addon/crds/*_triggerevents.yaml"))(t)
+	crds := got(filepath.Glob("../../addon/crds/standard.oam.dev_*.yaml"))(t)
 	c.Install(t, crds...)
 	conformance(t, func(t *testing.T) env {
 		namespace := c.Namespace(t)
 		return env{
 			open: func(t *testing.T, o options) store.Store {
 				t.Helper()
-				return got(clusterstore.Open(t.Context(), clusterstore.Options{
-					Config: c.Config, Namespace: namespace, Owner: "notify", Identity: "worker-0",
-					LeaseDuration: 15 * time.Second, Limits: o.limits, Clock: o.clock,
+				client := clusterstore.ClientOptions{Config: c.Config}
+				leader := got(clusterstore.Elect(t.Context(), clusterstore.ElectionOptions{
+					Client: client, Namespace: namespace, Name: "worker", Identity: "worker-0", Clock: o.clock,
 				}))(t)
+				s := got(clusterstore.Open(t.Context(), clusterstore.Options{
+					Client: client, Namespace: namespace, Owner: "notify", Leader: leader, Limits: o.limits, Clock: o.clock,
+				}))(t)
+				return elected{s, leader}
 			},
 			dump: func(t *testing.T) []byte {
 				client := got(dynamic.NewForConfig(c.Config))(t)
 				var all bytes.Buffer
-				for _, resource := range []string{"configmaps", "triggerevents", "events"} {
-					gvr := corev1.SchemeGroupVersion.WithResource(resource)
-					if resource == "triggerevents" {
-						gvr = v1alpha1.GroupVersion().WithResource(resource)
-					}
+				for _, gvr := range []schema.GroupVersionResource{
+					v1alpha1.GroupVersion().WithResource("triggercheckpoints"), v1alpha1.GroupVersion().WithResource("triggerevents"),
+					corev1.SchemeGroupVersion.WithResource("events"),
+				} {
 					list := got(client.Resource(gvr).Namespace(namespace).List(t.Context(), metav1.ListOptions{}))(t)
 					must(t, json.NewEncoder(&all).Encode(list))
 				}

@@ -24,38 +24,26 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/client-go/dynamic"
-	"k8s.io/client-go/rest"
 	testclock "k8s.io/utils/clock/testing"
 
-	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/store"
-	clusterstore "github.com/kubevela/kube-trigger/pkg/store/cluster"
 	"github.com/kubevela/kube-trigger/pkg/store/file"
-	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// The files store.db.gz and objects.json.gz in testdata are stores of format 1. Sources
-// of c55143b have written them: two triggers of a watch of ConfigMaps, and one that was
+// The file store.db.gz in testdata is a store of format 1. Sources of c55143b have
+// written it: two triggers of a watch of ConfigMaps, and one that was
 // added while an event was pending; a derived watch; a schedule with two pending ticks; a
-// view; and a webhook with two events in the queue and one that is done. store.json and
-// objects.json contain what c55143b read from them.
+// view; and a webhook with two events in the queue and one that is done. store.json
+// contains what c55143b read from it.
 const oldOwner = "/etc/kube-trigger/config.yaml"
 
 // oldStore is the content of a store of format 1.
@@ -133,7 +121,6 @@ func wantMigrated(t *testing.T, s store.Store, old oldStore) {
 		}
 		assertEqual(t, len(c.Values), values)
 	}
-	delete(triggers, "team/pods") // of the checkpoint with shards
 	assertEqual(t, triggers, map[string][]byte{
 		"second": []byte(`{}`), "team/first": []byte(`{"syncedTo":"` + "\U0010ffff" + `"}`), "team/events": []byte(`{}`),
 		"team/added": fmt.Appendf(nil, `{"startsAfter":%q}`, since),
@@ -207,103 +194,4 @@ func TestMigrate_File(t *testing.T) {
 	must(t, s.Close())
 	// The whole file is verified.
 	must(t, got(file.Open(t.Context(), path, o))(t).Close())
-}
-
-// cutOff fails writes of stored objects once no write remains. If deliver is set, the
-// server gets them nevertheless.
-type cutOff struct {
-	http.RoundTripper
-	remaining atomic.Int64
-	deliver   bool
-}
-
-func (f *cutOff) RoundTrip(r *http.Request) (*http.Response, error) {
-	stored := strings.Contains(r.URL.Path, "/configmaps") || strings.Contains(r.URL.Path, "/triggerevents")
-	if r.Method == http.MethodGet || !stored || f.remaining.Add(-1) >= 0 {
-		return f.RoundTripper.RoundTrip(r)
-	}
-	if f.deliver {
-		if resp, err := f.RoundTripper.RoundTrip(r); err == nil {
-			resp.Body.Close()
-		}
-	}
-	return nil, errors.New("connection lost")
-}
-
-// TestMigrate_Cluster converts a store, and interrupts that at each of its writes.
-func TestMigrate_Cluster(t *testing.T) {
-	t.Parallel()
-	c := cluster.Start(t)
-	c.Install(t, got(filepath.Glob("../../addon/crds/*_triggerevents.yaml"))(t)...)
-	client := got(dynamic.NewForConfig(c.Config))(t)
-	want := readOldStore(t, "objects.json")
-	clock := testclock.NewFakeClock(noon().Add(time.Hour))
-	for writes, done := 0, false; !done; writes++ {
-		namespace := c.Namespace(t)
-		restore(t, client, namespace)
-		o := clusterstore.Options{Config: rest.CopyConfig(c.Config), Namespace: namespace, Owner: "notify", Identity: "worker-0", Clock: clock}
-		transport := &cutOff{deliver: writes%2 == 1}
-		transport.remaining.Store(int64(writes))
-		o.Config.Wrap(func(rt http.RoundTripper) http.RoundTripper { transport.RoundTripper = rt; return transport })
-
-		deadLetters := got(clusterstore.OpenDeadLetters(o))(t)
-		before := got(deadLetters.List(t.Context()))(t)
-		if len(before.Items) != 2 || before.Dropped != 1 || before.Items[1].ReplayRequestedAt.IsZero() {
-			t.Errorf("dead letters before the conversion: %+v", before)
-		}
-		first, err := clusterstore.Open(t.Context(), o)
-		if done = err == nil; done {
-			must(t, first.Close())
-		}
-		transport.remaining.Store(1 << 30)
-		s := got(clusterstore.Open(t.Context(), o))(t)
-		wantMigrated(t, s, want)
-		wantShards(t, s)
-		assertEqual(t, len(got(s.Checkpoints().List(t.Context()))(t)), len(want.Resumes)+1)
-		must(t, s.Close())
-		for _, resource := range []string{"configmaps", "triggerevents"} {
-			list := got(client.Resource(storedResource(resource)).Namespace(namespace).List(t.Context(), metav1.ListOptions{LabelSelector: "trigger.oam.dev/record in (mark,inventory,history,accepted)"}))(t)
-			if len(list.Items) > 0 {
-				t.Errorf("%d %s of format 1 are left", len(list.Items), resource)
-			}
-		}
-		if t.Failed() {
-			t.Fatalf("interrupted after %d writes: %v", writes, err)
-		}
-	}
-}
-
-// wantShards checks the checkpoint that has shards.
-func wantShards(t *testing.T, s store.Store) {
-	t.Helper()
-	c := got(s.Checkpoints().Load(t.Context(), "uid resource-watcher:v1/Pod"))(t)
-	if c.Cursor != "77" || len(c.Values) != 4999+1 || c.Values["object/shop/object-7"] != nil || string(c.Values["trigger/team/pods"]) != "{}" {
-		t.Errorf("cursor %s with %d values", c.Cursor, len(c.Values))
-	}
-	if v := c.Values["object/shop/object-8"]; string(v) != "\x00\x0anot a uuid\x06opaque" {
-		t.Errorf("object-8: %q", v)
-	}
-}
-
-// restore creates the objects of a store of format 1.
-func restore(t *testing.T, client dynamic.Interface, namespace string) {
-	t.Helper()
-	var objects []map[string]any
-	must(t, json.Unmarshal(unzip(t, "objects.json.gz"), &objects))
-	for _, o := range objects {
-		u := unstructured.Unstructured{Object: o}
-		u.SetNamespace(namespace)
-		u.SetResourceVersion("")
-		u.SetUID("")
-		u.SetManagedFields(nil)
-		resource := strings.ToLower(u.GetKind()) + "s"
-		_ = got(client.Resource(storedResource(resource)).Namespace(namespace).Create(t.Context(), &u, metav1.CreateOptions{}))(t)
-	}
-}
-
-func storedResource(resource string) schema.GroupVersionResource {
-	if resource == "triggerevents" {
-		return v1alpha1.GroupVersion().WithResource(resource)
-	}
-	return corev1.SchemeGroupVersion.WithResource(resource)
 }

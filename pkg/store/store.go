@@ -64,8 +64,8 @@ var (
 )
 
 // Label is set on every object of the API server that a store writes. Sources
-// ignore ConfigMaps and Leases with this label: otherwise, saving the checkpoint
-// of a trigger could start that trigger again, endlessly.
+// ignore TriggerCheckpoints and Leases with this label: otherwise, saving the
+// checkpoint of a trigger could start that trigger again, endlessly.
 const Label = "trigger.oam.dev/store"
 
 // Store holds all persistent state of one worker.

@@ -137,7 +137,7 @@ func (w *ConfigWatcher) next() (next Config, ignored string) {
 		next, w.uid, w.generation, w.opened = Config{}, w.service.UID, 0, nil
 	}
 	if next.Service != nil {
-		next.AccountMissing = w.accounts.missing(trigger.Account(next.Service))
+		next.AccountMissing = w.accounts.uid(trigger.Account(next.Service)) == ""
 	}
 	if w.definition == nil {
 		return next, ""
@@ -162,7 +162,7 @@ func (w *ConfigWatcher) next() (next Config, ignored string) {
 	service.Spec, service.Generation = v.Spec, v.Generation
 	return Config{
 		Service: service, Actions: v.Actions, Rejected: v.Rejected, WebhookPort: v.WebhookPort,
-		AccountMissing: w.accounts.missing(trigger.Account(service)),
+		AccountMissing: w.accounts.uid(trigger.Account(service)) == "",
 	}, ""
 }
 

@@ -78,7 +78,7 @@ type Services struct {
 // Watch watches until ctx ends. It returns once all objects have been read.
 func Watch(ctx context.Context, config *rest.Config, o WatchOptions) (*Services, error) {
 	s := &Services{
-		options: o, accounts: &accounts{names: map[string]bool{}},
+		options: o, accounts: &accounts{uids: map[string]types.UID{}},
 		watchers: map[string]*ConfigWatcher{}, byDefinition: map[string]*ConfigWatcher{}, definitions: map[string]*corev1alpha1.Definition{},
 	}
 	fail := func(err error) (*Services, error) {
@@ -181,7 +181,7 @@ func (s *Services) update(o any) {
 			w.update(func(w *ConfigWatcher) { w.definition = o })
 		}
 	case *corev1.ServiceAccount:
-		s.setAccount(o.Name, true)
+		s.setAccount(o.Name, o.UID)
 	}
 }
 
@@ -202,7 +202,7 @@ func (s *Services) delete(o any) {
 			w.update(func(w *ConfigWatcher) { w.definition = nil })
 		}
 	case *corev1.ServiceAccount:
-		s.setAccount(o.Name, false)
+		s.setAccount(o.Name, "")
 	}
 }
 
@@ -247,9 +247,12 @@ func (s *Services) remove(name string) {
 	})
 }
 
-// setAccount records whether a ServiceAccount exists.
-func (s *Services) setAccount(name string, exists bool) {
-	s.accounts.set(name, exists)
+// Account returns the UID of a ServiceAccount of the namespace; "" if it does not exist.
+func (s *Services) Account(name string) types.UID { return s.accounts.uid(name) }
+
+// setAccount records the UID of a ServiceAccount; "" if it does not exist.
+func (s *Services) setAccount(name string, uid types.UID) {
+	s.accounts.set(name, uid)
 	s.mu.Lock()
 	watchers := slices.Collect(maps.Values(s.watchers))
 	s.mu.Unlock()
@@ -260,22 +263,21 @@ func (s *Services) setAccount(name string, exists bool) {
 
 // accounts are the ServiceAccounts of a namespace. It is safe for concurrent use.
 type accounts struct {
-	mu    sync.Mutex
-	names map[string]bool
+	mu   sync.Mutex
+	uids map[string]types.UID
 }
 
-func (a *accounts) set(name string, exists bool) {
+func (a *accounts) set(name string, uid types.UID) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.names[name] = exists
-	if !exists {
-		delete(a.names, name)
+	if a.uids[name] = uid; uid == "" {
+		delete(a.uids, name)
 	}
 }
 
-// missing reports whether a ServiceAccount does not exist.
-func (a *accounts) missing(name string) bool {
+// uid returns the UID of a ServiceAccount; "" if it does not exist.
+func (a *accounts) uid(name string) types.UID {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return !a.names[name]
+	return a.uids[name]
 }

@@ -82,7 +82,7 @@ func bumpApplication(t *testing.T, i *installation) {
 	}
 	for _, list := range []client.ObjectList{
 		&appsv1.DeploymentList{}, &appsv1.ReplicaSetList{}, &corev1.PodList{}, &corev1.ServiceAccountList{}, &rbacv1.RoleBindingList{},
-		&coordinationv1.LeaseList{}, &v1alpha1.TriggerEventList{}, &corev1alpha1.DefinitionList{},
+		&coordinationv1.LeaseList{}, &v1alpha1.TriggerCheckpointList{}, &v1alpha1.TriggerEventList{}, &corev1alpha1.DefinitionList{},
 	} {
 		i.waitForDeletion(t, ns, list)
 	}

@@ -72,6 +72,7 @@ func (i *installation) expectStamp(t *testing.T, ns, value, want string) {
 // invalid Definition is reported, and the last valid one stays active.
 func customAction(t *testing.T, i *installation) {
 	ns := i.Namespace(t)
+	i.allowConfigMaps(t, ns)
 	i.applyConfigMap(t, ns, "in", "0")
 	i.applyConfigMap(t, ns, "out", "0")
 	i.apply(t, fmt.Sprintf(`

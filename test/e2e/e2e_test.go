@@ -28,6 +28,7 @@ func TestInstallation(t *testing.T) {
 			"CustomAction":                 customAction,
 			"EditUnderLoad":                editUnderLoad,
 			"Failover":                     failover,
+			"FailoverTime":                 failoverTime,
 			"ForeignServiceAccount":        foreignServiceAccount,
 			"ForgedVersion":                forgedVersion,
 			"InvalidTrigger":               invalidTrigger,

@@ -18,10 +18,16 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/kubevela/kube-trigger/test/cluster"
+	"github.com/kubevela/kube-trigger/test/pods"
 )
 
 // failover tests that a standby worker becomes active when the active worker is evicted or
@@ -49,4 +55,68 @@ func failover(t *testing.T, i *installation) {
 	}
 	repeated := i.waitForBumps(t, ns, rounds)
 	t.Logf("%d events: none lost, %d actions repeated", rounds*objectCount, repeated)
+}
+
+// failoverTime tests that a standby worker acts at most 5 s after the active worker was
+// stopped, as with its node: the process neither ends nor is it restarted meanwhile.
+func failoverTime(t *testing.T, i *installation) {
+	const rounds = 12
+	ns := i.Namespace(t)
+	for n := range rounds {
+		i.createApplication(t, ns, fmt.Sprint("web-", n))
+		i.applyConfigMap(t, ns, fmt.Sprint("web-", n), "0")
+	}
+	i.apply(t, bumpTriggers(ns, "main", "  worker: {properties: {replicas: 2}}"))
+	i.waitForReady(t, ns, "main")
+	var all []time.Duration
+	for n := range rounds {
+		name := fmt.Sprint("web-", n)
+		active := i.activePod(t, ns)
+		i.waitForStandby(t, ns, active)
+		begin, pid := time.Now(), active.PID()
+		if pid == 0 {
+			t.Fatalf("pod %s has ended before it was stopped", active.Name)
+		}
+		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+		// If the test fails, a stopped process would not end by SIGTERM.
+		t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGCONT) })
+		i.applyConfigMap(t, ns, name, "1")
+		cluster.Eventually(t, "bump of Application "+name, func(ctx context.Context) error {
+			version, err := i.version(ctx, ns, name)
+			if err == nil && version == "1" {
+				err = errors.New("not bumped")
+			}
+			return err
+		})
+		all = append(all, time.Since(begin).Round(10*time.Millisecond))
+		starts := active.Starts()
+		active.Kill()
+		cluster.Eventually(t, "restart of the stopped worker", func(context.Context) error {
+			if active.Starts() == starts {
+				return errors.New("not restarted")
+			}
+			return nil
+		})
+	}
+	slices.Sort(all)
+	t.Logf("from the end of the active worker to the action of the other: %v", all)
+	if slowest := all[rounds-1]; slowest > 5*time.Second {
+		t.Errorf("the slowest failover took %s, want at most 5s", slowest)
+	}
+}
+
+// waitForStandby waits until the worker that is not active waits for its election.
+func (i *installation) waitForStandby(t *testing.T, namespace string, active *pods.Pod) {
+	t.Helper()
+	cluster.Eventually(t, "standby worker", func(context.Context) error {
+		for _, p := range i.node.Pods(namespace) {
+			logs := p.Logs()
+			if p != active && p.Starts() == strings.Count(logs, `"waiting for the other worker to end"`) {
+				return nil
+			}
+		}
+		return errors.New("no worker waits")
+	})
 }

@@ -79,6 +79,7 @@ out: kube.#Patch & {$params: {
 // add rights.
 func isolation(t *testing.T, i *installation) {
 	a, b := i.Namespace(t), i.Namespace(t)
+	i.allowConfigMaps(t, a)
 	i.applyConfigMap(t, b, "target", "original")
 	i.applyConfigMap(t, a, "out", "")
 	i.applyConfigMap(t, a, "in", "0")

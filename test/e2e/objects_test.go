@@ -126,13 +126,30 @@ subjects: [{kind: ServiceAccount, name: %[2]s, namespace: %[1]s}]
 `, namespace, name, rules))
 }
 
-// activePod waits until a pod holds the Lease of the TriggerService main, and returns it.
+// allowConfigMaps lets the triggers of a namespace write ConfigMaps.
+func (i *installation) allowConfigMaps(t *testing.T, namespace string) {
+	t.Helper()
+	i.apply(t, fmt.Sprintf(`
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {namespace: %[1]s, name: configmaps}
+rules: [{apiGroups: [''], resources: [configmaps], verbs: [create, patch, update]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {namespace: %[1]s, name: configmaps}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: configmaps}
+subjects: [{kind: ServiceAccount, name: kube-trigger, namespace: %[1]s}]
+`, namespace))
+}
+
+// activePod waits until a pod holds the Lease of the worker of the TriggerService main, and returns it.
 func (i *installation) activePod(t *testing.T, namespace string) *pods.Pod {
 	t.Helper()
 	var active *pods.Pod
 	cluster.Eventually(t, "active worker", func(ctx context.Context) error {
 		lease := &coordinationv1.Lease{}
-		if err := i.admin.Get(ctx, types.NamespacedName{Namespace: namespace, Name: "main-store"}, lease); err != nil {
+		if err := i.admin.Get(ctx, types.NamespacedName{Namespace: namespace, Name: "main-worker"}, lease); err != nil {
 			return err
 		}
 		for _, p := range i.node.Pods(namespace) {

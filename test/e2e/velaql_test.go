@@ -28,6 +28,7 @@ import (
 // the error of a view that cannot be read, and that the other triggers run meanwhile.
 func velaqlSource(t *testing.T, i *installation) {
 	ns := i.Namespace(t)
+	i.allowConfigMaps(t, ns)
 	i.apply(t, fmt.Sprintf(`
 apiVersion: standard.oam.dev/v1alpha1
 kind: TriggerService

@@ -55,6 +55,17 @@ apiVersion: v1
 kind: ConfigMap
 metadata: {namespace: %[1]s, name: collected}
 ---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {namespace: %[1]s, name: collect}
+rules: [{apiGroups: [''], resources: [configmaps], resourceNames: [collected], verbs: [patch]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {namespace: %[1]s, name: collect}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: collect}
+subjects: [{kind: ServiceAccount, name: kube-trigger, namespace: %[1]s}]
+---
 apiVersion: standard.oam.dev/v1alpha1
 kind: TriggerService
 metadata: {namespace: %[1]s, name: main}

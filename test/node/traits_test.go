@@ -136,12 +136,13 @@ func (e env) waitForRevision(t *testing.T, namespace string, n int) {
 func (e env) expectRemaining(t *testing.T, namespace string) {
 	t.Helper()
 	for path, want := range map[string][]string{
-		"standard.oam.dev/v1alpha1/TriggerService": nil,
-		"v1/ServiceAccount":                        {"default"},
-		"rbac.authorization.k8s.io/v1/Role":        nil,
-		"rbac.authorization.k8s.io/v1/RoleBinding": nil,
-		"coordination.k8s.io/v1/Lease":             nil,
-		"apps/v1/Deployment":                       {"web"},
+		"standard.oam.dev/v1alpha1/TriggerService":    nil,
+		"standard.oam.dev/v1alpha1/TriggerCheckpoint": nil,
+		"v1/ServiceAccount":                           {"default"},
+		"rbac.authorization.k8s.io/v1/Role":           nil,
+		"rbac.authorization.k8s.io/v1/RoleBinding":    nil,
+		"coordination.k8s.io/v1/Lease":                nil,
+		"apps/v1/Deployment":                          {"web"},
 	} {
 		i := strings.LastIndex(path, "/")
 		apiVersion, kind := path[:i], path[i+1:]

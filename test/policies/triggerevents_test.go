@@ -18,10 +18,9 @@ package policies
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
-
-	"k8s.io/utils/clock"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/store"
@@ -38,8 +37,12 @@ func (e env) triggerEvents(t *testing.T) {
 	for _, user := range []string{tenant, account(ns, "kube-trigger"), account(other, "kube-trigger-worker")} {
 		e.bind(t, ns, user, "cluster-admin")
 	}
-	options := cluster.Options{Config: e.User(worker), Namespace: ns, Owner: "main", Identity: "worker", Clock: clock.RealClock{}}
-	s, err := cluster.Open(t.Context(), options)
+	client := cluster.ClientOptions{Config: e.User(worker)}
+	leader, err := cluster.Elect(t.Context(), cluster.ElectionOptions{Client: client, Namespace: ns, Name: "kube-trigger", Identity: "worker"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := cluster.Open(t.Context(), cluster.Options{Client: client, Namespace: ns, Owner: "main", Leader: leader})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,8 +79,7 @@ spec: {event: {source: webhook, id: "3"}}`
 		}
 	}
 
-	options.Config = e.User(tenant)
-	tenants, err := cluster.OpenDeadLetters(options)
+	tenants, err := cluster.OpenDeadLetters(cluster.Options{Client: cluster.ClientOptions{Config: e.User(tenant)}, Namespace: ns, Owner: "main"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +92,7 @@ spec: {event: {source: webhook, id: "3"}}`
 	if err := tenants.Delete(t.Context(), id); err != nil {
 		t.Errorf("delete: got %v, want no error", err)
 	}
-	if err := s.Close(); err != nil {
+	if err := errors.Join(s.Close(), leader.Close()); err != nil {
 		t.Error(err)
 	}
 }

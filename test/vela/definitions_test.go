@@ -190,6 +190,7 @@ func (k env) expectRemaining(t *testing.T, namespace string, configMaps, deploym
 		want             []string
 	}{
 		{"standard.oam.dev/v1alpha1", "TriggerService", nil},
+		{"standard.oam.dev/v1alpha1", "TriggerCheckpoint", nil},
 		{"standard.oam.dev/v1alpha1", "TriggerEvent", nil},
 		{"core.oam.dev/v1alpha1", "Definition", nil},
 		{"v1", "ServiceAccount", nil},

@@ -43,6 +43,7 @@ func AddToScheme(s *runtime.Scheme) error {
 	s.AddKnownTypes(GroupVersion(),
 		&TriggerService{}, &TriggerServiceList{},
 		&TriggerEvent{}, &TriggerEventList{},
+		&TriggerCheckpoint{}, &TriggerCheckpointList{},
 		&EventListener{}, &EventListenerList{},
 	)
 	metav1.AddToGroupVersion(s, GroupVersion())

@@ -17,6 +17,7 @@ limitations under the License.
 package workload_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -42,7 +43,7 @@ func TestDeployment_Default(t *testing.T) {
 	}
 	c := d.Spec.Template.Spec.Containers[0]
 	want := []string{
-		"run", "--trigger-service=a/main", "--metrics-addr=:8080", "--webhook-addr=:8090", "--state-dir=/var/lib/kube-trigger", "--log-format=json", "--log-level=debug",
+		"run", "--trigger-service=a/main", "--metrics-addr=:8080", "--webhook-addr=:8090", "--state-dir=/var/lib/kube-trigger", "--lease-duration=3s", "--log-format=json", "--log-level=debug",
 		"--workers=4", "--queue-size=1000", "--timeout=1.5", "--max-retry=5", "--retry-delay=2",
 	}
 	if diff := cmp.Diff(want, c.Args[:len(want)]); diff != "" {
@@ -50,6 +51,13 @@ func TestDeployment_Default(t *testing.T) {
 	}
 	if *d.Spec.Replicas != 2 || c.Image != "image:1" || c.Resources.Limits.Memory().String() != "1Gi" || c.Resources.Limits.Cpu().String() != "500m" {
 		t.Errorf("Deployment %+v", d.Spec)
+	}
+	single, problems := workload.Deployment(workload.Dedicated(), input(nil))
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	if args := fmt.Sprint(single.Spec.Template.Spec.Containers[0].Args); strings.Contains(args, "--lease-duration") {
+		t.Errorf("args of one replica: %s", args)
 	}
 	if s := d.Spec.Template.Spec; !*s.SecurityContext.RunAsNonRoot || *c.SecurityContext.AllowPrivilegeEscalation || s.ServiceAccountName != "kube-trigger-worker" {
 		t.Errorf("pod %+v", s)

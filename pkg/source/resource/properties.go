@@ -27,6 +27,7 @@ import (
 	names "k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
+	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/expr/schema"
@@ -93,7 +94,7 @@ func (q query) clusterFromKey(key string) (string, bool) {
 func (q query) listOptions(o metav1.ListOptions) metav1.ListOptions {
 	o.LabelSelector, o.FieldSelector = q.labels, q.field
 	switch q.kind.GroupKind() {
-	case runtimeschema.GroupKind{Kind: "ConfigMap"}, runtimeschema.GroupKind{Group: "coordination.k8s.io", Kind: "Lease"}:
+	case runtimeschema.GroupKind{Group: v1alpha1.Group, Kind: v1alpha1.TriggerCheckpointKind}, runtimeschema.GroupKind{Group: "coordination.k8s.io", Kind: "Lease"}:
 		if o.LabelSelector != "" {
 			o.LabelSelector += ","
 		}

@@ -102,14 +102,19 @@ func TestTokenReviewAuth(t *testing.T) {
 // TestReceiver_ClusterStore stores events and deliveries in the API server.
 func TestReceiver_ClusterStore(t *testing.T) {
 	c := cluster.Start(t)
-	crds, err := filepath.Glob("../../../addon/crds/*_triggerevents.yaml")
+	crds, err := filepath.Glob("../../../addon/crds/standard.oam.dev_*.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
 	c.Install(t, crds...)
 	namespace := c.Namespace(t)
-	open := func(identity string) store.Store {
-		s, err := clusterstore.Open(t.Context(), clusterstore.Options{Config: c.Config, Namespace: namespace, Owner: "hooks", Identity: identity})
+	client := clusterstore.ClientOptions{Config: c.Config}
+	leader, err := clusterstore.Elect(t.Context(), clusterstore.ElectionOptions{Client: client, Namespace: namespace, Name: "worker", Identity: "a"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := func() store.Store {
+		s, err := clusterstore.Open(t.Context(), clusterstore.Options{Client: client, Namespace: namespace, Owner: "hooks", Leader: leader})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -117,17 +122,21 @@ func TestReceiver_ClusterStore(t *testing.T) {
 	}
 	triggers := []triggerConfig{{"t", "auth: none"}}
 	once := request{body: `{"n":1}`, headers: map[string]string{"X-Delivery-Id": "1"}}
-	w := startWorkerWithStore(t, open("a"), "", triggers, func(w *worker) { w.handle = neverAck })
+	w := startWorkerWithStore(t, open(), "", triggers, func(w *worker) { w.handle = neverAck })
 	w.expectStatus(http.StatusAccepted, once)
 	w.kill()
-	second := startWorkerWithStore(t, open("b"), "", triggers)
+	second := startWorkerWithStore(t, open(), "", triggers)
 	second.waitForEvents(1)
 	second.expectStatus(http.StatusOK, once)
 	second.eventually(func() bool { return queueLength(t, second) == 0 })
 	second.shutdown()
-	third := startWorkerWithStore(t, open("c"), "", triggers)
+	third := startWorkerWithStore(t, open(), "", triggers)
 	third.expectStatus(http.StatusOK, once)
 	third.waitForEvents(0)
+	third.shutdown()
+	if err := leader.Close(); err != nil {
+		t.Error(err)
+	}
 }
 
 // TestAuth_Forbidden answers with 503 and logs the missing permission.

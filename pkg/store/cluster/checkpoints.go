@@ -18,23 +18,22 @@ package cluster
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"sync"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/store"
 	"github.com/kubevela/kube-trigger/pkg/store/internal/codec"
 )
 
-// A checkpoint is stored in one head and any number of shards, each a ConfigMap. The
-// head contains the cursor and the recent changes of the values. If there are too
+// A checkpoint is stored in one head and any number of shards, each a
+// TriggerCheckpoint. The head contains the cursor and the recent changes of the values. If there are too
 // many, they are written to the shards first, and then removed from the head: after a
 // crash in between, both contain them.
 const (
@@ -42,10 +41,6 @@ const (
 	// head, and all shards if the head is full: with 50,000 objects and 100 changes
 	// in a save, both cost about the same at this size.
 	maxRecent = 128 << 10
-	// checkpointFormat is the version of the format of heads and shards.
-	checkpointFormat = 2
-
-	checkpointField, valuesField = "checkpoint", "values"
 )
 
 // checkpoints implements store.Checkpoints.
@@ -62,21 +57,14 @@ type heads struct {
 
 // head is the cached head of one checkpoint. Shards are not cached.
 type head struct {
-	mu         sync.Mutex
-	loaded     bool
-	checkpoint checkpoint
-	recent     map[string][]byte
-	// version is the resourceVersion of the ConfigMap; empty if there is none.
+	mu     sync.Mutex
+	loaded bool
+	cursor string
+	// shards is the number of shards: 0, or a power of 2.
+	shards uint32
+	recent map[string][]byte
+	// version is the resourceVersion of the TriggerCheckpoint; empty if there is none.
 	version string
-}
-
-// checkpoint is the JSON in a head.
-type checkpoint struct {
-	Format int    `json:"format"`
-	Name   string `json:"name"`
-	Cursor string `json:"cursor,omitempty"`
-	// Shards is the number of shards: 0, or a power of 2.
-	Shards uint32 `json:"shards,omitempty"`
 }
 
 // lockHead returns the head of the checkpoint, locked. The caller unlocks it.
@@ -95,10 +83,10 @@ func (s *Store) lockHead(name string) *head {
 	return h
 }
 
-// headMap returns a new ConfigMap for the head of the checkpoint.
-func (s *Store) headMap(name string) *corev1.ConfigMap {
+// newHead returns a new TriggerCheckpoint for the head of the checkpoint.
+func (s *Store) newHead(name string) *v1alpha1.TriggerCheckpoint {
 	id := codec.ID(name)
-	return &corev1.ConfigMap{ObjectMeta: s.newMeta(s.owner+"-checkpoint-"+id, checkpointRecord, map[string]string{checkpointLabel: id})}
+	return s.newCheckpoint(s.owner+"-checkpoint-"+id, checkpointRecord, map[string]string{checkpointLabel: id})
 }
 
 // Load implements store.Checkpoints.
@@ -110,57 +98,53 @@ func (s checkpoints) Load(ctx context.Context, name string) (store.Checkpoint, e
 	if err := s.load(ctx, name, h); err != nil {
 		return store.Checkpoint{}, s.wrapError("load checkpoint", err)
 	}
-	for i := range h.checkpoint.Shards {
-		values, err := s.loadShard(ctx, name, h.checkpoint.Shards, i)
+	for i := range h.shards {
+		values, err := s.loadShard(ctx, name, h.shards, i)
 		if err != nil {
 			return store.Checkpoint{}, s.wrapError("load checkpoint", err)
 		}
 		merge(c.Values, values)
 	}
 	merge(c.Values, h.recent)
-	c.Cursor = h.checkpoint.Cursor
+	c.Cursor = h.cursor
 	h.loaded = true
 	return c, nil
 }
 
 // load claims and reads the head of h.
 func (s *Store) load(ctx context.Context, name string, h *head) error {
-	cm := s.headMap(name)
-	err := s.claim(ctx, cm)
+	tc := s.newHead(name)
+	err := s.claim(ctx, tc)
 	if apierrors.IsNotFound(err) {
-		h.checkpoint, h.recent, h.version = checkpoint{Format: checkpointFormat, Name: name}, map[string][]byte{}, ""
+		h.cursor, h.shards, h.recent, h.version = "", 0, map[string][]byte{}, ""
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	c, err := decodeCheckpoint(cm)
-	if err != nil {
+	if err := validateHead(tc); err != nil {
 		return err
 	}
-	if c.Name != name {
-		return fmt.Errorf("ConfigMap %s: checkpoint of %q found in place of %q: %w", cm.Name, c.Name, name, store.ErrDamaged)
+	if tc.Spec.Name != name {
+		return fmt.Errorf("TriggerCheckpoint %s: checkpoint of %q found in place of %q: %w", tc.Name, tc.Spec.Name, name, store.ErrDamaged)
 	}
-	h.recent, err = codec.DecodeValues(cm.BinaryData[valuesField])
+	h.recent, err = codec.DecodeValues(tc.Spec.Values)
 	if err != nil {
-		return fmt.Errorf("ConfigMap %s: %w", cm.Name, err)
+		return fmt.Errorf("TriggerCheckpoint %s: %w", tc.Name, err)
 	}
-	h.checkpoint, h.version = c, cm.ResourceVersion
+	h.cursor, h.shards, h.version = tc.Spec.Cursor, uint32(tc.Spec.Shards), tc.ResourceVersion
 	return nil
 }
 
-func decodeCheckpoint(cm *corev1.ConfigMap) (checkpoint, error) {
-	var c checkpoint
-	if err := json.Unmarshal([]byte(cm.Data[checkpointField]), &c); err != nil {
-		return checkpoint{}, fmt.Errorf("ConfigMap %s: %s: %w: %w", cm.Name, checkpointField, store.ErrDamaged, err)
+// validateHead returns an error if tc is not a head.
+func validateHead(tc *v1alpha1.TriggerCheckpoint) error {
+	if err := validateFormat(tc); err != nil {
+		return err
 	}
-	if c.Format != checkpointFormat {
-		return checkpoint{}, fmt.Errorf("ConfigMap %s: format %d, want %d: %w", cm.Name, c.Format, checkpointFormat, store.ErrForeign)
+	if n := tc.Spec.Shards; n < 0 || n&(n-1) != 0 || n > maxShards {
+		return fmt.Errorf("TriggerCheckpoint %s: %d shards: %w", tc.Name, n, store.ErrDamaged)
 	}
-	if c.Shards&(c.Shards-1) != 0 || c.Shards > maxShards {
-		return checkpoint{}, fmt.Errorf("ConfigMap %s: %d shards: %w", cm.Name, c.Shards, store.ErrDamaged)
-	}
-	return c, nil
+	return nil
 }
 
 // Save implements store.Checkpoints.
@@ -179,18 +163,18 @@ func (s *Store) save(ctx context.Context, name string, change store.Change) erro
 		if err := s.load(ctx, name, h); err != nil {
 			return err
 		}
-		for i := range h.checkpoint.Shards {
-			if _, err := s.loadShard(ctx, name, h.checkpoint.Shards, i); err != nil {
+		for i := range h.shards {
+			if _, err := s.loadShard(ctx, name, h.shards, i); err != nil {
 				return err
 			}
 		}
 		h.loaded = true
 	}
-	c := h.checkpoint
+	cursor, shards := h.cursor, h.shards
 	if change.Cursor != nil {
-		c.Cursor = *change.Cursor
+		cursor = *change.Cursor
 	}
-	recent := mergeRecent(h.recent, change.Values, c.Shards)
+	recent := mergeRecent(h.recent, change.Values, shards)
 	block := codec.EncodeValues(recent)
 	if len(block) > maxRecent {
 		// Only what is stored already goes to the shards, unless the change itself is
@@ -198,28 +182,23 @@ func (s *Store) save(ctx context.Context, name string, change store.Change) erro
 		full := h.recent
 		recent = mergeRecent(nil, change.Values, 1)
 		if block = codec.EncodeValues(recent); len(block) > maxRecent {
-			full, recent = mergeRecent(h.recent, change.Values, c.Shards), map[string][]byte{}
+			full, recent = mergeRecent(h.recent, change.Values, shards), map[string][]byte{}
 			block = codec.EncodeValues(recent)
 		}
 		var err error
-		if c.Shards, err = s.writeShards(ctx, name, c.Shards, full); err != nil {
+		if shards, err = s.writeShards(ctx, name, shards, full); err != nil {
 			return err
 		}
 	}
-	text, err := json.Marshal(c)
-	if err != nil {
+	tc := s.newHead(name)
+	tc.ResourceVersion = h.version
+	tc.Spec.Name, tc.Spec.Cursor, tc.Spec.Shards, tc.Spec.Values = name, cursor, int32(shards), block
+	if err := s.put(ctx, tc); err != nil {
 		return err
 	}
-	cm := s.headMap(name)
-	cm.ResourceVersion = h.version
-	cm.Data = map[string]string{checkpointField: string(text)}
-	cm.BinaryData = map[string][]byte{valuesField: block}
-	if err := s.put(ctx, cm); err != nil {
-		return err
-	}
-	before := h.checkpoint.Shards
-	h.checkpoint, h.recent, h.version = c, recent, cm.ResourceVersion
-	if before != c.Shards {
+	before := h.shards
+	h.cursor, h.shards, h.recent, h.version = cursor, shards, recent, tc.ResourceVersion
+	if before != shards {
 		s.deleteShards(ctx, name, before)
 	}
 	return nil
@@ -247,14 +226,14 @@ func (s checkpoints) Delete(ctx context.Context, name string) error {
 	}
 	h.loaded = false
 	// The head is deleted first: shards without a head are not read.
-	cm := s.headMap(name)
-	if err := client.IgnoreNotFound(s.client.Delete(ctx, cm)); err != nil {
+	head := s.newHead(name)
+	if err := client.IgnoreNotFound(s.client.Delete(ctx, head)); err != nil {
 		return s.wrapError("delete checkpoint", err)
 	}
 	var shards metav1.PartialObjectMetadataList
-	shards.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("ConfigMapList"))
+	shards.SetGroupVersionKind(v1alpha1.GroupVersion().WithKind(v1alpha1.TriggerCheckpointKind + "List"))
 	err := s.client.List(ctx, &shards, client.InNamespace(s.options.Namespace),
-		client.MatchingLabels{ownerLabel: s.owner, checkpointLabel: cm.Labels[checkpointLabel]})
+		client.MatchingLabels{ownerLabel: s.owner, checkpointLabel: head.Labels[checkpointLabel]})
 	if err != nil {
 		return s.wrapError("delete checkpoint", err)
 	}
@@ -269,17 +248,16 @@ func (s checkpoints) Delete(ctx context.Context, name string) error {
 
 // List implements store.Checkpoints.
 func (s checkpoints) List(ctx context.Context) ([]string, error) {
-	var all corev1.ConfigMapList
+	var all v1alpha1.TriggerCheckpointList
 	if err := s.client.List(ctx, &all, s.recordSelector(checkpointRecord)...); err != nil {
 		return nil, s.wrapError("list checkpoints", err)
 	}
 	var names []string
 	for i := range all.Items {
-		c, err := decodeCheckpoint(&all.Items[i])
-		if err != nil {
+		if err := validateHead(&all.Items[i]); err != nil {
 			return nil, s.wrapError("list checkpoints", err)
 		}
-		names = append(names, c.Name)
+		names = append(names, all.Items[i].Spec.Name)
 	}
 	slices.Sort(names)
 	return names, nil

@@ -15,35 +15,35 @@ limitations under the License.
 */
 
 // Package cluster keeps a store in Kubernetes objects of one namespace: checkpoints
-// in ConfigMaps, dead letters and the queue in TriggerEvents.
+// in TriggerCheckpoints, dead letters and the queue in TriggerEvents.
 //
 // In addition to the guarantees of package store:
 //
-//   - A Lease determines the writer. Its holder renews it, and releases it when it
-//     closes the store. After a crash, the next writer waits until the Lease
+//   - A Lease elects one process of several, the Leader. Its holder renews it, and
+//     releases it when it ends. After a crash, the next process waits until the Lease
 //     expires, unless it has the same identity. Clocks need not be synchronized.
-//   - A new holder of the Lease claims each ConfigMap before it reads it. Later
-//     writes of the previous holder conflict, and return ErrFenced.
-//   - Open converts the objects of a store of the earlier format 1. It writes the new
-//     objects before it deletes the old ones, and can be repeated after a crash.
-//   - ConfigMaps are smaller than 1 MiB. A change of one small value rewrites one
-//     ConfigMap of at most 128 KiB. Larger ConfigMaps are rewritten rarely.
+//   - The leader opens any number of stores. Each has a Lease that names the writer,
+//     and that is not renewed. It outlives the election of its writer, so that a
+//     process that has lost its election cannot write to a store that another one has
+//     opened since.
+//   - A writer claims each TriggerCheckpoint before it reads it. Later writes of the
+//     previous writer conflict, and return ErrFenced.
+//   - TriggerCheckpoints are smaller than 1 MiB. A change of one small value rewrites
+//     one TriggerCheckpoint with at most 128 KiB of values. Larger ones are rewritten
+//     rarely.
 //   - The cursor and the values of a change are stored together if the change has
 //     at most 128 KiB.
-//   - ConfigMaps contain what sources save: names, UIDs, versions and hashes of
+//   - TriggerCheckpoints contain what sources save: names, UIDs, versions and hashes of
 //     objects, and results of views. TriggerEvents contain complete events, except
 //     Secrets: a reader of TriggerEvents can read the objects that triggers watch.
 package cluster
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
-	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -57,13 +57,9 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store/internal/codec"
 )
 
-const (
-	// DefaultLeaseDuration is the default of Options.LeaseDuration.
-	DefaultLeaseDuration = 15 * time.Second
-	// maxOwnerLength is the maximum length of the owner in names and labels. Longer
-	// owners are shortened.
-	maxOwnerLength = 40
-)
+// maxOwnerLength is the maximum length of the owner in names and labels. Longer owners
+// are shortened.
+const maxOwnerLength = 40
 
 // Labels and annotations of stored objects.
 const (
@@ -72,7 +68,7 @@ const (
 	// recordLabel contains the type of the object's content: one of the following.
 	recordLabel = "trigger.oam.dev/record"
 	checkpointRecord, valuesRecord, dropCounterRecord,
-	deadLetterRecord, queueRecord = "checkpoint", "values", "dropped", "dead-letter", "queue"
+	deadLetterRecord, queueRecord, leaseRecord = "checkpoint", "values", "dropped", "dead-letter", "queue", "lease"
 	// checkpointLabel of checkpoints and values contains the hash of the name.
 	checkpointLabel = "trigger.oam.dev/checkpoint"
 	// sourceLabel of events in the queue contains the hash of the source.
@@ -89,39 +85,38 @@ const (
 	orderAnnotation = "trigger.oam.dev/order"
 )
 
-// Options configure a store. Config, Namespace, Owner and, to open it for writing,
-// Identity are required.
-type Options struct {
+// ClientOptions configure the client of an election or a store. Config is required.
+type ClientOptions struct {
 	// Config configures the client. Without a QPS, the client has no rate limit.
 	Config *rest.Config
-	// Namespace contains all objects of the store.
-	Namespace string
-	// Owner is the name of the TriggerService. Each owner in a namespace has its own
-	// store.
-	Owner string
-	// Identity is the name of this writer. A writer whose identity is the same after
-	// a restart, such as the name of a pod, does not wait for its own Lease to
-	// expire. Two writers that run at the same time must have different identities:
-	// otherwise, they take the store from each other.
-	Identity string
-	// OwnerReferences are set on each object that is created.
-	OwnerReferences []metav1.OwnerReference
-	Limits          store.Limits
-	// LeaseDuration is the time for which no other writer can open the store after
-	// a crash. Defaults to DefaultLeaseDuration.
-	LeaseDuration time.Duration
-	// Clock defaults to the real clock.
-	Clock clock.Clock
 	// Scheme contains the kinds of AddToScheme, and Mapper those of the API server.
-	// By default, each store creates its own; programs that open many stores share
-	// them to save memory.
+	// By default, each client has its own; programs that open many stores share them
+	// to save memory.
 	Scheme *runtime.Scheme
 	Mapper meta.RESTMapper
 }
 
+// Options configure a store. Client, Namespace, Owner and, to open it for writing,
+// Leader are required.
+type Options struct {
+	Client ClientOptions
+	// Namespace contains all objects of the store, and the Lease of Leader.
+	Namespace string
+	// Owner is the name of the TriggerService. Each owner in a namespace has its own
+	// store.
+	Owner string
+	// Leader is the election of this process. The store is lost when it is lost.
+	Leader *Leader
+	// OwnerReferences are set on each object that is created.
+	OwnerReferences []metav1.OwnerReference
+	Limits          store.Limits
+	// Clock defaults to the real clock.
+	Clock clock.Clock
+}
+
 // AddToScheme registers the kinds of objects in which stores are kept.
 func AddToScheme(s *runtime.Scheme) error {
-	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, coordinationv1.AddToScheme, v1alpha1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{coordinationv1.AddToScheme, v1alpha1.AddToScheme} {
 		if err := add(s); err != nil {
 			return err
 		}
@@ -141,24 +136,37 @@ type Store struct {
 
 var _ store.Store = (*Store)(nil)
 
-// Open opens the store of o.Owner. It blocks while another writer has the store
-// open; if ctx ends first, it returns an error that contains the other's identity.
+// Open opens the store of o.Owner, and takes it over from a writer that was elected
+// before. It blocks while a process that is elected by another Lease has the store
+// open; if ctx ends first, it returns an error that names that Lease. It returns
+// ErrFenced if o.Leader is lost.
 func Open(ctx context.Context, o Options) (*Store, error) {
-	if o.LeaseDuration == 0 {
-		o.LeaseDuration = DefaultLeaseDuration
-	}
 	objects, err := newObjects(o)
 	if err != nil {
 		return nil, err
 	}
 	s := &Store{objects: objects}
-	if s.fence, err = s.acquireLease(ctx); err != nil {
-		return nil, fmt.Errorf("open store of %s/%s: %w", o.Namespace, o.Owner, err)
+	if err := s.requireKinds(); err != nil {
+		return nil, s.wrapError("open", err)
 	}
-	if err := s.migrate(ctx); err != nil {
-		return nil, errors.Join(err, s.Close()) //nolint:contextcheck // the Lease is released even if ctx has ended
+	if s.fence, err = s.takeOver(ctx); err != nil {
+		return nil, s.wrapError("open", err)
 	}
 	return s, nil
+}
+
+// requireKinds returns an error if a kind of the store is not installed.
+func (o objects) requireKinds() error {
+	for _, kind := range []string{v1alpha1.TriggerCheckpointKind, v1alpha1.TriggerEventKind} {
+		_, err := o.client.RESTMapper().RESTMapping(v1alpha1.GroupVersion().WithKind(kind).GroupKind(), v1alpha1.Version)
+		if meta.IsNoMatchError(err) {
+			return fmt.Errorf("the cluster has no %s of %s; apply the CRDs of this version: kubectl apply -f addon/crds", kind, v1alpha1.GroupVersion())
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // OpenDeadLetters returns the dead letters of the store of o.Owner. A writer may have
@@ -184,10 +192,18 @@ func newObjects(o Options) (objects, error) {
 		o.Clock = clock.RealClock{}
 	}
 	o.Limits = o.Limits.WithDefaults()
+	c, err := o.Client.newClient()
+	if err != nil {
+		return objects{}, fmt.Errorf("open store of %s/%s: %w", o.Namespace, o.Owner, err)
+	}
+	return objects{options: o, client: c, owner: shorten(o.Owner)}, nil
+}
+
+func (o ClientOptions) newClient() (client.Client, error) {
 	if o.Scheme == nil {
 		o.Scheme = runtime.NewScheme()
 		if err := AddToScheme(o.Scheme); err != nil {
-			return objects{}, err
+			return nil, err
 		}
 	}
 	config := rest.CopyConfig(o.Config)
@@ -199,11 +215,7 @@ func newObjects(o Options) (objects, error) {
 		// Frequent writes are batched by store.BatchSaver.
 		config.QPS = -1
 	}
-	c, err := client.New(config, client.Options{Scheme: o.Scheme, Mapper: o.Mapper})
-	if err != nil {
-		return objects{}, fmt.Errorf("open store of %s/%s: %w", o.Namespace, o.Owner, err)
-	}
-	return objects{options: o, client: c, owner: shorten(o.Owner)}, nil
+	return client.New(config, client.Options{Scheme: o.Scheme, Mapper: o.Mapper})
 }
 
 // shorten returns owner, shortened to maxOwnerLength with a hash.
@@ -231,28 +243,21 @@ func (o objects) wrapError(op string, err error) error {
 
 // newMeta returns the metadata of a new object with the given type of record.
 func (o objects) newMeta(name, record string, labels map[string]string) metav1.ObjectMeta {
-	m := metav1.ObjectMeta{
-		Namespace: o.options.Namespace, Name: name,
-		Labels:          map[string]string{"app.kubernetes.io/managed-by": "kube-trigger", ownerLabel: o.owner, recordLabel: record},
-		Annotations:     map[string]string{},
-		OwnerReferences: o.options.OwnerReferences,
-	}
+	m := newMeta(o.options.Namespace, name, o.owner, record, o.options.OwnerReferences)
 	maps.Copy(m.Labels, labels)
 	return m
+}
+
+func newMeta(namespace, name, owner, record string, references []metav1.OwnerReference) metav1.ObjectMeta {
+	return metav1.ObjectMeta{
+		Namespace: namespace, Name: name,
+		Labels:          map[string]string{"app.kubernetes.io/managed-by": "kube-trigger", ownerLabel: owner, recordLabel: record},
+		Annotations:     map[string]string{},
+		OwnerReferences: references,
+	}
 }
 
 // recordSelector selects the objects with the given type of record.
 func (o objects) recordSelector(record string) []client.ListOption {
 	return []client.ListOption{client.InNamespace(o.options.Namespace), client.MatchingLabels{ownerLabel: o.owner, recordLabel: record}}
-}
-
-// claim sets the writer annotation of cm, and reads cm. Writes of other writers that
-// are based on an earlier version conflict. Only name and namespace of cm must be
-// set.
-func (s *Store) claim(ctx context.Context, cm *corev1.ConfigMap) error {
-	if err := s.fence.check(); err != nil {
-		return err
-	}
-	patch := fmt.Sprintf(`{"metadata":{"annotations":{%q:%q}}}`, writerAnnotation, s.fence.token)
-	return s.client.Patch(ctx, cm, client.RawPatch(mergePatch, []byte(patch)))
 }

@@ -26,17 +26,22 @@ import (
 	"strings"
 	"testing"
 
+	coordinationv1 "k8s.io/api/coordination/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/store"
 	"github.com/kubevela/kube-trigger/pkg/store/cluster"
 )
 
-// TestSave_Size checks the size of the ConfigMaps of a large inventory, and that a change
-// of one object writes one ConfigMap.
+// TestSave_Size checks the size of the TriggerCheckpoints of a large inventory, and that a change
+// of one object writes one TriggerCheckpoint.
 func TestSave_Size(t *testing.T) {
 	e := newEnv(t)
 	ctx := t.Context()
@@ -44,30 +49,28 @@ func TestSave_Size(t *testing.T) {
 	const objects = 50_000
 	must(t, s.Checkpoints().Save(ctx, "pods", inventory(0, objects, 1)))
 	before, total := map[string]string{}, 0
-	for _, cm := range e.configMaps(t) {
-		text, err := json.Marshal(cm)
+	for _, tc := range e.checkpoints(t) {
+		text, err := json.Marshal(tc)
 		must(t, err)
-		for _, block := range cm.BinaryData {
-			total += len(block)
-		}
+		total += len(tc.Spec.Values)
 		if len(text) > 720<<10 {
-			t.Errorf("%s: %d bytes of JSON", cm.Name, len(text))
+			t.Errorf("%s: %d bytes of JSON", tc.Name, len(text))
 		}
-		before[cm.Name] = cm.ResourceVersion
+		before[tc.Name] = tc.ResourceVersion
 	}
-	t.Logf("%d ConfigMaps, %.1f bytes per object", len(before), float64(total)/objects)
+	t.Logf("%d TriggerCheckpoints, %.1f bytes per object", len(before), float64(total)/objects)
 	if total > 60*objects {
 		t.Errorf("%d bytes for %d objects", total, objects)
 	}
 	must(t, s.Checkpoints().Save(ctx, "pods", inventory(7, 1, 2)))
 	written := 0
-	for _, cm := range e.configMaps(t) {
-		if cm.ResourceVersion != before[cm.Name] {
+	for _, tc := range e.checkpoints(t) {
+		if tc.ResourceVersion != before[tc.Name] {
 			written++
 		}
 	}
 	if written != 1 {
-		t.Errorf("a change of one object wrote %d ConfigMaps, want 1", written)
+		t.Errorf("a change of one object wrote %d TriggerCheckpoints, want 1", written)
 	}
 	must(t, s.Close())
 }
@@ -89,13 +92,11 @@ func TestSave_Skewed(t *testing.T) {
 	s := e.open(t, "first")
 	must(t, s.Checkpoints().Save(ctx, "views", c))
 	must(t, s.Close())
-	for _, cm := range e.configMaps(t) {
-		size := 0
-		for _, block := range cm.BinaryData {
-			size += len(block)
-		}
-		if size >= 1<<20 {
-			t.Errorf("%s has %d bytes", cm.Name, size)
+	for _, tc := range e.checkpoints(t) {
+		text, err := json.Marshal(tc)
+		must(t, err)
+		if len(text) >= 1<<20 {
+			t.Errorf("%s: %d bytes of JSON", tc.Name, len(text))
 		}
 	}
 	s = e.open(t, "second")
@@ -114,15 +115,19 @@ func TestStore_RBAC(t *testing.T) {
 	ctx := t.Context()
 	all := []string{"get", "list", "create", "update", "patch", "delete"}
 	config := e.cluster.ServiceAccount(t, e.namespace, "worker",
-		rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"configmaps"}, Verbs: all},
+		rbacv1.PolicyRule{APIGroups: []string{"standard.oam.dev"}, Resources: []string{"triggercheckpoints"}, Verbs: all},
 		rbacv1.PolicyRule{APIGroups: []string{"coordination.k8s.io"}, Resources: []string{"leases"}, Verbs: []string{"get", "create", "update"}},
 		rbacv1.PolicyRule{APIGroups: []string{"standard.oam.dev"}, Resources: []string{"triggerevents"}, Verbs: []string{"get", "list", "create", "update", "delete"}},
 	)
 	owner := strings.Repeat("a-long-name-", 15)
 	references := []metav1.OwnerReference{{APIVersion: "standard.oam.dev/v1alpha1", Kind: "TriggerService", Name: "x", UID: "12"}}
+	clientOptions := cluster.ClientOptions{Config: config}
+	leader := e.elect(t, cluster.ElectionOptions{
+		Client: clientOptions, Namespace: e.namespace, Name: "worker", Identity: "worker", OwnerReferences: references,
+	})
 	for _, o := range []string{owner + "x", owner + "y"} {
 		s, err := cluster.Open(ctx, cluster.Options{
-			Config: config, Namespace: e.namespace, Owner: o, Identity: "worker", OwnerReferences: references,
+			Client: clientOptions, Namespace: e.namespace, Owner: o, Leader: leader, OwnerReferences: references,
 			Limits: store.Limits{DeadLetters: 1},
 		})
 		must(t, err)
@@ -135,7 +140,7 @@ func TestStore_RBAC(t *testing.T) {
 		for i := range 2 {
 			id, err := s.DeadLetters().Put(ctx, store.DeadLetter{Event: event.Event{ID: strconv.Itoa(i), Source: "x"}})
 			must(t, err)
-			deadLetters, err := cluster.OpenDeadLetters(cluster.Options{Config: config, Namespace: e.namespace, Owner: o})
+			deadLetters, err := cluster.OpenDeadLetters(cluster.Options{Client: clientOptions, Namespace: e.namespace, Owner: o})
 			must(t, err)
 			if list, err := deadLetters.List(ctx); err != nil || len(list.Items) != 1 || list.Dropped != uint64(i) {
 				t.Errorf("while the store is open: %v, %v", list, err)
@@ -153,14 +158,44 @@ func TestStore_RBAC(t *testing.T) {
 			t.Error(err)
 		}
 		must(t, s.Queue().Ack(ctx, ev.Source, ev.ID))
-		stored, err := e.client.CoreV1().ConfigMaps(e.namespace).List(ctx, metav1.ListOptions{LabelSelector: "trigger.oam.dev/store"})
-		must(t, err)
-		for _, cm := range stored.Items {
-			if len(cm.OwnerReferences) != 1 {
-				t.Errorf("%s has no owner reference", cm.Name)
-			}
-		}
+		e.checkOwnerReferences(t, 3+2) // a head, a shard, a counter; two Leases
 		must(t, s.Checkpoints().Delete(ctx, "pods"))
 		must(t, s.Close())
 	}
+	must(t, leader.Close())
+}
+
+// checkOwnerReferences checks that at least n objects of stores exist, and that each has an
+// owner.
+func (e env) checkOwnerReferences(t *testing.T, n int) {
+	t.Helper()
+	for _, kind := range []schema.GroupVersionKind{
+		v1alpha1.GroupVersion().WithKind(v1alpha1.TriggerCheckpointKind), coordinationv1.SchemeGroupVersion.WithKind("Lease"),
+	} {
+		var list metav1.PartialObjectMetadataList
+		list.SetGroupVersionKind(kind)
+		must(t, e.objects(t).List(t.Context(), &list, client.InNamespace(e.namespace), client.HasLabels{store.Label}))
+		for _, o := range list.Items {
+			n--
+			if len(o.OwnerReferences) != 1 {
+				t.Errorf("%s %s has no owner reference", kind.Kind, o.Name)
+			}
+		}
+	}
+	if n > 0 {
+		t.Errorf("%d objects less than expected", n)
+	}
+}
+
+// TestOpen_NoCRD: the error says what to apply.
+func TestOpen_NoCRD(t *testing.T) {
+	e := newEnv(t)
+	leader := e.elect(t, e.electionOptions("first"))
+	o := e.options(leader)
+	o.Client.Mapper = meta.NewDefaultRESTMapper(nil) // a cluster without kinds
+	_, err := cluster.Open(t.Context(), o)
+	if err == nil || !strings.Contains(err.Error(), "no TriggerCheckpoint of standard.oam.dev/v1alpha1; apply the CRDs of this version: kubectl apply -f addon/crds") {
+		t.Errorf("got %v", err)
+	}
+	must(t, leader.Close())
 }

@@ -18,28 +18,27 @@ package cluster_test
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/store"
-	"github.com/kubevela/kube-trigger/pkg/store/cluster"
 )
 
 func TestLoad_Damaged(t *testing.T) {
-	damage := map[string]func(cm *corev1.ConfigMap){
-		"checkpoint":     func(cm *corev1.ConfigMap) { cm.Data["checkpoint"] = "{" },
-		"no checkpoint":  func(cm *corev1.ConfigMap) { cm.Data = nil },
-		"shards":         func(cm *corev1.ConfigMap) { cm.Data["checkpoint"] = `{"format":2,"name":"pods","shards":3}` },
-		"missing shards": func(cm *corev1.ConfigMap) { cm.Data["checkpoint"] = `{"format":2,"name":"pods","shards":64}` },
-		"other name":     func(cm *corev1.ConfigMap) { cm.Data["checkpoint"] = `{"format":2,"name":"nodes"}` },
-		"newer format":   func(cm *corev1.ConfigMap) { cm.Data["checkpoint"] = `{"format":3}` },
-		"recent":         func(cm *corev1.ConfigMap) { cm.BinaryData["values"][0] ^= 0xff },
-		"shard":          func(cm *corev1.ConfigMap) { cm.BinaryData["values"][100] ^= 1 },
-		"empty shard":    func(cm *corev1.ConfigMap) { cm.BinaryData = nil },
+	damage := map[string]func(spec *v1alpha1.TriggerCheckpointSpec){
+		"no checkpoint":  func(spec *v1alpha1.TriggerCheckpointSpec) { *spec = v1alpha1.TriggerCheckpointSpec{Format: 1} },
+		"shards":         func(spec *v1alpha1.TriggerCheckpointSpec) { spec.Shards = 3 },
+		"negative":       func(spec *v1alpha1.TriggerCheckpointSpec) { spec.Shards = -1 << 31 },
+		"missing shards": func(spec *v1alpha1.TriggerCheckpointSpec) { spec.Shards = 64 },
+		"other name":     func(spec *v1alpha1.TriggerCheckpointSpec) { spec.Name = "nodes" },
+		"newer format":   func(spec *v1alpha1.TriggerCheckpointSpec) { spec.Format = 2 },
+		"recent":         func(spec *v1alpha1.TriggerCheckpointSpec) { spec.Values[0] ^= 0xff },
+		"shard":          func(spec *v1alpha1.TriggerCheckpointSpec) { spec.Values[100] ^= 1 },
+		"newer shard":    func(spec *v1alpha1.TriggerCheckpointSpec) { spec.Format = 2 },
+		"empty shard":    func(spec *v1alpha1.TriggerCheckpointSpec) { spec.Values = nil },
 	}
 	for name, change := range damage {
 		t.Run(strings.ReplaceAll(name, " ", "-"), func(t *testing.T) {
@@ -52,53 +51,49 @@ func TestLoad_Damaged(t *testing.T) {
 			if strings.Contains(name, "shard") && name != "shards" && name != "missing shards" {
 				record = "values"
 			}
-			var damaged *corev1.ConfigMap
-			for _, cm := range e.configMaps(t) {
-				if cm.Labels["trigger.oam.dev/record"] == record {
-					change(&cm)
-					var err error
-					damaged, err = e.client.CoreV1().ConfigMaps(e.namespace).Update(ctx, &cm, metav1.UpdateOptions{})
-					must(t, err)
+			client, damaged := e.objects(t), &v1alpha1.TriggerCheckpoint{}
+			for _, tc := range e.checkpoints(t) {
+				if tc.Labels["trigger.oam.dev/record"] == record {
+					change(&tc.Spec)
+					must(t, client.Update(ctx, &tc))
+					damaged = &tc
 				}
 			}
 			s = e.open(t, "second")
 			_, err := s.Checkpoints().Load(ctx, "pods")
 			want := store.ErrDamaged
-			if name == "newer format" {
+			if strings.HasPrefix(name, "newer") {
 				want = store.ErrForeign
 			}
-			if !errors.Is(err, want) || !strings.Contains(err.Error(), "ConfigMap notify-checkpoint-") {
-				t.Errorf("got %v, want %v with the name of the ConfigMap", err, want)
+			if !errors.Is(err, want) || !strings.Contains(err.Error(), "TriggerCheckpoint notify-checkpoint-") {
+				t.Errorf("got %v, want %v with the name of the TriggerCheckpoint", err, want)
 			}
 			if record == "checkpoint" {
 				if err := s.Checkpoints().Save(ctx, "pods", inventory(0, 1, 9)); !errors.Is(err, want) {
 					t.Errorf("save: got %v, want %v", err, want)
 				}
 			}
-			now, err := e.client.CoreV1().ConfigMaps(e.namespace).Get(ctx, damaged.Name, metav1.GetOptions{})
-			must(t, err)
-			if fmt.Sprint(now.Data, now.BinaryData) != fmt.Sprint(damaged.Data, damaged.BinaryData) {
-				t.Error("the ConfigMap was modified")
+			now := &v1alpha1.TriggerCheckpoint{}
+			must(t, client.Get(ctx, types.NamespacedName{Namespace: e.namespace, Name: damaged.Name}, now))
+			if now.Generation != damaged.Generation {
+				t.Error("the TriggerCheckpoint was modified")
 			}
 			must(t, s.Close())
 		})
 	}
 }
 
-// TestSave_Edited: a user's change of the ConfigMaps does not fail later writes.
+// TestSave_Edited: a user's change of the TriggerCheckpoints does not fail later writes.
 func TestSave_Edited(t *testing.T) {
 	e := newEnv(t)
 	ctx := t.Context()
-	o := e.options("first")
-	o.Limits.DeadLetters = 1
-	s := open(t, o)
+	s := e.open(t, "first", oneDeadLetter)
 	must(t, s.Checkpoints().Save(ctx, "pods", inventory(0, 5_000, 1)))
 	put(t, s, 1)
 	put(t, s, 2)
-	for _, cm := range e.configMaps(t) {
-		cm.Annotations["edited"] = "yes"
-		_, err := e.client.CoreV1().ConfigMaps(e.namespace).Update(ctx, &cm, metav1.UpdateOptions{})
-		must(t, err)
+	for _, tc := range e.checkpoints(t) {
+		tc.Annotations["edited"] = "yes"
+		must(t, e.objects(t).Update(ctx, &tc))
 	}
 	must(t, s.Checkpoints().Save(ctx, "pods", inventory(5_000, 5_000, 2)))
 	put(t, s, 3)
@@ -110,38 +105,4 @@ func TestSave_Edited(t *testing.T) {
 		t.Errorf("position %s with %d objects and %d dropped, want 2 with 10000 and 2", c.Cursor, len(c.Values), n)
 	}
 	must(t, s.Close())
-}
-
-// TestOpen_DamagedFormat1: a store of format 1 that is damaged, or that no known source
-// has written, is rejected and not modified.
-func TestOpen_DamagedFormat1(t *testing.T) {
-	for name, c := range map[string]struct {
-		mark string
-		want error
-	}{
-		"damaged":        {"{", store.ErrDamaged},
-		"missing-shard":  {`{"format":1,"watch":"x resource-watcher:v1/Pod","shards":1}`, store.ErrDamaged},
-		"unknown-source": {`{"format":1,"watch":"pods"}`, store.ErrForeign},
-		"other-format":   {`{"format":0,"watch":"cronjob:x"}`, store.ErrForeign},
-	} {
-		t.Run(name, func(t *testing.T) {
-			e := newEnv(t)
-			created, err := e.client.CoreV1().ConfigMaps(e.namespace).Create(t.Context(), &corev1.ConfigMap{
-				ObjectMeta: metav1.ObjectMeta{
-					Name: "notify-watch-0", Labels: map[string]string{"trigger.oam.dev/store": "notify", "trigger.oam.dev/record": "mark"},
-				},
-				Data: map[string]string{"mark": c.mark},
-			}, metav1.CreateOptions{})
-			must(t, err)
-			_, err = cluster.Open(t.Context(), e.options("first"))
-			if !errors.Is(err, c.want) || !strings.Contains(err.Error(), "notify-watch-0") {
-				t.Errorf("got %v, want %v with the name of the ConfigMap", err, c.want)
-			}
-			for _, cm := range e.configMaps(t) {
-				if cm.Name != created.Name || fmt.Sprint(cm.Data) != fmt.Sprint(created.Data) {
-					t.Errorf("%s: %v", cm.Name, cm.Data)
-				}
-			}
-		})
-	}
 }

@@ -17,7 +17,6 @@ limitations under the License.
 package cluster
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -189,7 +188,7 @@ func (d DeadLetters) decode(te *v1alpha1.TriggerEvent) (store.DeadLetter, error)
 	l.Reason, l.Error, l.Attempts = failure.Reason, failure.Error, failure.Attempts
 	l.Omitted = store.Omission(failure.Omitted)
 	l.FirstAttempt, l.LastAttempt = fromMicroTime(failure.First), fromMicroTime(failure.Last)
-	if requested := cmp.Or(te.Annotations[replayAnnotation], te.Annotations[oldReplayAnnotation]); requested != "" {
+	if requested := te.Annotations[replayAnnotation]; requested != "" {
 		if l.ReplayRequestedAt, err = time.Parse(time.RFC3339Nano, requested); err != nil {
 			return store.DeadLetter{}, fmt.Errorf("TriggerEvent %s: annotation %s: %w: %w", te.Name, replayAnnotation, store.ErrDamaged, err)
 		}

@@ -19,55 +19,52 @@ package cluster
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"sync"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"k8s.io/utils/ptr"
+
+	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/store"
 )
 
-const droppedField = "dropped"
-
 // dropCounter counts the dead letters that exceeded the limits. It is stored in a
-// ConfigMap.
+// TriggerCheckpoint.
 type dropCounter struct {
 	mu     sync.Mutex
 	loaded bool
 	count  uint64
-	// version is the resourceVersion of the ConfigMap; empty if there is none.
+	// version is the resourceVersion of the TriggerCheckpoint; empty if there is none.
 	version string
 }
 
-func (o objects) dropCounterMap() *corev1.ConfigMap {
-	return &corev1.ConfigMap{ObjectMeta: o.newMeta(o.owner+"-dropped", dropCounterRecord, nil)}
+func (o objects) newDropCounter() *v1alpha1.TriggerCheckpoint {
+	return o.newCheckpoint(o.owner+"-dropped", dropCounterRecord, nil)
 }
 
-// readDropped returns the number of dead letters that were dropped. Until a writer has
-// converted a store of format 1, the number is in its ConfigMap.
+// readDropped returns the number of dead letters that were dropped.
 func (o objects) readDropped(ctx context.Context) (uint64, error) {
-	cm := o.dropCounterMap()
-	err := o.client.Get(ctx, client.ObjectKeyFromObject(cm), cm)
-	if apierrors.IsNotFound(err) {
-		err = o.client.Get(ctx, client.ObjectKey{Namespace: o.options.Namespace, Name: o.owner + "-history"}, cm)
-	}
+	tc := o.newDropCounter()
+	return decodeDropped(tc, o.client.Get(ctx, client.ObjectKeyFromObject(tc), tc))
+}
+
+// decodeDropped returns the number in tc. err is the result of reading tc.
+func decodeDropped(tc *v1alpha1.TriggerCheckpoint, err error) (uint64, error) {
 	if apierrors.IsNotFound(err) {
 		return 0, nil
 	}
 	if err != nil {
 		return 0, err
 	}
-	return decodeDropped(cm)
-}
-
-func decodeDropped(cm *corev1.ConfigMap) (uint64, error) {
-	n, err := strconv.ParseUint(cm.Data[droppedField], 10, 64)
-	if err != nil {
-		return 0, fmt.Errorf("ConfigMap %s: %s: %w: %w", cm.Name, droppedField, store.ErrDamaged, err)
+	if err := validateFormat(tc); err != nil {
+		return 0, err
 	}
-	return n, nil
+	if tc.Spec.Dropped == nil || *tc.Spec.Dropped < 0 {
+		return 0, fmt.Errorf("TriggerCheckpoint %s: no number of dropped dead letters: %w", tc.Name, store.ErrDamaged)
+	}
+	return uint64(*tc.Spec.Dropped), nil
 }
 
 // addDropped adds n to the number of dropped dead letters.
@@ -78,43 +75,20 @@ func (s *Store) addDropped(ctx context.Context, n uint64) error {
 	c := &s.dropCounter
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := s.loadDropCounter(ctx); err != nil {
+	if !c.loaded {
+		tc := s.newDropCounter()
+		count, err := decodeDropped(tc, s.claim(ctx, tc))
+		if err != nil {
+			return err
+		}
+		c.count, c.version, c.loaded = count, tc.ResourceVersion, true
+	}
+	tc := s.newDropCounter()
+	tc.ResourceVersion = c.version
+	tc.Spec.Dropped = ptr.To(int64(c.count + n))
+	if err := s.put(ctx, tc); err != nil {
 		return err
 	}
-	return s.setDropped(ctx, c.count+n)
-}
-
-// setDropped writes the number of dropped dead letters. The counter is loaded and locked.
-func (s *Store) setDropped(ctx context.Context, n uint64) error {
-	c := &s.dropCounter
-	cm := s.dropCounterMap()
-	cm.ResourceVersion = c.version
-	cm.Data = map[string]string{droppedField: strconv.FormatUint(n, 10)}
-	if err := s.put(ctx, cm); err != nil {
-		return err
-	}
-	c.count, c.version = n, cm.ResourceVersion
-	return nil
-}
-
-// loadDropCounter claims and reads the ConfigMap, once.
-func (s *Store) loadDropCounter(ctx context.Context) error {
-	c := &s.dropCounter
-	if c.loaded {
-		return nil
-	}
-	cm := s.dropCounterMap()
-	err := s.claim(ctx, cm)
-	if apierrors.IsNotFound(err) {
-		c.loaded = true
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if c.count, err = decodeDropped(cm); err != nil {
-		return err
-	}
-	c.version, c.loaded = cm.ResourceVersion, true
+	c.count, c.version = c.count+n, tc.ResourceVersion
 	return nil
 }

@@ -29,7 +29,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/store/cluster"
 )
 
-// faultyTransport fails writes of ConfigMaps once no write remains.
+// faultyTransport fails writes of TriggerCheckpoints once no write remains.
 type faultyTransport struct {
 	http.RoundTripper
 	// remaining is the number of writes that succeed.
@@ -41,7 +41,7 @@ type faultyTransport struct {
 var errConnection = errors.New("connection lost")
 
 func (f *faultyTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.Method == http.MethodGet || !strings.Contains(r.URL.Path, "/configmaps") || f.remaining.Add(-1) >= 0 {
+	if r.Method == http.MethodGet || !strings.Contains(r.URL.Path, "/triggercheckpoints") || f.remaining.Add(-1) >= 0 {
 		return f.RoundTripper.RoundTrip(r)
 	}
 	if f.deliver.Load() {
@@ -50,6 +50,17 @@ func (f *faultyTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 	}
 	return nil, errConnection
+}
+
+// openFaulty opens the store as the process "first". Its writes succeed until the
+// transport is changed.
+func (e env) openFaulty(t *testing.T) (*faultyTransport, process) {
+	t.Helper()
+	transport := &faultyTransport{}
+	transport.remaining.Store(1 << 30)
+	config := rest.CopyConfig(e.config)
+	config.Wrap(func(rt http.RoundTripper) http.RoundTripper { transport.RoundTripper = rt; return transport })
+	return transport, e.open(t, "first", func(o *cluster.Options) { o.Client.Config = config })
 }
 
 // TestSave_Interrupted interrupts a save at each of its writes. The watermark is never
@@ -61,13 +72,7 @@ func TestSave_Interrupted(t *testing.T) {
 			t.Run(fmt.Sprintf("writes-%d-delivered-%t", writes, deliver), func(t *testing.T) {
 				e := newEnv(t)
 				ctx := t.Context()
-				o := e.options("first")
-				o.Config = rest.CopyConfig(e.config)
-				transport := &faultyTransport{}
-				transport.remaining.Store(1 << 30)
-				o.Config.Wrap(func(rt http.RoundTripper) http.RoundTripper { transport.RoundTripper = rt; return transport })
-				first, err := cluster.Open(ctx, o)
-				must(t, err)
+				transport, first := e.openFaulty(t)
 				must(t, first.Checkpoints().Save(ctx, "pods", inventory(0, objects, 1)))
 				// The next save splits one shard into four.
 				transport.deliver.Store(deliver)
@@ -105,13 +110,7 @@ func TestSave_Interrupted(t *testing.T) {
 func TestSave_Retry(t *testing.T) {
 	e := newEnv(t)
 	ctx := t.Context()
-	o := e.options("first")
-	o.Config = rest.CopyConfig(e.config)
-	transport := &faultyTransport{}
-	transport.remaining.Store(1 << 30)
-	o.Config.Wrap(func(rt http.RoundTripper) http.RoundTripper { transport.RoundTripper = rt; return transport })
-	s, err := cluster.Open(ctx, o)
-	must(t, err)
+	transport, s := e.openFaulty(t)
 	failed := 0
 	for round := 1; round <= 12; round++ {
 		change := inventory(round*1000, 1000, round)
@@ -140,13 +139,7 @@ func TestSave_Retry(t *testing.T) {
 func TestSave_Atomic(t *testing.T) {
 	e := newEnv(t)
 	ctx := t.Context()
-	o := e.options("first")
-	o.Config = rest.CopyConfig(e.config)
-	transport := &faultyTransport{}
-	o.Config.Wrap(func(rt http.RoundTripper) http.RoundTripper { transport.RoundTripper = rt; return transport })
-	transport.remaining.Store(1 << 30)
-	s, err := cluster.Open(ctx, o)
-	must(t, err)
+	transport, s := e.openFaulty(t)
 	last, failed := 0, 0
 	for version := 1; version <= 60; version++ {
 		change := inventory(version*200, 200, version)

@@ -17,6 +17,7 @@ limitations under the License.
 package cluster_test
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strconv"
@@ -25,14 +26,16 @@ import (
 
 	"go.uber.org/goleak"
 	coordinationv1 "k8s.io/api/coordination/v1"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	testclock "k8s.io/utils/clock/testing"
 
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/store"
 	"github.com/kubevela/kube-trigger/pkg/store/cluster"
@@ -51,55 +54,93 @@ type env struct {
 func newEnv(t testing.TB) env {
 	t.Helper()
 	c := testcluster.Start(t)
-	crds, err := filepath.Glob("../../../addon/crds/*_triggerevents.yaml")
+	crds, err := filepath.Glob("../../../addon/crds/standard.oam.dev_*.yaml")
 	must(t, err)
 	c.Install(t, crds...)
 	return env{c.Config, c.Namespace(t), c.Client(t), c, testclock.NewFakeClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))}
 }
 
-func (e env) options(identity string) cluster.Options {
-	return cluster.Options{Config: e.config, Namespace: e.namespace, Owner: "notify", Identity: identity, Clock: e.clock}
+// process is a store, and the election of its process. Close closes both.
+type process struct {
+	*cluster.Store
+	leader *cluster.Leader
 }
 
-func (e env) open(t testing.TB, identity string) *cluster.Store {
-	t.Helper()
-	return open(t, e.options(identity))
+func (p process) Close() error { return errors.Join(p.Store.Close(), p.leader.Close()) }
+
+func (e env) clientOptions() cluster.ClientOptions { return cluster.ClientOptions{Config: e.config} }
+
+// electionOptions are those of a process that the Lease "worker" elects.
+func (e env) electionOptions(identity string) cluster.ElectionOptions {
+	return cluster.ElectionOptions{
+		Client: e.clientOptions(), Namespace: e.namespace, Name: "worker", Identity: identity, Clock: e.clock,
+	}
 }
 
-func open(t testing.TB, o cluster.Options) *cluster.Store {
+func (e env) elect(t testing.TB, o cluster.ElectionOptions) *cluster.Leader {
 	t.Helper()
+	l, err := cluster.Elect(t.Context(), o)
+	must(t, err)
+	return l
+}
+
+func (e env) options(leader *cluster.Leader) cluster.Options {
+	return cluster.Options{Client: e.clientOptions(), Namespace: e.namespace, Owner: "notify", Leader: leader, Clock: e.clock}
+}
+
+// open elects a process, and opens the store.
+func (e env) open(t testing.TB, identity string, changes ...func(*cluster.Options)) process {
+	t.Helper()
+	leader := e.elect(t, e.electionOptions(identity))
+	o := e.options(leader)
+	for _, change := range changes {
+		change(&o)
+	}
 	s, err := cluster.Open(t.Context(), o)
 	must(t, err)
-	return s
+	return process{s, leader}
 }
 
+// oneDeadLetter limits the number of dead letters to 1.
+func oneDeadLetter(o *cluster.Options) { o.Limits.DeadLetters = 1 }
+
 // put stores the nth dead letter.
-func put(t testing.TB, s *cluster.Store, n int) {
+func put(t testing.TB, s process, n int) {
 	t.Helper()
 	_, err := s.DeadLetters().Put(t.Context(), store.DeadLetter{Event: event.Event{Source: "x", ID: strconv.Itoa(n)}})
 	must(t, err)
 }
 
 // dropped returns the number of dropped dead letters.
-func dropped(t testing.TB, s *cluster.Store) uint64 {
+func dropped(t testing.TB, s process) uint64 {
 	t.Helper()
 	list, err := s.DeadLetters().List(t.Context())
 	must(t, err)
 	return list.Dropped
 }
 
-// lease returns the Lease of the store.
-func (e env) lease(t *testing.T) *coordinationv1.Lease {
+// lease returns a Lease.
+func (e env) lease(t *testing.T, name string) *coordinationv1.Lease {
 	t.Helper()
-	lease, err := e.client.CoordinationV1().Leases(e.namespace).Get(t.Context(), "notify-store", metav1.GetOptions{})
+	lease, err := e.client.CoordinationV1().Leases(e.namespace).Get(t.Context(), name, metav1.GetOptions{})
 	must(t, err)
 	return lease
 }
 
-func (e env) configMaps(t *testing.T) []corev1.ConfigMap {
+// objects returns a client for any kind.
+func (e env) objects(t *testing.T) client.Client {
 	t.Helper()
-	list, err := e.client.CoreV1().ConfigMaps(e.namespace).List(t.Context(), metav1.ListOptions{LabelSelector: "trigger.oam.dev/store=notify"})
+	scheme := runtime.NewScheme()
+	must(t, cluster.AddToScheme(scheme))
+	c, err := client.New(e.config, client.Options{Scheme: scheme})
 	must(t, err)
+	return c
+}
+
+func (e env) checkpoints(t *testing.T) []v1alpha1.TriggerCheckpoint {
+	t.Helper()
+	var list v1alpha1.TriggerCheckpointList
+	must(t, e.objects(t).List(t.Context(), &list, client.InNamespace(e.namespace), client.MatchingLabels{store.Label: "notify"}))
 	return list.Items
 }
 
@@ -110,7 +151,7 @@ func must(t testing.TB, err error) {
 	}
 }
 
-func lost(s *cluster.Store) bool {
+func lost(s interface{ Lost() <-chan struct{} }) bool {
 	select {
 	case <-s.Lost():
 		return true

@@ -24,10 +24,10 @@ import (
 	"slices"
 
 	"github.com/go-logr/logr"
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/store"
 	"github.com/kubevela/kube-trigger/pkg/store/internal/codec"
 )
@@ -40,13 +40,11 @@ const (
 	maxShards = 1 << 12
 )
 
-// shard returns a new ConfigMap for shard i of n. Its name depends on n, so that the
+// shard returns a new TriggerCheckpoint for shard i of n. Its name depends on n, so that the
 // previous shards stay complete while the next are written.
-func (s *Store) shard(name string, n, i uint32) *corev1.ConfigMap {
+func (s *Store) shard(name string, n, i uint32) *v1alpha1.TriggerCheckpoint {
 	id := codec.ID(name)
-	return &corev1.ConfigMap{ObjectMeta: s.newMeta(
-		fmt.Sprintf("%s-checkpoint-%s-%d-%d", s.owner, id, n, i), valuesRecord, map[string]string{checkpointLabel: id},
-	)}
+	return s.newCheckpoint(fmt.Sprintf("%s-checkpoint-%s-%d-%d", s.owner, id, n, i), valuesRecord, map[string]string{checkpointLabel: id})
 }
 
 // shardIndex returns the index of the shard that contains key. n is a power of 2.
@@ -59,25 +57,27 @@ func shardIndex(key string, n uint32) uint32 {
 
 // loadShard claims and reads a shard.
 func (s *Store) loadShard(ctx context.Context, name string, n, i uint32) (map[string][]byte, error) {
-	cm := s.shard(name, n, i)
-	return decodeShard(cm, s.claim(ctx, cm))
+	tc := s.shard(name, n, i)
+	return decodeShard(tc, s.claim(ctx, tc))
 }
 
-// decodeShard returns the values of cm. err is the result of reading cm.
-func decodeShard(cm *corev1.ConfigMap, err error) (map[string][]byte, error) {
+// decodeShard returns the values of tc. err is the result of reading tc.
+func decodeShard(tc *v1alpha1.TriggerCheckpoint, err error) (map[string][]byte, error) {
 	if apierrors.IsNotFound(err) {
-		return nil, fmt.Errorf("ConfigMap %s is missing: %w", cm.Name, store.ErrDamaged)
+		return nil, fmt.Errorf("TriggerCheckpoint %s is missing: %w", tc.Name, store.ErrDamaged)
 	}
 	if err != nil {
 		return nil, err
 	}
-	block, ok := cm.BinaryData[valuesField]
-	if !ok {
-		return nil, fmt.Errorf("ConfigMap %s: no values: %w", cm.Name, store.ErrDamaged)
+	if err := validateFormat(tc); err != nil {
+		return nil, err
 	}
-	values, err := codec.DecodeValues(block)
+	if len(tc.Spec.Values) == 0 {
+		return nil, fmt.Errorf("TriggerCheckpoint %s: no values: %w", tc.Name, store.ErrDamaged)
+	}
+	values, err := codec.DecodeValues(tc.Spec.Values)
 	if err != nil {
-		return nil, fmt.Errorf("ConfigMap %s: %w", cm.Name, err)
+		return nil, fmt.Errorf("TriggerCheckpoint %s: %w", tc.Name, err)
 	}
 	return values, nil
 }
@@ -87,8 +87,8 @@ func decodeShard(cm *corev1.ConfigMap, err error) (map[string][]byte, error) {
 func (s *Store) writeShards(ctx context.Context, name string, n uint32, changes map[string][]byte) (uint32, error) {
 	parts := split(changes, n)
 	for _, i := range slices.Sorted(maps.Keys(parts)) {
-		cm := s.shard(name, n, i)
-		values, err := decodeShard(cm, s.client.Get(ctx, client.ObjectKeyFromObject(cm), cm))
+		tc := s.shard(name, n, i)
+		values, err := decodeShard(tc, s.client.Get(ctx, client.ObjectKeyFromObject(tc), tc))
 		if err != nil {
 			return 0, err
 		}
@@ -97,8 +97,8 @@ func (s *Store) writeShards(ctx context.Context, name string, n uint32, changes 
 		if len(block) > maxShardSize {
 			return s.splitShards(ctx, name, n, changes)
 		}
-		cm.BinaryData[valuesField] = block
-		if err := s.put(ctx, cm); err != nil {
+		tc.Spec.Values = block
+		if err := s.put(ctx, tc); err != nil {
 			return 0, err
 		}
 	}
@@ -113,8 +113,8 @@ func (s *Store) writeShards(ctx context.Context, name string, n uint32, changes 
 func (s *Store) splitShards(ctx context.Context, name string, n uint32, changes map[string][]byte) (uint32, error) {
 	all := map[string][]byte{}
 	for i := range n {
-		cm := s.shard(name, n, i)
-		values, err := decodeShard(cm, s.client.Get(ctx, client.ObjectKeyFromObject(cm), cm))
+		tc := s.shard(name, n, i)
+		values, err := decodeShard(tc, s.client.Get(ctx, client.ObjectKeyFromObject(tc), tc))
 		if err != nil {
 			return 0, err
 		}
@@ -134,9 +134,9 @@ func (s *Store) splitShards(ctx context.Context, name string, n uint32, changes 
 	}
 	next = uint32(len(blocks))
 	for i, block := range blocks {
-		cm := s.shard(name, next, uint32(i))
-		cm.BinaryData = map[string][]byte{valuesField: block}
-		if err := s.put(ctx, cm); err != nil {
+		tc := s.shard(name, next, uint32(i))
+		tc.Spec.Values = block
+		if err := s.put(ctx, tc); err != nil {
 			return 0, err
 		}
 	}
@@ -185,9 +185,9 @@ func split(values map[string][]byte, n uint32) map[uint32]map[string][]byte {
 // are not read.
 func (s *Store) deleteShards(ctx context.Context, name string, n uint32) {
 	for i := range n {
-		cm := s.shard(name, n, i)
-		if err := client.IgnoreNotFound(s.client.Delete(ctx, cm)); err != nil {
-			logr.FromContextOrDiscard(ctx).Info("unused values not deleted", "configMap", cm.Name, "error", err.Error())
+		tc := s.shard(name, n, i)
+		if err := client.IgnoreNotFound(s.client.Delete(ctx, tc)); err != nil {
+			logr.FromContextOrDiscard(ctx).Info("unused values not deleted", "triggerCheckpoint", tc.Name, "error", err.Error())
 		}
 	}
 }

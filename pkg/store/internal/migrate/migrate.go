@@ -47,14 +47,11 @@ type Header struct {
 	Owner    string `json:"owner"`
 }
 
-// Checkpoint is a checkpoint. Its JSON is that of a store in a file, and with Format
-// and Shards that of a store in the cluster.
+// Checkpoint is a checkpoint.
 type Checkpoint struct {
-	Format   int      `json:"format"`
 	Name     string   `json:"watch"`
 	Position string   `json:"position"`
 	Triggers []string `json:"triggers"`
-	Shards   uint32   `json:"shards"`
 	// Inventory contains encoded entries.
 	Inventory map[string][]byte `json:"-"`
 }
@@ -153,18 +150,17 @@ const (
 type entry struct {
 	version string
 	state   []byte
-	deleted bool
 }
 
-// readEntry reads one entry. Its UID is of no use here.
-func readEntry(r *codec.Reader) entry {
+// decodeEntry decodes an entry. Its UID is of no use here.
+func decodeEntry(b []byte) (entry, error) {
+	r := codec.Reader{Rest: b}
 	var flags byte
 	if b := r.Next(1); b != nil {
 		flags = b[0]
 	}
 	if flags > deleted|uidIsUUID|versionIsNumber|hasState || flags&deleted != 0 {
-		r.Failed = r.Failed || flags != deleted
-		return entry{deleted: true}
+		r.Failed = true
 	}
 	if flags&uidIsUUID != 0 {
 		r.Next(16)
@@ -180,46 +176,10 @@ func readEntry(r *codec.Reader) entry {
 	if flags&hasState != 0 {
 		e.state = r.Bytes()
 	}
-	return e
-}
-
-func decodeEntry(b []byte) (entry, error) {
-	r := codec.Reader{Rest: b}
-	e := readEntry(&r)
-	if r.Failed || e.deleted || len(r.Rest) > 0 {
+	if r.Failed || len(r.Rest) > 0 {
 		return entry{}, fmt.Errorf("%.8x: %w", b, store.ErrDamaged)
 	}
 	return e, nil
-}
-
-// DecodeInventory decodes the inventory in a ConfigMap to encoded entries, which are
-// nil if they are deleted. Empty input is an empty inventory.
-func DecodeInventory(b []byte) (map[string][]byte, error) {
-	entries := map[string][]byte{}
-	if len(b) == 0 {
-		return entries, nil
-	}
-	b, err := codec.VerifyChecksum(b)
-	if err != nil {
-		return nil, err
-	}
-	if len(b) == 0 || b[0] != Format {
-		return nil, fmt.Errorf("inventory of format %.1x: %w", b, store.ErrForeign)
-	}
-	r := codec.Reader{Rest: b[1:]}
-	for before := ""; len(r.Rest) > 0; {
-		key, ok := r.Key(before)
-		start := r.Rest
-		e := readEntry(&r)
-		if !ok || r.Failed {
-			return nil, fmt.Errorf("inventory entry %q after %q: %w", key, before, store.ErrDamaged)
-		}
-		entries[key], before = start[:len(start)-len(r.Rest)], key
-		if e.deleted {
-			entries[key] = nil
-		}
-	}
-	return entries, nil
 }
 
 // DeadLetter converts the record of a dead letter in a file.

@@ -19,8 +19,6 @@ package cluster_test
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -34,79 +32,23 @@ import (
 	testcluster "github.com/kubevela/kube-trigger/test/cluster"
 )
 
-func TestOpen_SecondWriter(t *testing.T) {
-	e := newEnv(t)
-	first := e.open(t, "first")
-	// The clock of the second writer has a waiter while it waits for the Lease.
-	waiting := e.options("second")
-	clock := testclock.NewFakeClock(e.clock.Now())
-	waiting.Clock = clock
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	ended := make(chan error, 1)
-	go func() {
-		_, err := cluster.Open(ctx, waiting)
-		ended <- err
-	}()
-	testcluster.Eventually(t, "the wait for the Lease", func(context.Context) error {
-		if !clock.HasWaiters() {
-			return errors.New("no timer")
-		}
-		return nil
-	})
-	cancel()
-	if err := testcluster.Receive(t, "the end of Open", ended); err == nil || !strings.Contains(err.Error(), `"first"`) || !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v, want held by first", err)
-	}
-	must(t, first.Checkpoints().Save(t.Context(), "pods", inventory(0, 1, 1)))
-	if lost(first) {
-		t.Error("the first writer lost the store")
-	}
-	must(t, first.Close())
-	if err := first.Checkpoints().Save(t.Context(), "pods", inventory(0, 1, 2)); err == nil || errors.Is(err, store.ErrFenced) {
-		t.Errorf("after Close: got %v, want closed", err)
-	}
-	must(t, first.Close())
-	second := e.open(t, "second")
-	must(t, second.Close())
-}
-
-// TestStore_ExpiredLease lets the Lease of a stopped writer expire. After another writer
+// TestStore_ExpiredLease lets the Lease of a stopped process expire. After another process
 // has opened the store, all writes of the first fail.
 func TestStore_ExpiredLease(t *testing.T) {
 	e := newEnv(t)
 	ctx := t.Context()
-	// The clock of a stopped process does not advance.
-	stopped := e.options("first")
-	stopped.Clock = testclock.NewFakeClock(time.Now())
-	first, err := cluster.Open(ctx, stopped)
-	must(t, err)
+	first := e.open(t, "first") // its clock does not advance
 	must(t, first.Checkpoints().Save(ctx, "pods", inventory(0, 20_000, 1)))
 	must(t, first.Checkpoints().Save(ctx, "pods", inventory(0, 10, 2)))
-	_, err = first.Checkpoints().Load(ctx, "pods")
+	_, err := first.Checkpoints().Load(ctx, "pods")
 	must(t, err)
 
-	opened := make(chan *cluster.Store, 1)
-	go func() {
-		s, err := cluster.Open(ctx, e.options("second"))
-		if err != nil {
-			t.Error(err)
-		}
-		opened <- s
-	}()
-	testcluster.Eventually(t, "the next holder of the Lease", func(context.Context) error {
-		if holder := *e.lease(t).Spec.HolderIdentity; holder != "second" {
-			if e.clock.HasWaiters() {
-				e.clock.Step(time.Second)
-			}
-			return fmt.Errorf("held by %q", holder)
-		}
-		return nil
-	})
-	second := testcluster.Receive(t, "the open store", opened)
-	if second == nil {
-		t.FailNow()
-	}
+	waiting := startStandby(ctx, e.electionOptions("second"))
+	waiting.step(t, cluster.DefaultLeaseDuration)
+	leader := testcluster.Receive(t, "the second leader", waiting.elected)
+	s, err := cluster.Open(ctx, e.options(leader))
+	must(t, err)
+	second := process{s, leader}
 	c, err := second.Checkpoints().Load(ctx, "pods")
 	must(t, err)
 	if c.Cursor != "2" || len(c.Values) != 20_000 {
@@ -142,30 +84,28 @@ func TestStore_ExpiredLease(t *testing.T) {
 // TestStore_StaleWrite makes each kind of write with a writer that does not know yet that
 // another one has opened the store.
 func TestStore_StaleWrite(t *testing.T) {
-	for name, write := range map[string]func(ctx context.Context, s *cluster.Store) error{
-		"recent": func(ctx context.Context, s *cluster.Store) error {
+	for name, write := range map[string]func(ctx context.Context, s process) error{
+		"recent": func(ctx context.Context, s process) error {
 			return s.Checkpoints().Save(ctx, "pods", inventory(0, 10, 3))
 		},
-		"shards": func(ctx context.Context, s *cluster.Store) error {
+		"shards": func(ctx context.Context, s process) error {
 			return s.Checkpoints().Save(ctx, "pods", inventory(0, 8_000, 4))
 		},
-		"dropped": func(ctx context.Context, s *cluster.Store) error {
+		"dropped": func(ctx context.Context, s process) error {
 			return errOf(s.DeadLetters().Put(ctx, store.DeadLetter{Event: event.Event{Source: "x", ID: "4"}}))
 		},
-		"enqueue": func(ctx context.Context, s *cluster.Store) error {
+		"enqueue": func(ctx context.Context, s process) error {
 			return s.Queue().Enqueue(ctx, event.Event{Source: "webhook", ID: "1"})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := newEnv(t)
 			ctx := t.Context()
-			o := e.options("same")
-			o.Limits.DeadLetters = 1
-			first := open(t, o)
+			first := e.open(t, "same", oneDeadLetter)
 			must(t, first.Checkpoints().Save(ctx, "pods", inventory(0, 8_000, 1)))
 			put(t, first, 1)
 			put(t, first, 2)
-			second := open(t, o)
+			second := e.open(t, "same", oneDeadLetter)
 			want, err := second.Checkpoints().Load(ctx, "pods")
 			must(t, err)
 			put(t, second, 3)
@@ -194,37 +134,88 @@ func TestStore_StaleWrite(t *testing.T) {
 
 func errOf[T any](_ T, err error) error { return err }
 
-// TestStore_Renewal: the Lease is renewed, also after a user has changed it. The store is
-// lost when the Lease is deleted.
-func TestStore_Renewal(t *testing.T) {
+// TestOpen_LostElection: a process that has lost its election opens no store, also if it
+// does not know that yet.
+func TestOpen_LostElection(t *testing.T) {
 	e := newEnv(t)
-	ctx := t.Context()
-	s := e.open(t, "first")
-	leases := e.client.CoordinationV1().Leases(e.namespace)
-	for range 3 {
-		lease := e.lease(t)
-		lease.Labels["edited"] = strconv.Itoa(e.clock.Now().Second())
-		_, err := leases.Update(ctx, lease, metav1.UpdateOptions{})
-		must(t, err)
-		testcluster.Eventually(t, "a renewal", func(context.Context) error {
-			e.clock.Step(time.Second)
-			if e.lease(t).Spec.RenewTime.Equal(lease.Spec.RenewTime) {
-				return errors.New("not renewed")
+	first := e.elect(t, e.electionOptions("same"))
+	second := e.open(t, "same")
+	for range 2 {
+		if _, err := cluster.Open(t.Context(), e.options(first)); !errors.Is(err, store.ErrFenced) {
+			t.Errorf("got %v, want fenced", err)
+		}
+	}
+	if !lost(first) {
+		t.Error("Lost of the first process is open")
+	}
+	must(t, second.Checkpoints().Save(t.Context(), "pods", inventory(0, 1, 1)))
+	must(t, first.Close())
+	must(t, second.Close())
+}
+
+// TestOpen_OtherElection moves a store to a process that is elected by another Lease. It
+// waits until the store is closed, or the election of the writer has ended.
+func TestOpen_OtherElection(t *testing.T) {
+	for name, end := range map[string]func(t *testing.T, e env, first process, clock *testclock.FakeClock){
+		"closed": func(t *testing.T, _ env, first process, _ *testclock.FakeClock) {
+			t.Helper()
+			must(t, first.Store.Close())
+		},
+		"resigned": func(t *testing.T, _ env, first process, _ *testclock.FakeClock) {
+			t.Helper()
+			must(t, first.leader.Close())
+		},
+		"expired": func(_ *testing.T, _ env, _ process, clock *testclock.FakeClock) {
+			clock.Step(cluster.DefaultLeaseDuration)
+		},
+		"deleted": func(t *testing.T, e env, _ process, _ *testclock.FakeClock) {
+			t.Helper()
+			must(t, e.client.CoordinationV1().Leases(e.namespace).Delete(t.Context(), "worker", metav1.DeleteOptions{}))
+		},
+		"elected again": func(t *testing.T, e env, _ process, _ *testclock.FakeClock) {
+			t.Helper()
+			must(t, e.elect(t, e.electionOptions("first")).Close())
+		},
+	} {
+		t.Run(strings.ReplaceAll(name, " ", "-"), func(t *testing.T) {
+			e := newEnv(t)
+			ctx := t.Context()
+			first := e.open(t, "first")
+			must(t, first.Checkpoints().Save(ctx, "pods", inventory(0, 1, 1)))
+			o := e.electionOptions("other")
+			o.Name = "other-worker"
+			leader := e.elect(t, o)
+			options, clock := e.options(leader), testclock.NewFakeClock(e.clock.Now())
+			options.Clock = clock
+			opened := make(chan *cluster.Store, 1)
+			go func() {
+				s, err := cluster.Open(ctx, options)
+				if err != nil {
+					t.Error(err)
+				}
+				opened <- s
+			}()
+			waiting := standby{clock: clock}
+			waiting.step(t, 5*time.Second)
+			waiting.waitForPoll(t)
+			select {
+			case <-opened:
+				t.Fatal("opened while the first writer has it open")
+			default:
 			}
-			return nil
+			end(t, e, first, clock)
+			if name != "expired" {
+				waiting.step(t, 500*time.Millisecond)
+			}
+			second := process{testcluster.Receive(t, "the open store", opened), leader}
+			_, err := second.Checkpoints().Load(ctx, "pods")
+			must(t, err)
+			if err := first.Checkpoints().Save(ctx, "pods", inventory(0, 1, 2)); err == nil {
+				t.Error("the first writer can write to the store of the second")
+			}
+			must(t, first.Close())
+			must(t, second.Checkpoints().Save(ctx, "pods", inventory(0, 1, 3)))
+			must(t, second.Close())
 		})
 	}
-	if lost(s) {
-		t.Error("Lost is closed")
-	}
-	must(t, leases.Delete(ctx, "notify-store", metav1.DeleteOptions{}))
-	testcluster.Eventually(t, "the loss after the deletion of the Lease", func(context.Context) error {
-		e.clock.Step(time.Second)
-		if !lost(s) {
-			return errors.New("not lost")
-		}
-		return nil
-	})
-	must(t, s.Close())
-	must(t, e.open(t, "second").Close())
 }
