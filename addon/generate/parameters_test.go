@@ -31,6 +31,14 @@ func TestParameters(t *testing.T) {
 		want, exclude []string
 	}{
 		{"", []string{`"--metrics-addr=:8080"`}, []string{policy, clientCA, `"` + auth + `"`, "client-ca", `"name":"kube-trigger-metrics"`}},
+		{"", nil, []string{"--lockdown"}},
+		{
+			`lockdown: {defaultAccount: true, noClusters: true, noPrivateEgress: true, forbiddenAccounts: ["admin", "team-a/deployer"], maxTriggers: 10, maxTriggerServices: 20}`,
+			[]string{
+				`"--lockdown-default-account"`, `"--lockdown-no-clusters"`, `"--lockdown-no-private-egress"`,
+				`"--lockdown-forbidden-accounts=admin,team-a/deployer"`, `"--lockdown-max-triggers=10"`, `"--lockdown-max-trigger-services=20"`,
+			}, nil,
+		},
 		{"networkPolicy: enabled: true", []string{policy, `"values":["monitoring"]`}, []string{`"port":9443`, `"port":8090`}},
 		{
 			`networkPolicy: {enabled: true, workerNamespaces: ["team-a"], scraperNamespaces: ["prometheus"], apiServer: ["10.0.0.1/32"]}, webhook: enabled: true`,

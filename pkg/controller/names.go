@@ -30,7 +30,7 @@ import (
 const (
 	// DefaultServiceAccount is the ServiceAccount of TriggerServices that name none.
 	// Its RoleBinding has the same name.
-	DefaultServiceAccount = "kube-trigger"
+	DefaultServiceAccount = v1alpha1.DefaultServiceAccount
 	// WorkerRole is the ClusterRole that DefaultServiceAccount is bound to in its
 	// namespace. The platform team owns it.
 	WorkerRole = "kube-trigger-worker"
@@ -38,6 +38,9 @@ const (
 	DefaultTemplate = "default"
 	// FieldManager is the field manager of the controller.
 	FieldManager = "kube-trigger-controller"
+	// lockdownManager is the field manager that has the replicas of a worker that the
+	// lockdown stops.
+	lockdownManager = FieldManager + "-lockdown"
 
 	// ServiceLabel is the label with the name of an object's TriggerService, as
 	// trigger.Label shortens it.
