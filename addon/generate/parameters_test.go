@@ -32,6 +32,8 @@ func TestParameters(t *testing.T) {
 	}{
 		{"", []string{`"--metrics-addr=:8080"`}, []string{policy, clientCA, `"` + auth + `"`, "client-ca", `"name":"kube-trigger-metrics"`}},
 		{"", nil, []string{"--lockdown"}},
+		{"", []string{`"name":"kube-trigger-limited-rights","type":"k8s-objects"`}, []string{"kube-trigger-any-rights"}},
+		{"trait: anyRights: true", []string{`"name":"kube-trigger-any-rights","type":"k8s-objects"`}, []string{"kube-trigger-limited-rights"}},
 		{
 			`lockdown: {defaultAccount: true, noClusters: true, noPrivateEgress: true, forbiddenAccounts: ["admin", "team-a/deployer"], maxTriggers: 10, maxTriggerServices: 20}`,
 			[]string{
