@@ -33,7 +33,7 @@ import (
 var update = flag.Bool("update", false, "write what vela says into the golden files")
 
 func TestVet(t *testing.T) {
-	for _, file := range glob(t, "*.cue") {
+	for _, file := range append(glob(t, "*.cue"), glob(t, "../addon/definitions/*.cue")...) {
 		if out, err := vela.Offline(t, "def", "vet", file); err != nil {
 			t.Errorf("vela def vet %s: %v\n%s", file, err, out)
 		}
@@ -66,6 +66,29 @@ func TestDryRun(t *testing.T) {
 				t.Errorf("got:\n%s\nwant:\n%s", got, want)
 			}
 		})
+	}
+}
+
+// TestDryRun_AnyRights renders the Application whose rights the trait refuses with the form
+// of the trait that allows any.
+func TestDryRun_AnyRights(t *testing.T) {
+	known := t.TempDir()
+	for _, file := range append(vela.Definitions(t, "component/webservice.cue"), "../addon/definitions/trigger-any-rights.cue") {
+		write(t, filepath.Join(known, filepath.Base(file)), read(t, file))
+	}
+	app := filepath.Join(t.TempDir(), "app.yaml")
+	write(t, app, string(txtar.Parse([]byte(read(t, "testdata/trigger-rights.txtar"))).Files[0].Data))
+	got, err := vela.Offline(t, "dry-run", "--offline", "-d", known, "-f", app)
+	const wildcard = `
+- apiGroups:
+  - '*'
+  resources:
+  - '*'
+  verbs:
+  - '*'
+`
+	if err != nil || !strings.Contains(got, wildcard) || !strings.Contains(got, "- impersonate\n") {
+		t.Errorf("got %v:\n%s", err, got)
 	}
 }
 

@@ -43,6 +43,7 @@ func generate() error {
 		func() error { return crds("addon") },
 		func() error { return templates("addon/resources") },
 		func() error { return copies("definitions", "addon/definitions") },
+		func() error { return anyRights("addon/definitions") },
 		func() error { return manifests("addon") },
 	} {
 		if err := step(); err != nil {

@@ -37,6 +37,16 @@ func TestParameters(t *testing.T) {
 		{"", []string{`"--metrics-addr=:8080"`, admission, bump}, []string{policy, clientCA, `"` + auth + `"`, "client-ca", `"name":"kube-trigger-metrics"`}},
 		{"policies: enabled: false", []string{`"resources":["applications"],"verbs":["get","list","watch"]`}, []string{admission, bump}},
 		{"definitionsOnly: true", nil, []string{admission}},
+		{"", nil, []string{"--lockdown"}},
+		{"", []string{`"name":"kube-trigger-limited-rights","type":"k8s-objects"`}, []string{"kube-trigger-any-rights"}},
+		{"trait: anyRights: true", []string{`"name":"kube-trigger-any-rights","type":"k8s-objects"`}, []string{"kube-trigger-limited-rights"}},
+		{
+			`lockdown: {defaultAccount: true, noClusters: true, noPrivateEgress: true, forbiddenAccounts: ["admin", "team-a/deployer"], maxTriggers: 10, maxTriggerServices: 20}`,
+			[]string{
+				`"--lockdown-default-account"`, `"--lockdown-no-clusters"`, `"--lockdown-no-private-egress"`,
+				`"--lockdown-forbidden-accounts=admin,team-a/deployer"`, `"--lockdown-max-triggers=10"`, `"--lockdown-max-trigger-services=20"`,
+			}, nil,
+		},
 		{"networkPolicy: enabled: true", []string{policy, `"values":["monitoring"]`}, []string{`"port":9443`, `"port":8090`}},
 		{
 			`networkPolicy: {enabled: true, workerNamespaces: ["team-a"], scraperNamespaces: ["prometheus"], apiServer: ["10.0.0.1/32"]}, webhook: enabled: true`,

@@ -25,6 +25,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/kubevela/kube-trigger/pkg/app"
+	"github.com/kubevela/kube-trigger/pkg/lockdown"
 )
 
 // TestRunFlags sets every flag of run.
@@ -87,6 +88,8 @@ func TestControllerFlags(t *testing.T) {
 	}
 	args := strings.Fields(`--kubeconfig kube.yaml --context hub --log-level debug --log-format json --namespace kube-trigger
 		--worker-image worker:v1 --leader-elect=false --metrics-addr :8080 --metrics-auth --health-addr :8081
+		--lockdown-default-account --lockdown-no-clusters --lockdown-no-private-egress
+		--lockdown-forbidden-accounts admin,team-a/deployer --lockdown-max-triggers 10 --lockdown-max-trigger-services 20
 		--webhook --webhook-addr :9444 --webhook-cert-dir certs --webhook-client-ca ca.crt`)
 	if err := f.Parse(args); err != nil {
 		t.Fatal(err)
@@ -99,6 +102,10 @@ func TestControllerFlags(t *testing.T) {
 	want = app.ControllerOptions{
 		ClusterOptions: app.ClusterOptions{Kubeconfig: "kube.yaml", Context: "hub", Version: version},
 		Namespace:      "kube-trigger", WorkerImage: "worker:v1", MetricsAddr: ":8080", MetricsAuth: true, HealthAddr: ":8081",
+		Lockdown: lockdown.Rules{
+			DefaultAccount: true, NoClusters: true, NoPrivateEgress: true,
+			ForbiddenAccounts: []string{"admin", "team-a/deployer"}, MaxTriggers: 10, MaxTriggerServices: 20,
+		},
 		Webhook: app.WebhookOptions{Enabled: true, Addr: ":9444", CertDir: "certs", ClientCA: "ca.crt"},
 	}
 	if !reflect.DeepEqual(o, want) {

@@ -56,7 +56,8 @@ type Version struct {
 	Name       string    `json:"name"`
 	UID        types.UID `json:"uid"`
 	Generation int64     `json:"generation"`
-	// Worker is the name of the Deployment of the worker that runs it; no other one may.
+	// Worker is the name of the Deployment of the worker that runs it; no other one may, and
+	// none if it is empty.
 	Worker string `json:"worker"`
 	// WebhookPort is the port on which the worker serves its webhooks; 0 for that of the
 	// worker.

@@ -34,6 +34,7 @@ import (
 
 	"github.com/kubevela/kube-trigger/actions"
 	"github.com/kubevela/kube-trigger/pkg/controller"
+	"github.com/kubevela/kube-trigger/pkg/lockdown"
 	"github.com/kubevela/kube-trigger/pkg/sandbox"
 	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
@@ -79,6 +80,8 @@ type ControllerOptions struct {
 	MetricsAuth bool
 	// HealthAddr is the address of /healthz and /readyz. "0" for none.
 	HealthAddr string
+	// Lockdown restricts TriggerServices.
+	Lockdown lockdown.Rules
 	// Webhook configures the validating webhook.
 	Webhook WebhookOptions
 }
@@ -91,6 +94,9 @@ func DefaultControllerOptions() ControllerOptions {
 // RunController runs the controller of TriggerServices until ctx ends.
 func RunController(ctx context.Context, o ControllerOptions) error {
 	log := logr.FromContextOrDiscard(ctx)
+	if err := o.Lockdown.Validate(); err != nil {
+		return InvalidError{fmt.Errorf("lockdown: %w", err)}
+	}
 	cfg, namespace, err := o.restConfig()
 	if err != nil {
 		return err
@@ -111,6 +117,7 @@ func RunController(ctx context.Context, o ControllerOptions) error {
 		DefaultWorkerTemplate: o.DefaultWorkerTemplate,
 		Image:                 o.WorkerImage,
 		Version:               o.Version,
+		Lockdown:              o.Lockdown,
 		KeySecret:             types.NamespacedName{Namespace: o.Namespace, Name: keySecretName},
 		MaxChecks:             maxChecks,
 		Checker:               sandbox.NewChild(maxChecks, sandbox.Limits{Step: time.Minute, Total: quickCheck}, program, CheckServiceCommand),

@@ -18,6 +18,7 @@ package app
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -132,4 +133,25 @@ func TestExample_MultiCluster(t *testing.T) {
 	if len(counts) != 1 {
 		t.Errorf("actions %v", counts)
 	}
+}
+
+// TestClusterAccess_None: an action that computes a joined cluster is refused, without a
+// retry.
+func TestClusterAccess_None(t *testing.T) {
+	e := newEnv(t)
+	e.createConfigMap(t, "a")
+	o := e.options(t, fmt.Sprintf(`triggers:
+  - name: other
+    source: {type: resource-watcher, properties: {apiVersion: v1, kind: ConfigMap, namespace: %s, events: [update]}}
+    action: {type: delete-resource, cue: 'cluster: context.data.data.v', properties: {apiVersion: v1, kind: ConfigMap, name: b, namespace: default}}
+`, e.namespace))
+	o.ClusterAccess = "none"
+	p := startRun(t, o)
+	p.waitForLog(t, "watching")
+	e.setValue(t, "a", "eu-1")
+	l := p.waitForLog(t, "Event dead-lettered")[0]
+	if text := fmt.Sprint(l["err"]); l["reason"] != "TerminalError" || !strings.Contains(text, `cannot use cluster "eu-1": only the worker's own cluster is available`) {
+		t.Errorf("got %v", l)
+	}
+	p.stop(t)
 }

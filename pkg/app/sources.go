@@ -27,6 +27,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/multicluster"
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/source/application"
 	"github.com/kubevela/kube-trigger/pkg/source/cron"
@@ -85,20 +86,23 @@ func (c *clients) executor(t event.TriggerRef) provider.Executor {
 		return nil
 	}
 	detector := c.loops.Detector(t)
-	return provider.New(provider.Options{
+	o := provider.Options{
 		Client:    detector.Client(c.client),
 		Namespace: t.Namespace,
 		Egress:    c.egress,
-		Clusters: func(ctx context.Context, cluster string) (client.Client, error) {
+		View:      view.Function(c.client),
+		Causes:    detector.Call,
+	}
+	if c.access != multicluster.None {
+		o.Clusters = func(ctx context.Context, cluster string) (client.Client, error) {
 			joined, err := c.clusters.Connect(ctx, cluster)
 			if err != nil {
 				return nil, err
 			}
 			return detector.ClientIn(cluster, joined.Client), nil
-		},
-		View:   view.Function(c.client),
-		Causes: detector.Call,
-	})
+		}
+	}
+	return provider.New(o)
 }
 
 // compileView compiles the view of a trigger's source. Crashes of its evaluation

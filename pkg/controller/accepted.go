@@ -174,6 +174,29 @@ func (r *reconciler) accept(ctx context.Context, ts *v1alpha1.TriggerService, in
 	if err != nil {
 		return report, err
 	}
+	return report, r.applyAccepted(ctx, ts, d)
+}
+
+// unassign stops ts: no worker may run its accepted version any more.
+func (r *reconciler) unassign(ctx context.Context, ts *v1alpha1.TriggerService) error {
+	v, err := r.acceptedVersion(ctx, ts)
+	if err != nil || v.Worker == "" {
+		return err
+	}
+	v.Worker = ""
+	key, err := r.signer.load(ctx)
+	if err != nil {
+		return err
+	}
+	d, err := acceptance.Sign(key, v)
+	if err != nil {
+		return err
+	}
+	return r.applyAccepted(ctx, ts, d)
+}
+
+// applyAccepted applies the Definition of an accepted version of ts.
+func (r *reconciler) applyAccepted(ctx context.Context, ts *v1alpha1.TriggerService, d *corev1alpha1.Definition) error {
 	d.Labels, d.OwnerReferences = serviceLabels(ts), []metav1.OwnerReference{ownerReference(ts, true)}
-	return report, r.apply(ctx, d, &corev1alpha1.Definition{}, controlledBy(ts))
+	return r.apply(ctx, d, &corev1alpha1.Definition{}, controlledBy(ts))
 }

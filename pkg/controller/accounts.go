@@ -98,8 +98,8 @@ func (r namespaceReconciler) workerOwner(ctx context.Context, ts *v1alpha1.Trigg
 		trigger.WorkerAccount: {account, &rbacv1.RoleBinding{}},
 		ImpersonateRole:       {role, &rbacv1.RoleBinding{}},
 	}
-	if trigger.Account(ts) == trigger.DefaultAccount {
-		needed[trigger.DefaultAccount] = []client.Object{&corev1.ServiceAccount{}}
+	if trigger.Account(ts) == v1alpha1.DefaultServiceAccount {
+		needed[v1alpha1.DefaultServiceAccount] = []client.Object{&corev1.ServiceAccount{}}
 	}
 	for name, objects := range needed {
 		for _, o := range objects {
@@ -160,15 +160,15 @@ func (r namespaceReconciler) reconcileNamespace(ctx context.Context, namespace s
 // RoleBinding.
 func (r namespaceReconciler) reconcileDefaultAccount(ctx context.Context, namespace string, services []v1alpha1.TriggerService) error {
 	users := slices.DeleteFunc(slices.Clone(services), func(ts v1alpha1.TriggerService) bool {
-		return trigger.Account(&ts) != trigger.DefaultAccount
+		return trigger.Account(&ts) != v1alpha1.DefaultServiceAccount
 	})
-	account := newServiceAccount(namespace, trigger.DefaultAccount, users)
+	account := newServiceAccount(namespace, v1alpha1.DefaultServiceAccount, users)
 	if len(users) == 0 { // its RoleBinding is deleted with it
 		return r.deleteManaged(ctx, account)
 	}
 	err := r.apply(ctx, account, &corev1.ServiceAccount{}, isManaged)
 	if err == nil {
-		binding := newBinding(namespace, DefaultRole, "ClusterRole", DefaultRole, trigger.DefaultAccount, accountReference(account))
+		binding := newBinding(namespace, DefaultRole, "ClusterRole", DefaultRole, v1alpha1.DefaultServiceAccount, accountReference(account))
 		err = r.apply(ctx, binding, &rbacv1.RoleBinding{}, isManaged)
 	}
 	if errors.As(err, &conflictError{}) {

@@ -30,6 +30,8 @@ limitations under the License.
 //   - The accepted version is what the controller has checked, signed with its key in one
 //     Definition for each TriggerService. Its verdict is used again after a restart.
 //   - An object that is already as desired is not written.
+//   - The worker of a TriggerService that the lockdown forbids is stopped, and runs nothing
+//     that is newer than the last accepted version.
 //   - A TriggerService with webhook triggers gets a Service that selects its worker.
 //   - An existing object of the same name with another owner is never changed. The
 //     condition WorkerAvailable reports it with reason NameConflict.
@@ -74,6 +76,7 @@ import (
 	corev1alpha1 "github.com/kubevela/kube-trigger/pkg/api/core/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/fair"
+	"github.com/kubevela/kube-trigger/pkg/lockdown"
 	"github.com/kubevela/kube-trigger/pkg/sandbox"
 	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
@@ -90,6 +93,8 @@ type Options struct {
 	Image string
 	// Version is the version of the program. The verdicts of another one are not used.
 	Version string
+	// Lockdown restricts TriggerServices.
+	Lockdown lockdown.Rules
 	// KeySecret is the Secret with the key that accepted versions are signed with. The
 	// controller creates it.
 	KeySecret types.NamespacedName
@@ -190,6 +195,7 @@ func Setup(ctx context.Context, m ctrl.Manager, o Options) error {
 		Owns(&appsv1.Deployment{}, builder.WithPredicates(existed())).
 		Owns(&corev1alpha1.Definition{}, builder.WithPredicates(existed())).
 		Owns(&corev1.Service{}, builder.WithPredicates(existed())).
+		Watches(&v1alpha1.TriggerService{}, handler.EnqueueRequestsFromMapFunc(r.requestsForNamespace), builder.WithPredicates(createdOrDeleted())).
 		Watches(&corev1alpha1.Definition{}, handler.EnqueueRequestsFromMapFunc(r.requestsForDefinition),
 			builder.WithPredicates(predicate.Or[client.Object](predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))).
 		Watches(&appsv1.Deployment{}, handler.EnqueueRequestsFromMapFunc(r.requestsForNamespaceWorker), builder.WithPredicates(existed())).

@@ -27,6 +27,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
 
@@ -41,10 +42,10 @@ type namedCaches struct {
 // accountObjects returns an empty object of each kind that is cached by name, by its names.
 func accountObjects() map[string][]client.Object {
 	return map[string][]client.Object{
-		trigger.DefaultAccount: {&corev1.ServiceAccount{}},
-		DefaultRole:            {&rbacv1.RoleBinding{}},
-		trigger.WorkerAccount:  {&corev1.ServiceAccount{}, &rbacv1.RoleBinding{}},
-		ImpersonateRole:        {&rbacv1.Role{}, &rbacv1.RoleBinding{}},
+		v1alpha1.DefaultServiceAccount: {&corev1.ServiceAccount{}},
+		DefaultRole:                    {&rbacv1.RoleBinding{}},
+		trigger.WorkerAccount:          {&corev1.ServiceAccount{}, &rbacv1.RoleBinding{}},
+		ImpersonateRole:                {&rbacv1.Role{}, &rbacv1.RoleBinding{}},
 	}
 }
 

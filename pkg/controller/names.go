@@ -28,7 +28,7 @@ import (
 )
 
 const (
-	// DefaultRole is the ClusterRole that trigger.DefaultAccount is bound to in its
+	// DefaultRole is the ClusterRole that v1alpha1.DefaultServiceAccount is bound to in its
 	// namespace, and the name of that RoleBinding. The platform team owns it.
 	DefaultRole = "kube-trigger-default"
 	// WorkerRole is the ClusterRole that trigger.WorkerAccount is bound to in its

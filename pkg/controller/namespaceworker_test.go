@@ -5,7 +5,7 @@ Licensed under the Apache License, Version 2.0 (the "License");
 you may not use this file except in compliance with the License.
 You may obtain a copy of the License at
 
-    http://www.apache.org/licenses/LICENSE-2.0
+	http://www.apache.org/licenses/LICENSE-2.0
 
 Unless required by applicable law or agreed to in writing, software
 distributed under the License is distributed on an "AS IS" BASIS,
@@ -37,14 +37,11 @@ import (
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// newService returns a TriggerService that asks for no worker.
-func (e *env) newService(name, account string, properties string) *v1alpha1.TriggerService {
-	ts := &v1alpha1.TriggerService{ObjectMeta: metav1.ObjectMeta{Namespace: e.ns, Name: name}}
+// newServiceFor returns a TriggerService that acts as an account, with properties of a worker of
+// its own; empty for none.
+func (e *env) newServiceFor(name, account string, properties string) *v1alpha1.TriggerService {
+	ts := e.newService(name)
 	ts.Spec.ServiceAccountName = account
-	ts.Spec.Triggers = []v1alpha1.Trigger{{
-		Source: v1alpha1.Source{Type: "resource-watcher", Properties: &runtime.RawExtension{Raw: []byte(`{"apiVersion":"v1","kind":"Pod"}`)}},
-		Action: v1alpha1.Action{Type: "log", Properties: &runtime.RawExtension{Raw: []byte(`{"message":"x"}`)}},
-	}}
 	if properties != "" {
 		ts.Spec.Worker = &v1alpha1.Worker{Properties: &runtime.RawExtension{Raw: []byte(properties)}}
 	}
@@ -103,7 +100,7 @@ func TestReconcile_NamespaceWorker(t *testing.T) {
 	o := e.newOptions(t)
 	o.DefaultWorkerTemplate = ""
 	e.startWith(t, o)
-	plain, bot := e.newService("plain", "", ""), e.newService("bot", "bot", "")
+	plain, bot := e.newServiceFor("plain", "", ""), e.newServiceFor("bot", "bot", "")
 	e.create(t, plain)
 	e.create(t, bot)
 	e.expectWorker(t, plain, "kube-trigger")
@@ -129,16 +126,16 @@ func TestReconcile_NamespaceWorker(t *testing.T) {
 		return nil
 	})
 
-	own := e.newService("plain", "", `{"config":{"workers":2}}`)
+	own := e.newServiceFor("plain", "", `{"config":{"workers":2}}`)
 	e.update(t, plain, own.Spec)
 	e.expectWorker(t, plain, "kube-trigger-plain")
 	e.expectWorker(t, bot, "kube-trigger")
-	e.update(t, bot, e.newService("bot", "other", `{"replicas":2}`).Spec)
+	e.update(t, bot, e.newServiceFor("bot", "other", `{"replicas":2}`).Spec)
 	e.expectWorker(t, bot, "kube-trigger-bot")
 	e.expectAccounts(t, "kube-trigger", "other")
 	e.expectNone(t, "kube-trigger")
 
-	e.update(t, plain, e.newService("plain", "", "").Spec)
+	e.update(t, plain, e.newServiceFor("plain", "", "").Spec)
 	e.expectWorker(t, plain, "kube-trigger")
 	e.expectNone(t, "kube-trigger-plain")
 }
@@ -148,7 +145,7 @@ func TestReconcile_NamespaceWorker(t *testing.T) {
 func TestReconcile_NamespaceWorkerProperties(t *testing.T) {
 	e := newEnv(t)
 	e.start(t)
-	ts := e.newService("main", "", `{"replicas":2}`)
+	ts := e.newServiceFor("main", "", `{"replicas":2}`)
 	ts.Spec.Worker.Template = controller.NamespaceTemplate
 	e.create(t, ts)
 	cluster.Eventually(t, "the error", func(ctx context.Context) error {

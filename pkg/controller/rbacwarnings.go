@@ -110,7 +110,7 @@ func (v *validator) allowed(ctx context.Context, ts *v1alpha1.TriggerService, pe
 	if err := v.client.Create(ctx, review); err != nil {
 		return false, fmt.Errorf("review access: %w", err)
 	}
-	if review.Status.Allowed || account != trigger.DefaultAccount || permission.Namespace != ts.Namespace {
+	if review.Status.Allowed || account != v1alpha1.DefaultServiceAccount || permission.Namespace != ts.Namespace {
 		return review.Status.Allowed, nil
 	}
 	err := v.reader.Get(ctx, types.NamespacedName{Namespace: ts.Namespace, Name: DefaultRole}, &rbacv1.RoleBinding{})

@@ -35,7 +35,9 @@ import (
 
 // state is the result of one reconciliation of a TriggerService.
 type state struct {
-	report sandbox.Report
+	// forbidden is what the lockdown forbids. If there is any, nothing else is set.
+	forbidden diag.List
+	report    sandbox.Report
 	// actionProblems are the errors of the Definitions of its actions.
 	actionProblems diag.List
 	// workerProblems are the errors of the worker's template and properties.
@@ -78,6 +80,13 @@ func (r *reconciler) Reconcile(ctx context.Context, q ctrl.Request) (ctrl.Result
 // only if the reconciliation has to be retried.
 func (r *reconciler) reconcile(ctx context.Context, ts *v1alpha1.TriggerService) (state, error) {
 	var st state
+	var err error
+	if st.forbidden, err = r.checkLockdown(ctx, ts); err != nil {
+		return st, err
+	}
+	if len(st.forbidden) > 0 {
+		return st, r.unassign(ctx, ts)
+	}
 	in, err := r.inputs(ctx, ts)
 	if err != nil {
 		return st, err

@@ -106,6 +106,9 @@ func (s state) rejectedTriggers() []string {
 
 // validatedCondition returns the condition Validated, whose message lists all errors.
 func (s state) validatedCondition() metav1.Condition {
+	if len(s.forbidden) > 0 {
+		return newCondition(v1alpha1.ConditionValidated, false, v1alpha1.ReasonLockdown, s.forbidden.Error())
+	}
 	var triggers diag.List
 	for _, t := range s.report.Triggers {
 		triggers = append(triggers, t.Problems...)
@@ -134,6 +137,8 @@ func (s state) availableCondition() metav1.Condition {
 	switch {
 	case s.denied != nil:
 		return available(false, v1alpha1.ReasonWriteDenied, s.denied.Error())
+	case len(s.forbidden) > 0:
+		return available(false, v1alpha1.ReasonLockdown, "the triggers are stopped")
 	case s.conflict != nil:
 		return available(false, v1alpha1.ReasonNameConflict, s.conflict.Error())
 	case s.deployment == nil && len(s.workerProblems) > 0:

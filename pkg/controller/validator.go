@@ -43,7 +43,7 @@ import (
 // NewValidator returns a validator for TriggerServices, and for Definitions of actions
 // and worker templates. It rejects an object whose condition Validated would be
 // false; an action that does not exist is only a warning, since it may be created
-// later. Updates that do not change the spec, and other kinds, are allowed. It reads
+// later, and so is what the lockdown forbids and an update does not change. Updates that do not change the spec, and other kinds, are allowed. It reads
 // the cache of m, which does not have to be the leader.
 func NewValidator(m ctrl.Manager, o Options) admission.Validator {
 	o.DefaultWorkerTemplate = cmp.Or(o.DefaultWorkerTemplate, NamespaceTemplate)
@@ -76,7 +76,13 @@ func (v *validator) validate(ctx context.Context, q *admissionv1.AdmissionReques
 			updated.Name = updated.GenerateName + "x"
 		}
 		out, err := v.validateTriggerService(ctx, &updated)
+		if err != nil {
+			return out, err
+		}
 		out.Warnings = append(out.Warnings, trigger.EmptyFilters(q.Object.Raw)...)
+		forbidden, err := v.validateLockdown(ctx, q.Operation, &old, &updated)
+		out.Problems = append(out.Problems, forbidden.Problems...)
+		out.Warnings = append(out.Warnings, forbidden.Warnings...)
 		return out, err
 	case corev1alpha1.Group + "/" + corev1alpha1.DefinitionKind:
 		var old, updated corev1alpha1.Definition

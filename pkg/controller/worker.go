@@ -160,6 +160,7 @@ func (r *reconciler) reconcileDeployment(ctx context.Context, ts *v1alpha1.Trigg
 	}
 	desired := st.report.Deployment.DeepCopy() // the report is cached
 	workload.SetControllerKey(desired, acceptance.FormatKey(key))
+	workload.AppendArgs(desired, r.Lockdown.WorkerFlags()...)
 	isOwn := desired.Name != trigger.NamespaceWorker
 	if isOwn {
 		owner = ownerReference(ts, true)

@@ -28,6 +28,8 @@ limitations under the License.
 //   - Secret reads the Secrets and connects to the clusters directly. The Secrets
 //     are watched, or listed every 10 seconds if watch is forbidden.
 //
+// With None, no cluster is reached: lookups and connections fail without a request.
+//
 // Clusters are looked up lazily: only the clusters that triggers name, or all of
 // them when a trigger selects by label, are listed and watched. Errors never contain
 // the data of a Secret.
@@ -35,6 +37,7 @@ package multicluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -78,14 +81,15 @@ const (
 	Auto    Access = "auto"
 	Gateway Access = "gateway"
 	Secret  Access = "secret"
+	None    Access = "none"
 )
 
 // ParseAccess parses the name of an Access.
 func ParseAccess(text string) (Access, error) {
-	if a := Access(text); slices.Contains([]Access{Auto, Gateway, Secret}, a) {
+	if a := Access(text); slices.Contains([]Access{Auto, Gateway, Secret, None}, a) {
 		return a, nil
 	}
-	return "", fmt.Errorf("%q: must be %s, %s or %s", text, Auto, Gateway, Secret)
+	return "", fmt.Errorf("%q: must be %s, %s, %s or %s", text, Auto, Gateway, Secret, None)
 }
 
 // CheckName returns why name is not a valid name of a cluster, or "" if it is.
@@ -148,13 +152,20 @@ func New(hub *rest.Config, http *http.Client, a Access, c clock.Clock) (*Cluster
 // gateway is the API group and version of cluster-gateway.
 var gateway = schema.GroupVersion{Group: "cluster.core.oam.dev", Version: "v1alpha1"} //nolint:gochecknoglobals // it is a constant
 
-// resolveAccess returns Gateway or Secret. For Auto it discovers, until that succeeds
+// errNoAccess reports that joined clusters must not be reached.
+var errNoAccess = errors.New("joined clusters are not allowed here (--cluster-access=none)")
+
+// resolveAccess returns Gateway or Secret, or errNoAccess for None. For Auto it discovers, until that succeeds
 // once, whether the hub serves the API of cluster-gateway.
 func (c *Clusters) resolveAccess(ctx context.Context) (Access, error) {
 	c.mu.Lock()
 	a := c.access
 	c.mu.Unlock()
-	if a != Auto {
+	switch a {
+	case Auto:
+	case None:
+		return "", errNoAccess
+	default:
 		return a, nil
 	}
 	a = Gateway

@@ -16,22 +16,19 @@ limitations under the License.
 
 package trigger
 
-import "github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+import (
+	"cmp"
 
-const (
-	// DefaultAccount is the ServiceAccount of TriggerServices that name none.
-	DefaultAccount = "kube-trigger"
-	// WorkerAccount is the ServiceAccount that workers run as. They act as the
-	// ServiceAccounts of their TriggerServices.
-	WorkerAccount = "kube-trigger-worker"
+	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 )
+
+// WorkerAccount is the ServiceAccount that workers run as. They act as the ServiceAccounts
+// of their TriggerServices.
+const WorkerAccount = "kube-trigger-worker"
 
 // Account returns the ServiceAccount that the triggers of ts act as.
 func Account(ts *v1alpha1.TriggerService) string {
-	if ts.Spec.ServiceAccountName == "" {
-		return DefaultAccount
-	}
-	return ts.Spec.ServiceAccountName
+	return cmp.Or(ts.Spec.ServiceAccountName, v1alpha1.DefaultServiceAccount)
 }
 
 // UserName returns the name by which the API server knows a ServiceAccount.

@@ -41,8 +41,9 @@ import (
 func upgrade(t *testing.T, k env) {
 	k.Vela(t, "addon", "enable", addonFolder, "replicas=2", "logLevel=debug",
 		"imagePullSecrets={hub}", "monitoring.dashboard=true", "defaultRole.rules[0].apiGroups={apps}",
-		"defaultRole.rules[0].resources={deployments}", "defaultRole.rules[0].verbs={patch}")
+		"defaultRole.rules[0].resources={deployments}", "defaultRole.rules[0].verbs={patch}", "trait.anyRights=true")
 	k.waitForAddon(t)
+	k.checkTrait(t, "_anyRights: true")
 	d := k.deployment(t, "kube-trigger-controller")
 	if replicas, _, _ := unstructured.NestedInt64(d.Object, "status", "readyReplicas"); replicas != 2 {
 		t.Errorf("got %d ready controllers, want 2", replicas)
@@ -65,7 +66,17 @@ func upgrade(t *testing.T, k env) {
 
 	k.Vela(t, "addon", "enable", addonFolder)
 	k.waitForAddon(t)
+	k.checkTrait(t, "_anyRights: false")
 	k.waitForDeletion(t, "v1", "ConfigMap", vela.Namespace, "kube-trigger-dashboard")
+}
+
+// checkTrait checks which form of the trait trigger is installed.
+func (k env) checkTrait(t *testing.T, want string) {
+	t.Helper()
+	trait := k.get(t, "core.oam.dev/v1beta1", "TraitDefinition", vela.Namespace, "trigger")
+	if text := fmt.Sprint(trait.Object["spec"]); !strings.Contains(text, want) {
+		t.Errorf("spec of the trait trigger: got %s, want %s", text, want)
+	}
 }
 
 // renderParameters tests the objects that the addon renders with different parameters.
@@ -77,6 +88,9 @@ func renderParameters(t *testing.T, k env) {
 		{"", []string{"name: kube-trigger-controller", "name: kube-trigger-worker", "kind: ValidatingAdmissionPolicy"}, []string{"PodMonitor", "type: topology", "--webhook-addr=:9443", "ValidatingWebhookConfiguration", "NetworkPolicy", "- --metrics-auth"}},
 		{"definitionsOnly=true", []string{"name: kube-trigger-crds", "trigger-action-log"}, []string{"name: kube-trigger-controller"}},
 		{"policies.enabled=false", nil, []string{"kind: ValidatingAdmissionPolicy"}},
+		{"trait.anyRights=false", []string{"_anyRights: false"}, []string{"_anyRights: true"}},
+		{"trait.anyRights=true", []string{"_anyRights: true"}, []string{"_anyRights: false"}},
+		{"lockdown.noClusters=true lockdown.forbiddenAccounts={admin,team-a/own} lockdown.maxTriggers=5", []string{"- --lockdown-no-clusters", "- --lockdown-forbidden-accounts=admin,team-a/own", "- --lockdown-max-triggers=5"}, []string{"--lockdown-default-account"}},
 		{"clusters={local,edge}", []string{"type: topology", "- edge"}, nil},
 		{"monitoring.podMonitor=true", []string{"kind: PodMonitor"}, nil},
 		{"webhook.enabled=true webhook.failurePolicy=Fail", []string{"--webhook-addr=:9443", "kind: ValidatingWebhookConfiguration", "failurePolicy: Fail"}, nil},

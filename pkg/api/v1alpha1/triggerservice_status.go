@@ -28,6 +28,10 @@ const (
 	ConditionWorkerAvailable = "WorkerAvailable"
 )
 
+// ReasonLockdown is a reason of all conditions: the platform team does not allow what the
+// message names, and the worker is stopped.
+const ReasonLockdown = "Lockdown"
+
 // Reasons of the condition Validated.
 const (
 	ReasonValid = "Valid"

@@ -67,6 +67,9 @@ type TriggerServiceList struct {
 	Items []TriggerService `json:"items"`
 }
 
+// DefaultServiceAccount is the ServiceAccount of TriggerServices that name none.
+const DefaultServiceAccount = "kube-trigger"
+
 // TriggerServiceSpec is the desired state.
 // +kubebuilder:validation:XValidation:rule="self.triggers.all(t, !has(t.name) || self.triggers.exists_one(u, has(u.name) && u.name == t.name))",message="two triggers have the same name"
 type TriggerServiceSpec struct {

@@ -145,10 +145,12 @@ func cueProblems(err error) diag.List {
 	return expr.ErrorDiagnostics(err, expr.ErrorOptions{}).WithPrefix("template")
 }
 
-// SetControllerKey appends the argument --controller-key to the containers of d that run a
-// worker: those whose command or arguments have --trigger-service or --worker-namespace. It
-// is the last, which wins.
-func SetControllerKey(d *appsv1.Deployment, key string) {
+// SetControllerKey appends the argument --controller-key to the workers of d.
+func SetControllerKey(d *appsv1.Deployment, key string) { AppendArgs(d, "--controller-key="+key) }
+
+// AppendArgs appends arguments to the containers of d that run a worker: those whose command
+// or arguments have --trigger-service or --worker-namespace. The last argument of a name wins.
+func AppendArgs(d *appsv1.Deployment, args ...string) {
 	containers := d.Spec.Template.Spec.Containers
 	for i := range containers {
 		isWorker := slices.ContainsFunc(slices.Concat(containers[i].Command, containers[i].Args), func(a string) bool {
@@ -156,7 +158,7 @@ func SetControllerKey(d *appsv1.Deployment, key string) {
 			return flag == serviceFlag || flag == namespaceFlag
 		})
 		if isWorker {
-			containers[i].Args = append(slices.Clip(containers[i].Args), "--controller-key="+key)
+			containers[i].Args = append(slices.Clip(containers[i].Args), args...)
 		}
 	}
 }

@@ -92,6 +92,27 @@ parameter: {}`, input(nil))
 	}
 }
 
+// TestAppendArgs: workers get the arguments last, and other containers none.
+func TestAppendArgs(t *testing.T) {
+	d, problems := workload.Deployment(`deployment: spec: template: spec: containers: [
+	{name: "own", args: ["run", "--trigger-service=a/main", "--cluster-access=secret"]},
+	{name: "sidecar", args: ["run"]},
+]
+parameter: {}`, input(nil))
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	workload.AppendArgs(d)
+	workload.AppendArgs(d, "--cluster-access=none", "--deny-private")
+	containers := d.Spec.Template.Spec.Containers
+	if diff := cmp.Diff([]string{"run", "--trigger-service=a/main", "--cluster-access=secret", "--cluster-access=none", "--deny-private"}, containers[0].Args); diff != "" {
+		t.Errorf("args (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"run"}, containers[1].Args); diff != "" {
+		t.Errorf("args of the sidecar (-want +got):\n%s", diff)
+	}
+}
+
 // TestDeployment_Parameters checks what users can set in the default template.
 func TestDeployment_Parameters(t *testing.T) {
 	for _, name := range []string{

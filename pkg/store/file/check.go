@@ -58,18 +58,18 @@ type meta struct {
 	freelist          uint64
 }
 
-// check returns nil if f is a store of this format, or of one that can be converted, and
-// is not damaged.
-func check(f io.ReaderAt) error {
+// check returns the header of f, if f is a store of this format and has the key k, or of a
+// format that can be converted, and is not damaged.
+func check(f io.ReaderAt, k keyFile) (header, error) {
 	var metas [2]meta
 	for i := range metas {
 		page := make([]byte, pageSize)
 		if _, err := f.ReadAt(page, int64(i)*pageSize); err != nil {
-			return readError(i, err)
+			return header{}, readError(i, err)
 		}
 		m, err := readMeta(page, uint64(i))
 		if err != nil {
-			return err
+			return header{}, err
 		}
 		metas[i] = m
 	}
@@ -78,19 +78,22 @@ func check(f io.ReaderAt) error {
 		m = metas[1]
 	}
 	if m.freelist != noFreelist {
-		return fmt.Errorf("a database of another program: %w", store.ErrForeign)
+		return header{}, fmt.Errorf("a database of another program: %w", store.ErrForeign)
 	}
-	w := walker{file: f, meta: m, visited: map[uint64]bool{0: true, 1: true}}
+	w := walker{file: f, meta: m, keyFile: k, visited: map[uint64]bool{0: true, 1: true}}
 	if err := w.root(); err != nil {
-		return err
+		return header{}, err
 	}
 	if w.header == nil {
-		return fmt.Errorf("no records: %w", store.ErrDamaged)
+		return header{}, fmt.Errorf("no records: %w", store.ErrDamaged)
 	}
 	if w.header.Records != w.records {
-		return fmt.Errorf("%d records, want %d: %w", w.records, w.header.Records, store.ErrDamaged)
+		return header{}, fmt.Errorf("%d records, want %d: %w", w.records, w.header.Records, store.ErrDamaged)
 	}
-	return nil
+	if k.final && w.header.Format != format && w.records > 0 {
+		return header{}, fmt.Errorf("format %d has no MACs, but the key file %s shows that they existed: %w", w.header.Format, k.name(), store.ErrDamaged)
+	}
+	return *w.header, nil
 }
 
 func readError(page int, err error) error {
@@ -124,6 +127,7 @@ func readMeta(page []byte, id uint64) (meta, error) {
 type walker struct {
 	file    io.ReaderAt
 	meta    meta
+	keyFile keyFile
 	visited map[uint64]bool
 	lastKey []byte
 	header  *header
@@ -243,22 +247,51 @@ func (w *walker) leaves(p page, low, high []byte) error {
 		case w.lastKey != nil && bytes.Compare(e.key, w.lastKey) <= 0, bytes.Compare(e.key, low) < 0, high != nil && bytes.Compare(e.key, high) >= 0:
 			return p.damaged("record %q out of order", e.key)
 		}
-		value, err := codec.VerifyChecksum(e.value, e.key...)
-		if err != nil {
-			return p.damaged("record %q: %w", e.key, err)
-		}
 		w.lastKey = bytes.Clone(e.key)
-		if w.header != nil {
-			w.records++
+		if w.header == nil {
+			if err := w.readHeader(p, e); err != nil {
+				return err
+			}
 			continue
 		}
-		w.header = &header{}
-		if err := json.Unmarshal(value, w.header); err != nil || len(e.key) != 1 || e.key[0] != headerKey {
-			return p.damaged("first record %q is not a header", e.key)
+		if err := w.verify(e); err != nil {
+			return p.damaged("record %q: %w", e.key, err)
 		}
-		if w.header.Format != format && w.header.Format != migrate.Format {
-			return fmt.Errorf("format %d, want %d: %w", w.header.Format, format, store.ErrForeign)
-		}
+		w.records++
 	}
 	return nil
+}
+
+// readHeader reads the first record. Its format says how the records are verified.
+func (w *walker) readHeader(p page, e element) error {
+	var h header
+	// What follows the JSON depends on the format.
+	if err := json.NewDecoder(bytes.NewReader(e.value)).Decode(&h); err != nil || len(e.key) != 1 || e.key[0] != headerKey {
+		return p.damaged("first record %q is not a header", e.key)
+	}
+	w.header = &h
+	switch {
+	case h.Format > format || h.Format < migrate.Format:
+		return fmt.Errorf("format %d, want %d: %w", h.Format, format, store.ErrForeign)
+	case h.Format == format && w.keyFile.key == nil:
+		return fmt.Errorf("the key file %s is missing; restore it, or move the store away: %w", w.keyFile.name(), store.ErrDamaged)
+	}
+	if err := w.verify(e); err != nil {
+		if h.Format == format {
+			return fmt.Errorf("header: the key in %s is not that of the store, or the header is forged: %w", w.keyFile.name(), err)
+		}
+		return p.damaged("header: %w", err)
+	}
+	return nil
+}
+
+// verify returns an error unless e is as the store has written it.
+func (w *walker) verify(e element) error {
+	var err error
+	if w.header.Format == format {
+		_, err = w.keyFile.key.open(e.key, e.value)
+	} else {
+		_, err = codec.VerifyChecksum(e.value, e.key...)
+	}
+	return err
 }

@@ -44,6 +44,10 @@ func TestOpen_Damaged(t *testing.T) {
 	want := dump(t, s)
 	must(t, s.Close())
 
+	key, err := os.ReadFile(path + file.KeySuffix)
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(dir, "damaged.db"+file.KeySuffix), key, 0o600))
+
 	rejected, opened := 0, 0
 	try := func(name string, b []byte, mustReject bool) {
 		path := filepath.Join(dir, "damaged.db")
@@ -112,6 +116,8 @@ func FuzzOpen(f *testing.F) {
 	fillStore(f, path, 3)
 	valid, err := os.ReadFile(path)
 	must(f, err)
+	key, err := os.ReadFile(path + file.KeySuffix)
+	must(f, err)
 	f.Add(0, []byte{})
 	f.Add(4096*3+8, []byte{1, 0, 2})
 	f.Fuzz(func(t *testing.T, offset int, patch []byte) {
@@ -122,6 +128,7 @@ func FuzzOpen(f *testing.F) {
 		copy(b[offset:], patch)
 		path := filepath.Join(t.TempDir(), "store.db")
 		must(t, os.WriteFile(path, b, 0o600))
+		must(t, os.WriteFile(path+file.KeySuffix, key, 0o600))
 		s, err := file.Open(t.Context(), path, file.Options{})
 		if err != nil {
 			if !errors.Is(err, store.ErrDamaged) && !errors.Is(err, store.ErrForeign) {

@@ -21,5 +21,11 @@ import "github.com/kubevela/kube-trigger/pkg/store/internal/codec"
 // BucketName is the name of the bucket, for tests that write records with bbolt.
 const BucketName = bucketName
 
-// AppendChecksum appends the checksum of a record.
+// MACSize is the size of what follows the value of a record.
+const MACSize = macSize
+
+// AppendChecksum appends the checksum of a record of format 1 or 2.
 func AppendChecksum(b []byte, key ...byte) []byte { return codec.AppendChecksum(b, key...) }
+
+// Seal appends the MAC of a record.
+func Seal(secret, key, value []byte) []byte { return recordKey(secret).seal(key, value) }

@@ -21,11 +21,16 @@ limitations under the License.
 //   - Each call is atomic. A write is on the disk when it returns.
 //   - The file is locked while it is open. A process that ends, in whatever way,
 //     unlocks the file and leaves it in the state of the last write that returned.
-//   - Open reads the whole file and verifies the checksum of every record. A file
-//     that is truncated, altered, empty, of another program or of a newer format
-//     is rejected and not modified.
-//   - Open converts a file of the earlier format 1 in one transaction.
-//   - The file is created with mode 0600.
+//   - Every record has a MAC, whose key is in a file beside the store with the suffix
+//     KeySuffix. Only who knows the key can write a record that is accepted, or put one
+//     in place of another. Records that the store had before are accepted.
+//   - Open reads the whole file and verifies every record. A file that is truncated,
+//     altered, empty, of another program or key, or of a newer format is rejected and
+//     not modified. A record that is altered later is rejected when it is read.
+//   - Open converts a file of the earlier formats 1 and 2, which have no MACs, in one
+//     transaction. It does so once: a file without MACs beside a key is rejected,
+//     unless it has no records.
+//   - The files are created with mode 0600.
 package file
 
 import (
@@ -43,7 +48,6 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/panicerr"
 	"github.com/kubevela/kube-trigger/pkg/store"
-	"github.com/kubevela/kube-trigger/pkg/store/internal/migrate"
 )
 
 const (
@@ -80,11 +84,12 @@ func (e *OwnedError) Error() string { return "the store belongs to " + e.Owner }
 
 // Store is a store in a file.
 type Store struct {
-	db     *bolt.DB
-	path   string
-	limits store.Limits
-	clock  clock.PassiveClock
-	lost   chan struct{}
+	db      *bolt.DB
+	path    string
+	keyFile keyFile
+	limits  store.Limits
+	clock   clock.PassiveClock
+	lost    chan struct{}
 }
 
 var _ store.Store = (*Store)(nil)
@@ -100,33 +105,33 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 		o.Clock = clock.RealClock{}
 	}
 	s := &Store{path: path, limits: o.Limits.WithDefaults(), clock: o.Clock, lost: make(chan struct{})}
-	if err := s.open(ctx, o.LockWait); err != nil {
+	h, err := s.open(ctx, o.LockWait)
+	if err != nil {
 		return nil, fmt.Errorf("open store %s: %w", path, err)
 	}
-	if err := s.prepare(ctx, o); err != nil {
+	if err := s.prepare(ctx, h, o); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store %s: %w", path, err), s.db.Close())
 	}
 	return s, nil
 }
 
-// prepare checks the owner, converts a store of format 1, and records o.Owner as the
-// owner.
-func (s *Store) prepare(ctx context.Context, o Options) error {
-	var h header
-	err := s.db.View(func(t *bolt.Tx) error {
-		return tx{t.Bucket([]byte(bucketName)), nil}.json([]byte{headerKey}, &h)
-	})
-	if err != nil {
-		return fmt.Errorf("header: %w", err)
-	}
+// prepare checks the owner of a store with the header h, converts it to the present format,
+// and records o.Owner as the owner.
+func (s *Store) prepare(ctx context.Context, h header, o Options) error {
 	other := o.Owner != "" && h.Owner != o.Owner
 	if other && h.Owner != "" && !o.Adopt {
 		return &OwnedError{h.Owner}
 	}
-	if h.Format == migrate.Format {
-		if err := s.migrate(ctx); err != nil {
+	if h.Format != format {
+		if err := s.keyFile.create(); err != nil {
 			return err
 		}
+		if err := s.migrate(ctx, h); err != nil {
+			return err
+		}
+	}
+	if err := s.keyFile.finish(); err != nil {
+		return err
 	}
 	if !other {
 		return nil
@@ -137,34 +142,41 @@ func (s *Store) prepare(ctx context.Context, o Options) error {
 	})
 }
 
-func (s *Store) open(ctx context.Context, wait time.Duration) error {
+// open locks and verifies the file, which it creates if there is none, and returns its
+// header.
+func (s *Store) open(ctx context.Context, wait time.Duration) (header, error) {
 	info, err := os.Stat(s.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		if err := create(s.path); err != nil {
-			return err
+			return header{}, err
 		}
 	case err != nil:
-		return trimPath(err)
+		return header{}, trimPath(err)
 	case info.IsDir():
-		return fmt.Errorf("a directory: %w", store.ErrForeign)
+		return header{}, fmt.Errorf("a directory: %w", store.ErrForeign)
 	case !info.Mode().IsRegular():
-		return fmt.Errorf("not a regular file: %w", store.ErrForeign)
+		return header{}, fmt.Errorf("not a regular file: %w", store.ErrForeign)
 	}
 	f, err := os.OpenFile(s.path, os.O_RDWR, 0)
 	if err != nil {
-		return trimPath(err)
+		return header{}, trimPath(err)
 	}
 	if err := lock(ctx, f, wait); err != nil {
 		f.Close()
-		return err
+		return header{}, err
 	}
-	if err := check(f); err != nil {
+	if s.keyFile, err = readKeyFile(s.path); err != nil {
 		f.Close()
-		return err
+		return header{}, err
+	}
+	h, err := check(f, s.keyFile)
+	if err != nil {
+		f.Close()
+		return header{}, err
 	}
 	s.db, err = openBolt(f, wait)
-	return err
+	return h, err
 }
 
 // openBolt opens f, which is locked and verified. The database closes f.
@@ -183,7 +195,8 @@ func openBolt(f *os.File, wait time.Duration) (*bolt.DB, error) {
 	return db, nil
 }
 
-// create creates an empty store at path, atomically. If several processes create
+// create creates an empty store without MACs at path, atomically; Open, which then has it
+// locked, converts it. If several processes create
 // the same store, one of them succeeds and all return nil.
 func create(path string) (err error) {
 	temp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.new")
@@ -237,19 +250,19 @@ func (s *Store) Close() error {
 
 // write runs f in a transaction of its own.
 func (s *Store) write(ctx context.Context, op string, f func(t tx) error) error {
-	return s.do(ctx, op, func() error { return s.db.Update(withHeader(f)) })
+	return s.do(ctx, op, func() error { return s.db.Update(s.withHeader(f)) })
 }
 
 // batch runs f in a transaction that it may share with concurrent calls. f may run
 // more than once.
 func (s *Store) batch(ctx context.Context, op string, f func(t tx) error) error {
-	return s.do(ctx, op, func() error { return s.db.Batch(withHeader(f)) })
+	return s.do(ctx, op, func() error { return s.db.Batch(s.withHeader(f)) })
 }
 
 // read runs f in a read-only transaction.
 func (s *Store) read(ctx context.Context, op string, f func(t tx) error) error {
 	return s.do(ctx, op, func() error {
-		return s.db.View(func(t *bolt.Tx) error { return f(tx{t.Bucket([]byte(bucketName)), nil}) })
+		return s.db.View(func(t *bolt.Tx) error { return f(tx{t.Bucket([]byte(bucketName)), nil, s.keyFile.key}) })
 	})
 }
 

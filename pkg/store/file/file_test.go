@@ -36,12 +36,14 @@ func TestOpen_Permissions(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "store.db")
 	must(t, open(t, path).Close())
-	info, err := os.Stat(path)
-	must(t, err)
-	if info.Mode() != 0o600 {
-		t.Errorf("mode %v, want 0600", info.Mode())
+	for _, path := range []string{path, path + file.KeySuffix} {
+		info, err := os.Stat(path)
+		must(t, err)
+		if info.Mode() != 0o600 {
+			t.Errorf("%s has mode %v, want 0600", path, info.Mode())
+		}
 	}
-	if files, err := os.ReadDir(dir); err != nil || len(files) != 1 {
+	if files, err := os.ReadDir(dir); err != nil || len(files) != 2 {
 		t.Errorf("unexpected files: %v, %v", files, err)
 	}
 }
@@ -132,14 +134,14 @@ func TestOpen_NewerFormat(t *testing.T) {
 	db, err := bolt.Open(path, 0o600, &bolt.Options{NoFreelistSync: true})
 	must(t, err)
 	must(t, db.Update(func(tx *bolt.Tx) error {
-		return tx.Bucket([]byte(file.BucketName)).Put([]byte("A"), file.AppendChecksum([]byte(`{"format":3,"new":true}`), 'A'))
+		return tx.Bucket([]byte(file.BucketName)).Put([]byte("A"), file.AppendChecksum([]byte(`{"format":4,"new":true}`), 'A'))
 	}))
 	must(t, db.Close())
 	before, err := os.ReadFile(path)
 	must(t, err)
 	_, err = file.Open(t.Context(), path, file.Options{})
-	if !errors.Is(err, store.ErrForeign) || !strings.Contains(err.Error(), "format 3") {
-		t.Errorf("got %v, want foreign format 3", err)
+	if !errors.Is(err, store.ErrForeign) || !strings.Contains(err.Error(), "format 4") {
+		t.Errorf("got %v, want foreign format 4", err)
 	}
 	if after, err := os.ReadFile(path); err != nil || !bytes.Equal(before, after) {
 		t.Error("the file was modified", err)

@@ -25,6 +25,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/kubevela/kube-trigger/pkg/store"
+	"github.com/kubevela/kube-trigger/pkg/store/internal/codec"
 	"github.com/kubevela/kube-trigger/pkg/store/internal/migrate"
 )
 
@@ -35,31 +36,62 @@ const (
 	oldRunPrefix        = 'R' // sequence number
 )
 
-// migrate converts a store of format 1, in one transaction.
-func (s *Store) migrate(ctx context.Context) error {
-	return s.do(ctx, "convert the store from format 1", func() error {
+// migrate converts a store of an earlier format with the header h, in one transaction.
+func (s *Store) migrate(ctx context.Context, h header) error {
+	return s.do(ctx, fmt.Sprintf("convert the store from format %d", h.Format), func() error {
 		return s.db.Update(func(t *bolt.Tx) error {
-			var old migrate.Header
-			w := tx{t.Bucket([]byte(bucketName)), nil}
-			if err := w.json([]byte{headerKey}, &old); err != nil {
-				return fmt.Errorf("header: %w", err)
+			w := tx{t.Bucket([]byte(bucketName)), &h, s.keyFile.key}
+			if err := w.migrateChecksums(); err != nil {
+				return err
 			}
-			w.header = &header{
-				Format: format, Records: old.Records, Dropped: old.Dropped, Queued: old.Queued, Sequence: old.Sequence, Owner: old.Owner,
-			}
-			for _, convert := range []func() error{w.migrateCheckpoints, w.migrateDeadLetters} {
-				if err := convert(); err != nil {
+			if h.Format == migrate.Format {
+				if err := w.migrateRecords(); err != nil {
 					return err
 				}
 			}
-			for _, prefix := range []byte{oldCheckpointPrefix, oldEntryPrefix, oldRunPrefix} {
-				if err := w.deleteAll([]byte{prefix}); err != nil {
-					return err
-				}
-			}
+			h.Format = format
 			return w.writeHeader()
 		})
 	})
+}
+
+// migrateChecksums replaces the checksums of all records by MACs.
+func (t tx) migrateChecksums() error {
+	var keys [][]byte
+	c := t.bucket.Cursor()
+	for key, _ := c.First(); key != nil; key, _ = c.Next() {
+		keys = append(keys, bytes.Clone(key))
+	}
+	for _, key := range keys {
+		value, err := codec.VerifyChecksum(t.bucket.Get(key), key...)
+		if err != nil {
+			return fmt.Errorf("record %q: %w", key, err)
+		}
+		if err := t.bucket.Put(key, t.key.seal(key, value)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// migrateRecords converts the records of format 1, which have MACs already.
+func (t tx) migrateRecords() error {
+	var old migrate.Header
+	if err := t.json([]byte{headerKey}, &old); err != nil {
+		return fmt.Errorf("header: %w", err)
+	}
+	t.header.Queued, t.header.Sequence = old.Queued, old.Sequence
+	for _, convert := range []func() error{t.migrateCheckpoints, t.migrateDeadLetters} {
+		if err := convert(); err != nil {
+			return err
+		}
+	}
+	for _, prefix := range []byte{oldCheckpointPrefix, oldEntryPrefix, oldRunPrefix} {
+		if err := t.deleteAll([]byte{prefix}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (t tx) migrateCheckpoints() error {

@@ -29,11 +29,14 @@ import (
 )
 
 // bucketName is the name of the only bucket. It contains all records. Every value
-// ends with a checksum of its key and value.
+// ends with a MAC of its key and value; in formats 1 and 2, with a checksum.
 const bucketName = "kube-trigger"
 
 // format is the version of the records' format.
-const format = 2
+const format = 3
+
+// checksumFormat is the format without MACs. It is otherwise the same.
+const checksumFormat = 2
 
 // The first byte of a key is the type of the record. The header is the first
 // record.
@@ -67,13 +70,14 @@ type header struct {
 type tx struct {
 	bucket *bolt.Bucket
 	header *header
+	key    recordKey
 }
 
 // withHeader returns a transaction that reads the header, runs f, and writes the
 // header.
-func withHeader(f func(tx) error) func(*bolt.Tx) error {
+func (s *Store) withHeader(f func(tx) error) func(*bolt.Tx) error {
 	return func(t *bolt.Tx) error {
-		w := tx{t.Bucket([]byte(bucketName)), &header{}}
+		w := tx{t.Bucket([]byte(bucketName)), &header{}, s.keyFile.key}
 		if err := w.json([]byte{headerKey}, w.header); err != nil {
 			return fmt.Errorf("header: %w", err)
 		}
@@ -84,13 +88,17 @@ func withHeader(f func(tx) error) func(*bolt.Tx) error {
 	}
 }
 
-// writeHeader initializes an empty store.
+// writeHeader initializes an empty store without MACs.
 func writeHeader(t *bolt.Tx) error {
 	bucket, err := t.CreateBucketIfNotExists([]byte(bucketName))
 	if err != nil {
 		return err
 	}
-	return tx{bucket, &header{Format: format}}.writeHeader()
+	text, err := json.Marshal(header{Format: checksumFormat})
+	if err != nil {
+		return err
+	}
+	return bucket.Put([]byte{headerKey}, codec.AppendChecksum(text, headerKey))
 }
 
 func (t tx) writeHeader() error {
@@ -99,21 +107,21 @@ func (t tx) writeHeader() error {
 		return err
 	}
 	key := []byte{headerKey}
-	return t.bucket.Put(key, codec.AppendChecksum(text, key...))
+	return t.bucket.Put(key, t.key.seal(key, text))
 }
 
 // get returns the value at key, or nil. The value is valid until the end of the
 // transaction.
 func (t tx) get(key []byte) ([]byte, error) {
-	return verify(key, t.bucket.Get(key))
+	return t.verify(key, t.bucket.Get(key))
 }
 
-// verify returns stored without its checksum. It returns nil if stored is nil.
-func verify(key, stored []byte) ([]byte, error) {
+// verify returns stored without its MAC. It returns nil if stored is nil.
+func (t tx) verify(key, stored []byte) ([]byte, error) {
 	if stored == nil {
 		return nil, nil
 	}
-	value, err := codec.VerifyChecksum(stored, key...)
+	value, err := t.key.open(key, stored)
 	if err != nil {
 		return nil, fmt.Errorf("record %q: %w", key, err)
 	}
@@ -139,7 +147,7 @@ func (t tx) put(key, value []byte) error {
 	if t.bucket.Get(key) == nil {
 		t.header.Records++
 	}
-	return t.bucket.Put(key, codec.AppendChecksum(bytes.Clone(value), key...))
+	return t.bucket.Put(key, t.key.seal(key, value))
 }
 
 func (t tx) delete(key []byte) error {
@@ -171,7 +179,7 @@ func (t tx) scanAfter(prefix, last []byte) iter.Seq2[record, error] {
 			key, stored = c.Next()
 		}
 		for ; bytes.HasPrefix(key, prefix); key, stored = c.Next() {
-			value, err := verify(key, stored)
+			value, err := t.verify(key, stored)
 			if !yield(record{key[len(prefix):], value}, err) || err != nil {
 				return
 			}

@@ -37,14 +37,10 @@ import (
 // Format is the format that this package converts.
 const Format = 1
 
-// Header is the header of a store in a file.
+// Header has the fields of a file's header that the present format names otherwise.
 type Header struct {
-	Format   int    `json:"format"`
-	Records  int    `json:"records"`
-	Dropped  uint64 `json:"dropped"`
 	Queued   int    `json:"spooled"`
 	Sequence uint64 `json:"next"`
-	Owner    string `json:"owner"`
 }
 
 // Checkpoint is a checkpoint.
