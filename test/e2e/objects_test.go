@@ -26,6 +26,7 @@ import (
 
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -143,13 +144,18 @@ subjects: [{kind: ServiceAccount, name: kube-trigger, namespace: %[1]s}]
 `, namespace))
 }
 
-// activePod waits until a pod holds the Lease of the worker of the TriggerService main, and returns it.
+// activePod waits until a pod holds the Lease of the worker of the TriggerService main, its own
+// or that of the namespace, and returns it.
 func (i *installation) activePod(t *testing.T, namespace string) *pods.Pod {
 	t.Helper()
 	var active *pods.Pod
 	cluster.Eventually(t, "active worker", func(ctx context.Context) error {
 		lease := &coordinationv1.Lease{}
-		if err := i.admin.Get(ctx, types.NamespacedName{Namespace: namespace, Name: "main-worker"}, lease); err != nil {
+		err := i.admin.Get(ctx, types.NamespacedName{Namespace: namespace, Name: "kube-trigger"}, lease)
+		if apierrors.IsNotFound(err) {
+			err = i.admin.Get(ctx, types.NamespacedName{Namespace: namespace, Name: "main-worker"}, lease)
+		}
+		if err != nil {
 			return err
 		}
 		for _, p := range i.node.Pods(namespace) {

@@ -71,7 +71,7 @@ func upgrade(t *testing.T, i *installation) {
 			t.Fatal(err)
 		}
 		i.waitForRollout(t, "vela-system", "kube-trigger-controller", func(*appsv1.Deployment) bool { return true })
-		i.waitForRollout(t, ns, "kube-trigger", func(d *appsv1.Deployment) bool {
+		i.waitForRollout(t, ns, "kube-trigger-main", func(d *appsv1.Deployment) bool {
 			for _, a := range d.Spec.Template.Spec.Containers[0].Args {
 				if a == fmt.Sprintf("--queue-size=%d", 1001+n) {
 					return true
