@@ -120,6 +120,9 @@ type RunOptions struct {
 	DenyAddresses []string
 	// DenyPrivate denies private networks that AllowAddresses does not list.
 	DenyPrivate bool
+	// KubeAPIQPS is the number of requests to the API server that the triggers of one
+	// TriggerService may send per second, with bursts of twice as many. 0 for no limit.
+	KubeAPIQPS float32
 	// ClusterAccess is a multicluster.Access, by which joined clusters are reached.
 	ClusterAccess string
 

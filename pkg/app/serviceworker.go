@@ -25,6 +25,7 @@ import (
 	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/util/flowcontrol"
 	"k8s.io/utils/clock"
 
 	"github.com/kubevela/kube-trigger/pkg/engine"
@@ -56,6 +57,8 @@ type serviceWorker struct {
 	// clients act as the ServiceAccount account.
 	clients clients
 	account string
+	// limiter limits their requests; nil for no limit.
+	limiter flowcontrol.RateLimiter
 }
 
 // run runs one engine per configuration of the TriggerService, until ctx ends. Each engine
@@ -113,6 +116,12 @@ func (w *serviceWorker) actAs(account string) error {
 	cfg := rest.CopyConfig(w.process.config)
 	// The API server adds the groups of the ServiceAccount.
 	cfg.Impersonate = rest.ImpersonationConfig{UserName: trigger.UserName(w.clients.namespace, account)}
+	if w.KubeAPIQPS > 0 {
+		if w.limiter == nil {
+			w.limiter = flowcontrol.NewTokenBucketRateLimiter(w.KubeAPIQPS, max(1, int(2*w.KubeAPIQPS)))
+		}
+		cfg.RateLimiter = w.limiter
+	}
 	if err := w.clients.connect(cfg); err != nil {
 		return err
 	}

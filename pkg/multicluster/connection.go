@@ -118,7 +118,7 @@ func (c *Clusters) fromSecret(s *corev1.Secret) Cluster {
 		if err != nil {
 			return nil, nil, err
 		}
-		config.UserAgent, config.QPS = c.hub.UserAgent, c.hub.QPS
+		config.UserAgent, config.QPS, config.RateLimiter = c.hub.UserAgent, c.hub.QPS, c.hub.RateLimiter
 		client, err := rest.HTTPClientFor(config)
 		return config, client, err
 	})
