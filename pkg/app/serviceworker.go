@@ -20,7 +20,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/types"
@@ -28,7 +31,9 @@ import (
 	"k8s.io/client-go/util/flowcontrol"
 	"k8s.io/utils/clock"
 
+	"github.com/kubevela/kube-trigger/pkg/crashguard"
 	"github.com/kubevela/kube-trigger/pkg/engine"
+	"github.com/kubevela/kube-trigger/pkg/sleep"
 	"github.com/kubevela/kube-trigger/pkg/source/webhook"
 	"github.com/kubevela/kube-trigger/pkg/trigger"
 	"github.com/kubevela/kube-trigger/pkg/worker"
@@ -107,6 +112,38 @@ func (w *serviceWorker) run(ctx context.Context) error {
 	}
 }
 
+// maxDeaths is the number of unexplained crashes of the worker of a namespace after which it
+// does not run the TriggerServices any more that were active.
+const maxDeaths = 2
+
+// activityInterval is the time between two records of whether a TriggerService is active.
+const activityInterval = 250 * time.Millisecond
+
+// crashGroup returns the tracker of the unexplained crashes of a generation; nil if the process
+// runs no other TriggerService, or records no crashes.
+func (w *serviceWorker) crashGroup(config worker.Config) *crashguard.GroupTracker {
+	if !config.Shared || w.clients.crashes == nil {
+		return nil
+	}
+	return w.clients.crashes.Group(fmt.Sprintf("%s %d", config.Service.UID, config.Service.Generation))
+}
+
+// recordActivity records whether e has events in progress, until stop is called.
+func recordActivity(e *engine.Engine, group *crashguard.GroupTracker) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for sleep.For(ctx, clock.RealClock{}, activityInterval) {
+			group.SetActive(slices.ContainsFunc(slices.Collect(maps.Values(e.Backlogs())), func(b engine.Backlog) bool { return b.Events > 0 }))
+		}
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
 // actAs sets the clients of the TriggerService to those of a ServiceAccount of its
 // namespace.
 func (w *serviceWorker) actAs(account string) error {
@@ -170,9 +207,16 @@ func (w *serviceWorker) runGeneration(ctx context.Context, config worker.Config,
 		log.Info("Action is invalid", "action", name, "problems", problems.Error())
 	}
 	compiled := trigger.CompileService(c.compiler(templates), config.Service, config.Reject)
+	group := w.crashGroup(config)
+	if group != nil {
+		defer group.Release()
+		if group.Deaths() >= maxDeaths {
+			status.Suspect(config.Service.Generation)
+		}
+	}
 	status.SetTriggers(config, compiled)
-	if config.AccountMissing {
-		log.Info("waiting for the ServiceAccount", "name", w.account)
+	if status.Blocked() {
+		log.Info("no trigger runs; see the status", "generation", config.Service.Generation)
 		c.webhook.Server.PruneRoutes(nil)
 		<-ctx.Done()
 		return nil
@@ -199,6 +243,9 @@ func (w *serviceWorker) runGeneration(ctx context.Context, config worker.Config,
 		return err
 	}
 	status.SetEngine(e)
+	if group != nil {
+		defer recordActivity(e, group)()
+	}
 	log.Info("starting", "generation", config.Service.Generation, "triggers", len(valid), "serviceAccount", w.account, "version", w.Version)
 	return w.runEngine(ctx, e, c, w.stores)
 }

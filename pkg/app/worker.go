@@ -49,6 +49,8 @@ import (
 const (
 	// startGrace is how long a worker is not ready because a TriggerService has not started.
 	startGrace = 10 * time.Second
+	// stableAfter is how long a worker runs until earlier crashes do not count any more.
+	stableAfter = 10 * time.Minute
 	// minTenants is the minimum number of TriggerServices that share the memory for events
 	// in progress of the worker of a namespace: one alone does not get all of it.
 	minTenants = 4
@@ -127,8 +129,11 @@ func (r *runner) runWorker(ctx context.Context) error {
 	if p.services, err = worker.Watch(runCtx, p.config, watch); err != nil {
 		return ignoreCanceled(ctx, err)
 	}
-	if r.WorkerNamespace != "" && r.server != nil {
-		go p.setReady(runCtx)
+	if r.WorkerNamespace != "" {
+		go p.forgetDeaths(runCtx)
+		if r.server != nil {
+			go p.setReady(runCtx)
+		}
 	}
 	log.Info("waiting for accepted versions", "namespace", watch.Namespace, "worker", watch.Worker)
 	p.services.Run(runCtx, p.runService)
@@ -183,6 +188,13 @@ func (r *runner) openCrashTracker(ctx context.Context, o worker.WatchOptions) (*
 		return openSharedCrashTracker(ctx, o.Namespace, o.Worker), nil
 	}
 	return crashguard.Open(filepath.Join(r.StateDir, "evaluations"))
+}
+
+// forgetDeaths starts to count unexplained crashes anew once the process has run for stableAfter.
+func (p *workerProcess) forgetDeaths(ctx context.Context) {
+	if p.clients.crashes != nil && sleep.For(ctx, clock.RealClock{}, stableAfter) {
+		p.clients.crashes.ForgetDeaths()
+	}
 }
 
 // setReady has the server report that the worker is ready once it runs what it was assigned

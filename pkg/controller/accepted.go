@@ -120,7 +120,7 @@ func (r *reconciler) newVersion(ts *v1alpha1.TriggerService, in inputs, report s
 	request, accepted := in.request, in.accepted
 	v := acceptance.Version{
 		Namespace: ts.Namespace, Name: ts.Name, UID: ts.UID, Generation: ts.Generation,
-		Worker: r.workerName(ts), WebhookPort: in.webhookPort,
+		Worker: workerName(ts, in.template), WebhookPort: in.webhookPort,
 		Spec: ts.Spec, Rejected: map[string]string{}, Actions: report.ActiveTemplates(request.Actions),
 	}
 	for _, t := range report.Triggers {

@@ -28,6 +28,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubevela/kube-trigger/pkg/acceptance"
@@ -161,6 +162,45 @@ func TestReconcile_NamespaceWorkerProperties(t *testing.T) {
 		return fmt.Errorf("conditions %+v, want %q", ts.Status.Conditions, want)
 	})
 	e.expectNone(t, "kube-trigger")
+}
+
+// TestReconcile_Suspected: TriggerServices that are suspected of crashing the worker of their
+// namespace move to workers of their own, three at most; the next one is stopped. All run with
+// the others again once their spec has changed.
+func TestReconcile_Suspected(t *testing.T) {
+	e := newEnv(t)
+	o := e.newOptions(t)
+	o.DefaultWorkerTemplate = ""
+	e.startWith(t, o)
+	var all []*v1alpha1.TriggerService
+	for _, name := range []string{"a", "b", "c", "d", "good"} {
+		ts := e.newServiceFor(name, "", "")
+		e.create(t, ts)
+		e.expectWorker(t, ts, "kube-trigger")
+		all = append(all, ts)
+	}
+	for _, ts := range all[:4] {
+		patch := fmt.Sprintf(`{"status":{"suspectedGeneration":%d}}`, ts.Generation)
+		if err := e.client.Status().Patch(t.Context(), ts, client.RawPatch(types.MergePatchType, []byte(patch))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, ts := range all[:3] {
+		e.expectWorker(t, ts, "kube-trigger-"+ts.Name)
+	}
+	e.waitForReady(t, "d", "stopped", func(c metav1.Condition) bool {
+		return c.Status == metav1.ConditionFalse && c.Reason == v1alpha1.ReasonWorkerCrashed
+	})
+	if got := e.assigned(t, "d"); got != "" {
+		t.Errorf("d is assigned to %q, want none", got)
+	}
+	for _, ts := range all[:4] {
+		spec := e.newServiceFor(ts.Name, "", "").Spec
+		spec.Triggers[0].Filter = `context.data.metadata.name == "x"`
+		e.update(t, ts, spec)
+		e.expectWorker(t, ts, "kube-trigger")
+	}
+	e.expectWorker(t, all[4], "kube-trigger")
 }
 
 // update changes the spec of a TriggerService.

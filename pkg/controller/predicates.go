@@ -44,10 +44,10 @@ func existed() predicate.Predicate {
 	return predicate.Funcs{CreateFunc: func(event.CreateEvent) bool { return false }}
 }
 
-// triggerStates returns the worker's generation and one string per trigger with its
+// triggerStates returns the worker's generation, the suspected one, and one string per trigger with its
 // state, reason and message.
 func triggerStates(ts *v1alpha1.TriggerService) []string {
-	states := []string{fmt.Sprint(ts.Status.WorkerGeneration)}
+	states := []string{fmt.Sprint(ts.Status.WorkerGeneration, ts.Status.SuspectedGeneration)}
 	for _, t := range ts.Status.Triggers {
 		states = append(states, fmt.Sprintf("%s %s %s %s", t.Name, t.State, t.Reason, t.Message))
 	}

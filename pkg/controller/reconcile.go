@@ -37,7 +37,10 @@ import (
 type state struct {
 	// forbidden is what the lockdown forbids. If there is any, nothing else is set.
 	forbidden diag.List
-	report    sandbox.Report
+	// stopped is set if no worker runs the TriggerService because it is suspected of crashing
+	// that of the namespace. Then nothing else is set.
+	stopped bool
+	report  sandbox.Report
 	// actionProblems are the errors of the Definitions of its actions.
 	actionProblems diag.List
 	// workerProblems are the errors of the worker's template and properties.
@@ -87,6 +90,13 @@ func (r *reconciler) reconcile(ctx context.Context, ts *v1alpha1.TriggerService)
 	if len(st.forbidden) > 0 {
 		return st, r.unassign(ctx, ts)
 	}
+	template, err := r.activeTemplate(ctx, ts)
+	if err != nil {
+		return st, err
+	}
+	if st.stopped = template == ""; st.stopped {
+		return st, r.unassign(ctx, ts)
+	}
 	in, err := r.inputs(ctx, ts)
 	if err != nil {
 		return st, err
@@ -115,7 +125,7 @@ func (r *reconciler) reconcile(ctx context.Context, ts *v1alpha1.TriggerService)
 	if err := r.reconcileDeployment(ctx, ts, owner, &st); err != nil {
 		return st, err
 	}
-	if err := r.reconcileWebhookService(ctx, ts, in.webhookPort); errors.As(err, &conflictError{}) {
+	if err := r.reconcileWebhookService(ctx, ts, in.template, in.webhookPort); errors.As(err, &conflictError{}) {
 		st.conflict = errors.Join(st.conflict, err)
 	} else if err != nil {
 		return st, err
@@ -132,6 +142,8 @@ type inputs struct {
 	origins map[string]string
 	// workerProblems are the errors of naming the worker template.
 	workerProblems diag.List
+	// template is the name of the worker template.
+	template string
 	// webhookPort is the port of the webhooks in the worker of the namespace; 0 if there
 	// are none, or the worker is another one.
 	webhookPort int32
@@ -145,12 +157,15 @@ func (r *reconciler) inputs(ctx context.Context, ts *v1alpha1.TriggerService) (i
 	if err != nil {
 		return in, err
 	}
-	worker, problems, err := r.worker(ctx, ts)
+	if in.template, err = r.activeTemplate(ctx, ts); err != nil {
+		return in, err
+	}
+	worker, problems, err := r.worker(ctx, ts, in.template)
 	if err != nil {
 		return in, err
 	}
 	in.request, in.origins, in.workerProblems = newCheckRequest(ts, actions, worker), origins, problems
-	if r.templateName(ts) != NamespaceTemplate || !hasWebhook(ts) {
+	if in.template != NamespaceTemplate || !hasWebhook(ts) {
 		return in, nil
 	}
 	if in.webhookPort, err = r.webhookPort(ctx, ts); err == nil && in.webhookPort == 0 {

@@ -139,6 +139,10 @@ func (s state) availableCondition() metav1.Condition {
 		return available(false, v1alpha1.ReasonWriteDenied, s.denied.Error())
 	case len(s.forbidden) > 0:
 		return available(false, v1alpha1.ReasonLockdown, "the triggers are stopped")
+	case s.stopped:
+		return available(false, v1alpha1.ReasonWorkerCrashed, fmt.Sprintf(
+			"the worker of the namespace ended twice for an unknown reason while the triggers were active, and %d other TriggerServices have workers of their own for that reason; change the spec to try again",
+			maxIsolated))
 	case s.conflict != nil:
 		return available(false, v1alpha1.ReasonNameConflict, s.conflict.Error())
 	case s.deployment == nil && len(s.workerProblems) > 0:

@@ -122,7 +122,7 @@ func (v *validator) validateTriggerService(ctx context.Context, ts *v1alpha1.Tri
 	if err != nil {
 		return out, err
 	}
-	worker, problems, err := v.worker(ctx, ts)
+	worker, problems, err := v.worker(ctx, ts, v.templateName(ts))
 	if err != nil {
 		return out, err
 	}

@@ -58,9 +58,9 @@ func (r *reconciler) webhookPort(ctx context.Context, ts *v1alpha1.TriggerServic
 }
 
 // reconcileWebhookService applies the Service for the webhooks of ts, or deletes it if
-// ts has no webhook trigger. It has the same name and port wherever ts runs. target is the
-// port of its worker; 0 for webhookPort.
-func (r *reconciler) reconcileWebhookService(ctx context.Context, ts *v1alpha1.TriggerService, target int32) error {
+// ts has no webhook trigger. It has the same name and port wherever ts runs. template is that
+// of its worker, and target the port there; 0 for webhookPort.
+func (r *reconciler) reconcileWebhookService(ctx context.Context, ts *v1alpha1.TriggerService, template string, target int32) error {
 	s := &corev1.Service{
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Service"},
 		ObjectMeta: metav1.ObjectMeta{
@@ -68,7 +68,7 @@ func (r *reconciler) reconcileWebhookService(ctx context.Context, ts *v1alpha1.T
 			Labels: serviceLabels(ts), OwnerReferences: []metav1.OwnerReference{ownerReference(ts, true)},
 		},
 		Spec: corev1.ServiceSpec{
-			Selector: r.workerLabels(ts),
+			Selector: workerLabels(ts, template),
 			Ports: []corev1.ServicePort{{
 				Name: "webhooks", Protocol: corev1.ProtocolTCP, Port: webhookPort, TargetPort: intstr.FromInt32(cmp.Or(target, webhookPort)),
 			}},

@@ -34,6 +34,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/controller/workload"
 	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/lockdown"
 	"github.com/kubevela/kube-trigger/pkg/sandbox"
 	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
@@ -69,26 +70,60 @@ func (r *reconciler) isSystem(namespace string) bool {
 	return strings.HasPrefix(namespace, "kube-") || slices.Contains(r.SystemNamespaces, namespace)
 }
 
-// workerName returns the name of the Deployment of the worker of ts.
-func (r *reconciler) workerName(ts *v1alpha1.TriggerService) string {
-	if r.templateName(ts) == NamespaceTemplate {
+// maxIsolated is the number of TriggerServices of a namespace that have a worker of their own
+// because they are suspected of crashing that of the namespace.
+const maxIsolated = 3
+
+// isSuspected reports whether ts is suspected of crashing the worker of its namespace. A change
+// of its spec ends that.
+func isSuspected(ts *v1alpha1.TriggerService) bool {
+	return ts.Status.SuspectedGeneration != 0 && ts.Status.SuspectedGeneration == ts.Generation
+}
+
+// activeTemplate returns the name of the worker template that ts has now: that of templateName,
+// unless ts is suspected of crashing the worker of its namespace. Then it is a worker of its
+// own, or none, "", if maxIsolated others have one for this reason; older ones come first.
+func (r *reconciler) activeTemplate(ctx context.Context, ts *v1alpha1.TriggerService) (string, error) {
+	name := r.templateName(ts)
+	if name != NamespaceTemplate || !isSuspected(ts) {
+		return name, nil
+	}
+	var all v1alpha1.TriggerServiceList
+	if err := r.client.List(ctx, &all, client.InNamespace(ts.Namespace), client.UnsafeDisableDeepCopy); err != nil {
+		return "", fmt.Errorf("list TriggerServices: %w", err)
+	}
+	suspected := slices.DeleteFunc(slices.Clone(all.Items), func(other v1alpha1.TriggerService) bool {
+		return !isSuspected(&other) || r.templateName(&other) != NamespaceTemplate
+	})
+	if lockdown.Older(suspected, ts) >= maxIsolated {
+		return "", nil
+	}
+	return DedicatedTemplate, nil
+}
+
+// workerName returns the name of the Deployment of the worker of ts with a template.
+func workerName(ts *v1alpha1.TriggerService, template string) string {
+	switch template {
+	case "":
+		return ""
+	case NamespaceTemplate:
 		return trigger.NamespaceWorker
 	}
 	return trigger.WorkerName(ts.Name)
 }
 
-// workerLabels returns the labels that select the pods of the worker of ts.
-func (r *reconciler) workerLabels(ts *v1alpha1.TriggerService) map[string]string {
-	if r.templateName(ts) == NamespaceTemplate {
+// workerLabels returns the labels that select the pods of the worker of ts with a template.
+func workerLabels(ts *v1alpha1.TriggerService, template string) map[string]string {
+	if template == NamespaceTemplate {
 		return namespaceLabels()
 	}
 	return serviceLabels(ts)
 }
 
-// worker returns the worker template of ts and its input, or the problems of naming it.
-func (r *reconciler) worker(ctx context.Context, ts *v1alpha1.TriggerService) (*sandbox.Worker, diag.List, error) {
+// worker returns the worker template with the given name and its input for ts, or the problems
+// of naming it.
+func (r *reconciler) worker(ctx context.Context, ts *v1alpha1.TriggerService, name string) (*sandbox.Worker, diag.List, error) {
 	var list diag.List
-	name := r.templateName(ts)
 	source, problem, err := r.workerTemplate(ctx, name, ts.Namespace)
 	if err != nil {
 		return nil, nil, err
@@ -98,8 +133,8 @@ func (r *reconciler) worker(ctx context.Context, ts *v1alpha1.TriggerService) (*
 		return nil, list, nil
 	}
 	worker := &sandbox.Worker{Template: source, Input: workload.Input{
-		Name: r.workerName(ts), Namespace: ts.Namespace, ServiceAccount: trigger.WorkerAccount,
-		Service: ts.Name, TriggerAccount: trigger.Account(ts), Image: r.Image, Labels: r.workerLabels(ts),
+		Name: workerName(ts, name), Namespace: ts.Namespace, ServiceAccount: trigger.WorkerAccount,
+		Service: ts.Name, TriggerAccount: trigger.Account(ts), Image: r.Image, Labels: workerLabels(ts, name),
 	}}
 	hasProperties := ts.Spec.Worker != nil && ts.Spec.Worker.Properties != nil
 	switch {

@@ -32,6 +32,12 @@ const (
 	suspect
 	// fatal: the process crashed twice during the evaluation.
 	fatal
+	// isActive: the group was active when the process ended.
+	isActive
+	// counted: the group was not active.
+	counted
+	// boot identifies the start of the machine.
+	boot
 )
 
 // subjectHash identifies a subject: its name and the text of its CUE.
@@ -65,6 +71,8 @@ func compareEvaluations(a, b evaluation) int {
 // record is the stored form of an evaluation.
 type record struct {
 	state state
+	// count is the number of deaths of a group.
+	count byte
 	evaluation
 }
 
@@ -72,6 +80,7 @@ const recordSize = 64
 
 // encode writes r to b. It writes the state last, which makes the record valid.
 func (r record) encode(b []byte) {
+	b[1] = r.count
 	copy(b[2:], r.subject[:])
 	copy(b[26:], r.event[:])
 	b[0] = byte(r.state)
@@ -81,8 +90,8 @@ func (r record) encode(b []byte) {
 func parse(data []byte) []record {
 	var records []record
 	for ; len(data) >= recordSize; data = data[recordSize:] {
-		r := record{state(data[0]), evaluation{subjectHash(data[2:26]), eventHash(data[26:57])}}
-		if r.state > finished && r.state <= fatal {
+		r := record{state(data[0]), data[1], evaluation{subjectHash(data[2:26]), eventHash(data[26:57])}}
+		if r.state > finished && r.state <= boot {
 			records = append(records, r)
 		}
 	}

@@ -23,6 +23,8 @@ limitations under the License.
 //   - A suspect that was running at the next crash, too, is fatal, and so is its whole
 //     subject, as long as the subject's text stays the same. A crash without it clears
 //     the suspicion, as does a regular stop.
+//   - Groups of subjects say whether they are active. Where a crash is not explained by an
+//     evaluation, the groups that were active are counted.
 //   - Records survive a crash of the process, but not of the machine. Tracking
 //     never fails an evaluation: beyond 1,024 concurrent evaluations, further
 //     ones are not tracked.
@@ -63,6 +65,8 @@ type Tracker struct {
 	// fatal are the subjects with a fatal evaluation.
 	fatal    map[subjectHash]bool
 	suspects map[evaluation]bool
+	// deaths are the unexplained crashes of groups.
+	deaths map[subjectHash]byte
 	// suspect holds a token while a suspect runs.
 	suspect chan struct{}
 
@@ -71,6 +75,8 @@ type Tracker struct {
 	// immediately. It is nil after Close.
 	memory []byte
 	file   *os.File
+	// freeGroups are the indexes of the slots without a group.
+	freeGroups []int
 	// freeSlots are the indexes of the slots without a running evaluation.
 	freeSlots []int
 }
@@ -97,8 +103,12 @@ func open(path string) (*Tracker, error) {
 		return nil, err
 	}
 	t := &Tracker{path: path, fatal: map[subjectHash]bool{}, suspects: map[evaluation]bool{}, suspect: make(chan struct{}, 1)}
-	data := make([]byte, (firstSlot+maxRunning)*recordSize)
-	for i, r := range classify(parse(old)) {
+	data := make([]byte, (bootSlot+1)*recordSize)
+	record{state: boot, evaluation: evaluation{subject: bootHash()}}.encode(data[bootSlot*recordSize:])
+	records := parse(old)
+	kept, explained := classify(records)
+	t.deaths = countDeaths(records, explained)
+	for i, r := range kept {
 		r.encode(data[i*recordSize:])
 		if r.state == fatal {
 			t.fatal[r.subject] = true
@@ -108,6 +118,9 @@ func open(path string) (*Tracker, error) {
 	}
 	for i := range maxRunning {
 		t.freeSlots = append(t.freeSlots, firstSlot+maxRunning-1-i)
+	}
+	for i := range maxGroups {
+		t.freeGroups = append(t.freeGroups, bootSlot-1-i)
 	}
 	// Replace the file atomically: the process may crash here too.
 	temp := path + ".new"
@@ -148,8 +161,9 @@ func (t *Tracker) write(data []byte) error {
 	return err
 }
 
-// classify returns the records to keep of those that a previous process left.
-func classify(records []record) []record {
+// classify returns the records to keep of those that a previous process left, and whether its
+// crash is explained: one evaluation was running at both of the last two.
+func classify(records []record) (kept []record, explained bool) {
 	var fatals, suspects []record
 	suspected, crashed, repeated := map[evaluation]bool{}, map[evaluation]bool{}, map[evaluation]bool{}
 	for _, r := range records {
@@ -172,13 +186,13 @@ func classify(records []record) []record {
 	}
 	for _, e := range slices.SortedFunc(maps.Keys(crashed), compareEvaluations) {
 		if len(repeated) == 1 {
-			fatals = append(fatals, record{fatal, e})
+			fatals = append(fatals, record{state: fatal, evaluation: e})
 		} else {
-			suspects = append(suspects, record{suspect, e})
+			suspects = append(suspects, record{state: suspect, evaluation: e})
 		}
 	}
 	fatals = fatals[max(0, len(fatals)-maxFatal):]
-	return append(fatals, suspects[:min(len(suspects), maxRunning)]...)
+	return append(fatals, suspects[:min(len(suspects), maxRunning)]...), len(repeated) == 1
 }
 
 // begin records e as running until end is called. A suspect waits until no other
@@ -232,7 +246,7 @@ func (t *Tracker) Close() error {
 	if t.memory == nil {
 		return nil
 	}
-	for slot := maxFatal; slot < firstSlot+maxRunning; slot++ {
+	for slot := maxFatal; slot < bootSlot; slot++ {
 		if state(t.memory[slot*recordSize]) != fatal {
 			t.memory[slot*recordSize] = byte(finished)
 		}

@@ -50,6 +50,8 @@ type Config struct {
 	Service *v1alpha1.TriggerService
 	// WebhookPort is the port of its webhooks; 0 for that of the worker.
 	WebhookPort int32
+	// Shared is set if the worker runs other TriggerServices, too.
+	Shared bool
 	// AccountMissing is set if the ServiceAccount that the triggers act as does not exist.
 	AccountMissing bool
 	// Actions has the active templates that are not built in, by action type.
@@ -161,7 +163,7 @@ func (w *ConfigWatcher) next() (next Config, ignored string) {
 	service := w.service.DeepCopy()
 	service.Spec, service.Generation = v.Spec, v.Generation
 	return Config{
-		Service: service, Actions: v.Actions, Rejected: v.Rejected, WebhookPort: v.WebhookPort,
+		Service: service, Actions: v.Actions, Rejected: v.Rejected, WebhookPort: v.WebhookPort, Shared: w.options.Name == "",
 		AccountMissing: w.accounts.uid(trigger.Account(service)) == "",
 	}, ""
 }

@@ -65,8 +65,10 @@ type Status struct {
 	// quarantines and pauses are nil if no engine runs.
 	quarantines func() []engine.Quarantine
 	pauses      func() []engine.Pause
-	// blocked is the reason why no trigger runs; "" if they run.
-	blocked string
+	// blockedReason and blocked are why no trigger runs; "" if they run.
+	blockedReason, blocked string
+	// suspected is the generation that is suspected of crashing the worker; 0 for none.
+	suspected int64
 	// ignored returns why the accepted version is ignored, or "". It may be nil.
 	ignored func() string
 	// rejectionsShownAt is the time of the last update of the rejected requests.
@@ -108,7 +110,7 @@ type rejections struct {
 // reportsState reports whether sources of a type call ObserveWatch or
 // ObserveClusters; triggers of other types count as running at once.
 func NewStatus(ts *v1alpha1.TriggerService, c clock.PassiveClock, reportsState func(sourceType string) bool) *Status {
-	s := &Status{clock: c, reportsState: reportsState, triggers: map[string]*triggerState{}, ready: make(chan struct{}, 1)}
+	s := &Status{clock: c, suspected: ts.Status.SuspectedGeneration, reportsState: reportsState, triggers: map[string]*triggerState{}, ready: make(chan struct{}, 1)}
 	for _, t := range ts.Status.Triggers {
 		s.triggers[t.Name] = &triggerState{status: t}
 	}
@@ -122,8 +124,13 @@ func (s *Status) SetTriggers(config Config, triggers []trigger.Compiled) {
 	defer s.mu.Unlock()
 	before := s.triggers
 	s.generation, s.order, s.triggers = config.Service.Generation, nil, map[string]*triggerState{}
-	s.quarantines, s.pauses, s.blocked = nil, nil, ""
-	if config.AccountMissing {
+	s.quarantines, s.pauses, s.blockedReason, s.blocked = nil, nil, "", ""
+	switch {
+	case s.suspected == s.generation && config.Shared:
+		s.blockedReason = v1alpha1.TriggerReasonWorkerCrashed
+		s.blocked = "the worker of the namespace ended twice for an unknown reason while the triggers were active; they wait for a worker of their own"
+	case config.AccountMissing:
+		s.blockedReason = v1alpha1.TriggerReasonAccountNotFound
 		s.blocked = fmt.Sprintf("ServiceAccount %s/%s does not exist", config.Service.Namespace, trigger.Account(config.Service))
 	}
 	for i, t := range triggers {
@@ -153,6 +160,21 @@ func (s *Status) SetTriggers(config Config, triggers []trigger.Compiled) {
 		s.triggers[t.Name] = st
 	}
 	s.signalReady()
+}
+
+// Suspect records that the worker of the namespace has crashed twice while the given generation
+// was active, for an unknown reason. It takes effect with the next SetTriggers.
+func (s *Status) Suspect(generation int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.suspected = generation
+}
+
+// Blocked reports whether no trigger may run.
+func (s *Status) Blocked() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.blocked != ""
 }
 
 // signalReady wakes the reporter if no trigger is starting. s.mu must be held.
@@ -304,6 +326,9 @@ func (s *Status) Current() v1alpha1.TriggerServiceStatus {
 	s.showRejections()
 	quarantined, paused := s.held()
 	out := v1alpha1.TriggerServiceStatus{WorkerGeneration: s.generation}
+	if s.suspected == s.generation {
+		out.SuspectedGeneration = s.suspected
+	}
 	if s.ignored != nil {
 		out.WorkerMessage = diag.Truncate(s.ignored(), maxText)
 	}
@@ -366,7 +391,7 @@ func (s *Status) state(t *triggerState, q engine.Quarantine, quarantined bool) (
 	now := s.clock.Now()
 	switch {
 	case s.blocked != "":
-		return v1alpha1.TriggerWaiting, v1alpha1.TriggerReasonAccountNotFound, s.blocked
+		return v1alpha1.TriggerWaiting, s.blockedReason, s.blocked
 	case q.Crashed:
 		return v1alpha1.TriggerQuarantined, v1alpha1.TriggerReasonCrashed, "an evaluation has crashed the worker twice; change the filter or action"
 	case quarantined:

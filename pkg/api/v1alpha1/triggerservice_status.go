@@ -57,6 +57,9 @@ const (
 	// ReasonWriteDenied: the API server denied a write of the controller, such as by an
 	// admission policy. The controller retries it.
 	ReasonWriteDenied = "WriteDenied"
+	// ReasonWorkerCrashed: the worker of the namespace has ended twice for an unknown reason
+	// while the triggers were active, and no worker runs them any more.
+	ReasonWorkerCrashed = "WorkerCrashed"
 	// ReasonDeploymentFailed: the worker's Deployment cannot create pods.
 	ReasonDeploymentFailed = "DeploymentFailed"
 )
@@ -100,6 +103,12 @@ type TriggerServiceStatus struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=2048
 	WorkerMessage string `json:"workerMessage,omitempty"`
+	// SuspectedGeneration is the generation whose triggers were active when the worker of
+	// the namespace ended twice for an unknown reason. While it is that of the spec, the
+	// TriggerService runs in a worker of its own, or is stopped if three others of the
+	// namespace do for this reason.
+	// +optional
+	SuspectedGeneration int64 `json:"suspectedGeneration,omitempty"`
 	// ReadyTriggers is the number of triggers that run or are suspended, and of all:
 	// "19/20".
 	// +optional
@@ -151,6 +160,9 @@ const (
 	TriggerReasonStarting = "Starting"
 	// TriggerReasonForbidden: the ServiceAccount lacks a right; the message names it.
 	TriggerReasonForbidden = "Forbidden"
+	// TriggerReasonWorkerCrashed: the worker of the namespace has ended twice for an unknown
+	// reason while the triggers of the TriggerService were active.
+	TriggerReasonWorkerCrashed = "WorkerCrashed"
 	// TriggerReasonAccountNotFound: the ServiceAccount does not exist.
 	TriggerReasonAccountNotFound = "AccountNotFound"
 	// TriggerReasonSourceFailed: the source failed for another reason.
