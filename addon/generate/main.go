@@ -17,7 +17,7 @@ limitations under the License.
 // Command generate writes the generated files of the addon.
 //
 // It writes CUE to addon/resources and addon/definitions, from addon/crds, actions,
-// definitions and the default worker template. From addon/resources it writes the
+// definitions and the worker templates. From addon/resources it writes the
 // manifests for clusters without KubeVela, to addon/manifests, addon/policies,
 // addon/webhook and addon/network.
 package main

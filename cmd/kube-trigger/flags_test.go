@@ -40,9 +40,9 @@ func TestRunFlags(t *testing.T) {
 		t.Errorf("defaults %+v, %+v", o, log)
 	}
 	args := strings.Fields(`-c dir --actions-dir actions --kubeconfig kube.yaml --context hub
-		--log-level debug --log-format json --store store.db --trigger-service team-a/notify --adopt-store --from now
+		--log-level debug --log-format json --store store.db --trigger-service team-a/notify --worker-namespace team-a --adopt-store --from now
 		--workers 8 --queue-size 9 --queue-bytes 32Mi --timeout 1m --max-retry 0 --retry-delay 3 --shutdown-grace 1.5 --fail-fast
-		--allow-address 127.0.0.1,10.0.0.0/8 --deny-address 10.1.0.0/16 --deny-private --cluster-access secret --controller-key key --state-dir state --pod-name worker-0 --lease-duration 3
+		--allow-address 127.0.0.1,10.0.0.0/8 --deny-address 10.1.0.0/16 --deny-private --kube-api-qps 50 --cluster-access secret --controller-key key --state-dir state --pod-name worker-0 --lease-duration 3
 		--metrics-addr :8080 --metrics-auth --webhook-addr :8091`)
 	if err := f.Parse(args); err != nil {
 		t.Fatal(err)
@@ -57,11 +57,11 @@ func TestRunFlags(t *testing.T) {
 			ClusterOptions: app.ClusterOptions{Kubeconfig: "kube.yaml", Context: "hub", Version: version},
 			Config:         "dir", TriggerService: "team-a/notify", Store: "store.db",
 		},
-		ActionsDir: "actions",
-		Workers:    8, QueueSize: 9, QueueBytes: 32 << 20, Timeout: time.Minute, MaxRetry: 0, RetryDelay: 3 * time.Second,
+		WorkerNamespace: "team-a", ActionsDir: "actions",
+		Workers: 8, QueueSize: 9, QueueBytes: 32 << 20, Timeout: time.Minute, MaxRetry: 0, RetryDelay: 3 * time.Second,
 		ShutdownGrace: 1500 * time.Millisecond, FailFast: true,
 		From: app.FromNow, AdoptStore: true, ControllerKey: "key", StateDir: "state", PodName: "worker-0", LeaseDuration: 3 * time.Second,
-		AllowAddresses: []string{"127.0.0.1", "10.0.0.0/8"}, DenyAddresses: []string{"10.1.0.0/16"}, DenyPrivate: true, ClusterAccess: "secret",
+		AllowAddresses: []string{"127.0.0.1", "10.0.0.0/8"}, DenyAddresses: []string{"10.1.0.0/16"}, DenyPrivate: true, KubeAPIQPS: 50, ClusterAccess: "secret",
 		MetricsAddr: ":8080", MetricsAuth: true, WebhookAddr: ":8091",
 	}
 	if !reflect.DeepEqual(o, want) {
@@ -87,7 +87,7 @@ func TestControllerFlags(t *testing.T) {
 		t.Errorf("defaults %+v, %+v", o, log)
 	}
 	args := strings.Fields(`--kubeconfig kube.yaml --context hub --log-level debug --log-format json --namespace kube-trigger
-		--worker-image worker:v1 --leader-elect=false --metrics-addr :8080 --metrics-auth --health-addr :8081
+		--default-worker-template dedicated --worker-image worker:v1 --leader-elect=false --metrics-addr :8080 --metrics-auth --health-addr :8081
 		--lockdown-default-account --lockdown-no-clusters --lockdown-no-private-egress
 		--lockdown-forbidden-accounts admin,team-a/deployer --lockdown-max-triggers 10 --lockdown-max-trigger-services 20
 		--webhook --webhook-addr :9444 --webhook-cert-dir certs --webhook-client-ca ca.crt`)
@@ -101,7 +101,7 @@ func TestControllerFlags(t *testing.T) {
 	})
 	want = app.ControllerOptions{
 		ClusterOptions: app.ClusterOptions{Kubeconfig: "kube.yaml", Context: "hub", Version: version},
-		Namespace:      "kube-trigger", WorkerImage: "worker:v1", MetricsAddr: ":8080", MetricsAuth: true, HealthAddr: ":8081",
+		Namespace:      "kube-trigger", DefaultWorkerTemplate: "dedicated", WorkerImage: "worker:v1", MetricsAddr: ":8080", MetricsAuth: true, HealthAddr: ":8081",
 		Lockdown: lockdown.Rules{
 			DefaultAccount: true, NoClusters: true, NoPrivateEgress: true,
 			ForbiddenAccounts: []string{"admin", "team-a/deployer"}, MaxTriggers: 10, MaxTriggerServices: 20,
