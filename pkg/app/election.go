@@ -53,6 +53,7 @@ func (p *workerProcess) elected(ctx context.Context, ts *v1alpha1.TriggerService
 		return nil, err
 	}
 	p.leader = leader
+	close(p.isElected)
 	go func() {
 		select {
 		case <-leader.Lost():

@@ -75,8 +75,9 @@ type workerProcess struct {
 	events   record.EventRecorder
 	services *worker.Services
 	election sync.Mutex
-	// leader is nil before the election.
-	leader *cluster.Leader
+	// leader is nil before the election, and isElected is closed after it.
+	leader    *cluster.Leader
+	isElected chan struct{}
 	// fail ends the process with an error. done is closed when it ends.
 	fail context.CancelCauseFunc
 	done <-chan struct{}
@@ -90,7 +91,7 @@ func (r *runner) runWorker(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p := &workerProcess{runner: r}
+	p := &workerProcess{runner: r, isElected: make(chan struct{})}
 	if p.builtIn, err = trigger.BuiltIn(actions.FS); err != nil {
 		return err
 	}
@@ -197,9 +198,20 @@ func (p *workerProcess) forgetDeaths(ctx context.Context) {
 	}
 }
 
-// setReady has the server report that the worker is ready once it runs what it was assigned
-// when it started, or after startGrace, until ctx ends.
+// setReady has the server report that the worker is ready once it is elected and runs what it
+// was assigned, or startGrace after its election, until ctx ends. Without TriggerServices it
+// is ready at once.
 func (p *workerProcess) setReady(ctx context.Context) {
+	for len(p.services.Assigned()) > 0 {
+		select {
+		case <-p.isElected:
+		case <-ctx.Done():
+			return
+		case <-time.After(time.Second):
+			continue
+		}
+		break
+	}
 	limit, cancel := context.WithTimeout(ctx, startGrace)
 	defer cancel()
 	running := func() bool {

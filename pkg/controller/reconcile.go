@@ -104,6 +104,15 @@ func (r *reconciler) reconcile(ctx context.Context, ts *v1alpha1.TriggerService)
 	if st.report, err = r.check(ctx, in.request, in.accepted); err != nil {
 		return st, err
 	}
+	// Workers need their rights before they run the version.
+	owner, err := (namespaceReconciler{r}).workerOwner(ctx, ts)
+	if errors.As(err, &conflictError{}) {
+		st.conflict = err
+		return st, nil
+	}
+	if err != nil {
+		return st, err
+	}
 	st.report, err = r.accept(ctx, ts, in, st.report)
 	st.workerProblems = slices.Concat(in.workerProblems, st.report.WorkerProblems.WithPrefix("spec.worker"))
 	for _, name := range actionTypes(ts) {
@@ -112,14 +121,6 @@ func (r *reconciler) reconcile(ctx context.Context, ts *v1alpha1.TriggerService)
 	if errors.As(err, &conflictError{}) {
 		st.conflict = err
 	} else if err != nil {
-		return st, err
-	}
-	owner, err := (namespaceReconciler{r}).workerOwner(ctx, ts)
-	if errors.As(err, &conflictError{}) {
-		st.conflict = errors.Join(st.conflict, err)
-		return st, nil
-	}
-	if err != nil {
 		return st, err
 	}
 	if err := r.reconcileDeployment(ctx, ts, owner, &st); err != nil {
@@ -160,18 +161,20 @@ func (r *reconciler) inputs(ctx context.Context, ts *v1alpha1.TriggerService) (i
 	if in.template, err = r.activeTemplate(ctx, ts); err != nil {
 		return in, err
 	}
+	if in.template == NamespaceTemplate && hasWebhook(ts) {
+		if in.webhookPort, err = r.webhookPort(ctx, ts); err != nil {
+			return in, err
+		}
+		if in.webhookPort == 0 { // the worker of the namespace has no free port
+			in.template = DedicatedTemplate
+		}
+	}
 	worker, problems, err := r.worker(ctx, ts, in.template)
 	if err != nil {
 		return in, err
 	}
 	in.request, in.origins, in.workerProblems = newCheckRequest(ts, actions, worker), origins, problems
-	if in.template != NamespaceTemplate || !hasWebhook(ts) {
-		return in, nil
-	}
-	if in.webhookPort, err = r.webhookPort(ctx, ts); err == nil && in.webhookPort == 0 {
-		in.workerProblems.Add("spec.worker.template", "the worker of the namespace has the webhooks of %d TriggerServices, which is the maximum; use template %q", maxWebhookPorts, DedicatedTemplate)
-	}
-	return in, err
+	return in, nil
 }
 
 // checkRequest returns the request that checks the TriggerService key.
