@@ -82,8 +82,8 @@ func killPods(t *testing.T, e env) {
 	ns, other := e.Namespace(t), e.Namespace(t)
 	e.Apply(t, fmt.Sprintf(collector, ns))
 	worker := e.pod(t, ns, "worker")
-	if worker.Spec.ServiceAccountName != "kube-trigger" || worker.Spec.Containers[0].Image != image {
-		t.Errorf("got worker with image %s and service account %s, want %s and kube-trigger", worker.Spec.Containers[0].Image, worker.Spec.ServiceAccountName, image)
+	if worker.Spec.ServiceAccountName != "kube-trigger-worker" || worker.Spec.Containers[0].Image != image {
+		t.Errorf("got worker with image %s and service account %s, want %s and kube-trigger-worker", worker.Spec.Containers[0].Image, worker.Spec.ServiceAccountName, image)
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()

@@ -60,13 +60,28 @@ func trigger(t *testing.T, e env) {
 	app := example(t, ns, "trigger-trait/application.yaml")
 	e.Apply(t, app)
 	e.waitForRevision(t, ns, 1)
-	if account := e.pod(t, ns, "worker").Spec.ServiceAccountName; account == "kube-trigger" || account == "default" {
-		t.Errorf("got worker with service account %s, want the account of the trait", account)
+	if account := e.account(t, ns); account == "" || account == "kube-trigger" || account == "default" {
+		t.Errorf("got TriggerService with service account %q, want the account of the trait", account)
 	}
 	e.setColor(t, ns, "green")
 	e.waitForRevision(t, ns, 2)
 
 	e.removeTraits(t, ns, app)
+}
+
+// account returns the ServiceAccount that the only TriggerService of a namespace names.
+func (e env) account(t *testing.T, namespace string) string {
+	t.Helper()
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(schema.FromAPIVersionAndKind("standard.oam.dev/v1alpha1", "TriggerServiceList"))
+	if err := e.Client.List(t.Context(), list, client.InNamespace(namespace)); err != nil {
+		t.Fatal(err)
+	}
+	if len(list.Items) != 1 {
+		t.Fatalf("got %d TriggerServices, want 1", len(list.Items))
+	}
+	account, _, _ := unstructured.NestedString(list.Items[0].Object, "spec", "serviceAccountName")
+	return account
 }
 
 // restart tests that a changed ConfigMap replaces the pods of a component that refers to it.

@@ -83,7 +83,7 @@ func (k env) waitForAddon(t *testing.T) {
 	})
 }
 
-// checkDefinitions checks that the Definitions of all actions and of the worker template
+// checkDefinitions checks that the Definitions of all actions and of the worker templates
 // are installed, and no others.
 func (k env) checkDefinitions(t *testing.T) {
 	t.Helper()
@@ -95,7 +95,7 @@ func (k env) checkDefinitions(t *testing.T) {
 	for _, n := range names {
 		exists[n] = true
 	}
-	want := []string{"trigger-worker-default"}
+	want := []string{"trigger-worker-dedicated", "trigger-worker-namespace"}
 	for _, file := range glob(t, "../../actions/*.cue") {
 		want = append(want, "trigger-action-"+strings.TrimSuffix(filepath.Base(file), ".cue"))
 	}

@@ -134,10 +134,18 @@ func triggerService(t *testing.T, k env) {
 		t.Errorf("output of vela status: got\n%s\nwant %q", out, want)
 	}
 	tree := k.Vela(t, "ql", "--query", "application-resource-tree-view{appName=triggers,appNs="+ns+"}.status")
-	if !strings.Contains(tree, "kube-trigger-mark") || !strings.Contains(tree, "ReplicaSet") {
+	if !strings.Contains(tree, "kube-trigger-worker") || !strings.Contains(tree, "ReplicaSet") {
 		t.Errorf("resource tree: got\n%s\nwant the worker", tree)
 	}
 	k.Vela(t, "delete", "triggers", "-n", ns, "-y")
+	for _, kind := range []string{"Role", "RoleBinding"} { // of objects.yaml
+		o := object("rbac.authorization.k8s.io/v1", kind)
+		o.SetNamespace(ns)
+		o.SetName("kube-trigger-mark")
+		if err := k.Client.Delete(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+	}
 	k.expectRemaining(t, ns, []string{"settings"}, nil)
 }
 

@@ -54,9 +54,11 @@ func upgrade(t *testing.T, k env) {
 			t.Errorf("spec of the controller: got %s, want %q", text, want)
 		}
 	}
-	template := k.get(t, "core.oam.dev/v1alpha1", "Definition", vela.Namespace, "trigger-worker-default")
-	if text := fmt.Sprint(template.Object["spec"]); !strings.Contains(text, `imagePullSecrets: [{"name":"hub"}]`) {
-		t.Errorf("spec of the worker template: got %s, want the pull secret hub", text)
+	for _, name := range []string{"trigger-worker-dedicated", "trigger-worker-namespace"} {
+		template := k.get(t, "core.oam.dev/v1alpha1", "Definition", vela.Namespace, name)
+		if text := fmt.Sprint(template.Object["spec"]); !strings.Contains(text, `imagePullSecrets: [{"name":"hub"}]`) {
+			t.Errorf("spec of the worker template %s: got %s, want the pull secret hub", name, text)
+		}
 	}
 	role := k.get(t, "rbac.authorization.k8s.io/v1", "ClusterRole", "", "kube-trigger-default")
 	if text := fmt.Sprint(role.Object["rules"]); !strings.Contains(text, "map[apiGroups:[apps] resources:[deployments] verbs:[patch]]") {

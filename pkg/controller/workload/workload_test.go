@@ -17,7 +17,7 @@ limitations under the License.
 package workload_test
 
 import (
-	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -52,12 +52,16 @@ func TestDeployment_Default(t *testing.T) {
 	if *d.Spec.Replicas != 2 || c.Image != "image:1" || c.Resources.Limits.Memory().String() != "1Gi" || c.Resources.Limits.Cpu().String() != "500m" {
 		t.Errorf("Deployment %+v", d.Spec)
 	}
-	single, problems := workload.Deployment(workload.Dedicated(), input(nil))
-	if len(problems) > 0 {
-		t.Fatal(problems)
-	}
-	if args := fmt.Sprint(single.Spec.Template.Spec.Containers[0].Args); strings.Contains(args, "--lease-duration") {
-		t.Errorf("args of one replica: %s", args)
+	for name, template := range map[string]string{"dedicated": workload.Dedicated(), "namespace": workload.Namespace()} {
+		for replicas, short := range map[int64]bool{1: false, 2: true} {
+			d, problems := workload.Deployment(template, input(map[string]any{"replicas": replicas}))
+			if len(problems) > 0 {
+				t.Fatal(problems)
+			}
+			if args := d.Spec.Template.Spec.Containers[0].Args; slices.Contains(args, "--lease-duration=3s") != short {
+				t.Errorf("template %s: args with %d replicas: %q", name, replicas, args)
+			}
+		}
 	}
 	if s := d.Spec.Template.Spec; !*s.SecurityContext.RunAsNonRoot || *c.SecurityContext.AllowPrivilegeEscalation || s.ServiceAccountName != "kube-trigger-worker" {
 		t.Errorf("pod %+v", s)
