@@ -180,6 +180,20 @@ func TestLockdown_MaxTriggerServices(t *testing.T) {
 	}
 }
 
+// TestLockdown_WorkerAccount: no TriggerService acts as the account of workers, and workers may
+// not act as a forbidden one.
+func TestLockdown_WorkerAccount(t *testing.T) {
+	e := newEnv(t)
+	e.startLockedDown(t, lockdown.Rules{ForbiddenAccounts: []string{"admin"}})
+	e.create(t, e.newServiceFor("forged", "kube-trigger-worker", ""))
+	e.create(t, e.newServiceFor("forbidden", "admin", ""))
+	e.create(t, e.newServiceFor("plain", "bot", ""))
+	e.waitForLockdown(t, "forged", `ServiceAccount "kube-trigger-worker" is reserved for workers; use another one`)
+	e.waitForLockdown(t, "forbidden", `ServiceAccount "admin" is forbidden`)
+	e.waitForNoLockdown(t, "plain")
+	e.expectAccounts(t, "bot")
+}
+
 // TestLockdown_Validator refuses what is new, and warns about what stays.
 func TestLockdown_Validator(t *testing.T) {
 	e := newEnv(t)
