@@ -235,6 +235,7 @@ func TestLockdown_Validator(t *testing.T) {
 		{"forbidden account", service("first", unchanged), service("first", own), "spec.serviceAccountName: ", ""},
 		{"other change", service("first", own), service("first", ownChanged), "", "spec.serviceAccountName: "},
 		{"other account", service("first", own), service("first", other), "spec.serviceAccountName: ", ""},
+		{"worker account", nil, service("first", func(ts *v1alpha1.TriggerService) { ts.Spec.ServiceAccountName = "kube-trigger-worker" }), "reserved for workers", ""},
 		{"clusters", service("first", unchanged), service("first", clusters(`["eu"]`)), "spec.triggers[0].source.properties.clusters: ", ""},
 		{"more clusters", service("first", clusters(`["eu"]`)), service("first", clusters(`["eu","us"]`)), "spec.triggers[0].source.properties.clusters: ", ""},
 		{"triggers", service("first", unchanged), service("first", more), "spec.triggers: 2 triggers", ""},
