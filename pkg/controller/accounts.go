@@ -126,7 +126,11 @@ func (r namespaceReconciler) reconcileNamespace(ctx context.Context, namespace s
 	if err := r.client.List(ctx, &list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
 		return metav1.OwnerReference{}, fmt.Errorf("list TriggerServices in namespace %q: %w", namespace, err)
 	}
-	services := slices.DeleteFunc(slices.Clone(list.Items), func(ts v1alpha1.TriggerService) bool { return !ts.DeletionTimestamp.IsZero() })
+	// A TriggerService with a forbidden ServiceAccount gets nothing, above all not the right to
+	// act as it.
+	services := slices.DeleteFunc(slices.Clone(list.Items), func(ts v1alpha1.TriggerService) bool {
+		return !ts.DeletionTimestamp.IsZero() || r.Lockdown.CheckAccount(&ts) != ""
+	})
 	if err := r.removeNamespaceWorker(ctx, namespace, services); err != nil {
 		return metav1.OwnerReference{}, err
 	}

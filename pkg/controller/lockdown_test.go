@@ -180,6 +180,20 @@ func TestLockdown_MaxTriggerServices(t *testing.T) {
 	}
 }
 
+// TestLockdown_WorkerAccount: no TriggerService acts as the account of workers, and workers may
+// not act as a forbidden one.
+func TestLockdown_WorkerAccount(t *testing.T) {
+	e := newEnv(t)
+	e.startLockedDown(t, lockdown.Rules{ForbiddenAccounts: []string{"admin"}})
+	e.create(t, e.newServiceFor("forged", "kube-trigger-worker", ""))
+	e.create(t, e.newServiceFor("forbidden", "admin", ""))
+	e.create(t, e.newServiceFor("plain", "bot", ""))
+	e.waitForLockdown(t, "forged", `ServiceAccount "kube-trigger-worker" is reserved for workers; use another one`)
+	e.waitForLockdown(t, "forbidden", `ServiceAccount "admin" is forbidden`)
+	e.waitForNoLockdown(t, "plain")
+	e.expectAccounts(t, "bot")
+}
+
 // TestLockdown_Validator refuses what is new, and warns about what stays.
 func TestLockdown_Validator(t *testing.T) {
 	e := newEnv(t)
@@ -221,6 +235,7 @@ func TestLockdown_Validator(t *testing.T) {
 		{"forbidden account", service("first", unchanged), service("first", own), "spec.serviceAccountName: ", ""},
 		{"other change", service("first", own), service("first", ownChanged), "", "spec.serviceAccountName: "},
 		{"other account", service("first", own), service("first", other), "spec.serviceAccountName: ", ""},
+		{"worker account", nil, service("first", func(ts *v1alpha1.TriggerService) { ts.Spec.ServiceAccountName = "kube-trigger-worker" }), "reserved for workers", ""},
 		{"clusters", service("first", unchanged), service("first", clusters(`["eu"]`)), "spec.triggers[0].source.properties.clusters: ", ""},
 		{"more clusters", service("first", clusters(`["eu"]`)), service("first", clusters(`["eu","us"]`)), "spec.triggers[0].source.properties.clusters: ", ""},
 		{"triggers", service("first", unchanged), service("first", more), "spec.triggers: 2 triggers", ""},

@@ -31,9 +31,11 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
 
-// Rules are the restrictions of a platform team. The zero value restricts nothing.
+// Rules are the restrictions of a platform team. The zero value restricts nothing but the use
+// of the workers' own ServiceAccount.
 type Rules struct {
 	// DefaultAccount allows no ServiceAccount but v1alpha1.DefaultServiceAccount.
 	DefaultAccount bool
@@ -90,12 +92,8 @@ func (r Rules) Check(ts *v1alpha1.TriggerService, older int) diag.List {
 	if r.MaxTriggerServices > 0 && older >= r.MaxTriggerServices {
 		list.Add("metadata.namespace", "namespace %q has %d older TriggerServices, and at most %d are allowed; delete one that is not needed", ts.Namespace, older, r.MaxTriggerServices)
 	}
-	account := cmp.Or(ts.Spec.ServiceAccountName, v1alpha1.DefaultServiceAccount)
-	switch {
-	case r.DefaultAccount && account != v1alpha1.DefaultServiceAccount:
-		list.Add("spec.serviceAccountName", "ServiceAccount %q is not allowed; only the default, %q, is", account, v1alpha1.DefaultServiceAccount)
-	case slices.Contains(r.ForbiddenAccounts, account), slices.Contains(r.ForbiddenAccounts, ts.Namespace+"/"+account):
-		list.Add("spec.serviceAccountName", "ServiceAccount %q is forbidden in namespace %q; use another one", account, ts.Namespace)
+	if problem := r.CheckAccount(ts); problem != "" {
+		list.Add("spec.serviceAccountName", "%s", problem)
 	}
 	if n := len(ts.Spec.Triggers); r.MaxTriggers > 0 && n > r.MaxTriggers {
 		list.Add("spec.triggers", "%d triggers, but at most %d are allowed in a TriggerService", n, r.MaxTriggers)
@@ -104,6 +102,21 @@ func (r Rules) Check(ts *v1alpha1.TriggerService, older int) diag.List {
 		list = append(list, clusters(ts)...)
 	}
 	return list
+}
+
+// CheckAccount returns the reason why triggers must not act as the ServiceAccount of ts, or
+// "". They never act as that of workers, which may forge checkpoints and dead letters.
+func (r Rules) CheckAccount(ts *v1alpha1.TriggerService) string {
+	account := trigger.Account(ts)
+	switch {
+	case account == trigger.WorkerAccount:
+		return fmt.Sprintf("ServiceAccount %q is reserved for workers; use another one", account)
+	case r.DefaultAccount && account != v1alpha1.DefaultServiceAccount:
+		return fmt.Sprintf("ServiceAccount %q is not allowed; only the default, %q, is", account, v1alpha1.DefaultServiceAccount)
+	case slices.Contains(r.ForbiddenAccounts, account), slices.Contains(r.ForbiddenAccounts, ts.Namespace+"/"+account):
+		return fmt.Sprintf("ServiceAccount %q is forbidden in namespace %q; use another one", account, ts.Namespace)
+	}
+	return ""
 }
 
 // Older returns how many of all, the TriggerServices of the namespace of ts, are older than

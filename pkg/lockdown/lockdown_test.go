@@ -58,6 +58,9 @@ func TestRules_Check(t *testing.T) {
 		"forbidden-in-namespace": {lockdown.Rules{ForbiddenAccounts: []string{"team-a/own"}}, `{serviceAccountName: own}`, 0, []string{
 			`spec.serviceAccountName: ServiceAccount "own" is forbidden in namespace "team-a"; use another one`,
 		}},
+		"worker-account": {lockdown.Rules{}, `{serviceAccountName: kube-trigger-worker}`, 0, []string{
+			`spec.serviceAccountName: ServiceAccount "kube-trigger-worker" is reserved for workers; use another one`,
+		}},
 		"forbidden-elsewhere": {lockdown.Rules{ForbiddenAccounts: []string{"team-b/own"}}, `{serviceAccountName: own}`, 0, nil},
 		"forbidden-default": {lockdown.Rules{ForbiddenAccounts: []string{"kube-trigger"}}, `{}`, 0, []string{
 			`spec.serviceAccountName: ServiceAccount "kube-trigger" is forbidden in namespace "team-a"; use another one`,

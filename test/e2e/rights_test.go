@@ -81,11 +81,19 @@ var rbacChanges = []string{
 
 // rights compares the rights of the controller and of workers with a golden file, except the
 // rights that all ServiceAccounts have. Apart from exceptions that are listed here, the rights
-// include no wildcards, no access to Secrets, no changes of RBAC and no impersonation.
+// include no wildcards, no access to Secrets, no changes of RBAC and no impersonation. A
+// ServiceAccount of a user needs only the rights to what its triggers watch and do.
 func rights(t *testing.T, i *installation) {
 	ns, other := i.Namespace(t), i.Namespace(t)
+	own := attempt{identity{ns, "own"}, "own", identity{ns, "none"}}
+	i.createIdentity(t, own.identity)
+	i.apply(t, strings.Replace(stampDefinition(ns, writeTemplate), "trigger-action-stamp", "trigger-action-write", 1))
 	i.apply(t, bumpTriggers(ns, "main", ""))
+	i.apply(t, own.yaml(""))
 	i.waitForReady(t, ns, "main")
+	i.waitForReady(t, ns, "own")
+	i.applyConfigMap(t, ns, "in-own", "1")
+	i.waitForValue(t, ns, "out-own", "own", "1")
 	var b strings.Builder
 	for _, c := range []struct{ account, namespace, title string }{
 		{"vela-system/kube-trigger-controller", "vela-system", "the controller, in vela-system"},
@@ -94,6 +102,8 @@ func rights(t *testing.T, i *installation) {
 		{ns + "/kube-trigger-worker", other, "a worker itself, in any other namespace"},
 		{ns + "/kube-trigger", ns, "triggers by default, in the namespace of their TriggerService"},
 		{ns + "/kube-trigger", other, "triggers by default, in any other namespace"},
+		{ns + "/own", ns, "triggers with a ServiceAccount of a user, in the namespace of their TriggerService"},
+		{ns + "/own", other, "triggers with a ServiceAccount of a user, in any other namespace"},
 	} {
 		common := i.listRights(t, other+"/any", c.namespace)
 		fmt.Fprintf(&b, "# %s\n", c.title)
@@ -109,11 +119,12 @@ func rights(t *testing.T, i *installation) {
 			case strings.Contains(right, "*"):
 				t.Errorf("%s: got right %q, want no wildcards", c.title, right)
 			case (right == "secrets [create get patch] kube-trigger-webhook" || right == "secrets [create get patch] kube-trigger-signing-key") && strings.HasSuffix(c.title, "in vela-system"):
+			case right == "secrets [get] hook-own": // the user's own
 			case resource == "secrets":
 				t.Errorf("%s: got right %q, want no access to Secrets", c.title, right)
 			case strings.Contains(resource, "rbac.authorization.k8s.io") && writes && !slices.Contains(rbacChanges, right):
 				t.Errorf("%s: got right %q, want no changes of RBAC", c.title, right)
-			case strings.Contains(verbs, "impersonate") && right != "serviceaccounts [impersonate] kube-trigger",
+			case strings.Contains(verbs, "impersonate") && right != "serviceaccounts [impersonate] kube-trigger own",
 				strings.Contains(verbs, "escalate") && !slices.Contains(rbacChanges, right), resource == "serviceaccounts/token":
 				t.Errorf("%s: got right %q, want no impersonation", c.title, right)
 			}

@@ -28,8 +28,8 @@ import (
 	testcluster "github.com/kubevela/kube-trigger/test/cluster"
 )
 
-// triggerEvents tests that only workers write TriggerEvents, and that others request
-// replays and delete them.
+// triggerEvents tests that only workers write TriggerEvents and TriggerCheckpoints, and that
+// others request replays and delete them.
 func (e env) triggerEvents(t *testing.T) {
 	ns, other := e.Namespace(t), e.Namespace(t)
 	worker, tenant := account(ns, "kube-trigger-worker"), "alice"
@@ -63,6 +63,10 @@ metadata: {namespace: NS, name: main-queue-0123, labels: {trigger.oam.dev/store:
 spec: {event: {source: webhook, id: "3"}}`
 	const want = "only workers write TriggerEvents"
 	te := object("standard.oam.dev/v1alpha1", "TriggerEvent", ns, "main-"+id)
+	tc := object("standard.oam.dev/v1alpha1", "TriggerCheckpoint", ns, "main")
+	if err := testcluster.Apply(t.Context(), e.client(t, worker), "apiVersion: standard.oam.dev/v1alpha1\nkind: TriggerCheckpoint\nmetadata: {namespace: "+ns+", name: main}\nspec: {format: 1}"); err != nil {
+		t.Fatal(err)
+	}
 	for _, user := range []string{"", tenant, account(ns, "kube-trigger"), account(other, "kube-trigger-worker")} {
 		c := e.client(t, user)
 		expect(t, want, func(ctx context.Context) error {
@@ -77,6 +81,11 @@ spec: {event: {source: webhook, id: "3"}}`
 		} {
 			expect(t, want, func(ctx context.Context) error { return mergePatch(ctx, c, te, patch) })
 		}
+		const want = "only workers write TriggerCheckpoints"
+		expect(t, want, func(ctx context.Context) error {
+			return testcluster.Apply(ctx, c, "apiVersion: standard.oam.dev/v1alpha1\nkind: TriggerCheckpoint\nmetadata: {namespace: "+ns+", name: forged}\nspec: {format: 1}")
+		})
+		expect(t, want, func(ctx context.Context) error { return mergePatch(ctx, c, tc, `{"metadata":{"labels":{"a":"b"}}}`) })
 	}
 
 	tenants, err := cluster.OpenDeadLetters(cluster.Options{Client: cluster.ClientOptions{Config: e.User(tenant)}, Namespace: ns, Owner: "main"})
@@ -91,6 +100,9 @@ spec: {event: {source: webhook, id: "3"}}`
 	}
 	if err := tenants.Delete(t.Context(), id); err != nil {
 		t.Errorf("delete: got %v, want no error", err)
+	}
+	if err := e.client(t, tenant).Delete(t.Context(), tc); err != nil {
+		t.Errorf("delete a TriggerCheckpoint: got %v, want no error", err)
 	}
 	if err := errors.Join(s.Close(), leader.Close()); err != nil {
 		t.Error(err)

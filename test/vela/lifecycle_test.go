@@ -142,6 +142,7 @@ func disable(t *testing.T, k env) {
 	}
 	for _, kind := range []string{"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"} {
 		k.get(t, "admissionregistration.k8s.io/v1", kind, "", "kube-trigger-triggerevents")
+		k.get(t, "admissionregistration.k8s.io/v1", kind, "", "kube-trigger-triggercheckpoints")
 		k.get(t, "admissionregistration.k8s.io/v1", kind, "", "kube-trigger-applications")
 		k.waitForDeletion(t, "admissionregistration.k8s.io/v1", kind, "", "kube-trigger-deployments")
 	}
