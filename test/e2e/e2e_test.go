@@ -43,6 +43,7 @@ func TestInstallation(t *testing.T) {
 			"Rights":                       rights,
 			"SchemaValidation":             schemaValidation,
 			"SecretRedaction":              secretRedaction,
+			"Suspects":                     suspects,
 			"ValidatingWebhook":            validatingWebhook,
 			"ValidatingWebhookStandby":     validatingWebhookStandby,
 			"ValidatingWebhookUnavailable": validatingWebhookUnavailable,
