@@ -128,9 +128,10 @@ func (w *serviceWorker) crashGroup(config worker.Config) *crashguard.GroupTracke
 	return w.clients.crashes.Group(fmt.Sprintf("%s %d", config.Service.UID, config.Service.Generation))
 }
 
-// recordActivity records whether e has events in progress, until stop is called.
-func recordActivity(e *engine.Engine, group *crashguard.GroupTracker) (stop func()) {
-	ctx, cancel := context.WithCancel(context.Background())
+// recordActivity records whether e has events in progress, until stop is called: e has them
+// after ctx has ended, too.
+func recordActivity(ctx context.Context, e *engine.Engine, group *crashguard.GroupTracker) (stop func()) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -244,7 +245,7 @@ func (w *serviceWorker) runGeneration(ctx context.Context, config worker.Config,
 	}
 	status.SetEngine(e)
 	if group != nil {
-		defer recordActivity(e, group)()
+		defer recordActivity(ctx, e, group)()
 	}
 	log.Info("starting", "generation", config.Service.Generation, "triggers", len(valid), "serviceAccount", w.account, "version", w.Version)
 	return w.runEngine(ctx, e, c, w.stores)
