@@ -36,7 +36,7 @@ func connectionAttacks() []attack {
 			name: "held-connections", what: "500 idle connections to each port of the controller, and of a worker, that is probed or scraped",
 			run: func(ctx context.Context, t *tenant) {
 				t.running(ctx, hook)
-				controller, worker := t.installation.controllerPod(t.T), t.installation.pod(t.T, t.namespace, "kube-trigger-main-")
+				controller, worker := t.installation.controllerPod(t.T), t.installation.worker(t.T, t.namespace)
 				addresses := []string{controller.Address(8080), controller.Address(8081), worker.Address(8080)}
 				t.connections(ctx, 500*len(addresses), func(n int) (address, text string) {
 					return addresses[n%len(addresses)], "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -46,7 +46,7 @@ func connectionAttacks() []attack {
 				if err := probe(ctx, t.installation.controllerPod(t.T).Address(8081)); err != nil {
 					return err
 				}
-				return probe(ctx, t.installation.pod(t.T, t.namespace, "kube-trigger-main-").Address(8080))
+				return probe(ctx, t.installation.worker(t.T, t.namespace).Address(8080))
 			},
 		},
 		{

@@ -121,7 +121,7 @@ func newHonest(t *testing.T, i *installation) *honest {
 
 func (h *honest) pod(t *testing.T) *pods.Pod {
 	t.Helper()
-	return h.installation.pod(t, h.namespace, "kube-trigger-main-")
+	return h.installation.worker(t, h.namespace)
 }
 
 // observe records that an edit, or its copy, is seen.

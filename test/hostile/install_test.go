@@ -41,6 +41,7 @@ import (
 	corev1alpha1 "github.com/kubevela/kube-trigger/pkg/api/core/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/controller"
+	kubetrigger "github.com/kubevela/kube-trigger/pkg/trigger"
 	"github.com/kubevela/kube-trigger/test/cluster"
 	"github.com/kubevela/kube-trigger/test/pods"
 )
@@ -50,6 +51,8 @@ type installation struct {
 	*cluster.Cluster
 	admin client.WithWatch
 	node  *pods.Node
+	// honest is the namespace that attacks must not affect.
+	honest string
 }
 
 // install installs kube-trigger with its validating webhook in a new cluster, and runs its
@@ -93,6 +96,23 @@ func (i *installation) pod(t *testing.T, namespace, prefix string) *pods.Pod {
 		return errors.New("got none")
 	})
 	return found
+}
+
+// worker waits for a running pod of the worker of a namespace, and returns it.
+func (i *installation) worker(t *testing.T, namespace string) *pods.Pod {
+	t.Helper()
+	return i.pod(t, namespace, kubetrigger.NamespaceWorker+"-")
+}
+
+// webhook returns the address of the webhooks of a TriggerService in the worker of its
+// namespace.
+func (i *installation) webhook(t *testing.T, namespace, name string) string {
+	t.Helper()
+	s := &corev1.Service{}
+	if err := i.admin.Get(t.Context(), types.NamespacedName{Namespace: namespace, Name: kubetrigger.WorkerName(name)}, s); err != nil {
+		t.Fatal(err)
+	}
+	return i.worker(t, namespace).Address(s.Spec.Ports[0].TargetPort.IntVal)
 }
 
 // kills returns how often containers of a namespace have ended by themselves.

@@ -216,7 +216,7 @@ func networkAttacks() []attack {
 		}},
 		{name: "decisions", what: "reads of /debug/decisions and /metrics under other host names", run: func(ctx context.Context, t *tenant) {
 			t.running(ctx, hook)
-			address := t.installation.pod(t.T, t.namespace, "kube-trigger-main-").Address(8080)
+			address := t.installation.worker(t.T, t.namespace).Address(8080)
 			if code := t.call(ctx, http.MethodGet, "http://"+address+"/debug/decisions", "worker.example.com", ""); code == http.StatusOK {
 				t.Error("decisions are shown under another host name")
 			}
@@ -236,7 +236,7 @@ func (t *tenant) withHook(ctx context.Context, spec string, do func(address stri
 	}
 	t.running(ctx, spec)
 	if ctx.Err() == nil {
-		do(t.installation.pod(t.T, t.namespace, "kube-trigger-main-").Address(8090))
+		do(t.installation.webhook(t.T, t.namespace, "main"))
 	}
 }
 
