@@ -90,7 +90,7 @@ type attack struct {
 
 func attacks() []attack {
 	var all []attack
-	for _, list := range [][]attack{admissionAttacks(), checkAttacks(), objectAttacks(), eventAttacks(), networkAttacks(), connectionAttacks()} {
+	for _, list := range [][]attack{admissionAttacks(), checkAttacks(), objectAttacks(), eventAttacks(), networkAttacks(), connectionAttacks(), identityAttacks()} {
 		all = append(all, list...)
 	}
 	return all
@@ -113,6 +113,7 @@ func TestHostile(t *testing.T) {
 	}
 	i := install(t, file)
 	h := newHonest(t, i)
+	i.honest = h.namespace
 	window := 2 * time.Second
 	if flagValue[bool]("long") {
 		window = 10 * time.Second

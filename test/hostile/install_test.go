@@ -51,6 +51,8 @@ type installation struct {
 	*cluster.Cluster
 	admin client.WithWatch
 	node  *pods.Node
+	// honest is the namespace that attacks must not affect.
+	honest string
 }
 
 // install installs kube-trigger with its validating webhook in a new cluster, and runs its
