@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
@@ -27,14 +28,17 @@ import (
 )
 
 // specOrStateChanged ignores updates that change neither the generation, the deletion
-// timestamp nor a trigger's state, such as the event counts that workers write.
+// timestamp, the conditions nor a trigger's state, such as the event counts that workers write.
+// The controller writes the conditions itself, from a cache that may lack its last write: the
+// update that brings that write shows whether it is still right.
 func specOrStateChanged() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		old, ok := e.ObjectOld.(*v1alpha1.TriggerService)
 		updated, okNew := e.ObjectNew.(*v1alpha1.TriggerService)
 		return !ok || !okNew || old.Generation != updated.Generation ||
 			old.DeletionTimestamp.IsZero() != updated.DeletionTimestamp.IsZero() ||
-			!slices.Equal(triggerStates(old), triggerStates(updated))
+			!slices.Equal(triggerStates(old), triggerStates(updated)) ||
+			!equality.Semantic.DeepEqual(old.Status.Conditions, updated.Status.Conditions)
 	}}
 }
 
