@@ -117,6 +117,8 @@ func TestHostile(t *testing.T) {
 	window := 2 * time.Second
 	if flagValue[bool]("long") {
 		window = 10 * time.Second
+	}
+	if flagValue[string]("only") == "" {
 		h.warmUp(t)
 	}
 	var results []result
