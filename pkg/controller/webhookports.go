@@ -22,8 +22,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// The worker of a namespace serves the webhooks of each TriggerService on a port of its own,
-// so that whoever reaches those of one does not reach those of another. The ports are
+// The worker of a namespace serves the webhooks of each TriggerService on a port of its own:
+// a network path to the webhooks of one does not lead to those of another. The ports are
 // firstWebhookPort and the maxWebhookPorts-1 that follow.
 const (
 	firstWebhookPort = 8100
