@@ -79,7 +79,12 @@ type Verdict struct {
 	Report json.RawMessage `json:"report,omitempty"`
 }
 
-// Sign returns the Definition of v, signed with key, without labels and owners. The error
+// Labels returns the labels that all Definitions of accepted versions have.
+func Labels() map[string]string {
+	return map[string]string{"app.kubernetes.io/managed-by": "kube-trigger-controller", "app.kubernetes.io/component": "worker"}
+}
+
+// Sign returns the Definition of v with Labels, signed with key, without owners. The error
 // is ErrTooLarge if it would exceed MaxSize.
 func Sign(key ed25519.PrivateKey, v Version) (*corev1alpha1.Definition, error) {
 	payload, err := json.Marshal(v)
@@ -92,7 +97,7 @@ func Sign(key ed25519.PrivateKey, v Version) (*corev1alpha1.Definition, error) {
 	}
 	return &corev1alpha1.Definition{
 		TypeMeta:   metav1.TypeMeta{APIVersion: corev1alpha1.GroupVersion().String(), Kind: corev1alpha1.DefinitionKind},
-		ObjectMeta: metav1.ObjectMeta{Namespace: v.Namespace, Name: trigger.AcceptedName(v.Name)},
+		ObjectMeta: metav1.ObjectMeta{Namespace: v.Namespace, Name: trigger.AcceptedName(v.Name), Labels: Labels()},
 		Spec: corev1alpha1.DefinitionSpec{
 			Type: corev1alpha1.TriggerAccepted,
 			Templates: map[string]string{

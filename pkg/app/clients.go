@@ -64,24 +64,19 @@ type clients struct {
 	scheme *runtime.Scheme
 }
 
-// newClients returns the clients of a configuration, in the namespace of the
-// kubeconfig.
-func (o RunOptions) newClients() (clients, error) {
-	cfg, namespace, err := o.restConfig()
-	if err != nil {
-		return clients{}, err
+// newClients returns clients with the rights of the process, in the namespace of the
+// kubeconfig, and their configuration.
+func (o RunOptions) newClients() (c clients, cfg *rest.Config, err error) {
+	if cfg, c.namespace, err = o.restConfig(); err != nil {
+		return c, nil, err
 	}
-	c := clients{namespace: namespace}
-	fromNow := o.From == FromNow
-	c.resource.FromNow, c.cron.FromNow, c.webhook.FromNow, c.velaql.FromNow = fromNow, fromNow, fromNow, fromNow
-	c.webhook.Server = webhook.NewServer(o.WebhookAddr)
 	if c.egress, err = o.newEgressClient(); err != nil {
-		return clients{}, err
+		return c, nil, err
 	}
 	if c.access, err = o.parseClusterAccess(); err != nil {
-		return clients{}, err
+		return c, nil, err
 	}
-	return c, c.connect(cfg)
+	return c, cfg, c.connect(cfg)
 }
 
 // newEgressClient returns the client of actions for everything but the API server.

@@ -49,7 +49,6 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/renewal"
 	"github.com/kubevela/kube-trigger/pkg/trigger"
-	"github.com/kubevela/kube-trigger/pkg/worker"
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
@@ -420,7 +419,6 @@ func (e env) assign(t *testing.T, name, deployment string, webhookPort int32) er
 	if err != nil {
 		return err
 	}
-	d.Labels = worker.AcceptedLabels()
 	text, err := json.Marshal(d)
 	if err != nil {
 		return err

@@ -88,10 +88,13 @@ func (r *runner) runConfig(ctx context.Context) error {
 	for _, w := range result.Warnings {
 		logr.FromContextOrDiscard(ctx).Info("warning", "at", w.String())
 	}
-	c, err := r.newClients()
+	c, _, err := r.newClients()
 	if err != nil {
 		return err
 	}
+	fromNow := r.From == FromNow
+	c.resource.FromNow, c.cron.FromNow, c.webhook.FromNow, c.velaql.FromNow = fromNow, fromNow, fromNow, fromNow
+	c.webhook.Server = webhook.NewServer(r.WebhookAddr)
 	s, err := r.openFileStore(ctx, c.resource.Server)
 	if err != nil {
 		return err

@@ -20,10 +20,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
+	"strconv"
 	"sync"
 	"time"
 
@@ -95,7 +96,10 @@ func (r *runner) runWorker(ctx context.Context) error {
 	if p.builtIn, err = trigger.BuiltIn(actions.FS); err != nil {
 		return err
 	}
-	if p.clients, p.config, err = r.newWorkerClients(); err != nil {
+	if p.clients, p.config, err = r.newClients(); err != nil {
+		return err
+	}
+	if p.clients.scheme, err = newScheme(); err != nil {
 		return err
 	}
 	if p.identity = r.PodName; p.identity == "" {
@@ -165,23 +169,6 @@ func (r *runner) watchOptions() (worker.WatchOptions, error) {
 	return o, nil
 }
 
-// newWorkerClients returns the clients of the worker itself, and their configuration.
-func (r *runner) newWorkerClients() (c clients, cfg *rest.Config, err error) {
-	if cfg, _, err = r.restConfig(); err != nil {
-		return c, nil, err
-	}
-	if c.egress, err = r.newEgressClient(); err != nil {
-		return c, nil, err
-	}
-	if c.scheme, err = newScheme(); err != nil {
-		return c, nil, err
-	}
-	if c.access, err = r.parseClusterAccess(); err != nil {
-		return c, nil, err
-	}
-	return c, cfg, c.connect(cfg)
-}
-
 // openCrashTracker opens the crash tracker of the process. It returns nil if there is no
 // place for it.
 func (r *runner) openCrashTracker(ctx context.Context, o worker.WatchOptions) (*crashguard.Tracker, error) {
@@ -202,31 +189,32 @@ func (p *workerProcess) forgetDeaths(ctx context.Context) {
 // was assigned, or startGrace after its election, until ctx ends. Without TriggerServices it
 // is ready at once.
 func (p *workerProcess) setReady(ctx context.Context) {
-	for len(p.services.Assigned()) > 0 {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	var grace <-chan time.Time
+	for elected, waits := p.isElected, true; waits && !p.runsAssigned(); {
 		select {
-		case <-p.isElected:
+		case <-elected:
+			elected, grace = nil, time.After(startGrace)
+		case <-grace:
+			waits = false
+		case <-tick.C:
 		case <-ctx.Done():
 			return
-		case <-time.After(time.Second):
-			continue
 		}
-		break
 	}
-	limit, cancel := context.WithTimeout(ctx, startGrace)
-	defer cancel()
-	running := func() bool {
-		monitors := p.server.current()
-		return !slices.ContainsFunc(p.services.Assigned(), func(name string) bool {
-			return !slices.ContainsFunc(monitors, func(m *monitor) bool { return m.name == name && m.Running() })
-		})
-	}
-	for !running() && sleep.For(limit, clock.RealClock{}, 100*time.Millisecond) {
-	}
-	if ctx.Err() == nil {
-		p.server.ready.Store(true)
-		<-ctx.Done()
-	}
+	p.server.ready.Store(true)
+	<-ctx.Done()
 	p.server.ready.Store(false)
+}
+
+// runsAssigned reports whether an engine runs for each TriggerService that is assigned to
+// this worker.
+func (p *workerProcess) runsAssigned() bool {
+	monitors := p.server.current()
+	return !slices.ContainsFunc(p.services.Assigned(), func(name string) bool {
+		return !slices.ContainsFunc(monitors, func(m *monitor) bool { return m.name == name && m.Running() })
+	})
 }
 
 // runService runs a TriggerService whenever it is assigned to this worker, until it is
@@ -332,6 +320,6 @@ func webhookAddress(address string, port int32) string {
 	if port == 0 {
 		return address
 	}
-	host := address[:max(strings.LastIndexByte(address, ':'), 0)]
-	return fmt.Sprintf("%s:%d", host, port)
+	host, _, _ := net.SplitHostPort(address) // an invalid one has no host
+	return net.JoinHostPort(host, strconv.Itoa(int(port)))
 }

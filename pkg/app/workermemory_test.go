@@ -24,7 +24,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/kubevela/kube-trigger/pkg/acceptance"
 	"github.com/kubevela/kube-trigger/pkg/trigger"
@@ -82,7 +81,6 @@ triggers:
 		var private int
 		// It returns memory to the system after a while without work.
 		eventually(t, fmt.Sprintf("at most %d MiB with %d TriggerServices", tt.limit, tt.services), func() bool {
-			time.Sleep(time.Second)
 			private = privateMemory(t, worker.Process.Pid)
 			return private <= tt.limit
 		})

@@ -197,6 +197,7 @@ func (r *reconciler) unassign(ctx context.Context, ts *v1alpha1.TriggerService) 
 
 // applyAccepted applies the Definition of an accepted version of ts.
 func (r *reconciler) applyAccepted(ctx context.Context, ts *v1alpha1.TriggerService, d *corev1alpha1.Definition) error {
-	d.Labels, d.OwnerReferences = serviceLabels(ts), []metav1.OwnerReference{ownerReference(ts, true)}
+	maps.Copy(d.Labels, serviceLabels(ts))
+	d.OwnerReferences = []metav1.OwnerReference{ownerReference(ts, true)}
 	return r.apply(ctx, d, &corev1alpha1.Definition{}, controlledBy(ts))
 }

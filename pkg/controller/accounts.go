@@ -19,7 +19,6 @@ package controller
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -122,13 +121,13 @@ func (r namespaceReconciler) workerOwner(ctx context.Context, ts *v1alpha1.Trigg
 // when none is left. It returns a reference to the ServiceAccount of the workers, or a
 // conflictError if an object of its name was not created by the controller.
 func (r namespaceReconciler) reconcileNamespace(ctx context.Context, namespace string) (metav1.OwnerReference, error) {
-	var list v1alpha1.TriggerServiceList
-	if err := r.client.List(ctx, &list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
-		return metav1.OwnerReference{}, fmt.Errorf("list TriggerServices in namespace %q: %w", namespace, err)
+	all, err := r.servicesIn(ctx, namespace)
+	if err != nil {
+		return metav1.OwnerReference{}, err
 	}
 	// A TriggerService with a forbidden ServiceAccount gets nothing, above all not the right to
 	// act as it.
-	services := slices.DeleteFunc(slices.Clone(list.Items), func(ts v1alpha1.TriggerService) bool {
+	services := slices.DeleteFunc(slices.Clone(all), func(ts v1alpha1.TriggerService) bool {
 		return !ts.DeletionTimestamp.IsZero() || r.Lockdown.CheckAccount(&ts) != ""
 	})
 	if err := r.removeNamespaceWorker(ctx, namespace, services); err != nil {
@@ -139,7 +138,7 @@ func (r namespaceReconciler) reconcileNamespace(ctx context.Context, namespace s
 	}
 	account := newServiceAccount(namespace, trigger.WorkerAccount, services)
 	if len(services) == 0 { // what the ServiceAccount owns is deleted with it
-		return metav1.OwnerReference{}, r.deleteManaged(ctx, account)
+		return metav1.OwnerReference{}, r.delete(ctx, account, isManaged)
 	}
 	if err := r.apply(ctx, account, &corev1.ServiceAccount{}, isManaged); err != nil {
 		return metav1.OwnerReference{}, err
@@ -168,7 +167,7 @@ func (r namespaceReconciler) reconcileDefaultAccount(ctx context.Context, namesp
 	})
 	account := newServiceAccount(namespace, v1alpha1.DefaultServiceAccount, users)
 	if len(users) == 0 { // its RoleBinding is deleted with it
-		return r.deleteManaged(ctx, account)
+		return r.delete(ctx, account, isManaged)
 	}
 	err := r.apply(ctx, account, &corev1.ServiceAccount{}, isManaged)
 	if err == nil {
@@ -188,7 +187,7 @@ func (r namespaceReconciler) removeNamespaceWorker(ctx context.Context, namespac
 			return nil
 		}
 	}
-	return r.deleteManaged(ctx, &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: trigger.NamespaceWorker}})
+	return r.delete(ctx, &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: trigger.NamespaceWorker}}, isManaged)
 }
 
 func newServiceAccount(namespace, name string, owners []v1alpha1.TriggerService) *corev1.ServiceAccount {
@@ -251,15 +250,4 @@ func isManaged(o client.Object) bool {
 		}
 	}
 	return true
-}
-
-// deleteManaged deletes o if it exists and isManaged.
-func (r *reconciler) deleteManaged(ctx context.Context, o client.Object) error {
-	if err := r.reader.Get(ctx, client.ObjectKeyFromObject(o), o); err != nil {
-		return client.IgnoreNotFound(err)
-	}
-	if !isManaged(o) {
-		return nil
-	}
-	return r.remove(ctx, o)
 }

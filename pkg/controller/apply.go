@@ -205,9 +205,15 @@ func isSubset(want, have any) bool {
 	return equality.Semantic.DeepEqual(want, have)
 }
 
-// remove deletes o, which must have been read, unless an object with another UID has
-// replaced it. A missing object is no error.
-func (r *reconciler) remove(ctx context.Context, o client.Object) error {
+// delete deletes o if it exists and owned returns true for it, unless an object with another
+// UID replaces it meanwhile.
+func (r *reconciler) delete(ctx context.Context, o client.Object, owned func(client.Object) bool) error {
+	if err := r.reader.Get(ctx, client.ObjectKeyFromObject(o), o); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	if !owned(o) {
+		return nil
+	}
 	uid := o.GetUID()
 	err := r.client.Delete(ctx, o, client.Preconditions{UID: &uid})
 	if err := client.IgnoreNotFound(err); err != nil {

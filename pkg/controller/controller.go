@@ -47,7 +47,6 @@ limitations under the License.
 package controller
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -163,7 +162,6 @@ type reconciler struct {
 // stuck. The scheme of m must come from AddToScheme, and its
 // cache options from Cache.
 func Setup(ctx context.Context, m ctrl.Manager, o Options) error {
-	o.DefaultWorkerTemplate = cmp.Or(o.DefaultWorkerTemplate, NamespaceTemplate)
 	caches, err := newNamedCaches(m, o.Namespaces)
 	if err != nil {
 		return err
@@ -254,6 +252,15 @@ func (r *reconciler) requestsForDefinition(ctx context.Context, o client.Object)
 		all = append(all, r.requests(ctx, options...)...)
 	}
 	return all
+}
+
+// servicesIn returns the TriggerServices of a namespace, which must not be changed.
+func (r *reconciler) servicesIn(ctx context.Context, namespace string) ([]v1alpha1.TriggerService, error) {
+	var list v1alpha1.TriggerServiceList
+	if err := r.client.List(ctx, &list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("list TriggerServices in namespace %q: %w", namespace, err)
+	}
+	return list.Items, nil
 }
 
 // requestsForNamespaceWorker returns requests for the TriggerServices that the worker o of a

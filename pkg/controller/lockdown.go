@@ -18,7 +18,6 @@ package controller
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	admissionv1 "k8s.io/api/admission/v1"
@@ -38,11 +37,11 @@ import (
 func (r *reconciler) checkLockdown(ctx context.Context, ts *v1alpha1.TriggerService) (diag.List, error) {
 	older := 0
 	if r.Lockdown.MaxTriggerServices > 0 {
-		var all v1alpha1.TriggerServiceList
-		if err := r.client.List(ctx, &all, client.InNamespace(ts.Namespace), client.UnsafeDisableDeepCopy); err != nil {
-			return nil, fmt.Errorf("list TriggerServices: %w", err)
+		all, err := r.servicesIn(ctx, ts.Namespace)
+		if err != nil {
+			return nil, err
 		}
-		older = lockdown.Older(all.Items, ts)
+		older = lockdown.Older(all, ts)
 	}
 	return r.Lockdown.Check(ts, older), nil
 }

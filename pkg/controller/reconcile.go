@@ -90,16 +90,12 @@ func (r *reconciler) reconcile(ctx context.Context, ts *v1alpha1.TriggerService)
 	if len(st.forbidden) > 0 {
 		return st, r.unassign(ctx, ts)
 	}
-	template, err := r.activeTemplate(ctx, ts)
-	if err != nil {
-		return st, err
-	}
-	if st.stopped = template == ""; st.stopped {
-		return st, r.unassign(ctx, ts)
-	}
 	in, err := r.inputs(ctx, ts)
 	if err != nil {
 		return st, err
+	}
+	if st.stopped = in.template == ""; st.stopped {
+		return st, r.unassign(ctx, ts)
 	}
 	if st.report, err = r.check(ctx, in.request, in.accepted); err != nil {
 		return st, err
@@ -143,7 +139,8 @@ type inputs struct {
 	origins map[string]string
 	// workerProblems are the errors of naming the worker template.
 	workerProblems diag.List
-	// template is the name of the worker template.
+	// template is the name of the worker template. If it is empty, no worker runs the
+	// TriggerService, and nothing else is set.
 	template string
 	// webhookPort is the port of the webhooks in the worker of the namespace; 0 if there
 	// are none, or the worker is another one.
@@ -151,14 +148,14 @@ type inputs struct {
 }
 
 func (r *reconciler) inputs(ctx context.Context, ts *v1alpha1.TriggerService) (in inputs, err error) {
+	if in.template, err = r.activeTemplate(ctx, ts); err != nil || in.template == "" {
+		return in, err
+	}
 	if in.accepted, err = r.acceptedVersion(ctx, ts); err != nil {
 		return in, err
 	}
 	actions, origins, err := r.resolveActions(ctx, ts, in.accepted.Actions)
 	if err != nil {
-		return in, err
-	}
-	if in.template, err = r.activeTemplate(ctx, ts); err != nil {
 		return in, err
 	}
 	if in.template == NamespaceTemplate && hasWebhook(ts) {

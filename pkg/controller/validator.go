@@ -17,7 +17,6 @@ limitations under the License.
 package controller
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -46,7 +45,6 @@ import (
 // later, and so is what the lockdown forbids and an update does not change. Updates that do not change the spec, and other kinds, are allowed. It reads
 // the cache of m, which does not have to be the leader.
 func NewValidator(m ctrl.Manager, o Options) admission.Validator {
-	o.DefaultWorkerTemplate = cmp.Or(o.DefaultWorkerTemplate, NamespaceTemplate)
 	v := &validator{
 		reconciler: &reconciler{Options: o, client: m.GetClient(), reader: m.GetAPIReader(), apiReader: m.GetAPIReader()},
 		mapper:     m.GetRESTMapper(),

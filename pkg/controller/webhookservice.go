@@ -77,11 +77,5 @@ func (r *reconciler) reconcileWebhookService(ctx context.Context, ts *v1alpha1.T
 	if hasWebhook(ts) {
 		return r.apply(ctx, s, &corev1.Service{}, controlledBy(ts))
 	}
-	if err := r.client.Get(ctx, client.ObjectKeyFromObject(s), s); err != nil {
-		return client.IgnoreNotFound(err)
-	}
-	if !metav1.IsControlledBy(s, ts) {
-		return nil
-	}
-	return r.remove(ctx, s)
+	return r.delete(ctx, s, controlledBy(ts))
 }

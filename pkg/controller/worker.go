@@ -17,6 +17,7 @@ limitations under the License.
 package controller
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -57,7 +58,7 @@ func (r *reconciler) templateName(ts *v1alpha1.TriggerService) string {
 		}
 	}
 	if name == "" {
-		name = r.DefaultWorkerTemplate
+		name = cmp.Or(r.DefaultWorkerTemplate, NamespaceTemplate)
 	}
 	if name == NamespaceTemplate && r.isSystem(ts.Namespace) {
 		return DedicatedTemplate
@@ -88,11 +89,11 @@ func (r *reconciler) activeTemplate(ctx context.Context, ts *v1alpha1.TriggerSer
 	if name != NamespaceTemplate || !isSuspected(ts) {
 		return name, nil
 	}
-	var all v1alpha1.TriggerServiceList
-	if err := r.client.List(ctx, &all, client.InNamespace(ts.Namespace), client.UnsafeDisableDeepCopy); err != nil {
-		return "", fmt.Errorf("list TriggerServices: %w", err)
+	all, err := r.servicesIn(ctx, ts.Namespace)
+	if err != nil {
+		return "", err
 	}
-	suspected := slices.DeleteFunc(slices.Clone(all.Items), func(other v1alpha1.TriggerService) bool {
+	suspected := slices.DeleteFunc(slices.Clone(all), func(other v1alpha1.TriggerService) bool {
 		return !isSuspected(&other) || r.templateName(&other) != NamespaceTemplate
 	})
 	if lockdown.Older(suspected, ts) >= maxIsolated {
@@ -225,15 +226,6 @@ func (r *reconciler) reconcileDeployment(ctx context.Context, ts *v1alpha1.Trigg
 	if isOwn {
 		return nil
 	}
-	return r.removeDedicated(ctx, ts)
-}
-
-// removeDedicated deletes the worker that ts had for itself.
-func (r *reconciler) removeDedicated(ctx context.Context, ts *v1alpha1.TriggerService) error {
-	d := &appsv1.Deployment{}
-	err := r.client.Get(ctx, client.ObjectKey{Namespace: ts.Namespace, Name: trigger.WorkerName(ts.Name)}, d)
-	if err != nil || !metav1.IsControlledBy(d, ts) {
-		return client.IgnoreNotFound(err)
-	}
-	return r.remove(ctx, d)
+	// The worker that ts may have had for itself.
+	return r.delete(ctx, &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: ts.Namespace, Name: trigger.WorkerName(ts.Name)}}, controlledBy(ts))
 }

@@ -36,6 +36,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/kubevela/kube-trigger/pkg/acceptance"
 	corev1alpha1 "github.com/kubevela/kube-trigger/pkg/api/core/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/trigger"
@@ -91,7 +92,7 @@ func Watch(ctx context.Context, config *rest.Config, o WatchOptions) (*Services,
 		}
 	}
 	ts, definition, account := &v1alpha1.TriggerService{}, &corev1alpha1.Definition{}, &corev1.ServiceAccount{}
-	selected := map[client.Object]cache.ByObject{definition: {Label: labels.SelectorFromSet(AcceptedLabels())}}
+	selected := map[client.Object]cache.ByObject{definition: {Label: labels.SelectorFromSet(acceptance.Labels())}}
 	if o.Name != "" {
 		selected[ts] = cache.ByObject{Field: fields.OneTermEqualSelector("metadata.name", o.Name)}
 		selected[definition] = cache.ByObject{Field: fields.OneTermEqualSelector("metadata.name", trigger.AcceptedName(o.Name))}
@@ -120,11 +121,6 @@ func Watch(ctx context.Context, config *rest.Config, o WatchOptions) (*Services,
 		return fail(errors.Join(errors.New("cache not synced"), context.Cause(ctx)))
 	}
 	return s, nil
-}
-
-// AcceptedLabels returns labels of all Definitions with accepted versions.
-func AcceptedLabels() map[string]string {
-	return map[string]string{"app.kubernetes.io/managed-by": "kube-trigger-controller", "app.kubernetes.io/component": "worker"}
 }
 
 // Run calls run for each TriggerService, concurrently, and again when one is created. It
