@@ -37,7 +37,7 @@ const DefaultEvaluators = 4
 // Options configure an action or a view.
 type Options struct {
 	// Trigger is the value of `context.trigger`.
-	Trigger event.TriggerRef
+	Trigger event.Trigger
 	// Properties are the values of the template's `parameter`, and Computed those that
 	// depend on the event; nil for none.
 	Properties map[string]any

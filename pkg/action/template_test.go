@@ -69,7 +69,7 @@ func compile(t *testing.T, source string, properties map[string]any, executor pr
 		t.Fatal(diags)
 	}
 	a, diags := tmpl.Compile(action.Options{
-		Trigger: event.TriggerRef{Name: "t", Namespace: "ns"}, Properties: properties, Executor: executor,
+		Trigger: event.Trigger{Name: "t", Namespace: "ns"}, Properties: properties, Executor: executor,
 	})
 	if len(diags) > 0 {
 		t.Fatal(diags)
