@@ -69,6 +69,7 @@ func bumpOnChange(t *testing.T, k env) {
 	app := example(t, ns, "bump-on-change/application.yaml")
 	k.Apply(t, app)
 	k.waitForRevision(t, ns, "shop", 1)
+	k.waitForTriggers(t, ns, 1)
 	k.applySettings(t, ns, "green", "a")
 	k.waitForRevision(t, ns, "shop", 2)
 	k.applySettings(t, ns, "green", "b")
@@ -95,6 +96,7 @@ func refObjects(t *testing.T, k env) {
       properties: {rules: [{selector: {resourceNames: [settings]}}]}
 `))
 	k.waitForRevision(t, ns, "config", 1)
+	k.waitForTriggers(t, ns, 1)
 	k.applySettings(t, ns, "green", "a")
 	k.waitForRevision(t, ns, "config", 2)
 	k.Vela(t, "delete", "config", "-n", ns, "-y")
@@ -109,6 +111,7 @@ func trigger(t *testing.T, k env) {
 	app := example(t, ns, "trigger-trait/application.yaml")
 	k.Apply(t, app)
 	k.waitForRevision(t, ns, "shop", 1)
+	k.waitForTriggers(t, ns, 1)
 	k.applySettings(t, ns, "red", "a")
 	k.applySettings(t, ns, "green", "a")
 	k.waitForRevision(t, ns, "shop", 2)
@@ -127,12 +130,10 @@ func triggerService(t *testing.T, k env) {
 	k.Apply(t, example(t, ns, "trigger-service/objects.yaml"))
 	k.Apply(t, example(t, ns, "trigger-service/application.yaml"))
 	k.waitForRevision(t, ns, "triggers", 1)
+	k.waitForTriggers(t, ns, 1)
 	k.applySettings(t, ns, "green", "a")
 	k.expectAnnotation(t, ns)
-	const want = "Running: 1/1 triggers"
-	if out := k.Vela(t, "status", "triggers", "-n", ns); !strings.Contains(out, want) {
-		t.Errorf("output of vela status: got\n%s\nwant %q", out, want)
-	}
+	k.waitForStatus(t, ns, "triggers", "Running: 1/1 triggers")
 	tree := k.Vela(t, "ql", "--query", "application-resource-tree-view{appName=triggers,appNs="+ns+"}.status")
 	if !strings.Contains(tree, "kube-trigger-worker") || !strings.Contains(tree, "ReplicaSet") {
 		t.Errorf("resource tree: got\n%s\nwant the worker", tree)
@@ -177,14 +178,16 @@ func (k env) expectAnnotation(t *testing.T, namespace string) {
 	})
 }
 
+// publishVersion returns the annotation app.oam.dev/publishVersion of an Application.
+func (k env) publishVersion(t *testing.T, namespace, name string) string {
+	t.Helper()
+	return k.get(t, "core.oam.dev/v1beta1", "Application", namespace, name).GetAnnotations()["app.oam.dev/publishVersion"]
+}
+
 // checkPublishVersion checks the annotation app.oam.dev/publishVersion.
 func (k env) checkPublishVersion(t *testing.T, namespace, name, want string) {
 	t.Helper()
-	app := object("core.oam.dev/v1beta1", "Application")
-	if err := k.Client.Get(t.Context(), types.NamespacedName{Namespace: namespace, Name: name}, app); err != nil {
-		t.Fatal(err)
-	}
-	if got := app.GetAnnotations()["app.oam.dev/publishVersion"]; got != want {
+	if got := k.publishVersion(t, namespace, name); got != want {
 		t.Errorf("got publishVersion %q, want %q", got, want)
 	}
 }
