@@ -98,12 +98,17 @@ generate: ## Generate deepcopy functions, CRDs and the addon
 ADDON_FILES := metadata.yaml README.md NOTES.cue parameter.cue template.cue resources definitions schemas
 VELA        ?= $(CURDIR)/bin/vela
 
+# The tag before the commits that `git describe` counts.
+ADDON_VERSION = $(shell echo '$(VERSION)' | sed -nE 's/(-[0-9]+-g[0-9a-f]+)?(-dirty)?$$//; /^v[0-9]/p')
+
 .PHONY: addon-package
-addon-package: $(if $(filter $(CURDIR)/bin/vela,$(VELA)),bin/vela) ## Pack the addon as registries serve it, into bin/addon
+addon-package: $(if $(filter $(CURDIR)/bin/vela,$(VELA)),bin/vela) ## Package the addon with the index of a registry, into bin/addon
 	@rm -rf bin/addon && mkdir -p bin/addon/kube-trigger
 	cp -R $(addprefix addon/,$(ADDON_FILES)) bin/addon/kube-trigger
-	$(if $(filter v%,$(VERSION)),sed -i.was 's/^version: .*/version: $(firstword $(subst -, ,$(VERSION)))/' bin/addon/kube-trigger/metadata.yaml && rm bin/addon/kube-trigger/metadata.yaml.was)
+	$(if $(ADDON_VERSION),sed -i.was 's/^version: .*/version: $(ADDON_VERSION)/' bin/addon/kube-trigger/metadata.yaml && rm bin/addon/kube-trigger/metadata.yaml.was)
 	cd bin/addon && "$(VELA)" addon package kube-trigger
+	@cd bin/addon && { printf 'apiVersion: v1\nentries:\n  kube-trigger:\n  - urls: [%s]\n' *.tgz; \
+		sed 's/^/    /' kube-trigger/Chart.yaml; } >index.yaml
 
 .PHONY: bin/vela
 bin/vela:

@@ -105,16 +105,18 @@ func (k *KubeVela) Vela(t *testing.T, args ...string) string {
 // TryVela is like Vela. It returns the error of a failed command with its output.
 func (k *KubeVela) TryVela(t *testing.T, args ...string) (string, error) {
 	t.Helper()
-	return k.TryVelaIn(t, "", args...)
+	return runCLI(t, "", k.cli, k.home, k.Kubeconfig, args)
 }
 
 // CLI returns the path of the vela CLI.
 func (k *KubeVela) CLI() string { return k.cli }
 
-// TryVelaIn is like TryVela, with the working directory dir.
-func (k *KubeVela) TryVelaIn(t *testing.T, dir string, args ...string) (string, error) {
+// TryShellIn runs a command line of a shell, in which vela is the vela CLI, in the working
+// directory dir. It returns the error of a failed command with its output.
+func (k *KubeVela) TryShellIn(t *testing.T, dir, line string) (string, error) {
 	t.Helper()
-	return runCLI(t, dir, k.cli, k.home, k.Kubeconfig, args)
+	const script = `vela() { "$0" "$@"; }; eval "$1"`
+	return runCLI(t, dir, "sh", k.home, k.Kubeconfig, []string{"-c", script, k.cli, line})
 }
 
 // Offline runs the vela CLI without a cluster. It returns the error of a failed command
