@@ -19,6 +19,7 @@ limitations under the License.
 package vela_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -36,6 +37,7 @@ func readme(t *testing.T, k env) {
 			"vela addon registry add kube-trigger --type=helm --endpoint=https://github.com/kubevela/kube-trigger/releases/latest/download": expectOutput(t, "Successfully add"),
 			"vela addon enable kube-trigger": expectOutput(t, "Addon kube-trigger enabled successfully"),
 			"vela addon enable ./addon":      func(string) { k.waitForAddon(t) },
+			"vela addon enable kube-trigger 'defaultRole.rules[0].apiGroups={apps}' 'defaultRole.rules[0].resources={deployments}' 'defaultRole.rules[0].verbs={patch}' 'defaultRole.rules[1].resources={configmaps}' 'defaultRole.rules[1].verbs={create,patch}'": func(string) { k.checkGivenRights(t) },
 			"vela addon enable kube-trigger replicas=2 logLevel=debug": func(string) { k.waitForAddon(t) },
 			"vela addon status kube-trigger":                           expectOutput(t, "kube-trigger: enabled"),
 			"vela kube apply -f examples/bump-on-change/objects.yaml":  expectOutput(t, "settings", "token"),
@@ -49,6 +51,27 @@ func readme(t *testing.T, k env) {
 			"vela addon disable kube-trigger":                        func(string) { k.waitForDeletion(t, "core.oam.dev/v1beta1", "Application", vela.Namespace, addonApp) },
 		},
 	})
+}
+
+// checkGivenRights checks the rules that addon/README.md gives to triggers: they are in the
+// ClusterRole, and a trigger annotates a ConfigMap.
+func (k env) checkGivenRights(t *testing.T) {
+	t.Helper()
+	k.waitForAddon(t)
+	rules := fmt.Sprint(k.get(t, "rbac.authorization.k8s.io/v1", "ClusterRole", "", "kube-trigger-default").Object["rules"])
+	for _, want := range []string{"map[apiGroups:[apps] resources:[deployments] verbs:[patch]]", "map[apiGroups:[] resources:[configmaps] verbs:[create patch]]"} {
+		if !strings.Contains(rules, want) {
+			t.Errorf("rules of ClusterRole kube-trigger-default: got %s, want %s", rules, want)
+		}
+	}
+	ns := k.Namespace(t)
+	k.applySettings(t, ns, "blue", "a")
+	k.Apply(t, example(t, ns, "trigger-service/application.yaml"))
+	k.waitForRevision(t, ns, "triggers", 1)
+	k.applySettings(t, ns, "green", "a")
+	k.expectAnnotation(t, ns)
+	k.Vela(t, "delete", "triggers", "-n", ns, "-y")
+	k.waitForDeletion(t, "core.oam.dev/v1beta1", "Application", ns, "triggers")
 }
 
 // shellDocument is a document with commands.
@@ -72,9 +95,9 @@ func (k env) runDocument(t *testing.T, d shellDocument) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run := map[string]bool{}
+	run, continuation := map[string]bool{}, regexp.MustCompile(` *\\\n *`)
 	for _, block := range regexp.MustCompile("(?ms)^```sh\n(.*?)^```").FindAllStringSubmatch(string(text), -1) {
-		for line := range strings.Lines(block[1]) {
+		for line := range strings.Lines(continuation.ReplaceAllString(block[1], " ")) {
 			line = strings.TrimSpace(line)
 			check, ok := d.checks[line]
 			if !ok {
