@@ -40,7 +40,7 @@ func renderParameters(t *testing.T, k env) {
 		{"webhook.enabled=true webhook.failurePolicy=Fail", []string{"--webhook-addr=:9443", "kind: ValidatingWebhookConfiguration", "failurePolicy: Fail"}, nil},
 		{"networkPolicy.enabled=true networkPolicy.workerNamespaces={team-a}", []string{"kind: NetworkPolicy", "namespace: team-a"}, nil},
 		{"monitoring.auth.enabled=true", []string{"- --metrics-auth", "name: kube-trigger-metrics"}, nil},
-		{"image=registry.example.com/kube-trigger version=v9.9.9", []string{"--worker-image=registry.example.com/kube-trigger:v9.9.9", "image: registry.example.com/kube-trigger:v9.9.9"}, []string{"oamdev/"}},
+		{"image=registry.example.com/kube-trigger version=v9.9.9", []string{"--worker-image=registry.example.com/kube-trigger:v9.9.9", "image: registry.example.com/kube-trigger:v9.9.9"}, []string{"ghcr.io/"}},
 	} {
 		out := k.Vela(t, dryRun(test.parameters)...)
 		for _, want := range test.want {
