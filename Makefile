@@ -40,6 +40,13 @@ e2e: testbed ## Run the tests that need KubeVela, built once (6 minutes), as roo
 	$(GO_TEST) -timeout 30m -tags kubevela -run '^TestGateway$$' ./pkg/app
 	$(GO_TEST) -timeout 30m -tags hostile ./test/hostile
 
+.PHONY: e2e-lines
+e2e-lines: testbed ## Run the tests of ./test/vela with the KubeVela of KUBEVELA_CORE, KUBEVELA_CLI and KUBEVELA_CHART
+	@test -n "$(KUBEVELA_CORE)" && test -n "$(KUBEVELA_CLI)" && test -n "$(KUBEVELA_CHART)" || \
+		{ echo 'make: set KUBEVELA_CORE and KUBEVELA_CLI to the binaries of a KubeVela, and KUBEVELA_CHART to its chart vela-core' >&2; exit 1; }
+	KUBEVELA_CORE="$(abspath $(KUBEVELA_CORE))" KUBEVELA_CLI="$(abspath $(KUBEVELA_CLI))" KUBEVELA_CHART="$(abspath $(KUBEVELA_CHART))" \
+		$(GO_TEST) -timeout 30m -count=1 -tags kubevela ./test/vela
+
 .PHONY: node-tools
 node-tools: ## Install what test/node needs to run pods; as root, on Debian
 	apt-get update -qq </dev/null

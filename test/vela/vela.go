@@ -18,11 +18,13 @@ limitations under the License.
 // on a control plane of test/cluster.
 //
 // The modules test/kubevela and test/workflow require the versions of the programs. The
-// first build takes minutes; later runs use the cache, in the user's cache directory.
+// first build takes minutes; later runs use the cache, in the user's cache directory. The
+// environment variables of `make e2e-lines` give another KubeVela.
 // Tests of this package have the build constraint "kubevela".
 package vela
 
 import (
+	"context"
 	"errors"
 	"os"
 	"os/exec"
@@ -45,9 +47,8 @@ type KubeVela struct {
 	// Client has administrator rights.
 	Client client.Client
 
-	module module
-	cli    string // the path of the vela CLI
-	home   string // HOME of all programs
+	line line
+	home string // HOME of all programs
 }
 
 // Option configures KubeVela.
@@ -66,11 +67,7 @@ func Start(t *testing.T, opts ...Option) *KubeVela {
 	for _, opt := range opts {
 		opt(&o)
 	}
-	m, err := kubeVela(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	programs, err := m.programs(t.Context())
+	l, err := kubeVelaLine(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,15 +76,15 @@ func Start(t *testing.T, opts ...Option) *KubeVela {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := &KubeVela{Cluster: c, Client: admin, module: m, cli: programs.cli, home: t.TempDir()}
+	k := &KubeVela{Cluster: c, Client: admin, line: l, home: t.TempDir()}
 	k.install(t)
 	k.createVersionDeployment(t)
 	if !o.authentication {
-		k.run(t, programs.core)
+		k.run(t, l.core)
 		return k
 	}
 	w := newWebhook(t)
-	k.run(t, programs.core, w.args...)
+	k.run(t, l.core, w.args...)
 	w.register(t, k)
 	return k
 }
@@ -105,46 +102,47 @@ func (k *KubeVela) Vela(t *testing.T, args ...string) string {
 // TryVela is like Vela. It returns the error of a failed command with its output.
 func (k *KubeVela) TryVela(t *testing.T, args ...string) (string, error) {
 	t.Helper()
-	return runCLI(t, "", k.cli, k.home, k.Kubeconfig, args)
+	return runCLI(t, "", k.line.cli, k.home, k.Kubeconfig, args)
 }
 
 // CLI returns the path of the vela CLI.
-func (k *KubeVela) CLI() string { return k.cli }
+func (k *KubeVela) CLI() string { return k.line.cli }
 
 // TryShellIn runs a command line of a shell, in which vela is the vela CLI, in the working
 // directory dir. It returns the error of a failed command with its output.
 func (k *KubeVela) TryShellIn(t *testing.T, dir, line string) (string, error) {
 	t.Helper()
 	const script = `vela() { "$0" "$@"; }; eval "$1"`
-	return runCLI(t, dir, "sh", k.home, k.Kubeconfig, []string{"-c", script, k.cli, line})
+	return runCLI(t, dir, "sh", k.home, k.Kubeconfig, []string{"-c", script, k.line.cli, line})
 }
 
 // Offline runs the vela CLI without a cluster. It returns the error of a failed command
 // with its output.
 func Offline(t *testing.T, args ...string) (string, error) {
 	t.Helper()
-	m, err := kubeVela(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	programs, err := m.programs(t.Context())
+	l, err := kubeVelaLine(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	home := t.TempDir()
-	return runCLI(t, "", programs.cli, home, filepath.Join(home, "none"), args)
+	return runCLI(t, "", l.cli, home, filepath.Join(home, "none"), args)
 }
 
 // runCLI returns the output of a command, and its error if the exit code is not 0. Other
 // errors fail the test.
 func runCLI(t *testing.T, dir, program, home, kubeconfig string, args []string) (string, error) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), program, args...)
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "HOME="+home, "VELA_HOME="+filepath.Join(home, ".vela"), "KUBECONFIG="+kubeconfig)
-	out, err := cmd.CombinedOutput()
+	out, err := command(t.Context(), dir, program, home, kubeconfig, args).CombinedOutput()
 	if exit := (&exec.ExitError{}); err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)
 	}
 	return string(out), err
+}
+
+// command returns a command that uses a kubeconfig and a home directory.
+func command(ctx context.Context, dir, program, home, kubeconfig string, args []string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "HOME="+home, "VELA_HOME="+filepath.Join(home, ".vela"), "KUBECONFIG="+kubeconfig)
+	return cmd
 }
