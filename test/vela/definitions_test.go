@@ -163,10 +163,6 @@ func triggerService(t *testing.T, k env) {
 	if out := k.Vela(t, "status", "triggers", "-n", ns); !strings.Contains(out, want) {
 		t.Errorf("output of vela status: got\n%s\nwant %q", out, want)
 	}
-	tree := k.Vela(t, "ql", "--query", "application-resource-tree-view{appName=triggers,appNs="+ns+"}.status")
-	if !strings.Contains(tree, "kube-trigger-worker") || !strings.Contains(tree, "ReplicaSet") {
-		t.Errorf("resource tree: got\n%s\nwant the worker", tree)
-	}
 	k.Vela(t, "delete", "triggers", "-n", ns, "-y")
 	for _, kind := range []string{"Role", "RoleBinding"} { // of objects.yaml
 		o := object("rbac.authorization.k8s.io/v1", kind)

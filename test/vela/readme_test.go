@@ -46,7 +46,6 @@ func readme(t *testing.T, k env) {
 			"vela kube apply -f examples/bump-on-change/edited.yaml": func(string) { k.waitForRevision(t, "default", "shop", 2) },
 			"vela revision list shop":                                expectOutput(t, "shop-v2"),
 			"vela status shop --tree":                                expectOutput(t, "TriggerService/shop-web-bump", "RoleBinding/shop-web-bump"),
-			"vela status shop --pod":                                 expectOutput(t, "kube-trigger-"),
 			"vela delete shop -n default -y":                         func(string) { k.waitForDeletion(t, "core.oam.dev/v1beta1", "Application", "default", "shop") },
 			"vela addon disable kube-trigger":                        func(string) { k.waitForDeletion(t, "core.oam.dev/v1beta1", "Application", vela.Namespace, addonApp) },
 		},

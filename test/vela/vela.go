@@ -31,6 +31,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -103,6 +104,35 @@ func (k *KubeVela) Vela(t *testing.T, args ...string) string {
 func (k *KubeVela) TryVela(t *testing.T, args ...string) (string, error) {
 	t.Helper()
 	return runCLI(t, "", k.line.cli, k.home, k.Kubeconfig, args)
+}
+
+// VelaUntil runs the vela CLI until its output contains want, and stops it. It fails the test
+// if the command ends before that, or takes longer than a minute.
+func (k *KubeVela) VelaUntil(t *testing.T, want string, args ...string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := command(ctx, "", k.line.cli, k.home, k.Kubeconfig, args)
+	out := &expectation{want: want, found: cancel}
+	cmd.Stdout, cmd.Stderr = out, out
+	if err := cmd.Run(); !strings.Contains(out.text.String(), want) {
+		t.Errorf("vela %s: got error %v and output\n%s\nwant %q", strings.Join(args, " "), err, &out.text, want)
+	}
+}
+
+// expectation is a writer that calls found when want has been written.
+type expectation struct {
+	want  string
+	found func()
+	text  strings.Builder
+}
+
+func (e *expectation) Write(p []byte) (int, error) {
+	e.text.Write(p)
+	if strings.Contains(e.text.String(), e.want) {
+		e.found()
+	}
+	return len(p), nil
 }
 
 // CLI returns the path of the vela CLI.

@@ -53,6 +53,7 @@ func TestKubeVela(t *testing.T) {
 			"BumpOnChange":        bumpOnChange,
 			"CustomAction":        customAction,
 			"ImageJob":            imageJob,
+			"OwnPods":             ownPods,
 			"RecordEvents":        recordEvents,
 			"RefObjects":          refObjects,
 			"Trigger":             trigger,
