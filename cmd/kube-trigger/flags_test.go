@@ -80,7 +80,7 @@ func TestControllerFlags(t *testing.T) {
 	controllerFlags(f, &o, &log)
 	want := app.ControllerOptions{
 		ClusterOptions: app.ClusterOptions{Version: version},
-		WorkerImage:    "oamdev/kube-trigger:" + version, LeaderElect: true, MetricsAddr: "0", HealthAddr: "0",
+		WorkerImage:    "ghcr.io/kubevela/kube-trigger:" + version, LeaderElect: true, MetricsAddr: "0", HealthAddr: "0",
 		Webhook: app.WebhookOptions{Addr: ":9443"},
 	}
 	if !reflect.DeepEqual(o, want) || log != (logFlags{"info", "text"}) {

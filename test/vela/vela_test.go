@@ -46,6 +46,7 @@ func TestKubeVela(t *testing.T) {
 	k.runPods(t)
 	t.Run("Enable", func(t *testing.T) { enable(t, k) })
 	t.Run("Parameters", func(t *testing.T) { renderParameters(t, k) })
+	t.Run("RefusedParameters", func(t *testing.T) { refuseParameters(t, k) })
 	t.Run("Show", func(t *testing.T) { showDefinitions(t, k) })
 	t.Run("Parallel", func(t *testing.T) {
 		for name, test := range map[string]func(*testing.T, env){
@@ -54,6 +55,7 @@ func TestKubeVela(t *testing.T) {
 			"BumpOnChange":        bumpOnChange,
 			"CustomAction":        customAction,
 			"ImageJob":            imageJob,
+			"OwnPods":             ownPods,
 			"Placements":          placements,
 			"RecordEvents":        recordEvents,
 			"RefObjects":          refObjects,
