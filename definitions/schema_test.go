@@ -18,6 +18,7 @@ package definitions_test
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -85,4 +86,52 @@ func template(t *testing.T, file string) string {
 		t.Fatal(err)
 	}
 	return string(text)
+}
+
+// TestTemplate_OtherCluster renders the traits for a component that reads a ConfigMap, in the
+// cluster of the Application and in another one, from where it cannot be bumped.
+func TestTemplate_OtherCluster(t *testing.T) {
+	const rendered = `
+context: {
+	appName: "shop", name: "web", namespace: "prod", cluster: "CLUSTER"
+	output: {apiVersion: "apps/v1", kind: "Deployment", spec: template: spec: containers: [{
+		name: "web", env: [{name: "COLOR", valueFrom: configMapKeyRef: {name: "settings", key: "color"}}]
+	}]}
+}
+`
+	const triggers = `
+parameter: triggers: [
+	{name: "bump"},
+	{name: "log", action: {type: "log", properties: message: "changed"}},
+]
+`
+	for _, tc := range []struct {
+		trait, parameters, cluster string
+		want                       []string
+	}{
+		{"bump-on-change", "", "local", []string{"configmap-settings", "edits"}},
+		{"bump-on-change", "", "edge", nil},
+		{"trigger", triggers, "local", []string{"bump-configmap-settings", "log-configmap-settings", "edits"}},
+		{"trigger", triggers, "edge", []string{"log-configmap-settings"}},
+	} {
+		t.Run(tc.trait+" in "+tc.cluster, func(t *testing.T) {
+			v := cuecontext.New().CompileString(template(t, tc.trait+".cue") + tc.parameters + strings.Replace(rendered, "CLUSTER", tc.cluster, 1))
+			if err := v.Err(); err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			if list := v.LookupPath(cue.ParsePath("outputs.service.spec.triggers")); list.Exists() {
+				var triggers []struct{ Name string }
+				if err := list.Decode(&triggers); err != nil {
+					t.Fatal(err)
+				}
+				for _, trigger := range triggers {
+					got = append(got, trigger.Name)
+				}
+			}
+			if !slices.Equal(got, tc.want) {
+				t.Errorf("got triggers %v, want %v", got, tc.want)
+			}
+		})
+	}
 }
