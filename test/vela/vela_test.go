@@ -52,6 +52,7 @@ func TestKubeVela(t *testing.T) {
 			"BumpOnChange":        bumpOnChange,
 			"CustomAction":        customAction,
 			"ImageJob":            imageJob,
+			"OneBump":             oneBump,
 			"RecordEvents":        recordEvents,
 			"RefObjects":          refObjects,
 			"Trigger":             trigger,
