@@ -55,7 +55,7 @@ metadata:
   namespace: NS
   name: web
   labels: {team: a}
-  annotations: {app.oam.dev/publishVersion: "1", app.oam.dev/username: alice, app.oam.dev/group: "kubevela:team-a", note: a}
+  annotations: {app.oam.dev/publishVersion: "1", trigger.oam.dev/bumped-for: 5c1f0e4a7b21, app.oam.dev/username: alice, app.oam.dev/group: "kubevela:team-a", note: a}
   finalizers: [example.com/wait]
   ownerReferences: [{apiVersion: v1, kind: ConfigMap, name: owner, uid: 7c1b1d5c-52a4-4a0b-8f7c-0d2a5a0d4c11}]
 spec: {components: [{name: web, type: webservice, properties: {image: a}}]}`
@@ -70,13 +70,16 @@ spec: {components: [{name: web, type: webservice, properties: {image: a}}]}`
 		{"annotation", `{"metadata":{"annotations":{"note":"b"}}}`, only + ", not others"},
 		{"new annotation", `{"metadata":{"annotations":{"app.oam.dev/service-account-name":"admin"}}}`, only + ", not others"},
 		{"no annotation", `{"metadata":{"annotations":{"note":null}}}`, only + ", not others"},
+		{"annotation of another action", `{"metadata":{"annotations":{"trigger.oam.dev/scaled-for":"a/b 1"}}}`, only + ", not others"},
 		{"similar prefix", `{"metadata":{"annotations":{"trigger.oam.devil/a":"b"}}}`, only + ", not others"},
 		{"version and spec", `{"metadata":{"annotations":{"app.oam.dev/publishVersion":"3"}},"spec":{"components":[]}}`, only + ", not spec"},
 		{"username", `{"metadata":{"annotations":{"app.oam.dev/username":"admin"}}}`, identity},
 		{"no username", `{"metadata":{"annotations":{"app.oam.dev/username":null}}}`, identity},
 		{"group", `{"metadata":{"annotations":{"app.oam.dev/group":""}}}`, identity},
 		{"version", `{"metadata":{"annotations":{"app.oam.dev/publishVersion":"2"}}}`, ""},
-		{"bump", `{"metadata":{"annotations":{"app.oam.dev/publishVersion":"3","trigger.oam.dev/bumped-for":"a/b 1"}}}`, ""},
+		{"bump", `{"metadata":{"annotations":{"app.oam.dev/publishVersion":"3","trigger.oam.dev/bumped-for":"2fdb6e5e9d3c"}}}`, ""},
+		{"causes of bumps", `{"metadata":{"annotations":{"trigger.oam.dev/bumped-for":"2fdb6e5e9d3c 5c1f0e4a7b21"}}}`, ""},
+		{"no causes", `{"metadata":{"annotations":{"trigger.oam.dev/bumped-for":null}}}`, ""},
 		{"no version", `{"metadata":{"annotations":{"app.oam.dev/publishVersion":null}}}`, ""},
 	}
 	app := object("core.oam.dev/v1beta1", "Application", ns, "web")
@@ -103,10 +106,10 @@ spec: {components: [{name: web, type: webservice, properties: {image: a}}]}`
 		e.createApplication(t, ns, application)
 		c := e.client(t, account(ns, "gitops"))
 		expect(t, identity, func(ctx context.Context) error {
-			return mergePatch(ctx, c, app, `{"metadata":{"annotations":{"trigger.oam.dev/bumped-for":"a/b 1","app.oam.dev/username":"gitops"}}}`)
+			return mergePatch(ctx, c, app, `{"metadata":{"annotations":{"trigger.oam.dev/bumped-for":"2fdb6e5e9d3c","app.oam.dev/username":"gitops"}}}`)
 		})
 		expect(t, "", func(ctx context.Context) error {
-			return mergePatch(ctx, c, app, `{"metadata":{"annotations":{"trigger.oam.dev/bumped-for":"a/b 1"}},"spec":{"components":[]}}`)
+			return mergePatch(ctx, c, app, `{"metadata":{"annotations":{"trigger.oam.dev/bumped-for":"2fdb6e5e9d3c"}},"spec":{"components":[]}}`)
 		})
 	})
 }

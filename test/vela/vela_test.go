@@ -55,6 +55,7 @@ func TestKubeVela(t *testing.T) {
 			"BumpOnChange":        bumpOnChange,
 			"CustomAction":        customAction,
 			"ImageJob":            imageJob,
+			"OneBump":             oneBump,
 			"OwnPods":             ownPods,
 			"Placements":          placements,
 			"RecordEvents":        recordEvents,
