@@ -71,6 +71,20 @@ func checkNames(file *ast.File) diag.List {
 
 // hasEffect reports whether file refers to a function that can change or send something.
 func hasEffect(file *ast.File) bool {
+	functionAt, found := functionFinder(file), false
+	ast.Walk(file, func(n ast.Node) bool {
+		if sel, ok := n.(*ast.SelectorExpr); ok {
+			call, ok := functionAt(sel)
+			found = found || ok && provider.HasEffect(call)
+		}
+		return !found
+	}, nil)
+	return found
+}
+
+// functionFinder returns a function that returns a call of the function to which an
+// expression in file refers; false if it refers to none.
+func functionFinder(file *ast.File) func(*ast.SelectorExpr) (provider.Call, bool) {
 	all, packages := provider.Packages(), map[string]map[string]provider.Call{}
 	for _, spec := range file.Imports {
 		path, _ := strconv.Unquote(spec.Path.Value)
@@ -78,16 +92,14 @@ func hasEffect(file *ast.File) bool {
 			packages[importName(spec, path)] = functions(p)
 		}
 	}
-	found := false
-	ast.Walk(file, func(n ast.Node) bool {
-		if sel, ok := n.(*ast.SelectorExpr); ok {
-			if root, ok := sel.X.(*ast.Ident); ok && packages[root.Name] != nil {
-				found = found || provider.HasEffect(packages[root.Name][expr.LabelName(sel.Sel)])
-			}
+	return func(sel *ast.SelectorExpr) (provider.Call, bool) {
+		root, ok := sel.X.(*ast.Ident)
+		if !ok {
+			return provider.Call{}, false
 		}
-		return !found
-	}, nil)
-	return found
+		call := packages[root.Name][expr.LabelName(sel.Sel)]
+		return call, call.Do != ""
+	}
 }
 
 // importName returns the name of an imported package in its file.
