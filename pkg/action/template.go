@@ -74,7 +74,7 @@ func Parse(name, source string) (*Template, diag.List) {
 	}
 	functionAt := functionFinder(file)
 	isFunction := func(sel *ast.SelectorExpr) bool { _, ok := functionAt(sel); return ok }
-	list := append(checkNames(file), expr.CheckCalls(file)...)
+	list := slices.Concat(checkNames(file), checkFunctions(file), expr.CheckCalls(file))
 	if list = append(list, expr.CheckCallPlaces(file, isFunction)...); len(list) > 0 {
 		return nil, list
 	}
