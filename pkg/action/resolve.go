@@ -292,7 +292,8 @@ func (r *resolution) makeCall(ctx context.Context, v cue.Value, do string) (map[
 }
 
 // call decodes the call v. It returns nil if the call has been executed, or its
-// parameters depend on another call.
+// parameters depend on another call. It returns expr.ErrRenaming if names in them were
+// replaced and the call depends on more than they.
 func (r *resolution) call(v cue.Value, do string) (*provider.Call, error) {
 	path := r.renaming.Text(v.Path().String())
 	if r.executed[path] {
@@ -329,13 +330,16 @@ func (r *resolution) call(v cue.Value, do string) (*provider.Call, error) {
 		return nil, fmt.Errorf("%s: parameters must be an object", path)
 	}
 	if r.renaming.Contains(string(data)) {
+		if provider.HasComments(*call) {
+			return nil, expr.ErrRenaming
+		}
 		call.Params, _ = r.renaming.Restore(call.Params).(map[string]any)
 		call.Value = cue.Value{}
 	}
 	return call, nil
 }
 
-// fill returns v with data filled in at path. It returns expr.ErrOrder where the names of
+// fill returns v with data filled in at path. It returns expr.ErrRenaming where the names of
 // fields cannot be replaced.
 func (r *resolution) fill(v cue.Value, path cue.Path, data map[string]any) (cue.Value, error) {
 	data, err := r.renaming.Rename(data)

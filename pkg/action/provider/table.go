@@ -26,7 +26,6 @@ import (
 	"reflect"
 
 	"cuelang.org/go/cue"
-	"cuelang.org/go/cue/cuecontext"
 	"github.com/go-logr/logr"
 	"github.com/kubevela/workflow/pkg/cue/process"
 	providertypes "github.com/kubevela/workflow/pkg/providers/types"
@@ -53,6 +52,8 @@ type function struct {
 	external bool
 	// message is set if calls only tell, fail or wait.
 	message bool
+	// comments is set if calls depend on the comments in Call.Value.
+	comments bool
 	// refusal says why an action cannot make the call; empty if it can.
 	refusal string
 }
@@ -82,7 +83,11 @@ func lookup(call Call) function {
 	case "kube.delete":
 		return function{run: remove, errorField: errField}
 	case "kube.patch":
-		return function{run: patch}
+		return function{run: patch, comments: call.Params["resource"] == nil}
+	case "op.patch":
+		return function{run: patchValue, comments: true}
+	case "op.patch-k8s-object", "util.patch-k8s-object":
+		return function{run: patchObject, read: true, inViews: always, comments: true}
 	case "kube.apply":
 		return function{run: apply}
 	case "kube.create":
@@ -137,6 +142,10 @@ func IsInViews(c Call) bool {
 	return f.inViews != nil && f.inViews(c)
 }
 
+// HasComments reports whether a call depends on the comments in its Value, which say how to
+// patch.
+func HasComments(c Call) bool { return lookup(c).comments }
+
 // Refusal returns why an action cannot make a call; empty if it can.
 func Refusal(c Call) string { return lookup(c).refusal }
 
@@ -182,11 +191,8 @@ func workflow(ctx context.Context, e *executor, c client.Client, call Call) (Res
 	if call.Provider == "kube" && call.Params["value"] == nil {
 		return nil, &ParamError{Path: "value", Message: "is required"}
 	}
-	step, params := &step{}, call.Value
-	if !params.Exists() {
-		params = cuecontext.New().Encode(number.Literals(map[string]any{"$params": call.Params}))
-	}
-	value, err := fn.Call(e.runtime(ctx, c, step), params)
+	step := &step{}
+	value, err := fn.Call(e.runtime(ctx, c, step), call.cue())
 	if err != nil {
 		return nil, step.toError(err)
 	}
