@@ -228,6 +228,7 @@ func log(ctx context.Context, _ *executor, _ client.Client, call Call) (Result, 
 // so that they do not fall back to the client of the process.
 func (e *executor) runtime(ctx context.Context, c client.Client, step *step) context.Context {
 	ctx = context.WithValue(ctx, providertypes.KubeClientKey, c)
+	ctx = context.WithValue(ctx, providertypes.KubeHandlersKey, newHandlers())
 	return providertypes.WithRuntimeParams(ctx, providertypes.RuntimeParams{
 		Action:         step,
 		ProcessContext: process.NewContext(process.ContextData{Namespace: e.options.Namespace, Ctx: ctx}),
