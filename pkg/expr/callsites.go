@@ -121,7 +121,7 @@ func unaliasedLabel(l ast.Label) ast.Label {
 // make reports whether a field with the value n makes calls. It returns true where it
 // cannot tell. Unified is set if n is unified with another value.
 func (s callSites) make(n ast.Node, unified bool) bool {
-	any := func(nodes ...ast.Expr) bool {
+	some := func(nodes ...ast.Expr) bool {
 		return slices.ContainsFunc(nodes, func(n ast.Expr) bool { return s.make(n, unified) })
 	}
 	switch n := n.(type) {
@@ -130,27 +130,27 @@ func (s callSites) make(n ast.Node, unified bool) bool {
 	case *ast.StructLit:
 		return slices.ContainsFunc(n.Elts, func(d ast.Decl) bool { return s.make(d, unified) })
 	case *ast.Field:
-		return LabelName(n.Label) == "#do" || any(n.Value)
+		return LabelName(n.Label) == "#do" || some(n.Value)
 	case *ast.EmbedDecl:
-		return any(n.Expr)
+		return some(n.Expr)
 	case *ast.Comprehension:
-		return any(n.Value)
+		return some(n.Value)
 	case *ast.Ellipsis:
-		return n.Type != nil && any(n.Type)
+		return n.Type != nil && some(n.Type)
 	case *ast.ListLit:
-		return any(n.Elts...)
+		return some(n.Elts...)
 	case *ast.ParenExpr:
-		return any(n.X)
+		return some(n.X)
 	case *ast.Alias:
-		return any(n.Expr)
+		return some(n.Expr)
 	case *ast.UnaryExpr:
-		return n.Op == token.MUL && any(n.X)
+		return n.Op == token.MUL && some(n.X)
 	case *ast.BinaryExpr:
 		unified = unified || n.Op == token.AND
-		return (n.Op == token.AND || n.Op == token.OR) && any(n.X, n.Y)
+		return (n.Op == token.AND || n.Op == token.OR) && some(n.X, n.Y)
 	case *ast.CallExpr:
 		unified = true
-		return isUnification(n) && any(n.Args...)
+		return isUnification(n) && some(n.Args...)
 	case *ast.SelectorExpr, *ast.IndexExpr, *ast.SliceExpr, *ast.Ident:
 		return s.pathMakes(n, unified)
 	}
