@@ -149,3 +149,19 @@ func checkNamedCalls(t *testing.T, source string, names []string) {
 		t.Error(diff)
 	}
 }
+
+// TestShapes_NamedContext: a call that takes the place of the event is an error, not lost.
+func TestShapes_NamedContext(t *testing.T) {
+	source := expandCalls(`for n, v in context.data.data {(n): GET(v)}`)
+	for name, want := range map[string]string{"other": "", "context": `a call has the name "context"`} {
+		s := &recorder{answer: answerShape}
+		a := compile(t, source, nil, s)
+		_, err := a.Start(nil, nil)(t.Context(), event.Event{Data: map[string]any{"data": map[string]any{name: "x"}}})
+		switch {
+		case want == "" && (err != nil || len(s.calls) != 1):
+			t.Errorf("%s: %d calls, %v", name, len(s.calls), err)
+		case want != "" && (err == nil || !action.IsTerminal(err) || !strings.Contains(err.Error(), want)):
+			t.Errorf("%s: got %v, want %q", name, err, want)
+		}
+	}
+}

@@ -132,6 +132,9 @@ func (r *resolution) runStage(ctx context.Context, s expr.Stage) error {
 
 func (r *resolution) visitFields(ctx context.Context, s expr.Stage) error {
 	if r.repeating {
+		if r.root.LookupPath(cue.MakePath(cue.Str("context"), cue.Def("#do"))).Exists() {
+			return Terminal(fmt.Errorf("template %q: a call has the name \"context\", which is that of the event: put the calls into a field", r.runner.template.name))
+		}
 		for _, field := range expr.Members(r.root, true) {
 			if r.runner.template.dataFields[fieldName(field)] {
 				continue // it may refer to calls, which are not made again
