@@ -17,6 +17,7 @@ limitations under the License.
 package action
 
 import (
+	"bytes"
 	"encoding/json"
 	"slices"
 
@@ -167,8 +168,9 @@ func (r *Action) buildParameter(ctx *cue.Context) (cue.Value, error) {
 	if err != nil {
 		return value, err
 	}
-	// Compiled from JSON, so that integers stay integers.
-	properties := ctx.CompileBytes(r.properties, cue.Filename("properties"))
+	// Compiled from JSON, so that integers stay integers. CUE refuses byte order marks.
+	text := bytes.ReplaceAll(r.properties, []byte("\ufeff"), []byte(`\ufeff`))
+	properties := ctx.CompileBytes(text, cue.Filename("properties"))
 	value = value.FillPath(cue.ParsePath("parameter"), properties)
 	return value, value.LookupPath(cue.ParsePath("parameter")).Validate()
 }
