@@ -194,7 +194,7 @@ func (c functionCall) check(t *testing.T, name, fields string, executor provider
 		}
 		return
 	}
-	a, diags := tmpl.Compile(action.Options{Trigger: event.TriggerRef{Name: "t", Namespace: "ns"}, Executor: executor})
+	a, diags := tmpl.Compile(action.Options{Trigger: event.Trigger{Name: "t", Namespace: "ns"}, Executor: executor})
 	if len(diags) > 0 {
 		t.Fatal(diags)
 	}
