@@ -14,8 +14,8 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-// Package reference generates reference documentation from the CUE files of actions and
-// sources.
+// Package reference generates reference documentation from the CUE files of actions, sources
+// and provider functions.
 package reference
 
 import (
@@ -41,8 +41,10 @@ type Reference struct {
 	// result.
 	Results []string
 
-	t           *testing.T
-	name        string
+	t    *testing.T
+	name string
+	// lenient is set if fields need no +usage.
+	lenient     bool
 	definitions map[string]ast.Expr
 }
 
@@ -153,6 +155,8 @@ func (r *Reference) fields(path string, v ast.Expr, described bool) {
 		r.fields(path, v.Y, false)
 	case *ast.UnaryExpr:
 		r.fields(path, v.X, false)
+	case *ast.CallExpr: // close({…})
+		r.fields(path, v.Args[0], false)
 	case *ast.Ident:
 		if d := r.definitions[v.Name]; d != nil {
 			r.fields(r.alternative(path, d), d, false)
@@ -191,10 +195,11 @@ func (r *Reference) field(path string, f *ast.Field, described bool) {
 	// A struct with fields, such as `url: secretRef: {…}` and `metadata: {…}`, needs no
 	// usage: its fields have one.
 	nested, isStruct := f.Value.(*ast.StructLit)
-	if usage == "" && !described && !(isStruct && len(nested.Elts) > 0) {
+	hasFields := isStruct && len(nested.Elts) > 0
+	if usage == "" && !described && !hasFields && !r.lenient {
 		r.t.Errorf("%s.cue: %s has no +usage", r.name, path)
 	}
-	if usage != "" {
+	if usage != "" || r.lenient && !hasFields {
 		kind, defaultValue := r.kind(f.Value)
 		if defaultValue == "" && f.Constraint != token.OPTION && kind != "object" && !strings.HasPrefix(kind, "map") {
 			defaultValue = "required"
@@ -273,6 +278,8 @@ func (r *Reference) kind(v ast.Expr) (kind, defaultValue string) {
 		}
 	case *ast.ParenExpr:
 		return r.kind(v.X)
+	case *ast.CallExpr: // close({…})
+		return r.kind(v.Args[0])
 	case *ast.Ident:
 		if d := r.definitions[v.Name]; d != nil {
 			return r.kind(d)

@@ -35,7 +35,7 @@ import (
 	"github.com/kubevela/kube-trigger/test/reference"
 )
 
-var update = flag.Bool("update", false, "write docs/reference/sources.md")
+var update = flag.Bool("update", false, "write sources.md and functions.md in docs/reference")
 
 const root = "../.."
 

@@ -42,6 +42,7 @@ import (
 func TestKubeVela(t *testing.T) {
 	k := env{vela.Start(t)}
 	t.Run("Application", func(t *testing.T) { deployApplication(t, k) })
+	t.Run("Compressed", func(t *testing.T) { compressedObjects(t, k) })
 	t.Run("Views", func(t *testing.T) { views(t, k) })
 	k.runPods(t)
 	t.Run("Enable", func(t *testing.T) { enable(t, k) })

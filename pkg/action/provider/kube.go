@@ -32,6 +32,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/kubevela/kube-trigger/pkg/compression"
 	"github.com/kubevela/kube-trigger/pkg/diag"
 )
 
@@ -54,8 +55,8 @@ func read(ctx context.Context, _ *executor, c client.Client, call Call) (Result,
 	return call.returns(map[string]any{"value": obj}), nil
 }
 
-// readObject reads the object that resource identifies. Its namespace defaults to
-// namespace.
+// readObject reads the object that resource identifies, decompressed. Its namespace defaults
+// to namespace.
 func readObject(ctx context.Context, c client.Client, resource any, namespace string) (map[string]any, error) {
 	obj, err := object(resource, namespace)
 	if err != nil {
@@ -64,6 +65,7 @@ func readObject(ctx context.Context, c client.Client, resource any, namespace st
 	if err := c.Get(ctx, client.ObjectKeyFromObject(obj), obj); err != nil {
 		return nil, err
 	}
+	compression.Expand(obj.Object)
 	return obj.Object, nil
 }
 
@@ -81,6 +83,7 @@ func list(ctx context.Context, _ *executor, c client.Client, call Call) (Result,
 	}
 	items := make([]any, len(list.Items))
 	for i := range list.Items {
+		compression.Expand(list.Items[i].Object)
 		items[i] = list.Items[i].Object
 	}
 	values := map[string]any{"apiVersion": list.GetAPIVersion(), "kind": list.GetKind(), "items": items}

@@ -24,6 +24,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/kubevela/kube-trigger/pkg/compression"
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
 
@@ -37,7 +38,7 @@ func keyOf(namespace, name string) string {
 }
 
 // eventData returns the content of o for events, or nil if o has metadata only. It
-// removes the managed fields from o.
+// decompresses o and removes its managed fields.
 func eventData(o metav1.Object) map[string]any {
 	u, ok := o.(*unstructured.Unstructured)
 	if !ok {
@@ -45,11 +46,12 @@ func eventData(o metav1.Object) map[string]any {
 	}
 	metadata, _ := u.Object["metadata"].(map[string]any)
 	delete(metadata, "managedFields")
+	compression.Expand(u.Object)
 	return u.Object
 }
 
 // newEvent returns an event of the given type for an object of a cluster, and the field
-// manager of the last write. It removes the managed fields from o.
+// manager of the last write. It decompresses o and removes its managed fields.
 func newEvent(kind, cluster string, o *unstructured.Unstructured, now time.Time) (ev event.Event, writer string) {
 	ev = event.Event{
 		Source:  Type,
@@ -57,7 +59,6 @@ func newEvent(kind, cluster string, o *unstructured.Unstructured, now time.Time)
 		ID:      event.RevisionID(cluster, string(o.GetUID()), o.GetResourceVersion()),
 		Cluster: cluster,
 		Key:     keyOf(o.GetNamespace(), o.GetName()),
-		Data:    o.Object,
 		Time:    now,
 	}
 	metadata, _ := o.Object["metadata"].(map[string]any)
@@ -66,7 +67,7 @@ func newEvent(kind, cluster string, o *unstructured.Unstructured, now time.Time)
 	} else {
 		writer = lastWriter(metadata["managedFields"])
 	}
-	delete(metadata, "managedFields")
+	ev.Data = eventData(o)
 	return ev, writer
 }
 

@@ -29,6 +29,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/json"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kubevela/kube-trigger/pkg/compression"
 )
 
 // Labels and annotations of KubeVela.
@@ -103,7 +105,10 @@ type tracker struct {
 		Generation int64      `json:"applicationGeneration"`
 		Resources  []resource `json:"managedResources"`
 		// Compressed contains Resources if KubeVela compresses them.
-		Compressed compressed `json:"compression"`
+		Compressed struct {
+			Type string `json:"type"`
+			Data []byte `json:"data"`
+		} `json:"compression"`
 	} `json:"spec"`
 }
 
@@ -178,6 +183,9 @@ func (q Querier) trackers(ctx context.Context, app *unstructured.Unstructured) (
 	return out, nil
 }
 
+// maxDecompressed is the maximum size of a decompressed ResourceTracker, in bytes.
+const maxDecompressed = 64 << 20
+
 func newTracker(o unstructured.Unstructured) (*tracker, error) {
 	t := &tracker{object: o}
 	if err := convert(o.Object, t); err != nil {
@@ -186,7 +194,7 @@ func newTracker(o unstructured.Unstructured) (*tracker, error) {
 	if t.Spec.Compressed.Type == "" {
 		return t, nil
 	}
-	text, err := t.Spec.Compressed.decompress()
+	text, err := compression.Decompress(t.Spec.Compressed.Type, t.Spec.Compressed.Data, maxDecompressed)
 	if err != nil {
 		return nil, err
 	}
