@@ -68,7 +68,7 @@ func Parse(name, source string) (*Template, diag.List) {
 	t := &Template{name: name, source: source, evaluatesResult: true}
 	file, err := t.parse()
 	if err != nil {
-		return nil, diagnostics(err)
+		return nil, diagnostics(err)[:1] // what follows a syntax error may follow from it
 	}
 	if list := append(checkNames(file), expr.CheckCalls(file)...); len(list) > 0 {
 		return nil, list
@@ -80,11 +80,11 @@ func Parse(name, source string) (*Template, diag.List) {
 		return nil, problems
 	}
 	abstract, err := t.build(cuecontext.New(), buildOptions{context: contextSchema()})
-	if err != nil {
-		return nil, diagnostics(err)
+	if err == nil {
+		err = abstract.Validate()
 	}
-	if err := abstract.Validate(); err != nil {
-		return nil, diagnostics(err)
+	if err != nil {
+		return nil, causes(file, err)
 	}
 	t.parameter = schema.FromValue(abstract.LookupPath(cue.ParsePath(expr.ParameterSchema)))
 	t.viewProperties = viewProperties(abstract)
@@ -309,9 +309,18 @@ func instances(packages []velaPackage) ([]*build.Instance, error) {
 
 // diagnostics converts a CUE error to diagnostics with positions in the template.
 func diagnostics(err error) diag.List {
+	return diagnosticsWith(err, func(cueerrors.Error) string { return "" })
+}
+
+// diagnosticsWith is diagnostics with the messages that message returns, unless they are
+// empty.
+func diagnosticsWith(err error, message func(cueerrors.Error) string) diag.List {
 	return expr.ErrorDiagnostics(err, expr.ErrorOptions{
 		File: func(name string) bool { return name != "frame.cue" && !strings.HasPrefix(name, "vela/") },
 		Message: func(e cueerrors.Error) string {
+			if text := message(e); text != "" {
+				return text
+			}
 			format, args := e.Msg()
 			path := slices.Clone(e.Path())
 			if len(path) > 0 && path[0] == expr.ParameterSchema {

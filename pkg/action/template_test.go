@@ -345,7 +345,7 @@ func TestParse_Diagnostics(t *testing.T) {
 		{"context", `a: context.date.name`, `1:12: context has no "date"`},
 		{"function", "import \"vela/kube\"\na: kube.#Gett", `2:9: vela/kube has no "#Gett"; did you mean "#Get"?`},
 		{"parameters", "import \"vela/kube\"\na: kube.#Get & {$params: resourc: {}}", `a.$params.resourc: field not allowed`},
-		{"reference", "a: b.c", `1:4: a: reference "b" not found`},
+		{"reference", "a: b.c", `1:4: unknown name "b"; a text needs double quotes: "b"`},
 		{"contradiction", "a: 1 & 2", `a: conflicting values 2 and 1`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

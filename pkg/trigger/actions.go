@@ -168,7 +168,11 @@ func (c Compiler) resolve(name string, raw *runtime.RawExtension, cue string) (r
 	}
 	template, broken := parsed()
 	if len(broken) > 0 {
-		list.Add("type", "%v", broken)
+		for _, p := range broken {
+			p.Path, p.Message = "type", fmt.Sprintf("action %q is invalid: %s", name, diag.Diagnostic{Line: p.Line, Column: p.Column, Message: p.Message})
+			p.Line, p.Column = 0, 0
+			list = append(list, p)
+		}
 		return r, list
 	}
 	var err error
