@@ -83,9 +83,10 @@ func (r *resolution) readResult() error {
 	if !r.runner.template.evaluatesResult {
 		return nil
 	}
-	data, err := r.root.LookupPath(cue.MakePath(cue.Str(expr.ResultField))).MarshalJSON()
+	v := r.root.LookupPath(cue.MakePath(cue.Str(expr.ResultField)))
+	data, err := v.MarshalJSON()
 	if err != nil {
-		return Terminal(r.explain(r.evaluationError(err)))
+		return Terminal(r.explain(r.evaluationError(allErrors(v, err))))
 	}
 	result, err := number.Unmarshal(data)
 	r.result = r.renaming.Restore(result)
