@@ -30,12 +30,17 @@ import (
 )
 
 // causes returns the diagnostics of an error of CUE in the template file, each cause once.
-func causes(file *ast.File, err error) diag.List {
+func (t *Template) causes(file *ast.File, err error) diag.List {
+	d := describer{template: t, public: true}
 	return merge(diagnosticsWith(err, func(e cueerrors.Error) string {
 		if name, ok := expr.UnknownName(e); ok {
 			return unknownName(name, file)
 		}
-		return ""
+		path := e.Path()
+		if len(path) > 0 && path[0] == expr.ParameterSchema {
+			path = append([]string{"parameter"}, path[1:]...)
+		}
+		return withPath(path, d.message(e))
 	}))
 }
 

@@ -74,6 +74,8 @@ func allErrors(v cue.Value, err error) error {
 // describer describes errors of CUE without values.
 type describer struct {
 	template *Template
+	// public is set if there are no values of events yet.
+	public bool
 	// sources are those of the template and of the packages that it imports. They are read
 	// when a value is looked for.
 	sources []string
@@ -102,6 +104,9 @@ func (d *describer) message(e cueerrors.Error) string {
 // nested returns the messages of the errors in err, with their paths unless these are outer.
 func (d *describer) nested(err error, outer []string) string {
 	if e := cueerrors.Error(nil); !errors.As(err, &e) {
+		if d.public {
+			return err.Error()
+		}
 		return maskQuoted(err.Error())
 	}
 	var texts []string
@@ -126,7 +131,7 @@ func isName(format string) bool {
 // isPublic reports whether a, an argument of an error, is a number of things, a kind, or
 // part of a source.
 func (d *describer) isPublic(a any) bool {
-	if _, ok := a.(int); ok {
+	if _, ok := a.(int); ok || d.public {
 		return true
 	}
 	text := fmt.Sprint(a)

@@ -53,6 +53,8 @@ type Template struct {
 	// properties that are message templates.
 	resultReferences []expr.ResultReference
 	messages         expr.Messages
+	// resultFields are the fields of the result, if they are known.
+	resultFields expr.ResultFields
 	// hasEffect is set if the template has calls that can change or send something.
 	hasEffect bool
 	// viewProperties are the properties with the CUE of a view.
@@ -73,9 +75,14 @@ func Parse(name, source string) (*Template, diag.List) {
 	if list := append(checkNames(file), expr.CheckCalls(file)...); len(list) > 0 {
 		return nil, list
 	}
+	fields, err := t.newFieldChecker()
+	if err != nil {
+		return nil, diagnostics(err)
+	}
+	fields.checkCalls()
 	t.hasEffect = hasEffect(file)
 	var problems diag.List
-	t.resultReferences = expr.ResultReferences(file)
+	t.resultReferences, t.resultFields = expr.ResultReferences(file), expr.ResultFieldsOf(file)
 	if t.messages, problems = expr.MessagesOf(file); len(problems) > 0 {
 		return nil, problems
 	}
@@ -83,8 +90,12 @@ func Parse(name, source string) (*Template, diag.List) {
 	if err == nil {
 		err = abstract.Validate()
 	}
+	fields.checkReferences(abstract)
+	if list := fields.problems(); len(list) > 0 {
+		return nil, list
+	}
 	if err != nil {
-		return nil, causes(file, err)
+		return nil, t.causes(file, err)
 	}
 	t.parameter = schema.FromValue(abstract.LookupPath(cue.ParsePath(expr.ParameterSchema)))
 	t.viewProperties = viewProperties(abstract)
@@ -251,7 +262,7 @@ func (t *Template) build(ctx *cue.Context, f buildOptions) (cue.Value, error) {
 	return s.build(ctx)
 }
 
-// build compiles the tree.
+// build compiles the tree. With an error, the value is what could be compiled.
 func (s tree) build(ctx *cue.Context) (cue.Value, error) {
 	inst := build.NewContext().NewInstance("", nil)
 	var err error
@@ -263,7 +274,7 @@ func (s tree) build(ctx *cue.Context) (cue.Value, error) {
 	}
 	v := ctx.BuildInstance(inst)
 	if err := v.Err(); err != nil && !incomplete(v) {
-		return cue.Value{}, err
+		return v, err
 	}
 	return v, nil
 }

@@ -344,7 +344,7 @@ func TestParse_Diagnostics(t *testing.T) {
 		{"import", `import "vela/cube"`, `1:8: unknown package "vela/cube"; did you mean "vela/kube"?`},
 		{"context", `a: context.date.name`, `1:12: context has no "date"`},
 		{"function", "import \"vela/kube\"\na: kube.#Gett", `2:9: vela/kube has no "#Gett"; did you mean "#Get"?`},
-		{"parameters", "import \"vela/kube\"\na: kube.#Get & {$params: resourc: {}}", `a.$params.resourc: field not allowed`},
+		{"parameters", "import \"vela/kube\"\na: kube.#Get & {$params: resourc: {}}", `2:26: kube.#Get.$params has no "resourc"; did you mean "resource"?`},
 		{"reference", "a: b.c", `1:4: unknown name "b"; a text needs double quotes: "b"`},
 		{"contradiction", "a: 1 & 2", `a: conflicting values 2 and 1`},
 	} {
