@@ -65,8 +65,13 @@ type Template struct {
 	withResult      *Template
 }
 
-// Parse validates a template. The diagnostics have positions in source.
+// Parse validates a template, which may be in the format of `vela def`. The diagnostics have
+// positions in source.
 func Parse(name, source string) (*Template, diag.List) {
+	source, problems := unwrapDefinition(name, source)
+	if len(problems) > 0 {
+		return nil, problems
+	}
 	t := &Template{name: name, source: source, evaluatesResult: true}
 	file, err := t.parse()
 	if err != nil {
@@ -81,7 +86,6 @@ func Parse(name, source string) (*Template, diag.List) {
 	}
 	fields.checkCalls()
 	t.hasEffect = hasEffect(file)
-	var problems diag.List
 	t.resultReferences, t.resultFields = expr.ResultReferences(file), expr.ResultFieldsOf(file)
 	if t.messages, problems = expr.MessagesOf(file); len(problems) > 0 {
 		return nil, problems
@@ -131,7 +135,7 @@ func (t *Template) analyse(file *ast.File) {
 // Name returns the template's name, which is the `type` of its actions.
 func (t *Template) Name() string { return t.name }
 
-// Source returns the template's text.
+// Source returns the template's text, without the metadata of a definition.
 func (t *Template) Source() string { return t.source }
 
 // parse returns a new syntax tree of the template, without the field `result` unless it

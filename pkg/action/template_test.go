@@ -117,6 +117,35 @@ second: kube.#Get & {$params: resource: {apiVersion: "v1", kind: "X", metadata: 
 	}
 }
 
+// TestRun_Definition runs a template in the format of `vela def`.
+func TestRun_Definition(t *testing.T) {
+	source := `import "vela/kube"
+"test": {
+	type: "trigger-action"
+	attributes: {}
+}
+template: {
+	first: kube.#Get & {$params: resource: {apiVersion: "v1", kind: "X", metadata: {name: parameter.name, namespace: context.data.metadata.namespace}}}
+	second: kube.#Get & {$params: resource: {apiVersion: "v1", kind: "X", metadata: name: first.$returns.metadata.uid}}
+	parameter: name: *"x" | string
+}`
+	s := &recorder{answer: returnUID}
+	if err := run(t, compile(t, source, map[string]any{"name": "y"}, s)); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"first", "second"}, s.paths()); diff != "" {
+		t.Fatal(diff)
+	}
+	want := map[string]any{"name": "y", "namespace": "ns"}
+	if diff := cmp.Diff(want, s.calls[0].Params["resource"].(map[string]any)["metadata"]); diff != "" {
+		t.Error(diff)
+	}
+	template, _ := action.Parse("test", source)
+	if _, problems := template.Compile(action.Options{Properties: map[string]any{"nam": "y"}}); len(problems) != 1 || problems[0].Path != "nam" {
+		t.Errorf("problems of the properties: %v", problems)
+	}
+}
+
 // TestRun_StepAttribute executes calls in the order of @step.
 func TestRun_StepAttribute(t *testing.T) {
 	source := `import "vela/kube"

@@ -108,7 +108,8 @@ spec:
 	pod.Kill()
 	i.expectStamp(t, ns, "killed", "own x killed")
 
-	i.apply(t, stampDefinition(ns, stampTemplate("fixed")))
+	imports, body, _ := strings.Cut(strings.TrimSpace(stampTemplate("fixed")), "\n")
+	i.apply(t, stampDefinition(ns, imports+"\nstamp: {type: \"trigger-action\", attributes: {}}\ntemplate: {\n"+body+"\n}"))
 	i.waitForStamp(t, ns, "fixed x")
 	i.delete(t, stampDefinition(ns, "x: 1"))
 	i.waitForStamp(t, ns, "system x")
