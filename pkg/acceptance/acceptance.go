@@ -68,7 +68,9 @@ type Version struct {
 	Rejected map[string]string `json:"rejected,omitempty"`
 	// Actions has the active templates that are not built in, by action type.
 	Actions map[string]string `json:"actions,omitempty"`
-	Verdict Verdict           `json:"verdict"`
+	// InvalidActions has the reasons why actions have no active template, by action type.
+	InvalidActions map[string]string `json:"invalidActions,omitempty"`
+	Verdict        Verdict           `json:"verdict"`
 }
 
 // Verdict is the result of a check, for the controller.

@@ -40,6 +40,7 @@ func checkNames(file *ast.File) diag.List {
 	var list diag.List
 	for _, spec := range file.Imports {
 		path, _ := strconv.Unquote(spec.Path.Value)
+		path, _, _ = strings.Cut(path, ":")
 		p, ok := packages[path]
 		switch {
 		case ok:
@@ -48,6 +49,8 @@ func checkNames(file *ast.File) diag.List {
 		case strings.Contains(strings.SplitN(path, "/", 2)[0], ".") || strings.HasPrefix(path, "vela/"):
 			names := provider.ImportPaths(packages)
 			list = append(list, diagnosticAt(spec.Pos(), "unknown package %q%s; known packages: %s", path, diag.Suggest(path, names), strings.Join(names, ", ")))
+		case !slices.Contains(expr.StandardLibrary(), path):
+			list = append(list, diagnosticAt(spec.Pos(), "unknown package %q%s", path, diag.Suggest(path, append(provider.ImportPaths(packages), expr.StandardLibrary()...))))
 		}
 	}
 	ast.Walk(file, func(n ast.Node) bool {

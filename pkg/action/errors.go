@@ -20,17 +20,14 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
 	"cuelang.org/go/cue"
-	cueerrors "cuelang.org/go/cue/errors"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
-	"github.com/kubevela/kube-trigger/pkg/expr"
 	"github.com/kubevela/kube-trigger/pkg/panicerr"
 )
 
@@ -117,45 +114,4 @@ func (t *Template) terminalPanic(err *error) {
 // incomplete reports whether v is valid but not concrete yet.
 func incomplete(v cue.Value) bool {
 	return v.Validate() == nil && v.Validate(cue.Concrete(true)) != nil
-}
-
-// evaluationError returns err with its position in the template. Values are replaced
-// by "…" unless they occur in the template's source, because they may come from a
-// Secret.
-func (t *Template) evaluationError(err error) error {
-	list := expr.ErrorDiagnostics(err, expr.ErrorOptions{
-		File: func(name string) bool { return name == t.name+".cue" },
-		Message: func(e cueerrors.Error) string {
-			format, args := e.Msg()
-			args = slices.Clone(args)
-			for i, a := range args {
-				if text := fmt.Sprint(a); !strings.Contains(t.source, text) && !isKind(text) {
-					args[i] = maskedValue{}
-				}
-			}
-			return withPath(e.Path(), fmt.Sprintf(format, args...))
-		},
-	})
-	if len(list) == 0 {
-		return err
-	}
-	first := list[0]
-	if first.Line == 0 {
-		return fmt.Errorf("template %q: %s", t.name, first.Message)
-	}
-	return fmt.Errorf("template %q:%d:%d: %s", t.name, first.Line, first.Column, first.Message)
-}
-
-// maskedValue formats as a placeholder for a value that may be a secret.
-type maskedValue struct{}
-
-// Format implements fmt.Formatter for all verbs.
-func (maskedValue) Format(s fmt.State, _ rune) { fmt.Fprint(s, "…") }
-
-func isKind(text string) bool {
-	switch text {
-	case "null", "bool", "int", "float", "number", "string", "bytes", "struct", "list", "_":
-		return true
-	}
-	return false
 }

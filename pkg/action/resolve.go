@@ -320,7 +320,7 @@ func (r *resolution) call(v cue.Value, do string) (*provider.Call, error) {
 	}
 	data, err := params.MarshalJSON()
 	if err != nil {
-		err = r.evaluationError(err)
+		err = r.evaluationError(allErrors(params, err))
 		if incomplete(params) {
 			if r.blocked == nil {
 				r.blocked = err

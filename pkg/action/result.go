@@ -83,37 +83,55 @@ func (r *resolution) readResult() error {
 	if !r.runner.template.evaluatesResult {
 		return nil
 	}
-	value := r.root.LookupPath(cue.MakePath(cue.Str(expr.ResultField)))
-	if !value.Exists() {
+	v := r.root.LookupPath(cue.MakePath(cue.Str(expr.ResultField)))
+	if !v.Exists() {
 		return nil
 	}
-	data, err := value.MarshalJSON()
+	data, err := v.MarshalJSON()
 	if err != nil {
-		return Terminal(r.explain(r.evaluationError(err)))
+		return Terminal(r.explain(r.evaluationError(allErrors(v, err))))
 	}
 	result, err := number.Unmarshal(data)
 	r.result = r.renaming.Restore(result)
 	return err
 }
 
+// MissingInResult returns the problem of a path of fields that no result of the template
+// has, or "".
+func (t *Template) MissingInResult(path []string) string { return t.resultFields.Missing(path) }
+
+// DataWarnings returns the references of the template to fields of the data that no event of
+// a form has. Their positions are in the template.
+func (t *Template) DataWarnings(form event.Form) diag.List {
+	if len(form.Nested) == 0 {
+		return nil
+	}
+	file, err := t.parse()
+	if err != nil {
+		return nil //nolint:nilerr // Parse reports it
+	}
+	return expr.NestedWarnings(file, form)
+}
+
 // UnknownResults calls validate with the name of each result that the template, or a
-// message template in properties, refers to as `context.results.NAME`. It returns a
+// message template in properties, refers to as `context.results.NAME`, and with the path
+// of fields below it. It returns a
 // diagnostic for each message that validate returns; "" means that the name is valid.
 // Diagnostics without a path have their position in the template.
-func (t *Template) UnknownResults(properties map[string]any, validate func(name string) string) diag.List {
+func (t *Template) UnknownResults(properties map[string]any, validate func(name string, fields []string) string) diag.List {
 	return append(unknownResults(t.resultReferences, validate), t.messages.CheckResults(properties, validate)...)
 }
 
 // UnknownComputedResults is UnknownResults for computed properties. The positions are
 // those in their text.
-func UnknownComputedResults(c *expr.Computed, validate func(name string) string) diag.List {
+func UnknownComputedResults(c *expr.Computed, validate func(name string, fields []string) string) diag.List {
 	return unknownResults(c.Results, validate)
 }
 
-func unknownResults(references []expr.ResultReference, validate func(name string) string) diag.List {
+func unknownResults(references []expr.ResultReference, validate func(name string, fields []string) string) diag.List {
 	var list diag.List
 	for _, r := range references {
-		if text := validate(r.Name); text != "" {
+		if text := validate(r.Name, r.Fields); text != "" {
 			list = append(list, diagnosticAt(r.Pos, "context.%s.%s: %s", expr.ResultsField, r.Name, text))
 		}
 	}

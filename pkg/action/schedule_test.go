@@ -88,7 +88,7 @@ var scheduled = []struct {
 	{"used as a value", reading + "b: " + fetch + "json.Marshal(read)}}", 0},
 	{"condition", reading + `if read.$returns.metadata.name == "got" {b: ` + fetch + `"b"}}}`, 0},
 	{"constrained", reading + "read: $returns: metadata: name: \"got\"\nb: " + fetch + "read.$returns.metadata.name}}", 0},
-	{"cycle", "a: " + fetch + "b.$returns.metadata.name}}\nb: " + fetch + "a.$returns.metadata.name}}", 0},
+	{"cycle", "a: " + fetch + "b.$params.resource.metadata.name}}\nb: " + fetch + "\"b\"}, own: a.$returns.metadata.name}", 0},
 	{"hidden", "_read: " + fetch + "\"a\"}}\nb: " + fetch + "_read.$returns.metadata.name}}", 0},
 	{"conflict", reading + "check: true & (len(read.$returns.data.list) > 5)", 2},
 	{"conflict with the event", reading + "check: true & (context.data.metadata.name == \"other\")", 2},

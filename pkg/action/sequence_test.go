@@ -206,7 +206,7 @@ parameter: message: *"" | string
 `)
 	message := "{{.results.there.x}}\n{{if .results.four}}{{index .results \"five\"}}{{end}} {{with .data}}{{.results.nobody}} {{$.results.six.y}}{{end}}"
 	var got []string
-	for _, p := range tmpl.UnknownResults(map[string]any{"message": message}, func(name string) string {
+	for _, p := range tmpl.UnknownResults(map[string]any{"message": message}, func(name string, _ []string) string {
 		if name == "there" {
 			return ""
 		}
@@ -246,7 +246,7 @@ func FuzzUnknownResults(f *testing.F) {
 	f.Fuzz(func(t *testing.T, message string) {
 		properties := map[string]any{"message": message}
 		lines := strings.Split(message, "\n")
-		for _, p := range tmpl.UnknownResults(properties, func(string) string { return "unknown" }) {
+		for _, p := range tmpl.UnknownResults(properties, func(string, []string) string { return "unknown" }) {
 			if p.Line < 1 || p.Line > len(lines) || p.Column < 1 || p.Column > len(lines[p.Line-1]) {
 				t.Errorf("%q: invalid position: %s", message, p)
 			}

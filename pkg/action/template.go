@@ -55,6 +55,8 @@ type Template struct {
 	// properties that are message templates.
 	resultReferences []expr.ResultReference
 	messages         expr.Messages
+	// resultFields are the fields of the result, if they are known.
+	resultFields expr.ResultFields
 	// hasEffect is set if the template has calls that can change or send something.
 	hasEffect bool
 	// viewProperties are the properties with the CUE of a view.
@@ -65,12 +67,17 @@ type Template struct {
 	withResult      *Template
 }
 
-// Parse validates a template. The diagnostics have positions in source.
+// Parse validates a template, which may be in the format of `vela def`. The diagnostics have
+// positions in source.
 func Parse(name, source string) (*Template, diag.List) {
+	source, problems := unwrapDefinition(name, source)
+	if len(problems) > 0 {
+		return nil, problems
+	}
 	t := &Template{name: name, source: source, evaluatesResult: true}
 	file, err := t.parse()
 	if err != nil {
-		return nil, diagnostics(err)
+		return nil, diagnostics(err)[:1] // what follows a syntax error may follow from it
 	}
 	functionAt := functionFinder(file)
 	isFunction := func(sel *ast.SelectorExpr) bool { _, ok := functionAt(sel); return ok }
@@ -78,18 +85,26 @@ func Parse(name, source string) (*Template, diag.List) {
 	if list = append(list, expr.CheckCallPlaces(file, isFunction)...); len(list) > 0 {
 		return nil, list
 	}
+	fields, err := t.newFieldChecker()
+	if err != nil {
+		return nil, diagnostics(err)
+	}
+	fields.checkCalls()
 	t.hasEffect, t.handlesErr, t.dataFields = hasEffect(file), expr.FindErrHandlers(file), expr.DataFields(file)
-	var problems diag.List
-	t.resultReferences = expr.ResultReferences(file)
+	t.resultReferences, t.resultFields = expr.ResultReferences(file), expr.ResultFieldsOf(file)
 	if t.messages, problems = expr.MessagesOf(file); len(problems) > 0 {
 		return nil, problems
 	}
 	abstract, err := t.build(cuecontext.New(), buildOptions{context: contextSchema()})
-	if err != nil {
-		return nil, diagnostics(err)
+	if err == nil {
+		err = abstract.Validate()
 	}
-	if err := abstract.Validate(); err != nil {
-		return nil, diagnostics(err)
+	fields.checkReferences(abstract)
+	if list := fields.problems(); len(list) > 0 {
+		return nil, list
+	}
+	if err != nil {
+		return nil, t.causes(file, err)
 	}
 	t.parameter = schema.FromValue(abstract.LookupPath(cue.ParsePath(expr.ParameterSchema)))
 	t.viewProperties = viewProperties(abstract)
@@ -124,7 +139,7 @@ func (t *Template) analyse(file *ast.File) {
 // Name returns the template's name, which is the `type` of its actions.
 func (t *Template) Name() string { return t.name }
 
-// Source returns the template's text.
+// Source returns the template's text, without the metadata of a definition.
 func (t *Template) Source() string { return t.source }
 
 // parse returns a new syntax tree of the template, without the field `result` unless it
@@ -255,7 +270,7 @@ func (t *Template) build(ctx *cue.Context, f buildOptions) (cue.Value, error) {
 	return s.build(ctx)
 }
 
-// build compiles the tree.
+// build compiles the tree. With an error, the value is what could be compiled.
 func (s tree) build(ctx *cue.Context) (cue.Value, error) {
 	inst := build.NewContext().NewInstance("", nil)
 	var err error
@@ -267,7 +282,7 @@ func (s tree) build(ctx *cue.Context) (cue.Value, error) {
 	}
 	v := ctx.BuildInstance(inst)
 	if err := v.Err(); err != nil && !incomplete(v) {
-		return cue.Value{}, err
+		return v, err
 	}
 	return v, nil
 }
@@ -313,9 +328,18 @@ func instances(packages []velaPackage) ([]*build.Instance, error) {
 
 // diagnostics converts a CUE error to diagnostics with positions in the template.
 func diagnostics(err error) diag.List {
+	return diagnosticsWith(err, func(cueerrors.Error) string { return "" })
+}
+
+// diagnosticsWith is diagnostics with the messages that message returns, unless they are
+// empty.
+func diagnosticsWith(err error, message func(cueerrors.Error) string) diag.List {
 	return expr.ErrorDiagnostics(err, expr.ErrorOptions{
 		File: func(name string) bool { return name != "frame.cue" && !strings.HasPrefix(name, "vela/") },
 		Message: func(e cueerrors.Error) string {
+			if text := message(e); text != "" {
+				return text
+			}
 			format, args := e.Msg()
 			path := slices.Clone(e.Path())
 			if len(path) > 0 && path[0] == expr.ParameterSchema {

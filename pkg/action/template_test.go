@@ -117,6 +117,35 @@ second: kube.#Get & {$params: resource: {apiVersion: "v1", kind: "X", metadata: 
 	}
 }
 
+// TestRun_Definition runs a template in the format of `vela def`.
+func TestRun_Definition(t *testing.T) {
+	source := `import "vela/kube"
+"test": {
+	type: "trigger-action"
+	attributes: {}
+}
+template: {
+	first: kube.#Get & {$params: resource: {apiVersion: "v1", kind: "X", metadata: {name: parameter.name, namespace: context.data.metadata.namespace}}}
+	second: kube.#Get & {$params: resource: {apiVersion: "v1", kind: "X", metadata: name: first.$returns.metadata.uid}}
+	parameter: name: *"x" | string
+}`
+	s := &recorder{answer: returnUID}
+	if err := run(t, compile(t, source, map[string]any{"name": "y"}, s)); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"first", "second"}, s.paths()); diff != "" {
+		t.Fatal(diff)
+	}
+	want := map[string]any{"name": "y", "namespace": "ns"}
+	if diff := cmp.Diff(want, s.calls[0].Params["resource"].(map[string]any)["metadata"]); diff != "" {
+		t.Error(diff)
+	}
+	template, _ := action.Parse("test", source)
+	if _, problems := template.Compile(action.Options{Properties: map[string]any{"nam": "y"}}); len(problems) != 1 || problems[0].Path != "nam" {
+		t.Errorf("problems of the properties: %v", problems)
+	}
+}
+
 // TestRun_StepAttribute executes calls in the order of @step.
 func TestRun_StepAttribute(t *testing.T) {
 	source := `import "vela/kube"
@@ -347,8 +376,8 @@ func TestParse_Diagnostics(t *testing.T) {
 		{"refused function", "import \"vela/builtin\"\na: builtin.#Suspend & {$params: duration: \"1m\"}", `2:4: builtin.#Suspend: an action cannot be suspended; start a workflow`},
 		{"refused legacy function", "import \"vela/op\"\nif true {a: op.#DoVar & {path: \"x\"}}", `2:13: op.#DoVar: an action has no variables; `},
 		{"refused without a package", `a: {#do: "var", #provider: "builtin", $params: {}}`, `1:4: builtin.var: an action has no variables; `},
-		{"parameters", "import \"vela/kube\"\na: kube.#Get & {$params: resourc: {}}", `a.$params.resourc: field not allowed`},
-		{"reference", "a: b.c", `1:4: a: reference "b" not found`},
+		{"parameters", "import \"vela/kube\"\na: kube.#Get & {$params: resourc: {}}", `2:26: kube.#Get.$params has no "resourc"; did you mean "resource"?`},
+		{"reference", "a: b.c", `1:4: unknown name "b"; a text needs double quotes: "b"`},
 		{"contradiction", "a: 1 & 2", `a: conflicting values 2 and 1`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

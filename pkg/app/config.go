@@ -162,7 +162,7 @@ func (cfg configuration) compile(c clients, begin func(step string) (reason stri
 			} else {
 				names[t.TriggerRef] = position
 			}
-			out.diagnostics = append(out.diagnostics, s.Locate(t.Problems)...)
+			out.diagnostics = append(out.diagnostics, s.Locate(t.Problems.Causes())...)
 			out.warnings = append(out.warnings, s.Locate(t.Warnings)...)
 			out.triggers = append(out.triggers, t.Trigger)
 		}

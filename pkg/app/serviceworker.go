@@ -204,7 +204,7 @@ func (w *serviceWorker) runGeneration(ctx context.Context, config worker.Config,
 	c := w.clients
 	c.resource.OnStatus, c.resource.OnClusterStatus, c.velaql.OnStatus = status.ObserveWatch, status.ObserveClusters, status.ObserveWatch
 	w.stores.configureSources(&c)
-	templates, invalid := trigger.AddActions(w.process.builtIn, config.Actions)
+	templates, invalid := trigger.AddActions(w.process.builtIn, config.Actions, config.InvalidActions)
 	for name, problems := range invalid {
 		log.Info("Action is invalid", "action", name, "problems", problems.Error())
 	}

@@ -77,7 +77,7 @@ type workerProcess struct {
 	services *worker.Services
 	// deadLetters are those of all TriggerServices.
 	deadLetters *cluster.DeadLetterWatch
-	election sync.Mutex
+	election    sync.Mutex
 	// leader is nil before the election, and isElected is closed after it.
 	leader    *cluster.Leader
 	isElected chan struct{}

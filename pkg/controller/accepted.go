@@ -122,6 +122,7 @@ func (r *reconciler) newVersion(ts *v1alpha1.TriggerService, in inputs, report s
 		Namespace: ts.Namespace, Name: ts.Name, UID: ts.UID, Generation: ts.Generation,
 		Worker: workerName(ts, in.template), WebhookPort: in.webhookPort,
 		Spec: ts.Spec, Rejected: map[string]string{}, Actions: report.ActiveTemplates(request.Actions),
+		InvalidActions: report.InvalidActions(request.Actions),
 	}
 	for _, t := range report.Triggers {
 		if !t.ResourceExceeded {

@@ -111,7 +111,7 @@ func (s state) validatedCondition() metav1.Condition {
 	}
 	var triggers diag.List
 	for _, t := range s.report.Triggers {
-		triggers = append(triggers, t.Problems...)
+		triggers = append(triggers, t.Problems.Causes()...)
 	}
 	for _, c := range []struct {
 		problems diag.List

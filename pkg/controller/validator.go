@@ -143,13 +143,11 @@ func (v *validator) validateTriggerService(ctx context.Context, ts *v1alpha1.Tri
 		}
 	}
 	for i, t := range report.Triggers {
-		for _, p := range t.Problems {
-			name, unknown := report.UnknownActions[p.Path]
-			switch {
-			case !unknown:
-				out.Problems = append(out.Problems, p)
-			case len(report.BrokenActions[name]) == 0: // otherwise already reported
+		for _, p := range t.Problems.Causes() {
+			if _, unknown := report.UnknownActions[p.Path]; unknown {
 				out.Warnings = append(out.Warnings, p.String())
+			} else {
+				out.Problems = append(out.Problems, p)
 			}
 		}
 		for _, w := range t.Warnings {

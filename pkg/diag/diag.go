@@ -20,6 +20,7 @@ package diag
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -34,6 +35,9 @@ type Diagnostic struct {
 	Line, Column int
 	// Message says what is wrong and what is valid, in lower case.
 	Message string
+	// Secondary is set if another diagnostic of the input tells the cause, and this one
+	// only where it has an effect.
+	Secondary bool `json:",omitempty"`
 }
 
 // String returns "path:line:column: message", without empty parts.
@@ -71,6 +75,11 @@ func (l List) Err() error {
 		return nil
 	}
 	return l
+}
+
+// Causes returns l without the secondary diagnostics.
+func (l List) Causes() List {
+	return slices.DeleteFunc(slices.Clone(l), func(d Diagnostic) bool { return d.Secondary })
 }
 
 // Add appends a diagnostic at path.

@@ -23,4 +23,6 @@ type Form struct {
 	// DataFields are all fields that the data may have; nil if the kind of the object
 	// decides.
 	DataFields []string
+	// Nested are all fields that a field of the data may have, by its name.
+	Nested map[string][]string
 }

@@ -94,8 +94,8 @@ func (c *checker) checkImports() {
 			switch path := importPath(spec); {
 			case path == "vela" || strings.HasPrefix(path, "vela/"):
 				c.add(spec.Path, "cannot import %q: filters cannot call providers", path)
-			case !slices.Contains(standardLibrary(), path):
-				c.add(spec.Path, "cannot import %q: not in CUE's standard library%s", path, diag.Suggest(path, standardLibrary()))
+			case !slices.Contains(StandardLibrary(), path):
+				c.add(spec.Path, "cannot import %q: not in CUE's standard library%s", path, diag.Suggest(path, StandardLibrary()))
 			}
 		}
 	}

@@ -65,7 +65,7 @@ func ParseComputed(text, schema string) (*Computed, diag.List) {
 		return nil, list
 	}
 	for _, spec := range file.Imports {
-		if path := importPath(spec); !slices.Contains(standardLibrary(), path) {
+		if path := importPath(spec); !slices.Contains(StandardLibrary(), path) {
 			return nil, diag.List{{Line: spec.Pos().Line(), Column: spec.Pos().Column(), Message: fmt.Sprintf("cannot import %q: only packages of CUE's standard library are available", path)}}
 		}
 	}

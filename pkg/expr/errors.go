@@ -59,7 +59,7 @@ type ErrorOptions struct {
 // position in an accepted file. An error that is not of CUE is one diagnostic.
 func ErrorDiagnostics(err error, o ErrorOptions) diag.List {
 	var list diag.List
-	for _, e := range errors.Errors(err) {
+	for _, e := range Causes(err) {
 		format, args := e.Msg()
 		d := diag.Diagnostic{Message: fmt.Sprintf(format, args...)}
 		if o.Message != nil {
@@ -104,6 +104,15 @@ func cueMessage(e errors.Error, x *Expression) string {
 
 // referenceNotFound is the format of CUE's error for an undeclared identifier.
 const referenceNotFound = "reference %q not found"
+
+// UnknownName returns the identifier that is not declared, if e is the error of one.
+func UnknownName(e errors.Error) (string, bool) {
+	format, args := e.Msg()
+	if format != referenceNotFound || len(args) != 1 {
+		return "", false
+	}
+	return fmt.Sprint(args[0]), true
+}
 
 // unknownName returns the message for an undeclared identifier, with a suggestion. declared
 // are the names that the text declares.

@@ -100,7 +100,7 @@ func unknownField(path, known []string, form event.Form) string {
 		if name != "data" || len(path) < 2 {
 			return ""
 		}
-		return cmp.Or(unknownData(".data", path[1:2], form), unknownData(".data", path[1:], form))
+		return cmp.Or(unknownData(".data", path[1:2], form), unknownData(".data", path[1:min(3, len(path))], form), unknownData(".data", path[1:], form))
 	}
 	hint := diag.Suggest(name, known)
 	switch {
@@ -119,8 +119,8 @@ func (m Message) position(pos parse.Pos) (line, column int) {
 
 // CheckResults returns the invalid references to results in the message templates of
 // properties: `.results.NAME` or `index .results "NAME"`. validate returns the reason
-// why a name is invalid, or "".
-func (m Messages) CheckResults(properties map[string]any, validate func(name string) string) diag.List {
+// why a name, or the path of fields below that result, is invalid, or "".
+func (m Messages) CheckResults(properties map[string]any, validate func(name string, fields []string) string) diag.List {
 	var list diag.List
 	for _, message := range m.Of(properties) {
 		if message.From != "" {
@@ -130,7 +130,7 @@ func (m Messages) CheckResults(properties map[string]any, validate func(name str
 			if path[0] != ResultsField || len(path) < 2 {
 				return
 			}
-			if reason := validate(path[1]); reason != "" {
+			if reason := validate(path[1], path[2:]); reason != "" {
 				line, column := message.position(pos)
 				list = append(list, diag.Diagnostic{
 					Path: message.Name(), Line: line, Column: column,

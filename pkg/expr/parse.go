@@ -104,7 +104,7 @@ func addImport(file *ast.File, spec *ast.ImportSpec) {
 // libraryPackage returns the path of the package of the standard library that is called
 // name, or "".
 func libraryPackage(name string) string {
-	for _, path := range standardLibrary() {
+	for _, path := range StandardLibrary() {
 		if path[strings.LastIndex(path, "/")+1:] == name {
 			return path
 		}

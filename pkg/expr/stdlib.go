@@ -16,9 +16,9 @@ limitations under the License.
 
 package expr
 
-// standardLibrary returns the packages of CUE v0.14.1 that a filter may import: all
+// StandardLibrary returns the packages of CUE v0.14.1 that a filter may import: all
 // but tool/*, which belong to the command line tool.
-func standardLibrary() []string {
+func StandardLibrary() []string {
 	return []string{
 		"crypto/ed25519", "crypto/hmac", "crypto/md5", "crypto/sha1", "crypto/sha256", "crypto/sha512",
 		"encoding/base64", "encoding/csv", "encoding/hex", "encoding/json", "encoding/toml", "encoding/yaml",

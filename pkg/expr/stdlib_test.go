@@ -25,7 +25,7 @@ import (
 
 // Every package and function in the tables exists in this version of CUE.
 func TestStandardLibrary(t *testing.T) {
-	for _, path := range standardLibrary() {
+	for _, path := range StandardLibrary() {
 		for _, name := range append(boolFunctions(path), "") {
 			text := fmt.Sprintf("import p %q\n_x: p", path)
 			if name != "" {

@@ -122,31 +122,43 @@ func dropUnusedNames(file *ast.File) {
 // ResultReference is a reference to the result of another action.
 type ResultReference struct {
 	Name string
-	Pos  token.Pos
+	// Fields is the path below the result, as far as it is known.
+	Fields []string
+	Pos    token.Pos
 }
 
 // ResultReferences returns the references of file to `context.results.NAME`.
 func ResultReferences(file *ast.File) []ResultReference {
 	var references []ResultReference
 	ast.Walk(file, func(n ast.Node) bool {
-		var name string
-		var operand ast.Expr
-		switch n := n.(type) {
-		case *ast.SelectorExpr:
-			name, operand = LabelName(n.Sel), n.X
-		case *ast.IndexExpr:
-			if lit, ok := n.Index.(*ast.BasicLit); ok && lit.Kind == token.STRING {
-				name, operand = LabelName(lit), n.X
-			}
-		}
-		results, ok := operand.(*ast.SelectorExpr)
-		if !ok || name == "" || LabelName(results.Sel) != ResultsField {
+		x, ok := n.(ast.Expr)
+		if !ok {
 			return true
 		}
-		if root, ok := results.X.(*ast.Ident); ok && root.Name == "context" {
-			references = append(references, ResultReference{name, n.Pos()})
+		path, ok := staticPath(x)
+		if ok && len(path) > 2 && path[0] == "context" && path[1] == ResultsField {
+			references = append(references, ResultReference{path[2], path[3:], n.Pos()})
 		}
-		return true
+		return !ok
 	}, nil)
 	return references
+}
+
+// staticPath returns the names of x, a path from an identifier.
+func staticPath(x ast.Expr) (path []string, ok bool) {
+	switch x := x.(type) {
+	case *ast.Ident:
+		return []string{x.Name}, true
+	case *ast.SelectorExpr:
+		path, ok = staticPath(x.X)
+		return append(path, LabelName(x.Sel)), ok
+	case *ast.IndexExpr:
+		name, isString := stringLiteral(x.Index)
+		if !isString {
+			return nil, false
+		}
+		path, ok = staticPath(x.X)
+		return append(path, name), ok
+	}
+	return nil, false
 }

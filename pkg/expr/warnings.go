@@ -82,6 +82,27 @@ func Warnings(text string, form event.Form) diag.List {
 	return w.list
 }
 
+// NestedWarnings returns the references in a template to fields of the data that no event of
+// a form has, where the form knows these: context.data.changes.phase. The template may be
+// for events of other sources as well, which have other data.
+func NestedWarnings(file *ast.File, form event.Form) diag.List {
+	var list diag.List
+	ast.Walk(file, func(n ast.Node) bool {
+		x, ok := n.(ast.Expr)
+		if !ok {
+			return true
+		}
+		path, ok := staticPath(x)
+		if ok && len(path) > 3 && path[0] == "context" && path[1] == "data" {
+			if problem := unknownData("context.data", path[2:4], event.Form{Nested: form.Nested}); problem != "" {
+				list = append(list, diag.Diagnostic{Line: n.Pos().Line(), Column: n.Pos().Column(), Message: problem})
+			}
+		}
+		return !ok
+	}, nil)
+	return list
+}
+
 type warner struct {
 	diagnostics
 	form              event.Form
@@ -200,6 +221,10 @@ func (w *warner) unknownData(field ast.Node, path ...string) {
 // unknownData returns why no event of a form has a value at a path below its data, whose
 // own path is data, or "". It knows the last name of the path only.
 func unknownData(data string, path []string, form event.Form) string {
+	if len(path) == 2 && form.Nested[path[0]] != nil && !slices.Contains(form.Nested[path[0]], path[1]) {
+		known := form.Nested[path[0]]
+		return fmt.Sprintf("no event of this source has %s.%s.%s%s; fields: %s", data, path[0], path[1], diag.Suggest(path[1], known), strings.Join(known, ", "))
+	}
 	fields := form.DataFields
 	if len(path) == 2 && path[0] == "headers" && slices.Contains(fields, "headers") && path[1] != strings.ToLower(path[1]) {
 		return fmt.Sprintf("names of headers are in lower case: %q", strings.ToLower(path[1]))

@@ -26,6 +26,7 @@ import (
 // What no event of a source has is warned about.
 func TestWarnings_Form(t *testing.T) {
 	objects := event.Form{Types: []string{event.Create, event.Update, event.Delete, event.Sync}}
+	changes := event.Form{Nested: map[string][]string{"changes": {"phaseChanged", "revisionMade"}}}
 	calls := event.Form{DataFields: []string{"path", "headers", "query", "body"}}
 	for _, tc := range []struct {
 		form       event.Form
@@ -45,6 +46,9 @@ func TestWarnings_Form(t *testing.T) {
 		{calls, `context.data["ref"] == "refs/heads/main"`, "did you mean context.data.body.ref?"},
 		{calls, `context: data: {ref: "refs/heads/main", body: x: 1}`, "1:17: no event of this source has context.data.ref"},
 		{calls, `context.data.body.ref == context.data.headers["x-ref"] && context.data.query.Ref == "x"`, ""},
+		{changes, `context.data.changes.phaseChange.to == "running"`, `1:22: no event of this source has context.data.changes.phaseChange; did you mean "phaseChanged"?; fields: phaseChanged, revisionMade`},
+		{changes, `context.data.changes.phaseChanged.to == "running" && context.data.spec.phaseChange == "x"`, ""},
+		{objects, `context.data.changes.phaseChange.to == "running"`, ""},
 		{objects, `context.data.ref == "refs/heads/main"`, ""},
 		// kyverno/kyverno#12, open-policy-agent/opa#1282
 		{objects, `context.data.metadata.name == "web-*"`, `1:31: == compares the whole text, in which no name has a *; a pattern is a regular expression: =~ "^web-.*$"`},

@@ -84,8 +84,8 @@ type Report struct {
 	// BrokenActions has the problems of the actions whose Source is broken, by type.
 	// Their positions are in Source.
 	BrokenActions map[string]diag.List
-	// UnknownActions has the types of actions that are neither built in nor active, by
-	// the path of the field that names them.
+	// UnknownActions has the types of actions that are neither built in nor among the
+	// request's, by the path of the field that names them.
 	UnknownActions map[string]string
 	// Deployment is what the worker template renders to. It is nil if there are
 	// WorkerProblems. Their paths are those of workload.Deployment.
@@ -97,7 +97,7 @@ type Report struct {
 type TriggerReport struct {
 	Name string
 	// Problems are empty if the trigger is valid. Their paths are relative to the
-	// TriggerService.
+	// TriggerService. Those that follow from BrokenActions are secondary.
 	Problems diag.List
 	// Warnings are about what is valid, and probably not meant.
 	Warnings diag.List `json:",omitempty"`
@@ -143,8 +143,11 @@ func (l Local) check(ctx context.Context, r Request, begin func(step string) (re
 		if len(problems) > 0 {
 			report.BrokenActions[name] = problems
 		}
-		if t != nil {
+		switch {
+		case t != nil:
 			templates[name] = trigger.Parsed(t)
+		case templates[name] == nil:
+			templates[name] = trigger.Invalid(problems)
 		}
 	}
 	exceeded := map[int]bool{}
@@ -327,6 +330,18 @@ func matchesAll(ctx context.Context, f filter.Filter) bool {
 	}
 	v, err := f.Match(ctx, event.Event{})
 	return err == nil && v.Match
+}
+
+// InvalidActions returns the problems of each of actions that has no active template, by
+// type.
+func (r Report) InvalidActions(actions map[string]Action) map[string]string {
+	out := map[string]string{}
+	for name, a := range actions {
+		if problems := r.BrokenActions[name]; len(problems) > 0 && a.Previous == "" {
+			out[name] = problems.Error()
+		}
+	}
+	return out
 }
 
 // ActiveTemplates returns the template that is active for each of actions, by type:

@@ -137,6 +137,12 @@ func TestChecker_BrokenAction(t *testing.T) {
 				if valid := len(report.Triggers[0].Problems) == 0; valid != (tc.active != "") {
 					t.Errorf("%+v: trigger has problems %v", tc.action, report.Triggers[0].Problems)
 				}
+				if causes := report.Triggers[0].Problems.Causes(); len(causes) > 0 {
+					t.Errorf("%+v: the problems of the trigger do not follow from the action: %v", tc.action, causes)
+				}
+				if reason := report.InvalidActions(r.Actions)["own"]; (reason == "") != (tc.active != "") {
+					t.Errorf("%+v: invalid because %q", tc.action, reason)
+				}
 			}
 		})
 	}

@@ -54,7 +54,7 @@ func (c Compiler) compileActions(o action.Options, spec v1alpha1.Trigger) (compi
 	if len(list) > 0 {
 		return compiledActions{}, list.WithPrefix("action")
 	}
-	list = r.checkResults(func(string) string { return "there are no earlier actions" })
+	list = r.checkResults(func(string, []string) string { return "there are no earlier actions" })
 	a, problems := c.compile(r, o)
 	if list = append(list, problems...); len(list) > 0 {
 		return compiledActions{}, list.WithPrefix("action")
@@ -69,7 +69,7 @@ func (c Compiler) compileSequence(o action.Options, spec v1alpha1.Trigger) (comp
 	var (
 		list  diag.List
 		out   compiledActions
-		names = resultNames{steps: spec.Actions, hasResult: make([]bool, len(spec.Actions))}
+		names = resultNames{steps: spec.Actions, templates: make([]*action.Template, len(spec.Actions))}
 	)
 	if len(spec.Actions) > v1alpha1.MaxActions {
 		list.Add("actions", "%d actions, maximum is %d", len(spec.Actions), v1alpha1.MaxActions)
@@ -85,8 +85,8 @@ func (c Compiler) compileSequence(o action.Options, spec v1alpha1.Trigger) (comp
 			problems.Add("onFailure", "must be %q or %q, not %q", v1alpha1.OnFailureStop, v1alpha1.OnFailureContinue, s.OnFailure)
 		}
 		if r.template != nil {
-			names.hasResult[i] = r.template.HasResult()
-			problems = append(problems, r.checkResults(func(name string) string { return names.check(i, name) })...)
+			names.templates[i] = r.template
+			problems = append(problems, r.checkResults(func(name string, fields []string) string { return names.check(i, name, fields) })...)
 			o.EvaluateResult = s.Name != "" && i < len(spec.Actions)-1
 			a, broken := c.compile(r, o)
 			if problems = append(problems, broken...); a != nil {
@@ -116,13 +116,13 @@ func stepTitle(i int, s v1alpha1.ActionStep) string {
 // resultNames checks references to the results of actions.
 type resultNames struct {
 	steps []v1alpha1.ActionStep
-	// hasResult is true for each action that may have a result.
-	hasResult []bool
+	// templates are those of the actions. They are nil for later and for invalid actions.
+	templates []*action.Template
 }
 
-// check returns the problem of a reference of the ith action to the result name, or
-// "".
-func (n resultNames) check(i int, name string) string {
+// check returns the problem of a reference of the ith action to fields of the result name,
+// or "".
+func (n resultNames) check(i int, name string, fields []string) string {
 	position := slices.IndexFunc(n.steps, func(s v1alpha1.ActionStep) bool { return s.Name == name })
 	var earlier []string
 	for _, s := range n.steps[:i] {
@@ -135,10 +135,12 @@ func (n resultNames) check(i int, name string) string {
 		return "refers to its own result"
 	case position > i:
 		return fmt.Sprintf("refers to the result of actions[%d], which runs later", position)
-	case position >= 0 && !n.hasResult[position]:
+	case position >= 0 && n.templates[position] == nil:
+		return "" // the action has problems of its own
+	case position >= 0 && !n.templates[position].HasResult():
 		return fmt.Sprintf("actions[%d], %q, has no result", position, n.steps[position].Type)
 	case position >= 0:
-		return ""
+		return n.templates[position].MissingInResult(fields)
 	case len(earlier) == 0:
 		return "no earlier action has a name"
 	}
@@ -168,7 +170,11 @@ func (c Compiler) resolve(name string, raw *runtime.RawExtension, cue string) (r
 	}
 	template, broken := parsed()
 	if len(broken) > 0 {
-		list.Add("type", "%v", broken)
+		for _, p := range broken {
+			p.Path, p.Message = "type", fmt.Sprintf("action %q is invalid: %s", name, diag.Diagnostic{Line: p.Line, Column: p.Column, Message: p.Message})
+			p.Line, p.Column = 0, 0
+			list = append(list, p)
+		}
 		return r, list
 	}
 	var err error
@@ -186,7 +192,7 @@ func (c Compiler) resolve(name string, raw *runtime.RawExtension, cue string) (r
 }
 
 // checkResults returns the problems of the action's references to results.
-func (r resolvedAction) checkResults(check func(name string) string) diag.List {
+func (r resolvedAction) checkResults(check func(name string, fields []string) string) diag.List {
 	var list diag.List
 	for _, p := range r.template.UnknownResults(r.properties, check) {
 		if p.Path == "" {
@@ -221,6 +227,9 @@ func (c Compiler) compile(r resolvedAction, o action.Options) (*action.Action, d
 // warnings returns what is probably not meant of events of a form.
 func (r resolvedAction) warnings(form event.Form) diag.List {
 	list := r.template.Warnings(r.properties, form).WithPrefix("properties")
+	for _, p := range r.template.DataWarnings(form) {
+		list.Add("type", "action %q: %s", r.template.Name(), p)
+	}
 	if r.computed != nil {
 		list = append(list, r.computed.Warnings(form).WithPrefix("cue")...)
 	}

@@ -37,6 +37,8 @@ func compileActions(t *testing.T, spec v1alpha1.Trigger) (sourceSpec source.Spec
 	templates := map[string]trigger.Template{}
 	for name, text := range map[string]string{
 		"gives": "result: 1\nn: context.old.n",
+		"shows": "result: {color: 1, if context.data.x {size: {width: 1}}, any: context.data}",
+		"reads": "m: context.results.first.colour",
 		"says":  "import \"text/template\"\nm: template.Execute(parameter.message, context)\nparameter: message: string",
 		"needs": "m: context.old.m\nn: context.results.first",
 	} {
@@ -70,20 +72,20 @@ func computes(kind, properties, cue string) v1alpha1.ActionStep {
 }
 
 func TestCompile_Actions(t *testing.T) {
-	gives := step("first", "gives", `{}`)
+	gives, shows := step("first", "gives", `{}`), step("first", "shows", `{}`)
 	for _, tc := range []struct {
 		name string
 		spec v1alpha1.Trigger
 		want string
 	}{
 		{"valid", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{gives, step("", "needs", `{}`), step("x", "says", `{"message": "{{.results.first}}"}`)}}, ""},
-		{"neither", v1alpha1.Trigger{}, "action.type: is required; actions: gives, needs, says"},
+		{"neither", v1alpha1.Trigger{}, "action.type: is required; actions: gives, needs, reads, says, shows"},
 		{"both", v1alpha1.Trigger{Action: v1alpha1.Action{Type: "gives"}, Actions: []v1alpha1.ActionStep{gives}},
 			"actions: exactly one of action and actions must be set"},
 		{"single-action", v1alpha1.Trigger{Action: v1alpha1.Action{Type: "needs"}},
 			`action.type: action "needs": 2:4: context.results.first: there are no earlier actions`},
 		{"unknown", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{gives, step("", "give", `{}`)}},
-			`actions[1].type: unknown action "give"; did you mean "gives"?; actions: gives, needs, says`},
+			`actions[1].type: unknown action "give"; did you mean "gives"?; actions: gives, needs, reads, says, shows`},
 		{"later", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{step("", "needs", `{}`), gives}},
 			`actions[0].type: action "needs": 2:4: context.results.first: refers to the result of actions[1], which runs later`},
 		{"itself", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{step("first", "needs", `{}`)}},
@@ -98,6 +100,14 @@ func TestCompile_Actions(t *testing.T) {
 			"actions[1].name: \"first\" is already used by actions[0]\n" +
 				"actions[2].properties.message: must be string, not number\n" +
 				"actions[2].properties.x: unknown field; known fields: message"},
+		{"field", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{shows, step("", "reads", `{}`)}},
+			`actions[1].type: action "reads": 1:4: context.results.first: result has no "colour"; did you mean "color"?; it has any, color, size`},
+		{"field-message", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{shows, step("", "says", `{"message": "{{.results.first.size.height}} {{.results.first.size.width}} {{.results.first.any.x}}"}`)}},
+			`actions[1].properties.message:1:3: .results.first: result.size has no "height"; it has width`},
+		{"field-computed", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{shows, computes("says", "{}", `message: context.results.first["sise"].width`)}},
+			`actions[1].cue:1:10: context.results.first: result has no "sise"; did you mean "size"?; it has any, color, size`},
+		{"field-of-invalid-action", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{step("first", "absent", `{}`), step("", "reads", `{}`)}},
+			`actions[0].type: unknown action "absent"; actions: gives, needs, reads, says, shows`},
 		{"on-failure", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{{Type: "gives", OnFailure: "retry"}}},
 			`actions[0].onFailure: must be "stop" or "continue", not "retry"`},
 		{"computed", v1alpha1.Trigger{Actions: []v1alpha1.ActionStep{gives, computes("needs", "{}", ""), computes("says", "{}", "message: context.old.m + context.old.n + context.results.first")}}, ""},

@@ -78,8 +78,9 @@ func CompileService(c Compiler, ts *v1alpha1.TriggerService, reject func(index i
 }
 
 // AddActions parses action templates, by name, and adds them to the built-in ones.
-// Templates with problems are omitted, and reported in broken by name.
-func AddActions(builtIn map[string]Template, sources map[string]string) (templates map[string]Template, broken map[string]diag.List) {
+// Templates with problems are reported in broken by name. They, and those in invalid, with
+// the reasons by name, are Invalid unless they are built in.
+func AddActions(builtIn map[string]Template, sources, invalid map[string]string) (templates map[string]Template, broken map[string]diag.List) {
 	templates = make(map[string]Template, len(builtIn)+len(sources))
 	maps.Copy(templates, builtIn)
 	broken = map[string]diag.List{}
@@ -90,6 +91,17 @@ func AddActions(builtIn map[string]Template, sources map[string]string) (templat
 			continue
 		}
 		templates[name] = Parsed(t)
+	}
+	addInvalid := func(name string, problems diag.List) {
+		if templates[name] == nil {
+			templates[name] = Invalid(problems)
+		}
+	}
+	for name, problems := range broken {
+		addInvalid(name, problems)
+	}
+	for name, reason := range invalid {
+		addInvalid(name, diag.List{{Message: reason}})
 	}
 	return templates, broken
 }

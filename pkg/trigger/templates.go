@@ -38,6 +38,16 @@ func Parsed(t *action.Template) Template {
 	return func() (*action.Template, diag.List) { return t, nil }
 }
 
+// Invalid returns a template with problems that the user learns of elsewhere: those of a
+// trigger that uses it are secondary.
+func Invalid(problems diag.List) Template {
+	problems = slices.Clone(problems)
+	for i := range problems {
+		problems[i].Secondary = true
+	}
+	return func() (*action.Template, diag.List) { return nil, problems }
+}
+
 // BuiltIn returns the templates of the *.cue files in fsys, by action type: the file
 // name without ".cue". A template is parsed when a trigger first uses it.
 func BuiltIn(fsys fs.FS) (map[string]Template, error) {
@@ -79,18 +89,24 @@ func ReadTemplates(fsys fs.FS) (map[string][]byte, diag.List) {
 
 // ParseTemplates parses the result of ReadTemplates, and returns the templates by action
 // type. A file for which reject returns a reason is not parsed; the reason is its
-// problem. All other files are parsed, also if some have problems.
+// problem. All other files are parsed, also if some have problems. The templates with
+// problems are Invalid.
 func ParseTemplates(sources map[string][]byte, reject func(file string) string) (map[string]Template, diag.List) {
 	var list diag.List
 	templates := make(map[string]Template, len(sources))
 	for _, file := range slices.Sorted(maps.Keys(sources)) {
+		var (
+			template *action.Template
+			problems diag.List
+		)
 		if reason := reject(file); reason != "" {
-			list.Add(file, "action %q: %s", typeOf(file), reason)
-			continue
+			problems.Add(file, "action %q: %s", typeOf(file), reason)
+		} else {
+			template, problems = parseTemplate(file, sources[file])
 		}
-		template, problems := parseTemplate(file, sources[file])
 		if len(problems) > 0 {
 			list = append(list, problems...)
+			templates[typeOf(file)] = Invalid(problems)
 			continue
 		}
 		templates[typeOf(file)] = Parsed(template)

@@ -75,8 +75,11 @@ func TestParseTemplates_AllProblems(t *testing.T) {
 	sources, problems := trigger.ReadTemplates(newFS())
 	templates, parseProblems := trigger.ParseTemplates(sources, func(string) string { return "" })
 	problems = append(problems, parseProblems...)
-	if len(templates) != 1 || templates["good"] == nil {
+	if len(templates) != 2 || templates["good"] == nil {
 		t.Errorf("templates %v", templates)
+	}
+	if _, broken := templates["broken"](); len(broken) != 1 || !broken[0].Secondary {
+		t.Errorf("problems of the invalid template: %+v", broken)
 	}
 	if len(problems) != 2 || problems[0].Path != "huge.cue" || problems[1].Path != "broken.cue" {
 		t.Errorf("problems %v", problems)
@@ -91,7 +94,7 @@ func TestParseTemplates_Reject(t *testing.T) {
 		}
 		return ""
 	})
-	if len(templates) != 1 || len(problems) != 1 || problems[0].String() != `broken.cue: action "broken": exceeds the limit` {
+	if len(templates) != 2 || len(problems) != 1 || problems[0].String() != `broken.cue: action "broken": exceeds the limit` {
 		t.Errorf("templates %v, problems %v", templates, problems)
 	}
 }

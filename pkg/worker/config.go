@@ -56,6 +56,8 @@ type Config struct {
 	AccountMissing bool
 	// Actions has the active templates that are not built in, by action type.
 	Actions map[string]string
+	// InvalidActions has the reasons why actions have no active template, by action type.
+	InvalidActions map[string]string
 	// Rejected has the reasons why triggers must not be compiled, by their names.
 	Rejected map[string]string
 }
@@ -68,7 +70,7 @@ func (c Config) Equal(d Config) bool {
 	}
 	return c.Service.UID == d.Service.UID && c.Service.Generation == d.Service.Generation &&
 		c.WebhookPort == d.WebhookPort && c.AccountMissing == d.AccountMissing &&
-		maps.Equal(c.Rejected, d.Rejected) && maps.Equal(c.Actions, d.Actions)
+		maps.Equal(c.Rejected, d.Rejected) && maps.Equal(c.Actions, d.Actions) && maps.Equal(c.InvalidActions, d.InvalidActions)
 }
 
 // Reject returns the reason why the named trigger must not be compiled, or "". It has
@@ -163,7 +165,7 @@ func (w *ConfigWatcher) next() (next Config, ignored string) {
 	service := w.service.DeepCopy()
 	service.Spec, service.Generation = v.Spec, v.Generation
 	return Config{
-		Service: service, Actions: v.Actions, Rejected: v.Rejected, WebhookPort: v.WebhookPort, Shared: w.options.Name == "",
+		Service: service, Actions: v.Actions, InvalidActions: v.InvalidActions, Rejected: v.Rejected, WebhookPort: v.WebhookPort, Shared: w.options.Name == "",
 		AccountMissing: w.accounts.uid(trigger.Account(service)) == "",
 	}, ""
 }

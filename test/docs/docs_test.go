@@ -129,7 +129,8 @@ func validate(t *testing.T, file string) error {
 	return nil
 }
 
-// TestDocuments_CodeBlocks checks the code blocks of all documents by their language.
+// TestDocuments_CodeBlocks checks the code blocks of all documents by their language. The
+// action of the documents is called annotate.
 func TestDocuments_CodeBlocks(t *testing.T) {
 	for _, b := range codeBlocks(t, documents(t)...) {
 		switch b.language {
@@ -146,7 +147,7 @@ func TestDocuments_CodeBlocks(t *testing.T) {
 				if _, err := parser.ParseFile(b.file, b.text); err != nil {
 					t.Errorf("%s: %v", b.file, err)
 				}
-			} else if _, problems := action.Parse("doc", b.text); len(problems) > 0 {
+			} else if _, problems := action.Parse("annotate", b.text); len(problems) > 0 {
 				t.Errorf("%s: %v", b.file, problems)
 			}
 		case "sh":

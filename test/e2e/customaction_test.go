@@ -104,15 +104,53 @@ spec:
 		t.Errorf("got message %q, want the name of the Definition", c.Message)
 	}
 	i.expectStamp(t, ns, "invalid", "own x invalid")
+	invalidCustomAction(t, i, ns)
 	pod.Kill()
 	i.expectStamp(t, ns, "killed", "own x killed")
 
-	i.apply(t, stampDefinition(ns, stampTemplate("fixed")))
+	imports, body, _ := strings.Cut(strings.TrimSpace(stampTemplate("fixed")), "\n")
+	i.apply(t, stampDefinition(ns, imports+"\nstamp: {type: \"trigger-action\", attributes: {}}\ntemplate: {\n"+body+"\n}"))
 	i.waitForStamp(t, ns, "fixed x")
 	i.delete(t, stampDefinition(ns, "x: 1"))
 	i.waitForStamp(t, ns, "system x")
 	i.waitForReady(t, ns, "main")
 	if got := i.singlePod(t, ns); got != pod || got.Starts() != 2 {
 		t.Errorf("got pod %s, started %d times; want %s, started 2 times", got.Name, got.Starts(), pod.Name)
+	}
+}
+
+// invalidCustomAction tests a TriggerService whose action was never valid: the cause is told
+// once, by the condition and by the worker.
+func invalidCustomAction(t *testing.T, i *installation, ns string) {
+	t.Helper()
+	i.apply(t, strings.Replace(stampDefinition(ns, "x: parametre.y\nparameter: y: *1 | int"), "trigger-action-stamp", "trigger-action-typo", 1))
+	i.apply(t, fmt.Sprintf(`
+apiVersion: standard.oam.dev/v1alpha1
+kind: TriggerService
+metadata: {namespace: %[1]s, name: typo}
+spec:
+  triggers:
+    - {name: a, source: {type: cronjob, properties: {schedule: "0 0 1 1 *"}}, action: {type: typo}}
+    - {name: b, source: {type: cronjob, properties: {schedule: "0 0 1 1 *"}}, actions: [{type: typo}]}
+    - {name: c, source: {type: cronjob, properties: {schedule: "0 0 1 1 *"}}, action: {type: log}}
+`, ns))
+	ts := i.waitForService(t, ns, "typo", func(ts *v1alpha1.TriggerService) error {
+		if len(ts.Status.Triggers) != 3 {
+			return fmt.Errorf("got the status of %d triggers, want 3", len(ts.Status.Triggers))
+		}
+		return hasCondition(v1alpha1.ConditionValidated, metav1.ConditionFalse, v1alpha1.ReasonInvalidAction)(ts)
+	})
+	const cause = `1:4: unknown name "parametre"; did you mean "parameter"?`
+	if got, want := meta.FindStatusCondition(ts.Status.Conditions, v1alpha1.ConditionValidated).Message,
+		"Definition "+ns+"/trigger-action-typo:"+strings.Replace(cause, ": ", `: action "typo": `, 1); got != want {
+		t.Errorf("got message  %q\nwant         %q", got, want)
+	}
+	for n, path := range []string{"spec.triggers[0].action.type", "spec.triggers[1].actions[0].type"} {
+		if got, want := ts.Status.Triggers[n].Message, path+`: action "typo" is invalid: `+cause; got != want {
+			t.Errorf("trigger %d: got message %q\nwant %q", n, got, want)
+		}
+	}
+	if got := ts.Status.Triggers[2]; got.State != v1alpha1.TriggerRunning {
+		t.Errorf("the valid trigger is %s: %s", got.State, got.Message)
 	}
 }

@@ -33,6 +33,7 @@ import (
 	"maps"
 
 	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/expr/schema"
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
@@ -48,7 +49,10 @@ var properties string
 func New(o resource.Options) source.Factory {
 	s := schema.NewLazy(properties)
 	return resource.NewDerived(o, resource.DerivedSource{
-		Type:   Type,
+		Type: Type,
+		Form: event.Form{Nested: map[string][]string{"changes": {
+			phaseChanged, workflowFinished, workflowFailed, revisionMade, componentUnhealthy, componentHealthy,
+		}}},
 		Parse:  func(given map[string]any) (resource.Request, diag.List) { return parse(s, given) },
 		State:  nextState,
 		Derive: derive,
