@@ -22,7 +22,6 @@ import (
 
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/literal"
-	"cuelang.org/go/cue/parser"
 	"cuelang.org/go/cue/token"
 
 	"github.com/kubevela/kube-trigger/pkg/diag"
@@ -47,7 +46,7 @@ type definition struct {
 // unwrapDefinition returns the template in source, which may be in the format of `vela def`.
 // What is not part of the template is blank, so that positions are the same.
 func unwrapDefinition(name, source string) (string, diag.List) {
-	file, err := parser.ParseFile(name+".cue", source)
+	file, err := expr.ParseSyntax(name+".cue", source)
 	if err != nil {
 		return source, nil //nolint:nilerr // parse reports it
 	}

@@ -21,16 +21,19 @@ import (
 	"strings"
 
 	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/errors"
 	"cuelang.org/go/cue/parser"
 	"cuelang.org/go/cue/scanner"
 	"cuelang.org/go/cue/token"
+
+	"github.com/kubevela/kube-trigger/pkg/panicerr"
 )
 
 // ParseFile parses CUE in which == and != compare values of all kinds, also structs:
 // values of different kinds differ. Packages of the standard library that it does not
 // import are imported.
 func ParseFile(filename, source string, options ...parser.Option) (*ast.File, error) {
-	file, err := parser.ParseFile(filename, source, options...)
+	file, err := ParseSyntax(filename, source, options...)
 	if err != nil {
 		return nil, err
 	}
@@ -39,6 +42,18 @@ func ParseFile(filename, source string, options ...parser.Option) (*ast.File, er
 	}
 	implyImports(file)
 	return file, nil
+}
+
+// ParseSyntax is parser.ParseFile, except that it returns an error where that panics: on an alias
+// of a field with an incomplete value, such as "a=0:a!0".
+func ParseSyntax(filename, source string, options ...parser.Option) (file *ast.File, err error) {
+	defer func() {
+		if p := (*panicerr.Error)(nil); errors.As(err, &p) {
+			file, err = nil, errors.Newf(token.NoPos, "syntax error: CUE cannot parse the text, and does not say where; check the values of fields with an alias, such as x in `x=name: value`")
+		}
+	}()
+	defer panicerr.Recover(&err)
+	return parser.ParseFile(filename, source, options...)
 }
 
 // compareAllKinds makes == and != in the file of n compare values of all kinds. CUE does

@@ -25,7 +25,6 @@ import (
 	"time"
 
 	"cuelang.org/go/cue/ast"
-	"cuelang.org/go/cue/parser"
 	"cuelang.org/go/cue/token"
 
 	"github.com/kubevela/kube-trigger/pkg/diag"
@@ -36,7 +35,7 @@ import (
 // times, durations and versions that are ordered as texts, letter by letter; a name that is
 // compared with a pattern; and types and data that no event of a form has.
 func Warnings(text string, form event.Form) diag.List {
-	file, err := parser.ParseFile(Filename, text)
+	file, err := ParseSyntax(Filename, text)
 	if err != nil {
 		return nil //nolint:nilerr // Parse reports it
 	}
@@ -275,7 +274,7 @@ func isTime(text string) bool {
 // interpolationWarnings returns the texts in CUE with the placeholders of another language,
 // which CUE does not replace: {{.data.x}}, ${context.data.x}.
 func interpolationWarnings(text string) diag.List {
-	file, err := parser.ParseFile(Filename, text)
+	file, err := ParseSyntax(Filename, text)
 	if err != nil {
 		return nil //nolint:nilerr // ParseComputed reports it
 	}
