@@ -40,6 +40,13 @@ e2e: testbed ## Run the tests that need KubeVela, built once (6 minutes), as roo
 	$(GO_TEST) -timeout 30m -tags kubevela -run '^TestGateway$$' ./pkg/app
 	$(GO_TEST) -timeout 30m -tags hostile ./test/hostile
 
+.PHONY: e2e-lines
+e2e-lines: testbed ## Run the tests of ./test/vela with the KubeVela of KUBEVELA_CORE, KUBEVELA_CLI and KUBEVELA_CHART
+	@test -n "$(KUBEVELA_CORE)" && test -n "$(KUBEVELA_CLI)" && test -n "$(KUBEVELA_CHART)" || \
+		{ echo 'make: set KUBEVELA_CORE and KUBEVELA_CLI to the binaries of a KubeVela, and KUBEVELA_CHART to its chart vela-core' >&2; exit 1; }
+	KUBEVELA_CORE="$(abspath $(KUBEVELA_CORE))" KUBEVELA_CLI="$(abspath $(KUBEVELA_CLI))" KUBEVELA_CHART="$(abspath $(KUBEVELA_CHART))" \
+		$(GO_TEST) -timeout 30m -count=1 -tags kubevela ./test/vela
+
 .PHONY: node-tools
 node-tools: ## Install what test/node needs to run pods; as root, on Debian
 	apt-get update -qq </dev/null
@@ -100,12 +107,17 @@ generate: ## Generate deepcopy functions, CRDs, the addon and docs/reference
 ADDON_FILES := metadata.yaml README.md NOTES.cue parameter.cue template.cue resources definitions schemas
 VELA        ?= $(CURDIR)/bin/vela
 
+# The tag before the commits that `git describe` counts.
+ADDON_VERSION = $(shell echo '$(VERSION)' | sed -nE 's/(-[0-9]+-g[0-9a-f]+)?(-dirty)?$$//; /^v[0-9]/p')
+
 .PHONY: addon-package
-addon-package: $(if $(filter $(CURDIR)/bin/vela,$(VELA)),bin/vela) ## Pack the addon as registries serve it, into bin/addon
+addon-package: $(if $(filter $(CURDIR)/bin/vela,$(VELA)),bin/vela) ## Package the addon with the index of a registry, into bin/addon
 	@rm -rf bin/addon && mkdir -p bin/addon/kube-trigger
 	cp -R $(addprefix addon/,$(ADDON_FILES)) bin/addon/kube-trigger
-	$(if $(filter v%,$(VERSION)),sed -i.was 's/^version: .*/version: $(firstword $(subst -, ,$(VERSION)))/' bin/addon/kube-trigger/metadata.yaml && rm bin/addon/kube-trigger/metadata.yaml.was)
+	$(if $(ADDON_VERSION),sed -i.was 's/^version: .*/version: $(ADDON_VERSION)/' bin/addon/kube-trigger/metadata.yaml && rm bin/addon/kube-trigger/metadata.yaml.was)
 	cd bin/addon && "$(VELA)" addon package kube-trigger
+	@cd bin/addon && { printf 'apiVersion: v1\nentries:\n  kube-trigger:\n  - urls: [%s]\n' *.tgz; \
+		sed 's/^/    /' kube-trigger/Chart.yaml; } >index.yaml
 
 .PHONY: bin/vela
 bin/vela:

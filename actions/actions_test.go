@@ -93,7 +93,7 @@ func run(t *testing.T, name string, properties, ev, objects []byte) map[string]s
 	cl := fakeClient(t, objects)
 	recorder := &recorder{next: provider.New(provider.Options{Client: cl, Namespace: "default", View: view.Function(cl)})}
 	a, diags := tmpl.Compile(action.Options{
-		Trigger:    event.TriggerRef{Name: "golden", Namespace: "default"},
+		Trigger:    event.Trigger{Name: "golden", Namespace: "default"},
 		Properties: object(t, properties),
 		Executor:   recorder,
 	})

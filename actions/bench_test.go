@@ -56,7 +56,7 @@ func BenchmarkRender(b *testing.B) {
 		if len(diags) > 0 {
 			b.Fatal(diags)
 		}
-		a, diags := tmpl.Compile(action.Options{Trigger: event.TriggerRef{Name: "t", Namespace: "ns"}, Properties: e.Action.Properties, Executor: fakeExecutor{}})
+		a, diags := tmpl.Compile(action.Options{Trigger: event.Trigger{Name: "t", Namespace: "ns"}, Properties: e.Action.Properties, Executor: fakeExecutor{}})
 		if len(diags) > 0 {
 			b.Fatal(diags)
 		}

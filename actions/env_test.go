@@ -80,7 +80,7 @@ func (e env) action(t *testing.T, c client.Client, name string, properties map[s
 	executor := provider.New(provider.Options{
 		Client: client.WithFieldOwner(c, loopguard.FieldManager(id)), Namespace: e.namespace, Egress: out, View: view.Function(c),
 	})
-	a, diags := tmpl.Compile(action.Options{Trigger: id, Properties: properties, Executor: executor})
+	a, diags := tmpl.Compile(action.Options{Trigger: event.Trigger{Name: id.Name, Namespace: id.Namespace}, Properties: properties, Executor: executor})
 	if len(diags) > 0 {
 		t.Fatal(diags)
 	}

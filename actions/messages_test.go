@@ -50,7 +50,7 @@ func sent(t *testing.T, name string, properties map[string]any, cue, note string
 		t.Fatal(diags)
 	}
 	r := &recorder{next: provider.New(provider.Options{Client: fakeClient(t, nil), Namespace: "default"})}
-	o := action.Options{Trigger: event.TriggerRef{Name: "live", Namespace: "default"}, Properties: properties, Executor: r}
+	o := action.Options{Trigger: event.Trigger{Name: "live", Namespace: "default"}, Properties: properties, Executor: r}
 	if cue != "" {
 		if o.Computed, diags = action.ParseComputed(cue); len(diags) > 0 {
 			t.Fatal(diags)

@@ -66,7 +66,7 @@ func TestFieldNames(t *testing.T) {
 				t.Fatal(diags)
 			}
 			a, diags := tmpl.Compile(action.Options{
-				Trigger:    event.TriggerRef{Name: "golden", Namespace: "default"},
+				Trigger:    event.Trigger{Name: "golden", Namespace: "default"},
 				Properties: object(t, section(ar, "properties")),
 				Executor:   manyNames{file},
 			})
@@ -169,7 +169,7 @@ func compileForMemory(t *testing.T, name string, properties map[string]any, clie
 	if len(diags) > 0 {
 		t.Fatal(diags)
 	}
-	a, diags := tmpl.Compile(action.Options{Trigger: event.TriggerRef{Name: "t", Namespace: "default"}, Properties: properties, Executor: localExecutor{client}})
+	a, diags := tmpl.Compile(action.Options{Trigger: event.Trigger{Name: "t", Namespace: "default"}, Properties: properties, Executor: localExecutor{client}})
 	if len(diags) > 0 {
 		t.Fatal(diags)
 	}

@@ -17,7 +17,6 @@ limitations under the License.
 package main
 
 import (
-	"os"
 	"strings"
 	"testing"
 
@@ -27,15 +26,8 @@ import (
 
 // TestReadme checks that the README of the addon lists all parameters and defaults.
 func TestReadme(t *testing.T) {
-	readme, err := os.ReadFile("../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	source, err := os.ReadFile("../parameter.cue")
-	if err != nil {
-		t.Fatal(err)
-	}
-	v := cuecontext.New().CompileBytes(source).LookupPath(cue.ParsePath("parameter"))
+	readme := read(t, "../README.md")
+	v := cuecontext.New().CompileBytes(read(t, "../parameter.cue")).LookupPath(cue.ParsePath("parameter"))
 	for path, value := range leaves(t, "", v) {
 		row := ""
 		for line := range strings.Lines(string(readme)) {

@@ -24,7 +24,6 @@ import (
 	"strings"
 
 	"cuelang.org/go/cue/ast"
-	"cuelang.org/go/cue/parser"
 	"cuelang.org/go/cue/token"
 
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
@@ -71,19 +70,11 @@ func checkNames(file *ast.File) diag.List {
 
 // hasEffect reports whether file refers to a function that can change or send something.
 func hasEffect(file *ast.File) bool {
-	all, packages := provider.Packages(), map[string]map[string]provider.Call{}
-	for _, spec := range file.Imports {
-		path, _ := strconv.Unquote(spec.Path.Value)
-		if p, ok := all[path]; ok {
-			packages[importName(spec, path)] = functions(p)
-		}
-	}
-	found := false
+	functionAt, found := functionFinder(file), false
 	ast.Walk(file, func(n ast.Node) bool {
 		if sel, ok := n.(*ast.SelectorExpr); ok {
-			if root, ok := sel.X.(*ast.Ident); ok && packages[root.Name] != nil {
-				found = found || provider.HasEffect(packages[root.Name][expr.LabelName(sel.Sel)])
-			}
+			call, ok := functionAt(sel)
+			found = found || ok && provider.HasEffect(call)
 		}
 		return !found
 	}, nil)
@@ -96,46 +87,6 @@ func importName(spec *ast.ImportSpec, path string) string {
 		return spec.Name.Name
 	}
 	return path[strings.LastIndex(path, "/")+1:]
-}
-
-// functions returns the definitions of p, each with a call of its function. It is the zero
-// Call for a definition of another form.
-func functions(p provider.Package) map[string]provider.Call {
-	file, err := parser.ParseFile(p.Path, p.Source)
-	if err != nil {
-		return nil
-	}
-	calls := map[string]provider.Call{}
-	for _, d := range file.Decls {
-		f, ok := d.(*ast.Field)
-		if !ok || !expr.IsDefinition(expr.LabelName(f.Label)) {
-			continue
-		}
-		call := calls[expr.LabelName(f.Label)]
-		if body, ok := f.Value.(*ast.StructLit); ok {
-			addFunction(&call, body)
-		}
-		calls[expr.LabelName(f.Label)] = call
-	}
-	return calls
-}
-
-// addFunction sets the function of call to the one that body names.
-func addFunction(call *provider.Call, body *ast.StructLit) {
-	for _, elt := range body.Elts {
-		field, ok := elt.(*ast.Field)
-		if !ok {
-			continue
-		}
-		if text, ok := field.Value.(*ast.BasicLit); ok {
-			switch value, _ := strconv.Unquote(text.Value); expr.LabelName(field.Label) {
-			case "#do":
-				call.Do = value
-			case "#provider":
-				call.Provider = value
-			}
-		}
-	}
 }
 
 func diagnosticAt(pos token.Pos, format string, args ...any) diag.Diagnostic {

@@ -17,6 +17,7 @@ limitations under the License.
 package action
 
 import (
+	"bytes"
 	"encoding/json"
 	"slices"
 
@@ -37,7 +38,7 @@ const DefaultEvaluators = 4
 // Options configure an action or a view.
 type Options struct {
 	// Trigger is the value of `context.trigger`.
-	Trigger event.TriggerRef
+	Trigger event.Trigger
 	// Properties are the values of the template's `parameter`, and Computed those that
 	// depend on the event; nil for none.
 	Properties map[string]any
@@ -167,8 +168,9 @@ func (r *Action) buildParameter(ctx *cue.Context) (cue.Value, error) {
 	if err != nil {
 		return value, err
 	}
-	// Compiled from JSON, so that integers stay integers.
-	properties := ctx.CompileBytes(r.properties, cue.Filename("properties"))
+	// Compiled from JSON, so that integers stay integers. CUE refuses byte order marks.
+	text := bytes.ReplaceAll(r.properties, []byte("\ufeff"), []byte(`\ufeff`))
+	properties := ctx.CompileBytes(text, cue.Filename("properties"))
 	value = value.FillPath(cue.ParsePath("parameter"), properties)
 	return value, value.LookupPath(cue.ParsePath("parameter")).Validate()
 }

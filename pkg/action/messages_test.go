@@ -162,7 +162,7 @@ func computedFor(t *testing.T, ev event.Event, properties map[string]any, cue st
 		return nil, list
 	}
 	r := &recorder{}
-	a, diags := tmpl.Compile(action.Options{Trigger: event.TriggerRef{Name: "t", Namespace: "ns"}, Properties: properties, Computed: c, Executor: r})
+	a, diags := tmpl.Compile(action.Options{Trigger: event.Trigger{Name: "t", Namespace: "ns"}, Properties: properties, Computed: c, Executor: r})
 	if len(diags) > 0 {
 		t.Fatal(diags)
 	}

@@ -132,7 +132,13 @@ func (r *resolution) runStage(ctx context.Context, s expr.Stage) error {
 
 func (r *resolution) visitFields(ctx context.Context, s expr.Stage) error {
 	if r.repeating {
+		if r.root.LookupPath(cue.MakePath(cue.Str("context"), cue.Def("#do"))).Exists() {
+			return Terminal(fmt.Errorf("template %q: a call has the name \"context\", which is that of the event: put the calls into a field", r.runner.template.name))
+		}
 		for _, field := range expr.Members(r.root, true) {
+			if r.runner.template.dataFields[fieldName(field)] {
+				continue // it may refer to calls, which are not made again
+			}
 			if _, err := r.visit(ctx, field); err != nil {
 				return err
 			}
@@ -206,6 +212,7 @@ func (r *resolution) selectReturns(call *provider.Call, result provider.Result) 
 // visit executes the calls in v whose parameters are concrete, in the order of the
 // template. It returns their results in the structure of v, without other fields.
 func (r *resolution) visit(ctx context.Context, v cue.Value) (any, error) {
+	v, _ = v.Default()
 	switch v.IncompleteKind() {
 	case cue.ListKind:
 		returned := []any{}
@@ -238,10 +245,23 @@ func (r *resolution) visit(ctx context.Context, v cue.Value) (any, error) {
 // fieldName returns the name of the field v.
 func fieldName(v cue.Value) string {
 	selectors := v.Path().Selectors()
-	if last := selectors[len(selectors)-1]; last.LabelType() == cue.StringLabel {
-		return last.Unquoted()
+	return nameOf(selectors[len(selectors)-1])
+}
+
+func nameOf(s cue.Selector) string {
+	if s.LabelType() == cue.StringLabel {
+		return s.Unquoted()
 	}
-	return expr.LastSelector(v)
+	return s.String()
+}
+
+// names returns the path of v as the names of fields and the indices in lists.
+func (r *resolution) names(v cue.Value) []string {
+	var names []string
+	for _, s := range v.Path().Selectors() {
+		names = append(names, r.renaming.Text(nameOf(s)))
+	}
+	return names
 }
 
 // makeCall executes the call v, unless it is blocked or has been executed.
@@ -275,7 +295,8 @@ func (r *resolution) makeCall(ctx context.Context, v cue.Value, do string) (map[
 }
 
 // call decodes the call v. It returns nil if the call has been executed, or its
-// parameters depend on another call.
+// parameters depend on another call. It returns expr.ErrRenaming if names in them were
+// replaced and the call depends on more than they.
 func (r *resolution) call(v cue.Value, do string) (*provider.Call, error) {
 	path := r.renaming.Text(v.Path().String())
 	if r.executed[path] {
@@ -292,7 +313,7 @@ func (r *resolution) call(v cue.Value, do string) (*provider.Call, error) {
 	}
 	call := &provider.Call{
 		Provider: name, Do: do, Path: path, Value: v, Legacy: legacy,
-		HandlesErr: r.runner.template.handlesErr[expr.LastSelector(v)], Scope: r.journal.scope,
+		HandlesErr: r.runner.template.handlesErr.Contains(r.names(v)), Scope: r.journal.scope,
 	}
 	if !params.Exists() {
 		return call, nil
@@ -312,13 +333,16 @@ func (r *resolution) call(v cue.Value, do string) (*provider.Call, error) {
 		return nil, fmt.Errorf("%s: parameters must be an object", path)
 	}
 	if r.renaming.Contains(string(data)) {
+		if provider.HasComments(*call) {
+			return nil, expr.ErrRenaming
+		}
 		call.Params, _ = r.renaming.Restore(call.Params).(map[string]any)
 		call.Value = cue.Value{}
 	}
 	return call, nil
 }
 
-// fill returns v with data filled in at path. It returns expr.ErrOrder where the names of
+// fill returns v with data filled in at path. It returns expr.ErrRenaming where the names of
 // fields cannot be replaced.
 func (r *resolution) fill(v cue.Value, path cue.Path, data map[string]any) (cue.Value, error) {
 	data, err := r.renaming.Rename(data)

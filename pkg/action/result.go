@@ -73,17 +73,21 @@ func publicContext(context map[string]any) func() map[string]any {
 	})
 }
 
-// HasResult reports whether actions of the template have a result: the template has a
-// field `result` that is data, not a call.
+// HasResult reports whether actions of the template may have a result: the template has a
+// field `result`, which may be a call or depend on a condition.
 func (t *Template) HasResult() bool { return t.withResult != nil }
 
 // readResult decodes the field `result`, which is part of the last stage, if it is
-// evaluated.
+// evaluated and exists.
 func (r *resolution) readResult() error {
 	if !r.runner.template.evaluatesResult {
 		return nil
 	}
-	data, err := r.root.LookupPath(cue.MakePath(cue.Str(expr.ResultField))).MarshalJSON()
+	value := r.root.LookupPath(cue.MakePath(cue.Str(expr.ResultField)))
+	if !value.Exists() {
+		return nil
+	}
+	data, err := value.MarshalJSON()
 	if err != nil {
 		return Terminal(r.explain(r.evaluationError(err)))
 	}

@@ -134,7 +134,7 @@ func (r *Action) attempt(ctx context.Context, ev event.Event, results map[string
 		data[redactedField] = public()["data"]
 	}
 	run := &resolution{runner: r, journal: j, context: data, public: public, renaming: r.names.Begin()}
-	if err = run.resolve(ctx, c); errors.Is(err, expr.ErrOrder) {
+	if err = run.resolve(ctx, c); errors.Is(err, expr.ErrRenaming) {
 		run = &resolution{runner: r, journal: j, context: data, public: public}
 		err = run.resolve(ctx, c)
 	}

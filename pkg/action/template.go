@@ -44,8 +44,10 @@ type Template struct {
 	// template depends on.
 	context, returns expr.FieldSet
 	embedded         expr.Embedded
-	handlesErr       map[string]bool
-	stages           []expr.Stage
+	handlesErr       expr.ErrHandlers
+	// dataFields are the top-level fields that make no calls.
+	dataFields expr.NameSet
+	stages     []expr.Stage
 	// parameterDecls are the names of the declarations that `parameter` depends on.
 	parameterDecls expr.NameSet
 	parameter      *schema.Schema
@@ -70,10 +72,13 @@ func Parse(name, source string) (*Template, diag.List) {
 	if err != nil {
 		return nil, diagnostics(err)
 	}
-	if list := append(checkNames(file), expr.CheckCalls(file)...); len(list) > 0 {
+	functionAt := functionFinder(file)
+	isFunction := func(sel *ast.SelectorExpr) bool { _, ok := functionAt(sel); return ok }
+	list := slices.Concat(checkNames(file), checkFunctions(file), expr.CheckCalls(file))
+	if list = append(list, expr.CheckCallPlaces(file, isFunction)...); len(list) > 0 {
 		return nil, list
 	}
-	t.hasEffect = hasEffect(file)
+	t.hasEffect, t.handlesErr, t.dataFields = hasEffect(file), expr.FindErrHandlers(file), expr.DataFields(file)
 	var problems diag.List
 	t.resultReferences = expr.ResultReferences(file)
 	if t.messages, problems = expr.MessagesOf(file); len(problems) > 0 {
@@ -89,7 +94,7 @@ func Parse(name, source string) (*Template, diag.List) {
 	t.parameter = schema.FromValue(abstract.LookupPath(cue.ParsePath(expr.ParameterSchema)))
 	t.viewProperties = viewProperties(abstract)
 	expr.TakeExecutedProperties(file)
-	if !expr.HasResult(file) {
+	if !expr.HasResult(file) && !abstract.LookupPath(cue.MakePath(cue.Str(expr.ResultField))).Exists() {
 		t.evaluatesResult = false
 		t.analyse(file)
 		return t, nil
@@ -109,11 +114,10 @@ func Parse(name, source string) (*Template, diag.List) {
 func (t *Template) analyse(file *ast.File) {
 	t.context = expr.Dependencies("context", file)
 	t.returns = expr.Dependencies("$returns", file)
-	if expr.CallsUsedAsValues(file) {
+	if expr.CallsUsedAsValues(file) || expr.NamesReturns(file) || t.evaluatesResult && !t.dataFields[expr.ResultField] {
 		t.returns = expr.All()
 	}
 	t.embedded = expr.EmbeddedElements(file)
-	t.handlesErr = expr.ErrHandlers(file)
 	t.stages, t.parameterDecls = expr.Schedule(file, t.evaluatesResult)
 }
 

@@ -69,7 +69,7 @@ func compile(t *testing.T, source string, properties map[string]any, executor pr
 		t.Fatal(diags)
 	}
 	a, diags := tmpl.Compile(action.Options{
-		Trigger: event.TriggerRef{Name: "t", Namespace: "ns"}, Properties: properties, Executor: executor,
+		Trigger: event.Trigger{Name: "t", Namespace: "ns"}, Properties: properties, Executor: executor,
 	})
 	if len(diags) > 0 {
 		t.Fatal(diags)
@@ -224,7 +224,6 @@ func TestRun_Errors(t *testing.T) {
 			`template "test":2:95: a.$params.resource.metadata.name: undefined field: status`},
 		{"conflict", `a: kube.#Get & {$params: resource: {apiVersion: context.data.data.password & "v1", kind: "X"}}`, nil, true,
 			`conflicting values`},
-		{"no function", `a: {#do: "nothing", #provider: "kube", $params: {}}`, errors.New(`no function`), false, "no function"},
 		{"params", get("a"), &provider.ParamError{Path: "x", Message: "is required"}, true, "$params.x: is required"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -344,6 +343,10 @@ func TestParse_Diagnostics(t *testing.T) {
 		{"import", `import "vela/cube"`, `1:8: unknown package "vela/cube"; did you mean "vela/kube"?`},
 		{"context", `a: context.date.name`, `1:12: context has no "date"`},
 		{"function", "import \"vela/kube\"\na: kube.#Gett", `2:9: vela/kube has no "#Gett"; did you mean "#Get"?`},
+		{"no function", `a: {#do: "nothing", #provider: "kube", $params: {}}`, `1:4: provider "kube" has no function "nothing"`},
+		{"refused function", "import \"vela/builtin\"\na: builtin.#Suspend & {$params: duration: \"1m\"}", `2:4: builtin.#Suspend: an action cannot be suspended; start a workflow`},
+		{"refused legacy function", "import \"vela/op\"\nif true {a: op.#DoVar & {path: \"x\"}}", `2:13: op.#DoVar: an action has no variables; `},
+		{"refused without a package", `a: {#do: "var", #provider: "builtin", $params: {}}`, `1:4: builtin.var: an action has no variables; `},
 		{"parameters", "import \"vela/kube\"\na: kube.#Get & {$params: resourc: {}}", `a.$params.resourc: field not allowed`},
 		{"reference", "a: b.c", `1:4: a: reference "b" not found`},
 		{"contradiction", "a: 1 & 2", `a: conflicting values 2 and 1`},

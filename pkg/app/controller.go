@@ -69,6 +69,9 @@ type ControllerOptions struct {
 	Namespace string
 	// DefaultWorkerTemplate is the worker template of TriggerServices that ask for none.
 	DefaultWorkerTemplate string
+	// GrantBumps gives TriggerServices the right to bump the Application that they are part
+	// of, where KubeVela has placed them in another namespace.
+	GrantBumps bool
 	// WorkerImage is the image of workers whose template has none.
 	WorkerImage string
 	// LeaderElect has the controller wait until no other one runs.
@@ -115,6 +118,7 @@ func RunController(ctx context.Context, o ControllerOptions) error {
 	setup := controller.Options{
 		SystemNamespaces:      systemNamespaces(o.Namespace),
 		DefaultWorkerTemplate: o.DefaultWorkerTemplate,
+		GrantBumps:            o.GrantBumps,
 		Image:                 o.WorkerImage,
 		Version:               o.Version,
 		Lockdown:              o.Lockdown,

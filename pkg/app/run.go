@@ -149,7 +149,7 @@ func (r *runner) runEngine(ctx context.Context, e *engine.Engine, c clients, s s
 	}
 	replayer := replay.Replayer{
 		DeadLetters: s.store.DeadLetters(), Engine: e, Complete: c.refetch,
-		Interval: replayInterval, Wake: s.replayRequested, Clock: clock.RealClock{},
+		Interval: s.replayInterval, Wake: s.replays, Clock: clock.RealClock{},
 	}
 	// The replayer stops after the engine: its events are acknowledged by then.
 	replayCtx, stop := context.WithCancel(context.WithoutCancel(ctx))

@@ -81,6 +81,7 @@ func (w *serviceWorker) run(ctx context.Context) error {
 	registry := w.clients.sources()
 	status := worker.NewStatus(w.first.Service, clock.RealClock{}, func(sourceType string) bool { return registry[sourceType].Status })
 	status.SetIgnored(w.watcher.Ignored)
+	status.SetStoredDeadLetters(func() int { return w.process.deadLetters.Count(w.watcher.Name.Name) })
 	server.OnRejected = func(rejected webhook.Rejection) {
 		w.monitor.observeRejection(rejected)
 		status.ObserveRejection(rejected.Trigger, rejected.Message, rejected.Time)

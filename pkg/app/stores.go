@@ -52,8 +52,9 @@ const (
 const (
 	// saveGrace is how long writes of a failing store are retried at the end.
 	saveGrace = 5 * time.Second
-	// replayInterval is how often the store is polled for replay requests.
-	replayInterval = 5 * time.Second
+	// replayInterval is how often the store in a file is polled for replay requests, and
+	// clusterReplayInterval one in the cluster, which also tells of them.
+	replayInterval, clusterReplayInterval = 5 * time.Second, 15 * time.Second
 )
 
 // stores is the persistent state of a run. Without a store, it persists no more than
@@ -68,6 +69,10 @@ type stores struct {
 	// Each replay request that it receives is signaled to replayRequested.
 	listener        net.Listener
 	replayRequested chan struct{}
+	// replays has an element after a request to replay a dead letter. replayInterval is how
+	// often the store is polled for them, too.
+	replays        <-chan struct{}
+	replayInterval time.Duration
 }
 
 // openFileStore opens the store file of a configuration, for the API server at
@@ -96,7 +101,8 @@ func (r *runner) openFileStore(ctx context.Context, host string) (stores, error)
 	if err != nil {
 		return stores{}, err
 	}
-	s := stores{store: f, replayRequested: make(chan struct{}, 1)}
+	requested := make(chan struct{}, 1)
+	s := stores{store: f, replayRequested: requested, replays: requested, replayInterval: replayInterval}
 	if s.secretKey, err = loadSecretKey(path + ".key"); err != nil {
 		return stores{}, errors.Join(err, f.Close())
 	}
@@ -129,7 +135,7 @@ func (w *serviceWorker) openClusterStore(ctx context.Context, ts *v1alpha1.Trigg
 	if err != nil {
 		return stores{}, err
 	}
-	s := stores{store: opened, saver: store.NewBatchSaver(opened, store.BatchSaverOptions{
+	s := stores{store: opened, replays: w.process.deadLetters.Replays(ts.Name), replayInterval: clusterReplayInterval, saver: store.NewBatchSaver(opened, store.BatchSaverOptions{
 		MaxDelay: clusterSaveInterval, BatchSize: clusterSaveBatch, GracePeriod: saveGrace, Clock: clock.RealClock{},
 		OnError: w.onStoreError(log),
 	})}

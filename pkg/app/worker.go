@@ -75,6 +75,8 @@ type workerProcess struct {
 	clients  clients
 	events   record.EventRecorder
 	services *worker.Services
+	// deadLetters are those of all TriggerServices.
+	deadLetters *cluster.DeadLetterWatch
 	election sync.Mutex
 	// leader is nil before the election, and isElected is closed after it.
 	leader    *cluster.Leader
@@ -133,6 +135,9 @@ func (r *runner) runWorker(ctx context.Context) error {
 	}
 	if p.services, err = worker.Watch(runCtx, p.config, watch); err != nil {
 		return ignoreCanceled(ctx, err)
+	}
+	if p.deadLetters, err = cluster.WatchDeadLetters(runCtx, p.storeClient(), watch.Namespace); err != nil {
+		return err
 	}
 	if r.WorkerNamespace != "" {
 		go p.forgetDeaths(runCtx)

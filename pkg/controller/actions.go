@@ -27,6 +27,7 @@ import (
 	corev1alpha1 "github.com/kubevela/kube-trigger/pkg/api/core/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/sandbox"
+	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
 
 // findDefinition returns the Definition with the given type and name from the first
@@ -76,7 +77,7 @@ func (r *reconciler) resolveActions(ctx context.Context, ts *v1alpha1.TriggerSer
 func newCheckRequest(ts *v1alpha1.TriggerService, actions map[string]sandbox.Action, worker *sandbox.Worker) sandbox.Request {
 	return sandbox.Request{
 		Service: v1alpha1.TriggerService{
-			ObjectMeta: metav1.ObjectMeta{Namespace: ts.Namespace, Name: ts.Name}, Spec: ts.Spec,
+			ObjectMeta: metav1.ObjectMeta{Namespace: ts.Namespace, Name: ts.Name, Labels: trigger.ApplicationLabels(ts)}, Spec: ts.Spec,
 		},
 		Actions: actions, Worker: worker,
 	}

@@ -105,6 +105,9 @@ type Options struct {
 	ThoroughChecker sandbox.Checker
 	// Namespaces limits the controller, as cache.Options.DefaultNamespaces does; nil for none.
 	Namespaces map[string]cache.Config
+	// GrantBumps gives TriggerServices the right to bump the Application that they are part
+	// of, where KubeVela has placed them in another namespace.
+	GrantBumps bool
 	// Clock measures reconciliations for the health check. Defaults to the real clock.
 	Clock clock.PassiveClock
 }
@@ -186,6 +189,11 @@ func Setup(ctx context.Context, m ctrl.Manager, o Options) error {
 	}
 	if err := setupNamespaces(m, r, caches); err != nil {
 		return err
+	}
+	if o.GrantBumps {
+		if err := setupBumpRights(ctx, m, r); err != nil {
+			return err
+		}
 	}
 	return ctrl.NewControllerManagedBy(m).
 		Named("triggerservice").

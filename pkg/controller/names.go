@@ -37,6 +37,9 @@ const (
 	// ImpersonateRole is the Role, in each namespace of workers, to act as the
 	// ServiceAccounts of the TriggerServices there, and the name of its RoleBinding.
 	ImpersonateRole = "kube-trigger-impersonate"
+	// bumpRolePrefix begins the names of the Roles to bump an Application from another
+	// namespace, and of their RoleBindings.
+	bumpRolePrefix = "kube-trigger-bump-"
 	// NamespaceTemplate is the template of the worker that runs all TriggerServices of its
 	// namespace that name this template.
 	NamespaceTemplate = "namespace"
@@ -61,6 +64,13 @@ const (
 // Labels returns the labels of every object that the controller creates.
 func Labels() map[string]string {
 	return map[string]string{"app.kubernetes.io/managed-by": FieldManager}
+}
+
+// bumpLabels returns the labels of Roles and RoleBindings to bump an Application.
+func bumpLabels() map[string]string {
+	l := Labels()
+	maps.Copy(l, map[string]string{"app.kubernetes.io/name": "kube-trigger", "app.kubernetes.io/component": "bump"})
+	return l
 }
 
 // serviceLabels returns the labels of the objects of one TriggerService.

@@ -38,7 +38,7 @@ func TestBatch_Context(t *testing.T) {
 	for _, e := range []event.Event{objectEvent(event.Update, "2", "b"), objectEvent(event.Update, "3", "a"), {Type: "request", ID: "r", Key: "r"}} {
 		last.Batch.Add(e)
 	}
-	c := last.Context(event.TriggerRef{})
+	c := last.Context(event.Trigger{})
 	want := []any{
 		map[string]any{"type": "create", "id": "3", "cluster": "", "key": "prod/a", "apiVersion": "v1", "kind": "ConfigMap", "namespace": "prod", "name": "a", "uid": "u-a"},
 		map[string]any{"type": "update", "id": "2", "cluster": "", "key": "prod/b", "apiVersion": "v1", "kind": "ConfigMap", "namespace": "prod", "name": "b", "uid": "u-b"},
@@ -47,7 +47,7 @@ func TestBatch_Context(t *testing.T) {
 	if diff := cmp.Diff(want, c["batch"]); diff != "" || c["batchMore"] != int64(0) {
 		t.Errorf("batchMore %v; batch (-want +got)\n%s", c["batchMore"], diff)
 	}
-	if c := first.Context(event.TriggerRef{}); c["batch"] != nil || c["batchMore"] != nil {
+	if c := first.Context(event.Trigger{}); c["batch"] != nil || c["batchMore"] != nil {
 		t.Errorf("an event without a group has a batch: %v", c)
 	}
 }

@@ -97,7 +97,7 @@ func (t TriggerRef) String() string {
 }
 
 // Context returns the value of `context` in CUE for the trigger t.
-func (e Event) Context(t TriggerRef) map[string]any {
+func (e Event) Context(t Trigger) map[string]any {
 	c := map[string]any{
 		"sourceType": e.Source,
 		"event":      map[string]any{"type": e.Type, "cluster": e.Cluster, "id": e.ID},
@@ -105,6 +105,7 @@ func (e Event) Context(t TriggerRef) map[string]any {
 		"timestamp":  e.Time.UTC().Format(time.RFC3339),
 		"trigger":    map[string]any{"name": t.Name, "namespace": t.Namespace},
 	}
+	t.Application.addTo(c)
 	if e.Old != nil {
 		c["old"] = e.Old
 	}
@@ -116,7 +117,7 @@ func (e Event) Context(t TriggerRef) map[string]any {
 
 // ContextFields returns the field names of `context`, without those of a batch.
 func ContextFields() []string {
-	return []string{"data", "event", "old", "sourceType", "timestamp", "trigger"}
+	return []string{"appName", "appNamespace", "cluster", "component", "data", "event", "old", "sourceType", "timestamp", "trigger"}
 }
 
 // Schema is the CUE schema of `context`, without the batch. Filters and templates are
@@ -128,6 +129,7 @@ const Schema = `{
 	old?: {...}
 	timestamp: string
 	trigger: {name: string, namespace: string}
+	` + applicationSchema + `
 }`
 
 // Verdict is the result of a filter.

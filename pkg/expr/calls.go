@@ -188,31 +188,23 @@ func rootIdent(n ast.Node) (root string, throughReturns bool) {
 		root, throughReturns = rootIdent(n.X)
 		return root, throughReturns || slices.Contains([]string{"$returns", "err"}, LabelName(n.Sel))
 	case *ast.IndexExpr:
-		return rootIdent(n.X)
+		root, throughReturns = rootIdent(n.X)
+		name, _ := stringLiteral(n.Index)
+		return root, throughReturns || name == "$returns"
 	}
 	return "", false
 }
 
-// ErrHandlers returns the names of the calls whose `$returns.err` a template refers
-// to.
-func ErrHandlers(file *ast.File) map[string]bool {
-	out := map[string]bool{}
+// NamesReturns reports whether a template has the text "$returns", which may be the name of
+// a field other than that of a call.
+func NamesReturns(file *ast.File) bool {
+	found := false
 	ast.Walk(file, func(n ast.Node) bool {
-		sel, ok := n.(*ast.SelectorExpr)
-		if !ok || LabelName(sel.Sel) != "err" {
-			return true
+		if x, ok := n.(ast.Expr); ok {
+			text, _ := stringLiteral(x)
+			found = found || text == "$returns"
 		}
-		call := sel.X
-		if inner, ok := call.(*ast.SelectorExpr); ok && LabelName(inner.Sel) == "$returns" {
-			call = inner.X
-		}
-		switch x := call.(type) {
-		case *ast.Ident:
-			out[x.Name] = true
-		case *ast.SelectorExpr:
-			out[LabelName(x.Sel)] = true
-		}
-		return true
+		return !found
 	}, nil)
-	return out
+	return found
 }

@@ -82,8 +82,9 @@ func (n *Names) Begin() *Renaming {
 // aliasDigits is the number of digits in an alias. Aliases have the order of their names.
 const aliasDigits = 7
 
-// ErrOrder is the error of Rename where lists have the order of the names in data.
-var ErrOrder = errors.New("names cannot be replaced: their order matters")
+// ErrRenaming is the error where names cannot be replaced: of Rename, where lists have the
+// order of the names in data.
+var ErrRenaming = errors.New("names cannot be replaced")
 
 // Rename returns data with aliases for the names of its fields, other than those that are
 // kept. Its field `context` is the context, others are the results of calls. It shares
@@ -99,7 +100,7 @@ func (r *Renaming) Rename(data map[string]any) (map[string]any, error) {
 			looped = r.looped.Context
 		}
 		if !r.collect(map[string]any{name: value}, looped, found) {
-			return nil, ErrOrder
+			return nil, ErrRenaming
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(found)) {

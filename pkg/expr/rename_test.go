@@ -121,7 +121,7 @@ func TestRenaming_Order(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.Rename(map[string]any{"a": []any{map[string]any{"looped": map[string]any{}}}}); !errors.Is(err, expr.ErrOrder) {
+	if _, err := r.Rename(map[string]any{"a": []any{map[string]any{"looped": map[string]any{}}}}); !errors.Is(err, expr.ErrRenaming) {
 		t.Errorf("got %v", err)
 	}
 	if _, err := r.Rename(map[string]any{"context": map[string]any{"looped": map[string]any{}}}); err != nil {

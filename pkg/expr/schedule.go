@@ -43,13 +43,13 @@ func (s Stage) Repeats() bool { return s.Declarations == nil }
 
 // Schedule splits a template into stages, so that each field is evaluated as rarely
 // as possible. It returns a single stage, which repeats, where it cannot tell which
-// calls depend on each other. withResult has the last stage evaluate the result.
+// calls depend on each other, or the result may make calls. withResult has the last stage evaluate the result.
 // schema are the declarations that the parameter depends on. The identifiers of file
 // have to be resolved.
 func Schedule(file *ast.File, withResult bool) (stages []Stage, schema NameSet) {
 	unstaged := []Stage{{}}
 	g := newCallGraph(file)
-	if g == nil {
+	if g == nil || withResult && g.callFields[ResultField] {
 		return unstaged, nil
 	}
 	schema = g.closure([]string{ParameterSchema})

@@ -34,37 +34,89 @@ const (
 	ResultsField = "results"
 )
 
-// HasResult reports whether a template has a result that is data, and not a call.
-func HasResult(file *ast.File) bool {
-	return slices.ContainsFunc(file.Decls, isResult) && !callFields(file)[ResultField]
+// HasResult reports whether a template declares a result: at the top, or in a condition or
+// an embedded struct there.
+func HasResult(file *ast.File) bool { return declaresResult(file.Decls) }
+
+func declaresResult(decls []ast.Decl) bool {
+	return slices.ContainsFunc(decls, func(d ast.Decl) bool { return isResult(d) || declaresResult(nestedDecls(d)) })
 }
 
 func isResult(d ast.Decl) bool {
 	f, ok := d.(*ast.Field)
-	return ok && f.Constraint == token.ILLEGAL && LabelName(f.Label) == ResultField
+	return ok && f.Constraint == token.ILLEGAL && LabelName(unaliasedLabel(f.Label)) == ResultField
 }
 
-// DropResult removes the result from file, unless another declaration refers to it.
+// nestedDecls returns the declarations that d adds to the struct around it, if d is a
+// comprehension or an embedded struct.
+func nestedDecls(d ast.Decl) []ast.Decl {
+	if body := nestedStruct(d); body != nil {
+		return body.Elts
+	}
+	return nil
+}
+
+func nestedStruct(d ast.Decl) *ast.StructLit {
+	var body ast.Expr
+	switch d := d.(type) {
+	case *ast.Comprehension:
+		body = d.Value
+	case *ast.EmbedDecl:
+		body = d.Expr
+	}
+	s, _ := body.(*ast.StructLit)
+	return s
+}
+
+// DropResult removes the result from file, unless it makes calls or another declaration
+// refers to it. The identifiers of file have to be resolved.
 func DropResult(file *ast.File) {
-	needed := !HasResult(file)
+	needed := !DataFields(file)[ResultField]
 	ast.Walk(file, func(n ast.Node) bool {
 		id, ok := n.(*ast.Ident)
-		needed = needed || ok && id.Name == ResultField && id.Scope == file
+		needed = needed || ok && id.Name == ResultField && id.Node != nil
 		return !needed
 	}, nil)
 	if needed {
 		return
 	}
-	for unused := isResult; slices.ContainsFunc(file.Decls, unused); {
-		file.Decls = slices.DeleteFunc(file.Decls, unused)
+	file.Decls = withoutResult(file.Decls)
+	dropUnusedNames(file)
+	dropUnusedImports(file)
+}
+
+// withoutResult returns decls without the results, and without the conditions for them.
+func withoutResult(decls []ast.Decl) []ast.Decl {
+	return slices.DeleteFunc(decls, func(d ast.Decl) bool {
+		body := nestedStruct(d)
+		if body == nil || !declaresResult(body.Elts) {
+			return isResult(d)
+		}
+		body.Elts = withoutResult(body.Elts)
+		return len(body.Elts) == 0
+	})
+}
+
+// dropUnusedNames removes the let clauses and the aliases to which nothing refers, which
+// CUE does not allow.
+func dropUnusedNames(file *ast.File) {
+	for dropped := true; dropped; {
 		used := referencedNodes(file)
-		// CUE does not allow unused let clauses.
-		unused = func(d ast.Decl) bool {
+		before := len(file.Decls)
+		file.Decls = slices.DeleteFunc(file.Decls, func(d ast.Decl) bool {
 			let, ok := d.(*ast.LetClause)
 			return ok && !used[let]
+		})
+		dropped = len(file.Decls) < before
+	}
+	used := referencedNodes(file)
+	for _, d := range file.Decls {
+		if f, ok := d.(*ast.Field); ok {
+			if _, aliased := f.Label.(*ast.Alias); aliased && !used[f] {
+				f.Label = unaliasedLabel(f.Label)
+			}
 		}
 	}
-	dropUnusedImports(file)
 }
 
 // ResultReference is a reference to the result of another action.

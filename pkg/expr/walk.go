@@ -63,15 +63,6 @@ func stepAttribute(v cue.Value) int {
 	return noStep
 }
 
-// LastSelector returns the last selector of the path of v, or "".
-func LastSelector(v cue.Value) string {
-	selectors := v.Path().Selectors()
-	if len(selectors) == 0 {
-		return ""
-	}
-	return selectors[len(selectors)-1].String()
-}
-
 // Resolve resolves the identifiers of file to its declarations. It replaces the
 // resolution by the parser, which may be outdated after declarations were replaced.
 func Resolve(file *ast.File) error {

@@ -44,7 +44,7 @@ import (
 //     ones (name?: …) and those with a default (name: *1 | int).
 //
 // A text that is empty, or holds only comments, matches every event.
-func Compile(text string, t event.TriggerRef) (filter Filter, list diag.List) {
+func Compile(text string, t event.Trigger) (filter Filter, list diag.List) {
 	var panicked error
 	func() {
 		defer panicerr.Recover(&panicked)
@@ -60,7 +60,7 @@ func Compile(text string, t event.TriggerRef) (filter Filter, list diag.List) {
 // meant of events of a form. The warnings have the line and column in text.
 func Warnings(text string, form event.Form) diag.List { return expr.Warnings(text, form) }
 
-func compile(text string, t event.TriggerRef) (Filter, diag.List) {
+func compile(text string, t event.Trigger) (Filter, diag.List) {
 	e, list := expr.Parse(text)
 	if len(list) > 0 {
 		return nil, list
@@ -75,7 +75,7 @@ func compile(text string, t event.TriggerRef) (Filter, diag.List) {
 	return f, nil
 }
 
-func newFilter(e *expr.Expression, t event.TriggerRef) (Filter, error) {
+func newFilter(e *expr.Expression, t event.Trigger) (Filter, error) {
 	if len(e.Constraints) > 0 {
 		return newConstraintFilter(e, t)
 	}
@@ -84,13 +84,13 @@ func newFilter(e *expr.Expression, t event.TriggerRef) (Filter, error) {
 
 // conditionFilter is a filter with a boolean expression.
 type conditionFilter struct {
-	trigger   event.TriggerRef
+	trigger   event.Trigger
 	fields    expr.FieldSet
 	pool      *evaluatorPool
 	condition condition
 }
 
-func newConditionFilter(e *expr.Expression, t event.TriggerRef) (*conditionFilter, error) {
+func newConditionFilter(e *expr.Expression, t event.Trigger) (*conditionFilter, error) {
 	var leaves []*leaf
 	f := &conditionFilter{trigger: t, fields: e.ContextFields(), condition: newCondition(e, e.Condition, &leaves)}
 	programs, err := e.Programs()

@@ -31,7 +31,7 @@ import (
 
 // constraintFilter is a filter with constraints on context.
 type constraintFilter struct {
-	trigger event.TriggerRef
+	trigger event.Trigger
 	pool    *evaluatorPool
 	fields  expr.FieldSet
 	shape   *expr.Shape
@@ -41,7 +41,7 @@ type constraintFilter struct {
 	references []expr.Reference
 }
 
-func newConstraintFilter(e *expr.Expression, t event.TriggerRef) (*constraintFilter, error) {
+func newConstraintFilter(e *expr.Expression, t event.Trigger) (*constraintFilter, error) {
 	f := &constraintFilter{trigger: t, fields: e.ContextFields()}
 	f.shape, f.complete = e.Shape()
 	for _, c := range e.Constraints {
@@ -151,7 +151,7 @@ func isDefault(v cue.Value, s *expr.Shape) bool {
 }
 
 // eventContext returns `context` for an event.
-func eventContext(ev event.Event, t event.TriggerRef) map[string]any {
+func eventContext(ev event.Event, t event.Trigger) map[string]any {
 	c := ev.Context(t)
 	if ev.Data == nil {
 		c["data"] = map[string]any{}

@@ -85,7 +85,7 @@ func golden(t *testing.T, archive *txtar.Archive) *txtar.Archive {
 			continue
 		}
 		var want bytes.Buffer
-		compiled, problems := filter.Compile(string(f.Data), event.TriggerRef{Name: "t", Namespace: "ns"})
+		compiled, problems := filter.Compile(string(f.Data), event.Trigger{Name: "t", Namespace: "ns"})
 		for _, p := range problems {
 			fmt.Fprintln(&want, p)
 		}

@@ -31,7 +31,7 @@ import (
 // Group is an expression that names the group of an event. It is safe for concurrent
 // use.
 type Group struct {
-	trigger event.TriggerRef
+	trigger event.Trigger
 	fields  expr.FieldSet
 	pool    *evaluatorPool
 	leaf    leaf
@@ -39,7 +39,7 @@ type Group struct {
 
 // CompileGroup compiles text, one CUE expression over context whose value is a string or a
 // number. It returns no group where it returns diagnostics.
-func CompileGroup(text string, t event.TriggerRef) (group *Group, list diag.List) {
+func CompileGroup(text string, t event.Trigger) (group *Group, list diag.List) {
 	var panicked error
 	func() {
 		defer panicerr.Recover(&panicked)
@@ -51,7 +51,7 @@ func CompileGroup(text string, t event.TriggerRef) (group *Group, list diag.List
 	return group, list
 }
 
-func compileGroup(text string, t event.TriggerRef) (*Group, diag.List) {
+func compileGroup(text string, t event.Trigger) (*Group, diag.List) {
 	e, list := expr.ParseString(text)
 	if len(list) > 0 {
 		return nil, list

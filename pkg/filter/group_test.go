@@ -51,7 +51,7 @@ func TestGroup(t *testing.T) {
 		`context.data.spec.paused`:                                                     "error",
 		`context.data.metadata.labels`:                                                 "error",
 	} {
-		g, list := filter.CompileGroup(text, event.TriggerRef{Name: "t"})
+		g, list := filter.CompileGroup(text, event.Trigger{Name: "t"})
 		if len(list) > 0 {
 			t.Errorf("%s: %v", text, list)
 			continue
@@ -68,7 +68,7 @@ func TestGroup(t *testing.T) {
 			}
 		}
 	}
-	g, list := filter.CompileGroup("context.data.spec", event.TriggerRef{})
+	g, list := filter.CompileGroup("context.data.spec", event.Trigger{})
 	if len(list) > 0 {
 		t.Fatal(list)
 	}
@@ -88,7 +88,7 @@ func TestCompileGroup_Problems(t *testing.T) {
 		"context.data.x +":             "",
 		"import \"vela/kube\"\nkube.x": "cannot call providers",
 	} {
-		g, list := filter.CompileGroup(text, event.TriggerRef{})
+		g, list := filter.CompileGroup(text, event.Trigger{})
 		if len(list) == 0 || g != nil || !strings.Contains(list.Error(), want) {
 			t.Errorf("%q: got %v, want %q", text, list, want)
 		}

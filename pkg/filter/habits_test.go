@@ -90,7 +90,7 @@ func TestCompile_OtherLanguages(t *testing.T) {
 		`regexp.Match("^web-(?!canary)", context.data.name)`: "error parsing regexp: invalid or unsupported Perl syntax: `(?!`",
 		`context.data.name =~ "*-prod"`:                      "missing argument to repetition operator",
 	} {
-		f, problems := Compile(text, event.TriggerRef{Name: "t"})
+		f, problems := Compile(text, event.Trigger{Name: "t"})
 		if f != nil || !strings.Contains(problems.Error(), want) {
 			t.Errorf("%s: got %v, want %s", text, problems, want)
 		}

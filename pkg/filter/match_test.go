@@ -45,12 +45,12 @@ func TestCompile_SameVerdictAsCUE(t *testing.T) {
 	kinds := map[string]int{}
 	for range 700 {
 		text := g.filter()
-		fast, problems := Compile(text, event.TriggerRef{Name: "t"})
+		fast, problems := Compile(text, event.Trigger{Name: "t"})
 		if problems != nil {
 			kinds["invalid"]++
 			continue
 		}
-		slow, _ := Compile(text, event.TriggerRef{Name: "t"})
+		slow, _ := Compile(text, event.Trigger{Name: "t"})
 		useCUE(slow)
 		for i, ev := range events {
 			got, gotErr := fast.Match(t.Context(), ev)
@@ -107,7 +107,7 @@ func useCUEFor(c condition) {
 
 // A filter is safe for concurrent use.
 func TestFilter_Concurrent(t *testing.T) {
-	f, problems := Compile(`"\(context.data.n)-x" == "5-x"`, event.TriggerRef{})
+	f, problems := Compile(`"\(context.data.n)-x" == "5-x"`, event.Trigger{})
 	if problems != nil {
 		t.Fatal(problems)
 	}
@@ -126,7 +126,7 @@ func TestFilter_Concurrent(t *testing.T) {
 }
 
 func TestFilter_ContextCanceled(t *testing.T) {
-	f, problems := Compile(`"\(context.data.n)" == "5"`, event.TriggerRef{})
+	f, problems := Compile(`"\(context.data.n)" == "5"`, event.Trigger{})
 	if problems != nil {
 		t.Fatal(problems)
 	}
@@ -151,7 +151,7 @@ func (panickingCondition) evaluate(e *evaluation) (outcome, error) {
 }
 
 func TestFilter_Panic(t *testing.T) {
-	compiled, problems := Compile(`context.data.a == 1`, event.TriggerRef{})
+	compiled, problems := Compile(`context.data.a == 1`, event.Trigger{})
 	if problems != nil {
 		t.Fatal(problems)
 	}
@@ -174,7 +174,7 @@ func TestFilter_Memory(t *testing.T) {
 		`"\(context.data.metadata.name)-\(context.data.n)" == "x"`,
 		`context: data: {n: int, metadata: {name: string, labels: {app: string, ...}}, twice: n * 2}`,
 	} {
-		f, problems := Compile(text, event.TriggerRef{})
+		f, problems := Compile(text, event.Trigger{})
 		if problems != nil {
 			t.Fatal(problems)
 		}
@@ -217,7 +217,7 @@ func FuzzMatch(f *testing.F) {
 		if len(text) > 200 || len(data) > 200 || strings.ContainsAny(text, "*#") || strings.Count(text, "for") > 1 {
 			return
 		}
-		fast, problems := Compile(text, event.TriggerRef{})
+		fast, problems := Compile(text, event.Trigger{})
 		if (fast == nil) != (len(problems) > 0) {
 			t.Fatalf("%s: filter %v and diagnostics %v", text, fast, problems)
 		}
@@ -230,7 +230,7 @@ func FuzzMatch(f *testing.F) {
 		if fast == nil || json.Unmarshal([]byte(data), &ev.Data) != nil {
 			return
 		}
-		slow, _ := Compile(text, event.TriggerRef{})
+		slow, _ := Compile(text, event.Trigger{})
 		useCUE(slow)
 		got, gotErr := fast.Match(t.Context(), ev)
 		want, wantErr := slow.Match(t.Context(), ev)
@@ -252,7 +252,7 @@ func TestFilter_EmbeddedElements(t *testing.T) {
 		`[for c in context.data.containers if c.name == "proxy" {c}][0].image == "proxy:2"`: true,
 		`[for c in context.data.containers if c.name == "proxy" {c}][0].image == "web:1"`:   false,
 	} {
-		f, problems := Compile(text, event.TriggerRef{Name: "t"})
+		f, problems := Compile(text, event.Trigger{Name: "t"})
 		if problems != nil {
 			t.Fatal(problems)
 		}

@@ -61,7 +61,7 @@ func sample(t testing.TB, name string) event.Event {
 
 func compile(t testing.TB, expr string) filter.Filter {
 	t.Helper()
-	f, problems := filter.Compile(expr, event.TriggerRef{Name: "t", Namespace: "ns"})
+	f, problems := filter.Compile(expr, event.Trigger{Name: "t", Namespace: "ns"})
 	if err := problems.Err(); err != nil {
 		t.Fatalf("compile %s: %v", expr, err)
 	}
@@ -135,7 +135,7 @@ func BenchmarkCompile(b *testing.B) {
 }
 
 func ExampleCompile() {
-	f, problems := filter.Compile(`context.data.status.readyReplicas == context.data.status.replicas`, event.TriggerRef{Name: "ready"})
+	f, problems := filter.Compile(`context.data.status.readyReplicas == context.data.status.replicas`, event.Trigger{Name: "ready"})
 	if problems != nil {
 		fmt.Println(problems)
 		return

@@ -274,7 +274,7 @@ func TestRules(t *testing.T) {
 		t.Run(strings.ReplaceAll(name, " ", "-"), func(t *testing.T) {
 			for _, r := range table {
 				for _, way := range []string{"fast", "CUE"} {
-					f, problems := Compile(r.filter, event.TriggerRef{Name: "t"})
+					f, problems := Compile(r.filter, event.Trigger{Name: "t"})
 					if problems != nil {
 						t.Errorf("%s: %v", r.filter, problems)
 						break

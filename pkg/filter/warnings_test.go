@@ -51,7 +51,7 @@ func TestWarnings_Form(t *testing.T) {
 		{objects, `or([for c in context.data.l {c.name != "*.sidecar"}])`, `=~ "^.*\\.sidecar$"`},
 		{objects, `context.data.spec.schedule == "*/5 * * * *"`, ""},
 	} {
-		if _, problems := Compile(tc.text, event.TriggerRef{}); problems != nil {
+		if _, problems := Compile(tc.text, event.Trigger{}); problems != nil {
 			t.Errorf("%s: %v", tc.text, problems)
 		}
 		if got := Warnings(tc.text, tc.form).Error(); (got == "") != (tc.want == "") || !strings.Contains(got, tc.want) {
@@ -85,7 +85,7 @@ func TestWarnings(t *testing.T) {
 		`context.data.name > "web"`:                     "",
 		`context.data.n > 10`:                           "",
 	} {
-		if _, problems := Compile(text, event.TriggerRef{}); problems != nil {
+		if _, problems := Compile(text, event.Trigger{}); problems != nil {
 			t.Errorf("%s: %v", text, problems)
 		}
 		got := Warnings(text, event.Form{}).Error()

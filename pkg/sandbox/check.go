@@ -196,7 +196,7 @@ func compileOnce() func(*action.Template, action.Options) (*action.Action, diag.
 	}
 	known := map[key]compiled{}
 	return func(t *action.Template, o action.Options) (*action.Action, diag.List) {
-		o.Trigger = event.TriggerRef{}
+		o.Trigger = event.Trigger{}
 		k := key{template: t, computed: o.Computed}
 		others := o
 		others.Computed = nil

@@ -45,7 +45,7 @@ func filters(request []string, s *sandbox.Steps) ([]string, error) {
 			continue
 		}
 		if problems[i] = s.Begin(text); problems[i] == "" {
-			_, list := filter.Compile(text, event.TriggerRef{})
+			_, list := filter.Compile(text, event.Trigger{})
 			problems[i] = list.Error()
 		}
 	}

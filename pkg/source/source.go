@@ -147,6 +147,9 @@ const (
 // Spec is the part of a trigger that its source depends on.
 type Spec struct {
 	event.TriggerRef
+	// Application is the one that the trigger's TriggerService is part of; the zero value for
+	// none.
+	Application event.Application
 	// Old are the fields below `context.old` that the trigger refers to.
 	Old expr.FieldSet
 	// OnChange are the fields of which at least one has to change for an update

@@ -30,7 +30,7 @@ import (
 
 // compileGroup returns the grouping of a trigger, nil if it has none, and the fields
 // below `context.old` that it refers to.
-func (c Compiler) compileGroup(id event.TriggerRef, spec v1alpha1.Trigger) (grouping engine.Grouping, old expr.FieldSet, list diag.List) {
+func (c Compiler) compileGroup(t event.Trigger, spec v1alpha1.Trigger) (grouping engine.Grouping, old expr.FieldSet, list diag.List) {
 	if spec.Group == nil {
 		return nil, old, nil
 	}
@@ -48,7 +48,7 @@ func (c Compiler) compileGroup(id event.TriggerRef, spec v1alpha1.Trigger) (grou
 		problems := c.reject("group")
 		if problems == nil {
 			var g *filter.Group
-			if g, problems = filter.CompileGroup(by, id); g != nil {
+			if g, problems = filter.CompileGroup(by, t); g != nil {
 				grouping, old = g, oldDependencies(g.ContextFields())
 			}
 		}

@@ -50,6 +50,9 @@ type Compiler struct {
 	Executor func(event.TriggerRef) provider.Executor
 	// CompileAction compiles an action. Defaults to the method Compile of the template.
 	CompileAction func(*action.Template, action.Options) (*action.Action, diag.List)
+	// Application is the one that the TriggerService of the triggers is part of; the zero
+	// value for none.
+	Application event.Application
 	// LoopDetector returns the loop detector of a trigger, and CrashTracker the crash
 	// tracker of its filter and actions, whose CUE is text. They may be nil or return
 	// nil for none.
@@ -65,14 +68,15 @@ type Compiler struct {
 // trigger.
 func (c Compiler) Compile(id event.TriggerRef, spec v1alpha1.Trigger) (Compiled, diag.List) {
 	out := Compiled{Trigger: engine.Trigger{TriggerRef: id, SourceType: spec.Source.Type}}
-	sourceSpec := source.Spec{TriggerRef: id}
+	sourceSpec := source.Spec{TriggerRef: id, Application: c.Application}
+	of := event.Trigger{Name: id.Name, Namespace: id.Namespace, Application: c.Application}
 	var (
 		list, problems diag.List
 		compiled       compiledActions
 		tracker        engine.CrashTracker
 	)
 	if problems = c.reject("filter"); problems == nil {
-		out.Filter, problems = filter.Compile(spec.Filter, id)
+		out.Filter, problems = filter.Compile(spec.Filter, of)
 	}
 	if out.Filter != nil {
 		out.Warnings = filter.Warnings(spec.Filter, c.Sources[spec.Source.Type].Form).WithPrefix("filter")
@@ -80,7 +84,7 @@ func (c Compiler) Compile(id event.TriggerRef, spec v1alpha1.Trigger) (Compiled,
 	list = append(list, problems.WithPrefix("filter")...)
 	if problems = c.reject("action"); problems == nil {
 		tracker = c.crashTracker(id, spec)
-		o := action.Options{Trigger: id, Executor: c.Executor(id), Evaluators: spec.Concurrency, CrashTracker: tracker}
+		o := action.Options{Trigger: of, Executor: c.Executor(id), Evaluators: spec.Concurrency, CrashTracker: tracker}
 		if c.Sources[spec.Source.Type].Objectless {
 			o.Objectless = spec.Source.Type
 		}
@@ -93,7 +97,7 @@ func (c Compiler) Compile(id event.TriggerRef, spec v1alpha1.Trigger) (Compiled,
 	if out.Filter != nil {
 		sourceSpec.Old = sourceSpec.Old.Union(oldDependencies(out.Filter.ContextFields()))
 	}
-	grouping, old, problems := c.compileGroup(id, spec)
+	grouping, old, problems := c.compileGroup(of, spec)
 	list = append(list, problems...)
 	sourceSpec.Old = sourceSpec.Old.Union(old)
 	sourceSpec.OnChange, problems = parsePaths(spec.OnChange)

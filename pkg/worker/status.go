@@ -67,6 +67,8 @@ type Status struct {
 	suspected int64
 	// ignored returns why the accepted version is ignored, or "". It may be nil.
 	ignored func() string
+	// storedDeadLetters returns the number of dead letters that are stored. It may be nil.
+	storedDeadLetters func() int
 	// rejectionsShownAt is the time of the last update of the rejected requests.
 	rejectionsShownAt time.Time
 }
@@ -191,6 +193,14 @@ func (s *Status) SetEngine(e *engine.Engine) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.quarantines, s.pauses = e.Quarantines, e.Pauses
+}
+
+// SetStoredDeadLetters sets the function that returns the number of dead letters that are
+// stored.
+func (s *Status) SetStoredDeadLetters(stored func() int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.storedDeadLetters = stored
 }
 
 // SetIgnored sets the function that returns the reason why the accepted version is ignored,
@@ -324,6 +334,9 @@ func (s *Status) Current() v1alpha1.TriggerServiceStatus {
 	out := v1alpha1.TriggerServiceStatus{WorkerGeneration: s.generation}
 	if s.suspected == s.generation {
 		out.SuspectedGeneration = s.suspected
+	}
+	if s.storedDeadLetters != nil {
+		out.StoredDeadLetters = int64(s.storedDeadLetters())
 	}
 	if s.ignored != nil {
 		out.WorkerMessage = diag.Truncate(s.ignored(), maxText)

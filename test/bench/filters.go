@@ -82,7 +82,7 @@ func filters(ctx context.Context, out io.Writer, size size) error {
 }
 
 // trigger returns the trigger that filters belong to.
-func trigger() event.TriggerRef { return event.TriggerRef{Name: "bench", Namespace: "default"} }
+func trigger() event.Trigger { return event.Trigger{Name: "bench", Namespace: "default"} }
 
 // loadEvent returns the event in a file of predicates.
 func loadEvent(name string) (event.Event, error) {

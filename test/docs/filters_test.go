@@ -74,7 +74,7 @@ func TestFilters_Tables(t *testing.T) {
 		t.Fatalf("got %d rows, want at least 30", len(rows))
 	}
 	for _, row := range rows {
-		f, problems := filter.Compile(row[0], event.TriggerRef{Name: "t"})
+		f, problems := filter.Compile(row[0], event.Trigger{Name: "t"})
 		if problems != nil {
 			t.Errorf("%s: %v", row[0], problems)
 			continue

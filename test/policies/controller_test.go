@@ -58,6 +58,17 @@ apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
 metadata: {namespace: NS, name: kube-trigger-impersonate, LABELS}
 rules: [{apiGroups: [""], resources: [serviceaccounts], verbs: [impersonate], resourceNames: [a, b]}]`
+		bumpRole = `
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {namespace: NS, name: kube-trigger-bump-prod-web, LABELS}
+rules: [{apiGroups: [core.oam.dev], resources: [applications], verbs: [get, list, watch, patch], resourceNames: [shop]}]`
+		bumpBinding = `
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {namespace: NS, name: kube-trigger-bump-prod-web, LABELS}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: kube-trigger-bump-prod-web}
+subjects: [{kind: ServiceAccount, namespace: prod, name: web}]`
 		roleBinding = `
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
@@ -113,6 +124,20 @@ subjects: [{kind: ServiceAccount, namespace: NS, name: kube-trigger}]`
 		{"verb", role, "impersonate]", "impersonate, get]", oneRule},
 		{"all names", role, ", resourceNames: [a, b]", "", oneRule},
 		{"allowed", role, "", "", ""},
+
+		{"name", bumpRole, "kube-trigger-bump-prod-web", "kube-trigger-other", oneRule},
+		{"group", bumpRole, "core.oam.dev", "apps", oneRule},
+		{"resource", bumpRole, "[applications]", "[applications, workflowruns]", oneRule},
+		{"verb", bumpRole, "patch]", "patch, update]", oneRule},
+		{"all Applications", bumpRole, ", resourceNames: [shop]", "", oneRule},
+		{"two Applications", bumpRole, "[shop]", "[shop, api]", oneRule},
+		{"two rules", bumpRole, "[shop]}", "[shop]}, {apiGroups: [\"\"], resources: [secrets], verbs: [get]}", oneRule},
+		{"allowed to bump", bumpRole, "", "", ""},
+
+		{"another role's name", bumpBinding, "kind: Role, name: kube-trigger-bump-prod-web", "kind: Role, name: kube-trigger-bump-prod-api", binding},
+		{"ClusterRole", bumpBinding, "kind: Role, name", "kind: ClusterRole, name", binding},
+		{"group", bumpBinding, "kind: ServiceAccount, namespace: prod, ", "apiGroup: rbac.authorization.k8s.io, kind: Group, ", binding},
+		{"allowed to bump", bumpBinding, "", "", ""},
 
 		{"role", roleBinding, "ClusterRole, name: kube-trigger-default", "ClusterRole, name: cluster-admin", binding},
 		{"role of workers", roleBinding, "ClusterRole, name: kube-trigger-default", "ClusterRole, name: kube-trigger-worker", binding},

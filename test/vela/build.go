@@ -42,9 +42,6 @@ func kubeVela(ctx context.Context) (module, error) {
 	return download(ctx, "kubevela", "github.com/oam-dev/kubevela")
 }
 
-// programs contains the paths of vela-core and the vela CLI.
-type programs struct{ core, cli string }
-
 // download returns the module path, in the version that the module test/<folder> requires.
 // It downloads the module unless it is cached.
 func download(ctx context.Context, folder, path string) (module, error) {
@@ -81,14 +78,6 @@ func testFolder(folder string) (string, error) {
 			return "", fmt.Errorf("%s is not inside a clone of kube-trigger", wd)
 		}
 	}
-}
-
-// programs returns the paths of vela-core and the vela CLI. It builds them unless they are
-// cached.
-func (m module) programs(ctx context.Context) (programs, error) {
-	dir, err := m.build(ctx, "github.com/oam-dev/kubevela/version.VelaVersion",
-		"github.com/oam-dev/kubevela/cmd/core", "github.com/oam-dev/kubevela/references/cmd/cli")
-	return programs{core: filepath.Join(dir, "core"), cli: filepath.Join(dir, "cli")}, err
 }
 
 // build returns the folder of the programs in packages. It builds them unless they are

@@ -50,6 +50,7 @@ func oneBump(t *testing.T, k env) {
 	app := application(ns, "shop", components.String())
 	k.Apply(t, app)
 	k.waitForRevision(t, ns, "shop", 1)
+	k.waitForTriggers(t, ns, 3)
 	before := k.podSpec(t, ns, "web-0")
 
 	k.applySettings(t, ns, "green", "a")

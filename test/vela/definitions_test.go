@@ -27,13 +27,19 @@ import (
 	"strings"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubevela/kube-trigger/test/cluster"
+	"github.com/kubevela/kube-trigger/test/vela"
 )
 
-// showDefinitions tests that `vela show` prints the parameters of each definition.
+// showDefinitions tests that KubeVela stores the schema of each definition, and that
+// `vela show` prints its parameters.
 func showDefinitions(t *testing.T, k env) {
+	k.checkSchema(t, "TraitDefinition", "bump-on-change", "trait-schema-bump-on-change")
+	k.checkSchema(t, "TraitDefinition", "trigger", "trait-schema-trigger")
+	k.checkSchema(t, "ComponentDefinition", "trigger-service", "component-schema-trigger-service")
 	for name, parameters := range map[string][]string{
 		"bump-on-change":  nil,
 		"trigger":         {"triggers", "rights"},
@@ -45,6 +51,30 @@ func showDefinitions(t *testing.T, k env) {
 				t.Errorf("output of vela show %s: got\n%s\nwant %q", name, out, p)
 			}
 		}
+	}
+}
+
+// checkSchema checks that a definition is synced, and that its ConfigMap has the schema of its
+// parameters, from which VelaUX makes a form.
+func (k env) checkSchema(t *testing.T, kind, name, configMap string) {
+	t.Helper()
+	cluster.Eventually(t, "synced "+kind+" "+name, func(ctx context.Context) error {
+		o := object("core.oam.dev/v1beta1", kind)
+		if err := k.Client.Get(ctx, types.NamespacedName{Namespace: vela.Namespace, Name: name}, o); err != nil {
+			return err
+		}
+		conditions, _, _ := unstructured.NestedSlice(o.Object, "status", "conditions")
+		if !slices.ContainsFunc(conditions, func(c any) bool {
+			m, _ := c.(map[string]any)
+			return m["type"] == "Synced" && m["status"] == "True"
+		}) {
+			return fmt.Errorf("got conditions %v, want Synced=True", conditions)
+		}
+		return nil
+	})
+	data, _, _ := unstructured.NestedStringMap(k.get(t, "v1", "ConfigMap", vela.Namespace, configMap).Object, "data")
+	if schema := data["openapi-v3-json-schema"]; !strings.Contains(schema, `"type":"object"`) {
+		t.Errorf("schema in ConfigMap %s: got %q, want that of an object", configMap, schema)
 	}
 }
 
@@ -69,6 +99,7 @@ func bumpOnChange(t *testing.T, k env) {
 	app := example(t, ns, "bump-on-change/application.yaml")
 	k.Apply(t, app)
 	k.waitForRevision(t, ns, "shop", 1)
+	k.waitForTriggers(t, ns, 1)
 	k.applySettings(t, ns, "green", "a")
 	k.waitForRevision(t, ns, "shop", 2)
 	k.applySettings(t, ns, "green", "b")
@@ -95,6 +126,7 @@ func refObjects(t *testing.T, k env) {
       properties: {rules: [{selector: {resourceNames: [settings]}}]}
 `))
 	k.waitForRevision(t, ns, "config", 1)
+	k.waitForTriggers(t, ns, 1)
 	k.applySettings(t, ns, "green", "a")
 	k.waitForRevision(t, ns, "config", 2)
 	k.Vela(t, "delete", "config", "-n", ns, "-y")
@@ -109,6 +141,7 @@ func trigger(t *testing.T, k env) {
 	app := example(t, ns, "trigger-trait/application.yaml")
 	k.Apply(t, app)
 	k.waitForRevision(t, ns, "shop", 1)
+	k.waitForTriggers(t, ns, 1)
 	k.applySettings(t, ns, "red", "a")
 	k.applySettings(t, ns, "green", "a")
 	k.waitForRevision(t, ns, "shop", 2)
@@ -127,16 +160,10 @@ func triggerService(t *testing.T, k env) {
 	k.Apply(t, example(t, ns, "trigger-service/objects.yaml"))
 	k.Apply(t, example(t, ns, "trigger-service/application.yaml"))
 	k.waitForRevision(t, ns, "triggers", 1)
+	k.waitForTriggers(t, ns, 1)
 	k.applySettings(t, ns, "green", "a")
 	k.expectAnnotation(t, ns)
-	const want = "Running: 1/1 triggers"
-	if out := k.Vela(t, "status", "triggers", "-n", ns); !strings.Contains(out, want) {
-		t.Errorf("output of vela status: got\n%s\nwant %q", out, want)
-	}
-	tree := k.Vela(t, "ql", "--query", "application-resource-tree-view{appName=triggers,appNs="+ns+"}.status")
-	if !strings.Contains(tree, "kube-trigger-worker") || !strings.Contains(tree, "ReplicaSet") {
-		t.Errorf("resource tree: got\n%s\nwant the worker", tree)
-	}
+	k.waitForStatus(t, ns, "triggers", "Running: 1/1 triggers")
 	k.Vela(t, "delete", "triggers", "-n", ns, "-y")
 	for _, kind := range []string{"Role", "RoleBinding"} { // of objects.yaml
 		o := object("rbac.authorization.k8s.io/v1", kind)
@@ -177,14 +204,16 @@ func (k env) expectAnnotation(t *testing.T, namespace string) {
 	})
 }
 
+// publishVersion returns the annotation app.oam.dev/publishVersion of an Application.
+func (k env) publishVersion(t *testing.T, namespace, name string) string {
+	t.Helper()
+	return k.get(t, "core.oam.dev/v1beta1", "Application", namespace, name).GetAnnotations()["app.oam.dev/publishVersion"]
+}
+
 // checkPublishVersion checks the annotation app.oam.dev/publishVersion.
 func (k env) checkPublishVersion(t *testing.T, namespace, name, want string) {
 	t.Helper()
-	app := object("core.oam.dev/v1beta1", "Application")
-	if err := k.Client.Get(t.Context(), types.NamespacedName{Namespace: namespace, Name: name}, app); err != nil {
-		t.Fatal(err)
-	}
-	if got := app.GetAnnotations()["app.oam.dev/publishVersion"]; got != want {
+	if got := k.publishVersion(t, namespace, name); got != want {
 		t.Errorf("got publishVersion %q, want %q", got, want)
 	}
 }

@@ -29,11 +29,10 @@ import (
 // install installs KubeVela's CRDs and default definitions.
 func (k *KubeVela) install(t *testing.T) {
 	t.Helper()
-	chart := filepath.Join(k.module.Dir, "charts", "vela-core")
-	k.Install(t, files(t, filepath.Join(chart, "crds"))...)
+	k.Install(t, files(t, filepath.Join(k.line.chart, "crds"))...)
 	k.Apply(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+Namespace+"}")
 	for _, folder := range []string{"defwithtemplate", "velaql"} {
-		for _, file := range files(t, filepath.Join(chart, "templates", folder)) {
+		for _, file := range files(t, filepath.Join(k.line.chart, "templates", folder)) {
 			text, err := os.ReadFile(file)
 			if err != nil {
 				t.Fatal(err)
@@ -58,7 +57,7 @@ spec:
   template:
     metadata: {labels: {app: vela-core}}
     spec: {containers: [{name: kubevela, image: "oamdev/vela-core:%s"}]}
-`, Namespace, k.module.Version))
+`, Namespace, k.line.version))
 }
 
 // Definitions returns the paths of KubeVela's definitions with the names, such as

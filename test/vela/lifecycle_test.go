@@ -81,39 +81,6 @@ func (k env) checkTrait(t *testing.T, want string) {
 	}
 }
 
-// renderParameters tests the objects that the addon renders with different parameters.
-func renderParameters(t *testing.T, k env) {
-	for _, test := range []struct {
-		parameters    string
-		want, exclude []string
-	}{
-		{"", []string{"name: kube-trigger-controller", "name: kube-trigger-worker", "kind: ValidatingAdmissionPolicy"}, []string{"PodMonitor", "type: topology", "--webhook-addr=:9443", "ValidatingWebhookConfiguration", "NetworkPolicy", "- --metrics-auth"}},
-		{"definitionsOnly=true", []string{"name: kube-trigger-crds", "trigger-action-log"}, []string{"name: kube-trigger-controller"}},
-		{"policies.enabled=false", nil, []string{"kind: ValidatingAdmissionPolicy"}},
-		{"trait.anyRights=false", []string{"_anyRights: false"}, []string{"_anyRights: true"}},
-		{"trait.anyRights=true", []string{"_anyRights: true"}, []string{"_anyRights: false"}},
-		{"lockdown.noClusters=true lockdown.forbiddenAccounts={admin,team-a/own} lockdown.maxTriggers=5", []string{"- --lockdown-no-clusters", "- --lockdown-forbidden-accounts=admin,team-a/own", "- --lockdown-max-triggers=5"}, []string{"--lockdown-default-account"}},
-		{"clusters={local,edge}", []string{"type: topology", "- edge"}, nil},
-		{"monitoring.podMonitor=true", []string{"kind: PodMonitor"}, nil},
-		{"webhook.enabled=true webhook.failurePolicy=Fail", []string{"--webhook-addr=:9443", "kind: ValidatingWebhookConfiguration", "failurePolicy: Fail"}, nil},
-		{"networkPolicy.enabled=true networkPolicy.workerNamespaces={team-a}", []string{"kind: NetworkPolicy", "namespace: team-a"}, nil},
-		{"monitoring.auth.enabled=true", []string{"- --metrics-auth", "name: kube-trigger-metrics"}, nil},
-		{"image=registry.example.com/kube-trigger version=v9.9.9", []string{"--worker-image=registry.example.com/kube-trigger:v9.9.9", "image: registry.example.com/kube-trigger:v9.9.9"}, []string{"oamdev/"}},
-	} {
-		out := k.Vela(t, append([]string{"addon", "enable", addonFolder, "--dry-run"}, strings.Fields(test.parameters)...)...)
-		for _, want := range test.want {
-			if !strings.Contains(out, want) {
-				t.Errorf("parameters %q: got no %q", test.parameters, want)
-			}
-		}
-		for _, exclude := range test.exclude {
-			if strings.Contains(out, exclude) {
-				t.Errorf("parameters %q: got %q, want none", test.parameters, exclude)
-			}
-		}
-	}
-}
-
 // disable tests that the addon cannot be disabled while an Application uses it, that
 // TriggerServices and the policies of their workers remain while the addon is disabled, and
 // that the addon can be enabled again.

@@ -19,6 +19,7 @@ limitations under the License.
 package vela_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -30,43 +31,95 @@ import (
 
 // readme runs the commands in addon/README.md in order, and checks their results.
 func readme(t *testing.T, k env) {
-	checks := map[string]func(out string){
-		"vela addon enable ./addon":                               func(string) { k.waitForAddon(t) },
-		"vela addon enable ./addon replicas=2 logLevel=debug":     func(string) { k.waitForAddon(t) },
-		"vela addon status kube-trigger":                          expectOutput(t, "kube-trigger: enabled"),
-		"vela kube apply -f examples/bump-on-change/objects.yaml": expectOutput(t, "settings", "token"),
-		"vela up -f examples/bump-on-change/application.yaml":     func(string) { k.waitForRevision(t, "default", "shop", 1) },
-		"vela status shop":                                        expectOutput(t, "Watching 2 ConfigMaps and Secrets"),
-		"vela kube apply -f examples/bump-on-change/edited.yaml":  func(string) { k.waitForRevision(t, "default", "shop", 2) },
-		"vela revision list shop":                                 expectOutput(t, "shop-v2"),
-		"vela status shop --tree":                                 expectOutput(t, "TriggerService/shop-web-bump", "RoleBinding/shop-web-bump"),
-		"vela status shop --pod":                                  expectOutput(t, "kube-trigger-"),
-		"vela delete shop -n default -y":                          func(string) { k.waitForDeletion(t, "core.oam.dev/v1beta1", "Application", "default", "shop") },
-		"vela addon disable kube-trigger":                         func(string) { k.waitForDeletion(t, "core.oam.dev/v1beta1", "Application", vela.Namespace, addonApp) },
+	k.runDocument(t, shellDocument{
+		file: "addon/README.md", dir: copyFolders(t), replace: []string{"https://github.com/", k.serveReleases(t) + "/"},
+		checks: map[string]func(out string){
+			"vela addon registry add kube-trigger --type=helm --endpoint=https://github.com/kubevela/kube-trigger/releases/latest/download": expectOutput(t, "Successfully add"),
+			"vela addon enable kube-trigger": expectOutput(t, "Addon kube-trigger enabled successfully"),
+			"vela addon enable ./addon":      func(string) { k.waitForAddon(t) },
+			"vela addon enable kube-trigger 'defaultRole.rules[0].apiGroups={apps}' 'defaultRole.rules[0].resources={deployments}' 'defaultRole.rules[0].verbs={patch}' 'defaultRole.rules[1].resources={configmaps}' 'defaultRole.rules[1].verbs={create,patch}'": func(string) { k.checkGivenRights(t) },
+			"vela addon enable kube-trigger replicas=2 logLevel=debug":              func(string) { k.waitForAddon(t) },
+			"vela addon status kube-trigger":                                        expectOutput(t, "kube-trigger: enabled"),
+			"vela kube apply -f examples/bump-on-change/objects.yaml":               expectOutput(t, "settings", "token"),
+			"vela up -f examples/bump-on-change/application.yaml":                   func(string) { k.waitForRevision(t, "default", "shop", 1) },
+			"kubectl wait --for=condition=Ready triggerservice --all --timeout=60s": func(string) { k.waitForTriggers(t, "default", 1) },
+			"vela status shop": expectOutput(t, "Watching 2 ConfigMaps and Secrets"),
+			"vela kube apply -f examples/bump-on-change/edited.yaml": func(string) { k.waitForRevision(t, "default", "shop", 2) },
+			"vela revision list shop":                                expectOutput(t, "shop-v2"),
+			"vela status shop --tree":                                expectOutput(t, "TriggerService/shop-web-bump", "RoleBinding/shop-web-bump"),
+			"vela delete shop -n default -y":                         func(string) { k.waitForDeletion(t, "core.oam.dev/v1beta1", "Application", "default", "shop") },
+			"vela addon disable kube-trigger":                        func(string) { k.waitForDeletion(t, "core.oam.dev/v1beta1", "Application", vela.Namespace, addonApp) },
+		},
+	})
+}
+
+// checkGivenRights checks the rules that addon/README.md gives to triggers: they are in the
+// ClusterRole, and a trigger annotates a ConfigMap.
+func (k env) checkGivenRights(t *testing.T) {
+	t.Helper()
+	k.waitForAddon(t)
+	rules := fmt.Sprint(k.get(t, "rbac.authorization.k8s.io/v1", "ClusterRole", "", "kube-trigger-default").Object["rules"])
+	for _, want := range []string{"map[apiGroups:[apps] resources:[deployments] verbs:[patch]]", "map[apiGroups:[] resources:[configmaps] verbs:[create patch]]"} {
+		if !strings.Contains(rules, want) {
+			t.Errorf("rules of ClusterRole kube-trigger-default: got %s, want %s", rules, want)
+		}
 	}
-	text, err := os.ReadFile(filepath.Join(addonFolder, "README.md"))
+	ns := k.Namespace(t)
+	k.applySettings(t, ns, "blue", "a")
+	k.Apply(t, example(t, ns, "trigger-service/application.yaml"))
+	k.waitForRevision(t, ns, "triggers", 1)
+	k.waitForTriggers(t, ns, 1)
+	k.applySettings(t, ns, "green", "a")
+	k.expectAnnotation(t, ns)
+	k.Vela(t, "delete", "triggers", "-n", ns, "-y")
+	k.waitForDeletion(t, "core.oam.dev/v1beta1", "Application", ns, "triggers")
+}
+
+// shellDocument is a document with commands.
+type shellDocument struct {
+	// file is the path in the repository.
+	file string
+	// dir is the working directory of the commands.
+	dir string
+	// replace are pairs of texts, as in strings.NewReplacer: what the test cannot reach, and
+	// what is there in its place.
+	replace []string
+	// checks has the check of each command's output.
+	checks map[string]func(out string)
+}
+
+// runDocument runs the commands of a document in order, and checks their results. A command
+// without a check, or a check without a command, is an error.
+func (k env) runDocument(t *testing.T, d shellDocument) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("../..", d.file))
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := copyFolders(t)
-	count := 0
+	run, continuation := map[string]bool{}, regexp.MustCompile(` *\\\n *`)
 	for _, block := range regexp.MustCompile("(?ms)^```sh\n(.*?)^```").FindAllStringSubmatch(string(text), -1) {
-		for line := range strings.Lines(block[1]) {
+		for line := range strings.Lines(continuation.ReplaceAllString(block[1], " ")) {
 			line = strings.TrimSpace(line)
-			check, ok := checks[line]
+			check, ok := d.checks[line]
 			if !ok {
-				t.Fatalf("addon/README.md: no check for command %q", line)
+				t.Fatalf("%s: no check for command %q", d.file, line)
 			}
-			out, err := k.TryVelaIn(t, dir, strings.Fields(line)[1:]...)
+			run[line] = true
+			if strings.HasPrefix(line, "kubectl ") { // the check does the same
+				check("")
+				continue
+			}
+			out, err := k.TryShellIn(t, d.dir, strings.NewReplacer(d.replace...).Replace(line))
 			if err != nil {
 				t.Fatalf("%s: %v\n%s", line, err, out)
 			}
 			check(out)
-			count++
 		}
 	}
-	if count < len(checks) {
-		t.Errorf("addon/README.md: got %d commands, want %d", count, len(checks))
+	for line := range d.checks {
+		if !run[line] {
+			t.Errorf("%s: no command %q", d.file, line)
+		}
 	}
 }
 

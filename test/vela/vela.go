@@ -18,17 +18,20 @@ limitations under the License.
 // on a control plane of test/cluster.
 //
 // The modules test/kubevela and test/workflow require the versions of the programs. The
-// first build takes minutes; later runs use the cache, in the user's cache directory.
+// first build takes minutes; later runs use the cache, in the user's cache directory. The
+// environment variables of `make e2e-lines` give another KubeVela.
 // Tests of this package have the build constraint "kubevela".
 package vela
 
 import (
+	"context"
 	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -45,9 +48,8 @@ type KubeVela struct {
 	// Client has administrator rights.
 	Client client.Client
 
-	module module
-	cli    string // the path of the vela CLI
-	home   string // HOME of all programs
+	line line
+	home string // HOME of all programs
 }
 
 // Option configures KubeVela.
@@ -66,11 +68,7 @@ func Start(t *testing.T, opts ...Option) *KubeVela {
 	for _, opt := range opts {
 		opt(&o)
 	}
-	m, err := kubeVela(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	programs, err := m.programs(t.Context())
+	l, err := kubeVelaLine(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,15 +77,15 @@ func Start(t *testing.T, opts ...Option) *KubeVela {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := &KubeVela{Cluster: c, Client: admin, module: m, cli: programs.cli, home: t.TempDir()}
+	k := &KubeVela{Cluster: c, Client: admin, line: l, home: t.TempDir()}
 	k.install(t)
 	k.createVersionDeployment(t)
 	if !o.authentication {
-		k.run(t, programs.core)
+		k.run(t, l.core)
 		return k
 	}
 	w := newWebhook(t)
-	k.run(t, programs.core, w.args...)
+	k.run(t, l.core, w.args...)
 	w.register(t, k)
 	return k
 }
@@ -105,44 +103,76 @@ func (k *KubeVela) Vela(t *testing.T, args ...string) string {
 // TryVela is like Vela. It returns the error of a failed command with its output.
 func (k *KubeVela) TryVela(t *testing.T, args ...string) (string, error) {
 	t.Helper()
-	return k.TryVelaIn(t, "", args...)
+	return runCLI(t, "", k.line.cli, k.home, k.Kubeconfig, args)
+}
+
+// VelaUntil runs the vela CLI until its output contains want, and stops it. It fails the test
+// if the command ends before that, or takes longer than a minute.
+func (k *KubeVela) VelaUntil(t *testing.T, want string, args ...string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := command(ctx, "", k.line.cli, k.home, k.Kubeconfig, args)
+	out := &expectation{want: want, found: cancel}
+	cmd.Stdout, cmd.Stderr = out, out
+	if err := cmd.Run(); !strings.Contains(out.text.String(), want) {
+		t.Errorf("vela %s: got error %v and output\n%s\nwant %q", strings.Join(args, " "), err, &out.text, want)
+	}
+}
+
+// expectation is a writer that calls found when want has been written.
+type expectation struct {
+	want  string
+	found func()
+	text  strings.Builder
+}
+
+func (e *expectation) Write(p []byte) (int, error) {
+	e.text.Write(p)
+	if strings.Contains(e.text.String(), e.want) {
+		e.found()
+	}
+	return len(p), nil
 }
 
 // CLI returns the path of the vela CLI.
-func (k *KubeVela) CLI() string { return k.cli }
+func (k *KubeVela) CLI() string { return k.line.cli }
 
-// TryVelaIn is like TryVela, with the working directory dir.
-func (k *KubeVela) TryVelaIn(t *testing.T, dir string, args ...string) (string, error) {
+// TryShellIn runs a command line of a shell, in which vela is the vela CLI, in the working
+// directory dir. It returns the error of a failed command with its output.
+func (k *KubeVela) TryShellIn(t *testing.T, dir, line string) (string, error) {
 	t.Helper()
-	return runCLI(t, dir, k.cli, k.home, k.Kubeconfig, args)
+	const script = `vela() { "$0" "$@"; }; eval "$1"`
+	return runCLI(t, dir, "sh", k.home, k.Kubeconfig, []string{"-c", script, k.line.cli, line})
 }
 
 // Offline runs the vela CLI without a cluster. It returns the error of a failed command
 // with its output.
 func Offline(t *testing.T, args ...string) (string, error) {
 	t.Helper()
-	m, err := kubeVela(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	programs, err := m.programs(t.Context())
+	l, err := kubeVelaLine(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	home := t.TempDir()
-	return runCLI(t, "", programs.cli, home, filepath.Join(home, "none"), args)
+	return runCLI(t, "", l.cli, home, filepath.Join(home, "none"), args)
 }
 
 // runCLI returns the output of a command, and its error if the exit code is not 0. Other
 // errors fail the test.
 func runCLI(t *testing.T, dir, program, home, kubeconfig string, args []string) (string, error) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), program, args...)
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "HOME="+home, "VELA_HOME="+filepath.Join(home, ".vela"), "KUBECONFIG="+kubeconfig)
-	out, err := cmd.CombinedOutput()
+	out, err := command(t.Context(), dir, program, home, kubeconfig, args).CombinedOutput()
 	if exit := (&exec.ExitError{}); err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)
 	}
 	return string(out), err
+}
+
+// command returns a command that uses a kubeconfig and a home directory.
+func command(ctx context.Context, dir, program, home, kubeconfig string, args []string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "HOME="+home, "VELA_HOME="+filepath.Join(home, ".vela"), "KUBECONFIG="+kubeconfig)
+	return cmd
 }

@@ -22,6 +22,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -46,16 +47,21 @@ func TestKubeVela(t *testing.T) {
 	k.runPods(t)
 	t.Run("Enable", func(t *testing.T) { enable(t, k) })
 	t.Run("Parameters", func(t *testing.T) { renderParameters(t, k) })
+	t.Run("RefusedParameters", func(t *testing.T) { refuseParameters(t, k) })
 	t.Run("Show", func(t *testing.T) { showDefinitions(t, k) })
 	t.Run("Parallel", func(t *testing.T) {
 		for name, test := range map[string]func(*testing.T, env){
 			"ApplicationWorkflow": applicationWorkflow,
+			"ApplyComponent":      applyComponent,
 			"BumpOnChange":        bumpOnChange,
 			"CustomAction":        customAction,
 			"ImageJob":            imageJob,
 			"OneBump":             oneBump,
+			"OwnPods":             ownPods,
+			"Placements":          placements,
 			"RecordEvents":        recordEvents,
 			"RefObjects":          refObjects,
+			"Status":              traitStatus,
 			"Trigger":             trigger,
 			"TriggerService":      triggerService,
 		} {
@@ -65,6 +71,7 @@ func TestKubeVela(t *testing.T) {
 			})
 		}
 	})
+	t.Run("Stopped", func(t *testing.T) { stoppedController(t, k) })
 	t.Run("Upgrade", func(t *testing.T) { upgrade(t, k) })
 	t.Run("Disable", func(t *testing.T) { disable(t, k) })
 	t.Run("Registry", func(t *testing.T) { registry(t, k) })
@@ -138,6 +145,69 @@ func (k env) waitForRevision(t *testing.T, namespace, name string, n int) {
 		}
 		revision := object("core.oam.dev/v1beta1", "ApplicationRevision")
 		return k.Client.Get(ctx, types.NamespacedName{Namespace: namespace, Name: want}, revision)
+	})
+}
+
+// waitForTriggers waits until n TriggerServices of a namespace are ready.
+func (k env) waitForTriggers(t *testing.T, namespace string, n int) {
+	t.Helper()
+	cluster.Eventually(t, "TriggerServices", func(ctx context.Context) error {
+		list := &unstructured.UnstructuredList{}
+		list.SetGroupVersionKind(schema.FromAPIVersionAndKind("standard.oam.dev/v1alpha1", "TriggerServiceList"))
+		if err := k.Client.List(ctx, list, client.InNamespace(namespace)); err != nil {
+			return err
+		}
+		ready := 0
+		for _, ts := range list.Items {
+			conditions, _, _ := unstructured.NestedSlice(ts.Object, "status", "conditions")
+			for _, c := range conditions {
+				if c, _ := c.(map[string]any); c["type"] == "Ready" && c["status"] == "True" {
+					ready++
+				}
+			}
+		}
+		if ready != n {
+			return fmt.Errorf("%d of %d are ready, want %d: %+v", ready, len(list.Items), n, list.Items)
+		}
+		return nil
+	})
+}
+
+// waitForStatus waits until `vela status` of an Application contains text. KubeVela 1.9 reads
+// the status of traits only while it deploys the Application, so that it is deployed again and
+// again.
+func (k env) waitForStatus(t *testing.T, namespace, name, text string) {
+	t.Helper()
+	cluster.Eventually(t, fmt.Sprintf("status of Application %s", name), func(ctx context.Context) error {
+		if out := k.Vela(t, "status", name, "-n", namespace); !strings.Contains(out, text) {
+			if finished, _, _ := unstructured.NestedBool(k.get(t, "core.oam.dev/v1beta1", "Application", namespace, name).Object, "status", "workflow", "finished"); finished {
+				k.publish(t, namespace, name)
+			}
+			return fmt.Errorf("got\n%s\nwant %q", out, text)
+		}
+		return nil
+	})
+}
+
+// publish raises the version of an Application, upon which KubeVela deploys it again, and
+// waits until it has.
+func (k env) publish(t *testing.T, namespace, name string) {
+	t.Helper()
+	app := k.get(t, "core.oam.dev/v1beta1", "Application", namespace, name)
+	n, _ := strconv.Atoi(app.GetAnnotations()["app.oam.dev/publishVersion"])
+	version := strconv.Itoa(n + 1)
+	patch := fmt.Appendf(nil, `{"metadata":{"annotations":{"app.oam.dev/publishVersion":%q}}}`, version)
+	if err := k.Client.Patch(t.Context(), app, client.RawPatch(types.MergePatchType, patch)); err != nil {
+		t.Fatal(err)
+	}
+	cluster.Eventually(t, "deployment of version "+version, func(context.Context) error {
+		app := k.get(t, "core.oam.dev/v1beta1", "Application", namespace, name)
+		revision, _, _ := unstructured.NestedString(app.Object, "status", "workflow", "appRevision")
+		finished, _, _ := unstructured.NestedBool(app.Object, "status", "workflow", "finished")
+		if revision != version || !finished {
+			return fmt.Errorf("revision %s, finished: %t", revision, finished)
+		}
+		return nil
 	})
 }
 

@@ -95,7 +95,7 @@ func TestCompressed(t *testing.T) {
 				}()
 			}
 			a, diags := template.Compile(action.Options{
-				Trigger:  event.TriggerRef{Namespace: namespace, Name: "t"},
+				Trigger:  event.Trigger{Namespace: namespace, Name: "t"},
 				Executor: provider.New(provider.Options{Client: admin, Namespace: namespace}), EvaluateResult: true,
 			})
 			if len(diags) > 0 {

@@ -108,7 +108,7 @@ func filterOptions(params map[string]any) (client.ListOptions, error) {
 // workflow.
 func patch(ctx context.Context, e *executor, c client.Client, call Call) (Result, error) {
 	if _, ok := call.Params["resource"]; !ok {
-		return workflow(ctx, e, c, call)
+		return patchValue(ctx, e, c, call)
 	}
 	obj, err := object(call.Params["resource"], "")
 	if err != nil {

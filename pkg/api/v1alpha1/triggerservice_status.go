@@ -120,6 +120,10 @@ type TriggerServiceStatus struct {
 	// DeadLetters is the number of events of all triggers that became dead letters.
 	// +optional
 	DeadLetters int64 `json:"deadLetters,omitempty"`
+	// StoredDeadLetters is the number of dead letters that are stored: neither replayed nor
+	// deleted.
+	// +optional
+	StoredDeadLetters int64 `json:"storedDeadLetters,omitempty"`
 	// LastActionTime is the time of the last action that succeeded.
 	// +optional
 	LastActionTime *metav1.Time `json:"lastActionTime,omitempty"`

@@ -93,7 +93,7 @@ func parse(s schema.Lazy, given map[string]any) (resource.Request, diag.List) {
 		}
 		objects["fieldSelector"] = fields.OneTermEqualSelector("metadata.name", p.Name).String()
 	}
-	for _, name := range []string{"matchingLabels", "labelSelector", "clusters", "clusterSelector"} {
+	for _, name := range []string{"ownApplication", "matchingLabels", "labelSelector", "clusters", "clusterSelector"} {
 		if value, ok := given[name]; ok {
 			objects[name] = value
 		}

@@ -104,8 +104,8 @@ func (q query) listOptions(o metav1.ListOptions) metav1.ListOptions {
 }
 
 // parse validates properties, and returns the query, the selected clusters and the
-// types of events.
-func parse(s schema.Lazy, properties map[string]any) (query, clusterSelection, []string, diag.List) {
+// types of events. own is the Application that ownApplication selects.
+func parse(s schema.Lazy, properties map[string]any, own event.Application) (query, clusterSelection, []string, diag.List) {
 	var p struct {
 		APIVersion     string                `json:"apiVersion"`
 		Kind           string                `json:"kind"`
@@ -113,6 +113,7 @@ func parse(s schema.Lazy, properties map[string]any) (query, clusterSelection, [
 		MatchingLabels map[string]string     `json:"matchingLabels"`
 		LabelSelector  *metav1.LabelSelector `json:"labelSelector"`
 		FieldSelector  string                `json:"fieldSelector"`
+		OwnApplication bool                  `json:"ownApplication"`
 		Events         []string              `json:"events"`
 		clusterProperties
 	}
@@ -139,6 +140,9 @@ func parse(s schema.Lazy, properties map[string]any) (query, clusterSelection, [
 	} else {
 		q.field = fs.String()
 	}
+	if p.OwnApplication {
+		list = append(list, q.selectApplication(own)...)
+	}
 	clusters := p.selection(&list)
 	if !clusters.isOwnCluster() {
 		q.cluster = anyCluster
@@ -147,6 +151,21 @@ func parse(s schema.Lazy, properties map[string]any) (query, clusterSelection, [
 		p.Events = []string{event.Create, event.Update, event.Delete}
 	}
 	return q, clusters, p.Events, list
+}
+
+// selectApplication makes q select one Application.
+func (q *query) selectApplication(a event.Application) (list diag.List) {
+	switch {
+	case q.kind.Group != "core.oam.dev" || q.kind.Kind != "Application":
+		list.Add("ownApplication", "selects an Application, not a %s", q.kind.Kind)
+	case q.namespace != "" || q.field != "":
+		list.Add("ownApplication", "selects the namespace and the name of the Application; remove namespace and fieldSelector")
+	case a == event.Application{}:
+		list.Add("ownApplication", "the TriggerService is not part of an Application: KubeVela has not set its labels app.oam.dev/name and app.oam.dev/namespace")
+	default:
+		q.namespace, q.field = a.Namespace, fields.OneTermEqualSelector("metadata.name", a.Name).String()
+	}
+	return list
 }
 
 // labelSelector returns the conjunction of match and selector, in canonical form. name

@@ -140,7 +140,7 @@ func newCompiler(o Options) func(map[string]any, source.Spec, *DerivedSource) (s
 	mapper := &sharedMapper{mapper: o.Mapper, clock: o.Clock}
 	s := schema.NewLazy(properties)
 	return func(properties map[string]any, t source.Spec, d *DerivedSource) (subscription, diag.List) {
-		q, clusters, events, list := parse(s, properties)
+		q, clusters, events, list := parse(s, properties, t.Application)
 		if len(list) > 0 {
 			return subscription{}, list
 		}

@@ -1,0 +1,63 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package trigger
+
+import (
+	"cmp"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kubevela/kube-trigger/pkg/event"
+)
+
+// Labels of the objects of an Application, which KubeVela sets.
+const (
+	appNameLabel      = "app.oam.dev/name"
+	appNamespaceLabel = "app.oam.dev/namespace"
+	componentLabel    = "app.oam.dev/component"
+	clusterLabel      = "app.oam.dev/cluster"
+)
+
+// localCluster is KubeVela's name of the cluster that it runs in.
+const localCluster = "local"
+
+// ApplicationOf returns the Application that ts says it is part of, in its labels. Whoever may
+// write ts may write any: it names an Application, and gives no right to it.
+func ApplicationOf(ts metav1.Object) event.Application {
+	labels := ts.GetLabels()
+	if labels[appNameLabel] == "" || labels[appNamespaceLabel] == "" {
+		return event.Application{}
+	}
+	return event.Application{
+		Name: labels[appNameLabel], Namespace: labels[appNamespaceLabel],
+		Component: labels[componentLabel], Cluster: cmp.Or(labels[clusterLabel], localCluster),
+	}
+}
+
+// ApplicationLabels returns the labels of ts that ApplicationOf reads.
+func ApplicationLabels(ts metav1.Object) map[string]string {
+	var labels map[string]string
+	for _, name := range []string{appNameLabel, appNamespaceLabel, componentLabel, clusterLabel} {
+		if value := ts.GetLabels()[name]; value != "" {
+			if labels == nil {
+				labels = map[string]string{}
+			}
+			labels[name] = value
+		}
+	}
+	return labels
+}
