@@ -215,7 +215,7 @@ func TestChild_Crash(t *testing.T) {
 	if n := len(report.Triggers[0].Problems); n != 0 {
 		t.Errorf("%d problems of the other trigger", n)
 	}
-	if p := report.Triggers[1].Problems; len(p) != 1 || p[0].Path != "spec.triggers[1].filter" || !strings.Contains(p[0].Message, "cannot be compiled") {
+	if p := report.Triggers[1].Problems; len(p) != 1 || p[0].Path != "spec.triggers[1].filter" || !strings.Contains(p[0].Message, "CUE cannot parse the text") {
 		t.Errorf("problems %v", p)
 	}
 }
