@@ -69,6 +69,7 @@ func oneBump(t *testing.T, k env) {
 	if err != nil || len(revisions) != 3 {
 		t.Errorf("ApplicationRevisions: got %v (%v), want 3", revisions, err)
 	}
+	k.deleteApplications(t, ns, "shop")
 }
 
 // podSpec returns the pod template of a Deployment.
