@@ -25,8 +25,6 @@ import (
 	"cuelang.org/go/cue/parser"
 	"cuelang.org/go/cue/scanner"
 	"cuelang.org/go/cue/token"
-
-	"github.com/kubevela/kube-trigger/pkg/panicerr"
 )
 
 // ParseFile parses CUE in which == and != compare values of all kinds, also structs:
@@ -48,11 +46,10 @@ func ParseFile(filename, source string, options ...parser.Option) (*ast.File, er
 // of a field with an incomplete value, such as "a=0:a!0".
 func ParseSyntax(filename, source string, options ...parser.Option) (file *ast.File, err error) {
 	defer func() {
-		if p := (*panicerr.Error)(nil); errors.As(err, &p) {
+		if recover() != nil {
 			file, err = nil, errors.Newf(token.NoPos, "syntax error: CUE cannot parse the text, and does not say where; check the values of fields with an alias, such as x in `x=name: value`")
 		}
 	}()
-	defer panicerr.Recover(&err)
 	return parser.ParseFile(filename, source, options...)
 }
 
