@@ -22,6 +22,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -96,13 +97,17 @@ func documents(t *testing.T) []string {
 	return files
 }
 
-// validate returns the diagnostics of a configuration as an error.
+// validate returns the diagnostics of a configuration, and of the folder actions beside it,
+// as an error.
 func validate(t *testing.T, file string) error {
 	t.Helper()
 	templates, err := trigger.BuiltIn(actions.FS)
 	if err != nil {
 		t.Fatal(err)
 	}
+	sources, problems := trigger.ReadTemplates(os.DirFS(filepath.Join(filepath.Dir(file), "actions")))
+	own, more := trigger.ParseTemplates(sources, func(string) string { return "" })
+	maps.Copy(templates, own)
 	c := trigger.Compiler{
 		Sources: source.Registry{
 			application.Type: application.New(resource.Options{}),
@@ -122,6 +127,9 @@ func validate(t *testing.T, file string) error {
 		for _, t := range trigger.CompileService(c, &s.TriggerService, func(int, string, string) string { return "" }) {
 			diagnostics = append(diagnostics, s.Locate(t.Problems)...)
 		}
+	}
+	if problems = append(problems, more...); len(problems) > 0 {
+		return problems
 	}
 	if len(diagnostics) > 0 {
 		return diagnostics

@@ -38,6 +38,7 @@ func TestInstallation(t *testing.T) {
 			"KindNotFound":                 kindNotFound,
 			"Moves":                        moves,
 			"NameConflict":                 nameConflict,
+			"OwnActions":                   ownActions,
 			"Policies":                     policies,
 			"ResourceLimits":               resourceLimits,
 			"Rights":                       rights,
