@@ -158,19 +158,27 @@ spec: {components: []}
 }
 
 // useCascade brings the Applications up, from the first of the chain to the last. One that
-// comes up again at the same revision deploys nothing.
+// comes up again at the same revision, or after trouble, deploys nothing.
 func useCascade(t *testing.T, a ownAction) {
-	for _, step := range []struct{ name, status, deployed string }{
-		{"db", "db-v1", `["api"]`},
-		{"api", "api-v2", `["web"]`},
-		{"web", "web-v2", `[]`},
-		{"db", "db-v1", `[]`},
+	const application = "core.oam.dev/v1beta1"
+	for _, step := range []struct{ name, from, revision, deployed string }{
+		{"db", "runningWorkflow", "db-v1", `["api"]`},
+		{"api", "runningWorkflow", "api-v2", `["web"]`},
+		{"web", "runningWorkflow", "web-v2", `[]`},
+		{"db", "runningWorkflow", "db-v1", `[]`},
+		{"db", "unhealthy", "db-v2", ""},
+		{"db", "runningWorkflow", "db-v3", `["api"]`},
 	} {
-		a.setStatus(t, "core.oam.dev/v1beta1", "Application", step.name, `{"status": "runningWorkflow"}`)
-		a.setStatus(t, "core.oam.dev/v1beta1", "Application", step.name, fmt.Sprintf(`{"status": "running", "latestRevision": {"name": %q, "revision": 1, "revisionHash": "1"}}`, step.status))
-		a.waitForLog(t, fmt.Sprintf("%s is up, deployed: %s", step.name, strings.ReplaceAll(step.deployed, `"`, `\"`)))
+		a.setStatus(t, application, "Application", step.name, fmt.Sprintf(`{"status": %q}`, step.from))
+		a.setStatus(t, application, "Application", step.name, fmt.Sprintf(`{"status": "running", "latestRevision": {"name": %q, "revision": 1, "revisionHash": "1"}}`, step.revision))
+		if step.deployed != "" {
+			a.waitForLog(t, fmt.Sprintf("%s is up, deployed: %s", step.revision, strings.ReplaceAll(step.deployed, `"`, `\"`)))
+		}
 	}
-	for name, want := range map[string]string{"db": "1", "api": "after-db-v1", "web": "after-api-v2", "other": "1"} {
+	if strings.Contains(a.logs(), "db-v2 is up") {
+		t.Error("got a deployment after db was unhealthy, want none")
+	}
+	for name, want := range map[string]string{"db": "1", "api": "after-db-v3", "web": "after-api-v2", "other": "1"} {
 		a.waitForVersion(t, a.namespace, name, want)
 	}
 }
