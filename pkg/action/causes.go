@@ -88,3 +88,35 @@ func merge(list diag.List) diag.List {
 	}
 	return out
 }
+
+// diagnostics converts a CUE error to diagnostics with positions in the template.
+func diagnostics(err error) diag.List {
+	return diagnosticsWith(err, func(cueerrors.Error) string { return "" })
+}
+
+// diagnosticsWith is diagnostics with the messages that message returns, unless they are
+// empty.
+func diagnosticsWith(err error, message func(cueerrors.Error) string) diag.List {
+	return expr.ErrorDiagnostics(err, expr.ErrorOptions{
+		File: func(name string) bool { return name != "frame.cue" && !strings.HasPrefix(name, "vela/") },
+		Message: func(e cueerrors.Error) string {
+			if text := message(e); text != "" {
+				return text
+			}
+			format, args := e.Msg()
+			path := slices.Clone(e.Path())
+			if len(path) > 0 && path[0] == expr.ParameterSchema {
+				path[0] = "parameter"
+			}
+			return withPath(path, fmt.Sprintf(format, args...))
+		},
+	})
+}
+
+// withPath returns message with a field path before it.
+func withPath(path []string, message string) string {
+	if len(path) == 0 {
+		return message
+	}
+	return strings.Join(path, ".") + ": " + message
+}

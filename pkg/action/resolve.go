@@ -25,10 +25,7 @@ import (
 
 	"cuelang.org/go/cue"
 
-	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/expr"
-	"github.com/kubevela/kube-trigger/pkg/number"
-	"github.com/kubevela/kube-trigger/pkg/redact"
 )
 
 // resolution is one evaluation of a template. Stage by stage, it executes the calls
@@ -64,10 +61,6 @@ type resolution struct {
 	// result is the value of the template's result, if it is evaluated.
 	result any
 }
-
-// maxCalls limits the calls of one evaluation, for templates whose results lead to
-// new calls endlessly.
-const maxCalls = 1000
 
 // errReevaluate ends the visit of a stage after a call whose result was filled in.
 var errReevaluate = errors.New("evaluate again")
@@ -170,45 +163,6 @@ func (r *resolution) checkComplete() error {
 	return nil
 }
 
-// execute returns the recorded result of call from the journal, or executes it.
-func (r *resolution) execute(ctx context.Context, call provider.Call) (provider.Result, error) {
-	key := call.Path + " " + objectKey(call)
-	if result, ok := r.journal.get(key); ok {
-		return result, nil
-	}
-	tracked := evaluationOf(ctx)
-	tracked.pause()
-	result, err := r.runner.options.Executor.Execute(ctx, call)
-	tracked.resume()
-	if err != nil {
-		return nil, err
-	}
-	if _, secrets := redact.Begin(ctx); provider.ReturnsSecret(call) {
-		secrets.AddStrings(map[string]any(result))
-	} else {
-		secrets.AddSecrets(map[string]any(result))
-	}
-	if text := returnedErr(result); text != "" && !call.HandlesErr {
-		return nil, fmt.Errorf("%s", text)
-	}
-	if provider.HasEffect(call) {
-		r.journal.effects++
-	}
-	if !provider.IsRead(call) && !provider.HasFailed(result) {
-		r.journal.put(key, result)
-	}
-	return result, nil
-}
-
-// selectReturns returns the fields of result that the template depends on.
-func (r *resolution) selectReturns(call *provider.Call, result provider.Result) map[string]any {
-	returns, ok := result["$returns"].(map[string]any)
-	if !ok || call.Legacy {
-		return result
-	}
-	return map[string]any{"$returns": r.runner.template.returns.Select(returns)}
-}
-
 // visit executes the calls in v whose parameters are concrete, in the order of the
 // template. It returns their results in the structure of v, without other fields.
 func (r *resolution) visit(ctx context.Context, v cue.Value) (any, error) {
@@ -242,120 +196,6 @@ func (r *resolution) visit(ctx context.Context, v cue.Value) (any, error) {
 	return returned, nil
 }
 
-// fieldName returns the name of the field v.
-func fieldName(v cue.Value) string {
-	selectors := v.Path().Selectors()
-	return nameOf(selectors[len(selectors)-1])
-}
-
-func nameOf(s cue.Selector) string {
-	if s.LabelType() == cue.StringLabel {
-		return s.Unquoted()
-	}
-	return s.String()
-}
-
-// names returns the path of v as the names of fields and the indices in lists.
-func (r *resolution) names(v cue.Value) []string {
-	var names []string
-	for _, s := range v.Path().Selectors() {
-		names = append(names, r.renaming.Text(nameOf(s)))
-	}
-	return names
-}
-
-// makeCall executes the call v, unless it is blocked or has been executed.
-func (r *resolution) makeCall(ctx context.Context, v cue.Value, do string) (map[string]any, error) {
-	call, err := r.call(v, do)
-	if err != nil {
-		return nil, Terminal(err)
-	}
-	if call == nil {
-		return nil, nil
-	}
-	if err := ctx.Err(); err != nil {
-		return nil, context.Cause(ctx)
-	}
-	if r.callCount++; r.callCount > maxCalls {
-		return nil, Terminal(fmt.Errorf("template %q makes more than %d calls", r.runner.template.name, maxCalls))
-	}
-	result, err := r.execute(ctx, *call)
-	if err != nil {
-		return nil, &CallError{Call: call.Path, Function: call.Provider + "." + call.Do, err: err}
-	}
-	returned := r.selectReturns(call, result)
-	if r.repeating {
-		r.executed[call.Path] = true
-		if r.root, err = r.fill(r.root, v.Path(), returned); err != nil {
-			return nil, err
-		}
-		return nil, errReevaluate
-	}
-	return returned, nil
-}
-
-// call decodes the call v. It returns nil if the call has been executed, or its
-// parameters depend on another call. It returns expr.ErrRenaming if names in them were
-// replaced and the call depends on more than they.
-func (r *resolution) call(v cue.Value, do string) (*provider.Call, error) {
-	path := r.renaming.Text(v.Path().String())
-	if r.executed[path] {
-		return nil, nil
-	}
-	name, err := v.LookupPath(cue.MakePath(cue.Def("#provider"))).String()
-	if err != nil {
-		return nil, fmt.Errorf("%s: call of %q without #provider", path, do)
-	}
-	params := v.LookupPath(cue.MakePath(cue.Str("$params")))
-	legacy := name == "op" || name == "query" && !params.Exists()
-	if legacy {
-		params = v
-	}
-	call := &provider.Call{
-		Provider: name, Do: do, Path: path, Value: v, Legacy: legacy,
-		HandlesErr: r.runner.template.handlesErr.Contains(r.names(v)), Scope: r.journal.scope,
-	}
-	if !params.Exists() {
-		return call, nil
-	}
-	data, err := params.MarshalJSON()
-	if err != nil {
-		err = r.evaluationError(allErrors(params, err))
-		if incomplete(params) {
-			if r.blocked == nil {
-				r.blocked = err
-			}
-			return nil, nil
-		}
-		return nil, err
-	}
-	if call.Params, err = number.UnmarshalObject(data); err != nil {
-		return nil, fmt.Errorf("%s: parameters must be an object", path)
-	}
-	if r.renaming.Contains(string(data)) {
-		if provider.HasComments(*call) {
-			return nil, expr.ErrRenaming
-		}
-		call.Params, _ = r.renaming.Restore(call.Params).(map[string]any)
-		call.Value = cue.Value{}
-	}
-	return call, nil
-}
-
-// fill returns v with data filled in at path. It returns expr.ErrRenaming where the names of
-// fields cannot be replaced.
-func (r *resolution) fill(v cue.Value, path cue.Path, data map[string]any) (cue.Value, error) {
-	data, err := r.renaming.Rename(data)
-	if err != nil {
-		return v, err
-	}
-	d := expr.Encode(v.Context(), data, r.runner.template.embedded)
-	if len(path.Selectors()) == 0 {
-		return v.Unify(d), nil
-	}
-	return v.FillPath(path, d), nil
-}
-
 // evaluationError is Template.evaluationError with the names of the event's fields.
 func (r *resolution) evaluationError(err error) error {
 	err = r.runner.template.evaluationError(err)
@@ -363,27 +203,4 @@ func (r *resolution) evaluationError(err error) error {
 		return errors.New(r.renaming.Text(text))
 	}
 	return err
-}
-
-// objectKey identifies the function and, if there is one, the object of a call, so that
-// a call for another object at the same path counts as another call.
-func objectKey(c provider.Call) string {
-	for _, key := range []string{"resource", "value"} {
-		if m, ok := c.Params[key].(map[string]any); ok {
-			meta, _ := m["metadata"].(map[string]any)
-			return fmt.Sprint(c.Do, m["apiVersion"], m["kind"], meta["namespace"], meta["name"])
-		}
-	}
-	return c.Do
-}
-
-// returnedErr returns the `$returns.err` of a call that the provider reports as
-// successful; "" if there is none.
-func returnedErr(result provider.Result) string {
-	returns, ok := result["$returns"].(map[string]any)
-	if !ok {
-		returns = result
-	}
-	text, _ := returns["err"].(string)
-	return text
 }
