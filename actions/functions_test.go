@@ -52,85 +52,87 @@ const (
 )
 
 // functionCalls has each function of each package that templates can import.
-var functionCalls = map[string]functionCall{
-	"vela/kube.#Get":             {fields: `$params: resource: ` + settings},
-	"vela/kube.#Read":            {fields: `$params: value: ` + settings},
-	"vela/kube.#Wait":            {fields: `$params: {resource: ` + settings + `, until: {path: "kind", in: ["ConfigMap"]}}`},
-	"vela/kube.#List":            {fields: `$params: {resource: {apiVersion: "v1", kind: "ConfigMap"}, filter: namespace: "NAMESPACE"}`},
-	"vela/kube.#Patch":           {fields: `$params: {resource: ` + settings + `, patch: data: data: patched: "yes"}`},
-	"vela/kube.#Apply":           {fields: `$params: resource: ` + settings},
-	"vela/kube.#ApplyInParallel": {fields: `$params: value: [{apiVersion: "v1", kind: "ConfigMap", metadata: {name: "parallel", namespace: "NAMESPACE"}}]`},
-	"vela/kube.#Create":          {fields: `$params: resource: {apiVersion: "v1", kind: "ConfigMap", metadata: {name: "created", namespace: "NAMESPACE"}}`},
-	"vela/kube.#Delete":          {fields: `$params: {value: {apiVersion: "v1", kind: "ConfigMap", metadata: {name: "absent", namespace: "NAMESPACE"}}, ignoreNotFound: true}`},
+func functionCalls() map[string]functionCall {
+	return map[string]functionCall{
+		"vela/kube.#Get":             {fields: `$params: resource: ` + settings},
+		"vela/kube.#Read":            {fields: `$params: value: ` + settings},
+		"vela/kube.#Wait":            {fields: `$params: {resource: ` + settings + `, until: {path: "kind", in: ["ConfigMap"]}}`},
+		"vela/kube.#List":            {fields: `$params: {resource: {apiVersion: "v1", kind: "ConfigMap"}, filter: namespace: "NAMESPACE"}`},
+		"vela/kube.#Patch":           {fields: `$params: {resource: ` + settings + `, patch: data: data: patched: "yes"}`},
+		"vela/kube.#Apply":           {fields: `$params: resource: ` + settings},
+		"vela/kube.#ApplyInParallel": {fields: `$params: value: [{apiVersion: "v1", kind: "ConfigMap", metadata: {name: "parallel", namespace: "NAMESPACE"}}]`},
+		"vela/kube.#Create":          {fields: `$params: resource: {apiVersion: "v1", kind: "ConfigMap", metadata: {name: "created", namespace: "NAMESPACE"}}`},
+		"vela/kube.#Delete":          {fields: `$params: {value: {apiVersion: "v1", kind: "ConfigMap", metadata: {name: "absent", namespace: "NAMESPACE"}}, ignoreNotFound: true}`},
 
-	"vela/http.#HTTPDo":     {fields: `$params: url: "SERVER"`},
-	"vela/http.#HTTPGet":    {fields: `$params: url: "SERVER"`},
-	"vela/http.#HTTPPost":   {fields: `$params: url: "SERVER"`},
-	"vela/http.#HTTPPut":    {fields: `$params: url: "SERVER"`},
-	"vela/http.#HTTPDelete": {fields: `$params: url: "SERVER"`},
+		"vela/http.#HTTPDo":     {fields: `$params: url: "SERVER"`},
+		"vela/http.#HTTPGet":    {fields: `$params: url: "SERVER"`},
+		"vela/http.#HTTPPost":   {fields: `$params: url: "SERVER"`},
+		"vela/http.#HTTPPut":    {fields: `$params: url: "SERVER"`},
+		"vela/http.#HTTPDelete": {fields: `$params: url: "SERVER"`},
 
-	"vela/email.#SendEmail": {fields: `$params: {from: {address: "trigger@example.com", host: "127.0.0.1", port: SMTP, tls: "none"}, to: ["a@example.com"], content: {subject: "s", body: "b"}}`},
+		"vela/email.#SendEmail": {fields: `$params: {from: {address: "trigger@example.com", host: "127.0.0.1", port: SMTP, tls: "none"}, to: ["a@example.com"], content: {subject: "s", body: "b"}}`},
 
-	"vela/metrics.#PromCheck": {fields: `$params: {query: "up", condition: ">0"}`, err: cannot, refused: true},
+		"vela/metrics.#PromCheck": {fields: `$params: {query: "up", condition: ">0"}`, err: cannot, refused: true},
 
-	"vela/time.#DateToTimestamp": {fields: `$params: date: "2024-01-01T00:00:00Z"`},
-	"vela/time.#TimestampToDate": {fields: `$params: timestamp: 0`},
+		"vela/time.#DateToTimestamp": {fields: `$params: date: "2024-01-01T00:00:00Z"`},
+		"vela/time.#TimestampToDate": {fields: `$params: timestamp: 0`},
 
-	"vela/util.#PatchK8sObject": {fields: `$params: {value: ` + settings + `, patch: metadata: labels: a: "b"}`},
-	"vela/util.#ConvertString":  {fields: `$params: bt: 'bytes'`},
-	"vela/util.#Log":            {fields: `$params: data: "text"`},
+		"vela/util.#PatchK8sObject": {fields: `$params: {value: ` + settings + `, patch: metadata: labels: a: "b"}`},
+		"vela/util.#ConvertString":  {fields: `$params: bt: 'bytes'`},
+		"vela/util.#Log":            {fields: `$params: data: "text"`},
 
-	"vela/builtin.#DoVar":           {fields: `$params: path: "x"`, err: cannot, refused: true},
-	"vela/builtin.#Suspend":         {fields: `$params: duration: "1m"`, err: cannot, refused: true},
-	"vela/builtin.#ConditionalWait": {fields: `$params: continue: true`},
-	"vela/builtin.#Break":           {fields: `$params: message: "broken"`, err: "broken"},
-	"vela/builtin.#Fail":            {fields: `$params: message: "failed"`, err: "failed"},
-	"vela/builtin.#Message":         {fields: `$params: message: "text"`},
+		"vela/builtin.#DoVar":           {fields: `$params: path: "x"`, err: cannot, refused: true},
+		"vela/builtin.#Suspend":         {fields: `$params: duration: "1m"`, err: cannot, refused: true},
+		"vela/builtin.#ConditionalWait": {fields: `$params: continue: true`},
+		"vela/builtin.#Break":           {fields: `$params: message: "broken"`, err: "broken"},
+		"vela/builtin.#Fail":            {fields: `$params: message: "failed"`, err: "failed"},
+		"vela/builtin.#Message":         {fields: `$params: message: "text"`},
 
-	"vela/config.#CreateConfig": {fields: `$params: {name: "conf", namespace: "NAMESPACE", config: a: "b"}`},
-	"vela/config.#ReadConfig":   {fields: `$params: {name: "none", namespace: "NAMESPACE"}`, err: "not found"},
-	"vela/config.#ListConfig":   {fields: `$params: {template: "none", namespace: "NAMESPACE"}`},
-	"vela/config.#DeleteConfig": {fields: `$params: {name: "none", namespace: "NAMESPACE"}`, err: "not found"},
+		"vela/config.#CreateConfig": {fields: `$params: {name: "conf", namespace: "NAMESPACE", config: a: "b"}`},
+		"vela/config.#ReadConfig":   {fields: `$params: {name: "none", namespace: "NAMESPACE"}`, err: "not found"},
+		"vela/config.#ListConfig":   {fields: `$params: {template: "none", namespace: "NAMESPACE"}`},
+		"vela/config.#DeleteConfig": {fields: `$params: {name: "none", namespace: "NAMESPACE"}`, err: "not found"},
 
-	"vela/op.#Apply":           {fields: `value: ` + settings},
-	"vela/op.#ApplyInParallel": {fields: `value: [{apiVersion: "v1", kind: "ConfigMap", metadata: {name: "parallel", namespace: "NAMESPACE"}}]`},
-	"vela/op.#Patch":           {fields: `value: ` + settings + `, patch: metadata: labels: op: "yes"`},
-	"vela/op.#Read":            {fields: `value: ` + settings},
-	"vela/op.#List":            {fields: `resource: {apiVersion: "v1", kind: "ConfigMap"}, filter: namespace: "NAMESPACE"`},
-	"vela/op.#Delete":          {fields: `value: {apiVersion: "v1", kind: "ConfigMap", metadata: {name: "doomed", namespace: "NAMESPACE"}}`},
-	"vela/op.#HTTPDo":          {fields: `url: "SERVER"`},
-	"vela/op.#HTTPGet":         {fields: `url: "SERVER"`},
-	"vela/op.#HTTPPost":        {fields: `url: "SERVER"`},
-	"vela/op.#HTTPPut":         {fields: `url: "SERVER"`},
-	"vela/op.#HTTPDelete":      {fields: `url: "SERVER"`},
-	"vela/op.#SendEmail":       {fields: `from: {address: "trigger@example.com", password: "open sesame", host: "127.0.0.1", port: SMTP}, to: ["a@example.com"], content: {subject: "s", body: "b"}`, err: "certificate"},
-	"vela/op.#PromCheck":       {fields: `query: "up", condition: ">0"`, err: cannot, refused: true},
-	"vela/op.#DateToTimestamp": {fields: `date: "2024-01-01T00:00:00Z"`},
-	"vela/op.#TimestampToDate": {fields: `timestamp: 0`},
-	"vela/op.#PatchK8sObject":  {fields: `value: ` + settings + `, patch: metadata: labels: a: "b"`},
-	"vela/op.#ConvertString":   {fields: `bt: 'bytes'`},
-	"vela/op.#Log":             {fields: `data: "text"`},
-	"vela/op.#DoVar":           {fields: `path: "x"`, err: cannot, refused: true},
-	"vela/op.#Suspend":         {fields: `duration: "1m"`, err: cannot, refused: true},
-	"vela/op.#ConditionalWait": {fields: `continue: true`},
-	"vela/op.#Break":           {fields: `message: "broken"`, err: "broken"},
-	"vela/op.#Fail":            {fields: `message: "failed"`, err: "failed"},
-	"vela/op.#Message":         {fields: `message: "text"`},
-	"vela/op.#CreateConfig":    {fields: `name: "opconf", namespace: "NAMESPACE", config: a: "b"`},
-	"vela/op.#ReadConfig":      {fields: `name: "none", namespace: "NAMESPACE"`, err: "not found"},
-	"vela/op.#ListConfig":      {fields: `template: "none", namespace: "NAMESPACE"`},
-	"vela/op.#DeleteConfig":    {fields: `name: "none", namespace: "NAMESPACE"`, err: "not found"},
+		"vela/op.#Apply":           {fields: `value: ` + settings},
+		"vela/op.#ApplyInParallel": {fields: `value: [{apiVersion: "v1", kind: "ConfigMap", metadata: {name: "parallel", namespace: "NAMESPACE"}}]`},
+		"vela/op.#Patch":           {fields: `value: ` + settings + `, patch: metadata: labels: op: "yes"`},
+		"vela/op.#Read":            {fields: `value: ` + settings},
+		"vela/op.#List":            {fields: `resource: {apiVersion: "v1", kind: "ConfigMap"}, filter: namespace: "NAMESPACE"`},
+		"vela/op.#Delete":          {fields: `value: {apiVersion: "v1", kind: "ConfigMap", metadata: {name: "doomed", namespace: "NAMESPACE"}}`},
+		"vela/op.#HTTPDo":          {fields: `url: "SERVER"`},
+		"vela/op.#HTTPGet":         {fields: `url: "SERVER"`},
+		"vela/op.#HTTPPost":        {fields: `url: "SERVER"`},
+		"vela/op.#HTTPPut":         {fields: `url: "SERVER"`},
+		"vela/op.#HTTPDelete":      {fields: `url: "SERVER"`},
+		"vela/op.#SendEmail":       {fields: `from: {address: "trigger@example.com", password: "open sesame", host: "127.0.0.1", port: SMTP}, to: ["a@example.com"], content: {subject: "s", body: "b"}`, err: "certificate"},
+		"vela/op.#PromCheck":       {fields: `query: "up", condition: ">0"`, err: cannot, refused: true},
+		"vela/op.#DateToTimestamp": {fields: `date: "2024-01-01T00:00:00Z"`},
+		"vela/op.#TimestampToDate": {fields: `timestamp: 0`},
+		"vela/op.#PatchK8sObject":  {fields: `value: ` + settings + `, patch: metadata: labels: a: "b"`},
+		"vela/op.#ConvertString":   {fields: `bt: 'bytes'`},
+		"vela/op.#Log":             {fields: `data: "text"`},
+		"vela/op.#DoVar":           {fields: `path: "x"`, err: cannot, refused: true},
+		"vela/op.#Suspend":         {fields: `duration: "1m"`, err: cannot, refused: true},
+		"vela/op.#ConditionalWait": {fields: `continue: true`},
+		"vela/op.#Break":           {fields: `message: "broken"`, err: "broken"},
+		"vela/op.#Fail":            {fields: `message: "failed"`, err: "failed"},
+		"vela/op.#Message":         {fields: `message: "text"`},
+		"vela/op.#CreateConfig":    {fields: `name: "opconf", namespace: "NAMESPACE", config: a: "b"`},
+		"vela/op.#ReadConfig":      {fields: `name: "none", namespace: "NAMESPACE"`, err: "not found"},
+		"vela/op.#ListConfig":      {fields: `template: "none", namespace: "NAMESPACE"`},
+		"vela/op.#DeleteConfig":    {fields: `name: "none", namespace: "NAMESPACE"`, err: "not found"},
 
-	"vela/ql.#ListResourcesInApp":      {fields: `$params: ` + anApp},
-	"vela/ql.#ListAppliedResources":    {fields: `$params: ` + anApp},
-	"vela/ql.#GetApplicationTree":      {fields: `$params: ` + anApp},
-	"vela/ql.#CollectPods":             {fields: `$params: ` + anApp},
-	"vela/ql.#CollectServices":         {fields: `$params: ` + anApp},
-	"vela/ql.#CollectServiceEndpoints": {fields: `$params: ` + anApp},
-	"vela/ql.#SearchEvents":            {fields: `$params: value: ` + settings},
-	"vela/ql.#View":                    {fields: `$params: template: "status: 1"`},
-	"vela/ql.#Read":                    {fields: `value: ` + settings},
-	"vela/ql.#List":                    {fields: `resource: {apiVersion: "v1", kind: "ConfigMap"}, filter: namespace: "NAMESPACE"`},
+		"vela/ql.#ListResourcesInApp":      {fields: `$params: ` + anApp},
+		"vela/ql.#ListAppliedResources":    {fields: `$params: ` + anApp},
+		"vela/ql.#GetApplicationTree":      {fields: `$params: ` + anApp},
+		"vela/ql.#CollectPods":             {fields: `$params: ` + anApp},
+		"vela/ql.#CollectServices":         {fields: `$params: ` + anApp},
+		"vela/ql.#CollectServiceEndpoints": {fields: `$params: ` + anApp},
+		"vela/ql.#SearchEvents":            {fields: `$params: value: ` + settings},
+		"vela/ql.#View":                    {fields: `$params: template: "status: 1"`},
+		"vela/ql.#Read":                    {fields: `value: ` + settings},
+		"vela/ql.#List":                    {fields: `resource: {apiVersion: "v1", kind: "ConfigMap"}, filter: namespace: "NAMESPACE"`},
+	}
 }
 
 // functionsOf returns the definitions of p that make calls.
@@ -153,9 +155,10 @@ func functionsOf(t *testing.T, p provider.Package) []string {
 // call is refused when the template is checked, and no call panics.
 func TestFunctions(t *testing.T) {
 	e := start(t)
-	for name, c := range functionCalls { // vela/query is another name of vela/ql
+	calls := functionCalls()
+	for name, c := range calls { // vela/query is another name of vela/ql
 		if rest, ok := strings.CutPrefix(name, "vela/ql."); ok {
-			functionCalls["vela/query."+rest] = c
+			calls["vela/query."+rest] = c
 		}
 	}
 	e.InstallKubeVelaCRDs(t)
@@ -173,7 +176,7 @@ func TestFunctions(t *testing.T) {
 	for _, p := range provider.Packages() {
 		for _, name := range functionsOf(t, p) {
 			t.Run(name, func(t *testing.T) {
-				c, ok := functionCalls[name]
+				c, ok := calls[name]
 				if !ok {
 					t.Fatalf("functionCalls lacks %s", name)
 				}

@@ -29,26 +29,28 @@ import (
 
 // secretWriters are templates that write a Secret in the shape of workflow steps. DATA are
 // fields of the Secret.
-var secretWriters = map[string]string{
-	"apply": `import "vela/kube"
+func secretWriters() map[string]string {
+	return map[string]string{
+		"apply": `import "vela/kube"
 call: kube.#Apply & {$params: value: {apiVersion: "v1", kind: "Secret", metadata: {name: "written", namespace: "NAMESPACE"}, DATA}}`,
-	"apply in parallel": `import "vela/kube"
+		"apply in parallel": `import "vela/kube"
 call: kube.#ApplyInParallel & {$params: value: [{apiVersion: "v1", kind: "Secret", metadata: {name: "written", namespace: "NAMESPACE"}, DATA}]}`,
-	"apply, legacy": `import "vela/op"
+		"apply, legacy": `import "vela/op"
 call: op.#Apply & {value: {apiVersion: "v1", kind: "Secret", metadata: {name: "written", namespace: "NAMESPACE"}, DATA}}`,
-	"apply in parallel, legacy": `import "vela/op"
+		"apply in parallel, legacy": `import "vela/op"
 call: op.#ApplyInParallel & {value: [{apiVersion: "v1", kind: "Secret", metadata: {name: "written", namespace: "NAMESPACE"}, DATA}]}`,
-	"patch": `import "vela/kube"
+		"patch": `import "vela/kube"
 call: kube.#Patch & {$params: {value: {apiVersion: "v1", kind: "Secret", metadata: {name: "written", namespace: "NAMESPACE"}}, patch: {DATA}}}`,
-	"patch, legacy": `import "vela/op"
+		"patch, legacy": `import "vela/op"
 call: op.#Patch & {value: {apiVersion: "v1", kind: "Secret", metadata: {name: "written", namespace: "NAMESPACE"}}, patch: {DATA}}`,
+	}
 }
 
 // TestSecret_Annotations writes no value of a Secret into its annotations, and removes
 // those that earlier versions have written.
 func TestSecret_Annotations(t *testing.T) {
 	values := []string{"canary-4711", "canary-4712", "canary-4713"}
-	for name, source := range secretWriters {
+	for name, source := range secretWriters() {
 		t.Run(name, func(t *testing.T) {
 			e := start(t)
 			if strings.HasPrefix(name, "patch") {
@@ -96,7 +98,7 @@ func TestSecret_DroppedFields(t *testing.T) {
 				e := start(t)
 				write := func(fields string) {
 					t.Helper()
-					if err := e.runSource(t, strings.ReplaceAll(secretWriters[name], "DATA", fields)); err != nil {
+					if err := e.runSource(t, strings.ReplaceAll(secretWriters()[name], "DATA", fields)); err != nil {
 						t.Fatal(err)
 					}
 				}
@@ -132,7 +134,7 @@ func TestSecret_EarlierAnnotation(t *testing.T) {
 		"metadata": map[string]any{"annotations": map[string]any{"workflow.oam.dev/last-applied-configuration": plain}},
 		"data":     map[string]any{"gone": "Y2FuYXJ5LTQ3MTI=", "kept": "a2VwdA=="},
 	})
-	if err := e.runSource(t, strings.ReplaceAll(secretWriters["apply"], "DATA", `data: new: "bmV3"`)); err != nil {
+	if err := e.runSource(t, strings.ReplaceAll(secretWriters()["apply"], "DATA", `data: new: "bmV3"`)); err != nil {
 		t.Fatal(err)
 	}
 	e.checkAnnotations(t, []string{"canary-4711", "canary-4712"})

@@ -50,52 +50,54 @@ func oddNames() []string {
 }
 
 // namedCalls are templates whose result has the UID of a call for each name.
-var namedCalls = map[string]string{
-	"label of a property": `reads: {for n in parameter.names {(n): GET(n)}}
+func namedCalls() map[string]string {
+	return map[string]string{
+		"label of a property": `reads: {for n in parameter.names {(n): GET(n)}}
 result: {for k, r in reads {(k): r.$returns.metadata.uid}}`,
-	"interpolated label": `reads: {for n in parameter.names {"\(n)": GET("\(n)")}}
+		"interpolated label": `reads: {for n in parameter.names {"\(n)": GET("\(n)")}}
 result: {for k, r in reads {"\(k)": r.$returns.metadata.uid}}`,
-	"label of the event": `reads: {for n, v in context.data.data {(n): GET(v)}}
+		"label of the event": `reads: {for n, v in context.data.data {(n): GET(v)}}
 result: {for k, r in reads {(k): r.$returns.metadata.uid}}`,
-	"label of a result": `l: LIST
+		"label of a result": `l: LIST
 reads: {for o in l.$returns.items {(o.metadata.name): GET(o.metadata.name)}}
 result: {for k, r in reads {(k): r.$returns.metadata.uid}}`,
-	"key of a result": `l: LIST
+		"key of a result": `l: LIST
 reads: {for k, v in l.$returns.index {(k): GET(v)}}
 result: {for k, r in reads {(k): r.$returns.metadata.uid}}`,
-	"index": `reads: {for n in parameter.names {(n): GET(n)}}
+		"index": `reads: {for n in parameter.names {(n): GET(n)}}
 result: {for n in parameter.names {(n): reads[n].$returns.metadata.uid}}`,
-	"index by a result": `l: LIST
+		"index by a result": `l: LIST
 reads: {for o in l.$returns.items {(o.metadata.name): GET(o.metadata.name)}}
 result: {for o in l.$returns.items {"\(o.metadata.name)": reads[o.metadata.name].$returns.metadata.uid}}`,
-	"static label": `reads: {STATIC: GET(STATIC)}
+		"static label": `reads: {STATIC: GET(STATIC)}
 result: {for k, r in reads {(k): r.$returns.metadata.uid}}`,
-	"static index": `reads: {STATIC: GET(STATIC)}
+		"static index": `reads: {STATIC: GET(STATIC)}
 result: {STATIC: reads[STATIC].$returns.metadata.uid}`,
-	"hidden": `_reads: {for n in parameter.names {(n): GET(n)}}
+		"hidden": `_reads: {for n in parameter.names {(n): GET(n)}}
 result: {for k, r in _reads {(k): r.$returns.metadata.uid}}`,
-	"below the label": `reads: {for n in parameter.names {(n): {read: GET(n)}}}
+		"below the label": `reads: {for n in parameter.names {(n): {read: GET(n)}}}
 result: {for k, r in reads {(k): r.read.$returns.metadata.uid}}`,
-	"chain below the label": `reads: {for n in parameter.names {(n): {first: GET(n), second: GET(first.$returns.metadata.name)}}}
+		"chain below the label": `reads: {for n in parameter.names {(n): {first: GET(n), second: GET(first.$returns.metadata.name)}}}
 result: {for k, r in reads {(k): r.second.$returns.metadata.uid}}`,
-	"used as a value": `reads: {for n in parameter.names {(n): GET(n)}}
+		"used as a value": `reads: {for n in parameter.names {(n): GET(n)}}
 result: {for k, r in reads if json.Marshal(r) != "" {(k): r.$returns.metadata.uid}}`,
-	"parameters": `reads: {for n in parameter.names {(n): GET(n)}}
+		"parameters": `reads: {for n in parameter.names {(n): GET(n)}}
 result: {for k, r in reads {(r.$params.resource.metadata.name): r.$returns.metadata.uid}}`,
-	"pattern": `reads: [N=string]: GET(N)
+		"pattern": `reads: [N=string]: GET(N)
 reads: {for n in parameter.names {(n): {}}}
 result: {for k, r in reads {(k): r.$returns.metadata.uid}}`,
-	"list": `reads: [for n in parameter.names {name: n, read: GET(n)}]
+		"list": `reads: [for n in parameter.names {name: n, read: GET(n)}]
 result: {for r in reads {(r.name): r.read.$returns.metadata.uid}}`,
-	"condition": `reads: {for n in parameter.names {if true {(n): GET(n)}}}
+		"condition": `reads: {for n in parameter.names {if true {(n): GET(n)}}}
 result: {for k, r in reads if r.$returns.metadata.uid != "" {(k): r.$returns.metadata.uid}}`,
-	"handled error": `reads: {for n in parameter.names {(n): READ(n)}}
+		"handled error": `reads: {for n in parameter.names {(n): READ(n)}}
 result: {for k, r in reads {if r.$returns.err == _|_ {(k): r.$returns.value.metadata.uid}}}`,
-	"two labels": `reads: {for n in parameter.names {(n): {(n): GET(n)}}}
+		"two labels": `reads: {for n in parameter.names {(n): {(n): GET(n)}}}
 result: {for k, r in reads {(k): r[k].$returns.metadata.uid}}`,
-	"call as a result": `reads: {for n in parameter.names {(n): GET(n)}}
+		"call as a result": `reads: {for n in parameter.names {(n): GET(n)}}
 all: reads
 result: {for k, r in all {(k): r.$returns.metadata.uid}}`,
+	}
 }
 
 // TestShapes_Names gives the results of calls whose fields have any names.
@@ -104,7 +106,7 @@ func TestShapes_Names(t *testing.T) {
 	if len(names) < 200 {
 		t.Fatalf("%d names, want at least 200", len(names))
 	}
-	for form, source := range namedCalls {
+	for form, source := range namedCalls() {
 		t.Run(form, func(t *testing.T) {
 			for some := range slices.Chunk(names, 25) {
 				checkNamedCalls(t, source, some)

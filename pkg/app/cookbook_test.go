@@ -95,7 +95,7 @@ func TestCookbook(t *testing.T) {
 		}) {
 			got = append(got, steps[l["message"].(string)])
 		}
-		if want := cookbookSteps[r.when]; !slices.Equal(got, want) {
+		if want := cookbookSteps()[r.when]; !slices.Equal(got, want) {
 			t.Errorf("%s: got steps %q, want %q", r.when, got, want)
 		}
 	}
@@ -172,33 +172,35 @@ func (e env) writeStatus(t *testing.T) func(*unstructured.Unstructured) (*unstru
 }
 
 // cookbookSteps are the steps of testdata/applications.txtar at which each filter matches.
-var cookbookSteps = map[string][]string{
-	"it is up": {"shop: deploy v1", "shop: deploy v2", "shop: web recovers", "shop: recovers", "pipeline: is approved"},
-	"it is up after a deployment, and not after trouble": {"shop: deploy v1", "shop: deploy v2", "shop: web recovers", "pipeline: is approved"},
-	"it is unhealthy":                                  {"shop: becomes unhealthy"},
-	"it has recovered":                                 {"shop: recovers"},
-	"it is in trouble of any kind":                     {"shop: becomes unhealthy", "pipeline: the smoke test fails", "pipeline: is terminated"},
-	"an Application of team a is up":                   {"shop: deploy v1", "shop: deploy v2", "shop: web recovers", "shop: recovers"},
-	"it is being deleted":                              {"shop: is deleted"},
-	"a run ended, however it did":                      {"shop: deploy v1", "shop: deploy v2", "shop: web recovers", "pipeline: is approved", "pipeline: the smoke test fails", "pipeline: is terminated"},
-	"a run succeeded":                                  {"shop: deploy v1", "shop: deploy v2", "shop: web recovers", "pipeline: is approved"},
-	"a run failed":                                     {"pipeline: the smoke test fails"},
-	"a run was terminated":                             {"pipeline: is terminated"},
-	"a run took more than 10 minutes":                  {"pipeline: is terminated"},
-	"it waits for an approval":                         {"pipeline: waits for an approval", "pipeline: waits again"},
-	"it was approved":                                  {"pipeline: is approved"},
-	"the step `smoke-test` failed":                     {"pipeline: the smoke test fails"},
-	"a step failed for a reason":                       {"pipeline: the smoke test fails"},
-	"the step `deploy` succeeded":                      {"pipeline: waits for an approval", "pipeline: the smoke test fails", "pipeline: waits again"},
-	"the component `web` is unhealthy":                 {"shop: web becomes unhealthy", "shop: becomes unhealthy"},
-	"the component `web` is healthy again":             {"shop: web recovers", "shop: recovers"},
-	"any component is unhealthy, and none was":         {"shop: web becomes unhealthy", "shop: becomes unhealthy"},
-	"at least half of them are unhealthy":              {"shop: web becomes unhealthy", "shop: becomes unhealthy"},
-	"a run ended, and all of them are healthy":         {"shop: deploy v1", "shop: deploy v2", "shop: web recovers", "pipeline: is approved", "pipeline: the smoke test fails", "pipeline: is terminated"},
-	"there is a new revision":                          {"shop: deploy v1", "shop: deploy v2", "shop: web becomes unhealthy", "pipeline: waits for an approval", "pipeline: the smoke test fails", "pipeline: waits again"},
-	"there is a new revision, and it is not the first": {"shop: deploy v2", "shop: web becomes unhealthy", "pipeline: the smoke test fails", "pipeline: waits again"},
-	"the latest revision is deployed":                  {"shop: deploy v1", "shop: deploy v2", "shop: web recovers", "pipeline: is approved"},
-	"it is deployed for the first time":                {"shop: deploy v1", "pipeline: is approved"},
-	"its `app.oam.dev/publishVersion` is another one":  {"pipeline: waits for an approval", "pipeline: the smoke test fails", "pipeline: waits again"},
-	"the component `web` gets another image":           {"shop: deploy v2", "shop: web becomes unhealthy"},
+func cookbookSteps() map[string][]string {
+	return map[string][]string{
+		"it is up": {"shop: deploy v1", "shop: deploy v2", "shop: web recovers", "shop: recovers", "pipeline: is approved"},
+		"it is up after a deployment, and not after trouble": {"shop: deploy v1", "shop: deploy v2", "shop: web recovers", "pipeline: is approved"},
+		"it is unhealthy":                                  {"shop: becomes unhealthy"},
+		"it has recovered":                                 {"shop: recovers"},
+		"it is in trouble of any kind":                     {"shop: becomes unhealthy", "pipeline: the smoke test fails", "pipeline: is terminated"},
+		"an Application of team a is up":                   {"shop: deploy v1", "shop: deploy v2", "shop: web recovers", "shop: recovers"},
+		"it is being deleted":                              {"shop: is deleted"},
+		"a run ended, however it did":                      {"shop: deploy v1", "shop: deploy v2", "shop: web recovers", "pipeline: is approved", "pipeline: the smoke test fails", "pipeline: is terminated"},
+		"a run succeeded":                                  {"shop: deploy v1", "shop: deploy v2", "shop: web recovers", "pipeline: is approved"},
+		"a run failed":                                     {"pipeline: the smoke test fails"},
+		"a run was terminated":                             {"pipeline: is terminated"},
+		"a run took more than 10 minutes":                  {"pipeline: is terminated"},
+		"it waits for an approval":                         {"pipeline: waits for an approval", "pipeline: waits again"},
+		"it was approved":                                  {"pipeline: is approved"},
+		"the step `smoke-test` failed":                     {"pipeline: the smoke test fails"},
+		"a step failed for a reason":                       {"pipeline: the smoke test fails"},
+		"the step `deploy` succeeded":                      {"pipeline: waits for an approval", "pipeline: the smoke test fails", "pipeline: waits again"},
+		"the component `web` is unhealthy":                 {"shop: web becomes unhealthy", "shop: becomes unhealthy"},
+		"the component `web` is healthy again":             {"shop: web recovers", "shop: recovers"},
+		"any component is unhealthy, and none was":         {"shop: web becomes unhealthy", "shop: becomes unhealthy"},
+		"at least half of them are unhealthy":              {"shop: web becomes unhealthy", "shop: becomes unhealthy"},
+		"a run ended, and all of them are healthy":         {"shop: deploy v1", "shop: deploy v2", "shop: web recovers", "pipeline: is approved", "pipeline: the smoke test fails", "pipeline: is terminated"},
+		"there is a new revision":                          {"shop: deploy v1", "shop: deploy v2", "shop: web becomes unhealthy", "pipeline: waits for an approval", "pipeline: the smoke test fails", "pipeline: waits again"},
+		"there is a new revision, and it is not the first": {"shop: deploy v2", "shop: web becomes unhealthy", "pipeline: the smoke test fails", "pipeline: waits again"},
+		"the latest revision is deployed":                  {"shop: deploy v1", "shop: deploy v2", "shop: web recovers", "pipeline: is approved"},
+		"it is deployed for the first time":                {"shop: deploy v1", "pipeline: is approved"},
+		"its `app.oam.dev/publishVersion` is another one":  {"pipeline: waits for an approval", "pipeline: the smoke test fails", "pipeline: waits again"},
+		"the component `web` gets another image":           {"shop: deploy v2", "shop: web becomes unhealthy"},
+	}
 }

@@ -26,9 +26,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubevela/kube-trigger/test/cluster"
 )
@@ -88,15 +86,14 @@ func (k env) podSpec(t *testing.T, namespace, name string) map[string]any {
 func (k env) waitForActions(t *testing.T, namespace string, n int, actions int64) {
 	t.Helper()
 	cluster.Eventually(t, fmt.Sprintf("%d actions of %d TriggerServices", actions, n), func(ctx context.Context) error {
-		list := &unstructured.UnstructuredList{}
-		list.SetGroupVersionKind(schema.FromAPIVersionAndKind("standard.oam.dev/v1alpha1", "TriggerServiceList"))
-		if err := k.Client.List(ctx, list, client.InNamespace(namespace)); err != nil {
+		services, err := k.list(ctx, namespace, "standard.oam.dev/v1alpha1", "TriggerService")
+		if err != nil {
 			return err
 		}
-		if len(list.Items) != n {
-			return fmt.Errorf("got %d TriggerServices", len(list.Items))
+		if len(services) != n {
+			return fmt.Errorf("got %d TriggerServices", len(services))
 		}
-		for _, ts := range list.Items {
+		for _, ts := range services {
 			if got, _, _ := unstructured.NestedInt64(ts.Object, "status", "succeeded"); got != actions {
 				return fmt.Errorf("got %d actions of %s: status %v", got, ts.GetName(), ts.Object["status"])
 			}

@@ -171,14 +171,19 @@ func (k env) waitForReady(t *testing.T, namespace, name string) {
 		if err := k.Client.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, ts); err != nil {
 			return err
 		}
-		conditions, _, _ := unstructured.NestedSlice(ts.Object, "status", "conditions")
-		if !slices.ContainsFunc(conditions, func(c any) bool {
-			m, _ := c.(map[string]any)
-			return m["type"] == "Ready" && m["status"] == "True"
-		}) {
-			return fmt.Errorf("got conditions %v", conditions)
+		if !isReady(ts) {
+			return fmt.Errorf("got status %v", ts.Object["status"])
 		}
 		return nil
+	})
+}
+
+// isReady reports whether the condition Ready of a TriggerService is true.
+func isReady(ts *unstructured.Unstructured) bool {
+	conditions, _, _ := unstructured.NestedSlice(ts.Object, "status", "conditions")
+	return slices.ContainsFunc(conditions, func(c any) bool {
+		m, _ := c.(map[string]any)
+		return m["type"] == "Ready" && m["status"] == "True"
 	})
 }
 

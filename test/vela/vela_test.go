@@ -152,22 +152,18 @@ func (k env) waitForRevision(t *testing.T, namespace, name string, n int) {
 func (k env) waitForTriggers(t *testing.T, namespace string, n int) {
 	t.Helper()
 	cluster.Eventually(t, "TriggerServices", func(ctx context.Context) error {
-		list := &unstructured.UnstructuredList{}
-		list.SetGroupVersionKind(schema.FromAPIVersionAndKind("standard.oam.dev/v1alpha1", "TriggerServiceList"))
-		if err := k.Client.List(ctx, list, client.InNamespace(namespace)); err != nil {
+		services, err := k.list(ctx, namespace, "standard.oam.dev/v1alpha1", "TriggerService")
+		if err != nil {
 			return err
 		}
 		ready := 0
-		for _, ts := range list.Items {
-			conditions, _, _ := unstructured.NestedSlice(ts.Object, "status", "conditions")
-			for _, c := range conditions {
-				if c, _ := c.(map[string]any); c["type"] == "Ready" && c["status"] == "True" {
-					ready++
-				}
+		for i := range services {
+			if isReady(&services[i]) {
+				ready++
 			}
 		}
 		if ready != n {
-			return fmt.Errorf("%d of %d are ready, want %d: %+v", ready, len(list.Items), n, list.Items)
+			return fmt.Errorf("%d of %d are ready, want %d: %+v", ready, len(services), n, services)
 		}
 		return nil
 	})
@@ -217,17 +213,24 @@ func object(apiVersion, kind string) *unstructured.Unstructured {
 	return o
 }
 
+// list returns the objects of a kind in a namespace.
+func (k env) list(ctx context.Context, namespace, apiVersion, kind string) ([]unstructured.Unstructured, error) {
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(schema.FromAPIVersionAndKind(apiVersion, kind+"List"))
+	err := k.Client.List(ctx, list, client.InNamespace(namespace))
+	return list.Items, err
+}
+
 // names returns the names of the objects of a kind in a namespace, without the objects that
 // every namespace has.
 func (k env) names(ctx context.Context, namespace, apiVersion, kind string) ([]string, error) {
-	list := &unstructured.UnstructuredList{}
-	list.SetGroupVersionKind(schema.FromAPIVersionAndKind(apiVersion, kind+"List"))
-	if err := k.Client.List(ctx, list, client.InNamespace(namespace)); err != nil {
+	objects, err := k.list(ctx, namespace, apiVersion, kind)
+	if err != nil {
 		return nil, err
 	}
 	var names []string
-	for i := range list.Items {
-		if name := list.Items[i].GetName(); name != "kube-root-ca.crt" && name != "default" {
+	for i := range objects {
+		if name := objects[i].GetName(); name != "kube-root-ca.crt" && name != "default" {
 			names = append(names, name)
 		}
 	}
