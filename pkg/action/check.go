@@ -72,8 +72,8 @@ func checkNames(file *ast.File) diag.List {
 }
 
 // hasEffect reports whether file refers to a function that can change or send something.
-func hasEffect(file *ast.File) bool {
-	functionAt, found := functionFinder(file), false
+func hasEffect(file *ast.File, functionAt functionFinder) bool {
+	found := false
 	ast.Walk(file, func(n ast.Node) bool {
 		if sel, ok := n.(*ast.SelectorExpr); ok {
 			call, ok := functionAt(sel)

@@ -29,8 +29,7 @@ import (
 
 // checkFunctions reports the functions in file that do not exist, and those that an action
 // cannot call.
-func checkFunctions(file *ast.File) diag.List {
-	functionAt := functionFinder(file)
+func checkFunctions(file *ast.File, functionAt functionFinder) diag.List {
 	var list diag.List
 	ast.Walk(file, func(n ast.Node) bool {
 		switch n := n.(type) {
@@ -67,9 +66,12 @@ func exists(call provider.Call) bool {
 	return false
 }
 
-// functionFinder returns a function that returns a call of the function to which an
-// expression in file refers; false if it refers to none.
-func functionFinder(file *ast.File) func(*ast.SelectorExpr) (provider.Call, bool) {
+// functionFinder returns a call of the function to which an expression in a file refers;
+// false if it refers to none.
+type functionFinder func(*ast.SelectorExpr) (provider.Call, bool)
+
+// newFunctionFinder returns the functionFinder of file.
+func newFunctionFinder(file *ast.File) functionFinder {
 	all, packages := provider.Packages(), map[string]map[string]provider.Call{}
 	for _, spec := range file.Imports {
 		path, _ := strconv.Unquote(spec.Path.Value)

@@ -73,9 +73,9 @@ func Parse(name, source string) (*Template, diag.List) {
 	if err != nil {
 		return nil, diagnostics(err)[:1] // what follows a syntax error may follow from it
 	}
-	functionAt := functionFinder(file)
+	functionAt := newFunctionFinder(file)
 	isFunction := func(sel *ast.SelectorExpr) bool { _, ok := functionAt(sel); return ok }
-	list := slices.Concat(checkNames(file), checkFunctions(file), expr.CheckCalls(file))
+	list := slices.Concat(checkNames(file), checkFunctions(file, functionAt), expr.CheckCalls(file))
 	if list = append(list, expr.CheckCallPlaces(file, isFunction)...); len(list) > 0 {
 		return nil, list
 	}
@@ -84,7 +84,7 @@ func Parse(name, source string) (*Template, diag.List) {
 		return nil, diagnostics(err)
 	}
 	fields.checkCalls()
-	t.hasEffect, t.handlesErr, t.dataFields = hasEffect(file), expr.FindErrHandlers(file), expr.DataFields(file)
+	t.hasEffect, t.handlesErr, t.dataFields = hasEffect(file, functionAt), expr.FindErrHandlers(file), expr.DataFields(file)
 	t.resultReferences, t.resultFields = expr.ResultReferences(file), expr.ResultFieldsOf(file)
 	if t.messages, problems = expr.MessagesOf(file); len(problems) > 0 {
 		return nil, problems

@@ -35,6 +35,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/multicluster"
 )
 
 // applicationKind returns the kind of KubeVela's Applications.
@@ -102,7 +103,7 @@ func setupBumpRights(ctx context.Context, m ctrl.Manager, r *reconciler) error {
 		WatchesRawSource(source.Kind[client.Object](cluster, role, ofRight)).
 		WatchesRawSource(source.Kind[client.Object](cluster, binding, ofRight)).
 		WatchesRawSource(source.Kind[client.Object](cluster, app, ofApplication)).
-		Complete(bumpReconciler{r.withReader(cluster), cluster})
+		Complete(bumpReconciler{r.withReader(cluster)})
 }
 
 // withReader returns a copy of r that applies and deletes what it reads with reader.
@@ -144,7 +145,7 @@ func keepListed(o any) (any, error) {
 func isTriggerService(o any) bool {
 	r, _ := o.(map[string]any)
 	cluster, _ := r["cluster"].(string)
-	return r["kind"] == v1alpha1.TriggerServiceKind && (cluster == "" || cluster == "local")
+	return r["kind"] == v1alpha1.TriggerServiceKind && (cluster == "" || cluster == multicluster.Local)
 }
 
 // lists reports whether the status of an Application lists a TriggerService.

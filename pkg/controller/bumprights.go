@@ -47,11 +47,9 @@ import (
 //
 // The right is a Role for that Application, and a RoleBinding to the TriggerService's account.
 // Both are in the namespace of the Application, which owns them.
-type bumpReconciler struct {
-	*reconciler
-	// cluster reads Roles, RoleBindings and Applications from a cache.
-	cluster client.Reader
-}
+//
+// Its reader reads Roles, RoleBindings and Applications from a cache.
+type bumpReconciler struct{ *reconciler }
 
 const (
 	// serviceAnnotation of Roles and RoleBindings has the namespace and the name of the
@@ -135,7 +133,7 @@ func (r bumpReconciler) listing(ctx context.Context, app event.Application, ts t
 		return nil, nil
 	}
 	a := newApplication()
-	err := r.cluster.Get(ctx, types.NamespacedName{Namespace: app.Namespace, Name: app.Name}, a)
+	err := r.reader.Get(ctx, types.NamespacedName{Namespace: app.Namespace, Name: app.Name}, a)
 	if apierrors.IsNotFound(err) || err == nil && !lists(a, ts) {
 		return nil, nil
 	}
@@ -150,7 +148,7 @@ func (r bumpReconciler) revoke(ctx context.Context, ts types.NamespacedName, kep
 		errs     []error
 	)
 	selected := client.MatchingFields{byService: ts.String()}
-	if err := errors.Join(r.cluster.List(ctx, &roles, selected), r.cluster.List(ctx, &bindings, selected)); err != nil {
+	if err := errors.Join(r.reader.List(ctx, &roles, selected), r.reader.List(ctx, &bindings, selected)); err != nil {
 		return err
 	}
 	remove := func(o client.Object) {

@@ -22,6 +22,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/multicluster"
 )
 
 // Labels of the objects of an Application, which KubeVela sets.
@@ -32,11 +33,8 @@ const (
 	clusterLabel      = "app.oam.dev/cluster"
 )
 
-// localCluster is KubeVela's name of the cluster that it runs in.
-const localCluster = "local"
-
-// ApplicationOf returns the Application that ts says it is part of, in its labels. Whoever may
-// write ts may write any: it names an Application, and gives no right to it.
+// ApplicationOf returns the Application that ts says it is part of, in its labels. Every
+// user who may write ts may write any: they name an Application, and give no right to it.
 func ApplicationOf(ts metav1.Object) event.Application {
 	labels := ts.GetLabels()
 	if labels[appNameLabel] == "" || labels[appNamespaceLabel] == "" {
@@ -44,7 +42,7 @@ func ApplicationOf(ts metav1.Object) event.Application {
 	}
 	return event.Application{
 		Name: labels[appNameLabel], Namespace: labels[appNamespaceLabel],
-		Component: labels[componentLabel], Cluster: cmp.Or(labels[clusterLabel], localCluster),
+		Component: labels[componentLabel], Cluster: cmp.Or(labels[clusterLabel], multicluster.Local),
 	}
 }
 
