@@ -23,9 +23,10 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	toolscache "k8s.io/client-go/tools/cache"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
-	"sigs.k8s.io/controller-runtime/pkg/client"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/tools/cache"
 
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 )
@@ -44,31 +45,35 @@ type DeadLetterWatch struct {
 // read, it knows of none.
 func WatchDeadLetters(ctx context.Context, o ClientOptions, namespace string) (*DeadLetterWatch, error) {
 	w := &DeadLetterWatch{counts: map[string]int{}, replays: map[string]chan struct{}{}}
-	kind := &metav1.PartialObjectMetadata{}
-	kind.SetGroupVersionKind(v1alpha1.GroupVersion().WithKind(v1alpha1.TriggerEventKind))
-	selected := cache.ByObject{
-		Label:     labels.SelectorFromSet(labels.Set{recordLabel: deadLetterRecord}),
-		Transform: keepLabels,
-	}
-	objects, err := cache.New(o.Config, cache.Options{
-		Scheme: o.Scheme, Mapper: o.Mapper, DefaultNamespaces: map[string]cache.Config{namespace: {}},
-		ByObject: map[client.Object]cache.ByObject{kind: selected},
-	})
+	metadataClient, err := metadata.NewForConfig(o.Config)
 	if err != nil {
 		return nil, fmt.Errorf("watch dead letters: %w", err)
 	}
-	informer, err := objects.GetInformer(ctx, kind, cache.BlockUntilSynced(false))
-	if err == nil {
-		_, err = informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
-			AddFunc:    func(o any) { w.observe(o, 1) },
-			UpdateFunc: func(_, o any) { w.observe(o, 0) },
-			DeleteFunc: func(o any) { w.observe(o, -1) },
-		})
-	}
-	if err != nil {
+	events := metadataClient.Resource(v1alpha1.GroupVersion().WithResource("triggerevents")).Namespace(namespace)
+	selector := labels.SelectorFromSet(labels.Set{recordLabel: deadLetterRecord}).String()
+	// A cache of controller-runtime would do, but for its watches of metadata: one that is stopped
+	// while it passes on an event leaves a goroutine behind.
+	informer := cache.NewSharedInformer(&cache.ListWatch{
+		ListFunc: func(options metav1.ListOptions) (runtime.Object, error) {
+			options.LabelSelector = selector
+			return events.List(ctx, options)
+		},
+		WatchFunc: func(options metav1.ListOptions) (watch.Interface, error) {
+			options.LabelSelector = selector
+			return events.Watch(ctx, options)
+		},
+	}, &metav1.PartialObjectMetadata{}, 0)
+	if err := informer.SetTransform(keepLabels); err != nil {
 		return nil, fmt.Errorf("watch dead letters: %w", err)
 	}
-	go func() { _ = objects.Start(ctx) }() // returns nil when ctx ends, and no other error
+	if _, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
+		AddFunc:    func(o any) { w.observe(o, 1) },
+		UpdateFunc: func(_, o any) { w.observe(o, 0) },
+		DeleteFunc: func(o any) { w.observe(o, -1) },
+	}); err != nil {
+		return nil, fmt.Errorf("watch dead letters: %w", err)
+	}
+	go informer.Run(ctx.Done())
 	return w, nil
 }
 
@@ -97,7 +102,7 @@ func (w *DeadLetterWatch) replaysOf(owner string) chan struct{} {
 
 // observe counts a dead letter, and signals its replay request.
 func (w *DeadLetterWatch) observe(o any, change int) {
-	if last, ok := o.(toolscache.DeletedFinalStateUnknown); ok {
+	if last, ok := o.(cache.DeletedFinalStateUnknown); ok {
 		o = last.Obj
 	}
 	te, ok := o.(*metav1.PartialObjectMetadata)
