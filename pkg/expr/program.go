@@ -29,6 +29,7 @@ import (
 	"cuelang.org/go/cue/token"
 
 	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/expr/closure"
 	"github.com/kubevela/kube-trigger/pkg/expr/measure"
 )
 
@@ -51,7 +52,7 @@ type Program struct {
 }
 
 // Select returns the inputs of the program, by name.
-func (p Program) Select(context map[string]any) map[string]any {
+func (p Program) Select(context closure.Context) map[string]any {
 	data := make(map[string]any, len(p.inputs)+1)
 	if p.guarded {
 		data[AbsentField] = false
@@ -65,6 +66,27 @@ func (p Program) Select(context map[string]any) map[string]any {
 		}
 	}
 	return data
+}
+
+// Compile compiles the operand into closures. The error is a *closure.UnsupportedError where
+// CUE has to evaluate it.
+func (p Program) Compile() (*closure.Program, error) {
+	file, err := ParseFile(Filename, p.Text)
+	if err != nil {
+		return nil, err
+	}
+	if err := Resolve(file); err != nil {
+		return nil, err
+	}
+	inputs := make(map[string]closure.Input, len(p.inputs)+1)
+	for name, r := range p.inputs {
+		inputs[name] = func(context closure.Context) (any, bool) {
+			v, presence := r.Lookup(context)
+			return v, presence == Present
+		}
+	}
+	inputs[AbsentField] = func(closure.Context) (any, bool) { return false, true }
+	return closure.Compile(file, programResult, inputs)
 }
 
 // Programs returns the programs of the leaves of the condition of e, in the order of the

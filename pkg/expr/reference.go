@@ -23,6 +23,8 @@ import (
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/literal"
 	"cuelang.org/go/cue/token"
+
+	"github.com/kubevela/kube-trigger/pkg/expr/closure"
 )
 
 // Reference is a path below context: fields and list indices.
@@ -74,9 +76,12 @@ const (
 )
 
 // Lookup returns the value of context at r.
-func (r Reference) Lookup(context map[string]any) (any, Presence) {
-	var value any = context
-	for _, s := range r.steps {
+func (r Reference) Lookup(context closure.Context) (any, Presence) {
+	value, rest, ok := r.first(context)
+	if !ok {
+		return nil, Absent
+	}
+	for _, s := range rest {
 		switch v := value.(type) {
 		case nil:
 			return nil, Absent
@@ -107,8 +112,21 @@ func (r Reference) Lookup(context map[string]any) (any, Presence) {
 	return value, Present
 }
 
+// first returns the value of the first steps, and the other ones.
+func (r Reference) first(context closure.Context) (value any, rest []pathStep, ok bool) {
+	switch {
+	case len(r.steps) == 0 || r.steps[0].isIndex:
+		return context.Whole(), r.steps, true
+	case r.steps[0].field == "event" && len(r.steps) > 1 && !r.steps[1].isIndex:
+		value, ok = context.EventField(r.steps[1].field)
+		return value, r.steps[2:], ok
+	}
+	value, ok = context.Field(r.steps[0].field)
+	return value, r.steps[1:], ok
+}
+
 // Missing returns the mismatch for context, which lacks a value at r.
-func (r Reference) Missing(context map[string]any) Mismatch {
+func (r Reference) Missing(context closure.Context) Mismatch {
 	path := r.String()
 	r.nullable = true
 	if value, p := r.Lookup(context); p == Present && value == nil {

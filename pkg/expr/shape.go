@@ -25,6 +25,8 @@ import (
 	"cuelang.org/go/cue/errors"
 	"cuelang.org/go/cue/literal"
 	"cuelang.org/go/cue/token"
+
+	"github.com/kubevela/kube-trigger/pkg/expr/closure"
 )
 
 // Shape is the compiled form of the constraints on one value of the event: the
@@ -41,6 +43,8 @@ type Shape struct {
 	optional, hasDefault bool
 	matchers             []matcher
 	fields               map[string]*Shape
+	// names are those of fields, in order.
+	names []string
 }
 
 // textRange is a range of offsets in the text.
@@ -68,6 +72,7 @@ func (e *Expression) Shape() (s *Shape, complete bool) {
 	for _, f := range e.Constraints {
 		b.addConstraint(root, f)
 	}
+	root.sortNames()
 	return root, b.complete
 }
 
@@ -162,6 +167,22 @@ func isDefaulted(x ast.Expr) bool {
 	return false
 }
 
+// sortNames sets the names of s and of all its fields.
+func (s *Shape) sortNames() {
+	s.names = slices.Sorted(maps.Keys(s.fields))
+	for _, field := range s.fields {
+		field.sortNames()
+	}
+}
+
+// MatchContext is Match of `context`.
+func (s *Shape) MatchContext(context closure.Context) (m Mismatch, fits, ok bool) {
+	if len(s.matchers) > 0 {
+		return s.Match(context.Whole())
+	}
+	return s.matchFields(context.Field)
+}
+
 // Match tests value without CUE. Where ok is false only CUE can tell whether it fits.
 // m is the first mismatch of a value that does not fit.
 func (s *Shape) Match(value any) (m Mismatch, fits, ok bool) {
@@ -180,9 +201,22 @@ func (s *Shape) Match(value any) (m Mismatch, fits, ok bool) {
 	if !isObject {
 		return Mismatch{}, false, false
 	}
-	for _, name := range slices.Sorted(maps.Keys(s.fields)) {
-		field := s.fields[name]
+	m, fits, ok = s.matchFields(func(name string) (any, bool) {
 		value, has := object[name]
+		return value, has
+	})
+	if ok && !fits {
+		return m, false, true
+	}
+	return Mismatch{}, known && ok, known && ok
+}
+
+// matchFields tests the fields of a value.
+func (s *Shape) matchFields(get func(name string) (any, bool)) (m Mismatch, fits, ok bool) {
+	known := true
+	for _, name := range s.names {
+		field := s.fields[name]
+		value, has := get(name)
 		switch {
 		case has:
 			m, fits, ok := field.Match(value)
@@ -216,7 +250,7 @@ func (s *Shape) Mismatch() Mismatch {
 
 // Missing returns the mismatch of an event that lacks the value, or a field in it
 // that only its constraint declares.
-func (s *Shape) Missing(context map[string]any) Mismatch {
+func (s *Shape) Missing(context closure.Context) Mismatch {
 	path := s.Path.String()
 	value := s.Path
 	value.nullable = true

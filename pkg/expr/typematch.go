@@ -17,9 +17,12 @@ limitations under the License.
 package expr
 
 import (
+	"math"
 	"regexp"
+	"strconv"
 
 	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/literal"
 	"cuelang.org/go/cue/token"
 )
 
@@ -145,6 +148,7 @@ func newElementMatcher(x ast.Expr) matcher {
 	}
 	b, s := &shapeBuilder{complete: true}, &Shape{}
 	b.addFields(s, object)
+	s.sortNames()
 	if !b.complete {
 		return nil
 	}
@@ -163,4 +167,77 @@ func anyOf(a, b matcher) matcher {
 		fitsB, okB := b(value)
 		return fitsB, okB && (fitsB || okA)
 	}
+}
+
+// literalValue returns the value of a literal: a string, int64, bool or nil.
+func literalValue(x ast.Expr) (any, bool) {
+	lit, ok := x.(*ast.BasicLit)
+	if !ok {
+		return nil, false
+	}
+	switch lit.Kind {
+	case token.TRUE, token.FALSE:
+		return lit.Kind == token.TRUE, true
+	case token.NULL:
+		return nil, true
+	case token.STRING:
+		text, err := literal.Unquote(lit.Value)
+		return text, err == nil && lit.Value[0] != '\''
+	case token.INT:
+		n, err := strconv.ParseInt(lit.Value, 10, 64)
+		return n, err == nil
+	}
+	return nil, false
+}
+
+// compare compares two values of the same type. ok is false for values of different
+// types, and for types that op does not order.
+func compare(op token.Token, a, b any) (result, ok bool) {
+	switch a := a.(type) {
+	case string:
+		if b, same := b.(string); same {
+			return equal(op, a == b)
+		}
+	case bool:
+		if b, same := b.(bool); same {
+			return equal(op, a == b)
+		}
+	case nil:
+		if b == nil {
+			return equal(op, true)
+		}
+	case int64:
+		if b, same := b.(int64); same {
+			return order(op, a, b)
+		}
+	case float64:
+		if b, same := b.(float64); same && !math.IsNaN(a) && !math.IsNaN(b) {
+			return order(op, a, b)
+		}
+	}
+	return false, false
+}
+
+func equal(op token.Token, same bool) (result, ok bool) {
+	switch op {
+	case token.EQL:
+		return same, true
+	case token.NEQ:
+		return !same, true
+	}
+	return false, false
+}
+
+func order[T int64 | float64](op token.Token, a, b T) (result, ok bool) {
+	switch op {
+	case token.LSS:
+		return a < b, true
+	case token.LEQ:
+		return a <= b, true
+	case token.GTR:
+		return a > b, true
+	case token.GEQ:
+		return a >= b, true
+	}
+	return equal(op, a == b)
 }

@@ -18,11 +18,13 @@ package filter
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/expr"
+	"github.com/kubevela/kube-trigger/pkg/expr/closure"
 	"github.com/kubevela/kube-trigger/pkg/panicerr"
 )
 
@@ -100,6 +102,9 @@ func newConditionFilter(e *expr.Expression, t event.Trigger) (*conditionFilter, 
 	var texts []string
 	for i, p := range programs {
 		leaves[i].program = p
+		if leaves[i].compiled, err = p.Compile(); err != nil && !errors.As(err, new(*closure.UnsupportedError)) {
+			return nil, err
+		}
 		texts = append(texts, p.Text)
 	}
 	pool, err := newEvaluatorPool(texts...)
@@ -109,7 +114,7 @@ func newConditionFilter(e *expr.Expression, t event.Trigger) (*conditionFilter, 
 
 // Match implements Filter.
 func (f *conditionFilter) Match(ctx context.Context, ev event.Event) (v event.Verdict, err error) {
-	e := &evaluation{ctx: ctx, pool: f.pool, context: eventContext(ev, f.trigger)}
+	e := f.pool.begin(ctx, ev, f.trigger)
 	defer e.release(&err)
 	defer panicerr.Recover(&err)
 	o, err := f.condition.evaluate(e)

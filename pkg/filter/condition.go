@@ -19,7 +19,6 @@ package filter
 import (
 	"cmp"
 	"fmt"
-	"slices"
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/errors"
@@ -27,6 +26,7 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/expr"
+	"github.com/kubevela/kube-trigger/pkg/expr/closure"
 )
 
 // condition is a part of a boolean expression: a leaf, or parts joined by && or ||.
@@ -56,8 +56,8 @@ func (c conjunction) evaluate(e *evaluation) (outcome, error) {
 }
 
 type disjunction struct {
-	parts  []condition
-	source string
+	parts   []condition
+	isFalse event.Verdict
 }
 
 func (d disjunction) evaluate(e *evaluation) (outcome, error) {
@@ -76,7 +76,7 @@ func (d disjunction) evaluate(e *evaluation) (outcome, error) {
 	if undefined {
 		return first, nil
 	}
-	return outcome{Verdict: event.Verdict{Reason: d.source + " is false"}}, nil
+	return outcome{Verdict: d.isFalse}, nil
 }
 
 // leaf is a condition without && or || at its top.
@@ -86,24 +86,25 @@ type leaf struct {
 	column     int
 	references []expr.Reference
 	program    expr.Program
-	// strict is set where the leaf is not true if the event lacks one of references.
-	strict bool
-	// fastPath is nil where CUE has to evaluate the leaf.
-	fastPath expr.FastPath
+	// isFalse is the verdict where it is false.
+	isFalse event.Verdict
+	// compiled is nil where CUE has to evaluate the leaf.
+	compiled *closure.Program
 }
 
 func (l *leaf) evaluate(e *evaluation) (outcome, error) {
-	if l.strict {
-		if o, ok := l.firstAbsent(e); ok {
-			return o, nil
-		}
-	}
-	if l.fastPath != nil {
-		if result, ok := l.fastPath(e.context); ok {
+	if l.compiled != nil {
+		v, status := l.compiled.Evaluate(&e.view)
+		if result, ok := v.(bool); ok {
 			return l.outcome(result), nil
 		}
+		if status == closure.Absent {
+			if o, ok := l.lacking(e); ok {
+				return o, nil
+			}
+		}
 	}
-	v, err := e.evaluate(l.program.Index, l.program.Select(e.context))
+	v, err := e.evaluate(l.program.Index, l.program.Select(&e.view))
 	if err != nil {
 		return outcome{}, err
 	}
@@ -121,11 +122,8 @@ func (l *leaf) evaluate(e *evaluation) (outcome, error) {
 // undefined returns the outcome for v, whose evaluation failed. The error is one that
 // no event could mend.
 func (l *leaf) undefined(e *evaluation, v cue.Value) (outcome, error) {
-	if o, ok := l.firstAbsent(e); ok {
+	if o, ok := l.lacking(e); ok {
 		return o, nil
-	}
-	if l.typeMismatch(e) {
-		return l.undefinedBecause("cannot be evaluated: operand has the wrong type"), nil
 	}
 	if incomplete := v.Validate() == nil; incomplete && l.program.Measures != "" {
 		return l.undefinedBecause("cannot be evaluated: not " + l.program.Measures), nil
@@ -148,38 +146,32 @@ func (l *leaf) undefined(e *evaluation, v cue.Value) (outcome, error) {
 }
 
 func (l *leaf) undefinedBecause(reason string) outcome {
-	o := l.outcome(false)
-	o.undefined, o.Reason = true, l.source+" "+reason
-	return o
+	return outcome{Verdict: event.Verdict{Path: l.isFalse.Path, Reason: l.source + " " + reason}, undefined: true}
 }
 
-// firstAbsent returns the outcome for the first reference that is absent or null.
-func (l *leaf) firstAbsent(e *evaluation) (outcome, bool) {
+// lacking returns the outcome for the first reference that is absent or null, or else that
+// leads through a value of another type.
+func (l *leaf) lacking(e *evaluation) (outcome, bool) {
+	mismatch := false
 	for _, r := range l.references {
-		if _, p := r.Lookup(e.context); p == expr.Absent {
-			return outcome{undefined: true, Verdict: reject(r.Missing(e.context))}, true
+		switch _, p := r.Lookup(&e.view); p {
+		case expr.Absent:
+			return outcome{undefined: true, Verdict: reject(r.Missing(&e.view))}, true
+		case expr.TypeMismatch:
+			mismatch = true
 		}
 	}
+	if mismatch {
+		return l.undefinedBecause("cannot be evaluated: operand has the wrong type"), true
+	}
 	return outcome{}, false
-}
-
-// typeMismatch reports whether a reference leads through a value of another type.
-func (l *leaf) typeMismatch(e *evaluation) bool {
-	return slices.ContainsFunc(l.references, func(r expr.Reference) bool {
-		_, p := r.Lookup(e.context)
-		return p == expr.TypeMismatch
-	})
 }
 
 func (l *leaf) outcome(result bool) outcome {
 	if result {
 		return outcome{Verdict: event.Verdict{Match: true}}
 	}
-	v := event.Verdict{Reason: l.source + " is false"}
-	if len(l.references) == 1 && !l.references[0].Computed {
-		v.Path = l.references[0].String()
-	}
-	return outcome{Verdict: v}
+	return outcome{Verdict: l.isFalse}
 }
 
 func (l *leaf) errorf(format string, args ...any) error {
@@ -200,15 +192,17 @@ func newCondition(e *expr.Expression, c *expr.Condition, leaves *[]*leaf) condit
 		if c.Op == token.LAND {
 			return conjunction(parts)
 		}
-		return disjunction{parts, c.Source}
+		return disjunction{parts, event.Verdict{Reason: c.Source + " is false"}}
 	}
 	l := &leaf{
 		source:     c.Source,
 		line:       c.Line,
 		column:     c.Column,
 		references: e.References(c.Expr),
-		strict:     e.IsStrict(c.Expr),
-		fastPath:   e.FastPath(c.Expr),
+	}
+	l.isFalse.Reason = l.source + " is false"
+	if len(l.references) == 1 && !l.references[0].Computed {
+		l.isFalse.Path = l.references[0].String()
 	}
 	*leaves = append(*leaves, l)
 	return l

@@ -57,13 +57,13 @@ func (f *constraintFilter) ContextFields() expr.FieldSet { return f.fields }
 
 // Match implements Filter.
 func (f *constraintFilter) Match(ctx context.Context, ev event.Event) (v event.Verdict, err error) {
-	e := &evaluation{ctx: ctx, pool: f.pool, context: eventContext(ev, f.trigger)}
-	if m, fits, ok := f.shape.Match(e.context); ok && (f.complete || !fits) {
-		return event.Verdict{Match: fits, Path: m.Path, Reason: m.Reason}, nil
-	}
+	e := f.pool.begin(ctx, ev, f.trigger)
 	defer e.release(&err)
 	defer panicerr.Recover(&err)
-	all, err := e.evaluate(0, map[string]any{"context": f.fields.Select(e.context)})
+	if m, fits, ok := f.shape.MatchContext(&e.view); ok && (f.complete || !fits) {
+		return event.Verdict{Match: fits, Path: m.Path, Reason: m.Reason}, nil
+	}
+	all, err := e.evaluate(0, map[string]any{"context": f.fields.Select(e.view.Whole())})
 	if err != nil {
 		return event.Verdict{}, err
 	}
@@ -72,8 +72,8 @@ func (f *constraintFilter) Match(ctx context.Context, ev event.Event) (v event.V
 		return f.mismatch(e, err)
 	}
 	if !f.complete {
-		if path, ok := addedField(result, e.context, f.shape, nil); ok {
-			return reject(f.shape.Deepest(path).Missing(e.context)), nil
+		if path, ok := addedField(result, e.view.Whole(), f.shape, nil); ok {
+			return reject(f.shape.Deepest(path).Missing(&e.view)), nil
 		}
 	}
 	return event.Verdict{Match: true}, nil
@@ -101,11 +101,11 @@ func (f *constraintFilter) mismatch(e *evaluation, err error) (event.Verdict, er
 		return event.Verdict{Path: path, Reason: path + " cannot be evaluated: " + reason}, nil
 	}
 	for _, r := range f.references {
-		if _, p := r.Lookup(e.context); p == expr.Absent {
-			return reject(r.Missing(e.context)), nil
+		if _, p := r.Lookup(&e.view); p == expr.Absent {
+			return reject(r.Missing(&e.view)), nil
 		}
 	}
-	return reject(f.shape.OffendingConstraint(all[0]).Missing(e.context)), nil
+	return reject(f.shape.OffendingConstraint(all[0]).Missing(&e.view)), nil
 }
 
 // addedField returns the path of the first field of v that data lacks and that is
@@ -148,13 +148,4 @@ func isDefault(v cue.Value, s *expr.Shape) bool {
 	}
 	_, ok := v.Default()
 	return ok && v.Kind() != cue.ListKind
-}
-
-// eventContext returns `context` for an event.
-func eventContext(ev event.Event, t event.Trigger) map[string]any {
-	c := ev.Context(t)
-	if ev.Data == nil {
-		c["data"] = map[string]any{}
-	}
-	return c
 }

@@ -21,11 +21,13 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"sync"
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/cuecontext"
 	"cuelang.org/go/cue/parser"
 
+	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/expr"
 	"github.com/kubevela/kube-trigger/pkg/panicerr"
 )
@@ -47,6 +49,8 @@ type evaluatorPool struct {
 	// idle holds the evaluators that are not in use. A nil one is created when it is
 	// first used.
 	idle chan *evaluator
+	// evaluations holds evaluations that are not in use.
+	evaluations sync.Pool
 }
 
 // newEvaluatorPool compiles programs into one evaluator, and returns a pool with it.
@@ -86,12 +90,22 @@ func (p *evaluatorPool) newEvaluator() (*evaluator, error) {
 	return e, nil
 }
 
+// begin returns the evaluation of an event for the trigger t.
+func (p *evaluatorPool) begin(ctx context.Context, ev event.Event, t event.Trigger) *evaluation {
+	e, ok := p.evaluations.Get().(*evaluation)
+	if !ok {
+		e = &evaluation{pool: p}
+	}
+	e.ctx, e.view = ctx, event.NewView(ev, t)
+	return e
+}
+
 // evaluation is the evaluation of one event. It acquires an evaluator with the first
 // call of evaluate, and has to be released.
 type evaluation struct {
-	ctx     context.Context
-	pool    *evaluatorPool
-	context map[string]any
+	ctx  context.Context
+	pool *evaluatorPool
+	view event.View
 
 	acquired  bool
 	evaluator *evaluator
@@ -127,4 +141,6 @@ func (e *evaluation) release(err *error) {
 	if e.acquired {
 		e.pool.idle <- e.evaluator
 	}
+	*e = evaluation{pool: e.pool}
+	e.pool.evaluations.Put(e)
 }

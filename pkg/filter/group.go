@@ -78,10 +78,10 @@ func (g *Group) ContextFields() expr.FieldSet { return g.fields }
 // expression needs. The name of a number is its text. The error of an
 // expression with another value holds no value of the event.
 func (g *Group) Group(ctx context.Context, ev event.Event) (name string, ok bool, err error) {
-	e := &evaluation{ctx: ctx, pool: g.pool, context: eventContext(ev, g.trigger)}
+	e := g.pool.begin(ctx, ev, g.trigger)
 	defer e.release(&err)
 	defer panicerr.Recover(&err)
-	v, err := e.evaluate(0, g.leaf.program.Select(e.context))
+	v, err := e.evaluate(0, g.leaf.program.Select(&e.view))
 	if err != nil {
 		return "", false, err
 	}

@@ -101,7 +101,7 @@ func useCUEFor(c condition) {
 			useCUEFor(part)
 		}
 	case *leaf:
-		c.fastPath, c.strict = nil, false
+		c.compiled = nil
 	}
 }
 

@@ -1,0 +1,306 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+// Package closure compiles CUE into Go closures over decoded JSON, so that an event costs no
+// evaluation by CUE.
+//
+// A closure has the value that CUE has, or says that only CUE can tell. What it does not know
+// is refused when it is compiled.
+package closure
+
+import (
+	"fmt"
+	"sync"
+
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/token"
+)
+
+// Status tells what is known about the value of an expression.
+type Status int
+
+const (
+	// Present means that there is a value.
+	Present Status = iota
+	// Absent means that there is none: CUE has an error, or waits for a field.
+	Absent
+	// Unknown means that only CUE can tell.
+	Unknown
+)
+
+// Input returns a value that a program depends on, or false if it is absent. Values are those
+// of decoded JSON: nil, bool, int64, float64, json.Number, string, []any and map[string]any.
+type Input func(c Context) (any, bool)
+
+// Context is `context`.
+type Context interface {
+	// Field returns a field of `context`, or false if there is none.
+	Field(name string) (any, bool)
+	// EventField returns a field of `context.event`, or false if there is none.
+	EventField(name string) (any, bool)
+	// Whole returns `context`.
+	Whole() map[string]any
+}
+
+// Program is a compiled expression. It is immutable and safe for concurrent use.
+type Program struct {
+	code   code
+	frames *sync.Pool
+}
+
+// UnsupportedError tells what of an expression is left to CUE.
+type UnsupportedError struct {
+	Pos token.Pos
+	// What is left to CUE, such as "the function list.Sort".
+	What string
+}
+
+// Error implements error.
+func (e *UnsupportedError) Error() string { return e.What + " is evaluated by CUE" }
+
+// Compile compiles the field of file that is called name. The identifiers of file have to be
+// resolved. Inputs are the top-level fields that are given with each evaluation; all other
+// fields that the expression refers to have to be in file, and hidden or definitions.
+//
+// The error is an *UnsupportedError.
+func Compile(file *ast.File, name string, inputs map[string]Input) (*Program, error) {
+	c := &compiler{inputs: inputs, declared: map[ast.Node]ast.Expr{}, names: map[string]int{}, slots: map[ast.Node]int{}, codes: map[ast.Node]*code{}}
+	var root ast.Expr
+	for _, d := range file.Decls {
+		switch d := d.(type) {
+		case *ast.Field:
+			label, _, err := ast.LabelName(d.Label)
+			if err != nil {
+				return nil, unsupported(d, "a field with a computed name")
+			}
+			if label == name {
+				root = d.Value
+			}
+			c.names[label]++
+			c.declared[d.Value] = d.Value
+		case *ast.LetClause:
+			c.declared[d] = d.Expr
+		case *ast.ImportDecl, *ast.Package, *ast.Attribute, *ast.CommentGroup:
+		default:
+			return nil, unsupported(d, "a declaration at the top")
+		}
+	}
+	if root == nil {
+		return nil, &UnsupportedError{What: fmt.Sprintf("a file without the field %q", name)}
+	}
+	whole, err := c.compile(root)
+	if err != nil {
+		return nil, err
+	}
+	size := c.size
+	return &Program{code: whole, frames: &sync.Pool{New: func() any { return &frame{slots: make([]slot, size)} }}}, nil
+}
+
+// Evaluate returns the value for context.
+func (p *Program) Evaluate(context Context) (any, Status) {
+	f, _ := p.frames.Get().(*frame)
+	f.context, f.steps = context, 0
+	v, s := p.code.eval(f)
+	clear(f.slots)
+	f.context = nil
+	p.frames.Put(f)
+	return v, s
+}
+
+// code is a compiled expression.
+type code struct {
+	eval func(f *frame) (any, Status)
+	// total is set if the value is never Absent, boolean if a value is always a bool, and
+	// constant if it depends on no input and no variable.
+	total, boolean, constant bool
+}
+
+// frame holds the state of one evaluation.
+type frame struct {
+	context Context
+	slots   []slot
+	// steps counts the elements of loops.
+	steps int
+}
+
+// maxSteps limits the elements that the loops of one evaluation have together. More are left
+// to CUE.
+const maxSteps = 10_000_000
+
+// slot holds the value of an input, a declaration or a variable.
+type slot struct {
+	value  any
+	status Status
+	// known is set once the value is.
+	known bool
+	// count and list are those of a list that is being built.
+	count int
+	list  []any
+}
+
+// compiler compiles the expressions of one file.
+type compiler struct {
+	inputs map[string]Input
+	// declared are the values of the file's declarations, by the nodes that identifiers
+	// resolve to, and names the number of fields by name.
+	declared map[ast.Node]ast.Expr
+	names    map[string]int
+	// slots are those of variables and inputs, and codes those declarations that are compiled,
+	// or nil while they are.
+	slots map[ast.Node]int
+	codes map[ast.Node]*code
+	size  int
+}
+
+// newSlot returns the index of a new slot.
+func (c *compiler) newSlot() int {
+	c.size++
+	return c.size - 1
+}
+
+func unsupported(n ast.Node, format string, args ...any) error {
+	return &UnsupportedError{Pos: n.Pos(), What: fmt.Sprintf(format, args...)}
+}
+
+// compile compiles an expression.
+func (c *compiler) compile(x ast.Expr) (code, error) {
+	out, err := c.compileAny(x)
+	if err != nil || !out.constant {
+		return out, err
+	}
+	return c.fold(out), nil
+}
+
+func (c *compiler) compileAny(x ast.Expr) (code, error) {
+	switch x := x.(type) {
+	case *ast.ParenExpr:
+		return c.compile(x.X)
+	case *ast.BasicLit:
+		return c.literal(x)
+	case *ast.Interpolation:
+		return c.interpolation(x)
+	case *ast.Ident:
+		return c.ident(x)
+	case *ast.SelectorExpr:
+		if function, argument := measured(x); function != "" {
+			return c.measure(function, argument)
+		}
+		return c.selector(x)
+	case *ast.IndexExpr:
+		return c.index(x)
+	case *ast.UnaryExpr:
+		return c.unary(x)
+	case *ast.BinaryExpr:
+		return c.binary(x)
+	case *ast.CallExpr:
+		return c.call(x)
+	case *ast.ListLit:
+		return c.list(x)
+	case *ast.StructLit:
+		return c.structure(x)
+	}
+	return code{}, unsupported(x, "this expression")
+}
+
+// fold evaluates a constant.
+func (c *compiler) fold(x code) code {
+	f := &frame{slots: make([]slot, c.size)}
+	v, s := x.eval(f)
+	return code{eval: func(*frame) (any, Status) { return v, s }, total: s == Present, boolean: x.boolean, constant: true}
+}
+
+func (c *compiler) unary(x *ast.UnaryExpr) (code, error) {
+	operand, err := c.compile(x.X)
+	if err != nil {
+		return code{}, err
+	}
+	switch x.Op {
+	case token.NOT:
+		return not(operand), nil
+	case token.SUB:
+		return negative(operand), nil
+	case token.ADD:
+		return positive(operand), nil
+	}
+	return code{}, unsupported(x, "the operator %s", x.Op)
+}
+
+func (c *compiler) binary(x *ast.BinaryExpr) (code, error) {
+	switch x.Op {
+	case token.EQL, token.NEQ:
+		if _, bottom := x.Y.(*ast.BottomLit); bottom {
+			return c.presence(x.X, x.Op)
+		}
+		if _, bottom := x.X.(*ast.BottomLit); bottom {
+			return c.presence(x.Y, x.Op)
+		}
+	case token.OR:
+		return c.fallback(x)
+	case token.AND:
+		return c.bounded(x)
+	case token.MAT, token.NMAT:
+		return c.pattern(x)
+	}
+	a, err := c.compile(x.X)
+	if err != nil {
+		return code{}, err
+	}
+	b, err := c.compile(x.Y)
+	if err != nil {
+		return code{}, err
+	}
+	switch x.Op {
+	case token.LAND, token.LOR:
+		return junction(a, b, x.Op == token.LOR), nil
+	case token.EQL, token.NEQ, token.LSS, token.LEQ, token.GTR, token.GEQ:
+		return comparison(x.Op, a, b), nil
+	case token.ADD, token.SUB, token.MUL, token.QUO:
+		return arithmetic(x.Op, a, b), nil
+	}
+	return code{}, unsupported(x, "the operator %s", x.Op)
+}
+
+// binaryCode returns the code of an operation on two values.
+func binaryCode(a, b code, operation func(a, b any) (any, Status)) code {
+	return code{
+		constant: a.constant && b.constant,
+		eval: func(f *frame) (any, Status) {
+			x, s := a.eval(f)
+			if s == Unknown {
+				return nil, Unknown
+			}
+			y, t := b.eval(f)
+			if s = max(s, t); s != Present {
+				return nil, s
+			}
+			return operation(x, y)
+		},
+	}
+}
+
+// unaryCode returns the code of an operation on a value.
+func unaryCode(a code, operation func(a any) (any, Status)) code {
+	return code{
+		constant: a.constant,
+		eval: func(f *frame) (any, Status) {
+			x, s := a.eval(f)
+			if s != Present {
+				return nil, s
+			}
+			return operation(x)
+		},
+	}
+}

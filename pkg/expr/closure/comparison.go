@@ -1,0 +1,166 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package closure
+
+import (
+	"regexp"
+	"strings"
+
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/token"
+)
+
+// comparison is `a == b`, `a < b` and so on. Values of different kinds differ, and have no
+// order.
+func comparison(op token.Token, a, b code) code {
+	var out code
+	switch op {
+	case token.EQL:
+		out = binaryCode(a, b, equal)
+		out.total = a.total && b.total
+	case token.NEQ:
+		out = binaryCode(a, b, func(x, y any) (any, Status) {
+			same, s := equalValues(x, y)
+			return !same, s
+		})
+		out.total = a.total && b.total
+	default:
+		out = binaryCode(a, b, func(x, y any) (any, Status) {
+			n, s := order(x, y)
+			if s != Present {
+				return nil, s
+			}
+			switch op {
+			case token.LSS:
+				return n < 0, Present
+			case token.LEQ:
+				return n <= 0, Present
+			case token.GTR:
+				return n > 0, Present
+			}
+			return n >= 0, Present
+		})
+	}
+	out.boolean = true
+	return out
+}
+
+func equal(a, b any) (any, Status) {
+	same, s := equalValues(a, b)
+	return same, s
+}
+
+// equalValues reports whether two values are equal.
+func equalValues(a, b any) (bool, Status) {
+	switch a := a.(type) {
+	case nil:
+		return b == nil, Present
+	case bool:
+		b, ok := b.(bool)
+		return ok && a == b, Present
+	case string:
+		b, ok := b.(string)
+		return ok && a == b, Present
+	case []any:
+		b, ok := b.([]any)
+		if !ok || len(a) != len(b) {
+			return false, Present
+		}
+		for i := range a {
+			if same, s := equalValues(a[i], b[i]); s != Present || !same {
+				return false, s
+			}
+		}
+		return true, Present
+	case map[string]any:
+		b, ok := b.(map[string]any)
+		if !ok || len(a) != len(b) {
+			return false, Present
+		}
+		for name, v := range a {
+			w, ok := b[name]
+			if !ok {
+				return false, Present
+			}
+			if same, s := equalValues(v, w); s != Present || !same {
+				return false, s
+			}
+		}
+		return true, Present
+	}
+	if !isNumber(a) {
+		return false, Unknown
+	}
+	if !isNumber(b) {
+		return false, Present
+	}
+	n, s := compareNumbers(a, b)
+	return n == 0, s
+}
+
+// order compares two values that have an order.
+func order(a, b any) (int, Status) {
+	if a, ok := a.(string); ok {
+		if b, ok := b.(string); ok {
+			return strings.Compare(a, b), Present
+		}
+		return 0, Absent
+	}
+	if isNumber(a) && isNumber(b) {
+		return compareNumbers(a, b)
+	}
+	return 0, Absent
+}
+
+// pattern is `x =~ "regular expression"`, or `x !~ …`.
+func (c *compiler) pattern(x *ast.BinaryExpr) (code, error) {
+	operand, err := c.compile(x.X)
+	if err != nil {
+		return code{}, err
+	}
+	re, err := c.constantPattern(x.Y)
+	if err != nil {
+		return code{}, err
+	}
+	wanted := x.Op == token.MAT
+	out := unaryCode(operand, func(v any) (any, Status) {
+		if text, ok := v.(string); ok {
+			return re.MatchString(text) == wanted, Present
+		}
+		return nil, Absent
+	})
+	out.boolean = true
+	return out, nil
+}
+
+// constantPattern compiles a regular expression that depends on no event.
+func (c *compiler) constantPattern(x ast.Expr) (*regexp.Regexp, error) {
+	p, err := c.compile(x)
+	if err != nil {
+		return nil, err
+	}
+	if !p.constant {
+		return nil, unsupported(x, "a pattern of the event")
+	}
+	v, _ := p.eval(nil)
+	text, ok := v.(string)
+	re, err := regexp.Compile(text)
+	if !ok || err != nil {
+		return nil, unsupported(x, "a pattern that is no regular expression")
+	}
+	return re, nil
+}

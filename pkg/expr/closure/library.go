@@ -1,0 +1,187 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package closure
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	cuestrings "cuelang.org/go/pkg/strings"
+)
+
+// library returns a function of CUE's standard library, by the path of its package and its
+// name. They are pure, and the functions that CUE calls itself.
+func library(name string) (function, bool) {
+	switch name {
+	case "strings.Contains":
+		return textTest(strings.Contains), true
+	case "strings.ContainsAny":
+		return textTest(strings.ContainsAny), true
+	case "strings.HasPrefix":
+		return textTest(strings.HasPrefix), true
+	case "strings.HasSuffix":
+		return textTest(strings.HasSuffix), true
+	case "strings.Count":
+		return textNumber(strings.Count), true
+	case "strings.Index":
+		return textNumber(strings.Index), true
+	case "strings.LastIndex":
+		return textNumber(strings.LastIndex), true
+	case "strings.IndexAny":
+		return textNumber(strings.IndexAny), true
+	case "strings.Compare":
+		return textNumber(strings.Compare), true
+	case "strings.ToLower":
+		return text(strings.ToLower), true
+	case "strings.ToUpper":
+		return text(strings.ToUpper), true
+	case "strings.ToTitle":
+		return text(cuestrings.ToTitle), true
+	case "strings.ToCamel":
+		return text(cuestrings.ToCamel), true
+	case "strings.TrimSpace":
+		return text(strings.TrimSpace), true
+	case "strings.Trim":
+		return twoTexts(strings.Trim), true
+	case "strings.TrimLeft":
+		return twoTexts(strings.TrimLeft), true
+	case "strings.TrimRight":
+		return twoTexts(strings.TrimRight), true
+	case "strings.TrimPrefix":
+		return twoTexts(strings.TrimPrefix), true
+	case "strings.TrimSuffix":
+		return twoTexts(strings.TrimSuffix), true
+	case "strings.Split":
+		return function{two: ofTexts(func(a, b string) (any, Status) { return listOf(strings.Split(a, b)), Present })}, true
+	case "strings.Fields":
+		return function{one: ofText(func(a string) (any, Status) { return listOf(strings.Fields(a)), Present })}, true
+	case "strings.Join":
+		return function{two: join}, true
+	case "strings.SliceRunes":
+		return function{three: sliceRunes}, true
+	case "strconv.Atoi":
+		return function{one: ofText(func(a string) (any, Status) {
+			n, err := strconv.Atoi(a)
+			return int64(n), absentIf(err != nil)
+		})}, true
+	case "time.ParseDuration":
+		return function{one: ofText(func(a string) (any, Status) {
+			d, err := time.ParseDuration(a)
+			return int64(d), absentIf(err != nil)
+		})}, true
+	case "regexp.Match":
+		return function{boolean: true, pattern: func(re *regexp.Regexp, a string) (any, bool) { return re.MatchString(a), true }}, true
+	case "regexp.Find":
+		return function{pattern: func(re *regexp.Regexp, a string) (any, bool) {
+			at := re.FindStringIndex(a)
+			if at == nil {
+				return nil, false
+			}
+			return a[at[0]:at[1]], true
+		}}, true
+	case "regexp.FindSubmatch":
+		return function{pattern: func(re *regexp.Regexp, a string) (any, bool) {
+			found := re.FindStringSubmatch(a)
+			return listOf(found), found != nil
+		}}, true
+	}
+	return function{}, false
+}
+
+func absentIf(absent bool) Status {
+	if absent {
+		return Absent
+	}
+	return Present
+}
+
+func listOf(texts []string) any {
+	out := make([]any, len(texts))
+	for i, s := range texts {
+		out[i] = s
+	}
+	return out
+}
+
+// ofText returns a function of a text. Other values have no result.
+func ofText(f func(a string) (any, Status)) func(a any) (any, Status) {
+	return func(a any) (any, Status) {
+		text, ok := a.(string)
+		if !ok {
+			return nil, Absent
+		}
+		return f(text)
+	}
+}
+
+func ofTexts(f func(a, b string) (any, Status)) func(a, b any) (any, Status) {
+	return func(a, b any) (any, Status) {
+		x, ok := a.(string)
+		y, also := b.(string)
+		if !ok || !also {
+			return nil, Absent
+		}
+		return f(x, y)
+	}
+}
+
+func text(f func(string) string) function {
+	return function{one: ofText(func(a string) (any, Status) { return f(a), Present })}
+}
+
+func twoTexts(f func(a, b string) string) function {
+	return function{two: ofTexts(func(a, b string) (any, Status) { return f(a, b), Present })}
+}
+
+func textTest(f func(a, b string) bool) function {
+	return function{boolean: true, two: ofTexts(func(a, b string) (any, Status) { return f(a, b), Present })}
+}
+
+func textNumber(f func(a, b string) int) function {
+	return function{two: ofTexts(func(a, b string) (any, Status) { return int64(f(a, b)), Present })}
+}
+
+func join(list, separator any) (any, Status) {
+	elements, ok := list.([]any)
+	between, also := separator.(string)
+	if !ok || !also {
+		return nil, Absent
+	}
+	texts := make([]string, len(elements))
+	for i, e := range elements {
+		if texts[i], ok = e.(string); !ok {
+			return nil, Absent
+		}
+	}
+	return strings.Join(texts, between), Present
+}
+
+func sliceRunes(a, start, end any) (any, Status) {
+	s, ok := a.(string)
+	if !ok || !isNumber(start) || !isNumber(end) {
+		return nil, Absent
+	}
+	from, ok := start.(int64)
+	to, also := end.(int64)
+	if !ok || !also {
+		return nil, Unknown
+	}
+	out, err := cuestrings.SliceRunes(s, int(from), int(to))
+	return out, absentIf(err != nil)
+}

@@ -1,0 +1,318 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package closure
+
+import (
+	"cuelang.org/go/cue/ast"
+)
+
+// run is a part of an evaluation. It returns Present if the evaluation goes on.
+type run func(f *frame) Status
+
+// emit gets an element of a list.
+type emit func(f *frame, v any) Status
+
+// list is `[a, for x in y {z}]`, as a value.
+func (c *compiler) list(x *ast.ListLit) (code, error) {
+	i := c.newSlot()
+	elements, constant, err := c.elements(x, func(f *frame, v any) Status {
+		f.slots[i].list = append(f.slots[i].list, v)
+		return Present
+	})
+	if err != nil {
+		return code{}, err
+	}
+	return code{constant: constant, eval: func(f *frame) (any, Status) {
+		f.slots[i].list = []any{}
+		if s := elements(f); s != Present {
+			return nil, s
+		}
+		return f.slots[i].list, Present
+	}}, nil
+}
+
+// elements returns what gives each element of a list to next.
+func (c *compiler) elements(x *ast.ListLit, next emit) (all run, constant bool, err error) {
+	constant = true
+	var parts []run
+	for _, e := range x.Elts {
+		if loop, ok := e.(*ast.Comprehension); ok {
+			part, err := c.comprehension(loop, next)
+			if err != nil {
+				return nil, false, err
+			}
+			parts, constant = append(parts, part), false
+			continue
+		}
+		if _, open := e.(*ast.Ellipsis); open {
+			return nil, false, unsupported(e, "an open list")
+		}
+		element, err := c.compile(e)
+		if err != nil {
+			return nil, false, err
+		}
+		parts, constant = append(parts, emitting(element, next)), constant && element.constant
+	}
+	if len(parts) == 1 {
+		return parts[0], constant, nil
+	}
+	return func(f *frame) Status {
+		for _, part := range parts {
+			if s := part(f); s != Present {
+				return s
+			}
+		}
+		return Present
+	}, constant, nil
+}
+
+// emitting gives the value of x to next. What a list with an absent element is, only CUE can
+// tell.
+func emitting(x code, next emit) run {
+	return func(f *frame) Status {
+		v, s := x.eval(f)
+		if s != Present {
+			return Unknown
+		}
+		return next(f, v)
+	}
+}
+
+// comprehension is `for x in y let z = a if b {c}`.
+func (c *compiler) comprehension(x *ast.Comprehension, next emit) (run, error) {
+	return c.clauses(x.Clauses, func() (run, error) {
+		body, ok := x.Value.(*ast.StructLit)
+		if !ok {
+			return nil, unsupported(x, "this comprehension")
+		}
+		element, err := c.body(body)
+		if err != nil {
+			return nil, err
+		}
+		return emitting(element, next), nil
+	})
+}
+
+// body is the value of an element: that of the braces, or what is embedded in them.
+func (c *compiler) body(x *ast.StructLit) (code, error) {
+	if len(x.Elts) == 1 {
+		if embedded, ok := x.Elts[0].(*ast.EmbedDecl); ok {
+			return c.compile(embedded.Expr)
+		}
+	}
+	return c.structure(x)
+}
+
+// clauses compiles clauses around a body, which may refer to the variables of the clauses.
+func (c *compiler) clauses(clauses []ast.Clause, body func() (run, error)) (run, error) {
+	if len(clauses) == 0 {
+		return body()
+	}
+	rest := func() (run, error) { return c.clauses(clauses[1:], body) }
+	switch clause := clauses[0].(type) {
+	case *ast.IfClause:
+		return c.ifClause(clause, rest)
+	case *ast.ForClause:
+		return c.forClause(clause, rest)
+	case *ast.LetClause:
+		return c.letClause(clause, rest)
+	}
+	return nil, unsupported(clauses[0], "this clause")
+}
+
+func (c *compiler) ifClause(x *ast.IfClause, rest func() (run, error)) (run, error) {
+	condition, err := c.compile(x.Condition)
+	if err != nil {
+		return nil, err
+	}
+	next, err := rest()
+	if err != nil {
+		return nil, err
+	}
+	return func(f *frame) Status {
+		v, s := condition.eval(f)
+		if s != Present {
+			return s
+		}
+		holds, ok := v.(bool)
+		switch {
+		case !ok:
+			return Absent
+		case !holds:
+			return Present
+		}
+		return next(f)
+	}, nil
+}
+
+func (c *compiler) letClause(x *ast.LetClause, rest func() (run, error)) (run, error) {
+	v, err := c.compile(x.Expr)
+	if err != nil {
+		return nil, err
+	}
+	i := c.newSlot()
+	c.slots[x] = i
+	next, err := rest()
+	if err != nil {
+		return nil, err
+	}
+	return func(f *frame) Status {
+		value, s := v.eval(f)
+		f.slots[i] = slot{value: value, status: s}
+		return next(f)
+	}, nil
+}
+
+// forClause is `for k, v in x`.
+func (c *compiler) forClause(x *ast.ForClause, rest func() (run, error)) (run, error) {
+	key, element := -1, c.newSlot()
+	if x.Key != nil {
+		key = c.newSlot()
+	}
+	// The source does not see the variables.
+	var next run
+	each := func(f *frame, k, v any) Status {
+		if f.steps++; f.steps > maxSteps {
+			return Unknown
+		}
+		if key >= 0 {
+			f.slots[key] = slot{value: k}
+		}
+		f.slots[element] = slot{value: v}
+		return next(f)
+	}
+	loop, err := c.loop(x.Source, key >= 0, each)
+	if err != nil {
+		return nil, err
+	}
+	if x.Key != nil {
+		c.slots[x.Key] = key
+	}
+	if x.Value != nil {
+		c.slots[x.Value] = element
+	}
+	next, err = rest()
+	return loop, err
+}
+
+// loop gives the elements of a list, or the fields of a struct in the order of their names, to
+// next.
+func (c *compiler) loop(source ast.Expr, keys bool, next func(f *frame, k, v any) Status) (run, error) {
+	if list, ok := unparenthesized(source).(*ast.ListLit); ok && !keys {
+		elements, _, err := c.elements(list, func(f *frame, v any) Status { return next(f, nil, v) })
+		return elements, err
+	}
+	over, err := c.compile(source)
+	if err != nil {
+		return nil, err
+	}
+	return func(f *frame) Status {
+		v, s := over.eval(f)
+		if s != Present {
+			return s
+		}
+		switch v := v.(type) {
+		case []any:
+			for i, element := range v {
+				if s := next(f, int64(i), element); s != Present {
+					return s
+				}
+			}
+		case map[string]any:
+			for _, name := range sortedKeys(v) {
+				if s := next(f, name, v[name]); s != Present {
+					return s
+				}
+			}
+		default:
+			return Absent
+		}
+		return Present
+	}, nil
+}
+
+// length is len(x).
+func (c *compiler) length(x ast.Expr) (code, error) {
+	list, ok := unparenthesized(x).(*ast.ListLit)
+	if !ok {
+		operand, err := c.compile(x)
+		if err != nil {
+			return code{}, err
+		}
+		return unaryCode(operand, lengthOf), nil
+	}
+	i := c.newSlot()
+	elements, constant, err := c.elements(list, func(f *frame, _ any) Status {
+		f.slots[i].count++
+		return Present
+	})
+	if err != nil {
+		return code{}, err
+	}
+	return code{constant: constant, eval: func(f *frame) (any, Status) {
+		f.slots[i].count = 0
+		if s := elements(f); s != Present {
+			return nil, s
+		}
+		return int64(f.slots[i].count), Present
+	}}, nil
+}
+
+func lengthOf(v any) (any, Status) {
+	switch v := v.(type) {
+	case []any:
+		return int64(len(v)), Present
+	case map[string]any:
+		return int64(len(v)), Present
+	case string:
+		return int64(len(v)), Present
+	}
+	return nil, Absent
+}
+
+// element is `[a, b][i]`.
+func (c *compiler) element(x *ast.ListLit, at code) (code, error) {
+	i := c.newSlot()
+	elements, constant, err := c.elements(x, func(f *frame, v any) Status {
+		if f.slots[i].count == 0 {
+			f.slots[i].value, f.slots[i].known = v, true
+		}
+		f.slots[i].count--
+		return Present
+	})
+	if err != nil {
+		return code{}, err
+	}
+	return code{constant: constant && at.constant, eval: func(f *frame) (any, Status) {
+		v, s := at.eval(f)
+		if s != Present {
+			return nil, s
+		}
+		n, ok := v.(int64)
+		if !ok {
+			return unlessNumber(v)
+		}
+		if n < 0 {
+			return nil, Absent
+		}
+		f.slots[i] = slot{count: int(n)}
+		if s := elements(f); s != Present {
+			return nil, s
+		}
+		return f.slots[i].value, absentIf(!f.slots[i].known)
+	}}, nil
+}

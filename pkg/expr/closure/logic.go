@@ -1,0 +1,158 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package closure
+
+import (
+	"encoding/json"
+
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/token"
+)
+
+// not is `!x`.
+func not(x code) code {
+	out := unaryCode(x, func(v any) (any, Status) {
+		if b, ok := v.(bool); ok {
+			return !b, Present
+		}
+		return nil, Absent
+	})
+	out.boolean, out.total = true, x.total && x.boolean
+	return out
+}
+
+// junction is `a && b`, or `a || b`: both operands need a value.
+func junction(a, b code, or bool) code {
+	whole := binaryCode(a, b, func(x, y any) (any, Status) {
+		p, ok := x.(bool)
+		q, also := y.(bool)
+		if !ok || !also {
+			return nil, Absent
+		}
+		if or {
+			return p || q, Present
+		}
+		return p && q, Present
+	})
+	whole.boolean, whole.total = true, a.total && a.boolean && b.total && b.boolean
+	if !b.total || !b.boolean {
+		return whole
+	}
+	// The second operand has a value, whatever it is.
+	whole.eval = func(f *frame) (any, Status) {
+		x, s := a.eval(f)
+		if s != Present {
+			return nil, s
+		}
+		if p, ok := x.(bool); !ok {
+			return nil, Absent
+		} else if p == or {
+			return or, Present
+		}
+		return b.eval(f)
+	}
+	return whole
+}
+
+// fallback is `*x | y`: y where x has no value.
+func (c *compiler) fallback(x *ast.BinaryExpr) (code, error) {
+	preferred, ok := unparenthesized(x.X).(*ast.UnaryExpr)
+	if !ok || preferred.Op != token.MUL {
+		return code{}, unsupported(x, "a disjunction")
+	}
+	if other, ok := unparenthesized(x.Y).(*ast.UnaryExpr); ok && other.Op == token.MUL {
+		return code{}, unsupported(x, "a disjunction of defaults")
+	}
+	a, err := c.compile(preferred.X)
+	if err != nil {
+		return code{}, err
+	}
+	b, err := c.compile(x.Y)
+	if err != nil {
+		return code{}, err
+	}
+	return code{
+		total: a.total || b.total, boolean: a.boolean && b.boolean, constant: a.constant && b.constant,
+		eval: func(f *frame) (any, Status) {
+			if v, s := a.eval(f); s != Absent {
+				return v, s
+			}
+			return b.eval(f)
+		},
+	}, nil
+}
+
+func unparenthesized(x ast.Expr) ast.Expr {
+	for {
+		p, ok := x.(*ast.ParenExpr)
+		if !ok {
+			return x
+		}
+		x = p.X
+	}
+}
+
+// bounded is `x & !=null` or `x & bool`: x where it is of a kind.
+func (c *compiler) bounded(x *ast.BinaryExpr) (code, error) {
+	has, boolean := bound(x.Y)
+	if has == nil {
+		return code{}, unsupported(x, "a unification")
+	}
+	operand, err := c.compile(x.X)
+	if err != nil {
+		return code{}, err
+	}
+	out := unaryCode(operand, func(v any) (any, Status) {
+		if has(v) {
+			return v, Present
+		}
+		return nil, Absent
+	})
+	out.boolean = boolean || operand.boolean
+	return out, nil
+}
+
+// bound returns the test of a type or of `!=null`; nil for other constraints.
+func bound(x ast.Expr) (has func(v any) bool, boolean bool) {
+	switch x := unparenthesized(x).(type) {
+	case *ast.UnaryExpr:
+		if lit, ok := x.X.(*ast.BasicLit); ok && x.Op == token.NEQ && lit.Kind == token.NULL {
+			return func(v any) bool { return v != nil }, false
+		}
+	case *ast.Ident:
+		if x.Node != nil {
+			return nil, false
+		}
+		switch x.Name {
+		case "bool":
+			return func(v any) bool { _, ok := v.(bool); return ok }, true
+		case "string":
+			return func(v any) bool { _, ok := v.(string); return ok }, false
+		case "number":
+			return isNumber, false
+		}
+	}
+	return nil, false
+}
+
+func isNumber(v any) bool {
+	switch v.(type) {
+	case int64, float64, json.Number, *decimal:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,161 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package closure
+
+import (
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/literal"
+	"cuelang.org/go/cue/token"
+)
+
+// ident is the name of an input, a variable of a loop, or a declaration.
+func (c *compiler) ident(x *ast.Ident) (code, error) {
+	if i, ok := c.slots[x.Node]; ok && x.Node != nil {
+		return code{eval: func(f *frame) (any, Status) { return f.slots[i].value, f.slots[i].status }}, nil
+	}
+	if input, ok := c.inputs[x.Name]; ok {
+		return c.input(x, input), nil
+	}
+	v, ok := c.declared[x.Node]
+	if !ok || c.names[x.Name] > 1 {
+		return code{}, unsupported(x, "the name %s", x.Name)
+	}
+	if compiled, ok := c.codes[x.Node]; ok {
+		if compiled == nil {
+			return code{}, unsupported(x, "the cycle of %s", x.Name)
+		}
+		return *compiled, nil
+	}
+	c.codes[x.Node] = nil
+	compiled, err := c.compile(v)
+	if err != nil {
+		return code{}, err
+	}
+	if !compiled.constant {
+		compiled = c.once(compiled)
+	}
+	c.codes[x.Node] = &compiled
+	return compiled, nil
+}
+
+// once returns code that evaluates x when it is first needed.
+func (c *compiler) once(x code) code {
+	i, eval := c.newSlot(), x.eval
+	x.eval = func(f *frame) (any, Status) {
+		if !f.slots[i].known {
+			v, s := eval(f)
+			f.slots[i] = slot{value: v, status: s, known: true}
+		}
+		return f.slots[i].value, f.slots[i].status
+	}
+	return x
+}
+
+func (c *compiler) input(x *ast.Ident, input Input) code {
+	if compiled := c.codes[x.Node]; compiled != nil {
+		return *compiled
+	}
+	compiled := c.once(code{eval: func(f *frame) (any, Status) {
+		v, ok := input(f.context)
+		if !ok {
+			return nil, Absent
+		}
+		return v, Present
+	}})
+	c.codes[x.Node] = &compiled
+	return compiled
+}
+
+// selector is `x.name`.
+func (c *compiler) selector(x *ast.SelectorExpr) (code, error) {
+	name, internal, err := ast.LabelName(x.Sel)
+	if id, ok := x.Sel.(*ast.Ident); err != nil || ok && internal && (id.Name[0] == '_' || id.Name[0] == '#') {
+		return code{}, unsupported(x, "a field that is hidden or a definition")
+	}
+	operand, err := c.compile(x.X)
+	if err != nil {
+		return code{}, err
+	}
+	return unaryCode(operand, func(v any) (any, Status) { return field(v, name) }), nil
+}
+
+// index is `x[0]`, `x["name"]` or `x[y]`.
+func (c *compiler) index(x *ast.IndexExpr) (code, error) {
+	at, err := c.compile(x.Index)
+	if err != nil {
+		return code{}, err
+	}
+	if list, ok := x.X.(*ast.ListLit); ok {
+		return c.element(list, at)
+	}
+	operand, err := c.compile(x.X)
+	if err != nil {
+		return code{}, err
+	}
+	return binaryCode(operand, at, func(v, at any) (any, Status) {
+		switch at := at.(type) {
+		case string:
+			return field(v, at)
+		case int64:
+			if list, ok := v.([]any); ok && at >= 0 && at < int64(len(list)) {
+				return list[at], Present
+			}
+			return nil, Absent
+		case float64, *decimal:
+			return nil, Unknown
+		}
+		return nil, Absent
+	}), nil
+}
+
+// field returns a field of a struct.
+func field(v any, name string) (any, Status) {
+	if object, ok := v.(map[string]any); ok {
+		if v, ok := object[name]; ok {
+			return v, Present
+		}
+	}
+	return nil, Absent
+}
+
+// presence is `x == _|_` or `x != _|_`.
+func (c *compiler) presence(x ast.Expr, op token.Token) (code, error) {
+	operand, err := c.compile(x)
+	if err != nil {
+		return code{}, err
+	}
+	wanted := op == token.NEQ
+	return code{boolean: true, total: true, constant: operand.constant, eval: func(f *frame) (any, Status) {
+		switch _, s := operand.eval(f); s {
+		case Present:
+			return wanted, Present
+		case Absent:
+			return !wanted, Present
+		}
+		return nil, Unknown
+	}}, nil
+}
+
+// stringLiteral returns the text of a literal.
+func stringLiteral(x ast.Expr) (string, bool) {
+	lit, ok := x.(*ast.BasicLit)
+	if !ok || lit.Kind != token.STRING || lit.Value[0] == '\'' {
+		return "", false
+	}
+	text, err := literal.Unquote(lit.Value)
+	return text, err == nil
+}
