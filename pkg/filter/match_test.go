@@ -105,9 +105,15 @@ func useCUEFor(c condition) {
 	}
 }
 
-// A filter is safe for concurrent use.
+// A filter is safe for concurrent use, compiled and evaluated by CUE.
 func TestFilter_Concurrent(t *testing.T) {
-	f, problems := Compile(`"\(context.data.n)-x" == "5-x"`, event.Trigger{})
+	t.Run("compiled", func(t *testing.T) { testConcurrent(t, `[for x in [context.data.n] {"\(x)-x"}][0] == "5-x"`) })
+	t.Run("by CUE", func(t *testing.T) { testConcurrent(t, `list.Sum([context.data.n]) == 5`) })
+}
+
+func testConcurrent(t *testing.T, text string) {
+	t.Helper()
+	f, problems := Compile(text, event.Trigger{})
 	if problems != nil {
 		t.Fatal(problems)
 	}
@@ -126,7 +132,7 @@ func TestFilter_Concurrent(t *testing.T) {
 }
 
 func TestFilter_ContextCanceled(t *testing.T) {
-	f, problems := Compile(`"\(context.data.n)" == "5"`, event.Trigger{})
+	f, problems := Compile(`list.Sum([context.data.n]) == 5`, event.Trigger{}) // evaluated by CUE
 	if problems != nil {
 		t.Fatal(problems)
 	}

@@ -117,7 +117,7 @@ func (c *compiler) contains(list, x ast.Expr) (code, error) {
 	}
 	i := c.newSlot()
 	test := func(f *frame, v any) Status {
-		same, s := equalValues(v, f.slots[i].value)
+		same, s := equalElements(v, f.slots[i].value)
 		if same {
 			f.slots[i].known = true
 		}
@@ -125,17 +125,17 @@ func (c *compiler) contains(list, x ast.Expr) (code, error) {
 	}
 	var (
 		elements run
-		constant bool
+		whole    code
 	)
 	if literal, ok := unparenthesized(list).(*ast.ListLit); ok {
-		elements, constant, err = c.elements(literal, test)
+		elements, whole, err = c.elements(literal, test)
 	} else {
 		elements, err = c.values(list, test)
 	}
 	if err != nil {
 		return code{}, err
 	}
-	return code{boolean: true, constant: constant && sought.constant, eval: func(f *frame) (any, Status) {
+	return code{boolean: true, constant: whole.constant && sought.constant, eval: func(f *frame) (any, Status) {
 		v, s := sought.eval(f)
 		if s != Present {
 			return nil, s

@@ -77,7 +77,7 @@ func (e *UnsupportedError) Error() string { return e.What + " is evaluated by CU
 //
 // The error is an *UnsupportedError.
 func Compile(file *ast.File, name string, inputs map[string]Input) (*Program, error) {
-	c := &compiler{inputs: inputs, declared: map[ast.Node]ast.Expr{}, names: map[string]int{}, slots: map[ast.Node]int{}, codes: map[ast.Node]*code{}}
+	c := &compiler{inputs: inputs, declared: map[ast.Node]ast.Expr{}, names: map[string]int{}, slots: map[ast.Node]variable{}, codes: map[ast.Node]*code{}}
 	var root ast.Expr
 	for _, d := range file.Decls {
 		switch d := d.(type) {
@@ -126,6 +126,9 @@ type code struct {
 	// total is set if the value is never Absent, boolean if a value is always a bool, and
 	// constant if it depends on no input and no variable.
 	total, boolean, constant bool
+	// choice is set if the value, or a part of it, may be that of a disjunction: as the
+	// alternative of another one, it has no default.
+	choice bool
 }
 
 // frame holds the state of one evaluation.
@@ -160,9 +163,15 @@ type compiler struct {
 	names    map[string]int
 	// slots are those of variables and inputs, and codes those declarations that are compiled,
 	// or nil while they are.
-	slots map[ast.Node]int
+	slots map[ast.Node]variable
 	codes map[ast.Node]*code
 	size  int
+}
+
+// variable is a variable of a loop or a let clause.
+type variable struct {
+	slot   int
+	choice bool
 }
 
 // newSlot returns the index of a new slot.
@@ -219,7 +228,7 @@ func (c *compiler) compileAny(x ast.Expr) (code, error) {
 func (c *compiler) fold(x code) code {
 	f := &frame{slots: make([]slot, c.size)}
 	v, s := x.eval(f)
-	return code{eval: func(*frame) (any, Status) { return v, s }, total: s == Present, boolean: x.boolean, constant: true}
+	return code{eval: func(*frame) (any, Status) { return v, s }, total: s == Present, boolean: x.boolean, constant: true, choice: x.choice}
 }
 
 func (c *compiler) unary(x *ast.UnaryExpr) (code, error) {

@@ -81,7 +81,7 @@ func equalValues(a, b any) (bool, Status) {
 			return false, Present
 		}
 		for i := range a {
-			if same, s := equalValues(a[i], b[i]); s != Present || !same {
+			if same, s := equalElements(a[i], b[i]); s != Present || !same {
 				return false, s
 			}
 		}
@@ -96,7 +96,7 @@ func equalValues(a, b any) (bool, Status) {
 			if !ok {
 				return false, Present
 			}
-			if same, s := equalValues(v, w); s != Present || !same {
+			if same, s := equalElements(v, w); s != Present || !same {
 				return false, s
 			}
 		}
@@ -110,6 +110,15 @@ func equalValues(a, b any) (bool, Status) {
 	}
 	n, s := compareNumbers(a, b)
 	return n == 0, s
+}
+
+// equalElements is equalValues for elements of lists and fields of structs, where an int is no
+// float.
+func equalElements(a, b any) (bool, Status) {
+	if isNumber(a) && isNumber(b) && isInteger(a) != isInteger(b) {
+		return false, Present
+	}
+	return equalValues(a, b)
 }
 
 // order compares two values that have an order.

@@ -29,14 +29,14 @@ type emit func(f *frame, v any) Status
 // list is `[a, for x in y {z}]`, as a value.
 func (c *compiler) list(x *ast.ListLit) (code, error) {
 	i := c.newSlot()
-	elements, constant, err := c.elements(x, func(f *frame, v any) Status {
+	elements, whole, err := c.elements(x, func(f *frame, v any) Status {
 		f.slots[i].list = append(f.slots[i].list, v)
 		return Present
 	})
 	if err != nil {
 		return code{}, err
 	}
-	return code{constant: constant, eval: func(f *frame) (any, Status) {
+	return code{constant: whole.constant, choice: whole.choice, eval: func(f *frame) (any, Status) {
 		f.slots[i].list = []any{}
 		if s := elements(f); s != Present {
 			return nil, s
@@ -45,30 +45,31 @@ func (c *compiler) list(x *ast.ListLit) (code, error) {
 	}}, nil
 }
 
-// elements returns what gives each element of a list to next.
-func (c *compiler) elements(x *ast.ListLit, next emit) (all run, constant bool, err error) {
-	constant = true
+// elements returns what gives each element of a list to next, and what is known of the list.
+func (c *compiler) elements(x *ast.ListLit, next emit) (all run, whole code, err error) {
+	whole.constant = true
 	var parts []run
 	for _, e := range x.Elts {
 		if loop, ok := e.(*ast.Comprehension); ok {
-			part, err := c.comprehension(loop, next)
+			part, choice, err := c.comprehension(loop, next)
 			if err != nil {
-				return nil, false, err
+				return nil, code{}, err
 			}
-			parts, constant = append(parts, part), false
+			parts, whole.constant, whole.choice = append(parts, part), false, whole.choice || choice
 			continue
 		}
 		if _, open := e.(*ast.Ellipsis); open {
-			return nil, false, unsupported(e, "an open list")
+			return nil, code{}, unsupported(e, "an open list")
 		}
 		element, err := c.compile(e)
 		if err != nil {
-			return nil, false, err
+			return nil, code{}, err
 		}
-		parts, constant = append(parts, emitting(element, next)), constant && element.constant
+		parts = append(parts, emitting(element, next))
+		whole.constant, whole.choice = whole.constant && element.constant, whole.choice || element.choice
 	}
 	if len(parts) == 1 {
-		return parts[0], constant, nil
+		return parts[0], whole, nil
 	}
 	return func(f *frame) Status {
 		for _, part := range parts {
@@ -77,7 +78,7 @@ func (c *compiler) elements(x *ast.ListLit, next emit) (all run, constant bool, 
 			}
 		}
 		return Present
-	}, constant, nil
+	}, whole, nil
 }
 
 // emitting gives the value of x to next. What a list with an absent element is, only CUE can
@@ -93,8 +94,8 @@ func emitting(x code, next emit) run {
 }
 
 // comprehension is `for x in y let z = a if b {c}`.
-func (c *compiler) comprehension(x *ast.Comprehension, next emit) (run, error) {
-	return c.clauses(x.Clauses, func() (run, error) {
+func (c *compiler) comprehension(x *ast.Comprehension, next emit) (all run, choice bool, err error) {
+	all, err = c.clauses(x.Clauses, func() (run, error) {
 		body, ok := x.Value.(*ast.StructLit)
 		if !ok {
 			return nil, unsupported(x, "this comprehension")
@@ -103,8 +104,10 @@ func (c *compiler) comprehension(x *ast.Comprehension, next emit) (run, error) {
 		if err != nil {
 			return nil, err
 		}
+		choice = element.choice
 		return emitting(element, next), nil
 	})
+	return all, choice, err
 }
 
 // body is the value of an element: that of the braces, or what is embedded in them.
@@ -145,13 +148,10 @@ func (c *compiler) ifClause(x *ast.IfClause, rest func() (run, error)) (run, err
 	}
 	return func(f *frame) Status {
 		v, s := condition.eval(f)
-		if s != Present {
-			return s
-		}
 		holds, ok := v.(bool)
 		switch {
-		case !ok:
-			return Absent
+		case s != Present || !ok:
+			return Unknown // CUE v0.14.1 takes some errors for false
 		case !holds:
 			return Present
 		}
@@ -165,7 +165,7 @@ func (c *compiler) letClause(x *ast.LetClause, rest func() (run, error)) (run, e
 		return nil, err
 	}
 	i := c.newSlot()
-	c.slots[x] = i
+	c.slots[x.Ident] = variable{i, v.choice}
 	next, err := rest()
 	if err != nil {
 		return nil, err
@@ -195,15 +195,15 @@ func (c *compiler) forClause(x *ast.ForClause, rest func() (run, error)) (run, e
 		f.slots[element] = slot{value: v}
 		return next(f)
 	}
-	loop, err := c.loop(x.Source, key >= 0, each)
+	loop, choice, err := c.loop(x.Source, key >= 0, each)
 	if err != nil {
 		return nil, err
 	}
 	if x.Key != nil {
-		c.slots[x.Key] = key
+		c.slots[x.Key] = variable{slot: key}
 	}
 	if x.Value != nil {
-		c.slots[x.Value] = element
+		c.slots[x.Value] = variable{element, choice}
 	}
 	next, err = rest()
 	return loop, err
@@ -211,14 +211,14 @@ func (c *compiler) forClause(x *ast.ForClause, rest func() (run, error)) (run, e
 
 // loop gives the elements of a list, or the fields of a struct in the order of their names, to
 // next.
-func (c *compiler) loop(source ast.Expr, keys bool, next func(f *frame, k, v any) Status) (run, error) {
+func (c *compiler) loop(source ast.Expr, keys bool, next func(f *frame, k, v any) Status) (all run, choice bool, err error) {
 	if list, ok := unparenthesized(source).(*ast.ListLit); ok && !keys {
-		elements, _, err := c.elements(list, func(f *frame, v any) Status { return next(f, nil, v) })
-		return elements, err
+		elements, whole, err := c.elements(list, func(f *frame, v any) Status { return next(f, nil, v) })
+		return elements, whole.choice, err
 	}
 	over, err := c.compile(source)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	return func(f *frame) Status {
 		v, s := over.eval(f)
@@ -242,7 +242,7 @@ func (c *compiler) loop(source ast.Expr, keys bool, next func(f *frame, k, v any
 			return Absent
 		}
 		return Present
-	}, nil
+	}, over.choice, nil
 }
 
 // length is len(x).
@@ -256,14 +256,14 @@ func (c *compiler) length(x ast.Expr) (code, error) {
 		return unaryCode(operand, lengthOf), nil
 	}
 	i := c.newSlot()
-	elements, constant, err := c.elements(list, func(f *frame, _ any) Status {
+	elements, whole, err := c.elements(list, func(f *frame, _ any) Status {
 		f.slots[i].count++
 		return Present
 	})
 	if err != nil {
 		return code{}, err
 	}
-	return code{constant: constant, eval: func(f *frame) (any, Status) {
+	return code{constant: whole.constant, eval: func(f *frame) (any, Status) {
 		f.slots[i].count = 0
 		if s := elements(f); s != Present {
 			return nil, s
@@ -287,7 +287,7 @@ func lengthOf(v any) (any, Status) {
 // element is `[a, b][i]`.
 func (c *compiler) element(x *ast.ListLit, at code) (code, error) {
 	i := c.newSlot()
-	elements, constant, err := c.elements(x, func(f *frame, v any) Status {
+	elements, whole, err := c.elements(x, func(f *frame, v any) Status {
 		if f.slots[i].count == 0 {
 			f.slots[i].value, f.slots[i].known = v, true
 		}
@@ -297,7 +297,7 @@ func (c *compiler) element(x *ast.ListLit, at code) (code, error) {
 	if err != nil {
 		return code{}, err
 	}
-	return code{constant: constant && at.constant, eval: func(f *frame) (any, Status) {
+	return code{constant: whole.constant && at.constant, choice: whole.choice, eval: func(f *frame) (any, Status) {
 		v, s := at.eval(f)
 		if s != Present {
 			return nil, s

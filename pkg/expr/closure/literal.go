@@ -91,12 +91,10 @@ func (c *compiler) interpolation(x *ast.Interpolation) (code, error) {
 		status := Present
 		for _, p := range parts {
 			v, s := p.eval(f)
-			if s == Present {
-				s = interpolate(&b, v)
+			if s != Present {
+				return nil, Unknown // in CUE v0.14.1, the text of some errors is ""
 			}
-			if status = max(status, s); status == Unknown {
-				break
-			}
+			status = max(status, interpolate(&b, v))
 		}
 		if status != Present {
 			return nil, status
@@ -136,6 +134,9 @@ type decimal struct {
 	// integer is set if it is of CUE's kind int.
 	integer bool
 }
+
+// MarshalJSON implements json.Marshaler.
+func (d *decimal) MarshalJSON() ([]byte, error) { return []byte(d.String()), nil }
 
 // normal returns d, or the int64 that it is.
 func (d *decimal) normal() any {

@@ -35,18 +35,16 @@ func not(x code) code {
 	return out
 }
 
-// junction is `a && b`, or `a || b`: both operands need a value.
+// junction is `a && b`, or `a || b`: both operands need a value, and the second has to be a
+// bool where the first does not decide.
 func junction(a, b code, or bool) code {
 	whole := binaryCode(a, b, func(x, y any) (any, Status) {
 		p, ok := x.(bool)
+		if ok && p == or {
+			return or, Present
+		}
 		q, also := y.(bool)
-		if !ok || !also {
-			return nil, Absent
-		}
-		if or {
-			return p || q, Present
-		}
-		return p && q, Present
+		return q, absentIf(!ok || !also)
 	})
 	whole.boolean, whole.total = true, a.total && a.boolean && b.total && b.boolean
 	if !b.total || !b.boolean {
@@ -86,12 +84,17 @@ func (c *compiler) fallback(x *ast.BinaryExpr) (code, error) {
 		return code{}, err
 	}
 	return code{
-		total: a.total || b.total, boolean: a.boolean && b.boolean, constant: a.constant && b.constant,
+		total: a.total || b.total, boolean: a.boolean && b.boolean, constant: a.constant && b.constant, choice: true,
 		eval: func(f *frame) (any, Status) {
 			if v, s := a.eval(f); s != Absent {
 				return v, s
 			}
-			return b.eval(f)
+			// In CUE v0.14.1, what has two values that are absent is in some places an
+			// error, and in others, such as a condition or a text, none.
+			if v, s := b.eval(f); s == Present && !b.choice {
+				return v, Present
+			}
+			return nil, Unknown
 		},
 	}, nil
 }
@@ -120,10 +123,19 @@ func (c *compiler) bounded(x *ast.BinaryExpr) (code, error) {
 		if has(v) {
 			return v, Present
 		}
-		return nil, Absent
+		return nil, operand.excluded()
 	})
-	out.boolean = boolean || operand.boolean
+	out.boolean, out.choice = boolean || operand.boolean, operand.choice
 	return out, nil
+}
+
+// excluded is the status of a value that a type excludes: that of a disjunction may have an
+// alternative.
+func (x code) excluded() Status {
+	if x.choice {
+		return Unknown
+	}
+	return Absent
 }
 
 // bound returns the test of a type or of `!=null`; nil for other constraints.

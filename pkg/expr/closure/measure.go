@@ -70,8 +70,10 @@ func (c *compiler) measure(f measure.Function, x ast.Expr) (code, error) {
 	if f == measure.Version {
 		version := f.Func()
 		return unaryCode(operand, func(v any) (any, Status) {
-			out := version(v)
-			return out, absentIf(out == nil)
+			if out := version(v); out != nil {
+				return out, Present
+			}
+			return nil, operand.excluded()
 		}), nil
 	}
 	pattern, err := regexp.Compile(f.Pattern())
@@ -88,11 +90,14 @@ func (c *compiler) measure(f measure.Function, x ast.Expr) (code, error) {
 			text, ok = strconv.FormatInt(n, 10), true
 		}
 		if !ok && f == measure.Quantity {
-			return unlessNumber(v)
+			if isNumber(v) {
+				return nil, Unknown
+			}
+			return nil, operand.excluded()
 		}
 		parts := pattern.FindStringSubmatch(text)
 		if !ok || parts == nil {
-			return nil, Absent
+			return nil, operand.excluded()
 		}
 		return read(parts)
 	}), nil

@@ -24,8 +24,8 @@ import (
 
 // ident is the name of an input, a variable of a loop, or a declaration.
 func (c *compiler) ident(x *ast.Ident) (code, error) {
-	if i, ok := c.slots[x.Node]; ok && x.Node != nil {
-		return code{eval: func(f *frame) (any, Status) { return f.slots[i].value, f.slots[i].status }}, nil
+	if v, ok := c.slots[x.Node]; ok && x.Node != nil {
+		return code{choice: v.choice, eval: func(f *frame) (any, Status) { return f.slots[v.slot].value, f.slots[v.slot].status }}, nil
 	}
 	if input, ok := c.inputs[x.Name]; ok {
 		return c.input(x, input), nil
@@ -90,7 +90,9 @@ func (c *compiler) selector(x *ast.SelectorExpr) (code, error) {
 	if err != nil {
 		return code{}, err
 	}
-	return unaryCode(operand, func(v any) (any, Status) { return field(v, name) }), nil
+	out := unaryCode(operand, func(v any) (any, Status) { return field(v, name) })
+	out.choice = operand.choice
+	return out, nil
 }
 
 // index is `x[0]`, `x["name"]` or `x[y]`.
@@ -106,7 +108,7 @@ func (c *compiler) index(x *ast.IndexExpr) (code, error) {
 	if err != nil {
 		return code{}, err
 	}
-	return binaryCode(operand, at, func(v, at any) (any, Status) {
+	out := binaryCode(operand, at, func(v, at any) (any, Status) {
 		switch at := at.(type) {
 		case string:
 			return field(v, at)
@@ -119,7 +121,9 @@ func (c *compiler) index(x *ast.IndexExpr) (code, error) {
 			return nil, Unknown
 		}
 		return nil, Absent
-	}), nil
+	})
+	out.choice = operand.choice
+	return out, nil
 }
 
 // field returns a field of a struct.

@@ -29,7 +29,7 @@ func sortedKeys(object map[string]any) []string { return slices.Sorted(maps.Keys
 // structure is `{a: x, b: y}`.
 func (c *compiler) structure(x *ast.StructLit) (code, error) {
 	names, values := make([]string, 0, len(x.Elts)), make([]code, 0, len(x.Elts))
-	constant := true
+	whole := code{constant: true}
 	for _, d := range x.Elts {
 		f, ok := d.(*ast.Field)
 		if !ok {
@@ -52,9 +52,10 @@ func (c *compiler) structure(x *ast.StructLit) (code, error) {
 		if err != nil {
 			return code{}, err
 		}
-		names, values, constant = append(names, name), append(values, v), constant && v.constant
+		names, values = append(names, name), append(values, v)
+		whole.constant, whole.choice = whole.constant && v.constant, whole.choice || v.choice
 	}
-	return code{constant: constant, eval: func(f *frame) (any, Status) {
+	whole.eval = func(f *frame) (any, Status) {
 		object := make(map[string]any, len(names))
 		for i, v := range values {
 			var s Status
@@ -63,5 +64,6 @@ func (c *compiler) structure(x *ast.StructLit) (code, error) {
 			}
 		}
 		return object, Present
-	}}, nil
+	}
+	return whole, nil
 }
