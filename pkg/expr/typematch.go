@@ -17,13 +17,12 @@ limitations under the License.
 package expr
 
 import (
-	"math"
 	"regexp"
-	"strconv"
 
 	"cuelang.org/go/cue/ast"
-	"cuelang.org/go/cue/literal"
 	"cuelang.org/go/cue/token"
+
+	"github.com/kubevela/kube-trigger/pkg/expr/closure"
 )
 
 // matcher tests a value against a constraint without CUE. Where ok is false only CUE
@@ -36,14 +35,15 @@ func newMatcher(x ast.Expr) matcher {
 	case *ast.ParenExpr:
 		return newMatcher(x.X)
 	case *ast.BasicLit:
-		if want, ok := literalValue(x); ok {
-			return func(value any) (bool, bool) { return compare(token.EQL, value, want) }
-		}
+		return newLiteralMatcher(x)
 	case *ast.Ident:
 		return newTypeMatcher(x.Name)
 	case *ast.ListLit:
 		return newListMatcher(x)
 	case *ast.UnaryExpr:
+		if m := newLiteralMatcher(x); m != nil {
+			return m
+		}
 		return newBoundMatcher(x)
 	case *ast.BinaryExpr:
 		if a, b := newMatcher(x.X), newMatcher(x.Y); x.Op == token.OR && a != nil && b != nil {
@@ -51,6 +51,18 @@ func newMatcher(x ast.Expr) matcher {
 		}
 	}
 	return nil
+}
+
+// newLiteralMatcher returns the matcher of `"web"` or `-1`; nil where x is something else.
+func newLiteralMatcher(x ast.Expr) matcher {
+	want, ok := closure.Literal(x)
+	if !ok {
+		return nil
+	}
+	return func(value any) (bool, bool) {
+		fits, s := closure.Unifies(value, want)
+		return fits, s == closure.Present
+	}
 }
 
 func newTypeMatcher(name string) matcher {
@@ -69,15 +81,15 @@ func newTypeMatcher(name string) matcher {
 
 // newBoundMatcher returns the matcher of `>5`, `!="x"` or `=~"^web-"`.
 func newBoundMatcher(x *ast.UnaryExpr) matcher {
-	want, ok := literalValue(x.X)
-	if !ok || want == nil {
+	want, ok := closure.Literal(x.X)
+	if !ok {
 		return nil
 	}
 	switch x.Op {
 	case token.MAT, token.NMAT:
-		text, _ := want.(string)
+		text, ok := want.(string)
 		re, err := regexp.Compile(text)
-		if err != nil {
+		if !ok || err != nil {
 			return nil
 		}
 		return func(value any) (bool, bool) {
@@ -85,7 +97,10 @@ func newBoundMatcher(x *ast.UnaryExpr) matcher {
 			return ok && re.MatchString(s) == (x.Op == token.MAT), ok
 		}
 	case token.NEQ, token.LSS, token.LEQ, token.GTR, token.GEQ:
-		return func(value any) (bool, bool) { return compare(x.Op, value, want) }
+		return func(value any) (bool, bool) {
+			fits, s := closure.Satisfies(x.Op, value, want)
+			return fits, s == closure.Present
+		}
 	}
 	return nil
 }
@@ -167,77 +182,4 @@ func anyOf(a, b matcher) matcher {
 		fitsB, okB := b(value)
 		return fitsB, okB && (fitsB || okA)
 	}
-}
-
-// literalValue returns the value of a literal: a string, int64, bool or nil.
-func literalValue(x ast.Expr) (any, bool) {
-	lit, ok := x.(*ast.BasicLit)
-	if !ok {
-		return nil, false
-	}
-	switch lit.Kind {
-	case token.TRUE, token.FALSE:
-		return lit.Kind == token.TRUE, true
-	case token.NULL:
-		return nil, true
-	case token.STRING:
-		text, err := literal.Unquote(lit.Value)
-		return text, err == nil && lit.Value[0] != '\''
-	case token.INT:
-		n, err := strconv.ParseInt(lit.Value, 10, 64)
-		return n, err == nil
-	}
-	return nil, false
-}
-
-// compare compares two values of the same type. ok is false for values of different
-// types, and for types that op does not order.
-func compare(op token.Token, a, b any) (result, ok bool) {
-	switch a := a.(type) {
-	case string:
-		if b, same := b.(string); same {
-			return equal(op, a == b)
-		}
-	case bool:
-		if b, same := b.(bool); same {
-			return equal(op, a == b)
-		}
-	case nil:
-		if b == nil {
-			return equal(op, true)
-		}
-	case int64:
-		if b, same := b.(int64); same {
-			return order(op, a, b)
-		}
-	case float64:
-		if b, same := b.(float64); same && !math.IsNaN(a) && !math.IsNaN(b) {
-			return order(op, a, b)
-		}
-	}
-	return false, false
-}
-
-func equal(op token.Token, same bool) (result, ok bool) {
-	switch op {
-	case token.EQL:
-		return same, true
-	case token.NEQ:
-		return !same, true
-	}
-	return false, false
-}
-
-func order[T int64 | float64](op token.Token, a, b T) (result, ok bool) {
-	switch op {
-	case token.LSS:
-		return a < b, true
-	case token.LEQ:
-		return a <= b, true
-	case token.GTR:
-		return a > b, true
-	case token.GEQ:
-		return a >= b, true
-	}
-	return equal(op, a == b)
 }

@@ -102,7 +102,7 @@ func newConditionFilter(e *expr.Expression, t event.Trigger) (*conditionFilter, 
 	var texts []string
 	for i, p := range programs {
 		leaves[i].program = p
-		if leaves[i].compiled, err = p.Compile(); err != nil && !errors.As(err, new(*closure.UnsupportedError)) {
+		if leaves[i].compiled, err = compileProgram(p); err != nil {
 			return nil, err
 		}
 		texts = append(texts, p.Text)
@@ -110,6 +110,15 @@ func newConditionFilter(e *expr.Expression, t event.Trigger) (*conditionFilter, 
 	pool, err := newEvaluatorPool(texts...)
 	f.pool = pool
 	return f, err
+}
+
+// compileProgram compiles p into closures. It returns nil where CUE has to evaluate it.
+func compileProgram(p expr.Program) (*closure.Program, error) {
+	compiled, err := p.Compile()
+	if errors.As(err, new(*closure.UnsupportedError)) {
+		return nil, nil
+	}
+	return compiled, err
 }
 
 // Match implements Filter.

@@ -95,7 +95,7 @@ type leaf struct {
 func (l *leaf) evaluate(e *evaluation) (outcome, error) {
 	if l.compiled != nil {
 		v, status := l.compiled.Evaluate(&e.view)
-		if result, ok := v.(bool); ok {
+		if result, ok := v.(bool); ok && status == closure.Present {
 			return l.outcome(result), nil
 		}
 		if status == closure.Absent {

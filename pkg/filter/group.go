@@ -19,12 +19,14 @@ package filter
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"cuelang.org/go/cue"
 
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/expr"
+	"github.com/kubevela/kube-trigger/pkg/expr/closure"
 	"github.com/kubevela/kube-trigger/pkg/panicerr"
 )
 
@@ -64,10 +66,14 @@ func compileGroup(text string, t event.Trigger) (*Group, diag.List) {
 	if err != nil {
 		return nil, diag.List{{Message: err.Error()}}
 	}
+	compiled, err := compileProgram(programs[0])
+	if err != nil {
+		return nil, diag.List{{Message: err.Error()}}
+	}
 	x := e.Conditions[0]
 	return &Group{trigger: t, fields: e.ContextFields(), pool: pool, leaf: leaf{
 		source: expr.Excerpt(x), line: x.Pos().Line(), column: x.Pos().Column(),
-		references: e.References(x), program: programs[0],
+		references: e.References(x), program: programs[0], compiled: compiled,
 	}}, nil
 }
 
@@ -81,6 +87,9 @@ func (g *Group) Group(ctx context.Context, ev event.Event) (name string, ok bool
 	e := g.pool.begin(ctx, ev, g.trigger)
 	defer e.release(&err)
 	defer panicerr.Recover(&err)
+	if name, ok, known := g.compiled(e); known {
+		return name, ok, nil
+	}
 	v, err := e.evaluate(0, g.leaf.program.Select(&e.view))
 	if err != nil {
 		return "", false, err
@@ -102,4 +111,23 @@ func (g *Group) Group(ctx context.Context, ev event.Event) (name string, ok bool
 	}
 	name, err = v.String()
 	return name, err == nil, err
+}
+
+// compiled returns the group without CUE. known is false where only CUE can tell.
+func (g *Group) compiled(e *evaluation) (name string, ok, known bool) {
+	if g.leaf.compiled == nil {
+		return "", false, false
+	}
+	v, status := g.leaf.compiled.Evaluate(&e.view)
+	if status == closure.Absent {
+		_, lacks := g.leaf.lacking(e)
+		return "", false, lacks
+	}
+	switch v := v.(type) {
+	case string:
+		return v, true, true
+	case int64:
+		return strconv.FormatInt(v, 10), true, true
+	}
+	return "", false, false
 }

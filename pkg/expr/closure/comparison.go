@@ -27,41 +27,64 @@ import (
 // comparison is `a == b`, `a < b` and so on. Values of different kinds differ, and have no
 // order.
 func comparison(op token.Token, a, b code) code {
-	var out code
-	switch op {
-	case token.EQL:
-		out = binaryCode(a, b, equal)
-		out.total = a.total && b.total
-	case token.NEQ:
-		out = binaryCode(a, b, func(x, y any) (any, Status) {
-			same, s := equalValues(x, y)
-			return !same, s
-		})
-		out.total = a.total && b.total
-	default:
-		out = binaryCode(a, b, func(x, y any) (any, Status) {
-			n, s := order(x, y)
-			if s != Present {
-				return nil, s
-			}
-			switch op {
-			case token.LSS:
-				return n < 0, Present
-			case token.LEQ:
-				return n <= 0, Present
-			case token.GTR:
-				return n > 0, Present
-			}
-			return n >= 0, Present
-		})
-	}
+	out := binaryCode(a, b, func(x, y any) (any, Status) {
+		holds, s := compare(op, x, y)
+		return holds, s
+	})
 	out.boolean = true
+	out.total = (op == token.EQL || op == token.NEQ) && a.total && b.total
 	return out
 }
 
-func equal(a, b any) (any, Status) {
-	same, s := equalValues(a, b)
-	return same, s
+func compare(op token.Token, a, b any) (bool, Status) {
+	if op == token.EQL || op == token.NEQ {
+		same, s := equalValues(a, b)
+		return same == (op == token.EQL), s
+	}
+	n, s := order(a, b)
+	if s != Present {
+		return false, s
+	}
+	switch op {
+	case token.LSS:
+		return n < 0, Present
+	case token.LEQ:
+		return n <= 0, Present
+	case token.GTR:
+		return n > 0, Present
+	}
+	return n >= 0, Present
+}
+
+// Literal returns the value of a text, number, bool or null, or false if x is something else.
+func Literal(x ast.Expr) (any, bool) {
+	if sign, ok := x.(*ast.UnaryExpr); ok && sign.Op == token.SUB {
+		if lit, ok := sign.X.(*ast.BasicLit); !ok || lit.Kind != token.INT && lit.Kind != token.FLOAT {
+			return nil, false
+		}
+	} else if _, ok := x.(*ast.BasicLit); !ok {
+		return nil, false
+	}
+	c, err := (&compiler{}).compile(x)
+	if err != nil {
+		return nil, false
+	}
+	v, s := c.eval(nil)
+	return v, s == Present
+}
+
+// Unifies reports whether a value is the one of a literal: 3.0 is not 3.
+func Unifies(v, literal any) (bool, Status) { return equalElements(v, literal) }
+
+// Satisfies reports whether a value satisfies a bound such as `>5` or `!="x"`. What CUE does
+// with a value of another kind than the literal's is Unknown.
+func Satisfies(op token.Token, v, literal any) (bool, Status) {
+	_, text := v.(string)
+	_, alsoText := literal.(string)
+	if text != alsoText || isNumber(v) != isNumber(literal) || !text && !isNumber(v) {
+		return false, Unknown
+	}
+	return compare(op, v, literal)
 }
 
 // equalValues reports whether two values are equal.
