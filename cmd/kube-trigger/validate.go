@@ -18,6 +18,8 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -25,32 +27,51 @@ import (
 )
 
 func validateCommand() *cobra.Command {
-	var config, actionsDir string
+	var (
+		config, actionsDir string
+		verbose            bool
+	)
 	cmd := &cobra.Command{
 		Use:     "validate -c FILE|DIR",
 		Short:   "Check triggers as run does, without a cluster",
 		Args:    noArgs,
 		PreRunE: flagsFromEnv,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			n, warnings, err := app.Validate(cmd.Context(), config, actionsDir)
+			v, err := app.Validate(cmd.Context(), config, actionsDir)
 			if err != nil {
 				return err
 			}
-			for _, w := range warnings {
+			for _, w := range v.Warnings {
 				if _, err := fmt.Fprintf(cmd.ErrOrStderr(), "warning: %s\n", w); err != nil {
 					return err
 				}
 			}
-			if n == 1 {
-				_, err = fmt.Fprintln(cmd.OutOrStdout(), "1 trigger is valid")
-			} else {
-				_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d triggers are valid\n", n)
-			}
-			return err
+			return printValidation(cmd.OutOrStdout(), v, verbose)
 		},
 	}
 	configFlags(cmd.Flags(), &config, &actionsDir)
+	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "say which filters are evaluated by CUE, which takes longer than those that are compiled, and why")
 	return cmd
+}
+
+// printValidation prints the number of triggers and, if it is verbose, what CUE evaluates.
+func printValidation(w io.Writer, v app.Validation, verbose bool) error {
+	var out strings.Builder
+	if verbose {
+		for _, d := range v.ByCUE {
+			fmt.Fprintf(&out, "%s\n", d)
+		}
+		if len(v.ByCUE) == 0 {
+			out.WriteString("all filters are compiled\n")
+		}
+	}
+	if v.Triggers == 1 {
+		out.WriteString("1 trigger is valid\n")
+	} else {
+		fmt.Fprintf(&out, "%d triggers are valid\n", v.Triggers)
+	}
+	_, err := io.WriteString(w, out.String())
+	return err
 }
 
 // checkConfigCommand is the child process of run and validate.

@@ -40,16 +40,24 @@ import (
 const CheckConfigCommand = "check-config"
 
 // Validate checks a configuration, given as for RunOptions, without an API server.
-// It returns the number of triggers if all of them are valid, and an InvalidError
-// with all problems otherwise. warnings are about what is valid, and probably not
-// meant.
-func Validate(ctx context.Context, config, actionsDir string) (triggers int, warnings diag.FileDiagnostics, err error) {
+// It returns an InvalidError with all problems unless all triggers are valid.
+func Validate(ctx context.Context, config, actionsDir string) (Validation, error) {
 	cfg, err := readConfig(config, actionsDir)
 	if err != nil {
-		return 0, nil, err
+		return Validation{}, err
 	}
 	result, err := cfg.check(ctx)
-	return result.Triggers, result.Warnings, err
+	return result.Validation, err
+}
+
+// Validation is the result of Validate.
+type Validation struct {
+	// Triggers is the number of triggers.
+	Triggers int
+	// Warnings are about what is valid, and probably not meant.
+	Warnings diag.FileDiagnostics
+	// ByCUE is what of the filters CUE evaluates, because it is not compiled.
+	ByCUE diag.FileDiagnostics
 }
 
 // CheckConfig checks the configuration that a parent process writes to in, and
@@ -57,7 +65,10 @@ func Validate(ctx context.Context, config, actionsDir string) (triggers int, war
 func CheckConfig(in io.Reader, out io.Writer) error {
 	return sandbox.Serve(in, out, func(cfg configuration, steps *sandbox.Steps) (checkResult, error) {
 		compiled, err := cfg.compile(clients{}, steps.Begin)
-		return checkResult{Triggers: len(compiled.triggers), Diagnostics: compiled.diagnostics, Warnings: compiled.warnings}, err
+		return checkResult{
+			Validation:  Validation{Triggers: len(compiled.triggers), Warnings: compiled.warnings, ByCUE: compiled.byCUE},
+			Diagnostics: compiled.diagnostics,
+		}, err
 	})
 }
 
@@ -74,16 +85,15 @@ type configuration struct {
 
 // checkResult is the result of checking a configuration.
 type checkResult struct {
-	Triggers              int
-	Diagnostics, Warnings diag.FileDiagnostics
+	Validation
+	Diagnostics diag.FileDiagnostics
 }
 
 // compiledConfiguration is what a configuration compiles to.
 type compiledConfiguration struct {
 	triggers []engine.Trigger
-	// diagnostics are the problems of all files. warnings are about what is valid, and
-	// probably not meant.
-	diagnostics, warnings diag.FileDiagnostics
+	// diagnostics are the problems of all files. warnings and byCUE are as in Validation.
+	diagnostics, warnings, byCUE diag.FileDiagnostics
 }
 
 // readConfig reads the configuration at path and the templates in actionsDir.
@@ -164,11 +174,13 @@ func (cfg configuration) compile(c clients, begin func(step string) (reason stri
 			}
 			out.diagnostics = append(out.diagnostics, s.Locate(t.Problems.Causes())...)
 			out.warnings = append(out.warnings, s.Locate(t.Warnings)...)
+			out.byCUE = append(out.byCUE, s.Locate(t.ByCUE)...)
 			out.triggers = append(out.triggers, t.Trigger)
 		}
 	}
 	out.diagnostics.Sort()
 	out.warnings.Sort()
+	out.byCUE.Sort()
 	return out, nil
 }
 

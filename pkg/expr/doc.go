@@ -19,8 +19,8 @@ limitations under the License.
 //
 // For both, it applies the rules for values that an event lacks (rules), and finds the
 // fields of context that CUE depends on (FieldSet), so that only those are handed to
-// CUE. For filters, it parses and checks expressions (Expression), and compiles them
-// into forms that need no CUE (FastPath, Shape) or little of it (Program). For
+// CUE. For filters, it parses and checks expressions (Expression), and makes a CUE file of
+// each operand (Program), which package closure compiles; constraints become a Shape. For
 // templates, it orders the calls (Schedule), folds constants (FoldConstants), checks Go
 // templates in properties and executes them (GoText), and replaces names of fields that
 // no part of a template looks at (Names).

@@ -63,30 +63,36 @@ func Missing(path string) Mismatch {
 	return Mismatch{Path: path, Reason: path + " is absent"}
 }
 
-// Shape returns the shape of context that the constraints of e describe. complete is
-// false where the shape leaves something to CUE: then an event that matches the shape
-// may still not match e.
-func (e *Expression) Shape() (s *Shape, complete bool) {
-	b := &shapeBuilder{complete: true}
+// Shape returns the shape of context that the constraints of e describe. left is nil unless the
+// shape leaves something to CUE: then an event that matches the shape may still not match e, and
+// left is the first thing of it.
+func (e *Expression) Shape() (s *Shape, left *closure.UnsupportedError) {
+	b := &shapeBuilder{}
 	root := &Shape{}
 	for _, f := range e.Constraints {
 		b.addConstraint(root, f)
 	}
 	root.sortNames()
-	return root, b.complete
+	return root, b.left
 }
 
 // shapeBuilder builds shapes.
 type shapeBuilder struct {
-	// complete is set unless a constraint adds fields to an event, or has no
-	// matcher.
-	complete bool
+	// left is the first constraint that may add fields to an event, or has no matcher.
+	left *closure.UnsupportedError
+}
+
+// leave leaves a constraint to CUE.
+func (b *shapeBuilder) leave(n ast.Node, what string) {
+	if b.left == nil {
+		b.left = &closure.UnsupportedError{Pos: n.Pos(), What: what}
+	}
 }
 
 // addConstraint adds the constraint of f to s.
 func (b *shapeBuilder) addConstraint(s *Shape, f *ast.Field) {
 	if _, aliased := f.Label.(*ast.Alias); aliased {
-		b.complete = false
+		b.leave(f, "a field with an alias")
 	}
 	s.constraints = append(s.constraints, Excerpt(f.Value))
 	s.ranges = append(s.ranges, textRange{f.Value.Pos().Offset(), f.Value.End().Offset()})
@@ -98,7 +104,7 @@ func (b *shapeBuilder) addConstraint(s *Shape, f *ast.Field) {
 		s.hasDefault = s.hasDefault || isDefaulted(x)
 		m := newMatcher(x)
 		if m == nil {
-			b.complete = false
+			b.leave(x, "the constraint "+Excerpt(x))
 			continue
 		}
 		s.matchers = append(s.matchers, m)
@@ -115,7 +121,7 @@ func (b *shapeBuilder) addFields(s *Shape, lit *ast.StructLit) {
 		case *ast.Field:
 			name, static := fieldName(d.Label)
 			if !static {
-				b.complete = false
+				b.leave(d, "a field that is computed, hidden or a definition")
 				continue
 			}
 			field, known := s.fields[name]
@@ -131,12 +137,12 @@ func (b *shapeBuilder) addFields(s *Shape, lit *ast.StructLit) {
 				if inner, ok := x.(*ast.StructLit); ok {
 					b.addFields(s, inner)
 				} else {
-					b.complete = false
+					b.leave(x, "the constraint "+Excerpt(x))
 				}
 			}
 		case *ast.Ellipsis:
 		default:
-			b.complete = false
+			b.leave(d, "a declaration within a constraint")
 		}
 	}
 }

@@ -161,10 +161,10 @@ func newElementMatcher(x ast.Expr) matcher {
 	if !ok {
 		return newMatcher(x)
 	}
-	b, s := &shapeBuilder{complete: true}, &Shape{}
+	b, s := &shapeBuilder{}, &Shape{}
 	b.addFields(s, object)
 	s.sortNames()
-	if !b.complete {
+	if b.left != nil {
 		return nil
 	}
 	return func(value any) (bool, bool) {

@@ -90,6 +90,7 @@ type conditionFilter struct {
 	fields    expr.FieldSet
 	pool      *evaluatorPool
 	condition condition
+	byCUE     diag.List
 }
 
 func newConditionFilter(e *expr.Expression, t event.Trigger) (*conditionFilter, error) {
@@ -102,8 +103,13 @@ func newConditionFilter(e *expr.Expression, t event.Trigger) (*conditionFilter, 
 	var texts []string
 	for i, p := range programs {
 		leaves[i].program = p
-		if leaves[i].compiled, err = compileProgram(p); err != nil {
+		var left *closure.UnsupportedError
+		if leaves[i].compiled, left, err = compileProgram(p); err != nil {
 			return nil, err
+		}
+		for _, d := range byCUE(left) {
+			d.Line, d.Column = leaves[i].line, leaves[i].column
+			f.byCUE = append(f.byCUE, d)
 		}
 		texts = append(texts, p.Text)
 	}
@@ -112,14 +118,27 @@ func newConditionFilter(e *expr.Expression, t event.Trigger) (*conditionFilter, 
 	return f, err
 }
 
-// compileProgram compiles p into closures. It returns nil where CUE has to evaluate it.
-func compileProgram(p expr.Program) (*closure.Program, error) {
+// compileProgram compiles p into closures. It returns what prevents that where CUE has to
+// evaluate p.
+func compileProgram(p expr.Program) (*closure.Program, *closure.UnsupportedError, error) {
 	compiled, err := p.Compile()
-	if errors.As(err, new(*closure.UnsupportedError)) {
-		return nil, nil
+	var left *closure.UnsupportedError
+	if errors.As(err, &left) {
+		return nil, left, nil
 	}
-	return compiled, err
+	return compiled, nil, err
 }
+
+// byCUE returns left as a diagnostic; nil for nil.
+func byCUE(left *closure.UnsupportedError) diag.List {
+	if left == nil {
+		return nil
+	}
+	return diag.List{{Line: left.Pos.Line(), Column: left.Pos.Column(), Message: left.Error()}}
+}
+
+// ByCUE implements Filter.
+func (f *conditionFilter) ByCUE() diag.List { return f.byCUE }
 
 // Match implements Filter.
 func (f *conditionFilter) Match(ctx context.Context, ev event.Event) (v event.Verdict, err error) {
@@ -143,6 +162,9 @@ type matchAll struct{}
 func (matchAll) Match(context.Context, event.Event) (event.Verdict, error) {
 	return event.Verdict{Match: true}, nil
 }
+
+// ByCUE implements Filter.
+func (matchAll) ByCUE() diag.List { return nil }
 
 // ContextFields returns the fields of `context` that the verdict depends on.
 func (matchAll) ContextFields() expr.FieldSet { return expr.FieldSet{} }

@@ -24,8 +24,10 @@ import (
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/errors"
 
+	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/expr"
+	"github.com/kubevela/kube-trigger/pkg/expr/closure"
 	"github.com/kubevela/kube-trigger/pkg/panicerr"
 )
 
@@ -35,15 +37,15 @@ type constraintFilter struct {
 	pool    *evaluatorPool
 	fields  expr.FieldSet
 	shape   *expr.Shape
-	// complete is set where shape decides on its own which events match.
-	complete bool
+	// left is what the shape leaves to CUE; nil where it decides on its own which events match.
+	left *closure.UnsupportedError
 	// references are the paths below context that the constraints refer to.
 	references []expr.Reference
 }
 
 func newConstraintFilter(e *expr.Expression, t event.Trigger) (*constraintFilter, error) {
 	f := &constraintFilter{trigger: t, fields: e.ContextFields()}
-	f.shape, f.complete = e.Shape()
+	f.shape, f.left = e.Shape()
 	for _, c := range e.Constraints {
 		f.references = append(f.references, e.References(c.Value)...)
 	}
@@ -55,12 +57,15 @@ func newConstraintFilter(e *expr.Expression, t event.Trigger) (*constraintFilter
 // ContextFields returns the fields of `context` that the verdict depends on.
 func (f *constraintFilter) ContextFields() expr.FieldSet { return f.fields }
 
+// ByCUE implements Filter.
+func (f *constraintFilter) ByCUE() diag.List { return byCUE(f.left) }
+
 // Match implements Filter.
 func (f *constraintFilter) Match(ctx context.Context, ev event.Event) (v event.Verdict, err error) {
 	e := f.pool.begin(ctx, ev, f.trigger)
 	defer e.release(&err)
 	defer panicerr.Recover(&err)
-	if m, fits, ok := f.shape.MatchContext(&e.view); ok && (f.complete || !fits) {
+	if m, fits, ok := f.shape.MatchContext(&e.view); ok && (f.left == nil || !fits) {
 		return event.Verdict{Match: fits, Path: m.Path, Reason: m.Reason}, nil
 	}
 	all, err := e.evaluate(0, map[string]any{"context": f.fields.Select(e.view.Whole())})
@@ -71,7 +76,7 @@ func (f *constraintFilter) Match(ctx context.Context, ev event.Event) (v event.V
 	if err := result.Validate(cue.Concrete(true)); err != nil {
 		return f.mismatch(e, err)
 	}
-	if !f.complete {
+	if f.left != nil {
 		if path, ok := addedField(result, e.view.Whole(), f.shape, nil); ok {
 			return reject(f.shape.Deepest(path).Missing(&e.view)), nil
 		}

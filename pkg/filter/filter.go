@@ -24,6 +24,7 @@ package filter
 import (
 	"context"
 
+	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/expr"
 )
@@ -35,4 +36,7 @@ type Filter interface {
 	Match(ctx context.Context, ev event.Event) (event.Verdict, error)
 	// ContextFields returns the fields of `context` that the expression depends on.
 	ContextFields() expr.FieldSet
+	// ByCUE returns what of the expression CUE evaluates, with its place in the text; nil if
+	// all of it is compiled.
+	ByCUE() diag.List
 }

@@ -66,7 +66,7 @@ func compileGroup(text string, t event.Trigger) (*Group, diag.List) {
 	if err != nil {
 		return nil, diag.List{{Message: err.Error()}}
 	}
-	compiled, err := compileProgram(programs[0])
+	compiled, _, err := compileProgram(programs[0])
 	if err != nil {
 		return nil, diag.List{{Message: err.Error()}}
 	}

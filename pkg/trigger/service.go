@@ -40,6 +40,9 @@ type Compiled struct {
 	// Warnings are about what is valid, and probably not meant. Their paths are like
 	// those of Problems.
 	Warnings diag.List
+	// ByCUE is what of the filter CUE evaluates, since it is not compiled. The paths are like
+	// those of Problems.
+	ByCUE diag.List
 	// Suspended is true if the trigger or its TriggerService is suspended.
 	Suspended bool
 }
@@ -71,6 +74,7 @@ func CompileService(c Compiler, ts *v1alpha1.TriggerService, reject func(index i
 		}
 		path := fmt.Sprintf("spec.triggers[%d]", i)
 		compiled.Problems, compiled.Warnings = problems.WithPrefix(path), compiled.Warnings.WithPrefix(path)
+		compiled.ByCUE = compiled.ByCUE.WithPrefix(path)
 		compiled.Suspended = spec.Suspend
 		all = append(all, compiled)
 	}

@@ -80,6 +80,7 @@ func (c Compiler) Compile(id event.TriggerRef, spec v1alpha1.Trigger) (Compiled,
 	}
 	if out.Filter != nil {
 		out.Warnings = filter.Warnings(spec.Filter, c.Sources[spec.Source.Type].Form).WithPrefix("filter")
+		out.ByCUE = out.Filter.ByCUE().WithPrefix("filter")
 	}
 	list = append(list, problems.WithPrefix("filter")...)
 	if problems = c.reject("action"); problems == nil {

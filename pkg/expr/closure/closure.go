@@ -220,6 +220,8 @@ func (c *compiler) compileAny(x ast.Expr) (code, error) {
 		return c.list(x)
 	case *ast.StructLit:
 		return c.structure(x)
+	case *ast.SliceExpr:
+		return code{}, unsupported(x, "a slice of a list")
 	}
 	return code{}, unsupported(x, "this expression")
 }
