@@ -20,6 +20,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -156,7 +157,7 @@ func (g *generator) loop(depth int) string {
 	defer func() { g.variables = outer }()
 	name := fmt.Sprintf("v%d", len(outer))
 	clauses := fmt.Sprintf("for %s%s in %s", g.oneOf("", "", fmt.Sprintf("k%d, ", len(outer))), name, source)
-	g.variables = append(outer[:len(outer):len(outer)], name)
+	g.variables = append(slices.Clone(outer), name)
 	if g.IntN(3) == 0 {
 		clauses += fmt.Sprintf(" let w%d = %s", len(outer), g.expression(depth-1))
 	}
