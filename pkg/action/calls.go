@@ -102,15 +102,9 @@ func (r *resolution) makeCall(ctx context.Context, v cue.Value, do string) (map[
 	if call == nil {
 		return nil, nil
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, context.Cause(ctx)
-	}
-	if r.callCount++; r.callCount > maxCalls {
-		return nil, Terminal(fmt.Errorf("template %q makes more than %d calls", r.runner.template.name, maxCalls))
-	}
-	result, err := r.execute(ctx, *call)
+	result, err := r.perform(ctx, *call)
 	if err != nil {
-		return nil, &CallError{Call: call.Path, Function: call.Provider + "." + call.Do, err: err}
+		return nil, err
 	}
 	returned := r.selectReturns(call, result)
 	if r.repeating {
@@ -121,6 +115,21 @@ func (r *resolution) makeCall(ctx context.Context, v cue.Value, do string) (map[
 		return nil, errReevaluate
 	}
 	return returned, nil
+}
+
+// perform executes a call, or returns its recorded result.
+func (r *resolution) perform(ctx context.Context, call provider.Call) (provider.Result, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, context.Cause(ctx)
+	}
+	if r.callCount++; r.callCount > maxCalls {
+		return nil, Terminal(fmt.Errorf("template %q makes more than %d calls", r.runner.template.name, maxCalls))
+	}
+	result, err := r.execute(ctx, call)
+	if err != nil {
+		return nil, &CallError{Call: call.Path, Function: call.Provider + "." + call.Do, err: err}
+	}
+	return result, nil
 }
 
 // call decodes the call v. It returns nil if the call has been executed, or its

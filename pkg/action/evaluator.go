@@ -83,6 +83,9 @@ func (t *Template) Compile(o Options) (*Action, diag.List) {
 		return nil, diagnostics(err)
 	}
 	r.analyse(trees)
+	if r.rendered, err = r.renderings(); err != nil {
+		return nil, diagnostics(err)
+	}
 	c, err := r.compile(trees)
 	if err != nil {
 		return nil, diagnostics(err)
@@ -110,8 +113,10 @@ type Action struct {
 	messages   []message
 	// parsed are message templates of a parameter that depends on the event.
 	parsed messageCache
-	// inputs are the inputs of each of the template's stages.
-	inputs []inputs
+	// inputs are the inputs of each of the template's stages, and rendered those stages that
+	// are compiled; nil for those that CUE evaluates.
+	inputs   []inputs
+	rendered []*rendering
 	// names replaces the names of fields in the data that CUE gets; nil if the template
 	// depends on them.
 	names *expr.Names

@@ -54,7 +54,7 @@ func sampleObject() map[string]any {
 func (r *Action) plan(c compiled, data map[string]any) int {
 	planned := &Action{
 		template: r.template, options: r.options, properties: r.properties, parameter: r.parameter,
-		messages: r.messages, inputs: r.inputs, names: r.names,
+		messages: r.messages, inputs: r.inputs, rendered: r.rendered, names: r.names,
 	}
 	planned.options.Executor = planner{}
 	sample := event.Event{Source: r.options.Objectless, ID: "sample", Data: data}.Context(r.options.Trigger)

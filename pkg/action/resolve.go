@@ -58,8 +58,10 @@ type resolution struct {
 	blocked error
 	// failedText is the error of the first Go template of the stage that failed.
 	failedText error
-	// result is the value of the template's result, if it is evaluated.
-	result any
+	// result is the value of the template's result, if it is evaluated. rendered is set if
+	// the last stage was rendered, with the result.
+	result   any
+	rendered bool
 }
 
 // errReevaluate ends the visit of a stage after a call whose result was filled in.
@@ -75,16 +77,28 @@ func (r *resolution) resolve(ctx context.Context, c compiled) error {
 	}
 	for i, s := range r.runner.template.stages {
 		in := r.runner.inputs[i]
-		data := map[string]any{"context": in.context.Select(r.context), expr.AbsentField: false}
+		data := map[string]any{"context": r.context, expr.AbsentField: false}
 		r.executeTexts(in, data)
 		for _, name := range s.Inputs {
 			data[name] = r.returned[name]
 		}
 		maps.Copy(data, r.outputs)
+		if p := r.runner.rendered[i]; p != nil {
+			done, err := r.runRendered(ctx, p, data)
+			if err != nil {
+				return err
+			}
+			if done {
+				r.completed++
+				continue
+			}
+		}
+		data["context"] = in.context.Select(r.context)
 		root, err := r.fill(c.stages[i], cue.Path{}, data)
 		if err != nil {
 			return err
 		}
+		r.rendered = false
 		r.root, r.repeating, r.executed = root, s.Repeats(), map[string]bool{}
 		if err := r.runStage(ctx, s); err != nil {
 			return err

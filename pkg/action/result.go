@@ -80,7 +80,7 @@ func (t *Template) HasResult() bool { return t.withResult != nil }
 // readResult decodes the field `result`, which is part of the last stage, if it is
 // evaluated and exists.
 func (r *resolution) readResult() error {
-	if !r.runner.template.evaluatesResult {
+	if !r.runner.template.evaluatesResult || r.rendered {
 		return nil
 	}
 	v := r.root.LookupPath(cue.MakePath(cue.Str(expr.ResultField)))

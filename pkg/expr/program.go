@@ -86,7 +86,7 @@ func (p Program) Compile() (*closure.Program, error) {
 		}
 	}
 	inputs[AbsentField] = func(closure.Context) (any, bool) { return false, true }
-	return closure.Compile(file, programResult, inputs)
+	return closure.Compile(file, []string{ProgramResult}, closure.Options{Inputs: inputs})
 }
 
 // Programs returns the programs of the leaves of the condition of e, in the order of the
@@ -124,7 +124,7 @@ func (e *Expression) program(index int) (Program, error) {
 	for strings.Contains(e.text, b.prefix) {
 		b.prefix += "$"
 	}
-	operand := &ast.Field{Label: ast.NewString(programResult), Value: e.Condition.leaves()[index].Expr}
+	operand := &ast.Field{Label: ast.NewString(ProgramResult), Value: e.Condition.leaves()[index].Expr}
 	b.decls = append(b.decls, operand)
 	b.rewrite(operand)
 	elements := loopedInputs(b.decls, b.inputs)
@@ -255,7 +255,8 @@ func (b *programBuilder) measures() string {
 	return ""
 }
 
-const programResult = "result"
+// ProgramResult is the field of a program with the operand.
+const ProgramResult = "result"
 
 // ResultPath returns the path of the operand in a program.
-func ResultPath() cue.Path { return cue.MakePath(cue.Str(programResult)) }
+func ResultPath() cue.Path { return cue.MakePath(cue.Str(ProgramResult)) }

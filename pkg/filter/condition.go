@@ -94,7 +94,7 @@ type leaf struct {
 
 func (l *leaf) evaluate(e *evaluation) (outcome, error) {
 	if l.compiled != nil {
-		v, status := l.compiled.Evaluate(&e.view)
+		v, status := l.compiled.Evaluate(&e.view, expr.ProgramResult)
 		if result, ok := v.(bool); ok && status == closure.Present {
 			return l.outcome(result), nil
 		}

@@ -118,7 +118,7 @@ func (g *Group) compiled(e *evaluation) (name string, ok, known bool) {
 	if g.leaf.compiled == nil {
 		return "", false, false
 	}
-	v, status := g.leaf.compiled.Evaluate(&e.view)
+	v, status := g.leaf.compiled.Evaluate(&e.view, expr.ProgramResult)
 	if status == closure.Absent {
 		_, lacks := g.leaf.lacking(e)
 		return "", false, lacks

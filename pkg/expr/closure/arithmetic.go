@@ -91,6 +91,9 @@ func calculate(op token.Token, x, y any) (any, Status) {
 			return a + b, Present
 		}
 	}
+	if _, ok := x.(octets); ok {
+		return nil, Unknown
+	}
 	if op == token.MUL && !isNumber(x) && !isNumber(y) || op != token.MUL {
 		return nil, Absent
 	}

@@ -19,18 +19,23 @@ package closure
 import (
 	"regexp"
 	"slices"
+	"strings"
 
 	"cuelang.org/go/cue/ast"
 )
 
 // function is a function of values. Its arguments are as many as it takes.
 type function struct {
-	one   func(a any) (any, Status)
-	two   func(a, b any) (any, Status)
-	three func(a, b, c any) (any, Status)
+	one func(a any) (any, Status)
+	two func(a, b any) (any, Status)
+	// many takes the number of arguments.
+	many      func(args []any) (any, Status)
+	arguments int
 	// pattern is a function of a text and of a regular expression, its first argument, which
-	// has to be a constant. It returns false where it has no result.
+	// has to be a constant. It returns false where it has no result. replace is one of a
+	// replacement, too.
 	pattern func(re *regexp.Regexp, a string) (any, bool)
+	replace func(re *regexp.Regexp, a, by string) string
 	// boolean is set if the result is a bool.
 	boolean bool
 }
@@ -50,22 +55,17 @@ func (c *compiler) call(x *ast.CallExpr) (code, error) {
 		}
 		return code{}, unsupported(x, "the function %s", f.Name)
 	case *ast.SelectorExpr:
-		id, ok := f.X.(*ast.Ident)
-		if !ok {
-			break
-		}
-		spec, ok := id.Node.(*ast.ImportSpec)
+		path, ok := imported(f.X)
 		name, _, err := ast.LabelName(f.Sel)
 		if !ok || err != nil {
 			break
 		}
-		path, _ := stringLiteral(spec.Path)
 		if path == "list" && name == "Contains" && len(x.Args) == 2 {
 			return c.contains(x.Args[0], x.Args[1])
 		}
 		known, ok := library(path + "." + name)
 		if !ok {
-			return code{}, unsupported(x, "the function %s.%s", id.Name, name)
+			return code{}, unsupported(x, "the function %s.%s", path[strings.LastIndex(path, "/")+1:], name)
 		}
 		return c.apply(x, known)
 	}
@@ -92,21 +92,45 @@ func (c *compiler) apply(x *ast.CallExpr, f function) (code, error) {
 			v, ok := f.pattern(re, a)
 			return v, absentIf(!ok)
 		}))
+	case f.replace != nil && len(args) == 3:
+		re, err := c.constantPattern(x.Args[0])
+		if err != nil {
+			return code{}, err
+		}
+		out = binaryCode(args[1], args[2], ofTexts(func(a, b string) (any, Status) { return f.replace(re, a, b), Present }))
 	case f.one != nil && len(args) == 1:
 		out = unaryCode(args[0], f.one)
 	case f.two != nil && len(args) == 2:
 		out = binaryCode(args[0], args[1], f.two)
-	case f.three != nil && len(args) == 3:
-		out = binaryCode(args[0], args[1], func(a, b any) (any, Status) { return [2]any{a, b}, Present })
-		out = binaryCode(out, args[2], func(ab, c any) (any, Status) {
-			pair, _ := ab.([2]any)
-			return f.three(pair[0], pair[1], c)
-		})
+	case f.many != nil && len(args) == f.arguments:
+		out = manyCode(args, f.many)
 	default:
 		return code{}, unsupported(x, "a call with %d arguments", len(args))
 	}
 	out.boolean = f.boolean
 	return out, nil
+}
+
+// manyCode returns the code of an operation on several values.
+func manyCode(args []code, operation func(args []any) (any, Status)) code {
+	out := code{constant: true}
+	for _, a := range args {
+		out.constant = out.constant && a.constant
+	}
+	out.eval = func(f *frame) (any, Status) {
+		values := make([]any, len(args))
+		status := Present
+		for i, a := range args {
+			var s Status
+			values[i], s = a.eval(f)
+			status = max(status, s)
+		}
+		if status != Present {
+			return nil, status
+		}
+		return operation(values)
+	}
+	return out
 }
 
 // contains is list.Contains(list, x).

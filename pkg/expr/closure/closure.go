@@ -57,7 +57,7 @@ type Context interface {
 
 // Program is a compiled expression. It is immutable and safe for concurrent use.
 type Program struct {
-	code   code
+	codes  map[string]code
 	frames *sync.Pool
 }
 
@@ -71,14 +71,50 @@ type UnsupportedError struct {
 // Error implements error.
 func (e *UnsupportedError) Error() string { return e.What + " is evaluated by CUE" }
 
-// Compile compiles the field of file that is called name. The identifiers of file have to be
-// resolved. Inputs are the top-level fields that are given with each evaluation; all other
-// fields that the expression refers to have to be in file, and hidden or definitions.
+// Definitions returns what a definition of an imported package makes of a struct that is unified
+// with it, such as kube.#Get & {$params: …}, or false for one that it does not know. The values
+// of the struct's fields are as those of an Input, or what the definitions make.
+type Definitions func(path, name string) (func(fields map[string]any) (any, Status), bool)
+
+// Options configure Compile.
+type Options struct {
+	// Inputs are the top-level fields that are given with each evaluation, by name.
+	Inputs map[string]Input
+	// Definitions may be nil for none.
+	Definitions Definitions
+}
+
+// Compile compiles the fields of file that are called names. The identifiers of file have to be
+// resolved. All fields that these refer to have to be in file, or among the inputs.
 //
 // The error is an *UnsupportedError.
-func Compile(file *ast.File, name string, inputs map[string]Input) (*Program, error) {
-	c := &compiler{inputs: inputs, declared: map[ast.Node]ast.Expr{}, names: map[string]int{}, slots: map[ast.Node]variable{}, codes: map[ast.Node]*code{}}
-	var root ast.Expr
+func Compile(file *ast.File, names []string, o Options) (*Program, error) {
+	c := &compiler{
+		inputs: o.Inputs, define: o.Definitions, declared: map[ast.Node]ast.Expr{}, names: map[string]int{},
+		slots: map[ast.Node]variable{}, codes: map[ast.Node]*code{}, members: map[ast.Node]*member{},
+	}
+	roots, err := c.declareFile(file)
+	if err != nil {
+		return nil, err
+	}
+	p := &Program{codes: map[string]code{}}
+	for _, name := range names {
+		root := roots[name]
+		if root == nil || c.names[name] > 1 {
+			return nil, &UnsupportedError{What: fmt.Sprintf("the field %q, which is declared %d times,", name, c.names[name])}
+		}
+		if p.codes[name], err = c.compile(root); err != nil {
+			return nil, err
+		}
+	}
+	size := c.size
+	p.frames = &sync.Pool{New: func() any { return &frame{slots: make([]slot, size)} }}
+	return p, nil
+}
+
+// declareFile declares what is in file, and returns its fields.
+func (c *compiler) declareFile(file *ast.File) (roots map[string]ast.Expr, err error) {
+	roots = map[string]ast.Expr{}
 	for _, d := range file.Decls {
 		switch d := d.(type) {
 		case *ast.Field:
@@ -86,9 +122,7 @@ func Compile(file *ast.File, name string, inputs map[string]Input) (*Program, er
 			if err != nil {
 				return nil, unsupported(d, "a field with a computed name")
 			}
-			if label == name {
-				root = d.Value
-			}
+			roots[label] = d.Value
 			c.names[label]++
 			c.declared[d.Value] = d.Value
 		case *ast.LetClause:
@@ -98,25 +132,37 @@ func Compile(file *ast.File, name string, inputs map[string]Input) (*Program, er
 			return nil, unsupported(d, "a declaration at the top")
 		}
 	}
-	if root == nil {
-		return nil, &UnsupportedError{What: fmt.Sprintf("a file without the field %q", name)}
-	}
-	whole, err := c.compile(root)
-	if err != nil {
-		return nil, err
-	}
-	size := c.size
-	return &Program{code: whole, frames: &sync.Pool{New: func() any { return &frame{slots: make([]slot, size)} }}}, nil
+	return roots, nil
 }
 
-// Evaluate returns the value for context.
-func (p *Program) Evaluate(context Context) (any, Status) {
+// Evaluation is the evaluation of a program. It serves one goroutine.
+type Evaluation struct {
+	program *Program
+	frame   *frame
+}
+
+// Begin begins an evaluation for context, which has to be ended.
+func (p *Program) Begin(context Context) Evaluation {
 	f, _ := p.frames.Get().(*frame)
 	f.context, f.steps = context, 0
-	v, s := p.code.eval(f)
-	clear(f.slots)
-	f.context = nil
-	p.frames.Put(f)
+	return Evaluation{p, f}
+}
+
+// Value returns the value of a field that the program was compiled with.
+func (e Evaluation) Value(name string) (any, Status) { return e.program.codes[name].eval(e.frame) }
+
+// End ends an evaluation.
+func (e Evaluation) End() {
+	clear(e.frame.slots)
+	e.frame.context = nil
+	e.program.frames.Put(e.frame)
+}
+
+// Evaluate returns the value of one field for context.
+func (p *Program) Evaluate(context Context, name string) (any, Status) {
+	e := p.Begin(context)
+	v, s := e.Value(name)
+	e.End()
 	return v, s
 }
 
@@ -126,9 +172,7 @@ type code struct {
 	// total is set if the value is never Absent, boolean if a value is always a bool, and
 	// constant if it depends on no input and no variable.
 	total, boolean, constant bool
-	// choice is set if the value, or a part of it, may be that of a disjunction: as the
-	// alternative of another one, it has no default.
-	choice bool
+	origin origin
 }
 
 // frame holds the state of one evaluation.
@@ -166,12 +210,32 @@ type compiler struct {
 	slots map[ast.Node]variable
 	codes map[ast.Node]*code
 	size  int
+	// members are the fields and let clauses of structs that are compiled.
+	members map[ast.Node]*member
+	// referring is positive while what an identifier refers to is compiled.
+	referring int
+	// define returns what a definition of an imported package makes of a struct; see
+	// Definitions.
+	define Definitions
+}
+
+// origin tells where a value, or a part of it, may come from.
+type origin struct {
+	// choice is set for a disjunction: as the alternative of another one, it has no default.
+	choice bool
+	// unsorted is set for a struct whose fields are not in the order of their names. Values do
+	// not have that order.
+	unsorted bool
+}
+
+func (o origin) or(other origin) origin {
+	return origin{o.choice || other.choice, o.unsorted || other.unsorted}
 }
 
 // variable is a variable of a loop or a let clause.
 type variable struct {
 	slot   int
-	choice bool
+	origin origin
 }
 
 // newSlot returns the index of a new slot.
@@ -230,7 +294,7 @@ func (c *compiler) compileAny(x ast.Expr) (code, error) {
 func (c *compiler) fold(x code) code {
 	f := &frame{slots: make([]slot, c.size)}
 	v, s := x.eval(f)
-	return code{eval: func(*frame) (any, Status) { return v, s }, total: s == Present, boolean: x.boolean, constant: true, choice: x.choice}
+	return code{eval: func(*frame) (any, Status) { return v, s }, total: s == Present, boolean: x.boolean, constant: true, origin: x.origin}
 }
 
 func (c *compiler) unary(x *ast.UnaryExpr) (code, error) {

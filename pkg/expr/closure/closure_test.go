@@ -73,7 +73,7 @@ func compile(text string) (*closure.Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	return closure.Compile(file, "result", map[string]closure.Input{"data": func(c closure.Context) (any, bool) { return c.Field("data") }})
+	return closure.Compile(file, []string{"result"}, closure.Options{Inputs: map[string]closure.Input{"data": func(c closure.Context) (any, bool) { return c.Field("data") }}})
 }
 
 // byCUE returns the value that CUE has for an expression; false if it has none.
@@ -176,7 +176,7 @@ func compare(text string, data any) (o outcome, difference string) {
 	if err != nil {
 		return unsupported, ""
 	}
-	v, status := program.Evaluate(context{"data": data})
+	v, status := program.Evaluate(context{"data": data}, "result")
 	if status == closure.Unknown {
 		return unknown, ""
 	}
@@ -257,6 +257,7 @@ func TestProgram_SameAsCUE(t *testing.T) {
 	}
 	want := []string{
 		"data.a & 1", "data.a | 1", "[...data.l]", "data.l[0:2]", "list.Sum(data.l)", "close({a: 1})", "data.a.#b", "'bytes' == data.s",
+		"[for k, v in {b: 1, a: 2} {k}]", "[for x in [{b: 1, a: data.a}] for k, v in x {k}]",
 	}
 	if !slices.Equal(left, want) {
 		t.Errorf("left to CUE:\n%s\nwant\n%s", strings.Join(left, "\n"), strings.Join(want, "\n"))

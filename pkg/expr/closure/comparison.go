@@ -155,6 +155,9 @@ func order(a, b any) (int, Status) {
 	if isNumber(a) && isNumber(b) {
 		return compareNumbers(a, b)
 	}
+	if _, ok := a.(octets); ok {
+		return 0, Unknown
+	}
 	return 0, Absent
 }
 

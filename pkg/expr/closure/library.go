@@ -17,12 +17,18 @@ limitations under the License.
 package closure
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
+	"cuelang.org/go/cue/ast"
 	cuestrings "cuelang.org/go/pkg/strings"
+
+	"github.com/kubevela/kube-trigger/pkg/number"
 )
 
 // library returns a function of CUE's standard library, by the path of its package and its
@@ -74,7 +80,26 @@ func library(name string) (function, bool) {
 	case "strings.Join":
 		return function{two: join}, true
 	case "strings.SliceRunes":
-		return function{three: sliceRunes}, true
+		return function{many: sliceRunes, arguments: 3}, true
+	case "strings.Replace":
+		return function{many: replace, arguments: 4}, true
+	case "list.Concat":
+		return function{one: concat}, true
+	case "encoding/hex.Encode":
+		return function{one: ofOctets(func(a []byte) any { return hex.EncodeToString(a) })}, true
+	case "crypto/sha256.Sum256":
+		return function{one: ofOctets(func(a []byte) any {
+			sum := sha256.Sum256(a)
+			return octets(sum[:])
+		})}, true
+	case "encoding/json.Valid":
+		return function{boolean: true, one: ofOctets(func(a []byte) any { return json.Valid(a) })}, true
+	case "encoding/json.Unmarshal":
+		return function{one: unmarshal}, true
+	case "regexp.ReplaceAll":
+		return function{replace: (*regexp.Regexp).ReplaceAllString}, true
+	case "regexp.ReplaceAllLiteral":
+		return function{replace: (*regexp.Regexp).ReplaceAllLiteralString}, true
 	case "strconv.Atoi":
 		return function{one: ofText(func(a string) (any, Status) {
 			n, err := strconv.Atoi(a)
@@ -172,16 +197,105 @@ func join(list, separator any) (any, Status) {
 	return strings.Join(texts, between), Present
 }
 
-func sliceRunes(a, start, end any) (any, Status) {
-	s, ok := a.(string)
-	if !ok || !isNumber(start) || !isNumber(end) {
+// sliceRunes is strings.SliceRunes(text, start, end).
+func sliceRunes(args []any) (any, Status) {
+	s, ok := args[0].(string)
+	if !ok || !isNumber(args[1]) || !isNumber(args[2]) {
 		return nil, Absent
 	}
-	from, ok := start.(int64)
-	to, also := end.(int64)
+	from, ok := args[1].(int64)
+	to, also := args[2].(int64)
 	if !ok || !also {
 		return nil, Unknown
 	}
 	out, err := cuestrings.SliceRunes(s, int(from), int(to))
 	return out, absentIf(err != nil)
+}
+
+// replace is strings.Replace(text, old, new, n).
+func replace(args []any) (any, Status) {
+	a, ok := args[0].(string)
+	before, also := args[1].(string)
+	by, third := args[2].(string)
+	if !ok || !also || !third || !isNumber(args[3]) {
+		return nil, Absent
+	}
+	n, ok := args[3].(int64)
+	if !ok || n != int64(int(n)) {
+		return nil, Unknown
+	}
+	return strings.Replace(a, before, by, int(n)), Present
+}
+
+// concat is list.Concat(lists).
+func concat(lists any) (any, Status) {
+	all, ok := lists.([]any)
+	if !ok {
+		return nil, Absent
+	}
+	out := []any{}
+	for _, l := range all {
+		elements, ok := l.([]any)
+		if !ok {
+			return nil, Absent
+		}
+		out = append(out, elements...)
+	}
+	return out, Present
+}
+
+// ofOctets returns a function of bytes or of a text.
+func ofOctets(f func(a []byte) any) func(a any) (any, Status) {
+	return func(a any) (any, Status) {
+		switch a := a.(type) {
+		case string:
+			return f([]byte(a)), Present
+		case octets:
+			return f(a), Present
+		}
+		return nil, Absent
+	}
+}
+
+// unmarshal is json.Unmarshal of a number, a bool or null.
+func unmarshal(a any) (any, Status) {
+	text, ok := a.(string)
+	switch {
+	case !ok:
+		return unlessOctets(a)
+	case !json.Valid([]byte(text)):
+		return nil, Absent
+	case strings.ContainsAny(text, `"{[`):
+		return nil, Unknown
+	}
+	v, err := number.Unmarshal([]byte(text))
+	if err != nil {
+		return nil, Unknown
+	}
+	return v, Present
+}
+
+func unlessOctets(v any) (any, Status) {
+	if _, ok := v.(octets); ok {
+		return nil, Unknown
+	}
+	return nil, Absent
+}
+
+// constantOf is a constant of the standard library, such as time.Second.
+func constantOf(x ast.Node, path, name string) (code, error) {
+	if path == "time" {
+		for _, unit := range []struct {
+			name string
+			of   time.Duration
+		}{
+			{"Nanosecond", time.Nanosecond}, {"Microsecond", time.Microsecond}, {"Millisecond", time.Millisecond},
+			{"Second", time.Second}, {"Minute", time.Minute}, {"Hour", time.Hour},
+		} {
+			if unit.name == name {
+				return value(int64(unit.of)), nil
+			}
+		}
+	}
+	return code{}, unsupported(x, "the constant %s.%s", path[strings.LastIndex(path, "/")+1:], name)
 }

@@ -36,7 +36,7 @@ func (c *compiler) list(x *ast.ListLit) (code, error) {
 	if err != nil {
 		return code{}, err
 	}
-	return code{constant: whole.constant, choice: whole.choice, eval: func(f *frame) (any, Status) {
+	return code{constant: whole.constant, origin: whole.origin, eval: func(f *frame) (any, Status) {
 		f.slots[i].list = []any{}
 		if s := elements(f); s != Present {
 			return nil, s
@@ -51,11 +51,11 @@ func (c *compiler) elements(x *ast.ListLit, next emit) (all run, whole code, err
 	var parts []run
 	for _, e := range x.Elts {
 		if loop, ok := e.(*ast.Comprehension); ok {
-			part, choice, err := c.comprehension(loop, next)
+			part, origin, err := c.comprehension(loop, next)
 			if err != nil {
 				return nil, code{}, err
 			}
-			parts, whole.constant, whole.choice = append(parts, part), false, whole.choice || choice
+			parts, whole.constant, whole.origin = append(parts, part), false, whole.origin.or(origin)
 			continue
 		}
 		if _, open := e.(*ast.Ellipsis); open {
@@ -66,7 +66,7 @@ func (c *compiler) elements(x *ast.ListLit, next emit) (all run, whole code, err
 			return nil, code{}, err
 		}
 		parts = append(parts, emitting(element, next))
-		whole.constant, whole.choice = whole.constant && element.constant, whole.choice || element.choice
+		whole.constant, whole.origin = whole.constant && element.constant, whole.origin.or(element.origin)
 	}
 	if len(parts) == 1 {
 		return parts[0], whole, nil
@@ -94,7 +94,7 @@ func emitting(x code, next emit) run {
 }
 
 // comprehension is `for x in y let z = a if b {c}`.
-func (c *compiler) comprehension(x *ast.Comprehension, next emit) (all run, choice bool, err error) {
+func (c *compiler) comprehension(x *ast.Comprehension, next emit) (all run, from origin, err error) {
 	all, err = c.clauses(x.Clauses, func() (run, error) {
 		body, ok := x.Value.(*ast.StructLit)
 		if !ok {
@@ -104,10 +104,10 @@ func (c *compiler) comprehension(x *ast.Comprehension, next emit) (all run, choi
 		if err != nil {
 			return nil, err
 		}
-		choice = element.choice
+		from = element.origin
 		return emitting(element, next), nil
 	})
-	return all, choice, err
+	return all, from, err
 }
 
 // body is the value of an element: that of the braces, or what is embedded in them.
@@ -165,7 +165,7 @@ func (c *compiler) letClause(x *ast.LetClause, rest func() (run, error)) (run, e
 		return nil, err
 	}
 	i := c.newSlot()
-	c.slots[x.Ident] = variable{i, v.choice}
+	c.slots[x.Ident] = variable{i, v.origin}
 	next, err := rest()
 	if err != nil {
 		return nil, err
@@ -195,7 +195,7 @@ func (c *compiler) forClause(x *ast.ForClause, rest func() (run, error)) (run, e
 		f.slots[element] = slot{value: v}
 		return next(f)
 	}
-	loop, choice, err := c.loop(x.Source, key >= 0, each)
+	loop, origin, err := c.loop(x.Source, key >= 0, each)
 	if err != nil {
 		return nil, err
 	}
@@ -203,7 +203,7 @@ func (c *compiler) forClause(x *ast.ForClause, rest func() (run, error)) (run, e
 		c.slots[x.Key] = variable{slot: key}
 	}
 	if x.Value != nil {
-		c.slots[x.Value] = variable{element, choice}
+		c.slots[x.Value] = variable{element, origin}
 	}
 	next, err = rest()
 	return loop, err
@@ -211,14 +211,17 @@ func (c *compiler) forClause(x *ast.ForClause, rest func() (run, error)) (run, e
 
 // loop gives the elements of a list, or the fields of a struct in the order of their names, to
 // next.
-func (c *compiler) loop(source ast.Expr, keys bool, next func(f *frame, k, v any) Status) (all run, choice bool, err error) {
+func (c *compiler) loop(source ast.Expr, keys bool, next func(f *frame, k, v any) Status) (all run, from origin, err error) {
 	if list, ok := unparenthesized(source).(*ast.ListLit); ok && !keys {
 		elements, whole, err := c.elements(list, func(f *frame, v any) Status { return next(f, nil, v) })
-		return elements, whole.choice, err
+		return elements, whole.origin, err
 	}
 	over, err := c.compile(source)
 	if err != nil {
-		return nil, false, err
+		return nil, origin{}, err
+	}
+	if over.origin.unsorted {
+		return nil, origin{}, unsupported(source, "a loop over a struct whose fields are not in the order of their names")
 	}
 	return func(f *frame) Status {
 		v, s := over.eval(f)
@@ -242,7 +245,7 @@ func (c *compiler) loop(source ast.Expr, keys bool, next func(f *frame, k, v any
 			return Absent
 		}
 		return Present
-	}, over.choice, nil
+	}, over.origin, nil
 }
 
 // length is len(x).
@@ -280,6 +283,8 @@ func lengthOf(v any) (any, Status) {
 		return int64(len(v)), Present
 	case string:
 		return int64(len(v)), Present
+	case octets:
+		return int64(len(v)), Present
 	}
 	return nil, Absent
 }
@@ -297,7 +302,7 @@ func (c *compiler) element(x *ast.ListLit, at code) (code, error) {
 	if err != nil {
 		return code{}, err
 	}
-	return code{constant: whole.constant && at.constant, choice: whole.choice, eval: func(f *frame) (any, Status) {
+	return code{constant: whole.constant && at.constant, origin: whole.origin, eval: func(f *frame) (any, Status) {
 		v, s := at.eval(f)
 		if s != Present {
 			return nil, s

@@ -120,13 +120,16 @@ func interpolate(b *strings.Builder, v any) Status {
 			return Unknown
 		}
 		b.WriteString(d.String())
-	case float64, *decimal:
+	case float64, *decimal, octets:
 		return Unknown
 	default:
 		return Absent
 	}
 	return Present
 }
+
+// octets are CUE's bytes. Only functions take them.
+type octets []byte
 
 // decimal is a number that is no int64.
 type decimal struct {

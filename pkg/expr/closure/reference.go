@@ -25,7 +25,10 @@ import (
 // ident is the name of an input, a variable of a loop, or a declaration.
 func (c *compiler) ident(x *ast.Ident) (code, error) {
 	if v, ok := c.slots[x.Node]; ok && x.Node != nil {
-		return code{choice: v.choice, eval: func(f *frame) (any, Status) { return f.slots[v.slot].value, f.slots[v.slot].status }}, nil
+		return code{origin: v.origin, eval: func(f *frame) (any, Status) { return f.slots[v.slot].value, f.slots[v.slot].status }}, nil
+	}
+	if m := c.members[x.Node]; m != nil && x.Node != nil {
+		return c.member(m, x)
 	}
 	if input, ok := c.inputs[x.Name]; ok {
 		return c.input(x, input), nil
@@ -41,7 +44,9 @@ func (c *compiler) ident(x *ast.Ident) (code, error) {
 		return *compiled, nil
 	}
 	c.codes[x.Node] = nil
+	c.referring++
 	compiled, err := c.compile(v)
+	c.referring--
 	if err != nil {
 		return code{}, err
 	}
@@ -53,8 +58,11 @@ func (c *compiler) ident(x *ast.Ident) (code, error) {
 }
 
 // once returns code that evaluates x when it is first needed.
-func (c *compiler) once(x code) code {
-	i, eval := c.newSlot(), x.eval
+func (c *compiler) once(x code) code { return onceIn(c.newSlot(), x) }
+
+// onceIn returns code that evaluates x when it is first needed, and keeps the value in a slot.
+func onceIn(i int, x code) code {
+	eval := x.eval
 	x.eval = func(f *frame) (any, Status) {
 		if !f.slots[i].known {
 			v, s := eval(f)
@@ -82,17 +90,33 @@ func (c *compiler) input(x *ast.Ident, input Input) code {
 
 // selector is `x.name`.
 func (c *compiler) selector(x *ast.SelectorExpr) (code, error) {
-	name, internal, err := ast.LabelName(x.Sel)
-	if id, ok := x.Sel.(*ast.Ident); err != nil || ok && internal && (id.Name[0] == '_' || id.Name[0] == '#') {
+	name, _, err := ast.LabelName(x.Sel)
+	if id, ok := x.Sel.(*ast.Ident); err != nil || ok && isInternal(id.Name) {
 		return code{}, unsupported(x, "a field that is hidden or a definition")
+	}
+	if spec, ok := imported(x.X); ok {
+		return constantOf(x, spec, name)
 	}
 	operand, err := c.compile(x.X)
 	if err != nil {
 		return code{}, err
 	}
 	out := unaryCode(operand, func(v any) (any, Status) { return field(v, name) })
-	out.choice = operand.choice
+	out.origin = operand.origin
 	return out, nil
+}
+
+// imported returns the path of the package that x names.
+func imported(x ast.Expr) (path string, ok bool) {
+	id, ok := x.(*ast.Ident)
+	if !ok {
+		return "", false
+	}
+	spec, ok := id.Node.(*ast.ImportSpec)
+	if !ok {
+		return "", false
+	}
+	return stringLiteral(spec.Path)
 }
 
 // index is `x[0]`, `x["name"]` or `x[y]`.
@@ -122,7 +146,7 @@ func (c *compiler) index(x *ast.IndexExpr) (code, error) {
 		}
 		return nil, Absent
 	})
-	out.choice = operand.choice
+	out.origin = operand.origin
 	return out, nil
 }
 

@@ -19,6 +19,7 @@ package closure
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/token"
@@ -26,44 +27,276 @@ import (
 
 func sortedKeys(object map[string]any) []string { return slices.Sorted(maps.Keys(object)) }
 
-// structure is `{a: x, b: y}`.
-func (c *compiler) structure(x *ast.StructLit) (code, error) {
-	names, values := make([]string, 0, len(x.Elts)), make([]code, 0, len(x.Elts))
-	whole := code{constant: true}
-	for _, d := range x.Elts {
-		f, ok := d.(*ast.Field)
-		if !ok {
-			return code{}, unsupported(d, "a struct with more than fields")
-		}
-		if _, aliased := f.Label.(*ast.Alias); aliased {
-			return code{}, unsupported(d, "a field with an alias")
-		}
-		name, internal, err := ast.LabelName(f.Label)
-		id, ident := f.Label.(*ast.Ident)
-		switch {
-		case err != nil:
-			return code{}, unsupported(d, "a field with a computed name")
-		case internal && ident && (id.Name[0] == '_' || id.Name[0] == '#'):
-			return code{}, unsupported(d, "a field that is hidden or a definition")
-		case f.Constraint != token.ILLEGAL || slices.Contains(names, name):
-			return code{}, unsupported(d, "a field that is optional or occurs twice")
-		}
-		v, err := c.compile(f.Value)
-		if err != nil {
-			return code{}, err
-		}
-		names, values = append(names, name), append(values, v)
-		whole.constant, whole.choice = whole.constant && v.constant, whole.choice || v.choice
+// member is a field, or a let clause, of a struct that other parts of the struct refer to.
+type member struct {
+	value ast.Expr
+	// slot is known while the struct is evaluated and the member has been.
+	slot int
+	// compiled is the code once it is known; compiling is set while it is compiled.
+	compiled  *code
+	compiling bool
+}
+
+// member returns the code of a member.
+func (c *compiler) member(m *member, x ast.Node) (code, error) {
+	switch {
+	case m.compiled != nil:
+		return *m.compiled, nil
+	case m.compiling:
+		return code{}, unsupported(x, "a cycle of fields")
 	}
+	m.compiling = true
+	compiled, err := c.compile(m.value)
+	if err != nil {
+		return code{}, err
+	}
+	if !compiled.constant {
+		compiled = onceIn(m.slot, compiled)
+	}
+	m.compiled = &compiled
+	return compiled, nil
+}
+
+// addField adds a part of a struct to object.
+type addField func(f *frame, object map[string]any) Status
+
+// structure is `{a: x, b: y, let z = x, if c {d: z}, for k, v in x {(k): v}}`.
+func (c *compiler) structure(x *ast.StructLit) (code, error) {
+	members := c.declare(x)
+	parts, whole, err := c.parts(x.Elts)
+	if err != nil {
+		return code{}, err
+	}
+	whole.origin.unsorted = whole.origin.unsorted || !isSorted(x.Elts)
 	whole.eval = func(f *frame) (any, Status) {
-		object := make(map[string]any, len(names))
-		for i, v := range values {
-			var s Status
-			if object[names[i]], s = v.eval(f); s != Present {
+		for _, m := range members {
+			f.slots[m].known = false
+		}
+		object := make(map[string]any, len(parts))
+		for _, add := range parts {
+			if s := add(f, object); s != Present {
 				return nil, Unknown
 			}
 		}
 		return object, Present
 	}
 	return whole, nil
+}
+
+// isSorted reports whether decls are fields in the order of their names.
+func isSorted(decls []ast.Decl) bool {
+	last := ""
+	for _, d := range decls {
+		f, ok := d.(*ast.Field)
+		if !ok {
+			return len(decls) == 1
+		}
+		name, _, err := ast.LabelName(f.Label)
+		if err != nil {
+			return len(decls) == 1
+		}
+		if name <= last && last != "" {
+			return false
+		}
+		last = name
+	}
+	return true
+}
+
+// declare declares the fields and let clauses of a struct, and returns their slots. What
+// several declarations add to has no name.
+func (c *compiler) declare(x *ast.StructLit) []int {
+	count := map[string]int{}
+	for _, d := range x.Elts {
+		ast.Walk(d, func(n ast.Node) bool {
+			if f, ok := n.(*ast.Field); ok {
+				if name, _, err := ast.LabelName(f.Label); err == nil {
+					count[name]++
+				}
+				return false
+			}
+			return true
+		}, nil)
+	}
+	var slots []int
+	add := func(node ast.Node, value ast.Expr) {
+		slot := c.newSlot()
+		c.members[node] = &member{value: value, slot: slot}
+		slots = append(slots, slot)
+	}
+	for _, d := range x.Elts {
+		switch d := d.(type) {
+		case *ast.Field:
+			if name, _, err := ast.LabelName(d.Label); err == nil && count[name] == 1 && d.Constraint == token.ILLEGAL {
+				add(d.Value, d.Value)
+			}
+		case *ast.LetClause:
+			add(d, d.Expr)
+			c.members[d.Ident] = c.members[d]
+		}
+	}
+	return slots
+}
+
+// parts compiles the declarations of a struct.
+func (c *compiler) parts(decls []ast.Decl) (parts []addField, whole code, err error) {
+	whole.constant = true
+	for _, d := range decls {
+		var (
+			part  addField
+			about code
+		)
+		switch d := d.(type) {
+		case *ast.Field:
+			part, about, err = c.field(d)
+		case *ast.EmbedDecl:
+			part, about, err = c.embedded(d.Expr)
+		case *ast.Comprehension:
+			part, err = c.fields(d)
+		case *ast.LetClause, *ast.CommentGroup, *ast.Attribute, *ast.Ellipsis:
+			continue
+		default:
+			err = unsupported(d, "a declaration in a struct")
+		}
+		if err != nil {
+			return nil, code{}, err
+		}
+		whole.constant, whole.origin = whole.constant && about.constant, whole.origin.or(about.origin)
+		if part != nil {
+			parts = append(parts, part)
+		}
+	}
+	return parts, whole, nil
+}
+
+// field compiles `a: x`. A hidden field or a definition has a name and adds nothing.
+func (c *compiler) field(x *ast.Field) (addField, code, error) {
+	if _, aliased := x.Label.(*ast.Alias); aliased || x.Constraint != token.ILLEGAL {
+		return nil, code{}, unsupported(x, "a field that is optional, required or has an alias")
+	}
+	name, err := c.label(x.Label)
+	if err != nil {
+		return nil, code{}, err
+	}
+	if id, ok := x.Label.(*ast.Ident); ok && isInternal(id.Name) {
+		return nil, code{constant: true}, nil
+	}
+	var v code
+	if m := c.members[x.Value]; m != nil {
+		v, err = c.member(m, x)
+	} else {
+		v, err = c.compile(x.Value)
+	}
+	if err != nil {
+		return nil, code{}, err
+	}
+	add := func(f *frame, object map[string]any) Status {
+		key, s := name.eval(f)
+		text, ok := key.(string)
+		if s != Present || !ok {
+			return Unknown
+		}
+		value, s := v.eval(f)
+		if s != Present {
+			return Unknown
+		}
+		return merge(object, text, value)
+	}
+	return add, code{constant: name.constant && v.constant, origin: v.origin}, nil
+}
+
+// label compiles the name of a field.
+func (c *compiler) label(l ast.Label) (code, error) {
+	switch l := l.(type) {
+	case *ast.Interpolation:
+		return c.compile(l)
+	case *ast.ParenExpr:
+		return c.compile(l.X)
+	}
+	name, _, err := ast.LabelName(l)
+	if err != nil {
+		return code{}, unsupported(l, "a pattern of fields")
+	}
+	return value(name), nil
+}
+
+// embedded compiles `x` within a struct.
+func (c *compiler) embedded(x ast.Expr) (addField, code, error) {
+	v, err := c.compile(x)
+	if err != nil {
+		return nil, code{}, err
+	}
+	return func(f *frame, object map[string]any) Status {
+		value, s := v.eval(f)
+		fields, ok := value.(map[string]any)
+		if s != Present || !ok {
+			return Unknown
+		}
+		return mergeAll(object, fields)
+	}, v, nil
+}
+
+// fields compiles a comprehension within a struct.
+func (c *compiler) fields(x *ast.Comprehension) (addField, error) {
+	body, ok := x.Value.(*ast.StructLit)
+	if !ok {
+		return nil, unsupported(x, "this comprehension")
+	}
+	slot := c.newSlot()
+	all, err := c.clauses(x.Clauses, func() (run, error) {
+		v, err := c.structure(body)
+		if err != nil {
+			return nil, err
+		}
+		return func(f *frame) Status {
+			value, s := v.eval(f)
+			fields, ok := value.(map[string]any)
+			object, also := f.slots[slot].value.(map[string]any)
+			if s != Present || !ok || !also {
+				return Unknown
+			}
+			return mergeAll(object, fields)
+		}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return func(f *frame, object map[string]any) Status {
+		f.slots[slot].value = object
+		return all(f)
+	}, nil
+}
+
+// merge adds a field to object, or unifies it with the one that is there.
+func merge(object map[string]any, name string, v any) Status {
+	present, ok := object[name]
+	if !ok {
+		object[name] = v
+		return Present
+	}
+	a, ok := present.(map[string]any)
+	b, also := v.(map[string]any)
+	if ok && also {
+		both := maps.Clone(a)
+		object[name] = both
+		return mergeAll(both, b)
+	}
+	if same, s := equalElements(present, v); s != Present || !same {
+		return Unknown
+	}
+	return Present
+}
+
+func mergeAll(object, fields map[string]any) Status {
+	for name, v := range fields {
+		if s := merge(object, name, v); s != Present {
+			return s
+		}
+	}
+	return Present
+}
+
+// isInternal reports whether a name is that of a hidden field or a definition.
+func isInternal(name string) bool {
+	return strings.HasPrefix(name, "_") || strings.HasPrefix(name, "#")
 }
