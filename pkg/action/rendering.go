@@ -137,7 +137,7 @@ func functionOf(file *ast.File, name string) (func(map[string]any) (any, closure
 			given = map[string]any{}
 		}
 		completed, s := schema.Complete(given)
-		object, ok := completed.(map[string]any)
+		object, ok := closure.Fields(completed)
 		call := provider.Call{Provider: of, Do: do, Params: object}
 		if s != closure.Present || !ok || provider.HasComments(call) {
 			return nil, closure.Unknown
@@ -241,7 +241,10 @@ func decoded(v any) (any, error) {
 		return out, nil
 	case map[string]any:
 		return decodedFields(v)
-	case json.Marshaler: // a number
+	case json.Marshaler: // a number, or a struct of the template
+		if fields, ok := closure.Fields(v); ok {
+			return decodedFields(fields)
+		}
 		text, err := v.MarshalJSON()
 		if err != nil {
 			return nil, err

@@ -172,7 +172,7 @@ type code struct {
 	// total is set if the value is never Absent, boolean if a value is always a bool, and
 	// constant if it depends on no input and no variable.
 	total, boolean, constant bool
-	origin origin
+	origin                   origin
 }
 
 // frame holds the state of one evaluation.
@@ -223,14 +223,9 @@ type compiler struct {
 type origin struct {
 	// choice is set for a disjunction: as the alternative of another one, it has no default.
 	choice bool
-	// unsorted is set for a struct whose fields are not in the order of their names. Values do
-	// not have that order.
-	unsorted bool
 }
 
-func (o origin) or(other origin) origin {
-	return origin{o.choice || other.choice, o.unsorted || other.unsorted}
-}
+func (o origin) or(other origin) origin { return origin{o.choice || other.choice} }
 
 // variable is a variable of a loop or a let clause.
 type variable struct {
@@ -285,7 +280,7 @@ func (c *compiler) compileAny(x ast.Expr) (code, error) {
 	case *ast.StructLit:
 		return c.structure(x)
 	case *ast.SliceExpr:
-		return code{}, unsupported(x, "a slice of a list")
+		return c.slice(x)
 	}
 	return code{}, unsupported(x, "this expression")
 }

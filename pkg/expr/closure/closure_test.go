@@ -252,12 +252,11 @@ func TestProgram_SameAsCUE(t *testing.T) {
 		}
 	}
 	t.Logf("%d of %d pairs have the same value, of %d only CUE can tell", found[same], len(expressions(t))*len(objects(t)), found[unknown])
-	if found[same] < 1000 || found[unknown] > found[same]/10 {
+	if found[same] < 1000 || found[unknown] > found[same]/8 {
 		t.Errorf("only %d pairs are compared, and of %d only CUE can tell", found[same], found[unknown])
 	}
 	want := []string{
-		"data.a & 1", "data.a | 1", "[...data.l]", "data.l[0:2]", "list.Sum(data.l)", "close({a: 1})", "data.a.#b", "'bytes' == data.s",
-		"[for k, v in {b: 1, a: 2} {k}]", "[for x in [{b: 1, a: data.a}] for k, v in x {k}]",
+		"data.a & 1", "data.a | 1", "[...data.l]", "list.Sum(data.l)", "close({a: 1})", "data.a.#b", "'bytes' == data.s",
 	}
 	if !slices.Equal(left, want) {
 		t.Errorf("left to CUE:\n%s\nwant\n%s", strings.Join(left, "\n"), strings.Join(want, "\n"))

@@ -88,8 +88,8 @@ func Satisfies(op token.Token, v, literal any) (bool, Status) {
 }
 
 // equalValues reports whether two values are equal.
-func equalValues(a, b any) (bool, Status) {
-	switch a := a.(type) {
+func equalValues(x, b any) (bool, Status) {
+	switch a := x.(type) {
 	case nil:
 		return b == nil, Present
 	case bool:
@@ -109,13 +109,14 @@ func equalValues(a, b any) (bool, Status) {
 			}
 		}
 		return true, Present
-	case map[string]any:
-		b, ok := b.(map[string]any)
-		if !ok || len(a) != len(b) {
+	case map[string]any, *object:
+		fields, _ := fieldsOf(x)
+		others, ok := fieldsOf(b)
+		if !ok || len(fields) != len(others) {
 			return false, Present
 		}
-		for name, v := range a {
-			w, ok := b[name]
+		for name, v := range fields {
+			w, ok := others[name]
 			if !ok {
 				return false, Present
 			}
@@ -125,13 +126,13 @@ func equalValues(a, b any) (bool, Status) {
 		}
 		return true, Present
 	}
-	if !isNumber(a) {
+	if !isNumber(x) {
 		return false, Unknown
 	}
 	if !isNumber(b) {
 		return false, Present
 	}
-	n, s := compareNumbers(a, b)
+	n, s := compareNumbers(x, b)
 	return n == 0, s
 }
 

@@ -42,7 +42,7 @@ func (c *compiler) defined(make func(fields map[string]any) (any, Status), x ast
 		return code{}, err
 	}
 	out := unaryCode(operand, func(v any) (any, Status) {
-		fields, ok := v.(map[string]any)
+		fields, ok := fieldsOf(v)
 		if !ok {
 			return nil, Unknown
 		}

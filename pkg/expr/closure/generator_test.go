@@ -119,11 +119,31 @@ func (g *generator) expression(depth int) string {
 	case 14:
 		return g.call(x, y)
 	}
+	return g.structure(x, y)
+}
+
+func (g *generator) structure(x, y func() string) string {
+	switch g.IntN(6) {
+	case 0:
+		return fmt.Sprintf("{a: %s, b: a, c: [a, b]}%s", x(), g.oneOf("", ".b", ".c"))
+	case 1:
+		return fmt.Sprintf("{b: {z: %s}, if %s {a: %s}, b: {y: 1}}", x(), y(), x())
+	case 2:
+		return fmt.Sprintf("{let w = %s, a: w, _h: %s, b: _h}", x(), y())
+	case 3:
+		return fmt.Sprintf("{for k, v in %s {(k): v}}", g.oneOf(g.path(), x()))
+	case 4:
+		return fmt.Sprintf("[for k, v in {b: %s, a: %s} {\"\\(k)\"}]", x(), y())
+	}
 	return fmt.Sprintf("{a: %s, b: %s}%s", x(), y(), g.oneOf("", ".a", ".b"))
 }
 
 func (g *generator) call(x, y func() string) string {
-	switch g.IntN(5) {
+	switch g.IntN(7) {
+	case 5:
+		return fmt.Sprintf("json.Marshal(%s)", x())
+	case 6:
+		return fmt.Sprintf("list.%s(%s)", g.oneOf("Max", "Min", "Concat"), x())
 	case 0:
 		return fmt.Sprintf("strings.%s(%s, %s)", g.oneOf("HasPrefix", "Contains", "Split", "TrimPrefix", "Index", "Trim"), x(), y())
 	case 1:

@@ -83,6 +83,14 @@ func library(name string) (function, bool) {
 		return function{many: sliceRunes, arguments: 3}, true
 	case "strings.Replace":
 		return function{many: replace, arguments: 4}, true
+	case "encoding/json.Marshal":
+		return function{one: marshal}, true
+	case "list.FlattenN":
+		return function{two: flatten}, true
+	case "list.Max":
+		return function{one: extreme(1)}, true
+	case "list.Min":
+		return function{one: extreme(-1)}, true
 	case "list.Concat":
 		return function{one: concat}, true
 	case "encoding/hex.Encode":
@@ -298,4 +306,57 @@ func constantOf(x ast.Node, path, name string) (code, error) {
 		}
 	}
 	return code{}, unsupported(x, "the constant %s.%s", path[strings.LastIndex(path, "/")+1:], name)
+}
+
+// flatten is list.FlattenN(list, depth).
+func flatten(list, depth any) (any, Status) {
+	elements, ok := list.([]any)
+	if !ok || !isNumber(depth) {
+		return nil, Absent
+	}
+	n, ok := depth.(int64)
+	if !ok {
+		return nil, Unknown
+	}
+	return flattened([]any{}, elements, n), Present
+}
+
+func flattened(out, list []any, depth int64) []any {
+	for _, e := range list {
+		if inner, ok := e.([]any); ok && depth != 0 {
+			out = flattened(out, inner, depth-1)
+		} else {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// extreme returns list.Max for 1 and list.Min for -1.
+func extreme(sign int) func(list any) (any, Status) {
+	return func(list any) (any, Status) {
+		elements, ok := list.([]any)
+		if !ok || len(elements) == 0 {
+			return nil, Absent
+		}
+		for _, e := range elements {
+			if !isNumber(e) {
+				return nil, Absent
+			}
+		}
+		out := elements[0]
+		for _, e := range elements[1:] {
+			n, s := compareNumbers(e, out)
+			if s != Present {
+				return nil, Unknown
+			}
+			if n*sign > 0 {
+				out = e
+			}
+		}
+		if _, ok := out.(int64); !ok {
+			return nil, Unknown
+		}
+		return out, Present
+	}
 }

@@ -220,9 +220,6 @@ func (c *compiler) loop(source ast.Expr, keys bool, next func(f *frame, k, v any
 	if err != nil {
 		return nil, origin{}, err
 	}
-	if over.origin.unsorted {
-		return nil, origin{}, unsupported(source, "a loop over a struct whose fields are not in the order of their names")
-	}
 	return func(f *frame) Status {
 		v, s := over.eval(f)
 		if s != Present {
@@ -235,9 +232,14 @@ func (c *compiler) loop(source ast.Expr, keys bool, next func(f *frame, k, v any
 					return s
 				}
 			}
-		case map[string]any:
-			for _, name := range sortedKeys(v) {
-				if s := next(f, name, v[name]); s != Present {
+		case map[string]any, *object:
+			fields, _ := fieldsOf(v)
+			names, ok := orderOf(v)
+			if !ok {
+				return Unknown
+			}
+			for _, name := range names {
+				if s := next(f, name, fields[name]); s != Present {
 					return s
 				}
 			}
@@ -279,8 +281,9 @@ func lengthOf(v any) (any, Status) {
 	switch v := v.(type) {
 	case []any:
 		return int64(len(v)), Present
-	case map[string]any:
-		return int64(len(v)), Present
+	case map[string]any, *object:
+		fields, _ := fieldsOf(v)
+		return int64(len(fields)), Present
 	case string:
 		return int64(len(v)), Present
 	case octets:

@@ -150,10 +150,46 @@ func (c *compiler) index(x *ast.IndexExpr) (code, error) {
 	return out, nil
 }
 
+// slice is `x[low:high]`, of a list.
+func (c *compiler) slice(x *ast.SliceExpr) (code, error) {
+	args := make([]code, 3)
+	for i, part := range []ast.Expr{x.X, x.Low, x.High} {
+		if part == nil {
+			args[i] = value(nil)
+			continue
+		}
+		var err error
+		if args[i], err = c.compile(part); err != nil {
+			return code{}, err
+		}
+	}
+	out := manyCode(args, func(args []any) (any, Status) {
+		list, ok := args[0].([]any)
+		if !ok {
+			return nil, Unknown
+		}
+		low, high := int64(0), int64(len(list))
+		for i, bound := range []*int64{&low, &high} {
+			if args[i+1] == nil {
+				continue
+			}
+			if *bound, ok = args[i+1].(int64); !ok {
+				return nil, Unknown
+			}
+		}
+		if low < 0 || high > int64(len(list)) || low > high {
+			return nil, Absent
+		}
+		return list[low:high:high], Present
+	})
+	out.origin = args[0].origin
+	return out, nil
+}
+
 // field returns a field of a struct.
 func field(v any, name string) (any, Status) {
-	if object, ok := v.(map[string]any); ok {
-		if v, ok := object[name]; ok {
+	if fields, ok := fieldsOf(v); ok {
+		if v, ok := fields[name]; ok {
 			return v, Present
 		}
 	}

@@ -236,7 +236,7 @@ func (c *schemaCompiler) structure(x *ast.StructLit) (Schema, error) {
 		}
 	}
 	accepts := func(v any) (any, Status) {
-		object, ok := v.(map[string]any)
+		object, ok := fieldsOf(v)
 		if !ok {
 			return nil, Unknown
 		}

@@ -17,15 +17,11 @@ limitations under the License.
 package closure
 
 import (
-	"maps"
-	"slices"
 	"strings"
 
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/token"
 )
-
-func sortedKeys(object map[string]any) []string { return slices.Sorted(maps.Keys(object)) }
 
 // member is a field, or a let clause, of a struct that other parts of the struct refer to.
 type member struct {
@@ -57,8 +53,8 @@ func (c *compiler) member(m *member, x ast.Node) (code, error) {
 	return compiled, nil
 }
 
-// addField adds a part of a struct to object.
-type addField func(f *frame, object map[string]any) Status
+// addField adds a part of a struct to o.
+type addField func(f *frame, o *object) Status
 
 // structure is `{a: x, b: y, let z = x, if c {d: z}, for k, v in x {(k): v}}`.
 func (c *compiler) structure(x *ast.StructLit) (code, error) {
@@ -67,40 +63,19 @@ func (c *compiler) structure(x *ast.StructLit) (code, error) {
 	if err != nil {
 		return code{}, err
 	}
-	whole.origin.unsorted = whole.origin.unsorted || !isSorted(x.Elts)
 	whole.eval = func(f *frame) (any, Status) {
 		for _, m := range members {
 			f.slots[m].known = false
 		}
-		object := make(map[string]any, len(parts))
+		o := newObject(len(parts))
 		for _, add := range parts {
-			if s := add(f, object); s != Present {
+			if s := add(f, o); s != Present {
 				return nil, Unknown
 			}
 		}
-		return object, Present
+		return o, Present
 	}
 	return whole, nil
-}
-
-// isSorted reports whether decls are fields in the order of their names.
-func isSorted(decls []ast.Decl) bool {
-	last := ""
-	for _, d := range decls {
-		f, ok := d.(*ast.Field)
-		if !ok {
-			return len(decls) == 1
-		}
-		name, _, err := ast.LabelName(f.Label)
-		if err != nil {
-			return len(decls) == 1
-		}
-		if name <= last && last != "" {
-			return false
-		}
-		last = name
-	}
-	return true
 }
 
 // declare declares the fields and let clauses of a struct, and returns their slots. What
@@ -190,7 +165,8 @@ func (c *compiler) field(x *ast.Field) (addField, code, error) {
 	if err != nil {
 		return nil, code{}, err
 	}
-	add := func(f *frame, object map[string]any) Status {
+	computed := !name.constant
+	add := func(f *frame, o *object) Status {
 		key, s := name.eval(f)
 		text, ok := key.(string)
 		if s != Present || !ok {
@@ -200,7 +176,8 @@ func (c *compiler) field(x *ast.Field) (addField, code, error) {
 		if s != Present {
 			return Unknown
 		}
-		return merge(object, text, value)
+		o.unordered = o.unordered || computed
+		return o.add(text, value)
 	}
 	return add, code{constant: name.constant && v.constant, origin: v.origin}, nil
 }
@@ -226,13 +203,13 @@ func (c *compiler) embedded(x ast.Expr) (addField, code, error) {
 	if err != nil {
 		return nil, code{}, err
 	}
-	return func(f *frame, object map[string]any) Status {
+	return func(f *frame, o *object) Status {
 		value, s := v.eval(f)
-		fields, ok := value.(map[string]any)
-		if s != Present || !ok {
+		if s != Present {
 			return Unknown
 		}
-		return mergeAll(object, fields)
+		o.unordered = true
+		return o.addAll(value)
 	}, v, nil
 }
 
@@ -250,50 +227,21 @@ func (c *compiler) fields(x *ast.Comprehension) (addField, error) {
 		}
 		return func(f *frame) Status {
 			value, s := v.eval(f)
-			fields, ok := value.(map[string]any)
-			object, also := f.slots[slot].value.(map[string]any)
-			if s != Present || !ok || !also {
+			o, ok := f.slots[slot].value.(*object)
+			if s != Present || !ok {
 				return Unknown
 			}
-			return mergeAll(object, fields)
+			o.unordered = true
+			return o.addAll(value)
 		}, nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	return func(f *frame, object map[string]any) Status {
-		f.slots[slot].value = object
+	return func(f *frame, o *object) Status {
+		f.slots[slot].value = o
 		return all(f)
 	}, nil
-}
-
-// merge adds a field to object, or unifies it with the one that is there.
-func merge(object map[string]any, name string, v any) Status {
-	present, ok := object[name]
-	if !ok {
-		object[name] = v
-		return Present
-	}
-	a, ok := present.(map[string]any)
-	b, also := v.(map[string]any)
-	if ok && also {
-		both := maps.Clone(a)
-		object[name] = both
-		return mergeAll(both, b)
-	}
-	if same, s := equalElements(present, v); s != Present || !same {
-		return Unknown
-	}
-	return Present
-}
-
-func mergeAll(object, fields map[string]any) Status {
-	for name, v := range fields {
-		if s := merge(object, name, v); s != Present {
-			return s
-		}
-	}
-	return Present
 }
 
 // isInternal reports whether a name is that of a hidden field or a definition.
