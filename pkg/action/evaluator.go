@@ -83,7 +83,7 @@ func (t *Template) Compile(o Options) (*Action, diag.List) {
 		return nil, diagnostics(err)
 	}
 	r.analyse(trees)
-	if r.rendered, err = r.renderings(); err != nil {
+	if r.rendered, err = r.renderings(trees); err != nil {
 		return nil, diagnostics(err)
 	}
 	c, err := r.compile(trees)

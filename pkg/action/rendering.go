@@ -41,18 +41,14 @@ type rendering struct {
 	calls, data []string
 }
 
-// renderings returns the renderings of the template's stages, and what leaves a stage to CUE. A
-// stage that CUE evaluates has none.
-func (r *Action) renderings() ([]*rendering, error) {
+// renderings returns the renderings of the template's stages. A stage that CUE evaluates has none.
+func (r *Action) renderings(trees []tree) ([]*rendering, error) {
 	out := make([]*rendering, len(r.template.stages))
 	if r.parameter == "" {
 		return out, nil
 	}
-	trees, err := r.trees()
-	if err != nil {
-		return nil, err
-	}
 	for i, t := range trees {
+		var err error
 		if out[i], err = r.newRendering(r.template.stages[i], t); err != nil && !errors.As(err, new(*closure.UnsupportedError)) {
 			return nil, err
 		}
@@ -185,85 +181,72 @@ func (in stageInputs) Whole() map[string]any { return in }
 func (r *resolution) runRendered(ctx context.Context, p *rendering, data map[string]any) (done bool, err error) {
 	e := p.program.Begin(stageInputs(data))
 	defer e.End()
-	values := make([]any, len(p.calls))
-	for i, name := range p.calls {
+	values := map[string]any{}
+	for _, name := range slices.Concat(p.calls, p.data) {
 		v, s := e.Value(name)
 		if s != closure.Present {
 			return false, nil
 		}
-		if values[i], err = decoded(v); err != nil {
-			return false, nil //nolint:nilerr // CUE evaluates it
-		}
-	}
-	var result any
-	for _, name := range p.data {
-		v, s := e.Value(name)
-		if s != closure.Present {
-			return false, nil
-		}
-		if name != expr.ResultField {
+		if name != expr.ResultField && !slices.Contains(p.calls, name) {
 			continue
 		}
-		if result, err = decoded(v); err != nil {
-			return false, nil //nolint:nilerr // CUE evaluates it
+		var known bool
+		if values[name], known = decoded(v); !known {
+			return false, nil
 		}
 	}
-	for i, name := range p.calls {
-		if r.returned[name], err = r.visitRendered(ctx, values[i], cue.MakePath(cue.Str(name)).String(), []string{name}); err != nil {
+	for _, name := range p.calls {
+		if r.returned[name], err = r.visitRendered(ctx, values[name], cue.MakePath(cue.Str(name)).String(), []string{name}); err != nil {
 			return true, err
 		}
 	}
-	r.result, r.rendered = result, true
+	r.result, r.rendered = values[expr.ResultField], true
 	return true, nil
 }
 
-// errUndecoded is the error of decoded.
-var errUndecoded = errors.New("neither JSON nor a call")
-
-// decoded returns a copy of a rendered value as decoded JSON in which calls are renderedCalls. A
-// struct has no order of its fields, and so no calls.
-func decoded(v any) (any, error) {
+// decoded returns a copy of a rendered value as decoded JSON in which calls are renderedCalls, or
+// false if it is something else. A struct has no order of its fields, and so no calls.
+func decoded(v any) (any, bool) {
+	if fields, ok := closure.Fields(v); ok {
+		return decodedFields(fields)
+	}
 	switch v := v.(type) {
 	case nil, bool, string, int64, float64, json.Number:
-		return v, nil
+		return v, true
 	case renderedCall:
-		params, err := decodedFields(v.Params)
+		params, ok := decodedFields(v.Params)
 		v.Params = params
-		return v, err
+		return v, ok
 	case []any:
 		out := make([]any, len(v))
 		for i := range v {
-			var err error
-			if out[i], err = decoded(v[i]); err != nil {
-				return nil, err
+			var ok bool
+			if out[i], ok = decoded(v[i]); !ok {
+				return nil, false
 			}
 		}
-		return out, nil
-	case map[string]any:
-		return decodedFields(v)
-	case json.Marshaler: // a number, or a struct of the template
-		if fields, ok := closure.Fields(v); ok {
-			return decodedFields(fields)
-		}
+		return out, true
+	case json.Marshaler: // a number
 		text, err := v.MarshalJSON()
 		if err != nil {
-			return nil, err
+			return nil, false
 		}
-		return number.Unmarshal(text)
+		n, err := number.Unmarshal(text)
+		return n, err == nil
 	}
-	return nil, errUndecoded
+	return nil, false
 }
 
-func decodedFields(v map[string]any) (map[string]any, error) {
+func decodedFields(v map[string]any) (map[string]any, bool) {
 	out := make(map[string]any, len(v))
 	for name, value := range v {
-		d, err := decoded(value)
-		if _, ok := d.(renderedCall); ok || err != nil {
-			return nil, errUndecoded
+		d, ok := decoded(value)
+		if _, isCall := d.(renderedCall); isCall || !ok {
+			return nil, false
 		}
 		out[name] = d
 	}
-	return out, nil
+	return out, true
 }
 
 // visitRendered executes the calls in v, in their order. It returns their results in the
@@ -281,7 +264,7 @@ func (r *resolution) visitRendered(ctx context.Context, v any, path string, name
 		returned := make([]any, len(v))
 		for i := range v {
 			var err error
-			at := append(names[:len(names):len(names)], strconv.Itoa(i))
+			at := append(slices.Clone(names), strconv.Itoa(i))
 			if returned[i], err = r.visitRendered(ctx, v[i], fmt.Sprintf("%s[%d]", path, i), at); err != nil {
 				return nil, err
 			}

@@ -135,67 +135,15 @@ func (c *compiler) declareFile(file *ast.File) (roots map[string]ast.Expr, err e
 	return roots, nil
 }
 
-// Evaluation is the evaluation of a program. It serves one goroutine.
-type Evaluation struct {
-	program *Program
-	frame   *frame
-}
-
-// Begin begins an evaluation for context, which has to be ended.
-func (p *Program) Begin(context Context) Evaluation {
-	f, _ := p.frames.Get().(*frame)
-	f.context, f.steps = context, 0
-	return Evaluation{p, f}
-}
-
-// Value returns the value of a field that the program was compiled with.
-func (e Evaluation) Value(name string) (any, Status) { return e.program.codes[name].eval(e.frame) }
-
-// End ends an evaluation.
-func (e Evaluation) End() {
-	clear(e.frame.slots)
-	e.frame.context = nil
-	e.program.frames.Put(e.frame)
-}
-
-// Evaluate returns the value of one field for context.
-func (p *Program) Evaluate(context Context, name string) (any, Status) {
-	e := p.Begin(context)
-	v, s := e.Value(name)
-	e.End()
-	return v, s
-}
-
 // code is a compiled expression.
 type code struct {
 	eval func(f *frame) (any, Status)
 	// total is set if the value is never Absent, boolean if a value is always a bool, and
 	// constant if it depends on no input and no variable.
 	total, boolean, constant bool
-	origin                   origin
-}
-
-// frame holds the state of one evaluation.
-type frame struct {
-	context Context
-	slots   []slot
-	// steps counts the elements of loops.
-	steps int
-}
-
-// maxSteps limits the elements that the loops of one evaluation have together. More are left
-// to CUE.
-const maxSteps = 10_000_000
-
-// slot holds the value of an input, a declaration or a variable.
-type slot struct {
-	value  any
-	status Status
-	// known is set once the value is.
-	known bool
-	// count and list are those of a list that is being built.
-	count int
-	list  []any
+	// choice is set if the value, or a part of it, may be that of a disjunction: as the
+	// alternative of another one, it has no default.
+	choice bool
 }
 
 // compiler compiles the expressions of one file.
@@ -219,18 +167,10 @@ type compiler struct {
 	define Definitions
 }
 
-// origin tells where a value, or a part of it, may come from.
-type origin struct {
-	// choice is set for a disjunction: as the alternative of another one, it has no default.
-	choice bool
-}
-
-func (o origin) or(other origin) origin { return origin{o.choice || other.choice} }
-
 // variable is a variable of a loop or a let clause.
 type variable struct {
 	slot   int
-	origin origin
+	choice bool
 }
 
 // newSlot returns the index of a new slot.
@@ -289,88 +229,5 @@ func (c *compiler) compileAny(x ast.Expr) (code, error) {
 func (c *compiler) fold(x code) code {
 	f := &frame{slots: make([]slot, c.size)}
 	v, s := x.eval(f)
-	return code{eval: func(*frame) (any, Status) { return v, s }, total: s == Present, boolean: x.boolean, constant: true, origin: x.origin}
-}
-
-func (c *compiler) unary(x *ast.UnaryExpr) (code, error) {
-	operand, err := c.compile(x.X)
-	if err != nil {
-		return code{}, err
-	}
-	switch x.Op {
-	case token.NOT:
-		return not(operand), nil
-	case token.SUB:
-		return negative(operand), nil
-	case token.ADD:
-		return positive(operand), nil
-	}
-	return code{}, unsupported(x, "the operator %s", x.Op)
-}
-
-func (c *compiler) binary(x *ast.BinaryExpr) (code, error) {
-	switch x.Op {
-	case token.EQL, token.NEQ:
-		if _, bottom := x.Y.(*ast.BottomLit); bottom {
-			return c.presence(x.X, x.Op)
-		}
-		if _, bottom := x.X.(*ast.BottomLit); bottom {
-			return c.presence(x.Y, x.Op)
-		}
-	case token.OR:
-		return c.fallback(x)
-	case token.AND:
-		return c.bounded(x)
-	case token.MAT, token.NMAT:
-		return c.pattern(x)
-	}
-	a, err := c.compile(x.X)
-	if err != nil {
-		return code{}, err
-	}
-	b, err := c.compile(x.Y)
-	if err != nil {
-		return code{}, err
-	}
-	switch x.Op {
-	case token.LAND, token.LOR:
-		return junction(a, b, x.Op == token.LOR), nil
-	case token.EQL, token.NEQ, token.LSS, token.LEQ, token.GTR, token.GEQ:
-		return comparison(x.Op, a, b), nil
-	case token.ADD, token.SUB, token.MUL, token.QUO:
-		return arithmetic(x.Op, a, b), nil
-	}
-	return code{}, unsupported(x, "the operator %s", x.Op)
-}
-
-// binaryCode returns the code of an operation on two values.
-func binaryCode(a, b code, operation func(a, b any) (any, Status)) code {
-	return code{
-		constant: a.constant && b.constant,
-		eval: func(f *frame) (any, Status) {
-			x, s := a.eval(f)
-			if s == Unknown {
-				return nil, Unknown
-			}
-			y, t := b.eval(f)
-			if s = max(s, t); s != Present {
-				return nil, s
-			}
-			return operation(x, y)
-		},
-	}
-}
-
-// unaryCode returns the code of an operation on a value.
-func unaryCode(a code, operation func(a any) (any, Status)) code {
-	return code{
-		constant: a.constant,
-		eval: func(f *frame) (any, Status) {
-			x, s := a.eval(f)
-			if s != Present {
-				return nil, s
-			}
-			return operation(x)
-		},
-	}
+	return code{eval: func(*frame) (any, Status) { return v, s }, total: s == Present, boolean: x.boolean, constant: true, choice: x.choice}
 }

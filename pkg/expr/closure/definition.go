@@ -31,12 +31,12 @@ func (c *compiler) definition(x ast.Expr) func(fields map[string]any) (any, Stat
 	if !ok || !also {
 		return nil
 	}
-	make, _ := c.define(path, name.Name)
-	return make
+	complete, _ := c.define(path, name.Name)
+	return complete
 }
 
 // defined is `kube.#Get & {$params: …}`.
-func (c *compiler) defined(make func(fields map[string]any) (any, Status), x ast.Expr) (code, error) {
+func (c *compiler) defined(complete func(fields map[string]any) (any, Status), x ast.Expr) (code, error) {
 	operand, err := c.compile(x)
 	if err != nil {
 		return code{}, err
@@ -46,7 +46,7 @@ func (c *compiler) defined(make func(fields map[string]any) (any, Status), x ast
 		if !ok {
 			return nil, Unknown
 		}
-		return make(fields)
+		return complete(fields)
 	})
 	out.constant = false
 	return out, nil

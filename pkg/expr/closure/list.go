@@ -36,7 +36,7 @@ func (c *compiler) list(x *ast.ListLit) (code, error) {
 	if err != nil {
 		return code{}, err
 	}
-	return code{constant: whole.constant, origin: whole.origin, eval: func(f *frame) (any, Status) {
+	return code{constant: whole.constant, choice: whole.choice, eval: func(f *frame) (any, Status) {
 		f.slots[i].list = []any{}
 		if s := elements(f); s != Present {
 			return nil, s
@@ -51,11 +51,11 @@ func (c *compiler) elements(x *ast.ListLit, next emit) (all run, whole code, err
 	var parts []run
 	for _, e := range x.Elts {
 		if loop, ok := e.(*ast.Comprehension); ok {
-			part, origin, err := c.comprehension(loop, next)
+			part, choice, err := c.comprehension(loop, next)
 			if err != nil {
 				return nil, code{}, err
 			}
-			parts, whole.constant, whole.origin = append(parts, part), false, whole.origin.or(origin)
+			parts, whole.constant, whole.choice = append(parts, part), false, whole.choice || choice
 			continue
 		}
 		if _, open := e.(*ast.Ellipsis); open {
@@ -66,7 +66,7 @@ func (c *compiler) elements(x *ast.ListLit, next emit) (all run, whole code, err
 			return nil, code{}, err
 		}
 		parts = append(parts, emitting(element, next))
-		whole.constant, whole.origin = whole.constant && element.constant, whole.origin.or(element.origin)
+		whole.constant, whole.choice = whole.constant && element.constant, whole.choice || element.choice
 	}
 	if len(parts) == 1 {
 		return parts[0], whole, nil
@@ -91,163 +91,6 @@ func emitting(x code, next emit) run {
 		}
 		return next(f, v)
 	}
-}
-
-// comprehension is `for x in y let z = a if b {c}`.
-func (c *compiler) comprehension(x *ast.Comprehension, next emit) (all run, from origin, err error) {
-	all, err = c.clauses(x.Clauses, func() (run, error) {
-		body, ok := x.Value.(*ast.StructLit)
-		if !ok {
-			return nil, unsupported(x, "this comprehension")
-		}
-		element, err := c.body(body)
-		if err != nil {
-			return nil, err
-		}
-		from = element.origin
-		return emitting(element, next), nil
-	})
-	return all, from, err
-}
-
-// body is the value of an element: that of the braces, or what is embedded in them.
-func (c *compiler) body(x *ast.StructLit) (code, error) {
-	if len(x.Elts) == 1 {
-		if embedded, ok := x.Elts[0].(*ast.EmbedDecl); ok {
-			return c.compile(embedded.Expr)
-		}
-	}
-	return c.structure(x)
-}
-
-// clauses compiles clauses around a body, which may refer to the variables of the clauses.
-func (c *compiler) clauses(clauses []ast.Clause, body func() (run, error)) (run, error) {
-	if len(clauses) == 0 {
-		return body()
-	}
-	rest := func() (run, error) { return c.clauses(clauses[1:], body) }
-	switch clause := clauses[0].(type) {
-	case *ast.IfClause:
-		return c.ifClause(clause, rest)
-	case *ast.ForClause:
-		return c.forClause(clause, rest)
-	case *ast.LetClause:
-		return c.letClause(clause, rest)
-	}
-	return nil, unsupported(clauses[0], "this clause")
-}
-
-func (c *compiler) ifClause(x *ast.IfClause, rest func() (run, error)) (run, error) {
-	condition, err := c.compile(x.Condition)
-	if err != nil {
-		return nil, err
-	}
-	next, err := rest()
-	if err != nil {
-		return nil, err
-	}
-	return func(f *frame) Status {
-		v, s := condition.eval(f)
-		holds, ok := v.(bool)
-		switch {
-		case s != Present || !ok:
-			return Unknown // CUE v0.14.1 takes some errors for false
-		case !holds:
-			return Present
-		}
-		return next(f)
-	}, nil
-}
-
-func (c *compiler) letClause(x *ast.LetClause, rest func() (run, error)) (run, error) {
-	v, err := c.compile(x.Expr)
-	if err != nil {
-		return nil, err
-	}
-	i := c.newSlot()
-	c.slots[x.Ident] = variable{i, v.origin}
-	next, err := rest()
-	if err != nil {
-		return nil, err
-	}
-	return func(f *frame) Status {
-		value, s := v.eval(f)
-		f.slots[i] = slot{value: value, status: s}
-		return next(f)
-	}, nil
-}
-
-// forClause is `for k, v in x`.
-func (c *compiler) forClause(x *ast.ForClause, rest func() (run, error)) (run, error) {
-	key, element := -1, c.newSlot()
-	if x.Key != nil {
-		key = c.newSlot()
-	}
-	// The source does not see the variables.
-	var next run
-	each := func(f *frame, k, v any) Status {
-		if f.steps++; f.steps > maxSteps {
-			return Unknown
-		}
-		if key >= 0 {
-			f.slots[key] = slot{value: k}
-		}
-		f.slots[element] = slot{value: v}
-		return next(f)
-	}
-	loop, origin, err := c.loop(x.Source, key >= 0, each)
-	if err != nil {
-		return nil, err
-	}
-	if x.Key != nil {
-		c.slots[x.Key] = variable{slot: key}
-	}
-	if x.Value != nil {
-		c.slots[x.Value] = variable{element, origin}
-	}
-	next, err = rest()
-	return loop, err
-}
-
-// loop gives the elements of a list, or the fields of a struct in the order of their names, to
-// next.
-func (c *compiler) loop(source ast.Expr, keys bool, next func(f *frame, k, v any) Status) (all run, from origin, err error) {
-	if list, ok := unparenthesized(source).(*ast.ListLit); ok && !keys {
-		elements, whole, err := c.elements(list, func(f *frame, v any) Status { return next(f, nil, v) })
-		return elements, whole.origin, err
-	}
-	over, err := c.compile(source)
-	if err != nil {
-		return nil, origin{}, err
-	}
-	return func(f *frame) Status {
-		v, s := over.eval(f)
-		if s != Present {
-			return s
-		}
-		switch v := v.(type) {
-		case []any:
-			for i, element := range v {
-				if s := next(f, int64(i), element); s != Present {
-					return s
-				}
-			}
-		case map[string]any, *object:
-			fields, _ := fieldsOf(v)
-			names, ok := orderOf(v)
-			if !ok {
-				return Unknown
-			}
-			for _, name := range names {
-				if s := next(f, name, fields[name]); s != Present {
-					return s
-				}
-			}
-		default:
-			return Absent
-		}
-		return Present
-	}, over.origin, nil
 }
 
 // length is len(x).
@@ -305,7 +148,7 @@ func (c *compiler) element(x *ast.ListLit, at code) (code, error) {
 	if err != nil {
 		return code{}, err
 	}
-	return code{constant: whole.constant && at.constant, origin: whole.origin, eval: func(f *frame) (any, Status) {
+	return code{constant: whole.constant && at.constant, choice: whole.choice, eval: func(f *frame) (any, Status) {
 		v, s := at.eval(f)
 		if s != Present {
 			return nil, s

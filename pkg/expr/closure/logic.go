@@ -84,14 +84,14 @@ func (c *compiler) fallback(x *ast.BinaryExpr) (code, error) {
 		return code{}, err
 	}
 	return code{
-		total: a.total || b.total, boolean: a.boolean && b.boolean, constant: a.constant && b.constant, origin: a.origin.or(b.origin).or(origin{choice: true}),
+		total: a.total || b.total, boolean: a.boolean && b.boolean, constant: a.constant && b.constant, choice: true,
 		eval: func(f *frame) (any, Status) {
 			if v, s := a.eval(f); s != Absent {
 				return v, s
 			}
 			// In CUE v0.14.1, what has two values that are absent is in some places an
 			// error, and in others, such as a condition or a text, none.
-			if v, s := b.eval(f); s == Present && !b.origin.choice {
+			if v, s := b.eval(f); s == Present && !b.choice {
 				return v, Present
 			}
 			return nil, Unknown
@@ -111,11 +111,11 @@ func unparenthesized(x ast.Expr) ast.Expr {
 
 // bounded is `x & !=null` or `x & bool`: x where it is of a kind.
 func (c *compiler) bounded(x *ast.BinaryExpr) (code, error) {
-	if make := c.definition(x.X); make != nil {
+	if complete := c.definition(x.X); complete != nil {
 		if c.referring > 0 {
 			return code{}, unsupported(x, "a call that another field refers to")
 		}
-		return c.defined(make, x.Y)
+		return c.defined(complete, x.Y)
 	}
 	has, boolean := bound(x.Y)
 	if has == nil {
@@ -131,14 +131,14 @@ func (c *compiler) bounded(x *ast.BinaryExpr) (code, error) {
 		}
 		return nil, operand.excluded()
 	})
-	out.boolean, out.origin = boolean || operand.boolean, operand.origin
+	out.boolean, out.choice = boolean || operand.boolean, operand.choice
 	return out, nil
 }
 
 // excluded is the status of a value that a type excludes: that of a disjunction may have an
 // alternative.
 func (x code) excluded() Status {
-	if x.origin.choice {
+	if x.choice {
 		return Unknown
 	}
 	return Absent

@@ -25,7 +25,7 @@ import (
 // ident is the name of an input, a variable of a loop, or a declaration.
 func (c *compiler) ident(x *ast.Ident) (code, error) {
 	if v, ok := c.slots[x.Node]; ok && x.Node != nil {
-		return code{origin: v.origin, eval: func(f *frame) (any, Status) { return f.slots[v.slot].value, f.slots[v.slot].status }}, nil
+		return code{choice: v.choice, eval: func(f *frame) (any, Status) { return f.slots[v.slot].value, f.slots[v.slot].status }}, nil
 	}
 	if m := c.members[x.Node]; m != nil && x.Node != nil {
 		return c.member(m, x)
@@ -102,7 +102,7 @@ func (c *compiler) selector(x *ast.SelectorExpr) (code, error) {
 		return code{}, err
 	}
 	out := unaryCode(operand, func(v any) (any, Status) { return field(v, name) })
-	out.origin = operand.origin
+	out.choice = operand.choice
 	return out, nil
 }
 
@@ -146,7 +146,7 @@ func (c *compiler) index(x *ast.IndexExpr) (code, error) {
 		}
 		return nil, Absent
 	})
-	out.origin = operand.origin
+	out.choice = operand.choice
 	return out, nil
 }
 
@@ -182,7 +182,7 @@ func (c *compiler) slice(x *ast.SliceExpr) (code, error) {
 		}
 		return list[low:high:high], Present
 	})
-	out.origin = args[0].origin
+	out.choice = args[0].choice
 	return out, nil
 }
 

@@ -136,7 +136,7 @@ func (c *compiler) parts(decls []ast.Decl) (parts []addField, whole code, err er
 		if err != nil {
 			return nil, code{}, err
 		}
-		whole.constant, whole.origin = whole.constant && about.constant, whole.origin.or(about.origin)
+		whole.constant, whole.choice = whole.constant && about.constant, whole.choice || about.choice
 		if part != nil {
 			parts = append(parts, part)
 		}
@@ -179,7 +179,7 @@ func (c *compiler) field(x *ast.Field) (addField, code, error) {
 		o.unordered = o.unordered || computed
 		return o.add(text, value)
 	}
-	return add, code{constant: name.constant && v.constant, origin: v.origin}, nil
+	return add, code{constant: name.constant && v.constant, choice: v.choice}, nil
 }
 
 // label compiles the name of a field.
