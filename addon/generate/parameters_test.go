@@ -38,6 +38,15 @@ func TestParameters(t *testing.T) {
 		{"policies: enabled: false", []string{`"resources":["applications"],"verbs":["get","list","watch"]`}, []string{admission, bump}},
 		{"definitionsOnly: true", nil, []string{admission}},
 		{"", nil, []string{"--lockdown"}},
+		{"", nil, []string{"--bump-clusters", `"kind":"Namespace"`, "clustergateways/proxy", `"name":"kube-trigger-clusters"`}},
+		{
+			`bumpClusters: ["edge", "eu-1"]`,
+			[]string{
+				`"--bump-clusters=edge,eu-1"`, `"kind":"Namespace","metadata":{"name":"vela-kube-trigger"`,
+				`"resources":["virtualclusters","clustergateways/proxy"],"resourceNames":["edge","eu-1"],"verbs":["get"]`,
+				`{"kind":"ServiceAccount","name":"kube-trigger","namespace":"vela-kube-trigger"}`, `"dependsOn":["kube-trigger-policies","kube-trigger-clusters"]`,
+			}, nil,
+		},
 		{"", []string{`"name":"kube-trigger-limited-rights","type":"k8s-objects"`}, []string{"kube-trigger-any-rights"}},
 		{"trait: anyRights: true", []string{`"name":"kube-trigger-any-rights","type":"k8s-objects"`}, []string{"kube-trigger-limited-rights"}},
 		{

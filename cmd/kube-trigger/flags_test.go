@@ -87,7 +87,7 @@ func TestControllerFlags(t *testing.T) {
 		t.Errorf("defaults %+v, %+v", o, log)
 	}
 	args := strings.Fields(`--kubeconfig kube.yaml --context hub --log-level debug --log-format json --namespace kube-trigger
-		--default-worker-template dedicated --grant-bumps --worker-image worker:v1 --leader-elect=false --metrics-addr :8080 --metrics-auth --health-addr :8081
+		--default-worker-template dedicated --grant-bumps --bump-clusters edge,eu-1 --worker-image worker:v1 --leader-elect=false --metrics-addr :8080 --metrics-auth --health-addr :8081
 		--lockdown-default-account --lockdown-no-clusters --lockdown-no-private-egress
 		--lockdown-forbidden-accounts admin,team-a/deployer --lockdown-max-triggers 10 --lockdown-max-trigger-services 20
 		--webhook --webhook-addr :9444 --webhook-cert-dir certs --webhook-client-ca ca.crt`)
@@ -101,7 +101,7 @@ func TestControllerFlags(t *testing.T) {
 	})
 	want = app.ControllerOptions{
 		ClusterOptions: app.ClusterOptions{Kubeconfig: "kube.yaml", Context: "hub", Version: version},
-		Namespace:      "kube-trigger", DefaultWorkerTemplate: "dedicated", GrantBumps: true, WorkerImage: "worker:v1", MetricsAddr: ":8080", MetricsAuth: true, HealthAddr: ":8081",
+		Namespace:      "kube-trigger", DefaultWorkerTemplate: "dedicated", GrantBumps: true, BumpClusters: []string{"edge", "eu-1"}, WorkerImage: "worker:v1", MetricsAddr: ":8080", MetricsAuth: true, HealthAddr: ":8081",
 		Lockdown: lockdown.Rules{
 			DefaultAccount: true, NoClusters: true, NoPrivateEgress: true,
 			ForbiddenAccounts: []string{"admin", "team-a/deployer"}, MaxTriggers: 10, MaxTriggerServices: 20,

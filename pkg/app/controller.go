@@ -35,6 +35,7 @@ import (
 	"github.com/kubevela/kube-trigger/actions"
 	"github.com/kubevela/kube-trigger/pkg/controller"
 	"github.com/kubevela/kube-trigger/pkg/lockdown"
+	"github.com/kubevela/kube-trigger/pkg/multicluster"
 	"github.com/kubevela/kube-trigger/pkg/sandbox"
 	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
@@ -72,6 +73,9 @@ type ControllerOptions struct {
 	// GrantBumps gives TriggerServices the right to bump the Application that they are part
 	// of, where KubeVela has placed them in another namespace.
 	GrantBumps bool
+	// BumpClusters are joined clusters whose ConfigMaps and Secrets bump the Applications that
+	// have placed components with the trait bump-on-change there. It requires GrantBumps.
+	BumpClusters []string
 	// WorkerImage is the image of workers whose template has none.
 	WorkerImage string
 	// LeaderElect has the controller wait until no other one runs.
@@ -100,6 +104,9 @@ func RunController(ctx context.Context, o ControllerOptions) error {
 	if err := o.Lockdown.Validate(); err != nil {
 		return InvalidError{fmt.Errorf("lockdown: %w", err)}
 	}
+	if err := o.validateBumpClusters(); err != nil {
+		return InvalidError{err}
+	}
 	cfg, namespace, err := o.restConfig()
 	if err != nil {
 		return err
@@ -119,6 +126,7 @@ func RunController(ctx context.Context, o ControllerOptions) error {
 		SystemNamespaces:      systemNamespaces(o.Namespace),
 		DefaultWorkerTemplate: o.DefaultWorkerTemplate,
 		GrantBumps:            o.GrantBumps,
+		BumpClusters:          o.BumpClusters,
 		Image:                 o.WorkerImage,
 		Version:               o.Version,
 		Lockdown:              o.Lockdown,
@@ -138,6 +146,26 @@ func RunController(ctx context.Context, o ControllerOptions) error {
 	}
 	log.Info("starting", "version", o.Version, "namespace", o.Namespace, "workerImage", o.WorkerImage)
 	return m.Start(ctx)
+}
+
+// validateBumpClusters returns an error that names what is wrong with BumpClusters.
+func (o ControllerOptions) validateBumpClusters() error {
+	for _, name := range o.BumpClusters {
+		if reason := multicluster.CheckName(name); reason != "" {
+			return fmt.Errorf("--bump-clusters: cluster %q: %s", name, reason)
+		}
+		if name == multicluster.Local {
+			return fmt.Errorf("--bump-clusters: %q is the hub, where Applications are bumped without it", name)
+		}
+	}
+	switch {
+	case len(o.BumpClusters) == 0:
+	case !o.GrantBumps:
+		return errors.New("--bump-clusters requires --grant-bumps")
+	case o.Lockdown.NoClusters:
+		return errors.New("--bump-clusters and --lockdown-no-clusters exclude each other")
+	}
+	return nil
 }
 
 // newManager returns a manager that serves metrics and probes. Its context has the

@@ -43,8 +43,8 @@ func applicationKind() schema.GroupVersionKind {
 	return schema.GroupVersionKind{Group: "core.oam.dev", Version: "v1beta1", Kind: "Application"}
 }
 
-// byService indexes Roles and RoleBindings by serviceOf, and byApplication TriggerServices by
-// the Application of elsewhere.
+// byService indexes Roles and RoleBindings by serviceOf, and Applications by the names of their
+// TriggerServices in BumpNamespace; byApplication indexes TriggerServices by the Application of elsewhere.
 const (
 	byService     = "service"
 	byApplication = "application"
@@ -65,7 +65,7 @@ func setupBumpRights(ctx context.Context, m ctrl.Manager, r *reconciler) error {
 	role, binding, app := &rbacv1.Role{}, &rbacv1.RoleBinding{}, newApplication()
 	cluster, err := cache.New(m.GetConfig(), cache.Options{
 		Scheme: m.GetScheme(), Mapper: m.GetRESTMapper(), HTTPClient: m.GetHTTPClient(), DefaultNamespaces: r.Namespaces,
-		ByObject: map[client.Object]cache.ByObject{role: labelled, binding: labelled, app: {Transform: keepListed}},
+		ByObject: map[client.Object]cache.ByObject{role: labelled, binding: labelled, app: {Transform: r.keepListed}},
 	})
 	if err != nil {
 		return fmt.Errorf("cache Applications: %w", err)
@@ -97,13 +97,17 @@ func setupBumpRights(ctx context.Context, m ctrl.Manager, r *reconciler) error {
 		return r.requests(ctx, client.MatchingFields{byApplication: client.ObjectKeyFromObject(o).String()})
 	})
 	changed := predicate.Or[client.Object](predicate.GenerationChangedPredicate{}, predicate.LabelChangedPredicate{})
-	return ctrl.NewControllerManagedBy(m).
+	err = ctrl.NewControllerManagedBy(m).
 		Named("bump").
 		For(&v1alpha1.TriggerService{}, builder.WithPredicates(changed)).
 		WatchesRawSource(source.Kind[client.Object](cluster, role, ofRight)).
 		WatchesRawSource(source.Kind[client.Object](cluster, binding, ofRight)).
 		WatchesRawSource(source.Kind[client.Object](cluster, app, ofApplication)).
 		Complete(bumpReconciler{r.withReader(cluster)})
+	if err != nil || len(r.BumpClusters) == 0 {
+		return err
+	}
+	return setupClusterBumps(ctx, m, r, cluster)
 }
 
 // withReader returns a copy of r that applies and deletes what it reads with reader.
@@ -117,9 +121,9 @@ func newApplication() *unstructured.Unstructured {
 	return u
 }
 
-// keepListed drops from an Application all but what identifies it, and the TriggerServices in
-// its status.appliedResources: a cache holds all Applications.
-func keepListed(o any) (any, error) {
+// keepListed drops from an Application all but what identifies it, the TriggerServices in
+// its status.appliedResources, and what keepPlacements keeps: a cache holds all Applications.
+func (r *reconciler) keepListed(o any) (any, error) {
 	u, ok := o.(*unstructured.Unstructured)
 	if !ok || u.GroupVersionKind() != applicationKind() {
 		return o, nil
@@ -132,11 +136,12 @@ func keepListed(o any) (any, error) {
 	all, _, _ := unstructured.NestedSlice(u.Object, "status", "appliedResources")
 	var listed []any
 	for _, o := range all {
-		if isTriggerService(o) {
+		if isTriggerService(o) || isIn(o, r.BumpClusters) {
 			listed = append(listed, o)
 		}
 	}
 	small.Object["status"] = map[string]any{"appliedResources": listed}
+	keepPlacements(small, u, r.BumpClusters)
 	return small, nil
 }
 

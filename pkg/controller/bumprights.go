@@ -44,6 +44,7 @@ import (
 // A TriggerService asks for it by the property ownApplication of an action or a source, and
 // names the Application by its labels, which anybody may write. It gets the right while the
 // status of the Application, which only KubeVela writes, lists it among what was applied.
+// TriggerServices of BumpNamespace are the controller's own, and get the right, too.
 //
 // The right is a Role for that Application, and a RoleBinding to the TriggerService's account.
 // Both are in the namespace of the Application, which owns them.
@@ -134,7 +135,7 @@ func (r bumpReconciler) listing(ctx context.Context, app event.Application, ts t
 	}
 	a := newApplication()
 	err := r.reader.Get(ctx, types.NamespacedName{Namespace: app.Namespace, Name: app.Name}, a)
-	if apierrors.IsNotFound(err) || err == nil && !lists(a, ts) {
+	if apierrors.IsNotFound(err) || err == nil && !r.hasClusterBumps(ts.Namespace) && !lists(a, ts) {
 		return nil, nil
 	}
 	return &metav1.OwnerReference{APIVersion: a.GetAPIVersion(), Kind: a.GetKind(), Name: a.GetName(), UID: a.GetUID()}, err

@@ -108,6 +108,9 @@ type Options struct {
 	// GrantBumps gives TriggerServices the right to bump the Application that they are part
 	// of, where KubeVela has placed them in another namespace.
 	GrantBumps bool
+	// BumpClusters are joined clusters whose ConfigMaps and Secrets bump the Applications that
+	// have placed components with the trait bump-on-change there. It requires GrantBumps.
+	BumpClusters []string
 	// Clock measures reconciliations for the health check. Defaults to the real clock.
 	Clock clock.PassiveClock
 }

@@ -165,7 +165,7 @@ func (e *env) newManager(t *testing.T, log logr.Logger, wrap func(next http.Roun
 
 // namespaces returns the namespaces of the controller: other tests have TriggerServices, too.
 func (e *env) namespaces() map[string]ctrlcache.Config {
-	return map[string]ctrlcache.Config{e.ns: {}, "vela-system": {}}
+	return map[string]ctrlcache.Config{e.ns: {}, "vela-system": {}, controller.BumpNamespace: {}}
 }
 
 // newOptions returns the options of a controller that checks in this process.

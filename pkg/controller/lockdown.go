@@ -33,10 +33,11 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/lockdown"
 )
 
-// checkLockdown returns what the lockdown forbids of ts.
+// checkLockdown returns what the lockdown forbids of ts. The number of TriggerServices is
+// limited where users create them.
 func (r *reconciler) checkLockdown(ctx context.Context, ts *v1alpha1.TriggerService) (diag.List, error) {
 	older := 0
-	if r.Lockdown.MaxTriggerServices > 0 {
+	if r.Lockdown.MaxTriggerServices > 0 && !r.hasClusterBumps(ts.Namespace) {
 		all, err := r.servicesIn(ctx, ts.Namespace)
 		if err != nil {
 			return nil, err

@@ -180,6 +180,27 @@ func TestLockdown_MaxTriggerServices(t *testing.T) {
 	}
 }
 
+// TestLockdown_MaxTriggerServices_Bumps: the controller's own TriggerServices are not counted.
+func TestLockdown_MaxTriggerServices_Bumps(t *testing.T) {
+	e := newEnv(t)
+	e.createBumpNamespace(t)
+	e.ns = controller.BumpNamespace
+	o := e.newOptions(t)
+	o.Lockdown, o.BumpClusters = lockdown.Rules{MaxTriggerServices: 1}, []string{"edge"}
+	e.startWith(t, o)
+	for _, name := range []string{"a", "b"} {
+		ts := e.newService(name)
+		e.create(t, ts)
+		t.Cleanup(func() {
+			if err := e.client.Delete(context.WithoutCancel(t.Context()), ts); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	e.waitForNoLockdown(t, "a")
+	e.waitForNoLockdown(t, "b")
+}
+
 // TestLockdown_WorkerAccount: no TriggerService acts as the account of workers, and workers may
 // not act as a forbidden one.
 func TestLockdown_WorkerAccount(t *testing.T) {

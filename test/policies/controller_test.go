@@ -76,12 +76,24 @@ metadata: {namespace: NS, name: kube-trigger-default, LABELS}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: kube-trigger-default}
 subjects: [{kind: ServiceAccount, namespace: NS, name: kube-trigger}]`
 
+		clusterBumps = `
+apiVersion: standard.oam.dev/v1alpha1
+kind: TriggerService
+metadata: {namespace: vela-kube-trigger, name: kube-trigger-NS, LABELS}
+spec:
+  worker: {template: namespace}
+  triggers:
+    - source: {type: resource-watcher, properties: {apiVersion: v1, kind: ConfigMap, clusters: [edge]}}
+      action: {type: bump-application-revision, properties: {ownApplication: true}}`
+
+		bumpsOnly  = "only TriggerServices of the namespace vela-kube-trigger that watch objects and bump Applications"
 		namespaces = "writes nothing in namespaces named kube-*"
 		names      = "only objects named kube-trigger or kube-trigger-*"
 		label      = "only objects with the label app.kubernetes.io/managed-by: kube-trigger-controller"
 		oneRule    = "only the Role kube-trigger-impersonate, with one rule"
 		binding    = "ClusterRole kube-trigger-default to the ServiceAccount kube-trigger of the namespace"
 	)
+	e.apply(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: vela-kube-trigger}")
 	user := account("vela-system", "kube-trigger-controller")
 	e.bind(t, "", user, "cluster-admin")
 	controller := e.client(t, user)
@@ -138,6 +150,18 @@ subjects: [{kind: ServiceAccount, namespace: NS, name: kube-trigger}]`
 		{"ClusterRole", bumpBinding, "kind: Role, name", "kind: ClusterRole, name", binding},
 		{"group", bumpBinding, "kind: ServiceAccount, namespace: prod, ", "apiGroup: rbac.authorization.k8s.io, kind: Group, ", binding},
 		{"allowed to bump", bumpBinding, "", "", ""},
+
+		{"namespace", clusterBumps, "namespace: vela-kube-trigger", "namespace: NS", bumpsOnly},
+		{"name", clusterBumps, "kube-trigger-NS", "web-NS", names},
+		{"unlabeled", clusterBumps, ", LABELS", "", label},
+		{"source", clusterBumps, "resource-watcher", "cron", bumpsOnly},
+		{"action", clusterBumps, "bump-application-revision", "patch-resource", bumpsOnly},
+		{"actions", clusterBumps, "action: {type: bump-application-revision, properties: {ownApplication: true}}", "actions: [{name: a, type: bump-application-revision}]", bumpsOnly},
+		{"account", clusterBumps, "spec:", "spec:\n  serviceAccountName: kube-trigger", bumpsOnly},
+		{"no worker", clusterBumps, "  worker: {template: namespace}\n", "", bumpsOnly},
+		{"worker", clusterBumps, "template: namespace", "template: dedicated", bumpsOnly},
+		{"properties of the worker", clusterBumps, "template: namespace", "template: namespace, properties: {a: b}", bumpsOnly},
+		{"allowed", clusterBumps, "", "", ""},
 
 		{"role", roleBinding, "ClusterRole, name: kube-trigger-default", "ClusterRole, name: cluster-admin", binding},
 		{"role of workers", roleBinding, "ClusterRole, name: kube-trigger-default", "ClusterRole, name: kube-trigger-worker", binding},

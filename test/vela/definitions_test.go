@@ -239,8 +239,11 @@ func (k env) expectRemaining(t *testing.T, namespace string, configMaps, deploym
 	} {
 		cluster.Eventually(t, "deletion of "+kind.kind+"s", func(ctx context.Context) error {
 			got, err := k.names(ctx, namespace, kind.apiVersion, kind.kind)
-			// KubeVela stores the context of each workflow in a ConfigMap.
-			got = slices.DeleteFunc(got, func(name string) bool { return strings.HasPrefix(name, "workflow-") })
+			// KubeVela stores the context of each workflow in a ConfigMap. The addon has a Role in
+			// bumpNamespace.
+			got = slices.DeleteFunc(got, func(name string) bool {
+				return strings.HasPrefix(name, "workflow-") || name == "kube-trigger-clusters"
+			})
 			if err == nil && !slices.Equal(got, kind.want) {
 				err = fmt.Errorf("got %v, want %v", got, kind.want)
 			}

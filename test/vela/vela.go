@@ -36,6 +36,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubevela/kube-trigger/test/cluster"
+	"github.com/kubevela/kube-trigger/test/gateway"
 )
 
 // Namespace is KubeVela's system namespace. Its definitions are available in all
@@ -55,11 +56,15 @@ type KubeVela struct {
 // Option configures KubeVela.
 type Option func(*options)
 
-type options struct{ authentication bool }
+type options struct{ authentication, gateway bool }
 
 // WithAuthentication has the webhook of vela-core record who writes an Application, and
 // vela-core deploy it with the rights of that user.
 func WithAuthentication() Option { return func(o *options) { o.authentication = true } }
+
+// WithClusterGateway runs a real cluster-gateway, through which vela-core deploys to the
+// clusters that are joined.
+func WithClusterGateway() Option { return func(o *options) { o.gateway = true } }
 
 // Start starts KubeVela in a new cluster. Both run until the test ends.
 func Start(t *testing.T, opts ...Option) *KubeVela {
@@ -80,12 +85,17 @@ func Start(t *testing.T, opts ...Option) *KubeVela {
 	k := &KubeVela{Cluster: c, Client: admin, line: l, home: t.TempDir()}
 	k.install(t)
 	k.createVersionDeployment(t)
+	var args []string
+	if o.gateway {
+		gateway.Start(t, c)
+		args = append(args, "--enable-cluster-gateway")
+	}
 	if !o.authentication {
-		k.run(t, l.core)
+		k.run(t, l.core, args...)
 		return k
 	}
 	w := newWebhook(t)
-	k.run(t, l.core, w.args...)
+	k.run(t, l.core, append(args, w.args...)...)
 	w.register(t, k)
 	return k
 }

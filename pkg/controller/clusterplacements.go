@@ -1,0 +1,110 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package controller
+
+import (
+	"context"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/multicluster"
+)
+
+// setupClusterBumps adds a clusterBumpReconciler to m, which reads Applications from a cache.
+func setupClusterBumps(ctx context.Context, m ctrl.Manager, r *reconciler, applications cache.Cache) error {
+	clusters, err := multicluster.New(m.GetConfig(), m.GetHTTPClient(), multicluster.Auto, clock.RealClock{})
+	if err != nil {
+		return err
+	}
+	bumps := clusterBumpReconciler{reconciler: r, applications: applications, clusters: clusters}
+	if err := applications.IndexField(ctx, newApplication(), byService, bumps.clusterBumpNames); err != nil {
+		return err
+	}
+	own := predicate.NewPredicateFuncs(func(o client.Object) bool { return o.GetNamespace() == BumpNamespace && isManaged(o) })
+	placed := predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool { return !equalPlacements(e.ObjectOld, e.ObjectNew) }}
+	return ctrl.NewControllerManagedBy(m).
+		Named("clusterbump").
+		For(&v1alpha1.TriggerService{}, builder.WithPredicates(own, predicate.GenerationChangedPredicate{})).
+		WatchesRawSource(source.Kind[client.Object](applications, newApplication(), handler.EnqueueRequestsFromMapFunc(bumps.requestsForApplication), placed)).
+		WithOptions(controller.Options{
+			MaxConcurrentReconciles: concurrency,
+			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[ctrl.Request](clusterRetryDelay, maxRetryDelay),
+		}).
+		Complete(bumps)
+}
+
+// keepPlacements copies from an Application to small what a clusterBumpReconciler reads, beside
+// the objects in clusters that small lists: the components with the trait bump-on-change there,
+// and whether it is deployed, deleted or pinned.
+func keepPlacements(small, app *unstructured.Unstructured, clusters []string) {
+	if len(clusters) == 0 {
+		return
+	}
+	small.SetDeletionTimestamp(app.GetDeletionTimestamp())
+	if version, ok := app.GetAnnotations()["app.oam.dev/publishVersion"]; ok {
+		small.SetAnnotations(map[string]string{"app.oam.dev/publishVersion": version})
+	}
+	services := []any{}
+	for _, s := range nestedMaps(app, "status", "services") {
+		traits, _ := s["traits"].([]any)
+		if isIn(s, clusters) && slices.ContainsFunc(traits, isBumpOnChange) {
+			services = append(services, map[string]any{"cluster": s["cluster"], "namespace": s["namespace"], "name": s["name"], "workloadDefinition": s["workloadDefinition"]})
+		}
+	}
+	status, _, _ := unstructured.NestedString(app.Object, "status", "workflow", "status")
+	revision, _, _ := unstructured.NestedString(app.Object, "status", "workflow", "appRevision")
+	// Only a status that is no map is an error.
+	_ = unstructured.SetNestedSlice(small.Object, services, "status", "services")
+	_ = unstructured.SetNestedStringMap(small.Object, map[string]string{"status": status, "appRevision": revision}, "status", "workflow")
+}
+
+// isBumpOnChange reports whether the status of a trait is that of bump-on-change.
+func isBumpOnChange(trait any) bool {
+	t, _ := trait.(map[string]any)
+	return t["type"] == bumpTrait
+}
+
+// isIn reports whether an element of an Application's status names one of clusters.
+func isIn(element any, clusters []string) bool {
+	e, _ := element.(map[string]any)
+	cluster, _ := e["cluster"].(string)
+	return slices.Contains(clusters, cluster)
+}
+
+// equalPlacements reports whether two versions of an Application are the same to a
+// clusterBumpReconciler. The revision counts: another one may refer to other objects.
+func equalPlacements(a, b client.Object) bool {
+	before, ok := a.(*unstructured.Unstructured)
+	after, okAfter := b.(*unstructured.Unstructured)
+	return ok && okAfter && isPinned(before) == isPinned(after) &&
+		before.GetDeletionTimestamp().IsZero() == after.GetDeletionTimestamp().IsZero() &&
+		equality.Semantic.DeepEqual(before.Object["status"], after.Object["status"])
+}
