@@ -32,25 +32,32 @@ func validateCommand() *cobra.Command {
 		Args:    noArgs,
 		PreRunE: flagsFromEnv,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			n, warnings, err := app.Validate(cmd.Context(), config, actionsDir)
+			valid, err := app.Validate(cmd.Context(), config, actionsDir)
 			if err != nil {
 				return err
 			}
-			for _, w := range warnings {
+			for _, w := range valid.Warnings {
 				if _, err := fmt.Fprintf(cmd.ErrOrStderr(), "warning: %s\n", w); err != nil {
 					return err
 				}
 			}
-			if n == 1 {
-				_, err = fmt.Fprintln(cmd.OutOrStdout(), "1 trigger is valid")
-			} else {
-				_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d triggers are valid\n", n)
-			}
+			_, err = fmt.Fprint(cmd.OutOrStdout(), count(valid.Triggers, "trigger"), count(valid.Definitions, "action"))
 			return err
 		},
 	}
 	configFlags(cmd.Flags(), &config, &actionsDir)
 	return cmd
+}
+
+// count returns the line that n things are valid; nothing if there are none.
+func count(n int, thing string) string {
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		return "1 " + thing + " is valid\n"
+	}
+	return fmt.Sprintf("%d %ss are valid\n", n, thing)
 }
 
 // checkConfigCommand is the child process of run and validate.

@@ -40,16 +40,22 @@ import (
 const CheckConfigCommand = "check-config"
 
 // Validate checks a configuration, given as for RunOptions, without an API server.
-// It returns the number of triggers if all of them are valid, and an InvalidError
-// with all problems otherwise. warnings are about what is valid, and probably not
-// meant.
-func Validate(ctx context.Context, config, actionsDir string) (triggers int, warnings diag.FileDiagnostics, err error) {
+// It returns an InvalidError with all problems unless all triggers and actions are valid.
+func Validate(ctx context.Context, config, actionsDir string) (Valid, error) {
 	cfg, err := readConfig(config, actionsDir)
 	if err != nil {
-		return 0, nil, err
+		return Valid{}, err
 	}
 	result, err := cfg.check(ctx)
-	return result.Triggers, result.Warnings, err
+	return result.Valid, err
+}
+
+// Valid is the content of a valid configuration.
+type Valid struct {
+	// Triggers is the number of triggers, Definitions that of actions in Definitions.
+	Triggers, Definitions int
+	// Warnings are about what is valid, and probably not meant.
+	Warnings diag.FileDiagnostics
 }
 
 // CheckConfig checks the configuration that a parent process writes to in, and
@@ -57,7 +63,7 @@ func Validate(ctx context.Context, config, actionsDir string) (triggers int, war
 func CheckConfig(in io.Reader, out io.Writer) error {
 	return sandbox.Serve(in, out, func(cfg configuration, steps *sandbox.Steps) (checkResult, error) {
 		compiled, err := cfg.compile(clients{}, steps.Begin)
-		return checkResult{Triggers: len(compiled.triggers), Diagnostics: compiled.diagnostics, Warnings: compiled.warnings}, err
+		return checkResult{Valid{len(compiled.triggers), compiled.definitions, compiled.warnings}, compiled.diagnostics}, err
 	})
 }
 
@@ -74,13 +80,15 @@ type configuration struct {
 
 // checkResult is the result of checking a configuration.
 type checkResult struct {
-	Triggers              int
-	Diagnostics, Warnings diag.FileDiagnostics
+	Valid
+	Diagnostics diag.FileDiagnostics
 }
 
 // compiledConfiguration is what a configuration compiles to.
 type compiledConfiguration struct {
 	triggers []engine.Trigger
+	// definitions is the number of actions in Definitions.
+	definitions int
 	// diagnostics are the problems of all files. warnings are about what is valid, and
 	// probably not meant.
 	diagnostics, warnings diag.FileDiagnostics
@@ -132,11 +140,20 @@ func (cfg configuration) compile(c clients, begin func(step string) (reason stri
 		return out, err
 	}
 	own, problems := trigger.ParseTemplates(cfg.Actions, func(file string) string { return begin("action " + file) })
-	maps.Copy(templates, own)
 	out.diagnostics = cfg.locate(append(problems, cfg.Problems...))
-	compiler := c.compiler(templates)
-	services, more := cfg.Config.Load(c.namespace, func(path string) string { return begin("configuration " + path) })
+	services, definitions, more := cfg.Config.Load(c.namespace, func(path string) string { return begin("configuration " + path) })
 	out.diagnostics = append(out.diagnostics, more...)
+	out.definitions = len(definitions)
+	for _, d := range definitions {
+		if own[d.Action] != nil {
+			out.diagnostics = append(out.diagnostics, d.LocateName(fmt.Sprintf("action %q is defined twice", d.Action)))
+			continue
+		}
+		own[d.Action], problems = trigger.ParseTemplate(d.Action, d.Source, func() string { return begin("action " + d.Action) })
+		out.diagnostics = append(out.diagnostics, d.Locate(problems)...)
+	}
+	maps.Copy(templates, own)
+	compiler := c.compiler(templates)
 	names := map[event.TriggerRef]diag.FileDiagnostic{}
 	for n, s := range services {
 		reject := func(i int, name, part string) string {
