@@ -131,6 +131,9 @@ func TestReference(t *testing.T) {
 		if len(r.Results) > 0 {
 			b.WriteString("\nResult:\n\n| field | |\n| --- | --- |\n" + strings.Join(r.Results, ""))
 		}
+		if len(r.Rights) > 0 {
+			b.WriteString("\nRights:\n\n| verbs | |\n| --- | --- |\n" + strings.Join(r.Rights, ""))
+		}
 		fmt.Fprintf(&b, "\n```yaml\naction:\n  type: %s\n", name)
 		if properties := found[name].Action.Properties; len(properties) > 0 {
 			text := strings.TrimSuffix(string(encode(t, properties)), "\n")

@@ -23,11 +23,10 @@ import (
 	"testing"
 
 	"cuelang.org/go/cue"
-	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/cuecontext"
-	"cuelang.org/go/cue/format"
-	"cuelang.org/go/cue/parser"
 	"cuelang.org/go/encoding/openapi"
+
+	"github.com/kubevela/kube-trigger/test/trait"
 )
 
 // schemaContext is all that KubeVela gives to a template whose schema it generates.
@@ -49,7 +48,7 @@ func TestSchema(t *testing.T) {
 	}
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".cue"), func(t *testing.T) {
-			v := cuecontext.New().CompileString(template(t, file) + schemaContext)
+			v := cuecontext.New().CompileString(trait.Template(t, file) + schemaContext)
 			if err := v.Err(); err != nil {
 				t.Fatal(err)
 			}
@@ -59,33 +58,6 @@ func TestSchema(t *testing.T) {
 			}
 		})
 	}
-}
-
-// template returns the imports and the fields of the template in a definition's file, which
-// `vela def` writes into the definition.
-func template(t *testing.T, file string) string {
-	t.Helper()
-	f, err := parser.ParseFile(file, nil, parser.ParseComments)
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := &ast.File{}
-	for _, d := range f.Decls {
-		switch d := d.(type) {
-		case *ast.ImportDecl:
-			out.Decls = append(out.Decls, d)
-		case *ast.Field:
-			if name, _, _ := ast.LabelName(d.Label); name == "template" {
-				body, _ := d.Value.(*ast.StructLit)
-				out.Decls = append(out.Decls, body.Elts...)
-			}
-		}
-	}
-	text, err := format.Node(out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
 }
 
 // TestTemplate_OtherCluster renders the traits for a component that reads a ConfigMap, in the
@@ -115,7 +87,7 @@ parameter: triggers: [
 		{"trigger", triggers, "edge", []string{"log-configmap-settings"}},
 	} {
 		t.Run(tc.trait+" in "+tc.cluster, func(t *testing.T) {
-			v := cuecontext.New().CompileString(template(t, tc.trait+".cue") + tc.parameters + strings.Replace(rendered, "CLUSTER", tc.cluster, 1))
+			v := cuecontext.New().CompileString(trait.Template(t, tc.trait+".cue") + tc.parameters + strings.Replace(rendered, "CLUSTER", tc.cluster, 1))
 			if err := v.Err(); err != nil {
 				t.Fatal(err)
 			}

@@ -16,8 +16,9 @@ limitations under the License.
 
 // Command generate writes the generated files of the addon.
 //
-// It writes CUE to addon/resources and addon/definitions, from addon/crds, actions,
-// definitions and the worker templates. From addon/resources it writes the
+// It writes what actions declare of rights into definitions/trigger.cue. It writes CUE to
+// addon/resources and addon/definitions, from addon/crds, actions, definitions and the worker
+// templates. From addon/resources it writes the
 // manifests for clusters without KubeVela, to addon/manifests, addon/policies,
 // addon/webhook and addon/network.
 package main
@@ -42,6 +43,7 @@ func generate() error {
 	for _, step := range []func() error{
 		func() error { return crds("addon") },
 		func() error { return templates("addon/resources") },
+		func() error { return rights("definitions") },
 		func() error { return copies("definitions", "addon/definitions") },
 		func() error { return anyRights("addon/definitions") },
 		func() error { return manifests("addon") },

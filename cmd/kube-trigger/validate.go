@@ -54,7 +54,7 @@ func validateCommand() *cobra.Command {
 	return cmd
 }
 
-// printValidation prints the number of triggers and, if it is verbose, what CUE evaluates.
+// printValidation prints what is valid and, if it is verbose, what CUE evaluates.
 func printValidation(w io.Writer, v app.Validation, verbose bool) error {
 	var out strings.Builder
 	if verbose {
@@ -65,13 +65,20 @@ func printValidation(w io.Writer, v app.Validation, verbose bool) error {
 			out.WriteString("all filters are compiled\n")
 		}
 	}
-	if v.Triggers == 1 {
-		out.WriteString("1 trigger is valid\n")
-	} else {
-		fmt.Fprintf(&out, "%d triggers are valid\n", v.Triggers)
-	}
+	out.WriteString(count(v.Triggers, "trigger") + count(v.Definitions, "action"))
 	_, err := io.WriteString(w, out.String())
 	return err
+}
+
+// count returns the line that n things are valid; nothing if there are none.
+func count(n int, thing string) string {
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		return "1 " + thing + " is valid\n"
+	}
+	return fmt.Sprintf("%d %ss are valid\n", n, thing)
 }
 
 // checkConfigCommand is the child process of run and validate.

@@ -40,7 +40,7 @@ import (
 const CheckConfigCommand = "check-config"
 
 // Validate checks a configuration, given as for RunOptions, without an API server.
-// It returns an InvalidError with all problems unless all triggers are valid.
+// It returns an InvalidError with all problems unless all triggers and actions are valid.
 func Validate(ctx context.Context, config, actionsDir string) (Validation, error) {
 	cfg, err := readConfig(config, actionsDir)
 	if err != nil {
@@ -52,8 +52,8 @@ func Validate(ctx context.Context, config, actionsDir string) (Validation, error
 
 // Validation is the result of Validate.
 type Validation struct {
-	// Triggers is the number of triggers.
-	Triggers int
+	// Triggers is the number of triggers, Definitions that of actions in Definitions.
+	Triggers, Definitions int
 	// Warnings are about what is valid, and probably not meant.
 	Warnings diag.FileDiagnostics
 	// ByCUE is what of the filters CUE evaluates, because it is not compiled.
@@ -66,7 +66,7 @@ func CheckConfig(in io.Reader, out io.Writer) error {
 	return sandbox.Serve(in, out, func(cfg configuration, steps *sandbox.Steps) (checkResult, error) {
 		compiled, err := cfg.compile(clients{}, steps.Begin)
 		return checkResult{
-			Validation:  Validation{Triggers: len(compiled.triggers), Warnings: compiled.warnings, ByCUE: compiled.byCUE},
+			Validation:  Validation{Triggers: len(compiled.triggers), Definitions: compiled.definitions, Warnings: compiled.warnings, ByCUE: compiled.byCUE},
 			Diagnostics: compiled.diagnostics,
 		}, err
 	})
@@ -92,6 +92,8 @@ type checkResult struct {
 // compiledConfiguration is what a configuration compiles to.
 type compiledConfiguration struct {
 	triggers []engine.Trigger
+	// definitions is the number of actions in Definitions.
+	definitions int
 	// diagnostics are the problems of all files. warnings and byCUE are as in Validation.
 	diagnostics, warnings, byCUE diag.FileDiagnostics
 }
@@ -142,11 +144,20 @@ func (cfg configuration) compile(c clients, begin func(step string) (reason stri
 		return out, err
 	}
 	own, problems := trigger.ParseTemplates(cfg.Actions, func(file string) string { return begin("action " + file) })
-	maps.Copy(templates, own)
 	out.diagnostics = cfg.locate(append(problems, cfg.Problems...))
-	compiler := c.compiler(templates)
-	services, more := cfg.Config.Load(c.namespace, func(path string) string { return begin("configuration " + path) })
+	services, definitions, more := cfg.Config.Load(c.namespace, func(path string) string { return begin("configuration " + path) })
 	out.diagnostics = append(out.diagnostics, more...)
+	out.definitions = len(definitions)
+	for _, d := range definitions {
+		if own[d.Action] != nil {
+			out.diagnostics = append(out.diagnostics, d.LocateName(fmt.Sprintf("action %q is defined twice", d.Action)))
+			continue
+		}
+		own[d.Action], problems = trigger.ParseTemplate(d.Action, d.Source, func() string { return begin("action " + d.Action) })
+		out.diagnostics = append(out.diagnostics, d.Locate(problems)...)
+	}
+	maps.Copy(templates, own)
+	compiler := c.compiler(templates)
 	names := map[event.TriggerRef]diag.FileDiagnostic{}
 	for n, s := range services {
 		reject := func(i int, name, part string) string {

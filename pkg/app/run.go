@@ -85,6 +85,9 @@ func (r *runner) runConfig(ctx context.Context) error {
 	if err != nil {
 		return ignoreCanceled(ctx, err)
 	}
+	if result.Triggers == 0 {
+		return InvalidError{fmt.Errorf("%s: no triggers", r.Config)}
+	}
 	for _, w := range result.Warnings {
 		logr.FromContextOrDiscard(ctx).Info("warning", "at", w.String())
 	}

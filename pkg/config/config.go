@@ -15,8 +15,8 @@ limitations under the License.
 */
 
 // Package config loads triggers from YAML, JSON and CUE files, or from all such files
-// of a directory. A document has `triggers:` at the top level or is a TriggerService;
-// a YAML file may hold several documents. All problems of all files are reported, each
+// of a directory. A document has `triggers:` at the top level, or is a TriggerService or the
+// Definition of an action; a YAML file may hold several documents. All problems of all files are reported, each
 // with file, line and column.
 package config
 
@@ -65,14 +65,15 @@ func (s Service) Locate(list diag.List) diag.FileDiagnostics {
 	return out
 }
 
-// Load returns the documents of f. Those without a namespace get the given one.
+// Load returns the documents of f: triggers and actions. Triggers without a namespace get the
+// given one.
 // Evaluation of CUE can use up all memory or never end, so reject is called before
 // each CUE file is evaluated: if it returns a reason, the file is skipped and the
 // reason is reported as its diagnostic.
-func (f Files) Load(namespace string, reject func(path string) string) ([]Service, diag.FileDiagnostics) {
+func (f Files) Load(namespace string, reject func(path string) string) ([]Service, []Definition, diag.FileDiagnostics) {
 	envelope, err := schema.Parse(configSchema)
 	if err != nil {
-		return nil, diag.FileDiagnostics{{File: f.Path, Message: err.Error()}}
+		return nil, nil, diag.FileDiagnostics{{File: f.Path, Message: err.Error()}}
 	}
 	l := loader{namespace: namespace, schema: envelope, diagnostics: slices.Clone(f.Diagnostics)}
 	for _, file := range f.List {
@@ -84,10 +85,10 @@ func (f Files) Load(namespace string, reject func(path string) string) ([]Servic
 		}
 		l.addFile(file)
 	}
-	if len(l.services) == 0 && len(l.diagnostics) == 0 {
+	if len(l.services)+len(l.definitions) == 0 && len(l.diagnostics) == 0 {
 		l.diagnostics = append(l.diagnostics, diag.FileDiagnostic{File: f.Path, Message: "no triggers; a configuration must have `triggers:` or be a TriggerService"})
 	}
-	return l.services, l.diagnostics
+	return l.services, l.definitions, l.diagnostics
 }
 
 // loader collects the documents and diagnostics of all files.
@@ -95,6 +96,7 @@ type loader struct {
 	namespace   string
 	schema      *schema.Schema
 	services    []Service
+	definitions []Definition
 	diagnostics diag.FileDiagnostics
 }
 
@@ -110,6 +112,10 @@ func (l *loader) addFile(f File) {
 // addDocument adds the document of a file at position. names has the names of the triggers
 // in the file's earlier documents.
 func (l *loader) addDocument(path string, position int, d document, names map[string]bool) {
+	if isDefinition(d.value) {
+		l.addDefinition(d)
+		return
+	}
 	named := false
 	base := filepath.Base(path)
 	s := Service{locator: d.locator, invalid: map[int]bool{}}

@@ -132,7 +132,7 @@ func FuzzRead(f *testing.F) {
 		if err := os.WriteFile(file, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		services, diagnostics := Read(file).Load("default", func(string) string { return "" })
+		services, _, diagnostics := Read(file).Load("default", func(string) string { return "" })
 		if len(services) == 0 && len(diagnostics) == 0 {
 			t.Error("neither a trigger nor a diagnostic")
 		}
@@ -148,7 +148,7 @@ func TestLoad_Reject(t *testing.T) {
 		}
 	}
 	var checked []string
-	services, diagnostics := Read(dir).Load("default", func(path string) string {
+	services, _, diagnostics := Read(dir).Load("default", func(path string) string {
 		checked = append(checked, filepath.Base(path))
 		if filepath.Base(path) == "a.cue" {
 			return "is too expensive"
@@ -200,7 +200,7 @@ func TestLoad_UnnamedTriggers(t *testing.T) {
 			if err := os.WriteFile(file, []byte(tc.text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			services, diagnostics := Read(file).Load("default", func(string) string { return "" })
+			services, _, diagnostics := Read(file).Load("default", func(string) string { return "" })
 			if len(diagnostics) > 0 {
 				t.Fatal(diagnostics)
 			}

@@ -121,9 +121,19 @@ func (y yamlLocator) indent(line int) int {
 	return len(l) - len(bytes.TrimLeft(l, " "))
 }
 
-// pathSegments splits "a.b[0].c" into a, b, 0, c.
+// pathSegments splits `a.b[0].c["d.e"]` into a, b, 0, c, d.e.
 func pathSegments(path string) []string {
-	return strings.FieldsFunc(path, func(r rune) bool { return r == '.' || r == '[' || r == ']' })
+	quoted := false
+	segments := strings.FieldsFunc(path, func(r rune) bool {
+		if r == '"' {
+			quoted = !quoted
+		}
+		return !quoted && (r == '.' || r == '[' || r == ']')
+	})
+	for i, s := range segments {
+		segments[i] = strings.Trim(s, `"`)
+	}
+	return segments
 }
 
 // cueLocator locates the fields of a CUE file.

@@ -35,7 +35,7 @@ func loadText(t *testing.T, name, text string) ([]Service, []string) {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	services, diagnostics := Read(file).Load("default", func(string) string { return "" })
+	services, _, diagnostics := Read(file).Load("default", func(string) string { return "" })
 	var problems []string
 	for _, d := range diagnostics {
 		problems = append(problems, strings.TrimPrefix(d.String(), file+":"))

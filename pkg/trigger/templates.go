@@ -62,7 +62,8 @@ func BuiltIn(fsys fs.FS) (map[string]Template, error) {
 			if len(problems) > 0 {
 				return nil, problems
 			}
-			return parseTemplate(file, source)
+			template, problems := action.Parse(typeOf(file), string(source))
+			return template, inFile(file, problems)
 		})
 	}
 	return templates, nil
@@ -95,23 +96,24 @@ func ParseTemplates(sources map[string][]byte, reject func(file string) string) 
 	var list diag.List
 	templates := make(map[string]Template, len(sources))
 	for _, file := range slices.Sorted(maps.Keys(sources)) {
-		var (
-			template *action.Template
-			problems diag.List
-		)
-		if reason := reject(file); reason != "" {
-			problems.Add(file, "action %q: %s", typeOf(file), reason)
-		} else {
-			template, problems = parseTemplate(file, sources[file])
-		}
-		if len(problems) > 0 {
-			list = append(list, problems...)
-			templates[typeOf(file)] = Invalid(problems)
-			continue
-		}
-		templates[typeOf(file)] = Parsed(template)
+		template, problems := ParseTemplate(typeOf(file), string(sources[file]), func() string { return reject(file) })
+		templates[typeOf(file)], list = template, append(list, inFile(file, problems)...)
 	}
 	return templates, list
+}
+
+// ParseTemplate parses the template of an action, unless reject returns a reason, which then is
+// its problem. A template with problems is Invalid.
+func ParseTemplate(name, source string, reject func() (reason string)) (Template, diag.List) {
+	if reason := reject(); reason != "" {
+		problems := diag.List{{Message: reason}}
+		return Invalid(problems), problems
+	}
+	template, problems := action.Parse(name, source)
+	if len(problems) > 0 {
+		return Invalid(problems), problems
+	}
+	return Parsed(template), nil
 }
 
 const (
@@ -135,10 +137,10 @@ func readTemplate(fsys fs.FS, file string) ([]byte, diag.List) {
 	return source, list
 }
 
-func parseTemplate(file string, source []byte) (*action.Template, diag.List) {
-	template, problems := action.Parse(typeOf(file), string(source))
+// inFile returns the problems of the template in a file, with the file as path.
+func inFile(file string, problems diag.List) diag.List {
 	for i, p := range problems {
 		problems[i].Path, problems[i].Message = file, fmt.Sprintf("action %q: %s", typeOf(file), p.Message)
 	}
-	return template, problems
+	return problems
 }

@@ -107,7 +107,7 @@ func TestFilters_YAML(t *testing.T) {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		services, diagnostics := config.Read(file).Load("default", func(string) string { return "" })
+		services, _, diagnostics := config.Read(file).Load("default", func(string) string { return "" })
 		if len(diagnostics) > 0 {
 			t.Errorf("%s: %v", row[0], diagnostics)
 			continue

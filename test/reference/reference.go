@@ -40,6 +40,8 @@ type Reference struct {
 	// Results are rows of a Markdown table: name and usage of each field of an action's
 	// result.
 	Results []string
+	// Rights are rows of a Markdown table: verbs and usage of each right of an action.
+	Rights []string
 
 	t    *testing.T
 	name string
@@ -62,8 +64,11 @@ func OfAction(t *testing.T, name, source string) Reference {
 	r.fields("", r.definitions["parameter"], false)
 	for _, d := range file.Decls {
 		if f, ok := d.(*ast.Field); ok {
-			if label, _, _ := ast.LabelName(f.Label); label == "result" {
+			switch label, _, _ := ast.LabelName(f.Label); label {
+			case "result":
 				r.result(f)
+			case "rights":
+				r.rights(f)
 			}
 		}
 	}
@@ -131,6 +136,30 @@ func (r *Reference) resultFields(result *ast.StructLit) {
 				r.resultFields(inner)
 			}
 		}
+	}
+}
+
+// rights adds a row for each element of the list of rights.
+func (r *Reference) rights(f *ast.Field) {
+	list, _ := f.Value.(*ast.ListLit)
+	for _, right := range list.Elts {
+		usage, verbs := usageOf(right), []string{}
+		if usage == "" {
+			r.t.Errorf("%s.cue: an element of rights has no +usage", r.name)
+		}
+		ast.Walk(right, func(n ast.Node) bool {
+			f, ok := n.(*ast.Field)
+			if ok && fmt.Sprint(f.Label) == "verbs" {
+				for _, verb := range f.Value.(*ast.ListLit).Elts {
+					if c, ok := verb.(*ast.Comprehension); ok { // if … {"get"}
+						verb = c.Value.(*ast.StructLit).Elts[0].(*ast.EmbedDecl).Expr
+					}
+					verbs = append(verbs, "`"+strings.Trim(r.text(verb), `"`)+"`")
+				}
+			}
+			return true
+		}, nil)
+		r.Rights = append(r.Rights, fmt.Sprintf("| %s | %s |\n", strings.Join(verbs, ", "), escape(usage)))
 	}
 }
 
@@ -212,9 +241,9 @@ func (r *Reference) field(path string, f *ast.Field, described bool) {
 	r.fields(path, f.Value, isStruct && len(nested.Elts) == 1)
 }
 
-// usageOf returns the text of the comment +usage of f; empty if there is none.
-func usageOf(f *ast.Field) string {
-	for _, g := range ast.Comments(f) {
+// usageOf returns the text of the comment +usage of n; empty if there is none.
+func usageOf(n ast.Node) string {
+	for _, g := range ast.Comments(n) {
 		if text, ok := strings.CutPrefix(strings.TrimSpace(g.Text()), "+usage="); ok {
 			return text
 		}

@@ -55,6 +55,7 @@ func TestKubeVela(t *testing.T) {
 			"ApplyComponent":      applyComponent,
 			"BumpOnChange":        bumpOnChange,
 			"CustomAction":        customAction,
+			"DerivedRights":       derivedRights,
 			"ImageJob":            imageJob,
 			"OneBump":             oneBump,
 			"OwnPods":             ownPods,

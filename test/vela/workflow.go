@@ -37,10 +37,7 @@ type Workflow struct {
 // test ends.
 func StartWorkflow(t *testing.T) *Workflow {
 	t.Helper()
-	m, err := download(t.Context(), "workflow", "github.com/kubevela/workflow")
-	if err != nil {
-		t.Fatal(err)
-	}
+	m := workflowModule(t)
 	programs, err := m.build(t.Context(), "github.com/kubevela/workflow/version.VelaVersion", "github.com/kubevela/workflow/cmd")
 	if err != nil {
 		t.Fatal(err)
@@ -56,6 +53,21 @@ func StartWorkflow(t *testing.T) *Workflow {
 	start(t, c.Kubeconfig, t.TempDir(), filepath.Join(programs, "cmd"),
 		"--metrics-bind-address=0", "--health-probe-bind-address=0")
 	return w
+}
+
+// WorkflowRunCRD returns the file with the CRD of WorkflowRuns, which vela-core does not have.
+func WorkflowRunCRD(t *testing.T) string {
+	t.Helper()
+	return filepath.Join(workflowModule(t).Dir, "charts", "vela-workflow", "crds", "core.oam.dev_workflowruns.yaml")
+}
+
+func workflowModule(t *testing.T) module {
+	t.Helper()
+	m, err := download(t.Context(), "workflow", "github.com/kubevela/workflow")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
 }
 
 // Apply applies YAML documents with administrator rights.
