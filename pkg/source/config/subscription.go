@@ -77,6 +77,15 @@ func (s subscription) UsesCheckpoint(name string) bool {
 // Watch returns nil: the trigger's account needs permission for single objects only.
 func (subscription) Watch() *source.Watch { return nil }
 
+// Objects implements source.Enumerator.
+func (s subscription) Objects() []string {
+	var all []string
+	for r := range s.objects {
+		all = append(all, r.Kind+" "+r.Name)
+	}
+	return all
+}
+
 // Open implements source.Subscription.
 func (s subscription) Open(shared []source.Subscription) source.Source {
 	w := &watches{key: s.Key(), options: s.options, sources: map[reference.Reference]source.Source{}, statuses: map[reference.Reference]error{}}
