@@ -70,7 +70,8 @@ type ControllerOptions struct {
 	// DefaultWorkerTemplate is the worker template of TriggerServices that ask for none.
 	DefaultWorkerTemplate string
 	// GrantBumps gives TriggerServices the right to bump the Application that they are part
-	// of, where KubeVela has placed them in another namespace.
+	// of, where KubeVela has placed them in another namespace, and the right to watch what
+	// their component refers to.
 	GrantBumps bool
 	// WorkerImage is the image of workers whose template has none.
 	WorkerImage string
