@@ -55,11 +55,15 @@ type KubeVela struct {
 // Option configures KubeVela.
 type Option func(*options)
 
-type options struct{ authentication bool }
+type options struct{ authentication, singleStage bool }
 
 // WithAuthentication has the webhook of vela-core record who writes an Application, and
 // vela-core deploy it with the rights of that user.
 func WithAuthentication() Option { return func(o *options) { o.authentication = true } }
+
+// WithSingleStage has vela-core apply a component and its traits at once: without the feature
+// gate MultiStageComponentApply, which KubeVela's chart sets.
+func WithSingleStage() Option { return func(o *options) { o.singleStage = true } }
 
 // Start starts KubeVela in a new cluster. Both run until the test ends.
 func Start(t *testing.T, opts ...Option) *KubeVela {
@@ -80,12 +84,16 @@ func Start(t *testing.T, opts ...Option) *KubeVela {
 	k := &KubeVela{Cluster: c, Client: admin, line: l, home: t.TempDir()}
 	k.install(t)
 	k.createVersionDeployment(t)
+	gates := features
+	if o.singleStage {
+		gates = strings.Replace(gates, "MultiStageComponentApply=true", "MultiStageComponentApply=false", 1)
+	}
 	if !o.authentication {
-		k.run(t, l.core)
+		k.run(t, l.core, gates)
 		return k
 	}
 	w := newWebhook(t)
-	k.run(t, l.core, w.args...)
+	k.run(t, l.core, gates, w.args...)
 	w.register(t, k)
 	return k
 }

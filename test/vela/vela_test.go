@@ -62,6 +62,7 @@ func TestKubeVela(t *testing.T) {
 			"RecordEvents":        recordEvents,
 			"RefObjects":          refObjects,
 			"Status":              traitStatus,
+			"TraitOrder":          traitOrder,
 			"Trigger":             trigger,
 			"TriggerService":      triggerService,
 		} {
