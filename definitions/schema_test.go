@@ -81,10 +81,10 @@ parameter: triggers: [
 		trait, parameters, cluster string
 		want                       []string
 	}{
-		{"bump-on-change", "", "local", []string{"configmap-settings", "edits"}},
+		{"bump-on-change", "", "local", []string{"config", "edits"}},
 		{"bump-on-change", "", "edge", nil},
-		{"trigger", triggers, "local", []string{"bump-configmap-settings", "log-configmap-settings", "edits"}},
-		{"trigger", triggers, "edge", []string{"log-configmap-settings"}},
+		{"trigger", triggers, "local", []string{"bump", "log", "edits"}},
+		{"trigger", triggers, "edge", []string{"log"}},
 	} {
 		t.Run(tc.trait+" in "+tc.cluster, func(t *testing.T) {
 			v := cuecontext.New().CompileString(trait.Template(t, tc.trait+".cue") + tc.parameters + strings.Replace(rendered, "CLUSTER", tc.cluster, 1))

@@ -71,7 +71,8 @@ type ControllerOptions struct {
 	// DefaultWorkerTemplate is the worker template of TriggerServices that ask for none.
 	DefaultWorkerTemplate string
 	// GrantBumps gives TriggerServices the right to bump the Application that they are part
-	// of, where KubeVela has placed them in another namespace.
+	// of, where KubeVela has placed them in another namespace, and the right to watch what
+	// their component refers to.
 	GrantBumps bool
 	// BumpClusters are joined clusters whose ConfigMaps and Secrets bump the Applications that
 	// have placed components with the trait bump-on-change there. It requires GrantBumps.

@@ -158,6 +158,13 @@ func TestWorker_Namespace(t *testing.T) {
 	eventually(t, "the patch as a", func() bool { return e.by(t, "a") == "one" })
 	want := fmt.Sprintf(`User "system:serviceaccount:%s:b" cannot`, e.namespace)
 	eventually(t, "the refusal of b", func() bool { return strings.Contains(e.triggerText(t, "two"), want) })
+	logged := map[any]int{}
+	for _, l := range p.linesWhere(func(l map[string]any) bool { return l["trigger"] == e.namespace+"/hook" }) {
+		logged[l["triggerService"]]++
+	}
+	if logged[e.namespace+"/one"] == 0 || logged[e.namespace+"/two"] == 0 || len(logged) != 2 {
+		t.Errorf("lines of the triggers hook, by TriggerService: %v", logged)
+	}
 	ready := fmt.Sprintf("http://%s/readyz", p.waitForLog(t, "serving metrics")[0]["address"])
 	eventually(t, "readiness", func() bool {
 		res, err := http.Get(ready)

@@ -30,6 +30,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/multicluster"
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/source/application"
+	"github.com/kubevela/kube-trigger/pkg/source/config"
 	"github.com/kubevela/kube-trigger/pkg/source/cron"
 	"github.com/kubevela/kube-trigger/pkg/source/k8sevent"
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
@@ -46,6 +47,7 @@ func (c *clients) sources() source.Registry {
 	views.CompileView = c.compileView
 	return source.Registry{
 		application.Type: application.New(c.resource),
+		config.Type:      config.New(c.resource),
 		cron.Type:        cron.New(c.cron),
 		k8sevent.Type:    k8sevent.New(c.resource),
 		resource.Type:    resource.New(c.resource),

@@ -118,10 +118,14 @@ func (r *reconciler) verdictHash(hash string) string { return r.Version + " " + 
 // report.
 func (r *reconciler) newVersion(ts *v1alpha1.TriggerService, in inputs, report sandbox.Report) (acceptance.Version, error) {
 	request, accepted := in.request, in.accepted
+	spec, err := withConfig(ts.Spec, in.config)
+	if err != nil {
+		return acceptance.Version{}, fmt.Errorf("add the objects of the component: %w", err)
+	}
 	v := acceptance.Version{
 		Namespace: ts.Namespace, Name: ts.Name, UID: ts.UID, Generation: ts.Generation,
 		Worker: workerName(ts, in.template), WebhookPort: in.webhookPort,
-		Spec: ts.Spec, Rejected: map[string]string{}, Actions: report.ActiveTemplates(request.Actions),
+		Spec: spec, Rejected: map[string]string{}, Actions: report.ActiveTemplates(request.Actions),
 		InvalidActions: report.InvalidActions(request.Actions),
 	}
 	for _, t := range report.Triggers {

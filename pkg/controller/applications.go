@@ -21,6 +21,7 @@ import (
 	"fmt"
 
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
@@ -30,6 +31,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/source"
@@ -44,10 +46,12 @@ func applicationKind() schema.GroupVersionKind {
 }
 
 // byService indexes Roles and RoleBindings by serviceOf, and Applications by the names of their
-// TriggerServices in BumpNamespace; byApplication indexes TriggerServices by the Application of elsewhere.
+// TriggerServices in BumpNamespace; byApplication and byComponent index TriggerServices by the
+// Application of elsewhere and of ownComponent.
 const (
 	byService     = "service"
 	byApplication = "application"
+	byComponent   = "component"
 )
 
 // setupBumpRights adds a bumpReconciler to m. Without KubeVela there is nothing to bump, and
@@ -104,15 +108,73 @@ func setupBumpRights(ctx context.Context, m ctrl.Manager, r *reconciler) error {
 		WatchesRawSource(source.Kind[client.Object](cluster, binding, ofRight)).
 		WatchesRawSource(source.Kind[client.Object](cluster, app, ofApplication)).
 		Complete(bumpReconciler{r.withReader(cluster)})
+	if err == nil {
+		err = setupConfigRights(ctx, m, r, cluster)
+	}
 	if err != nil || len(r.BumpClusters) == 0 {
 		return err
 	}
 	return setupClusterBumps(ctx, m, r, cluster)
 }
 
+// setupConfigRights adds a configReconciler to m, and lets r read the Roles that it writes.
+// applications caches Applications.
+func setupConfigRights(ctx context.Context, m ctrl.Manager, r *reconciler, applications cache.Cache) error {
+	labelled := cache.ByObject{Label: labels.SelectorFromSet(configLabels())}
+	role, binding := &rbacv1.Role{}, &rbacv1.RoleBinding{}
+	rights, err := cache.New(m.GetConfig(), cache.Options{
+		Scheme: m.GetScheme(), Mapper: m.GetRESTMapper(), HTTPClient: m.GetHTTPClient(), DefaultNamespaces: r.Namespaces,
+		ByObject: map[client.Object]cache.ByObject{role: labelled, binding: labelled},
+	})
+	if err != nil {
+		return fmt.Errorf("cache rights to watch: %w", err)
+	}
+	if err := m.Add(rights); err != nil {
+		return err
+	}
+	r.configRoles = rights
+	err = m.GetFieldIndexer().IndexField(ctx, &v1alpha1.TriggerService{}, byComponent, func(o client.Object) []string {
+		ts, ok := o.(*v1alpha1.TriggerService)
+		if !ok {
+			return nil
+		}
+		app := ownComponent(ts)
+		return []string{types.NamespacedName{Namespace: app.Namespace, Name: app.Name}.String()}
+	})
+	if err != nil {
+		return err
+	}
+	ofApplication := handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, o client.Object) []ctrl.Request {
+		return r.requests(ctx, client.MatchingFields{byComponent: client.ObjectKeyFromObject(o).String()})
+	})
+	changed := predicate.Or[client.Object](predicate.GenerationChangedPredicate{}, predicate.LabelChangedPredicate{})
+	return ctrl.NewControllerManagedBy(m).
+		Named("config").
+		For(&v1alpha1.TriggerService{}, builder.WithPredicates(changed)).
+		WatchesRawSource(source.Kind[client.Object](rights, role, ofService(m))).
+		WatchesRawSource(source.Kind[client.Object](rights, binding, ofService(m))).
+		WatchesRawSource(source.Kind[client.Object](applications, newApplication(), ofApplication, deployed())).
+		Complete(configReconciler{r.withReader(rights)})
+}
+
+// ofService enqueues the TriggerService that controls an object.
+func ofService(m ctrl.Manager) handler.EventHandler {
+	return handler.EnqueueRequestForOwner(m.GetScheme(), m.GetRESTMapper(), &v1alpha1.TriggerService{}, handler.OnlyControllerOwner())
+}
+
+// deployed ignores updates of an Application that change nothing of what keepListed keeps of
+// its status.
+func deployed() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		old, ok := e.ObjectOld.(*unstructured.Unstructured)
+		updated, okNew := e.ObjectNew.(*unstructured.Unstructured)
+		return !ok || !okNew || !equality.Semantic.DeepEqual(old.Object["status"], updated.Object["status"])
+	}}
+}
+
 // withReader returns a copy of r that applies and deletes what it reads with reader.
 func (r *reconciler) withReader(reader client.Reader) *reconciler {
-	return &reconciler{Options: r.Options, client: r.client, reader: reader, apiReader: r.apiReader, events: r.events}
+	return &reconciler{Options: r.Options, client: r.client, reader: reader, apiReader: r.apiReader, events: r.events, configRoles: r.configRoles}
 }
 
 func newApplication() *unstructured.Unstructured {
@@ -121,8 +183,15 @@ func newApplication() *unstructured.Unstructured {
 	return u
 }
 
-// keepListed drops from an Application all but what identifies it, the TriggerServices in
-// its status.appliedResources, and what keepPlacements keeps: a cache holds all Applications.
+// deployment returns the paths of the fields of an Application's status that change whenever
+// it is deployed.
+func deployment() [][]string {
+	return [][]string{{"status"}, {"latestRevision", "name"}, {"workflow", "status"}, {"workflow", "endTime"}}
+}
+
+// keepListed drops from an Application all but what identifies it, the TriggerServices in its
+// status.appliedResources, the fields of deployment, and what keepPlacements keeps: a cache holds
+// all Applications.
 func (r *reconciler) keepListed(o any) (any, error) {
 	u, ok := o.(*unstructured.Unstructured)
 	if !ok || u.GroupVersionKind() != applicationKind() {
@@ -140,7 +209,14 @@ func (r *reconciler) keepListed(o any) (any, error) {
 			listed = append(listed, o)
 		}
 	}
-	small.Object["status"] = map[string]any{"appliedResources": listed}
+	status := map[string]any{"appliedResources": listed}
+	small.Object["status"] = status
+	for _, path := range deployment() {
+		value, ok, err := unstructured.NestedString(u.Object, append([]string{"status"}, path...)...)
+		if ok && err == nil {
+			_ = unstructured.SetNestedField(status, value, path...) // no other value is on the path
+		}
+	}
 	keepPlacements(small, u, r.BumpClusters)
 	return small, nil
 }
@@ -149,8 +225,14 @@ func (r *reconciler) keepListed(o any) (any, error) {
 // in the cluster of the Application.
 func isTriggerService(o any) bool {
 	r, _ := o.(map[string]any)
-	cluster, _ := r["cluster"].(string)
-	return r["kind"] == v1alpha1.TriggerServiceKind && (cluster == "" || cluster == multicluster.Local)
+	return r["kind"] == v1alpha1.TriggerServiceKind && isLocal(r)
+}
+
+// isLocal reports whether an element of status.appliedResources is in the cluster of the
+// Application.
+func isLocal(applied map[string]any) bool {
+	cluster, _ := applied["cluster"].(string)
+	return cluster == "" || cluster == multicluster.Local
 }
 
 // lists reports whether the status of an Application lists a TriggerService.

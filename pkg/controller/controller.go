@@ -55,6 +55,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -106,7 +107,8 @@ type Options struct {
 	// Namespaces limits the controller, as cache.Options.DefaultNamespaces does; nil for none.
 	Namespaces map[string]cache.Config
 	// GrantBumps gives TriggerServices the right to bump the Application that they are part
-	// of, where KubeVela has placed them in another namespace.
+	// of, where KubeVela has placed them in another namespace, and the right to watch what
+	// their component refers to.
 	GrantBumps bool
 	// BumpClusters are joined clusters whose ConfigMaps and Secrets bump the Applications that
 	// have placed components with the trait bump-on-change there. It requires GrantBumps.
@@ -161,6 +163,9 @@ type reconciler struct {
 	checks            *checks
 	signer            *signer
 
+	// configRoles reads the Roles of the configReconciler; nil without one.
+	configRoles cache.Cache
+
 	webhookPorts webhookPorts
 }
 
@@ -198,7 +203,7 @@ func Setup(ctx context.Context, m ctrl.Manager, o Options) error {
 			return err
 		}
 	}
-	return ctrl.NewControllerManagedBy(m).
+	b := ctrl.NewControllerManagedBy(m).
 		Named("triggerservice").
 		For(&v1alpha1.TriggerService{}, builder.WithPredicates(specOrStateChanged())).
 		Owns(&appsv1.Deployment{}, builder.WithPredicates(existed())).
@@ -213,8 +218,11 @@ func Setup(ctx context.Context, m ctrl.Manager, o Options) error {
 			MaxConcurrentReconciles: concurrency,
 			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[ctrl.Request](minRetryDelay, maxRetryDelay),
 			NewQueue:                newQueue,
-		}).
-		Complete(detector)
+		})
+	if r.configRoles != nil {
+		b = b.WatchesRawSource(source.Kind[client.Object](r.configRoles, &rbacv1.Role{}, ofService(m)))
+	}
+	return b.Complete(detector)
 }
 
 // Names of field indexes of TriggerServices.

@@ -49,6 +49,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/controller"
 	"github.com/kubevela/kube-trigger/pkg/sandbox"
 	"github.com/kubevela/kube-trigger/pkg/source"
+	configsource "github.com/kubevela/kube-trigger/pkg/source/config"
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
 	"github.com/kubevela/kube-trigger/pkg/trigger"
 	"github.com/kubevela/kube-trigger/test/cluster"
@@ -175,7 +176,7 @@ func (e *env) newOptions(t *testing.T) controller.Options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	local := sandbox.Local{Sources: source.Registry{resource.Type: resource.New(resource.Options{})}, BuiltIn: builtIn}
+	local := sandbox.Local{Sources: source.Registry{configsource.Type: configsource.New(resource.Options{}), resource.Type: resource.New(resource.Options{})}, BuiltIn: builtIn}
 	return controller.Options{
 		SystemNamespaces: []string{"vela-system"}, Namespaces: e.namespaces(), DefaultWorkerTemplate: controller.DedicatedTemplate, Image: "image", Version: "v1",
 		KeySecret: e.keySecret(), Checker: countingChecker{local, &e.checks, &e.slow},

@@ -40,6 +40,9 @@ const (
 	// bumpRolePrefix begins the names of the Roles to bump an Application from another
 	// namespace, and of their RoleBindings.
 	bumpRolePrefix = "kube-trigger-bump-"
+	// configRolePrefix begins the names of the Roles to watch what a component refers to, and
+	// of their RoleBindings.
+	configRolePrefix = "kube-trigger-config-"
 	// NamespaceTemplate is the template of the worker that runs all TriggerServices of its
 	// namespace that name this template.
 	NamespaceTemplate = "namespace"
@@ -67,9 +70,15 @@ func Labels() map[string]string {
 }
 
 // bumpLabels returns the labels of Roles and RoleBindings to bump an Application.
-func bumpLabels() map[string]string {
+func bumpLabels() map[string]string { return rightLabels("bump") }
+
+// configLabels returns the labels of Roles and RoleBindings to watch what a component refers
+// to.
+func configLabels() map[string]string { return rightLabels("config") }
+
+func rightLabels(component string) map[string]string {
 	l := Labels()
-	maps.Copy(l, map[string]string{"app.kubernetes.io/name": "kube-trigger", "app.kubernetes.io/component": "bump"})
+	maps.Copy(l, map[string]string{"app.kubernetes.io/name": "kube-trigger", "app.kubernetes.io/component": component})
 	return l
 }
 

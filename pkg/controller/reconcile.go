@@ -30,6 +30,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/acceptance"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/reference"
 	"github.com/kubevela/kube-trigger/pkg/sandbox"
 )
 
@@ -135,6 +136,8 @@ type inputs struct {
 	request sandbox.Request
 	// accepted is the accepted version; empty if there is none.
 	accepted acceptance.Version
+	// config are the ConfigMaps and Secrets of the component that it may watch.
+	config []reference.Reference
 	// origins are the Definitions of actions, by the action's name.
 	origins map[string]string
 	// workerProblems are the errors of naming the worker template.
@@ -152,6 +155,9 @@ func (r *reconciler) inputs(ctx context.Context, ts *v1alpha1.TriggerService) (i
 		return in, err
 	}
 	if in.accepted, err = r.acceptedVersion(ctx, ts); err != nil {
+		return in, err
+	}
+	if in.config, err = r.grantedConfig(ctx, ts); err != nil {
 		return in, err
 	}
 	actions, origins, err := r.resolveActions(ctx, ts, in.accepted.Actions)

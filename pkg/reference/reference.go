@@ -39,6 +39,11 @@ type Reference struct {
 	Name string `json:"name"`
 }
 
+// Compare orders references by kind, then by name.
+func (r Reference) Compare(other Reference) int {
+	return cmp.Or(cmp.Compare(r.Kind, other.Kind), cmp.Compare(r.Name, other.Name))
+}
+
 // Of returns what o refers to, sorted by kind and name, without duplicates: o itself if it is
 // a ConfigMap or Secret, and the volumes and environment variables of its pod template.
 // Kinds of any group have one at spec.template.spec, CronJobs at
@@ -52,7 +57,7 @@ func Of(o *unstructured.Unstructured) []Reference {
 	} else if spec, ok, err := unstructured.NestedMap(o.Object, podSpecPath(kind)...); ok && err == nil {
 		found.addPod(spec)
 	}
-	slices.SortFunc(found, func(a, b Reference) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name)) })
+	slices.SortFunc(found, Reference.Compare)
 	return slices.Compact(found)
 }
 

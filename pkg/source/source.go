@@ -97,6 +97,13 @@ type Warner interface {
 	Warnings() diag.List
 }
 
+// An Enumerator is a Subscription to single objects.
+type Enumerator interface {
+	// Objects returns a text for each object, such as "ConfigMap settings", which is the
+	// same in all subscriptions of a namespace.
+	Objects() []string
+}
+
 // Watch identifies the objects that a source lists and watches. The trigger's
 // account needs permission to do so.
 type Watch struct {

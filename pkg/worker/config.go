@@ -30,6 +30,7 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubevela/kube-trigger/pkg/acceptance"
@@ -69,7 +70,7 @@ func (c Config) Equal(d Config) bool {
 		return c.Service == nil && d.Service == nil
 	}
 	return c.Service.UID == d.Service.UID && c.Service.Generation == d.Service.Generation &&
-		c.WebhookPort == d.WebhookPort && c.AccountMissing == d.AccountMissing &&
+		equality.Semantic.DeepEqual(c.Service.Spec, d.Service.Spec) && c.WebhookPort == d.WebhookPort && c.AccountMissing == d.AccountMissing &&
 		maps.Equal(c.Rejected, d.Rejected) && maps.Equal(c.Actions, d.Actions) && maps.Equal(c.InvalidActions, d.InvalidActions)
 }
 

@@ -24,6 +24,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -138,10 +139,18 @@ func TestConfigWatcher_Next(t *testing.T) {
 	}
 
 	v.Generation, v.Spec, v.Rejected = ts.Generation, ts.Spec, map[string]string{"main-0": "too slow"}
-	d := e.accept(t, key, v)
+	e.accept(t, key, v)
 	third := next(t, w, second)
 	if third.Reject(0, "main-0", "") != "too slow" || third.Reject(1, "main-1", "") != "" || !third.Service.Spec.Suspend || third.Service.Generation != 2 {
 		t.Errorf("got %+v", third)
+	}
+
+	// The controller changes what a source watches without another generation.
+	v.Spec = *ts.Spec.DeepCopy()
+	v.Spec.Triggers[0].Source.Properties = &runtime.RawExtension{Raw: []byte(`{"objects":[]}`)}
+	d := e.accept(t, key, v)
+	if third = next(t, w, third); string(third.Service.Spec.Triggers[0].Source.Properties.Raw) != `{"objects":[]}` || third.Service.Generation != 2 {
+		t.Errorf("got %+v", third.Service)
 	}
 
 	// What was accepted last continues when the Definition is deleted.

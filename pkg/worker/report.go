@@ -102,7 +102,7 @@ func (r *Reporter) patchStatus(ctx context.Context, ts *v1alpha1.TriggerService,
 		return err
 	}
 	// Fields that are empty now may have been set before.
-	fields := map[string]any{"workerGeneration": nil, "workerMessage": nil, "suspectedGeneration": nil, "readyTriggers": nil, "succeeded": nil, "deadLetters": nil, "storedDeadLetters": nil, "lastActionTime": nil, "triggers": nil}
+	fields := map[string]any{"workerGeneration": nil, "workerMessage": nil, "suspectedGeneration": nil, "readyTriggers": nil, "configObjects": nil, "succeeded": nil, "deadLetters": nil, "storedDeadLetters": nil, "lastActionTime": nil, "triggers": nil}
 	var current map[string]any
 	if err := json.Unmarshal(text, &current); err != nil {
 		return err

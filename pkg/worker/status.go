@@ -22,10 +22,12 @@ import (
 	"time"
 
 	"k8s.io/utils/clock"
+	"k8s.io/utils/ptr"
 
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/engine"
+	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
 
@@ -81,6 +83,10 @@ type triggerState struct {
 	hasFilter bool
 	// key is the key of its subscription.
 	key string
+	// objects are the single objects of its subscription; enumerable is set if it has a list
+	// of them.
+	objects    []string
+	enumerable bool
 	// starting is set until its source reports a state for the first time.
 	starting bool
 	// watchErr is the reason why its source waits, or nil.
@@ -144,6 +150,9 @@ func (s *Status) SetTriggers(config Config, triggers []trigger.Compiled) {
 		}
 		if t.Subscription != nil {
 			st.key = t.Subscription.Key()
+		}
+		if e, ok := t.Subscription.(source.Enumerator); ok {
+			st.objects, st.enumerable = e.Objects(), true
 		}
 		s.order = append(s.order, t.Name)
 		s.triggers[t.Name] = st
@@ -241,7 +250,24 @@ func (s *Status) Current() v1alpha1.TriggerServiceStatus {
 		out.Triggers = append(out.Triggers, status)
 	}
 	out.ReadyTriggers = fmt.Sprintf("%d/%d", running, len(s.order))
+	out.ConfigObjects = s.configObjects()
 	return out
+}
+
+// configObjects returns the number of single objects that triggers watch; nil if no trigger
+// has a list of them. s.mu must be held.
+func (s *Status) configObjects() *int64 {
+	objects, enumerable := map[string]bool{}, false
+	for _, t := range s.triggers {
+		enumerable = enumerable || t.enumerable
+		for _, o := range t.objects {
+			objects[o] = true
+		}
+	}
+	if !enumerable {
+		return nil
+	}
+	return ptr.To(int64(len(objects)))
 }
 
 var _ engine.Observer = (*Status)(nil)

@@ -78,6 +78,35 @@ func TestStatus_Ignored(t *testing.T) {
 	}
 }
 
+// listing is a subscription to single objects.
+type listing struct {
+	subscription
+	objects []string
+}
+
+func (l listing) Objects() []string { return l.objects }
+
+// TestStatus_ConfigObjects: the status counts the single objects of all triggers, each once.
+func TestStatus_ConfigObjects(t *testing.T) {
+	list := func(name string, objects ...string) trigger.Compiled {
+		c := compiled(name)
+		c.Subscription = listing{objects: objects}
+		return c
+	}
+	s, _ := newStatus(&v1alpha1.TriggerService{}, compiled("a"))
+	if got := s.Current().ConfigObjects; got != nil {
+		t.Errorf("without a list: %d", *got)
+	}
+	s, _ = newStatus(&v1alpha1.TriggerService{}, list("a"))
+	if got := s.Current().ConfigObjects; got == nil || *got != 0 {
+		t.Errorf("with an empty list: %v, want 0", got)
+	}
+	s, _ = newStatus(&v1alpha1.TriggerService{}, list("a", "ConfigMap a", "Secret b"), compiled("b"), list("c", "ConfigMap a"))
+	if got := s.Current().ConfigObjects; got == nil || *got != 2 {
+		t.Errorf("with lists: %v, want 2", got)
+	}
+}
+
 func TestStatus_Counts(t *testing.T) {
 	ts := &v1alpha1.TriggerService{}
 	ts.Generation = 7

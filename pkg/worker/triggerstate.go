@@ -77,13 +77,16 @@ func (s *Status) state(t *triggerState, q engine.Quarantine, quarantined bool) (
 		return v1alpha1.TriggerWaiting, v1alpha1.TriggerReasonStarting, ""
 	case t.watchErr != nil:
 		reason := v1alpha1.TriggerReasonSourceFailed
-		if meta.IsNoMatchError(t.watchErr) {
+		switch {
+		case meta.IsNoMatchError(t.watchErr):
 			reason = v1alpha1.TriggerReasonKindNotFound
+		case isForbidden(t.watchErr):
+			reason = v1alpha1.TriggerReasonForbidden
 		}
 		return v1alpha1.TriggerWaiting, reason, diag.Truncate(t.watchErr.Error(), maxText)
 	case t.sourceErr != nil && now.Before(t.sourceErrUntil):
 		reason := v1alpha1.TriggerReasonSourceFailed
-		if status := apierrors.APIStatus(nil); errors.As(t.sourceErr, &status) && status.Status().Reason == metav1.StatusReasonForbidden {
+		if isForbidden(t.sourceErr) {
 			reason = v1alpha1.TriggerReasonForbidden
 		}
 		return v1alpha1.TriggerWaiting, reason, diag.Truncate(t.sourceErr.Error(), maxText)
@@ -103,8 +106,14 @@ func clusterState(err error) (state v1alpha1.TriggerState, reason, message strin
 	if unavailable := (*multicluster.UnavailableError)(nil); errors.As(err, &unavailable) && unavailable.Ready > 0 {
 		return v1alpha1.TriggerRunning, v1alpha1.TriggerReasonClusterUnreachable, message
 	}
-	if status := apierrors.APIStatus(nil); errors.As(err, &status) && status.Status().Reason == metav1.StatusReasonForbidden {
+	if isForbidden(err) {
 		return v1alpha1.TriggerWaiting, v1alpha1.TriggerReasonForbidden, message
 	}
 	return v1alpha1.TriggerWaiting, v1alpha1.TriggerReasonClusterUnreachable, message
+}
+
+// isForbidden reports whether the API server forbade a request.
+func isForbidden(err error) bool {
+	status := apierrors.APIStatus(nil)
+	return errors.As(err, &status) && status.Status().Reason == metav1.StatusReasonForbidden
 }

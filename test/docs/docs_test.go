@@ -42,6 +42,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/source/application"
+	configsource "github.com/kubevela/kube-trigger/pkg/source/config"
 	"github.com/kubevela/kube-trigger/pkg/source/cron"
 	"github.com/kubevela/kube-trigger/pkg/source/k8sevent"
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
@@ -110,10 +111,11 @@ func validate(t *testing.T, file string) error {
 	maps.Copy(templates, own)
 	c := trigger.Compiler{
 		Sources: source.Registry{
-			application.Type: application.New(resource.Options{}),
-			k8sevent.Type:    k8sevent.New(resource.Options{}),
-			cron.Type:        cron.New(cron.Options{}),
-			resource.Type:    resource.New(resource.Options{}),
+			application.Type:  application.New(resource.Options{}),
+			configsource.Type: configsource.New(resource.Options{}),
+			k8sevent.Type:     k8sevent.New(resource.Options{}),
+			cron.Type:         cron.New(cron.Options{}),
+			resource.Type:     resource.New(resource.Options{}),
 			velaql.Type: velaql.New(velaql.Options{CompileView: func(_ event.TriggerRef, q query.Query) (velaql.View, diag.List) {
 				return view.New(q, view.Options{})
 			}}),

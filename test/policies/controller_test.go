@@ -69,6 +69,19 @@ kind: RoleBinding
 metadata: {namespace: NS, name: kube-trigger-bump-prod-web, LABELS}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: kube-trigger-bump-prod-web}
 subjects: [{kind: ServiceAccount, namespace: prod, name: web}]`
+		configRole = `
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {namespace: NS, name: kube-trigger-config-web, LABELS}
+rules:
+- {apiGroups: [""], resources: [configmaps], verbs: [get, list, watch], resourceNames: [a, b]}
+- {apiGroups: [""], resources: [secrets], verbs: [get, list, watch], resourceNames: [c]}`
+		configBinding = `
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {namespace: NS, name: kube-trigger-config-web, LABELS}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: kube-trigger-config-web}
+subjects: [{kind: ServiceAccount, namespace: NS, name: web}]`
 		roleBinding = `
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
@@ -150,6 +163,21 @@ spec:
 		{"ClusterRole", bumpBinding, "kind: Role, name", "kind: ClusterRole, name", binding},
 		{"group", bumpBinding, "kind: ServiceAccount, namespace: prod, ", "apiGroup: rbac.authorization.k8s.io, kind: Group, ", binding},
 		{"allowed to bump", bumpBinding, "", "", ""},
+
+		{"name", configRole, "kube-trigger-config-web", "kube-trigger-other", oneRule},
+		{"namespace", configRole, "NS", "kube-system", namespaces},
+		{"group", configRole, "{apiGroups: [\"\"], resources: [secrets]", "{apiGroups: [apps], resources: [secrets]", oneRule},
+		{"resource", configRole, "[secrets]", "[serviceaccounts]", oneRule},
+		{"two resources", configRole, "[configmaps]", "[configmaps, pods]", oneRule},
+		{"verb", configRole, "watch], resourceNames: [c]", "watch, patch], resourceNames: [c]", oneRule},
+		{"all Secrets", configRole, ", resourceNames: [c]", "", oneRule},
+		{"allowed to watch", configRole, "", "", ""},
+
+		{"another role's name", configBinding, "kind: Role, name: kube-trigger-config-web", "kind: Role, name: kube-trigger-config-api", binding},
+		{"ClusterRole", configBinding, "kind: Role, name", "kind: ClusterRole, name", binding},
+		{"another namespace", configBinding, "namespace: NS, name: web}", "namespace: prod, name: web}", binding},
+		{"group", configBinding, "kind: ServiceAccount, namespace: NS, ", "apiGroup: rbac.authorization.k8s.io, kind: Group, ", binding},
+		{"allowed to watch", configBinding, "", "", ""},
 
 		{"namespace", clusterBumps, "namespace: vela-kube-trigger", "namespace: NS", bumpsOnly},
 		{"name", clusterBumps, "kube-trigger-NS", "web-NS", names},

@@ -55,6 +55,8 @@ type Program struct {
 	New func(resource.Options) source.Factory
 	// Folder holds the store, which outlives processes.
 	Folder string
+	// Namespace is that of the triggers.
+	Namespace string
 	// Triggers are the properties in YAML, by name of the trigger.
 	Triggers map[string]string
 }
@@ -107,7 +109,7 @@ func (p Program) Start(t *testing.T) *Process {
 		if err := yaml.Unmarshal([]byte(text), &properties); err != nil {
 			t.Fatal(err)
 		}
-		sub, diagnostics := factory.Compile(properties, source.Spec{TriggerRef: event.TriggerRef{Name: name}})
+		sub, diagnostics := factory.Compile(properties, source.Spec{TriggerRef: event.TriggerRef{Name: name, Namespace: p.Namespace}})
 		if len(diagnostics) > 0 {
 			t.Fatal(diagnostics)
 		}

@@ -41,9 +41,9 @@ const runUntilEOF = `"$@" </dev/null & cat >/dev/null; kill $!; wait $!`
 const features = "ZstdResourceTracker=true,ZstdApplicationRevision=true,MultiStageComponentApply=true,PreDispatchDryRun=true," +
 	"InformerCacheFilterUnnecessaryFields=true,SharedDefinitionStorageForApplicationRevision=true,DisableWorkflowContextConfigMapCache=true"
 
-// run starts vela-core with further arguments, and waits until it is ready. vela-core runs
-// until the test ends.
-func (k *KubeVela) run(t *testing.T, program string, further ...string) {
+// run starts vela-core with feature gates and further arguments, and waits until it is ready.
+// vela-core runs until the test ends.
+func (k *KubeVela) run(t *testing.T, program, gates string, further ...string) {
 	t.Helper()
 	address, err := freeAddress()
 	if err != nil {
@@ -51,7 +51,7 @@ func (k *KubeVela) run(t *testing.T, program string, further ...string) {
 	}
 	args := []string{
 		"--health-addr=" + address, "--metrics-addr=0", "--system-definition-namespace=" + Namespace,
-		"--optimize-disable-component-revision", "--application-re-sync-period=5m", "--feature-gates=" + features,
+		"--optimize-disable-component-revision", "--application-re-sync-period=5m", "--feature-gates=" + gates,
 	}
 	start(t, k.coreKubeconfig(t), k.home, program, append(args, further...)...)
 	cluster.Eventually(t, "a ready vela-core", func(ctx context.Context) error {

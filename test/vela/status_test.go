@@ -71,8 +71,11 @@ func traitStatus(t *testing.T, k env) {
 	k.deleteDeadLetters(t, ns)
 	k.waitForStatus(t, ns, "denied", "Running: 1/1 triggers")
 
-	k.Apply(t, application(ns, "invalid", component("invalid", true, `{type: trigger, properties: {triggers: [{name: a, filter: "context.dta == 1"}]}}`)))
-	k.waitForStatus(t, ns, "invalid", `InvalidTriggers: spec.triggers[0].filter:1:9: context has no field "dta"`)
+	// The places are those of the user, whatever the number of objects that a trigger watches.
+	invalid := strings.Replace(component("invalid", true, `{type: trigger, properties: {triggers: [{name: a}, {name: b, filter: "context.dta == 1"}]}}`),
+		"env: [", "env: [{name: TOKEN, valueFrom: {secretKeyRef: {name: token, key: token}}}, ", 1)
+	k.Apply(t, application(ns, "invalid", invalid))
+	k.waitForStatus(t, ns, "invalid", `InvalidTriggers: spec.triggers[1].filter:1:9: context has no field "dta"`)
 	k.waitForStatus(t, ns, "invalid", "❌") // KubeVela 1.9 and 1.10 print it at different places
 	k.deleteApplications(t, ns, "bare", "bare-trigger", "watching", "denied", "invalid")
 }

@@ -56,7 +56,7 @@ type KubeVela struct {
 // Option configures KubeVela.
 type Option func(*options)
 
-type options struct{ authentication, gateway bool }
+type options struct{ authentication, gateway, singleStage bool }
 
 // WithAuthentication has the webhook of vela-core record who writes an Application, and
 // vela-core deploy it with the rights of that user.
@@ -65,6 +65,10 @@ func WithAuthentication() Option { return func(o *options) { o.authentication = 
 // WithClusterGateway runs a real cluster-gateway, through which vela-core deploys to the
 // clusters that are joined.
 func WithClusterGateway() Option { return func(o *options) { o.gateway = true } }
+
+// WithSingleStage has vela-core apply a component and its traits at once: without the feature
+// gate MultiStageComponentApply, which KubeVela's chart sets.
+func WithSingleStage() Option { return func(o *options) { o.singleStage = true } }
 
 // Start starts KubeVela in a new cluster. Both run until the test ends.
 func Start(t *testing.T, opts ...Option) *KubeVela {
@@ -85,17 +89,21 @@ func Start(t *testing.T, opts ...Option) *KubeVela {
 	k := &KubeVela{Cluster: c, Client: admin, line: l, home: t.TempDir()}
 	k.install(t)
 	k.createVersionDeployment(t)
+	gates := features
+	if o.singleStage {
+		gates = strings.Replace(gates, "MultiStageComponentApply=true", "MultiStageComponentApply=false", 1)
+	}
 	var args []string
 	if o.gateway {
 		gateway.Start(t, c)
 		args = append(args, "--enable-cluster-gateway")
 	}
 	if !o.authentication {
-		k.run(t, l.core, args...)
+		k.run(t, l.core, gates, args...)
 		return k
 	}
 	w := newWebhook(t)
-	k.run(t, l.core, append(args, w.args...)...)
+	k.run(t, l.core, gates, append(args, w.args...)...)
 	w.register(t, k)
 	return k
 }

@@ -63,6 +63,7 @@ func TestKubeVela(t *testing.T) {
 			"RecordEvents":        recordEvents,
 			"RefObjects":          refObjects,
 			"Status":              traitStatus,
+			"TraitOrder":          traitOrder,
 			"Trigger":             trigger,
 			"TriggerService":      triggerService,
 		} {

@@ -114,6 +114,10 @@ type TriggerServiceStatus struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=32
 	ReadyTriggers string `json:"readyTriggers,omitempty"`
+	// ConfigObjects is the number of ConfigMaps and Secrets that triggers with the source
+	// config watch. It is not set if there is no such trigger.
+	// +optional
+	ConfigObjects *int64 `json:"configObjects,omitempty"`
 	// Succeeded is the number of actions of all triggers that succeeded.
 	// +optional
 	Succeeded int64 `json:"succeeded,omitempty"`

@@ -661,6 +661,11 @@ func (in *TriggerServiceStatus) DeepCopyInto(out *TriggerServiceStatus) {
 		*out = make([]string, len(*in))
 		copy(*out, *in)
 	}
+	if in.ConfigObjects != nil {
+		in, out := &in.ConfigObjects, &out.ConfigObjects
+		*out = new(int64)
+		**out = **in
+	}
 	if in.LastActionTime != nil {
 		in, out := &in.LastActionTime, &out.LastActionTime
 		*out = (*in).DeepCopy()

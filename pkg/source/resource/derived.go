@@ -38,12 +38,13 @@ type DerivedSource struct {
 	Parse func(properties map[string]any) (Request, diag.List)
 	// State returns the state of an object whose last state was before, or nil if it
 	// had none. It must not return nil, must return the same state for the same object
-	// again, and must not include secrets, since the state is saved.
+	// again, and must not include secrets, since the state is saved. It is nil without
+	// Derive.
 	State func(before []byte, object map[string]any) []byte
 	// Derive returns the data of the event for a create or an update, given the states
 	// of the object before and now, or false if there is no event. before is nil if
 	// the object was created or its last state is unknown. Derive must not modify
-	// object.
+	// object. If it is nil, the events are those of the objects.
 	Derive func(before, now []byte, object map[string]any) (map[string]any, bool)
 }
 
@@ -52,7 +53,8 @@ type Request struct {
 	// Properties are the properties of the source "resource-watcher" that select the
 	// objects.
 	Properties map[string]any
-	// Events are the types of events to derive from: create, update, or both.
+	// Events are the types of events to derive from: create, update, or both; any without
+	// Derive.
 	Events []string
 	// Filter reports whether the trigger gets an event.
 	Filter func(event.Event) bool

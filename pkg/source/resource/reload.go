@@ -126,7 +126,7 @@ func (r *reloader) identity() map[string]any {
 // derive returns the data of the event of the derived source, if there is one.
 func (r *reloader) derive(object map[string]any) map[string]any {
 	derived := r.watcher.tracker.derived
-	if derived == nil || r.eventType == event.Delete {
+	if derived == nil || derived.Derive == nil || r.eventType == event.Delete {
 		return object
 	}
 	data, relevant := derived.Derive(r.before, r.now, object)

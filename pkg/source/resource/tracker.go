@@ -233,12 +233,16 @@ func (t *tracker) derive(d *delta, before fieldState) {
 	if t.derived == nil {
 		return
 	}
+	d.event.Source = t.derived.Type
+	if t.derived.Derive == nil {
+		return
+	}
 	if d.event.Type == event.Delete {
 		d.irrelevant = true
 		return
 	}
 	data, relevant := t.derived.Derive(before.state, d.fields.state, d.event.Data)
-	d.event.Source, d.event.Data, d.irrelevant = t.derived.Type, data, !relevant
+	d.event.Data, d.irrelevant = data, !relevant
 }
 
 // commit sets the new state of the object of d.
