@@ -226,4 +226,3 @@ func identify(events []event.Event) []string {
 	}
 	return out
 }
-
