@@ -29,6 +29,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/panicerr"
 )
 
 const (
@@ -86,7 +87,7 @@ type unreadEvent struct {
 func (st *stream) run(ctx context.Context, open openFunc) {
 	defer st.cancel()
 	lifetime := minWatchTimeout + rand.N(maxWatchTimeout-minWatchTimeout)
-	upstream, err := open(ctx, int64(lifetime.Seconds()))
+	upstream, err := panicerr.Call(func() (watch.Interface, error) { return open(ctx, int64(lifetime.Seconds())) })
 	st.openErr, st.openedAt = err, st.clock.Now()
 	if err != nil {
 		st.end(nil)

@@ -104,6 +104,19 @@ func TestStreams_Error(t *testing.T) {
 	}
 }
 
+// A panic of the client is an error of the watch.
+func TestStreams_Panic(t *testing.T) {
+	e := newEnv(t)
+	h := newHarness(t, e.config, e.properties(""))
+	h.transport.respondNext(true, 0, "broken client")
+	h.run()
+	if err := h.waitForError(); !strings.Contains(err.Error(), "panic") {
+		t.Errorf("got error %v", err)
+	}
+	h.run()
+	h.waitForWatch()
+}
+
 // A slow watch delays no other, and loses nothing.
 func TestStreams_Slow(t *testing.T) {
 	e := newEnv(t)
