@@ -129,7 +129,8 @@ func newScheme() (*runtime.Scheme, error) {
 	return scheme, cluster.AddToScheme(scheme)
 }
 
-// connect creates the clients. It makes no requests. A mapper of kinds that is set is used.
+// connect creates the clients. It makes no requests. A mapper of kinds, and watch streams, that
+// are set are used.
 func (c *clients) connect(cfg *rest.Config) error {
 	httpClient, err := rest.HTTPClientFor(cfg)
 	if err != nil {
@@ -139,6 +140,9 @@ func (c *clients) connect(cfg *rest.Config) error {
 		if c.resource.Mapper, err = apiutil.NewDynamicRESTMapper(cfg, httpClient); err != nil {
 			return err
 		}
+	}
+	if c.resource.Streams == nil {
+		c.resource.Streams = &resource.Streams{}
 	}
 	c.resource.Server = cfg.Host
 	c.resource.Clock, c.cron.Clock, c.webhook.Clock, c.velaql.Clock = clock.RealClock{}, clock.RealClock{}, clock.RealClock{}, clock.RealClock{}

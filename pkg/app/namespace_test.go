@@ -17,6 +17,7 @@ limitations under the License.
 package app
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -220,4 +221,58 @@ func (e env) deleteAccount(t *testing.T, name string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestWorker_SharedWatch: TriggerServices of one account have one watch of the same objects,
+// and each of them acts on a change. One of another account has a watch of its own.
+func TestWorker_SharedWatch(t *testing.T) {
+	e := newEnv(t)
+	e.installCRDs(t)
+	e.createAccount(t)
+	before := cluster.WatchCount(t, e.Client(t), "podtemplates")
+	names := []string{"a", "b", "c", "d"}
+	for _, name := range names {
+		account := "kube-trigger"
+		if name == "d" {
+			account = "other"
+			e.createAccountFor(t, account)
+			e.apply(t, `
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {namespace: %[1]s, name: view}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}
+subjects: [{kind: ServiceAccount, namespace: %[1]s, name: other}]
+`, e.namespace)
+		}
+		e.createConfigMap(t, name)
+		if err := errors.Join(e.createService(t, name, fmt.Sprintf(`
+serviceAccountName: %s
+triggers:
+  - source: {type: resource-watcher, properties: {apiVersion: v1, kind: PodTemplate, namespace: %s}}
+    action:
+      type: patch-resource
+      properties:
+        resource: {apiVersion: v1, kind: ConfigMap, name: %s, namespace: %[2]s}
+        patch: {type: merge, data: {data: {by: %[3]s}}}`, account, e.namespace, name)), e.assign(t, name, trigger.NamespaceWorker, 0)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o := DefaultRunOptions()
+	o.Kubeconfig, o.WorkerNamespace, o.PodName = e.Kubeconfig, e.namespace, "worker"
+	o.ControllerKey, o.WebhookAddr, o.MetricsAddr = acceptance.FormatKey(e.key), "127.0.0.1:0", "127.0.0.1:0"
+	p := startRun(t, o)
+	eventually(t, "all watches", func() bool {
+		return len(p.linesWhere(func(line map[string]any) bool { return line["msg"] == "watching" })) == len(names)
+	})
+	e.apply(t, `
+apiVersion: v1
+kind: PodTemplate
+metadata: {namespace: %s, name: t}
+template: {spec: {containers: [{name: c, image: i}]}}
+`, e.namespace)
+	for _, name := range names {
+		eventually(t, "the action of "+name, func() bool { return e.by(t, name) == name })
+	}
+	cluster.WaitForWatches(t, e.Client(t), "podtemplates", before+2)
+	p.stop(t)
 }

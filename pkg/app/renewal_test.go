@@ -36,12 +36,12 @@ const (
 	calls = renewal.MaxBytes/(namesPerCall*nameLength) + 10
 )
 
-// countingTrigger is a trigger that evaluates a loop over the fields of a call, and
+// countingTrigger is a trigger that has CUE evaluate a loop over the fields of a call, and
 // counts the calls in the revision of the Application web.
 const countingTrigger = `
   - name: called
     source: {type: webhook, properties: {%s auth: none}}
-    filter: len([for k, v in context.data.body.labels if k != "" {v}]) > 0
+    filter: list.Sum([for k, v in context.data.body.labels if k != "" {v}]) > 0
     action: {type: bump-application-revision, properties: {namespace: %s, nameSelector: {name: web}}}
 `
 

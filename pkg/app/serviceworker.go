@@ -73,7 +73,7 @@ func (w *serviceWorker) run(ctx context.Context) error {
 		namespace: w.watcher.Name.Namespace, service: w.watcher.Name.Name, scheme: w.process.clients.scheme,
 		access: w.process.clients.access, egress: w.process.clients.egress, crashes: w.process.clients.crashes,
 	}
-	w.clients.resource.Mapper = w.process.clients.resource.Mapper
+	w.clients.resource.Mapper, w.clients.resource.Streams = w.process.clients.resource.Mapper, w.process.clients.resource.Streams
 	server := webhook.NewServer(webhookAddress(w.WebhookAddr, w.first.WebhookPort))
 	w.clients.webhook.Server = server
 	// Webhooks are accepted between two engines, too.
@@ -164,7 +164,7 @@ func (w *serviceWorker) actAs(account string) error {
 	if err := w.clients.connect(cfg); err != nil {
 		return err
 	}
-	w.account = account
+	w.account, w.clients.resource.Account = account, cfg.Impersonate.UserName
 	return nil
 }
 

@@ -89,6 +89,8 @@ type env struct {
 	config   *rest.Config
 	recorder *recorder
 	ns       string
+	// others are further namespaces of the controller.
+	others []string
 	// checks is the number of checks. slow is set if they exceed the time.
 	checks atomic.Int64
 	slow   atomic.Bool
@@ -166,7 +168,11 @@ func (e *env) newManager(t *testing.T, log logr.Logger, wrap func(next http.Roun
 
 // namespaces returns the namespaces of the controller: other tests have TriggerServices, too.
 func (e *env) namespaces() map[string]ctrlcache.Config {
-	return map[string]ctrlcache.Config{e.ns: {}, "vela-system": {}, controller.BumpNamespace: {}}
+	all := map[string]ctrlcache.Config{e.ns: {}, "vela-system": {}, controller.BumpNamespace: {}}
+	for _, ns := range e.others {
+		all[ns] = ctrlcache.Config{}
+	}
+	return all
 }
 
 // newOptions returns the options of a controller that checks in this process.

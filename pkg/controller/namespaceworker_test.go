@@ -213,3 +213,51 @@ func (e *env) update(t *testing.T, ts *v1alpha1.TriggerService, spec v1alpha1.Tr
 		t.Fatal(err)
 	}
 }
+
+// TestReconcile_NamespaceWorkers: 200 TriggerServices, as the traits of 200 Applications have,
+// in 10 namespaces take 10 workers of one replica.
+func TestReconcile_NamespaceWorkers(t *testing.T) {
+	e := newEnv(t)
+	for i := range 9 {
+		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("%s-%d", e.ns, i)}}
+		if err := e.client.Create(t.Context(), ns); err != nil {
+			t.Fatal(err)
+		}
+		e.others = append(e.others, ns.Name)
+	}
+	o := e.newOptions(t)
+	o.DefaultWorkerTemplate = ""
+	e.startWith(t, o)
+	all := append([]string{e.ns}, e.others...)
+	for i := range 200 {
+		name := fmt.Sprintf("app-%d", i)
+		ts := e.newServiceFor(name, name, "")
+		ts.Namespace = all[i%len(all)]
+		e.create(t, ts)
+	}
+	for _, ns := range all {
+		cluster.Eventually(t, "20 accepted TriggerServices in namespace "+ns, func(ctx context.Context) error {
+			versions := &corev1alpha1.DefinitionList{}
+			if err := e.client.List(ctx, versions, client.InNamespace(ns)); err != nil {
+				return err
+			}
+			assigned := 0
+			for i := range versions.Items {
+				if acceptance.Unverified(&versions.Items[i]).Worker == "kube-trigger" {
+					assigned++
+				}
+			}
+			if assigned != 20 {
+				return fmt.Errorf("%d are assigned to the namespace's worker", assigned)
+			}
+			return nil
+		})
+		workers := &appsv1.DeploymentList{}
+		if err := e.client.List(t.Context(), workers, client.InNamespace(ns)); err != nil {
+			t.Fatal(err)
+		}
+		if len(workers.Items) != 1 || *workers.Items[0].Spec.Replicas != 1 {
+			t.Errorf("namespace %s has %d workers: %+v", ns, len(workers.Items), workers.Items)
+		}
+	}
+}

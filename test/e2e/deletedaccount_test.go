@@ -17,10 +17,7 @@ limitations under the License.
 package e2e
 
 import (
-	"context"
 	"fmt"
-	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -50,7 +47,7 @@ func deletedAccount(t *testing.T, i *installation) {
 	i.createServiceAccount(t, ns, "gone", "[{apiGroups: [''], resources: [podtemplates], verbs: [get, list, watch]}, {apiGroups: [''], resources: [configmaps], resourceNames: [out], verbs: [patch]}]")
 	i.applyConfigMap(t, ns, "out", "")
 	i.apply(t, podTemplate(ns, "0"))
-	watches := i.watchCount(t, "podtemplates")
+	watches := cluster.WatchCount(t, i.Client(t), "podtemplates")
 	i.apply(t, stays.yaml(""))
 	i.apply(t, fmt.Sprintf(`
 apiVersion: standard.oam.dev/v1alpha1
@@ -67,14 +64,14 @@ spec:
 	i.waitForReady(t, ns, "gone")
 	i.apply(t, podTemplate(ns, "1"))
 	i.waitForValue(t, ns, "out", "copy", "1")
-	i.waitForWatches(t, "podtemplates", watches+1)
+	cluster.WaitForWatches(t, i.Client(t), "podtemplates", watches+1)
 
 	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "gone"}}
 	if err := i.admin.Delete(t.Context(), account); err != nil {
 		t.Fatal(err)
 	}
 	i.waitForService(t, ns, "gone", allWaiting(v1alpha1.TriggerReasonAccountNotFound))
-	i.waitForWatches(t, "podtemplates", watches)
+	cluster.WaitForWatches(t, i.Client(t), "podtemplates", watches)
 	for n := range 5 {
 		// The API server would let it: RBAC knows the ServiceAccount by its name.
 		i.apply(t, podTemplate(ns, fmt.Sprint("meanwhile-", n)))
@@ -98,34 +95,4 @@ spec:
 	if starts := i.singlePod(t, ns).Starts(); starts != 1 {
 		t.Errorf("got %d starts of the worker, want 1", starts)
 	}
-}
-
-// watchCount returns the number of watches of a resource that the API server serves.
-func (i *installation) watchCount(t *testing.T, resource string) int {
-	t.Helper()
-	text, err := i.Client(t).Discovery().RESTClient().Get().AbsPath("/metrics").DoRaw(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	total := 0
-	pattern := regexp.MustCompile(`(?m)^apiserver_longrunning_requests\{[^}]*resource="` + resource + `"[^}]*verb="WATCH"[^}]*\} (\d+)$`)
-	for _, match := range pattern.FindAllSubmatch(text, -1) {
-		n, err := strconv.Atoi(string(match[1]))
-		if err != nil {
-			t.Fatal(err)
-		}
-		total += n
-	}
-	return total
-}
-
-// waitForWatches waits until the API server serves a number of watches of a resource.
-func (i *installation) waitForWatches(t *testing.T, resource string, want int) {
-	t.Helper()
-	cluster.Eventually(t, fmt.Sprintf("%d watches of %s", want, resource), func(context.Context) error {
-		if got := i.watchCount(t, resource); got != want {
-			return fmt.Errorf("got %d watches, want %d", got, want)
-		}
-		return nil
-	})
 }

@@ -38,7 +38,8 @@ limitations under the License.
 //   - With a selector, an object that starts to match is a create event, and one
 //     that stops matching is a delete event.
 //   - The objects of kube-trigger's own store are not watched.
-//   - While a delivery blocks, nothing is read from the API server.
+//   - Watches of the same objects by the same account share one stream; see Streams.
+//   - While deliveries of all watches of a stream block, nothing is read from the API server.
 //   - Triggers may select joined clusters. Each cluster has its own watch, with all
 //     of these guarantees; watches do not block each other. The watch starts when
 //     the cluster joins and stops when it leaves, without delete events for its
@@ -89,6 +90,12 @@ type Options struct {
 	// in memory, unless their sizes allow less. Defaults to 500.
 	PageSize int64
 
+	// Streams shares the watch streams of the sources of a process that have the same API
+	// server. Account is the identity of Client: streams of different ones are not shared.
+	// Defaults to Streams of the factory's own sources.
+	Streams *Streams
+	Account string
+
 	// Checkpoints and Saver persist the checkpoint of each watch. If they are nil,
 	// every process starts with an initial list.
 	Checkpoints store.Checkpoints
@@ -136,6 +143,9 @@ func New(o Options) source.Factory {
 func newCompiler(o Options) func(map[string]any, source.Spec, *DerivedSource) (subscription, diag.List) {
 	if o.PageSize == 0 {
 		o.PageSize = defaultPageSize
+	}
+	if o.Streams == nil {
+		o.Streams = &Streams{}
 	}
 	mapper := &sharedMapper{mapper: o.Mapper, clock: o.Clock}
 	s := schema.NewLazy(properties)

@@ -47,6 +47,9 @@ func (tr *fakeTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		if a.watching == watching {
 			tr.responses = slices.Delete(tr.responses, i, i+1)
 			tr.mu.Unlock()
+			if a.code == 0 {
+				panic(a.body)
+			}
 			return &http.Response{StatusCode: a.code, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(a.body)), Request: r}, nil
 		}
 	}
@@ -94,7 +97,7 @@ func (tr *fakeTransport) listedPages() int {
 // cannedResponse is a response that replaces one of the API server.
 type cannedResponse struct {
 	watching bool
-	code     int
+	code     int    // 0 panics with body
 	body     string // JSON
 }
 

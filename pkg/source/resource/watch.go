@@ -18,8 +18,8 @@ package resource
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -30,62 +30,57 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
-const (
-	// minWatchTimeout and maxWatchTimeout limit the timeout of a watch request. It is
-	// random, so that clients do not all reconnect to a restarted API server at once.
-	minWatchTimeout = 5 * time.Minute
-	maxWatchTimeout = 10 * time.Minute
-	// watchTimeoutGrace is the time after the timeout when a stream that the API server
-	// has not closed is closed by the client.
-	watchTimeoutGrace = 30 * time.Second
-	// healthyAfter is the duration after which a stream without events counts as
-	// healthy.
-	healthyAfter = 5 * time.Second
-)
+// healthyAfter is the duration after which a stream without events counts as healthy.
+const healthyAfter = 5 * time.Second
 
 // watch watches from the position until the stream ends. It returns nil if the stream
 // was healthy and can be reopened at once.
 func (w *watcher) watch(ctx context.Context, sink source.Sink) error {
-	lifetime := minWatchTimeout + rand.N(maxWatchTimeout-minWatchTimeout)
-	seconds := int64(lifetime.Seconds())
-	stream, err := w.Client.Resource(w.mapping.Resource).Namespace(w.namespace).Watch(ctx, w.listOptions(metav1.ListOptions{
-		ResourceVersion:     w.position,
-		AllowWatchBookmarks: true,
-		TimeoutSeconds:      &seconds,
-	}))
+	events, err := w.subscribe(ctx)
 	if apierrors.IsForbidden(err) {
 		err = w.forbiddenError(ctx)
 	}
 	if err != nil {
 		return fmt.Errorf("watch %s: %w", w, err)
 	}
-	defer stream.Stop()
+	defer events.stop()
 	w.reportWatching(ctx)
-	opened := w.Clock.Now()
-	deadline := w.Clock.NewTimer(lifetime + watchTimeoutGrace)
-	defer deadline.Stop()
 	for healthy := false; ; healthy = true {
-		select {
-		case <-ctx.Done():
+		got, err := events.read(ctx)
+		switch {
+		case ctx.Err() != nil:
 			return ctx.Err()
-		case <-deadline.C():
-			return interruptedError{fmt.Errorf("watch %s: not closed by the API server after %s", w, lifetime)}
-		case got, open := <-stream.ResultChan():
-			if !open {
-				if healthy || w.Clock.Since(opened) >= healthyAfter {
-					return ctx.Err()
-				}
-				return interruptedError{fmt.Errorf("watch %s: closed at once", w)}
+		case errors.Is(err, errEnded):
+			if healthy || w.Clock.Since(events.stream.openedAt) >= healthyAfter {
+				return nil
 			}
-			if got.Type == watch.Error {
-				return interruptedError{fmt.Errorf("watch %s: %w", w, apierrors.FromObject(got.Object))}
-			}
-			if err := w.handle(ctx, sink, got); err != nil {
-				return err
-			}
-			w.backoff = newBackoff()
+			return interruptedError{fmt.Errorf("watch %s: closed at once", w)}
+		case err != nil:
+			return interruptedError{fmt.Errorf("watch %s: %w", w, err)}
+		case got.Type == watch.Error:
+			return interruptedError{fmt.Errorf("watch %s: %w", w, apierrors.FromObject(got.Object))}
 		}
+		if err := w.handle(ctx, sink, got); err != nil {
+			return err
+		}
+		w.backoff = newBackoff()
 	}
+}
+
+// subscribe returns a reader of the events after the position. Only streams of the worker's
+// own cluster are shared: the credentials for another one may change.
+func (w *watcher) subscribe(ctx context.Context) (*reader, error) {
+	o := w.listOptions(metav1.ListOptions{ResourceVersion: w.position, AllowWatchBookmarks: true})
+	client := w.Client.Resource(w.mapping.Resource).Namespace(w.namespace)
+	streams := w.Streams
+	if w.eventCluster() != "" {
+		streams = &Streams{}
+	}
+	key := streamKey{w.Account, w.mapping.Resource, w.namespace, o.LabelSelector, o.FieldSelector}
+	return streams.subscribe(ctx, key, w.position, w.Clock, func(ctx context.Context, timeout int64) (watch.Interface, error) {
+		o.TimeoutSeconds = &timeout
+		return client.Watch(ctx, o)
+	})
 }
 
 // reportWatching reports that the watch is established, and logs it the first time.

@@ -1,0 +1,125 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package resource
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/utils/clock"
+)
+
+// Streams shares the watch streams of one API server among the sources of a process. Watches
+// with equal Options.Account, kind, namespace and selectors read one stream, and each of them
+// gets what a stream of its own, from its own position, would have. The zero value is ready to
+// use. It is safe for concurrent use.
+//
+//   - A watch that starts joins a stream that still has all events after its position. If there
+//     is none, it opens a stream, and joins another one as soon as it has caught up with it.
+//   - The fastest reader of a stream sets its pace. For the others the stream keeps the events
+//     that they have not read yet, up to maxUnread events or maxUnreadBytes. The stream of a
+//     reader that falls behind these ends, so that it watches from its position again. A stream
+//     with one reader keeps no events.
+//   - Each reader gets an object of its own.
+//   - An error of a stream is that of the watch that opened it. For the others the stream ends.
+type Streams struct {
+	mu sync.Mutex
+	// open are the streams that can be joined, in the order in which they were opened.
+	open map[streamKey][]*stream
+}
+
+// streamKey is equal for watches that may share a stream.
+type streamKey struct {
+	account                   string
+	resource                  schema.GroupVersionResource
+	namespace, labels, fields string
+}
+
+// openFunc requests a stream with a timeout in seconds.
+type openFunc func(ctx context.Context, timeout int64) (watch.Interface, error)
+
+// subscribe returns a reader of the events after position. If there is no stream to join, it
+// requests one by open. Values of ctx are those of the request, which outlasts ctx if others
+// join the stream.
+func (s *Streams) subscribe(ctx context.Context, key streamKey, position string, clk clock.Clock, open openFunc) (*reader, error) {
+	for {
+		r := s.join(ctx, key, versionOf(position), clk, open)
+		select {
+		case <-ctx.Done():
+			r.stop()
+			return nil, ctx.Err()
+		case <-r.stream.opened:
+		}
+		switch {
+		case r.stream.openErr == nil:
+			return r, nil
+		case r.verbatim || !isHistoryGone(r.stream.openErr):
+			r.stop()
+			return nil, r.stream.openErr
+		}
+		r.stop() // the history after this position may be there
+	}
+}
+
+// join adds a reader to a stream, which it opens if there is none.
+func (s *Streams) join(ctx context.Context, key streamKey, position version, clk clock.Clock, open openFunc) *reader {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := &reader{position: position, wake: make(chan struct{}, 1)}
+	if joined := s.find(key, position); joined != nil {
+		joined.add(r)
+		return r
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	st := &stream{
+		streams: s, key: key, clock: clk, cancel: cancel, floor: position,
+		opened: make(chan struct{}), demand: make(chan struct{}, 1),
+	}
+	if position&hashed == 0 { // positions that are not numbers cannot be compared
+		if s.open == nil {
+			s.open = map[streamKey][]*stream{}
+		}
+		s.open[key] = append(s.open[key], st)
+	}
+	st.add(r)
+	r.verbatim = true
+	go st.run(ctx, open)
+	return r
+}
+
+// find returns the first stream that has all events after position; nil if there is none.
+func (s *Streams) find(key streamKey, position version) *stream {
+	for _, st := range s.open[key] {
+		if position&hashed == 0 && !position.before(st.floor) {
+			return st
+		}
+	}
+	return nil
+}
+
+// remove makes st impossible to join.
+func (s *Streams) remove(st *stream) {
+	left := slices.DeleteFunc(s.open[st.key], func(other *stream) bool { return other == st })
+	if len(left) == 0 {
+		delete(s.open, st.key)
+		return
+	}
+	s.open[st.key] = left
+}
