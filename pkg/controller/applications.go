@@ -191,7 +191,7 @@ func deployment() [][]string {
 
 // keepListed drops from an Application all but what identifies it, the TriggerServices in its
 // status.appliedResources, the fields of deployment, and what keepPlacements keeps: a cache holds
-// all Applications.
+// all Applications. Of other applied resources it keeps the first.
 func (r *reconciler) keepListed(o any) (any, error) {
 	u, ok := o.(*unstructured.Unstructured)
 	if !ok || u.GroupVersionKind() != applicationKind() {
@@ -205,7 +205,7 @@ func (r *reconciler) keepListed(o any) (any, error) {
 	all, _, _ := unstructured.NestedSlice(u.Object, "status", "appliedResources")
 	var listed []any
 	for _, o := range all {
-		if isTriggerService(o) || isIn(o, r.BumpClusters) {
+		if isTriggerService(o) || isIn(o, r.BumpClusters) || len(listed) == 0 { // see unlists
 			listed = append(listed, o)
 		}
 	}
@@ -245,4 +245,17 @@ func lists(app *unstructured.Unstructured, ts types.NamespacedName) bool {
 		}
 	}
 	return false
+}
+
+// unlists reports whether KubeVela has deployed an Application without the TriggerService ts. It
+// empties status.appliedResources when a deployment begins.
+func unlists(app *unstructured.Unstructured, ts types.NamespacedName) bool {
+	applied, _, _ := unstructured.NestedSlice(app.Object, "status", "appliedResources")
+	return isDeployed(app) && len(applied) > 0 && !lists(app, ts)
+}
+
+// isDeployed reports whether the last deployment of an Application has succeeded.
+func isDeployed(app *unstructured.Unstructured) bool {
+	phase, _, _ := unstructured.NestedString(app.Object, "status", "workflow", "status")
+	return phase == "succeeded"
 }

@@ -24,7 +24,6 @@ import (
 	"time"
 
 	rbacv1 "k8s.io/api/rbac/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -135,10 +134,23 @@ func (r bumpReconciler) listing(ctx context.Context, app event.Application, ts t
 	}
 	a := newApplication()
 	err := r.reader.Get(ctx, types.NamespacedName{Namespace: app.Namespace, Name: app.Name}, a)
-	if apierrors.IsNotFound(err) || err == nil && !r.hasClusterBumps(ts.Namespace) && !lists(a, ts) {
-		return nil, nil
+	if err != nil {
+		return nil, client.IgnoreNotFound(err)
 	}
-	return &metav1.OwnerReference{APIVersion: a.GetAPIVersion(), Kind: a.GetKind(), Name: a.GetName(), UID: a.GetUID()}, err
+	if !lists(a, ts) && !r.hasClusterBumps(ts.Namespace) {
+		granted, err := r.granted(ctx, ts)
+		if err != nil || !granted || unlists(a, ts) {
+			return nil, err
+		}
+	}
+	return &metav1.OwnerReference{APIVersion: a.GetAPIVersion(), Kind: a.GetKind(), Name: a.GetName(), UID: a.GetUID()}, nil
+}
+
+// granted reports whether ts has the right, which it keeps while its Application is deployed.
+func (r bumpReconciler) granted(ctx context.Context, ts types.NamespacedName) (bool, error) {
+	var roles rbacv1.RoleList
+	err := r.reader.List(ctx, &roles, client.MatchingFields{byService: ts.String()})
+	return len(roles.Items) > 0, err
 }
 
 // revoke deletes the rights of a TriggerService, except those in the namespace kept.

@@ -19,6 +19,7 @@ package controller_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -80,8 +81,15 @@ func (p placed) createNamed(t *testing.T, name string) *v1alpha1.TriggerService 
 	return ts
 }
 
-// list writes the status of the Application: it has applied an object of each name.
+// list writes the status of the Application: it has been deployed, and applied an object of each
+// name.
 func (p placed) list(t *testing.T, kind, namespace, cluster string, names ...string) {
+	t.Helper()
+	p.writeStatus(t, "succeeded", kind, namespace, cluster, names...)
+}
+
+// writeStatus writes the status of the Application: its workflow is in a phase.
+func (p placed) writeStatus(t *testing.T, phase, kind, namespace, cluster string, names ...string) {
 	t.Helper()
 	applied := []any{}
 	for _, name := range names {
@@ -89,6 +97,10 @@ func (p placed) list(t *testing.T, kind, namespace, cluster string, names ...str
 	}
 	patch := p.app.DeepCopy()
 	if err := unstructured.SetNestedSlice(p.app.Object, applied, "status", "appliedResources"); err != nil {
+		t.Fatal(err)
+	}
+	workflow := map[string]any{"status": phase, "mode": "StepByStep", "suspend": false, "terminated": false, "finished": phase == "succeeded"}
+	if err := unstructured.SetNestedMap(p.app.Object, workflow, "status", "workflow"); err != nil {
 		t.Fatal(err)
 	}
 	if err := p.client.Status().Patch(t.Context(), p.app, client.MergeFrom(patch)); err != nil {
@@ -130,6 +142,7 @@ func (p placed) want(t *testing.T, step string, accounts ...string) {
 			}
 			got = append(got, b.Subjects[0].Name)
 		}
+		slices.Sort(got)
 		if diff := cmp.Diff(want, got); diff != "" || len(roles.Items) != len(want) {
 			return fmt.Errorf("%d Roles, %s", len(roles.Items), diff)
 		}
@@ -153,6 +166,17 @@ func TestBumpRight(t *testing.T) {
 	p.want(t, "none for one that is listed in another namespace")
 	p.list(t, "TriggerService", p.ns, "local", "web")
 	p.want(t, "the right again", "web")
+
+	p.writeStatus(t, "executing", "TriggerService", p.ns, "")
+	p.createNamed(t, "web-1")
+	p.writeStatus(t, "executing", "TriggerService", p.ns, "", "web-1")
+	p.want(t, "the right stays while the Application is deployed", "web", "web-1")
+	p.writeStatus(t, "suspending", "ConfigMap", p.ns, "", "settings")
+	p.createNamed(t, "web-3")
+	p.writeStatus(t, "suspending", "TriggerService", p.ns, "", "web-3")
+	p.want(t, "and while its deployment is suspended", "web", "web-1", "web-3")
+	p.list(t, "TriggerService", p.ns, "", "web")
+	p.want(t, "those that the deployment has left", "web")
 
 	unchanged := web.DeepCopy()
 	web.Spec.Triggers[0].Action.Properties.Raw = []byte(`{"namespace":"x","nameSelector":{"name":"shop"}}`)

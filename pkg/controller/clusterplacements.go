@@ -79,11 +79,10 @@ func keepPlacements(small, app *unstructured.Unstructured, clusters []string) {
 			services = append(services, map[string]any{"cluster": s["cluster"], "namespace": s["namespace"], "name": s["name"], "workloadDefinition": s["workloadDefinition"]})
 		}
 	}
-	status, _, _ := unstructured.NestedString(app.Object, "status", "workflow", "status")
 	revision, _, _ := unstructured.NestedString(app.Object, "status", "workflow", "appRevision")
 	// Only a status that is no map is an error.
 	_ = unstructured.SetNestedSlice(small.Object, services, "status", "services")
-	_ = unstructured.SetNestedStringMap(small.Object, map[string]string{"status": status, "appRevision": revision}, "status", "workflow")
+	_ = unstructured.SetNestedField(small.Object, revision, "status", "workflow", "appRevision")
 }
 
 // isBumpOnChange reports whether the status of a trait is that of bump-on-change.

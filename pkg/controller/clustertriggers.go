@@ -87,9 +87,3 @@ func isPinned(app *unstructured.Unstructured) bool {
 	version := app.GetAnnotations()["app.oam.dev/publishVersion"]
 	return version != "" && (version[0] == '0' || strings.Trim(version, "0123456789") != "")
 }
-
-// isDeployed reports whether KubeVela has deployed all of app.
-func isDeployed(app *unstructured.Unstructured) bool {
-	status, _, _ := unstructured.NestedString(app.Object, "status", "workflow", "status")
-	return status == "succeeded"
-}

@@ -101,12 +101,14 @@ func (r configReconciler) deployedBy(ctx context.Context, ts *v1alpha1.TriggerSe
 // objects returns what ts may watch. KubeVela empties the list of what was applied when a
 // deployment begins: until one has succeeded, ts keeps what it has.
 func (r configReconciler) objects(ctx context.Context, app *unstructured.Unstructured, ts *v1alpha1.TriggerService) (all []reference.Reference, err error) {
-	if lists(app, client.ObjectKeyFromObject(ts)) {
+	name := client.ObjectKeyFromObject(ts)
+	listed := lists(app, name)
+	if listed {
 		if all, err = r.references(ctx, app, ts); err != nil {
 			return nil, err
 		}
 	}
-	if phase, _, _ := unstructured.NestedString(app.Object, "status", "workflow", "status"); phase != "succeeded" {
+	if !isDeployed(app) || !listed && !unlists(app, name) {
 		kept, err := r.grantedConfig(ctx, ts)
 		if err != nil {
 			return nil, err
