@@ -50,7 +50,7 @@ func validateCommand() *cobra.Command {
 		},
 	}
 	configFlags(cmd.Flags(), &config, &actionsDir)
-	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "say which filters are evaluated by CUE, which takes longer than those that are compiled, and why")
+	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "say which filters and actions are evaluated by CUE, which takes longer than those that are compiled, and why")
 	return cmd
 }
 
@@ -62,7 +62,7 @@ func printValidation(w io.Writer, v app.Validation, verbose bool) error {
 			fmt.Fprintf(&out, "%s\n", d)
 		}
 		if len(v.ByCUE) == 0 {
-			out.WriteString("all filters are compiled\n")
+			out.WriteString("all filters and actions are compiled\n")
 		}
 	}
 	out.WriteString(count(v.Triggers, "trigger") + count(v.Definitions, "action"))

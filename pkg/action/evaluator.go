@@ -83,7 +83,7 @@ func (t *Template) Compile(o Options) (*Action, diag.List) {
 		return nil, diagnostics(err)
 	}
 	r.analyse(trees)
-	if r.rendered, err = r.renderings(trees); err != nil {
+	if err := r.compileStages(trees); err != nil {
 		return nil, diagnostics(err)
 	}
 	c, err := r.compile(trees)
@@ -117,6 +117,7 @@ type Action struct {
 	// are compiled; nil for those that CUE evaluates.
 	inputs   []inputs
 	rendered []*rendering
+	byCUE    diag.List
 	// names replaces the names of fields in the data that CUE gets; nil if the template
 	// depends on them.
 	names *expr.Names

@@ -28,6 +28,7 @@ import (
 	"cuelang.org/go/cue/ast"
 
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
+	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/expr"
 	"github.com/kubevela/kube-trigger/pkg/expr/closure"
 	"github.com/kubevela/kube-trigger/pkg/number"
@@ -41,24 +42,35 @@ type rendering struct {
 	calls, data []string
 }
 
-// renderings returns the renderings of the template's stages. A stage that CUE evaluates has none.
-func (r *Action) renderings(trees []tree) ([]*rendering, error) {
-	out := make([]*rendering, len(r.template.stages))
-	if r.parameter == "" {
-		return out, nil
-	}
+// compileStages compiles the template's stages. A stage that CUE evaluates has no rendering.
+func (r *Action) compileStages(trees []tree) error {
+	r.rendered = make([]*rendering, len(r.template.stages))
 	for i, t := range trees {
-		var err error
-		if out[i], err = r.newRendering(r.template.stages[i], t); err != nil && !errors.As(err, new(*closure.UnsupportedError)) {
-			return nil, err
+		var (
+			left *closure.UnsupportedError
+			err  error
+		)
+		if r.rendered[i], err = r.newRendering(r.template.stages[i], t); errors.As(err, &left) {
+			d := diag.Diagnostic{Message: fmt.Sprintf("in the action %q, %s", r.template.name, left)}
+			if !slices.Contains(r.byCUE, d) {
+				r.byCUE = append(r.byCUE, d)
+			}
+		} else if err != nil {
+			return err
 		}
 	}
-	return out, nil
+	return nil
 }
 
+// ByCUE returns what of the template CUE evaluates for each event; nil if all of it is compiled.
+func (r *Action) ByCUE() diag.List { return r.byCUE }
+
 func (r *Action) newRendering(s expr.Stage, t tree) (*rendering, error) {
-	if s.Repeats() {
-		return nil, &closure.UnsupportedError{What: "a template whose calls depend on each other"}
+	switch {
+	case r.parameter == "":
+		return nil, &closure.UnsupportedError{What: "a property that depends on the event"}
+	case s.Repeats():
+		return nil, &closure.UnsupportedError{What: "a template without calls, or whose calls depend on each other,"}
 	}
 	inputs := map[string]closure.Input{}
 	add := func(name string) {

@@ -56,7 +56,7 @@ type Validation struct {
 	Triggers, Definitions int
 	// Warnings are about what is valid, and probably not meant.
 	Warnings diag.FileDiagnostics
-	// ByCUE is what of the filters CUE evaluates, because it is not compiled.
+	// ByCUE is what of the filters and actions CUE evaluates, because it is not compiled.
 	ByCUE diag.FileDiagnostics
 }
 

@@ -38,6 +38,8 @@ type compiledActions struct {
 	// old are the fields below `context.old` that they name.
 	old      expr.FieldSet
 	warnings diag.List
+	// byCUE is what of them CUE evaluates for each event.
+	byCUE diag.List
 }
 
 // compileActions compiles the action or actions of a trigger.
@@ -61,6 +63,7 @@ func (c Compiler) compileActions(o action.Options, spec v1alpha1.Trigger) (compi
 	}
 	return compiledActions{
 		steps: []engine.Step{{Start: a.Start}}, old: oldDependencies(a.ContextFields()), warnings: r.warnings(c.Sources[spec.Source.Type].Form).WithPrefix("action"),
+		byCUE: a.ByCUE().WithPrefix("action"),
 	}, nil
 }
 
@@ -95,6 +98,7 @@ func (c Compiler) compileSequence(o action.Options, spec v1alpha1.Trigger) (comp
 					Name: s.Name, Title: stepTitle(i, s), Start: a.Start, Optional: s.OnFailure == v1alpha1.OnFailureContinue,
 				})
 				out.warnings = append(out.warnings, r.warnings(c.Sources[spec.Source.Type].Form).WithPrefix(path)...)
+				out.byCUE = append(out.byCUE, a.ByCUE().WithPrefix(path)...)
 			}
 		}
 		list = append(list, problems.WithPrefix(path)...)

@@ -40,7 +40,7 @@ type Compiled struct {
 	// Warnings are about what is valid, and probably not meant. Their paths are like
 	// those of Problems.
 	Warnings diag.List
-	// ByCUE is what of the filter CUE evaluates, since it is not compiled. The paths are like
+	// ByCUE is what of the filter and of the actions CUE evaluates, since it is not compiled. The paths are like
 	// those of Problems.
 	ByCUE diag.List
 	// Suspended is true if the trigger or its TriggerService is suspended.

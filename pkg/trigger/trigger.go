@@ -91,6 +91,7 @@ func (c Compiler) Compile(id event.TriggerRef, spec v1alpha1.Trigger) (Compiled,
 		}
 		compiled, problems = c.compileActions(o, spec)
 		sourceSpec.Old, out.Warnings = compiled.old, append(out.Warnings, compiled.warnings...)
+		out.ByCUE = append(out.ByCUE, compiled.byCUE...)
 	} else {
 		problems = problems.WithPrefix("action")
 	}
