@@ -144,7 +144,7 @@ func (c *compiler) parts(decls []ast.Decl) (parts []addField, whole code, err er
 	return parts, whole, nil
 }
 
-// field compiles `a: x`. A hidden field or a definition has a name and adds nothing.
+// field compiles `a: x`. A hidden field or a definition has a value and adds nothing.
 func (c *compiler) field(x *ast.Field) (addField, code, error) {
 	if _, aliased := x.Label.(*ast.Alias); aliased || x.Constraint != token.ILLEGAL {
 		return nil, code{}, unsupported(x, "a field that is optional, required or has an alias")
@@ -153,9 +153,8 @@ func (c *compiler) field(x *ast.Field) (addField, code, error) {
 	if err != nil {
 		return nil, code{}, err
 	}
-	if id, ok := x.Label.(*ast.Ident); ok && isInternal(id.Name) {
-		return nil, code{constant: true}, nil
-	}
+	id, ok := x.Label.(*ast.Ident)
+	internal := ok && isInternal(id.Name)
 	var v code
 	if m := c.members[x.Value]; m != nil {
 		v, err = c.member(m, x)
@@ -175,6 +174,9 @@ func (c *compiler) field(x *ast.Field) (addField, code, error) {
 		value, s := v.eval(f)
 		if s != Present {
 			return Unknown
+		}
+		if internal {
+			return Present
 		}
 		o.unordered = o.unordered || computed
 		return o.add(text, value)
