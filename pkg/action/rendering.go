@@ -108,15 +108,19 @@ func (r *Action) newRendering(s expr.Stage, t tree) (*rendering, error) {
 type renderedCall struct{ provider.Call }
 
 // renderFunctions returns the functions of packages: unified with a struct that has $params, a
-// function makes a renderedCall.
+// function makes a renderedCall. Packages that cannot be resolved are left to CUE.
 func renderFunctions(packages []velaPackage) closure.Definitions {
-	return func(path, name string) (func(map[string]any) (any, closure.Status), bool) {
-		for _, p := range packages {
-			if p.path == path {
-				return functionOf(p.syntax, name)
-			}
+	files := map[string]*ast.File{}
+	for _, p := range packages {
+		if expr.Resolve(p.syntax) == nil {
+			files[p.path] = p.syntax
 		}
-		return nil, false
+	}
+	return func(path, name string) (func(map[string]any) (any, closure.Status), bool) {
+		if files[path] == nil {
+			return nil, false
+		}
+		return functionOf(files[path], name)
 	}
 }
 
@@ -126,10 +130,10 @@ func functionOf(file *ast.File, name string) (func(map[string]any) (any, closure
 	if !ok {
 		return nil, false
 	}
-	do, ok := literalText(fieldValue(definition.Elts, "#do"))
-	of, also := literalText(fieldValue(definition.Elts, "#provider"))
+	var call provider.Call
+	addFunction(&call, definition)
 	params := fieldValue(definition.Elts, "$params")
-	if !ok || !also || params == nil || expr.Resolve(file) != nil {
+	if call.Do == "" || call.Provider == "" || params == nil {
 		return nil, false
 	}
 	schema, err := closure.CompileSchema(params)
@@ -145,8 +149,8 @@ func functionOf(file *ast.File, name string) (func(map[string]any) (any, closure
 			given = map[string]any{}
 		}
 		completed, s := schema.Complete(given)
-		object, ok := closure.Fields(completed)
-		call := provider.Call{Provider: of, Do: do, Params: object}
+		call := call
+		call.Params, ok = closure.Fields(completed)
 		if s != closure.Present || !ok || provider.HasComments(call) {
 			return nil, closure.Unknown
 		}
@@ -167,12 +171,6 @@ func fieldValue(decls []ast.Decl, name string) (value ast.Expr) {
 	return value
 }
 
-func literalText(x ast.Expr) (string, bool) {
-	v, ok := closure.Literal(x)
-	s, isText := v.(string)
-	return s, ok && isText
-}
-
 // stageInputs are the inputs of a stage, by name.
 type stageInputs map[string]any
 
@@ -191,21 +189,9 @@ func (in stageInputs) Whole() map[string]any { return in }
 // runRendered executes the calls of a stage and reads the result, without CUE. done is false
 // where only CUE can tell what they are; then nothing was executed.
 func (r *resolution) runRendered(ctx context.Context, p *rendering, data map[string]any) (done bool, err error) {
-	e := p.program.Begin(stageInputs(data))
-	defer e.End()
-	values := map[string]any{}
-	for _, name := range slices.Concat(p.calls, p.data) {
-		v, s := e.Value(name)
-		if s != closure.Present {
-			return false, nil
-		}
-		if name != expr.ResultField && !slices.Contains(p.calls, name) {
-			continue
-		}
-		var known bool
-		if values[name], known = decoded(v); !known {
-			return false, nil
-		}
+	values, known := p.evaluate(data)
+	if !known {
+		return false, nil
 	}
 	for _, name := range p.calls {
 		if r.returned[name], err = r.visitRendered(ctx, values[name], cue.MakePath(cue.Str(name)).String(), []string{name}); err != nil {
@@ -214,6 +200,36 @@ func (r *resolution) runRendered(ctx context.Context, p *rendering, data map[str
 	}
 	r.result, r.rendered = values[expr.ResultField], true
 	return true, nil
+}
+
+// evaluate returns the fields with calls, and the result if it is one of the others. known is false
+// where only CUE can tell what a field is.
+func (p *rendering) evaluate(data map[string]any) (values map[string]any, known bool) {
+	e := p.program.Begin(stageInputs(data))
+	defer e.End()
+	values = make(map[string]any, len(p.calls)+1)
+	for _, name := range p.data {
+		v, s := e.Value(name)
+		if s != closure.Present {
+			return nil, false
+		}
+		if name != expr.ResultField {
+			continue
+		}
+		if values[name], known = decoded(v); !known {
+			return nil, false
+		}
+	}
+	for _, name := range p.calls {
+		v, s := e.Value(name)
+		if s != closure.Present {
+			return nil, false
+		}
+		if values[name], known = decoded(v); !known {
+			return nil, false
+		}
+	}
+	return values, true
 }
 
 // decoded returns a copy of a rendered value as decoded JSON in which calls are renderedCalls, or

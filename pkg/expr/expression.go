@@ -26,6 +26,7 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/expr/closure"
 )
 
 // Filename is the file name in the positions of an expression.
@@ -127,7 +128,7 @@ func (e *Expression) applyRules() error {
 		return err
 	}
 	for _, d := range e.file.Decls {
-		if f, ok := d.(*ast.Field); ok && len(e.helpers[LabelName(f.Label)]) == 0 && isInternal(LabelName(f.Label)) {
+		if f, ok := d.(*ast.Field); ok && len(e.helpers[LabelName(f.Label)]) == 0 && closure.IsInternal(LabelName(f.Label)) {
 			e.helpers[LabelName(f.Label)] = []helper{{f, f.Value, unaliased(f.Value)}}
 		}
 	}
@@ -211,7 +212,7 @@ func (e *Expression) addField(f *ast.Field, list *diagnostics) {
 		list.add(f, "constraints belong under context: computed label")
 	case name == "context":
 		e.Constraints = append(e.Constraints, f)
-	case identifier && isInternal(name):
+	case identifier && closure.IsInternal(name):
 		e.helpers[name] = append(e.helpers[name], helper{f, f.Value, unaliased(f.Value)})
 	default:
 		list.add(f, "constraints belong under context: unknown field %q%s", name, diag.Suggest(name, []string{"context"}))

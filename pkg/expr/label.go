@@ -22,6 +22,8 @@ import (
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/literal"
 	"cuelang.org/go/cue/token"
+
+	"github.com/kubevela/kube-trigger/pkg/expr/closure"
 )
 
 // LabelName returns the name of a label or selector, and "" where it is computed.
@@ -41,7 +43,7 @@ func fieldName(l ast.Label) (string, bool) {
 		}
 		return fieldName(inner)
 	case *ast.Ident:
-		return l.Name, !isInternal(l.Name)
+		return l.Name, !closure.IsInternal(l.Name)
 	case *ast.BasicLit:
 		switch l.Kind {
 		case token.STRING:
@@ -68,13 +70,7 @@ func identName(l ast.Label) string {
 // expression or a pattern.
 func isComputed(l ast.Label) bool {
 	_, static := fieldName(l)
-	return !static && !isInternal(identName(l))
-}
-
-// isInternal reports whether an identifier is a hidden field or a definition, which
-// decoded JSON never has.
-func isInternal(name string) bool {
-	return strings.HasPrefix(name, "_") || strings.HasPrefix(name, "#")
+	return !static && !closure.IsInternal(identName(l))
 }
 
 func isHidden(l ast.Label) bool { return strings.HasPrefix(identName(l), "_") }

@@ -52,7 +52,7 @@ func (r Reference) String() string {
 		switch {
 		case s.isIndex:
 			b.WriteString("[" + strconv.Itoa(s.index) + "]")
-		case ast.IsValidIdent(s.field) && !isInternal(s.field):
+		case ast.IsValidIdent(s.field) && !closure.IsInternal(s.field):
 			b.WriteString("." + s.field)
 		default:
 			b.WriteString("[" + literal.String.Quote(s.field) + "]")

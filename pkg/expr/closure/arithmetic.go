@@ -21,6 +21,7 @@ import (
 	"encoding/json"
 	"math"
 	"math/bits"
+	"strings"
 
 	"cuelang.org/go/cue/token"
 	"github.com/cockroachdb/apd/v3"
@@ -94,10 +95,10 @@ func calculate(op token.Token, x, y any) (any, Status) {
 	if _, ok := x.(octets); ok {
 		return nil, Unknown
 	}
-	if op == token.MUL && !isNumber(x) && !isNumber(y) || op != token.MUL {
-		return nil, Absent
+	if op == token.MUL && (isNumber(x) || isNumber(y)) {
+		return nil, Unknown // CUE may repeat a text
 	}
-	return nil, Unknown // CUE may repeat a text
+	return nil, Absent
 }
 
 // calculateIntegers returns the result, or false if it is no int64, or a quotient.
@@ -154,19 +155,9 @@ func isInteger(v any) bool {
 	case int64:
 		return true
 	case json.Number:
-		_, err := v.Int64()
-		return err == nil || !isFraction(string(v))
+		return !strings.ContainsAny(string(v), ".eE")
 	case *decimal:
 		return v.integer
-	}
-	return false
-}
-
-func isFraction(text string) bool {
-	for _, r := range text {
-		if r == '.' || r == 'e' || r == 'E' {
-			return true
-		}
 	}
 	return false
 }

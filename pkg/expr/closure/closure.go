@@ -90,8 +90,8 @@ type Options struct {
 // The error is an *UnsupportedError.
 func Compile(file *ast.File, names []string, o Options) (*Program, error) {
 	c := &compiler{
-		inputs: o.Inputs, define: o.Definitions, declared: map[ast.Node]ast.Expr{}, names: map[string]int{},
-		slots: map[ast.Node]variable{}, codes: map[ast.Node]*code{}, members: map[ast.Node]*member{},
+		inputs: o.Inputs, define: o.Definitions,
+		variables: map[ast.Node]variable{}, members: map[ast.Node]*member{},
 	}
 	roots, err := c.declareFile(file)
 	if err != nil {
@@ -100,10 +100,10 @@ func Compile(file *ast.File, names []string, o Options) (*Program, error) {
 	p := &Program{codes: map[string]code{}}
 	for _, name := range names {
 		root := roots[name]
-		if root == nil || c.names[name] > 1 {
-			return nil, &UnsupportedError{What: fmt.Sprintf("the field %q, which is declared %d times,", name, c.names[name])}
+		if len(root) != 1 {
+			return nil, &UnsupportedError{What: fmt.Sprintf("the field %q, which is declared %d times,", name, len(root))}
 		}
-		if p.codes[name], err = c.compile(root); err != nil {
+		if p.codes[name], err = c.member(root[0]); err != nil {
 			return nil, err
 		}
 	}
@@ -112,9 +112,9 @@ func Compile(file *ast.File, names []string, o Options) (*Program, error) {
 	return p, nil
 }
 
-// declareFile declares what is in file, and returns its fields.
-func (c *compiler) declareFile(file *ast.File) (roots map[string]ast.Expr, err error) {
-	roots = map[string]ast.Expr{}
+// declareFile declares what is in file, and returns its fields by name.
+func (c *compiler) declareFile(file *ast.File) (roots map[string][]*member, err error) {
+	roots = map[string][]*member{}
 	for _, d := range file.Decls {
 		switch d := d.(type) {
 		case *ast.Field:
@@ -122,14 +122,21 @@ func (c *compiler) declareFile(file *ast.File) (roots map[string]ast.Expr, err e
 			if err != nil {
 				return nil, unsupported(d, "a field with a computed name")
 			}
-			roots[label] = d.Value
-			c.names[label]++
-			c.declared[d.Value] = d.Value
+			m := c.declareMember(d.Value, d.Value)
+			m.input = c.inputs[label]
+			roots[label] = append(roots[label], m)
 		case *ast.LetClause:
-			c.declared[d] = d.Expr
+			c.declareMember(d, d.Expr)
 		case *ast.ImportDecl, *ast.Package, *ast.Attribute, *ast.CommentGroup:
 		default:
 			return nil, unsupported(d, "a declaration at the top")
+		}
+	}
+	for _, several := range roots {
+		for _, m := range several {
+			if len(several) > 1 {
+				delete(c.members, m.value) // its value is that of all of them
+			}
 		}
 	}
 	return roots, nil
@@ -149,19 +156,12 @@ type code struct {
 // compiler compiles the expressions of one file.
 type compiler struct {
 	inputs map[string]Input
-	// declared are the values of the file's declarations, by the nodes that identifiers
-	// resolve to, and names the number of fields by name.
-	declared map[ast.Node]ast.Expr
-	names    map[string]int
-	// slots are those of variables and inputs, and codes those declarations that are compiled,
-	// or nil while they are.
-	slots map[ast.Node]variable
-	codes map[ast.Node]*code
-	size  int
-	// members are the fields and let clauses of structs that are compiled.
-	members map[ast.Node]*member
-	// referring is positive while what an identifier refers to is compiled.
-	referring int
+	// variables are those of loops, and members the fields and let clauses of the file and of
+	// its structs, by the nodes that identifiers resolve to.
+	variables map[ast.Node]variable
+	members   map[ast.Node]*member
+	// size is the number of slots, and calls that of calls that are compiled.
+	size, calls int
 	// define returns what a definition of an imported package makes of a struct; see
 	// Definitions.
 	define Definitions

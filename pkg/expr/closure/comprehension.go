@@ -92,7 +92,7 @@ func (c *compiler) letClause(x *ast.LetClause, rest func() (run, error)) (run, e
 		return nil, err
 	}
 	i := c.newSlot()
-	c.slots[x.Ident] = variable{i, v.choice}
+	c.variables[x.Ident] = variable{i, v.choice}
 	next, err := rest()
 	if err != nil {
 		return nil, err
@@ -127,10 +127,10 @@ func (c *compiler) forClause(x *ast.ForClause, rest func() (run, error)) (run, e
 		return nil, err
 	}
 	if x.Key != nil {
-		c.slots[x.Key] = variable{slot: key}
+		c.variables[x.Key] = variable{slot: key}
 	}
 	if x.Value != nil {
-		c.slots[x.Value] = variable{element, choice}
+		c.variables[x.Value] = variable{element, choice}
 	}
 	next, err = rest()
 	return loop, err

@@ -18,6 +18,7 @@ package closure
 
 import (
 	"encoding/json"
+	"strconv"
 	"strings"
 
 	"cuelang.org/go/cue/ast"
@@ -109,12 +110,10 @@ func interpolate(b *strings.Builder, v any) Status {
 	case string:
 		b.WriteString(v)
 	case bool:
-		if v {
-			b.WriteString("true")
-		} else {
-			b.WriteString("false")
-		}
-	case int64, json.Number:
+		b.WriteString(strconv.FormatBool(v))
+	case int64:
+		b.WriteString(strconv.FormatInt(v, 10))
+	case json.Number:
 		d, ok := decimalOf(v)
 		if !ok {
 			return Unknown

@@ -112,9 +112,7 @@ func unparenthesized(x ast.Expr) ast.Expr {
 // bounded is `x & !=null` or `x & bool`: x where it is of a kind.
 func (c *compiler) bounded(x *ast.BinaryExpr) (code, error) {
 	if complete := c.definition(x.X); complete != nil {
-		if c.referring > 0 {
-			return code{}, unsupported(x, "a call that another field refers to")
-		}
+		c.calls++
 		return c.defined(complete, x.Y)
 	}
 	has, boolean := bound(x.Y)

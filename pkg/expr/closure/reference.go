@@ -18,50 +18,30 @@ package closure
 
 import (
 	"cuelang.org/go/cue/ast"
-	"cuelang.org/go/cue/literal"
 	"cuelang.org/go/cue/token"
 )
 
 // ident is the name of an input, a variable of a loop, or a declaration.
 func (c *compiler) ident(x *ast.Ident) (code, error) {
-	if v, ok := c.slots[x.Node]; ok && x.Node != nil {
+	if v, ok := c.variables[x.Node]; ok && x.Node != nil {
 		return code{choice: v.choice, eval: func(f *frame) (any, Status) { return f.slots[v.slot].value, f.slots[v.slot].status }}, nil
 	}
-	if m := c.members[x.Node]; m != nil && x.Node != nil {
-		return c.member(m, x)
-	}
-	if input, ok := c.inputs[x.Name]; ok {
-		return c.input(x, input), nil
-	}
-	v, ok := c.declared[x.Node]
-	if !ok || c.names[x.Name] > 1 {
+	m := c.members[x.Node]
+	if m == nil || x.Node == nil {
 		return code{}, unsupported(x, "the name %s", x.Name)
 	}
-	if compiled, ok := c.codes[x.Node]; ok {
-		if compiled == nil {
-			return code{}, unsupported(x, "the cycle of %s", x.Name)
-		}
-		return *compiled, nil
+	if m.compiling {
+		return code{}, unsupported(x, "the cycle of %s", x.Name)
 	}
-	c.codes[x.Node] = nil
-	c.referring++
-	compiled, err := c.compile(v)
-	c.referring--
-	if err != nil {
-		return code{}, err
+	compiled, err := c.member(m)
+	if err == nil && m.calls {
+		err = unsupported(x, "a call that another field refers to")
 	}
-	if !compiled.constant {
-		compiled = c.once(compiled)
-	}
-	c.codes[x.Node] = &compiled
-	return compiled, nil
+	return compiled, err
 }
 
-// once returns code that evaluates x when it is first needed.
-func (c *compiler) once(x code) code { return onceIn(c.newSlot(), x) }
-
-// onceIn returns code that evaluates x when it is first needed, and keeps the value in a slot.
-func onceIn(i int, x code) code {
+// once returns code that evaluates x when it is first needed, and keeps the value in a slot.
+func once(i int, x code) code {
 	eval := x.eval
 	x.eval = func(f *frame) (any, Status) {
 		if !f.slots[i].known {
@@ -73,25 +53,10 @@ func onceIn(i int, x code) code {
 	return x
 }
 
-func (c *compiler) input(x *ast.Ident, input Input) code {
-	if compiled := c.codes[x.Node]; compiled != nil {
-		return *compiled
-	}
-	compiled := c.once(code{eval: func(f *frame) (any, Status) {
-		v, ok := input(f.context)
-		if !ok {
-			return nil, Absent
-		}
-		return v, Present
-	}})
-	c.codes[x.Node] = &compiled
-	return compiled
-}
-
 // selector is `x.name`.
 func (c *compiler) selector(x *ast.SelectorExpr) (code, error) {
 	name, _, err := ast.LabelName(x.Sel)
-	if id, ok := x.Sel.(*ast.Ident); err != nil || ok && isInternal(id.Name) {
+	if id, ok := x.Sel.(*ast.Ident); err != nil || ok && IsInternal(id.Name) {
 		return code{}, unsupported(x, "a field that is hidden or a definition")
 	}
 	if spec, ok := imported(x.X); ok {
@@ -116,7 +81,9 @@ func imported(x ast.Expr) (path string, ok bool) {
 	if !ok {
 		return "", false
 	}
-	return stringLiteral(spec.Path)
+	v, _ := Literal(spec.Path)
+	path, ok = v.(string)
+	return path, ok
 }
 
 // index is `x[0]`, `x["name"]` or `x[y]`.
@@ -212,14 +179,4 @@ func (c *compiler) presence(x ast.Expr, op token.Token) (code, error) {
 		}
 		return nil, Unknown
 	}}, nil
-}
-
-// stringLiteral returns the text of a literal.
-func stringLiteral(x ast.Expr) (string, bool) {
-	lit, ok := x.(*ast.BasicLit)
-	if !ok || lit.Kind != token.STRING || lit.Value[0] == '\'' {
-		return "", false
-	}
-	text, err := literal.Unquote(lit.Value)
-	return text, err == nil
 }

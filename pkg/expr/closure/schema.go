@@ -226,7 +226,7 @@ func (c *schemaCompiler) structure(x *ast.StructLit) (Schema, error) {
 				continue
 			}
 			name, _, err := ast.LabelName(d.Label)
-			if err != nil || isInternal(name) || known[name] || d.Constraint == token.NOT {
+			if err != nil || IsInternal(name) || known[name] || d.Constraint == token.NOT {
 				return Schema{}, unsupported(d, "a field of a type")
 			}
 			known[name] = true

@@ -23,31 +23,49 @@ import (
 	"cuelang.org/go/cue/token"
 )
 
-// member is a field, or a let clause, of a struct that other parts of the struct refer to.
+// member is a field, or a let clause, of the file or of a struct.
 type member struct {
 	value ast.Expr
-	// slot is known while the struct is evaluated and the member has been.
+	// input is set if the value is given with each evaluation.
+	input Input
+	// slot is known while the file or the struct is evaluated, and the member has been.
 	slot int
 	// compiled is the code once it is known; compiling is set while it is compiled.
 	compiled  *code
 	compiling bool
+	// calls is set if the value has calls.
+	calls bool
 }
 
-// member returns the code of a member.
-func (c *compiler) member(m *member, x ast.Node) (code, error) {
-	switch {
-	case m.compiled != nil:
+// declareMember declares what identifiers resolve to by a node.
+func (c *compiler) declareMember(node ast.Node, value ast.Expr) *member {
+	m := &member{value: value, slot: c.newSlot()}
+	c.members[node] = m
+	return m
+}
+
+// member returns the code of a member, which is evaluated once.
+func (c *compiler) member(m *member) (code, error) {
+	if m.compiled != nil {
 		return *m.compiled, nil
-	case m.compiling:
-		return code{}, unsupported(x, "a cycle of fields")
 	}
-	m.compiling = true
-	compiled, err := c.compile(m.value)
-	if err != nil {
-		return code{}, err
+	compiled := code{eval: func(f *frame) (any, Status) {
+		v, ok := m.input(f.context)
+		return v, absentIf(!ok)
+	}}
+	if m.input == nil {
+		var err error
+		before := c.calls
+		m.compiling = true
+		compiled, err = c.compile(m.value)
+		m.compiling = false
+		if err != nil {
+			return code{}, err
+		}
+		m.calls = c.calls > before
 	}
 	if !compiled.constant {
-		compiled = onceIn(m.slot, compiled)
+		compiled = once(m.slot, compiled)
 	}
 	m.compiled = &compiled
 	return compiled, nil
@@ -94,20 +112,16 @@ func (c *compiler) declare(x *ast.StructLit) []int {
 		}, nil)
 	}
 	var slots []int
-	add := func(node ast.Node, value ast.Expr) {
-		slot := c.newSlot()
-		c.members[node] = &member{value: value, slot: slot}
-		slots = append(slots, slot)
-	}
 	for _, d := range x.Elts {
 		switch d := d.(type) {
 		case *ast.Field:
 			if name, _, err := ast.LabelName(d.Label); err == nil && count[name] == 1 && d.Constraint == token.ILLEGAL {
-				add(d.Value, d.Value)
+				slots = append(slots, c.declareMember(d.Value, d.Value).slot)
 			}
 		case *ast.LetClause:
-			add(d, d.Expr)
-			c.members[d.Ident] = c.members[d]
+			m := c.declareMember(d, d.Expr)
+			c.members[d.Ident] = m
+			slots = append(slots, m.slot)
 		}
 	}
 	return slots
@@ -154,10 +168,10 @@ func (c *compiler) field(x *ast.Field) (addField, code, error) {
 		return nil, code{}, err
 	}
 	id, ok := x.Label.(*ast.Ident)
-	internal := ok && isInternal(id.Name)
+	internal := ok && IsInternal(id.Name)
 	var v code
 	if m := c.members[x.Value]; m != nil {
-		v, err = c.member(m, x)
+		v, err = c.member(m)
 	} else {
 		v, err = c.compile(x.Value)
 	}
@@ -246,7 +260,8 @@ func (c *compiler) fields(x *ast.Comprehension) (addField, error) {
 	}, nil
 }
 
-// isInternal reports whether a name is that of a hidden field or a definition.
-func isInternal(name string) bool {
+// IsInternal reports whether an identifier is a hidden field or a definition, which decoded JSON
+// never has.
+func IsInternal(name string) bool {
 	return strings.HasPrefix(name, "_") || strings.HasPrefix(name, "#")
 }

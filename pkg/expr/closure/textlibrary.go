@@ -20,9 +20,9 @@ import (
 	"encoding/json"
 	"strings"
 
-	"github.com/kubevela/kube-trigger/pkg/number"
-
 	cuestrings "cuelang.org/go/pkg/strings"
+
+	"github.com/kubevela/kube-trigger/pkg/number"
 )
 
 // ofText returns a function of a text. Other values have no result.
