@@ -186,22 +186,25 @@ func newBumpRight(ts *v1alpha1.TriggerService, app event.Application, owner meta
 		Namespace: app.Namespace, Name: name.Append(full, 63, "-"+name.Hash(service, 8)),
 		Labels: bumpLabels(), Annotations: map[string]string{serviceAnnotation: service}, OwnerReferences: []metav1.OwnerReference{owner},
 	}
-	return []client.Object{
-		&rbacv1.Role{
+	role, binding := newRight(ts, meta, rbacv1.PolicyRule{
+		APIGroups: []string{applicationKind().Group}, Resources: []string{"applications"}, ResourceNames: []string{app.Name},
+		Verbs: []string{"get", "list", "watch", "patch"},
+	})
+	return []client.Object{role, binding}
+}
+
+// newRight returns a Role with rules, and a RoleBinding of the same name to the account of ts.
+func newRight(ts *v1alpha1.TriggerService, meta metav1.ObjectMeta, rules ...rbacv1.PolicyRule) (*rbacv1.Role, *rbacv1.RoleBinding) {
+	return &rbacv1.Role{
 			TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "Role"},
 			ObjectMeta: meta,
-			Rules: []rbacv1.PolicyRule{{
-				APIGroups: []string{applicationKind().Group}, Resources: []string{"applications"}, ResourceNames: []string{app.Name},
-				Verbs: []string{"get", "list", "watch", "patch"},
-			}},
-		},
-		&rbacv1.RoleBinding{
+			Rules:      rules,
+		}, &rbacv1.RoleBinding{
 			TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "RoleBinding"},
 			ObjectMeta: *meta.DeepCopy(),
 			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: meta.Name},
 			Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: ts.Namespace, Name: trigger.Account(ts)}},
-		},
-	}
+		}
 }
 
 // serviceOf returns the TriggerService whose right o is.

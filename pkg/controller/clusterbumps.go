@@ -55,8 +55,8 @@ type clusterBumpReconciler struct {
 
 const (
 	// BumpNamespace is the namespace of the TriggerServices that bump Applications from
-	// joined clusters. Their account may read these clusters: nobody but the platform team
-	// and the controller may write there.
+	// joined clusters. Their account may read these clusters: only the platform team and the
+	// controller may write there.
 	BumpNamespace = "vela-kube-trigger"
 	// clusterTimeout limits the time to read the objects of an Application in a cluster.
 	clusterTimeout = 10 * time.Second

@@ -29,13 +29,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubevela/kube-trigger/pkg/reference"
-)
-
-// Labels that KubeVela gives the objects of an Application.
-const (
-	appNameLabel      = "app.oam.dev/name"
-	appNamespaceLabel = "app.oam.dev/namespace"
-	componentLabel    = "app.oam.dev/component"
+	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
 
 // bumpTrait is the trait of components that bump their Application.
@@ -62,7 +56,7 @@ func (r clusterBumpReconciler) references(ctx context.Context, app *unstructured
 		return nil, false, err
 	}
 	complete = true
-	labels := client.MatchingLabels{appNameLabel: app.GetName(), appNamespaceLabel: app.GetNamespace()}
+	labels := client.MatchingLabels{trigger.AppNameLabel: app.GetName(), trigger.AppNamespaceLabel: app.GetNamespace()}
 	found := map[clusterReference]bool{}
 	for namespace, components := range placed {
 		missing := maps.Clone(components)
@@ -72,7 +66,7 @@ func (r clusterBumpReconciler) references(ctx context.Context, app *unstructured
 				return nil, false, fmt.Errorf("list %s in namespace %q: %w", kind, namespace, err)
 			}
 			for i := range objects {
-				component := objects[i].GetLabels()[componentLabel]
+				component := objects[i].GetLabels()[trigger.ComponentLabel]
 				if !components[component] {
 					continue
 				}

@@ -30,6 +30,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/name"
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
+	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
 
 // publishedVersion is the filter of Applications that a trigger has bumped, and that KubeVela
@@ -44,7 +45,7 @@ func newClusterBump(key types.NamespacedName, app *unstructured.Unstructured, cl
 		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion().String(), Kind: v1alpha1.TriggerServiceKind},
 		ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name, Labels: bumpLabels()},
 	}
-	maps.Copy(ts.Labels, map[string]string{appNameLabel: app.GetName(), appNamespaceLabel: app.GetNamespace()})
+	maps.Copy(ts.Labels, map[string]string{trigger.AppNameLabel: app.GetName(), trigger.AppNamespaceLabel: app.GetNamespace()})
 	ts.Spec.Worker = &v1alpha1.Worker{Template: NamespaceTemplate}
 	edits := newBumpTrigger("edits", map[string]any{
 		"apiVersion": applicationKind().GroupVersion().String(), "kind": applicationKind().Kind, "ownApplication": true, "events": []string{"update"},

@@ -195,7 +195,7 @@ func newConfigRight(ts *v1alpha1.TriggerService, objects []reference.Reference) 
 		Namespace: ts.Namespace, Name: configRole(ts.Name), Labels: configLabels(),
 		OwnerReferences: []metav1.OwnerReference{ownerReference(ts, true)},
 	}
-	role := &rbacv1.Role{TypeMeta: metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "Role"}, ObjectMeta: meta}
+	var rules []rbacv1.PolicyRule
 	for _, kind := range configKinds() {
 		var names []string
 		for _, o := range objects {
@@ -204,17 +204,12 @@ func newConfigRight(ts *v1alpha1.TriggerService, objects []reference.Reference) 
 			}
 		}
 		if len(names) > 0 {
-			role.Rules = append(role.Rules, rbacv1.PolicyRule{
+			rules = append(rules, rbacv1.PolicyRule{
 				APIGroups: []string{""}, Resources: []string{kind.resource}, ResourceNames: names, Verbs: []string{"get", "list", "watch"},
 			})
 		}
 	}
-	return role, &rbacv1.RoleBinding{
-		TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "RoleBinding"},
-		ObjectMeta: *meta.DeepCopy(),
-		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: meta.Name},
-		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: ts.Namespace, Name: trigger.Account(ts)}},
-	}
+	return newRight(ts, meta, rules...)
 }
 
 // configKind is a kind of objects that components refer to.

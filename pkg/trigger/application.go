@@ -27,9 +27,9 @@ import (
 
 // Labels of the objects of an Application, which KubeVela sets.
 const (
-	appNameLabel      = "app.oam.dev/name"
-	appNamespaceLabel = "app.oam.dev/namespace"
-	componentLabel    = "app.oam.dev/component"
+	AppNameLabel      = "app.oam.dev/name"
+	AppNamespaceLabel = "app.oam.dev/namespace"
+	ComponentLabel    = "app.oam.dev/component"
 	clusterLabel      = "app.oam.dev/cluster"
 )
 
@@ -37,19 +37,19 @@ const (
 // user who may write ts may write any: they name an Application, and give no right to it.
 func ApplicationOf(ts metav1.Object) event.Application {
 	labels := ts.GetLabels()
-	if labels[appNameLabel] == "" || labels[appNamespaceLabel] == "" {
+	if labels[AppNameLabel] == "" || labels[AppNamespaceLabel] == "" {
 		return event.Application{}
 	}
 	return event.Application{
-		Name: labels[appNameLabel], Namespace: labels[appNamespaceLabel],
-		Component: labels[componentLabel], Cluster: cmp.Or(labels[clusterLabel], multicluster.Local),
+		Name: labels[AppNameLabel], Namespace: labels[AppNamespaceLabel],
+		Component: labels[ComponentLabel], Cluster: cmp.Or(labels[clusterLabel], multicluster.Local),
 	}
 }
 
 // ApplicationLabels returns the labels of ts that ApplicationOf reads.
 func ApplicationLabels(ts metav1.Object) map[string]string {
 	var labels map[string]string
-	for _, name := range []string{appNameLabel, appNamespaceLabel, componentLabel, clusterLabel} {
+	for _, name := range []string{AppNameLabel, AppNamespaceLabel, ComponentLabel, clusterLabel} {
 		if value := ts.GetLabels()[name]; value != "" {
 			if labels == nil {
 				labels = map[string]string{}
