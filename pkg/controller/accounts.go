@@ -76,7 +76,7 @@ func setupNamespaces(m ctrl.Manager, r *reconciler, caches namedCaches) error {
 			b = b.WatchesRawSource(source.Kind[client.Object](caches.byName[name], o, atOnce))
 		}
 	}
-	return b.Complete(namespaceReconciler{r})
+	return b.Complete(r.stuck.watch("namespace", namespaceReconciler{r}))
 }
 
 // Reconcile implements reconcile.Reconciler for one namespace.

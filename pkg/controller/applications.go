@@ -107,7 +107,7 @@ func setupBumpRights(ctx context.Context, m ctrl.Manager, r *reconciler) error {
 		WatchesRawSource(source.Kind[client.Object](cluster, role, ofRight)).
 		WatchesRawSource(source.Kind[client.Object](cluster, binding, ofRight)).
 		WatchesRawSource(source.Kind[client.Object](cluster, app, ofApplication)).
-		Complete(bumpReconciler{r.withReader(cluster)})
+		Complete(r.stuck.watch("bump", bumpReconciler{r.withReader(cluster)}))
 	if err == nil {
 		err = setupConfigRights(ctx, m, r, cluster)
 	}
@@ -154,7 +154,7 @@ func setupConfigRights(ctx context.Context, m ctrl.Manager, r *reconciler, appli
 		WatchesRawSource(source.Kind[client.Object](rights, role, ofService(m))).
 		WatchesRawSource(source.Kind[client.Object](rights, binding, ofService(m))).
 		WatchesRawSource(source.Kind[client.Object](applications, newApplication(), ofApplication, deployed())).
-		Complete(configReconciler{r.withReader(rights)})
+		Complete(r.stuck.watch("config", configReconciler{r.withReader(rights)}))
 }
 
 // ofService enqueues the TriggerService that controls an object.

@@ -58,7 +58,7 @@ func setupClusterBumps(ctx context.Context, m ctrl.Manager, r *reconciler, appli
 			MaxConcurrentReconciles: concurrency,
 			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[ctrl.Request](clusterRetryDelay, maxRetryDelay),
 		}).
-		Complete(bumps)
+		Complete(r.stuck.watch("clusterbump", bumps))
 }
 
 // keepPlacements copies from an Application to small what a clusterBumpReconciler reads, beside

@@ -162,6 +162,7 @@ type reconciler struct {
 	events            record.EventRecorder
 	checks            *checks
 	signer            *signer
+	stuck             *stuckDetector
 
 	// configRoles reads the Roles of the configReconciler; nil without one.
 	configRoles cache.Cache
@@ -185,14 +186,14 @@ func Setup(ctx context.Context, m ctrl.Manager, o Options) error {
 		}},
 	}
 	r.checks = newChecks(o, r.checkRequest)
-	if err := r.index(ctx, m.GetFieldIndexer()); err != nil {
-		return fmt.Errorf("index TriggerServices: %w", err)
-	}
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}
 	}
-	detector := newStuckDetector(r, m.GetLogger(), o.Clock)
-	if err := m.AddHealthzCheck("reconcile", detector.check); err != nil {
+	r.stuck = newStuckDetector(m.GetLogger(), o.Clock)
+	if err := r.index(ctx, m.GetFieldIndexer()); err != nil {
+		return fmt.Errorf("index TriggerServices: %w", err)
+	}
+	if err := m.AddHealthzCheck("reconcile", r.stuck.check); err != nil {
 		return err
 	}
 	if err := setupNamespaces(m, r, caches); err != nil {
@@ -203,8 +204,9 @@ func Setup(ctx context.Context, m ctrl.Manager, o Options) error {
 			return err
 		}
 	}
+	const name = "triggerservice"
 	b := ctrl.NewControllerManagedBy(m).
-		Named("triggerservice").
+		Named(name).
 		For(&v1alpha1.TriggerService{}, builder.WithPredicates(specOrStateChanged())).
 		Owns(&appsv1.Deployment{}, builder.WithPredicates(existed())).
 		Owns(&corev1alpha1.Definition{}, builder.WithPredicates(existed())).
@@ -222,7 +224,7 @@ func Setup(ctx context.Context, m ctrl.Manager, o Options) error {
 	if r.configRoles != nil {
 		b = b.WatchesRawSource(source.Kind[client.Object](r.configRoles, &rbacv1.Role{}, ofService(m)))
 	}
-	return b.Complete(detector)
+	return b.Complete(r.stuck.watch(name, r))
 }
 
 // Names of field indexes of TriggerServices.

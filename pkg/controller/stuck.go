@@ -18,12 +18,14 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync"
 	"time"
 
 	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -34,47 +36,58 @@ import (
 // processes and are not waited for.
 const stuckAfter = 2 * time.Minute
 
-// stuckDetector wraps a reconciler and detects reconciliations that do not return. Only
-// the end of the process ends those. It is safe for concurrent use.
+// stuckDetector detects reconciliations that do not return. Only the end of the process ends
+// those. It is safe for concurrent use.
 type stuckDetector struct {
-	reconcile.Reconciler
 	log   logr.Logger
 	clock clock.PassiveClock
 
 	mu sync.Mutex
-	// started has the start of each running reconciliation. An object is never reconciled
-	// concurrently.
-	started map[ctrl.Request]time.Time
+	// started has the start of each running reconciliation. A controller never reconciles an
+	// object concurrently.
+	started map[reconciliation]time.Time
 }
 
-func newStuckDetector(r reconcile.Reconciler, log logr.Logger, c clock.PassiveClock) *stuckDetector {
-	return &stuckDetector{Reconciler: r, log: log, clock: c, started: map[ctrl.Request]time.Time{}}
+// reconciliation is what a controller reconciles.
+type reconciliation struct {
+	controller string
+	types.NamespacedName
 }
 
-// Reconcile implements reconcile.Reconciler.
-func (d *stuckDetector) Reconcile(ctx context.Context, q ctrl.Request) (ctrl.Result, error) {
-	d.mu.Lock()
-	d.started[q] = d.clock.Now()
-	d.mu.Unlock()
-	defer func() {
+func newStuckDetector(log logr.Logger, c clock.PassiveClock) *stuckDetector {
+	return &stuckDetector{log: log, clock: c, started: map[reconciliation]time.Time{}}
+}
+
+// watch returns the reconciler r of a controller, whose reconciliations d watches.
+func (d *stuckDetector) watch(controller string, r reconcile.Reconciler) reconcile.Reconciler {
+	return reconcile.Func(func(ctx context.Context, q ctrl.Request) (ctrl.Result, error) {
+		id := reconciliation{controller, q.NamespacedName}
 		d.mu.Lock()
-		defer d.mu.Unlock()
-		delete(d.started, q)
-	}()
-	return d.Reconciler.Reconcile(ctx, q)
+		d.started[id] = d.clock.Now()
+		d.mu.Unlock()
+		defer func() {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			delete(d.started, id)
+		}()
+		return r.Reconcile(ctx, q)
+	})
 }
 
-// check implements healthz.Checker. It returns an error, and logs it, while a
-// reconciliation has been running for longer than stuckAfter.
+// check implements healthz.Checker. It returns an error, and logs it, while reconciliations
+// have been running for longer than stuckAfter. The error names them.
 func (d *stuckDetector) check(*http.Request) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for q, start := range d.started {
+	var stuck []error
+	for id, start := range d.started {
 		if age := d.clock.Since(start); age > stuckAfter {
-			err := fmt.Errorf("reconciliation of TriggerService %s has not ended for %s", q.NamespacedName, age.Round(time.Second))
-			d.log.Error(err, "controller is not healthy")
-			return err
+			stuck = append(stuck, fmt.Errorf("reconciliation of %s by controller %s has not ended for %s", id.NamespacedName, id.controller, age.Round(time.Second)))
 		}
 	}
-	return nil
+	err := errors.Join(stuck...)
+	if err != nil {
+		d.log.Error(err, "controller is not healthy")
+	}
+	return err
 }

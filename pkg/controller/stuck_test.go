@@ -21,10 +21,12 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/go-logr/logr/funcr"
+	rbacv1 "k8s.io/api/rbac/v1"
 	clocktesting "k8s.io/utils/clock/testing"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
@@ -45,28 +47,52 @@ func (m *checkedManager) AddHealthzCheck(_ string, check healthz.Checker) error 
 	return nil
 }
 
-// blockedWrites blocks requests that are not reads until end is closed. It closes blocked
-// at the first one.
+// blockedWrites blocks writes of a resource from when it is armed until end is closed. It closes
+// blocked at the first one.
 type blockedWrites struct {
 	next         http.RoundTripper
+	resource     string
+	armed        atomic.Bool
 	once         sync.Once
 	blocked, end chan struct{}
 }
 
 // RoundTrip implements http.RoundTripper.
 func (b *blockedWrites) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.Method != http.MethodGet {
+	if b.armed.Load() && r.Method != http.MethodGet && strings.Contains(r.URL.Path, "/"+b.resource+"/") {
 		b.once.Do(func() { close(b.blocked) })
 		<-b.end
 	}
 	return b.next.RoundTrip(r)
 }
 
-// TestSetup_StuckReconciliation: the health check fails while a reconciliation does not
-// end for more than two minutes, and the log names its object.
+// TestSetup_StuckReconciliation: the health check fails while a reconciliation of any
+// controller does not end for more than two minutes, and the log names its object.
 func TestSetup_StuckReconciliation(t *testing.T) {
+	t.Run("triggerservice", func(t *testing.T) {
+		testStuckReconciliation(t, "deployments", "main by controller triggerservice", func(e *env, arm func()) {
+			arm()
+			e.createService(t)
+		})
+	})
+	t.Run("namespace", func(t *testing.T) {
+		testStuckReconciliation(t, "roles", " by controller namespace", func(e *env, arm func()) {
+			e.createService(t)
+			e.waitForDeployment(t)
+			arm()
+			role := e.get(t, controller.ImpersonateRole, &rbacv1.Role{})
+			if err := e.client.Delete(t.Context(), role); err != nil {
+				t.Fatal(err)
+			}
+		})
+	})
+}
+
+// testStuckReconciliation blocks writes of resource from when act, which causes them, arms that.
+// It wants to hear of object, which has no namespace.
+func testStuckReconciliation(t *testing.T, resource, object string, act func(e *env, arm func())) {
 	e := newEnv(t)
-	writes := &blockedWrites{blocked: make(chan struct{}), end: make(chan struct{})}
+	writes := &blockedWrites{resource: resource, blocked: make(chan struct{}), end: make(chan struct{})}
 	var mu sync.Mutex
 	var logged strings.Builder
 	log := funcr.New(func(_, args string) {
@@ -86,14 +112,14 @@ func TestSetup_StuckReconciliation(t *testing.T) {
 	}
 	start(t, m)
 	t.Cleanup(func() { close(writes.end) })
-	e.createService(t)
+	act(e, func() { writes.armed.Store(true) })
 	cluster.Receive(t, "a write of the controller", writes.blocked)
 	c.SetTime(c.Now().Add(2 * time.Minute))
 	if err := m.check(nil); err != nil {
 		t.Errorf("after 2 minutes: got %v, want no error", err)
 	}
 	c.SetTime(c.Now().Add(time.Second))
-	object := e.ns + "/main"
+	object = e.ns + "/" + object
 	if err := m.check(nil); err == nil || !strings.Contains(err.Error(), object) {
 		t.Errorf("after 2 minutes and a second: got error %v, want one that names %s", err, object)
 	}
