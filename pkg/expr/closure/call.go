@@ -152,7 +152,13 @@ func (c *compiler) contains(list, x ast.Expr) (code, error) {
 		whole    code
 	)
 	if literal, ok := unparenthesized(list).(*ast.ListLit); ok {
-		elements, whole, err = c.elements(literal, test)
+		elements, whole, err = c.elements(literal, func(f *frame, element func(f *frame) (any, Status)) Status {
+			v, s := element(f)
+			if s != Present {
+				return Unknown
+			}
+			return test(f, v)
+		})
 	} else {
 		elements, err = c.values(list, test)
 	}
@@ -173,7 +179,7 @@ func (c *compiler) contains(list, x ast.Expr) (code, error) {
 }
 
 // values gives the elements of a list to next. It has no elements to give of another kind.
-func (c *compiler) values(list ast.Expr, next emit) (run, error) {
+func (c *compiler) values(list ast.Expr, next func(f *frame, v any) Status) (run, error) {
 	over, err := c.compile(list)
 	if err != nil {
 		return nil, err

@@ -32,7 +32,7 @@ func (c *compiler) comprehension(x *ast.Comprehension, next emit) (all run, choi
 			return nil, err
 		}
 		choice = element.choice
-		return emitting(element, next), nil
+		return func(f *frame) Status { return next(f, element.eval) }, nil
 	})
 	return all, choice, err
 }
@@ -112,14 +112,14 @@ func (c *compiler) forClause(x *ast.ForClause, rest func() (run, error)) (run, e
 	}
 	// The source does not see the variables.
 	var next run
-	each := func(f *frame, k, v any) Status {
+	each := func(f *frame, k any, v slot) Status {
 		if f.steps++; f.steps > maxSteps {
 			return Unknown
 		}
 		if key >= 0 {
 			f.slots[key] = slot{value: k}
 		}
-		f.slots[element] = slot{value: v}
+		f.slots[element] = v
 		return next(f)
 	}
 	loop, choice, err := c.loop(x.Source, key >= 0, each)
@@ -138,9 +138,12 @@ func (c *compiler) forClause(x *ast.ForClause, rest func() (run, error)) (run, e
 
 // loop gives the elements of a list, or the fields of a struct in the order of their names, to
 // next.
-func (c *compiler) loop(source ast.Expr, keys bool, next func(f *frame, k, v any) Status) (all run, choice bool, err error) {
+func (c *compiler) loop(source ast.Expr, keys bool, next func(f *frame, k any, v slot) Status) (all run, choice bool, err error) {
 	if list, ok := unparenthesized(source).(*ast.ListLit); ok && !keys {
-		elements, whole, err := c.elements(list, func(f *frame, v any) Status { return next(f, nil, v) })
+		elements, whole, err := c.elements(list, func(f *frame, element func(f *frame) (any, Status)) Status {
+			v, s := element(f)
+			return next(f, nil, slot{value: v, status: s})
+		})
 		return elements, whole.choice, err
 	}
 	over, err := c.compile(source)
@@ -155,7 +158,7 @@ func (c *compiler) loop(source ast.Expr, keys bool, next func(f *frame, k, v any
 		switch v := v.(type) {
 		case []any:
 			for i, element := range v {
-				if s := next(f, int64(i), element); s != Present {
+				if s := next(f, int64(i), slot{value: element}); s != Present {
 					return s
 				}
 			}
@@ -166,7 +169,7 @@ func (c *compiler) loop(source ast.Expr, keys bool, next func(f *frame, k, v any
 				return Unknown
 			}
 			for _, name := range names {
-				if s := next(f, name, fields[name]); s != Present {
+				if s := next(f, name, slot{value: fields[name]}); s != Present {
 					return s
 				}
 			}

@@ -23,13 +23,17 @@ import (
 // run is a part of an evaluation. It returns Present if the evaluation goes on.
 type run func(f *frame) Status
 
-// emit gets an element of a list.
-type emit func(f *frame, v any) Status
+// emit gets an element of a list, which it need not evaluate: an element that is absent is one.
+type emit func(f *frame, element func(f *frame) (any, Status)) Status
 
 // list is `[a, for x in y {z}]`, as a value.
 func (c *compiler) list(x *ast.ListLit) (code, error) {
 	i := c.newSlot()
-	elements, whole, err := c.elements(x, func(f *frame, v any) Status {
+	elements, whole, err := c.elements(x, func(f *frame, element func(f *frame) (any, Status)) Status {
+		v, s := element(f)
+		if s != Present {
+			return Unknown // what a list with an absent element is, only CUE can tell
+		}
 		f.slots[i].list = append(f.slots[i].list, v)
 		return Present
 	})
@@ -65,7 +69,7 @@ func (c *compiler) elements(x *ast.ListLit, next emit) (all run, whole code, err
 		if err != nil {
 			return nil, code{}, err
 		}
-		parts = append(parts, emitting(element, next))
+		parts = append(parts, func(f *frame) Status { return next(f, element.eval) })
 		whole.constant, whole.choice = whole.constant && element.constant, whole.choice || element.choice
 	}
 	if len(parts) == 1 {
@@ -81,18 +85,6 @@ func (c *compiler) elements(x *ast.ListLit, next emit) (all run, whole code, err
 	}, whole, nil
 }
 
-// emitting gives the value of x to next. What a list with an absent element is, only CUE can
-// tell.
-func emitting(x code, next emit) run {
-	return func(f *frame) Status {
-		v, s := x.eval(f)
-		if s != Present {
-			return Unknown
-		}
-		return next(f, v)
-	}
-}
-
 // length is len(x).
 func (c *compiler) length(x ast.Expr) (code, error) {
 	list, ok := unparenthesized(x).(*ast.ListLit)
@@ -104,7 +96,7 @@ func (c *compiler) length(x ast.Expr) (code, error) {
 		return unaryCode(operand, lengthOf), nil
 	}
 	i := c.newSlot()
-	elements, whole, err := c.elements(list, func(f *frame, _ any) Status {
+	elements, whole, err := c.elements(list, func(f *frame, _ func(f *frame) (any, Status)) Status {
 		f.slots[i].count++
 		return Present
 	})
@@ -138,11 +130,14 @@ func lengthOf(v any) (any, Status) {
 // element is `[a, b][i]`.
 func (c *compiler) element(x *ast.ListLit, at code) (code, error) {
 	i := c.newSlot()
-	elements, whole, err := c.elements(x, func(f *frame, v any) Status {
-		if f.slots[i].count == 0 {
-			f.slots[i].value, f.slots[i].known = v, true
-		}
+	elements, whole, err := c.elements(x, func(f *frame, element func(f *frame) (any, Status)) Status {
+		at := f.slots[i].count
 		f.slots[i].count--
+		if at != 0 {
+			return Present
+		}
+		v, s := element(f)
+		f.slots[i].value, f.slots[i].status = v, s
 		return Present
 	})
 	if err != nil {
@@ -160,10 +155,10 @@ func (c *compiler) element(x *ast.ListLit, at code) (code, error) {
 		if n < 0 {
 			return nil, Absent
 		}
-		f.slots[i] = slot{count: int(n)}
+		f.slots[i] = slot{count: int(n), status: Absent}
 		if s := elements(f); s != Present {
 			return nil, s
 		}
-		return f.slots[i].value, absentIf(!f.slots[i].known)
+		return f.slots[i].value, f.slots[i].status
 	}}, nil
 }
