@@ -83,12 +83,8 @@ func (t *Template) stageSyntax(f buildOptions) (*ast.File, inputs, error) {
 	for _, name := range f.stage.Inputs {
 		source += "\n" + name + ": _"
 	}
-	varying := append(slices.Clone(f.stage.Inputs), "context", expr.AbsentField)
-	var parts [][]string
-	for i, m := range f.messages {
+	for i := range f.messages {
 		source += "\n" + expr.MessageField(i) + ": string"
-		varying = append(varying, expr.MessageField(i))
-		parts = append(parts, m.Path)
 	}
 	dropped := expr.NameSet{}
 	if f.parameter == "" {
@@ -109,9 +105,6 @@ func (t *Template) stageSyntax(f buildOptions) (*ast.File, inputs, error) {
 	}
 	if f.parameter == "" {
 		return file, in, nil
-	}
-	if err := expr.FoldConstants(file, varying, parts); err != nil {
-		return nil, in, err
 	}
 	if in.texts, err = expr.TakeGoTexts(file); err != nil {
 		return nil, in, err

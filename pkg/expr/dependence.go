@@ -17,6 +17,9 @@ limitations under the License.
 package expr
 
 import (
+	"slices"
+	"strings"
+
 	"cuelang.org/go/cue/ast"
 )
 
@@ -41,13 +44,13 @@ func ApplyRules(file *ast.File) error {
 // dependence tells which expressions depend on nothing but constants: declarations, and
 // the variables of loops over expressions of that kind.
 type dependence struct {
-	constants constantFolder
+	constants constants
 	variables map[ast.Node]bool
 }
 
 func newDependence(file *ast.File, varying []string) dependence {
 	d := dependence{
-		constants: constantFolder{file: file, constant: constantDeclarations(file, varying, nil), varying: varying},
+		constants: newConstants(file, varying),
 		variables: map[ast.Node]bool{},
 	}
 	ast.Walk(file, func(n ast.Node) bool {
@@ -78,9 +81,82 @@ func (d dependence) covers(n ast.Node) bool {
 	constant := true
 	ast.Walk(n, func(n ast.Node) bool {
 		if id, ok := n.(*ast.Ident); ok && !d.variables[id.Node] && !isFunctionDefinition(id.Name) {
-			constant = constant && d.constants.refersToConstant(id, within)
+			constant = constant && d.constants.includes(id, within)
 		}
 		return constant
 	}, nil)
 	return constant
+}
+
+// constants are the declarations at the top of a file that depend on nothing that varies, and
+// on no call.
+type constants struct {
+	file  *ast.File
+	names NameSet
+	// varying are the names that are not constant, also where file does not declare them.
+	varying []string
+}
+
+func newConstants(file *ast.File, varying []string) constants {
+	c := constants{file: file, names: NameSet{}, varying: varying}
+	for _, d := range file.Decls {
+		if name, ok := declaredName(d); ok {
+			c.names[name] = true
+		}
+	}
+	for shrunk := true; shrunk; {
+		shrunk = false
+		for _, d := range file.Decls {
+			name, ok := declaredName(d)
+			switch d := d.(type) {
+			case *ast.ImportDecl, *ast.Package:
+				continue
+			case *ast.Comprehension:
+				// A comprehension may add to any field.
+				for name := range eachDeclaration([]ast.Decl{d}) {
+					shrunk = shrunk || c.names[name]
+					delete(c.names, name)
+				}
+				continue
+			}
+			if !ok { // for example a pattern, which constrains all fields
+				return constants{file: file, varying: varying}
+			}
+			if c.names[name] && (slices.Contains(varying, name) || IsDefinition(name) || !c.cover(d)) {
+				delete(c.names, name)
+				shrunk = true
+			}
+		}
+	}
+	return c
+}
+
+// cover reports whether n is not a call, and refers only to constants, to declarations within
+// n, and to CUE's own names.
+func (c constants) cover(n ast.Node) bool {
+	within := map[ast.Node]bool{}
+	ast.Walk(n, func(n ast.Node) bool {
+		within[n] = true
+		return true
+	}, nil)
+	constant := true
+	ast.Walk(n, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.Field:
+			constant = constant && LabelName(n.Label) != "#do"
+		case *ast.Ident:
+			constant = constant && c.includes(n, within)
+		}
+		return constant
+	}, nil)
+	return constant
+}
+
+// includes reports whether an identifier is that of a constant, of a declaration within a
+// node, or one of CUE's own.
+func (c constants) includes(id *ast.Ident, within map[ast.Node]bool) bool {
+	if spec, ok := id.Node.(*ast.ImportSpec); ok {
+		return !strings.HasPrefix(importPath(spec), "vela/")
+	}
+	return id.Node == nil && !slices.Contains(c.varying, id.Name) || within[id.Scope] || id.Scope == c.file && c.names[id.Name]
 }

@@ -21,9 +21,8 @@ limitations under the License.
 // fields of context that CUE depends on (FieldSet), so that only those are handed to
 // CUE. For filters, it parses and checks expressions (Expression), and makes a CUE file of
 // each operand (Program), which package closure compiles; constraints become a Shape. For
-// templates, it orders the calls (Schedule), folds constants (FoldConstants), checks Go
-// templates in properties and executes them (GoText), and replaces names of fields that
-// no part of a template looks at (Names).
+// templates, it orders the calls (Schedule), checks Go templates in properties and executes
+// them (GoText), and replaces names of fields that no part of a template looks at (Names).
 //
 // Errors have the line and column in the text, and never hold values of an event.
 package expr

@@ -176,6 +176,13 @@ func (o *nameObserver) isLabel(c astutil.Cursor) bool {
 	return ok && f.Label == ast.Label(paren)
 }
 
+func parentNode(c astutil.Cursor) ast.Node {
+	if c.Parent() == nil {
+		return nil
+	}
+	return c.Parent().Node()
+}
+
 // isComparison reports whether n compares with a string of the source.
 func isComparison(n ast.Node) bool {
 	x, ok := n.(*ast.BinaryExpr)

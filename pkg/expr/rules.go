@@ -351,4 +351,7 @@ func isNull(x ast.Expr) bool {
 	return ok && lit.Kind == token.NULL
 }
 
-func isBool(x ast.Expr) bool { return isBoolLiteral(x, true) || isBoolLiteral(x, false) }
+func isBool(x ast.Expr) bool {
+	lit, ok := x.(*ast.BasicLit)
+	return ok && (lit.Kind == token.TRUE || lit.Kind == token.FALSE)
+}
