@@ -47,9 +47,7 @@ func TestValidate_ByCUE(t *testing.T) {
 		}
 	}
 	want := []string{
-		`cascade: in the action "deploy-dependents", a template without calls, or whose calls depend on each other, is evaluated by CUE`,
 		`revision-diff: in the action "http-request", a property that depends on the event is evaluated by CUE`,
-		`rotate-token: in the action "rotate-token", a unification is evaluated by CUE`,
 		`tenants: in the action "patch-resource", a property that depends on the event is evaluated by CUE`,
 	}
 	if !slices.Equal(got, want) {

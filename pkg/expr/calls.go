@@ -18,16 +18,15 @@ package expr
 
 import (
 	"iter"
-	"maps"
 	"slices"
-	"strings"
 
 	"cuelang.org/go/cue/ast"
 )
 
 // CallsUsedAsValues reports whether a template uses a call as a value, such as
 // `json.Marshal(read)`, instead of through its `$returns`. Then CUE needs all that
-// calls return. The result may be true without need, never false.
+// calls return. The result may be true without need, never false. The identifiers of file have to
+// be resolved.
 func CallsUsedAsValues(file *ast.File) bool {
 	calls := callFields(file)
 	used := false
@@ -38,71 +37,16 @@ func CallsUsedAsValues(file *ast.File) bool {
 // NameSet is a set of names of declarations.
 type NameSet map[string]bool
 
-// callFields returns the top-level fields of a template that make calls.
+// callFields returns the top-level fields of a template that make calls. Its identifiers have to
+// be resolved.
 func callFields(file *ast.File) NameSet {
-	all, fields := callers(file), NameSet{}
-	for name := range eachDeclaration(file.Decls) {
-		if all[name] && !IsDefinition(name) {
+	sites, fields := newCallSites(file), NameSet{}
+	for name, value := range eachDeclaration(file.Decls) {
+		if !IsDefinition(name) && sites.make(value, false) {
 			fields[name] = true
 		}
 	}
 	return fields
-}
-
-// callers returns the names of the `vela/*` packages, and of the declarations that
-// refer to another caller. A reference to the result of a call is not a call.
-func callers(file *ast.File) NameSet {
-	m := NameSet{}
-	for _, spec := range file.Imports {
-		if path := importPath(spec); strings.HasPrefix(path, "vela/") {
-			m[path[strings.LastIndex(path, "/")+1:]] = true
-			if spec.Name != nil {
-				m[spec.Name.Name] = true
-			}
-		}
-	}
-	known := NameSet{}
-	for name := range eachDeclaration(file.Decls) {
-		known[name] = true
-	}
-	for grown := true; grown; {
-		grown = false
-		for name, value := range eachDeclaration(file.Decls) {
-			if m[name] || name == "context" || name == "parameter" || name == ParameterSchema {
-				continue
-			}
-			if m.makesCall(value, known) {
-				m[name], grown = true, true
-			}
-		}
-	}
-	return m
-}
-
-// makesCall reports whether n refers to a caller, or to a definition that is not
-// known. A reference to the length or the result of a call is not a call.
-func (m NameSet) makesCall(n ast.Node, known NameSet) bool {
-	call := false
-	ast.Walk(n, func(n ast.Node) bool {
-		switch n := n.(type) {
-		case *ast.ForClause:
-			if root, throughReturns := rootIdent(n.Source); n.Value != nil && m[root] && !throughReturns {
-				m = maps.Clone(m)
-				m[n.Value.Name] = true
-				return false
-			}
-		case *ast.CallExpr:
-			return !isLenCall(n)
-		case *ast.SelectorExpr, *ast.IndexExpr:
-			if _, throughReturns := rootIdent(n); throughReturns {
-				return false
-			}
-		case *ast.Ident:
-			call = call || m[n.Name] || IsDefinition(n.Name) && !known[n.Name]
-		}
-		return !call
-	}, nil)
-	return call
 }
 
 func isLenCall(call *ast.CallExpr) bool {

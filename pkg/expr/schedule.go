@@ -123,8 +123,9 @@ type callGraph struct {
 	// order are the names of the declarations, in the order of the template.
 	order []string
 	decls map[string]ast.Decl
-	// callers are the declarations that make calls, callFields the fields among them.
-	callers, callFields NameSet
+	sites callSites
+	// callFields are the fields that make calls.
+	callFields NameSet
 	// dependencies are the declarations that one refers to, directly or by way of
 	// declarations that are not in callFields.
 	dependencies map[string]NameSet
@@ -136,7 +137,7 @@ func newCallGraph(file *ast.File) *callGraph {
 	if CallsUsedAsValues(file) || hasOtherReturns(file) {
 		return nil
 	}
-	g := &callGraph{decls: map[string]ast.Decl{}, callers: callers(file), callFields: callFields(file), dependencies: map[string]NameSet{}}
+	g := &callGraph{decls: map[string]ast.Decl{}, sites: newCallSites(file), callFields: callFields(file), dependencies: map[string]NameSet{}}
 	for _, d := range file.Decls {
 		if _, ok := d.(*ast.ImportDecl); ok {
 			continue
@@ -148,12 +149,9 @@ func newCallGraph(file *ast.File) *callGraph {
 		g.decls[name] = d
 		g.order = append(g.order, name)
 	}
-	known, refers := NameSet{}, map[string]NameSet{}
-	for name := range g.decls {
-		known[name] = true
-	}
+	refers := map[string]NameSet{}
 	for name, d := range g.decls {
-		v := referenceVisitor{graph: g, file: file, known: known, refers: NameSet{}}
+		v := referenceVisitor{graph: g, file: file, refers: NameSet{}}
 		v.walk(d)
 		if v.internalCall {
 			return nil
@@ -220,9 +218,9 @@ func (g *callGraph) stepOf(name string) int {
 
 // referenceVisitor collects the references in one declaration.
 type referenceVisitor struct {
-	graph         *callGraph
-	file          *ast.File
-	known, refers NameSet
+	graph  *callGraph
+	file   *ast.File
+	refers NameSet
 	// internalCall is set where the declaration refers to a part of itself that may
 	// be a call.
 	internalCall bool
@@ -244,9 +242,9 @@ func (v *referenceVisitor) ident(id *ast.Ident) {
 	switch decl := id.Node.(type) {
 	case nil, *ast.ImportSpec:
 	case *ast.LetClause:
-		v.internalCall = v.internalCall || id.Scope != v.file && v.graph.callers.makesCall(decl.Expr, v.known)
+		v.internalCall = v.internalCall || id.Scope != v.file && v.graph.sites.make(decl.Expr, false)
 	case ast.Expr:
-		v.internalCall = v.internalCall || id.Scope != v.file && v.graph.callers.makesCall(decl, v.known)
+		v.internalCall = v.internalCall || id.Scope != v.file && v.graph.sites.make(decl, false)
 	}
 	if id.Scope == v.file && v.graph.decls[id.Name] != nil {
 		v.refers[id.Name] = true

@@ -123,7 +123,9 @@ func (g *generator) expression(depth int) string {
 }
 
 func (g *generator) structure(x, y func() string) string {
-	switch g.IntN(6) {
+	switch g.IntN(7) {
+	case 6:
+		return fmt.Sprintf("({a: %s, b: {x: %s}} & %s)%s", x(), y(), g.oneOf("{b: y: 1, c: 2}", "{a: "+y()+"}", x()), g.oneOf("", ".a", ".b.x"))
 	case 0:
 		return fmt.Sprintf("{a: %s, b: a, c: [a, b]}%s", x(), g.oneOf("", ".b", ".c"))
 	case 1:

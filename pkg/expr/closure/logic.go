@@ -109,15 +109,16 @@ func unparenthesized(x ast.Expr) ast.Expr {
 	}
 }
 
-// bounded is `x & !=null` or `x & bool`: x where it is of a kind.
-func (c *compiler) bounded(x *ast.BinaryExpr) (code, error) {
+// unification is `x & y`: the call of a function, x where it is of a kind, as in `x & !=null` or
+// `x & bool`, or what has all of two structs.
+func (c *compiler) unification(x *ast.BinaryExpr) (code, error) {
 	if complete := c.definition(x.X); complete != nil {
 		c.calls++
 		return c.defined(complete, x.Y)
 	}
 	has, boolean := bound(x.Y)
 	if has == nil {
-		return code{}, unsupported(x, "a unification")
+		return c.both(x)
 	}
 	operand, err := c.compile(x.X)
 	if err != nil {
@@ -131,6 +132,44 @@ func (c *compiler) bounded(x *ast.BinaryExpr) (code, error) {
 	})
 	out.boolean, out.choice = boolean || operand.boolean, operand.choice
 	return out, nil
+}
+
+// both is `{a: x} & {b: y}`, or a value that both operands have.
+func (c *compiler) both(x *ast.BinaryExpr) (code, error) {
+	a, err := c.compile(x.X)
+	if err != nil {
+		return code{}, err
+	}
+	b, err := c.compile(x.Y)
+	if err != nil {
+		return code{}, err
+	}
+	return code{constant: a.constant && b.constant, choice: a.choice || b.choice, eval: func(f *frame) (any, Status) {
+		x, s := a.eval(f)
+		y, t := b.eval(f)
+		if max(s, t) != Present {
+			return nil, Unknown // CUE may have the fields of the one that is there
+		}
+		o := newObject(0)
+		o.unordered = true
+		if max(o.addAll(x), o.addAll(y)) == Present {
+			return o, Present
+		}
+		if same, s := equalElements(x, y); s != Present || same {
+			return x, s
+		}
+		if a.choice || b.choice || !isScalar(x) && !isScalar(y) {
+			return nil, Unknown // there may be an alternative, or the elements of lists have more fields
+		}
+		return nil, Absent
+	}}, nil
+}
+
+// isScalar reports whether a value is neither a list nor a struct.
+func isScalar(v any) bool {
+	_, fields := fieldsOf(v)
+	_, list := v.([]any)
+	return !fields && !list
 }
 
 // excluded is the status of a value that a type excludes: that of a disjunction may have an

@@ -49,7 +49,7 @@ func (c *compiler) binary(x *ast.BinaryExpr) (code, error) {
 	case token.OR:
 		return c.fallback(x)
 	case token.AND:
-		return c.bounded(x)
+		return c.unification(x)
 	case token.MAT, token.NMAT:
 		return c.pattern(x)
 	}
