@@ -17,8 +17,6 @@ limitations under the License.
 package action
 
 import (
-	"bytes"
-	"encoding/json"
 	"slices"
 
 	"cuelang.org/go/cue"
@@ -113,6 +111,9 @@ type Action struct {
 	messages   []message
 	// parsed are message templates of a parameter that depends on the event.
 	parsed messageCache
+	// parameterProgram completes a parameter that depends on the event; nil if CUE does, or
+	// there is none.
+	parameterProgram *parameterProgram
 	// inputs are the inputs of each of the template's stages, and rendered those stages that
 	// are compiled; nil for those that CUE evaluates.
 	inputs   []inputs
@@ -145,40 +146,6 @@ func (r *Action) ContextFields() expr.FieldSet {
 		}
 	}
 	return fields
-}
-
-// evaluateParameter evaluates `parameter` once, if it does not depend on the event.
-func (r *Action) evaluateParameter() error {
-	properties := []byte("{}")
-	if r.options.Properties != nil {
-		var err error
-		if properties, err = json.Marshal(r.options.Properties); err != nil {
-			return err
-		}
-	}
-	r.properties = properties
-	value, err := r.buildParameter(cuecontext.New())
-	if err != nil || r.options.Computed != nil {
-		return err
-	}
-	parameter := value.LookupPath(cue.ParsePath("parameter"))
-	if r.parameter = expr.ConcreteSyntax(parameter); r.parameter == "" {
-		return nil
-	}
-	return r.prepareMessages(parameter)
-}
-
-// buildParameter compiles the schema of the parameter with the user's properties.
-func (r *Action) buildParameter(ctx *cue.Context) (cue.Value, error) {
-	value, err := r.template.build(ctx, buildOptions{stage: expr.Stage{Declarations: r.template.parameterDecls}})
-	if err != nil {
-		return value, err
-	}
-	// Compiled from JSON, so that integers stay integers. CUE refuses byte order marks.
-	text := bytes.ReplaceAll(r.properties, []byte("\ufeff"), []byte(`\ufeff`))
-	properties := ctx.CompileBytes(text, cue.Filename("properties"))
-	value = value.FillPath(cue.ParsePath("parameter"), properties)
-	return value, value.LookupPath(cue.ParsePath("parameter")).Validate()
 }
 
 // trees returns the syntax trees of the template's stages with the parameter.

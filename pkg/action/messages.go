@@ -17,7 +17,6 @@ limitations under the License.
 package action
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -31,7 +30,6 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/expr"
 	"github.com/kubevela/kube-trigger/pkg/expr/gotemplate"
-	"github.com/kubevela/kube-trigger/pkg/number"
 )
 
 // message is a property that is a message template. parsed and fallback are those of its
@@ -104,18 +102,6 @@ func (r *Action) prepareMessages(parameter cue.Value) error {
 	return err
 }
 
-func decodeParameter(parameter cue.Value) (map[string]any, error) {
-	text, err := parameter.MarshalJSON()
-	if err != nil {
-		return nil, err
-	}
-	values, err := number.UnmarshalObject(text)
-	if err != nil {
-		return nil, errors.New("parameter must be a struct")
-	}
-	return values, nil
-}
-
 // Warnings returns the fields in message templates that no event of a form has, and the
 // properties that contain `{{` although they are data. The paths are relative to the
 // properties.
@@ -173,50 +159,6 @@ func (r *resolution) warn(name string, out gotemplate.Output) {
 		}
 		r.warnings = append(r.warnings, part+" is absent")
 	}
-}
-
-// completeParameter evaluates a parameter that depends on the event, and renders its
-// message templates.
-func (r *resolution) completeParameter(c compiled) error {
-	filled := map[string]any{"context": r.runner.template.context.Select(r.context)}
-	var computed map[string]any
-	if program := r.runner.options.Computed; program != nil {
-		text, err := program.Evaluate(c.computed, r.context)
-		if err != nil {
-			return program.ComputedError(err)
-		}
-		if computed, err = number.UnmarshalObject(text); err != nil {
-			return errors.New("cue: must be a struct")
-		}
-		filled["parameter"] = computed
-	}
-	value := c.parameter.Unify(expr.Encode(c.parameter.Context(), filled, r.runner.template.embedded))
-	values, err := decodeParameter(value.LookupPath(cue.ParsePath("parameter")))
-	if err != nil && r.runner.options.Computed == nil {
-		// The template may not need what is missing.
-		r.outputErr = r.evaluationError(err)
-		r.outputs["parameter"] = r.runner.options.Properties
-		return nil
-	}
-	if err != nil {
-		return r.evaluationError(err)
-	}
-	r.outputs["parameter"] = r.runner.template.messages.Replace(values, func(m expr.Message) string {
-		if m.IsComputed(computed) {
-			return gotemplate.Escape(m.Source, m.Place)
-		}
-		parsed, parseErr := r.runner.parsed.get(m)
-		if parseErr != nil {
-			err = fmt.Errorf("template %q: %w", r.runner.template.name, parseErr)
-			return ""
-		}
-		text, renderErr := r.render(parsed)
-		if renderErr != nil {
-			err = renderErr
-		}
-		return text
-	})
-	return err
 }
 
 // messageCache holds parsed message templates. It is safe for concurrent use.

@@ -44,20 +44,30 @@ type rendering struct {
 
 // compileStages compiles the template's stages. A stage that CUE evaluates has no rendering.
 func (r *Action) compileStages(trees []tree) error {
-	r.rendered = make([]*rendering, len(r.template.stages))
-	for i, t := range trees {
-		var (
-			left *closure.UnsupportedError
-			err  error
-		)
-		if r.rendered[i], err = r.newRendering(r.template.stages[i], t); errors.As(err, &left) {
-			d := diag.Diagnostic{Message: fmt.Sprintf("in the action %q, %s", r.template.name, left)}
-			if !slices.Contains(r.byCUE, d) {
-				r.byCUE = append(r.byCUE, d)
-			}
-		} else if err != nil {
+	var err error
+	if r.parameter == "" {
+		if r.parameterProgram, err = r.newParameterProgram(); r.leave(err) != nil {
 			return err
 		}
+	}
+	r.rendered = make([]*rendering, len(r.template.stages))
+	for i, t := range trees {
+		if r.rendered[i], err = r.newRendering(r.template.stages[i], t); r.leave(err) != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// leave records what an error leaves to CUE. It returns all other errors.
+func (r *Action) leave(err error) error {
+	var left *closure.UnsupportedError
+	if !errors.As(err, &left) {
+		return err
+	}
+	d := diag.Diagnostic{Message: fmt.Sprintf("in the action %q, %s", r.template.name, left)}
+	if !slices.Contains(r.byCUE, d) {
+		r.byCUE = append(r.byCUE, d)
 	}
 	return nil
 }
@@ -66,10 +76,7 @@ func (r *Action) compileStages(trees []tree) error {
 func (r *Action) ByCUE() diag.List { return r.byCUE }
 
 func (r *Action) newRendering(s expr.Stage, t tree) (*rendering, error) {
-	switch {
-	case r.parameter == "":
-		return nil, &closure.UnsupportedError{What: "a property that depends on the event"}
-	case s.Repeats():
+	if s.Repeats() {
 		return nil, &closure.UnsupportedError{What: "a template without calls, or whose calls depend on each other,"}
 	}
 	inputs := map[string]closure.Input{}
@@ -81,6 +88,9 @@ func (r *Action) newRendering(s expr.Stage, t tree) (*rendering, error) {
 	}
 	for i := range r.messages {
 		add(expr.MessageField(i))
+	}
+	if r.parameter == "" {
+		add("parameter")
 	}
 	for _, text := range t.inputs.texts {
 		add(text.Field)

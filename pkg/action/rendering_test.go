@@ -33,6 +33,7 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/expr"
 	"github.com/kubevela/kube-trigger/pkg/number"
 )
 
@@ -91,6 +92,12 @@ func decodeYAML(t testing.TB, text []byte) any {
 // compile compiles the action of an example; nil if its properties are invalid.
 func (e example) compile(t testing.TB, executor provider.Executor) *Action {
 	t.Helper()
+	return e.compileComputed(t, executor, nil)
+}
+
+// compileComputed is compile with properties that depend on the event.
+func (e example) compileComputed(t testing.TB, executor provider.Executor, computed *expr.Computed) *Action {
+	t.Helper()
 	source, err := os.ReadFile("../../actions/" + e.template + ".cue")
 	if err != nil {
 		t.Fatal(err)
@@ -100,7 +107,7 @@ func (e example) compile(t testing.TB, executor provider.Executor) *Action {
 		t.Fatal(problems)
 	}
 	a, problems := template.Compile(Options{
-		Executor: executor, Properties: e.properties, EvaluateResult: true, Trigger: event.Trigger{Name: "t", Namespace: "prod"},
+		Executor: executor, Properties: e.properties, Computed: computed, EvaluateResult: true, Trigger: event.Trigger{Name: "t", Namespace: "prod"},
 	})
 	if len(problems) > 0 {
 		return nil
@@ -205,6 +212,58 @@ func TestRendering_SameAsCUE(t *testing.T) {
 	}
 	if rendered < 60 {
 		t.Errorf("only %d stages are rendered", rendered)
+	}
+}
+
+// Properties that depend on the event are the same without CUE, for the events of golden files, and
+// for changed ones.
+func TestParameterProgram_SameAsCUE(t *testing.T) {
+	resource := map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "name": "web", "namespace": "{{.data.metadata.namespace}}"}
+	completed := 0
+	for i, c := range []struct {
+		template   string
+		properties map[string]any
+		cue        string
+	}{
+		{"patch-resource", map[string]any{"resource": resource}, `patch: data: metadata: annotations: seen: "\(context.data.metadata.name)/\(context.event.type)"`},
+		{"patch-resource", map[string]any{"resource": resource}, `patch: {type: "json", data: [{op: "add", path: "/data/a", value: context.data.data}]}`},
+		{"patch-resource", map[string]any{"resource": resource}, `patch: [if context.data.data.a == "x" {type: "strategic", data: {}}, {data: a: *context.data.spec.replicas | 3}][0]`},
+		{"patch-resource", map[string]any{"resource": map[string]any{"apiVersion": "v1", "kind": "Secret"}, "patch": map[string]any{"data": map[string]any{"a": "{{.data.metadata.name}}"}}}, `resource: {name: "\(context.data.metadata.name)-{{x}}", if context.data.metadata.namespace != _|_ {namespace: context.data.metadata.namespace}}`},
+		{"patch-resource", map[string]any{"resource": resource}, `patch: {for k, v in context.data.data {(k): v}}`},
+		{"http-request", map[string]any{"url": "https://example.com/{{.data.metadata.name}}"}, `body: context.data.data`},
+		{"http-request", nil, "url: \"https://example.com/\\(context.data.metadata.name)\"\nheaders: \"X-Name\": context.data.metadata.name\nmethod: [if context.data.data.a != _|_ {\"PUT\"}, \"POST\"][0]"},
+		{"http-request", map[string]any{"url": "https://example.com"}, `body: [for k, v in context.data.metadata {k}]`},
+		{"log", nil, `message: "{{.data.metadata.name}} \(context.data.metadata.name)"`},
+	} {
+		computed, problems := ParseComputed(c.cue)
+		if len(problems) > 0 {
+			t.Fatal(problems)
+		}
+		e := example{name: c.cue, template: c.template, properties: c.properties, event: map[string]any{
+			"metadata": map[string]any{"name": "web", "namespace": "prod"}, "data": map[string]any{"a": "x", "b": map[string]any{"c": int64(1)}}, "spec": map[string]any{"replicas": int64(2)},
+		}}
+		executor := &objectExecutor{}
+		a, byCUE := e.compileComputed(t, executor, computed), e.compileComputed(t, executor, computed)
+		if a == nil || a.parameterProgram == nil || len(a.ByCUE()) > 0 {
+			t.Fatalf("%s: %v", c.cue, a.ByCUE())
+		}
+		byCUE.parameterProgram, byCUE.rendered = nil, make([]*rendering, len(byCUE.rendered))
+		r := rand.New(rand.NewPCG(uint64(i), 2))
+		for n := range 40 {
+			data := e.event
+			if n > 0 {
+				data, _ = mutated(r, e.event).(map[string]any)
+			}
+			if got, want := e.run(t.Context(), a, executor, data, nil), e.run(t.Context(), byCUE, executor, data, nil); got != want {
+				t.Errorf("%s with %v:\n%s\nby CUE:\n%s", c.cue, data, got, want)
+			}
+			if _, _, ok := a.parameterProgram.complete(c.properties, event.Event{Data: data}.Context(event.Trigger{})); ok {
+				completed++
+			}
+		}
+	}
+	if completed < 200 {
+		t.Errorf("only %d are completed without CUE", completed)
 	}
 }
 

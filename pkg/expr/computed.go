@@ -31,6 +31,7 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/expr/closure"
 )
 
 // Computed is the CUE that computes properties of an action from `context`. It is
@@ -169,6 +170,25 @@ func (c *Computed) Build(ctx *cue.Context, schema string) (cue.Value, error) {
 		return cue.Value{}, err
 	}
 	return v, nil
+}
+
+// Compile compiles it. EvaluateComputed evaluates the program. The error is an
+// *closure.UnsupportedError.
+func (c *Computed) Compile() (*closure.Program, error) {
+	file, err := c.parse("context: _")
+	if err != nil {
+		return nil, err
+	}
+	inputs := map[string]closure.Input{}
+	for _, name := range []string{"context", AbsentField} {
+		inputs[name] = func(c closure.Context) (any, bool) { return c.Field(name) }
+	}
+	return closure.Compile(file, []string{computedField}, closure.Options{Inputs: inputs})
+}
+
+// EvaluateComputed returns the properties that the program of a Computed computes.
+func EvaluateComputed(p *closure.Program, inputs closure.Context) (any, closure.Status) {
+	return p.Evaluate(inputs, computedField)
 }
 
 // Properties returns the computed properties of a value of Build, which need not be

@@ -23,14 +23,15 @@ import (
 
 // Schema completes values of a type with its defaults.
 type Schema struct {
-	// accepts returns a value that has the type, with the defaults of its fields.
+	// accepts returns a value that has the type, with the defaults of its fields. A value that
+	// does not have the type is Absent.
 	accepts func(v any) (any, Status)
 	// fallback returns the value where there is none. It is nil where one is needed.
 	fallback func() (any, Status)
 }
 
 // CompileSchema compiles a type, such as that of a function's parameters: names of types,
-// literals, structs, lists, and disjunctions of scalars with a default. Identifiers have to be
+// literals, bounds, structs, lists, and disjunctions with a default. Identifiers have to be
 // resolved. The error is an *UnsupportedError.
 func CompileSchema(x ast.Expr) (*Schema, error) {
 	s, err := (&schemaCompiler{compiling: map[ast.Expr]bool{}}).compile(x)
@@ -42,7 +43,13 @@ func CompileSchema(x ast.Expr) (*Schema, error) {
 
 // Complete returns a value that has the type, with defaults. It is Unknown where only CUE can
 // tell, which is for all that does not have the type, and for what is missing.
-func (s *Schema) Complete(v any) (any, Status) { return s.accepts(v) }
+func (s *Schema) Complete(v any) (any, Status) {
+	completed, status := s.accepts(v)
+	if status != Present {
+		return nil, Unknown
+	}
+	return completed, Present
+}
 
 type schemaCompiler struct {
 	// compiling are the types that are being compiled, which may not refer to themselves.
@@ -55,15 +62,20 @@ func (c *schemaCompiler) compile(x ast.Expr) (Schema, error) {
 		return c.compile(x.X)
 	case *ast.Ident:
 		return c.name(x)
-	case *ast.BasicLit, *ast.UnaryExpr:
+	case *ast.BasicLit:
 		return literalSchema(x)
+	case *ast.UnaryExpr:
+		return boundSchema(x)
 	case *ast.StructLit:
 		return c.structure(x)
 	case *ast.ListLit:
 		return c.list(x)
 	case *ast.BinaryExpr:
-		if x.Op == token.OR {
+		switch x.Op {
+		case token.OR:
 			return c.disjunction(x)
+		case token.AND:
+			return c.intersection(x)
 		}
 	}
 	return Schema{}, unsupported(x, "a type")
@@ -72,25 +84,75 @@ func (c *schemaCompiler) compile(x ast.Expr) (Schema, error) {
 func literalSchema(x ast.Expr) (Schema, error) {
 	want, ok := Literal(x)
 	if !ok {
-		return Schema{}, unsupported(x, "a bound")
+		return Schema{}, unsupported(x, "a type")
 	}
 	return Schema{
-		accepts: test(func(v any) bool {
-			same, s := Unifies(v, want)
-			return same && s == Present
-		}),
+		accepts:  test(func(v any) (bool, Status) { return Unifies(v, want) }),
 		fallback: func() (any, Status) { return want, Present },
 	}, nil
 }
 
+// boundSchema is `>0`, `=~"^a"` or a negative number.
+func boundSchema(x *ast.UnaryExpr) (Schema, error) {
+	if x.Op == token.SUB {
+		return literalSchema(x)
+	}
+	limit, ok := Literal(x.X)
+	if !ok {
+		return Schema{}, unsupported(x, "a bound")
+	}
+	switch x.Op {
+	case token.LSS, token.LEQ, token.GTR, token.GEQ, token.NEQ:
+		return Schema{accepts: test(func(v any) (bool, Status) { return Satisfies(x.Op, v, limit) })}, nil
+	case token.MAT, token.NMAT:
+		re, err := (&compiler{}).constantPattern(x.X)
+		if err != nil {
+			return Schema{}, err
+		}
+		return Schema{accepts: test(func(v any) (bool, Status) {
+			text, ok := v.(string)
+			return ok && re.MatchString(text) == (x.Op == token.MAT), Present
+		})}, nil
+	}
+	return Schema{}, unsupported(x, "a bound")
+}
+
+// intersection is `int & >0`.
+func (c *schemaCompiler) intersection(x *ast.BinaryExpr) (Schema, error) {
+	a, err := c.compile(x.X)
+	if err != nil {
+		return Schema{}, err
+	}
+	b, err := c.compile(x.Y)
+	if err != nil {
+		return Schema{}, err
+	}
+	return Schema{accepts: func(v any) (any, Status) {
+		v, s := a.accepts(v)
+		if s != Present {
+			return nil, s
+		}
+		return b.accepts(v)
+	}}, nil
+}
+
 // test returns the function that accepts the values for which ok is true.
-func test(ok func(v any) bool) func(v any) (any, Status) {
+func test(ok func(v any) (bool, Status)) func(v any) (any, Status) {
 	return func(v any) (any, Status) {
-		if !ok(v) {
-			return nil, Unknown
+		has, s := ok(v)
+		switch {
+		case s != Present:
+			return nil, s
+		case !has:
+			return nil, Absent
 		}
 		return v, Present
 	}
+}
+
+// testKind is test where ok can tell.
+func testKind(ok func(v any) bool) func(v any) (any, Status) {
+	return test(func(v any) (bool, Status) { return ok(v), Present })
 }
 
 // name is the name of a type, or of a definition.
@@ -115,21 +177,51 @@ func (c *schemaCompiler) name(x *ast.Ident) (Schema, error) {
 	if has == nil || x.Node != nil {
 		return Schema{}, unsupported(x, "the type %s", x.Name)
 	}
-	return Schema{accepts: test(has)}, nil
+	return Schema{accepts: testKind(has)}, nil
 }
 
+// list is `[...string]`, or a list whose elements each have a type.
 func (c *schemaCompiler) list(x *ast.ListLit) (Schema, error) {
-	if len(x.Elts) != 1 {
-		return Schema{}, unsupported(x, "a list with places")
+	if len(x.Elts) == 1 {
+		if open, ok := x.Elts[0].(*ast.Ellipsis); ok {
+			return c.openList(open)
+		}
 	}
-	open, ok := x.Elts[0].(*ast.Ellipsis)
-	if !ok {
-		return Schema{}, unsupported(x, "a list with places")
-	}
-	element := Schema{accepts: test(func(any) bool { return true })}
-	if open.Type != nil {
+	elements := make([]Schema, len(x.Elts))
+	for i, e := range x.Elts {
 		var err error
-		if element, err = c.compile(open.Type); err != nil {
+		if elements[i], err = c.compile(e); err != nil {
+			return Schema{}, err
+		}
+	}
+	accepts := func(v any) (any, Status) {
+		list, ok := v.([]any)
+		if !ok || len(list) != len(elements) {
+			return nil, Absent
+		}
+		return complete(list, func(i int) Schema { return elements[i] })
+	}
+	return Schema{accepts: accepts, fallback: func() (any, Status) {
+		out := make([]any, len(elements))
+		for i, e := range elements {
+			if e.fallback == nil {
+				return nil, Unknown
+			}
+			var s Status
+			if out[i], s = e.fallback(); s != Present {
+				return nil, s
+			}
+		}
+		return out, Present
+	}}, nil
+}
+
+// openList is `[...]` or `[...string]`.
+func (c *schemaCompiler) openList(x *ast.Ellipsis) (Schema, error) {
+	element := Schema{accepts: testKind(func(any) bool { return true })}
+	if x.Type != nil {
+		var err error
+		if element, err = c.compile(x.Type); err != nil {
 			return Schema{}, err
 		}
 	}
@@ -138,24 +230,30 @@ func (c *schemaCompiler) list(x *ast.ListLit) (Schema, error) {
 		accepts: func(v any) (any, Status) {
 			list, ok := v.([]any)
 			if !ok {
-				return nil, Unknown
+				return nil, Absent
 			}
-			out := make([]any, len(list))
-			for i, e := range list {
-				var s Status
-				if out[i], s = element.accepts(e); s != Present {
-					return nil, Unknown
-				}
-			}
-			return out, Present
+			return complete(list, func(int) Schema { return element })
 		},
 	}, nil
 }
 
-// disjunction is `*"a" | "b" | string`. Its alternatives but one are scalars.
+// complete completes each element of a list.
+func complete(list []any, element func(i int) Schema) (any, Status) {
+	out := make([]any, len(list))
+	for i, e := range list {
+		var s Status
+		if out[i], s = element(i).accepts(e); s != Present {
+			return nil, s
+		}
+	}
+	return out, Present
+}
+
+// disjunction is `*"a" | "b" | string`.
 func (c *schemaCompiler) disjunction(x *ast.BinaryExpr) (Schema, error) {
 	var (
 		out          Schema
+		preferred    *Schema
 		alternatives []Schema
 	)
 	for _, alternative := range disjuncts(x) {
@@ -167,26 +265,42 @@ func (c *schemaCompiler) disjunction(x *ast.BinaryExpr) (Schema, error) {
 		if err != nil {
 			return Schema{}, err
 		}
-		if _, ok := unparenthesized(alternative).(*ast.StructLit); ok {
-			return Schema{}, unsupported(alternative, "a disjunction of structs")
-		}
-		if marked && (out.fallback != nil || s.fallback == nil) {
+		switch {
+		case !marked:
+			alternatives = append(alternatives, s)
+		case preferred != nil || s.fallback == nil:
 			return Schema{}, unsupported(alternative, "a disjunction of defaults")
+		default:
+			preferred, out.fallback = &s, s.fallback
 		}
-		if marked {
-			out.fallback = s.fallback
-		}
-		alternatives = append(alternatives, s)
 	}
 	out.accepts = func(v any) (any, Status) {
-		for _, s := range alternatives {
-			if v, status := s.accepts(v); status == Present {
-				return v, Present
+		if preferred != nil {
+			if v, s := preferred.accepts(v); s != Absent {
+				return v, s
 			}
 		}
-		return nil, Unknown
+		return onlyAlternative(alternatives, v)
 	}
 	return out, nil
+}
+
+// onlyAlternative returns the value that has one of the types. If it has several, only CUE can
+// tell which, unless they all leave it as it is.
+func onlyAlternative(alternatives []Schema, v any) (any, Status) {
+	status := Absent
+	var only any
+	for _, a := range alternatives {
+		completed, s := a.accepts(v)
+		switch {
+		case s == Absent:
+			continue
+		case s == Unknown || status == Present && !isScalar(v):
+			return nil, Unknown
+		}
+		only, status = completed, Present
+	}
+	return only, status
 }
 
 func disjuncts(x ast.Expr) []ast.Expr {
@@ -198,8 +312,9 @@ func disjuncts(x ast.Expr) []ast.Expr {
 
 // typedField is a field of a struct type.
 type typedField struct {
-	name     string
-	optional bool
+	name string
+	// constraint is "?" or "!", or none.
+	constraint token.Token
 	Schema
 }
 
@@ -226,11 +341,11 @@ func (c *schemaCompiler) structure(x *ast.StructLit) (Schema, error) {
 				continue
 			}
 			name, _, err := ast.LabelName(d.Label)
-			if err != nil || IsInternal(name) || known[name] || d.Constraint == token.NOT {
+			if err != nil || IsInternal(name) || known[name] {
 				return Schema{}, unsupported(d, "a field of a type")
 			}
 			known[name] = true
-			fields = append(fields, typedField{name, d.Constraint == token.OPTION, s})
+			fields = append(fields, typedField{name, d.Constraint, s})
 		default:
 			return Schema{}, unsupported(d, "a declaration in a type")
 		}
@@ -238,7 +353,7 @@ func (c *schemaCompiler) structure(x *ast.StructLit) (Schema, error) {
 	accepts := func(v any) (any, Status) {
 		object, ok := fieldsOf(v)
 		if !ok {
-			return nil, Unknown
+			return nil, Absent
 		}
 		out := make(map[string]any, len(object))
 		for name, v := range object {
@@ -247,12 +362,12 @@ func (c *schemaCompiler) structure(x *ast.StructLit) (Schema, error) {
 			case others != nil:
 				var s Status
 				if out[name], s = others.accepts(v); s != Present {
-					return nil, Unknown
+					return nil, s
 				}
 			case open:
 				out[name] = v
 			default:
-				return nil, Unknown
+				return nil, Absent
 			}
 		}
 		return out, completeFields(fields, object, out)
@@ -262,25 +377,27 @@ func (c *schemaCompiler) structure(x *ast.StructLit) (Schema, error) {
 
 // completeFields adds the fields of object that have a name, and defaults, to out.
 func completeFields(fields []typedField, object, out map[string]any) Status {
+	status := Present
 	for _, f := range fields {
 		v, has := object[f.name]
 		var s Status
 		switch {
 		case has:
 			v, s = f.accepts(v)
-		case f.optional:
+		case f.constraint == token.OPTION:
 			continue
-		case f.fallback == nil:
-			return Unknown
+		case f.constraint == token.NOT || f.fallback == nil:
+			s = Unknown
 		default:
 			v, s = f.fallback()
 		}
-		if s != Present {
-			return Unknown
+		if s == Absent {
+			return Absent
 		}
+		status = max(status, s)
 		out[f.name] = v
 	}
-	return Present
+	return status
 }
 
 // isPattern reports whether a label is [string].
