@@ -28,8 +28,8 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/expr"
 )
 
-// DefaultEvaluators is the default number of compiled copies of a template that an
-// action keeps for concurrent runs. Additional copies are compiled on demand and
+// DefaultEvaluators is the default number of copies of a template, compiled by CUE, that an
+// action keeps for concurrent runs that need CUE. Additional copies are compiled on demand and
 // discarded.
 const DefaultEvaluators = 4
 
@@ -93,12 +93,14 @@ func (t *Template) Compile(o Options) (*Action, diag.List) {
 			return nil, list
 		}
 	}
-	r.pool <- c
+	if len(r.byCUE) > 0 {
+		r.pool <- c
+	}
 	return r, nil
 }
 
-// Action handles events. It is safe for concurrent use. CUE values are not: each run
-// acquires its own compiled copy of the template's stages from pool.
+// Action handles events. It is safe for concurrent use. CUE values are not: each run that
+// needs CUE borrows its own compiled copy of the template's stages from pool.
 type Action struct {
 	template *Template
 	options  Options
@@ -130,6 +132,44 @@ type compiled struct {
 	// parameter and computed are set if the parameter depends on the event: the schema
 	// with the user's properties, and what completes them.
 	parameter, computed cue.Value
+}
+
+// borrowed is the copy of the stages of a run, which it gets when it first needs CUE.
+type borrowed struct {
+	action *Action
+	compiled
+	acquired bool
+}
+
+// get returns the copy.
+func (b *borrowed) get() (compiled, error) {
+	if b.acquired {
+		return b.compiled, nil
+	}
+	select {
+	case b.compiled = <-b.action.pool:
+	default:
+		trees, err := b.action.trees()
+		if err != nil {
+			return compiled{}, Terminal(err)
+		}
+		if b.compiled, err = b.action.compile(trees); err != nil {
+			return compiled{}, Terminal(err)
+		}
+	}
+	b.acquired = true
+	return b.compiled, nil
+}
+
+// end gives the copy back.
+func (b *borrowed) end() {
+	if !b.acquired {
+		return
+	}
+	select {
+	case b.action.pool <- b.compiled:
+	default:
+	}
 }
 
 // ContextFields returns the fields of `context` that the action names: in the template,

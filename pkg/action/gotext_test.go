@@ -17,6 +17,7 @@ limitations under the License.
 package action
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -80,7 +81,7 @@ parameter: {}
 				t.Errorf("%s: executed by CUE", text)
 			}
 		}, true)
-		inCUE, errInCUE := outcome(unfold, true)
+		inCUE, errInCUE := outcome(executeInCUE, true)
 		same := got == inCUE && (gotErr == "") == (errInCUE == "")
 		if want.differs != "" {
 			same = strings.Contains(got, want.differs)
@@ -92,4 +93,11 @@ parameter: {}
 			t.Errorf("%s: the message is not needed, got %s", text, err)
 		}
 	}
+}
+
+// executeInCUE has CUE execute the Go templates of a.
+func executeInCUE(a *Action) {
+	a.names, a.parameter = nil, ""
+	a.inputs = slices.Repeat([]inputs{{context: a.template.context}}, len(a.template.stages))
+	a.rendered, a.pool = make([]*rendering, len(a.rendered)), make(chan compiled, 1)
 }

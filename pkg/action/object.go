@@ -54,7 +54,7 @@ func sampleObject() map[string]any {
 func (r *Action) plan(c compiled, data map[string]any) int {
 	planned := &Action{
 		template: r.template, options: r.options, properties: r.properties, parameter: r.parameter,
-		messages: r.messages, inputs: r.inputs, rendered: r.rendered, names: r.names,
+		messages: r.messages, parameterProgram: r.parameterProgram, inputs: r.inputs, rendered: r.rendered, names: r.names,
 	}
 	planned.options.Executor = planner{}
 	sample := event.Event{Source: r.options.Objectless, ID: "sample", Data: data}.Context(r.options.Trigger)
@@ -62,7 +62,7 @@ func (r *Action) plan(c compiled, data map[string]any) int {
 	run := &resolution{
 		runner: planned, journal: &journal{}, context: sample, public: func() map[string]any { return sample },
 	}
-	_ = run.resolve(context.Background(), c) // how far it came is what matters
+	_ = run.resolve(context.Background(), &borrowed{compiled: c, acquired: true}) // how far it came is what matters
 	return run.completed
 }
 

@@ -161,11 +161,15 @@ func united(a, b map[string]any) (map[string]any, bool) {
 
 // completeParameter evaluates a parameter that depends on the event, and renders its
 // message templates.
-func (r *resolution) completeParameter(c compiled) error {
+func (r *resolution) completeParameter(b *borrowed) error {
 	if p := r.runner.parameterProgram; p != nil {
 		if computed, parameter, ok := p.complete(r.runner.options.Properties, r.context); ok {
 			return r.renderParameter(parameter, computed)
 		}
+	}
+	c, err := b.get()
+	if err != nil {
+		return err
 	}
 	filled := map[string]any{"context": r.runner.template.context.Select(r.context)}
 	var computed map[string]any

@@ -67,11 +67,11 @@ type resolution struct {
 // errReevaluate ends the visit of a stage after a call whose result was filled in.
 var errReevaluate = errors.New("evaluate again")
 
-func (r *resolution) resolve(ctx context.Context, c compiled) error {
+func (r *resolution) resolve(ctx context.Context, b *borrowed) error {
 	r.returned = map[string]any{}
 	r.renderMessages()
 	if r.runner.parameter == "" {
-		if err := r.completeParameter(c); err != nil {
+		if err := r.completeParameter(b); err != nil {
 			return Terminal(err)
 		}
 	}
@@ -92,6 +92,10 @@ func (r *resolution) resolve(ctx context.Context, c compiled) error {
 				r.completed++
 				continue
 			}
+		}
+		c, err := b.get()
+		if err != nil {
+			return err
 		}
 		data["context"] = in.context.Select(r.context)
 		root, err := r.fill(c.stages[i], cue.Path{}, data)

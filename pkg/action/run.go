@@ -117,11 +117,8 @@ func (r *Action) run(ctx context.Context, ev event.Event, results map[string]any
 func (r *Action) attempt(ctx context.Context, ev event.Event, results map[string]any, j *journal) (result any, err error) {
 	ctx, end := Track(ctx, r.options.CrashTracker, ev.ID)
 	defer end()
-	c, err := r.acquire()
-	if err != nil {
-		return nil, Terminal(err)
-	}
-	defer r.release(c)
+	c := &borrowed{action: r}
+	defer c.end()
 	defer r.template.terminalPanic(&err)
 	defer panicerr.Recover(&err)
 	data := ev.Context(r.options.Trigger)
@@ -147,24 +144,4 @@ func (r *Action) attempt(ctx context.Context, ev event.Event, results map[string
 // needs reports whether a stage needs a field of `context`.
 func (r *Action) needs(field string) bool {
 	return slices.ContainsFunc(r.inputs, func(in inputs) bool { return !in.context.Under(field).Empty() })
-}
-
-func (r *Action) acquire() (compiled, error) {
-	select {
-	case c := <-r.pool:
-		return c, nil
-	default:
-	}
-	trees, err := r.trees()
-	if err != nil {
-		return compiled{}, err
-	}
-	return r.compile(trees)
-}
-
-func (r *Action) release(c compiled) {
-	select {
-	case r.pool <- c:
-	default:
-	}
 }

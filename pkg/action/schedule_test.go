@@ -122,7 +122,7 @@ func TestTemplate_Stages(t *testing.T) {
 			single := *template
 			single.stages, single.parameterDecls = []expr.Stage{{}}, nil
 			got, gotErr := calls(t, template, func(*Action) {})
-			want, wantErr := calls(t, &single, unfold)
+			want, wantErr := calls(t, &single, func(r *Action) { r.names = nil })
 			if !slices.Equal(got, want) || gotErr != wantErr {
 				t.Errorf("in stages:\n%s\n%s\nin one stage:\n%s\n%s", strings.Join(got, "\n"), gotErr, strings.Join(want, "\n"), wantErr)
 			}
@@ -131,13 +131,6 @@ func TestTemplate_Stages(t *testing.T) {
 			}
 		})
 	}
-}
-
-// unfold disables constant folding in r.
-func unfold(r *Action) {
-	r.names = nil
-	r.parameter, r.inputs = "", slices.Repeat([]inputs{{context: r.template.context}}, len(r.template.stages))
-	<-r.pool
 }
 
 func calls(t *testing.T, template *Template, change func(*Action)) (calls []string, failure string) {

@@ -84,11 +84,8 @@ func (t *Template) checkViews(properties map[string]any) diag.List {
 // DefaultExport. Errors of the view itself are terminal.
 func (v *View) Evaluate(ctx context.Context, export string) (value any, err error) {
 	t := v.runner.template
-	c, err := v.runner.acquire()
-	if err != nil {
-		return nil, Terminal(err)
-	}
-	defer v.runner.release(c)
+	c := &borrowed{action: v.runner}
+	defer c.end()
 	ctx, secrets := redact.Begin(ctx)
 	defer func() { err = secrets.Error(err) }()
 	defer t.terminalPanic(&err)

@@ -46,8 +46,7 @@ func TestValidate_ByCUE(t *testing.T) {
 			got = append(got, fmt.Sprintf("%s: %s", filepath.Base(filepath.Dir(config)), d.Message))
 		}
 	}
-	want := []string{
-	}
+	want := []string{}
 	if !slices.Equal(got, want) {
 		t.Errorf("by CUE:\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}

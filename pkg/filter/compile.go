@@ -113,7 +113,7 @@ func newConditionFilter(e *expr.Expression, t event.Trigger) (*conditionFilter, 
 		}
 		texts = append(texts, p.Text)
 	}
-	pool, err := newEvaluatorPool(texts...)
+	pool, err := newEvaluatorPool(len(f.byCUE) > 0, texts...)
 	f.pool = pool
 	return f, err
 }

@@ -49,7 +49,7 @@ func newConstraintFilter(e *expr.Expression, t event.Trigger) (*constraintFilter
 	for _, c := range e.Constraints {
 		f.references = append(f.references, e.References(c.Value)...)
 	}
-	pool, err := newEvaluatorPool(e.Text())
+	pool, err := newEvaluatorPool(f.left != nil, e.Text())
 	f.pool = pool
 	return f, err
 }

@@ -53,8 +53,9 @@ type evaluatorPool struct {
 	evaluations sync.Pool
 }
 
-// newEvaluatorPool compiles programs into one evaluator, and returns a pool with it.
-func newEvaluatorPool(programs ...string) (*evaluatorPool, error) {
+// newEvaluatorPool checks that programs can be compiled, and returns their pool. It keeps the
+// first evaluator if it is needed, because the programs are not all compiled into closures.
+func newEvaluatorPool(needed bool, programs ...string) (*evaluatorPool, error) {
 	n := runtime.GOMAXPROCS(0)
 	p := &evaluatorPool{programs: programs, idle: make(chan *evaluator, n)}
 	for _, text := range programs {
@@ -67,6 +68,9 @@ func newEvaluatorPool(programs ...string) (*evaluatorPool, error) {
 	first, err := p.newEvaluator()
 	if err != nil {
 		return nil, err
+	}
+	if !needed {
+		first = nil
 	}
 	for range n - 1 {
 		p.idle <- nil

@@ -62,11 +62,11 @@ func compileGroup(text string, t event.Trigger) (*Group, diag.List) {
 	if err != nil {
 		return nil, diag.List{{Message: err.Error()}}
 	}
-	pool, err := newEvaluatorPool(programs[0].Text)
+	compiled, left, err := compileProgram(programs[0])
 	if err != nil {
 		return nil, diag.List{{Message: err.Error()}}
 	}
-	compiled, _, err := compileProgram(programs[0])
+	pool, err := newEvaluatorPool(left != nil, programs[0].Text)
 	if err != nil {
 		return nil, diag.List{{Message: err.Error()}}
 	}
