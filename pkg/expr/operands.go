@@ -22,6 +22,7 @@ import (
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/token"
 
+	"github.com/kubevela/kube-trigger/pkg/expr/closure"
 	"github.com/kubevela/kube-trigger/pkg/expr/measure"
 )
 
@@ -84,7 +85,7 @@ func (c *checker) checkAlternatives(x ast.Expr) {
 		case x.Op == token.LAND || x.Op == token.LOR:
 			c.checkAlternatives(x.X)
 			c.checkAlternatives(x.Y)
-		case x.Op == token.OR && !isDefaulted(x):
+		case x.Op == token.OR && !closure.IsDefaulted(x):
 			c.addAt(x.OpPos, "a | b is one of two values, and no condition; write a || b")
 		}
 	}

@@ -30,7 +30,7 @@ import (
 )
 
 // Shape is the compiled form of the constraints on one value of the event: the
-// fields that have to be there, and matchers for their values. It is immutable and
+// fields that have to be there, and tests of their values. It is immutable and
 // safe for concurrent use.
 type Shape struct {
 	// Path is the value's path.
@@ -41,7 +41,7 @@ type Shape struct {
 	ranges      []textRange
 	// optional and hasDefault are set where the event may lack the value.
 	optional, hasDefault bool
-	matchers             []matcher
+	tests                []func(value any) closure.Status
 	fields               map[string]*Shape
 	// names are those of fields, in order.
 	names []string
@@ -78,7 +78,7 @@ func (e *Expression) Shape() (s *Shape, left *closure.UnsupportedError) {
 
 // shapeBuilder builds shapes.
 type shapeBuilder struct {
-	// left is the first constraint that may add fields to an event, or has no matcher.
+	// left is the first constraint that may add fields to an event, or cannot be tested without it.
 	left *closure.UnsupportedError
 }
 
@@ -101,13 +101,13 @@ func (b *shapeBuilder) addConstraint(s *Shape, f *ast.Field) {
 			b.addFields(s, lit)
 			continue
 		}
-		s.hasDefault = s.hasDefault || isDefaulted(x)
-		m := newMatcher(x)
-		if m == nil {
+		s.hasDefault = s.hasDefault || closure.IsDefaulted(x)
+		test, err := closure.CompileConstraint(x)
+		if err != nil {
 			b.leave(x, "the constraint "+Excerpt(x))
 			continue
 		}
-		s.matchers = append(s.matchers, m)
+		s.tests = append(s.tests, test)
 	}
 }
 
@@ -160,19 +160,6 @@ func conjuncts(x ast.Expr) []ast.Expr {
 	return []ast.Expr{x}
 }
 
-// isDefaulted reports whether x is a disjunction with a default.
-func isDefaulted(x ast.Expr) bool {
-	switch x := x.(type) {
-	case *ast.ParenExpr:
-		return isDefaulted(x.X)
-	case *ast.BinaryExpr:
-		return x.Op == token.OR && (isDefaulted(x.X) || isDefaulted(x.Y))
-	case *ast.UnaryExpr:
-		return x.Op == token.MUL
-	}
-	return false
-}
-
 // sortNames sets the names of s and of all its fields.
 func (s *Shape) sortNames() {
 	s.names = slices.Sorted(maps.Keys(s.fields))
@@ -183,7 +170,7 @@ func (s *Shape) sortNames() {
 
 // MatchContext is Match of `context`.
 func (s *Shape) MatchContext(context closure.Context) (m Mismatch, fits, ok bool) {
-	if len(s.matchers) > 0 {
+	if len(s.tests) > 0 {
 		return s.Match(context.Whole())
 	}
 	return s.matchFields(context.Field)
@@ -193,12 +180,12 @@ func (s *Shape) MatchContext(context closure.Context) (m Mismatch, fits, ok bool
 // m is the first mismatch of a value that does not fit.
 func (s *Shape) Match(value any) (m Mismatch, fits, ok bool) {
 	known := true
-	for _, test := range s.matchers {
-		fits, ok := test(value)
-		if ok && !fits {
+	for _, test := range s.tests {
+		status := test(value)
+		if status == closure.Absent {
 			return s.Mismatch(), false, true
 		}
-		known = known && ok
+		known = known && status == closure.Present
 	}
 	if s.fields == nil {
 		return Mismatch{}, known, known
@@ -237,11 +224,11 @@ func (s *Shape) matchFields(get func(name string) (any, bool)) (m Mismatch, fits
 	return Mismatch{}, known, known
 }
 
-// PresenceOnly returns a copy of s without matchers: its Match tests which fields are
+// PresenceOnly returns a copy of s without tests of values: its Match tests which fields are
 // present, and leaves their values to CUE.
 func (s *Shape) PresenceOnly() *Shape {
 	out := *s
-	out.matchers, out.fields = nil, maps.Clone(s.fields)
+	out.tests, out.fields = nil, maps.Clone(s.fields)
 	for name, field := range out.fields {
 		out.fields[name] = field.PresenceOnly()
 	}

@@ -73,12 +73,12 @@ func Literal(x ast.Expr) (any, bool) {
 	return v, s == Present
 }
 
-// Unifies reports whether a value is the one of a literal: 3.0 is not 3.
-func Unifies(v, literal any) (bool, Status) { return equalElements(v, literal) }
+// unifies reports whether a value is the one of a literal: 3.0 is not 3.
+func unifies(v, literal any) (bool, Status) { return equalElements(v, literal) }
 
-// Satisfies reports whether a value satisfies a bound such as `>5` or `!="x"`. What CUE does
+// satisfies reports whether a value satisfies a bound such as `>5` or `!="x"`. What CUE does
 // with a value of another kind than the literal's is Unknown.
-func Satisfies(op token.Token, v, literal any) (bool, Status) {
+func satisfies(op token.Token, v, literal any) (bool, Status) {
 	_, text := v.(string)
 	_, alsoText := literal.(string)
 	if text != alsoText || isNumber(v) != isNumber(literal) || !text && !isNumber(v) {

@@ -17,6 +17,8 @@ limitations under the License.
 package closure
 
 import (
+	"slices"
+
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/token"
 )
@@ -41,6 +43,20 @@ func CompileSchema(x ast.Expr) (*Schema, error) {
 	return &s, nil
 }
 
+// CompileConstraint compiles a type that values are tested against: structs are open, and a field
+// that is missing has a value only if that is optional or has a default. The result is Present for
+// a value that has the type, and Absent for one that does not. The error is an *UnsupportedError.
+func CompileConstraint(x ast.Expr) (test func(v any) Status, err error) {
+	s, err := (&schemaCompiler{compiling: map[ast.Expr]bool{}, constraint: true}).compile(x)
+	if err != nil {
+		return nil, err
+	}
+	return func(v any) Status {
+		_, status := s.accepts(v)
+		return status
+	}, nil
+}
+
 // Complete returns a value that has the type, with defaults. It is Unknown where only CUE can
 // tell, which is for all that does not have the type, and for what is missing.
 func (s *Schema) Complete(v any) (any, Status) {
@@ -54,6 +70,8 @@ func (s *Schema) Complete(v any) (any, Status) {
 type schemaCompiler struct {
 	// compiling are the types that are being compiled, which may not refer to themselves.
 	compiling map[ast.Expr]bool
+	// constraint is set by CompileConstraint.
+	constraint bool
 }
 
 func (c *schemaCompiler) compile(x ast.Expr) (Schema, error) {
@@ -87,7 +105,7 @@ func literalSchema(x ast.Expr) (Schema, error) {
 		return Schema{}, unsupported(x, "a type")
 	}
 	return Schema{
-		accepts:  test(func(v any) (bool, Status) { return Unifies(v, want) }),
+		accepts:  test(func(v any) (bool, Status) { return unifies(v, want) }),
 		fallback: func() (any, Status) { return want, Present },
 	}, nil
 }
@@ -103,7 +121,7 @@ func boundSchema(x *ast.UnaryExpr) (Schema, error) {
 	}
 	switch x.Op {
 	case token.LSS, token.LEQ, token.GTR, token.GEQ, token.NEQ:
-		return Schema{accepts: test(func(v any) (bool, Status) { return Satisfies(x.Op, v, limit) })}, nil
+		return Schema{accepts: test(func(v any) (bool, Status) { return satisfies(x.Op, v, limit) })}, nil
 	case token.MAT, token.NMAT:
 		re, err := (&compiler{}).constantPattern(x.X)
 		if err != nil {
@@ -158,6 +176,9 @@ func testKind(ok func(v any) bool) func(v any) (any, Status) {
 // name is the name of a type, or of a definition.
 func (c *schemaCompiler) name(x *ast.Ident) (Schema, error) {
 	if definition, ok := x.Node.(ast.Expr); ok {
+		if c.constraint {
+			return Schema{}, unsupported(x, "the name %s", x.Name)
+		}
 		if c.compiling[definition] {
 			return Schema{}, unsupported(x, "a recursive type")
 		}
@@ -265,7 +286,10 @@ func (c *schemaCompiler) disjunction(x *ast.BinaryExpr) (Schema, error) {
 		if err != nil {
 			return Schema{}, err
 		}
+		_, isStruct := unparenthesized(alternative).(*ast.StructLit)
 		switch {
+		case c.constraint && isStruct:
+			return Schema{}, unsupported(alternative, "a disjunction of structs")
 		case !marked:
 			alternatives = append(alternatives, s)
 		case preferred != nil || s.fallback == nil:
@@ -303,6 +327,15 @@ func onlyAlternative(alternatives []Schema, v any) (any, Status) {
 	return only, status
 }
 
+// IsDefaulted reports whether x is a disjunction with a default.
+func IsDefaulted(x ast.Expr) bool {
+	alternatives := disjuncts(x)
+	return len(alternatives) > 1 && slices.ContainsFunc(alternatives, func(x ast.Expr) bool {
+		star, ok := unparenthesized(x).(*ast.UnaryExpr)
+		return ok && star.Op == token.MUL
+	})
+}
+
 func disjuncts(x ast.Expr) []ast.Expr {
 	if b, ok := unparenthesized(x).(*ast.BinaryExpr); ok && b.Op == token.OR {
 		return append(disjuncts(b.X), disjuncts(b.Y)...)
@@ -313,8 +346,8 @@ func disjuncts(x ast.Expr) []ast.Expr {
 // typedField is a field of a struct type.
 type typedField struct {
 	name string
-	// constraint is "?" or "!", or none.
-	constraint token.Token
+	// required is set if there is no value without one, and optional if none is needed.
+	required, optional bool
 	Schema
 }
 
@@ -322,7 +355,7 @@ func (c *schemaCompiler) structure(x *ast.StructLit) (Schema, error) {
 	var (
 		fields []typedField
 		known  = map[string]bool{}
-		open   bool
+		open   = c.constraint
 		// others is the type of the fields that have no name of their own.
 		others *Schema
 	)
@@ -345,7 +378,8 @@ func (c *schemaCompiler) structure(x *ast.StructLit) (Schema, error) {
 				return Schema{}, unsupported(d, "a field of a type")
 			}
 			known[name] = true
-			fields = append(fields, typedField{name, d.Constraint, s})
+			required := d.Constraint == token.NOT || c.constraint && !IsDefaulted(d.Value)
+			fields = append(fields, typedField{name, required, d.Constraint == token.OPTION, s})
 		default:
 			return Schema{}, unsupported(d, "a declaration in a type")
 		}
@@ -370,13 +404,13 @@ func (c *schemaCompiler) structure(x *ast.StructLit) (Schema, error) {
 				return nil, Absent
 			}
 		}
-		return out, completeFields(fields, object, out)
+		return out, c.completeFields(fields, object, out)
 	}
 	return Schema{accepts: accepts, fallback: func() (any, Status) { return accepts(map[string]any{}) }}, nil
 }
 
 // completeFields adds the fields of object that have a name, and defaults, to out.
-func completeFields(fields []typedField, object, out map[string]any) Status {
+func (c *schemaCompiler) completeFields(fields []typedField, object, out map[string]any) Status {
 	status := Present
 	for _, f := range fields {
 		v, has := object[f.name]
@@ -384,9 +418,11 @@ func completeFields(fields []typedField, object, out map[string]any) Status {
 		switch {
 		case has:
 			v, s = f.accepts(v)
-		case f.constraint == token.OPTION:
+		case f.optional:
 			continue
-		case f.constraint == token.NOT || f.fallback == nil:
+		case f.required && c.constraint:
+			return Absent
+		case f.required || f.fallback == nil:
 			s = Unknown
 		default:
 			v, s = f.fallback()
