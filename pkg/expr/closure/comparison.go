@@ -56,8 +56,8 @@ func compare(op token.Token, a, b any) (bool, Status) {
 	return n >= 0, Present
 }
 
-// Literal returns the value of a text, number, bool or null, or false if x is something else.
-func Literal(x ast.Expr) (any, bool) {
+// literalOf returns the value of a text, number, bool or null, or false if x is something else.
+func literalOf(x ast.Expr) (any, bool) {
 	if sign, ok := x.(*ast.UnaryExpr); ok && sign.Op == token.SUB {
 		if lit, ok := sign.X.(*ast.BasicLit); !ok || lit.Kind != token.INT && lit.Kind != token.FLOAT {
 			return nil, false

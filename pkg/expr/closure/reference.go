@@ -81,7 +81,7 @@ func imported(x ast.Expr) (path string, ok bool) {
 	if !ok {
 		return "", false
 	}
-	v, _ := Literal(spec.Path)
+	v, _ := literalOf(spec.Path)
 	path, ok = v.(string)
 	return path, ok
 }

@@ -100,7 +100,7 @@ func (c *schemaCompiler) compile(x ast.Expr) (Schema, error) {
 }
 
 func literalSchema(x ast.Expr) (Schema, error) {
-	want, ok := Literal(x)
+	want, ok := literalOf(x)
 	if !ok {
 		return Schema{}, unsupported(x, "a type")
 	}
@@ -115,7 +115,7 @@ func boundSchema(x *ast.UnaryExpr) (Schema, error) {
 	if x.Op == token.SUB {
 		return literalSchema(x)
 	}
-	limit, ok := Literal(x.X)
+	limit, ok := literalOf(x.X)
 	if !ok {
 		return Schema{}, unsupported(x, "a bound")
 	}
