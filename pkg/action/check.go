@@ -26,6 +26,7 @@ import (
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/token"
 
+	"github.com/kubevela/kube-trigger/pkg/expr/types"
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/expr"
@@ -49,8 +50,8 @@ func checkNames(file *ast.File) diag.List {
 		case strings.Contains(strings.SplitN(path, "/", 2)[0], ".") || strings.HasPrefix(path, "vela/"):
 			names := provider.ImportPaths(packages)
 			list = append(list, diagnosticAt(spec.Pos(), "unknown package %q%s; known packages: %s", path, diag.Suggest(path, names), strings.Join(names, ", ")))
-		case !slices.Contains(expr.StandardLibrary(), path):
-			list = append(list, diagnosticAt(spec.Pos(), "unknown package %q%s", path, diag.Suggest(path, append(provider.ImportPaths(packages), expr.StandardLibrary()...))))
+		case !slices.Contains(types.StandardLibrary(), path):
+			list = append(list, diagnosticAt(spec.Pos(), "unknown package %q%s", path, diag.Suggest(path, append(provider.ImportPaths(packages), types.StandardLibrary()...))))
 		}
 	}
 	ast.Walk(file, func(n ast.Node) bool {

@@ -29,28 +29,16 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
-)
-
-// valueKind is the kind of the values that an expression may have.
-type valueKind string
-
-const (
-	unknownKind valueKind = ""
-	boolKind    valueKind = "a boolean"
-	stringKind  valueKind = "a string"
-	numberKind  valueKind = "a number"
-	structKind  valueKind = "a struct"
-	listKind    valueKind = "a list"
-	nullKind    valueKind = "null"
-	// nonBoolKind is any kind but a boolean.
-	nonBoolKind valueKind = "not a boolean"
+	"github.com/kubevela/kube-trigger/pkg/expr/types"
 )
 
 // checker finds the mistakes in an expression that CUE does not find without an
 // event.
 type checker struct {
 	*Expression
-	schema ast.Expr
+	// context is the type of context.
+	context types.Type
+	types   *types.Analysis
 	// bytes are the literals of bytes that are used as bytes.
 	bytes map[ast.Node]bool
 	diagnostics
@@ -61,7 +49,14 @@ func newChecker(e *Expression) (*checker, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &checker{Expression: e, schema: schema, bytes: map[ast.Node]bool{}}, nil
+	c := &checker{Expression: e, context: types.FromSchema(schema), bytes: map[ast.Node]bool{}}
+	c.types = types.Analyse(e.file, func(id *ast.Ident) (types.Type, bool) {
+		if e.isContext(id) {
+			return c.context, true
+		}
+		return types.Of(types.Any), len(e.helper(id)) > 1
+	})
+	return c, nil
 }
 
 // check returns the diagnostics of e: imports that are not allowed, fields that
@@ -75,7 +70,7 @@ func check(e *Expression) (diag.List, error) {
 	c.checkImports()
 	ast.Walk(e.file, c.visit, nil)
 	for _, f := range e.Constraints {
-		c.checkConstraint(f.Value, c.schema, "context")
+		c.checkConstraint(f.Value, c.context, "context")
 	}
 	for _, x := range e.Conditions {
 		c.checkCondition(x)
@@ -94,8 +89,8 @@ func (c *checker) checkImports() {
 			switch path := importPath(spec); {
 			case path == "vela" || strings.HasPrefix(path, "vela/"):
 				c.add(spec.Path, "cannot import %q: filters cannot call providers", path)
-			case !slices.Contains(StandardLibrary(), path):
-				c.add(spec.Path, "cannot import %q: not in CUE's standard library%s", path, diag.Suggest(path, StandardLibrary()))
+			case !slices.Contains(types.StandardLibrary(), path):
+				c.add(spec.Path, "cannot import %q: not in CUE's standard library%s", path, diag.Suggest(path, types.StandardLibrary()))
 			}
 		}
 	}
@@ -188,38 +183,31 @@ func (c *checker) checkField(x ast.Expr, field ast.Label) {
 	if !ok || !static || r.Computed {
 		return
 	}
-	if schema := c.schemaOf(r); schema != nil {
-		c.checkName(field, name, schema, r.String())
-	}
+	c.checkName(field, name, c.types.Of(x), r.String())
 }
 
-// checkName checks that the value at path, whose schema is given, may have a field of
-// that name. It returns the schema of the field, or nil.
-func (c *checker) checkName(label ast.Node, name string, schema ast.Expr, path string) ast.Expr {
-	s, ok := schema.(*ast.StructLit)
-	if !ok {
-		c.add(label, "%s has no field %q: it is %s", path, name, c.schemaKind(schema))
-		return nil
+// checkName checks that the value at path, whose type is given, may have a field of that name.
+func (c *checker) checkName(label ast.Node, name string, t types.Type, path string) {
+	if _, ok := t.Field(name); ok {
+		return
 	}
-	fields, open := schemaFields(s)
-	if next, ok := fields[name]; ok || open {
-		return next
+	if !t.Kinds.Has(types.Struct) {
+		c.add(label, "%s has no field %q: it is %s", path, name, t.Kinds)
+		return
 	}
-	known := slices.Sorted(maps.Keys(fields))
+	known := slices.Sorted(maps.Keys(t.Fields))
 	c.add(label, "%s has no field %q (known fields: %s)%s", path, name, strings.Join(known, ", "), diag.Suggest(name, known))
-	return nil
 }
 
-// checkConstraint checks the fields of x, a constraint on the value at path, whose
-// schema is given.
-func (c *checker) checkConstraint(x, schema ast.Expr, path string) {
+// checkConstraint checks the fields of x, a constraint on the value at path, whose type is given.
+func (c *checker) checkConstraint(x ast.Expr, t types.Type, path string) {
 	switch x := x.(type) {
 	case *ast.ParenExpr:
-		c.checkConstraint(x.X, schema, path)
+		c.checkConstraint(x.X, t, path)
 	case *ast.BinaryExpr:
 		if x.Op == token.AND || x.Op == token.OR {
-			c.checkConstraint(x.X, schema, path)
-			c.checkConstraint(x.Y, schema, path)
+			c.checkConstraint(x.X, t, path)
+			c.checkConstraint(x.Y, t, path)
 		}
 	case *ast.StructLit:
 		for _, d := range x.Elts {
@@ -228,54 +216,11 @@ func (c *checker) checkConstraint(x, schema ast.Expr, path string) {
 				continue
 			}
 			if name, static := fieldName(f.Label); static {
-				if next := c.checkName(f.Label, name, schema, path); next != nil {
+				c.checkName(f.Label, name, t, path)
+				if next, ok := t.Field(name); ok {
 					c.checkConstraint(f.Value, next, path+"."+name)
 				}
 			}
 		}
 	}
-}
-
-// schemaOf returns the schema of the value at r, or nil where it has none.
-func (c *checker) schemaOf(r Reference) ast.Expr {
-	schema := c.schema
-	for _, s := range r.steps {
-		decl, ok := schema.(*ast.StructLit)
-		if !ok || s.isIndex {
-			return nil
-		}
-		fields, _ := schemaFields(decl)
-		schema = fields[s.field]
-	}
-	return schema
-}
-
-// schemaFields returns the fields of a struct of the schema, and whether the struct
-// is open.
-func schemaFields(s *ast.StructLit) (fields map[string]ast.Expr, open bool) {
-	fields = map[string]ast.Expr{}
-	for _, d := range s.Elts {
-		switch d := d.(type) {
-		case *ast.Field:
-			if name, _, err := ast.LabelName(d.Label); err == nil {
-				fields[name] = d.Value
-			}
-		case *ast.Ellipsis:
-			open = true
-		}
-	}
-	return fields, open
-}
-
-// schemaKind returns the kind of the values of a schema.
-func (c *checker) schemaKind(x ast.Expr) valueKind {
-	switch x := x.(type) {
-	case *ast.StructLit:
-		return structKind
-	case *ast.Ident:
-		if x.Name == "string" {
-			return stringKind
-		}
-	}
-	return unknownKind
 }

@@ -32,6 +32,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/expr/closure"
+	"github.com/kubevela/kube-trigger/pkg/expr/types"
 )
 
 // Computed is the CUE that computes properties of an action from `context`. It is
@@ -66,7 +67,7 @@ func ParseComputed(text, schema string) (*Computed, diag.List) {
 		return nil, list
 	}
 	for _, spec := range file.Imports {
-		if path := importPath(spec); !slices.Contains(StandardLibrary(), path) {
+		if path := importPath(spec); !slices.Contains(types.StandardLibrary(), path) {
 			return nil, diag.List{{Line: spec.Pos().Line(), Column: spec.Pos().Column(), Message: fmt.Sprintf("cannot import %q: only packages of CUE's standard library are available", path)}}
 		}
 	}

@@ -24,7 +24,36 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/expr/closure"
 	"github.com/kubevela/kube-trigger/pkg/expr/measure"
+	"github.com/kubevela/kube-trigger/pkg/expr/types"
 )
+
+// checkCondition reports the operands of && and || in x that cannot be boolean.
+func (c *checker) checkCondition(x ast.Expr) {
+	switch x := x.(type) {
+	case *ast.ParenExpr:
+		c.checkCondition(x.X)
+		return
+	case *ast.UnaryExpr:
+		if x.Op == token.NOT {
+			c.checkCondition(x.X)
+			return
+		}
+	case *ast.BinaryExpr:
+		if x.Op == token.LAND || x.Op == token.LOR {
+			c.checkCondition(x.X)
+			c.checkCondition(x.Y)
+			return
+		}
+	}
+	k := c.types.Of(x).Kinds
+	switch {
+	case k.Has(types.Bool):
+	case k.IsOne():
+		c.add(x, "must be a boolean, not %s: %s", k, Excerpt(x))
+	default:
+		c.add(x, "must be a boolean: %s", Excerpt(x))
+	}
+}
 
 // checkOperands reports a comparison of operands that are of different kinds for every
 // event: it has always the same result, or none.
@@ -32,8 +61,8 @@ func (c *checker) checkOperands(x *ast.BinaryExpr) {
 	if c.unquoted(x.X) != nil || c.unquoted(x.Y) != nil {
 		return
 	}
-	a, b := c.kindOf(x.X, len(c.helpers)), c.kindOf(x.Y, len(c.helpers))
-	if (x.Op == token.MAT || x.Op == token.NMAT) && b != unknownKind && b != stringKind {
+	a, b := c.types.Of(x.X).Kinds, c.types.Of(x.Y).Kinds
+	if (x.Op == token.MAT || x.Op == token.NMAT) && isKnown(b) && b != types.String {
 		c.add(x.Y, "%s compares with a regular expression, a string, not with %s: %s", x.Op, b, Excerpt(x.Y))
 		return
 	}
@@ -52,8 +81,9 @@ func (c *checker) checkOperands(x *ast.BinaryExpr) {
 	}
 }
 
-// isKnown reports whether k is one kind of value.
-func isKnown(k valueKind) bool { return k != unknownKind && k != nonBoolKind && k != nullKind }
+// isKnown reports whether k is one kind, but neither null, which anything may be compared with, nor
+// bytes, which checkBytes reports.
+func isKnown(k types.Kinds) bool { return k.IsOne() && k != types.Null && k != types.Bytes }
 
 // measured returns `quantity("10Gi")` for the operands quantity(x) and "10Gi", in any
 // order.
@@ -119,8 +149,8 @@ func (c *checker) checkMeasure(function string, x ast.Expr) {
 		}
 		return
 	}
-	k := c.kindOf(x, len(c.helpers))
-	if isKnown(k) && k != stringKind && (k != numberKind || function != string(measure.Quantity)) {
+	k := c.types.Of(x).Kinds
+	if isKnown(k) && k != types.String && (k != types.Number || function != string(measure.Quantity)) {
 		c.add(x, "%s takes a text, not %s: %s", function, k, Excerpt(x))
 	}
 }

@@ -25,6 +25,8 @@ import (
 	"cuelang.org/go/cue/parser"
 	"cuelang.org/go/cue/scanner"
 	"cuelang.org/go/cue/token"
+
+	"github.com/kubevela/kube-trigger/pkg/expr/types"
 )
 
 // ParseFile parses CUE in which == and != compare values of all kinds, also structs:
@@ -116,7 +118,7 @@ func addImport(file *ast.File, spec *ast.ImportSpec) {
 // libraryPackage returns the path of the package of the standard library that is called
 // name, or "".
 func libraryPackage(name string) string {
-	for _, path := range StandardLibrary() {
+	for _, path := range types.StandardLibrary() {
 		if path[strings.LastIndex(path, "/")+1:] == name {
 			return path
 		}

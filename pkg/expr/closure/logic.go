@@ -68,7 +68,7 @@ func junction(a, b code, or bool) code {
 
 // fallback is `*x | y`: y where x has no value.
 func (c *compiler) fallback(x *ast.BinaryExpr) (code, error) {
-	preferred, ok := unparenthesized(x.X).(*ast.UnaryExpr)
+	preferred, ok := x.X.(*ast.UnaryExpr)
 	if !ok || preferred.Op != token.MUL {
 		return code{}, unsupported(x, "a disjunction")
 	}

@@ -331,7 +331,7 @@ func onlyAlternative(alternatives []Schema, v any) (any, Status) {
 func IsDefaulted(x ast.Expr) bool {
 	alternatives := disjuncts(x)
 	return len(alternatives) > 1 && slices.ContainsFunc(alternatives, func(x ast.Expr) bool {
-		star, ok := unparenthesized(x).(*ast.UnaryExpr)
+		star, ok := x.(*ast.UnaryExpr)
 		return ok && star.Op == token.MUL
 	})
 }

@@ -14,7 +14,7 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-package expr
+package types
 
 import (
 	"fmt"
@@ -26,7 +26,7 @@ import (
 // Every package and function in the tables exists in this version of CUE.
 func TestStandardLibrary(t *testing.T) {
 	for _, path := range StandardLibrary() {
-		for _, name := range append(boolFunctions(path), "") {
+		for _, name := range append(BoolFunctions(path), "") {
 			text := fmt.Sprintf("import p %q\n_x: p", path)
 			if name != "" {
 				text += "." + name

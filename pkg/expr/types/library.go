@@ -14,7 +14,7 @@ See the License for the specific language governing permissions and
 limitations under the License.
 */
 
-package expr
+package types
 
 // StandardLibrary returns the packages of CUE v0.14.1 that a filter may import: all
 // but tool/*, which belong to the command line tool.
@@ -27,9 +27,9 @@ func StandardLibrary() []string {
 	}
 }
 
-// boolFunctions returns the functions of a package of the standard library that
+// BoolFunctions returns the functions of a package of the standard library that
 // return a boolean, or may return one.
-func boolFunctions(path string) []string {
+func BoolFunctions(path string) []string {
 	switch path {
 	case "crypto/ed25519":
 		return []string{"Valid"}
