@@ -115,7 +115,7 @@ func (p *parameterProgram) complete(properties, context map[string]any) (compute
 	if s != closure.Present {
 		return nil, nil, false
 	}
-	v, ok = decoded(v)
+	v, _ = decoded(v)
 	if computed, ok = v.(map[string]any); !ok {
 		return nil, nil, false
 	}
