@@ -54,6 +54,8 @@ type Request struct {
 	Actions map[string]Action
 	// Worker is the worker template to render; nil for none.
 	Worker *Worker
+	// Describe has the report describe the only action, or the worker template.
+	Describe bool `json:",omitempty"`
 }
 
 // Worker is a worker template and its input.
@@ -144,6 +146,9 @@ func (l Local) check(ctx context.Context, r Request, begin func(step string) (re
 	}
 	if r.Worker != nil {
 		report.Deployment, report.WorkerProblems = renderWorker(*r.Worker, begin)
+	}
+	if r.Describe {
+		report.Description = describe(r, templates, begin)
 	}
 	report.limit()
 	return report

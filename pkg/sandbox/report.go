@@ -44,6 +44,8 @@ type Report struct {
 	// WorkerProblems. Their paths are those of workload.Deployment.
 	Deployment     *appsv1.Deployment
 	WorkerProblems diag.List
+	// Description is set if the request asks for it.
+	Description *Description `json:",omitempty"`
 }
 
 // TriggerReport is the result for one trigger.
