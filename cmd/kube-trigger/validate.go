@@ -41,17 +41,22 @@ func validateCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			for _, w := range v.Warnings {
-				if _, err := fmt.Fprintf(cmd.ErrOrStderr(), "warning: %s\n", w); err != nil {
-					return err
-				}
-			}
-			return printValidation(cmd.OutOrStdout(), v, verbose)
+			return printResult(cmd, v, verbose)
 		},
 	}
 	configFlags(cmd.Flags(), &config, &actionsDir)
 	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "say which filters and actions are evaluated by CUE, which takes longer than those that are compiled, and why")
 	return cmd
+}
+
+// printResult prints the warnings, and what is valid.
+func printResult(cmd *cobra.Command, v app.Validation, verbose bool) error {
+	for _, w := range v.Warnings {
+		if _, err := fmt.Fprintf(cmd.ErrOrStderr(), "warning: %s\n", w); err != nil {
+			return err
+		}
+	}
+	return printValidation(cmd.OutOrStdout(), v, verbose)
 }
 
 // printValidation prints what is valid and, if it is verbose, what CUE evaluates.

@@ -76,8 +76,8 @@ func CheckConfig(in io.Reader, out io.Writer) error {
 // triggers that were checked are those that run.
 type configuration struct {
 	Config config.Files
-	// Actions are the templates in ActionsDir by file name. Problems are those of
-	// reading them.
+	// Actions are the templates in ActionsDir by file name, or by path if it is empty.
+	// Problems are those of reading them.
 	ActionsDir string
 	Actions    map[string][]byte
 	Problems   diag.List
@@ -201,9 +201,17 @@ func (cfg configuration) locate(problems diag.List) diag.FileDiagnostics {
 	for _, p := range problems {
 		file := cfg.ActionsDir
 		if p.Path != "" {
-			file = strings.TrimSuffix(cfg.ActionsDir, "/") + "/" + p.Path
+			file = cfg.actionFile(p.Path)
 		}
 		diagnostics = append(diagnostics, diag.FileDiagnostic{File: file, Line: p.Line, Column: p.Column, Message: p.Message})
 	}
 	return diagnostics
+}
+
+// actionFile returns the path of one of Actions.
+func (cfg configuration) actionFile(name string) string {
+	if cfg.ActionsDir == "" {
+		return name
+	}
+	return strings.TrimSuffix(cfg.ActionsDir, "/") + "/" + name
 }

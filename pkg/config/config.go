@@ -85,7 +85,7 @@ func (f Files) Load(namespace string, reject func(path string) string) ([]Servic
 		}
 		l.addFile(file)
 	}
-	if len(l.services)+len(l.definitions) == 0 && len(l.diagnostics) == 0 {
+	if f.Path != "" && len(l.services)+len(l.definitions) == 0 && len(l.diagnostics) == 0 {
 		l.diagnostics = append(l.diagnostics, diag.FileDiagnostic{File: f.Path, Message: "no triggers; a configuration must have `triggers:` or be a TriggerService"})
 	}
 	return l.services, l.definitions, l.diagnostics
