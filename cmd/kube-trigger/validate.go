@@ -45,7 +45,7 @@ func validateCommand() *cobra.Command {
 		},
 	}
 	configFlags(cmd.Flags(), &config, &actionsDir)
-	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "say which filters and actions are evaluated by CUE, which takes longer than those that are compiled, and why")
+	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "say which objects of other kinds are passed over, which filters and actions are evaluated by CUE, which takes longer than those that are compiled, and why")
 	return cmd
 }
 
@@ -63,12 +63,18 @@ func printResult(cmd *cobra.Command, v app.Validation, verbose bool) error {
 func printValidation(w io.Writer, v app.Validation, verbose bool) error {
 	var out strings.Builder
 	if verbose {
+		for _, d := range v.Others {
+			fmt.Fprintf(&out, "%s\n", d)
+		}
 		for _, d := range v.ByCUE {
 			fmt.Fprintf(&out, "%s\n", d)
 		}
 		if len(v.ByCUE) == 0 {
 			out.WriteString("all filters and actions are compiled\n")
 		}
+	}
+	if v.Triggers+v.Definitions == 0 && len(v.Others) > 0 {
+		out.WriteString("nothing to check: no triggers and no actions, only objects of other kinds\n")
 	}
 	out.WriteString(count(v.Triggers, "trigger") + count(v.Definitions, "action"))
 	_, err := io.WriteString(w, out.String())
