@@ -121,7 +121,9 @@ func (v *validator) validateTriggerService(ctx context.Context, ts *v1alpha1.Tri
 	if err != nil {
 		return out, err
 	}
-	report, err := v.Checker.Check(ctx, newCheckRequest(ts, actions, worker))
+	request := newCheckRequest(ts, actions, worker)
+	request.Rights = true
+	report, err := v.Checker.Check(ctx, request)
 	if errors.Is(err, sandbox.ErrResourceExceeded) {
 		out.Problems.Add("spec", "%v", err)
 		return out, nil
@@ -157,7 +159,7 @@ func (v *validator) validateTriggerService(ctx context.Context, ts *v1alpha1.Tri
 	out.Warnings = append(out.Warnings, trigger.Warnings(ts)...)
 	out.Problems = append(out.Problems, problems...)
 	if out.Problems = append(out.Problems, report.WorkerProblems.WithPrefix("spec.worker")...); len(out.Problems) == 0 {
-		out.Warnings = append(out.Warnings, v.watchWarnings(ctx, ts, report)...)
+		out.Warnings = append(out.Warnings, v.rightWarnings(ctx, ts, report)...)
 	}
 	return out, nil
 }

@@ -56,6 +56,8 @@ type Request struct {
 	Worker *Worker
 	// Describe has the report describe the only action, or the worker template.
 	Describe bool `json:",omitempty"`
+	// Rights has the report list the rights that the actions of triggers declare.
+	Rights bool `json:",omitempty"`
 }
 
 // Worker is a worker template and its input.
@@ -136,6 +138,9 @@ func (l Local) check(ctx context.Context, r Request, begin func(step string) (re
 		}
 		if r.Service.Spec.Triggers[i].Filter != "" && begin(fmt.Sprintf("match of triggers[%d]", i)) == "" {
 			checked.MatchesAll = matchesAll(ctx, t.Filter)
+		}
+		if r.Rights && len(t.Problems) == 0 && begin(fmt.Sprintf("rights of triggers[%d]", i)) == "" {
+			checked.Rights = declaredRights(r.Service.Spec.Triggers[i], templates)
 		}
 		report.Triggers = append(report.Triggers, checked)
 		for path, name := range actionTypes(r.Service.Spec.Triggers[i]) {
