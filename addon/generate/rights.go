@@ -29,6 +29,7 @@ import (
 	"cuelang.org/go/cue/parser"
 
 	"github.com/kubevela/kube-trigger/actions"
+	"github.com/kubevela/kube-trigger/pkg/expr"
 )
 
 // The generated part of the trait trigger is between these lines.
@@ -54,7 +55,7 @@ func rights(definitions string) error {
 		if err != nil {
 			return err
 		}
-		if d := declaredRights(file); d != nil {
+		if d := expr.DeclaredRights(file); d != nil {
 			name := strconv.Quote(strings.TrimSuffix(f.Name(), ".cue"))
 			all.Elts = append(all.Elts, &ast.Field{Label: &ast.BasicLit{Value: name}, Value: d})
 		}
@@ -77,55 +78,4 @@ func rights(definitions string) error {
 	lines := slices.DeleteFunc(strings.Split(string(text), "\n"), func(l string) bool { return strings.TrimSpace(l) == "" })
 	generated := "\t" + strings.Join(lines, "\n\t") + "\n"
 	return os.WriteFile(name, []byte(before+beginRights+generated+endRights+after), 0o644)
-}
-
-// declaredRights returns the fields of an action that its rights depend on: `rights`, fields of
-// `parameter`, and definitions, without attributes. It returns nil if the action declares no
-// rights.
-func declaredRights(file *ast.File) *ast.StructLit {
-	fields := fieldsOf(file.Decls)
-	declared := fields["rights"]
-	if declared == nil {
-		return nil
-	}
-	out, parameter := &ast.StructLit{}, &ast.StructLit{}
-	properties, _ := fields["parameter"].Value.(*ast.StructLit)
-	var add func(f *ast.Field)
-	visit := func(n ast.Node) bool {
-		switch n := n.(type) {
-		case *ast.Field:
-			n.Attrs = nil
-		case *ast.SelectorExpr:
-			if x, ok := n.X.(*ast.Ident); ok && x.Name == "parameter" {
-				name, _, _ := ast.LabelName(n.Sel)
-				if f := fieldsOf(properties.Elts)[name]; !slices.Contains(parameter.Elts, ast.Decl(f)) {
-					parameter.Elts = append(parameter.Elts, f)
-					add(f)
-				}
-			}
-		case *ast.Ident:
-			if f := fields[n.Name]; f != nil && strings.HasPrefix(n.Name, "#") && !slices.Contains(out.Elts, ast.Decl(f)) {
-				out.Elts = append(out.Elts, f)
-				add(f)
-			}
-		}
-		return true
-	}
-	add = func(f *ast.Field) { ast.Walk(f, visit, nil) }
-	add(declared)
-	out.Elts = append(out.Elts, declared, &ast.Field{Label: ast.NewIdent("parameter"), Value: parameter})
-	return out
-}
-
-// fieldsOf returns the fields among declarations by name.
-func fieldsOf(decls []ast.Decl) map[string]*ast.Field {
-	fields := map[string]*ast.Field{}
-	for _, d := range decls {
-		if f, ok := d.(*ast.Field); ok {
-			if name, _, err := ast.LabelName(f.Label); err == nil {
-				fields[name] = f
-			}
-		}
-	}
-	return fields
 }

@@ -41,29 +41,40 @@ func validateCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			for _, w := range v.Warnings {
-				if _, err := fmt.Fprintf(cmd.ErrOrStderr(), "warning: %s\n", w); err != nil {
-					return err
-				}
-			}
-			return printValidation(cmd.OutOrStdout(), v, verbose)
+			return printResult(cmd, v, verbose)
 		},
 	}
 	configFlags(cmd.Flags(), &config, &actionsDir)
-	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "say which filters and actions are evaluated by CUE, which takes longer than those that are compiled, and why")
+	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "say which objects of other kinds are passed over, which filters and actions are evaluated by CUE, which takes longer than those that are compiled, and why")
 	return cmd
+}
+
+// printResult prints the warnings, and what is valid.
+func printResult(cmd *cobra.Command, v app.Validation, verbose bool) error {
+	for _, w := range v.Warnings {
+		if _, err := fmt.Fprintf(cmd.ErrOrStderr(), "warning: %s\n", w); err != nil {
+			return err
+		}
+	}
+	return printValidation(cmd.OutOrStdout(), v, verbose)
 }
 
 // printValidation prints what is valid and, if it is verbose, what CUE evaluates.
 func printValidation(w io.Writer, v app.Validation, verbose bool) error {
 	var out strings.Builder
 	if verbose {
+		for _, d := range v.Others {
+			fmt.Fprintf(&out, "%s\n", d)
+		}
 		for _, d := range v.ByCUE {
 			fmt.Fprintf(&out, "%s\n", d)
 		}
 		if len(v.ByCUE) == 0 {
 			out.WriteString("all filters and actions are compiled\n")
 		}
+	}
+	if v.Triggers+v.Definitions == 0 && len(v.Others) > 0 {
+		out.WriteString("nothing to check: no triggers and no actions, only objects of other kinds\n")
 	}
 	out.WriteString(count(v.Triggers, "trigger") + count(v.Definitions, "action"))
 	_, err := io.WriteString(w, out.String())

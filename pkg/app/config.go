@@ -23,6 +23,8 @@ import (
 	"io"
 	"maps"
 	"os"
+	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -58,6 +60,8 @@ type Validation struct {
 	Warnings diag.FileDiagnostics
 	// ByCUE is what of the filters and actions CUE evaluates, because it is not compiled.
 	ByCUE diag.FileDiagnostics
+	// Others are the objects of other kinds, which are passed over.
+	Others diag.FileDiagnostics
 }
 
 // CheckConfig checks the configuration that a parent process writes to in, and
@@ -66,7 +70,7 @@ func CheckConfig(in io.Reader, out io.Writer) error {
 	return sandbox.Serve(in, out, func(cfg configuration, steps *sandbox.Steps) (checkResult, error) {
 		compiled, err := cfg.compile(clients{}, steps.Begin)
 		return checkResult{
-			Validation:  Validation{Triggers: len(compiled.triggers), Definitions: compiled.definitions, Warnings: compiled.warnings, ByCUE: compiled.byCUE},
+			Validation:  Validation{Triggers: len(compiled.triggers), Definitions: compiled.definitions, Warnings: compiled.warnings, ByCUE: compiled.byCUE, Others: compiled.others},
 			Diagnostics: compiled.diagnostics,
 		}, err
 	})
@@ -76,8 +80,8 @@ func CheckConfig(in io.Reader, out io.Writer) error {
 // triggers that were checked are those that run.
 type configuration struct {
 	Config config.Files
-	// Actions are the templates in ActionsDir by file name. Problems are those of
-	// reading them.
+	// Actions are the templates in ActionsDir by file name, or by path if it is empty.
+	// Problems are those of reading them.
 	ActionsDir string
 	Actions    map[string][]byte
 	Problems   diag.List
@@ -94,16 +98,16 @@ type compiledConfiguration struct {
 	triggers []engine.Trigger
 	// definitions is the number of actions in Definitions.
 	definitions int
-	// diagnostics are the problems of all files. warnings and byCUE are as in Validation.
-	diagnostics, warnings, byCUE diag.FileDiagnostics
+	// diagnostics are the problems of all files. The others are as in Validation.
+	diagnostics, warnings, byCUE, others diag.FileDiagnostics
 }
 
-// readConfig reads the configuration at path and the templates in actionsDir.
-func readConfig(path, actionsDir string) (configuration, error) {
-	if path == "" {
+// readConfig reads the configuration at file, which may be a directory, and the templates in actionsDir.
+func readConfig(file, actionsDir string) (configuration, error) {
+	if file == "" {
 		return configuration{}, InvalidError{errors.New("no configuration; name a file or directory with --config (-c) or $CONFIG")}
 	}
-	cfg := configuration{Config: config.Read(path), ActionsDir: actionsDir}
+	cfg := configuration{Config: config.Read(file), ActionsDir: actionsDir}
 	if actionsDir == "" {
 		return cfg, nil
 	}
@@ -145,12 +149,19 @@ func (cfg configuration) compile(c clients, begin func(step string) (reason stri
 	}
 	own, problems := trigger.ParseTemplates(cfg.Actions, func(file string) string { return begin("action " + file) })
 	out.diagnostics = cfg.locate(append(problems, cfg.Problems...))
-	services, definitions, more := cfg.Config.Load(c.namespace, func(path string) string { return begin("configuration " + path) })
+	documents, more := cfg.Config.Load(c.namespace, func(path string) string { return begin("configuration " + path) })
 	out.diagnostics = append(out.diagnostics, more...)
-	out.definitions = len(definitions)
-	for _, d := range definitions {
+	out.definitions, out.others = len(documents.Definitions), documents.Others
+	places := actionPlaces{}
+	for _, file := range slices.Sorted(maps.Keys(cfg.Actions)) {
+		places.add(strings.TrimSuffix(path.Base(file), actionExtension), cfg.actionFile(file), string(cfg.Actions[file]))
+	}
+	for _, d := range documents.Definitions {
+		place := d.LocateName("")
+		if other := places.add(d.Action, fmt.Sprintf("%s:%d", place.File, place.Line), d.Source); other != "" {
+			out.diagnostics = append(out.diagnostics, d.LocateName(fmt.Sprintf("action %q is also defined in %s, with another source", d.Action, other)))
+		}
 		if own[d.Action] != nil {
-			out.diagnostics = append(out.diagnostics, d.LocateName(fmt.Sprintf("action %q is defined twice", d.Action)))
 			continue
 		}
 		own[d.Action], problems = trigger.ParseTemplate(d.Action, d.Source, func() string { return begin("action " + d.Action) })
@@ -159,7 +170,7 @@ func (cfg configuration) compile(c clients, begin func(step string) (reason stri
 	maps.Copy(templates, own)
 	compiler := c.compiler(templates)
 	names := map[event.TriggerRef]diag.FileDiagnostic{}
-	for n, s := range services {
+	for n, s := range documents.Services {
 		reject := func(i int, name, part string) string {
 			switch {
 			case part == "" && s.Invalid(i):
@@ -201,9 +212,33 @@ func (cfg configuration) locate(problems diag.List) diag.FileDiagnostics {
 	for _, p := range problems {
 		file := cfg.ActionsDir
 		if p.Path != "" {
-			file = strings.TrimSuffix(cfg.ActionsDir, "/") + "/" + p.Path
+			file = cfg.actionFile(p.Path)
 		}
 		diagnostics = append(diagnostics, diag.FileDiagnostic{File: file, Line: p.Line, Column: p.Column, Message: p.Message})
 	}
 	return diagnostics
+}
+
+// actionFile returns the path of one of Actions.
+func (cfg configuration) actionFile(name string) string {
+	if cfg.ActionsDir == "" {
+		return name
+	}
+	return strings.TrimSuffix(cfg.ActionsDir, "/") + "/" + name
+}
+
+// actionPlaces has the place and the source of the first definition of each action.
+type actionPlaces map[string]struct{ place, source string }
+
+// add adds an action. If it is already there with another source, add returns the place of that.
+func (p actionPlaces) add(name, place, source string) (other string) {
+	source = strings.TrimSpace(source)
+	first, ok := p[name]
+	if !ok {
+		p[name] = struct{ place, source string }{place, source}
+	}
+	if !ok || first.source == source {
+		return ""
+	}
+	return first.place
 }

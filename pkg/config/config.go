@@ -16,8 +16,8 @@ limitations under the License.
 
 // Package config loads triggers from YAML, JSON and CUE files, or from all such files
 // of a directory. A document has `triggers:` at the top level, or is a TriggerService or the
-// Definition of an action; a YAML file may hold several documents. All problems of all files are reported, each
-// with file, line and column.
+// Definition of an action; objects of other kinds are passed over. A YAML file may hold several
+// documents. All problems of all files are reported, each with file, line and column.
 package config
 
 import (
@@ -65,15 +65,24 @@ func (s Service) Locate(list diag.List) diag.FileDiagnostics {
 	return out
 }
 
+// Documents are the documents of files.
+type Documents struct {
+	Services    []Service
+	Definitions []Definition
+	// Others are the places of objects of other kinds, such as Roles, which are passed over.
+	// The messages name them.
+	Others diag.FileDiagnostics
+}
+
 // Load returns the documents of f: triggers and actions. Triggers without a namespace get the
 // given one.
 // Evaluation of CUE can use up all memory or never end, so reject is called before
 // each CUE file is evaluated: if it returns a reason, the file is skipped and the
 // reason is reported as its diagnostic.
-func (f Files) Load(namespace string, reject func(path string) string) ([]Service, []Definition, diag.FileDiagnostics) {
+func (f Files) Load(namespace string, reject func(path string) string) (Documents, diag.FileDiagnostics) {
 	envelope, err := schema.Parse(configSchema)
 	if err != nil {
-		return nil, nil, diag.FileDiagnostics{{File: f.Path, Message: err.Error()}}
+		return Documents{}, diag.FileDiagnostics{{File: f.Path, Message: err.Error()}}
 	}
 	l := loader{namespace: namespace, schema: envelope, diagnostics: slices.Clone(f.Diagnostics)}
 	for _, file := range f.List {
@@ -85,18 +94,18 @@ func (f Files) Load(namespace string, reject func(path string) string) ([]Servic
 		}
 		l.addFile(file)
 	}
-	if len(l.services)+len(l.definitions) == 0 && len(l.diagnostics) == 0 {
+	if f.Path != "" && len(l.Services)+len(l.Definitions)+len(l.Others) == 0 && len(l.diagnostics) == 0 {
 		l.diagnostics = append(l.diagnostics, diag.FileDiagnostic{File: f.Path, Message: "no triggers; a configuration must have `triggers:` or be a TriggerService"})
 	}
-	return l.services, l.definitions, l.diagnostics
+	return l.Documents, l.diagnostics
 }
 
 // loader collects the documents and diagnostics of all files.
 type loader struct {
+	Documents
+
 	namespace   string
 	schema      *schema.Schema
-	services    []Service
-	definitions []Definition
 	diagnostics diag.FileDiagnostics
 }
 
@@ -116,16 +125,19 @@ func (l *loader) addDocument(path string, position int, d document, names map[st
 		l.addDefinition(d)
 		return
 	}
+	if o := objectOf(d.value); o.isOther() {
+		l.Others = append(l.Others, d.locator.locate(diag.Diagnostic{Message: o.String() + " is passed over"}))
+		return
+	} else if problem := o.problem(); problem != "" {
+		l.addError(d, "", "%s", problem)
+		return
+	}
 	named := false
 	base := filepath.Base(path)
 	s := Service{locator: d.locator, invalid: map[int]bool{}}
 	s.Name, s.Namespace = strings.TrimSuffix(base, filepath.Ext(base)), l.namespace
 	spec := d.value
-	if _, ok := spec["kind"]; ok || spec["apiVersion"] != nil {
-		if spec["kind"] != v1alpha1.TriggerServiceKind || spec["apiVersion"] != v1alpha1.GroupVersion().String() {
-			l.addError(d, "", "must be %s of %s, not %v of %v", v1alpha1.TriggerServiceKind, v1alpha1.GroupVersion(), spec["kind"], spec["apiVersion"])
-			return
-		}
+	if _, isObject := spec["kind"]; isObject {
 		meta, _ := spec["metadata"].(map[string]any)
 		if name, ok := meta["name"].(string); ok {
 			s.Name, named = name, true
@@ -134,7 +146,7 @@ func (l *loader) addDocument(path string, position int, d document, names map[st
 			s.Namespace = namespace
 		}
 		s.prefix = "spec"
-		if spec, ok = spec["spec"].(map[string]any); !ok {
+		if spec, isObject = spec["spec"].(map[string]any); !isObject {
 			l.addError(d, s.prefix, "is required: an object")
 			return
 		}
@@ -165,7 +177,7 @@ func (l *loader) addDocument(path string, position int, d document, names map[st
 	for i := range s.Spec.Triggers {
 		names[s.TriggerName(i)] = true
 	}
-	l.services = append(l.services, s)
+	l.Services = append(l.Services, s)
 }
 
 // rename gives a document without a name the name of its position, if otherwise a default

@@ -132,8 +132,8 @@ func FuzzRead(f *testing.F) {
 		if err := os.WriteFile(file, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		services, _, diagnostics := Read(file).Load("default", func(string) string { return "" })
-		if len(services) == 0 && len(diagnostics) == 0 {
+		documents, diagnostics := Read(file).Load("default", func(string) string { return "" })
+		if len(documents.Services) == 0 && len(diagnostics) == 0 {
 			t.Error("neither a trigger nor a diagnostic")
 		}
 	})
@@ -148,7 +148,7 @@ func TestLoad_Reject(t *testing.T) {
 		}
 	}
 	var checked []string
-	services, _, diagnostics := Read(dir).Load("default", func(path string) string {
+	documents, diagnostics := Read(dir).Load("default", func(path string) string {
 		checked = append(checked, filepath.Base(path))
 		if filepath.Base(path) == "a.cue" {
 			return "is too expensive"
@@ -167,8 +167,8 @@ func TestLoad_Reject(t *testing.T) {
 		"b.cue:1:11: conflicting values 2 and 1",
 		"c.json:1:1: triggers: at least one trigger is required",
 	}
-	if diff := cmp.Diff(want, got); diff != "" || len(services) > 0 {
-		t.Errorf("%d documents; (-want +got):\n%s", len(services), diff)
+	if diff := cmp.Diff(want, got); diff != "" || len(documents.Services) > 0 {
+		t.Errorf("%d documents; (-want +got):\n%s", len(documents.Services), diff)
 	}
 }
 
@@ -200,12 +200,12 @@ func TestLoad_UnnamedTriggers(t *testing.T) {
 			if err := os.WriteFile(file, []byte(tc.text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			services, _, diagnostics := Read(file).Load("default", func(string) string { return "" })
+			documents, diagnostics := Read(file).Load("default", func(string) string { return "" })
 			if len(diagnostics) > 0 {
 				t.Fatal(diagnostics)
 			}
 			var got []string
-			for _, s := range services {
+			for _, s := range documents.Services {
 				for i := range s.Spec.Triggers {
 					got = append(got, s.TriggerName(i))
 				}

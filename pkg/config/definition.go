@@ -68,7 +68,7 @@ func (l *loader) addDefinition(d document) {
 	case source == "":
 		l.addError(d, mainTemplate, "is required")
 	default:
-		l.definitions = append(l.definitions, Definition{
+		l.Definitions = append(l.Definitions, Definition{
 			Action: strings.TrimPrefix(name, corev1alpha1.TriggerAction+"-"), Source: source, locator: d.locator,
 		})
 	}

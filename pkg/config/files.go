@@ -32,7 +32,8 @@ const maxFileBytes = 8 << 20
 // Files holds the contents of the files of a configuration, so that the triggers that
 // run are those that were checked.
 type Files struct {
-	// Path is the file or directory that was read.
+	// Path is the file or directory that was read; empty for a list of several, which needs no
+	// triggers.
 	Path string
 	List []File
 	// Diagnostics has the files that could not be read.

@@ -35,12 +35,12 @@ func loadText(t *testing.T, name, text string) ([]Service, []string) {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	services, _, diagnostics := Read(file).Load("default", func(string) string { return "" })
+	documents, diagnostics := Read(file).Load("default", func(string) string { return "" })
 	var problems []string
 	for _, d := range diagnostics {
 		problems = append(problems, strings.TrimPrefix(d.String(), file+":"))
 	}
-	return services, problems
+	return documents.Services, problems
 }
 
 // A value of a file is what kubectl makes of the same YAML.

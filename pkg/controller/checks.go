@@ -28,12 +28,11 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
-	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/fair"
 	"github.com/kubevela/kube-trigger/pkg/sandbox"
 )
 
-// checks checks TriggerServices in the background, and keeps the latest report of each, with
+// checks checks objects of one kind in the background, and keeps the latest report of each, with
 // a hash of the request: equal requests have equal reports. Namespaces take turns, and a
 // check that the quick checker gives up does not keep others waiting. It is safe for
 // concurrent use.
@@ -41,16 +40,16 @@ type checks struct {
 	// slots are the concurrent checks of quick.
 	slots           *fair.Semaphore
 	quick, thorough sandbox.Checker
-	// request returns the request for a TriggerService.
+	// request returns the request for an object.
 	request func(ctx context.Context, key types.NamespacedName) (sandbox.Request, error)
-	// finished receives the TriggerServices whose check has ended.
+	// finished receives the objects whose check has ended: their names.
 	finished chan event.GenericEvent
 
 	mu      sync.Mutex
 	entries map[types.NamespacedName]*checkEntry
 }
 
-// checkEntry is the last check of a TriggerService.
+// checkEntry is the last check of an object.
 type checkEntry struct {
 	// hash is that of the request. It is empty while the check waits for its turn, which is
 	// when the request is made, and if it could not be made.
@@ -61,7 +60,7 @@ type checkEntry struct {
 	err    error
 }
 
-// errChecking is returned for a TriggerService whose check has not ended. It is
+// errChecking is returned for an object whose check has not ended. It is
 // reconciled again when the check has ended.
 var errChecking = errors.New("the check continues in the background")
 
@@ -107,7 +106,7 @@ func hashOf(request sandbox.Request) (string, error) {
 	return hex.EncodeToString(sum[:]), nil
 }
 
-// run checks a TriggerService, unless ctx ends first.
+// run checks an object, unless ctx ends first.
 func (c *checks) run(ctx context.Context, key types.NamespacedName, entry *checkEntry) {
 	defer entry.cancel()
 	report, err := c.runInTurn(ctx, key, entry)
@@ -118,7 +117,7 @@ func (c *checks) run(ctx context.Context, key types.NamespacedName, entry *check
 	entry.ended, entry.report, entry.err = true, report, err
 	c.mu.Unlock()
 	select {
-	case c.finished <- event.GenericEvent{Object: &v1alpha1.TriggerService{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}}}:
+	case c.finished <- event.GenericEvent{Object: &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}}}:
 	case <-ctx.Done():
 	}
 }
@@ -154,7 +153,7 @@ func (c *checks) runInTurn(ctx context.Context, key types.NamespacedName, entry 
 	return report, err
 }
 
-// remove drops the entry of a deleted TriggerService, and cancels its check.
+// remove drops the entry of an object that needs no check any more, and cancels its check.
 func (c *checks) remove(key types.NamespacedName) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

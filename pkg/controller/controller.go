@@ -199,6 +199,9 @@ func Setup(ctx context.Context, m ctrl.Manager, o Options) error {
 	if err := setupNamespaces(m, r, caches); err != nil {
 		return err
 	}
+	if err := setupDefinitions(m, r, o); err != nil {
+		return err
+	}
 	if o.GrantBumps {
 		if err := setupBumpRights(ctx, m, r); err != nil {
 			return err

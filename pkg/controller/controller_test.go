@@ -91,9 +91,10 @@ type env struct {
 	ns       string
 	// others are further namespaces of the controller.
 	others []string
-	// checks is the number of checks. slow is set if they exceed the time.
-	checks atomic.Int64
-	slow   atomic.Bool
+	// checks is the number of checks of TriggerServices, described that of Definitions. slow
+	// is set if they exceed the time.
+	checks, described atomic.Int64
+	slow              atomic.Bool
 	// changes is the number of calls of change.
 	changes int
 }
@@ -102,13 +103,17 @@ type env struct {
 type countingChecker struct {
 	sandbox.Checker
 
-	checks *atomic.Int64
-	slow   *atomic.Bool
+	checks, described *atomic.Int64
+	slow              *atomic.Bool
 }
 
 // Check implements sandbox.Checker.
 func (c countingChecker) Check(ctx context.Context, r sandbox.Request) (sandbox.Report, error) {
-	c.checks.Add(1)
+	if r.Describe {
+		c.described.Add(1)
+	} else {
+		c.checks.Add(1)
+	}
 	if c.slow.Load() {
 		return sandbox.Report{}, sandbox.ErrResourceExceeded
 	}
@@ -185,7 +190,7 @@ func (e *env) newOptions(t *testing.T) controller.Options {
 	local := sandbox.Local{Sources: source.Registry{configsource.Type: configsource.New(resource.Options{}), resource.Type: resource.New(resource.Options{})}, BuiltIn: builtIn}
 	return controller.Options{
 		SystemNamespaces: []string{"vela-system"}, Namespaces: e.namespaces(), DefaultWorkerTemplate: controller.DedicatedTemplate, Image: "image", Version: "v1",
-		KeySecret: e.keySecret(), Checker: countingChecker{local, &e.checks, &e.slow},
+		KeySecret: e.keySecret(), Checker: countingChecker{local, &e.checks, &e.described, &e.slow},
 	}
 }
 

@@ -35,24 +35,32 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
 
-// maxWatches is the maximum number of distinct watches of a TriggerService whose
-// permissions are checked. Each check needs two requests.
-const maxWatches = 20
+// maxReviews is the maximum number of permissions of a TriggerService that are checked, each by a
+// request.
+const maxReviews = 40
 
-// watchWarnings returns a warning for each watch whose kind is not installed, or which
-// the ServiceAccount of ts must not list and watch. If a permission check fails, the
-// remaining watches get no warning.
-func (v *validator) watchWarnings(ctx context.Context, ts *v1alpha1.TriggerService, report sandbox.Report) []string {
+// rightWarnings returns a warning for each watch whose kind is not installed, or which
+// the ServiceAccount of ts must not list and watch, and for each right that an action
+// declares and the account lacks. If a permission check fails, or the limit is reached,
+// the remaining ones get no warning.
+func (v *validator) rightWarnings(ctx context.Context, ts *v1alpha1.TriggerService, report sandbox.Report) []string {
+	reviews := maxReviews
+	return append(v.watchWarnings(ctx, ts, report, &reviews), v.actionWarnings(ctx, ts, report, &reviews)...)
+}
+
+// watchWarnings returns the warnings for watches, and subtracts its requests from reviews.
+func (v *validator) watchWarnings(ctx context.Context, ts *v1alpha1.TriggerService, report sandbox.Report, reviews *int) []string {
 	var out []string
 	seen := map[source.Watch]bool{}
 	for i, t := range report.Triggers {
-		if t.Watch == nil || seen[*t.Watch] || len(seen) == maxWatches {
+		if t.Watch == nil || seen[*t.Watch] || *reviews < 2 {
 			continue
 		}
 		seen[*t.Watch] = true
+		*reviews -= 2
 		warning, err := v.watchWarning(ctx, ts, *t.Watch)
 		if err != nil {
-			ctrl.LoggerFrom(ctx).Info("watch permissions unknown", "namespace", ts.Namespace, "name", ts.Name, "reason", err.Error())
+			ctrl.LoggerFrom(ctx).Info("permissions unknown", "namespace", ts.Namespace, "name", ts.Name, "reason", err.Error())
 			return out
 		}
 		if warning != "" {
@@ -126,8 +134,9 @@ func (v *validator) allowed(ctx context.Context, ts *v1alpha1.TriggerService, pe
 
 // grants reports whether rules grant a permission for all objects of a resource.
 func grants(rules []rbacv1.PolicyRule, permission authorizationv1.ResourceAttributes) bool {
+	resource := withSubresource(permission.Resource, permission.Subresource)
 	has := func(list []string, s string) bool { return slices.Contains(list, s) || slices.Contains(list, "*") }
 	return slices.ContainsFunc(rules, func(r rbacv1.PolicyRule) bool {
-		return len(r.ResourceNames) == 0 && has(r.APIGroups, permission.Group) && has(r.Resources, permission.Resource) && has(r.Verbs, permission.Verb)
+		return len(r.ResourceNames) == 0 && has(r.APIGroups, permission.Group) && has(r.Resources, resource) && has(r.Verbs, permission.Verb)
 	})
 }

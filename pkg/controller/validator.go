@@ -22,7 +22,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	admissionv1 "k8s.io/api/admission/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -33,8 +32,6 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/admission"
 	corev1alpha1 "github.com/kubevela/kube-trigger/pkg/api/core/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
-	"github.com/kubevela/kube-trigger/pkg/controller/workload"
-	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/sandbox"
 	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
@@ -124,7 +121,9 @@ func (v *validator) validateTriggerService(ctx context.Context, ts *v1alpha1.Tri
 	if err != nil {
 		return out, err
 	}
-	report, err := v.Checker.Check(ctx, newCheckRequest(ts, actions, worker))
+	request := newCheckRequest(ts, actions, worker)
+	request.Rights = true
+	report, err := v.Checker.Check(ctx, request)
 	if errors.Is(err, sandbox.ErrResourceExceeded) {
 		out.Problems.Add("spec", "%v", err)
 		return out, nil
@@ -160,7 +159,7 @@ func (v *validator) validateTriggerService(ctx context.Context, ts *v1alpha1.Tri
 	out.Warnings = append(out.Warnings, trigger.Warnings(ts)...)
 	out.Problems = append(out.Problems, problems...)
 	if out.Problems = append(out.Problems, report.WorkerProblems.WithPrefix("spec.worker")...); len(out.Problems) == 0 {
-		out.Warnings = append(out.Warnings, v.watchWarnings(ctx, ts, report)...)
+		out.Warnings = append(out.Warnings, v.rightWarnings(ctx, ts, report)...)
 	}
 	return out, nil
 }
@@ -172,39 +171,14 @@ func (v *validator) validateDefinition(ctx context.Context, d *corev1alpha1.Defi
 	if d.Spec.Type != corev1alpha1.TriggerAction && d.Spec.Type != corev1alpha1.TriggerWorker {
 		return out, nil
 	}
-	const main = `spec.templates["` + corev1alpha1.MainTemplate + `"]`
-	source := d.Spec.Templates[corev1alpha1.MainTemplate]
-	if source == "" {
-		out.Problems.Add(main, "is required")
-		return out, nil
-	}
-	if d.Spec.Type == corev1alpha1.TriggerWorker && !slices.Contains(v.SystemNamespaces, namespace) {
+	if d.Spec.Templates[corev1alpha1.MainTemplate] != "" && d.Spec.Type == corev1alpha1.TriggerWorker && !slices.Contains(v.SystemNamespaces, namespace) {
 		out.Warnings = append(out.Warnings, fmt.Sprintf("worker templates are only read from namespaces %v", v.SystemNamespaces))
 		return out, nil
 	}
-	request := sandbox.Request{Actions: map[string]sandbox.Action{d.Name: {Source: source}}}
-	if d.Spec.Type == corev1alpha1.TriggerWorker {
-		request = sandbox.Request{Worker: &sandbox.Worker{Template: source, Input: workload.Input{Name: "x", Namespace: "x", Service: "x", ServiceAccount: "x", Image: "x"}}}
-	}
-	report, err := v.Checker.Check(ctx, request)
+	report, err := v.Checker.Check(ctx, newDefinitionRequest(d))
 	if errors.Is(err, sandbox.ErrResourceExceeded) {
-		out.Problems.Add(main, "%v", err)
-		return out, nil
+		report, err = sandbox.Refuse(newDefinitionRequest(d), err.Error()), nil
 	}
-	out.Problems = append(report.BrokenActions[d.Name], templateProblems(report.WorkerProblems)...).WithPrefix(main)
+	out.Problems = ownProblems(d, report)
 	return out, err
-}
-
-// templateProblems returns those problems that are the template's own. A property
-// without a default is not one of them, although it is unset here.
-func templateProblems(all diag.List) diag.List {
-	var list diag.List
-	for _, p := range all {
-		if strings.HasPrefix(p.Path, "properties") {
-			continue
-		}
-		p.Path = strings.TrimPrefix(p.Path, "template")
-		list = append(list, p)
-	}
-	return list
 }

@@ -54,6 +54,10 @@ type Request struct {
 	Actions map[string]Action
 	// Worker is the worker template to render; nil for none.
 	Worker *Worker
+	// Describe has the report describe the only action, or the worker template.
+	Describe bool `json:",omitempty"`
+	// Rights has the report list the rights that the actions of triggers declare.
+	Rights bool `json:",omitempty"`
 }
 
 // Worker is a worker template and its input.
@@ -135,6 +139,9 @@ func (l Local) check(ctx context.Context, r Request, begin func(step string) (re
 		if r.Service.Spec.Triggers[i].Filter != "" && begin(fmt.Sprintf("match of triggers[%d]", i)) == "" {
 			checked.MatchesAll = matchesAll(ctx, t.Filter)
 		}
+		if r.Rights && len(t.Problems) == 0 && begin(fmt.Sprintf("rights of triggers[%d]", i)) == "" {
+			checked.Rights = declaredRights(r.Service.Spec.Triggers[i], templates)
+		}
 		report.Triggers = append(report.Triggers, checked)
 		for path, name := range actionTypes(r.Service.Spec.Triggers[i]) {
 			if name != "" && templates[name] == nil {
@@ -144,6 +151,9 @@ func (l Local) check(ctx context.Context, r Request, begin func(step string) (re
 	}
 	if r.Worker != nil {
 		report.Deployment, report.WorkerProblems = renderWorker(*r.Worker, begin)
+	}
+	if r.Describe {
+		report.Description = describe(r, templates, begin)
 	}
 	report.limit()
 	return report

@@ -23,6 +23,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 
+	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
@@ -44,6 +45,8 @@ type Report struct {
 	// WorkerProblems. Their paths are those of workload.Deployment.
 	Deployment     *appsv1.Deployment
 	WorkerProblems diag.List
+	// Description is set if the request asks for it.
+	Description *Description `json:",omitempty"`
 }
 
 // TriggerReport is the result for one trigger.
@@ -61,6 +64,9 @@ type TriggerReport struct {
 	MatchesAll bool
 	// Watch is the watch of the source, or nil if it watches no objects.
 	Watch *source.Watch
+	// Rights are those that the actions declare, by the path of the action, if the request asks
+	// for them. Those of actions with computed properties are not known.
+	Rights map[string][]action.Right `json:",omitempty"`
 }
 
 const (

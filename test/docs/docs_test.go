@@ -124,8 +124,8 @@ func validate(t *testing.T, file string) error {
 		Actions:  templates,
 		Executor: func(event.TriggerRef) provider.Executor { return nil },
 	}
-	services, _, diagnostics := config.Read(file).Load("default", func(string) string { return "" })
-	for _, s := range services {
+	documents, diagnostics := config.Read(file).Load("default", func(string) string { return "" })
+	for _, s := range documents.Services {
 		for _, t := range trigger.CompileService(c, &s.TriggerService, func(int, string, string) string { return "" }) {
 			diagnostics = append(diagnostics, s.Locate(t.Problems)...)
 		}

@@ -107,13 +107,13 @@ func TestFilters_YAML(t *testing.T) {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		services, _, diagnostics := config.Read(file).Load("default", func(string) string { return "" })
+		documents, diagnostics := config.Read(file).Load("default", func(string) string { return "" })
 		if len(diagnostics) > 0 {
 			t.Errorf("%s: %v", row[0], diagnostics)
 			continue
 		}
 		var properties map[string]json.RawMessage
-		if err := json.Unmarshal(services[0].Spec.Triggers[0].Source.Properties.Raw, &properties); err != nil {
+		if err := json.Unmarshal(documents.Services[0].Spec.Triggers[0].Source.Properties.Raw, &properties); err != nil {
 			t.Fatal(err)
 		}
 		if got := string(properties["v"]); got != row[1] {

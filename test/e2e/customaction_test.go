@@ -17,14 +17,18 @@ limitations under the License.
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
+	corev1alpha1 "github.com/kubevela/kube-trigger/pkg/api/core/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/test/cluster"
 )
 
 // stampDefinition returns the YAML of the Definition of the action "stamp".
@@ -67,6 +71,21 @@ func (i *installation) expectStamp(t *testing.T, ns, value, want string) {
 	i.waitForValue(t, ns, "out", "stamp", want)
 }
 
+// expectDescribed waits until the status of the action "stamp" has the schema of its properties.
+func (i *installation) expectDescribed(t *testing.T, ns string) {
+	t.Helper()
+	cluster.Eventually(t, "the schema of the action", func(ctx context.Context) error {
+		d := &corev1alpha1.Definition{}
+		if err := i.admin.Get(ctx, types.NamespacedName{Namespace: ns, Name: "trigger-action-stamp"}, d); err != nil {
+			return err
+		}
+		if s := d.Status.ParameterSchema; s == nil || !strings.Contains(string(s.Raw), `"word"`) || !meta.IsStatusConditionTrue(d.Status.Conditions, corev1alpha1.ConditionValidated) {
+			return fmt.Errorf("got status %+v", d.Status)
+		}
+		return nil
+	})
+}
+
 // customAction tests the Definitions of an action. A Definition in the namespace overrides
 // the Definition in vela-system. Changes take effect without a restart of the worker. An
 // invalid Definition is reported, and the last valid one stays active.
@@ -96,6 +115,7 @@ spec:
 
 	i.apply(t, stampDefinition(ns, stampTemplate("own")))
 	i.waitForStamp(t, ns, "own x")
+	i.expectDescribed(t, ns)
 
 	i.apply(t, stampDefinition(ns, "invalid: {\n\tx: y\n"))
 	ts = i.waitForService(t, ns, "main", hasCondition(v1alpha1.ConditionValidated, metav1.ConditionFalse, v1alpha1.ReasonInvalidAction))

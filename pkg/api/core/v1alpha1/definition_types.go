@@ -65,7 +65,11 @@ func AddToScheme(s *runtime.Scheme) error {
 
 // +kubebuilder:object:root=true
 // +kubebuilder:resource:shortName=def
+// +kubebuilder:subresource:status
 // +kubebuilder:printcolumn:name="Type",type=string,JSONPath=`.spec.type`
+// +kubebuilder:printcolumn:name="Valid",type=string,JSONPath=`.status.conditions[?(@.type=="Validated")].status`
+// +kubebuilder:printcolumn:name="Reason",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Validated")].message`
+// +kubebuilder:printcolumn:name="Description",type=string,JSONPath=`.status.description`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 
 // Definition stores a template. The name of the action or worker template is the
@@ -76,6 +80,10 @@ type Definition struct {
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
 	Spec DefinitionSpec `json:"spec"`
+	// Status is written by the controller, for the types "trigger-action" and
+	// "trigger-worker".
+	// +optional
+	Status DefinitionStatus `json:"status,omitempty"`
 }
 
 // DefinitionSpec is the template.
@@ -90,6 +98,38 @@ type DefinitionSpec struct {
 	// +kubebuilder:pruning:PreserveUnknownFields
 	Attributes *runtime.RawExtension `json:"attributes,omitempty"`
 }
+
+// DefinitionStatus says what the template is for, and whether it is valid.
+type DefinitionStatus struct {
+	// ObservedGeneration is the generation that the status is about.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// CheckedBy is the version of the controller that checked the template.
+	// +optional
+	CheckedBy string `json:"checkedBy,omitempty"`
+	// Description is what the template says about itself: the first paragraph of its first
+	// comment, or the description of its metadata.
+	// +optional
+	Description string `json:"description,omitempty"`
+	// ParameterSchema is the OpenAPI v3 schema of an action's properties. It is absent if the
+	// template is invalid, or its schema too large.
+	// +optional
+	// +kubebuilder:pruning:PreserveUnknownFields
+	ParameterSchema *runtime.RawExtension `json:"parameterSchema,omitempty"`
+	// Conditions has Validated. Its message lists all errors.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// ConditionValidated is true if the template is valid. Its reasons are ReasonValid and
+// ReasonInvalid.
+const (
+	ConditionValidated = "Validated"
+	ReasonValid        = "Valid"
+	ReasonInvalid      = "Invalid"
+)
 
 // +kubebuilder:object:root=true
 
