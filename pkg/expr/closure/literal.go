@@ -52,7 +52,7 @@ func (c *compiler) literal(x *ast.BasicLit) (code, error) {
 			return code{}, unsupported(x, "the number %s", x.Value)
 		}
 		d := &decimal{integer: n.IsInt()}
-		if err := n.Decimal(&d.Decimal); err != nil {
+		if err := n.Decimal(&d.Decimal); err != nil || d.Form != apd.Finite {
 			return code{}, unsupported(x, "the number %s", x.Value)
 		}
 		return value(d.normal()), nil
