@@ -168,6 +168,9 @@ func (c *compiler) field(x *ast.Field) (addField, code, error) {
 		return nil, code{}, err
 	}
 	id, ok := x.Label.(*ast.Ident)
+	if ok && id.Name == "_" {
+		return nil, code{}, unsupported(x, "the name _")
+	}
 	internal := ok && IsInternal(id.Name)
 	var v code
 	if m := c.members[x.Value]; m != nil {
