@@ -19,11 +19,14 @@ package app
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -137,6 +140,14 @@ func (e env) by(t *testing.T, name string) string {
 	return by
 }
 
+// namespaceOptions returns the options of the worker of the namespace.
+func (e env) namespaceOptions() RunOptions {
+	o := DefaultRunOptions()
+	o.Kubeconfig, o.WorkerNamespace, o.PodName = e.Kubeconfig, e.namespace, "worker"
+	o.ControllerKey, o.WebhookAddr, o.MetricsAddr = acceptance.FormatKey(e.key), "127.0.0.1:0", "127.0.0.1:0"
+	return o
+}
+
 // TestWorker_Namespace: two TriggerServices in one process act as their own ServiceAccounts,
 // with webhooks of equal paths on ports of their own. One whose ServiceAccount is deleted
 // stops, and one that is assigned to another worker moves there; the other continues.
@@ -151,10 +162,7 @@ func TestWorker_Namespace(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	o := DefaultRunOptions()
-	o.Kubeconfig, o.WorkerNamespace, o.PodName = e.Kubeconfig, e.namespace, "worker"
-	o.ControllerKey, o.WebhookAddr, o.MetricsAddr = acceptance.FormatKey(e.key), "127.0.0.1:0", "127.0.0.1:0"
-	p := startRun(t, o)
+	p := startRun(t, e.namespaceOptions())
 	eventually(t, "both webhooks", func() bool { return e.call(t, one) == http.StatusAccepted && e.call(t, two) == http.StatusAccepted })
 	eventually(t, "the patch as a", func() bool { return e.by(t, "a") == "one" })
 	want := fmt.Sprintf(`User "system:serviceaccount:%s:b" cannot`, e.namespace)
@@ -223,6 +231,18 @@ func (e env) deleteAccount(t *testing.T, name string) {
 	}
 }
 
+// revoke deletes the RoleBinding of an account.
+func (e env) revoke(t *testing.T, account string) {
+	t.Helper()
+	c, err := client.New(e.Config, client.Options{})
+	if err == nil {
+		err = c.Delete(t.Context(), &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Namespace: e.namespace, Name: account}})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestWorker_SharedWatch: TriggerServices of one account have one watch of the same objects,
 // and each of them acts on a change. One of another account has a watch of its own.
 func TestWorker_SharedWatch(t *testing.T) {
@@ -257,10 +277,7 @@ triggers:
 			t.Fatal(err)
 		}
 	}
-	o := DefaultRunOptions()
-	o.Kubeconfig, o.WorkerNamespace, o.PodName = e.Kubeconfig, e.namespace, "worker"
-	o.ControllerKey, o.WebhookAddr, o.MetricsAddr = acceptance.FormatKey(e.key), "127.0.0.1:0", "127.0.0.1:0"
-	p := startRun(t, o)
+	p := startRun(t, e.namespaceOptions())
 	eventually(t, "all watches", func() bool {
 		return len(p.linesWhere(func(line map[string]any) bool { return line["msg"] == "watching" })) == len(names)
 	})
@@ -275,4 +292,92 @@ template: {spec: {containers: [{name: c, image: i}]}}
 	}
 	cluster.WaitForWatches(t, e.Client(t), "podtemplates", before+2)
 	p.stop(t)
+}
+
+// component has what the trait bump-on-change creates for a component of the Application shop
+// that refers to the ConfigMap settings.
+const component = `
+apiVersion: v1
+kind: ServiceAccount
+metadata: {namespace: %[1]s, name: %[2]s}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {namespace: %[1]s, name: %[2]s}
+rules:
+  - {apiGroups: [""], resources: [configmaps], resourceNames: [settings], verbs: [get, list, watch]}
+  - {apiGroups: [core.oam.dev], resources: [applications], resourceNames: [shop], verbs: [get, list, watch, patch]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {namespace: %[1]s, name: %[2]s}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: %[2]s}
+subjects: [{kind: ServiceAccount, namespace: %[1]s, name: %[2]s}]
+---
+apiVersion: standard.oam.dev/v1alpha1
+kind: TriggerService
+metadata:
+  namespace: %[1]s
+  name: %[2]s
+  labels: {app.oam.dev/name: shop, app.oam.dev/namespace: %[1]s, app.oam.dev/component: %[2]s}
+spec:
+  serviceAccountName: %[2]s
+  triggers:
+    - name: config
+      source: {type: config, properties: {objects: [{kind: ConfigMap, name: settings}]}}
+      action: {type: bump-application-revision, properties: {ownApplication: true}}
+    - name: edits
+      source:
+        type: resource-watcher
+        properties: {apiVersion: core.oam.dev/v1beta1, kind: Application, ownApplication: true, events: [update]}
+      onChange: [spec]
+      action: {type: bump-application-revision, properties: {ownApplication: true}}
+`
+
+// TestWorker_ApplicationWatch: three components of an Application, with accounts of their own,
+// have one watch of a ConfigMap and one of the Application. An edit of the ConfigMap bumps the
+// Application once.
+func TestWorker_ApplicationWatch(t *testing.T) {
+	e := newEnv(t)
+	e.installCRDs(t)
+	e.createApplication(t, "shop")
+	e.createConfigMap(t, "settings")
+	configMaps, applications := cluster.WatchCount(t, e.Client(t), "configmaps"), cluster.WatchCount(t, e.Client(t), "applications")
+	components := []string{"web-0", "web-1", "web-2"}
+	for _, name := range components {
+		e.apply(t, component, e.namespace, name)
+		if err := e.assign(t, name, trigger.NamespaceWorker, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := startRun(t, e.namespaceOptions())
+	eventually(t, "all watches", func() bool {
+		return len(p.linesWhere(func(line map[string]any) bool { return line["msg"] == "watching" })) == 2*len(components)
+	})
+	cluster.WaitForWatches(t, e.Client(t), "configmaps", configMaps+1)
+	cluster.WaitForWatches(t, e.Client(t), "applications", applications+1)
+	// Labels give no right.
+	e.apply(t, component, e.namespace, "eve")
+	e.revoke(t, "eve")
+	if err := e.assign(t, "eve", trigger.NamespaceWorker, 0); err != nil {
+		t.Fatal(err)
+	}
+	want := fmt.Sprintf(`User "system:serviceaccount:%s:eve" cannot list`, e.namespace)
+	eventually(t, "the refusal of eve", func() bool { return strings.Contains(e.triggerText(t, "eve"), want) })
+	for edit := 1; edit <= 2; edit++ {
+		e.setValue(t, "settings", fmt.Sprint(edit))
+		eventually(t, "the actions of all components", func() bool {
+			done := map[any]int{}
+			for _, line := range p.linesWhere(func(l map[string]any) bool { return l["msg"] == "Action succeeded" }) {
+				done[line["triggerService"]]++
+			}
+			return len(done) == len(components) && !slices.ContainsFunc(slices.Collect(maps.Values(done)), func(n int) bool { return n != edit })
+		})
+		if got := e.publishVersion(t, "shop"); got != fmt.Sprint(edit) {
+			t.Errorf("version %s after %d edits", got, edit)
+		}
+	}
+	p.stop(t)
+	cluster.WaitForWatches(t, e.Client(t), "configmaps", configMaps)
+	cluster.WaitForWatches(t, e.Client(t), "applications", applications)
 }

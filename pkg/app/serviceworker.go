@@ -202,6 +202,9 @@ func (w *serviceWorker) runGeneration(ctx context.Context, config worker.Config,
 	}
 	// Each generation has sources of its own, which resume from the store.
 	c := w.clients
+	if app := trigger.ApplicationOf(config.Service); app.Name != "" {
+		c.resource.Application = app.Namespace + "/" + app.Name
+	}
 	c.resource.OnStatus, c.resource.OnClusterStatus, c.velaql.OnStatus = status.ObserveWatch, status.ObserveClusters, status.ObserveWatch
 	w.stores.configureSources(&c)
 	templates, invalid := trigger.AddActions(w.process.builtIn, config.Actions, config.InvalidActions)

@@ -33,9 +33,14 @@ import (
 
 // oneBump tests that three components with the trait bump-on-change, which refer to one
 // ConfigMap, give an Application one revision for an edit of the ConfigMap, and one for an
-// edit of the Application, and that no pod template changes for a bump.
+// edit of the Application, that no pod template changes for a bump, and that all of them have
+// one watch of the ConfigMap and one of the Application. No other test may run meanwhile.
 func oneBump(t *testing.T, k env) {
 	ns := k.Namespace(t)
+	client, watches := k.Cluster.Client(t), map[string]int{"configmaps": 0, "applications": 0}
+	for resource := range watches {
+		watches[resource] = cluster.WatchCount(t, client, resource)
+	}
 	k.applySettings(t, ns, "blue", "a")
 	var components strings.Builder
 	for n := range 3 {
@@ -49,6 +54,9 @@ func oneBump(t *testing.T, k env) {
 	k.Apply(t, app)
 	k.waitForRevision(t, ns, "shop", 1)
 	k.waitForTriggers(t, ns, 3)
+	for resource, n := range watches {
+		cluster.WaitForWatches(t, client, resource, n+1)
+	}
 	before := k.podSpec(t, ns, "web-0")
 
 	k.applySettings(t, ns, "green", "a")
@@ -67,7 +75,13 @@ func oneBump(t *testing.T, k env) {
 	if err != nil || len(revisions) != 3 {
 		t.Errorf("ApplicationRevisions: got %v (%v), want 3", revisions, err)
 	}
+	for resource, n := range watches {
+		cluster.WaitForWatches(t, client, resource, n+1)
+	}
 	k.deleteApplications(t, ns, "shop")
+	for resource, n := range watches {
+		cluster.WaitForWatches(t, client, resource, n)
+	}
 }
 
 // podSpec returns the pod template of a Deployment.

@@ -49,6 +49,7 @@ func TestKubeVela(t *testing.T) {
 	t.Run("Parameters", func(t *testing.T) { renderParameters(t, k) })
 	t.Run("RefusedParameters", func(t *testing.T) { refuseParameters(t, k) })
 	t.Run("Show", func(t *testing.T) { showDefinitions(t, k) })
+	t.Run("OneBump", func(t *testing.T) { oneBump(t, k) })
 	t.Run("Parallel", func(t *testing.T) {
 		for name, test := range map[string]func(*testing.T, env){
 			"ApplicationWorkflow": applicationWorkflow,
@@ -57,7 +58,6 @@ func TestKubeVela(t *testing.T) {
 			"CustomAction":        customAction,
 			"DerivedRights":       derivedRights,
 			"ImageJob":            imageJob,
-			"OneBump":             oneBump,
 			"OwnPods":             ownPods,
 			"Placements":          placements,
 			"RecordEvents":        recordEvents,

@@ -24,3 +24,19 @@ func (o savedObject) State() []byte { return o.state }
 
 // DecodeObject decodes the value of an object.
 func DecodeObject(b []byte) (SavedObject, error) { return decodeObject(b) }
+
+// Readers returns the number of watches that read a stream, or wait for one.
+func (s *Streams) Readers() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := 0
+	for _, all := range s.open {
+		for _, st := range all {
+			n += len(st.readers)
+		}
+	}
+	return n
+}
+
+// CheckValidity is the time for which a reader relies on a check of its own rights.
+const CheckValidity = checkValidity

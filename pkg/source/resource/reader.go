@@ -19,8 +19,10 @@ package resource
 import (
 	"context"
 	"errors"
+	"time"
 
 	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/utils/clock"
 )
 
 // errEnded is returned by reader.read at the end of a stream.
@@ -28,6 +30,11 @@ var errEnded = errors.New("the stream ended")
 
 // reader reads a stream from a position on.
 type reader struct {
+	principal
+	clock clock.Clock
+	// allowed is the result of the last check, at checkedAt.
+	allowed   bool
+	checkedAt time.Time
 	// stream is the stream that is read. It changes when the reader has caught up with
 	// another one.
 	stream *stream
@@ -48,6 +55,10 @@ type reader struct {
 func (r *reader) read(ctx context.Context) (watch.Event, error) {
 	for {
 		got, ok, err := r.take()
+		if errors.Is(err, errUnchecked) {
+			r.check(ctx)
+			continue
+		}
 		if ok || err != nil {
 			return got, err
 		}
@@ -59,7 +70,8 @@ func (r *reader) read(ctx context.Context) (watch.Event, error) {
 	}
 }
 
-// take returns the next event, if there is one.
+// take returns the next event, if there is one. The error is errUnchecked if that depends on a
+// check of r.
 func (r *reader) take() (got watch.Event, ok bool, err error) {
 	e, err := r.advance()
 	if e == nil || err != nil {
@@ -83,8 +95,11 @@ func (r *reader) advance() (*unreadEvent, error) {
 		case i < 0:
 			return nil, errEnded
 		case i < len(st.unread):
-			r.next++
 			e := &st.unread[i]
+			if err := r.admit(e.Event); err != nil {
+				return nil, err
+			}
+			r.next++
 			e.pending--
 			e.shared = e.shared || e.pending > 0
 			got := *e
@@ -96,14 +111,19 @@ func (r *reader) advance() (*unreadEvent, error) {
 				continue
 			}
 			return &got, nil
-		case r.moveOn():
 		case st.ended && st.err != nil:
 			return nil, st.err
 		case st.ended:
 			return nil, errEnded
 		default:
-			st.requestNext()
-			return nil, nil
+			moved, err := r.moveOn()
+			if err != nil {
+				return nil, err
+			}
+			if !moved {
+				st.requestNext()
+				return nil, nil
+			}
 		}
 	}
 }
@@ -119,15 +139,16 @@ func (r *reader) has(v version) bool {
 }
 
 // moveOn moves the reader, which has read all events of its stream, to the first stream that
-// has all events after its position, and reports whether that is another one.
-func (r *reader) moveOn() bool {
-	to := r.stream.streams.find(r.stream.key, r.position)
-	if to == nil || to == r.stream || r.stream.ended {
-		return false
+// has all events after its position, and reports whether that is another one. The error is
+// errUnchecked if that depends on a check of r.
+func (r *reader) moveOn() (bool, error) {
+	to, err := r.stream.streams.find(r.stream.key, r)
+	if err != nil || to == nil || to == r.stream {
+		return false, err
 	}
 	r.stream.drop(r)
 	to.add(r)
-	return true
+	return true, nil
 }
 
 // stop ends the reader.

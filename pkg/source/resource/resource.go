@@ -38,7 +38,8 @@ limitations under the License.
 //   - With a selector, an object that starts to match is a create event, and one
 //     that stops matching is a delete event.
 //   - The objects of kube-trigger's own store are not watched.
-//   - Watches of the same objects by the same account share one stream; see Streams.
+//   - Watches of the same objects by the same account, or for the same Application, share one
+//     stream; see Streams.
 //   - While deliveries of all watches of a stream block, nothing is read from the API server.
 //   - Triggers may select joined clusters. Each cluster has its own watch, with all
 //     of these guarantees; watches do not block each other. The watch starts when
@@ -91,10 +92,13 @@ type Options struct {
 	PageSize int64
 
 	// Streams shares the watch streams of the sources of a process that have the same API
-	// server. Account is the identity of Client: streams of different ones are not shared.
-	// Defaults to Streams of the factory's own sources.
-	Streams *Streams
-	Account string
+	// server. Account is the one of Client, and Application is NAMESPACE/NAME of the
+	// Application of the sources, if they have one: streams are shared by one account, and by
+	// the accounts of one Application that may watch the same. Defaults to Streams of the
+	// factory's own sources.
+	Streams     *Streams
+	Account     string
+	Application string
 
 	// Checkpoints and Saver persist the checkpoint of each watch. If they are nil,
 	// every process starts with an initial list.

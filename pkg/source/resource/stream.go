@@ -51,8 +51,10 @@ const (
 type stream struct {
 	streams *Streams
 	key     streamKey
-	clock   clock.Clock
-	cancel  context.CancelFunc
+	// account is the one that requested the stream, and application is its Application.
+	account, application string
+	clock                clock.Clock
+	cancel               context.CancelFunc
 	// opened is closed when openErr and openedAt are set.
 	opened   chan struct{}
 	openErr  error
@@ -146,6 +148,11 @@ func (st *stream) push(got watch.Event) {
 func (st *stream) end(err error) {
 	st.streams.mu.Lock()
 	defer st.streams.mu.Unlock()
+	st.endLocked(err)
+}
+
+// endLocked is end for a caller that holds the lock of Streams.
+func (st *stream) endLocked(err error) {
 	st.ended, st.err = true, err
 	st.streams.remove(st)
 	for _, r := range st.readers {
@@ -162,15 +169,15 @@ func (st *stream) add(r *reader) {
 	}
 }
 
-// drop removes a reader. A stream without readers ends.
+// drop removes a reader. A stream without readers of the account that opened it ends.
 func (st *stream) drop(r *reader) {
 	st.readers = slices.DeleteFunc(st.readers, func(other *reader) bool { return other == r })
 	for i := max(0, r.next-st.first); i < len(st.unread); i++ {
 		st.unread[i].pending--
 	}
 	st.evictRead()
-	if len(st.readers) == 0 {
-		st.streams.remove(st)
+	if !slices.ContainsFunc(st.readers, func(other *reader) bool { return other.account == st.account }) {
+		st.endLocked(nil)
 		st.cancel()
 	}
 }

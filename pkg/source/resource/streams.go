@@ -18,6 +18,7 @@ package resource
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 
@@ -27,10 +28,14 @@ import (
 )
 
 // Streams shares the watch streams of one API server among the sources of a process. Watches
-// with equal Options.Account, kind, namespace and selectors read one stream, and each of them
+// of one identity with equal kind, namespace and selectors read one stream, and each of them
 // gets what a stream of its own, from its own position, would have. The zero value is ready to
 // use. It is safe for concurrent use.
 //
+//   - Watches with equal Options.Account have one identity. Those of different accounts with
+//     equal Options.Application share a stream, too, while each reader may watch the same
+//     objects itself: see reader.mayRead.
+//   - A stream ends with the last reader of the account that opened it.
 //   - A watch that starts joins a stream that still has all events after its position. If there
 //     is none, it opens a stream, and joins another one as soon as it has caught up with it.
 //   - The fastest reader of a stream sets its pace. For the others the stream keeps the events
@@ -47,7 +52,6 @@ type Streams struct {
 
 // streamKey is equal for watches that may share a stream.
 type streamKey struct {
-	account                   string
 	resource                  schema.GroupVersionResource
 	namespace, labels, fields string
 }
@@ -58,9 +62,12 @@ type openFunc func(ctx context.Context, timeout int64) (watch.Interface, error)
 // subscribe returns a reader of the events after position. If there is no stream to join, it
 // requests one by open. Values of ctx are those of the request, which outlasts ctx if others
 // join the stream.
-func (s *Streams) subscribe(ctx context.Context, key streamKey, position string, clk clock.Clock, open openFunc) (*reader, error) {
+func (s *Streams) subscribe(ctx context.Context, key streamKey, as principal, position string, clk clock.Clock, open openFunc) (*reader, error) {
 	for {
-		r := s.join(ctx, key, versionOf(position), clk, open)
+		r := &reader{principal: as, clock: clk, position: versionOf(position), wake: make(chan struct{}, 1)}
+		for errors.Is(s.join(ctx, key, r, open), errUnchecked) {
+			r.check(ctx)
+		}
 		select {
 		case <-ctx.Done():
 			r.stop()
@@ -70,29 +77,33 @@ func (s *Streams) subscribe(ctx context.Context, key streamKey, position string,
 		switch {
 		case r.stream.openErr == nil:
 			return r, nil
-		case r.verbatim || !isHistoryGone(r.stream.openErr):
+		case r.verbatim || r.stream.account == r.account && !isHistoryGone(r.stream.openErr):
 			r.stop()
 			return nil, r.stream.openErr
 		}
-		r.stop() // the history after this position may be there
+		r.stop() // the history after this position may be there, and the account may have the right
 	}
 }
 
-// join adds a reader to a stream, which it opens if there is none.
-func (s *Streams) join(ctx context.Context, key streamKey, position version, clk clock.Clock, open openFunc) *reader {
+// join adds r to a stream, which it opens if there is none. The error is errUnchecked if that
+// depends on a check of r.
+func (s *Streams) join(ctx context.Context, key streamKey, r *reader, open openFunc) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := &reader{position: position, wake: make(chan struct{}, 1)}
-	if joined := s.find(key, position); joined != nil {
+	joined, err := s.find(key, r)
+	if err != nil {
+		return err
+	}
+	if joined != nil {
 		joined.add(r)
-		return r
+		return nil
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	st := &stream{
-		streams: s, key: key, clock: clk, cancel: cancel, floor: position,
+		streams: s, key: key, account: r.account, application: r.application, clock: r.clock, cancel: cancel, floor: r.position,
 		opened: make(chan struct{}), demand: make(chan struct{}, 1),
 	}
-	if position&hashed == 0 { // positions that are not numbers cannot be compared
+	if r.position&hashed == 0 { // positions that are not numbers cannot be compared
 		if s.open == nil {
 			s.open = map[streamKey][]*stream{}
 		}
@@ -101,17 +112,28 @@ func (s *Streams) join(ctx context.Context, key streamKey, position version, clk
 	st.add(r)
 	r.verbatim = true
 	go st.run(ctx, open)
-	return r
+	return nil
 }
 
-// find returns the first stream that has all events after position; nil if there is none.
-func (s *Streams) find(key streamKey, position version) *stream {
+// find returns the first stream that has all events after the position of r and that r reads, or
+// may read; nil if there is none. The error is errUnchecked if that depends on a check of r.
+func (s *Streams) find(key streamKey, r *reader) (*stream, error) {
 	for _, st := range s.open[key] {
-		if position&hashed == 0 && !position.before(st.floor) {
-			return st
+		if r.position&hashed != 0 || r.position.before(st.floor) {
+			continue
+		}
+		if st == r.stream {
+			return st, nil
+		}
+		may, err := r.mayRead(st)
+		if err != nil {
+			return nil, err
+		}
+		if may {
+			return st, nil
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 // remove makes st impossible to join.

@@ -195,7 +195,10 @@ func TestStreams_Random(t *testing.T) {
 	for range 300 {
 		switch n := random.IntN(10); {
 		case n == 0 && len(consumers) < 12:
-			opt := sharing(s, "")
+			opt := func(o *resource.Options) {
+				sharing(s, fmt.Sprint(random.IntN(3)))(o)
+				o.Application = "c1/shop"
+			}
 			if len(consumers) < 2 {
 				opt = func(*resource.Options) {} // a stream of its own
 			}

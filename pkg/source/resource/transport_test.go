@@ -30,6 +30,8 @@ type fakeTransport struct {
 	next http.RoundTripper
 	// opened receives the resourceVersion of each established watch.
 	opened chan string
+	// hold, if it is not nil, delays watch requests until it is closed.
+	hold chan struct{}
 
 	mu        sync.Mutex
 	responses []cannedResponse // each used once
@@ -39,6 +41,9 @@ type fakeTransport struct {
 
 func (tr *fakeTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	watching := r.URL.Query().Get("watch") == "true"
+	if watching && tr.hold != nil {
+		<-tr.hold
+	}
 	tr.mu.Lock()
 	if limit := r.URL.Query().Get("limit"); limit != "" && limit != "1" {
 		tr.pages++

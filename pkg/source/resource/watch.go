@@ -76,8 +76,8 @@ func (w *watcher) subscribe(ctx context.Context) (*reader, error) {
 	if w.eventCluster() != "" {
 		streams = &Streams{}
 	}
-	key := streamKey{w.Account, w.mapping.Resource, w.namespace, o.LabelSelector, o.FieldSelector}
-	return streams.subscribe(ctx, key, w.position, w.Clock, func(ctx context.Context, timeout int64) (watch.Interface, error) {
+	key := streamKey{w.mapping.Resource, w.namespace, o.LabelSelector, o.FieldSelector}
+	return streams.subscribe(ctx, key, w.principal(o), w.position, w.Clock, func(ctx context.Context, timeout int64) (watch.Interface, error) {
 		o.TimeoutSeconds = &timeout
 		return client.Watch(ctx, o)
 	})
