@@ -81,6 +81,11 @@ func (c *compiler) structure(x *ast.StructLit) (code, error) {
 	if err != nil {
 		return code{}, err
 	}
+	for _, d := range x.Elts {
+		if let, ok := d.(*ast.LetClause); ok && c.members[let].compiled == nil {
+			return code{}, unsupported(let, "a let clause without use")
+		}
+	}
 	whole.eval = func(f *frame) (any, Status) {
 		for _, m := range members {
 			f.slots[m].known = false
