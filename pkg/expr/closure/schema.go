@@ -201,30 +201,41 @@ func (c *schemaCompiler) name(x *ast.Ident) (Schema, error) {
 	return Schema{accepts: testKind(has)}, nil
 }
 
-// list is `[...string]`, or a list whose elements each have a type.
+// list is `[...string]`, `[string, int]` or `[string, ...]`.
 func (c *schemaCompiler) list(x *ast.ListLit) (Schema, error) {
-	if len(x.Elts) == 1 {
-		if open, ok := x.Elts[0].(*ast.Ellipsis); ok {
-			return c.openList(open)
-		}
-	}
-	elements := make([]Schema, len(x.Elts))
-	for i, e := range x.Elts {
+	var (
+		first []Schema
+		rest  *Schema
+	)
+	for _, e := range x.Elts {
+		open, isOpen := e.(*ast.Ellipsis)
+		s := Schema{accepts: testKind(func(any) bool { return true })}
 		var err error
-		if elements[i], err = c.compile(e); err != nil {
+		switch {
+		case !isOpen:
+			s, err = c.compile(e)
+		case open.Type != nil:
+			s, err = c.compile(open.Type)
+		}
+		if err != nil {
 			return Schema{}, err
+		}
+		if isOpen {
+			rest = &s
+		} else {
+			first = append(first, s)
 		}
 	}
 	accepts := func(v any) (any, Status) {
 		list, ok := v.([]any)
-		if !ok || len(list) != len(elements) {
+		if !ok || len(list) < len(first) || len(list) > len(first) && rest == nil {
 			return nil, Absent
 		}
-		return complete(list, func(i int) Schema { return elements[i] })
+		return c.elements(list, first, rest)
 	}
 	return Schema{accepts: accepts, fallback: func() (any, Status) {
-		out := make([]any, len(elements))
-		for i, e := range elements {
+		out := make([]any, len(first))
+		for i, e := range first {
 			if e.fallback == nil {
 				return nil, Unknown
 			}
@@ -237,37 +248,28 @@ func (c *schemaCompiler) list(x *ast.ListLit) (Schema, error) {
 	}}, nil
 }
 
-// openList is `[...]` or `[...string]`.
-func (c *schemaCompiler) openList(x *ast.Ellipsis) (Schema, error) {
-	element := Schema{accepts: testKind(func(any) bool { return true })}
-	if x.Type != nil {
-		var err error
-		if element, err = c.compile(x.Type); err != nil {
-			return Schema{}, err
-		}
+// elements completes the elements of a list. For a constraint it tests them.
+func (c *schemaCompiler) elements(list []any, first []Schema, rest *Schema) (any, Status) {
+	var out []any
+	if !c.constraint {
+		out = make([]any, len(list))
 	}
-	return Schema{
-		fallback: func() (any, Status) { return []any{}, Present },
-		accepts: func(v any) (any, Status) {
-			list, ok := v.([]any)
-			if !ok {
-				return nil, Absent
-			}
-			return complete(list, func(int) Schema { return element })
-		},
-	}, nil
-}
-
-// complete completes each element of a list.
-func complete(list []any, element func(i int) Schema) (any, Status) {
-	out := make([]any, len(list))
+	status := Present
 	for i, e := range list {
-		var s Status
-		if out[i], s = element(i).accepts(e); s != Present {
-			return nil, s
+		element := rest
+		if i < len(first) {
+			element = &first[i]
+		}
+		v, s := element.accepts(e)
+		if s == Absent {
+			return nil, Absent
+		}
+		status = max(status, s)
+		if out != nil {
+			out[i] = v
 		}
 	}
-	return out, Present
+	return out, status
 }
 
 // disjunction is `*"a" | "b" | string`.
@@ -389,6 +391,9 @@ func (c *schemaCompiler) structure(x *ast.StructLit) (Schema, error) {
 		if !ok {
 			return nil, Absent
 		}
+		if c.constraint && others == nil {
+			return v, c.completeFields(fields, object, nil)
+		}
 		out := make(map[string]any, len(object))
 		for name, v := range object {
 			switch {
@@ -409,7 +414,8 @@ func (c *schemaCompiler) structure(x *ast.StructLit) (Schema, error) {
 	return Schema{accepts: accepts, fallback: func() (any, Status) { return accepts(map[string]any{}) }}, nil
 }
 
-// completeFields adds the fields of object that have a name, and defaults, to out.
+// completeFields adds the fields of object that have a name, and defaults, to out, unless that is
+// nil.
 func (c *schemaCompiler) completeFields(fields []typedField, object, out map[string]any) Status {
 	status := Present
 	for _, f := range fields {
@@ -431,7 +437,9 @@ func (c *schemaCompiler) completeFields(fields []typedField, object, out map[str
 			return Absent
 		}
 		status = max(status, s)
-		out[f.name] = v
+		if out != nil {
+			out[f.name] = v
+		}
 	}
 	return status
 }

@@ -173,8 +173,8 @@ func (c *compiler) field(x *ast.Field) (addField, code, error) {
 		return nil, code{}, err
 	}
 	id, ok := x.Label.(*ast.Ident)
-	if ok && id.Name == "_" {
-		return nil, code{}, unsupported(x, "the name _")
+	if lit, isText := x.Label.(*ast.BasicLit); ok && id.Name == "_" || isText && lit.Value == `""` {
+		return nil, code{}, unsupported(x, "a field without a name")
 	}
 	internal := ok && IsInternal(id.Name)
 	var v code
@@ -190,7 +190,7 @@ func (c *compiler) field(x *ast.Field) (addField, code, error) {
 	add := func(f *frame, o *object) Status {
 		key, s := name.eval(f)
 		text, ok := key.(string)
-		if s != Present || !ok {
+		if s != Present || !ok || text == "" {
 			return Unknown
 		}
 		value, s := v.eval(f)
