@@ -173,8 +173,8 @@ func (c *compiler) field(x *ast.Field) (addField, code, error) {
 		return nil, code{}, err
 	}
 	id, ok := x.Label.(*ast.Ident)
-	if lit, isText := x.Label.(*ast.BasicLit); ok && id.Name == "_" || isText && lit.Value == `""` {
-		return nil, code{}, unsupported(x, "a field without a name")
+	if lit, isText := x.Label.(*ast.BasicLit); ok && id.Name == "_" || isText && strings.Contains(lit.Value, "\r") {
+		return nil, code{}, unsupported(x, "this name of a field")
 	}
 	internal := ok && IsInternal(id.Name)
 	var v code
@@ -190,7 +190,7 @@ func (c *compiler) field(x *ast.Field) (addField, code, error) {
 	add := func(f *frame, o *object) Status {
 		key, s := name.eval(f)
 		text, ok := key.(string)
-		if s != Present || !ok || text == "" {
+		if s != Present || !ok {
 			return Unknown
 		}
 		value, s := v.eval(f)
