@@ -283,7 +283,7 @@ func FuzzProgram(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if _, err := parser.ParseExpr("test", text); err != nil {
+		if _, err := panicerr.Call(func() (ast.Expr, error) { return parser.ParseExpr("test", text) }); err != nil {
 			t.Skip("not one expression")
 		}
 		if result, difference := compare(text, data); result == different {
