@@ -135,6 +135,9 @@ func (w *warner) check(x ast.Expr) {
 func (w *warner) constraints(context ast.Expr) {
 	for name, f := range fieldsOf(context) {
 		for inner, field := range fieldsOf(f.Value) {
+			if name == "event" {
+				w.eventField(field.Label, inner)
+			}
 			if name == "data" {
 				w.unknownData(field.Label, inner)
 			} else if text, ok := stringLiteral(field.Value); ok && name == "event" && inner == "type" {
@@ -206,8 +209,19 @@ func (w *warner) eventType(value ast.Expr, text string) {
 func (w *warner) dataField(x ast.Expr, field ast.Label) {
 	root, path := selectorPath(x)
 	name, ok := fieldName(field)
-	if ok && root == "context" && len(path) > 0 && path[0] == "data" {
+	switch {
+	case !ok || root != "context" || len(path) == 0:
+	case path[0] == "data":
 		w.unknownData(field, append(slices.Clip(path[1:]), name)...)
+	case path[0] == "event" && len(path) == 1:
+		w.eventField(field, name)
+	}
+}
+
+// eventField adds a warning about a field that context.event never has.
+func (w *warner) eventField(field ast.Node, name string) {
+	if known := event.EventFields(); !slices.Contains(known, name) {
+		w.add(field, "no event has context.event.%s%s; fields: %s", name, diag.Suggest(name, known), strings.Join(known, ", "))
 	}
 }
 

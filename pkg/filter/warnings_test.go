@@ -39,6 +39,10 @@ func TestWarnings_Form(t *testing.T) {
 		{objects, `context: event: type: "DELETE"`, `1:23: no event of this source has the type "DELETE"; did you mean "delete"?`},
 		{objects, `context.event.type == "update" && context.data.ref == "UPDATE"`, ""},
 		{calls, `context.event.type == "UPDATE"`, ""},
+		{objects, `context.event.typ == "update"`, `1:15: no event has context.event.typ; did you mean "type"?; fields: cluster, id, type`},
+		{calls, `context.event["payload"] == "push"`, `1:15: no event has context.event.payload; fields: cluster, id, type`},
+		{objects, `context: event: typ: "update"`, `1:17: no event has context.event.typ; did you mean "type"?`},
+		{objects, `context.event.id != "" && context.event.cluster == ""`, ""},
 		// argoproj/argo-events#2372
 		{calls, `context.data.header["x-github-event"] == "push"`, `1:14: no event of this source has context.data.header; did you mean "headers"?; fields: path, headers, query, body`},
 		{calls, `context.data.headers["X-GitHub-Event"] == "push"`, `1:22: names of headers are in lower case: "x-github-event"`},
