@@ -178,8 +178,9 @@ func (k env) waitForStatus(t *testing.T, namespace, name, text string) {
 	t.Helper()
 	cluster.Eventually(t, fmt.Sprintf("status of Application %s", name), func(ctx context.Context) error {
 		if out := k.Vela(t, "status", name, "-n", namespace); !strings.Contains(out, text) {
-			if finished, _, _ := unstructured.NestedBool(k.get(t, "core.oam.dev/v1beta1", "Application", namespace, name).Object, "status", "workflow", "finished"); finished {
-				k.publish(t, namespace, name)
+			app := k.get(t, "core.oam.dev/v1beta1", "Application", namespace, name)
+			if isDeployed(app, app.GetAnnotations()["app.oam.dev/publishVersion"]) {
+				k.raiseVersion(t, namespace, name) // the deployment does not end if a component is unhealthy
 			}
 			return fmt.Errorf("got\n%s\nwant %q", out, text)
 		}
@@ -191,22 +192,35 @@ func (k env) waitForStatus(t *testing.T, namespace, name, text string) {
 // waits until it has.
 func (k env) publish(t *testing.T, namespace, name string) {
 	t.Helper()
+	version := k.raiseVersion(t, namespace, name)
+	cluster.Eventually(t, "deployment of version "+version, func(context.Context) error {
+		app := k.get(t, "core.oam.dev/v1beta1", "Application", namespace, name)
+		if !isDeployed(app, version) {
+			return fmt.Errorf("workflow: %v", app.Object["status"])
+		}
+		return nil
+	})
+}
+
+// isDeployed reports whether the deployment of a version has ended; of any version if that is
+// empty.
+func isDeployed(app *unstructured.Unstructured, version string) bool {
+	revision, _, _ := unstructured.NestedString(app.Object, "status", "workflow", "appRevision")
+	finished, _, _ := unstructured.NestedBool(app.Object, "status", "workflow", "finished")
+	return finished && (version == "" || revision == version)
+}
+
+// raiseVersion raises the version of an Application, and returns it.
+func (k env) raiseVersion(t *testing.T, namespace, name string) (version string) {
+	t.Helper()
 	app := k.get(t, "core.oam.dev/v1beta1", "Application", namespace, name)
 	n, _ := strconv.Atoi(app.GetAnnotations()["app.oam.dev/publishVersion"])
-	version := strconv.Itoa(n + 1)
+	version = strconv.Itoa(n + 1)
 	patch := fmt.Appendf(nil, `{"metadata":{"annotations":{"app.oam.dev/publishVersion":%q}}}`, version)
 	if err := k.Client.Patch(t.Context(), app, client.RawPatch(types.MergePatchType, patch)); err != nil {
 		t.Fatal(err)
 	}
-	cluster.Eventually(t, "deployment of version "+version, func(context.Context) error {
-		app := k.get(t, "core.oam.dev/v1beta1", "Application", namespace, name)
-		revision, _, _ := unstructured.NestedString(app.Object, "status", "workflow", "appRevision")
-		finished, _, _ := unstructured.NestedBool(app.Object, "status", "workflow", "finished")
-		if revision != version || !finished {
-			return fmt.Errorf("revision %s, finished: %t", revision, finished)
-		}
-		return nil
-	})
+	return version
 }
 
 func object(apiVersion, kind string) *unstructured.Unstructured {
