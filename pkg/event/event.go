@@ -120,9 +120,9 @@ func ContextFields() []string {
 	return []string{"appName", "appNamespace", "cluster", "component", "data", "event", "old", "sourceType", "timestamp", "trigger"}
 }
 
-// EventFields returns the field names of `context.event`. Its schema is open, so that filters of
+// Fields returns the field names of `context.event`. Its schema is open, so that filters of
 // other releases stay valid.
-func EventFields() []string { return []string{"cluster", "id", "type"} }
+func Fields() []string { return []string{"cluster", "id", "type"} }
 
 // Schema is the CUE schema of `context`, without the batch. Filters and templates are
 // checked against it before any event arrives.

@@ -220,7 +220,7 @@ func (w *warner) dataField(x ast.Expr, field ast.Label) {
 
 // eventField adds a warning about a field that context.event never has.
 func (w *warner) eventField(field ast.Node, name string) {
-	if known := event.EventFields(); !slices.Contains(known, name) {
+	if known := event.Fields(); !slices.Contains(known, name) {
 		w.add(field, "no event has context.event.%s%s; fields: %s", name, diag.Suggest(name, known), strings.Join(known, ", "))
 	}
 }
