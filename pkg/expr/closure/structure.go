@@ -173,7 +173,7 @@ func (c *compiler) field(x *ast.Field) (addField, code, error) {
 		return nil, code{}, err
 	}
 	id, ok := x.Label.(*ast.Ident)
-	if lit, isText := x.Label.(*ast.BasicLit); ok && id.Name == "_" || isText && strings.Contains(lit.Value, "\r") {
+	if lit, isText := x.Label.(*ast.BasicLit); ok && id.Name == "_" || isText && strings.ContainsAny(lit.Value, "\\\r") {
 		return nil, code{}, unsupported(x, "this name of a field")
 	}
 	internal := ok && IsInternal(id.Name)
