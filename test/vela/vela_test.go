@@ -188,20 +188,6 @@ func (k env) waitForStatus(t *testing.T, namespace, name, text string) {
 	})
 }
 
-// publish raises the version of an Application, upon which KubeVela deploys it again, and
-// waits until it has.
-func (k env) publish(t *testing.T, namespace, name string) {
-	t.Helper()
-	version := k.raiseVersion(t, namespace, name)
-	cluster.Eventually(t, "deployment of version "+version, func(context.Context) error {
-		app := k.get(t, "core.oam.dev/v1beta1", "Application", namespace, name)
-		if !isDeployed(app, version) {
-			return fmt.Errorf("workflow: %v", app.Object["status"])
-		}
-		return nil
-	})
-}
-
 // isDeployed reports whether the deployment of a version has ended; of any version if that is
 // empty.
 func isDeployed(app *unstructured.Unstructured, version string) bool {
