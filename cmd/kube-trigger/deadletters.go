@@ -18,28 +18,18 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
-	"sigs.k8s.io/yaml"
 
 	"github.com/kubevela/kube-trigger/pkg/app"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/printable"
 	"github.com/kubevela/kube-trigger/pkg/store"
-)
-
-// Values of --output.
-const (
-	outputTable = "table"
-	outputJSON  = "json"
-	outputYAML  = "yaml"
 )
 
 func deadLettersCommand() *cobra.Command {
@@ -79,20 +69,19 @@ func deadLettersCommand() *cobra.Command {
 // It has the flag --output if format, the default of the flag, is not empty.
 func deadLettersSubcommand(use, short, format string, args cobra.PositionalArgs, run func(context.Context, *app.DeadLetters, []string, output) error) *cobra.Command {
 	var o app.StoreOptions
+	out := output{format: format, now: time.Now()}
 	cmd := &cobra.Command{
 		Use: use, Short: short, Args: args, PreRunE: flagsFromEnv,
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			switch format {
-			case outputTable, outputJSON, outputYAML, "":
-			default:
-				return app.InvalidError{Err: fmt.Errorf("--output %q: must be %s, %s or %s", format, outputTable, outputJSON, outputYAML)}
+			if err := out.open(cmd); err != nil {
+				return err
 			}
 			d, err := app.OpenDeadLetters(cmd.Context(), o)
 			if err != nil {
 				return err
 			}
 			defer func() { err = errors.Join(err, d.Close()) }()
-			return run(cmd.Context(), d, args, output{to: cmd.OutOrStdout(), format: format, now: time.Now()})
+			return run(cmd.Context(), d, args, out)
 		},
 	}
 	f := cmd.Flags()
@@ -100,8 +89,7 @@ func deadLettersSubcommand(use, short, format string, args cobra.PositionalArgs,
 	clusterFlags(f, &o.ClusterOptions)
 	storeFlags(f, &o)
 	if format != "" {
-		f.StringVarP(&format, "output", "o", format, "table, json or yaml")
-		_ = f.SetAnnotation("output", noEnv, []string{})
+		out.addFlag(f)
 	}
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return app.InvalidError{Err: err} })
 	return cmd
@@ -189,13 +177,6 @@ func newDeadLetterEvent(ev event.Event) deadLetterEvent {
 	}
 }
 
-// output prints dead letters in the format of --output.
-type output struct {
-	to     io.Writer
-	format string
-	now    time.Time
-}
-
 func listDeadLetters(ctx context.Context, d *app.DeadLetters, out output) error {
 	list, err := d.List(ctx)
 	if err != nil {
@@ -208,7 +189,7 @@ func listDeadLetters(ctx context.Context, d *app.DeadLetters, out output) error 
 	if out.format != outputTable {
 		return out.document(map[string]any{"deadLetters": all, "dropped": list.Dropped})
 	}
-	if err := out.table(all); err != nil {
+	if err := out.deadLetters(all); err != nil {
 		return err
 	}
 	if list.Dropped > 0 {
@@ -219,27 +200,13 @@ func listDeadLetters(ctx context.Context, d *app.DeadLetters, out output) error 
 
 func (o output) deadLetter(d deadLetter) error {
 	if o.format == outputTable {
-		return o.table([]deadLetter{d})
+		return o.deadLetters([]deadLetter{d})
 	}
 	return o.document(d)
 }
 
-func (o output) document(v any) error {
-	data, err := json.MarshalIndent(v, "", "  ")
-	// encoding/json escapes only control characters below U+0020.
-	data = []byte(printable.Text(string(data)))
-	if err == nil && o.format == outputYAML {
-		data, err = yaml.JSONToYAML(data)
-	}
-	if err != nil {
-		return err
-	}
-	// YAML does not escape the formatting characters of bidirectional text.
-	_, err = fmt.Fprintln(o.to, printable.Text(strings.TrimRight(string(data), "\n")))
-	return err
-}
-
-func (o output) table(all []deadLetter) error {
+// deadLetters prints dead letters for people.
+func (o output) deadLetters(all []deadLetter) error {
 	w := tabwriter.NewWriter(o.to, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "ID\tTRIGGER\tTYPE\tKEY\tREASON\tATTEMPTS\tAGE\tREPLAY")
 	for _, d := range all {

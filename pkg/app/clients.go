@@ -32,6 +32,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
 	"github.com/kubevela/kube-trigger/pkg/action/egress"
+	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/crashguard"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/loopguard"
@@ -60,6 +61,9 @@ type clients struct {
 	webhook  webhook.Options
 	velaql   velaql.Options
 	egress   *egress.Client
+	// newExecutor returns the executor of a trigger's calls. Defaults to one that executes
+	// them with the clients.
+	newExecutor func(event.TriggerRef) provider.Executor
 	// scheme has the kinds of a store in the cluster.
 	scheme *runtime.Scheme
 }

@@ -29,6 +29,7 @@ import (
 	"time"
 
 	"github.com/kubevela/kube-trigger/actions"
+	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/config"
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/engine"
@@ -70,7 +71,7 @@ func CheckConfig(in io.Reader, out io.Writer) error {
 	return sandbox.Serve(in, out, func(cfg configuration, steps *sandbox.Steps) (checkResult, error) {
 		compiled, err := cfg.compile(clients{}, steps.Begin)
 		return checkResult{
-			Validation:  Validation{Triggers: len(compiled.triggers), Definitions: compiled.definitions, Warnings: compiled.warnings, ByCUE: compiled.byCUE, Others: compiled.others},
+			Validation:  Validation{Triggers: len(compiled.rules), Definitions: compiled.definitions, Warnings: compiled.warnings, ByCUE: compiled.byCUE, Others: compiled.others},
 			Diagnostics: compiled.diagnostics,
 		}, err
 	})
@@ -95,11 +96,30 @@ type checkResult struct {
 
 // compiledConfiguration is what a configuration compiles to.
 type compiledConfiguration struct {
-	triggers []engine.Trigger
+	rules []rule
 	// definitions is the number of actions in Definitions.
 	definitions int
 	// diagnostics are the problems of all files. The others are as in Validation.
 	diagnostics, warnings, byCUE, others diag.FileDiagnostics
+}
+
+// rule is a trigger of a configuration: what its author wrote, and what it compiles to.
+type rule struct {
+	trigger.Compiled
+	spec v1alpha1.Trigger
+	// service is the TriggerService that has the trigger.
+	service *v1alpha1.TriggerService
+	// place is where the trigger begins.
+	place diag.FileDiagnostic
+}
+
+// triggers returns the triggers as the engine runs them.
+func (c compiledConfiguration) triggers() []engine.Trigger {
+	triggers := make([]engine.Trigger, 0, len(c.rules))
+	for _, r := range c.rules {
+		triggers = append(triggers, r.Trigger)
+	}
+	return triggers
 }
 
 // readConfig reads the configuration at file, which may be a directory, and the templates in actionsDir.
@@ -197,7 +217,7 @@ func (cfg configuration) compile(c clients, begin func(step string) (reason stri
 			out.diagnostics = append(out.diagnostics, s.Locate(t.Problems.Causes())...)
 			out.warnings = append(out.warnings, s.Locate(t.Warnings)...)
 			out.byCUE = append(out.byCUE, s.Locate(t.ByCUE)...)
-			out.triggers = append(out.triggers, t.Trigger)
+			out.rules = append(out.rules, rule{Compiled: t, spec: s.Spec.Triggers[i], service: &s.TriggerService, place: position})
 		}
 	}
 	out.diagnostics.Sort()

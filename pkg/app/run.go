@@ -117,13 +117,14 @@ func (r *runner) runChecked(ctx context.Context, cfg configuration, c clients, s
 	if len(compiled.diagnostics) > 0 {
 		return InvalidError{compiled.diagnostics}
 	}
-	if err := r.checkWebhookAddr(ctx, compiled.triggers); err != nil {
+	triggers := compiled.triggers()
+	if err := r.checkWebhookAddr(ctx, triggers); err != nil {
 		return err
 	}
-	if err := s.prune(ctx, compiled.triggers, c.sources()); err != nil {
+	if err := s.prune(ctx, triggers, c.sources()); err != nil {
 		return err
 	}
-	e, err := engine.New(r.engineOptions(s), compiled.triggers)
+	e, err := engine.New(r.engineOptions(s), triggers)
 	if err != nil {
 		return InvalidError{err}
 	}

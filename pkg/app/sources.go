@@ -84,6 +84,9 @@ func (c *clients) compiler(templates map[string]trigger.Template) trigger.Compil
 // field manager, and the loop detector records what they write. It returns nil
 // without clients.
 func (c *clients) executor(t event.TriggerRef) provider.Executor {
+	if c.newExecutor != nil {
+		return c.newExecutor(t)
+	}
 	if c.client == nil {
 		return nil
 	}

@@ -1,0 +1,78 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"sigs.k8s.io/yaml"
+
+	"github.com/kubevela/kube-trigger/pkg/app"
+	"github.com/kubevela/kube-trigger/pkg/printable"
+)
+
+// Values of --output.
+const (
+	outputTable = "table"
+	outputJSON  = "json"
+	outputYAML  = "yaml"
+)
+
+// output prints results in the format of --output.
+type output struct {
+	to     io.Writer
+	format string
+	now    time.Time
+}
+
+// addFlag adds --output, whose default is o.format.
+func (o *output) addFlag(f *pflag.FlagSet) {
+	f.StringVarP(&o.format, "output", "o", o.format, "table, json or yaml")
+	_ = f.SetAnnotation("output", noEnv, []string{})
+}
+
+// open prints to the output of cmd. It returns an error if the format is unknown.
+func (o *output) open(cmd *cobra.Command) error {
+	o.to = cmd.OutOrStdout()
+	switch o.format {
+	case outputTable, outputJSON, outputYAML, "":
+		return nil
+	}
+	return app.InvalidError{Err: fmt.Errorf("--output %q: must be %s, %s or %s", o.format, outputTable, outputJSON, outputYAML)}
+}
+
+// document prints v as JSON or YAML.
+func (o output) document(v any) error {
+	data, err := json.MarshalIndent(v, "", "  ")
+	// encoding/json escapes only control characters below U+0020.
+	data = []byte(printable.Text(string(data)))
+	if err == nil && o.format == outputYAML {
+		data, err = yaml.JSONToYAML(data)
+	}
+	if err != nil {
+		return err
+	}
+	// YAML does not escape the formatting characters of bidirectional text.
+	_, err = fmt.Fprintln(o.to, printable.Text(strings.TrimRight(string(data), "\n")))
+	return err
+}
