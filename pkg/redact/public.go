@@ -38,6 +38,14 @@ func Public(data map[string]any) map[string]any {
 	return out
 }
 
+// Public returns data, which is decoded JSON, as the function Public does, and without the
+// values v.
+func (v *Values) Public(data map[string]any) map[string]any {
+	out, _ := clone(Public(data)).(map[string]any)
+	v.redactTexts(out)
+	return out
+}
+
 // strip removes the parts of data that hold values of Secrets.
 func strip(data any) {
 	walk(data, visitor{

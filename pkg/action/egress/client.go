@@ -42,11 +42,21 @@ const (
 type Client struct {
 	policy AddressPolicy
 	shared *http.Transport
+	// answer answers requests in place of the network; nil for a client that sends them.
+	answer func(*http.Request) (*Response, error)
 }
 
 // NewClient returns a client with the given policy. Idle connections are closed after
 // 30 s.
 func NewClient(p AddressPolicy) *Client { return &Client{policy: p, shared: newTransport(p, nil)} }
+
+// NewOffline returns a client that sends nothing: answer answers its requests.
+func NewOffline(answer func(*http.Request) (*Response, error)) *Client {
+	return &Client{shared: newTransport(AddressPolicy{}, nil), answer: answer}
+}
+
+// IsOffline reports whether the client sends nothing.
+func (c *Client) IsOffline() bool { return c.answer != nil }
 
 // Policy returns the policy of the client.
 func (c *Client) Policy() AddressPolicy { return c.policy }
@@ -72,6 +82,9 @@ type SameHostOnly bool
 func (c *Client) Do(req *http.Request, config *tls.Config, sameHost SameHostOnly) (*Response, error) {
 	if scheme := req.URL.Scheme; scheme != "http" && scheme != "https" || req.URL.Host == "" {
 		return nil, errors.New("invalid URL: must begin with http:// or https:// and a host")
+	}
+	if c.answer != nil {
+		return c.answer(req)
 	}
 	rt := c.shared
 	if config != nil {

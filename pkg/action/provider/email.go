@@ -85,6 +85,9 @@ func deliver(ctx context.Context, o Options, call Call) error {
 	}
 	config.ServerName = str(from, "host")
 	port, _ := from["port"].(int64)
+	if o.Egress.IsOffline() {
+		return nil
+	}
 	c := smtpSender{host: config.ServerName, port: port, security: str(from, "tls"), tls: config, user: user, password: password}
 	return c.send(ctx, o.Egress.Policy(), m, o.Clock.Now())
 }

@@ -1,0 +1,128 @@
+/*
+Copyright 2026 The KubeVela Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package rehearsal
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"path"
+
+	"github.com/kubevela/kube-trigger/pkg/action/egress"
+	"github.com/kubevela/kube-trigger/pkg/action/provider"
+	"github.com/kubevela/kube-trigger/pkg/redact"
+)
+
+// Call is a call of a provider function, without values of Secrets.
+type Call struct {
+	// Function is the function, such as "kube.patch".
+	Function string `json:"call"`
+	// Path is the path of the call in the template.
+	Path string `json:"path,omitempty"`
+	// Params are the parameters.
+	Params map[string]any `json:"params,omitempty"`
+	// Effect is set if the call can change or send something.
+	Effect bool `json:"effect,omitempty"`
+	// NotSent is set for what leaves the cluster in a live run, and is not sent in a
+	// rehearsal: requests and emails.
+	NotSent bool `json:"notSent,omitempty"`
+	// Error is why the call failed.
+	Error string `json:"error,omitempty"`
+}
+
+// Recorder is an executor that passes calls on, and records them. A call that waits for a
+// change of an object fails at once if the object is not as it waits for: in a rehearsal,
+// nobody else changes objects.
+type Recorder struct {
+	provider.Executor
+	// Record receives each call after it was executed. It is called concurrently.
+	Record func(Call)
+}
+
+// Execute implements provider.Executor.
+func (r Recorder) Execute(ctx context.Context, call provider.Call) (provider.Result, error) {
+	ctx, secrets := redact.Begin(ctx)
+	executing := ctx
+	if call.Provider+"."+call.Do == "kube.wait" {
+		var cancel context.CancelCauseFunc
+		executing, cancel = context.WithCancelCause(ctx)
+		cancel(errors.New("nothing else changes objects in a rehearsal"))
+	}
+	result, err := r.Executor.Execute(executing, call)
+	recorded := Call{
+		Function: call.Provider + "." + call.Do, Path: call.Path, Params: secrets.Public(call.Params),
+		Effect: provider.HasEffect(call), NotSent: isSent(call),
+	}
+	if err != nil {
+		recorded.Error = secrets.Text(err.Error())
+	}
+	r.Record(recorded)
+	return result, err
+}
+
+// isSent reports whether a call sends something to another server than the API server.
+func isSent(c provider.Call) bool {
+	switch c.Provider + "." + c.Do {
+	case "http.do", "op.do", "email.send", "op.send":
+		return true
+	}
+	return false
+}
+
+// Answer is the answer to requests of actions to other servers.
+type Answer struct {
+	// Method and URL select requests. An empty one selects all. In URL, * stands for any
+	// text without a slash.
+	Method string `json:"method,omitempty"`
+	URL    string `json:"url,omitempty"`
+	// Status defaults to 200.
+	Status int               `json:"status,omitempty"`
+	Header map[string]string `json:"header,omitempty"`
+	Body   string            `json:"body,omitempty"`
+}
+
+// NewEgress returns a client that sends nothing. The first of answers that selects a request
+// answers it; others have an empty answer with the status 200.
+func NewEgress(answers []Answer) *egress.Client {
+	return egress.NewOffline(func(req *http.Request) (*egress.Response, error) {
+		for _, a := range answers {
+			if a.selects(req) {
+				return a.response(), nil
+			}
+		}
+		return Answer{}.response(), nil
+	})
+}
+
+func (a Answer) selects(req *http.Request) bool {
+	if a.Method != "" && a.Method != req.Method {
+		return false
+	}
+	matches, err := path.Match(a.URL, req.URL.String())
+	return a.URL == "" || a.URL == req.URL.String() || err == nil && matches
+}
+
+func (a Answer) response() *egress.Response {
+	r := &egress.Response{Status: a.Status, Header: http.Header{}, Body: []byte(a.Body)}
+	if r.Status == 0 {
+		r.Status = http.StatusOK
+	}
+	for name, value := range a.Header {
+		r.Header.Set(name, value)
+	}
+	return r
+}
