@@ -144,7 +144,7 @@ func (c objectsClient) update(obj client.Object, subresource, manager string, dr
 	if err != nil {
 		return err
 	}
-	w.subresource = subresource
+	w.subresource, w.replaces = subresource, true
 	updated, err := c.objects.update(w, func(current map[string]any) (map[string]any, error) {
 		object = copyOf(object)
 		object["apiVersion"], object["kind"] = current["apiVersion"], current["kind"]
@@ -231,7 +231,7 @@ func (c objectsClient) write(obj client.Object, manager string, dryRun []string)
 	if err != nil {
 		return write{}, nil, err
 	}
-	w := write{gvk: gvk, key: client.ObjectKeyFromObject(obj), manager: manager, dryRun: len(dryRun) > 0}
+	w := write{gvk: gvk, key: client.ObjectKeyFromObject(obj), manager: manager, operation: metav1.ManagedFieldsOperationUpdate, dryRun: len(dryRun) > 0}
 	content, err := contentOf(obj)
 	return w, content, err
 }

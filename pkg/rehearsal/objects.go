@@ -75,10 +75,10 @@ type Objects struct {
 	missed   func(Ref)
 }
 
-// stored is an object, and what each field manager has applied to it last.
+// stored is an object, and who owns its fields.
 type stored struct {
-	object  map[string]any
-	applied map[string]map[string]any
+	object map[string]any
+	owners ownership
 }
 
 // NewObjects returns an empty set. The times of writes are those of c.
@@ -132,7 +132,7 @@ func (o *Objects) Put(object map[string]any) error {
 	case !o.carryOver(before.object, object):
 		return nil
 	}
-	o.store(ref, &stored{object: object, applied: before.applied})
+	o.store(ref, &stored{object: object, owners: before.owners.written(changedPaths(before.object, object))})
 	o.observe(Change{Ref: ref, Type: event.Update, Old: before.object, New: object})
 	return nil
 }

@@ -146,7 +146,7 @@ func TestObjects_Patch(t *testing.T) {
 		"json test":       {kind: types.JSONPatchType, patch: `[{"op":"test","path":"/spec/replicas","value":5}]`, is: apierrors.IsInvalid},
 		"metadata only":   {kind: types.MergePatchType, patch: `{"metadata":{"labels":{"a":"b"}}}`, want: "1 2 [web:1 proxy:1] 2"},
 		"revision":        {kind: types.MergePatchType, patch: `{"metadata":{"resourceVersion":"77"}}`, is: apierrors.IsConflict},
-		"uid":             {kind: types.MergePatchType, patch: `{"metadata":{"uid":"other"}}`, is: apierrors.IsConflict},
+		"uid":             {kind: types.MergePatchType, patch: `{"metadata":{"uid":"other"}}`, is: apierrors.IsInvalid},
 		"apply":           {kind: types.ApplyPatchType, patch: `{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web"},"spec":{"template":{"spec":{"containers":[{"name":"web","image":"web:3"}]}}}}`, want: "2 2 [web:3 proxy:1] 2"},
 		"not a JSON text": {kind: types.MergePatchType, patch: `{`, is: apierrors.IsBadRequest},
 	} {

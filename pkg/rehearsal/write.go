@@ -19,6 +19,7 @@ package rehearsal
 import (
 	"errors"
 	"fmt"
+	"reflect"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -36,7 +37,12 @@ type write struct {
 	// subresource is "" or "status".
 	subresource string
 	manager     string
+	operation   metav1.ManagedFieldsOperationType
 	dryRun      bool
+	// takesOver is set if it changes who owns fields, which is a revision of its own.
+	takesOver bool
+	// replaces is set if it replaces the whole object.
+	replaces bool
 }
 
 // errNameRequired is the error of a request without a name.
@@ -79,11 +85,11 @@ func (o *Objects) create(w write, object map[string]any) (map[string]any, error)
 	u.SetGroupVersionKind(w.gvk)
 	u.SetNamespace(ref.Namespace)
 	u.SetName(ref.Name)
-	return o.insert(w, ref, u, nil, metav1.ManagedFieldsOperationUpdate), nil
+	return o.insert(w, ref, u, ownership{}), nil
 }
 
 // insert adds a new object. o.mu is held.
-func (o *Objects) insert(w write, ref Ref, u unstructured.Unstructured, applied map[string]map[string]any, operation metav1.ManagedFieldsOperationType) map[string]any {
+func (o *Objects) insert(w write, ref Ref, u unstructured.Unstructured, owners ownership) map[string]any {
 	encodeStringData(u.Object)
 	if o.hasStatus(w.gvk) {
 		delete(u.Object, "status")
@@ -93,9 +99,9 @@ func (o *Objects) insert(w write, ref Ref, u unstructured.Unstructured, applied 
 	u.SetCreationTimestamp(metav1.Time{})
 	u.SetManagedFields(nil)
 	o.identify(u)
-	written(u.Object, w.manager, operation, now(o.clock))
+	written(u.Object, w.manager, w.operation, now(o.clock))
 	if !w.dryRun {
-		o.store(ref, &stored{object: u.Object, applied: applied})
+		o.store(ref, &stored{object: u.Object, owners: owners})
 		o.observe(Change{Ref: ref, Type: event.Create, New: u.Object, Writer: w.manager})
 	}
 	return u.Object
@@ -119,7 +125,7 @@ func (o *Objects) update(w write, next func(current map[string]any) (map[string]
 	if err != nil {
 		return nil, err
 	}
-	return o.replace(w, ref, before, after, before.applied, metav1.ManagedFieldsOperationUpdate)
+	return o.replace(w, ref, before, after, func(changed paths) ownership { return before.owners.written(changed) })
 }
 
 // apply applies object with server-side apply, which creates it if it does not exist.
@@ -137,13 +143,15 @@ func (o *Objects) apply(w write, object map[string]any) (map[string]any, error) 
 	}
 	u.SetNamespace(ref.Namespace)
 	encodeStringData(u.Object)
+	w.operation = metav1.ManagedFieldsOperationApply
 	if before == nil {
 		if uid != "" || revision != "" {
 			return nil, conflict(ref, "the object does not exist")
 		}
-		return o.insert(w, ref, unstructured.Unstructured{Object: copyOf(u.Object)}, map[string]map[string]any{w.manager: u.Object}, metav1.ManagedFieldsOperationApply), nil
+		owners := ownership{}.apply(w.manager, u.Object, nil, nil)
+		return o.insert(w, ref, unstructured.Unstructured{Object: copyOf(u.Object)}, owners), nil
 	}
-	after, err := applied(w.gvk, before.object, before.applied[w.manager], u.Object)
+	after, err := applied(w.gvk, before.object, before.owners.droppable(w.manager), u.Object)
 	if err != nil {
 		return nil, err
 	}
@@ -153,21 +161,20 @@ func (o *Objects) apply(w write, object map[string]any) (map[string]any, error) 
 	if revision != "" {
 		unstructuredSet(after, revision, "metadata", "resourceVersion")
 	}
-	all := map[string]map[string]any{w.manager: u.Object}
-	for manager, fields := range before.applied {
-		if manager != w.manager {
-			all[manager] = fields
-		}
-	}
-	return o.replace(w, ref, before, after, all, metav1.ManagedFieldsOperationApply)
+	w.takesOver = !reflect.DeepEqual(before.owners.applied[w.manager], u.Object)
+	return o.replace(w, ref, before, after, func(changed paths) ownership {
+		return before.owners.apply(w.manager, u.Object, before.object, changed)
+	})
 }
 
 // replace checks the preconditions in after, and replaces before by it. o.mu is held.
-func (o *Objects) replace(w write, ref Ref, before *stored, after map[string]any, applied map[string]map[string]any, operation metav1.ManagedFieldsOperationType) (map[string]any, error) {
+func (o *Objects) replace(w write, ref Ref, before *stored, after map[string]any, owners func(changed paths) ownership) (map[string]any, error) {
 	u := unstructured.Unstructured{Object: after}
-	switch uid := u.GetUID(); {
-	case uid != "" && string(uid) != metadataText(before.object, "uid"):
-		return nil, conflict(ref, fmt.Sprintf("Precondition failed: UID in precondition: %s, UID in object meta: %s", uid, metadataText(before.object, "uid")))
+	switch uid, current := string(u.GetUID()), metadataText(before.object, "uid"); {
+	case uid != "" && uid != current && w.replaces:
+		return nil, conflict(ref, fmt.Sprintf("Precondition failed: UID in precondition: %s, UID in object meta: %s", uid, current))
+	case uid != "" && uid != current:
+		return nil, invalid(ref, fmt.Sprintf("metadata.uid: Invalid value: %q: field is immutable", uid))
 	case u.GetResourceVersion() != "" && u.GetResourceVersion() != revisionOf(before.object):
 		return nil, conflict(ref, "the object has been modified; please apply your changes to the latest version and try again")
 	case u.GetName() != ref.Name || u.GetNamespace() != ref.Namespace:
@@ -190,19 +197,22 @@ func (o *Objects) replace(w write, ref Ref, before *stored, after map[string]any
 	}
 	encodeStringData(after)
 	changed := o.carryOver(before.object, after)
+	if !changed && w.takesOver {
+		u.SetResourceVersion(o.nextRevision())
+	}
 	if w.dryRun {
 		return after, nil
 	}
-	if !changed {
-		o.store(ref, &stored{object: before.object, applied: applied})
+	if !changed && !w.takesOver {
 		return before.object, nil
 	}
-	written(after, w.manager, operation, now(o.clock))
+	next := &stored{object: after, owners: owners(changedPaths(before.object, after))}
+	written(after, w.manager, w.operation, now(o.clock))
 	if metadataText(after, "deletionTimestamp") != "" && len(u.GetFinalizers()) == 0 {
-		o.remove(ref, &stored{object: after}, w.manager)
+		o.remove(ref, next, w.manager)
 		return after, nil
 	}
-	o.store(ref, &stored{object: after, applied: applied})
+	o.store(ref, next)
 	o.observe(Change{Ref: ref, Type: event.Update, Old: before.object, New: after, Writer: w.manager})
 	return after, nil
 }
@@ -238,10 +248,16 @@ func (o *Objects) delete(w write, preconditions *metav1.Preconditions) error {
 		at := now(o.clock)
 		u.SetDeletionTimestamp(&at)
 		u.SetResourceVersion(o.nextRevision())
-		o.store(ref, &stored{object: u.Object, applied: before.applied})
+		o.store(ref, &stored{object: u.Object, owners: before.owners})
 		o.observe(Change{Ref: ref, Type: event.Update, Old: before.object, New: u.Object, Writer: w.manager})
 	}
 	return nil
+}
+
+func invalid(r Ref, reason string) error {
+	err := apierrors.NewInvalid(r.GroupKind, r.Name, nil)
+	err.ErrStatus.Message += ": " + reason
+	return err
 }
 
 func conflict(r Ref, reason string) error {
