@@ -58,6 +58,7 @@ package engine
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -180,6 +181,21 @@ func (e *Engine) Triggers() []event.TriggerRef {
 		}
 	}
 	return all
+}
+
+// WaitIdle blocks until no event is being handled, or ctx ends. Then each event that was
+// delivered is done, or waits for the clock. It is for callers that deliver no events
+// meanwhile, and whose clock stands still.
+func (e *Engine) WaitIdle(ctx context.Context) error {
+	e.mu.Lock()
+	runners := e.runners
+	e.mu.Unlock()
+	for _, r := range runners {
+		if err := r.active.wait(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (t Trigger) check() error {

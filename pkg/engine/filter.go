@@ -97,7 +97,7 @@ func startEvaluation(t *Task, tracker CrashTracker) *evaluation {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.timer = after(t.runner.clock, EvaluationLimit/2, e.extendDeadline)
+	e.timer = after(t.runner.clock, &t.runner.active, EvaluationLimit/2, e.extendDeadline)
 	return e
 }
 
@@ -109,7 +109,7 @@ func (e *evaluation) extendDeadline() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if !e.returned {
-		e.timer = after(e.task.runner.clock, EvaluationLimit-EvaluationLimit/2, e.overrun)
+		e.timer = after(e.task.runner.clock, &e.task.runner.active, EvaluationLimit-EvaluationLimit/2, e.overrun)
 	}
 }
 

@@ -55,7 +55,7 @@ func (t *Task) startAttempt() *hangDetector {
 	t.mu.Unlock()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.timer = after(t.runner.clock, t.policy().Timeout+gracePeriod, h.overdue)
+	h.timer = after(t.runner.clock, &t.runner.active, t.policy().Timeout+gracePeriod, h.overdue)
 	return h
 }
 
@@ -106,5 +106,5 @@ func (h *hangDetector) overdue() {
 	d := r.newDecision(t.Event(), Failed, ReasonHung)
 	d.Err, d.Attempt, d.Duration = err, made.total, d.Time.Sub(h.start)
 	r.report.decision(d)
-	h.timer = after(r.clock, t.policy().Timeout, h.overdue)
+	h.timer = after(r.clock, &r.active, t.policy().Timeout, h.overdue)
 }

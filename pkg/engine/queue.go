@@ -35,6 +35,8 @@ type queue struct {
 	maxWorkers int
 	// startWorker starts a goroutine that handles tasks until next returns nil.
 	startWorker func()
+	// active counts the keys that become ready.
+	active *activity
 
 	mu      sync.Mutex
 	keys    map[string]*keyQueue
@@ -166,7 +168,7 @@ func (q *queue) retryAfter(t *Task, wait time.Duration, absorbing bool) bool {
 	k.absorbing, k.pending = absorbing, 0
 	k.waitID++
 	id := k.waitID
-	k.timer = after(q.clock, wait, func() { q.wake(k, id) })
+	k.timer = after(q.clock, q.active, wait, func() { q.wake(k, id) })
 	return true
 }
 
@@ -329,8 +331,14 @@ func (r *readyQueue) len() (n int) {
 	return n
 }
 
-// after runs f in its own goroutine after d, as the real clock's AfterFunc does.
-// The fake clock's runs f while it holds the clock's lock.
-func after(c clock.WithDelayedExecution, d time.Duration, f func()) clock.Timer {
-	return c.AfterFunc(d, func() { go f() })
+// after runs f in its own goroutine after d, as the real clock's AfterFunc does, and counts it
+// in a. The fake clock's runs f while it holds the clock's lock.
+func after(c clock.WithDelayedExecution, a *activity, d time.Duration, f func()) clock.Timer {
+	return c.AfterFunc(d, func() {
+		a.add()
+		go func() {
+			defer a.remove()
+			f()
+		}()
+	})
 }

@@ -41,7 +41,8 @@ type runner struct {
 	// because an evaluation has crashed the process.
 	started time.Time
 	crashed bool
-	// active counts the workers, and the dead letters that are being stored.
+	// active counts the workers, the timers that have fired, and the dead letters that are
+	// being stored.
 	active activity
 	// closing is closed when the runner closes.
 	closing chan struct{}
@@ -60,7 +61,7 @@ func newRunner(ctx context.Context, t Trigger, o Options, b *budget, report repo
 		active:  activity{drained: make(chan struct{})},
 		closing: make(chan struct{}),
 	}
-	r.queue = &queue{clock: o.Clock, maxWorkers: t.Policy.Concurrency, keys: map[string]*keyQueue{}, startWorker: func() {
+	r.queue = &queue{clock: o.Clock, active: &r.active, maxWorkers: t.Policy.Concurrency, keys: map[string]*keyQueue{}, startWorker: func() {
 		r.active.add()
 		go r.work(ctx)
 	}}
@@ -205,6 +206,28 @@ type activity struct {
 	// drained is closed when the activity is closed and the count is 0.
 	drained chan struct{}
 	once    sync.Once
+	// idle is closed when the count is 0; nil unless something waits for that.
+	idle chan struct{}
+}
+
+// wait blocks until the count is 0, or ctx ends.
+func (a *activity) wait(ctx context.Context) error {
+	a.mu.Lock()
+	if a.count == 0 {
+		a.mu.Unlock()
+		return nil
+	}
+	if a.idle == nil {
+		a.idle = make(chan struct{})
+	}
+	idle := a.idle
+	a.mu.Unlock()
+	select {
+	case <-idle:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 func (a *activity) add() {
@@ -228,6 +251,10 @@ func (a *activity) close() {
 }
 
 func (a *activity) check() {
+	if a.count == 0 && a.idle != nil {
+		close(a.idle)
+		a.idle = nil
+	}
 	if a.closed && a.count == 0 {
 		a.once.Do(func() { close(a.drained) })
 	}

@@ -90,6 +90,7 @@ type conditionFilter struct {
 	fields    expr.FieldSet
 	pool      *evaluatorPool
 	condition condition
+	leaves    []*leaf
 	byCUE     diag.List
 }
 
@@ -100,6 +101,7 @@ func newConditionFilter(e *expr.Expression, t event.Trigger) (*conditionFilter, 
 	if err != nil {
 		return nil, err
 	}
+	f.leaves = leaves
 	var texts []string
 	for i, p := range programs {
 		leaves[i].program = p

@@ -93,6 +93,14 @@ type leaf struct {
 }
 
 func (l *leaf) evaluate(e *evaluation) (outcome, error) {
+	o, err := l.evaluateOnce(e)
+	if e.trace != nil && err == nil {
+		e.trace[l] = o
+	}
+	return o, err
+}
+
+func (l *leaf) evaluateOnce(e *evaluation) (outcome, error) {
 	if l.compiled != nil {
 		v, status := l.compiled.Evaluate(&e.view, expr.ProgramResult)
 		if result, ok := v.(bool); ok && status == closure.Present {

@@ -110,6 +110,8 @@ type evaluation struct {
 	ctx  context.Context
 	pool *evaluatorPool
 	view event.View
+	// trace gets the outcomes of the leaves that are evaluated; nil for none.
+	trace map[*leaf]outcome
 
 	acquired  bool
 	evaluator *evaluator

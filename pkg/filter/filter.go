@@ -34,6 +34,9 @@ type Filter interface {
 	// Match returns the verdict on ev. An error means that the expression can be
 	// evaluated with no event, and says nothing about ev.
 	Match(ctx context.Context, ev event.Event) (event.Verdict, error)
+	// Explain returns the verdict of Match with the values that each part of the expression
+	// has seen.
+	Explain(ctx context.Context, ev event.Event) (Explanation, error)
 	// ContextFields returns the fields of `context` that the expression depends on.
 	ContextFields() expr.FieldSet
 	// ByCUE returns what of the expression CUE evaluates, with its place in the text; nil if

@@ -17,6 +17,8 @@ limitations under the License.
 package cron
 
 import (
+	"time"
+
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/source"
@@ -43,6 +45,32 @@ func (s subscription) Warnings() diag.List { return s.warnings }
 
 // Watch implements source.Subscription. A schedule watches no objects.
 func (subscription) Watch() *source.Watch { return nil }
+
+// RehearseTicks implements source.TickRehearser. There are no missed ticks.
+func (s subscription) RehearseTicks(start time.Time) source.TickFeed {
+	return &rehearsal{plan: s.plan, position: start.UTC().Truncate(time.Second)}
+}
+
+// rehearsal makes the ticks of a plan.
+type rehearsal struct {
+	plan
+	position time.Time
+}
+
+// Next implements source.TickFeed.
+func (r *rehearsal) Next() time.Time {
+	tick := r.schedule.next(r.position, r.position)
+	if tick.IsZero() {
+		return tick
+	}
+	return tick.Add(r.delay(tick))
+}
+
+// Tick implements source.TickFeed.
+func (r *rehearsal) Tick() event.Event {
+	r.position = r.schedule.next(r.position, r.position)
+	return r.event(r.position, r.position.Add(r.delay(r.position)))
+}
 
 // Open implements source.Subscription.
 func (s subscription) Open([]source.Subscription) source.Source {

@@ -166,6 +166,7 @@ func newCompiler(o Options) func(map[string]any, source.Spec, *DerivedSource) (s
 			clusters: clusters,
 			trigger:  t,
 			events:   events,
+			derived:  d,
 			open: func(shared []subscription) source.Source {
 				return newWatchGroup(o, mapper, q, d, shared)
 			},

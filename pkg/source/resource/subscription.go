@@ -32,6 +32,8 @@ type subscription struct {
 	// filter selects among the events; nil selects all.
 	filter func(event.Event) bool
 	open   func(shared []subscription) source.Source
+	// derived is nil unless events are derived.
+	derived *DerivedSource
 }
 
 // Key is equal for the same kind, namespace and selectors. Subscriptions to different
