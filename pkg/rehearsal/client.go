@@ -45,9 +45,12 @@ type objectsClient struct{ objects *Objects }
 var _ client.Client = objectsClient{}
 
 // Get implements client.Reader.
-func (c objectsClient) Get(_ context.Context, key client.ObjectKey, obj client.Object, _ ...client.GetOption) error {
+func (c objectsClient) Get(ctx context.Context, key client.ObjectKey, obj client.Object, _ ...client.GetOption) error {
 	gvk, err := c.GroupVersionKindFor(obj)
 	if err != nil {
+		return err
+	}
+	if err := c.objects.load(ctx, gvk, key); err != nil {
 		return err
 	}
 	c.objects.mu.Lock()
@@ -63,13 +66,16 @@ func (c objectsClient) Get(_ context.Context, key client.ObjectKey, obj client.O
 
 // List implements client.Reader. It knows the selectors of labels, and of the fields
 // metadata.name and metadata.namespace.
-func (c objectsClient) List(_ context.Context, list client.ObjectList, opts ...client.ListOption) error {
+func (c objectsClient) List(ctx context.Context, list client.ObjectList, opts ...client.ListOption) error {
 	gvk, err := c.listKind(list)
 	if err != nil {
 		return err
 	}
 	options := client.ListOptions{}
 	options.ApplyOptions(opts)
+	if err := c.objects.loadList(ctx, gvk, &options); err != nil {
+		return err
+	}
 	matching := c.objects.matching(gvk.GroupKind(), options)
 	items := make([]any, len(matching))
 	for i, object := range matching {
@@ -118,10 +124,10 @@ func (o *Objects) matching(gk schema.GroupKind, options client.ListOptions) []ma
 }
 
 // Create implements client.Writer.
-func (c objectsClient) Create(_ context.Context, obj client.Object, opts ...client.CreateOption) error {
+func (c objectsClient) Create(ctx context.Context, obj client.Object, opts ...client.CreateOption) error {
 	options := client.CreateOptions{}
 	options.ApplyOptions(opts)
-	w, object, err := c.write(obj, options.FieldManager, options.DryRun)
+	w, object, err := c.write(ctx, obj, options.FieldManager, options.DryRun)
 	if err != nil {
 		return err
 	}
@@ -133,14 +139,14 @@ func (c objectsClient) Create(_ context.Context, obj client.Object, opts ...clie
 }
 
 // Update implements client.Writer.
-func (c objectsClient) Update(_ context.Context, obj client.Object, opts ...client.UpdateOption) error {
+func (c objectsClient) Update(ctx context.Context, obj client.Object, opts ...client.UpdateOption) error {
 	options := client.UpdateOptions{}
 	options.ApplyOptions(opts)
-	return c.update(obj, "", options.FieldManager, options.DryRun)
+	return c.update(ctx, obj, "", options.FieldManager, options.DryRun)
 }
 
-func (c objectsClient) update(obj client.Object, subresource, manager string, dryRun []string) error {
-	w, object, err := c.write(obj, manager, dryRun)
+func (c objectsClient) update(ctx context.Context, obj client.Object, subresource, manager string, dryRun []string) error {
+	w, object, err := c.write(ctx, obj, manager, dryRun)
 	if err != nil {
 		return err
 	}
@@ -159,14 +165,14 @@ func (c objectsClient) update(obj client.Object, subresource, manager string, dr
 }
 
 // Patch implements client.Writer.
-func (c objectsClient) Patch(_ context.Context, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
+func (c objectsClient) Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
 	options := client.PatchOptions{}
 	options.ApplyOptions(opts)
-	return c.patch(obj, patch, "", options.FieldManager, options.DryRun)
+	return c.patch(ctx, obj, patch, "", options.FieldManager, options.DryRun)
 }
 
-func (c objectsClient) patch(obj client.Object, patch client.Patch, subresource, manager string, dryRun []string) error {
-	w, _, err := c.write(obj, manager, dryRun)
+func (c objectsClient) patch(ctx context.Context, obj client.Object, patch client.Patch, subresource, manager string, dryRun []string) error {
+	w, _, err := c.write(ctx, obj, manager, dryRun)
 	if err != nil {
 		return err
 	}
@@ -198,10 +204,10 @@ func (c objectsClient) patch(obj client.Object, patch client.Patch, subresource,
 }
 
 // Delete implements client.Writer.
-func (c objectsClient) Delete(_ context.Context, obj client.Object, opts ...client.DeleteOption) error {
+func (c objectsClient) Delete(ctx context.Context, obj client.Object, opts ...client.DeleteOption) error {
 	options := client.DeleteOptions{}
 	options.ApplyOptions(opts)
-	w, _, err := c.write(obj, "", options.DryRun)
+	w, _, err := c.write(ctx, obj, "", options.DryRun)
 	if err != nil {
 		return err
 	}
@@ -209,11 +215,14 @@ func (c objectsClient) Delete(_ context.Context, obj client.Object, opts ...clie
 }
 
 // DeleteAllOf implements client.Writer.
-func (c objectsClient) DeleteAllOf(_ context.Context, obj client.Object, opts ...client.DeleteAllOfOption) error {
+func (c objectsClient) DeleteAllOf(ctx context.Context, obj client.Object, opts ...client.DeleteAllOfOption) error {
 	options := client.DeleteAllOfOptions{}
 	options.ApplyOptions(opts)
-	w, _, err := c.write(obj, "", options.DryRun)
+	w, _, err := c.write(ctx, obj, "", options.DryRun)
 	if err != nil {
+		return err
+	}
+	if err := c.objects.loadList(ctx, w.gvk, &options.ListOptions); err != nil {
 		return err
 	}
 	for _, object := range c.objects.matching(w.gvk.GroupKind(), options.ListOptions) {
@@ -226,12 +235,15 @@ func (c objectsClient) DeleteAllOf(_ context.Context, obj client.Object, opts ..
 }
 
 // write returns a write of obj, and its content.
-func (c objectsClient) write(obj client.Object, manager string, dryRun []string) (write, map[string]any, error) {
+func (c objectsClient) write(ctx context.Context, obj client.Object, manager string, dryRun []string) (write, map[string]any, error) {
 	gvk, err := c.GroupVersionKindFor(obj)
 	if err != nil {
 		return write{}, nil, err
 	}
 	w := write{gvk: gvk, key: client.ObjectKeyFromObject(obj), manager: manager, operation: metav1.ManagedFieldsOperationUpdate, dryRun: len(dryRun) > 0}
+	if err := c.objects.load(ctx, gvk, w.key); err != nil {
+		return write{}, nil, err
+	}
 	content, err := contentOf(obj)
 	return w, content, err
 }
@@ -311,23 +323,23 @@ func (s subresourceClient) Create(context.Context, client.Object, client.Object,
 }
 
 // Update implements client.SubResourceWriter.
-func (s subresourceClient) Update(_ context.Context, obj client.Object, opts ...client.SubResourceUpdateOption) error {
+func (s subresourceClient) Update(ctx context.Context, obj client.Object, opts ...client.SubResourceUpdateOption) error {
 	options := client.SubResourceUpdateOptions{}
 	options.ApplyOptions(opts)
 	if err := s.check(); err != nil {
 		return err
 	}
-	return s.update(obj, s.name, options.FieldManager, options.DryRun)
+	return s.update(ctx, obj, s.name, options.FieldManager, options.DryRun)
 }
 
 // Patch implements client.SubResourceWriter.
-func (s subresourceClient) Patch(_ context.Context, obj client.Object, patch client.Patch, opts ...client.SubResourcePatchOption) error {
+func (s subresourceClient) Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.SubResourcePatchOption) error {
 	options := client.SubResourcePatchOptions{}
 	options.ApplyOptions(opts)
 	if err := s.check(); err != nil {
 		return err
 	}
-	return s.patch(obj, patch, s.name, options.FieldManager, options.DryRun)
+	return s.patch(ctx, obj, patch, s.name, options.FieldManager, options.DryRun)
 }
 
 // Scheme implements client.Client.

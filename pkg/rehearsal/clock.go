@@ -61,22 +61,28 @@ func (c *Clock) Next() (time.Time, bool) {
 
 // AdvanceTo sets the time, unless it is before now, and runs what is due by then, in order.
 func (c *Clock) AdvanceTo(t time.Time) {
-	for {
-		c.mu.Lock()
-		if len(c.timers) == 0 || c.timers[0].at.After(t) {
-			if t.After(c.now) {
-				c.now = t
-			}
-			c.mu.Unlock()
-			return
-		}
-		due, _ := heap.Pop(&c.timers).(*timer)
-		if due.at.After(c.now) {
-			c.now = due.at
+	for c.fireNext(t) {
+	}
+}
+
+// fireNext runs the first of what is due by t, at its time, or else sets the time to t and
+// returns false.
+func (c *Clock) fireNext(t time.Time) bool {
+	c.mu.Lock()
+	if len(c.timers) == 0 || c.timers[0].at.After(t) {
+		if t.After(c.now) {
+			c.now = t
 		}
 		c.mu.Unlock()
-		due.fire(due.at)
+		return false
 	}
+	due, _ := heap.Pop(&c.timers).(*timer)
+	if due.at.After(c.now) {
+		c.now = due.at
+	}
+	c.mu.Unlock()
+	due.fire(due.at)
+	return true
 }
 
 // AfterFunc implements clock.WithDelayedExecution. f runs within AdvanceTo.

@@ -30,6 +30,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
 )
@@ -73,6 +74,9 @@ type Objects struct {
 	created  int
 	observe  func(Change)
 	missed   func(Ref)
+	// cluster has further objects, and deleted are those that it has no longer; nil for none.
+	cluster client.Reader
+	deleted map[Ref]bool
 }
 
 // stored is an object, and who owns its fields.
@@ -249,6 +253,9 @@ func (o *Objects) store(r Ref, s *stored) {
 // remove removes s, whose last state has a revision of its own. o.mu is held.
 func (o *Objects) remove(r Ref, s *stored, writer string) {
 	delete(o.kinds[r.GroupKind], r.NamespacedName)
+	if o.deleted != nil {
+		o.deleted[r] = true
+	}
 	last := unstructured.Unstructured{Object: shallow(s.object)}
 	ownMetadata(last.Object)
 	last.SetResourceVersion(o.nextRevision())
@@ -288,3 +295,25 @@ func revisionOf(object map[string]any) string { return metadataText(object, "res
 
 // copyOf returns a copy of an object that may be modified.
 func copyOf(object map[string]any) map[string]any { return runtime.DeepCopyJSON(object) }
+
+// stateOf returns the object of the set with the name of object; nil if there is none.
+func (o *Objects) stateOf(object map[string]any) map[string]any {
+	u := unstructured.Unstructured{Object: object}
+	return o.Get(u.GroupVersionKind().GroupKind(), u.GetNamespace(), u.GetName())
+}
+
+// removeState removes the object with the name of object.
+func (o *Objects) removeState(object map[string]any) {
+	u := unstructured.Unstructured{Object: object}
+	o.Remove(u.GroupVersionKind().GroupKind(), u.GetNamespace(), u.GetName())
+}
+
+// named returns object with the namespace that Put gives it.
+func (o *Objects) named(object map[string]any) map[string]any {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	u := unstructured.Unstructured{Object: shallow(object)}
+	ownMetadata(u.Object)
+	u.SetNamespace(o.ref(u.GroupVersionKind().GroupKind(), u.GetNamespace(), u.GetName()).Namespace)
+	return u.Object
+}

@@ -43,6 +43,8 @@ type Compiled struct {
 	// ByCUE is what of the filter and of the actions CUE evaluates, since it is not compiled. The paths are like
 	// those of Problems.
 	ByCUE diag.List
+	// parts are those of Stages.
+	parts parts
 	// Suspended is true if the trigger or its TriggerService is suspended.
 	Suspended bool
 }

@@ -119,6 +119,7 @@ func (c Compiler) Compile(id event.TriggerRef, spec v1alpha1.Trigger) (Compiled,
 			p.detector = c.LoopDetector(id)
 		}
 		p.independent = c.Sources[spec.Source.Type].Independent
+		out.parts = p
 		out.Stages = p.stages()
 	}
 	return out, list
@@ -134,6 +135,15 @@ type parts struct {
 	steps    []engine.Step
 	// independent is true if no action leads to events of the source.
 	independent bool
+}
+
+// Fresh returns the trigger as if it had just been compiled, with another loop detector: its
+// stages have handled no event.
+func (c Compiled) Fresh(detector engine.LoopDetector) engine.Trigger {
+	t, p := c.Trigger, c.parts
+	p.detector = detector
+	t.Stages = p.stages()
+	return t
 }
 
 // stages returns the stages that handle the events of a trigger. A window over a group
