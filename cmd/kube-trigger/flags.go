@@ -66,6 +66,14 @@ func configFlags(f *pflag.FlagSet, config, actionsDir *string) {
 	f.StringVar(actionsDir, "actions-dir", "", "a directory of custom actions, one CUE template per file; they take precedence over built-in ones")
 }
 
+// configAliasFlags adds the flags of a configuration, which is named by --file or -f, or as
+// other commands name it.
+func configAliasFlags(f *pflag.FlagSet, config, actionsDir *string) {
+	configFlags(f, config, actionsDir)
+	f.StringVarP(config, "file", "f", "", "the same as --config")
+	_ = f.SetAnnotation("file", noEnv, []string{})
+}
+
 // clusterFlags adds the flags that select the API server.
 func clusterFlags(f *pflag.FlagSet, o *app.ClusterOptions) {
 	o.Version = version

@@ -47,8 +47,14 @@ type File struct {
 	Data []byte
 }
 
+// IsTest reports whether a file has tests of triggers: its name ends in _test.yaml or
+// _test.yml.
+func IsTest(path string) bool {
+	return strings.HasSuffix(path, "_test.yaml") || strings.HasSuffix(path, "_test.yml")
+}
+
 // Read reads the file at path or, if path is a directory, its files with the extension
-// .yaml, .yml, .json or .cue, sorted by name. Errors are in Files.Diagnostics.
+// .yaml, .yml, .json or .cue, sorted by name, without tests. Errors are in Files.Diagnostics.
 func Read(path string) Files {
 	out := Files{Path: path}
 	paths, err := listFiles(path)
@@ -94,7 +100,7 @@ func listFiles(path string) ([]string, error) {
 	}
 	var files []string
 	for _, e := range entries {
-		if !e.IsDir() && slices.Contains(extensions(), filepath.Ext(e.Name())) {
+		if !e.IsDir() && slices.Contains(extensions(), filepath.Ext(e.Name())) && !IsTest(e.Name()) {
 			files = append(files, filepath.Join(path, e.Name()))
 		}
 	}
