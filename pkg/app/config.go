@@ -34,6 +34,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/rights"
 	"github.com/kubevela/kube-trigger/pkg/sandbox"
 	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
@@ -69,8 +70,9 @@ type Validation struct {
 // reports to out.
 func CheckConfig(in io.Reader, out io.Writer) error {
 	return sandbox.Serve(in, out, func(cfg configuration, steps *sandbox.Steps) (checkResult, error) {
-		compiled, err := cfg.compile(clients{}, steps.Begin)
+		compiled, err := cfg.compile(clients{namespace: cfg.Namespace}, steps.Begin)
 		return checkResult{
+			Flows:       cfg.flows(compiled, steps.Begin),
 			Validation:  Validation{Triggers: len(compiled.rules), Definitions: compiled.definitions, Warnings: compiled.warnings, ByCUE: compiled.byCUE, Others: compiled.others},
 			Diagnostics: compiled.diagnostics,
 		}, err
@@ -86,12 +88,19 @@ type configuration struct {
 	ActionsDir string
 	Actions    map[string][]byte
 	Problems   diag.List
+	// Namespace is that of triggers without one. Defaults to "default".
+	Namespace string
+	// Dataflow has the check derive what the triggers read and write. Names are those of the
+	// resources of custom kinds.
+	Dataflow bool
+	Names    rights.Names
 }
 
 // checkResult is the result of checking a configuration.
 type checkResult struct {
 	Validation
 	Diagnostics diag.FileDiagnostics
+	Flows       []TriggerFlow
 }
 
 // compiledConfiguration is what a configuration compiles to.
