@@ -50,6 +50,7 @@ func Validate(ctx context.Context, config, actionsDir string) (Validation, error
 	if err != nil {
 		return Validation{}, err
 	}
+	cfg.Dataflow, cfg.Cycles = true, true
 	result, err := cfg.check(ctx)
 	return result.Validation, err
 }
@@ -64,6 +65,8 @@ type Validation struct {
 	ByCUE diag.FileDiagnostics
 	// Others are the objects of other kinds, which are passed over.
 	Others diag.FileDiagnostics
+	// Rights are those that each trigger needs.
+	Rights diag.FileDiagnostics
 }
 
 // CheckConfig checks the configuration that a parent process writes to in, and
@@ -71,11 +74,16 @@ type Validation struct {
 func CheckConfig(in io.Reader, out io.Writer) error {
 	return sandbox.Serve(in, out, func(cfg configuration, steps *sandbox.Steps) (checkResult, error) {
 		compiled, err := cfg.compile(clients{namespace: cfg.Namespace}, steps.Begin)
-		return checkResult{
+		result := checkResult{
 			Flows:       cfg.flows(compiled, steps.Begin),
 			Validation:  Validation{Triggers: len(compiled.rules), Definitions: compiled.definitions, Warnings: compiled.warnings, ByCUE: compiled.byCUE, Others: compiled.others},
 			Diagnostics: compiled.diagnostics,
-		}, err
+		}
+		if cfg.Cycles {
+			result.addCycles()
+		}
+		result.Rights = triggerRights(result.Flows)
+		return result, err
 	})
 }
 
@@ -94,6 +102,8 @@ type configuration struct {
 	// resources of custom kinds.
 	Dataflow bool
 	Names    rights.Names
+	// Cycles has the check report circles of triggers.
+	Cycles bool
 }
 
 // checkResult is the result of checking a configuration.

@@ -50,13 +50,16 @@ type TriggerFlow struct {
 	Place diag.FileDiagnostic
 }
 
-// flows returns what the triggers read and write, if cfg asks for it and they are valid.
+// flows returns what the valid triggers read and write, if cfg asks for it.
 func (cfg configuration) flows(c compiledConfiguration, begin func(step string) (reason string)) []TriggerFlow {
-	if !cfg.Dataflow || len(c.diagnostics) > 0 {
+	if !cfg.Dataflow {
 		return nil
 	}
 	out := make([]TriggerFlow, 0, len(c.rules))
 	for _, r := range c.rules {
+		if len(r.Problems) > 0 {
+			continue
+		}
 		f := TriggerFlow{Account: trigger.Account(r.service), Place: r.place}
 		if reason := begin("objects of trigger " + r.Name); reason != "" {
 			f.Flow = dataflow.Flow{Trigger: r.TriggerRef, Unknown: []string{fmt.Sprintf("trigger %s: %s", r.Name, reason)}}
@@ -110,4 +113,46 @@ func readNames(paths []string) (rights.Names, error) {
 		}
 	}
 	return out, nil
+}
+
+// addCycles adds the circles of triggers that none of them allows: as problems if they are certain,
+// and as warnings if they may be.
+func (r *checkResult) addCycles() {
+	var flows []dataflow.Flow
+	for _, f := range r.Flows {
+		flows = append(flows, f.Flow)
+	}
+	for _, c := range dataflow.New(flows).Cycles {
+		i := slices.IndexFunc(r.Flows, func(f TriggerFlow) bool { return f.Trigger.String() == c.Triggers[0] })
+		d := r.Flows[i].Place
+		d.Message = c.Text()
+		switch {
+		case c.Allowed:
+		case c.Certain:
+			r.Diagnostics = append(r.Diagnostics, d)
+		default:
+			r.Warnings = append(r.Warnings, d)
+		}
+	}
+	r.Diagnostics.Sort()
+	r.Warnings.Sort()
+}
+
+// triggerRights returns the rights that each trigger needs, and what is not known of them.
+func triggerRights(flows []TriggerFlow) diag.FileDiagnostics {
+	var out diag.FileDiagnostics
+	for _, f := range flows {
+		add := func(text string) {
+			d := f.Place
+			d.Message = text
+			out = append(out, d)
+		}
+		for _, r := range f.Flow.Rights() {
+			add("needs the right to " + r.Text())
+		}
+		for _, text := range f.Unknown {
+			add(text)
+		}
+	}
+	return out
 }
