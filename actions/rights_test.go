@@ -29,6 +29,9 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 
+	"github.com/kubevela/kube-trigger/pkg/action"
+	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/rights"
 	"github.com/kubevela/kube-trigger/test/trait"
 )
 
@@ -83,8 +86,9 @@ func TestRights_Golden(t *testing.T) {
 	}
 }
 
-// TestRights runs each action with the rights that the trait trigger gives to it, and then
-// without each of their verbs, which is refused: the trait gives what is needed and no more.
+// TestRights runs each action with the rights that the trait trigger gives to it, and with those
+// that are derived from its calls, and then
+// without each of their verbs, which is refused: they are what is needed, and no more.
 func TestRights(t *testing.T) {
 	e := startVela(t)
 	e.policy.Allow = startWithLoopback(t).policy.Allow
@@ -166,6 +170,7 @@ func TestRights(t *testing.T) {
 			if refused != "" || len(rules) == 0 {
 				t.Fatalf("got rules %v and error %q", rules, refused)
 			}
+			both := map[string][]rbacv1.PolicyRule{"trait": rules, "derived": derivedRules(t, e, settings, tc.action, tc.properties)}
 			// do runs the action with rules.
 			do := func(account string, rules []rbacv1.PolicyRule) error {
 				if tc.before != nil {
@@ -175,24 +180,53 @@ func TestRights(t *testing.T) {
 				user := e.ServiceAccount(t, e.namespace, strings.ToLower(strings.ReplaceAll(name, " ", "-"))+account, rules...)
 				return e.action(t, connect(t, user), tc.action, tc.properties).Run(t.Context(), ev)
 			}
-			for i, r := range rules {
-				for j, verb := range r.Verbs {
-					fewer := slices.Clone(rules)
-					fewer[i].Verbs = slices.Delete(slices.Clone(r.Verbs), j, j+1)
-					if len(fewer[i].Verbs) == 0 {
-						fewer = slices.Delete(fewer, i, i+1)
-					}
-					err := do(fmt.Sprintf("-%d-%s", i, verb), fewer)
-					if !slices.Contains(tc.optional, verb) && (err == nil || !strings.Contains(err.Error(), "forbidden")) {
-						t.Errorf("without %s %s: got error %v, want a forbidden one", verb, r.Resources, err)
+			for from, rules := range both {
+				for i, r := range rules {
+					for j, verb := range r.Verbs {
+						fewer := slices.Clone(rules)
+						fewer[i].Verbs = slices.Delete(slices.Clone(r.Verbs), j, j+1)
+						if len(fewer[i].Verbs) == 0 {
+							fewer = slices.Delete(fewer, i, i+1)
+						}
+						err := do(fmt.Sprintf("-%s-%d-%s", from, i, verb), fewer)
+						if !slices.Contains(tc.optional, verb) && (err == nil || !strings.Contains(err.Error(), "forbidden")) {
+							t.Errorf("%s, without %s %s: got error %v, want a forbidden one", from, verb, r.Resources, err)
+						}
 					}
 				}
 			}
-			if err := do("", rules); err != nil {
-				t.Errorf("with\n%s: %v", formatRules(rules), err)
+			for from, rules := range both {
+				if err := do("-"+from, rules); err != nil {
+					t.Errorf("%s, with\n%s: %v", from, formatRules(rules), err)
+				}
 			}
 		})
 	}
+}
+
+// derivedRules returns the rules that are derived for an action and events of an object.
+func derivedRules(t *testing.T, e env, o *unstructured.Unstructured, typ string, properties map[string]any) []rbacv1.PolicyRule {
+	t.Helper()
+	uses, unknown := e.action(t, e.Client, typ, properties).action.Uses(action.Events{
+		Source: "resource-watcher", Types: []string{event.Update}, Kind: o.GroupVersionKind(), Namespace: o.GetNamespace(), Name: o.GetName(),
+	})
+	if len(unknown) > 0 {
+		t.Errorf("not derived: %v", unknown)
+	}
+	var list []rights.Right
+	for _, u := range uses {
+		list = append(list, u.Right)
+	}
+	var rules []rbacv1.PolicyRule
+	for _, o := range rights.Roles(rights.Account{Namespace: e.namespace, Name: "test", Role: "test"}, list, nil) {
+		switch o := o.(type) {
+		case *rbacv1.Role:
+			rules = append(rules, o.Rules...)
+		case *rbacv1.ClusterRole:
+			t.Errorf("rights in all namespaces: %v", o.Rules)
+		}
+	}
+	return rules
 }
 
 // TestRights_Resources compares the resources of kinds, which the trait trigger derives, with

@@ -74,6 +74,17 @@ func configAliasFlags(f *pflag.FlagSet, config, actionsDir *string) {
 	_ = f.SetAnnotation("file", noEnv, []string{})
 }
 
+// dataflowFlags adds the flags that select the triggers of a configuration.
+func dataflowFlags(f *pflag.FlagSet, o *app.DataflowOptions) {
+	f.StringVarP(&o.Config, "file", "f", "", "the triggers: a file, or a directory of .yaml, .yml, .json and .cue files")
+	f.StringVar(&o.ActionsDir, "actions-dir", "", "a directory of custom actions, one CUE template per file; they take precedence over built-in ones")
+	f.StringVarP(&o.Namespace, "namespace", "n", "default", "the namespace of triggers without one")
+	f.StringSliceVar(&o.Schemas, "schemas", nil, "files or directories with CustomResourceDefinitions, which have the resources of their kinds")
+	for _, name := range []string{"file", "namespace", "schemas"} {
+		_ = f.SetAnnotation(name, noEnv, []string{})
+	}
+}
+
 // clusterFlags adds the flags that select the API server.
 func clusterFlags(f *pflag.FlagSet, o *app.ClusterOptions) {
 	o.Version = version

@@ -82,7 +82,23 @@ func command() *cobra.Command {
 	}
 	root.Flags().AddFlagSet(run.Flags())
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(run, validateCommand(), defCommand(), evalCommand(), evalConfigCommand(), testCommand(), testConfigCommand(), deadLettersCommand(), controllerCommand(), checkCommand(), checkConfigCommand(), versionCommand())
+	root.AddCommand(
+		run,
+		validateCommand(),
+		evalCommand(),
+		testCommand(),
+		rbacCommand(),
+		graphCommand(),
+		defCommand(),
+		deadLettersCommand(),
+		controllerCommand(),
+		versionCommand(),
+		// Child processes.
+		checkCommand(),
+		checkConfigCommand(),
+		evalConfigCommand(),
+		testConfigCommand(),
+	)
 	root.SetFlagErrorFunc(flagError) // subcommands inherit it
 	return root
 }

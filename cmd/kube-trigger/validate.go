@@ -45,7 +45,7 @@ func validateCommand() *cobra.Command {
 		},
 	}
 	configFlags(cmd.Flags(), &config, &actionsDir)
-	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "say which objects of other kinds are passed over, which filters and actions are evaluated by CUE, which takes longer than those that are compiled, and why")
+	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "say which objects of other kinds are passed over, which filters and actions are evaluated by CUE, which takes longer than those that are compiled, and why, and which rights each trigger needs")
 	return cmd
 }
 
@@ -71,6 +71,9 @@ func printValidation(w io.Writer, v app.Validation, verbose bool) error {
 		}
 		if len(v.ByCUE) == 0 {
 			out.WriteString("all filters and actions are compiled\n")
+		}
+		for _, d := range v.Rights {
+			fmt.Fprintf(&out, "%s\n", d)
 		}
 	}
 	if v.Triggers+v.Definitions == 0 && len(v.Others) > 0 {

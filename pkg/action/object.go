@@ -52,18 +52,25 @@ func sampleObject() map[string]any {
 // plan evaluates the stages for an event with the given data, with empty results of calls.
 // It returns the number of stages whose calls can be made.
 func (r *Action) plan(c compiled, data map[string]any) int {
+	sample := event.Event{Source: r.options.Objectless, ID: "sample", Data: data}.Context(r.options.Trigger)
+	completed, _ := r.evaluate(context.Background(), &borrowed{compiled: c, acquired: true}, sample, planner{}) // how far it came is what matters
+	return completed
+}
+
+// evaluate evaluates the stages for input, the value of `context`, with the results of calls that
+// executor returns. It returns the number of stages whose calls were made.
+func (r *Action) evaluate(ctx context.Context, b *borrowed, input map[string]any, executor provider.Executor) (completed int, err error) {
 	planned := &Action{
 		template: r.template, options: r.options, properties: r.properties, parameter: r.parameter,
 		messages: r.messages, parameterProgram: r.parameterProgram, inputs: r.inputs, rendered: r.rendered, names: r.names,
 	}
-	planned.options.Executor = planner{}
-	sample := event.Event{Source: r.options.Objectless, ID: "sample", Data: data}.Context(r.options.Trigger)
-	sample[redactedField], sample[stepField] = data, int64(0)
+	planned.options.Executor = executor
+	input[redactedField], input[stepField] = input["data"], int64(0)
 	run := &resolution{
-		runner: planned, journal: &journal{}, context: sample, public: func() map[string]any { return sample },
+		runner: planned, journal: &journal{}, context: input, public: func() map[string]any { return input },
 	}
-	_ = run.resolve(context.Background(), &borrowed{compiled: c, acquired: true}) // how far it came is what matters
-	return run.completed
+	err = run.resolve(ctx, b)
+	return run.completed, err
 }
 
 // planner returns an empty result for each call.

@@ -24,24 +24,12 @@ import (
 
 	"github.com/kubevela/kube-trigger/pkg/expr"
 	"github.com/kubevela/kube-trigger/pkg/number"
+	"github.com/kubevela/kube-trigger/pkg/rights"
 )
-
-// Right is an element of the field `rights` of an action: what it does to an object, or to all of
-// a kind. A field that depends on the event is empty.
-type Right struct {
-	APIVersion  string   `json:"apiVersion"`
-	Kind        string   `json:"kind"`
-	Name        string   `json:"name,omitempty"`
-	All         bool     `json:"all,omitempty"`
-	Namespace   string   `json:"namespace,omitempty"`
-	Cluster     string   `json:"cluster,omitempty"`
-	Subresource string   `json:"subresource,omitempty"`
-	Verbs       []string `json:"verbs"`
-}
 
 // Rights returns the rights that the template declares for properties, without what is computed
 // from the event. It returns none if the template declares none, or if they depend on the event.
-func (t *Template) Rights(properties map[string]any) []Right {
+func (t *Template) Rights(properties map[string]any) []rights.Right {
 	file, err := expr.ParseSyntax(t.name+".cue", t.source)
 	if err != nil {
 		return nil
@@ -62,9 +50,9 @@ func (t *Template) Rights(properties map[string]any) []Right {
 	if err != nil {
 		return nil
 	}
-	var out []Right
+	var out []rights.Right
 	for list.Next() {
-		var r Right
+		var r rights.Right
 		if list.Value().Decode(&r) == nil {
 			out = append(out, r)
 		}

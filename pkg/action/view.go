@@ -54,6 +54,9 @@ func (t *Template) View(o Options) (*View, diag.List) {
 	return &View{a}, nil
 }
 
+// Uses returns what the view reads, as Action.Uses does.
+func (v *View) Uses() (uses []Use, unknown []string) { return v.runner.Uses(Events{}) }
+
 // viewProperties returns the properties of a template that contain the CUE of a view,
 // marked by the attribute `@view()`.
 func viewProperties(template cue.Value) []string {

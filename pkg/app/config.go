@@ -34,6 +34,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/engine"
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/rights"
 	"github.com/kubevela/kube-trigger/pkg/sandbox"
 	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
@@ -49,6 +50,7 @@ func Validate(ctx context.Context, config, actionsDir string) (Validation, error
 	if err != nil {
 		return Validation{}, err
 	}
+	cfg.Dataflow, cfg.Cycles = true, true
 	result, err := cfg.check(ctx)
 	return result.Validation, err
 }
@@ -63,17 +65,25 @@ type Validation struct {
 	ByCUE diag.FileDiagnostics
 	// Others are the objects of other kinds, which are passed over.
 	Others diag.FileDiagnostics
+	// Rights are those that each trigger needs.
+	Rights diag.FileDiagnostics
 }
 
 // CheckConfig checks the configuration that a parent process writes to in, and
 // reports to out.
 func CheckConfig(in io.Reader, out io.Writer) error {
 	return sandbox.Serve(in, out, func(cfg configuration, steps *sandbox.Steps) (checkResult, error) {
-		compiled, err := cfg.compile(clients{}, steps.Begin)
-		return checkResult{
+		compiled, err := cfg.compile(clients{namespace: cfg.Namespace}, steps.Begin)
+		result := checkResult{
+			Flows:       cfg.flows(compiled, steps.Begin),
 			Validation:  Validation{Triggers: len(compiled.rules), Definitions: compiled.definitions, Warnings: compiled.warnings, ByCUE: compiled.byCUE, Others: compiled.others},
 			Diagnostics: compiled.diagnostics,
-		}, err
+		}
+		if cfg.Cycles {
+			result.addCycles()
+		}
+		result.Rights = triggerRights(result.Flows)
+		return result, err
 	})
 }
 
@@ -86,12 +96,21 @@ type configuration struct {
 	ActionsDir string
 	Actions    map[string][]byte
 	Problems   diag.List
+	// Namespace is that of triggers without one. Defaults to "default".
+	Namespace string
+	// Dataflow has the check derive what the triggers read and write. Names are those of the
+	// resources of custom kinds.
+	Dataflow bool
+	Names    rights.Names
+	// Cycles has the check report circles of triggers.
+	Cycles bool
 }
 
 // checkResult is the result of checking a configuration.
 type checkResult struct {
 	Validation
 	Diagnostics diag.FileDiagnostics
+	Flows       []TriggerFlow
 }
 
 // compiledConfiguration is what a configuration compiles to.

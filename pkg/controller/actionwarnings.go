@@ -29,9 +29,9 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	ctrl "sigs.k8s.io/controller-runtime"
 
-	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/multicluster"
+	"github.com/kubevela/kube-trigger/pkg/rights"
 	"github.com/kubevela/kube-trigger/pkg/sandbox"
 	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
@@ -71,7 +71,7 @@ func (v *validator) actionWarnings(ctx context.Context, ts *v1alpha1.TriggerServ
 
 // knownRight returns right with its namespace, and whether it is known before the event. An action
 // without a namespace acts in that of the event's object, or in that of ts.
-func knownRight(ts *v1alpha1.TriggerService, t sandbox.TriggerReport, right action.Right) (action.Right, bool) {
+func knownRight(ts *v1alpha1.TriggerService, t sandbox.TriggerReport, right rights.Right) (rights.Right, bool) {
 	if right.Namespace == "" && (t.Watch == nil || t.Watch.Namespace == ts.Namespace) {
 		right.Namespace = ts.Namespace
 	}
@@ -92,7 +92,7 @@ func selectsClusters(s v1alpha1.Source) bool {
 
 // rightWarning returns which verbs of right the ServiceAccount of ts lacks, or "". A kind that is
 // not installed gets no warning: it may be created before the event.
-func (v *validator) rightWarning(ctx context.Context, ts *v1alpha1.TriggerService, right action.Right) (string, error) {
+func (v *validator) rightWarning(ctx context.Context, ts *v1alpha1.TriggerService, right rights.Right) (string, error) {
 	kind := schema.FromAPIVersionAndKind(right.APIVersion, right.Kind)
 	m, err := v.mapper.RESTMapping(kind.GroupKind(), kind.Version)
 	if meta.IsNoMatchError(err) {

@@ -25,6 +25,7 @@ import (
 	authorizationv1 "k8s.io/api/authorization/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -51,12 +52,16 @@ func (v *validator) rightWarnings(ctx context.Context, ts *v1alpha1.TriggerServi
 // watchWarnings returns the warnings for watches, and subtracts its requests from reviews.
 func (v *validator) watchWarnings(ctx context.Context, ts *v1alpha1.TriggerService, report sandbox.Report, reviews *int) []string {
 	var out []string
-	seen := map[source.Watch]bool{}
+	type watched struct {
+		kind      schema.GroupVersionKind
+		namespace string
+	}
+	seen := map[watched]bool{}
 	for i, t := range report.Triggers {
-		if t.Watch == nil || seen[*t.Watch] || *reviews < 2 {
+		if t.Watch == nil || seen[watched{t.Watch.Kind, t.Watch.Namespace}] || *reviews < 2 {
 			continue
 		}
-		seen[*t.Watch] = true
+		seen[watched{t.Watch.Kind, t.Watch.Namespace}] = true
 		*reviews -= 2
 		warning, err := v.watchWarning(ctx, ts, *t.Watch)
 		if err != nil {

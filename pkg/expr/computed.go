@@ -71,7 +71,10 @@ func ParseComputed(text, schema string) (*Computed, diag.List) {
 			return nil, diag.List{{Line: spec.Pos().Line(), Column: spec.Pos().Column(), Message: fmt.Sprintf("cannot import %q: only packages of CUE's standard library are available", path)}}
 		}
 	}
-	c.Context = Dependencies("context", file)
+	c.Context = Dependencies("context", &ast.File{Decls: slices.DeleteFunc(slices.Clone(file.Decls), func(d ast.Decl) bool {
+		f, ok := d.(*ast.Field)
+		return ok && LabelName(f.Label) == "context" // the declaration of all of it
+	})})
 	c.Results = ResultReferences(file)
 	c.embedded = EmbeddedElements(file)
 	c.partial = slices.ContainsFunc(file.Decls, func(d ast.Decl) bool {

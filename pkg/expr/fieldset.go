@@ -69,6 +69,30 @@ func (s FieldSet) Select(data map[string]any) map[string]any {
 	return selectFields(s.root, data)
 }
 
+// Complete returns data with the fields of s that it lacks, which are value. Fields of objects
+// that data has are added there; other values stay as they are.
+func (s FieldSet) Complete(data map[string]any, value any) map[string]any {
+	if s.root == nil || s.root.all {
+		return data
+	}
+	out := maps.Clone(data)
+	if out == nil {
+		out = map[string]any{}
+	}
+	for name, n := range s.root.fields {
+		present, has := out[name]
+		object, isObject := present.(map[string]any)
+		switch {
+		case has && !isObject:
+		case n.all && !has, !n.all && len(n.fields) == 0 && !has:
+			out[name] = value
+		default:
+			out[name] = FieldSet{n}.Complete(object, value)
+		}
+	}
+	return out
+}
+
 func selectFields(n *fieldNode, data map[string]any) map[string]any {
 	if n.all {
 		return data

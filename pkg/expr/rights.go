@@ -33,7 +33,12 @@ func DeclaredRights(file *ast.File) *ast.StructLit {
 		return nil
 	}
 	out, parameter := &ast.StructLit{}, &ast.StructLit{}
-	properties, _ := fields["parameter"].Value.(*ast.StructLit)
+	properties := &ast.StructLit{}
+	if f := fields["parameter"]; f != nil {
+		if s, ok := f.Value.(*ast.StructLit); ok {
+			properties = s
+		}
+	}
 	var add func(f *ast.Field)
 	visit := func(n ast.Node) bool {
 		switch n := n.(type) {
@@ -42,7 +47,7 @@ func DeclaredRights(file *ast.File) *ast.StructLit {
 		case *ast.SelectorExpr:
 			if x, ok := n.X.(*ast.Ident); ok && x.Name == "parameter" {
 				name, _, _ := ast.LabelName(n.Sel)
-				if f := fieldsByName(properties.Elts)[name]; !slices.Contains(parameter.Elts, ast.Decl(f)) {
+				if f := fieldsByName(properties.Elts)[name]; f != nil && !slices.Contains(parameter.Elts, ast.Decl(f)) {
 					parameter.Elts = append(parameter.Elts, f)
 					add(f)
 				}

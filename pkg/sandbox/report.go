@@ -23,8 +23,8 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 
-	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/rights"
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
@@ -66,7 +66,7 @@ type TriggerReport struct {
 	Watch *source.Watch
 	// Rights are those that the actions declare, by the path of the action, if the request asks
 	// for them. Those of actions with computed properties are not known.
-	Rights map[string][]action.Right `json:",omitempty"`
+	Rights map[string][]rights.Right `json:",omitempty"`
 }
 
 const (

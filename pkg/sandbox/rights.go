@@ -22,15 +22,15 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 
-	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
+	"github.com/kubevela/kube-trigger/pkg/rights"
 	"github.com/kubevela/kube-trigger/pkg/trigger"
 )
 
 // declaredRights returns the rights that the actions of a valid trigger declare, by the path of
 // the action.
-func declaredRights(t v1alpha1.Trigger, templates map[string]trigger.Template) map[string][]action.Right {
-	out := map[string][]action.Right{}
+func declaredRights(t v1alpha1.Trigger, templates map[string]trigger.Template) map[string][]rights.Right {
+	out := map[string][]rights.Right{}
 	add := func(path, typ, computed string, raw *runtime.RawExtension) {
 		properties := map[string]any{}
 		if templates[typ] == nil || computed != "" || raw != nil && utiljson.Unmarshal(raw.Raw, &properties) != nil {

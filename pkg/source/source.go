@@ -27,6 +27,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/expr"
+	"github.com/kubevela/kube-trigger/pkg/rights"
 )
 
 // A Sink receives events.
@@ -108,8 +109,25 @@ type Enumerator interface {
 // account needs permission to do so.
 type Watch struct {
 	Kind schema.GroupVersionKind
-	// Namespace is empty if all namespaces are watched.
-	Namespace string
+	// Namespace is empty if all namespaces are watched, and Name if objects of any name are.
+	Namespace, Name string
+	// Labels is the label selector, in canonical form; empty for all objects. Filtered is set
+	// if there are other conditions, so that not every change of an object is an event.
+	Labels   string
+	Filtered bool
+	// Types are the types of the events.
+	Types []string
+	// Clusters are the joined clusters that are watched, by name. OtherClusters is set if all
+	// that a selector selects are. OwnCluster is set if the worker's own is.
+	Clusters                  []string
+	OtherClusters, OwnCluster bool
+}
+
+// An Accessor is a Subscription whose source needs other rights than to list and watch what
+// Watch returns.
+type Accessor interface {
+	// Rights returns these rights. unknown says which cannot be told; empty if there are none.
+	Rights() (list []rights.Right, unknown string)
 }
 
 // A Factory makes the sources of one type.

@@ -35,6 +35,8 @@ import (
 // compiledActions are the actions of a trigger.
 type compiledActions struct {
 	steps []engine.Step
+	// list are the actions.
+	list []Action
 	// old are the fields below `context.old` that they name.
 	old      expr.FieldSet
 	warnings diag.List
@@ -62,7 +64,7 @@ func (c Compiler) compileActions(o action.Options, spec v1alpha1.Trigger) (compi
 		return compiledActions{}, list.WithPrefix("action")
 	}
 	return compiledActions{
-		steps: []engine.Step{{Start: a.Start}}, old: oldDependencies(a.ContextFields()), warnings: r.warnings(c.Sources[spec.Source.Type].Form).WithPrefix("action"),
+		steps: []engine.Step{{Start: a.Start}}, list: []Action{{"action", a}}, old: oldDependencies(a.ContextFields()), warnings: r.warnings(c.Sources[spec.Source.Type].Form).WithPrefix("action"),
 		byCUE: a.ByCUE().WithPrefix("action"),
 	}, nil
 }
@@ -94,6 +96,7 @@ func (c Compiler) compileSequence(o action.Options, spec v1alpha1.Trigger) (comp
 			a, broken := c.compile(r, o)
 			if problems = append(problems, broken...); a != nil {
 				out.old = out.old.Union(oldDependencies(a.ContextFields()))
+				out.list = append(out.list, Action{path, a})
 				out.steps = append(out.steps, engine.Step{
 					Name: s.Name, Title: stepTitle(i, s), Start: a.Start, Optional: s.OnFailure == v1alpha1.OnFailureContinue,
 				})

@@ -35,6 +35,8 @@ type Compiled struct {
 	engine.Trigger
 	// Filter is set if the filter is valid.
 	Filter filter.Filter
+	// Actions are set if they are valid.
+	Actions []Action
 	// Problems have paths relative to the TriggerService: "spec.triggers[0].filter".
 	Problems diag.List
 	// Warnings are about what is valid, and probably not meant. Their paths are like
@@ -47,6 +49,13 @@ type Compiled struct {
 	parts parts
 	// Suspended is true if the trigger or its TriggerService is suspended.
 	Suspended bool
+}
+
+// Action is a compiled action of a trigger.
+type Action struct {
+	// Path is where the trigger has it: "action", or "actions[0]".
+	Path string
+	*action.Action
 }
 
 // CompileService compiles the triggers of ts, in the order of the spec. The name of a

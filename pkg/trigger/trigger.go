@@ -90,6 +90,7 @@ func (c Compiler) Compile(id event.TriggerRef, spec v1alpha1.Trigger) (Compiled,
 			o.Objectless = spec.Source.Type
 		}
 		compiled, problems = c.compileActions(o, spec)
+		out.Actions = compiled.list
 		sourceSpec.Old, out.Warnings = compiled.old, append(out.Warnings, compiled.warnings...)
 		out.ByCUE = append(out.ByCUE, compiled.byCUE...)
 	} else {

@@ -56,6 +56,8 @@ type function struct {
 	comments bool
 	// refusal says why an action cannot make the call; empty if it can.
 	refusal string
+	// rights returns the rights that a call needs; nil if it needs none.
+	rights rightsFunc
 }
 
 // runFunc executes a call with e and the client of the call's cluster.
@@ -73,31 +75,35 @@ const (
 func lookup(call Call) function {
 	switch call.Provider + "." + call.Do {
 	case "kube.get":
-		return function{run: get, read: true, inViews: always}
+		return function{run: get, read: true, inViews: always, rights: to("get")}
 	case "kube.wait":
-		return function{run: wait, read: true, inViews: always}
+		return function{run: wait, read: true, inViews: always, rights: to("get")}
 	case "kube.read", "op.read":
-		return function{run: read, errorField: errField, read: true, inViews: always}
+		return function{run: read, errorField: errField, read: true, inViews: always, rights: readRights}
 	case "kube.list", "op.list":
-		return function{run: list, errorField: errField, read: true, inViews: always}
+		return function{run: list, errorField: errField, read: true, inViews: always, rights: listRights}
 	case "kube.delete":
-		return function{run: remove, errorField: errField}
+		return function{run: remove, errorField: errField, rights: deleteRights}
 	case "kube.patch":
-		return function{run: patch, comments: call.Params["resource"] == nil}
+		return function{run: patch, comments: call.Params["resource"] == nil, rights: patchRights}
 	case "op.patch":
-		return function{run: patchValue, comments: true}
+		return function{run: patchValue, comments: true, rights: patchRights}
 	case "op.patch-k8s-object", "util.patch-k8s-object":
 		return function{run: patchObject, read: true, inViews: always, comments: true}
 	case "kube.apply":
-		return function{run: apply}
+		return function{run: apply, rights: applyRights}
+	case "kube.apply-in-parallel", "op.apply", "op.apply-in-parallel":
+		return function{run: workflow, rights: applyRights}
+	case "op.delete":
+		return function{run: workflow, rights: deleteRights}
 	case "kube.create":
-		return function{run: create}
+		return function{run: create, rights: to("create")}
 	case "http.do":
-		return function{run: sendRequest, errorField: failureField, inViews: isSafe, external: true}
+		return function{run: sendRequest, errorField: failureField, inViews: isSafe, external: true, rights: secretRights}
 	case "op.do":
 		return function{run: sendRequest, inViews: isSafe, external: true}
 	case "email.send", "op.send":
-		return function{run: sendEmail, errorField: failureField, external: true}
+		return function{run: sendEmail, errorField: failureField, external: true, rights: secretRights}
 	case "metrics.promCheck", "op.promCheck":
 		return function{run: refuse, refusal: "an action cannot watch a metric over time; start a workflow instead"}
 	case "builtin.suspend", "op.suspend":
@@ -105,11 +111,11 @@ func lookup(call Call) function {
 	case "builtin.var", "op.var":
 		return function{run: refuse, refusal: "an action has no variables; refer to $returns of a call, or to context.results of an earlier action"}
 	case "query.view": // views must not be nested
-		return function{run: view, read: true}
+		return function{run: view, read: true, rights: viewRights}
 	case "config.read", "config.list":
-		return function{run: workflow, read: true, secret: true}
+		return function{run: workflow, read: true, secret: true, rights: configRights}
 	case "config.create", "config.delete", "op.create-config", "op.read-config", "op.list-config", "op.delete-config":
-		return function{run: workflow, secret: true, external: true}
+		return function{run: workflow, secret: true, external: true, rights: configRights}
 	case "builtin.message", "op.message", "op.string", "op.date", "op.timestamp":
 		return function{run: workflow, inViews: always, message: true}
 	case "op.log", "util.log":
@@ -117,7 +123,7 @@ func lookup(call Call) function {
 	}
 	switch call.Provider {
 	case "query":
-		return function{run: query, errorField: errField, read: true, inViews: always}
+		return function{run: query, errorField: errField, read: true, inViews: always, rights: viewRights}
 	case "time", "util":
 		return function{run: workflow, read: true, inViews: always}
 	case "builtin":

@@ -17,11 +17,15 @@ limitations under the License.
 package config
 
 import (
+	"maps"
+	"slices"
+
 	"k8s.io/apimachinery/pkg/fields"
 
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/reference"
+	"github.com/kubevela/kube-trigger/pkg/rights"
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/source/resource"
 )
@@ -76,6 +80,17 @@ func (s subscription) UsesCheckpoint(name string) bool {
 
 // Watch returns nil: the trigger's account needs permission for single objects only.
 func (subscription) Watch() *source.Watch { return nil }
+
+// Rights implements source.Accessor.
+func (s subscription) Rights() (list []rights.Right, unknown string) {
+	for _, r := range slices.SortedFunc(maps.Keys(s.objects), reference.Reference.Compare) {
+		list = append(list, rights.Right{APIVersion: "v1", Kind: r.Kind, Namespace: s.trigger.Namespace, Name: r.Name, Verbs: []string{"list", "watch"}})
+	}
+	if len(list) == 0 {
+		return nil, "the controller gives the right to watch what the component refers to"
+	}
+	return list, ""
+}
 
 // Objects implements source.Enumerator.
 func (s subscription) Objects() []string {

@@ -70,6 +70,11 @@ func (s clusterSelection) isOwnCluster() bool {
 // hasName reports whether a cluster is selected by its name.
 func (s clusterSelection) hasName(cluster string) bool { return slices.Contains(s.names, cluster) }
 
+// joined returns the joined clusters that are selected by name.
+func (s clusterSelection) joined() []string {
+	return slices.DeleteFunc(slices.Clone(s.names), func(name string) bool { return name == multicluster.Local })
+}
+
 // matches reports whether a cluster is selected. The hub is selected only by name, never
 // by label.
 func (s clusterSelection) matches(c multicluster.Cluster) bool {

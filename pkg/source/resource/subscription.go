@@ -19,7 +19,10 @@ package resource
 import (
 	"slices"
 
+	"k8s.io/apimachinery/pkg/fields"
+
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/multicluster"
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
@@ -40,9 +43,18 @@ type subscription struct {
 // types of events share a watch.
 func (s subscription) Key() string { return s.key() }
 
-// Watch returns the kind and the namespace of the objects.
+// Watch implements source.Subscription.
 func (s subscription) Watch() *source.Watch {
-	return &source.Watch{Kind: s.kind, Namespace: s.namespace}
+	w := &source.Watch{
+		Kind: s.kind, Namespace: s.namespace, Labels: s.labels, Types: s.events, Filtered: s.filter != nil || s.derivedType != "",
+		Clusters: s.clusters.joined(), OtherClusters: s.clusters.labels != nil, OwnCluster: s.clusters.isOwnCluster() || s.clusters.hasName(multicluster.Local),
+	}
+	if selector, err := fields.ParseSelector(s.field); err == nil && s.field != "" {
+		name, ok := selector.RequiresExactMatch("metadata.name")
+		w.Name = name
+		w.Filtered = w.Filtered || !ok || len(selector.Requirements()) > 1
+	}
+	return w
 }
 
 // Skip returns NotSubscribed if the trigger does not subscribe to the type or the

@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/rights"
 	"github.com/kubevela/kube-trigger/pkg/source"
 	"github.com/kubevela/kube-trigger/pkg/velaql/query"
 )
@@ -57,6 +58,14 @@ func (s subscription) UsesCheckpoint(name string) bool { return name == s.Key() 
 
 // Watch implements source.Subscription. A view reads objects, and watches none.
 func (subscription) Watch() *source.Watch { return nil }
+
+// Rights implements source.Accessor.
+func (s subscription) Rights() (list []rights.Right, unknown string) {
+	if a, ok := s.view.(source.Accessor); ok {
+		return a.Rights()
+	}
+	return nil, "the view reads what its text says"
+}
 
 // Open implements source.Subscription.
 func (s subscription) Open([]source.Subscription) source.Source {

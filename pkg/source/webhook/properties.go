@@ -31,14 +31,17 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
 	"github.com/kubevela/kube-trigger/pkg/expr/schema"
+	"github.com/kubevela/kube-trigger/pkg/rights"
 	"github.com/kubevela/kube-trigger/pkg/source/webhook/image"
 )
 
 // hook holds the checked properties of one trigger.
 type hook struct {
-	trigger        event.TriggerRef
-	path           string
-	auth           authenticator
+	trigger event.TriggerRef
+	path    string
+	auth    authenticator
+	// rights are those that auth needs.
+	rights         []rights.Right
 	deliveryHeader string
 	registry       string
 	// registryHost replaces the registry that notifications name.
@@ -124,6 +127,7 @@ func parse(s schema.Lazy, given map[string]any, t event.TriggerRef, by authoriti
 		}
 		var authDiags diag.List
 		h.auth, authDiags = auth.authenticator(t, by)
+		h.rights = auth.rights(t)
 		diags = append(diags, authDiags.WithPrefix("auth")...)
 		h.replayWindow = 2 * h.auth.tolerance
 	}
@@ -187,6 +191,17 @@ func (p authProperties) authenticator(t event.TriggerRef, by authorities) (authe
 		return snsAuth(by.sns, p.Topics), diags
 	}
 	return p.secretAuthenticator(t, by.secrets)
+}
+
+// rights returns the rights that the authenticator of trigger t needs.
+func (p authProperties) rights(t event.TriggerRef) []rights.Right {
+	switch {
+	case p.Type == "tokenReview":
+		return []rights.Right{{APIVersion: "authentication.k8s.io/v1", Kind: "TokenReview", Verbs: []string{"create"}}}
+	case p.Secret.Name != "":
+		return []rights.Right{{APIVersion: "v1", Kind: "Secret", Namespace: t.Namespace, Name: p.Secret.Name, Verbs: []string{"get"}}}
+	}
+	return nil
 }
 
 // requireOne adds a problem unless list has an element. what describes one.

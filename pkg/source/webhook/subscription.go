@@ -18,6 +18,7 @@ package webhook
 
 import (
 	"github.com/kubevela/kube-trigger/pkg/event"
+	"github.com/kubevela/kube-trigger/pkg/rights"
 	"github.com/kubevela/kube-trigger/pkg/source"
 )
 
@@ -39,6 +40,9 @@ func (s subscription) UsesCheckpoint(name string) bool { return name == s.Key() 
 
 // Watch implements source.Subscription. A webhook watches no objects.
 func (subscription) Watch() *source.Watch { return nil }
+
+// Rights implements source.Accessor.
+func (s subscription) Rights() (list []rights.Right, unknown string) { return s.hook.rights, "" }
 
 // Open implements source.Subscription.
 func (s subscription) Open([]source.Subscription) source.Source {

@@ -29,6 +29,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
@@ -39,6 +40,7 @@ import (
 	"github.com/kubevela/kube-trigger/pkg/action"
 	"github.com/kubevela/kube-trigger/pkg/action/provider"
 	"github.com/kubevela/kube-trigger/pkg/diag"
+	"github.com/kubevela/kube-trigger/pkg/rights"
 	"github.com/kubevela/kube-trigger/pkg/velaql/functions"
 	"github.com/kubevela/kube-trigger/pkg/velaql/query"
 )
@@ -95,6 +97,19 @@ func (v *View) Evaluate(ctx context.Context) (any, error) {
 		return nil, fmt.Errorf("view %s: %w", v.name(), err)
 	}
 	return value, nil
+}
+
+// Rights returns the rights that evaluations need, and says which others cannot be told, or
+// "".
+func (v *View) Rights() (list []rights.Right, unknown string) {
+	if v.query.View != "" {
+		return provider.NamedViewRights(v.query.View)
+	}
+	uses, notes := v.compiled.Uses()
+	for _, u := range uses {
+		list = append(list, u.Right)
+	}
+	return list, strings.Join(notes, "; ")
 }
 
 func (v *View) name() string {
