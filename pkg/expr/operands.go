@@ -22,9 +22,9 @@ import (
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/token"
 
+	"github.com/kubevela/kube-trigger/pkg/datatype"
 	"github.com/kubevela/kube-trigger/pkg/expr/closure"
 	"github.com/kubevela/kube-trigger/pkg/expr/measure"
-	"github.com/kubevela/kube-trigger/pkg/expr/types"
 )
 
 // checkCondition reports the operands of && and || in x that cannot be boolean.
@@ -47,7 +47,7 @@ func (c *checker) checkCondition(x ast.Expr) {
 	}
 	k := c.types.Of(x).Kinds
 	switch {
-	case k.Has(types.Bool):
+	case k.Has(datatype.Bool):
 	case k.IsOne():
 		c.add(x, "must be a boolean, not %s: %s", k, Excerpt(x))
 	default:
@@ -62,7 +62,7 @@ func (c *checker) checkOperands(x *ast.BinaryExpr) {
 		return
 	}
 	a, b := c.types.Of(x.X).Kinds, c.types.Of(x.Y).Kinds
-	if (x.Op == token.MAT || x.Op == token.NMAT) && isKnown(b) && b != types.String {
+	if (x.Op == token.MAT || x.Op == token.NMAT) && isKnown(b) && b != datatype.String {
 		c.add(x.Y, "%s compares with a regular expression, a string, not with %s: %s", x.Op, b, Excerpt(x.Y))
 		return
 	}
@@ -83,7 +83,7 @@ func (c *checker) checkOperands(x *ast.BinaryExpr) {
 
 // isKnown reports whether k is one kind, but neither null, which anything may be compared with, nor
 // bytes, which checkBytes reports.
-func isKnown(k types.Kinds) bool { return k.IsOne() && k != types.Null && k != types.Bytes }
+func isKnown(k datatype.Kinds) bool { return k.IsOne() && k != datatype.Null && k != datatype.Bytes }
 
 // measured returns `quantity("10Gi")` for the operands quantity(x) and "10Gi", in any
 // order.
@@ -150,7 +150,7 @@ func (c *checker) checkMeasure(function string, x ast.Expr) {
 		return
 	}
 	k := c.types.Of(x).Kinds
-	if isKnown(k) && k != types.String && (k != types.Number || function != string(measure.Quantity)) {
+	if isKnown(k) && k != datatype.String && (k != datatype.Number || function != string(measure.Quantity)) {
 		c.add(x, "%s takes a text, not %s: %s", function, k, Excerpt(x))
 	}
 }
