@@ -80,7 +80,7 @@ func (c Compiler) findKind(watch source.Watch, properties *runtime.RawExtension)
 		return found, nil // the source decides on the kind
 	}
 	if found.Problem == "" && !found.Known && c.Checks.Strict {
-		found.Problem = "no schema has the kind " + kubeschema.Name(watch.Kind) + "; give its CustomResourceDefinition"
+		found.Problem = "no schema has the kind " + kubeschema.Name(watch.Kind) + "; name a file with its CustomResourceDefinition with --schemas"
 	}
 	if found.Problem == "" {
 		return found, nil
