@@ -123,6 +123,9 @@ func (v *validator) validateTriggerService(ctx context.Context, ts *v1alpha1.Tri
 	}
 	request := newCheckRequest(ts, actions, worker)
 	request.Rights, request.Checks = true, checks
+	if v.Kinds != nil {
+		request.Kinds = v.Kinds(ctx, ts)
+	}
 	report, err := v.Checker.Check(ctx, request)
 	if errors.Is(err, sandbox.ErrResourceExceeded) {
 		out.Problems.Add("spec", "%v", err)

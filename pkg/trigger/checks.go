@@ -21,6 +21,7 @@ import (
 	"slices"
 
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/kubevela/kube-trigger/pkg/api/v1alpha1"
 	"github.com/kubevela/kube-trigger/pkg/diag"
@@ -76,7 +77,11 @@ func (c Compiler) checkTypes(t Compiled, compiled compiledActions, spec v1alpha1
 // findKind returns what is known of the objects of a source, and what is probably wrong with their kind.
 func (c Compiler) findKind(watch source.Watch, properties *runtime.RawExtension) (kubeschema.Found, expr.Findings) {
 	found := c.Schemas.Find(watch.Kind)
-	if given, err := decodeObject(properties); err != nil || given["kind"] == nil {
+	given, err := decodeObject(properties)
+	if given["clusters"] != nil || given["clusterSelector"] != nil {
+		found.Current = false // other clusters may have other schemas
+	}
+	if err != nil || given["kind"] == nil {
 		return found, nil // the source decides on the kind
 	}
 	if found.Problem == "" && !found.Known && c.Checks.Strict {
@@ -98,4 +103,21 @@ func formOf(form event.Form, found kubeschema.Found) event.Form {
 		form.Data = found.Type.With(form.Data.Fields)
 	}
 	return form
+}
+
+// Kinds returns the kinds of objects that the triggers of ts watch, as far as they are told without compiling.
+func Kinds(sources source.Registry, ts *v1alpha1.TriggerService) []schema.GroupVersionKind {
+	var kinds []schema.GroupVersionKind
+	for _, t := range ts.Spec.Triggers {
+		kind := sources[t.Source.Type].Kind
+		if given, err := decodeObject(t.Source.Properties); err == nil && kind.Empty() {
+			version, _ := given["apiVersion"].(string)
+			name, _ := given["kind"].(string)
+			kind = schema.FromAPIVersionAndKind(version, name)
+		}
+		if kind.Kind != "" && kind.Version != "" && !slices.Contains(kinds, kind) {
+			kinds = append(kinds, kind)
+		}
+	}
+	return kinds
 }

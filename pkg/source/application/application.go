@@ -32,6 +32,8 @@ import (
 	_ "embed"
 	"maps"
 
+	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
+
 	"github.com/kubevela/kube-trigger/pkg/datatype"
 	"github.com/kubevela/kube-trigger/pkg/diag"
 	"github.com/kubevela/kube-trigger/pkg/event"
@@ -51,6 +53,7 @@ func New(o resource.Options) source.Factory {
 	s := schema.NewLazy(properties)
 	return resource.NewDerived(o, resource.DerivedSource{
 		Type:   Type,
+		Kind:   runtimeschema.GroupVersionKind{Group: "core.oam.dev", Version: "v1beta1", Kind: "Application"},
 		Form:   form(),
 		Parse:  func(given map[string]any) (resource.Request, diag.List) { return parse(s, given) },
 		State:  nextState,
